@@ -1,0 +1,79 @@
+//! A call from a thread to the loop: one box that holds the future, then its result.
+//!
+//! A worker that waits hands the box to the task that awaits its job (the *host*), which polls it and hands it
+//! back: one allocation a call, nothing is spawned, and the future runs with that task's span, cancellation and
+//! order (runtime promise P1; the idea is trio's, `trio/_threads.py`).
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::error::{Interrupted, Panic};
+
+pub(crate) type BoxCall = Pin<Box<dyn Call>>;
+
+/// A [`Crossing`] with its type forgotten.
+pub(crate) trait Call: Send {
+    /// Polls the future. When it is done (or has panicked) it is dropped, here on the loop, and its result kept.
+    fn poll_call(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
+    /// Moves the result into `slot`, an `Option<Result<F::Output, Interrupted>>`.
+    fn take(self: Pin<&mut Self>, slot: &mut dyn Any);
+}
+
+pin_project_lite::pin_project! {
+    /// A future on its way to the loop, or its result on the way back.
+    struct Crossing<F: Future> {
+        #[pin]
+        future: Option<F>,
+        result: Option<Result<F::Output, Interrupted>>,
+    }
+}
+
+impl<F> Call for Crossing<F>
+where
+    F: Future + Send,
+    F::Output: Send + 'static,
+{
+    fn poll_call(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        let Some(future) = this.future.as_mut().as_pin_mut() else {
+            return Poll::Ready(());
+        };
+        let result = match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(value)) => Ok(value),
+            Err(payload) => Err(Interrupted::Panicked(Panic::new(payload))),
+        };
+        // The future holds things of the loop: it is dropped there, and its drop may panic too.
+        let dropped = catch_unwind(AssertUnwindSafe(|| this.future.set(None)));
+        *this.result = Some(match dropped {
+            Ok(()) => result,
+            Err(payload) => Err(Interrupted::Panicked(Panic::new(payload))),
+        });
+        Poll::Ready(())
+    }
+
+    fn take(self: Pin<&mut Self>, slot: &mut dyn Any) {
+        if let Some(slot) = slot.downcast_mut() {
+            *slot = self.project().result.take();
+        }
+    }
+}
+
+/// Packs `future` for the loop.
+pub(crate) fn pack<F>(future: F) -> BoxCall
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    Box::pin(Crossing { future: Some(future), result: None })
+}
+
+/// The result of a call that came back; `Abandoned` if it was never polled to its end.
+pub(crate) fn unpack<T: 'static>(mut call: BoxCall) -> Result<T, Interrupted> {
+    let mut slot: Option<Result<T, Interrupted>> = None;
+    call.as_mut().take(&mut slot);
+    slot.unwrap_or(Err(Interrupted::Abandoned))
+}

@@ -1,0 +1,120 @@
+//! [`Interrupted`]: the one error of every crossing between the loop and a thread.
+
+use std::any::Any;
+use std::sync::{Mutex, PoisonError};
+use std::{error, fmt, io};
+
+/// Why a crossing between the loop and a thread did not end with its value.
+///
+/// Every [`Offload`](crate::Offload), every [`Wait::wait`](crate::Wait::wait) and every portal call ends either
+/// with what the user's code returned or with one of these. A `#[blocking]` method that returns `Result<T, E>`
+/// turns it into `E` by `From<Interrupted>`.
+///
+/// Each variant says one thing about the work:
+///
+/// | variant | the work |
+/// |---|---|
+/// | [`Full`](Self::Full), [`Shed`](Self::Shed), [`Closed`](Self::Closed), [`TooDeep`](Self::TooDeep), [`NoLoop`](Self::NoLoop), [`OnLoop`](Self::OnLoop) | never ran |
+/// | [`Deadline`](Self::Deadline), [`Cancelled`](Self::Cancelled) | never ran, or was told to stop while running |
+/// | [`Panicked`](Self::Panicked) | ran and panicked |
+/// | [`Abandoned`](Self::Abandoned) | was dropped by the loop before it was done |
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Interrupted {
+    /// The pool's queue is full and its [`Overflow`](crate::Overflow) is `Reject`, or a thread could not be had.
+    Full,
+    /// The pool's queue was full and this job, the oldest in it, made room ([`Overflow::ShedOldest`](crate::Overflow::ShedOldest)).
+    Shed,
+    /// The deadline passed, counted from the call: while queued (the job never ran) or while running (it was told).
+    Deadline,
+    /// The work was cancelled: its future was dropped, its task cancelled, or a drain ran out of time.
+    Cancelled,
+    /// The work panicked; the payload is kept.
+    Panicked(Panic),
+    /// A worker waited for the loop, and the task that should have answered is gone.
+    Abandoned,
+    /// The pool is draining, or the server that ran the portal has stopped.
+    Closed,
+    /// A task was to be spawned with neither a server nor a tokio runtime to run it.
+    NoLoop,
+    /// The loop's own thread asked to wait for the loop, which would never end.
+    OnLoop,
+    /// Loop and pool called each other more than 64 levels deep.
+    TooDeep,
+}
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "the pool's queue is full",
+            Self::Shed => "shed from a full queue to make room for newer work",
+            Self::Deadline => "the deadline passed",
+            Self::Cancelled => "cancelled",
+            Self::Panicked(panic) => return write!(f, "panicked: {}", panic.message()),
+            Self::Abandoned => "the task that would have answered is gone",
+            Self::Closed => "the pool or the server is closed",
+            Self::NoLoop => "no event loop to run the task on",
+            Self::OnLoop => "the loop's own thread can't wait for the loop",
+            Self::TooDeep => "loop and pool call each other more than 64 levels deep",
+        })
+    }
+}
+
+impl error::Error for Interrupted {}
+
+/// Keeps the `Interrupted` as the source: `error.get_ref()` finds it again.
+impl From<Interrupted> for io::Error {
+    fn from(interrupted: Interrupted) -> Self {
+        let kind = match interrupted {
+            Interrupted::Deadline => io::ErrorKind::TimedOut,
+            Interrupted::Full | Interrupted::Shed => io::ErrorKind::ResourceBusy,
+            Interrupted::Cancelled | Interrupted::Abandoned => io::ErrorKind::ConnectionAborted,
+            _ => io::ErrorKind::Other,
+        };
+        io::Error::new(kind, interrupted)
+    }
+}
+
+/// The payload of a panic that was caught at a crossing.
+///
+/// A payload is `Send` but not `Sync`; it is kept behind a lock so that errors which hold it stay `Sync` (and
+/// `?` into `anyhow::Error` works).
+pub struct Panic(Mutex<Box<dyn Any + Send>>, String);
+
+impl Panic {
+    pub(crate) fn new(payload: Box<dyn Any + Send>) -> Self {
+        let message = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
+            (Some(text), _) => (*text).to_owned(),
+            (_, Some(text)) => text.clone(),
+            _ => "a payload that is not a string".to_owned(),
+        };
+        Self(Mutex::new(payload), message)
+    }
+
+    /// What the panic said, if its payload was a string.
+    pub fn message(&self) -> &str {
+        &self.1
+    }
+
+    /// Goes on panicking with the original payload, as [`std::panic::resume_unwind`] does.
+    pub fn resume(self) -> ! {
+        std::panic::resume_unwind(self.into_payload())
+    }
+
+    /// The original payload, to be downcast.
+    pub fn into_payload(self) -> Box<dyn Any + Send> {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Panic").field(&self.1).finish()
+    }
+}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.1)
+    }
+}

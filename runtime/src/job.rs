@@ -1,0 +1,194 @@
+//! [`Job`]: what the line, the worker, the drain and the portal need to know of a job, its types forgotten.
+
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::crossing::BoxCall;
+use crate::error::Interrupted;
+use crate::pool::{Inner, Place};
+use crate::scope::Scope;
+use crate::spawn::{BoxTask, Spawn};
+use crate::sync::Mutex;
+
+/// The deepest that loop and pool may call each other (O9).
+pub(crate) const MAX_DEPTH: u32 = 64;
+
+/// Why a job was told to stop. The first reason stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Why {
+    /// Its `Offload` was dropped.
+    Dropped = 1,
+    Deadline = 2,
+    Shed = 3,
+    /// A drain ran out of time.
+    Drained = 4,
+}
+
+impl Why {
+    pub(crate) fn from_code(code: u8) -> Option<Self> {
+        [Self::Dropped, Self::Deadline, Self::Shed, Self::Drained].into_iter().find(|why| *why as u8 == code)
+    }
+
+    /// How the job itself and its caller hear of it.
+    pub(crate) fn told(self) -> Interrupted {
+        match self {
+            Self::Dropped | Self::Drained => Interrupted::Cancelled,
+            Self::Deadline => Interrupted::Deadline,
+            Self::Shed => Interrupted::Shed,
+        }
+    }
+
+    /// How a worker that waits for the loop hears of it: nobody is left to answer a dropped job.
+    pub(crate) fn told_while_waiting(self) -> Interrupted {
+        match self {
+            Self::Dropped => Interrupted::Abandoned,
+            other => other.told(),
+        }
+    }
+}
+
+/// What is fixed about a job from its call on.
+pub(crate) struct About {
+    pub(crate) method: &'static str,
+    /// `None`: a thread that no pool owns, on a visit (`Portal::enter_thread`).
+    pub(crate) pool: Option<Arc<Inner>>,
+    pub(crate) called: Instant,
+    pub(crate) deadline: Option<Instant>,
+    /// The server that the caller belongs to.
+    pub(crate) scope: Option<Arc<Scope>>,
+    /// The loop that was current at the call, for tasks of a job that belongs to no server.
+    pub(crate) home: Home,
+    /// The job on whose behalf the call was made: its thread waits, or will.
+    pub(crate) parent: Parent,
+}
+
+/// The way up the chain of jobs that wait for each other.
+pub(crate) struct Parent(Mutex<Option<Arc<dyn Job>>>);
+
+impl Parent {
+    pub(crate) fn new(host: Option<Arc<dyn Job>>) -> Self {
+        Self(Mutex::new(host))
+    }
+
+    /// The nearest job up the chain that has not ended. Those that have wait for nothing and are let go: a relay of
+    /// jobs, each started by the one before, is no descent and keeps nobody's memory.
+    pub(crate) fn live(&self) -> Option<Arc<dyn Job>> {
+        loop {
+            let job = self.0.lock().clone()?;
+            if !job.is_over() {
+                return Some(job);
+            }
+            let above = job.about().parent.live();
+            *self.0.lock() = above;
+        }
+    }
+
+    /// How many jobs up the chain wait.
+    pub(crate) fn depth(&self) -> u32 {
+        std::iter::successors(self.live(), |job| job.about().parent.live()).map(|_| 1).sum()
+    }
+
+    /// The nearest job up the chain that holds a thread of `pool`.
+    pub(crate) fn lender(&self, pool: &Inner) -> Option<Arc<dyn Job>> {
+        std::iter::successors(self.live(), |job| job.about().parent.live())
+            .find(|job| job.about().pool.as_deref().is_some_and(|theirs| std::ptr::eq(theirs, pool)))
+    }
+}
+
+/// Where tasks of a job run that belongs to no server.
+#[derive(Clone)]
+pub(crate) enum Home {
+    Nowhere,
+    Tokio(tokio::runtime::Handle),
+    Given(Arc<dyn Spawn>),
+}
+
+impl Home {
+    /// The tokio runtime that is current here, if any.
+    pub(crate) fn here() -> Self {
+        tokio::runtime::Handle::try_current().map_or(Self::Nowhere, Self::Tokio)
+    }
+}
+
+impl About {
+    /// Runs `task` for this job: in its server, else on the loop that was current at the call.
+    pub(crate) fn spawn(&self, task: BoxTask) -> Result<(), Interrupted> {
+        match (&self.scope, &self.home) {
+            (Some(scope), _) => scope.spawn(task),
+            (None, Home::Tokio(handle)) => Spawn::spawn(handle, task),
+            (None, Home::Given(spawner)) => spawner.spawn(task),
+            (None, Home::Nowhere) => Err(Interrupted::NoLoop),
+        }
+    }
+}
+
+/// Where a job stands, for a drain's report.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct StuckJob {
+    /// The method, as `Type::method`, or the name given to [`Pool::job`](crate::Pool::job).
+    pub method: &'static str,
+    /// The pool's name.
+    pub pool: String,
+    /// Time since the call.
+    pub age: Duration,
+    /// The crossing that the job waits in, if it waits in one; else it runs code of its own.
+    pub waits_at: Option<&'static Location<'static>>,
+    /// The job waits in a crossing for an `Offload` that is held but that nobody polls (P8).
+    pub unpolled: bool,
+}
+
+impl std::fmt::Display for StuckJob {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}` on pool `{}` for {:?}", self.method, self.pool, self.age)?;
+        match self.waits_at {
+            Some(at) if self.unpolled => write!(f, ", waiting at {at} for an offload that nobody polls"),
+            Some(at) => write!(f, ", waiting for the loop at {at}"),
+            None => f.write_str(", running"),
+        }
+    }
+}
+
+/// A job, or a visit, with its types forgotten: one allocation seen from several sides.
+pub(crate) trait Job: Send + Sync {
+    fn about(&self) -> &About;
+
+    // In the line.
+
+    /// Takes the job for running; once, and never after an interrupt.
+    fn claim(&self) -> bool;
+    fn is_dead(&self) -> bool;
+    /// Enters the line (or comes back to it from a thread it was lent to); `false` if it is dead already.
+    fn line_up(&self) -> bool;
+    /// Is about to be lent to a waiting thread; `false` if it is dead already.
+    fn be_lent(&self) -> bool;
+    /// Runs it on this thread. Only for who claimed it.
+    fn run(self: Arc<Self>, place: Place<'_, Arc<dyn Job>>);
+    /// Gives the job up, queued or running, for the caller and for the thread; the first reason stays.
+    fn interrupt(&self, why: Why);
+    /// Gives up a job that the caller of this has claimed, to make room.
+    fn shed(&self);
+    fn stuck(&self) -> StuckJob;
+
+    // As the host of its worker.
+
+    fn why(&self) -> Option<Why>;
+    /// The body has returned.
+    fn is_over(&self) -> bool;
+    /// The worker waits until `call` has been polled to its end by the host. `at`: where, for the reports.
+    fn cross(self: Arc<Self>, call: BoxCall, at: &'static Location<'static>) -> Result<BoxCall, Interrupted>;
+    /// The host polls `call` (which is ready at its first poll) when it gets there; the worker goes on.
+    fn soon(self: Arc<Self>, call: BoxCall) -> Result<(), Interrupted>;
+    /// Blocks the worker's thread for `time`; ends early when the job is told to stop.
+    fn sleep(&self, time: Duration) -> Result<(), Interrupted>;
+    /// Runs `job` on this job's thread as soon as that waits; gives it back if it will not wait any more.
+    fn lend(&self, job: Arc<dyn Job>) -> Result<(), Arc<dyn Job>>;
+
+    // From the host.
+
+    fn answer(&self, call: BoxCall);
+    /// The host is going away without an answer to the call that it took.
+    fn abandon_call(&self);
+}

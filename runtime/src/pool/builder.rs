@@ -1,0 +1,153 @@
+//! [`Builder`]: how a pool is set up.
+
+use std::io;
+use std::sync::Arc;
+use std::thread;
+
+use super::seat::Seat;
+use super::{Inner, Pool, thread::work};
+
+/// What happens to a job that comes when the pool's queue is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// The caller waits for a place, first come, first served, by a ticket taken at the call. The default.
+    #[default]
+    Wait,
+    /// The caller gets [`Interrupted::Full`](crate::Interrupted::Full) at once.
+    Reject,
+    /// The oldest queued job gets [`Interrupted::Shed`](crate::Interrupted::Shed), and the new one its place.
+    ShedOldest,
+}
+
+/// How often a thread looks again, yielding in between, before it sleeps.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Spin(u32);
+
+impl Spin {
+    pub(crate) const NONE: Self = Self(0);
+
+    pub(crate) fn turns(self) -> u32 {
+        self.0
+    }
+
+    pub(crate) fn until(self, mut ready: impl FnMut() -> bool) {
+        for _ in 0..self.0 {
+            if ready() {
+                return;
+            }
+            yield_now();
+        }
+    }
+}
+
+#[cfg(not(loom))]
+fn yield_now() {
+    thread::yield_now();
+}
+
+#[cfg(loom)]
+fn yield_now() {
+    loom::thread::yield_now();
+}
+
+/// Sets up a [`Pool`]; made by [`Pool::builder`].
+#[derive(Debug, Clone)]
+#[must_use = "a builder does nothing until `.build()`"]
+pub struct Builder {
+    name: String,
+    threads: usize,
+    queue: usize,
+    overflow: Overflow,
+    stack_size: Option<usize>,
+    spin: Spin,
+}
+
+impl Builder {
+    pub(super) fn new(name: String) -> Self {
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        Self { name, threads, queue: 256, overflow: Overflow::Wait, stack_size: None, spin: Spin(64) }
+    }
+
+    /// How many threads; at least 1. Default: one per core.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads.max(1);
+        self
+    }
+
+    /// How many jobs may wait for a thread. Default: 256. With 0, a job needs a thread that is free at the call.
+    pub fn queue(mut self, places: usize) -> Self {
+        self.queue = places;
+        self
+    }
+
+    /// What happens when the queue is full. Default: [`Overflow::Wait`].
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
+        self
+    }
+
+    /// The threads' stack in bytes. Default: that of [`std::thread`].
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack_size = Some(bytes);
+        self
+    }
+
+    /// How often a thread with nothing to do yields and looks again before it sleeps, both for its next job and for the
+    /// answer of a portal call. More is quicker to react, and costs idle cores. Default: 64. 0: sleep at once.
+    pub fn spin(mut self, turns: u32) -> Self {
+        self.spin = Spin(turns);
+        self
+    }
+
+    /// Starts the threads, named `{name}-{n}`.
+    ///
+    /// # Errors
+    /// The error of the operating system if a thread can't be started; those started before it end at once.
+    pub fn build(self) -> io::Result<Pool> {
+        self.start(false)
+    }
+
+    /// As [`build`](Self::build), but content with the threads that could be had.
+    pub(super) fn build_with_what_there_is(self) -> Pool {
+        let fallback = self.clone();
+        self.start(true).unwrap_or_else(|_| {
+            let seats = Vec::new();
+            Pool::from_inner(Arc::new(Inner::new(
+                fallback.name,
+                seats,
+                fallback.queue,
+                fallback.overflow,
+                Spin::NONE,
+            )))
+        })
+    }
+
+    fn start(self, fewer_will_do: bool) -> io::Result<Pool> {
+        let mut wanted = self.threads;
+        loop {
+            match self.try_start(wanted) {
+                Ok(pool) => return Ok(pool),
+                Err(_) if fewer_will_do && wanted > 1 => wanted /= 2,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn try_start(&self, threads: usize) -> io::Result<Pool> {
+        let seats: Vec<Arc<Seat>> = (0..threads).map(|_| Arc::default()).collect();
+        let inner = Inner::new(self.name.clone(), seats.clone(), self.queue, self.overflow, self.spin);
+        // From here on an early return drops the pool, which sends the started threads home.
+        let pool = Pool::from_inner(Arc::new(inner));
+        for (n, seat) in seats.into_iter().enumerate() {
+            let inner = pool.inner_arc();
+            let mut builder = thread::Builder::new().name(format!("{}-{n}", self.name));
+            if let Some(bytes) = self.stack_size {
+                builder = builder.stack_size(bytes);
+            }
+            let spin = self.spin;
+            builder.spawn(move || work(&inner, seat, spin))?;
+        }
+        Ok(pool)
+    }
+}

@@ -1,0 +1,302 @@
+//! The line: where jobs wait for a thread, and idle threads for a job.
+//!
+//! One lock guards one first-come-first-served queue. The first `queue` jobs of it hold a *place*; under
+//! [`Overflow::Wait`] the jobs behind them wait for one, by the ticket that they took at the call: they are
+//! simply further back in the same line, so nothing has to be moved when a place falls free.
+//!
+//! Promises (the protocol is argued in `README.md` beside this file):
+//! - a job is claimed exactly once: by a thread that runs it, or by whoever cancels or sheds it;
+//! - a cancelled job gives its place back before `forget` returns;
+//! - while a live job is in the line, some thread is on its way to it or no thread is idle: no lost wake-up.
+
+use std::collections::VecDeque;
+use std::task::Waker;
+
+use super::builder::{Overflow, Spin};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::{Condvar, Mutex, MutexGuard};
+
+/// Something in the line that is run once, or cancelled once.
+pub(crate) trait Claim {
+    /// Enters the line, under its lock; `false` if it was cancelled on the way.
+    fn line_up(&self) -> bool;
+    /// Takes the job out of everybody else's reach; `false` if somebody was quicker.
+    fn claim(&self) -> bool;
+    /// Whether the job was cancelled where it stood: an empty shell that nobody will run.
+    fn is_dead(&self) -> bool;
+}
+
+/// What became of a job that asked to join the line.
+pub(crate) enum Joined<J> {
+    /// It is in the line.
+    Lined,
+    /// It is in the line, and this older job had to leave it. The caller tells that job.
+    Shed(J),
+    /// No thread is free and the caller has a waiting thread to lend: run it there.
+    Lend(J),
+    /// No place.
+    Full,
+    /// The line is closed.
+    Closed,
+}
+
+pub(crate) struct Line<J> {
+    state: Mutex<State<J>>,
+    bell: Condvar,
+    /// Jobs that threads have taken and not finished. Written up under the lock, down without it.
+    running: AtomicUsize,
+    /// Hint for spinning threads: the line is not empty, or has closed.
+    look: AtomicBool,
+    draining: AtomicBool,
+    threads: usize,
+    places: usize,
+    overflow: Overflow,
+}
+
+struct State<J> {
+    jobs: VecDeque<J>,
+    /// Shells in `jobs`. A cancel marks its job first and counts it here a moment later, so this may lag (and
+    /// dip below zero if a thread meets the shell in between).
+    dead: isize,
+    /// Threads asleep on the bell that nobody has called.
+    parked: usize,
+    /// Threads called and not yet awake: each will look at the line.
+    called: usize,
+    /// Threads that spin: each will look at the line before it parks.
+    spinning: usize,
+    /// No new jobs; threads leave when the line is empty.
+    closed: bool,
+    on_idle: Vec<Waker>,
+}
+
+impl<J> State<J> {
+    fn live(&self) -> usize {
+        (self.jobs.len() as isize - self.dead).max(0) as usize
+    }
+}
+
+impl<J: Claim> Line<J> {
+    pub(crate) fn new(threads: usize, places: usize, overflow: Overflow) -> Self {
+        Self {
+            state: Mutex::new(State {
+                jobs: VecDeque::new(),
+                dead: 0,
+                parked: 0,
+                called: 0,
+                spinning: 0,
+                closed: false,
+                on_idle: Vec::new(),
+            }),
+            bell: Condvar::new(),
+            running: AtomicUsize::new(0),
+            look: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+            threads,
+            places,
+            overflow,
+        }
+    }
+
+    /// Joins the line, or says why not. `lendable`: the caller stands in for a thread of this very pool that waits.
+    pub(crate) fn join(&self, job: J, lendable: bool) -> Joined<J> {
+        let mut state = self.state.lock();
+        if state.closed {
+            return Joined::Closed;
+        }
+        let taken = state.live() + self.running.load(Ordering::Acquire);
+        if taken >= self.threads && lendable {
+            return Joined::Lend(job);
+        }
+        let mut shed = None;
+        if taken >= self.threads + self.places || self.threads == 0 {
+            match self.overflow {
+                _ if self.threads == 0 => return Joined::Full,
+                Overflow::Wait => {}
+                Overflow::Reject => return Joined::Full,
+                Overflow::ShedOldest => match claim_oldest(&mut state) {
+                    Some(oldest) => shed = Some(oldest),
+                    None => return Joined::Full,
+                },
+            }
+        }
+        if job.line_up() {
+            state.jobs.push_back(job);
+            self.call_a_thread(state);
+        }
+        shed.map_or(Joined::Lined, Joined::Shed)
+    }
+
+    /// Puts a job back that was lent to a thread which had no use for it: it was admitted long ago.
+    pub(crate) fn rejoin(&self, job: J) {
+        let mut state = self.state.lock();
+        if job.line_up() {
+            state.jobs.push_front(job);
+            self.call_a_thread(state);
+        }
+    }
+
+    /// A thread asks for its next job; `None`: the line is closed and empty, go home.
+    pub(crate) fn next(&self, spin: Spin) -> Option<(J, Place<'_, J>)> {
+        let mut state = self.state.lock();
+        let mut may_spin = spin.turns() > 0;
+        loop {
+            while let Some(job) = state.jobs.pop_front() {
+                if job.claim() {
+                    self.running.fetch_add(1, Ordering::AcqRel);
+                    self.look.store(!state.jobs.is_empty(), Ordering::Relaxed);
+                    return Some((job, Place(Some(self))));
+                }
+                state.dead -= 1;
+                drop(state); // a shell is freed outside the lock
+                drop(job);
+                state = self.state.lock();
+            }
+            if state.closed {
+                return None;
+            }
+            self.look.store(false, Ordering::Relaxed);
+            if may_spin {
+                may_spin = false;
+                state.spinning += 1;
+                drop(state);
+                spin.until(|| self.look.load(Ordering::Relaxed));
+                state = self.state.lock();
+                state.spinning -= 1;
+            } else {
+                state = self.park(state);
+            }
+        }
+    }
+
+    fn park<'a>(&'a self, mut state: MutexGuard<'a, State<J>>) -> MutexGuard<'a, State<J>> {
+        state.parked += 1;
+        let mut state = self.bell.wait(state);
+        // A spurious wake-up may take the call of a sleeper; that one then finds none left and counts as the
+        // spurious one. Either way each call has one thread awake.
+        if state.called > 0 {
+            state.called -= 1;
+        } else {
+            state.parked -= 1;
+        }
+        state
+    }
+
+    /// Wakes a sleeper if the live jobs outnumber the threads that are already on their way.
+    fn call_a_thread(&self, mut state: MutexGuard<'_, State<J>>) {
+        self.look.store(true, Ordering::Relaxed);
+        if state.parked > 0 && state.live() > state.spinning + state.called {
+            state.parked -= 1;
+            state.called += 1;
+            drop(state);
+            self.bell.notify_one();
+        }
+    }
+
+    /// A job was cancelled where it stood: its place is free from here on.
+    pub(crate) fn forget(&self) {
+        let mut state = self.state.lock();
+        state.dead += 1;
+        let mut shells = Vec::new();
+        if state.dead > 32 && state.dead > state.jobs.len() as isize / 2 {
+            let (kept, dead): (VecDeque<J>, Vec<J>) = {
+                let mut kept = VecDeque::with_capacity(state.live());
+                let mut dead = Vec::new();
+                for job in state.jobs.drain(..) {
+                    if job.is_dead() { dead.push(job) } else { kept.push_back(job) }
+                }
+                (kept, dead)
+            };
+            state.jobs = kept;
+            state.dead -= dead.len() as isize;
+            shells = dead;
+        }
+        self.tell_if_idle(state);
+        drop(shells);
+    }
+
+    /// No new jobs from now on; what is in the line still runs, then the threads leave.
+    pub(crate) fn close(&self) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        state.called += state.parked;
+        state.parked = 0;
+        self.look.store(true, Ordering::Relaxed);
+        drop(state);
+        self.bell.notify_all();
+    }
+
+    /// Registers `waker` to be woken when nothing waits and nothing runs; `true` if that is so already.
+    pub(crate) fn watch_idle(&self, waker: &Waker) -> bool {
+        let mut state = self.state.lock();
+        // Before the look at `running`: see `Place::drop`, which does the same two steps in the other order.
+        self.draining.store(true, Ordering::SeqCst);
+        if state.live() == 0 && self.running.load(Ordering::SeqCst) == 0 {
+            return true;
+        }
+        if !state.on_idle.iter().any(|known| known.will_wake(waker)) {
+            state.on_idle.push(waker.clone());
+        }
+        false
+    }
+
+    fn tell_if_idle(&self, mut state: MutexGuard<'_, State<J>>) {
+        if state.on_idle.is_empty() || state.live() > 0 || self.running.load(Ordering::SeqCst) > 0 {
+            return;
+        }
+        let wakers = std::mem::take(&mut state.on_idle);
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// The jobs that wait, oldest first (shells included).
+    pub(crate) fn snapshot(&self) -> Vec<J>
+    where
+        J: Clone,
+    {
+        self.state.lock().jobs.iter().cloned().collect()
+    }
+
+    /// How many jobs wait in a place, and how many behind those wait for a place.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        let live = self.state.lock().live();
+        let placed = live.min(self.places + self.threads.saturating_sub(self.running()));
+        (placed, live - placed)
+    }
+
+    pub(crate) fn running(&self) -> usize {
+        self.running.load(Ordering::Acquire)
+    }
+}
+
+fn claim_oldest<J: Claim>(state: &mut State<J>) -> Option<J> {
+    while let Some(job) = state.jobs.pop_front() {
+        if job.claim() {
+            return Some(job);
+        }
+        state.dead -= 1;
+    }
+    None
+}
+
+/// A running job's hold on its thread, given back when it really ends, before its result is delivered: who
+/// sees the result finds the thread free. (The order is trio's: idle before delivering.)
+pub(crate) struct Place<'a, J>(Option<&'a Line<J>>)
+where
+    J: Claim;
+
+impl<J: Claim> Place<'_, J> {
+    /// A job that runs on a lent thread takes no place.
+    pub(crate) fn none() -> Self {
+        Place(None)
+    }
+}
+
+impl<J: Claim> Drop for Place<'_, J> {
+    fn drop(&mut self) {
+        let Some(line) = self.0 else { return };
+        line.running.fetch_sub(1, Ordering::SeqCst);
+        if line.draining.load(Ordering::SeqCst) {
+            line.tell_if_idle(line.state.lock());
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! [`Pool`]: a named, bounded set of threads.
+//!
+//! The way of a job: [`Pool::run`] (or a `#[blocking]` method) makes its [`cell`] and submits it at the call; the
+//! [`line`] holds it until a [`thread`] claims it; the cell runs the body and delivers the outcome to the
+//! [`Offload`]. The protocol of threads, line and cell is in `README.md` beside this file.
+
+mod builder;
+mod cell;
+mod drain;
+mod line;
+mod offload;
+mod seat;
+mod stats;
+mod thread;
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use tracing::Span;
+use tracing::subscriber::NoSubscriber;
+
+pub use builder::{Builder, Overflow};
+pub use drain::DrainReport;
+pub(crate) use line::Place;
+pub use offload::Offload;
+pub use stats::Stats;
+
+use crate::context;
+use crate::error::Interrupted;
+use crate::job::{About, Home, Job, MAX_DEPTH, Parent, StuckJob};
+use crate::worker::Worker;
+use builder::Spin;
+use cell::{Cell, Load, Outcome};
+use line::{Joined, Line};
+use seat::Seat;
+use stats::Tally;
+
+/// A named, bounded set of threads for blocking and CPU-heavy work; a handle, cheap to clone.
+///
+/// At most `queue` jobs wait for its threads; what happens to one more is its [`Overflow`]. Jobs are taken in
+/// the order of their calls. The threads are started by [`Builder::build`] and named `{pool}-{n}`.
+///
+/// # Life
+/// The pool stops with its last handle: jobs that are in its queue still run, then its threads end. Dropping a handle
+/// never blocks. [`drain`](Self::drain) stops it with a deadline and a report.
+///
+/// ```
+/// # use portcullis_runtime::{Interrupted, Pool};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let cpu = Pool::builder("cpu").threads(2).queue(16).build()?;
+/// let sum = futures::executor::block_on(cpu.run(|worker| {
+///     let mut sum = 0_u64;
+///     for n in 0..1000 {
+///         worker.check()?; // cancelled? past the deadline?
+///         sum += n;
+///     }
+///     Ok::<_, Interrupted>(sum)
+/// }))??;
+/// assert_eq!(sum, 499_500);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Pool {
+    handle: Arc<Handle>,
+}
+
+/// Counts the handles, so that the last one closes the line.
+struct Handle(Arc<Inner>);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.line.close();
+    }
+}
+
+/// What the threads, the jobs and the handles share.
+pub(crate) struct Inner {
+    pub(crate) name: String,
+    pub(crate) line: Line<Arc<dyn Job>>,
+    pub(crate) tally: Tally,
+    wait_spin: Spin,
+    seats: Vec<Arc<Seat>>,
+}
+
+impl Inner {
+    fn new(name: String, seats: Vec<Arc<Seat>>, queue: usize, overflow: Overflow, wait_spin: Spin) -> Self {
+        let line = Line::new(seats.len(), queue, overflow);
+        Self { name, line, tally: Tally::default(), wait_spin, seats }
+    }
+
+    /// The jobs that run here or wait here, running ones first.
+    pub(crate) fn jobs(&self) -> Vec<Arc<dyn Job>> {
+        let mut jobs: Vec<_> = self.seats.iter().flat_map(|seat| seat.jobs()).collect();
+        jobs.extend(self.line.snapshot());
+        jobs
+    }
+}
+
+impl Pool {
+    /// Starts to set up a pool; `name` shows in its threads' names, in logs and in reports.
+    pub fn builder(name: impl Into<String>) -> Builder {
+        Builder::new(name.into())
+    }
+
+    /// The pool of the process, for `#[blocking]` methods that name none: made at the first call, never drained.
+    ///
+    /// It has min(32, cores + 4) threads, as asyncio's default executor, and a queue of 1024 whose overflow waits; the
+    /// environment variables `PORTCULLIS_SHARED_THREADS` and `PORTCULLIS_SHARED_QUEUE` (numbers) say otherwise.
+    /// If the system gives fewer threads it makes do with those; with none at all, every job is answered
+    /// [`Interrupted::Full`].
+    pub fn shared() -> &'static Pool {
+        static SHARED: OnceLock<Pool> = OnceLock::new();
+        SHARED.get_or_init(|| {
+            let number = |name| std::env::var(name).ok().and_then(|text| text.trim().parse::<usize>().ok());
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            Pool::builder("shared")
+                .threads(number("PORTCULLIS_SHARED_THREADS").unwrap_or_else(|| (cores + 4).min(32)))
+                .queue(number("PORTCULLIS_SHARED_QUEUE").unwrap_or(1024))
+                .build_with_what_there_is()
+        })
+    }
+
+    fn from_inner(inner: Arc<Inner>) -> Self {
+        Self { handle: Arc::new(Handle(inner)) }
+    }
+
+    fn inner(&self) -> &Arc<Inner> {
+        &self.handle.0
+    }
+
+    fn inner_arc(&self) -> Arc<Inner> {
+        Arc::clone(self.inner())
+    }
+
+    /// The name given to [`builder`](Self::builder).
+    pub fn name(&self) -> &str {
+        &self.inner().name
+    }
+
+    /// Runs `f` on a thread of this pool. The job is submitted here, not at the first poll.
+    ///
+    /// What it can end with besides its value is in [`Interrupted`]; see [`Offload`] for cancellation and panics.
+    #[track_caller]
+    pub fn run<F, T>(&self, f: F) -> Offload<T>
+    where
+        F: FnOnce(&Worker) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.job("closure").run(f)
+    }
+
+    /// As [`run`](Self::run), for a function that returns a `Result` whose error can also tell an [`Interrupted`].
+    #[track_caller]
+    pub fn try_run<F, T, E>(&self, f: F) -> Offload<T, E>
+    where
+        F: FnOnce(&Worker) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Interrupted> + Send + 'static,
+    {
+        self.job("closure").try_run(f)
+    }
+
+    /// A job with a name and options; `method` shows in logs and reports. This is what a `#[blocking]` method writes.
+    pub fn job(&self, method: &'static str) -> JobBuilder<'_> {
+        JobBuilder { pool: self, method, deadline: None, detached: false }
+    }
+
+    /// The jobs that hold a thread now, as a drain would report them: for watchdogs and debugging.
+    pub fn stuck_jobs(&self) -> Vec<StuckJob> {
+        let jobs = self.inner().seats.iter().flat_map(|seat| seat.jobs());
+        jobs.map(|job| job.stuck()).collect()
+    }
+
+    /// What the pool does now, and has done.
+    pub fn stats(&self) -> Stats {
+        let inner = self.inner();
+        let (queued, waiting) = inner.line.waiting();
+        inner.tally.stats(queued, waiting, inner.line.running())
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("name", &self.name())
+            .field("threads", &self.inner().seats.len())
+            .finish()
+    }
+}
+
+/// One job on its way to a [`Pool`]; made by [`Pool::job`].
+#[derive(Debug, Clone)]
+#[must_use = "nothing runs until `.run(..)` or `.try_run(..)`"]
+pub struct JobBuilder<'a> {
+    pool: &'a Pool,
+    method: &'static str,
+    deadline: Option<Duration>,
+    detached: bool,
+}
+
+impl JobBuilder<'_> {
+    /// Gives the job up after `time`, counted from the call: queued, it never runs; running, it is told to stop
+    /// and the caller gets [`Interrupted::Deadline`] at once.
+    pub fn deadline(mut self, time: Duration) -> Self {
+        self.deadline = Some(time);
+        self
+    }
+
+    /// Dropping the [`Offload`] lets the job run on, as [`Offload::detach`] does.
+    pub fn detached(mut self) -> Self {
+        self.detached = true;
+        self
+    }
+
+    /// As [`Pool::run`].
+    pub fn run<F, T>(self, f: F) -> Offload<T>
+    where
+        F: FnOnce(&Worker) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.try_run(move |worker| Ok(f(worker)))
+    }
+
+    /// As [`Pool::try_run`].
+    pub fn try_run<F, T, E>(self, f: F) -> Offload<T, E>
+    where
+        F: FnOnce(&Worker) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Interrupted> + Send + 'static,
+    {
+        let pool = self.pool.inner();
+        let about = self.about();
+        let load = Load {
+            body: f,
+            span: Span::current(),
+            // Without a subscriber there is nothing to carry, and entering one is not free.
+            dispatch: tracing::dispatcher::get_default(|current| {
+                if current.is::<NoSubscriber>() { None } else { Some(current.clone()) }
+            }),
+            member: about.scope.as_ref().map(|scope| scope.admit(pool)),
+        };
+        let cell = Cell::new(about, load);
+        if let Err(refused) = cell.arm().and_then(|()| submit(pool, &cell)) {
+            if matches!(refused, Interrupted::Full) {
+                pool.tally.rejected();
+            }
+            cell.refuse(refused);
+        }
+        Offload::new(cell as Arc<dyn Outcome<T, E>>, self.detached)
+    }
+
+    fn about(&self) -> About {
+        let context::Current { host, scope } = context::current();
+        let home = host.as_ref().map_or_else(Home::here, |job| job.about().home.clone());
+        let called = Instant::now();
+        About {
+            method: self.method,
+            pool: Some(Arc::clone(self.pool.inner())),
+            called,
+            deadline: self.deadline.and_then(|time| called.checked_add(time)),
+            scope,
+            home,
+            parent: Parent::new(host),
+        }
+    }
+}
+
+/// Brings a job into the line, or to the waiting thread that is to run it.
+fn submit<C: Job + 'static>(pool: &Arc<Inner>, cell: &Arc<C>) -> Result<(), Interrupted> {
+    if cell.about().parent.depth() > MAX_DEPTH {
+        return Err(Interrupted::TooDeep);
+    }
+    let mut job: Arc<dyn Job> = Arc::clone(cell) as Arc<dyn Job>;
+    let mut lender = cell.about().parent.lender(pool);
+    loop {
+        match pool.line.join(job, lender.is_some()) {
+            Joined::Lined => return Ok(()),
+            Joined::Full => return Err(Interrupted::Full),
+            Joined::Closed => return Err(Interrupted::Closed),
+            Joined::Shed(oldest) => {
+                pool.tally.shed();
+                oldest.shed();
+                return Ok(());
+            }
+            Joined::Lend(back) => {
+                let Some(to) = lender.take() else {
+                    return Err(Interrupted::Full);
+                };
+                if !back.be_lent() {
+                    return Ok(()); // cancelled already, and answered
+                }
+                match to.lend(back) {
+                    Ok(()) => return Ok(()),
+                    Err(back) => job = back, // it has just ended: a thread is free, or soon will be
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! [`Offload`]: the future of one job.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::cell::{Ended, Outcome, Step};
+use crate::context::{self, Current};
+use crate::crossing::BoxCall;
+use crate::error::Interrupted;
+
+/// The future of one job on a [`Pool`](crate::Pool): submitted when made, cancelled when dropped.
+///
+/// The job has its ticket, its deadline, its span and its cancellation from the call on, whether this future is
+/// polled yet or not. Its output is what the job returned; whatever else can happen to it comes as an
+/// [`Interrupted`], turned into `E` by `From`.
+///
+/// **It is also the host of the job's worker**: what the job waits for on the loop is polled by this future, in
+/// the task that polls it. An `Offload` that is kept without being polled therefore leaves a worker that waits
+/// waiting (until its deadline, or a drain); a drain reports it as "waiting for an offload that nobody polls".
+///
+/// # Cancellation
+/// Dropping it gives the job up. A queued job never runs, its captures are dropped and its place in the queue
+/// is free at once. A running job learns it by [`Worker::check`](crate::Worker::check); its result is dropped on
+/// its thread; its thread stays taken until it really ends. [`detach`](Self::detach) lets the job run on instead.
+///
+/// # Panics
+/// A panic of the job arrives as [`Interrupted::Panicked`]; the thread and the pool live on. Polling again after
+/// the output was taken panics.
+#[must_use = "dropping an `Offload` cancels its job: `.await` it, `.wait(worker)` for it, or `.detach()` it"]
+pub struct Offload<T, E = Interrupted> {
+    /// `None` when the output was taken.
+    job: Option<Arc<dyn Outcome<T, E>>>,
+    /// The worker's call that is being polled, and what is current meanwhile.
+    call: Option<BoxCall>,
+    current: Current,
+    /// A drop does not cancel.
+    detached: bool,
+}
+
+impl<T, E> Unpin for Offload<T, E> {}
+
+impl<T, E> Offload<T, E> {
+    pub(super) fn new(job: Arc<dyn Outcome<T, E>>, detached: bool) -> Self {
+        Self { job: Some(job), call: None, current: Current::default(), detached }
+    }
+
+    /// Lets the job run to its end unawaited; its result is dropped on its thread. (EasyNetwork: the raw `submit`.)
+    ///
+    /// What it waits for on the loop then runs as a task of the server, else of the tokio runtime that was current at
+    /// the call. A job that has no place yet keeps its ticket. The deadline, and a drain, still hold.
+    pub fn detach(mut self) {
+        if let Some(job) = self.job.take() {
+            job.detach(self.call.take());
+        }
+    }
+}
+
+impl<T, E: From<Interrupted>> Future for Offload<T, E> {
+    type Output = Result<T, E>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let job = this.job.as_ref().expect("`Offload` polled after its output was taken");
+        loop {
+            if let Some(mut call) = this.call.take() {
+                match poll_for(job, &mut this.current, &mut call, cx) {
+                    Poll::Ready(()) => job.answer(call),
+                    Poll::Pending => this.call = Some(call),
+                }
+            }
+            let ended = match job.poll_step(this.call.is_some(), cx.waker()) {
+                None => return Poll::Pending,
+                Some(Step::Asked(call)) => {
+                    this.call = Some(call);
+                    continue;
+                }
+                Some(Step::Soon(mut call)) => {
+                    let _ = poll_for(job, &mut this.current, &mut call, cx);
+                    continue;
+                }
+                Some(Step::Ended(ended)) => ended,
+            };
+            this.call = None;
+            this.current = Current::default();
+            this.job = None;
+            return Poll::Ready(match ended {
+                Ended::Returned(result) => result,
+                Ended::Interrupted(interrupted) => Err(E::from(interrupted)),
+            });
+        }
+    }
+}
+
+/// Polls a call of the worker's on its behalf: what the call offloads in turn knows which thread waits for it.
+fn poll_for<T, E>(
+    job: &Arc<dyn Outcome<T, E>>,
+    current: &mut Current,
+    call: &mut BoxCall,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
+    if current.host.is_none() {
+        let host = Arc::clone(job).as_job();
+        *current = Current { scope: host.about().scope.clone(), host: Some(host) };
+    }
+    context::with(current, true, || call.as_mut().poll_call(cx))
+}
+
+impl<T, E> Drop for Offload<T, E> {
+    fn drop(&mut self) {
+        let Some(job) = self.job.take() else { return };
+        if self.detached {
+            job.detach(self.call.take());
+            return;
+        }
+        // The worker is told before its future goes, so that it never sees an answer that nobody will give.
+        job.leave();
+    }
+}
+
+impl<T, E> fmt::Debug for Offload<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Offload").field("done", &self.job.is_none()).finish_non_exhaustive()
+    }
+}

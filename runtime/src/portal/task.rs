@@ -1,0 +1,169 @@
+//! [`PortalTask`]: a task on the loop, spawned from a thread.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use crate::context::{self, Current};
+use crate::error::{Interrupted, Panic};
+use crate::job::Job;
+use crate::sync::Mutex;
+
+/// A task on the loop that a thread has spawned: await it, wait for it from a thread, cancel it, or let it go.
+///
+/// It is a future (`task.await` on the loop, `task.wait(worker)` on a thread). Dropping it detaches the task.
+/// The counterpart of the `concurrent.futures.Future` that EasyNetwork's `run_coroutine_soon` returns.
+///
+/// # Errors
+/// Its output is the future's, or [`Interrupted::Cancelled`] (by [`cancel`](Self::cancel), or by the server's
+/// stop), [`Interrupted::Panicked`], [`Interrupted::NoLoop`] or [`Interrupted::Closed`] (it was never spawned).
+#[must_use = "dropping a `PortalTask` detaches the task: say so with `.detach()`, or keep it"]
+pub struct PortalTask<T> {
+    shared: Arc<Shared<T>>,
+}
+
+struct Shared<T> {
+    state: Mutex<State<T>>,
+}
+
+struct State<T> {
+    result: Option<Result<T, Interrupted>>,
+    done: bool,
+    cancelled: bool,
+    waiter: Option<Waker>,
+    runner: Option<Waker>,
+}
+
+impl<T> Shared<T> {
+    /// The first result counts; whoever waits is told at once.
+    fn finish(&self, result: Result<T, Interrupted>) {
+        let mut state = self.state.lock();
+        if state.done {
+            drop(state);
+            return;
+        }
+        state.done = true;
+        state.result = Some(result);
+        let waiter = state.waiter.take();
+        drop(state);
+        if let Some(waiter) = waiter {
+            waiter.wake();
+        }
+    }
+}
+
+impl<T: Send + 'static> PortalTask<T> {
+    /// Spawns `future` for `host`: its offloads know by that which thread waits for them (O9).
+    pub(crate) fn spawn<F>(host: &Arc<dyn Job>, future: F) -> Self
+    where
+        F: Future<Output = T> + Send + 'static,
+    {
+        let state = State { result: None, done: false, cancelled: false, waiter: None, runner: None };
+        let shared = Arc::new(Shared { state: Mutex::new(state) });
+        let runner = Runner {
+            shared: Arc::clone(&shared),
+            current: Current { scope: host.about().scope.clone(), host: Some(Arc::clone(host)) },
+            future: Some(Box::pin(future)),
+        };
+        if let Err(refused) = host.about().spawn(Box::pin(runner)) {
+            // Dropping the runner has just told `Cancelled`: say why instead.
+            shared.state.lock().result = Some(Err(refused));
+        }
+        Self { shared }
+    }
+}
+
+impl<T> PortalTask<T> {
+    /// Cancels the task, at any time before it is done: it is dropped on the loop, at its next turn, and whoever
+    /// waits for it gets [`Interrupted::Cancelled`] at once. `false` if it was done already.
+    pub fn cancel(&self) -> bool {
+        let mut state = self.shared.state.lock();
+        if state.done {
+            return false;
+        }
+        state.cancelled = true;
+        let runner = state.runner.take();
+        drop(state);
+        self.shared.finish(Err(Interrupted::Cancelled));
+        if let Some(runner) = runner {
+            runner.wake();
+        }
+        true
+    }
+
+    /// Whether the task has ended, by itself or by a cancel.
+    pub fn is_finished(&self) -> bool {
+        self.shared.state.lock().done
+    }
+
+    /// Lets the task run on; its result is dropped on the loop.
+    pub fn detach(self) {}
+}
+
+impl<T> Future for PortalTask<T> {
+    type Output = Result<T, Interrupted>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.shared.state.lock();
+        if let Some(result) = state.result.take() {
+            return Poll::Ready(result);
+        }
+        assert!(!state.done, "`PortalTask` polled after its output was taken");
+        state.waiter = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl<T> fmt::Debug for PortalTask<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PortalTask").field("finished", &self.is_finished()).finish_non_exhaustive()
+    }
+}
+
+/// What the executor holds: the future, and its end of the result.
+struct Runner<F: Future> {
+    shared: Arc<Shared<F::Output>>,
+    current: Current,
+    future: Option<Pin<Box<F>>>,
+}
+
+impl<F: Future> Unpin for Runner<F> {}
+
+impl<F: Future> Future for Runner<F> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let cancelled = {
+            let mut state = this.shared.state.lock();
+            state.runner = Some(cx.waker().clone());
+            state.cancelled
+        };
+        let Some(future) = &mut this.future else {
+            return Poll::Ready(());
+        };
+        let polled = context::with(&mut this.current, true, || {
+            catch_unwind(AssertUnwindSafe(|| if cancelled { None } else { Some(future.as_mut().poll(cx)) }))
+        });
+        let result = match polled {
+            Ok(Some(Poll::Pending)) => return Poll::Pending,
+            Ok(Some(Poll::Ready(value))) => Ok(value),
+            Ok(None) => Err(Interrupted::Cancelled),
+            Err(payload) => Err(Interrupted::Panicked(Panic::new(payload))),
+        };
+        this.future = None;
+        this.shared.finish(result);
+        Poll::Ready(())
+    }
+}
+
+impl<F: Future> Drop for Runner<F> {
+    fn drop(&mut self) {
+        // The executor was shut down, or the server's grace is over.
+        self.future = None;
+        self.shared.finish(Err(Interrupted::Cancelled));
+    }
+}

@@ -1,0 +1,133 @@
+//! [`Scope`]: the jobs and tasks that belong to one server.
+//!
+//! A server polls its sessions and hooks inside its scope; an offload made there is a job of that server, a
+//! task spawned by such a job a task of it. That is how a stop can wait for, cancel and name exactly what is the
+//! server's own (O11), and never drains a pool that others use.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use crate::context::{self, Current};
+use crate::error::Interrupted;
+use crate::job::{StuckJob, Why};
+use crate::pool::Inner;
+use crate::spawn::{BoxTask, Spawn};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::timer;
+
+/// How long jobs that have just been cancelled get to notice, before they are called stuck.
+pub(crate) const LAST_CALL: Duration = Duration::from_millis(100);
+
+/// The jobs and tasks of one server.
+pub(crate) struct Scope {
+    spawner: Arc<dyn Spawn>,
+    closed: AtomicBool,
+    members: Mutex<Members>,
+}
+
+#[derive(Default)]
+struct Members {
+    jobs: usize,
+    pools: Vec<Arc<Inner>>,
+    on_idle: Vec<Waker>,
+}
+
+impl Scope {
+    /// A scope whose tasks run on `spawner`.
+    pub(crate) fn new(spawner: Arc<dyn Spawn>) -> Arc<Self> {
+        Arc::new(Self { spawner, closed: AtomicBool::new(false), members: Mutex::new(Members::default()) })
+    }
+
+    /// Polls `future` as part of this scope.
+    pub(crate) fn enter<F: Future>(self: &Arc<Self>, future: F) -> InScope<F> {
+        InScope { future, current: Current { host: None, scope: Some(Arc::clone(self)) } }
+    }
+
+    /// From now on nothing is spawned here: portal calls that need a task of their own answer `Closed`.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn spawn(self: &Arc<Self>, task: BoxTask) -> Result<(), Interrupted> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Interrupted::Closed);
+        }
+        self.spawner.spawn(Box::pin(self.enter(task)))
+    }
+
+    /// Counts a job of this scope on `pool`, for as long as the `Member` lives.
+    pub(crate) fn admit(self: &Arc<Self>, pool: &Arc<Inner>) -> Member {
+        let mut members = self.members.lock();
+        members.jobs += 1;
+        if !members.pools.iter().any(|known| Arc::ptr_eq(known, pool)) {
+            members.pools.push(Arc::clone(pool));
+        }
+        Member(Arc::clone(self))
+    }
+
+    /// Waits for this scope's jobs until `until`, then cancels what is left, and names what does not heed it.
+    pub(crate) async fn drained(self: &Arc<Self>, until: Instant) -> Vec<StuckJob> {
+        if timer::until(until, |waker| self.watch_idle(waker)).await {
+            return Vec::new();
+        }
+        let pools = self.members.lock().pools.clone();
+        let mine = || {
+            pools
+                .iter()
+                .flat_map(|pool| pool.jobs())
+                .filter(|job| job.about().scope.as_ref().is_some_and(|scope| Arc::ptr_eq(scope, self)))
+        };
+        mine().for_each(|job| job.interrupt(Why::Drained));
+        if timer::until(Instant::now() + LAST_CALL, |waker| self.watch_idle(waker)).await {
+            return Vec::new();
+        }
+        mine().filter(|job| !job.is_over()).map(|job| job.stuck()).collect()
+    }
+
+    /// Registers `waker` for when no job is left; `true` if none is.
+    fn watch_idle(&self, waker: &Waker) -> bool {
+        let mut members = self.members.lock();
+        if members.jobs == 0 {
+            return true;
+        }
+        if !members.on_idle.iter().any(|known| known.will_wake(waker)) {
+            members.on_idle.push(waker.clone());
+        }
+        false
+    }
+}
+
+/// One job's membership.
+pub(crate) struct Member(Arc<Scope>);
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        let mut members = self.0.members.lock();
+        members.jobs -= 1;
+        let wakers = if members.jobs == 0 { std::mem::take(&mut members.on_idle) } else { Vec::new() };
+        drop(members);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// A future that is polled as part of a [`Scope`].
+    pub(crate) struct InScope<F> {
+        #[pin]
+        future: F,
+        current: Current,
+    }
+}
+
+impl<F: Future> Future for InScope<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        context::with(this.current, true, || this.future.poll(cx))
+    }
+}

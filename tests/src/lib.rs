@@ -1,0 +1,107 @@
+//! Helpers of the behaviour tests: loops of several makes, waits with a limit, and gates between threads.
+
+#![forbid(unsafe_code)]
+
+use std::future::Future;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The limit of every wait in the tests: long enough for a loaded machine, short enough to see a hang.
+pub const LIMIT: Duration = Duration::from_secs(20);
+
+/// Runs `test` on tokio's current-thread flavour.
+pub fn on_current_thread<F: Future>(test: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async { tokio::time::timeout(LIMIT, test).await.expect("in time") })
+}
+
+/// Runs `test` on tokio's multi-thread flavour, as a spawned task.
+pub fn on_multi_thread<F>(test: F) -> F::Output
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        tokio::time::timeout(LIMIT, tokio::spawn(test)).await.expect("in time").expect("no panic")
+    })
+}
+
+/// Runs `test` on a loop that is not tokio.
+pub fn on_futures_executor<F: Future>(test: F) -> F::Output {
+    futures::executor::block_on(test)
+}
+
+/// One test, on both tokio flavours and (`anywhere`) on a loop that is not tokio.
+#[macro_export]
+macro_rules! on_loops {
+    ($( $(#[$meta:meta])* anywhere async fn $name:ident() $body:block )*) => {$(
+        $(#[$meta])*
+        mod $name {
+            use super::*;
+            async fn test() $body
+            #[test] fn current_thread() { $crate::on_current_thread(test()) }
+            #[test] fn multi_thread() { $crate::on_multi_thread(test()) }
+            #[test] fn not_tokio() { $crate::on_futures_executor(test()) }
+        }
+    )*};
+    ($( $(#[$meta:meta])* async fn $name:ident() $body:block )*) => {$(
+        $(#[$meta])*
+        mod $name {
+            use super::*;
+            async fn test() $body
+            #[test] fn current_thread() { $crate::on_current_thread(test()) }
+            #[test] fn multi_thread() { $crate::on_multi_thread(test()) }
+        }
+    )*};
+}
+
+/// A gate between threads: closed until opened, for good.
+#[derive(Debug, Default)]
+pub struct Gate {
+    open: Mutex<bool>,
+    moved: Condvar,
+}
+
+impl Gate {
+    /// Opens it for all who wait and all who come.
+    pub fn open(&self) {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.moved.notify_all();
+    }
+
+    /// Blocks this thread until it is open; `false` after [`LIMIT`].
+    pub fn pass(&self) -> bool {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let (open, _) =
+            self.moved.wait_timeout_while(open, LIMIT, |open| !*open).unwrap_or_else(PoisonError::into_inner);
+        *open
+    }
+
+    /// Whether it is open now.
+    pub fn is_open(&self) -> bool {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Blocks this thread until `done`, yielding in between.
+///
+/// # Panics
+/// After [`LIMIT`].
+pub fn eventually(mut done: impl FnMut() -> bool) {
+    let until = Instant::now() + LIMIT;
+    while !done() {
+        assert!(Instant::now() < until, "not within {LIMIT:?}");
+        std::thread::yield_now();
+    }
+}
+
+/// Polls `future` once, with a waker that does nothing.
+pub fn poll_once<F: Future + Unpin>(future: &mut F) -> std::task::Poll<F::Output> {
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    std::pin::Pin::new(future).poll(&mut cx)
+}

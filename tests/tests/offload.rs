@@ -1,0 +1,418 @@
+//! O1–O11: what an offload promises, on every loop.
+
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use futures::future::{BoxFuture, join_all};
+use portcullis::{Interrupted, Overflow, Pool, Wait};
+use portcullis_tests::{Gate, LIMIT, eventually, on_loops, poll_once};
+
+fn pool(threads: usize, queue: usize) -> Pool {
+    Pool::builder("test").threads(threads).queue(queue).build().expect("threads")
+}
+
+fn rejecting(threads: usize, queue: usize, overflow: Overflow) -> Pool {
+    Pool::builder("test").threads(threads).queue(queue).overflow(overflow).build().expect("threads")
+}
+
+/// Occupies one thread of `pool` until the gate opens.
+fn hold(pool: &Pool) -> (Arc<Gate>, portcullis::Offload<bool>) {
+    let (gate, inside) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
+    let (gate2, inside2) = (gate.clone(), inside.clone());
+    let offload = pool.run(move |_| {
+        inside2.open();
+        gate2.pass()
+    });
+    assert!(inside.pass());
+    (gate, offload)
+}
+
+/// Tells when it is dropped.
+struct Tell(Arc<Gate>);
+impl Drop for Tell {
+    fn drop(&mut self) {
+        self.0.open();
+    }
+}
+
+on_loops! {
+    anywhere async fn o1_a_job_runs_on_a_named_thread_of_its_own_pool() {
+        let pool = Pool::builder("mill").threads(2).build().unwrap();
+        let here = std::thread::current().id();
+        for _ in 0..8 {
+            let (id, name) = pool.run(|_| (std::thread::current().id(), std::thread::current().name().map(str::to_owned))).await.unwrap();
+            assert_ne!(id, here);
+            let name = name.unwrap();
+            assert!(name == "mill-0" || name == "mill-1", "{name}");
+        }
+    }
+
+    anywhere async fn o2_reject_answers_full_when_the_queue_is_full() {
+        let pool = rejecting(1, 2, Overflow::Reject);
+        let (gate, held) = hold(&pool);
+        let queued: Vec<_> = (0..2).map(|n| pool.run(move |_| n)).collect();
+        assert!(matches!(pool.run(|_| ()).await, Err(Interrupted::Full)));
+        assert_eq!(pool.stats().rejected, 1);
+        gate.open();
+        assert!(held.await.unwrap());
+        for (n, offload) in queued.into_iter().enumerate() {
+            assert_eq!(offload.await.unwrap(), n);
+        }
+    }
+
+    anywhere async fn o2_a_free_thread_is_no_place_in_the_queue() {
+        let pool = rejecting(2, 0, Overflow::Reject);
+        let (gate, held) = hold(&pool);
+        // One thread is free, and none waits behind it.
+        assert_eq!(pool.run(|_| 1).await.unwrap(), 1);
+        let (gate2, held2) = hold(&pool);
+        assert!(matches!(pool.run(|_| ()).await, Err(Interrupted::Full)));
+        gate.open();
+        gate2.open();
+        held.await.unwrap();
+        held2.await.unwrap();
+    }
+
+    anywhere async fn o2_wait_is_first_come_first_served_by_the_call() {
+        let pool = pool(1, 2);
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let (gate, held) = hold(&pool);
+        let mut offloads: Vec<_> = (0..100).map(|n| {
+            let log = log.clone();
+            pool.run(move |_| log.lock().unwrap().push(n))
+        }).collect();
+        assert_eq!((pool.stats().queued, pool.stats().waiting), (2, 98));
+        // The order of the polls does not matter, the order of the calls does.
+        offloads.reverse();
+        gate.open();
+        held.await.unwrap();
+        join_all(offloads).await.into_iter().for_each(|r| r.unwrap());
+        assert_eq!(*log.lock().unwrap(), (0..100).collect::<Vec<_>>());
+    }
+
+    anywhere async fn o2_shed_oldest_makes_room_for_the_newest() {
+        let pool = rejecting(1, 2, Overflow::ShedOldest);
+        let (gate, held) = hold(&pool);
+        let offloads: Vec<_> = (0..5).map(|n| pool.run(move |_| n)).collect();
+        gate.open();
+        held.await.unwrap();
+        let results = join_all(offloads).await;
+        assert!(results[..3].iter().all(|r| matches!(r, Err(Interrupted::Shed))), "{results:?}");
+        assert_eq!((results[3].as_ref().unwrap(), results[4].as_ref().unwrap()), (&3, &4));
+        assert_eq!(pool.stats().shed, 3);
+    }
+
+    anywhere async fn o3_dropping_a_queued_offload_means_it_never_runs() {
+        let pool = rejecting(1, 2, Overflow::Reject);
+        let (gate, held) = hold(&pool);
+        let ran = Arc::new(AtomicUsize::new(0));
+        for _ in 0..100 {
+            let dropped = Arc::new(Gate::default());
+            let (tell, ran) = (Tell(dropped.clone()), ran.clone());
+            let offload = pool.run(move |_| { ran.fetch_add(1, SeqCst); drop(tell); });
+            drop(offload);
+            assert!(dropped.is_open(), "captures are dropped at once");
+        }
+        // A hundred cancelled jobs hold no place.
+        let after: Vec<_> = (0..2).map(|_| pool.run(|_| ())).collect();
+        gate.open();
+        held.await.unwrap();
+        for offload in after { offload.await.unwrap(); }
+        assert_eq!(ran.load(SeqCst), 0);
+    }
+
+    anywhere async fn o3_dropping_a_running_offload_tells_the_worker_and_drops_the_result_on_its_thread() {
+        struct OnDrop(Arc<Mutex<Option<std::thread::ThreadId>>>);
+        impl Drop for OnDrop { fn drop(&mut self) { *self.0.lock().unwrap() = Some(std::thread::current().id()); } }
+        let pool = pool(1, 4);
+        let inside = Arc::new(Gate::default());
+        let dropped_on = Arc::new(Mutex::new(None));
+        let (inside2, on) = (inside.clone(), dropped_on.clone());
+        let offload = pool.run(move |worker| {
+            inside2.open();
+            eventually(|| worker.is_cancelled());
+            assert!(matches!(worker.check(), Err(Interrupted::Cancelled)));
+            OnDrop(on)
+        });
+        assert!(inside.pass());
+        drop(offload);
+        let id = pool.run(|_| std::thread::current().id()).await.unwrap();
+        assert_eq!(*dropped_on.lock().unwrap(), Some(id));
+    }
+
+    anywhere async fn o3_the_place_of_a_cancelled_running_job_stays_taken_until_it_ends() {
+        let pool = rejecting(1, 0, Overflow::Reject);
+        let (gate, held) = hold(&pool);
+        drop(held);
+        assert!(matches!(pool.run(|_| ()).await, Err(Interrupted::Full)));
+        gate.open();
+        eventually(|| pool.stats().running == 0);
+        pool.run(|_| ()).await.unwrap();
+    }
+
+    anywhere async fn o3_a_detached_job_runs_to_its_end() {
+        let pool = pool(1, 4);
+        let done = Arc::new(Gate::default());
+        let (queued, by_option) = (done.clone(), Arc::new(Gate::default()));
+        let (gate, held) = hold(&pool);
+        pool.run(move |worker| { assert!(!worker.is_cancelled()); queued.open() }).detach();
+        let by_option2 = by_option.clone();
+        drop(pool.job("log").detached().run(move |worker| { assert!(!worker.is_cancelled()); by_option2.open() }));
+        gate.open();
+        held.await.unwrap();
+        assert!(done.pass() && by_option.pass());
+    }
+
+    anywhere async fn o4_past_its_deadline_a_queued_job_never_runs() {
+        let pool = pool(1, 4);
+        let (gate, held) = hold(&pool);
+        let ran = Arc::new(AtomicUsize::new(0));
+        let ran2 = ran.clone();
+        let late = pool.job("late").deadline(Duration::from_millis(20)).run(move |_| ran2.fetch_add(1, SeqCst));
+        assert!(matches!(late.await, Err(Interrupted::Deadline)), "answered while the pool is still busy");
+        gate.open();
+        held.await.unwrap();
+        pool.run(|_| ()).await.unwrap();
+        assert_eq!(ran.load(SeqCst), 0);
+        assert_eq!(pool.stats().deadline_misses, 1);
+    }
+
+    anywhere async fn o4_the_deadline_counts_from_the_call_not_from_the_first_poll() {
+        let pool = pool(1, 4);
+        let (gate, held) = hold(&pool);
+        let mut late = pool.job("late").deadline(Duration::from_millis(10)).run(|_| ());
+        let until = Instant::now() + Duration::from_millis(10);
+        eventually(|| Instant::now() > until);
+        gate.open();
+        held.await.unwrap();
+        eventually(|| match poll_once(&mut late) {
+            std::task::Poll::Ready(result) => { assert!(matches!(result, Err(Interrupted::Deadline))); true }
+            std::task::Poll::Pending => false,
+        });
+    }
+
+    anywhere async fn o4_past_its_deadline_a_running_job_is_told_and_its_caller_answered() {
+        let pool = pool(1, 4);
+        let told = Arc::new(Gate::default());
+        let told2 = told.clone();
+        let late = pool.job("late").deadline(Duration::from_millis(20)).run(move |worker| {
+            assert!(worker.deadline().is_some());
+            eventually(|| worker.check().is_err());
+            assert!(matches!(worker.check(), Err(Interrupted::Deadline)));
+            told2.open();
+        });
+        assert!(matches!(late.await, Err(Interrupted::Deadline)));
+        assert!(told.pass());
+    }
+
+    anywhere async fn o4_sleep_ends_early_at_the_deadline() {
+        let pool = pool(1, 4);
+        let slept = Arc::new(Mutex::new(None));
+        let slept2 = slept.clone();
+        let late = pool.job("late").deadline(Duration::from_millis(20)).run(move |worker| {
+            *slept2.lock().unwrap() = Some(worker.sleep(LIMIT * 10));
+        });
+        assert!(matches!(late.await, Err(Interrupted::Deadline)));
+        eventually(|| slept.lock().unwrap().is_some());
+        assert!(matches!(slept.lock().unwrap().take(), Some(Err(Interrupted::Deadline))));
+    }
+
+    anywhere async fn o5_a_panic_reaches_the_caller_with_its_payload_and_the_thread_lives_on() {
+        let pool = pool(1, 4);
+        let before = pool.run(|_| std::thread::current().id()).await.unwrap();
+        let Err(Interrupted::Panicked(panic)) = pool.run(|_| -> u8 { panic!("boiler {}", std::hint::black_box(7)) }).await else { panic!("no panic") };
+        assert_eq!(panic.message(), "boiler 7");
+        fn sync<T: Send + Sync + 'static>(_: &T) {}
+        sync(&panic);
+        assert_eq!(panic.into_payload().downcast_ref::<String>().unwrap(), "boiler 7");
+        assert_eq!(pool.run(|_| std::thread::current().id()).await.unwrap(), before);
+        assert_eq!(pool.stats().panicked, 1);
+    }
+
+    anywhere async fn o5_a_panic_in_the_drop_of_an_unwanted_result_does_not_end_the_thread() {
+        struct Bomb;
+        impl Drop for Bomb { fn drop(&mut self) { if !std::thread::panicking() { panic!("in a drop") } } }
+        let pool = pool(1, 4);
+        let (inside, gate) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
+        let (inside2, gate2) = (inside.clone(), gate.clone());
+        let offload = pool.run(move |_| { inside2.open(); gate2.pass(); Bomb });
+        assert!(inside.pass());
+        drop(offload);
+        gate.open();
+        assert_eq!(pool.run(|_| 1).await.unwrap(), 1);
+    }
+
+    anywhere async fn o8_drain_runs_what_is_queued_and_refuses_what_is_new() {
+        let pool = pool(1, 8);
+        let (gate, held) = hold(&pool);
+        let queued: Vec<_> = (0..4).map(|n| pool.run(move |_| n)).collect();
+        let mut drain = Box::pin(pool.drain(LIMIT));
+        assert!(poll_once(&mut drain).is_pending());
+        assert!(matches!(pool.run(|_| ()).await, Err(Interrupted::Closed)));
+        gate.open();
+        assert!(drain.await.is_clean());
+        held.await.unwrap();
+        for (n, offload) in queued.into_iter().enumerate() { assert_eq!(offload.await.unwrap(), n); }
+    }
+
+    anywhere async fn o8_drain_cancels_at_its_deadline_and_names_what_is_stuck() {
+        let pool = pool(2, 8);
+        let (gate, held) = hold(&pool);
+        let heeds = pool.job("Mill::heeds").run(|worker| { eventually(|| worker.is_cancelled()); });
+        eventually(|| pool.stats().running == 2);
+        let queued = pool.run(|_| ());
+        let report = pool.drain(Duration::from_millis(10)).await;
+        assert_eq!(report.cancelled, 3);
+        assert_eq!(report.stuck.len(), 1, "{report}");
+        assert_eq!((report.stuck[0].method, report.stuck[0].pool.as_str()), ("closure", "test"));
+        assert!(report.to_string().contains("on pool `test`"), "{report}");
+        for ended in [heeds.await.map(drop), queued.await, held.await.map(drop)] {
+            assert!(matches!(ended, Err(Interrupted::Cancelled)));
+        }
+        gate.open();
+    }
+
+    anywhere async fn o8_a_stuck_job_is_reported_with_the_crossing_that_it_waits_in() {
+        let pool = pool(1, 8);
+        let (inside, line) = (Arc::new(Gate::default()), line!() + 3);
+        let mut unpolled = pool.job("Mill::waits").run({ let inside = inside.clone(); move |worker| {
+            inside.open();
+            worker.call(|| ())
+        }});
+        assert!(inside.pass());
+        let mut report = None;
+        eventually(|| {
+            let jobs = pool.stuck_jobs();
+            let found = jobs.first().is_some_and(|job| job.unpolled);
+            report = jobs.into_iter().next();
+            found
+        });
+        let stuck = report.unwrap();
+        assert_eq!(stuck.method, "Mill::waits");
+        let at = stuck.waits_at.unwrap();
+        assert_eq!((at.file(), at.line()), (file!(), line));
+        // P8: held, not polled; and it ends with the drain all the same (P2).
+        assert!(pool.drain(Duration::ZERO).await.stuck.is_empty());
+        eventually(|| match poll_once(&mut unpolled) {
+            std::task::Poll::Ready(r) => { assert!(matches!(r, Err(Interrupted::Cancelled))); true }
+            std::task::Poll::Pending => false,
+        });
+    }
+
+    anywhere async fn o9_loop_and_pool_call_each_other_on_one_thread() {
+        fn chain(pool: Pool, n: u32) -> BoxFuture<'static, Result<u32, Interrupted>> {
+            Box::pin(async move {
+                if n == 0 { return Ok(0) }
+                let inner = pool.clone();
+                pool.try_run(move |worker| Ok::<_, Interrupted>(chain(inner, n - 1).wait(worker)?? + 1)).await
+            })
+        }
+        assert_eq!(chain(pool(1, 1), 60).await.unwrap(), 60);
+        assert!(matches!(chain(pool(1, 1), 80).await, Err(Interrupted::TooDeep)));
+    }
+
+    anywhere async fn o9_two_pools_of_one_thread_each() {
+        fn chain(a: Pool, b: Pool, n: u32) -> BoxFuture<'static, Result<u32, Interrupted>> {
+            Box::pin(async move {
+                if n == 0 { return Ok(0) }
+                let (next, after) = (b.clone(), a.clone());
+                a.try_run(move |worker| Ok::<_, Interrupted>(chain(next, after, n - 1).wait(worker)?? + 1)).await
+            })
+        }
+        assert_eq!(chain(pool(1, 1), pool(1, 1), 60).await.unwrap(), 60);
+    }
+
+    anywhere async fn o9_a_waiting_thread_runs_several_offloads_made_on_its_behalf() {
+        let one = rejecting(1, 0, Overflow::Reject);
+        let inner = one.clone();
+        let sum = one.run(move |worker| async move {
+            let (a, b, c) = futures::join!(inner.run(|_| 1), inner.run(|_| 2), inner.run(|_| 3));
+            a.unwrap() + b.unwrap() + c.unwrap()
+        }.wait(worker).unwrap()).await.unwrap();
+        assert_eq!(sum, 6);
+    }
+
+    anywhere async fn o9_an_offload_made_on_the_thread_itself_runs_in_place() {
+        let one = pool(1, 1);
+        let inner = one.clone();
+        let (outer, nested) = one.run(move |worker| {
+            let offload = inner.run(|_| std::thread::current().id());
+            (std::thread::current().id(), offload.wait(worker).unwrap().unwrap())
+        }).await.unwrap();
+        assert_eq!(outer, nested);
+    }
+
+    anywhere async fn o9_an_offload_lent_to_a_thread_that_never_waits_goes_back_to_the_queue() {
+        let one = pool(1, 1);
+        let inner = one.clone();
+        let offload = one.run(move |_| inner.run(|_| 7)).await.unwrap();
+        assert_eq!(offload.await.unwrap(), 7);
+    }
+
+    anywhere async fn o9_a_relay_of_jobs_is_no_descent() {
+        let one = pool(1, 1);
+        let (done, left) = (Arc::new(Gate::default()), Arc::new(AtomicUsize::new(500)));
+        fn next(pool: Pool, left: Arc<AtomicUsize>, done: Arc<Gate>) {
+            let again = pool.clone();
+            pool.run(move |_| {
+                if left.fetch_sub(1, SeqCst) == 1 { done.open() } else { next(again, left, done) }
+            }).detach();
+        }
+        next(one.clone(), left, done.clone());
+        assert!(done.pass());
+    }
+
+    anywhere async fn o10_a_thread_that_cannot_be_had_is_an_error_at_build_time() {
+        // No machine has the address space for this stack.
+        let refused = Pool::builder("huge").threads(2).stack_size(usize::MAX / 4).build();
+        assert!(refused.is_err());
+    }
+
+    anywhere async fn o11_a_pool_stops_with_its_last_handle_and_what_is_queued_still_runs() {
+        let one = pool(1, 8);
+        let (gate, held) = hold(&one);
+        let queued = one.run(|_| 5);
+        let ended = Arc::new(Gate::default());
+        std::thread_local! { static TELL: std::cell::RefCell<Option<Tell>> = const { std::cell::RefCell::new(None) }; }
+        let tell = Tell(ended.clone());
+        let sets = one.run(move |_| TELL.with(|slot| *slot.borrow_mut() = Some(tell)));
+        drop(one);
+        gate.open();
+        held.await.unwrap();
+        assert_eq!(queued.await.unwrap(), 5);
+        sets.await.unwrap();
+        assert!(ended.pass(), "the thread has ended");
+    }
+
+    anywhere async fn e2_the_job_is_submitted_at_the_call() {
+        let pool = pool(1, 8);
+        let ran = Arc::new(Gate::default());
+        let ran2 = ran.clone();
+        let offload = pool.run(move |_| ran2.open());
+        assert!(ran.pass(), "without a poll");
+        offload.await.unwrap();
+    }
+
+    anywhere async fn stress_no_job_is_lost_among_drops_and_nested_calls() {
+        for _ in 0..20 {
+            let pool = pool(2, 1);
+            let tasks: Vec<_> = (0..50_u32).map(|i| { let pool = pool.clone(); async move {
+                for k in 0..20_u32 {
+                    if (i + k) % 7 == 0 {
+                        let mut offload = pool.run(|_| ());
+                        let _ = poll_once(&mut offload);
+                    } else if (i + k) % 5 == 0 {
+                        let inner = pool.clone();
+                        pool.run(move |worker| async move { inner.run(|_| 1).await.unwrap() }.wait(worker).unwrap()).await.unwrap();
+                    } else {
+                        assert_eq!(pool.run(move |_| i + k).await.unwrap(), i + k);
+                    }
+                }
+            }}).collect();
+            join_all(tasks).await;
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! See `tests/ui.rs` and the README.
+#![forbid(unsafe_code)]
