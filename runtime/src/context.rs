@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::job::Job;
 use crate::scope::Scope;
+use crate::sync::thread_local;
 
 #[derive(Clone, Default)]
 pub(crate) struct Current {
@@ -17,8 +18,8 @@ pub(crate) struct Current {
 }
 
 thread_local! {
-    static CURRENT: RefCell<Current> = const { RefCell::new(Current { host: None, scope: None }) };
-    static ON_LOOP: Cell<bool> = const { Cell::new(false) };
+    static CURRENT: RefCell<Current> = RefCell::new(Current::default());
+    static ON_LOOP: Cell<bool> = Cell::new(false);
 }
 
 /// A copy of what is current here; nothing while the thread is being torn down.

@@ -43,6 +43,24 @@ pub enum Interrupted {
     TooDeep,
 }
 
+impl Interrupted {
+    /// The same reason once more, for several who waited for one thing. (A panic's payload goes to one of them.)
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Full => Self::Full,
+            Self::Shed => Self::Shed,
+            Self::Deadline => Self::Deadline,
+            Self::Cancelled => Self::Cancelled,
+            Self::Panicked(panic) => Self::Panicked(Panic::new(Box::new(panic.message().to_owned()))),
+            Self::Abandoned => Self::Abandoned,
+            Self::Closed => Self::Closed,
+            Self::NoLoop => Self::NoLoop,
+            Self::OnLoop => Self::OnLoop,
+            Self::TooDeep => Self::TooDeep,
+        }
+    }
+}
+
 impl fmt::Display for Interrupted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -177,6 +177,8 @@ pub(crate) trait Job: Send + Sync {
     fn why(&self) -> Option<Why>;
     /// The body has returned.
     fn is_over(&self) -> bool;
+    /// The thread that was on a visit leaves: nothing is lent to it any more.
+    fn end_visit(&self);
     /// The worker waits until `call` has been polled to its end by the host. `at`: where, for the reports.
     fn cross(self: Arc<Self>, call: BoxCall, at: &'static Location<'static>) -> Result<BoxCall, Interrupted>;
     /// The host polls `call` (which is ready at its first poll) when it gets there; the worker goes on.

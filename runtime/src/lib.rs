@@ -22,6 +22,6 @@ mod worker;
 pub use error::{Interrupted, Panic};
 pub use job::StuckJob;
 pub use pool::{Builder, DrainReport, JobBuilder, Offload, Overflow, Pool, Stats};
-pub use portal::PortalTask;
+pub use portal::{AsCompleted, Portal, PortalTask, as_completed, join_all};
 pub use spawn::{BoxTask, Spawn};
 pub use worker::{Wait, Worker};

@@ -1,21 +1,21 @@
-//! The primitives that threads share, from `std` or, under `--cfg loom`, from the model checker.
+//! The primitives that threads share, from `std` or, under `--cfg portcullis_loom`, from the model checker.
 //!
 //! Locks here never poison: every value behind one is whole again before user code can panic, since user code
 //! never runs while a lock is held.
 
-#[cfg(not(loom))]
+#[cfg(not(portcullis_loom))]
 pub(crate) use std::sync::atomic;
-#[cfg(not(loom))]
+#[cfg(not(portcullis_loom))]
 use std::sync::{Condvar as RawCondvar, Mutex as RawMutex};
 
-#[cfg(loom)]
+#[cfg(portcullis_loom)]
 pub(crate) use loom::sync::atomic;
-#[cfg(loom)]
+#[cfg(portcullis_loom)]
 use loom::sync::{Condvar as RawCondvar, Mutex as RawMutex};
 
-#[cfg(loom)]
+#[cfg(portcullis_loom)]
 pub(crate) use loom::sync::MutexGuard;
-#[cfg(not(loom))]
+#[cfg(not(portcullis_loom))]
 pub(crate) use std::sync::MutexGuard;
 
 use std::sync::PoisonError;
@@ -26,12 +26,12 @@ use std::time::Duration;
 pub(crate) struct Mutex<T>(RawMutex<T>);
 
 impl<T> Mutex<T> {
-    #[cfg(not(loom))]
+    #[cfg(not(portcullis_loom))]
     pub(crate) const fn new(value: T) -> Self {
         Self(RawMutex::new(value))
     }
 
-    #[cfg(loom)]
+    #[cfg(portcullis_loom)]
     pub(crate) fn new(value: T) -> Self {
         Self(RawMutex::new(value))
     }
@@ -67,3 +67,34 @@ impl Condvar {
         self.0.notify_all();
     }
 }
+
+/// Starts a named thread: a coroutine of the model under the model checker.
+#[cfg(not(portcullis_loom))]
+pub(crate) fn spawn_thread(
+    name: String,
+    stack_size: Option<usize>,
+    f: impl FnOnce() + Send + 'static,
+) -> std::io::Result<()> {
+    let builder = std::thread::Builder::new().name(name);
+    let builder = match stack_size {
+        Some(bytes) => builder.stack_size(bytes),
+        None => builder,
+    };
+    builder.spawn(f).map(drop)
+}
+
+#[cfg(portcullis_loom)]
+pub(crate) fn spawn_thread(
+    _: String,
+    _: Option<usize>,
+    f: impl FnOnce() + Send + 'static,
+) -> std::io::Result<()> {
+    drop(loom::thread::spawn(f));
+    Ok(())
+}
+
+#[cfg(not(portcullis_loom))]
+pub(crate) use std::{thread::yield_now, thread_local};
+
+#[cfg(portcullis_loom)]
+pub(crate) use loom::{thread::yield_now, thread_local};

@@ -77,7 +77,7 @@ impl Worker {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        Call(Some(f)).wait(self)
+        async move { f() }.wait(self)
     }
 
     /// Runs `f` on the loop soon, in the task that awaits this job, without waiting for it.
@@ -92,11 +92,7 @@ impl Worker {
     where
         F: FnOnce() + Send + 'static,
     {
-        Arc::clone(&self.host).soon(crossing::pack(Call(Some(move || {
-            if std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).is_err() {
-                tracing::error!("a panic in a `call_soon` function");
-            }
-        }))))
+        Arc::clone(&self.host).soon(crossing::pack(crossing::logged(f)))
     }
 
     /// Spawns `future` as a task of the server that this job works for, else of the tokio runtime that was
@@ -155,20 +151,4 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-}
-
-/// A future that is ready at its first poll, with the value of `f`.
-struct Call<F>(Option<F>);
-
-impl<F> Unpin for Call<F> {}
-
-impl<F: FnOnce() -> R, R> Future for Call<F> {
-    type Output = R;
-
-    fn poll(mut self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<R> {
-        match self.0.take() {
-            Some(f) => std::task::Poll::Ready(f()),
-            None => std::task::Poll::Pending,
-        }
-    }
 }

@@ -6,6 +6,7 @@ use std::thread;
 
 use super::seat::Seat;
 use super::{Inner, Pool, thread::work};
+use crate::sync::{spawn_thread, yield_now};
 
 /// What happens to a job that comes when the pool's queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,6 +28,11 @@ pub(crate) struct Spin(u32);
 impl Spin {
     pub(crate) const NONE: Self = Self(0);
 
+    #[cfg(all(test, portcullis_loom))]
+    pub(crate) fn turns_for_models(turns: u32) -> Self {
+        Self(turns)
+    }
+
     pub(crate) fn turns(self) -> u32 {
         self.0
     }
@@ -39,16 +45,6 @@ impl Spin {
             yield_now();
         }
     }
-}
-
-#[cfg(not(loom))]
-fn yield_now() {
-    thread::yield_now();
-}
-
-#[cfg(loom)]
-fn yield_now() {
-    loom::thread::yield_now();
 }
 
 /// Sets up a [`Pool`]; made by [`Pool::builder`].
@@ -141,12 +137,8 @@ impl Builder {
         let pool = Pool::from_inner(Arc::new(inner));
         for (n, seat) in seats.into_iter().enumerate() {
             let inner = pool.inner_arc();
-            let mut builder = thread::Builder::new().name(format!("{}-{n}", self.name));
-            if let Some(bytes) = self.stack_size {
-                builder = builder.stack_size(bytes);
-            }
             let spin = self.spin;
-            builder.spawn(move || work(&inner, seat, spin))?;
+            spawn_thread(format!("{}-{n}", self.name), self.stack_size, move || work(&inner, seat, spin))?;
         }
         Ok(pool)
     }

@@ -130,21 +130,26 @@ where
     E: Send + 'static,
 {
     pub(super) fn new(about: About, load: Load<F>) -> Arc<Self> {
+        Self::with(about, Work::Queued(load), Caller::Awaits)
+    }
+
+    fn with(about: About, work: Work<F>, caller: Caller) -> Arc<Self> {
+        let meet = Meet::default();
         Arc::new(Self {
             about,
             ticket: AtomicU8::new(ticket::NEW),
             told: AtomicU8::new(0),
             nudged: AtomicBool::new(false),
             bell: Condvar::new(),
-            state: Mutex::new(State {
-                work: Work::Queued(load),
-                ended: None,
-                caller: Caller::Awaits,
-                waker: None,
-                alarm: None,
-                meet: Meet::default(),
-            }),
+            state: Mutex::new(State { work, ended: None, caller, waker: None, alarm: None, meet }),
         })
+    }
+
+    /// A visit: a thread that is here already, and that no task awaits.
+    fn visit(about: About) -> Arc<Self> {
+        let cell = Self::with(about, Work::Running, Caller::Detached);
+        cell.ticket.store(ticket::TAKEN, Ordering::Release);
+        cell
     }
 
     /// From here on the deadline is watched. Before the job joins the line, so that no run is missed.
@@ -240,11 +245,7 @@ where
         drop(alarm);
         // Nobody waits for it: its drop, which is the user's code, must not end this thread.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(unwanted)));
-        for job in lent {
-            if let Some(pool) = &job.about().pool {
-                Arc::clone(pool).line.rejoin(job);
-            }
-        }
+        give_back(lent);
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -300,6 +301,21 @@ where
             state.meet.asleep = false;
         }
     }
+}
+
+/// Jobs that were lent to a thread which never waited go back to the line that they came for.
+fn give_back(lent: VecDeque<Arc<dyn Job>>) {
+    for job in lent {
+        if let Some(pool) = job.about().pool.clone() {
+            pool.line.rejoin(job);
+        }
+    }
+}
+
+/// The host of a thread that no pool owns.
+pub(crate) fn visit(about: About) -> Arc<dyn Job> {
+    type Nothing = fn(&Worker) -> Result<(), Interrupted>;
+    Cell::<Nothing, (), Interrupted>::visit(about)
 }
 
 impl<F, T, E> Job for Cell<F, T, E>
@@ -415,6 +431,14 @@ where
 
     fn is_over(&self) -> bool {
         matches!(self.state.lock().work, Work::Over)
+    }
+
+    fn end_visit(&self) {
+        let mut state = self.state.lock();
+        state.work = Work::Over;
+        let lent = std::mem::take(&mut state.meet.lent);
+        drop(state);
+        give_back(lent);
     }
 
     fn cross(self: Arc<Self>, call: BoxCall, at: &'static Location<'static>) -> Result<BoxCall, Interrupted> {

@@ -40,14 +40,18 @@ pub(crate) enum Joined<J> {
     Closed,
 }
 
+/// See [`Line::running`].
+const WATCHED: usize = 1 << (usize::BITS - 1);
+
 pub(crate) struct Line<J> {
     state: Mutex<State<J>>,
     bell: Condvar,
-    /// Jobs that threads have taken and not finished. Written up under the lock, down without it.
+    /// Jobs that threads have taken and not finished: counted up under the lock, down without it. The bit
+    /// [`WATCHED`] says that somebody wants to know when it is idle here; in the same word, so that the last
+    /// job to end can't miss it.
     running: AtomicUsize,
     /// Hint for spinning threads: the line is not empty, or has closed.
     look: AtomicBool,
-    draining: AtomicBool,
     threads: usize,
     places: usize,
     overflow: Overflow,
@@ -90,7 +94,6 @@ impl<J: Claim> Line<J> {
             bell: Condvar::new(),
             running: AtomicUsize::new(0),
             look: AtomicBool::new(false),
-            draining: AtomicBool::new(false),
             threads,
             places,
             overflow,
@@ -103,7 +106,7 @@ impl<J: Claim> Line<J> {
         if state.closed {
             return Joined::Closed;
         }
-        let taken = state.live() + self.running.load(Ordering::Acquire);
+        let taken = state.live() + self.running();
         if taken >= self.threads && lendable {
             return Joined::Lend(job);
         }
@@ -228,9 +231,8 @@ impl<J: Claim> Line<J> {
     /// Registers `waker` to be woken when nothing waits and nothing runs; `true` if that is so already.
     pub(crate) fn watch_idle(&self, waker: &Waker) -> bool {
         let mut state = self.state.lock();
-        // Before the look at `running`: see `Place::drop`, which does the same two steps in the other order.
-        self.draining.store(true, Ordering::SeqCst);
-        if state.live() == 0 && self.running.load(Ordering::SeqCst) == 0 {
+        let running = self.running.fetch_or(WATCHED, Ordering::AcqRel) & !WATCHED;
+        if state.live() == 0 && running == 0 {
             return true;
         }
         if !state.on_idle.iter().any(|known| known.will_wake(waker)) {
@@ -240,7 +242,7 @@ impl<J: Claim> Line<J> {
     }
 
     fn tell_if_idle(&self, mut state: MutexGuard<'_, State<J>>) {
-        if state.on_idle.is_empty() || state.live() > 0 || self.running.load(Ordering::SeqCst) > 0 {
+        if state.on_idle.is_empty() || state.live() > 0 || self.running() > 0 {
             return;
         }
         let wakers = std::mem::take(&mut state.on_idle);
@@ -264,7 +266,7 @@ impl<J: Claim> Line<J> {
     }
 
     pub(crate) fn running(&self) -> usize {
-        self.running.load(Ordering::Acquire)
+        self.running.load(Ordering::Acquire) & !WATCHED
     }
 }
 
@@ -294,8 +296,7 @@ impl<J: Claim> Place<'_, J> {
 impl<J: Claim> Drop for Place<'_, J> {
     fn drop(&mut self) {
         let Some(line) = self.0 else { return };
-        line.running.fetch_sub(1, Ordering::SeqCst);
-        if line.draining.load(Ordering::SeqCst) {
+        if line.running.fetch_sub(1, Ordering::AcqRel) & WATCHED != 0 {
             line.tell_if_idle(line.state.lock());
         }
     }

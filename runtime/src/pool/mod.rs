@@ -8,6 +8,8 @@ mod builder;
 mod cell;
 mod drain;
 mod line;
+#[cfg(all(test, portcullis_loom))]
+mod models;
 mod offload;
 mod seat;
 mod stats;
@@ -21,6 +23,7 @@ use tracing::Span;
 use tracing::subscriber::NoSubscriber;
 
 pub use builder::{Builder, Overflow};
+pub(crate) use cell::visit;
 pub use drain::DrainReport;
 pub(crate) use line::Place;
 pub use offload::Offload;

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use crate::job::Job;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, thread_local};
 
 /// One pool thread's jobs, outermost first: more than one while jobs run on it that were lent to it.
 #[derive(Default)]
@@ -17,7 +17,7 @@ impl Seat {
 }
 
 thread_local! {
-    static SEAT: OnceCell<Arc<Seat>> = const { OnceCell::new() };
+    static SEAT: OnceCell<Arc<Seat>> = OnceCell::new();
 }
 
 /// Makes `seat` this thread's own, for good.

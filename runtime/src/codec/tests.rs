@@ -1,0 +1,173 @@
+//! Every codec: round trips, splits at every byte, and what it makes of bad input.
+
+use std::fmt::Debug;
+
+use bytes::BytesMut;
+use tokio_util::codec::LinesCodec;
+
+use super::*;
+
+/// What comes out of `bytes` when they arrive in pieces of `step`, with the end of the stream behind them.
+fn read<In: Debug, C: Codec<In, In>>(mut codec: C, bytes: &[u8], step: usize) -> Vec<Result<In, (String, bool)>> {
+    let mut input = BytesMut::new();
+    let mut out = Vec::new();
+    let mut push = |result: Result<Option<In>, DecodeError>| match result {
+        Ok(Some(message)) => {
+            out.push(Ok(message));
+            true
+        }
+        Ok(None) => false,
+        Err(error) => {
+            out.push(Err((error.to_string(), error.resumes())));
+            error.resumes()
+        }
+    };
+    for piece in bytes.chunks(step) {
+        input.extend_from_slice(piece);
+        while push(codec.decode(&mut input)) {}
+    }
+    while push(codec.decode_eof(&mut input)) {}
+    out
+}
+
+fn written<Out, C: Codec<Out, Out>>(mut codec: C, messages: impl IntoIterator<Item = Out>) -> Vec<u8> {
+    let mut output = BytesMut::new();
+    for message in messages {
+        codec.encode(message, &mut output).expect("these can be encoded");
+    }
+    output.to_vec()
+}
+
+#[cfg(feature = "postcard")]
+#[test]
+fn length_prefixed_round_trip_split_at_every_byte() {
+    let messages = vec![(1u32, "one".to_owned()), (2, String::new()), (3, "\n".repeat(300))];
+    let codec = LengthPrefixed::<Postcard>::new();
+    let bytes = written(codec.clone(), messages.clone());
+    for step in 1..=bytes.len() {
+        let read = read::<(u32, String), _>(codec.clone(), &bytes, step);
+        assert_eq!(read.into_iter().collect::<Result<Vec<_>, _>>(), Ok(messages.clone()), "in pieces of {step}");
+    }
+}
+
+#[cfg(feature = "postcard")]
+#[test]
+fn a_frame_over_the_limit_is_skipped_exactly() {
+    let codec = LengthPrefixed::<Postcard>::new();
+    // The long frame's payload looks like frames itself.
+    let mut bytes = 64u32.to_be_bytes().to_vec();
+    bytes.extend([0, 0, 0, 1].repeat(16));
+    bytes.extend(written(codec.clone(), [7u8]));
+    for step in 1..=bytes.len() {
+        let read = read::<u8, _>(codec.clone().max_frame(10), &bytes, step);
+        assert!(matches!(&read[..], [Err((text, true)), Ok(7)] if text.contains("10 bytes")), "{step}: {read:?}");
+    }
+}
+
+#[cfg(feature = "postcard")]
+#[test]
+fn a_bad_payload_in_an_intact_frame_resumes() {
+    let codec = LengthPrefixed::<Postcard>::new();
+    let mut bytes = vec![0, 0, 0, 2, 9, 9];
+    bytes.extend(written(codec.clone(), [true]));
+    let read = read::<bool, _>(codec, &bytes, 3);
+    assert!(matches!(&read[..], [Err((_, true)), Ok(true)]), "{read:?}");
+}
+
+#[cfg(feature = "postcard")]
+#[test]
+fn an_announced_length_is_not_allocated() {
+    let mut codec = LengthPrefixed::<Postcard>::new();
+    let mut input = BytesMut::from(&[0, 0x7f, 0, 0, 1][..]);
+    let before = input.capacity();
+    assert!(matches!(Codec::<Vec<u8>, u8>::decode(&mut codec, &mut input), Ok(None)));
+    assert_eq!(input.capacity(), before);
+}
+
+#[cfg(feature = "postcard")]
+#[test]
+fn a_message_over_the_limit_is_not_written() {
+    let mut codec = LengthPrefixed::<Postcard>::new().max_frame(4);
+    let mut output = BytesMut::new();
+    let error = Codec::<u8, _>::encode(&mut codec, "12345", &mut output).unwrap_err();
+    assert!(error.to_string().contains("4 bytes"), "{error}");
+}
+
+#[cfg(feature = "postcard")]
+#[test]
+fn a_truncated_frame_is_an_error_at_the_end() {
+    let read = read::<u8, _>(LengthPrefixed::<Postcard>::new(), &[0, 0, 0, 9, 1], 5);
+    assert!(matches!(&read[..], [Err((_, false))]), "{read:?}");
+}
+
+#[cfg(feature = "json")]
+#[test]
+fn json_lines_round_trip_split_at_every_byte() {
+    let messages = vec!["one".to_owned(), String::new(), "two\nlines\r\n".to_owned()];
+    let mut bytes = written(JsonLines::new(), messages.clone());
+    bytes.extend(b"\n \r\n\"last\"");
+    for step in 1..=bytes.len() {
+        let read = read::<String, _>(JsonLines::new(), &bytes, step);
+        let expected: Vec<_> = messages.iter().cloned().chain(["last".to_owned()]).collect();
+        assert_eq!(read.into_iter().collect::<Result<Vec<_>, _>>(), Ok(expected), "in pieces of {step}");
+    }
+}
+
+#[cfg(feature = "json")]
+#[test]
+fn json_garbage_resumes_at_the_next_line() {
+    let read = read::<u8, _>(JsonLines::new(), b"{{{\xff\n300\n3\n", 2);
+    assert!(matches!(&read[..], [Err((_, true)), Err((_, true)), Ok(3)]), "{read:?}");
+}
+
+#[test]
+fn lines_end_with_lf_or_crlf_and_may_be_empty() {
+    let bytes = b"a\r\n\nb\nlast";
+    for step in 1..=bytes.len() {
+        let read = read::<String, _>(Lines::new(), bytes, step);
+        let lines: Vec<_> = read.into_iter().map(|line| line.expect("a line")).collect();
+        assert_eq!(lines, ["a", "", "b", "last"], "in pieces of {step}");
+    }
+}
+
+#[test]
+fn an_over_long_line_is_discarded_to_its_newline() {
+    let mut bytes = b"x".repeat(100);
+    bytes.extend(b" tail\r\n12345678\r\n123456789\nend\n");
+    for step in 1..=bytes.len() {
+        let read = read::<String, _>(Lines::new().max_length(8), &bytes, step);
+        let [Err((_, true)), Ok(fits), Err((_, true)), Ok(end)] = &read[..] else { panic!("{step}: {read:?}") };
+        assert_eq!((fits.as_str(), end.as_str()), ("12345678", "end"));
+    }
+}
+
+#[test]
+fn an_over_long_line_is_not_buffered() {
+    let mut codec = Lines::new().max_length(8);
+    let mut input = BytesMut::from(&[b'x'; 64][..]);
+    assert!(Codec::<String, String>::decode(&mut codec, &mut input).is_err());
+    assert!(input.is_empty());
+    input.extend_from_slice(&[b'x'; 64]);
+    assert!(matches!(Codec::<String, String>::decode(&mut codec, &mut input), Ok(None)));
+    assert!(input.is_empty());
+}
+
+#[test]
+fn bad_utf8_resumes_at_the_next_line() {
+    let read = read::<String, _>(Lines::new(), b"\xff\xfe\nok\n", 1);
+    assert!(matches!(&read[..], [Err((_, true)), Ok(line)] if line == "ok"), "{read:?}");
+}
+
+#[test]
+fn a_line_with_a_newline_is_not_written() {
+    let mut output = BytesMut::new();
+    assert!(Codec::<String, _>::encode(&mut Lines::new(), "a\nb", &mut output).is_err());
+    Codec::<String, _>::encode(&mut Lines::new().crlf(), "a", &mut output).expect("a plain line");
+    assert_eq!(&output[..], b"a\r\n");
+}
+
+#[test]
+fn foreign_lines_codec_resumes_after_a_long_line() {
+    let read = read::<String, _>(LinesCodec::new_with_max_length(4), b"too long\nok\n", 3);
+    assert!(matches!(&read[..], [Err((_, true)), Ok(line)] if line == "ok"), "{read:?}");
+}

@@ -1,0 +1,223 @@
+//! Models of what the threads of a pool share, for loom: every interleaving (up to a bound of preemptions).
+//!
+//! `RUSTFLAGS="--cfg portcullis_loom" cargo test -p portcullis-runtime --release --lib models`
+
+use std::sync::Arc;
+
+use loom::future::block_on;
+use loom::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use loom::thread;
+
+use super::builder::Spin;
+use super::line::{Claim, Joined, Line};
+use super::{Overflow, Pool};
+use crate::error::Interrupted;
+use crate::worker::Wait;
+
+fn model(f: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound.get_or_insert(3);
+    builder.check(f);
+}
+
+/// A job that counts who got it.
+struct Ticket {
+    state: AtomicUsize,
+    ran: AtomicUsize,
+}
+
+const NEW: usize = 0;
+const LINED: usize = 1;
+const TAKEN: usize = 2;
+const DEAD: usize = 3;
+
+impl Ticket {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { state: AtomicUsize::new(NEW), ran: AtomicUsize::new(0) })
+    }
+
+    fn go(&self, from: usize, to: usize) -> bool {
+        self.state.compare_exchange(from, to, SeqCst, SeqCst).is_ok()
+    }
+
+    fn cancel(&self, line: &Line<Arc<Self>>) -> bool {
+        let killed = self.go(LINED, DEAD);
+        if killed {
+            line.forget();
+        }
+        killed
+    }
+}
+
+impl Claim for Arc<Ticket> {
+    fn line_up(&self) -> bool {
+        self.go(NEW, LINED)
+    }
+
+    fn claim(&self) -> bool {
+        self.go(LINED, TAKEN)
+    }
+
+    fn is_dead(&self) -> bool {
+        self.state.load(SeqCst) == DEAD
+    }
+}
+
+fn run_all(line: &Line<Arc<Ticket>>, spin: Spin) {
+    while let Some((job, place)) = line.next(spin) {
+        job.ran.fetch_add(1, SeqCst);
+        drop(place);
+    }
+}
+
+fn no_job_is_lost(spin: Spin) {
+    model(move || {
+        let line = Arc::new(Line::new(2, 2, Overflow::Wait));
+        let threads: Vec<_> = (0..2)
+            .map(|_| {
+                let line = Arc::clone(&line);
+                thread::spawn(move || run_all(&line, spin))
+            })
+            .collect();
+        let jobs = [Ticket::new(), Ticket::new()];
+        for job in &jobs {
+            assert!(matches!(line.join(Arc::clone(job), false), Joined::Lined));
+        }
+        line.close();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert!(jobs.iter().all(|job| job.ran.load(SeqCst) == 1));
+    });
+}
+
+#[test]
+fn queue_park_wake_sleeping_threads() {
+    no_job_is_lost(Spin::NONE);
+}
+
+#[test]
+fn queue_park_wake_spinning_threads() {
+    no_job_is_lost(Spin::turns_for_models(1));
+}
+
+/// No close to help: what wakes the thread is the job itself.
+#[test]
+fn queue_wakes_a_thread_without_a_close() {
+    model(|| {
+        let line = Arc::new(Line::<Arc<Ticket>>::new(1, 2, Overflow::Wait));
+        let theirs = Arc::clone(&line);
+        let thread = thread::spawn(move || {
+            for _ in 0..2 {
+                let (job, place) = theirs.next(Spin::turns_for_models(1)).expect("open");
+                job.ran.fetch_add(1, SeqCst);
+                drop(place);
+            }
+        });
+        let jobs = [Ticket::new(), Ticket::new()];
+        for job in &jobs {
+            assert!(matches!(line.join(Arc::clone(job), false), Joined::Lined));
+        }
+        thread.join().unwrap();
+        assert!(jobs.iter().all(|job| job.ran.load(SeqCst) == 1));
+    });
+}
+
+#[test]
+fn cancel_at_dequeue_against_run() {
+    model(|| {
+        let line = Arc::new(Line::new(1, 1, Overflow::Reject));
+        let job = Ticket::new();
+        assert!(matches!(line.join(Arc::clone(&job), false), Joined::Lined));
+        let theirs = Arc::clone(&line);
+        let thread = thread::spawn(move || run_all(&theirs, Spin::NONE));
+        let killed = job.cancel(&line);
+        // Its place is free at once, whoever met the shell first.
+        if killed {
+            assert_eq!(line.waiting(), (0, 0));
+        }
+        line.close();
+        thread.join().unwrap();
+        assert_eq!(job.ran.load(SeqCst), usize::from(!killed));
+        assert_eq!((line.waiting(), line.running()), ((0, 0), 0));
+    });
+}
+
+#[test]
+fn drain_against_submit() {
+    model(|| {
+        let line = Arc::new(Line::new(1, 2, Overflow::Wait));
+        let theirs = Arc::clone(&line);
+        let thread = thread::spawn(move || run_all(&theirs, Spin::NONE));
+        let job = Ticket::new();
+        let (line2, job2) = (Arc::clone(&line), Arc::clone(&job));
+        let submitter = thread::spawn(move || matches!(line2.join(job2, false), Joined::Lined));
+        line.close();
+        let idle = Arc::clone(&line);
+        block_on(std::future::poll_fn(move |cx| {
+            if idle.watch_idle(cx.waker()) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        }));
+        let admitted = submitter.join().unwrap();
+        thread.join().unwrap();
+        assert_eq!(job.ran.load(SeqCst), usize::from(admitted));
+    });
+}
+
+fn pool() -> Pool {
+    Pool::builder("model").threads(1).queue(1).spin(0).build().expect("a thread")
+}
+
+/// Tells how often it was dropped.
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, SeqCst);
+    }
+}
+
+#[test]
+fn deliver_against_poll() {
+    model(|| {
+        let pool = pool();
+        assert_eq!(block_on(pool.run(|_| 7)).expect("delivered"), 7);
+    });
+}
+
+#[test]
+fn deliver_against_drop() {
+    model(|| {
+        let pool = pool();
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let counted = Counted(Arc::clone(&dropped));
+        drop(pool.run(move |_| counted));
+        // The one thread has let go of it when it takes the next job.
+        block_on(pool.run(|_| ())).expect("the thread lives on");
+        assert_eq!(dropped.load(SeqCst), 1);
+    });
+}
+
+#[test]
+fn portal_call_against_its_answer() {
+    model(|| {
+        let pool = pool();
+        let answer = block_on(pool.run(|worker| worker.call(|| 3)));
+        assert!(matches!(answer, Ok(Ok(3))));
+    });
+}
+
+#[test]
+fn portal_call_against_abandoned_host() {
+    model(|| {
+        let pool = pool();
+        let mut offload = pool.run(|worker| {
+            let answer = std::future::pending::<()>().wait(worker);
+            assert!(matches!(answer, Err(Interrupted::Abandoned)));
+        });
+        block_on(std::future::poll_fn(|cx| {
+            assert!(std::pin::Pin::new(&mut offload).poll(cx).is_pending());
+            std::task::Poll::Ready(())
+        }));
+        drop(offload);
+        // The thread came back from its wait.
+        block_on(pool.run(|_| ())).expect("the thread lives on");
+    });
+}

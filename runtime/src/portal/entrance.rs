@@ -1,0 +1,156 @@
+//! [`Portal`]: the way to the loop for threads that no pool owns.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{Attendant, PortalTask};
+use crate::context;
+use crate::crossing;
+use crate::error::Interrupted;
+use crate::job::{About, Home, Job, Parent};
+use crate::pool::visit;
+use crate::scope::Scope;
+use crate::spawn::Spawn;
+use crate::worker::{Wait, Worker};
+
+/// A way to the loop for threads that no pool owns: a C library's callback, a file watcher, the main thread.
+///
+/// Cheap to clone, to send and to share. What needs no wait can be done straight away ([`spawn`](Self::spawn),
+/// [`call_soon`](Self::call_soon)); to wait, a thread first shows that it may, by [`enter_thread`](Self::enter_thread),
+/// and is lent a [`Worker`] for as long. (EasyNetwork: `ThreadsPortal`; anyio: `BlockingPortal`.)
+///
+/// What comes through it runs as a task of the server that the portal was made in, else of the runtime.
+/// After that server has stopped, every call answers [`Interrupted::Closed`].
+///
+/// ```
+/// # use portcullis_runtime::{Portal, Wait};
+/// # let runtime = tokio::runtime::Runtime::new().unwrap();
+/// # runtime.block_on(async {
+/// let portal = Portal::current()?;
+/// let thread = std::thread::spawn(move || {
+///     portal.enter_thread(|worker| async { tokio::task::yield_now().await; 6 * 7 }.wait(worker))
+/// });
+/// # let joined = tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
+/// assert_eq!(joined??, 42);
+/// # Ok::<_, portcullis_runtime::Interrupted>(())
+/// # }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Portal {
+    scope: Option<Arc<Scope>>,
+    home: Home,
+}
+
+impl Portal {
+    /// The portal to what runs here: the server whose handler or job this is called in, else the current tokio runtime.
+    ///
+    /// # Errors
+    /// [`Interrupted::NoLoop`] if there is neither.
+    pub fn current() -> Result<Self, Interrupted> {
+        let current = context::current();
+        let home = current.host.as_ref().map_or_else(Home::here, |job| job.about().home.clone());
+        match (&current.scope, &home) {
+            (None, Home::Nowhere) => Err(Interrupted::NoLoop),
+            _ => Ok(Self { scope: current.scope, home }),
+        }
+    }
+
+    /// A portal to an executor of another make.
+    pub fn new(spawner: Arc<dyn Spawn>) -> Self {
+        Self { scope: None, home: Home::Given(spawner) }
+    }
+
+    /// Lends this thread a [`Worker`] while `f` runs here, so that it can wait for the loop.
+    ///
+    /// What it waits for runs as a task of its own, since no task awaits this thread.
+    ///
+    /// # Errors
+    /// [`Interrupted::OnLoop`] on a thread that is polling a task right now: to wait there for the loop would never
+    /// end. Tasks of portcullis and of tokio are detected; those of another executor can't be in general.
+    ///
+    /// # Panics
+    /// A panic of `f` goes on through this call, as in any function that calls it.
+    pub fn enter_thread<R>(&self, f: impl FnOnce(&Worker) -> R) -> Result<R, Interrupted> {
+        if context::on_loop() || in_tokio_task() {
+            return Err(Interrupted::OnLoop);
+        }
+        let host = visit(self.about());
+        let mut current = context::Current { host: Some(Arc::clone(&host)), scope: self.scope.clone() };
+        let worker = Worker::new(Arc::clone(&host));
+        // Ends the visit on a panic of `f` as well: nobody lends work to a thread that has left.
+        struct Leave(Arc<dyn Job>);
+        impl Drop for Leave {
+            fn drop(&mut self) {
+                self.0.end_visit();
+            }
+        }
+        let _leave = Leave(host);
+        Ok(context::with(&mut current, false, || f(&worker)))
+    }
+
+    /// Runs `f` on the loop and returns its value; the same as [`Worker::call`]. (EasyNetwork: `run_sync`.)
+    ///
+    /// # Errors
+    /// As [`Wait::wait`].
+    #[track_caller]
+    pub fn call<F, R>(&self, worker: &Worker, f: F) -> Result<R, Interrupted>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.spawn(async move { f() }).wait(worker)?
+    }
+
+    /// Spawns a task on the loop, from any thread, the loop's own included. (EasyNetwork: `run_coroutine_soon`.)
+    ///
+    /// A refusal ([`Interrupted::Closed`]) is the task's result.
+    pub fn spawn<F>(&self, future: F) -> PortalTask<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        PortalTask::spawn(&visit(self.about()), future)
+    }
+
+    /// Runs `f` on the loop soon, from any thread, the loop's own included. A panic of `f` is logged.
+    ///
+    /// # Errors
+    /// [`Interrupted::Closed`] if the server has stopped; then `f` never runs.
+    pub fn call_soon<F>(&self, f: F) -> Result<(), Interrupted>
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        let host = visit(self.about());
+        let call = crossing::pack(crossing::logged(f));
+        self.about().spawn(Box::pin(Attendant::unanswered(host, call)))
+    }
+
+    fn about(&self) -> About {
+        About {
+            method: "Portal::enter_thread",
+            pool: None,
+            called: Instant::now(),
+            deadline: None,
+            scope: self.scope.clone(),
+            home: self.home.clone(),
+            parent: Parent::new(None),
+        }
+    }
+}
+
+/// Whether tokio runs a task on this thread. The one exact question is whether `Handle::block_on` would refuse:
+/// a handle is current under `spawn_blocking` too, where waiting is fine.
+fn in_tokio_task() -> bool {
+    tokio::runtime::Handle::try_current().is_ok_and(|handle| {
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| handle.block_on(std::future::ready(()))))
+            .is_err()
+    })
+}
+
+impl fmt::Debug for Portal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Portal").field("in_server", &self.scope.is_some()).finish_non_exhaustive()
+    }
+}

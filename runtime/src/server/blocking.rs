@@ -1,0 +1,173 @@
+//! Servers in programs that are not async: on this thread until a signal comes, or on a thread of their own.
+
+use std::io;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::{fmt, panic};
+
+use tokio::runtime::{Builder, Handle, Runtime};
+use tracing::info;
+
+use super::{Bound, Server, ServerHandle, StopReport};
+use crate::codec::Codec;
+use crate::service::Service;
+
+impl<S: Service, C: Codec<S::Request, S::Response>> Server<S, C, Bound> {
+    /// Serves on a multi-threaded runtime of its own until SIGINT or SIGTERM (elsewhere: Ctrl-C) stops it; blocks this thread.
+    ///
+    /// A second signal ends the grace at once. The signals' usual effect is off from here on, for the whole process.
+    ///
+    /// # Errors
+    /// As [`serve`](Self::serve); the runtime can't be made, or the signals can't be had; this thread is running an async
+    /// task (there, `serve().await` is what is meant).
+    pub fn run_until_signal(self) -> io::Result<StopReport> {
+        if Handle::try_current().is_ok() {
+            let text = "`run_until_signal` blocks, and this thread runs an async runtime: use `serve().await`";
+            return Err(io::Error::other(text));
+        }
+        let runtime = runtime()?;
+        let handle = self.handle();
+        let result = runtime.block_on(async {
+            let mut signals = Signals::new()?;
+            let stopping = async {
+                signals.next().await;
+                info!("stopping at a signal");
+                handle.stop();
+                signals.next().await;
+                handle.stop_within(std::time::Duration::ZERO);
+                std::future::pending().await
+            };
+            tokio::select! {
+                biased;
+                result = self.serve() => result,
+                () = stopping => unreachable!("it ends with the serving"),
+            }
+        });
+        // What is left, in spite of the stop, is not waited for.
+        runtime.shutdown_background();
+        result
+    }
+
+    /// Serves on a thread of its own, on a multi-threaded runtime; returns when connections are accepted.
+    ///
+    /// # Errors
+    /// As [`serve`](Self::serve) when starting; the thread or the runtime can't be made.
+    pub fn spawn_thread(self) -> io::Result<ServerThread> {
+        let runtime = runtime()?;
+        let handle = self.handle();
+        let addrs = self.local_addrs();
+        let (tell, told) = mpsc::channel();
+        let ready = handle.clone();
+        let thread = thread::Builder::new().name("portcullis-server".to_owned()).spawn(move || {
+            runtime.spawn(async move { tell.send(ready.ready().await) });
+            let result = runtime.block_on(self.serve());
+            runtime.shutdown_background();
+            result
+        })?;
+        let thread = ServerThread { handle, addrs, thread: Some(thread) };
+        // An error to receive is a runtime that is gone already: the thread's result says why.
+        if told.recv().unwrap_or(false) { Ok(thread) } else { thread.join().and_then(|_| Err(ended_early())) }
+    }
+}
+
+fn ended_early() -> io::Error {
+    io::Error::new(io::ErrorKind::Interrupted, "stopped while starting")
+}
+
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_multi_thread().enable_all().thread_name("portcullis-loop").build()
+}
+
+/// A server on a thread of its own. Dropped, it stops the server and does not wait.
+pub struct ServerThread {
+    handle: ServerHandle,
+    addrs: Vec<std::net::SocketAddr>,
+    thread: Option<JoinHandle<io::Result<StopReport>>>,
+}
+
+impl ServerThread {
+    /// A handle to stop the server by, from anywhere.
+    pub fn handle(&self) -> ServerHandle {
+        self.handle.clone()
+    }
+
+    /// The first address that was bound, with its real port.
+    pub fn local_addr(&self) -> std::net::SocketAddr {
+        self.addrs[0]
+    }
+
+    /// The addresses that were bound, with their real ports.
+    pub fn local_addrs(&self) -> &[std::net::SocketAddr] {
+        &self.addrs
+    }
+
+    /// Stops the server and waits for its end.
+    ///
+    /// # Errors
+    /// As [`Server::serve`].
+    pub fn stop(self) -> io::Result<StopReport> {
+        self.handle.stop();
+        self.join()
+    }
+
+    /// Waits until the server ends, by a handle. Blocks this thread.
+    ///
+    /// # Errors
+    /// As [`Server::serve`].
+    ///
+    /// # Panics
+    /// If the server's thread did, with its payload.
+    pub fn join(mut self) -> io::Result<StopReport> {
+        let Some(thread) = self.thread.take() else { return Err(ended_early()) };
+        thread.join().unwrap_or_else(|payload| panic::resume_unwind(payload))
+    }
+}
+
+impl Drop for ServerThread {
+    fn drop(&mut self) {
+        self.handle.stop();
+    }
+}
+
+impl fmt::Debug for ServerThread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerThread").field("addrs", &self.addrs).finish_non_exhaustive()
+    }
+}
+
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

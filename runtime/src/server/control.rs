@@ -1,0 +1,124 @@
+//! Orders to a server, and [`ServerHandle`], which gives them.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use crate::sync::Mutex;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Starting,
+    Ready,
+    Ended,
+}
+
+/// Shared by a server and its handles.
+pub(super) struct Control {
+    /// When the grace is over; set by the first order to stop, only made shorter by later ones.
+    until: watch::Sender<Option<Instant>>,
+    stage: watch::Sender<Stage>,
+    grace: Mutex<Duration>,
+}
+
+impl Control {
+    pub(super) fn new(grace: Duration) -> Self {
+        Self {
+            until: watch::Sender::new(None),
+            stage: watch::Sender::new(Stage::Starting),
+            grace: Mutex::new(grace),
+        }
+    }
+
+    pub(super) fn set_grace(&self, grace: Duration) {
+        *self.grace.lock() = grace;
+    }
+
+    pub(super) fn stop(&self, grace: Option<Duration>) {
+        let grace = grace.unwrap_or_else(|| *self.grace.lock());
+        // Far enough away to be never, and near enough not to overflow a clock.
+        let grace = grace.min(Duration::from_secs(60 * 60 * 24 * 365));
+        let new = Instant::now() + grace;
+        self.until.send_if_modified(|until| {
+            let shorter = until.is_none_or(|old| new < old);
+            if shorter {
+                *until = Some(new);
+            }
+            shorter
+        });
+    }
+
+    pub(super) fn set_stage(&self, stage: Stage) {
+        self.stage.send_replace(stage);
+    }
+
+    /// Waits for the order to stop.
+    pub(super) async fn stopped(&self) {
+        // The sender is `self`, so waiting can't fail.
+        let _ = self.until.subscribe().wait_for(Option::is_some).await;
+    }
+
+    /// When the grace is over, as ordered so far; now, if nothing was ordered.
+    pub(super) fn until(&self) -> Instant {
+        self.until.borrow().unwrap_or_else(Instant::now)
+    }
+
+    /// Runs `work`, no longer than to the end of the grace and `beyond`, as later orders may have it.
+    pub(super) async fn within<T>(&self, beyond: Duration, work: impl Future<Output = T>) -> Option<T> {
+        let mut orders = self.until.subscribe();
+        let mut work = std::pin::pin!(work);
+        loop {
+            let until = self.until() + beyond;
+            tokio::select! {
+                biased;
+                value = &mut work => return Some(value),
+                () = sleep_until(until) => return None,
+                _ = orders.changed() => {}
+            }
+        }
+    }
+}
+
+/// Stops a server, from anywhere: any task, any thread, a handler of the server itself.
+#[derive(Clone)]
+pub struct ServerHandle {
+    control: Arc<Control>,
+}
+
+impl ServerHandle {
+    pub(super) fn new(control: Arc<Control>) -> Self {
+        Self { control }
+    }
+
+    /// Stops the server with the grace that it was built with. Returns at once; serving returns when it is done.
+    ///
+    /// Stopping twice is stopping once. A server that is not served yet will start and stop at once.
+    pub fn stop(&self) {
+        self.control.stop(None);
+    }
+
+    /// Stops the server with this grace; of several orders the one that ends first counts.
+    pub fn stop_within(&self, grace: Duration) {
+        self.control.stop(Some(grace));
+    }
+
+    /// Waits until the server accepts connections; `false` if it ended without ever doing so, or has ended since.
+    ///
+    /// # Cancellation
+    /// Only the waiting ends.
+    pub async fn ready(&self) -> bool {
+        let mut stage = self.control.stage.subscribe();
+        let stage = stage.wait_for(|stage| *stage != Stage::Starting).await.map(|stage| *stage);
+        stage == Ok(Stage::Ready)
+    }
+}
+
+impl fmt::Debug for ServerHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stage = *self.control.stage.borrow();
+        f.debug_struct("ServerHandle").field("stage", &stage).finish_non_exhaustive()
+    }
+}

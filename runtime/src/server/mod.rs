@@ -1,0 +1,225 @@
+//! Servers: from a service and a codec to sessions on sockets, and back to nothing in order.
+//!
+//! What a server promises is S2, S5, S6 and S10 of the design: it accepts no more sessions than it has places
+//! for, survives the errors of accepting, and its stop ends within the grace and a second, whatever handlers,
+//! hooks and jobs do.
+//!
+//! - this file: the builder;
+//! - [`accept`]: sockets to sessions;
+//! - [`serve`]: the life of a server, start to stop;
+//! - [`control`]: the orders to stop, and [`ServerHandle`];
+//! - [`tasks`]: where tasks of the server's jobs run;
+//! - [`blocking`]: the forms for programs that are not async.
+
+mod accept;
+mod blocking;
+mod control;
+mod report;
+mod serve;
+mod tasks;
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use self::blocking::ServerThread;
+pub use self::control::ServerHandle;
+pub use self::report::StopReport;
+use self::control::Control;
+use crate::codec::Codec;
+use crate::service::Service;
+use crate::session::watch::Limits;
+
+/// A service on its way to the network: give it a codec, bind it, serve it.
+///
+/// # Limits
+/// Everything is bounded from the start; `Duration::MAX` takes a time limit away.
+///
+/// | | default |
+/// |---|---|
+/// | [`grace`](Self::grace) | 10 s |
+/// | [`max_connections`](Self::max_connections) | 10 000 |
+/// | [`max_outbound`](Self::max_outbound) | 128 responses |
+/// | [`first_request_within`](Self::first_request_within) | 1 min |
+/// | [`idle_within`](Self::idle_within) | no limit |
+/// | [`write_within`](Self::write_within) | 30 s |
+#[must_use = "a server does nothing before it is served"]
+pub struct Server<S: Service, C = NoCodec, B = Unbound> {
+    service: Arc<S>,
+    codec: C,
+    bound: B,
+    options: Options,
+    control: Arc<Control>,
+}
+
+/// A server without a codec: [`Server::codec`] gives it one.
+#[derive(Clone, Copy, Debug)]
+pub struct NoCodec;
+
+/// A server without an address: [`Server::bind`] gives it one.
+#[derive(Clone, Copy, Debug)]
+pub struct Unbound;
+
+/// A server with at least one address.
+#[derive(Debug)]
+pub struct Bound {
+    listeners: Vec<TcpListener>,
+    addrs: Vec<SocketAddr>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Options {
+    max_connections: usize,
+    max_outbound: usize,
+    limits: Limits,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            max_connections: 10_000,
+            max_outbound: 128,
+            limits: Limits {
+                first_request: Some(Duration::from_secs(60)),
+                idle: None,
+                write: Some(Duration::from_secs(30)),
+            },
+        }
+    }
+}
+
+/// What [`Server::new`] takes: a service, or one that is shared already.
+pub trait IntoService {
+    /// The service.
+    type Service: Service;
+    /// The service, shared.
+    fn into_service(self) -> Arc<Self::Service>;
+}
+
+impl<S: Service> IntoService for S {
+    type Service = S;
+
+    fn into_service(self) -> Arc<S> {
+        Arc::new(self)
+    }
+}
+
+impl<S: Service> IntoService for Arc<S> {
+    type Service = S;
+
+    fn into_service(self) -> Arc<S> {
+        self
+    }
+}
+
+impl<S: Service> Server<S> {
+    /// A server of `service`, which may be in an `Arc` already.
+    pub fn new(service: impl IntoService<Service = S>) -> Self {
+        Self {
+            service: service.into_service(),
+            codec: NoCodec,
+            bound: Unbound,
+            options: Options::default(),
+            control: Arc::new(Control::new(Duration::from_secs(10))),
+        }
+    }
+}
+
+impl<S: Service, B> Server<S, NoCodec, B> {
+    /// What reads requests and writes responses; each connection gets a clone.
+    pub fn codec<C: Codec<S::Request, S::Response>>(self, codec: C) -> Server<S, C, B> {
+        let Self { service, codec: NoCodec, bound, options, control } = self;
+        Server { service, codec, bound, options, control }
+    }
+}
+
+impl<S: Service, C> Server<S, C, Unbound> {
+    /// Listens on a TCP address; port 0 is any free port. Connections wait in the kernel until the server is served.
+    ///
+    /// # Errors
+    /// The address can't be resolved, or can't be bound.
+    pub fn bind(self, addr: impl ToSocketAddrs) -> io::Result<Server<S, C, Bound>> {
+        let Self { service, codec, bound: Unbound, options, control } = self;
+        let bound = Bound { listeners: Vec::new(), addrs: Vec::new() };
+        Server { service, codec, bound, options, control }.bind(addr)
+    }
+}
+
+impl<S: Service, C> Server<S, C, Bound> {
+    /// Listens on one more address.
+    ///
+    /// # Errors
+    /// The address can't be resolved, or can't be bound.
+    pub fn bind(mut self, addr: impl ToSocketAddrs) -> io::Result<Self> {
+        let listener = TcpListener::bind(addr)?;
+        listener.set_nonblocking(true)?;
+        self.bound.addrs.push(listener.local_addr()?);
+        self.bound.listeners.push(listener);
+        Ok(self)
+    }
+
+    /// The first address that was bound, with its real port.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.bound.addrs[0]
+    }
+
+    /// The addresses that were bound, with their real ports.
+    pub fn local_addrs(&self) -> Vec<SocketAddr> {
+        self.bound.addrs.clone()
+    }
+}
+
+impl<S: Service, C, B> Server<S, C, B> {
+    /// A handle to stop the server by, from anywhere.
+    pub fn handle(&self) -> ServerHandle {
+        ServerHandle::new(Arc::clone(&self.control))
+    }
+
+    /// How long sessions that are at work when the server stops may go on.
+    pub fn grace(self, grace: Duration) -> Self {
+        self.control.set_grace(grace);
+        self
+    }
+
+    /// How many sessions there may be; further connections wait in the kernel for a place.
+    pub fn max_connections(mut self, count: usize) -> Self {
+        self.options.max_connections = count.max(1);
+        self
+    }
+
+    /// How many responses may wait for a peer that does not read: then `send` waits.
+    pub fn max_outbound(mut self, count: usize) -> Self {
+        self.options.max_outbound = count;
+        self
+    }
+
+    /// How long a connection may take to its first whole request.
+    pub fn first_request_within(mut self, limit: Duration) -> Self {
+        self.options.limits.first_request = limited(limit);
+        self
+    }
+
+    /// How long a session may take from one answer to the next whole request.
+    pub fn idle_within(mut self, limit: Duration) -> Self {
+        self.options.limits.idle = limited(limit);
+        self
+    }
+
+    /// How long a peer may take to read what is written to it at once.
+    pub fn write_within(mut self, limit: Duration) -> Self {
+        self.options.limits.write = limited(limit);
+        self
+    }
+}
+
+fn limited(limit: Duration) -> Option<Duration> {
+    (limit != Duration::MAX).then_some(limit)
+}
+
+impl<S: Service, C, B: fmt::Debug> fmt::Debug for Server<S, C, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("bound", &self.bound).field("options", &self.options).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,221 @@
+//! The life of a server: start, serve, stop.
+//!
+//! # The stop, in order
+//! 1. Nothing more is accepted. Idle sessions end; those at work go on, until the grace is over.
+//! 2. What is left is cancelled: handlers are dropped (and with them their offloads, which tells the jobs), and
+//!    `on(disconnect)` runs. After half of [`BEYOND`] even that is dropped.
+//! 3. `on(stop)`, then the cleanup, in reverse.
+//! 4. Jobs of this server that still run are waited for, and tasks that they spawned, until the grace is over;
+//!    then they are cancelled and the report names those that have not heeded it.
+//!
+//! All of it ends within the grace and [`BEYOND`] (and the tenth of a second that a cancelled job is given).
+//! Nothing here waits for a thread.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tracing::{info, warn};
+
+use super::accept::Acceptor;
+use super::control::{Control, Stage};
+use super::tasks::Tasks;
+use super::{Bound, Server, StopReport};
+use crate::codec::Codec;
+use crate::error::Panic;
+use crate::scope::Scope;
+use crate::service::{BoxError, Cleanup, Service, Style};
+use crate::session::hub::Hub;
+use crate::session::watch::Phase;
+
+/// How long hooks may go on after the grace.
+const BEYOND: Duration = Duration::from_secs(1);
+
+impl<S: Service, C: Codec<S::Request, S::Response>> Server<S, C, Bound> {
+    /// Serves until it is told to stop, by a [handle](Self::handle); on the current tokio runtime, of either flavour.
+    ///
+    /// # Errors
+    /// `#[on(start)]` failed, or the sockets can't be used on this runtime. Nothing that happens to a connection
+    /// is an error here.
+    ///
+    /// # Cancellation
+    /// Dropped, the server stops without a grace: sessions are cancelled, `#[on(disconnect)]` runs as long as the runtime does.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime that has I/O and time enabled.
+    pub async fn serve(self) -> io::Result<StopReport> {
+        let Self { service, mut codec, bound, options, control } = self;
+        let _ended = Ended(Arc::clone(&control));
+        let addrs = bound.addrs.clone();
+        let acceptor = Acceptor::new(bound)?;
+        let hub = Hub::new(service, options.limits, options.max_outbound);
+        let tasks = Arc::new(Tasks::new());
+        let running = Running { scope: Scope::new(Arc::<Tasks>::clone(&tasks)), tasks, hub, control };
+
+        let serving = async {
+            let cleanup = running.start().await?;
+            let drive = Arc::new(S::Style::driver::<TcpStream, C>(Arc::clone(&running.hub)));
+            running.control.set_stage(Stage::Ready);
+            info!(?addrs, "serving");
+            let accepting =
+                acceptor.run(&running.hub, &running.scope, &drive, &mut codec, options.max_connections);
+            tokio::select! {
+                biased;
+                () = running.control.stopped() => {}
+                () = accepting => {}
+            }
+            Ok(running.stop(cleanup).await)
+        };
+        let serving = running.scope.enter(serving);
+        tokio::select! {
+            biased;
+            result = serving => result,
+            () = sweep(&running.hub) => unreachable!("sweeping never ends"),
+        }
+    }
+}
+
+/// Moves the sessions' clock.
+async fn sweep<S: Service>(hub: &Hub<S>) {
+    let began = Instant::now();
+    let mut ticks = interval(hub.watch().limits().tick());
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        hub.sweep(began.elapsed());
+    }
+}
+
+/// A server between its start and the end of its stop.
+struct Running<S: Service> {
+    hub: Arc<Hub<S>>,
+    scope: Arc<Scope>,
+    tasks: Arc<Tasks>,
+    control: Arc<Control>,
+}
+
+impl<S: Service> Running<S> {
+    /// Runs `on_start`. If it fails, or the server is stopped meanwhile, what it had put on the cleanup is undone.
+    async fn start(&self) -> io::Result<Cleanup> {
+        let mut cleanup = Cleanup::new();
+        let started = {
+            let mut hook = pin!(self.hub.service().on_start(&mut cleanup));
+            let hook = std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| hook.as_mut().poll(cx))) {
+                Ok(polled) => polled,
+                Err(payload) => Poll::Ready(Err(BoxError::from(format!("on(start) panicked: {}", Panic::new(payload))))),
+            });
+            tokio::select! {
+                biased;
+                started = hook => started.map_err(into_io_error),
+                () = self.control.stopped() => Err(io::Error::new(io::ErrorKind::Interrupted, "stopped while starting")),
+            }
+        };
+        match started {
+            Ok(()) => Ok(cleanup),
+            Err(error) => {
+                self.control.stop(None);
+                let until = self.control.until();
+                self.control.within(BEYOND, cleanup.unwind(until, until + BEYOND)).await;
+                self.end_tasks().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn stop(&self, cleanup: Cleanup) -> StopReport {
+        let began = Instant::now();
+        let mut report = StopReport::default();
+        info!(sessions = self.hub.present(), "stopping");
+        self.end_sessions(&mut report).await;
+        let hook = self.control.within(BEYOND, caught(self.hub.service().on_stop())).await;
+        if hook.is_none() {
+            warn!("on(stop) was not finished in time");
+            report.unfinished += 1;
+        }
+        let until = self.control.until();
+        match self.control.within(BEYOND, cleanup.unwind(until, until + BEYOND)).await {
+            Some(unwound) => {
+                report.drained = unwound.drained;
+                report.unfinished += unwound.unfinished;
+            }
+            None => report.unfinished += 1,
+        }
+        report.stuck = self.end_tasks().await;
+        report.took = began.elapsed();
+        if report.is_clean() {
+            info!("{report}");
+        } else {
+            warn!("{report}");
+        }
+        report
+    }
+
+    async fn end_sessions(&self, report: &mut StopReport) {
+        let present = self.hub.present();
+        self.hub.advance(Phase::Stopping);
+        if self.control.within(Duration::ZERO, self.hub.at_most(0)).await.is_none() {
+            report.sessions_cancelled = self.hub.present();
+            self.hub.advance(Phase::Cancelling);
+            let _ = self.control.within(BEYOND / 2, self.hub.at_most(0)).await;
+            self.hub.advance(Phase::Abandoning);
+            let _ = self.control.within(BEYOND * 3 / 5, self.hub.at_most(0)).await;
+            report.sessions_stuck = self.hub.present();
+        }
+        report.sessions_finished = present.saturating_sub(report.sessions_cancelled);
+    }
+
+    /// Jobs and tasks finish until the grace is over; then they are cancelled.
+    async fn end_tasks(&self) -> Vec<crate::job::StuckJob> {
+        let until = self.control.until();
+        let both = async { tokio::join!(self.scope.drained(until.into_std()), self.tasks.finished()).0 };
+        let drained = self.control.within(Duration::ZERO, both).await;
+        self.scope.close();
+        self.tasks.abort();
+        match drained {
+            Some(stuck) => stuck,
+            // Out of time: this cancels the jobs, and gives them a moment to heed it.
+            None => self.scope.drained(std::time::Instant::now()).await,
+        }
+    }
+}
+
+impl<S: Service> Drop for Running<S> {
+    /// After a stop there is nothing left to do; after serving was dropped, this is the stop.
+    fn drop(&mut self) {
+        self.hub.advance(Phase::Cancelling);
+        self.scope.close();
+        self.tasks.abort();
+    }
+}
+
+/// Tells those who wait for the server to be ready that it has ended, however it has.
+struct Ended(Arc<Control>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.set_stage(Stage::Ended);
+    }
+}
+
+async fn caught(hook: impl Future<Output = ()>) {
+    let mut hook = pin!(hook);
+    std::future::poll_fn(|cx| {
+        catch_unwind(AssertUnwindSafe(|| hook.as_mut().poll(cx))).unwrap_or_else(|payload| {
+            warn!(panic = %Panic::new(payload), "on(stop) panicked");
+            Poll::Ready(())
+        })
+    })
+    .await;
+}
+
+fn into_io_error(error: BoxError) -> io::Error {
+    match error.downcast::<io::Error>() {
+        Ok(error) => *error,
+        Err(error) => io::Error::other(error),
+    }
+}

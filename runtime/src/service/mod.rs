@@ -1,0 +1,181 @@
+//! [`Service`]: what a server serves.
+//!
+//! `#[service]` writes these traits; they may be written by hand as well. A service is one value behind an
+//! [`Arc`], shared by all its sessions. Every method here runs on the loop, inside the session's own task, and
+//! must not block it. A future that one of them returns may be dropped at any await: when the peer is gone, when
+//! a time limit passes, when the server's grace is over.
+
+mod cleanup;
+mod style;
+
+use std::fmt::{self, Display};
+use std::future::{Future, ready};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+pub(crate) use self::cleanup::Unwound;
+pub use self::cleanup::Cleanup;
+pub use self::style::{InLine, Stepwise, Style};
+use crate::session::{Peer, Reason, Session, SessionError};
+
+/// Any error, for hooks whose failure is only reported.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What becomes of a pending handler when the peer closes its writing side. A reset always drops it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HalfClose {
+    /// The handler is dropped: the peer is taken to be gone.
+    Cancel,
+    /// The handler is finished and its response sent: the peer may still be reading.
+    Answer,
+}
+
+/// A network service: what it reads, what it answers, and the life of its connections.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a service",
+    note = "write `#[service]` on an `impl {Self}` block that has a `#[request]` or a `#[session]` handler"
+)]
+pub trait Service: Sized + Send + Sync + 'static {
+    /// What a peer sends.
+    type Request: Send + 'static;
+    /// What it is answered.
+    type Response: Send + 'static;
+    /// What handlers fail with; `Infallible` if none can.
+    type Error: Display + Send + 'static;
+    /// The connection's own value, made by [`on_connect`](Self::on_connect).
+    type Conn: Send + 'static;
+    /// The state between requests; `()` for services without states.
+    type State: Send + 'static;
+    /// Which kind of handler there is: [`Stepwise`] or [`InLine`].
+    type Style: Style<Self>;
+
+    /// What becomes of a pending handler when the peer closes its writing side.
+    const HALF_CLOSE: HalfClose = HalfClose::Answer;
+
+    /// Runs once, before the first connection is accepted. What it puts on `cleanup` runs at stop, in reverse.
+    ///
+    /// # Errors
+    /// The server does not start, and serving fails with this error.
+    fn on_start(self: &Arc<Self>, cleanup: &mut Cleanup) -> impl Future<Output = Result<(), BoxError>> + Send {
+        let _ = cleanup;
+        ready(Ok(()))
+    }
+
+    /// Runs once at stop, after the last session has ended and before the cleanup.
+    fn on_stop(self: &Arc<Self>) -> impl Future<Output = ()> + Send {
+        ready(())
+    }
+
+    /// Runs when a connection is there, before its first request is read.
+    ///
+    /// # Errors
+    /// The connection is closed without any other hook, after what was sent to `peer` is written.
+    fn on_connect(
+        self: &Arc<Self>,
+        peer: &Peer<Self::Response>,
+    ) -> impl Future<Output = Result<Opened<Self>, Self::Error>> + Send;
+
+    /// Runs exactly once for each connection whose [`on_connect`](Self::on_connect) succeeded, also at stop.
+    ///
+    /// `last` is the state if the session was idle; while a handler runs it holds the state itself. Unless the
+    /// connection is gone, `peer` still takes a last response here.
+    fn on_disconnect(
+        self: &Arc<Self>,
+        peer: &Peer<Self::Response>,
+        conn: Self::Conn,
+        last: Option<Self::State>,
+        reason: Reason,
+    ) -> impl Future<Output = ()> + Send {
+        let _ = (peer, conn, last, reason);
+        ready(())
+    }
+
+    /// Runs when a handler failed or panicked, or the peer sent what is no request: answers, or says why the
+    /// session ends. After a panic, and where the codec can't read on, the session ends after the answer too.
+    fn on_error(
+        self: &Arc<Self>,
+        peer: &Peer<Self::Response>,
+        conn: &mut Self::Conn,
+        error: SessionError<Self::Error>,
+    ) -> impl Future<Output = ControlFlow<Reason, Self::Response>> + Send {
+        let _ = (peer, conn);
+        ready(ControlFlow::Break(Reason::from_error(&error)))
+    }
+}
+
+/// What [`Service::on_connect`] makes of a connection.
+pub struct Opened<S: Service> {
+    /// The connection's own value.
+    pub conn: S::Conn,
+    /// The state before the first request.
+    pub state: S::State,
+}
+
+impl<S: Service> fmt::Debug for Opened<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opened").finish_non_exhaustive()
+    }
+}
+
+/// A service with one request in, one response out: `#[request]`, and `#[state]`.
+pub trait Steps: Service {
+    /// Handles one request. Requests of one session are handled one after the other, in order.
+    ///
+    /// # Errors
+    /// The error goes to [`Service::on_error`].
+    fn step(
+        self: &Arc<Self>,
+        state: Self::State,
+        peer: &Peer<Self::Response>,
+        conn: &mut Self::Conn,
+        request: Self::Request,
+    ) -> impl Future<Output = Result<Step<Self>, Self::Error>> + Send;
+
+    /// The state in which a session goes on after a step that failed, which took the state with it.
+    ///
+    /// Without one (the default, unless the state is `()`) the session ends after the error's answer.
+    fn recover(self: &Arc<Self>) -> Option<Self::State> {
+        let mut unit = Some(());
+        let unit: &mut dyn std::any::Any = &mut unit;
+        unit.downcast_mut::<Option<Self::State>>().and_then(Option::take)
+    }
+}
+
+/// What a step leads to.
+pub struct Step<S: Service> {
+    /// The state before the next request.
+    pub state: S::State,
+    /// The answer, if there is one.
+    pub response: Option<S::Response>,
+    /// Whether the session ends, once the answer is written.
+    pub close: bool,
+}
+
+impl<S: Service> Step<S> {
+    /// Answers, and goes on in `state`.
+    pub fn reply(state: S::State, response: S::Response) -> Self {
+        Self { state, response: Some(response), close: false }
+    }
+}
+
+impl<S: Service> fmt::Debug for Step<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Step").field("close", &self.close).finish_non_exhaustive()
+    }
+}
+
+/// A service whose handler asks for its requests: `#[session]`.
+pub trait Linear: Service {
+    /// Runs a part of a session: from now on, to wherever it returns.
+    ///
+    /// Returning without having asked for a request ends the connection; returning after that starts the
+    /// handler again for the requests that follow. Started at once, it may speak first.
+    ///
+    /// # Errors
+    /// The error goes to [`Service::on_error`], unless the peer had ended the session before.
+    fn session(
+        self: &Arc<Self>,
+        conn: &mut Self::Conn,
+        session: &mut Session<Self::Request, Self::Response>,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+}

@@ -1,0 +1,41 @@
+//! Buffers that are lent for a burst: an idle session has none.
+//!
+//! Each loop thread keeps a few; a buffer may be given back on another thread than it came from.
+
+use std::cell::RefCell;
+
+use bytes::BytesMut;
+
+/// The size of a buffer that is lent, and the most that is read ahead of a busy handler.
+pub(super) const LEASE: usize = 8 * 1024;
+/// A buffer that has grown beyond this is not kept.
+const LARGEST: usize = 4 * LEASE;
+const KEPT: usize = 64;
+
+thread_local! {
+    static SHELF: RefCell<Vec<BytesMut>> = const { RefCell::new(Vec::new()) };
+}
+
+pub(super) fn lease() -> BytesMut {
+    let kept = SHELF.try_with(|shelf| shelf.borrow_mut().pop());
+    kept.ok().flatten().unwrap_or_else(|| BytesMut::with_capacity(LEASE))
+}
+
+/// Empties `buffer` and keeps its memory for the next lease.
+pub(super) fn give_back(buffer: &mut BytesMut) {
+    if buffer.capacity() == 0 {
+        return;
+    }
+    let mut buffer = std::mem::take(buffer);
+    buffer.clear();
+    // What `advance` took off the front counts again; a buffer whose memory someone shares stays short.
+    if buffer.try_reclaim(LARGEST + 1) || !buffer.try_reclaim(LEASE) {
+        return;
+    }
+    let _ = SHELF.try_with(|shelf| {
+        let mut shelf = shelf.borrow_mut();
+        if shelf.len() < KEPT {
+            shelf.push(buffer);
+        }
+    });
+}

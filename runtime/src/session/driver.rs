@@ -1,0 +1,164 @@
+//! The task of one session.
+//!
+//! Two phases. Idle: a plain struct, which is all that an idle session costs. Active: one future in a box from
+//! the server's shelf; it owns the struct for a whole burst of work and hands it back at the end. A session
+//! without an idle phase (a linear one keeps its handler's future) is one long burst.
+//!
+//! Each poll is one look at everything: the outbox says before and after whether something came in between
+//! (see [`outbox`](super::outbox)).
+
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tracing::Span;
+
+use super::hub::{Hub, Seat};
+use super::link::Link;
+use super::shelf::{Shelf, Slot};
+use crate::codec::Codec;
+use crate::service::Service;
+use crate::transport::Transport;
+
+/// Makes the task of each session of one server.
+pub trait Drive<S: Service, IO, C>: Send + Sync + 'static {
+    /// The task.
+    type Task: Future<Output = ()> + Send + 'static;
+    /// The task of one session.
+    fn drive(self: &Arc<Self>, seat: Seat<S>, io: IO, codec: C) -> Self::Task;
+}
+
+/// What an idle session is.
+pub(crate) struct Idle<S: Service, IO, C> {
+    pub(super) link: Link<S, IO, C>,
+    pub(super) conn: S::Conn,
+    /// Taken by a step, put back by its result.
+    pub(super) state: Option<S::State>,
+}
+
+/// What a burst begins with.
+pub(crate) enum Entry<S: Service, IO, C> {
+    New(Link<S, IO, C>),
+    Again(Idle<S, IO, C>),
+}
+
+/// Makes sessions whose bursts are the futures of `burst`.
+pub(crate) struct Factory<S: Service, M, F> {
+    hub: Arc<Hub<S>>,
+    burst: M,
+    shelf: Shelf<F>,
+}
+
+impl<S: Service, M, F> Factory<S, M, F> {
+    pub(crate) fn new(hub: Arc<Hub<S>>, burst: M) -> Self {
+        Self { hub, burst, shelf: Shelf::new() }
+    }
+}
+
+impl<S, IO, C, M, F> Drive<S, IO, C> for Factory<S, M, F>
+where
+    S: Service,
+    IO: Transport,
+    C: Codec<S::Request, S::Response>,
+    M: Fn(Arc<Hub<S>>, Entry<S, IO, C>) -> F + Send + Sync + 'static,
+    F: Future<Output = Option<Idle<S, IO, C>>> + Send + 'static,
+{
+    type Task = Driver<S, IO, C, M, F>;
+
+    fn drive(self: &Arc<Self>, seat: Seat<S>, io: IO, codec: C) -> Self::Task {
+        let peer = seat.peer();
+        let span = match peer.addr() {
+            Some(addr) => tracing::info_span!("session", id = peer.id(), peer = %addr),
+            None => tracing::info_span!("session", id = peer.id()),
+        };
+        let link = Link::new(io, codec, peer.clone());
+        let phase = Phase::Active(self.start(Entry::New(link)));
+        Driver { factory: Arc::clone(self), phase, seat, span }
+    }
+}
+
+impl<S: Service, M, F> Factory<S, M, F> {
+    fn start<IO, C>(&self, entry: Entry<S, IO, C>) -> Slot<F>
+    where
+        M: Fn(Arc<Hub<S>>, Entry<S, IO, C>) -> F,
+    {
+        self.shelf.put_in((self.burst)(Arc::clone(&self.hub), entry))
+    }
+}
+
+enum Phase<S: Service, IO, C, F> {
+    Idle(Idle<S, IO, C>),
+    Active(Slot<F>),
+    Over,
+}
+
+/// The task of one session.
+pub(crate) struct Driver<S: Service, IO, C, M, F> {
+    // In this order: what the phase holds is dropped before the seat is free.
+    phase: Phase<S, IO, C, F>,
+    seat: Seat<S>,
+    factory: Arc<Factory<S, M, F>>,
+    span: Span,
+}
+
+// The future is pinned in its slot; everything else is moved.
+impl<S: Service, IO, C, M, F> Unpin for Driver<S, IO, C, M, F> {}
+
+impl<S, IO, C, M, F> Future for Driver<S, IO, C, M, F>
+where
+    S: Service,
+    IO: Transport,
+    C: Codec<S::Request, S::Response>,
+    M: Fn(Arc<Hub<S>>, Entry<S, IO, C>) -> F,
+    F: Future<Output = Option<Idle<S, IO, C>>>,
+{
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        let _entered = this.span.enter();
+        this.seat.peer().awake(cx.waker());
+        loop {
+            match &mut this.phase {
+                Phase::Idle(idle) => {
+                    if idle.poll_work(cx).is_ready() {
+                        let Phase::Idle(idle) = mem::replace(&mut this.phase, Phase::Over) else { continue };
+                        this.phase = Phase::Active(this.factory.start(Entry::Again(idle)));
+                        continue;
+                    }
+                }
+                Phase::Active(slot) => {
+                    // A slot is filled when it is made, and emptied only here.
+                    let Some(burst) = slot.as_mut().as_pin_mut() else { return Poll::Ready(()) };
+                    if let Poll::Ready(idle) = burst.poll(cx) {
+                        let next = idle.map_or(Phase::Over, Phase::Idle);
+                        if let Phase::Active(slot) = mem::replace(&mut this.phase, next) {
+                            this.factory.shelf.take_back(slot);
+                        }
+                        continue;
+                    }
+                }
+                Phase::Over => return Poll::Ready(()),
+            }
+            if this.seat.peer().sleep() {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Idle<S, IO, C> {
+    /// Ready when there is something to do: bytes, the end, something to send, a stop, a deadline.
+    fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.link.peer().calls() {
+            return Poll::Ready(());
+        }
+        let read = self.link.poll_fill(cx);
+        if read.is_pending() {
+            self.link.rest();
+        }
+        read
+    }
+}

@@ -1,0 +1,238 @@
+//! Both ends of a connection's life, and what happens to errors in between; the same for every kind of session.
+
+use std::fmt::Display;
+use std::future::{Future, poll_fn};
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
+
+use tracing::{debug, error, warn};
+
+use super::attend::{OnEof, Sated, attend};
+use super::driver::Idle;
+use super::error::SessionError;
+use super::hub::Hub;
+use super::link::{End, Link};
+use super::peer::Peer;
+use super::reason::Reason;
+use super::watch::Phase;
+use crate::codec::{Codec, EncodeError};
+use crate::error::Panic;
+use crate::service::Service;
+use crate::transport::Transport;
+
+/// Runs `work` unless the stop comes to `phase` or the peer's deadline passes: then it is dropped.
+///
+/// The driver is woken for both, so a look at each poll is enough.
+pub(super) async fn unless<Rsp, T>(
+    peer: &Peer<Rsp>,
+    phase: Phase,
+    work: impl Future<Output = T>,
+) -> Result<T, Reason> {
+    let mut work = pin!(work);
+    poll_fn(|cx| match work.as_mut().poll(cx) {
+        Poll::Ready(value) => Poll::Ready(Ok(value)),
+        Poll::Pending => peer.interrupted(phase).map_or(Poll::Pending, |reason| Poll::Ready(Err(reason))),
+    })
+    .await
+}
+
+/// Makes a future; hand-written services may panic at that already.
+pub(super) fn caught<F>(make: impl FnOnce() -> F) -> Result<F, Panic> {
+    catch_unwind(AssertUnwindSafe(make)).map_err(Panic::new)
+}
+
+/// Runs `on_connect`. `None` if the connection ends with it; then no other hook runs.
+pub(super) async fn open<S, IO, C>(hub: &Hub<S>, mut link: Link<S, IO, C>) -> Option<Idle<S, IO, C>>
+where
+    S: Service,
+    IO: Transport,
+    C: Codec<S::Request, S::Response>,
+{
+    debug!("session accepted");
+    let peer = link.peer().clone();
+    // The time to the first request counts from here.
+    link.asks();
+    let connecting = async {
+        let hook = caught(|| hub.service().on_connect(&peer)).map_err(SessionError::Panicked)?;
+        let opened = attend(&mut link, S::HALF_CLOSE.into(), &mut Sated, pin!(hook)).await;
+        let opened = opened.map_err(SessionError::Ended)?;
+        opened.map_err(SessionError::Panicked)?.map_err(SessionError::Handler)
+    };
+    let opened = unless(&peer, Phase::Cancelling, connecting).await;
+    let reason = match opened.unwrap_or_else(|reason| Err(SessionError::Ended(reason))) {
+        Ok(opened) => return Some(Idle { link, conn: opened.conn, state: Some(opened.state) }),
+        Err(error) => Reason::from_error(&error),
+    };
+    finish(&mut link, &reason).await;
+    report(&reason);
+    None
+}
+
+/// Runs `on_disconnect` and closes the connection.
+pub(super) async fn close<S, IO, C>(hub: &Hub<S>, idle: Idle<S, IO, C>, reason: Reason)
+where
+    S: Service,
+    IO: Transport,
+    C: Codec<S::Request, S::Response>,
+{
+    let Idle { mut link, conn, state } = idle;
+    let peer = link.peer().clone();
+    // Limits of what went before must not cut the hook short.
+    link.drop_limits();
+    if !reason.may_answer() {
+        peer.close();
+    }
+    let disconnecting = async {
+        let hook = caught(|| hub.service().on_disconnect(&peer, conn, state, reason.clone()))?;
+        // `Ignore` never gives up a future.
+        attend(&mut link, OnEof::Ignore, &mut Sated, pin!(hook)).await.unwrap_or(Ok(()))
+    };
+    match unless(&peer, Phase::Abandoning, disconnecting).await {
+        Ok(Ok(())) => {}
+        Ok(Err(panic)) => error!(%panic, "on(disconnect) panicked"),
+        Err(_) => warn!("on(disconnect) was not finished in time"),
+    }
+    finish(&mut link, &reason).await;
+    report(&reason);
+}
+
+/// Writes what is left to write, as far as limits and the stop allow, and closes the writing side.
+async fn finish<S, IO, C>(link: &mut Link<S, IO, C>, reason: &Reason)
+where
+    S: Service,
+    IO: Transport,
+    C: Codec<S::Request, S::Response>,
+{
+    let peer = link.peer().clone();
+    link.drop_limits();
+    peer.close();
+    let writing = async {
+        loop {
+            if let Err(error) = link.collect() {
+                warn!(%error, "a response could not be encoded");
+            }
+            if !link.has_output() {
+                break;
+            }
+            link.flush().await;
+        }
+        if link.end() == Some(End::Broken) {
+            return;
+        }
+        poll_fn(|cx| link.poll_shutdown(cx)).await;
+        // The peer may still be sending, and a reset would take our last words from it. At a stop there is no
+        // time for that, and after its own end no need.
+        if !matches!(reason, Reason::Stopped | Reason::Timeout | Reason::PeerClosed) {
+            link.linger().await;
+        }
+    };
+    let _ = unless(&peer, Phase::Cancelling, writing).await;
+    peer.end();
+}
+
+fn report(reason: &Reason) {
+    if reason.is_notable() {
+        warn!(%reason, "session ended");
+    } else {
+        debug!(%reason, "session ended");
+    }
+}
+
+/// Has `on_error` answer an error. `Break` is the reason why the session ends; the answer is in the batch.
+pub(super) async fn answer<S, IO, C>(
+    hub: &Hub<S>,
+    link: &mut Link<S, IO, C>,
+    conn: &mut S::Conn,
+    error: SessionError<S::Error>,
+) -> ControlFlow<Reason>
+where
+    S: Service,
+    IO: Transport,
+    C: Codec<S::Request, S::Response>,
+{
+    let resumes = match &error {
+        SessionError::Decode(error) => error.resumes(),
+        SessionError::Panicked(_) | SessionError::Ended(_) => false,
+        SessionError::Handler(_) | SessionError::Encode(_) | SessionError::Timeout => true,
+    };
+    let reason = Reason::from_error(&error);
+    log(&error);
+    let peer = link.peer().clone();
+    let hook = match caught(|| hub.service().on_error(&peer, conn, error)) {
+        Ok(hook) => hook,
+        Err(panic) => return hook_panicked(&panic),
+    };
+    let response = match attend(link, S::HALF_CLOSE.into(), &mut Sated, pin!(hook)).await {
+        Ok(Ok(ControlFlow::Continue(response))) => response,
+        Ok(Ok(ControlFlow::Break(reason))) | Err(reason) => return ControlFlow::Break(reason),
+        Ok(Err(panic)) => return hook_panicked(&panic),
+    };
+    gather(link).await?;
+    match respond(link, response).await {
+        Err(error) => ControlFlow::Break(Reason::Failed(error.to_string())),
+        Ok(()) if resumes => ControlFlow::Continue(()),
+        Ok(()) => ControlFlow::Break(reason),
+    }
+}
+
+fn log<E: Display>(error: &SessionError<E>) {
+    match error {
+        SessionError::Panicked(panic) => error!(%panic, "a handler panicked"),
+        SessionError::Decode(error) => debug!(%error, resumes = error.resumes(), "malformed input"),
+        error => debug!(%error, "a handler failed"),
+    }
+}
+
+fn hook_panicked(panic: &Panic) -> ControlFlow<Reason> {
+    error!(%panic, "on(error) panicked");
+    ControlFlow::Break(Reason::Panicked(panic.message().to_owned()))
+}
+
+/// Puts what was sent to the peer into the batch: it goes before the response that comes next.
+pub(super) async fn gather<S, IO, C>(link: &mut Link<S, IO, C>) -> ControlFlow<Reason>
+where
+    S: Service,
+    IO: Transport,
+    C: Codec<S::Request, S::Response>,
+{
+    loop {
+        if let Err(error) = link.collect() {
+            return ControlFlow::Break(Reason::Failed(error.to_string()));
+        }
+        if !link.is_full() {
+            return ControlFlow::Continue(());
+        }
+        link.flush().await;
+    }
+}
+
+/// Puts a response into the batch, and writes the batch if it is full.
+pub(super) async fn respond<S, IO, C>(link: &mut Link<S, IO, C>, response: S::Response) -> Result<(), EncodeError>
+where
+    S: Service,
+    IO: Transport,
+    C: Codec<S::Request, S::Response>,
+{
+    link.respond(response)?;
+    if link.is_full() {
+        link.flush().await;
+    }
+    Ok(())
+}
+
+/// Why no request will come any more, if none will; asked when none is there.
+pub(super) fn over<S, IO, C>(link: &Link<S, IO, C>) -> Option<Reason>
+where
+    S: Service,
+    IO: Transport,
+    C: Codec<S::Request, S::Response>,
+{
+    match link.end() {
+        Some(End::Broken) => Some(Reason::Reset),
+        Some(End::Eof) => Some(Reason::PeerClosed),
+        None if link.peer().is_closed() => Some(Reason::Closed),
+        None => link.peer().stopping().then_some(Reason::Stopped),
+    }
+}

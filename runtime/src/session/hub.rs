@@ -1,0 +1,137 @@
+//! [`Hub`]: what the sessions of one server share, and the list of who is there.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::peer::Peer;
+use super::watch::{Limits, Phase, Watch};
+use crate::service::Service;
+use crate::sync::Mutex;
+
+/// The service, the watch, and a seat for each session.
+pub struct Hub<S: Service> {
+    service: Arc<S>,
+    watch: Arc<Watch>,
+    max_outbound: usize,
+    seats: Mutex<Seats<S::Response>>,
+    /// Rings when a seat becomes free. One task waits for it: the one that accepts, later the one that stops.
+    left: Notify,
+}
+
+struct Seats<Rsp> {
+    peers: Vec<Option<Peer<Rsp>>>,
+    free: Vec<usize>,
+    admitted: u64,
+}
+
+impl<S: Service> Hub<S> {
+    pub(crate) fn new(service: Arc<S>, limits: Limits, max_outbound: usize) -> Arc<Self> {
+        Arc::new(Self {
+            service,
+            watch: Arc::new(Watch::new(limits)),
+            max_outbound,
+            seats: Mutex::new(Seats { peers: Vec::new(), free: Vec::new(), admitted: 0 }),
+            left: Notify::new(),
+        })
+    }
+
+    pub(crate) fn service(&self) -> &Arc<S> {
+        &self.service
+    }
+
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// A seat for a new session; it is free again when the [`Seat`] is dropped.
+    pub(crate) fn admit(self: &Arc<Self>, addr: Option<SocketAddr>) -> Seat<S> {
+        let mut seats = self.seats.lock();
+        seats.admitted += 1;
+        let peer = Peer::new(seats.admitted, addr, Arc::clone(&self.watch), self.max_outbound);
+        let index = match seats.free.pop() {
+            Some(index) => {
+                seats.peers[index] = Some(peer.clone());
+                index
+            }
+            None => {
+                seats.peers.push(Some(peer.clone()));
+                seats.peers.len() - 1
+            }
+        };
+        drop(seats);
+        Seat { hub: Arc::clone(self), index, peer }
+    }
+
+    /// How many sessions there are.
+    pub(crate) fn present(&self) -> usize {
+        let seats = self.seats.lock();
+        seats.peers.len() - seats.free.len()
+    }
+
+    /// How many sessions there have been.
+    pub(crate) fn admitted(&self) -> u64 {
+        self.seats.lock().admitted
+    }
+
+    /// Waits until at most `count` sessions are there. For one task at a time.
+    pub(crate) async fn at_most(&self, count: usize) {
+        while self.present() > count {
+            self.left.notified().await;
+        }
+    }
+
+    /// Moves the stop on, and has every session look at it.
+    pub(crate) fn advance(&self, phase: Phase) {
+        self.watch.enter(phase);
+        // A session that is admitted from here on sees the phase at its first poll.
+        let peers: Vec<_> = self.seats.lock().peers.iter().flatten().cloned().collect();
+        peers.iter().for_each(Peer::nudge);
+    }
+
+    /// Moves the clock, and wakes the sessions whose deadline has passed.
+    pub(crate) fn sweep(&self, elapsed: Duration) {
+        self.watch.set_now(elapsed);
+        let overdue: Vec<_> = {
+            let seats = self.seats.lock();
+            seats.peers.iter().flatten().filter(|peer| peer.overdue()).cloned().collect()
+        };
+        overdue.iter().for_each(Peer::nudge);
+    }
+
+    fn leave(&self, index: usize) {
+        let mut seats = self.seats.lock();
+        let peer = seats.peers[index].take();
+        seats.free.push(index);
+        // After a crowd has left, what the list of its seats took is given back.
+        if seats.free.len() == seats.peers.len() {
+            seats.peers = Vec::new();
+            seats.free = Vec::new();
+        }
+        drop(seats);
+        drop(peer);
+        self.left.notify_one();
+    }
+}
+
+/// A session's place in its hub.
+pub struct Seat<S: Service> {
+    hub: Arc<Hub<S>>,
+    index: usize,
+    peer: Peer<S::Response>,
+}
+
+impl<S: Service> Seat<S> {
+    pub(crate) fn peer(&self) -> &Peer<S::Response> {
+        &self.peer
+    }
+}
+
+impl<S: Service> Drop for Seat<S> {
+    fn drop(&mut self) {
+        self.peer.end();
+        self.hub.leave(self.index);
+    }
+}

@@ -1,0 +1,215 @@
+//! [`Session`]: the linear view of a connection, and the slot through which it is fed.
+//!
+//! The handler asks; the driver, which polls the handler, sees that it asks, decodes one request into the slot
+//! and polls it again. Nothing is decoded before it is asked for.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use super::attend::Appetite;
+use super::ends::over;
+use super::error::SessionError;
+use super::link::Link;
+use super::peer::Peer;
+use super::reason::Reason;
+use crate::codec::Codec;
+use crate::service::Service;
+use crate::sync::Mutex;
+use crate::transport::Transport;
+
+/// The linear view of one connection: ask for requests, send responses.
+pub struct Session<Req, Rsp> {
+    peer: Peer<Rsp>,
+    slot: Arc<Mutex<Slot<Req>>>,
+}
+
+struct Slot<Req> {
+    /// Whom to wake: there is one exactly while a `next` is pending.
+    asks: Option<Waker>,
+    /// `next` was called in this round.
+    asked: bool,
+    given: Option<Result<Req, SessionError>>,
+}
+
+impl<Req, Rsp> Session<Req, Rsp> {
+    /// The next request.
+    ///
+    /// # Errors
+    /// [`SessionError::Decode`] if what came is no request; asking again goes on with the next one, if the codec
+    /// can. [`SessionError::Ended`] when none will come: the peer has closed, the server stops, the session was closed.
+    ///
+    /// # Cancellation
+    /// Dropped before its end, it has taken nothing.
+    pub async fn next(&mut self) -> Result<Req, SessionError> {
+        Asking { slot: &self.slot }.await
+    }
+
+    /// The next request, if it comes within `limit`.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next); [`SessionError::Timeout`] if none came in time: the session can go on, and what has
+    /// arrived of a request is kept. A request that is already there is taken even with a limit of zero.
+    ///
+    /// # Cancellation
+    /// Dropped before its end, it has taken nothing.
+    pub async fn next_within(&mut self, limit: Duration) -> Result<Req, SessionError> {
+        let asking = Asking { slot: &self.slot };
+        tokio::time::timeout(limit, asking).await.unwrap_or(Err(SessionError::Timeout))
+    }
+
+    /// Sends a response; waits while the peer's queue is full.
+    ///
+    /// # Errors
+    /// [`SessionError::Ended`] if the connection is gone or closing.
+    ///
+    /// # Cancellation
+    /// Dropped while it waits, it sends nothing.
+    pub async fn send(&self, response: Rsp) -> Result<(), SessionError> {
+        self.peer.send(response).await.map_err(|_| SessionError::Ended(self.peer.end_reason()))
+    }
+
+    /// The connection's other end, to be cloned and sent to from elsewhere.
+    pub fn peer(&self) -> &Peer<Rsp> {
+        &self.peer
+    }
+}
+
+impl<Req, Rsp> fmt::Debug for Session<Req, Rsp> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}
+
+struct Asking<'a, Req> {
+    slot: &'a Mutex<Slot<Req>>,
+}
+
+impl<Req> Future for Asking<'_, Req> {
+    type Output = Result<Req, SessionError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // A handler that goes on asking after the end must not hold the loop.
+        let coop = ready!(tokio::task::coop::poll_proceed(cx));
+        let mut slot = self.slot.lock();
+        slot.asked = true;
+        if let Some(given) = slot.given.take() {
+            slot.asks = None;
+            coop.made_progress();
+            return Poll::Ready(given);
+        }
+        match &mut slot.asks {
+            Some(waker) => waker.clone_from(cx.waker()),
+            asks => *asks = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+}
+
+impl<Req> Drop for Asking<'_, Req> {
+    fn drop(&mut self) {
+        self.slot.lock().asks = None;
+    }
+}
+
+/// The driver's side of a [`Session`].
+pub(super) struct Feed<Req> {
+    slot: Arc<Mutex<Slot<Req>>>,
+    ended: Option<Reason>,
+}
+
+pub(super) fn pair<Req, Rsp>(peer: Peer<Rsp>) -> (Session<Req, Rsp>, Feed<Req>) {
+    let slot = Arc::new(Mutex::new(Slot { asks: None, asked: false, given: None }));
+    (Session { peer, slot: Arc::clone(&slot) }, Feed { slot, ended: None })
+}
+
+impl<Req: Send> Feed<Req> {
+    /// Why the handler was told that no request will come, if it was.
+    pub(super) fn ended(&self) -> Option<&Reason> {
+        self.ended.as_ref()
+    }
+
+    /// Begins a round.
+    pub(super) fn begin(&self) {
+        self.slot.lock().asked = false;
+    }
+
+    /// Whether the handler has asked in this round.
+    pub(super) fn asked(&self) -> bool {
+        self.slot.lock().asked
+    }
+
+    /// Puts the next request into the slot before it is asked for. `Err` if no request will come.
+    pub(super) fn prepare<S, IO, C>(&mut self, link: &mut Link<S, IO, C>) -> Result<(), Reason>
+    where
+        S: Service<Request = Req>,
+        IO: Transport,
+        C: Codec<S::Request, S::Response>,
+    {
+        let there = self.slot.lock().given.is_some();
+        if there {
+            return Ok(());
+        }
+        match self.next(link) {
+            Some(Err(SessionError::Ended(reason))) => Err(reason),
+            next => {
+                self.slot.lock().given = next;
+                Ok(())
+            }
+        }
+    }
+
+    fn next<S, IO, C>(&mut self, link: &mut Link<S, IO, C>) -> Option<Result<Req, SessionError>>
+    where
+        S: Service<Request = Req>,
+        IO: Transport,
+        C: Codec<S::Request, S::Response>,
+    {
+        if self.ended.is_none() && !link.peer().is_closed() {
+            match link.request() {
+                Ok(None) => {}
+                Ok(Some(request)) => return Some(Ok(request)),
+                Err(error) => {
+                    if !error.resumes() {
+                        self.ended = Some(Reason::Decode(error.to_string()));
+                    }
+                    return Some(Err(SessionError::Decode(error)));
+                }
+            }
+        }
+        self.ended = self.ended.take().or_else(|| over(link));
+        self.ended.clone().map(|reason| Err(SessionError::Ended(reason)))
+    }
+}
+
+impl<S, IO, C> Appetite<S, IO, C> for Feed<S::Request>
+where
+    S: Service,
+    IO: Transport,
+    C: Codec<S::Request, S::Response>,
+{
+    fn asks(&self) -> bool {
+        self.slot.lock().asks.is_some()
+    }
+
+    fn feed(&mut self, link: &mut Link<S, IO, C>, cx: &Context<'_>) -> bool {
+        if !Appetite::<S, IO, C>::asks(self) {
+            link.asks_no_more();
+            return false;
+        }
+        let Some(next) = self.next(link) else {
+            link.asks();
+            return false;
+        };
+        let mut slot = self.slot.lock();
+        slot.given = Some(next);
+        let asks = slot.asks.take();
+        drop(slot);
+        // The driver polls the handler again at once; only a waker of the handler's own needs the call.
+        asks.filter(|waker| !waker.will_wake(cx.waker())).into_iter().for_each(Waker::wake);
+        true
+    }
+}

@@ -1,0 +1,37 @@
+//! Sessions: one connection each, driven by one task.
+//!
+//! What a session promises is S1 to S9 and S11 of the design. Its parts, from the outside in:
+//!
+//! - [`Peer`] and [`Session`]: what handlers hold. A `Peer` is a queue towards the connection ([`outbox`]), a
+//!   `Session` asks for requests ([`inbox`]).
+//! - [`driver`]: the task. An idle session is a plain struct, without a future and without buffers; a burst of
+//!   work is one future in a box that is used again ([`shelf`]).
+//! - [`steps`] and [`linear`]: what a burst does for request handlers and for linear sessions;
+//!   [`ends`] is what they share at both ends of a connection's life.
+//! - [`attend`]: keeps a connection going while a handler is pending.
+//! - [`link`]: bytes to frames and back, over [`buffers`] that are lent for a burst.
+//! - [`hub`] and [`watch`]: what the sessions of one server share: the service, the clock, the stop.
+
+pub(crate) mod attend;
+pub(crate) mod buffers;
+pub(crate) mod driver;
+pub(crate) mod ends;
+pub(crate) mod error;
+pub(crate) mod hub;
+pub(crate) mod inbox;
+pub(crate) mod linear;
+pub(crate) mod link;
+pub(crate) mod outbox;
+pub(crate) mod peer;
+pub(crate) mod reason;
+pub(crate) mod shelf;
+pub(crate) mod steps;
+pub(crate) mod watch;
+
+pub use self::error::{SendError, SessionError, TrySendError};
+pub use self::inbox::Session;
+pub use self::peer::{Peer, Sending};
+pub use self::reason::Reason;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+//! The queue of what is to be sent to one peer, bounded, and the bell that wakes its driver.
+//!
+//! # Protocol
+//! The driver is either awake (being polled) or asleep. Before each poll it says [`Outbox::awake`], afterwards
+//! [`Outbox::sleep`]; both, and everything that others do here, happen under the peer's lock. Whoever changes
+//! something sets `news`; if the driver sleeps it is also woken, once: the bell marks it awake. `sleep` refuses
+//! while there is news, and the driver looks again. So a change is either seen by the poll that is going on, or
+//! wakes the next one, and a driver that sends to itself is not woken for it.
+//!
+//! A sender that finds the queue full leaves its response in `waiting`, in order of arrival, and keeps the
+//! ticket. The driver moves responses over as the queue empties, so that no wake-up can be lost or overtaken.
+//! A sender that is dropped takes its response back; after the end every sender does.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::task::Waker;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gate {
+    Open,
+    /// Takes nothing more; what is queued is still sent.
+    Closing,
+    /// Nothing is sent any more.
+    Ended,
+}
+
+#[derive(Debug)]
+struct Waiting<Rsp> {
+    ticket: u64,
+    response: Rsp,
+    sender: Waker,
+}
+
+#[derive(Debug)]
+pub(super) struct Outbox<Rsp> {
+    queue: VecDeque<Rsp>,
+    waiting: VecDeque<Waiting<Rsp>>,
+    bound: u32,
+    gate: Gate,
+    asleep: bool,
+    news: bool,
+    driver: Option<Waker>,
+    tickets: u64,
+}
+
+/// An idle session keeps a queue of no more than this many bytes.
+const KEPT: usize = 512;
+
+impl<Rsp> Outbox<Rsp> {
+    pub(super) fn new(bound: usize) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            waiting: VecDeque::new(),
+            bound: u32::try_from(bound).unwrap_or(u32::MAX).max(1),
+            gate: Gate::Open,
+            asleep: false,
+            news: false,
+            driver: None,
+            tickets: 0,
+        }
+    }
+
+    pub(super) fn gate(&self) -> Gate {
+        self.gate
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    // ---- the driver's side
+
+    pub(super) fn awake(&mut self, waker: &Waker) {
+        match &self.driver {
+            Some(known) if known.will_wake(waker) => {}
+            _ => self.driver = Some(waker.clone()),
+        }
+        self.asleep = false;
+        self.news = false;
+    }
+
+    /// Whether the driver may return to its executor; if not, there is news to look at.
+    pub(super) fn sleep(&mut self) -> bool {
+        if mem::take(&mut self.news) {
+            return false;
+        }
+        if self.queue.is_empty() && self.queue.capacity() * size_of::<Rsp>() > KEPT {
+            self.queue = VecDeque::new();
+        }
+        self.asleep = true;
+        true
+    }
+
+    /// The next response to write, and the sender to wake whose response took its place.
+    pub(super) fn pop(&mut self) -> Option<(Rsp, Option<Waker>)> {
+        let response = self.queue.pop_front()?;
+        let next = self.waiting.pop_front().map(|waiting| {
+            self.queue.push_back(waiting.response);
+            waiting.sender
+        });
+        Some((response, next))
+    }
+
+    // ---- everybody's side
+
+    /// Sets the news and returns the driver's waker if it sleeps. To be woken after the lock is released.
+    #[must_use]
+    pub(super) fn ring(&mut self) -> Option<Waker> {
+        self.news = true;
+        if mem::take(&mut self.asleep) { self.driver.clone() } else { None }
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.waiting.is_empty() && self.queue.len() < self.bound as usize
+    }
+
+    /// Only if there [is room](Self::has_room).
+    #[must_use]
+    pub(super) fn push(&mut self, response: Rsp) -> Option<Waker> {
+        self.queue.push_back(response);
+        self.ring()
+    }
+
+    pub(super) fn wait(&mut self, response: Rsp, sender: Waker) -> u64 {
+        let ticket = self.tickets;
+        self.tickets += 1;
+        self.waiting.push_back(Waiting { ticket, response, sender });
+        ticket
+    }
+
+    fn position(&self, ticket: u64) -> Option<usize> {
+        self.waiting.binary_search_by_key(&ticket, |waiting| waiting.ticket).ok()
+    }
+
+    /// Whether the response of `ticket` still waits; if so `sender` is who is woken for it.
+    pub(super) fn still_waits(&mut self, ticket: u64, sender: &Waker) -> bool {
+        let Some(at) = self.position(ticket) else { return false };
+        self.waiting[at].sender.clone_from(sender);
+        true
+    }
+
+    pub(super) fn take_back(&mut self, ticket: u64) -> Option<Rsp> {
+        let at = self.position(ticket)?;
+        self.waiting.remove(at).map(|waiting| waiting.response)
+    }
+
+    /// Closes further; returns whom to wake and what to drop once the lock is released.
+    #[must_use]
+    pub(super) fn shut(&mut self, gate: Gate) -> (Vec<Waker>, VecDeque<Rsp>) {
+        if self.gate == Gate::Ended || self.gate == gate {
+            return Default::default();
+        }
+        self.gate = gate;
+        let mut wakers: Vec<_> = self.waiting.iter().map(|waiting| waiting.sender.clone()).collect();
+        wakers.extend(self.ring());
+        let dropped = if gate == Gate::Ended { mem::take(&mut self.queue) } else { VecDeque::new() };
+        (wakers, dropped)
+    }
+}

@@ -1,0 +1,66 @@
+//! [`Reason`]: why a session ended.
+
+use std::fmt;
+
+use super::error::SessionError;
+
+/// Why a session ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The peer closed its side, and everything that it had sent was dealt with (or dropped, by half-close `cancel`).
+    PeerClosed,
+    /// The connection broke: reset by the peer, or not writable any more.
+    Reset,
+    /// The server stopped.
+    Stopped,
+    /// The service closed the session: by [`Peer::close`](crate::Peer::close), or by its handler's return.
+    Closed,
+    /// A time limit passed: to the first request, idle, or to write.
+    Timeout,
+    /// What the peer sent is not a request.
+    Decode(String),
+    /// A handler failed, and its error did not answer.
+    Failed(String),
+    /// A handler panicked.
+    Panicked(String),
+}
+
+impl Reason {
+    /// The reason that an error gives when nothing answers it.
+    pub fn from_error<E: fmt::Display>(error: &SessionError<E>) -> Self {
+        match error {
+            SessionError::Handler(error) => Self::Failed(error.to_string()),
+            SessionError::Decode(error) => Self::Decode(error.to_string()),
+            SessionError::Encode(error) => Self::Failed(error.to_string()),
+            SessionError::Timeout => Self::Timeout,
+            SessionError::Panicked(panic) => Self::Panicked(panic.message().to_owned()),
+            SessionError::Ended(reason) => reason.clone(),
+        }
+    }
+
+    /// Whether someone should look: at the service, or at what talks to it.
+    pub(crate) fn is_notable(&self) -> bool {
+        matches!(self, Self::Decode(_) | Self::Failed(_) | Self::Panicked(_))
+    }
+
+    /// Whether a last word could still reach the peer.
+    pub(crate) fn may_answer(&self) -> bool {
+        !matches!(self, Self::Reset | Self::PeerClosed | Self::Closed)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PeerClosed => f.write_str("closed by the peer"),
+            Self::Reset => f.write_str("reset"),
+            Self::Stopped => f.write_str("the server stopped"),
+            Self::Closed => f.write_str("closed by the service"),
+            Self::Timeout => f.write_str("timed out"),
+            Self::Decode(text) => write!(f, "malformed input: {text}"),
+            Self::Failed(text) => write!(f, "failed: {text}"),
+            Self::Panicked(text) => write!(f, "panicked: {text}"),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What every session of a server looks at: the stop, the clock and the limits.
+//!
+//! Deadlines cost a session one word. A session arms a point of the server's coarse clock; one task of the
+//! server moves the clock and wakes the sessions whose point has passed ([`Hub::sweep`](super::hub::Hub::sweep)).
+//! A deadline is never early, and late by at most one tick.
+
+use std::time::Duration;
+
+use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+/// How far the server's stop has come. Only ever goes up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// Sessions are served.
+    Open,
+    /// Idle sessions end; those at work finish.
+    Stopping,
+    /// The grace is over: handlers are dropped, `on(disconnect)` runs.
+    Cancelling,
+    /// Even `on(disconnect)` is dropped.
+    Abandoning,
+}
+
+/// Time limits of a session; `None` is no limit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Limits {
+    pub(crate) first_request: Option<Duration>,
+    pub(crate) idle: Option<Duration>,
+    pub(crate) write: Option<Duration>,
+}
+
+impl Limits {
+    /// A tick that is small beside every limit, and neither busy nor blind.
+    pub(crate) fn tick(&self) -> Duration {
+        let shortest = [self.first_request, self.idle, self.write].into_iter().flatten().min();
+        let tick = shortest.unwrap_or(Duration::MAX) / 8;
+        tick.clamp(Duration::from_millis(5), Duration::from_millis(500))
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Watch {
+    phase: AtomicU8,
+    /// Milliseconds; starts at one tick so that zero can stand for "no deadline".
+    now: AtomicU64,
+    tick: u64,
+    limits: Limits,
+}
+
+impl Watch {
+    pub(crate) fn new(limits: Limits) -> Self {
+        let tick = millis(limits.tick());
+        Self { phase: AtomicU8::new(0), now: AtomicU64::new(tick), tick, limits }
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Acquire) {
+            0 => Phase::Open,
+            1 => Phase::Stopping,
+            2 => Phase::Cancelling,
+            _ => Phase::Abandoning,
+        }
+    }
+
+    /// The caller wakes the sessions afterwards; see [`Hub::advance`](super::hub::Hub::advance).
+    pub(super) fn enter(&self, phase: Phase) {
+        self.phase.fetch_max(phase as u8, Ordering::AcqRel);
+    }
+
+    pub(super) fn now(&self) -> u64 {
+        self.now.load(Ordering::Relaxed)
+    }
+
+    /// Moves the clock to `elapsed` since the server began.
+    pub(super) fn set_now(&self, elapsed: Duration) {
+        self.now.store(millis(elapsed).saturating_add(self.tick), Ordering::Relaxed);
+    }
+
+    /// The point at which `limit`, counted from now, has surely passed. The clock may lag by a tick.
+    pub(super) fn after(&self, limit: Duration) -> u64 {
+        self.now().saturating_add(millis(limit)).saturating_add(self.tick)
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

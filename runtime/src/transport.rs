@@ -1,0 +1,39 @@
+//! [`Transport`]: the byte stream under a session.
+//!
+//! A session is driven over any stream that can be read and written; what a transport adds is that it can tell
+//! of a reset while nobody reads (S8: a busy handler learns that its peer is gone).
+
+use std::future::{Future, pending};
+
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, Interest};
+use tokio::net::TcpStream;
+
+/// A byte stream that a session can run over.
+pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    /// Ends when the peer has reset the connection, even if bytes that nobody has read are in the way.
+    ///
+    /// A transport that can't know never ends it. The peer having closed its writing side is not a reset.
+    fn reset(&self) -> impl Future<Output = ()> + Send {
+        pending()
+    }
+}
+
+impl Transport for TcpStream {
+    async fn reset(&self) {
+        // An error here means that the runtime is shutting down, which is not the peer's doing.
+        if self.ready(Interest::ERROR).await.is_err() {
+            pending::<()>().await;
+        }
+    }
+}
+
+impl Transport for DuplexStream {}
+
+#[cfg(unix)]
+impl Transport for tokio::net::UnixStream {
+    async fn reset(&self) {
+        if self.ready(Interest::ERROR).await.is_err() {
+            pending::<()>().await;
+        }
+    }
+}

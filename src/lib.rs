@@ -1,0 +1,104 @@
+//! Threaded network services by annotation: async handlers on the loop, blocking methods on bounded pools, and a
+//! portal back.
+//!
+//! **`.await` on the loop, `.wait(worker)?` on a thread. Same methods, two worlds, and grep finds every crossing.**
+//!
+//! | where you are | an `async fn` of the service | a `#[blocking] fn` of the service |
+//! |---|---|---|
+//! | loop (handlers, hooks, tasks) | `self.audit(3).await` | `self.decode(img).await`: offloaded to its pool |
+//! | thread (a blocking body, which holds `worker: &Worker`) | `self.audit(3).wait(worker)?`: runs on the loop, this thread waits | `self.decode(img).wait(worker)?`: on its own pool (in place if this thread is of that pool); `self.blocking_decode(worker, img)`: a plain call here |
+//!
+//! Waiting for the loop from the loop, calling a blocking body from the loop, or taking a [`Worker`] off its
+//! thread does not compile.
+//!
+//! # A service
+//!
+//! ```
+//! use std::ops::ControlFlow;
+//! use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+//! use portcullis::prelude::*;
+//! use portcullis::{Client, Interrupted, codec::JsonLines};
+//! use serde::{Deserialize, Serialize};
+//!
+//! struct Primes { cpu: Pool, asked: AtomicU64 }
+//!
+//! #[derive(Serialize, Deserialize)]
+//! enum Answer { Prime { n: u64, prime: bool, serial: u64 }, Failed(String) }
+//!
+//! #[service]
+//! impl Primes {
+//!     /// One request in, one response out.
+//!     #[request]
+//!     async fn check(&self, n: u64) -> Result<Answer, Interrupted> {
+//!         self.test(n).await
+//!     }
+//!
+//!     /// Runs on a thread of `self.cpu`; given up, and told to stop, after two seconds.
+//!     #[blocking(on = self.cpu, deadline = "2s")]
+//!     fn test(&self, worker: &Worker, n: u64) -> Result<Answer, Interrupted> {
+//!         let mut prime = n > 1;
+//!         let mut divisor = 2;
+//!         while prime && divisor * divisor <= n {
+//!             worker.check()?; // cancelled? past the deadline? server stopping?
+//!             prime = n % divisor != 0;
+//!             divisor += 1;
+//!         }
+//!         let serial = self.count(1).wait(worker)?; // an async method, from a thread
+//!         Ok(Answer::Prime { n, prime, serial })
+//!     }
+//!
+//!     async fn count(&self, more: u64) -> u64 {
+//!         self.asked.fetch_add(more, Relaxed) + more
+//!     }
+//!
+//!     /// An error answers, and the session goes on.
+//!     #[on(error)]
+//!     async fn failed(&self, error: SessionError<Interrupted>) -> ControlFlow<Reason, Answer> {
+//!         ControlFlow::Continue(Answer::Failed(error.to_string()))
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let service = Primes { cpu: Pool::builder("cpu").threads(2).queue(64).build()?, asked: AtomicU64::new(0) };
+//! let server = Server::new(service).codec(JsonLines::new()).bind("127.0.0.1:0")?;
+//! let (address, handle) = (server.local_addr(), server.handle());
+//! let serving = tokio::spawn(server.serve()); // or, blocking, in `fn main`: `server.run_until_signal()`
+//!
+//! let mut client = Client::<u64, Answer, _>::connect(address, JsonLines::new()).await?;
+//! assert!(matches!(client.call(97).await?, Answer::Prime { prime: true, serial: 1, .. }));
+//!
+//! handle.stop();
+//! serving.await??;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The parts
+//! - [`macro@service`] and [`macro@blocking`]: the language. `#[blocking]` also works with no service at all, on methods and free functions.
+//! - [`Pool`], [`Offload`], [`Worker`], [`Wait`], [`Portal`], [`PortalTask`]: threads and the way back. One error, [`Interrupted`].
+//! - [`Server`], [`Peer`], [`Session`], [`Client`] and [`codec`]: the network (feature `server`).
+//!
+//! # Features
+//! | feature | gives | default |
+//! |---|---|---|
+//! | `server` | servers, sessions, codecs, the client | yes |
+//! | `json` | [`codec::Json`] | yes |
+//! | `postcard` | [`codec::Postcard`] | yes |
+//!
+//! With `default-features = false`, `#[blocking]`, the pools and the portal remain: no codec, no socket, no server.
+
+#![forbid(unsafe_code)]
+
+pub use portcullis_macros::{after, before, blocking, event, on, request, service, session, state};
+#[doc(hidden)]
+pub use portcullis_runtime::private as __private;
+pub use portcullis_runtime::*;
+
+/// What a service's file needs: the attributes, [`Wait`], and the types that signatures name. No `Result` and no error type.
+pub mod prelude {
+    #[cfg(feature = "server")]
+    pub use crate::{Cleanup, Peer, Reason, Server, Session, SessionError};
+    pub use crate::{Pool, Wait, Worker};
+    pub use crate::{after, before, blocking, event, on, request, service, session, state};
+}
