@@ -10,16 +10,27 @@ use std::sync::Arc;
 use crate::job::Job;
 use crate::scope::Scope;
 use crate::sync::thread_local;
+use crate::values::Values;
 
 #[derive(Clone, Default)]
 pub(crate) struct Current {
     pub(crate) host: Option<Arc<dyn Job>>,
     pub(crate) scope: Option<Arc<Scope>>,
+    /// What the user has set (`context!`).
+    pub(crate) values: Option<Arc<Values>>,
+}
+
+impl Current {
+    /// What is current while `host` runs, or something runs on its behalf.
+    pub(crate) fn of(host: Arc<dyn Job>) -> Self {
+        let about = host.about();
+        Self { scope: about.scope.clone(), values: about.values.clone(), host: Some(host) }
+    }
 }
 
 thread_local! {
-    static CURRENT: RefCell<Current> = RefCell::new(Current::default());
-    static ON_LOOP: Cell<bool> = Cell::new(false);
+    static CURRENT: RefCell<Current> = const { RefCell::new(Current { host: None, scope: None, values: None }) };
+    static ON_LOOP: Cell<bool> = const { Cell::new(false) };
 }
 
 /// A copy of what is current here; nothing while the thread is being torn down.
@@ -49,4 +60,26 @@ pub(crate) fn with<R>(mine: &mut Current, on_loop: bool, f: impl FnOnce() -> R) 
 
 fn swap(with: &mut Current) {
     let _ = CURRENT.try_with(|current| std::mem::swap(&mut *current.borrow_mut(), with));
+}
+
+/// The values that are set here.
+pub(crate) fn values() -> Option<Arc<Values>> {
+    CURRENT.try_with(|current| current.borrow().values.clone()).unwrap_or_default()
+}
+
+/// As [`with`], for the values alone.
+pub(crate) fn with_values<R>(mine: &mut Option<Arc<Values>>, f: impl FnOnce() -> R) -> R {
+    struct Back<'a>(&'a mut Option<Arc<Values>>);
+    impl Drop for Back<'_> {
+        fn drop(&mut self) {
+            swap_values(self.0);
+        }
+    }
+    swap_values(mine);
+    let _back = Back(mine);
+    f()
+}
+
+fn swap_values(with: &mut Option<Arc<Values>>) {
+    let _ = CURRENT.try_with(|current| std::mem::swap(&mut current.borrow_mut().values, with));
 }

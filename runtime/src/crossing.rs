@@ -79,10 +79,8 @@ pub(crate) fn unpack<T: 'static>(mut call: BoxCall) -> Result<T, Interrupted> {
 }
 
 /// A future that is ready at its first poll, for a function whose panic nobody would hear of.
-pub(crate) fn logged<F: FnOnce() + Send>(f: F) -> impl Future<Output = ()> + Send + use<F> {
-    async move {
-        if catch_unwind(AssertUnwindSafe(f)).is_err() {
-            tracing::error!("a panic in a `call_soon` function");
-        }
+pub(crate) async fn logged<F: FnOnce() + Send>(f: F) {
+    if catch_unwind(AssertUnwindSafe(f)).is_err() {
+        tracing::error!("a panic in a `call_soon` function");
     }
 }

@@ -10,6 +10,7 @@ use crate::pool::{Inner, Place};
 use crate::scope::Scope;
 use crate::spawn::{BoxTask, Spawn};
 use crate::sync::Mutex;
+use crate::values::Values;
 
 /// The deepest that loop and pool may call each other (O9).
 pub(crate) const MAX_DEPTH: u32 = 64;
@@ -58,6 +59,8 @@ pub(crate) struct About {
     pub(crate) deadline: Option<Instant>,
     /// The server that the caller belongs to.
     pub(crate) scope: Option<Arc<Scope>>,
+    /// What the caller had set with `context!`.
+    pub(crate) values: Option<Arc<Values>>,
     /// The loop that was current at the call, for tasks of a job that belongs to no server.
     pub(crate) home: Home,
     /// The job on whose behalf the call was made: its thread waits, or will.
@@ -185,6 +188,10 @@ pub(crate) trait Job: Send + Sync {
     fn soon(self: Arc<Self>, call: BoxCall) -> Result<(), Interrupted>;
     /// Blocks the worker's thread for `time`; ends early when the job is told to stop.
     fn sleep(&self, time: Duration) -> Result<(), Interrupted>;
+    /// Blocks the worker's thread until `done`, which is asked again after each `nudge_worker`; ends early when the
+    /// job is told to stop.
+    fn park(&self, done: &dyn Fn() -> bool) -> Result<(), Interrupted>;
+    fn nudge_worker(&self);
     /// Runs `job` on this job's thread as soon as that waits; gives it back if it will not wait any more.
     fn lend(&self, job: Arc<dyn Job>) -> Result<(), Arc<dyn Job>>;
 

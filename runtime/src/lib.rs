@@ -5,6 +5,11 @@
 
 #![forbid(unsafe_code)]
 
+mod channel;
+#[cfg(feature = "server")]
+mod client;
+#[cfg(feature = "server")]
+pub mod codec;
 mod context;
 mod crossing;
 mod error;
@@ -14,14 +19,44 @@ mod portal;
 #[doc(hidden)]
 pub mod private;
 mod scope;
+#[cfg(feature = "server")]
+mod server;
+#[cfg(feature = "server")]
+mod service;
+#[cfg(feature = "server")]
+mod session;
 mod spawn;
 mod sync;
 mod timer;
+#[cfg(feature = "server")]
+mod transport;
+mod values;
 mod worker;
 
+pub use channel::{Receiver, SendError as ChannelError, Sender, channel};
 pub use error::{Interrupted, Panic};
 pub use job::StuckJob;
-pub use pool::{Builder, DrainReport, JobBuilder, Offload, Overflow, Pool, Stats};
+pub use pool::{Builder, DrainReport, JobBuilder, Map, Offload, Overflow, Pool, Stats};
 pub use portal::{AsCompleted, Portal, PortalTask, as_completed, join_all};
 pub use spawn::{BoxTask, Spawn};
+pub use values::{ContextKey, InContext};
 pub use worker::{Wait, Worker};
+
+#[cfg(feature = "server")]
+pub use client::{Client, ClientError};
+#[cfg(feature = "server")]
+pub use codec::{Codec, Lines};
+#[cfg(feature = "json")]
+pub use codec::{Json, JsonLines};
+#[cfg(any(feature = "json", feature = "postcard"))]
+pub use codec::{LengthPrefixed, NewlineSeparated};
+#[cfg(feature = "postcard")]
+pub use codec::Postcard;
+#[cfg(feature = "server")]
+pub use server::{Bound, IntoService, NoCodec, Server, ServerHandle, ServerThread, StopReport, Unbound};
+#[cfg(feature = "server")]
+pub use service::{Cleanup, HalfClose, Service};
+#[cfg(feature = "server")]
+pub use session::{Peer, Reason, SendError, Sending, Session, SessionError, TrySendError};
+#[cfg(feature = "server")]
+pub use transport::Transport;

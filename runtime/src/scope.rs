@@ -44,7 +44,7 @@ impl Scope {
 
     /// Polls `future` as part of this scope.
     pub(crate) fn enter<F: Future>(self: &Arc<Self>, future: F) -> InScope<F> {
-        InScope { future, current: Current { host: None, scope: Some(Arc::clone(self)) } }
+        InScope { future, current: Current { scope: Some(Arc::clone(self)), ..Current::default() } }
     }
 
     /// From now on nothing is spawned here: portal calls that need a task of their own answer `Closed`.

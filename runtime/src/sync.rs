@@ -97,4 +97,14 @@ pub(crate) fn spawn_thread(
 pub(crate) use std::{thread::yield_now, thread_local};
 
 #[cfg(portcullis_loom)]
-pub(crate) use loom::{thread::yield_now, thread_local};
+pub(crate) use loom::thread::yield_now;
+
+/// A thread-local of the model's threads, which are coroutines of one real thread.
+#[cfg(portcullis_loom)]
+macro_rules! model_local {
+    ($( $(#[$meta:meta])* static $name:ident: $type:ty = const { $init:expr }; )*) => {
+        loom::thread_local! { $( $(#[$meta])* static $name: $type = $init; )* }
+    };
+}
+#[cfg(portcullis_loom)]
+pub(crate) use model_local as thread_local;

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, Interest};
 use tokio::net::TcpStream;
 
 /// A byte stream that a session can run over.
-pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {
     /// Ends when the peer has reset the connection, even if bytes that nobody has read are in the way.
     ///
     /// A transport that can't know never ends it. The peer having closed its writing side is not a reset.

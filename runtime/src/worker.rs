@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::panic::Location;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -35,6 +36,25 @@ pub struct Worker {
 impl Worker {
     pub(crate) fn new(host: Arc<dyn Job>) -> Self {
         Self { host, _here: PhantomData }
+    }
+
+    pub(crate) fn host(&self) -> &Arc<dyn Job> {
+        &self.host
+    }
+
+    /// The calling thread's own value of type `T`, made at its first use here by the pool's
+    /// [`thread_state`](crate::Builder::thread_state): a database connection a thread, a scratch buffer, a random generator. It
+    /// need be neither `Send` nor `Sync`, and goes with its thread.
+    ///
+    /// # Panics
+    /// If the pool declares no such value (or if this is a thread that no pool owns), and with whatever its making
+    /// panics with; the next job tries again.
+    pub fn local<T: 'static>(&self) -> Rc<T> {
+        let pool = self.host.about().pool.as_ref();
+        let local = pool.and_then(|pool| pool.locals.get::<T>());
+        local.unwrap_or_else(|| {
+            panic!("no `thread_state` of type `{}` on this thread's pool", std::any::type_name::<T>())
+        })
     }
 
     /// Whether this job should go on: the everyday line of a long computation.

@@ -260,3 +260,70 @@ on_loops! {
         assert_eq!(got.await.unwrap(), 9);
     }
 }
+
+on_loops! {
+    async fn p3_as_completed_and_join_all_on_a_thread() {
+        let gates: Vec<_> = (0..4).map(|_| Arc::new(tokio::sync::Notify::new())).collect();
+        let theirs = gates.clone();
+        let (order, all) = pool().run(move |worker| {
+            let tasks: Vec<_> = theirs.iter().cloned().enumerate()
+                .map(|(n, gate)| worker.spawn(async move { gate.notified().await; n * 10 })).collect();
+            assert!(tasks[1].cancel());
+            let mut order = Vec::new();
+            let mut completed = portcullis::as_completed(worker, tasks);
+            let (first, result) = completed.next().unwrap();
+            assert!(first == 1 && matches!(result, Err(Interrupted::Cancelled)));
+            for next in [3, 0, 2] {
+                theirs[next].notify_one();
+                let (at, result) = completed.next().unwrap();
+                order.push((at, result.unwrap()));
+            }
+            assert!(completed.next().is_none());
+            let all = portcullis::join_all(worker, (0..3).map(|n| worker.spawn(async move { n }))).unwrap();
+            (order, all.into_iter().map(Result::unwrap).collect::<Vec<_>>())
+        }).await.unwrap();
+        assert_eq!(order, [(3, 30), (0, 0), (2, 20)]);
+        assert_eq!(all, [0, 1, 2]);
+    }
+
+    async fn p4_a_portal_lets_threads_in_that_no_pool_owns() {
+        let portal = portcullis::Portal::current().unwrap();
+        let (tell, told) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || {
+            let entered = portal.enter_thread(|worker| {
+                let waited = async { turn().await; 1 }.wait(worker).unwrap();
+                let called = portal.call(worker, || 2).unwrap();
+                let by_worker = worker.call(|| 3).unwrap();
+                let spawned = portal.spawn(async { 4 }).wait(worker).unwrap().unwrap();
+                assert!(worker.check().is_ok());
+                (waited, called, by_worker, spawned)
+            });
+            tell.send(entered.unwrap()).unwrap();
+        });
+        assert_eq!(told.await.unwrap(), (1, 2, 3, 4));
+    }
+
+    async fn p5_on_the_loops_own_thread_a_visit_is_refused() {
+        let portal = portcullis::Portal::current().unwrap();
+        let refused = portal.enter_thread(|_| ());
+        assert!(matches!(refused, Err(Interrupted::OnLoop)), "{refused:?}");
+        // Inside a portal call too, and on a thread of tokio's blocking pool it is fine.
+        let inner = portal.clone();
+        let refused = pool().run(move |worker| worker.call(move || inner.enter_thread(|_| ()).map(drop)).unwrap()).await.unwrap();
+        assert!(matches!(refused, Err(Interrupted::OnLoop)));
+        let fine = tokio::task::spawn_blocking(move || portal.enter_thread(|worker| worker.call(|| 5))).await.unwrap();
+        assert_eq!(fine.unwrap().unwrap(), 5);
+    }
+
+    async fn p4_call_soon_from_a_foreign_thread() {
+        let portal = portcullis::Portal::current().unwrap();
+        let (tell, told) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || portal.call_soon(move || tell.send(6).unwrap()).unwrap());
+        assert_eq!(told.await.unwrap(), 6);
+    }
+}
+
+#[test]
+fn p5_without_a_loop_there_is_no_portal() {
+    assert!(matches!(portcullis::Portal::current(), Err(Interrupted::NoLoop)));
+}

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::thread;
 
+use super::local::Locals;
 use super::seat::Seat;
 use super::{Inner, Pool, thread::work};
 use crate::sync::{spawn_thread, yield_now};
@@ -48,21 +49,30 @@ impl Spin {
 }
 
 /// Sets up a [`Pool`]; made by [`Pool::builder`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use = "a builder does nothing until `.build()`"]
 pub struct Builder {
-    name: String,
+    pub(super) name: String,
     threads: usize,
-    queue: usize,
-    overflow: Overflow,
+    pub(super) queue: usize,
+    pub(super) overflow: Overflow,
     stack_size: Option<usize>,
-    spin: Spin,
+    pub(super) spin: Spin,
+    pub(super) locals: Locals,
 }
 
 impl Builder {
     pub(super) fn new(name: String) -> Self {
         let threads = thread::available_parallelism().map_or(1, usize::from);
-        Self { name, threads, queue: 256, overflow: Overflow::Wait, stack_size: None, spin: Spin(64) }
+        Self {
+            name,
+            threads,
+            queue: 256,
+            overflow: Overflow::Wait,
+            stack_size: None,
+            spin: Spin(64),
+            locals: Locals::default(),
+        }
     }
 
     /// How many threads; at least 1. Default: one per core.
@@ -96,6 +106,26 @@ impl Builder {
         self
     }
 
+    /// Gives each thread its own value of type `T`, made on that thread at its first use there; jobs reach it by
+    /// [`Worker::local`](crate::Worker::local). Once for each type; the last one counts.
+    ///
+    /// ```
+    /// # use portcullis_runtime::Pool;
+    /// # use std::cell::Cell;
+    /// let pool = Pool::builder("db").threads(1).thread_state(|| Cell::new(0)).build()?;
+    /// let count = |pool: &Pool| futures::executor::block_on(pool.run(|worker| {
+    ///     let count = worker.local::<Cell<u32>>();
+    ///     count.set(count.get() + 1);
+    ///     count.get()
+    /// }));
+    /// assert_eq!((count(&pool)?, count(&pool)?), (1, 2));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn thread_state<T: 'static>(mut self, make: impl Fn() -> T + Send + Sync + 'static) -> Self {
+        self.locals.declare(make);
+        self
+    }
+
     /// Starts the threads, named `{name}-{n}`.
     ///
     /// # Errors
@@ -106,17 +136,8 @@ impl Builder {
 
     /// As [`build`](Self::build), but content with the threads that could be had.
     pub(super) fn build_with_what_there_is(self) -> Pool {
-        let fallback = self.clone();
-        self.start(true).unwrap_or_else(|_| {
-            let seats = Vec::new();
-            Pool::from_inner(Arc::new(Inner::new(
-                fallback.name,
-                seats,
-                fallback.queue,
-                fallback.overflow,
-                Spin::NONE,
-            )))
-        })
+        let fallback = Builder { spin: Spin::NONE, ..self.clone() };
+        self.start(true).unwrap_or_else(|_| Pool::from_inner(Arc::new(Inner::new(&fallback, Vec::new()))))
     }
 
     fn start(self, fewer_will_do: bool) -> io::Result<Pool> {
@@ -132,7 +153,7 @@ impl Builder {
 
     fn try_start(&self, threads: usize) -> io::Result<Pool> {
         let seats: Vec<Arc<Seat>> = (0..threads).map(|_| Arc::default()).collect();
-        let inner = Inner::new(self.name.clone(), seats.clone(), self.queue, self.overflow, self.spin);
+        let inner = Inner::new(self, seats.clone());
         // From here on an early return drops the pool, which sends the started threads home.
         let pool = Pool::from_inner(Arc::new(inner));
         for (n, seat) in seats.into_iter().enumerate() {

@@ -190,7 +190,7 @@ where
     fn run_body(self: &Arc<Self>, load: Load<F>) -> Result<Result<T, E>, Panic> {
         let Load { body, span, dispatch, member } = load;
         let host: Arc<dyn Job> = Arc::clone(self) as Arc<dyn Job>;
-        let mut current = Current { host: Some(Arc::clone(&host)), scope: self.about.scope.clone() };
+        let mut current = Current::of(Arc::clone(&host));
         let started = Instant::now();
         let body = move || {
             let worker = Worker::new(host);
@@ -249,6 +249,10 @@ where
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    fn spin(&self) -> Spin {
+        self.about.pool.as_ref().map_or(Spin::NONE, |pool| pool.wait_spin)
     }
 
     fn count(&self, what: fn(&Tally)) {
@@ -465,8 +469,7 @@ where
                 state = self.state.lock();
             }
         }
-        let spin = self.about.pool.as_ref().map_or(Spin::NONE, |pool| pool.wait_spin);
-        let back = self.wait_until(state, spin, None, |state| {
+        let back = self.wait_until(state, self.spin(), None, |state| {
             if let Some(call) = state.meet.answered.take() {
                 return Some(Ok(call));
             }
@@ -503,6 +506,20 @@ where
         let state = self.state.lock();
         let told = self.wait_until(state, Spin::NONE, limit, |_| self.why());
         told.map_or(Ok(()), |why| Err(why.told()))
+    }
+
+    fn park(&self, done: &dyn Fn() -> bool) -> Result<(), Interrupted> {
+        let state = self.state.lock();
+        let ended = self.wait_until(state, self.spin(), None, |_| match self.why() {
+            _ if done() => Some(Ok(())),
+            Some(why) => Some(Err(why.told())),
+            None => None,
+        });
+        ended.unwrap_or(Ok(()))
+    }
+
+    fn nudge_worker(&self) {
+        self.nudge(&mut self.state.lock());
     }
 
     fn lend(&self, job: Arc<dyn Job>) -> Result<(), Arc<dyn Job>> {

@@ -265,6 +265,10 @@ impl<J: Claim> Line<J> {
         (placed, live - placed)
     }
 
+    pub(crate) fn places(&self) -> usize {
+        self.places
+    }
+
     pub(crate) fn running(&self) -> usize {
         self.running.load(Ordering::Acquire) & !WATCHED
     }

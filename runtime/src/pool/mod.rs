@@ -8,6 +8,8 @@ mod builder;
 mod cell;
 mod drain;
 mod line;
+mod local;
+mod map;
 #[cfg(all(test, portcullis_loom))]
 mod models;
 mod offload;
@@ -26,6 +28,7 @@ pub use builder::{Builder, Overflow};
 pub(crate) use cell::visit;
 pub use drain::DrainReport;
 pub(crate) use line::Place;
+pub use map::Map;
 pub use offload::Offload;
 pub use stats::Stats;
 
@@ -36,6 +39,7 @@ use crate::worker::Worker;
 use builder::Spin;
 use cell::{Cell, Load, Outcome};
 use line::{Joined, Line};
+use local::Locals;
 use seat::Seat;
 use stats::Tally;
 
@@ -83,14 +87,21 @@ pub(crate) struct Inner {
     pub(crate) name: String,
     pub(crate) line: Line<Arc<dyn Job>>,
     pub(crate) tally: Tally,
+    pub(crate) locals: Locals,
     wait_spin: Spin,
     seats: Vec<Arc<Seat>>,
 }
 
 impl Inner {
-    fn new(name: String, seats: Vec<Arc<Seat>>, queue: usize, overflow: Overflow, wait_spin: Spin) -> Self {
-        let line = Line::new(seats.len(), queue, overflow);
-        Self { name, line, tally: Tally::default(), wait_spin, seats }
+    fn new(setup: &Builder, seats: Vec<Arc<Seat>>) -> Self {
+        Self {
+            name: setup.name.clone(),
+            line: Line::new(seats.len(), setup.queue, setup.overflow),
+            tally: Tally::default(),
+            locals: setup.locals.clone(),
+            wait_spin: setup.spin,
+            seats,
+        }
     }
 
     /// The jobs that run here or wait here, running ones first.
@@ -255,7 +266,7 @@ impl JobBuilder<'_> {
     }
 
     fn about(&self) -> About {
-        let context::Current { host, scope } = context::current();
+        let context::Current { host, scope, values } = context::current();
         let home = host.as_ref().map_or_else(Home::here, |job| job.about().home.clone());
         let called = Instant::now();
         About {
@@ -264,6 +275,7 @@ impl JobBuilder<'_> {
             called,
             deadline: self.deadline.and_then(|time| called.checked_add(time)),
             scope,
+            values,
             home,
             parent: Parent::new(host),
         }

@@ -102,8 +102,7 @@ fn poll_for<T, E>(
     cx: &mut Context<'_>,
 ) -> Poll<()> {
     if current.host.is_none() {
-        let host = Arc::clone(job).as_job();
-        *current = Current { scope: host.about().scope.clone(), host: Some(host) };
+        *current = Current::of(Arc::clone(job).as_job());
     }
     context::with(current, true, || call.as_mut().poll_call(cx))
 }

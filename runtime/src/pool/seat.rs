@@ -17,7 +17,7 @@ impl Seat {
 }
 
 thread_local! {
-    static SEAT: OnceCell<Arc<Seat>> = OnceCell::new();
+    static SEAT: OnceCell<Arc<Seat>> = const { OnceCell::new() };
 }
 
 /// Makes `seat` this thread's own, for good.

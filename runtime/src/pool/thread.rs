@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Inner;
 use super::builder::Spin;
+use super::local;
 use super::seat::{self, Seat};
 
 /// Runs job after job until the line is closed and empty. Jobs catch their own panics.
@@ -12,4 +13,5 @@ pub(super) fn work(inner: &Arc<Inner>, seat: Arc<Seat>, spin: Spin) {
     while let Some((job, place)) = inner.line.next(spin) {
         job.run(place);
     }
+    local::clear();
 }

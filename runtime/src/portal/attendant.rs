@@ -21,7 +21,7 @@ pub(crate) struct Attendant {
 
 impl Attendant {
     pub(crate) fn new(host: Arc<dyn Job>, call: BoxCall) -> Self {
-        let current = Current { scope: host.about().scope.clone(), host: Some(Arc::clone(&host)) };
+        let current = Current::of(Arc::clone(&host));
         Self { host, current, call: Some(call), answers: true }
     }
 

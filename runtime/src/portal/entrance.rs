@@ -77,7 +77,7 @@ impl Portal {
             return Err(Interrupted::OnLoop);
         }
         let host = visit(self.about());
-        let mut current = context::Current { host: Some(Arc::clone(&host)), scope: self.scope.clone() };
+        let mut current = context::Current::of(Arc::clone(&host));
         let worker = Worker::new(Arc::clone(&host));
         // Ends the visit on a panic of `f` as well: nobody lends work to a thread that has left.
         struct Leave(Arc<dyn Job>);
@@ -134,6 +134,7 @@ impl Portal {
             called: Instant::now(),
             deadline: None,
             scope: self.scope.clone(),
+            values: context::values(),
             home: self.home.clone(),
             parent: Parent::new(None),
         }

@@ -48,7 +48,7 @@ where
 pub struct AsCompleted<'a, T> {
     worker: &'a Worker,
     /// The tasks that are left; or why the wait was cut short, and how many were left then.
-    left: Result<Vec<(usize, PortalTask<T>)>, (Interrupted, Vec<usize>)>,
+    left: Result<Placed<T>, (Interrupted, Vec<usize>)>,
 }
 
 impl<T: Send + 'static> Iterator for AsCompleted<'_, T> {
@@ -77,10 +77,11 @@ impl<T: Send + 'static> Iterator for AsCompleted<'_, T> {
     }
 }
 
-type First<T> = (usize, Result<T, Interrupted>, Vec<(usize, PortalTask<T>)>);
+/// Tasks, each with its place.
+type Placed<T> = Vec<(usize, PortalTask<T>)>;
 
 /// The first of `tasks` to be done, and the others.
-async fn first<T>(mut tasks: Vec<(usize, PortalTask<T>)>) -> First<T> {
+async fn first<T>(mut tasks: Placed<T>) -> (usize, Result<T, Interrupted>, Placed<T>) {
     let (at, result) = poll_fn(|cx| {
         for (at, (_, task)) in tasks.iter_mut().enumerate() {
             if let Poll::Ready(result) = Future::poll(Pin::new(task), cx) {

@@ -65,7 +65,7 @@ impl<T: Send + 'static> PortalTask<T> {
         let shared = Arc::new(Shared { state: Mutex::new(state) });
         let runner = Runner {
             shared: Arc::clone(&shared),
-            current: Current { scope: host.about().scope.clone(), host: Some(Arc::clone(host)) },
+            current: Current { values: context::values(), ..Current::of(Arc::clone(host)) },
             future: Some(Box::pin(future)),
         };
         if let Err(refused) = host.about().spawn(Box::pin(runner)) {

@@ -112,7 +112,7 @@ impl ServerHandle {
     pub async fn ready(&self) -> bool {
         let mut stage = self.control.stage.subscribe();
         let stage = stage.wait_for(|stage| *stage != Stage::Starting).await.map(|stage| *stage);
-        stage == Ok(Stage::Ready)
+        stage.is_ok_and(|stage| stage == Stage::Ready)
     }
 }
 

@@ -223,3 +223,6 @@ impl<S: Service, C, B: fmt::Debug> fmt::Debug for Server<S, C, B> {
         f.debug_struct("Server").field("bound", &self.bound).field("options", &self.options).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

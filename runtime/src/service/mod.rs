@@ -13,7 +13,6 @@ use std::future::{Future, ready};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-pub(crate) use self::cleanup::Unwound;
 pub use self::cleanup::Cleanup;
 pub use self::style::{InLine, Stepwise, Style};
 use crate::session::{Peer, Reason, Session, SessionError};

@@ -171,13 +171,14 @@ where
 {
     let broken = link.end() == Some(End::Broken);
     let turn = {
+        let peer = link.peer().clone();
         let mut reset = pin!(link.io().reset());
         poll_fn(|cx| {
             if let Poll::Ready(result) = poll_caught(future.as_mut(), cx) {
                 return Poll::Ready(Some(Turn::Done(result)));
             }
             // The driver's waker rings for what is sent to the peer, so a look is enough.
-            if appetite.asks() || link.peer().has_outgoing() {
+            if appetite.asks() || peer.has_outgoing() {
                 return Poll::Ready(Some(Turn::Again));
             }
             if broken { Poll::Pending } else { reset.as_mut().poll(cx).map(|()| None) }

@@ -118,17 +118,16 @@ where
             }
             link.flush().await;
         }
-        if link.end() == Some(End::Broken) {
-            return;
-        }
-        poll_fn(|cx| link.poll_shutdown(cx)).await;
-        // The peer may still be sending, and a reset would take our last words from it. At a stop there is no
-        // time for that, and after its own end no need.
-        if !matches!(reason, Reason::Stopped | Reason::Timeout | Reason::PeerClosed) {
-            link.linger().await;
+        if link.end() != Some(End::Broken) {
+            poll_fn(|cx| link.poll_shutdown(cx)).await;
         }
     };
-    let _ = unless(&peer, Phase::Cancelling, writing).await;
+    let written = unless(&peer, Phase::Cancelling, writing).await;
+    // The peer may still be sending, and a reset would take our last words from it. After its own end there is
+    // no need for that, and at a stop no time.
+    if written.is_ok() && !matches!(reason, Reason::Stopped | Reason::Timeout | Reason::PeerClosed) {
+        let _ = unless(&peer, Phase::Stopping, link.linger()).await;
+    }
     peer.end();
 }
 

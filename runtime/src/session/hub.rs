@@ -71,11 +71,6 @@ impl<S: Service> Hub<S> {
         seats.peers.len() - seats.free.len()
     }
 
-    /// How many sessions there have been.
-    pub(crate) fn admitted(&self) -> u64 {
-        self.seats.lock().admitted
-    }
-
     /// Waits until at most `count` sessions are there. For one task at a time.
     pub(crate) async fn at_most(&self, count: usize) {
         while self.present() > count {

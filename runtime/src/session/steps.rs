@@ -18,7 +18,7 @@ use super::link::End;
 use super::reason::Reason;
 use super::watch::Phase;
 use crate::codec::Codec;
-use crate::service::{Service, Steps};
+use crate::service::Steps;
 use crate::transport::Transport;
 
 /// A whole burst: the session's idle struct again, or `None` when the session has ended.

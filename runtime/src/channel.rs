@@ -1,0 +1,219 @@
+//! A channel from a thread to the loop, with back-pressure: tokens of a model, rows of a query.
+//!
+//! The sending side waits on the thread; the receiving side is a [`Stream`]. The sender's wait ends when the job is
+//! told to stop, and a send fails when the receiver is gone: a long sequence stops soon after nobody wants it.
+
+use std::collections::VecDeque;
+use std::error::Error;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use futures_core::Stream;
+
+use crate::error::Interrupted;
+use crate::job::Job;
+use crate::sync::Mutex;
+use crate::worker::Worker;
+
+/// A channel of at most `bound` items (at least one) on their way.
+///
+/// ```
+/// # use portcullis_runtime::{Pool, channel};
+/// # futures::executor::block_on(async {
+/// let (sender, mut receiver) = channel(8);
+/// let job = Pool::shared().run(move |worker| {
+///     for n in 0..1000 {
+///         if sender.send(worker, n).is_err() { break } // nobody wants the rest
+///     }
+/// });
+/// let mut got = 0;
+/// while let Some(n) = receiver.recv().await {
+///     assert_eq!(n, got);
+///     got += 1;
+/// }
+/// job.await.unwrap();
+/// assert_eq!(got, 1000);
+/// # });
+/// ```
+pub fn channel<T: Send + 'static>(bound: usize) -> (Sender<T>, Receiver<T>) {
+    let state =
+        State { items: VecDeque::new(), senders: 1, gone: false, receiver: None, waiting: Vec::new() };
+    let shared = Arc::new(Shared { state: Mutex::new(state), bound: bound.max(1) });
+    (Sender { shared: Arc::clone(&shared) }, Receiver { shared })
+}
+
+struct Shared<T> {
+    state: Mutex<State<T>>,
+    bound: usize,
+}
+
+struct State<T> {
+    items: VecDeque<T>,
+    senders: usize,
+    /// The receiver was dropped.
+    gone: bool,
+    receiver: Option<Waker>,
+    /// The jobs whose workers wait for room.
+    waiting: Vec<Arc<dyn Job>>,
+}
+
+/// The side that threads send on.
+pub struct Sender<T> {
+    shared: Arc<Shared<T>>,
+}
+
+/// Why an item was not sent.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SendError<T> {
+    /// The receiver was dropped: nobody wants more.
+    Gone(T),
+    /// This thread's job was told to stop while it waited for room.
+    Interrupted(T, Interrupted),
+}
+
+impl<T> fmt::Display for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gone(_) => f.write_str("the receiver is gone"),
+            Self::Interrupted(_, why) => write!(f, "interrupted while waiting for room: {why}"),
+        }
+    }
+}
+
+impl<T: fmt::Debug> Error for SendError<T> {}
+
+/// A missing receiver is a cancellation: whoever wanted the items has gone.
+impl<T> From<SendError<T>> for Interrupted {
+    fn from(error: SendError<T>) -> Self {
+        match error {
+            SendError::Gone(_) => Self::Cancelled,
+            SendError::Interrupted(_, why) => why,
+        }
+    }
+}
+
+impl<T: Send + 'static> Sender<T> {
+    /// Sends one item; while the channel is full, this thread waits. Items of one sender arrive in order.
+    ///
+    /// # Errors
+    /// [`SendError`] gives the item back: the receiver is gone, or the job was told to stop.
+    pub fn send(&self, worker: &Worker, item: T) -> Result<(), SendError<T>> {
+        let mut state = self.shared.state.lock();
+        while state.items.len() >= self.shared.bound && !state.gone {
+            let host = worker.host();
+            if !state.waiting.iter().any(|known| Arc::ptr_eq(known, host)) {
+                state.waiting.push(Arc::clone(host));
+            }
+            drop(state);
+            let room = || {
+                let state = self.shared.state.lock();
+                state.items.len() < self.shared.bound || state.gone
+            };
+            if let Err(why) = host.park(&room) {
+                return Err(SendError::Interrupted(item, why));
+            }
+            state = self.shared.state.lock();
+        }
+        if state.gone {
+            return Err(SendError::Gone(item));
+        }
+        state.items.push_back(item);
+        let receiver = state.receiver.take();
+        drop(state);
+        if let Some(receiver) = receiver {
+            receiver.wake();
+        }
+        Ok(())
+    }
+}
+
+impl<T> Sender<T> {
+    /// Whether the receiver is gone.
+    pub fn is_gone(&self) -> bool {
+        self.shared.state.lock().gone
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        self.shared.state.lock().senders += 1;
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        let mut state = self.shared.state.lock();
+        state.senders -= 1;
+        let receiver = if state.senders == 0 { state.receiver.take() } else { None };
+        drop(state);
+        if let Some(receiver) = receiver {
+            receiver.wake();
+        }
+    }
+}
+
+/// The side that the loop receives on: a [`Stream`], or [`recv`](Self::recv) after `recv`. Dropping it tells the senders.
+#[must_use = "dropping the receiver tells the senders to stop"]
+pub struct Receiver<T> {
+    shared: Arc<Shared<T>>,
+}
+
+impl<T> Receiver<T> {
+    /// The next item; `None` when every sender is gone and everything has been received. Cancel-safe.
+    pub async fn recv(&mut self) -> Option<T> {
+        poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let mut state = self.shared.state.lock();
+        let Some(item) = state.items.pop_front() else {
+            if state.senders == 0 {
+                return Poll::Ready(None);
+            }
+            state.receiver = Some(cx.waker().clone());
+            return Poll::Pending;
+        };
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        waiting.iter().for_each(|host| host.nudge_worker());
+        Poll::Ready(Some(item))
+    }
+}
+
+impl<T> Stream for Receiver<T> {
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.poll_recv(cx)
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        let mut state = self.shared.state.lock();
+        state.gone = true;
+        let (waiting, items) = (std::mem::take(&mut state.waiting), std::mem::take(&mut state.items));
+        drop(state);
+        waiting.iter().for_each(|host| host.nudge_worker());
+        drop(items);
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("gone", &self.is_gone()).finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver")
+            .field("waiting", &self.shared.state.lock().items.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,125 @@
+//! [`Pool::map`]: one function over many items, in order, a bounded number at a time.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::poll_fn;
+use std::iter::Fuse;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+
+use super::{Offload, Pool};
+use crate::error::Interrupted;
+use crate::worker::Worker;
+
+/// The results of [`Pool::map`], in the order of the items: a [`Stream`], or [`next`](Self::next) after `next`.
+///
+/// Dropping it cancels the jobs that are in flight; items not yet asked for are never taken from the iterator.
+#[must_use = "a stream does nothing until it is polled"]
+pub struct Map<I: Iterator, F, T> {
+    pool: Pool,
+    items: Fuse<I>,
+    f: Arc<F>,
+    ahead: usize,
+    flight: VecDeque<Flight<T>>,
+}
+
+enum Flight<T> {
+    Running(Offload<T>),
+    Done(Result<T, Interrupted>),
+}
+
+impl<I: Iterator, F, T> Unpin for Map<I, F, T> {}
+
+impl Pool {
+    /// Runs `f` on this pool's threads for each item, and gives the results in the order of the items.
+    ///
+    /// At most as many jobs as the queue has places (at least one) are in flight: the next item is taken when a result
+    /// has been. A job that panics or is interrupted gives its error in its place; the others go on.
+    ///
+    /// ```
+    /// # use portcullis_runtime::Pool;
+    /// # futures::executor::block_on(async {
+    /// let pool = Pool::builder("cpu").threads(2).queue(4).build()?;
+    /// let mut squares = pool.map(1..=10_u64, |_, n| n * n);
+    /// let mut sum = 0;
+    /// while let Some(square) = squares.next().await {
+    ///     sum += square?;
+    /// }
+    /// assert_eq!(sum, 385);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn map<I, F, T>(&self, items: I, f: F) -> Map<I::IntoIter, F, T>
+    where
+        I: IntoIterator,
+        I::Item: Send + 'static,
+        F: Fn(&Worker, I::Item) -> T + Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        let ahead = self.inner().line.places().max(1);
+        let items = items.into_iter().fuse();
+        Map { pool: self.clone(), items, f: Arc::new(f), ahead, flight: VecDeque::new() }
+    }
+}
+
+impl<I, F, T> Map<I, F, T>
+where
+    I: Iterator,
+    I::Item: Send + 'static,
+    F: Fn(&Worker, I::Item) -> T + Send + Sync + 'static,
+    T: Send + 'static,
+{
+    /// The next result; `None` when there are no more.
+    pub async fn next(&mut self) -> Option<Result<T, Interrupted>> {
+        poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+
+    fn fill(&mut self) {
+        while self.flight.len() < self.ahead {
+            let Some(item) = self.items.next() else { return };
+            let f = Arc::clone(&self.f);
+            let offload = self.pool.job("map").run(move |worker| f(worker, item));
+            self.flight.push_back(Flight::Running(offload));
+        }
+    }
+}
+
+impl<I, F, T> Stream for Map<I, F, T>
+where
+    I: Iterator,
+    I::Item: Send + 'static,
+    F: Fn(&Worker, I::Item) -> T + Send + Sync + 'static,
+    T: Send + 'static,
+{
+    type Item = Result<T, Interrupted>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        this.fill();
+        // All of them, since each is the host of its own worker.
+        for flight in &mut this.flight {
+            if let Flight::Running(offload) = flight {
+                if let Poll::Ready(result) = Future::poll(Pin::new(offload), cx) {
+                    *flight = Flight::Done(result);
+                }
+            }
+        }
+        match this.flight.pop_front() {
+            None => Poll::Ready(None),
+            Some(Flight::Done(result)) => Poll::Ready(Some(result)),
+            Some(running) => {
+                this.flight.push_front(running);
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<I: Iterator, F, T> fmt::Debug for Map<I, F, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Map").field("in_flight", &self.flight.len()).finish_non_exhaustive()
+    }
+}

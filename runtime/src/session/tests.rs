@@ -1,0 +1,112 @@
+//! Peers and their queues, without sockets.
+
+use std::collections::HashSet;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use super::outbox::Outbox;
+use super::watch::{Limits, Watch};
+use super::*;
+
+fn peer(id: u64, bound: usize) -> Peer<u32> {
+    Peer::new(id, None, Arc::new(Watch::new(Limits::default())), bound)
+}
+
+fn poll(sending: &mut Sending<u32>) -> Poll<Result<(), SendError<u32>>> {
+    Pin::new(sending).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+#[test]
+fn s11_senders_wait_at_the_bound_in_order_of_arrival() {
+    let peer = peer(1, 2);
+    peer.try_send(1).expect("a place");
+    peer.try_send(2).expect("a place");
+    assert_eq!(peer.try_send(9), Err(TrySendError::Full(9)));
+    let (mut third, mut fourth) = (peer.send(3), peer.send(4));
+    assert!(poll(&mut third).is_pending());
+    assert!(poll(&mut fourth).is_pending());
+
+    assert_eq!(peer.pop(), Some(1));
+    assert_eq!(peer.try_send(9), Err(TrySendError::Full(9)), "nobody overtakes those who wait");
+    assert_eq!(poll(&mut fourth), Poll::Pending);
+    assert_eq!(poll(&mut third), Poll::Ready(Ok(())));
+    assert_eq!([peer.pop(), peer.pop(), peer.pop(), peer.pop()], [Some(2), Some(3), Some(4), None]);
+    assert_eq!(poll(&mut fourth), Poll::Ready(Ok(())));
+}
+
+#[test]
+fn a_sender_that_is_dropped_sends_nothing() {
+    let peer = peer(1, 1);
+    peer.try_send(1).expect("a place");
+    let mut second = peer.send(2);
+    assert!(poll(&mut second).is_pending());
+    drop(second);
+    drop(peer.send(3));
+    assert_eq!([peer.pop(), peer.pop()], [Some(1), None]);
+}
+
+#[test]
+fn after_close_the_queue_is_kept_and_senders_get_their_responses_back() {
+    let peer = peer(1, 1);
+    peer.try_send(1).expect("a place");
+    let mut second = peer.send(2);
+    assert!(poll(&mut second).is_pending());
+    peer.close();
+    assert!(peer.is_closed());
+    assert_eq!(poll(&mut second), Poll::Ready(Err(SendError(2))));
+    assert_eq!(peer.try_send(3), Err(TrySendError::Closed(3)));
+    assert_eq!(peer.pop(), Some(1));
+}
+
+#[test]
+fn sending_is_a_future_for_any_thread() {
+    fn check<T: Send + 'static>(_: &T) {}
+    check(&peer(1, 1).send(1));
+}
+
+#[test]
+fn peers_are_equal_if_they_are_of_one_connection() {
+    let (a, b) = (peer(1, 1), peer(2, 1));
+    let set: HashSet<_> = [a.clone(), a.clone(), b.clone()].into();
+    assert_eq!(set.len(), 2);
+    assert!(a == a.clone() && a != b);
+}
+
+#[test]
+fn the_driver_never_sleeps_over_news_and_is_rung_once() {
+    let mut outbox = Outbox::<u32>::new(4);
+    outbox.awake(Waker::noop());
+    assert!(outbox.push(1).is_none(), "an awake driver is not rung");
+    assert!(!outbox.sleep(), "it looks again");
+    assert!(outbox.sleep());
+    assert!(outbox.push(2).is_some());
+    assert!(outbox.push(3).is_none(), "it has been rung already");
+}
+
+#[test]
+fn buffers_that_have_grown_are_not_kept() {
+    use bytes::{Buf, BytesMut};
+    let mut large = BytesMut::with_capacity(1024 * 1024);
+    large.extend_from_slice(&[0; 1024 * 1024]);
+    large.advance(1024 * 1024 - 10);
+    buffers::give_back(&mut large);
+    let lent = buffers::lease();
+    assert!(lent.capacity() <= buffers::LEASE, "{}", lent.capacity());
+    let at = lent.as_ptr();
+    buffers::give_back(&mut { lent });
+    assert_eq!(buffers::lease().as_ptr(), at, "a buffer of the usual size is");
+}
+
+#[test]
+fn futures_are_pinned_anew_in_a_slot_that_is_used_again() {
+    let shelf = shelf::Shelf::new();
+    let make = |n: u32| async move { n };
+    let slot = shelf.put_in(make(1));
+    let at = std::ptr::from_ref(&*slot);
+    shelf.take_back(slot);
+    let mut slot = shelf.put_in(make(2));
+    assert_eq!(std::ptr::from_ref(&*slot), at);
+    let future = slot.as_mut().as_pin_mut().expect("a filled slot");
+    assert_eq!(pin!(future).poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(2));
+}

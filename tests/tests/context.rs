@@ -1,0 +1,211 @@
+//! What travels with a job (O6, `context!`), what a thread keeps (O12), and what streams out of one.
+
+#![forbid(unsafe_code)]
+
+use std::cell::Cell;
+use std::sync::{Arc, Mutex};
+
+use portcullis::{ChannelError, Interrupted, Pool, Wait, channel};
+use portcullis_tests::{Gate, eventually, on_loops};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+fn pool(threads: usize) -> Pool {
+    Pool::builder("test").threads(threads).queue(8).build().expect("threads")
+}
+
+portcullis::context! {
+    /// The tenant that the work is for.
+    static TENANT: &'static str;
+    /// A second key, to tell apart.
+    static REQUEST: u32;
+}
+
+on_loops! {
+    anywhere async fn o6_context_values_follow_the_work_and_do_not_flow_back() {
+        let pool = pool(1);
+        assert_eq!(TENANT.get(), None);
+        TENANT.scope("acme", REQUEST.scope(7, async {
+            let inner = pool.clone();
+            let seen = pool.run(move |worker| {
+                let here = (TENANT.get(), REQUEST.get());
+                let set = TENANT.sync_scope("other", || TENANT.get());
+                let back = async move {
+                    let nested = inner.run(|_| REQUEST.get()).await.unwrap();
+                    (TENANT.get(), nested)
+                }.wait(worker).unwrap();
+                (here, set, back, TENANT.get())
+            }).await.unwrap();
+            assert_eq!(seen, ((Some("acme"), Some(7)), Some("other"), (Some("acme"), Some(7)), Some("acme")));
+            assert_eq!(TENANT.scope("inner", async { TENANT.get() }).await, Some("inner"));
+            assert_eq!(TENANT.get(), Some("acme"));
+        })).await;
+        // Nothing of it is left on the thread.
+        assert_eq!(pool.run(|_| TENANT.get()).await.unwrap(), None);
+    }
+
+    anywhere async fn o7_map_gives_results_in_order_with_a_bounded_number_in_flight() {
+        let pool = Pool::builder("map").threads(3).queue(4).build().unwrap();
+        let taken = Arc::new(Mutex::new(0));
+        let counted = { let taken = taken.clone(); (0..100).inspect(move |_| *taken.lock().unwrap() += 1) };
+        let mut results = pool.map(counted, |worker, n| if n == 13 { panic!("thirteen") } else { async move { n * 2 }.wait(worker).unwrap() });
+        for n in 0..100 {
+            match results.next().await.unwrap() {
+                Ok(doubled) => assert_eq!(doubled, n * 2),
+                Err(error) => assert!(n == 13 && matches!(error, Interrupted::Panicked(_)), "{error}"),
+            }
+            assert!(*taken.lock().unwrap() <= n + 4 + 1);
+        }
+        assert!(results.next().await.is_none());
+    }
+
+    anywhere async fn o12_each_thread_has_its_own_value_and_drops_it_when_it_ends() {
+        struct Connection(Cell<u32>, Arc<Mutex<Vec<u32>>>);
+        impl Drop for Connection { fn drop(&mut self) { self.1.lock().unwrap().push(self.0.get()) } }
+        let closed = Arc::new(Mutex::new(Vec::new()));
+        let closing = closed.clone();
+        let pool = Pool::builder("db").threads(2).thread_state(move || Connection(Cell::new(0), closing.clone())).build().unwrap();
+        for _ in 0..20 {
+            pool.run(|worker| { let db = worker.local::<Connection>(); db.0.set(db.0.get() + 1); }).await.unwrap();
+        }
+        let undeclared = pool.run(|worker| *worker.local::<u64>()).await;
+        assert!(matches!(undeclared, Err(Interrupted::Panicked(panic)) if panic.message().contains("thread_state")));
+        drop(pool);
+        eventually(|| closed.lock().unwrap().iter().sum::<u32>() == 20);
+    }
+
+    anywhere async fn a_channel_holds_its_sender_back_and_keeps_order() {
+        let (sender, mut receiver) = channel(2);
+        let ahead = Arc::new(Mutex::new((0_i32, 0_i32)));
+        let sending = ahead.clone();
+        let job = pool(1).run(move |worker| for n in 0..200 {
+            sender.send(worker, n).unwrap();
+            let mut ahead = sending.lock().unwrap();
+            ahead.0 += 1;
+            ahead.1 = ahead.1.max(ahead.0);
+        });
+        for n in 0..200 {
+            assert_eq!(receiver.recv().await, Some(n));
+            ahead.lock().unwrap().0 -= 1;
+        }
+        assert_eq!(receiver.recv().await, None);
+        job.await.unwrap();
+        assert!(ahead.lock().unwrap().1 <= 3, "two in the channel, one in hand");
+    }
+
+    anywhere async fn a_channel_without_a_receiver_stops_its_sender() {
+        let (sender, mut receiver) = channel(1);
+        let job = pool(1).run(move |worker| (0..).find_map(|n| sender.send(worker, n).err()));
+        assert_eq!(receiver.recv().await, Some(0));
+        drop(receiver);
+        assert!(matches!(job.await.unwrap(), Some(ChannelError::Gone(_))));
+    }
+
+    anywhere async fn a_channel_lets_its_sender_go_when_the_job_is_cancelled() {
+        let (sender, receiver) = channel(1);
+        let (full, stopped) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
+        let (full2, stopped2) = (full.clone(), stopped.clone());
+        let job = pool(1).run(move |worker| {
+            sender.send(worker, 1).unwrap();
+            full2.open();
+            if matches!(sender.send(worker, 2), Err(ChannelError::Interrupted(2, Interrupted::Cancelled))) { stopped2.open() }
+        });
+        assert!(full.pass());
+        drop(job);
+        assert!(stopped.pass());
+        drop(receiver);
+    }
+}
+
+/// A subscriber that notes which span is current at each event, and which spans are open.
+#[derive(Default)]
+struct Notes {
+    spans: Mutex<Vec<(&'static str, bool)>>,
+    entered: Mutex<Vec<(std::thread::ThreadId, u64)>>,
+    events: Mutex<Vec<(String, Option<&'static str>)>>,
+}
+
+struct Shared(Arc<Notes>);
+
+impl Notes {
+    fn current_here(&self) -> Option<u64> {
+        let here = std::thread::current().id();
+        self.entered.lock().unwrap().iter().rev().find(|(thread, _)| *thread == here).map(|(_, id)| *id)
+    }
+
+    fn name(&self, id: u64) -> &'static str {
+        self.spans.lock().unwrap()[id as usize - 1].0
+    }
+}
+
+impl Subscriber for Shared {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        let mut spans = self.0.spans.lock().unwrap();
+        spans.push((span.metadata().name(), true));
+        Id::from_u64(spans.len() as u64)
+    }
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn event(&self, event: &Event<'_>) {
+        struct Text(String);
+        impl tracing::field::Visit for Text {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                if field.name() == "message" {
+                    self.0 = format!("{value:?}");
+                }
+            }
+        }
+        let mut text = Text(String::new());
+        event.record(&mut text);
+        let span = self.0.current_here().map(|id| self.0.name(id));
+        self.0.events.lock().unwrap().push((text.0, span));
+    }
+    fn enter(&self, id: &Id) {
+        self.0.entered.lock().unwrap().push((std::thread::current().id(), id.into_u64()));
+    }
+    fn exit(&self, id: &Id) {
+        let here = (std::thread::current().id(), id.into_u64());
+        let mut entered = self.0.entered.lock().unwrap();
+        if let Some(at) = entered.iter().rposition(|one| *one == here) {
+            entered.remove(at);
+        }
+    }
+    fn current_span(&self) -> tracing_core::span::Current {
+        match self.0.current_here() {
+            Some(id) => tracing_core::span::Current::new(Id::from_u64(id), METADATA.get().expect("a span")),
+            None => tracing_core::span::Current::none(),
+        }
+    }
+    fn try_close(&self, id: Id) -> bool {
+        self.0.spans.lock().unwrap()[id.into_u64() as usize - 1].1 = false;
+        true
+    }
+}
+
+static METADATA: std::sync::OnceLock<&'static Metadata<'static>> = std::sync::OnceLock::new();
+
+#[test]
+fn o6_the_callers_span_and_subscriber_are_current_in_the_job_and_one_line_tells_of_it() {
+    let notes = Arc::new(Notes::default());
+    let pool = pool(1);
+    tracing::subscriber::with_default(Shared(notes.clone()), || {
+        let span = tracing::info_span!("request");
+        let _ = METADATA.set(span.metadata().expect("enabled"));
+        let offload = span.in_scope(|| pool.job("Mill::grind").run(|_| tracing::info!("inside")));
+        drop(span);
+        futures::executor::block_on(offload).unwrap();
+        // Released before the result was delivered.
+        assert!(notes.entered.lock().unwrap().is_empty());
+    });
+    let events = notes.events.lock().unwrap();
+    assert_eq!(events[0], ("inside".to_owned(), Some("request")));
+    let (line, span) = &events[1];
+    assert!(line.starts_with("queued ") && line.contains(" ran ") && line.ends_with(" on test-0"), "{line}");
+    assert_eq!(*span, Some("request"));
+    // Without a subscriber at the call, none in the job.
+    futures::executor::block_on(pool.run(|_| tracing::info!("outside"))).unwrap();
+    assert_eq!(events.len(), 2);
+}
