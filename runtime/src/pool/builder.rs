@@ -112,7 +112,7 @@ impl Builder {
     /// ```
     /// # use portcullis_runtime::Pool;
     /// # use std::cell::Cell;
-    /// let pool = Pool::builder("db").threads(1).thread_state(|| Cell::new(0)).build()?;
+    /// let pool = Pool::builder("db").threads(1).thread_state(|| Cell::new(0_u32)).build()?;
     /// let count = |pool: &Pool| futures::executor::block_on(pool.run(|worker| {
     ///     let count = worker.local::<Cell<u32>>();
     ///     count.set(count.get() + 1);

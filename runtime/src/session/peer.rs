@@ -24,7 +24,19 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 ///
 /// Two handles are equal if they are of the same connection. A handle may be kept after the session's end: it
 /// then only says that it [is closed](Self::is_closed).
-pub struct Peer<Rsp>(Arc<Shared<Rsp>>);
+// Behind a trait, because clippy's `mutable_key_type` would see the lock otherwise, and warn whoever keeps peers in
+// a set. What a peer hashes and compares by never changes.
+pub struct Peer<Rsp>(Arc<dyn Connection<Rsp>>);
+
+trait Connection<Rsp>: Send + Sync {
+    fn shared(&self) -> &Shared<Rsp>;
+}
+
+impl<Rsp: Send> Connection<Rsp> for Shared<Rsp> {
+    fn shared(&self) -> &Self {
+        self
+    }
+}
 
 struct Shared<Rsp> {
     id: u64,
@@ -35,20 +47,26 @@ struct Shared<Rsp> {
     outbox: Mutex<Outbox<Rsp>>,
 }
 
-impl<Rsp> Peer<Rsp> {
+impl<Rsp: Send + 'static> Peer<Rsp> {
     pub(super) fn new(id: u64, addr: Option<SocketAddr>, watch: Arc<Watch>, max_outbound: usize) -> Self {
         let outbox = Mutex::new(Outbox::new(max_outbound));
         Self(Arc::new(Shared { id, addr, watch, deadline: AtomicU64::new(0), outbox }))
     }
+}
+
+impl<Rsp> Peer<Rsp> {
+    fn shared(&self) -> &Shared<Rsp> {
+        self.0.shared()
+    }
 
     /// A number that no other connection of this server has, or had.
     pub fn id(&self) -> u64 {
-        self.0.id
+        self.shared().id
     }
 
     /// The address of the other end, if the transport has addresses.
     pub fn addr(&self) -> Option<SocketAddr> {
-        self.0.addr
+        self.shared().addr
     }
 
     /// Sends a response, waiting for a place in the peer's queue if it is full; first come, first served.
@@ -67,7 +85,7 @@ impl<Rsp> Peer<Rsp> {
     /// # Errors
     /// [`TrySendError`] with the response: the queue is full, or the session has ended.
     pub fn try_send(&self, response: Rsp) -> Result<(), TrySendError<Rsp>> {
-        let mut outbox = self.0.outbox.lock();
+        let mut outbox = self.shared().outbox.lock();
         if outbox.gate() != Gate::Open {
             return Err(TrySendError::Closed(response));
         }
@@ -89,7 +107,7 @@ impl<Rsp> Peer<Rsp> {
 
     /// Whether nothing can be sent any more: the session has ended or is closing.
     pub fn is_closed(&self) -> bool {
-        self.0.outbox.lock().gate() != Gate::Open
+        self.shared().outbox.lock().gate() != Gate::Open
     }
 
     // ---- the driver's side
@@ -100,72 +118,72 @@ impl<Rsp> Peer<Rsp> {
     }
 
     fn shut(&self, gate: Gate) {
-        let (wakers, dropped): (Vec<Waker>, VecDeque<Rsp>) = self.0.outbox.lock().shut(gate);
+        let (wakers, dropped): (Vec<Waker>, VecDeque<Rsp>) = self.shared().outbox.lock().shut(gate);
         wake(wakers);
         drop(dropped);
     }
 
     pub(super) fn awake(&self, waker: &Waker) {
-        self.0.outbox.lock().awake(waker);
+        self.shared().outbox.lock().awake(waker);
     }
 
     pub(super) fn sleep(&self) -> bool {
-        self.0.outbox.lock().sleep()
+        self.shared().outbox.lock().sleep()
     }
 
     /// Has the driver look at the stop and at its deadline.
     pub(super) fn nudge(&self) {
-        let driver = self.0.outbox.lock().ring();
+        let driver = self.shared().outbox.lock().ring();
         wake(driver);
     }
 
     pub(super) fn pop(&self) -> Option<Rsp> {
-        let popped = self.0.outbox.lock().pop();
+        let popped = self.shared().outbox.lock().pop();
         let (response, sender) = popped?;
         wake(sender);
         Some(response)
     }
 
     pub(super) fn has_outgoing(&self) -> bool {
-        !self.0.outbox.lock().is_empty()
+        !self.shared().outbox.lock().is_empty()
     }
 
     /// Whether an idle session has something to do that is not reading.
     pub(super) fn calls(&self) -> bool {
-        let outbox = self.0.outbox.lock();
+        let outbox = self.shared().outbox.lock();
         let calls = !outbox.is_empty() || outbox.gate() != Gate::Open;
         drop(outbox);
         calls || self.stopping() || self.interrupted(Phase::Cancelling).is_some()
     }
 
     pub(super) fn watch(&self) -> &Watch {
-        &self.0.watch
+        &self.shared().watch
     }
 
     pub(super) fn stopping(&self) -> bool {
-        self.0.watch.phase() >= Phase::Stopping
+        self.shared().watch.phase() >= Phase::Stopping
     }
 
     /// Why nothing can be sent any more.
     pub(super) fn end_reason(&self) -> Reason {
-        match self.0.outbox.lock().gate() {
+        match self.shared().outbox.lock().gate() {
             Gate::Ended => Reason::Reset,
             Gate::Open | Gate::Closing => Reason::Closed,
         }
     }
 
     pub(super) fn set_deadline(&self, at: u64) {
-        self.0.deadline.store(at, Ordering::Relaxed);
+        self.shared().deadline.store(at, Ordering::Relaxed);
     }
 
     pub(super) fn overdue(&self) -> bool {
-        let deadline = self.0.deadline.load(Ordering::Relaxed);
-        deadline != 0 && deadline <= self.0.watch.now()
+        let deadline = self.shared().deadline.load(Ordering::Relaxed);
+        deadline != 0 && deadline <= self.shared().watch.now()
     }
 
     /// Why work must be dropped now, if it must: the stop has come to `phase`, or the deadline has passed.
     pub(super) fn interrupted(&self, phase: Phase) -> Option<Reason> {
-        if self.0.watch.phase() >= phase {
+        if self.shared().watch.phase() >= phase {
             return Some(Reason::Stopped);
         }
         self.overdue().then_some(Reason::Timeout)
@@ -192,13 +210,13 @@ impl<Rsp> Eq for Peer<Rsp> {}
 
 impl<Rsp> Hash for Peer<Rsp> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.id.hash(state);
+        self.shared().id.hash(state);
     }
 }
 
 impl<Rsp> fmt::Debug for Peer<Rsp> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Peer").field("id", &self.0.id).field("addr", &self.0.addr).finish_non_exhaustive()
+        f.debug_struct("Peer").field("id", &self.shared().id).field("addr", &self.shared().addr).finish_non_exhaustive()
     }
 }
 
@@ -223,7 +241,7 @@ impl<Rsp> Future for Sending<Rsp> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let mut outbox = this.peer.0.outbox.lock();
+        let mut outbox = this.peer.shared().outbox.lock();
         match mem::replace(&mut this.progress, Progress::Over) {
             Progress::Unsent(response) => {
                 if outbox.gate() != Gate::Open {
@@ -259,7 +277,7 @@ impl<Rsp> Drop for Sending<Rsp> {
     fn drop(&mut self) {
         if let Progress::Waiting(ticket) = self.progress {
             // The response is dropped after the lock is released: its drop is the user's code.
-            let response = self.peer.0.outbox.lock().take_back(ticket);
+            let response = self.peer.shared().outbox.lock().take_back(ticket);
             drop(response);
         }
     }

@@ -1,0 +1,115 @@
+//! The rules of a block as a whole: one handler, each hook once, and nothing that needs what is not there.
+
+use super::{handler::is_unit, hook};
+use crate::{
+    model::{Handler, Hook, Method, Param, Service, Shape},
+    parse::Event,
+};
+
+pub(super) fn check(service: &Service) {
+    handlers(service);
+    hooks(service);
+    if service.handlers().next().is_none() {
+        without_handlers(service);
+    } else {
+        connection_values(service);
+    }
+}
+
+/// One handler; more of them only under `cfg`s that exclude each other, which the compiler sees to.
+fn handlers(service: &Service) {
+    let mut handlers = service.handlers();
+    let Some(first) = handlers.next() else { return };
+    for (method, handler) in handlers {
+        if is_conditional(first.0) && is_conditional(method) {
+            continue;
+        }
+        if let Some(mark) = method.marks.first() {
+            method.sink.error(mark, second_handler(first, handler));
+        }
+    }
+}
+
+fn second_handler((first, kind): (&Method, &Handler), second: &Handler) -> String {
+    let name = &first.function.sig.ident;
+    let (kind, second) = (kind.attribute(), second.attribute());
+    if kind == second {
+        format!(
+            "a service has one `{kind}`, and `{name}` is it: make the request an `enum` and match on it there"
+        )
+    } else {
+        format!(
+            "the handlers of a service are of one kind, and `{name}` is a `{kind}`: move this `{second}` \
+             to a service of its own"
+        )
+    }
+}
+
+fn hooks(service: &Service) {
+    let mut seen: Vec<(&Method, Event)> = Vec::new();
+    for (method, hook) in service.hooks() {
+        let (Some(event), Some(key)) = (hook.event, &hook.event_key) else { continue };
+        let first = seen
+            .iter()
+            .find(|(other, same)| *same == event && !(is_conditional(other) && is_conditional(method)));
+        if let Some((first, _)) = first {
+            let (name, event) = (&first.function.sig.ident, hook::name(event));
+            method
+                .sink
+                .error(key, format!("a service has one `#[on({event})]`, and `{name}` is it: join the two"));
+        }
+        seen.push((method, event));
+    }
+}
+
+/// Hooks and types are of a handler: without one they would be dropped in silence.
+fn without_handlers(service: &Service) {
+    for (method, hook) in service.hooks() {
+        if let (Some(event), Some(mark)) = (hook.event, method.marks.first()) {
+            let event = hook::name(event);
+            let message = format!(
+                "`#[on({event})]` belongs to a handler, and this block has none: \
+                 move it to the block with the `#[request]` or `#[session]`"
+            );
+            method.sink.error(mark, message);
+        }
+    }
+    for option in [&service.request, &service.response].into_iter().flatten() {
+        let key = &option.key;
+        let message = format!(
+            "`{key}` is about a handler, and this block has none: move it to the block with the \
+             `#[request]` or `#[session]`"
+        );
+        service.sink.error(key, message);
+    }
+}
+
+/// `conn: &mut C` needs somebody who makes a `C`.
+fn connection_values(service: &Service) {
+    if service.hooks().any(|(_, hook)| hook.event == Some(Event::Connect)) {
+        return;
+    }
+    for (method, conn) in connection_params(service) {
+        let message = "the connection's value is made by `#[on(connect)]`, and this block has no such hook: \
+                       write `#[on(connect)] async fn connected(&self) -> Conn`, or remove this parameter";
+        method.sink.error(&conn.written, message);
+    }
+}
+
+fn connection_params(service: &Service) -> impl Iterator<Item = (&Method, &Param)> {
+    let of_handlers = service.handlers().map(|(method, Handler { conn, .. })| (method, conn));
+    let of_hooks = service.hooks().map(|(method, Hook { conn, .. })| (method, conn));
+    of_handlers.chain(of_hooks).filter_map(|(method, conn)| {
+        let conn = conn.as_ref()?;
+        let ty = match &conn.shape {
+            Shape::Shared(reference) | Shape::Exclusive(reference) => &reference.elem,
+            Shape::Owned => &conn.written.ty,
+        };
+        // Nobody needs to make a `()`.
+        (!is_unit(ty)).then_some((method, conn))
+    })
+}
+
+fn is_conditional(method: &Method) -> bool {
+    method.function.cfgs().next().is_some()
+}

@@ -1,0 +1,110 @@
+//! The rules of `#[blocking]`.
+
+use super::function;
+use crate::model::{Blocking, Host, Method, Receiver, Shape};
+
+const WHAT: &str = "a blocking function";
+const WHY: &str = "a job may outlive its caller";
+
+pub(super) fn check(method: &Method, blocking: &Blocking, host: &Host) {
+    function::qualifiers(method, WHAT);
+    world(method);
+    receiver(method, host);
+    arguments(method, blocking);
+    result(method, blocking);
+}
+
+fn world(method: &Method) {
+    if let Some(token) = &method.function.sig.asyncness {
+        method.sink.error(
+            token,
+            "a blocking function runs on a pool thread, an `async fn` on the loop: remove `async` and \
+             wait for \
+             async methods with `.wait(worker)?`, or remove `#[blocking]`",
+        );
+    }
+}
+
+fn receiver(method: &Method, host: &Host) {
+    match (&method.function.receiver, host) {
+        (Receiver::None | Receiver::Arc(_), _) => {}
+        (Receiver::Shared(written), Host::Service { .. }) => {
+            if let Some(lifetime) = method.function.receiver.lifetime() {
+                method.sink.error(
+                    lifetime,
+                    "the job owns the service, for no lifetime in particular: \
+                    write `&self`",
+                );
+            } else if written.mutability.is_some() {
+                method.sink.error(written, "write `&self`");
+            }
+        }
+        (Receiver::Shared(written), Host::Alone) => method.sink.error(
+            written,
+            "outside `#[service]` a blocking method is written `self: &Arc<Self>`, so that its job can \
+             own a handle",
+        ),
+        (Receiver::Exclusive(written), _) => method.sink.error(
+            written,
+            format!(
+                "a blocking method shares `Self` with other threads and takes `{}`: put what it changes \
+                 into an \
+                 atomic or a `Mutex`",
+                receiver_of(host)
+            ),
+        ),
+        (Receiver::Other(written), _) => method.sink.error(
+            written,
+            format!("a blocking method shares `Self` with other threads: write `{}`", receiver_of(host)),
+        ),
+    }
+}
+
+fn receiver_of(host: &Host) -> &'static str {
+    match host {
+        Host::Service { .. } => "&self",
+        Host::Alone => "self: &Arc<Self>",
+    }
+}
+
+fn arguments(method: &Method, blocking: &Blocking) {
+    let mut all_owned = true;
+    for (index, arg) in blocking.args.iter().enumerate() {
+        if arg.is_named("Worker") {
+            let mend = match arg.shape {
+                Shape::Shared(_) => "a worker comes first: move `worker: &Worker` to the front",
+                _ if index == 0 && blocking.worker.is_none() => {
+                    "a worker is lent to the job: write `worker: &Worker`"
+                }
+                _ => "a worker is lent to the job, and comes first: write `worker: &Worker` at the front",
+            };
+            method.sink.error(&arg.written, mend);
+            all_owned = false;
+        } else {
+            all_owned &= function::owned(method, &arg.written.ty, "this argument", WHY);
+        }
+    }
+    // The lifetime of a borrowed argument is that mistake, and not another one.
+    if all_owned {
+        function::no_lifetimes(method, WHAT);
+    }
+}
+
+fn result(method: &Method, blocking: &Blocking) {
+    match (&blocking.nested, &blocking.flat, method.function.output()) {
+        (Some(_), Some(flat), _) => {
+            method.sink.error(flat, "`nested` and `flat` exclude each other: remove one of the two");
+        }
+        (None, Some(flat), None) => {
+            method.sink.error(
+                flat,
+                "`flat` joins the function's own error with `Interrupted`, and this \
+                one returns no `Result`: remove it",
+            );
+        }
+        _ => {}
+    }
+    if let Some(ty) = method.function.output() {
+        function::owned(method, ty, "the result", "it comes back from another thread");
+    }
+}

@@ -1,0 +1,163 @@
+//! What holds for every function with a role: its qualifiers, its receiver, its generics.
+
+use crate::model::{Function, Loan, Method, Param, Receiver};
+use quote::ToTokens;
+use syn::{GenericParam, Safety, Type};
+
+/// Two of our attributes on one method.
+pub(super) fn one_attribute(method: &Method) {
+    let [first, rest @ ..] = method.marks.as_slice() else { return };
+    for again in rest {
+        let message = if again == first {
+            format!("`#[{again}]` is written twice: remove one of the two")
+        } else {
+            format!(
+                "a method is one thing, and this one is `#[{first}]` already: move `#[{again}]` to \
+                 another method"
+            )
+        };
+        method.sink.error(again, message);
+    }
+}
+
+/// A method without an attribute, in a block.
+pub(super) fn plain(method: &Method) {
+    let Receiver::Exclusive(written) = &method.function.receiver else { return };
+    if method.function.sig.asyncness.is_some() {
+        method.sink.error(
+            written,
+            "a service is shared, and its async methods take `&self`: put what changes into an atomic or \
+             a `Mutex`, \
+             or move this method to an `impl` block without `#[service]`",
+        );
+    }
+}
+
+/// `const`, `unsafe`, `extern "C"`, `...`: nothing that generated code could call.
+pub(super) fn qualifiers(method: &Method, what: &str) {
+    let sig = &method.function.sig;
+    let sink = &method.sink;
+    let message =
+        |word: &str| format!("{what} is called by generated code and can't be `{word}`: remove `{word}`");
+    if let Some(token) = &sig.constness {
+        sink.error(token, message("const"));
+    }
+    if let Safety::Unsafe(token) = &sig.safety {
+        sink.error(token, message("unsafe"));
+    }
+    if let Some(abi) = &sig.abi {
+        sink.error(abi, message("extern"));
+    }
+    if let Some(variadic) = &sig.variadic {
+        sink.error(variadic, message("..."));
+    }
+    for param in &method.function.params {
+        if let Some(cfg) = param.cfg() {
+            let message =
+                format!("generated code passes every parameter of {what}: put the `cfg` on the function");
+            sink.error(cfg, message);
+        }
+    }
+}
+
+/// A handler or hook: an `async fn` of the service that takes `&self`.
+pub(super) fn on_the_loop(method: &Method, what: &str) {
+    let Function { sig, receiver, .. } = &method.function;
+    if sig.asyncness.is_none() {
+        let message = format!(
+            "{what} runs on the loop and is async: write `async fn {}`, and call a `#[blocking]` method \
+             for what blocks",
+            sig.ident
+        );
+        method.sink.error(sig.fn_token, message);
+    }
+    match receiver {
+        Receiver::Shared(_) | Receiver::Arc(_) => {}
+        Receiver::None => {
+            method.sink.error(
+                &sig.ident,
+                format!("{what} is a method of the service: write `&self` as its first parameter"),
+            );
+        }
+        Receiver::Exclusive(written) => {
+            let message = format!(
+                "{what} shares the service with other connections and takes `&self`: \
+                 put what it changes into an atomic, a `Mutex`, or the connection's value"
+            );
+            method.sink.error(written, message);
+        }
+        Receiver::Other(written) => {
+            method
+                .sink
+                .error(written, format!("{what} shares the service with other connections: write `&self`"));
+        }
+    }
+    if !sig.generics.params.is_empty() {
+        let message = format!(
+            "{what} is called with the types of the service and has no generics of its own: \
+             name the types, or move the parameters to the `impl` block"
+        );
+        method.sink.error(&sig.generics.params, message);
+    }
+}
+
+/// Type parameters are repeated on generated items; lifetimes would end before a job does.
+pub(super) fn no_lifetimes(method: &Method, what: &str) {
+    for param in &method.function.sig.generics.params {
+        if let GenericParam::Lifetime(param) = param {
+            let message = format!(
+                "{what} outlives every borrow and has no lifetimes of its own: take its arguments owned"
+            );
+            method.sink.error(param, message);
+        }
+    }
+}
+
+/// Whether a type is owned and named; if not, says so.
+pub(super) fn owned(method: &Method, ty: &Type, whose: &str, why: &str) -> bool {
+    match crate::model::loan(ty) {
+        None => return true,
+        Some(Loan::Reference(reference)) => {
+            let mend = match owned_form(&reference.elem) {
+                Some(form) => format!("write `{form}`"),
+                None => "take it by value, or share it in an `Arc`".to_owned(),
+            };
+            method.sink.error(reference, format!("{whose} is borrowed, and {why}: {mend}"));
+        }
+        Some(Loan::Lifetime(lifetime)) => {
+            let message =
+                format!("{whose} borrows for `{lifetime}`, and {why}: use a type that owns what it needs");
+            method.sink.error(lifetime, message);
+        }
+        Some(Loan::Opaque(opaque)) => {
+            let message = format!(
+                "{whose} needs a name, and `impl Trait` has none: write the type, or a type parameter"
+            );
+            method.sink.error(opaque, message);
+        }
+    }
+    false
+}
+
+/// The std type that owns what a reference to `ty` borrows.
+fn owned_form(ty: &Type) -> Option<String> {
+    match ty {
+        Type::Slice(slice) => Some(format!("Vec<{}>", slice.elem.to_token_stream())),
+        Type::Path(path) => match path.path.get_ident()?.to_string().as_str() {
+            "str" => Some("String".to_owned()),
+            "Path" => Some("PathBuf".to_owned()),
+            "OsStr" => Some("OsString".to_owned()),
+            "CStr" => Some("CString".to_owned()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Parameters that no role wants: the expected signature is printed once, at the first of them.
+pub(super) fn strays(method: &Method, strays: &[Param], what: &str, expected: &str) {
+    if let Some(stray) = strays.first() {
+        let message = format!("{what} has no place for this parameter: write `{expected}`");
+        method.sink.error(&stray.written, message);
+    }
+}

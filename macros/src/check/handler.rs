@@ -1,0 +1,104 @@
+//! The rules of `#[request]` and `#[session]`.
+
+use super::function;
+use crate::model::{Handler, HandlerKind, Method, Outcome, Param, Shape};
+use proc_macro2::Ident;
+use syn::Type;
+
+pub(super) fn check(method: &Method, handler: &Handler) {
+    let what = format!("a `{}` handler", handler.attribute());
+    function::qualifiers(method, &what);
+    function::on_the_loop(method, &what);
+    match &handler.kind {
+        HandlerKind::Request { request, wire } => {
+            self::request(method, handler, request.as_ref(), wire.as_ref())
+        }
+        HandlerKind::Session { session } => self::session(method, handler, session.as_ref()),
+    }
+}
+
+fn request(method: &Method, handler: &Handler, request: Option<&Param>, wire: Option<&Ident>) {
+    let expected = format!(
+        "async fn {}(&self, [peer: &Peer<Response>,] [conn: &mut Conn,] request: Request) -> Response",
+        method.function.sig.ident
+    );
+    match (request, method.function.params.last()) {
+        (Some(request), _) => {
+            function::strays(method, &handler.strays, "a `#[request]` handler", &expected);
+            function::owned(
+                method,
+                &request.written.ty,
+                "the request",
+                "it goes from the connection to the handler",
+            );
+        }
+        // The last parameter was meant for the request, if it is neither the peer nor the connection's value.
+        (None, Some(last)) if !handler.strays.is_empty() || !is_other_role(last) => {
+            let mend = format!("the request is the last parameter, and owned: write `{expected}`");
+            method.sink.error(&last.written, mend);
+        }
+        (None, _) => {
+            let message = format!(
+                "a `#[request]` handler takes the request as its last parameter, owned: write `{expected}`"
+            );
+            method.sink.error(&method.function.sig.ident, message);
+        }
+    }
+    if let Some(ty) = method.function.output() {
+        function::owned(method, ty, "the response", "it goes out after the handler is done");
+    }
+    if let Some(wire) = wire {
+        if !Outcome::of(method.function.output()).is_fallible() {
+            method
+                .sink
+                .error(wire, "`wire` sends a `Result` itself, and this handler returns none: remove `wire`");
+        }
+    }
+}
+
+/// The parameter goes by a name of another role, so that the request was forgotten and not borrowed.
+fn is_other_role(param: &Param) -> bool {
+    match &param.shape {
+        Shape::Shared(_) => param.is_named("Peer"),
+        Shape::Exclusive(_) => true,
+        Shape::Owned => false,
+    }
+}
+
+fn session(method: &Method, handler: &Handler, session: Option<&Param>) {
+    const EXPECTED: &str =
+        "(&self, [conn: &mut Conn,] session: &mut Session<Request, Response>) -> Result<(), Error>";
+    let expected = format!("async fn {}{EXPECTED}", method.function.sig.ident);
+    match (session, &handler.peer) {
+        (None, _) => {
+            let message =
+                format!("a `#[session]` handler takes the session as its last parameter: write `{expected}`");
+            match method.function.params.last() {
+                Some(last) => method.sink.error(&last.written, message),
+                None => method.sink.error(&method.function.sig.ident, message),
+            }
+        }
+        (Some(_), Some(peer)) => {
+            method.sink.error(
+                &peer.written,
+                "a session knows its peer: remove this parameter and write `session.peer()`",
+            );
+        }
+        (Some(_), None) => function::strays(method, &handler.strays, "a `#[session]` handler", &expected),
+    }
+    match &handler.outcome {
+        Outcome::Plain(ty) if !is_unit(ty) => {
+            method.sink.error(ty, "a `#[session]` handler returns `Result<(), Error>`, or nothing");
+        }
+        Outcome::Written { ok, .. } if !is_unit(ok) => {
+            method
+                .sink
+                .error(ok, "a `#[session]` handler sends its responses by `session.send(..)`: write `()`");
+        }
+        _ => {}
+    }
+}
+
+pub(super) fn is_unit(ty: &Type) -> bool {
+    matches!(ty, Type::Tuple(tuple) if tuple.elems.is_empty())
+}

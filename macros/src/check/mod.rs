@@ -1,0 +1,38 @@
+//! Every rule of the language, and nothing else.
+//!
+//! A rule looks at the model and reports to the sink of the method that breaks it: what is wrong, where it
+//! belongs, what to write instead.
+
+mod block;
+mod blocking;
+mod body;
+mod function;
+mod handler;
+mod hook;
+
+use crate::model::{Host, Method, Role, Service};
+
+/// The rules of a `#[service]` block: of each method, then of all of them together.
+pub(crate) fn service(service: &Service) {
+    let host = Host::Service { name: String::new() };
+    for method in service.methods() {
+        self::method(method, &host);
+    }
+    block::check(service);
+}
+
+/// The rules of one method, or of a function that stands alone.
+pub(crate) fn method(method: &Method, host: &Host) {
+    function::one_attribute(method);
+    match &method.role {
+        Role::Plain | Role::Helper => function::plain(method),
+        Role::Blocking(blocking) => blocking::check(method, blocking, host),
+        Role::Handler(handler) => handler::check(method, handler),
+        Role::Hook(hook) => hook::check(method, hook),
+        Role::Unusable => {}
+    }
+    body::check(method);
+}
+
+#[cfg(test)]
+mod tests;

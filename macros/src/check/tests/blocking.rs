@@ -1,0 +1,137 @@
+//! `#[blocking]`, and bodies under the sugar.
+
+use super::{alone, says};
+use quote::quote;
+
+#[test]
+fn blocking_functions_run_on_threads() {
+    says(
+        quote!(
+            #[blocking]
+            async fn b(&self) {}
+        ),
+        &["remove `async`"],
+    );
+    says(
+        quote!(
+            #[blocking]
+            fn b(&mut self) {}
+        ),
+        &["takes `&self`"],
+    );
+    says(
+        quote!(
+            #[blocking]
+            fn b(self) {}
+        ),
+        &["write `&self`"],
+    );
+    says(
+        quote!(
+            #[blocking]
+            fn b(&self, a: A, w: &Worker) {}
+        ),
+        &["a worker comes first"],
+    );
+    says(
+        quote!(
+            #[blocking]
+            fn b(&self, w: Worker) {}
+        ),
+        &["a worker is lent"],
+    );
+    says(
+        quote!(
+            #[blocking]
+            fn b(&self, s: &str) {}
+        ),
+        &["write `String`"],
+    );
+    says(
+        quote!(
+            #[blocking]
+            fn b<'a>(&self, s: &'a Img) {}
+        ),
+        &["this argument is borrowed"],
+    );
+    says(
+        quote!(
+            #[blocking]
+            fn b<'a>(&self) {}
+        ),
+        &["no lifetimes of its own"],
+    );
+    says(
+        quote!(
+            #[blocking]
+            fn b(&self, f: impl Fn()) {}
+        ),
+        &["`impl Trait` has none"],
+    );
+    says(
+        quote!(
+            #[blocking]
+            fn b(&self) -> &[u8] {}
+        ),
+        &["write `Vec<u8>`"],
+    );
+    says(
+        quote!(
+            #[blocking(nested, flat)]
+            fn b(&self) -> R {}
+        ),
+        &["exclude each other"],
+    );
+    says(
+        quote!(
+            #[blocking(flat)]
+            fn b(&self) {}
+        ),
+        &["remove it"],
+    );
+    says(
+        quote!(
+            #[blocking]
+            const fn b(&self, #[cfg(a)] x: u8) {}
+        ),
+        &["remove `const`", "put the `cfg` on the function"],
+    );
+    assert_eq!(
+        alone(quote!(
+            fn b(self: &Arc<Self>) {}
+        )),
+        [""; 0]
+    );
+    assert!(
+        alone(quote!(
+            fn b(&self) {}
+        ))
+        .iter()
+        .all(|message| message.contains("`self: &Arc<Self>`"))
+    );
+}
+
+#[test]
+fn misread_selves_are_mended() {
+    says(
+        quote!(
+            async fn h(&self) {
+                let Self { a } = self;
+                let b = *self;
+                let c = self.clone();
+            }
+        ),
+        &["`= &**self`", "`**self`", "`Arc::clone(self)`"],
+    );
+    says(
+        quote!(
+            async fn h(self: &Arc<Self>) {
+                self.clone();
+            }
+            fn p(&self) {
+                self.clone();
+            }
+        ),
+        &[],
+    );
+}

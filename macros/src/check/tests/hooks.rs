@@ -1,0 +1,127 @@
+//! `#[on(..)]`, and what a block as a whole needs.
+
+use super::{block, says};
+use proc_macro2::TokenStream;
+use quote::quote;
+
+#[test]
+fn hooks_have_their_shapes() {
+    let with = |hook: TokenStream| quote!(#[request] async fn r(&self, r: Req) -> Rsp {} #hook);
+    says(
+        with(quote!(
+            #[on]
+            async fn h(&self) {}
+        )),
+        &["`#[on]` needs an event"],
+    );
+    says(
+        with(quote!(
+            #[on(stp)]
+            async fn h(&self) {}
+        )),
+        &["did you mean `stop`?"],
+    );
+    says(
+        with(quote!(
+            #[on(timeout = idle)]
+            async fn h(&self) {}
+        )),
+        &["`timeout` is not supported"],
+    );
+    says(
+        with(quote!(
+            #[on(stop, start)]
+            async fn h(&self) {}
+        )),
+        &["for one event"],
+    );
+    says(
+        with(quote!(
+            #[on(stop)]
+            async fn h(&self, x: u8) {}
+        )),
+        &["no place for this parameter"],
+    );
+    says(
+        with(quote!(
+            #[on(stop)]
+            async fn h(&self) -> u8 {}
+        )),
+        &["returns nothing"],
+    );
+    says(
+        with(quote!(
+            #[on(start)]
+            async fn h(&self) -> u8 {}
+        )),
+        &["returns nothing, or a `Result"],
+    );
+    says(
+        with(quote!(
+            #[on(error)]
+            async fn h(&self, e: E) {}
+        )),
+        &["ControlFlow<Reason, Response>"],
+    );
+    says(
+        with(quote!(
+            #[on(connect)]
+            async fn h(&self) -> &str {}
+        )),
+        &["the connection's value is borrowed"],
+    );
+    says(
+        with(quote!(
+            #[on(stop)]
+            async fn h(&self) {}
+            #[on(stop)]
+            async fn i(&self) {}
+        )),
+        &["`h` is it"],
+    );
+    says(
+        with(quote!(
+            #[cfg(a)]
+            #[on(stop)]
+            async fn h(&self) {}
+            #[cfg(b)]
+            #[on(stop)]
+            async fn i(&self) {}
+        )),
+        &[],
+    );
+    says(
+        quote!(
+            #[on(stop)]
+            async fn h(&self) {}
+        ),
+        &["belongs to a handler"],
+    );
+}
+
+#[test]
+fn the_connections_value_is_made_by_somebody() {
+    says(
+        quote!(
+            #[request]
+            async fn r(&self, c: &mut Conn, r: Req) -> Rsp {}
+        ),
+        &["made by `#[on(connect)]`"],
+    );
+    says(
+        quote!(
+            #[request]
+            async fn r(&self, c: &mut (), r: Req) -> Rsp {}
+        ),
+        &[],
+    );
+}
+
+#[test]
+fn types_are_of_a_handler() {
+    let messages = block(quote!(request = Req), quote!());
+    assert!(
+        messages.len() == 1 && messages.iter().all(|message| message.contains("is about a handler")),
+        "{messages:?}"
+    );
+}

@@ -1,0 +1,84 @@
+//! Each rule by the block that breaks it, and that nothing else is said.
+
+mod blocking;
+mod handlers;
+mod hooks;
+
+use crate::{
+    model::{Host, Method, Service},
+    parse::{self, Target, target},
+    report::Sink,
+};
+use proc_macro2::TokenStream;
+use quote::quote;
+
+fn block(options: TokenStream, methods: TokenStream) -> Vec<String> {
+    let sink = Sink::root();
+    let options = parse::options(options, &sink);
+    let Target::Block(block) = target(options, quote!(impl Svc { #methods }), &sink) else {
+        panic!("a block")
+    };
+    super::service(&Service::new(*block));
+    sink.messages()
+}
+
+fn alone(function: TokenStream) -> Vec<String> {
+    let sink = Sink::root();
+    let function = parse::Function::blocking(TokenStream::new(), function, sink.clone()).expect("a function");
+    super::method(&Method::new(function, &Host::Alone, None), &Host::Alone);
+    sink.messages()
+}
+
+/// The block has exactly the mistakes that these texts are part of.
+#[track_caller]
+fn says(methods: TokenStream, parts: &[&str]) {
+    let messages = block(TokenStream::new(), methods.clone());
+    let fits = messages.len() == parts.len()
+        && messages.iter().zip(parts).all(|(message, part)| message.contains(part));
+    assert!(fits, "{methods}\n{messages:#?}");
+    for message in messages {
+        assert!(
+            message.starts_with(|c: char| !c.is_uppercase()) && !message.ends_with('.'),
+            "style: {message}"
+        );
+    }
+}
+
+#[test]
+fn what_is_right_is_silent() {
+    says(
+        quote! {
+            #[request] async fn r(&self, peer: &Peer<Rsp>, conn: &mut Conn, Req(n): Req) -> Result<Rsp, E> {}
+            #[blocking(on = self.cpu, deadline = "2s")] fn b(&self, w: &Worker, f: Box<dyn Fn(&str) + Send>) -> io::Result<u8> {}
+            #[blocking] fn new<T: Send + 'static>(t: T) -> Self {}
+            #[on(start)] async fn s(&self, cleanup: &mut Cleanup) -> io::Result<()> {}
+            #[on(connect)] async fn c(&self) -> Conn {}
+            #[on(error)] async fn e(&self, error: SessionError<E>) -> ControlFlow<Reason, Rsp> {}
+            #[on(disconnect)] async fn d(&self, conn: Conn, reason: Reason) {}
+            #[on(stop)] async fn p(self: &Arc<Self>) {}
+            async fn h(&self, key: &str) {}
+            fn build(&mut self) {}
+        },
+        &[],
+    );
+}
+
+#[test]
+fn one_method_is_one_thing() {
+    says(
+        quote!(
+            #[request]
+            #[on(stop)]
+            async fn r(&self, r: Req) -> Rsp {}
+        ),
+        &["this one is `#[request]` already"],
+    );
+    says(
+        quote!(
+            #[blocking]
+            #[blocking]
+            fn r(&self) {}
+        ),
+        &["`#[blocking]` is written twice"],
+    );
+}

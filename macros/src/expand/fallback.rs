@@ -1,0 +1,68 @@
+//! What stands in for a function with a mistake: a legal one of the same name and types, so that the mistake
+//! is the only error, and editors go on working.
+//!
+//! The body is kept as it was written, unless it was written for the mistake (`async` on a blocking function,
+//! `&mut self`, a misread `self`): under the mended signature it would only cause more errors.
+
+use super::blocking;
+use crate::model::{Blocking, Function, Loan, Method, Outcome, Receiver, Role, loan};
+use proc_macro2::{Delimiter, Group, Span, TokenStream};
+use quote::quote_spanned;
+use syn::{Path, ReceiverKind, Safety, Token};
+
+/// The function as it can be compiled.
+pub(super) fn mended(method: &Method, alone: bool) -> Function {
+    let mut function = method.function.clone();
+    function.sig.constness = None;
+    function.sig.safety = Safety::Default;
+    function.sig.abi = None;
+    function.sig.variadic = None;
+    let mut meant_otherwise = !function.misreadings.is_empty();
+    match &method.role {
+        Role::Blocking(_) => meant_otherwise |= function.sig.asyncness.take().is_some(),
+        Role::Handler(_) | Role::Hook(_) if function.sig.asyncness.is_none() => {
+            function.sig.asyncness = Some(Token![async](function.sig.fn_token.span));
+        }
+        _ => {}
+    }
+    function.receiver = match function.receiver {
+        // Seen alone, a method has the receiver that its neighbours know.
+        Receiver::Shared(written) | Receiver::Exclusive(written) if alone => Receiver::Other(written),
+        Receiver::Exclusive(written) | Receiver::Other(written) if !alone => {
+            meant_otherwise = true;
+            shared(written)
+        }
+        other => other,
+    };
+    if meant_otherwise {
+        function.attrs.push(syn::parse_quote!(#[allow(unused)]));
+        function.body = todo(function.body.span());
+    }
+    function
+}
+
+/// `&self`
+fn shared(written: syn::Receiver) -> Receiver {
+    let and = Token![&](written.self_token.span);
+    let kind = ReceiverKind::Reference(and, None, None);
+    Receiver::Shared(syn::Receiver { mutability: None, kind, ..written })
+}
+
+/// `{ unimplemented!() }`
+fn todo(place: Span) -> Group {
+    let site = Span::mixed_site().located_at(place);
+    Group::new(Delimiter::Brace, quote_spanned!(site=> ::core::unimplemented!()))
+}
+
+/// Both functions of a blocking one, the first without its job: pool and types may be what is mistaken.
+pub(super) fn offload(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
+    let krate = blocking.krate.as_ref().unwrap_or(krate);
+    let nameless = |ty: &syn::Type| matches!(loan(ty), Some(Loan::Opaque(_)));
+    // `impl Trait` can't be repeated in another function's type: there, nothing is known of the result.
+    let outcome =
+        if function.output().is_some_and(nameless) { Outcome::Unit } else { blocking.outcome.clone() };
+    let job = todo(function.body.span()).stream();
+    let offload = blocking::offload(function, &blocking.args, &outcome, krate, &job);
+    let body = blocking::body(function, blocking, krate);
+    quote_spanned!(Span::mixed_site()=> #[allow(unused)] #offload #[allow(unused)] #body)
+}

@@ -1,0 +1,79 @@
+//! A plain `async fn` of a service: a future that owns its service, over a hidden method with the body.
+//!
+//! ```text
+//! async fn count(&self, n: u64) -> u64 { .. }
+//!
+//! fn count(self: &Arc<Self>, n: u64) -> impl Future<Output = u64> + Send + use<..> {
+//!     let this: Arc<Self> = Clone::clone(self);
+//!     async move { Self::__count(&this, n).await }
+//! }
+//! async fn __count(self: &Arc<Self>, n: u64) -> u64 { .. }
+//! ```
+//!
+//! That `Send` is written is what lets methods call each other in circles with threads in between.
+
+use super::{at, attrs, signature};
+use crate::model::Function;
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{GenericParam, Generics};
+
+pub(super) fn items(function: &Function, block: &Generics) -> TokenStream {
+    let future = future(function, block);
+    let body = body(function);
+    quote!(#future #body)
+}
+
+fn future(function: &Function, block: &Generics) -> TokenStream {
+    let Function { attrs, vis, sig, .. } = function;
+    let attrs = attrs::outer(attrs);
+    let params = signature::forwarded(&function.params);
+    let inputs: Vec<_> = signature::forwarding_receiver(&function.receiver)
+        .into_iter()
+        .chain(params.iter().map(|param| param.declared.clone()))
+        .collect();
+    let result = function.output().map_or_else(|| quote!(()), ToTokens::to_token_stream);
+    let captured = captured(block).chain(captured(&sig.generics));
+    let output = quote_spanned! {at(&sig.ident)=>
+        -> impl ::core::future::Future<Output = #result> + ::core::marker::Send + use<#(#captured),*>
+    };
+    let head = signature::head(sig, &sig.ident, &inputs, &output);
+    let (name, turbofish) = (signature::prefixed("__", &sig.ident), signature::turbofish(sig));
+    let self_ = signature::self_token(function);
+    let names = params.iter().map(|param| &param.name);
+    // That it is not `Send` is said of the method.
+    quote_spanned! {at(&sig.ident)=>
+        #attrs
+        #vis #head {
+            let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(#self_);
+            async move { Self::#name #turbofish (&this #(, #names)*).await }
+        }
+    }
+}
+
+fn body(function: &Function) -> TokenStream {
+    let Function { attrs, sig, body, .. } = function;
+    let attrs = attrs::inner(attrs);
+    let inputs: Vec<_> = signature::receiver(&function.receiver)
+        .into_iter()
+        .chain(function.params.iter().map(|param| param.written.to_token_stream()))
+        .collect();
+    let name = signature::prefixed("__", &sig.ident);
+    let head = signature::head(sig, &name, &inputs, &sig.output.to_token_stream());
+    let asyncness = &sig.asyncness;
+    quote_spanned! {Span::mixed_site()=>
+        #attrs
+        #[doc(hidden)]
+        #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+        #asyncness #head #body
+    }
+}
+
+/// All that the future may name: everything but the borrow of `self`.
+fn captured(generics: &Generics) -> impl Iterator<Item = TokenStream> + '_ {
+    generics.params.iter().map(|param| match param {
+        GenericParam::Lifetime(param) => param.lifetime.to_token_stream(),
+        GenericParam::Type(param) => param.ident.to_token_stream(),
+        GenericParam::Const(param) => param.ident.to_token_stream(),
+    })
+}

@@ -1,0 +1,113 @@
+//! The hooks that `Service` has defaults for: start, stop, disconnect, error.
+
+use super::service::{argument, at_output, call, unused};
+use crate::{
+    model::{Function, Hook, Param, Service},
+    parse::Event,
+};
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::Path;
+
+/// The methods of `impl Service` that hooks replace, each under its hook's `cfg`s.
+pub(super) fn items(service: &Service, krate: &Path) -> TokenStream {
+    let mut done: Vec<Event> = Vec::new();
+    service
+        .hooks()
+        .filter(|(method, _)| method.sink.is_clean())
+        .filter_map(|(method, hook)| {
+            let event = hook.event?;
+            let function = &method.function;
+            let cfgs: Vec<_> = function.cfgs().collect();
+            // A second hook that is there in any case was reported.
+            if cfgs.is_empty() && done.contains(&event) {
+                return None;
+            }
+            done.push(event);
+            let item = match event {
+                Event::Start => start(function, hook, krate),
+                Event::Stop => stop(function),
+                Event::Disconnect => disconnect(function, hook, krate),
+                Event::Error => error(function, hook, krate),
+                Event::Connect => return None,
+            };
+            Some(quote!(#(#cfgs)* #item))
+        })
+        .collect()
+}
+
+fn start(function: &Function, hook: &Hook, krate: &Path) -> TokenStream {
+    let args = hook.cleanup.iter().map(|param| argument("cleanup", param));
+    let cleanup = unused("cleanup", hook.cleanup.is_none());
+    let fails = hook.outcome.is_fallible().then(|| quote_spanned!(at_output(function)=> ?));
+    let call = call(function, args, &quote!(.await #fails));
+    quote_spanned! {Span::mixed_site()=>
+        async fn on_start(
+            self: &::std::sync::Arc<Self>,
+            #cleanup: &mut #krate::Cleanup,
+        ) -> ::core::result::Result<(), #krate::__private::BoxError> {
+            #call;
+            ::core::result::Result::Ok(())
+        }
+    }
+}
+
+fn stop(function: &Function) -> TokenStream {
+    let call = call(function, std::iter::empty(), &quote!(.await));
+    quote_spanned! {Span::mixed_site()=>
+        async fn on_stop(self: &::std::sync::Arc<Self>) {
+            #call;
+        }
+    }
+}
+
+fn disconnect(function: &Function, hook: &Hook, krate: &Path) -> TokenStream {
+    let Hook { peer, conn, last, .. } = hook;
+    // The last owned parameter is the reason, whatever it is called: the assertion is the argument.
+    let reason = |param: &Param| {
+        let ty = &param.written.ty;
+        let site = super::at(ty);
+        quote_spanned!(site=> #krate::__private::reason::<#ty>(reason))
+    };
+    let args = [
+        peer.as_ref().map(|param| argument("peer", param)),
+        conn.as_ref().map(|param| argument("conn", param)),
+        last.as_ref().map(reason),
+    ];
+    let call = call(function, args.into_iter().flatten(), &quote!(.await));
+    let (peer, conn) = (unused("peer", peer.is_none()), unused("conn", conn.is_none()));
+    let reason = unused("reason", last.is_none());
+    quote_spanned! {Span::mixed_site()=>
+        async fn on_disconnect(
+            self: &::std::sync::Arc<Self>,
+            #peer: &#krate::Peer<Self::Response>,
+            #conn: Self::Conn,
+            _last: ::core::option::Option<Self::State>,
+            #reason: #krate::Reason,
+        ) {
+            #call;
+        }
+    }
+}
+
+fn error(function: &Function, hook: &Hook, krate: &Path) -> TokenStream {
+    let Hook { peer, conn, last, .. } = hook;
+    let args = [
+        peer.as_ref().map(|param| argument("peer", param)),
+        conn.as_ref().map(|param| argument("conn", param)),
+        last.as_ref().map(|param| argument("error", param)),
+    ];
+    let call = call(function, args.into_iter().flatten(), &quote!(.await));
+    let (peer, conn) = (unused("peer", peer.is_none()), unused("conn", conn.is_none()));
+    let error = unused("error", last.is_none());
+    quote_spanned! {Span::mixed_site()=>
+        async fn on_error(
+            self: &::std::sync::Arc<Self>,
+            #peer: &#krate::Peer<Self::Response>,
+            #conn: &mut Self::Conn,
+            #error: #krate::SessionError<Self::Error>,
+        ) -> ::core::ops::ControlFlow<#krate::Reason, Self::Response> {
+            #call
+        }
+    }
+}

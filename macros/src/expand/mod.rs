@@ -1,0 +1,107 @@
+//! What is written into the user's crate: a file for each thing.
+//!
+//! Our own locals are spelt with `Span::mixed_site()`, so that they and the user's names never meet; what
+//! stands for something of the user's carries its span, so that messages land there.
+
+mod attrs;
+mod blocking;
+mod connect;
+mod fallback;
+mod handler;
+mod helper;
+mod hooks;
+mod outside;
+mod service;
+mod signature;
+mod types;
+
+pub(crate) use outside::outside;
+
+use crate::{
+    check,
+    model::{Host, Item, Method, Role, Service},
+    parse::{self, Target},
+    report::Sink,
+};
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::{Generics, ImplItem, Path};
+
+/// `#[service(options)] item`
+pub(crate) fn service(options: TokenStream, item: TokenStream) -> TokenStream {
+    let sink = Sink::root();
+    let options = parse::options(options, &sink);
+    let item = match parse::target(options, item.clone(), &sink) {
+        Target::Block(block) => {
+            let service = Service::new(*block);
+            check::service(&service);
+            self::block(&service)
+        }
+        Target::Other(other) => outside::not_a_block(&other, item, &sink),
+    };
+    let mistakes = sink.into_compile_errors();
+    quote!(#item #mistakes)
+}
+
+/// `#[blocking(options)] item`, outside `#[service]`
+pub(crate) fn blocking(options: TokenStream, item: TokenStream) -> TokenStream {
+    let sink = Sink::root();
+    let item = match parse::Function::blocking(options, item.clone(), sink.clone()) {
+        Ok(function) => {
+            let method = Method::new(function, &Host::Alone, None);
+            check::method(&method, &Host::Alone);
+            self::method(&method, &krate(None), None)
+        }
+        Err(_) => outside::not_a_function(item, &sink),
+    };
+    let mistakes = sink.into_compile_errors();
+    quote!(#item #mistakes)
+}
+
+/// The block, its items in their order, and behind it the impls of `Service`.
+fn block(service: &Service) -> TokenStream {
+    let krate = krate(service.krate.as_ref());
+    let items = service.items.iter().map(|item| match item {
+        Item::Method(method) => self::method(method, &krate, Some(&service.head.generics)),
+        Item::Other(tokens) => tokens.clone(),
+    });
+    let mut block = service.head.clone();
+    block.items = vec![ImplItem::Verbatim(items.collect())];
+    let impls = service::impls(service, &krate);
+    quote!(#block #impls)
+}
+
+/// One method, as it was written if nothing was said about it; `block` has the generics of its `impl`.
+fn method(method: &Method, krate: &Path, block: Option<&Generics>) -> TokenStream {
+    let clean = method.sink.is_clean();
+    let mended;
+    let function = if clean {
+        &method.function
+    } else {
+        mended = fallback::mended(method, block.is_none());
+        &mended
+    };
+    match (&method.role, block) {
+        (Role::Blocking(blocking), _) if clean => blocking::items(function, blocking, krate),
+        (Role::Blocking(blocking), _) => fallback::offload(function, blocking, krate),
+        (Role::Helper, Some(block)) => helper::items(function, block),
+        (Role::Handler(_) | Role::Hook(_), _) => handler::item(function),
+        (Role::Helper | Role::Plain | Role::Unusable, _) => handler::plain(function),
+    }
+}
+
+/// How expansions name the facade: `::portcullis`, or what `crate = ..` says.
+fn krate(written: Option<&Path>) -> Path {
+    written.cloned().unwrap_or_else(|| {
+        let name = syn::Ident::new("portcullis", proc_macro2::Span::mixed_site());
+        let mut path = Path::from(name);
+        path.leading_colon = Some(syn::Token![::](proc_macro2::Span::mixed_site()));
+        path
+    })
+}
+
+/// Tokens of `span`'s place that resolve as our own.
+fn at(tokens: &impl ToTokens) -> proc_macro2::Span {
+    let place = syn::spanned::Spanned::span(&tokens.to_token_stream());
+    proc_macro2::Span::mixed_site().located_at(place)
+}

@@ -1,0 +1,114 @@
+//! Attributes that stand where they mean nothing: one message, and the item as it was.
+
+use crate::{names::Word, parse::Other, report::Sink};
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::{Item, Path};
+
+/// A method's attribute outside a block: `#[service]` would have read it.
+pub(crate) fn outside(word: Word, item: TokenStream) -> TokenStream {
+    let name = word.name();
+    let message = format!(
+        "`#[{name}]` is read by `#[service]`: write it on a method, and `#[service]` on the `impl` block \
+         around it"
+    );
+    let mistake = syn::Error::new(proc_macro2::Span::call_site(), message).to_compile_error();
+    quote!(#item #mistake)
+}
+
+/// `#[service]` on something else than an inherent `impl` block.
+pub(super) fn not_a_block(other: &Other, item: TokenStream, sink: &Sink) -> TokenStream {
+    match other {
+        Other::TraitImpl(head) => {
+            let (at, what) = match &head.trait_ {
+                Some((path, _)) => (path.to_token_stream(), path.to_token_stream().to_string()),
+                None => (head.self_ty.to_token_stream(), String::new()),
+            };
+            let ty = head.self_ty.to_token_stream();
+            sink.error(
+                at,
+                format!(
+                    "`#[service]` goes on an inherent `impl` block, and this one implements `{what}`: \
+                 move the handlers to `#[service] impl {ty} {{ .. }}`"
+                ),
+            );
+        }
+        Other::Item { item } => {
+            let (at, what, mend) = described(item);
+            sink.error(at, format!("`#[service]` goes on an `impl` block, not on {what}: {mend}"));
+        }
+        Other::Unreadable => {
+            let message = "`#[service]` goes on an `impl` block: write `#[service] impl Type { .. }`";
+            sink.push(syn::Error::new(proc_macro2::Span::call_site(), message));
+        }
+    }
+    without_marks(item)
+}
+
+/// Where to point, what it is, and where the attribute belongs.
+fn described(item: &Item) -> (TokenStream, &'static str, String) {
+    let of_type = |name: &syn::Ident| format!("write `#[service] impl {name} {{ .. }}`");
+    let elsewhere = || "move it to the `impl` block of the service's type".to_owned();
+    match item {
+        Item::Struct(item) => (item.ident.to_token_stream(), "a struct", of_type(&item.ident)),
+        Item::Enum(item) => (item.ident.to_token_stream(), "an enum", of_type(&item.ident)),
+        Item::Union(item) => (item.ident.to_token_stream(), "a union", of_type(&item.ident)),
+        Item::Fn(item) => (item.sig.ident.to_token_stream(), "a function", elsewhere()),
+        Item::Trait(item) => (item.ident.to_token_stream(), "a trait", elsewhere()),
+        Item::Mod(item) => (item.ident.to_token_stream(), "a module", elsewhere()),
+        other => (first(other.to_token_stream()), "this item", elsewhere()),
+    }
+}
+
+fn first(tokens: TokenStream) -> TokenStream {
+    tokens.into_iter().take(1).collect()
+}
+
+/// `#[blocking]` on something else than a function with a body.
+pub(super) fn not_a_function(item: TokenStream, sink: &Sink) -> TokenStream {
+    let message = match syn::parse2::<syn::TraitItemFn>(item.clone()) {
+        Ok(_) => {
+            "`#[blocking]` writes a second function around a body, and this one has none: \
+                  move it to a function or a method of an inherent `impl` block"
+        }
+        Err(_) => "`#[blocking]` goes on a function, or on a method of an inherent `impl` block",
+    };
+    sink.push(syn::Error::new(proc_macro2::Span::call_site(), message));
+    without_marks(item)
+}
+
+/// The tokens without attributes of ours, which would report themselves again.
+pub(super) fn without_marks(tokens: TokenStream) -> TokenStream {
+    let mut kept: Vec<TokenTree> = Vec::new();
+    for tree in tokens {
+        match tree {
+            TokenTree::Group(group) if is_mark(&group, kept.last()) => {
+                kept.pop();
+            }
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
+                let mut inner = Group::new(Delimiter::Brace, without_marks(group.stream()));
+                inner.set_span(group.span());
+                kept.push(TokenTree::Group(inner));
+            }
+            other => kept.push(other),
+        }
+    }
+    kept.into_iter().collect()
+}
+
+/// `[request(..)]` behind a `#`.
+fn is_mark(group: &Group, before: Option<&TokenTree>) -> bool {
+    let behind = matches!(before, Some(TokenTree::Punct(punct)) if punct.as_char() == '#');
+    let path: TokenStream = group.stream().into_iter().take_while(is_of_path).collect();
+    behind
+        && group.delimiter() == Delimiter::Bracket
+        && syn::parse2::<Path>(path).is_ok_and(|path| Word::of(&path).is_some())
+}
+
+fn is_of_path(tree: &TokenTree) -> bool {
+    match tree {
+        TokenTree::Ident(_) => true,
+        TokenTree::Punct(punct) => punct.as_char() == ':',
+        _ => false,
+    }
+}

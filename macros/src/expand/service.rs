@@ -1,0 +1,240 @@
+//! `impl Service`, and `impl Steps` or `impl Linear` for the handler's kind.
+//!
+//! There is one of each for a handler, under the handler's own `cfg`s: two handlers whose `cfg`s exclude
+//! each other make two services, one of which is compiled.
+
+use super::{at, connect, hooks, types};
+use crate::{
+    model::{Function, Handler, HandlerKind, Method, Param, Service, SessionTypes},
+    parse::HalfClose,
+};
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{Attribute, Path};
+
+/// All impls of the block; none if it has no handler.
+pub(super) fn impls(service: &Service, krate: &Path) -> TokenStream {
+    let mut handlers = service.handlers();
+    let Some(first) = handlers.next() else { return TokenStream::new() };
+    let conditional = |(method, _): &(&Method, &Handler)| method.function.cfgs().next().is_some();
+    // A second handler that is there in any case was reported, and is no second service.
+    let others = handlers.filter(|other| conditional(&first) && conditional(other));
+    std::iter::once(first)
+        .chain(others)
+        .flat_map(|(method, handler)| {
+            let of = Of { service, method, handler, krate };
+            [of.service_impl(), of.driver_impl()]
+        })
+        .collect()
+}
+
+/// A service and the handler that makes it one.
+struct Of<'a> {
+    service: &'a Service,
+    method: &'a Method,
+    handler: &'a Handler,
+    krate: &'a Path,
+}
+
+impl Of<'_> {
+    fn service_impl(&self) -> TokenStream {
+        let krate = self.krate;
+        let (request, response) = (self.request(), self.response());
+        let error = types::err(&self.handler.outcome, krate);
+        let style = match self.handler.kind {
+            HandlerKind::Request { .. } => quote!(Stepwise),
+            HandlerKind::Session { .. } => quote!(InLine),
+        };
+        let half_close = match self.handler.half_close {
+            HalfClose::Cancel => quote!(Cancel),
+            HalfClose::Answer => quote!(Answer),
+        };
+        let starts = connect::starts(self.service, krate);
+        let types = connect::types(&starts, error.as_ref());
+        let on_connect = connect::methods(&starts, krate);
+        let hooks = hooks::items(self.service, krate);
+        let items = quote_spanned! {Span::mixed_site()=>
+            type Request = #request;
+            type Response = #response;
+            #types
+            type State = ();
+            type Style = #krate::__private::#style;
+            const HALF_CLOSE: #krate::__private::HalfClose = #krate::__private::HalfClose::#half_close;
+            #on_connect
+            #hooks
+        };
+        self.implement(&quote!(#krate::Service), &items)
+    }
+
+    fn driver_impl(&self) -> TokenStream {
+        let krate = self.krate;
+        match &self.handler.kind {
+            HandlerKind::Request { request, .. } => {
+                self.implement(&quote!(#krate::__private::Steps), &self.step(request.as_ref()))
+            }
+            HandlerKind::Session { session } => {
+                self.implement(&quote!(#krate::__private::Linear), &self.session(session.as_ref()))
+            }
+        }
+    }
+
+    /// `impl<..> Trait for Type where .. { items }`, under the `cfg`s of the block and of the handler.
+    fn implement(&self, of: &TokenStream, items: &TokenStream) -> TokenStream {
+        let head = &self.service.head;
+        let (generics, _, where_clause) = head.generics.split_for_impl();
+        let is_cfg = |attr: &&Attribute| attr.path().is_ident("cfg");
+        let cfgs = head.attrs.iter().filter(is_cfg).chain(self.method.function.cfgs());
+        let ty = &head.self_ty;
+        quote_spanned! {Span::mixed_site()=>
+            #(#cfgs)*
+            #[automatically_derived]
+            impl #generics #of for #ty #where_clause { #items }
+        }
+    }
+
+    fn request(&self) -> TokenStream {
+        let krate = self.krate;
+        if let Some(written) = &self.service.request {
+            return written.value.to_token_stream();
+        }
+        match &self.handler.kind {
+            HandlerKind::Request { request: Some(request), .. } => {
+                let ty = &*request.written.ty;
+                types::known(Some(ty), ty.to_token_stream(), krate)
+            }
+            HandlerKind::Session { session: Some(session) } => match Handler::session_types(session) {
+                Some(SessionTypes::Written { request, .. }) => request.to_token_stream(),
+                Some(SessionTypes::Alias(ty)) => {
+                    quote_spanned!(at(ty)=> <#ty as #krate::__private::SessionTypes>::Request)
+                }
+                None => types::unknown(krate),
+            },
+            _ => match self.method.function.params.last() {
+                Some(last) => types::behind(&last.shape, krate),
+                None => types::unknown(krate),
+            },
+        }
+    }
+
+    fn response(&self) -> TokenStream {
+        let krate = self.krate;
+        if let Some(written) = &self.service.response {
+            return written.value.to_token_stream();
+        }
+        match &self.handler.kind {
+            HandlerKind::Request { .. } => {
+                let output = self.method.function.output();
+                types::known(output, types::ok(&self.handler.outcome, krate), krate)
+            }
+            HandlerKind::Session { session } => match session.as_ref().and_then(Handler::session_types) {
+                Some(SessionTypes::Written { response, .. }) => response.to_token_stream(),
+                Some(SessionTypes::Alias(ty)) => {
+                    quote_spanned!(at(ty)=> <#ty as #krate::__private::SessionTypes>::Response)
+                }
+                None => types::unknown(krate),
+            },
+        }
+    }
+
+    /// A stand-in behind a mistake uses none of its parameters.
+    fn quiet(&self) -> Option<TokenStream> {
+        (!self.method.sink.is_clean()).then(|| quote!(#[allow(unused)]))
+    }
+
+    /// `async fn step(..)`: one request to one response.
+    fn step(&self, request: Option<&Param>) -> TokenStream {
+        let (krate, site) = (self.krate, Span::mixed_site());
+        let Handler { peer, conn, outcome, .. } = self.handler;
+        let function = &self.method.function;
+        let body = if self.method.sink.is_clean() {
+            let args = [
+                peer.as_ref().map(|param| argument("peer", param)),
+                conn.as_ref().map(|param| argument("conn", param)),
+                request.map(|param| argument("request", param)),
+            ];
+            let fails = outcome.is_fallible().then(|| quote_spanned!(at_output(function)=> ?));
+            let response = call(function, args.into_iter().flatten(), &quote!(.await #fails));
+            let reply = quote_spanned!(site=> #krate::__private::Step::reply(state, #response));
+            quote_spanned!(site=> ::core::result::Result::Ok(#reply))
+        } else {
+            quote_spanned!(site=> ::core::unimplemented!())
+        };
+        let (peer, conn) = (unused("peer", peer.is_none()), unused("conn", conn.is_none()));
+        let quiet = self.quiet();
+        quote_spanned! {at(&function.sig.ident)=>
+            #quiet
+            async fn step(
+                self: &::std::sync::Arc<Self>,
+                state: Self::State,
+                #peer: &#krate::Peer<Self::Response>,
+                #conn: &mut Self::Conn,
+                request: Self::Request,
+            ) -> ::core::result::Result<#krate::__private::Step<Self>, Self::Error> {
+                #body
+            }
+        }
+    }
+
+    /// `async fn session(..)`: a whole connection.
+    fn session(&self, session: Option<&Param>) -> TokenStream {
+        let (krate, site) = (self.krate, Span::mixed_site());
+        let Handler { conn, outcome, .. } = self.handler;
+        let function = &self.method.function;
+        let body = if self.method.sink.is_clean() {
+            let args = [
+                conn.as_ref().map(|param| argument("conn", param)),
+                session.map(|param| argument("session", param)),
+            ];
+            let call = call(function, args.into_iter().flatten(), &quote!(.await));
+            match outcome.is_fallible() {
+                true => call,
+                false => quote_spanned!(site=> #call; ::core::result::Result::Ok(())),
+            }
+        } else {
+            quote_spanned!(site=> ::core::unimplemented!())
+        };
+        let conn = unused("conn", conn.is_none());
+        let quiet = self.quiet();
+        quote_spanned! {at(&function.sig.ident)=>
+            #quiet
+            async fn session(
+                self: &::std::sync::Arc<Self>,
+                #conn: &mut Self::Conn,
+                session: &mut #krate::Session<Self::Request, Self::Response>,
+            ) -> ::core::result::Result<(), Self::Error> {
+                #body
+            }
+        }
+    }
+}
+
+/// `Self::method(self, args).await`, spanned at the return type: that is what a mismatch of it is about.
+pub(super) fn call(
+    function: &Function,
+    args: impl Iterator<Item = TokenStream>,
+    tail: &TokenStream,
+) -> TokenStream {
+    let name = &function.sig.ident;
+    let mut name = name.clone();
+    name.set_span(at(&name));
+    quote_spanned!(at_output(function)=> Self::#name(self #(, #args)*) #tail)
+}
+
+/// Where messages about the result belong: the return type, or the name.
+pub(super) fn at_output(function: &Function) -> Span {
+    match function.output() {
+        Some(ty) => at(ty),
+        None => at(&function.sig.ident),
+    }
+}
+
+/// One of our locals handed to the user's method, spanned at the type that it has there.
+pub(super) fn argument(name: &str, param: &Param) -> TokenStream {
+    syn::Ident::new(name, at(&param.written.ty)).to_token_stream()
+}
+
+/// The name of a parameter of ours, or what says that it is not used.
+pub(super) fn unused(name: &str, unused: bool) -> TokenStream {
+    let name = if unused { format!("_{name}") } else { name.to_owned() };
+    syn::Ident::new(&name, Span::mixed_site()).to_token_stream()
+}

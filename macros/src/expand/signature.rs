@@ -1,0 +1,90 @@
+//! Heads of functions: the user's signature with another name, other inputs, or another result.
+
+use super::at;
+use crate::model::{Function, Param, Receiver};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::{GenericParam, ReceiverKind, Signature, ext::IdentExt};
+
+/// `const unsafe extern "C" fn name<..>(inputs) -> output where ..`, `async` left to the caller.
+pub(super) fn head(
+    sig: &Signature,
+    name: &Ident,
+    inputs: &[TokenStream],
+    output: &TokenStream,
+) -> TokenStream {
+    let Signature { constness, safety, abi, fn_token, generics, variadic, .. } = sig;
+    let where_clause = &generics.where_clause;
+    quote!(#constness #safety #abi #fn_token #name #generics (#(#inputs,)* #variadic) #output #where_clause)
+}
+
+/// The receiver as generated functions have it: `&self` becomes `self: &Arc<Self>`.
+pub(super) fn receiver(receiver: &Receiver) -> Option<TokenStream> {
+    let written = receiver.written()?;
+    Some(match (receiver, &written.kind) {
+        (Receiver::Shared(_), ReceiverKind::Reference(and, lifetime, _)) => {
+            let (attrs, self_) = (&written.attrs, &written.self_token);
+            quote_spanned!(at(and)=> #(#attrs)* #self_: & #lifetime ::std::sync::Arc<Self>)
+        }
+        _ => written.to_token_stream(),
+    })
+}
+
+/// The receiver of a function that only hands itself on, and so has no use for `mut`.
+pub(super) fn forwarding_receiver(receiver: &Receiver) -> Option<TokenStream> {
+    match receiver {
+        Receiver::Arc(written) => {
+            let written = syn::Receiver { mutability: None, ..written.clone() };
+            Some(written.to_token_stream())
+        }
+        other => self::receiver(other),
+    }
+}
+
+/// `self`, with the span that makes it the user's.
+pub(super) fn self_token(function: &Function) -> Option<syn::Token![self]> {
+    function.receiver.written().map(|written| written.self_token)
+}
+
+/// A parameter that is handed on: its name, and how it is declared under that name.
+pub(super) struct Forwarded {
+    pub(super) name: Ident,
+    pub(super) declared: TokenStream,
+}
+
+/// Patterns (`Point { x, y }: Point`, `_: T`) are taken apart by the body; on the way there they need a name.
+pub(super) fn forwarded(params: &[Param]) -> Vec<Forwarded> {
+    let name = |(index, param): (usize, &Param)| match param.name() {
+        Some(name) => name.clone(),
+        None => format_ident!("arg{index}", span = Span::mixed_site()),
+    };
+    params
+        .iter()
+        .enumerate()
+        .map(|(index, param)| {
+            let (name, ty) = (name((index, param)), &param.written.ty);
+            let declared = quote!(#name: #ty);
+            Forwarded { name, declared }
+        })
+        .collect()
+}
+
+/// `::<T, N>`, so that the body is called with the very types of the call.
+pub(super) fn turbofish(sig: &Signature) -> Option<TokenStream> {
+    let names: Vec<_> = sig
+        .generics
+        .params
+        .iter()
+        .filter_map(|param| match param {
+            GenericParam::Type(param) => Some(&param.ident),
+            GenericParam::Const(param) => Some(&param.ident),
+            GenericParam::Lifetime(_) => None,
+        })
+        .collect();
+    (!names.is_empty()).then(|| quote!(::<#(#names),*>))
+}
+
+/// `prefix` and the name, with the name's own span: `blocking_shrink`, `__count`.
+pub(super) fn prefixed(prefix: &str, name: &Ident) -> Ident {
+    Ident::new(&format!("{prefix}{}", name.unraw()), name.span())
+}

@@ -1,0 +1,54 @@
+//! Types that an expansion names: of what a function returns, and of what a handler takes.
+
+use super::at;
+use crate::model::{Outcome, Shape, loan};
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{Path, Type};
+
+/// What the function gives when it succeeds.
+pub(super) fn ok(outcome: &Outcome, krate: &Path) -> TokenStream {
+    match outcome {
+        Outcome::Unit => quote!(()),
+        Outcome::Plain(ty) => ty.to_token_stream(),
+        Outcome::Written { ok, .. } => ok.to_token_stream(),
+        Outcome::Alias(whole) => quote_spanned!(at(whole)=> <#whole as #krate::__private::Fallible>::Ok),
+    }
+}
+
+/// What it fails with, if it can.
+pub(super) fn err(outcome: &Outcome, krate: &Path) -> Option<TokenStream> {
+    match outcome {
+        Outcome::Unit | Outcome::Plain(_) => None,
+        Outcome::Written { err, .. } => Some(err.to_token_stream()),
+        Outcome::Alias(whole) => {
+            Some(quote_spanned!(at(whole)=> <#whole as #krate::__private::Fallible>::Err))
+        }
+    }
+}
+
+/// The type as written; behind a mistake, `Unknown`, so that there is no second one.
+pub(super) fn known(ty: Option<&Type>, tokens: TokenStream, krate: &Path) -> TokenStream {
+    match ty {
+        Some(ty) if loan(ty).is_some() => unknown(krate),
+        _ => tokens,
+    }
+}
+
+/// What a reference refers to: what a request that was borrowed by mistake was meant to be.
+pub(super) fn behind(shape: &Shape, krate: &Path) -> TokenStream {
+    match shape {
+        Shape::Shared(reference) | Shape::Exclusive(reference) => match &*reference.elem {
+            // `str` and its like can't stand alone.
+            Type::Path(path) if path.path.get_ident().is_none_or(|name| name != "str") => {
+                known(Some(&reference.elem), path.to_token_stream(), krate)
+            }
+            _ => unknown(krate),
+        },
+        Shape::Owned => unknown(krate),
+    }
+}
+
+pub(super) fn unknown(krate: &Path) -> TokenStream {
+    quote!(#krate::__private::Unknown)
+}

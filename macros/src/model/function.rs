@@ -1,0 +1,192 @@
+//! What every role shares: receiver, parameters, where the function stands.
+
+use super::{Misreading, loan};
+use proc_macro2::{Group, Ident};
+use syn::{
+    Attribute, FnArg, Pat, PatType, ReceiverKind, ReturnType, Signature, Type, TypeReference, Visibility,
+    ext::IdentExt,
+};
+
+#[derive(Clone)]
+pub(crate) struct Function {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    /// As written; receiver and parameters are looked up in the fields below.
+    pub(crate) sig: Signature,
+    pub(crate) receiver: Receiver,
+    pub(crate) params: Vec<Param>,
+    pub(crate) body: Group,
+    pub(crate) misreadings: Vec<Misreading>,
+}
+
+/// Where a function with an attribute of ours stands.
+#[derive(Clone, Debug)]
+pub(crate) enum Host {
+    /// In a `#[service]` block of the type of this name.
+    Service { name: String },
+    /// Under an attribute that sees only the function.
+    Alone,
+}
+
+/// How a method takes itself.
+#[derive(Clone)]
+pub(crate) enum Receiver {
+    None,
+    /// `&self`, in `#[service]` sugar for `self: &Arc<Self>`.
+    Shared(syn::Receiver),
+    /// `self: &Arc<Self>`.
+    Arc(syn::Receiver),
+    /// `&mut self`.
+    Exclusive(syn::Receiver),
+    /// `self`, and every other type of it.
+    Other(syn::Receiver),
+}
+
+#[derive(Clone)]
+pub(crate) struct Param {
+    pub(crate) written: PatType,
+    pub(crate) shape: Shape,
+}
+
+/// Reference kind: what decides the role of a handler's parameter.
+#[derive(Clone)]
+pub(crate) enum Shape {
+    /// `&T`
+    Shared(TypeReference),
+    /// `&mut T`
+    Exclusive(TypeReference),
+    Owned,
+}
+
+impl Function {
+    pub(crate) fn new(attrs: Vec<Attribute>, vis: Visibility, sig: Signature, body: Group) -> Self {
+        let mut receiver = Receiver::None;
+        let mut params = Vec::new();
+        for input in &sig.inputs {
+            match input {
+                FnArg::Receiver(written) => receiver = Receiver::new(written.clone()),
+                FnArg::Typed(written) => params.push(Param::new(written.clone())),
+            }
+        }
+        Function { attrs, vis, sig, receiver, params, body, misreadings: Vec::new() }
+    }
+
+    pub(crate) fn output(&self) -> Option<&Type> {
+        match &self.sig.output {
+            ReturnType::Default => None,
+            ReturnType::Type(_, ty) => Some(ty),
+        }
+    }
+
+    /// `cfg`s are repeated on whatever is generated for the function.
+    pub(crate) fn cfgs(&self) -> impl Iterator<Item = &Attribute> {
+        self.attrs.iter().filter(|attr| attr.path().is_ident("cfg"))
+    }
+
+    /// An `async fn` whose future can own all that it needs. One that borrows, or that names a type by `impl`
+    /// (which a precise `use<..>` can't), stays as it is.
+    pub(super) fn is_helper(&self) -> bool {
+        let plain_async =
+            self.sig.asyncness.is_some() && self.sig.constness.is_none() && self.sig.abi.is_none();
+        let safe = matches!(self.sig.safety, syn::Safety::Default);
+        let lends = matches!(&self.receiver, Receiver::Shared(_) | Receiver::Arc(_))
+            && self.receiver.lifetime().is_none();
+        let owned = self.params.iter().map(|param| &*param.written.ty).chain(self.output());
+        let cfg = self.params.iter().any(|param| param.cfg().is_some());
+        plain_async && safe && lends && !cfg && owned.into_iter().all(|ty| loan::find(ty).is_none())
+    }
+}
+
+impl Receiver {
+    fn new(written: syn::Receiver) -> Self {
+        match &written.kind {
+            ReceiverKind::Reference(_, _, None) => Receiver::Shared(written),
+            ReceiverKind::Reference(_, _, Some(_)) => Receiver::Exclusive(written),
+            ReceiverKind::Typed(_, ty) if is_shared_arc(ty) => Receiver::Arc(written),
+            _ => Receiver::Other(written),
+        }
+    }
+
+    pub(crate) fn written(&self) -> Option<&syn::Receiver> {
+        match self {
+            Receiver::None => None,
+            Receiver::Shared(written)
+            | Receiver::Arc(written)
+            | Receiver::Exclusive(written)
+            | Receiver::Other(written) => Some(written),
+        }
+    }
+
+    /// `'a` of `&'a self`.
+    pub(crate) fn lifetime(&self) -> Option<&syn::Lifetime> {
+        match &self.written()?.kind {
+            ReceiverKind::Reference(_, lifetime, _) => lifetime.as_ref(),
+            ReceiverKind::Typed(_, ty) => match &**ty {
+                Type::Reference(reference) => reference.lifetime.as_ref(),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+/// `&Arc<..>` by the last path segment: what is behind it, the compiler compares with `Self`.
+fn is_shared_arc(ty: &Type) -> bool {
+    match ty {
+        Type::Reference(reference) if reference.mutability.is_none() => {
+            last_segment(&reference.elem).is_some_and(|last| last == "Arc")
+        }
+        _ => false,
+    }
+}
+
+/// `Worker` of `portcullis::Worker`.
+pub(super) fn last_segment(ty: &Type) -> Option<&Ident> {
+    match ty {
+        Type::Path(path) => path.path.segments.last().map(|last| &last.ident),
+        Type::Paren(inner) => last_segment(&inner.elem),
+        Type::Group(inner) => last_segment(&inner.elem),
+        _ => None,
+    }
+}
+
+impl Param {
+    fn new(written: PatType) -> Self {
+        let shape = shape(&written.ty);
+        Param { written, shape }
+    }
+
+    /// The plain name that generated code may hand the argument on by. A leading underscore says "unused",
+    /// which would no longer be true.
+    pub(crate) fn name(&self) -> Option<&Ident> {
+        match &*self.written.pat {
+            Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => {
+                Some(&pat.ident).filter(|ident| !ident.unraw().to_string().starts_with('_'))
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn cfg(&self) -> Option<&Attribute> {
+        self.written.attrs.iter().find(|attr| attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr"))
+    }
+
+    /// The type's last name, for the one parameter that goes by it: the worker.
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        let ty = match &self.shape {
+            Shape::Shared(reference) | Shape::Exclusive(reference) => &*reference.elem,
+            Shape::Owned => &*self.written.ty,
+        };
+        last_segment(ty).is_some_and(|last| last == name)
+    }
+}
+
+fn shape(ty: &Type) -> Shape {
+    match ty {
+        Type::Reference(reference) if reference.mutability.is_some() => Shape::Exclusive(reference.clone()),
+        Type::Reference(reference) => Shape::Shared(reference.clone()),
+        Type::Paren(inner) => shape(&inner.elem),
+        Type::Group(inner) => shape(&inner.elem),
+        _ => Shape::Owned,
+    }
+}

@@ -1,0 +1,108 @@
+//! `#[request]` and `#[session]`.
+
+use super::{Function, Outcome, Param, Shape, roles::Hand};
+use crate::parse::{HalfClose, Keyed, RequestOptions, SessionOptions};
+use proc_macro2::Ident;
+use syn::{GenericArgument, PathArguments, Type};
+
+/// What answers a connection.
+pub(crate) struct Handler {
+    pub(crate) kind: HandlerKind,
+    pub(crate) half_close: HalfClose,
+    pub(crate) peer: Option<Param>,
+    pub(crate) conn: Option<Param>,
+    /// Parameters without a place.
+    pub(crate) strays: Vec<Param>,
+    pub(crate) outcome: Outcome,
+}
+
+pub(crate) enum HandlerKind {
+    Request {
+        request: Option<Param>,
+        /// `wire`: the whole `Result` is the response.
+        wire: Option<Ident>,
+    },
+    Session {
+        session: Option<Param>,
+    },
+}
+
+/// The two types of a session.
+pub(crate) enum SessionTypes<'a> {
+    /// `Session<Request, Response>`, both written.
+    Written { request: &'a Type, response: &'a Type },
+    /// An alias, which the compiler sees through.
+    Alias(&'a Type),
+}
+
+impl Handler {
+    pub(super) fn request(options: RequestOptions, function: &Function) -> Self {
+        let RequestOptions { wire, half_close } = options;
+        let mut hand = Hand::new(&function.params);
+        let request = hand.last_owned();
+        let peer = hand.shared();
+        let conn = hand.exclusive();
+        let outcome = match wire {
+            Some(_) => Outcome::plain(function.output()),
+            None => Outcome::of(function.output()),
+        };
+        // A handler that knows its peer sends to it, and learns that it has gone.
+        let default = if peer.is_some() { HalfClose::Cancel } else { HalfClose::Answer };
+        Handler {
+            half_close: chosen(half_close, default),
+            kind: HandlerKind::Request { request, wire },
+            peer,
+            conn,
+            strays: hand.strays(),
+            outcome,
+        }
+    }
+
+    pub(super) fn session(options: SessionOptions, function: &Function) -> Self {
+        let SessionOptions { half_close } = options;
+        let mut hand = Hand::new(&function.params);
+        let session = hand.last_exclusive();
+        let peer = hand.shared();
+        let conn = hand.exclusive();
+        Handler {
+            half_close: chosen(half_close, HalfClose::Cancel),
+            kind: HandlerKind::Session { session },
+            peer,
+            conn,
+            strays: hand.strays(),
+            outcome: Outcome::of(function.output()),
+        }
+    }
+
+    /// `#[request]`, `#[session]`: as messages name it.
+    pub(crate) fn attribute(&self) -> &'static str {
+        match self.kind {
+            HandlerKind::Request { .. } => "#[request]",
+            HandlerKind::Session { .. } => "#[session]",
+        }
+    }
+
+    /// The types that a session's parameter names.
+    pub(crate) fn session_types(session: &Param) -> Option<SessionTypes<'_>> {
+        let Shape::Exclusive(reference) = &session.shape else { return None };
+        Some(written(&reference.elem).unwrap_or(SessionTypes::Alias(&reference.elem)))
+    }
+}
+
+fn chosen(written: Option<Keyed<HalfClose>>, default: HalfClose) -> HalfClose {
+    written.map_or(default, |keyed| keyed.value)
+}
+
+/// `Session<A, B>`, by its last name and two type arguments.
+fn written(ty: &Type) -> Option<SessionTypes<'_>> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == "Session")?;
+    let PathArguments::AngleBracketed(brackets) = &last.arguments else { return None };
+    let mut args = brackets.args.iter();
+    match (args.next(), args.next(), args.next()) {
+        (Some(GenericArgument::Type(request)), Some(GenericArgument::Type(response)), None) => {
+            Some(SessionTypes::Written { request, response })
+        }
+        _ => None,
+    }
+}

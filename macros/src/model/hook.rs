@@ -1,0 +1,67 @@
+//! `#[on(..)]`.
+
+use super::{Function, Outcome, Param, roles::Hand};
+use crate::parse::{Event, Keyed, OnOptions};
+use proc_macro2::Ident;
+
+/// A hook in the life of the service or of a connection.
+pub(crate) struct Hook {
+    /// None if the brackets are empty or mistaken.
+    pub(crate) event: Option<Event>,
+    pub(crate) event_key: Option<Ident>,
+    /// A second event in the same brackets.
+    pub(crate) second: Option<Ident>,
+    /// The brackets were reported already.
+    pub(crate) mistaken: bool,
+    /// `&T`: connect, disconnect and error.
+    pub(crate) peer: Option<Param>,
+    /// `&mut T` in error, owned in disconnect.
+    pub(crate) conn: Option<Param>,
+    /// `&mut T` in start.
+    pub(crate) cleanup: Option<Param>,
+    /// The reason of disconnect, the error of error.
+    pub(crate) last: Option<Param>,
+    /// Parameters without a place.
+    pub(crate) strays: Vec<Param>,
+    pub(crate) outcome: Outcome,
+}
+
+impl Hook {
+    pub(super) fn new(options: OnOptions, function: &Function) -> Self {
+        let OnOptions { events, mistaken } = options;
+        let mut events = events.into_iter();
+        let (event_key, event) = match events.next() {
+            Some(Keyed { key, value }) => (Some(key), Some(value)),
+            None => (None, None),
+        };
+        let mut hand = Hand::new(&function.params);
+        let (mut peer, mut conn, mut cleanup, mut last) = (None, None, None, None);
+        match event {
+            Some(Event::Start) => cleanup = hand.exclusive(),
+            Some(Event::Connect) => peer = hand.shared(),
+            Some(Event::Error) => {
+                last = hand.last_owned();
+                peer = hand.shared();
+                conn = hand.exclusive();
+            }
+            Some(Event::Disconnect) => {
+                last = hand.last_owned();
+                conn = hand.last_owned();
+                peer = hand.shared();
+            }
+            Some(Event::Stop) | None => {}
+        }
+        Hook {
+            event,
+            event_key,
+            second: events.next().map(|keyed| keyed.key),
+            mistaken,
+            peer,
+            conn,
+            cleanup,
+            last,
+            strays: hand.strays(),
+            outcome: Outcome::of(function.output()),
+        }
+    }
+}

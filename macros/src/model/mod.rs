@@ -1,0 +1,161 @@
+//! What was meant: which role each method has, and each of its parameters.
+//!
+//! Nothing is reported here. What has no place in a role is kept beside it (`strays`, `Option`s) for
+//! [`check`](crate::check) to judge; [`expand`](crate::expand) falls back where a method's sink is not clean.
+
+mod blocking;
+mod function;
+mod handler;
+mod hook;
+mod loan;
+mod misread;
+mod outcome;
+mod roles;
+
+pub(crate) use blocking::{Blocking, Limit};
+pub(crate) use function::{Function, Host, Param, Receiver, Shape};
+pub(crate) use handler::{Handler, HandlerKind, SessionTypes};
+pub(crate) use hook::Hook;
+pub(crate) use loan::{Loan, find as loan};
+pub(crate) use misread::Misreading;
+pub(crate) use outcome::Outcome;
+
+use crate::{
+    parse::{self, Keyed, Mark, MarkKind, ServiceOptions},
+    report::Sink,
+};
+use proc_macro2::{Ident, TokenStream};
+use syn::{ItemImpl, Path, Type};
+
+/// A `#[service]` block.
+pub(crate) struct Service {
+    /// The `impl` block without its items.
+    pub(crate) head: ItemImpl,
+    /// How expansions name `portcullis`.
+    pub(crate) krate: Option<Path>,
+    /// `request = ..`, `response = ..`.
+    pub(crate) request: Option<Keyed<Type>>,
+    pub(crate) response: Option<Keyed<Type>>,
+    pub(crate) items: Vec<Item>,
+    pub(crate) sink: Sink,
+}
+
+pub(crate) enum Item {
+    Method(Box<Method>),
+    /// Opaque, like bodies: emitted as it came.
+    Other(TokenStream),
+}
+
+/// A function and what it is for.
+pub(crate) struct Method {
+    pub(crate) function: Function,
+    pub(crate) role: Role,
+    /// Our attributes on it, by name: more than one is a mistake.
+    pub(crate) marks: Vec<Ident>,
+    pub(crate) sink: Sink,
+}
+
+pub(crate) enum Role {
+    /// Untouched, but that an `async fn` reads `&self` as `self: &Arc<Self>`.
+    Plain,
+    /// An `async fn` that owns its arguments: its future can be spawned, and waited for from a thread.
+    Helper,
+    Blocking(Box<Blocking>),
+    Handler(Box<Handler>),
+    Hook(Box<Hook>),
+    /// Under an attribute that was reported already.
+    Unusable,
+}
+
+impl Service {
+    pub(crate) fn new(block: parse::Block) -> Self {
+        let parse::Block { options, head, items, sink } = block;
+        let ServiceOptions { krate, request, response } = options;
+        let krate = krate.map(|keyed| keyed.value);
+        let host = Host::Service { name: type_name(&head.self_ty) };
+        let items = items
+            .into_iter()
+            .map(|item| match item {
+                parse::Item::Fn(function) => {
+                    Item::Method(Box::new(Method::new(*function, &host, krate.as_ref())))
+                }
+                parse::Item::Other(tokens) => Item::Other(tokens),
+            })
+            .collect();
+        Service { head, krate, request, response, items, sink }
+    }
+
+    pub(crate) fn methods(&self) -> impl Iterator<Item = &Method> {
+        self.items.iter().filter_map(|item| match item {
+            Item::Method(method) => Some(&**method),
+            Item::Other(_) => None,
+        })
+    }
+
+    pub(crate) fn handlers(&self) -> impl Iterator<Item = (&Method, &Handler)> {
+        self.methods().filter_map(|method| match &method.role {
+            Role::Handler(handler) => Some((method, &**handler)),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn hooks(&self) -> impl Iterator<Item = (&Method, &Hook)> {
+        self.methods().filter_map(|method| match &method.role {
+            Role::Hook(hook) => Some((method, &**hook)),
+            _ => None,
+        })
+    }
+}
+
+impl Method {
+    /// A method of a block, or a function under an attribute of ours that stands alone.
+    pub(crate) fn new(written: parse::Function, host: &Host, krate: Option<&Path>) -> Self {
+        let parse::Function { attrs, marks, vis, sig, body, sink } = written;
+        let mut function = Function::new(attrs, vis, sig, body);
+        let names = marks.iter().map(|mark| mark.name.clone()).collect();
+        // The first attribute gives the role; that there is a second one is for the check to say.
+        let role = match marks.into_iter().next() {
+            Some(mark) => marked(mark, &function, host, krate),
+            None if function.is_helper() => Role::Helper,
+            None => Role::Plain,
+        };
+        if matches!(host, Host::Service { .. }) && role.is_sugared(&function) {
+            function.misreadings = misread::find(function.body.stream());
+        }
+        Method { function, role, marks: names, sink }
+    }
+}
+
+impl Role {
+    /// Here `&self` is `self: &Arc<Self>`.
+    fn is_sugared(&self, function: &Function) -> bool {
+        let crosses = function.sig.asyncness.is_some() || matches!(self, Role::Blocking(_));
+        crosses && matches!(function.receiver, Receiver::Shared(_))
+    }
+}
+
+fn marked(mark: Mark, function: &Function, host: &Host, krate: Option<&Path>) -> Role {
+    let Mark { name: _, kind } = mark;
+    match kind {
+        MarkKind::Blocking(options) => {
+            Role::Blocking(Box::new(Blocking::new(*options, function, host, krate)))
+        }
+        MarkKind::Request(options) => Role::Handler(Box::new(Handler::request(options, function))),
+        MarkKind::Session(options) => Role::Handler(Box::new(Handler::session(options, function))),
+        MarkKind::On(options) => Role::Hook(Box::new(Hook::new(options, function))),
+        MarkKind::Unusable => Role::Unusable,
+    }
+}
+
+/// `Thumbnails` of `thumbnails::Thumbnails<S>`: the name that jobs go by.
+fn type_name(ty: &Type) -> String {
+    match ty {
+        Type::Path(path) => path.path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default(),
+        Type::Paren(inner) => type_name(&inner.elem),
+        Type::Group(inner) => type_name(&inner.elem),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

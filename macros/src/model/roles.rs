@@ -1,0 +1,49 @@
+//! Parameters dealt to roles: reference kind and position decide, never a type's name.
+
+use super::function::{Param, Shape};
+
+/// The parameters of a handler or hook, taken from the front and the back; what is left over has no place.
+pub(super) struct Hand {
+    params: Vec<Param>,
+}
+
+impl Hand {
+    pub(super) fn new(params: &[Param]) -> Self {
+        Hand { params: params.to_vec() }
+    }
+
+    fn first(&mut self, fits: impl Fn(&Shape) -> bool) -> Option<Param> {
+        let fits = self.params.first().is_some_and(|param| fits(&param.shape));
+        fits.then(|| self.params.remove(0))
+    }
+
+    fn last(&mut self, fits: impl Fn(&Shape) -> bool) -> Option<Param> {
+        let fits = self.params.last().is_some_and(|param| fits(&param.shape));
+        if fits { self.params.pop() } else { None }
+    }
+
+    /// `&T` at the front.
+    pub(super) fn shared(&mut self) -> Option<Param> {
+        self.first(|shape| matches!(shape, Shape::Shared(_)))
+    }
+
+    /// `&mut T` at the front.
+    pub(super) fn exclusive(&mut self) -> Option<Param> {
+        self.first(|shape| matches!(shape, Shape::Exclusive(_)))
+    }
+
+    /// An owned one at the back.
+    pub(super) fn last_owned(&mut self) -> Option<Param> {
+        self.last(|shape| matches!(shape, Shape::Owned))
+    }
+
+    /// `&mut T` at the back.
+    pub(super) fn last_exclusive(&mut self) -> Option<Param> {
+        self.last(|shape| matches!(shape, Shape::Exclusive(_)))
+    }
+
+    /// Those that no role wants.
+    pub(super) fn strays(self) -> Vec<Param> {
+        self.params
+    }
+}

@@ -1,0 +1,219 @@
+//! The words of the language: its attributes, their options, and which of both are still to come.
+//!
+//! This is the one place that knows what is [`Later`](Status::Later): turn a row to `Now`, and the parser
+//! lets it through.
+
+use syn::Path;
+
+/// An attribute of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Word {
+    Service,
+    Blocking,
+    Request,
+    Session,
+    On,
+    State,
+    Event,
+    Before,
+    After,
+}
+
+/// Whether this version understands a word or only knows that it will come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    Now,
+    Later,
+}
+
+/// An option of an attribute, and how it is written: the mend in every message about it.
+#[derive(Debug)]
+pub(crate) struct OptionName {
+    pub(crate) name: &'static str,
+    pub(crate) written: &'static str,
+    status: Status,
+}
+
+use Status::{Later, Now};
+
+const fn option(name: &'static str, written: &'static str, status: Status) -> OptionName {
+    OptionName { name, written, status }
+}
+
+const SERVICE: &[OptionName] = &[
+    option("request", "request = Request", Now),
+    option("response", "response = Response", Now),
+    option("crate", "crate = path::to::portcullis", Now),
+    option("state", "state(vis = pub)", Later),
+];
+const BLOCKING: &[OptionName] = &[
+    option("on", "on = self.pool", Now),
+    option("deadline", "deadline = \"2s\"", Now),
+    option("detached", "detached", Now),
+    option("nested", "nested", Now),
+    option("flat", "flat", Now),
+    option("crate", "crate = path::to::portcullis", Now),
+    option("lane", "lane = key", Later),
+];
+const REQUEST: &[OptionName] =
+    &[option("wire", "wire", Now), option("half_close", "half_close = cancel", Now)];
+const SESSION: &[OptionName] = &[option("half_close", "half_close = answer", Now)];
+const ON: &[OptionName] = &[
+    option("start", "start", Now),
+    option("connect", "connect", Now),
+    option("error", "error", Now),
+    option("disconnect", "disconnect", Now),
+    option("stop", "stop", Now),
+    option("timeout", "timeout = state", Later),
+];
+
+impl Word {
+    const ALL: [Word; 9] = [
+        Word::Service,
+        Word::Blocking,
+        Word::Request,
+        Word::Session,
+        Word::On,
+        Word::State,
+        Word::Event,
+        Word::Before,
+        Word::After,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Word::Service => "service",
+            Word::Blocking => "blocking",
+            Word::Request => "request",
+            Word::Session => "session",
+            Word::On => "on",
+            Word::State => "state",
+            Word::Event => "event",
+            Word::Before => "before",
+            Word::After => "after",
+        }
+    }
+
+    pub(crate) fn status(self) -> Status {
+        match self {
+            Word::Service | Word::Blocking | Word::Request | Word::Session | Word::On => Now,
+            Word::State | Word::Event | Word::Before | Word::After => Later,
+        }
+    }
+
+    fn options(self) -> &'static [OptionName] {
+        match self {
+            Word::Service => SERVICE,
+            Word::Blocking => BLOCKING,
+            Word::Request => REQUEST,
+            Word::Session => SESSION,
+            Word::On => ON,
+            Word::State | Word::Event | Word::Before | Word::After => &[],
+        }
+    }
+
+    /// The word that `#[path]` stands for: written alone, or in full behind the crate's name.
+    pub(crate) fn of(path: &Path) -> Option<Word> {
+        let last = path.segments.last()?;
+        let ours = path.segments.len() == 1
+            || (path.segments.len() == 2 && path.segments.first()?.ident == "portcullis");
+        Word::ALL.into_iter().find(|word| ours && last.ident == word.name())
+    }
+
+    pub(crate) fn option(self, name: &str) -> Option<&'static OptionName> {
+        self.options().iter().find(|option| option.name == name)
+    }
+
+    /// "`on`, `deadline` and `detached`": the options of this version.
+    pub(crate) fn list(self) -> String {
+        let names: Vec<_> = self.options().iter().filter(|option| option.status == Now).collect();
+        match names.as_slice() {
+            [] => String::new(),
+            [only] => format!("`{}`", only.name),
+            [firsts @ .., last] => {
+                let firsts: Vec<_> = firsts.iter().map(|option| format!("`{}`", option.name)).collect();
+                format!("{} and `{}`", firsts.join(", "), last.name)
+            }
+        }
+    }
+}
+
+/// What a key in the brackets of an attribute turns out to be.
+#[derive(Debug)]
+pub(crate) enum Lookup {
+    Known(&'static OptionName),
+    Later,
+    /// An option, but of another attribute.
+    Misplaced(Word),
+    /// No option, but close to one.
+    Misspelt(&'static str),
+    Unknown,
+}
+
+pub(crate) fn look_up(word: Word, key: &str) -> Lookup {
+    if let Some(option) = word.option(key) {
+        return if option.status == Now { Lookup::Known(option) } else { Lookup::Later };
+    }
+    if let Some(near) = nearest(key, word.options().iter().map(|option| option.name)) {
+        return Lookup::Misspelt(near);
+    }
+    match Word::ALL.into_iter().find(|other| other.option(key).is_some()) {
+        Some(other) => Lookup::Misplaced(other),
+        None => Lookup::Unknown,
+    }
+}
+
+/// The closest of `names`, if it is close enough to be what was meant: a slip in every three letters.
+fn nearest(word: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    names
+        .map(|name| (distance(word, name), name))
+        .filter(|(slips, name)| *slips <= name.len().div_ceil(3).min(3) && *slips < name.len())
+        .min_by_key(|(slips, _)| *slips)
+        .map(|(_, name)| name)
+}
+
+/// Levenshtein's distance: letters put in, left out or changed.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distance_counts_slips() {
+        assert_eq!(distance("deadline", "deadline"), 0);
+        assert_eq!(distance("dedline", "deadline"), 1);
+        assert_eq!(distance("", "on"), 2);
+    }
+
+    #[test]
+    fn keys_are_told_apart() {
+        assert!(matches!(look_up(Word::Blocking, "deadline"), Lookup::Known(_)));
+        assert!(matches!(look_up(Word::Blocking, "dedline"), Lookup::Misspelt("deadline")));
+        assert!(matches!(look_up(Word::Blocking, "lane"), Lookup::Later));
+        assert!(matches!(look_up(Word::Request, "deadline"), Lookup::Misplaced(Word::Blocking)));
+        assert!(matches!(look_up(Word::Request, "colour"), Lookup::Unknown));
+        assert!(matches!(look_up(Word::On, "disconect"), Lookup::Misspelt("disconnect")));
+    }
+
+    #[test]
+    fn words_are_known_alone_and_in_full() {
+        let word = |text: &str| syn::parse_str::<Path>(text).ok().and_then(|path| Word::of(&path));
+        assert_eq!(word("request"), Some(Word::Request));
+        assert_eq!(word("portcullis::on"), Some(Word::On));
+        assert_eq!(word("other::request"), None);
+        assert_eq!(word("inline"), None);
+    }
+}

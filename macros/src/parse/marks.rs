@@ -1,0 +1,221 @@
+//! Our attributes on a function, taken off it.
+
+use super::{
+    duration,
+    options::{self, Keyed, Options, Value},
+};
+use crate::{
+    names::{Status, Word},
+    report::Sink,
+};
+use proc_macro2::TokenStream;
+use std::time::Duration;
+use syn::{Attribute, Expr, ExprLit, Ident, Lit, Path, Type};
+
+/// One of our attributes.
+pub(crate) struct Mark {
+    /// Its name as written: what messages about the whole attribute point at.
+    pub(crate) name: Ident,
+    pub(crate) kind: MarkKind,
+}
+
+pub(crate) enum MarkKind {
+    Blocking(Box<BlockingOptions>),
+    Request(RequestOptions),
+    Session(SessionOptions),
+    On(OnOptions),
+    /// `#[service]` on a method, or an attribute that is still to come: there is nothing to do but to say so.
+    Unusable,
+}
+
+#[derive(Default)]
+pub(crate) struct ServiceOptions {
+    pub(crate) krate: Option<Keyed<Path>>,
+    pub(crate) request: Option<Keyed<Type>>,
+    pub(crate) response: Option<Keyed<Type>>,
+}
+
+#[derive(Default)]
+pub(crate) struct BlockingOptions {
+    pub(crate) on: Option<Keyed<Expr>>,
+    pub(crate) deadline: Option<Keyed<Deadline>>,
+    pub(crate) detached: Option<Ident>,
+    pub(crate) nested: Option<Ident>,
+    pub(crate) flat: Option<Ident>,
+    pub(crate) krate: Option<Keyed<Path>>,
+}
+
+#[derive(Default)]
+pub(crate) struct RequestOptions {
+    pub(crate) wire: Option<Ident>,
+    pub(crate) half_close: Option<Keyed<HalfClose>>,
+}
+
+#[derive(Default)]
+pub(crate) struct SessionOptions {
+    pub(crate) half_close: Option<Keyed<HalfClose>>,
+}
+
+/// `#[on(..)]` names one event; a second one is kept to be reported.
+#[derive(Default)]
+pub(crate) struct OnOptions {
+    pub(crate) events: Vec<Keyed<Event>>,
+    /// Something in the brackets was reported already: "needs an event" would be a second error.
+    pub(crate) mistaken: bool,
+}
+
+/// A limit on a job: a literal is read here, any other expression by the compiler.
+#[derive(Clone)]
+pub(crate) enum Deadline {
+    Literal(Duration),
+    Expr(Box<Expr>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HalfClose {
+    Cancel,
+    Answer,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    Start,
+    Connect,
+    Error,
+    Disconnect,
+    Stop,
+}
+
+/// Takes our attributes out of `attrs`.
+pub(crate) fn take(attrs: &mut Vec<Attribute>, sink: &Sink) -> Vec<Mark> {
+    let mut marks = Vec::new();
+    attrs.retain(|attr| {
+        let word = Word::of(attr.path());
+        marks.extend(word.and_then(|word| read(attr, word, sink)));
+        word.is_none()
+    });
+    marks
+}
+
+fn read(attr: &Attribute, word: Word, sink: &Sink) -> Option<Mark> {
+    let name = attr.path().segments.last()?.ident.clone();
+    let kind = if word.status() == Status::Later {
+        sink.error(&name, format!("`#[{name}]` is not supported in this version of portcullis"));
+        MarkKind::Unusable
+    } else {
+        let tokens = options::of_attribute(attr, word, sink);
+        kind(word, &name, tokens, sink)
+    };
+    Some(Mark { name, kind })
+}
+
+fn kind(word: Word, name: &Ident, tokens: TokenStream, sink: &Sink) -> MarkKind {
+    match word {
+        Word::Blocking => MarkKind::Blocking(Box::new(options::parse(tokens, sink))),
+        Word::Request => MarkKind::Request(options::parse(tokens, sink)),
+        Word::Session => MarkKind::Session(options::parse(tokens, sink)),
+        Word::On => {
+            let brackets = sink.child();
+            let options: OnOptions = options::parse(tokens, &brackets);
+            MarkKind::On(OnOptions { mistaken: !brackets.is_clean(), ..options })
+        }
+        Word::Service | Word::State | Word::Event | Word::Before | Word::After => {
+            sink.error(
+                name,
+                format!("`#[{name}]` goes on an `impl` block, not on a method in it: remove it here"),
+            );
+            MarkKind::Unusable
+        }
+    }
+}
+
+impl Options for ServiceOptions {
+    const WORD: Word = Word::Service;
+
+    fn take(&mut self, key: Ident, value: &Value<'_>) -> syn::Result<()> {
+        match key.to_string().as_str() {
+            "crate" => value.of(&mut self.krate, key),
+            "request" => value.of(&mut self.request, key),
+            "response" => value.of(&mut self.response, key),
+            _ => Err(value.malformed(&key)),
+        }
+    }
+}
+
+impl Options for BlockingOptions {
+    const WORD: Word = Word::Blocking;
+
+    fn take(&mut self, key: Ident, value: &Value<'_>) -> syn::Result<()> {
+        match key.to_string().as_str() {
+            "on" => value.of(&mut self.on, key),
+            "deadline" => value.read(&mut self.deadline, key, deadline),
+            "detached" => value.flag(&mut self.detached, key),
+            "nested" => value.flag(&mut self.nested, key),
+            "flat" => value.flag(&mut self.flat, key),
+            "crate" => value.of(&mut self.krate, key),
+            _ => Err(value.malformed(&key)),
+        }
+    }
+}
+
+fn deadline(written: Expr) -> syn::Result<Deadline> {
+    let Expr::Lit(ExprLit { lit, .. }) = &written else { return Ok(Deadline::Expr(Box::new(written))) };
+    match lit {
+        Lit::Str(text) => duration::parse(&text.value())
+            .map(Deadline::Literal)
+            .map_err(|message| syn::Error::new(text.span(), message)),
+        other => Err(syn::Error::new_spanned(
+            other,
+            "a deadline is a text with a unit, `\"2s\"`, or an expression that gives a `Duration`",
+        )),
+    }
+}
+
+impl Options for RequestOptions {
+    const WORD: Word = Word::Request;
+
+    fn take(&mut self, key: Ident, value: &Value<'_>) -> syn::Result<()> {
+        match key.to_string().as_str() {
+            "wire" => value.flag(&mut self.wire, key),
+            "half_close" => value.read(&mut self.half_close, key, half_close),
+            _ => Err(value.malformed(&key)),
+        }
+    }
+}
+
+impl Options for SessionOptions {
+    const WORD: Word = Word::Session;
+
+    fn take(&mut self, key: Ident, value: &Value<'_>) -> syn::Result<()> {
+        match key.to_string().as_str() {
+            "half_close" => value.read(&mut self.half_close, key, half_close),
+            _ => Err(value.malformed(&key)),
+        }
+    }
+}
+
+impl Options for OnOptions {
+    const WORD: Word = Word::On;
+
+    fn take(&mut self, key: Ident, value: &Value<'_>) -> syn::Result<()> {
+        let event = match key.to_string().as_str() {
+            "start" => Event::Start,
+            "connect" => Event::Connect,
+            "error" => Event::Error,
+            "disconnect" => Event::Disconnect,
+            "stop" => Event::Stop,
+            _ => return Err(value.malformed(&key)),
+        };
+        value.flag(&mut None, key.clone())?;
+        self.events.push(Keyed { key, value: event });
+        Ok(())
+    }
+}
+
+fn half_close(word: Ident) -> syn::Result<HalfClose> {
+    match word.to_string().as_str() {
+        "cancel" => Ok(HalfClose::Cancel),
+        "answer" => Ok(HalfClose::Answer),
+        _ => Err(syn::Error::new(word.span(), "`half_close` is `cancel` or `answer`")),
+    }
+}

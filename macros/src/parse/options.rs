@@ -1,0 +1,175 @@
+//! The brackets of an attribute: a list of `key` and `key = value`, read one by one.
+//!
+//! A mistake in one option is reported at its key, and the next one is read all the same.
+
+use crate::{
+    names::{Lookup, OptionName, Word, look_up},
+    report::Sink,
+};
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use syn::{
+    Ident, Token,
+    ext::IdentExt,
+    parse::{Parse, ParseStream, Parser},
+};
+
+/// A value and the key that it was given by: messages point at keys.
+#[derive(Clone)]
+pub(crate) struct Keyed<T> {
+    pub(crate) key: Ident,
+    pub(crate) value: T,
+}
+
+/// The options of one attribute, all of them optional.
+pub(crate) trait Options: Default {
+    const WORD: Word;
+
+    /// Takes the option `key`, which is known to be one of [`WORD`](Self::WORD)'s.
+    fn take(&mut self, key: Ident, input: &Value<'_>) -> syn::Result<()>;
+}
+
+/// What stands behind a key.
+pub(crate) struct Value<'a> {
+    input: ParseStream<'a>,
+    option: &'static OptionName,
+}
+
+impl Value<'_> {
+    /// `key`, standing alone.
+    pub(crate) fn flag(&self, slot: &mut Option<Ident>, key: Ident) -> syn::Result<()> {
+        if self.input.peek(Token![=]) || self.input.peek(syn::token::Paren) {
+            return Err(syn::Error::new(key.span(), format!("`{key}` takes no value: write it alone")));
+        }
+        once(slot.is_some(), &key)?;
+        *slot = Some(key);
+        Ok(())
+    }
+
+    /// `key = value`.
+    pub(crate) fn of<T: Parse>(&self, slot: &mut Option<Keyed<T>>, key: Ident) -> syn::Result<()> {
+        self.read(slot, key, Ok)
+    }
+
+    /// `key = value`, where the value is syntax with a meaning of its own.
+    pub(crate) fn read<S: Parse, T>(
+        &self,
+        slot: &mut Option<Keyed<T>>,
+        key: Ident,
+        meaning: impl FnOnce(S) -> syn::Result<T>,
+    ) -> syn::Result<()> {
+        if !self.input.peek(Token![=]) {
+            let message = format!("`{key}` needs a value: write `{}`", self.option.written);
+            return Err(syn::Error::new(key.span(), message));
+        }
+        self.input.parse::<Token![=]>()?;
+        let syntax = self.input.parse::<S>().map_err(|_| self.malformed(&key))?;
+        once(slot.is_some(), &key)?;
+        *slot = Some(Keyed { key, value: meaning(syntax)? });
+        Ok(())
+    }
+
+    pub(crate) fn malformed(&self, key: &Ident) -> syn::Error {
+        let message = format!("the value of `{key}` can't be read: write `{}`", self.option.written);
+        syn::Error::new(key.span(), message)
+    }
+}
+
+fn once(given: bool, key: &Ident) -> syn::Result<()> {
+    if given {
+        return Err(syn::Error::new(key.span(), format!("`{key}` is given twice: remove one of the two")));
+    }
+    Ok(())
+}
+
+/// Reads all options, reporting the mistaken ones.
+pub(crate) fn parse<O: Options>(tokens: TokenStream, sink: &Sink) -> O {
+    let mut options = O::default();
+    let list = |input: ParseStream<'_>| {
+        while !input.is_empty() {
+            if let Err(error) = one(&mut options, input) {
+                sink.push(error);
+                skip_to_comma(input);
+            }
+            input.parse::<Option<Token![,]>>()?;
+        }
+        Ok(())
+    };
+    if let Err(error) = list.parse2(tokens) {
+        sink.push(error);
+    }
+    options
+}
+
+fn one<O: Options>(options: &mut O, input: ParseStream<'_>) -> syn::Result<()> {
+    let word = O::WORD;
+    let Ok(key) = input.call(Ident::parse_any) else {
+        let message = format!("expected an option of `#[{}]`: {}", word.name(), word.list());
+        return Err(input.error(message));
+    };
+    let name = key.to_string();
+    let option = match look_up(word, &name) {
+        Lookup::Known(option) => option,
+        mistake => return Err(syn::Error::new(key.span(), describe(word, &name, &mistake))),
+    };
+    options.take(key, &Value { input, option })?;
+    if !input.is_empty() && !input.peek(Token![,]) {
+        return Err(input.error("expected `,` and the next option"));
+    }
+    Ok(())
+}
+
+fn describe(word: Word, key: &str, mistake: &Lookup) -> String {
+    let on = word.name();
+    let what = if word == Word::On { "event" } else { "option" };
+    match mistake {
+        Lookup::Later => format!("`{key}` is not supported in this version of portcullis"),
+        Lookup::Misspelt(near) => format!("unknown {what} `{key}` of `#[{on}]`: did you mean `{near}`?"),
+        Lookup::Misplaced(other) => {
+            format!(
+                "`{key}` is an option of `#[{}]`, not of `#[{on}]`, which knows {}",
+                other.name(),
+                word.list()
+            )
+        }
+        Lookup::Known(_) | Lookup::Unknown => {
+            format!("unknown {what} `{key}` of `#[{on}]`, which knows {}", word.list())
+        }
+    }
+}
+
+/// After a mistake: on to the next comma that is not inside a group.
+fn skip_to_comma(input: ParseStream<'_>) {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        // A group is one token tree, and a parse of any tree can only fail at the end.
+        if input.parse::<TokenTree>().is_err() {
+            return;
+        }
+    }
+}
+
+/// The tokens in an attribute's brackets; `#[name = ..]` has none that we would read.
+pub(crate) fn of_attribute(attr: &syn::Attribute, word: Word, sink: &Sink) -> TokenStream {
+    match &attr.meta {
+        syn::Meta::Path(_) => TokenStream::new(),
+        syn::Meta::List(list) => list.tokens.clone(),
+        syn::Meta::NameValue(pair) => {
+            let name = word.name();
+            sink.error(
+                pair,
+                format!("`#[{name} = ..]` says nothing: options go in brackets, `#[{name}(..)]`"),
+            );
+            TokenStream::new()
+        }
+    }
+}
+
+/// A `macro_rules` fragment arrives in invisible brackets: what is in them is what was written.
+pub(crate) fn without_invisible_group(tokens: TokenStream) -> TokenStream {
+    let mut trees = tokens.clone().into_iter();
+    match (trees.next(), trees.next()) {
+        (Some(TokenTree::Group(group)), None) if group.delimiter() == Delimiter::None => {
+            without_invisible_group(group.stream())
+        }
+        _ => tokens,
+    }
+}

@@ -1,0 +1,140 @@
+//! What is written is kept, and what can't be read is said, once each.
+
+use super::*;
+use crate::report::Sink;
+use quote::quote;
+
+fn function(tokens: proc_macro2::TokenStream) -> (Function, Vec<String>) {
+    let sink = Sink::root();
+    let Target::Block(block) = target(ServiceOptions::default(), quote!(impl S { #tokens }), &sink) else {
+        panic!("a block")
+    };
+    match block.items.into_iter().next() {
+        Some(Item::Fn(function)) => (*function, sink.messages()),
+        _ => panic!("a function"),
+    }
+}
+
+fn blocking(brackets: proc_macro2::TokenStream) -> (BlockingOptions, Vec<String>) {
+    let sink = Sink::root();
+    (options(brackets, &sink), sink.messages())
+}
+
+#[test]
+fn marks_are_taken_off_and_the_rest_is_kept() {
+    let (function, messages) = function(quote! {
+        /// Doc.
+        #[inline]
+        #[blocking(on = self.cpu, deadline = "1m30s", detached)]
+        pub fn f(&self) { not parsed at all ; 1 + }
+    });
+    assert_eq!(messages, [""; 0]);
+    assert_eq!(function.attrs.len(), 2);
+    let [Mark { kind: MarkKind::Blocking(options), .. }] = function.marks.as_slice() else {
+        panic!("one mark")
+    };
+    assert!(options.on.is_some() && options.detached.is_some() && options.flat.is_none());
+    let Some(Keyed { value: Deadline::Literal(deadline), .. }) = &options.deadline else {
+        panic!("a literal")
+    };
+    assert_eq!(deadline.as_secs(), 90);
+}
+
+#[test]
+fn each_option_reports_for_itself() {
+    let (options, messages) =
+        blocking(quote!(on, dedline = "2s", flat = true, wire, nested, nested, lane = 3, detached));
+    assert_eq!(
+        messages,
+        [
+            "`on` needs a value: write `on = self.pool`",
+            "unknown option `dedline` of `#[blocking]`: did you mean `deadline`?",
+            "`flat` takes no value: write it alone",
+            "`wire` is an option of `#[request]`, not of `#[blocking]`, which knows `on`, `deadline`, \
+             `detached`, `nested`, `flat` and `crate`",
+            "`nested` is given twice: remove one of the two",
+            "`lane` is not supported in this version of portcullis",
+        ]
+    );
+    assert!(options.detached.is_some(), "what stands behind a mistake is read all the same");
+}
+
+#[test]
+fn malformed_values_name_the_mend() {
+    for (brackets, message) in [
+        (quote!(on =), "the value of `on` can't be read: write `on = self.pool`"),
+        (quote!(on = , flat), "the value of `on` can't be read: write `on = self.pool`"),
+        (
+            quote!(deadline = 2),
+            "a deadline is a text with a unit, `\"2s\"`, or an expression that gives a `Duration`",
+        ),
+        (quote!(deadline = "2sec"), "`sec` is not a unit of time: the units are `ms`, `s`, `m` and `h`"),
+        (quote!(on = self.cpu flat), "expected `,` and the next option"),
+        (
+            quote!("2s"),
+            "expected an option of `#[blocking]`: `on`, `deadline`, `detached`, `nested`, `flat` and `crate`",
+        ),
+        (quote!(crate = "text"), "the value of `crate` can't be read: write `crate = path::to::portcullis`"),
+    ] {
+        assert_eq!(blocking(brackets.clone()).1, [message], "{brackets}");
+    }
+}
+
+#[test]
+fn attributes_to_come_are_known() {
+    let (function, messages) = function(quote!(
+        #[state(start)]
+        async fn f(&self) {}
+    ));
+    assert_eq!(messages, ["`#[state]` is not supported in this version of portcullis"]);
+    assert!(matches!(function.marks.as_slice(), [Mark { kind: MarkKind::Unusable, .. }]));
+}
+
+#[test]
+fn a_block_keeps_what_it_does_not_understand() {
+    let sink = Sink::root();
+    let tokens = quote! {
+        impl<T> Svc<T> where T: Send {
+            #![allow(unused)]
+            const N: u8 = 1;
+            fn f(&self) { 1 }
+            not an item;
+            #[request] async fn g(&self, r: u8 ?? ) -> u8 { 1 }
+            mac! { x }
+        }
+    };
+    let Target::Block(block) = target(ServiceOptions::default(), tokens, &sink) else { panic!("a block") };
+    let kinds: Vec<_> = block.items.iter().map(|item| matches!(item, Item::Fn(_))).collect();
+    assert_eq!(kinds, [false, true, false, false, false]);
+    let Some(Item::Other(broken)) = block.items.get(3) else { panic!("a broken fn") };
+    assert!(!broken.to_string().contains("request"), "ours is left out: {broken}");
+}
+
+#[test]
+fn what_is_no_block_is_told_apart() {
+    let sink = Sink::root();
+    let target = |tokens| target(ServiceOptions::default(), tokens, &sink);
+    assert!(matches!(
+        target(quote!(
+            struct S {
+                x: u8,
+            }
+        )),
+        Target::Other(_)
+    ));
+    assert!(matches!(
+        target(quote!(
+            struct S;
+        )),
+        Target::Other(_)
+    ));
+    assert!(matches!(target(quote!(impl Tr for S {})), Target::Other(_)));
+    assert!(matches!(
+        target(quote!(
+            fn f() {}
+        )),
+        Target::Other(_)
+    ));
+    assert!(matches!(target(quote!(?)), Target::Other(_)));
+    assert!(matches!(target(quote!(unsafe impl S {})), Target::Block(_)));
+}

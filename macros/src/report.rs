@@ -1,0 +1,99 @@
+//! A tree of error sinks: each block, and each method in it, reports for itself.
+//!
+//! All mistakes of a block come out in one compile, and a stage can ask of a method whether anything was
+//! said about it: what is clean is generated in full, what is not falls back to something that causes no
+//! second error.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use std::{cell::RefCell, fmt::Display, rc::Rc};
+
+/// One node of the tree; clones are the same node.
+#[derive(Clone)]
+pub(crate) struct Sink {
+    tree: Rc<RefCell<Tree>>,
+    node: usize,
+}
+
+#[derive(Default)]
+struct Tree {
+    nodes: Vec<Node>,
+    errors: Vec<(usize, syn::Error)>,
+}
+
+struct Node {
+    parent: Option<usize>,
+    clean: bool,
+}
+
+impl Sink {
+    pub(crate) fn root() -> Self {
+        let tree = Tree { nodes: vec![Node { parent: None, clean: true }], errors: Vec::new() };
+        Sink { tree: Rc::new(RefCell::new(tree)), node: 0 }
+    }
+
+    /// A sink for a part: what it hears makes this one unclean too.
+    pub(crate) fn child(&self) -> Self {
+        let mut tree = self.tree.borrow_mut();
+        tree.nodes.push(Node { parent: Some(self.node), clean: true });
+        Sink { tree: Rc::clone(&self.tree), node: tree.nodes.len() - 1 }
+    }
+
+    /// Reports a mistake at these tokens: what is wrong, where it belongs, what to write instead.
+    pub(crate) fn error(&self, at: impl ToTokens, message: impl Display) {
+        self.push(syn::Error::new_spanned(at, message));
+    }
+
+    pub(crate) fn push(&self, error: syn::Error) {
+        let mut tree = self.tree.borrow_mut();
+        tree.errors.push((self.node, error));
+        let mut next = Some(self.node);
+        while let Some(node) = next.and_then(|index| tree.nodes.get_mut(index)) {
+            node.clean = false;
+            next = node.parent;
+        }
+    }
+
+    /// Nothing was reported here or below.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.tree.borrow().nodes.get(self.node).is_none_or(|node| node.clean)
+    }
+
+    /// Every mistake of the tree as `compile_error!`s, in the order of the parts that they are about.
+    pub(crate) fn into_compile_errors(self) -> TokenStream {
+        let mut errors = std::mem::take(&mut self.tree.borrow_mut().errors);
+        errors.sort_by_key(|(node, _)| *node);
+        errors.iter().map(|(_, error)| error.to_compile_error()).collect()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn messages(&self) -> Vec<String> {
+        let mut errors: Vec<_> =
+            self.tree.borrow().errors.iter().map(|(node, error)| (*node, error.to_string())).collect();
+        errors.sort_by_key(|(node, _)| *node);
+        errors.into_iter().map(|(_, message)| message).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quote::quote;
+
+    #[test]
+    fn a_mistake_is_heard_by_its_ancestors_only() {
+        let root = Sink::root();
+        let (left, right) = (root.child(), root.child());
+        left.child().error(quote!(x), "wrong");
+        assert!(!root.is_clean() && !left.is_clean() && right.is_clean());
+    }
+
+    #[test]
+    fn mistakes_come_out_part_by_part() {
+        let root = Sink::root();
+        let (first, second) = (root.child(), root.child());
+        second.error(quote!(y), "second");
+        first.error(quote!(x), "first");
+        assert_eq!(root.messages(), ["first", "second"]);
+    }
+}

@@ -1,0 +1,56 @@
+/// Reads a file.
+#[allow(dead_code)]
+pub fn read<P: Into<PathBuf> + Send + 'static>(
+    path: P,
+) -> ::portcullis::Offload<
+    <io::Result<Vec<u8>> as ::portcullis::__private::Fallible>::Ok,
+    <io::Result<Vec<u8>> as ::portcullis::__private::Fallible>::Err,
+> {
+    ::portcullis::__private::crosses::<P>();
+    ::portcullis::__private::crosses::<
+        <io::Result<Vec<u8>> as ::portcullis::__private::Fallible>::Ok,
+    >();
+    ::portcullis::__private::crosses::<
+        <io::Result<Vec<u8>> as ::portcullis::__private::Fallible>::Err,
+    >();
+    ::portcullis::__private::flattens::<
+        <io::Result<Vec<u8>> as ::portcullis::__private::Fallible>::Err,
+    >();
+    let pool: &::portcullis::Pool = ::portcullis::Pool::shared();
+    pool.job("read")
+        .try_run::<
+            _,
+            <io::Result<Vec<u8>> as ::portcullis::__private::Fallible>::Ok,
+            <io::Result<Vec<u8>> as ::portcullis::__private::Fallible>::Err,
+        >(move |worker| blocking_read::<P>(worker, path))
+}
+/// Reads a file.
+///
+/// Runs on the calling thread: for code that holds a `Worker` already.
+#[allow(clippy::needless_pass_by_value, clippy::unused_self)]
+pub fn blocking_read<P: Into<PathBuf> + Send + 'static>(
+    _worker: &::portcullis::Worker,
+    path: P,
+) -> io::Result<Vec<u8>> {
+    std::fs::read(path.into())
+}
+#[allow(dead_code)]
+fn hash<const N: usize>(bytes: [u8; N]) -> ::portcullis::Offload<Hash>
+where
+    [u8; N]: Send,
+{
+    ::portcullis::__private::crosses::<[u8; N]>();
+    ::portcullis::__private::crosses::<Hash>();
+    let pool: &::portcullis::Pool = &HASHERS;
+    pool.job("hash")
+        .deadline(limit())
+        .run::<_, Hash>(move |worker| blocking_hash::<N>(worker, bytes))
+}
+/// Runs on the calling thread: for code that holds a `Worker` already.
+#[allow(clippy::needless_pass_by_value, clippy::unused_self)]
+fn blocking_hash<const N: usize>(_worker: &::portcullis::Worker, bytes: [u8; N]) -> Hash
+where
+    [u8; N]: Send,
+{
+    Hash::of(&bytes)
+}

@@ -1,0 +1,44 @@
+impl Images {
+    /// Makes an image smaller.
+    #[cfg(feature = "shrink")]
+    #[allow(clippy::too_many_lines)]
+    #[allow(dead_code)]
+    pub fn shrink(
+        self: &Arc<Self>,
+        key: usize,
+        arg1: Size,
+    ) -> ::portcullis::Offload<Image, Error> {
+        ::portcullis::__private::crosses::<usize>();
+        ::portcullis::__private::crosses::<Size>();
+        ::portcullis::__private::crosses::<Image>();
+        ::portcullis::__private::crosses::<Error>();
+        ::portcullis::__private::flattens::<Error>();
+        let pool: &::portcullis::Pool = &self.pools[key % 4];
+        let pool = &::core::clone::Clone::clone(pool);
+        let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
+        pool.job("shrink")
+            .deadline(::core::time::Duration::from_secs(90))
+            .detached()
+            .try_run::<
+                _,
+                Image,
+                Error,
+            >(move |worker| Self::blocking_shrink(&this, worker, key, arg1))
+    }
+    /// Makes an image smaller.
+    ///
+    /// Runs on the calling thread: for code that holds a `Worker` already.
+    #[cfg(feature = "shrink")]
+    #[expect(clippy::too_many_lines)]
+    #[inline]
+    #[allow(clippy::needless_pass_by_value, clippy::unused_self)]
+    pub fn blocking_shrink(
+        self: &Arc<Self>,
+        worker: &Worker,
+        key: usize,
+        Size { width, height }: Size,
+    ) -> Result<Image, Error> {
+        worker.check()?;
+        Ok(self.image(key).resize(width, height))
+    }
+}

@@ -1,0 +1,105 @@
+impl Maths {
+    #[allow(dead_code)]
+    fn is_prime(self: &::std::sync::Arc<Self>, n: u64) -> ::portcullis::Offload<bool> {
+        ::portcullis::__private::crosses::<u64>();
+        ::portcullis::__private::crosses::<bool>();
+        let pool: &::portcullis::Pool = &self.cpu;
+        let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
+        pool.job("Maths::is_prime")
+            .run::<_, bool>(move |worker| Self::blocking_is_prime(&this, worker, n))
+    }
+    /// Runs on the calling thread: for code that holds a `Worker` already.
+    #[allow(clippy::needless_pass_by_value, clippy::unused_self)]
+    fn blocking_is_prime(
+        self: &::std::sync::Arc<Self>,
+        _worker: &::portcullis::Worker,
+        n: u64,
+    ) -> bool {
+        self.sieve.contains(n)
+    }
+    #[allow(dead_code)]
+    fn parse(
+        self: &::std::sync::Arc<Self>,
+        text: String,
+    ) -> ::portcullis::Offload<Result<u64, ParseIntError>> {
+        ::portcullis::__private::crosses::<String>();
+        ::portcullis::__private::crosses::<Result<u64, ParseIntError>>();
+        let pool: &::portcullis::Pool = &self.cpu;
+        let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
+        pool.job("Maths::parse")
+            .run::<
+                _,
+                Result<u64, ParseIntError>,
+            >(move |worker| Self::blocking_parse(&this, worker, text))
+    }
+    /// Runs on the calling thread: for code that holds a `Worker` already.
+    #[allow(clippy::needless_pass_by_value, clippy::unused_self)]
+    fn blocking_parse(
+        self: &::std::sync::Arc<Self>,
+        _worker: &::portcullis::Worker,
+        text: String,
+    ) -> Result<u64, ParseIntError> {
+        text.parse()
+    }
+    #[allow(dead_code)]
+    fn solve(
+        self: &::std::sync::Arc<Self>,
+        n: u64,
+    ) -> ::portcullis::Offload<
+        <Solved as ::portcullis::__private::Fallible>::Ok,
+        <Solved as ::portcullis::__private::Fallible>::Err,
+    > {
+        ::portcullis::__private::crosses::<u64>();
+        ::portcullis::__private::crosses::<
+            <Solved as ::portcullis::__private::Fallible>::Ok,
+        >();
+        ::portcullis::__private::crosses::<
+            <Solved as ::portcullis::__private::Fallible>::Err,
+        >();
+        ::portcullis::__private::flattens::<
+            <Solved as ::portcullis::__private::Fallible>::Err,
+        >();
+        let pool: &::portcullis::Pool = &self.cpu;
+        let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
+        pool.job("Maths::solve")
+            .try_run::<
+                _,
+                <Solved as ::portcullis::__private::Fallible>::Ok,
+                <Solved as ::portcullis::__private::Fallible>::Err,
+            >(move |worker| Self::blocking_solve(&this, worker, n))
+    }
+    /// Runs on the calling thread: for code that holds a `Worker` already.
+    #[allow(clippy::needless_pass_by_value, clippy::unused_self)]
+    fn blocking_solve(
+        self: &::std::sync::Arc<Self>,
+        _worker: &::portcullis::Worker,
+        n: u64,
+    ) -> Solved {
+        self.solver.run(n)
+    }
+    #[allow(dead_code)]
+    fn warm_up(self: &::std::sync::Arc<Self>) -> ::portcullis::Offload<()> {
+        let pool: &::portcullis::Pool = ::portcullis::Pool::shared();
+        let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
+        pool.job("Maths::warm_up")
+            .run::<_, ()>(move |worker| Self::blocking_warm_up(&this, worker))
+    }
+    /// Runs on the calling thread: for code that holds a `Worker` already.
+    #[allow(clippy::needless_pass_by_value, clippy::unused_self)]
+    fn blocking_warm_up(self: &::std::sync::Arc<Self>, _worker: &::portcullis::Worker) {
+        self.sieve.fill();
+    }
+    #[allow(dead_code)]
+    fn open(path: PathBuf) -> ::portcullis::Offload<Self> {
+        ::portcullis::__private::crosses::<PathBuf>();
+        ::portcullis::__private::crosses::<Self>();
+        let pool: &::portcullis::Pool = ::portcullis::Pool::shared();
+        pool.job("Maths::open")
+            .run::<_, Self>(move |worker| Self::blocking_open(worker, path))
+    }
+    /// Runs on the calling thread: for code that holds a `Worker` already.
+    #[allow(clippy::needless_pass_by_value, clippy::unused_self)]
+    fn blocking_open(_worker: &::portcullis::Worker, path: PathBuf) -> Self {
+        Self { sieve: Sieve::read(path) }
+    }
+}

@@ -1,0 +1,178 @@
+#[cfg(unix)]
+impl Files {
+    #[cfg(feature = "v2")]
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn read(self: &::std::sync::Arc<Self>, request: ReadV2) -> FileV2 {
+        self.open(request.path).await
+    }
+    #[cfg(not(feature = "v2"))]
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn read(self: &::std::sync::Arc<Self>, request: Read) -> File {
+        self.open(request.path).await
+    }
+    #[cfg(feature = "quota")]
+    #[cfg(unix)]
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn connected(self: &::std::sync::Arc<Self>) -> Result<Quota, Full> {
+        self.quota()
+    }
+    #[cfg(feature = "quota")]
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn stopped(self: &::std::sync::Arc<Self>) {
+        self.sync().await;
+    }
+    #[cfg(feature = "v2")]
+    fn open(
+        self: &::std::sync::Arc<Self>,
+        path: PathBuf,
+    ) -> impl ::core::future::Future<Output = FileV2> + ::core::marker::Send + use<> {
+        let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
+        async move { Self::__open(&this, path).await }
+    }
+    #[cfg(feature = "v2")]
+    #[doc(hidden)]
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn __open(self: &::std::sync::Arc<Self>, path: PathBuf) -> FileV2 {
+        FileV2::open(path)
+    }
+    #[cfg(feature = "quota")]
+    #[allow(dead_code)]
+    fn measure(self: &::std::sync::Arc<Self>) -> ::portcullis::Offload<u64> {
+        ::portcullis::__private::crosses::<u64>();
+        let pool: &::portcullis::Pool = ::portcullis::Pool::shared();
+        let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
+        pool.job("Files::measure")
+            .run::<_, u64>(move |worker| Self::blocking_measure(&this, worker))
+    }
+    /// Runs on the calling thread: for code that holds a `Worker` already.
+    #[cfg(feature = "quota")]
+    #[allow(clippy::needless_pass_by_value, clippy::unused_self)]
+    fn blocking_measure(
+        self: &::std::sync::Arc<Self>,
+        _worker: &::portcullis::Worker,
+    ) -> u64 {
+        self.disk.used()
+    }
+}
+#[cfg(unix)]
+#[cfg(feature = "v2")]
+#[automatically_derived]
+impl ::portcullis::Service for Files {
+    type Request = ReadV2;
+    type Response = FileV2;
+    #[cfg(feature = "quota")]
+    #[cfg(unix)]
+    type Error = Full;
+    #[cfg(feature = "quota")]
+    #[cfg(unix)]
+    type Conn = Quota;
+    #[cfg(not(all(feature = "quota", unix)))]
+    type Error = ::core::convert::Infallible;
+    #[cfg(not(all(feature = "quota", unix)))]
+    type Conn = ();
+    type State = ();
+    type Style = ::portcullis::__private::Stepwise;
+    const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
+    #[cfg(feature = "quota")]
+    #[cfg(unix)]
+    async fn on_connect(
+        self: &::std::sync::Arc<Self>,
+        _peer: &::portcullis::Peer<Self::Response>,
+    ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
+        ::core::result::Result::Ok(::portcullis::__private::Opened {
+            conn: Self::connected(self).await?,
+            state: (),
+        })
+    }
+    #[cfg(not(all(feature = "quota", unix)))]
+    async fn on_connect(
+        self: &::std::sync::Arc<Self>,
+        _peer: &::portcullis::Peer<Self::Response>,
+    ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
+        ::core::result::Result::Ok(::portcullis::__private::Opened {
+            conn: (),
+            state: (),
+        })
+    }
+    #[cfg(feature = "quota")]
+    async fn on_stop(self: &::std::sync::Arc<Self>) {
+        Self::stopped(self).await;
+    }
+}
+#[cfg(unix)]
+#[cfg(feature = "v2")]
+#[automatically_derived]
+impl ::portcullis::__private::Steps for Files {
+    async fn step(
+        self: &::std::sync::Arc<Self>,
+        state: Self::State,
+        _peer: &::portcullis::Peer<Self::Response>,
+        _conn: &mut Self::Conn,
+        request: Self::Request,
+    ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
+        ::core::result::Result::Ok(
+            ::portcullis::__private::Step::reply(state, Self::read(self, request).await),
+        )
+    }
+}
+#[cfg(unix)]
+#[cfg(not(feature = "v2"))]
+#[automatically_derived]
+impl ::portcullis::Service for Files {
+    type Request = Read;
+    type Response = File;
+    #[cfg(feature = "quota")]
+    #[cfg(unix)]
+    type Error = Full;
+    #[cfg(feature = "quota")]
+    #[cfg(unix)]
+    type Conn = Quota;
+    #[cfg(not(all(feature = "quota", unix)))]
+    type Error = ::core::convert::Infallible;
+    #[cfg(not(all(feature = "quota", unix)))]
+    type Conn = ();
+    type State = ();
+    type Style = ::portcullis::__private::Stepwise;
+    const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
+    #[cfg(feature = "quota")]
+    #[cfg(unix)]
+    async fn on_connect(
+        self: &::std::sync::Arc<Self>,
+        _peer: &::portcullis::Peer<Self::Response>,
+    ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
+        ::core::result::Result::Ok(::portcullis::__private::Opened {
+            conn: Self::connected(self).await?,
+            state: (),
+        })
+    }
+    #[cfg(not(all(feature = "quota", unix)))]
+    async fn on_connect(
+        self: &::std::sync::Arc<Self>,
+        _peer: &::portcullis::Peer<Self::Response>,
+    ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
+        ::core::result::Result::Ok(::portcullis::__private::Opened {
+            conn: (),
+            state: (),
+        })
+    }
+    #[cfg(feature = "quota")]
+    async fn on_stop(self: &::std::sync::Arc<Self>) {
+        Self::stopped(self).await;
+    }
+}
+#[cfg(unix)]
+#[cfg(not(feature = "v2"))]
+#[automatically_derived]
+impl ::portcullis::__private::Steps for Files {
+    async fn step(
+        self: &::std::sync::Arc<Self>,
+        state: Self::State,
+        _peer: &::portcullis::Peer<Self::Response>,
+        _conn: &mut Self::Conn,
+        request: Self::Request,
+    ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
+        ::core::result::Result::Ok(
+            ::portcullis::__private::Step::reply(state, Self::read(self, request).await),
+        )
+    }
+}

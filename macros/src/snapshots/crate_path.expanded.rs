@@ -1,0 +1,75 @@
+impl Pinger {
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn ping(self: &::std::sync::Arc<Self>, ping: Ping) -> Pong {
+        self.hash(ping).await
+    }
+    #[allow(dead_code)]
+    fn hash(
+        self: &::std::sync::Arc<Self>,
+        ping: Ping,
+    ) -> facade::net::Offload<Pong, facade::net::Interrupted> {
+        facade::net::__private::crosses::<Ping>();
+        facade::net::__private::crosses::<Pong>();
+        facade::net::__private::crosses::<facade::net::Interrupted>();
+        facade::net::__private::flattens::<facade::net::Interrupted>();
+        let pool: &facade::net::Pool = facade::net::Pool::shared();
+        let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
+        pool.job("Pinger::hash")
+            .deadline(::core::time::Duration::from_millis(250))
+            .try_run::<
+                _,
+                Pong,
+                facade::net::Interrupted,
+            >(move |worker| Self::blocking_hash(&this, worker, ping))
+    }
+    /// Runs on the calling thread: for code that holds a `Worker` already.
+    #[allow(clippy::needless_pass_by_value, clippy::unused_self)]
+    fn blocking_hash(
+        self: &::std::sync::Arc<Self>,
+        _worker: &facade::net::Worker,
+        ping: Ping,
+    ) -> Result<Pong, facade::net::Interrupted> {
+        Ok(Pong::of(ping))
+    }
+}
+#[automatically_derived]
+impl facade::net::Service for Pinger {
+    type Request = Ping;
+    type Response = Pong;
+    type Error = ::core::convert::Infallible;
+    type Conn = ();
+    type State = ();
+    type Style = facade::net::__private::Stepwise;
+    const HALF_CLOSE: facade::net::__private::HalfClose = facade::net::__private::HalfClose::Answer;
+    async fn on_connect(
+        self: &::std::sync::Arc<Self>,
+        _peer: &facade::net::Peer<Self::Response>,
+    ) -> ::core::result::Result<facade::net::__private::Opened<Self>, Self::Error> {
+        ::core::result::Result::Ok(facade::net::__private::Opened {
+            conn: (),
+            state: (),
+        })
+    }
+}
+#[automatically_derived]
+impl facade::net::__private::Steps for Pinger {
+    async fn step(
+        self: &::std::sync::Arc<Self>,
+        state: Self::State,
+        _peer: &facade::net::Peer<Self::Response>,
+        _conn: &mut Self::Conn,
+        request: Self::Request,
+    ) -> ::core::result::Result<facade::net::__private::Step<Self>, Self::Error> {
+        ::core::result::Result::Ok(
+            facade::net::__private::Step::reply(state, Self::ping(self, request).await),
+        )
+    }
+}
+#[allow(dead_code)]
+fn free() -> facade::net::Offload<()> {
+    let pool: &facade::net::Pool = facade::net::Pool::shared();
+    pool.job("free").run::<_, ()>(move |worker| blocking_free(worker))
+}
+/// Runs on the calling thread: for code that holds a `Worker` already.
+#[allow(clippy::needless_pass_by_value, clippy::unused_self)]
+fn blocking_free(_worker: &facade::net::Worker) {}

@@ -1,0 +1,103 @@
+impl Chat {
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn say(self: &::std::sync::Arc<Self>, line: Line) -> Result<Line, Error> {
+        Ok(line)
+    }
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn start(
+        self: &::std::sync::Arc<Self>,
+        cleanup: &mut Cleanup,
+    ) -> io::Result<()> {
+        self.log.open(cleanup).await
+    }
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn connected(
+        self: &::std::sync::Arc<Self>,
+        peer: &Peer<Line>,
+    ) -> Result<Name, Error> {
+        self.name(peer)
+    }
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn failed(
+        self: &::std::sync::Arc<Self>,
+        peer: &Peer<Line>,
+        name: &mut Name,
+        error: SessionError<Error>,
+    ) -> ControlFlow<Reason, Line> {
+        ControlFlow::Continue(Line::from(error))
+    }
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn gone(
+        self: &::std::sync::Arc<Self>,
+        peer: &Peer<Line>,
+        name: Name,
+        reason: Reason,
+    ) {
+        self.log.write(peer, name, reason).await;
+    }
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn stopped(self: &::std::sync::Arc<Self>) {
+        self.log.close().await;
+    }
+}
+#[automatically_derived]
+impl ::portcullis::Service for Chat {
+    type Request = Line;
+    type Response = Line;
+    type Error = Error;
+    type Conn = Name;
+    type State = ();
+    type Style = ::portcullis::__private::Stepwise;
+    const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
+    async fn on_connect(
+        self: &::std::sync::Arc<Self>,
+        peer: &::portcullis::Peer<Self::Response>,
+    ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
+        ::core::result::Result::Ok(::portcullis::__private::Opened {
+            conn: Self::connected(self, peer).await?,
+            state: (),
+        })
+    }
+    async fn on_start(
+        self: &::std::sync::Arc<Self>,
+        cleanup: &mut ::portcullis::Cleanup,
+    ) -> ::core::result::Result<(), ::portcullis::__private::BoxError> {
+        Self::start(self, cleanup).await?;
+        ::core::result::Result::Ok(())
+    }
+    async fn on_error(
+        self: &::std::sync::Arc<Self>,
+        peer: &::portcullis::Peer<Self::Response>,
+        conn: &mut Self::Conn,
+        error: ::portcullis::SessionError<Self::Error>,
+    ) -> ::core::ops::ControlFlow<::portcullis::Reason, Self::Response> {
+        Self::failed(self, peer, conn, error).await
+    }
+    async fn on_disconnect(
+        self: &::std::sync::Arc<Self>,
+        peer: &::portcullis::Peer<Self::Response>,
+        conn: Self::Conn,
+        _last: ::core::option::Option<Self::State>,
+        reason: ::portcullis::Reason,
+    ) {
+        Self::gone(self, peer, conn, ::portcullis::__private::reason::<Reason>(reason))
+            .await;
+    }
+    async fn on_stop(self: &::std::sync::Arc<Self>) {
+        Self::stopped(self).await;
+    }
+}
+#[automatically_derived]
+impl ::portcullis::__private::Steps for Chat {
+    async fn step(
+        self: &::std::sync::Arc<Self>,
+        state: Self::State,
+        _peer: &::portcullis::Peer<Self::Response>,
+        _conn: &mut Self::Conn,
+        request: Self::Request,
+    ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
+        ::core::result::Result::Ok(
+            ::portcullis::__private::Step::reply(state, Self::say(self, request).await?),
+        )
+    }
+}

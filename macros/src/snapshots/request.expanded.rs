@@ -1,0 +1,54 @@
+/// Thumbnails.
+impl Thumbnails {
+    /// One request in, one response out.
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn thumbnail(
+        self: &::std::sync::Arc<Self>,
+        peer: &Peer<Thumbnail>,
+        conn: &mut Conn,
+        ImageRequest { bytes }: ImageRequest,
+    ) -> Result<Thumbnail, Error> {
+        conn.seen += 1;
+        self.shrink(bytes).await
+    }
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn connected(self: &::std::sync::Arc<Self>) -> Conn {
+        Conn::default()
+    }
+}
+#[automatically_derived]
+impl ::portcullis::Service for Thumbnails {
+    type Request = ImageRequest;
+    type Response = Thumbnail;
+    type Error = Error;
+    type Conn = Conn;
+    type State = ();
+    type Style = ::portcullis::__private::Stepwise;
+    const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Cancel;
+    async fn on_connect(
+        self: &::std::sync::Arc<Self>,
+        _peer: &::portcullis::Peer<Self::Response>,
+    ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
+        ::core::result::Result::Ok(::portcullis::__private::Opened {
+            conn: Self::connected(self).await,
+            state: (),
+        })
+    }
+}
+#[automatically_derived]
+impl ::portcullis::__private::Steps for Thumbnails {
+    async fn step(
+        self: &::std::sync::Arc<Self>,
+        state: Self::State,
+        peer: &::portcullis::Peer<Self::Response>,
+        conn: &mut Self::Conn,
+        request: Self::Request,
+    ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
+        ::core::result::Result::Ok(
+            ::portcullis::__private::Step::reply(
+                state,
+                Self::thumbnail(self, peer, conn, request).await?,
+            ),
+        )
+    }
+}

@@ -1,0 +1,45 @@
+impl Calculator {
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn calculate(
+        self: &::std::sync::Arc<Self>,
+        sum: Sum,
+    ) -> Result<Number, Overflow> {
+        sum.total()
+    }
+}
+#[automatically_derived]
+impl ::portcullis::Service for Calculator {
+    type Request = Sum;
+    type Response = Result<Number, Overflow>;
+    type Error = ::core::convert::Infallible;
+    type Conn = ();
+    type State = ();
+    type Style = ::portcullis::__private::Stepwise;
+    const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Cancel;
+    async fn on_connect(
+        self: &::std::sync::Arc<Self>,
+        _peer: &::portcullis::Peer<Self::Response>,
+    ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
+        ::core::result::Result::Ok(::portcullis::__private::Opened {
+            conn: (),
+            state: (),
+        })
+    }
+}
+#[automatically_derived]
+impl ::portcullis::__private::Steps for Calculator {
+    async fn step(
+        self: &::std::sync::Arc<Self>,
+        state: Self::State,
+        _peer: &::portcullis::Peer<Self::Response>,
+        _conn: &mut Self::Conn,
+        request: Self::Request,
+    ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
+        ::core::result::Result::Ok(
+            ::portcullis::__private::Step::reply(
+                state,
+                Self::calculate(self, request).await,
+            ),
+        )
+    }
+}

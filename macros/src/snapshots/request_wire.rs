@@ -1,0 +1,9 @@
+//! The `Result` itself goes to the peer; no `Error`, no `Conn`.
+
+#[service]
+impl Calculator {
+    #[request(wire, half_close = cancel)]
+    async fn calculate(&self, sum: Sum) -> Result<Number, Overflow> {
+        sum.total()
+    }
+}

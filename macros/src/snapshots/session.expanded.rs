@@ -1,0 +1,96 @@
+impl<S, const N: usize> Chat<S, N>
+where
+    S: Store + Send + Sync + 'static,
+{
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn chat(
+        self: &::std::sync::Arc<Self>,
+        conn: &mut Conn,
+        session: &mut Lines,
+    ) -> Result<(), Error> {
+        while let Ok(line) = session.next().await {
+            session.send(line).await?;
+        }
+        Ok(())
+    }
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn connected(
+        self: &::std::sync::Arc<Self>,
+        peer: &Peer<Line>,
+    ) -> Result<Conn, Refused> {
+        Conn::greet(peer).await
+    }
+}
+#[automatically_derived]
+impl<S, const N: usize> ::portcullis::Service for Chat<S, N>
+where
+    S: Store + Send + Sync + 'static,
+{
+    type Request = <Lines as ::portcullis::__private::SessionTypes>::Request;
+    type Response = <Lines as ::portcullis::__private::SessionTypes>::Response;
+    type Error = Error;
+    type Conn = Conn;
+    type State = ();
+    type Style = ::portcullis::__private::InLine;
+    const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Cancel;
+    async fn on_connect(
+        self: &::std::sync::Arc<Self>,
+        peer: &::portcullis::Peer<Self::Response>,
+    ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
+        ::core::result::Result::Ok(::portcullis::__private::Opened {
+            conn: Self::connected(self, peer).await?,
+            state: (),
+        })
+    }
+}
+#[automatically_derived]
+impl<S, const N: usize> ::portcullis::__private::Linear for Chat<S, N>
+where
+    S: Store + Send + Sync + 'static,
+{
+    async fn session(
+        self: &::std::sync::Arc<Self>,
+        conn: &mut Self::Conn,
+        session: &mut ::portcullis::Session<Self::Request, Self::Response>,
+    ) -> ::core::result::Result<(), Self::Error> {
+        Self::chat(self, conn, session).await
+    }
+}
+impl Echo {
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn echo(self: &::std::sync::Arc<Self>, session: &mut Session<Bytes, Bytes>) {
+        while let Ok(bytes) = session.next().await {
+            session.send(bytes).await;
+        }
+    }
+}
+#[automatically_derived]
+impl ::portcullis::Service for Echo {
+    type Request = Bytes;
+    type Response = Bytes;
+    type Error = ::core::convert::Infallible;
+    type Conn = ();
+    type State = ();
+    type Style = ::portcullis::__private::InLine;
+    const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
+    async fn on_connect(
+        self: &::std::sync::Arc<Self>,
+        _peer: &::portcullis::Peer<Self::Response>,
+    ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
+        ::core::result::Result::Ok(::portcullis::__private::Opened {
+            conn: (),
+            state: (),
+        })
+    }
+}
+#[automatically_derived]
+impl ::portcullis::__private::Linear for Echo {
+    async fn session(
+        self: &::std::sync::Arc<Self>,
+        _conn: &mut Self::Conn,
+        session: &mut ::portcullis::Session<Self::Request, Self::Response>,
+    ) -> ::core::result::Result<(), Self::Error> {
+        Self::echo(self, session).await;
+        ::core::result::Result::Ok(())
+    }
+}

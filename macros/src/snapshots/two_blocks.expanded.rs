@@ -1,0 +1,71 @@
+impl Search {
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn search(self: &::std::sync::Arc<Self>, query: Query) -> Result<Hits, Error> {
+        self.scan(query).await
+    }
+}
+#[automatically_derived]
+impl ::portcullis::Service for Search {
+    type Request = Query;
+    type Response = Hits;
+    type Error = Error;
+    type Conn = ();
+    type State = ();
+    type Style = ::portcullis::__private::Stepwise;
+    const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
+    async fn on_connect(
+        self: &::std::sync::Arc<Self>,
+        _peer: &::portcullis::Peer<Self::Response>,
+    ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
+        ::core::result::Result::Ok(::portcullis::__private::Opened {
+            conn: (),
+            state: (),
+        })
+    }
+}
+#[automatically_derived]
+impl ::portcullis::__private::Steps for Search {
+    async fn step(
+        self: &::std::sync::Arc<Self>,
+        state: Self::State,
+        _peer: &::portcullis::Peer<Self::Response>,
+        _conn: &mut Self::Conn,
+        request: Self::Request,
+    ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
+        ::core::result::Result::Ok(
+            ::portcullis::__private::Step::reply(
+                state,
+                Self::search(self, request).await?,
+            ),
+        )
+    }
+}
+impl Search {
+    #[allow(dead_code)]
+    fn scan(
+        self: &::std::sync::Arc<Self>,
+        query: Query,
+    ) -> ::portcullis::Offload<Hits, Error> {
+        ::portcullis::__private::crosses::<Query>();
+        ::portcullis::__private::crosses::<Hits>();
+        ::portcullis::__private::crosses::<Error>();
+        ::portcullis::__private::flattens::<Error>();
+        let pool: &::portcullis::Pool = &self.cpu;
+        let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
+        pool.job("Search::scan")
+            .try_run::<
+                _,
+                Hits,
+                Error,
+            >(move |worker| Self::blocking_scan(&this, worker, query))
+    }
+    /// Runs on the calling thread: for code that holds a `Worker` already.
+    #[allow(clippy::needless_pass_by_value, clippy::unused_self)]
+    fn blocking_scan(
+        self: &::std::sync::Arc<Self>,
+        _worker: &::portcullis::Worker,
+        query: Query,
+    ) -> Result<Hits, Error> {
+        self.index.scan(&query)
+    }
+}
