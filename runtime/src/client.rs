@@ -141,7 +141,9 @@ async fn limited<T>(
 ) -> Result<T, ClientError> {
     match limit {
         None => work.await,
-        Some(limit) => timeout(limit, work).await.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into())),
+        Some(limit) => timeout(limit, work)
+            .await
+            .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into())),
     }
 }
 

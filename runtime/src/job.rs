@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::crossing::BoxCall;
 use crate::error::Interrupted;
-use crate::pool::{Inner, Place};
+use crate::pool::{Inner, LaneKey, Place};
 use crate::scope::Scope;
 use crate::spawn::{BoxTask, Spawn};
 use crate::sync::Mutex;
@@ -57,6 +57,8 @@ pub(crate) struct About {
     pub(crate) pool: Option<Arc<Inner>>,
     pub(crate) called: Instant,
     pub(crate) deadline: Option<Instant>,
+    /// Jobs of one lane run one after the other.
+    pub(crate) lane: Option<LaneKey>,
     /// The server that the caller belongs to.
     pub(crate) scope: Option<Arc<Scope>>,
     /// What the caller had set with `context!`.
@@ -91,6 +93,14 @@ impl Parent {
     /// How many jobs up the chain wait.
     pub(crate) fn depth(&self) -> u32 {
         std::iter::successors(self.live(), |job| job.about().parent.live()).map(|_| 1).sum()
+    }
+
+    /// Whether a job up the chain is in this lane of `pool`: what is done on its behalf is part of it.
+    pub(crate) fn holds(&self, pool: &Inner, lane: LaneKey) -> bool {
+        std::iter::successors(self.live(), |job| job.about().parent.live()).any(|job| {
+            let about = job.about();
+            about.lane == Some(lane) && about.pool.as_deref().is_some_and(|theirs| std::ptr::eq(theirs, pool))
+        })
     }
 
     /// The nearest job up the chain that holds a thread of `pool`.
@@ -165,12 +175,18 @@ pub(crate) trait Job: Send + Sync {
     fn is_dead(&self) -> bool;
     /// Enters the line (or comes back to it from a thread it was lent to); `false` if it is dead already.
     fn line_up(&self) -> bool;
+    /// Waits behind the job that holds its lane; `false` if it is dead already.
+    fn stand_aside(&self) -> bool;
     /// Is about to be lent to a waiting thread; `false` if it is dead already.
     fn be_lent(&self) -> bool;
     /// Runs it on this thread. Only for who claimed it.
     fn run(self: Arc<Self>, place: Place<'_, Arc<dyn Job>>);
     /// Gives the job up, queued or running, for the caller and for the thread; the first reason stays.
     fn interrupt(&self, why: Why);
+    /// Notes that it holds its lane.
+    fn hold_lane(&self);
+    /// Lets the next job of this one's lane go ahead, if it holds it.
+    fn leave_lane(&self);
     /// Gives up a job that the caller of this has claimed, to make room.
     fn shed(&self);
     fn stuck(&self) -> StuckJob;

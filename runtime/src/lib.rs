@@ -44,14 +44,14 @@ pub use worker::{Wait, Worker};
 
 #[cfg(feature = "server")]
 pub use client::{Client, ClientError};
+#[cfg(feature = "postcard")]
+pub use codec::Postcard;
 #[cfg(feature = "server")]
 pub use codec::{Codec, Lines};
 #[cfg(feature = "json")]
 pub use codec::{Json, JsonLines};
 #[cfg(any(feature = "json", feature = "postcard"))]
 pub use codec::{LengthPrefixed, NewlineSeparated};
-#[cfg(feature = "postcard")]
-pub use codec::Postcard;
 #[cfg(feature = "server")]
 pub use server::{Bound, IntoService, NoCodec, Server, ServerHandle, ServerThread, StopReport, Unbound};
 #[cfg(feature = "server")]

@@ -387,6 +387,64 @@ on_loops! {
         assert!(ended.pass(), "the thread has ended");
     }
 
+    anywhere async fn o12_a_lane_keeps_its_jobs_in_order_while_others_run_beside_it() {
+        let pool = pool(3, 64);
+        let (log, at_once) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));
+        let (gate, held) = hold(&pool);
+        let offloads: Vec<_> = (0..60_u32).map(|n| {
+            let (log, at_once, lane) = (log.clone(), at_once.clone(), n % 3);
+            pool.job("lane").lane(&lane).run(move |_| {
+                assert_eq!(at_once.fetch_add(1 << (8 * lane), SeqCst) >> (8 * lane) & 0xff, 0, "one at a time");
+                log.lock().unwrap().push(n);
+                at_once.fetch_sub(1 << (8 * lane), SeqCst);
+            })
+        }).collect();
+        join_all(offloads).await.into_iter().for_each(|r| r.unwrap());
+        gate.open();
+        held.await.unwrap();
+        let log = log.lock().unwrap();
+        for lane in 0..3 {
+            let of_lane: Vec<_> = log.iter().copied().filter(|n| n % 3 == lane).collect();
+            assert_eq!(of_lane, (0..60).filter(|n| n % 3 == lane).collect::<Vec<_>>());
+        }
+    }
+
+    anywhere async fn o12_a_cancelled_job_of_a_lane_does_not_block_it() {
+        let pool = rejecting(1, 4, Overflow::Reject);
+        let (gate, held) = hold(&pool);
+        let mut offloads: Vec<_> = (0..4).map(|n| pool.job("lane").lane("a").run(move |_| n)).collect();
+        assert!(matches!(pool.job("lane").lane("a").run(|_| 0).await, Err(Interrupted::Full)), "those aside hold places");
+        drop(offloads.remove(2));
+        drop(offloads.remove(0));
+        let more: Vec<_> = (4..6).map(|n| pool.job("lane").lane("a").run(move |_| n)).collect();
+        gate.open();
+        held.await.unwrap();
+        offloads.extend(more);
+        let mut results = Vec::new();
+        for offload in offloads { results.push(offload.await.unwrap()); }
+        assert_eq!(results, [1, 3, 4, 5]);
+        assert!(pool.drain(LIMIT).await.is_clean());
+    }
+
+    anywhere async fn o12_a_job_made_on_behalf_of_its_own_lane_does_not_wait_for_itself() {
+        let pool = pool(2, 8);
+        let inner = pool.clone();
+        let nested = pool.job("lane").lane(&1).run(move |worker| inner.job("lane").lane(&1).run(|_| 5).wait(worker).unwrap().unwrap());
+        assert_eq!(nested.await.unwrap(), 5);
+    }
+
+    anywhere async fn o12_lanes_under_drops_lose_nothing() {
+        let pool = pool(2, 2);
+        for round in 0..200_u32 {
+            let offloads: Vec<_> = (0..8_u32).map(|n| pool.job("lane").lane(&(n % 2)).run(move |_| n)).collect();
+            let mut kept = Vec::new();
+            for (n, offload) in offloads.into_iter().enumerate() {
+                if (n as u32 + round) % 3 == 0 { drop(offload) } else { kept.push((n as u32, offload)) }
+            }
+            for (n, offload) in kept { assert_eq!(offload.await.unwrap(), n); }
+        }
+    }
+
     anywhere async fn e2_the_job_is_submitted_at_the_call() {
         let pool = pool(1, 8);
         let ran = Arc::new(Gate::default());

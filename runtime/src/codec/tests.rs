@@ -8,7 +8,11 @@ use tokio_util::codec::LinesCodec;
 use super::*;
 
 /// What comes out of `bytes` when they arrive in pieces of `step`, with the end of the stream behind them.
-fn read<In: Debug, C: Codec<In, In>>(mut codec: C, bytes: &[u8], step: usize) -> Vec<Result<In, (String, bool)>> {
+fn read<In: Debug, C: Codec<In, In>>(
+    mut codec: C,
+    bytes: &[u8],
+    step: usize,
+) -> Vec<Result<In, (String, bool)>> {
     let mut input = BytesMut::new();
     let mut out = Vec::new();
     let mut push = |result: Result<Option<In>, DecodeError>| match result {
@@ -46,7 +50,11 @@ fn length_prefixed_round_trip_split_at_every_byte() {
     let bytes = written(codec.clone(), messages.clone());
     for step in 1..=bytes.len() {
         let read = read::<(u32, String), _>(codec.clone(), &bytes, step);
-        assert_eq!(read.into_iter().collect::<Result<Vec<_>, _>>(), Ok(messages.clone()), "in pieces of {step}");
+        assert_eq!(
+            read.into_iter().collect::<Result<Vec<_>, _>>(),
+            Ok(messages.clone()),
+            "in pieces of {step}"
+        );
     }
 }
 
@@ -60,7 +68,10 @@ fn a_frame_over_the_limit_is_skipped_exactly() {
     bytes.extend(written(codec.clone(), [7u8]));
     for step in 1..=bytes.len() {
         let read = read::<u8, _>(codec.clone().max_frame(10), &bytes, step);
-        assert!(matches!(&read[..], [Err((text, true)), Ok(7)] if text.contains("10 bytes")), "{step}: {read:?}");
+        assert!(
+            matches!(&read[..], [Err((text, true)), Ok(7)] if text.contains("10 bytes")),
+            "{step}: {read:?}"
+        );
     }
 }
 
@@ -136,7 +147,9 @@ fn an_over_long_line_is_discarded_to_its_newline() {
     bytes.extend(b" tail\r\n12345678\r\n123456789\nend\n");
     for step in 1..=bytes.len() {
         let read = read::<String, _>(Lines::new().max_length(8), &bytes, step);
-        let [Err((_, true)), Ok(fits), Err((_, true)), Ok(end)] = &read[..] else { panic!("{step}: {read:?}") };
+        let [Err((_, true)), Ok(fits), Err((_, true)), Ok(end)] = &read[..] else {
+            panic!("{step}: {read:?}")
+        };
         assert_eq!((fits.as_str(), end.as_str()), ("12345678", "end"));
     }
 }

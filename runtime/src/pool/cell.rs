@@ -103,13 +103,14 @@ struct Meet {
     asleep: bool,
 }
 
-/// Who has the job: `NEW` → `LINED` or `LENT` → `TAKEN` by the thread that runs it, or `DEAD` from any but that.
+/// Who has the job: `NEW` → `LINED` (maybe by way of `LENT` or `ASIDE`) or `LENT` → `TAKEN` by the thread that runs it, or `DEAD` from any but that.
 mod ticket {
     pub(super) const NEW: u8 = 0;
     pub(super) const LINED: u8 = 1;
     pub(super) const LENT: u8 = 2;
-    pub(super) const TAKEN: u8 = 3;
-    pub(super) const DEAD: u8 = 4;
+    pub(super) const ASIDE: u8 = 3;
+    pub(super) const TAKEN: u8 = 4;
+    pub(super) const DEAD: u8 = 5;
 }
 
 pub(crate) struct Cell<F, T, E> {
@@ -117,6 +118,8 @@ pub(crate) struct Cell<F, T, E> {
     ticket: AtomicU8,
     /// The first [`Why`], as its code; 0: none.
     told: AtomicU8,
+    /// It is the one of its lane that may run.
+    holds_lane: AtomicBool,
     /// Something happened that the waiting worker should look at: it spins on this before it sleeps.
     nudged: AtomicBool,
     bell: Condvar,
@@ -139,6 +142,7 @@ where
             about,
             ticket: AtomicU8::new(ticket::NEW),
             told: AtomicU8::new(0),
+            holds_lane: AtomicBool::new(false),
             nudged: AtomicBool::new(false),
             bell: Condvar::new(),
             state: Mutex::new(State { work, ended: None, caller, waker: None, alarm: None, meet }),
@@ -255,6 +259,29 @@ where
         self.about.pool.as_ref().map_or(Spin::NONE, |pool| pool.wait_spin)
     }
 
+    /// Takes the job out of every thread's reach; where it stood, or `None` if a thread has it already.
+    fn kill(&self) -> Option<u8> {
+        loop {
+            let from = self.ticket.load(Ordering::Acquire);
+            if from == ticket::TAKEN || from == ticket::DEAD {
+                return None;
+            }
+            if self.ticket_from(from, ticket::DEAD) {
+                return Some(from);
+            }
+        }
+    }
+
+    fn give_up_place(&self, from: u8) {
+        let Some(pool) = &self.about.pool else { return };
+        match from {
+            ticket::ASIDE => return pool.line.forget_aside(), // behind the lane's holder, not holding it
+            ticket::LINED => pool.line.forget(),
+            _ => {}
+        }
+        self.leave_lane();
+    }
+
     fn count(&self, what: fn(&Tally)) {
         if let Some(pool) = &self.about.pool {
             what(&pool.tally);
@@ -357,6 +384,7 @@ where
         } else {
             Some(seat::occupy(Arc::clone(&self) as Arc<dyn Job>, || self.run_body(load)))
         };
+        self.leave_lane();
         drop(place);
         match result {
             Some(result) => self.finish(result),
@@ -365,17 +393,14 @@ where
     }
 
     fn interrupt(&self, why: Why) {
-        let lined = self.ticket_from(ticket::LINED, ticket::DEAD);
-        let killed = lined
-            || self.ticket_from(ticket::NEW, ticket::DEAD)
-            || self.ticket_from(ticket::LENT, ticket::DEAD)
-            || self.ticket_from(ticket::LINED, ticket::DEAD);
+        let killed_in = self.kill();
         let mut state = self.state.lock();
         if matches!(state.work, Work::Over) {
             return;
         }
         let first = self.told.compare_exchange(0, why as u8, Ordering::AcqRel, Ordering::Acquire).is_ok();
-        let work = if killed { Some(std::mem::replace(&mut state.work, Work::Over)) } else { None };
+        let work =
+            if killed_in.is_some() { Some(std::mem::replace(&mut state.work, Work::Over)) } else { None };
         let mut waker = None;
         if state.caller == Caller::Awaits && state.ended.is_none() {
             state.ended = Some(Ended::Interrupted(why.told()));
@@ -388,10 +413,8 @@ where
         if first && why == Why::Deadline {
             self.count(Tally::missed_deadline);
         }
-        if lined {
-            if let Some(pool) = &self.about.pool {
-                pool.line.forget();
-            }
+        if let Some(from) = killed_in {
+            self.give_up_place(from);
         }
         drop((work, unanswered, alarm));
         if let Some(waker) = waker {
@@ -399,7 +422,29 @@ where
         }
     }
 
+    fn hold_lane(&self) {
+        self.holds_lane.store(true, Ordering::Release);
+        // Cancelled on its way in: whoever did it could not know of the lane yet.
+        if self.is_dead() {
+            self.leave_lane();
+        }
+    }
+
+    fn leave_lane(&self) {
+        let (Some(pool), Some(lane)) = (&self.about.pool, self.about.lane) else { return };
+        if !self.holds_lane.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        if let Some(next) = pool.lanes.leave(lane) {
+            next.hold_lane();
+            if !pool.line.come_back(Arc::clone(&next)) {
+                next.leave_lane(); // cancelled just now
+            }
+        }
+    }
+
     fn shed(&self) {
+        self.leave_lane();
         let mut state = self.state.lock();
         self.told.store(Why::Shed as u8, Ordering::Release);
         let work = std::mem::replace(&mut state.work, Work::Over);
@@ -533,7 +578,13 @@ where
     }
 
     fn line_up(&self) -> bool {
-        self.ticket_from(ticket::NEW, ticket::LINED) || self.ticket_from(ticket::LENT, ticket::LINED)
+        [ticket::NEW, ticket::LENT, ticket::ASIDE]
+            .into_iter()
+            .any(|from| self.ticket_from(from, ticket::LINED))
+    }
+
+    fn stand_aside(&self) -> bool {
+        self.ticket_from(ticket::NEW, ticket::ASIDE)
     }
 
     fn be_lent(&self) -> bool {
@@ -621,6 +672,10 @@ where
 impl Claim for Arc<dyn Job> {
     fn line_up(&self) -> bool {
         Job::line_up(&**self)
+    }
+
+    fn stand_aside(&self) -> bool {
+        Job::stand_aside(&**self)
     }
 
     fn claim(&self) -> bool {

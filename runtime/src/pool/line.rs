@@ -20,6 +20,8 @@ use crate::sync::{Condvar, Mutex, MutexGuard};
 pub(crate) trait Claim {
     /// Enters the line, under its lock; `false` if it was cancelled on the way.
     fn line_up(&self) -> bool;
+    /// Enters a lane behind its holder, under the line's lock; `false` if it was cancelled on the way.
+    fn stand_aside(&self) -> bool;
     /// Takes the job out of everybody else's reach; `false` if somebody was quicker.
     fn claim(&self) -> bool;
     /// Whether the job was cancelled where it stood: an empty shell that nobody will run.
@@ -38,6 +40,15 @@ pub(crate) enum Joined<J> {
     Full,
     /// The line is closed.
     Closed,
+}
+
+/// Whether a job gets in.
+enum Admitted<J> {
+    Yes,
+    InsteadOf(J),
+    OnALentThread,
+    No,
+    Never,
 }
 
 /// See [`Line::running`].
@@ -62,6 +73,8 @@ struct State<J> {
     /// Shells in `jobs`. A cancel marks its job first and counts it here a moment later, so this may lag (and
     /// dip below zero if a thread meets the shell in between).
     dead: isize,
+    /// Jobs that stand aside until their lane is free (see `lanes.rs`): admitted, and no thread's business yet.
+    aside: usize,
     /// Threads asleep on the bell that nobody has called.
     parked: usize,
     /// Threads called and not yet awake: each will look at the line.
@@ -74,8 +87,13 @@ struct State<J> {
 }
 
 impl<J> State<J> {
+    /// The jobs that a thread could take.
     fn live(&self) -> usize {
         (self.jobs.len() as isize - self.dead).max(0) as usize
+    }
+
+    fn waiting(&self) -> usize {
+        self.live() + self.aside
     }
 }
 
@@ -85,6 +103,7 @@ impl<J: Claim> Line<J> {
             state: Mutex::new(State {
                 jobs: VecDeque::new(),
                 dead: 0,
+                aside: 0,
                 parked: 0,
                 called: 0,
                 spinning: 0,
@@ -103,30 +122,73 @@ impl<J: Claim> Line<J> {
     /// Joins the line, or says why not. `lendable`: the caller stands in for a thread of this very pool that waits.
     pub(crate) fn join(&self, job: J, lendable: bool) -> Joined<J> {
         let mut state = self.state.lock();
-        if state.closed {
-            return Joined::Closed;
-        }
-        let taken = state.live() + self.running();
-        if taken >= self.threads && lendable {
-            return Joined::Lend(job);
-        }
-        let mut shed = None;
-        if taken >= self.threads + self.places || self.threads == 0 {
-            match self.overflow {
-                _ if self.threads == 0 => return Joined::Full,
-                Overflow::Wait => {}
-                Overflow::Reject => return Joined::Full,
-                Overflow::ShedOldest => match claim_oldest(&mut state) {
-                    Some(oldest) => shed = Some(oldest),
-                    None => return Joined::Full,
-                },
-            }
-        }
+        let shed = match self.admit(&mut state, lendable) {
+            Admitted::Yes => None,
+            Admitted::InsteadOf(oldest) => Some(oldest),
+            Admitted::OnALentThread => return Joined::Lend(job),
+            Admitted::No => return Joined::Full,
+            Admitted::Never => return Joined::Closed,
+        };
         if job.line_up() {
             state.jobs.push_back(job);
             self.call_a_thread(state);
         }
         shed.map_or(Joined::Lined, Joined::Shed)
+    }
+
+    /// As [`join`](Self::join), for a job that stands aside until its lane is free.
+    pub(crate) fn stand_aside(&self, job: &J) -> Joined<J> {
+        let mut state = self.state.lock();
+        let shed = match self.admit(&mut state, false) {
+            Admitted::Yes | Admitted::OnALentThread => None,
+            Admitted::InsteadOf(oldest) => Some(oldest),
+            Admitted::No => return Joined::Full,
+            Admitted::Never => return Joined::Closed,
+        };
+        if job.stand_aside() {
+            state.aside += 1;
+        }
+        shed.map_or(Joined::Lined, Joined::Shed)
+    }
+
+    fn admit(&self, state: &mut State<J>, lendable: bool) -> Admitted<J> {
+        if state.closed {
+            return Admitted::Never;
+        }
+        if self.threads == 0 {
+            return Admitted::No;
+        }
+        let taken = state.waiting() + self.running();
+        if taken >= self.threads && lendable {
+            return Admitted::OnALentThread;
+        }
+        if taken < self.threads + self.places {
+            return Admitted::Yes;
+        }
+        match self.overflow {
+            Overflow::Wait => Admitted::Yes,
+            Overflow::Reject => Admitted::No,
+            Overflow::ShedOldest => claim_oldest(state).map_or(Admitted::No, Admitted::InsteadOf),
+        }
+    }
+
+    /// The lane of a job that stood aside is free: it goes to the front, its ticket is old. `false`: it was cancelled.
+    pub(crate) fn come_back(&self, job: J) -> bool {
+        let mut state = self.state.lock();
+        let comes = job.line_up();
+        if comes {
+            state.aside -= 1;
+            state.jobs.push_front(job);
+            self.call_a_thread(state);
+        }
+        comes
+    }
+
+    /// A job that stood aside was cancelled.
+    pub(crate) fn forget_aside(&self) {
+        let mut state = self.state.lock();
+        state.aside -= 1;
+        self.tell_if_idle(state);
     }
 
     /// Puts a job back that was lent to a thread which had no use for it: it was admitted long ago.
@@ -154,7 +216,7 @@ impl<J: Claim> Line<J> {
                 drop(job);
                 state = self.state.lock();
             }
-            if state.closed {
+            if state.closed && state.aside == 0 {
                 return None;
             }
             self.look.store(false, Ordering::Relaxed);
@@ -232,7 +294,7 @@ impl<J: Claim> Line<J> {
     pub(crate) fn watch_idle(&self, waker: &Waker) -> bool {
         let mut state = self.state.lock();
         let running = self.running.fetch_or(WATCHED, Ordering::AcqRel) & !WATCHED;
-        if state.live() == 0 && running == 0 {
+        if state.waiting() == 0 && running == 0 {
             return true;
         }
         if !state.on_idle.iter().any(|known| known.will_wake(waker)) {
@@ -242,7 +304,7 @@ impl<J: Claim> Line<J> {
     }
 
     fn tell_if_idle(&self, mut state: MutexGuard<'_, State<J>>) {
-        if state.on_idle.is_empty() || state.live() > 0 || self.running() > 0 {
+        if state.on_idle.is_empty() || state.waiting() > 0 || self.running() > 0 {
             return;
         }
         let wakers = std::mem::take(&mut state.on_idle);
@@ -260,9 +322,9 @@ impl<J: Claim> Line<J> {
 
     /// How many jobs wait in a place, and how many behind those wait for a place.
     pub(crate) fn waiting(&self) -> (usize, usize) {
-        let live = self.state.lock().live();
-        let placed = live.min(self.places + self.threads.saturating_sub(self.running()));
-        (placed, live - placed)
+        let waiting = self.state.lock().waiting();
+        let placed = waiting.min(self.places + self.threads.saturating_sub(self.running()));
+        (placed, waiting - placed)
     }
 
     pub(crate) fn places(&self) -> usize {

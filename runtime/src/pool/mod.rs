@@ -7,6 +7,7 @@
 mod builder;
 mod cell;
 mod drain;
+mod lanes;
 mod line;
 mod local;
 mod map;
@@ -18,6 +19,7 @@ mod stats;
 mod thread;
 
 use std::fmt;
+use std::hash::Hash;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -27,6 +29,7 @@ use tracing::subscriber::NoSubscriber;
 pub use builder::{Builder, Overflow};
 pub(crate) use cell::visit;
 pub use drain::DrainReport;
+pub(crate) use lanes::LaneKey;
 pub(crate) use line::Place;
 pub use map::Map;
 pub use offload::Offload;
@@ -38,6 +41,7 @@ use crate::job::{About, Home, Job, MAX_DEPTH, Parent, StuckJob};
 use crate::worker::Worker;
 use builder::Spin;
 use cell::{Cell, Load, Outcome};
+use lanes::{Lanes, lane_key};
 use line::{Joined, Line};
 use local::Locals;
 use seat::Seat;
@@ -86,6 +90,7 @@ impl Drop for Handle {
 pub(crate) struct Inner {
     pub(crate) name: String,
     pub(crate) line: Line<Arc<dyn Job>>,
+    pub(crate) lanes: Lanes,
     pub(crate) tally: Tally,
     pub(crate) locals: Locals,
     wait_spin: Spin,
@@ -97,6 +102,7 @@ impl Inner {
         Self {
             name: setup.name.clone(),
             line: Line::new(seats.len(), setup.queue, setup.overflow),
+            lanes: Lanes::default(),
             tally: Tally::default(),
             locals: setup.locals.clone(),
             wait_spin: setup.spin,
@@ -108,6 +114,7 @@ impl Inner {
     pub(crate) fn jobs(&self) -> Vec<Arc<dyn Job>> {
         let mut jobs: Vec<_> = self.seats.iter().flat_map(|seat| seat.jobs()).collect();
         jobs.extend(self.line.snapshot());
+        jobs.extend(self.lanes.snapshot());
         jobs
     }
 }
@@ -178,7 +185,7 @@ impl Pool {
 
     /// A job with a name and options; `method` shows in logs and reports. This is what a `#[blocking]` method writes.
     pub fn job(&self, method: &'static str) -> JobBuilder<'_> {
-        JobBuilder { pool: self, method, deadline: None, detached: false }
+        JobBuilder { pool: self, method, deadline: None, lane: None, detached: false }
     }
 
     /// The jobs that hold a thread now, as a drain would report them: for watchdogs and debugging.
@@ -211,6 +218,7 @@ pub struct JobBuilder<'a> {
     pool: &'a Pool,
     method: &'static str,
     deadline: Option<Duration>,
+    lane: Option<LaneKey>,
     detached: bool,
 }
 
@@ -219,6 +227,13 @@ impl JobBuilder<'_> {
     /// and the caller gets [`Interrupted::Deadline`] at once.
     pub fn deadline(mut self, time: Duration) -> Self {
         self.deadline = Some(time);
+        self
+    }
+
+    /// Jobs of this pool with equal keys run one after the other, in the order of their calls; different keys run in
+    /// parallel. A job made on behalf of one of the same lane (which waits for it) is part of that one.
+    pub fn lane<K: Hash + ?Sized>(mut self, key: &K) -> Self {
+        self.lane = Some(lane_key(key));
         self
     }
 
@@ -269,48 +284,64 @@ impl JobBuilder<'_> {
         let context::Current { host, scope, values } = context::current();
         let home = host.as_ref().map_or_else(Home::here, |job| job.about().home.clone());
         let called = Instant::now();
+        let pool = self.pool.inner();
+        let parent = Parent::new(host);
         About {
             method: self.method,
-            pool: Some(Arc::clone(self.pool.inner())),
+            pool: Some(Arc::clone(pool)),
+            lane: self.lane.filter(|lane| !parent.holds(pool, *lane)),
             called,
             deadline: self.deadline.and_then(|time| called.checked_add(time)),
             scope,
             values,
             home,
-            parent: Parent::new(host),
+            parent,
         }
     }
 }
 
 /// Brings a job into the line, or to the waiting thread that is to run it.
-fn submit<C: Job + 'static>(pool: &Arc<Inner>, cell: &Arc<C>) -> Result<(), Interrupted> {
+fn submit(pool: &Arc<Inner>, cell: &Arc<impl Job + 'static>) -> Result<(), Interrupted> {
     if cell.about().parent.depth() > MAX_DEPTH {
         return Err(Interrupted::TooDeep);
     }
     let mut job: Arc<dyn Job> = Arc::clone(cell) as Arc<dyn Job>;
+    if let Some(lane) = cell.about().lane {
+        let admit = || match pool.line.stand_aside(&job) {
+            joined @ (Joined::Lined | Joined::Shed(_)) => Ok(joined),
+            refused => Err(refused),
+        };
+        if let Some(joined) = pool.lanes.enter(lane, &job, admit) {
+            return settle(pool, joined).map(drop);
+        }
+        cell.hold_lane();
+    }
     let mut lender = cell.about().parent.lender(pool);
     loop {
-        match pool.line.join(job, lender.is_some()) {
-            Joined::Lined => return Ok(()),
-            Joined::Full => return Err(Interrupted::Full),
-            Joined::Closed => return Err(Interrupted::Closed),
-            Joined::Shed(oldest) => {
-                pool.tally.shed();
-                oldest.shed();
-                return Ok(());
-            }
-            Joined::Lend(back) => {
-                let Some(to) = lender.take() else {
-                    return Err(Interrupted::Full);
-                };
-                if !back.be_lent() {
-                    return Ok(()); // cancelled already, and answered
-                }
-                match to.lend(back) {
-                    Ok(()) => return Ok(()),
-                    Err(back) => job = back, // it has just ended: a thread is free, or soon will be
-                }
-            }
+        let joined = pool.line.join(job, lender.is_some());
+        let Some(back) = settle(pool, joined).inspect_err(|_| cell.leave_lane())? else { return Ok(()) };
+        let Some(to) = lender.take() else { return Err(Interrupted::Full) };
+        if !back.be_lent() {
+            return Ok(()); // cancelled already, and answered
+        }
+        match to.lend(back) {
+            Ok(()) => return Ok(()),
+            Err(back) => job = back, // it has just ended: a thread is free, or soon will be
+        }
+    }
+}
+
+/// What the line's answer means to the caller; the job comes back if it is to run on a waiting thread.
+fn settle(pool: &Inner, joined: Joined<Arc<dyn Job>>) -> Result<Option<Arc<dyn Job>>, Interrupted> {
+    match joined {
+        Joined::Lined => Ok(None),
+        Joined::Full => Err(Interrupted::Full),
+        Joined::Closed => Err(Interrupted::Closed),
+        Joined::Lend(back) => Ok(Some(back)),
+        Joined::Shed(oldest) => {
+            pool.tally.shed();
+            oldest.shed();
+            Ok(None)
         }
     }
 }

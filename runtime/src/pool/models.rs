@@ -54,6 +54,10 @@ impl Claim for Arc<Ticket> {
         self.go(NEW, LINED)
     }
 
+    fn stand_aside(&self) -> bool {
+        false
+    }
+
     fn claim(&self) -> bool {
         self.go(LINED, TAKEN)
     }

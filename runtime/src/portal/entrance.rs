@@ -133,6 +133,7 @@ impl Portal {
             pool: None,
             called: Instant::now(),
             deadline: None,
+            lane: None,
             scope: self.scope.clone(),
             values: context::values(),
             home: self.home.clone(),

@@ -22,7 +22,8 @@ impl<S: Service, C: Codec<S::Request, S::Response>> Server<S, C, Bound> {
     /// task (there, `serve().await` is what is meant).
     pub fn run_until_signal(self) -> io::Result<StopReport> {
         if Handle::try_current().is_ok() {
-            let text = "`run_until_signal` blocks, and this thread runs an async runtime: use `serve().await`";
+            let text =
+                "`run_until_signal` blocks, and this thread runs an async runtime: use `serve().await`";
             return Err(io::Error::other(text));
         }
         let runtime = runtime()?;

@@ -25,9 +25,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::blocking::ServerThread;
+use self::control::Control;
 pub use self::control::ServerHandle;
 pub use self::report::StopReport;
-use self::control::Control;
 use crate::codec::Codec;
 use crate::service::Service;
 use crate::session::watch::Limits;
@@ -220,7 +220,10 @@ fn limited(limit: Duration) -> Option<Duration> {
 
 impl<S: Service, C, B: fmt::Debug> fmt::Debug for Server<S, C, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("bound", &self.bound).field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("Server")
+            .field("bound", &self.bound)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 

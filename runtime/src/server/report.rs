@@ -51,6 +51,9 @@ impl fmt::Display for StopReport {
             }
         }
         self.stuck.iter().try_for_each(|job| write!(f, "\n  {job}"))?;
-        self.drained.iter().filter(|report| !report.is_clean()).try_for_each(|report| write!(f, "\n  a pool: {report}"))
+        self.drained
+            .iter()
+            .filter(|report| !report.is_clean())
+            .try_for_each(|report| write!(f, "\n  a pool: {report}"))
     }
 }

@@ -105,10 +105,14 @@ impl<S: Service> Running<S> {
         let mut cleanup = Cleanup::new();
         let started = {
             let mut hook = pin!(self.hub.service().on_start(&mut cleanup));
-            let hook = std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| hook.as_mut().poll(cx))) {
-                Ok(polled) => polled,
-                Err(payload) => Poll::Ready(Err(BoxError::from(format!("on(start) panicked: {}", Panic::new(payload))))),
-            });
+            let hook =
+                std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| hook.as_mut().poll(cx))) {
+                    Ok(polled) => polled,
+                    Err(payload) => Poll::Ready(Err(BoxError::from(format!(
+                        "on(start) panicked: {}",
+                        Panic::new(payload)
+                    )))),
+                });
             tokio::select! {
                 biased;
                 started = hook => started.map_err(into_io_error),

@@ -84,4 +84,3 @@ impl fmt::Debug for Cleanup {
         f.debug_struct("Cleanup").field("steps", &self.steps.len()).finish()
     }
 }
-

@@ -55,7 +55,10 @@ pub trait Service: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     /// The server does not start, and serving fails with this error.
-    fn on_start(self: &Arc<Self>, cleanup: &mut Cleanup) -> impl Future<Output = Result<(), BoxError>> + Send {
+    fn on_start(
+        self: &Arc<Self>,
+        cleanup: &mut Cleanup,
+    ) -> impl Future<Output = Result<(), BoxError>> + Send {
         let _ = cleanup;
         ready(Ok(()))
     }

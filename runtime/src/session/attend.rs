@@ -9,14 +9,13 @@
 //! All of it happens inside the session's one task; the wakers that are registered are that task's.
 
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::mem;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use super::link::{End, Link};
 use super::reason::Reason;
 use crate::codec::Codec;
-use crate::error::Panic;
 use crate::service::{HalfClose, Service};
 use crate::transport::Transport;
 
@@ -71,7 +70,7 @@ impl<S: Service, IO, C> Appetite<S, IO, C> for Sated {
 }
 
 enum Turn<T> {
-    Done(Result<T, Panic>),
+    Done(T),
     Gone(Reason),
     /// Something else is to be watched now.
     Again,
@@ -79,13 +78,56 @@ enum Turn<T> {
 
 /// Runs `future` to its end, and the connection beside it.
 ///
-/// A panic of the future is its result. `Err` is the reason why the future must be dropped.
+/// `Err` is the reason why the future must be dropped.
 pub(super) async fn attend<S, IO, C, F>(
     link: &mut Link<S, IO, C>,
     on_eof: OnEof,
     appetite: &mut impl Appetite<S, IO, C>,
-    mut future: Pin<&mut F>,
-) -> Result<Result<F::Output, Panic>, Reason>
+    future: Pin<&mut F>,
+) -> Result<F::Output, Reason>
+where
+    S: Service,
+    IO: Transport,
+    C: Codec<S::Request, S::Response>,
+    F: Future,
+{
+    attend_to(link, on_eof, appetite, Watched { future, polled: false }).await
+}
+
+/// As [`attend`], for a future that was pending a moment ago.
+pub(super) async fn attend_pending<S, IO, C, F>(
+    link: &mut Link<S, IO, C>,
+    on_eof: OnEof,
+    future: Pin<&mut F>,
+) -> Result<F::Output, Reason>
+where
+    S: Service,
+    IO: Transport,
+    C: Codec<S::Request, S::Response>,
+    F: Future,
+{
+    attend_to(link, on_eof, &mut Sated, Watched { future, polled: true }).await
+}
+
+/// A future that is polled once a turn of the task: a second poll would undo its `yield_now`.
+struct Watched<'a, F> {
+    future: Pin<&'a mut F>,
+    /// It has been polled in this turn, and nothing has happened since that it should see.
+    polled: bool,
+}
+
+impl<F: Future> Watched<'_, F> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<F::Output> {
+        if mem::take(&mut self.polled) { Poll::Pending } else { self.future.as_mut().poll(cx) }
+    }
+}
+
+async fn attend_to<S, IO, C, F>(
+    link: &mut Link<S, IO, C>,
+    on_eof: OnEof,
+    appetite: &mut impl Appetite<S, IO, C>,
+    mut watched: Watched<'_, F>,
+) -> Result<F::Output, Reason>
 where
     S: Service,
     IO: Transport,
@@ -95,14 +137,14 @@ where
     loop {
         let reads = on_eof != OnEof::Ignore && link.may_read_ahead();
         let turn = if reads || link.has_output() || appetite.asks() {
-            poll_fn(|cx| attend_io(link, on_eof, appetite, future.as_mut(), cx)).await
+            poll_fn(|cx| attend_io(link, on_eof, appetite, &mut watched, cx)).await
         } else {
-            attend_reset(link, on_eof, appetite, future.as_mut()).await
+            attend_reset(link, on_eof, appetite, &mut watched).await
         };
         match turn {
             Turn::Done(result) => return Ok(result),
             Turn::Gone(reason) => return Err(reason),
-            Turn::Again => {}
+            Turn::Again => watched.polled = true,
         }
     }
 }
@@ -112,7 +154,7 @@ fn attend_io<S, IO, C, F>(
     link: &mut Link<S, IO, C>,
     on_eof: OnEof,
     appetite: &mut impl Appetite<S, IO, C>,
-    mut future: Pin<&mut F>,
+    watched: &mut Watched<'_, F>,
     cx: &mut Context<'_>,
 ) -> Poll<Turn<F::Output>>
 where
@@ -125,7 +167,7 @@ where
         on_eof != OnEof::Ignore && link.end().is_none() && (asks || link.may_read_ahead())
     };
     'again: loop {
-        if let Poll::Ready(result) = poll_caught(future.as_mut(), cx) {
+        if let Poll::Ready(result) = watched.poll(cx) {
             return Poll::Ready(Turn::Done(result));
         }
         if appetite.feed(link, cx) {
@@ -161,7 +203,7 @@ async fn attend_reset<S, IO, C, F>(
     link: &mut Link<S, IO, C>,
     on_eof: OnEof,
     appetite: &mut impl Appetite<S, IO, C>,
-    mut future: Pin<&mut F>,
+    watched: &mut Watched<'_, F>,
 ) -> Turn<F::Output>
 where
     S: Service,
@@ -174,7 +216,7 @@ where
         let peer = link.peer().clone();
         let mut reset = pin!(link.io().reset());
         poll_fn(|cx| {
-            if let Poll::Ready(result) = poll_caught(future.as_mut(), cx) {
+            if let Poll::Ready(result) = watched.poll(cx) {
                 return Poll::Ready(Some(Turn::Done(result)));
             }
             // The driver's waker rings for what is sent to the peer, so a look is enough.
@@ -212,14 +254,5 @@ where
         if !link.has_output() || link.poll_flush(cx).is_pending() {
             return Ok(());
         }
-    }
-}
-
-/// Polls, and makes a panic a value.
-pub(super) fn poll_caught<F: Future>(future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<Result<F::Output, Panic>> {
-    match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
-        Ok(Poll::Pending) => Poll::Pending,
-        Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-        Err(payload) => Poll::Ready(Err(Panic::new(payload))),
     }
 }

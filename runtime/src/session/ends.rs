@@ -22,25 +22,52 @@ use crate::error::Panic;
 use crate::service::Service;
 use crate::transport::Transport;
 
-/// Runs `work` unless the stop comes to `phase` or the peer's deadline passes: then it is dropped.
+/// Why work was dropped before its end.
+pub(super) enum Cut {
+    Off(Reason),
+    /// A handler, a hook or the codec panicked.
+    Panicked(Panic),
+}
+
+/// Runs `work` unless the stop comes to `phase` or the peer's deadline passes: then it is dropped, as after a panic.
 ///
-/// The driver is woken for both, so a look at each poll is enough.
+/// The driver is woken for both, so a look at each poll is enough. One look and one catch for a whole burst:
+/// everything below may just panic.
 pub(super) async fn unless<Rsp, T>(
     peer: &Peer<Rsp>,
     phase: Phase,
     work: impl Future<Output = T>,
-) -> Result<T, Reason> {
+) -> Result<T, Cut> {
     let mut work = pin!(work);
-    poll_fn(|cx| match work.as_mut().poll(cx) {
-        Poll::Ready(value) => Poll::Ready(Ok(value)),
-        Poll::Pending => peer.interrupted(phase).map_or(Poll::Pending, |reason| Poll::Ready(Err(reason))),
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
+        Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
+        Ok(Poll::Pending) => match peer.interrupted(phase) {
+            Some(reason) => Poll::Ready(Err(Cut::Off(reason))),
+            None => Poll::Pending,
+        },
+        Err(payload) => Poll::Ready(Err(Cut::Panicked(Panic::new(payload)))),
     })
     .await
 }
 
-/// Makes a future; hand-written services may panic at that already.
-pub(super) fn caught<F>(make: impl FnOnce() -> F) -> Result<F, Panic> {
-    catch_unwind(AssertUnwindSafe(make)).map_err(Panic::new)
+/// What a session ends with whose work was cut. A panic is answered by `on_error`.
+pub(super) async fn cut<S, IO, C>(hub: &Hub<S>, idle: &mut Idle<S, IO, C>, cut: Cut) -> Reason
+where
+    S: Service,
+    IO: Transport,
+    C: Codec<S::Request, S::Response>,
+{
+    let error = match cut {
+        Cut::Off(reason) => return reason,
+        Cut::Panicked(panic) => SessionError::Panicked(panic),
+    };
+    let peer = idle.link.peer().clone();
+    let reason = Reason::from_error(&error);
+    let answering = answer(hub, &mut idle.link, &mut idle.conn, error);
+    match unless(&peer, Phase::Cancelling, answering).await {
+        Ok(ControlFlow::Break(reason)) | Err(Cut::Off(reason)) => reason,
+        Ok(ControlFlow::Continue(())) | Err(Cut::Panicked(_)) => reason,
+    }
 }
 
 /// Runs `on_connect`. `None` if the connection ends with it; then no other hook runs.
@@ -55,15 +82,17 @@ where
     // The time to the first request counts from here.
     link.asks();
     let connecting = async {
-        let hook = caught(|| hub.service().on_connect(&peer)).map_err(SessionError::Panicked)?;
-        let opened = attend(&mut link, S::HALF_CLOSE.into(), &mut Sated, pin!(hook)).await;
-        let opened = opened.map_err(SessionError::Ended)?;
-        opened.map_err(SessionError::Panicked)?.map_err(SessionError::Handler)
+        let hook = pin!(hub.service().on_connect(&peer));
+        attend(&mut link, S::HALF_CLOSE.into(), &mut Sated, hook).await
     };
-    let opened = unless(&peer, Phase::Cancelling, connecting).await;
-    let reason = match opened.unwrap_or_else(|reason| Err(SessionError::Ended(reason))) {
-        Ok(opened) => return Some(Idle { link, conn: opened.conn, state: Some(opened.state) }),
-        Err(error) => Reason::from_error(&error),
+    let reason = match unless(&peer, Phase::Cancelling, connecting).await {
+        Ok(Ok(Ok(opened))) => return Some(Idle { link, conn: opened.conn, state: Some(opened.state) }),
+        Ok(Ok(Err(error))) => Reason::Failed(error.to_string()),
+        Ok(Err(reason)) | Err(Cut::Off(reason)) => reason,
+        Err(Cut::Panicked(panic)) => {
+            error!(%panic, "on(connect) panicked");
+            Reason::Panicked(panic.message().to_owned())
+        }
     };
     finish(&mut link, &reason).await;
     report(&reason);
@@ -85,14 +114,13 @@ where
         peer.close();
     }
     let disconnecting = async {
-        let hook = caught(|| hub.service().on_disconnect(&peer, conn, state, reason.clone()))?;
-        // `Ignore` never gives up a future.
-        attend(&mut link, OnEof::Ignore, &mut Sated, pin!(hook)).await.unwrap_or(Ok(()))
+        let hook = pin!(hub.service().on_disconnect(&peer, conn, state, reason.clone()));
+        attend(&mut link, OnEof::Ignore, &mut Sated, hook).await
     };
     match unless(&peer, Phase::Abandoning, disconnecting).await {
         Ok(Ok(())) => {}
-        Ok(Err(panic)) => error!(%panic, "on(disconnect) panicked"),
-        Err(_) => warn!("on(disconnect) was not finished in time"),
+        Ok(Err(reason)) | Err(Cut::Off(reason)) => warn!(%reason, "on(disconnect) was dropped"),
+        Err(Cut::Panicked(panic)) => error!(%panic, "on(disconnect) panicked"),
     }
     finish(&mut link, &reason).await;
     report(&reason);
@@ -159,11 +187,9 @@ where
     let reason = Reason::from_error(&error);
     log(&error);
     let peer = link.peer().clone();
-    let hook = match caught(|| hub.service().on_error(&peer, conn, error)) {
-        Ok(hook) => hook,
-        Err(panic) => return hook_panicked(&panic),
-    };
-    let response = match attend(link, S::HALF_CLOSE.into(), &mut Sated, pin!(hook)).await {
+    // Caught on its own: the error of a burst that panics would come here again.
+    let hook = pin!(caught(|| hub.service().on_error(&peer, conn, error)));
+    let response = match attend(link, S::HALF_CLOSE.into(), &mut Sated, hook).await {
         Ok(Ok(ControlFlow::Continue(response))) => response,
         Ok(Ok(ControlFlow::Break(reason))) | Err(reason) => return ControlFlow::Break(reason),
         Ok(Err(panic)) => return hook_panicked(&panic),
@@ -182,6 +208,16 @@ fn log<E: Display>(error: &SessionError<E>) {
         SessionError::Decode(error) => debug!(%error, resumes = error.resumes(), "malformed input"),
         error => debug!(%error, "a handler failed"),
     }
+}
+
+/// Makes a future and runs it to its end, or to a panic of either.
+async fn caught<F: Future>(make: impl FnOnce() -> F) -> Result<F::Output, Panic> {
+    let mut future = pin!(catch_unwind(AssertUnwindSafe(make)).map_err(Panic::new)?);
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(polled) => polled.map(Ok),
+        Err(payload) => Poll::Ready(Err(Panic::new(payload))),
+    })
+    .await
 }
 
 fn hook_panicked(panic: &Panic) -> ControlFlow<Reason> {
@@ -208,7 +244,10 @@ where
 }
 
 /// Puts a response into the batch, and writes the batch if it is full.
-pub(super) async fn respond<S, IO, C>(link: &mut Link<S, IO, C>, response: S::Response) -> Result<(), EncodeError>
+pub(super) async fn respond<S, IO, C>(
+    link: &mut Link<S, IO, C>,
+    response: S::Response,
+) -> Result<(), EncodeError>
 where
     S: Service,
     IO: Transport,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::attend::attend;
 use super::driver::{Entry, Idle};
-use super::ends::{answer, caught, close, open, over, unless};
+use super::ends::{answer, close, cut, open, over, unless};
 use super::error::SessionError;
 use super::hub::Hub;
 use super::inbox::{Feed, Session, pair};
@@ -31,8 +31,10 @@ where
         Entry::New(link) => open(&hub, link).await?,
     };
     let peer = idle.link.peer().clone();
-    let ended = unless(&peer, Phase::Cancelling, rounds(&hub, &mut idle)).await;
-    let reason = ended.unwrap_or_else(|reason| reason);
+    let reason = match unless(&peer, Phase::Cancelling, rounds(&hub, &mut idle)).await {
+        Ok(reason) => reason,
+        Err(off) => cut(&hub, &mut idle, off).await,
+    };
     close(&hub, idle, reason).await;
     None
 }
@@ -51,8 +53,9 @@ where
             Err(SessionError::Ended(reason)) => return reason,
             Err(error) => {
                 // An error that only tells of the end is not one; what the codec can't read is.
-                if let Some(reason @ (Reason::PeerClosed | Reason::Reset | Reason::Stopped | Reason::Closed)) =
-                    feed.ended()
+                if let Some(
+                    reason @ (Reason::PeerClosed | Reason::Reset | Reason::Stopped | Reason::Closed),
+                ) = feed.ended()
                 {
                     return reason.clone();
                 }
@@ -93,8 +96,8 @@ where
     C: Codec<S::Request, S::Response>,
 {
     let (link, conn) = (&mut idle.link, &mut idle.conn);
-    let handler = caught(|| hub.service().session(conn, session)).map_err(SessionError::Panicked)?;
-    let ran = attend(link, S::HALF_CLOSE.into(), feed, pin!(handler)).await;
+    let handler = pin!(hub.service().session(conn, session));
+    let ran = attend(link, S::HALF_CLOSE.into(), feed, handler).await;
     link.asks_no_more();
-    ran.map_err(SessionError::Ended)?.map_err(SessionError::Panicked)?.map_err(SessionError::Handler)
+    ran.map_err(SessionError::Ended)?.map_err(SessionError::Handler)
 }

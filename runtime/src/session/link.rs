@@ -4,7 +4,6 @@
 //! has learnt about the connection's end; and it arms the peer's deadline: to read while a request is awaited,
 //! to write while the peer does not take what is there.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -15,7 +14,6 @@ use tokio_util::io::poll_read_buf;
 use super::buffers::{LEASE, give_back, lease};
 use super::peer::Peer;
 use crate::codec::{Codec, DecodeError, EncodeError};
-use crate::error::Panic;
 use crate::service::Service;
 use crate::transport::Transport;
 
@@ -91,15 +89,16 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
 
     /// The next request that is there, without reading.
     pub(super) fn request(&mut self) -> Result<Option<S::Request>, DecodeError> {
-        if self.undecodable || self.end == Some(End::Broken) || (self.input.is_empty() && self.end.is_none()) {
+        if self.undecodable || self.end == Some(End::Broken) || (self.input.is_empty() && self.end.is_none())
+        {
             return Ok(None);
         }
         let before = self.input.len();
-        let (codec, input) = (&mut self.codec, &mut self.input);
-        let eof = self.end.is_some();
-        let decoded =
-            catch_unwind(AssertUnwindSafe(|| if eof { codec.decode_eof(input) } else { codec.decode(input) }));
-        match decoded.unwrap_or_else(|payload| Err(panicked(payload))) {
+        let decoded = match self.end {
+            None => self.codec.decode(&mut self.input),
+            Some(_) => self.codec.decode_eof(&mut self.input),
+        };
+        match decoded {
             Ok(request) => {
                 self.stuck = false;
                 if request.is_some() {
@@ -182,9 +181,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
             self.output = lease();
         }
         let before = self.output.len();
-        let (codec, output) = (&mut self.codec, &mut self.output);
-        let encoded = catch_unwind(AssertUnwindSafe(|| codec.encode(response, output)));
-        let encoded = encoded.unwrap_or_else(|payload| Err(EncodeError::new(panicked(payload))));
+        let encoded = self.codec.encode(response, &mut self.output);
         if encoded.is_err() {
             self.output.truncate(before);
         }
@@ -310,8 +307,4 @@ impl<S: Service, IO, C> Drop for Link<S, IO, C> {
         // Also when the session's task is dropped with its runtime: whoever waits to send is told.
         self.peer.end();
     }
-}
-
-fn panicked(payload: Box<dyn std::any::Any + Send>) -> DecodeError {
-    DecodeError::new(format!("the codec panicked: {}", Panic::new(payload)))
 }

@@ -31,16 +31,22 @@ struct Waiting<Rsp> {
     sender: Waker,
 }
 
+/// Those who wait for a place. Most peers never have any, so it is made when it is needed.
+#[derive(Debug)]
+struct Line<Rsp> {
+    waiting: VecDeque<Waiting<Rsp>>,
+    tickets: u64,
+}
+
 #[derive(Debug)]
 pub(super) struct Outbox<Rsp> {
     queue: VecDeque<Rsp>,
-    waiting: VecDeque<Waiting<Rsp>>,
+    line: Option<Box<Line<Rsp>>>,
+    driver: Option<Waker>,
     bound: u32,
     gate: Gate,
     asleep: bool,
     news: bool,
-    driver: Option<Waker>,
-    tickets: u64,
 }
 
 /// An idle session keeps a queue of no more than this many bytes.
@@ -50,13 +56,12 @@ impl<Rsp> Outbox<Rsp> {
     pub(super) fn new(bound: usize) -> Self {
         Self {
             queue: VecDeque::new(),
-            waiting: VecDeque::new(),
+            line: None,
+            driver: None,
             bound: u32::try_from(bound).unwrap_or(u32::MAX).max(1),
             gate: Gate::Open,
             asleep: false,
             news: false,
-            driver: None,
-            tickets: 0,
         }
     }
 
@@ -94,11 +99,12 @@ impl<Rsp> Outbox<Rsp> {
     /// The next response to write, and the sender to wake whose response took its place.
     pub(super) fn pop(&mut self) -> Option<(Rsp, Option<Waker>)> {
         let response = self.queue.pop_front()?;
-        let next = self.waiting.pop_front().map(|waiting| {
-            self.queue.push_back(waiting.response);
-            waiting.sender
+        let next = self.line.as_mut().and_then(|line| line.waiting.pop_front());
+        let sender = next.map(|next| {
+            self.queue.push_back(next.response);
+            next.sender
         });
-        Some((response, next))
+        Some((response, sender))
     }
 
     // ---- everybody's side
@@ -111,7 +117,8 @@ impl<Rsp> Outbox<Rsp> {
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.waiting.is_empty() && self.queue.len() < self.bound as usize
+        self.queue.len() < self.bound as usize
+            && self.line.as_ref().is_none_or(|line| line.waiting.is_empty())
     }
 
     /// Only if there [is room](Self::has_room).
@@ -122,26 +129,29 @@ impl<Rsp> Outbox<Rsp> {
     }
 
     pub(super) fn wait(&mut self, response: Rsp, sender: Waker) -> u64 {
-        let ticket = self.tickets;
-        self.tickets += 1;
-        self.waiting.push_back(Waiting { ticket, response, sender });
+        let line = self.line.get_or_insert_with(|| Box::new(Line { waiting: VecDeque::new(), tickets: 0 }));
+        let ticket = line.tickets;
+        line.tickets += 1;
+        line.waiting.push_back(Waiting { ticket, response, sender });
         ticket
     }
 
-    fn position(&self, ticket: u64) -> Option<usize> {
-        self.waiting.binary_search_by_key(&ticket, |waiting| waiting.ticket).ok()
+    fn find(&mut self, ticket: u64) -> Option<(usize, &mut VecDeque<Waiting<Rsp>>)> {
+        let waiting = &mut self.line.as_mut()?.waiting;
+        let at = waiting.binary_search_by_key(&ticket, |waiting| waiting.ticket).ok()?;
+        Some((at, waiting))
     }
 
     /// Whether the response of `ticket` still waits; if so `sender` is who is woken for it.
     pub(super) fn still_waits(&mut self, ticket: u64, sender: &Waker) -> bool {
-        let Some(at) = self.position(ticket) else { return false };
-        self.waiting[at].sender.clone_from(sender);
+        let Some((at, waiting)) = self.find(ticket) else { return false };
+        waiting[at].sender.clone_from(sender);
         true
     }
 
     pub(super) fn take_back(&mut self, ticket: u64) -> Option<Rsp> {
-        let at = self.position(ticket)?;
-        self.waiting.remove(at).map(|waiting| waiting.response)
+        let (at, waiting) = self.find(ticket)?;
+        waiting.remove(at).map(|waiting| waiting.response)
     }
 
     /// Closes further; returns whom to wake and what to drop once the lock is released.
@@ -151,7 +161,8 @@ impl<Rsp> Outbox<Rsp> {
             return Default::default();
         }
         self.gate = gate;
-        let mut wakers: Vec<_> = self.waiting.iter().map(|waiting| waiting.sender.clone()).collect();
+        let waiting = self.line.iter().flat_map(|line| &line.waiting);
+        let mut wakers: Vec<_> = waiting.map(|waiting| waiting.sender.clone()).collect();
         wakers.extend(self.ring());
         let dropped = if gate == Gate::Ended { mem::take(&mut self.queue) } else { VecDeque::new() };
         (wakers, dropped)

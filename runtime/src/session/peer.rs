@@ -14,7 +14,7 @@ use super::outbox::{Gate, Outbox};
 use super::reason::Reason;
 use super::watch::{Phase, Watch};
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The other end of a connection: a clonable handle to send to, from anywhere.
 ///
@@ -44,13 +44,17 @@ struct Shared<Rsp> {
     watch: Arc<Watch>,
     /// A point of the watch's clock; zero is none. Written by the driver, read by the sweeper.
     deadline: AtomicU64,
+    /// Whether there is anything in the outbox, or it is closed; written under its lock. What the driver has
+    /// to do for each request it need not do for one that changes nothing here.
+    touched: AtomicBool,
     outbox: Mutex<Outbox<Rsp>>,
 }
 
 impl<Rsp: Send + 'static> Peer<Rsp> {
     pub(super) fn new(id: u64, addr: Option<SocketAddr>, watch: Arc<Watch>, max_outbound: usize) -> Self {
         let outbox = Mutex::new(Outbox::new(max_outbound));
-        Self(Arc::new(Shared { id, addr, watch, deadline: AtomicU64::new(0), outbox }))
+        let (deadline, touched) = (AtomicU64::new(0), AtomicBool::new(false));
+        Self(Arc::new(Shared { id, addr, watch, deadline, touched, outbox }))
     }
 }
 
@@ -93,6 +97,7 @@ impl<Rsp> Peer<Rsp> {
             return Err(TrySendError::Full(response));
         }
         let driver = outbox.push(response);
+        self.shared().touched.store(true, Ordering::Release);
         drop(outbox);
         wake(driver);
         Ok(())
@@ -107,7 +112,11 @@ impl<Rsp> Peer<Rsp> {
 
     /// Whether nothing can be sent any more: the session has ended or is closing.
     pub fn is_closed(&self) -> bool {
-        self.shared().outbox.lock().gate() != Gate::Open
+        self.is_touched() && self.shared().outbox.lock().gate() != Gate::Open
+    }
+
+    fn is_touched(&self) -> bool {
+        self.shared().touched.load(Ordering::Acquire)
     }
 
     // ---- the driver's side
@@ -118,7 +127,10 @@ impl<Rsp> Peer<Rsp> {
     }
 
     fn shut(&self, gate: Gate) {
-        let (wakers, dropped): (Vec<Waker>, VecDeque<Rsp>) = self.shared().outbox.lock().shut(gate);
+        let mut outbox = self.shared().outbox.lock();
+        let (wakers, dropped): (Vec<Waker>, VecDeque<Rsp>) = outbox.shut(gate);
+        self.shared().touched.store(true, Ordering::Release);
+        drop(outbox);
         wake(wakers);
         drop(dropped);
     }
@@ -138,22 +150,27 @@ impl<Rsp> Peer<Rsp> {
     }
 
     pub(super) fn pop(&self) -> Option<Rsp> {
-        let popped = self.shared().outbox.lock().pop();
+        if !self.is_touched() {
+            return None;
+        }
+        let mut outbox = self.shared().outbox.lock();
+        let popped = outbox.pop();
+        if outbox.is_empty() && outbox.gate() == Gate::Open {
+            self.shared().touched.store(false, Ordering::Release);
+        }
+        drop(outbox);
         let (response, sender) = popped?;
         wake(sender);
         Some(response)
     }
 
     pub(super) fn has_outgoing(&self) -> bool {
-        !self.shared().outbox.lock().is_empty()
+        self.is_touched() && !self.shared().outbox.lock().is_empty()
     }
 
     /// Whether an idle session has something to do that is not reading.
     pub(super) fn calls(&self) -> bool {
-        let outbox = self.shared().outbox.lock();
-        let calls = !outbox.is_empty() || outbox.gate() != Gate::Open;
-        drop(outbox);
-        calls || self.stopping() || self.interrupted(Phase::Cancelling).is_some()
+        self.is_touched() || self.stopping() || self.interrupted(Phase::Cancelling).is_some()
     }
 
     pub(super) fn watch(&self) -> &Watch {
@@ -216,7 +233,10 @@ impl<Rsp> Hash for Peer<Rsp> {
 
 impl<Rsp> fmt::Debug for Peer<Rsp> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Peer").field("id", &self.shared().id).field("addr", &self.shared().addr).finish_non_exhaustive()
+        f.debug_struct("Peer")
+            .field("id", &self.shared().id)
+            .field("addr", &self.shared().addr)
+            .finish_non_exhaustive()
     }
 }
 
@@ -252,6 +272,7 @@ impl<Rsp> Future for Sending<Rsp> {
                     return Poll::Pending;
                 }
                 let driver = outbox.push(response);
+                this.peer.shared().touched.store(true, Ordering::Release);
                 drop(outbox);
                 wake(driver);
                 Poll::Ready(Ok(()))

@@ -9,9 +9,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use super::attend::{Sated, attend};
+use super::attend::attend_pending;
 use super::driver::{Entry, Idle};
-use super::ends::{answer, caught, close, gather, open, over, respond, unless};
+use super::ends::{answer, close, cut, gather, open, over, respond, unless};
 use super::error::SessionError;
 use super::hub::Hub;
 use super::link::End;
@@ -33,13 +33,13 @@ where
         Entry::New(link) => open(&hub, link).await?,
     };
     let peer = idle.link.peer().clone();
-    match unless(&peer, Phase::Cancelling, work(&hub, &mut idle)).await {
-        Ok(ControlFlow::Continue(())) => Some(idle),
-        Ok(ControlFlow::Break(reason)) | Err(reason) => {
-            close(&hub, idle, reason).await;
-            None
-        }
-    }
+    let reason = match unless(&peer, Phase::Cancelling, work(&hub, &mut idle)).await {
+        Ok(ControlFlow::Continue(())) => return Some(idle),
+        Ok(ControlFlow::Break(reason)) => reason,
+        Err(off) => cut(&hub, &mut idle, off).await,
+    };
+    close(&hub, idle, reason).await;
+    None
 }
 
 /// Works until nothing is there (`Continue`) or the session ends.
@@ -124,13 +124,15 @@ where
 {
     let peer = idle.link.peer().clone();
     let (link, conn) = (&mut idle.link, &mut idle.conn);
-    let handler = match caught(|| hub.service().step(state, &peer, conn, request)) {
-        Ok(handler) => handler,
-        Err(panic) => return ControlFlow::Continue(Err(SessionError::Panicked(panic))),
+    let mut handler = pin!(hub.service().step(state, &peer, conn, request));
+    // Many handlers never wait: then there is nothing to attend to.
+    let at_once = poll_fn(|cx| Poll::Ready(handler.as_mut().poll(cx))).await;
+    let result = match at_once {
+        Poll::Ready(result) => Ok(result),
+        Poll::Pending => attend_pending(link, S::HALF_CLOSE.into(), handler).await,
     };
-    match attend(link, S::HALF_CLOSE.into(), &mut Sated, pin!(handler)).await {
-        Ok(Ok(result)) => ControlFlow::Continue(result.map_err(SessionError::Handler)),
-        Ok(Err(panic)) => ControlFlow::Continue(Err(SessionError::Panicked(panic))),
+    match result {
+        Ok(result) => ControlFlow::Continue(result.map_err(SessionError::Handler)),
         Err(reason) => ControlFlow::Break(reason),
     }
 }

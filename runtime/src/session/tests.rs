@@ -122,21 +122,43 @@ fn zz_sizes() {
         type Conn = ();
         type State = ();
         type Style = crate::service::Stepwise;
-        async fn on_connect(self: &Arc<Self>, _: &Peer<String>) -> Result<crate::service::Opened<Self>, Self::Error> {
+        async fn on_connect(
+            self: &Arc<Self>,
+            _: &Peer<String>,
+        ) -> Result<crate::service::Opened<Self>, Self::Error> {
             Ok(crate::service::Opened { conn: (), state: () })
         }
     }
     impl crate::service::Steps for S {
-        async fn step(self: &Arc<Self>, (): (), _: &Peer<String>, (): &mut (), r: String) -> Result<crate::service::Step<Self>, Self::Error> {
+        async fn step(
+            self: &Arc<Self>,
+            (): (),
+            _: &Peer<String>,
+            (): &mut (),
+            r: String,
+        ) -> Result<crate::service::Step<Self>, Self::Error> {
             Ok(crate::service::Step::reply((), r))
         }
     }
-    fn size<T, R>(_: fn(T) -> R) -> usize { size_of::<R>() }
+    fn size<T, R>(_: fn(T) -> R) -> usize {
+        size_of::<R>()
+    }
     type Io = tokio::net::TcpStream;
-    println!("idle {} link {} io {} lines {} outbox {} span {} seat {}", size_of::<driver::Idle<S, Io, Lines>>(), size_of::<link::Link<S, Io, Lines>>(), size_of::<Io>(), size_of::<Lines>(), size_of::<Outbox<String>>(), size_of::<tracing::Span>(), size_of::<hub::Seat<S>>());
+    println!(
+        "idle {} link {} io {} lines {} outbox {} span {} seat {}",
+        size_of::<driver::Idle<S, Io, Lines>>(),
+        size_of::<link::Link<S, Io, Lines>>(),
+        size_of::<Io>(),
+        size_of::<Lines>(),
+        size_of::<Outbox<String>>(),
+        size_of::<tracing::Span>(),
+        size_of::<hub::Seat<S>>()
+    );
     let h = |hub| |e| steps::burst::<S, Io, Lines>(hub, e);
     let _ = h;
-    fn size2<A, B, R>(_: impl Fn(A, B) -> R) -> usize { size_of::<R>() }
+    fn size2<A, B, R>(_: impl Fn(A, B) -> R) -> usize {
+        size_of::<R>()
+    }
     println!("burst {}", size2(steps::burst::<S, Io, Lines>));
     let _ = size::<u8, u8>;
 }

@@ -2,8 +2,8 @@
 
 mod life;
 mod linear;
-mod stop;
 mod steps;
+mod stop;
 
 use std::future::Future;
 use std::io;
@@ -136,13 +136,7 @@ macro_rules! hooks {
             Ok(Opened { conn: 0, state: () })
         }
 
-        async fn on_disconnect(
-            self: &Arc<Self>,
-            peer: &Peer<String>,
-            _: u32,
-            _: Option<()>,
-            reason: Reason,
-        ) {
+        async fn on_disconnect(self: &Arc<Self>, peer: &Peer<String>, _: u32, _: Option<()>, reason: Reason) {
             let _ = peer.try_send("bye".to_owned());
             self.tell(Event::Disconnected(reason));
         }

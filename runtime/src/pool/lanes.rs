@@ -1,0 +1,69 @@
+//! Lanes: jobs of one key run one after the other, in the order of their calls; other keys run beside them.
+//!
+//! A lane's first job goes through the line as any other and *holds* the lane until it has ended. Those behind it stand
+//! aside: they count as queued, and no thread is called for them. The end of the holder brings the next one to the front
+//! of the line: its ticket is older than what waits there.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::{Arc, OnceLock};
+
+use crate::job::Job;
+use crate::sync::Mutex;
+
+/// A lane's key, hashed. Two keys that meet in one number share a lane, which is slower and still right.
+pub(crate) type LaneKey = u64;
+
+pub(crate) fn lane_key<K: Hash + ?Sized>(key: &K) -> LaneKey {
+    static STATE: OnceLock<RandomState> = OnceLock::new();
+    STATE.get_or_init(RandomState::new).hash_one(key)
+}
+
+/// The lanes that are held, each with the jobs behind its holder.
+#[derive(Default)]
+pub(crate) struct Lanes(Mutex<HashMap<LaneKey, VecDeque<Arc<dyn Job>>>>);
+
+impl Lanes {
+    /// Takes the lane for `job` if it is free, and puts it behind the holder if not: then `admit` is asked first,
+    /// under the lock. `None`: the lane is `job`'s.
+    pub(super) fn enter<R>(
+        &self,
+        key: LaneKey,
+        job: &Arc<dyn Job>,
+        admit: impl FnOnce() -> Result<R, R>,
+    ) -> Option<R> {
+        let mut lanes = self.0.lock();
+        let Some(behind) = lanes.get_mut(&key) else {
+            lanes.insert(key, VecDeque::new());
+            return None;
+        };
+        Some(match admit() {
+            Ok(admitted) => {
+                behind.push_back(Arc::clone(job));
+                admitted
+            }
+            Err(refused) => refused,
+        })
+    }
+
+    /// The holder has ended, or never will run: the next live job of the lane, which holds it now.
+    pub(super) fn leave(&self, key: LaneKey) -> Option<Arc<dyn Job>> {
+        let mut shells = Vec::new(); // freed after the lock
+        let mut lanes = self.0.lock();
+        let behind = lanes.get_mut(&key)?;
+        while let Some(next) = behind.pop_front() {
+            if !next.is_dead() {
+                return Some(next);
+            }
+            shells.push(next);
+        }
+        lanes.remove(&key);
+        drop(lanes);
+        None
+    }
+
+    /// Everything that stands aside, shells included.
+    pub(super) fn snapshot(&self) -> Vec<Arc<dyn Job>> {
+        self.0.lock().values().flatten().cloned().collect()
+    }
+}
