@@ -38,7 +38,7 @@ pub fn service(options: TokenStream, item: TokenStream) -> TokenStream {
 /// ..)` runs the body on the calling thread.
 ///
 /// Options: `on = EXPR` (a pool; `Pool::shared()` otherwise), `deadline = "2s"` or a `Duration` expression,
-/// `detached`, `nested` or `flat`, `crate = path`. Outside `#[service]` a method's receiver is written
+/// `lane = KEY` (jobs of equal keys run in order), `detached`, `nested` or `flat`, `crate = path`. Outside `#[service]` a method's receiver is written
 /// `self: &Arc<Self>`.
 #[proc_macro_attribute]
 pub fn blocking(options: TokenStream, item: TokenStream) -> TokenStream {

@@ -49,11 +49,11 @@ const SERVICE: &[OptionName] = &[
 const BLOCKING: &[OptionName] = &[
     option("on", "on = self.pool", Now),
     option("deadline", "deadline = \"2s\"", Now),
+    option("lane", "lane = key", Now),
     option("detached", "detached", Now),
     option("nested", "nested", Now),
     option("flat", "flat", Now),
     option("crate", "crate = path::to::portcullis", Now),
-    option("lane", "lane = key", Later),
 ];
 const REQUEST: &[OptionName] =
     &[option("wire", "wire", Now), option("half_close", "half_close = cancel", Now)];
@@ -202,7 +202,7 @@ mod tests {
     fn keys_are_told_apart() {
         assert!(matches!(look_up(Word::Blocking, "deadline"), Lookup::Known(_)));
         assert!(matches!(look_up(Word::Blocking, "dedline"), Lookup::Misspelt("deadline")));
-        assert!(matches!(look_up(Word::Blocking, "lane"), Lookup::Later));
+        assert!(matches!(look_up(Word::Blocking, "lane"), Lookup::Known(_)));
         assert!(matches!(look_up(Word::Request, "deadline"), Lookup::Misplaced(Word::Blocking)));
         assert!(matches!(look_up(Word::Request, "colour"), Lookup::Unknown));
         assert!(matches!(look_up(Word::On, "disconect"), Lookup::Misspelt("disconnect")));

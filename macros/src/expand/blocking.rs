@@ -106,6 +106,8 @@ fn job(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
     });
     let label = &blocking.label;
     let deadline = blocking.deadline.as_ref().map(limit);
+    let lane =
+        blocking.lane.as_ref().map(reference).map(|key| quote_spanned!(Span::mixed_site()=> .lane(#key)));
     let detached = blocking.detached.then(|| quote_spanned!(Span::mixed_site()=> .detached()));
     let run = run(blocking, krate);
     let call = call(function, blocking);
@@ -113,7 +115,7 @@ fn job(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
         #assertions
         #pool
         #this
-        pool.job(#label) #deadline #detached .#run(move |worker| #call)
+        pool.job(#label) #deadline #lane #detached .#run(move |worker| #call)
     }
 }
 
@@ -133,18 +135,23 @@ fn pool(blocking: &Blocking, krate: &Path) -> TokenStream {
     let Some(written) = &blocking.pool else {
         return quote_spanned!(site=> let pool: &#krate::Pool = #krate::Pool::shared(););
     };
-    let reference = match written {
-        Expr::Reference(_) => written.to_token_stream(),
-        Expr::Binary(_) | Expr::Cast(_) | Expr::Range(_) | Expr::Assign(_) | Expr::Closure(_) => {
-            quote_spanned!(at(written)=> &(#written))
-        }
-        _ => quote_spanned!(at(written)=> &#written),
-    };
+    let reference = reference(written);
     let owned = blocking.pool_may_borrow.then(|| {
         // The expression may borrow an argument, and arguments are about to move into the job.
         quote_spanned!(site=> let pool = &::core::clone::Clone::clone(pool);)
     });
     quote_spanned!(site=> let pool: &#krate::Pool = #reference; #owned)
+}
+
+/// `&self.cpu`: the user's expression, borrowed, with its own span.
+fn reference(written: &Expr) -> TokenStream {
+    match written {
+        Expr::Reference(_) => written.to_token_stream(),
+        Expr::Binary(_) | Expr::Cast(_) | Expr::Range(_) | Expr::Assign(_) | Expr::Closure(_) => {
+            quote_spanned!(at(written)=> &(#written))
+        }
+        _ => quote_spanned!(at(written)=> &#written),
+    }
 }
 
 /// `.deadline(Duration::from_secs(2))`

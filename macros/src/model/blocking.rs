@@ -19,6 +19,8 @@ pub(crate) struct Blocking {
     /// The pool's expression mentions an argument, which is about to move into the job.
     pub(crate) pool_may_borrow: bool,
     pub(crate) deadline: Option<Limit>,
+    /// Jobs whose keys are equal run in order.
+    pub(crate) lane: Option<Expr>,
     pub(crate) detached: bool,
     pub(crate) nested: Option<Ident>,
     pub(crate) flat: Option<Ident>,
@@ -39,7 +41,7 @@ impl Blocking {
         host: &Host,
         krate: Option<&Path>,
     ) -> Self {
-        let BlockingOptions { on, deadline, detached, nested, flat, krate: own } = options;
+        let BlockingOptions { on, deadline, lane, detached, nested, flat, krate: own } = options;
         let (worker, args) = worker(&function.params);
         let pool = on.map(|keyed| keyed.value);
         let name = function.sig.ident.unraw().to_string();
@@ -59,6 +61,7 @@ impl Blocking {
                 Deadline::Literal(duration) => Limit::Literal(duration),
                 Deadline::Expr(expr) => Limit::Expr(*expr),
             }),
+            lane: lane.map(|keyed| keyed.value),
             detached: detached.is_some(),
             outcome: match (&nested, &flat, function.output()) {
                 (Some(_), _, output) => Outcome::plain(output),

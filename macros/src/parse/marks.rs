@@ -39,6 +39,7 @@ pub(crate) struct ServiceOptions {
 pub(crate) struct BlockingOptions {
     pub(crate) on: Option<Keyed<Expr>>,
     pub(crate) deadline: Option<Keyed<Deadline>>,
+    pub(crate) lane: Option<Keyed<Expr>>,
     pub(crate) detached: Option<Ident>,
     pub(crate) nested: Option<Ident>,
     pub(crate) flat: Option<Ident>,
@@ -149,6 +150,7 @@ impl Options for BlockingOptions {
         match key.to_string().as_str() {
             "on" => value.of(&mut self.on, key),
             "deadline" => value.read(&mut self.deadline, key, deadline),
+            "lane" => value.of(&mut self.lane, key),
             "detached" => value.flag(&mut self.detached, key),
             "nested" => value.flag(&mut self.nested, key),
             "flat" => value.flag(&mut self.flat, key),

@@ -43,7 +43,7 @@ fn marks_are_taken_off_and_the_rest_is_kept() {
 #[test]
 fn each_option_reports_for_itself() {
     let (options, messages) =
-        blocking(quote!(on, dedline = "2s", flat = true, wire, nested, nested, lane = 3, detached));
+        blocking(quote!(on, dedline = "2s", flat = true, wire, nested, nested, lane, detached));
     assert_eq!(
         messages,
         [
@@ -51,9 +51,9 @@ fn each_option_reports_for_itself() {
             "unknown option `dedline` of `#[blocking]`: did you mean `deadline`?",
             "`flat` takes no value: write it alone",
             "`wire` is an option of `#[request]`, not of `#[blocking]`, which knows `on`, `deadline`, \
-             `detached`, `nested`, `flat` and `crate`",
+             `lane`, `detached`, `nested`, `flat` and `crate`",
             "`nested` is given twice: remove one of the two",
-            "`lane` is not supported in this version of portcullis",
+            "`lane` needs a value: write `lane = key`",
         ]
     );
     assert!(options.detached.is_some(), "what stands behind a mistake is read all the same");
@@ -72,7 +72,7 @@ fn malformed_values_name_the_mend() {
         (quote!(on = self.cpu flat), "expected `,` and the next option"),
         (
             quote!("2s"),
-            "expected an option of `#[blocking]`: `on`, `deadline`, `detached`, `nested`, `flat` and `crate`",
+            "expected an option of `#[blocking]`: `on`, `deadline`, `lane`, `detached`, `nested`, `flat` and `crate`",
         ),
         (quote!(crate = "text"), "the value of `crate` can't be read: write `crate = path::to::portcullis`"),
     ] {

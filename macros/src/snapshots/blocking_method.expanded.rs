@@ -18,6 +18,7 @@ impl Images {
         let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
         pool.job("shrink")
             .deadline(::core::time::Duration::from_secs(90))
+            .lane(&key)
             .detached()
             .try_run::<
                 _,
