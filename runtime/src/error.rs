@@ -80,6 +80,28 @@ impl fmt::Display for Interrupted {
 
 impl error::Error for Interrupted {}
 
+/// 503 where trying again later may help, 504 past the deadline, 500 for a panic; the text says why.
+#[cfg(feature = "axum")]
+impl axum_core::response::IntoResponse for Interrupted {
+    fn into_response(self) -> axum_core::response::Response {
+        let status: u16 = match self {
+            Self::Deadline => 504,
+            Self::Panicked(_) => 500,
+            _ => 503,
+        };
+        // What a panic said is for the log, not for whoever asked.
+        let text = match self {
+            Self::Panicked(_) => "internal error".to_owned(),
+            other => other.to_string(),
+        };
+        let mut response = text.into_response();
+        if let Ok(status) = status.try_into() {
+            *response.status_mut() = status;
+        }
+        response
+    }
+}
+
 /// Keeps the `Interrupted` as the source: `error.get_ref()` finds it again.
 impl From<Interrupted> for io::Error {
     fn from(interrupted: Interrupted) -> Self {
@@ -134,5 +156,21 @@ impl fmt::Debug for Panic {
 impl fmt::Display for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.1)
+    }
+}
+
+#[cfg(all(test, feature = "axum"))]
+mod tests {
+    use axum_core::response::IntoResponse;
+
+    use super::*;
+
+    #[test]
+    fn a_response_says_what_happened_and_keeps_a_panic_to_itself() {
+        let status = |interrupted: Interrupted| interrupted.into_response().status().as_u16();
+        assert_eq!(status(Interrupted::Full), 503);
+        assert_eq!(status(Interrupted::Closed), 503);
+        assert_eq!(status(Interrupted::Deadline), 504);
+        assert_eq!(status(Interrupted::Panicked(Panic::new(Box::new("secret")))), 500);
     }
 }

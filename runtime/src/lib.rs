@@ -36,7 +36,9 @@ mod worker;
 pub use channel::{Receiver, SendError as ChannelError, Sender, channel};
 pub use error::{Interrupted, Panic};
 pub use job::StuckJob;
-pub use pool::{Builder, DrainReport, JobBuilder, Map, Offload, Overflow, Pool, Stats};
+pub use pool::{
+    Builder, DrainReport, Histogram, JobBuilder, Map, Offload, Overflow, Pool, PoolConfig, Stats,
+};
 pub use portal::{AsCompleted, Portal, PortalTask, as_completed, join_all};
 pub use spawn::{BoxTask, Spawn};
 pub use values::{ContextKey, InContext};

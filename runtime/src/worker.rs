@@ -57,6 +57,19 @@ impl Worker {
         })
     }
 
+    /// Runs `f` in the pool's rayon threads ([`Builder::rayon`](crate::Builder::rayon)), so that parallel iterators in it
+    /// use those; this thread waits. `f` can't wait for the loop: the worker stays here, as the compiler sees to.
+    ///
+    /// # Panics
+    /// With whatever `f` panics with. Without threads of its own the pool leaves `f` to rayon's global ones.
+    #[cfg(feature = "rayon")]
+    pub fn install<R: Send>(&self, f: impl FnOnce() -> R + Send) -> R {
+        match self.host.about().pool.as_ref().and_then(|pool| pool.rayon.as_ref()) {
+            Some(rayon) => rayon.install(f),
+            None => f(),
+        }
+    }
+
     /// Whether this job should go on: the everyday line of a long computation.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use crate::sync::{spawn_thread, yield_now};
 
 /// What happens to a job that comes when the pool's queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Overflow {
     /// The caller waits for a place, first come, first served, by a ticket taken at the call. The default.
@@ -20,6 +21,34 @@ pub enum Overflow {
     Reject,
     /// The oldest queued job gets [`Interrupted::Shed`](crate::Interrupted::Shed), and the new one its place.
     ShedOldest,
+}
+
+/// What a configuration file may say of a pool, for [`Builder::config`]; read by serde with feature `serde`.
+///
+/// ```toml
+/// [pools.cpu]
+/// threads = 4
+/// queue = 64
+/// overflow = "reject" # or "wait", "shed_oldest"
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default, deny_unknown_fields)
+)]
+#[non_exhaustive]
+pub struct PoolConfig {
+    /// See [`Builder::threads`].
+    pub threads: Option<usize>,
+    /// See [`Builder::queue`].
+    pub queue: Option<usize>,
+    /// See [`Builder::overflow`].
+    pub overflow: Option<Overflow>,
+    /// See [`Builder::stack_size`]; in bytes.
+    pub stack_size: Option<usize>,
+    /// See [`Builder::spin`].
+    pub spin: Option<u32>,
 }
 
 /// How often a thread looks again, yielding in between, before it sleeps.
@@ -59,6 +88,8 @@ pub struct Builder {
     stack_size: Option<usize>,
     pub(super) spin: Spin,
     pub(super) locals: Locals,
+    #[cfg(feature = "rayon")]
+    pub(super) rayon: Option<usize>,
 }
 
 impl Builder {
@@ -72,6 +103,20 @@ impl Builder {
             stack_size: None,
             spin: Spin(64),
             locals: Locals::default(),
+            #[cfg(feature = "rayon")]
+            rayon: None,
+        }
+    }
+
+    /// Takes what `config` says; what it leaves out stays as it is.
+    pub fn config(self, config: &PoolConfig) -> Self {
+        Self {
+            threads: config.threads.map_or(self.threads, |threads| threads.max(1)),
+            queue: config.queue.unwrap_or(self.queue),
+            overflow: config.overflow.unwrap_or(self.overflow),
+            stack_size: config.stack_size.or(self.stack_size),
+            spin: config.spin.map_or(self.spin, Spin),
+            ..self
         }
     }
 
@@ -126,6 +171,14 @@ impl Builder {
         self
     }
 
+    /// Gives the pool `threads` rayon threads besides its own, for parallel iterators inside its jobs:
+    /// [`Worker::install`](crate::Worker::install).
+    #[cfg(feature = "rayon")]
+    pub fn rayon(mut self, threads: usize) -> Self {
+        self.rayon = Some(threads.max(1));
+        self
+    }
+
     /// Starts the threads, named `{name}-{n}`.
     ///
     /// # Errors
@@ -153,7 +206,15 @@ impl Builder {
 
     fn try_start(&self, threads: usize) -> io::Result<Pool> {
         let seats: Vec<Arc<Seat>> = (0..threads).map(|_| Arc::default()).collect();
-        let inner = Inner::new(self, seats.clone());
+        #[cfg_attr(not(feature = "rayon"), allow(unused_mut))]
+        let mut inner = Inner::new(self, seats.clone());
+        #[cfg(feature = "rayon")]
+        if let Some(threads) = self.rayon {
+            let name = self.name.clone();
+            let rayon = rayon::ThreadPoolBuilder::new().num_threads(threads);
+            let rayon = rayon.thread_name(move |n| format!("{name}-rayon-{n}")).build();
+            inner.rayon = Some(rayon.map_err(io::Error::other)?);
+        }
         // From here on an early return drops the pool, which sends the started threads home.
         let pool = Pool::from_inner(Arc::new(inner));
         for (n, seat) in seats.into_iter().enumerate() {

@@ -212,7 +212,7 @@ where
             None => traced(),
         });
         if let Some(pool) = &self.about.pool {
-            pool.tally.ran(started.duration_since(self.about.called), started.elapsed());
+            pool.tally.ran(&pool.name, started.duration_since(self.about.called), started.elapsed());
         }
         drop(member);
         result
@@ -282,9 +282,9 @@ where
         self.leave_lane();
     }
 
-    fn count(&self, what: fn(&Tally)) {
+    fn count(&self, what: fn(&Tally, &str)) {
         if let Some(pool) = &self.about.pool {
-            what(&pool.tally);
+            what(&pool.tally, &pool.name);
         }
     }
 

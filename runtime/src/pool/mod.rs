@@ -26,14 +26,14 @@ use std::time::{Duration, Instant};
 use tracing::Span;
 use tracing::subscriber::NoSubscriber;
 
-pub use builder::{Builder, Overflow};
+pub use builder::{Builder, Overflow, PoolConfig};
 pub(crate) use cell::visit;
 pub use drain::DrainReport;
 pub(crate) use lanes::LaneKey;
 pub(crate) use line::Place;
 pub use map::Map;
 pub use offload::Offload;
-pub use stats::Stats;
+pub use stats::{Histogram, Stats};
 
 use crate::context;
 use crate::error::Interrupted;
@@ -93,6 +93,8 @@ pub(crate) struct Inner {
     pub(crate) lanes: Lanes,
     pub(crate) tally: Tally,
     pub(crate) locals: Locals,
+    #[cfg(feature = "rayon")]
+    pub(crate) rayon: Option<rayon::ThreadPool>,
     wait_spin: Spin,
     seats: Vec<Arc<Seat>>,
 }
@@ -105,6 +107,8 @@ impl Inner {
             lanes: Lanes::default(),
             tally: Tally::default(),
             locals: setup.locals.clone(),
+            #[cfg(feature = "rayon")]
+            rayon: None,
             wait_spin: setup.spin,
             seats,
         }
@@ -273,7 +277,7 @@ impl JobBuilder<'_> {
         let cell = Cell::new(about, load);
         if let Err(refused) = cell.arm().and_then(|()| submit(pool, &cell)) {
             if matches!(refused, Interrupted::Full) {
-                pool.tally.rejected();
+                pool.tally.rejected(&pool.name);
             }
             cell.refuse(refused);
         }
@@ -339,7 +343,7 @@ fn settle(pool: &Inner, joined: Joined<Arc<dyn Job>>) -> Result<Option<Arc<dyn J
         Joined::Closed => Err(Interrupted::Closed),
         Joined::Lend(back) => Ok(Some(back)),
         Joined::Shed(oldest) => {
-            pool.tally.shed();
+            pool.tally.shed(&pool.name);
             oldest.shed();
             Ok(None)
         }

@@ -1,4 +1,5 @@
-//! What a pool has done: exact counts, cheap to keep.
+//! What a pool has done: exact counts and rough histograms, cheap to keep; told to the `metrics` facade too, if that
+//! feature is on.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -6,55 +7,96 @@ use std::time::Duration;
 /// The running totals.
 #[derive(Default)]
 pub(crate) struct Tally {
-    done: AtomicU64,
     rejected: AtomicU64,
     shed: AtomicU64,
     panicked: AtomicU64,
     missed_deadline: AtomicU64,
-    waited_micros: AtomicU64,
-    ran_micros: AtomicU64,
+    waited: Buckets,
+    ran: Buckets,
+}
+
+/// Counts by the power of two of the microseconds.
+#[derive(Default)]
+struct Buckets([AtomicU64; BUCKETS]);
+
+const BUCKETS: usize = 32;
+
+impl Buckets {
+    fn count(&self, time: Duration) {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let bucket = (u64::BITS - micros.leading_zeros()) as usize;
+        self.0[bucket.min(BUCKETS - 1)].fetch_add(1, Relaxed);
+    }
+
+    fn look(&self) -> Histogram {
+        Histogram(std::array::from_fn(|bucket| self.0[bucket].load(Relaxed)))
+    }
 }
 
 impl Tally {
-    pub(crate) fn ran(&self, waited: Duration, ran: Duration) {
-        self.done.fetch_add(1, Relaxed);
-        self.waited_micros.fetch_add(waited.as_micros() as u64, Relaxed);
-        self.ran_micros.fetch_add(ran.as_micros() as u64, Relaxed);
+    pub(crate) fn ran(&self, pool: &str, waited: Duration, ran: Duration) {
+        self.waited.count(waited);
+        self.ran.count(ran);
+        #[cfg(feature = "metrics")]
+        {
+            let pool = || metrics::SharedString::from(pool.to_owned());
+            metrics::histogram!("portcullis_job_wait_seconds", "pool" => pool()).record(waited);
+            metrics::histogram!("portcullis_job_run_seconds", "pool" => pool()).record(ran);
+        }
+        #[cfg(not(feature = "metrics"))]
+        let _ = pool;
     }
 
-    pub(crate) fn rejected(&self) {
+    pub(crate) fn rejected(&self, pool: &str) {
         self.rejected.fetch_add(1, Relaxed);
+        tell("rejected", pool);
     }
 
-    pub(crate) fn shed(&self) {
+    pub(crate) fn shed(&self, pool: &str) {
         self.shed.fetch_add(1, Relaxed);
+        tell("shed", pool);
     }
 
-    pub(crate) fn panicked(&self) {
+    pub(crate) fn panicked(&self, pool: &str) {
         self.panicked.fetch_add(1, Relaxed);
+        tell("panicked", pool);
     }
 
-    pub(crate) fn missed_deadline(&self) {
+    pub(crate) fn missed_deadline(&self, pool: &str) {
         self.missed_deadline.fetch_add(1, Relaxed);
+        tell("missed its deadline", pool);
     }
 
     pub(super) fn stats(&self, queued: usize, waiting: usize, running: usize) -> Stats {
+        let ran = self.ran.look();
         Stats {
             queued,
             waiting,
             running,
-            done: self.done.load(Relaxed),
+            done: ran.count(),
             rejected: self.rejected.load(Relaxed),
             shed: self.shed.load(Relaxed),
             panicked: self.panicked.load(Relaxed),
             deadline_misses: self.missed_deadline.load(Relaxed),
-            waited: Duration::from_micros(self.waited_micros.load(Relaxed)),
-            ran: Duration::from_micros(self.ran_micros.load(Relaxed)),
+            wait_time: self.waited.look(),
+            run_time: ran,
         }
     }
 }
 
+/// One job that did not end well: a counter with the pool and the reason as labels.
+fn tell(reason: &'static str, pool: &str) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("portcullis_jobs_failed_total", "pool" => pool.to_owned(), "reason" => reason)
+        .increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = (reason, pool);
+}
+
 /// A look at a [`Pool`](crate::Pool), from [`Pool::stats`](crate::Pool::stats).
+///
+/// With feature `metrics` the same goes to the [`metrics`](https://docs.rs/metrics) facade, labelled with the pool's name:
+/// `portcullis_job_wait_seconds`, `portcullis_job_run_seconds` (histograms), `portcullis_jobs_failed_total` (a counter, by `reason`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -74,8 +116,55 @@ pub struct Stats {
     pub panicked: u64,
     /// Jobs whose deadline passed, queued or running.
     pub deadline_misses: u64,
-    /// Sum of the times from call to start, of the jobs done.
-    pub waited: Duration,
-    /// Sum of the times from start to end, of the jobs done.
-    pub ran: Duration,
+    /// The times from call to start, of the jobs done.
+    pub wait_time: Histogram,
+    /// The times from start to end, of the jobs done.
+    pub run_time: Histogram,
+}
+
+/// How many times fell into each power of two of microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Histogram([u64; BUCKETS]);
+
+impl Histogram {
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// A time that at least the fraction `q` (0 to 1) of them does not exceed: right up to a factor of two. `None` if
+    /// there are none.
+    pub fn quantile(&self, q: f64) -> Option<Duration> {
+        let rank = (q.clamp(0.0, 1.0) * self.count() as f64).ceil().max(1.0) as u64;
+        let mut seen = 0;
+        self.buckets().find_map(|(at_most, count)| {
+            seen += count;
+            (seen >= rank).then_some(at_most)
+        })
+    }
+
+    /// The buckets that hold any, shortest times first: the time that none in it exceeds, and how many it holds.
+    pub fn buckets(&self) -> impl Iterator<Item = (Duration, u64)> + '_ {
+        let held = self.0.iter().enumerate().filter(|(_, count)| **count > 0);
+        held.map(|(bucket, count)| (Duration::from_micros(1 << bucket), *count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_bound_the_times_from_above_within_a_factor_of_two() {
+        let tally = Tally::default();
+        for millis in 1..=100 {
+            tally.ran("p", Duration::from_micros(millis), Duration::from_millis(millis));
+        }
+        let run = tally.ran.look();
+        assert_eq!(run.count(), 100);
+        let half = run.quantile(0.5).unwrap();
+        assert!(half >= Duration::from_millis(50) && half <= Duration::from_millis(100), "{half:?}");
+        assert!(run.quantile(1.0).unwrap() >= Duration::from_millis(100));
+        assert_eq!(Buckets::default().look().quantile(0.5), None);
+    }
 }

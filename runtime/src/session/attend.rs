@@ -220,7 +220,7 @@ where
                 return Poll::Ready(Some(Turn::Done(result)));
             }
             // The driver's waker rings for what is sent to the peer, so a look is enough.
-            if appetite.asks() || peer.has_outgoing() {
+            if appetite.asks() || peer.outgoing() > 0 {
                 return Poll::Ready(Some(Turn::Again));
             }
             if broken { Poll::Pending } else { reset.as_mut().poll(cx).map(|()| None) }

@@ -17,7 +17,7 @@ use super::link::{End, Link};
 use super::peer::Peer;
 use super::reason::Reason;
 use super::watch::Phase;
-use crate::codec::{Codec, EncodeError};
+use crate::codec::Codec;
 use crate::error::Panic;
 use crate::service::Service;
 use crate::transport::Transport;
@@ -194,8 +194,7 @@ where
         Ok(Ok(ControlFlow::Break(reason))) | Err(reason) => return ControlFlow::Break(reason),
         Ok(Err(panic)) => return hook_panicked(&panic),
     };
-    gather(link).await?;
-    match respond(link, response).await {
+    match link.respond(response) {
         Err(error) => ControlFlow::Break(Reason::Failed(error.to_string())),
         Ok(()) if resumes => ControlFlow::Continue(()),
         Ok(()) => ControlFlow::Break(reason),
@@ -225,7 +224,7 @@ fn hook_panicked(panic: &Panic) -> ControlFlow<Reason> {
     ControlFlow::Break(Reason::Panicked(panic.message().to_owned()))
 }
 
-/// Puts what was sent to the peer into the batch: it goes before the response that comes next.
+/// Puts what was sent to the peer into the batch, and writes it as often as it is full.
 pub(super) async fn gather<S, IO, C>(link: &mut Link<S, IO, C>) -> ControlFlow<Reason>
 where
     S: Service,
@@ -241,23 +240,6 @@ where
         }
         link.flush().await;
     }
-}
-
-/// Puts a response into the batch, and writes the batch if it is full.
-pub(super) async fn respond<S, IO, C>(
-    link: &mut Link<S, IO, C>,
-    response: S::Response,
-) -> Result<(), EncodeError>
-where
-    S: Service,
-    IO: Transport,
-    C: Codec<S::Request, S::Response>,
-{
-    link.respond(response)?;
-    if link.is_full() {
-        link.flush().await;
-    }
-    Ok(())
 }
 
 /// Why no request will come any more, if none will; asked when none is there.

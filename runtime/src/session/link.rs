@@ -172,8 +172,17 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
 
     // ---- responses
 
-    /// Appends a response to the batch.
+    /// Appends a response to the batch, behind what has been sent to the peer before.
     pub(super) fn respond(&mut self, response: S::Response) -> Result<(), EncodeError> {
+        // Not more than is there now, so that a flood of sends can't hold up the response.
+        for _ in 0..self.peer.outgoing() {
+            let Some(sent) = self.peer.pop() else { break };
+            self.append(sent)?;
+        }
+        self.append(response)
+    }
+
+    fn append(&mut self, response: S::Response) -> Result<(), EncodeError> {
         if self.end == Some(End::Broken) {
             return Ok(());
         }
@@ -201,7 +210,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
     pub(super) fn collect(&mut self) -> Result<(), EncodeError> {
         while !self.is_full() {
             let Some(response) = self.peer.pop() else { break };
-            self.respond(response)?;
+            self.append(response)?;
         }
         Ok(())
     }

@@ -69,8 +69,8 @@ impl<Rsp> Outbox<Rsp> {
         self.gate
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
     }
 
     // ---- the driver's side

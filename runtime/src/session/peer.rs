@@ -155,7 +155,7 @@ impl<Rsp> Peer<Rsp> {
         }
         let mut outbox = self.shared().outbox.lock();
         let popped = outbox.pop();
-        if outbox.is_empty() && outbox.gate() == Gate::Open {
+        if outbox.len() == 0 && outbox.gate() == Gate::Open {
             self.shared().touched.store(false, Ordering::Release);
         }
         drop(outbox);
@@ -164,8 +164,9 @@ impl<Rsp> Peer<Rsp> {
         Some(response)
     }
 
-    pub(super) fn has_outgoing(&self) -> bool {
-        self.is_touched() && !self.shared().outbox.lock().is_empty()
+    /// How many responses are queued.
+    pub(super) fn outgoing(&self) -> usize {
+        if self.is_touched() { self.shared().outbox.lock().len() } else { 0 }
     }
 
     /// Whether an idle session has something to do that is not reading.

@@ -11,14 +11,15 @@ use std::task::Poll;
 
 use super::attend::attend_pending;
 use super::driver::{Entry, Idle};
-use super::ends::{answer, close, cut, gather, open, over, respond, unless};
+use super::ends::{answer, close, cut, gather, open, over, unless};
 use super::error::SessionError;
 use super::hub::Hub;
-use super::link::End;
+use super::link::{End, Link};
+use super::peer::Peer;
 use super::reason::Reason;
 use super::watch::Phase;
 use crate::codec::Codec;
-use crate::service::Steps;
+use crate::service::{Step, Steps};
 use crate::transport::Transport;
 
 /// A whole burst: the session's idle struct again, or `None` when the session has ended.
@@ -33,7 +34,7 @@ where
         Entry::New(link) => open(&hub, link).await?,
     };
     let peer = idle.link.peer().clone();
-    let reason = match unless(&peer, Phase::Cancelling, work(&hub, &mut idle)).await {
+    let reason = match unless(&peer, Phase::Cancelling, work(&hub, &peer, &mut idle)).await {
         Ok(ControlFlow::Continue(())) => return Some(idle),
         Ok(ControlFlow::Break(reason)) => reason,
         Err(off) => cut(&hub, &mut idle, off).await,
@@ -43,21 +44,20 @@ where
 }
 
 /// Works until nothing is there (`Continue`) or the session ends.
-async fn work<S, IO, C>(hub: &Hub<S>, idle: &mut Idle<S, IO, C>) -> ControlFlow<Reason>
+async fn work<S, IO, C>(
+    hub: &Hub<S>,
+    peer: &Peer<S::Response>,
+    idle: &mut Idle<S, IO, C>,
+) -> ControlFlow<Reason>
 where
     S: Steps,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
     loop {
-        while !idle.link.peer().is_closed() {
-            match idle.link.request() {
-                Ok(None) => break,
-                Ok(Some(request)) => step(hub, idle, request).await?,
-                Err(error) => {
-                    let error = SessionError::Decode(error);
-                    answer(hub, &mut idle.link, &mut idle.conn, error).await?;
-                }
+        while !peer.is_closed() && step(hub, peer, idle).await? {
+            if idle.link.is_full() {
+                idle.link.flush().await;
             }
         }
         gather(&mut idle.link).await?;
@@ -66,7 +66,7 @@ where
             return ControlFlow::Break(reason);
         }
         idle.link.asks();
-        if let Some(reason) = idle.link.peer().interrupted(Phase::Cancelling) {
+        if let Some(reason) = peer.interrupted(Phase::Cancelling) {
             return ControlFlow::Break(reason);
         }
         if !poll_fn(|cx| Poll::Ready(idle.link.poll_fill(cx).is_ready())).await {
@@ -75,64 +75,83 @@ where
     }
 }
 
-/// One request, one response.
-async fn step<S, IO, C>(hub: &Hub<S>, idle: &mut Idle<S, IO, C>, request: S::Request) -> ControlFlow<Reason>
+/// One request, one response; `false` if no request is there.
+async fn step<S, IO, C>(
+    hub: &Hub<S>,
+    peer: &Peer<S::Response>,
+    idle: &mut Idle<S, IO, C>,
+) -> ControlFlow<Reason, bool>
 where
     S: Steps,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    let Some(state) = idle.state.take() else {
-        return ControlFlow::Break(Reason::Failed("no state to go on in".to_owned()));
-    };
-    let error = match handle(hub, idle, state, request).await? {
-        Err(_) if idle.link.end() == Some(End::Broken) => return ControlFlow::Break(Reason::Reset),
-        Err(error) => {
-            idle.state = hub.service().recover();
-            error
-        }
-        Ok(step) => {
-            idle.state = Some(step.state);
-            gather(&mut idle.link).await?;
-            let sent = match step.response {
-                Some(response) => respond(&mut idle.link, response).await,
-                None => Ok(()),
+    let Idle { link, conn, state } = idle;
+    let error = match link.request() {
+        Ok(None) => return ControlFlow::Continue(false),
+        Err(error) => SessionError::Decode(error),
+        Ok(Some(request)) => {
+            let Some(before) = state.take() else {
+                return ControlFlow::Break(Reason::Failed("no state to go on in".to_owned()));
             };
-            match sent {
-                Ok(()) if step.close => return ControlFlow::Break(Reason::Closed),
-                Ok(()) => return ControlFlow::Continue(()),
-                Err(error) => SessionError::Encode(error),
+            let mut handler = pin!(hub.service().step(before, peer, conn, request));
+            // Many handlers never wait: then there is nothing to attend to. The response goes into the batch
+            // where it comes up, since every hand that a message goes through is a copy of it.
+            let at_once =
+                poll_fn(|cx| Poll::Ready(handler.as_mut().poll(cx).map(|done| take(link, state, done))));
+            let taken = match at_once.await {
+                Poll::Ready(taken) => taken,
+                Poll::Pending => match attend_pending(link, S::HALF_CLOSE.into(), handler).await {
+                    Ok(done) => take(link, state, done),
+                    Err(reason) => return ControlFlow::Break(reason),
+                },
+            };
+            match taken {
+                Ok(true) => return ControlFlow::Break(Reason::Closed),
+                Ok(false) => return ControlFlow::Continue(true),
+                Err(_) if link.end() == Some(End::Broken) => return ControlFlow::Break(Reason::Reset),
+                Err(error) => error,
             }
         }
     };
-    let reason = Reason::from_error(&error);
-    answer(hub, &mut idle.link, &mut idle.conn, error).await?;
-    if idle.state.is_some() { ControlFlow::Continue(()) } else { ControlFlow::Break(reason) }
+    failed(hub, idle, error).await?;
+    ControlFlow::Continue(true)
 }
 
-/// Runs the handler. `Break` if the connection ends meanwhile.
-async fn handle<S, IO, C>(
-    hub: &Hub<S>,
-    idle: &mut Idle<S, IO, C>,
-    state: S::State,
-    request: S::Request,
-) -> ControlFlow<Reason, Result<crate::service::Step<S>, SessionError<S::Error>>>
+/// Puts a step's response into the batch. Whether the session ends with it.
+fn take<S, IO, C>(
+    link: &mut Link<S, IO, C>,
+    state: &mut Option<S::State>,
+    done: Result<Step<S>, S::Error>,
+) -> Result<bool, SessionError<S::Error>>
 where
     S: Steps,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    let peer = idle.link.peer().clone();
-    let (link, conn) = (&mut idle.link, &mut idle.conn);
-    let mut handler = pin!(hub.service().step(state, &peer, conn, request));
-    // Many handlers never wait: then there is nothing to attend to.
-    let at_once = poll_fn(|cx| Poll::Ready(handler.as_mut().poll(cx))).await;
-    let result = match at_once {
-        Poll::Ready(result) => Ok(result),
-        Poll::Pending => attend_pending(link, S::HALF_CLOSE.into(), handler).await,
-    };
-    match result {
-        Ok(result) => ControlFlow::Continue(result.map_err(SessionError::Handler)),
-        Err(reason) => ControlFlow::Break(reason),
+    let step = done.map_err(SessionError::Handler)?;
+    *state = Some(step.state);
+    if let Some(response) = step.response {
+        link.respond(response).map_err(SessionError::Encode)?;
     }
+    Ok(step.close)
+}
+
+/// An error that is answered leaves the session in the state that it can recover.
+async fn failed<S, IO, C>(
+    hub: &Hub<S>,
+    idle: &mut Idle<S, IO, C>,
+    error: SessionError<S::Error>,
+) -> ControlFlow<Reason>
+where
+    S: Steps,
+    IO: Transport,
+    C: Codec<S::Request, S::Response>,
+{
+    let reason = Reason::from_error(&error);
+    answer(hub, &mut idle.link, &mut idle.conn, error).await?;
+    if idle.state.is_none() {
+        idle.state = hub.service().recover();
+    }
+    if idle.state.is_some() { ControlFlow::Continue(()) } else { ControlFlow::Break(reason) }
 }
