@@ -36,6 +36,8 @@ struct Members {
     on_idle: Vec<Waker>,
 }
 
+// Without a server nothing opens a scope; jobs and portals ask for one all the same.
+#[cfg_attr(not(feature = "server"), allow(dead_code))]
 impl Scope {
     /// A scope whose tasks run on `spawner`.
     pub(crate) fn new(spawner: Arc<dyn Spawn>) -> Arc<Self> {

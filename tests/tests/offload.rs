@@ -365,6 +365,27 @@ on_loops! {
         assert!(done.pass());
     }
 
+    anywhere async fn idle_threads_leave_and_come_back_when_they_are_needed() {
+        let pool = Pool::builder("lazy").threads(3).thread_keep_alive(Duration::from_millis(1)).build().unwrap();
+        let ended = Arc::new(AtomicUsize::new(0));
+        struct Count(Arc<AtomicUsize>);
+        impl Drop for Count { fn drop(&mut self) { self.0.fetch_add(1, SeqCst); } }
+        std::thread_local! { static COUNT: std::cell::RefCell<Option<Count>> = const { std::cell::RefCell::new(None) }; }
+        for round in 1..=3 {
+            // All three at once, each marking its thread.
+            let inside = Arc::new(std::sync::Barrier::new(3));
+            let offloads: Vec<_> = (0..3).map(|_| {
+                let (inside, ended) = (inside.clone(), ended.clone());
+                pool.run(move |_| { COUNT.with(|slot| slot.borrow_mut().get_or_insert_with(|| Count(ended)).0.clone()); inside.wait(); })
+            }).collect();
+            // A thread that was just leaving comes back with the next call.
+            let nudge = pool.clone();
+            eventually(|| { nudge.run(|_| ()).detach(); pool.stats().running + pool.stats().done as usize >= 3 * round });
+            for offload in offloads { offload.await.unwrap(); }
+            eventually(|| ended.load(SeqCst) >= 2 * round);
+        }
+    }
+
     anywhere async fn o10_a_thread_that_cannot_be_had_is_an_error_at_build_time() {
         // No machine has the address space for this stack.
         let refused = Pool::builder("huge").threads(2).stack_size(usize::MAX / 4).build();

@@ -340,7 +340,7 @@ scenarios! {
     async fn a_pool_of_four_threads_runs_four_at_once_and_stops_with_the_server(served: 4 threads) {
         let mut asking = served.asking::<5>(|| Request::OwnPool).await;
         let stats = || served.demo.pool.stats();
-        until(|| stats().running == 4 && stats().queued == 1).await;
+        until(|| served.demo.inside.load(SeqCst) == 4 && stats().queued == 1).await;
         served.demo.gate.open();
         let mut threads = BTreeSet::new();
         for client in &mut asking {
@@ -398,7 +398,7 @@ scenarios! {
         assert!(served.stop().await.is_clean());
     }
 
-    /// The guide's pattern hangs here.
+    /// The guide's pattern hangs here (H1 and H3 of its review).
     async fn a_stop_ends_though_a_thread_waits_for_the_loop(served: 1 threads) {
         let _asking = served.asking::<1>(|| Request::WaitForever).await;
         until(|| served.demo.inside.load(SeqCst) == 1).await;

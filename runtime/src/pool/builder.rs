@@ -3,11 +3,12 @@
 use std::io;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use super::local::Locals;
 use super::seat::Seat;
-use super::{Inner, Pool, thread::work};
-use crate::sync::{spawn_thread, yield_now};
+use super::{Inner, Pool};
+use crate::sync::yield_now;
 
 /// What happens to a job that comes when the pool's queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -85,8 +86,9 @@ pub struct Builder {
     threads: usize,
     pub(super) queue: usize,
     pub(super) overflow: Overflow,
-    stack_size: Option<usize>,
+    pub(super) stack_size: Option<usize>,
     pub(super) spin: Spin,
+    pub(super) keep_alive: Option<Duration>,
     pub(super) locals: Locals,
     #[cfg(feature = "rayon")]
     pub(super) rayon: Option<usize>,
@@ -102,10 +104,18 @@ impl Builder {
             overflow: Overflow::Wait,
             stack_size: None,
             spin: Spin(64),
+            keep_alive: None,
             locals: Locals::default(),
             #[cfg(feature = "rayon")]
             rayon: None,
         }
+    }
+
+    /// Threads with nothing to do for so long end, all but one, and are started again when they are needed. Default: they
+    /// stay. (tokio's name: `thread_keep_alive`.) If the system then refuses a thread, the others do its work.
+    pub fn thread_keep_alive(mut self, idle: Duration) -> Self {
+        self.keep_alive = Some(idle);
+        self
     }
 
     /// Takes what `config` says; what it leaves out stays as it is.
@@ -215,12 +225,11 @@ impl Builder {
             let rayon = rayon.thread_name(move |n| format!("{name}-rayon-{n}")).build();
             inner.rayon = Some(rayon.map_err(io::Error::other)?);
         }
+        inner.set_vacant((0..threads).collect());
         // From here on an early return drops the pool, which sends the started threads home.
         let pool = Pool::from_inner(Arc::new(inner));
-        for (n, seat) in seats.into_iter().enumerate() {
-            let inner = pool.inner_arc();
-            let spin = self.spin;
-            spawn_thread(format!("{}-{n}", self.name), self.stack_size, move || work(&inner, seat, spin))?;
+        for _ in 0..threads {
+            pool.inner().start_a_thread()?;
         }
         Ok(pool)
     }

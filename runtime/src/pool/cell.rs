@@ -256,7 +256,7 @@ where
     }
 
     fn spin(&self) -> Spin {
-        self.about.pool.as_ref().map_or(Spin::NONE, |pool| pool.wait_spin)
+        self.about.pool.as_ref().map_or(Spin::NONE, |pool| pool.spin)
     }
 
     /// Takes the job out of every thread's reach; where it stood, or `None` if a thread has it already.
@@ -339,6 +339,7 @@ fn give_back(lent: VecDeque<Arc<dyn Job>>) {
     for job in lent {
         if let Some(pool) = job.about().pool.clone() {
             pool.line.rejoin(job);
+            pool.call_up();
         }
     }
 }
@@ -440,6 +441,7 @@ where
             if !pool.line.come_back(Arc::clone(&next)) {
                 next.leave_lane(); // cancelled just now
             }
+            pool.call_up();
         }
     }
 

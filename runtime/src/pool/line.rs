@@ -11,6 +11,7 @@
 
 use std::collections::VecDeque;
 use std::task::Waker;
+use std::time::{Duration, Instant};
 
 use super::builder::{Overflow, Spin};
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -66,6 +67,8 @@ pub(crate) struct Line<J> {
     threads: usize,
     places: usize,
     overflow: Overflow,
+    /// Threads with nothing to do for so long leave, all but one; they come back when they are needed.
+    keep_alive: Option<Duration>,
 }
 
 struct State<J> {
@@ -81,6 +84,8 @@ struct State<J> {
     called: usize,
     /// Threads that spin: each will look at the line before it parks.
     spinning: usize,
+    /// Threads that there are, running or not.
+    alive: usize,
     /// No new jobs; threads leave when the line is empty.
     closed: bool,
     on_idle: Vec<Waker>,
@@ -107,6 +112,7 @@ impl<J: Claim> Line<J> {
                 parked: 0,
                 called: 0,
                 spinning: 0,
+                alive: threads,
                 closed: false,
                 on_idle: Vec::new(),
             }),
@@ -116,7 +122,13 @@ impl<J: Claim> Line<J> {
             threads,
             places,
             overflow,
+            keep_alive: None,
         }
+    }
+
+    pub(crate) fn keep_alive(mut self, limit: Option<Duration>) -> Self {
+        self.keep_alive = limit;
+        self
     }
 
     /// Joins the line, or says why not. `lendable`: the caller stands in for a thread of this very pool that waits.
@@ -228,14 +240,27 @@ impl<J: Claim> Line<J> {
                 state = self.state.lock();
                 state.spinning -= 1;
             } else {
-                state = self.park(state);
+                let rested;
+                (state, rested) = self.park(state);
+                if rested && state.alive > 1 && state.jobs.is_empty() && !state.closed {
+                    state.alive -= 1;
+                    return None;
+                }
             }
         }
     }
 
-    fn park<'a>(&'a self, mut state: MutexGuard<'a, State<J>>) -> MutexGuard<'a, State<J>> {
+    /// Sleeps until called; tells whether the thread has slept its `keep_alive` through.
+    fn park<'a>(&'a self, mut state: MutexGuard<'a, State<J>>) -> (MutexGuard<'a, State<J>>, bool) {
         state.parked += 1;
-        let mut state = self.bell.wait(state);
+        let (mut state, rested) = match self.keep_alive {
+            None => (self.bell.wait(state), false),
+            Some(limit) => {
+                let since = Instant::now();
+                let state = self.bell.wait_for(state, limit);
+                (state, since.elapsed() >= limit)
+            }
+        };
         // A spurious wake-up may take the call of a sleeper; that one then finds none left and counts as the
         // spurious one. Either way each call has one thread awake.
         if state.called > 0 {
@@ -243,7 +268,29 @@ impl<J: Claim> Line<J> {
         } else {
             state.parked -= 1;
         }
-        state
+        (state, rested)
+    }
+
+    /// Whether a thread is to be started for what waits, since those that left are missing. If so it counts already:
+    /// the caller starts it, or says [`lost_a_thread`](Self::lost_a_thread).
+    pub(super) fn misses_a_thread(&self) -> bool {
+        if self.keep_alive.is_none() {
+            return false;
+        }
+        let mut state = self.state.lock();
+        let missing = state.parked == 0
+            && state.live() > state.spinning + state.called
+            && state.alive < self.threads
+            && !state.closed;
+        if missing {
+            state.alive += 1;
+        }
+        missing
+    }
+
+    /// A thread could not be started. There is at least one other, which gets to all jobs in time.
+    pub(super) fn lost_a_thread(&self) {
+        self.state.lock().alive -= 1;
     }
 
     /// Wakes a sleeper if the live jobs outnumber the threads that are already on their way.

@@ -20,6 +20,7 @@ mod thread;
 
 use std::fmt;
 use std::hash::Hash;
+use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,7 @@ pub use stats::{Histogram, Stats};
 use crate::context;
 use crate::error::Interrupted;
 use crate::job::{About, Home, Job, MAX_DEPTH, Parent, StuckJob};
+use crate::sync::{Mutex, spawn_thread};
 use crate::worker::Worker;
 use builder::Spin;
 use cell::{Cell, Load, Outcome};
@@ -95,22 +97,55 @@ pub(crate) struct Inner {
     pub(crate) locals: Locals,
     #[cfg(feature = "rayon")]
     pub(crate) rayon: Option<rayon::ThreadPool>,
-    wait_spin: Spin,
+    /// For threads that wait for a job, and for workers that wait for the loop.
+    spin: Spin,
+    stack_size: Option<usize>,
     seats: Vec<Arc<Seat>>,
+    /// The seats without a thread.
+    vacant: Mutex<Vec<usize>>,
 }
 
 impl Inner {
     fn new(setup: &Builder, seats: Vec<Arc<Seat>>) -> Self {
         Self {
             name: setup.name.clone(),
-            line: Line::new(seats.len(), setup.queue, setup.overflow),
+            line: Line::new(seats.len(), setup.queue, setup.overflow).keep_alive(setup.keep_alive),
             lanes: Lanes::default(),
             tally: Tally::default(),
             locals: setup.locals.clone(),
             #[cfg(feature = "rayon")]
             rayon: None,
-            wait_spin: setup.spin,
+            spin: setup.spin,
+            stack_size: setup.stack_size,
             seats,
+            vacant: Mutex::default(),
+        }
+    }
+
+    fn set_vacant(&self, seats: Vec<usize>) {
+        *self.vacant.lock() = seats;
+    }
+
+    /// Starts a thread for a vacant seat; the line counts it already.
+    fn start_a_thread(self: &Arc<Self>) -> io::Result<()> {
+        // None vacant: one that leaves has not quite left. Whoever submits next asks again.
+        let vacant = self.vacant.lock().pop();
+        let n = vacant.ok_or(io::ErrorKind::ResourceBusy)?;
+        let inner = Arc::clone(self);
+        let started = spawn_thread(format!("{}-{n}", self.name), self.stack_size, move || {
+            thread::work(&inner, Arc::clone(&inner.seats[n]), inner.spin);
+            inner.vacant.lock().push(n);
+        });
+        if started.is_err() {
+            self.vacant.lock().push(n);
+        }
+        started
+    }
+
+    /// Brings back a thread that has left for want of work, if one is missing now.
+    pub(crate) fn call_up(self: &Arc<Self>) {
+        if self.line.misses_a_thread() && self.start_a_thread().is_err() {
+            self.line.lost_a_thread();
         }
     }
 
@@ -153,10 +188,6 @@ impl Pool {
 
     fn inner(&self) -> &Arc<Inner> {
         &self.handle.0
-    }
-
-    fn inner_arc(&self) -> Arc<Inner> {
-        Arc::clone(self.inner())
     }
 
     /// The name given to [`builder`](Self::builder).
@@ -281,6 +312,7 @@ impl JobBuilder<'_> {
             }
             cell.refuse(refused);
         }
+        pool.call_up();
         Offload::new(cell as Arc<dyn Outcome<T, E>>, self.detached)
     }
 
