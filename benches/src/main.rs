@@ -1,0 +1,87 @@
+//! The benchmarks of portcullis: `cargo run --release -p portcullis-bench -- <what> [--json] [--quick]`.
+//!
+//! Every figure is a ratio in one run: ours and the peer in this process, interleaved, medians of several repetitions
+//! with their spread (least..most). Allocations are counted exactly. Nothing here is a test: no figure fails a run.
+//!
+//! A bench is a function that adds [`Row`](table::Row)s to a [`Table`]; [`BENCHES`] is the list of them.
+
+#![forbid(unsafe_code)]
+
+mod alloc;
+mod loops;
+mod measure;
+mod offload;
+mod peers;
+mod portal;
+mod table;
+mod tail;
+
+use std::process::{Command, ExitCode};
+
+use measure::Plan;
+use table::Table;
+
+/// Measures, and adds its rows to the table.
+type Bench = fn(&Plan, &mut Table);
+
+/// Name, what it measures, and how. `echo`, `idle` and `expand` will join it.
+const BENCHES: &[(&str, &str, Bench)] = &[
+    ("offload", "no-op jobs: latency, throughput, and the tail of handlers beside them", offload_and_tail),
+    ("portal", "round trips from a pool thread to the loop", portal::run),
+    ("alloc", "heap allocations of each crossing", alloc::run),
+];
+
+fn offload_and_tail(plan: &Plan, table: &mut Table) {
+    offload::run(plan, table);
+    tail::run(plan, table);
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (flags, names): (Vec<&str>, Vec<&str>) =
+        arguments.iter().map(String::as_str).partition(|argument| argument.starts_with("--"));
+    let known = |name: &&str| *name == "all" || BENCHES.iter().any(|(bench, ..)| bench == name);
+    if names.is_empty()
+        || !names.iter().all(known)
+        || !flags.iter().all(|f| ["--json", "--quick"].contains(f))
+    {
+        return usage();
+    }
+    if let Some(code) = peers::unblock::again_with_its_threads_limited() {
+        return code;
+    }
+    let plan = if flags.contains(&"--quick") { Plan::quick() } else { Plan::thorough() };
+    let mut table = Table::new(flags.contains(&"--json"));
+    for (name, _, run) in BENCHES {
+        if names.contains(name) || names.contains(&"all") {
+            run(&plan, &mut table);
+        }
+    }
+    table.finish();
+    ExitCode::SUCCESS
+}
+
+fn usage() -> ExitCode {
+    eprintln!("usage: portcullis-bench <what>.. [--json] [--quick]\n");
+    for (name, what, _) in BENCHES {
+        eprintln!("  {name:<8} {what}");
+    }
+    eprintln!("  {:<8} all of them\n", "all");
+    eprintln!(
+        "  --json   a line of JSON for each figure\n  --quick  a few seconds, for a smoke test: the figures are noise"
+    );
+    ExitCode::from(2)
+}
+
+/// This program once more, with `name` set in its environment, unless it is set already; the exit code of that run.
+///
+/// (Setting a variable of the running process is `unsafe` in this edition, and rightly so.)
+fn again_with(name: &str, value: String) -> Option<ExitCode> {
+    if std::env::var_os(name).is_some() {
+        return None;
+    }
+    let program = std::env::current_exe().expect("the path of this program");
+    let status = Command::new(program).args(std::env::args_os().skip(1)).env(name, value).status();
+    let code = status.expect("this program, started again").code();
+    Some(ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
+}

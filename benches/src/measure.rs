@@ -1,0 +1,109 @@
+//! How a figure is taken: warm-up, interleaved repetitions, medians.
+
+use std::time::{Duration, Instant};
+
+/// How much work goes into a figure.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan {
+    /// Measured rounds of each contestant.
+    repetitions: usize,
+    /// What a round's full size is divided by.
+    shrink: usize,
+}
+
+impl Plan {
+    pub(crate) fn thorough() -> Self {
+        Self { repetitions: 7, shrink: 1 }
+    }
+
+    pub(crate) fn quick() -> Self {
+        Self { repetitions: 5, shrink: 50 }
+    }
+
+    /// The size of a round whose full size is `full`.
+    pub(crate) fn size(&self, full: usize) -> usize {
+        (full / self.shrink).max(1)
+    }
+}
+
+/// One way to do the work. A round of it yields one value for each metric of the case.
+pub(crate) struct Contestant {
+    pub(crate) name: &'static str,
+    pub(crate) round: Box<dyn FnMut() -> Vec<f64>>,
+}
+
+impl Contestant {
+    pub(crate) fn new(name: &'static str, round: impl FnMut() -> Vec<f64> + 'static) -> Self {
+        Self { name, round: Box::new(round) }
+    }
+}
+
+/// What a contestant showed: `metrics[m][r]` is metric `m` in repetition `r`.
+pub(crate) struct Shown {
+    pub(crate) name: &'static str,
+    pub(crate) metrics: Vec<Vec<f64>>,
+}
+
+/// Lets everybody do one round to warm up, then round after round in turn.
+///
+/// Who begins changes from repetition to repetition, so that a machine that slows down favours nobody.
+pub(crate) fn interleave(plan: &Plan, mut contestants: Vec<Contestant>) -> Vec<Shown> {
+    let mut shown: Vec<Shown> = contestants
+        .iter_mut()
+        .map(|contestant| Shown {
+            name: contestant.name,
+            metrics: vec![Vec::new(); (contestant.round)().len()],
+        })
+        .collect();
+    for repetition in 0..plan.repetitions {
+        for turn in 0..contestants.len() {
+            let which = (turn + repetition) % contestants.len();
+            let values = (contestants[which].round)();
+            for (metric, value) in shown[which].metrics.iter_mut().zip(values) {
+                metric.push(value);
+            }
+        }
+    }
+    shown
+}
+
+/// The median and the ends of a few values.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) least: f64,
+    pub(crate) most: f64,
+}
+
+impl Spread {
+    pub(crate) fn of(values: &[f64]) -> Self {
+        let mut sorted = values.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let at = |place: usize| sorted.get(place).copied().unwrap_or(f64::NAN);
+        Self { median: at(sorted.len() / 2), least: at(0), most: at(sorted.len().saturating_sub(1)) }
+    }
+}
+
+/// Latencies, one by one.
+pub(crate) struct Latencies(Vec<Duration>);
+
+impl Latencies {
+    pub(crate) fn with_room_for(count: usize) -> Self {
+        Self(Vec::with_capacity(count))
+    }
+
+    /// Adds the time since `start`.
+    pub(crate) fn since(&mut self, start: Instant) {
+        self.0.push(start.elapsed());
+    }
+
+    /// p50 and p99 in microseconds: the metrics of a latency case.
+    pub(crate) fn percentiles(mut self) -> Vec<f64> {
+        self.0.sort_unstable();
+        let at = |percent: usize| {
+            let place = (self.0.len() * percent / 100).min(self.0.len().saturating_sub(1));
+            self.0.get(place).map_or(f64::NAN, |time| time.as_secs_f64() * 1e6)
+        };
+        vec![at(50), at(99)]
+    }
+}

@@ -1,0 +1,28 @@
+//! The same work in other hands: each way to run a closure on another thread and await it, as its users write it.
+
+pub(crate) mod block_on;
+pub(crate) mod by_channel;
+mod crossbeam;
+mod ours;
+mod rayon;
+mod spawn_blocking;
+pub(crate) mod unblock;
+
+use std::future::Future;
+
+pub(crate) use crossbeam::Crossbeam;
+pub(crate) use ours::{Ours, pool};
+pub(crate) use rayon::Rayon;
+pub(crate) use spawn_blocking::SpawnBlocking;
+pub(crate) use unblock::Unblock;
+
+/// A pool of [`POOL_THREADS`](crate::loops::POOL_THREADS) threads that closures are offloaded to.
+pub(crate) trait Offloader: Clone + Send + Sync + 'static {
+    const NAME: &'static str;
+
+    /// Runs `job` on a thread of the pool.
+    fn offload<F, T>(&self, job: F) -> impl Future<Output = T> + Send + use<Self, F, T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static;
+}

@@ -1,0 +1,297 @@
+//! What a server's stop does to jobs, portals, tasks and pools (O8, O11, P3, P6, S10), and what a hang-up does (O3).
+
+#![forbid(unsafe_code)]
+
+use std::future::pending;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use portcullis::prelude::*;
+use portcullis::{Client, ClientError, Interrupted, Lines, Portal, PortalTask, ServerHandle, StopReport};
+use portcullis_tests::{Gate, LIMIT, eventually, on_loops};
+use tokio::task::JoinHandle;
+
+type Lined = Client<String, String, Lines>;
+
+async fn start<S>(service: Arc<S>) -> (SocketAddr, ServerHandle, JoinHandle<std::io::Result<StopReport>>)
+where
+    S: portcullis::Service<Request = String, Response = String>,
+{
+    let server = Server::new(service)
+        .codec(Lines::new())
+        .grace(Duration::from_millis(50))
+        .bind("127.0.0.1:0")
+        .unwrap();
+    let (addr, handle) = (server.local_addr(), server.handle());
+    let serving = tokio::spawn(server.serve());
+    assert!(handle.ready().await);
+    (addr, handle, serving)
+}
+
+async fn client(addr: SocketAddr) -> Lined {
+    Client::connect(addr, Lines::new()).await.unwrap().limit(LIMIT)
+}
+
+/// Does to its pool, its tasks and its portal what a line asks for.
+struct Yard {
+    pool: Pool,
+    inside: Gate,
+    /// Opened by jobs that have been told to stop.
+    told: Gate,
+    /// Lets jobs go that don't listen.
+    release: Gate,
+    /// What a foreign thread is given.
+    portal: Mutex<Option<Portal>>,
+    task: Mutex<Option<PortalTask<()>>>,
+    task_dropped: Arc<Gate>,
+}
+
+impl Yard {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            pool: Pool::builder("yard").threads(2).queue(8).build().unwrap(),
+            inside: Gate::default(),
+            told: Gate::default(),
+            release: Gate::default(),
+            portal: Mutex::default(),
+            task: Mutex::default(),
+            task_dropped: Arc::default(),
+        })
+    }
+}
+
+struct Tell(Arc<Gate>);
+impl Drop for Tell {
+    fn drop(&mut self) {
+        self.0.open();
+    }
+}
+
+#[service]
+impl Yard {
+    #[request(half_close = cancel)]
+    async fn ask(&self, line: String) -> Result<String, Interrupted> {
+        match line.as_str() {
+            "heed" => self.heed().await?,
+            "ignore" => self.ignore().await?,
+            "wait" => self.wait_for_ever().await?,
+            "detach" => self.heed().detach(),
+            "spawn" => self.spawn().await?,
+            "portal" => *self.portal.lock().unwrap() = Some(Portal::current()?),
+            _ => {}
+        }
+        Ok(line)
+    }
+
+    #[blocking(on = self.pool)]
+    fn heed(&self, worker: &Worker) {
+        self.inside.open();
+        eventually(|| worker.is_cancelled());
+        self.told.open();
+    }
+
+    #[blocking(on = self.pool)]
+    fn ignore(&self) {
+        self.inside.open();
+        self.release.pass();
+    }
+
+    #[blocking(on = self.pool)]
+    fn wait_for_ever(&self, worker: &Worker) {
+        self.inside.open();
+        if pending::<()>().wait(worker).is_err() {
+            self.told.open();
+        }
+    }
+
+    #[blocking(on = self.pool)]
+    fn spawn(&self, worker: &Worker) {
+        let tell = Tell(Arc::clone(&self.task_dropped));
+        let task = worker.spawn(async move {
+            let _tell = tell;
+            pending().await
+        });
+        *self.task.lock().unwrap() = Some(task);
+    }
+}
+
+on_loops! {
+    async fn s10_a_stop_ends_within_its_grace_while_a_handler_awaits_a_job_that_heeds() {
+        let yard = Yard::new();
+        let (addr, handle, serving) = start(yard.clone()).await;
+        let mut client = client(addr).await;
+        client.send("heed".into()).await.unwrap();
+        wait(|| yard.inside.is_open()).await;
+        handle.stop();
+        let report = serving.await.unwrap().unwrap();
+        assert_eq!((report.sessions_cancelled, report.stuck.len()), (1, 0), "{report}");
+        wait(|| yard.told.is_open()).await;
+        assert!(matches!(client.next().await, Ok(None) | Err(ClientError::Io(_))));
+    }
+
+    async fn s10_a_stop_ends_whatever_the_job_does_and_names_it() {
+        let yard = Yard::new();
+        let (addr, handle, serving) = start(yard.clone()).await;
+        let mut client = client(addr).await;
+        client.send("ignore".into()).await.unwrap();
+        wait(|| yard.inside.is_open()).await;
+        handle.stop();
+        let report = serving.await.unwrap().unwrap();
+        assert_eq!(report.stuck.len(), 1, "{report}");
+        assert_eq!((report.stuck[0].method, report.stuck[0].pool.as_str()), ("Yard::ignore", "yard"));
+        yard.release.open();
+    }
+
+    async fn h3_a_worker_that_waits_for_the_loop_does_not_hold_the_stop() {
+        let yard = Yard::new();
+        let (addr, handle, serving) = start(yard.clone()).await;
+        let mut client = client(addr).await;
+        client.send("wait".into()).await.unwrap();
+        wait(|| yard.inside.is_open()).await;
+        handle.stop();
+        assert!(serving.await.unwrap().unwrap().stuck.is_empty());
+        wait(|| yard.told.is_open()).await;
+    }
+
+    async fn o11_a_stop_drains_the_jobs_of_this_server_and_not_a_pool_that_others_use() {
+        let (yard, theirs) = (Yard::new(), Arc::new(Gate::default()));
+        let (addr, handle, serving) = start(yard.clone()).await;
+        // On the same pool, and nobody's business here.
+        let gate = theirs.clone();
+        let foreign = yard.pool.run(move |worker| { gate.pass(); worker.is_cancelled() });
+        let mut client = client(addr).await;
+        assert_eq!(client.call("detach".into()).await.unwrap(), "detach");
+        wait(|| yard.inside.is_open()).await;
+        handle.stop();
+        let report = serving.await.unwrap().unwrap();
+        assert!(report.stuck.is_empty(), "{report}");
+        // The detached job was this server's: it was waited for, and then told.
+        wait(|| yard.told.is_open()).await;
+        theirs.open();
+        assert!(!foreign.await.unwrap(), "not cancelled");
+        assert_eq!(yard.pool.run(|_| 1).await.unwrap(), 1, "not drained");
+    }
+
+    async fn p3_tasks_outlive_their_job_and_are_cancelled_by_the_servers_stop() {
+        let yard = Yard::new();
+        let (addr, handle, serving) = start(yard.clone()).await;
+        let mut client = client(addr).await;
+        assert_eq!(client.call("spawn".into()).await.unwrap(), "spawn");
+        assert!(!yard.task_dropped.is_open());
+        handle.stop();
+        serving.await.unwrap().unwrap();
+        assert!(yard.task_dropped.is_open());
+        let task = yard.task.lock().unwrap().take().unwrap();
+        assert!(matches!(task.await, Err(Interrupted::Cancelled)));
+    }
+
+    async fn p6_after_the_server_has_stopped_every_portal_call_is_closed() {
+        let yard = Yard::new();
+        let (addr, handle, serving) = start(yard.clone()).await;
+        let mut client = client(addr).await;
+        assert_eq!(client.call("portal".into()).await.unwrap(), "portal");
+        let portal = yard.portal.lock().unwrap().take().unwrap();
+        let before = portal.clone();
+        let called = tokio::task::spawn_blocking(move || before.enter_thread(|worker| before.call(worker, || 1))).await.unwrap();
+        assert_eq!(called.unwrap().unwrap(), 1);
+        handle.stop();
+        serving.await.unwrap().unwrap();
+        let closed = tokio::task::spawn_blocking(move || {
+            let closed = portal.enter_thread(|worker| {
+                (worker.call(|| 1), async { 1 }.wait(worker), portal.call(worker, || 1), worker.spawn(async { 1 }).wait(worker))
+            }).unwrap();
+            (closed, portal.call_soon(|| ()))
+        }).await.unwrap();
+        let ((a, b, c, d), soon) = closed;
+        for (n, end) in [a, b, c, d.and_then(|d| d), soon.map(|()| 1)].into_iter().enumerate() {
+            assert!(matches!(end, Err(Interrupted::Closed)), "{n}: {end:?}");
+        }
+    }
+
+    async fn p6_a_call_in_flight_at_the_stop_is_answered() {
+        let yard = Yard::new();
+        let (addr, handle, serving) = start(yard.clone()).await;
+        let mut client = client(addr).await;
+        assert_eq!(client.call("portal".into()).await.unwrap(), "portal");
+        let portal = yard.portal.lock().unwrap().take().unwrap();
+        let inside = Arc::new(Gate::default());
+        let inside2 = inside.clone();
+        let waiting = tokio::task::spawn_blocking(move || portal.enter_thread(|worker| {
+            async move { inside2.open(); pending::<()>().await }.wait(worker)
+        }));
+        wait(|| inside.is_open()).await;
+        handle.stop();
+        serving.await.unwrap().unwrap();
+        let end = waiting.await.unwrap().unwrap();
+        assert!(matches!(end, Err(Interrupted::Abandoned | Interrupted::Closed)), "{end:?}");
+    }
+
+    async fn s8_a_hung_up_client_tells_the_job() {
+        let yard = Yard::new();
+        let (addr, handle, serving) = start(yard.clone()).await;
+        let mut client = client(addr).await;
+        client.send("heed".into()).await.unwrap();
+        wait(|| yard.inside.is_open()).await;
+        drop(client);
+        wait(|| yard.told.is_open()).await;
+        handle.stop();
+        assert!(serving.await.unwrap().unwrap().is_clean());
+    }
+}
+
+/// Streams a long answer until its peer goes away.
+struct Rows {
+    stopped: Mutex<Option<(u64, &'static str)>>,
+    pool: Pool,
+}
+
+#[service]
+impl Rows {
+    #[session]
+    async fn query(&self, session: &mut Session<String, String>) -> Result<(), SessionError> {
+        session.next().await?;
+        let _ = self.stream(session.peer().clone()).await;
+        Ok(())
+    }
+
+    #[blocking(on = self.pool)]
+    fn stream(&self, worker: &Worker, peer: Peer<String>) {
+        for row in 0.. {
+            let end = match peer.send(format!("row {row}")).wait(worker) {
+                Ok(Ok(())) => continue,
+                Ok(Err(_)) => "the peer is gone",
+                Err(_) => "the session is gone",
+            };
+            *self.stopped.lock().unwrap() = Some((row, end));
+            return;
+        }
+    }
+}
+
+on_loops! {
+    async fn streaming_from_a_worker_is_held_back_by_its_peer_and_stops_when_that_goes_away() {
+        let rows = Arc::new(Rows { stopped: Mutex::default(), pool: Pool::builder("rows").threads(1).build().unwrap() });
+        let (addr, handle, serving) = start(rows.clone()).await;
+        let mut client = client(addr).await;
+        client.send("all".into()).await.unwrap();
+        for row in 0..1000 {
+            assert_eq!(client.next().await.unwrap().unwrap(), format!("row {row}"));
+        }
+        assert!(rows.stopped.lock().unwrap().is_none());
+        drop(client);
+        wait(|| rows.stopped.lock().unwrap().is_some()).await;
+        handle.stop();
+        serving.await.unwrap().unwrap();
+    }
+}
+
+/// Waits on the loop until `done`.
+async fn wait(done: impl Fn() -> bool) {
+    let turns = async {
+        while !done() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(LIMIT, turns).await.expect("in time");
+}
