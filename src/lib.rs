@@ -14,10 +14,9 @@
 //! # A service
 //!
 //! ```
-//! use std::ops::ControlFlow;
 //! use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 //! use portcullis::prelude::*;
-//! use portcullis::{Client, Interrupted, codec::JsonLines};
+//! use portcullis::{Client, Interrupted};
 //! use serde::{Deserialize, Serialize};
 //!
 //! struct Primes { cpu: Pool, asked: AtomicU64 }
@@ -95,10 +94,18 @@ pub use portcullis_macros::{after, before, blocking, event, on, request, service
 pub use portcullis_runtime::private as __private;
 pub use portcullis_runtime::*;
 
-/// What a service's file needs: the attributes, [`Wait`], and the types that signatures name. No `Result` and no error type.
+/// What a service's file needs: the attributes, [`Wait`], the codecs, and the types that signatures name (std's
+/// [`ControlFlow`](std::ops::ControlFlow) among them, for `#[on(error)]`). No `Result` and no error type.
 pub mod prelude {
+    #[cfg(any(feature = "json", feature = "postcard"))]
+    pub use crate::LengthPrefixed;
+    #[cfg(feature = "postcard")]
+    pub use crate::Postcard;
     #[cfg(feature = "server")]
-    pub use crate::{Cleanup, Peer, Reason, Server, Session, SessionError};
+    pub use crate::{Cleanup, Lines, Peer, Reason, Server, Session, SessionError};
+    #[cfg(feature = "json")]
+    pub use crate::{Json, JsonLines};
     pub use crate::{Pool, Wait, Worker};
     pub use crate::{after, before, blocking, event, on, request, service, session, state};
+    pub use std::ops::ControlFlow;
 }

@@ -119,6 +119,14 @@ pub(crate) enum Home {
 }
 
 impl Home {
+    /// Makes a tokio runtime current on this thread for as long as the guard lives.
+    pub(crate) fn enter(&self) -> Option<tokio::runtime::EnterGuard<'_>> {
+        match self {
+            Self::Tokio(handle) => Some(handle.enter()),
+            Self::Nowhere | Self::Given(_) => None,
+        }
+    }
+
     /// The tokio runtime that is current here, if any.
     pub(crate) fn here() -> Self {
         tokio::runtime::Handle::try_current().map_or(Self::Nowhere, Self::Tokio)

@@ -39,7 +39,7 @@ pub use job::StuckJob;
 pub use pool::{
     Builder, DrainReport, Histogram, JobBuilder, Map, Offload, Overflow, Pool, PoolConfig, Stats,
 };
-pub use portal::{AsCompleted, Portal, PortalTask, as_completed, join_all};
+pub use portal::{AsCompleted, Canceller, Portal, PortalTask, as_completed, join_all};
 pub use spawn::{BoxTask, Spawn};
 pub use values::{ContextKey, InContext};
 pub use worker::{Wait, Worker};

@@ -1,33 +1,19 @@
 //! What expansions name and people do not. No stability promise: the macros and this module are released together.
 
-/// `Self` may go from the loop to a pool thread, or back. The impl is kept out of messages, so that they speak of
-/// the type itself.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` can't cross between the loop and a pool thread",
-    label = "not `Send`",
-    note = "what goes into or comes out of a `#[blocking]` function is owned and `Send`: `Arc` for `Rc`, `Mutex` or an atomic for `RefCell` and `Cell`"
-)]
-pub trait Crosses: Send + 'static {}
+/// The spanned assertions: an expansion calls them once for each type that crosses, with the user's own tokens.
+///
+/// They are on a public type, and their bounds are those of std, since messages name both: `Send` leads the
+/// compiler to the field that is not, and to the bound that a type parameter lacks. What stands behind them on the
+/// line is part of those messages as well.
+impl crate::Pool {
+    #[doc(hidden)]
+    #[rustfmt::skip]
+    pub const fn crosses<T: Send>() {} // what goes to a pool thread, or comes back: `Arc` for `Rc`, `Mutex` for `RefCell`
 
-#[diagnostic::do_not_recommend]
-impl<T: Send + 'static> Crosses for T {}
-
-/// The spanned assertion: an expansion calls it once for each type that crosses, with the user's own tokens.
-pub const fn crosses<T: Crosses>() {}
-
-/// The error of a blocking function can take in what a crossing can end with.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` can't say that a crossing ended early: it has no `From<Interrupted>`",
-    label = "no `From<Interrupted>`",
-    note = "write `impl From<portcullis::Interrupted> for {Self}`, or `#[blocking(nested)]` to get the whole result inside a `Result<_, Interrupted>`"
-)]
-pub trait TakesInterrupted: From<crate::Interrupted> {}
-
-#[diagnostic::do_not_recommend]
-impl<E: From<crate::Interrupted>> TakesInterrupted for E {}
-
-/// The spanned assertion for the error type of a flattened result.
-pub const fn flattens<E: TakesInterrupted>() {}
+    #[doc(hidden)]
+    #[rustfmt::skip]
+    pub const fn flattens<E: From<crate::Interrupted>>() {} // or `#[blocking(nested)]`: a `Result` inside a `Result<_, Interrupted>`
+}
 
 /// Sees through aliases of `Result` (`io::Result<T>`, `anyhow::Result<T>`).
 #[diagnostic::on_unimplemented(
@@ -69,28 +55,6 @@ mod server {
     impl<Req, Rsp> SessionTypes for crate::Session<Req, Rsp> {
         type Request = Req;
         type Response = Rsp;
-    }
-
-    /// What `#[on(disconnect)]` takes as its last owned parameter.
-    #[diagnostic::on_unimplemented(
-        message = "the last owned parameter of `#[on(disconnect)]` is the `Reason`, not `{Self}`",
-        label = "expected `Reason`",
-        note = "to take the connection's value, write both: `conn: {Self}, reason: Reason`"
-    )]
-    pub trait IsReason {
-        /// The reason itself.
-        fn from_reason(reason: crate::Reason) -> Self;
-    }
-
-    impl IsReason for crate::Reason {
-        fn from_reason(reason: crate::Reason) -> Self {
-            reason
-        }
-    }
-
-    /// Hands the reason to a parameter whose type is to be checked at its own tokens.
-    pub fn reason<T: IsReason>(reason: crate::Reason) -> T {
-        T::from_reason(reason)
     }
 
     /// Stands for a request or response that a mistaken handler left unsaid, so that the mistake is the only error.

@@ -6,7 +6,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,7 @@ pub(crate) struct Scope {
 #[derive(Default)]
 struct Members {
     jobs: usize,
-    pools: Vec<Arc<Inner>>,
+    pools: Vec<Weak<Inner>>,
     on_idle: Vec<Waker>,
 }
 
@@ -65,8 +65,9 @@ impl Scope {
     pub(crate) fn admit(self: &Arc<Self>, pool: &Arc<Inner>) -> Member {
         let mut members = self.members.lock();
         members.jobs += 1;
-        if !members.pools.iter().any(|known| Arc::ptr_eq(known, pool)) {
-            members.pools.push(Arc::clone(pool));
+        if !members.pools.iter().any(|known| std::ptr::eq(known.as_ptr(), Arc::as_ptr(pool))) {
+            members.pools.retain(|known| known.strong_count() > 0);
+            members.pools.push(Arc::downgrade(pool));
         }
         Member(Arc::clone(self))
     }
@@ -76,7 +77,7 @@ impl Scope {
         if timer::until(until, |waker| self.watch_idle(waker)).await {
             return Vec::new();
         }
-        let pools = self.members.lock().pools.clone();
+        let pools: Vec<_> = self.members.lock().pools.iter().filter_map(Weak::upgrade).collect();
         let mine = || {
             pools
                 .iter()

@@ -475,6 +475,22 @@ on_loops! {
         offload.await.unwrap();
     }
 
+    anywhere async fn stress_no_wake_up_is_lost_with_a_fresh_pool_each_time() {
+        // The pattern that found tokio's lost spawn (tokio#8068): threads that are just about to sleep for the first time.
+        for round in 0..300_u32 {
+            let pool = Pool::builder("fresh").threads(2).queue(4).spin(round % 3).build().unwrap();
+            let submitters: Vec<_> = (0..2).map(|_| {
+                let pool = pool.clone();
+                std::thread::spawn(move || (0..3).map(|n| pool.run(move |_| n)).collect::<Vec<_>>())
+            }).collect();
+            for submitter in submitters {
+                for (n, offload) in submitter.join().unwrap().into_iter().enumerate() {
+                    assert_eq!(offload.await.unwrap(), n);
+                }
+            }
+        }
+    }
+
     anywhere async fn stress_no_job_is_lost_among_drops_and_nested_calls() {
         for _ in 0..20 {
             let pool = pool(2, 1);
@@ -493,5 +509,19 @@ on_loops! {
             }}).collect();
             join_all(tasks).await;
         }
+    }
+}
+
+on_loops! {
+    async fn o9_what_loses_the_chain_ends_by_deadline_and_not_never() {
+        let one = pool(1, 1);
+        let inner = one.clone();
+        let lost = one.job("lost").deadline(Duration::from_millis(50)).run(move |worker| async move {
+            // A bare `tokio::spawn` forgets on whose behalf it runs: its offload waits for the one thread, which waits
+            // for it. (An offload that is made before and moved into the task is fine: the call counts.)
+            tokio::spawn(async move { inner.run(|_| 1).await }).await.unwrap()
+        }.wait(worker));
+        assert!(matches!(lost.await, Err(Interrupted::Deadline)));
+        assert_eq!(one.run(|_| 2).await.unwrap(), 2, "the thread came back");
     }
 }

@@ -224,6 +224,26 @@ on_loops! {
         tokio::time::timeout(LIMIT, async { while !dropped.is_open() { tokio::task::yield_now().await } }).await.unwrap();
     }
 
+    async fn p3_a_canceller_works_while_somebody_waits_for_the_task() {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let waiting = tokio::spawn(pool().run(move |worker| {
+            let task = worker.spawn(pending::<()>());
+            tell.send(task.canceller()).unwrap();
+            task.wait(worker).unwrap()
+        }));
+        let canceller = told.await.unwrap();
+        assert!(!canceller.is_finished() && canceller.cancel());
+        assert!(matches!(waiting.await.unwrap().unwrap(), Err(Interrupted::Cancelled)));
+    }
+
+    async fn timers_and_sockets_of_the_callers_runtime_can_be_made_on_the_thread() {
+        let waited = pool().run(|worker| {
+            tokio::time::sleep(Duration::from_millis(1)).wait(worker).unwrap();
+            tokio::net::TcpListener::bind("127.0.0.1:0").wait(worker).unwrap().unwrap().local_addr().unwrap().port()
+        });
+        assert_ne!(waited.await.unwrap(), 0);
+    }
+
     async fn p3_a_panic_of_a_spawned_task_is_its_result() {
         let end = pool().run(|worker| worker.spawn(async { panic!("task") }).wait(worker).unwrap()).await.unwrap();
         assert!(matches!(end, Err::<(), _>(Interrupted::Panicked(p)) if p.message() == "task"));

@@ -11,8 +11,6 @@ use super::{Codec, DecodeError, EncodeError};
 /// An empty line is an empty `String`. A line over the limit, and one that is not UTF-8, is a [`DecodeError`]
 /// after which the next line is read. A response with a newline in it is an [`EncodeError`]: the other end
 /// would take it for two.
-///
-/// Needs tokio's `LinesCodec` only where its exact behaviour is wanted; that one is a [`Codec`] too.
 #[derive(Clone, Debug)]
 pub struct Lines {
     splitter: Splitter,

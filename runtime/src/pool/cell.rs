@@ -34,7 +34,7 @@ use crate::timer::Armed;
 use crate::worker::Worker;
 
 /// How a job ended, for its caller.
-pub(crate) enum Ended<T, E> {
+enum Ended<T, E> {
     Returned(Result<T, E>),
     Interrupted(Interrupted),
 }
@@ -45,7 +45,7 @@ pub(crate) enum Step<T, E> {
     Asked(BoxCall),
     /// Poll this once, it is a function; nobody waits.
     Soon(BoxCall),
-    Ended(Ended<T, E>),
+    Ended(Result<T, E>),
 }
 
 /// What the `Offload` sees of the cell.
@@ -195,6 +195,8 @@ where
         let Load { body, span, dispatch, member } = load;
         let host: Arc<dyn Job> = Arc::clone(self) as Arc<dyn Job>;
         let mut current = Current::of(Arc::clone(&host));
+        // As on tokio's own blocking threads: timers and sockets can be made here, to be awaited by `wait`.
+        let _entered = self.about.home.enter();
         let started = Instant::now();
         let body = move || {
             let worker = Worker::new(host);
@@ -610,7 +612,7 @@ impl<F, T, E> Outcome<T, E> for Cell<F, T, E>
 where
     F: FnOnce(&Worker) -> Result<T, E> + Send + 'static,
     T: Send + 'static,
-    E: Send + 'static,
+    E: From<Interrupted> + Send + 'static,
 {
     fn poll_step(&self, busy: bool, waker: &Waker) -> Option<Step<T, E>> {
         let mut state = self.state.lock();
@@ -624,7 +626,11 @@ where
             }
         }
         if let Some(ended) = state.ended.take() {
-            return Some(Step::Ended(ended));
+            drop(state); // `From` is the user's code
+            return Some(Step::Ended(match ended {
+                Ended::Returned(result) => result,
+                Ended::Interrupted(interrupted) => Err(E::from(interrupted)),
+            }));
         }
         match &mut state.waker {
             Some(known) => known.clone_from(waker),

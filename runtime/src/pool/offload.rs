@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::cell::{Ended, Outcome, Step};
+use super::cell::{Outcome, Step};
 use crate::context::{self, Current};
 use crate::crossing::BoxCall;
 use crate::error::Interrupted;
@@ -58,7 +58,7 @@ impl<T, E> Offload<T, E> {
     }
 }
 
-impl<T, E: From<Interrupted>> Future for Offload<T, E> {
+impl<T, E> Future for Offload<T, E> {
     type Output = Result<T, E>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -86,10 +86,7 @@ impl<T, E: From<Interrupted>> Future for Offload<T, E> {
             this.call = None;
             this.current = Current::default();
             this.job = None;
-            return Poll::Ready(match ended {
-                Ended::Returned(result) => result,
-                Ended::Interrupted(interrupted) => Err(E::from(interrupted)),
-            });
+            return Poll::Ready(ended);
         }
     }
 }

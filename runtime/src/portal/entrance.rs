@@ -78,6 +78,7 @@ impl Portal {
         }
         let host = visit(self.about());
         let mut current = context::Current::of(Arc::clone(&host));
+        let _entered = self.home.enter();
         let worker = Worker::new(Arc::clone(&host));
         // Ends the visit on a panic of `f` as well: nobody lends work to a thread that has left.
         struct Leave(Arc<dyn Job>);

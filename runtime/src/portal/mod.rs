@@ -13,4 +13,4 @@ mod task;
 pub(crate) use attendant::Attendant;
 pub use entrance::Portal;
 pub use join::{AsCompleted, as_completed, join_all};
-pub use task::PortalTask;
+pub use task::{Canceller, PortalTask};

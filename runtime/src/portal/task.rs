@@ -38,6 +38,25 @@ struct State<T> {
 }
 
 impl<T> Shared<T> {
+    fn cancel(&self) -> bool {
+        let mut state = self.state.lock();
+        if state.done {
+            return false;
+        }
+        state.cancelled = true;
+        let runner = state.runner.take();
+        drop(state);
+        self.finish(Err(Interrupted::Cancelled));
+        if let Some(runner) = runner {
+            runner.wake();
+        }
+        true
+    }
+
+    fn is_done(&self) -> bool {
+        self.state.lock().done
+    }
+
     /// The first result counts; whoever waits is told at once.
     fn finish(&self, result: Result<T, Interrupted>) {
         let mut state = self.state.lock();
@@ -80,23 +99,20 @@ impl<T> PortalTask<T> {
     /// Cancels the task, at any time before it is done: it is dropped on the loop, at its next turn, and whoever
     /// waits for it gets [`Interrupted::Cancelled`] at once. `false` if it was done already.
     pub fn cancel(&self) -> bool {
-        let mut state = self.shared.state.lock();
-        if state.done {
-            return false;
-        }
-        state.cancelled = true;
-        let runner = state.runner.take();
-        drop(state);
-        self.shared.finish(Err(Interrupted::Cancelled));
-        if let Some(runner) = runner {
-            runner.wake();
-        }
-        true
+        self.shared.cancel()
+    }
+
+    /// A handle that can cancel this task from elsewhere, also while somebody waits for it. (tokio: `AbortHandle`.)
+    pub fn canceller(&self) -> Canceller
+    where
+        T: Send + 'static,
+    {
+        Canceller(Arc::clone(&self.shared) as Arc<dyn Cancel>)
     }
 
     /// Whether the task has ended, by itself or by a cancel.
     pub fn is_finished(&self) -> bool {
-        self.shared.state.lock().done
+        self.shared.is_done()
     }
 
     /// Lets the task run on; its result is dropped on the loop.
@@ -120,6 +136,43 @@ impl<T> Future for PortalTask<T> {
 impl<T> fmt::Debug for PortalTask<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PortalTask").field("finished", &self.is_finished()).finish_non_exhaustive()
+    }
+}
+
+/// Cancels one [`PortalTask`]; made by [`PortalTask::canceller`]. Keeps the task's result, if nobody has taken it, in memory.
+#[derive(Clone)]
+pub struct Canceller(Arc<dyn Cancel>);
+
+trait Cancel: Send + Sync {
+    fn cancel(&self) -> bool;
+    fn is_done(&self) -> bool;
+}
+
+impl<T: Send> Cancel for Shared<T> {
+    fn cancel(&self) -> bool {
+        Shared::cancel(self)
+    }
+
+    fn is_done(&self) -> bool {
+        Shared::is_done(self)
+    }
+}
+
+impl Canceller {
+    /// As [`PortalTask::cancel`].
+    pub fn cancel(&self) -> bool {
+        self.0.cancel()
+    }
+
+    /// As [`PortalTask::is_finished`].
+    pub fn is_finished(&self) -> bool {
+        self.0.is_done()
+    }
+}
+
+impl fmt::Debug for Canceller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Canceller").field("finished", &self.is_finished()).finish()
     }
 }
 

@@ -179,7 +179,9 @@ impl<S: Service> Running<S> {
         let both = async { tokio::join!(self.scope.drained(until.into_std()), self.tasks.finished()).0 };
         let drained = self.control.within(Duration::ZERO, both).await;
         self.scope.close();
-        self.tasks.abort();
+        if self.control.within(BEYOND, self.tasks.end()).await.is_none() {
+            warn!("a task holds its loop thread");
+        }
         match drained {
             Some(stuck) => stuck,
             // Out of time: this cancels the jobs, and gives them a moment to heed it.

@@ -42,6 +42,14 @@ impl Tasks {
         let tasks = self.running.lock().take();
         drop(tasks);
     }
+
+    /// As [`abort`](Self::abort), and waits until the tasks are gone: one that is being polled goes after that poll.
+    pub(super) async fn end(&self) {
+        let tasks = self.running.lock().take();
+        if let Some(mut tasks) = tasks {
+            tasks.shutdown().await;
+        }
+    }
 }
 
 impl Spawn for Tasks {

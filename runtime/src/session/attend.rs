@@ -11,6 +11,7 @@
 use std::future::{Future, poll_fn};
 use std::mem;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::link::{End, Link};
@@ -213,14 +214,14 @@ where
 {
     let broken = link.end() == Some(End::Broken);
     let turn = {
-        let peer = link.peer().clone();
+        let post = Arc::clone(link.post());
         let mut reset = pin!(link.io().reset());
         poll_fn(|cx| {
             if let Poll::Ready(result) = watched.poll(cx) {
                 return Poll::Ready(Some(Turn::Done(result)));
             }
             // The driver's waker rings for what is sent to the peer, so a look is enough.
-            if appetite.asks() || peer.outgoing() > 0 {
+            if appetite.asks() || post.outgoing() > 0 {
                 return Poll::Ready(Some(Turn::Again));
             }
             if broken { Poll::Pending } else { reset.as_mut().poll(cx).map(|()| None) }

@@ -68,12 +68,12 @@ where
     type Task = Driver<S, IO, C, M, F>;
 
     fn drive(self: &Arc<Self>, seat: Seat<S>, io: IO, codec: C) -> Self::Task {
-        let peer = seat.peer();
-        let span = match peer.addr() {
-            Some(addr) => tracing::info_span!("session", id = peer.id(), peer = %addr),
-            None => tracing::info_span!("session", id = peer.id()),
+        let post = seat.post();
+        let span = match post.addr() {
+            Some(addr) => tracing::info_span!("session", id = post.id(), peer = %addr),
+            None => tracing::info_span!("session", id = post.id()),
         };
-        let link = Link::new(io, codec, peer.clone());
+        let link = Link::new(io, codec, Arc::clone(post));
         let phase = Phase::Active(self.start(Entry::New(link)));
         Driver { factory: Arc::clone(self), phase, seat, span }
     }
@@ -119,7 +119,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         let _entered = this.span.enter();
-        this.seat.peer().awake(cx.waker());
+        this.seat.post().awake(cx.waker());
         loop {
             match &mut this.phase {
                 Phase::Idle(idle) => {
@@ -142,7 +142,7 @@ where
                 }
                 Phase::Over => return Poll::Ready(()),
             }
-            if this.seat.peer().sleep() {
+            if this.seat.post().sleep() {
                 return Poll::Pending;
             }
         }
@@ -152,7 +152,7 @@ where
 impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Idle<S, IO, C> {
     /// Ready when there is something to do: bytes, the end, something to send, a stop, a deadline.
     fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.link.peer().calls() {
+        if self.link.post().calls() {
             return Poll::Ready(());
         }
         let read = self.link.poll_fill(cx);

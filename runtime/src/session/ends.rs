@@ -5,6 +5,7 @@ use std::future::{Future, poll_fn};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 
 use tracing::{debug, error, warn};
@@ -14,7 +15,7 @@ use super::driver::Idle;
 use super::error::SessionError;
 use super::hub::Hub;
 use super::link::{End, Link};
-use super::peer::Peer;
+use super::post::Post;
 use super::reason::Reason;
 use super::watch::Phase;
 use crate::codec::Codec;
@@ -34,14 +35,14 @@ pub(super) enum Cut {
 /// The driver is woken for both, so a look at each poll is enough. One look and one catch for a whole burst:
 /// everything below may just panic.
 pub(super) async fn unless<Rsp, T>(
-    peer: &Peer<Rsp>,
+    post: &Post<Rsp>,
     phase: Phase,
     work: impl Future<Output = T>,
 ) -> Result<T, Cut> {
     let mut work = pin!(work);
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
         Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
-        Ok(Poll::Pending) => match peer.interrupted(phase) {
+        Ok(Poll::Pending) => match post.interrupted(phase) {
             Some(reason) => Poll::Ready(Err(Cut::Off(reason))),
             None => Poll::Pending,
         },
@@ -61,10 +62,10 @@ where
         Cut::Off(reason) => return reason,
         Cut::Panicked(panic) => SessionError::Panicked(panic),
     };
-    let peer = idle.link.peer().clone();
+    let post = Arc::clone(idle.link.post());
     let reason = Reason::from_error(&error);
     let answering = answer(hub, &mut idle.link, &mut idle.conn, error);
-    match unless(&peer, Phase::Cancelling, answering).await {
+    match unless(&post, Phase::Cancelling, answering).await {
         Ok(ControlFlow::Break(reason)) | Err(Cut::Off(reason)) => reason,
         Ok(ControlFlow::Continue(())) | Err(Cut::Panicked(_)) => reason,
     }
@@ -78,14 +79,14 @@ where
     C: Codec<S::Request, S::Response>,
 {
     debug!("session accepted");
-    let peer = link.peer().clone();
+    let (post, peer) = (Arc::clone(link.post()), link.peer());
     // The time to the first request counts from here.
     link.asks();
     let connecting = async {
         let hook = pin!(hub.service().on_connect(&peer));
         attend(&mut link, S::HALF_CLOSE.into(), &mut Sated, hook).await
     };
-    let reason = match unless(&peer, Phase::Cancelling, connecting).await {
+    let reason = match unless(&post, Phase::Cancelling, connecting).await {
         Ok(Ok(Ok(opened))) => return Some(Idle { link, conn: opened.conn, state: Some(opened.state) }),
         Ok(Ok(Err(error))) => Reason::Failed(error.to_string()),
         Ok(Err(reason)) | Err(Cut::Off(reason)) => reason,
@@ -107,7 +108,7 @@ where
     C: Codec<S::Request, S::Response>,
 {
     let Idle { mut link, conn, state } = idle;
-    let peer = link.peer().clone();
+    let (post, peer) = (Arc::clone(link.post()), link.peer());
     // Limits of what went before must not cut the hook short.
     link.drop_limits();
     if !reason.may_answer() {
@@ -117,7 +118,7 @@ where
         let hook = pin!(hub.service().on_disconnect(&peer, conn, state, reason.clone()));
         attend(&mut link, OnEof::Ignore, &mut Sated, hook).await
     };
-    match unless(&peer, Phase::Abandoning, disconnecting).await {
+    match unless(&post, Phase::Abandoning, disconnecting).await {
         Ok(Ok(())) => {}
         Ok(Err(reason)) | Err(Cut::Off(reason)) => warn!(%reason, "on(disconnect) was dropped"),
         Err(Cut::Panicked(panic)) => error!(%panic, "on(disconnect) panicked"),
@@ -133,9 +134,9 @@ where
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    let peer = link.peer().clone();
+    let post = Arc::clone(link.post());
     link.drop_limits();
-    peer.close();
+    post.close();
     let writing = async {
         loop {
             if let Err(error) = link.collect() {
@@ -150,13 +151,13 @@ where
             poll_fn(|cx| link.poll_shutdown(cx)).await;
         }
     };
-    let written = unless(&peer, Phase::Cancelling, writing).await;
+    let written = unless(&post, Phase::Cancelling, writing).await;
     // The peer may still be sending, and a reset would take our last words from it. After its own end there is
     // no need for that, and at a stop no time.
     if written.is_ok() && !matches!(reason, Reason::Stopped | Reason::Timeout | Reason::PeerClosed) {
-        let _ = unless(&peer, Phase::Stopping, link.linger()).await;
+        let _ = unless(&post, Phase::Stopping, link.linger()).await;
     }
-    peer.end();
+    post.end();
 }
 
 fn report(reason: &Reason) {
@@ -186,7 +187,7 @@ where
     };
     let reason = Reason::from_error(&error);
     log(&error);
-    let peer = link.peer().clone();
+    let peer = link.peer();
     // Caught on its own: the error of a burst that panics would come here again.
     let hook = pin!(caught(|| hub.service().on_error(&peer, conn, error)));
     let response = match attend(link, S::HALF_CLOSE.into(), &mut Sated, hook).await {
@@ -252,7 +253,7 @@ where
     match link.end() {
         Some(End::Broken) => Some(Reason::Reset),
         Some(End::Eof) => Some(Reason::PeerClosed),
-        None if link.peer().is_closed() => Some(Reason::Closed),
-        None => link.peer().stopping().then_some(Reason::Stopped),
+        None if link.post().is_closed() => Some(Reason::Closed),
+        None => link.post().stopping().then_some(Reason::Stopped),
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::peer::Peer;
+use super::post::Post;
 use super::watch::{Limits, Phase, Watch};
 use crate::service::Service;
 use crate::sync::Mutex;
@@ -22,7 +22,7 @@ pub struct Hub<S: Service> {
 }
 
 struct Seats<Rsp> {
-    peers: Vec<Option<Peer<Rsp>>>,
+    posts: Vec<Option<Arc<Post<Rsp>>>>,
     free: Vec<usize>,
     admitted: u64,
 }
@@ -33,7 +33,7 @@ impl<S: Service> Hub<S> {
             service,
             watch: Arc::new(Watch::new(limits)),
             max_outbound,
-            seats: Mutex::new(Seats { peers: Vec::new(), free: Vec::new(), admitted: 0 }),
+            seats: Mutex::new(Seats { posts: Vec::new(), free: Vec::new(), admitted: 0 }),
             left: Notify::new(),
         })
     }
@@ -50,25 +50,25 @@ impl<S: Service> Hub<S> {
     pub(crate) fn admit(self: &Arc<Self>, addr: Option<SocketAddr>) -> Seat<S> {
         let mut seats = self.seats.lock();
         seats.admitted += 1;
-        let peer = Peer::new(seats.admitted, addr, Arc::clone(&self.watch), self.max_outbound);
+        let post = Post::new(seats.admitted, addr, Arc::clone(&self.watch), self.max_outbound);
         let index = match seats.free.pop() {
             Some(index) => {
-                seats.peers[index] = Some(peer.clone());
+                seats.posts[index] = Some(Arc::clone(&post));
                 index
             }
             None => {
-                seats.peers.push(Some(peer.clone()));
-                seats.peers.len() - 1
+                seats.posts.push(Some(Arc::clone(&post)));
+                seats.posts.len() - 1
             }
         };
         drop(seats);
-        Seat { hub: Arc::clone(self), index, peer }
+        Seat { hub: Arc::clone(self), index, post }
     }
 
     /// How many sessions there are.
     pub(crate) fn present(&self) -> usize {
         let seats = self.seats.lock();
-        seats.peers.len() - seats.free.len()
+        seats.posts.len() - seats.free.len()
     }
 
     /// Waits until at most `count` sessions are there. For one task at a time.
@@ -82,8 +82,8 @@ impl<S: Service> Hub<S> {
     pub(crate) fn advance(&self, phase: Phase) {
         self.watch.enter(phase);
         // A session that is admitted from here on sees the phase at its first poll.
-        let peers: Vec<_> = self.seats.lock().peers.iter().flatten().cloned().collect();
-        peers.iter().for_each(Peer::nudge);
+        let posts: Vec<_> = self.seats.lock().posts.iter().flatten().cloned().collect();
+        posts.iter().for_each(|post| post.nudge());
     }
 
     /// Moves the clock, and wakes the sessions whose deadline has passed.
@@ -91,22 +91,22 @@ impl<S: Service> Hub<S> {
         self.watch.set_now(elapsed);
         let overdue: Vec<_> = {
             let seats = self.seats.lock();
-            seats.peers.iter().flatten().filter(|peer| peer.overdue()).cloned().collect()
+            seats.posts.iter().flatten().filter(|post| post.overdue()).cloned().collect()
         };
-        overdue.iter().for_each(Peer::nudge);
+        overdue.iter().for_each(|post| post.nudge());
     }
 
     fn leave(&self, index: usize) {
         let mut seats = self.seats.lock();
-        let peer = seats.peers[index].take();
+        let post = seats.posts[index].take();
         seats.free.push(index);
         // After a crowd has left, what the list of its seats took is given back.
-        if seats.free.len() == seats.peers.len() {
-            seats.peers = Vec::new();
+        if seats.free.len() == seats.posts.len() {
+            seats.posts = Vec::new();
             seats.free = Vec::new();
         }
         drop(seats);
-        drop(peer);
+        drop(post);
         self.left.notify_one();
     }
 }
@@ -115,18 +115,18 @@ impl<S: Service> Hub<S> {
 pub struct Seat<S: Service> {
     hub: Arc<Hub<S>>,
     index: usize,
-    peer: Peer<S::Response>,
+    post: Arc<Post<S::Response>>,
 }
 
 impl<S: Service> Seat<S> {
-    pub(crate) fn peer(&self) -> &Peer<S::Response> {
-        &self.peer
+    pub(super) fn post(&self) -> &Arc<Post<S::Response>> {
+        &self.post
     }
 }
 
 impl<S: Service> Drop for Seat<S> {
     fn drop(&mut self) {
-        self.peer.end();
+        self.post.end();
         self.hub.leave(self.index);
     }
 }

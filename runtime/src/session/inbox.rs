@@ -69,7 +69,7 @@ impl<Req, Rsp> Session<Req, Rsp> {
     /// # Cancellation
     /// Dropped while it waits, it sends nothing.
     pub async fn send(&self, response: Rsp) -> Result<(), SessionError> {
-        self.peer.send(response).await.map_err(|_| SessionError::Ended(self.peer.end_reason()))
+        self.peer.send(response).await.map_err(|_| SessionError::Ended(self.peer.post().end_reason()))
     }
 
     /// The connection's other end, to be cloned and sent to from elsewhere.
@@ -168,7 +168,7 @@ impl<Req: Send> Feed<Req> {
         IO: Transport,
         C: Codec<S::Request, S::Response>,
     {
-        if self.ended.is_none() && !link.peer().is_closed() {
+        if self.ended.is_none() && !link.post().is_closed() {
             match link.request() {
                 Ok(None) => {}
                 Ok(Some(request)) => return Some(Ok(request)),

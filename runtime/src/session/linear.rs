@@ -28,14 +28,15 @@ where
 {
     let mut idle = match entry {
         Entry::Again(idle) => idle,
-        Entry::New(link) => open(&hub, link).await?,
+        // What happens once in a connection's life has a box of its own, to keep the session's small.
+        Entry::New(link) => Box::pin(open(&hub, link)).await?,
     };
-    let peer = idle.link.peer().clone();
-    let reason = match unless(&peer, Phase::Cancelling, rounds(&hub, &mut idle)).await {
+    let post = Arc::clone(idle.link.post());
+    let reason = match unless(&post, Phase::Cancelling, rounds(&hub, &mut idle)).await {
         Ok(reason) => reason,
-        Err(off) => cut(&hub, &mut idle, off).await,
+        Err(off) => Box::pin(cut(&hub, &mut idle, off)).await,
     };
-    close(&hub, idle, reason).await;
+    Box::pin(close(&hub, idle, reason)).await;
     None
 }
 
@@ -46,7 +47,7 @@ where
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    let (mut session, mut feed) = pair(idle.link.peer().clone());
+    let (mut session, mut feed) = pair(idle.link.peer());
     loop {
         feed.begin();
         match round(hub, idle, &mut session, &mut feed).await {
@@ -59,7 +60,7 @@ where
                 {
                     return reason.clone();
                 }
-                let answered = answer(hub, &mut idle.link, &mut idle.conn, error).await;
+                let answered = Box::pin(answer(hub, &mut idle.link, &mut idle.conn, error)).await;
                 if let ControlFlow::Break(reason) = answered {
                     return reason;
                 }

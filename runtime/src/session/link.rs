@@ -5,6 +5,7 @@
 //! to write while the peer does not take what is there.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tokio_util::io::poll_read_buf;
 
 use super::buffers::{LEASE, give_back, lease};
 use super::peer::Peer;
+use super::post::Post;
 use crate::codec::{Codec, DecodeError, EncodeError};
 use crate::service::Service;
 use crate::transport::Transport;
@@ -39,7 +41,7 @@ pub(super) enum End {
 pub(crate) struct Link<S: Service, IO, C> {
     io: IO,
     codec: C,
-    peer: Peer<S::Response>,
+    post: Arc<Post<S::Response>>,
     input: BytesMut,
     output: BytesMut,
     read_by: u64,
@@ -56,11 +58,11 @@ pub(crate) struct Link<S: Service, IO, C> {
 }
 
 impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C> {
-    pub(super) fn new(io: IO, codec: C, peer: Peer<S::Response>) -> Self {
+    pub(super) fn new(io: IO, codec: C, post: Arc<Post<S::Response>>) -> Self {
         Self {
             io,
             codec,
-            peer,
+            post,
             input: BytesMut::new(),
             output: BytesMut::new(),
             read_by: 0,
@@ -77,8 +79,13 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
         &self.io
     }
 
-    pub(super) fn peer(&self) -> &Peer<S::Response> {
-        &self.peer
+    pub(super) fn post(&self) -> &Arc<Post<S::Response>> {
+        &self.post
+    }
+
+    /// A new handle for handlers and hooks.
+    pub(super) fn peer(&self) -> Peer<S::Response> {
+        Peer::of(&self.post)
     }
 
     pub(super) fn end(&self) -> Option<End> {
@@ -126,7 +133,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
     /// A request is awaited: the limit counts from the first time that this is said, until the request is there.
     pub(super) fn asks(&mut self) {
         if self.read_by == 0 {
-            let watch = self.peer.watch();
+            let watch = self.post.watch();
             let limits = watch.limits();
             let limit = if self.served { limits.idle } else { limits.first_request };
             self.read_by = limit.map_or(0, |limit| watch.after(limit));
@@ -147,7 +154,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
             (0, at) | (at, 0) => at,
             (read, write) => read.min(write),
         };
-        self.peer.set_deadline(deadline);
+        self.post.set_deadline(deadline);
     }
 
     /// Reads once; what was learnt is in [`end`](Self::end).
@@ -175,8 +182,8 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
     /// Appends a response to the batch, behind what has been sent to the peer before.
     pub(super) fn respond(&mut self, response: S::Response) -> Result<(), EncodeError> {
         // Not more than is there now, so that a flood of sends can't hold up the response.
-        for _ in 0..self.peer.outgoing() {
-            let Some(sent) = self.peer.pop() else { break };
+        for _ in 0..self.post.outgoing() {
+            let Some(sent) = self.post.pop() else { break };
             self.append(sent)?;
         }
         self.append(response)
@@ -209,7 +216,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
     /// Appends what was sent to the peer, until the batch is full.
     pub(super) fn collect(&mut self) -> Result<(), EncodeError> {
         while !self.is_full() {
-            let Some(response) = self.peer.pop() else { break };
+            let Some(response) = self.post.pop() else { break };
             self.append(response)?;
         }
         Ok(())
@@ -246,7 +253,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
     /// The limit to write counts for a whole batch: a peer that reads a byte now and then does not renew it.
     fn waits_to_write(&mut self) {
         if self.write_by == 0 {
-            let watch = self.peer.watch();
+            let watch = self.post.watch();
             self.write_by = watch.limits().write.map_or(0, |limit| watch.after(limit));
             self.arm();
         }
@@ -257,7 +264,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
         self.end = Some(End::Broken);
         self.output.clear();
         self.unflushed = false;
-        self.peer.end();
+        self.post.end();
     }
 
     // ---- at rest, and at the end
@@ -289,7 +296,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
 
     /// Reads and throws away, so that what the peer still sends does not answer our last words with a reset.
     pub(super) async fn linger(&mut self) {
-        self.peer.set_deadline(self.peer.watch().after(LINGER));
+        self.post.set_deadline(self.post.watch().after(LINGER));
         let mut read = 0;
         while self.end.is_none() && read < LINGER_BYTES {
             std::future::poll_fn(|cx| self.poll_fill(cx)).await;
@@ -314,6 +321,6 @@ impl<S: Service, IO, C> Drop for Link<S, IO, C> {
         give_back(&mut self.input);
         give_back(&mut self.output);
         // Also when the session's task is dropped with its runtime: whoever waits to send is told.
-        self.peer.end();
+        self.post.end();
     }
 }

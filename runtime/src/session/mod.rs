@@ -23,6 +23,7 @@ pub(crate) mod linear;
 pub(crate) mod link;
 pub(crate) mod outbox;
 pub(crate) mod peer;
+pub(crate) mod post;
 pub(crate) mod reason;
 pub(crate) mod shelf;
 pub(crate) mod steps;

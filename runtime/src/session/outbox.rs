@@ -31,17 +31,17 @@ struct Waiting<Rsp> {
     sender: Waker,
 }
 
-/// Those who wait for a place. Most peers never have any, so it is made when it is needed.
+/// Most peers are never sent anything, so this is made when it is needed.
 #[derive(Debug)]
-struct Line<Rsp> {
+struct Queue<Rsp> {
+    ready: VecDeque<Rsp>,
     waiting: VecDeque<Waiting<Rsp>>,
     tickets: u64,
 }
 
 #[derive(Debug)]
 pub(super) struct Outbox<Rsp> {
-    queue: VecDeque<Rsp>,
-    line: Option<Box<Line<Rsp>>>,
+    queue: Option<Box<Queue<Rsp>>>,
     driver: Option<Waker>,
     bound: u32,
     gate: Gate,
@@ -55,8 +55,7 @@ const KEPT: usize = 512;
 impl<Rsp> Outbox<Rsp> {
     pub(super) fn new(bound: usize) -> Self {
         Self {
-            queue: VecDeque::new(),
-            line: None,
+            queue: None,
             driver: None,
             bound: u32::try_from(bound).unwrap_or(u32::MAX).max(1),
             gate: Gate::Open,
@@ -69,8 +68,13 @@ impl<Rsp> Outbox<Rsp> {
         self.gate
     }
 
+    /// Open, and nothing to send.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.len() == 0 && self.gate == Gate::Open
+    }
+
     pub(super) fn len(&self) -> usize {
-        self.queue.len()
+        self.queue.as_ref().map_or(0, |queue| queue.ready.len())
     }
 
     // ---- the driver's side
@@ -89,8 +93,11 @@ impl<Rsp> Outbox<Rsp> {
         if mem::take(&mut self.news) {
             return false;
         }
-        if self.queue.is_empty() && self.queue.capacity() * size_of::<Rsp>() > KEPT {
-            self.queue = VecDeque::new();
+        // The tickets must go on counting, so the box itself stays.
+        if let Some(queue) = self.queue.as_mut().filter(|queue| queue.ready.is_empty()) {
+            if queue.ready.capacity() * size_of::<Rsp>() > KEPT {
+                queue.ready = VecDeque::new();
+            }
         }
         self.asleep = true;
         true
@@ -98,10 +105,10 @@ impl<Rsp> Outbox<Rsp> {
 
     /// The next response to write, and the sender to wake whose response took its place.
     pub(super) fn pop(&mut self) -> Option<(Rsp, Option<Waker>)> {
-        let response = self.queue.pop_front()?;
-        let next = self.line.as_mut().and_then(|line| line.waiting.pop_front());
-        let sender = next.map(|next| {
-            self.queue.push_back(next.response);
+        let queue = self.queue.as_mut()?;
+        let response = queue.ready.pop_front()?;
+        let sender = queue.waiting.pop_front().map(|next| {
+            queue.ready.push_back(next.response);
             next.sender
         });
         Some((response, sender))
@@ -117,27 +124,33 @@ impl<Rsp> Outbox<Rsp> {
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.queue.len() < self.bound as usize
-            && self.line.as_ref().is_none_or(|line| line.waiting.is_empty())
+        let Some(queue) = &self.queue else { return true };
+        queue.ready.len() < self.bound as usize && queue.waiting.is_empty()
     }
 
     /// Only if there [is room](Self::has_room).
     #[must_use]
     pub(super) fn push(&mut self, response: Rsp) -> Option<Waker> {
-        self.queue.push_back(response);
+        self.queue().ready.push_back(response);
         self.ring()
     }
 
     pub(super) fn wait(&mut self, response: Rsp, sender: Waker) -> u64 {
-        let line = self.line.get_or_insert_with(|| Box::new(Line { waiting: VecDeque::new(), tickets: 0 }));
-        let ticket = line.tickets;
-        line.tickets += 1;
-        line.waiting.push_back(Waiting { ticket, response, sender });
+        let queue = self.queue();
+        let ticket = queue.tickets;
+        queue.tickets += 1;
+        queue.waiting.push_back(Waiting { ticket, response, sender });
         ticket
     }
 
+    fn queue(&mut self) -> &mut Queue<Rsp> {
+        self.queue.get_or_insert_with(|| {
+            Box::new(Queue { ready: VecDeque::new(), waiting: VecDeque::new(), tickets: 0 })
+        })
+    }
+
     fn find(&mut self, ticket: u64) -> Option<(usize, &mut VecDeque<Waiting<Rsp>>)> {
-        let waiting = &mut self.line.as_mut()?.waiting;
+        let waiting = &mut self.queue.as_mut()?.waiting;
         let at = waiting.binary_search_by_key(&ticket, |waiting| waiting.ticket).ok()?;
         Some((at, waiting))
     }
@@ -161,10 +174,11 @@ impl<Rsp> Outbox<Rsp> {
             return Default::default();
         }
         self.gate = gate;
-        let waiting = self.line.iter().flat_map(|line| &line.waiting);
+        let waiting = self.queue.iter().flat_map(|queue| &queue.waiting);
         let mut wakers: Vec<_> = waiting.map(|waiting| waiting.sender.clone()).collect();
         wakers.extend(self.ring());
-        let dropped = if gate == Gate::Ended { mem::take(&mut self.queue) } else { VecDeque::new() };
-        (wakers, dropped)
+        // Not those that wait: their senders take them back.
+        let queue = self.queue.as_mut().filter(|_| gate == Gate::Ended);
+        (wakers, queue.map(|queue| mem::take(&mut queue.ready)).unwrap_or_default())
     }
 }

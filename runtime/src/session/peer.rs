@@ -1,20 +1,16 @@
 //! [`Peer`]: a handle on the other end of a connection.
 
-use std::collections::VecDeque;
 use std::future::Future;
 use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::{fmt, mem};
 
 use super::error::{SendError, TrySendError};
-use super::outbox::{Gate, Outbox};
-use super::reason::Reason;
-use super::watch::{Phase, Watch};
-use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use super::outbox::Gate;
+use super::post::Post;
 
 /// The other end of a connection: a clonable handle to send to, from anywhere.
 ///
@@ -29,48 +25,35 @@ use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 pub struct Peer<Rsp>(Arc<dyn Connection<Rsp>>);
 
 trait Connection<Rsp>: Send + Sync {
-    fn shared(&self) -> &Shared<Rsp>;
+    fn post(&self) -> &Post<Rsp>;
 }
 
-impl<Rsp: Send> Connection<Rsp> for Shared<Rsp> {
-    fn shared(&self) -> &Self {
+impl<Rsp: Send> Connection<Rsp> for Post<Rsp> {
+    fn post(&self) -> &Self {
         self
     }
 }
 
-struct Shared<Rsp> {
-    id: u64,
-    addr: Option<SocketAddr>,
-    watch: Arc<Watch>,
-    /// A point of the watch's clock; zero is none. Written by the driver, read by the sweeper.
-    deadline: AtomicU64,
-    /// Whether there is anything in the outbox, or it is closed; written under its lock. What the driver has
-    /// to do for each request it need not do for one that changes nothing here.
-    touched: AtomicBool,
-    outbox: Mutex<Outbox<Rsp>>,
-}
-
 impl<Rsp: Send + 'static> Peer<Rsp> {
-    pub(super) fn new(id: u64, addr: Option<SocketAddr>, watch: Arc<Watch>, max_outbound: usize) -> Self {
-        let outbox = Mutex::new(Outbox::new(max_outbound));
-        let (deadline, touched) = (AtomicU64::new(0), AtomicBool::new(false));
-        Self(Arc::new(Shared { id, addr, watch, deadline, touched, outbox }))
+    pub(super) fn of(post: &Arc<Post<Rsp>>) -> Self {
+        let post: Arc<Post<Rsp>> = Arc::clone(post);
+        Self(post)
     }
 }
 
 impl<Rsp> Peer<Rsp> {
-    fn shared(&self) -> &Shared<Rsp> {
-        self.0.shared()
+    pub(super) fn post(&self) -> &Post<Rsp> {
+        self.0.post()
     }
 
     /// A number that no other connection of this server has, or had.
     pub fn id(&self) -> u64 {
-        self.shared().id
+        self.post().id()
     }
 
     /// The address of the other end, if the transport has addresses.
     pub fn addr(&self) -> Option<SocketAddr> {
-        self.shared().addr
+        self.post().addr()
     }
 
     /// Sends a response, waiting for a place in the peer's queue if it is full; first come, first served.
@@ -89,127 +72,24 @@ impl<Rsp> Peer<Rsp> {
     /// # Errors
     /// [`TrySendError`] with the response: the queue is full, or the session has ended.
     pub fn try_send(&self, response: Rsp) -> Result<(), TrySendError<Rsp>> {
-        let mut outbox = self.shared().outbox.lock();
-        if outbox.gate() != Gate::Open {
-            return Err(TrySendError::Closed(response));
-        }
-        if !outbox.has_room() {
-            return Err(TrySendError::Full(response));
-        }
-        let driver = outbox.push(response);
-        self.shared().touched.store(true, Ordering::Release);
-        drop(outbox);
-        wake(driver);
-        Ok(())
+        self.post().with_outbox(|outbox| match outbox.gate() {
+            Gate::Open if outbox.has_room() => (Ok(()), outbox.push(response)),
+            Gate::Open => (Err(TrySendError::Full(response)), None),
+            Gate::Closing | Gate::Ended => (Err(TrySendError::Closed(response)), None),
+        })
     }
 
     /// Ends the session once what is queued has been written; a handler that runs is finished first.
     ///
     /// Requests that were not begun are dropped. Returns at once; closing twice is closing once.
     pub fn close(&self) {
-        self.shut(Gate::Closing);
+        self.post().close();
     }
 
     /// Whether nothing can be sent any more: the session has ended or is closing.
     pub fn is_closed(&self) -> bool {
-        self.is_touched() && self.shared().outbox.lock().gate() != Gate::Open
+        self.post().is_closed()
     }
-
-    fn is_touched(&self) -> bool {
-        self.shared().touched.load(Ordering::Acquire)
-    }
-
-    // ---- the driver's side
-
-    /// As [`close`](Self::close), and what is queued is dropped.
-    pub(super) fn end(&self) {
-        self.shut(Gate::Ended);
-    }
-
-    fn shut(&self, gate: Gate) {
-        let mut outbox = self.shared().outbox.lock();
-        let (wakers, dropped): (Vec<Waker>, VecDeque<Rsp>) = outbox.shut(gate);
-        self.shared().touched.store(true, Ordering::Release);
-        drop(outbox);
-        wake(wakers);
-        drop(dropped);
-    }
-
-    pub(super) fn awake(&self, waker: &Waker) {
-        self.shared().outbox.lock().awake(waker);
-    }
-
-    pub(super) fn sleep(&self) -> bool {
-        self.shared().outbox.lock().sleep()
-    }
-
-    /// Has the driver look at the stop and at its deadline.
-    pub(super) fn nudge(&self) {
-        let driver = self.shared().outbox.lock().ring();
-        wake(driver);
-    }
-
-    pub(super) fn pop(&self) -> Option<Rsp> {
-        if !self.is_touched() {
-            return None;
-        }
-        let mut outbox = self.shared().outbox.lock();
-        let popped = outbox.pop();
-        if outbox.len() == 0 && outbox.gate() == Gate::Open {
-            self.shared().touched.store(false, Ordering::Release);
-        }
-        drop(outbox);
-        let (response, sender) = popped?;
-        wake(sender);
-        Some(response)
-    }
-
-    /// How many responses are queued.
-    pub(super) fn outgoing(&self) -> usize {
-        if self.is_touched() { self.shared().outbox.lock().len() } else { 0 }
-    }
-
-    /// Whether an idle session has something to do that is not reading.
-    pub(super) fn calls(&self) -> bool {
-        self.is_touched() || self.stopping() || self.interrupted(Phase::Cancelling).is_some()
-    }
-
-    pub(super) fn watch(&self) -> &Watch {
-        &self.shared().watch
-    }
-
-    pub(super) fn stopping(&self) -> bool {
-        self.shared().watch.phase() >= Phase::Stopping
-    }
-
-    /// Why nothing can be sent any more.
-    pub(super) fn end_reason(&self) -> Reason {
-        match self.shared().outbox.lock().gate() {
-            Gate::Ended => Reason::Reset,
-            Gate::Open | Gate::Closing => Reason::Closed,
-        }
-    }
-
-    pub(super) fn set_deadline(&self, at: u64) {
-        self.shared().deadline.store(at, Ordering::Relaxed);
-    }
-
-    pub(super) fn overdue(&self) -> bool {
-        let deadline = self.shared().deadline.load(Ordering::Relaxed);
-        deadline != 0 && deadline <= self.shared().watch.now()
-    }
-
-    /// Why work must be dropped now, if it must: the stop has come to `phase`, or the deadline has passed.
-    pub(super) fn interrupted(&self, phase: Phase) -> Option<Reason> {
-        if self.shared().watch.phase() >= phase {
-            return Some(Reason::Stopped);
-        }
-        self.overdue().then_some(Reason::Timeout)
-    }
-}
-
-fn wake(wakers: impl IntoIterator<Item = Waker>) {
-    wakers.into_iter().for_each(Waker::wake);
 }
 
 impl<Rsp> Clone for Peer<Rsp> {
@@ -228,16 +108,13 @@ impl<Rsp> Eq for Peer<Rsp> {}
 
 impl<Rsp> Hash for Peer<Rsp> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.shared().id.hash(state);
+        self.id().hash(state);
     }
 }
 
 impl<Rsp> fmt::Debug for Peer<Rsp> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Peer")
-            .field("id", &self.shared().id)
-            .field("addr", &self.shared().addr)
-            .finish_non_exhaustive()
+        f.debug_struct("Peer").field("id", &self.id()).field("addr", &self.addr()).finish_non_exhaustive()
     }
 }
 
@@ -262,36 +139,33 @@ impl<Rsp> Future for Sending<Rsp> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let mut outbox = this.peer.shared().outbox.lock();
-        match mem::replace(&mut this.progress, Progress::Over) {
+        let progress = mem::replace(&mut this.progress, Progress::Over);
+        // Not under the lock.
+        assert!(!matches!(progress, Progress::Over), "`Sending` was polled after it was done");
+        let (progress, polled) = this.peer.post().with_outbox(|outbox| match progress {
+            Progress::Unsent(response) if outbox.gate() != Gate::Open => {
+                ((Progress::Over, Poll::Ready(Err(SendError(response)))), None)
+            }
+            Progress::Unsent(response) if outbox.has_room() => {
+                ((Progress::Over, Poll::Ready(Ok(()))), outbox.push(response))
+            }
             Progress::Unsent(response) => {
-                if outbox.gate() != Gate::Open {
-                    return Poll::Ready(Err(SendError(response)));
-                }
-                if !outbox.has_room() {
-                    this.progress = Progress::Waiting(outbox.wait(response, cx.waker().clone()));
-                    return Poll::Pending;
-                }
-                let driver = outbox.push(response);
-                this.peer.shared().touched.store(true, Ordering::Release);
-                drop(outbox);
-                wake(driver);
-                Poll::Ready(Ok(()))
+                let ticket = outbox.wait(response, cx.waker().clone());
+                ((Progress::Waiting(ticket), Poll::Pending), None)
             }
             Progress::Waiting(ticket) if outbox.gate() != Gate::Open => {
                 // What was moved to the queue before the end counts as sent, like everything in the queue.
-                Poll::Ready(outbox.take_back(ticket).map_or(Ok(()), |response| Err(SendError(response))))
+                let back = outbox.take_back(ticket);
+                ((Progress::Over, Poll::Ready(back.map_or(Ok(()), |back| Err(SendError(back))))), None)
             }
             Progress::Waiting(ticket) if outbox.still_waits(ticket, cx.waker()) => {
-                this.progress = Progress::Waiting(ticket);
-                Poll::Pending
+                ((Progress::Waiting(ticket), Poll::Pending), None)
             }
-            Progress::Waiting(_) => Poll::Ready(Ok(())),
-            Progress::Over => {
-                drop(outbox);
-                panic!("`Sending` was polled after it was done")
-            }
-        }
+            Progress::Waiting(_) => ((Progress::Over, Poll::Ready(Ok(()))), None),
+            Progress::Over => unreachable!("looked at above"),
+        });
+        this.progress = progress;
+        polled
     }
 }
 
@@ -299,7 +173,7 @@ impl<Rsp> Drop for Sending<Rsp> {
     fn drop(&mut self) {
         if let Progress::Waiting(ticket) = self.progress {
             // The response is dropped after the lock is released: its drop is the user's code.
-            let response = self.peer.shared().outbox.lock().take_back(ticket);
+            let response = self.peer.post().with_outbox(|outbox| (outbox.take_back(ticket), None));
             drop(response);
         }
     }

@@ -31,15 +31,16 @@ where
 {
     let mut idle = match entry {
         Entry::Again(idle) => idle,
-        Entry::New(link) => open(&hub, link).await?,
+        // What happens once in a connection's life has a box of its own, to keep that of each burst small.
+        Entry::New(link) => Box::pin(open(&hub, link)).await?,
     };
-    let peer = idle.link.peer().clone();
-    let reason = match unless(&peer, Phase::Cancelling, work(&hub, &peer, &mut idle)).await {
+    let (post, peer) = (Arc::clone(idle.link.post()), idle.link.peer());
+    let reason = match unless(&post, Phase::Cancelling, work(&hub, &peer, &mut idle)).await {
         Ok(ControlFlow::Continue(())) => return Some(idle),
         Ok(ControlFlow::Break(reason)) => reason,
-        Err(off) => cut(&hub, &mut idle, off).await,
+        Err(off) => Box::pin(cut(&hub, &mut idle, off)).await,
     };
-    close(&hub, idle, reason).await;
+    Box::pin(close(&hub, idle, reason)).await;
     None
 }
 
@@ -55,7 +56,7 @@ where
     C: Codec<S::Request, S::Response>,
 {
     loop {
-        while !peer.is_closed() && step(hub, peer, idle).await? {
+        while !idle.link.post().is_closed() && step(hub, peer, idle).await? {
             if idle.link.is_full() {
                 idle.link.flush().await;
             }
@@ -66,7 +67,7 @@ where
             return ControlFlow::Break(reason);
         }
         idle.link.asks();
-        if let Some(reason) = peer.interrupted(Phase::Cancelling) {
+        if let Some(reason) = idle.link.post().interrupted(Phase::Cancelling) {
             return ControlFlow::Break(reason);
         }
         if !poll_fn(|cx| Poll::Ready(idle.link.poll_fill(cx).is_ready())).await {
@@ -114,7 +115,7 @@ where
             }
         }
     };
-    failed(hub, idle, error).await?;
+    Box::pin(failed(hub, idle, error)).await?;
     ControlFlow::Continue(true)
 }
 

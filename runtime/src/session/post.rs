@@ -1,0 +1,171 @@
+//! [`Post`]: what a connection's driver, its peers and its server share. One allocation a session.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::sync::Arc;
+use std::task::Waker;
+
+use super::outbox::{Gate, Outbox};
+use super::reason::Reason;
+use super::watch::{Phase, Watch};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+pub(crate) struct Post<Rsp> {
+    id: u64,
+    // An `Option<SocketAddr>` in parts, which pack better: an idle session is little more than this struct.
+    ip: Option<IpAddr>,
+    port: u16,
+    scope: u32,
+    watch: Arc<Watch>,
+    /// A point of the watch's clock; zero is none. Written by the driver, read by the sweeper.
+    deadline: AtomicU64,
+    /// Whether there is anything in the outbox, or it is closed; written under its lock. A request that
+    /// changes nothing there costs the driver a look at this, and no lock.
+    touched: AtomicBool,
+    outbox: Mutex<Outbox<Rsp>>,
+}
+
+impl<Rsp> Post<Rsp> {
+    pub(super) fn new(
+        id: u64,
+        addr: Option<SocketAddr>,
+        watch: Arc<Watch>,
+        max_outbound: usize,
+    ) -> Arc<Self> {
+        let outbox = Mutex::new(Outbox::new(max_outbound));
+        let (deadline, touched) = (AtomicU64::new(0), AtomicBool::new(false));
+        let (ip, port) = (addr.map(|addr| addr.ip()), addr.map_or(0, |addr| addr.port()));
+        let scope = match addr {
+            Some(SocketAddr::V6(addr)) => addr.scope_id(),
+            _ => 0,
+        };
+        Arc::new(Self { id, ip, port, scope, watch, deadline, touched, outbox })
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(super) fn addr(&self) -> Option<SocketAddr> {
+        Some(match self.ip? {
+            IpAddr::V6(ip) => SocketAddrV6::new(ip, self.port, 0, self.scope).into(),
+            ip => SocketAddr::new(ip, self.port),
+        })
+    }
+
+    // ---- the peers' side
+
+    /// Works on the outbox under its lock, and afterwards wakes the driver if that is what comes out.
+    pub(super) fn with_outbox<T>(&self, work: impl FnOnce(&mut Outbox<Rsp>) -> (T, Option<Waker>)) -> T {
+        let mut outbox = self.outbox.lock();
+        let (value, driver) = work(&mut outbox);
+        self.touched.store(!outbox.is_untouched(), Ordering::Release);
+        drop(outbox);
+        wake(driver);
+        value
+    }
+
+    /// Takes nothing more; what is queued is still sent.
+    pub(super) fn close(&self) {
+        self.shut(Gate::Closing);
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_touched() && self.outbox.lock().gate() != Gate::Open
+    }
+
+    // ---- the driver's side
+
+    fn is_touched(&self) -> bool {
+        self.touched.load(Ordering::Acquire)
+    }
+
+    /// As [`close`](Self::close), and what is queued is dropped.
+    pub(super) fn end(&self) {
+        self.shut(Gate::Ended);
+    }
+
+    fn shut(&self, gate: Gate) {
+        let mut outbox = self.outbox.lock();
+        let (wakers, dropped): (Vec<Waker>, VecDeque<Rsp>) = outbox.shut(gate);
+        self.touched.store(true, Ordering::Release);
+        drop(outbox);
+        wake(wakers);
+        drop(dropped);
+    }
+
+    pub(super) fn awake(&self, waker: &Waker) {
+        self.outbox.lock().awake(waker);
+    }
+
+    pub(super) fn sleep(&self) -> bool {
+        self.outbox.lock().sleep()
+    }
+
+    /// Has the driver look at the stop and at its deadline.
+    pub(super) fn nudge(&self) {
+        let driver = self.outbox.lock().ring();
+        wake(driver);
+    }
+
+    pub(super) fn pop(&self) -> Option<Rsp> {
+        if !self.is_touched() {
+            return None;
+        }
+        let mut outbox = self.outbox.lock();
+        let popped = outbox.pop();
+        self.touched.store(!outbox.is_untouched(), Ordering::Release);
+        drop(outbox);
+        let (response, sender) = popped?;
+        wake(sender);
+        Some(response)
+    }
+
+    /// How many responses are queued.
+    pub(super) fn outgoing(&self) -> usize {
+        if self.is_touched() { self.outbox.lock().len() } else { 0 }
+    }
+
+    /// Whether an idle session has something to do that is not reading.
+    pub(super) fn calls(&self) -> bool {
+        self.is_touched() || self.stopping() || self.interrupted(Phase::Cancelling).is_some()
+    }
+
+    pub(super) fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    pub(super) fn stopping(&self) -> bool {
+        self.watch.phase() >= Phase::Stopping
+    }
+
+    /// Why nothing can be sent any more.
+    pub(super) fn end_reason(&self) -> Reason {
+        match self.outbox.lock().gate() {
+            Gate::Ended => Reason::Reset,
+            Gate::Open | Gate::Closing => Reason::Closed,
+        }
+    }
+
+    pub(super) fn set_deadline(&self, at: u64) {
+        self.deadline.store(at, Ordering::Relaxed);
+    }
+
+    pub(super) fn overdue(&self) -> bool {
+        let deadline = self.deadline.load(Ordering::Relaxed);
+        deadline != 0 && deadline <= self.watch.now()
+    }
+
+    /// Why work must be dropped now, if it must: the stop has come to `phase`, or the deadline has passed.
+    pub(super) fn interrupted(&self, phase: Phase) -> Option<Reason> {
+        if self.watch.phase() >= phase {
+            return Some(Reason::Stopped);
+        }
+        self.overdue().then_some(Reason::Timeout)
+    }
+}
+
+fn wake(wakers: impl IntoIterator<Item = Waker>) {
+    wakers.into_iter().for_each(Waker::wake);
+}
