@@ -1,19 +1,25 @@
 //! What expansions name and people do not. No stability promise: the macros and this module are released together.
 
-/// The spanned assertions: an expansion calls them once for each type that crosses, with the user's own tokens.
+/// The spanned assertion: an expansion calls it once for each type that crosses, with the user's own tokens.
 ///
-/// They are on a public type, and their bounds are those of std, since messages name both: `Send` leads the
-/// compiler to the field that is not, and to the bound that a type parameter lacks. What stands behind them on the
-/// line is part of those messages as well.
-impl crate::Pool {
-    #[doc(hidden)]
-    #[rustfmt::skip]
-    pub const fn crosses<T: Send>() {} // what goes to a pool thread, or comes back: `Arc` for `Rc`, `Mutex` for `RefCell`
+/// Its bound is `Send` itself, which leads the compiler to the field that is not, and to the bound that a type
+/// parameter lacks. The message shows the bound with its line, and so with the comment behind it.
+#[rustfmt::skip]
+pub const fn crosses<T: Send>() {} // what goes to a pool thread or comes back: `Arc` for `Rc`, `Mutex` for `RefCell`
 
-    #[doc(hidden)]
-    #[rustfmt::skip]
-    pub const fn flattens<E: From<crate::Interrupted>>() {} // or `#[blocking(nested)]`: a `Result` inside a `Result<_, Interrupted>`
-}
+/// The error of a blocking function can take in what a crossing can end with.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't say that a crossing ended early: it has no `From<Interrupted>`",
+    label = "no `From<Interrupted>`",
+    note = "write `impl From<portcullis::Interrupted> for {Self}`, or `#[blocking(nested)]` to get the whole result inside a `Result<_, Interrupted>`"
+)]
+pub trait TakesInterrupted: From<crate::Interrupted> {}
+
+#[diagnostic::do_not_recommend]
+impl<E: From<crate::Interrupted>> TakesInterrupted for E {}
+
+/// The spanned assertion for the error type of a flattened result.
+pub const fn flattens<E: TakesInterrupted>() {}
 
 /// Sees through aliases of `Result` (`io::Result<T>`, `anyhow::Result<T>`).
 #[diagnostic::on_unimplemented(

@@ -132,6 +132,16 @@ fn json_garbage_resumes_at_the_next_line() {
 }
 
 #[test]
+fn lines_round_trip_split_at_every_byte() {
+    let lines = vec!["one".to_owned(), String::new(), "drei äöü".to_owned()];
+    let bytes = written(Lines::new(), lines.clone());
+    for step in 1..=bytes.len() {
+        let read = read::<String, _>(Lines::new(), &bytes, step);
+        assert_eq!(read.into_iter().collect::<Result<Vec<_>, _>>(), Ok(lines.clone()), "in pieces of {step}");
+    }
+}
+
+#[test]
 fn lines_end_with_lf_or_crlf_and_may_be_empty() {
     let bytes = b"a\r\n\nb\nlast";
     for step in 1..=bytes.len() {

@@ -25,13 +25,15 @@ use tracing::{info, warn};
 use super::accept::Acceptor;
 use super::control::{Control, Stage};
 use super::tasks::Tasks;
-use super::{Bound, Server, StopReport};
+use super::{Bound, Options, Server, StopReport};
 use crate::codec::Codec;
 use crate::error::Panic;
 use crate::scope::Scope;
 use crate::service::{BoxError, Cleanup, Service, Style};
+use crate::session::driver::Drive;
 use crate::session::hub::Hub;
 use crate::session::watch::Phase;
+use crate::transport::Transport;
 
 /// How long hooks may go on after the grace.
 const BEYOND: Duration = Duration::from_secs(1);
@@ -50,33 +52,43 @@ impl<S: Service, C: Codec<S::Request, S::Response>> Server<S, C, Bound> {
     /// Outside a tokio runtime that has I/O and time enabled.
     pub async fn serve(self) -> io::Result<StopReport> {
         let Self { service, mut codec, bound, options, control } = self;
-        let _ended = Ended(Arc::clone(&control));
         let addrs = bound.addrs.clone();
+        let _ended = Ended(Arc::clone(&control));
         let acceptor = Acceptor::new(bound)?;
-        let hub = Hub::new(service, options.limits, options.max_outbound);
-        let tasks = Arc::new(Tasks::new());
-        let running = Running { scope: Scope::new(Arc::<Tasks>::clone(&tasks)), tasks, hub, control };
-
-        let serving = async {
-            let cleanup = running.start().await?;
+        let running = Running::new(service, options, control);
+        let accepting = async {
             let drive = Arc::new(S::Style::driver::<TcpStream, C>(Arc::clone(&running.hub)));
-            running.control.set_stage(Stage::Ready);
             info!(?addrs, "serving");
-            let accepting =
-                acceptor.run(&running.hub, &running.scope, &drive, &mut codec, options.max_connections);
-            tokio::select! {
-                biased;
-                () = running.control.stopped() => {}
-                () = accepting => {}
-            }
-            Ok(running.stop(cleanup).await)
+            acceptor.run(&running.hub, &running.scope, &drive, &mut codec, options.max_connections).await;
         };
-        let serving = running.scope.enter(serving);
-        tokio::select! {
-            biased;
-            result = serving => result,
-            () = sweep(&running.hub) => unreachable!("sweeping never ends"),
-        }
+        running.serve(accepting).await
+    }
+}
+
+impl<S: Service, C: Codec<S::Request, S::Response>, B> Server<S, C, B> {
+    /// Serves one session over a stream that is connected already: an in-memory pipe, a socket from elsewhere. The server
+    /// starts with it and stops after it; addresses that were bound are not accepted on.
+    ///
+    /// # Errors
+    /// `#[on(start)]` failed.
+    ///
+    /// # Cancellation
+    /// As [`serve`](Server::serve).
+    ///
+    /// # Panics
+    /// Outside a tokio runtime that has time enabled.
+    pub async fn serve_stream<IO: Transport>(self, io: IO) -> io::Result<StopReport> {
+        let Self { service, codec, bound: _, options, control } = self;
+        let _ended = Ended(Arc::clone(&control));
+        let running = Running::new(service, options, control);
+        let accepting = async {
+            let drive = Arc::new(S::Style::driver::<IO, C>(Arc::clone(&running.hub)));
+            let task = drive.drive(running.hub.admit(None), io, codec);
+            drop(tokio::spawn(running.scope.enter(task)));
+            running.hub.at_most(0).await;
+            running.control.stop(None);
+        };
+        running.serve(accepting).await
     }
 }
 
@@ -100,6 +112,32 @@ struct Running<S: Service> {
 }
 
 impl<S: Service> Running<S> {
+    /// Must be called on the runtime that will serve.
+    fn new(service: Arc<S>, options: Options, control: Arc<Control>) -> Self {
+        let tasks = Arc::new(Tasks::new());
+        let scope = Scope::new(Arc::<Tasks>::clone(&tasks));
+        Self { hub: Hub::new(service, options.limits, options.max_outbound), scope, tasks, control }
+    }
+
+    /// From the start to the end of the stop; `accepting` makes sessions in between.
+    async fn serve(&self, accepting: impl Future<Output = ()>) -> io::Result<StopReport> {
+        let serving = async {
+            let cleanup = self.start().await?;
+            self.control.set_stage(Stage::Ready);
+            tokio::select! {
+                biased;
+                () = self.control.stopped() => {}
+                () = accepting => {}
+            }
+            Ok(self.stop(cleanup).await)
+        };
+        tokio::select! {
+            biased;
+            result = self.scope.enter(serving) => result,
+            () = sweep(&self.hub) => unreachable!("sweeping never ends"),
+        }
+    }
+
     /// Runs `on_start`. If it fails, or the server is stopped meanwhile, what it had put on the cleanup is undone.
     async fn start(&self) -> io::Result<Cleanup> {
         let mut cleanup = Cleanup::new();

@@ -110,6 +110,22 @@ on_both_flavours! {
         served.stop().await;
     }
 
+    async fn a_session_runs_over_any_stream() {
+        let (service, mut told) = scripted();
+        let (near, far) = tokio::io::duplex(64);
+        let server = Server::new(service).codec(Lines::new());
+        let serving = tokio::spawn(server.serve_stream(far));
+        let mut client = Client::<String, String, _, _>::over(near, Lines::new()).limit(LIMIT);
+        for request in ["one", &"x".repeat(1000), "two"] {
+            assert_eq!(client.call(request.to_owned()).await.expect("an answer"), request);
+        }
+        client.finish().await.expect("half-closed");
+        assert_eq!(client.next().await.expect("read"), None);
+        let report = serving.await.expect("no panic").expect("no error");
+        assert!(report.is_clean(), "{report}");
+        assert_eq!(until_end(&mut told).await, Reason::PeerClosed);
+    }
+
     async fn a_start_that_fails_is_what_serving_fails_with() {
         let (events, mut told) = mpsc::unbounded_channel();
         let server = bound(Failing(events));
