@@ -119,7 +119,13 @@ impl From<Interrupted> for io::Error {
 ///
 /// A payload is `Send` but not `Sync`; it is kept behind a lock so that errors which hold it stay `Sync` (and
 /// `?` into `anyhow::Error` works).
-pub struct Panic(Mutex<Box<dyn Any + Send>>, String);
+pub struct Panic(Box<Caught>);
+
+/// Boxed, so that results which hardly ever hold one stay small.
+struct Caught {
+    payload: Mutex<Box<dyn Any + Send>>,
+    message: String,
+}
 
 impl Panic {
     pub(crate) fn new(payload: Box<dyn Any + Send>) -> Self {
@@ -128,12 +134,12 @@ impl Panic {
             (_, Some(text)) => text.clone(),
             _ => "a payload that is not a string".to_owned(),
         };
-        Self(Mutex::new(payload), message)
+        Self(Box::new(Caught { payload: Mutex::new(payload), message }))
     }
 
     /// What the panic said, if its payload was a string.
     pub fn message(&self) -> &str {
-        &self.1
+        &self.0.message
     }
 
     /// Goes on panicking with the original payload, as [`std::panic::resume_unwind`] does.
@@ -143,19 +149,19 @@ impl Panic {
 
     /// The original payload, to be downcast.
     pub fn into_payload(self) -> Box<dyn Any + Send> {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+        self.0.payload.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl fmt::Debug for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Panic").field(&self.1).finish()
+        f.debug_tuple("Panic").field(&self.0.message).finish()
     }
 }
 
 impl fmt::Display for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.1)
+        f.write_str(&self.0.message)
     }
 }
 

@@ -70,23 +70,24 @@ pub(crate) struct About {
 }
 
 /// The way up the chain of jobs that wait for each other.
-pub(crate) struct Parent(Mutex<Option<Arc<dyn Job>>>);
+pub(crate) struct Parent(Option<Mutex<Option<Arc<dyn Job>>>>);
 
 impl Parent {
     pub(crate) fn new(host: Option<Arc<dyn Job>>) -> Self {
-        Self(Mutex::new(host))
+        Self(host.map(|host| Mutex::new(Some(host))))
     }
 
     /// The nearest job up the chain that has not ended. Those that have wait for nothing and are let go: a relay of
     /// jobs, each started by the one before, is no descent and keeps nobody's memory.
     pub(crate) fn live(&self) -> Option<Arc<dyn Job>> {
+        let nearest = self.0.as_ref()?;
         loop {
-            let job = self.0.lock().clone()?;
+            let job = nearest.lock().clone()?;
             if !job.is_over() {
                 return Some(job);
             }
             let above = job.about().parent.live();
-            *self.0.lock() = above;
+            *nearest.lock() = above;
         }
     }
 

@@ -454,6 +454,31 @@ on_loops! {
         assert_eq!(nested.await.unwrap(), 5);
     }
 
+    anywhere async fn o11_threads_end_after_the_last_job_of_a_lane() {
+        std::thread_local! { static TELL: std::cell::RefCell<Option<Tell>> = const { std::cell::RefCell::new(None) }; }
+        for cancel in [false, true] {
+            let pool = pool(2, 8);
+            let ends: Vec<_> = (0..2).map(|_| Arc::new(Gate::default())).collect();
+            let (gate, mut holds) = (Arc::new(Gate::default()), Vec::new());
+            let both = Arc::new(std::sync::Barrier::new(2));
+            for end in &ends {
+                let (tell, gate, both) = (Tell(end.clone()), gate.clone(), both.clone());
+                holds.push(pool.job("hold").lane(&holds.len()).run(move |_| {
+                    TELL.with(|slot| *slot.borrow_mut() = Some(tell));
+                    both.wait();
+                    gate.pass()
+                }));
+            }
+            let behind = pool.job("behind").lane(&0_usize).run(|_| ());
+            eventually(|| pool.stats().running == 2);
+            drop(pool);
+            if cancel { drop(behind) } else { gate.open(); behind.await.unwrap(); }
+            gate.open();
+            for hold in holds { hold.await.unwrap(); }
+            assert!(ends.iter().all(|end| end.pass()));
+        }
+    }
+
     anywhere async fn o12_lanes_under_drops_lose_nothing() {
         let pool = pool(2, 2);
         for round in 0..200_u32 {

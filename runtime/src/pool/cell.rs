@@ -16,7 +16,8 @@ use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use tracing::{Dispatch, Span};
+use tracing::level_filters::LevelFilter;
+use tracing::{Dispatch, Span, dispatcher};
 
 use super::builder::Spin;
 use super::line::{Claim, Place};
@@ -63,9 +64,45 @@ pub(crate) trait Outcome<T, E>: Send + Sync {
 /// Everything that travels to the thread, and is gone before the outcome is delivered.
 pub(super) struct Load<F> {
     pub(super) body: F,
-    pub(super) span: Span,
-    pub(super) dispatch: Option<Dispatch>,
+    pub(super) traced: Option<Traced>,
     pub(super) member: Option<Member>,
+}
+
+/// The caller's span and subscriber; a span brings its subscriber along.
+pub(super) enum Traced {
+    Span(Span),
+    Dispatch(Dispatch),
+}
+
+impl Traced {
+    /// `None` while nothing listens to anything: there is nothing to carry, and carrying it is not free.
+    pub(super) fn here() -> Option<Self> {
+        if LevelFilter::current() == LevelFilter::OFF {
+            return None;
+        }
+        let span = Span::current();
+        if span.is_none() {
+            return Some(Self::Dispatch(dispatcher::get_default(Clone::clone)));
+        }
+        Some(Self::Span(span))
+    }
+
+    /// Runs `body`, then `log`, as if they were called where this was made. The span is let go before this returns.
+    fn run<R>(self, body: impl FnOnce() -> R, log: impl FnOnce(&R)) -> R {
+        let span = match &self {
+            Self::Span(span) => span,
+            Self::Dispatch(_) => &Span::none(),
+        };
+        let dispatch = match &self {
+            Self::Span(span) => &span.with_subscriber(|(_, dispatch)| dispatch.clone()).unwrap_or_default(),
+            Self::Dispatch(dispatch) => dispatch,
+        };
+        dispatcher::with_default(dispatch, || {
+            let result = span.in_scope(body);
+            span.in_scope(|| log(&result));
+            result
+        })
+    }
 }
 
 enum Work<F> {
@@ -93,14 +130,45 @@ struct State<F, T, E> {
 /// Where the worker that waits and the host that answers meet.
 #[derive(Default)]
 struct Meet {
-    soon: VecDeque<BoxCall>,
     asked: Option<BoxCall>,
     answered: Option<BoxCall>,
     /// The host dropped the call that it had taken.
     abandoned: bool,
-    lent: VecDeque<Arc<dyn Job>>,
     waits_at: Option<&'static Location<'static>>,
     asleep: bool,
+    /// Boxed, since hardly any job has some and every job's cell travels from core to core.
+    errands: Option<Box<Errands>>,
+}
+
+/// What the worker and the host do for each other in passing.
+#[derive(Default)]
+struct Errands {
+    /// For the host: calls that nobody waits for.
+    soon: VecDeque<BoxCall>,
+    /// For the worker, while it waits: jobs that run on its thread.
+    lent: VecDeque<Arc<dyn Job>>,
+}
+
+impl Meet {
+    fn errands(&mut self) -> &mut Errands {
+        self.errands.get_or_insert_default()
+    }
+
+    fn next_soon(&mut self) -> Option<BoxCall> {
+        self.errands.as_mut()?.soon.pop_front()
+    }
+
+    fn next_lent(&mut self) -> Option<Arc<dyn Job>> {
+        self.errands.as_mut()?.lent.pop_front()
+    }
+
+    fn take_soon(&mut self) -> VecDeque<BoxCall> {
+        self.errands.as_mut().map(|errands| std::mem::take(&mut errands.soon)).unwrap_or_default()
+    }
+
+    fn take_lent(&mut self) -> VecDeque<Arc<dyn Job>> {
+        self.errands.as_mut().map(|errands| std::mem::take(&mut errands.lent)).unwrap_or_default()
+    }
 }
 
 /// Who has the job: `NEW` → `LINED` (maybe by way of `LENT` or `ASIDE`) or `LENT` → `TAKEN` by the thread that runs it, or `DEAD` from any but that.
@@ -192,40 +260,33 @@ where
 
     /// Runs the body with everything of the caller's that it should see; nothing of it is left afterwards.
     fn run_body(self: &Arc<Self>, load: Load<F>) -> Result<Result<T, E>, Panic> {
-        let Load { body, span, dispatch, member } = load;
+        let Load { body, traced, member } = load;
         let host: Arc<dyn Job> = Arc::clone(self) as Arc<dyn Job>;
         let mut current = Current::of(Arc::clone(&host));
         // As on tokio's own blocking threads: timers and sockets can be made here, to be awaited by `wait`.
         let _entered = self.about.home.enter();
         let started = Instant::now();
+        let waited = started.duration_since(self.about.called);
         let body = move || {
             let worker = Worker::new(host);
             let result = catch_unwind(AssertUnwindSafe(|| body(&worker)));
-            result.map_err(Panic::new)
+            (result.map_err(Panic::new), started.elapsed())
         };
-        let traced = || {
-            let result = span.in_scope(body);
-            span.in_scope(|| self.log(started));
-            drop(span);
-            result
-        };
-        let result = context::with(&mut current, false, || match &dispatch {
-            Some(dispatch) => tracing::dispatcher::with_default(dispatch, traced),
-            None => traced(),
+        let (result, ran) = context::with(&mut current, false, || match traced {
+            Some(traced) => traced.run(body, |(_, ran)| self.log(waited, *ran)),
+            None => body(),
         });
         if let Some(pool) = &self.about.pool {
-            pool.tally.ran(&pool.name, started.duration_since(self.about.called), started.elapsed());
+            pool.tally.ran(&pool.name, waited, ran);
         }
         drop(member);
         result
     }
 
-    fn log(&self, started: Instant) {
-        let queued = started.duration_since(self.about.called);
-        let ran = started.elapsed();
+    fn log(&self, waited: Duration, ran: Duration) {
         let thread = std::thread::current();
         let thread = thread.name().unwrap_or("an unnamed thread");
-        tracing::debug!(target: "portcullis::pool", method = self.about.method, "queued {queued:.1?} ran {ran:.1?} on {thread}");
+        tracing::debug!(target: "portcullis::pool", method = self.about.method, "queued {waited:.1?} ran {ran:.1?} on {thread}");
     }
 
     /// Delivers what the body returned, unless the caller has been answered already or has gone.
@@ -239,7 +300,7 @@ where
         };
         let mut state = self.state.lock();
         state.work = Work::Over;
-        let lent = std::mem::take(&mut state.meet.lent);
+        let lent = state.meet.take_lent();
         let alarm = state.alarm.take();
         let (unwanted, waker) = if state.caller == Caller::Awaits && self.why().is_none() {
             state.ended = Some(ended);
@@ -303,7 +364,7 @@ where
             if let Some(result) = done(&mut state) {
                 return Some(result);
             }
-            if let Some(job) = state.meet.lent.pop_front() {
+            if let Some(job) = state.meet.next_lent() {
                 drop(state);
                 if job.claim() {
                     job.run(Place::none());
@@ -489,7 +550,7 @@ where
     fn end_visit(&self) {
         let mut state = self.state.lock();
         state.work = Work::Over;
-        let lent = std::mem::take(&mut state.meet.lent);
+        let lent = state.meet.take_lent();
         drop(state);
         give_back(lent);
     }
@@ -541,7 +602,7 @@ where
             let host = Arc::clone(&self) as Arc<dyn Job>;
             return self.about.spawn(Box::pin(Attendant::unanswered(host, call)));
         }
-        state.meet.soon.push_back(call);
+        state.meet.errands().soon.push_back(call);
         let waker = state.waker.take();
         drop(state);
         if let Some(waker) = waker {
@@ -576,7 +637,7 @@ where
         if !matches!(state.work, Work::Running) {
             return Err(job);
         }
-        state.meet.lent.push_back(job);
+        state.meet.errands().lent.push_back(job);
         self.nudge(&mut state);
         Ok(())
     }
@@ -618,7 +679,7 @@ where
         let mut state = self.state.lock();
         if !busy {
             // In the order in which the worker asked; it waits only for the last.
-            if let Some(call) = state.meet.soon.pop_front() {
+            if let Some(call) = state.meet.next_soon() {
                 return Some(Step::Soon(call));
             }
             if let Some(call) = state.meet.asked.take() {
@@ -650,7 +711,7 @@ where
     fn leave(&self) {
         let mut state = self.state.lock();
         state.caller = Caller::Gone;
-        let left = (state.ended.take(), state.waker.take(), std::mem::take(&mut state.meet.soon));
+        let left = (state.ended.take(), state.waker.take(), state.meet.take_soon());
         let over = matches!(state.work, Work::Over);
         drop(state);
         drop(left);
@@ -664,7 +725,7 @@ where
         state.caller = Caller::Detached;
         let left = (state.ended.take(), state.waker.take());
         let asked = taken.or_else(|| state.meet.asked.take());
-        let soon = std::mem::take(&mut state.meet.soon);
+        let soon = state.meet.take_soon();
         drop(state);
         drop(left);
         let host = Arc::clone(&self) as Arc<dyn Job>;

@@ -200,6 +200,10 @@ impl<J: Claim> Line<J> {
     pub(crate) fn forget_aside(&self) {
         let mut state = self.state.lock();
         state.aside -= 1;
+        if state.closed && state.waiting() == 0 {
+            self.call_all(state);
+            state = self.state.lock();
+        }
         self.tell_if_idle(state);
     }
 
@@ -229,6 +233,7 @@ impl<J: Claim> Line<J> {
                 state = self.state.lock();
             }
             if state.closed && state.aside == 0 {
+                self.call_all(state); // they may have slept while something stood aside
                 return None;
             }
             self.look.store(false, Ordering::Relaxed);
@@ -293,10 +298,13 @@ impl<J: Claim> Line<J> {
         self.state.lock().alive -= 1;
     }
 
-    /// Wakes a sleeper if the live jobs outnumber the threads that are already on their way.
+    /// Wakes a sleeper if the live jobs outnumber the threads that were called already.
+    ///
+    /// A thread that spins would do as well, but may have been put off the processor by its last yield; with a second
+    /// one on its way the median latency of a lone caller halves, and nobody is parked when there is much to do.
     fn call_a_thread(&self, mut state: MutexGuard<'_, State<J>>) {
         self.look.store(true, Ordering::Relaxed);
-        if state.parked > 0 && state.live() > state.spinning + state.called {
+        if state.parked > 0 && state.live() > state.called {
             state.parked -= 1;
             state.called += 1;
             drop(state);
@@ -330,11 +338,18 @@ impl<J: Claim> Line<J> {
     pub(crate) fn close(&self) {
         let mut state = self.state.lock();
         state.closed = true;
-        state.called += state.parked;
-        state.parked = 0;
         self.look.store(true, Ordering::Relaxed);
-        drop(state);
-        self.bell.notify_all();
+        self.call_all(state);
+    }
+
+    /// Wakes every sleeper, to look and to leave.
+    fn call_all(&self, mut state: MutexGuard<'_, State<J>>) {
+        if state.parked > 0 {
+            state.called += state.parked;
+            state.parked = 0;
+            drop(state);
+            self.bell.notify_all();
+        }
     }
 
     /// Registers `waker` to be woken when nothing waits and nothing runs; `true` if that is so already.

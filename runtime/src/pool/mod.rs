@@ -24,9 +24,6 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use tracing::Span;
-use tracing::subscriber::NoSubscriber;
-
 pub use builder::{Builder, Overflow, PoolConfig};
 pub(crate) use cell::visit;
 pub use drain::DrainReport;
@@ -42,7 +39,7 @@ use crate::job::{About, Home, Job, MAX_DEPTH, Parent, StuckJob};
 use crate::sync::{Mutex, spawn_thread};
 use crate::worker::Worker;
 use builder::Spin;
-use cell::{Cell, Load, Outcome};
+use cell::{Cell, Load, Outcome, Traced};
 use lanes::{Lanes, lane_key};
 use line::{Joined, Line};
 use local::Locals;
@@ -298,11 +295,7 @@ impl JobBuilder<'_> {
         let about = self.about();
         let load = Load {
             body: f,
-            span: Span::current(),
-            // Without a subscriber there is nothing to carry, and entering one is not free.
-            dispatch: tracing::dispatcher::get_default(|current| {
-                if current.is::<NoSubscriber>() { None } else { Some(current.clone()) }
-            }),
+            traced: Traced::here(),
             member: about.scope.as_ref().map(|scope| scope.admit(pool)),
         };
         let cell = Cell::new(about, load);
