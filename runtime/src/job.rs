@@ -67,6 +67,8 @@ pub(crate) struct About {
     pub(crate) home: Home,
     /// The job on whose behalf the call was made: its thread waits, or will.
     pub(crate) parent: Parent,
+    /// Of a visit: the desk of the portal that it came through.
+    pub(crate) desk: Option<Arc<dyn Job>>,
 }
 
 /// The way up the chain of jobs that wait for each other.
@@ -173,6 +175,14 @@ impl std::fmt::Display for StuckJob {
     }
 }
 
+/// What a worker asks its host to do.
+pub(crate) enum Errand {
+    /// Poll this to its end and answer with it; the worker waits.
+    Asked(BoxCall),
+    /// Poll this once, it is a function; nobody waits.
+    Soon(BoxCall),
+}
+
 /// A job, or a visit, with its types forgotten: one allocation seen from several sides.
 pub(crate) trait Job: Send + Sync {
     fn about(&self) -> &About;
@@ -222,7 +232,9 @@ pub(crate) trait Job: Send + Sync {
 
     // From the host.
 
+    /// For an attendant: what to do next; with nothing left it has ended.
+    fn next_errand(&self) -> Option<Errand>;
     fn answer(&self, call: BoxCall);
-    /// The host is going away without an answer to the call that it took.
-    fn abandon_call(&self);
+    /// The attendant goes away before its time; `unanswered`: with a call that the worker waits for.
+    fn leave_unattended(&self, unanswered: bool);
 }

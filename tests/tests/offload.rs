@@ -198,7 +198,7 @@ on_loops! {
         let pool = pool(1, 4);
         let told = Arc::new(Gate::default());
         let told2 = told.clone();
-        let late = pool.job("late").deadline(Duration::from_millis(20)).run(move |worker| {
+        let late = pool.job("late").deadline(Duration::from_millis(300)).run(move |worker| {
             assert!(worker.deadline().is_some());
             eventually(|| worker.check().is_err());
             assert!(matches!(worker.check(), Err(Interrupted::Deadline)));
@@ -212,7 +212,7 @@ on_loops! {
         let pool = pool(1, 4);
         let slept = Arc::new(Mutex::new(None));
         let slept2 = slept.clone();
-        let late = pool.job("late").deadline(Duration::from_millis(20)).run(move |worker| {
+        let late = pool.job("late").deadline(Duration::from_millis(300)).run(move |worker| {
             *slept2.lock().unwrap() = Some(worker.sleep(LIMIT * 10));
         });
         assert!(matches!(late.await, Err(Interrupted::Deadline)));

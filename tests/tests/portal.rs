@@ -99,7 +99,7 @@ on_loops! {
     anywhere async fn p2_a_wait_ends_at_the_deadline_of_its_job() {
         let ended = Arc::new(Mutex::new(None));
         let ended2 = ended.clone();
-        let late = pool().job("late").deadline(Duration::from_millis(20)).run(move |worker| {
+        let late = pool().job("late").deadline(Duration::from_millis(300)).run(move |worker| {
             let end = pending::<()>().wait(worker);
             *ended2.lock().unwrap() = Some(end);
         });

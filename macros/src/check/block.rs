@@ -2,17 +2,31 @@
 
 use super::{handler::is_unit, hook};
 use crate::{
-    model::{Handler, Hook, Method, Param, Service, Shape},
+    model::{Handler, Hook, Loan, Method, Outcome, Param, Service, Shape},
     parse::Event,
 };
+use quote::ToTokens;
 
 pub(super) fn check(service: &Service) {
+    owned(service);
     handlers(service);
     hooks(service);
     if service.handlers().next().is_none() {
         without_handlers(service);
     } else {
         connection_values(service);
+        reasons(service);
+    }
+}
+
+/// What crosses and what serves owns the service. (That a reference has no methods of its own, the compiler says.)
+fn owned(service: &Service) {
+    if let Some(Loan::Lifetime(lifetime)) = service.borrowed() {
+        let message = format!(
+            "a service is owned by its connections and jobs, and can't borrow for `{lifetime}`: let its fields \
+             own what they need (`String` for `&str`, `Arc<T>` for `&T`)"
+        );
+        service.sink.error(lifetime, message);
     }
 }
 
@@ -108,6 +122,34 @@ fn connection_params(service: &Service) -> impl Iterator<Item = (&Method, &Param
         // Nobody needs to make a `()`.
         (!is_unit(ty)).then_some((method, conn))
     })
+}
+
+/// Alone, an owned parameter of `#[on(disconnect)]` is the reason; one of the type that `#[on(connect)]` makes
+/// was meant for that.
+fn reasons(service: &Service) {
+    let made: Vec<_> = service
+        .hooks()
+        .filter(|(_, hook)| hook.event == Some(Event::Connect))
+        .filter_map(|(_, hook)| match &hook.outcome {
+            Outcome::Plain(ty) => Some(ty),
+            Outcome::Written { ok, .. } => Some(&**ok),
+            Outcome::Unit | Outcome::Alias(_) => None,
+        })
+        .collect();
+    for (method, hook) in service.hooks().filter(|(_, hook)| hook.event == Some(Event::Disconnect)) {
+        let (None, Some(last)) = (&hook.conn, &hook.last) else { continue };
+        let ty = &*last.written.ty;
+        let is_made =
+            || made.iter().any(|made| made.to_token_stream().to_string() == ty.to_token_stream().to_string());
+        if !last.is_named("Reason") && is_made() {
+            let (name, ty) = (&method.function.sig.ident, ty.to_token_stream());
+            let message = format!(
+                "the last owned parameter of `#[on(disconnect)]` is the reason: write \
+                 `async fn {name}(&self, conn: {ty}, reason: Reason)`"
+            );
+            method.sink.error(&last.written, message);
+        }
+    }
 }
 
 fn is_conditional(method: &Method) -> bool {

@@ -72,10 +72,11 @@ fn arguments(method: &Method, blocking: &Blocking) {
     for (index, arg) in blocking.args.iter().enumerate() {
         if arg.is_named("Worker") {
             let mend = match arg.shape {
-                Shape::Shared(_) => "a worker comes first: move `worker: &Worker` to the front",
-                _ if index == 0 && blocking.worker.is_none() => {
-                    "a worker is lent to the job: write `worker: &Worker`"
+                _ if blocking.worker.is_some() => {
+                    "a job runs on one thread and has one worker: remove this one"
                 }
+                Shape::Shared(_) => "a worker comes first: move `worker: &Worker` to the front",
+                _ if index == 0 => "a worker is lent to the job: write `worker: &Worker`",
                 _ => "a worker is lent to the job, and comes first: write `worker: &Worker` at the front",
             };
             method.sink.error(&arg.written, mend);
@@ -95,7 +96,7 @@ fn result(method: &Method, blocking: &Blocking) {
         (Some(_), Some(flat), _) => {
             method.sink.error(flat, "`nested` and `flat` exclude each other: remove one of the two");
         }
-        (None, Some(flat), None) => {
+        (None, Some(flat), output) if output.is_none_or(crate::model::is_of_std) => {
             method.sink.error(
                 flat,
                 "`flat` joins the function's own error with `Interrupted`, and this \

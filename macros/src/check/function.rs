@@ -103,8 +103,13 @@ pub(super) fn on_the_loop(method: &Method, what: &str) {
 
 /// Type parameters are repeated on generated items; lifetimes would end before a job does.
 pub(super) fn no_lifetimes(method: &Method, what: &str) {
+    let of_receiver = method.function.receiver.lifetime();
     for param in &method.function.sig.generics.params {
         if let GenericParam::Lifetime(param) = param {
+            // Said at the receiver.
+            if of_receiver == Some(&param.lifetime) {
+                continue;
+            }
             let message = format!(
                 "{what} outlives every borrow and has no lifetimes of its own: take its arguments owned"
             );

@@ -69,7 +69,15 @@ fn session(method: &Method, handler: &Handler, session: Option<&Param>) {
     const EXPECTED: &str =
         "(&self, [conn: &mut Conn,] session: &mut Session<Request, Response>) -> Result<(), Error>";
     let expected = format!("async fn {}{EXPECTED}", method.function.sig.ident);
+    let surely_not = |param: &&Param| match &param.shape {
+        Shape::Exclusive(reference) => crate::model::is_of_std(&reference.elem),
+        _ => false,
+    };
     match (session, &handler.peer) {
+        (Some(other), _) if surely_not(&other) => {
+            let message = format!("the last parameter of a `#[session]` is the session: write `{expected}`");
+            method.sink.error(&other.written, message);
+        }
         (None, _) => {
             let message =
                 format!("a `#[session]` handler takes the session as its last parameter: write `{expected}`");

@@ -71,10 +71,15 @@ fn result(method: &Method, hook: &Hook, event: Event) {
                 function::owned(method, ty, "the connection's value", "it lives as long as the connection");
             }
         }
-        (Event::Error, Outcome::Unit) => {
+        (Event::Error, outcome) => {
             let message = "an `#[on(error)]` hook says how the session goes on: write `-> \
                 ControlFlow<Reason, Response>`";
-            sink.error(&method.function.sig.ident, message);
+            match (outcome, output) {
+                (Outcome::Unit, _) | (_, None) => sink.error(&method.function.sig.ident, message),
+                (Outcome::Written { .. }, Some(ty)) => sink.error(ty, message),
+                (_, Some(ty)) if crate::model::is_of_std(ty) => sink.error(ty, message),
+                _ => {}
+            }
         }
         (Event::Disconnect | Event::Stop, _) => {
             if let Some(ty) = output.filter(|ty| !is_unit(ty)) {

@@ -109,13 +109,15 @@ fn job(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
     let lane =
         blocking.lane.as_ref().map(reference).map(|key| quote_spanned!(Span::mixed_site()=> .lane(#key)));
     let detached = blocking.detached.then(|| quote_spanned!(Span::mixed_site()=> .detached()));
-    let run = run(blocking, krate);
+    let run = run(blocking, krate, at(&function.sig.ident));
     let call = call(function, blocking);
-    quote_spanned! {Span::mixed_site()=>
+    // What is said of the job is said of the function.
+    let job = quote_spanned!(at(&function.sig.ident)=> pool.job(#label) #deadline #lane #detached);
+    quote_spanned! {at(&function.sig.ident)=>
         #assertions
         #pool
         #this
-        pool.job(#label) #deadline #lane #detached .#run(move |worker| #call)
+        #job .#run(move |worker| #call)
     }
 }
 
@@ -135,7 +137,11 @@ fn pool(blocking: &Blocking, krate: &Path) -> TokenStream {
     let Some(written) = &blocking.pool else {
         return quote_spanned!(site=> let pool: &#krate::Pool = #krate::Pool::shared(););
     };
-    let reference = reference(written);
+    let reference = match written {
+        // Their arms borrow for themselves.
+        Expr::If(_) | Expr::Match(_) | Expr::Block(_) => written.to_token_stream(),
+        _ => reference(written),
+    };
     let owned = blocking.pool_may_borrow.then(|| {
         // The expression may borrow an argument, and arguments are about to move into the job.
         quote_spanned!(site=> let pool = &::core::clone::Clone::clone(pool);)
@@ -172,11 +178,11 @@ fn limit(limit: &Limit) -> TokenStream {
 
 /// `run::<_, T>` or `try_run::<_, T, E>`: with the types written, their bounds are looked at where
 /// `assertions` has looked already, and what was said there is not said again.
-fn run(blocking: &Blocking, krate: &Path) -> TokenStream {
+fn run(blocking: &Blocking, krate: &Path, site: Span) -> TokenStream {
     let ok = types::ok(&blocking.outcome, krate);
     match types::err(&blocking.outcome, krate) {
-        None => quote_spanned!(Span::mixed_site()=> run::<_, #ok>),
-        Some(err) => quote_spanned!(Span::mixed_site()=> try_run::<_, #ok, #err>),
+        None => quote_spanned!(site=> run::<_, #ok>),
+        Some(err) => quote_spanned!(site=> try_run::<_, #ok, #err>),
     }
 }
 

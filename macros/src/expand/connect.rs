@@ -2,7 +2,7 @@
 //!
 //! These are always there, so that a hook under a `cfg` needs its opposite as well.
 
-use super::{service, types};
+use super::{at, service, types};
 use crate::{
     model::{Hook, Method, Service},
     parse::Event,
@@ -22,6 +22,8 @@ pub(super) struct Start {
     value: TokenStream,
     /// Lints are told of a stand-in behind a mistake.
     quiet: Option<TokenStream>,
+    /// What is said of `on_connect` is said of the hook.
+    site: Span,
 }
 
 /// All ways, exactly one of which is compiled.
@@ -46,6 +48,7 @@ pub(super) fn starts(service: &Service, krate: &Path) -> Vec<Start> {
         takes_peer: false,
         value: quote!(()),
         quiet: None,
+        site: Span::mixed_site(),
     });
     starts
 }
@@ -66,6 +69,7 @@ fn of_hook(method: &Method, hook: &Hook, krate: &Path) -> Start {
         takes_peer: hook.peer.is_some() && method.sink.is_clean(),
         value,
         quiet: (!method.sink.is_clean()).then(|| quote!(#[allow(unused)])),
+        site: at(&function.sig.ident),
     }
 }
 
@@ -86,9 +90,9 @@ pub(super) fn types(starts: &[Start], error: Option<&TokenStream>) -> TokenStrea
 
 /// `async fn on_connect(..)`
 pub(super) fn methods(starts: &[Start], krate: &Path) -> TokenStream {
-    let one = |Start { cfgs, takes_peer, value, quiet, .. }: &Start| {
+    let one = |Start { cfgs, takes_peer, value, quiet, site, .. }: &Start| {
         let peer = service::unused("peer", !takes_peer);
-        quote_spanned! {Span::mixed_site()=>
+        quote_spanned! {*site=>
             #(#cfgs)*
             #quiet
             async fn on_connect(

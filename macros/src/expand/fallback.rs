@@ -5,10 +5,10 @@
 //! `&mut self`, a misread `self`): under the mended signature it would only cause more errors.
 
 use super::blocking;
-use crate::model::{Blocking, Function, Loan, Method, Outcome, Receiver, Role, loan};
+use crate::model::{Blocking, Function, Loan, Method, Outcome, Receiver, Role, is_of_std, loan};
 use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::quote_spanned;
-use syn::{Path, ReceiverKind, Safety, Token};
+use syn::{Lifetime, Path, ReceiverKind, ReturnType, Safety, Token, Type};
 
 /// The function as it can be compiled.
 pub(super) fn mended(method: &Method, alone: bool) -> Function {
@@ -34,11 +34,29 @@ pub(super) fn mended(method: &Method, alone: bool) -> Function {
         }
         other => other,
     };
+    meant_otherwise |= unbind(&mut function);
     if meant_otherwise {
         function.attrs.push(syn::parse_quote!(#[allow(unused)]));
         function.body = todo(function.body.span());
     }
     function
+}
+
+/// `-> &T` with nothing to borrow from would be a second error: `-> &'static T`.
+fn unbind(function: &mut Function) -> bool {
+    let lends = !matches!(function.receiver, Receiver::None)
+        || function.params.iter().any(|param| loan(&param.written.ty).is_some());
+    match &mut function.sig.output {
+        ReturnType::Type(_, ty) => match &mut **ty {
+            Type::Reference(reference) if reference.lifetime.is_none() && !lends => {
+                let site = Span::mixed_site().located_at(reference.and_token.span);
+                reference.lifetime = Some(Lifetime::new("'static", site));
+                true
+            }
+            _ => false,
+        },
+        ReturnType::Default => false,
+    }
 }
 
 /// `&self`
@@ -59,8 +77,13 @@ pub(super) fn offload(function: &Function, blocking: &Blocking, krate: &Path) ->
     let krate = blocking.krate.as_ref().unwrap_or(krate);
     let nameless = |ty: &syn::Type| matches!(loan(ty), Some(Loan::Opaque(_)));
     // `impl Trait` can't be repeated in another function's type: there, nothing is known of the result.
-    let outcome =
-        if function.output().is_some_and(nameless) { Outcome::Unit } else { blocking.outcome.clone() };
+    let outcome = match (&blocking.outcome, function.output()) {
+        (_, Some(ty)) if nameless(ty) => Outcome::Unit,
+        // `flat` on what is none was said.
+        (Outcome::Alias(_), Some(ty)) if is_of_std(ty) => Outcome::plain(Some(ty)),
+        (Outcome::Plain(_), output) => Outcome::plain(output),
+        (written, _) => written.clone(),
+    };
     let job = todo(function.body.span()).stream();
     let offload = blocking::offload(function, &blocking.args, &outcome, krate, &job);
     let body = blocking::body(function, blocking, krate);

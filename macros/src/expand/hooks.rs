@@ -1,11 +1,14 @@
 //! The hooks that `Service` has defaults for: start, stop, disconnect, error.
 
-use super::service::{argument, at_output, call, unused};
+use super::{
+    at,
+    service::{argument, at_output, call, unused},
+};
 use crate::{
-    model::{Function, Hook, Param, Service},
+    model::{Function, Hook, Service},
     parse::Event,
 };
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::Path;
 
@@ -41,7 +44,7 @@ fn start(function: &Function, hook: &Hook, krate: &Path) -> TokenStream {
     let cleanup = unused("cleanup", hook.cleanup.is_none());
     let fails = hook.outcome.is_fallible().then(|| quote_spanned!(at_output(function)=> ?));
     let call = call(function, args, &quote!(.await #fails));
-    quote_spanned! {Span::mixed_site()=>
+    quote_spanned! {at(&function.sig.ident)=>
         async fn on_start(
             self: &::std::sync::Arc<Self>,
             #cleanup: &mut #krate::Cleanup,
@@ -54,7 +57,7 @@ fn start(function: &Function, hook: &Hook, krate: &Path) -> TokenStream {
 
 fn stop(function: &Function) -> TokenStream {
     let call = call(function, std::iter::empty(), &quote!(.await));
-    quote_spanned! {Span::mixed_site()=>
+    quote_spanned! {at(&function.sig.ident)=>
         async fn on_stop(self: &::std::sync::Arc<Self>) {
             #call;
         }
@@ -63,21 +66,15 @@ fn stop(function: &Function) -> TokenStream {
 
 fn disconnect(function: &Function, hook: &Hook, krate: &Path) -> TokenStream {
     let Hook { peer, conn, last, .. } = hook;
-    // The last owned parameter is the reason, whatever it is called: the assertion is the argument.
-    let reason = |param: &Param| {
-        let ty = &param.written.ty;
-        let site = super::at(ty);
-        quote_spanned!(site=> #krate::__private::reason::<#ty>(reason))
-    };
     let args = [
         peer.as_ref().map(|param| argument("peer", param)),
         conn.as_ref().map(|param| argument("conn", param)),
-        last.as_ref().map(reason),
+        last.as_ref().map(|param| argument("reason", param)),
     ];
     let call = call(function, args.into_iter().flatten(), &quote!(.await));
     let (peer, conn) = (unused("peer", peer.is_none()), unused("conn", conn.is_none()));
     let reason = unused("reason", last.is_none());
-    quote_spanned! {Span::mixed_site()=>
+    quote_spanned! {at(&function.sig.ident)=>
         async fn on_disconnect(
             self: &::std::sync::Arc<Self>,
             #peer: &#krate::Peer<Self::Response>,
@@ -100,7 +97,7 @@ fn error(function: &Function, hook: &Hook, krate: &Path) -> TokenStream {
     let call = call(function, args.into_iter().flatten(), &quote!(.await));
     let (peer, conn) = (unused("peer", peer.is_none()), unused("conn", conn.is_none()));
     let error = unused("error", last.is_none());
-    quote_spanned! {Span::mixed_site()=>
+    quote_spanned! {at(&function.sig.ident)=>
         async fn on_error(
             self: &::std::sync::Arc<Self>,
             #peer: &#krate::Peer<Self::Response>,

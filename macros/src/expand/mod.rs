@@ -61,13 +61,15 @@ pub(crate) fn blocking(options: TokenStream, item: TokenStream) -> TokenStream {
 /// The block, its items in their order, and behind it the impls of `Service`.
 fn block(service: &Service) -> TokenStream {
     let krate = krate(service.krate.as_ref());
+    let borrowed = service.borrowed().is_some();
     let items = service.items.iter().map(|item| match item {
+        Item::Method(method) if borrowed => unowned(method, &krate),
         Item::Method(method) => self::method(method, &krate, Some(&service.head.generics)),
         Item::Other(tokens) => tokens.clone(),
     });
     let mut block = service.head.clone();
     block.items = vec![ImplItem::Verbatim(items.collect())];
-    let impls = service::impls(service, &krate);
+    let impls = if borrowed { TokenStream::new() } else { service::impls(service, &krate) };
     quote!(#block #impls)
 }
 
@@ -87,6 +89,16 @@ fn method(method: &Method, krate: &Path, block: Option<&Generics>) -> TokenStrea
         (Role::Helper, Some(block)) => helper::items(function, block),
         (Role::Handler(_) | Role::Hook(_), _) => handler::item(function),
         (Role::Helper | Role::Plain | Role::Unusable, _) => handler::plain(function),
+    }
+}
+
+/// A method of a service that can't be owned, and is no service: without what an owner would do.
+fn unowned(method: &Method, krate: &Path) -> TokenStream {
+    let function = fallback::mended(method, false);
+    match &method.role {
+        Role::Blocking(blocking) => fallback::offload(&function, blocking, krate),
+        Role::Handler(_) | Role::Hook(_) => handler::item(&function),
+        Role::Helper | Role::Plain | Role::Unusable => handler::plain(&function),
     }
 }
 

@@ -104,10 +104,10 @@ impl Of<'_> {
             }
             HandlerKind::Session { session: Some(session) } => match Handler::session_types(session) {
                 Some(SessionTypes::Written { request, .. }) => request.to_token_stream(),
-                Some(SessionTypes::Alias(ty)) => {
+                Some(SessionTypes::Alias(ty)) if self.method.sink.is_clean() => {
                     quote_spanned!(at(ty)=> <#ty as #krate::__private::SessionTypes>::Request)
                 }
-                None => types::unknown(krate),
+                _ => types::unknown(krate),
             },
             _ => match self.method.function.params.last() {
                 Some(last) => types::behind(&last.shape, krate),
@@ -128,10 +128,10 @@ impl Of<'_> {
             }
             HandlerKind::Session { session } => match session.as_ref().and_then(Handler::session_types) {
                 Some(SessionTypes::Written { response, .. }) => response.to_token_stream(),
-                Some(SessionTypes::Alias(ty)) => {
+                Some(SessionTypes::Alias(ty)) if self.method.sink.is_clean() => {
                     quote_spanned!(at(ty)=> <#ty as #krate::__private::SessionTypes>::Response)
                 }
-                None => types::unknown(krate),
+                _ => types::unknown(krate),
             },
         }
     }
@@ -154,8 +154,12 @@ impl Of<'_> {
             ];
             let fails = outcome.is_fallible().then(|| quote_spanned!(at_output(function)=> ?));
             let response = call(function, args.into_iter().flatten(), &quote!(.await #fails));
-            let reply = quote_spanned!(site=> #krate::__private::Step::reply(state, #response));
-            quote_spanned!(site=> ::core::result::Result::Ok(#reply))
+            // With its type said, a mismatch is one of this value.
+            let ty = self.response();
+            quote_spanned! {site=>
+                let response: #ty = #response;
+                ::core::result::Result::Ok(#krate::__private::Step::reply(state, response))
+            }
         } else {
             quote_spanned!(site=> ::core::unimplemented!())
         };

@@ -78,6 +78,13 @@ impl Function {
         }
     }
 
+    /// A parameter that is a worker, or is called one.
+    pub(super) fn has_worker(&self) -> bool {
+        self.params
+            .iter()
+            .any(|param| param.is_named("Worker") || param.name().is_none_or(|name| name == "worker"))
+    }
+
     /// `cfg`s are repeated on whatever is generated for the function.
     pub(crate) fn cfgs(&self) -> impl Iterator<Item = &Attribute> {
         self.attrs.iter().filter(|attr| attr.path().is_ident("cfg"))

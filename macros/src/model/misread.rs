@@ -1,7 +1,9 @@
-//! What reads differently once `&self` is `self: &Arc<Self>`: found in a body's tokens, where they leave no
-//! doubt.
+//! What a body can't mean where it stands: found in its tokens, where they leave no doubt.
+//!
+//! `&self` is `self: &Arc<Self>` in what may cross, `.wait(worker)` has no worker on the loop, `.await` has
+//! nobody to poll on a thread.
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 
 /// A place in a body, by its tokens.
 #[derive(Clone)]
@@ -12,6 +14,12 @@ pub(crate) enum Misreading {
     Dereferenced(TokenStream),
     /// `self.clone()`
     Cloned(TokenStream),
+    /// `.wait(worker)` on the loop
+    Waited(TokenStream),
+    /// `blocking_f(worker, ..)` on the loop
+    Blocked { at: TokenStream, name: String },
+    /// `.await` on a thread
+    Awaited(TokenStream),
 }
 
 pub(super) fn find(body: TokenStream) -> Vec<Misreading> {
@@ -95,6 +103,103 @@ fn cloned(after: &[TokenTree]) -> bool {
     }
 }
 
+/// The name that a worker goes by; under another one, the compiler says that there is none.
+const WORKER: &str = "worker";
+
+/// Waiting in an `async fn`: said if `worker` can't be anything but the worker that is not there.
+pub(super) fn waits(body: TokenStream) -> Vec<Misreading> {
+    let mut found = Vec::new();
+    let handed = scan_waits(body.clone(), &mut found);
+    // Anything else that is called so may well be a worker: of a closure for a pool, or one of another make.
+    if handed == count(body, WORKER) { found } else { Vec::new() }
+}
+
+/// Gives how many `worker`s are handed to something that waits.
+fn scan_waits(tokens: TokenStream, found: &mut Vec<Misreading>) -> usize {
+    let trees: Vec<TokenTree> = tokens.into_iter().collect();
+    let mut handed = 0;
+    for (at, tree) in trees.iter().enumerate() {
+        let TokenTree::Group(group) = tree else { continue };
+        let called = match (trees.get(..at), group.delimiter()) {
+            (Some([.., TokenTree::Ident(name)]), Delimiter::Parenthesis) => Some(name),
+            _ => None,
+        };
+        if let Some(name) = called {
+            let workers = arguments(group.stream());
+            let tokens = || [TokenTree::Ident(name.clone()), tree.clone()].into_iter().collect();
+            if workers > 0 && name == "wait" {
+                found.push(Misreading::Waited(tokens()));
+                handed += workers;
+            } else if let (true, Some(own)) = (workers > 0, name.to_string().strip_prefix("blocking_")) {
+                let at = TokenTree::Ident(name.clone()).into();
+                found.push(Misreading::Blocked { at, name: own.to_owned() });
+                handed += workers;
+            }
+        }
+        handed += scan_waits(group.stream(), found);
+    }
+    handed
+}
+
+/// How many arguments are `worker` and nothing else.
+fn arguments(tokens: TokenStream) -> usize {
+    let trees: Vec<TokenTree> = tokens.into_iter().collect();
+    let is_comma = |tree: &TokenTree| matches!(tree, TokenTree::Punct(punct) if punct.as_char() == ',');
+    let is_worker = |argument: &&[TokenTree]| matches!(argument, [TokenTree::Ident(name)] if name == WORKER);
+    trees.split(is_comma).filter(is_worker).count()
+}
+
+fn count(tokens: TokenStream, name: &str) -> usize {
+    tokens
+        .into_iter()
+        .map(|tree| match tree {
+            TokenTree::Ident(ident) => usize::from(ident == name),
+            TokenTree::Group(group) => count(group.stream(), name),
+            _ => 0,
+        })
+        .sum()
+}
+
+/// `.await` in a function that is not async, outside of every `async` block and of every macro's brackets.
+pub(super) fn awaits(body: TokenStream) -> Vec<Misreading> {
+    let mut found = Vec::new();
+    scan_awaits(body, &mut found);
+    found
+}
+
+fn scan_awaits(tokens: TokenStream, found: &mut Vec<Misreading>) {
+    let trees: Vec<TokenTree> = tokens.into_iter().collect();
+    let is = |at: usize, mark: char| matches!(trees.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == mark);
+    // From `async` to the end of what it makes async.
+    let mut polled = false;
+    for (at, tree) in trees.iter().enumerate() {
+        match tree {
+            TokenTree::Ident(ident) if ident == "async" => polled = true,
+            TokenTree::Ident(ident) if ident == "await" && !polled && at > 0 && is(at - 1, '.') => {
+                found.push(Misreading::Awaited(tree.clone().into()));
+            }
+            TokenTree::Punct(punct) if punct.as_char() == ';' => polled = false,
+            TokenTree::Group(group) if polled => polled = group.delimiter() != Delimiter::Brace,
+            TokenTree::Group(group) => {
+                // `select! { .. }`, and not `if !(..)`.
+                let of_macro = match at.checked_sub(2).and_then(|name| trees.get(name)) {
+                    Some(TokenTree::Ident(name)) => is(at - 1, '!') && !is_keyword(name),
+                    _ => false,
+                };
+                if !of_macro {
+                    scan_awaits(group.stream(), found);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What an expression may follow.
+fn is_keyword(name: &Ident) -> bool {
+    ["if", "while", "match", "return", "in"].iter().any(|keyword| name == keyword)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,6 +226,51 @@ mod tests {
         assert_eq!(count("let Self { a } = *self;"), 1);
         assert_eq!(count("match *self { Self { a } => a }"), 1);
         assert_eq!(count("take(1, *self); x(self.clone())"), 2);
+    }
+
+    #[test]
+    fn waits_on_the_loop() {
+        let count = |text: &str| waits(text.parse().expect(text)).len();
+        for text in [
+            "self.f(1).wait(worker)?",
+            "x(|| f.wait(worker))",
+            "self.blocking_f(worker, 1)",
+            "Self::blocking_f(self, worker)",
+            "blocking_(worker)",
+        ] {
+            assert_eq!(count(text), 1, "{text}");
+        }
+        assert_eq!(count("self.blocking_f(worker, g().wait(worker)?)"), 2);
+        for text in [
+            "pool.run(|worker| f.wait(worker))",
+            "let worker = other; f.wait(worker)",
+            "child.wait()",
+            "barrier.wait(turn)",
+            "f.wait(w)",
+            "f.wait(&worker)",
+            "self.blocking_f(worker.other, 1)",
+        ] {
+            assert_eq!(count(text), 0, "{text}");
+        }
+    }
+
+    #[test]
+    fn awaits_on_a_thread() {
+        let count = |text: &str| awaits(text.parse().expect(text)).len();
+        for text in ["f().await", "g(f().await?)", "async { 1 }; f.await", "if !(f.await) {}"] {
+            assert_eq!(count(text), 1, "{text}");
+        }
+        for text in [
+            "async { f.await }.wait(worker)",
+            "async move { f.await }",
+            "async fn g(a: A) -> B { f.await }",
+            "let g = async |a| f(a).await;",
+            "block_on!(f.await)",
+            "r#await",
+            "self.await_all()",
+        ] {
+            assert_eq!(count(text), 0, "{text}");
+        }
     }
 
     #[test]

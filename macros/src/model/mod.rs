@@ -18,7 +18,7 @@ pub(crate) use handler::{Handler, HandlerKind, SessionTypes};
 pub(crate) use hook::Hook;
 pub(crate) use loan::{Loan, find as loan};
 pub(crate) use misread::Misreading;
-pub(crate) use outcome::Outcome;
+pub(crate) use outcome::{Outcome, is_of_std};
 
 use crate::{
     parse::{self, Keyed, Mark, MarkKind, ServiceOptions},
@@ -73,16 +73,29 @@ impl Service {
         let ServiceOptions { krate, request, response } = options;
         let krate = krate.map(|keyed| keyed.value);
         let host = Host::Service { name: type_name(&head.self_ty) };
+        let mut names: Vec<Ident> = Vec::new();
         let items = items
             .into_iter()
             .map(|item| match item {
                 parse::Item::Fn(function) => {
-                    Item::Method(Box::new(Method::new(*function, &host, krate.as_ref())))
+                    let mut method = Method::new(*function, &host, krate.as_ref());
+                    method.stands_alone(&mut names);
+                    Item::Method(Box::new(method))
                 }
                 parse::Item::Other(tokens) => Item::Other(tokens),
             })
             .collect();
         Service { head, krate, request, response, items, sink }
+    }
+
+    /// What the service's type borrows, if there is anything in the block that has to own the service.
+    pub(crate) fn borrowed(&self) -> Option<Loan<'_>> {
+        let owns = |method: &Method| match method.role {
+            Role::Handler(_) => true,
+            Role::Blocking(_) => !matches!(method.function.receiver, Receiver::None),
+            Role::Hook(_) | Role::Helper | Role::Plain | Role::Unusable => false,
+        };
+        loan(&self.head.self_ty).filter(|_| self.methods().any(owns))
     }
 
     pub(crate) fn methods(&self) -> impl Iterator<Item = &Method> {
@@ -119,14 +132,47 @@ impl Method {
             None if function.is_helper() => Role::Helper,
             None => Role::Plain,
         };
-        if matches!(host, Host::Service { .. }) && role.is_sugared(&function) {
-            function.misreadings = misread::find(function.body.stream());
-        }
+        function.misreadings = role.misreadings(&function, host);
         Method { function, role, marks: names, sink }
+    }
+
+    /// A second method of a name is the compiler's to report: once, and not of what is generated for it as well.
+    fn stands_alone(&mut self, names: &mut Vec<Ident>) {
+        let name = &self.function.sig.ident;
+        if self.function.attrs.iter().any(|attr| attr.path().is_ident("cfg")) {
+            return;
+        }
+        if names.contains(name) {
+            self.role = match std::mem::replace(&mut self.role, Role::Plain) {
+                Role::Helper | Role::Blocking(_) => Role::Plain,
+                other => other,
+            };
+        } else {
+            names.push(name.clone());
+        }
     }
 }
 
 impl Role {
+    fn misreadings(&self, function: &Function, host: &Host) -> Vec<Misreading> {
+        let in_service = matches!(host, Host::Service { .. });
+        let body = || function.body.stream();
+        let mut found = Vec::new();
+        if in_service && self.is_sugared(function) {
+            found.extend(misread::find(body()));
+        }
+        match (self, function.sig.asyncness) {
+            (Role::Blocking(_), None) => found.extend(misread::awaits(body())),
+            (Role::Handler(_) | Role::Hook(_) | Role::Helper | Role::Plain, Some(_))
+                if in_service && !function.has_worker() =>
+            {
+                found.extend(misread::waits(body()));
+            }
+            _ => {}
+        }
+        found
+    }
+
     /// Here `&self` is `self: &Arc<Self>`.
     fn is_sugared(&self, function: &Function) -> bool {
         let crosses = function.sig.asyncness.is_some() || matches!(self, Role::Blocking(_));

@@ -57,3 +57,19 @@ fn written(ty: &Type) -> Option<(Type, Type)> {
         _ => None,
     }
 }
+
+/// A type that is surely what it looks like, and so no `Result` and no `ControlFlow` by another name.
+pub(crate) fn is_of_std(ty: &Type) -> bool {
+    const NAMES: [&str; 21] = [
+        "bool", "char", "str", "String", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32",
+        "i64", "i128", "isize", "f32", "f64", "Vec", "Option", "Box",
+    ];
+    match ty {
+        Type::Path(path) => match path.path.segments.last() {
+            Some(last) => path.path.segments.len() == 1 && NAMES.iter().any(|name| last.ident == name),
+            None => false,
+        },
+        Type::Tuple(_) | Type::Array(_) | Type::Slice(_) | Type::Reference(_) | Type::Ptr(_) => true,
+        _ => false,
+    }
+}

@@ -161,7 +161,12 @@ impl Options for BlockingOptions {
 }
 
 fn deadline(written: Expr) -> syn::Result<Deadline> {
-    let Expr::Lit(ExprLit { lit, .. }) = &written else { return Ok(Deadline::Expr(Box::new(written))) };
+    // `$limit:literal` of a `macro_rules` comes in invisible brackets.
+    let bare = match &written {
+        Expr::Group(group) => &*group.expr,
+        other => other,
+    };
+    let Expr::Lit(ExprLit { lit, .. }) = bare else { return Ok(Deadline::Expr(Box::new(written))) };
     match lit {
         Lit::Str(text) => duration::parse(&text.value())
             .map(Deadline::Literal)

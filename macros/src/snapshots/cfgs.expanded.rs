@@ -110,9 +110,8 @@ impl ::portcullis::__private::Steps for Files {
         _conn: &mut Self::Conn,
         request: Self::Request,
     ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
-        ::core::result::Result::Ok(
-            ::portcullis::__private::Step::reply(state, Self::read(self, request).await),
-        )
+        let response: FileV2 = Self::read(self, request).await;
+        ::core::result::Result::Ok(::portcullis::__private::Step::reply(state, response))
     }
 }
 #[cfg(unix)]
@@ -171,8 +170,7 @@ impl ::portcullis::__private::Steps for Files {
         _conn: &mut Self::Conn,
         request: Self::Request,
     ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
-        ::core::result::Result::Ok(
-            ::portcullis::__private::Step::reply(state, Self::read(self, request).await),
-        )
+        let response: File = Self::read(self, request).await;
+        ::core::result::Result::Ok(::portcullis::__private::Step::reply(state, response))
     }
 }

@@ -60,9 +60,8 @@ impl facade::net::__private::Steps for Pinger {
         _conn: &mut Self::Conn,
         request: Self::Request,
     ) -> ::core::result::Result<facade::net::__private::Step<Self>, Self::Error> {
-        ::core::result::Result::Ok(
-            facade::net::__private::Step::reply(state, Self::ping(self, request).await),
-        )
+        let response: Pong = Self::ping(self, request).await;
+        ::core::result::Result::Ok(facade::net::__private::Step::reply(state, response))
     }
 }
 #[allow(dead_code)]

@@ -80,8 +80,7 @@ impl ::portcullis::Service for Chat {
         _last: ::core::option::Option<Self::State>,
         reason: ::portcullis::Reason,
     ) {
-        Self::gone(self, peer, conn, ::portcullis::__private::reason::<Reason>(reason))
-            .await;
+        Self::gone(self, peer, conn, reason).await;
     }
     async fn on_stop(self: &::std::sync::Arc<Self>) {
         Self::stopped(self).await;
@@ -96,8 +95,7 @@ impl ::portcullis::__private::Steps for Chat {
         _conn: &mut Self::Conn,
         request: Self::Request,
     ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
-        ::core::result::Result::Ok(
-            ::portcullis::__private::Step::reply(state, Self::say(self, request).await?),
-        )
+        let response: Line = Self::say(self, request).await?;
+        ::core::result::Result::Ok(::portcullis::__private::Step::reply(state, response))
     }
 }

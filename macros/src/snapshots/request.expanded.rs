@@ -44,11 +44,7 @@ impl ::portcullis::__private::Steps for Thumbnails {
         conn: &mut Self::Conn,
         request: Self::Request,
     ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
-        ::core::result::Result::Ok(
-            ::portcullis::__private::Step::reply(
-                state,
-                Self::thumbnail(self, peer, conn, request).await?,
-            ),
-        )
+        let response: Thumbnail = Self::thumbnail(self, peer, conn, request).await?;
+        ::core::result::Result::Ok(::portcullis::__private::Step::reply(state, response))
     }
 }

@@ -35,11 +35,7 @@ impl ::portcullis::__private::Steps for Calculator {
         _conn: &mut Self::Conn,
         request: Self::Request,
     ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
-        ::core::result::Result::Ok(
-            ::portcullis::__private::Step::reply(
-                state,
-                Self::calculate(self, request).await,
-            ),
-        )
+        let response: Result<Number, Overflow> = Self::calculate(self, request).await;
+        ::core::result::Result::Ok(::portcullis::__private::Step::reply(state, response))
     }
 }

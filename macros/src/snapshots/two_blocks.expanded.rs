@@ -32,12 +32,8 @@ impl ::portcullis::__private::Steps for Search {
         _conn: &mut Self::Conn,
         request: Self::Request,
     ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
-        ::core::result::Result::Ok(
-            ::portcullis::__private::Step::reply(
-                state,
-                Self::search(self, request).await?,
-            ),
-        )
+        let response: Hits = Self::search(self, request).await?;
+        ::core::result::Result::Ok(::portcullis::__private::Step::reply(state, response))
     }
 }
 impl Search {

@@ -325,6 +325,7 @@ impl JobBuilder<'_> {
             values,
             home,
             parent,
+            desk: None,
         }
     }
 }

@@ -10,6 +10,7 @@ use super::cell::{Outcome, Step};
 use crate::context::{self, Current};
 use crate::crossing::BoxCall;
 use crate::error::Interrupted;
+use crate::job::Errand;
 
 /// The future of one job on a [`Pool`](crate::Pool): submitted when made, cancelled when dropped.
 ///
@@ -73,11 +74,11 @@ impl<T, E> Future for Offload<T, E> {
             }
             let ended = match job.poll_step(this.call.is_some(), cx.waker()) {
                 None => return Poll::Pending,
-                Some(Step::Asked(call)) => {
+                Some(Step::Errand(Errand::Asked(call))) => {
                     this.call = Some(call);
                     continue;
                 }
-                Some(Step::Soon(mut call)) => {
+                Some(Step::Errand(Errand::Soon(mut call))) => {
                     let _ = poll_for(job, &mut this.current, &mut call, cx);
                     continue;
                 }

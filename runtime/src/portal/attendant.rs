@@ -1,4 +1,4 @@
-//! [`Attendant`]: the task that answers one call of a job that nobody awaits.
+//! [`Attendant`]: the task that answers a worker whose job nobody awaits.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,29 +7,24 @@ use std::task::{Context, Poll};
 
 use crate::context::{self, Current};
 use crate::crossing::BoxCall;
-use crate::job::Job;
+use crate::job::{Errand, Job};
 
-/// Polls one call to its end and answers the worker that waits for it.
+/// Runs a worker's errands, one after the other, until none is left.
 ///
-/// Dropped before that (its executor was shut down, its server's grace is over), it tells the worker so.
+/// A worker has one attendant at a time, so its errands keep their order (P7). Dropped before its end (its
+/// executor was shut down, its server's grace is over), the attendant tells the worker so.
 pub(crate) struct Attendant {
     host: Arc<dyn Job>,
     current: Current,
+    /// What the worker waits for.
     call: Option<BoxCall>,
-    answers: bool,
+    done: bool,
 }
 
 impl Attendant {
-    pub(crate) fn new(host: Arc<dyn Job>, call: BoxCall) -> Self {
-        let current = Current::of(Arc::clone(&host));
-        Self { host, current, call: Some(call), answers: true }
-    }
-
-    /// For a call that the worker does not wait for.
-    pub(crate) fn unanswered(host: Arc<dyn Job>, call: BoxCall) -> Self {
-        let mut this = Self::new(host, call);
-        this.answers = false;
-        this
+    /// `call`: one that somebody else has begun to poll.
+    pub(crate) fn new(host: Arc<dyn Job>, call: Option<BoxCall>) -> Self {
+        Self { current: Current::of(Arc::clone(&host)), host, call, done: false }
     }
 }
 
@@ -38,24 +33,32 @@ impl Future for Attendant {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        let Some(call) = &mut this.call else {
-            return Poll::Ready(());
-        };
-        let polled = context::with(&mut this.current, true, || call.as_mut().poll_call(cx));
-        if polled.is_pending() {
-            return Poll::Pending;
+        loop {
+            if let Some(mut call) = this.call.take() {
+                if context::with(&mut this.current, true, || call.as_mut().poll_call(cx)).is_pending() {
+                    this.call = Some(call);
+                    return Poll::Pending;
+                }
+                this.host.answer(call);
+            }
+            match this.host.next_errand() {
+                Some(Errand::Asked(call)) => this.call = Some(call),
+                Some(Errand::Soon(mut call)) => {
+                    let _ = context::with(&mut this.current, true, || call.as_mut().poll_call(cx));
+                }
+                None => {
+                    this.done = true;
+                    return Poll::Ready(());
+                }
+            }
         }
-        if let (Some(call), true) = (this.call.take(), this.answers) {
-            this.host.answer(call);
-        }
-        Poll::Ready(())
     }
 }
 
 impl Drop for Attendant {
     fn drop(&mut self) {
-        if self.call.is_some() && self.answers {
-            self.host.abandon_call();
+        if !self.done {
+            self.host.leave_unattended(self.call.is_some());
         }
     }
 }

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Attendant, PortalTask};
+use super::PortalTask;
 use crate::context;
 use crate::crossing;
 use crate::error::Interrupted;
@@ -41,6 +41,8 @@ use crate::worker::{Wait, Worker};
 pub struct Portal {
     scope: Option<Arc<Scope>>,
     home: Home,
+    /// Takes what is asked for by threads that have not entered, in its order.
+    desk: Arc<dyn Job>,
 }
 
 impl Portal {
@@ -53,13 +55,18 @@ impl Portal {
         let home = current.host.as_ref().map_or_else(Home::here, |job| job.about().home.clone());
         match (&current.scope, &home) {
             (None, Home::Nowhere) => Err(Interrupted::NoLoop),
-            _ => Ok(Self { scope: current.scope, home }),
+            _ => Ok(Self::to(current.scope, home)),
         }
     }
 
     /// A portal to an executor of another make.
     pub fn new(spawner: Arc<dyn Spawn>) -> Self {
-        Self { scope: None, home: Home::Given(spawner) }
+        Self::to(None, Home::Given(spawner))
+    }
+
+    fn to(scope: Option<Arc<Scope>>, home: Home) -> Self {
+        let desk = visit(about(scope.clone(), home.clone(), None));
+        Self { scope, home, desk }
     }
 
     /// Lends this thread a [`Worker`] while `f` runs here, so that it can wait for the loop.
@@ -76,7 +83,7 @@ impl Portal {
         if context::on_loop() || in_tokio_task() {
             return Err(Interrupted::OnLoop);
         }
-        let host = visit(self.about());
+        let host = visit(about(self.scope.clone(), self.home.clone(), Some(&self.desk)));
         let mut current = context::Current::of(Arc::clone(&host));
         let _entered = self.home.enter();
         let worker = Worker::new(Arc::clone(&host));
@@ -91,7 +98,8 @@ impl Portal {
         Ok(context::with(&mut current, false, || f(&worker)))
     }
 
-    /// Runs `f` on the loop and returns its value; the same as [`Worker::call`]. (EasyNetwork: `run_sync`.)
+    /// Runs `f` on the loop and returns its value; for a worker of another loop than this portal's, else the same as
+    /// [`Worker::call`]. (EasyNetwork: `run_sync`.)
     ///
     /// # Errors
     /// As [`Wait::wait`].
@@ -101,7 +109,10 @@ impl Portal {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        self.spawn(async move { f() }).wait(worker)?
+        if self.is_visited_by(worker.host()) {
+            return worker.call(f);
+        }
+        PortalTask::soon(&self.desk, f).wait(worker)?
     }
 
     /// Spawns a task on the loop, from any thread, the loop's own included. (EasyNetwork: `run_coroutine_soon`.)
@@ -112,10 +123,12 @@ impl Portal {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        PortalTask::spawn(&visit(self.about()), future)
+        PortalTask::spawn(&self.desk, future)
     }
 
     /// Runs `f` on the loop soon, from any thread, the loop's own included. A panic of `f` is logged.
+    ///
+    /// What one thread asks for takes effect in the order in which it asked.
     ///
     /// # Errors
     /// [`Interrupted::Closed`] if the server has stopped; then `f` never runs.
@@ -123,23 +136,29 @@ impl Portal {
     where
         F: FnOnce() + Send + 'static,
     {
-        let host = visit(self.about());
-        let call = crossing::pack(crossing::logged(f));
-        self.about().spawn(Box::pin(Attendant::unanswered(host, call)))
+        let here = context::current().host.filter(|host| self.is_visited_by(host));
+        let host = here.unwrap_or_else(|| Arc::clone(&self.desk));
+        host.soon(crossing::pack(crossing::logged(f)))
     }
 
-    fn about(&self) -> About {
-        About {
-            method: "Portal::enter_thread",
-            pool: None,
-            called: Instant::now(),
-            deadline: None,
-            lane: None,
-            scope: self.scope.clone(),
-            values: context::values(),
-            home: self.home.clone(),
-            parent: Parent::new(None),
-        }
+    /// Whether `host` is a visit through this portal (or a clone of it), whose own order counts then.
+    fn is_visited_by(&self, host: &Arc<dyn Job>) -> bool {
+        host.about().desk.as_ref().is_some_and(|desk| Arc::ptr_eq(desk, &self.desk))
+    }
+}
+
+fn about(scope: Option<Arc<Scope>>, home: Home, desk: Option<&Arc<dyn Job>>) -> About {
+    About {
+        method: "Portal::enter_thread",
+        pool: None,
+        called: Instant::now(),
+        deadline: None,
+        lane: None,
+        scope,
+        values: context::values(),
+        home,
+        parent: Parent::new(None),
+        desk: desk.cloned(),
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use crate::context::{self, Current};
+use crate::crossing;
 use crate::error::{Interrupted, Panic};
 use crate::job::Job;
 use crate::sync::Mutex;
@@ -38,6 +39,11 @@ struct State<T> {
 }
 
 impl<T> Shared<T> {
+    fn new() -> Self {
+        let state = State { result: None, done: false, cancelled: false, waiter: None, runner: None };
+        Self { state: Mutex::new(state) }
+    }
+
     fn cancel(&self) -> bool {
         let mut state = self.state.lock();
         if state.done {
@@ -80,8 +86,7 @@ impl<T: Send + 'static> PortalTask<T> {
     where
         F: Future<Output = T> + Send + 'static,
     {
-        let state = State { result: None, done: false, cancelled: false, waiter: None, runner: None };
-        let shared = Arc::new(Shared { state: Mutex::new(state) });
+        let shared = Arc::new(Shared::new());
         let runner = Runner {
             shared: Arc::clone(&shared),
             current: Current { values: context::values(), ..Current::of(Arc::clone(host)) },
@@ -93,6 +98,33 @@ impl<T: Send + 'static> PortalTask<T> {
         }
         Self { shared }
     }
+
+    /// Has `host` run `f` in the order of what else it is asked for.
+    pub(crate) fn soon<F>(host: &Arc<dyn Job>, f: F) -> Self
+    where
+        F: FnOnce() -> T + Send + 'static,
+    {
+        let shared = Arc::new(Shared::new());
+        let give = Finish(Arc::clone(&shared));
+        let call = async move { give.0.finish(catch_unwind(AssertUnwindSafe(f)).map_err(panicked)) };
+        if let Err(refused) = Arc::clone(host).soon(crossing::pack(call)) {
+            shared.state.lock().result = Some(Err(refused));
+        }
+        Self { shared }
+    }
+}
+
+/// Whoever drops the errand undone has said so.
+struct Finish<T>(Arc<Shared<T>>);
+
+impl<T> Drop for Finish<T> {
+    fn drop(&mut self) {
+        self.0.finish(Err(Interrupted::Cancelled));
+    }
+}
+
+fn panicked(payload: Box<dyn std::any::Any + Send>) -> Interrupted {
+    Interrupted::Panicked(Panic::new(payload))
 }
 
 impl<T> PortalTask<T> {
@@ -205,7 +237,7 @@ impl<F: Future> Future for Runner<F> {
             Ok(Some(Poll::Pending)) => return Poll::Pending,
             Ok(Some(Poll::Ready(value))) => Ok(value),
             Ok(None) => Err(Interrupted::Cancelled),
-            Err(payload) => Err(Interrupted::Panicked(Panic::new(payload))),
+            Err(payload) => Err(panicked(payload)),
         };
         this.future = None;
         this.shared.finish(result);

@@ -112,6 +112,60 @@ fn blocking_functions_run_on_threads() {
 }
 
 #[test]
+fn worlds_are_kept_apart() {
+    says(
+        quote!(
+            async fn h(&self) {
+                self.f(1).wait(worker);
+                self.blocking_f(worker, 1);
+            }
+            #[blocking]
+            fn f(&self, n: u8) {}
+        ),
+        &["write `.await`", "write `f(..).await`"],
+    );
+    says(
+        quote!(
+            #[blocking]
+            fn a(&self) {
+                self.h().await
+            }
+            #[blocking]
+            fn b(&self, w: &Worker) {
+                self.h().await
+            }
+            #[blocking]
+            fn c(&self, _: &Worker) {
+                self.h().await
+            }
+            async fn h(&self) {}
+        ),
+        &["take `worker: &Worker` as the first parameter", "write `.wait(w)?`", "name the worker"],
+    );
+    says(
+        quote!(
+            #[blocking]
+            fn b(&self, w: &Worker, other: &Worker) {}
+        ),
+        &["has one worker: remove this one"],
+    );
+    says(
+        quote!(
+            #[blocking(flat)]
+            fn b(&self) -> u64 {}
+        ),
+        &["returns no `Result`"],
+    );
+    says(
+        quote!(
+            #[blocking]
+            fn b<'a>(&'a self) {}
+        ),
+        &["no lifetime in particular"],
+    );
+}
+
+#[test]
 fn misread_selves_are_mended() {
     says(
         quote!(

@@ -85,6 +85,13 @@ fn sessions_have_a_session() {
     says(
         quote!(
             #[session]
+            async fn s(&self, s: &mut Vec<u8>) {}
+        ),
+        &["is the session: write"],
+    );
+    says(
+        quote!(
+            #[session]
             async fn s(&self, p: &Peer<B>, s: &mut Session<A, B>) {}
         ),
         &["`session.peer()`"],

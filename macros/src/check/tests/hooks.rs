@@ -65,6 +65,22 @@ fn hooks_have_their_shapes() {
     );
     says(
         with(quote!(
+            #[on(error)]
+            async fn h(&self, e: E) -> Result<Rsp, E> {}
+        )),
+        &["ControlFlow<Reason, Response>"],
+    );
+    says(
+        with(quote!(
+            #[on(connect)]
+            async fn c(&self) -> Name {}
+            #[on(disconnect)]
+            async fn h(&self, name: Name) {}
+        )),
+        &["write `async fn h(&self, conn: Name, reason: Reason)`"],
+    );
+    says(
+        with(quote!(
             #[on(connect)]
             async fn h(&self) -> &str {}
         )),

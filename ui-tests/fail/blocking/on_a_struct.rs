@@ -1,0 +1,8 @@
+// errors: 1
+// There is no body that could run on a thread.
+use portcullis::prelude::*;
+
+#[blocking]
+struct Work;
+
+fn main() {}

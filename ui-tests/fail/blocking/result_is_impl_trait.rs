@@ -1,0 +1,10 @@
+// errors: 1
+// The result's type is written a second time, as that of the offload.
+use portcullis::prelude::*;
+
+#[blocking]
+fn numbers(until: u64) -> impl Iterator<Item = u64> {
+    0..until
+}
+
+fn main() {}

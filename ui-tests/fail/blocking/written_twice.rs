@@ -1,0 +1,11 @@
+// errors: 1
+// Each would make a function of the same name.
+use portcullis::prelude::*;
+
+#[blocking]
+#[blocking]
+fn work() -> u64 {
+    1
+}
+
+fn main() {}

@@ -1,0 +1,17 @@
+// errors: 1
+// A server must know how to read.
+use portcullis::prelude::*;
+
+struct Counter;
+
+#[service]
+impl Counter {
+    #[request]
+    async fn count(&self, n: u64) -> u64 {
+        n + 1
+    }
+}
+
+fn main() {
+    let _ = Server::new(Counter).bind("127.0.0.1:0").map(|server| server.run_until_signal());
+}

@@ -1,0 +1,17 @@
+// errors: 1
+// A binary frame may hold a newline.
+use portcullis::{NewlineSeparated, Postcard, prelude::*};
+
+struct Counter;
+
+#[service]
+impl Counter {
+    #[request]
+    async fn count(&self, n: u64) -> u64 {
+        n + 1
+    }
+}
+
+fn main() {
+    let _ = Server::new(Counter).codec(NewlineSeparated::<Postcard>::new());
+}

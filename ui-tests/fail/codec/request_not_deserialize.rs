@@ -1,0 +1,19 @@
+// errors: 1
+// A server's codec reads requests: it says so where the codec is given.
+use portcullis::{JsonLines, prelude::*};
+
+struct Ask(u64);
+
+struct Counter;
+
+#[service]
+impl Counter {
+    #[request]
+    async fn count(&self, Ask(n): Ask) -> u64 {
+        n + 1
+    }
+}
+
+fn main() {
+    let _ = Server::new(Counter).codec(JsonLines::new());
+}

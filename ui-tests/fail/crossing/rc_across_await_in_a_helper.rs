@@ -1,0 +1,19 @@
+// errors: 1
+// A helper may be spawned, and asked for from a thread: its future is `Send`.
+use portcullis::prelude::*;
+use std::rc::Rc;
+
+struct Greeter;
+
+#[service]
+impl Greeter {
+    async fn greet(&self, name: String) -> String {
+        let name: Rc<str> = name.into();
+        self.pause().await;
+        name.to_string()
+    }
+
+    async fn pause(&self) {}
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+// errors: 1
+// A future runs on the loop, and a worker belongs to its thread.
+use portcullis::prelude::*;
+
+#[blocking]
+fn work(worker: &Worker) {
+    let _ = worker.spawn(async move {
+        let _ = worker.check();
+    });
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+// errors: 1
+// A worker belongs to its thread.
+use portcullis::prelude::*;
+
+#[blocking]
+fn work(worker: &Worker) {
+    std::thread::spawn(move || worker.check());
+}
+
+fn main() {}

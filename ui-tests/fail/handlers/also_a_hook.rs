@@ -1,0 +1,16 @@
+// errors: 1
+// A method is called for one thing.
+use portcullis::prelude::*;
+
+struct Maths;
+
+#[service]
+impl Maths {
+    #[request]
+    #[on(connect)]
+    async fn twice(&self, n: u64) -> u64 {
+        n * 2
+    }
+}
+
+fn main() {}

@@ -1,0 +1,16 @@
+// errors: 1
+// A handler runs on the loop; what blocks is a method of its own.
+use portcullis::prelude::*;
+
+struct Maths;
+
+#[service]
+impl Maths {
+    #[request]
+    #[blocking]
+    async fn twice(&self, n: u64) -> u64 {
+        n * 2
+    }
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+// errors: 1
+// A session handler asks its session for requests.
+use portcullis::prelude::*;
+
+struct Talk;
+
+#[service]
+impl Talk {
+    #[session]
+    async fn talk(&self) {}
+}
+
+fn main() {}

@@ -1,0 +1,15 @@
+// errors: 1
+// A session sends what it sends.
+use portcullis::prelude::*;
+
+struct Talk;
+
+#[service]
+impl Talk {
+    #[session(wire)]
+    async fn talk(&self, session: &mut Session<u64, u64>) {
+        let _ = session.peer();
+    }
+}
+
+fn main() {}

@@ -1,0 +1,20 @@
+// errors: 1
+// The last owned parameter is the reason, whatever it is called.
+use portcullis::prelude::*;
+
+struct Maths;
+
+#[service]
+impl Maths {
+    #[request]
+    async fn twice(&self, n: u64) -> u64 {
+        n * 2
+    }
+
+    #[on(disconnect)]
+    async fn gone(&self, why: String) {
+        drop(why);
+    }
+}
+
+fn main() {}

@@ -1,0 +1,20 @@
+// errors: 1
+// Nobody is left to hear of it.
+use portcullis::prelude::*;
+
+struct Maths;
+
+#[service]
+impl Maths {
+    #[request]
+    async fn twice(&self, n: u64) -> u64 {
+        n * 2
+    }
+
+    #[on(disconnect)]
+    async fn gone(&self) -> u64 {
+        0
+    }
+}
+
+fn main() {}

@@ -1,0 +1,22 @@
+// errors: 1
+// What the hook is told is what the handler fails with.
+use portcullis::prelude::*;
+use std::{fmt, io, ops::ControlFlow};
+
+struct Maths;
+
+#[service]
+impl Maths {
+    #[request]
+    async fn twice(&self, n: u64) -> Result<u64, fmt::Error> {
+        Ok(n * 2)
+    }
+
+    #[on(error)]
+    async fn failed(&self, error: SessionError<io::Error>) -> ControlFlow<Reason, u64> {
+        drop(error);
+        ControlFlow::Continue(0)
+    }
+}
+
+fn main() {}

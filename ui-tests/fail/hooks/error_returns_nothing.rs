@@ -1,0 +1,21 @@
+// errors: 1
+// Does the session go on, and with which answer?
+use portcullis::prelude::*;
+use std::convert::Infallible;
+
+struct Maths;
+
+#[service]
+impl Maths {
+    #[request]
+    async fn twice(&self, n: u64) -> u64 {
+        n * 2
+    }
+
+    #[on(error)]
+    async fn failed(&self, error: SessionError<Infallible>) {
+        drop(error);
+    }
+}
+
+fn main() {}

@@ -1,0 +1,18 @@
+// errors: 1
+// A hook for an event that never comes would be dropped in silence.
+use portcullis::prelude::*;
+
+struct Maths;
+
+#[service]
+impl Maths {
+    #[request]
+    async fn twice(&self, n: u64) -> u64 {
+        n * 2
+    }
+
+    #[on(midnight)]
+    async fn tick(&self) {}
+}
+
+fn main() {}

@@ -1,0 +1,20 @@
+// errors: 1
+// What a start borrows mutably is the cleanup.
+use portcullis::prelude::*;
+
+struct Maths;
+
+#[service]
+impl Maths {
+    #[request]
+    async fn twice(&self, n: u64) -> u64 {
+        n * 2
+    }
+
+    #[on(start)]
+    async fn started(&self, steps: &mut Vec<u64>) {
+        steps.clear();
+    }
+}
+
+fn main() {}

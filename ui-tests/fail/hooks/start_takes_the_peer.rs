@@ -1,0 +1,20 @@
+// errors: 1
+// Nobody is connected yet.
+use portcullis::prelude::*;
+
+struct Maths;
+
+#[service]
+impl Maths {
+    #[request]
+    async fn twice(&self, n: u64) -> u64 {
+        n * 2
+    }
+
+    #[on(start)]
+    async fn started(&self, peer: &Peer<u64>) {
+        peer.close();
+    }
+}
+
+fn main() {}

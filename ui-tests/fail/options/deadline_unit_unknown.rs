@@ -1,0 +1,8 @@
+// errors: 1
+// Durations have four units.
+use portcullis::prelude::*;
+
+#[blocking(deadline = "2sec")]
+fn work() {}
+
+fn main() {}

@@ -1,0 +1,17 @@
+// errors: 1
+// A job goes to a pool that is there.
+use portcullis::prelude::*;
+use std::sync::Arc;
+
+struct Maths {
+    pool: Option<Pool>,
+}
+
+impl Maths {
+    #[blocking(on = self.pool)]
+    fn square(self: &Arc<Self>, n: u64) -> u64 {
+        n * n
+    }
+}
+
+fn main() {}

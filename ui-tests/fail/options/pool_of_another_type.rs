@@ -1,0 +1,17 @@
+// errors: 1
+// `on` says on which pool, not on how many threads.
+use portcullis::prelude::*;
+use std::sync::Arc;
+
+struct Maths {
+    threads: usize,
+}
+
+impl Maths {
+    #[blocking(on = self.threads)]
+    fn square(self: &Arc<Self>, n: u64) -> u64 {
+        n * n
+    }
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+// errors: 1
+// Which of the two is meant?
+use portcullis::prelude::*;
+
+#[blocking(deadline = "2s", deadline = "3s")]
+fn work() {}
+
+fn main() {}

@@ -1,0 +1,8 @@
+// errors: 1
+// A deadline of which length?
+use portcullis::prelude::*;
+
+#[blocking(deadline)]
+fn work() {}
+
+fn main() {}

@@ -1,0 +1,18 @@
+// errors: 1
+// A service is shared by all its connections.
+use portcullis::prelude::*;
+
+struct Counter {
+    n: u64,
+}
+
+#[service]
+impl Counter {
+    #[request]
+    async fn more(&mut self, more: u64) -> u64 {
+        self.n += more;
+        self.n
+    }
+}
+
+fn main() {}

@@ -1,0 +1,19 @@
+// errors: 1
+// `&self` is `self: &Arc<Self>` where something may cross: one star gives the `Arc`.
+use portcullis::prelude::*;
+
+#[derive(Clone, Copy)]
+struct Counter {
+    n: u64,
+}
+
+#[service]
+impl Counter {
+    #[blocking]
+    fn count(&self) -> u64 {
+        let copy = *self;
+        copy.n
+    }
+}
+
+fn main() {}

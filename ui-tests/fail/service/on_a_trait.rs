@@ -1,0 +1,11 @@
+// errors: 1
+// A service is a type with its methods' bodies.
+use portcullis::prelude::*;
+
+#[service]
+trait Echo {
+    #[request]
+    async fn echo(&self, text: String) -> String;
+}
+
+fn main() {}

@@ -1,0 +1,20 @@
+// errors: 1
+// What comes back from a thread may have been interrupted.
+use portcullis::prelude::*;
+
+struct Maths;
+
+#[service]
+impl Maths {
+    #[request]
+    async fn twice(&self, n: u64) -> u64 {
+        self.double(n).await
+    }
+
+    #[blocking]
+    fn double(&self, n: u64) -> u64 {
+        n * 2
+    }
+}
+
+fn main() {}

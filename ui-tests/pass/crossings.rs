@@ -1,0 +1,60 @@
+//! All ways across: loop to thread, thread to loop, thread to thread, here, and round in circles.
+use portcullis::{Interrupted, prelude::*};
+use std::sync::Arc;
+
+struct Steps {
+    cpu: Pool,
+    io: Pool,
+}
+
+#[service]
+impl Steps {
+    #[request]
+    async fn down(&self, n: u64) -> Result<u64, Interrupted> {
+        self.on_a_thread(n).await
+    }
+
+    #[blocking(on = self.cpu)]
+    fn on_a_thread(&self, worker: &Worker, n: u64) -> Result<u64, Interrupted> {
+        match n {
+            0 => Ok(0),
+            n if n % 3 == 0 => self.on_the_loop(n - 1).wait(worker)?,
+            n if n % 3 == 1 => self.on_another_thread(n - 1).wait(worker)?,
+            n => self.blocking_on_another_thread(worker, n - 1),
+        }
+        .map(|depth| depth + 1)
+    }
+
+    #[blocking(on = self.io)]
+    fn on_another_thread(&self, worker: &Worker, n: u64) -> Result<u64, Interrupted> {
+        self.on_the_loop(n).wait(worker)?
+    }
+
+    async fn on_the_loop(&self, n: u64) -> Result<u64, Interrupted> {
+        if n == 0 { Ok(0) } else { self.on_a_thread(n).await }
+    }
+
+    async fn spawned(&self, n: u64) -> u64 {
+        tokio::spawn(self.on_the_loop(n)).await.unwrap().unwrap()
+    }
+
+    #[blocking]
+    fn asks_for_more(&self, worker: &Worker) -> Result<u64, Interrupted> {
+        let block = async { 1_u64 }.wait(worker)?;
+        let called = worker.call(|| 2_u64)?;
+        let spawned = worker.spawn(self.on_the_loop(0)).wait(worker)???;
+        let this = Arc::clone(self);
+        let moved = async move { this.on_the_loop(0).await }.wait(worker)??;
+        Ok(block + called + spawned + moved)
+    }
+}
+
+fn main() {
+    let pool = |name: &str| Pool::builder(name).threads(1).build().unwrap();
+    let steps = Arc::new(Steps { cpu: pool("cpu"), io: pool("io") });
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    runtime.block_on(async {
+        assert_eq!(steps.down(7).await.unwrap(), steps.spawned(7).await);
+        assert_eq!(steps.asks_for_more().await.unwrap(), 3);
+    });
+}

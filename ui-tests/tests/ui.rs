@@ -1,0 +1,98 @@
+//! What must not compile, with what the compiler says; and what must.
+#![forbid(unsafe_code)]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+const FAIL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fail");
+
+/// Messages that still name something of `__private`: a bound, or a trait that is reachable there only. The list only
+/// gets shorter.
+const NAMES_OF_OURS: &[&str] = &[
+    "blocking/alias_without_from_interrupted",
+    "blocking/error_without_from_interrupted",
+    "blocking/result_is_no_result",
+    "crossing/argument_generic_without_send",
+    "crossing/argument_is_a_closure_object",
+    "crossing/argument_is_a_pointer",
+    "crossing/argument_not_send",
+    "crossing/argument_not_send_inside",
+    "crossing/argument_shares_a_cell",
+    "crossing/error_not_send",
+    "crossing/guard_across_await",
+    "crossing/ok_not_send",
+    "crossing/rc_across_await_in_a_handler",
+    "crossing/rc_across_await_in_a_session",
+    "crossing/result_not_send",
+    "handlers/request_not_send",
+    "hooks/connect_value_not_send",
+    "service/handlers_in_two_blocks",
+    "service/not_sync",
+];
+
+#[test]
+fn ui() {
+    let cases = trybuild::TestCases::new();
+    cases.pass("pass/*.rs");
+    cases.compile_fail("fail/*/*.rs");
+}
+
+/// The catalogue's own rules (see the README): a header, as many errors as it says, and no names of ours.
+#[test]
+fn catalogue() {
+    let mut faults = Vec::new();
+    for case in cases() {
+        if let Err(fault) = judge(&case) {
+            faults.push(format!("{}: {fault}", case.display()));
+        }
+    }
+    assert!(
+        faults.is_empty(),
+        "\n{}\n(after a change: `TRYBUILD=overwrite`, then read the diff)",
+        faults.join("\n")
+    );
+}
+
+/// `fail/<area>/<what_is_wrong>.rs`
+fn cases() -> Vec<PathBuf> {
+    let files = |folder: &Path| -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).expect("a folder of the catalogue");
+        entries.map(|entry| entry.expect("an entry").path()).collect()
+    };
+    let areas = files(Path::new(FAIL));
+    let mut cases: Vec<_> = areas.iter().flat_map(|area| files(area)).collect();
+    cases.retain(|file| file.extension().is_some_and(|extension| extension == "rs"));
+    cases.sort();
+    cases
+}
+
+fn judge(case: &Path) -> Result<(), String> {
+    let read = |path: &Path| fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()));
+    let (source, said) = (read(case)?, read(&case.with_extension("stderr"))?);
+
+    let mut lines = source.lines();
+    let header = lines.next().and_then(|line| line.strip_prefix("// errors: "));
+    let mistakes: usize =
+        header.and_then(|count| count.parse().ok()).ok_or("the first line is not `// errors: N`")?;
+    if !lines.next().is_some_and(|line| line.starts_with("// ")) {
+        return Err("the second line does not say why the rule exists".to_owned());
+    }
+
+    let is_error = |line: &&str| line.starts_with("error:") || line.starts_with("error[");
+    let errors = said.lines().filter(is_error).count();
+    if errors != mistakes {
+        return Err(format!("holds {mistakes} mistake(s), and the compiler reports {errors} error(s)"));
+    }
+    if said.lines().any(|line| line.starts_with("warning")) {
+        return Err("a warning beside the error".to_owned());
+    }
+    let generated = ["__private", "`__"].iter().any(|name| said.contains(name));
+    let name = case.strip_prefix(FAIL).unwrap_or(case).with_extension("").display().to_string();
+    match (generated, NAMES_OF_OURS.contains(&name.as_str())) {
+        (true, false) => Err("a generated name in a message: the user can't know it".to_owned()),
+        (false, true) => Err("mended: take it off the list `NAMES_OF_OURS`".to_owned()),
+        _ => Ok(()),
+    }
+}
