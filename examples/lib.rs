@@ -5,7 +5,7 @@
 use std::thread;
 use std::time::Duration;
 
-/// What the examples fail with: takes in any error, [`portcullis::Interrupted`] among them, by `?`.
+/// What the examples fail with: takes in any error, `portcullis::Interrupted` among them, by `?`.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// Ends the process if it still runs after `limit`: whatever goes wrong, an example does not hang.

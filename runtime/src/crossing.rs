@@ -8,9 +8,13 @@ use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use crate::context;
 use crate::error::{Interrupted, Panic};
+use crate::job::Job;
+use crate::values;
 
 pub(crate) type BoxCall = Pin<Box<dyn Call>>;
 
@@ -69,6 +73,22 @@ where
     F::Output: Send + 'static,
 {
     Box::pin(Crossing { future: Some(future), result: None })
+}
+
+/// As [`pack`], for a call on behalf of `host`: with the context values that are set here, if they are not its own.
+pub(crate) fn pack_for<F>(host: &Arc<dyn Job>, future: F) -> BoxCall
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let here = context::values();
+    let theirs = &host.about().values;
+    let same = match (&here, theirs) {
+        (None, None) => true,
+        (Some(here), Some(theirs)) => Arc::ptr_eq(here, theirs),
+        _ => false,
+    };
+    if same { pack(future) } else { pack(values::carry(here, future)) }
 }
 
 /// The result of a call that came back; `Abandoned` if it was never polled to its end.

@@ -127,6 +127,11 @@ impl<F: Future> Future for InContext<F> {
     }
 }
 
+/// Polls `future` with these values and no others.
+pub(crate) fn carry<F: Future>(values: Option<Arc<Values>>, future: F) -> InContext<F> {
+    InContext { future, set: None, values }
+}
+
 impl<F> std::fmt::Debug for InContext<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("InContext").finish_non_exhaustive()

@@ -125,7 +125,7 @@ impl Worker {
     where
         F: FnOnce() + Send + 'static,
     {
-        Arc::clone(&self.host).soon(crossing::pack(crossing::logged(f)))
+        Arc::clone(&self.host).soon(crossing::pack_for(&self.host, crossing::logged(f)))
     }
 
     /// Spawns `future` as a task of the server that this job works for, else of the tokio runtime that was
@@ -174,7 +174,8 @@ where
     #[track_caller]
     fn wait(self, worker: &Worker) -> Result<Self::Output, Interrupted> {
         let at = Location::caller();
-        let back = Arc::clone(&worker.host).cross(crossing::pack(self), at)?;
+        let call = crossing::pack_for(&worker.host, self);
+        let back = Arc::clone(&worker.host).cross(call, at)?;
         crossing::unpack(back)
     }
 }

@@ -32,8 +32,21 @@ where
 }
 
 /// Runs `test` on a loop that is not tokio.
-pub fn on_futures_executor<F: Future>(test: F) -> F::Output {
-    futures::executor::block_on(test)
+pub fn on_futures_executor<F>(test: F) -> F::Output
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let (tell, told) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        let output = futures::executor::block_on(test);
+        drop(tell);
+        output
+    });
+    let in_time = told.recv_timeout(LIMIT);
+    assert!(!matches!(in_time, Err(std::sync::mpsc::RecvTimeoutError::Timeout)), "in time");
+    let () = in_time.unwrap_or(());
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// One test, on both tokio flavours and (`anywhere`) on a loop that is not tokio.

@@ -1,12 +1,14 @@
 //! [`Attendant`]: the task that answers a worker whose job nobody awaits.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::context::{self, Current};
 use crate::crossing::BoxCall;
+use crate::error::Panic;
 use crate::job::{Errand, Job};
 
 /// Runs a worker's errands, one after the other, until none is left.
@@ -57,8 +59,14 @@ impl Future for Attendant {
 
 impl Drop for Attendant {
     fn drop(&mut self) {
-        if !self.done {
-            self.host.leave_unattended(self.call.is_some());
+        if self.done {
+            return;
+        }
+        self.host.leave_unattended(self.call.is_some());
+        // What the worker waited for is the user's, and a panic of its drop is not for the executor.
+        let call = self.call.take();
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(call))) {
+            tracing::error!(panic = %Panic::new(payload), "a panic in a drop, at the end of a wait");
         }
     }
 }

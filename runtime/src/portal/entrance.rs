@@ -65,7 +65,8 @@ impl Portal {
     }
 
     fn to(scope: Option<Arc<Scope>>, home: Home) -> Self {
-        let desk = visit(about(scope.clone(), home.clone(), None));
+        // The desk is nobody's: each call brings the values of its own caller.
+        let desk = context::with_values(&mut None, || visit(about(scope.clone(), home.clone(), None)));
         Self { scope, home, desk }
     }
 
@@ -138,7 +139,8 @@ impl Portal {
     {
         let here = context::current().host.filter(|host| self.is_visited_by(host));
         let host = here.unwrap_or_else(|| Arc::clone(&self.desk));
-        host.soon(crossing::pack(crossing::logged(f)))
+        let call = crossing::pack_for(&host, crossing::logged(f));
+        host.soon(call)
     }
 
     /// Whether `host` is a visit through this portal (or a clone of it), whose own order counts then.

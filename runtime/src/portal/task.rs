@@ -88,7 +88,7 @@ impl<T: Send + 'static> PortalTask<T> {
     {
         let shared = Arc::new(Shared::new());
         let runner = Runner {
-            shared: Arc::clone(&shared),
+            shared: Some(Arc::clone(&shared)),
             current: Current { values: context::values(), ..Current::of(Arc::clone(host)) },
             future: Some(Box::pin(future)),
         };
@@ -107,7 +107,7 @@ impl<T: Send + 'static> PortalTask<T> {
         let shared = Arc::new(Shared::new());
         let give = Finish(Arc::clone(&shared));
         let call = async move { give.0.finish(catch_unwind(AssertUnwindSafe(f)).map_err(panicked)) };
-        if let Err(refused) = Arc::clone(host).soon(crossing::pack(call)) {
+        if let Err(refused) = Arc::clone(host).soon(crossing::pack_for(host, call)) {
             shared.state.lock().result = Some(Err(refused));
         }
         Self { shared }
@@ -210,45 +210,68 @@ impl fmt::Debug for Canceller {
 
 /// What the executor holds: the future, and its end of the result.
 struct Runner<F: Future> {
-    shared: Arc<Shared<F::Output>>,
+    /// `None` when the task has ended.
+    shared: Option<Arc<Shared<F::Output>>>,
     current: Current,
     future: Option<Pin<Box<F>>>,
 }
 
 impl<F: Future> Unpin for Runner<F> {}
 
+impl<F: Future> Runner<F> {
+    /// Ends the task. Its future and (if nobody will take it) its result are the user's, and so are their drops: a panic
+    /// of one is not for the executor, which may not survive it.
+    fn end(&mut self, result: Result<F::Output, Interrupted>) {
+        let Some(shared) = self.shared.take() else { return };
+        let future = self.future.take();
+        if let (Err(Interrupted::Panicked(panic)), 1) = (&result, Arc::strong_count(&shared)) {
+            tracing::error!(%panic, "a detached task panicked");
+        }
+        let dropped = context::with(&mut self.current, true, || {
+            let future = catch_unwind(AssertUnwindSafe(|| drop(future)));
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                shared.finish(result);
+                drop(shared);
+            }));
+            future.and(result)
+        });
+        if let Err(payload) = dropped {
+            tracing::error!(panic = %Panic::new(payload), "a panic in a drop, at the end of a task");
+        }
+    }
+}
+
 impl<F: Future> Future for Runner<F> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
+        let (Some(shared), Some(future)) = (&this.shared, &mut this.future) else { return Poll::Ready(()) };
         let cancelled = {
-            let mut state = this.shared.state.lock();
+            let mut state = shared.state.lock();
             state.runner = Some(cx.waker().clone());
             state.cancelled
         };
-        let Some(future) = &mut this.future else {
+        if cancelled {
+            this.end(Err(Interrupted::Cancelled));
             return Poll::Ready(());
-        };
+        }
         let polled = context::with(&mut this.current, true, || {
-            catch_unwind(AssertUnwindSafe(|| if cancelled { None } else { Some(future.as_mut().poll(cx)) }))
+            catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)))
         });
         let result = match polled {
-            Ok(Some(Poll::Pending)) => return Poll::Pending,
-            Ok(Some(Poll::Ready(value))) => Ok(value),
-            Ok(None) => Err(Interrupted::Cancelled),
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(value)) => Ok(value),
             Err(payload) => Err(panicked(payload)),
         };
-        this.future = None;
-        this.shared.finish(result);
+        this.end(result);
         Poll::Ready(())
     }
 }
 
 impl<F: Future> Drop for Runner<F> {
+    /// Before the end: the executor was shut down, or the server's grace is over.
     fn drop(&mut self) {
-        // The executor was shut down, or the server's grace is over.
-        self.future = None;
-        self.shared.finish(Err(Interrupted::Cancelled));
+        self.end(Err(Interrupted::Cancelled));
     }
 }

@@ -104,22 +104,27 @@ where
         }
         state.meet.waits_at = Some(at);
         state.meet.asked = Some(call);
-        let called = self.call_host(state);
-        let state = self.state.lock();
-        let back = match called {
-            Err(refused) => Some(Err(refused)),
-            Ok(()) => self.wait_until(state, self.spin(), None, |state| {
-                if let Some(call) = state.meet.answered.take() {
-                    return Some(Ok(call));
-                }
-                if std::mem::take(&mut state.meet.abandoned) {
-                    return Some(Err(Interrupted::Abandoned));
-                }
-                self.why().map(|why| Err(why.told_while_waiting()))
-            }),
-        };
-        self.state.lock().meet.waits_at = None;
-        back.unwrap_or(Err(Interrupted::Abandoned))
+        let answer = self.call_host(state).and_then(|()| self.wait_for_answer());
+        let mut state = self.state.lock();
+        state.meet.waits_at = None;
+        if answer.is_err() {
+            // A refused attendant has said that it is gone, and this says so already.
+            state.meet.abandoned = false;
+        }
+        answer
+    }
+
+    fn wait_for_answer(&self) -> Result<BoxCall, Interrupted> {
+        let answer = self.wait_until(self.state.lock(), self.spin(), None, |state| {
+            if let Some(call) = state.meet.answered.take() {
+                return Some(Ok(call));
+            }
+            if std::mem::take(&mut state.meet.abandoned) {
+                return Some(Err(Interrupted::Abandoned));
+            }
+            self.why().map(|why| Err(why.told_while_waiting()))
+        });
+        answer.unwrap_or(Err(Interrupted::Abandoned))
     }
 
     /// Has the host poll `call`, a function, when it gets there.

@@ -1,0 +1,3 @@
+//! See the example beside this file.
+
+#![forbid(unsafe_code)]

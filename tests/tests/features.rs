@@ -1,0 +1,585 @@
+//! What the features `metrics`, `rayon` and `serde` give, and portcullis on smol's executor, which nobody taught it.
+
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeMap;
+use std::future::{Future, pending, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::Duration;
+
+use async_executor::Executor;
+use futures::FutureExt;
+use futures::channel::oneshot;
+use futures::executor::block_on;
+use metrics::{
+    Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, SharedString, Unit,
+};
+use portcullis::{
+    BoxTask, Interrupted, Offload, Overflow, Pool, PoolConfig, Portal, PortalTask, Spawn, Wait,
+};
+use portcullis_tests::{Gate, LIMIT, eventually, on_loops};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
+/// Occupies one thread of `pool` until the gate opens.
+fn hold(pool: &Pool) -> (Arc<Gate>, Offload<bool>) {
+    let (gate, inside) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
+    let (gate2, inside2) = (gate.clone(), inside.clone());
+    let offload = pool.run(move |_| {
+        inside2.open();
+        gate2.pass()
+    });
+    assert!(inside.pass());
+    (gate, offload)
+}
+
+// ---------------------------------------------------------------------------------------------- metrics
+
+/// Keeps all that it is told, by name and labels.
+#[derive(Default)]
+struct Ledger(Mutex<BTreeMap<String, Arc<Account>>>);
+
+#[derive(Default)]
+struct Account(Mutex<Vec<f64>>);
+
+impl CounterFn for Account {
+    fn increment(&self, by: u64) {
+        self.0.lock().unwrap().push(by as f64);
+    }
+
+    fn absolute(&self, _: u64) {
+        unreachable!("nobody sets a counter");
+    }
+}
+
+impl HistogramFn for Account {
+    fn record(&self, value: f64) {
+        self.0.lock().unwrap().push(value);
+    }
+}
+
+impl Ledger {
+    /// The one of this process: pool threads report to no other.
+    fn global() -> &'static Self {
+        static LEDGER: OnceLock<&'static Ledger> = OnceLock::new();
+        LEDGER.get_or_init(|| {
+            let ledger: &'static Ledger = Box::leak(Box::default());
+            assert!(metrics::set_global_recorder(ledger).is_ok(), "the first");
+            ledger
+        })
+    }
+
+    fn account(&self, key: &Key) -> Arc<Account> {
+        let mut labels: Vec<_> =
+            key.labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
+        labels.sort();
+        let name = format!("{}{{{}}}", key.name(), labels.join(","));
+        self.0.lock().unwrap().entry(name).or_default().clone()
+    }
+
+    /// All that was told under this name.
+    fn told(&self, name: &str) -> Vec<f64> {
+        let accounts = self.0.lock().unwrap();
+        accounts.get(name).map(|account| account.0.lock().unwrap().clone()).unwrap_or_default()
+    }
+}
+
+impl metrics::Recorder for &'static Ledger {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::from_arc(self.account(key))
+    }
+
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::noop()
+    }
+
+    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::from_arc(self.account(key))
+    }
+}
+
+/// A name that no other test's pool has.
+fn unique(name: &str) -> String {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    format!("{name}{}", NEXT.fetch_add(1, SeqCst))
+}
+
+on_loops! {
+    anywhere async fn metrics_are_told_how_long_jobs_wait_and_run_by_pool() {
+        let ledger = Ledger::global();
+        let name = unique("timed");
+        let pool = Pool::builder(&name).threads(1).queue(8).build().unwrap();
+        let (gate, held) = hold(&pool);
+        let waits = pool.run(|_| ());
+        let least = Duration::from_millis(5);
+        let until = std::time::Instant::now() + least;
+        eventually(|| std::time::Instant::now() >= until);
+        gate.open();
+        assert!(held.await.unwrap());
+        waits.await.unwrap();
+        assert!(matches!(pool.run(|_| panic!("it ran, too")).await, Err::<(), _>(Interrupted::Panicked(_))));
+
+        let waited = ledger.told(&format!("portcullis_job_wait_seconds{{pool={name}}}"));
+        let ran = ledger.told(&format!("portcullis_job_run_seconds{{pool={name}}}"));
+        assert_eq!((waited.len(), ran.len()), (3, 3));
+        // Seconds, in the order of the jobs: the first ran for as long as the second waited.
+        assert!(ran[0] >= least.as_secs_f64() && waited[1] >= least.as_secs_f64(), "{ran:?} {waited:?}");
+        assert!(ran.iter().chain(&waited).all(|seconds| (0.0..LIMIT.as_secs_f64()).contains(seconds)));
+    }
+
+    anywhere async fn metrics_count_the_jobs_that_fail_by_pool_and_reason() {
+        let ledger = Ledger::global();
+        let count = |pool: &str, reason: &str| {
+            ledger.told(&format!("portcullis_jobs_failed_total{{pool={pool},reason={reason}}}")).iter().sum::<f64>()
+        };
+        let (rejects, sheds) = (unique("rejects"), unique("sheds"));
+        let build = |name: &str, overflow| Pool::builder(name).threads(1).queue(1).overflow(overflow).build().unwrap();
+
+        let pool = build(&rejects, Overflow::Reject);
+        let (gate, held) = hold(&pool);
+        let late = pool.job("late").deadline(Duration::from_millis(5)).run(|_| ());
+        assert!(matches!(pool.run(|_| ()).await, Err(Interrupted::Full)));
+        assert!(matches!(pool.run(|_| ()).await, Err(Interrupted::Full)));
+        assert!(matches!(late.await, Err(Interrupted::Deadline)));
+        gate.open();
+        assert!(held.await.unwrap());
+        assert!(matches!(pool.run(|_| panic!("counted")).await, Err::<(), _>(Interrupted::Panicked(_))));
+        assert_eq!(["rejected", "missed its deadline", "panicked", "shed"].map(|reason| count(&rejects, reason)), [2.0, 1.0, 1.0, 0.0]);
+
+        let pool = build(&sheds, Overflow::ShedOldest);
+        let (gate, held) = hold(&pool);
+        let (older, newer) = (pool.run(|_| ()), pool.run(|_| ()));
+        assert!(matches!(older.await, Err(Interrupted::Shed)));
+        gate.open();
+        assert!(held.await.unwrap());
+        newer.await.unwrap();
+        assert_eq!(["rejected", "missed its deadline", "panicked", "shed"].map(|reason| count(&sheds, reason)), [0.0, 0.0, 0.0, 1.0]);
+    }
+}
+
+// ---------------------------------------------------------------------------------------------- rayon
+
+on_loops! {
+    anywhere async fn rayon_runs_the_parallel_iterators_of_a_job_on_the_pools_own_threads() {
+        let pool = Pool::builder("sums").threads(1).rayon(3).build().unwrap();
+        let (sum, names, width) = pool.run(|worker| worker.install(|| {
+            let name = |_: u64| thread::current().name().map(str::to_owned);
+            let names: Vec<_> = (0..64).into_par_iter().map(name).collect();
+            ((1..=1000_u64).into_par_iter().map(|n| n * n).sum::<u64>(), names, rayon::current_num_threads())
+        })).await.unwrap();
+        assert_eq!((sum, width), (333_833_500, 3));
+        for name in names {
+            let name = name.unwrap();
+            assert!(["sums-rayon-0", "sums-rayon-1", "sums-rayon-2"].contains(&name.as_str()), "{name}");
+        }
+    }
+
+    anywhere async fn rayon_lends_what_the_job_has_borrowed_and_the_job_goes_on_with_it() {
+        let pool = Pool::builder("sums").threads(1).rayon(2).build().unwrap();
+        let words = pool.run(|worker| {
+            let mut words = vec!["c", "a", "b"];
+            worker.install(|| rayon::slice::ParallelSliceMut::par_sort(words.as_mut_slice()));
+            worker.call(move || words.concat()).unwrap()
+        }).await.unwrap();
+        assert_eq!(words, "abc");
+    }
+
+    anywhere async fn rayon_panics_are_the_jobs_and_its_threads_live_on() {
+        let pool = Pool::builder("sums").threads(1).rayon(2).build().unwrap();
+        let panicked = pool.run(|worker| worker.install(|| (0..8).into_par_iter().for_each(|n| assert_ne!(n, 5, "five")))).await;
+        assert!(matches!(panicked, Err(Interrupted::Panicked(panic)) if panic.message().contains("five")));
+        assert_eq!(pool.run(|worker| worker.install(|| (0..8).into_par_iter().sum::<u32>())).await.unwrap(), 28);
+    }
+
+    anywhere async fn rayon_without_threads_of_its_own_a_pool_runs_the_function_in_place() {
+        let pool = Pool::builder("plain").threads(1).build().unwrap();
+        let name = pool.run(|worker| worker.install(|| thread::current().name().map(str::to_owned))).await.unwrap();
+        assert_eq!(name.as_deref(), Some("plain-0"));
+    }
+}
+
+// ---------------------------------------------------------------------------------------------- serde
+
+#[derive(serde::Deserialize)]
+struct File {
+    pools: BTreeMap<String, PoolConfig>,
+}
+
+fn read(text: &str) -> Result<BTreeMap<String, PoolConfig>, toml::de::Error> {
+    toml::from_str::<File>(text).map(|file| file.pools)
+}
+
+#[test]
+fn serde_reads_a_pool_from_a_configuration_file() {
+    let pools = read(
+        r#"
+        [pools.cpu]
+        threads = 4
+        queue = 64
+        overflow = "reject"
+        stack_size = 1048576
+        spin = 0
+
+        [pools.db]
+        overflow = "shed_oldest"
+
+        [pools.log]
+        overflow = "wait"
+
+        [pools.rest]
+        "#,
+    )
+    .unwrap();
+    let cpu = &pools["cpu"];
+    assert_eq!((cpu.threads, cpu.queue, cpu.overflow), (Some(4), Some(64), Some(Overflow::Reject)));
+    assert_eq!((cpu.stack_size, cpu.spin), (Some(1 << 20), Some(0)));
+    assert_eq!((pools["db"].threads, pools["db"].overflow), (None, Some(Overflow::ShedOldest)));
+    assert_eq!(pools["log"].overflow, Some(Overflow::Wait));
+    assert_eq!(pools["rest"], PoolConfig::default());
+}
+
+#[test]
+fn serde_refuses_what_it_does_not_know() {
+    let refused = |text| read(text).unwrap_err().to_string();
+    let unknown = refused("[pools.cpu]\nthread = 4");
+    assert!(unknown.contains("unknown field `thread`") && unknown.contains("`threads`"), "{unknown}");
+    let unknown = refused("[pools.cpu]\noverflow = \"drop\"");
+    assert!(unknown.contains("unknown variant `drop`") && unknown.contains("`shed_oldest`"), "{unknown}");
+    assert!(refused("[pools.cpu]\nqueue = -1").contains("-1"));
+}
+
+on_loops! {
+    anywhere async fn serde_what_a_file_says_holds_and_what_it_leaves_out_stays() {
+        let config = &read("[pools.cpu]\nthreads = 2\noverflow = \"reject\"").unwrap()["cpu"];
+        let pool = Pool::builder("cpu").threads(7).queue(1).config(config).build().unwrap();
+        // Two threads and the reject are the file's, the queue of one is the program's.
+        let (first, second) = (hold(&pool), hold(&pool));
+        let queued = pool.run(|_| 1);
+        assert_eq!((pool.stats().running, pool.stats().queued), (2, 1));
+        assert!(matches!(pool.run(|_| 2).await, Err(Interrupted::Full)));
+        first.0.open();
+        second.0.open();
+        assert_eq!(queued.await.unwrap(), 1);
+        assert!(first.1.await.unwrap() && second.1.await.unwrap());
+    }
+}
+
+// ---------------------------------------------------------------------------------------------- smol
+
+/// What a program on smol's executor writes to give portcullis somewhere to run its tasks. Weak, since the tasks keep it.
+struct Smol(Weak<Executor<'static>>);
+
+impl Spawn for Smol {
+    fn spawn(&self, task: BoxTask) -> Result<(), Interrupted> {
+        self.0.upgrade().ok_or(Interrupted::Closed)?.spawn(task).detach();
+        Ok(())
+    }
+}
+
+fn smol() -> (Arc<Executor<'static>>, Portal) {
+    let executor = Arc::new(Executor::new());
+    let portal = Portal::new(Arc::new(Smol(Arc::downgrade(&executor))));
+    (executor, portal)
+}
+
+/// Runs `test` as a task of an executor with one thread, and of one with two.
+fn on_smol<F>(test: impl Fn(Portal) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    for threads in 1..=2 {
+        let (executor, portal) = smol();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (tell, told) = std::sync::mpsc::channel();
+        let stopped = stopped.shared();
+        let test = test(portal);
+        let test = async move {
+            test.await;
+            tell.send(()).unwrap();
+        };
+        executor.spawn(test).detach();
+        let threads: Vec<_> = (0..threads)
+            .map(|_| {
+                let (executor, stopped) = (Arc::clone(&executor), stopped.clone());
+                thread::spawn(move || block_on(executor.run(stopped)).unwrap())
+            })
+            .collect();
+        told.recv_timeout(LIMIT).expect("in time, and no panic");
+        stop.send(()).unwrap();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    }
+}
+
+fn pool() -> Pool {
+    Pool::builder("test").threads(1).queue(8).build().unwrap()
+}
+
+/// Yields once to the loop.
+async fn turn() {
+    let mut turned = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut turned, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Tells when it is dropped.
+struct Tell(Arc<Gate>);
+impl Drop for Tell {
+    fn drop(&mut self) {
+        self.0.open();
+    }
+}
+
+#[test]
+fn smol_awaits_jobs_and_answers_their_waits() {
+    on_smol(|_| async {
+        let pool = pool();
+        let inner = pool.clone();
+        let sum = pool.run(move |worker| {
+            let here = thread::current().id();
+            let waited = async {
+                turn().await;
+                thread::current().id()
+            };
+            assert_ne!(waited.wait(worker).unwrap(), here);
+            // From the loop back to this very thread.
+            let nested = async move { inner.run(|_| thread::current().id()).await };
+            assert_eq!(nested.wait(worker).unwrap().unwrap(), here);
+            (0..100).map(|n| worker.call(move || n).unwrap()).sum::<u32>()
+        });
+        assert_eq!(sum.await.unwrap(), 4950);
+        let late = pool
+            .job("late")
+            .deadline(Duration::from_millis(5))
+            .run(|worker| drop(pending::<()>().wait(worker)));
+        assert!(matches!(late.await, Err(Interrupted::Deadline)));
+    });
+}
+
+#[test]
+fn smol_lets_threads_in_by_a_portal() {
+    on_smol(|portal| async move {
+        let (tell, told) = oneshot::channel();
+        thread::spawn(move || {
+            let all = portal.enter_thread(|worker| {
+                let waited = async {
+                    turn().await;
+                    1
+                };
+                let waited = waited.wait(worker).unwrap();
+                let called = portal.call(worker, || 2).unwrap();
+                let spawned = portal.spawn(async { 3 }).wait(worker).unwrap().unwrap();
+                let (soon, done) = oneshot::channel();
+                worker.call_soon(move || soon.send(4).unwrap()).unwrap();
+                [waited, called, spawned, done.wait(worker).unwrap().unwrap()]
+            });
+            tell.send(all.unwrap()).unwrap();
+        });
+        assert_eq!(told.await.unwrap(), [1, 2, 3, 4]);
+    });
+}
+
+#[test]
+fn smol_runs_and_cancels_portal_tasks() {
+    on_smol(|portal| async move {
+        assert_eq!(portal.spawn(async { 5 }).await.unwrap(), 5);
+        let panicked = portal.spawn(async { panic!("a task") }).await;
+        assert!(
+            matches!(panicked, Err::<(), _>(Interrupted::Panicked(panic)) if panic.message() == "a task")
+        );
+        let dropped = Arc::new(Gate::default());
+        let tell = Tell(dropped.clone());
+        let task: PortalTask<()> = portal.spawn(async move {
+            let _tell = tell;
+            pending().await
+        });
+        turn().await;
+        assert!(task.cancel());
+        assert!(matches!(task.await, Err(Interrupted::Cancelled)));
+        while !dropped.is_open() {
+            turn().await;
+        }
+    });
+}
+
+#[test]
+fn smol_tasks_of_a_portal_hand_it_on_to_the_jobs_that_they_make() {
+    on_smol(|portal| async move {
+        let (tell, told) = oneshot::channel();
+        let job = async move {
+            assert!(Portal::current().is_ok());
+            // Nobody awaits it, and there is no tokio: what it waits for runs where the task did.
+            pool()
+                .run(move |worker| {
+                    let waited = async {
+                        turn().await;
+                        6
+                    };
+                    tell.send(
+                        waited.wait(worker).unwrap()
+                            + worker.spawn(async { 1 }).wait(worker).unwrap().unwrap(),
+                    )
+                })
+                .detach();
+        };
+        portal.spawn(job).await.unwrap();
+        assert_eq!(told.await.unwrap(), 7);
+    });
+}
+
+#[test]
+fn smol_tasks_of_a_portal_are_refused_to_wait() {
+    on_smol(|portal| async move {
+        let inside = portal.clone();
+        let refused = portal.spawn(async move { inside.enter_thread(|_| ()) });
+        assert!(matches!(refused.await.unwrap(), Err(Interrupted::OnLoop)));
+    });
+}
+
+#[test]
+fn smol_that_is_gone_tells_its_tasks_and_the_threads_that_wait() {
+    let (executor, portal) = smol();
+    let inside = Arc::new(Gate::default());
+    let (inside2, visitor) = (inside.clone(), portal.clone());
+    let waiting = thread::spawn(move || {
+        visitor.enter_thread(|worker| {
+            let end = async move {
+                inside2.open();
+                pending::<()>().await
+            };
+            (end.wait(worker), worker.call(|| ()))
+        })
+    });
+    let task = portal.spawn(pending::<()>());
+    eventually(|| {
+        executor.try_tick();
+        inside.is_open()
+    });
+    drop(executor);
+    eventually(|| waiting.is_finished());
+    let ends = waiting.join().unwrap().unwrap();
+    assert!(matches!(ends, (Err(Interrupted::Abandoned), Err(Interrupted::Closed))), "{ends:?}");
+    assert!(task.is_finished());
+    assert!(matches!(block_on(task), Err(Interrupted::Cancelled)));
+    assert!(matches!(block_on(portal.spawn(async {})), Err(Interrupted::Closed)));
+    assert!(matches!(portal.call_soon(|| ()), Err(Interrupted::Closed)));
+}
+
+/// An executor that takes one task at a time, and is as intolerant of panics as smol's, which would abort the process.
+#[derive(Default)]
+struct Strict(Mutex<Option<BoxTask>>);
+
+impl Spawn for Strict {
+    fn spawn(&self, task: BoxTask) -> Result<(), Interrupted> {
+        *self.0.lock().unwrap() = Some(task);
+        Ok(())
+    }
+}
+
+impl Strict {
+    fn portal() -> (Arc<Self>, Portal) {
+        let this = Arc::new(Self::default());
+        let portal = Portal::new(this.clone());
+        (this, portal)
+    }
+
+    /// Polls the task; drops it if it is done, or `at_once`.
+    fn run(&self, at_once: bool) {
+        let mut task = self.0.lock().unwrap().take().expect("a task");
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            let polled = task.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            if polled.is_pending() && !at_once { Some(task) } else { None }
+        }));
+        *self.0.lock().unwrap() = polled.unwrap_or_else(|_| panic!("the panic came through to the executor"));
+    }
+}
+
+/// Panics when it is dropped.
+struct Bomb;
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            panic!("in a drop");
+        }
+    }
+}
+
+#[test]
+fn a_panic_in_the_drop_of_a_cancelled_task_does_not_reach_the_executor() {
+    let (executor, portal) = Strict::portal();
+    let bomb = Bomb;
+    let task = portal.spawn(async move {
+        let _bomb = bomb;
+        pending::<()>().await
+    });
+    executor.run(false);
+    assert!(task.cancel());
+    executor.run(false);
+    assert!(task.is_finished());
+    assert!(matches!(block_on(task), Err(Interrupted::Cancelled)));
+}
+
+#[test]
+fn a_panic_in_the_drop_of_a_result_that_nobody_takes_does_not_reach_the_executor() {
+    let (executor, portal) = Strict::portal();
+    portal.spawn(async { Bomb }).detach();
+    executor.run(false);
+}
+
+#[test]
+fn a_panic_in_the_drop_of_a_task_that_is_done_does_not_reach_the_executor() {
+    struct Done(Option<Bomb>);
+    impl Future for Done {
+        type Output = u32;
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<u32> {
+            Poll::Ready(u32::from(self.0.is_some()))
+        }
+    }
+    let (executor, portal) = Strict::portal();
+    let task = portal.spawn(Done(Some(Bomb)));
+    executor.run(false);
+    assert!(task.is_finished());
+}
+
+#[test]
+fn a_panic_in_the_drop_of_a_task_whose_executor_goes_does_not_reach_it() {
+    let (executor, portal) = Strict::portal();
+    let bomb = Bomb;
+    let task = portal.spawn(async move {
+        let _bomb = bomb;
+        pending::<()>().await
+    });
+    executor.run(true);
+    assert!(task.is_finished());
+    assert!(matches!(block_on(task), Err(Interrupted::Cancelled)));
+}
+
+#[test]
+fn a_panic_in_the_drop_of_what_a_visitor_waits_for_does_not_reach_the_executor() {
+    let (executor, portal) = Strict::portal();
+    let waiting = thread::spawn(move || {
+        let bomb = Bomb;
+        let waits = async move {
+            let _bomb = bomb;
+            pending::<()>().await
+        };
+        portal.enter_thread(|worker| waits.wait(worker))
+    });
+    eventually(|| executor.0.lock().unwrap().is_some());
+    executor.run(true);
+    eventually(|| waiting.is_finished());
+    assert!(matches!(waiting.join().unwrap().unwrap(), Err(Interrupted::Abandoned)));
+}
