@@ -33,6 +33,13 @@ mod transport;
 mod values;
 mod worker;
 
+/// What messages of the compiler name: the bounds that expansions ask for. Nothing in here is to be called by hand.
+pub mod bounds {
+    pub use crate::private::{Fallible, TakesInterrupted, crosses, flattens};
+    #[cfg(feature = "server")]
+    pub use crate::private::{Linear, SessionTypes, Step, Steps};
+}
+
 pub use channel::{Receiver, SendError as ChannelError, Sender, channel};
 pub use error::{Interrupted, Panic};
 pub use job::StuckJob;

@@ -1,4 +1,4 @@
-// errors: 2
+// errors: 1
 // A block without a handler is legal, and no service. (`Server` asks in two places.)
 use portcullis::prelude::*;
 

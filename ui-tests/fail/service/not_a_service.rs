@@ -1,4 +1,4 @@
-// errors: 2
+// errors: 1
 // A server needs somebody who answers. (`Server` asks in two places.)
 use portcullis::prelude::*;
 
