@@ -60,15 +60,13 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let service = Primes { cpu: Pool::builder("cpu").threads(2).queue(64).build()?, asked: AtomicU64::new(0) };
-//! let server = Server::new(service).codec(JsonLines::new()).bind("127.0.0.1:0")?;
-//! let (address, handle) = (server.local_addr(), server.handle());
-//! let serving = tokio::spawn(server.serve()); // or, blocking, in `fn main`: `server.run_until_signal()`
+//! // Or, blocking, in `fn main`: `.bind(..)?.run_until_signal()`
+//! let server = Server::new(service).codec(JsonLines::new()).bind("127.0.0.1:0")?.spawn().await?;
 //!
-//! let mut client = Client::<u64, Answer, _>::connect(address, JsonLines::new()).await?;
+//! let mut client = Client::<u64, Answer, _>::connect(server.local_addr(), JsonLines::new()).await?;
 //! assert!(matches!(client.call(97).await?, Answer::Prime { prime: true, serial: 1, .. }));
 //!
-//! handle.stop();
-//! serving.await??;
+//! println!("{}", server.stop().await?);
 //! # Ok(())
 //! # }
 //! ```

@@ -114,10 +114,14 @@ where
     /// Sends a request and reads one response.
     ///
     /// # Errors
-    /// As [`send`](Self::send) and [`next`](Self::next); an end of the stream is `UnexpectedEof`.
+    /// As [`send`](Self::send) and [`next`](Self::next); [`ClientError::Closed`] at the end of the stream.
+    ///
+    /// # Cancellation
+    /// Dropped (or out of time) before its end, it may have sent the request: then the response is still to come, and is
+    /// what the following [`next`](Self::next) or `call` reads. Take it with `next` first, or connect anew.
     pub async fn call(&mut self, request: Req) -> Result<Rsp, ClientError> {
         self.send(request).await?;
-        self.next().await?.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof).into())
+        self.next().await?.ok_or(ClientError::Closed)
     }
 
     /// Closes the writing side: says that no request will follow. Responses can still be read.
@@ -157,8 +161,10 @@ impl<Req, Rsp, C, IO: fmt::Debug> fmt::Debug for Client<Req, Rsp, C, IO> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// The connection failed, ended, or took too long (`TimedOut`).
+    /// The connection failed, or took too long (`TimedOut`).
     Io(io::Error),
+    /// The server closed the connection before it answered.
+    Closed,
     /// What came is no response.
     Decode(DecodeError),
     /// The request can't be written; nothing of it was sent.
@@ -169,6 +175,7 @@ impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => error.fmt(f),
+            Self::Closed => f.write_str("the server closed the connection before it answered"),
             Self::Decode(error) => write!(f, "malformed response: {error}"),
             Self::Encode(error) => write!(f, "can't be sent: {error}"),
         }
@@ -179,6 +186,7 @@ impl error::Error for ClientError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
             Self::Io(error) => error.source(),
+            Self::Closed => None,
             Self::Decode(error) => error.source(),
             Self::Encode(error) => error.source(),
         }
@@ -207,6 +215,7 @@ impl From<ClientError> for io::Error {
     fn from(error: ClientError) -> Self {
         match error {
             ClientError::Io(error) => error,
+            ClientError::Closed => io::Error::new(io::ErrorKind::UnexpectedEof, error),
             ClientError::Decode(error) => error.into(),
             ClientError::Encode(error) => error.into(),
         }

@@ -62,7 +62,9 @@ pub use codec::{Json, JsonLines};
 #[cfg(any(feature = "json", feature = "postcard"))]
 pub use codec::{LengthPrefixed, NewlineSeparated};
 #[cfg(feature = "server")]
-pub use server::{Bound, IntoService, NoCodec, Server, ServerHandle, ServerThread, StopReport, Unbound};
+pub use server::{
+    Bound, IntoService, NoCodec, RunningServer, Server, ServerHandle, ServerThread, StopReport, Unbound,
+};
 #[cfg(feature = "server")]
 pub use service::{Cleanup, HalfClose, Service};
 #[cfg(feature = "server")]

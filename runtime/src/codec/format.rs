@@ -56,6 +56,9 @@ impl Format for Json {
 impl TextFormat for Json {}
 
 /// [Postcard](https://docs.rs/postcard), a compact binary format. Bytes left over in a frame are an error.
+///
+/// Bytes belong in a field with `#[serde(with = "serde_bytes")]` (from the crate of that name): that is one copy, where
+/// a plain `Vec<u8>` is decoded byte by byte, on the loop.
 #[cfg(feature = "postcard")]
 #[derive(Debug)]
 pub enum Postcard {}

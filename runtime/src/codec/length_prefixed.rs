@@ -16,6 +16,9 @@ const HEAD: usize = 4;
 ///
 /// A frame over the limit is a [`DecodeError`] after which exactly that frame is skipped, without being
 /// buffered. Memory follows the bytes that have arrived, never the length that was announced.
+///
+/// Frames are decoded on the loop. A plain `Vec<u8>` in a message is decoded by serde byte by byte, which holds the loop
+/// up when it is long; `#[serde(with = "serde_bytes")]` on the field makes one copy of it.
 pub struct LengthPrefixed<F> {
     max_frame: usize,
     /// What is still to be thrown away of a frame that was refused.

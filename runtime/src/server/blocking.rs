@@ -71,7 +71,7 @@ impl<S: Service, C: Codec<S::Request, S::Response>> Server<S, C, Bound> {
     }
 }
 
-fn ended_early() -> io::Error {
+pub(super) fn ended_early() -> io::Error {
     io::Error::new(io::ErrorKind::Interrupted, "stopped while starting")
 }
 

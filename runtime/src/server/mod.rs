@@ -9,13 +9,16 @@
 //! - [`serve`]: the life of a server, start to stop;
 //! - [`control`]: the orders to stop, and [`ServerHandle`];
 //! - [`tasks`]: where tasks of the server's jobs run;
-//! - [`blocking`]: the forms for programs that are not async.
+//! - [`spawned`]: a server in a task of its own;
+//! - [`blocking`]: the forms for programs that are not async;
+//! - [`report`]: what a stop has to say.
 
 mod accept;
 mod blocking;
 mod control;
 mod report;
 mod serve;
+mod spawned;
 mod tasks;
 
 use std::fmt;
@@ -28,11 +31,20 @@ pub use self::blocking::ServerThread;
 use self::control::Control;
 pub use self::control::ServerHandle;
 pub use self::report::StopReport;
+pub use self::spawned::RunningServer;
 use crate::codec::Codec;
 use crate::service::Service;
 use crate::session::watch::Limits;
 
 /// A service on its way to the network: give it a codec, bind it, serve it.
+///
+/// | to serve | where | until |
+/// |---|---|---|
+/// | [`serve`](Self::serve) | in the task that awaits it | a [handle](Self::handle) stops it |
+/// | [`spawn`](Self::spawn) | in a task of its own | stopped or dropped |
+/// | [`spawn_thread`](Self::spawn_thread) | on a thread of its own | stopped or dropped |
+/// | [`run_until_signal`](Self::run_until_signal) | on this thread, which blocks | SIGINT, SIGTERM |
+/// | [`serve_stream`](Self::serve_stream) | in the task that awaits it | the one stream ends |
 ///
 /// # Limits
 /// Everything is bounded from the start; `Duration::MAX` takes a time limit away.
@@ -46,7 +58,7 @@ use crate::session::watch::Limits;
 /// | [`idle_within`](Self::idle_within) | no limit |
 /// | [`write_within`](Self::write_within) | 30 s |
 #[must_use = "a server does nothing before it is served"]
-pub struct Server<S: Service, C = NoCodec, B = Unbound> {
+pub struct Server<S, C = NoCodec, B = Unbound> {
     service: Arc<S>,
     codec: C,
     bound: B,
@@ -91,6 +103,11 @@ impl Default for Options {
 }
 
 /// What [`Server::new`] takes: a service, or one that is shared already.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a service",
+    label = "can't be served",
+    note = "write `#[service]` on an `impl {Self}` block that has a `#[request]` or a `#[session]` handler"
+)]
 pub trait IntoService {
     /// The service.
     type Service: Service;
@@ -114,7 +131,9 @@ impl<S: Service> IntoService for Arc<S> {
     }
 }
 
-impl<S: Service> Server<S> {
+// The bounds stand on the methods that need them: who serves what is no service is told so by `new`, and not again, in
+// other words, by each method behind it.
+impl<S> Server<S> {
     /// A server of `service`, which may be in an `Arc` already.
     pub fn new(service: impl IntoService<Service = S>) -> Self {
         Self {
@@ -127,15 +146,19 @@ impl<S: Service> Server<S> {
     }
 }
 
-impl<S: Service, B> Server<S, NoCodec, B> {
+impl<S, B> Server<S, NoCodec, B> {
     /// What reads requests and writes responses; each connection gets a clone.
-    pub fn codec<C: Codec<S::Request, S::Response>>(self, codec: C) -> Server<S, C, B> {
+    pub fn codec<C>(self, codec: C) -> Server<S, C, B>
+    where
+        S: Service,
+        C: Codec<S::Request, S::Response>,
+    {
         let Self { service, codec: NoCodec, bound, options, control } = self;
         Server { service, codec, bound, options, control }
     }
 }
 
-impl<S: Service, C> Server<S, C, Unbound> {
+impl<S, C> Server<S, C, Unbound> {
     /// Listens on a TCP address; port 0 is any free port. Connections wait in the kernel until the server is served.
     ///
     /// # Errors
@@ -147,7 +170,7 @@ impl<S: Service, C> Server<S, C, Unbound> {
     }
 }
 
-impl<S: Service, C> Server<S, C, Bound> {
+impl<S, C> Server<S, C, Bound> {
     /// Listens on one more address.
     ///
     /// # Errors
@@ -171,7 +194,7 @@ impl<S: Service, C> Server<S, C, Bound> {
     }
 }
 
-impl<S: Service, C, B> Server<S, C, B> {
+impl<S, C, B> Server<S, C, B> {
     /// A handle to stop the server by, from anywhere.
     pub fn handle(&self) -> ServerHandle {
         ServerHandle::new(Arc::clone(&self.control))
@@ -218,7 +241,7 @@ fn limited(limit: Duration) -> Option<Duration> {
     (limit != Duration::MAX).then_some(limit)
 }
 
-impl<S: Service, C, B: fmt::Debug> fmt::Debug for Server<S, C, B> {
+impl<S, C, B: fmt::Debug> fmt::Debug for Server<S, C, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
             .field("bound", &self.bound)

@@ -37,23 +37,68 @@ impl StopReport {
     }
 }
 
+/// `stopped in 0.1 ms: 1 session ended, 1 pool drained, nothing left`; what is left is named, a job a line.
 impl fmt::Display for StopReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "stopped in {:.1?}: {} sessions finished", self.took, self.sessions_finished)?;
+        let took = self.took.as_secs_f64();
+        if took < 1.0 {
+            write!(f, "stopped in {:.1} ms", took * 1000.0)?;
+        } else {
+            write!(f, "stopped in {took:.1} s")?;
+        }
+        let drained = self.drained.iter().filter(|report| report.is_clean()).count();
+        write!(f, ": {}", counted(self.sessions_finished, ["session ended", "sessions ended"]))?;
         for (count, what) in [
-            (self.sessions_cancelled, "cancelled"),
-            (self.sessions_stuck, "stuck"),
-            (self.unfinished, "hooks unfinished"),
-            (self.stuck.len(), "jobs stuck"),
+            (self.sessions_cancelled, ["session cut short", "sessions cut short"]),
+            (self.sessions_stuck, ["session stuck", "sessions stuck"]),
+            (drained, ["pool drained", "pools drained"]),
+            (self.unfinished, ["hook unfinished", "hooks unfinished"]),
+            (self.stuck.len(), ["job stuck", "jobs stuck"]),
         ] {
             if count > 0 {
-                write!(f, ", {count} {what}")?;
+                write!(f, ", {}", counted(count, what))?;
             }
+        }
+        if self.is_clean() {
+            f.write_str(", nothing left")?;
         }
         self.stuck.iter().try_for_each(|job| write!(f, "\n  {job}"))?;
         self.drained
             .iter()
             .filter(|report| !report.is_clean())
             .try_for_each(|report| write!(f, "\n  a pool: {report}"))
+    }
+}
+
+fn counted(count: usize, [one, many]: [&str; 2]) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_counts_in_words_and_says_when_nothing_is_left() {
+        let clean = || DrainReport { cancelled: 0, stuck: Vec::new() };
+        let mut report = StopReport {
+            sessions_finished: 1,
+            drained: vec![clean()],
+            took: Duration::from_micros(130),
+            ..StopReport::default()
+        };
+        assert_eq!(report.to_string(), "stopped in 0.1 ms: 1 session ended, 1 pool drained, nothing left");
+        report.sessions_finished = 0;
+        report.drained.push(clean());
+        assert_eq!(report.to_string(), "stopped in 0.1 ms: 0 sessions ended, 2 pools drained, nothing left");
+        report.sessions_cancelled = 2;
+        report.unfinished = 1;
+        report.drained.push(DrainReport { cancelled: 1, stuck: Vec::new() });
+        report.took = Duration::from_millis(10_250);
+        assert_eq!(
+            report.to_string(),
+            "stopped in 10.2 s: 0 sessions ended, 2 sessions cut short, 2 pools drained, 1 hook unfinished\n  \
+             a pool: 1 cancelled, 0 stuck"
+        );
     }
 }

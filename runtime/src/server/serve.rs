@@ -94,12 +94,11 @@ impl<S: Service, C: Codec<S::Request, S::Response>, B> Server<S, C, B> {
 
 /// Moves the sessions' clock.
 async fn sweep<S: Service>(hub: &Hub<S>) {
-    let began = Instant::now();
     let mut ticks = interval(hub.watch().limits().tick());
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        hub.sweep(began.elapsed());
+        hub.sweep();
     }
 }
 

@@ -178,6 +178,9 @@ where
         if let Err(reason) = write_out(link, cx) {
             return Poll::Ready(Turn::Gone(reason));
         }
+        if on_eof == OnEof::Ignore {
+            link.give_up_if_unread();
+        }
         while reads(link, appetite.asks()) && link.poll_fill(cx).is_ready() {
             if appetite.feed(link, cx) {
                 continue 'again;

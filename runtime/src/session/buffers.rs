@@ -39,3 +39,23 @@ pub(super) fn give_back(buffer: &mut BytesMut) {
         }
     });
 }
+
+/// Appends by `encode`, and takes it back if that fails or panics: of a message, all is sent or nothing.
+pub(super) fn whole<E>(
+    output: &mut BytesMut,
+    encode: impl FnOnce(&mut BytesMut) -> Result<(), E>,
+) -> Result<(), E> {
+    struct Whole<'a>(&'a mut BytesMut, usize);
+
+    impl Drop for Whole<'_> {
+        fn drop(&mut self) {
+            self.0.truncate(self.1);
+        }
+    }
+
+    let end = output.len();
+    let mut appended = Whole(output, end);
+    encode(appended.0)?;
+    appended.1 = appended.0.len();
+    Ok(())
+}

@@ -14,8 +14,8 @@ use super::attend::{OnEof, Sated, attend};
 use super::driver::Idle;
 use super::error::SessionError;
 use super::hub::Hub;
+use super::last_words::finish;
 use super::link::{End, Link};
-use super::post::Post;
 use super::reason::Reason;
 use super::watch::Phase;
 use crate::codec::Codec;
@@ -30,25 +30,32 @@ pub(super) enum Cut {
     Panicked(Panic),
 }
 
-/// Runs `work` unless the stop comes to `phase` or the peer's deadline passes: then it is dropped, as after a panic.
+/// Runs `work` unless `stop` says why not: then it is dropped, as after a panic.
 ///
-/// The driver is woken for both, so a look at each poll is enough. One look and one catch for a whole burst:
-/// everything below may just panic.
-pub(super) async fn unless<Rsp, T>(
-    post: &Post<Rsp>,
-    phase: Phase,
+/// The driver is woken for a stop and for a deadline, so a look at each poll is enough. One look and one catch for a
+/// whole burst: everything below may just panic.
+pub(super) async fn unless<T>(
+    stop: impl Fn() -> Option<Reason>,
     work: impl Future<Output = T>,
 ) -> Result<T, Cut> {
-    let mut work = pin!(work);
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
-        Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
-        Ok(Poll::Pending) => match post.interrupted(phase) {
-            Some(reason) => Poll::Ready(Err(Cut::Off(reason))),
-            None => Poll::Pending,
-        },
-        Err(payload) => Poll::Ready(Err(Cut::Panicked(Panic::new(payload)))),
+    let mut work = pin!(Some(work));
+    let done = poll_fn(|cx| {
+        let Some(work) = work.as_mut().as_pin_mut() else { return Poll::Pending };
+        match catch_unwind(AssertUnwindSafe(|| work.poll(cx))) {
+            Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
+            Ok(Poll::Pending) => match stop() {
+                Some(reason) => Poll::Ready(Err(Cut::Off(reason))),
+                None => Poll::Pending,
+            },
+            Err(payload) => Poll::Ready(Err(Cut::Panicked(Panic::new(payload)))),
+        }
     })
-    .await
+    .await;
+    // What the user's future holds may panic when it is dropped, which must not skip what comes after this.
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| work.set(None))) {
+        error!(panic = %Panic::new(payload), "a handler panicked while it was dropped");
+    }
+    done
 }
 
 /// What a session ends with whose work was cut. A panic is answered by `on_error`.
@@ -65,7 +72,7 @@ where
     let post = Arc::clone(idle.link.post());
     let reason = Reason::from_error(&error);
     let answering = answer(hub, &mut idle.link, &mut idle.conn, error);
-    match unless(&post, Phase::Cancelling, answering).await {
+    match unless(|| post.interrupted(Phase::Cancelling), answering).await {
         Ok(ControlFlow::Break(reason)) | Err(Cut::Off(reason)) => reason,
         Ok(ControlFlow::Continue(())) | Err(Cut::Panicked(_)) => reason,
     }
@@ -86,7 +93,7 @@ where
         let hook = pin!(hub.service().on_connect(&peer));
         attend(&mut link, S::HALF_CLOSE.into(), &mut Sated, hook).await
     };
-    let reason = match unless(&post, Phase::Cancelling, connecting).await {
+    let reason = match unless(|| post.interrupted(Phase::Cancelling), connecting).await {
         Ok(Ok(Ok(opened))) => return Some(Idle { link, conn: opened.conn, state: Some(opened.state) }),
         Ok(Ok(Err(error))) => Reason::Failed(error.to_string()),
         Ok(Err(reason)) | Err(Cut::Off(reason)) => reason,
@@ -95,8 +102,8 @@ where
             Reason::Panicked(panic.message().to_owned())
         }
     };
-    finish(&mut link, &reason).await;
     report(&reason);
+    finish(&mut link, &reason).await;
     None
 }
 
@@ -107,6 +114,8 @@ where
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
+    // Before anything that may take its time.
+    report(&reason);
     let Idle { mut link, conn, state } = idle;
     let (post, peer) = (Arc::clone(link.post()), link.peer());
     // Limits of what went before must not cut the hook short.
@@ -118,53 +127,20 @@ where
         let hook = pin!(hub.service().on_disconnect(&peer, conn, state, reason.clone()));
         attend(&mut link, OnEof::Ignore, &mut Sated, hook).await
     };
-    match unless(&post, Phase::Abandoning, disconnecting).await {
+    match unless(|| post.stopped(Phase::Abandoning), disconnecting).await {
         Ok(Ok(())) => {}
         Ok(Err(reason)) | Err(Cut::Off(reason)) => warn!(%reason, "on(disconnect) was dropped"),
         Err(Cut::Panicked(panic)) => error!(%panic, "on(disconnect) panicked"),
     }
     finish(&mut link, &reason).await;
-    report(&reason);
 }
 
-/// Writes what is left to write, as far as limits and the stop allow, and closes the writing side.
-async fn finish<S, IO, C>(link: &mut Link<S, IO, C>, reason: &Reason)
-where
-    S: Service,
-    IO: Transport,
-    C: Codec<S::Request, S::Response>,
-{
-    let post = Arc::clone(link.post());
-    link.drop_limits();
-    post.close();
-    let writing = async {
-        loop {
-            if let Err(error) = link.collect() {
-                warn!(%error, "a response could not be encoded");
-            }
-            if !link.has_output() {
-                break;
-            }
-            link.flush().await;
-        }
-        if link.end() != Some(End::Broken) {
-            poll_fn(|cx| link.poll_shutdown(cx)).await;
-        }
-    };
-    let written = unless(&post, Phase::Cancelling, writing).await;
-    // The peer may still be sending, and a reset would take our last words from it. After its own end there is
-    // no need for that, and at a stop no time.
-    if written.is_ok() && !matches!(reason, Reason::Stopped | Reason::Timeout | Reason::PeerClosed) {
-        let _ = unless(&post, Phase::Stopping, link.linger()).await;
-    }
-    post.end();
-}
-
+/// An error that nothing answered is the session's reason, so this is where it is told.
 fn report(reason: &Reason) {
     if reason.is_notable() {
-        warn!(%reason, "session ended");
+        warn!(%reason, "session ends");
     } else {
-        debug!(%reason, "session ended");
+        debug!(%reason, "session ends");
     }
 }
 
@@ -195,11 +171,14 @@ where
         Ok(Ok(ControlFlow::Break(reason))) | Err(reason) => return ControlFlow::Break(reason),
         Ok(Err(panic)) => return hook_panicked(&panic),
     };
-    match link.respond(response) {
-        Err(error) => ControlFlow::Break(Reason::Failed(error.to_string())),
-        Ok(()) if resumes => ControlFlow::Continue(()),
-        Ok(()) => ControlFlow::Break(reason),
+    if let Err(error) = link.respond(response) {
+        return ControlFlow::Break(Reason::Failed(error.to_string()));
     }
+    // A peer that causes errors and does not read their answers is held back as any other.
+    if link.is_full() {
+        link.flush().await;
+    }
+    if resumes { ControlFlow::Continue(()) } else { ControlFlow::Break(reason) }
 }
 
 fn log<E: Display>(error: &SessionError<E>) {

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -87,8 +86,8 @@ impl<S: Service> Hub<S> {
     }
 
     /// Moves the clock, and wakes the sessions whose deadline has passed.
-    pub(crate) fn sweep(&self, elapsed: Duration) {
-        self.watch.set_now(elapsed);
+    pub(crate) fn sweep(&self) {
+        self.watch.tick();
         let overdue: Vec<_> = {
             let seats = self.seats.lock();
             seats.posts.iter().flatten().filter(|post| post.overdue()).cloned().collect()
@@ -126,7 +125,7 @@ impl<S: Service> Seat<S> {
 
 impl<S: Service> Drop for Seat<S> {
     fn drop(&mut self) {
-        self.post.end();
+        self.post.leave();
         self.hub.leave(self.index);
     }
 }

@@ -32,7 +32,7 @@ where
         Entry::New(link) => Box::pin(open(&hub, link)).await?,
     };
     let post = Arc::clone(idle.link.post());
-    let reason = match unless(&post, Phase::Cancelling, rounds(&hub, &mut idle)).await {
+    let reason = match unless(|| post.interrupted(Phase::Cancelling), rounds(&hub, &mut idle)).await {
         Ok(reason) => reason,
         Err(off) => Box::pin(cut(&hub, &mut idle, off)).await,
     };

@@ -1,18 +1,19 @@
 //! [`Link`]: bytes to requests, responses to bytes, for one connection.
 //!
 //! A link knows nothing of handlers. It keeps the codec's state, the bytes that are on their way, and what it
-//! has learnt about the connection's end; and it arms the peer's deadline: to read while a request is awaited,
-//! to write while the peer does not take what is there.
+//! has learnt about the connection's end; and it says when the [`deadlines`](super::deadlines) count: to read while a
+//! request is awaited, to write while the peer does not take what is there.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use tokio_util::io::poll_read_buf;
 
-use super::buffers::{LEASE, give_back, lease};
+use super::buffers::{LEASE, give_back, lease, whole};
+use super::deadlines::Deadlines;
 use super::peer::Peer;
 use super::post::Post;
 use crate::codec::{Codec, DecodeError, EncodeError};
@@ -25,9 +26,6 @@ const BATCH: usize = 64 * 1024;
 const ROOM: usize = 1024;
 /// What may stay of a partial frame in an idle session without costing a whole buffer.
 const SMALL: usize = 1024;
-/// What is read and thrown away after the last response, so that it is not lost to a reset.
-const LINGER_BYTES: usize = 1024 * 1024;
-const LINGER: Duration = Duration::from_secs(1);
 
 /// What is known of the connection's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,9 +42,10 @@ pub(crate) struct Link<S: Service, IO, C> {
     post: Arc<Post<S::Response>>,
     input: BytesMut,
     output: BytesMut,
-    read_by: u64,
-    write_by: u64,
+    deadlines: Deadlines,
     end: Option<End>,
+    /// The codec has found nothing more in what has been read; codecs may keep more than one message for themselves.
+    drained: bool,
     /// Written but not flushed, for transports with a buffer of their own.
     unflushed: bool,
     /// A request has come: from now on a wait is idle time.
@@ -65,9 +64,9 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
             post,
             input: BytesMut::new(),
             output: BytesMut::new(),
-            read_by: 0,
-            write_by: 0,
+            deadlines: Deadlines::default(),
             end: None,
+            drained: true,
             unflushed: false,
             served: false,
             stuck: false,
@@ -96,8 +95,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
 
     /// The next request that is there, without reading.
     pub(super) fn request(&mut self) -> Result<Option<S::Request>, DecodeError> {
-        if self.undecodable || self.end == Some(End::Broken) || (self.input.is_empty() && self.end.is_none())
-        {
+        if self.undecodable || self.end == Some(End::Broken) || (self.drained && self.end.is_none()) {
             return Ok(None);
         }
         let before = self.input.len();
@@ -108,6 +106,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
         match decoded {
             Ok(request) => {
                 self.stuck = false;
+                self.drained = request.is_none();
                 if request.is_some() {
                     self.served = true;
                     self.asks_no_more();
@@ -130,31 +129,14 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
         error
     }
 
-    /// A request is awaited: the limit counts from the first time that this is said, until the request is there.
+    /// A request is awaited: its limit counts from the first time that this is said, until the request is there.
     pub(super) fn asks(&mut self) {
-        if self.read_by == 0 {
-            let watch = self.post.watch();
-            let limits = watch.limits();
-            let limit = if self.served { limits.idle } else { limits.first_request };
-            self.read_by = limit.map_or(0, |limit| watch.after(limit));
-        }
-        self.arm();
+        self.deadlines.asks(&self.post, self.served);
     }
 
     /// No request is awaited any more.
     pub(super) fn asks_no_more(&mut self) {
-        if self.read_by != 0 {
-            self.read_by = 0;
-            self.arm();
-        }
-    }
-
-    fn arm(&self) {
-        let deadline = match (self.read_by, self.write_by) {
-            (0, at) | (at, 0) => at,
-            (read, write) => read.min(write),
-        };
-        self.post.set_deadline(deadline);
+        self.deadlines.asks_no_more(&self.post);
     }
 
     /// Reads once; what was learnt is in [`end`](Self::end).
@@ -166,7 +148,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
         }
         match ready!(poll_read_buf(Pin::new(&mut self.io), cx, &mut self.input)) {
             Ok(0) => self.end = Some(End::Eof),
-            Ok(_) => {}
+            Ok(_) => self.drained = false,
             Err(_) => self.broke(),
         }
         Poll::Ready(())
@@ -196,12 +178,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
         if self.output.capacity() == 0 {
             self.output = lease();
         }
-        let before = self.output.len();
-        let encoded = self.codec.encode(response, &mut self.output);
-        if encoded.is_err() {
-            self.output.truncate(before);
-        }
-        encoded
+        whole(&mut self.output, |output| self.codec.encode(response, output))
     }
 
     /// Whether the batch should be written before more is appended.
@@ -232,7 +209,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
             };
             match written {
                 Poll::Pending => {
-                    self.waits_to_write();
+                    self.deadlines.waits_to_write(&self.post);
                     return Poll::Pending;
                 }
                 Poll::Ready(Ok(None)) => self.unflushed = false,
@@ -243,20 +220,8 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
                 }
             }
         }
-        if self.write_by != 0 {
-            self.write_by = 0;
-            self.arm();
-        }
+        self.deadlines.written(&self.post);
         Poll::Ready(())
-    }
-
-    /// The limit to write counts for a whole batch: a peer that reads a byte now and then does not renew it.
-    fn waits_to_write(&mut self) {
-        if self.write_by == 0 {
-            let watch = self.post.watch();
-            self.write_by = watch.limits().write.map_or(0, |limit| watch.after(limit));
-            self.arm();
-        }
     }
 
     /// The connection is of no use any more: what was to be sent never will be.
@@ -294,25 +259,29 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
         Pin::new(&mut self.io).poll_shutdown(cx).map(drop)
     }
 
-    /// Reads and throws away, so that what the peer still sends does not answer our last words with a reset.
-    pub(super) async fn linger(&mut self) {
-        self.post.set_deadline(self.post.watch().after(LINGER));
-        let mut read = 0;
-        while self.end.is_none() && read < LINGER_BYTES {
-            std::future::poll_fn(|cx| self.poll_fill(cx)).await;
-            read += self.input.len();
-            self.input.clear();
+    /// Throws away what has been read; how many bytes.
+    pub(super) fn discard(&mut self) -> usize {
+        let discarded = self.input.len();
+        self.input.clear();
+        discarded
+    }
+
+    /// Limits of what went before must not cut short what comes. A peer that has not read in time is given nothing
+    /// more, and no more time.
+    pub(super) fn drop_limits(&mut self) {
+        self.give_up_if_unread();
+        self.deadlines.drop_all(&self.post);
+    }
+
+    pub(super) fn give_up_if_unread(&mut self) {
+        if self.deadlines.is_unread(&self.post) {
+            self.broke();
+            self.deadlines.drop_all(&self.post);
         }
     }
 
-    pub(super) fn drop_limits(&mut self) {
-        self.read_by = 0;
-        self.write_by = 0;
-        self.arm();
-    }
-
     pub(super) async fn flush(&mut self) {
-        std::future::poll_fn(|cx| self.poll_flush(cx)).await;
+        poll_fn(|cx| self.poll_flush(cx)).await;
     }
 }
 

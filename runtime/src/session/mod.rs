@@ -7,18 +7,20 @@
 //! - [`driver`]: the task. An idle session is a plain struct, without a future and without buffers; a burst of
 //!   work is one future in a box that is used again ([`shelf`]).
 //! - [`steps`] and [`linear`]: what a burst does for request handlers and for linear sessions;
-//!   [`ends`] is what they share at both ends of a connection's life.
+//!   [`ends`] is what they share at both ends of a connection's life, [`last_words`] how it is closed.
 //! - [`attend`]: keeps a connection going while a handler is pending.
-//! - [`link`]: bytes to frames and back, over [`buffers`] that are lent for a burst.
+//! - [`link`]: bytes to frames and back, over [`buffers`] that are lent for a burst, within [`deadlines`].
 //! - [`hub`] and [`watch`]: what the sessions of one server share: the service, the clock, the stop.
 
 pub(crate) mod attend;
 pub(crate) mod buffers;
+pub(crate) mod deadlines;
 pub(crate) mod driver;
 pub(crate) mod ends;
 pub(crate) mod error;
 pub(crate) mod hub;
 pub(crate) mod inbox;
+pub(crate) mod last_words;
 pub(crate) mod linear;
 pub(crate) mod link;
 pub(crate) mod outbox;

@@ -88,6 +88,11 @@ impl<Rsp> Outbox<Rsp> {
         self.news = false;
     }
 
+    /// There is nobody to wake any more.
+    pub(super) fn forget_driver(&mut self) -> Option<Waker> {
+        self.driver.take()
+    }
+
     /// Whether the driver may return to its executor; if not, there is news to look at.
     pub(super) fn sleep(&mut self) -> bool {
         if mem::take(&mut self.news) {

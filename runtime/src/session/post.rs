@@ -95,6 +95,13 @@ impl<Rsp> Post<Rsp> {
         drop(dropped);
     }
 
+    /// As [`end`](Self::end), by a driver that goes for good: peers that are kept must not keep its task.
+    pub(super) fn leave(&self) {
+        self.end();
+        let driver = self.outbox.lock().forget_driver();
+        drop(driver);
+    }
+
     pub(super) fn awake(&self, waker: &Waker) {
         self.outbox.lock().awake(waker);
     }
@@ -157,12 +164,14 @@ impl<Rsp> Post<Rsp> {
         deadline != 0 && deadline <= self.watch.now()
     }
 
-    /// Why work must be dropped now, if it must: the stop has come to `phase`, or the deadline has passed.
+    /// Why work must be dropped now, if it must: the stop has come to `phase`.
+    pub(super) fn stopped(&self, phase: Phase) -> Option<Reason> {
+        (self.watch.phase() >= phase).then_some(Reason::Stopped)
+    }
+
+    /// As [`stopped`](Self::stopped), and also when the deadline has passed.
     pub(super) fn interrupted(&self, phase: Phase) -> Option<Reason> {
-        if self.watch.phase() >= phase {
-            return Some(Reason::Stopped);
-        }
-        self.overdue().then_some(Reason::Timeout)
+        self.stopped(phase).or_else(|| self.overdue().then_some(Reason::Timeout))
     }
 }
 

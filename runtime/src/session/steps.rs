@@ -9,6 +9,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use tokio::task::coop::consume_budget;
+
 use super::attend::attend_pending;
 use super::driver::{Entry, Idle};
 use super::ends::{answer, close, cut, gather, open, over, unless};
@@ -35,7 +37,7 @@ where
         Entry::New(link) => Box::pin(open(&hub, link)).await?,
     };
     let (post, peer) = (Arc::clone(idle.link.post()), idle.link.peer());
-    let reason = match unless(&post, Phase::Cancelling, work(&hub, &peer, &mut idle)).await {
+    let reason = match unless(|| post.interrupted(Phase::Cancelling), work(&hub, &peer, &mut idle)).await {
         Ok(ControlFlow::Continue(())) => return Some(idle),
         Ok(ControlFlow::Break(reason)) => reason,
         Err(off) => Box::pin(cut(&hub, &mut idle, off)).await,
@@ -60,6 +62,8 @@ where
             if idle.link.is_full() {
                 idle.link.flush().await;
             }
+            // One read may bring thousands of small requests, whose handlers never wait.
+            consume_budget().await;
         }
         gather(&mut idle.link).await?;
         idle.link.flush().await;
@@ -67,12 +71,14 @@ where
             return ControlFlow::Break(reason);
         }
         idle.link.asks();
-        if let Some(reason) = idle.link.post().interrupted(Phase::Cancelling) {
-            return ControlFlow::Break(reason);
+        if poll_fn(|cx| Poll::Ready(idle.link.poll_fill(cx).is_ready())).await {
+            continue;
         }
-        if !poll_fn(|cx| Poll::Ready(idle.link.poll_fill(cx).is_ready())).await {
-            return ControlFlow::Continue(());
-        }
+        // Not before that look: a request that came in time counts, also if this loop was held up until now.
+        return match idle.link.post().interrupted(Phase::Cancelling) {
+            Some(reason) => ControlFlow::Break(reason),
+            None => ControlFlow::Continue(()),
+        };
     }
 }
 

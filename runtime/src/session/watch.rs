@@ -2,9 +2,12 @@
 //!
 //! Deadlines cost a session one word. A session arms a point of the server's coarse clock; one task of the
 //! server moves the clock and wakes the sessions whose point has passed ([`Hub::sweep`](super::hub::Hub::sweep)).
-//! A deadline is never early, and late by at most one tick.
+//! A deadline is late by at most one tick, and never early: it is counted from the time itself, since the clock of a
+//! loop that was held up stands still.
 
 use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
@@ -41,16 +44,15 @@ impl Limits {
 #[derive(Debug)]
 pub(crate) struct Watch {
     phase: AtomicU8,
-    /// Milliseconds; starts at one tick so that zero can stand for "no deadline".
+    began: Instant,
+    /// Whole milliseconds since then, as of the last tick.
     now: AtomicU64,
-    tick: u64,
     limits: Limits,
 }
 
 impl Watch {
     pub(crate) fn new(limits: Limits) -> Self {
-        let tick = millis(limits.tick());
-        Self { phase: AtomicU8::new(0), now: AtomicU64::new(tick), tick, limits }
+        Self { phase: AtomicU8::new(0), began: Instant::now(), now: AtomicU64::new(0), limits }
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -75,14 +77,14 @@ impl Watch {
         self.now.load(Ordering::Relaxed)
     }
 
-    /// Moves the clock to `elapsed` since the server began.
-    pub(super) fn set_now(&self, elapsed: Duration) {
-        self.now.store(millis(elapsed).saturating_add(self.tick), Ordering::Relaxed);
+    /// Moves the clock to where the time is.
+    pub(super) fn tick(&self) {
+        self.now.store(millis(self.began.elapsed()), Ordering::Relaxed);
     }
 
-    /// The point at which `limit`, counted from now, has surely passed. The clock may lag by a tick.
+    /// The point at which `limit`, counted from now, has surely passed. Never zero, which stands for "no deadline".
     pub(super) fn after(&self, limit: Duration) -> u64 {
-        self.now().saturating_add(millis(limit)).saturating_add(self.tick)
+        millis(self.began.elapsed()).saturating_add(millis(limit)).saturating_add(1)
     }
 }
 

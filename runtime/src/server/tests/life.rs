@@ -136,6 +136,58 @@ on_both_flavours! {
         assert!(!handle.ready().await);
     }
 
+    async fn a_server_in_a_task_of_its_own() {
+        let (service, mut told) = scripted();
+        let mut server = bound(service).spawn().await.expect("it starts");
+        let connect = || Client::<String, String, _>::connect(server.local_addr(), Lines::new());
+        let mut client = connect().await.expect("it listens").limit(LIMIT);
+        assert_eq!(call(&mut client, "one").await, "one");
+        assert_eq!(server.local_addrs(), [server.local_addr()]);
+        // Waiting for its end may be given up, and taken up again.
+        let patience = timeout(Duration::from_millis(1), server.join()).await;
+        assert!(patience.is_err());
+        assert_eq!(call(&mut client, "two").await, "two");
+        server.handle().stop();
+        let report = server.join().await.expect("it stops");
+        assert_eq!((report.sessions_finished, until_end(&mut told).await), (1, Reason::Stopped));
+        let again = server.stop().await.expect_err("told once");
+        assert!(again.to_string().contains("has been told"), "{again}");
+    }
+
+    async fn a_server_in_a_task_of_its_own_stops_when_it_is_dropped() {
+        let (service, mut told) = scripted();
+        let server = bound(service).spawn().await.expect("it starts");
+        let mut client = Client::<String, String, _>::connect(server.local_addr(), Lines::new())
+            .await
+            .expect("it listens")
+            .limit(LIMIT);
+        assert_eq!(call(&mut client, "one").await, "one");
+        drop(server);
+        assert_eq!(rest(&mut client).await, ["bye"]);
+        assert_eq!(until_end(&mut told).await, Reason::Stopped);
+    }
+
+    async fn a_start_that_fails_in_a_task_of_its_own_is_told() {
+        let (events, _told) = mpsc::unbounded_channel();
+        let error = bound(Failing(events)).spawn().await.expect_err("the start fails");
+        assert!(error.to_string().contains("no database"), "{error}");
+    }
+
+    async fn a_client_is_told_when_it_is_not_answered() {
+        let (mut service, _told) = scripted();
+        service.refuse = true;
+        let server = bound(service).spawn().await.expect("it starts");
+        let mut client = Client::<String, String, _>::connect(server.local_addr(), Lines::new())
+            .await
+            .expect("it listens")
+            .limit(LIMIT);
+        let error = client.call("one".to_owned()).await.expect_err("refused");
+        assert!(matches!(error, ClientError::Closed), "{error}");
+        assert_eq!(error.to_string(), "the server closed the connection before it answered");
+        assert_eq!(io::Error::from(error).kind(), io::ErrorKind::UnexpectedEof);
+        server.stop().await.expect("it stops");
+    }
+
     async fn a_server_that_is_stopped_before_it_serves_starts_and_stops() {
         let (service, _told) = scripted();
         let server = bound(service);

@@ -1,0 +1,108 @@
+//! A server in a task of its own, for programs (and tests) that have more to do than to serve.
+
+use std::net::SocketAddr;
+use std::{fmt, io, panic};
+
+use tokio::task::JoinHandle;
+
+use super::blocking::ended_early;
+use super::{Bound, Server, ServerHandle, StopReport};
+use crate::codec::Codec;
+use crate::service::Service;
+
+impl<S: Service, C: Codec<S::Request, S::Response>> Server<S, C, Bound> {
+    /// Serves in a task of its own, on the current tokio runtime; returns when connections are accepted.
+    ///
+    /// # Errors
+    /// As [`serve`](Self::serve) when starting.
+    ///
+    /// # Cancellation
+    /// Dropped before its end, the server stops.
+    ///
+    /// # Panics
+    /// As [`serve`](Self::serve).
+    pub async fn spawn(self) -> io::Result<RunningServer> {
+        let (handle, addrs) = (self.handle(), self.local_addrs());
+        let task = Some(tokio::spawn(self.serve()));
+        let mut server = RunningServer { handle, addrs, task };
+        if server.handle.ready().await {
+            Ok(server)
+        } else {
+            server.join().await.and_then(|_| Err(ended_early()))
+        }
+    }
+}
+
+/// A server in a task of its own. Dropped, it stops the server and does not wait.
+pub struct RunningServer {
+    handle: ServerHandle,
+    addrs: Vec<SocketAddr>,
+    /// `None` when its end has been told.
+    task: Option<JoinHandle<io::Result<StopReport>>>,
+}
+
+impl RunningServer {
+    /// A handle to stop the server by, from anywhere.
+    pub fn handle(&self) -> ServerHandle {
+        self.handle.clone()
+    }
+
+    /// The first address that was bound, with its real port.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.addrs[0]
+    }
+
+    /// The addresses that were bound, with their real ports.
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.addrs
+    }
+
+    /// Stops the server and waits for its end.
+    ///
+    /// # Errors
+    /// As [`Server::serve`].
+    ///
+    /// # Cancellation
+    /// Dropped before its end, it has stopped the server all the same: only the report is lost.
+    ///
+    /// # Panics
+    /// As [`join`](Self::join).
+    pub async fn stop(mut self) -> io::Result<StopReport> {
+        self.handle.stop();
+        self.join().await
+    }
+
+    /// Waits until the server ends, by a [handle](Self::handle). Its end is told once.
+    ///
+    /// # Errors
+    /// As [`Server::serve`]; the runtime is shutting down; the end has been told already.
+    ///
+    /// # Cancellation
+    /// Only the waiting ends: the server goes on, and may be waited for again.
+    ///
+    /// # Panics
+    /// If the server did, with its payload.
+    pub async fn join(&mut self) -> io::Result<StopReport> {
+        let Some(task) = &mut self.task else {
+            return Err(io::Error::other("the server's end has been told"));
+        };
+        let ended = task.await;
+        self.task = None;
+        ended.unwrap_or_else(|error| match error.try_into_panic() {
+            Ok(payload) => panic::resume_unwind(payload),
+            Err(error) => Err(io::Error::other(error)),
+        })
+    }
+}
+
+impl Drop for RunningServer {
+    fn drop(&mut self) {
+        self.handle.stop();
+    }
+}
+
+impl fmt::Debug for RunningServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunningServer").field("addrs", &self.addrs).finish_non_exhaustive()
+    }
+}

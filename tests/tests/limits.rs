@@ -1,0 +1,338 @@
+//! Bounded everywhere (S2, S11): one test for each limit, against raw clients that go beyond it.
+
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use portcullis::codec::{Codec, Json, JsonLines, LengthPrefixed, Postcard};
+use portcullis::prelude::*;
+use portcullis::{Bound, ServerHandle, Service, StopReport};
+use portcullis_tests::{LIMIT, on_loops};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::{JoinHandle, yield_now};
+use tokio::time::{sleep, timeout};
+
+/// Short enough to wait for, long enough for what must come in time on a loaded machine.
+const SHORT: Duration = Duration::from_millis(150);
+
+/// Waits on the loop until `done`.
+async fn wait(done: impl Fn() -> bool) {
+    let turns = async {
+        while !done() {
+            yield_now().await;
+        }
+    };
+    timeout(LIMIT, turns).await.expect("in time");
+}
+
+struct Served {
+    addr: SocketAddr,
+    handle: ServerHandle,
+    serving: JoinHandle<io::Result<StopReport>>,
+}
+
+async fn serve<S: Service, C: Codec<S::Request, S::Response>>(server: Server<S, C, Bound>) -> Served {
+    let (addr, handle) = (server.local_addr(), server.handle());
+    let serving = tokio::spawn(server.serve());
+    assert!(handle.ready().await);
+    Served { addr, handle, serving }
+}
+
+impl Served {
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.addr).await.unwrap()
+    }
+
+    async fn stop(self) -> StopReport {
+        self.handle.stop();
+        timeout(LIMIT, self.serving).await.expect("in time").unwrap().unwrap()
+    }
+}
+
+async fn rest(stream: &mut TcpStream) -> Vec<u8> {
+    let mut rest = Vec::new();
+    timeout(LIMIT, stream.read_to_end(&mut rest)).await.expect("in time").expect("a proper end");
+    rest
+}
+
+/// Echoes, counts, and keeps its peers.
+#[derive(Default)]
+struct Counter {
+    connected: AtomicUsize,
+    failed: AtomicUsize,
+    ended: Mutex<Vec<Reason>>,
+    peers: Mutex<Vec<Peer<String>>>,
+    /// How long `on(disconnect)` takes, and whether it came to its end.
+    farewell: Duration,
+    farewelled: AtomicBool,
+}
+
+impl Counter {
+    async fn end(&self, count: usize) -> Reason {
+        wait(|| self.ended.lock().unwrap().len() == count).await;
+        self.ended.lock().unwrap()[count - 1].clone()
+    }
+
+    fn bound<C: Codec<String, String>>(self: &Arc<Self>, codec: C) -> Server<Self, C, Bound> {
+        Server::new(Arc::clone(self)).codec(codec).bind("127.0.0.1:0").unwrap()
+    }
+}
+
+#[service]
+impl Counter {
+    #[on(connect)]
+    async fn connected(&self, peer: &Peer<String>) {
+        self.connected.fetch_add(1, SeqCst);
+        self.peers.lock().unwrap().push(peer.clone());
+    }
+
+    #[request]
+    async fn echo(&self, line: String) -> Result<String, String> {
+        match line.strip_prefix("big ") {
+            Some(size) => Ok("b".repeat(size.parse().unwrap())),
+            None => Ok(line),
+        }
+    }
+
+    #[on(error)]
+    async fn failed(&self, error: SessionError<String>) -> ControlFlow<Reason, String> {
+        self.failed.fetch_add(1, SeqCst);
+        ControlFlow::Continue(format!("error: {error}"))
+    }
+
+    #[on(disconnect)]
+    async fn gone(&self, reason: Reason) {
+        self.ended.lock().unwrap().push(reason);
+        sleep(self.farewell).await;
+        self.farewelled.store(true, SeqCst);
+    }
+}
+
+on_loops! {
+    async fn connections() {
+        let counter = Arc::new(Counter::default());
+        let server = serve(counter.bound(Lines::new()).max_connections(3)).await;
+        let mut streams = Vec::new();
+        for _ in 0..10 {
+            let mut stream = server.connect().await;
+            stream.write_all(b"x\n").await.unwrap();
+            streams.push(stream);
+        }
+        // Each that leaves lets one in, in the order in which they came.
+        for (n, mut stream) in streams.into_iter().enumerate() {
+            let mut back = [0; 2];
+            timeout(LIMIT, stream.read_exact(&mut back)).await.expect("in time").unwrap();
+            assert!(counter.connected.load(SeqCst) <= n + 3, "{n}");
+        }
+        counter.end(10).await;
+        server.stop().await;
+    }
+
+    async fn the_length_of_a_frame_with_each_codec() {
+        async fn ask<C: Codec<String, String>>(codec: C, mut writer: impl Codec<String, String>) {
+            let counter = Arc::new(Counter::default());
+            let server = serve(counter.bound(codec)).await;
+            let mut stream = server.connect().await;
+            let mut bytes = bytes::BytesMut::new();
+            for length in [50, 5000, 51] {
+                writer.encode("x".repeat(length), &mut bytes).unwrap();
+            }
+            stream.write_all(&bytes).await.unwrap();
+            stream.shutdown().await.unwrap();
+            let back = String::from_utf8_lossy(&rest(&mut stream).await).into_owned();
+            let mut expected = bytes::BytesMut::new();
+            for text in ["x".repeat(50), "error: malformed input: a frame is longer than 64 bytes".into(), "x".repeat(51)] {
+                writer.encode(text, &mut expected).unwrap();
+            }
+            assert_eq!(back.as_bytes(), &expected[..]);
+            assert_eq!(counter.end(1).await, Reason::PeerClosed);
+            // Nor is more written.
+            let mut stream = server.connect().await;
+            let mut bytes = bytes::BytesMut::new();
+            writer.encode("big 100".into(), &mut bytes).unwrap();
+            stream.write_all(&bytes).await.unwrap();
+            stream.shutdown().await.unwrap();
+            let back = String::from_utf8_lossy(&rest(&mut stream).await).into_owned();
+            assert!(back.contains("the message is longer than 64 bytes"), "{back}");
+            server.stop().await;
+        }
+        ask(Lines::new().max_length(64), Lines::new()).await;
+        ask(JsonLines::new().max_frame(64), JsonLines::new()).await;
+        ask(LengthPrefixed::<Json>::new().max_frame(64), LengthPrefixed::<Json>::new()).await;
+        ask(LengthPrefixed::<Postcard>::new().max_frame(64), LengthPrefixed::<Postcard>::new()).await;
+    }
+
+    async fn s11_the_outbound_queue() {
+        let counter = Arc::new(Counter::default());
+        let server = serve(counter.bound(Lines::new()).max_outbound(4)).await;
+        let mut stream = server.connect().await;
+        wait(|| counter.connected.load(SeqCst) == 1).await;
+        let peer = counter.peers.lock().unwrap()[0].clone();
+        let text = "x".repeat(60_000);
+        // Until the buffers of the kernel are full, and the queue behind them.
+        let mut sent = 0;
+        let mut waiting = loop {
+            let mut sending = Box::pin(peer.send(text.clone()));
+            // A driver that can still write does so within a moment; one that can't never does.
+            match timeout(SHORT, &mut sending).await {
+                Ok(done) => done.unwrap(),
+                Err(_) => break sending,
+            }
+            sent += 1;
+            assert!(sent < 1000, "never suspended");
+        };
+        assert!(peer.try_send("no".into()).is_err());
+        let reading = async {
+            let mut back = vec![0; (sent + 1) * (text.len() + 1)];
+            stream.read_exact(&mut back).await.unwrap();
+        };
+        let ((), done) = timeout(LIMIT, async { tokio::join!(reading, &mut waiting) }).await.expect("in time");
+        done.unwrap();
+        drop(stream);
+        server.stop().await;
+    }
+
+    async fn the_time_to_the_first_request_however_busily_a_client_drips() {
+        let counter = Arc::new(Counter::default());
+        let server = serve(counter.bound(Lines::new()).first_request_within(SHORT)).await;
+        let mut silent = server.connect().await;
+        let (mut reads, mut writes) = server.connect().await.into_split();
+        let began = Instant::now();
+        let dripping = tokio::spawn(async move {
+            while writes.write_all(b"x").await.is_ok() {
+                sleep(SHORT / 50).await;
+            }
+        });
+        assert_eq!(rest(&mut silent).await, b"");
+        let mut back = Vec::new();
+        let _ = timeout(LIMIT, reads.read_to_end(&mut back)).await.expect("in time");
+        assert!(began.elapsed() >= SHORT);
+        counter.end(2).await;
+        assert_eq!(*counter.ended.lock().unwrap(), [Reason::Timeout, Reason::Timeout]);
+        dripping.await.unwrap();
+        server.stop().await;
+    }
+
+    async fn the_time_between_requests_however_busily_a_client_drips() {
+        let counter = Arc::new(Counter::default());
+        let limit = 4 * SHORT;
+        let server = serve(counter.bound(Lines::new()).idle_within(limit)).await;
+        let (mut reads, mut writes) = server.connect().await.into_split();
+        let mut back = [0; 2];
+        // As long as there are requests, there is no limit.
+        let began = Instant::now();
+        while began.elapsed() < 2 * limit {
+            writes.write_all(b"x\n").await.unwrap();
+            reads.read_exact(&mut back).await.unwrap();
+            sleep(SHORT / 10).await;
+        }
+        assert_eq!(counter.ended.lock().unwrap().len(), 0);
+        let dripping = tokio::spawn(async move {
+            while writes.write_all(b"x").await.is_ok() {
+                sleep(SHORT / 50).await;
+            }
+        });
+        assert_eq!(counter.end(1).await, Reason::Timeout);
+        dripping.await.unwrap();
+        server.stop().await;
+    }
+
+    async fn the_time_is_not_counted_while_the_loop_is_held_up() {
+        let counter = Arc::new(Counter::default());
+        let server = serve(counter.bound(Lines::new()).idle_within(SHORT)).await;
+        // A client of its own thread, which no loop holds up.
+        let addr = server.addr;
+        let (ask, asked) = std::sync::mpsc::channel::<()>();
+        let client = std::thread::spawn(move || {
+            use std::io::{Read, Write};
+            let mut stream = std::net::TcpStream::connect(addr).unwrap();
+            stream.set_read_timeout(Some(LIMIT)).unwrap();
+            let mut back = [0; 2];
+            stream.write_all(b"x\n").unwrap();
+            stream.read_exact(&mut back).unwrap();
+            asked.recv().unwrap();
+            for _ in 0..2 {
+                stream.write_all(b"y\n").unwrap();
+                stream.read_exact(&mut back).unwrap();
+            }
+        });
+        wait(|| counter.connected.load(SeqCst) == 1).await;
+        // Just in time, in front of a loop that does not look for longer than the limit.
+        ask.send(()).unwrap();
+        tokio::task::yield_now().await;
+        let workers = tokio::runtime::Handle::current().metrics().num_workers();
+        let held = (1..workers).map(|_| tokio::spawn(async { std::thread::sleep(2 * SHORT) })).collect::<Vec<_>>();
+        std::thread::sleep(2 * SHORT);
+        for held in held {
+            held.await.unwrap();
+        }
+        while !client.is_finished() {
+            yield_now().await;
+        }
+        client.join().expect("it was answered");
+        server.stop().await;
+    }
+
+    async fn the_time_to_write_and_the_farewell_is_not_cut_short_by_it() {
+        let counter = Arc::new(Counter { farewell: 3 * SHORT, ..Counter::default() });
+        let server = serve(counter.bound(Lines::new().max_length(1 << 24)).write_within(SHORT)).await;
+        let mut stream = server.connect().await;
+        stream.write_all(b"big 16000000\n").await.unwrap();
+        assert_eq!(counter.end(1).await, Reason::Timeout);
+        wait(|| counter.farewelled.load(SeqCst)).await;
+        // Its seat is free at once: it is not given that time again for what it did not read.
+        let began = Instant::now();
+        server.handle.stop();
+        let report = server.stop().await;
+        assert_eq!(report.sessions_cancelled, 0, "{report}");
+        assert!(began.elapsed() < LIMIT / 4);
+    }
+
+    async fn errors_that_are_answered_to_a_client_that_never_reads() {
+        let counter = Arc::new(Asked::default());
+        let server = Server::new(Arc::clone(&counter)).codec(Lines::new().max_length(1 << 20)).write_within(SHORT);
+        let server = serve(server.bind("127.0.0.1:0").unwrap()).await;
+        let mut stream = server.connect().await;
+        stream.write_all(&b"\xff\n".repeat(5000)).await.unwrap();
+        wait(|| counter.ended.load(SeqCst)).await;
+        // As many as the kernel takes, and not 300 MB of them.
+        let failed = counter.failed.load(SeqCst);
+        assert!((1..1000).contains(&failed), "{failed}");
+        drop(stream);
+        server.stop().await;
+    }
+}
+
+/// A linear session in which errors answer at length.
+#[derive(Default)]
+struct Asked {
+    failed: AtomicUsize,
+    ended: AtomicBool,
+}
+
+#[service]
+impl Asked {
+    #[session]
+    async fn talk(&self, session: &mut Session<String, String>) -> Result<(), SessionError> {
+        loop {
+            let line = session.next().await?;
+            session.send(line).await?;
+        }
+    }
+
+    #[on(error)]
+    async fn failed(&self, _: SessionError<SessionError>) -> ControlFlow<Reason, String> {
+        self.failed.fetch_add(1, SeqCst);
+        ControlFlow::Continue("!".repeat(60_000))
+    }
+
+    #[on(disconnect)]
+    async fn gone(&self, _: Reason) {
+        self.ended.store(true, SeqCst);
+    }
+}

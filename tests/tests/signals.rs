@@ -1,0 +1,269 @@
+//! `run_until_signal` in a process of its own, with real signals; a process that runs out of files (S6); and what a
+//! server logs.
+//!
+//! The child is this test binary, told by an environment variable to be a server. What it has to say, its warnings too,
+//! it says on its standard output; it is told to let its handlers go by its standard input.
+
+#![forbid(unsafe_code)]
+#![cfg(unix)]
+
+use std::fmt::Debug;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use portcullis::prelude::*;
+use portcullis_tests::{LIMIT, eventually};
+use tokio::sync::Semaphore;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata};
+
+const ROLE: &str = "PORTCULLIS_TEST_SERVER";
+
+struct Desk {
+    release: Semaphore,
+}
+
+#[service]
+impl Desk {
+    #[request]
+    async fn ask(&self, peer: &Peer<String>, line: String) -> Result<String, String> {
+        match line.as_str() {
+            "hold" => {
+                peer.try_send("holding".into()).map_err(|error| error.to_string())?;
+                self.release.acquire().await.map_err(|error| error.to_string())?.forget();
+                Ok(line)
+            }
+            "fail" => Err("no such shelf".into()),
+            "panic" => panic!("the desk broke"),
+            _ => Ok(line),
+        }
+    }
+}
+
+/// Prints warnings, each as one line.
+struct Warnings;
+
+impl tracing::Subscriber for Warnings {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= Level::WARN
+    }
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn event(&self, event: &Event<'_>) {
+        struct Line(String);
+        impl Visit for Line {
+            fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+                self.0.push_str(&format!(" {}: {value:?}", field.name()));
+            }
+        }
+        let mut line = Line("\nlog:".to_owned());
+        event.record(&mut line);
+        println!("{}", line.0);
+    }
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+/// Not a test: what the child runs.
+#[test]
+fn the_child() {
+    if std::env::var_os(ROLE).is_none() {
+        return;
+    }
+    tracing::subscriber::set_global_default(Warnings).unwrap();
+    let desk = Arc::new(Desk { release: Semaphore::new(0) });
+    let server = Server::new(desk.clone()).codec(Lines::new()).grace(LIMIT).bind("127.0.0.1:0").unwrap();
+    println!("\nserving on {}", server.local_addr());
+    thread::spawn(move || {
+        for _ in std::io::stdin().lock().lines() {
+            desk.release.add_permits(1);
+        }
+        // The parent is gone, by whatever way: nobody would end this process.
+        std::process::exit(4);
+    });
+    let code = match server.run_until_signal() {
+        Ok(report) => {
+            println!("\nreport: {report}");
+            0
+        }
+        Err(error) => {
+            println!("\nerror: {error}");
+            3
+        }
+    };
+    std::process::exit(code);
+}
+
+struct Process {
+    child: Child,
+    stdin: ChildStdin,
+    lines: mpsc::Receiver<String>,
+    addr: SocketAddr,
+}
+
+impl Process {
+    /// Starts the child, by way of a shell that says `first` before.
+    fn start(first: &str) -> Self {
+        let mut child = Command::new("sh")
+            .args(["-c", &format!("{first} exec \"$0\" --exact the_child --nocapture")])
+            .arg(std::env::current_exe().unwrap())
+            .env(ROLE, "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdin = child.stdin.take().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (tell, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                if tell.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut process = Self { child, stdin, lines, addr: ([0; 4], 0).into() };
+        process.addr = process.says("serving on ").parse().unwrap();
+        process
+    }
+
+    /// What follows `start` in the line that begins so.
+    fn says(&self, start: &str) -> String {
+        loop {
+            let line = self.lines.recv_timeout(LIMIT).expect("it says so in time");
+            if let Some(rest) = line.strip_prefix(start) {
+                return rest.to_owned();
+            }
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let done = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status();
+        assert!(done.unwrap().success());
+    }
+
+    /// Bound, but not yet accepting perhaps: the signals count from where it serves, which an answer shows.
+    fn connect(&self) -> Talk {
+        let stream = TcpStream::connect(self.addr).unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        stream.set_write_timeout(Some(LIMIT)).unwrap();
+        Talk(BufReader::new(stream))
+    }
+
+    fn code(&mut self) -> Option<i32> {
+        eventually(|| self.child.try_wait().unwrap().is_some());
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+struct Talk(BufReader<TcpStream>);
+
+impl Talk {
+    fn send(&mut self, line: &str) {
+        self.0.get_mut().write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+
+    fn next(&mut self) -> String {
+        let mut line = String::new();
+        self.0.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    fn ask(&mut self, line: &str) -> String {
+        self.send(line);
+        self.next()
+    }
+}
+
+#[test]
+fn s5_a_signal_lets_a_busy_handler_finish() {
+    for name in ["TERM", "INT"] {
+        let mut process = Process::start("");
+        let (mut idle, mut busy) = (process.connect(), process.connect());
+        assert_eq!(idle.ask("x"), "x");
+        assert_eq!(busy.ask("hold"), "holding");
+        process.signal(name);
+        // The idle one ends at once, and nobody new is let in.
+        assert_eq!(idle.next(), "");
+        eventually(|| TcpStream::connect(process.addr).is_err());
+        process.stdin.write_all(b"go on\n").unwrap();
+        assert_eq!(busy.next(), "hold");
+        assert_eq!(busy.next(), "");
+        assert!(process.says("report: ").ends_with(": 2 sessions ended, nothing left"));
+        assert_eq!(process.code(), Some(0), "{name}");
+    }
+}
+
+#[test]
+fn s5_a_second_signal_ends_the_grace() {
+    let mut process = Process::start("");
+    let mut busy = process.connect();
+    assert_eq!(busy.ask("hold"), "holding");
+    process.signal("TERM");
+    eventually(|| TcpStream::connect(process.addr).is_err());
+    assert!(process.child.try_wait().unwrap().is_none(), "it waits for its handler");
+    let began = Instant::now();
+    process.signal("TERM");
+    let mut rest = Vec::new();
+    let _ = busy.0.read_to_end(&mut rest);
+    assert_eq!(rest, b"");
+    assert!(process.says("report: ").contains("1 session cut short"));
+    assert_eq!(process.code(), Some(0));
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[test]
+fn s6_a_server_that_runs_out_of_files_serves_again_when_there_are_some() {
+    let mut process = Process::start("ulimit -n 40;");
+    let mut first = process.connect();
+    assert_eq!(first.ask("x"), "x");
+    // More than there are files for; the kernel takes them in.
+    let mut others: Vec<_> = (0..60).map(|_| process.connect()).collect();
+    others.iter_mut().for_each(|other| other.send("y"));
+    assert_eq!(others[0].next(), "y");
+    // It is short of files now: of the last ones nobody has been accepted.
+    let last = others.last_mut().unwrap();
+    last.0.get_mut().set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    assert!(last.0.fill_buf().is_err(), "not short of files");
+    last.0.get_mut().set_read_timeout(Some(LIMIT)).unwrap();
+    assert_eq!(first.ask("still"), "still", "who is in is served");
+    let mut last = others.split_off(50);
+    drop(others);
+    last.iter_mut().for_each(|last| assert_eq!(last.next(), "y"));
+    drop(last);
+    for _ in 0..3 {
+        assert_eq!(process.connect().ask("again"), "again");
+    }
+    process.signal("TERM");
+    assert!(process.says("report: ").ends_with("nothing left"));
+    assert_eq!(process.code(), Some(0));
+}
+
+#[test]
+fn a_handler_that_fails_or_panics_and_is_not_answered_for_is_not_silent() {
+    let mut process = Process::start("");
+    assert_eq!(process.connect().ask("fail"), "");
+    let log = process.says("log:");
+    assert!(log.contains("no such shelf"), "{log}");
+    assert_eq!(process.connect().ask("panic"), "");
+    let log = process.says("log:");
+    assert!(log.contains("the desk broke"), "{log}");
+    process.signal("TERM");
+    process.says("report: ");
+    assert_eq!(process.code(), Some(0));
+}

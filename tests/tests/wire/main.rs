@@ -1,0 +1,200 @@
+//! Servers against clients that nobody has seen yet: raw sockets that send in pieces, in floods, in garbage, that stop
+//! half-way, that never read; and handlers, hooks and codecs that panic (S1, S3, S5, S7, S8, S9).
+
+#![forbid(unsafe_code)]
+
+mod ends;
+mod frames;
+mod panics;
+mod stops;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use portcullis::codec::Codec;
+use portcullis::prelude::*;
+use portcullis::{ServerHandle, Service, StopReport};
+use portcullis_tests::{LIMIT, on_loops};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::task::{JoinHandle, yield_now};
+use tokio::time::timeout;
+
+/// Waits on the loop until `done`.
+async fn wait(done: impl Fn() -> bool) {
+    let turns = async {
+        while !done() {
+            yield_now().await;
+        }
+    };
+    timeout(LIMIT, turns).await.expect("in time");
+}
+
+struct Served {
+    addr: SocketAddr,
+    handle: ServerHandle,
+    serving: JoinHandle<io::Result<StopReport>>,
+}
+
+async fn serve<S: Service, C: Codec<S::Request, S::Response>>(service: &Arc<S>, codec: C) -> Served {
+    let server = Server::new(Arc::clone(service)).codec(codec).bind("127.0.0.1:0").unwrap();
+    let (addr, handle) = (server.local_addr(), server.handle());
+    let serving = tokio::spawn(server.serve());
+    assert!(handle.ready().await);
+    Served { addr, handle, serving }
+}
+
+impl Served {
+    async fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.addr).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream
+    }
+
+    async fn stop(self) -> StopReport {
+        self.handle.stop();
+        timeout(LIMIT, self.serving).await.expect("in time").unwrap().unwrap()
+    }
+
+    /// That the server still serves, whatever happened before.
+    async fn still_echoes(&self) {
+        let mut stream = self.connect().await;
+        assert_eq!(ask(&mut stream, "still there?").await, "still there?");
+    }
+}
+
+async fn line(stream: &mut TcpStream) -> String {
+    let mut line = Vec::new();
+    let reading = async {
+        loop {
+            match stream.read_u8().await {
+                Ok(b'\n') => return String::from_utf8(line).unwrap(),
+                Ok(byte) => line.push(byte),
+                Err(error) => panic!("{error} after {line:?}"),
+            }
+        }
+    };
+    timeout(LIMIT, reading).await.expect("in time")
+}
+
+async fn ask(stream: &mut TcpStream, text: &str) -> String {
+    stream.write_all(format!("{text}\n").as_bytes()).await.unwrap();
+    line(stream).await
+}
+
+/// All that comes up to the end; a reset is no end.
+async fn rest(stream: &mut TcpStream) -> Vec<u8> {
+    let mut rest = Vec::new();
+    timeout(LIMIT, stream.read_to_end(&mut rest)).await.expect("in time").expect("a proper end");
+    rest
+}
+
+fn reset(stream: TcpStream) {
+    stream.set_zero_linger().unwrap();
+}
+
+/// Does what a line says, and counts.
+#[derive(Default)]
+struct Desk {
+    asked: AtomicUsize,
+    connected: AtomicUsize,
+    holding: AtomicUsize,
+    dropped: AtomicUsize,
+    ended: Mutex<Vec<Reason>>,
+    peers: Mutex<Vec<Peer<String>>>,
+    release: Held,
+    /// Moved on by another task of the loop, to see how many requests are handled in between.
+    ticks: AtomicUsize,
+    last: Mutex<(usize, usize)>,
+    most: AtomicUsize,
+}
+
+struct Held(Semaphore);
+
+impl Default for Held {
+    fn default() -> Self {
+        Self(Semaphore::new(0))
+    }
+}
+
+struct Tell<'a>(&'a AtomicUsize, bool);
+
+impl Drop for Tell<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, SeqCst);
+        assert!(!self.1, "as told, when dropped");
+    }
+}
+
+impl Desk {
+    fn ended(&self) -> Vec<Reason> {
+        self.ended.lock().unwrap().clone()
+    }
+
+    /// The session's reason, once `count` sessions have ended.
+    async fn end(&self, count: usize) -> Reason {
+        wait(|| self.ended.lock().unwrap().len() >= count).await;
+        let ended = self.ended();
+        assert_eq!(ended.len(), count, "{ended:?}");
+        ended[count - 1].clone()
+    }
+
+    async fn holds(&self, count: usize) {
+        wait(|| self.holding.load(SeqCst) == count).await;
+    }
+}
+
+#[service]
+impl Desk {
+    #[on(connect)]
+    async fn connected(&self, peer: &Peer<String>) {
+        self.connected.fetch_add(1, SeqCst);
+        self.peers.lock().unwrap().push(peer.clone());
+    }
+
+    #[request(half_close = answer)]
+    async fn ask(&self, peer: &Peer<String>, line: String) -> Result<String, String> {
+        self.asked.fetch_add(1, SeqCst);
+        let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));
+        match word {
+            "hold" | "trap" => {
+                let _tell = Tell(&self.dropped, word == "trap");
+                self.holding.fetch_add(1, SeqCst);
+                self.release.0.acquire().await.unwrap().forget();
+                Ok("held".into())
+            }
+            "big" => Ok("b".repeat(rest.parse().unwrap())),
+            "panic" => panic!("as told"),
+            "fail" => Err("as told".into()),
+            "close" => {
+                peer.close();
+                Ok(line)
+            }
+            "tick" => {
+                let mut last = self.last.lock().unwrap();
+                let ticks = self.ticks.load(SeqCst);
+                *last = if last.0 == ticks { (ticks, last.1 + 1) } else { (ticks, 1) };
+                self.most.fetch_max(last.1, SeqCst);
+                Ok(line)
+            }
+            _ => Ok(line),
+        }
+    }
+
+    #[on(error)]
+    async fn failed(&self, error: SessionError<String>) -> ControlFlow<Reason, String> {
+        if error.to_string().contains("malformed") {
+            return ControlFlow::Continue("what?".into());
+        }
+        ControlFlow::Continue(format!("error: {error}"))
+    }
+
+    #[on(disconnect)]
+    async fn ended_for(&self, reason: Reason) {
+        self.ended.lock().unwrap().push(reason);
+    }
+}

@@ -1,0 +1,126 @@
+//! Handlers, hooks, drops and codecs that panic (S1).
+
+use portcullis::JsonLines;
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::*;
+
+/// Panics where it is told to.
+#[derive(Default)]
+struct Mine {
+    at: &'static str,
+    connected: AtomicUsize,
+    ended: Mutex<Vec<Reason>>,
+}
+
+#[service]
+impl Mine {
+    #[on(connect)]
+    async fn connected(&self) {
+        assert!(self.at != "connect", "as told");
+        self.connected.fetch_add(1, SeqCst);
+    }
+
+    #[request]
+    async fn ask(&self, line: String) -> Result<String, String> {
+        assert!(self.at != "request", "as told");
+        Err(line)
+    }
+
+    #[on(error)]
+    async fn failed(&self, error: SessionError<String>) -> ControlFlow<Reason, String> {
+        assert!(self.at != "error", "as told");
+        ControlFlow::Continue(error.to_string())
+    }
+
+    #[on(disconnect)]
+    async fn gone(&self, reason: Reason) {
+        self.ended.lock().unwrap().push(reason);
+        assert!(self.at != "disconnect", "as told");
+    }
+}
+
+/// Answers that can't be told to the end.
+#[derive(Serialize)]
+struct Reply {
+    text: String,
+    #[serde(serialize_with = "light")]
+    fuse: bool,
+}
+
+fn light<S: Serializer>(fuse: &bool, serializer: S) -> Result<S::Ok, S::Error> {
+    assert!(!*fuse, "as told");
+    serializer.serialize_bool(*fuse)
+}
+
+#[derive(Deserialize)]
+struct Ask {
+    fuse: bool,
+}
+
+struct Fuse;
+
+#[service]
+impl Fuse {
+    #[request]
+    async fn ask(&self, ask: Ask) -> Reply {
+        Reply { text: "asked".into(), fuse: ask.fuse }
+    }
+
+    #[on(error)]
+    async fn failed(&self, error: SessionError) -> ControlFlow<Reason, Reply> {
+        ControlFlow::Continue(Reply { text: error.to_string(), fuse: false })
+    }
+}
+
+on_loops! {
+    async fn s1_a_panic_anywhere_ends_its_session_and_is_told_once() {
+        for at in ["connect", "request", "error", "disconnect"] {
+            let mine = Arc::new(Mine { at, ..Mine::default() });
+            let server = serve(&mine, Lines::new()).await;
+            for n in 0..3 {
+                let mut stream = server.connect().await;
+                stream.write_all(b"x\n").await.unwrap();
+                stream.shutdown().await.unwrap();
+                let back = rest(&mut stream).await;
+                let answered: &[u8] = match at {
+                    "request" => b"panicked: as told\n",
+                    "disconnect" => b"x\n",
+                    _ => b"",
+                };
+                assert_eq!(back, answered, "{at}");
+                let ends = if at == "connect" { 0 } else { n + 1 };
+                wait(|| mine.ended.lock().unwrap().len() == ends).await;
+            }
+            let report = server.stop().await;
+            assert!(report.is_clean(), "{at}: {report}");
+            let ended = mine.ended.lock().unwrap().clone();
+            assert_eq!(ended.len(), mine.connected.load(SeqCst));
+            let panicked = |end: &Reason| matches!(end, Reason::Panicked(text) if text == "as told");
+            assert_eq!(ended.iter().filter(|end| panicked(end)).count(), if matches!(at, "request" | "error") { 3 } else { 0 });
+        }
+    }
+
+    async fn s1_a_handler_that_panics_when_it_is_dropped_does_not_keep_its_session_from_being_told() {
+        let desk = Arc::new(Desk::default());
+        let server = serve(&desk, Lines::new().max_length(1 << 20)).await;
+        let mut stream = server.connect().await;
+        stream.write_all(b"trap\n").await.unwrap();
+        desk.holds(1).await;
+        server.handle.stop_within(Duration::ZERO);
+        let report = server.stop().await;
+        assert_eq!((report.sessions_cancelled, report.sessions_stuck), (1, 0), "{report}");
+        assert_eq!(desk.dropped.load(SeqCst), 1);
+        assert_eq!(desk.ended().len(), 1);
+    }
+
+    async fn s1_of_a_response_whose_encoding_panics_nothing_is_sent() {
+        let server = serve(&Arc::new(Fuse), JsonLines::new()).await;
+        let mut stream = server.connect().await;
+        stream.write_all(b"{\"fuse\":false}\n{\"fuse\":true}\n{\"fuse\":false}\n").await.unwrap();
+        let back = String::from_utf8(rest(&mut stream).await).unwrap();
+        let lines: Vec<_> = back.lines().collect();
+        assert_eq!(lines, [r#"{"text":"asked","fuse":false}"#, r#"{"text":"panicked: as told","fuse":false}"#]);
+        server.stop().await;
+    }
+}
