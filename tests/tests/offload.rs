@@ -485,7 +485,7 @@ on_loops! {
             let offloads: Vec<_> = (0..8_u32).map(|n| pool.job("lane").lane(&(n % 2)).run(move |_| n)).collect();
             let mut kept = Vec::new();
             for (n, offload) in offloads.into_iter().enumerate() {
-                if (n as u32 + round) % 3 == 0 { drop(offload) } else { kept.push((n as u32, offload)) }
+                if (n as u32 + round).is_multiple_of(3) { drop(offload) } else { kept.push((n as u32, offload)) }
             }
             for (n, offload) in kept { assert_eq!(offload.await.unwrap(), n); }
         }

@@ -110,8 +110,8 @@ on_loops! {
 
     anywhere async fn p2_a_panic_in_the_future_comes_back_and_not_into_the_loop() {
         let survived = pool().run(|worker| {
-            let Err(Interrupted::Panicked(panic)) = async { turn().await; panic!("on the loop") }.wait(worker).map(|()| ()) else { return false };
-            let Err(Interrupted::Panicked(call)) = worker.call(|| panic!("in a call")).map(|()| ()) else { return false };
+            let Err(Interrupted::Panicked(panic)) = async { turn().await; panic!("on the loop") }.wait(worker) else { return false };
+            let Err(Interrupted::Panicked(call)) = worker.call(|| panic!("in a call")) else { return false };
             panic.message() == "on the loop" && call.message() == "in a call" && worker.call(|| 1).is_ok()
         });
         assert!(survived.await.unwrap());
