@@ -146,11 +146,12 @@ impl Inner {
         }
     }
 
-    /// The jobs that run here or wait here, running ones first.
+    /// The jobs that wait here or run here. In this order, so that whoever cancels them all does not free a thread for one
+    /// that it has yet to come to.
     pub(crate) fn jobs(&self) -> Vec<Arc<dyn Job>> {
-        let mut jobs: Vec<_> = self.seats.iter().flat_map(|seat| seat.jobs()).collect();
-        jobs.extend(self.line.snapshot());
-        jobs.extend(self.lanes.snapshot());
+        let mut jobs = self.lanes.snapshot();
+        jobs.extend(self.line.snapshot().into_iter().rev());
+        jobs.extend(self.seats.iter().flat_map(|seat| seat.jobs()));
         jobs
     }
 }
