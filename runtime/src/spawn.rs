@@ -11,7 +11,8 @@ pub type BoxTask = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Somewhere to run tasks: the tracker of a server, or a runtime.
 ///
 /// Portcullis brings the implementation for tokio's [`Handle`](tokio::runtime::Handle); a program on another executor
-/// implements it for that one and gives it to [`Portal::new`](crate::Portal::new).
+/// implements it for that one and gives it to [`Portal::new`](crate::Portal::new). It should hold its executor weakly: the
+/// tasks hold the `Spawn`, and the executor holds the tasks.
 pub trait Spawn: Send + Sync {
     /// Runs `task` to its end, unless the executor is shut down first: then the task is dropped.
     ///

@@ -77,6 +77,8 @@ impl Portal {
     /// # Errors
     /// [`Interrupted::OnLoop`] on a thread that is polling a task right now: to wait there for the loop would never
     /// end. Tasks of portcullis and of tokio are detected; those of another executor can't be in general.
+    /// Tokio can be asked only by a panic that is caught: its message may show on stderr, and a program that is built with
+    /// `panic = "abort"` ends there instead.
     ///
     /// # Panics
     /// A panic of `f` goes on through this call, as in any function that calls it.
