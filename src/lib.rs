@@ -74,6 +74,7 @@
 //! # The parts
 //! - [`macro@service`] and [`macro@blocking`]: the language. `#[blocking]` also works with no service at all, on methods and free functions.
 //! - [`Pool`], [`Offload`], [`Worker`], [`Wait`], [`Portal`], [`PortalTask`]: threads and the way back. One error, [`Interrupted`].
+//! - [`context!`] values travel with the work; [`channel`](channel()) streams out of a thread, with back-pressure.
 //! - [`Server`], [`Peer`], [`Session`], [`Client`] and [`codec`]: the network (feature `server`).
 //!
 //! # Features
@@ -82,6 +83,10 @@
 //! | `server` | servers, sessions, codecs, the client | yes |
 //! | `json` | [`codec::Json`] | yes |
 //! | `postcard` | [`codec::Postcard`] | yes |
+//! | `serde` | [`PoolConfig`] from a configuration file | with the formats |
+//! | `axum` | `Interrupted: IntoResponse` | |
+//! | `metrics` | pools report to the `metrics` facade | |
+//! | `rayon` | parallel iterators inside jobs | |
 //!
 //! With `default-features = false`, `#[blocking]`, the pools and the portal remain: no codec, no socket, no server.
 

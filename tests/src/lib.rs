@@ -3,8 +3,10 @@
 #![forbid(unsafe_code)]
 
 use std::future::Future;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use portcullis::{Offload, Pool};
 
 /// The limit of every wait in the tests: long enough for a loaded machine, short enough to see a hang.
 pub const LIMIT: Duration = Duration::from_secs(20);
@@ -117,4 +119,42 @@ pub fn eventually(mut done: impl FnMut() -> bool) {
 pub fn poll_once<F: Future + Unpin>(future: &mut F) -> std::task::Poll<F::Output> {
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
     std::pin::Pin::new(future).poll(&mut cx)
+}
+
+/// Occupies one thread of `pool` until the gate opens, whatever it is told.
+///
+/// # Panics
+/// If no thread is free within [`LIMIT`].
+pub fn hold(pool: &Pool) -> (Arc<Gate>, Offload<bool>) {
+    let (gate, inside) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
+    let (gate2, inside2) = (gate.clone(), inside.clone());
+    let offload = pool.run(move |_| {
+        inside2.open();
+        gate2.pass()
+    });
+    assert!(inside.pass());
+    (gate, offload)
+}
+
+/// Opens its gate when it is dropped.
+#[derive(Debug)]
+pub struct Tell(pub Arc<Gate>);
+
+impl Drop for Tell {
+    fn drop(&mut self) {
+        self.0.open();
+    }
+}
+
+/// Waits on a tokio loop until `done`.
+///
+/// # Panics
+/// After [`LIMIT`].
+pub async fn wait(done: impl Fn() -> bool) {
+    let turns = async {
+        while !done() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(LIMIT, turns).await.expect("in time");
 }

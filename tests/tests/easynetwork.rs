@@ -21,10 +21,10 @@ use std::time::Duration;
 use futures::future::{abortable, join, join_all};
 use portcullis::prelude::*;
 use portcullis::{
-    BoxTask, Client, ClientError, Interrupted, Lines, Offload, Overflow, Portal, PortalTask, ServerHandle,
-    Spawn, StopReport,
+    BoxTask, Client, ClientError, Interrupted, Lines, Overflow, Portal, PortalTask, ServerHandle, Spawn,
+    StopReport,
 };
-use portcullis_tests::{Gate, LIMIT, eventually, on_loops, poll_once};
+use portcullis_tests::{Gate, LIMIT, Tell, eventually, hold, on_loops, poll_once, wait};
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -35,18 +35,6 @@ portcullis::context! {
 
 fn pool(threads: usize, queue: usize) -> Pool {
     Pool::builder("test").threads(threads).queue(queue).build().expect("threads")
-}
-
-/// Occupies one thread of `pool` until the gate opens, whatever it is told.
-fn hold(pool: &Pool) -> (Arc<Gate>, Offload<bool>) {
-    let (gate, inside) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
-    let (gate2, inside2) = (gate.clone(), inside.clone());
-    let offload = pool.run(move |_| {
-        inside2.open();
-        gate2.pass()
-    });
-    assert!(inside.pass());
-    (gate, offload)
 }
 
 /// Yields once to the loop.
@@ -60,24 +48,6 @@ async fn turn() {
         Poll::Pending
     })
     .await;
-}
-
-/// Waits on tokio's loop until `done`.
-async fn wait(done: impl Fn() -> bool) {
-    let turns = async {
-        while !done() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(LIMIT, turns).await.expect("in time");
-}
-
-/// Tells when it is dropped.
-struct Tell(Arc<Gate>);
-impl Drop for Tell {
-    fn drop(&mut self) {
-        self.0.open();
-    }
 }
 
 // ---------------------------------------------------------------------------------------------- E: the executor

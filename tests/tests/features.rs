@@ -19,23 +19,9 @@ use futures::executor::block_on;
 use metrics::{
     Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, SharedString, Unit,
 };
-use portcullis::{
-    BoxTask, Interrupted, Offload, Overflow, Pool, PoolConfig, Portal, PortalTask, Spawn, Wait,
-};
-use portcullis_tests::{Gate, LIMIT, eventually, on_loops};
+use portcullis::{BoxTask, Interrupted, Overflow, Pool, PoolConfig, Portal, PortalTask, Spawn, Wait};
+use portcullis_tests::{Gate, LIMIT, Tell, eventually, hold, on_loops};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
-
-/// Occupies one thread of `pool` until the gate opens.
-fn hold(pool: &Pool) -> (Arc<Gate>, Offload<bool>) {
-    let (gate, inside) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
-    let (gate2, inside2) = (gate.clone(), inside.clone());
-    let offload = pool.run(move |_| {
-        inside2.open();
-        gate2.pass()
-    });
-    assert!(inside.pass());
-    (gate, offload)
-}
 
 // ---------------------------------------------------------------------------------------------- metrics
 
@@ -333,14 +319,6 @@ async fn turn() {
         Poll::Pending
     })
     .await;
-}
-
-/// Tells when it is dropped.
-struct Tell(Arc<Gate>);
-impl Drop for Tell {
-    fn drop(&mut self) {
-        self.0.open();
-    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use portcullis::codec::{Codec, Json, JsonLines, LengthPrefixed, Postcard};
 use portcullis::prelude::*;
 use portcullis::{Bound, ServerHandle, Service, StopReport};
-use portcullis_tests::{LIMIT, on_loops};
+use portcullis_tests::{LIMIT, on_loops, wait};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::{JoinHandle, yield_now};
@@ -19,16 +19,6 @@ use tokio::time::{sleep, timeout};
 
 /// Short enough to wait for, long enough for what must come in time on a loaded machine.
 const SHORT: Duration = Duration::from_millis(150);
-
-/// Waits on the loop until `done`.
-async fn wait(done: impl Fn() -> bool) {
-    let turns = async {
-        while !done() {
-            yield_now().await;
-        }
-    };
-    timeout(LIMIT, turns).await.expect("in time");
-}
 
 struct Served {
     addr: SocketAddr,

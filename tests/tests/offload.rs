@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::{BoxFuture, join_all};
 use portcullis::{Interrupted, Overflow, Pool, Wait};
-use portcullis_tests::{Gate, LIMIT, eventually, on_loops, poll_once};
+use portcullis_tests::{Gate, LIMIT, Tell, eventually, hold, on_loops, poll_once};
 
 fn pool(threads: usize, queue: usize) -> Pool {
     Pool::builder("test").threads(threads).queue(queue).build().expect("threads")
@@ -16,26 +16,6 @@ fn pool(threads: usize, queue: usize) -> Pool {
 
 fn rejecting(threads: usize, queue: usize, overflow: Overflow) -> Pool {
     Pool::builder("test").threads(threads).queue(queue).overflow(overflow).build().expect("threads")
-}
-
-/// Occupies one thread of `pool` until the gate opens.
-fn hold(pool: &Pool) -> (Arc<Gate>, portcullis::Offload<bool>) {
-    let (gate, inside) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
-    let (gate2, inside2) = (gate.clone(), inside.clone());
-    let offload = pool.run(move |_| {
-        inside2.open();
-        gate2.pass()
-    });
-    assert!(inside.pass());
-    (gate, offload)
-}
-
-/// Tells when it is dropped.
-struct Tell(Arc<Gate>);
-impl Drop for Tell {
-    fn drop(&mut self) {
-        self.0.open();
-    }
 }
 
 on_loops! {

@@ -10,7 +10,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use portcullis::{Interrupted, Pool, Wait};
-use portcullis_tests::{Gate, LIMIT, eventually, on_loops, poll_once};
+use portcullis_tests::{Gate, LIMIT, Tell, eventually, on_loops, poll_once};
 
 fn pool() -> Pool {
     Pool::builder("test").threads(2).queue(16).build().expect("threads")
@@ -41,13 +41,6 @@ async fn marked<F: Future>(mark: u32, future: F) -> F::Output {
         polled
     })
     .await
-}
-
-struct Tell(Arc<Gate>);
-impl Drop for Tell {
-    fn drop(&mut self) {
-        self.0.open();
-    }
 }
 
 on_loops! {

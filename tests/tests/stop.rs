@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use portcullis::prelude::*;
 use portcullis::{Client, ClientError, Interrupted, Lines, Portal, PortalTask, ServerHandle, StopReport};
-use portcullis_tests::{Gate, LIMIT, eventually, on_loops};
+use portcullis_tests::{Gate, LIMIT, Tell, eventually, on_loops, wait};
 use tokio::task::JoinHandle;
 
 type Lined = Client<String, String, Lines>;
@@ -58,13 +58,6 @@ impl Yard {
             task: Mutex::default(),
             task_dropped: Arc::default(),
         })
-    }
-}
-
-struct Tell(Arc<Gate>);
-impl Drop for Tell {
-    fn drop(&mut self) {
-        self.0.open();
     }
 }
 
@@ -284,14 +277,4 @@ on_loops! {
         handle.stop();
         serving.await.unwrap().unwrap();
     }
-}
-
-/// Waits on the loop until `done`.
-async fn wait(done: impl Fn() -> bool) {
-    let turns = async {
-        while !done() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(LIMIT, turns).await.expect("in time");
 }
