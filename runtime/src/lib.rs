@@ -66,8 +66,8 @@ pub use server::{
     Bound, IntoService, NoCodec, RunningServer, Server, ServerHandle, ServerThread, StopReport, Unbound,
 };
 #[cfg(feature = "server")]
-pub use service::{Cleanup, HalfClose, Service};
+pub use service::{Cleanup, HalfClose, Service, StateLimits};
 #[cfg(feature = "server")]
-pub use session::{Peer, Reason, SendError, Sending, Session, SessionError, TrySendError};
+pub use session::{Peer, Posting, Reason, SendError, Sending, Session, SessionError, TrySendError};
 #[cfg(feature = "server")]
 pub use transport::Transport;

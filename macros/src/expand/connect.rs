@@ -97,7 +97,7 @@ pub(super) fn methods(starts: &[Start], krate: &Path) -> TokenStream {
             #quiet
             async fn on_connect(
                 self: &::std::sync::Arc<Self>,
-                #peer: &#krate::Peer<Self::Response>,
+                #peer: &#krate::Peer<Self::Response, Self::Event>,
             ) -> ::core::result::Result<#krate::__private::Opened<Self>, Self::Error> {
                 ::core::result::Result::Ok(#krate::__private::Opened { conn: #value, state: () })
             }

@@ -77,7 +77,7 @@ fn disconnect(function: &Function, hook: &Hook, krate: &Path) -> TokenStream {
     quote_spanned! {at(&function.sig.ident)=>
         async fn on_disconnect(
             self: &::std::sync::Arc<Self>,
-            #peer: &#krate::Peer<Self::Response>,
+            #peer: &#krate::Peer<Self::Response, Self::Event>,
             #conn: Self::Conn,
             _last: ::core::option::Option<Self::State>,
             #reason: #krate::Reason,
@@ -100,7 +100,7 @@ fn error(function: &Function, hook: &Hook, krate: &Path) -> TokenStream {
     quote_spanned! {at(&function.sig.ident)=>
         async fn on_error(
             self: &::std::sync::Arc<Self>,
-            #peer: &#krate::Peer<Self::Response>,
+            #peer: &#krate::Peer<Self::Response, Self::Event>,
             #conn: &mut Self::Conn,
             #error: #krate::SessionError<Self::Error>,
         ) -> ::core::ops::ControlFlow<#krate::Reason, Self::Response> {

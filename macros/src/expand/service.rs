@@ -57,6 +57,7 @@ impl Of<'_> {
             type Request = #request;
             type Response = #response;
             #types
+            type Event = ::core::convert::Infallible;
             type State = ();
             type Style = #krate::__private::#style;
             const HALF_CLOSE: #krate::__private::HalfClose = #krate::__private::HalfClose::#half_close;
@@ -170,7 +171,7 @@ impl Of<'_> {
             async fn step(
                 self: &::std::sync::Arc<Self>,
                 state: Self::State,
-                #peer: &#krate::Peer<Self::Response>,
+                #peer: &#krate::Peer<Self::Response, Self::Event>,
                 #conn: &mut Self::Conn,
                 request: Self::Request,
             ) -> ::core::result::Result<#krate::__private::Step<Self>, Self::Error> {

@@ -70,6 +70,7 @@ impl ::portcullis::Service for Files {
     type Error = ::core::convert::Infallible;
     #[cfg(not(all(feature = "quota", unix)))]
     type Conn = ();
+    type Event = ::core::convert::Infallible;
     type State = ();
     type Style = ::portcullis::__private::Stepwise;
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
@@ -77,7 +78,7 @@ impl ::portcullis::Service for Files {
     #[cfg(unix)]
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
-        _peer: &::portcullis::Peer<Self::Response>,
+        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
     ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
         ::core::result::Result::Ok(::portcullis::__private::Opened {
             conn: Self::connected(self).await?,
@@ -87,7 +88,7 @@ impl ::portcullis::Service for Files {
     #[cfg(not(all(feature = "quota", unix)))]
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
-        _peer: &::portcullis::Peer<Self::Response>,
+        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
     ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
         ::core::result::Result::Ok(::portcullis::__private::Opened {
             conn: (),
@@ -106,7 +107,7 @@ impl ::portcullis::__private::Steps for Files {
     async fn step(
         self: &::std::sync::Arc<Self>,
         state: Self::State,
-        _peer: &::portcullis::Peer<Self::Response>,
+        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
         _conn: &mut Self::Conn,
         request: Self::Request,
     ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
@@ -130,6 +131,7 @@ impl ::portcullis::Service for Files {
     type Error = ::core::convert::Infallible;
     #[cfg(not(all(feature = "quota", unix)))]
     type Conn = ();
+    type Event = ::core::convert::Infallible;
     type State = ();
     type Style = ::portcullis::__private::Stepwise;
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
@@ -137,7 +139,7 @@ impl ::portcullis::Service for Files {
     #[cfg(unix)]
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
-        _peer: &::portcullis::Peer<Self::Response>,
+        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
     ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
         ::core::result::Result::Ok(::portcullis::__private::Opened {
             conn: Self::connected(self).await?,
@@ -147,7 +149,7 @@ impl ::portcullis::Service for Files {
     #[cfg(not(all(feature = "quota", unix)))]
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
-        _peer: &::portcullis::Peer<Self::Response>,
+        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
     ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
         ::core::result::Result::Ok(::portcullis::__private::Opened {
             conn: (),
@@ -166,7 +168,7 @@ impl ::portcullis::__private::Steps for Files {
     async fn step(
         self: &::std::sync::Arc<Self>,
         state: Self::State,
-        _peer: &::portcullis::Peer<Self::Response>,
+        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
         _conn: &mut Self::Conn,
         request: Self::Request,
     ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {

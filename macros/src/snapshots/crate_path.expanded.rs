@@ -38,12 +38,13 @@ impl facade::net::Service for Pinger {
     type Response = Pong;
     type Error = ::core::convert::Infallible;
     type Conn = ();
+    type Event = ::core::convert::Infallible;
     type State = ();
     type Style = facade::net::__private::Stepwise;
     const HALF_CLOSE: facade::net::__private::HalfClose = facade::net::__private::HalfClose::Answer;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
-        _peer: &facade::net::Peer<Self::Response>,
+        _peer: &facade::net::Peer<Self::Response, Self::Event>,
     ) -> ::core::result::Result<facade::net::__private::Opened<Self>, Self::Error> {
         ::core::result::Result::Ok(facade::net::__private::Opened {
             conn: (),
@@ -56,7 +57,7 @@ impl facade::net::__private::Steps for Pinger {
     async fn step(
         self: &::std::sync::Arc<Self>,
         state: Self::State,
-        _peer: &facade::net::Peer<Self::Response>,
+        _peer: &facade::net::Peer<Self::Response, Self::Event>,
         _conn: &mut Self::Conn,
         request: Self::Request,
     ) -> ::core::result::Result<facade::net::__private::Step<Self>, Self::Error> {

@@ -46,12 +46,13 @@ impl ::portcullis::Service for Chat {
     type Response = Line;
     type Error = Error;
     type Conn = Name;
+    type Event = ::core::convert::Infallible;
     type State = ();
     type Style = ::portcullis::__private::Stepwise;
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
-        peer: &::portcullis::Peer<Self::Response>,
+        peer: &::portcullis::Peer<Self::Response, Self::Event>,
     ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
         ::core::result::Result::Ok(::portcullis::__private::Opened {
             conn: Self::connected(self, peer).await?,
@@ -67,7 +68,7 @@ impl ::portcullis::Service for Chat {
     }
     async fn on_error(
         self: &::std::sync::Arc<Self>,
-        peer: &::portcullis::Peer<Self::Response>,
+        peer: &::portcullis::Peer<Self::Response, Self::Event>,
         conn: &mut Self::Conn,
         error: ::portcullis::SessionError<Self::Error>,
     ) -> ::core::ops::ControlFlow<::portcullis::Reason, Self::Response> {
@@ -75,7 +76,7 @@ impl ::portcullis::Service for Chat {
     }
     async fn on_disconnect(
         self: &::std::sync::Arc<Self>,
-        peer: &::portcullis::Peer<Self::Response>,
+        peer: &::portcullis::Peer<Self::Response, Self::Event>,
         conn: Self::Conn,
         _last: ::core::option::Option<Self::State>,
         reason: ::portcullis::Reason,
@@ -91,7 +92,7 @@ impl ::portcullis::__private::Steps for Chat {
     async fn step(
         self: &::std::sync::Arc<Self>,
         state: Self::State,
-        _peer: &::portcullis::Peer<Self::Response>,
+        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
         _conn: &mut Self::Conn,
         request: Self::Request,
     ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {

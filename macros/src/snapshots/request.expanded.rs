@@ -22,12 +22,13 @@ impl ::portcullis::Service for Thumbnails {
     type Response = Thumbnail;
     type Error = Error;
     type Conn = Conn;
+    type Event = ::core::convert::Infallible;
     type State = ();
     type Style = ::portcullis::__private::Stepwise;
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Cancel;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
-        _peer: &::portcullis::Peer<Self::Response>,
+        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
     ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
         ::core::result::Result::Ok(::portcullis::__private::Opened {
             conn: Self::connected(self).await,
@@ -40,7 +41,7 @@ impl ::portcullis::__private::Steps for Thumbnails {
     async fn step(
         self: &::std::sync::Arc<Self>,
         state: Self::State,
-        peer: &::portcullis::Peer<Self::Response>,
+        peer: &::portcullis::Peer<Self::Response, Self::Event>,
         conn: &mut Self::Conn,
         request: Self::Request,
     ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {

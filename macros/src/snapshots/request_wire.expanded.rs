@@ -13,12 +13,13 @@ impl ::portcullis::Service for Calculator {
     type Response = Result<Number, Overflow>;
     type Error = ::core::convert::Infallible;
     type Conn = ();
+    type Event = ::core::convert::Infallible;
     type State = ();
     type Style = ::portcullis::__private::Stepwise;
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Cancel;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
-        _peer: &::portcullis::Peer<Self::Response>,
+        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
     ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
         ::core::result::Result::Ok(::portcullis::__private::Opened {
             conn: (),
@@ -31,7 +32,7 @@ impl ::portcullis::__private::Steps for Calculator {
     async fn step(
         self: &::std::sync::Arc<Self>,
         state: Self::State,
-        _peer: &::portcullis::Peer<Self::Response>,
+        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
         _conn: &mut Self::Conn,
         request: Self::Request,
     ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {

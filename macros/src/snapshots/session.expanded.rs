@@ -30,12 +30,13 @@ where
     type Response = <Lines as ::portcullis::__private::SessionTypes>::Response;
     type Error = Error;
     type Conn = Conn;
+    type Event = ::core::convert::Infallible;
     type State = ();
     type Style = ::portcullis::__private::InLine;
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Cancel;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
-        peer: &::portcullis::Peer<Self::Response>,
+        peer: &::portcullis::Peer<Self::Response, Self::Event>,
     ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
         ::core::result::Result::Ok(::portcullis::__private::Opened {
             conn: Self::connected(self, peer).await?,
@@ -70,12 +71,13 @@ impl ::portcullis::Service for Echo {
     type Response = Bytes;
     type Error = ::core::convert::Infallible;
     type Conn = ();
+    type Event = ::core::convert::Infallible;
     type State = ();
     type Style = ::portcullis::__private::InLine;
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
-        _peer: &::portcullis::Peer<Self::Response>,
+        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
     ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
         ::core::result::Result::Ok(::portcullis::__private::Opened {
             conn: (),

@@ -10,12 +10,13 @@ impl ::portcullis::Service for Search {
     type Response = Hits;
     type Error = Error;
     type Conn = ();
+    type Event = ::core::convert::Infallible;
     type State = ();
     type Style = ::portcullis::__private::Stepwise;
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
-        _peer: &::portcullis::Peer<Self::Response>,
+        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
     ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
         ::core::result::Result::Ok(::portcullis::__private::Opened {
             conn: (),
@@ -28,7 +29,7 @@ impl ::portcullis::__private::Steps for Search {
     async fn step(
         self: &::std::sync::Arc<Self>,
         state: Self::State,
-        _peer: &::portcullis::Peer<Self::Response>,
+        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
         _conn: &mut Self::Conn,
         request: Self::Request,
     ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {

@@ -34,7 +34,7 @@ pub use self::report::StopReport;
 pub use self::spawned::RunningServer;
 use crate::codec::Codec;
 use crate::service::Service;
-use crate::session::watch::Limits;
+use crate::session::watch::{Bounds, Limits};
 
 /// A service on its way to the network: give it a codec, bind it, serve it.
 ///
@@ -54,6 +54,7 @@ use crate::session::watch::Limits;
 /// | [`grace`](Self::grace) | 10 s |
 /// | [`max_connections`](Self::max_connections) | 10 000 |
 /// | [`max_outbound`](Self::max_outbound) | 128 responses |
+/// | [`max_events`](Self::max_events) | 128 events |
 /// | [`first_request_within`](Self::first_request_within) | 1 min |
 /// | [`idle_within`](Self::idle_within) | no limit |
 /// | [`write_within`](Self::write_within) | 30 s |
@@ -84,7 +85,7 @@ pub struct Bound {
 #[derive(Clone, Copy, Debug)]
 struct Options {
     max_connections: usize,
-    max_outbound: usize,
+    bounds: Bounds,
     limits: Limits,
 }
 
@@ -92,11 +93,12 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             max_connections: 10_000,
-            max_outbound: 128,
+            bounds: Bounds { responses: 128, events: 128 },
             limits: Limits {
                 first_request: Some(Duration::from_secs(60)),
                 idle: None,
                 write: Some(Duration::from_secs(30)),
+                state: None,
             },
         }
     }
@@ -214,7 +216,13 @@ impl<S, C, B> Server<S, C, B> {
 
     /// How many responses may wait for a peer that does not read: then `send` waits.
     pub fn max_outbound(mut self, count: usize) -> Self {
-        self.options.max_outbound = count;
+        self.options.bounds.responses = count;
+        self
+    }
+
+    /// How many events may wait for a session that is busy: then `post` waits.
+    pub fn max_events(mut self, count: usize) -> Self {
+        self.options.bounds.events = count;
         self
     }
 
@@ -224,7 +232,7 @@ impl<S, C, B> Server<S, C, B> {
         self
     }
 
-    /// How long a session may take from one answer to the next whole request.
+    /// How long a session may take from one answer to the next whole request; a state's own `idle` counts in its place.
     pub fn idle_within(mut self, limit: Duration) -> Self {
         self.options.limits.idle = limited(limit);
         self

@@ -115,7 +115,7 @@ impl<S: Service> Running<S> {
     fn new(service: Arc<S>, options: Options, control: Arc<Control>) -> Self {
         let tasks = Arc::new(Tasks::new());
         let scope = Scope::new(Arc::<Tasks>::clone(&tasks));
-        Self { hub: Hub::new(service, options.limits, options.max_outbound), scope, tasks, control }
+        Self { hub: Hub::new(service, options.limits, options.bounds), scope, tasks, control }
     }
 
     /// From the start to the end of the stop; `accepting` makes sessions in between.

@@ -6,14 +6,17 @@
 //! a time limit passes, when the server's grace is over.
 
 mod cleanup;
+mod steps;
 mod style;
 
+use std::convert::Infallible;
 use std::fmt::{self, Display};
 use std::future::{Future, ready};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 pub use self::cleanup::Cleanup;
+pub use self::steps::{StateLimits, Step, Steps};
 pub use self::style::{InLine, Stepwise, Style};
 use crate::session::{Peer, Reason, Session, SessionError};
 
@@ -41,6 +44,8 @@ pub trait Service: Sized + Send + Sync + 'static {
     type Response: Send + 'static;
     /// What handlers fail with; `Infallible` if none can.
     type Error: Display + Send + 'static;
+    /// What other tasks and threads post to a session; [`Infallible`] where there is no `#[event]`.
+    type Event: Send + 'static;
     /// The connection's own value, made by [`on_connect`](Self::on_connect).
     type Conn: Send + 'static;
     /// The state between requests; `()` for services without states.
@@ -74,16 +79,16 @@ pub trait Service: Sized + Send + Sync + 'static {
     /// The connection is closed without any other hook, after what was sent to `peer` is written.
     fn on_connect(
         self: &Arc<Self>,
-        peer: &Peer<Self::Response>,
+        peer: &Peer<Self::Response, Self::Event>,
     ) -> impl Future<Output = Result<Opened<Self>, Self::Error>> + Send;
 
     /// Runs exactly once for each connection whose [`on_connect`](Self::on_connect) succeeded, also at stop.
     ///
-    /// `last` is the state if the session was idle; while a handler runs it holds the state itself. Unless the
-    /// connection is gone, `peer` still takes a last response here.
+    /// `last` is the state if the session was idle; while a handler runs it holds the state itself, and the reason
+    /// [names it](Reason::While). Unless the connection is gone, `peer` still takes a last response here.
     fn on_disconnect(
         self: &Arc<Self>,
-        peer: &Peer<Self::Response>,
+        peer: &Peer<Self::Response, Self::Event>,
         conn: Self::Conn,
         last: Option<Self::State>,
         reason: Reason,
@@ -96,7 +101,7 @@ pub trait Service: Sized + Send + Sync + 'static {
     /// session ends. After a panic, and where the codec can't read on, the session ends after the answer too.
     fn on_error(
         self: &Arc<Self>,
-        peer: &Peer<Self::Response>,
+        peer: &Peer<Self::Response, Self::Event>,
         conn: &mut Self::Conn,
         error: SessionError<Self::Error>,
     ) -> impl Future<Output = ControlFlow<Reason, Self::Response>> + Send {
@@ -119,55 +124,8 @@ impl<S: Service> fmt::Debug for Opened<S> {
     }
 }
 
-/// A service with one request in, one response out: `#[request]`, and `#[state]`.
-pub trait Steps: Service {
-    /// Handles one request. Requests of one session are handled one after the other, in order.
-    ///
-    /// # Errors
-    /// The error goes to [`Service::on_error`].
-    fn step(
-        self: &Arc<Self>,
-        state: Self::State,
-        peer: &Peer<Self::Response>,
-        conn: &mut Self::Conn,
-        request: Self::Request,
-    ) -> impl Future<Output = Result<Step<Self>, Self::Error>> + Send;
-
-    /// The state in which a session goes on after a step that failed, which took the state with it.
-    ///
-    /// Without one (the default, unless the state is `()`) the session ends after the error's answer.
-    fn recover(self: &Arc<Self>) -> Option<Self::State> {
-        let mut unit = Some(());
-        let unit: &mut dyn std::any::Any = &mut unit;
-        unit.downcast_mut::<Option<Self::State>>().and_then(Option::take)
-    }
-}
-
-/// What a step leads to.
-pub struct Step<S: Service> {
-    /// The state before the next request.
-    pub state: S::State,
-    /// The answer, if there is one.
-    pub response: Option<S::Response>,
-    /// Whether the session ends, once the answer is written.
-    pub close: bool,
-}
-
-impl<S: Service> Step<S> {
-    /// Answers, and goes on in `state`.
-    pub fn reply(state: S::State, response: S::Response) -> Self {
-        Self { state, response: Some(response), close: false }
-    }
-}
-
-impl<S: Service> fmt::Debug for Step<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Step").field("close", &self.close).finish_non_exhaustive()
-    }
-}
-
 /// A service whose handler asks for its requests: `#[session]`.
-pub trait Linear: Service {
+pub trait Linear: Service<Event = Infallible> {
     /// Runs a part of a session: from now on, to wherever it returns.
     ///
     /// Returning without having asked for a request ends the connection; returning after that starts the

@@ -1,6 +1,7 @@
 //! [`Style`]: which driver a service's sessions have.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Linear, Service, Steps};
 use crate::codec::Codec;
@@ -11,6 +12,10 @@ use crate::transport::Transport;
 
 /// Chooses the driver: [`Stepwise`] or [`InLine`].
 pub trait Style<S: Service>: sealed::Sealed {
+    /// The shortest time limit of a state, if any has one.
+    #[doc(hidden)]
+    const SHORTEST_LIMIT: Option<Duration> = None;
+
     /// What makes the session tasks of one server.
     #[doc(hidden)]
     fn driver<IO: Transport, C: Codec<S::Request, S::Response>>(hub: Arc<Hub<S>>) -> impl Drive<S, IO, C>;
@@ -21,6 +26,8 @@ pub trait Style<S: Service>: sealed::Sealed {
 pub enum Stepwise {}
 
 impl<S: Steps> Style<S> for Stepwise {
+    const SHORTEST_LIMIT: Option<Duration> = S::SHORTEST_LIMIT;
+
     fn driver<IO: Transport, C: Codec<S::Request, S::Response>>(hub: Arc<Hub<S>>) -> impl Drive<S, IO, C> {
         Factory::new(hub, steps::burst::<S, IO, C>)
     }

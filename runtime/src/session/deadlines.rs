@@ -1,37 +1,79 @@
-//! [`Deadlines`]: until when a request must be there, and until when the peer must have read.
+//! [`Deadlines`]: until when a request must be there, a state be left, and the peer have read.
 
 use super::post::Post;
+use crate::service::StateLimits;
 
-/// Points of the watch's clock; zero is none. The nearer one is what the post is armed with.
+/// Points of the watch's clock; zero is none, and [`NEVER`] one that counts for nothing. The nearest one is what the
+/// post is armed with.
 #[derive(Default)]
 pub(super) struct Deadlines {
+    /// The server's: to the first request, or idle.
     read_by: u64,
+    /// The state's `idle`.
+    idle_by: u64,
+    /// The state's `within`; runs on while handlers do, but only tells while a request is awaited.
+    leave_by: u64,
     write_by: u64,
+    /// A request is awaited.
+    waits: bool,
 }
 
+const NEVER: u64 = u64::MAX;
+
 impl Deadlines {
-    /// A request is awaited: the limit counts from the first time that this is said, until it is taken back.
-    pub(super) fn asks<Rsp>(&mut self, post: &Post<Rsp>, served: bool) {
-        if self.read_by == 0 {
-            let watch = post.watch();
-            let limits = watch.limits();
-            let limit = if served { limits.idle } else { limits.first_request };
-            self.read_by = limit.map_or(0, |limit| watch.after(limit));
-        }
+    /// A state is entered: its times begin.
+    pub(super) fn enters<Rsp, Ev>(&mut self, post: &Post<Rsp, Ev>, limits: StateLimits) {
+        self.idle_by = 0;
+        self.leave_by = limits.within.map_or(0, |limit| post.watch().after(limit));
         self.arm(post);
     }
 
-    /// No request is awaited any more.
-    pub(super) fn asks_no_more<Rsp>(&mut self, post: &Post<Rsp>) {
-        if self.read_by != 0 {
-            self.read_by = 0;
+    /// A request is awaited: its limits count from the first time that this is said, until it is there.
+    pub(super) fn asks<Rsp, Ev>(&mut self, post: &Post<Rsp, Ev>, served: bool, state: StateLimits) {
+        let watch = post.watch();
+        let after = |limit: Option<_>| limit.map_or(NEVER, |limit| watch.after(limit));
+        if self.read_by == 0 {
+            let limits = watch.limits();
+            self.read_by = match state.idle {
+                _ if !served => after(limits.first_request),
+                None => after(limits.idle),
+                // What the state says counts instead of what the server says.
+                Some(_) => NEVER,
+            };
+        }
+        if self.idle_by == 0 {
+            self.idle_by = after(state.idle);
+        }
+        self.waits = true;
+        self.arm(post);
+    }
+
+    /// Something else is done now; the wait goes on afterwards.
+    pub(super) fn pauses<Rsp, Ev>(&mut self, post: &Post<Rsp, Ev>) {
+        if self.waits {
+            self.waits = false;
             self.arm(post);
         }
     }
 
+    /// The request is there, or awaited no more.
+    pub(super) fn asks_no_more<Rsp, Ev>(&mut self, post: &Post<Rsp, Ev>) {
+        (self.read_by, self.idle_by) = (0, 0);
+        self.pauses(post);
+    }
+
+    /// Whether it is the state whose time has passed, and not the server's limit.
+    pub(super) fn state_is_over<Rsp, Ev>(&self, post: &Post<Rsp, Ev>) -> bool {
+        let now = post.watch().now();
+        let has_passed = |at: u64| at != 0 && at <= now;
+        !has_passed(self.read_by)
+            && !has_passed(self.write_by)
+            && (has_passed(self.idle_by) || has_passed(self.leave_by))
+    }
+
     /// The peer does not take what is there. Counts for a whole batch: one that reads a byte now and then does not
     /// renew it.
-    pub(super) fn waits_to_write<Rsp>(&mut self, post: &Post<Rsp>) {
+    pub(super) fn waits_to_write<Rsp, Ev>(&mut self, post: &Post<Rsp, Ev>) {
         if self.write_by == 0 {
             let watch = post.watch();
             self.write_by = watch.limits().write.map_or(0, |limit| watch.after(limit));
@@ -40,7 +82,7 @@ impl Deadlines {
     }
 
     /// The batch is written.
-    pub(super) fn written<Rsp>(&mut self, post: &Post<Rsp>) {
+    pub(super) fn written<Rsp, Ev>(&mut self, post: &Post<Rsp, Ev>) {
         if self.write_by != 0 {
             self.write_by = 0;
             self.arm(post);
@@ -48,20 +90,18 @@ impl Deadlines {
     }
 
     /// Whether the peer has had its time to read, and did not.
-    pub(super) fn is_unread<Rsp>(&self, post: &Post<Rsp>) -> bool {
+    pub(super) fn is_unread<Rsp, Ev>(&self, post: &Post<Rsp, Ev>) -> bool {
         self.write_by != 0 && self.write_by <= post.watch().now()
     }
 
-    pub(super) fn drop_all<Rsp>(&mut self, post: &Post<Rsp>) {
+    pub(super) fn drop_all<Rsp, Ev>(&mut self, post: &Post<Rsp, Ev>) {
         *self = Self::default();
         self.arm(post);
     }
 
-    fn arm<Rsp>(&self, post: &Post<Rsp>) {
-        let deadline = match (self.read_by, self.write_by) {
-            (0, at) | (at, 0) => at,
-            (read, write) => read.min(write),
-        };
-        post.set_deadline(deadline);
+    fn arm<Rsp, Ev>(&self, post: &Post<Rsp, Ev>) {
+        let reads = if self.waits { [self.read_by, self.idle_by, self.leave_by] } else { [0; 3] };
+        let nearest = reads.into_iter().chain([self.write_by]).filter(|at| *at != 0).min();
+        post.set_deadline(nearest.filter(|at| *at != NEVER).unwrap_or(0));
     }
 }

@@ -4,8 +4,8 @@
 //! the server's shelf; it owns the struct for a whole burst of work and hands it back at the end. A session
 //! without an idle phase (a linear one keeps its handler's future) is one long burst.
 //!
-//! Each poll is one look at everything: the outbox says before and after whether something came in between
-//! (see [`outbox`](super::outbox)).
+//! Each poll is one look at everything: the mail says before and after whether something came in between
+//! (see [`mail`](super::mail)).
 
 use std::future::Future;
 use std::mem;
@@ -36,6 +36,8 @@ pub(crate) struct Idle<S: Service, IO, C> {
     pub(super) conn: S::Conn,
     /// Taken by a step, put back by its result.
     pub(super) state: Option<S::State>,
+    /// The name of the state that a step has taken.
+    pub(super) busy_in: &'static str,
 }
 
 /// What a burst begins with.

@@ -20,7 +20,7 @@ use super::reason::Reason;
 use super::watch::Phase;
 use crate::codec::Codec;
 use crate::error::Panic;
-use crate::service::Service;
+use crate::service::{Service, StateLimits};
 use crate::transport::Transport;
 
 /// Why work was dropped before its end.
@@ -88,13 +88,15 @@ where
     debug!("session accepted");
     let (post, peer) = (Arc::clone(link.post()), link.peer());
     // The time to the first request counts from here.
-    link.asks();
+    link.asks(StateLimits::NONE);
     let connecting = async {
         let hook = pin!(hub.service().on_connect(&peer));
         attend(&mut link, S::HALF_CLOSE.into(), &mut Sated, hook).await
     };
     let reason = match unless(|| post.interrupted(Phase::Cancelling), connecting).await {
-        Ok(Ok(Ok(opened))) => return Some(Idle { link, conn: opened.conn, state: Some(opened.state) }),
+        Ok(Ok(Ok(opened))) => {
+            return Some(Idle { link, conn: opened.conn, state: Some(opened.state), busy_in: "" });
+        }
         Ok(Ok(Err(error))) => Reason::Failed(error.to_string()),
         Ok(Err(reason)) | Err(Cut::Off(reason)) => reason,
         Err(Cut::Panicked(panic)) => {
@@ -116,7 +118,7 @@ where
 {
     // Before anything that may take its time.
     report(&reason);
-    let Idle { mut link, conn, state } = idle;
+    let Idle { mut link, conn, state, busy_in } = idle;
     let (post, peer) = (Arc::clone(link.post()), link.peer());
     // Limits of what went before must not cut the hook short.
     link.drop_limits();
@@ -124,7 +126,8 @@ where
         peer.close();
     }
     let disconnecting = async {
-        let hook = pin!(hub.service().on_disconnect(&peer, conn, state, reason.clone()));
+        let told = if state.is_none() { reason.clone().while_in(busy_in) } else { reason.clone() };
+        let hook = pin!(hub.service().on_disconnect(&peer, conn, state, told));
         attend(&mut link, OnEof::Ignore, &mut Sated, hook).await
     };
     match unless(|| post.stopped(Phase::Abandoning), disconnecting).await {

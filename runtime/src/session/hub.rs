@@ -6,32 +6,30 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use super::post::Post;
-use super::watch::{Limits, Phase, Watch};
-use crate::service::Service;
+use super::watch::{Bounds, Limits, Phase, Watch};
+use crate::service::{Service, Style};
 use crate::sync::Mutex;
 
 /// The service, the watch, and a seat for each session.
 pub struct Hub<S: Service> {
     service: Arc<S>,
     watch: Arc<Watch>,
-    max_outbound: usize,
-    seats: Mutex<Seats<S::Response>>,
+    seats: Mutex<Seats<S::Response, S::Event>>,
     /// Rings when a seat becomes free. One task waits for it: the one that accepts, later the one that stops.
     left: Notify,
 }
 
-struct Seats<Rsp> {
-    posts: Vec<Option<Arc<Post<Rsp>>>>,
+struct Seats<Rsp, Ev> {
+    posts: Vec<Option<Arc<Post<Rsp, Ev>>>>,
     free: Vec<usize>,
     admitted: u64,
 }
 
 impl<S: Service> Hub<S> {
-    pub(crate) fn new(service: Arc<S>, limits: Limits, max_outbound: usize) -> Arc<Self> {
+    pub(crate) fn new(service: Arc<S>, limits: Limits, bounds: Bounds) -> Arc<Self> {
         Arc::new(Self {
             service,
-            watch: Arc::new(Watch::new(limits)),
-            max_outbound,
+            watch: Arc::new(Watch::new(limits.with_states(S::Style::SHORTEST_LIMIT), bounds)),
             seats: Mutex::new(Seats { posts: Vec::new(), free: Vec::new(), admitted: 0 }),
             left: Notify::new(),
         })
@@ -49,7 +47,7 @@ impl<S: Service> Hub<S> {
     pub(crate) fn admit(self: &Arc<Self>, addr: Option<SocketAddr>) -> Seat<S> {
         let mut seats = self.seats.lock();
         seats.admitted += 1;
-        let post = Post::new(seats.admitted, addr, Arc::clone(&self.watch), self.max_outbound);
+        let post = Post::new(seats.admitted, addr, Arc::clone(&self.watch));
         let index = match seats.free.pop() {
             Some(index) => {
                 seats.posts[index] = Some(Arc::clone(&post));
@@ -114,11 +112,11 @@ impl<S: Service> Hub<S> {
 pub struct Seat<S: Service> {
     hub: Arc<Hub<S>>,
     index: usize,
-    post: Arc<Post<S::Response>>,
+    post: Arc<Post<S::Response, S::Event>>,
 }
 
 impl<S: Service> Seat<S> {
-    pub(super) fn post(&self) -> &Arc<Post<S::Response>> {
+    pub(super) fn post(&self) -> &Arc<Post<S::Response, S::Event>> {
         &self.post
     }
 }

@@ -17,7 +17,7 @@ use super::link::Link;
 use super::peer::Peer;
 use super::reason::Reason;
 use crate::codec::Codec;
-use crate::service::Service;
+use crate::service::{Service, StateLimits};
 use crate::sync::Mutex;
 use crate::transport::Transport;
 
@@ -69,7 +69,7 @@ impl<Req, Rsp> Session<Req, Rsp> {
     /// # Cancellation
     /// Dropped while it waits, it sends nothing.
     pub async fn send(&self, response: Rsp) -> Result<(), SessionError> {
-        self.peer.send(response).await.map_err(|_| SessionError::Ended(self.peer.post().end_reason()))
+        self.peer.send(response).await.map_err(|_| SessionError::Ended(self.peer.inner().end_reason()))
     }
 
     /// The connection's other end, to be cloned and sent to from elsewhere.
@@ -201,7 +201,7 @@ where
             return false;
         }
         let Some(next) = self.next(link) else {
-            link.asks();
+            link.asks(StateLimits::NONE);
             return false;
         };
         let mut slot = self.slot.lock();

@@ -17,7 +17,7 @@ use super::deadlines::Deadlines;
 use super::peer::Peer;
 use super::post::Post;
 use crate::codec::{Codec, DecodeError, EncodeError};
-use crate::service::Service;
+use crate::service::{Service, StateLimits};
 use crate::transport::Transport;
 
 /// Responses are written when nothing more is ready, or when this many bytes are.
@@ -39,7 +39,7 @@ pub(super) enum End {
 pub(crate) struct Link<S: Service, IO, C> {
     io: IO,
     codec: C,
-    post: Arc<Post<S::Response>>,
+    post: Arc<Post<S::Response, S::Event>>,
     input: BytesMut,
     output: BytesMut,
     deadlines: Deadlines,
@@ -57,7 +57,7 @@ pub(crate) struct Link<S: Service, IO, C> {
 }
 
 impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C> {
-    pub(super) fn new(io: IO, codec: C, post: Arc<Post<S::Response>>) -> Self {
+    pub(super) fn new(io: IO, codec: C, post: Arc<Post<S::Response, S::Event>>) -> Self {
         Self {
             io,
             codec,
@@ -78,12 +78,12 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
         &self.io
     }
 
-    pub(super) fn post(&self) -> &Arc<Post<S::Response>> {
+    pub(super) fn post(&self) -> &Arc<Post<S::Response, S::Event>> {
         &self.post
     }
 
     /// A new handle for handlers and hooks.
-    pub(super) fn peer(&self) -> Peer<S::Response> {
+    pub(super) fn peer(&self) -> Peer<S::Response, S::Event> {
         Peer::of(&self.post)
     }
 
@@ -130,8 +130,23 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
     }
 
     /// A request is awaited: its limit counts from the first time that this is said, until the request is there.
-    pub(super) fn asks(&mut self) {
-        self.deadlines.asks(&self.post, self.served);
+    pub(super) fn asks(&mut self, state: StateLimits) {
+        self.deadlines.asks(&self.post, self.served, state);
+    }
+
+    /// A state is entered: its times begin.
+    pub(super) fn enters(&mut self, state: StateLimits) {
+        self.deadlines.enters(&self.post, state);
+    }
+
+    /// Something that is not a request is handled; the wait for one goes on afterwards.
+    pub(super) fn pauses(&mut self) {
+        self.deadlines.pauses(&self.post);
+    }
+
+    /// Whether it is the state whose time has passed.
+    pub(super) fn state_is_over(&self) -> bool {
+        self.deadlines.state_is_over(&self.post)
     }
 
     /// No request is awaited any more.

@@ -2,8 +2,8 @@
 //!
 //! What a session promises is S1 to S9 and S11 of the design. Its parts, from the outside in:
 //!
-//! - [`Peer`] and [`Session`]: what handlers hold. A `Peer` is a queue towards the connection ([`outbox`]), a
-//!   `Session` asks for requests ([`inbox`]).
+//! - [`Peer`] and [`Session`]: what handlers hold. A `Peer` leaves [`mail`] for the connection, by [`put`]ting it into
+//!   its [`queue`]s; a `Session` asks for requests ([`inbox`]).
 //! - [`driver`]: the task. An idle session is a plain struct, without a future and without buffers; a burst of
 //!   work is one future in a box that is used again ([`shelf`]).
 //! - [`steps`] and [`linear`]: what a burst does for request handlers and for linear sessions;
@@ -23,9 +23,11 @@ pub(crate) mod inbox;
 pub(crate) mod last_words;
 pub(crate) mod linear;
 pub(crate) mod link;
-pub(crate) mod outbox;
+pub(crate) mod mail;
 pub(crate) mod peer;
 pub(crate) mod post;
+pub(crate) mod put;
+pub(crate) mod queue;
 pub(crate) mod reason;
 pub(crate) mod shelf;
 pub(crate) mod steps;
@@ -33,7 +35,8 @@ pub(crate) mod watch;
 
 pub use self::error::{SendError, SessionError, TrySendError};
 pub use self::inbox::Session;
-pub use self::peer::{Peer, Sending};
+pub use self::peer::Peer;
+pub use self::put::{Posting, Sending};
 pub use self::reason::Reason;
 
 #[cfg(test)]

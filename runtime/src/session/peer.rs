@@ -1,16 +1,16 @@
 //! [`Peer`]: a handle on the other end of a connection.
 
-use std::future::Future;
+use std::convert::Infallible;
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::{fmt, mem};
 
-use super::error::{SendError, TrySendError};
-use super::outbox::Gate;
+use super::error::TrySendError;
+use super::mail::{Gate, Mail};
 use super::post::Post;
+use super::put::{Posting, Sending};
+use super::queue::Queue;
 
 /// The other end of a connection: a clonable handle to send to, from anywhere.
 ///
@@ -18,42 +18,45 @@ use super::post::Post;
 /// [`max_outbound`](crate::Server::max_outbound) responses wait for a peer that does not read:
 /// [`send`](Self::send) then waits for a place, [`try_send`](Self::try_send) gives the response back.
 ///
+/// Where the service has `#[event]` handlers, [`post`](Self::post) and [`try_post`](Self::try_post) leave an event of
+/// type `Ev` for the session's own state machine; elsewhere `Ev` is a type without values, and nothing can be posted.
+///
 /// Two handles are equal if they are of the same connection. A handle may be kept after the session's end: it
 /// then only says that it [is closed](Self::is_closed).
 // Behind a trait, because clippy's `mutable_key_type` would see the lock otherwise, and warn whoever keeps peers in
 // a set. What a peer hashes and compares by never changes.
-pub struct Peer<Rsp>(Arc<dyn Connection<Rsp>>);
+pub struct Peer<Rsp, Ev = Infallible>(Arc<dyn Connection<Rsp, Ev>>);
 
-trait Connection<Rsp>: Send + Sync {
-    fn post(&self) -> &Post<Rsp>;
+trait Connection<Rsp, Ev>: Send + Sync {
+    fn inner(&self) -> &Post<Rsp, Ev>;
 }
 
-impl<Rsp: Send> Connection<Rsp> for Post<Rsp> {
-    fn post(&self) -> &Self {
+impl<Rsp: Send, Ev: Send> Connection<Rsp, Ev> for Post<Rsp, Ev> {
+    fn inner(&self) -> &Self {
         self
     }
 }
 
-impl<Rsp: Send + 'static> Peer<Rsp> {
-    pub(super) fn of(post: &Arc<Post<Rsp>>) -> Self {
-        let post: Arc<Post<Rsp>> = Arc::clone(post);
+impl<Rsp: Send + 'static, Ev: Send + 'static> Peer<Rsp, Ev> {
+    pub(super) fn of(post: &Arc<Post<Rsp, Ev>>) -> Self {
+        let post: Arc<Post<Rsp, Ev>> = Arc::clone(post);
         Self(post)
     }
 }
 
-impl<Rsp> Peer<Rsp> {
-    pub(super) fn post(&self) -> &Post<Rsp> {
-        self.0.post()
+impl<Rsp, Ev> Peer<Rsp, Ev> {
+    pub(super) fn inner(&self) -> &Post<Rsp, Ev> {
+        self.0.inner()
     }
 
     /// A number that no other connection of this server has, or had.
     pub fn id(&self) -> u64 {
-        self.post().id()
+        self.inner().id()
     }
 
     /// The address of the other end, if the transport has addresses.
     pub fn addr(&self) -> Option<SocketAddr> {
-        self.post().addr()
+        self.inner().addr()
     }
 
     /// Sends a response, waiting for a place in the peer's queue if it is full; first come, first served.
@@ -62,9 +65,9 @@ impl<Rsp> Peer<Rsp> {
     /// sent before its first poll. Dropped while it waits, it sends nothing.
     ///
     /// # Errors
-    /// [`SendError`] with the response, if the session has ended or is closing.
-    pub fn send(&self, response: Rsp) -> Sending<Rsp> {
-        Sending { peer: self.clone(), progress: Progress::Unsent(response) }
+    /// [`SendError`](crate::SendError) with the response, if the session has ended or is closing.
+    pub fn send(&self, response: Rsp) -> Sending<Rsp, Ev> {
+        Sending::new(self.clone(), response)
     }
 
     /// Sends a response if the peer's queue has a place. Never waits.
@@ -72,10 +75,50 @@ impl<Rsp> Peer<Rsp> {
     /// # Errors
     /// [`TrySendError`] with the response: the queue is full, or the session has ended.
     pub fn try_send(&self, response: Rsp) -> Result<(), TrySendError<Rsp>> {
-        self.post().with_outbox(|outbox| match outbox.gate() {
-            Gate::Open if outbox.has_room() => (Ok(()), outbox.push(response)),
-            Gate::Open => (Err(TrySendError::Full(response)), None),
-            Gate::Closing | Gate::Ended => (Err(TrySendError::Closed(response)), None),
+        self.put(response, self.inner().watch().bounds().responses, |mail| &mut mail.responses)
+    }
+
+    /// Posts an event to the session's `#[event]` handler, waiting for a place if the queue is full; first come, first
+    /// served. At most [`max_events`](crate::Server::max_events) wait to be handled.
+    ///
+    /// Events are handled one at a time, between requests, in the order in which they were posted. In a state that has no
+    /// handler for them they are passed over. The future is `Send + 'static`, as that of [`send`](Self::send). A handler that
+    /// posts to its own full queue would wait for itself: it uses [`try_post`](Self::try_post).
+    ///
+    /// # Errors
+    /// [`SendError`](crate::SendError) with the event, if the session has ended or is closing. An event that was posted is dropped if the
+    /// session ends before it is handled.
+    ///
+    /// # Cancellation
+    /// Nothing is posted before the first poll. Dropped while it waits, it posts nothing.
+    pub fn post(&self, event: Ev) -> Posting<Rsp, Ev> {
+        Posting::new(self.clone(), event)
+    }
+
+    /// Posts an event if the queue has a place. Never waits: a broadcast is not held up by the slowest.
+    ///
+    /// # Errors
+    /// [`TrySendError`] with the event: the queue is full, or the session has ended.
+    pub fn try_post(&self, event: Ev) -> Result<(), TrySendError<Ev>> {
+        self.put(event, self.inner().watch().bounds().events, |mail| &mut mail.events)
+    }
+
+    fn put<T>(
+        &self,
+        item: T,
+        bound: usize,
+        queue: impl FnOnce(&mut Mail<Rsp, Ev>) -> &mut Queue<T>,
+    ) -> Result<(), TrySendError<T>> {
+        self.inner().with_mail(|mail| {
+            if mail.gate() != Gate::Open {
+                return (Err(TrySendError::Closed(item)), None);
+            }
+            let queue = queue(mail);
+            if !queue.has_room(bound) {
+                return (Err(TrySendError::Full(item)), None);
+            }
+            queue.push(item);
+            (Ok(()), mail.ring())
         })
     }
 
@@ -83,104 +126,37 @@ impl<Rsp> Peer<Rsp> {
     ///
     /// Requests that were not begun are dropped. Returns at once; closing twice is closing once.
     pub fn close(&self) {
-        self.post().close();
+        self.inner().close();
     }
 
     /// Whether nothing can be sent any more: the session has ended or is closing.
     pub fn is_closed(&self) -> bool {
-        self.post().is_closed()
+        self.inner().is_closed()
     }
 }
 
-impl<Rsp> Clone for Peer<Rsp> {
+impl<Rsp, Ev> Clone for Peer<Rsp, Ev> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<Rsp> PartialEq for Peer<Rsp> {
+impl<Rsp, Ev> PartialEq for Peer<Rsp, Ev> {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 }
 
-impl<Rsp> Eq for Peer<Rsp> {}
+impl<Rsp, Ev> Eq for Peer<Rsp, Ev> {}
 
-impl<Rsp> Hash for Peer<Rsp> {
+impl<Rsp, Ev> Hash for Peer<Rsp, Ev> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.id().hash(state);
     }
 }
 
-impl<Rsp> fmt::Debug for Peer<Rsp> {
+impl<Rsp, Ev> fmt::Debug for Peer<Rsp, Ev> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Peer").field("id", &self.id()).field("addr", &self.addr()).finish_non_exhaustive()
-    }
-}
-
-/// The future of [`Peer::send`].
-#[must_use = "nothing is sent before the future is awaited"]
-pub struct Sending<Rsp> {
-    peer: Peer<Rsp>,
-    progress: Progress<Rsp>,
-}
-
-enum Progress<Rsp> {
-    Unsent(Rsp),
-    Waiting(u64),
-    Over,
-}
-
-// The response is never pinned: it is only moved.
-impl<Rsp> Unpin for Sending<Rsp> {}
-
-impl<Rsp> Future for Sending<Rsp> {
-    type Output = Result<(), SendError<Rsp>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        let progress = mem::replace(&mut this.progress, Progress::Over);
-        // Not under the lock.
-        assert!(!matches!(progress, Progress::Over), "`Sending` was polled after it was done");
-        let (progress, polled) = this.peer.post().with_outbox(|outbox| match progress {
-            Progress::Unsent(response) if outbox.gate() != Gate::Open => {
-                ((Progress::Over, Poll::Ready(Err(SendError(response)))), None)
-            }
-            Progress::Unsent(response) if outbox.has_room() => {
-                ((Progress::Over, Poll::Ready(Ok(()))), outbox.push(response))
-            }
-            Progress::Unsent(response) => {
-                let ticket = outbox.wait(response, cx.waker().clone());
-                ((Progress::Waiting(ticket), Poll::Pending), None)
-            }
-            Progress::Waiting(ticket) if outbox.gate() != Gate::Open => {
-                // What was moved to the queue before the end counts as sent, like everything in the queue.
-                let back = outbox.take_back(ticket);
-                ((Progress::Over, Poll::Ready(back.map_or(Ok(()), |back| Err(SendError(back))))), None)
-            }
-            Progress::Waiting(ticket) if outbox.still_waits(ticket, cx.waker()) => {
-                ((Progress::Waiting(ticket), Poll::Pending), None)
-            }
-            Progress::Waiting(_) => ((Progress::Over, Poll::Ready(Ok(()))), None),
-            Progress::Over => unreachable!("looked at above"),
-        });
-        this.progress = progress;
-        polled
-    }
-}
-
-impl<Rsp> Drop for Sending<Rsp> {
-    fn drop(&mut self) {
-        if let Progress::Waiting(ticket) = self.progress {
-            // The response is dropped after the lock is released: its drop is the user's code.
-            let response = self.peer.post().with_outbox(|outbox| (outbox.take_back(ticket), None));
-            drop(response);
-        }
-    }
-}
-
-impl<Rsp> fmt::Debug for Sending<Rsp> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sending").field("peer", &self.peer).finish_non_exhaustive()
     }
 }

@@ -1,17 +1,16 @@
 //! [`Post`]: what a connection's driver, its peers and its server share. One allocation a session.
 
-use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::outbox::{Gate, Outbox};
+use super::mail::{Gate, Mail};
 use super::reason::Reason;
 use super::watch::{Phase, Watch};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-pub(crate) struct Post<Rsp> {
+pub(crate) struct Post<Rsp, Ev> {
     id: u64,
     // An `Option<SocketAddr>` in parts, which pack better: an idle session is little more than this struct.
     ip: Option<IpAddr>,
@@ -20,27 +19,22 @@ pub(crate) struct Post<Rsp> {
     watch: Arc<Watch>,
     /// A point of the watch's clock; zero is none. Written by the driver, read by the sweeper.
     deadline: AtomicU64,
-    /// Whether there is anything in the outbox, or it is closed; written under its lock. A request that
-    /// changes nothing there costs the driver a look at this, and no lock.
+    /// Whether there is any mail, or the gate is not open; written under the lock. A request that changes nothing
+    /// there costs the driver a look at this, and no lock.
     touched: AtomicBool,
-    outbox: Mutex<Outbox<Rsp>>,
+    mail: Mutex<Mail<Rsp, Ev>>,
 }
 
-impl<Rsp> Post<Rsp> {
-    pub(super) fn new(
-        id: u64,
-        addr: Option<SocketAddr>,
-        watch: Arc<Watch>,
-        max_outbound: usize,
-    ) -> Arc<Self> {
-        let outbox = Mutex::new(Outbox::new(max_outbound));
+impl<Rsp, Ev> Post<Rsp, Ev> {
+    pub(super) fn new(id: u64, addr: Option<SocketAddr>, watch: Arc<Watch>) -> Arc<Self> {
+        let mail = Mutex::new(Mail::new());
         let (deadline, touched) = (AtomicU64::new(0), AtomicBool::new(false));
         let (ip, port) = (addr.map(|addr| addr.ip()), addr.map_or(0, |addr| addr.port()));
         let scope = match addr {
             Some(SocketAddr::V6(addr)) => addr.scope_id(),
             _ => 0,
         };
-        Arc::new(Self { id, ip, port, scope, watch, deadline, touched, outbox })
+        Arc::new(Self { id, ip, port, scope, watch, deadline, touched, mail })
     }
 
     pub(super) fn id(&self) -> u64 {
@@ -56,13 +50,13 @@ impl<Rsp> Post<Rsp> {
 
     // ---- the peers' side
 
-    /// Works on the outbox under its lock, and afterwards wakes the driver if that is what comes out.
-    pub(super) fn with_outbox<T>(&self, work: impl FnOnce(&mut Outbox<Rsp>) -> (T, Option<Waker>)) -> T {
-        let mut outbox = self.outbox.lock();
-        let (value, driver) = work(&mut outbox);
-        self.touched.store(!outbox.is_untouched(), Ordering::Release);
-        drop(outbox);
-        wake(driver);
+    /// Works on the mail under its lock, and afterwards wakes who comes out of it.
+    pub(super) fn with_mail<T>(&self, work: impl FnOnce(&mut Mail<Rsp, Ev>) -> (T, Option<Waker>)) -> T {
+        let mut mail = self.mail.lock();
+        let (value, woken) = work(&mut mail);
+        self.touched.store(!mail.is_untouched(), Ordering::Release);
+        drop(mail);
+        wake(woken);
         value
     }
 
@@ -72,7 +66,7 @@ impl<Rsp> Post<Rsp> {
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.is_touched() && self.outbox.lock().gate() != Gate::Open
+        self.is_touched() && self.mail.lock().gate() != Gate::Open
     }
 
     // ---- the driver's side
@@ -87,10 +81,10 @@ impl<Rsp> Post<Rsp> {
     }
 
     fn shut(&self, gate: Gate) {
-        let mut outbox = self.outbox.lock();
-        let (wakers, dropped): (Vec<Waker>, VecDeque<Rsp>) = outbox.shut(gate);
+        let mut mail = self.mail.lock();
+        let (wakers, dropped) = mail.shut(gate);
         self.touched.store(true, Ordering::Release);
-        drop(outbox);
+        drop(mail);
         wake(wakers);
         drop(dropped);
     }
@@ -98,40 +92,47 @@ impl<Rsp> Post<Rsp> {
     /// As [`end`](Self::end), by a driver that goes for good: peers that are kept must not keep its task.
     pub(super) fn leave(&self) {
         self.end();
-        let driver = self.outbox.lock().forget_driver();
+        let driver = self.mail.lock().forget_driver();
         drop(driver);
     }
 
     pub(super) fn awake(&self, waker: &Waker) {
-        self.outbox.lock().awake(waker);
+        self.mail.lock().awake(waker);
     }
 
     pub(super) fn sleep(&self) -> bool {
-        self.outbox.lock().sleep()
+        self.mail.lock().sleep()
     }
 
     /// Has the driver look at the stop and at its deadline.
     pub(super) fn nudge(&self) {
-        let driver = self.outbox.lock().ring();
+        let driver = self.mail.lock().ring();
         wake(driver);
     }
 
+    /// The next response to write.
     pub(super) fn pop(&self) -> Option<Rsp> {
+        self.take(|mail| mail.responses.pop())
+    }
+
+    /// The next event to handle; none in a session that is closing.
+    pub(super) fn pop_event(&self) -> Option<Ev> {
+        self.take(|mail| mail.events.pop())
+    }
+
+    fn take<T>(&self, pop: impl FnOnce(&mut Mail<Rsp, Ev>) -> Option<(T, Option<Waker>)>) -> Option<T> {
         if !self.is_touched() {
             return None;
         }
-        let mut outbox = self.outbox.lock();
-        let popped = outbox.pop();
-        self.touched.store(!outbox.is_untouched(), Ordering::Release);
-        drop(outbox);
-        let (response, sender) = popped?;
-        wake(sender);
-        Some(response)
+        self.with_mail(|mail| match pop(mail) {
+            Some((item, putter)) => (Some(item), putter),
+            None => (None, None),
+        })
     }
 
     /// How many responses are queued.
     pub(super) fn outgoing(&self) -> usize {
-        if self.is_touched() { self.outbox.lock().len() } else { 0 }
+        if self.is_touched() { self.mail.lock().responses.len() } else { 0 }
     }
 
     /// Whether an idle session has something to do that is not reading.
@@ -149,7 +150,7 @@ impl<Rsp> Post<Rsp> {
 
     /// Why nothing can be sent any more.
     pub(super) fn end_reason(&self) -> Reason {
-        match self.outbox.lock().gate() {
+        match self.mail.lock().gate() {
             Gate::Ended => Reason::Reset,
             Gate::Open | Gate::Closing => Reason::Closed,
         }

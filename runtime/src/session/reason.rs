@@ -24,9 +24,30 @@ pub enum Reason {
     Failed(String),
     /// A handler panicked.
     Panicked(String),
+    /// The session ended, for this reason, while a handler of this `#[state]` was at work: it held the state's data, so
+    /// there is no last state to give. Services without states never see this.
+    While {
+        /// The state's name, as its handler is called.
+        state: &'static str,
+        /// Why the session ended.
+        reason: Box<Reason>,
+    },
 }
 
 impl Reason {
+    /// The reason itself, whether or not a handler was at work.
+    pub fn cause(&self) -> &Reason {
+        match self {
+            Self::While { reason, .. } => reason.cause(),
+            reason => reason,
+        }
+    }
+
+    /// The same reason, told of a session whose handler of `state` was at work; services without states name none.
+    pub(crate) fn while_in(self, state: &'static str) -> Self {
+        if state.is_empty() { self } else { Self::While { state, reason: Box::new(self) } }
+    }
+
     /// The reason that an error gives when nothing answers it.
     pub fn from_error<E: fmt::Display>(error: &SessionError<E>) -> Self {
         match error {
@@ -41,12 +62,12 @@ impl Reason {
 
     /// Whether someone should look: at the service, or at what talks to it.
     pub(crate) fn is_notable(&self) -> bool {
-        matches!(self, Self::Decode(_) | Self::Failed(_) | Self::Panicked(_))
+        matches!(self.cause(), Self::Decode(_) | Self::Failed(_) | Self::Panicked(_))
     }
 
     /// Whether a last word could still reach the peer.
     pub(crate) fn may_answer(&self) -> bool {
-        !matches!(self, Self::Reset | Self::PeerClosed | Self::Closed)
+        !matches!(self.cause(), Self::Reset | Self::PeerClosed | Self::Closed)
     }
 }
 
@@ -61,6 +82,7 @@ impl fmt::Display for Reason {
             Self::Decode(text) => write!(f, "malformed input: {text}"),
             Self::Failed(text) => write!(f, "failed: {text}"),
             Self::Panicked(text) => write!(f, "panicked: {text}"),
+            Self::While { state, reason } => write!(f, "in state `{state}`: {reason}"),
         }
     }
 }

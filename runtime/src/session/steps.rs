@@ -1,7 +1,7 @@
-//! Sessions of services with one request in, one response out ([`Steps`]).
+//! Sessions that go from state to state ([`Steps`]).
 //!
-//! A burst answers every request that is there, writes the answers together, reads once more, and ends when
-//! nothing is there. During a stop, what has been read is still answered and nothing more is read.
+//! A burst handles every request and every event that is there, writes the answers together, reads once more, and ends
+//! when nothing is there. During a stop, what has been read is still answered and nothing more is read.
 
 use std::future::poll_fn;
 use std::ops::ControlFlow;
@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use tokio::task::coop::consume_budget;
+use tracing::debug;
 
-use super::attend::attend_pending;
+use super::attend::{Sated, attend, attend_pending};
 use super::driver::{Entry, Idle};
 use super::ends::{answer, close, cut, gather, open, over, unless};
 use super::error::SessionError;
@@ -21,7 +22,7 @@ use super::peer::Peer;
 use super::reason::Reason;
 use super::watch::Phase;
 use crate::codec::Codec;
-use crate::service::{Step, Steps};
+use crate::service::{Service, Step, Steps};
 use crate::transport::Transport;
 
 /// A whole burst: the session's idle struct again, or `None` when the session has ended.
@@ -34,7 +35,13 @@ where
     let mut idle = match entry {
         Entry::Again(idle) => idle,
         // What happens once in a connection's life has a box of its own, to keep that of each burst small.
-        Entry::New(link) => Box::pin(open(&hub, link)).await?,
+        Entry::New(link) => {
+            let mut idle = Box::pin(open(&hub, link)).await?;
+            if let Some(first) = &idle.state {
+                idle.link.enters(S::state_limits(first));
+            }
+            idle
+        }
     };
     let (post, peer) = (Arc::clone(idle.link.post()), idle.link.peer());
     let reason = match unless(|| post.interrupted(Phase::Cancelling), work(&hub, &peer, &mut idle)).await {
@@ -49,7 +56,7 @@ where
 /// Works until nothing is there (`Continue`) or the session ends.
 async fn work<S, IO, C>(
     hub: &Hub<S>,
-    peer: &Peer<S::Response>,
+    peer: &Peer<S::Response, S::Event>,
     idle: &mut Idle<S, IO, C>,
 ) -> ControlFlow<Reason>
 where
@@ -58,7 +65,12 @@ where
     C: Codec<S::Request, S::Response>,
 {
     loop {
-        while !idle.link.post().is_closed() && step(hub, peer, idle).await? {
+        while !idle.is_over()? {
+            // One of each in turn, so that neither a flood of events nor one of requests starves the other.
+            let moved = event(hub, peer, idle).await?;
+            if !idle.is_over()? && !step(hub, peer, idle).await? && !moved {
+                break;
+            }
             if idle.link.is_full() {
                 idle.link.flush().await;
             }
@@ -70,22 +82,47 @@ where
         if let Some(reason) = over(&idle.link) {
             return ControlFlow::Break(reason);
         }
-        idle.link.asks();
+        if let Some(state) = &idle.state {
+            idle.link.asks(S::state_limits(state));
+        }
         if poll_fn(|cx| Poll::Ready(idle.link.poll_fill(cx).is_ready())).await {
             continue;
         }
         // Not before that look: a request that came in time counts, also if this loop was held up until now.
-        return match idle.link.post().interrupted(Phase::Cancelling) {
-            Some(reason) => ControlFlow::Break(reason),
-            None => ControlFlow::Continue(()),
-        };
+        match idle.link.post().interrupted(Phase::Cancelling) {
+            None => return ControlFlow::Continue(()),
+            Some(Reason::Timeout) if idle.link.state_is_over() => timed_out(hub, peer, idle).await?,
+            Some(reason) => return ControlFlow::Break(reason),
+        }
     }
 }
 
-/// One request, one response; `false` if no request is there.
+impl<S: Steps, IO: Transport, C: Codec<S::Request, S::Response>> Idle<S, IO, C> {
+    /// Whether no handler is to be called any more: the session was closed (what is queued is written first), or
+    /// (`Break`) the state is one that closes.
+    fn is_over(&self) -> ControlFlow<Reason, bool> {
+        match &self.state {
+            Some(state) if S::closes(state) => ControlFlow::Break(Reason::Closed),
+            _ => ControlFlow::Continue(self.link.post().is_closed()),
+        }
+    }
+
+    /// The state, for a handler that is about to run, unless it is gone.
+    fn lend(state: &mut Option<S::State>, busy_in: &mut &'static str) -> ControlFlow<Reason, S::State> {
+        match state.take() {
+            Some(state) => {
+                *busy_in = S::state_name(&state);
+                ControlFlow::Continue(state)
+            }
+            None => ControlFlow::Break(Reason::Failed("no state to go on in".to_owned())),
+        }
+    }
+}
+
+/// One request; `false` if none is there.
 async fn step<S, IO, C>(
     hub: &Hub<S>,
-    peer: &Peer<S::Response>,
+    peer: &Peer<S::Response, S::Event>,
     idle: &mut Idle<S, IO, C>,
 ) -> ControlFlow<Reason, bool>
 where
@@ -93,30 +130,28 @@ where
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    let Idle { link, conn, state } = idle;
+    let Idle { link, conn, state, busy_in } = idle;
     let error = match link.request() {
         Ok(None) => return ControlFlow::Continue(false),
         Err(error) => SessionError::Decode(error),
         Ok(Some(request)) => {
-            let Some(before) = state.take() else {
-                return ControlFlow::Break(Reason::Failed("no state to go on in".to_owned()));
-            };
+            let before = Idle::<S, IO, C>::lend(state, busy_in)?;
+            let half_close = S::half_close(&before);
             let mut handler = pin!(hub.service().step(before, peer, conn, request));
             // Many handlers never wait: then there is nothing to attend to. The response goes into the batch
             // where it comes up, since every hand that a message goes through is a copy of it.
-            let at_once =
-                poll_fn(|cx| Poll::Ready(handler.as_mut().poll(cx).map(|done| take(link, state, done))));
+            let at_once = poll_fn(|cx| {
+                Poll::Ready(handler.as_mut().poll(cx).map(|done| take(link, state, busy_in, done)))
+            });
             let taken = match at_once.await {
                 Poll::Ready(taken) => taken,
-                Poll::Pending => match attend_pending(link, S::HALF_CLOSE.into(), handler).await {
-                    Ok(done) => take(link, state, done),
+                Poll::Pending => match attend_pending(link, half_close.into(), handler).await {
+                    Ok(done) => take(link, state, busy_in, done),
                     Err(reason) => return ControlFlow::Break(reason),
                 },
             };
             match taken {
-                Ok(true) => return ControlFlow::Break(Reason::Closed),
-                Ok(false) => return ControlFlow::Continue(true),
-                Err(_) if link.end() == Some(End::Broken) => return ControlFlow::Break(Reason::Reset),
+                Ok(()) => return ControlFlow::Continue(true),
                 Err(error) => error,
             }
         }
@@ -125,23 +160,112 @@ where
     ControlFlow::Continue(true)
 }
 
-/// Puts a step's response into the batch. Whether the session ends with it.
-fn take<S, IO, C>(
-    link: &mut Link<S, IO, C>,
-    state: &mut Option<S::State>,
-    done: Result<Step<S>, S::Error>,
-) -> Result<bool, SessionError<S::Error>>
+/// One event; `false` if none is there.
+async fn event<S, IO, C>(
+    hub: &Hub<S>,
+    peer: &Peer<S::Response, S::Event>,
+    idle: &mut Idle<S, IO, C>,
+) -> ControlFlow<Reason, bool>
 where
     S: Steps,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    let step = done.map_err(SessionError::Handler)?;
-    *state = Some(step.state);
-    if let Some(response) = step.response {
-        link.respond(response).map_err(SessionError::Encode)?;
+    let Some(event) = idle.link.post().pop_event() else { return ControlFlow::Continue(false) };
+    // The wait for a request is not over, and goes on when the event has been dealt with.
+    idle.link.pauses();
+    let done = {
+        let Idle { link, conn, state, busy_in } = idle;
+        let before = Idle::<S, IO, C>::lend(state, busy_in)?;
+        let half_close = S::half_close(&before).into();
+        let handler = pin!(hub.service().event(before, peer, conn, event));
+        attend(link, half_close, &mut Sated, handler).await
+    };
+    if !moved(hub, idle, done).await? {
+        debug!(state = idle.busy_in, "an event was passed over");
     }
-    Ok(step.close)
+    ControlFlow::Continue(true)
+}
+
+/// A state's time has passed.
+async fn timed_out<S, IO, C>(
+    hub: &Hub<S>,
+    peer: &Peer<S::Response, S::Event>,
+    idle: &mut Idle<S, IO, C>,
+) -> ControlFlow<Reason>
+where
+    S: Steps,
+    IO: Transport,
+    C: Codec<S::Request, S::Response>,
+{
+    idle.link.asks_no_more();
+    let done = {
+        let Idle { link, conn, state, busy_in } = idle;
+        let before = Idle::<S, IO, C>::lend(state, busy_in)?;
+        let half_close = S::half_close(&before).into();
+        let handler = pin!(hub.service().timed_out(before, peer, conn));
+        attend(link, half_close, &mut Sated, handler).await
+    };
+    if !moved(hub, idle, done).await? {
+        return ControlFlow::Break(Reason::Timeout);
+    }
+    // Also if it is the same state again: its time begins anew, or it would be over at once.
+    if let Some(state) = &idle.state {
+        idle.link.enters(S::state_limits(state));
+    }
+    ControlFlow::Continue(())
+}
+
+type Moved<S> = Result<ControlFlow<<S as Service>::State, Step<S>>, <S as Service>::Error>;
+
+/// What comes of an event or of a time limit; `false` if the state has no handler for it.
+async fn moved<S, IO, C>(
+    hub: &Hub<S>,
+    idle: &mut Idle<S, IO, C>,
+    done: Result<Moved<S>, Reason>,
+) -> ControlFlow<Reason, bool>
+where
+    S: Steps,
+    IO: Transport,
+    C: Codec<S::Request, S::Response>,
+{
+    let Idle { link, state, busy_in, .. } = idle;
+    let taken = match done {
+        Err(reason) => return ControlFlow::Break(reason),
+        Ok(Ok(ControlFlow::Break(same))) => {
+            *state = Some(same);
+            return ControlFlow::Continue(false);
+        }
+        Ok(Ok(ControlFlow::Continue(step))) => take(link, state, busy_in, Ok(step)),
+        Ok(Err(error)) => Err(SessionError::Handler(error)),
+    };
+    if let Err(error) = taken {
+        Box::pin(failed(hub, idle, error)).await?;
+    }
+    ControlFlow::Continue(true)
+}
+
+/// Takes the state back from a handler, and puts its response into the batch.
+fn take<S, IO, C>(
+    link: &mut Link<S, IO, C>,
+    state: &mut Option<S::State>,
+    came_from: &str,
+    done: Result<Step<S>, S::Error>,
+) -> Result<(), SessionError<S::Error>>
+where
+    S: Steps,
+    IO: Transport,
+    C: Codec<S::Request, S::Response>,
+{
+    let Step { state: next, response } = done.map_err(SessionError::Handler)?;
+    if S::state_name(&next) != came_from {
+        link.enters(S::state_limits(&next));
+    }
+    *state = Some(next);
+    match response {
+        Some(response) => link.respond(response).map_err(SessionError::Encode),
+        None => Ok(()),
+    }
 }
 
 /// An error that is answered leaves the session in the state that it can recover.
@@ -155,10 +279,13 @@ where
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
+    if idle.link.end() == Some(End::Broken) && !matches!(error, SessionError::Decode(_)) {
+        return ControlFlow::Break(Reason::Reset);
+    }
     let reason = Reason::from_error(&error);
     answer(hub, &mut idle.link, &mut idle.conn, error).await?;
     if idle.state.is_none() {
-        idle.state = hub.service().recover();
+        idle.state = hub.service().recover(idle.busy_in);
     }
     if idle.state.is_some() { ControlFlow::Continue(()) } else { ControlFlow::Break(reason) }
 }

@@ -1,17 +1,22 @@
 //! Peers and their queues, without sockets.
 
 use std::collections::HashSet;
+use std::convert::Infallible;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use super::outbox::Outbox;
+use super::mail::Mail;
 use super::post::Post;
-use super::watch::{Limits, Watch};
+use super::watch::{Bounds, Limits, Watch};
 use super::*;
 
 fn peer(id: u64, bound: usize) -> Peer<u32> {
-    Peer::of(&Post::new(id, None, Arc::new(Watch::new(Limits::default())), bound))
+    Peer::of(&Post::new(
+        id,
+        None,
+        Arc::new(Watch::new(Limits::default(), Bounds { responses: bound, events: bound })),
+    ))
 }
 
 fn poll(sending: &mut Sending<u32>) -> Poll<Result<(), SendError<u32>>> {
@@ -28,12 +33,12 @@ fn s11_senders_wait_at_the_bound_in_order_of_arrival() {
     assert!(poll(&mut third).is_pending());
     assert!(poll(&mut fourth).is_pending());
 
-    assert_eq!(peer.post().pop(), Some(1));
+    assert_eq!(peer.inner().pop(), Some(1));
     assert_eq!(peer.try_send(9), Err(TrySendError::Full(9)), "nobody overtakes those who wait");
     assert_eq!(poll(&mut fourth), Poll::Pending);
     assert_eq!(poll(&mut third), Poll::Ready(Ok(())));
     assert_eq!(
-        [peer.post().pop(), peer.post().pop(), peer.post().pop(), peer.post().pop()],
+        [peer.inner().pop(), peer.inner().pop(), peer.inner().pop(), peer.inner().pop()],
         [Some(2), Some(3), Some(4), None]
     );
     assert_eq!(poll(&mut fourth), Poll::Ready(Ok(())));
@@ -47,7 +52,7 @@ fn a_sender_that_is_dropped_sends_nothing() {
     assert!(poll(&mut second).is_pending());
     drop(second);
     drop(peer.send(3));
-    assert_eq!([peer.post().pop(), peer.post().pop()], [Some(1), None]);
+    assert_eq!([peer.inner().pop(), peer.inner().pop()], [Some(1), None]);
 }
 
 #[test]
@@ -60,7 +65,7 @@ fn after_close_the_queue_is_kept_and_senders_get_their_responses_back() {
     assert!(peer.is_closed());
     assert_eq!(poll(&mut second), Poll::Ready(Err(SendError(2))));
     assert_eq!(peer.try_send(3), Err(TrySendError::Closed(3)));
-    assert_eq!(peer.post().pop(), Some(1));
+    assert_eq!(peer.inner().pop(), Some(1));
 }
 
 #[test]
@@ -79,13 +84,13 @@ fn peers_are_equal_if_they_are_of_one_connection() {
 
 #[test]
 fn the_driver_never_sleeps_over_news_and_is_rung_once() {
-    let mut outbox = Outbox::<u32>::new(4);
-    outbox.awake(Waker::noop());
-    assert!(outbox.push(1).is_none(), "an awake driver is not rung");
-    assert!(!outbox.sleep(), "it looks again");
-    assert!(outbox.sleep());
-    assert!(outbox.push(2).is_some());
-    assert!(outbox.push(3).is_none(), "it has been rung already");
+    let mut mail = Mail::<u32, Infallible>::new();
+    mail.awake(Waker::noop());
+    assert!(mail.ring().is_none(), "an awake driver is not rung");
+    assert!(!mail.sleep(), "it looks again");
+    assert!(mail.sleep());
+    assert!(mail.ring().is_some());
+    assert!(mail.ring().is_none(), "it has been rung already");
 }
 
 #[test]
@@ -117,16 +122,20 @@ fn futures_are_pinned_anew_in_a_slot_that_is_used_again() {
 
 #[test]
 fn what_each_session_shares_is_small() {
-    // With the two counts of its `Arc` 104 bytes, which malloc fits in beside the task.
-    let size = size_of::<Post<String>>();
-    assert!(size <= 88, "{size}");
+    // With the two counts of its `Arc` 112 bytes, which malloc fits in beside the task.
+    let size = size_of::<Post<String, Infallible>>();
+    assert!(size <= 96, "{size}");
 }
 
 #[test]
 fn an_address_comes_back_as_it_was() {
     for addr in ["127.0.0.1:80", "[::1]:65535", "[fe80::1%7]:1"] {
         let addr = addr.parse().expect("an address");
-        let post = Post::<u32>::new(1, Some(addr), Arc::new(Watch::new(Limits::default())), 1);
+        let post = Post::<u32, Infallible>::new(
+            1,
+            Some(addr),
+            Arc::new(Watch::new(Limits::default(), Bounds { responses: 1, events: 1 })),
+        );
         assert_eq!(post.addr(), Some(addr));
     }
 }

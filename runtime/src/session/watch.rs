@@ -30,15 +30,28 @@ pub(crate) struct Limits {
     pub(crate) first_request: Option<Duration>,
     pub(crate) idle: Option<Duration>,
     pub(crate) write: Option<Duration>,
+    /// The shortest of the service's states.
+    pub(crate) state: Option<Duration>,
 }
 
 impl Limits {
+    pub(crate) fn with_states(self, shortest: Option<Duration>) -> Self {
+        Self { state: shortest, ..self }
+    }
+
     /// A tick that is small beside every limit, and neither busy nor blind.
     pub(crate) fn tick(&self) -> Duration {
-        let shortest = [self.first_request, self.idle, self.write].into_iter().flatten().min();
+        let shortest = [self.first_request, self.idle, self.write, self.state].into_iter().flatten().min();
         let tick = shortest.unwrap_or(Duration::MAX) / 8;
         tick.clamp(Duration::from_millis(5), Duration::from_millis(500))
     }
+}
+
+/// How much may wait in each session.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) responses: usize,
+    pub(crate) events: usize,
 }
 
 #[derive(Debug)]
@@ -48,15 +61,20 @@ pub(crate) struct Watch {
     /// Whole milliseconds since then, as of the last tick.
     now: AtomicU64,
     limits: Limits,
+    bounds: Bounds,
 }
 
 impl Watch {
-    pub(crate) fn new(limits: Limits) -> Self {
-        Self { phase: AtomicU8::new(0), began: Instant::now(), now: AtomicU64::new(0), limits }
+    pub(crate) fn new(limits: Limits, bounds: Bounds) -> Self {
+        Self { phase: AtomicU8::new(0), began: Instant::now(), now: AtomicU64::new(0), limits, bounds }
     }
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    pub(super) fn bounds(&self) -> Bounds {
+        self.bounds
     }
 
     pub(crate) fn phase(&self) -> Phase {

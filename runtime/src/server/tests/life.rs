@@ -203,6 +203,7 @@ impl Service for Failing {
     type Request = String;
     type Response = String;
     type Error = std::convert::Infallible;
+    type Event = std::convert::Infallible;
     type Conn = ();
     type State = ();
     type Style = Stepwise;

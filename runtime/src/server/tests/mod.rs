@@ -125,6 +125,7 @@ macro_rules! hooks {
         type Request = String;
         type Response = String;
         type Error = String;
+        type Event = std::convert::Infallible;
         type Conn = u32;
         type State = ();
 

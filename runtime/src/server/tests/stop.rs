@@ -121,6 +121,7 @@ macro_rules! plain {
         type Request = String;
         type Response = String;
         type Error = std::convert::Infallible;
+        type Event = std::convert::Infallible;
         type Conn = ();
         type State = ();
         type Style = Stepwise;

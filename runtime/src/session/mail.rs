@@ -1,0 +1,109 @@
+//! [`Mail`]: what others leave for one session, and the bell that wakes its driver.
+//!
+//! Two bounded queues: responses to be sent to the peer, and events for the session's own state machine.
+//!
+//! # Protocol
+//! The driver is either awake (being polled) or asleep. Before each poll it says [`Mail::awake`], afterwards
+//! [`Mail::sleep`]; both, and everything that others do here, happen under the post's lock. Whoever changes
+//! something sets `news`; if the driver sleeps it is also woken, once: the bell marks it awake. `sleep` refuses
+//! while there is news, and the driver looks again. So a change is either seen by the poll that is going on, or
+//! wakes the next one, and a driver that sends to itself is not woken for it.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::task::Waker;
+
+use super::queue::Queue;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gate {
+    Open,
+    /// Takes nothing more; what is queued is still sent. Events are not looked at any more.
+    Closing,
+    /// Nothing is sent any more.
+    Ended,
+}
+
+#[derive(Debug)]
+pub(super) struct Mail<Rsp, Ev> {
+    pub(super) responses: Queue<Rsp>,
+    pub(super) events: Queue<Ev>,
+    driver: Option<Waker>,
+    gate: Gate,
+    asleep: bool,
+    news: bool,
+}
+
+/// What is dropped after the lock is released: dropping it is the user's code.
+pub(super) type Dropped<Rsp, Ev> = (VecDeque<Rsp>, VecDeque<Ev>);
+
+impl<Rsp, Ev> Mail<Rsp, Ev> {
+    pub(super) fn new() -> Self {
+        Self {
+            responses: Queue::new(),
+            events: Queue::new(),
+            driver: None,
+            gate: Gate::Open,
+            asleep: false,
+            news: false,
+        }
+    }
+
+    pub(super) fn gate(&self) -> Gate {
+        self.gate
+    }
+
+    /// Open, and nothing there.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.responses.len() == 0 && self.events.len() == 0 && self.gate == Gate::Open
+    }
+
+    // ---- the driver's side
+
+    pub(super) fn awake(&mut self, waker: &Waker) {
+        match &self.driver {
+            Some(known) if known.will_wake(waker) => {}
+            _ => self.driver = Some(waker.clone()),
+        }
+        self.asleep = false;
+        self.news = false;
+    }
+
+    /// There is nobody to wake any more.
+    pub(super) fn forget_driver(&mut self) -> Option<Waker> {
+        self.driver.take()
+    }
+
+    /// Whether the driver may return to its executor; if not, there is news to look at.
+    pub(super) fn sleep(&mut self) -> bool {
+        if mem::take(&mut self.news) {
+            return false;
+        }
+        self.responses.rest();
+        self.events.rest();
+        self.asleep = true;
+        true
+    }
+
+    // ---- everybody's side
+
+    /// Sets the news and returns the driver's waker if it sleeps. To be woken after the lock is released.
+    #[must_use]
+    pub(super) fn ring(&mut self) -> Option<Waker> {
+        self.news = true;
+        if mem::take(&mut self.asleep) { self.driver.clone() } else { None }
+    }
+
+    /// Closes further; returns whom to wake and what to drop once the lock is released.
+    #[must_use]
+    pub(super) fn shut(&mut self, gate: Gate) -> (Vec<Waker>, Dropped<Rsp, Ev>) {
+        if self.gate == Gate::Ended || self.gate == gate {
+            return Default::default();
+        }
+        self.gate = gate;
+        let mut wakers: Vec<_> = self.responses.putters().chain(self.events.putters()).collect();
+        wakers.extend(self.ring());
+        let responses = if gate == Gate::Ended { self.responses.empty() } else { VecDeque::new() };
+        (wakers, (responses, self.events.empty()))
+    }
+}

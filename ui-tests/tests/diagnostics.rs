@@ -1,0 +1,89 @@
+//! `docs/src/diagnostics.md`: every message of the catalogue, in a table that is made of the `.stderr` files.
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+const HEAD: &str = "\
+# Every message
+
+What the compiler says, and which file of `ui-tests/fail` makes it say so. This page is made of the `.stderr` files that the
+tests compare with the compiler: it is never out of date. A message says what is wrong, and behind the colon what to write
+instead. All mistakes of a block are reported at once; none of them causes a second error.
+";
+
+/// What an area's folder is about, in the order of the page.
+const AREAS: [(&str, &str); 14] = [
+    ("blocking", "`#[blocking]`"),
+    ("crossing", "Crossing between loop and threads"),
+    ("handlers", "`#[request]` and `#[session]`"),
+    ("state", "`#[state]`"),
+    ("event", "`#[event]` and `#[on(timeout)]`"),
+    ("around", "`#[before]` and `#[after]`"),
+    ("hooks", "`#[on(..)]`"),
+    ("receiver", "`self`"),
+    ("options", "Options of the attributes"),
+    ("outside", "Attributes where they don't belong"),
+    ("service", "`#[service]`"),
+    ("codec", "Codecs"),
+    ("transport", "Transports"),
+    ("several", "Several mistakes at once"),
+];
+
+fn page() -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fail");
+    let mut areas: BTreeMap<usize, (String, Vec<PathBuf>)> = BTreeMap::new();
+    for area in entries(&root) {
+        let name = area.file_name().expect("a name").to_string_lossy().into_owned();
+        let known = AREAS.iter().position(|(folder, _)| *folder == name);
+        let title = known.map_or(name.clone(), |index| AREAS[index].1.to_owned());
+        let cases =
+            entries(&area).into_iter().filter(|case| case.extension().is_some_and(|it| it == "stderr"));
+        areas.insert(known.unwrap_or(AREAS.len() + areas.len()), (title, cases.collect()));
+    }
+    let mut page = HEAD.to_owned();
+    for (title, cases) in areas.values() {
+        write!(page, "\n## {title}\n\n| message | case |\n|---|---|\n").expect("a string");
+        for case in cases {
+            let said = fs::read_to_string(case).expect("a message");
+            let area = case.parent().and_then(Path::file_name).expect("an area").to_string_lossy();
+            let name = case.file_stem().expect("a name").to_string_lossy();
+            let link = format!(
+                "[{}](https://github.com/portcullis-rs/portcullis/blob/main/ui-tests/fail/{area}/{name}.rs)",
+                name.replace('_', " ")
+            );
+            let messages: Vec<_> = messages(&said).collect();
+            writeln!(page, "| {} | {link} |", messages.join("<br>")).expect("a string");
+        }
+    }
+    page
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder of the catalogue");
+    let mut entries: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    entries.sort();
+    entries
+}
+
+/// The first line of each error, with its code, fit for a table.
+fn messages(said: &str) -> impl Iterator<Item = String> + '_ {
+    said.lines().filter(|line| line.starts_with("error:") || line.starts_with("error[")).map(|line| {
+        let line = line.strip_prefix("error: ").or(line.strip_prefix("error")).unwrap_or(line);
+        line.replace('|', "\\|").replace('<', "&lt;")
+    })
+}
+
+#[test]
+fn the_book_lists_every_message() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/src/diagnostics.md");
+    let page = page();
+    if env::var_os("TRYBUILD").is_some() || env::var_os("PORTCULLIS_BLESS").is_some() {
+        fs::write(&path, &page).expect("write the page");
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    let differs = written.lines().zip(page.lines()).find(|(old, new)| old != new);
+    assert!(written == page, "docs/src/diagnostics.md is not up to date: PORTCULLIS_BLESS=1\n{differs:?}");
+}
