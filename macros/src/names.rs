@@ -1,7 +1,4 @@
-//! The words of the language: its attributes, their options, and which of both are still to come.
-//!
-//! This is the one place that knows what is [`Later`](Status::Later): turn a row to `Now`, and the parser
-//! lets it through.
+//! The words of the language: its attributes, and their options.
 
 use syn::Path;
 
@@ -17,13 +14,8 @@ pub(crate) enum Word {
     Event,
     Before,
     After,
-}
-
-/// Whether this version understands a word or only knows that it will come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Status {
-    Now,
-    Later,
+    /// The brackets of `#[service(state(..))]`: no attribute, but options of their own.
+    StateEnum,
 }
 
 /// An option of an attribute, and how it is written: the mend in every message about it.
@@ -31,40 +23,47 @@ pub(crate) enum Status {
 pub(crate) struct OptionName {
     pub(crate) name: &'static str,
     pub(crate) written: &'static str,
-    status: Status,
 }
 
-use Status::{Later, Now};
-
-const fn option(name: &'static str, written: &'static str, status: Status) -> OptionName {
-    OptionName { name, written, status }
+const fn option(name: &'static str, written: &'static str) -> OptionName {
+    OptionName { name, written }
 }
 
 const SERVICE: &[OptionName] = &[
-    option("request", "request = Request", Now),
-    option("response", "response = Response", Now),
-    option("crate", "crate = path::to::portcullis", Now),
-    option("state", "state(vis = pub)", Later),
+    option("request", "request = Request"),
+    option("response", "response = Response"),
+    option("crate", "crate = path::to::portcullis"),
+    option("state", "state(vis = pub(crate))"),
 ];
 const BLOCKING: &[OptionName] = &[
-    option("on", "on = self.pool", Now),
-    option("deadline", "deadline = \"2s\"", Now),
-    option("lane", "lane = key", Now),
-    option("detached", "detached", Now),
-    option("nested", "nested", Now),
-    option("flat", "flat", Now),
-    option("crate", "crate = path::to::portcullis", Now),
+    option("on", "on = self.pool"),
+    option("deadline", "deadline = \"2s\""),
+    option("lane", "lane = key"),
+    option("detached", "detached"),
+    option("nested", "nested"),
+    option("flat", "flat"),
+    option("crate", "crate = path::to::portcullis"),
 ];
-const REQUEST: &[OptionName] =
-    &[option("wire", "wire", Now), option("half_close", "half_close = cancel", Now)];
-const SESSION: &[OptionName] = &[option("half_close", "half_close = answer", Now)];
+const REQUEST: &[OptionName] = &[option("wire", "wire"), option("half_close", "half_close = cancel")];
+const SESSION: &[OptionName] = &[option("half_close", "half_close = answer")];
 const ON: &[OptionName] = &[
-    option("start", "start", Now),
-    option("connect", "connect", Now),
-    option("error", "error", Now),
-    option("disconnect", "disconnect", Now),
-    option("stop", "stop", Now),
-    option("timeout", "timeout = state", Later),
+    option("start", "start"),
+    option("connect", "connect"),
+    option("error", "error"),
+    option("disconnect", "disconnect"),
+    option("stop", "stop"),
+    option("timeout", "timeout = state"),
+];
+const STATE: &[OptionName] = &[
+    option("start", "start"),
+    option("idle", "idle = \"30s\""),
+    option("within", "within = \"2m\""),
+    option("half_close", "half_close = cancel"),
+];
+const STATE_ENUM: &[OptionName] = &[
+    option("vis", "vis = pub(crate)"),
+    option("name", "name = Phase"),
+    option("derive", "derive(Debug, PartialEq)"),
 ];
 
 impl Word {
@@ -91,13 +90,7 @@ impl Word {
             Word::Event => "event",
             Word::Before => "before",
             Word::After => "after",
-        }
-    }
-
-    pub(crate) fn status(self) -> Status {
-        match self {
-            Word::Service | Word::Blocking | Word::Request | Word::Session | Word::On => Now,
-            Word::State | Word::Event | Word::Before | Word::After => Later,
+            Word::StateEnum => "service(state(..))",
         }
     }
 
@@ -108,7 +101,9 @@ impl Word {
             Word::Request => REQUEST,
             Word::Session => SESSION,
             Word::On => ON,
-            Word::State | Word::Event | Word::Before | Word::After => &[],
+            Word::State => STATE,
+            Word::StateEnum => STATE_ENUM,
+            Word::Event | Word::Before | Word::After => &[],
         }
     }
 
@@ -124,10 +119,9 @@ impl Word {
         self.options().iter().find(|option| option.name == name)
     }
 
-    /// "`on`, `deadline` and `detached`": the options of this version.
+    /// "`on`, `deadline` and `detached`": all options.
     pub(crate) fn list(self) -> String {
-        let names: Vec<_> = self.options().iter().filter(|option| option.status == Now).collect();
-        match names.as_slice() {
+        match self.options() {
             [] => String::new(),
             [only] => format!("`{}`", only.name),
             [firsts @ .., last] => {
@@ -142,7 +136,6 @@ impl Word {
 #[derive(Debug)]
 pub(crate) enum Lookup {
     Known(&'static OptionName),
-    Later,
     /// An option, but of another attribute.
     Misplaced(Word),
     /// No option, but close to one.
@@ -152,7 +145,7 @@ pub(crate) enum Lookup {
 
 pub(crate) fn look_up(word: Word, key: &str) -> Lookup {
     if let Some(option) = word.option(key) {
-        return if option.status == Now { Lookup::Known(option) } else { Lookup::Later };
+        return Lookup::Known(option);
     }
     if let Some(near) = nearest(key, word.options().iter().map(|option| option.name)) {
         return Lookup::Misspelt(near);
@@ -163,8 +156,13 @@ pub(crate) fn look_up(word: Word, key: &str) -> Lookup {
     }
 }
 
+/// The closest of the user's own names.
+pub(crate) fn nearest_of<'a>(word: &str, names: &'a [String]) -> Option<&'a str> {
+    nearest(word, names.iter().map(String::as_str))
+}
+
 /// The closest of `names`, if it is close enough to be what was meant: a slip in every three letters.
-fn nearest(word: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     names
         .map(|name| (distance(word, name), name))
         .filter(|(slips, name)| *slips <= name.len().div_ceil(3).min(3) && *slips < name.len())

@@ -44,6 +44,9 @@ pub use server::*;
 
 #[cfg(feature = "server")]
 mod server {
+    use std::time::Duration;
+
+    use crate::service::Service;
     pub use crate::service::{BoxError, HalfClose, InLine, Linear, Opened, Step, Steps, Stepwise, Style};
 
     /// Sees through aliases of `Session<Req, Rsp>`.
@@ -61,6 +64,37 @@ mod server {
     impl<Req, Rsp> SessionTypes for crate::Session<Req, Rsp> {
         type Request = Req;
         type Response = Rsp;
+    }
+
+    /// What a method of a state machine returns, whatever it is called: a state, or a response and a state.
+    #[diagnostic::on_unimplemented(
+        message = "a handler of a state machine returns the next state, or a response and the next state, not `{Self}`",
+        label = "neither a state nor `(Response, State)`"
+    )]
+    pub trait Next<S: Service> {
+        /// The step that it stands for.
+        fn into_step(self) -> Step<S>;
+    }
+
+    impl<S: Service> Next<S> for (S::Response, S::State) {
+        fn into_step(self) -> Step<S> {
+            Step::reply(self.1, self.0)
+        }
+    }
+
+    /// The shortest of these times.
+    pub const fn shortest(times: &[Option<Duration>]) -> Option<Duration> {
+        let mut shortest: Option<Duration> = None;
+        let mut index = 0;
+        while index < times.len() {
+            match (times[index], shortest) {
+                (Some(time), None) => shortest = Some(time),
+                (Some(time), Some(least)) if time.as_nanos() < least.as_nanos() => shortest = Some(time),
+                _ => {}
+            }
+            index += 1;
+        }
+        shortest
     }
 
     /// Stands for a request or response that a mistaken handler left unsaid, so that the mistake is the only error.

@@ -2,7 +2,7 @@
 
 use super::{handler::is_unit, hook};
 use crate::{
-    model::{Handler, Hook, Loan, Method, Outcome, Param, Service, Shape},
+    model::{Handler, Hook, Loan, Method, Outcome, Param, Service, Shape, Side},
     parse::Event,
 };
 use quote::ToTokens;
@@ -11,7 +11,7 @@ pub(super) fn check(service: &Service) {
     owned(service);
     handlers(service);
     hooks(service);
-    if service.handlers().next().is_none() {
+    if service.handlers().next().is_none() && service.states.is_none() {
         without_handlers(service);
     } else {
         connection_values(service);
@@ -33,6 +33,9 @@ fn owned(service: &Service) {
 /// One handler; more of them only under `cfg`s that exclude each other, which the compiler sees to.
 fn handlers(service: &Service) {
     let mut handlers = service.handlers();
+    if let Some((state, _)) = service.state_handlers().next() {
+        return beside_states(service, state);
+    }
     let Some(first) = handlers.next() else { return };
     for (method, handler) in handlers {
         if is_conditional(first.0) && is_conditional(method) {
@@ -40,6 +43,20 @@ fn handlers(service: &Service) {
         }
         if let Some(mark) = method.marks.first() {
             method.sink.error(mark, second_handler(first, handler));
+        }
+    }
+}
+
+/// A block with states has no other handlers.
+fn beside_states(service: &Service, state: &Method) {
+    for (method, handler) in service.handlers() {
+        if let Some(mark) = method.marks.first() {
+            let (name, kind) = (&state.function.sig.ident, handler.attribute());
+            let message = format!(
+                "the handlers of a service are of one kind, and `{name}` is a `#[state]`: move this `{kind}` to a \
+                 service of its own, or make it a state"
+            );
+            method.sink.error(mark, message);
         }
     }
 }
@@ -83,7 +100,7 @@ fn without_handlers(service: &Service) {
             let event = hook::name(event);
             let message = format!(
                 "`#[on({event})]` belongs to a handler, and this block has none: \
-                 move it to the block with the `#[request]` or `#[session]`"
+                 move it to the block with the `#[request]`, the `#[session]` or the `#[state]`s"
             );
             method.sink.error(mark, message);
         }
@@ -92,7 +109,7 @@ fn without_handlers(service: &Service) {
         let key = &option.key;
         let message = format!(
             "`{key}` is about a handler, and this block has none: move it to the block with the \
-             `#[request]` or `#[session]`"
+             `#[request]`, the `#[session]` or the `#[state]`s"
         );
         service.sink.error(key, message);
     }
@@ -112,8 +129,12 @@ fn connection_values(service: &Service) {
 
 fn connection_params(service: &Service) -> impl Iterator<Item = (&Method, &Param)> {
     let of_handlers = service.handlers().map(|(method, Handler { conn, .. })| (method, conn));
+    let of_moves = service.moves().map(|(method, step)| (method, &step.conn));
+    let sides = [Side::Before, Side::After].into_iter();
+    let of_arounds =
+        sides.flat_map(|side| service.arounds(side)).map(|(method, around)| (method, &around.conn));
     let of_hooks = service.hooks().map(|(method, Hook { conn, .. })| (method, conn));
-    of_handlers.chain(of_hooks).filter_map(|(method, conn)| {
+    of_handlers.chain(of_moves).chain(of_arounds).chain(of_hooks).filter_map(|(method, conn)| {
         let conn = conn.as_ref()?;
         let ty = match &conn.shape {
             Shape::Shared(reference) | Shape::Exclusive(reference) => &reference.elem,

@@ -25,7 +25,7 @@ pub(super) fn check(method: &Method, hook: &Hook) {
     function::on_the_loop(method, &what);
     let expected = format!("async fn {}{}", method.function.sig.ident, signature(event));
     function::strays(method, &hook.strays, &what, &expected);
-    for owned in [&hook.conn, &hook.last].into_iter().flatten() {
+    for owned in [&hook.conn, &hook.state, &hook.last].into_iter().flatten() {
         if matches!(owned.shape, crate::model::Shape::Owned) {
             function::owned(method, &owned.written.ty, "this parameter", "the hook is given it by value");
         }
@@ -40,6 +40,7 @@ pub(super) fn name(event: Event) -> &'static str {
         Event::Error => "error",
         Event::Disconnect => "disconnect",
         Event::Stop => "stop",
+        Event::Timeout => "timeout",
     }
 }
 
@@ -51,8 +52,10 @@ fn signature(event: Event) -> &'static str {
             "(&self, [peer: &Peer<Response>,] [conn: &mut Conn,] error: SessionError<Error>) -> \
              ControlFlow<Reason, Response>"
         }
-        Event::Disconnect => "(&self, [peer: &Peer<Response>,] [conn: Conn,] [reason: Reason])",
-        Event::Stop => "(&self)",
+        Event::Disconnect => {
+            "(&self, [peer: &Peer<Response>,] [conn: Conn,] [last: Option<State>,] [reason: Reason])"
+        }
+        Event::Stop | Event::Timeout => "(&self)",
     }
 }
 

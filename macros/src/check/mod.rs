@@ -3,22 +3,30 @@
 //! A rule looks at the model and reports to the sink of the method that breaks it: what is wrong, where it
 //! belongs, what to write instead.
 
+mod around;
 mod block;
 mod blocking;
 mod body;
 mod function;
 mod handler;
 mod hook;
+mod machine;
 
 use crate::model::{Host, Method, Role, Service};
 
 /// The rules of a `#[service]` block: of each method, then of all of them together.
 pub(crate) fn service(service: &Service) {
-    let host = Host::Service { name: String::new() };
+    let host = Host::Service { name: String::new(), states: None };
     for method in service.methods() {
+        // In a block without states there is one thing to say of it, which is said below.
+        if matches!(method.role, Role::Move(_)) && service.states.is_none() {
+            continue;
+        }
         self::method(method, &host);
     }
     block::check(service);
+    machine::check(service);
+    around::service(service);
 }
 
 /// The rules of one method, or of a function that stands alone.
@@ -28,6 +36,8 @@ pub(crate) fn method(method: &Method, host: &Host) {
         Role::Plain | Role::Helper => function::plain(method),
         Role::Blocking(blocking) => blocking::check(method, blocking, host),
         Role::Handler(handler) => handler::check(method, handler),
+        Role::Move(step) => machine::step(method, step),
+        Role::Around(around) => around::check(method, around),
         Role::Hook(hook) => hook::check(method, hook),
         Role::Unusable => {}
     }

@@ -4,12 +4,12 @@
 
 use super::{at, service, types};
 use crate::{
-    model::{Hook, Method, Service},
+    model::{Hook, Method, Service, StateEnum},
     parse::Event,
 };
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Meta, Path};
+use syn::{Meta, Path, Type};
 
 /// One way to start a connection: a hook, or that there is none.
 pub(super) struct Start {
@@ -18,12 +18,34 @@ pub(super) struct Start {
     error: TokenStream,
     conn: TokenStream,
     takes_peer: bool,
-    /// The expression that makes a `conn`.
+    /// The expression that makes what the hook makes.
     value: TokenStream,
+    made: Made,
     /// Lints are told of a stand-in behind a mistake.
     quiet: Option<TokenStream>,
     /// What is said of `on_connect` is said of the hook.
     site: Span,
+}
+
+/// What a hook makes, as far as tokens tell.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Made {
+    /// The connection's value.
+    Conn,
+    /// The first state.
+    State,
+    /// `(Conn, State)`
+    Both,
+}
+
+/// What `#[on(connect)]` makes: a state goes by the name of the enum.
+pub(crate) fn made(hook: &Hook, states: Option<&StateEnum>) -> Made {
+    let Some(states) = states else { return Made::Conn };
+    match hook.outcome.ok() {
+        Some(Type::Tuple(tuple)) if tuple.elems.len() == 2 && states.is(&tuple.elems[1]) => Made::Both,
+        Some(ty) if states.is(ty) => Made::State,
+        _ => Made::Conn,
+    }
 }
 
 /// All ways, exactly one of which is compiled.
@@ -32,7 +54,7 @@ pub(super) fn starts(service: &Service, krate: &Path) -> Vec<Start> {
     let conditions: Vec<_> = hooks.iter().map(|(method, _)| condition(method)).collect();
     // A second hook beside one that is there in any case was reported, and goes nowhere.
     if let Some((method, hook)) = hooks.iter().find(|(method, _)| condition(method).is_none()) {
-        return vec![of_hook(method, hook, krate)];
+        return vec![of_hook(method, hook, service.states.as_ref(), krate)];
     }
     let conditions: Vec<_> = conditions.into_iter().flatten().collect();
     let cfg = match conditions.as_slice() {
@@ -40,21 +62,34 @@ pub(super) fn starts(service: &Service, krate: &Path) -> Vec<Start> {
         [only] => Some(quote!(#[cfg(not(#only))])),
         several => Some(quote!(#[cfg(not(any(#(#several),*)))])),
     };
-    let mut starts: Vec<_> = hooks.into_iter().map(|(method, hook)| of_hook(method, hook, krate)).collect();
+    let mut starts: Vec<_> = hooks
+        .into_iter()
+        .map(|(method, hook)| of_hook(method, hook, service.states.as_ref(), krate))
+        .collect();
     starts.push(Start {
         cfgs: cfg.into_iter().collect(),
         error: infallible(),
         conn: quote!(()),
         takes_peer: false,
         value: quote!(()),
+        made: Made::Conn,
         quiet: None,
         site: Span::mixed_site(),
     });
     starts
 }
 
-fn of_hook(method: &Method, hook: &Hook, krate: &Path) -> Start {
+fn of_hook(method: &Method, hook: &Hook, states: Option<&StateEnum>, krate: &Path) -> Start {
     let function = &method.function;
+    let made = made(hook, states);
+    let conn = match (made, hook.outcome.ok()) {
+        (Made::State, _) => quote!(()),
+        (Made::Both, Some(Type::Tuple(tuple))) => {
+            let conn = &tuple.elems[0];
+            types::known(Some(conn), conn.to_token_stream(), krate)
+        }
+        _ => types::known(function.output(), types::ok(&hook.outcome, krate), krate),
+    };
     let value = if method.sink.is_clean() {
         let fails = hook.outcome.is_fallible().then(|| quote_spanned!(service::at_output(function)=> ?));
         let args = hook.peer.iter().map(|param| service::argument("peer", param));
@@ -65,9 +100,10 @@ fn of_hook(method: &Method, hook: &Hook, krate: &Path) -> Start {
     Start {
         cfgs: function.cfgs().map(ToTokens::to_token_stream).collect(),
         error: types::err(&hook.outcome, krate).unwrap_or_else(infallible),
-        conn: types::known(function.output(), types::ok(&hook.outcome, krate), krate),
+        conn,
         takes_peer: hook.peer.is_some() && method.sink.is_clean(),
         value,
+        made,
         quiet: (!method.sink.is_clean()).then(|| quote!(#[allow(unused)])),
         site: at(&function.sig.ident),
     }
@@ -89,9 +125,19 @@ pub(super) fn types(starts: &[Start], error: Option<&TokenStream>) -> TokenStrea
 }
 
 /// `async fn on_connect(..)`
-pub(super) fn methods(starts: &[Start], krate: &Path) -> TokenStream {
-    let one = |Start { cfgs, takes_peer, value, quiet, site, .. }: &Start| {
+pub(super) fn methods(starts: &[Start], first: &TokenStream, krate: &Path) -> TokenStream {
+    let one = |Start { cfgs, takes_peer, value, made, quiet, site, .. }: &Start| {
         let peer = service::unused("peer", !takes_peer);
+        let opened = match made {
+            Made::Conn => quote_spanned!(*site=> #krate::__private::Opened { conn: #value, state: #first }),
+            Made::State => quote_spanned!(*site=> #krate::__private::Opened { conn: (), state: #value }),
+            Made::Both => quote_spanned! {*site=>
+                {
+                    let (conn, state) = #value;
+                    #krate::__private::Opened { conn, state }
+                }
+            },
+        };
         quote_spanned! {*site=>
             #(#cfgs)*
             #quiet
@@ -99,7 +145,7 @@ pub(super) fn methods(starts: &[Start], krate: &Path) -> TokenStream {
                 self: &::std::sync::Arc<Self>,
                 #peer: &#krate::Peer<Self::Response, Self::Event>,
             ) -> ::core::result::Result<#krate::__private::Opened<Self>, Self::Error> {
-                ::core::result::Result::Ok(#krate::__private::Opened { conn: #value, state: () })
+                ::core::result::Result::Ok(#opened)
             }
         }
     };

@@ -20,7 +20,9 @@ pub(super) fn mended(method: &Method, alone: bool) -> Function {
     let mut meant_otherwise = !function.misreadings.is_empty();
     match &method.role {
         Role::Blocking(_) => meant_otherwise |= function.sig.asyncness.take().is_some(),
-        Role::Handler(_) | Role::Hook(_) if function.sig.asyncness.is_none() => {
+        Role::Handler(_) | Role::Move(_) | Role::Around(_) | Role::Hook(_)
+            if function.sig.asyncness.is_none() =>
+        {
             function.sig.asyncness = Some(Token![async](function.sig.fn_token.span));
         }
         _ => {}

@@ -32,7 +32,7 @@ pub(super) fn items(service: &Service, krate: &Path) -> TokenStream {
                 Event::Stop => stop(function),
                 Event::Disconnect => disconnect(function, hook, krate),
                 Event::Error => error(function, hook, krate),
-                Event::Connect => return None,
+                Event::Connect | Event::Timeout => return None,
             };
             Some(quote!(#(#cfgs)* #item))
         })
@@ -65,21 +65,22 @@ fn stop(function: &Function) -> TokenStream {
 }
 
 fn disconnect(function: &Function, hook: &Hook, krate: &Path) -> TokenStream {
-    let Hook { peer, conn, last, .. } = hook;
+    let Hook { peer, conn, state, last, .. } = hook;
     let args = [
         peer.as_ref().map(|param| argument("peer", param)),
         conn.as_ref().map(|param| argument("conn", param)),
+        state.as_ref().map(|param| argument("last", param)),
         last.as_ref().map(|param| argument("reason", param)),
     ];
     let call = call(function, args.into_iter().flatten(), &quote!(.await));
     let (peer, conn) = (unused("peer", peer.is_none()), unused("conn", conn.is_none()));
-    let reason = unused("reason", last.is_none());
+    let (state, reason) = (unused("last", state.is_none()), unused("reason", last.is_none()));
     quote_spanned! {at(&function.sig.ident)=>
         async fn on_disconnect(
             self: &::std::sync::Arc<Self>,
             #peer: &#krate::Peer<Self::Response, Self::Event>,
             #conn: Self::Conn,
-            _last: ::core::option::Option<Self::State>,
+            #state: ::core::option::Option<Self::State>,
             #reason: #krate::Reason,
         ) {
             #call;

@@ -3,6 +3,7 @@
 //! Our own locals are spelt with `Span::mixed_site()`, so that they and the user's names never meet; what
 //! stands for something of the user's carries its span, so that messages land there.
 
+mod around;
 mod attrs;
 mod blocking;
 mod connect;
@@ -10,11 +11,14 @@ mod fallback;
 mod handler;
 mod helper;
 mod hooks;
+mod machine;
 mod outside;
 mod service;
 mod signature;
 mod types;
 
+pub(crate) use connect::{Made, made};
+pub(crate) use machine::named_response;
 pub(crate) use outside::outside;
 
 use crate::{
@@ -25,6 +29,7 @@ use crate::{
 };
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
+use std::time::Duration;
 use syn::{Generics, ImplItem, Path};
 
 /// `#[service(options)] item`
@@ -69,8 +74,11 @@ fn block(service: &Service) -> TokenStream {
     });
     let mut block = service.head.clone();
     block.items = vec![ImplItem::Verbatim(items.collect())];
-    let impls = if borrowed { TokenStream::new() } else { service::impls(service, &krate) };
-    quote!(#block #impls)
+    let (states, impls) = match borrowed {
+        true => Default::default(),
+        false => (machine::items(service, &krate), service::impls(service, &krate)),
+    };
+    quote!(#block #states #impls)
 }
 
 /// One method, as it was written if nothing was said about it; `block` has the generics of its `impl`.
@@ -87,7 +95,7 @@ fn method(method: &Method, krate: &Path, block: Option<&Generics>) -> TokenStrea
         (Role::Blocking(blocking), _) if clean => blocking::items(function, blocking, krate),
         (Role::Blocking(blocking), _) => fallback::offload(function, blocking, krate),
         (Role::Helper, Some(block)) => helper::items(function, block),
-        (Role::Handler(_) | Role::Hook(_), _) => handler::item(function),
+        (Role::Handler(_) | Role::Move(_) | Role::Around(_) | Role::Hook(_), _) => handler::item(function),
         (Role::Helper | Role::Plain | Role::Unusable, _) => handler::plain(function),
     }
 }
@@ -97,7 +105,7 @@ fn unowned(method: &Method, krate: &Path) -> TokenStream {
     let function = fallback::mended(method, false);
     match &method.role {
         Role::Blocking(blocking) => fallback::offload(&function, blocking, krate),
-        Role::Handler(_) | Role::Hook(_) => handler::item(&function),
+        Role::Handler(_) | Role::Move(_) | Role::Around(_) | Role::Hook(_) => handler::item(&function),
         Role::Helper | Role::Plain | Role::Unusable => handler::plain(&function),
     }
 }
@@ -110,6 +118,17 @@ fn krate(written: Option<&Path>) -> Path {
         path.leading_colon = Some(syn::Token![::](proc_macro2::Span::mixed_site()));
         path
     })
+}
+
+/// `Duration::from_secs(2)`
+fn duration(duration: Duration) -> TokenStream {
+    if duration.subsec_millis() == 0 {
+        let seconds = duration.as_secs();
+        return quote!(::core::time::Duration::from_secs(#seconds));
+    }
+    // What is written is in milliseconds at the least, and fits.
+    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    quote!(::core::time::Duration::from_millis(#millis))
 }
 
 /// Tokens of `span`'s place that resolve as our own.

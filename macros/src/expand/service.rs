@@ -3,9 +3,9 @@
 //! There is one of each for a handler, under the handler's own `cfg`s: two handlers whose `cfg`s exclude
 //! each other make two services, one of which is compiled.
 
-use super::{at, connect, hooks, types};
+use super::{around, at, connect, hooks, types};
 use crate::{
-    model::{Function, Handler, HandlerKind, Method, Param, Service, SessionTypes},
+    model::{Function, Handler, HandlerKind, Method, Param, Service, SessionTypes, Side},
     parse::HalfClose,
 };
 use proc_macro2::{Span, TokenStream};
@@ -15,7 +15,8 @@ use syn::{Attribute, Path};
 /// All impls of the block; none if it has no handler.
 pub(super) fn impls(service: &Service, krate: &Path) -> TokenStream {
     let mut handlers = service.handlers();
-    let Some(first) = handlers.next() else { return TokenStream::new() };
+    // Handlers beside states were reported.
+    let Some(first) = handlers.next().filter(|_| service.states.is_none()) else { return TokenStream::new() };
     let conditional = |(method, _): &(&Method, &Handler)| method.function.cfgs().next().is_some();
     // A second handler that is there in any case was reported, and is no second service.
     let others = handlers.filter(|other| conditional(&first) && conditional(other));
@@ -51,7 +52,7 @@ impl Of<'_> {
         };
         let starts = connect::starts(self.service, krate);
         let types = connect::types(&starts, error.as_ref());
-        let on_connect = connect::methods(&starts, krate);
+        let on_connect = connect::methods(&starts, &quote!(()), krate);
         let hooks = hooks::items(self.service, krate);
         let items = quote_spanned! {Span::mixed_site()=>
             type Request = #request;
@@ -155,16 +156,26 @@ impl Of<'_> {
             ];
             let fails = outcome.is_fallible().then(|| quote_spanned!(at_output(function)=> ?));
             let response = call(function, args.into_iter().flatten(), &quote!(.await #fails));
+            let response = self.behind_before(&response);
+            let after = self.service.around(Side::After).map(|(method, around)| {
+                let after = around::after(method, around, &quote_spanned!(site=> &response));
+                quote_spanned!(site=> #after;)
+            });
             // With its type said, a mismatch is one of this value.
             let ty = self.response();
             quote_spanned! {site=>
                 let response: #ty = #response;
+                #after
                 ::core::result::Result::Ok(#krate::__private::Step::reply(state, response))
             }
         } else {
             quote_spanned!(site=> ::core::unimplemented!())
         };
-        let (peer, conn) = (unused("peer", peer.is_none()), unused("conn", conn.is_none()));
+        let arounds = || [Side::Before, Side::After].into_iter().filter_map(|side| self.service.around(side));
+        let (peer, conn) = (
+            unused("peer", peer.is_none() && arounds().all(|(_, around)| around.peer.is_none())),
+            unused("conn", conn.is_none() && arounds().all(|(_, around)| around.conn.is_none())),
+        );
         let quiet = self.quiet();
         quote_spanned! {at(&function.sig.ident)=>
             #quiet
@@ -177,6 +188,22 @@ impl Of<'_> {
             ) -> ::core::result::Result<#krate::__private::Step<Self>, Self::Error> {
                 #body
             }
+        }
+    }
+
+    /// The handler's response, or that of `#[before]`.
+    fn behind_before(&self, response: &TokenStream) -> TokenStream {
+        match self.service.around(Side::Before) {
+            Some((method, around)) => {
+                let before = around::before(method, around);
+                quote_spanned! {Span::mixed_site()=>
+                    match #before {
+                        ::core::ops::ControlFlow::Continue(request) => #response,
+                        ::core::ops::ControlFlow::Break(response) => response,
+                    }
+                }
+            }
+            None => response.clone(),
         }
     }
 

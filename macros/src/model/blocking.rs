@@ -1,7 +1,7 @@
 //! `#[blocking]`.
 
 use super::{Function, Host, Outcome, Param, Receiver, Shape};
-use crate::parse::{BlockingOptions, Deadline};
+use crate::parse::{self, BlockingOptions};
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use std::time::Duration;
@@ -48,7 +48,7 @@ impl Blocking {
         Blocking {
             krate: own.map(|keyed| keyed.value).or_else(|| krate.cloned()),
             label: match host {
-                Host::Service { name: host } if !host.is_empty() => format!("{host}::{name}"),
+                Host::Service { name: host, .. } if !host.is_empty() => format!("{host}::{name}"),
                 _ => name,
             },
             in_impl: matches!(host, Host::Service { .. })
@@ -58,8 +58,8 @@ impl Blocking {
             pool_may_borrow: pool.as_ref().is_some_and(|pool| mentions_argument(pool, &args)),
             pool,
             deadline: deadline.map(|keyed| match keyed.value {
-                Deadline::Literal(duration) => Limit::Literal(duration),
-                Deadline::Expr(expr) => Limit::Expr(*expr),
+                parse::Limit::Literal(duration) => Limit::Literal(duration),
+                parse::Limit::Expr(expr) => Limit::Expr(*expr),
             }),
             lane: lane.map(|keyed| keyed.value),
             detached: detached.is_some(),

@@ -1,6 +1,6 @@
 //! What every role shares: receiver, parameters, where the function stands.
 
-use super::{Misreading, loan};
+use super::{Misreading, StateEnum, loan};
 use proc_macro2::{Group, Ident};
 use syn::{
     Attribute, FnArg, Pat, PatType, ReceiverKind, ReturnType, Signature, Type, TypeReference, Visibility,
@@ -20,12 +20,21 @@ pub(crate) struct Function {
 }
 
 /// Where a function with an attribute of ours stands.
-#[derive(Clone, Debug)]
 pub(crate) enum Host {
     /// In a `#[service]` block of the type of this name.
-    Service { name: String },
+    Service { name: String, states: Option<Box<StateEnum>> },
     /// Under an attribute that sees only the function.
     Alone,
+}
+
+impl Host {
+    /// The enum of the block's states, if it has any.
+    pub(super) fn states(&self) -> Option<&StateEnum> {
+        match self {
+            Host::Service { states, .. } => states.as_deref(),
+            Host::Alone => None,
+        }
+    }
 }
 
 /// How a method takes itself.

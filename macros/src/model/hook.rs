@@ -1,6 +1,6 @@
 //! `#[on(..)]`.
 
-use super::{Function, Outcome, Param, roles::Hand};
+use super::{Function, Outcome, Param, StateEnum, roles::Hand};
 use crate::parse::{Event, Keyed, OnOptions};
 use proc_macro2::Ident;
 
@@ -21,21 +21,23 @@ pub(crate) struct Hook {
     pub(crate) cleanup: Option<Param>,
     /// The reason of disconnect, the error of error.
     pub(crate) last: Option<Param>,
+    /// The last state, in disconnect.
+    pub(crate) state: Option<Param>,
     /// Parameters without a place.
     pub(crate) strays: Vec<Param>,
     pub(crate) outcome: Outcome,
 }
 
 impl Hook {
-    pub(super) fn new(options: OnOptions, function: &Function) -> Self {
-        let OnOptions { events, mistaken } = options;
+    pub(super) fn new(options: OnOptions, function: &Function, states: Option<&StateEnum>) -> Self {
+        let OnOptions { events, mistaken, state: _ } = options;
         let mut events = events.into_iter();
         let (event_key, event) = match events.next() {
             Some(Keyed { key, value }) => (Some(key), Some(value)),
             None => (None, None),
         };
         let mut hand = Hand::new(&function.params);
-        let (mut peer, mut conn, mut cleanup, mut last) = (None, None, None, None);
+        let (mut peer, mut conn, mut cleanup, mut last, mut state) = (None, None, None, None, None);
         match event {
             Some(Event::Start) => cleanup = hand.exclusive(),
             Some(Event::Connect) => peer = hand.shared(),
@@ -46,10 +48,11 @@ impl Hook {
             }
             Some(Event::Disconnect) => {
                 last = hand.last_owned();
+                state = hand.last_owned_of(|ty| states.is_some_and(|states| states.is_option(ty)));
                 conn = hand.last_owned();
                 peer = hand.shared();
             }
-            Some(Event::Stop) | None => {}
+            Some(Event::Stop | Event::Timeout) | None => {}
         }
         Hook {
             event,
@@ -60,6 +63,7 @@ impl Hook {
             conn,
             cleanup,
             last,
+            state,
             strays: hand.strays(),
             outcome: Outcome::of(function.output()),
         }

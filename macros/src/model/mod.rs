@@ -3,28 +3,34 @@
 //! Nothing is reported here. What has no place in a role is kept beside it (`strays`, `Option`s) for
 //! [`check`](crate::check) to judge; [`expand`](crate::expand) falls back where a method's sink is not clean.
 
+mod around;
 mod blocking;
 mod function;
 mod handler;
 mod hook;
 mod loan;
+mod machine;
 mod misread;
 mod outcome;
 mod roles;
+mod targets;
 
+pub(crate) use around::{Around, Side};
 pub(crate) use blocking::{Blocking, Limit};
 pub(crate) use function::{Function, Host, Param, Receiver, Shape};
 pub(crate) use handler::{Handler, HandlerKind, SessionTypes};
 pub(crate) use hook::Hook;
 pub(crate) use loan::{Loan, find as loan};
+pub(crate) use machine::{Cause, Gives, Move, StateEnum, variant};
 pub(crate) use misread::Misreading;
 pub(crate) use outcome::{Outcome, is_of_std};
+pub(crate) use targets::{Targets, targets};
 
 use crate::{
-    parse::{self, Keyed, Mark, MarkKind, ServiceOptions},
+    parse::{self, Event, Keyed, Mark, MarkKind, ServiceOptions},
     report::Sink,
 };
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use syn::{ItemImpl, Path, Type};
 
 /// A `#[service]` block.
@@ -36,6 +42,9 @@ pub(crate) struct Service {
     /// `request = ..`, `response = ..`.
     pub(crate) request: Option<Keyed<Type>>,
     pub(crate) response: Option<Keyed<Type>>,
+    /// `state(..)`, and what it says; there is an enum where there is a state.
+    pub(crate) state_key: Option<Ident>,
+    pub(crate) states: Option<StateEnum>,
     pub(crate) items: Vec<Item>,
     pub(crate) sink: Sink,
 }
@@ -62,6 +71,9 @@ pub(crate) enum Role {
     Helper,
     Blocking(Box<Blocking>),
     Handler(Box<Handler>),
+    /// Of a state machine.
+    Move(Box<Move>),
+    Around(Box<Around>),
     Hook(Box<Hook>),
     /// Under an attribute that was reported already.
     Unusable,
@@ -70,9 +82,10 @@ pub(crate) enum Role {
 impl Service {
     pub(crate) fn new(block: parse::Block) -> Self {
         let parse::Block { options, head, items, sink } = block;
-        let ServiceOptions { krate, request, response } = options;
+        let states = states(&options, &head, &items, &sink);
+        let ServiceOptions { krate, request, response, state } = options;
         let krate = krate.map(|keyed| keyed.value);
-        let host = Host::Service { name: type_name(&head.self_ty) };
+        let host = Host::Service { name: type_name(&head.self_ty), states: states.map(Box::new) };
         let mut names: Vec<Ident> = Vec::new();
         let items = items
             .into_iter()
@@ -85,15 +98,28 @@ impl Service {
                 parse::Item::Other(tokens) => Item::Other(tokens),
             })
             .collect();
-        Service { head, krate, request, response, items, sink }
+        let states = match host {
+            Host::Service { states, .. } => states.map(|states| *states),
+            Host::Alone => None,
+        };
+        Service {
+            head,
+            krate,
+            request,
+            response,
+            state_key: state.map(|keyed| keyed.key),
+            states,
+            items,
+            sink,
+        }
     }
 
     /// What the service's type borrows, if there is anything in the block that has to own the service.
     pub(crate) fn borrowed(&self) -> Option<Loan<'_>> {
         let owns = |method: &Method| match method.role {
-            Role::Handler(_) => true,
+            Role::Handler(_) | Role::Move(_) => true,
             Role::Blocking(_) => !matches!(method.function.receiver, Receiver::None),
-            Role::Hook(_) | Role::Helper | Role::Plain | Role::Unusable => false,
+            Role::Hook(_) | Role::Around(_) | Role::Helper | Role::Plain | Role::Unusable => false,
         };
         loan(&self.head.self_ty).filter(|_| self.methods().any(owns))
     }
@@ -110,6 +136,31 @@ impl Service {
             Role::Handler(handler) => Some((method, &**handler)),
             _ => None,
         })
+    }
+
+    /// Of `#[state]`, `#[event]` and `#[on(timeout)]`.
+    pub(crate) fn moves(&self) -> impl Iterator<Item = (&Method, &Move)> {
+        self.methods().filter_map(|method| match &method.role {
+            Role::Move(step) => Some((method, &**step)),
+            _ => None,
+        })
+    }
+
+    /// `#[state]`s: their names are those of the states.
+    pub(crate) fn state_handlers(&self) -> impl Iterator<Item = (&Method, &Move)> {
+        self.moves().filter(|(_, step)| matches!(step.cause, Cause::Request(_)))
+    }
+
+    pub(crate) fn arounds(&self, side: Side) -> impl Iterator<Item = (&Method, &Around)> {
+        self.methods().filter_map(move |method| match &method.role {
+            Role::Around(around) if around.side == side => Some((method, &**around)),
+            _ => None,
+        })
+    }
+
+    /// The method that is `#[before]` or `#[after]`, if all is well with it.
+    pub(crate) fn around(&self, side: Side) -> Option<(&Method, &Around)> {
+        self.arounds(side).find(|(method, _)| method.sink.is_clean())
     }
 
     pub(crate) fn hooks(&self) -> impl Iterator<Item = (&Method, &Hook)> {
@@ -163,8 +214,10 @@ impl Role {
         }
         match (self, function.sig.asyncness) {
             (Role::Blocking(_), None) => found.extend(misread::awaits(body())),
-            (Role::Handler(_) | Role::Hook(_) | Role::Helper | Role::Plain, Some(_))
-                if in_service && !function.has_worker() =>
+            (role, Some(_))
+                if in_service
+                    && !function.has_worker()
+                    && !matches!(role, Role::Blocking(_) | Role::Unusable) =>
             {
                 found.extend(misread::waits(body()));
             }
@@ -188,19 +241,51 @@ fn marked(mark: Mark, function: &Function, host: &Host, krate: Option<&Path>) ->
         }
         MarkKind::Request(options) => Role::Handler(Box::new(Handler::request(options, function))),
         MarkKind::Session(options) => Role::Handler(Box::new(Handler::session(options, function))),
-        MarkKind::On(options) => Role::Hook(Box::new(Hook::new(options, function))),
+        MarkKind::State(options) => Role::Move(Box::new(Move::state(options, function, host.states()))),
+        MarkKind::Event(options) => Role::Move(Box::new(Move::event(options, function, host.states()))),
+        MarkKind::Before => Role::Around(Box::new(Around::new(Side::Before, function))),
+        MarkKind::After => Role::Around(Box::new(Around::new(Side::After, function))),
+        MarkKind::On(options) => match options.events.first() {
+            Some(Keyed { value: Event::Timeout, .. }) => {
+                Role::Move(Box::new(Move::timeout(options, function, host.states())))
+            }
+            _ => Role::Hook(Box::new(Hook::new(options, function, host.states()))),
+        },
         MarkKind::Unusable => Role::Unusable,
     }
 }
 
-/// `Thumbnails` of `thumbnails::Thumbnails<S>`: the name that jobs go by.
-fn type_name(ty: &Type) -> String {
+/// The enum of a block that has states.
+fn states(
+    options: &ServiceOptions,
+    head: &ItemImpl,
+    items: &[parse::Item],
+    sink: &Sink,
+) -> Option<StateEnum> {
+    let is_state = |item: &parse::Item| match item {
+        parse::Item::Fn(function) => {
+            function.marks.iter().any(|mark| matches!(mark.kind, MarkKind::State(_)))
+        }
+        parse::Item::Other(_) => false,
+    };
+    let written = options.state_enum(sink);
+    let name = type_ident(&head.self_ty).cloned().unwrap_or_else(|| Ident::new("Session", Span::call_site()));
+    items.iter().any(is_state).then(|| StateEnum::new(written, &name))
+}
+
+/// `Thumbnails` of `thumbnails::Thumbnails<S>`.
+fn type_ident(ty: &Type) -> Option<&Ident> {
     match ty {
-        Type::Path(path) => path.path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default(),
-        Type::Paren(inner) => type_name(&inner.elem),
-        Type::Group(inner) => type_name(&inner.elem),
-        _ => String::new(),
+        Type::Path(path) => path.path.segments.last().map(|last| &last.ident),
+        Type::Paren(inner) => type_ident(&inner.elem),
+        Type::Group(inner) => type_ident(&inner.elem),
+        _ => None,
     }
+}
+
+/// The name that jobs go by.
+fn type_name(ty: &Type) -> String {
+    type_ident(ty).map(Ident::to_string).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What a function returns, and whether it can fail.
 
-use super::function::last_segment;
+use super::{function::last_segment, machine::only_argument};
 use syn::{GenericArgument, PathArguments, Type};
 
 /// A return type, as far as tokens tell: the guess goes by the last path segment `Result`, aliases resolve
@@ -36,6 +36,16 @@ impl Outcome {
         match written(ty) {
             Some((ok, err)) => Outcome::Written { ok: Box::new(ok), err: Box::new(err) },
             None => Outcome::Alias(ty.clone()),
+        }
+    }
+
+    /// The type of success, if it can be seen: in `io::Result<T>` too.
+    pub(crate) fn ok(&self) -> Option<&Type> {
+        match self {
+            Outcome::Unit => None,
+            Outcome::Plain(ty) => Some(ty),
+            Outcome::Written { ok, .. } => Some(ok),
+            Outcome::Alias(ty) => only_argument(ty, "Result"),
         }
     }
 

@@ -42,6 +42,17 @@ impl Hand {
         self.last(|shape| matches!(shape, Shape::Exclusive(_)))
     }
 
+    /// `&T` at the back.
+    pub(super) fn last_shared(&mut self) -> Option<Param> {
+        self.last(|shape| matches!(shape, Shape::Shared(_)))
+    }
+
+    /// An owned one at the back, if its type is such a one.
+    pub(super) fn last_owned_of(&mut self, fits: impl Fn(&syn::Type) -> bool) -> Option<Param> {
+        let fits = self.params.last().is_some_and(|param| fits(&param.written.ty));
+        if fits { self.last_owned() } else { None }
+    }
+
     /// Those that no role wants.
     pub(super) fn strays(self) -> Vec<Param> {
         self.params

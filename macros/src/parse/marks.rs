@@ -3,11 +3,9 @@
 use super::{
     duration,
     options::{self, Keyed, Options, Value},
+    states::{EventOptions, StateEnumOptions, StateOptions},
 };
-use crate::{
-    names::{Status, Word},
-    report::Sink,
-};
+use crate::{names::Word, report::Sink};
 use proc_macro2::TokenStream;
 use std::time::Duration;
 use syn::{Attribute, Expr, ExprLit, Ident, Lit, Path, Type};
@@ -24,7 +22,11 @@ pub(crate) enum MarkKind {
     Request(RequestOptions),
     Session(SessionOptions),
     On(OnOptions),
-    /// `#[service]` on a method, or an attribute that is still to come: there is nothing to do but to say so.
+    State(StateOptions),
+    Event(EventOptions),
+    Before,
+    After,
+    /// `#[service]` on a method: there is nothing to do but to say so.
     Unusable,
 }
 
@@ -33,12 +35,20 @@ pub(crate) struct ServiceOptions {
     pub(crate) krate: Option<Keyed<Path>>,
     pub(crate) request: Option<Keyed<Type>>,
     pub(crate) response: Option<Keyed<Type>>,
+    pub(crate) state: Option<Keyed<TokenStream>>,
+}
+
+impl ServiceOptions {
+    /// What `state(..)` says of the enum.
+    pub(crate) fn state_enum(&self, sink: &Sink) -> StateEnumOptions {
+        self.state.as_ref().map(|keyed| options::parse(keyed.value.clone(), sink)).unwrap_or_default()
+    }
 }
 
 #[derive(Default)]
 pub(crate) struct BlockingOptions {
     pub(crate) on: Option<Keyed<Expr>>,
-    pub(crate) deadline: Option<Keyed<Deadline>>,
+    pub(crate) deadline: Option<Keyed<Limit>>,
     pub(crate) lane: Option<Keyed<Expr>>,
     pub(crate) detached: Option<Ident>,
     pub(crate) nested: Option<Ident>,
@@ -61,13 +71,15 @@ pub(crate) struct SessionOptions {
 #[derive(Default)]
 pub(crate) struct OnOptions {
     pub(crate) events: Vec<Keyed<Event>>,
+    /// The state of `timeout = state`.
+    pub(crate) state: Option<Ident>,
     /// Something in the brackets was reported already: "needs an event" would be a second error.
     pub(crate) mistaken: bool,
 }
 
-/// A limit on a job: a literal is read here, any other expression by the compiler.
+/// A time limit: a literal is read here, any other expression by the compiler.
 #[derive(Clone)]
-pub(crate) enum Deadline {
+pub(crate) enum Limit {
     Literal(Duration),
     Expr(Box<Expr>),
 }
@@ -85,6 +97,7 @@ pub(crate) enum Event {
     Error,
     Disconnect,
     Stop,
+    Timeout,
 }
 
 /// Takes our attributes out of `attrs`.
@@ -100,13 +113,8 @@ pub(crate) fn take(attrs: &mut Vec<Attribute>, sink: &Sink) -> Vec<Mark> {
 
 fn read(attr: &Attribute, word: Word, sink: &Sink) -> Option<Mark> {
     let name = attr.path().segments.last()?.ident.clone();
-    let kind = if word.status() == Status::Later {
-        sink.error(&name, format!("`#[{name}]` is not supported in this version of portcullis"));
-        MarkKind::Unusable
-    } else {
-        let tokens = options::of_attribute(attr, word, sink);
-        kind(word, &name, tokens, sink)
-    };
+    let tokens = options::of_attribute(attr, word, sink);
+    let kind = kind(word, &name, tokens, sink);
     Some(Mark { name, kind })
 }
 
@@ -120,7 +128,11 @@ fn kind(word: Word, name: &Ident, tokens: TokenStream, sink: &Sink) -> MarkKind 
             let options: OnOptions = options::parse(tokens, &brackets);
             MarkKind::On(OnOptions { mistaken: !brackets.is_clean(), ..options })
         }
-        Word::Service | Word::State | Word::Event | Word::Before | Word::After => {
+        Word::State => MarkKind::State(options::parse(tokens, sink)),
+        Word::Event => MarkKind::Event(EventOptions::read(tokens, sink)),
+        Word::Before => alone(MarkKind::Before, name, tokens, sink),
+        Word::After => alone(MarkKind::After, name, tokens, sink),
+        Word::Service | Word::StateEnum => {
             sink.error(
                 name,
                 format!("`#[{name}]` goes on an `impl` block, not on a method in it: remove it here"),
@@ -128,6 +140,14 @@ fn kind(word: Word, name: &Ident, tokens: TokenStream, sink: &Sink) -> MarkKind 
             MarkKind::Unusable
         }
     }
+}
+
+/// An attribute without options.
+fn alone(kind: MarkKind, name: &Ident, tokens: TokenStream, sink: &Sink) -> MarkKind {
+    if !tokens.is_empty() {
+        sink.error(tokens, format!("`#[{name}]` has no options: write it alone"));
+    }
+    kind
 }
 
 impl Options for ServiceOptions {
@@ -138,6 +158,7 @@ impl Options for ServiceOptions {
             "crate" => value.of(&mut self.krate, key),
             "request" => value.of(&mut self.request, key),
             "response" => value.of(&mut self.response, key),
+            "state" => value.brackets(&mut self.state, key),
             _ => Err(value.malformed(&key)),
         }
     }
@@ -149,7 +170,7 @@ impl Options for BlockingOptions {
     fn take(&mut self, key: Ident, value: &Value<'_>) -> syn::Result<()> {
         match key.to_string().as_str() {
             "on" => value.of(&mut self.on, key),
-            "deadline" => value.read(&mut self.deadline, key, deadline),
+            "deadline" => value.read(&mut self.deadline, key, limit),
             "lane" => value.of(&mut self.lane, key),
             "detached" => value.flag(&mut self.detached, key),
             "nested" => value.flag(&mut self.nested, key),
@@ -160,20 +181,20 @@ impl Options for BlockingOptions {
     }
 }
 
-fn deadline(written: Expr) -> syn::Result<Deadline> {
+pub(super) fn limit(written: Expr) -> syn::Result<Limit> {
     // `$limit:literal` of a `macro_rules` comes in invisible brackets.
     let bare = match &written {
         Expr::Group(group) => &*group.expr,
         other => other,
     };
-    let Expr::Lit(ExprLit { lit, .. }) = bare else { return Ok(Deadline::Expr(Box::new(written))) };
+    let Expr::Lit(ExprLit { lit, .. }) = bare else { return Ok(Limit::Expr(Box::new(written))) };
     match lit {
         Lit::Str(text) => duration::parse(&text.value())
-            .map(Deadline::Literal)
+            .map(Limit::Literal)
             .map_err(|message| syn::Error::new(text.span(), message)),
         other => Err(syn::Error::new_spanned(
             other,
-            "a deadline is a text with a unit, `\"2s\"`, or an expression that gives a `Duration`",
+            "a time limit is a text with a unit, `\"2s\"`, or an expression that gives a `Duration`",
         )),
     }
 }
@@ -211,6 +232,13 @@ impl Options for OnOptions {
             "error" => Event::Error,
             "disconnect" => Event::Disconnect,
             "stop" => Event::Stop,
+            "timeout" => {
+                let mut state = None;
+                value.of(&mut state, key.clone())?;
+                self.state = self.state.take().or(state.map(|keyed| keyed.value));
+                self.events.push(Keyed { key, value: Event::Timeout });
+                return Ok(());
+            }
             _ => return Err(value.malformed(&key)),
         };
         value.flag(&mut None, key.clone())?;
@@ -219,7 +247,7 @@ impl Options for OnOptions {
     }
 }
 
-fn half_close(word: Ident) -> syn::Result<HalfClose> {
+pub(super) fn half_close(word: Ident) -> syn::Result<HalfClose> {
     match word.to_string().as_str() {
         "cancel" => Ok(HalfClose::Cancel),
         "answer" => Ok(HalfClose::Answer),

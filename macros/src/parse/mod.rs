@@ -8,14 +8,16 @@ mod duration;
 mod function;
 mod marks;
 mod options;
+mod states;
 
 pub(crate) use block::{Block, Item, Other, Target, target};
 pub(crate) use function::Function;
 pub(crate) use marks::{
-    BlockingOptions, Deadline, Event, HalfClose, Mark, MarkKind, OnOptions, RequestOptions, ServiceOptions,
+    BlockingOptions, Event, HalfClose, Limit, Mark, MarkKind, OnOptions, RequestOptions, ServiceOptions,
     SessionOptions,
 };
 pub(crate) use options::{Keyed, parse as options, without_invisible_group};
+pub(crate) use states::{EventOptions, StateEnumOptions, StateOptions};
 
 #[cfg(test)]
 mod tests;

@@ -68,6 +68,19 @@ impl Value<'_> {
         Ok(())
     }
 
+    /// `key(..)`: the tokens in the brackets.
+    pub(crate) fn brackets(&self, slot: &mut Option<Keyed<TokenStream>>, key: Ident) -> syn::Result<()> {
+        if !self.input.peek(syn::token::Paren) {
+            return Err(self.malformed(&key));
+        }
+        let content;
+        syn::parenthesized!(content in self.input);
+        let tokens = content.parse()?;
+        once(slot.is_some(), &key)?;
+        *slot = Some(Keyed { key, value: tokens });
+        Ok(())
+    }
+
     pub(crate) fn malformed(&self, key: &Ident) -> syn::Error {
         let message = format!("the value of `{key}` can't be read: write `{}`", self.option.written);
         syn::Error::new(key.span(), message)
@@ -122,7 +135,6 @@ fn describe(word: Word, key: &str, mistake: &Lookup) -> String {
     let on = word.name();
     let what = if word == Word::On { "event" } else { "option" };
     match mistake {
-        Lookup::Later => format!("`{key}` is not supported in this version of portcullis"),
         Lookup::Misspelt(near) => format!("unknown {what} `{key}` of `#[{on}]`: did you mean `{near}`?"),
         Lookup::Misplaced(other) => {
             format!(

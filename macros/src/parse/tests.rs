@@ -34,9 +34,7 @@ fn marks_are_taken_off_and_the_rest_is_kept() {
         panic!("one mark")
     };
     assert!(options.on.is_some() && options.detached.is_some() && options.flat.is_none());
-    let Some(Keyed { value: Deadline::Literal(deadline), .. }) = &options.deadline else {
-        panic!("a literal")
-    };
+    let Some(Keyed { value: Limit::Literal(deadline), .. }) = &options.deadline else { panic!("a literal") };
     assert_eq!(deadline.as_secs(), 90);
 }
 
@@ -66,7 +64,7 @@ fn malformed_values_name_the_mend() {
         (quote!(on = , flat), "the value of `on` can't be read: write `on = self.pool`"),
         (
             quote!(deadline = 2),
-            "a deadline is a text with a unit, `\"2s\"`, or an expression that gives a `Duration`",
+            "a time limit is a text with a unit, `\"2s\"`, or an expression that gives a `Duration`",
         ),
         (quote!(deadline = "2sec"), "`sec` is not a unit of time: the units are `ms`, `s`, `m` and `h`"),
         (quote!(on = self.cpu flat), "expected `,` and the next option"),
@@ -81,13 +79,16 @@ fn malformed_values_name_the_mend() {
 }
 
 #[test]
-fn attributes_to_come_are_known() {
+fn states_have_their_options() {
     let (function, messages) = function(quote!(
-        #[state(start)]
+        #[state(start, idle = "30s", within = TWO_MINUTES, half_close = cancel)]
         async fn f(&self) {}
     ));
-    assert_eq!(messages, ["`#[state]` is not supported in this version of portcullis"]);
-    assert!(matches!(function.marks.as_slice(), [Mark { kind: MarkKind::Unusable, .. }]));
+    assert!(messages.is_empty(), "{messages:?}");
+    let [Mark { kind: MarkKind::State(options), .. }] = function.marks.as_slice() else { panic!("a state") };
+    assert!(options.start.is_some() && matches!(&options.within, Some(Keyed { value: Limit::Expr(_), .. })));
+    let Some(Keyed { value: Limit::Literal(idle), .. }) = &options.idle else { panic!("a time") };
+    assert_eq!(idle.as_secs(), 30);
 }
 
 #[test]

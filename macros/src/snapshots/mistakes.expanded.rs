@@ -59,39 +59,79 @@ impl Wrong {
     }
     #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
     async fn failed(self: &::std::sync::Arc<Self>) {}
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
     async fn greeting(self: &::std::sync::Arc<Self>, hello: Hello) -> Self {}
+}
+/// Where a session stands: a variant for each `#[state]`.
+#[allow(unreachable_pub, private_interfaces, private_bounds, clippy::large_enum_variant)]
+pub enum WrongState {
+    /// The state `greeting`.
+    Greeting,
+    /// The session ends, once what it has to say is written.
+    Closed,
+}
+#[automatically_derived]
+impl ::portcullis::__private::Next<Wrong> for WrongState {
+    fn into_step(self) -> ::portcullis::__private::Step<Wrong> {
+        ::portcullis::__private::Step::go(self)
+    }
 }
 #[automatically_derived]
 impl ::portcullis::Service for Wrong {
-    type Request = Ping;
-    type Response = Pong;
+    type Request = Hello;
+    type Response = ::portcullis::__private::Unknown;
     type Error = ::core::convert::Infallible;
     type Conn = ();
     type Event = ::core::convert::Infallible;
-    type State = ();
+    type State = WrongState;
     type Style = ::portcullis::__private::Stepwise;
-    const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Cancel;
+    const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
         _peer: &::portcullis::Peer<Self::Response, Self::Event>,
     ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
         ::core::result::Result::Ok(::portcullis::__private::Opened {
             conn: (),
-            state: (),
+            state: WrongState::Greeting,
         })
     }
 }
 #[automatically_derived]
 impl ::portcullis::__private::Steps for Wrong {
-    #[allow(unused)]
     async fn step(
         self: &::std::sync::Arc<Self>,
         state: Self::State,
-        peer: &::portcullis::Peer<Self::Response, Self::Event>,
+        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
         _conn: &mut Self::Conn,
         request: Self::Request,
     ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
-        ::core::unimplemented!()
+        let step = match state {
+            WrongState::Greeting => {
+                ::portcullis::__private::Next::into_step(
+                    Self::greeting(self, request).await,
+                )
+            }
+            WrongState::Closed => ::portcullis::__private::Step::go(WrongState::Closed),
+        };
+        ::core::result::Result::Ok(step)
+    }
+    fn state_name(state: &Self::State) -> &'static str {
+        match state {
+            WrongState::Greeting => "greeting",
+            WrongState::Closed => "closed",
+        }
+    }
+    fn closes(state: &Self::State) -> bool {
+        ::core::matches!(state, WrongState::Closed)
+    }
+    fn recover(
+        self: &::std::sync::Arc<Self>,
+        name: &'static str,
+    ) -> ::core::option::Option<Self::State> {
+        match name {
+            "greeting" => ::core::option::Option::Some(WrongState::Greeting),
+            _ => ::core::option::Option::None,
+        }
     }
 }
 ::core::compile_error! {
@@ -107,7 +147,10 @@ impl ::portcullis::__private::Steps for Wrong {
     "the request is the last parameter, and owned: write `async fn ping(&self, [peer: &Peer<Response>,] [conn: &mut Conn,] request: Request) -> Response`"
 }
 ::core::compile_error! {
-    "the handlers of a service are of one kind, and `ping` is a `#[request]`: move this `#[session]` to a service of its own"
+    "the handlers of a service are of one kind, and `greeting` is a `#[state]`: move this `#[request]` to a service of its own, or make it a state"
+}
+::core::compile_error! {
+    "the handlers of a service are of one kind, and `greeting` is a `#[state]`: move this `#[session]` to a service of its own, or make it a state"
 }
 ::core::compile_error! {
     "unknown option `dedline` of `#[blocking]`: did you mean `deadline`?"
@@ -123,9 +166,6 @@ impl ::portcullis::__private::Steps for Wrong {
 }
 ::core::compile_error! {
     "unknown event `eror` of `#[on]`: did you mean `error`?"
-}
-::core::compile_error! {
-    "`#[state]` is not supported in this version of portcullis"
 }
 struct NotABlock;
 ::core::compile_error! {

@@ -26,7 +26,7 @@ fn hooks_have_their_shapes() {
             #[on(timeout = idle)]
             async fn h(&self) {}
         )),
-        &["`timeout` is not supported"],
+        &["`#[on(timeout)]` is about a state, and this block has none"],
     );
     says(
         with(quote!(

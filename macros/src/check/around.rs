@@ -1,0 +1,96 @@
+//! The rules of `#[before]` and `#[after]`.
+
+use super::function;
+use crate::model::HandlerKind;
+use crate::model::{Around, Method, Outcome, Service, Side, is_of_std};
+
+pub(super) fn check(method: &Method, around: &Around) {
+    let what = format!("a `{}` hook", around.attribute()).replace("a `#[a", "an `#[a");
+    function::qualifiers(method, &what);
+    function::on_the_loop(method, &what);
+    let name = &method.function.sig.ident;
+    let expected = match around.side {
+        Side::Before => format!(
+            "async fn {name}(&self, [peer: &Peer<Response>,] [conn: &mut Conn,] request: Request) -> \
+             ControlFlow<Response, Request>"
+        ),
+        Side::After => {
+            format!("async fn {name}(&self, [peer: &Peer<Response>,] [conn: &mut Conn,] response: &Response)")
+        }
+    };
+    match (&around.message, method.function.params.last()) {
+        (Some(message), _) => {
+            function::strays(method, &around.strays, &what, &expected);
+            if around.side == Side::Before {
+                function::owned(method, &message.written.ty, "the request", "it goes on to the handler");
+            }
+        }
+        (None, last) => {
+            let message = match around.side {
+                Side::Before => "takes the request as its last parameter, owned, and gives it back",
+                Side::After => "takes the response as its last parameter, by reference",
+            };
+            let message = format!("{what} {message}: write `{expected}`");
+            match last {
+                Some(last) => method.sink.error(&last.written, message),
+                None => method.sink.error(name, message),
+            }
+        }
+    }
+    result(method, around, &expected);
+}
+
+fn result(method: &Method, around: &Around, expected: &str) {
+    let sink = &method.sink;
+    match (around.side, &around.outcome, method.function.output()) {
+        (Side::Before, Outcome::Unit, _) | (Side::Before, _, None) => sink.error(
+            &method.function.sig.ident,
+            format!("a `#[before]` hook lets a request pass or answers it: write `{expected}`"),
+        ),
+        (Side::Before, Outcome::Plain(ty), _) if is_of_std(ty) => {
+            sink.error(
+                ty,
+                format!("a `#[before]` hook lets a request pass or answers it: write `{expected}`"),
+            );
+        }
+        (Side::After, outcome, Some(ty)) if !outcome.ok().is_some_and(super::handler::is_unit) => {
+            sink.error(ty, "an `#[after]` hook returns nothing, or a `Result<(), Error>`");
+        }
+        _ => {}
+    }
+}
+
+/// Each once, and of handlers that get their requests one by one.
+pub(super) fn service(service: &Service) {
+    for side in [Side::Before, Side::After] {
+        let mut arounds = service.arounds(side);
+        let Some((first, around)) = arounds.next() else { continue };
+        for (method, again) in arounds {
+            if let Some(mark) = method.marks.first() {
+                let (name, attribute) = (&first.function.sig.ident, again.attribute());
+                method.sink.error(
+                    mark,
+                    format!("a service has one `{attribute}`, and `{name}` is it: join the two"),
+                );
+            }
+        }
+        let Some(mark) = first.marks.first() else { continue };
+        let attribute = around.attribute();
+        let session =
+            service.handlers().find(|(_, handler)| matches!(handler.kind, HandlerKind::Session { .. }));
+        if let Some((handler, _)) = session {
+            let name = &handler.function.sig.ident;
+            let message = format!(
+                "a `#[session]` asks for its own requests, and nothing can stand between: call this from `{name}`, \
+                 and remove `{attribute}`"
+            );
+            first.sink.error(mark, message);
+        } else if service.handlers().next().is_none() && service.states.is_none() {
+            let message = format!(
+                "`{attribute}` belongs to a handler, and this block has none: move it to the block with the \
+                 `#[request]` or the `#[state]`s"
+            );
+            first.sink.error(mark, message);
+        }
+    }
+}

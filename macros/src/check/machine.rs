@@ -1,0 +1,346 @@
+//! The rules of state machines: `#[state]`, `#[event]`, `#[on(timeout = ..)]`.
+
+use super::function;
+use crate::{
+    expand::{Made, made, named_response},
+    model::{
+        Cause, Gives, Method, Move, Param, Role, Service, Shape, StateEnum, Targets, is_of_std, targets,
+        variant,
+    },
+    names,
+    parse::{Event, StateOptions},
+};
+use proc_macro2::Ident;
+use quote::ToTokens;
+use syn::{Type, ext::IdentExt};
+
+/// The rules of one method.
+pub(super) fn step(method: &Method, step: &Move) {
+    let what = what(step);
+    function::qualifiers(method, &what);
+    function::on_the_loop(method, &what);
+    let expected = expected(method, step);
+    message(method, step, &what, &expected);
+    for data in &step.data {
+        function::owned(
+            method,
+            &data.written.ty,
+            "the state's data",
+            "the session keeps it between requests",
+        );
+    }
+    match &step.cause {
+        Cause::Event { states, mistaken: false } if states.is_empty() => {
+            if let Some(mark) = method.marks.first() {
+                let message =
+                    "`#[event]` says in which states it is for its handler: write `#[event(state)]`";
+                method.sink.error(mark, message);
+            }
+        }
+        Cause::Timeout { second: Some(second), .. } => {
+            method.sink.error(second, "a hook is for one event: move the other to a method of its own");
+        }
+        _ => {}
+    }
+    result(method, step, &expected);
+}
+
+/// `a `#[state]` handler`
+fn what(step: &Move) -> String {
+    let article = if matches!(step.cause, Cause::Request(_)) { "a" } else { "an" };
+    format!("{article} `{}` handler", step.attribute())
+}
+
+fn expected(method: &Method, step: &Move) -> String {
+    let last = match step.cause {
+        Cause::Request(_) => ", request: Request",
+        Cause::Event { .. } => ", event: Event",
+        Cause::Timeout { .. } => "",
+    };
+    let name = &method.function.sig.ident;
+    format!(
+        "async fn {name}(&self, [peer: &Peer<Response>,] [conn: &mut Conn,] [data: T, ..]{last}) -> (Response, State)"
+    )
+}
+
+/// The request or the event, and what has no place.
+fn message(method: &Method, step: &Move, what: &str, expected: &str) {
+    let whose = match step.cause {
+        Cause::Request(_) => "request",
+        Cause::Event { .. } => "event",
+        Cause::Timeout { .. } => return function::strays(method, &step.strays, what, expected),
+    };
+    match (&step.message, method.function.params.last()) {
+        (Some(message), _) => {
+            function::strays(method, &step.strays, what, expected);
+            let why = format!("the session hands it to {what}");
+            function::owned(method, &message.written.ty, &format!("the {whose}"), &why);
+        }
+        (None, Some(last)) if !is_other_role(last) => {
+            let message = format!("the {whose} is the last parameter, and owned: write `{expected}`");
+            method.sink.error(&last.written, message);
+        }
+        (None, _) => {
+            let message =
+                format!("{what} takes the {whose} as its last parameter, owned: write `{expected}`");
+            method.sink.error(&method.function.sig.ident, message);
+        }
+    }
+}
+
+fn is_other_role(param: &Param) -> bool {
+    match &param.shape {
+        Shape::Shared(_) => param.is_named("Peer"),
+        Shape::Exclusive(_) => true,
+        Shape::Owned => false,
+    }
+}
+
+fn result(method: &Method, step: &Move, expected: &str) {
+    let what = what(step);
+    let message = format!("{what} returns the next state, alone or behind a response: write `{expected}`");
+    match &step.gives {
+        Gives::Nothing => method.sink.error(&method.function.sig.ident, message),
+        Gives::Alias(ty) if is_of_std(ty) => method.sink.error(ty, message),
+        Gives::Both { response } => {
+            function::owned(method, response, "the response", "it goes out after the handler is done");
+        }
+        Gives::State | Gives::Alias(_) => {}
+    }
+}
+
+/// The rules of the machine as a whole.
+pub(super) fn check(service: &Service) {
+    let Some(states) = &service.states else { return without_states(service) };
+    names(service);
+    let start = start(service);
+    if let Some((method, step)) = start {
+        first_data(service, states, method, step);
+    }
+    events(service);
+    timeouts(service);
+    response(service);
+    reachable(service, states, start.map(|(method, _)| method));
+}
+
+/// What is about states, in a block that has none.
+fn without_states(service: &Service) {
+    if let Some(key) = &service.state_key {
+        let message = "`state(..)` is about the enum of the states, and this block has none: remove it, or write a \
+                       `#[state(start)]` handler";
+        service.sink.error(key, message);
+    }
+    for (method, step) in service.moves() {
+        if let Some(mark) = method.marks.first() {
+            let attribute = step.attribute();
+            let message = format!(
+                "`{attribute}` is about a state, and this block has none: write a `#[state(start)]` handler in it"
+            );
+            method.sink.error(mark, message);
+        }
+    }
+}
+
+/// Each state its own variant, and none of them `Closed`.
+fn names(service: &Service) {
+    let mut known: Vec<(Ident, &Method)> = Vec::new();
+    for (method, _) in service.state_handlers() {
+        let name = &method.function.sig.ident;
+        let variant = variant(name);
+        if variant == "Closed" {
+            let message =
+                "every machine has a state `Closed`, in which the session ends: choose another name";
+            method.sink.error(name, message);
+            continue;
+        }
+        let same = known.iter().find(|(other, first)| *other == variant && first.function.sig.ident != *name);
+        if let Some((_, first)) = same {
+            let message = format!(
+                "`{}` and this state make one variant, `{variant}`: choose another name",
+                first.function.sig.ident
+            );
+            method.sink.error(name, message);
+        }
+        known.push((variant, method));
+    }
+}
+
+/// Exactly one is the first.
+fn start(service: &Service) -> Option<(&Method, &Move)> {
+    let key = |step: &Move| match &step.cause {
+        Cause::Request(StateOptions { start, .. }) => start.clone(),
+        _ => None,
+    };
+    let mut starts = service.state_handlers().filter(|(_, step)| key(step).is_some());
+    let Some(first) = starts.next() else {
+        if let Some((method, _)) = service.state_handlers().next() {
+            if let Some(mark) = method.marks.first() {
+                let message = "a session begins in one of its states: write `#[state(start)]` on that";
+                method.sink.error(mark, message);
+            }
+        }
+        return None;
+    };
+    for (method, step) in starts {
+        let conditional = |method: &Method| method.function.cfgs().next().is_some();
+        if let Some(key) = key(step).filter(|_| !(conditional(method) && conditional(first.0))) {
+            let name = &first.0.function.sig.ident;
+            let message = format!(
+                "a session begins in one state, and `{name}` is it: remove `start` from one of the two"
+            );
+            method.sink.error(key, message);
+        }
+    }
+    Some(first)
+}
+
+/// A first state with data is made by `#[on(connect)]`.
+fn first_data(service: &Service, states: &StateEnum, method: &Method, step: &Move) {
+    let Some(data) = step.data.first() else { return };
+    let gives = |event: Option<Event>| event == Some(Event::Connect);
+    let given = service.hooks().any(|(_, hook)| gives(hook.event) && made(hook, Some(states)) != Made::Conn);
+    if !given {
+        let (ident, variant) = (&states.ident, variant(&method.function.sig.ident));
+        let message = format!(
+            "the first state has data, and nothing gives it: write `#[on(connect)] async fn connected(&self) -> {ident}` \
+             that returns a `{ident}::{variant}(..)`"
+        );
+        method.sink.error(&data.written, message);
+    }
+}
+
+/// `#[event(state, ..)]`: known states, each with one handler, which takes its data.
+fn events(service: &Service) {
+    let mut handled: Vec<(&Ident, &Method)> = Vec::new();
+    for (method, step) in service.moves() {
+        let Cause::Event { states, .. } = &step.cause else { continue };
+        for name in states {
+            let Some(state) = known(service, method, name) else { continue };
+            let both_conditional =
+                |first: &Method| [first, method].iter().all(|one| one.function.cfgs().next().is_some());
+            match handled.iter().find(|(other, first)| *other == name && !both_conditional(first)) {
+                Some((_, first)) => {
+                    let first = &first.function.sig.ident;
+                    let message = format!("events in state `{name}` are for `{first}` already: join the two");
+                    method.sink.error(name, message);
+                }
+                None => same_data(method, step, state, name),
+            }
+            handled.push((name, method));
+        }
+    }
+}
+
+/// `#[on(timeout = state)]`: a known state that has a limit, once.
+fn timeouts(service: &Service) {
+    let mut handled: Vec<(&Ident, &Method)> = Vec::new();
+    for (method, step) in service.moves() {
+        let Cause::Timeout { state: Some(name), .. } = &step.cause else { continue };
+        let Some(state) = known(service, method, name) else { continue };
+        if let Some((_, first)) = handled.iter().find(|(other, _)| *other == name) {
+            let first = &first.function.sig.ident;
+            method.sink.error(
+                name,
+                format!("the end of state `{name}`'s time is for `{first}` already: join the two"),
+            );
+        } else if state.1.limits().is_none() {
+            let message = format!(
+                "state `{name}` has no time limit that could end: write `#[state(idle = \"30s\")]` or \
+                 `#[state(within = \"2m\")]` on it"
+            );
+            method.sink.error(name, message);
+        } else {
+            same_data(method, step, state, name);
+        }
+        handled.push((name, method));
+    }
+}
+
+/// The state of this name; if there is none, says so.
+fn known<'a>(service: &'a Service, method: &Method, name: &Ident) -> Option<(&'a Method, &'a Move)> {
+    let found = service.state_handlers().find(|(state, _)| state.function.sig.ident == *name);
+    if found.is_none() {
+        let names: Vec<String> =
+            service.state_handlers().map(|(state, _)| state.function.sig.ident.unraw().to_string()).collect();
+        let message = match names::nearest_of(&name.unraw().to_string(), &names) {
+            Some(near) => format!("no state `{name}`: did you mean `{near}`?"),
+            None => format!(
+                "no state `{name}`: write `#[state] async fn {name}(..)`, or name one of `{}`",
+                names.join("`, `")
+            ),
+        };
+        method.sink.error(name, message);
+    }
+    found
+}
+
+/// As many parameters as the state has data; their types are the compiler's to compare.
+fn same_data(method: &Method, step: &Move, (state, of): (&Method, &Move), name: &Ident) {
+    if step.data.len() == of.data.len() || !state.sink.is_clean() {
+        return;
+    }
+    let types: Vec<String> =
+        of.data.iter().map(|param| format!("`{}`", param.written.ty.to_token_stream())).collect();
+    let message = match types.as_slice() {
+        [] => format!("state `{name}` has no data: remove what is before the event"),
+        types => {
+            format!("the data of state `{name}` is {}: take that, in this order, by value", types.join(", "))
+        }
+    };
+    match step.data.first() {
+        Some(data) => method.sink.error(&data.written, message),
+        None => method.sink.error(&method.function.sig.ident, message),
+    }
+}
+
+/// Somebody says what the response is.
+fn response(service: &Service) {
+    let silent = service.moves().all(|(_, step)| matches!(step.gives, Gives::State));
+    if service.response.is_none() && silent && named_response(service).is_none() {
+        if let Some((method, _)) = service.state_handlers().next() {
+            let message =
+                "no handler of this service names a response: write `#[service(response = Response)]`";
+            method.sink.error(&method.function.sig.ident, message);
+        }
+    }
+}
+
+/// A state that nothing leads to, where all that is said of the states was understood.
+fn reachable(service: &Service, states: &StateEnum, start: Option<&Method>) {
+    if !service.sink.is_clean() {
+        return;
+    }
+    let mut reached: Vec<String> = Vec::new();
+    for method in service.methods() {
+        let Targets { named, understood } = targets(method.function.body.stream(), &states.ident);
+        let leads = match &method.role {
+            Role::Move(_) => true,
+            Role::Hook(hook) => hook.event == Some(Event::Connect) && made(hook, Some(states)) != Made::Conn,
+            _ => false,
+        };
+        // One that gives a state and names none has it from elsewhere.
+        if !understood || (leads && named.is_empty()) || takes_state(method, states) {
+            return;
+        }
+        reached.extend(named);
+    }
+    for (method, _) in service.state_handlers() {
+        let name = &method.function.sig.ident;
+        let variant = variant(name);
+        let is_start = start.is_some_and(|start| std::ptr::eq(start, method));
+        if !is_start && !reached.iter().any(|reached| variant == reached) {
+            let message = format!(
+                "nothing leads to this state: return `{}::{variant}` somewhere, or remove it",
+                states.ident
+            );
+            method.sink.error(name, message);
+        }
+    }
+}
+
+/// A method without a role that is given a state may be given one that is named elsewhere.
+fn takes_state(method: &Method, states: &StateEnum) -> bool {
+    let mentions = |ty: &Type| !targets(ty.to_token_stream(), &states.ident).understood;
+    matches!(method.role, Role::Plain | Role::Helper)
+        && method.function.params.iter().any(|param| mentions(&param.written.ty))
+}

@@ -1,0 +1,244 @@
+impl Chat {
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn connected(
+        self: &::std::sync::Arc<Self>,
+        peer: &Peer<Reply, Note>,
+    ) -> (Session, ChatState) {
+        (Session::new(peer), ChatState::Login(3))
+    }
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn allow(
+        self: &::std::sync::Arc<Self>,
+        session: &mut Session,
+        request: Request,
+    ) -> ControlFlow<Reply, Request> {
+        session.allow(request)
+    }
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn count(self: &::std::sync::Arc<Self>, reply: &Reply) {
+        self.replies.add(reply);
+    }
+    /// Nobody is known yet.
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn login(
+        self: &::std::sync::Arc<Self>,
+        attempts: u8,
+        request: Request,
+    ) -> Result<(Reply, ChatState), Error> {
+        match self.user(request).await? {
+            Some(user) => Ok((Reply::Welcome, ChatState::Room(user, self.hall()))),
+            None if attempts == 0 => Ok((Reply::Refused, ChatState::Closed)),
+            None => Ok((Reply::Refused, ChatState::Login(attempts - 1))),
+        }
+    }
+    /// Among others.
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn room(
+        self: &::std::sync::Arc<Self>,
+        peer: &Peer<Reply, Note>,
+        user: User,
+        room: Room,
+        request: Request,
+    ) -> ChatState {
+        room.say(peer, &user, request).await;
+        ChatState::Room(user, room)
+    }
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn noted(
+        self: &::std::sync::Arc<Self>,
+        user: User,
+        room: Room,
+        note: Note,
+    ) -> (Reply, ChatState) {
+        (Reply::from(note), ChatState::Room(user, room))
+    }
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn asleep(
+        self: &::std::sync::Arc<Self>,
+        _user: User,
+        _room: Room,
+    ) -> (Reply, ChatState) {
+        (Reply::Bye, ChatState::Closed)
+    }
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn gone(
+        self: &::std::sync::Arc<Self>,
+        session: Session,
+        last: Option<ChatState>,
+        reason: Reason,
+    ) {
+        self.log(session, last, reason).await;
+    }
+}
+/// Where a session stands: a variant for each `#[state]`.
+#[derive(Debug)]
+#[allow(unreachable_pub, private_interfaces, private_bounds, clippy::large_enum_variant)]
+pub enum ChatState {
+    /// Nobody is known yet.
+    Login(u8),
+    /// Among others.
+    Room(User, Room),
+    /// The session ends, once what it has to say is written.
+    Closed,
+}
+#[automatically_derived]
+impl ::portcullis::Service for Chat {
+    type Request = Request;
+    type Response = Reply;
+    type Error = Error;
+    type Conn = Session;
+    type Event = Note;
+    type State = ChatState;
+    type Style = ::portcullis::__private::Stepwise;
+    const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
+    async fn on_connect(
+        self: &::std::sync::Arc<Self>,
+        peer: &::portcullis::Peer<Self::Response, Self::Event>,
+    ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
+        ::core::result::Result::Ok({
+            let (conn, state) = Self::connected(self, peer).await;
+            ::portcullis::__private::Opened {
+                conn,
+                state,
+            }
+        })
+    }
+    async fn on_disconnect(
+        self: &::std::sync::Arc<Self>,
+        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
+        conn: Self::Conn,
+        last: ::core::option::Option<Self::State>,
+        reason: ::portcullis::Reason,
+    ) {
+        Self::gone(self, conn, last, reason).await;
+    }
+}
+#[automatically_derived]
+impl ::portcullis::__private::Steps for Chat {
+    async fn step(
+        self: &::std::sync::Arc<Self>,
+        state: Self::State,
+        peer: &::portcullis::Peer<Self::Response, Self::Event>,
+        conn: &mut Self::Conn,
+        request: Self::Request,
+    ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
+        let step = match Self::allow(self, conn, request).await {
+            ::core::ops::ControlFlow::Continue(request) => {
+                match state {
+                    ChatState::Login(attempts) => {
+                        let (response, state) = Self::login(self, attempts, request)
+                            .await?;
+                        ::portcullis::__private::Step::reply(state, response)
+                    }
+                    ChatState::Room(user, room) => {
+                        ::portcullis::__private::Step::go(
+                            Self::room(self, peer, user, room, request).await,
+                        )
+                    }
+                    ChatState::Closed => {
+                        ::portcullis::__private::Step::go(ChatState::Closed)
+                    }
+                }
+            }
+            ::core::ops::ControlFlow::Break(response) => {
+                ::portcullis::__private::Step::reply(state, response)
+            }
+        };
+        if let ::core::option::Option::Some(response) = &step.response {
+            Self::count(self, response).await;
+        }
+        ::core::result::Result::Ok(step)
+    }
+    async fn event(
+        self: &::std::sync::Arc<Self>,
+        state: Self::State,
+        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
+        _conn: &mut Self::Conn,
+        event: Self::Event,
+    ) -> ::core::result::Result<
+        ::core::ops::ControlFlow<Self::State, ::portcullis::__private::Step<Self>>,
+        Self::Error,
+    > {
+        let step = match state {
+            ChatState::Room(user, room) => {
+                let (response, state) = Self::noted(self, user, room, event).await;
+                ::portcullis::__private::Step::reply(state, response)
+            }
+            other => {
+                return ::core::result::Result::Ok(::core::ops::ControlFlow::Break(other));
+            }
+        };
+        if let ::core::option::Option::Some(response) = &step.response {
+            Self::count(self, response).await;
+        }
+        ::core::result::Result::Ok(::core::ops::ControlFlow::Continue(step))
+    }
+    async fn timed_out(
+        self: &::std::sync::Arc<Self>,
+        state: Self::State,
+        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
+        _conn: &mut Self::Conn,
+    ) -> ::core::result::Result<
+        ::core::ops::ControlFlow<Self::State, ::portcullis::__private::Step<Self>>,
+        Self::Error,
+    > {
+        let step = match state {
+            ChatState::Room(data0, data1) => {
+                let (response, state) = Self::asleep(self, data0, data1).await;
+                ::portcullis::__private::Step::reply(state, response)
+            }
+            other => {
+                return ::core::result::Result::Ok(::core::ops::ControlFlow::Break(other));
+            }
+        };
+        if let ::core::option::Option::Some(response) = &step.response {
+            Self::count(self, response).await;
+        }
+        ::core::result::Result::Ok(::core::ops::ControlFlow::Continue(step))
+    }
+    fn state_name(state: &Self::State) -> &'static str {
+        match state {
+            ChatState::Login(..) => "login",
+            ChatState::Room(..) => "room",
+            ChatState::Closed => "closed",
+        }
+    }
+    const SHORTEST_LIMIT: ::core::option::Option<::core::time::Duration> = ::portcullis::__private::shortest(
+        &[
+            ::core::option::Option::None,
+            ::core::option::Option::Some(::core::time::Duration::from_secs(30u64)),
+            ::core::option::Option::Some(::core::time::Duration::from_secs(300u64)),
+            ::core::option::Option::None,
+        ],
+    );
+    fn state_limits(state: &Self::State) -> ::portcullis::StateLimits {
+        match state {
+            ChatState::Login(..) => {
+                ::portcullis::StateLimits {
+                    idle: ::core::option::Option::None,
+                    within: ::core::option::Option::Some(
+                        ::core::time::Duration::from_secs(30u64),
+                    ),
+                }
+            }
+            ChatState::Room(..) => {
+                ::portcullis::StateLimits {
+                    idle: ::core::option::Option::Some(
+                        ::core::time::Duration::from_secs(300u64),
+                    ),
+                    within: ::core::option::Option::None,
+                }
+            }
+            _ => ::portcullis::StateLimits::NONE,
+        }
+    }
+    fn half_close(state: &Self::State) -> ::portcullis::__private::HalfClose {
+        match state {
+            ChatState::Room(..) => ::portcullis::__private::HalfClose::Cancel,
+            _ => <Self as ::portcullis::Service>::HALF_CLOSE,
+        }
+    }
+    fn closes(state: &Self::State) -> bool {
+        ::core::matches!(state, ChatState::Closed)
+    }
+}
