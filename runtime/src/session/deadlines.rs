@@ -11,11 +11,13 @@ pub(super) struct Deadlines {
     read_by: u64,
     /// The state's `idle`.
     idle_by: u64,
-    /// The state's `within`; runs on while handlers do, but only tells while a request is awaited.
+    /// The state's `within`; runs on while handlers do, but only tells between them.
     leave_by: u64,
     write_by: u64,
     /// A request is awaited.
     waits: bool,
+    /// The state's own `idle` counts, and not the server's.
+    replaced: bool,
 }
 
 const NEVER: u64 = u64::MAX;
@@ -34,16 +36,13 @@ impl Deadlines {
         let after = |limit: Option<_>| limit.map_or(NEVER, |limit| watch.after(limit));
         if self.read_by == 0 {
             let limits = watch.limits();
-            self.read_by = match state.idle {
-                _ if !served => after(limits.first_request),
-                None => after(limits.idle),
-                // What the state says counts instead of what the server says.
-                Some(_) => NEVER,
-            };
+            self.read_by = after(if served { limits.idle } else { limits.first_request });
         }
         if self.idle_by == 0 {
             self.idle_by = after(state.idle);
         }
+        // The server's runs on, for a state without one that an event may lead to before the next request.
+        self.replaced = served && state.idle.is_some();
         self.waits = true;
         self.arm(post);
     }
@@ -66,9 +65,18 @@ impl Deadlines {
     pub(super) fn state_is_over<Rsp, Ev>(&self, post: &Post<Rsp, Ev>) -> bool {
         let now = post.watch().now();
         let has_passed = |at: u64| at != 0 && at <= now;
-        !has_passed(self.read_by)
+        !has_passed(self.server_by())
             && !has_passed(self.write_by)
             && (has_passed(self.idle_by) || has_passed(self.leave_by))
+    }
+
+    /// Whether the state should have been left before now; asked between two requests.
+    pub(super) fn must_leave<Rsp, Ev>(&self, post: &Post<Rsp, Ev>) -> bool {
+        self.leave_by != 0 && self.leave_by <= post.watch().now()
+    }
+
+    fn server_by(&self) -> u64 {
+        if self.replaced { 0 } else { self.read_by }
     }
 
     /// The peer does not take what is there. Counts for a whole batch: one that reads a byte now and then does not
@@ -100,7 +108,7 @@ impl Deadlines {
     }
 
     fn arm<Rsp, Ev>(&self, post: &Post<Rsp, Ev>) {
-        let reads = if self.waits { [self.read_by, self.idle_by, self.leave_by] } else { [0; 3] };
+        let reads = if self.waits { [self.server_by(), self.idle_by, self.leave_by] } else { [0; 3] };
         let nearest = reads.into_iter().chain([self.write_by]).filter(|at| *at != 0).min();
         post.set_deadline(nearest.filter(|at| *at != NEVER).unwrap_or(0));
     }

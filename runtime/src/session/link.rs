@@ -149,6 +149,11 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
         self.deadlines.state_is_over(&self.post)
     }
 
+    /// Whether the state should have been left before now.
+    pub(super) fn must_leave(&self) -> bool {
+        self.deadlines.must_leave(&self.post)
+    }
+
     /// No request is awaited any more.
     pub(super) fn asks_no_more(&mut self) {
         self.deadlines.asks_no_more(&self.post);

@@ -1,7 +1,7 @@
 //! Sessions that go from state to state ([`Steps`]).
 //!
 //! A burst handles every request and every event that is there, writes the answers together, reads once more, and ends
-//! when nothing is there. During a stop, what has been read is still answered and nothing more is read.
+//! when nothing is there. During a stop, what has been read is still answered; nothing more is read, and no event is handled.
 
 use std::future::poll_fn;
 use std::ops::ControlFlow;
@@ -24,6 +24,10 @@ use super::watch::Phase;
 use crate::codec::Codec;
 use crate::service::{Service, Step, Steps};
 use crate::transport::Transport;
+
+/// After so many events in a row, without a request between them, the connection is looked at: what was answered is
+/// written, what has come is read.
+const ALONE: usize = 32;
 
 /// A whole burst: the session's idle struct again, or `None` when the session has ended.
 pub(crate) async fn burst<S, IO, C>(hub: Arc<Hub<S>>, entry: Entry<S, IO, C>) -> Option<Idle<S, IO, C>>
@@ -65,11 +69,20 @@ where
     C: Codec<S::Request, S::Response>,
 {
     loop {
+        let mut alone = 0;
         while !idle.is_over()? {
             // One of each in turn, so that neither a flood of events nor one of requests starves the other.
             let moved = event(hub, peer, idle).await?;
-            if !idle.is_over()? && !step(hub, peer, idle).await? && !moved {
+            if !idle.is_over()? && step(hub, peer, idle).await? {
+                alone = 0;
+            } else if moved && alone < ALONE {
+                alone += 1;
+            } else {
                 break;
+            }
+            // A peer that is never silent does not stay for ever.
+            if idle.link.must_leave() && !idle.is_over()? {
+                timed_out(hub, peer, idle).await?;
             }
             if idle.link.is_full() {
                 idle.link.flush().await;
@@ -171,6 +184,9 @@ where
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
+    if idle.link.post().stopping() {
+        return ControlFlow::Continue(false);
+    }
     let Some(event) = idle.link.post().pop_event() else { return ControlFlow::Continue(false) };
     // The wait for a request is not over, and goes on when the event has been dealt with.
     idle.link.pauses();
@@ -198,7 +214,8 @@ where
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    idle.link.asks_no_more();
+    // The server's limit runs on: a state that is timed out again and again is no request.
+    idle.link.pauses();
     let done = {
         let Idle { link, conn, state, busy_in } = idle;
         let before = Idle::<S, IO, C>::lend(state, busy_in)?;
@@ -284,8 +301,13 @@ where
     }
     let reason = Reason::from_error(&error);
     answer(hub, &mut idle.link, &mut idle.conn, error).await?;
-    if idle.state.is_none() {
-        idle.state = hub.service().recover(idle.busy_in);
+    if idle.state.is_some() {
+        return ControlFlow::Continue(());
     }
-    if idle.state.is_some() { ControlFlow::Continue(()) } else { ControlFlow::Break(reason) }
+    let Some(state) = hub.service().recover(idle.busy_in) else { return ControlFlow::Break(reason) };
+    if S::state_name(&state) != idle.busy_in {
+        idle.link.enters(S::state_limits(&state));
+    }
+    idle.state = Some(state);
+    ControlFlow::Continue(())
 }
