@@ -1,7 +1,11 @@
 //! Servers over real sockets, with services written by hand, on both tokio flavours. Every wait has a limit.
 
+mod events;
 mod life;
 mod linear;
+mod machine;
+mod state_limits;
+mod states;
 mod steps;
 mod stop;
 
