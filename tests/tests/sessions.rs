@@ -1,0 +1,518 @@
+//! Linear sessions and answers out of band, by macro, over real sockets: the waiting point (S3, S4), the order of what is
+//! sent (S7), and what one session's trouble is to the others (S1, S8).
+
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use portcullis::codec::Codec;
+use portcullis::prelude::*;
+use portcullis::{LengthPrefixed, Postcard, ServerHandle, Service, StopReport, Transport, TrySendError};
+use portcullis_tests::{Gate, LIMIT, Tell, on_loops, wait};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+struct Served {
+    addr: SocketAddr,
+    handle: ServerHandle,
+    serving: JoinHandle<io::Result<StopReport>>,
+}
+
+async fn serve<S: Service, C: Codec<S::Request, S::Response>>(service: &Arc<S>, codec: C) -> Served {
+    let server = Server::new(Arc::clone(service)).codec(codec).max_outbound(64).bind("127.0.0.1:0").unwrap();
+    let (addr, handle) = (server.local_addr(), server.handle());
+    let serving = tokio::spawn(server.serve());
+    assert!(handle.ready().await);
+    Served { addr, handle, serving }
+}
+
+impl Served {
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.addr).await.unwrap()
+    }
+
+    /// All that comes back for `bytes`, up to the session's end.
+    async fn all(&self, bytes: &[u8]) -> String {
+        let mut stream = self.connect().await;
+        stream.write_all(bytes).await.unwrap();
+        rest(&mut stream).await
+    }
+
+    async fn stop(self) -> StopReport {
+        self.handle.stop();
+        timeout(LIMIT, self.serving).await.expect("in time").unwrap().unwrap()
+    }
+}
+
+async fn line(stream: &mut TcpStream) -> String {
+    let reading = async {
+        let mut line = Vec::new();
+        loop {
+            match stream.read_u8().await.unwrap() {
+                b'\n' => return String::from_utf8(line).unwrap(),
+                byte => line.push(byte),
+            }
+        }
+    };
+    timeout(LIMIT, reading).await.expect("in time")
+}
+
+async fn say(stream: &mut TcpStream, text: &str) {
+    stream.write_all(format!("{text}\n").as_bytes()).await.unwrap();
+}
+
+async fn rest(stream: &mut TcpStream) -> String {
+    let mut rest = String::new();
+    timeout(LIMIT, stream.read_to_string(&mut rest)).await.expect("in time").expect("a proper end");
+    rest
+}
+
+/// A linear session that does as its lines say; one run of its handler takes lines up to `return`.
+#[derive(Default)]
+struct Guide {
+    /// Asks for nothing in its first run.
+    mute: bool,
+    runs: AtomicUsize,
+    ended: Mutex<Vec<Reason>>,
+    failed: Mutex<Vec<String>>,
+    holding: Notify,
+    release: Notify,
+    dropped: Arc<Gate>,
+}
+
+impl Guide {
+    async fn end(&self, count: usize) -> Reason {
+        wait(|| self.ended.lock().unwrap().len() == count).await;
+        self.ended.lock().unwrap()[count - 1].clone()
+    }
+}
+
+#[service]
+impl Guide {
+    #[session]
+    async fn talk(&self, session: &mut Session<String, String>) -> Result<(), String> {
+        let run = self.runs.fetch_add(1, SeqCst);
+        if self.mute {
+            let _ = session.peer().try_send("closed today".into());
+            return Ok(());
+        }
+        loop {
+            let line = match session.next().await {
+                Ok(line) => line,
+                Err(SessionError::Decode(error)) if error.resumes() => {
+                    // A value at the waiting point: the handler answers and goes on where it is.
+                    session
+                        .send(format!("pardon, in run {run}?"))
+                        .await
+                        .map_err(|error| error.to_string())?;
+                    continue;
+                }
+                Err(SessionError::Decode(_)) => {
+                    session.send("I can't follow".into()).await.map_err(|error| error.to_string())?;
+                    return Ok(());
+                }
+                Err(error) => return Err(format!("waiting: {error}")),
+            };
+            let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));
+            let answer = match word {
+                "return" => return Ok(()),
+                "fail" => return Err(rest.into()),
+                "run" => run.to_string(),
+                "patience" => {
+                    let limit = Duration::from_millis(rest.parse().unwrap());
+                    match session.next_within(limit).await {
+                        Ok(line) => format!("in time: {line}"),
+                        Err(SessionError::Timeout) => "out of patience".into(),
+                        Err(SessionError::Decode(_)) => "in time, and malformed".into(),
+                        Err(error) => format!("{error}"),
+                    }
+                }
+                // Gives up on a `next` that has been polled.
+                "race" => tokio::select! {
+                    biased;
+                    line = session.next() => format!("a line: {line:?}"),
+                    () = tokio::task::yield_now() => "no line yet".into(),
+                },
+                "hold" => {
+                    let _tell = Tell(Arc::clone(&self.dropped));
+                    self.holding.notify_one();
+                    self.release.notified().await;
+                    "held".into()
+                }
+                _ => line,
+            };
+            session.send(answer).await.map_err(|error| error.to_string())?;
+        }
+    }
+
+    #[on(error)]
+    async fn wrong(&self, error: SessionError<String>) -> ControlFlow<Reason, String> {
+        self.failed.lock().unwrap().push(error.to_string());
+        ControlFlow::Continue(format!("error: {error}"))
+    }
+
+    #[on(disconnect)]
+    async fn gone(&self, reason: Reason) {
+        self.ended.lock().unwrap().push(reason);
+    }
+}
+
+on_loops! {
+    async fn s4_a_handler_that_returns_before_it_asks_ends_the_connection_once_it_has_spoken() {
+        let guide = Arc::new(Guide { mute: true, ..Guide::default() });
+        let server = serve(&guide, Lines::new()).await;
+        assert_eq!(server.all(b"is anybody there?\n").await, "closed today\n");
+        assert_eq!(guide.end(1).await, Reason::Closed);
+        assert_eq!(guide.runs.load(SeqCst), 1);
+        server.stop().await;
+    }
+
+    async fn s4_a_handler_that_returns_after_a_request_is_started_again_for_the_next() {
+        let guide = Arc::new(Guide::default());
+        let server = serve(&guide, Lines::new()).await;
+        let mut stream = server.connect().await;
+        for run in 0..3 {
+            say(&mut stream, "run").await;
+            assert_eq!(line(&mut stream).await, run.to_string());
+            say(&mut stream, "return").await;
+        }
+        // Nor does it matter how the lines come: what was read in one run is there in the next.
+        stream.write_all(b"return\nreturn\nrun\nreturn\nrun\n").await.unwrap();
+        assert_eq!((line(&mut stream).await, line(&mut stream).await), ("5".into(), "6".into()));
+        drop(stream);
+        assert_eq!(guide.end(1).await, Reason::PeerClosed);
+        server.stop().await;
+    }
+
+    async fn s4_a_handler_that_fails_is_answered_for_and_started_again() {
+        let guide = Arc::new(Guide::default());
+        let server = serve(&guide, Lines::new()).await;
+        let mut stream = server.connect().await;
+        stream.write_all(b"fail so\nrun\n").await.unwrap();
+        assert_eq!((line(&mut stream).await, line(&mut stream).await), ("error: so".into(), "1".into()));
+        drop(stream);
+        guide.end(1).await;
+        // That the peer has closed is no error to answer, though the handler makes it one.
+        assert_eq!(*guide.failed.lock().unwrap(), ["so"]);
+        server.stop().await;
+    }
+
+    async fn s3_malformed_input_arrives_at_the_waiting_point_and_may_be_answered_there() {
+        let guide = Arc::new(Guide::default());
+        let server = serve(&guide, Lines::new().max_length(64)).await;
+        let mut stream = server.connect().await;
+        say(&mut stream, "return").await;
+        let bytes = [b"\xff\n", &b"x".repeat(1000)[..], b"\nrun\npatience 60000\n\xfe\nrun\n"].concat();
+        stream.write_all(&bytes).await.unwrap();
+        for expected in ["pardon, in run 1?", "pardon, in run 1?", "1", "in time, and malformed", "1"] {
+            assert_eq!(line(&mut stream).await, expected);
+        }
+        assert_eq!(*guide.failed.lock().unwrap(), [""; 0]);
+        drop(stream);
+        guide.end(1).await;
+        server.stop().await;
+    }
+
+    async fn s3_where_the_codec_cannot_read_on_the_handler_may_still_answer() {
+        let guide = Arc::new(Guide::default());
+        let server = serve(&guide, LengthPrefixed::<Postcard>::new().max_frame(64)).await;
+        let mut stream = server.connect().await;
+        // Half a frame, and the end.
+        stream.write_all(b"\0\0\0\x09half").await.unwrap();
+        stream.shutdown().await.unwrap();
+        assert_eq!(rest(&mut stream).await, "\0\0\0\x0f\x0eI can't follow");
+        assert!(matches!(guide.end(1).await, Reason::Decode(_)));
+        server.stop().await;
+    }
+
+    async fn next_within_is_a_value_when_it_runs_out_and_the_session_goes_on() {
+        let guide = Arc::new(Guide::default());
+        let server = serve(&guide, Lines::new()).await;
+        let mut stream = server.connect().await;
+        // What has come of a line is kept for the next time.
+        stream.write_all(b"patience 50\nhal").await.unwrap();
+        assert_eq!(line(&mut stream).await, "out of patience");
+        say(&mut stream, "f a line").await;
+        assert_eq!(line(&mut stream).await, "half a line");
+        // One that is there is taken without any time.
+        stream.write_all(b"patience 0\nthere\n").await.unwrap();
+        assert_eq!(line(&mut stream).await, "in time: there");
+        say(&mut stream, "patience 60000").await;
+        say(&mut stream, "in a while").await;
+        assert_eq!(line(&mut stream).await, "in time: in a while");
+        // Nor is the end a timeout.
+        say(&mut stream, "patience 60000").await;
+        stream.shutdown().await.unwrap();
+        assert_eq!(rest(&mut stream).await, "the session ended: closed by the peer\n");
+        assert_eq!(guide.end(1).await, Reason::PeerClosed);
+        server.stop().await;
+    }
+
+    async fn a_next_that_is_given_up_has_taken_nothing() {
+        let guide = Arc::new(Guide::default());
+        let server = serve(&guide, Lines::new()).await;
+        let mut stream = server.connect().await;
+        for n in 0..50 {
+            say(&mut stream, "race").await;
+            let answer = line(&mut stream).await;
+            assert_eq!(answer, "no line yet", "{n}");
+            stream.write_all(b"race\nafter\nlast\n").await.unwrap();
+            // Whichever it was, each line is taken once.
+            let lines = [line(&mut stream).await, line(&mut stream).await];
+            match lines[0].as_str() {
+                "no line yet" => {
+                    assert_eq!(lines[1], "after");
+                    assert_eq!(line(&mut stream).await, "last");
+                }
+                first => assert_eq!((first, lines[1].as_str()), ("a line: Ok(\"after\")", "last"), "{n}"),
+            }
+        }
+        drop(stream);
+        server.stop().await;
+    }
+
+    async fn s5_a_stop_ends_who_waits_and_lets_finish_who_works() {
+        let guide = Arc::new(Guide::default());
+        let server = serve(&guide, Lines::new()).await;
+        let (mut idle, mut patient, mut busy) = (server.connect().await, server.connect().await, server.connect().await);
+        say(&mut idle, "x").await;
+        assert_eq!(line(&mut idle).await, "x");
+        // One waits within a limit that is far.
+        say(&mut patient, "x").await;
+        assert_eq!(line(&mut patient).await, "x");
+        say(&mut patient, "patience 3600000").await;
+        say(&mut busy, "hold").await;
+        guide.holding.notified().await;
+        server.handle.stop();
+        assert_eq!(rest(&mut idle).await, "");
+        // Told at its waiting point, if it had come there.
+        let told = rest(&mut patient).await;
+        assert!(matches!(&*told, "" | "the session ended: the server stopped\n"), "{told}");
+        guide.release.notify_one();
+        assert_eq!(rest(&mut busy).await, "held\n");
+        let report = server.stop().await;
+        assert_eq!((report.sessions_finished, report.sessions_cancelled), (3, 0), "{report}");
+        assert!(guide.ended.lock().unwrap().iter().all(|end| *end == Reason::Stopped));
+    }
+
+    async fn s8_a_linear_session_that_is_busy_is_dropped_when_its_peer_is_gone() {
+        for by_reset in [true, false] {
+            let guide = Arc::new(Guide::default());
+            let server = serve(&guide, Lines::new()).await;
+            let mut stream = server.connect().await;
+            say(&mut stream, "hold").await;
+            guide.holding.notified().await;
+            if by_reset {
+                stream.set_zero_linger().unwrap();
+            }
+            drop(stream);
+            wait(|| guide.dropped.is_open()).await;
+            assert_eq!(guide.end(1).await, if by_reset { Reason::Reset } else { Reason::PeerClosed });
+            server.stop().await;
+        }
+    }
+}
+
+/// Answers out of band: the handler starts something, and says no more than that.
+#[derive(Default)]
+struct Office {
+    peers: Mutex<Vec<Peer<String>>>,
+    pool: Option<Pool>,
+}
+
+impl Office {
+    async fn peer(&self, index: usize) -> Peer<String> {
+        wait(|| self.peers.lock().unwrap().len() > index).await;
+        self.peers.lock().unwrap()[index].clone()
+    }
+}
+
+#[service]
+impl Office {
+    #[on(connect)]
+    async fn connected(&self, peer: &Peer<String>) {
+        self.peers.lock().unwrap().push(peer.clone());
+    }
+
+    #[request(half_close = answer)]
+    async fn ask(&self, peer: &Peer<String>, line: String) -> Result<String, String> {
+        let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));
+        match word {
+            // What one handler sends goes out in its order, and in front of its answer.
+            "count" => {
+                for n in 0..rest.parse().unwrap() {
+                    peer.send(format!("{n}")).await.map_err(|error| error.to_string())?;
+                }
+                Ok("counted".into())
+            }
+            "task" => {
+                let (peer, rest) = (peer.clone(), rest.to_owned());
+                tokio::spawn(async move { peer.send(format!("{rest}, by a task")).await });
+                Ok("begun".into())
+            }
+            "thread" => {
+                let (peer, rest, pool) = (peer.clone(), rest.to_owned(), self.pool.clone().unwrap());
+                pool.run(move |worker| drop(peer.send(format!("{rest}, by a thread")).wait(worker))).detach();
+                Ok("begun".into())
+            }
+            "big" => Ok("b".repeat(rest.parse().unwrap())),
+            _ => Ok(line),
+        }
+    }
+}
+
+on_loops! {
+    async fn s7_what_a_handler_sends_goes_out_in_its_order_and_before_its_answer() {
+        let office = Arc::new(Office::default());
+        let server = serve(&office, Lines::new()).await;
+        let mut stream = server.connect().await;
+        // More than the queue holds, and pipelined.
+        stream.write_all(b"count 500\nnext\ncount 3\nlast\n").await.unwrap();
+        let expected = (0..500).map(|n| n.to_string()).chain(["counted".into(), "next".into()]);
+        for expected in expected.chain(["0", "1", "2", "counted", "last"].map(String::from)) {
+            assert_eq!(line(&mut stream).await, expected);
+        }
+        drop(stream);
+        server.stop().await;
+    }
+
+    async fn a_request_is_answered_later_by_a_task_or_a_thread_while_others_are_served() {
+        let pool = Pool::builder("office").threads(1).build().unwrap();
+        let office = Arc::new(Office { pool: Some(pool), ..Office::default() });
+        let server = serve(&office, Lines::new()).await;
+        let mut stream = server.connect().await;
+        for by in ["task", "thread"] {
+            stream.write_all(format!("{by} one\n{by} two\nmeanwhile\n").as_bytes()).await.unwrap();
+            let mut lines = Vec::new();
+            for _ in 0..5 {
+                lines.push(line(&mut stream).await);
+            }
+            // The session's own answers keep their order, whatever comes between.
+            let own: Vec<_> = lines.iter().filter(|line| !line.contains(", by a")).collect();
+            assert_eq!(own, ["begun", "begun", "meanwhile"]);
+            lines.sort();
+            assert_eq!(lines[3..], [format!("one, by a {by}"), format!("two, by a {by}")]);
+        }
+        drop(stream);
+        server.stop().await;
+    }
+
+    async fn s7_try_send_never_waits_and_a_broadcast_does_not_wait_for_the_slowest() {
+        let office = Arc::new(Office::default());
+        let server = serve(&office, Lines::new().max_length(1 << 20)).await;
+        let _slow = server.connect().await;
+        let slow_peer = office.peer(0).await;
+        let mut quick = server.connect().await;
+        let quick_peer = office.peer(1).await;
+        let text = "x".repeat(60_000);
+        // Until neither the kernel nor the queue takes more for the one that does not read.
+        timeout(LIMIT, async {
+            let mut full = 0;
+            while full < 100 {
+                match slow_peer.try_send(text.clone()) {
+                    Ok(()) => full = 0,
+                    Err(TrySendError::Full(back)) => {
+                        assert_eq!(back.len(), text.len());
+                        full += 1;
+                    }
+                    Err(error) => panic!("{error}"),
+                }
+                tokio::task::yield_now().await;
+            }
+        }).await.expect("in time");
+        for n in 0..200 {
+            let _ = slow_peer.try_send(format!("{n}"));
+            quick_peer.try_send(format!("{n}")).unwrap();
+            assert_eq!(line(&mut quick).await, n.to_string());
+        }
+        // Nor does the slow one keep the server from serving, or from stopping.
+        say(&mut quick, "served").await;
+        assert_eq!(line(&mut quick).await, "served");
+        drop(quick);
+        server.handle.stop_within(Duration::from_millis(50));
+        server.stop().await;
+    }
+
+    async fn s7_answers_that_are_ready_together_go_out_in_one_write() {
+        let office = Arc::new(Office::default());
+        let (near, far) = tokio::io::duplex(1 << 16);
+        let (counted, writes) = Counting::new(far);
+        let server = Server::new(Arc::clone(&office)).codec(Lines::new());
+        let serving = tokio::spawn(server.serve_stream(counted));
+        let (mut reads, mut asks) = tokio::io::split(near);
+        asks.write_all(&b"x\n".repeat(1000)).await.unwrap();
+        asks.shutdown().await.unwrap();
+        let mut back = Vec::new();
+        timeout(LIMIT, reads.read_to_end(&mut back)).await.expect("in time").unwrap();
+        assert_eq!(back, b"x\n".repeat(1000));
+        // As many as there were reads, if that.
+        let writes = writes.load(SeqCst);
+        assert!(writes <= 10, "{writes} writes for 1000 answers");
+        timeout(LIMIT, serving).await.expect("in time").unwrap().unwrap();
+    }
+
+    async fn s10_a_stop_with_a_peer_that_does_not_read_ends_within_its_grace() {
+        let office = Arc::new(Office::default());
+        let server = serve(&office, Lines::new().max_length(1 << 20)).await;
+        let mut stream = server.connect().await;
+        stream.write_all(&b"big 500000\n".repeat(100)).await.unwrap();
+        let peer = office.peer(0).await;
+        // Sent from elsewhere, and waiting for a place: told that there will be none.
+        let sending = tokio::spawn(async move {
+            while peer.send("x".repeat(60_000)).await.is_ok() {}
+        });
+        server.handle.stop_within(Duration::from_millis(50));
+        let report = server.stop().await;
+        assert_eq!(report.sessions_stuck, 0, "{report}");
+        timeout(LIMIT, sending).await.expect("in time").unwrap();
+    }
+}
+
+/// A stream that counts what is written to it, in calls.
+struct Counting<IO> {
+    io: IO,
+    writes: Arc<AtomicUsize>,
+}
+
+impl<IO> Counting<IO> {
+    fn new(io: IO) -> (Self, Arc<AtomicUsize>) {
+        let writes = Arc::default();
+        (Self { io, writes: Arc::clone(&writes) }, writes)
+    }
+}
+
+impl<IO: AsyncRead + Unpin> AsyncRead for Counting<IO> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl<IO: AsyncWrite + Unpin> AsyncWrite for Counting<IO> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.writes.fetch_add(1, SeqCst);
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static> Transport for Counting<IO> {}
