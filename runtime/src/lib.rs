@@ -37,7 +37,7 @@ mod worker;
 pub mod bounds {
     pub use crate::private::{Fallible, TakesInterrupted, crosses, flattens};
     #[cfg(feature = "server")]
-    pub use crate::private::{Linear, SessionTypes, Step, Steps};
+    pub use crate::private::{Linear, NextState, SessionTypes, Step, Steps};
 }
 
 pub use channel::{Receiver, SendError as ChannelError, Sender, channel};

@@ -71,12 +71,12 @@ mod server {
         message = "a handler of a state machine returns the next state, or a response and the next state, not `{Self}`",
         label = "neither a state nor `(Response, State)`"
     )]
-    pub trait Next<S: Service> {
+    pub trait NextState<S: Service> {
         /// The step that it stands for.
         fn into_step(self) -> Step<S>;
     }
 
-    impl<S: Service> Next<S> for (S::Response, S::State) {
+    impl<S: Service> NextState<S> for (S::Response, S::State) {
         fn into_step(self) -> Step<S> {
             Step::reply(self.1, self.0)
         }

@@ -282,7 +282,7 @@ fn same_data(method: &Method, step: &Move, (state, of): (&Method, &Move), name: 
     let types: Vec<String> =
         of.data.iter().map(|param| format!("`{}`", param.written.ty.to_token_stream())).collect();
     let message = match types.as_slice() {
-        [] => format!("state `{name}` has no data: remove what is before the event"),
+        [] => format!("state `{name}` has no data: remove this parameter"),
         types => {
             format!("the data of state `{name}` is {}: take that, in this order, by value", types.join(", "))
         }
@@ -310,6 +310,9 @@ fn reachable(service: &Service, states: &StateEnum, start: Option<&Method>) {
     if !service.sink.is_clean() {
         return;
     }
+    let known: Vec<Ident> =
+        service.state_handlers().map(|(method, _)| variant(&method.function.sig.ident)).collect();
+    let is_known = |name: &String| name == "Closed" || known.iter().any(|known| known == name);
     let mut reached: Vec<String> = Vec::new();
     for method in service.methods() {
         let Targets { named, understood } = targets(method.function.body.stream(), &states.ident);
@@ -318,8 +321,12 @@ fn reachable(service: &Service, states: &StateEnum, start: Option<&Method>) {
             Role::Hook(hook) => hook.event == Some(Event::Connect) && made(hook, Some(states)) != Made::Conn,
             _ => false,
         };
-        // One that gives a state and names none has it from elsewhere.
-        if !understood || (leads && named.is_empty()) || takes_state(method, states) {
+        // One that gives a state and names none has it from elsewhere; a name that is none is the compiler's to report.
+        if !understood
+            || !named.iter().all(is_known)
+            || (leads && named.is_empty())
+            || takes_state(method, states)
+        {
             return;
         }
         reached.extend(named);

@@ -67,9 +67,7 @@ impl<'a> Machine<'a> {
                 let doc = format!(" The state `{}`.", function.sig.ident.unraw());
                 quote!(#[doc = #doc])
             });
-            let data = step.data.iter().map(|param| {
-                types::known(Some(&param.written.ty), param.written.ty.to_token_stream(), self.krate)
-            });
+            let data = step.data.iter().map(|param| types::kept(&param.written.ty, self.krate));
             let data = (!step.data.is_empty()).then(|| quote!((#(#data),*)));
             quote!(#(#attrs)* #doc #name #data)
         });
@@ -147,7 +145,7 @@ impl<'a> Machine<'a> {
             quote_spanned! {Span::mixed_site()=>
                 #(#cfgs)*
                 #[automatically_derived]
-                impl #generics #krate::__private::Next<#ty> for #states #where_clause {
+                impl #generics #krate::__private::NextState<#ty> for #states #where_clause {
                     fn into_step(self) -> #krate::__private::Step<#ty> {
                         #krate::__private::Step::go(self)
                     }
@@ -273,13 +271,10 @@ impl<'a> Machine<'a> {
         };
         let step = match self.service.around(Side::Before) {
             Some((method, around)) => {
-                let before = around::before(method, around);
-                quote_spanned! {Span::mixed_site()=>
-                    match #before {
-                        ::core::ops::ControlFlow::Continue(request) => #moves,
-                        ::core::ops::ControlFlow::Break(response) => #krate::__private::Step::reply(state, response),
-                    }
-                }
+                let answers =
+                    quote_spanned!(Span::mixed_site()=> #krate::__private::Step::reply(state, response));
+                let before = around::before(method, around, &moves, &answers);
+                quote_spanned!(Span::mixed_site()=> { #before })
             }
             None => moves,
         };
@@ -406,13 +401,17 @@ impl<'a> Machine<'a> {
         let site = at_output(function);
         let next = match &step.gives {
             Gives::State | Gives::Nothing => quote_spanned!(site=> #krate::__private::Step::go(#call)),
-            Gives::Both { .. } => quote_spanned! {site=>
-                {
-                    let (response, state) = #call;
-                    #krate::__private::Step::reply(state, response)
+            Gives::Both { response } => {
+                // Spanned at its type: that is what a mismatch is about.
+                let response = Ident::new("response", at(response));
+                quote_spanned! {site=>
+                    {
+                        let (#response, state) = #call;
+                        #krate::__private::Step::<Self>::reply(state, #response)
+                    }
                 }
-            },
-            Gives::Alias(_) => quote_spanned!(site=> #krate::__private::Next::into_step(#call)),
+            }
+            Gives::Alias(_) => quote_spanned!(site=> #krate::__private::NextState::into_step(#call)),
         };
         quote_spanned!(Span::mixed_site()=> #(#cfgs)* #pattern => #next,)
     }
@@ -420,7 +419,7 @@ impl<'a> Machine<'a> {
     /// `let step = ..; after; Ok(step)`
     fn end(&self, step: &TokenStream, result: &TokenStream) -> TokenStream {
         let after = self.service.around(Side::After).map(|(method, around)| {
-            let after = around::after(method, around, &quote_spanned!(Span::mixed_site()=> response));
+            let after = around::after(method, around, true);
             quote_spanned! {Span::mixed_site()=>
                 if let ::core::option::Option::Some(response) = &step.response {
                     #after;
@@ -551,9 +550,12 @@ impl<'a> Machine<'a> {
         let head = &self.service.head;
         let (generics, _, where_clause) = head.generics.split_for_impl();
         let (cfgs, ty) = (self.block_cfgs(), &head.self_ty);
+        // A stand-in behind a mistake uses none of its parameters.
+        let quiet = (!self.service.sink.is_clean()).then(|| quote!(#[allow(unused)]));
         quote_spanned! {Span::mixed_site()=>
             #(#cfgs)*
             #[automatically_derived]
+            #quiet
             impl #generics #of for #ty #where_clause { #items }
         }
     }

@@ -158,7 +158,7 @@ impl Of<'_> {
             let response = call(function, args.into_iter().flatten(), &quote!(.await #fails));
             let response = self.behind_before(&response);
             let after = self.service.around(Side::After).map(|(method, around)| {
-                let after = around::after(method, around, &quote_spanned!(site=> &response));
+                let after = around::after(method, around, false);
                 quote_spanned!(site=> #after;)
             });
             // With its type said, a mismatch is one of this value.
@@ -195,13 +195,9 @@ impl Of<'_> {
     fn behind_before(&self, response: &TokenStream) -> TokenStream {
         match self.service.around(Side::Before) {
             Some((method, around)) => {
-                let before = around::before(method, around);
-                quote_spanned! {Span::mixed_site()=>
-                    match #before {
-                        ::core::ops::ControlFlow::Continue(request) => #response,
-                        ::core::ops::ControlFlow::Break(response) => response,
-                    }
-                }
+                let answers = quote_spanned!(Span::mixed_site()=> response);
+                let before = around::before(method, around, response, &answers);
+                quote_spanned!(Span::mixed_site()=> { #before })
             }
             None => response.clone(),
         }

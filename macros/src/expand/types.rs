@@ -35,6 +35,17 @@ pub(super) fn known(ty: Option<&Type>, tokens: TokenStream, krate: &Path) -> Tok
     }
 }
 
+/// The type of what a session keeps; a borrow, which is a mistake, is kept as one that lasts.
+pub(super) fn kept(ty: &Type, krate: &Path) -> TokenStream {
+    match ty {
+        Type::Reference(reference) if loan(&reference.elem).is_none() => {
+            let elem = &reference.elem;
+            quote_spanned!(at(ty)=> &'static #elem)
+        }
+        ty => known(Some(ty), ty.to_token_stream(), krate),
+    }
+}
+
 /// What a reference refers to: what a request that was borrowed by mistake was meant to be.
 pub(super) fn behind(shape: &Shape, krate: &Path) -> TokenStream {
     match shape {

@@ -94,7 +94,9 @@ impl Move {
             Cause::Request(_) | Cause::Event { .. } => hand.last_owned(),
         };
         let (peer, conn) = (hand.shared(), hand.exclusive());
-        let (data, strays) = hand.strays().into_iter().partition(|param| matches!(param.shape, Shape::Owned));
+        // `&T` is data that is borrowed by mistake; a second `&mut T` has no place.
+        let (data, strays) =
+            hand.strays().into_iter().partition(|param| !matches!(param.shape, Shape::Exclusive(_)));
         let outcome = Outcome::of(function.output());
         let gives = gives(&outcome, states);
         Move { cause, peer, conn, data, message, strays, outcome, gives }

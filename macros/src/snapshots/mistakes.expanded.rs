@@ -71,12 +71,13 @@ pub enum WrongState {
     Closed,
 }
 #[automatically_derived]
-impl ::portcullis::__private::Next<Wrong> for WrongState {
+impl ::portcullis::__private::NextState<Wrong> for WrongState {
     fn into_step(self) -> ::portcullis::__private::Step<Wrong> {
         ::portcullis::__private::Step::go(self)
     }
 }
 #[automatically_derived]
+#[allow(unused)]
 impl ::portcullis::Service for Wrong {
     type Request = Hello;
     type Response = ::portcullis::__private::Unknown;
@@ -97,6 +98,7 @@ impl ::portcullis::Service for Wrong {
     }
 }
 #[automatically_derived]
+#[allow(unused)]
 impl ::portcullis::__private::Steps for Wrong {
     async fn step(
         self: &::std::sync::Arc<Self>,
@@ -107,7 +109,7 @@ impl ::portcullis::__private::Steps for Wrong {
     ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
         let step = match state {
             WrongState::Greeting => {
-                ::portcullis::__private::Next::into_step(
+                ::portcullis::__private::NextState::into_step(
                     Self::greeting(self, request).await,
                 )
             }

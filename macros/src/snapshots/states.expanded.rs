@@ -122,26 +122,34 @@ impl ::portcullis::__private::Steps for Chat {
         conn: &mut Self::Conn,
         request: Self::Request,
     ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
-        let step = match Self::allow(self, conn, request).await {
-            ::core::ops::ControlFlow::Continue(request) => {
-                match state {
-                    ChatState::Login(attempts) => {
-                        let (response, state) = Self::login(self, attempts, request)
-                            .await?;
-                        ::portcullis::__private::Step::reply(state, response)
-                    }
-                    ChatState::Room(user, room) => {
-                        ::portcullis::__private::Step::go(
-                            Self::room(self, peer, user, room, request).await,
-                        )
-                    }
-                    ChatState::Closed => {
-                        ::portcullis::__private::Step::go(ChatState::Closed)
+        let step = {
+            let flow: ::core::ops::ControlFlow<Self::Response, Self::Request> = Self::allow(
+                    self,
+                    conn,
+                    request,
+                )
+                .await;
+            match flow {
+                ::core::ops::ControlFlow::Continue(request) => {
+                    match state {
+                        ChatState::Login(attempts) => {
+                            let (response, state) = Self::login(self, attempts, request)
+                                .await?;
+                            ::portcullis::__private::Step::<Self>::reply(state, response)
+                        }
+                        ChatState::Room(user, room) => {
+                            ::portcullis::__private::Step::go(
+                                Self::room(self, peer, user, room, request).await,
+                            )
+                        }
+                        ChatState::Closed => {
+                            ::portcullis::__private::Step::go(ChatState::Closed)
+                        }
                     }
                 }
-            }
-            ::core::ops::ControlFlow::Break(response) => {
-                ::portcullis::__private::Step::reply(state, response)
+                ::core::ops::ControlFlow::Break(response) => {
+                    ::portcullis::__private::Step::reply(state, response)
+                }
             }
         };
         if let ::core::option::Option::Some(response) = &step.response {
@@ -162,7 +170,7 @@ impl ::portcullis::__private::Steps for Chat {
         let step = match state {
             ChatState::Room(user, room) => {
                 let (response, state) = Self::noted(self, user, room, event).await;
-                ::portcullis::__private::Step::reply(state, response)
+                ::portcullis::__private::Step::<Self>::reply(state, response)
             }
             other => {
                 return ::core::result::Result::Ok(::core::ops::ControlFlow::Break(other));
@@ -185,7 +193,7 @@ impl ::portcullis::__private::Steps for Chat {
         let step = match state {
             ChatState::Room(data0, data1) => {
                 let (response, state) = Self::asleep(self, data0, data1).await;
-                ::portcullis::__private::Step::reply(state, response)
+                ::portcullis::__private::Step::<Self>::reply(state, response)
             }
             other => {
                 return ::core::result::Result::Ok(::core::ops::ControlFlow::Break(other));

@@ -1,0 +1,30 @@
+// errors: 1
+// The end of a state's time has one handler.
+use portcullis::prelude::*;
+
+struct Door;
+
+#[service]
+impl Door {
+    #[state(start)]
+    async fn shut(&self, request: String) -> (String, DoorState) {
+        (request, DoorState::Open)
+    }
+
+    #[state(idle = "30s")]
+    async fn open(&self, request: String) -> (String, DoorState) {
+        (request, DoorState::Shut)
+    }
+
+    #[on(timeout = open)]
+    async fn waited(&self) -> DoorState {
+        DoorState::Shut
+    }
+
+    #[on(timeout = open)]
+    async fn gave_up(&self) -> DoorState {
+        DoorState::Shut
+    }
+}
+
+fn main() {}

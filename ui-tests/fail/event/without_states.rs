@@ -1,0 +1,18 @@
+// errors: 1
+// Events move state machines on.
+use portcullis::prelude::*;
+
+struct Door;
+
+#[service]
+impl Door {
+    #[request]
+    async fn ask(&self, request: String) -> String {
+        request
+    }
+
+    #[event(open)]
+    async fn knocked(&self, _event: u32) {}
+}
+
+fn main() {}

@@ -1,0 +1,20 @@
+// errors: 1
+// A state is entered with its data.
+use portcullis::prelude::*;
+
+struct Door;
+
+#[service]
+impl Door {
+    #[state(start)]
+    async fn shut(&self, request: String) -> (String, DoorState) {
+        (request, DoorState::Open)
+    }
+
+    #[state]
+    async fn open(&self, times: u32, request: String) -> (String, DoorState) {
+        (format!("{request} {times}"), DoorState::Shut)
+    }
+}
+
+fn main() {}

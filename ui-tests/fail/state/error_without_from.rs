@@ -1,0 +1,29 @@
+// errors: 1
+// One error type takes in the others, by `?`.
+use portcullis::prelude::*;
+
+struct Door;
+
+#[derive(Debug)]
+struct Jammed;
+impl std::fmt::Display for Jammed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("jammed")
+    }
+}
+struct Lost;
+
+#[service]
+impl Door {
+    #[state(start)]
+    async fn shut(&self, request: String) -> Result<(String, DoorState), Jammed> {
+        Ok((request, DoorState::Open))
+    }
+
+    #[state]
+    async fn open(&self, request: String) -> Result<(String, DoorState), Lost> {
+        Ok((request, DoorState::Shut))
+    }
+}
+
+fn main() {}

@@ -1,0 +1,20 @@
+// errors: 1
+// A time has a unit.
+use portcullis::prelude::*;
+
+struct Door;
+
+#[service]
+impl Door {
+    #[state(start, idle = 30)]
+    async fn shut(&self, request: String) -> (String, DoorState) {
+        (request, DoorState::Open)
+    }
+
+    #[state]
+    async fn open(&self, request: String) -> (String, DoorState) {
+        (request, DoorState::Shut)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,20 @@
+// errors: 1
+// A service has one type of responses, compared by the compiler.
+use portcullis::prelude::*;
+
+struct Door;
+
+#[service]
+impl Door {
+    #[state(start)]
+    async fn shut(&self, request: String) -> (String, DoorState) {
+        (request, DoorState::Open)
+    }
+
+    #[state]
+    async fn open(&self, request: String) -> (u32, DoorState) {
+        (request.len() as u32, DoorState::Shut)
+    }
+}
+
+fn main() {}
