@@ -93,7 +93,7 @@ impl Move {
             Cause::Timeout { .. } => None,
             Cause::Request(_) | Cause::Event { .. } => hand.last_owned(),
         };
-        let (peer, conn) = (hand.shared(), hand.exclusive());
+        let (peer, conn) = (hand.peer(), hand.exclusive());
         // `&T` is data that is borrowed by mistake; a second `&mut T` has no place.
         let (data, strays) =
             hand.strays().into_iter().partition(|param| !matches!(param.shape, Shape::Exclusive(_)));

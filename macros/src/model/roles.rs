@@ -1,6 +1,9 @@
 //! Parameters dealt to roles: reference kind and position decide, never a type's name.
 
-use super::function::{Param, Shape};
+use super::{
+    function::{Param, Shape},
+    is_of_std,
+};
 
 /// The parameters of a handler or hook, taken from the front and the back; what is left over has no place.
 pub(super) struct Hand {
@@ -25,6 +28,11 @@ impl Hand {
     /// `&T` at the front.
     pub(super) fn shared(&mut self) -> Option<Param> {
         self.first(|shape| matches!(shape, Shape::Shared(_)))
+    }
+
+    /// `&T` at the front, unless `T` is surely no peer: then it is something borrowed by mistake.
+    pub(super) fn peer(&mut self) -> Option<Param> {
+        self.first(|shape| matches!(shape, Shape::Shared(reference) if !is_of_std(&reference.elem)))
     }
 
     /// `&mut T` at the front.
