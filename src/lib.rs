@@ -87,10 +87,14 @@
 //! | `axum` | `Interrupted: IntoResponse` | |
 //! | `metrics` | pools report to the `metrics` facade | |
 //! | `rayon` | parallel iterators inside jobs | |
+//! | `test-util` | `portcullis::test`, for the tests of services | |
 //!
 //! With `default-features = false`, `#[blocking]`, the pools and the portal remain: no codec, no socket, no server.
 
 #![forbid(unsafe_code)]
+
+#[cfg(feature = "test-util")]
+pub mod test;
 
 pub use portcullis_macros::{after, before, blocking, event, on, request, service, session, state};
 #[doc(hidden)]

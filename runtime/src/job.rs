@@ -4,6 +4,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::activity::Activity;
 use crate::crossing::BoxCall;
 use crate::error::Interrupted;
 use crate::pool::{Inner, LaneKey, Place};
@@ -69,6 +70,8 @@ pub(crate) struct About {
     pub(crate) parent: Parent,
     /// Of a visit: the desk of the portal that it came through.
     pub(crate) desk: Option<Arc<dyn Job>>,
+    /// What it does now, for tests.
+    pub(crate) activity: Activity,
 }
 
 /// The way up the chain of jobs that wait for each other.

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod activity;
 mod channel;
 #[cfg(feature = "server")]
 mod client;
@@ -27,6 +28,8 @@ mod service;
 mod session;
 mod spawn;
 mod sync;
+#[cfg(feature = "test-util")]
+pub mod test;
 mod timer;
 #[cfg(feature = "server")]
 mod transport;

@@ -33,12 +33,23 @@ pub(crate) struct NoTimer;
 
 /// An alarm that has been set; cleared when dropped.
 #[derive(Debug)]
-pub(crate) struct Armed((Instant, u64));
+pub(crate) enum Armed {
+    Here((Instant, u64)),
+    /// By the clock of a test.
+    #[cfg(feature = "test-util")]
+    Tested(tokio::task::AbortHandle),
+}
 
 impl Drop for Armed {
     fn drop(&mut self) {
-        let alarm = lock().alarms.remove(&self.0);
-        drop(alarm); // outside the lock: it may be the last handle on a job
+        match self {
+            Self::Here(key) => {
+                let alarm = lock().alarms.remove(key);
+                drop(alarm); // outside the lock: it may be the last handle on a job
+            }
+            #[cfg(feature = "test-util")]
+            Self::Tested(task) => task.abort(),
+        }
     }
 }
 
@@ -48,6 +59,11 @@ fn lock() -> MutexGuard<'static, Clock> {
 
 /// Interrupts `job` with [`Why::Deadline`] at `when`.
 pub(crate) fn expire(when: Instant, job: Weak<dyn Job>) -> Result<Armed, NoTimer> {
+    #[cfg(feature = "test-util")]
+    if let Some(keeper) = job.upgrade().and_then(|job| job.about().activity.keeper().cloned()) {
+        let expire = move || ring(Alarm::Expire(job));
+        return Ok(Armed::Tested(keeper.at(when, expire)));
+    }
     set(when, Alarm::Expire(job))
 }
 
@@ -65,7 +81,7 @@ fn set(when: Instant, alarm: Alarm) -> Result<Armed, NoTimer> {
     if earliest {
         EARLIER.notify_one();
     }
-    Ok(Armed(key))
+    Ok(Armed::Here(key))
 }
 
 fn tick() {
@@ -135,4 +151,23 @@ impl<D: FnMut(&Waker) -> bool + Unpin> Future for Until<D> {
         }
         Poll::Pending
     }
+}
+
+/// Runs `work`, until `limit` by the real clock.
+#[cfg(feature = "test-util")]
+pub(crate) async fn limited<T>(limit: Instant, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = std::pin::pin!(work);
+    let mut out = None;
+    until(limit, |waker| {
+        let done = work.as_mut().poll(&mut Context::from_waker(waker));
+        match done {
+            Poll::Ready(value) => {
+                out = Some(value);
+                true
+            }
+            Poll::Pending => false,
+        }
+    })
+    .await;
+    out
 }

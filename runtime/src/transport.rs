@@ -8,6 +8,8 @@ use std::future::{Future, pending};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, Interest};
 use tokio::net::TcpStream;
 
+use crate::session::Reason;
+
 /// A byte stream that a session can run over.
 pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {
     /// Ends when the peer has reset the connection, even if bytes that nobody has read are in the way.
@@ -15,6 +17,12 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {
     /// A transport that can't know never ends it. The peer having closed its writing side is not a reset.
     fn reset(&self) -> impl Future<Output = ()> + Send {
         pending()
+    }
+
+    /// The session over this stream ends, for this reason. For tests.
+    #[doc(hidden)]
+    fn ended(&self, reason: &Reason) {
+        let _ = reason;
     }
 }
 

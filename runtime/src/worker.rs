@@ -97,7 +97,8 @@ impl Worker {
     /// # Errors
     /// As [`check`](Self::check), as soon as the job is told to stop.
     pub fn sleep(&self, time: Duration) -> Result<(), Interrupted> {
-        self.host.sleep(time)
+        let tested = self.host.about().activity.sleep(&self.host, time);
+        tested.unwrap_or_else(|| self.host.sleep(time))
     }
 
     /// Runs `f` on the loop, in the task that awaits this job, and returns its value. (EasyNetwork: `run_sync`.)

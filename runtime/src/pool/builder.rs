@@ -92,6 +92,8 @@ pub struct Builder {
     pub(super) locals: Locals,
     #[cfg(feature = "rayon")]
     pub(super) rayon: Option<usize>,
+    #[cfg(feature = "test-util")]
+    pub(super) by_hand: super::stepped::ByHand,
 }
 
 impl Builder {
@@ -108,6 +110,8 @@ impl Builder {
             locals: Locals::default(),
             #[cfg(feature = "rayon")]
             rayon: None,
+            #[cfg(feature = "test-util")]
+            by_hand: super::stepped::ByHand::default(),
         }
     }
 

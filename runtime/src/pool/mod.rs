@@ -16,6 +16,8 @@ mod models;
 mod offload;
 mod seat;
 mod stats;
+#[cfg(feature = "test-util")]
+mod stepped;
 mod thread;
 
 use std::fmt;
@@ -32,7 +34,10 @@ pub(crate) use line::Place;
 pub use map::Map;
 pub use offload::Offload;
 pub use stats::{Histogram, Stats};
+#[cfg(feature = "test-util")]
+pub use stepped::{Step, Stepper};
 
+use crate::activity::Activity;
 use crate::context;
 use crate::error::Interrupted;
 use crate::job::{About, Home, Job, MAX_DEPTH, Parent, StuckJob};
@@ -100,6 +105,9 @@ pub(crate) struct Inner {
     seats: Vec<Arc<Seat>>,
     /// The seats without a thread.
     vacant: Mutex<Vec<usize>>,
+    /// How its jobs run in tests.
+    #[cfg(feature = "test-util")]
+    by_hand: stepped::ByHand,
 }
 
 impl Inner {
@@ -116,6 +124,8 @@ impl Inner {
             stack_size: setup.stack_size,
             seats,
             vacant: Mutex::default(),
+            #[cfg(feature = "test-util")]
+            by_hand: setup.by_hand.clone(),
         }
     }
 
@@ -130,6 +140,8 @@ impl Inner {
         let n = vacant.ok_or(io::ErrorKind::ResourceBusy)?;
         let inner = Arc::clone(self);
         let started = spawn_thread(format!("{}-{n}", self.name), self.stack_size, move || {
+            #[cfg(feature = "test-util")]
+            inner.by_hand.follow(&inner, &inner.seats[n]);
             thread::work(&inner, Arc::clone(&inner.seats[n]), inner.spin);
             inner.vacant.lock().push(n);
         });
@@ -307,6 +319,7 @@ impl JobBuilder<'_> {
             cell.refuse(refused);
         }
         pool.call_up();
+        cell.activity().submitted();
         Offload::new(cell as Arc<dyn Outcome<T, E>>, self.detached)
     }
 
@@ -316,17 +329,19 @@ impl JobBuilder<'_> {
         let called = Instant::now();
         let pool = self.pool.inner();
         let parent = Parent::new(host);
+        let activity = Activity::new(&home, pool);
         About {
             method: self.method,
             pool: Some(Arc::clone(pool)),
             lane: self.lane.filter(|lane| !parent.holds(pool, *lane)),
             called,
-            deadline: self.deadline.and_then(|time| called.checked_add(time)),
+            deadline: self.deadline.and_then(|time| activity.now().checked_add(time)),
             scope,
             values,
             home,
             parent,
             desk: None,
+            activity,
         }
     }
 }

@@ -68,7 +68,10 @@ impl<T, E> Future for Offload<T, E> {
         loop {
             if let Some(mut call) = this.call.take() {
                 match poll_for(job, &mut this.current, &mut call, cx) {
-                    Poll::Ready(()) => job.answer(call),
+                    Poll::Ready(()) => {
+                        job.answer(call);
+                        job.activity().answered();
+                    }
                     Poll::Pending => this.call = Some(call),
                 }
             }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::PortalTask;
+use crate::activity::Activity;
 use crate::context;
 use crate::crossing;
 use crate::error::Interrupted;
@@ -163,6 +164,7 @@ fn about(scope: Option<Arc<Scope>>, home: Home, desk: Option<&Arc<dyn Job>>) -> 
         home,
         parent: Parent::new(None),
         desk: desk.cloned(),
+        activity: Activity::default(),
     }
 }
 

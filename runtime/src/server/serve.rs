@@ -92,6 +92,30 @@ impl<S: Service, C: Codec<S::Request, S::Response>, B> Server<S, C, B> {
     }
 }
 
+#[cfg(feature = "test-util")]
+impl<S: Service> Server<S> {
+    /// Serves the streams that come, and stops when no more will and the last session has ended.
+    pub(crate) async fn serve_each(
+        self,
+        mut streams: tokio::sync::mpsc::UnboundedReceiver<crate::test::Incoming<S>>,
+    ) -> io::Result<StopReport> {
+        let Self { service, options, control, .. } = self;
+        let _ended = Ended(Arc::clone(&control));
+        let running = Running::new(service, options, control);
+        let accepting = async {
+            let drive = Arc::new(S::Style::driver(Arc::clone(&running.hub)));
+            while let Some((io, codec, tell)) = streams.recv().await {
+                let seat = running.hub.admit(None);
+                let _ = tell.send(seat.peer());
+                drop(tokio::spawn(running.scope.enter(drive.drive(seat, io, codec))));
+            }
+            running.hub.at_most(0).await;
+            running.control.stop(None);
+        };
+        running.serve(accepting).await
+    }
+}
+
 /// Moves the sessions' clock.
 async fn sweep<S: Service>(hub: &Hub<S>) {
     let mut ticks = interval(hub.watch().limits().tick());

@@ -105,6 +105,7 @@ where
         }
     };
     report(&reason);
+    link.io().ended(&reason);
     finish(&mut link, &reason).await;
     None
 }
@@ -119,6 +120,7 @@ where
     // Before anything that may take its time.
     report(&reason);
     let Idle { mut link, conn, state, busy_in } = idle;
+    link.io().ended(&reason);
     let (post, peer) = (Arc::clone(link.post()), link.peer());
     // Limits of what went before must not cut the hook short.
     link.drop_limits();

@@ -31,6 +31,8 @@ pub(crate) mod queue;
 pub(crate) mod reason;
 pub(crate) mod shelf;
 pub(crate) mod steps;
+#[cfg(feature = "test-util")]
+pub(crate) mod unconnected;
 pub(crate) mod watch;
 
 pub use self::error::{SendError, SessionError, TrySendError};

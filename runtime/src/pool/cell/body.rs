@@ -76,7 +76,7 @@ where
         };
         let Work::Queued(load) = work else { return };
         // Looked at again here: the alarm may be late, and a drop may have come between the line and us.
-        let late = self.about.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        let late = self.about.deadline.is_some_and(|deadline| self.activity().now() >= deadline);
         if late {
             self.interrupt(Why::Deadline);
         }
@@ -92,6 +92,7 @@ where
             Some(result) => self.finish(result),
             None => self.state.lock().work = Work::Over,
         }
+        self.activity().over();
     }
 
     /// Runs the body with everything of the caller's that it should see; nothing of it is left afterwards.

@@ -45,6 +45,9 @@ where
         if let Some(waker) = waker {
             waker.wake();
         }
+        if killed_in.is_some() {
+            self.activity().over();
+        }
     }
 
     /// Notes that it holds its lane.
@@ -90,6 +93,7 @@ where
         if let Some(waker) = waker {
             waker.wake();
         }
+        self.activity().over();
     }
 
     fn give_up_place(&self, from: Stands) {

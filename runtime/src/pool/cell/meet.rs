@@ -220,6 +220,7 @@ where
                     state = self.bell.wait_for(state, limit - now);
                 }
                 None => {
+                    self.activity().rests();
                     state.meet.asleep = true;
                     state = self.bell.wait(state);
                 }
@@ -238,6 +239,7 @@ where
 {
     /// Tells the worker, if it waits, to look again. Under the lock, so that it can't fall asleep in between.
     pub(super) fn nudge(&self, state: &mut State<F, T, E>) {
+        self.activity().works();
         self.nudged.store(true, Ordering::Release);
         if std::mem::take(&mut state.meet.asleep) {
             self.bell.notify_one();

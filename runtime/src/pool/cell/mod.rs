@@ -29,6 +29,7 @@ use self::meet::{Meet, give_back};
 use self::ticket::{Stands, Ticket};
 use super::line::{Claim, Place};
 use super::stats::Tally;
+use crate::activity::Activity;
 use crate::crossing::BoxCall;
 use crate::error::Interrupted;
 use crate::job::{About, Errand, Job, StuckJob, Why};
@@ -89,6 +90,7 @@ pub(crate) trait Outcome<T, E>: Send + Sync {
     /// What there is to do for the host; with nothing to do, `waker` is registered. `busy`: it still polls a call.
     fn poll_step(&self, busy: bool, waker: &Waker) -> Option<Step<T, E>>;
     fn answer(&self, call: BoxCall);
+    fn activity(&self) -> &Activity;
     fn as_job(self: Arc<Self>) -> Arc<dyn Job>;
     /// The caller goes: what it would have got is dropped, and the job is told to stop.
     fn leave(&self);
@@ -144,6 +146,11 @@ where
         let alarm = state.alarm.take();
         drop(state);
         drop((load, alarm));
+        self.activity().over();
+    }
+
+    pub(in crate::pool) fn activity(&self) -> &Activity {
+        &self.about.activity
     }
 
     fn count(&self, what: fn(&Tally, &str)) {
@@ -190,6 +197,10 @@ where
         self.give_answer(call);
     }
 
+    fn activity(&self) -> &Activity {
+        &self.about.activity
+    }
+
     fn as_job(self: Arc<Self>) -> Arc<dyn Job> {
         self
     }
@@ -234,7 +245,11 @@ where
     }
 
     fn claim(&self) -> bool {
-        self.ticket.claim()
+        let claimed = self.ticket.claim();
+        if claimed {
+            self.activity().begins();
+        }
+        claimed
     }
 
     fn is_dead(&self) -> bool {

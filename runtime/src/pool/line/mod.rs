@@ -11,6 +11,8 @@
 //!   ([`crew`]).
 
 mod crew;
+#[cfg(feature = "test-util")]
+mod step;
 
 use std::collections::VecDeque;
 use std::task::Waker;

@@ -1,0 +1,35 @@
+//! What tests ask of a line: one job at a time, and whether one is on its way.
+
+use super::{Claim, Line, Place};
+use crate::sync::atomic::Ordering;
+
+impl<J: Claim> Line<J> {
+    /// As [`next`](Self::next), but takes what is there, or nothing.
+    pub(in crate::pool) fn take_now(&self) -> Option<(J, Place<'_, J>)> {
+        let mut state = self.state.lock();
+        let mut shells = Vec::new();
+        let taken = loop {
+            let Some(job) = state.jobs.pop_front() else { break None };
+            if job.claim() {
+                self.running.fetch_add(1, Ordering::AcqRel);
+                break Some((job, Place(Some(self))));
+            }
+            state.dead -= 1;
+            shells.push(job);
+        };
+        drop(state);
+        drop(shells);
+        taken
+    }
+
+    /// Every thread has a job.
+    pub(in crate::pool) fn is_taken(&self) -> bool {
+        self.running() >= self.threads
+    }
+
+    /// There is a job in the line that a thread is on its way to.
+    pub(in crate::pool) fn is_due(&self) -> bool {
+        let state = self.state.lock();
+        state.live() > 0 && !self.is_taken()
+    }
+}

@@ -1,0 +1,101 @@
+//! [`peer`]: a handle on nobody, and what was sent to it.
+
+use std::convert::Infallible;
+use std::fmt;
+
+use super::LIMIT;
+use crate::session::Peer;
+use crate::session::unconnected::Unconnected;
+use crate::timer;
+
+/// A [`Peer`] for unit tests of handlers and hooks, and what is sent to it. The queue is that of a connection (128 wait), which
+/// nobody empties but the test.
+///
+/// ```
+/// # use portcullis_runtime::{Peer, test};
+/// async fn greet(peer: &Peer<String>) {
+///     let _ = peer.send("hello".to_owned()).await;
+///     peer.close();
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let (peer, mut sent) = test::peer();
+/// greet(&peer).await;
+/// assert_eq!(sent.next().await, Some("hello".to_owned()));
+/// assert_eq!(sent.next().await, None); // closed by the handler
+/// # }
+/// ```
+pub fn peer<Rsp: Send + 'static, Ev: Send + 'static>() -> (Peer<Rsp, Ev>, Sent<Rsp, Ev>) {
+    bounded_peer(128)
+}
+
+/// As [`peer`], with a queue of `bound` responses (and as many events), at least one: to see what happens when it is full.
+///
+/// ```
+/// # use portcullis_runtime::{Peer, TrySendError, test};
+/// let (peer, mut sent): (Peer<u32>, _) = test::bounded_peer(1);
+/// assert!(peer.try_send(1).is_ok());
+/// assert_eq!(peer.try_send(2), Err(TrySendError::Full(2)));
+/// assert_eq!(sent.try_next(), Some(1));
+/// drop(sent); // the connection is gone
+/// assert_eq!(peer.try_send(3), Err(TrySendError::Closed(3)));
+/// ```
+pub fn bounded_peer<Rsp: Send + 'static, Ev: Send + 'static>(bound: usize) -> (Peer<Rsp, Ev>, Sent<Rsp, Ev>) {
+    let (peer, unconnected) = Unconnected::new(None, bound);
+    (peer, Sent { unconnected })
+}
+
+/// What was sent and posted to a [`peer`], in its order. Dropped, the connection is gone.
+pub struct Sent<Rsp, Ev = Infallible> {
+    unconnected: Unconnected<Rsp, Ev>,
+}
+
+impl<Rsp, Ev> Sent<Rsp, Ev> {
+    /// The next response, which makes room for another; `None` if the peer is [closed](Peer::close) and nothing is left.
+    ///
+    /// # Panics
+    /// If nothing comes for ten seconds of real time.
+    pub async fn next(&mut self) -> Option<Rsp> {
+        within(self.unconnected.next(Unconnected::response), "was sent to the peer").await
+    }
+
+    /// The next response, if there is one.
+    pub fn try_next(&mut self) -> Option<Rsp> {
+        self.unconnected.response()
+    }
+
+    /// The next event, which makes room for another; `None` if the peer is closed, which drops the events.
+    ///
+    /// # Panics
+    /// If nothing comes for ten seconds of real time.
+    pub async fn next_event(&mut self) -> Option<Ev> {
+        within(self.unconnected.next(Unconnected::event), "was posted to the peer").await
+    }
+
+    /// The next event, if there is one.
+    pub fn try_next_event(&mut self) -> Option<Ev> {
+        self.unconnected.event()
+    }
+
+    /// Whether somebody has closed the peer: the session would end when what is queued has been written.
+    pub fn is_closed(&self) -> bool {
+        self.unconnected.is_closing()
+    }
+}
+
+async fn within<T>(next: impl Future<Output = T>, what: &str) -> T {
+    let next = timer::limited(std::time::Instant::now() + LIMIT, next).await;
+    next.unwrap_or_else(|| panic!("nothing {what} within {LIMIT:?}"))
+}
+
+impl<Rsp, Ev> Drop for Sent<Rsp, Ev> {
+    fn drop(&mut self) {
+        self.unconnected.end();
+    }
+}
+
+impl<Rsp, Ev> fmt::Debug for Sent<Rsp, Ev> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sent").field("closed", &self.is_closed()).finish_non_exhaustive()
+    }
+}
