@@ -1,0 +1,368 @@
+//! `portcullis::test`: what runs before what, and when: paused time, stepped pools, inline pools.
+
+#![forbid(unsafe_code)]
+
+use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use portcullis::prelude::*;
+use portcullis::test;
+use portcullis::{Interrupted, Overflow};
+use portcullis_tests::{Gate, LIMIT, on_loops, poll_once, wait};
+use tokio::time::{sleep, timeout};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Runs `test` on a current-thread runtime, within [`LIMIT`] by the real clock.
+fn in_real_time<F: Future<Output = ()>>(started_paused: bool, test: impl FnOnce() -> F + Send + 'static) {
+    let (tell, told) = mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().start_paused(started_paused).build().unwrap().block_on(test());
+        tell.send(()).unwrap();
+    });
+    if let Err(mpsc::RecvTimeoutError::Timeout) = told.recv_timeout(LIMIT) {
+        panic!("not within {LIMIT:?}");
+    }
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+}
+
+macro_rules! paused {
+    ($( async fn $name:ident($time:ident) $body:block )*) => {$(
+        #[test]
+        fn $name() {
+            in_real_time(false, || async move {
+                let $time = test::pause();
+                $body
+            });
+        }
+    )*};
+}
+
+fn pool(threads: usize) -> Pool {
+    Pool::builder("test").threads(threads).queue(16).build().unwrap()
+}
+
+fn busy() {
+    std::thread::sleep(Duration::from_millis(60));
+}
+
+paused! {
+    async fn time_stands_while_a_job_is_at_work(time) {
+        let pool = pool(1);
+        for _ in 0..5 {
+            timeout(Duration::from_millis(1), pool.run(|_| busy())).await.expect("no time has passed").unwrap();
+        }
+        assert_eq!(time.elapsed(), Duration::ZERO);
+    }
+
+    async fn time_stands_for_jobs_in_the_queue_and_for_those_that_nobody_awaits(time) {
+        let pool = pool(1);
+        let ran = Arc::new(AtomicUsize::new(0));
+        for _ in 0..5 {
+            let ran = Arc::clone(&ran);
+            pool.run(move |_| { busy(); ran.fetch_add(1, SeqCst); }).detach();
+        }
+        sleep(Duration::from_millis(1)).await;
+        assert_eq!(ran.load(SeqCst), 5);
+        assert!(time.elapsed() < SECOND);
+    }
+
+    async fn time_goes_on_while_a_job_waits_for_the_loop(time) {
+        let pool = pool(1);
+        // The second is queued behind one that rests, and does not hold the clock either.
+        let jobs = [HOUR, 2 * HOUR].map(|nap| pool.run(move |worker| { busy(); sleep(nap).wait(worker) }));
+        for job in jobs {
+            job.await.unwrap().unwrap();
+        }
+        assert!(time.elapsed() >= 3 * HOUR);
+        assert!(time.elapsed() < 3 * HOUR + SECOND);
+    }
+
+    async fn time_goes_on_while_a_lane_waits_behind_one_that_rests(time) {
+        let pool = pool(2);
+        let jobs = [(); 3].map(|()| pool.job("nap").lane("one").run(|worker| sleep(HOUR).wait(worker)));
+        for job in jobs {
+            job.await.unwrap().unwrap();
+        }
+        assert!(time.elapsed() >= 3 * HOUR);
+    }
+
+    async fn time_goes_on_while_an_offload_that_asks_is_not_polled(time) {
+        let pool = pool(1);
+        let asking = pool.run(|worker| async { 1 }.wait(worker));
+        sleep(HOUR).await;
+        assert_eq!(asking.await.unwrap().unwrap(), 1);
+        assert!(time.elapsed() >= HOUR);
+    }
+
+    async fn a_worker_sleeps_and_a_deadline_passes_by_the_paused_clock(time) {
+        let pool = pool(1);
+        pool.run(|worker| worker.sleep(HOUR)).await.unwrap().unwrap();
+        assert!(time.elapsed() >= HOUR);
+
+        let late = pool.job("late").deadline(HOUR).run(|worker| worker.sleep(2 * HOUR));
+        assert!(matches!(late.await, Err(Interrupted::Deadline)));
+        let waits = pool.job("waits").deadline(HOUR).run(|worker| sleep(2 * HOUR).wait(worker));
+        assert!(matches!(waits.await, Err(Interrupted::Deadline)));
+        let elapsed = time.elapsed();
+        assert!(elapsed >= 3 * HOUR && elapsed < 3 * HOUR + SECOND, "{elapsed:?}");
+
+        let in_time = pool.job("in time").deadline(2 * HOUR).run(|worker| worker.sleep(HOUR));
+        in_time.await.unwrap().unwrap();
+    }
+
+    async fn a_queued_job_is_late_by_the_paused_clock(time) {
+        let (pool, stepper) = Pool::builder("stepped").threads(1).stepped().unwrap();
+        let late = pool.job("late").deadline(HOUR).run(|_| ());
+        sleep(HOUR / 2).await;
+        assert_eq!(stepper.queued(), ["late"]);
+        sleep(HOUR).await;
+        assert!(stepper.queued().is_empty());
+        assert!(matches!(late.await, Err(Interrupted::Deadline)));
+        assert!(!stepper.step().await);
+        assert!(time.elapsed() >= HOUR);
+    }
+
+    async fn a_job_at_work_is_told_when_the_clock_is_moved(time) {
+        let pool = pool(1);
+        let began = Arc::new(Gate::default());
+        let here = Arc::clone(&began);
+        let mut job = pool.job("busy").deadline(HOUR).run(move |worker| {
+            here.open();
+            while worker.check().is_ok() {
+                std::thread::yield_now();
+            }
+        });
+        assert!(poll_once(&mut job).is_pending());
+        assert!(began.pass());
+        assert!(time.is_held());
+        time.advance(HOUR - SECOND).await;
+        assert!(poll_once(&mut job).is_pending());
+        time.advance(SECOND).await;
+        assert!(matches!(job.await, Err(Interrupted::Deadline)));
+    }
+
+    async fn what_a_job_streams_is_awaited_and_what_it_waits_for_lets_time_go(time) {
+        let pool = pool(1);
+        let (sender, mut receiver) = portcullis::channel(1);
+        let job = pool.run(move |worker| {
+            for n in 0..5 {
+                busy();
+                sender.send(worker, n).unwrap();
+            }
+        });
+        sleep(HOUR).await; // room for one; then it waits for us
+        for n in 0..5 {
+            assert_eq!(timeout(Duration::from_millis(1), receiver.recv()).await.unwrap(), Some(n));
+        }
+        job.await.unwrap();
+        assert!(time.elapsed() < HOUR + SECOND);
+    }
+
+    async fn a_service_lives_by_the_paused_clock(time) {
+        let server = Server::new(Slow { cpu: pool(1) }).idle_within(HOUR);
+        let mut client = test::connect_to(server).await.unwrap();
+        assert_eq!(client.call(60).await.unwrap(), 60);
+        assert!(time.elapsed() < SECOND);
+        assert_eq!(client.ended().await.unwrap(), Reason::Timeout);
+        assert!(time.elapsed() >= HOUR);
+        assert!(client.close().await.unwrap().is_clean());
+    }
+}
+
+struct Slow {
+    cpu: Pool,
+}
+
+#[service]
+impl Slow {
+    #[request]
+    async fn slow(&self, millis: u64) -> Result<u64, Interrupted> {
+        self.work(millis).await
+    }
+
+    #[blocking(on = self.cpu, deadline = "10ms")]
+    fn work(&self, millis: u64) -> Result<u64, Interrupted> {
+        std::thread::sleep(Duration::from_millis(millis));
+        Ok(millis)
+    }
+}
+
+#[test]
+fn a_runtime_that_was_started_paused_stays_so() {
+    in_real_time(true, || async {
+        let time = test::pause();
+        timeout(Duration::from_millis(1), pool(1).run(|_| busy())).await.unwrap().unwrap();
+        drop(time);
+        sleep(HOUR).await;
+    });
+}
+
+#[test]
+fn time_goes_on_when_the_guard_is_dropped() {
+    in_real_time(false, || async {
+        let gate = Arc::new(Gate::default());
+        let inside = Arc::clone(&gate);
+        let time = test::pause();
+        let held = pool(1).run(move |_| inside.pass());
+        assert!(time.is_held());
+        drop(time); // and the runtime is not held up by a job that is at work
+        let before = tokio::time::Instant::now();
+        sleep(Duration::from_millis(2)).await;
+        assert!(before.elapsed() >= Duration::from_millis(2) && before.elapsed() < LIMIT);
+        gate.open();
+        assert!(held.await.unwrap());
+    });
+}
+
+on_loops! {
+    async fn a_stepped_pool_runs_one_job_a_step() {
+        let (pool, stepper) = Pool::builder("db").threads(2).stepped().unwrap();
+        let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let jobs: Vec<_> = ["a", "b", "c"].into_iter().map(|name| {
+            let order = Arc::clone(&order);
+            pool.job(name).run(move |_| {
+                let thread = std::thread::current();
+                assert!(thread.name().unwrap().starts_with("db-"));
+                order.lock().unwrap().push(name);
+            })
+        }).collect();
+        assert_eq!(stepper.queued(), ["a", "b", "c"]);
+        assert!(order.lock().unwrap().is_empty());
+
+        let step = stepper.step();
+        assert_eq!(step.method(), Some("a"));
+        assert!(step.await);
+        assert_eq!(*order.lock().unwrap(), ["a"]);
+        assert_eq!(stepper.run_all().await, 2);
+        for job in jobs {
+            job.await.unwrap();
+        }
+        assert_eq!(*order.lock().unwrap(), ["a", "b", "c"]);
+        let nothing = stepper.step();
+        assert!(nothing.is_finished() && nothing.method().is_none());
+        assert!(!nothing.await);
+    }
+
+    async fn a_stepped_job_waits_for_the_loop_that_goes_on() {
+        let (pool, stepper) = Pool::builder("db").threads(2).stepped().unwrap();
+        let (tell, told) = tokio::sync::oneshot::channel::<u32>();
+        let asking = tokio::spawn(pool.job("asking").run(move |worker| told.wait(worker)));
+        let step = stepper.step();
+        assert!(!step.is_finished());
+        // Another one meanwhile, on the other thread; a third finds none.
+        let other = pool.job("other").run(move |_| tell.send(7));
+        let third = pool.job("third").run(|_| 3);
+        assert!(stepper.step().await);
+        other.await.unwrap().unwrap();
+        assert!(step.await);
+        assert_eq!(asking.await.unwrap().unwrap().unwrap(), Ok(7));
+        assert!(stepper.step().await);
+        assert_eq!(third.await.unwrap(), 3);
+    }
+
+    async fn a_stepped_pool_has_the_threads_and_places_of_any_other() {
+        let builder = Pool::builder("db").threads(1).queue(1).overflow(Overflow::Reject);
+        let (pool, stepper) = builder.stepped().unwrap();
+        let gate = Arc::new(Gate::default());
+        let inside = Arc::clone(&gate);
+        let held = pool.job("held").run(move |_| inside.pass());
+        let queued = pool.job("queued").run(|_| ());
+        assert!(matches!(pool.job("refused").run(|_| ()).await, Err(Interrupted::Full)));
+        let step = stepper.step();
+        assert!(!stepper.step().await); // its one thread is busy
+        gate.open();
+        assert!(step.await);
+        assert!(held.await.unwrap());
+        drop(queued);
+        assert!(stepper.queued().is_empty());
+        assert!(!stepper.step().await);
+    }
+
+    async fn without_its_stepper_a_pool_goes_on_by_itself() {
+        let (pool, stepper) = Pool::builder("db").threads(1).stepped().unwrap();
+        let jobs = [1, 2].map(|n| pool.run(move |_| n));
+        drop(stepper);
+        for (job, n) in jobs.into_iter().zip([1, 2]) {
+            assert_eq!(job.await.unwrap(), n);
+        }
+        // A step that was begun comes to its end also without it.
+        let (pool, stepper) = Pool::builder("db").threads(1).stepped().unwrap();
+        let job = pool.run(|_| 3);
+        drop((stepper.step(), stepper));
+        assert_eq!(job.await.unwrap(), 3);
+        drop(pool);
+    }
+
+    async fn a_step_after_an_outcome_finds_the_thread_free() {
+        let (pool, stepper) = Pool::builder("db").threads(1).stepped().unwrap();
+        for n in 0..200 {
+            let job = pool.run(move |_| n);
+            drop(stepper.step());
+            assert_eq!(job.await.unwrap(), n);
+        }
+    }
+
+    async fn an_inline_job_has_run_when_the_call_returns() {
+        let pool = Pool::inline();
+        let ran = Arc::new(AtomicUsize::new(0));
+        for n in 1..=50 {
+            let counter = Arc::clone(&ran);
+            let job = pool.run(move |_| counter.fetch_add(1, SeqCst));
+            assert_eq!(ran.load(SeqCst), n);
+            assert_eq!(job.await.unwrap(), n - 1);
+        }
+    }
+
+    async fn an_inline_job_runs_to_its_next_wait_for_the_loop() {
+        let at = Arc::new(AtomicUsize::new(0));
+        let steps = Arc::clone(&at);
+        let mut job = Pool::inline().run(move |worker| {
+            for n in 1..=3 {
+                busy();
+                steps.store(n, SeqCst);
+                tokio::task::yield_now().wait(worker).unwrap();
+            }
+            busy();
+            steps.store(4, SeqCst);
+        });
+        assert_eq!(at.load(SeqCst), 1);
+        for n in 2..=4 {
+            // The first poll lets the loop's other tasks go first, as `yield_now` says; the second answers.
+            std::future::poll_fn(|cx| {
+                if at.load(SeqCst) < n && std::pin::Pin::new(&mut job).poll(cx).is_pending() && at.load(SeqCst) < n {
+                    return std::task::Poll::Pending;
+                }
+                std::task::Poll::Ready(())
+            }).await;
+            assert_eq!(at.load(SeqCst), n);
+        }
+    }
+
+    async fn inline_jobs_that_rest_make_room_for_none_beyond_the_threads() {
+        let pool = Pool::builder("inline").threads(1).inline().unwrap();
+        let (tell, told) = tokio::sync::oneshot::channel::<u32>();
+        let first = pool.run(move |worker| told.wait(worker));
+        let ran = Arc::new(Gate::default());
+        let inside = Arc::clone(&ran);
+        let second = pool.run(move |_| inside.open()); // queued, and the call returns
+        assert!(!ran.is_open());
+        tell.send(1).unwrap();
+        assert_eq!(first.await.unwrap().unwrap(), Ok(1));
+        second.await.unwrap();
+        wait(|| ran.is_open()).await;
+    }
+}
+
+#[test]
+fn a_step_is_joined_without_a_loop() {
+    let (pool, stepper) = Pool::builder("db").threads(1).stepped().unwrap();
+    let job = pool.run(|_| 4);
+    assert!(stepper.step().join());
+    assert_eq!(futures::executor::block_on(job).unwrap(), 4);
+    assert!(!stepper.step().join());
+}
