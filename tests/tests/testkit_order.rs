@@ -163,6 +163,18 @@ paused! {
         assert!(time.elapsed() < HOUR + SECOND);
     }
 
+    async fn a_state_machine_is_moved_by_requests_events_and_time(time) {
+        let mut client = test::connect(Door).await.unwrap();
+        assert_eq!(client.call("knock".into()).await.unwrap(), "knock 1");
+        client.peer().post(5).await.unwrap();
+        assert_eq!(client.next().await.unwrap(), "told");
+        assert_eq!(client.call("knock".into()).await.unwrap(), "knock 7");
+        assert!(time.elapsed() < SECOND);
+        assert_eq!(client.next().await.unwrap(), "slammed after 7");
+        assert!(time.elapsed() >= HOUR);
+        assert!(client.close().await.unwrap().is_clean());
+    }
+
     async fn a_service_lives_by_the_paused_clock(time) {
         let server = Server::new(Slow { cpu: pool(1) }).idle_within(HOUR);
         let mut client = test::connect_to(server).await.unwrap();
@@ -171,6 +183,32 @@ paused! {
         assert_eq!(client.ended().await.unwrap(), Reason::Timeout);
         assert!(time.elapsed() >= HOUR);
         assert!(client.close().await.unwrap().is_clean());
+    }
+}
+
+/// Counts while somebody knocks; an hour without a knock shuts it.
+struct Door;
+
+#[service]
+impl Door {
+    #[state(start, idle = "1h")]
+    async fn ajar(&self, knocks: u32, knock: String) -> (String, DoorState) {
+        (format!("{knock} {}", knocks + 1), DoorState::Ajar(knocks + 1))
+    }
+
+    #[event(ajar)]
+    async fn told(&self, knocks: u32, by: u32) -> (String, DoorState) {
+        ("told".to_owned(), DoorState::Ajar(knocks + by))
+    }
+
+    #[on(timeout = ajar)]
+    async fn slammed(&self, knocks: u32) -> (String, DoorState) {
+        (format!("slammed after {knocks}"), DoorState::Closed)
+    }
+
+    #[on(connect)]
+    async fn opened(&self) -> DoorState {
+        DoorState::Ajar(0)
     }
 }
 
