@@ -23,11 +23,15 @@ mod nothing {
     use crate::pool::Inner;
 
     /// Of no interest to anybody.
-    #[derive(Default)]
     pub(crate) struct Activity;
 
     impl Activity {
         pub(crate) fn new(_: &Home, _: &Arc<Inner>) -> Self {
+            Self
+        }
+
+        /// That of a visit, which is no pool's job.
+        pub(crate) fn none() -> Self {
             Self
         }
 

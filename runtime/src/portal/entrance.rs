@@ -164,7 +164,7 @@ fn about(scope: Option<Arc<Scope>>, home: Home, desk: Option<&Arc<dyn Job>>) -> 
         home,
         parent: Parent::new(None),
         desk: desk.cloned(),
-        activity: Activity::default(),
+        activity: Activity::none(),
     }
 }
 

@@ -21,7 +21,6 @@ enum Does {
 }
 
 /// What one job does now. In most jobs of a test nobody listens, and this is a `None`.
-#[derive(Default)]
 pub(crate) struct Activity(Option<Box<Listened>>);
 
 struct Listened {
@@ -52,6 +51,10 @@ impl Activity {
             does: Mutex::new(Does::Queued),
             changed: Condvar::new(),
         })))
+    }
+
+    pub(crate) fn none() -> Self {
+        Self(None)
     }
 
     pub(crate) fn now(&self) -> Instant {

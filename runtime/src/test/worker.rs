@@ -109,7 +109,7 @@ impl Body {
             home: Home::Tokio(own_loop.handle.clone()),
             parent: Parent::new(None),
             desk: None,
-            activity: Activity::default(),
+            activity: Activity::none(),
         };
         let host = visit(about);
         let _entered = own_loop.handle.enter();
