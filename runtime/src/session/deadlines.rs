@@ -7,58 +7,77 @@ use crate::service::StateLimits;
 /// post is armed with.
 #[derive(Default)]
 pub(super) struct Deadlines {
-    /// The server's: to the first request, or idle.
-    read_by: u64,
+    /// The server's: to the first request, or idle. Below zero while the wait for a request pauses: a flag beside it
+    /// would cost every idle session eight bytes.
+    read_by: i64,
+    write_by: u64,
+    /// Made for the first state that has a limit; most services have none, and an idle session is to be small.
+    state: Option<Box<State>>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct State {
     /// The state's `idle`.
     idle_by: u64,
     /// The state's `within`; runs on while handlers do, but only tells between them.
     leave_by: u64,
-    write_by: u64,
-    /// A request is awaited.
-    waits: bool,
-    /// The state's own `idle` counts, and not the server's.
-    replaced: bool,
+    /// Its own `idle` counts, and not the server's.
+    replaces: bool,
 }
 
-const NEVER: u64 = u64::MAX;
+const NEVER: u64 = i64::MAX.unsigned_abs();
 
 impl Deadlines {
     /// A state is entered: its times begin.
     pub(super) fn enters<Rsp, Ev>(&mut self, post: &Post<Rsp, Ev>, limits: StateLimits) {
-        self.idle_by = 0;
-        self.leave_by = limits.within.map_or(0, |limit| post.watch().after(limit));
-        self.arm(post);
+        if limits != StateLimits::NONE || self.state.is_some() {
+            let leave_by = limits.within.map_or(0, |limit| post.watch().after(limit));
+            **self.state.get_or_insert_default() = State { leave_by, ..State::default() };
+            self.arm(post);
+        }
     }
 
     /// A request is awaited: its limits count from the first time that this is said, until it is there.
     pub(super) fn asks<Rsp, Ev>(&mut self, post: &Post<Rsp, Ev>, served: bool, state: StateLimits) {
         let watch = post.watch();
-        let after = |limit: Option<_>| limit.map_or(NEVER, |limit| watch.after(limit));
+        let after = |limit: Option<_>| limit.map_or(NEVER, |limit| watch.after(limit).min(NEVER));
         if self.read_by == 0 {
             let limits = watch.limits();
-            self.read_by = after(if served { limits.idle } else { limits.first_request });
+            let by = after(if served { limits.idle } else { limits.first_request });
+            self.read_by = i64::try_from(by).unwrap_or(i64::MAX);
         }
-        if self.idle_by == 0 {
-            self.idle_by = after(state.idle);
+        self.read_by = self.read_by.abs();
+        if state.idle.is_some() || self.state.is_some() {
+            let times = self.state.get_or_insert_default();
+            if times.idle_by == 0 {
+                times.idle_by = after(state.idle);
+            }
+            // The server's runs on, for a state without one that an event may lead to before the next request.
+            times.replaces = served && state.idle.is_some();
         }
-        // The server's runs on, for a state without one that an event may lead to before the next request.
-        self.replaced = served && state.idle.is_some();
-        self.waits = true;
         self.arm(post);
     }
 
     /// Something else is done now; the wait goes on afterwards.
     pub(super) fn pauses<Rsp, Ev>(&mut self, post: &Post<Rsp, Ev>) {
-        if self.waits {
-            self.waits = false;
+        if self.waits() {
+            self.read_by = -self.read_by;
             self.arm(post);
         }
     }
 
     /// The request is there, or awaited no more.
     pub(super) fn asks_no_more<Rsp, Ev>(&mut self, post: &Post<Rsp, Ev>) {
-        (self.read_by, self.idle_by) = (0, 0);
         self.pauses(post);
+        self.read_by = 0;
+        if let Some(times) = &mut self.state {
+            times.idle_by = 0;
+        }
+    }
+
+    /// Whether a request is awaited.
+    fn waits(&self) -> bool {
+        self.read_by > 0
     }
 
     /// Whether it is the state whose time has passed, and not the server's limit.
@@ -67,16 +86,19 @@ impl Deadlines {
         let has_passed = |at: u64| at != 0 && at <= now;
         !has_passed(self.server_by())
             && !has_passed(self.write_by)
-            && (has_passed(self.idle_by) || has_passed(self.leave_by))
+            && self
+                .state
+                .as_ref()
+                .is_some_and(|times| has_passed(times.idle_by) || has_passed(times.leave_by))
     }
 
     /// Whether the state should have been left before now; asked between two requests.
     pub(super) fn must_leave<Rsp, Ev>(&self, post: &Post<Rsp, Ev>) -> bool {
-        self.leave_by != 0 && self.leave_by <= post.watch().now()
+        self.state.as_ref().is_some_and(|times| times.leave_by != 0 && times.leave_by <= post.watch().now())
     }
 
     fn server_by(&self) -> u64 {
-        if self.replaced { 0 } else { self.read_by }
+        if self.state.as_ref().is_some_and(|times| times.replaces) { 0 } else { self.read_by.unsigned_abs() }
     }
 
     /// The peer does not take what is there. Counts for a whole batch: one that reads a byte now and then does not
@@ -108,7 +130,12 @@ impl Deadlines {
     }
 
     fn arm<Rsp, Ev>(&self, post: &Post<Rsp, Ev>) {
-        let reads = if self.waits { [self.server_by(), self.idle_by, self.leave_by] } else { [0; 3] };
+        let reads = if self.waits() {
+            let State { idle_by, leave_by, .. } = self.state.as_deref().copied().unwrap_or_default();
+            [self.server_by(), idle_by, leave_by]
+        } else {
+            [0; 3]
+        };
         let nearest = reads.into_iter().chain([self.write_by]).filter(|at| *at != 0).min();
         post.set_deadline(nearest.filter(|at| *at != NEVER).unwrap_or(0));
     }

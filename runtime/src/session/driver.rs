@@ -36,8 +36,6 @@ pub(crate) struct Idle<S: Service, IO, C> {
     pub(super) conn: S::Conn,
     /// Taken by a step, put back by its result.
     pub(super) state: Option<S::State>,
-    /// The name of the state that a step has taken.
-    pub(super) busy_in: &'static str,
 }
 
 /// What a burst begins with.

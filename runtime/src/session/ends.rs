@@ -95,7 +95,7 @@ where
     };
     let reason = match unless(|| post.interrupted(Phase::Cancelling), connecting).await {
         Ok(Ok(Ok(opened))) => {
-            return Some(Idle { link, conn: opened.conn, state: Some(opened.state), busy_in: "" });
+            return Some(Idle { link, conn: opened.conn, state: Some(opened.state) });
         }
         Ok(Ok(Err(error))) => Reason::Failed(error.to_string()),
         Ok(Err(reason)) | Err(Cut::Off(reason)) => reason,
@@ -110,8 +110,8 @@ where
     None
 }
 
-/// Runs `on_disconnect` and closes the connection.
-pub(super) async fn close<S, IO, C>(hub: &Hub<S>, idle: Idle<S, IO, C>, reason: Reason)
+/// Runs `on_disconnect` and closes the connection. A state that is gone was called `busy_in`.
+pub(super) async fn close<S, IO, C>(hub: &Hub<S>, idle: Idle<S, IO, C>, busy_in: &'static str, reason: Reason)
 where
     S: Service,
     IO: Transport,
@@ -119,7 +119,7 @@ where
 {
     // Before anything that may take its time.
     report(&reason);
-    let Idle { mut link, conn, state, busy_in } = idle;
+    let Idle { mut link, conn, state } = idle;
     link.io().ended(&reason);
     let (post, peer) = (Arc::clone(link.post()), link.peer());
     // Limits of what went before must not cut the hook short.

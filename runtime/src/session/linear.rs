@@ -36,7 +36,7 @@ where
         Ok(reason) => reason,
         Err(off) => Box::pin(cut(&hub, &mut idle, off)).await,
     };
-    Box::pin(close(&hub, idle, reason)).await;
+    Box::pin(close(&hub, idle, "", reason)).await;
     None
 }
 

@@ -48,12 +48,15 @@ where
         }
     };
     let (post, peer) = (Arc::clone(idle.link.post()), idle.link.peer());
-    let reason = match unless(|| post.interrupted(Phase::Cancelling), work(&hub, &peer, &mut idle)).await {
+    // The name of the state that a handler has taken. Not in the idle struct, which is to be small.
+    let mut busy_in = "";
+    let working = work(&hub, &peer, &mut idle, &mut busy_in);
+    let reason = match unless(|| post.interrupted(Phase::Cancelling), working).await {
         Ok(ControlFlow::Continue(())) => return Some(idle),
         Ok(ControlFlow::Break(reason)) => reason,
         Err(off) => Box::pin(cut(&hub, &mut idle, off)).await,
     };
-    Box::pin(close(&hub, idle, reason)).await;
+    Box::pin(close(&hub, idle, busy_in, reason)).await;
     None
 }
 
@@ -62,6 +65,7 @@ async fn work<S, IO, C>(
     hub: &Hub<S>,
     peer: &Peer<S::Response, S::Event>,
     idle: &mut Idle<S, IO, C>,
+    busy_in: &mut &'static str,
 ) -> ControlFlow<Reason>
 where
     S: Steps,
@@ -72,8 +76,8 @@ where
         let mut alone = 0;
         while !idle.is_over()? {
             // One of each in turn, so that neither a flood of events nor one of requests starves the other.
-            let moved = event(hub, peer, idle).await?;
-            if !idle.is_over()? && step(hub, peer, idle).await? {
+            let moved = event(hub, peer, idle, busy_in).await?;
+            if !idle.is_over()? && step(hub, peer, idle, busy_in).await? {
                 alone = 0;
             } else if moved && alone < ALONE {
                 alone += 1;
@@ -82,7 +86,7 @@ where
             }
             // A peer that is never silent does not stay for ever.
             if idle.link.must_leave() && !idle.is_over()? {
-                timed_out(hub, peer, idle).await?;
+                timed_out(hub, peer, idle, busy_in).await?;
             }
             if idle.link.is_full() {
                 idle.link.flush().await;
@@ -104,7 +108,7 @@ where
         // Not before that look: a request that came in time counts, also if this loop was held up until now.
         match idle.link.post().interrupted(Phase::Cancelling) {
             None => return ControlFlow::Continue(()),
-            Some(Reason::Timeout) if idle.link.state_is_over() => timed_out(hub, peer, idle).await?,
+            Some(Reason::Timeout) if idle.link.state_is_over() => timed_out(hub, peer, idle, busy_in).await?,
             Some(reason) => return ControlFlow::Break(reason),
         }
     }
@@ -137,13 +141,14 @@ async fn step<S, IO, C>(
     hub: &Hub<S>,
     peer: &Peer<S::Response, S::Event>,
     idle: &mut Idle<S, IO, C>,
+    busy_in: &mut &'static str,
 ) -> ControlFlow<Reason, bool>
 where
     S: Steps,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    let Idle { link, conn, state, busy_in } = idle;
+    let Idle { link, conn, state } = idle;
     let error = match link.request() {
         Ok(None) => return ControlFlow::Continue(false),
         Err(error) => SessionError::Decode(error),
@@ -169,7 +174,7 @@ where
             }
         }
     };
-    Box::pin(failed(hub, idle, error)).await?;
+    Box::pin(failed(hub, idle, busy_in, error)).await?;
     ControlFlow::Continue(true)
 }
 
@@ -178,6 +183,7 @@ async fn event<S, IO, C>(
     hub: &Hub<S>,
     peer: &Peer<S::Response, S::Event>,
     idle: &mut Idle<S, IO, C>,
+    busy_in: &mut &'static str,
 ) -> ControlFlow<Reason, bool>
 where
     S: Steps,
@@ -191,14 +197,14 @@ where
     // The wait for a request is not over, and goes on when the event has been dealt with.
     idle.link.pauses();
     let done = {
-        let Idle { link, conn, state, busy_in } = idle;
+        let Idle { link, conn, state } = idle;
         let before = Idle::<S, IO, C>::lend(state, busy_in)?;
         let half_close = S::half_close(&before).into();
         let handler = pin!(hub.service().event(before, peer, conn, event));
         attend(link, half_close, &mut Sated, handler).await
     };
-    if !moved(hub, idle, done).await? {
-        debug!(state = idle.busy_in, "an event was passed over");
+    if !moved(hub, idle, busy_in, done).await? {
+        debug!(state = *busy_in, "an event was passed over");
     }
     ControlFlow::Continue(true)
 }
@@ -208,6 +214,7 @@ async fn timed_out<S, IO, C>(
     hub: &Hub<S>,
     peer: &Peer<S::Response, S::Event>,
     idle: &mut Idle<S, IO, C>,
+    busy_in: &mut &'static str,
 ) -> ControlFlow<Reason>
 where
     S: Steps,
@@ -217,13 +224,13 @@ where
     // The server's limit runs on: a state that is timed out again and again is no request.
     idle.link.pauses();
     let done = {
-        let Idle { link, conn, state, busy_in } = idle;
+        let Idle { link, conn, state } = idle;
         let before = Idle::<S, IO, C>::lend(state, busy_in)?;
         let half_close = S::half_close(&before).into();
         let handler = pin!(hub.service().timed_out(before, peer, conn));
         attend(link, half_close, &mut Sated, handler).await
     };
-    if !moved(hub, idle, done).await? {
+    if !moved(hub, idle, busy_in, done).await? {
         return ControlFlow::Break(Reason::Timeout);
     }
     // Also if it is the same state again: its time begins anew, or it would be over at once.
@@ -239,6 +246,7 @@ type Moved<S> = Result<ControlFlow<<S as Service>::State, Step<S>>, <S as Servic
 async fn moved<S, IO, C>(
     hub: &Hub<S>,
     idle: &mut Idle<S, IO, C>,
+    busy_in: &mut &'static str,
     done: Result<Moved<S>, Reason>,
 ) -> ControlFlow<Reason, bool>
 where
@@ -246,7 +254,7 @@ where
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    let Idle { link, state, busy_in, .. } = idle;
+    let Idle { link, state, .. } = idle;
     let taken = match done {
         Err(reason) => return ControlFlow::Break(reason),
         Ok(Ok(ControlFlow::Break(same))) => {
@@ -257,7 +265,7 @@ where
         Ok(Err(error)) => Err(SessionError::Handler(error)),
     };
     if let Err(error) = taken {
-        Box::pin(failed(hub, idle, error)).await?;
+        Box::pin(failed(hub, idle, busy_in, error)).await?;
     }
     ControlFlow::Continue(true)
 }
@@ -289,6 +297,7 @@ where
 async fn failed<S, IO, C>(
     hub: &Hub<S>,
     idle: &mut Idle<S, IO, C>,
+    busy_in: &mut &'static str,
     error: SessionError<S::Error>,
 ) -> ControlFlow<Reason>
 where
@@ -304,8 +313,8 @@ where
     if idle.state.is_some() {
         return ControlFlow::Continue(());
     }
-    let Some(state) = hub.service().recover(idle.busy_in) else { return ControlFlow::Break(reason) };
-    if S::state_name(&state) != idle.busy_in {
+    let Some(state) = hub.service().recover(*busy_in) else { return ControlFlow::Break(reason) };
+    if S::state_name(&state) != *busy_in {
         idle.link.enters(S::state_limits(&state));
     }
     idle.state = Some(state);
