@@ -64,13 +64,24 @@ pub use codec::{Codec, Lines};
 pub use codec::{Json, JsonLines};
 #[cfg(any(feature = "json", feature = "postcard"))]
 pub use codec::{LengthPrefixed, NewlineSeparated};
+#[cfg(all(feature = "server", unix))]
+pub use server::UnixOptions;
+#[cfg(feature = "systemd")]
+pub use server::listen_fds;
 #[cfg(feature = "server")]
 pub use server::{
-    Bound, IntoService, NoCodec, RunningServer, Server, ServerHandle, ServerThread, StopReport, Unbound,
+    Bound, IntoService, Listener, NoCodec, RunningServer, Server, ServerHandle, ServerThread, StopReport,
+    TcpOptions, Unbound,
 };
 #[cfg(feature = "server")]
 pub use service::{Cleanup, HalfClose, Service, StateLimits};
 #[cfg(feature = "server")]
 pub use session::{Peer, Posting, Reason, SendError, Sending, Session, SessionError, TrySendError};
+#[cfg(feature = "tls")]
+pub use tokio_rustls::rustls;
 #[cfg(feature = "server")]
 pub use transport::Transport;
+#[cfg(all(feature = "server", unix))]
+pub use transport::origin::Credentials;
+#[cfg(feature = "tls")]
+pub use transport::tls::{Tls, TlsBuilder, TlsInfo, TlsReloader};

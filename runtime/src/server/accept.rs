@@ -1,73 +1,51 @@
 //! From sockets to sessions.
+//!
+//! A server has several doors, of several kinds, and one task that stands at all of them: so that the limit of
+//! sessions, and the rest after an error, are the same for all.
 
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
 use tracing::{debug, warn};
 
-use super::Bound;
-use crate::codec::Codec;
-use crate::scope::Scope;
+use super::door::Door;
 use crate::service::Service;
-use crate::session::driver::Drive;
 use crate::session::hub::Hub;
 
 /// How long accepting rests when the system is out of something (S6).
 const PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) struct Acceptor {
-    listeners: Vec<TcpListener>,
-    /// Where to look first, so that no listener is starved by a busy one.
+    doors: Vec<Box<dyn Door>>,
+    /// Where to look first, so that no door is starved by a busy one.
     first: usize,
 }
 
 impl Acceptor {
-    /// Must be called on the runtime that will serve.
-    pub(super) fn new(bound: Bound) -> io::Result<Self> {
-        let listeners = bound.listeners.into_iter().map(TcpListener::from_std).collect::<io::Result<_>>()?;
-        Ok(Self { listeners, first: 0 })
+    pub(super) fn new(doors: Vec<Box<dyn Door>>) -> Self {
+        Self { doors, first: 0 }
     }
 
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        let count = self.listeners.len();
+    fn poll_admit(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let count = self.doors.len();
         for step in 0..count {
             let index = (self.first + step) % count;
-            if let Poll::Ready(accepted) = self.listeners[index].poll_accept(cx) {
+            if let Poll::Ready(admitted) = self.doors[index].poll_admit(cx) {
                 self.first = (index + 1) % count;
-                return Poll::Ready(accepted);
+                return Poll::Ready(admitted);
             }
         }
         Poll::Pending
     }
 
     /// Starts a session for each connection, and never ends.
-    pub(super) async fn run<S, C, D>(
-        mut self,
-        hub: &Arc<Hub<S>>,
-        scope: &Arc<Scope>,
-        drive: &Arc<D>,
-        codec: &mut C,
-        max_connections: usize,
-    ) where
-        S: Service,
-        C: Codec<S::Request, S::Response>,
-        D: Drive<S, TcpStream, C>,
-    {
+    pub(super) async fn run<S: Service>(mut self, hub: &Hub<S>, max_connections: usize) {
         loop {
             hub.at_most(max_connections - 1).await;
-            match poll_fn(|cx| self.poll_accept(cx)).await {
-                Ok((io, addr)) => {
-                    // Fails if the peer is gone already: then there is no session.
-                    if io.set_nodelay(true).is_ok() {
-                        let task = drive.drive(hub.admit(Some(addr)), io, codec.clone());
-                        drop(tokio::spawn(scope.enter(task)));
-                    }
-                }
+            match poll_fn(|cx| self.poll_admit(cx)).await {
+                Ok(()) => {}
                 Err(error) if is_of_one_connection(&error) => debug!(%error, "a connection was not accepted"),
                 Err(error) => {
                     warn!(%error, "accepting failed; trying again in {PAUSE:?}");

@@ -8,6 +8,7 @@ use std::{fmt, panic};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tracing::info;
 
+use super::bind::Addrs;
 use super::{Bound, Server, ServerHandle, StopReport};
 use crate::codec::Codec;
 use crate::service::Service;
@@ -56,7 +57,7 @@ impl<S: Service, C: Codec<S::Request, S::Response>> Server<S, C, Bound> {
     pub fn spawn_thread(self) -> io::Result<ServerThread> {
         let runtime = runtime()?;
         let handle = self.handle();
-        let addrs = self.local_addrs();
+        let addrs = self.bound.addrs.clone();
         let (tell, told) = mpsc::channel();
         let ready = handle.clone();
         let thread = thread::Builder::new().name("portcullis-server".to_owned()).spawn(move || {
@@ -82,7 +83,7 @@ fn runtime() -> io::Result<Runtime> {
 /// A server on a thread of its own. Dropped, it stops the server and does not wait.
 pub struct ServerThread {
     handle: ServerHandle,
-    addrs: Vec<std::net::SocketAddr>,
+    addrs: Addrs,
     thread: Option<JoinHandle<io::Result<StopReport>>>,
 }
 
@@ -92,14 +93,23 @@ impl ServerThread {
         self.handle.clone()
     }
 
-    /// The first address that was bound, with its real port.
+    /// The first IP address that was bound, with its real port.
+    ///
+    /// # Panics
+    /// If there is none: the server listens on Unix sockets only.
     pub fn local_addr(&self) -> std::net::SocketAddr {
-        self.addrs[0]
+        self.addrs.first()
     }
 
-    /// The addresses that were bound, with their real ports.
+    /// The IP addresses that were bound, with their real ports.
     pub fn local_addrs(&self) -> &[std::net::SocketAddr] {
-        &self.addrs
+        self.addrs.ip()
+    }
+
+    /// The addresses of the Unix sockets that were bound.
+    #[cfg(unix)]
+    pub fn unix_addrs(&self) -> &[std::os::unix::net::SocketAddr] {
+        self.addrs.unix()
     }
 
     /// Stops the server and waits for its end.
@@ -108,6 +118,15 @@ impl ServerThread {
     /// As [`Server::serve`].
     pub fn stop(self) -> io::Result<StopReport> {
         self.handle.stop();
+        self.join()
+    }
+
+    /// As [`stop`](Self::stop), with this grace.
+    ///
+    /// # Errors
+    /// As [`Server::serve`].
+    pub fn stop_within(self, grace: std::time::Duration) -> io::Result<StopReport> {
+        self.handle.stop_within(grace);
         self.join()
     }
 

@@ -61,6 +61,16 @@ impl Control {
         let _ = self.until.subscribe().wait_for(Option::is_some).await;
     }
 
+    /// Waits until nothing more is to begin: the order to stop has come, or serving was dropped.
+    #[cfg(feature = "tls")]
+    pub(super) async fn over(&self) {
+        let mut stage = self.stage.subscribe();
+        tokio::select! {
+            () = self.stopped() => {}
+            _ = stage.wait_for(|stage| *stage == Stage::Ended) => {}
+        }
+    }
+
     /// When the grace is over, as ordered so far; now, if nothing was ordered.
     pub(super) fn until(&self) -> Instant {
         self.until.borrow().unwrap_or_else(Instant::now)

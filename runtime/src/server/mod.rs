@@ -5,7 +5,8 @@
 //! hooks and jobs do.
 //!
 //! - this file: the builder;
-//! - [`accept`]: sockets to sessions;
+//! - [`bind`]: addresses to listeners, of the kinds in [`listen`];
+//! - [`accept`]: listeners to sessions, each kind through a [`door`] of its own;
 //! - [`serve`]: the life of a server, start to stop;
 //! - [`control`]: the orders to stop, and [`ServerHandle`];
 //! - [`tasks`]: where tasks of the server's jobs run;
@@ -14,22 +15,30 @@
 //! - [`report`]: what a stop has to say.
 
 mod accept;
+mod bind;
 mod blocking;
 mod control;
+mod door;
+mod listen;
 mod report;
 mod serve;
 mod spawned;
 mod tasks;
 
 use std::fmt;
-use std::io;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::bind::Addrs;
 pub use self::blocking::ServerThread;
 use self::control::Control;
 pub use self::control::ServerHandle;
+pub use self::listen::Listener;
+#[cfg(feature = "systemd")]
+pub use self::listen::systemd::listen_fds;
+pub use self::listen::tcp::TcpOptions;
+#[cfg(unix)]
+pub use self::listen::unix::UnixOptions;
 pub use self::report::StopReport;
 pub use self::spawned::RunningServer;
 use crate::codec::Codec;
@@ -53,6 +62,7 @@ use crate::session::watch::{Bounds, Limits};
 /// |---|---|
 /// | [`grace`](Self::grace) | 10 s |
 /// | [`max_connections`](Self::max_connections) | 10 000 |
+/// | [`max_connections_per_ip`](Self::max_connections_per_ip) | no limit |
 /// | [`max_outbound`](Self::max_outbound) | 128 responses |
 /// | [`max_events`](Self::max_events) | 128 events |
 /// | [`first_request_within`](Self::first_request_within) | 1 min |
@@ -78,14 +88,16 @@ pub struct Unbound;
 /// A server with at least one address.
 #[derive(Debug)]
 pub struct Bound {
-    listeners: Vec<TcpListener>,
-    addrs: Vec<SocketAddr>,
+    listeners: Vec<Listener>,
+    addrs: Addrs,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Options {
     max_connections: usize,
     bounds: Bounds,
+    /// How many sessions one host may have.
+    max_per_host: Option<usize>,
     limits: Limits,
 }
 
@@ -94,6 +106,7 @@ impl Default for Options {
         Self {
             max_connections: 10_000,
             bounds: Bounds { responses: 128, events: 128 },
+            max_per_host: None,
             limits: Limits {
                 first_request: Some(Duration::from_secs(60)),
                 idle: None,
@@ -160,42 +173,6 @@ impl<S, B> Server<S, NoCodec, B> {
     }
 }
 
-impl<S, C> Server<S, C, Unbound> {
-    /// Listens on a TCP address; port 0 is any free port. Connections wait in the kernel until the server is served.
-    ///
-    /// # Errors
-    /// The address can't be resolved, or can't be bound.
-    pub fn bind(self, addr: impl ToSocketAddrs) -> io::Result<Server<S, C, Bound>> {
-        let Self { service, codec, bound: Unbound, options, control } = self;
-        let bound = Bound { listeners: Vec::new(), addrs: Vec::new() };
-        Server { service, codec, bound, options, control }.bind(addr)
-    }
-}
-
-impl<S, C> Server<S, C, Bound> {
-    /// Listens on one more address.
-    ///
-    /// # Errors
-    /// The address can't be resolved, or can't be bound.
-    pub fn bind(mut self, addr: impl ToSocketAddrs) -> io::Result<Self> {
-        let listener = TcpListener::bind(addr)?;
-        listener.set_nonblocking(true)?;
-        self.bound.addrs.push(listener.local_addr()?);
-        self.bound.listeners.push(listener);
-        Ok(self)
-    }
-
-    /// The first address that was bound, with its real port.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.bound.addrs[0]
-    }
-
-    /// The addresses that were bound, with their real ports.
-    pub fn local_addrs(&self) -> Vec<SocketAddr> {
-        self.bound.addrs.clone()
-    }
-}
-
 impl<S, C, B> Server<S, C, B> {
     /// A handle to stop the server by, from anywhere.
     pub fn handle(&self) -> ServerHandle {
@@ -211,6 +188,14 @@ impl<S, C, B> Server<S, C, B> {
     /// How many sessions there may be; further connections wait in the kernel for a place.
     pub fn max_connections(mut self, count: usize) -> Self {
         self.options.max_connections = count.max(1);
+        self
+    }
+
+    /// How many sessions one IP address may have; further connections from there are closed at once, and logged.
+    ///
+    /// An address of IPv6 counts with all of its /64, which is what a single host is given. Unix sockets don't count.
+    pub fn max_connections_per_ip(mut self, count: usize) -> Self {
+        self.options.max_per_host = Some(count.max(1));
         self
     }
 

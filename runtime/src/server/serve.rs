@@ -18,12 +18,12 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::{info, warn};
 
 use super::accept::Acceptor;
 use super::control::{Control, Stage};
+use super::door::House;
 use super::tasks::Tasks;
 use super::{Bound, Options, Server, StopReport};
 use crate::codec::Codec;
@@ -51,15 +51,22 @@ impl<S: Service, C: Codec<S::Request, S::Response>> Server<S, C, Bound> {
     /// # Panics
     /// Outside a tokio runtime that has I/O and time enabled.
     pub async fn serve(self) -> io::Result<StopReport> {
-        let Self { service, mut codec, bound, options, control } = self;
-        let addrs = bound.addrs.clone();
+        let Self { service, codec, bound, options, control } = self;
+        let addrs = bound.named();
         let _ended = Ended(Arc::clone(&control));
-        let acceptor = Acceptor::new(bound)?;
         let running = Running::new(service, options, control);
+        let house = House {
+            hub: Arc::clone(&running.hub),
+            scope: Arc::clone(&running.scope),
+            #[cfg(feature = "tls")]
+            control: Arc::clone(&running.control),
+            codec,
+        };
+        let doors =
+            bound.listeners.into_iter().map(|listener| house.door(listener)).collect::<io::Result<_>>()?;
         let accepting = async {
-            let drive = Arc::new(S::Style::driver::<TcpStream, C>(Arc::clone(&running.hub)));
             info!(?addrs, "serving");
-            acceptor.run(&running.hub, &running.scope, &drive, &mut codec, options.max_connections).await;
+            Acceptor::new(doors).run(&running.hub, options.max_connections).await;
         };
         running.serve(accepting).await
     }
@@ -139,7 +146,12 @@ impl<S: Service> Running<S> {
     fn new(service: Arc<S>, options: Options, control: Arc<Control>) -> Self {
         let tasks = Arc::new(Tasks::new());
         let scope = Scope::new(Arc::<Tasks>::clone(&tasks));
-        Self { hub: Hub::new(service, options.limits, options.bounds), scope, tasks, control }
+        Self {
+            hub: Hub::new(service, options.limits, options.bounds, options.max_per_host),
+            scope,
+            tasks,
+            control,
+        }
     }
 
     /// From the start to the end of the stop; `accepting` makes sessions in between.

@@ -1,10 +1,12 @@
 //! A server in a task of its own, for programs (and tests) that have more to do than to serve.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 use std::{fmt, io, panic};
 
 use tokio::task::JoinHandle;
 
+use super::bind::Addrs;
 use super::blocking::ended_early;
 use super::{Bound, Server, ServerHandle, StopReport};
 use crate::codec::Codec;
@@ -22,7 +24,7 @@ impl<S: Service, C: Codec<S::Request, S::Response>> Server<S, C, Bound> {
     /// # Panics
     /// As [`serve`](Self::serve).
     pub async fn spawn(self) -> io::Result<RunningServer> {
-        let (handle, addrs) = (self.handle(), self.local_addrs());
+        let (handle, addrs) = (self.handle(), self.bound.addrs.clone());
         let task = Some(tokio::spawn(self.serve()));
         let mut server = RunningServer { handle, addrs, task };
         if server.handle.ready().await {
@@ -36,7 +38,7 @@ impl<S: Service, C: Codec<S::Request, S::Response>> Server<S, C, Bound> {
 /// A server in a task of its own. Dropped, it stops the server and does not wait.
 pub struct RunningServer {
     handle: ServerHandle,
-    addrs: Vec<SocketAddr>,
+    addrs: Addrs,
     /// `None` when its end has been told.
     task: Option<JoinHandle<io::Result<StopReport>>>,
 }
@@ -47,14 +49,23 @@ impl RunningServer {
         self.handle.clone()
     }
 
-    /// The first address that was bound, with its real port.
+    /// The first IP address that was bound, with its real port.
+    ///
+    /// # Panics
+    /// If there is none: the server listens on Unix sockets only.
     pub fn local_addr(&self) -> SocketAddr {
-        self.addrs[0]
+        self.addrs.first()
     }
 
-    /// The addresses that were bound, with their real ports.
+    /// The IP addresses that were bound, with their real ports.
     pub fn local_addrs(&self) -> &[SocketAddr] {
-        &self.addrs
+        self.addrs.ip()
+    }
+
+    /// The addresses of the Unix sockets that were bound.
+    #[cfg(unix)]
+    pub fn unix_addrs(&self) -> &[std::os::unix::net::SocketAddr] {
+        self.addrs.unix()
     }
 
     /// Stops the server and waits for its end.
@@ -69,6 +80,18 @@ impl RunningServer {
     /// As [`join`](Self::join).
     pub async fn stop(mut self) -> io::Result<StopReport> {
         self.handle.stop();
+        self.join().await
+    }
+
+    /// As [`stop`](Self::stop), with this grace.
+    ///
+    /// # Errors
+    /// As [`stop`](Self::stop).
+    ///
+    /// # Panics
+    /// As [`join`](Self::join).
+    pub async fn stop_within(mut self, grace: Duration) -> io::Result<StopReport> {
+        self.handle.stop_within(grace);
         self.join().await
     }
 

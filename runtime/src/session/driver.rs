@@ -69,7 +69,7 @@ where
 
     fn drive(self: &Arc<Self>, seat: Seat<S>, io: IO, codec: C) -> Self::Task {
         let post = seat.post();
-        let span = match post.addr() {
+        let span = match post.origin().addr() {
             Some(addr) => tracing::info_span!("session", id = post.id(), peer = %addr),
             None => tracing::info_span!("session", id = post.id()),
         };

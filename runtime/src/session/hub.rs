@@ -1,6 +1,8 @@
 //! [`Hub`]: what the sessions of one server share, and the list of who is there.
 
-use std::net::SocketAddr;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio::sync::Notify;
@@ -9,11 +11,14 @@ use super::post::Post;
 use super::watch::{Bounds, Limits, Phase, Watch};
 use crate::service::{Service, Style};
 use crate::sync::Mutex;
+use crate::transport::origin::Origin;
 
 /// The service, the watch, and a seat for each session.
 pub struct Hub<S: Service> {
     service: Arc<S>,
     watch: Arc<Watch>,
+    /// How many sessions one host may have.
+    max_per_host: Option<usize>,
     seats: Mutex<Seats<S::Response, S::Event>>,
     /// Rings when a seat becomes free. One task waits for it: the one that accepts, later the one that stops.
     left: Notify,
@@ -23,14 +28,38 @@ struct Seats<Rsp, Ev> {
     posts: Vec<Option<Arc<Post<Rsp, Ev>>>>,
     free: Vec<usize>,
     admitted: u64,
+    /// How many are from each host; kept only if there is a limit of it.
+    hosts: HashMap<IpAddr, usize>,
+}
+
+impl<Rsp, Ev> Seats<Rsp, Ev> {
+    fn leave(&mut self, host: IpAddr) {
+        if let Entry::Occupied(mut count) = self.hosts.entry(host) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+    }
 }
 
 impl<S: Service> Hub<S> {
-    pub(crate) fn new(service: Arc<S>, limits: Limits, bounds: Bounds) -> Arc<Self> {
+    pub(crate) fn new(
+        service: Arc<S>,
+        limits: Limits,
+        bounds: Bounds,
+        max_per_host: Option<usize>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             service,
             watch: Arc::new(Watch::new(limits.with_states(S::Style::SHORTEST_LIMIT), bounds)),
-            seats: Mutex::new(Seats { posts: Vec::new(), free: Vec::new(), admitted: 0 }),
+            max_per_host,
+            seats: Mutex::new(Seats {
+                posts: Vec::new(),
+                free: Vec::new(),
+                admitted: 0,
+                hosts: HashMap::new(),
+            }),
             left: Notify::new(),
         })
     }
@@ -43,11 +72,21 @@ impl<S: Service> Hub<S> {
         &self.watch
     }
 
+    /// Whether the limit of sessions from one host lets one more in from there.
+    pub(crate) fn has_room_for(&self, origin: &Origin) -> bool {
+        let Some((limit, host)) = self.max_per_host.zip(origin.host()) else { return true };
+        self.seats.lock().hosts.get(&host).is_none_or(|count| *count < limit)
+    }
+
     /// A seat for a new session; it is free again when the [`Seat`] is dropped.
-    pub(crate) fn admit(self: &Arc<Self>, addr: Option<SocketAddr>) -> Seat<S> {
+    pub(crate) fn admit(self: &Arc<Self>, origin: impl Into<Origin>) -> Seat<S> {
+        let origin = origin.into();
         let mut seats = self.seats.lock();
+        if let Some(host) = self.counted(&origin) {
+            *seats.hosts.entry(host).or_default() += 1;
+        }
         seats.admitted += 1;
-        let post = Post::new(seats.admitted, addr, Arc::clone(&self.watch));
+        let post = Post::new(seats.admitted, origin, Arc::clone(&self.watch));
         let index = match seats.free.pop() {
             Some(index) => {
                 seats.posts[index] = Some(Arc::clone(&post));
@@ -60,6 +99,11 @@ impl<S: Service> Hub<S> {
         };
         drop(seats);
         Seat { hub: Arc::clone(self), index, post }
+    }
+
+    /// The host that a session counts for, if hosts are counted.
+    fn counted(&self, origin: &Origin) -> Option<IpAddr> {
+        self.max_per_host.and_then(|_| origin.host())
     }
 
     /// How many sessions there are.
@@ -97,6 +141,9 @@ impl<S: Service> Hub<S> {
         let mut seats = self.seats.lock();
         let post = seats.posts[index].take();
         seats.free.push(index);
+        if let Some(host) = post.as_ref().and_then(|post| self.counted(post.origin())) {
+            seats.leave(host);
+        }
         // After a crowd has left, what the list of its seats took is given back.
         if seats.free.len() == seats.posts.len() {
             seats.posts = Vec::new();

@@ -11,6 +11,10 @@ use super::mail::{Gate, Mail};
 use super::post::Post;
 use super::put::{Posting, Sending};
 use super::queue::Queue;
+#[cfg(unix)]
+use crate::transport::origin::Credentials;
+#[cfg(feature = "tls")]
+use crate::transport::tls::TlsInfo;
 
 /// The other end of a connection: a clonable handle to send to, from anywhere.
 ///
@@ -56,7 +60,19 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
 
     /// The address of the other end, if the transport has addresses.
     pub fn addr(&self) -> Option<SocketAddr> {
-        self.inner().addr()
+        self.inner().origin().addr()
+    }
+
+    /// Who is at the other end of a Unix socket; `None` on other transports, or where the system does not tell.
+    #[cfg(unix)]
+    pub fn credentials(&self) -> Option<Credentials> {
+        self.inner().origin().credentials()
+    }
+
+    /// What the TLS handshake has told of the other end: its certificates, the application protocol. `None` without TLS.
+    #[cfg(feature = "tls")]
+    pub fn tls(&self) -> Option<&TlsInfo> {
+        self.inner().origin().tls()
     }
 
     /// Sends a response, waiting for a place in the peer's queue if it is full; first come, first served.

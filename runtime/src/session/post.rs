@@ -1,6 +1,5 @@
 //! [`Post`]: what a connection's driver, its peers and its server share. One allocation a session.
 
-use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -8,44 +7,34 @@ use super::mail::{Gate, Mail};
 use super::reason::Reason;
 use super::watch::{Phase, Watch};
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::transport::origin::Origin;
 
 pub(crate) struct Post<Rsp, Ev> {
-    id: u64,
-    // An `Option<SocketAddr>` in parts, which pack better: an idle session is little more than this struct.
-    ip: Option<IpAddr>,
-    port: u16,
-    scope: u32,
+    /// In its lowest bit, whether there is any mail, or the gate is not open; written under the lock. A request that
+    /// changes nothing there costs the driver a look at this, and no lock. Above, the id, which never changes: a flag of
+    /// its own would cost each session eight bytes.
+    id_and_touched: AtomicU64,
+    origin: Origin,
     watch: Arc<Watch>,
     /// A point of the watch's clock; zero is none. Written by the driver, read by the sweeper.
     deadline: AtomicU64,
-    /// Whether there is any mail, or the gate is not open; written under the lock. A request that changes nothing
-    /// there costs the driver a look at this, and no lock.
-    touched: AtomicBool,
     mail: Mutex<Mail<Rsp, Ev>>,
 }
 
 impl<Rsp, Ev> Post<Rsp, Ev> {
-    pub(super) fn new(id: u64, addr: Option<SocketAddr>, watch: Arc<Watch>) -> Arc<Self> {
+    pub(super) fn new(id: u64, origin: Origin, watch: Arc<Watch>) -> Arc<Self> {
         let mail = Mutex::new(Mail::new());
-        let (deadline, touched) = (AtomicU64::new(0), AtomicBool::new(false));
-        let (ip, port) = (addr.map(|addr| addr.ip()), addr.map_or(0, |addr| addr.port()));
-        let scope = match addr {
-            Some(SocketAddr::V6(addr)) => addr.scope_id(),
-            _ => 0,
-        };
-        Arc::new(Self { id, ip, port, scope, watch, deadline, touched, mail })
+        let (deadline, id_and_touched) = (AtomicU64::new(0), AtomicU64::new(id << 1));
+        Arc::new(Self { id_and_touched, origin, watch, deadline, mail })
     }
 
     pub(super) fn id(&self) -> u64 {
-        self.id
+        self.id_and_touched.load(Ordering::Relaxed) >> 1
     }
 
-    pub(super) fn addr(&self) -> Option<SocketAddr> {
-        Some(match self.ip? {
-            IpAddr::V6(ip) => SocketAddrV6::new(ip, self.port, 0, self.scope).into(),
-            ip => SocketAddr::new(ip, self.port),
-        })
+    pub(super) fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     // ---- the peers' side
@@ -54,7 +43,7 @@ impl<Rsp, Ev> Post<Rsp, Ev> {
     pub(super) fn with_mail<T>(&self, work: impl FnOnce(&mut Mail<Rsp, Ev>) -> (T, Option<Waker>)) -> T {
         let mut mail = self.mail.lock();
         let (value, woken) = work(&mut mail);
-        self.touched.store(!mail.is_untouched(), Ordering::Release);
+        self.touch(!mail.is_untouched());
         drop(mail);
         wake(woken);
         value
@@ -72,7 +61,12 @@ impl<Rsp, Ev> Post<Rsp, Ev> {
     // ---- the driver's side
 
     fn is_touched(&self) -> bool {
-        self.touched.load(Ordering::Acquire)
+        self.id_and_touched.load(Ordering::Acquire) & 1 == 1
+    }
+
+    /// Under the lock.
+    fn touch(&self, touched: bool) {
+        self.id_and_touched.store(self.id() << 1 | u64::from(touched), Ordering::Release);
     }
 
     /// As [`close`](Self::close), and what is queued is dropped.
@@ -83,7 +77,7 @@ impl<Rsp, Ev> Post<Rsp, Ev> {
     fn shut(&self, gate: Gate) {
         let mut mail = self.mail.lock();
         let (wakers, dropped) = mail.shut(gate);
-        self.touched.store(true, Ordering::Release);
+        self.touch(true);
         drop(mail);
         wake(wakers);
         drop(dropped);

@@ -10,11 +10,12 @@ use super::mail::Mail;
 use super::post::Post;
 use super::watch::{Bounds, Limits, Watch};
 use super::*;
+use crate::transport::origin::Origin;
 
 fn peer(id: u64, bound: usize) -> Peer<u32> {
     Peer::of(&Post::new(
         id,
-        None,
+        Origin::Unnamed,
         Arc::new(Watch::new(Limits::default(), Bounds { responses: bound, events: bound })),
     ))
 }
@@ -133,9 +134,9 @@ fn an_address_comes_back_as_it_was() {
         let addr = addr.parse().expect("an address");
         let post = Post::<u32, Infallible>::new(
             1,
-            Some(addr),
+            Some(addr).into(),
             Arc::new(Watch::new(Limits::default(), Bounds { responses: 1, events: 1 })),
         );
-        assert_eq!(post.addr(), Some(addr));
+        assert_eq!(post.origin().addr(), Some(addr));
     }
 }

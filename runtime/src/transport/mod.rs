@@ -2,6 +2,14 @@
 //!
 //! A session is driven over any stream that can be read and written; what a transport adds is that it can tell
 //! of a reset while nobody reads (S8: a busy handler learns that its peer is gone).
+//!
+//! - this file: TCP, Unix sockets, pipes in memory;
+//! - [`tls`]: TLS over any of them;
+//! - [`origin`]: what a listener knows of who has connected.
+
+pub(crate) mod origin;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 
 use std::future::{Future, pending};
 

@@ -1,0 +1,177 @@
+//! Where a server listens.
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+#[cfg(unix)]
+use std::os::unix::net::SocketAddr as UnixAddr;
+#[cfg(unix)]
+use std::path::Path;
+
+#[cfg(unix)]
+use super::UnixOptions;
+use super::listen::Kind;
+use super::{Bound, Listener, Server, TcpOptions, Unbound};
+#[cfg(feature = "tls")]
+use crate::transport::tls::Tls;
+
+/// The addresses of a server's listeners, with their real ports; kept when the listeners are gone.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Addrs {
+    ip: Vec<SocketAddr>,
+    #[cfg(unix)]
+    unix: Vec<UnixAddr>,
+}
+
+impl Addrs {
+    /// # Panics
+    /// If there is none.
+    pub(super) fn first(&self) -> SocketAddr {
+        match self.ip.first() {
+            Some(addr) => *addr,
+            None => panic!("this server has no IP address: it listens on Unix sockets only"),
+        }
+    }
+
+    pub(super) fn ip(&self) -> &[SocketAddr] {
+        &self.ip
+    }
+
+    #[cfg(unix)]
+    pub(super) fn unix(&self) -> &[UnixAddr] {
+        &self.unix
+    }
+}
+
+impl From<Unbound> for Bound {
+    fn from(_: Unbound) -> Self {
+        Self { listeners: Vec::new(), addrs: Addrs::default() }
+    }
+}
+
+impl Bound {
+    fn add(&mut self, listener: Listener) -> io::Result<()> {
+        listener.set_nonblocking()?;
+        self.addrs.ip.extend(listener.local_addr());
+        #[cfg(unix)]
+        self.addrs.unix.extend(listener.unix_addr());
+        self.listeners.push(listener);
+        Ok(())
+    }
+
+    /// For the log.
+    pub(super) fn named(&self) -> Addrs {
+        self.addrs.clone()
+    }
+}
+
+/// A server may listen on several addresses, of several kinds: each call adds one. Connections wait in the kernel
+/// until the server is served.
+impl<S, C, B: Into<Bound>> Server<S, C, B> {
+    /// Listens on a TCP address; port 0 is any free port.
+    ///
+    /// # Errors
+    /// The address can't be resolved, or can't be bound.
+    pub fn bind(self, addr: impl ToSocketAddrs) -> io::Result<Server<S, C, Bound>> {
+        self.bind_with(addr, TcpOptions::new())
+    }
+
+    /// As [`bind`](Self::bind), with options of the socket.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind); the system refuses an option.
+    pub fn bind_with(self, addr: impl ToSocketAddrs, options: TcpOptions) -> io::Result<Server<S, C, Bound>> {
+        let socket = options.listen(addr)?;
+        self.listen(Listener(Kind::Tcp { socket, options }))
+    }
+
+    /// Listens on a TCP address for clients that speak TLS.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    #[cfg(feature = "tls")]
+    pub fn bind_tls(self, addr: impl ToSocketAddrs, tls: Tls) -> io::Result<Server<S, C, Bound>> {
+        self.bind_tls_with(addr, tls, TcpOptions::new())
+    }
+
+    /// As [`bind_tls`](Self::bind_tls), with options of the socket.
+    ///
+    /// # Errors
+    /// As [`bind_with`](Self::bind_with).
+    #[cfg(feature = "tls")]
+    pub fn bind_tls_with(
+        self,
+        addr: impl ToSocketAddrs,
+        tls: Tls,
+        options: TcpOptions,
+    ) -> io::Result<Server<S, C, Bound>> {
+        let socket = options.listen(addr)?;
+        self.listen(Listener(Kind::Tls { socket, options, tls }))
+    }
+
+    /// Listens on a Unix socket. A file that a server which is gone has left there is replaced; ours is removed when the
+    /// server stops, if it still is ours.
+    ///
+    /// # Errors
+    /// Somebody listens there; there is a file that is not a socket; the file can't be made.
+    #[cfg(unix)]
+    pub fn bind_unix(self, path: impl AsRef<Path>) -> io::Result<Server<S, C, Bound>> {
+        self.bind_unix_with(path, UnixOptions::new())
+    }
+
+    /// As [`bind_unix`](Self::bind_unix), with options of the socket.
+    ///
+    /// # Errors
+    /// As [`bind_unix`](Self::bind_unix).
+    #[cfg(unix)]
+    pub fn bind_unix_with(
+        self,
+        path: impl AsRef<Path>,
+        options: UnixOptions,
+    ) -> io::Result<Server<S, C, Bound>> {
+        let (socket, file) = options.listen(path.as_ref())?;
+        self.listen(Listener(Kind::Unix { socket, file: Some(file) }))
+    }
+
+    /// Listens on a Unix socket that has a name of the kernel's and no file (Linux only). Whoever is in the same network
+    /// namespace may connect: look at [`Peer::credentials`](crate::Peer::credentials).
+    ///
+    /// # Errors
+    /// Somebody has the name; it is too long.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub fn bind_unix_abstract(self, name: impl AsRef<[u8]>) -> io::Result<Server<S, C, Bound>> {
+        let socket = UnixOptions::new().listen_abstract(name.as_ref())?;
+        self.listen(Listener(Kind::Unix { socket, file: None }))
+    }
+
+    /// Listens on a socket that you have made: a `TcpListener` or a `UnixListener` of std, one from systemd.
+    ///
+    /// # Errors
+    /// The socket can't be set to not block.
+    pub fn listen(self, listener: impl Into<Listener>) -> io::Result<Server<S, C, Bound>> {
+        let Self { service, codec, bound, options, control } = self;
+        let mut bound: Bound = bound.into();
+        bound.add(listener.into())?;
+        Ok(Server { service, codec, bound, options, control })
+    }
+}
+
+impl<S, C> Server<S, C, Bound> {
+    /// The first IP address that was bound, with its real port.
+    ///
+    /// # Panics
+    /// If there is none: the server listens on Unix sockets only.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.bound.addrs.first()
+    }
+
+    /// The IP addresses that were bound, with their real ports.
+    pub fn local_addrs(&self) -> Vec<SocketAddr> {
+        self.bound.addrs.ip().to_vec()
+    }
+
+    /// The addresses of the Unix sockets that were bound.
+    #[cfg(unix)]
+    pub fn unix_addrs(&self) -> Vec<UnixAddr> {
+        self.bound.addrs.unix().to_vec()
+    }
+}

@@ -1,0 +1,108 @@
+//! [`Listener`]: a socket that listens, of any kind, before it is served.
+//!
+//! - this file: what all kinds have in common, and sockets that the user has made;
+//! - [`tcp`]: [`TcpOptions`], and addresses to sockets;
+//! - [`unix`]: [`UnixOptions`], names to sockets, and whose the file is;
+//! - [`systemd`]: sockets that were opened for this process before it began.
+
+#[cfg(feature = "systemd")]
+pub(super) mod systemd;
+pub(super) mod tcp;
+#[cfg(unix)]
+pub(super) mod unix;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+#[cfg(unix)]
+use std::os::unix::net::{SocketAddr as UnixAddr, UnixListener};
+
+use self::tcp::TcpOptions;
+#[cfg(unix)]
+use self::unix::SocketFile;
+#[cfg(feature = "tls")]
+use crate::transport::tls::Tls;
+
+/// A socket that listens, for [`Server::listen`](crate::Server::listen): `Listener::from` one that you made, or from
+#[cfg_attr(feature = "systemd", doc = "[`listen_fds`](crate::listen_fds).")]
+#[cfg_attr(not(feature = "systemd"), doc = "`listen_fds` (feature `systemd`).")]
+#[derive(Debug)]
+pub struct Listener(pub(super) Kind);
+
+#[derive(Debug)]
+pub(super) enum Kind {
+    Tcp {
+        socket: TcpListener,
+        options: TcpOptions,
+    },
+    #[cfg(feature = "tls")]
+    Tls {
+        socket: TcpListener,
+        options: TcpOptions,
+        tls: Tls,
+    },
+    #[cfg(unix)]
+    Unix {
+        socket: UnixListener,
+        /// Kept until nothing more is accepted. There is none if the socket came from elsewhere, or has no file.
+        file: Option<SocketFile>,
+    },
+}
+
+impl Listener {
+    /// The same, for clients that speak TLS.
+    ///
+    /// # Errors
+    /// `Unsupported` if it is not a TCP socket, or speaks TLS already.
+    #[cfg(feature = "tls")]
+    pub fn tls(self, tls: Tls) -> io::Result<Self> {
+        match self.0 {
+            Kind::Tcp { socket, options } => Ok(Self(Kind::Tls { socket, options, tls })),
+            _ => Err(io::Error::new(io::ErrorKind::Unsupported, "TLS is served over plain TCP sockets")),
+        }
+    }
+
+    /// The address, if it is one of IP.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        match &self.0 {
+            Kind::Tcp { socket, .. } => socket.local_addr().ok(),
+            #[cfg(feature = "tls")]
+            Kind::Tls { socket, .. } => socket.local_addr().ok(),
+            #[cfg(unix)]
+            Kind::Unix { .. } => None,
+        }
+    }
+
+    /// The address, if it is one of a Unix socket.
+    #[cfg(unix)]
+    pub fn unix_addr(&self) -> Option<UnixAddr> {
+        match &self.0 {
+            Kind::Unix { socket, .. } => socket.local_addr().ok(),
+            _ => None,
+        }
+    }
+
+    /// Connections are accepted on a loop, which must not block.
+    pub(super) fn set_nonblocking(&self) -> io::Result<()> {
+        match &self.0 {
+            Kind::Tcp { socket, .. } => socket.set_nonblocking(true),
+            #[cfg(feature = "tls")]
+            Kind::Tls { socket, .. } => socket.set_nonblocking(true),
+            #[cfg(unix)]
+            Kind::Unix { socket, .. } => socket.set_nonblocking(true),
+        }
+    }
+}
+
+impl From<TcpListener> for Listener {
+    fn from(socket: TcpListener) -> Self {
+        Self(Kind::Tcp { socket, options: TcpOptions::default() })
+    }
+}
+
+/// Its file, if it has one, is left to whoever made the socket.
+#[cfg(unix)]
+impl From<UnixListener> for Listener {
+    fn from(socket: UnixListener) -> Self {
+        Self(Kind::Unix { socket, file: None })
+    }
+}

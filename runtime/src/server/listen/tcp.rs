@@ -1,0 +1,124 @@
+//! [`TcpOptions`], and addresses to sockets.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use tokio::net::TcpStream;
+
+/// How a TCP listener is opened, and what its connections are set to.
+///
+/// ```
+/// # use portcullis_runtime as portcullis;
+/// # use std::time::Duration;
+/// let options = portcullis::TcpOptions::new().reuse_port(true).keepalive(Duration::from_secs(60));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "options do nothing before a listener is bound with them"]
+pub struct TcpOptions {
+    reuse_addr: bool,
+    reuse_port: bool,
+    only_v6: Option<bool>,
+    backlog: u32,
+    nodelay: bool,
+    keepalive: Option<Duration>,
+}
+
+impl Default for TcpOptions {
+    fn default() -> Self {
+        Self {
+            reuse_addr: true,
+            reuse_port: false,
+            only_v6: None,
+            backlog: 1024,
+            nodelay: true,
+            keepalive: None,
+        }
+    }
+}
+
+impl TcpOptions {
+    /// The defaults: `SO_REUSEADDR`, a backlog of 1024, no delay.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// `SO_REUSEADDR`: binds a port although connections of a server before us still linger there. On unless said
+    /// otherwise; never on Windows, where it means to take a port from whoever has it.
+    pub fn reuse_addr(mut self, on: bool) -> Self {
+        self.reuse_addr = on;
+        self
+    }
+
+    /// `SO_REUSEPORT`: several sockets, of several processes too, share a port. Only on Unix systems.
+    pub fn reuse_port(mut self, on: bool) -> Self {
+        self.reuse_port = on;
+        self
+    }
+
+    /// `IPV6_V6ONLY`: whether an address of IPv6 takes no connections of IPv4. What the system says, unless said here.
+    pub fn only_v6(mut self, on: bool) -> Self {
+        self.only_v6 = Some(on);
+        self
+    }
+
+    /// How many connections wait in the kernel; the system has a limit of its own. 1024 unless said otherwise.
+    pub fn backlog(mut self, count: u32) -> Self {
+        self.backlog = count;
+        self
+    }
+
+    /// `TCP_NODELAY`: responses go out at once. On unless said otherwise; what is ready together is one write anyway.
+    pub fn nodelay(mut self, on: bool) -> Self {
+        self.nodelay = on;
+        self
+    }
+
+    /// `SO_KEEPALIVE`: a connection that is silent for so long is probed, and broken if nobody answers. Off unless said
+    /// otherwise.
+    pub fn keepalive(mut self, after: Duration) -> Self {
+        self.keepalive = Some(after);
+        self
+    }
+
+    /// Listens on the first of the addresses that can be bound.
+    pub(in crate::server) fn listen(&self, addr: impl ToSocketAddrs) -> io::Result<TcpListener> {
+        let mut failed = None;
+        for addr in addr.to_socket_addrs()? {
+            match self.listen_on(addr) {
+                Ok(listener) => return Ok(listener),
+                Err(error) => failed = Some(error),
+            }
+        }
+        Err(failed.unwrap_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "there is no such address")))
+    }
+
+    fn listen_on(&self, addr: SocketAddr) -> io::Result<TcpListener> {
+        let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+        #[cfg(unix)]
+        socket.set_reuse_address(self.reuse_addr)?;
+        #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))))]
+        socket.set_reuse_port(self.reuse_port)?;
+        if let Some(only) = self.only_v6.filter(|_| addr.is_ipv6()) {
+            socket.set_only_v6(only)?;
+        }
+        socket.bind(&addr.into())?;
+        socket.listen(self.backlog.try_into().unwrap_or(i32::MAX))?;
+        Ok(socket.into())
+    }
+
+    /// Sets up a connection.
+    ///
+    /// # Errors
+    /// The peer is gone already.
+    pub(in crate::server) fn set_up(&self, stream: &TcpStream) -> io::Result<()> {
+        if self.nodelay {
+            stream.set_nodelay(true)?;
+        }
+        match self.keepalive {
+            Some(after) => SockRef::from(stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(after)),
+            None => Ok(()),
+        }
+    }
+}

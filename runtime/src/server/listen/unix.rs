@@ -1,0 +1,166 @@
+//! [`UnixOptions`], names to sockets, and [`SocketFile`]: whose the file is.
+//!
+//! A socket's file outlives the process that made it. So one that nobody listens behind is replaced, one that
+//! somebody does is an error; and at the end a file is removed only if it is the one that was made here.
+
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+/// How a Unix socket is opened.
+///
+/// ```
+/// # use portcullis_runtime as portcullis;
+/// let options = portcullis::UnixOptions::new().mode(0o660);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "options do nothing before a listener is bound with them"]
+pub struct UnixOptions {
+    mode: Option<u32>,
+    backlog: u32,
+}
+
+impl Default for UnixOptions {
+    fn default() -> Self {
+        Self { mode: None, backlog: 1024 }
+    }
+}
+
+impl UnixOptions {
+    /// The defaults: the mode that the process' umask leaves, a backlog of 1024.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The permissions of the socket's file: who may write to it may connect. On Linux it never has more than these,
+    /// not even for a moment. Abstract names have no file, and no permissions.
+    pub fn mode(mut self, mode: u32) -> Self {
+        self.mode = Some(mode);
+        self
+    }
+
+    /// How many connections wait in the kernel; the system has a limit of its own. 1024 unless said otherwise.
+    pub fn backlog(mut self, count: u32) -> Self {
+        self.backlog = count;
+        self
+    }
+
+    /// Listens at `path`; what is left there of a server that is gone is replaced.
+    pub(in crate::server) fn listen(&self, path: &Path) -> io::Result<(UnixListener, SocketFile)> {
+        // The file is removed in the end, wherever this process is then.
+        let path = std::path::absolute(path)?;
+        let addr = SockAddr::unix(&path)?;
+        let mut socket = self.socket()?;
+        if let Err(error) = socket.bind(&addr) {
+            if error.kind() != io::ErrorKind::AddrInUse || !remove_stale(&path, &addr)? {
+                return Err(error);
+            }
+            socket = self.socket()?;
+            socket.bind(&addr)?;
+        }
+        // At once: as long as nobody listens, another server would take the file for one that was left behind.
+        let listening = socket.listen(self.backlog.try_into().unwrap_or(i32::MAX));
+        let file = SocketFile::of(path)?;
+        listening?;
+        if let Some(mode) = self.mode {
+            fs::set_permissions(&file.path, Permissions::from_mode(mode))?;
+        }
+        Ok((socket.into(), file))
+    }
+
+    /// Listens at an abstract name.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(in crate::server) fn listen_abstract(&self, name: &[u8]) -> io::Result<UnixListener> {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt;
+
+        let addr = SockAddr::unix(OsStr::from_bytes(&[b"\0", name].concat()))?;
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.bind(&addr)?;
+        socket.listen(self.backlog.try_into().unwrap_or(i32::MAX))?;
+        Ok(socket.into())
+    }
+
+    /// On Linux a file is made with the permissions that its socket has, so they are set before there is one.
+    fn socket(&self) -> io::Result<Socket> {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        let Some(mode) = self.mode else { return Ok(socket) };
+        let descriptor = File::from(OwnedFd::from(socket));
+        // Where that is not so, the mode is set as soon as the file is there.
+        let _ = descriptor.set_permissions(Permissions::from_mode(mode));
+        Ok(OwnedFd::from(descriptor).into())
+    }
+}
+
+/// Removes the socket at `path` if nobody listens behind it. Whether there is a place now.
+fn remove_stale(path: &Path, addr: &SockAddr) -> io::Result<bool> {
+    let Some(found) = Inode::at(path) else { return Ok(true) };
+    let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    // One whose queue is full is listened to as well: it must not hold us up.
+    probe.set_nonblocking(true)?;
+    match probe.connect(addr) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+        _ => return Ok(false),
+    }
+    // Another server may be at this, too, and may have put its own socket there by now: so the file is put aside before
+    // it is looked at again.
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(format!(".stale-{}", std::process::id()));
+    let aside = PathBuf::from(aside);
+    match fs::rename(path, &aside) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(error),
+    }
+    let stale = Inode::at(&aside) == Some(found);
+    if !stale {
+        // Not over one that is newer still.
+        let _ = fs::hard_link(&aside, path);
+    }
+    fs::remove_file(&aside)?;
+    Ok(stale)
+}
+
+/// Which file it is, whatever it is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Inode {
+    device: u64,
+    number: u64,
+}
+
+impl Inode {
+    /// Of the socket at `path`, if there is one.
+    fn at(path: &Path) -> Option<Self> {
+        let found = fs::symlink_metadata(path).ok().filter(|found| found.file_type().is_socket())?;
+        Some(Self { device: found.dev(), number: found.ino() })
+    }
+}
+
+/// A socket's file that was made here. Dropped, it removes the file, if that is still the same.
+#[derive(Debug)]
+pub(in crate::server) struct SocketFile {
+    path: PathBuf,
+    inode: Inode,
+}
+
+impl SocketFile {
+    fn of(path: PathBuf) -> io::Result<Self> {
+        let gone =
+            || io::Error::new(io::ErrorKind::NotFound, "the socket's file was removed by someone else");
+        let inode = Inode::at(&path).ok_or_else(gone)?;
+        Ok(Self { path, inode })
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if Inode::at(&self.path) == Some(self.inode) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}

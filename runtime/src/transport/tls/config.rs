@@ -1,0 +1,133 @@
+//! [`Tls`] and [`TlsReloader`].
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use std::{fmt, io};
+
+use tokio_rustls::rustls::ServerConfig;
+
+use super::pem::TlsBuilder;
+use crate::sync::Mutex;
+
+/// What a TLS listener shows to its clients and asks of them: certificates, application protocols, how long a
+/// handshake may take.
+///
+/// From PEM files, which can be read again while the server runs:
+///
+/// ```no_run
+/// # use portcullis_runtime as portcullis;
+/// # fn f() -> std::io::Result<()> {
+/// let tls = portcullis::Tls::pem_files("chain.pem", "key.pem").alpn(["desk/1"]).build()?;
+/// let reloader = tls.reloader(); // `reloader.reload()?` when the files have changed
+/// # Ok(())
+/// # }
+/// ```
+///
+/// or `Tls::from(config)` of a `rustls::ServerConfig` of one's own. A clone is the same: it is reloaded with it.
+#[derive(Clone)]
+pub struct Tls {
+    current: Arc<Current>,
+    handshake: Duration,
+}
+
+/// What is shown to the next client, shared with the reloaders.
+struct Current {
+    config: Mutex<Arc<ServerConfig>>,
+    /// Where it came from, if it came from files.
+    source: Option<TlsBuilder>,
+}
+
+impl Tls {
+    /// From a certificate chain and its key, each a PEM file. They are read by [`build`](TlsBuilder::build).
+    pub fn pem_files(chain: impl AsRef<Path>, key: impl AsRef<Path>) -> TlsBuilder {
+        TlsBuilder::of_files(chain.as_ref(), key.as_ref())
+    }
+
+    /// From a certificate chain and its key, as the text of PEM files.
+    pub fn pem(chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> TlsBuilder {
+        TlsBuilder::of_text(chain.as_ref(), key.as_ref())
+    }
+
+    pub(super) fn new(config: Arc<ServerConfig>, source: Option<TlsBuilder>) -> Self {
+        let current = Arc::new(Current { config: Mutex::new(config), source });
+        Self { current, handshake: Duration::from_secs(10) }
+    }
+
+    /// How long a handshake may take; 10 seconds unless said otherwise.
+    ///
+    /// It takes a place among the [connections](crate::Server::max_connections) and nothing else: no handler and no hook
+    /// sees a client that does not finish it.
+    #[must_use]
+    pub fn handshake_within(mut self, limit: Duration) -> Self {
+        self.handshake = limit;
+        self
+    }
+
+    /// Replaces certificates while the server runs.
+    pub fn reloader(&self) -> TlsReloader {
+        TlsReloader { current: Arc::clone(&self.current) }
+    }
+
+    pub(crate) fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.current.config.lock())
+    }
+
+    pub(crate) fn limit(&self) -> Duration {
+        self.handshake
+    }
+}
+
+impl From<Arc<ServerConfig>> for Tls {
+    fn from(config: Arc<ServerConfig>) -> Self {
+        Self::new(config, None)
+    }
+}
+
+impl From<ServerConfig> for Tls {
+    fn from(config: ServerConfig) -> Self {
+        Arc::new(config).into()
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").field("handshake", &self.handshake).finish_non_exhaustive()
+    }
+}
+
+/// Replaces what a [`Tls`] shows to its clients, from any thread, while the server runs.
+///
+/// Handshakes that begin afterwards see the new one; sessions, and handshakes that have begun, keep theirs.
+#[derive(Clone)]
+pub struct TlsReloader {
+    current: Arc<Current>,
+}
+
+impl TlsReloader {
+    /// Reads the files again that the [`Tls`] was built from. Blocks for as long as reading files takes.
+    ///
+    /// # Errors
+    /// As [`TlsBuilder::build`]; `Unsupported` if it was not built by one. What was shown before still is.
+    pub fn reload(&self) -> io::Result<()> {
+        let Some(source) = &self.current.source else {
+            let text = "this `Tls` was not made from PEM: give `TlsReloader::set` a new configuration";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, text));
+        };
+        self.set(source.config()?);
+        Ok(())
+    }
+
+    /// Shows this from now on.
+    pub fn set(&self, config: impl Into<Arc<ServerConfig>>) {
+        let old = std::mem::replace(&mut *self.current.config.lock(), config.into());
+        // After the lock: it may be the last of a large one.
+        drop(old);
+    }
+}
+
+impl fmt::Debug for TlsReloader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsReloader").finish_non_exhaustive()
+    }
+}
