@@ -2,6 +2,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod pki;
+#[cfg(unix)]
+pub mod streams;
+
 use std::future::Future;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -1,0 +1,258 @@
+//! Servers on each kind of stream, and clients of them that the tests have in hand byte by byte.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use portcullis::{Bound, Server, Unbound};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
+
+use crate::{LIMIT, pki};
+
+/// A kind of stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// TCP.
+    Tcp,
+    /// TLS over TCP.
+    Tls,
+    /// A Unix socket.
+    Unix,
+}
+
+/// How to come to a server.
+#[derive(Debug)]
+pub enum Way {
+    /// At a TCP address.
+    Tcp(SocketAddr),
+    /// At a TCP address, in TLS.
+    Tls(SocketAddr),
+    /// At a path.
+    Unix(PathBuf, Folder),
+}
+
+/// Binds `server` to a place of this kind.
+///
+/// # Panics
+/// If it can't be.
+pub fn bind<S, C>(kind: Kind, server: Server<S, C, Unbound>) -> (Server<S, C, Bound>, Way) {
+    match kind {
+        Kind::Tcp => {
+            let server = server.bind("127.0.0.1:0").expect("a port");
+            let addr = server.local_addr();
+            (server, Way::Tcp(addr))
+        }
+        Kind::Tls => {
+            let tls = pki::server_tls().build().expect("a certificate");
+            let server = server.bind_tls("127.0.0.1:0", tls).expect("a port");
+            let addr = server.local_addr();
+            (server, Way::Tls(addr))
+        }
+        Kind::Unix => {
+            let folder = Folder::new();
+            let path = folder.join("socket");
+            (server.bind_unix(&path).expect("a path"), Way::Unix(path, folder))
+        }
+    }
+}
+
+impl Way {
+    /// Connects.
+    ///
+    /// # Panics
+    /// If it can't.
+    pub async fn connect(&self) -> Conn {
+        match self {
+            Self::Tcp(addr) => Conn::Tcp(tcp(*addr).await),
+            Self::Tls(addr) => tls(*addr, pki::client_config(None, &[])).await.expect("a handshake"),
+            Self::Unix(path, _) => Conn::Unix(UnixStream::connect(path).await.expect("it listens")),
+        }
+    }
+}
+
+/// Connects over TCP.
+///
+/// # Panics
+/// If it can't.
+pub async fn tcp(addr: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(addr).await.expect("it listens");
+    stream.set_nodelay(true).expect("a connection");
+    stream
+}
+
+/// Connects over TLS.
+///
+/// # Errors
+/// The handshake fails.
+///
+/// # Panics
+/// If nobody listens.
+pub async fn tls(addr: SocketAddr, config: Arc<ClientConfig>) -> io::Result<Conn> {
+    let name = ServerName::try_from("localhost").expect("a name");
+    let stream = timeout(LIMIT, TlsConnector::from(config).connect(name, tcp(addr).await)).await;
+    Ok(Conn::Tls(Box::new(stream.expect("in time")?)))
+}
+
+/// A client's end of a connection.
+#[derive(Debug)]
+pub enum Conn {
+    /// TCP.
+    Tcp(TcpStream),
+    /// TLS over TCP.
+    Tls(Box<TlsStream<TcpStream>>),
+    /// A Unix socket.
+    Unix(UnixStream),
+}
+
+impl Conn {
+    /// Ends the connection in the rudest way that it has: over TCP a reset, without a word of TLS'. A Unix socket
+    /// resets if something was left unread.
+    ///
+    /// # Panics
+    /// If the connection is gone.
+    pub fn reset(self) {
+        match &self {
+            Self::Tcp(stream) => stream.set_zero_linger().expect("a connection"),
+            Self::Tls(stream) => stream.get_ref().0.set_zero_linger().expect("a connection"),
+            Self::Unix(_) => {}
+        }
+    }
+
+    /// Waits until there is something to read.
+    ///
+    /// # Panics
+    /// If there never is.
+    pub async fn readable(&self) {
+        let readable = async {
+            match self {
+                Self::Tcp(stream) => stream.readable().await,
+                Self::Tls(stream) => stream.get_ref().0.readable().await,
+                Self::Unix(stream) => stream.readable().await,
+            }
+        };
+        timeout(LIMIT, readable).await.expect("in time").expect("a connection");
+    }
+
+    /// Writes all of it.
+    ///
+    /// # Panics
+    /// If the connection is gone.
+    pub async fn say(&mut self, bytes: impl AsRef<[u8]>) {
+        self.write_all(bytes.as_ref()).await.expect("it is taken");
+        self.flush().await.expect("it is taken");
+    }
+
+    /// The next line.
+    ///
+    /// # Panics
+    /// If none comes.
+    pub async fn line(&mut self) -> String {
+        let mut line = Vec::new();
+        let reading = async {
+            loop {
+                match self.read_u8().await {
+                    Ok(b'\n') => return String::from_utf8(line).expect("text"),
+                    Ok(byte) => line.push(byte),
+                    Err(error) => panic!("{error} after {:?}", String::from_utf8_lossy(&line)),
+                }
+            }
+        };
+        timeout(LIMIT, reading).await.expect("in time")
+    }
+
+    /// Says a line, and gives the next one back.
+    ///
+    /// # Panics
+    /// As [`say`](Self::say) and [`line`](Self::line).
+    pub async fn ask(&mut self, text: &str) -> String {
+        self.say(format!("{text}\n")).await;
+        self.line().await
+    }
+
+    /// All that comes up to a proper end.
+    ///
+    /// # Panics
+    /// If there is none: a reset, or TLS without its farewell.
+    pub async fn rest(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        timeout(LIMIT, self.read_to_end(&mut rest)).await.expect("in time").expect("a proper end");
+        rest
+    }
+
+    fn io(&mut self) -> Pin<&mut (dyn Io + '_)> {
+        match self {
+            Self::Tcp(stream) => Pin::new(stream),
+            Self::Tls(stream) => Pin::new(stream),
+            Self::Unix(stream) => Pin::new(stream),
+        }
+    }
+}
+
+trait Io: AsyncRead + AsyncWrite + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Unpin> Io for T {}
+
+impl AsyncRead for Conn {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.get_mut().io().poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Conn {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.get_mut().io().poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().io().poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().io().poll_shutdown(cx)
+    }
+}
+
+/// A folder of one's own, gone when it is dropped.
+#[derive(Debug)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// # Panics
+    /// If it can't be made.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name =
+            format!("portcullis-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).expect("a folder");
+        Self(path)
+    }
+}
+
+impl std::ops::Deref for Folder {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

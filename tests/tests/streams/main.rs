@@ -1,0 +1,156 @@
+//! What a session promises, on every kind of stream: TCP, TLS, Unix sockets; and what is the same for all listeners.
+
+#![forbid(unsafe_code)]
+#![cfg(unix)]
+
+mod life;
+mod limits;
+
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use portcullis::codec::Codec;
+use portcullis::prelude::*;
+use portcullis::{ServerHandle, Service, StopReport, Unbound};
+use portcullis_tests::streams::{Conn, Kind, Way, bind};
+use portcullis_tests::{LIMIT, on_loops, wait};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// A test on every kind of stream, and on both tokio flavours.
+macro_rules! on_streams {
+    ($( async fn $name:ident($kind:ident) $body:block )*) => {$(
+        mod $name {
+            use super::*;
+            async fn over($kind: Kind) $body
+            on_loops! {
+                async fn tcp() { over(Kind::Tcp).await }
+                async fn tls() { over(Kind::Tls).await }
+                async fn unix() { over(Kind::Unix).await }
+            }
+        }
+    )*};
+}
+use on_streams;
+
+struct Served {
+    way: Way,
+    handle: ServerHandle,
+    serving: JoinHandle<io::Result<StopReport>>,
+}
+
+async fn serve<S: Service, C: Codec<S::Request, S::Response>>(
+    kind: Kind,
+    server: Server<S, C, Unbound>,
+) -> Served {
+    let (server, way) = bind(kind, server);
+    let handle = server.handle();
+    let serving = tokio::spawn(server.serve());
+    assert!(handle.ready().await);
+    Served { way, handle, serving }
+}
+
+impl Served {
+    async fn connect(&self) -> Conn {
+        self.way.connect().await
+    }
+
+    async fn stop(self) -> StopReport {
+        self.handle.stop();
+        timeout(LIMIT, self.serving).await.expect("in time").unwrap().unwrap()
+    }
+
+    /// That the server still serves, whatever happened before.
+    async fn still_echoes(&self) {
+        assert_eq!(self.connect().await.ask("still there?").await, "still there?");
+    }
+}
+
+/// Does what a line says, and counts.
+#[derive(Default)]
+struct Desk {
+    connected: AtomicUsize,
+    holding: AtomicUsize,
+    dropped: AtomicUsize,
+    ended: Mutex<Vec<Reason>>,
+    peers: Mutex<Vec<Peer<String>>>,
+    release: Held,
+}
+
+struct Held(Semaphore);
+
+impl Default for Held {
+    fn default() -> Self {
+        Self(Semaphore::new(0))
+    }
+}
+
+struct Tell<'a>(&'a AtomicUsize);
+
+impl Drop for Tell<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, SeqCst);
+    }
+}
+
+impl Desk {
+    fn server(self: &Arc<Self>) -> Server<Self, Lines> {
+        Server::new(Arc::clone(self)).codec(Lines::new().max_length(1 << 24))
+    }
+
+    /// The session's reason, once `count` sessions have ended.
+    async fn end(&self, count: usize) -> Reason {
+        wait(|| self.ended.lock().unwrap().len() >= count).await;
+        let ended = self.ended.lock().unwrap();
+        assert_eq!(ended.len(), count, "{ended:?}");
+        ended[count - 1].clone()
+    }
+
+    async fn holds(&self, count: usize) {
+        wait(|| self.holding.load(SeqCst) == count).await;
+    }
+}
+
+#[service]
+impl Desk {
+    #[on(connect)]
+    async fn connected(&self, peer: &Peer<String>) {
+        self.connected.fetch_add(1, SeqCst);
+        self.peers.lock().unwrap().push(peer.clone());
+    }
+
+    #[request(half_close = answer)]
+    async fn ask(&self, peer: &Peer<String>, line: String) -> Result<String, String> {
+        let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));
+        match word {
+            "hold" => {
+                let tell = Tell(&self.dropped);
+                self.holding.fetch_add(1, SeqCst);
+                self.release.0.acquire().await.unwrap().forget();
+                std::mem::forget(tell);
+                Ok("held".into())
+            }
+            "big" => Ok("b".repeat(rest.parse().unwrap())),
+            "panic" => panic!("as told"),
+            "close" => {
+                peer.close();
+                Ok(line)
+            }
+            _ => Ok(line),
+        }
+    }
+
+    #[on(error)]
+    async fn failed(&self, error: SessionError<String>) -> ControlFlow<Reason, String> {
+        ControlFlow::Continue(format!("error: {error}"))
+    }
+
+    #[on(disconnect)]
+    async fn ended_for(&self, reason: Reason) {
+        self.ended.lock().unwrap().push(reason);
+    }
+}

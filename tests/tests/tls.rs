@@ -1,0 +1,310 @@
+//! TLS: what a handshake agrees on, whom it refuses, and what a client can do to it.
+
+#![forbid(unsafe_code)]
+#![cfg(unix)]
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use portcullis::prelude::*;
+use portcullis::{Bound, RunningServer, Tls};
+use portcullis_tests::pki::{Identity, certificate, client_config, pki, server_tls, strangers};
+use portcullis_tests::streams::{Conn, Folder, tcp, tls};
+use portcullis_tests::{LIMIT, on_loops, wait};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+const SHORT: Duration = Duration::from_millis(150);
+
+struct Desk {
+    connected: AtomicUsize,
+    holding: AtomicUsize,
+    release: Semaphore,
+    ended: Mutex<Vec<Reason>>,
+    peers: Mutex<Vec<Peer<String>>>,
+}
+
+#[service]
+impl Desk {
+    #[on(connect)]
+    async fn connected(&self, peer: &Peer<String>) {
+        self.connected.fetch_add(1, SeqCst);
+        self.peers.lock().unwrap().push(peer.clone());
+    }
+
+    #[request(half_close = answer)]
+    async fn ask(&self, peer: &Peer<String>, line: String) -> String {
+        let tls = peer.tls().expect("it is TLS");
+        match line.as_str() {
+            "alpn" => format!("{:?}", tls.alpn().map(String::from_utf8_lossy)),
+            "name" => format!("{:?}", tls.server_name()),
+            "version" => format!("{:?}", tls.version()),
+            "certificates" => tls.certificates().len().to_string(),
+            "hold" => {
+                self.holding.fetch_add(1, SeqCst);
+                self.release.acquire().await.unwrap().forget();
+                line
+            }
+            _ => line,
+        }
+    }
+
+    #[on(disconnect)]
+    async fn gone(&self, reason: Reason) {
+        self.ended.lock().unwrap().push(reason);
+    }
+}
+
+fn desk() -> Arc<Desk> {
+    Arc::new(Desk {
+        connected: AtomicUsize::new(0),
+        holding: AtomicUsize::new(0),
+        release: Semaphore::new(0),
+        ended: Mutex::default(),
+        peers: Mutex::default(),
+    })
+}
+
+impl Desk {
+    fn bound(self: &Arc<Self>, tls: Tls) -> Server<Self, Lines, Bound> {
+        Server::new(Arc::clone(self)).codec(Lines::new()).bind_tls("127.0.0.1:0", tls).unwrap()
+    }
+
+    async fn end(&self, count: usize) -> Reason {
+        wait(|| self.ended.lock().unwrap().len() == count).await;
+        self.ended.lock().unwrap()[count - 1].clone()
+    }
+}
+
+async fn connect(addr: SocketAddr) -> Conn {
+    tls(addr, client_config(None, &[])).await.unwrap()
+}
+
+/// What comes of a client whose certificate is not taken: in TLS 1.3 it is told so only after its own handshake.
+async fn refused(addr: SocketAddr, identity: Option<&Identity>, alpn: &[&str]) -> io::Error {
+    match tls(addr, client_config(identity, alpn)).await {
+        Err(error) => error,
+        Ok(mut stream) => {
+            let _ = stream.write_all(b"x\n").await;
+            timeout(LIMIT, stream.read_u8()).await.expect("in time").expect_err("refused")
+        }
+    }
+}
+
+async fn stop(server: RunningServer) {
+    let report = timeout(LIMIT, server.stop()).await.expect("in time").unwrap();
+    assert!(report.is_clean(), "{report}");
+}
+
+on_loops! {
+    async fn a_peer_knows_what_was_agreed_on() {
+        let desk = desk();
+        let server = desk.bound(server_tls().alpn(["desk/2", "desk/1"]).build().unwrap()).spawn().await.unwrap();
+        let addr = server.local_addr();
+        let mut both = tls(addr, client_config(None, &["desk/1", "desk/2"])).await.unwrap();
+        assert_eq!(both.ask("alpn").await, r#"Some("desk/2")"#);
+        assert_eq!(both.ask("name").await, r#"Some("localhost")"#);
+        assert_eq!(both.ask("version").await, "Some(TLSv1_3)");
+        assert_eq!(both.ask("certificates").await, "0");
+        let mut none = connect(addr).await;
+        assert_eq!(none.ask("alpn").await, "None");
+        // The address is there as ever, and a handle that is kept still knows.
+        let peer = desk.peers.lock().unwrap()[0].clone();
+        assert!(peer.addr().is_some_and(|addr| addr.ip().is_loopback()));
+        assert_eq!(peer.credentials(), None);
+        drop((both, none));
+        desk.end(2).await;
+        assert_eq!(peer.tls().and_then(|tls| tls.alpn()), Some(&b"desk/2"[..]));
+
+        let error = refused(addr, None, &["http/1.1"]).await;
+        assert!(error.to_string().contains("NoApplicationProtocol"), "{error}");
+        assert_eq!(desk.connected.load(SeqCst), 2);
+        stop(server).await;
+    }
+
+    async fn a_client_certificate_is_required() {
+        let desk = desk();
+        let server = desk.bound(server_tls().client_roots(&pki().root).build().unwrap()).spawn().await.unwrap();
+        let addr = server.local_addr();
+        let mut known = tls(addr, client_config(Some(&pki().client), &[])).await.unwrap();
+        assert_eq!(known.ask("certificates").await, "1");
+        let shown = desk.peers.lock().unwrap()[0].tls().unwrap().certificates()[0].clone();
+        assert_eq!(shown, certificate(&pki().client.chain));
+        let error = refused(addr, None, &[]).await;
+        assert!(error.to_string().contains("CertificateRequired"), "{error}");
+        // A client does not show a certificate whose issuer was not asked for: one of the right name is forged.
+        let forged = Identity { chain: strangers().client.chain.clone(), key: strangers().client.key.clone() };
+        let error = refused(addr, Some(&forged), &[]).await;
+        assert!(error.to_string().contains("received fatal alert"), "{error}");
+        assert_eq!(desk.connected.load(SeqCst), 1);
+        drop(known);
+        stop(server).await;
+    }
+
+    async fn a_client_certificate_is_optional() {
+        let desk = desk();
+        let tls_ = server_tls().client_roots(&pki().root).client_certificate_optional().build().unwrap();
+        let server = desk.bound(tls_).spawn().await.unwrap();
+        let addr = server.local_addr();
+        assert_eq!(connect(addr).await.ask("certificates").await, "0");
+        let mut known = tls(addr, client_config(Some(&pki().client), &[])).await.unwrap();
+        assert_eq!(known.ask("certificates").await, "1");
+        drop(known);
+        let error = refused(addr, Some(&strangers().client), &[]).await;
+        assert!(error.to_string().contains("received fatal alert"), "{error}");
+        assert_eq!(desk.connected.load(SeqCst), 2);
+        stop(server).await;
+    }
+
+    async fn s2_a_handshake_that_takes_too_long_costs_its_place_and_nothing_else() {
+        let desk = desk();
+        let tls_ = server_tls().build().unwrap().handshake_within(SHORT);
+        let server = desk.bound(tls_).max_connections(2).spawn().await.unwrap();
+        let addr = server.local_addr();
+        let mut silent = tcp(addr).await;
+        // Begins as it should, and goes on a byte at a time.
+        let (mut reads, mut writes) = tcp(addr).await.into_split();
+        let began = Instant::now();
+        let dripping = tokio::spawn(async move {
+            for byte in b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".iter().chain(std::iter::repeat(&0)) {
+                if writes.write_all(&[*byte]).await.is_err() {
+                    break;
+                }
+                tokio::time::sleep(SHORT / 50).await;
+            }
+        });
+        let mut back = Vec::new();
+        timeout(LIMIT, silent.read_to_end(&mut back)).await.expect("in time").unwrap();
+        assert_eq!(back, b"");
+        assert!(began.elapsed() >= SHORT);
+        let _ = timeout(LIMIT, reads.read_to_end(&mut back)).await.expect("in time");
+        // Both places are free again.
+        let (mut one, mut two) = (connect(addr).await, connect(addr).await);
+        assert_eq!((one.ask("1").await, two.ask("2").await), ("1".into(), "2".into()));
+        assert_eq!(desk.connected.load(SeqCst), 2);
+        dripping.await.unwrap();
+        drop((one, two));
+        stop(server).await;
+    }
+
+    async fn s5_a_stop_does_not_wait_for_a_handshake() {
+        let desk = desk();
+        let server = desk.bound(server_tls().build().unwrap().handshake_within(Duration::MAX)).spawn().await.unwrap();
+        let addr = server.local_addr();
+        let mut silent = tcp(addr).await;
+        // It has a place when those behind it have.
+        assert_eq!(connect(addr).await.ask("x").await, "x");
+        stop(server).await;
+        let mut back = Vec::new();
+        timeout(LIMIT, silent.read_to_end(&mut back)).await.expect("in time").unwrap();
+        assert_eq!(back, b"");
+    }
+
+    async fn what_is_no_tls_is_told_so_and_never_comes_to_a_session() {
+        let desk = desk();
+        let server = desk.bound(server_tls().build().unwrap()).spawn().await.unwrap();
+        let addr = server.local_addr();
+        for text in [&b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"[..], &[0xff; 2000], b"\n"] {
+            let mut stream = tcp(addr).await;
+            stream.write_all(text).await.unwrap();
+            stream.shutdown().await.unwrap();
+            let mut back = Vec::new();
+            timeout(LIMIT, stream.read_to_end(&mut back)).await.expect("in time").expect("a proper end");
+            // An alert, if it was enough to be sure.
+            assert!(back.is_empty() || back[0] == 0x15, "{back:?}");
+        }
+        // Garbage in a session that went well.
+        let mut stream = connect(addr).await;
+        assert_eq!(stream.ask("x").await, "x");
+        let Conn::Tls(mut stream) = stream else { unreachable!() };
+        stream.get_mut().0.write_all(b"\x17\x03\x03\x00\x20this was never encrypted by any key").await.unwrap();
+        assert_eq!(desk.end(1).await, Reason::Reset);
+        assert_eq!(connect(addr).await.ask("x").await, "x");
+        assert_eq!(desk.connected.load(SeqCst), 2);
+        stop(server).await;
+    }
+
+    async fn s8_an_end_without_a_farewell_is_a_reset_and_not_an_end() {
+        let desk = desk();
+        let server = desk.bound(server_tls().build().unwrap()).spawn().await.unwrap();
+        let addr = server.local_addr();
+        // As someone on the way would do it: the connection below ends, in the middle of a line.
+        let Conn::Tls(mut stream) = connect(addr).await else { unreachable!() };
+        stream.write_all(b"give all my money to Eve").await.unwrap();
+        stream.flush().await.unwrap();
+        stream.get_mut().0.shutdown().await.unwrap();
+        assert_eq!(desk.end(1).await, Reason::Reset);
+        // With a farewell the line is as good as any.
+        let mut stream = connect(addr).await;
+        stream.say("give all my money to Everyone").await;
+        stream.shutdown().await.unwrap();
+        assert_eq!(stream.rest().await, b"give all my money to Everyone\n");
+        assert_eq!(desk.end(2).await, Reason::PeerClosed);
+        // Nor is a busy handler left to answer nobody.
+        let Conn::Tls(mut stream) = connect(addr).await else { unreachable!() };
+        stream.write_all(b"hold\n").await.unwrap();
+        stream.flush().await.unwrap();
+        wait(|| desk.holding.load(SeqCst) == 1).await;
+        stream.get_mut().0.shutdown().await.unwrap();
+        assert_eq!(desk.end(3).await, Reason::Reset);
+        stop(server).await;
+    }
+
+    async fn certificates_are_replaced_while_the_server_runs() {
+        let folder = Folder::new();
+        let (chain, key) = (folder.join("chain.pem"), folder.join("key.pem"));
+        let write = |identity: &Identity| {
+            fs::write(&chain, &identity.chain).unwrap();
+            fs::write(&key, &identity.key).unwrap();
+        };
+        write(&pki().server);
+        let tls_ = Tls::pem_files(&chain, &key).build().unwrap();
+        let reloader = tls_.reloader();
+        let desk = desk();
+        let server = desk.bound(tls_).spawn().await.unwrap();
+        let addr = server.local_addr();
+        let shown = |stream: &Conn| {
+            let Conn::Tls(stream) = stream else { unreachable!() };
+            stream.get_ref().1.peer_certificates().unwrap()[0].clone()
+        };
+        let mut before = connect(addr).await;
+        assert_eq!(shown(&before), certificate(&pki().server.chain));
+
+        write(&pki().renewed);
+        reloader.reload().unwrap();
+        let after = connect(addr).await;
+        assert_eq!(shown(&after), certificate(&pki().renewed.chain));
+        assert_eq!(before.ask("still").await, "still");
+
+        // What can't be read, or does not belong together, changes nothing.
+        fs::write(&key, &pki().server.key).unwrap();
+        assert_eq!(reloader.reload().unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        fs::write(&chain, "nothing").unwrap();
+        let error = reloader.reload().unwrap_err();
+        assert!(error.to_string().contains("chain.pem"), "{error}");
+        fs::remove_file(&chain).unwrap();
+        assert_eq!(reloader.reload().unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(shown(&connect(addr).await), certificate(&pki().renewed.chain));
+
+        reloader.set(server_tls().config().unwrap());
+        assert_eq!(shown(&connect(addr).await), certificate(&pki().server.chain));
+        drop((before, after));
+        stop(server).await;
+    }
+}
+
+#[test]
+fn a_configuration_of_ones_own_has_no_files_to_read_again() {
+    let tls = Tls::from(server_tls().config().unwrap());
+    assert_eq!(tls.reloader().reload().unwrap_err().kind(), io::ErrorKind::Unsupported);
+    let error = Tls::pem("", &pki().server.key).build().unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    // Keys are not for logs.
+    let text = format!("{:?} {:?}", server_tls(), tls);
+    assert!(!text.contains("PRIVATE") && text.len() < 200, "{text}");
+}

@@ -1,0 +1,190 @@
+//! Unix sockets: whose the file is, who may connect, and who has.
+
+#![forbid(unsafe_code)]
+#![cfg(unix)]
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use portcullis::prelude::*;
+use portcullis::{Credentials, RunningServer, UnixOptions};
+use portcullis_tests::streams::{Conn, Folder};
+use portcullis_tests::{LIMIT, on_loops};
+use tokio::io::AsyncWriteExt;
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+#[derive(Default)]
+struct Desk {
+    seen: Mutex<Vec<Option<Credentials>>>,
+}
+
+#[service]
+impl Desk {
+    #[request(half_close = answer)]
+    async fn ask(&self, peer: &Peer<String>, line: String) -> String {
+        assert_eq!(peer.addr(), None);
+        self.seen.lock().unwrap().push(peer.credentials());
+        line
+    }
+}
+
+fn server() -> Server<Desk, Lines> {
+    Server::new(Desk::default()).codec(Lines::new())
+}
+
+async fn connect(path: &Path) -> Conn {
+    Conn::Unix(UnixStream::connect(path).await.unwrap())
+}
+
+async fn stop(server: RunningServer) {
+    let report = timeout(LIMIT, server.stop()).await.expect("in time").unwrap();
+    assert!(report.is_clean(), "{report}");
+}
+
+/// What is left when a process is killed: a socket's file that nobody listens behind.
+fn leave_behind(path: &Path) -> u64 {
+    drop(UnixListener::bind(path).unwrap());
+    fs::symlink_metadata(path).unwrap().ino()
+}
+
+on_loops! {
+    async fn a_socket_is_there_while_the_server_is_and_no_longer() {
+        let folder = Folder::new();
+        let path = folder.join("socket");
+        let running = server().bind_unix(&path).unwrap().spawn().await.unwrap();
+        assert_eq!(running.unix_addrs()[0].as_pathname(), Some(&*path));
+        assert!(running.local_addrs().is_empty());
+        assert_eq!(connect(&path).await.ask("x").await, "x");
+        stop(running).await;
+        assert!(!path.exists());
+        // Also when it never comes to be served.
+        drop(server().bind_unix(&path).unwrap());
+        assert!(!path.exists());
+        // Nothing else is left in the folder, either.
+        assert_eq!(fs::read_dir(&*folder).unwrap().count(), 0);
+    }
+
+    async fn the_file_has_the_mode_that_was_asked_for() {
+        let folder = Folder::new();
+        for mode in [0o600, 0o660, 0o666, 0o777] {
+            let path = folder.join(format!("{mode:o}"));
+            let running = server().bind_unix_with(&path, UnixOptions::new().mode(mode)).unwrap().spawn().await.unwrap();
+            let found = fs::symlink_metadata(&path).unwrap();
+            assert!(found.file_type().is_socket());
+            assert_eq!(found.permissions().mode() & 0o777, mode);
+            assert_eq!(connect(&path).await.ask("x").await, "x");
+            stop(running).await;
+        }
+    }
+
+    async fn what_a_server_left_that_is_gone_is_replaced() {
+        let folder = Folder::new();
+        let path = folder.join("socket");
+        leave_behind(&path);
+        let running = server().bind_unix(&path).unwrap().spawn().await.unwrap();
+        assert_eq!(connect(&path).await.ask("x").await, "x");
+        stop(running).await;
+        assert_eq!(fs::read_dir(&*folder).unwrap().count(), 0);
+    }
+
+    async fn nothing_else_is() {
+        let folder = Folder::new();
+        // Somebody listens there.
+        let path = folder.join("taken");
+        let running = server().bind_unix(&path).unwrap().spawn().await.unwrap();
+        assert_eq!(server().bind_unix(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(connect(&path).await.ask("x").await, "x");
+        // Also if nobody accepts there, and the queue is full.
+        let full = folder.join("full");
+        let busy = server().bind_unix_with(&full, UnixOptions::new().backlog(0)).unwrap();
+        let waiting = std::os::unix::net::UnixStream::connect(&full).unwrap();
+        assert_eq!(server().bind_unix(&full).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        drop((waiting, busy));
+        // It is no socket.
+        let file = folder.join("file");
+        fs::write(&file, "of value").unwrap();
+        assert_eq!(server().bind_unix(&file).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(fs::read_to_string(&file).unwrap(), "of value");
+        // It is a link to one that is gone.
+        let (gone, link) = (folder.join("gone"), folder.join("link"));
+        leave_behind(&gone);
+        std::os::unix::fs::symlink(&gone, &link).unwrap();
+        assert_eq!(server().bind_unix(&link).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+        assert!(server().bind_unix(folder.join("no/such/folder")).is_err());
+        assert!(server().bind_unix(folder.join("x".repeat(200))).is_err());
+        stop(running).await;
+    }
+
+    async fn only_a_file_of_its_own_is_removed() {
+        let folder = Folder::new();
+        let path = folder.join("socket");
+        let running = server().bind_unix(&path).unwrap().spawn().await.unwrap();
+        // An impatient successor.
+        fs::remove_file(&path).unwrap();
+        let successor = UnixListener::bind(&path).unwrap();
+        stop(running).await;
+        assert!(path.exists());
+        // Nor is one that was made elsewhere.
+        let running = server().listen(successor).unwrap().spawn().await.unwrap();
+        assert_eq!(connect(&path).await.ask("x").await, "x");
+        stop(running).await;
+        assert!(path.exists());
+    }
+
+    async fn a_peer_has_credentials_that_the_kernel_vouches_for() {
+        let folder = Folder::new();
+        let path = folder.join("socket");
+        let desk = Arc::new(Desk::default());
+        let running = Server::new(desk.clone()).codec(Lines::new()).bind_unix(&path).unwrap().spawn().await.unwrap();
+        assert_eq!(connect(&path).await.ask("x").await, "x");
+        let me = fs::metadata(&*folder).unwrap();
+        let seen = desk.seen.lock().unwrap()[0].expect("the kernel tells");
+        assert_eq!((seen.uid, seen.gid), (me.uid(), me.gid()));
+        if cfg!(target_os = "linux") {
+            assert_eq!(seen.pid, Some(std::process::id().try_into().unwrap()));
+        }
+        stop(running).await;
+    }
+
+    async fn clients_that_do_not_wait_for_an_answer_leave_nothing_behind() {
+        let folder = Folder::new();
+        let path = folder.join("socket");
+        let running = server().bind_unix(&path).unwrap().spawn().await.unwrap();
+        for _ in 0..200 {
+            let Conn::Unix(mut stream) = connect(&path).await else { unreachable!() };
+            stream.write_all(b"x\n").await.unwrap();
+        }
+        assert_eq!(connect(&path).await.ask("x").await, "x");
+        let report = timeout(LIMIT, running.stop_within(Duration::from_secs(5))).await.expect("in time").unwrap();
+        assert!(report.is_clean(), "{report}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+on_loops! {
+    async fn an_abstract_name_has_no_file() {
+        use std::os::linux::net::SocketAddrExt;
+
+        let name = format!("portcullis-test-{}-{:?}", std::process::id(), std::thread::current().id());
+        let running = server().bind_unix_abstract(&name).unwrap().spawn().await.unwrap();
+        assert_eq!(running.unix_addrs()[0].as_abstract_name(), Some(name.as_bytes()));
+        let addr = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();
+        let connect = || {
+            let stream = std::os::unix::net::UnixStream::connect_addr(&addr)?;
+            stream.set_nonblocking(true)?;
+            UnixStream::from_std(stream)
+        };
+        assert_eq!(Conn::Unix(connect().unwrap()).ask("x").await, "x");
+        assert_eq!(server().bind_unix_abstract(&name).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        stop(running).await;
+        assert!(connect().is_err());
+        assert!(server().bind_unix_abstract([b'x'; 200]).is_err());
+    }
+}
