@@ -35,7 +35,8 @@ impl Pki {
     fn new() -> Self {
         let mut params = CertificateParams::new([]).expect("params");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a root");
+        let issuer =
+            CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a root");
         let sign = |name: &str, purpose| {
             let mut params = CertificateParams::new([name.to_owned()]).expect("params");
             params.extended_key_usages = vec![purpose];

@@ -122,3 +122,55 @@ impl TcpOptions {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepted(options: TcpOptions) -> TcpStream {
+        let listener = options.listen("127.0.0.1:0").expect("a port");
+        let _client =
+            std::net::TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
+        let (stream, _) = listener.accept().expect("a connection");
+        stream.set_nonblocking(true).expect("a socket");
+        let stream = TcpStream::from_std(stream).expect("a runtime");
+        options.set_up(&stream).expect("a connection");
+        stream
+    }
+
+    #[tokio::test]
+    async fn connections_are_set_up_as_they_were_asked_to_be() {
+        let stream = accepted(TcpOptions::new());
+        assert!(stream.nodelay().expect("a socket"));
+        assert!(!SockRef::from(&stream).keepalive().expect("a socket"));
+        let after = Duration::from_secs(77);
+        let stream = accepted(TcpOptions::new().nodelay(false).keepalive(after));
+        assert!(!stream.nodelay().expect("a socket"));
+        assert!(SockRef::from(&stream).keepalive().expect("a socket"));
+        #[cfg(target_os = "linux")]
+        assert_eq!(SockRef::from(&stream).tcp_keepalive_time().expect("a socket"), after);
+    }
+
+    #[test]
+    fn listeners_are_opened_as_they_were_asked_to_be() {
+        let listener = TcpOptions::new().listen("127.0.0.1:0").expect("a port");
+        if cfg!(unix) {
+            assert!(SockRef::from(&listener).reuse_address().expect("a socket"));
+        }
+        let listener = TcpOptions::new().reuse_addr(false).listen("127.0.0.1:0").expect("a port");
+        assert!(!SockRef::from(&listener).reuse_address().expect("a socket"));
+        // Where there is no IPv6 there is nothing to be seen.
+        for only in [true, false] {
+            if let Ok(listener) = TcpOptions::new().only_v6(only).listen("[::]:0") {
+                assert_eq!(SockRef::from(&listener).only_v6().expect("a socket"), only);
+            }
+        }
+        // The first of several addresses that can be had.
+        let addrs =
+            ["192.0.2.1:0", "127.0.0.1:0"].map(|addr| addr.parse::<SocketAddr>().expect("an address"));
+        let listener = TcpOptions::new().listen(&addrs[..]).expect("the second");
+        assert!(listener.local_addr().expect("bound").ip().is_loopback());
+        assert!(TcpOptions::new().listen(&addrs[..1]).is_err());
+        assert!(TcpOptions::new().listen(&addrs[..0]).is_err());
+    }
+}

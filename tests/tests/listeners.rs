@@ -1,0 +1,320 @@
+//! Several listeners on one server: of mixed kinds, made by the user, handed over by systemd; what they share, and how
+//! TCP's are opened.
+
+#![forbid(unsafe_code)]
+#![cfg(unix)]
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+use portcullis::prelude::*;
+use portcullis::{Listener, RunningServer, TcpOptions, listen_fds};
+use portcullis_tests::pki::{client_config, server_tls};
+use portcullis_tests::streams::{Conn, Folder, tcp, tls};
+use portcullis_tests::{LIMIT, on_loops, wait};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
+use tokio::time::timeout;
+
+#[derive(Default)]
+struct Desk {
+    connected: AtomicUsize,
+    ended: AtomicUsize,
+}
+
+#[service]
+impl Desk {
+    #[on(connect)]
+    async fn connected(&self) {
+        self.connected.fetch_add(1, SeqCst);
+    }
+
+    #[request]
+    async fn ask(&self, peer: &Peer<String>, line: String) -> String {
+        match line.as_str() {
+            "who" => format!(
+                "ip {} tls {} unix {}",
+                peer.addr().is_some(),
+                peer.tls().is_some(),
+                peer.credentials().is_some()
+            ),
+            _ => line,
+        }
+    }
+
+    #[on(disconnect)]
+    async fn gone(&self) {
+        self.ended.fetch_add(1, SeqCst);
+    }
+}
+
+fn desk() -> (Arc<Desk>, Server<Desk, Lines>) {
+    let desk = Arc::new(Desk::default());
+    (Arc::clone(&desk), Server::new(desk).codec(Lines::new()))
+}
+
+async fn unix(path: impl Into<PathBuf>) -> Conn {
+    Conn::Unix(UnixStream::connect(path.into()).await.unwrap())
+}
+
+async fn encrypted(addr: SocketAddr) -> Conn {
+    tls(addr, client_config(None, &[])).await.unwrap()
+}
+
+async fn plain(addr: SocketAddr) -> Conn {
+    Conn::Tcp(tcp(addr).await)
+}
+
+async fn stop(server: RunningServer) {
+    let report = timeout(LIMIT, server.stop()).await.expect("in time").unwrap();
+    assert!(report.is_clean(), "{report}");
+}
+
+on_loops! {
+    async fn one_server_listens_on_all_kinds_at_once() {
+        let folder = Folder::new();
+        let (desk, server) = desk();
+        let server = server
+            .bind("127.0.0.1:0").unwrap()
+            .bind_tls("127.0.0.1:0", server_tls().build().unwrap()).unwrap()
+            .bind_unix(folder.join("one")).unwrap()
+            .bind_unix(folder.join("two")).unwrap()
+            .bind("127.0.0.1:0").unwrap();
+        let addrs = server.local_addrs();
+        assert_eq!((addrs.len(), server.unix_addrs().len()), (3, 2));
+        assert!(addrs.iter().all(|addr| addr.port() != 0));
+        assert_eq!(server.local_addr(), addrs[0]);
+        let running = server.spawn().await.unwrap();
+        assert_eq!(running.local_addrs(), addrs);
+        let mut all = [
+            plain(addrs[0]).await, encrypted(addrs[1]).await, unix(folder.join("one")).await, unix(folder.join("two")).await,
+            plain(addrs[2]).await,
+        ];
+        let ip = "ip true tls false unix false";
+        let local = "ip false tls false unix true";
+        for (stream, who) in all.iter_mut().zip([ip, "ip true tls true unix false", local, local, ip]) {
+            assert_eq!(stream.ask("who").await, who);
+        }
+        // One stop for all of them.
+        stop(running).await;
+        for stream in &mut all {
+            assert_eq!(stream.rest().await, b"");
+        }
+        assert_eq!((desk.connected.load(SeqCst), desk.ended.load(SeqCst)), (5, 5));
+        for addr in addrs {
+            assert!(TcpStream::connect(addr).await.is_err());
+        }
+    }
+
+    async fn s2_the_limit_of_connections_is_for_all_listeners_together() {
+        let folder = Folder::new();
+        let (desk, server) = desk();
+        let server = server.max_connections(2).bind("127.0.0.1:0").unwrap().bind_unix(folder.join("socket")).unwrap();
+        let running = server.spawn().await.unwrap();
+        let addr = running.local_addr();
+        let (mut one, mut two) = (plain(addr).await, unix(folder.join("socket")).await);
+        assert_eq!((one.ask("1").await, two.ask("2").await), ("1".into(), "2".into()));
+        // At each door one waits; a place that is free is free for both, whoever has left it.
+        let (mut three, mut four) = (unix(folder.join("socket")).await, plain(addr).await);
+        three.say("3\n").await;
+        four.say("4\n").await;
+        drop(one);
+        wait(|| desk.connected.load(SeqCst) == 3).await;
+        drop(two);
+        assert_eq!((three.line().await, four.line().await), ("3".into(), "4".into()));
+        drop((three, four));
+        stop(running).await;
+    }
+
+    async fn s2_the_limit_of_connections_from_one_address() {
+        async fn from(ip: [u8; 4], to: SocketAddr) -> Conn {
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.bind((Ipv4Addr::from(ip), 0).into()).unwrap();
+            Conn::Tcp(socket.connect(to).await.unwrap())
+        }
+        let folder = Folder::new();
+        let (desk, server) = desk();
+        let running = server
+            .max_connections_per_ip(2)
+            .bind("127.0.0.1:0").unwrap()
+            .bind_tls("127.0.0.1:0", server_tls().build().unwrap()).unwrap()
+            .bind_unix(folder.join("socket")).unwrap()
+            .spawn().await.unwrap();
+        let addrs = running.local_addrs().to_vec();
+        let mut one = from([127, 0, 0, 1], addrs[0]).await;
+        assert_eq!(one.ask("1").await, "1");
+        // A handshake counts from its beginning.
+        let shaking = tcp(addrs[1]).await;
+        let mut third = loop {
+            // Accepting is fair, not ordered: the handshake may be let in after this.
+            let mut third = from([127, 0, 0, 1], addrs[0]).await;
+            third.write_all(b"3\n").await.unwrap();
+            match timeout(LIMIT, third.read_u8()).await.expect("in time") {
+                Ok(_) => drop(third),
+                Err(_) => break third,
+            }
+            let connected = desk.connected.load(SeqCst);
+            wait(|| desk.ended.load(SeqCst) == connected - 1).await;
+        };
+        // Closed at once.
+        assert!(third.read_u8().await.is_err());
+        // Others are let in, and who has no address.
+        let (mut other, mut local) = (from([127, 0, 0, 2], addrs[0]).await, unix(folder.join("socket")).await);
+        assert_eq!((other.ask("x").await, local.ask("y").await), ("x".into(), "y".into()));
+        // Each that leaves makes room for one.
+        drop(shaking);
+        let mut again = loop {
+            let mut again = from([127, 0, 0, 1], addrs[0]).await;
+            if again.write_all(b"again\n").await.is_ok() && timeout(LIMIT, again.read_u8()).await.expect("in time").is_ok() {
+                break again;
+            }
+        };
+        assert_eq!(again.line().await, "gain");
+        drop((one, other, local, again));
+        stop(running).await;
+    }
+
+    async fn sockets_that_the_user_has_made() {
+        let folder = Folder::new();
+        let (_, server) = desk();
+        let (one, two) = (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
+        let local = UnixListener::bind(folder.join("socket")).unwrap();
+        let two = Listener::from(two).tls(server_tls().build().unwrap()).unwrap();
+        let nonsense = Listener::from(local.try_clone().unwrap()).tls(server_tls().build().unwrap());
+        assert_eq!(nonsense.unwrap_err().kind(), io::ErrorKind::Unsupported);
+        let server = server.listen(one).unwrap().listen(two).unwrap().listen(local).unwrap();
+        let running = server.spawn().await.unwrap();
+        let addrs = running.local_addrs().to_vec();
+        assert_eq!(plain(addrs[0]).await.ask("1").await, "1");
+        assert_eq!(encrypted(addrs[1]).await.ask("2").await, "2");
+        assert_eq!(unix(folder.join("socket")).await.ask("3").await, "3");
+        stop(running).await;
+    }
+
+    async fn several_servers_share_a_port_if_all_want_to() {
+        let shared = TcpOptions::new().reuse_port(true);
+        let (_, first) = desk();
+        let first = first.bind_with("127.0.0.1:0", shared).unwrap().spawn().await.unwrap();
+        let addr = first.local_addr();
+        assert_eq!(desk().1.bind(addr).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        let (_, second) = desk();
+        let second = second.bind_with(addr, shared).unwrap().spawn().await.unwrap();
+        stop(first).await;
+        assert_eq!(plain(addr).await.ask("x").await, "x");
+        stop(second).await;
+    }
+
+    async fn a_port_is_bound_again_although_connections_linger_there() {
+        let (_, server) = desk();
+        let running = server.bind("127.0.0.1:0").unwrap().spawn().await.unwrap();
+        let addr = running.local_addr();
+        let mut stream = plain(addr).await;
+        assert_eq!(stream.ask("x").await, "x");
+        // The server closes first, so its side is the one that lingers.
+        stop(running).await;
+        assert_eq!(stream.rest().await, b"");
+        drop(stream);
+        let running = desk().1.bind(addr).unwrap().spawn().await.unwrap();
+        assert_eq!(plain(addr).await.ask("x").await, "x");
+        stop(running).await;
+    }
+}
+
+#[test]
+fn a_server_of_unix_sockets_only_on_a_thread_of_its_own() {
+    let folder = Folder::new();
+    let path = folder.join("socket");
+    let server = desk().1.bind_unix(&path).unwrap().spawn_thread().unwrap();
+    assert_eq!(server.unix_addrs()[0].as_pathname(), Some(&*path));
+    let mut stream = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    stream.write_all(b"x\n").unwrap();
+    let mut line = String::new();
+    BufReader::new(&stream).read_line(&mut line).unwrap();
+    assert_eq!(line, "x\n");
+    let report = server.stop_within(Duration::from_secs(5)).unwrap();
+    assert!(report.is_clean() && report.sessions_finished == 1, "{report}");
+    assert!(!path.exists());
+}
+
+const ROLE: &str = "PORTCULLIS_TEST_LISTEN_FDS";
+
+/// Not a test: what the child of the next one runs.
+#[test]
+fn the_child() {
+    if std::env::var_os(ROLE).is_none() {
+        return;
+    }
+    let listeners = listen_fds().unwrap();
+    let told: Vec<_> = listeners.iter().map(|found| found.local_addr().is_some()).collect();
+    assert!(listen_fds().unwrap().is_empty(), "they are handed over once");
+    let mut listeners = listeners.into_iter();
+    let server = desk().1.listen(listeners.next().unwrap()).unwrap();
+    let server =
+        listeners.fold(server, |server, listener| server.listen(listener).unwrap()).spawn_thread().unwrap();
+    eprintln!("\nserving {told:?}");
+    // Until the parent ends it; or by itself, if there is no parent any more.
+    std::thread::sleep(LIMIT);
+    drop(server);
+    std::process::exit(1);
+}
+
+/// Ends with the test, however that does.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn sockets_that_systemd_has_opened() {
+    let folder = Folder::new();
+    let path = folder.join("socket");
+    let (one, two) = (TcpListener::bind("127.0.0.1:0").unwrap(), UnixListener::bind(&path).unwrap());
+    let addr = one.local_addr().unwrap();
+    // systemd's protocol: sockets from descriptor 3 on, how many, and the process that they are for. The shell gets them
+    // as its standard input and output, and moves them there.
+    let script = "exec 3<&0 4<&1 </dev/null >/dev/null; export LISTEN_FDS=2 LISTEN_PID=$$; exec \"$0\" --exact the_child --nocapture";
+    let child = Command::new("sh")
+        .args(["-c", script])
+        .arg(std::env::current_exe().unwrap())
+        .env(ROLE, "1")
+        .stdin(Stdio::from(OwnedFd::from(one)))
+        .stdout(Stdio::from(OwnedFd::from(two)))
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut child = Killed(child);
+    let lines = BufReader::new(child.0.stderr.take().unwrap()).lines();
+    let told = lines.map(Result::unwrap).find(|line| line.starts_with("serving"));
+    assert_eq!(told.as_deref(), Some("serving [true, false]"));
+    fn ask(mut stream: impl Read + Write) {
+        stream.write_all(b"x\n").unwrap();
+        let mut back = [0; 2];
+        stream.read_exact(&mut back).unwrap();
+        assert_eq!(&back, b"x\n");
+    }
+    let stream = std::net::TcpStream::connect(addr).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    ask(stream);
+    let stream = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    ask(stream);
+}
+
+#[test]
+fn without_systemd_there_are_no_sockets_of_it() {
+    if std::env::var_os(ROLE).is_none() {
+        assert!(listen_fds().unwrap().is_empty());
+    }
+}
