@@ -3,7 +3,9 @@
 use std::sync::{Arc, OnceLock};
 
 use portcullis::{Tls, TlsBuilder};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+};
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -34,11 +36,14 @@ pub struct Pki {
 impl Pki {
     fn new() -> Self {
         let mut params = CertificateParams::new([]).expect("params");
+        params.distinguished_name.push(DnType::CommonName, "the tests' authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer =
             CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a root");
         let sign = |name: &str, purpose| {
             let mut params = CertificateParams::new([name.to_owned()]).expect("params");
+            // Of the authority's name, it would look as if it had signed itself.
+            params.distinguished_name.push(DnType::CommonName, name);
             params.extended_key_usages = vec![purpose];
             let key = KeyPair::generate().expect("a key");
             let certificate = params.signed_by(&key, &issuer).expect("a certificate");

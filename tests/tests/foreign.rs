@@ -1,0 +1,201 @@
+//! Clients that we did not write: `openssl s_client`, `socat`, `nc`. What is not installed is skipped, and said to be;
+//! in CI it is an error.
+
+#![forbid(unsafe_code)]
+#![cfg(unix)]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+
+use portcullis::prelude::*;
+use portcullis::{ServerThread, Tls};
+use portcullis_tests::LIMIT;
+use portcullis_tests::pki::{Identity, pki, server_tls, strangers};
+use portcullis_tests::streams::Folder;
+
+struct Desk;
+
+#[service]
+impl Desk {
+    #[request(half_close = answer)]
+    async fn ask(&self, peer: &Peer<String>, line: String) -> String {
+        match line.as_str() {
+            "close" => {
+                peer.close();
+                line
+            }
+            "alpn" => format!("{:?}", peer.tls().and_then(|tls| tls.alpn()).map(String::from_utf8_lossy)),
+            "certificates" => peer.tls().map_or(0, |tls| tls.certificates().len()).to_string(),
+            "pid" => format!(
+                "{}",
+                peer.credentials().is_some_and(|who| who.pid != Some(std::process::id() as i32))
+            ),
+            _ => line,
+        }
+    }
+}
+
+fn server() -> Server<Desk, Lines> {
+    Server::new(Desk).codec(Lines::new())
+}
+
+fn tls_server(tls: Tls) -> ServerThread {
+    server().bind_tls("127.0.0.1:0", tls).unwrap().spawn_thread().unwrap()
+}
+
+fn stop(server: ServerThread) {
+    let report = server.stop().unwrap();
+    assert!(report.is_clean(), "{report}");
+}
+
+/// Whether there is this program.
+fn have(program: &str, package: &str) -> bool {
+    let found = Command::new("sh")
+        .args(["-c", &format!("command -v {program}")])
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
+    if !found.success() {
+        assert!(std::env::var("CI").is_err(), "{program} is missing: apt-get install {package}");
+        eprintln!("skipped: {program} (of the package {package}) is not installed");
+    }
+    found.success()
+}
+
+/// Runs a client: what it says on its standard output until it ends by itself, and whether that went well.
+///
+/// Its standard input stays open until it has ended if `listens`, for clients that end with their input.
+fn run(program: &str, args: &[&str], input: &str, listens: bool) -> (String, bool) {
+    let mut client = Command::new(program)
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = client.stdin.take().unwrap();
+    stdin.write_all(input.as_bytes()).unwrap();
+    let stdin = listens.then_some(stdin);
+    let mut stdout = client.stdout.take().unwrap();
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        let mut text = String::new();
+        let _ = stdout.read_to_string(&mut text);
+        let _ = tell.send(text);
+    });
+    let text = told.recv_timeout(LIMIT);
+    if text.is_err() {
+        let _ = client.kill();
+    }
+    drop(stdin);
+    let status = client.wait().unwrap();
+    (text.expect("in time"), status.success())
+}
+
+#[test]
+fn openssl_over_tls() {
+    if !have("openssl", "openssl") {
+        return;
+    }
+    let folder = Folder::new();
+    let write = |name: &str, text: &str| {
+        let path = folder.join(name);
+        fs::write(&path, text).unwrap();
+        path.into_os_string().into_string().unwrap()
+    };
+    let root = write("root.pem", &pki().root);
+    let as_client = |server: &ServerThread, more: &[&str], input: &str| {
+        let addr = server.local_addr().to_string();
+        let args = ["s_client", "-quiet", "-connect", &addr, "-servername", "localhost", "-CAfile", &root];
+        // Without the first, it would be content with any server.
+        let args = [&args[..], &["-verify_return_error", "-verify_hostname", "localhost"], more].concat();
+        run("openssl", &args, input, true)
+    };
+
+    let server = tls_server(server_tls().alpn(["desk/1"]).build().unwrap());
+    for version in ["-tls1_3", "-tls1_2"] {
+        let (said, well) = as_client(&server, &[version, "-alpn", "desk/1"], "one\nalpn\nclose\nnot heard\n");
+        assert_eq!((said.as_str(), well), ("one\nSome(\"desk/1\")\nclose\n", true), "{version}");
+    }
+    let (said, well) = as_client(&server, &["-alpn", "http/1.1"], "one\nclose\n");
+    assert_eq!((said.as_str(), well), ("", false));
+    // Too old to be safe.
+    assert!(!as_client(&server, &["-tls1_1"], "one\nclose\n").1);
+    stop(server);
+
+    // It does not know who vouches for this one.
+    let Identity { chain, key } = &strangers().server;
+    let server = tls_server(Tls::pem(chain, key).build().unwrap());
+    assert_eq!(as_client(&server, &[], "one\nclose\n"), (String::new(), false));
+    stop(server);
+
+    let server = tls_server(server_tls().client_roots(&pki().root).build().unwrap());
+    let (chain, key) = (write("client.pem", &pki().client.chain), write("client.key", &pki().client.key));
+    let (said, well) = as_client(&server, &["-cert", &chain, "-key", &key], "certificates\nclose\n");
+    // It sends the root along.
+    assert_eq!((said.as_str(), well), ("2\nclose\n", true));
+    let (chain, key) =
+        (write("forged.pem", &strangers().client.chain), write("forged.key", &strangers().client.key));
+    assert_eq!(as_client(&server, &["-cert", &chain, "-key", &key], "one\nclose\n").0, "");
+    assert_eq!(as_client(&server, &[], "one\nclose\n").0, "");
+    stop(server);
+}
+
+#[test]
+fn socat_over_everything() {
+    if !have("socat", "socat") {
+        return;
+    }
+    let folder = Folder::new();
+    let (path, root) = (folder.join("socket"), folder.join("root.pem"));
+    fs::write(&root, &pki().root).unwrap();
+    let server = server().bind_unix(&path).unwrap().bind("127.0.0.1:0").unwrap();
+    let server =
+        server.bind_tls("127.0.0.1:0", server_tls().build().unwrap()).unwrap().spawn_thread().unwrap();
+    let [plain, tls] = *server.local_addrs() else { unreachable!() };
+    // It closes its writing side at the end of its input, and waits for answers: the last line has no end of its own.
+    let ask = |address: &str, input: &str| run("socat", &["-t20", "-", address], input, false);
+    let local = format!("UNIX-CONNECT:{}", path.display());
+    assert_eq!(ask(&local, "one\npid\nlast"), ("one\ntrue\nlast\n".into(), true));
+    assert_eq!(ask(&format!("TCP:{plain}"), "one\npid\nlast"), ("one\nfalse\nlast\n".into(), true));
+    let tls = format!("OPENSSL:{tls},cafile={},commonname=localhost,snihost=localhost", root.display());
+    // When the server has closed, it waits for the end of its input for no longer than it is told.
+    let (said, well) = run("socat", &["-t0.1", "-", &tls], "one\nalpn\nclose\n", true);
+    assert_eq!((said.as_str(), well), ("one\nNone\nclose\n", true));
+    let large = "x".repeat(50_000) + "\n";
+    assert_eq!(ask(&local, &large).0.len(), large.len());
+    stop(server);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn socat_over_an_abstract_name() {
+    if !have("socat", "socat") {
+        return;
+    }
+    let name = format!("portcullis-foreign-{}", std::process::id());
+    let server = server().bind_unix_abstract(&name).unwrap().spawn_thread().unwrap();
+    let (said, well) = run("socat", &["-t20", "-", &format!("ABSTRACT-CONNECT:{name}")], "one\nlast", false);
+    assert_eq!((said.as_str(), well), ("one\nlast\n", true));
+    stop(server);
+}
+
+#[test]
+fn nc_over_tcp_and_unix_sockets() {
+    if !have("nc", "netcat-openbsd") {
+        return;
+    }
+    let folder = Folder::new();
+    let path = folder.join("socket");
+    let server = server().bind_unix(&path).unwrap().bind("127.0.0.1:0").unwrap().spawn_thread().unwrap();
+    let port = server.local_addr().port().to_string();
+    // `-N`: closes its writing side at the end of its input.
+    let said = run("nc", &["-N", "127.0.0.1", &port], "one\nlast", false).0;
+    assert_eq!(said, "one\nlast\n");
+    let said = run("nc", &["-N", "-U", path.to_str().unwrap()], "one\npid\nlast", false).0;
+    assert_eq!(said, "one\ntrue\nlast\n");
+    stop(server);
+}
