@@ -1,0 +1,134 @@
+//! One service, any transport: a guest book that is open over TCP, over TLS and over a Unix socket at once.
+//!
+//! ```text
+//! cargo run --example transports
+//! ```
+//!
+//! The service does not know which it is served over, unless it asks: the visitor's name is what the transport can
+//! vouch for. Then the certificate is replaced while the server runs, and one stop closes all doors.
+
+#![forbid(unsafe_code)]
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use portcullis::prelude::*;
+use portcullis::rustls::pki_types::{ServerName, pem::PemObject};
+use portcullis::rustls::{ClientConfig, RootCertStore, crypto::ring};
+use portcullis::{Client, Tls};
+use portcullis_examples::{Error, time_limit};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
+
+// ---------------------------------------------------------------------------------------------- the service
+
+#[derive(Default)]
+struct GuestBook {
+    entries: Mutex<Vec<String>>,
+}
+
+#[service]
+impl GuestBook {
+    #[request]
+    async fn sign(&self, peer: &Peer<String>, text: String) -> String {
+        let entry = format!("{} wrote: {text}", visitor(peer));
+        let mut entries = self.entries.lock().unwrap();
+        entries.push(entry.clone());
+        format!("{}. {entry}", entries.len())
+    }
+}
+
+/// What the transport knows of the other end.
+fn visitor(peer: &Peer<String>) -> String {
+    if let Some(tls) = peer.tls() {
+        let protocol = tls.alpn().map(String::from_utf8_lossy).unwrap_or_default();
+        return format!("someone who asked for `{}` and speaks {protocol}", tls.server_name().unwrap_or("?"));
+    }
+    if let Some(who) = peer.credentials() {
+        return format!("user {} of this machine", who.uid);
+    }
+    match peer.addr() {
+        Some(addr) => format!("someone at {}", addr.ip()),
+        None => "someone".to_owned(),
+    }
+}
+
+// ---------------------------------------------------------------------------------------------- its server and clients
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    time_limit(Duration::from_secs(30));
+    let authority = Authority::new()?;
+    let (chain, key) = authority.sign("localhost")?;
+    let tls = Tls::pem(chain, key).alpn(["guests/1"]).build()?;
+    let reloader = tls.reloader();
+    let path = std::env::temp_dir().join(format!("guest-book-{}", std::process::id()));
+
+    let server = Server::new(GuestBook::default())
+        .codec(Lines::new())
+        .bind("127.0.0.1:0")?
+        .bind_tls("127.0.0.1:0", tls)?
+        .bind_unix_with(&path, portcullis::UnixOptions::new().mode(0o600))?
+        .spawn()
+        .await?;
+    let [plain, secure] = *server.local_addrs() else { return Err("two addresses were bound".into()) };
+    println!("open at {plain}, at {secure} (TLS) and at {}", path.display());
+
+    visit(TcpStream::connect(plain).await?, "hello").await?;
+    visit(authority.connect(secure).await?, "hello, and don't tell anyone").await?;
+    visit(UnixStream::connect(&path).await?, "hello from next door").await?;
+
+    let (chain, key) = authority.sign("localhost")?;
+    reloader.set(Tls::pem(chain, key).alpn(["guests/1"]).config()?);
+    println!("the certificate is replaced");
+    visit(authority.connect(secure).await?, "hello again").await?;
+
+    println!("{}", server.stop_within(Duration::from_secs(5)).await?);
+    assert!(!path.exists(), "the socket's file goes with the server");
+    Ok(())
+}
+
+async fn visit<IO: AsyncRead + AsyncWrite + Unpin>(io: IO, text: &str) -> Result<(), Error> {
+    let mut client = Client::<String, String, _, _>::over(io, Lines::new()).limit(Duration::from_secs(5));
+    println!("{}", client.call(text.to_owned()).await?);
+    client.finish().await?;
+    Ok(())
+}
+
+/// Vouches for the example's certificates. Yours come from a real one, in files: `Tls::pem_files`.
+struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+impl Authority {
+    fn new() -> Result<Self, Error> {
+        let mut params = CertificateParams::new([])?;
+        params.distinguished_name.push(DnType::CommonName, "the guest book's authority");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Ok(Self { issuer: CertifiedIssuer::self_signed(params, KeyPair::generate()?)? })
+    }
+
+    fn sign(&self, name: &str) -> Result<(String, String), Error> {
+        let key = KeyPair::generate()?;
+        let mut params = CertificateParams::new([name.to_owned()])?;
+        params.distinguished_name.push(DnType::CommonName, name);
+        Ok((params.signed_by(&key, &self.issuer)?.pem(), key.serialize_pem()))
+    }
+
+    async fn connect(
+        &self,
+        addr: std::net::SocketAddr,
+    ) -> Result<impl AsyncRead + AsyncWrite + Unpin, Error> {
+        let mut roots = RootCertStore::empty();
+        roots.add(PemObject::from_pem_slice(self.issuer.pem().as_bytes())?)?;
+        let mut config = ClientConfig::builder_with_provider(ring::default_provider().into())
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"guests/1".to_vec()];
+        let connector = TlsConnector::from(std::sync::Arc::new(config));
+        Ok(connector.connect(ServerName::try_from("localhost")?, TcpStream::connect(addr).await?).await?)
+    }
+}
