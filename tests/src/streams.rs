@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
-use portcullis::{Bound, Server, Unbound};
+use portcullis::{Bound, Server, Unbound, UnixOptions};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
@@ -28,6 +28,8 @@ pub enum Kind {
     Tls,
     /// A Unix socket.
     Unix,
+    /// A Unix socket that passes descriptors.
+    Passing,
 }
 
 /// How to come to a server.
@@ -62,6 +64,12 @@ pub fn bind<S, C>(kind: Kind, server: Server<S, C, Unbound>) -> (Server<S, C, Bo
             let folder = Folder::new();
             let path = folder.join("socket");
             (server.bind_unix(&path).expect("a path"), Way::Unix(path, folder))
+        }
+        Kind::Passing => {
+            let folder = Folder::new();
+            let path = folder.join("socket");
+            let options = UnixOptions::new().pass_fds(16);
+            (server.bind_unix_with(&path, options).expect("a path"), Way::Unix(path, folder))
         }
     }
 }

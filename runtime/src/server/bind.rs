@@ -129,7 +129,7 @@ impl<S, C, B: Into<Bound>> Server<S, C, B> {
         options: UnixOptions,
     ) -> io::Result<Server<S, C, Bound>> {
         let (socket, file) = options.listen(path.as_ref())?;
-        self.listen(Listener(Kind::Unix { socket, file: Some(file) }))
+        self.listen(Listener(Kind::Unix { socket, file: Some(file), options }))
     }
 
     /// Listens on a Unix socket that has a name of the kernel's and no file (Linux only). Whoever is in the same network
@@ -139,8 +139,21 @@ impl<S, C, B: Into<Bound>> Server<S, C, B> {
     /// Somebody has the name; it is too long.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub fn bind_unix_abstract(self, name: impl AsRef<[u8]>) -> io::Result<Server<S, C, Bound>> {
-        let socket = UnixOptions::new().listen_abstract(name.as_ref())?;
-        self.listen(Listener(Kind::Unix { socket, file: None }))
+        self.bind_unix_abstract_with(name, UnixOptions::new())
+    }
+
+    /// As [`bind_unix_abstract`](Self::bind_unix_abstract), with options of the socket. There is no file, and so no mode.
+    ///
+    /// # Errors
+    /// As [`bind_unix_abstract`](Self::bind_unix_abstract).
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub fn bind_unix_abstract_with(
+        self,
+        name: impl AsRef<[u8]>,
+        options: UnixOptions,
+    ) -> io::Result<Server<S, C, Bound>> {
+        let socket = options.listen_abstract(name.as_ref())?;
+        self.listen(Listener(Kind::Unix { socket, file: None, options }))
     }
 
     /// Listens on a socket that you have made: a `TcpListener` or a `UnixListener` of std, one from systemd.

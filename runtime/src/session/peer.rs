@@ -4,8 +4,12 @@ use std::convert::Infallible;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
+#[cfg(all(feature = "fds", unix))]
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+#[cfg(all(feature = "fds", unix))]
+use super::error::SendError;
 use super::error::TrySendError;
 use super::mail::{Gate, Mail};
 use super::post::Post;
@@ -67,6 +71,27 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
     #[cfg(unix)]
     pub fn credentials(&self) -> Option<Credentials> {
         self.inner().origin().credentials()
+    }
+
+    /// The next descriptor that has come from the other end, with or before the request that is handled now. Only on
+    /// listeners that [pass descriptors](crate::UnixOptions::pass_fds); what nobody has taken when the session ends is
+    /// closed.
+    #[cfg(all(feature = "fds", unix))]
+    pub fn take_fd(&self) -> Option<OwnedFd> {
+        self.inner().origin().pouch()?.take()
+    }
+
+    /// Has a descriptor go out with the next bytes that are written, so no later than a response that is sent from here on.
+    ///
+    /// # Errors
+    /// The descriptor is given back: the listener does not [pass any](crate::UnixOptions::pass_fds), as many as may are
+    /// waiting already, or the session has ended.
+    #[cfg(all(feature = "fds", unix))]
+    pub fn attach_fd(&self, fd: OwnedFd) -> Result<(), SendError<OwnedFd>> {
+        match self.inner().origin().pouch() {
+            Some(pouch) => pouch.attach(fd).map_err(SendError),
+            None => Err(SendError(fd)),
+        }
     }
 
     /// What the TLS handshake has told of the other end: its certificates, the application protocol. `None` without TLS.

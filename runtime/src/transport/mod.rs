@@ -5,8 +5,11 @@
 //!
 //! - this file: TCP, Unix sockets, pipes in memory;
 //! - [`tls`]: TLS over any of them;
+//! - [`fds`]: Unix sockets that pass descriptors;
 //! - [`origin`]: what a listener knows of who has connected.
 
+#[cfg(all(feature = "fds", unix))]
+pub(crate) mod fds;
 pub(crate) mod origin;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;

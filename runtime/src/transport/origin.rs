@@ -4,8 +4,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
+#[cfg(any(feature = "tls", all(feature = "fds", unix)))]
+use std::sync::Arc;
 #[cfg(feature = "tls")]
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
+
+#[cfg(all(feature = "fds", unix))]
+use super::fds::Pouch;
 
 #[cfg(feature = "tls")]
 use super::tls::TlsInfo;
@@ -22,6 +27,8 @@ pub(crate) enum Origin {
     },
     #[cfg(unix)]
     Unix(Credentials),
+    #[cfg(all(feature = "fds", unix))]
+    Passing(Arc<Pouch>),
     #[cfg(feature = "tls")]
     Tls(Arc<Shaken>),
 }
@@ -41,6 +48,8 @@ impl Origin {
             Self::V6 { ip, port, scope } => Some(SocketAddrV6::new(ip, port, 0, scope).into()),
             #[cfg(unix)]
             Self::Unix(_) => None,
+            #[cfg(all(feature = "fds", unix))]
+            Self::Passing(_) => None,
             #[cfg(feature = "tls")]
             Self::Tls(ref shaken) => Some(shaken.addr),
         }
@@ -59,6 +68,16 @@ impl Origin {
     pub(crate) fn credentials(&self) -> Option<Credentials> {
         match *self {
             Self::Unix(credentials) => Some(credentials),
+            #[cfg(feature = "fds")]
+            Self::Passing(ref pouch) => pouch.credentials(),
+            _ => None,
+        }
+    }
+
+    #[cfg(all(feature = "fds", unix))]
+    pub(crate) fn pouch(&self) -> Option<&Pouch> {
+        match self {
+            Self::Passing(pouch) => Some(pouch),
             _ => None,
         }
     }

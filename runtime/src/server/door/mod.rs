@@ -23,6 +23,8 @@ use crate::service::{Service, Style};
 use crate::session::driver::Drive;
 use crate::session::hub::Hub;
 use crate::transport::Transport;
+#[cfg(all(feature = "fds", unix))]
+use crate::transport::fds::{PassingStream, Pouch};
 use crate::transport::origin::Origin;
 #[cfg(feature = "tls")]
 use crate::transport::tls::stream::TlsStream;
@@ -57,8 +59,15 @@ impl<S: Service, C: Codec<S::Request, S::Response>> House<S, C> {
                 Box::new(TlsEntrance { entrance: self.entrance(tcp, drive), tls, control })
             }
             #[cfg(unix)]
-            Kind::Unix { socket, file } => {
+            Kind::Unix { socket, file, options } => {
                 let socket = tokio::net::UnixListener::from_std(socket)?;
+                #[cfg(feature = "fds")]
+                if let Some(count) = options.pass_fds {
+                    let drive = S::Style::driver::<PassingStream, C>(Arc::clone(&self.hub));
+                    return Ok(self.open(Passing { unix: Unix { socket, _file: file }, count }, drive));
+                }
+                #[cfg(not(feature = "fds"))]
+                let _ = options;
                 let drive = S::Style::driver::<tokio::net::UnixStream, C>(Arc::clone(&self.hub));
                 self.open(Unix { socket, _file: file }, drive)
             }
@@ -152,5 +161,24 @@ impl Accept for Unix {
         let (io, _) = ready!(self.socket.poll_accept(cx))?;
         let origin = io.peer_cred().map_or(Origin::Unnamed, |credentials| Origin::Unix(credentials.into()));
         Poll::Ready(Ok(Some((io, origin))))
+    }
+}
+
+#[cfg(all(feature = "fds", unix))]
+struct Passing {
+    unix: Unix,
+    count: usize,
+}
+
+#[cfg(all(feature = "fds", unix))]
+impl Accept for Passing {
+    type Io = PassingStream;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Accepted<PassingStream>> {
+        let accepted = ready!(self.unix.poll_accept(cx))?;
+        Poll::Ready(Ok(accepted.map(|(io, origin)| {
+            let pouch = Arc::new(Pouch::new(self.count, origin.credentials()));
+            (PassingStream::new(io, Arc::clone(&pouch)), Origin::Passing(pouch))
+        })))
     }
 }

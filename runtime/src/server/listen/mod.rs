@@ -18,7 +18,7 @@ use std::os::unix::net::{SocketAddr as UnixAddr, UnixListener};
 
 use self::tcp::TcpOptions;
 #[cfg(unix)]
-use self::unix::SocketFile;
+use self::unix::{SocketFile, UnixOptions};
 #[cfg(feature = "tls")]
 use crate::transport::tls::Tls;
 
@@ -45,6 +45,7 @@ pub(super) enum Kind {
         socket: UnixListener,
         /// Kept until nothing more is accepted. There is none if the socket came from elsewhere, or has no file.
         file: Option<SocketFile>,
+        options: UnixOptions,
     },
 }
 
@@ -103,6 +104,6 @@ impl From<TcpListener> for Listener {
 #[cfg(unix)]
 impl From<UnixListener> for Listener {
     fn from(socket: UnixListener) -> Self {
-        Self(Kind::Unix { socket, file: None })
+        Self(Kind::Unix { socket, file: None, options: UnixOptions::default() })
     }
 }

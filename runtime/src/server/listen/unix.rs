@@ -23,11 +23,18 @@ use socket2::{Domain, SockAddr, Socket, Type};
 pub struct UnixOptions {
     mode: Option<u32>,
     backlog: u32,
+    #[cfg(feature = "fds")]
+    pub(in crate::server) pass_fds: Option<usize>,
 }
 
 impl Default for UnixOptions {
     fn default() -> Self {
-        Self { mode: None, backlog: 1024 }
+        Self {
+            mode: None,
+            backlog: 1024,
+            #[cfg(feature = "fds")]
+            pass_fds: None,
+        }
     }
 }
 
@@ -47,6 +54,15 @@ impl UnixOptions {
     /// How many connections wait in the kernel; the system has a limit of its own. 1024 unless said otherwise.
     pub fn backlog(mut self, count: u32) -> Self {
         self.backlog = count;
+        self
+    }
+
+    /// Lets descriptors go along with messages: [`Peer::take_fd`](crate::Peer::take_fd),
+    /// [`Peer::attach_fd`](crate::Peer::attach_fd). Each way at most `count` (and 253) wait: a peer that sends more, which nobody takes,
+    /// is cut off. Without this, what a peer passes is closed by the kernel.
+    #[cfg(feature = "fds")]
+    pub fn pass_fds(mut self, count: usize) -> Self {
+        self.pass_fds = Some(count);
         self
     }
 

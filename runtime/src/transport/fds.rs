@@ -1,0 +1,210 @@
+//! Unix sockets that pass descriptors: [`PassingStream`], and the [`Pouch`] in which they wait.
+//!
+//! The kernel passes descriptors along with bytes; how many belong to a message is the protocol's to say. So they
+//! wait in order, apart from the messages: what has come with a request is there when the request is, and what goes
+//! out does so no later than the response behind it.
+//!
+//! Every descriptor here is owned: what nobody takes is closed, with the session at the latest.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::net::UnixStream;
+
+use super::Transport;
+use super::origin::Credentials;
+use crate::sync::Mutex;
+
+/// What Linux passes with one message, and no system passes more.
+const MOST: usize = 253;
+
+/// The descriptors that wait on their way to and from one peer.
+pub(crate) struct Pouch {
+    credentials: Option<Credentials>,
+    /// How many may wait, each way.
+    bound: usize,
+    /// `None` when the session has ended.
+    waiting: Mutex<Option<Waiting>>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    come: VecDeque<OwnedFd>,
+    going: VecDeque<OwnedFd>,
+}
+
+impl Pouch {
+    pub(crate) fn new(bound: usize, credentials: Option<Credentials>) -> Self {
+        // What waits together goes out together.
+        let bound = bound.min(MOST);
+        Self { credentials, bound, waiting: Mutex::new(Some(Waiting::default())) }
+    }
+
+    pub(crate) fn credentials(&self) -> Option<Credentials> {
+        self.credentials
+    }
+
+    pub(crate) fn take(&self) -> Option<OwnedFd> {
+        self.waiting.lock().as_mut()?.come.pop_front()
+    }
+
+    pub(crate) fn attach(&self, fd: OwnedFd) -> Result<(), OwnedFd> {
+        match &mut *self.waiting.lock() {
+            Some(waiting) if waiting.going.len() < self.bound => {
+                waiting.going.push_back(fd);
+                Ok(())
+            }
+            _ => Err(fd),
+        }
+    }
+
+    /// # Errors
+    /// More are waiting than may: all that has just come is closed.
+    fn put(&self, come: Vec<OwnedFd>) -> io::Result<()> {
+        if let Some(waiting) = &mut *self.waiting.lock() {
+            if waiting.come.len() + come.len() > self.bound {
+                return Err(io::Error::other("more descriptors were passed than may wait"));
+            }
+            waiting.come.extend(come);
+        }
+        Ok(())
+    }
+
+    /// Those that go out with the next message.
+    fn going(&self) -> Vec<OwnedFd> {
+        match &mut *self.waiting.lock() {
+            Some(Waiting { going, .. }) => going.drain(..).collect(),
+            None => Vec::new(),
+        }
+    }
+
+    /// They did not go.
+    fn put_back(&self, fds: Vec<OwnedFd>) {
+        if let Some(waiting) = &mut *self.waiting.lock() {
+            fds.into_iter().rev().for_each(|fd| waiting.going.push_front(fd));
+        }
+    }
+
+    fn close(&self) {
+        let waiting = self.waiting.lock().take();
+        drop(waiting);
+    }
+}
+
+/// A Unix socket that passes descriptors.
+pub(crate) struct PassingStream {
+    stream: UnixStream,
+    pouch: Arc<Pouch>,
+}
+
+impl PassingStream {
+    pub(crate) fn new(stream: UnixStream, pouch: Arc<Pouch>) -> Self {
+        Self { stream, pouch }
+    }
+
+    fn receive(&self, bytes: &mut [u8]) -> io::Result<usize> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        #[cfg(not(any(target_vendor = "apple", target_os = "aix", target_os = "cygwin")))]
+        let flags = RecvFlags::CMSG_CLOEXEC;
+        #[cfg(any(target_vendor = "apple", target_os = "aix", target_os = "cygwin"))]
+        let flags = RecvFlags::empty();
+        let message = recvmsg(&self.stream, &mut [IoSliceMut::new(bytes)], &mut control, flags)?;
+        // First, so that they are owned whatever else is wrong.
+        let come: Vec<OwnedFd> = control
+            .drain()
+            .filter_map(|message| match message {
+                RecvAncillaryMessage::ScmRights(fds) => Some(fds),
+                _ => None,
+            })
+            .flatten()
+            .collect();
+        if message.flags.contains(ReturnFlags::CTRUNC) {
+            return Err(io::Error::other("some of the descriptors that were passed are lost"));
+        }
+        if !come.is_empty() {
+            self.pouch.put(come)?;
+        }
+        Ok(message.bytes)
+    }
+
+    fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        let fds = self.pouch.going();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        let borrowed: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
+        if !borrowed.is_empty() {
+            control.push(SendAncillaryMessage::ScmRights(&borrowed));
+        }
+        #[cfg(not(target_vendor = "apple"))]
+        let flags = SendFlags::NOSIGNAL;
+        #[cfg(target_vendor = "apple")]
+        let flags = SendFlags::empty();
+        let sent = sendmsg(&self.stream, &[IoSlice::new(bytes)], &mut control, flags);
+        if sent.is_err() {
+            self.pouch.put_back(fds);
+        }
+        Ok(sent?)
+    }
+}
+
+impl Drop for PassingStream {
+    fn drop(&mut self) {
+        self.pouch.close();
+    }
+}
+
+impl Transport for PassingStream {
+    async fn reset(&self) {
+        self.stream.reset().await;
+    }
+}
+
+impl AsyncRead for PassingStream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.stream.poll_read_ready(cx))?;
+            let bytes = buf.initialize_unfilled();
+            match self.stream.try_io(Interest::READABLE, || self.receive(bytes)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
+                Ok(count) => {
+                    buf.advance(count);
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        }
+    }
+}
+
+impl AsyncWrite for PassingStream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.stream.poll_write_ready(cx))?;
+            match self.stream.try_io(Interest::WRITABLE, || self.send(bytes)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                sent => return Poll::Ready(sent),
+            }
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,231 @@
+//! Descriptors that go along with messages over Unix sockets, and that none of them is left open.
+
+#![forbid(unsafe_code)]
+#![cfg(unix)]
+
+use std::io::{IoSlice, IoSliceMut, Read, Seek, SeekFrom, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream as StdStream;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::{fs, thread};
+
+use portcullis::prelude::*;
+use portcullis::{RunningServer, UnixOptions};
+use portcullis_tests::streams::Folder;
+use portcullis_tests::{LIMIT, on_loops, wait};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, recvmsg, sendmsg,
+};
+use tokio::time::timeout;
+
+struct Desk {
+    folder: Folder,
+    ended: Mutex<Vec<Reason>>,
+    peers: Mutex<Vec<Peer<String>>>,
+}
+
+#[service]
+impl Desk {
+    #[on(connect)]
+    async fn connected(&self, peer: &Peer<String>) {
+        self.peers.lock().unwrap().push(peer.clone());
+    }
+
+    #[request]
+    async fn ask(&self, peer: &Peer<String>, line: String) -> String {
+        match line.as_str() {
+            "read" => match peer.take_fd() {
+                None => "nothing came along".into(),
+                Some(fd) => {
+                    let (mut file, mut text) = (fs::File::from(fd), String::new());
+                    file.seek(SeekFrom::Start(0)).unwrap();
+                    file.read_to_string(&mut text).unwrap();
+                    text
+                }
+            },
+            "give" => {
+                for name in ["one", "two"] {
+                    peer.attach_fd(self.file(name)).unwrap();
+                }
+                "given".into()
+            }
+            _ => line,
+        }
+    }
+
+    #[on(disconnect)]
+    async fn gone(&self, reason: Reason) {
+        self.ended.lock().unwrap().push(reason);
+    }
+}
+
+impl Desk {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { folder: Folder::new(), ended: Mutex::default(), peers: Mutex::default() })
+    }
+
+    /// A file that says `text`.
+    fn file(&self, text: &str) -> OwnedFd {
+        let path = self.folder.join(text);
+        fs::write(&path, text).unwrap();
+        fs::File::open(path).unwrap().into()
+    }
+
+    async fn serve(self: &Arc<Self>, options: UnixOptions) -> RunningServer {
+        let server = Server::new(Arc::clone(self)).codec(Lines::new());
+        server.bind_unix_with(self.folder.join("socket"), options).unwrap().spawn().await.unwrap()
+    }
+
+    async fn end(&self, count: usize) -> Reason {
+        wait(|| self.ended.lock().unwrap().len() == count).await;
+        self.ended.lock().unwrap()[count - 1].clone()
+    }
+}
+
+/// A client on a thread of its own, which may block.
+async fn client<T: Send + 'static>(desk: &Desk, talk: impl FnOnce(StdStream) -> T + Send + 'static) -> T {
+    fn connect(path: &Path) -> StdStream {
+        let stream = StdStream::connect(path).unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        stream
+    }
+    let stream = connect(&desk.folder.join("socket"));
+    let (tell, told) = tokio::sync::oneshot::channel();
+    thread::spawn(move || drop(tell.send(talk(stream))));
+    timeout(LIMIT, told).await.expect("in time").expect("no panic")
+}
+
+fn pass(stream: &StdStream, text: &str, fds: &[OwnedFd]) {
+    let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(16))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    assert!(control.push(SendAncillaryMessage::ScmRights(&fds)));
+    let sent = sendmsg(stream, &[IoSlice::new(text.as_bytes())], &mut control, SendFlags::NOSIGNAL).unwrap();
+    assert_eq!(sent, text.len());
+}
+
+fn receive(stream: &StdStream) -> (String, Vec<OwnedFd>) {
+    let mut bytes = [0; 100];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(16))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let count =
+        recvmsg(stream, &mut [IoSliceMut::new(&mut bytes)], &mut control, RecvFlags::empty()).unwrap().bytes;
+    let fds = control.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(fds) => Some(fds),
+        _ => None,
+    });
+    (String::from_utf8_lossy(&bytes[..count]).into_owned(), fds.flatten().collect())
+}
+
+/// One end of a pair, and the other, which hears of the end when every copy of the first is closed.
+fn witness() -> (OwnedFd, StdStream) {
+    let (held, listens) = StdStream::pair().unwrap();
+    listens.set_read_timeout(Some(LIMIT)).unwrap();
+    (held.into(), listens)
+}
+
+fn hears_the_end(mut witness: StdStream) {
+    assert_eq!(witness.read(&mut [0; 1]).unwrap(), 0);
+}
+
+fn lines(stream: &mut StdStream, length: usize) -> String {
+    let mut back = vec![0; length];
+    stream.read_exact(&mut back).unwrap();
+    String::from_utf8(back).unwrap()
+}
+
+on_loops! {
+    async fn they_come_with_their_requests_in_order() {
+        let desk = Desk::new();
+        let server = desk.serve(UnixOptions::new().pass_fds(16)).await;
+        let (a, b, c) = (desk.file("a"), desk.file("b"), desk.file("c"));
+        let back = client(&desk, move |mut stream| {
+            pass(&stream, "read\nre", &[a]);
+            pass(&stream, "ad\nread\n", &[b, c]);
+            stream.write_all(b"read\n").unwrap();
+            lines(&mut stream, 25)
+        }).await;
+        assert_eq!(back, "a\nb\nc\nnothing came along\n");
+        // Such a socket knows who is there, as any.
+        assert!(desk.peers.lock().unwrap()[0].credentials().is_some());
+        assert!(server.stop().await.unwrap().is_clean());
+    }
+
+    async fn they_go_with_their_responses() {
+        let desk = Desk::new();
+        let server = desk.serve(UnixOptions::new().pass_fds(16)).await;
+        let (text, found) = client(&desk, move |mut stream| {
+            stream.write_all(b"give\n").unwrap();
+            let (text, fds) = receive(&stream);
+            let read = |fd| {
+                let mut text = String::new();
+                fs::File::from(fd).read_to_string(&mut text).unwrap();
+                text
+            };
+            (text, fds.into_iter().map(read).collect::<Vec<_>>())
+        }).await;
+        assert_eq!((text.as_str(), found), ("given\n", vec!["one".to_owned(), "two".to_owned()]));
+        server.stop().await.unwrap();
+    }
+
+    async fn what_nobody_takes_is_closed_with_the_session() {
+        let desk = Desk::new();
+        let server = desk.serve(UnixOptions::new().pass_fds(16)).await;
+        let (held, witness) = witness();
+        client(&desk, move |mut stream| {
+            pass(&stream, "x\n", &[held]);
+            assert_eq!(lines(&mut stream, 2), "x\n");
+        }).await;
+        assert_eq!(desk.end(1).await, Reason::PeerClosed);
+        // Although a handle on the peer is kept.
+        client(&desk, move |_| hears_the_end(witness)).await;
+        let peer = desk.peers.lock().unwrap()[0].clone();
+        assert!(peer.take_fd().is_none());
+        assert!(peer.attach_fd(desk.file("late")).is_err());
+        server.stop().await.unwrap();
+    }
+
+    async fn s2_no_more_wait_than_may() {
+        let desk = Desk::new();
+        let server = desk.serve(UnixOptions::new().pass_fds(2)).await;
+        let (held, witness) = witness();
+        let fds = vec![desk.file("a"), desk.file("b"), held];
+        client(&desk, move |stream| {
+            pass(&stream, "x\n", &fds);
+            drop(fds);
+            hears_the_end(witness);
+        }).await;
+        assert_eq!(desk.end(1).await, Reason::Reset);
+        let stream = client(&desk, move |mut stream| {
+            stream.write_all(b"x\n").unwrap();
+            lines(&mut stream, 2);
+            stream
+        })
+        .await;
+        let peer = desk.peers.lock().unwrap()[1].clone();
+        let taken = (0..3).filter(|_| peer.attach_fd(desk.file("a")).is_ok()).count();
+        assert_eq!(taken, 2);
+        drop(stream);
+        server.stop().await.unwrap();
+    }
+
+    async fn a_listener_that_does_not_ask_for_them_gets_none() {
+        let desk = Desk::new();
+        let server = desk.serve(UnixOptions::new()).await;
+        let (held, witness) = witness();
+        client(&desk, move |mut stream| {
+            pass(&stream, "read\n", &[held]);
+            assert_eq!(lines(&mut stream, 19), "nothing came along\n");
+            // Closed by the kernel, while the session goes on.
+            hears_the_end(witness);
+            stream.write_all(b"x\n").unwrap();
+            assert_eq!(lines(&mut stream, 2), "x\n");
+        }).await;
+        let peer = desk.peers.lock().unwrap()[0].clone();
+        assert!(peer.attach_fd(desk.file("a")).is_err());
+        server.stop().await.unwrap();
+    }
+}
