@@ -83,6 +83,9 @@
 //! | `server` | servers, sessions, codecs, the client | yes |
 //! | `json` | [`codec::Json`] | yes |
 //! | `postcard` | [`codec::Postcard`] | yes |
+//! | `tls` | TLS listeners, by rustls with ring; certificates replaced while the server runs | |
+//! | `systemd` | `listen_fds`: sockets that systemd has opened | |
+//! | `fds` | descriptors that go along with messages over Unix sockets | |
 //! | `serde` | [`PoolConfig`] from a configuration file | with the formats |
 //! | `axum` | `Interrupted: IntoResponse` | |
 //! | `metrics` | pools report to the `metrics` facade | |

@@ -205,6 +205,20 @@ on_loops! {
         assert_eq!(back, b"");
     }
 
+    async fn s5_nor_is_a_handshake_left_behind_when_serving_is_dropped() {
+        let desk = desk();
+        let server = desk.bound(server_tls().build().unwrap().handshake_within(Duration::MAX));
+        let (addr, handle) = (server.local_addr(), server.handle());
+        let serving = tokio::spawn(server.serve());
+        assert!(handle.ready().await);
+        let mut silent = tcp(addr).await;
+        assert_eq!(connect(addr).await.ask("x").await, "x");
+        serving.abort();
+        let mut back = Vec::new();
+        timeout(LIMIT, silent.read_to_end(&mut back)).await.expect("in time").unwrap();
+        assert_eq!(back, b"");
+    }
+
     async fn what_is_no_tls_is_told_so_and_never_comes_to_a_session() {
         let desk = desk();
         let server = desk.bound(server_tls().build().unwrap()).spawn().await.unwrap();

@@ -96,6 +96,8 @@ impl TcpOptions {
 
     fn listen_on(&self, addr: SocketAddr) -> io::Result<TcpListener> {
         let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+        // Not every system has both.
+        let _ = (self.reuse_addr, self.reuse_port);
         #[cfg(unix)]
         socket.set_reuse_address(self.reuse_addr)?;
         #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))))]
