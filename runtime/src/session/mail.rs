@@ -26,12 +26,19 @@ pub(super) enum Gate {
 
 #[derive(Debug)]
 pub(super) struct Mail<Rsp, Ev> {
-    pub(super) responses: Queue<Rsp>,
-    pub(super) events: Queue<Ev>,
+    /// Most sessions are never sent anything, so these are made when they are needed. Then they stay, since their tickets
+    /// must go on counting.
+    queues: Option<Box<Queues<Rsp, Ev>>>,
     driver: Option<Waker>,
     gate: Gate,
     asleep: bool,
     news: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Queues<Rsp, Ev> {
+    pub(super) responses: Queue<Rsp>,
+    pub(super) events: Queue<Ev>,
 }
 
 /// What is dropped after the lock is released: dropping it is the user's code.
@@ -39,14 +46,7 @@ pub(super) type Dropped<Rsp, Ev> = (VecDeque<Rsp>, VecDeque<Ev>);
 
 impl<Rsp, Ev> Mail<Rsp, Ev> {
     pub(super) fn new() -> Self {
-        Self {
-            responses: Queue::new(),
-            events: Queue::new(),
-            driver: None,
-            gate: Gate::Open,
-            asleep: false,
-            news: false,
-        }
+        Self { queues: None, driver: None, gate: Gate::Open, asleep: false, news: false }
     }
 
     pub(super) fn gate(&self) -> Gate {
@@ -55,7 +55,23 @@ impl<Rsp, Ev> Mail<Rsp, Ev> {
 
     /// Open, and nothing there.
     pub(super) fn is_untouched(&self) -> bool {
-        self.responses.len() == 0 && self.events.len() == 0 && self.gate == Gate::Open
+        let is_empty = |queues: &Queues<_, _>| queues.responses.len() == 0 && queues.events.len() == 0;
+        self.gate == Gate::Open && self.queues.as_deref().is_none_or(is_empty)
+    }
+
+    /// How many responses are queued.
+    pub(super) fn outgoing(&self) -> usize {
+        self.queues.as_ref().map_or(0, |queues| queues.responses.len())
+    }
+
+    /// Both queues, to put something into one.
+    pub(super) fn queues(&mut self) -> &mut Queues<Rsp, Ev> {
+        self.queues.get_or_insert_with(|| Box::new(Queues { responses: Queue::new(), events: Queue::new() }))
+    }
+
+    /// Both queues, if anything was ever put into one.
+    pub(super) fn known(&mut self) -> Option<&mut Queues<Rsp, Ev>> {
+        self.queues.as_deref_mut()
     }
 
     // ---- the driver's side
@@ -79,8 +95,10 @@ impl<Rsp, Ev> Mail<Rsp, Ev> {
         if mem::take(&mut self.news) {
             return false;
         }
-        self.responses.rest();
-        self.events.rest();
+        if let Some(queues) = &mut self.queues {
+            queues.responses.rest();
+            queues.events.rest();
+        }
         self.asleep = true;
         true
     }
@@ -101,9 +119,10 @@ impl<Rsp, Ev> Mail<Rsp, Ev> {
             return Default::default();
         }
         self.gate = gate;
-        let mut wakers: Vec<_> = self.responses.putters().chain(self.events.putters()).collect();
-        wakers.extend(self.ring());
-        let responses = if gate == Gate::Ended { self.responses.empty() } else { VecDeque::new() };
-        (wakers, (responses, self.events.empty()))
+        let mut wakers: Vec<_> = self.ring().into_iter().collect();
+        let Some(queues) = &mut self.queues else { return (wakers, Default::default()) };
+        wakers.extend(queues.responses.putters().chain(queues.events.putters()));
+        let responses = if gate == Gate::Ended { queues.responses.empty() } else { VecDeque::new() };
+        (wakers, (responses, queues.events.empty()))
     }
 }

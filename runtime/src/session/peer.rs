@@ -116,7 +116,7 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
     /// # Errors
     /// [`TrySendError`] with the response: the queue is full, or the session has ended.
     pub fn try_send(&self, response: Rsp) -> Result<(), TrySendError<Rsp>> {
-        self.put(response, self.inner().watch().bounds().responses, |mail| &mut mail.responses)
+        self.put(response, self.inner().watch().bounds().responses, |mail| &mut mail.queues().responses)
     }
 
     /// Posts an event to the session's `#[event]` handler, waiting for a place if the queue is full; first come, first
@@ -141,7 +141,7 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
     /// # Errors
     /// [`TrySendError`] with the event: the queue is full, or the session has ended.
     pub fn try_post(&self, event: Ev) -> Result<(), TrySendError<Ev>> {
-        self.put(event, self.inner().watch().bounds().events, |mail| &mut mail.events)
+        self.put(event, self.inner().watch().bounds().events, |mail| &mut mail.queues().events)
     }
 
     fn put<T>(

@@ -106,12 +106,12 @@ impl<Rsp, Ev> Post<Rsp, Ev> {
 
     /// The next response to write.
     pub(super) fn pop(&self) -> Option<Rsp> {
-        self.take(|mail| mail.responses.pop())
+        self.take(|mail| mail.known()?.responses.pop())
     }
 
     /// The next event to handle; none in a session that is closing.
     pub(super) fn pop_event(&self) -> Option<Ev> {
-        self.take(|mail| mail.events.pop())
+        self.take(|mail| mail.known()?.events.pop())
     }
 
     fn take<T>(&self, pop: impl FnOnce(&mut Mail<Rsp, Ev>) -> Option<(T, Option<Waker>)>) -> Option<T> {
@@ -126,7 +126,7 @@ impl<Rsp, Ev> Post<Rsp, Ev> {
 
     /// How many responses are queued.
     pub(super) fn outgoing(&self) -> usize {
-        if self.is_touched() { self.mail.lock().responses.len() } else { 0 }
+        if self.is_touched() { self.mail.lock().outgoing() } else { 0 }
     }
 
     /// Whether an idle session has something to do that is not reading.

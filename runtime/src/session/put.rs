@@ -27,7 +27,7 @@ impl<Rsp, Ev> Lane<Rsp, Ev> for Responses {
     type Item = Rsp;
 
     fn queue(mail: &mut Mail<Rsp, Ev>) -> &mut Queue<Rsp> {
-        &mut mail.responses
+        &mut mail.queues().responses
     }
 
     fn bound(bounds: Bounds) -> usize {
@@ -39,7 +39,7 @@ impl<Rsp, Ev> Lane<Rsp, Ev> for Events {
     type Item = Ev;
 
     fn queue(mail: &mut Mail<Rsp, Ev>) -> &mut Queue<Ev> {
-        &mut mail.events
+        &mut mail.queues().events
     }
 
     fn bound(bounds: Bounds) -> usize {

@@ -10,12 +10,6 @@ use std::task::Waker;
 
 #[derive(Debug)]
 pub(super) struct Queue<T> {
-    /// Most peers are never sent anything, so this is made when it is needed.
-    items: Option<Box<Items<T>>>,
-}
-
-#[derive(Debug)]
-struct Items<T> {
     ready: VecDeque<T>,
     waiting: VecDeque<Waiting<T>>,
     tickets: u64,
@@ -33,50 +27,47 @@ const KEPT: usize = 512;
 
 impl<T> Queue<T> {
     pub(super) fn new() -> Self {
-        Self { items: None }
+        Self { ready: VecDeque::new(), waiting: VecDeque::new(), tickets: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.items.as_ref().map_or(0, |items| items.ready.len())
+        self.ready.len()
     }
 
     /// One item always has room.
     pub(super) fn has_room(&self, bound: usize) -> bool {
-        let Some(items) = &self.items else { return true };
-        items.ready.len() < bound.max(1) && items.waiting.is_empty()
+        self.ready.len() < bound.max(1) && self.waiting.is_empty()
     }
 
     /// Only if there [is room](Self::has_room).
     pub(super) fn push(&mut self, item: T) {
-        self.items().ready.push_back(item);
+        self.ready.push_back(item);
     }
 
     pub(super) fn wait(&mut self, item: T, putter: Waker) -> u64 {
-        let items = self.items();
-        let ticket = items.tickets;
-        items.tickets += 1;
-        items.waiting.push_back(Waiting { ticket, item, putter });
+        let ticket = self.tickets;
+        self.tickets += 1;
+        self.waiting.push_back(Waiting { ticket, item, putter });
         ticket
     }
 
     /// Whether the item of `ticket` still waits; if so `putter` is who is woken for it.
     pub(super) fn still_waits(&mut self, ticket: u64, putter: &Waker) -> bool {
-        let Some((at, waiting)) = self.find(ticket) else { return false };
-        waiting[at].putter.clone_from(putter);
+        let Some(at) = self.find(ticket) else { return false };
+        self.waiting[at].putter.clone_from(putter);
         true
     }
 
     pub(super) fn take_back(&mut self, ticket: u64) -> Option<T> {
-        let (at, waiting) = self.find(ticket)?;
-        waiting.remove(at).map(|waiting| waiting.item)
+        let at = self.find(ticket)?;
+        self.waiting.remove(at).map(|waiting| waiting.item)
     }
 
     /// The next item, and whoever put the one that took its place.
     pub(super) fn pop(&mut self) -> Option<(T, Option<Waker>)> {
-        let items = self.items.as_mut()?;
-        let item = items.ready.pop_front()?;
-        let putter = items.waiting.pop_front().map(|next| {
-            items.ready.push_back(next.item);
+        let item = self.ready.pop_front()?;
+        let putter = self.waiting.pop_front().map(|next| {
+            self.ready.push_back(next.item);
             next.putter
         });
         Some((item, putter))
@@ -84,33 +75,23 @@ impl<T> Queue<T> {
 
     /// Those who wait for a place, to be told that there will be none: they take their items back.
     pub(super) fn putters(&self) -> impl Iterator<Item = Waker> + '_ {
-        self.items.iter().flat_map(|items| &items.waiting).map(|waiting| waiting.putter.clone())
+        self.waiting.iter().map(|waiting| waiting.putter.clone())
     }
 
     /// What is queued; not what waits.
     #[must_use]
     pub(super) fn empty(&mut self) -> VecDeque<T> {
-        self.items.as_mut().map(|items| mem::take(&mut items.ready)).unwrap_or_default()
+        mem::take(&mut self.ready)
     }
 
-    /// Gives back what an empty queue need not keep. The tickets must go on counting, so the box itself stays.
+    /// Gives back what an empty queue need not keep.
     pub(super) fn rest(&mut self) {
-        if let Some(items) = self.items.as_mut().filter(|items| items.ready.is_empty()) {
-            if items.ready.capacity() * size_of::<T>() > KEPT {
-                items.ready = VecDeque::new();
-            }
+        if self.ready.is_empty() && self.ready.capacity() * size_of::<T>() > KEPT {
+            self.ready = VecDeque::new();
         }
     }
 
-    fn items(&mut self) -> &mut Items<T> {
-        self.items.get_or_insert_with(|| {
-            Box::new(Items { ready: VecDeque::new(), waiting: VecDeque::new(), tickets: 0 })
-        })
-    }
-
-    fn find(&mut self, ticket: u64) -> Option<(usize, &mut VecDeque<Waiting<T>>)> {
-        let waiting = &mut self.items.as_mut()?.waiting;
-        let at = waiting.binary_search_by_key(&ticket, |waiting| waiting.ticket).ok()?;
-        Some((at, waiting))
+    fn find(&self, ticket: u64) -> Option<usize> {
+        self.waiting.binary_search_by_key(&ticket, |waiting| waiting.ticket).ok()
     }
 }

@@ -21,7 +21,7 @@ impl<Rsp: Send + 'static, Ev: Send + 'static> Unconnected<Rsp, Ev> {
         static IDS: AtomicU64 = AtomicU64::new(1);
         let bounds = Bounds { responses: bound, events: bound };
         let watch = Arc::new(Watch::new(Limits::default(), bounds));
-        let post = Post::new(IDS.fetch_add(1, Ordering::Relaxed), addr, watch);
+        let post = Post::new(IDS.fetch_add(1, Ordering::Relaxed), addr.into(), watch);
         (Peer::of(&post), Self(post))
     }
 }
