@@ -13,6 +13,10 @@ mod client;
 pub mod codec;
 mod context;
 mod crossing;
+#[cfg(feature = "server")]
+mod datagram;
+#[cfg(feature = "server")]
+mod endpoint;
 mod error;
 mod job;
 mod pool;
@@ -59,19 +63,23 @@ pub use client::{Client, ClientError};
 #[cfg(feature = "postcard")]
 pub use codec::Postcard;
 #[cfg(feature = "server")]
-pub use codec::{Codec, Lines};
+pub use codec::{Codec, Datagrams, Lines};
 #[cfg(feature = "json")]
 pub use codec::{Json, JsonLines};
 #[cfg(any(feature = "json", feature = "postcard"))]
 pub use codec::{LengthPrefixed, NewlineSeparated};
+#[cfg(feature = "server")]
+pub use datagram::DatagramAddr;
+#[cfg(feature = "server")]
+pub use endpoint::{BlockingEndpoint, Endpoint};
 #[cfg(all(feature = "server", unix))]
 pub use server::UnixOptions;
 #[cfg(feature = "systemd")]
 pub use server::listen_fds;
 #[cfg(feature = "server")]
 pub use server::{
-    Bound, IntoService, Listener, NoCodec, RunningServer, Server, ServerHandle, ServerThread, StopReport,
-    TcpOptions, Unbound,
+    Bound, DatagramCounts, DatagramStats, IntoService, Listener, NoCodec, RunningServer, Server,
+    ServerHandle, ServerThread, StopReport, TcpOptions, Unbound,
 };
 #[cfg(feature = "server")]
 pub use service::{Cleanup, HalfClose, Service, StateLimits};

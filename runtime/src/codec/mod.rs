@@ -7,8 +7,10 @@
 //! - [`LengthPrefixed`]: a length of four bytes, then a frame in any [`Format`];
 //! - [`NewlineSeparated`] ([`JsonLines`]): one frame a line, for formats that are text;
 //! - [`Lines`]: lines as `String`s;
-//! - every codec of `tokio_util` that is `Clone`.
+//! - every codec of `tokio_util` that is `Clone`;
+//! - [`Datagrams`], a [`DatagramCodec`]: one message a datagram.
 
+pub(crate) mod datagram;
 mod error;
 mod foreign;
 #[cfg(any(feature = "json", feature = "postcard"))]
@@ -22,6 +24,7 @@ mod splitter;
 
 use bytes::BytesMut;
 
+pub use self::datagram::{DatagramCodec, Datagrams, Framed, Raw, Utf8};
 pub use self::error::{DecodeError, EncodeError};
 #[cfg(feature = "json")]
 pub use self::format::Json;

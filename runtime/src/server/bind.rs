@@ -11,6 +11,7 @@ use std::path::Path;
 use super::UnixOptions;
 use super::listen::Kind;
 use super::{Bound, Listener, Server, TcpOptions, Unbound};
+use crate::datagram::DatagramAddr;
 #[cfg(feature = "tls")]
 use crate::transport::tls::Tls;
 
@@ -56,6 +57,13 @@ impl Bound {
         self.addrs.unix.extend(listener.unix_addr());
         self.listeners.push(listener);
         Ok(())
+    }
+
+    /// A socket that receives datagrams has an address, too.
+    pub(super) fn add_addr(&mut self, addr: &DatagramAddr) {
+        self.addrs.ip.extend(addr.ip());
+        #[cfg(unix)]
+        self.addrs.unix.extend(addr.to_unix().ok());
     }
 
     /// For the log.
@@ -161,10 +169,10 @@ impl<S, C, B: Into<Bound>> Server<S, C, B> {
     /// # Errors
     /// The socket can't be set to not block.
     pub fn listen(self, listener: impl Into<Listener>) -> io::Result<Server<S, C, Bound>> {
-        let Self { service, codec, bound, options, control } = self;
+        let Self { service, codec, bound, datagrams, options, control } = self;
         let mut bound: Bound = bound.into();
         bound.add(listener.into())?;
-        Ok(Server { service, codec, bound, options, control })
+        Ok(Server { service, codec, bound, datagrams, options, control })
     }
 }
 

@@ -7,6 +7,7 @@
 //! - this file: the builder;
 //! - [`bind`]: addresses to listeners, of the kinds in [`listen`];
 //! - [`accept`]: listeners to sessions, each kind through a [`door`] of its own;
+//! - [`datagram`]: sockets without connections, and a session for each address all the same;
 //! - [`serve`]: the life of a server, start to stop;
 //! - [`control`]: the orders to stop, and [`ServerHandle`];
 //! - [`tasks`]: where tasks of the server's jobs run;
@@ -18,6 +19,7 @@ mod accept;
 mod bind;
 mod blocking;
 mod control;
+pub(crate) mod datagram;
 mod door;
 mod listen;
 mod report;
@@ -33,6 +35,8 @@ use self::bind::Addrs;
 pub use self::blocking::ServerThread;
 use self::control::Control;
 pub use self::control::ServerHandle;
+use self::datagram::Doors;
+pub use self::datagram::{DatagramCounts, DatagramStats};
 pub use self::listen::Listener;
 #[cfg(feature = "systemd")]
 pub use self::listen::systemd::listen_fds;
@@ -65,6 +69,7 @@ use crate::session::watch::{Bounds, Limits};
 /// | [`max_connections_per_ip`](Self::max_connections_per_ip) | no limit |
 /// | [`max_outbound`](Self::max_outbound) | 128 responses |
 /// | [`max_events`](Self::max_events) | 128 events |
+/// | [`max_inbound`](Self::max_inbound) | 64 KiB of datagrams |
 /// | [`first_request_within`](Self::first_request_within) | 1 min |
 /// | [`idle_within`](Self::idle_within) | no limit |
 /// | [`write_within`](Self::write_within) | 30 s |
@@ -73,6 +78,7 @@ pub struct Server<S, C = NoCodec, B = Unbound> {
     service: Arc<S>,
     codec: C,
     bound: B,
+    datagrams: Doors<S>,
     options: Options,
     control: Arc<Control>,
 }
@@ -95,6 +101,7 @@ pub struct Bound {
 #[derive(Clone, Copy, Debug)]
 struct Options {
     max_connections: usize,
+    max_inbound: usize,
     bounds: Bounds,
     /// How many sessions one host may have.
     max_per_host: Option<usize>,
@@ -105,6 +112,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             max_connections: 10_000,
+            max_inbound: datagram::MAX_INBOUND,
             bounds: Bounds { responses: 128, events: 128 },
             max_per_host: None,
             limits: Limits {
@@ -155,6 +163,7 @@ impl<S> Server<S> {
             service: service.into_service(),
             codec: NoCodec,
             bound: Unbound,
+            datagrams: Doors::default(),
             options: Options::default(),
             control: Arc::new(Control::new(Duration::from_secs(10))),
         }
@@ -168,8 +177,8 @@ impl<S, B> Server<S, NoCodec, B> {
         S: Service,
         C: Codec<S::Request, S::Response>,
     {
-        let Self { service, codec: NoCodec, bound, options, control } = self;
-        Server { service, codec, bound, options, control }
+        let Self { service, codec: NoCodec, bound, datagrams, options, control } = self;
+        Server { service, codec, bound, datagrams, options, control }
     }
 }
 

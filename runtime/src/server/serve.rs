@@ -25,7 +25,7 @@ use super::accept::Acceptor;
 use super::control::{Control, Stage};
 use super::door::House;
 use super::tasks::Tasks;
-use super::{Bound, Options, Server, StopReport};
+use super::{Bound, Options, Server, StopReport, datagram};
 use crate::codec::Codec;
 use crate::error::Panic;
 use crate::scope::Scope;
@@ -51,10 +51,16 @@ impl<S: Service, C: Codec<S::Request, S::Response>> Server<S, C, Bound> {
     /// # Panics
     /// Outside a tokio runtime that has I/O and time enabled.
     pub async fn serve(self) -> io::Result<StopReport> {
-        let Self { service, codec, bound, options, control } = self;
+        let Self { service, codec, bound, datagrams, options, control } = self;
         let addrs = bound.named();
         let _ended = Ended(Arc::clone(&control));
         let running = Running::new(service, options, control);
+        let datagrams = datagrams.open(&datagram::House {
+            hub: &running.hub,
+            scope: &running.scope,
+            max_connections: options.max_connections,
+            max_inbound: options.max_inbound,
+        })?;
         let house = House {
             hub: Arc::clone(&running.hub),
             scope: Arc::clone(&running.scope),
@@ -66,7 +72,7 @@ impl<S: Service, C: Codec<S::Request, S::Response>> Server<S, C, Bound> {
             bound.listeners.into_iter().map(|listener| house.door(listener)).collect::<io::Result<_>>()?;
         let accepting = async {
             info!(?addrs, "serving");
-            Acceptor::new(doors).run(&running.hub, options.max_connections).await;
+            tokio::join!(Acceptor::new(doors).run(&running.hub, options.max_connections), datagrams.run());
         };
         running.serve(accepting).await
     }
@@ -85,7 +91,7 @@ impl<S: Service, C: Codec<S::Request, S::Response>, B> Server<S, C, B> {
     /// # Panics
     /// Outside a tokio runtime that has time enabled.
     pub async fn serve_stream<IO: Transport>(self, io: IO) -> io::Result<StopReport> {
-        let Self { service, codec, bound: _, options, control } = self;
+        let Self { service, codec, bound: _, datagrams: _, options, control } = self;
         let _ended = Ended(Arc::clone(&control));
         let running = Running::new(service, options, control);
         let accepting = async {

@@ -1,5 +1,7 @@
 //! [`Deadlines`]: until when a request must be there, a state be left, and the peer have read.
 
+use std::time::Duration;
+
 use super::post::Post;
 use crate::service::StateLimits;
 
@@ -37,13 +39,20 @@ impl Deadlines {
         }
     }
 
-    /// A request is awaited: its limits count from the first time that this is said, until it is there.
-    pub(super) fn asks<Rsp, Ev>(&mut self, post: &Post<Rsp, Ev>, served: bool, state: StateLimits) {
+    /// A request is awaited: its limits count from the first time that this is said, until it is there. Where the server
+    /// has none, `idle` is the transport's own.
+    pub(super) fn asks<Rsp, Ev>(
+        &mut self,
+        post: &Post<Rsp, Ev>,
+        served: bool,
+        idle: Option<Duration>,
+        state: StateLimits,
+    ) {
         let watch = post.watch();
         let after = |limit: Option<_>| limit.map_or(NEVER, |limit| watch.after(limit).min(NEVER));
         if self.read_by == 0 {
             let limits = watch.limits();
-            let by = after(if served { limits.idle } else { limits.first_request });
+            let by = after(if served { limits.idle } else { limits.first_request }.or(idle));
             self.read_by = i64::try_from(by).unwrap_or(i64::MAX);
         }
         self.read_by = self.read_by.abs();

@@ -131,7 +131,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
 
     /// A request is awaited: its limit counts from the first time that this is said, until the request is there.
     pub(super) fn asks(&mut self, state: StateLimits) {
-        self.deadlines.asks(&self.post, self.served, state);
+        self.deadlines.asks(&self.post, self.served, self.io.idle_limit(), state);
     }
 
     /// A state is entered: its times begin.

@@ -15,6 +15,7 @@ pub(crate) mod origin;
 pub(crate) mod tls;
 
 use std::future::{Future, pending};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, Interest};
 use tokio::net::TcpStream;
@@ -34,6 +35,12 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {
     #[doc(hidden)]
     fn ended(&self, reason: &Reason) {
         let _ = reason;
+    }
+
+    /// How long a session may wait for its next request where the server sets no limit: for transports that can't
+    /// tell that their peer is gone. None, unless said otherwise.
+    fn idle_limit(&self) -> Option<Duration> {
+        None
     }
 }
 

@@ -1,0 +1,459 @@
+//! Datagram sockets, UDP and Unix, and [`DatagramAddr`]: where a datagram comes from.
+//!
+//! A [`Socket`] is bound outside any runtime, and [becomes](AsyncSocket::new) one of the loop where it is used.
+
+#[cfg(unix)]
+use std::fs;
+use std::future::poll_fn;
+use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
+#[cfg(unix)]
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+#[cfg(unix)]
+use std::os::unix::net::{SocketAddr as UnixAddr, UnixDatagram};
+#[cfg(unix)]
+use std::path::{Path, PathBuf};
+use std::task::{Context, Poll, ready};
+#[cfg(unix)]
+use std::time::Duration;
+use std::{fmt, io};
+
+use tokio::io::ReadBuf;
+
+use crate::codec::datagram::{LONGEST, LONGEST_UDP};
+
+/// Where a datagram comes from or goes to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DatagramAddr {
+    /// A UDP port.
+    Ip(SocketAddr),
+    /// The file of a Unix socket.
+    #[cfg(unix)]
+    Path(PathBuf),
+    /// The abstract name of a Unix socket, which has no file.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    Abstract(Vec<u8>),
+    /// A Unix socket that was never bound: it can't be answered.
+    Unnamed,
+}
+
+impl DatagramAddr {
+    /// The address, if it is one of IP.
+    pub fn ip(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Ip(addr) => Some(*addr),
+            #[allow(unreachable_patterns)]
+            _ => None,
+        }
+    }
+
+    #[cfg(unix)]
+    fn of_unix(addr: &UnixAddr) -> Self {
+        if let Some(path) = addr.as_pathname() {
+            return Self::Path(path.to_owned());
+        }
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if let Some(name) = abstract_name(addr) {
+            return Self::Abstract(name.to_owned());
+        }
+        Self::Unnamed
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn to_unix(&self) -> io::Result<UnixAddr> {
+        match self {
+            Self::Path(path) => UnixAddr::from_pathname(path),
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Self::Abstract(name) => abstract_addr(name),
+            Self::Ip(_) | Self::Unnamed => Err(elsewhere()),
+        }
+    }
+}
+
+/// An abstract name in the manner of `ss` and systemd: `@name`.
+impl fmt::Display for DatagramAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(addr) => addr.fmt(f),
+            #[cfg(unix)]
+            Self::Path(path) => path.display().fmt(f),
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Self::Abstract(name) => write!(f, "@{}", name.escape_ascii()),
+            Self::Unnamed => f.write_str("(unnamed)"),
+        }
+    }
+}
+
+impl From<SocketAddr> for DatagramAddr {
+    fn from(addr: SocketAddr) -> Self {
+        Self::Ip(addr)
+    }
+}
+
+#[cfg(unix)]
+impl From<&Path> for DatagramAddr {
+    fn from(path: &Path) -> Self {
+        Self::Path(path.to_owned())
+    }
+}
+
+#[cfg(target_os = "android")]
+use std::os::android::net::SocketAddrExt;
+#[cfg(target_os = "linux")]
+use std::os::linux::net::SocketAddrExt;
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn abstract_name(addr: &UnixAddr) -> Option<&[u8]> {
+    addr.as_abstract_name()
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn abstract_addr(name: &[u8]) -> io::Result<UnixAddr> {
+    UnixAddr::from_abstract_name(name)
+}
+
+/// The address is of another kind than the socket.
+fn elsewhere() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "this socket can't send there")
+}
+
+/// A socket that is bound, and belongs to no loop yet.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    Udp(UdpSocket),
+    /// With its file, if it has one, which goes with it.
+    #[cfg(unix)]
+    Unix(UnixDatagram, Option<OwnFile>),
+}
+
+impl Socket {
+    pub(crate) fn udp(addr: impl ToSocketAddrs) -> io::Result<Self> {
+        Ok(Self::Udp(UdpSocket::bind(addr)?))
+    }
+
+    /// A socket that may talk to `addr`, and is connected to it.
+    pub(crate) fn udp_to(addr: impl ToSocketAddrs) -> io::Result<Self> {
+        let mut failed = io::Error::new(io::ErrorKind::InvalidInput, "no address");
+        for addr in addr.to_socket_addrs()? {
+            let any: SocketAddr = if addr.is_ipv4() { ([0; 4], 0).into() } else { ([0; 16], 0).into() };
+            match UdpSocket::bind(any).and_then(|socket| socket.connect(addr).map(|()| socket)) {
+                Ok(socket) => return Ok(Self::Udp(socket)),
+                Err(error) => failed = error,
+            }
+        }
+        Err(failed)
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn unix(path: &Path) -> io::Result<Self> {
+        // The file is removed in the end, wherever this process is then.
+        let path = std::path::absolute(path)?;
+        let socket = match UnixDatagram::bind(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && remove_stale(&path)? => {
+                UnixDatagram::bind(&path)?
+            }
+            bound => bound?,
+        };
+        Ok(Self::Unix(socket, OwnFile::of(path)))
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) fn unix_abstract(name: &[u8]) -> io::Result<Self> {
+        Ok(Self::Unix(UnixDatagram::bind_addr(&abstract_addr(name)?)?, None))
+    }
+
+    /// A socket that is connected to `to` and has a name of its own, by which it is answered.
+    #[cfg(unix)]
+    pub(crate) fn unix_to(to: &DatagramAddr) -> io::Result<Self> {
+        let this = Self::unix_anywhere()?;
+        if let Self::Unix(socket, _) = &this {
+            socket.connect_addr(&to.to_unix()?)?;
+        }
+        Ok(this)
+    }
+
+    /// The kernel finds an abstract name for a socket that is bound to the empty one.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn unix_anywhere() -> io::Result<Self> {
+        Ok(Self::Unix(UnixDatagram::bind_addr(&UnixAddr::from_pathname("")?)?, None))
+    }
+
+    #[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
+    fn unix_anywhere() -> io::Result<Self> {
+        use std::sync::atomic::{AtomicU64, Ordering};
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let name =
+            format!("portcullis-{}-{}.sock", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        Self::unix(&std::env::temp_dir().join(name))
+    }
+
+    pub(crate) fn local_addr(&self) -> io::Result<DatagramAddr> {
+        match self {
+            Self::Udp(socket) => socket.local_addr().map(DatagramAddr::Ip),
+            #[cfg(unix)]
+            Self::Unix(socket, _) => socket.local_addr().map(|addr| DatagramAddr::of_unix(&addr)),
+        }
+    }
+
+    /// The longest datagram that this kind of socket carries.
+    pub(crate) fn ceiling(&self) -> usize {
+        match self {
+            Self::Udp(_) => LONGEST_UDP,
+            #[cfg(unix)]
+            Self::Unix(..) => LONGEST,
+        }
+    }
+
+    pub(crate) fn set_nonblocking(&self) -> io::Result<()> {
+        match self {
+            Self::Udp(socket) => socket.set_nonblocking(true),
+            #[cfg(unix)]
+            Self::Unix(socket, _) => socket.set_nonblocking(true),
+        }
+    }
+
+    pub(crate) fn set_read_timeout(&self, limit: Option<std::time::Duration>) -> io::Result<()> {
+        match self {
+            Self::Udp(socket) => socket.set_read_timeout(limit),
+            #[cfg(unix)]
+            Self::Unix(socket, _) => socket.set_read_timeout(limit),
+        }
+    }
+
+    pub(crate) fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, DatagramAddr)> {
+        match self {
+            Self::Udp(socket) => {
+                socket.recv_from(buffer).map(|(length, from)| (length, DatagramAddr::Ip(from)))
+            }
+            #[cfg(unix)]
+            Self::Unix(socket, _) => {
+                socket.recv_from(buffer).map(|(length, from)| (length, DatagramAddr::of_unix(&from)))
+            }
+        }
+    }
+
+    /// Sends to where the socket is connected, or to `to`.
+    pub(crate) fn send(&self, datagram: &[u8], to: Option<&DatagramAddr>) -> io::Result<()> {
+        match self {
+            Self::Udp(socket) => match send_udp(socket, datagram, to) {
+                Err(error) if is_of_one_before(&error) => send_udp(socket, datagram, to),
+                sent => sent,
+            },
+            #[cfg(unix)]
+            Self::Unix(socket, _) => send_unix(socket, datagram, to),
+        }
+        .map(drop)
+    }
+}
+
+fn send_udp(socket: &UdpSocket, datagram: &[u8], to: Option<&DatagramAddr>) -> io::Result<usize> {
+    match to {
+        None => socket.send(datagram),
+        Some(to) => socket.send_to(datagram, to.ip().ok_or_else(elsewhere)?),
+    }
+}
+
+#[cfg(unix)]
+fn send_unix(socket: &UnixDatagram, datagram: &[u8], to: Option<&DatagramAddr>) -> io::Result<usize> {
+    match to {
+        None => socket.send(datagram),
+        Some(to) => socket.send_to_addr(datagram, &to.to_unix()?),
+    }
+}
+
+/// A socket of a loop.
+pub(crate) enum AsyncSocket {
+    Udp(tokio::net::UdpSocket),
+    /// The second is the same socket once more, for sending: tokio's sends to no abstract name, and takes all peers for
+    /// full when one is.
+    #[cfg(unix)]
+    Unix(tokio::net::UnixDatagram, UnixDatagram),
+}
+
+/// How long a sender rests that a Unix socket has no room for: first, and at most.
+#[cfg(unix)]
+const REST: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(32)];
+
+impl AsyncSocket {
+    /// Must be called on the runtime that will use it. The file is to be kept as long as the socket should be found.
+    pub(crate) fn new(socket: Socket) -> io::Result<(Self, Option<OwnFile>)> {
+        socket.set_nonblocking()?;
+        Ok(match socket {
+            Socket::Udp(socket) => (Self::Udp(tokio::net::UdpSocket::from_std(socket)?), None),
+            #[cfg(unix)]
+            Socket::Unix(socket, file) => {
+                let again = socket.try_clone()?;
+                (Self::Unix(tokio::net::UnixDatagram::from_std(socket)?, again), file)
+            }
+        })
+    }
+
+    /// As [`poll_recv_from`](Self::poll_recv_from); of a connected UDP socket also what became of datagrams that it sent,
+    /// which a loop does not take for a reason to read.
+    ///
+    /// # Cancellation
+    /// Dropped before its end, it has taken nothing.
+    pub(crate) async fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, DatagramAddr)> {
+        let received = poll_fn(|cx| self.poll_recv_from(cx, buffer));
+        match self {
+            Self::Udp(socket) => tokio::select! {
+                biased;
+                received = received => received,
+                error = told(socket) => Err(error),
+            },
+            #[cfg(unix)]
+            Self::Unix(..) => received.await,
+        }
+    }
+
+    /// For one task at a time.
+    pub(crate) fn poll_recv_from(
+        &self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<(usize, DatagramAddr)>> {
+        let mut buffer = ReadBuf::new(buffer);
+        match self {
+            Self::Udp(socket) => {
+                let from = ready!(socket.poll_recv_from(cx, &mut buffer))?;
+                Poll::Ready(Ok((buffer.filled().len(), DatagramAddr::Ip(from))))
+            }
+            #[cfg(unix)]
+            Self::Unix(socket, _) => {
+                let from = ready!(socket.poll_recv_from(cx, &mut buffer))?;
+                Poll::Ready(Ok((buffer.filled().len(), DatagramAddr::of_unix(&from.into()))))
+            }
+        }
+    }
+
+    pub(crate) fn try_send(&self, datagram: &[u8], to: Option<&DatagramAddr>) -> io::Result<usize> {
+        match self {
+            Self::Udp(socket) => match to {
+                None => socket.try_send(datagram),
+                Some(to) => socket.try_send_to(datagram, to.ip().ok_or_else(elsewhere)?),
+            },
+            #[cfg(unix)]
+            Self::Unix(_, socket) => send_unix(socket, datagram, to),
+        }
+    }
+
+    /// Waits until it is worth the try again to send what was refused with `WouldBlock`, for the `tries`th time.
+    ///
+    /// Whether a Unix socket has room is its peer's affair, and the kernel does not tell those who are not connected
+    /// to it. So there a sender rests and tries again.
+    pub(crate) async fn sendable(&self, tries: u32) -> io::Result<()> {
+        match self {
+            Self::Udp(socket) => socket.writable().await,
+            #[cfg(unix)]
+            Self::Unix(..) => {
+                tokio::time::sleep((REST[0] * (1 << tries.min(5))).min(REST[1])).await;
+                Ok(())
+            }
+        }
+    }
+
+    pub(crate) async fn send(&self, datagram: &[u8], to: Option<&DatagramAddr>) -> io::Result<()> {
+        let mut tries = 0;
+        let mut told = false;
+        loop {
+            match self.try_send(datagram, to) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.sendable(tries).await?,
+                Err(error) if !told && matches!(self, Self::Udp(_)) && is_of_one_before(&error) => {
+                    told = true
+                }
+                sent => return sent.map(drop),
+            }
+            tries += 1;
+        }
+    }
+
+    /// Whether an error of sending says that the peer is not there any more. Of UDP none does: what looks so is of a
+    /// datagram before, perhaps of another peer.
+    pub(crate) fn says_gone(&self, error: &io::Error) -> bool {
+        use io::ErrorKind::{ConnectionRefused, ConnectionReset, NotFound};
+        match self {
+            Self::Udp(_) => false,
+            #[cfg(unix)]
+            Self::Unix(..) => matches!(error.kind(), ConnectionRefused | ConnectionReset | NotFound),
+        }
+    }
+}
+
+/// What the system has to tell of a datagram that was sent before.
+#[cfg(unix)]
+async fn told(socket: &tokio::net::UdpSocket) -> io::Error {
+    use tokio::io::Interest;
+    loop {
+        let look = || socket.take_error()?.ok_or_else(|| io::ErrorKind::WouldBlock.into());
+        let told = match socket.ready(Interest::ERROR).await {
+            Ok(_) => socket.try_io(Interest::ERROR, look),
+            Err(error) => Err(error),
+        };
+        match told {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Ok(error) | Err(error) => return error,
+        }
+    }
+}
+
+/// Elsewhere reading tells.
+#[cfg(not(unix))]
+async fn told(_: &tokio::net::UdpSocket) -> io::Error {
+    std::future::pending().await
+}
+
+/// What sending a UDP datagram fails with when one before it found nobody: then nothing was sent.
+fn is_of_one_before(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset)
+}
+
+/// The file of a Unix socket that was bound here. Dropped, it removes the file, if that is still the same.
+#[cfg(unix)]
+#[derive(Debug)]
+pub(crate) struct OwnFile {
+    path: PathBuf,
+    inode: (u64, u64),
+}
+
+/// Other sockets have no files.
+#[cfg(not(unix))]
+#[derive(Debug)]
+pub(crate) enum OwnFile {}
+
+#[cfg(unix)]
+impl OwnFile {
+    /// `None` if someone else was quick enough to remove it.
+    fn of(path: PathBuf) -> Option<Self> {
+        inode(&path).map(|inode| Self { path, inode })
+    }
+}
+
+#[cfg(unix)]
+fn inode(path: &Path) -> Option<(u64, u64)> {
+    let found = fs::symlink_metadata(path).ok().filter(|found| found.file_type().is_socket())?;
+    Some((found.dev(), found.ino()))
+}
+
+/// Removes the socket at `path` if it was left behind by one that is gone. Whether there is a place now.
+#[cfg(unix)]
+fn remove_stale(path: &Path) -> io::Result<bool> {
+    let Some(found) = inode(path) else { return Ok(false) };
+    match UnixDatagram::unbound()?.connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+        _ => return Ok(false),
+    }
+    // Another server may have been quicker, and this may be its own by now.
+    if inode(path) == Some(found) {
+        fs::remove_file(path)?;
+    }
+    Ok(true)
+}
+
+#[cfg(unix)]
+impl Drop for OwnFile {
+    fn drop(&mut self) {
+        if inode(&self.path) == Some(self.inode) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}

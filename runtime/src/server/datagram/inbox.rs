@@ -1,0 +1,161 @@
+//! [`Inbox`]: what came for one session and was not read yet, bounded in bytes.
+//!
+//! The router puts whole datagrams in, the session's driver takes bytes out. A closed inbox takes nothing: whoever
+//! finds it closed makes a new session.
+
+use std::task::{Context, Poll, Waker};
+
+use tokio::io::ReadBuf;
+
+use crate::codec::datagram::HEAD;
+use crate::sync::Mutex;
+
+/// An idle session keeps a queue of no more than this many bytes.
+const KEPT: usize = 512;
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Put {
+    Taken,
+    /// There is no room: the datagram is dropped.
+    Full,
+    /// The session is at its end.
+    Closed,
+}
+
+pub(super) struct Inbox {
+    bound: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Datagrams, each behind its length.
+    bytes: Vec<u8>,
+    /// How much of that has been read.
+    read: usize,
+    reader: Option<Waker>,
+    closed: bool,
+}
+
+impl Inbox {
+    pub(super) fn new(bound: usize) -> Self {
+        Self { bound, state: Mutex::new(State::default()) }
+    }
+
+    pub(super) fn put(&self, datagram: &[u8]) -> Put {
+        let mut state = self.state.lock();
+        if state.closed {
+            return Put::Closed;
+        }
+        let waiting = state.bytes.len() - state.read;
+        // What waits keeps its head, so that empty datagrams are bounded, too.
+        if waiting > 0 && waiting + HEAD + datagram.len() > self.bound {
+            return Put::Full;
+        }
+        if state.read > 0 {
+            let read = state.read;
+            state.bytes.drain(..read);
+            state.read = 0;
+        }
+        // Not even 16 MiB, which is the longest.
+        state.bytes.extend_from_slice(&(datagram.len() as u32).to_be_bytes());
+        state.bytes.extend_from_slice(datagram);
+        let reader = state.reader.take();
+        drop(state);
+        reader.into_iter().for_each(Waker::wake);
+        Put::Taken
+    }
+
+    /// Reads what is there. Nothing is read of a closed inbox: that is the end of a stream.
+    pub(super) fn poll_read(&self, cx: &Context<'_>, into: &mut ReadBuf<'_>) -> Poll<()> {
+        let mut state = self.state.lock();
+        let State { bytes, read, reader, closed } = &mut *state;
+        if *closed {
+            return Poll::Ready(());
+        }
+        let there = &bytes[*read..];
+        if there.is_empty() {
+            match reader {
+                Some(reader) => reader.clone_from(cx.waker()),
+                None => *reader = Some(cx.waker().clone()),
+            }
+            return Poll::Pending;
+        }
+        let count = there.len().min(into.remaining());
+        into.put_slice(&there[..count]);
+        *read += count;
+        if *read == bytes.len() {
+            *read = 0;
+            bytes.clear();
+            bytes.shrink_to(KEPT);
+        }
+        Poll::Ready(())
+    }
+
+    /// Takes nothing more. Whether there was something that will not be read.
+    pub(super) fn close(&self) -> bool {
+        let mut state = self.state.lock();
+        state.closed = true;
+        let unread = !state.bytes.is_empty();
+        let dropped = (std::mem::take(&mut state.bytes), state.reader.take());
+        drop(state);
+        drop(dropped);
+        unread
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(inbox: &Inbox, most: usize) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; most];
+        let mut into = ReadBuf::new(&mut bytes);
+        let polled = inbox.poll_read(&Context::from_waker(Waker::noop()), &mut into);
+        polled.is_ready().then(|| into.filled().to_vec())
+    }
+
+    #[test]
+    fn datagrams_come_out_as_frames_in_whatever_pieces() {
+        let inbox = Inbox::new(1000);
+        assert_eq!((inbox.put(b"ab"), inbox.put(b""), inbox.put(b"c")), (Put::Taken, Put::Taken, Put::Taken));
+        let mut bytes = Vec::new();
+        while let Some(piece) = read(&inbox, 3) {
+            bytes.extend(piece);
+        }
+        assert_eq!(bytes, b"\0\0\0\x02ab\0\0\0\0\0\0\0\x01c");
+    }
+
+    #[test]
+    fn s11_the_newest_is_dropped_at_the_bound_and_one_always_fits() {
+        let inbox = Inbox::new(10);
+        assert_eq!(inbox.put(&[1; 100]), Put::Taken);
+        assert_eq!(inbox.put(b""), Put::Full);
+        assert_eq!(read(&inbox, 200).map(|bytes| bytes.len()), Some(104));
+        assert_eq!([inbox.put(b""), inbox.put(b"ab"), inbox.put(b"")], [Put::Taken, Put::Taken, Put::Full]);
+        // Half of a frame that was read makes room.
+        assert_eq!(read(&inbox, 4), Some(vec![0; 4]));
+        assert_eq!(inbox.put(b""), Put::Taken);
+    }
+
+    #[test]
+    fn a_closed_inbox_takes_and_gives_nothing() {
+        let inbox = Inbox::new(10);
+        inbox.put(b"a");
+        assert!(inbox.close());
+        assert_eq!(inbox.put(b"a"), Put::Closed);
+        assert_eq!(read(&inbox, 10), Some(Vec::new()));
+        assert!(!inbox.close());
+    }
+
+    #[test]
+    fn a_reader_is_woken_and_a_large_queue_is_given_back() {
+        let inbox = Inbox::new(100_000);
+        assert_eq!(read(&inbox, 10), None);
+        assert!(inbox.state.lock().reader.is_some());
+        inbox.put(&[0; 50_000]);
+        assert!(inbox.state.lock().reader.is_none());
+        read(&inbox, 100_000);
+        assert!(inbox.state.lock().bytes.capacity() <= KEPT);
+    }
+}

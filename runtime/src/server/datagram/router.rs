@@ -1,0 +1,162 @@
+//! From a socket to sessions.
+//!
+//! One loop a socket: it reads a datagram, looks up the inbox of its sender, and puts it in; a stranger gets a
+//! session first. It waits for nothing but the socket: what does not fit is dropped.
+//!
+//! A session takes its inbox out of the map when it goes. Before that it closes the inbox, so that a datagram that
+//! comes in between finds it closed and gets a new session, whose inbox takes the old one's place in the map.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{debug, warn};
+
+use super::House;
+use super::inbox::{Inbox, Put};
+use super::packets::Packets;
+use super::stats::{Counters, Dropped};
+use crate::codec::Codec;
+use crate::datagram::{AsyncSocket, DatagramAddr};
+use crate::scope::Scope;
+use crate::service::Service;
+use crate::session::driver::Drive;
+use crate::session::hub::Hub;
+use crate::sync::Mutex;
+use crate::transport::origin::Origin;
+
+/// How long receiving rests when the system is out of something (S6).
+const PAUSE: Duration = Duration::from_millis(100);
+/// A map that is empty keeps room for no more than this.
+const KEPT: usize = 1024;
+
+/// What the sessions of one socket share.
+pub(super) struct Shared {
+    pub(super) socket: AsyncSocket,
+    pub(super) counters: Arc<Counters>,
+    inboxes: Mutex<HashMap<DatagramAddr, Arc<Inbox>>>,
+}
+
+impl Shared {
+    fn find(&self, addr: &DatagramAddr) -> Option<Arc<Inbox>> {
+        self.inboxes.lock().get(addr).cloned()
+    }
+
+    /// Takes out the inbox of a session that is gone, unless another has taken its place.
+    pub(super) fn forget(&self, addr: &DatagramAddr, inbox: &Arc<Inbox>) {
+        let mut inboxes = self.inboxes.lock();
+        let forgotten = match inboxes.get(addr) {
+            Some(there) if Arc::ptr_eq(there, inbox) => inboxes.remove(addr),
+            _ => None,
+        };
+        if inboxes.is_empty() && inboxes.capacity() > KEPT {
+            *inboxes = HashMap::new();
+        }
+        drop(inboxes);
+        drop(forgotten);
+    }
+}
+
+/// A socket's way to its sessions.
+pub(super) struct Route<S: Service> {
+    shared: Arc<Shared>,
+    hub: Arc<Hub<S>>,
+    scope: Arc<Scope>,
+    max_connections: usize,
+    max_inbound: usize,
+    /// The longest datagram that is read whole.
+    longest: usize,
+}
+
+impl<S: Service> Route<S> {
+    pub(super) fn new(
+        house: &House<'_, S>,
+        socket: AsyncSocket,
+        longest: usize,
+        counters: Arc<Counters>,
+    ) -> Self {
+        let shared = Arc::new(Shared { socket, counters, inboxes: Mutex::default() });
+        let (hub, scope) = (Arc::clone(house.hub), Arc::clone(house.scope));
+        let House { max_connections, max_inbound, .. } = *house;
+        Self { shared, hub, scope, max_connections, max_inbound, longest }
+    }
+
+    /// Gives a stranger a session, if there is a place.
+    fn admit<C, D>(&self, addr: DatagramAddr, drive: &Arc<D>, codec: &C) -> Option<Arc<Inbox>>
+    where
+        C: Codec<S::Request, S::Response>,
+        D: Drive<S, Packets, C>,
+    {
+        let origin = Origin::from(addr.ip());
+        if self.hub.present() >= self.max_connections || !self.hub.has_room_for(&origin) {
+            return None;
+        }
+        let inbox = Arc::new(Inbox::new(self.max_inbound));
+        self.shared.inboxes.lock().insert(addr.clone(), Arc::clone(&inbox));
+        let seat = self.hub.admit(origin);
+        let packets = Packets::new(Arc::clone(&self.shared), Arc::clone(&inbox), addr);
+        drop(tokio::spawn(self.scope.enter(drive.drive(seat, packets, codec.clone()))));
+        Some(inbox)
+    }
+
+    fn deliver<C, D>(&self, datagram: &[u8], addr: DatagramAddr, drive: &Arc<D>, codec: &C)
+    where
+        C: Codec<S::Request, S::Response>,
+        D: Drive<S, Packets, C>,
+    {
+        self.shared.counters.received();
+        if addr == DatagramAddr::Unnamed {
+            return self.shared.counters.dropped(Dropped::Unnamed);
+        }
+        let known = self.shared.find(&addr).map(|inbox| inbox.put(datagram));
+        let put = match known {
+            Some(put @ (Put::Taken | Put::Full)) => Some(put),
+            Some(Put::Closed) | None => self.admit(addr, drive, codec).map(|inbox| inbox.put(datagram)),
+        };
+        match put {
+            Some(Put::Taken) => {}
+            Some(Put::Full) => self.shared.counters.dropped(Dropped::Full),
+            Some(Put::Closed) => self.shared.counters.dropped(Dropped::Ended),
+            None => self.shared.counters.dropped(Dropped::NoPlace),
+        }
+    }
+}
+
+/// Routes for as long as it is polled.
+pub(super) async fn run<S, C, D>(route: Route<S>, drive: Arc<D>, codec: C)
+where
+    S: Service,
+    C: Codec<S::Request, S::Response>,
+    D: Drive<S, Packets, C>,
+{
+    // One byte more than fits: what fills it was longer, and the codec says so.
+    let mut buffer = vec![0; route.longest + 1];
+    loop {
+        match poll_fn(|cx| route.shared.socket.poll_recv_from(cx, &mut buffer)).await {
+            Ok((length, addr)) => route.deliver(&buffer[..length], addr, &drive, &codec),
+            // Told here, it is of a datagram that was sent before: nobody is there any more who could be told.
+            Err(error) if is_of_one_peer(&error) => debug!(%error, "a datagram did not arrive"),
+            Err(error) => {
+                warn!(%error, "receiving failed; trying again in {PAUSE:?}");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Some systems report to a socket that one of its datagrams found nobody (D11).
+fn is_of_one_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable};
+    use io::ErrorKind::{Interrupted, NetworkUnreachable};
+    matches!(
+        error.kind(),
+        ConnectionAborted
+            | ConnectionRefused
+            | ConnectionReset
+            | HostUnreachable
+            | Interrupted
+            | NetworkUnreachable
+    )
+}

@@ -1,0 +1,115 @@
+//! What becomes of datagrams: [`DatagramStats`] counts, and the log hears of what is dropped, now and then.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tracing::warn;
+
+use crate::sync::atomic::{AtomicU64, Ordering};
+
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    received: AtomicU64,
+    sent: AtomicU64,
+    dropped: [AtomicU64; 5],
+}
+
+/// Why a datagram was dropped.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Dropped {
+    /// Its session had not read enough of those before.
+    Full,
+    /// There was no place for another session.
+    NoPlace,
+    /// Its sender has no address.
+    Unnamed,
+    /// Its session ended before it was read.
+    Ended,
+    /// The system did not send it.
+    Unsent,
+}
+
+impl Dropped {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Full => "its session is behind (`max_inbound`)",
+            Self::NoPlace => "there are as many sessions as there may be (`max_connections`)",
+            Self::Unnamed => "its sender has no name and can't be answered",
+            Self::Ended => "its session ended",
+            Self::Unsent => "it could not be sent",
+        }
+    }
+}
+
+impl Counters {
+    pub(super) fn received(&self) {
+        self.received.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn sent(&self) {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Logged at the first, the second, the fourth …: a flood must not become a flood of lines.
+    pub(super) fn dropped(&self, why: Dropped) {
+        let count = self.dropped[why as usize].fetch_add(1, Ordering::Relaxed) + 1;
+        if count.is_power_of_two() {
+            warn!(count, "a datagram was dropped: {}", why.text());
+        }
+    }
+
+    fn dropped_for(&self, why: Dropped) -> u64 {
+        self.dropped[why as usize].load(Ordering::Relaxed)
+    }
+}
+
+/// Counts the datagrams of a server, of all its sockets; a clonable handle, from
+/// [`Server::datagram_stats`](crate::Server::datagram_stats).
+#[derive(Clone)]
+pub struct DatagramStats(Arc<Counters>);
+
+impl DatagramStats {
+    pub(super) fn of(counters: &Arc<Counters>) -> Self {
+        Self(Arc::clone(counters))
+    }
+
+    /// What was counted so far.
+    pub fn counts(&self) -> DatagramCounts {
+        let Self(counters) = self;
+        DatagramCounts {
+            received: counters.received.load(Ordering::Relaxed),
+            sent: counters.sent.load(Ordering::Relaxed),
+            full: counters.dropped_for(Dropped::Full),
+            no_place: counters.dropped_for(Dropped::NoPlace),
+            unnamed: counters.dropped_for(Dropped::Unnamed),
+            ended: counters.dropped_for(Dropped::Ended),
+            unsent: counters.dropped_for(Dropped::Unsent),
+        }
+    }
+}
+
+impl fmt::Debug for DatagramStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.counts().fmt(f)
+    }
+}
+
+/// What became of a server's datagrams, as of [`DatagramStats::counts`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DatagramCounts {
+    /// Read from a socket, those that were dropped after it among them.
+    pub received: u64,
+    /// Handed to the system to be sent.
+    pub sent: u64,
+    /// Dropped since their session had not read enough of those before ([`max_inbound`](crate::Server::max_inbound)).
+    pub full: u64,
+    /// Dropped since there was no place for another session ([`max_connections`](crate::Server::max_connections)).
+    pub no_place: u64,
+    /// Dropped since their sender has no address: a Unix socket that was not bound.
+    pub unnamed: u64,
+    /// Sessions that ended over datagrams that they had not read.
+    pub ended: u64,
+    /// Not sent: refused by the system.
+    pub unsent: u64,
+}
