@@ -1,0 +1,248 @@
+//! Unix datagrams (D13): names, files, and peers that can't be answered or don't read.
+
+#![cfg(target_os = "linux")]
+#![forbid(unsafe_code)]
+
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use std::{fs, io};
+
+use portcullis::codec::{Framed, Utf8};
+use portcullis::prelude::*;
+use portcullis::{
+    BlockingEndpoint, Bound, ClientError, DatagramAddr, Datagrams, Endpoint, RunningServer, StopReport,
+};
+use portcullis_tests::{LIMIT, on_loops, wait};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+/// A folder that goes with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("portcullis-{}-{}", std::process::id(), COUNT.fetch_add(1, SeqCst));
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Echoes; `many` is answered with a thousand kilobytes, one after the other.
+struct Echo {
+    begun: AtomicUsize,
+    ended: Mutex<Vec<Reason>>,
+    gate: Semaphore,
+}
+
+impl Default for Echo {
+    fn default() -> Self {
+        Self { begun: AtomicUsize::new(0), ended: Mutex::default(), gate: Semaphore::new(0) }
+    }
+}
+
+#[service]
+impl Echo {
+    #[request]
+    async fn echo(&self, peer: &Peer<String>, request: String) -> String {
+        self.begun.fetch_add(1, SeqCst);
+        match request.as_str() {
+            "hold" => self.gate.acquire().await.unwrap().forget(),
+            "many" => {
+                for n in 0..1000 {
+                    if peer.send(format!("{n} {}", "x".repeat(1000))).await.is_err() {
+                        break;
+                    }
+                }
+            }
+            _ => {}
+        }
+        request
+    }
+
+    #[on(disconnect)]
+    async fn gone(&self, reason: Reason) {
+        self.ended.lock().unwrap().push(reason);
+    }
+}
+
+type Text = Datagrams<Utf8>;
+
+fn at(path: impl AsRef<Path>) -> (Arc<Echo>, Server<Echo, Framed<Text>, Bound>) {
+    let echo = Arc::new(Echo::default());
+    let server = Server::new(Arc::clone(&echo)).bind_unix_datagram(path, Text::new()).unwrap();
+    (echo, server)
+}
+
+async fn stop(server: RunningServer) -> StopReport {
+    timeout(LIMIT, server.stop()).await.expect("in time").unwrap()
+}
+
+fn client(to: impl Into<DatagramAddr>) -> Endpoint<String, String, Text> {
+    Endpoint::connect_unix(to, Text::new()).unwrap().limit(LIMIT)
+}
+
+on_loops! {
+    async fn each_name_has_a_session_and_names_are_of_every_kind() {
+        let folder = Folder::new();
+        let (echo, server) = at(folder.at("server"));
+        let server = server.spawn().await.unwrap();
+        let mut named_by_the_kernel = client(&*folder.at("server"));
+        assert!(matches!(named_by_the_kernel.local_addr().unwrap(), DatagramAddr::Abstract(_)));
+        assert_eq!(named_by_the_kernel.call("a".into()).await.unwrap(), "a");
+        let mut named_by_a_file = Endpoint::<String, String, _>::bind_unix(folder.at("client"), Text::new()).unwrap().limit(LIMIT);
+        named_by_a_file.send_to("b".into(), &(&*folder.at("server")).into()).await.unwrap();
+        let (answer, from) = named_by_a_file.recv_from().await.unwrap();
+        assert_eq!((answer.as_str(), from), ("b", DatagramAddr::Path(folder.at("server"))));
+        assert_eq!(echo.begun.load(SeqCst), 2);
+        assert_eq!(stop(server).await.sessions_finished, 2);
+        drop(named_by_a_file);
+        assert!(!folder.at("client").exists(), "an endpoint removes its file");
+    }
+
+    async fn an_abstract_name_needs_no_file() {
+        let name = format!("portcullis-test-{}-{:?}", std::process::id(), std::thread::current().id());
+        let echo = Arc::new(Echo::default());
+        let server = Server::new(echo).bind_unix_datagram_abstract(&name, Text::new()).unwrap().spawn().await.unwrap();
+        let addr = DatagramAddr::Abstract(name.clone().into());
+        assert_eq!(addr.to_string(), format!("@{}", name.escape_debug()));
+        assert_eq!(client(addr).call("a".into()).await.unwrap(), "a");
+        let taken = Server::new(Echo::default()).bind_unix_datagram_abstract(&name, Text::new());
+        assert_eq!(taken.unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        stop(server).await;
+    }
+
+    async fn d13_a_sender_without_a_name_is_dropped_and_counted() {
+        let folder = Folder::new();
+        let (echo, server) = at(folder.at("server"));
+        let stats = server.datagram_stats();
+        let server = server.spawn().await.unwrap();
+        let nobody = UnixDatagram::unbound().unwrap();
+        nobody.send_to(b"a", folder.at("server")).unwrap();
+        wait(|| stats.counts().unnamed == 1).await;
+        assert_eq!(client(&*folder.at("server")).call("b".into()).await.unwrap(), "b");
+        assert_eq!(echo.begun.load(SeqCst), 1);
+        stop(server).await;
+    }
+
+    async fn a_file_goes_with_its_server_and_a_stale_one_is_replaced() {
+        let folder = Folder::new();
+        let path = folder.at("server");
+        // Left behind: std removes no file.
+        drop(UnixDatagram::bind(&path).unwrap());
+        assert!(path.exists());
+        let (_, server) = at(&path);
+        let server = server.spawn().await.unwrap();
+        let taken = Server::new(Echo::default()).bind_unix_datagram(&path, Text::new());
+        assert_eq!(taken.unwrap_err().kind(), io::ErrorKind::AddrInUse, "that one is in use");
+        assert_eq!(client(&*path).call("a".into()).await.unwrap(), "a");
+        stop(server).await;
+        assert!(!path.exists());
+        // Also of one that was never served.
+        drop(at(&path));
+        assert!(!path.exists());
+    }
+
+    async fn a_file_that_is_not_ours_stays() {
+        let folder = Folder::new();
+        let path = folder.at("server");
+        let (_, server) = at(&path);
+        let server = server.spawn().await.unwrap();
+        fs::remove_file(&path).unwrap();
+        let other = UnixDatagram::bind(&path).unwrap();
+        stop(server).await;
+        assert!(path.exists(), "another's socket");
+        drop(other);
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "no socket").unwrap();
+        let taken = Server::new(Echo::default()).bind_unix_datagram(&path, Text::new());
+        assert_eq!(taken.unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "no socket");
+    }
+
+    async fn a_peer_that_is_gone_ends_its_session_at_the_answer() {
+        let folder = Folder::new();
+        let (echo, server) = at(folder.at("server"));
+        let server = server.spawn().await.unwrap();
+        let mut gone = client(&*folder.at("server"));
+        gone.send("hold".into()).await.unwrap();
+        wait(|| echo.begun.load(SeqCst) == 1).await;
+        drop(gone);
+        echo.gate.add_permits(1);
+        wait(|| *echo.ended.lock().unwrap() == [Reason::Reset]).await;
+        assert_eq!(client(&*folder.at("server")).call("a".into()).await.unwrap(), "a");
+        stop(server).await;
+    }
+
+    async fn s11_one_that_does_not_read_holds_up_its_own_session_only() {
+        let folder = Folder::new();
+        let (echo, server) = at(folder.at("server"));
+        let server = server.max_outbound(4).spawn().await.unwrap();
+        // Not connected: only then the kernel bounds what waits for it alone (see the server's docs).
+        let mut slow = Endpoint::<String, String, _>::bind_unix(folder.at("slow"), Text::new()).unwrap();
+        slow.send_to("many".into(), &(&*folder.at("server")).into()).await.unwrap();
+        wait(|| echo.begun.load(SeqCst) == 1).await;
+        let mut quick = client(&*folder.at("server"));
+        for n in 0..20 {
+            assert_eq!(quick.call(format!("{n}")).await.unwrap(), format!("{n}"));
+        }
+        let mut slow = slow.limit(LIMIT);
+        for n in 0..1000 {
+            assert!(slow.recv().await.unwrap().starts_with(&format!("{n} x")), "none is lost");
+        }
+        assert_eq!(slow.recv().await.unwrap(), "many");
+        assert!(stop(server).await.is_clean());
+    }
+
+    async fn s2_one_that_never_reads_is_given_up() {
+        let folder = Folder::new();
+        let (echo, server) = at(folder.at("server"));
+        let server = server.write_within(Duration::from_millis(200)).spawn().await.unwrap();
+        let mut slow = client(&*folder.at("server"));
+        slow.send("many".into()).await.unwrap();
+        wait(|| *echo.ended.lock().unwrap() == [Reason::Timeout]).await;
+        stop(server).await;
+    }
+
+    async fn nobody_at_a_path_is_an_error_at_once() {
+        let folder = Folder::new();
+        let refused = Endpoint::<String, String, _>::connect_unix(&*folder.at("none"), Text::new());
+        assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::NotFound);
+        let (_, server) = at(folder.at("server"));
+        let server = server.spawn().await.unwrap();
+        let mut client = client(&*folder.at("server"));
+        assert_eq!(client.call("a".into()).await.unwrap(), "a");
+        stop(server).await;
+        let Err(ClientError::Io(error)) = client.call("b".into()).await else { panic!("it is gone") };
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    }
+}
+
+#[test]
+fn a_thread_talks_over_unix_sockets() {
+    let folder = Folder::new();
+    let (_, server) = at(folder.at("server"));
+    // Not `spawn_thread`, whose address is one of IP.
+    let handle = server.handle();
+    let serving = std::thread::spawn(move || portcullis_tests::on_current_thread(server.serve()));
+    let mut client =
+        BlockingEndpoint::<String, String, _>::connect_unix(&*folder.at("server"), Text::new()).unwrap();
+    client = client.limit(LIMIT);
+    assert_eq!(client.call("a".into()).unwrap(), "a");
+    handle.stop();
+    serving.join().unwrap().unwrap();
+}
