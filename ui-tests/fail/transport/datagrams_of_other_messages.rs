@@ -1,0 +1,17 @@
+// errors: 1
+// `Utf8` carries `String`s.
+use portcullis::{Datagrams, codec::Utf8, prelude::*};
+
+struct Counter;
+
+#[service]
+impl Counter {
+    #[request]
+    async fn count(&self, n: u64) -> u64 {
+        n + 1
+    }
+}
+
+fn main() {
+    let _ = Server::new(Counter).bind_udp("127.0.0.1:0", Datagrams::<Utf8>::new());
+}

@@ -1,0 +1,20 @@
+// errors: 1
+// What reads the connections does not read the datagrams beside them.
+use portcullis::prelude::*;
+
+struct Counter;
+
+#[service]
+impl Counter {
+    #[request]
+    async fn count(&self, text: String) -> String {
+        text
+    }
+}
+
+fn main() {
+    let _ = Server::new(Counter)
+        .codec(JsonLines::new())
+        .bind("127.0.0.1:0")
+        .map(|server| server.bind_udp("127.0.0.1:0", JsonLines::new()));
+}
