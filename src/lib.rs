@@ -86,6 +86,12 @@
 //! | `tls` | TLS listeners, by rustls with ring; certificates replaced while the server runs | |
 //! | `systemd` | `listen_fds`: sockets that systemd has opened | |
 //! | `fds` | descriptors that go along with messages over Unix sockets | |
+//! | `msgpack` | [`codec::MessagePack`] | |
+//! | `cbor` | [`codec::Cbor`] | |
+//! | `base64` | [`codec::Base64`], around any format | |
+//! | `checksum` | [`codec::Crc32`], [`codec::Sha256`], [`codec::HmacSha256`], around any format | |
+//! | `zlib` | [`codec::Zlib`], around any format | |
+//! | `zstd` | [`codec::Zstd`], around any format (builds C) | |
 //! | `serde` | [`PoolConfig`] from a configuration file | with the formats |
 //! | `axum` | `Interrupted: IntoResponse` | |
 //! | `metrics` | pools report to the `metrics` facade | |
@@ -107,7 +113,7 @@ pub use portcullis_runtime::*;
 /// What a service's file needs: the attributes, [`Wait`], the codecs, and the types that signatures name (std's
 /// [`ControlFlow`](std::ops::ControlFlow) among them, for `#[on(error)]`). No `Result` and no error type.
 pub mod prelude {
-    #[cfg(any(feature = "json", feature = "postcard"))]
+    #[cfg(any(feature = "json", feature = "postcard", feature = "msgpack", feature = "cbor"))]
     pub use crate::LengthPrefixed;
     #[cfg(feature = "postcard")]
     pub use crate::Postcard;

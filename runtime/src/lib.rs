@@ -60,14 +60,18 @@ pub use worker::{Wait, Worker};
 
 #[cfg(feature = "server")]
 pub use client::{Client, ClientError};
+#[cfg(feature = "cbor")]
+pub use codec::Cbor;
+#[cfg(feature = "msgpack")]
+pub use codec::MessagePack;
 #[cfg(feature = "postcard")]
 pub use codec::Postcard;
 #[cfg(feature = "server")]
 pub use codec::{Codec, Datagrams, Lines};
+#[cfg(all(feature = "server", feature = "serde"))]
+pub use codec::{Concatenated, LengthPrefixed, NewlineSeparated};
 #[cfg(feature = "json")]
 pub use codec::{Json, JsonLines};
-#[cfg(any(feature = "json", feature = "postcard"))]
-pub use codec::{LengthPrefixed, NewlineSeparated};
 #[cfg(feature = "server")]
 pub use datagram::DatagramAddr;
 #[cfg(feature = "server")]

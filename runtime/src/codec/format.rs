@@ -6,14 +6,48 @@ use bytes::BytesMut;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+#[cfg(feature = "postcard")]
+use super::guard;
 use super::{DecodeError, EncodeError};
 
 /// A serde format, used through a framing: `LengthPrefixed<Postcard>`, `NewlineSeparated<Json>`.
 ///
-/// The type is never made: it names the format.
+/// The type is never made: it names the format. A wrapper is a format around another one: `LengthPrefixed<Crc32<Json>>`.
+///
+/// [`read`](Self::read) is called with bytes from anybody. It must not panic, and what it allocates and how deep it recurses
+/// must be bounded by the frame, not by what the frame says of itself. A framing may take every error of it as
+/// [resumable](DecodeError::resumable).
+///
+/// ```
+/// # use portcullis_runtime as portcullis;
+/// use std::io::Write;
+/// use portcullis::codec::{DecodeError, EncodeError, Format, FrameWriter, LengthPrefixed};
+/// use serde::{Serialize, de::DeserializeOwned};
+///
+/// /// Frames of `F` with the version of the protocol before them.
+/// struct Versioned<F>(std::marker::PhantomData<F>);
+///
+/// impl<F: Format> Format for Versioned<F> {
+///     fn read<T: DeserializeOwned>(frame: &[u8]) -> Result<T, DecodeError> {
+///         match frame.split_first() {
+///             Some((1, frame)) => F::read(frame),
+///             _ => Err(DecodeError::new("this speaks version 1").resumable()),
+///         }
+///     }
+///
+///     fn write<T: Serialize>(message: &T, frame: &mut FrameWriter<'_>) -> Result<(), EncodeError> {
+///         frame.write_all(&[1]).map_err(|error| frame.explain(error))?;
+///         F::write(message, frame)
+///     }
+/// }
+/// # #[cfg(feature = "json")]
+/// # fn codec() {
+/// let codec = LengthPrefixed::<Versioned<portcullis::Json>>::new();
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a format",
-    note = "the formats are `portcullis::Json` and `portcullis::Postcard` (each behind the feature of its name); another serde format implements `portcullis::Format`"
+    note = "the formats are `portcullis::Json`, `Postcard`, `MessagePack` and `Cbor` (each behind its feature, see `portcullis::codec`); another serde format implements `portcullis::codec::Format`"
 )]
 pub trait Format: Send + Sync + 'static {
     /// Reads a message from the bytes of one whole frame.
@@ -55,7 +89,8 @@ impl Format for Json {
 #[cfg(feature = "json")]
 impl TextFormat for Json {}
 
-/// [Postcard](https://docs.rs/postcard), a compact binary format. Bytes left over in a frame are an error.
+/// [Postcard](https://docs.rs/postcard), a compact binary format. Bytes left over in a frame are an error, and so is a message
+/// that nests deeper than 128 levels.
 ///
 /// Bytes belong in a field with `#[serde(with = "serde_bytes")]` (from the crate of that name): that is one copy, where
 /// a plain `Vec<u8>` is decoded byte by byte, on the loop.
@@ -66,14 +101,11 @@ pub enum Postcard {}
 #[cfg(feature = "postcard")]
 impl Format for Postcard {
     fn read<T: DeserializeOwned>(frame: &[u8]) -> Result<T, DecodeError> {
-        match postcard::take_from_bytes(frame) {
-            Ok((message, [])) => Ok(message),
-            Ok((_, rest)) => {
-                let error = format!("{} bytes are left over in a frame", rest.len());
-                Err(DecodeError::new(error).resumable())
-            }
-            Err(error) => Err(DecodeError::new(error).resumable()),
-        }
+        let wrong = |error: postcard::Error| DecodeError::new(error).resumable();
+        let mut deserializer = postcard::Deserializer::from_bytes(frame);
+        let message = guard::read(&mut deserializer).map_err(wrong)?;
+        super::nothing_left(deserializer.finalize().map_err(wrong)?)?;
+        Ok(message)
     }
 
     fn write<T: Serialize>(message: &T, frame: &mut FrameWriter<'_>) -> Result<(), EncodeError> {
@@ -88,30 +120,51 @@ impl Format for Postcard {
 #[derive(Debug)]
 pub struct FrameWriter<'a> {
     output: &'a mut BytesMut,
+    start: usize,
     limit: usize,
-    left: usize,
     overflown: bool,
 }
 
 impl<'a> FrameWriter<'a> {
-    pub(super) fn new(output: &'a mut BytesMut, limit: usize) -> Self {
-        Self { output, limit, left: limit, overflown: false }
+    /// A frame of up to `limit` bytes, behind what is in `output`.
+    pub fn new(output: &'a mut BytesMut, limit: usize) -> Self {
+        let start = output.len();
+        Self { output, start, limit, overflown: false }
+    }
+
+    /// What there is of the frame so far.
+    pub fn written(&self) -> &[u8] {
+        &self.output[self.start..]
+    }
+
+    /// How many bytes more the frame may have.
+    pub fn left(&self) -> usize {
+        self.limit - self.written().len()
+    }
+
+    /// Whether something was refused because it would have gone over the limit.
+    pub fn is_overflown(&self) -> bool {
+        self.overflown
     }
 
     /// The reason why a write failed: a frame over the limit, or else what the format says.
-    fn explain(&self, error: impl std::error::Error + Send + Sync + 'static) -> EncodeError {
-        if self.overflown { EncodeError::too_long(self.limit) } else { EncodeError::new(error) }
+    pub fn explain(&self, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> EncodeError {
+        if self.overflown { self.too_long() } else { EncodeError::new(error) }
+    }
+
+    /// The error that says that the message is over the limit.
+    pub fn too_long(&self) -> EncodeError {
+        EncodeError::too_long(self.limit)
     }
 }
 
 impl io::Write for FrameWriter<'_> {
     #[inline]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if bytes.len() > self.left {
+        if bytes.len() > self.left() {
             self.overflown = true;
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the frame is full"));
         }
-        self.left -= bytes.len();
         self.output.extend_from_slice(bytes);
         Ok(bytes.len())
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use bytes::{Buf, BufMut, BytesMut};
+use bytes::{Buf, BytesMut};
 use memchr::memchr;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -22,23 +22,30 @@ pub type JsonLines = NewlineSeparated<super::Json>;
 pub struct NewlineSeparated<F> {
     splitter: Splitter,
     max_frame: usize,
+    ending: &'static [u8],
     format: PhantomData<fn() -> F>,
 }
 
 impl<F: TextFormat> NewlineSeparated<F> {
     /// Frames of up to 8 MiB.
     pub const fn new() -> Self {
-        Self::with_limit(8 * 1024 * 1024)
+        Self::with_limit(8 * 1024 * 1024, b"\n")
     }
 
     /// The longest frame that is read or written, in bytes without its newline.
     #[must_use]
     pub const fn max_frame(self, bytes: usize) -> Self {
-        Self::with_limit(bytes)
+        Self::with_limit(bytes, self.ending)
     }
 
-    const fn with_limit(max_frame: usize) -> Self {
-        Self { splitter: Splitter::new(max_frame), max_frame, format: PhantomData }
+    /// Writes CRLF, for readers that want it; both are read anyway.
+    #[must_use]
+    pub const fn crlf(self) -> Self {
+        Self { ending: b"\r\n", ..self }
+    }
+
+    const fn with_limit(max_frame: usize, ending: &'static [u8]) -> Self {
+        Self { splitter: Splitter::new(max_frame), max_frame, ending, format: PhantomData }
     }
 
     fn take<In: DeserializeOwned>(input: &mut BytesMut, line: Line) -> Result<Option<In>, DecodeError> {
@@ -58,7 +65,8 @@ impl<F: TextFormat> Default for NewlineSeparated<F> {
 // Derives would ask for `F: Clone`, and formats are never made.
 impl<F> Clone for NewlineSeparated<F> {
     fn clone(&self) -> Self {
-        Self { splitter: self.splitter.clone(), max_frame: self.max_frame, format: PhantomData }
+        let Self { ref splitter, max_frame, ending, format } = *self;
+        Self { splitter: splitter.clone(), max_frame, ending, format }
     }
 }
 
@@ -94,7 +102,7 @@ impl<F: TextFormat, In: DeserializeOwned, Out: Serialize> Codec<In, Out> for New
         if memchr(b'\n', &output[start..]).is_some() {
             return Err(EncodeError::new("a frame can't hold a newline"));
         }
-        output.put_u8(b'\n');
+        output.extend_from_slice(self.ending);
         Ok(())
     }
 }

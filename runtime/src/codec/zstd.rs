@@ -1,0 +1,64 @@
+//! [`Zstd`]: frames compressed.
+
+use std::io::{self, Write};
+use std::marker::PhantomData;
+
+use bytes::BytesMut;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use zstd::stream::read::Decoder;
+use zstd::stream::write::Encoder;
+
+use super::format::{Format, FrameWriter};
+use super::{DecodeError, EncodeError, bounded};
+
+/// Frames of format `F`, each compressed on its own by zstd (RFC 8878): `LengthPrefixed<Zstd<Json>>`.
+///
+/// As with [`Zlib`](super::Zlib), `MAX` (8 MiB if it is not said) is the limit of what a frame holds, and bounds the memory for
+/// its window as well. Compresses and decompresses on the loop.
+#[derive(Debug)]
+pub struct Zstd<F, const MAX: usize = { 8 * 1024 * 1024 }> {
+    format: PhantomData<fn() -> F>,
+}
+
+impl<F, const MAX: usize> Zstd<F, MAX> {
+    /// The window that holds `MAX`, as a power of two, within what the format knows.
+    const WINDOW: u32 = {
+        let bits = usize::BITS - MAX.saturating_sub(1).leading_zeros();
+        if bits < 10 {
+            10
+        } else if bits > 27 {
+            27
+        } else {
+            bits
+        }
+    };
+
+    fn decompress(frame: &[u8]) -> Result<Vec<u8>, DecodeError> {
+        let wrong = |error: io::Error| DecodeError::new(error).resumable();
+        let mut decoder = Decoder::with_buffer(frame).map_err(wrong)?.single_frame();
+        decoder.window_log_max(Self::WINDOW).map_err(wrong)?;
+        let plain = bounded::read_to_end(&mut decoder, MAX)?;
+        super::nothing_left(decoder.into_inner())?;
+        Ok(plain)
+    }
+
+    fn compress(plain: &[u8], frame: &mut FrameWriter<'_>) -> io::Result<()> {
+        let mut encoder = Encoder::new(&mut *frame, zstd::DEFAULT_COMPRESSION_LEVEL)?;
+        encoder.set_pledged_src_size(Some(plain.len() as u64))?;
+        encoder.write_all(plain)?;
+        encoder.finish().map(drop)
+    }
+}
+
+impl<F: Format, const MAX: usize> Format for Zstd<F, MAX> {
+    fn read<T: DeserializeOwned>(frame: &[u8]) -> Result<T, DecodeError> {
+        F::read(&Self::decompress(frame)?)
+    }
+
+    fn write<T: Serialize>(message: &T, frame: &mut FrameWriter<'_>) -> Result<(), EncodeError> {
+        let mut plain = BytesMut::new();
+        F::write(message, &mut FrameWriter::new(&mut plain, MAX))?;
+        Self::compress(&plain, frame).map_err(|error| frame.explain(error))
+    }
+}
