@@ -10,7 +10,7 @@ use super::{Codec, DecodeError, EncodeError};
 ///
 /// An empty line is an empty `String`. A line over the limit, and one that is not UTF-8, is a [`DecodeError`]
 /// after which the next line is read. A response with a newline in it is an [`EncodeError`]: the other end
-/// would take it for two.
+/// would take it for two. A CR at the end of a line is read as a part of its ending, unless [`crlf`](Self::crlf) is written.
 #[derive(Clone, Debug)]
 pub struct Lines {
     splitter: Splitter,
