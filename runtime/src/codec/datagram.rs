@@ -12,7 +12,7 @@ use std::marker::PhantomData;
 
 use bytes::{Buf, BufMut, BytesMut};
 
-#[cfg(any(feature = "json", feature = "postcard"))]
+#[cfg(feature = "serde")]
 use super::format::{Format, FrameWriter};
 use super::{Codec, DecodeError, EncodeError};
 
@@ -145,7 +145,7 @@ impl<F> fmt::Debug for Datagrams<F> {
 }
 
 // Not recommended: what carries text is not to be told that it is no format of serde's.
-#[cfg(any(feature = "json", feature = "postcard"))]
+#[cfg(feature = "serde")]
 #[diagnostic::do_not_recommend]
 impl<F, In, Out> DatagramCodec<In, Out> for Datagrams<F>
 where

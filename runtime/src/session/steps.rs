@@ -313,7 +313,7 @@ where
     if idle.state.is_some() {
         return ControlFlow::Continue(());
     }
-    let Some(state) = hub.service().recover(*busy_in) else { return ControlFlow::Break(reason) };
+    let Some(state) = hub.service().recover(busy_in) else { return ControlFlow::Break(reason) };
     if S::state_name(&state) != *busy_in {
         idle.link.enters(S::state_limits(&state));
     }
