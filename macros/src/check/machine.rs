@@ -12,7 +12,7 @@ use crate::{
 };
 use proc_macro2::Ident;
 use quote::ToTokens;
-use syn::{Type, ext::IdentExt};
+use syn::ext::IdentExt;
 
 /// The rules of one method.
 pub(super) fn step(method: &Method, step: &Move) {
@@ -305,37 +305,33 @@ fn response(service: &Service) {
     }
 }
 
-/// A state that nothing leads to, where all that is said of the states was understood.
+/// A state that nothing leads to, where every body that leads to states was understood.
 fn reachable(service: &Service, states: &StateEnum, start: Option<&Method>) {
     if !service.sink.is_clean() {
         return;
     }
-    let known: Vec<Ident> =
-        service.state_handlers().map(|(method, _)| variant(&method.function.sig.ident)).collect();
-    let is_known = |name: &String| name == "Closed" || known.iter().any(|known| known == name);
-    let mut reached: Vec<String> = Vec::new();
+    let variants = service.variants();
+    let mut reached: Vec<Ident> = Vec::new();
     for method in service.methods() {
-        let Targets { named, understood } = targets(method.function.body.stream(), &states.ident);
         let leads = match &method.role {
             Role::Move(_) => true,
             Role::Hook(hook) => hook.event == Some(Event::Connect) && made(hook, Some(states)) != Made::Conn,
             _ => false,
         };
-        // One that gives a state and names none has it from elsewhere; a name that is none is the compiler's to report.
-        if !understood
-            || !named.iter().all(is_known)
-            || (leads && named.is_empty())
-            || takes_state(method, states)
-        {
-            return;
+        if leads {
+            let Targets { named, understood } =
+                targets(&method.function.body.stream(), &states.ident, &variants);
+            if !understood {
+                return;
+            }
+            reached.extend(named);
         }
-        reached.extend(named);
     }
     for (method, _) in service.state_handlers() {
         let name = &method.function.sig.ident;
         let variant = variant(name);
         let is_start = start.is_some_and(|start| std::ptr::eq(start, method));
-        if !is_start && !reached.iter().any(|reached| variant == reached) {
+        if !is_start && !reached.contains(&variant) {
             let message = format!(
                 "nothing leads to this state: return `{}::{variant}` somewhere, or remove it",
                 states.ident
@@ -343,11 +339,4 @@ fn reachable(service: &Service, states: &StateEnum, start: Option<&Method>) {
             method.sink.error(name, message);
         }
     }
-}
-
-/// A method without a role that is given a state may be given one that is named elsewhere.
-fn takes_state(method: &Method, states: &StateEnum) -> bool {
-    let mentions = |ty: &Type| !targets(ty.to_token_stream(), &states.ident).understood;
-    matches!(method.role, Role::Plain | Role::Helper)
-        && method.function.params.iter().any(|param| mentions(&param.written.ty))
 }

@@ -151,6 +151,12 @@ impl Service {
         self.moves().filter(|(_, step)| matches!(step.cause, Cause::Request(_)))
     }
 
+    /// All of the enum of the states.
+    pub(crate) fn variants(&self) -> Vec<Ident> {
+        let closed = Ident::new("Closed", Span::call_site());
+        self.state_handlers().map(|(method, _)| variant(&method.function.sig.ident)).chain([closed]).collect()
+    }
+
     pub(crate) fn arounds(&self, side: Side) -> impl Iterator<Item = (&Method, &Around)> {
         self.methods().filter_map(move |method| match &method.role {
             Role::Around(around) if around.side == side => Some((method, &**around)),
