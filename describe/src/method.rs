@@ -1,0 +1,247 @@
+//! One method, and where it runs.
+
+/// A method of the block: what stands at it, and what its body names.
+///
+/// Expressions and types are their text as written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Method<'a> {
+    /// Its name; that of the state, for `#[state]`.
+    pub name: &'a str,
+    /// The first line of its docs; empty if there is none.
+    pub doc: &'a str,
+    /// What it is for.
+    pub role: Role,
+    /// The states that `#[event]` and `#[on(timeout = ..)]` name.
+    pub states: &'a [&'a str],
+    /// Sessions begin in this state.
+    pub start: bool,
+    /// `idle = ..` of the state.
+    pub idle: Option<&'a str>,
+    /// `within = ..` of the state.
+    pub within: Option<&'a str>,
+    /// The types of the state's data.
+    pub data: &'a [&'a str],
+    /// The states that the body names, `closed` among them.
+    pub next: &'a [&'a str],
+    /// The body may lead to states that it does not name.
+    pub dynamic: bool,
+    /// `on = ..` of a blocking method.
+    pub pool: Option<&'a str>,
+    /// `deadline = ..` of a blocking method.
+    pub deadline: Option<&'a str>,
+    /// `lane = ..` of a blocking method.
+    pub lane: Option<&'a str>,
+    /// What the body calls by `self.name(..)`; `blocking_name` for a body that it runs on its own thread.
+    pub calls: &'a [&'a str],
+}
+
+/// What a method is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Role {
+    /// `#[request]`
+    Request,
+    /// `#[session]`
+    Session,
+    /// `#[state]`
+    State,
+    /// `#[event]`
+    Event,
+    /// `#[on(timeout = ..)]`
+    Timeout,
+    /// `#[before]`
+    Before,
+    /// `#[after]`
+    After,
+    /// `#[on(start)]`
+    Start,
+    /// `#[on(connect)]`
+    Connect,
+    /// `#[on(error)]`
+    Error,
+    /// `#[on(disconnect)]`
+    Disconnect,
+    /// `#[on(stop)]`
+    Stop,
+    /// `#[blocking]`
+    Blocking,
+    /// An `async fn` that can be awaited, spawned, and waited for from a thread.
+    Helper,
+}
+
+/// Where a method runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum World {
+    /// On the loop: handlers and hooks.
+    Loop,
+    /// On a thread of a pool.
+    Pool,
+    /// On the loop, for whoever asks: also for threads.
+    Helper,
+}
+
+/// What runs a job that says nothing of a pool.
+const SHARED: &str = "Pool::shared()";
+
+impl Role {
+    /// Where a method of this role runs.
+    #[must_use]
+    pub const fn world(self) -> World {
+        match self {
+            Role::Blocking => World::Pool,
+            Role::Helper => World::Helper,
+            _ => World::Loop,
+        }
+    }
+
+    /// The attribute as written, without what varies: `state`, `on(connect)`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Role::Request => "request",
+            Role::Session => "session",
+            Role::State => "state",
+            Role::Event => "event",
+            Role::Timeout => "on(timeout)",
+            Role::Before => "before",
+            Role::After => "after",
+            Role::Start => "on(start)",
+            Role::Connect => "on(connect)",
+            Role::Error => "on(error)",
+            Role::Disconnect => "on(disconnect)",
+            Role::Stop => "on(stop)",
+            Role::Blocking => "blocking",
+            Role::Helper => "helper",
+        }
+    }
+
+    pub(crate) fn is_hook(self) -> bool {
+        use Role::{After, Before, Connect, Disconnect, Error, Start, Stop};
+        matches!(self, Before | After | Start | Connect | Error | Disconnect | Stop)
+    }
+}
+
+impl World {
+    /// `loop`, `pool` or `helper`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            World::Loop => "loop",
+            World::Pool => "pool",
+            World::Helper => "helper",
+        }
+    }
+}
+
+impl<'a> Method<'a> {
+    /// Where it runs.
+    #[must_use]
+    pub const fn world(&self) -> World {
+        self.role.world()
+    }
+
+    /// The pool of a blocking method, whether or not one is written.
+    #[must_use]
+    pub fn runs_on(&self) -> Option<&'a str> {
+        (self.role == Role::Blocking).then(|| self.pool.unwrap_or(SHARED))
+    }
+
+    /// The limits that stand at it, each as written: `idle 30s`, `deadline 2s`.
+    pub(crate) fn limits(&self) -> impl Iterator<Item = String> {
+        [("idle", self.idle), ("within", self.within), ("deadline", self.deadline), ("lane", self.lane)]
+            .into_iter()
+            .filter_map(|(name, value)| Some(format!("{name} {}", value?)))
+    }
+}
+
+/// For expansions: each says one thing that stands at the method.
+#[doc(hidden)]
+impl<'a> Method<'a> {
+    #[must_use]
+    pub const fn new(role: Role, name: &'a str, doc: &'a str) -> Self {
+        Method {
+            name,
+            doc,
+            role,
+            states: &[],
+            start: false,
+            idle: None,
+            within: None,
+            data: &[],
+            next: &[],
+            dynamic: false,
+            pool: None,
+            deadline: None,
+            lane: None,
+            calls: &[],
+        }
+    }
+
+    #[must_use]
+    pub const fn states(mut self, states: &'a [&'a str]) -> Self {
+        self.states = states;
+        self
+    }
+
+    #[must_use]
+    pub const fn start(mut self) -> Self {
+        self.start = true;
+        self
+    }
+
+    #[must_use]
+    pub const fn idle(mut self, limit: &'a str) -> Self {
+        self.idle = Some(limit);
+        self
+    }
+
+    #[must_use]
+    pub const fn within(mut self, limit: &'a str) -> Self {
+        self.within = Some(limit);
+        self
+    }
+
+    #[must_use]
+    pub const fn data(mut self, types: &'a [&'a str]) -> Self {
+        self.data = types;
+        self
+    }
+
+    #[must_use]
+    pub const fn next(mut self, states: &'a [&'a str]) -> Self {
+        self.next = states;
+        self
+    }
+
+    #[must_use]
+    pub const fn dynamic(mut self) -> Self {
+        self.dynamic = true;
+        self
+    }
+
+    #[must_use]
+    pub const fn pool(mut self, pool: &'a str) -> Self {
+        self.pool = Some(pool);
+        self
+    }
+
+    #[must_use]
+    pub const fn deadline(mut self, limit: &'a str) -> Self {
+        self.deadline = Some(limit);
+        self
+    }
+
+    #[must_use]
+    pub const fn lane(mut self, key: &'a str) -> Self {
+        self.lane = Some(key);
+        self
+    }
+
+    #[must_use]
+    pub const fn calls(mut self, methods: &'a [&'a str]) -> Self {
+        self.calls = methods;
+        self
+    }
+}

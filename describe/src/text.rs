@@ -1,0 +1,53 @@
+//! Plain text: for a terminal.
+
+use crate::{Crossing, Description, Method, Target};
+use std::fmt::{self, Display, Formatter};
+
+/// The service, its methods with what stands at them, what each calls and where each leads.
+impl Display for Description<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.service)?;
+        if !self.doc.is_empty() {
+            write!(f, ": {}", self.doc)?;
+        }
+        let width = self.methods.iter().map(|method| method.name.len()).max().unwrap_or(0);
+        for method in self.methods {
+            write!(f, "\n  {:width$}  {}", method.name, method.role.name())?;
+            about(method, f)?;
+            if !method.doc.is_empty() {
+                write!(f, ": {}", method.doc)?;
+            }
+            for call in self.calls().iter().filter(|call| call.from == method.name) {
+                let crossing = match call.crossing {
+                    Crossing::Plain => "",
+                    crossing => crossing.name(),
+                };
+                write!(f, "\n  {:width$}    calls {}{}", "", call.to, in_brackets(crossing))?;
+            }
+        }
+        for edge in self.transitions() {
+            let to = match edge.to {
+                Target::State(name) => name,
+                Target::Closed => "closed",
+                Target::Dynamic => "any state",
+            };
+            let from = edge.from.unwrap_or("begin");
+            write!(f, "\n  {from} -> {to}{}", in_brackets(edge.cause.label()))?;
+        }
+        Ok(())
+    }
+}
+
+fn about(method: &Method<'_>, f: &mut Formatter<'_>) -> fmt::Result {
+    let start = method.start.then(|| "start".to_owned());
+    let states = (!method.states.is_empty()).then(|| format!("in {}", method.states.join(", ")));
+    let data = (!method.data.is_empty()).then(|| format!("of {}", method.data.join(", ")));
+    let pool = method.runs_on().map(|pool| format!("on {pool}"));
+    let parts: Vec<_> =
+        start.into_iter().chain(states).chain(data).chain(pool).chain(method.limits()).collect();
+    f.write_str(&in_brackets(&parts.join(", ")))
+}
+
+fn in_brackets(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(" ({text})") }
+}

@@ -1,0 +1,73 @@
+//! Who calls whom across threads.
+
+use crate::{Description, Method, World};
+
+/// A call of one method by another, as far as a body names it: `self.name(..)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Call<'a> {
+    /// The method whose body it stands in.
+    pub from: &'a str,
+    /// The method that it names.
+    pub to: &'a str,
+    /// What lies between the two.
+    pub crossing: Crossing,
+}
+
+/// What lies between a method and the one that it calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Crossing {
+    /// To a thread of a pool: an `Offload`.
+    Offload,
+    /// From a thread to the loop: `.wait(worker)`.
+    Portal,
+    /// Nothing: both run in the same place.
+    Plain,
+}
+
+impl Crossing {
+    /// `offload`, `portal` or `plain`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Crossing::Offload => "offload",
+            Crossing::Portal => "portal",
+            Crossing::Plain => "plain",
+        }
+    }
+
+    /// How it is written between two methods that run in these places.
+    pub(crate) fn written(self, from: World) -> &'static str {
+        match (self, from) {
+            (Crossing::Plain, _) => "",
+            (_, World::Pool) => ".wait(worker)",
+            _ => ".await",
+        }
+    }
+}
+
+impl<'a> Description<'a> {
+    /// What bodies call, method by method, where both are there.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call<'a>> {
+        let of = |caller: &'a Method<'a>| caller.calls.iter().filter_map(move |name| self.call(caller, name));
+        self.methods.iter().flat_map(of).collect()
+    }
+
+    fn call(&self, caller: &'a Method<'a>, name: &str) -> Option<Call<'a>> {
+        let body = name.strip_prefix("blocking_").and_then(|own| self.method(own));
+        let (callee, here) = match (self.method(name), body) {
+            (Some(callee), _) => (callee, false),
+            (None, Some(callee)) => (callee, true),
+            (None, None) => return None,
+        };
+        let crossing = match (caller.world(), callee.world()) {
+            _ if here => Crossing::Plain,
+            (_, World::Pool) => Crossing::Offload,
+            (World::Pool, _) => Crossing::Portal,
+            _ => Crossing::Plain,
+        };
+        Some(Call { from: caller.name, to: callee.name, crossing })
+    }
+}
