@@ -118,7 +118,7 @@ pub mod prelude {
     #[cfg(feature = "postcard")]
     pub use crate::Postcard;
     #[cfg(feature = "server")]
-    pub use crate::{Cleanup, Lines, Peer, Reason, Server, Session, SessionError};
+    pub use crate::{Cleanup, Describe, Lines, Peer, Reason, Server, Session, SessionError};
     #[cfg(feature = "json")]
     pub use crate::{Json, JsonLines};
     pub use crate::{Pool, Wait, Worker};

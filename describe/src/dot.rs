@@ -34,7 +34,8 @@ impl Description<'_> {
             _ => matches!(method.role, Role::Request | Role::Session),
         });
         for method in handlers {
-            *out += &node(method, "    ", "");
+            let data = (!method.data.is_empty()).then(|| method.data.join(", "));
+            *out += &node(method, data.into_iter().chain(method.limits()).collect(), "    ", "");
         }
         if leads(Target::Dynamic) {
             *out += "    \"[any]\" [label=\"?\", style=\"rounded,dashed\"];\n";
@@ -55,14 +56,14 @@ impl Description<'_> {
 
     fn thread_graph(&self, out: &mut String) {
         *out += "    subgraph \"cluster_loop\" {\n        label=\"loop\";\n";
-        for method in self.methods.iter().filter(|method| method.world() != World::Pool) {
-            *out += &node(method, "        ", "");
+        for method in self.callers() {
+            *out += &node(method, Vec::new(), "        ", "");
         }
         *out += "    }\n";
         for (at, pool) in self.pools().into_iter().enumerate() {
             *out += &format!("    subgraph \"cluster_pool_{at}\" {{\n        label={};\n", quoted(pool));
             for method in self.methods.iter().filter(|method| method.runs_on() == Some(pool)) {
-                *out += &node(method, "        ", ", style=solid");
+                *out += &node(method, method.options().collect(), "        ", ", style=solid");
             }
             *out += "    }\n";
         }
@@ -74,10 +75,8 @@ impl Description<'_> {
     }
 }
 
-fn node(method: &Method<'_>, indent: &str, style: &str) -> String {
-    let data = (!method.data.is_empty()).then(|| method.data.join(", "));
-    let lines: Vec<_> =
-        std::iter::once(bare(method.name).to_owned()).chain(data).chain(method.limits()).collect();
+fn node(method: &Method<'_>, notes: Vec<String>, indent: &str, style: &str) -> String {
+    let lines: Vec<_> = std::iter::once(bare(method.name).to_owned()).chain(notes).collect();
     let tooltip = match method.doc {
         "" => String::new(),
         doc => format!(", tooltip={}", quoted(doc)),

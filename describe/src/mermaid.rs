@@ -61,7 +61,7 @@ impl Description<'_> {
 
     fn flowchart(&self, out: &mut String) {
         *out += "flowchart LR\n    subgraph the-loop[\"loop\"]\n";
-        for method in self.methods.iter().filter(|method| method.world() != World::Pool) {
+        for method in self.callers() {
             *out += &node(method);
         }
         *out += "    end\n";
@@ -103,7 +103,7 @@ fn node(method: &Method<'_>) -> String {
         World::Pool => ("[", "]"),
     };
     let lines: Vec<_> =
-        std::iter::once(method.name.to_owned()).chain(notes(method)).map(|line| label(&line)).collect();
+        std::iter::once(method.name.to_owned()).chain(method.options()).map(|line| label(&line)).collect();
     format!("        {}{open}\"{}\"{close}\n", id(method.name), lines.join("<br/>"))
 }
 

@@ -148,12 +148,19 @@ impl<'a> Method<'a> {
         (self.role == Role::Blocking).then(|| self.pool.unwrap_or(SHARED))
     }
 
-    /// The limits that stand at it, each as written: `idle 30s`, `deadline 2s`.
+    /// The limits of the state, as written: `idle 30s`.
     pub(crate) fn limits(&self) -> impl Iterator<Item = String> {
-        [("idle", self.idle), ("within", self.within), ("deadline", self.deadline), ("lane", self.lane)]
-            .into_iter()
-            .filter_map(|(name, value)| Some(format!("{name} {}", value?)))
+        said([("idle", self.idle), ("within", self.within)])
     }
+
+    /// What is said of the job, as written: `deadline 2s`.
+    pub(crate) fn options(&self) -> impl Iterator<Item = String> {
+        said([("deadline", self.deadline), ("lane", self.lane)])
+    }
+}
+
+fn said(options: [(&str, Option<&str>); 2]) -> impl Iterator<Item = String> {
+    options.into_iter().filter_map(|(name, value)| Some(format!("{name} {}", value?)))
 }
 
 /// For expansions: each says one thing that stands at the method.

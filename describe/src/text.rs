@@ -43,8 +43,14 @@ fn about(method: &Method<'_>, f: &mut Formatter<'_>) -> fmt::Result {
     let states = (!method.states.is_empty()).then(|| format!("in {}", method.states.join(", ")));
     let data = (!method.data.is_empty()).then(|| format!("of {}", method.data.join(", ")));
     let pool = method.runs_on().map(|pool| format!("on {pool}"));
-    let parts: Vec<_> =
-        start.into_iter().chain(states).chain(data).chain(pool).chain(method.limits()).collect();
+    let parts: Vec<_> = start
+        .into_iter()
+        .chain(states)
+        .chain(data)
+        .chain(pool)
+        .chain(method.limits())
+        .chain(method.options())
+        .collect();
     f.write_str(&in_brackets(&parts.join(", ")))
 }
 

@@ -55,6 +55,13 @@ impl<'a> Description<'a> {
         self.methods.iter().flat_map(of).collect()
     }
 
+    /// The methods on the loop that have a part in this: those that call, or are called.
+    pub(crate) fn callers(&self) -> Vec<&'a Method<'a>> {
+        let calls = self.calls();
+        let has_part = |name| calls.iter().any(|call| call.from == name || call.to == name);
+        self.methods.iter().filter(|method| method.world() != World::Pool && has_part(method.name)).collect()
+    }
+
     fn call(&self, caller: &'a Method<'a>, name: &str) -> Option<Call<'a>> {
         let body = name.strip_prefix("blocking_").and_then(|own| self.method(own));
         let (callee, here) = match (self.method(name), body) {

@@ -16,6 +16,8 @@ mod crossing;
 #[cfg(feature = "server")]
 mod datagram;
 #[cfg(feature = "server")]
+pub mod describe;
+#[cfg(feature = "server")]
 mod endpoint;
 mod error;
 mod job;
@@ -80,6 +82,8 @@ pub use endpoint::{BlockingEndpoint, Endpoint};
 pub use server::UnixOptions;
 #[cfg(feature = "systemd")]
 pub use server::listen_fds;
+#[cfg(feature = "server")]
+pub use describe::{Describe, Description};
 #[cfg(feature = "server")]
 pub use server::{
     Bound, DatagramCounts, DatagramStats, IntoService, Listener, NoCodec, RunningServer, Server,

@@ -49,6 +49,19 @@ mod server {
     use crate::service::Service;
     pub use crate::service::{BoxError, HalfClose, InLine, Linear, Opened, Step, Steps, Stepwise, Style};
 
+    /// What `assert_diagram!` does: `path` is relative to `package`.
+    #[track_caller]
+    pub fn assert_diagram(
+        description: &crate::Description<'_>,
+        package: &str,
+        path: impl AsRef<std::path::Path>,
+    ) {
+        let file = std::path::Path::new(package).join(path);
+        if let Err(message) = crate::describe::compare(description, &file, crate::describe::bless()) {
+            panic!("{message}");
+        }
+    }
+
     /// Sees through aliases of `Session<Req, Rsp>`.
     #[diagnostic::on_unimplemented(
         message = "the last parameter of a `#[session]` is `&mut Session<Request, Response>`, not `&mut {Self}`",

@@ -7,6 +7,7 @@ mod around;
 mod attrs;
 mod blocking;
 mod connect;
+mod describe;
 mod fallback;
 mod handler;
 mod helper;
@@ -74,11 +75,15 @@ fn block(service: &Service) -> TokenStream {
     });
     let mut block = service.head.clone();
     block.items = vec![ImplItem::Verbatim(items.collect())];
-    let (states, impls) = match borrowed {
+    let (states, impls, description) = match borrowed {
         true => Default::default(),
-        false => (machine::items(service, &krate), service::impls(service, &krate)),
+        false => (
+            machine::items(service, &krate),
+            service::impls(service, &krate),
+            describe::items(service, &krate),
+        ),
     };
-    quote!(#block #states #impls)
+    quote!(#block #states #impls #description)
 }
 
 /// One method, as it was written if nothing was said about it; `block` has the generics of its `impl`.

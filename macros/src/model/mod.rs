@@ -5,6 +5,7 @@
 
 mod around;
 mod blocking;
+mod description;
 mod function;
 mod handler;
 mod hook;
@@ -17,6 +18,7 @@ mod targets;
 
 pub(crate) use around::{Around, Side};
 pub(crate) use blocking::{Blocking, Limit};
+pub(crate) use description::{Described, first_line};
 pub(crate) use function::{Function, Host, Param, Receiver, Shape};
 pub(crate) use handler::{Handler, HandlerKind, SessionTypes};
 pub(crate) use hook::Hook;
@@ -290,7 +292,7 @@ fn type_ident(ty: &Type) -> Option<&Ident> {
 }
 
 /// The name that jobs go by.
-fn type_name(ty: &Type) -> String {
+pub(crate) fn type_name(ty: &Type) -> String {
     type_ident(ty).map(Ident::to_string).unwrap_or_default()
 }
 

@@ -176,3 +176,51 @@ impl ::portcullis::__private::Steps for Files {
         ::core::result::Result::Ok(::portcullis::__private::Step::reply(state, response))
     }
 }
+#[cfg(unix)]
+#[cfg(feature = "v2")]
+#[automatically_derived]
+impl ::portcullis::Describe for Files {
+    const DESCRIPTION: ::portcullis::describe::Description<'static> = {
+        use ::portcullis::describe::{Description, Method, Role};
+        const METHODS: &[Method<'static>] = &[
+            #[cfg(feature = "v2")]
+            Method::new(Role::Request, "read", "").calls(&["open"]),
+            #[cfg(not(feature = "v2"))]
+            Method::new(Role::Request, "read", "").calls(&["open"]),
+            #[cfg(feature = "quota")]
+            #[cfg(unix)]
+            Method::new(Role::Connect, "connected", ""),
+            #[cfg(feature = "quota")]
+            Method::new(Role::Stop, "stopped", ""),
+            #[cfg(feature = "v2")]
+            Method::new(Role::Helper, "open", ""),
+            #[cfg(feature = "quota")]
+            Method::new(Role::Blocking, "measure", ""),
+        ];
+        Description::new("Files", "", METHODS)
+    };
+}
+#[cfg(unix)]
+#[cfg(not(feature = "v2"))]
+#[automatically_derived]
+impl ::portcullis::Describe for Files {
+    const DESCRIPTION: ::portcullis::describe::Description<'static> = {
+        use ::portcullis::describe::{Description, Method, Role};
+        const METHODS: &[Method<'static>] = &[
+            #[cfg(feature = "v2")]
+            Method::new(Role::Request, "read", "").calls(&["open"]),
+            #[cfg(not(feature = "v2"))]
+            Method::new(Role::Request, "read", "").calls(&["open"]),
+            #[cfg(feature = "quota")]
+            #[cfg(unix)]
+            Method::new(Role::Connect, "connected", ""),
+            #[cfg(feature = "quota")]
+            Method::new(Role::Stop, "stopped", ""),
+            #[cfg(feature = "v2")]
+            Method::new(Role::Helper, "open", ""),
+            #[cfg(feature = "quota")]
+            Method::new(Role::Blocking, "measure", ""),
+        ];
+        Description::new("Files", "", METHODS)
+    };
+}

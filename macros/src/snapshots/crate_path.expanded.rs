@@ -65,6 +65,27 @@ impl facade::net::__private::Steps for Pinger {
         ::core::result::Result::Ok(facade::net::__private::Step::reply(state, response))
     }
 }
+/**```mermaid
+flowchart LR
+    subgraph the-loop["loop"]
+        ping("ping")
+    end
+    subgraph pool-0["Pool#58;#58;shared()"]
+        hash["hash<br/>deadline 250ms"]
+    end
+    ping -->|".await"| hash
+```*/
+#[automatically_derived]
+impl facade::net::Describe for Pinger {
+    const DESCRIPTION: facade::net::describe::Description<'static> = {
+        use facade::net::describe::{Description, Method, Role};
+        const METHODS: &[Method<'static>] = &[
+            Method::new(Role::Request, "ping", "").calls(&["hash"]),
+            Method::new(Role::Blocking, "hash", "").deadline("250ms"),
+        ];
+        Description::new("Pinger", "", METHODS)
+    };
+}
 #[allow(dead_code)]
 fn free() -> facade::net::Offload<()> {
     let pool: &facade::net::Pool = facade::net::Pool::shared();

@@ -100,3 +100,18 @@ impl ::portcullis::__private::Steps for Chat {
         ::core::result::Result::Ok(::portcullis::__private::Step::reply(state, response))
     }
 }
+#[automatically_derived]
+impl ::portcullis::Describe for Chat {
+    const DESCRIPTION: ::portcullis::describe::Description<'static> = {
+        use ::portcullis::describe::{Description, Method, Role};
+        const METHODS: &[Method<'static>] = &[
+            Method::new(Role::Request, "say", ""),
+            Method::new(Role::Start, "start", ""),
+            Method::new(Role::Connect, "connected", ""),
+            Method::new(Role::Error, "failed", ""),
+            Method::new(Role::Disconnect, "gone", ""),
+            Method::new(Role::Stop, "stopped", ""),
+        ];
+        Description::new("Chat", "", METHODS)
+    };
+}

@@ -136,6 +136,40 @@ impl ::portcullis::__private::Steps for Wrong {
         }
     }
 }
+/**```mermaid
+stateDiagram-v2
+    greeting : greeting
+    [*] --> greeting
+```
+
+```mermaid
+flowchart LR
+    subgraph the-loop["loop"]
+        count[["count"]]
+    end
+    subgraph pool-0["self.cpu"]
+        shrink["shrink"]
+    end
+    subgraph pool-1["Pool#58;#58;shared()"]
+        hash["hash"]
+    end
+    hash -.->|".wait(worker)"| count
+```*/
+#[automatically_derived]
+impl ::portcullis::Describe for Wrong {
+    const DESCRIPTION: ::portcullis::describe::Description<'static> = {
+        use ::portcullis::describe::{Description, Method, Role};
+        const METHODS: &[Method<'static>] = &[
+            Method::new(Role::Request, "ping", ""),
+            Method::new(Role::Session, "talk", ""),
+            Method::new(Role::Blocking, "shrink", "").pool("self.cpu"),
+            Method::new(Role::Blocking, "hash", "").calls(&["count"]),
+            Method::new(Role::Helper, "count", ""),
+            Method::new(Role::State, "greeting", "").start(),
+        ];
+        Description::new("Wrong", "", METHODS)
+    };
+}
 ::core::compile_error! {
     "unknown option `reqest` of `#[service]`: did you mean `request`?"
 }

@@ -49,3 +49,14 @@ impl ::portcullis::__private::Steps for Thumbnails {
         ::core::result::Result::Ok(::portcullis::__private::Step::reply(state, response))
     }
 }
+#[automatically_derived]
+impl ::portcullis::Describe for Thumbnails {
+    const DESCRIPTION: ::portcullis::describe::Description<'static> = {
+        use ::portcullis::describe::{Description, Method, Role};
+        const METHODS: &[Method<'static>] = &[
+            Method::new(Role::Request, "thumbnail", "One request in, one response out."),
+            Method::new(Role::Connect, "connected", ""),
+        ];
+        Description::new("Thumbnails", "Thumbnails.", METHODS)
+    };
+}

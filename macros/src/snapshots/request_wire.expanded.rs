@@ -40,3 +40,13 @@ impl ::portcullis::__private::Steps for Calculator {
         ::core::result::Result::Ok(::portcullis::__private::Step::reply(state, response))
     }
 }
+#[automatically_derived]
+impl ::portcullis::Describe for Calculator {
+    const DESCRIPTION: ::portcullis::describe::Description<'static> = {
+        use ::portcullis::describe::{Description, Method, Role};
+        const METHODS: &[Method<'static>] = &[
+            Method::new(Role::Request, "calculate", ""),
+        ];
+        Description::new("Calculator", "", METHODS)
+    };
+}

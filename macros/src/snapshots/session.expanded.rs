@@ -57,6 +57,20 @@ where
         Self::chat(self, conn, session).await
     }
 }
+#[automatically_derived]
+impl<S, const N: usize> ::portcullis::Describe for Chat<S, N>
+where
+    S: Store + Send + Sync + 'static,
+{
+    const DESCRIPTION: ::portcullis::describe::Description<'static> = {
+        use ::portcullis::describe::{Description, Method, Role};
+        const METHODS: &[Method<'static>] = &[
+            Method::new(Role::Session, "chat", ""),
+            Method::new(Role::Connect, "connected", ""),
+        ];
+        Description::new("Chat", "", METHODS)
+    };
+}
 impl Echo {
     #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
     async fn echo(self: &::std::sync::Arc<Self>, session: &mut Session<Bytes, Bytes>) {
@@ -95,4 +109,12 @@ impl ::portcullis::__private::Linear for Echo {
         Self::echo(self, session).await;
         ::core::result::Result::Ok(())
     }
+}
+#[automatically_derived]
+impl ::portcullis::Describe for Echo {
+    const DESCRIPTION: ::portcullis::describe::Description<'static> = {
+        use ::portcullis::describe::{Description, Method, Role};
+        const METHODS: &[Method<'static>] = &[Method::new(Role::Session, "echo", "")];
+        Description::new("Echo", "", METHODS)
+    };
 }

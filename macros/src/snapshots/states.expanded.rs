@@ -250,3 +250,44 @@ impl ::portcullis::__private::Steps for Chat {
         ::core::matches!(state, ChatState::Closed)
     }
 }
+/**```mermaid
+stateDiagram-v2
+    login : login
+    login : u8
+    login : within 30s
+    room : room
+    room : User, Room
+    room : idle 5m
+    [*] --> login
+    login --> room
+    login --> [*]
+    login --> login
+    login --> [*] : timeout
+    room --> room
+    room --> room : noted
+    room --> [*] : timeout
+```*/
+#[automatically_derived]
+impl ::portcullis::Describe for Chat {
+    const DESCRIPTION: ::portcullis::describe::Description<'static> = {
+        use ::portcullis::describe::{Description, Method, Role};
+        const METHODS: &[Method<'static>] = &[
+            Method::new(Role::Connect, "connected", "").next(&["login"]),
+            Method::new(Role::Before, "allow", ""),
+            Method::new(Role::After, "count", ""),
+            Method::new(Role::State, "login", "Nobody is known yet.")
+                .start()
+                .within("30s")
+                .data(&["u8"])
+                .next(&["room", "closed", "login"]),
+            Method::new(Role::State, "room", "Among others.")
+                .idle("5m")
+                .data(&["User", "Room"])
+                .next(&["room"]),
+            Method::new(Role::Event, "noted", "").states(&["room"]).next(&["room"]),
+            Method::new(Role::Timeout, "asleep", "").states(&["room"]).next(&["closed"]),
+            Method::new(Role::Disconnect, "gone", ""),
+        ];
+        Description::new("Chat", "", METHODS)
+    };
+}

@@ -37,6 +37,14 @@ impl ::portcullis::__private::Steps for Search {
         ::core::result::Result::Ok(::portcullis::__private::Step::reply(state, response))
     }
 }
+#[automatically_derived]
+impl ::portcullis::Describe for Search {
+    const DESCRIPTION: ::portcullis::describe::Description<'static> = {
+        use ::portcullis::describe::{Description, Method, Role};
+        const METHODS: &[Method<'static>] = &[Method::new(Role::Request, "search", "")];
+        Description::new("Search", "", METHODS)
+    };
+}
 impl Search {
     #[allow(dead_code)]
     fn scan(

@@ -1,0 +1,133 @@
+//! `impl Describe`: the service as a constant, and its picture in the docs.
+//!
+//! ```text
+//! /// (the picture)
+//! impl Describe for Thumbnails {
+//!     const DESCRIPTION: Description<'static> = {
+//!         const METHODS: &[Method<'static>] = &[
+//!             Method::new(Role::Request, "thumbnail", "One request in, one response out.").calls(&["shrink"]),
+//!             Method::new(Role::Blocking, "shrink", "").pool("self.cpu").deadline("2s").calls(&["count"]),
+//!         ];
+//!         Description::new("Thumbnails", "", METHODS)
+//!     };
+//! }
+//! ```
+//!
+//! A method under a `cfg` is there under that `cfg`. The picture can't know it, and shows the first of each name.
+
+use crate::model::{Described, Service, first_line, type_name};
+use portcullis_describe::{Chart, Crossing, Description, Kind, Method};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::{Attribute, Path};
+
+/// One for each handler, under its `cfg`s, as there are impls of `Service`; none if the block has no handler.
+pub(super) fn items(service: &Service, krate: &Path) -> TokenStream {
+    let cfgs: Vec<Vec<&Attribute>> = match service.states {
+        Some(_) => vec![Vec::new()],
+        None => service.handlers().map(|(method, _)| method.function.cfgs().collect()).collect(),
+    };
+    let Some(first) = cfgs.first() else { return TokenStream::new() };
+    // A second handler that is there in any case was reported.
+    let several = cfgs.iter().all(|cfgs| !cfgs.is_empty());
+    let cfgs = if several { &*cfgs } else { std::slice::from_ref(first) };
+    let methods = service.described();
+    let (docs, constant) = (docs(service, &methods), constant(service, &methods, krate));
+    let head = &service.head;
+    let (generics, _, where_clause) = head.generics.split_for_impl();
+    let of_block: Vec<_> = head.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).collect();
+    let ty = &head.self_ty;
+    cfgs.iter()
+        .map(|cfgs| {
+            quote_spanned! {Span::mixed_site()=>
+                #(#of_block)*
+                #(#cfgs)*
+                #docs
+                #[automatically_derived]
+                impl #generics #krate::Describe for #ty #where_clause { #constant }
+            }
+        })
+        .collect()
+}
+
+fn constant(service: &Service, methods: &[Described<'_>], krate: &Path) -> TokenStream {
+    let (name, doc) = (type_name(&service.head.self_ty), first_line(&service.head.attrs));
+    let methods = methods.iter().map(method);
+    quote_spanned! {Span::mixed_site()=>
+        const DESCRIPTION: #krate::describe::Description<'static> = {
+            use #krate::describe::{Description, Method, Role};
+            const METHODS: &[Method<'static>] = &[#(#methods,)*];
+            Description::new(#name, #doc, METHODS)
+        };
+    }
+}
+
+/// What differs from a method of which nothing is said.
+fn method(described: &Described<'_>) -> TokenStream {
+    let Described { method, role, name, doc, .. } = described;
+    let cfgs = method.function.cfgs();
+    let role = format_ident!("{role:?}");
+    let flag = |name: &str, set: bool| {
+        let name = Ident::new(name, Span::mixed_site());
+        set.then(|| quote!(.#name()))
+    };
+    let text = |name: &str, value: &Option<String>| {
+        let name = Ident::new(name, Span::mixed_site());
+        value.as_ref().map(|value| quote!(.#name(#value)))
+    };
+    let list = |name: &str, list: &[String]| {
+        let name = Ident::new(name, Span::mixed_site());
+        (!list.is_empty()).then(|| quote!(.#name(&[#(#list),*])))
+    };
+    let said = [
+        list("states", &described.states),
+        flag("start", described.start),
+        text("idle", &described.idle),
+        text("within", &described.within),
+        list("data", &described.data),
+        list("next", &described.next),
+        flag("dynamic", described.dynamic),
+        text("pool", &described.pool),
+        text("deadline", &described.deadline),
+        text("lane", &described.lane),
+        list("calls", &described.calls),
+    ];
+    let said = said.into_iter().flatten();
+    quote!(#(#cfgs)* Method::new(Role::#role, #name, #doc) #(#said)*)
+}
+
+/// The pictures that say more than the block does at a glance: of states, and of threads where there are any.
+fn docs(service: &Service, methods: &[Described<'_>]) -> Option<TokenStream> {
+    let lists: Vec<[Vec<&str>; 4]> = methods
+        .iter()
+        .map(|one| {
+            [&one.states, &one.data, &one.next, &one.calls]
+                .map(|list| list.iter().map(|name| &**name).collect())
+        })
+        .collect();
+    let mut drawn: Vec<Method<'_>> = Vec::new();
+    for (one, [states, data, next, calls]) in methods.iter().zip(&lists) {
+        if drawn.iter().any(|drawn| drawn.name == one.name) {
+            continue;
+        }
+        let mut method =
+            Method::new(one.role, &one.name, &one.doc).states(states).data(data).next(next).calls(calls);
+        (method.start, method.dynamic) = (one.start, one.dynamic);
+        (method.idle, method.within) = (one.idle.as_deref(), one.within.as_deref());
+        (method.pool, method.deadline, method.lane) =
+            (one.pool.as_deref(), one.deadline.as_deref(), one.lane.as_deref());
+        drawn.push(method);
+    }
+    let name = type_name(&service.head.self_ty);
+    let description = Description::new(&name, "", &drawn);
+    let states = (description.kind() == Kind::States).then_some(Chart::States);
+    let crosses = description.calls().iter().any(|call| call.crossing != Crossing::Plain);
+    let threads = crosses.then_some(Chart::Threads);
+    let pictures: Vec<String> = [states, threads]
+        .into_iter()
+        .flatten()
+        .map(|chart| format!("```mermaid\n{}```", description.mermaid(chart)))
+        .collect();
+    let docs = pictures.join("\n\n");
+    (!docs.is_empty()).then(|| quote!(#[doc = #docs]))
+}

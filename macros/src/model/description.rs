@@ -1,0 +1,319 @@
+//! A service as it is described: what stands at its methods, and what their bodies name, as text.
+
+use super::{Blocking, Cause, Limit, Method, Move, Role, Service, targets, variant};
+use crate::parse::{self, Event, StateOptions};
+use portcullis_describe as describe;
+use proc_macro2::{Delimiter, Ident, Spacing, TokenStream, TokenTree};
+use quote::ToTokens;
+use std::time::Duration;
+use syn::{Attribute, Expr, ExprLit, Lit, Meta, ext::IdentExt};
+
+/// What is said of one method; the fields are those of [`describe::Method`].
+pub(crate) struct Described<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) role: describe::Role,
+    pub(crate) name: String,
+    pub(crate) doc: String,
+    pub(crate) states: Vec<String>,
+    pub(crate) start: bool,
+    pub(crate) idle: Option<String>,
+    pub(crate) within: Option<String>,
+    pub(crate) data: Vec<String>,
+    pub(crate) next: Vec<String>,
+    pub(crate) dynamic: bool,
+    pub(crate) pool: Option<String>,
+    pub(crate) deadline: Option<String>,
+    pub(crate) lane: Option<String>,
+    pub(crate) calls: Vec<String>,
+}
+
+impl Service {
+    /// Every method that has a part in the service.
+    pub(crate) fn described(&self) -> Vec<Described<'_>> {
+        let mut all: Vec<_> = self.methods().filter_map(|method| self.described_method(method)).collect();
+        let known: Vec<(String, bool)> =
+            all.iter().map(|one| (one.name.clone(), one.role == describe::Role::Blocking)).collect();
+        for one in &mut all {
+            calls(one.method.function.body.stream(), &known, &mut one.calls);
+        }
+        all
+    }
+
+    fn described_method<'a>(&self, method: &'a Method) -> Option<Described<'a>> {
+        let mut one = Described {
+            method,
+            role: role(method)?,
+            name: method.function.sig.ident.unraw().to_string(),
+            doc: first_line(&method.function.attrs),
+            states: Vec::new(),
+            start: false,
+            idle: None,
+            within: None,
+            data: Vec::new(),
+            next: Vec::new(),
+            dynamic: false,
+            pool: None,
+            deadline: None,
+            lane: None,
+            calls: Vec::new(),
+        };
+        match &method.role {
+            Role::Move(step) => {
+                one.moves(step);
+                self.leads(method, true, &mut one);
+            }
+            // What gives no state is not understood, and need not be.
+            Role::Hook(hook) if hook.event == Some(Event::Connect) => self.leads(method, false, &mut one),
+            Role::Blocking(blocking) => one.runs(blocking),
+            _ => {}
+        }
+        Some(one)
+    }
+
+    /// The states that the body leads to, by their methods' names.
+    fn leads(&self, method: &Method, gives_a_state: bool, one: &mut Described<'_>) {
+        let Some(states) = &self.states else { return };
+        let found = targets(&method.function.body.stream(), &states.ident, &self.variants());
+        let name = |named: &Ident| {
+            let handler =
+                self.state_handlers().find(|(method, _)| variant(&method.function.sig.ident) == *named);
+            handler.map_or_else(
+                || "closed".to_owned(),
+                |(method, _)| method.function.sig.ident.unraw().to_string(),
+            )
+        };
+        one.next = found.named.iter().map(name).collect();
+        one.dynamic = !found.understood && (gives_a_state || !one.next.is_empty());
+    }
+}
+
+impl Described<'_> {
+    fn moves(&mut self, step: &Move) {
+        match &step.cause {
+            Cause::Request(StateOptions { start, idle, within, .. }) => {
+                self.start = start.is_some();
+                let limit = |limit: &parse::Limit| match limit {
+                    parse::Limit::Literal(duration) => said(*duration),
+                    parse::Limit::Expr(expr) => text(expr),
+                };
+                self.idle = idle.as_ref().map(|keyed| limit(&keyed.value));
+                self.within = within.as_ref().map(|keyed| limit(&keyed.value));
+                self.data = step.data.iter().map(|param| text(&param.written.ty)).collect();
+            }
+            Cause::Event { states, .. } => {
+                self.states = states.iter().map(|state| state.unraw().to_string()).collect();
+            }
+            Cause::Timeout { state, .. } => {
+                self.states = state.iter().map(|state| state.unraw().to_string()).collect();
+            }
+        }
+    }
+
+    fn runs(&mut self, blocking: &Blocking) {
+        self.pool = blocking.pool.as_ref().map(text);
+        self.lane = blocking.lane.as_ref().map(text);
+        self.deadline = blocking.deadline.as_ref().map(|deadline| match deadline {
+            Limit::Literal(duration) => said(*duration),
+            Limit::Expr(expr) => text(expr),
+        });
+    }
+}
+
+fn role(method: &Method) -> Option<describe::Role> {
+    use super::{HandlerKind, Side};
+    use describe::Role as Of;
+    Some(match &method.role {
+        Role::Plain | Role::Unusable => return None,
+        Role::Helper => Of::Helper,
+        Role::Blocking(_) => Of::Blocking,
+        Role::Handler(handler) => match handler.kind {
+            HandlerKind::Request { .. } => Of::Request,
+            HandlerKind::Session { .. } => Of::Session,
+        },
+        Role::Move(step) => match step.cause {
+            Cause::Request(_) => Of::State,
+            Cause::Event { .. } => Of::Event,
+            Cause::Timeout { .. } => Of::Timeout,
+        },
+        Role::Around(around) => match around.side {
+            Side::Before => Of::Before,
+            Side::After => Of::After,
+        },
+        Role::Hook(hook) => match hook.event? {
+            Event::Start => Of::Start,
+            Event::Connect => Of::Connect,
+            Event::Error => Of::Error,
+            Event::Disconnect => Of::Disconnect,
+            Event::Stop => Of::Stop,
+            Event::Timeout => Of::Timeout,
+        },
+    })
+}
+
+/// The first line of a doc comment that has something in it.
+pub(crate) fn first_line(attrs: &[Attribute]) -> String {
+    let line = |attr: &Attribute| match &attr.meta {
+        Meta::NameValue(pair) if pair.path.is_ident("doc") => match &pair.value {
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
+            _ => None,
+        },
+        _ => None,
+    };
+    let lines = attrs.iter().filter_map(line);
+    let mut lines =
+        lines.flat_map(|text| text.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>());
+    lines.find(|line| !line.is_empty()).unwrap_or_default()
+}
+
+/// `self.name(`, `self.name::<T>(`, `Self::name(`: each of `known` that the body calls, in the order that it
+/// does. Of a blocking method there is also `blocking_name`.
+fn calls(body: TokenStream, known: &[(String, bool)], found: &mut Vec<String>) {
+    let trees: Vec<TokenTree> = body.into_iter().collect();
+    for (at, tree) in trees.iter().enumerate() {
+        match tree {
+            TokenTree::Group(group) => calls(group.stream(), known, found),
+            TokenTree::Ident(ident) if ident == "self" || ident == "Self" => {
+                let Some(name) = trees.get(at + 1..).and_then(called) else { continue };
+                let is = |(known, blocking): &(String, bool)| {
+                    name == *known || (*blocking && name.strip_prefix("blocking_") == Some(known))
+                };
+                if known.iter().any(is) && !found.contains(&name) {
+                    found.push(name);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What is called, behind `self` or `Self`.
+fn called(behind: &[TokenTree]) -> Option<String> {
+    let mark = |tree: Option<&TokenTree>, mark: char| matches!(tree, Some(TokenTree::Punct(punct)) if punct.as_char() == mark);
+    let rest = match behind {
+        [dot, rest @ ..] if mark(Some(dot), '.') => rest,
+        [one, two, rest @ ..] if mark(Some(one), ':') && mark(Some(two), ':') => rest,
+        _ => return None,
+    };
+    let [TokenTree::Ident(name), rest @ ..] = rest else { return None };
+    let called = match rest.first() {
+        Some(TokenTree::Group(group)) => group.delimiter() == Delimiter::Parenthesis,
+        first => mark(first, ':') && mark(rest.get(1), ':') && mark(rest.get(2), '<'),
+    };
+    called.then(|| name.unraw().to_string())
+}
+
+/// A duration as it is said: `1m30s`.
+fn said(duration: Duration) -> String {
+    let mut rest = duration.as_millis();
+    let mut said = String::new();
+    for (unit, millis) in [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)] {
+        if rest >= millis {
+            said += &format!("{}{unit}", rest / millis);
+            rest %= millis;
+        }
+    }
+    said
+}
+
+/// An expression or a type about as it was written: `self.pools[i % 2]`, `Vec<&'static str>`.
+fn text(tokens: &impl ToTokens) -> String {
+    let mut out = String::new();
+    write(tokens.to_token_stream(), &mut out);
+    out
+}
+
+fn write(tokens: TokenStream, out: &mut String) {
+    let mut joint = false;
+    for tree in tokens {
+        match tree {
+            TokenTree::Group(group) => {
+                let (open, close) = match group.delimiter() {
+                    Delimiter::Parenthesis => ("(", ")"),
+                    Delimiter::Bracket => ("[", "]"),
+                    Delimiter::Brace => (" { ", " }"),
+                    Delimiter::None => ("", ""),
+                };
+                *out += open;
+                write(group.stream(), out);
+                *out += close;
+                joint = false;
+            }
+            TokenTree::Punct(punct) => {
+                let (mark, after) = (punct.as_char(), punct.spacing() == Spacing::Joint);
+                let between = "+-/%^|=".contains(mark) && !out.is_empty();
+                if between && !joint && !out.ends_with(' ') {
+                    out.push(' ');
+                }
+                out.push(mark);
+                let arrow = mark == '>' && (out.ends_with("->") || out.ends_with("=>"));
+                if (between && !after) || arrow || matches!(mark, ',' | ';') {
+                    out.push(' ');
+                }
+                joint = after;
+            }
+            word => {
+                if out.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '"')) {
+                    out.push(' ');
+                }
+                *out += &word.to_string();
+                joint = false;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quote::quote;
+
+    #[test]
+    fn expressions_read_as_written() {
+        for written in [
+            "self.cpu",
+            "self.pools[i % 2]",
+            "&POOL",
+            "crate::pools::CPU",
+            "Pool::named(\"a b\", 2)",
+            "Duration::from_secs(2 + n)",
+            "Vec<Option<&'static str>>",
+            "HashMap<String, Arc<dyn Fn(u8) -> u8>>",
+            "[u8; 4]",
+            "(A, B)",
+            "&mut T",
+        ] {
+            assert_eq!(text(&written.parse::<TokenStream>().expect(written)), written);
+        }
+    }
+
+    #[test]
+    fn durations_read_as_said() {
+        for (millis, said_) in [(250, "250ms"), (90_000, "1m30s"), (7_200_000, "2h"), (1_500, "1s500ms")] {
+            assert_eq!(said(Duration::from_millis(millis)), said_);
+        }
+    }
+
+    #[test]
+    fn calls_are_found_in_any_depth() {
+        let known = [("shrink".to_owned(), true), ("count".to_owned(), false), ("type".to_owned(), false)];
+        let mut found = Vec::new();
+        let body = quote! {
+            let n = select! { n = self.count(1) => n };
+            self.count.load(); self.shrinks(); other.shrink(1);
+            Self::blocking_shrink(self, worker, self.r#type::<u8>());
+            self.count(2).await
+        };
+        calls(body, &known, &mut found);
+        assert_eq!(found, ["count", "blocking_shrink", "type"]);
+    }
+
+    #[test]
+    fn docs_begin_with_their_first_line() {
+        let item: syn::ItemStruct = syn::parse_quote! {
+            #[doc = "\n  One.\nTwo."]
+            #[doc = "Three."]
+            struct S;
+        };
+        assert_eq!(first_line(&item.attrs), "One.");
+    }
+}

@@ -1,0 +1,44 @@
+//! What a service is, as a value: [`Describe`], its [`Description`], and the pictures of it.
+//!
+//! `#[service]` writes it for the block that has the handlers. It is a constant, made of what stands in the block:
+//! names, options, first lines of docs, and what bodies name. `self.shrink(..)` in a body is a call, and
+//! `ChatState::Room(..)` a state that it leads to; a body that gives a state which is not written out in it is
+//! [dynamic](Method::dynamic), and drawn dashed.
+//!
+//! The printers are in `portcullis-describe`, which the macros use as well: the service's docs show the same picture.
+
+mod snapshot;
+
+pub use portcullis_describe::*;
+pub(crate) use snapshot::{bless, compare};
+
+/// Fails a test whose service is no longer what a file in the repository says: the picture as a test.
+///
+/// The file's path is relative to the package's `Cargo.toml`. Its ending says what is in it: `.mmd` for Mermaid, `.dot`
+/// for Graphviz, `.json` for everything. The picture is that of the states; of the threads, if the name ends in
+/// `.threads.mmd` or `.threads.dot`. `PORTCULLIS_BLESS=1 cargo test` writes the file.
+///
+/// ```no_run
+/// # struct Smtp;
+/// # impl portcullis_runtime::Describe for Smtp {
+/// #     const DESCRIPTION: portcullis_runtime::describe::Description<'static> =
+/// #         portcullis_runtime::describe::Description::new("Smtp", "", &[]);
+/// # }
+/// # use portcullis_runtime::assert_diagram;
+/// # fn test() {
+/// assert_diagram!(Smtp, "docs/smtp.mmd");
+/// # }
+/// ```
+///
+/// # Panics
+/// If the file says something else, which the message shows line by line, or can't be read or written.
+#[macro_export]
+macro_rules! assert_diagram {
+    ($service:ty, $path:expr $(,)?) => {
+        $crate::private::assert_diagram(
+            &<$service as $crate::Describe>::DESCRIPTION,
+            ::core::env!("CARGO_MANIFEST_DIR"),
+            $path,
+        )
+    };
+}

@@ -1,0 +1,92 @@
+//! What `assert_diagram!` does: a description against a file.
+
+use super::{Chart, Description};
+use std::path::Path;
+use std::{env, fs};
+
+/// Compares, or writes the file; the error is the test's message.
+pub(crate) fn compare(description: &Description<'_>, file: &Path, bless: bool) -> Result<(), String> {
+    let found = print(description, file)?;
+    let expected = fs::read_to_string(file).map(|text| text.replace("\r\n", "\n"));
+    if expected.as_ref().is_ok_and(|expected| *expected == found) {
+        return Ok(());
+    }
+    let name = file.display();
+    if bless {
+        let folder = file.parent().map_or(Ok(()), fs::create_dir_all);
+        return folder.and_then(|()| fs::write(file, found)).map_err(|error| format!("{name}: {error}"));
+    }
+    let service = description.service;
+    let how = "if this is as it should be: PORTCULLIS_BLESS=1 cargo test";
+    match expected {
+        Ok(expected) => {
+            Err(format!("`{service}` is not what {name} says\n{}{how}", difference(&expected, &found)))
+        }
+        Err(error) => Err(format!("`{service}` can't be compared with {name}: {error}\n{how}")),
+    }
+}
+
+/// `PORTCULLIS_BLESS` is set, and not to nothing.
+pub(crate) fn bless() -> bool {
+    env::var_os("PORTCULLIS_BLESS").is_some_and(|value| !value.is_empty())
+}
+
+/// In the language that the file's name asks for.
+fn print(description: &Description<'_>, file: &Path) -> Result<String, String> {
+    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let (stem, ending) = name.rsplit_once('.').unwrap_or((&name, ""));
+    let chart = if stem.ends_with(".threads") { Chart::Threads } else { Chart::States };
+    match ending {
+        "mmd" => Ok(description.mermaid(chart)),
+        "dot" => Ok(description.dot(chart)),
+        "json" => Ok(description.json()),
+        _ => Err(format!("`{name}`: a picture's name ends in `.mmd`, `.dot` or `.json`")),
+    }
+}
+
+/// The lines that differ, with what is the same around them left out.
+fn difference(expected: &str, found: &str) -> String {
+    let (old, new): (Vec<_>, Vec<_>) = (expected.lines().collect(), found.lines().collect());
+    let start = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+    let rest = old.len().min(new.len()) - start;
+    let end = old.iter().rev().zip(new.iter().rev()).take(rest).take_while(|(a, b)| a == b).count();
+    let removed = old.iter().take(old.len() - end).skip(start).map(|line| format!("-{line}\n"));
+    let added = new.iter().take(new.len() - end).skip(start).map(|line| format!("+{line}\n"));
+    std::iter::once(format!("@@ line {}\n", start + 1)).chain(removed).chain(added).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use portcullis_describe::{Method, Role};
+
+    const METHODS: &[Method<'static>] = &[Method::new(Role::Request, "ask", "")];
+    const ASKED: Description<'static> = Description::new("Asked", "", METHODS);
+
+    fn file(name: &str) -> std::path::PathBuf {
+        env::temp_dir().join(format!("portcullis-describe-{}", std::process::id())).join(name)
+    }
+
+    #[test]
+    fn a_file_is_blessed_and_then_compared() {
+        let file = file("asked.mmd");
+        let missing = compare(&ASKED, &file, false).expect_err("no file");
+        assert!(missing.contains("PORTCULLIS_BLESS=1"), "{missing}");
+        compare(&ASKED, &file, true).expect("written");
+        compare(&ASKED, &file, false).expect("the same");
+        let other = Description::new("Asked", "", &[]);
+        let message = compare(&other, &file, false).expect_err("another");
+        assert!(message.contains("@@ line 2\n-    ask : ask\n"), "{message}");
+        fs::remove_file(&file).expect("removed");
+    }
+
+    #[test]
+    fn endings_choose_the_form() {
+        let print = |name: &str| print(&ASKED, Path::new(name));
+        assert!(print("a.mmd").is_ok_and(|text| text.starts_with("stateDiagram-v2\n")));
+        assert!(print("a.threads.mmd").is_ok_and(|text| text.starts_with("flowchart LR\n")));
+        assert!(print("docs/a.dot").is_ok_and(|text| text.starts_with("digraph")));
+        assert!(print("a.json").is_ok_and(|text| text.starts_with('{')));
+        assert!(print("a.svg").is_err());
+    }
+}

@@ -1,0 +1,216 @@
+//! Services as values and as pictures: the files are in the repository's `docs`, as a reader sees them.
+
+use std::marker::PhantomData;
+use std::panic::catch_unwind;
+
+use portcullis::describe::{Cause, Chart, Crossing, Kind, Method, Role, Target, World};
+use portcullis::prelude::*;
+use portcullis::{Describe, Interrupted, assert_diagram};
+
+#[allow(dead_code)]
+#[path = "../../examples/smtp/service.rs"]
+mod service;
+#[allow(dead_code)]
+#[path = "../../examples/smtp/wire.rs"]
+mod wire;
+
+use self::service::Smtp;
+
+struct Thumbnails {
+    cpu: Pool,
+    disks: [Pool; 2],
+}
+
+/// Makes pictures "small" & quick.
+///
+/// The rest is not in the picture.
+#[service]
+#[allow(dead_code)]
+impl Thumbnails {
+    /// One request in, one response out.
+    #[request]
+    async fn thumbnail(&self, size: u32) -> Result<u32, Interrupted> {
+        let kept = self.keep(size).await?;
+        Ok(self.shrink(kept).await? + self.count(1).await)
+    }
+
+    #[blocking(on = self.cpu, deadline = "1m30s")]
+    fn shrink(&self, worker: &Worker, size: u32) -> Result<u32, Interrupted> {
+        let serial = self.count(1).wait(worker)?;
+        let kept = self.keep(serial).wait(worker)??;
+        Ok(self.blocking_halve(worker, size + kept))
+    }
+
+    #[blocking(on = self.disks[size as usize % 2], lane = size)]
+    fn keep(&self, size: u32) -> u32 {
+        size
+    }
+
+    #[blocking]
+    fn halve(&self, size: u32) -> u32 {
+        size / 2
+    }
+
+    /// On the loop, for whoever asks.
+    async fn count(&self, n: u32) -> u32 {
+        n
+    }
+
+    #[on(error)]
+    async fn failed(&self, error: SessionError<Interrupted>) -> ControlFlow<Reason, u32> {
+        ControlFlow::Break(Reason::from_error(&error))
+    }
+}
+
+struct Chat<T>(PhantomData<fn() -> T>);
+
+#[service]
+impl<T: Send + 'static> Chat<T> {
+    /// Whatever is said comes back.
+    #[session]
+    async fn chat(&self, session: &mut Session<String, String>) -> Result<(), Reason> {
+        while let Ok(line) = session.next().await {
+            let _ = session.send(line).await;
+        }
+        Ok(())
+    }
+}
+
+/// Bodies that say where they lead, and one that does not.
+struct Turnstile;
+
+#[service(request = u8, response = u8, state(derive(Debug)))]
+impl Turnstile {
+    #[state(start, idle = "30s", within = "2m")]
+    async fn locked(&self, coin: u8) -> (u8, TurnstileState) {
+        if coin == 0 {
+            return (coin, TurnstileState::Locked);
+        }
+        (coin, TurnstileState::Open(coin, None))
+    }
+
+    #[state]
+    async fn open(&self, left: u8, last: Option<String>, _push: u8) -> (u8, TurnstileState) {
+        (left, next(left, last))
+    }
+
+    #[state]
+    #[cfg(any())]
+    async fn never(&self, _push: u8) -> TurnstileState {
+        TurnstileState::Closed
+    }
+
+    #[event(open)]
+    async fn evacuate(&self, _left: u8, _last: Option<String>, _alarm: ()) -> TurnstileState {
+        TurnstileState::Closed
+    }
+}
+
+fn next(left: u8, last: Option<String>) -> TurnstileState {
+    if left > 1 { TurnstileState::Open(left - 1, last) } else { TurnstileState::Locked }
+}
+
+#[test]
+fn a_request_with_pools_is_drawn() {
+    assert_diagram!(Thumbnails, "../docs/thumbnails.mmd");
+    assert_diagram!(Thumbnails, "../docs/thumbnails.threads.mmd");
+    assert_diagram!(Thumbnails, "../docs/thumbnails.threads.dot");
+    assert_diagram!(Thumbnails, "../docs/thumbnails.json");
+}
+
+#[test]
+fn a_linear_session_is_drawn() {
+    assert_diagram!(Chat<Vec<u8>>, "../docs/chat.mmd");
+    assert_diagram!(Chat<()>, "../docs/chat.dot");
+    assert_diagram!(Chat<()>, "../docs/chat.json");
+}
+
+#[test]
+fn a_state_machine_is_drawn() {
+    assert_diagram!(Smtp, "../docs/smtp.mmd");
+    assert_diagram!(Smtp, "../docs/smtp.threads.mmd");
+    assert_diagram!(Smtp, "../docs/smtp.dot");
+    assert_diagram!(Smtp, "../docs/smtp.json");
+}
+
+#[test]
+fn what_a_body_does_not_name_is_drawn_as_such() {
+    assert_diagram!(Turnstile, "../docs/turnstile.mmd");
+    assert_diagram!(Turnstile, "../docs/turnstile.dot");
+    let edges = Turnstile::describe().transitions();
+    let from =
+        |name| edges.iter().filter(move |edge| edge.from == Some(name)).map(|edge| (edge.to, edge.cause));
+    assert!(from("open").any(|edge| edge == (Target::Dynamic, Cause::Request)));
+    assert!(from("open").any(|edge| edge == (Target::Closed, Cause::Event("evacuate"))));
+    assert!(!from("open").any(|(_, cause)| matches!(cause, Cause::Timeout(_))), "it has no limit");
+    assert!(from("locked").any(|edge| edge == (Target::Closed, Cause::Timeout(None))));
+    assert!(from("locked").all(|(to, _)| to != Target::Dynamic));
+}
+
+#[test]
+fn a_description_is_a_constant() {
+    const METHODS: usize = <Thumbnails as Describe>::DESCRIPTION.methods.len();
+    assert_eq!(METHODS, 6);
+    let thumbnails = Thumbnails::describe();
+    assert_eq!((thumbnails.service, thumbnails.doc), ("Thumbnails", "Makes pictures \"small\" & quick."));
+    assert_eq!(thumbnails.kind(), Kind::Request);
+    assert_eq!(thumbnails.pools(), ["self.cpu", "self.disks[size as usize % 2]", "Pool::shared()"]);
+    let shrink = thumbnails.method("shrink").unwrap();
+    assert_eq!((shrink.world(), shrink.deadline), (World::Pool, Some("1m30s")));
+    assert_eq!(thumbnails.method("count").map(Method::world), Some(World::Helper));
+    assert_eq!(thumbnails.hooks().map(|hook| hook.role).collect::<Vec<_>>(), [Role::Error]);
+    let crossing = |from, to| {
+        let calls = thumbnails.calls();
+        calls.iter().find(|call| (call.from, call.to) == (from, to)).map(|call| call.crossing)
+    };
+    assert_eq!(crossing("thumbnail", "shrink"), Some(Crossing::Offload));
+    assert_eq!(crossing("thumbnail", "count"), Some(Crossing::Plain));
+    assert_eq!(crossing("shrink", "count"), Some(Crossing::Portal));
+    assert_eq!(crossing("shrink", "keep"), Some(Crossing::Offload));
+    assert_eq!(crossing("shrink", "halve"), Some(Crossing::Plain));
+    assert_eq!(crossing("keep", "shrink"), None);
+}
+
+#[test]
+fn cfgs_are_honoured() {
+    let states: Vec<_> = Turnstile::describe().states().map(|state| state.name).collect();
+    assert_eq!(states, ["locked", "open"]);
+}
+
+#[test]
+fn json_is_json() {
+    for json in [Thumbnails::describe().json(), Smtp::describe().json(), Chat::<u8>::describe().json()] {
+        let _: serde_json::Value = serde_json::from_str(&json).unwrap();
+    }
+}
+
+#[test]
+fn a_picture_that_is_out_of_date_fails_with_the_lines_that_differ() {
+    if std::env::var_os("PORTCULLIS_BLESS").is_some() {
+        return; // It would be written.
+    }
+    let panic = catch_unwind(|| assert_diagram!(Chat<u8>, "../docs/thumbnails.mmd")).unwrap_err();
+    let message = panic.downcast_ref::<String>().unwrap();
+    for part in [
+        "`Chat` is not what",
+        "@@ line 2",
+        "-    thumbnail : thumbnail",
+        "+    chat : chat",
+        "PORTCULLIS_BLESS=1",
+    ] {
+        assert!(message.contains(part), "{message}");
+    }
+}
+
+#[test]
+fn text_is_for_terminals() {
+    let text = Smtp::describe().to_string();
+    for line in [
+        "  receiving   state (of Mail, idle 3m, within 10m): Lines are text now",
+        "calls store (offload)",
+        "  receiving -> ready",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+    assert!(!Smtp::describe().mermaid(Chart::States).is_empty());
+}
