@@ -321,7 +321,8 @@ fn reachable(service: &Service, states: &StateEnum, start: Option<&Method>) {
         if leads {
             let Targets { named, understood } =
                 targets(&method.function.body.stream(), &states.ident, &variants);
-            if !understood {
+            // One that should give a state and names none is yet to be written, or the compiler's to explain.
+            if !understood || named.is_empty() {
                 return;
             }
             reached.extend(named);

@@ -43,8 +43,8 @@ const MACROS: &str = "anyhow assert assert_eq assert_ne bail concat dbg debug de
     debug_assert_ne debug_span ensure env eprint eprintln error error_span event format format_args \
     include_bytes include_str info info_span join json matches panic print println select stringify todo trace \
     try_join unimplemented unreachable vec warn write writeln";
-/// Those that have no value: behind them, nothing is returned.
-const NEVER: [&str; 5] = ["bail", "panic", "todo", "unimplemented", "unreachable"];
+/// Those that have no value: behind them, nothing is returned. `todo!` is not among them: there, something will be.
+const NEVER: [&str; 3] = ["bail", "panic", "unreachable"];
 
 struct Reader<'a> {
     body: &'a TokenStream,
@@ -419,6 +419,8 @@ mod tests {
             "match r { A => return self.refuse(), B => SmtpState::Mail }",
             "match r { A => self.refuse(), B => SmtpState::Mail }",
             "select! { r = f() => SmtpState::Mail }",
+            "todo!()",
+            "if a { SmtpState::Mail } else { unimplemented!() }",
             "finish!(a); SmtpState::Mail",
             "step!(SmtpState::Mail)",
             "loop { break self.next(); }",

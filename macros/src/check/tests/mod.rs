@@ -3,6 +3,7 @@
 mod blocking;
 mod handlers;
 mod hooks;
+mod machine;
 
 use crate::{
     model::{Host, Method, Service},
