@@ -77,13 +77,13 @@ pub use codec::{Json, JsonLines};
 #[cfg(feature = "server")]
 pub use datagram::DatagramAddr;
 #[cfg(feature = "server")]
+pub use describe::{Describe, Description};
+#[cfg(feature = "server")]
 pub use endpoint::{BlockingEndpoint, Endpoint};
 #[cfg(all(feature = "server", unix))]
 pub use server::UnixOptions;
 #[cfg(feature = "systemd")]
 pub use server::listen_fds;
-#[cfg(feature = "server")]
-pub use describe::{Describe, Description};
 #[cfg(feature = "server")]
 pub use server::{
     Bound, DatagramCounts, DatagramStats, IntoService, Listener, NoCodec, RunningServer, Server,
