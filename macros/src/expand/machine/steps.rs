@@ -1,0 +1,220 @@
+//! `impl Steps` of a machine: a match over the states for each thing that moves a session on.
+
+use super::Machine;
+use crate::{
+    expand::{
+        around, at,
+        service::{argument, at_output, call, unused},
+    },
+    model::{Cause, Gives, Method, Move, Side, variant},
+};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+
+impl Machine<'_> {
+    pub(super) fn steps_impl(&self) -> TokenStream {
+        let krate = self.krate;
+        let (step, event, timed_out) = (self.step(), self.event_fn(), self.timed_out());
+        let (names, limits, half_closes, recover) =
+            (self.state_name(), self.state_limits(), self.half_closes(), self.recover());
+        let states = &self.states.ident;
+        let items = quote_spanned! {Span::mixed_site()=>
+            #step
+            #event
+            #timed_out
+            #names
+            #limits
+            #half_closes
+            fn closes(state: &Self::State) -> bool {
+                ::core::matches!(state, #states::Closed)
+            }
+            #recover
+        };
+        self.implement(&quote!(#krate::__private::Steps), &items)
+    }
+
+    fn step(&self) -> TokenStream {
+        let (krate, states) = (self.krate, &self.states.ident);
+        let handlers = self.state_handlers();
+        let arms = handlers.iter().map(|(method, step)| self.arm(method, method, step));
+        let moves = quote_spanned! {Span::mixed_site()=>
+            match state {
+                #(#arms)*
+                #states::Closed => #krate::__private::Step::go(#states::Closed),
+            }
+        };
+        let step = match self.service.around(Side::Before) {
+            Some((method, around)) => {
+                let answers =
+                    quote_spanned!(Span::mixed_site()=> #krate::__private::Step::reply(state, response));
+                let before = around::before(method, around, &moves, &answers);
+                quote_spanned!(Span::mixed_site()=> { #before })
+            }
+            None => moves,
+        };
+        let ends = self.end(&step, &quote_spanned!(Span::mixed_site()=> step));
+        let (peer, conn) = self.used(&handlers, &[Side::Before, Side::After]);
+        quote_spanned! {Span::mixed_site()=>
+            async fn step(
+                self: &::std::sync::Arc<Self>,
+                state: Self::State,
+                #peer: &#krate::Peer<Self::Response, Self::Event>,
+                #conn: &mut Self::Conn,
+                request: Self::Request,
+            ) -> ::core::result::Result<#krate::__private::Step<Self>, Self::Error> {
+                #ends
+            }
+        }
+    }
+
+    /// Nothing, if the block has no `#[event]`.
+    fn event_fn(&self) -> Option<TokenStream> {
+        let krate = self.krate;
+        let handlers: Vec<_> =
+            self.service.moves().filter(|(_, step)| matches!(step.cause, Cause::Event { .. })).collect();
+        let arms = self.arms(&handlers)?;
+        let ends =
+            self.end(&arms, &quote_spanned!(Span::mixed_site()=> ::core::ops::ControlFlow::Continue(step)));
+        let (peer, conn) = self.used(&handlers, &[Side::After]);
+        Some(quote_spanned! {Span::mixed_site()=>
+            async fn event(
+                self: &::std::sync::Arc<Self>,
+                state: Self::State,
+                #peer: &#krate::Peer<Self::Response, Self::Event>,
+                #conn: &mut Self::Conn,
+                event: Self::Event,
+            ) -> ::core::result::Result<
+                ::core::ops::ControlFlow<Self::State, #krate::__private::Step<Self>>,
+                Self::Error,
+            > {
+                #ends
+            }
+        })
+    }
+
+    /// Nothing, if the block has no `#[on(timeout = ..)]`.
+    fn timed_out(&self) -> Option<TokenStream> {
+        let krate = self.krate;
+        let handlers: Vec<_> =
+            self.service.moves().filter(|(_, step)| matches!(step.cause, Cause::Timeout { .. })).collect();
+        let arms = self.arms(&handlers)?;
+        let ends =
+            self.end(&arms, &quote_spanned!(Span::mixed_site()=> ::core::ops::ControlFlow::Continue(step)));
+        let (peer, conn) = self.used(&handlers, &[Side::After]);
+        Some(quote_spanned! {Span::mixed_site()=>
+            async fn timed_out(
+                self: &::std::sync::Arc<Self>,
+                state: Self::State,
+                #peer: &#krate::Peer<Self::Response, Self::Event>,
+                #conn: &mut Self::Conn,
+            ) -> ::core::result::Result<
+                ::core::ops::ControlFlow<Self::State, #krate::__private::Step<Self>>,
+                Self::Error,
+            > {
+                #ends
+            }
+        })
+    }
+
+    /// A match over the states that these handlers are for; in any other, the state is given back.
+    fn arms(&self, handlers: &[(&Method, &Move)]) -> Option<TokenStream> {
+        let mut done: Vec<&Ident> = Vec::new();
+        let mut arms = TokenStream::new();
+        for (method, step) in handlers {
+            let names = match &step.cause {
+                Cause::Event { states, .. } => states.iter().collect(),
+                Cause::Timeout { state, .. } => state.iter().collect(),
+                Cause::Request(_) => Vec::new(),
+            };
+            for name in names {
+                // One that is unknown, or has a handler already, was reported.
+                let state =
+                    self.state_handlers().into_iter().find(|(state, _)| state.function.sig.ident == *name);
+                if let Some((state, _)) = state.filter(|_| !done.contains(&name)) {
+                    arms.extend(self.arm(state, method, step));
+                    done.push(name);
+                }
+            }
+        }
+        (!handlers.is_empty()).then(|| {
+            quote_spanned! {Span::mixed_site()=>
+                match state {
+                    #arms
+                    other => return ::core::result::Result::Ok(::core::ops::ControlFlow::Break(other)),
+                }
+            }
+        })
+    }
+
+    /// `ChatState::Room(seat) => { .. }`: the handler is called with the state's data, and gives a `Step`.
+    fn arm(&self, state: &Method, method: &Method, step: &Move) -> TokenStream {
+        let krate = self.krate;
+        let function = &method.function;
+        let mut cfgs: Vec<_> = state.function.cfgs().collect();
+        if !std::ptr::eq(state, method) {
+            cfgs.extend(function.cfgs());
+        }
+        if !method.sink.is_clean() || !state.sink.is_clean() {
+            let (states, name) = (&self.states.ident, variant(&state.function.sig.ident));
+            return quote_spanned!(Span::mixed_site()=> #(#cfgs)* #states::#name { .. } => ::core::unimplemented!(),);
+        }
+        let (pattern, data) = self.pattern(state, &step.data);
+        let message = match step.cause {
+            Cause::Event { .. } => "event",
+            Cause::Request(_) | Cause::Timeout { .. } => "request",
+        };
+        let args = step
+            .peer
+            .iter()
+            .map(|param| argument("peer", param))
+            .chain(step.conn.iter().map(|param| argument("conn", param)))
+            .chain(data.iter().map(ToTokens::to_token_stream))
+            .chain(step.message.iter().map(|param| argument(message, param)));
+        let fails = step.outcome.is_fallible().then(|| quote_spanned!(at_output(function)=> ?));
+        let call = call(function, args, &quote!(.await #fails));
+        let site = at_output(function);
+        let next = match &step.gives {
+            Gives::State | Gives::Nothing => quote_spanned!(site=> #krate::__private::Step::go(#call)),
+            Gives::Both { response } => {
+                // Spanned at its type: that is what a mismatch is about.
+                let response = Ident::new("response", at(response));
+                quote_spanned! {site=>
+                    {
+                        let (#response, state) = #call;
+                        #krate::__private::Step::<Self>::reply(state, #response)
+                    }
+                }
+            }
+            Gives::Alias(_) => quote_spanned!(site=> #krate::__private::NextState::into_step(#call)),
+        };
+        quote_spanned!(Span::mixed_site()=> #(#cfgs)* #pattern => #next,)
+    }
+
+    /// `let step = ..; after; Ok(step)`
+    fn end(&self, step: &TokenStream, result: &TokenStream) -> TokenStream {
+        let after = self.service.around(Side::After).map(|(method, around)| {
+            let after = around::after(method, around, true);
+            quote_spanned! {Span::mixed_site()=>
+                if let ::core::option::Option::Some(response) = &step.response {
+                    #after;
+                }
+            }
+        });
+        quote_spanned! {Span::mixed_site()=>
+            let step = #step;
+            #after
+            ::core::result::Result::Ok(#result)
+        }
+    }
+
+    /// The parameters `peer` and `conn`, by what these handlers, and what is around them, take.
+    fn used(&self, handlers: &[(&Method, &Move)], sides: &[Side]) -> (TokenStream, TokenStream) {
+        let handlers = || handlers.iter().filter(|(method, _)| method.sink.is_clean()).map(|(_, step)| step);
+        let arounds = || sides.iter().filter_map(|side| self.service.around(*side)).map(|(_, around)| around);
+        let peer =
+            handlers().any(|step| step.peer.is_some()) || arounds().any(|around| around.peer.is_some());
+        let conn =
+            handlers().any(|step| step.conn.is_some()) || arounds().any(|around| around.conn.is_some());
+        (unused("peer", !peer), unused("conn", !conn))
+    }
+}
