@@ -71,8 +71,57 @@
 //! # }
 //! ```
 //!
+//! # Sessions with states
+//!
+//! Where a session's requests mean different things at different times, each [state](macro@state) is a method. Its parameters are what
+//! is known by then, its return value is where the session goes, and the enum of all states is written for you.
+//!
+//! ```
+//! use portcullis::prelude::*;
+//!
+//! struct Turnstile;
+//!
+//! #[service]
+//! impl Turnstile {
+//!     /// Closed until somebody pays.
+//!     #[state(start)]
+//!     async fn locked(&self, request: String) -> (String, TurnstileState) {
+//!         match request.parse() {
+//!             Ok(paid) => ("pass".into(), TurnstileState::Unlocked(paid)),
+//!             Err(_) => ("pay first".into(), TurnstileState::Locked),
+//!         }
+//!     }
+//!
+//!     /// Open for one, for a while.
+//!     #[state(idle = "10s")]
+//!     async fn unlocked(&self, paid: u32, request: String) -> (String, TurnstileState) {
+//!         match request.as_str() {
+//!             "push" => (format!("thank you for {paid}"), TurnstileState::Locked),
+//!             _ => ("push".into(), TurnstileState::Unlocked(paid)),
+//!         }
+//!     }
+//!
+//!     #[on(timeout = unlocked)]
+//!     async fn too_late(&self, paid: u32) -> (String, TurnstileState) {
+//!         (format!("{paid} is kept"), TurnstileState::Locked)
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = Server::new(Turnstile).codec(Lines::new()).bind("127.0.0.1:0")?.spawn().await?;
+//! let mut client = portcullis::Client::<String, String, _>::connect(server.local_addr(), Lines::new()).await?;
+//! assert_eq!(client.call("push".into()).await?, "pay first");
+//! assert_eq!(client.call("3".into()).await?, "pass");
+//! assert_eq!(client.call("push".into()).await?, "thank you for 3");
+//! # server.stop().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # The parts
-//! - [`macro@service`] and [`macro@blocking`]: the language. `#[blocking]` also works with no service at all, on methods and free functions.
+//! - [`macro@service`], with [`macro@request`], [`macro@session`] or [`macro@state`], [`macro@event`], [`macro@on`], [`macro@before`] and [`macro@after`],
+//!   and [`macro@blocking`]: the language. `#[blocking]` also works with no service at all, on methods and free functions.
 //! - [`Pool`], [`Offload`], [`Worker`], [`Wait`], [`Portal`], [`PortalTask`]: threads and the way back. One error, [`Interrupted`].
 //! - [`context!`] values travel with the work; [`channel`](channel()) streams out of a thread, with back-pressure.
 //! - [`Server`], [`Peer`], [`Session`], [`Client`] and [`codec`]: the network (feature `server`).
