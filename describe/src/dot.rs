@@ -30,8 +30,8 @@ impl Description<'_> {
             *out += "    \"[begin]\" [shape=circle, label=\"\", width=0.2, style=filled, fillcolor=black];\n";
         }
         let handlers = self.methods.iter().filter(|method| match self.kind() {
-            Kind::States => method.role == Role::State,
-            _ => matches!(method.role, Role::Request | Role::Session),
+            Kind::PerState => method.role == Role::OnState,
+            _ => matches!(method.role, Role::OnRequest | Role::OnSession),
         });
         for method in handlers {
             let data = (!method.data.is_empty()).then(|| method.data.join(", "));
@@ -46,7 +46,7 @@ impl Description<'_> {
         for edge in edges {
             let from = edge.from.map_or_else(|| "\"[begin]\"".to_owned(), quoted);
             let (to, dashed) = match edge.to {
-                Target::State(name) => (quoted(name), false),
+                Target::Named(name) => (quoted(name), false),
                 Target::Closed => ("\"[end]\"".to_owned(), false),
                 Target::Dynamic => ("\"[any]\"".to_owned(), true),
             };
@@ -69,7 +69,7 @@ impl Description<'_> {
         }
         for call in self.calls() {
             let world = self.method(call.from).map_or(World::Loop, Method::world);
-            let dashed = call.crossing == Crossing::Portal;
+            let dashed = call.crossing == Crossing::ToLoop;
             *out += &arrow(&quoted(call.from), &quoted(call.to), call.crossing.written(world), dashed);
         }
     }

@@ -21,7 +21,7 @@ impl Description<'_> {
     pub fn json(&self) -> String {
         let transitions = self.transitions().into_iter().map(|edge| {
             let to = match edge.to {
-                Target::State(name) => text(name),
+                Target::Named(name) => text(name),
                 Target::Closed => text("closed"),
                 Target::Dynamic => Value::Null,
             };

@@ -7,6 +7,9 @@
 //! What is known is what stands in the block: names, options, first lines of docs, and what bodies name.
 //! Nothing is run, and types are text.
 
+// No variant has the name of a type that people write (`Offload`, `Session`, `Pool`): rustc's messages shorten
+// a path to its last name only while no other public item is called so.
+
 #![forbid(unsafe_code)]
 
 mod dot;
@@ -55,13 +58,13 @@ pub struct Description<'a> {
 #[non_exhaustive]
 pub enum Kind {
     /// `#[request]`: a machine of one state.
-    Request,
+    PerRequest,
     /// `#[session]`: a method from the first request to the last.
-    Session,
+    PerSession,
     /// `#[state]`s.
-    States,
+    PerState,
     /// No handler.
-    None,
+    NoHandler,
 }
 
 /// Which of the two pictures.
@@ -93,16 +96,16 @@ impl<'a> Description<'a> {
     pub fn kind(&self) -> Kind {
         let has = |role| self.methods.iter().any(|method| method.role == role);
         match () {
-            () if has(Role::State) => Kind::States,
-            () if has(Role::Request) => Kind::Request,
-            () if has(Role::Session) => Kind::Session,
-            () => Kind::None,
+            () if has(Role::OnState) => Kind::PerState,
+            () if has(Role::OnRequest) => Kind::PerRequest,
+            () if has(Role::OnSession) => Kind::PerSession,
+            () => Kind::NoHandler,
         }
     }
 
     /// The states, each the method that handles its requests; `closed` is none of them.
     pub fn states(&self) -> impl Iterator<Item = &'a Method<'a>> + use<'a> {
-        self.methods.iter().filter(|method| method.role == Role::State)
+        self.methods.iter().filter(|method| method.role == Role::OnState)
     }
 
     /// `#[on(..)]`, `#[before]` and `#[after]`.

@@ -22,7 +22,7 @@ pub struct Transition<'a> {
 #[non_exhaustive]
 pub enum Target<'a> {
     /// To the state of this name.
-    State(&'a str),
+    Named(&'a str),
     /// To the end of the session.
     Closed,
     /// To what the body does not name: any state.
@@ -34,44 +34,44 @@ pub enum Target<'a> {
 #[non_exhaustive]
 pub enum Cause<'a> {
     /// The connection is there.
-    Connect,
+    Connected,
     /// A request.
-    Request,
+    Asked,
     /// An event, handled by the method of this name.
-    Event(&'a str),
+    Posted(&'a str),
     /// The state's time is over: handled by the method of this name, or the end of the session.
-    Timeout(Option<&'a str>),
+    TimedOut(Option<&'a str>),
     /// The method returned.
-    Return,
+    Returned,
 }
 
 impl Cause<'_> {
     /// What the edge is called; a request has no name.
     pub(crate) fn label(&self) -> &str {
         match self {
-            Cause::Connect | Cause::Return => "",
-            Cause::Request => "",
-            Cause::Event(name) => name,
-            Cause::Timeout(_) => "timeout",
+            Cause::Connected | Cause::Returned => "",
+            Cause::Asked => "",
+            Cause::Posted(name) => name,
+            Cause::TimedOut(_) => "timeout",
         }
     }
 
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Cause::Connect => "connect",
-            Cause::Request => "request",
-            Cause::Event(_) => "event",
-            Cause::Timeout(_) => "timeout",
-            Cause::Return => "return",
+            Cause::Connected => "connect",
+            Cause::Asked => "request",
+            Cause::Posted(_) => "event",
+            Cause::TimedOut(_) => "timeout",
+            Cause::Returned => "return",
         }
     }
 
     /// The method that handles it, if it is not the state's own.
     pub(crate) fn by(&self) -> Option<&str> {
         match self {
-            Cause::Event(name) => Some(name),
-            Cause::Timeout(name) => *name,
-            Cause::Connect | Cause::Request | Cause::Return => None,
+            Cause::Posted(name) => Some(name),
+            Cause::TimedOut(name) => *name,
+            Cause::Connected | Cause::Asked | Cause::Returned => None,
         }
     }
 }
@@ -81,10 +81,10 @@ impl<'a> Description<'a> {
     #[must_use]
     pub fn transitions(&self) -> Vec<Transition<'a>> {
         match self.kind() {
-            Kind::States => self.machine(),
-            Kind::Request => self.one(Role::Request, |name| (Target::State(name), Cause::Request)),
-            Kind::Session => self.one(Role::Session, |_| (Target::Closed, Cause::Return)),
-            Kind::None => Vec::new(),
+            Kind::PerState => self.machine(),
+            Kind::PerRequest => self.one(Role::OnRequest, |name| (Target::Named(name), Cause::Asked)),
+            Kind::PerSession => self.one(Role::OnSession, |_| (Target::Closed, Cause::Returned)),
+            Kind::NoHandler => Vec::new(),
         }
     }
 
@@ -94,7 +94,8 @@ impl<'a> Description<'a> {
         handlers
             .flat_map(|method| {
                 let (to, cause) = goes(method.name);
-                let begins = Transition { from: None, to: Target::State(method.name), cause: Cause::Connect };
+                let begins =
+                    Transition { from: None, to: Target::Named(method.name), cause: Cause::Connected };
                 [begins, Transition { from: Some(method.name), to, cause }]
             })
             .collect()
@@ -104,12 +105,12 @@ impl<'a> Description<'a> {
         let mut edges = self.begins();
         for state in self.states() {
             let from = Some(state.name);
-            self.leads(from, state, Cause::Request, &mut edges);
+            self.leads(from, state, Cause::Asked, &mut edges);
             for method in self.methods.iter().filter(|method| method.states.contains(&state.name)) {
                 match method.role {
-                    Role::Event => self.leads(from, method, Cause::Event(method.name), &mut edges),
-                    Role::Timeout => {
-                        self.leads(from, method, Cause::Timeout(Some(method.name)), &mut edges);
+                    Role::OnEvent => self.leads(from, method, Cause::Posted(method.name), &mut edges),
+                    Role::OnTimeout => {
+                        self.leads(from, method, Cause::TimedOut(Some(method.name)), &mut edges);
                     }
                     _ => {}
                 }
@@ -117,7 +118,7 @@ impl<'a> Description<'a> {
             let handled = edges.iter().any(|edge| edge.from == from && edge.cause.name() == "timeout");
             let limited = state.idle.is_some() || state.within.is_some();
             if limited && !handled {
-                edges.push(Transition { from, to: Target::Closed, cause: Cause::Timeout(None) });
+                edges.push(Transition { from, to: Target::Closed, cause: Cause::TimedOut(None) });
             }
         }
         edges
@@ -126,14 +127,14 @@ impl<'a> Description<'a> {
     /// A session begins where `#[on(connect)]` says, and otherwise in the start state.
     fn begins(&self) -> Vec<Transition<'a>> {
         let mut edges = Vec::new();
-        for method in self.methods.iter().filter(|method| method.role == Role::Connect) {
-            self.leads(None, method, Cause::Connect, &mut edges);
+        for method in self.methods.iter().filter(|method| method.role == Role::OnConnect) {
+            self.leads(None, method, Cause::Connected, &mut edges);
         }
         if edges.is_empty() {
             let starts = self.states().filter(|state| state.start);
             edges.extend(starts.map(|state| {
-                let to = Target::State(state.name);
-                Transition { from: None, to, cause: Cause::Connect }
+                let to = Target::Named(state.name);
+                Transition { from: None, to, cause: Cause::Connected }
             }));
         }
         edges
@@ -149,7 +150,7 @@ impl<'a> Description<'a> {
     ) {
         let named = method.next.iter().filter_map(|name| match *name {
             CLOSED => Some(Target::Closed),
-            name => self.states().find(|state| state.name == name).map(|state| Target::State(state.name)),
+            name => self.states().find(|state| state.name == name).map(|state| Target::Named(state.name)),
         });
         let dynamic = method.dynamic.then_some(Target::Dynamic);
         edges.extend(named.chain(dynamic).map(|to| Transition { from, to, cause }));

@@ -28,8 +28,8 @@ impl Description<'_> {
     fn state_diagram(&self, out: &mut String) {
         *out += "stateDiagram-v2\n";
         let handlers = self.methods.iter().filter(|method| match self.kind() {
-            Kind::States => method.role == Role::State,
-            _ => matches!(method.role, Role::Request | Role::Session),
+            Kind::PerState => method.role == Role::OnState,
+            _ => matches!(method.role, Role::OnRequest | Role::OnSession),
         });
         for method in handlers {
             let id = id(method.name);
@@ -47,7 +47,7 @@ impl Description<'_> {
         for edge in edges {
             let from = edge.from.map_or_else(|| "[*]".to_owned(), id);
             let to = match edge.to {
-                Target::State(name) => id(name),
+                Target::Named(name) => id(name),
                 Target::Closed => "[*]".to_owned(),
                 Target::Dynamic => ANY.to_owned(),
             };
@@ -75,8 +75,8 @@ impl Description<'_> {
         for call in self.calls() {
             let world = self.method(call.from).map_or(World::Loop, Method::world);
             let arrow = match call.crossing {
-                Crossing::Portal => "-.->",
-                Crossing::Offload | Crossing::Plain => "-->",
+                Crossing::ToLoop => "-.->",
+                Crossing::ToThread | Crossing::Inside => "-->",
             };
             let label = match call.crossing.written(world) {
                 "" => String::new(),
@@ -100,7 +100,7 @@ fn node(method: &Method<'_>) -> String {
     let (open, close) = match method.world() {
         World::Loop => ("(", ")"),
         World::Helper => ("[[", "]]"),
-        World::Pool => ("[", "]"),
+        World::Threads => ("[", "]"),
     };
     let lines: Vec<_> =
         std::iter::once(method.name.to_owned()).chain(method.options()).map(|line| label(&line)).collect();

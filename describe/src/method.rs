@@ -41,33 +41,33 @@ pub struct Method<'a> {
 #[non_exhaustive]
 pub enum Role {
     /// `#[request]`
-    Request,
+    OnRequest,
     /// `#[session]`
-    Session,
+    OnSession,
     /// `#[state]`
-    State,
+    OnState,
     /// `#[event]`
-    Event,
+    OnEvent,
     /// `#[on(timeout = ..)]`
-    Timeout,
+    OnTimeout,
     /// `#[before]`
     Before,
     /// `#[after]`
     After,
     /// `#[on(start)]`
-    Start,
+    OnStart,
     /// `#[on(connect)]`
-    Connect,
+    OnConnect,
     /// `#[on(error)]`
-    Error,
+    OnError,
     /// `#[on(disconnect)]`
-    Disconnect,
+    OnDisconnect,
     /// `#[on(stop)]`
-    Stop,
+    OnStop,
     /// `#[blocking]`
-    Blocking,
+    OnThread,
     /// An `async fn` that can be awaited, spawned, and waited for from a thread.
-    Helper,
+    OnDemand,
 }
 
 /// Where a method runs.
@@ -77,7 +77,7 @@ pub enum World {
     /// On the loop: handlers and hooks.
     Loop,
     /// On a thread of a pool.
-    Pool,
+    Threads,
     /// On the loop, for whoever asks: also for threads.
     Helper,
 }
@@ -90,8 +90,8 @@ impl Role {
     #[must_use]
     pub const fn world(self) -> World {
         match self {
-            Role::Blocking => World::Pool,
-            Role::Helper => World::Helper,
+            Role::OnThread => World::Threads,
+            Role::OnDemand => World::Helper,
             _ => World::Loop,
         }
     }
@@ -100,26 +100,26 @@ impl Role {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Role::Request => "request",
-            Role::Session => "session",
-            Role::State => "state",
-            Role::Event => "event",
-            Role::Timeout => "on(timeout)",
+            Role::OnRequest => "request",
+            Role::OnSession => "session",
+            Role::OnState => "state",
+            Role::OnEvent => "event",
+            Role::OnTimeout => "on(timeout)",
             Role::Before => "before",
             Role::After => "after",
-            Role::Start => "on(start)",
-            Role::Connect => "on(connect)",
-            Role::Error => "on(error)",
-            Role::Disconnect => "on(disconnect)",
-            Role::Stop => "on(stop)",
-            Role::Blocking => "blocking",
-            Role::Helper => "helper",
+            Role::OnStart => "on(start)",
+            Role::OnConnect => "on(connect)",
+            Role::OnError => "on(error)",
+            Role::OnDisconnect => "on(disconnect)",
+            Role::OnStop => "on(stop)",
+            Role::OnThread => "blocking",
+            Role::OnDemand => "helper",
         }
     }
 
     pub(crate) fn is_hook(self) -> bool {
-        use Role::{After, Before, Connect, Disconnect, Error, Start, Stop};
-        matches!(self, Before | After | Start | Connect | Error | Disconnect | Stop)
+        use Role::{After, Before, OnConnect, OnDisconnect, OnError, OnStart, OnStop};
+        matches!(self, Before | After | OnStart | OnConnect | OnError | OnDisconnect | OnStop)
     }
 }
 
@@ -129,7 +129,7 @@ impl World {
     pub const fn name(self) -> &'static str {
         match self {
             World::Loop => "loop",
-            World::Pool => "pool",
+            World::Threads => "pool",
             World::Helper => "helper",
         }
     }
@@ -145,7 +145,7 @@ impl<'a> Method<'a> {
     /// The pool of a blocking method, whether or not one is written.
     #[must_use]
     pub fn runs_on(&self) -> Option<&'a str> {
-        (self.role == Role::Blocking).then(|| self.pool.unwrap_or(SHARED))
+        (self.role == Role::OnThread).then(|| self.pool.unwrap_or(SHARED))
     }
 
     /// The limits of the state, as written: `idle 30s`.

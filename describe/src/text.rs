@@ -19,7 +19,7 @@ impl Display for Description<'_> {
             }
             for call in self.calls().iter().filter(|call| call.from == method.name) {
                 let crossing = match call.crossing {
-                    Crossing::Plain => "",
+                    Crossing::Inside => "",
                     crossing => crossing.name(),
                 };
                 write!(f, "\n  {:width$}    calls {}{}", "", call.to, in_brackets(crossing))?;
@@ -27,7 +27,7 @@ impl Display for Description<'_> {
         }
         for edge in self.transitions() {
             let to = match edge.to {
-                Target::State(name) => name,
+                Target::Named(name) => name,
                 Target::Closed => "closed",
                 Target::Dynamic => "any state",
             };

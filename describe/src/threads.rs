@@ -19,11 +19,11 @@ pub struct Call<'a> {
 #[non_exhaustive]
 pub enum Crossing {
     /// To a thread of a pool: an `Offload`.
-    Offload,
+    ToThread,
     /// From a thread to the loop: `.wait(worker)`.
-    Portal,
+    ToLoop,
     /// Nothing: both run in the same place.
-    Plain,
+    Inside,
 }
 
 impl Crossing {
@@ -31,17 +31,17 @@ impl Crossing {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Crossing::Offload => "offload",
-            Crossing::Portal => "portal",
-            Crossing::Plain => "plain",
+            Crossing::ToThread => "offload",
+            Crossing::ToLoop => "portal",
+            Crossing::Inside => "plain",
         }
     }
 
     /// How it is written between two methods that run in these places.
     pub(crate) fn written(self, from: World) -> &'static str {
         match (self, from) {
-            (Crossing::Plain, _) => "",
-            (_, World::Pool) => ".wait(worker)",
+            (Crossing::Inside, _) => "",
+            (_, World::Threads) => ".wait(worker)",
             _ => ".await",
         }
     }
@@ -59,7 +59,10 @@ impl<'a> Description<'a> {
     pub(crate) fn callers(&self) -> Vec<&'a Method<'a>> {
         let calls = self.calls();
         let has_part = |name| calls.iter().any(|call| call.from == name || call.to == name);
-        self.methods.iter().filter(|method| method.world() != World::Pool && has_part(method.name)).collect()
+        self.methods
+            .iter()
+            .filter(|method| method.world() != World::Threads && has_part(method.name))
+            .collect()
     }
 
     fn call(&self, caller: &'a Method<'a>, name: &str) -> Option<Call<'a>> {
@@ -70,10 +73,10 @@ impl<'a> Description<'a> {
             (None, None) => return None,
         };
         let crossing = match (caller.world(), callee.world()) {
-            _ if here => Crossing::Plain,
-            (_, World::Pool) => Crossing::Offload,
-            (World::Pool, _) => Crossing::Portal,
-            _ => Crossing::Plain,
+            _ if here => Crossing::Inside,
+            (_, World::Threads) => Crossing::ToThread,
+            (World::Threads, _) => Crossing::ToLoop,
+            _ => Crossing::Inside,
         };
         Some(Call { from: caller.name, to: callee.name, crossing })
     }

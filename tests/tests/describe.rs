@@ -140,10 +140,10 @@ fn what_a_body_does_not_name_is_drawn_as_such() {
     let edges = Turnstile::describe().transitions();
     let from =
         |name| edges.iter().filter(move |edge| edge.from == Some(name)).map(|edge| (edge.to, edge.cause));
-    assert!(from("open").any(|edge| edge == (Target::Dynamic, Cause::Request)));
-    assert!(from("open").any(|edge| edge == (Target::Closed, Cause::Event("evacuate"))));
-    assert!(!from("open").any(|(_, cause)| matches!(cause, Cause::Timeout(_))), "it has no limit");
-    assert!(from("locked").any(|edge| edge == (Target::Closed, Cause::Timeout(None))));
+    assert!(from("open").any(|edge| edge == (Target::Dynamic, Cause::Asked)));
+    assert!(from("open").any(|edge| edge == (Target::Closed, Cause::Posted("evacuate"))));
+    assert!(!from("open").any(|(_, cause)| matches!(cause, Cause::TimedOut(_))), "it has no limit");
+    assert!(from("locked").any(|edge| edge == (Target::Closed, Cause::TimedOut(None))));
     assert!(from("locked").all(|(to, _)| to != Target::Dynamic));
 }
 
@@ -153,21 +153,21 @@ fn a_description_is_a_constant() {
     assert_eq!(METHODS, 6);
     let thumbnails = Thumbnails::describe();
     assert_eq!((thumbnails.service, thumbnails.doc), ("Thumbnails", "Makes pictures \"small\" & quick."));
-    assert_eq!(thumbnails.kind(), Kind::Request);
+    assert_eq!(thumbnails.kind(), Kind::PerRequest);
     assert_eq!(thumbnails.pools(), ["self.cpu", "self.disks[size as usize % 2]", "Pool::shared()"]);
     let shrink = thumbnails.method("shrink").unwrap();
-    assert_eq!((shrink.world(), shrink.deadline), (World::Pool, Some("1m30s")));
+    assert_eq!((shrink.world(), shrink.deadline), (World::Threads, Some("1m30s")));
     assert_eq!(thumbnails.method("count").map(Method::world), Some(World::Helper));
-    assert_eq!(thumbnails.hooks().map(|hook| hook.role).collect::<Vec<_>>(), [Role::Error]);
+    assert_eq!(thumbnails.hooks().map(|hook| hook.role).collect::<Vec<_>>(), [Role::OnError]);
     let crossing = |from, to| {
         let calls = thumbnails.calls();
         calls.iter().find(|call| (call.from, call.to) == (from, to)).map(|call| call.crossing)
     };
-    assert_eq!(crossing("thumbnail", "shrink"), Some(Crossing::Offload));
-    assert_eq!(crossing("thumbnail", "count"), Some(Crossing::Plain));
-    assert_eq!(crossing("shrink", "count"), Some(Crossing::Portal));
-    assert_eq!(crossing("shrink", "keep"), Some(Crossing::Offload));
-    assert_eq!(crossing("shrink", "halve"), Some(Crossing::Plain));
+    assert_eq!(crossing("thumbnail", "shrink"), Some(Crossing::ToThread));
+    assert_eq!(crossing("thumbnail", "count"), Some(Crossing::Inside));
+    assert_eq!(crossing("shrink", "count"), Some(Crossing::ToLoop));
+    assert_eq!(crossing("shrink", "keep"), Some(Crossing::ToThread));
+    assert_eq!(crossing("shrink", "halve"), Some(Crossing::Inside));
     assert_eq!(crossing("keep", "shrink"), None);
 }
 

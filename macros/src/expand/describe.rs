@@ -5,8 +5,8 @@
 //! impl Describe for Thumbnails {
 //!     const DESCRIPTION: Description<'static> = {
 //!         const METHODS: &[Method<'static>] = &[
-//!             Method::new(Role::Request, "thumbnail", "One request in, one response out.").calls(&["shrink"]),
-//!             Method::new(Role::Blocking, "shrink", "").pool("self.cpu").deadline("2s").calls(&["count"]),
+//!             Method::new(Role::OnRequest, "thumbnail", "One request in, one response out.").calls(&["shrink"]),
+//!             Method::new(Role::OnThread, "shrink", "").pool("self.cpu").deadline("2s").calls(&["count"]),
 //!         ];
 //!         Description::new("Thumbnails", "", METHODS)
 //!     };
@@ -120,8 +120,8 @@ fn docs(service: &Service, methods: &[Described<'_>]) -> Option<TokenStream> {
     }
     let name = type_name(&service.head.self_ty);
     let description = Description::new(&name, "", &drawn);
-    let states = (description.kind() == Kind::States).then_some(Chart::States);
-    let crosses = description.calls().iter().any(|call| call.crossing != Crossing::Plain);
+    let states = (description.kind() == Kind::PerState).then_some(Chart::States);
+    let crosses = description.calls().iter().any(|call| call.crossing != Crossing::Inside);
     let threads = crosses.then_some(Chart::Threads);
     let pictures: Vec<String> = [states, threads]
         .into_iter()

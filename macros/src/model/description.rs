@@ -32,7 +32,7 @@ impl Service {
     pub(crate) fn described(&self) -> Vec<Described<'_>> {
         let mut all: Vec<_> = self.methods().filter_map(|method| self.described_method(method)).collect();
         let known: Vec<(String, bool)> =
-            all.iter().map(|one| (one.name.clone(), one.role == describe::Role::Blocking)).collect();
+            all.iter().map(|one| (one.name.clone(), one.role == describe::Role::OnThread)).collect();
         for one in &mut all {
             calls(one.method.function.body.stream(), &known, &mut one.calls);
         }
@@ -124,28 +124,28 @@ fn role(method: &Method) -> Option<describe::Role> {
     use describe::Role as Of;
     Some(match &method.role {
         Role::Plain | Role::Unusable => return None,
-        Role::Helper => Of::Helper,
-        Role::Blocking(_) => Of::Blocking,
+        Role::Helper => Of::OnDemand,
+        Role::Blocking(_) => Of::OnThread,
         Role::Handler(handler) => match handler.kind {
-            HandlerKind::Request { .. } => Of::Request,
-            HandlerKind::Session { .. } => Of::Session,
+            HandlerKind::Request { .. } => Of::OnRequest,
+            HandlerKind::Session { .. } => Of::OnSession,
         },
         Role::Move(step) => match step.cause {
-            Cause::Request(_) => Of::State,
-            Cause::Event { .. } => Of::Event,
-            Cause::Timeout { .. } => Of::Timeout,
+            Cause::Request(_) => Of::OnState,
+            Cause::Event { .. } => Of::OnEvent,
+            Cause::Timeout { .. } => Of::OnTimeout,
         },
         Role::Around(around) => match around.side {
             Side::Before => Of::Before,
             Side::After => Of::After,
         },
         Role::Hook(hook) => match hook.event? {
-            Event::Start => Of::Start,
-            Event::Connect => Of::Connect,
-            Event::Error => Of::Error,
-            Event::Disconnect => Of::Disconnect,
-            Event::Stop => Of::Stop,
-            Event::Timeout => Of::Timeout,
+            Event::Start => Of::OnStart,
+            Event::Connect => Of::OnConnect,
+            Event::Error => Of::OnError,
+            Event::Disconnect => Of::OnDisconnect,
+            Event::Stop => Of::OnStop,
+            Event::Timeout => Of::OnTimeout,
         },
     })
 }

@@ -184,18 +184,18 @@ impl ::portcullis::Describe for Files {
         use ::portcullis::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[
             #[cfg(feature = "v2")]
-            Method::new(Role::Request, "read", "").calls(&["open"]),
+            Method::new(Role::OnRequest, "read", "").calls(&["open"]),
             #[cfg(not(feature = "v2"))]
-            Method::new(Role::Request, "read", "").calls(&["open"]),
+            Method::new(Role::OnRequest, "read", "").calls(&["open"]),
             #[cfg(feature = "quota")]
             #[cfg(unix)]
-            Method::new(Role::Connect, "connected", ""),
+            Method::new(Role::OnConnect, "connected", ""),
             #[cfg(feature = "quota")]
-            Method::new(Role::Stop, "stopped", ""),
+            Method::new(Role::OnStop, "stopped", ""),
             #[cfg(feature = "v2")]
-            Method::new(Role::Helper, "open", ""),
+            Method::new(Role::OnDemand, "open", ""),
             #[cfg(feature = "quota")]
-            Method::new(Role::Blocking, "measure", ""),
+            Method::new(Role::OnThread, "measure", ""),
         ];
         Description::new("Files", "", METHODS)
     };
@@ -208,18 +208,18 @@ impl ::portcullis::Describe for Files {
         use ::portcullis::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[
             #[cfg(feature = "v2")]
-            Method::new(Role::Request, "read", "").calls(&["open"]),
+            Method::new(Role::OnRequest, "read", "").calls(&["open"]),
             #[cfg(not(feature = "v2"))]
-            Method::new(Role::Request, "read", "").calls(&["open"]),
+            Method::new(Role::OnRequest, "read", "").calls(&["open"]),
             #[cfg(feature = "quota")]
             #[cfg(unix)]
-            Method::new(Role::Connect, "connected", ""),
+            Method::new(Role::OnConnect, "connected", ""),
             #[cfg(feature = "quota")]
-            Method::new(Role::Stop, "stopped", ""),
+            Method::new(Role::OnStop, "stopped", ""),
             #[cfg(feature = "v2")]
-            Method::new(Role::Helper, "open", ""),
+            Method::new(Role::OnDemand, "open", ""),
             #[cfg(feature = "quota")]
-            Method::new(Role::Blocking, "measure", ""),
+            Method::new(Role::OnThread, "measure", ""),
         ];
         Description::new("Files", "", METHODS)
     };

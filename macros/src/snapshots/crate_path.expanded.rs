@@ -80,8 +80,8 @@ impl facade::net::Describe for Pinger {
     const DESCRIPTION: facade::net::describe::Description<'static> = {
         use facade::net::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[
-            Method::new(Role::Request, "ping", "").calls(&["hash"]),
-            Method::new(Role::Blocking, "hash", "").deadline("250ms"),
+            Method::new(Role::OnRequest, "ping", "").calls(&["hash"]),
+            Method::new(Role::OnThread, "hash", "").deadline("250ms"),
         ];
         Description::new("Pinger", "", METHODS)
     };

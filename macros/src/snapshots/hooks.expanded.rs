@@ -105,12 +105,12 @@ impl ::portcullis::Describe for Chat {
     const DESCRIPTION: ::portcullis::describe::Description<'static> = {
         use ::portcullis::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[
-            Method::new(Role::Request, "say", ""),
-            Method::new(Role::Start, "start", ""),
-            Method::new(Role::Connect, "connected", ""),
-            Method::new(Role::Error, "failed", ""),
-            Method::new(Role::Disconnect, "gone", ""),
-            Method::new(Role::Stop, "stopped", ""),
+            Method::new(Role::OnRequest, "say", ""),
+            Method::new(Role::OnStart, "start", ""),
+            Method::new(Role::OnConnect, "connected", ""),
+            Method::new(Role::OnError, "failed", ""),
+            Method::new(Role::OnDisconnect, "gone", ""),
+            Method::new(Role::OnStop, "stopped", ""),
         ];
         Description::new("Chat", "", METHODS)
     };

@@ -160,12 +160,12 @@ impl ::portcullis::Describe for Wrong {
     const DESCRIPTION: ::portcullis::describe::Description<'static> = {
         use ::portcullis::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[
-            Method::new(Role::Request, "ping", ""),
-            Method::new(Role::Session, "talk", ""),
-            Method::new(Role::Blocking, "shrink", "").pool("self.cpu"),
-            Method::new(Role::Blocking, "hash", "").calls(&["count"]),
-            Method::new(Role::Helper, "count", ""),
-            Method::new(Role::State, "greeting", "").start(),
+            Method::new(Role::OnRequest, "ping", ""),
+            Method::new(Role::OnSession, "talk", ""),
+            Method::new(Role::OnThread, "shrink", "").pool("self.cpu"),
+            Method::new(Role::OnThread, "hash", "").calls(&["count"]),
+            Method::new(Role::OnDemand, "count", ""),
+            Method::new(Role::OnState, "greeting", "").start(),
         ];
         Description::new("Wrong", "", METHODS)
     };

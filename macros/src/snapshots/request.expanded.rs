@@ -54,8 +54,12 @@ impl ::portcullis::Describe for Thumbnails {
     const DESCRIPTION: ::portcullis::describe::Description<'static> = {
         use ::portcullis::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[
-            Method::new(Role::Request, "thumbnail", "One request in, one response out."),
-            Method::new(Role::Connect, "connected", ""),
+            Method::new(
+                Role::OnRequest,
+                "thumbnail",
+                "One request in, one response out.",
+            ),
+            Method::new(Role::OnConnect, "connected", ""),
         ];
         Description::new("Thumbnails", "Thumbnails.", METHODS)
     };

@@ -45,7 +45,7 @@ impl ::portcullis::Describe for Calculator {
     const DESCRIPTION: ::portcullis::describe::Description<'static> = {
         use ::portcullis::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[
-            Method::new(Role::Request, "calculate", ""),
+            Method::new(Role::OnRequest, "calculate", ""),
         ];
         Description::new("Calculator", "", METHODS)
     };

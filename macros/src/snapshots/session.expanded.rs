@@ -65,8 +65,8 @@ where
     const DESCRIPTION: ::portcullis::describe::Description<'static> = {
         use ::portcullis::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[
-            Method::new(Role::Session, "chat", ""),
-            Method::new(Role::Connect, "connected", ""),
+            Method::new(Role::OnSession, "chat", ""),
+            Method::new(Role::OnConnect, "connected", ""),
         ];
         Description::new("Chat", "", METHODS)
     };
@@ -114,7 +114,7 @@ impl ::portcullis::__private::Linear for Echo {
 impl ::portcullis::Describe for Echo {
     const DESCRIPTION: ::portcullis::describe::Description<'static> = {
         use ::portcullis::describe::{Description, Method, Role};
-        const METHODS: &[Method<'static>] = &[Method::new(Role::Session, "echo", "")];
+        const METHODS: &[Method<'static>] = &[Method::new(Role::OnSession, "echo", "")];
         Description::new("Echo", "", METHODS)
     };
 }

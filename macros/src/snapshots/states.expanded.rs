@@ -272,21 +272,23 @@ impl ::portcullis::Describe for Chat {
     const DESCRIPTION: ::portcullis::describe::Description<'static> = {
         use ::portcullis::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[
-            Method::new(Role::Connect, "connected", "").next(&["login"]),
+            Method::new(Role::OnConnect, "connected", "").next(&["login"]),
             Method::new(Role::Before, "allow", ""),
             Method::new(Role::After, "count", ""),
-            Method::new(Role::State, "login", "Nobody is known yet.")
+            Method::new(Role::OnState, "login", "Nobody is known yet.")
                 .start()
                 .within("30s")
                 .data(&["u8"])
                 .next(&["room", "closed", "login"]),
-            Method::new(Role::State, "room", "Among others.")
+            Method::new(Role::OnState, "room", "Among others.")
                 .idle("5m")
                 .data(&["User", "Room"])
                 .next(&["room"]),
-            Method::new(Role::Event, "noted", "").states(&["room"]).next(&["room"]),
-            Method::new(Role::Timeout, "asleep", "").states(&["room"]).next(&["closed"]),
-            Method::new(Role::Disconnect, "gone", ""),
+            Method::new(Role::OnEvent, "noted", "").states(&["room"]).next(&["room"]),
+            Method::new(Role::OnTimeout, "asleep", "")
+                .states(&["room"])
+                .next(&["closed"]),
+            Method::new(Role::OnDisconnect, "gone", ""),
         ];
         Description::new("Chat", "", METHODS)
     };

@@ -41,7 +41,9 @@ impl ::portcullis::__private::Steps for Search {
 impl ::portcullis::Describe for Search {
     const DESCRIPTION: ::portcullis::describe::Description<'static> = {
         use ::portcullis::describe::{Description, Method, Role};
-        const METHODS: &[Method<'static>] = &[Method::new(Role::Request, "search", "")];
+        const METHODS: &[Method<'static>] = &[
+            Method::new(Role::OnRequest, "search", ""),
+        ];
         Description::new("Search", "", METHODS)
     };
 }

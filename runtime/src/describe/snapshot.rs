@@ -60,7 +60,7 @@ mod tests {
     use super::*;
     use portcullis_describe::{Method, Role};
 
-    const METHODS: &[Method<'static>] = &[Method::new(Role::Request, "ask", "")];
+    const METHODS: &[Method<'static>] = &[Method::new(Role::OnRequest, "ask", "")];
     const ASKED: Description<'static> = Description::new("Asked", "", METHODS);
 
     fn file(name: &str) -> std::path::PathBuf {
