@@ -1,4 +1,4 @@
-// errors: 2
+// errors: 3
 // Handlers live in one block; a block does not see the other, so the compiler says it of each trait.
 use portcullis::prelude::*;
 
