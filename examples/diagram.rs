@@ -20,6 +20,8 @@ use portcullis::describe::Chart;
 use portcullis::prelude::*;
 use portcullis_examples::{Error, time_limit};
 
+// Only described here: nobody asks.
+#[allow(dead_code)]
 enum Request {
     Badge(String),
     Code(u32),

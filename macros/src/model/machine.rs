@@ -93,7 +93,10 @@ impl Move {
             Cause::Timeout { .. } => None,
             Cause::Request(_) | Cause::Event { .. } => hand.last_owned(),
         };
-        let (peer, conn) = (hand.peer(), hand.exclusive());
+        // Where the message is borrowed by mistake, what is borrowed is that.
+        let forgotten = message.is_none() && !matches!(cause, Cause::Timeout { .. });
+        let peer = if forgotten { hand.shared() } else { hand.peer() };
+        let conn = hand.exclusive();
         // `&T` is data that is borrowed by mistake; a second `&mut T` has no place.
         let (data, strays) =
             hand.strays().into_iter().partition(|param| !matches!(param.shape, Shape::Exclusive(_)));
