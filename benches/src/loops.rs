@@ -12,14 +12,14 @@ pub(crate) const POOL_THREADS: usize = 4;
 /// Places in the queue of each pool, where the pool has a bound.
 pub(crate) const QUEUE: usize = 1024;
 
-/// The one runtime; its own blocking pool is the peer `spawn_blocking`.
+/// The one runtime. Its blocking pool is the peer `spawn_blocking` as its users have it: with up to 512 threads.
 pub(crate) static LOOP: LazyLock<Runtime> = LazyLock::new(|| {
-    Builder::new_multi_thread()
-        .worker_threads(LOOP_THREADS)
-        .max_blocking_threads(POOL_THREADS)
-        .enable_all()
-        .build()
-        .expect("a runtime")
+    Builder::new_multi_thread().worker_threads(LOOP_THREADS).enable_all().build().expect("a runtime")
+});
+
+/// A runtime for nothing but its blocking pool, which has as many threads as every other pool.
+pub(crate) static HELD: LazyLock<Runtime> = LazyLock::new(|| {
+    Builder::new_current_thread().max_blocking_threads(POOL_THREADS).build().expect("a runtime")
 });
 
 /// Runs `future` as a task on a thread of the loop, as a handler would be, and waits for it.

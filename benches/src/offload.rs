@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::loops::{LOOP, on_loop};
 use crate::measure::{Contestant, Latencies, Plan, Shown, interleave};
-use crate::peers::{Crossbeam, Offloader, Ours, Rayon, SpawnBlocking, Unblock, pool};
+use crate::peers::{Crossbeam, HeldSpawnBlocking, Offloader, Ours, Rayon, SpawnBlocking, Unblock, pool};
 use crate::table::{Goal, Row, Table};
 
 const BENCH: &str = "offload";
@@ -16,6 +16,7 @@ pub(crate) fn run(plan: &Plan, table: &mut Table) {
     for (metric, percentile) in ["p50", "p99"].into_iter().enumerate() {
         let goal = |peer: &str| match (percentile, peer) {
             ("p50", SpawnBlocking::NAME) => Some(Goal::AtMost(0.35)),
+            ("p50", HeldSpawnBlocking::NAME) => None,
             ("p50", _) => Some(Goal::AtMost(1.0)),
             _ => None,
         };
@@ -55,6 +56,7 @@ fn everybody(mut enter: impl FnMut(&'static str, Box<dyn Bench>) -> Contestant) 
     vec![
         enter(Ours::NAME, Box::new(Ours(pool()))),
         enter(SpawnBlocking::NAME, Box::new(SpawnBlocking)),
+        enter(HeldSpawnBlocking::NAME, Box::new(HeldSpawnBlocking)),
         enter(Crossbeam::NAME, Box::new(Crossbeam::new())),
         enter(Rayon::NAME, Box::new(Rayon::new())),
         enter(Unblock::NAME, Box::new(Unblock)),

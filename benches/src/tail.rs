@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 
 use crate::loops::LOOP;
 use crate::measure::{Contestant, Latencies, Plan, interleave};
-use crate::peers::{Offloader, Ours, SpawnBlocking, pool};
+use crate::peers::{HeldSpawnBlocking, Offloader, Ours, pool};
 use crate::table::{Goal, Row, Table};
 
 const BENCH: &str = "offload";
@@ -31,11 +31,11 @@ pub(crate) fn run(plan: &Plan, table: &mut Table) {
         ("threads that block", block as fn(), Some(Goal::AtMost(1.2))),
         ("threads that burn", burn as fn(), None),
     ] {
-        let (ours, theirs) = (Ours(pool()), SpawnBlocking);
+        let (ours, theirs) = (Ours(pool()), HeldSpawnBlocking);
         let contestants = vec![
             Contestant::new(Ours::NAME, move || beside(&ours, job, requests)),
             Contestant::new("an idle pool", move || handler(requests)),
-            Contestant::new(SpawnBlocking::NAME, move || beside(&theirs, job, requests)),
+            Contestant::new(HeldSpawnBlocking::NAME, move || beside(&theirs, job, requests)),
         ];
         let shown = interleave(plan, contestants);
         let case = |beside: &str| format!("p99 of a handler beside {kind}{beside}");

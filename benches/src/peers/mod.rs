@@ -13,10 +13,10 @@ use std::future::Future;
 pub(crate) use crossbeam::Crossbeam;
 pub(crate) use ours::{Ours, pool};
 pub(crate) use rayon::Rayon;
-pub(crate) use spawn_blocking::SpawnBlocking;
+pub(crate) use spawn_blocking::{HeldSpawnBlocking, SpawnBlocking};
 pub(crate) use unblock::Unblock;
 
-/// A pool of [`POOL_THREADS`](crate::loops::POOL_THREADS) threads that closures are offloaded to.
+/// A pool that closures are offloaded to: of [`POOL_THREADS`](crate::loops::POOL_THREADS) threads, but for [`SpawnBlocking`].
 pub(crate) trait Offloader: Clone + Send + Sync + 'static {
     const NAME: &'static str;
 
