@@ -23,6 +23,7 @@ mod nothing {
     use crate::pool::Inner;
 
     /// Of no interest to anybody.
+    #[derive(Clone)]
     pub(crate) struct Activity;
 
     impl Activity {

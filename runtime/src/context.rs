@@ -8,6 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use crate::job::Job;
+use crate::pool::sitting;
 use crate::scope::Scope;
 use crate::sync::thread_local;
 use crate::values::Values;
@@ -30,31 +31,78 @@ impl Current {
 
 thread_local! {
     static CURRENT: RefCell<Current> = const { RefCell::new(Current { host: None, scope: None, values: None }) };
-    static ON_LOOP: Cell<bool> = const { Cell::new(false) };
+    static HERE: Cell<Here> = const { Cell::new(Here::Elsewhere) };
+}
+
+/// What this thread does right now.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Here {
+    /// Nothing of ours: nothing is current.
+    Elsewhere,
+    /// It runs something of ours that is no task.
+    Busy,
+    /// It polls a task of ours.
+    OnLoop,
+    /// It runs a job that has nothing to pass on but itself: the one that sits on the thread's seat.
+    Seated,
 }
 
 /// A copy of what is current here; nothing while the thread is being torn down.
+#[inline]
 pub(crate) fn current() -> Current {
-    CURRENT.try_with(|current| current.borrow().clone()).unwrap_or_default()
+    let here = here();
+    if here == Here::Elsewhere {
+        return Current::default();
+    }
+    let mut current = CURRENT.try_with(|current| current.borrow().clone()).unwrap_or_default();
+    if here == Here::Seated {
+        current.host = sitting();
+    }
+    current
+}
+
+#[inline]
+fn here() -> Here {
+    HERE.try_with(Cell::get).unwrap_or(Here::Elsewhere)
 }
 
 /// Whether this thread polls a task of ours right now.
 pub(crate) fn on_loop() -> bool {
-    ON_LOOP.try_with(Cell::get).unwrap_or(false)
+    here() == Here::OnLoop
+}
+
+/// Runs the job that sits on this thread's seat, which has no scope and no values. As [`with`], and cheaper.
+pub(crate) fn seated<R>(f: impl FnOnce() -> R) -> R {
+    let _back = Was::set(Here::Seated);
+    f()
+}
+
+/// What the thread did before.
+struct Was(Here);
+
+impl Was {
+    fn set(here: Here) -> Self {
+        Self(HERE.try_with(|now| now.replace(here)).unwrap_or(Here::Elsewhere))
+    }
+}
+
+impl Drop for Was {
+    fn drop(&mut self) {
+        let _ = HERE.try_with(|now| now.set(self.0));
+    }
 }
 
 /// Makes `mine` current while `f` runs, without a copy: the two trade places and trade back, also on a panic.
 pub(crate) fn with<R>(mine: &mut Current, on_loop: bool, f: impl FnOnce() -> R) -> R {
-    struct Back<'a>(&'a mut Current, bool);
+    struct Back<'a>(&'a mut Current);
     impl Drop for Back<'_> {
         fn drop(&mut self) {
             swap(self.0);
-            let _ = ON_LOOP.try_with(|flag| flag.set(self.1));
         }
     }
-    let was = ON_LOOP.try_with(|flag| flag.replace(on_loop)).unwrap_or(false);
+    let _was = Was::set(if on_loop { Here::OnLoop } else { Here::Busy });
     swap(mine);
-    let _back = Back(mine, was);
+    let _back = Back(mine);
     f()
 }
 
@@ -75,6 +123,7 @@ pub(crate) fn with_values<R>(mine: &mut Option<Arc<Values>>, f: impl FnOnce() ->
             swap_values(self.0);
         }
     }
+    let _was = Was::set(if here() == Here::Elsewhere { Here::Busy } else { here() });
     swap_values(mine);
     let _back = Back(mine);
     f()

@@ -2,16 +2,18 @@
 
 use std::panic::Location;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use crate::activity::Activity;
 use crate::crossing::BoxCall;
 use crate::error::Interrupted;
-use crate::pool::{Inner, LaneKey, Place};
+use crate::pool::{LaneKey, Place, PoolId};
 use crate::scope::Scope;
 use crate::spawn::{BoxTask, Spawn};
 use crate::sync::Mutex;
 use crate::values::Values;
+use crate::worker::Worker;
 
 /// The deepest that loop and pool may call each other (O9).
 pub(crate) const MAX_DEPTH: u32 = 64;
@@ -55,29 +57,38 @@ impl Why {
 pub(crate) struct About {
     pub(crate) method: &'static str,
     /// `None`: a thread that no pool owns, on a visit (`Portal::enter_thread`).
-    pub(crate) pool: Option<Arc<Inner>>,
+    pub(crate) pool: Option<PoolId>,
     pub(crate) called: Instant,
-    pub(crate) deadline: Option<Instant>,
-    /// Jobs of one lane run one after the other.
-    pub(crate) lane: Option<LaneKey>,
     /// The server that the caller belongs to.
     pub(crate) scope: Option<Arc<Scope>>,
     /// What the caller had set with `context!`.
     pub(crate) values: Option<Arc<Values>>,
     /// The loop that was current at the call, for tasks of a job that belongs to no server.
     pub(crate) home: Home,
-    /// The job on whose behalf the call was made: its thread waits, or will.
-    pub(crate) parent: Parent,
-    /// Of a visit: the desk of the portal that it came through.
-    pub(crate) desk: Option<Arc<dyn Job>>,
+    /// Boxed, since the cell travels from core to core and mostly has nothing of it.
+    pub(crate) special: Option<Box<Special>>,
     /// What it does now, for tests.
     pub(crate) activity: Activity,
 }
 
+/// What is fixed about few jobs.
+#[derive(Default)]
+pub(crate) struct Special {
+    pub(crate) deadline: Option<Instant>,
+    /// Jobs of one lane run one after the other.
+    pub(crate) lane: Option<LaneKey>,
+    /// The job on whose behalf the call was made: its thread waits, or will.
+    pub(crate) parent: Parent,
+    /// Of a visit: the desk of the portal that it came through.
+    pub(crate) desk: Option<Arc<dyn Job>>,
+}
+
 /// The way up the chain of jobs that wait for each other.
+#[derive(Default)]
 pub(crate) struct Parent(Option<Mutex<Option<Arc<dyn Job>>>>);
 
 impl Parent {
+    #[inline]
     pub(crate) fn new(host: Option<Arc<dyn Job>>) -> Self {
         Self(host.map(|host| Mutex::new(Some(host))))
     }
@@ -91,28 +102,28 @@ impl Parent {
             if !job.is_over() {
                 return Some(job);
             }
-            let above = job.about().parent.live();
+            let above = job.about().parent().live();
             *nearest.lock() = above;
         }
     }
 
     /// How many jobs up the chain wait.
     pub(crate) fn depth(&self) -> u32 {
-        std::iter::successors(self.live(), |job| job.about().parent.live()).map(|_| 1).sum()
+        std::iter::successors(self.live(), |job| job.about().parent().live()).map(|_| 1).sum()
     }
 
     /// Whether a job up the chain is in this lane of `pool`: what is done on its behalf is part of it.
-    pub(crate) fn holds(&self, pool: &Inner, lane: LaneKey) -> bool {
-        std::iter::successors(self.live(), |job| job.about().parent.live()).any(|job| {
+    pub(crate) fn holds(&self, pool: PoolId, lane: LaneKey) -> bool {
+        std::iter::successors(self.live(), |job| job.about().parent().live()).any(|job| {
             let about = job.about();
-            about.lane == Some(lane) && about.pool.as_deref().is_some_and(|theirs| std::ptr::eq(theirs, pool))
+            about.lane() == Some(lane) && about.pool == Some(pool)
         })
     }
 
     /// The nearest job up the chain that holds a thread of `pool`.
-    pub(crate) fn lender(&self, pool: &Inner) -> Option<Arc<dyn Job>> {
-        std::iter::successors(self.live(), |job| job.about().parent.live())
-            .find(|job| job.about().pool.as_deref().is_some_and(|theirs| std::ptr::eq(theirs, pool)))
+    pub(crate) fn lender(&self, pool: PoolId) -> Option<Arc<dyn Job>> {
+        std::iter::successors(self.live(), |job| job.about().parent().live())
+            .find(|job| job.about().pool == Some(pool))
     }
 }
 
@@ -133,13 +144,42 @@ impl Home {
         }
     }
 
+    /// Whether [`enter`](Self::enter) would make no difference where `self` is entered.
+    pub(crate) fn is_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Tokio(this), Self::Tokio(that)) => this.id() == that.id(),
+            (Self::Tokio(_), _) | (_, Self::Tokio(_)) => false,
+            _ => true,
+        }
+    }
+
     /// The tokio runtime that is current here, if any.
+    #[inline]
     pub(crate) fn here() -> Self {
         tokio::runtime::Handle::try_current().map_or(Self::Nowhere, Self::Tokio)
     }
 }
 
 impl About {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.special.as_ref().and_then(|special| special.deadline)
+    }
+
+    pub(crate) fn lane(&self) -> Option<LaneKey> {
+        self.special.as_ref().and_then(|special| special.lane)
+    }
+
+    pub(crate) fn parent(&self) -> &Parent {
+        static NOBODY: Parent = Parent(None);
+        self.special.as_ref().map_or(&NOBODY, |special| &special.parent)
+    }
+
+    /// Whether it came in through the portal with this desk.
+    pub(crate) fn is_visit_by(&self, desk: &Arc<dyn Job>) -> bool {
+        let theirs = self.special.as_ref().and_then(|special| special.desk.as_ref());
+        theirs.is_some_and(|theirs| Arc::ptr_eq(theirs, desk))
+    }
+
     /// Runs `task` for this job: in its server, else on the loop that was current at the call.
     pub(crate) fn spawn(&self, task: BoxTask) -> Result<(), Interrupted> {
         match (&self.scope, &self.home) {
@@ -186,6 +226,15 @@ pub(crate) enum Errand {
     Soon(BoxCall),
 }
 
+/// What is left of a job that ran.
+#[derive(Default)]
+pub(crate) struct Ran {
+    /// To be woken when the thread has let go of the job.
+    pub(crate) caller: Option<Waker>,
+    /// When the body ended, if the thread went straight on from there.
+    pub(crate) ended: Option<Instant>,
+}
+
 /// A job, or a visit, with its types forgotten: one allocation seen from several sides.
 pub(crate) trait Job: Send + Sync {
     fn about(&self) -> &About;
@@ -201,8 +250,8 @@ pub(crate) trait Job: Send + Sync {
     fn stand_aside(&self) -> bool;
     /// Is about to be lent to a waiting thread; `false` if it is dead already.
     fn be_lent(&self) -> bool;
-    /// Runs it on this thread. Only for who claimed it.
-    fn run(self: Arc<Self>, place: Place<'_, Arc<dyn Job>>);
+    /// Runs it on this thread, as `worker`'s. Only for who claimed it. `since`: when the thread was free for it, if that is known.
+    fn run(&self, worker: &Worker, place: Place<'_, Arc<dyn Job>>, since: Option<Instant>) -> Ran;
     /// Gives the job up, queued or running, for the caller and for the thread; the first reason stays.
     fn interrupt(&self, why: Why);
     /// Notes that it holds its lane.

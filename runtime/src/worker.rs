@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use crate::crossing;
 use crate::error::Interrupted;
 use crate::job::Job;
+use crate::pool::PoolId;
 use crate::portal::PortalTask;
 
 /// The marker that keeps a [`Worker`] on its thread: its name is what rustc's help shows.
@@ -50,7 +51,7 @@ impl Worker {
     /// If the pool declares no such value (or if this is a thread that no pool owns), and with whatever its making
     /// panics with; the next job tries again.
     pub fn local<T: 'static>(&self) -> Rc<T> {
-        let pool = self.host.about().pool.as_ref();
+        let pool = self.host.about().pool.and_then(PoolId::pool);
         let local = pool.and_then(|pool| pool.locals.get::<T>());
         local.unwrap_or_else(|| {
             panic!("no `thread_state` of type `{}` on this thread's pool", std::any::type_name::<T>())
@@ -64,7 +65,8 @@ impl Worker {
     /// With whatever `f` panics with. Without threads of its own the pool leaves `f` to rayon's global ones.
     #[cfg(feature = "rayon")]
     pub fn install<R: Send>(&self, f: impl FnOnce() -> R + Send) -> R {
-        match self.host.about().pool.as_ref().and_then(|pool| pool.rayon.as_ref()) {
+        let pool = self.host.about().pool.and_then(PoolId::pool);
+        match pool.as_ref().and_then(|pool| pool.rayon.as_ref()) {
             Some(rayon) => rayon.install(f),
             None => f(),
         }
@@ -89,7 +91,7 @@ impl Worker {
 
     /// When this job's time is up, if it has a deadline. It was counted from the call.
     pub fn deadline(&self) -> Option<Instant> {
-        self.host.about().deadline
+        self.host.about().deadline()
     }
 
     /// Blocks this thread for `time`, but no longer than the job has left.

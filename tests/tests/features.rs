@@ -213,6 +213,7 @@ fn serde_reads_a_pool_from_a_configuration_file() {
         overflow = "reject"
         stack_size = 1048576
         spin = 0
+        wait_spin = 16
 
         [pools.db]
         overflow = "shed_oldest"
@@ -226,7 +227,7 @@ fn serde_reads_a_pool_from_a_configuration_file() {
     .unwrap();
     let cpu = &pools["cpu"];
     assert_eq!((cpu.threads, cpu.queue, cpu.overflow), (Some(4), Some(64), Some(Overflow::Reject)));
-    assert_eq!((cpu.stack_size, cpu.spin), (Some(1 << 20), Some(0)));
+    assert_eq!((cpu.stack_size, cpu.spin, cpu.wait_spin), (Some(1 << 20), Some(0), Some(16)));
     assert_eq!((pools["db"].threads, pools["db"].overflow), (None, Some(Overflow::ShedOldest)));
     assert_eq!(pools["log"].overflow, Some(Overflow::Wait));
     assert_eq!(pools["rest"], PoolConfig::default());

@@ -50,6 +50,8 @@ pub struct PoolConfig {
     pub stack_size: Option<usize>,
     /// See [`Builder::spin`].
     pub spin: Option<u32>,
+    /// See [`Builder::wait_spin`].
+    pub wait_spin: Option<u32>,
 }
 
 /// How often a thread looks again, yielding in between, before it sleeps.
@@ -88,6 +90,7 @@ pub struct Builder {
     pub(super) overflow: Overflow,
     pub(super) stack_size: Option<usize>,
     pub(super) spin: Spin,
+    pub(super) wait_spin: Spin,
     pub(super) keep_alive: Option<Duration>,
     pub(super) locals: Locals,
     #[cfg(feature = "rayon")]
@@ -106,6 +109,7 @@ impl Builder {
             overflow: Overflow::Wait,
             stack_size: None,
             spin: Spin(64),
+            wait_spin: Spin(256),
             keep_alive: None,
             locals: Locals::default(),
             #[cfg(feature = "rayon")]
@@ -130,6 +134,7 @@ impl Builder {
             overflow: config.overflow.unwrap_or(self.overflow),
             stack_size: config.stack_size.or(self.stack_size),
             spin: config.spin.map_or(self.spin, Spin),
+            wait_spin: config.wait_spin.map_or(self.wait_spin, Spin),
             ..self
         }
     }
@@ -158,10 +163,17 @@ impl Builder {
         self
     }
 
-    /// How often a thread with nothing to do yields and looks again before it sleeps, both for its next job and for the
-    /// answer of a portal call. More is quicker to react, and costs idle cores. Default: 64. 0: sleep at once.
+    /// How often a thread with nothing to do yields and looks again before it sleeps. More is quicker to react, and costs idle
+    /// cores. Default: 64. 0: sleep at once.
     pub fn spin(mut self, turns: u32) -> Self {
         self.spin = Spin(turns);
+        self
+    }
+
+    /// As [`spin`](Self::spin), for a worker that waits for the loop. Its answer is mostly on its way, so it is patient:
+    /// the default is 256.
+    pub fn wait_spin(mut self, turns: u32) -> Self {
+        self.wait_spin = Spin(turns);
         self
     }
 
@@ -219,7 +231,7 @@ impl Builder {
     }
 
     fn try_start(&self, threads: usize) -> io::Result<Pool> {
-        let seats: Vec<Arc<Seat>> = (0..threads).map(|_| Arc::default()).collect();
+        let seats: Vec<Arc<Seat>> = (0..threads).map(|_| Seat::new(&self.name)).collect();
         #[cfg_attr(not(feature = "rayon"), allow(unused_mut))]
         let mut inner = Inner::new(self, seats.clone());
         #[cfg(feature = "rayon")]

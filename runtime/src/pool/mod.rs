@@ -7,6 +7,7 @@
 mod builder;
 mod cell;
 mod drain;
+mod known;
 mod lanes;
 mod line;
 mod local;
@@ -29,10 +30,12 @@ use std::time::{Duration, Instant};
 pub use builder::{Builder, Overflow, PoolConfig};
 pub(crate) use cell::visit;
 pub use drain::DrainReport;
+pub(crate) use known::PoolId;
 pub(crate) use lanes::LaneKey;
 pub(crate) use line::Place;
 pub use map::Map;
 pub use offload::Offload;
+pub(crate) use seat::sitting;
 pub use stats::{Histogram, Stats};
 #[cfg(feature = "test-util")]
 pub use stepped::{Step, Stepper};
@@ -40,7 +43,7 @@ pub use stepped::{Step, Stepper};
 use crate::activity::Activity;
 use crate::context;
 use crate::error::Interrupted;
-use crate::job::{About, Home, Job, MAX_DEPTH, Parent, StuckJob};
+use crate::job::{About, Home, Job, MAX_DEPTH, Parent, Special, StuckJob};
 use crate::sync::{Mutex, spawn_thread};
 use crate::worker::Worker;
 use builder::Spin;
@@ -92,6 +95,7 @@ impl Drop for Handle {
 
 /// What the threads, the jobs and the handles share.
 pub(crate) struct Inner {
+    pub(crate) id: PoolId,
     pub(crate) name: String,
     pub(crate) line: Line<Arc<dyn Job>>,
     pub(crate) lanes: Lanes,
@@ -99,8 +103,10 @@ pub(crate) struct Inner {
     pub(crate) locals: Locals,
     #[cfg(feature = "rayon")]
     pub(crate) rayon: Option<rayon::ThreadPool>,
-    /// For threads that wait for a job, and for workers that wait for the loop.
+    /// For threads that wait for a job.
     spin: Spin,
+    /// For workers that wait for the loop.
+    wait_spin: Spin,
     stack_size: Option<usize>,
     seats: Vec<Arc<Seat>>,
     /// The seats without a thread.
@@ -110,9 +116,16 @@ pub(crate) struct Inner {
     by_hand: stepped::ByHand,
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.id.forget();
+    }
+}
+
 impl Inner {
     fn new(setup: &Builder, seats: Vec<Arc<Seat>>) -> Self {
         Self {
+            id: PoolId::fresh(),
             name: setup.name.clone(),
             line: Line::new(seats.len(), setup.queue, setup.overflow).keep_alive(setup.keep_alive),
             lanes: Lanes::default(),
@@ -121,6 +134,7 @@ impl Inner {
             #[cfg(feature = "rayon")]
             rayon: None,
             spin: setup.spin,
+            wait_spin: setup.wait_spin,
             stack_size: setup.stack_size,
             seats,
             vacant: Mutex::default(),
@@ -152,7 +166,14 @@ impl Inner {
     }
 
     /// Brings back a thread that has left for want of work, if one is missing now.
+    #[inline]
     pub(crate) fn call_up(self: &Arc<Self>) {
+        if self.line.lets_threads_go() {
+            self.call_up_one();
+        }
+    }
+
+    fn call_up_one(self: &Arc<Self>) {
         if self.line.misses_a_thread() && self.start_a_thread().is_err() {
             self.line.lost_a_thread();
         }
@@ -193,9 +214,11 @@ impl Pool {
     }
 
     fn from_inner(inner: Arc<Inner>) -> Self {
+        inner.id.is_of(&inner);
         Self { handle: Arc::new(Handle(inner)) }
     }
 
+    #[inline]
     fn inner(&self) -> &Arc<Inner> {
         &self.handle.0
     }
@@ -229,6 +252,7 @@ impl Pool {
     }
 
     /// A job with a name and options; `method` shows in logs and reports. This is what a `#[blocking]` method writes.
+    #[inline]
     pub fn job(&self, method: &'static str) -> JobBuilder<'_> {
         JobBuilder { pool: self, method, deadline: None, lane: None, detached: false }
     }
@@ -243,7 +267,7 @@ impl Pool {
     pub fn stats(&self) -> Stats {
         let inner = self.inner();
         let (queued, waiting) = inner.line.waiting();
-        inner.tally.stats(queued, waiting, inner.line.running())
+        inner.tally.stats((queued, waiting, inner.line.running()), inner.seats.iter().map(|seat| &seat.times))
     }
 }
 
@@ -323,36 +347,40 @@ impl JobBuilder<'_> {
         Offload::new(cell as Arc<dyn Outcome<T, E>>, self.detached)
     }
 
+    #[inline]
     fn about(&self) -> About {
         let context::Current { host, scope, values } = context::current();
         let home = host.as_ref().map_or_else(Home::here, |job| job.about().home.clone());
         let called = Instant::now();
         let pool = self.pool.inner();
-        let parent = Parent::new(host);
         let activity = Activity::new(&home, pool);
-        About {
-            method: self.method,
-            pool: Some(Arc::clone(pool)),
-            lane: self.lane.filter(|lane| !parent.holds(pool, *lane)),
-            called,
-            deadline: self.deadline.and_then(|time| activity.now().checked_add(time)),
-            scope,
-            values,
-            home,
-            parent,
-            desk: None,
-            activity,
-        }
+        let special = if host.is_none() && self.deadline.is_none() && self.lane.is_none() {
+            None
+        } else {
+            let parent = Parent::new(host);
+            Some(Box::new(Special {
+                deadline: self.deadline.and_then(|time| activity.now().checked_add(time)),
+                lane: self.lane.filter(|lane| !parent.holds(pool.id, *lane)),
+                parent,
+                desk: None,
+            }))
+        };
+        About { method: self.method, pool: Some(pool.id), called, scope, values, home, special, activity }
     }
 }
 
 /// Brings a job into the line, or to the waiting thread that is to run it.
 fn submit(pool: &Arc<Inner>, cell: &Arc<impl Job + 'static>) -> Result<(), Interrupted> {
-    if cell.about().parent.depth() > MAX_DEPTH {
+    if cell.about().special.is_none() {
+        // Nobody up the chain, nobody beside it: as nearly every job.
+        let joined = pool.line.join(Arc::clone(cell) as Arc<dyn Job>, false);
+        return settle(pool, joined).map(drop);
+    }
+    if cell.about().parent().depth() > MAX_DEPTH {
         return Err(Interrupted::TooDeep);
     }
     let mut job: Arc<dyn Job> = Arc::clone(cell) as Arc<dyn Job>;
-    if let Some(lane) = cell.about().lane {
+    if let Some(lane) = cell.about().lane() {
         let admit = || match pool.line.stand_aside(&job) {
             joined @ (Joined::Lined | Joined::Shed(_)) => Ok(joined),
             refused => Err(refused),
@@ -362,7 +390,7 @@ fn submit(pool: &Arc<Inner>, cell: &Arc<impl Job + 'static>) -> Result<(), Inter
         }
         cell.hold_lane();
     }
-    let mut lender = cell.about().parent.lender(pool);
+    let mut lender = cell.about().parent().lender(pool.id);
     loop {
         let joined = pool.line.join(job, lender.is_some());
         let Some(back) = settle(pool, joined).inspect_err(|_| cell.leave_lane())? else { return Ok(()) };

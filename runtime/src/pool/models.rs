@@ -68,7 +68,7 @@ impl Claim for Arc<Ticket> {
 }
 
 fn run_all(line: &Line<Arc<Ticket>>, spin: Spin) {
-    while let Some((job, place)) = line.next(spin) {
+    while let Some((job, place)) = line.soon(spin).or_else(|| line.next()) {
         job.ran.fetch_add(1, SeqCst);
         drop(place);
     }
@@ -111,7 +111,8 @@ fn queue_wakes_a_thread_without_a_close() {
         let theirs = Arc::clone(&line);
         let thread = thread::spawn(move || {
             for _ in 0..2 {
-                let (job, place) = theirs.next(Spin::turns_for_models(1)).expect("open");
+                let soon = theirs.soon(Spin::turns_for_models(1));
+                let (job, place) = soon.or_else(|| theirs.next()).expect("open");
                 job.ran.fetch_add(1, SeqCst);
                 drop(place);
             }
@@ -166,7 +167,7 @@ fn drain_against_submit() {
 }
 
 fn pool() -> Pool {
-    Pool::builder("model").threads(1).queue(1).spin(0).build().expect("a thread")
+    Pool::builder("model").threads(1).queue(1).spin(0).wait_spin(0).build().expect("a thread")
 }
 
 /// Tells how often it was dropped.

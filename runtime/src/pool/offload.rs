@@ -34,18 +34,35 @@ use crate::job::Errand;
 pub struct Offload<T, E = Interrupted> {
     /// `None` when the output was taken.
     job: Option<Arc<dyn Outcome<T, E>>>,
-    /// The worker's call that is being polled, and what is current meanwhile.
-    call: Option<BoxCall>,
-    current: Current,
+    /// The worker's call that is being polled.
+    call: Option<Hosted>,
     /// A drop does not cancel.
     detached: bool,
+}
+
+/// A call of the worker's, and what is current while it is polled.
+struct Hosted {
+    call: BoxCall,
+    current: Current,
+}
+
+impl Hosted {
+    /// What the call offloads in turn knows which thread waits for it.
+    fn new<T, E>(job: &Arc<dyn Outcome<T, E>>, call: BoxCall) -> Self {
+        Self { call, current: Current::of(Arc::clone(job).as_job()) }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let call = self.call.as_mut();
+        context::with(&mut self.current, true, || call.poll_call(cx))
+    }
 }
 
 impl<T, E> Unpin for Offload<T, E> {}
 
 impl<T, E> Offload<T, E> {
     pub(super) fn new(job: Arc<dyn Outcome<T, E>>, detached: bool) -> Self {
-        Self { job: Some(job), call: None, current: Current::default(), detached }
+        Self { job: Some(job), call: None, detached }
     }
 
     /// Lets the job run to its end unawaited; its result is dropped on its thread. (EasyNetwork: the raw `submit`.)
@@ -54,7 +71,7 @@ impl<T, E> Offload<T, E> {
     /// the call. A job that has no place yet keeps its ticket. The deadline, and a drain, still hold.
     pub fn detach(mut self) {
         if let Some(job) = self.job.take() {
-            job.detach(self.call.take());
+            job.detach(self.call.take().map(|hosted| hosted.call));
         }
     }
 }
@@ -66,53 +83,36 @@ impl<T, E> Future for Offload<T, E> {
         let this = &mut *self;
         let job = this.job.as_ref().expect("`Offload` polled after its output was taken");
         loop {
-            if let Some(mut call) = this.call.take() {
-                match poll_for(job, &mut this.current, &mut call, cx) {
-                    Poll::Ready(()) => {
-                        job.answer(call);
-                        job.activity().answered();
-                    }
-                    Poll::Pending => this.call = Some(call),
+            if this.call.as_mut().is_some_and(|hosted| hosted.poll(cx).is_ready()) {
+                if let Some(Hosted { call, .. }) = this.call.take() {
+                    job.answer(call);
+                    job.activity().answered();
                 }
             }
             let ended = match job.poll_step(this.call.is_some(), cx.waker()) {
                 None => return Poll::Pending,
                 Some(Step::Errand(Errand::Asked(call))) => {
-                    this.call = Some(call);
+                    this.call = Some(Hosted::new(job, call));
                     continue;
                 }
-                Some(Step::Errand(Errand::Soon(mut call))) => {
-                    let _ = poll_for(job, &mut this.current, &mut call, cx);
+                Some(Step::Errand(Errand::Soon(call))) => {
+                    let _ = Hosted::new(job, call).poll(cx);
                     continue;
                 }
                 Some(Step::Ended(ended)) => ended,
             };
             this.call = None;
-            this.current = Current::default();
             this.job = None;
             return Poll::Ready(ended);
         }
     }
 }
 
-/// Polls a call of the worker's on its behalf: what the call offloads in turn knows which thread waits for it.
-fn poll_for<T, E>(
-    job: &Arc<dyn Outcome<T, E>>,
-    current: &mut Current,
-    call: &mut BoxCall,
-    cx: &mut Context<'_>,
-) -> Poll<()> {
-    if current.host.is_none() {
-        *current = Current::of(Arc::clone(job).as_job());
-    }
-    context::with(current, true, || call.as_mut().poll_call(cx))
-}
-
 impl<T, E> Drop for Offload<T, E> {
     fn drop(&mut self) {
         let Some(job) = self.job.take() else { return };
         if self.detached {
-            job.detach(self.call.take());
+            job.detach(self.call.take().map(|hosted| hosted.call));
             return;
         }
         // The worker is told before its future goes, so that it never sees an answer that nobody will give.

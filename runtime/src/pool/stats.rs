@@ -11,6 +11,11 @@ pub(crate) struct Tally {
     shed: AtomicU64,
     panicked: AtomicU64,
     missed_deadline: AtomicU64,
+}
+
+/// The times of the jobs of one thread, which alone writes them.
+#[derive(Default)]
+pub(super) struct Times {
     waited: Buckets,
     ran: Buckets,
 }
@@ -23,18 +28,20 @@ const BUCKETS: usize = 32;
 
 impl Buckets {
     fn count(&self, time: Duration) {
-        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let micros = time.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(time.subsec_micros()));
         let bucket = (u64::BITS - micros.leading_zeros()) as usize;
-        self.0[bucket.min(BUCKETS - 1)].fetch_add(1, Relaxed);
+        let count = &self.0[bucket.min(BUCKETS - 1)];
+        count.store(count.load(Relaxed) + 1, Relaxed); // one writer: nothing to lock
     }
 
-    fn look(&self) -> Histogram {
-        Histogram(std::array::from_fn(|bucket| self.0[bucket].load(Relaxed)))
+    fn add_to(&self, sum: &mut Histogram) {
+        sum.0.iter_mut().zip(&self.0).for_each(|(sum, count)| *sum += count.load(Relaxed));
     }
 }
 
-impl Tally {
-    pub(crate) fn ran(&self, pool: &str, waited: Duration, ran: Duration) {
+impl Times {
+    /// One more job. For the thread that the times belong to.
+    pub(super) fn ran(&self, pool: &str, waited: Duration, ran: Duration) {
         self.waited.count(waited);
         self.ran.count(ran);
         #[cfg(feature = "metrics")]
@@ -46,7 +53,9 @@ impl Tally {
         #[cfg(not(feature = "metrics"))]
         let _ = pool;
     }
+}
 
+impl Tally {
     pub(crate) fn rejected(&self, pool: &str) {
         self.rejected.fetch_add(1, Relaxed);
         tell("rejected", pool);
@@ -67,8 +76,16 @@ impl Tally {
         tell("missed its deadline", pool);
     }
 
-    pub(super) fn stats(&self, queued: usize, waiting: usize, running: usize) -> Stats {
-        let ran = self.ran.look();
+    pub(super) fn stats<'a>(
+        &self,
+        (queued, waiting, running): (usize, usize, usize),
+        times: impl Iterator<Item = &'a Times>,
+    ) -> Stats {
+        let (mut waited, mut ran) = (Histogram::EMPTY, Histogram::EMPTY);
+        for thread in times {
+            thread.waited.add_to(&mut waited);
+            thread.ran.add_to(&mut ran);
+        }
         Stats {
             queued,
             waiting,
@@ -78,7 +95,7 @@ impl Tally {
             shed: self.shed.load(Relaxed),
             panicked: self.panicked.load(Relaxed),
             deadline_misses: self.missed_deadline.load(Relaxed),
-            wait_time: self.waited.look(),
+            wait_time: waited,
             run_time: ran,
         }
     }
@@ -127,6 +144,8 @@ pub struct Stats {
 pub struct Histogram([u64; BUCKETS]);
 
 impl Histogram {
+    const EMPTY: Self = Self([0; BUCKETS]);
+
     /// How many there are.
     pub fn count(&self) -> u64 {
         self.0.iter().sum()
@@ -156,15 +175,16 @@ mod tests {
 
     #[test]
     fn quantiles_bound_the_times_from_above_within_a_factor_of_two() {
-        let tally = Tally::default();
+        let (one, other) = (Times::default(), Times::default());
         for millis in 1..=100 {
-            tally.ran("p", Duration::from_micros(millis), Duration::from_millis(millis));
+            let times = if millis % 3 == 0 { &one } else { &other };
+            times.ran("p", Duration::from_micros(millis), Duration::from_millis(millis));
         }
-        let run = tally.ran.look();
+        let run = Tally::default().stats((0, 0, 0), [&one, &other].into_iter()).run_time;
         assert_eq!(run.count(), 100);
         let half = run.quantile(0.5).unwrap();
         assert!(half >= Duration::from_millis(50) && half <= Duration::from_millis(100), "{half:?}");
         assert!(run.quantile(1.0).unwrap() >= Duration::from_millis(100));
-        assert_eq!(Buckets::default().look().quantile(0.5), None);
+        assert_eq!(Histogram::EMPTY.quantile(0.5), None);
     }
 }

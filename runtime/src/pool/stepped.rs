@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::seat::{self, Seat};
-use super::{Builder, Inner, Pool};
+use super::{Builder, Inner, Pool, PoolId, thread};
 use crate::test::LIMIT;
 
 /// How long to wait before looking again at what nobody tells.
@@ -36,7 +36,7 @@ impl ByHand {
                 }
                 Some((job, place)) => {
                     run.begins(job.about().method);
-                    job.run(place);
+                    thread::run_at_home(job, place);
                     orders.come_back();
                     run.set(Stage::Done);
                 }
@@ -118,8 +118,8 @@ impl Builder {
 
 impl Pool {
     /// For tests that stand in for one of its threads.
-    pub(crate) fn to_inner(&self) -> Arc<Inner> {
-        Arc::clone(self.inner())
+    pub(crate) fn id(&self) -> PoolId {
+        self.inner().id
     }
 
     /// A pool named `inline` of four threads, whose jobs run where they are called: [`Builder::inline`].

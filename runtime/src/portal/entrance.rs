@@ -10,7 +10,7 @@ use crate::activity::Activity;
 use crate::context;
 use crate::crossing;
 use crate::error::Interrupted;
-use crate::job::{About, Home, Job, Parent};
+use crate::job::{About, Home, Job, Special};
 use crate::pool::visit;
 use crate::scope::Scope;
 use crate::spawn::Spawn;
@@ -148,7 +148,7 @@ impl Portal {
 
     /// Whether `host` is a visit through this portal (or a clone of it), whose own order counts then.
     fn is_visited_by(&self, host: &Arc<dyn Job>) -> bool {
-        host.about().desk.as_ref().is_some_and(|desk| Arc::ptr_eq(desk, &self.desk))
+        host.about().is_visit_by(&self.desk)
     }
 }
 
@@ -157,13 +157,10 @@ fn about(scope: Option<Arc<Scope>>, home: Home, desk: Option<&Arc<dyn Job>>) -> 
         method: "Portal::enter_thread",
         pool: None,
         called: Instant::now(),
-        deadline: None,
-        lane: None,
         scope,
         values: context::values(),
         home,
-        parent: Parent::new(None),
-        desk: desk.cloned(),
+        special: desk.map(|desk| Box::new(Special { desk: Some(Arc::clone(desk)), ..Special::default() })),
         activity: Activity::none(),
     }
 }

@@ -21,7 +21,8 @@ enum Does {
 }
 
 /// What one job does now. In most jobs of a test nobody listens, and this is a `None`.
-pub(crate) struct Activity(Option<Box<Listened>>);
+#[derive(Clone)]
+pub(crate) struct Activity(Option<Arc<Listened>>);
 
 struct Listened {
     keeper: Option<Arc<Keeper>>,
@@ -45,7 +46,7 @@ impl Activity {
         if let Some(keeper) = &keeper {
             keeper.expect_from(pool);
         }
-        Self(Some(Box::new(Listened {
+        Self(Some(Arc::new(Listened {
             keeper,
             inline,
             does: Mutex::new(Does::Queued),

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::activity::Activity;
 use crate::context::{self, Current};
-use crate::job::{About, Home, Job, Parent, Why};
+use crate::job::{About, Home, Job, Special, Why};
 use crate::pool::{Pool, visit};
 use crate::timer;
 use crate::worker::Worker;
@@ -98,23 +98,21 @@ impl Body {
     pub fn run<R>(self, f: impl FnOnce(&Worker) -> R) -> R {
         let own_loop = OwnLoop::start();
         let called = Instant::now();
+        let deadline = self.deadline.and_then(|time| called.checked_add(time));
         let about = About {
             method: "test::worker",
-            pool: self.pool.as_ref().map(Pool::to_inner),
+            pool: self.pool.as_ref().map(Pool::id),
             called,
-            deadline: self.deadline.and_then(|time| called.checked_add(time)),
-            lane: None,
             scope: None,
             values: context::values(),
             home: Home::Tokio(own_loop.handle.clone()),
-            parent: Parent::new(None),
-            desk: None,
+            special: Some(Box::new(Special { deadline, ..Special::default() })),
             activity: Activity::none(),
         };
         let host = visit(about);
         let _entered = own_loop.handle.enter();
         self.cancel.aim(&host);
-        let _alarm = match host.about().deadline {
+        let _alarm = match deadline {
             Some(deadline) if deadline <= Instant::now() => {
                 host.interrupt(Why::Deadline);
                 None

@@ -11,9 +11,9 @@ use super::meet::give_back;
 use super::{Caller, Cell, Ended, Work};
 use crate::context::{self, Current};
 use crate::error::{Interrupted, Panic};
-use crate::job::{Job, Why};
+use crate::job::{Job, Ran, Why};
 use crate::pool::line::Place;
-use crate::pool::seat;
+use crate::pool::seat::{self, Seat};
 use crate::pool::stats::Tally;
 use crate::scope::Member;
 use crate::worker::Worker;
@@ -21,7 +21,8 @@ use crate::worker::Worker;
 /// Everything that travels to the thread, and is gone before the outcome is delivered.
 pub(in crate::pool) struct Load<F> {
     pub(in crate::pool) body: F,
-    pub(in crate::pool) traced: Option<Traced>,
+    /// Boxed, since the cell travels from core to core and mostly has none.
+    pub(in crate::pool) traced: Option<Box<Traced>>,
     pub(in crate::pool) member: Option<Member>,
 }
 
@@ -33,15 +34,14 @@ pub(in crate::pool) enum Traced {
 
 impl Traced {
     /// `None` while nothing listens to anything: there is nothing to carry, and carrying it is not free.
-    pub(in crate::pool) fn here() -> Option<Self> {
-        if LevelFilter::current() == LevelFilter::OFF {
-            return None;
-        }
+    #[inline]
+    pub(in crate::pool) fn here() -> Option<Box<Self>> {
+        if LevelFilter::current() == LevelFilter::OFF { None } else { Some(Box::new(Self::capture())) }
+    }
+
+    fn capture() -> Self {
         let span = Span::current();
-        if span.is_none() {
-            return Some(Self::Dispatch(dispatcher::get_default(Clone::clone)));
-        }
-        Some(Self::Span(span))
+        if span.is_none() { Self::Dispatch(dispatcher::get_default(Clone::clone)) } else { Self::Span(span) }
     }
 
     /// Runs `body`, then `log`, as if they were called where this was made. The span is let go before this returns.
@@ -69,55 +69,67 @@ where
     E: Send + 'static,
 {
     /// For the thread that has claimed the job.
-    pub(super) fn run_on(self: Arc<Self>, place: Place<'_, Arc<dyn Job>>) {
+    pub(super) fn run_on(
+        &self,
+        worker: &Worker,
+        place: Place<'_, Arc<dyn Job>>,
+        since: Option<Instant>,
+    ) -> Ran {
         let work = {
             let mut state = self.state.lock();
             std::mem::replace(&mut state.work, Work::Running)
         };
-        let Work::Queued(load) = work else { return };
+        let Work::Queued(load) = work else { return Ran::default() };
         // Looked at again here: the alarm may be late, and a drop may have come between the line and us.
-        let late = self.about.deadline.is_some_and(|deadline| self.activity().now() >= deadline);
+        let late = self.about.deadline().is_some_and(|deadline| self.activity().now() >= deadline);
         if late {
             self.interrupt(Why::Deadline);
         }
-        let result = if self.why().is_some() {
+        if self.why().is_some() {
             let _ = catch_unwind(AssertUnwindSafe(|| drop(load)));
-            None
-        } else {
-            Some(seat::occupy(Arc::clone(&self) as Arc<dyn Job>, || self.run_body(load)))
-        };
+            self.leave_lane();
+            drop(place);
+            self.state.lock().work = Work::Over;
+            return Ran::default();
+        }
+        let outermost = !place.is_none();
+        let run = |seat: Option<&Seat>| self.run_body(load, worker, seat, outermost, since);
+        let (result, ended) = seat::occupy(worker.host(), run);
         self.leave_lane();
         drop(place);
-        match result {
-            Some(result) => self.finish(result),
-            None => self.state.lock().work = Work::Over,
-        }
-        self.activity().over();
+        self.finish(result, ended)
     }
 
     /// Runs the body with everything of the caller's that it should see; nothing of it is left afterwards.
-    fn run_body(self: &Arc<Self>, load: Load<F>) -> Result<Result<T, E>, Panic> {
+    fn run_body(
+        &self,
+        load: Load<F>,
+        worker: &Worker,
+        seat: Option<&Seat>,
+        outermost: bool,
+        since: Option<Instant>,
+    ) -> (Result<Result<T, E>, Panic>, Instant) {
         let Load { body, traced, member } = load;
-        let host: Arc<dyn Job> = Arc::clone(self) as Arc<dyn Job>;
-        let mut current = Current::of(Arc::clone(&host));
-        // As on tokio's own blocking threads: timers and sockets can be made here, to be awaited by `wait`.
-        let _entered = self.about.home.enter();
-        let started = Instant::now();
-        let waited = started.duration_since(self.about.called);
-        let body = move || {
-            let worker = Worker::new(host);
-            let result = catch_unwind(AssertUnwindSafe(|| body(&worker)));
-            (result.map_err(Panic::new), started.elapsed())
+        let started = since.unwrap_or_else(Instant::now);
+        let waited = started.saturating_duration_since(self.about.called);
+        let body = || {
+            let result = catch_unwind(AssertUnwindSafe(|| body(worker)));
+            (result.map_err(Panic::new), Instant::now())
         };
-        let (result, ran) = context::with(&mut current, false, || match traced {
-            Some(traced) => traced.run(body, |(_, ran)| self.log(waited, *ran)),
+        let body = || match traced {
+            Some(traced) => traced.run(body, |(_, ended)| self.log(waited, *ended - started)),
             None => body(),
-        });
-        if let Some(pool) = &self.about.pool {
-            pool.tally.ran(&pool.name, waited, ran);
+        };
+        let (result, ended) = if outermost && self.about.scope.is_none() && self.about.values.is_none() {
+            context::seated(body)
+        } else {
+            context::with(&mut Current::of(Arc::clone(worker.host())), false, body)
+        };
+        if let Some(seat) = seat {
+            seat.times.ran(&seat.pool, waited, ended - started);
         }
         drop(member);
-        result
+        (result, ended)
     }
 
     fn log(&self, waited: Duration, ran: Duration) {
@@ -127,7 +139,7 @@ where
     }
 
     /// Delivers what the body returned, unless the caller has been answered already or has gone.
-    fn finish(&self, result: Result<Result<T, E>, Panic>) {
+    fn finish(&self, result: Result<Result<T, E>, Panic>, ended_at: Instant) -> Ran {
         let ended = match result {
             Ok(returned) => Ended::Returned(returned),
             Err(panic) => {
@@ -138,20 +150,21 @@ where
         let mut state = self.state.lock();
         state.work = Work::Over;
         let lent = state.meet.take_lent();
-        let alarm = state.alarm.take();
-        let (unwanted, waker) = if state.caller == Caller::Awaits && self.why().is_none() {
+        let alarm = state.meet.take_alarm();
+        let awaited = state.caller == Caller::Awaits && self.why().is_none();
+        if awaited {
             state.ended = Some(ended);
-            (None, state.waker.take())
-        } else {
-            (Some(ended), None)
-        };
+            let caller = state.waker.take();
+            drop(state);
+            drop(alarm);
+            lent.map(give_back);
+            return Ran { caller, ended: Some(ended_at) };
+        }
         drop(state);
         drop(alarm);
         // Nobody waits for it: its drop, which is the user's code, must not end this thread.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(unwanted)));
-        give_back(lent);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(ended)));
+        lent.map(give_back);
+        Ran::default()
     }
 }

@@ -32,7 +32,7 @@ where
             waker = state.waker.take();
         }
         let unanswered = state.meet.asked.take();
-        let alarm = state.alarm.take();
+        let alarm = state.meet.take_alarm();
         self.nudge(&mut state);
         drop(state);
         if first && why == Why::Deadline {
@@ -61,10 +61,11 @@ where
 
     /// Lets the next job of its lane go ahead, once.
     pub(super) fn pass_lane(&self) {
-        let (Some(pool), Some(lane)) = (&self.about.pool, self.about.lane) else { return };
+        let Some(lane) = self.about.lane() else { return };
         if !self.holds_lane.swap(false, Ordering::AcqRel) {
             return;
         }
+        let Some(pool) = self.pool() else { return };
         if let Some(next) = pool.lanes.leave(lane) {
             next.hold_lane();
             if !pool.line.come_back(Arc::clone(&next)) {
@@ -87,7 +88,7 @@ where
         } else {
             None
         };
-        let alarm = state.alarm.take();
+        let alarm = state.meet.take_alarm();
         drop(state);
         drop((work, alarm));
         if let Some(waker) = waker {
@@ -97,7 +98,7 @@ where
     }
 
     fn give_up_place(&self, from: Stands) {
-        let Some(pool) = &self.about.pool else { return };
+        let Some(pool) = self.pool() else { return };
         match from {
             Stands::Aside => return pool.line.forget_aside(), // behind the lane's holder, not holding it
             Stands::Lined => pool.line.forget(),

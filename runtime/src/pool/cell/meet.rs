@@ -15,9 +15,11 @@ use crate::error::Interrupted;
 use crate::job::{Errand, Job};
 use crate::pool::builder::Spin;
 use crate::pool::line::Place;
+use crate::pool::{PoolId, thread};
 use crate::portal::Attendant;
 use crate::sync::MutexGuard;
 use crate::sync::atomic::Ordering;
+use crate::timer::Armed;
 use crate::worker::Worker;
 
 #[derive(Default)]
@@ -34,9 +36,10 @@ pub(super) struct Meet {
     errands: Option<Box<Errands>>,
 }
 
-/// What the worker and the host do for each other in passing.
+/// What the worker and the host do for each other in passing, and the alarm of a job with a deadline.
 #[derive(Default)]
 struct Errands {
+    alarm: Option<Armed>,
     /// For the host: calls that nobody waits for.
     soon: VecDeque<BoxCall>,
     /// For the worker, while it waits: jobs that run on its thread.
@@ -49,6 +52,7 @@ impl Meet {
     }
 
     /// What the host is to do next, in the order in which the worker asked; it waits only for the last.
+    #[inline]
     pub(super) fn next_errand(&mut self) -> Option<Errand> {
         if let Some(call) = self.errands.as_mut().and_then(|errands| errands.soon.pop_front()) {
             return Some(Errand::Soon(call));
@@ -64,19 +68,29 @@ impl Meet {
         self.errands.as_mut()?.lent.pop_front()
     }
 
-    pub(super) fn take_soon(&mut self) -> VecDeque<BoxCall> {
-        self.errands.as_mut().map(|errands| std::mem::take(&mut errands.soon)).unwrap_or_default()
+    pub(super) fn set_alarm(&mut self, alarm: Armed) {
+        self.errands().alarm = Some(alarm);
     }
 
-    pub(super) fn take_lent(&mut self) -> VecDeque<Arc<dyn Job>> {
-        self.errands.as_mut().map(|errands| std::mem::take(&mut errands.lent)).unwrap_or_default()
+    #[inline]
+    pub(super) fn take_alarm(&mut self) -> Option<Armed> {
+        self.errands.as_mut()?.alarm.take()
+    }
+
+    pub(super) fn take_soon(&mut self) -> Option<VecDeque<BoxCall>> {
+        self.errands.as_mut().map(|errands| std::mem::take(&mut errands.soon))
+    }
+
+    #[inline]
+    pub(super) fn take_lent(&mut self) -> Option<VecDeque<Arc<dyn Job>>> {
+        self.errands.as_mut().map(|errands| std::mem::take(&mut errands.lent))
     }
 }
 
 /// Jobs that were lent to a thread which never waited go back to the line that they came for.
 pub(super) fn give_back(lent: VecDeque<Arc<dyn Job>>) {
     for job in lent {
-        if let Some(pool) = job.about().pool.clone() {
+        if let Some(pool) = job.about().pool.and_then(PoolId::pool) {
             pool.line.rejoin(job);
             pool.call_up();
         }
@@ -180,7 +194,7 @@ where
     }
 
     fn spin(&self) -> Spin {
-        self.about.pool.as_ref().map_or(Spin::NONE, |pool| pool.spin)
+        self.pool().map_or(Spin::NONE, |pool| pool.wait_spin)
     }
 
     /// Blocks the worker until `done` finds what it waits for; runs jobs lent to this thread meanwhile.
@@ -199,7 +213,7 @@ where
             if let Some(job) = state.meet.next_lent() {
                 drop(state);
                 if job.claim() {
-                    job.run(Place::none());
+                    thread::run_at_home(job, Place::none());
                 }
                 state = self.state.lock();
                 may_spin = true;

@@ -22,20 +22,20 @@ mod ticket;
 use std::panic::Location;
 use std::sync::{Arc, Weak};
 use std::task::Waker;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(super) use self::body::{Load, Traced};
 use self::meet::{Meet, give_back};
 use self::ticket::{Stands, Ticket};
 use super::line::{Claim, Place};
 use super::stats::Tally;
+use super::{Inner, PoolId};
 use crate::activity::Activity;
 use crate::crossing::BoxCall;
 use crate::error::Interrupted;
-use crate::job::{About, Errand, Job, StuckJob, Why};
+use crate::job::{About, Errand, Job, Ran, StuckJob, Why};
 use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use crate::sync::{Condvar, Mutex};
-use crate::timer::Armed;
 use crate::worker::Worker;
 
 pub(crate) struct Cell<F, T, E> {
@@ -69,7 +69,6 @@ struct State<F, T, E> {
     ended: Option<Ended<T, E>>,
     caller: Caller,
     waker: Option<Waker>,
-    alarm: Option<Armed>,
     meet: Meet,
 }
 
@@ -104,10 +103,14 @@ where
     T: Send + 'static,
     E: Send + 'static,
 {
+    #[inline]
     pub(super) fn new(about: About, load: Load<F>) -> Arc<Self> {
-        Self::with(about, Stands::New, Work::Queued(load), Caller::Awaits)
+        // Until it is in the line, only an alarm, a lane or a lender could get in between.
+        let stands = if about.special.is_none() { Stands::Lined } else { Stands::New };
+        Self::with(about, stands, Work::Queued(load), Caller::Awaits)
     }
 
+    #[inline]
     fn with(about: About, stands: Stands, work: Work<F>, caller: Caller) -> Arc<Self> {
         let meet = Meet::default();
         Arc::new(Self {
@@ -117,7 +120,7 @@ where
             holds_lane: AtomicBool::new(false),
             nudged: AtomicBool::new(false),
             bell: Condvar::new(),
-            state: Mutex::new(State { work, ended: None, caller, waker: None, alarm: None, meet }),
+            state: Mutex::new(State { work, ended: None, caller, waker: None, meet }),
         })
     }
 
@@ -128,12 +131,12 @@ where
 
     /// From here on the deadline is watched. Before the job joins the line, so that no run is missed.
     pub(super) fn arm(self: &Arc<Self>) -> Result<(), Interrupted> {
-        let Some(deadline) = self.about.deadline else {
+        let Some(deadline) = self.about.deadline() else {
             return Ok(());
         };
         let me: Weak<Self> = Arc::downgrade(self);
         let armed = crate::timer::expire(deadline, me).map_err(|_| Interrupted::Full)?;
-        self.state.lock().alarm = Some(armed);
+        self.state.lock().meet.set_alarm(armed);
         Ok(())
     }
 
@@ -143,7 +146,7 @@ where
         let mut state = self.state.lock();
         let load = std::mem::replace(&mut state.work, Work::Over);
         state.ended = Some(Ended::Interrupted(why));
-        let alarm = state.alarm.take();
+        let alarm = state.meet.take_alarm();
         drop(state);
         drop((load, alarm));
         self.activity().over();
@@ -153,8 +156,12 @@ where
         &self.about.activity
     }
 
+    fn pool(&self) -> Option<Arc<Inner>> {
+        self.about.pool.and_then(PoolId::pool)
+    }
+
     fn count(&self, what: fn(&Tally, &str)) {
-        if let Some(pool) = &self.about.pool {
+        if let Some(pool) = self.pool() {
             what(&pool.tally, &pool.name);
         }
     }
@@ -256,8 +263,8 @@ where
         self.ticket.is_dead()
     }
 
-    fn run(self: Arc<Self>, place: Place<'_, Arc<dyn Job>>) {
-        self.run_on(place);
+    fn run(&self, worker: &Worker, place: Place<'_, Arc<dyn Job>>, since: Option<Instant>) -> Ran {
+        self.run_on(worker, place, since)
     }
 
     fn interrupt(&self, why: Why) {
@@ -280,7 +287,7 @@ where
         let state = self.state.lock();
         StuckJob {
             method: self.about.method,
-            pool: self.about.pool.as_ref().map_or_else(String::new, |pool| pool.name.clone()),
+            pool: self.pool().map_or_else(String::new, |pool| pool.name.clone()),
             age: self.about.called.elapsed(),
             waits_at: state.meet.waits_at,
             unpolled: state.meet.asked.is_some(),
@@ -300,7 +307,7 @@ where
         state.work = Work::Over;
         let lent = state.meet.take_lent();
         drop(state);
-        give_back(lent);
+        lent.map(give_back);
     }
 
     fn cross(self: Arc<Self>, call: BoxCall, at: &'static Location<'static>) -> Result<BoxCall, Interrupted> {

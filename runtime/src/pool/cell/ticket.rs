@@ -11,6 +11,7 @@ pub(super) struct Ticket(AtomicU8);
 #[repr(u8)]
 pub(super) enum Stands {
     New,
+    /// In the line; or on its way there, and nobody but its maker knows of it.
     Lined,
     /// In the mailbox of a thread that waits, or will.
     Lent,
@@ -21,26 +22,33 @@ pub(super) enum Stands {
 }
 
 impl Ticket {
+    #[inline]
     pub(super) fn new(stands: Stands) -> Self {
         Self(AtomicU8::new(stands as u8))
     }
 
+    #[inline]
     fn go(&self, from: Stands, to: Stands) -> bool {
         self.0.compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
+    #[inline]
     pub(super) fn claim(&self) -> bool {
         self.go(Stands::Lined, Stands::Taken) || self.go(Stands::Lent, Stands::Taken)
     }
 
+    #[inline]
     pub(super) fn line_up(&self) -> bool {
-        [Stands::New, Stands::Lent, Stands::Aside].into_iter().any(|from| self.go(from, Stands::Lined))
+        self.0.load(Ordering::Acquire) == Stands::Lined as u8
+            || [Stands::New, Stands::Lent, Stands::Aside].into_iter().any(|from| self.go(from, Stands::Lined))
     }
 
+    #[inline]
     pub(super) fn stand_aside(&self) -> bool {
         self.go(Stands::New, Stands::Aside)
     }
 
+    #[inline]
     pub(super) fn be_lent(&self) -> bool {
         self.go(Stands::New, Stands::Lent)
     }
@@ -57,6 +65,7 @@ impl Ticket {
         }
     }
 
+    #[inline]
     pub(super) fn is_dead(&self) -> bool {
         self.0.load(Ordering::Acquire) == Stands::Dead as u8
     }

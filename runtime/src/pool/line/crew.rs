@@ -10,43 +10,62 @@ use crate::pool::builder::Spin;
 use crate::sync::MutexGuard;
 
 impl<J: Claim> Line<J> {
-    /// A thread asks for its next job; `None`: the line is closed and empty, go home.
-    pub(crate) fn next(&self, spin: Spin) -> Option<(J, Place<'_, J>)> {
+    /// A thread asks for its next job, and sleeps until there is one; `None`: the line is closed and empty, go home.
+    pub(crate) fn next(&self) -> Option<(J, Place<'_, J>)> {
         let mut state = self.state.lock();
-        let mut may_spin = spin.turns() > 0;
         loop {
-            while let Some(job) = state.jobs.pop_front() {
-                if job.claim() {
-                    self.running.fetch_add(1, Ordering::AcqRel);
-                    self.look.store(!state.jobs.is_empty(), Ordering::Relaxed);
-                    return Some((job, Place(Some(self))));
-                }
-                state.dead -= 1;
-                drop(state); // a shell is freed outside the lock
-                drop(job);
-                state = self.state.lock();
+            let taken;
+            (state, taken) = self.take(state);
+            if let Some(job) = taken {
+                return Some((job, Place { line: Some(self), waited: true }));
             }
             if state.closed && state.aside == 0 {
                 self.call_all(state); // they may have slept while something stood aside
                 return None;
             }
-            self.look.store(false, Ordering::Relaxed);
-            if may_spin {
-                may_spin = false;
-                state.spinning += 1;
-                drop(state);
-                spin.until(|| self.look.load(Ordering::Relaxed));
-                state = self.state.lock();
-                state.spinning -= 1;
-            } else {
-                let rested;
-                (state, rested) = self.park(state);
-                if rested && state.alive > 1 && state.jobs.is_empty() && !state.closed {
-                    state.alive -= 1;
-                    return None;
-                }
+            let rested;
+            (state, rested) = self.park(state);
+            if rested && state.alive > 1 && state.jobs.is_empty() && !state.closed {
+                state.alive -= 1;
+                return None;
             }
         }
+    }
+
+    /// As [`next`](Self::next), but rather than to sleep it comes back without one.
+    pub(crate) fn soon(&self, spin: Spin) -> Option<(J, Place<'_, J>)> {
+        let (mut state, taken) = self.take(self.state.lock());
+        if let Some(job) = taken {
+            return Some((job, Place { line: Some(self), waited: false }));
+        }
+        if spin.turns() == 0 || state.closed {
+            return None;
+        }
+        state.spinning += 1;
+        drop(state);
+        spin.until(|| self.look.load(Ordering::Relaxed));
+        let mut state = self.state.lock();
+        state.spinning -= 1;
+        let (state, taken) = self.take(state);
+        drop(state);
+        taken.map(|job| (job, Place { line: Some(self), waited: true }))
+    }
+
+    /// The first job of the line that nobody has cancelled.
+    fn take<'a>(&'a self, mut state: MutexGuard<'a, State<J>>) -> (MutexGuard<'a, State<J>>, Option<J>) {
+        while let Some(job) = state.jobs.pop_front() {
+            if job.claim() {
+                self.running.fetch_add(1, Ordering::AcqRel);
+                self.look.store(!state.jobs.is_empty(), Ordering::Relaxed);
+                return (state, Some(job));
+            }
+            state.dead -= 1;
+            drop(state); // a shell is freed outside the lock
+            drop(job);
+            state = self.state.lock();
+        }
+        self.look.store(false, Ordering::Relaxed);
+        (state, None)
     }
 
     /// Sleeps until called; tells whether the thread has slept its `keep_alive` through.
@@ -70,12 +89,15 @@ impl<J: Claim> Line<J> {
         (state, rested)
     }
 
+    /// Whether threads leave for want of work.
+    #[inline]
+    pub(in crate::pool) fn lets_threads_go(&self) -> bool {
+        self.keep_alive.is_some()
+    }
+
     /// Whether a thread is to be started for what waits, since those that left are missing. If so it counts already:
     /// the caller starts it, or says [`lost_a_thread`](Self::lost_a_thread).
     pub(in crate::pool) fn misses_a_thread(&self) -> bool {
-        if self.keep_alive.is_none() {
-            return false;
-        }
         let mut state = self.state.lock();
         let missing = state.parked == 0
             && state.live() > state.spinning + state.called

@@ -175,7 +175,11 @@ impl<J: Claim> Line<J> {
         if self.threads == 0 {
             return Admitted::No;
         }
-        let taken = state.waiting() + self.running();
+        let waiting = state.waiting();
+        if waiting < self.places && !lendable {
+            return Admitted::Yes; // never mind how many run: they have a thread each
+        }
+        let taken = waiting + self.running();
         if taken >= self.threads && lendable {
             return Admitted::OnALentThread;
         }
@@ -309,20 +313,30 @@ fn claim_oldest<J: Claim>(state: &mut State<J>) -> Option<J> {
 
 /// A running job's hold on its thread, given back when it really ends, before its result is delivered: who
 /// sees the result finds the thread free. (The order is trio's: idle before delivering.)
-pub(crate) struct Place<'a, J>(Option<&'a Line<J>>)
-where
-    J: Claim;
+pub(crate) struct Place<'a, J: Claim> {
+    line: Option<&'a Line<J>>,
+    waited: bool,
+}
 
 impl<J: Claim> Place<'_, J> {
     /// A job that runs on a lent thread takes no place.
     pub(crate) fn none() -> Self {
-        Place(None)
+        Place { line: None, waited: true }
+    }
+
+    pub(crate) fn is_none(&self) -> bool {
+        self.line.is_none()
+    }
+
+    /// The thread had nothing to do before it took the job.
+    pub(crate) fn was_waited_for(&self) -> bool {
+        self.waited
     }
 }
 
 impl<J: Claim> Drop for Place<'_, J> {
     fn drop(&mut self) {
-        let Some(line) = self.0 else { return };
+        let Some(line) = self.line else { return };
         if line.running.fetch_sub(1, Ordering::AcqRel) & WATCHED != 0 {
             line.tell_if_idle(line.state.lock());
         }

@@ -12,7 +12,7 @@ impl<J: Claim> Line<J> {
             let Some(job) = state.jobs.pop_front() else { break None };
             if job.claim() {
                 self.running.fetch_add(1, Ordering::AcqRel);
-                break Some((job, Place(Some(self))));
+                break Some((job, Place { line: Some(self), waited: true }));
             }
             state.dead -= 1;
             shells.push(job);
