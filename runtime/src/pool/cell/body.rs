@@ -157,14 +157,14 @@ where
             let caller = state.waker.take();
             drop(state);
             drop(alarm);
-            lent.map(give_back);
+            give_back(lent);
             return Ran { caller, ended: Some(ended_at) };
         }
         drop(state);
         drop(alarm);
         // Nobody waits for it: its drop, which is the user's code, must not end this thread.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(ended)));
-        lent.map(give_back);
+        give_back(lent);
         Ran::default()
     }
 }

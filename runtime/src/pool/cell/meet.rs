@@ -88,7 +88,8 @@ impl Meet {
 }
 
 /// Jobs that were lent to a thread which never waited go back to the line that they came for.
-pub(super) fn give_back(lent: VecDeque<Arc<dyn Job>>) {
+pub(super) fn give_back(lent: Option<VecDeque<Arc<dyn Job>>>) {
+    let Some(lent) = lent else { return };
     for job in lent {
         if let Some(pool) = job.about().pool.and_then(PoolId::pool) {
             pool.line.rejoin(job);

@@ -307,7 +307,7 @@ where
         state.work = Work::Over;
         let lent = state.meet.take_lent();
         drop(state);
-        lent.map(give_back);
+        give_back(lent);
     }
 
     fn cross(self: Arc<Self>, call: BoxCall, at: &'static Location<'static>) -> Result<BoxCall, Interrupted> {
