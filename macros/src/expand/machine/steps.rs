@@ -76,7 +76,9 @@ impl Machine<'_> {
         let ends =
             self.end(&arms, &quote_spanned!(Span::mixed_site()=> ::core::ops::ControlFlow::Continue(step)));
         let (peer, conn) = self.used(&handlers, &[Side::After]);
+        let quiet = quiet(&handlers);
         Some(quote_spanned! {Span::mixed_site()=>
+            #quiet
             async fn event(
                 self: &::std::sync::Arc<Self>,
                 state: Self::State,
@@ -101,7 +103,9 @@ impl Machine<'_> {
         let ends =
             self.end(&arms, &quote_spanned!(Span::mixed_site()=> ::core::ops::ControlFlow::Continue(step)));
         let (peer, conn) = self.used(&handlers, &[Side::After]);
+        let quiet = quiet(&handlers);
         Some(quote_spanned! {Span::mixed_site()=>
+            #quiet
             async fn timed_out(
                 self: &::std::sync::Arc<Self>,
                 state: Self::State,
@@ -217,4 +221,10 @@ impl Machine<'_> {
             handlers().any(|step| step.conn.is_some()) || arounds().any(|around| around.conn.is_some());
         (unused("peer", !peer), unused("conn", !conn))
     }
+}
+
+/// Where `cfg`s leave none of the handlers, nothing comes behind the match.
+fn quiet(handlers: &[(&Method, &Move)]) -> Option<TokenStream> {
+    let conditional = handlers.iter().any(|(method, _)| method.function.cfgs().next().is_some());
+    conditional.then(|| quote!(#[allow(unused)]))
 }
