@@ -18,7 +18,7 @@ use super::{DecodeError, EncodeError, bounded};
 /// it is not said) for what it holds: `Zlib<Json, { 64 * 1024 }>`. A frame that holds more is a [`DecodeError`], and not
 /// decompressed any further; a message that would is an [`EncodeError`].
 ///
-/// Compresses and decompresses on the loop, where about 10 to 100 MB a second are to be had.
+/// Compresses and decompresses on the loop.
 #[derive(Debug)]
 pub struct Zlib<F, const MAX: usize = { 8 * 1024 * 1024 }> {
     format: PhantomData<fn() -> F>,
