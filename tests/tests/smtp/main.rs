@@ -23,13 +23,19 @@ async fn smtplib_delivers_a_megabyte_and_gets_the_codes_of_the_rfc() {
     let server = Server::new(smtp).codec(Wire::default()).bind("127.0.0.1:0").unwrap().spawn().await.unwrap();
     let addr = server.local_addr();
 
+    let python = env::var_os("PORTCULLIS_PYTHON").unwrap_or_else(|| "python3".into());
+    if Command::new(&python).arg("--version").output().is_err() {
+        assert!(env::var_os("CI").is_none(), "no Python; PORTCULLIS_PYTHON says which to take");
+        eprintln!("skipped: no Python; PORTCULLIS_PYTHON says which to take");
+        return;
+    }
     let client = tokio::task::spawn_blocking(move || {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/smtp/deliver.py");
-        Command::new("python3")
+        Command::new(python)
             .args([script, &addr.ip().to_string(), &addr.port().to_string()])
             .stdin(Stdio::null())
             .output()
-            .expect("python3 is needed for this test")
+            .expect("to run python")
     });
     let output = tokio::time::timeout(Duration::from_secs(60), client).await.unwrap().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
