@@ -383,7 +383,7 @@ impl Gatekeeper {
 
     #[before]
     async fn even(&self, n: u32) -> ControlFlow<u32, u32> {
-        if n % 2 == 0 { ControlFlow::Continue(n + 10) } else { ControlFlow::Break(0) }
+        if n.is_multiple_of(2) { ControlFlow::Continue(n + 10) } else { ControlFlow::Break(0) }
     }
 
     #[after]
