@@ -69,48 +69,40 @@ impl Machine<'_> {
 
     /// Nothing, if the block has no `#[event]`.
     fn event_fn(&self) -> Option<TokenStream> {
-        let krate = self.krate;
-        let handlers: Vec<_> =
-            self.service.moves().filter(|(_, step)| matches!(step.cause, Cause::Event { .. })).collect();
-        let arms = self.arms(&handlers)?;
-        let ends =
-            self.end(&arms, &quote_spanned!(Span::mixed_site()=> ::core::ops::ControlFlow::Continue(step)));
-        let (peer, conn) = self.used(&handlers, &[Side::After]);
-        let quiet = quiet(&handlers);
-        Some(quote_spanned! {Span::mixed_site()=>
-            #quiet
-            async fn event(
-                self: &::std::sync::Arc<Self>,
-                state: Self::State,
-                #peer: &#krate::Peer<Self::Response, Self::Event>,
-                #conn: &mut Self::Conn,
-                event: Self::Event,
-            ) -> ::core::result::Result<
-                ::core::ops::ControlFlow<Self::State, #krate::__private::Step<Self>>,
-                Self::Error,
-            > {
-                #ends
-            }
-        })
+        let event = quote_spanned!(Span::mixed_site()=> event: Self::Event);
+        self.by_state("event", |cause| matches!(cause, Cause::Event { .. }), Some(&event))
     }
 
     /// Nothing, if the block has no `#[on(timeout = ..)]`.
     fn timed_out(&self) -> Option<TokenStream> {
+        self.by_state("timed_out", |cause| matches!(cause, Cause::Timeout { .. }), None)
+    }
+
+    /// `async fn event(..)`, `async fn timed_out(..)`: for those states that have a handler of this kind.
+    fn by_state(
+        &self,
+        name: &str,
+        kind: impl Fn(&Cause) -> bool,
+        message: Option<&TokenStream>,
+    ) -> Option<TokenStream> {
         let krate = self.krate;
-        let handlers: Vec<_> =
-            self.service.moves().filter(|(_, step)| matches!(step.cause, Cause::Timeout { .. })).collect();
+        let handlers: Vec<_> = self.service.moves().filter(|(_, step)| kind(&step.cause)).collect();
         let arms = self.arms(&handlers)?;
         let ends =
             self.end(&arms, &quote_spanned!(Span::mixed_site()=> ::core::ops::ControlFlow::Continue(step)));
         let (peer, conn) = self.used(&handlers, &[Side::After]);
-        let quiet = quiet(&handlers);
+        // Where `cfg`s leave none of the handlers, nothing comes behind the match.
+        let conditional = handlers.iter().any(|(method, _)| method.function.cfgs().next().is_some());
+        let quiet = conditional.then(|| quote!(#[allow(unused)]));
+        let (name, message) = (Ident::new(name, Span::mixed_site()), message.into_iter());
         Some(quote_spanned! {Span::mixed_site()=>
             #quiet
-            async fn timed_out(
+            async fn #name(
                 self: &::std::sync::Arc<Self>,
                 state: Self::State,
                 #peer: &#krate::Peer<Self::Response, Self::Event>,
                 #conn: &mut Self::Conn,
+                #(#message,)*
             ) -> ::core::result::Result<
                 ::core::ops::ControlFlow<Self::State, #krate::__private::Step<Self>>,
                 Self::Error,
@@ -221,10 +213,4 @@ impl Machine<'_> {
             handlers().any(|step| step.conn.is_some()) || arounds().any(|around| around.conn.is_some());
         (unused("peer", !peer), unused("conn", !conn))
     }
-}
-
-/// Where `cfg`s leave none of the handlers, nothing comes behind the match.
-fn quiet(handlers: &[(&Method, &Move)]) -> Option<TokenStream> {
-    let conditional = handlers.iter().any(|(method, _)| method.function.cfgs().next().is_some());
-    conditional.then(|| quote!(#[allow(unused)]))
 }
