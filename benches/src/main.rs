@@ -1,6 +1,6 @@
 //! The benchmarks of portcullis: `cargo run --release -p portcullis-bench -- <what> [--json] [--quick]`.
 //!
-//! Every figure is a ratio in one run: ours and the peer in this process, interleaved, medians of several repetitions
+//! Every figure is a ratio in one run: ours and the peer side by side, interleaved, medians of several repetitions
 //! with their spread (least..most). Allocations are counted exactly. Nothing here is a test: no figure fails a run.
 //!
 //! A bench is a function that adds [`Row`](table::Row)s to a [`Table`]; [`BENCHES`] is the list of them.
@@ -8,6 +8,9 @@
 #![forbid(unsafe_code)]
 
 mod alloc;
+mod echo;
+mod expand;
+mod idle;
 mod loops;
 mod measure;
 mod offload;
@@ -24,11 +27,14 @@ use table::Table;
 /// Measures, and adds its rows to the table.
 type Bench = fn(&Plan, &mut Table);
 
-/// Name, what it measures, and how. `echo`, `idle` and `expand` will join it.
+/// Name, what it measures, and how.
 const BENCHES: &[(&str, &str, Bench)] = &[
     ("offload", "no-op jobs: latency, throughput, and the tail of handlers beside them", offload_and_tail),
     ("portal", "round trips from a pool thread to the loop", portal::run),
-    ("alloc", "heap allocations of each crossing", alloc::run),
+    ("echo", "frames over TCP, closed loop and 32 in flight", echo::run),
+    ("idle", "memory of a session that has nothing to do", idle::run),
+    ("alloc", "heap allocations of a request and of each crossing", alloc::run),
+    ("expand", "lines that the macros write for a method", expand::run),
 ];
 
 fn offload_and_tail(plan: &Plan, table: &mut Table) {
@@ -38,6 +44,9 @@ fn offload_and_tail(plan: &Plan, table: &mut Table) {
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(code) = as_helper(&arguments) {
+        return code;
+    }
     let (flags, names): (Vec<&str>, Vec<&str>) =
         arguments.iter().map(String::as_str).partition(|argument| argument.starts_with("--"));
     let known = |name: &&str| *name == "all" || BENCHES.iter().any(|(bench, ..)| bench == name);
@@ -59,6 +68,24 @@ fn main() -> ExitCode {
     }
     table.finish();
     ExitCode::SUCCESS
+}
+
+/// What a process does that a bench has started, be it as a client or as a server.
+fn as_helper(arguments: &[String]) -> Option<ExitCode> {
+    let (word, rest) = arguments.split_first()?;
+    let ended = match word.as_str() {
+        echo::load::WORD => echo::load::client(rest),
+        idle::SERVER => idle::server(rest),
+        idle::HOLDER => idle::holder(rest),
+        _ => return None,
+    };
+    Some(match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{word}: {error}");
+            ExitCode::FAILURE
+        }
+    })
 }
 
 fn usage() -> ExitCode {

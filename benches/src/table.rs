@@ -52,7 +52,8 @@ impl Row {
         metric: usize,
     ) -> Self {
         let (mine, theirs) = (&ours.metrics[metric], &peer.metrics[metric]);
-        let ratios: Vec<f64> = mine.iter().zip(theirs).map(|(mine, theirs)| mine / theirs).collect();
+        let ratios: Vec<f64> =
+            mine.iter().zip(theirs).map(|(mine, theirs)| quotient(*mine, *theirs)).collect();
         Self {
             bench,
             case: case.into(),
@@ -96,6 +97,11 @@ impl Row {
             goal,
         ]
     }
+}
+
+/// Who needs as much as the other has a ratio of 1, also where both need nothing.
+fn quotient(mine: f64, theirs: f64) -> f64 {
+    if mine == theirs { 1.0 } else { mine / theirs }
 }
 
 /// JSON knows no NaN and no infinity.

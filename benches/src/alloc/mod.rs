@@ -1,4 +1,6 @@
-//! Row 7, as far as it is about crossings: heap allocations of each, in steady state, exactly.
+//! Row 7: heap allocations of a request and of each crossing, in steady state, exactly.
+
+mod requests;
 
 use std::alloc::System;
 use std::future::Future;
@@ -35,9 +37,21 @@ impl AllocationTracker for Count {
 pub(crate) fn run(plan: &Plan, table: &mut Table) {
     let count = Count::default();
     AllocationRegistry::set_global_tracker(count.clone()).expect("the only tracker");
+    a_request(plan, table, &count);
     let times = plan.size(50_000);
     one_offload(plan, table, &count, times);
     one_offload_and_call(plan, table, &count, times);
+}
+
+fn a_request(plan: &Plan, table: &mut Table, count: &Count) {
+    let shown = requests::shown(plan, count, plan.size(20_000));
+    let Some((by_hand, ours)) = shown.split_last() else { return };
+    for ours in ours {
+        let case = format!("a request, {}", ours.name);
+        let none = Shown { name: "what is reached for", metrics: vec![vec![0.0; ours.metrics[0].len()]] };
+        table.add(&Row::compare(BENCH, &case, "allocations", (ours, &none), 0).goal(Some(Goal::AtMost(1.0))));
+        table.add(&Row::compare(BENCH, &case, "allocations", (ours, by_hand), 0));
+    }
 }
 
 fn one_offload(plan: &Plan, table: &mut Table, count: &Count, times: usize) {
