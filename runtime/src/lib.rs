@@ -60,8 +60,13 @@ pub use spawn::{BoxTask, Spawn};
 pub use values::{ContextKey, InContext};
 pub use worker::{Wait, Worker};
 
+#[cfg(feature = "tls")]
+pub use client::ClientTls;
 #[cfg(feature = "server")]
-pub use client::{Client, ClientError};
+pub use client::{
+    Backoff, BlockingClient, BlockingStream, Client, ClientError, ClientReceiver, ClientSender, Incoming,
+    Reconnect,
+};
 #[cfg(feature = "cbor")]
 pub use codec::Cbor;
 #[cfg(feature = "msgpack")]

@@ -1,0 +1,234 @@
+//! [`BlockingClient`]: a client on a thread, without a runtime. [`stream`] is what it talks through.
+
+mod stream;
+
+use std::marker::PhantomData;
+use std::net::ToSocketAddrs;
+#[cfg(unix)]
+use std::path::Path;
+#[cfg(feature = "tls")]
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+use std::{fmt, io};
+
+#[cfg(feature = "tls")]
+use tokio_rustls::rustls::ClientConfig;
+
+pub use self::stream::BlockingStream;
+use super::ClientError;
+use super::wire::Wire;
+use crate::codec::Codec;
+
+/// As [`Client`](crate::Client), for a thread: each operation blocks it, and no runtime is needed.
+///
+/// On a loop use the other one. `for packet in &mut client` takes the packets that come.
+///
+/// An operation that has run out of time leaves the stream whole: what is left of a request is written first by the next
+/// [`send`](Self::send) or [`flush`](Self::flush), what has been read in part is kept.
+///
+/// ```
+/// # use portcullis_runtime as portcullis;
+/// use std::io::{BufRead, BufReader, Write};
+/// use std::{net::TcpListener, thread, time::Duration};
+/// use portcullis::{BlockingClient, Lines};
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let addr = listener.local_addr()?;
+/// let server = thread::spawn(move || {
+///     let (mut stream, _) = listener.accept()?;
+///     let mut line = String::new();
+///     BufReader::new(&stream).read_line(&mut line)?;
+///     stream.write_all(format!("you said: {line}").as_bytes())
+/// });
+///
+/// let mut client = BlockingClient::<String, String, _>::connect(addr, Lines::new())?
+///     .limit(Duration::from_secs(5));
+/// assert_eq!(client.call("hello".into())?, "you said: hello");
+/// assert!(client.next()?.is_none()); // the server has closed the connection
+/// # server.join().unwrap()?;
+/// # Ok::<(), portcullis::ClientError>(())
+/// ```
+pub struct BlockingClient<Req, Rsp, C> {
+    io: BlockingStream,
+    wire: Wire<C>,
+    limit: Option<Duration>,
+    messages: PhantomData<fn(Req) -> Rsp>,
+}
+
+impl<Req, Rsp, C: Codec<Rsp, Req>> BlockingClient<Req, Rsp, C> {
+    /// Connects over TCP, with `TCP_NODELAY`.
+    ///
+    /// # Errors
+    /// The address can't be resolved, or nobody answers there.
+    pub fn connect(addr: impl ToSocketAddrs, codec: C) -> io::Result<Self> {
+        Ok(Self::over(BlockingStream::tcp(addr, None)?, codec))
+    }
+
+    /// As [`connect`](Self::connect), with a time limit, for all addresses of a name together. Looking a name up is the
+    /// system's, and has the system's limits.
+    ///
+    /// # Errors
+    /// As `connect`; `TimedOut`.
+    pub fn connect_within(limit: Duration, addr: impl ToSocketAddrs, codec: C) -> io::Result<Self> {
+        Ok(Self::over(BlockingStream::tcp(addr, until(Some(limit)))?, codec))
+    }
+
+    /// Connects to the Unix socket at `path`. Blocks for as long as too many wait there already.
+    ///
+    /// # Errors
+    /// Nobody listens there.
+    #[cfg(unix)]
+    pub fn connect_unix(path: impl AsRef<Path>, codec: C) -> io::Result<Self> {
+        Ok(Self::over(std::os::unix::net::UnixStream::connect(path)?, codec))
+    }
+
+    /// Connects over TCP and does a TLS handshake: with whom, is for `server_name` (a DNS name or an IP address) and for the
+    /// roots in `config` to say.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect); `server_name` is no name (`InvalidInput`); the handshake fails (`InvalidData`, with
+    /// rustls's own error inside).
+    #[cfg(feature = "tls")]
+    pub fn connect_tls(
+        addr: impl ToSocketAddrs,
+        server_name: &str,
+        config: Arc<ClientConfig>,
+        codec: C,
+    ) -> io::Result<Self> {
+        Ok(Self::over(BlockingStream::tls(addr, server_name, config, None)?, codec))
+    }
+
+    /// As [`connect_tls`](Self::connect_tls), with a time limit that the handshake is in, and looking a name up is not.
+    ///
+    /// # Errors
+    /// As `connect_tls`; `TimedOut`.
+    #[cfg(feature = "tls")]
+    pub fn connect_tls_within(
+        limit: Duration,
+        addr: impl ToSocketAddrs,
+        server_name: &str,
+        config: Arc<ClientConfig>,
+        codec: C,
+    ) -> io::Result<Self> {
+        Ok(Self::over(BlockingStream::tls(addr, server_name, config, until(Some(limit)))?, codec))
+    }
+
+    /// A client over a stream that is connected already: a `TcpStream`, a `UnixStream`. Its time limits are the client's
+    /// to set.
+    pub fn over(stream: impl Into<BlockingStream>, codec: C) -> Self {
+        Self { io: stream.into(), wire: Wire::new(codec), limit: None, messages: PhantomData }
+    }
+
+    /// How long each operation may take from now on, however little comes at a time.
+    #[must_use]
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// Sends a request.
+    ///
+    /// # Errors
+    /// The request can't be encoded, the connection is gone, or the time limit has passed.
+    pub fn send(&mut self, request: Req) -> Result<(), ClientError> {
+        self.wire.encode(request)?;
+        self.flush()
+    }
+
+    /// Writes what a `send` that ran out of time has left.
+    ///
+    /// # Errors
+    /// The connection is gone, or the time limit has passed.
+    pub fn flush(&mut self) -> Result<(), ClientError> {
+        self.io.set_until(until(self.limit));
+        while !self.wire.unsent().is_empty() {
+            let written = self.io.write(self.wire.unsent())?;
+            self.wire.sent(written)?;
+        }
+        Ok(self.io.flush()?)
+    }
+
+    /// The next response; `None` when the server has closed the connection.
+    ///
+    /// # Errors
+    /// What came is no response, the connection is gone, or the time limit has passed.
+    #[allow(clippy::should_implement_trait)] // as `Client::next`; an iterator would have it inside out
+    pub fn next(&mut self) -> Result<Option<Rsp>, ClientError> {
+        self.io.set_until(until(self.limit));
+        loop {
+            if let Poll::Ready(message) = self.wire.decode() {
+                return Ok(message?);
+            }
+            let mut bytes = [0; 4096];
+            let count = self.io.read(&mut bytes)?;
+            self.wire.came(&bytes[..count]);
+        }
+    }
+
+    /// Sends a request and reads one response. Each of both has the time limit.
+    ///
+    /// Out of time, it may have sent the request: then the response is still to come, and is what the following
+    /// [`next`](Self::next) or `call` reads. Take it with `next` first, or connect anew.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send) and [`next`](Self::next); [`ClientError::Closed`] at the end of the stream.
+    pub fn call(&mut self, request: Req) -> Result<Rsp, ClientError> {
+        self.send(request)?;
+        self.next()?.ok_or(ClientError::Closed)
+    }
+
+    /// Closes the writing side: says that no request will follow. Responses can still be read.
+    ///
+    /// # Errors
+    /// The connection is gone, or the time limit has passed.
+    pub fn finish(&mut self) -> Result<(), ClientError> {
+        self.flush()?;
+        Ok(self.io.finish()?)
+    }
+
+    /// The packets that come; see [`Incoming`].
+    pub fn incoming(&mut self) -> Incoming<'_, Req, Rsp, C> {
+        Incoming { client: self }
+    }
+}
+
+fn until(limit: Option<Duration>) -> Option<Instant> {
+    limit.and_then(|limit| Instant::now().checked_add(limit))
+}
+
+impl<'a, Req, Rsp, C: Codec<Rsp, Req>> IntoIterator for &'a mut BlockingClient<Req, Rsp, C> {
+    type Item = Result<Rsp, ClientError>;
+    type IntoIter = Incoming<'a, Req, Rsp, C>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.incoming()
+    }
+}
+
+/// The packets that come to a [`BlockingClient`], up to the end of the connection.
+///
+/// An error of one packet ([`DecodeError::resumes`](crate::codec::DecodeError::resumes)), or of the time limit, leaves
+/// the next one alone; any other is the last item.
+#[derive(Debug)]
+pub struct Incoming<'a, Req, Rsp, C> {
+    client: &'a mut BlockingClient<Req, Rsp, C>,
+}
+
+impl<Req, Rsp, C: Codec<Rsp, Req>> Iterator for Incoming<'_, Req, Rsp, C> {
+    type Item = Result<Rsp, ClientError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.client.wire.is_over() {
+            return None;
+        }
+        let next = self.client.next();
+        self.client.wire.item(next)
+    }
+}
+
+impl<Req, Rsp, C> fmt::Debug for BlockingClient<Req, Rsp, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BlockingClient").field("stream", &self.io).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,234 @@
+//! [`BlockingStream`]: a socket of the standard library, or TLS over one, with a moment until which it may block.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream, ToSocketAddrs};
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
+#[cfg(feature = "tls")]
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+#[cfg(feature = "tls")]
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned};
+
+#[cfg(feature = "tls")]
+use crate::client::connect::name;
+
+/// What a [`BlockingClient`](crate::BlockingClient) talks through: made from a `TcpStream` or a `UnixStream`, or by connecting.
+pub struct BlockingStream {
+    kind: Kind,
+}
+
+enum Kind {
+    Plain(Timed),
+    #[cfg(feature = "tls")]
+    Tls(Box<StreamOwned<ClientConnection, Timed>>),
+}
+
+impl BlockingStream {
+    pub(super) fn tcp(addr: impl ToSocketAddrs, until: Option<Instant>) -> io::Result<Self> {
+        Ok(Self { kind: Kind::Plain(Timed::new(Socket::Tcp(dial(addr, until)?))) })
+    }
+
+    /// Does the handshake, too.
+    #[cfg(feature = "tls")]
+    pub(super) fn tls(
+        addr: impl ToSocketAddrs,
+        server_name: &str,
+        config: Arc<ClientConfig>,
+        until: Option<Instant>,
+    ) -> io::Result<Self> {
+        let name = name(server_name)?;
+        let mut connection = ClientConnection::new(config, name)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let mut socket = Timed::new(Socket::Tcp(dial(addr, until)?));
+        socket.until = until;
+        while connection.is_handshaking() {
+            connection.complete_io(&mut socket)?;
+        }
+        Ok(Self { kind: Kind::Tls(Box::new(StreamOwned::new(connection, socket))) })
+    }
+
+    /// Until when all that follows may block.
+    pub(super) fn set_until(&mut self, until: Option<Instant>) {
+        self.timed().until = until;
+    }
+
+    pub(super) fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        match &mut self.kind {
+            Kind::Plain(socket) => socket.read(bytes),
+            #[cfg(feature = "tls")]
+            Kind::Tls(stream) => stream.read(bytes),
+        }
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.kind {
+            Kind::Plain(socket) => socket.write(bytes),
+            #[cfg(feature = "tls")]
+            Kind::Tls(stream) => stream.write(bytes),
+        }
+    }
+
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        match &mut self.kind {
+            Kind::Plain(socket) => socket.flush(),
+            #[cfg(feature = "tls")]
+            Kind::Tls(stream) => stream.flush(),
+        }
+    }
+
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        #[cfg(feature = "tls")]
+        if let Kind::Tls(stream) = &mut self.kind {
+            stream.conn.send_close_notify();
+            stream.flush()?;
+        }
+        match &self.timed().socket {
+            Socket::Tcp(socket) => socket.shutdown(Shutdown::Write),
+            #[cfg(unix)]
+            Socket::Unix(socket) => socket.shutdown(Shutdown::Write),
+        }
+    }
+
+    fn timed(&mut self) -> &mut Timed {
+        match &mut self.kind {
+            Kind::Plain(socket) => socket,
+            #[cfg(feature = "tls")]
+            Kind::Tls(stream) => &mut stream.sock,
+        }
+    }
+}
+
+fn dial(addr: impl ToSocketAddrs, until: Option<Instant>) -> io::Result<TcpStream> {
+    let socket = match until {
+        None => TcpStream::connect(addr)?,
+        Some(until) => {
+            let mut last = io::Error::new(io::ErrorKind::InvalidInput, "the name has no address");
+            let dialed = addr.to_socket_addrs()?.find_map(|addr| {
+                let connected = left(until).and_then(|left| TcpStream::connect_timeout(&addr, left));
+                connected.map_err(|error| last = error).ok()
+            });
+            dialed.ok_or(last)?
+        }
+    };
+    socket.set_nodelay(true)?;
+    Ok(socket)
+}
+
+/// How long it is until then.
+fn left(until: Instant) -> io::Result<Duration> {
+    let left = until.saturating_duration_since(Instant::now());
+    if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
+}
+
+/// A socket whose every read and write gets what is left of the time, so that many of them get no more than one.
+struct Timed {
+    socket: Socket,
+    until: Option<Instant>,
+    /// Whether the socket has time limits now.
+    reads: bool,
+    writes: bool,
+}
+
+enum Socket {
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(UnixStream),
+}
+
+impl Timed {
+    /// Whatever time limits the socket had are gone with its first read and write.
+    fn new(socket: Socket) -> Self {
+        Self { socket, until: None, reads: true, writes: true }
+    }
+}
+
+impl Read for Timed {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        retried(|| {
+            if self.until.is_some() || self.reads {
+                let left = self.until.map(left).transpose()?;
+                match &self.socket {
+                    Socket::Tcp(socket) => socket.set_read_timeout(left)?,
+                    #[cfg(unix)]
+                    Socket::Unix(socket) => socket.set_read_timeout(left)?,
+                }
+                self.reads = left.is_some();
+            }
+            match &mut self.socket {
+                Socket::Tcp(socket) => socket.read(bytes),
+                #[cfg(unix)]
+                Socket::Unix(socket) => socket.read(bytes),
+            }
+        })
+    }
+}
+
+impl Write for Timed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        retried(|| {
+            if self.until.is_some() || self.writes {
+                let left = self.until.map(left).transpose()?;
+                match &self.socket {
+                    Socket::Tcp(socket) => socket.set_write_timeout(left)?,
+                    #[cfg(unix)]
+                    Socket::Unix(socket) => socket.set_write_timeout(left)?,
+                }
+                self.writes = left.is_some();
+            }
+            match &mut self.socket {
+                Socket::Tcp(socket) => socket.write(bytes),
+                #[cfg(unix)]
+                Socket::Unix(socket) => socket.write(bytes),
+            }
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A signal is no reason to stop, and what POSIX calls a time limit that has passed is called so.
+fn retried(mut operation: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match operation() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            done => return done,
+        }
+    }
+}
+
+impl From<TcpStream> for BlockingStream {
+    fn from(socket: TcpStream) -> Self {
+        Self { kind: Kind::Plain(Timed::new(Socket::Tcp(socket))) }
+    }
+}
+
+#[cfg(unix)]
+impl From<UnixStream> for BlockingStream {
+    fn from(socket: UnixStream) -> Self {
+        Self { kind: Kind::Plain(Timed::new(Socket::Unix(socket))) }
+    }
+}
+
+impl fmt::Debug for BlockingStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (timed, tls) = match &self.kind {
+            Kind::Plain(socket) => (socket, false),
+            #[cfg(feature = "tls")]
+            Kind::Tls(stream) => (&stream.sock, true),
+        };
+        let socket: &dyn fmt::Debug = match &timed.socket {
+            Socket::Tcp(socket) => socket,
+            #[cfg(unix)]
+            Socket::Unix(socket) => socket,
+        };
+        f.debug_struct("BlockingStream").field("socket", socket).field("tls", &tls).finish()
+    }
+}

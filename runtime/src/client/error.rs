@@ -1,0 +1,88 @@
+//! [`ClientError`].
+
+use std::{error, fmt, io};
+
+use crate::codec::{DecodeError, EncodeError};
+
+/// What a [`Client`](crate::Client) fails with, and every other client.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The connection failed, or took too long (`TimedOut`).
+    Io(io::Error),
+    /// The server closed the connection before it answered.
+    Closed,
+    /// What came is no response.
+    Decode(DecodeError),
+    /// The request can't be written; nothing of it was sent.
+    Encode(EncodeError),
+    /// From [`Reconnect`](crate::Reconnect) only: the connection is gone, and with it requests that nobody has answered.
+    /// They may have been handled, or may not, and are not sent again.
+    Lost(io::Error),
+}
+
+impl ClientError {
+    /// Whether the next packet can be asked for all the same.
+    pub(super) fn goes_on(&self) -> bool {
+        match self {
+            Self::Io(error) => error.kind() == io::ErrorKind::TimedOut,
+            Self::Decode(error) => error.resumes(),
+            Self::Encode(_) => true,
+            Self::Closed | Self::Lost(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => error.fmt(f),
+            Self::Closed => f.write_str("the server closed the connection before it answered"),
+            Self::Decode(error) => write!(f, "malformed response: {error}"),
+            Self::Encode(error) => write!(f, "can't be sent: {error}"),
+            Self::Lost(error) => write!(f, "lost with the connection, and not sent again: {error}"),
+        }
+    }
+}
+
+impl error::Error for ClientError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Self::Io(error) => error.source(),
+            Self::Lost(error) => Some(error),
+            Self::Closed => None,
+            Self::Decode(error) => error.source(),
+            Self::Encode(error) => error.source(),
+        }
+    }
+}
+
+impl From<io::Error> for ClientError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<DecodeError> for ClientError {
+    fn from(error: DecodeError) -> Self {
+        Self::Decode(error)
+    }
+}
+
+impl From<EncodeError> for ClientError {
+    fn from(error: EncodeError) -> Self {
+        Self::Encode(error)
+    }
+}
+
+impl From<ClientError> for io::Error {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Io(error) => error,
+            ClientError::Closed => io::Error::new(io::ErrorKind::UnexpectedEof, error),
+            ClientError::Decode(error) => error.into(),
+            ClientError::Encode(error) => error.into(),
+            ClientError::Lost(ref source) => io::Error::new(source.kind(), error),
+        }
+    }
+}
