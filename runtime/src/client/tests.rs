@@ -58,7 +58,8 @@ async fn a_connection_closed_while_nothing_was_asked_is_replaced_without_a_word(
     for question in ["one\n", "two\n", "three\n"] {
         let server = async {
             let mut far = loop {
-                match ends.lock().unwrap().pop() {
+                let far = ends.lock().unwrap().pop();
+                match far {
                     Some(far) => break far,
                     None => tokio::task::yield_now().await,
                 }

@@ -1,0 +1,230 @@
+//! Clients over every kind of stream, on a loop and on a thread: what they are told, and how long they wait.
+
+#![forbid(unsafe_code)]
+#![cfg(unix)]
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use futures::StreamExt;
+use portcullis::prelude::*;
+use portcullis::{Backoff, BlockingClient, Client, ClientError, JsonLines, Reconnect, RunningServer};
+use portcullis_tests::pki::{client_config, strangers};
+use portcullis_tests::streams::{Kind, Way, bind};
+use portcullis_tests::{LIMIT, on_loops};
+use tokio::time::timeout;
+
+const SHORT: Duration = Duration::from_millis(100);
+
+struct Desk;
+
+#[service]
+impl Desk {
+    #[request]
+    async fn ask(&self, line: String) -> String {
+        if line == "never" {
+            std::future::pending::<()>().await;
+        }
+        line
+    }
+}
+
+async fn desk(kind: Kind) -> (RunningServer, Way) {
+    let (server, way) = bind(kind, Server::new(Arc::new(Desk)).codec(Lines::new()));
+    (server.spawn().await.unwrap(), way)
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    thread::spawn(move || tell.send(work()).ok());
+    timeout(LIMIT, told).await.expect("in time").expect("no panic")
+}
+
+fn timed_out<T>(result: Result<T, ClientError>) -> bool {
+    matches!(result, Err(ClientError::Io(error)) if error.kind() == io::ErrorKind::TimedOut)
+}
+
+macro_rules! talks {
+    ($client:expr) => {{
+        let mut client = $client.limit(LIMIT);
+        assert_eq!(client.call("hello".into()).await.unwrap(), "hello");
+        let (mut sends, mut receives) = client.into_split();
+        let sending = tokio::spawn(async move {
+            for n in 0..500 {
+                sends.send(n.to_string()).await.unwrap();
+            }
+            sends.finish().await.unwrap();
+            sends
+        });
+        for n in 0..500 {
+            assert_eq!(receives.next().await.unwrap().unwrap(), n.to_string());
+        }
+        assert!(StreamExt::next(&mut receives).await.is_none());
+        sending.await.unwrap();
+    }};
+}
+
+type Asking = BlockingClient<String, String, Lines>;
+
+fn talks_blocking(client: Asking) {
+    let mut client = client.limit(LIMIT);
+    assert_eq!(client.call("hello".into()).unwrap(), "hello");
+    client = client.limit(SHORT);
+    assert!(timed_out(client.next()));
+    client = client.limit(LIMIT);
+    for n in 0..500 {
+        client.send(n.to_string()).unwrap();
+    }
+    client.finish().unwrap();
+    let packets: Vec<String> = client.incoming().map(Result::unwrap).collect();
+    assert_eq!(packets, (0..500).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
+/// A server that takes one client, answers its first line with `answer`, as so many writes, and closes.
+fn answers(answer: &'static [u8], size: usize, pause: Duration) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.set_nodelay(true).unwrap();
+        let mut byte = [0];
+        while byte != *b"\n" && stream.read(&mut byte).unwrap() > 0 {}
+        for part in answer.chunks(size) {
+            thread::sleep(pause);
+            if stream.write_all(part).is_err() {
+                return;
+            }
+        }
+    });
+    addr
+}
+
+on_loops! {
+    async fn a_client_talks_over_every_kind_of_stream() {
+        for kind in [Kind::Tcp, Kind::Tls, Kind::Unix] {
+            let (server, way) = desk(kind).await;
+            match &way {
+                Way::Tcp(addr) => {
+                    let client = Client::<String, String, _>::connect_within(LIMIT, addr, Lines::new()).await.unwrap();
+                    assert!(client.get_ref().nodelay().unwrap());
+                    talks!(client);
+                }
+                Way::Tls(addr) => {
+                    let config = client_config(None, &[]);
+                    talks!(Client::<String, String, _>::connect_tls_within(LIMIT, addr, "localhost", config, Lines::new()).await.unwrap());
+                }
+                Way::Unix(path, _) => talks!(Client::<String, String, _>::connect_unix(path, Lines::new()).await.unwrap()),
+            }
+            server.stop().await.unwrap();
+        }
+    }
+
+    async fn a_blocking_client_talks_over_every_kind_of_stream() {
+        for kind in [Kind::Tcp, Kind::Tls, Kind::Unix] {
+            let (server, way) = desk(kind).await;
+            let connected = blocking(move || {
+                talks_blocking(match &way {
+                    Way::Tcp(addr) => Asking::connect_within(LIMIT, addr, Lines::new()).unwrap(),
+                    Way::Tls(addr) => {
+                        Asking::connect_tls_within(LIMIT, addr, "localhost", client_config(None, &[]), Lines::new()).unwrap()
+                    }
+                    Way::Unix(path, _) => Asking::connect_unix(path, Lines::new()).unwrap(),
+                });
+                true
+            });
+            assert!(connected.await);
+            server.stop().await.unwrap();
+        }
+    }
+
+    async fn a_server_of_another_name_or_of_none_is_refused() {
+        let (server, way) = desk(Kind::Tls).await;
+        let Way::Tls(addr) = way else { unreachable!() };
+        for (name, kind) in [("example.com", io::ErrorKind::InvalidData), ("no name", io::ErrorKind::InvalidInput)] {
+            let config = client_config(Some(&strangers().client), &[]);
+            let connected = Client::<String, String, _>::connect_tls(addr, name, config.clone(), Lines::new()).await;
+            assert_eq!(connected.unwrap_err().kind(), kind);
+            let connected = blocking(move || Asking::connect_tls(addr, name, config, Lines::new())).await;
+            assert_eq!(connected.unwrap_err().kind(), kind);
+        }
+        server.stop().await.unwrap();
+    }
+
+    async fn a_handshake_with_who_never_answers_has_a_limit() {
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = silent.local_addr().unwrap();
+        let config = client_config(None, &[]);
+        let connected = Client::<String, String, _>::connect_tls_within(SHORT, addr, "localhost", config.clone(), Lines::new());
+        assert_eq!(connected.await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        let connected = blocking(move || Asking::connect_tls_within(SHORT, addr, "localhost", config, Lines::new())).await;
+        assert_eq!(connected.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+
+    async fn every_operation_has_a_limit() {
+        let (server, way) = desk(Kind::Tcp).await;
+        let Way::Tcp(addr) = way else { unreachable!() };
+        let mut client = Client::<String, String, _>::connect(addr, Lines::new()).await.unwrap().limit(SHORT);
+        assert!(timed_out(client.call("never".into()).await));
+        assert!(blocking(move || timed_out(Asking::connect(addr, Lines::new()).unwrap().limit(SHORT).call("never".into()))).await);
+        // However little comes at a time.
+        let drip = answers(&[b'x'; 1000], 1, SHORT / 5);
+        assert!(blocking(move || timed_out(Asking::connect(drip, Lines::new()).unwrap().limit(SHORT).call("x".into()))).await);
+        drop(client);
+        server.stop().await.unwrap();
+    }
+
+    async fn a_response_may_come_byte_by_byte() {
+        const ANSWER: &[u8] = "{\"text\":\"äöü\"}\n[1]\n".as_bytes();
+        type Value = std::collections::BTreeMap<String, String>;
+        for size in 1..ANSWER.len() {
+            let addr = answers(ANSWER, size, Duration::ZERO);
+            let mut client = Client::<u8, Value, _>::connect(addr, JsonLines::new()).await.unwrap().limit(LIMIT);
+            assert_eq!(client.call(1).await.unwrap()["text"], "äöü");
+            // The next one is none, and the one behind it is the end.
+            assert!(matches!(StreamExt::next(&mut client).await, Some(Err(ClientError::Decode(_)))));
+            assert!(StreamExt::next(&mut client).await.is_none());
+        }
+    }
+
+    async fn a_peer_that_closes_in_the_middle_is_told() {
+        let answer = |n| answers(&b"{\"a\":1}\n"[..n], 8, Duration::ZERO);
+        type Value = std::collections::BTreeMap<String, u8>;
+        let addr = answer(0);
+        let mut client = Client::<u8, Value, _>::connect(addr, JsonLines::new()).await.unwrap().limit(LIMIT);
+        assert!(matches!(client.call(1).await, Err(ClientError::Closed)));
+        let addr = answer(4);
+        let mut client = Client::<u8, Value, _>::connect(addr, JsonLines::new()).await.unwrap().limit(LIMIT);
+        assert!(matches!(client.call(1).await, Err(ClientError::Decode(_))));
+        let addr = answer(4);
+        let told = blocking(move || {
+            let mut client = BlockingClient::<u8, Value, _>::connect(addr, JsonLines::new()).unwrap().limit(LIMIT);
+            client.send(1).unwrap();
+            let mut packets = client.incoming();
+            (matches!(packets.next(), Some(Err(ClientError::Decode(_)))), packets.next().is_none())
+        });
+        assert_eq!(told.await, (true, true));
+    }
+
+    async fn a_server_that_comes_back_is_found_again_and_what_was_lost_is_told() {
+        let (server, way) = desk(Kind::Tcp).await;
+        let Way::Tcp(addr) = way else { unreachable!() };
+        let backoff = Backoff::new().first(Duration::from_millis(1)).cap(Duration::from_millis(20)).attempts(3);
+        let mut client = Reconnect::new(move || Client::<String, String, _>::connect(addr, Lines::new())).backoff(backoff);
+        assert_eq!(client.call("one".into()).await.unwrap(), "one");
+        server.stop().await.unwrap();
+        assert!(matches!(timeout(LIMIT, client.next()).await.unwrap(), Err(ClientError::Lost(_))));
+        let error = timeout(LIMIT, client.call("two".into())).await.unwrap().unwrap_err();
+        assert!(matches!(&error, ClientError::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused), "{error}");
+        let server = Server::new(Arc::new(Desk)).codec(Lines::new()).bind(addr).unwrap().spawn().await.unwrap();
+        assert_eq!(timeout(LIMIT, client.call("three".into())).await.unwrap().unwrap(), "three");
+        drop(client);
+        server.stop().await.unwrap();
+        // Taken, and never answered: lost, and not asked again (that server takes one client).
+        let addr = answers(b"", 1, Duration::ZERO);
+        let mut client = Reconnect::new(move || Client::<String, String, _>::connect(addr, Lines::new()));
+        assert!(matches!(timeout(LIMIT, client.call("x".into())).await.unwrap(), Err(ClientError::Lost(_))));
+    }
+}
