@@ -22,6 +22,8 @@ where
 {
     /// Two halves for two tasks, one that sends and one that receives. The time limit, and what has been read or encoded
     /// by now, go with them. The connection ends when both are dropped; [`ClientSender::finish`] tells the server before.
+    // The pair of them, as tokio's halves are given.
+    #[allow(clippy::type_complexity)]
     pub fn into_split(self) -> (ClientSender<Req, Rsp, C, IO>, ClientReceiver<Req, Rsp, C, IO>) {
         let (reads, writes) = tokio::io::split(self.io);
         let (input, output) = self.wire.split();

@@ -15,6 +15,7 @@ use super::{Client, ClientError, limited};
 use crate::codec::Codec;
 
 type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, ClientError>> + Send>>;
+type Connect<T> = Box<dyn FnMut() -> Connecting<T> + Send>;
 
 /// A client that connects when it is needed, and again when its connection is lost.
 ///
@@ -48,7 +49,7 @@ type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, ClientError>> + Send>
 /// # }
 /// ```
 pub struct Reconnect<Req, Rsp, C, IO = TcpStream> {
-    connect: Box<dyn FnMut() -> Connecting<Client<Req, Rsp, C, IO>> + Send>,
+    connect: Connect<Client<Req, Rsp, C, IO>>,
     client: Option<Client<Req, Rsp, C, IO>>,
     backoff: Backoff,
     /// Connections, made or not, since a packet has come.

@@ -12,9 +12,10 @@ use super::{Backoff, Client, ClientError, Reconnect};
 use crate::codec::Lines;
 
 type Talker = Client<String, String, Lines, DuplexStream>;
+type Again = Reconnect<String, String, Lines, DuplexStream>;
 
 /// A client whose connections are made here, and the far ends of them.
-fn reconnecting() -> (Reconnect<String, String, Lines, DuplexStream>, Arc<Mutex<Vec<DuplexStream>>>) {
+fn reconnecting() -> (Again, Arc<Mutex<Vec<DuplexStream>>>) {
     let ends = Arc::new(Mutex::new(Vec::new()));
     let ends2 = Arc::clone(&ends);
     let client = Reconnect::new(move || {
@@ -134,7 +135,7 @@ async fn it_gives_up_after_so_many_attempts_or_at_once_if_they_are_in_vain() {
         assert_eq!(*attempts.lock().unwrap(), expected);
     }
     // An attempt that never ends counts as well.
-    let mut client = Reconnect::new(|| std::future::pending::<Result<Talker, ClientError>>())
+    let mut client = Reconnect::new(std::future::pending::<Result<Talker, ClientError>>)
         .backoff(Backoff::new().attempts(2).connect_within(Duration::from_secs(3)));
     let began = tokio::time::Instant::now();
     let error = client.next().await.unwrap_err();
