@@ -1,5 +1,7 @@
 //! The SMTP example, and a client that was not written for it.
 
+#![forbid(unsafe_code)]
+
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use std::{env, fs, process};
