@@ -1,0 +1,473 @@
+//! The order of hooks, and what a failure, a panic and a cancellation inside each of them come to: by macro, over real sockets.
+
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use portcullis::prelude::*;
+use portcullis::{Client, RunningServer};
+use portcullis_tests::{Gate, LIMIT, Tell, on_loops, wait};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// Where a method of the service is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
+    Start,
+    Connect,
+    Before,
+    Handler,
+    After,
+    Event,
+    Timeout,
+    Error,
+    Disconnect,
+    Stop,
+}
+
+use At::{After, Before, Connect, Disconnect, Error, Event, Handler, Start, Stop, Timeout};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Act {
+    Fail,
+    Panic,
+    Hang,
+}
+
+/// Writes down where it has been; acts up once, where the plan says so.
+#[derive(Default)]
+struct Traced {
+    plan: Mutex<Option<(At, Act)>>,
+    trace: Mutex<Vec<At>>,
+    peers: Mutex<Vec<Peer<String, u32>>>,
+    ended: Mutex<Vec<Ended>>,
+    hanging: Gate,
+    dropped: Arc<Gate>,
+}
+
+/// Where the connection's value has been, whether the hanging hook had been dropped by then, and why.
+type Ended = (Vec<At>, bool, Option<TracedState>, Reason);
+
+impl Traced {
+    async fn pass(&self, at: At) -> Result<(), String> {
+        self.trace.lock().unwrap().push(at);
+        let act = {
+            let mut plan = self.plan.lock().unwrap();
+            plan.take_if(|(planned, _)| *planned == at).map(|(_, act)| act)
+        };
+        match act {
+            None => Ok(()),
+            Some(Act::Fail) => Err(format!("{at:?} failed")),
+            Some(Act::Panic) => panic!("{at:?} panicked"),
+            Some(Act::Hang) => {
+                let _tell = Tell(self.dropped.clone());
+                self.hanging.open();
+                std::future::pending().await
+            }
+        }
+    }
+}
+
+#[service(state(derive(Debug, PartialEq)))]
+impl Traced {
+    #[on(start)]
+    async fn start(&self) -> Result<(), String> {
+        self.pass(Start).await
+    }
+
+    #[on(connect)]
+    async fn connected(&self, peer: &Peer<String, u32>) -> Result<Vec<At>, String> {
+        self.peers.lock().unwrap().push(peer.clone());
+        self.pass(Connect).await?;
+        Ok(vec![Connect])
+    }
+
+    #[before]
+    async fn ahead(&self, been: &mut Vec<At>, line: String) -> Result<ControlFlow<String, String>, String> {
+        been.push(Before);
+        self.pass(Before).await?;
+        Ok(match line.as_str() {
+            "halt" => ControlFlow::Break("no further".to_owned()),
+            _ => ControlFlow::Continue(line.to_uppercase()),
+        })
+    }
+
+    #[state(start)]
+    async fn calm(&self, been: &mut Vec<At>, line: String) -> Result<(String, TracedState), String> {
+        been.push(Handler);
+        self.pass(Handler).await?;
+        Ok(match line.as_str() {
+            "NAP" => (line, TracedState::Napping),
+            "MUTE" => (line, TracedState::Muted),
+            _ => (line, TracedState::Calm),
+        })
+    }
+
+    #[state]
+    async fn muted(&self, been: &mut Vec<At>, _line: String) -> TracedState {
+        been.push(Handler);
+        self.trace.lock().unwrap().push(Handler);
+        TracedState::Calm
+    }
+
+    #[state(idle = "20ms")]
+    async fn napping(&self, been: &mut Vec<At>, _line: String) -> TracedState {
+        been.push(Handler);
+        TracedState::Calm
+    }
+
+    #[on(timeout = napping)]
+    async fn woken(&self, been: &mut Vec<At>) -> Result<(String, TracedState), String> {
+        been.push(Timeout);
+        self.pass(Timeout).await?;
+        Ok(("woken".to_owned(), TracedState::Calm))
+    }
+
+    #[event(calm)]
+    async fn told(&self, been: &mut Vec<At>, number: u32) -> Result<(String, TracedState), String> {
+        been.push(Event);
+        self.pass(Event).await?;
+        Ok((number.to_string(), TracedState::Calm))
+    }
+
+    #[after]
+    async fn behind(&self, been: &mut Vec<At>, _response: &String) -> Result<(), String> {
+        been.push(After);
+        self.pass(After).await
+    }
+
+    #[on(error)]
+    async fn failed(&self, been: &mut Vec<At>, error: SessionError<String>) -> ControlFlow<Reason, String> {
+        been.push(Error);
+        match self.pass(Error).await {
+            Ok(()) => ControlFlow::Continue(format!("sorry: {error}")),
+            Err(text) => ControlFlow::Break(Reason::Failed(text)),
+        }
+    }
+
+    #[on(disconnect)]
+    async fn gone(&self, been: Vec<At>, last: Option<TracedState>, reason: Reason) {
+        self.ended.lock().unwrap().push((been, self.dropped.is_open(), last, reason));
+        let _ = self.pass(Disconnect).await;
+    }
+
+    #[on(stop)]
+    async fn stopped(&self) {
+        let _ = self.pass(Stop).await;
+    }
+}
+
+struct Served {
+    service: Arc<Traced>,
+    server: RunningServer,
+}
+
+impl Served {
+    async fn start(plan: Option<(At, Act)>) -> Self {
+        let service = Arc::new(Traced { plan: Mutex::new(plan), ..Traced::default() });
+        let server = Server::new(service.clone()).codec(Lines::new()).grace(Duration::from_millis(50));
+        let server = server.bind("127.0.0.1:0").unwrap().spawn().await.unwrap();
+        Self { service, server }
+    }
+
+    async fn guest(&self) -> Guest {
+        Guest(Client::connect(self.server.local_addr(), Lines::new()).await.unwrap())
+    }
+
+    /// Has the session reach `at` for the first time; the answers ahead of it are read.
+    async fn reach(&self, at: At) -> Guest {
+        let mut guest = self.guest().await;
+        match at {
+            Event => {
+                assert_eq!(guest.ask("hello").await, "HELLO");
+                let peer = self.service.peers.lock().unwrap()[0].clone();
+                peer.post(7).await.unwrap();
+            }
+            Timeout => assert_eq!(guest.ask("nap").await, "NAP"),
+            _ => guest.tell("hello").await,
+        }
+        guest
+    }
+
+    /// As [`reach`](Self::reach), by a peer that resets the connection once the hook is pending.
+    async fn reset_in(&self, at: At) {
+        let mut stream = TcpStream::connect(self.server.local_addr()).await.unwrap();
+        match at {
+            Timeout => stream.write_all(b"nap\n").await.unwrap(),
+            _ => stream.write_all(b"hello\n").await.unwrap(),
+        }
+        if at == Event {
+            assert_eq!(timeout(LIMIT, stream.read_u8()).await.unwrap().unwrap(), b'H');
+            let peer = self.service.peers.lock().unwrap()[0].clone();
+            peer.post(7).await.unwrap();
+        }
+        wait(|| self.service.hanging.is_open()).await;
+        stream.set_zero_linger().unwrap();
+    }
+
+    async fn ended(&self) -> Ended {
+        wait(|| !self.service.ended.lock().unwrap().is_empty()).await;
+        self.service.ended.lock().unwrap().remove(0)
+    }
+
+    fn trace(&self) -> Vec<At> {
+        self.service.trace.lock().unwrap().clone()
+    }
+
+    /// What went wrong in one session is nothing to the others.
+    async fn serves_on(&self) {
+        assert_eq!(self.guest().await.ask("still here").await, "STILL HERE");
+    }
+
+    async fn stop(self) -> (portcullis::StopReport, Arc<Traced>) {
+        (timeout(LIMIT, self.server.stop()).await.expect("in time").unwrap(), self.service)
+    }
+}
+
+struct Guest(Client<String, String, Lines>);
+
+impl Guest {
+    async fn ask(&mut self, line: &str) -> String {
+        timeout(LIMIT, self.0.call(line.to_owned())).await.expect("in time").expect("an answer")
+    }
+
+    async fn tell(&mut self, line: &str) {
+        timeout(LIMIT, self.0.send(line.to_owned())).await.expect("in time").expect("sent");
+        timeout(LIMIT, self.0.flush()).await.expect("in time").expect("written");
+    }
+
+    /// The next line, or `None` at a proper end.
+    async fn next(&mut self) -> Option<String> {
+        timeout(LIMIT, self.0.next()).await.expect("in time").expect("a proper end")
+    }
+}
+
+/// Where a state is lent while it runs, and that state.
+const LENT: [(At, &str); 5] =
+    [(Before, "calm"), (Handler, "calm"), (After, "calm"), (Event, "calm"), (Timeout, "napping")];
+
+fn while_in(state: &'static str, reason: Reason) -> Reason {
+    Reason::While { state, reason: Box::new(reason) }
+}
+
+on_loops! {
+    async fn hooks_run_in_the_order_of_a_sessions_life() {
+        let served = Served::start(None).await;
+        let mut guest = served.guest().await;
+        assert_eq!(guest.ask("hello").await, "HELLO");
+        // Answered ahead of the handler.
+        assert_eq!(guest.ask("halt").await, "no further");
+        let peer = served.service.peers.lock().unwrap()[0].clone();
+        peer.post(7).await.unwrap();
+        assert_eq!(guest.next().await.unwrap(), "7");
+        // Sent out of band: no hook sees it.
+        peer.send("by the way".to_owned()).await.unwrap();
+        assert_eq!(guest.next().await.unwrap(), "by the way");
+        assert_eq!(guest.ask("nap").await, "NAP");
+        assert_eq!(guest.next().await.unwrap(), "woken");
+        // A handler without a response has nothing to look at afterwards.
+        assert_eq!(guest.ask("mute").await, "MUTE");
+        guest.tell("unheard").await;
+        assert_eq!(guest.ask("hello").await, "HELLO");
+        drop(guest);
+        served.ended().await;
+        let (report, service) = served.stop().await;
+        assert!(report.is_clean(), "{report}");
+        let session = [
+            [Before, Handler, After].as_slice(), // hello
+            &[Before, After],                    // halt
+            &[Event, After],
+            &[Before, Handler, After], // nap
+            &[Timeout, After],
+            &[Before, Handler, After], // mute
+            &[Before, Handler],        // unheard
+            &[Before, Handler, After], // hello
+        ]
+        .concat();
+        let all = [[Start, Connect].as_slice(), &session, &[Disconnect, Stop]].concat();
+        assert_eq!(*service.trace.lock().unwrap(), all);
+    }
+
+    async fn before_leaves_the_state_as_it_is_when_it_answers() {
+        let served = Served::start(None).await;
+        let mut guest = served.guest().await;
+        assert_eq!(guest.ask("mute").await, "MUTE");
+        assert_eq!(guest.ask("halt").await, "no further");
+        drop(guest);
+        let (_, _, last, reason) = served.ended().await;
+        assert_eq!((last, reason), (Some(TracedState::Muted), Reason::PeerClosed));
+    }
+
+    async fn the_connections_value_is_lent_to_each_and_given_back_at_the_end() {
+        let served = Served::start(None).await;
+        let mut guest = served.guest().await;
+        guest.ask("hello").await;
+        guest.ask("halt").await;
+        drop(guest);
+        let (been, ..) = served.ended().await;
+        assert_eq!(been, [Connect, Before, Handler, After, Before, After]);
+    }
+
+    async fn s1_a_failure_of_any_of_them_is_answered_by_error_and_the_session_goes_on() {
+        for (at, _) in LENT {
+            let served = Served::start(Some((at, Act::Fail))).await;
+            let mut guest = served.reach(at).await;
+            assert_eq!(guest.next().await, Some(format!("sorry: {at:?} failed")), "{at:?}");
+            // That answer is not shown to `after`.
+            let trace = served.trace();
+            let error = trace.iter().position(|at| *at == Error).expect("the hook has run");
+            assert_ne!(trace.get(error + 1), Some(&After), "{at:?}");
+            if at == Timeout {
+                assert_eq!(guest.next().await.unwrap(), "woken");
+            } else {
+                assert_eq!(guest.ask("hello").await, "HELLO", "{at:?}");
+            }
+            drop(guest);
+            assert_eq!(served.ended().await.3, Reason::PeerClosed, "{at:?}");
+        }
+    }
+
+    async fn s1_a_panic_in_any_of_them_is_answered_by_error_and_ends_that_session_alone() {
+        for (at, state) in LENT {
+            let served = Served::start(Some((at, Act::Panic))).await;
+            let mut guest = served.reach(at).await;
+            assert_eq!(guest.next().await, Some(format!("sorry: panicked: {at:?} panicked")), "{at:?}");
+            assert_eq!(guest.next().await, None, "{at:?}");
+            let (been, _, last, reason) = served.ended().await;
+            assert_eq!((last, reason), (None, while_in(state, Reason::Panicked(format!("{at:?} panicked")))));
+            // The connection's value as it was left behind.
+            assert_eq!(been[been.len() - 2..], [at, Error]);
+            assert_eq!(served.trace().last(), Some(&Disconnect));
+            served.serves_on().await;
+        }
+    }
+
+    async fn s8_a_reset_drops_any_of_them_and_disconnect_comes_after_that() {
+        for (at, state) in LENT {
+            let served = Served::start(Some((at, Act::Hang))).await;
+            served.reset_in(at).await;
+            let (been, dropped, last, reason) = served.ended().await;
+            assert_eq!((dropped, last, reason), (true, None, while_in(state, Reason::Reset)), "{at:?}");
+            assert_eq!(been.last(), Some(&at));
+            served.serves_on().await;
+        }
+    }
+
+    async fn s5_a_stop_drops_any_of_them_after_the_grace_and_disconnect_comes_after_that() {
+        for (at, state) in LENT {
+            let served = Served::start(Some((at, Act::Hang))).await;
+            let _guest = served.reach(at).await;
+            wait(|| served.service.hanging.is_open()).await;
+            let (report, service) = served.stop().await;
+            assert_eq!((report.sessions_cancelled, report.sessions_stuck), (1, 0), "{at:?}");
+            let (_, dropped, last, reason) = service.ended.lock().unwrap().remove(0);
+            assert_eq!((dropped, last, reason), (true, None, while_in(state, Reason::Stopped)), "{at:?}");
+            assert!(service.trace.lock().unwrap().ends_with(&[Disconnect, Stop]), "{at:?}");
+        }
+    }
+
+    async fn a_connect_that_fails_panics_or_is_dropped_has_no_disconnect() {
+        for act in [Act::Fail, Act::Panic, Act::Hang] {
+            let served = Served::start(Some((Connect, act))).await;
+            if act == Act::Hang {
+                served.reset_in(Connect).await;
+                wait(|| served.service.dropped.is_open()).await;
+            } else {
+                assert_eq!(served.guest().await.next().await, None, "{act:?}");
+            }
+            let refused = served.service.peers.lock().unwrap()[0].clone();
+            wait(|| refused.is_closed()).await;
+            assert_eq!(served.trace(), [Start, Connect], "{act:?}");
+            served.serves_on().await;
+        }
+    }
+
+    async fn an_error_hook_that_ends_the_session_panics_or_is_dropped_is_followed_by_disconnect() {
+        for (act, why) in [
+            (Act::Fail, Reason::Failed("Error failed".to_owned())),
+            (Act::Panic, Reason::Panicked("Error panicked".to_owned())),
+            (Act::Hang, Reason::Reset),
+        ] {
+            let served = Served::start(Some((Error, act))).await;
+            // A codec that reads on: the malformed line is an error, and the state stays with the session.
+            let mut stream = TcpStream::connect(served.server.local_addr()).await.unwrap();
+            stream.write_all(b"\xff\n").await.unwrap();
+            if act == Act::Hang {
+                wait(|| served.service.hanging.is_open()).await;
+                stream.set_zero_linger().unwrap();
+            }
+            let stream = (act != Act::Hang).then_some(stream);
+            let (been, _, last, reason) = served.ended().await;
+            assert_eq!((last, reason), (Some(TracedState::Calm), why), "{act:?}");
+            assert_eq!(been, [Connect, Error], "{act:?}");
+            drop(stream);
+            served.serves_on().await;
+        }
+    }
+
+    async fn a_disconnect_that_panics_is_of_one_session() {
+        let served = Served::start(Some((Disconnect, Act::Panic))).await;
+        assert_eq!(served.guest().await.ask("hello").await, "HELLO");
+        served.ended().await;
+        served.serves_on().await;
+        let (report, service) = served.stop().await;
+        assert!(report.is_clean(), "{report}");
+        assert_eq!(service.trace.lock().unwrap().last(), Some(&Stop));
+    }
+
+    async fn a_disconnect_is_not_cut_short_by_its_peer_but_by_the_end_of_the_servers_grace() {
+        let served = Served::start(Some((Disconnect, Act::Hang))).await;
+        let mut stream = TcpStream::connect(served.server.local_addr()).await.unwrap();
+        stream.write_all(b"hello\n").await.unwrap();
+        assert_eq!(timeout(LIMIT, stream.read_u8()).await.unwrap().unwrap(), b'H');
+        let peer = served.service.peers.lock().unwrap()[0].clone();
+        peer.close();
+        wait(|| served.service.hanging.is_open()).await;
+        stream.set_zero_linger().unwrap();
+        drop(stream);
+        // Long enough for its session to have seen the reset.
+        for _ in 0..20 {
+            served.serves_on().await;
+        }
+        assert!(!served.service.dropped.is_open());
+        let (report, service) = served.stop().await;
+        assert_eq!((report.sessions_cancelled, report.sessions_stuck), (1, 0), "{report}");
+        assert!(service.dropped.is_open());
+        assert_eq!(service.trace.lock().unwrap().last(), Some(&Stop));
+    }
+
+    async fn a_start_that_fails_or_panics_is_what_serving_fails_with() {
+        for (act, why) in [(Act::Fail, "Start failed"), (Act::Panic, "Start panicked")] {
+            let service = Arc::new(Traced { plan: Mutex::new(Some((Start, act))), ..Traced::default() });
+            let server = Server::new(service.clone()).codec(Lines::new()).bind("127.0.0.1:0").unwrap();
+            let error: io::Error = timeout(LIMIT, server.serve()).await.expect("in time").unwrap_err();
+            assert!(error.to_string().contains(why), "{error}");
+            assert_eq!(*service.trace.lock().unwrap(), [Start], "{act:?}");
+        }
+    }
+
+    async fn a_start_that_is_pending_is_dropped_by_a_stop() {
+        let service = Arc::new(Traced { plan: Mutex::new(Some((Start, Act::Hang))), ..Traced::default() });
+        let server = Server::new(service.clone()).codec(Lines::new()).bind("127.0.0.1:0").unwrap();
+        let handle = server.handle();
+        let serving = tokio::spawn(server.serve());
+        wait(|| service.hanging.is_open()).await;
+        handle.stop();
+        let error = timeout(LIMIT, serving).await.expect("in time").unwrap().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::Interrupted);
+        assert!(service.dropped.is_open());
+    }
+
+    async fn a_stop_hook_that_panics_or_hangs_does_not_hold_the_stop() {
+        for (act, unfinished) in [(Act::Panic, 0), (Act::Hang, 1)] {
+            let served = Served::start(Some((Stop, act))).await;
+            let (report, service) = served.stop().await;
+            assert_eq!(report.unfinished, unfinished, "{report}");
+            assert_eq!(service.dropped.is_open(), act == Act::Hang);
+            assert_eq!(*service.trace.lock().unwrap(), [Start, Stop], "{act:?}");
+        }
+    }
+}

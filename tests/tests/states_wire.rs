@@ -1,0 +1,357 @@
+//! Machines over real sockets: bytes that come together, time limits, events from tasks and threads, half-closes, resets,
+//! and what `on(disconnect)` gets of each.
+
+#![forbid(unsafe_code)]
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use portcullis::prelude::*;
+use portcullis::{Client, Interrupted, RunningServer};
+use portcullis_tests::{Gate, LIMIT, Tell, on_loops, wait};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// A login with attempts, a hall, rooms, and states with limits.
+struct Club {
+    cpu: Pool,
+    peers: Mutex<Vec<Peer<String, Note>>>,
+    ended: Mutex<Vec<Ended>>,
+    holding: Gate,
+    dropped: Arc<Gate>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Note {
+    Said(&'static str),
+    Sent(u32),
+    Moved(&'static str),
+}
+
+/// The connection's value, the last state, the reason.
+type Ended = (Vec<String>, Option<ClubState>, Reason);
+
+/// A return type by another name: the compiler sees through it.
+type Answer = (String, ClubState);
+
+#[service(response = String, state(derive(Clone, Debug, PartialEq)))]
+impl Club {
+    #[on(connect)]
+    async fn connected(&self, peer: &Peer<String, Note>) -> (Vec<String>, ClubState) {
+        self.peers.lock().unwrap().push(peer.clone());
+        (vec!["came".to_owned()], ClubState::Login(2))
+    }
+
+    #[state(start)]
+    async fn login(&self, said: &mut Vec<String>, attempts: u32, line: String) -> Answer {
+        said.push(line.clone());
+        match line.as_str() {
+            "sesame" => ("welcome".into(), ClubState::Hall),
+            _ if attempts == 1 => ("goodbye".into(), ClubState::Closed),
+            _ => (format!("{} left", attempts - 1), ClubState::Login(attempts - 1)),
+        }
+    }
+
+    #[state]
+    async fn hall(&self, said: &mut Vec<String>, line: String) -> (String, ClubState) {
+        said.push(line.clone());
+        let next = match line.as_str() {
+            "room" => ClubState::Room("blue".into(), 1),
+            "nap" => ClubState::Nap,
+            "wait" => ClubState::Wait(7),
+            "hold" => {
+                self.hold().await;
+                ClubState::Hall
+            }
+            _ => ClubState::Hall,
+        };
+        (format!("{line}: done"), next)
+    }
+
+    /// Takes the peer, so that a half-close ends it; answers by itself.
+    #[state]
+    async fn room(&self, peer: &Peer<String, Note>, color: String, visits: u32, line: String) -> ClubState {
+        match line.as_str() {
+            "hold" => self.hold().await,
+            "leave" => return ClubState::Hall,
+            "quiet" => {}
+            _ => peer.send(format!("{line} in {color}, {visits}")).await.unwrap(),
+        }
+        ClubState::Room(color, visits + 1)
+    }
+
+    #[state(idle = "50ms")]
+    async fn nap(&self, _line: String) -> ClubState {
+        ClubState::Hall
+    }
+
+    #[state(within = "50ms")]
+    async fn wait(&self, number: u32, _line: String) -> ClubState {
+        ClubState::Wait(number)
+    }
+
+    #[on(timeout = nap)]
+    async fn woken(&self, said: &mut Vec<String>) -> Answer {
+        said.push("woken".to_owned());
+        ("rise".into(), ClubState::Hall)
+    }
+
+    #[event(room)]
+    async fn in_room(&self, color: String, visits: u32, note: Note) -> (String, ClubState) {
+        match note {
+            Note::Said(text) => (format!("heard {text} in {color}"), ClubState::Room(color, visits)),
+            Note::Sent(n) => (format!("got {n}"), ClubState::Room(color, visits)),
+            Note::Moved(color) => (format!("now in {color}"), ClubState::Room(color.into(), 1)),
+        }
+    }
+
+    /// One method may be for more states than one, where their data are the same.
+    #[event(hall, nap)]
+    async fn thrown_out(&self, _note: Note) -> (String, ClubState) {
+        ("thrown out".into(), ClubState::Closed)
+    }
+
+    #[on(disconnect)]
+    async fn gone(&self, said: Vec<String>, last: Option<ClubState>, reason: Reason) {
+        self.ended.lock().unwrap().push((said, last, reason));
+    }
+
+    /// On a thread: five events, each of which waits for a place.
+    #[blocking(on = self.cpu)]
+    fn work(&self, worker: &Worker, peer: Peer<String, Note>) -> Result<(), Interrupted> {
+        for n in 0..5 {
+            peer.post(Note::Sent(n)).wait(worker)?.expect("the session goes on");
+        }
+        Ok(())
+    }
+
+    async fn hold(&self) {
+        let _tell = Tell(self.dropped.clone());
+        self.holding.open();
+        std::future::pending::<()>().await;
+    }
+}
+
+struct Served {
+    club: Arc<Club>,
+    server: RunningServer,
+}
+
+impl Served {
+    async fn start() -> Self {
+        let club = Arc::new(Club {
+            cpu: Pool::builder("club").threads(1).build().unwrap(),
+            peers: Mutex::default(),
+            ended: Mutex::default(),
+            holding: Gate::default(),
+            dropped: Arc::default(),
+        });
+        let server = Server::new(club.clone()).codec(Lines::new()).grace(Duration::from_millis(50));
+        let server = server.bind("127.0.0.1:0").unwrap().spawn().await.unwrap();
+        Self { club, server }
+    }
+
+    /// Somebody who is at the door.
+    async fn guest(&self) -> Guest {
+        let client = Client::connect(self.server.local_addr(), Lines::new()).await.unwrap();
+        Guest(client)
+    }
+
+    /// Somebody who has said `lines`, each of which was answered.
+    async fn guest_after(&self, lines: &[&str]) -> Guest {
+        let mut guest = self.guest().await;
+        for line in lines {
+            guest.ask(line).await;
+        }
+        guest
+    }
+
+    fn peer(&self) -> Peer<String, Note> {
+        self.club.peers.lock().unwrap()[0].clone()
+    }
+
+    async fn ended(&self) -> Ended {
+        wait(|| !self.club.ended.lock().unwrap().is_empty()).await;
+        self.club.ended.lock().unwrap().remove(0)
+    }
+}
+
+struct Guest(Client<String, String, Lines>);
+
+impl Guest {
+    async fn ask(&mut self, line: &str) -> String {
+        timeout(LIMIT, self.0.call(line.to_owned())).await.expect("in time").expect("an answer")
+    }
+
+    async fn tell(&mut self, line: &str) {
+        timeout(LIMIT, self.0.send(line.to_owned())).await.expect("in time").expect("sent");
+    }
+
+    /// The next line, or `None` at a proper end.
+    async fn next(&mut self) -> Option<String> {
+        timeout(LIMIT, self.0.next()).await.expect("in time").expect("a proper end")
+    }
+
+    async fn hears(&mut self, line: &str) {
+        assert_eq!(self.next().await.as_deref(), Some(line));
+    }
+}
+
+fn while_in(state: &'static str, reason: Reason) -> Reason {
+    Reason::While { state, reason: Box::new(reason) }
+}
+
+on_loops! {
+    async fn data_goes_from_handler_to_handler_and_answers_come_with_the_next_state() {
+        let served = Served::start().await;
+        let mut guest = served.guest().await;
+        assert_eq!(guest.ask("open up").await, "1 left");
+        assert_eq!(guest.ask("sesame").await, "welcome");
+        assert_eq!(guest.ask("room").await, "room: done");
+        assert_eq!(guest.ask("hello").await, "hello in blue, 1");
+        guest.tell("quiet").await;
+        assert_eq!(guest.ask("hello").await, "hello in blue, 3");
+        guest.tell("leave").await;
+        assert_eq!(guest.ask("room").await, "room: done");
+        assert_eq!(guest.ask("again").await, "again in blue, 1");
+    }
+
+    async fn requests_that_come_together_go_through_the_states_in_their_order() {
+        let served = Served::start().await;
+        let mut guest = served.guest().await;
+        for line in ["sesame", "room", "quiet", "here", "leave", "bye"] {
+            guest.tell(line).await;
+        }
+        for line in ["welcome", "room: done", "here in blue, 2", "bye: done"] {
+            guest.hears(line).await;
+        }
+    }
+
+    async fn closed_ends_the_session_once_its_answer_is_written() {
+        let served = Served::start().await;
+        let mut guest = served.guest_after(&["open up"]).await;
+        // What comes after that is not handled.
+        guest.tell("open up").await;
+        guest.tell("sesame").await;
+        guest.hears("goodbye").await;
+        assert_eq!(guest.next().await, None);
+        let said = ["came", "open up", "open up"].map(str::to_owned).to_vec();
+        assert_eq!(served.ended().await, (said, Some(ClubState::Closed), Reason::Closed));
+    }
+
+    async fn s2_a_timeout_leads_on_where_the_state_has_a_handler_for_it() {
+        let served = Served::start().await;
+        let mut guest = served.guest_after(&["sesame", "nap"]).await;
+        guest.hears("rise").await;
+        assert_eq!(guest.ask("up").await, "up: done");
+        drop(guest);
+        let (said, last, reason) = served.ended().await;
+        assert_eq!(said, ["came", "sesame", "nap", "woken", "up"]);
+        assert_eq!((last, reason), (Some(ClubState::Hall), Reason::PeerClosed));
+    }
+
+    async fn s2_a_timeout_without_a_handler_ends_the_session_and_leaves_its_state() {
+        let served = Served::start().await;
+        let mut guest = served.guest_after(&["sesame", "wait"]).await;
+        assert_eq!(guest.next().await, None);
+        let (_, last, reason) = served.ended().await;
+        assert_eq!((last, reason), (Some(ClubState::Wait(7)), Reason::Timeout));
+    }
+
+    async fn s2_a_state_that_is_its_own_next_does_not_prolong_within() {
+        let served = Served::start().await;
+        let mut guest = served.guest_after(&["sesame", "wait"]).await;
+        // However often it asks, the time is over in the end.
+        let asking = async { while guest.0.send("more".into()).await.is_ok() { tokio::task::yield_now().await } };
+        let ended = timeout(LIMIT, async { tokio::join!(asking, served.ended()).1 }).await.expect("in time");
+        assert_eq!((ended.1, ended.2), (Some(ClubState::Wait(7)), Reason::Timeout));
+    }
+
+    async fn events_of_a_task_move_the_session_on_in_their_order() {
+        let served = Served::start().await;
+        let mut guest = served.guest_after(&["sesame", "room"]).await;
+        let peer = served.peer();
+        let task = tokio::spawn(async move {
+            peer.post(Note::Said("a")).await.unwrap();
+            peer.post(Note::Moved("red")).await.unwrap();
+            peer.try_post(Note::Said("b")).unwrap();
+        });
+        for line in ["heard a in blue", "now in red", "heard b in red"] {
+            guest.hears(line).await;
+        }
+        task.await.unwrap();
+        assert_eq!(guest.ask("hello").await, "hello in red, 1");
+    }
+
+    async fn events_of_a_thread_move_the_session_on_in_their_order() {
+        let served = Served::start().await;
+        let mut guest = served.guest_after(&["sesame", "room"]).await;
+        let work = tokio::spawn(served.club.work(served.peer()));
+        for n in 0..5 {
+            guest.hears(&format!("got {n}")).await;
+        }
+        work.await.unwrap().unwrap();
+    }
+
+    async fn an_event_is_handled_by_the_method_for_the_state_that_it_finds() {
+        let served = Served::start().await;
+        // No method is for `login`: there it is passed over, and the state stays as it is.
+        let mut guest = served.guest_after(&["open up"]).await;
+        served.peer().post(Note::Said("nothing")).await.unwrap();
+        assert_eq!(guest.ask("sesame").await, "welcome");
+        served.peer().post(Note::Said("nothing")).await.unwrap();
+        guest.hears("thrown out").await;
+        assert_eq!(guest.next().await, None);
+        assert_eq!(served.ended().await.2, Reason::Closed);
+    }
+
+    async fn an_event_of_a_session_that_has_ended_comes_back() {
+        let served = Served::start().await;
+        drop(served.guest().await);
+        served.ended().await;
+        let peer = served.peer();
+        wait(|| peer.is_closed()).await;
+        assert_eq!(peer.post(Note::Said("late")).await.unwrap_err().0, Note::Said("late"));
+        assert_eq!(peer.try_post(Note::Sent(1)).unwrap_err().into_inner(), Note::Sent(1));
+    }
+
+    async fn s8_a_half_close_cancels_a_handler_that_takes_the_peer() {
+        let served = Served::start().await;
+        let mut guest = served.guest_after(&["sesame", "room"]).await;
+        guest.tell("hold").await;
+        wait(|| served.club.holding.is_open()).await;
+        guest.0.finish().await.unwrap();
+        let (_, last, reason) = served.ended().await;
+        assert!(served.club.dropped.is_open());
+        assert_eq!((last, reason.cause()), (None, &Reason::PeerClosed));
+        assert_eq!(reason, while_in("room", Reason::PeerClosed));
+    }
+
+    async fn s8_a_reset_cancels_a_handler_of_any_state() {
+        let served = Served::start().await;
+        let mut guest = TcpStream::connect(served.server.local_addr()).await.unwrap();
+        guest.write_all(b"sesame\nhold\n").await.unwrap();
+        wait(|| served.club.holding.is_open()).await;
+        guest.set_zero_linger().unwrap();
+        drop(guest);
+        let (said, last, reason) = served.ended().await;
+        assert!(served.club.dropped.is_open());
+        assert_eq!((said.len(), last, reason), (3, None, while_in("hall", Reason::Reset)));
+    }
+
+    async fn s5_a_stop_leaves_the_state_of_an_idle_session_and_names_that_of_a_busy_one() {
+        let served = Served::start().await;
+        let _idle = served.guest_after(&["sesame", "room"]).await;
+        let mut busy = served.guest_after(&["sesame"]).await;
+        busy.tell("hold").await;
+        wait(|| served.club.holding.is_open()).await;
+        let Served { club, server } = served;
+        let report = timeout(LIMIT, server.stop()).await.expect("in time").unwrap();
+        assert_eq!((report.sessions_finished, report.sessions_cancelled), (1, 1));
+        let ended = std::mem::take(&mut *club.ended.lock().unwrap());
+        let ends: Vec<_> = ended.into_iter().map(|(_, last, reason)| (last, reason)).collect();
+        assert_eq!(ends[0], (Some(ClubState::Room("blue".into(), 1)), Reason::Stopped));
+        assert_eq!(ends[1], (None, while_in("hall", Reason::Stopped)));
+    }
+}
