@@ -79,8 +79,8 @@ pub fn session(_options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Options
 /// - `start`: sessions begin here. Without data, or `#[on(connect)]` gives the first state.
-/// - `idle = "30s"`: how long from one whole request to the next; in its place the server's `idle_within` does not count.
-/// - `within = "2m"`: how long from entering the state, from another one, to leaving it.
+/// - `idle = "30s"`, or a constant `Duration`: how long from one whole request to the next; in its place the server's `idle_within` does not count.
+/// - `within = "2m"`, likewise: how long from entering the state, from another one, to leaving it.
 /// - `half_close = cancel | answer`: what becomes of a busy handler when the peer closes its writing side; `cancel` for handlers
 ///   that take the peer, `answer` for the rest.
 ///
@@ -113,7 +113,8 @@ pub fn event(_options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// `async fn f(&self, [peer,] [conn: &mut Conn,] request: Req) -> ControlFlow<Rsp, Req> | Result<that, E>`
 ///
-/// A request that is answered leaves the state as it is. Not for events and time limits, and not in a `#[session]` service, whose
+/// A request that is answered leaves the state as it is. If this fails or panics, it is as if the handler had: a state without data goes
+/// on once `#[on(error)]` has answered a failure, and otherwise the session ends. Not for events and time limits, and not in a `#[session]` service, whose
 /// handler asks for its own requests.
 #[proc_macro_attribute]
 pub fn before(_options: TokenStream, item: TokenStream) -> TokenStream {
@@ -123,6 +124,8 @@ pub fn before(_options: TokenStream, item: TokenStream) -> TokenStream {
 /// Runs behind every handler that has a response, `#[before]` included, ahead of its being sent. Read by `#[service]`.
 ///
 /// `async fn f(&self, [peer,] [conn: &mut Conn,] response: &Rsp) [-> Result<(), E>]`
+///
+/// If this fails or panics, the response is not sent, and neither is the handler's next state taken: it is as if the handler had failed.
 ///
 /// Not for what is sent to a peer out of band, and not for the answers of `#[on(error)]`: a handler that failed, panicked or was dropped has
 /// no response to see.
@@ -143,8 +146,18 @@ pub fn after(_options: TokenStream, item: TokenStream) -> TokenStream {
 /// | `stop` | once, after the last session |
 ///
 /// A request's way is `before`, handler, `after`, write; an error of any of them goes to `error`. A panic in one ends the session, through
-/// `error` and `disconnect`; a panic in `disconnect` is logged. At a reset, a stop or a time limit whatever is pending is dropped at its await,
-/// and `disconnect` follows.
+/// `error` and `disconnect`. At a reset, a stop or a time limit whatever is pending is dropped at its await, and `disconnect` follows.
+///
+/// | in | a failure, a panic | dropped |
+/// |---|---|---|
+/// | `start` | is what serving fails with | by a stop; what is on the cleanup is undone |
+/// | `connect` | ends the connection; no other hook runs for it | by its peer, or a stop; likewise |
+/// | `timeout`, `#[event]`, `#[before]`, `#[after]` | as in a handler: `error` may answer | as a handler |
+/// | `error` | ends the session: `disconnect` | by a reset, or a stop: `disconnect` |
+/// | `disconnect` | is logged | by no peer; at a stop, after the grace |
+/// | `stop` | is logged | some time after the grace; the stop goes on |
+///
+/// No failure or panic in one session is felt by another.
 #[proc_macro_attribute]
 pub fn on(_options: TokenStream, item: TokenStream) -> TokenStream {
     expand::outside(Word::On, item.into()).into()
