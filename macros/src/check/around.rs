@@ -66,6 +66,9 @@ pub(super) fn service(service: &Service) {
         let mut arounds = service.arounds(side);
         let Some((first, around)) = arounds.next() else { continue };
         for (method, again) in arounds {
+            if first.is_conditional() && method.is_conditional() {
+                continue;
+            }
             if let Some(mark) = method.marks.first() {
                 let (name, attribute) = (&first.function.sig.ident, again.attribute());
                 method.sink.error(

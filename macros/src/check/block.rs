@@ -38,7 +38,7 @@ fn handlers(service: &Service) {
     }
     let Some(first) = handlers.next() else { return };
     for (method, handler) in handlers {
-        if is_conditional(first.0) && is_conditional(method) {
+        if first.0.is_conditional() && method.is_conditional() {
             continue;
         }
         if let Some(mark) = method.marks.first() {
@@ -82,7 +82,7 @@ fn hooks(service: &Service) {
         let (Some(event), Some(key)) = (hook.event, &hook.event_key) else { continue };
         let first = seen
             .iter()
-            .find(|(other, same)| *same == event && !(is_conditional(other) && is_conditional(method)));
+            .find(|(other, same)| *same == event && !(other.is_conditional() && method.is_conditional()));
         if let Some((first, _)) = first {
             let (name, event) = (&first.function.sig.ident, hook::name(event));
             method
@@ -171,8 +171,4 @@ fn reasons(service: &Service) {
             method.sink.error(&last.written, message);
         }
     }
-}
-
-fn is_conditional(method: &Method) -> bool {
-    method.function.cfgs().next().is_some()
 }

@@ -2,7 +2,7 @@
 
 use super::function;
 use crate::{
-    expand::{Made, made, named_response},
+    expand::{Made, made, named_response, no_first_data},
     model::{
         Cause, Gives, Method, Move, Param, Role, Service, Shape, StateEnum, Targets, is_of_std, targets,
         variant,
@@ -182,8 +182,7 @@ fn start(service: &Service) -> Option<(&Method, &Move)> {
         return None;
     };
     for (method, step) in starts {
-        let conditional = |method: &Method| method.function.cfgs().next().is_some();
-        if let Some(key) = key(step).filter(|_| !(conditional(method) && conditional(first.0))) {
+        if let Some(key) = key(step).filter(|_| !exclude(first.0, method)) {
             let name = &first.0.function.sig.ident;
             let message = format!(
                 "a session begins in one state, and `{name}` is it: remove `start` from one of the two"
@@ -199,13 +198,9 @@ fn first_data(service: &Service, states: &StateEnum, method: &Method, step: &Mov
     let Some(data) = step.data.first() else { return };
     let gives = |event: Option<Event>| event == Some(Event::Connect);
     let given = service.hooks().any(|(_, hook)| gives(hook.event) && made(hook, Some(states)) != Made::Conn);
-    if !given {
-        let (ident, variant) = (&states.ident, variant(&method.function.sig.ident));
-        let message = format!(
-            "the first state has data, and nothing gives it: write `#[on(connect)] async fn connected(&self) -> {ident}` \
-             that returns a `{ident}::{variant}(..)`"
-        );
-        method.sink.error(&data.written, message);
+    // Of a start under a `cfg` nobody knows here whether it is one.
+    if !given && !method.is_conditional() {
+        method.sink.error(&data.written, no_first_data(&states.ident, method));
     }
 }
 
@@ -216,9 +211,7 @@ fn events(service: &Service) {
         let Cause::Event { states, .. } = &step.cause else { continue };
         for name in states {
             let Some(state) = known(service, method, name) else { continue };
-            let both_conditional =
-                |first: &Method| [first, method].iter().all(|one| one.function.cfgs().next().is_some());
-            match handled.iter().find(|(other, first)| *other == name && !both_conditional(first)) {
+            match handled.iter().find(|(other, first)| *other == name && !exclude(first, method)) {
                 Some((_, first)) => {
                     let first = &first.function.sig.ident;
                     let message = format!("events in state `{name}` are for `{first}` already: join the two");
@@ -237,7 +230,9 @@ fn timeouts(service: &Service) {
     for (method, step) in service.moves() {
         let Cause::Timeout { state: Some(name), .. } = &step.cause else { continue };
         let Some(state) = known(service, method, name) else { continue };
-        if let Some((_, first)) = handled.iter().find(|(other, _)| *other == name) {
+        if let Some((_, first)) =
+            handled.iter().find(|(other, first)| *other == name && !exclude(first, method))
+        {
             let first = &first.function.sig.ident;
             method.sink.error(
                 name,
@@ -254,6 +249,11 @@ fn timeouts(service: &Service) {
         }
         handled.push((name, method));
     }
+}
+
+/// Whether `cfg`s may see to it that one of the two is there.
+fn exclude(first: &Method, second: &Method) -> bool {
+    first.is_conditional() && second.is_conditional()
 }
 
 /// The state of this name; if there is none, says so.
@@ -276,7 +276,8 @@ fn known<'a>(service: &'a Service, method: &Method, name: &Ident) -> Option<(&'a
 
 /// As many parameters as the state has data; their types are the compiler's to compare.
 fn same_data(method: &Method, step: &Move, (state, of): (&Method, &Move), name: &Ident) {
-    if step.data.len() == of.data.len() || !state.sink.is_clean() {
+    // Under a `cfg` there may be another state of the name; the compiler sees which is there.
+    if step.data.len() == of.data.len() || !state.sink.is_clean() || state.is_conditional() {
         return;
     }
     let types: Vec<String> =

@@ -1,37 +1,76 @@
 //! What runs ahead of and behind the handlers, as `step` calls it.
 
-use super::service::{argument, at_output, call};
-use crate::model::{Around, Method};
+use super::{
+    conditions,
+    service::{argument, at_output, call},
+    types,
+};
+use crate::model::{Around, Method, Service, Side};
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::Path;
 
-/// `match Self::check(self, conn, request).await { .. }`: the request goes on, or is answered.
-pub(super) fn before(
-    method: &Method,
-    around: &Around,
-    goes_on: &TokenStream,
-    answers: &TokenStream,
-) -> TokenStream {
-    let message = around.message.iter().map(|param| argument("request", param));
-    let flow = called(method, around, message);
+/// `match Self::check(self, conn, request).await { .. }`: the request goes on, or is answered. Nothing, if there is no such
+/// hook.
+pub(super) fn before(service: &Service, goes_on: &TokenStream, answers: &TokenStream) -> Option<TokenStream> {
+    let hooks: Vec<_> = service.sound_arounds(Side::Before).collect();
+    if hooks.is_empty() {
+        return None;
+    }
     // With its type said, a mismatch is one of this value.
-    quote_spanned! {Span::mixed_site()=>
-        let flow: ::core::ops::ControlFlow<Self::Response, Self::Request> = #flow;
+    let ty = quote!(::core::ops::ControlFlow<Self::Response, Self::Request>);
+    let flows = hooks.iter().map(|(method, around)| {
+        let cfgs = method.function.cfgs();
+        let message = around.message.iter().map(|param| argument("request", param));
+        let flow = called(method, around, message);
+        quote_spanned!(Span::mixed_site()=> #(#cfgs)* let flow: #ty = #flow;)
+    });
+    let passes = conditions::none_of(hooks.iter().map(|(method, _)| *method)).map(|cfg| {
+        quote_spanned!(Span::mixed_site()=> #cfg let flow: #ty = ::core::ops::ControlFlow::Continue(request);)
+    });
+    Some(quote_spanned! {Span::mixed_site()=>
+        #(#flows)*
+        #passes
         match flow {
             ::core::ops::ControlFlow::Continue(request) => #goes_on,
             ::core::ops::ControlFlow::Break(response) => #answers,
         }
-    }
+    })
 }
 
-/// `Self::count(self, conn, response).await`
-pub(super) fn after(method: &Method, around: &Around, by_reference: bool) -> TokenStream {
-    let message = around.message.iter().map(|param| {
-        let response = argument("response", param);
-        let and = (!by_reference).then(|| quote_spanned!(super::at(&param.written.ty)=> &));
-        quote!(#and #response)
-    });
-    called(method, around, message)
+/// `Self::count(self, conn, response).await;`, for a response that is at hand.
+pub(super) fn after(service: &Service) -> TokenStream {
+    let one = |(method, around): (&Method, &Around)| {
+        let cfgs = method.function.cfgs();
+        let message = around.message.iter().map(|param| {
+            let response = argument("response", param);
+            quote_spanned!(super::at(&param.written.ty)=> & #response)
+        });
+        let call = called(method, around, message);
+        quote_spanned!(Span::mixed_site()=> #(#cfgs)* #call;)
+    };
+    service.sound_arounds(Side::After).map(one).collect()
+}
+
+/// As [`after`], for a step that may have a response.
+pub(super) fn after_step(service: &Service) -> TokenStream {
+    let one = |(method, around): (&Method, &Around)| {
+        let cfgs = method.function.cfgs();
+        let call = called(method, around, around.message.iter().map(|param| argument("response", param)));
+        quote_spanned! {Span::mixed_site()=>
+            #(#cfgs)*
+            if let ::core::option::Option::Some(response) = &step.response {
+                #call;
+            }
+        }
+    };
+    service.sound_arounds(Side::After).map(one).collect()
+}
+
+/// What they fail with, if they can.
+pub(super) fn error(service: &Service, krate: &Path) -> Option<TokenStream> {
+    let arounds = [Side::Before, Side::After].into_iter().flat_map(|side| service.arounds(side));
+    conditions::in_any_case(arounds).find_map(|(_, around)| types::err(&around.outcome, krate))
 }
 
 fn called(method: &Method, around: &Around, message: impl Iterator<Item = TokenStream>) -> TokenStream {

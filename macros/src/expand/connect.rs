@@ -2,14 +2,14 @@
 //!
 //! These are always there, so that a hook under a `cfg` needs its opposite as well.
 
-use super::{at, service, types};
+use super::{at, conditions, service, types};
 use crate::{
     model::{Hook, Method, Service, StateEnum},
     parse::Event,
 };
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Meta, Path, Type};
+use syn::{Path, Type};
 
 /// One way to start a connection: a hook, or that there is none.
 pub(super) struct Start {
@@ -51,17 +51,11 @@ pub(crate) fn made(hook: &Hook, states: Option<&StateEnum>) -> Made {
 /// All ways, exactly one of which is compiled.
 pub(super) fn starts(service: &Service, krate: &Path) -> Vec<Start> {
     let hooks: Vec<_> = service.hooks().filter(|(_, hook)| hook.event == Some(Event::Connect)).collect();
-    let conditions: Vec<_> = hooks.iter().map(|(method, _)| condition(method)).collect();
     // A second hook beside one that is there in any case was reported, and goes nowhere.
-    if let Some((method, hook)) = hooks.iter().find(|(method, _)| condition(method).is_none()) {
+    if let Some((method, hook)) = hooks.iter().find(|(method, _)| !method.is_conditional()) {
         return vec![of_hook(method, hook, service.states.as_ref(), krate)];
     }
-    let conditions: Vec<_> = conditions.into_iter().flatten().collect();
-    let cfg = match conditions.as_slice() {
-        [] => None,
-        [only] => Some(quote!(#[cfg(not(#only))])),
-        several => Some(quote!(#[cfg(not(any(#(#several),*)))])),
-    };
+    let cfg = conditions::none_of(hooks.iter().map(|(method, _)| *method));
     let mut starts: Vec<_> = hooks
         .into_iter()
         .map(|(method, hook)| of_hook(method, hook, service.states.as_ref(), krate))
@@ -150,21 +144,4 @@ pub(super) fn methods(starts: &[Start], first: &TokenStream, krate: &Path) -> To
         }
     };
     starts.iter().map(one).collect()
-}
-
-/// The predicate of a method's `cfg`s.
-fn condition(method: &Method) -> Option<TokenStream> {
-    let predicates: Vec<_> = method
-        .function
-        .cfgs()
-        .filter_map(|attr| match &attr.meta {
-            Meta::List(list) => Some(&list.tokens),
-            _ => None,
-        })
-        .collect();
-    match predicates.as_slice() {
-        [] => None,
-        [only] => Some(only.to_token_stream()),
-        several => Some(quote!(all(#(#several),*))),
-    }
 }

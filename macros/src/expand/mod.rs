@@ -6,6 +6,7 @@
 mod around;
 mod attrs;
 mod blocking;
+mod conditions;
 mod connect;
 mod describe;
 mod fallback;
@@ -19,7 +20,7 @@ mod signature;
 mod types;
 
 pub(crate) use connect::{Made, made};
-pub(crate) use machine::named_response;
+pub(crate) use machine::{named_response, no_first_data};
 pub(crate) use outside::outside;
 
 use crate::{

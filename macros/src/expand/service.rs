@@ -41,7 +41,7 @@ impl Of<'_> {
     fn service_impl(&self) -> TokenStream {
         let krate = self.krate;
         let (request, response) = (self.request(), self.response());
-        let error = types::err(&self.handler.outcome, krate);
+        let error = types::err(&self.handler.outcome, krate).or_else(|| around::error(self.service, krate));
         let style = match self.handler.kind {
             HandlerKind::Request { .. } => quote!(Stepwise),
             HandlerKind::Session { .. } => quote!(InLine),
@@ -157,10 +157,7 @@ impl Of<'_> {
             let fails = outcome.is_fallible().then(|| quote_spanned!(at_output(function)=> ?));
             let response = call(function, args.into_iter().flatten(), &quote!(.await #fails));
             let response = self.behind_before(&response);
-            let after = self.service.around(Side::After).map(|(method, around)| {
-                let after = around::after(method, around, false);
-                quote_spanned!(site=> #after;)
-            });
+            let after = around::after(self.service);
             // With its type said, a mismatch is one of this value.
             let ty = self.response();
             quote_spanned! {site=>
@@ -171,7 +168,8 @@ impl Of<'_> {
         } else {
             quote_spanned!(site=> ::core::unimplemented!())
         };
-        let arounds = || [Side::Before, Side::After].into_iter().filter_map(|side| self.service.around(side));
+        let arounds =
+            || [Side::Before, Side::After].into_iter().flat_map(|side| self.service.sound_arounds(side));
         let (peer, conn) = (
             unused("peer", peer.is_none() && arounds().all(|(_, around)| around.peer.is_none())),
             unused("conn", conn.is_none() && arounds().all(|(_, around)| around.conn.is_none())),
@@ -193,12 +191,9 @@ impl Of<'_> {
 
     /// The handler's response, or that of `#[before]`.
     fn behind_before(&self, response: &TokenStream) -> TokenStream {
-        match self.service.around(Side::Before) {
-            Some((method, around)) => {
-                let answers = quote_spanned!(Span::mixed_site()=> response);
-                let before = around::before(method, around, response, &answers);
-                quote_spanned!(Span::mixed_site()=> { #before })
-            }
+        let answers = quote_spanned!(Span::mixed_site()=> response);
+        match around::before(self.service, response, &answers) {
+            Some(before) => quote_spanned!(Span::mixed_site()=> { #before }),
             None => response.clone(),
         }
     }

@@ -166,9 +166,9 @@ impl Service {
         })
     }
 
-    /// The method that is `#[before]` or `#[after]`, if all is well with it.
-    pub(crate) fn around(&self, side: Side) -> Option<(&Method, &Around)> {
-        self.arounds(side).find(|(method, _)| method.sink.is_clean())
+    /// Those of them with which all is well: one, or several whose `cfg`s exclude each other.
+    pub(crate) fn sound_arounds(&self, side: Side) -> impl Iterator<Item = (&Method, &Around)> {
+        self.arounds(side).filter(|(method, _)| method.sink.is_clean())
     }
 
     pub(crate) fn hooks(&self) -> impl Iterator<Item = (&Method, &Hook)> {
@@ -195,10 +195,15 @@ impl Method {
         Method { function, role, marks: names, sink }
     }
 
+    /// Whether a `cfg` decides if it is there.
+    pub(crate) fn is_conditional(&self) -> bool {
+        self.function.cfgs().next().is_some()
+    }
+
     /// A second method of a name is the compiler's to report: once, and not of what is generated for it as well.
     fn stands_alone(&mut self, names: &mut Vec<Ident>) {
         let name = &self.function.sig.ident;
-        if self.function.attrs.iter().any(|attr| attr.path().is_ident("cfg")) {
+        if self.is_conditional() {
             return;
         }
         if names.contains(name) {

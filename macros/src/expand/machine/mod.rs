@@ -5,7 +5,9 @@ mod service;
 mod states;
 mod steps;
 
-use super::at;
+pub(crate) use service::no_first_data;
+
+use super::{at, conditions};
 use crate::{
     model::{Gives, Method, Move, Param, Service, Side, StateEnum, variant},
     parse::HalfClose,
@@ -36,7 +38,7 @@ impl<'a> Machine<'a> {
         let mut known: Vec<Ident> = vec![format_ident!("Closed")];
         let is_new = |(method, _): &(&Method, &Move)| {
             let name = variant(&method.function.sig.ident);
-            let is_new = !known.contains(&name) || method.function.cfgs().next().is_some();
+            let is_new = !known.contains(&name) || method.is_conditional();
             known.push(name);
             is_new
         };
@@ -79,7 +81,7 @@ impl<'a> Machine<'a> {
 
 /// The response that a method of a machine names, if one does.
 pub(crate) fn named_response(service: &Service) -> Option<&Type> {
-    let of_moves = service.moves().find_map(|(_, step)| match &step.gives {
+    let of_moves = conditions::in_any_case(service.moves()).find_map(|(_, step)| match &step.gives {
         Gives::Both { response } => Some(response),
         _ => None,
     });

@@ -2,17 +2,17 @@
 
 use super::{Machine, half_close, named_response};
 use crate::{
-    expand::{connect, hooks, types},
-    model::{Cause, Method, Move, Side},
+    expand::{around, at, conditions, connect, hooks, types},
+    model::{Cause, Method, Move, variant},
     parse::HalfClose,
 };
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 
 impl<'a> Machine<'a> {
     pub(super) fn service_impl(&self) -> TokenStream {
         let krate = self.krate;
-        let (request, response, event) = (self.request(), self.response(), self.event());
+        let (request, response, events) = (self.request(), self.response(), self.events());
         let states = self.state_type();
         let half_close = half_close(self.half_close(), krate);
         let starts = connect::starts(self.service, krate);
@@ -23,7 +23,7 @@ impl<'a> Machine<'a> {
             type Request = #request;
             type Response = #response;
             #types
-            type Event = #event;
+            #events
             type State = #states;
             type Style = #krate::__private::Stepwise;
             const HALF_CLOSE: #krate::__private::HalfClose = #half_close;
@@ -37,7 +37,8 @@ impl<'a> Machine<'a> {
         if let Some(written) = &self.service.request {
             return written.value.to_token_stream();
         }
-        let first = self.service.state_handlers().find_map(|(_, step)| step.message.as_ref());
+        let first = conditions::in_any_case(self.service.state_handlers())
+            .find_map(|(_, step)| step.message.as_ref());
         match first {
             Some(param) => {
                 types::known(Some(&param.written.ty), param.written.ty.to_token_stream(), self.krate)
@@ -56,38 +57,60 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn event(&self) -> TokenStream {
-        let events = |(_, step): (&'a Method, &'a Move)| match step.cause {
-            Cause::Event { .. } => step.message.as_ref(),
-            _ => None,
-        };
-        match self.service.moves().find_map(events) {
-            Some(param) => {
-                types::known(Some(&param.written.ty), param.written.ty.to_token_stream(), self.krate)
-            }
-            None => quote!(::core::convert::Infallible),
+    /// `type Event`: that of the first handler that is there; they are of one type.
+    fn events(&self) -> TokenStream {
+        let mut types = TokenStream::new();
+        let mut before: Vec<&Method> = Vec::new();
+        for (method, step) in conditions::in_any_case(self.service.moves()) {
+            let (Cause::Event { .. }, Some(param)) = (&step.cause, &step.message) else { continue };
+            let Some(first) = conditions::none_of(before.iter().copied()) else { break };
+            let cfgs = method.function.cfgs();
+            let ty = types::known(Some(&param.written.ty), param.written.ty.to_token_stream(), self.krate);
+            types.extend(quote!(#(#cfgs)* #first type Event = #ty;));
+            before.push(method);
         }
+        let none =
+            conditions::none_of(before).map(|cfg| quote!(#cfg type Event = ::core::convert::Infallible;));
+        quote!(#types #none)
     }
 
     /// That of the first method that can fail; the others' are turned into it, by `?`.
     fn error(&self) -> Option<TokenStream> {
-        let of_moves = self.service.moves().map(|(_, step)| &step.outcome);
-        let of_arounds = [Side::Before, Side::After]
-            .into_iter()
-            .flat_map(|side| self.service.arounds(side))
-            .map(|(_, around)| &around.outcome);
-        of_moves.chain(of_arounds).find_map(|outcome| types::err(outcome, self.krate))
+        conditions::in_any_case(self.service.moves())
+            .find_map(|(_, step)| types::err(&step.outcome, self.krate))
+            .or_else(|| around::error(self.service, self.krate))
     }
 
     /// Where sessions begin, unless `#[on(connect)]` says otherwise.
     fn first_state(&self) -> TokenStream {
         let is_start = |(_, step): &&(&Method, &Move)| matches!(&step.cause, Cause::Request(options) if options.start.is_some());
         let handlers = self.state_handlers();
-        match handlers.iter().find(is_start) {
-            Some((method, step)) if step.data.is_empty() => self.pattern(method, &[]).0,
-            // Reported, or given by the hook.
-            _ => quote!(::core::unimplemented!()),
+        let starts: Vec<_> = handlers.iter().filter(is_start).collect();
+        let reported = || quote!(::core::unimplemented!());
+        let first = |(method, step): &(&Method, &Move)| match step.data.first() {
+            None => self.pattern(method, &[]).0,
+            Some(_) if !self.service.sink.is_clean() => reported(),
+            // Where `cfg`s decide whether something gives it, the compiler knows.
+            Some(data) => {
+                let message = no_first_data(&self.states.ident, method);
+                quote_spanned!(at(&data.written.ty)=> ::core::compile_error!(#message))
+            }
+        };
+        let Some(none) = conditions::none_of(starts.iter().map(|(method, _)| *method)) else {
+            return starts
+                .iter()
+                .find(|(method, _)| !method.is_conditional())
+                .map_or_else(reported, |start| first(start));
+        };
+        if starts.is_empty() {
+            return reported();
         }
+        let ways = starts.iter().map(|start| {
+            let (cfgs, first) = (start.0.function.cfgs(), first(start));
+            quote!(#(#cfgs)* { #first })
+        });
+        let message = "a session begins in one of its states: write `#[state(start)]` on one that is there";
+        quote_spanned!(Span::mixed_site()=> { #(#ways)* #none { ::core::compile_error!(#message) } })
     }
 
     /// What most states have.
@@ -96,4 +119,13 @@ impl<'a> Machine<'a> {
         let cancels = handlers.iter().filter(|(_, step)| step.half_close() == HalfClose::Cancel).count();
         if cancels * 2 > handlers.len() { HalfClose::Cancel } else { HalfClose::Answer }
     }
+}
+
+/// What is wrong with a first state that has data.
+pub(crate) fn no_first_data(states: &Ident, method: &Method) -> String {
+    let variant = variant(&method.function.sig.ident);
+    format!(
+        "the first state has data, and nothing gives it: write `#[on(connect)] async fn connected(&self) -> {states}` \
+         that returns a `{states}::{variant}(..)`"
+    )
 }

@@ -3,7 +3,7 @@
 use super::Machine;
 use crate::{
     expand::{
-        around, at,
+        around, at, conditions,
         service::{argument, at_output, call, unused},
     },
     model::{Cause, Gives, Method, Move, Side, variant},
@@ -43,13 +43,9 @@ impl Machine<'_> {
                 #states::Closed => #krate::__private::Step::go(#states::Closed),
             }
         };
-        let step = match self.service.around(Side::Before) {
-            Some((method, around)) => {
-                let answers =
-                    quote_spanned!(Span::mixed_site()=> #krate::__private::Step::reply(state, response));
-                let before = around::before(method, around, &moves, &answers);
-                quote_spanned!(Span::mixed_site()=> { #before })
-            }
+        let answers = quote_spanned!(Span::mixed_site()=> #krate::__private::Step::reply(state, response));
+        let step = match around::before(self.service, &moves, &answers) {
+            Some(before) => quote_spanned!(Span::mixed_site()=> { #before }),
             None => moves,
         };
         let ends = self.end(&step, &quote_spanned!(Span::mixed_site()=> step));
@@ -91,11 +87,13 @@ impl Machine<'_> {
         let ends =
             self.end(&arms, &quote_spanned!(Span::mixed_site()=> ::core::ops::ControlFlow::Continue(step)));
         let (peer, conn) = self.used(&handlers, &[Side::After]);
-        // Where `cfg`s leave none of the handlers, nothing comes behind the match.
-        let conditional = handlers.iter().any(|(method, _)| method.function.cfgs().next().is_some());
+        let cfg = conditions::any_of(handlers.iter().map(|(method, _)| *method));
+        // Where `cfg`s leave none of the states that it is for, nothing comes behind the match.
+        let conditional = self.state_handlers().iter().any(|(state, _)| state.is_conditional());
         let quiet = conditional.then(|| quote!(#[allow(unused)]));
         let (name, message) = (Ident::new(name, Span::mixed_site()), message.into_iter());
         Some(quote_spanned! {Span::mixed_site()=>
+            #cfg
             #quiet
             async fn #name(
                 self: &::std::sync::Arc<Self>,
@@ -124,12 +122,14 @@ impl Machine<'_> {
             };
             for name in names {
                 // One that is unknown, or has a handler already, was reported.
-                let state =
-                    self.state_handlers().into_iter().find(|(state, _)| state.function.sig.ident == *name);
-                if let Some((state, _)) = state.filter(|_| !done.contains(&name)) {
-                    arms.extend(self.arm(state, method, step));
-                    done.push(name);
+                if done.contains(&name) && !method.is_conditional() {
+                    continue;
                 }
+                let named = |(state, _): &(&Method, &Move)| state.function.sig.ident == *name;
+                for (state, _) in self.state_handlers().into_iter().filter(named) {
+                    arms.extend(self.arm(state, method, step));
+                }
+                done.push(name);
             }
         }
         (!handlers.is_empty()).then(|| {
@@ -188,14 +188,7 @@ impl Machine<'_> {
 
     /// `let step = ..; after; Ok(step)`
     fn end(&self, step: &TokenStream, result: &TokenStream) -> TokenStream {
-        let after = self.service.around(Side::After).map(|(method, around)| {
-            let after = around::after(method, around, true);
-            quote_spanned! {Span::mixed_site()=>
-                if let ::core::option::Option::Some(response) = &step.response {
-                    #after;
-                }
-            }
-        });
+        let after = around::after_step(self.service);
         quote_spanned! {Span::mixed_site()=>
             let step = #step;
             #after
@@ -206,7 +199,8 @@ impl Machine<'_> {
     /// The parameters `peer` and `conn`, by what these handlers, and what is around them, take.
     fn used(&self, handlers: &[(&Method, &Move)], sides: &[Side]) -> (TokenStream, TokenStream) {
         let handlers = || handlers.iter().filter(|(method, _)| method.sink.is_clean()).map(|(_, step)| step);
-        let arounds = || sides.iter().filter_map(|side| self.service.around(*side)).map(|(_, around)| around);
+        let arounds =
+            || sides.iter().flat_map(|side| self.service.sound_arounds(*side)).map(|(_, around)| around);
         let peer =
             handlers().any(|step| step.peer.is_some()) || arounds().any(|around| around.peer.is_some());
         let conn =

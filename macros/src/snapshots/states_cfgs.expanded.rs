@@ -1,0 +1,265 @@
+impl<T: Mark> Gate<T> {
+    #[cfg(feature = "strict")]
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn allow(
+        self: &::std::sync::Arc<Self>,
+        request: Request,
+    ) -> ControlFlow<Reply, Request> {
+        self.rules.judge(request)
+    }
+    #[cfg(feature = "strict")]
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn shut(self: &::std::sync::Arc<Self>, request: Request) -> Phase<T> {
+        Phase::Open(request.mark())
+    }
+    #[cfg(not(feature = "strict"))]
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn ajar(self: &::std::sync::Arc<Self>, request: Request) -> Phase<T> {
+        Phase::Open(request.mark())
+    }
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn open(
+        self: &::std::sync::Arc<Self>,
+        mark: T,
+        _request: Request,
+    ) -> Result<(Reply, Phase<T>), Error> {
+        Ok((mark.reply()?, Phase::Open(mark)))
+    }
+    #[cfg(feature = "events")]
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn told(self: &::std::sync::Arc<Self>, _mark: T, event: Event) -> Answer<T> {
+        event.answer()
+    }
+    #[cfg(feature = "log")]
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn log(self: &::std::sync::Arc<Self>, reply: &Reply) {
+        self.log.add(reply);
+    }
+}
+/// Where a session stands: a variant for each `#[state]`.
+#[allow(unreachable_pub, private_interfaces, private_bounds, clippy::large_enum_variant)]
+pub enum Phase<T> {
+    #[cfg(feature = "strict")]
+    /// The state `shut`.
+    Shut,
+    #[cfg(not(feature = "strict"))]
+    /// The state `ajar`.
+    Ajar,
+    /// The state `open`.
+    Open(T),
+    /// The session ends, once what it has to say is written.
+    Closed,
+}
+#[automatically_derived]
+impl<T: Mark> ::portcullis::__private::NextState<Gate<T>> for Phase<T> {
+    fn into_step(self) -> ::portcullis::__private::Step<Gate<T>> {
+        ::portcullis::__private::Step::go(self)
+    }
+}
+#[automatically_derived]
+impl<T: Mark> ::portcullis::Service for Gate<T> {
+    type Request = Request;
+    type Response = Reply;
+    type Error = Error;
+    type Conn = ();
+    #[cfg(feature = "events")]
+    type Event = Event;
+    #[cfg(not(feature = "events"))]
+    type Event = ::core::convert::Infallible;
+    type State = Phase<T>;
+    type Style = ::portcullis::__private::Stepwise;
+    const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
+    async fn on_connect(
+        self: &::std::sync::Arc<Self>,
+        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
+    ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
+        ::core::result::Result::Ok(::portcullis::__private::Opened {
+            conn: (),
+            state: {
+                #[cfg(feature = "strict")] { Phase::Shut }
+                #[cfg(not(feature = "strict"))] { Phase::Ajar }
+                #[cfg(not(any(feature = "strict", not(feature = "strict"))))]
+                {
+                    ::core::compile_error!(
+                        "a session begins in one of its states: write `#[state(start)]` on one that is there"
+                    )
+                }
+            },
+        })
+    }
+}
+#[automatically_derived]
+impl<T: Mark> ::portcullis::__private::Steps for Gate<T> {
+    async fn step(
+        self: &::std::sync::Arc<Self>,
+        state: Self::State,
+        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
+        _conn: &mut Self::Conn,
+        request: Self::Request,
+    ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
+        let step = {
+            #[cfg(feature = "strict")]
+            let flow: ::core::ops::ControlFlow<Self::Response, Self::Request> = Self::allow(
+                    self,
+                    request,
+                )
+                .await;
+            #[cfg(not(feature = "strict"))]
+            let flow: ::core::ops::ControlFlow<Self::Response, Self::Request> = ::core::ops::ControlFlow::Continue(
+                request,
+            );
+            match flow {
+                ::core::ops::ControlFlow::Continue(request) => {
+                    match state {
+                        #[cfg(feature = "strict")]
+                        Phase::Shut => {
+                            ::portcullis::__private::Step::go(
+                                Self::shut(self, request).await,
+                            )
+                        }
+                        #[cfg(not(feature = "strict"))]
+                        Phase::Ajar => {
+                            ::portcullis::__private::Step::go(
+                                Self::ajar(self, request).await,
+                            )
+                        }
+                        Phase::Open(mark) => {
+                            let (response, state) = Self::open(self, mark, request)
+                                .await?;
+                            ::portcullis::__private::Step::<Self>::reply(state, response)
+                        }
+                        Phase::Closed => ::portcullis::__private::Step::go(Phase::Closed),
+                    }
+                }
+                ::core::ops::ControlFlow::Break(response) => {
+                    ::portcullis::__private::Step::reply(state, response)
+                }
+            }
+        };
+        #[cfg(feature = "log")]
+        if let ::core::option::Option::Some(response) = &step.response {
+            Self::log(self, response).await;
+        }
+        ::core::result::Result::Ok(step)
+    }
+    #[cfg(feature = "events")]
+    #[allow(unused)]
+    async fn event(
+        self: &::std::sync::Arc<Self>,
+        state: Self::State,
+        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
+        _conn: &mut Self::Conn,
+        event: Self::Event,
+    ) -> ::core::result::Result<
+        ::core::ops::ControlFlow<Self::State, ::portcullis::__private::Step<Self>>,
+        Self::Error,
+    > {
+        let step = match state {
+            #[cfg(feature = "events")]
+            Phase::Open(data0) => {
+                ::portcullis::__private::NextState::into_step(
+                    Self::told(self, data0, event).await,
+                )
+            }
+            other => {
+                return ::core::result::Result::Ok(::core::ops::ControlFlow::Break(other));
+            }
+        };
+        #[cfg(feature = "log")]
+        if let ::core::option::Option::Some(response) = &step.response {
+            Self::log(self, response).await;
+        }
+        ::core::result::Result::Ok(::core::ops::ControlFlow::Continue(step))
+    }
+    fn state_name(state: &Self::State) -> &'static str {
+        match state {
+            #[cfg(feature = "strict")]
+            Phase::Shut => "shut",
+            #[cfg(not(feature = "strict"))]
+            Phase::Ajar => "ajar",
+            Phase::Open(..) => "open",
+            Phase::Closed => "closed",
+        }
+    }
+    const SHORTEST_LIMIT: ::core::option::Option<::core::time::Duration> = ::portcullis::__private::shortest(
+        &[
+            #[cfg(not(feature = "strict"))]
+            ::core::option::Option::None,
+            #[cfg(not(feature = "strict"))]
+            ::core::option::Option::Some(::core::time::Duration::from_secs(10u64)),
+        ],
+    );
+    fn state_limits(state: &Self::State) -> ::portcullis::StateLimits {
+        match state {
+            #[cfg(not(feature = "strict"))]
+            Phase::Ajar => {
+                ::portcullis::StateLimits {
+                    idle: ::core::option::Option::None,
+                    within: ::core::option::Option::Some(
+                        ::core::time::Duration::from_secs(10u64),
+                    ),
+                }
+            }
+            _ => ::portcullis::StateLimits::NONE,
+        }
+    }
+    fn half_close(state: &Self::State) -> ::portcullis::__private::HalfClose {
+        match state {
+            Phase::Open(..) => ::portcullis::__private::HalfClose::Cancel,
+            _ => <Self as ::portcullis::Service>::HALF_CLOSE,
+        }
+    }
+    fn closes(state: &Self::State) -> bool {
+        ::core::matches!(state, Phase::Closed)
+    }
+    fn recover(
+        self: &::std::sync::Arc<Self>,
+        name: &'static str,
+    ) -> ::core::option::Option<Self::State> {
+        match name {
+            #[cfg(feature = "strict")]
+            "shut" => ::core::option::Option::Some(Phase::Shut),
+            #[cfg(not(feature = "strict"))]
+            "ajar" => ::core::option::Option::Some(Phase::Ajar),
+            _ => ::core::option::Option::None,
+        }
+    }
+}
+/**```mermaid
+stateDiagram-v2
+    shut : shut
+    ajar : ajar
+    ajar : within 10s
+    open : open
+    open : T
+    any__state : #63;
+    classDef dashed stroke-dasharray: 4
+    class any__state dashed
+    [*] --> shut
+    [*] --> ajar
+    shut --> open
+    ajar --> open
+    ajar --> [*] : timeout
+    open --> open
+    open --> any__state : told
+```*/
+#[automatically_derived]
+impl<T: Mark> ::portcullis::Describe for Gate<T> {
+    const DESCRIPTION: ::portcullis::describe::Description<'static> = {
+        use ::portcullis::describe::{Description, Method, Role};
+        const METHODS: &[Method<'static>] = &[
+            #[cfg(feature = "strict")]
+            Method::new(Role::Before, "allow", ""),
+            #[cfg(feature = "strict")]
+            Method::new(Role::OnState, "shut", "").start().next(&["open"]),
+            #[cfg(not(feature = "strict"))]
+            Method::new(Role::OnState, "ajar", "").start().within("10s").next(&["open"]),
+            Method::new(Role::OnState, "open", "").data(&["T"]).next(&["open"]),
+            #[cfg(feature = "events")]
+            Method::new(Role::OnEvent, "told", "").states(&["open"]).dynamic(),
+            #[cfg(feature = "log")]
+            Method::new(Role::After, "log", ""),
+        ];
+        Description::new("Gate", "", METHODS)
+    };
+}
