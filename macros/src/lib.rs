@@ -5,7 +5,8 @@
 //! 1. [`parse`]: the syntax as written, options with the spans of their keys;
 //! 2. [`model`]: what was meant: roles of methods and of their parameters;
 //! 3. [`check`]: every rule of the language, and nothing else;
-//! 4. [`expand`]: a file for each thing that is generated.
+//! 4. [`lint`]: what is legal and had better not be done;
+//! 5. [`expand`]: a file for each thing that is generated.
 //!
 //! Mistakes go into a tree of [`report::Sink`]s, are all reported at once, and take down only what they are
 //! about.
@@ -13,6 +14,7 @@
 
 mod check;
 mod expand;
+mod lint;
 mod model;
 mod names;
 mod parse;

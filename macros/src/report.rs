@@ -2,8 +2,9 @@
 //!
 //! All mistakes of a block come out in one compile, and a stage can ask of a method whether anything was
 //! said about it: what is clean is generated in full, what is not falls back to something that causes no
-//! second error.
+//! second error. Warnings go the same way, and spoil nothing.
 
+use crate::lint::Finding;
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use std::{cell::RefCell, fmt::Display, rc::Rc};
@@ -19,6 +20,7 @@ pub(crate) struct Sink {
 struct Tree {
     nodes: Vec<Node>,
     errors: Vec<(usize, syn::Error)>,
+    warnings: Vec<(usize, Finding)>,
 }
 
 struct Node {
@@ -28,7 +30,11 @@ struct Node {
 
 impl Sink {
     pub(crate) fn root() -> Self {
-        let tree = Tree { nodes: vec![Node { parent: None, clean: true }], errors: Vec::new() };
+        let tree = Tree {
+            nodes: vec![Node { parent: None, clean: true }],
+            errors: Vec::new(),
+            warnings: Vec::new(),
+        };
         Sink { tree: Rc::new(RefCell::new(tree)), node: 0 }
     }
 
@@ -52,6 +58,21 @@ impl Sink {
             node.clean = false;
             next = node.parent;
         }
+    }
+
+    /// Warns of something that is legal.
+    pub(crate) fn warn(&self, finding: Finding) {
+        self.tree.borrow_mut().warnings.push((self.node, finding));
+    }
+
+    /// What this very part was warned of.
+    pub(crate) fn warnings(&self) -> Vec<Finding> {
+        let tree = self.tree.borrow();
+        tree.warnings
+            .iter()
+            .filter(|(node, _)| *node == self.node)
+            .map(|(_, finding)| finding.clone())
+            .collect()
     }
 
     /// Nothing was reported here or below.

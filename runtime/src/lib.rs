@@ -21,6 +21,7 @@ pub mod describe;
 mod endpoint;
 mod error;
 mod job;
+pub mod lints;
 mod pool;
 mod portal;
 #[doc(hidden)]

@@ -15,7 +15,7 @@ instead. All mistakes of a block are reported at once; none of them causes a sec
 ";
 
 /// What an area's folder is about, in the order of the page.
-const AREAS: [(&str, &str); 14] = [
+const AREAS: [(&str, &str); 15] = [
     ("blocking", "`#[blocking]`"),
     ("crossing", "Crossing between loop and threads"),
     ("handlers", "`#[request]` and `#[session]`"),
@@ -29,6 +29,7 @@ const AREAS: [(&str, &str); 14] = [
     ("service", "`#[service]`"),
     ("codec", "Codecs"),
     ("transport", "Transports"),
+    ("warnings", "Warnings, under `#![deny(deprecated)]`"),
     ("several", "Several mistakes at once"),
 ];
 

@@ -18,13 +18,14 @@ mod outside;
 mod service;
 mod signature;
 mod types;
+mod warnings;
 
 pub(crate) use connect::{Made, made};
 pub(crate) use machine::{named_response, no_first_data};
 pub(crate) use outside::outside;
 
 use crate::{
-    check,
+    check, lint,
     model::{Host, Item, Method, Role, Service},
     parse::{self, Target},
     report::Sink,
@@ -42,6 +43,7 @@ pub(crate) fn service(options: TokenStream, item: TokenStream) -> TokenStream {
         Target::Block(block) => {
             let service = Service::new(*block);
             check::service(&service);
+            lint::service(&service);
             self::block(&service)
         }
         Target::Other(other) => outside::not_a_block(&other, item, &sink),
@@ -57,6 +59,7 @@ pub(crate) fn blocking(options: TokenStream, item: TokenStream) -> TokenStream {
         Ok(function) => {
             let method = Method::new(function, &Host::Alone, None);
             check::method(&method, &Host::Alone);
+            lint::method(&method);
             self::method(&method, &krate(None), None)
         }
         Err(_) => outside::not_a_function(item, &sink),
@@ -90,13 +93,11 @@ fn block(service: &Service) -> TokenStream {
 /// One method, as it was written if nothing was said about it; `block` has the generics of its `impl`.
 fn method(method: &Method, krate: &Path, block: Option<&Generics>) -> TokenStream {
     let clean = method.sink.is_clean();
-    let mended;
-    let function = if clean {
-        &method.function
-    } else {
-        mended = fallback::mended(method, block.is_none());
-        &mended
+    let changed = match clean {
+        true => warnings::told(method, krate),
+        false => Some(fallback::mended(method, block.is_none())),
     };
+    let function = changed.as_ref().unwrap_or(&method.function);
     match (&method.role, block) {
         (Role::Blocking(blocking), _) if clean => blocking::items(function, blocking, krate),
         (Role::Blocking(blocking), _) => fallback::offload(function, blocking, krate),

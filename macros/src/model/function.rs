@@ -88,7 +88,7 @@ impl Function {
     }
 
     /// A parameter that is a worker, or is called one.
-    pub(super) fn has_worker(&self) -> bool {
+    pub(crate) fn has_worker(&self) -> bool {
         self.params
             .iter()
             .any(|param| param.is_named("Worker") || param.name().is_none_or(|name| name == "worker"))

@@ -1,0 +1,89 @@
+//! What compiles and had better not: warnings, never errors.
+//!
+//! Each finding names a constant of `portcullis::lints`, which is deprecated: using it is how a macro warns on stable Rust, at
+//! the user's own tokens, and `#[allow(deprecated)]` on the method, the block or the crate silences it. What is said stands in the
+//! runtime, beside that constant.
+//!
+//! Only tokens are seen here. So a finding is made where they leave no doubt: not in closures, which may run on any
+//! thread, nor in nested functions; and not of a short path (`fs::read(..)`) unless its value is used at once as only the
+//! blocking one's can be.
+
+mod circle;
+mod guard;
+mod level;
+mod stall;
+
+use crate::model::{Method, Role, Service};
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+
+/// A warning: the constant's name in `portcullis::lints`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lint {
+    ThreadSleep,
+    FileSystem,
+    Network,
+    Process,
+    StandardInput,
+    BlockOn,
+    BlockingCall,
+    GuardAcrossAwait,
+    UnusedWorker,
+    PoolCircle,
+}
+
+impl Lint {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Lint::ThreadSleep => "THREAD_SLEEP",
+            Lint::FileSystem => "FILE_SYSTEM",
+            Lint::Network => "NETWORK",
+            Lint::Process => "PROCESS",
+            Lint::StandardInput => "STANDARD_INPUT",
+            Lint::BlockOn => "BLOCK_ON",
+            Lint::BlockingCall => "BLOCKING_CALL",
+            Lint::GuardAcrossAwait => "GUARD_ACROSS_AWAIT",
+            Lint::UnusedWorker => "unused_worker",
+            Lint::PoolCircle => "POOL_CIRCLE",
+        }
+    }
+}
+
+/// A warning, and the tokens that it is about.
+#[derive(Clone)]
+pub(crate) struct Finding {
+    pub(crate) lint: Lint,
+    pub(crate) at: TokenStream,
+}
+
+/// Every warning of a block goes to the sinks of its methods.
+pub(crate) fn service(service: &Service) {
+    for method in service.methods() {
+        self::method(method);
+        if on_the_loop(method) {
+            let body = method.function.body.stream();
+            for finding in stall::find(body.clone()).into_iter().chain(guard::find(body)) {
+                method.sink.warn(finding);
+            }
+        }
+    }
+    circle::check(service);
+}
+
+/// The warnings of one method, or of a function that stands alone.
+pub(crate) fn method(method: &Method) {
+    if let Role::Blocking(blocking) = &method.role {
+        let name = blocking.worker.as_ref().and_then(|worker| worker.name());
+        let unused = name.filter(|name| !level::mentions(&method.function.body.stream(), name));
+        if let Some(name) = unused {
+            method.sink.warn(Finding { lint: Lint::UnusedWorker, at: name.to_token_stream() });
+        }
+    }
+}
+
+/// Its body is polled by the event loop.
+fn on_the_loop(method: &Method) -> bool {
+    method.function.sig.asyncness.is_some()
+        && !method.function.has_worker()
+        && !matches!(method.role, Role::Blocking(_) | Role::Unusable)
+}

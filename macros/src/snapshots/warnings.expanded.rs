@@ -1,0 +1,84 @@
+impl Thumbnails {
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn load(self: &::std::sync::Arc<Self>, name: String) -> Vec<u8> {
+        const _: () = ::portcullis::lints::THREAD_SLEEP;
+        std::thread::sleep(MOMENT);
+        self.read(name).await
+    }
+    #[allow(dead_code)]
+    fn read(
+        self: &::std::sync::Arc<Self>,
+        name: String,
+    ) -> ::portcullis::Offload<Vec<u8>> {
+        ::portcullis::__private::crosses::<String>();
+        ::portcullis::__private::crosses::<Vec<u8>>();
+        let pool: &::portcullis::Pool = &self.disk;
+        let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
+        pool.job("Thumbnails::read")
+            .run::<_, Vec<u8>>(move |worker| Self::blocking_read(&this, worker, name))
+    }
+    /// Runs on the calling thread: for code that holds a `Worker` already.
+    #[allow(clippy::needless_pass_by_value, clippy::unused_self)]
+    fn blocking_read(
+        self: &::std::sync::Arc<Self>,
+        worker: &Worker,
+        name: String,
+    ) -> Vec<u8> {
+        ::portcullis::lints::unused_worker(worker);
+        name.into_bytes()
+    }
+}
+#[automatically_derived]
+impl ::portcullis::Service for Thumbnails {
+    type Request = String;
+    type Response = Vec<u8>;
+    type Error = ::core::convert::Infallible;
+    type Conn = ();
+    type Event = ::core::convert::Infallible;
+    type State = ();
+    type Style = ::portcullis::__private::Stepwise;
+    const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
+    async fn on_connect(
+        self: &::std::sync::Arc<Self>,
+        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
+    ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
+        ::core::result::Result::Ok(::portcullis::__private::Opened {
+            conn: (),
+            state: (),
+        })
+    }
+}
+#[automatically_derived]
+impl ::portcullis::__private::Steps for Thumbnails {
+    async fn step(
+        self: &::std::sync::Arc<Self>,
+        state: Self::State,
+        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
+        _conn: &mut Self::Conn,
+        request: Self::Request,
+    ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
+        let response: Vec<u8> = Self::load(self, request).await;
+        ::core::result::Result::Ok(::portcullis::__private::Step::reply(state, response))
+    }
+}
+/**```mermaid
+flowchart LR
+    subgraph the-loop["loop"]
+        load("load")
+    end
+    subgraph pool-0["self.disk"]
+        read["read"]
+    end
+    load -->|".await"| read
+```*/
+#[automatically_derived]
+impl ::portcullis::Describe for Thumbnails {
+    const DESCRIPTION: ::portcullis::describe::Description<'static> = {
+        use ::portcullis::describe::{Description, Method, Role};
+        const METHODS: &[Method<'static>] = &[
+            Method::new(Role::OnRequest, "load", "").calls(&["read"]),
+            Method::new(Role::OnThread, "read", "").pool("self.disk"),
+        ];
+        Description::new("Thumbnails", "", METHODS)
+    };
+}

@@ -1,0 +1,56 @@
+//! What the attributes warn of: code that compiles and had better not be written so.
+//!
+//! A macro has no lints of its own on stable Rust; using something deprecated is how it warns. So these are constants that nobody
+//! needs, each deprecated with what is to be said, and `#[service]` and `#[blocking]` use them at the tokens in question:
+//!
+//! ```text
+//! warning: use of deprecated constant `portcullis::lints::THREAD_SLEEP`: this stops the event loop, and every session with it: ..
+//!   |
+//! 9 |         std::thread::sleep(Duration::from_secs(1));
+//!   |         ^^^^^^^^^^^^^^^^^^
+//! ```
+//!
+//! `#[allow(deprecated)]` on the method, the block or the crate silences them, `#[deny(deprecated)]` makes them errors.
+//!
+//! The attributes see tokens and no types. So they speak up only where the tokens leave no doubt: of `std::fs::read(..)`, and of `fs::read(..)?`,
+//! but not of `fs::read(..)` alone, which may be tokio's; and never of what is in a closure, which may run anywhere.
+#![allow(missing_docs, deprecated)]
+
+use crate::Worker;
+
+macro_rules! lints {
+    ($($(#[$doc:meta])* $name:ident: $note:literal;)*) => {
+        $(
+            $(#[$doc])*
+            #[deprecated(note = $note)]
+            pub const $name: () = ();
+        )*
+    };
+}
+
+lints! {
+    /// `std::thread::sleep` in an `async fn` of a service.
+    THREAD_SLEEP: "this stops the event loop, and every session with it: write `tokio::time::sleep(..).await`, or, in a `#[blocking]` method, `worker.sleep(..)?`";
+    /// `std::fs` in an `async fn` of a service.
+    FILE_SYSTEM: "this blocks the event loop until the disk is done: move it into a `#[blocking]` method, and await that";
+    /// A connection of `std::net`, or a look-up of names, in an `async fn` of a service.
+    NETWORK: "this blocks the event loop until the network answers: use tokio's own, or move it into a `#[blocking]` method, and await that";
+    /// `std::process::Command::output` or `status` in an `async fn` of a service.
+    PROCESS: "this blocks the event loop until the process ends: use `tokio::process::Command`, or move it into a `#[blocking]` method, and await that";
+    /// Reading `std::io::stdin()` in an `async fn` of a service.
+    STANDARD_INPUT: "this blocks the event loop until somebody types: move it into a `#[blocking]` method, and await that";
+    /// `block_on` in an `async fn` of a service.
+    BLOCK_ON: "this blocks the event loop, or panics, as it is inside one already: write `.await`";
+    /// `reqwest::blocking`, `ureq`, `rusqlite`, `blocking_recv` and their like in an `async fn` of a service.
+    BLOCKING_CALL: "this blocks the event loop: use the async one, or move it into a `#[blocking]` method, and await that";
+    /// A guard of a `std::sync::Mutex` or `RwLock` that is held across an `.await`.
+    GUARD_ACROSS_AWAIT: "this lock is held across an `.await`, where another thread may go on: take it in a block of its own that ends before, or use `tokio::sync::Mutex`";
+    /// A pool whose threads may wait for those of a second, which may wait for those of the first.
+    POOL_CIRCLE: "this closes a circle of pools, whose threads may all come to wait for each other: run both on one pool, or call one after the other from the loop";
+}
+
+/// A blocking method takes a `Worker` and does nothing with it.
+#[deprecated(
+    note = "this worker is never used, so this method can't be told to stop and never gets back to the loop: call `worker.check()?` where it works long, or leave the parameter out"
+)]
+pub fn unused_worker(_worker: &Worker) {}

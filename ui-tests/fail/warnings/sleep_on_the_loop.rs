@@ -1,0 +1,34 @@
+// errors: 3
+// A thread that sleeps polls nobody: the loop stands still, with every session on it.
+#![deny(deprecated)]
+use portcullis::prelude::*;
+use std::{thread, time::Duration};
+
+struct Service {
+    pool: Pool,
+}
+
+#[service]
+impl Service {
+    #[request]
+    async fn answer(&self, request: u64) -> u64 {
+        std::thread::sleep(Duration::from_secs(1));
+        self.later(request).await
+    }
+
+    async fn later(&self, n: u64) -> u64 {
+        if n > 0 {
+            thread::sleep(Duration::from_secs(1));
+        }
+        n
+    }
+
+    #[on(stop)]
+    async fn stop(&self) {
+        async { std::thread::sleep(Duration::from_secs(1)) }.await;
+        let slept = self.pool.run(|_| thread::sleep(Duration::from_millis(1))).await;
+        drop(slept);
+    }
+}
+
+fn main() {}
