@@ -23,7 +23,7 @@ use super::{
 use crate::model::{Blocking, Function, Limit, Outcome, Param};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Expr, Path};
+use syn::{Expr, Path, Visibility};
 
 /// Both functions.
 pub(super) fn items(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
@@ -72,7 +72,7 @@ pub(super) fn body(function: &Function, blocking: &Blocking, krate: &Path) -> To
     let head = signature::head(&function.sig, &name, &inputs, &function.sig.output.to_token_stream());
     let (docs, attrs): (Vec<_>, Vec<_>) = function.attrs.iter().partition(|attr| attr.path().is_ident("doc"));
     let blank = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
-    let lints = body_lints(inputs.len());
+    let lints = body_lints(function, inputs.len());
     let block = &function.body;
     quote_spanned! {Span::mixed_site()=>
         #(#docs)*
@@ -84,10 +84,13 @@ pub(super) fn body(function: &Function, blocking: &Blocking, krate: &Path) -> To
     }
 }
 
-/// Arguments are owned and `self` is there because a job needs it so, whatever the body does with them.
-fn body_lints(inputs: usize) -> TokenStream {
+/// Arguments are owned and `self` is there because a job needs it so, whatever the body does with them; and whether its value must
+/// be used is for the author of the function to say, not of this one.
+fn body_lints(function: &Function, inputs: usize) -> TokenStream {
     let many = (inputs > 7).then(|| quote!(, clippy::too_many_arguments));
-    quote!(#[allow(clippy::needless_pass_by_value, clippy::unused_self #many)])
+    let public = !matches!(function.vis, Visibility::Inherited) && function.output().is_some();
+    let must = public.then(|| quote!(, clippy::must_use_candidate));
+    quote!(#[allow(clippy::needless_pass_by_value, clippy::unused_self #many #must)])
 }
 
 fn body_name(function: &Function) -> Ident {

@@ -1,3 +1,4 @@
+//! Free functions: the shared pool, an alias of `Result`, type parameters.
 /// Reads a file.
 #[allow(dead_code)]
 pub fn read<P: Into<PathBuf> + Send + 'static>(
@@ -27,7 +28,7 @@ pub fn read<P: Into<PathBuf> + Send + 'static>(
 /// Reads a file.
 ///
 /// Runs on the calling thread: for code that holds a `Worker` already.
-#[allow(clippy::needless_pass_by_value, clippy::unused_self)]
+#[allow(clippy::needless_pass_by_value, clippy::unused_self, clippy::must_use_candidate)]
 pub fn blocking_read<P: Into<PathBuf> + Send + 'static>(
     _worker: &::portcullis::Worker,
     path: P,

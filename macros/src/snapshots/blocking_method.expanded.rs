@@ -1,3 +1,4 @@
+//! Every option, a worker, a pattern, an argument that the pool depends on.
 impl Images {
     /// Makes an image smaller.
     #[cfg(feature = "shrink")]
@@ -32,7 +33,11 @@ impl Images {
     #[cfg(feature = "shrink")]
     #[expect(clippy::too_many_lines)]
     #[inline]
-    #[allow(clippy::needless_pass_by_value, clippy::unused_self)]
+    #[allow(
+        clippy::needless_pass_by_value,
+        clippy::unused_self,
+        clippy::must_use_candidate
+    )]
     pub fn blocking_shrink(
         self: &Arc<Self>,
         worker: &Worker,

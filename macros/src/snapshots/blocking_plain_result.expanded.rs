@@ -1,3 +1,5 @@
+//! What is no `Result`, what is left nested, what is flattened though it is called otherwise, what is
+//! nothing.
 impl Maths {
     #[allow(dead_code)]
     fn is_prime(self: &::std::sync::Arc<Self>, n: u64) -> ::portcullis::Offload<bool> {

@@ -1,3 +1,4 @@
+//! `cfg`s are honoured everywhere: two handlers, hooks that may not be there, a helper, a blocking method.
 #[cfg(unix)]
 impl Files {
     #[cfg(feature = "v2")]

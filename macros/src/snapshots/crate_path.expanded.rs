@@ -1,3 +1,4 @@
+//! `portcullis` by another name, and types that the options say.
 impl Pinger {
     #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
     async fn ping(self: &::std::sync::Arc<Self>, ping: Ping) -> Pong {

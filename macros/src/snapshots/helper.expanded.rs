@@ -1,3 +1,4 @@
+//! Helpers own their arguments; one that borrows, or that names no type, only shares the receiver.
 impl<'a, S: Store, const N: usize> Counters<'a, S, N> {
     /// Counts.
     pub fn count(

@@ -1,3 +1,4 @@
+//! All hooks.
 impl Chat {
     #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
     async fn say(self: &::std::sync::Arc<Self>, line: Line) -> Result<Line, Error> {

@@ -1,3 +1,4 @@
+//! Every mistake is said once, and everything stays callable.
 impl Wrong {
     #[allow(unused)]
     #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]

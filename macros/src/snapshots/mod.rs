@@ -4,6 +4,7 @@
 //! `PORTCULLIS_BLESS=1 cargo test -p portcullis-macros` writes the latter anew; the diff is the review.
 
 mod book;
+mod strict;
 
 use crate::{expand, names::Word};
 use proc_macro2::TokenStream;
@@ -24,7 +25,7 @@ fn forms() -> Vec<String> {
     let mut forms: Vec<String> = files
         .filter_map(|file| file.ok()?.file_name().into_string().ok())
         .filter_map(|name| name.strip_suffix(".rs").map(str::to_owned))
-        .filter(|name| name != "mod" && name != "book" && !name.ends_with(".expanded"))
+        .filter(|name| !["mod", "book", "strict"].contains(&name.as_str()) && !name.ends_with(".expanded"))
         .collect();
     forms.sort();
     forms
@@ -36,9 +37,17 @@ fn read(name: &str) -> String {
 
 /// The form with every attribute of ours expanded.
 fn expanded(form: &str) -> File {
-    let file = syn::parse_file(&read(&format!("{form}.rs"))).expect(form);
+    all_expanded(&read(&format!("{form}.rs")), form)
+}
+
+/// The source with every attribute of ours expanded.
+fn all_expanded(source: &str, form: &str) -> File {
+    let file = syn::parse_file(source).expect(form);
     let items: TokenStream = file.items.into_iter().map(item).collect();
-    syn::parse2(items.clone()).unwrap_or_else(|error| panic!("a bug in the macros: {error} in\n{items}"))
+    let mut expanded: File =
+        syn::parse2(items.clone()).unwrap_or_else(|error| panic!("a bug in the macros: {error} in\n{items}"));
+    expanded.attrs = file.attrs;
+    expanded
 }
 
 fn item(mut item: Item) -> TokenStream {
@@ -48,16 +57,16 @@ fn item(mut item: Item) -> TokenStream {
             block.to_token_stream()
         }
         Item::Impl(block) => {
-            let attr = block.attrs.remove(0);
-            expand(&attr, block.to_token_stream())
+            let attr = take(&mut block.attrs);
+            expand(attr, block)
         }
         Item::Fn(function) if ours(&function.attrs).is_some() => {
-            let attr = function.attrs.remove(0);
-            expand(&attr, function.to_token_stream())
+            let attr = take(&mut function.attrs);
+            expand(attr, function)
         }
         Item::Struct(data) if ours(&data.attrs).is_some() => {
-            let attr = data.attrs.remove(0);
-            expand(&attr, data.to_token_stream())
+            let attr = take(&mut data.attrs);
+            expand(attr, data)
         }
         other => other.to_token_stream(),
     }
@@ -66,19 +75,24 @@ fn item(mut item: Item) -> TokenStream {
 fn impl_item(item: ImplItem) -> ImplItem {
     match item {
         ImplItem::Fn(mut function) if ours(&function.attrs).is_some() => {
-            let attr = function.attrs.remove(0);
-            ImplItem::Verbatim(expand(&attr, function.to_token_stream()))
+            let attr = take(&mut function.attrs);
+            ImplItem::Verbatim(expand(attr, &function))
         }
         other => other,
     }
 }
 
-/// Inputs have our attribute first.
-fn ours(attrs: &[Attribute]) -> Option<Word> {
-    Word::of(attrs.first()?.path())
+/// Where our first attribute is, which the compiler would expand first.
+fn ours(attrs: &[Attribute]) -> Option<usize> {
+    attrs.iter().position(|attr| Word::of(attr.path()).is_some())
 }
 
-fn expand(attr: &Attribute, item: TokenStream) -> TokenStream {
+fn take(attrs: &mut Vec<Attribute>) -> Option<Attribute> {
+    ours(attrs).map(|at| attrs.remove(at))
+}
+
+fn expand(attr: Option<Attribute>, item: &impl ToTokens) -> TokenStream {
+    let (attr, item) = (attr.expect("an attribute of ours"), item.to_token_stream());
     let options = match &attr.meta {
         Meta::List(list) => list.tokens.clone(),
         _ => TokenStream::new(),

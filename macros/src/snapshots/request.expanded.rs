@@ -1,3 +1,4 @@
+//! A request with every parameter.
 /// Thumbnails.
 impl Thumbnails {
     /// One request in, one response out.

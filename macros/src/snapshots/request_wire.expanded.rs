@@ -1,3 +1,4 @@
+//! The `Result` itself goes to the peer; no `Error`, no `Conn`.
 impl Calculator {
     #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
     async fn calculate(

@@ -1,3 +1,4 @@
+//! A linear session of a generic service, whose types hide behind an alias.
 impl<S, const N: usize> Chat<S, N>
 where
     S: Store + Send + Sync + 'static,

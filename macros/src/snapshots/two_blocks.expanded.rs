@@ -1,3 +1,4 @@
+//! The handler lives in one block; the other has what it calls.
 impl Search {
     #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
     async fn search(self: &::std::sync::Arc<Self>, query: Query) -> Result<Hits, Error> {

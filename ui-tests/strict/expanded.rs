@@ -1,0 +1,608 @@
+//! `written.rs`, expanded.
+use portcullis::prelude::*;
+use portcullis::{Interrupted, Peer};
+use std::fmt::Error as Odd;
+use std::time::Duration;
+/// Answers, with work on threads.
+#[derive(Debug)]
+pub struct Echo {
+    greeting: String,
+    pools: [Pool; 2],
+}
+impl Echo {
+    /// Makes one.
+    #[must_use]
+    pub fn new(greeting: &str, pools: [Pool; 2]) -> Self {
+        Self {
+            greeting: greeting.to_owned(),
+            pools,
+        }
+    }
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn started(
+        self: &::std::sync::Arc<Self>,
+        _cleanup: &mut Cleanup,
+    ) -> Result<(), Interrupted> {
+        Ok(())
+    }
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn opened(self: &::std::sync::Arc<Self>, _peer: &Peer<String>) -> u64 {
+        0
+    }
+    /// Answers.
+    ///
+    /// # Errors
+    /// If it is interrupted.
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    pub async fn echo(
+        self: &::std::sync::Arc<Self>,
+        peer: &Peer<String>,
+        count: &mut u64,
+        text: String,
+    ) -> Result<String, Interrupted> {
+        *count += 1;
+        let _ = peer.try_send(self.tell(*count).await);
+        self.upper(text.clone(), text.len()).await
+    }
+    /// Shouts.
+    ///
+    /// # Errors
+    /// If it is interrupted.
+    #[allow(dead_code)]
+    pub fn upper(
+        self: &::std::sync::Arc<Self>,
+        text: String,
+        at: usize,
+    ) -> ::portcullis::Offload<String, Interrupted> {
+        ::portcullis::__private::crosses::<String>();
+        ::portcullis::__private::crosses::<usize>();
+        ::portcullis::__private::crosses::<Interrupted>();
+        ::portcullis::__private::flattens::<Interrupted>();
+        let pool: &::portcullis::Pool = &self.pools[at % 2];
+        let pool = &::core::clone::Clone::clone(pool);
+        let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
+        pool.job("Echo::upper")
+            .deadline(::core::time::Duration::from_secs(2))
+            .lane(&at)
+            .try_run::<
+                _,
+                String,
+                Interrupted,
+            >(move |worker| Self::blocking_upper(&this, worker, text, at))
+    }
+    /// Shouts.
+    ///
+    /// # Errors
+    /// If it is interrupted.
+    ///
+    /// Runs on the calling thread: for code that holds a `Worker` already.
+    #[allow(
+        clippy::needless_pass_by_value,
+        clippy::unused_self,
+        clippy::must_use_candidate
+    )]
+    pub fn blocking_upper(
+        self: &::std::sync::Arc<Self>,
+        worker: &Worker,
+        text: String,
+        at: usize,
+    ) -> Result<String, Interrupted> {
+        worker.check()?;
+        let count = self.count(text.clone()).wait(worker)?;
+        Ok(format!("{}{count}{at}{}", self.greeting, text.to_uppercase()))
+    }
+    /// Counts; what it gives is no `Result`.
+    #[allow(dead_code)]
+    fn length(
+        self: &::std::sync::Arc<Self>,
+        text: String,
+    ) -> ::portcullis::Offload<usize> {
+        ::portcullis::__private::crosses::<String>();
+        ::portcullis::__private::crosses::<usize>();
+        let pool: &::portcullis::Pool = ::portcullis::Pool::shared();
+        let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
+        pool.job("Echo::length")
+            .deadline(Duration::from_secs(1))
+            .detached()
+            .run::<_, usize>(move |worker| Self::blocking_length(&this, worker, text))
+    }
+    /// Counts; what it gives is no `Result`.
+    ///
+    /// Runs on the calling thread: for code that holds a `Worker` already.
+    #[allow(clippy::needless_pass_by_value, clippy::unused_self)]
+    fn blocking_length(
+        self: &::std::sync::Arc<Self>,
+        _worker: &::portcullis::Worker,
+        text: String,
+    ) -> usize {
+        text.len()
+    }
+    /// Counts.
+    pub fn count(
+        self: &::std::sync::Arc<Self>,
+        text: String,
+    ) -> impl ::core::future::Future<Output = usize> + ::core::marker::Send + use<> {
+        let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
+        async move { Self::__count(&this, text).await }
+    }
+    #[doc(hidden)]
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn __count(self: &::std::sync::Arc<Self>, text: String) -> usize {
+        self.length(text).await.unwrap_or_default()
+    }
+    fn tell(
+        self: &::std::sync::Arc<Self>,
+        count: u64,
+    ) -> impl ::core::future::Future<Output = String> + ::core::marker::Send + use<> {
+        let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
+        async move { Self::__tell(&this, count).await }
+    }
+    #[doc(hidden)]
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn __tell(self: &::std::sync::Arc<Self>, count: u64) -> String {
+        count.to_string()
+    }
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn failed(
+        self: &::std::sync::Arc<Self>,
+        _error: SessionError<Interrupted>,
+    ) -> ControlFlow<Reason, String> {
+        ControlFlow::Continue(String::new())
+    }
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn gone(self: &::std::sync::Arc<Self>, _count: u64, _reason: Reason) {}
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn stopped(self: &::std::sync::Arc<Self>) {}
+}
+#[automatically_derived]
+impl ::portcullis::Service for Echo {
+    type Request = String;
+    type Response = String;
+    type Error = Interrupted;
+    type Conn = u64;
+    type Event = ::core::convert::Infallible;
+    type State = ();
+    type Style = ::portcullis::__private::Stepwise;
+    const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Cancel;
+    async fn on_connect(
+        self: &::std::sync::Arc<Self>,
+        peer: &::portcullis::Peer<Self::Response, Self::Event>,
+    ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
+        ::core::result::Result::Ok(::portcullis::__private::Opened {
+            conn: Self::opened(self, peer).await,
+            state: (),
+        })
+    }
+    async fn on_start(
+        self: &::std::sync::Arc<Self>,
+        cleanup: &mut ::portcullis::Cleanup,
+    ) -> ::core::result::Result<(), ::portcullis::__private::BoxError> {
+        Self::started(self, cleanup).await?;
+        ::core::result::Result::Ok(())
+    }
+    async fn on_error(
+        self: &::std::sync::Arc<Self>,
+        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
+        _conn: &mut Self::Conn,
+        error: ::portcullis::SessionError<Self::Error>,
+    ) -> ::core::ops::ControlFlow<::portcullis::Reason, Self::Response> {
+        Self::failed(self, error).await
+    }
+    async fn on_disconnect(
+        self: &::std::sync::Arc<Self>,
+        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
+        conn: Self::Conn,
+        _last: ::core::option::Option<Self::State>,
+        reason: ::portcullis::Reason,
+    ) {
+        Self::gone(self, conn, reason).await;
+    }
+    async fn on_stop(self: &::std::sync::Arc<Self>) {
+        Self::stopped(self).await;
+    }
+}
+#[automatically_derived]
+impl ::portcullis::__private::Steps for Echo {
+    async fn step(
+        self: &::std::sync::Arc<Self>,
+        state: Self::State,
+        peer: &::portcullis::Peer<Self::Response, Self::Event>,
+        conn: &mut Self::Conn,
+        request: Self::Request,
+    ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
+        let response: String = Self::echo(self, peer, conn, request).await?;
+        ::core::result::Result::Ok(::portcullis::__private::Step::reply(state, response))
+    }
+}
+/**```mermaid
+flowchart LR
+    subgraph the-loop["loop"]
+        echo("echo")
+        count[["count"]]
+        tell[["tell"]]
+    end
+    subgraph pool-0["self.pools#91;at #37; 2#93;"]
+        upper["upper<br/>deadline 2s<br/>lane at"]
+    end
+    subgraph pool-1["Pool#58;#58;shared()"]
+        length["length<br/>deadline Duration#58;#58;from_secs(1)"]
+    end
+    echo --> tell
+    echo -->|".await"| upper
+    upper -.->|".wait(worker)"| count
+    count -->|".await"| length
+```*/
+#[automatically_derived]
+impl ::portcullis::Describe for Echo {
+    const DESCRIPTION: ::portcullis::describe::Description<'static> = {
+        use ::portcullis::describe::{Description, Method, Role};
+        const METHODS: &[Method<'static>] = &[
+            Method::new(Role::OnStart, "started", ""),
+            Method::new(Role::OnConnect, "opened", ""),
+            Method::new(Role::OnRequest, "echo", "Answers.").calls(&["tell", "upper"]),
+            Method::new(Role::OnThread, "upper", "Shouts.")
+                .pool("self.pools[at % 2]")
+                .deadline("2s")
+                .lane("at")
+                .calls(&["count"]),
+            Method::new(
+                    Role::OnThread,
+                    "length",
+                    "Counts; what it gives is no `Result`.",
+                )
+                .deadline("Duration::from_secs(1)"),
+            Method::new(Role::OnDemand, "count", "Counts.").calls(&["length"]),
+            Method::new(Role::OnDemand, "tell", ""),
+            Method::new(Role::OnError, "failed", ""),
+            Method::new(Role::OnDisconnect, "gone", ""),
+            Method::new(Role::OnStop, "stopped", ""),
+        ];
+        Description::new("Echo", "", METHODS)
+    };
+}
+/// Opens and shuts.
+#[derive(Debug)]
+pub struct Door;
+impl Door {
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn opened(self: &::std::sync::Arc<Self>, _peer: &Peer<u64, String>) -> u64 {
+        0
+    }
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn ahead(
+        self: &::std::sync::Arc<Self>,
+        _count: &mut u64,
+        request: u64,
+    ) -> Result<ControlFlow<u64, u64>, Odd> {
+        Ok(ControlFlow::Continue(request))
+    }
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn behind(self: &::std::sync::Arc<Self>, _response: &u64) {}
+    /// Nobody passes.
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    pub async fn shut(
+        self: &::std::sync::Arc<Self>,
+        count: &mut u64,
+        request: u64,
+    ) -> (u64, DoorState) {
+        *count += 1;
+        (request, DoorState::Open(request))
+    }
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn open(self: &::std::sync::Arc<Self>, _by: u64, _request: u64) -> DoorState {
+        DoorState::Shut
+    }
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn told(
+        self: &::std::sync::Arc<Self>,
+        by: u64,
+        _event: String,
+    ) -> Result<DoorState, Odd> {
+        Ok(DoorState::Open(by))
+    }
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn fell_shut(self: &::std::sync::Arc<Self>, by: u64) -> (u64, DoorState) {
+        (by, DoorState::Shut)
+    }
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn gone(
+        self: &::std::sync::Arc<Self>,
+        _count: u64,
+        _last: Option<DoorState>,
+        _reason: Reason,
+    ) {}
+}
+/// Where a session stands: a variant for each `#[state]`.
+#[derive(Debug)]
+#[allow(unreachable_pub, private_interfaces, private_bounds, clippy::large_enum_variant)]
+pub enum DoorState {
+    /// Nobody passes.
+    Shut,
+    /// The state `open`.
+    Open(u64),
+    /// The session ends, once what it has to say is written.
+    Closed,
+}
+#[automatically_derived]
+impl ::portcullis::Service for Door {
+    type Request = u64;
+    type Response = u64;
+    type Error = Odd;
+    type Conn = u64;
+    type Event = String;
+    type State = DoorState;
+    type Style = ::portcullis::__private::Stepwise;
+    const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
+    async fn on_connect(
+        self: &::std::sync::Arc<Self>,
+        peer: &::portcullis::Peer<Self::Response, Self::Event>,
+    ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
+        ::core::result::Result::Ok(::portcullis::__private::Opened {
+            conn: Self::opened(self, peer).await,
+            state: DoorState::Shut,
+        })
+    }
+    async fn on_disconnect(
+        self: &::std::sync::Arc<Self>,
+        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
+        conn: Self::Conn,
+        last: ::core::option::Option<Self::State>,
+        reason: ::portcullis::Reason,
+    ) {
+        Self::gone(self, conn, last, reason).await;
+    }
+}
+#[automatically_derived]
+impl ::portcullis::__private::Steps for Door {
+    async fn step(
+        self: &::std::sync::Arc<Self>,
+        state: Self::State,
+        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
+        conn: &mut Self::Conn,
+        request: Self::Request,
+    ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
+        let step = {
+            let flow: ::core::ops::ControlFlow<Self::Response, Self::Request> = Self::ahead(
+                    self,
+                    conn,
+                    request,
+                )
+                .await?;
+            match flow {
+                ::core::ops::ControlFlow::Continue(request) => {
+                    match state {
+                        DoorState::Shut => {
+                            let (response, state) = Self::shut(self, conn, request)
+                                .await;
+                            ::portcullis::__private::Step::<Self>::reply(state, response)
+                        }
+                        DoorState::Open(data0) => {
+                            ::portcullis::__private::Step::go(
+                                Self::open(self, data0, request).await,
+                            )
+                        }
+                        DoorState::Closed => {
+                            ::portcullis::__private::Step::go(DoorState::Closed)
+                        }
+                    }
+                }
+                ::core::ops::ControlFlow::Break(response) => {
+                    ::portcullis::__private::Step::reply(state, response)
+                }
+            }
+        };
+        if let ::core::option::Option::Some(response) = &step.response {
+            Self::behind(self, response).await;
+        }
+        ::core::result::Result::Ok(step)
+    }
+    async fn event(
+        self: &::std::sync::Arc<Self>,
+        state: Self::State,
+        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
+        _conn: &mut Self::Conn,
+        event: Self::Event,
+    ) -> ::core::result::Result<
+        ::core::ops::ControlFlow<Self::State, ::portcullis::__private::Step<Self>>,
+        Self::Error,
+    > {
+        let step = match state {
+            DoorState::Open(by) => {
+                ::portcullis::__private::Step::go(Self::told(self, by, event).await?)
+            }
+            other => {
+                return ::core::result::Result::Ok(::core::ops::ControlFlow::Break(other));
+            }
+        };
+        if let ::core::option::Option::Some(response) = &step.response {
+            Self::behind(self, response).await;
+        }
+        ::core::result::Result::Ok(::core::ops::ControlFlow::Continue(step))
+    }
+    async fn timed_out(
+        self: &::std::sync::Arc<Self>,
+        state: Self::State,
+        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
+        _conn: &mut Self::Conn,
+    ) -> ::core::result::Result<
+        ::core::ops::ControlFlow<Self::State, ::portcullis::__private::Step<Self>>,
+        Self::Error,
+    > {
+        let step = match state {
+            DoorState::Open(by) => {
+                let (response, state) = Self::fell_shut(self, by).await;
+                ::portcullis::__private::Step::<Self>::reply(state, response)
+            }
+            other => {
+                return ::core::result::Result::Ok(::core::ops::ControlFlow::Break(other));
+            }
+        };
+        if let ::core::option::Option::Some(response) = &step.response {
+            Self::behind(self, response).await;
+        }
+        ::core::result::Result::Ok(::core::ops::ControlFlow::Continue(step))
+    }
+    fn state_name(state: &Self::State) -> &'static str {
+        match state {
+            DoorState::Shut => "shut",
+            DoorState::Open(..) => "open",
+            DoorState::Closed => "closed",
+        }
+    }
+    const SHORTEST_LIMIT: ::core::option::Option<::core::time::Duration> = ::portcullis::__private::shortest(
+        &[
+            ::core::option::Option::Some(::core::time::Duration::from_secs(60u64)),
+            ::core::option::Option::Some(::core::time::Duration::from_secs(3600u64)),
+        ],
+    );
+    fn state_limits(state: &Self::State) -> ::portcullis::StateLimits {
+        match state {
+            DoorState::Open(..) => {
+                ::portcullis::StateLimits {
+                    idle: ::core::option::Option::Some(
+                        ::core::time::Duration::from_secs(60u64),
+                    ),
+                    within: ::core::option::Option::Some(
+                        ::core::time::Duration::from_secs(3600u64),
+                    ),
+                }
+            }
+            _ => ::portcullis::StateLimits::NONE,
+        }
+    }
+    fn closes(state: &Self::State) -> bool {
+        ::core::matches!(state, DoorState::Closed)
+    }
+    fn recover(
+        self: &::std::sync::Arc<Self>,
+        name: &'static str,
+    ) -> ::core::option::Option<Self::State> {
+        match name {
+            "shut" => ::core::option::Option::Some(DoorState::Shut),
+            _ => ::core::option::Option::None,
+        }
+    }
+}
+/**```mermaid
+stateDiagram-v2
+    shut : shut
+    open : open
+    open : u64
+    open : idle 1m, within 1h
+    [*] --> shut
+    shut --> open
+    open --> shut
+    open --> open : told
+    open --> shut : timeout
+```*/
+#[automatically_derived]
+impl ::portcullis::Describe for Door {
+    const DESCRIPTION: ::portcullis::describe::Description<'static> = {
+        use ::portcullis::describe::{Description, Method, Role};
+        const METHODS: &[Method<'static>] = &[
+            Method::new(Role::OnConnect, "opened", ""),
+            Method::new(Role::Before, "ahead", ""),
+            Method::new(Role::After, "behind", ""),
+            Method::new(Role::OnState, "shut", "Nobody passes.").start().next(&["open"]),
+            Method::new(Role::OnState, "open", "")
+                .idle("1m")
+                .within("1h")
+                .data(&["u64"])
+                .next(&["shut"]),
+            Method::new(Role::OnEvent, "told", "").states(&["open"]).next(&["open"]),
+            Method::new(Role::OnTimeout, "fell_shut", "")
+                .states(&["open"])
+                .next(&["shut"]),
+            Method::new(Role::OnDisconnect, "gone", ""),
+        ];
+        Description::new("Door", "", METHODS)
+    };
+}
+/// Talks, in one method.
+#[derive(Debug)]
+pub struct Talk<T> {
+    word: T,
+}
+impl<T: std::fmt::Display + Send + Sync + 'static> Talk<T> {
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn talk(
+        self: &::std::sync::Arc<Self>,
+        session: &mut Session<String, String>,
+    ) -> Result<(), Odd> {
+        while let Ok(line) = session.next().await {
+            let answer = self.answer(line).await;
+            if session.send(answer).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+    fn answer(
+        self: &::std::sync::Arc<Self>,
+        line: String,
+    ) -> impl ::core::future::Future<Output = String> + ::core::marker::Send + use<T> {
+        let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
+        async move { Self::__answer(&this, line).await }
+    }
+    #[doc(hidden)]
+    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    async fn __answer(self: &::std::sync::Arc<Self>, line: String) -> String {
+        format!("{}{line}", self.word)
+    }
+}
+#[automatically_derived]
+impl<T: std::fmt::Display + Send + Sync + 'static> ::portcullis::Service for Talk<T> {
+    type Request = String;
+    type Response = String;
+    type Error = Odd;
+    type Conn = ();
+    type Event = ::core::convert::Infallible;
+    type State = ();
+    type Style = ::portcullis::__private::InLine;
+    const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Cancel;
+    async fn on_connect(
+        self: &::std::sync::Arc<Self>,
+        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
+    ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
+        ::core::result::Result::Ok(::portcullis::__private::Opened {
+            conn: (),
+            state: (),
+        })
+    }
+}
+#[automatically_derived]
+impl<T: std::fmt::Display + Send + Sync + 'static> ::portcullis::__private::Linear
+for Talk<T> {
+    async fn session(
+        self: &::std::sync::Arc<Self>,
+        _conn: &mut Self::Conn,
+        session: &mut ::portcullis::Session<Self::Request, Self::Response>,
+    ) -> ::core::result::Result<(), Self::Error> {
+        Self::talk(self, session).await
+    }
+}
+#[automatically_derived]
+impl<T: std::fmt::Display + Send + Sync + 'static> ::portcullis::Describe for Talk<T> {
+    const DESCRIPTION: ::portcullis::describe::Description<'static> = {
+        use ::portcullis::describe::{Description, Method, Role};
+        const METHODS: &[Method<'static>] = &[
+            Method::new(Role::OnSession, "talk", "").calls(&["answer"]),
+            Method::new(Role::OnDemand, "answer", ""),
+        ];
+        Description::new("Talk", "", METHODS)
+    };
+}
+/// Works; no service is needed.
+#[allow(dead_code)]
+pub fn work(n: u64) -> ::portcullis::Offload<u64> {
+    ::portcullis::__private::crosses::<u64>();
+    let pool: &::portcullis::Pool = ::portcullis::Pool::shared();
+    pool.job("work").run::<_, u64>(move |worker| blocking_work(worker, n))
+}
+/// Works; no service is needed.
+///
+/// Runs on the calling thread: for code that holds a `Worker` already.
+#[allow(clippy::needless_pass_by_value, clippy::unused_self, clippy::must_use_candidate)]
+pub fn blocking_work(_worker: &Worker, n: u64) -> u64 {
+    n
+}

@@ -1,0 +1,12 @@
+//! Expansions as if somebody had written them: compiled as plain source, under clippy's pedantic lints and the oldest Rust's names.
+//!
+//! Clippy looks the other way where a macro wrote the code. So `written.rs` is here once more as `expanded.rs`, which is what the
+//! attributes make of it (`PORTCULLIS_BLESS=1 cargo test -p portcullis-macros` writes it, the same test compares it). The manifest beside this
+//! file is of edition 2024, that in `edition_2021` of the edition before.
+#![forbid(unsafe_code)]
+#![deny(warnings, missing_docs, missing_debug_implementations, unreachable_pub, rust_2018_idioms)]
+#![deny(clippy::all, clippy::pedantic, clippy::incompatible_msrv)]
+
+#[rustfmt::skip]
+pub mod expanded;
+pub mod written;
