@@ -8,6 +8,8 @@
 #![forbid(unsafe_code)]
 
 mod alloc;
+#[cfg(feature = "peers")]
+mod build;
 mod echo;
 mod expand;
 mod idle;
@@ -34,6 +36,8 @@ const BENCHES: &[(&str, &str, Bench)] = &[
     ("echo", "frames over TCP, closed loop and 32 in flight", echo::run),
     ("idle", "memory of a session that has nothing to do", idle::run),
     ("alloc", "heap allocations of a request and of each crossing", alloc::run),
+    #[cfg(feature = "peers")]
+    ("build", "clean builds of a little service, and of the quickstart", build::run),
     ("expand", "lines that the macros write for a method", expand::run),
 ];
 

@@ -20,6 +20,11 @@ impl Plan {
         Self { repetitions: 5, shrink: 50 }
     }
 
+    /// For rounds that take a minute each.
+    pub(crate) fn few(&self) -> Self {
+        Self { repetitions: 3, ..*self }
+    }
+
     /// The size of a round whose full size is `full`.
     pub(crate) fn size(&self, full: usize) -> usize {
         (full / self.shrink).max(1)

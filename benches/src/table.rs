@@ -66,7 +66,7 @@ impl Row {
         }
     }
 
-    /// Says what `../shared/design/performance.md` reaches for.
+    /// Says what is reached for.
     pub(crate) fn goal(mut self, goal: Option<Goal>) -> Self {
         self.goal = goal;
         self

@@ -1,0 +1,119 @@
+//! Row 9: how long a clean build takes: the same little service, and its client, with us and with tarpc; and our quickstart, pictures and all.
+//!
+//! Each repetition is a `cargo build` into an empty folder, of a package of its own that is made here. All crates are at
+//! hand (`--offline`), in the versions of this workspace. The time is that of the processors (user and system, all processes
+//! together), which another load on the machine moves less than the clock; the clock's is shown too.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+use std::{env, fs};
+
+use crate::measure::{Contestant, Plan, interleave};
+use crate::table::{Goal, Row, Table};
+
+const BENCH: &str = "build";
+/// The folder of the workspace.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+const GOAL: Goal = Goal::AtMost(0.7);
+
+/// A program to build.
+struct Program {
+    name: &'static str,
+    dependencies: String,
+    main: String,
+}
+
+fn programs() -> [Program; 3] {
+    let tokio = "tokio = { version = \"1\", features = [\"rt-multi-thread\", \"macros\"] }\n";
+    let serde = "serde = { version = \"1\", features = [\"derive\"] }\n";
+    let ours = format!(
+        "portcullis = {{ path = {ROOT:?}, default-features = false, features = [\"server\", \"json\"] }}\n"
+    );
+    let quickstart = format!(
+        "portcullis = {{ path = {ROOT:?} }}\nportcullis-examples = {{ path = {:?} }}\nserde_bytes = \"0.11\"\n\
+         image = {{ version = \"0.25\", default-features = false, features = [\"png\", \"jpeg\"] }}\n\
+         tokio = {{ version = \"1\", features = [\"rt-multi-thread\", \"macros\", \"time\"] }}\n{serde}",
+        format!("{ROOT}/examples"),
+    );
+    let tarpc = "tarpc = { version = \"0.38\", features = [\"tokio1\", \"serde-transport\", \"serde-transport-json\", \"tcp\"] }\nfutures = \"0.3\"\n";
+    [
+        Program {
+            name: "hello, portcullis",
+            dependencies: format!("{ours}{tokio}{serde}"),
+            main: include_str!("hello.rs").to_owned(),
+        },
+        Program {
+            name: "quickstart",
+            dependencies: quickstart,
+            main: fs::read_to_string(format!("{ROOT}/examples/quickstart.rs")).expect("the quickstart"),
+        },
+        Program {
+            name: "hello, tarpc",
+            dependencies: format!("{tarpc}{tokio}{serde}"),
+            main: include_str!("hello_tarpc.rs").to_owned(),
+        },
+    ]
+}
+
+pub(crate) fn run(plan: &Plan, table: &mut Table) {
+    let folder = env::temp_dir().join(format!("portcullis-bench-build-{}", std::process::id()));
+    let contestants = programs().map(|program| {
+        let name = program.name;
+        let package = package(&folder.join(name.replace([' ', ','], "-")), &program);
+        Contestant::new(name, move || build(&package))
+    });
+    let shown = interleave(&plan.few(), contestants.into());
+    fs::remove_dir_all(&folder).expect("remove what was built");
+    let [hello, quickstart, tarpc] = &shown[..] else { return };
+    for (ours, goal) in [(hello, Some(GOAL)), (quickstart, Some(GOAL))] {
+        for (metric, what) in ["processor time", "by the clock"].into_iter().enumerate() {
+            let case = format!("clean build, {}, {what}", ours.name);
+            table.add(&Row::compare(BENCH, case, "s", (ours, tarpc), metric).goal(goal));
+        }
+    }
+}
+
+/// Makes a package of the program; its folder.
+fn package(folder: &Path, program: &Program) -> PathBuf {
+    let write = |name: &str, text: &str| fs::write(folder.join(name), text).expect(name);
+    fs::create_dir_all(folder.join("src")).expect("a folder for the package");
+    let manifest = format!(
+        "[package]\nname = \"hello\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n{}",
+        program.dependencies
+    );
+    write("Cargo.toml", &manifest);
+    write("src/main.rs", &program.main);
+    // So that nothing is newer there than here.
+    write("Cargo.lock", &fs::read_to_string(format!("{ROOT}/Cargo.lock")).expect("Cargo.lock"));
+    folder.to_owned()
+}
+
+/// Seconds of the processors, and of the clock, for a clean build.
+fn build(package: &Path) -> Vec<f64> {
+    let target = package.join("target");
+    let _ = fs::remove_dir_all(&target);
+    let (began, before) = (Instant::now(), of_children());
+    let built = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["build", "--offline", "--quiet"])
+        .current_dir(package)
+        .env("CARGO_TARGET_DIR", &target)
+        .env_remove("CARGO_PROFILE_DEV_DEBUG")
+        .stdin(Stdio::null())
+        .status();
+    assert!(built.is_ok_and(|status| status.success()), "{} does not build", package.display());
+    vec![of_children() - before, began.elapsed().as_secs_f64()]
+}
+
+/// Processor time of the processes that this one started and that have ended, in seconds.
+fn of_children() -> f64 {
+    // A hundredth of a second is the unit on every Linux of today.
+    const TICKS: f64 = 100.0;
+    let stat = fs::read_to_string("/proc/self/stat").expect("Linux: /proc/self/stat");
+    // The name before the bracket may have spaces in it.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |field: usize| {
+        fields.get(field).and_then(|ticks| ticks.parse::<f64>().ok()).expect("cutime and cstime")
+    };
+    (ticks(13) + ticks(14)) / TICKS
+}
