@@ -1,8 +1,11 @@
-//! Row 9: how long a clean build takes: the same little service, and its client, with us and with tarpc; and our quickstart, pictures and all.
+//! Row 9, as far as it is about time: how long a clean build takes: the same little service, and its client, with us and with tarpc; and our quickstart, pictures and all.
 //!
 //! Each repetition is a `cargo build` into an empty folder, of a package of its own that is made here. All crates are at
 //! hand (`--offline`), in the versions of this workspace. The time is that of the processors (user and system, all processes
 //! together), which another load on the machine moves less than the clock; the clock's is shown too.
+//!
+//! And what the attributes themselves take: `cargo check` of a hundred copies of each form, as it is written and as it is expanded
+//! (`ui-tests/strict`).
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,6 +18,8 @@ use crate::table::{Goal, Row, Table};
 const BENCH: &str = "build";
 /// The folder of the workspace.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+/// Of each form.
+const COPIES: usize = 100;
 const GOAL: Goal = Goal::AtMost(0.7);
 
 /// A program to build.
@@ -64,7 +69,25 @@ pub(crate) fn run(plan: &Plan, table: &mut Table) {
         Contestant::new(name, move || build(&package))
     });
     let shown = interleave(&plan.few(), contestants.into());
+    let expansion = interleave(
+        &plan.few(),
+        forms()
+            .map(|program| {
+                let package = package(&folder.join(program.name), &program);
+                Contestant::new(program.name, move || check(&package))
+            })
+            .into(),
+    );
     fs::remove_dir_all(&folder).expect("remove what was built");
+    if let [written, expanded] = &expansion[..] {
+        table.add(&Row::compare(
+            BENCH,
+            format!("check of {COPIES} x 3 services, written"),
+            "s",
+            (written, expanded),
+            0,
+        ));
+    }
     let [hello, quickstart, tarpc] = &shown[..] else { return };
     for (ours, goal) in [(hello, Some(GOAL)), (quickstart, Some(GOAL))] {
         for (metric, what) in ["processor time", "by the clock"].into_iter().enumerate() {
@@ -72,6 +95,49 @@ pub(crate) fn run(plan: &Plan, table: &mut Table) {
             table.add(&Row::compare(BENCH, case, "s", (ours, tarpc), metric).goal(goal));
         }
     }
+}
+
+/// The same services, written and expanded, many times over.
+fn forms() -> [Program; 2] {
+    ["written", "expanded"].map(|name| {
+        let source = fs::read_to_string(format!("{ROOT}/ui-tests/strict/{name}.rs")).expect(name);
+        let source = source.replace("//! ", "// ");
+        let copies: String = (0..COPIES).map(|n| format!("#[allow(warnings)] mod copy_{n} {{\n{source}\n}}\n")).collect();
+        Program {
+            name,
+            dependencies: format!("portcullis = {{ path = {ROOT:?}, default-features = false, features = [\"server\", \"json\"] }}\n"),
+            main: format!("{copies}fn main() {{}}\n"),
+        }
+    })
+}
+
+/// Seconds of the processors for checking the package, its dependencies being there.
+fn check(package: &Path) -> Vec<f64> {
+    let check = || {
+        let mut cargo = cargo(package, "check");
+        assert!(cargo.status().is_ok_and(|status| status.success()), "{} does not build", package.display());
+    };
+    if !package.join("target").exists() {
+        check();
+    }
+    let main = package.join("src/main.rs");
+    let source = fs::read_to_string(&main).expect("main.rs");
+    fs::write(&main, format!("{source}\n")).expect("main.rs");
+    let before = of_children();
+    check();
+    vec![of_children() - before]
+}
+
+fn cargo(package: &Path, what: &str) -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .args([what, "--offline", "--quiet"])
+        .current_dir(package)
+        .env("CARGO_TARGET_DIR", package.join("target"))
+        .env("CARGO_INCREMENTAL", "0")
+        .env_remove("CARGO_PROFILE_DEV_DEBUG")
+        .stdin(Stdio::null());
+    cargo
 }
 
 /// Makes a package of the program; its folder.
@@ -94,13 +160,7 @@ fn build(package: &Path) -> Vec<f64> {
     let target = package.join("target");
     let _ = fs::remove_dir_all(&target);
     let (began, before) = (Instant::now(), of_children());
-    let built = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--offline", "--quiet"])
-        .current_dir(package)
-        .env("CARGO_TARGET_DIR", &target)
-        .env_remove("CARGO_PROFILE_DEV_DEBUG")
-        .stdin(Stdio::null())
-        .status();
+    let built = cargo(package, "build").status();
     assert!(built.is_ok_and(|status| status.success()), "{} does not build", package.display());
     vec![of_children() - before, began.elapsed().as_secs_f64()]
 }
