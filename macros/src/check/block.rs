@@ -2,7 +2,7 @@
 
 use super::{handler::is_unit, hook};
 use crate::{
-    model::{Handler, Hook, Loan, Method, Outcome, Param, Service, Shape, Side},
+    model::{Handler, Hook, Loan, Method, Outcome, Param, Service, Shape, Side, Unowned},
     parse::Event,
 };
 use quote::ToTokens;
@@ -21,12 +21,23 @@ pub(super) fn check(service: &Service) {
 
 /// What crosses and what serves owns the service. (That a reference has no methods of its own, the compiler says.)
 fn owned(service: &Service) {
-    if let Some(Loan::Lifetime(lifetime)) = service.borrowed() {
-        let message = format!(
-            "a service is owned by its connections and jobs, and can't borrow for `{lifetime}`: let its fields \
-             own what they need (`String` for `&str`, `Arc<T>` for `&T`)"
-        );
-        service.sink.error(lifetime, message);
+    match service.borrowed() {
+        Some(Unowned::Type(Loan::Lifetime(lifetime))) => {
+            let message = format!(
+                "a service is owned by its connections and jobs, and can't borrow for `{lifetime}`: let its fields \
+                 own what they need (`String` for `&str`, `Arc<T>` for `&T`)"
+            );
+            service.sink.error(lifetime, message);
+        }
+        Some(Unowned::Param(param)) => {
+            let name = &param.ident;
+            let message = format!(
+                "a service is owned by its connections and jobs, on many threads, and nothing says that `{name}` may go there: \
+                 write `{name}: Send + Sync + 'static`, besides what else it has to be"
+            );
+            service.sink.error(name, message);
+        }
+        _ => {}
     }
 }
 
@@ -120,7 +131,8 @@ fn connection_values(service: &Service) {
     if service.hooks().any(|(_, hook)| hook.event == Some(Event::Connect)) {
         return;
     }
-    for (method, conn) in connection_params(service) {
+    // Of a hook in a wrong shape, something else was said: this may not be the connection's value.
+    for (method, conn) in connection_params(service).filter(|(method, _)| method.sink.is_clean()) {
         let message = "the connection's value is made by `#[on(connect)]`, and this block has no such hook: \
                        write `#[on(connect)] async fn connected(&self) -> Conn`, or remove this parameter";
         method.sink.error(&conn.written, message);

@@ -3,7 +3,8 @@
 //! References and lifetimes inside `Fn(&T)`, `fn(&T)` are the callee's business and do not count.
 
 use syn::{
-    GenericArgument, Lifetime, Path, PathArguments, Type, TypeImplTrait, TypeParamBound, TypeReference,
+    GenericArgument, Generics, Lifetime, Path, PathArguments, PredicateType, Type, TypeImplTrait, TypeParam,
+    TypeParamBound, TypeReference, WherePredicate,
 };
 
 /// The first thing in a type that keeps it from being owned, or from being named.
@@ -12,6 +13,48 @@ pub(crate) enum Loan<'a> {
     Lifetime(&'a Lifetime),
     /// `impl Trait`: owned perhaps, but without a name to repeat.
     Opaque(&'a TypeImplTrait),
+}
+
+/// Why a service can't be owned.
+pub(crate) enum Unowned<'a> {
+    Type(Loan<'a>),
+    /// A type parameter that may borrow.
+    Param(&'a TypeParam),
+}
+
+/// The first type parameter of which nothing says that it is `'static`: it has no bounds but those that surely don't.
+pub(super) fn unbound(generics: &Generics) -> Option<&TypeParam> {
+    let predicates = generics.where_clause.iter().flat_map(|clause| &clause.predicates);
+    let elsewhere: Vec<&PredicateType> = predicates
+        .filter_map(|predicate| match predicate {
+            WherePredicate::Type(predicate) => Some(predicate),
+            _ => None,
+        })
+        .collect();
+    let may_borrow = |param: &&TypeParam| {
+        let of_param = |predicate: &&&PredicateType| match &predicate.bounded_ty {
+            Type::Path(path) => path.path.is_ident(&param.ident),
+            _ => false,
+        };
+        let elsewhere = elsewhere.iter().filter(of_param).flat_map(|predicate| &predicate.bounds);
+        param.bounds.iter().chain(elsewhere).all(leaves_open)
+    };
+    generics.type_params().find(may_borrow)
+}
+
+/// Traits without `'static`, which everybody knows.
+const OPEN: &str = "AsRef Clone Copy Debug Default Deserialize DeserializeOwned Display Eq Fn FnMut FnOnce From Future Hash Into \
+    IntoIterator Iterator Ord PartialEq PartialOrd Read Send Serialize Sized Stream Sync ToString Unpin Write";
+
+fn leaves_open(bound: &TypeParamBound) -> bool {
+    match bound {
+        TypeParamBound::Trait(bound) => bound
+            .path
+            .segments
+            .last()
+            .is_some_and(|last| OPEN.split_whitespace().any(|name| last.ident == name)),
+        _ => false,
+    }
 }
 
 pub(crate) fn find(ty: &Type) -> Option<Loan<'_>> {

@@ -22,7 +22,7 @@ pub(crate) use description::{Described, first_line};
 pub(crate) use function::{Function, Host, Param, Receiver, Shape};
 pub(crate) use handler::{Handler, HandlerKind, SessionTypes};
 pub(crate) use hook::Hook;
-pub(crate) use loan::{Loan, find as loan};
+pub(crate) use loan::{Loan, Unowned, find as loan};
 pub(crate) use machine::{Cause, Gives, Move, StateEnum, variant};
 pub(crate) use misread::Misreading;
 pub(crate) use outcome::{Outcome, is_of_std};
@@ -116,14 +116,17 @@ impl Service {
         }
     }
 
-    /// What the service's type borrows, if there is anything in the block that has to own the service.
-    pub(crate) fn borrowed(&self) -> Option<Loan<'_>> {
+    /// What keeps the service's type from being owned, if there is anything in the block that has to own the service.
+    pub(crate) fn borrowed(&self) -> Option<Unowned<'_>> {
         let owns = |method: &Method| match method.role {
             Role::Handler(_) | Role::Move(_) => true,
             Role::Blocking(_) => !matches!(method.function.receiver, Receiver::None),
             Role::Hook(_) | Role::Around(_) | Role::Helper | Role::Plain | Role::Unusable => false,
         };
-        loan(&self.head.self_ty).filter(|_| self.methods().any(owns))
+        loan(&self.head.self_ty)
+            .map(Unowned::Type)
+            .or_else(|| loan::unbound(&self.head.generics).map(Unowned::Param))
+            .filter(|_| self.methods().any(owns))
     }
 
     pub(crate) fn methods(&self) -> impl Iterator<Item = &Method> {

@@ -8,7 +8,7 @@ use super::{
 use crate::{names::Word, report::Sink};
 use proc_macro2::TokenStream;
 use std::time::Duration;
-use syn::{Attribute, Expr, ExprLit, Ident, Lit, Path, Type};
+use syn::{Attribute, Expr, ExprLit, Ident, Lit, Meta, Path, Token, Type, punctuated::Punctuated};
 
 /// One of our attributes.
 pub(crate) struct Mark {
@@ -105,10 +105,30 @@ pub(crate) fn take(attrs: &mut Vec<Attribute>, sink: &Sink) -> Vec<Mark> {
     let mut marks = Vec::new();
     attrs.retain(|attr| {
         let word = Word::of(attr.path());
+        let hidden = hidden(attr);
         marks.extend(word.and_then(|word| read(attr, word, sink)));
-        word.is_none()
+        if let Some(name) = &hidden {
+            let message = format!(
+                "`cfg_attr` is resolved after `#[service]` has read the block: write the method twice, with \
+                 `#[{name}]` under `#[cfg(..)]` and without it under `#[cfg(not(..))]`"
+            );
+            sink.error(name, message);
+            marks.push(Mark { name: name.clone(), kind: MarkKind::Unusable });
+        }
+        word.is_none() && hidden.is_none()
     });
     marks
+}
+
+/// `request` of `#[cfg_attr(test, request)]`.
+fn hidden(attr: &Attribute) -> Option<Ident> {
+    let Meta::List(list) = &attr.meta else { return None };
+    if !attr.path().is_ident("cfg_attr") {
+        return None;
+    }
+    let all = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated).ok()?;
+    let ours = all.iter().skip(1).find(|meta| Word::of(meta.path()).is_some())?;
+    ours.path().segments.last().map(|last| last.ident.clone())
 }
 
 fn read(attr: &Attribute, word: Word, sink: &Sink) -> Option<Mark> {
