@@ -1,7 +1,7 @@
 //! The rules of `#[blocking]`.
 
 use super::function;
-use crate::model::{Blocking, Host, Method, Receiver, Shape};
+use crate::model::{Blocking, Host, Method, Param, Receiver, Shape};
 
 const WHAT: &str = "a blocking function";
 const WHY: &str = "a job may outlive its caller";
@@ -67,6 +67,11 @@ fn receiver_of(host: &Host) -> &'static str {
     }
 }
 
+/// `worker: &T`, where `T` has another name.
+fn is_called_worker(arg: &Param) -> bool {
+    matches!(arg.shape, Shape::Shared(_)) && arg.name().is_some_and(|name| name == "worker")
+}
+
 fn arguments(method: &Method, blocking: &Blocking) {
     let mut all_owned = true;
     for (index, arg) in blocking.args.iter().enumerate() {
@@ -80,6 +85,9 @@ fn arguments(method: &Method, blocking: &Blocking) {
                 _ => "a worker is lent to the job, and comes first: write `worker: &Worker` at the front",
             };
             method.sink.error(&arg.written, mend);
+            all_owned = false;
+        } else if index == 0 && blocking.worker.is_none() && is_called_worker(arg) {
+            method.sink.error(&arg.written, "a worker goes by the name of its type: write `worker: &Worker`");
             all_owned = false;
         } else {
             all_owned &= function::owned(method, &arg.written.ty, "this argument", WHY);

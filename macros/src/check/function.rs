@@ -71,6 +71,11 @@ pub(super) fn on_the_loop(method: &Method, what: &str) {
         );
         method.sink.error(sig.fn_token, message);
     }
+    for worker in method.function.params.iter().filter(|param| param.is_named("Worker")) {
+        let message = "there is no worker on the loop, where nothing may wait: remove this parameter, and `.await` \
+                       a `#[blocking]` method for what blocks";
+        method.sink.error(&worker.written, message);
+    }
     match receiver {
         Receiver::Shared(_) | Receiver::Arc(_) => {}
         Receiver::None => {

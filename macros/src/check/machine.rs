@@ -173,7 +173,9 @@ fn start(service: &Service) -> Option<(&Method, &Move)> {
     };
     let mut starts = service.state_handlers().filter(|(_, step)| key(step).is_some());
     let Some(first) = starts.next() else {
-        if let Some((method, _)) = service.state_handlers().next() {
+        // Where the options of one are mistaken, `start` may be among them.
+        let mistaken = service.state_handlers().any(|(method, _)| !method.sink.is_clean());
+        if let Some((method, _)) = service.state_handlers().next().filter(|_| !mistaken) {
             if let Some(mark) = method.marks.first() {
                 let message = "a session begins in one of its states: write `#[state(start)]` on that";
                 method.sink.error(mark, message);
