@@ -25,6 +25,8 @@ struct State {
     leave_by: u64,
     /// Its own `idle` counts, and not the server's.
     replaces: bool,
+    /// No handler runs, and no request is awaited either: what was answered is not read. `within` counts all the same.
+    held_up: bool,
 }
 
 const NEVER: u64 = i64::MAX.unsigned_abs();
@@ -106,6 +108,14 @@ impl Deadlines {
         self.state.as_ref().is_some_and(|times| times.leave_by != 0 && times.leave_by <= post.watch().now())
     }
 
+    /// Whether the peer holds the session up, between two handlers.
+    pub(super) fn holds_up<Rsp, Ev>(&mut self, post: &Post<Rsp, Ev>, held_up: bool) {
+        if let Some(times) = self.state.as_mut().filter(|times| times.held_up != held_up) {
+            times.held_up = held_up;
+            self.arm(post);
+        }
+    }
+
     fn server_by(&self) -> u64 {
         if self.state.as_ref().is_some_and(|times| times.replaces) { 0 } else { self.read_by.unsigned_abs() }
     }
@@ -139,11 +149,11 @@ impl Deadlines {
     }
 
     fn arm<Rsp, Ev>(&self, post: &Post<Rsp, Ev>) {
+        let State { idle_by, leave_by, held_up, .. } = self.state.as_deref().copied().unwrap_or_default();
         let reads = if self.waits() {
-            let State { idle_by, leave_by, .. } = self.state.as_deref().copied().unwrap_or_default();
             [self.server_by(), idle_by, leave_by]
         } else {
-            [0; 3]
+            [0, 0, if held_up { leave_by } else { 0 }]
         };
         let nearest = reads.into_iter().chain([self.write_by]).filter(|at| *at != 0).min();
         post.set_deadline(nearest.filter(|at| *at != NEVER).unwrap_or(0));

@@ -209,24 +209,6 @@ fn hook_panicked(panic: &Panic) -> ControlFlow<Reason> {
     ControlFlow::Break(Reason::Panicked(panic.message().to_owned()))
 }
 
-/// Puts what was sent to the peer into the batch, and writes it as often as it is full.
-pub(super) async fn gather<S, IO, C>(link: &mut Link<S, IO, C>) -> ControlFlow<Reason>
-where
-    S: Service,
-    IO: Transport,
-    C: Codec<S::Request, S::Response>,
-{
-    loop {
-        if let Err(error) = link.collect() {
-            return ControlFlow::Break(Reason::Failed(error.to_string()));
-        }
-        if !link.is_full() {
-            return ControlFlow::Continue(());
-        }
-        link.flush().await;
-    }
-}
-
 /// Why no request will come any more, if none will; asked when none is there.
 pub(super) fn over<S, IO, C>(link: &Link<S, IO, C>) -> Option<Reason>
 where

@@ -303,6 +303,20 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
     pub(super) async fn flush(&mut self) {
         poll_fn(|cx| self.poll_flush(cx)).await;
     }
+
+    /// As [`flush`](Self::flush), between two handlers; `false` if the state's time has passed before all was written.
+    pub(super) async fn flush_in_time(&mut self) -> bool {
+        let flushed = poll_fn(|cx| match self.poll_flush(cx) {
+            Poll::Ready(()) => Poll::Ready(true),
+            Poll::Pending => {
+                self.deadlines.holds_up(&self.post, true);
+                if self.state_is_over() { Poll::Ready(false) } else { Poll::Pending }
+            }
+        })
+        .await;
+        self.deadlines.holds_up(&self.post, false);
+        flushed
+    }
 }
 
 impl<S: Service, IO, C> Drop for Link<S, IO, C> {

@@ -14,7 +14,7 @@ use tracing::debug;
 
 use super::attend::{Sated, attend, attend_pending};
 use super::driver::{Entry, Idle};
-use super::ends::{answer, close, cut, gather, open, over, unless};
+use super::ends::{answer, close, cut, open, over, unless};
 use super::error::SessionError;
 use super::hub::Hub;
 use super::link::{End, Link};
@@ -89,13 +89,22 @@ where
                 timed_out(hub, peer, idle, busy_in).await?;
             }
             if idle.link.is_full() {
-                idle.link.flush().await;
+                flush(hub, peer, idle, busy_in).await?;
             }
             // One read may bring thousands of small requests, whose handlers never wait.
             consume_budget().await;
         }
-        gather(&mut idle.link).await?;
-        idle.link.flush().await;
+        // What was sent to the peer goes out with what it is answered.
+        loop {
+            if let Err(error) = idle.link.collect() {
+                return ControlFlow::Break(Reason::Failed(error.to_string()));
+            }
+            let full = idle.link.is_full();
+            flush(hub, peer, idle, busy_in).await?;
+            if !full {
+                break;
+            }
+        }
         if let Some(reason) = over(&idle.link) {
             return ControlFlow::Break(reason);
         }
@@ -207,6 +216,26 @@ where
         debug!(state = *busy_in, "an event was passed over");
     }
     ControlFlow::Continue(true)
+}
+
+/// Writes the batch. While the peer does not read it, the state's time goes on.
+async fn flush<S, IO, C>(
+    hub: &Hub<S>,
+    peer: &Peer<S::Response, S::Event>,
+    idle: &mut Idle<S, IO, C>,
+    busy_in: &mut &'static str,
+) -> ControlFlow<Reason>
+where
+    S: Steps,
+    IO: Transport,
+    C: Codec<S::Request, S::Response>,
+{
+    while !idle.link.flush_in_time().await {
+        // In a box, to keep that of each burst small.
+        Box::pin(timed_out(hub, peer, idle, busy_in)).await?;
+        idle.is_over()?;
+    }
+    ControlFlow::Continue(())
 }
 
 /// A state's time has passed.

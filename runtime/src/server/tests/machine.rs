@@ -76,8 +76,17 @@ pub(super) fn piped(
     first: &str,
     limited: impl FnOnce(Server<Machine, Lines>) -> Server<Machine, Lines>,
 ) -> (Talker, Arc<Machine>, mpsc::UnboundedReceiver<Told>) {
+    narrow(1 << 16, first, limited)
+}
+
+/// As [`piped`], through a pipe that holds `bytes`.
+pub(super) fn narrow(
+    bytes: usize,
+    first: &str,
+    limited: impl FnOnce(Server<Machine, Lines>) -> Server<Machine, Lines>,
+) -> (Talker, Arc<Machine>, mpsc::UnboundedReceiver<Told>) {
     let (service, told) = machine(first);
-    let (near, far) = tokio::io::duplex(1 << 16);
+    let (near, far) = tokio::io::duplex(bytes);
     let server = limited(Server::new(Arc::clone(&service)).codec(Lines::new()));
     tokio::spawn(server.serve_stream(far));
     (Client::over(near, Lines::new()), service, told)

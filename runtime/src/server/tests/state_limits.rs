@@ -2,7 +2,7 @@
 
 use tokio::time::{Instant, sleep};
 
-use super::machine::{Phase, Talker, ended, peer, piped, within};
+use super::machine::{Phase, Talker, ended, narrow, peer, piped, within};
 use super::*;
 
 /// Sessions are late by a tick at most: an eighth of the shortest limit, which is one second.
@@ -180,6 +180,55 @@ paused! {
             assert_eq!(next(&mut client).await, "slept");
         }
         closes(&mut client).await;
+    }
+
+    async fn a_timeout_is_handled_while_a_peer_does_not_read_what_was_sent_to_it() {
+        for limit in ["idle", "within"] {
+            let (mut client, _, mut told) = narrow(16, &format!("one {limit}=2000 then to closed"), |server| server);
+            let peer = peer(&mut told).await;
+            let began = Instant::now();
+            peer.try_send("more than the pipe holds".to_owned()).expect("a place");
+            let (handled, last, reason) = ended(&mut told).await;
+            took(began, secs(2));
+            assert_eq!((handled, last, reason), (vec!["to closed".to_owned()], Some(Phase::Closed), Reason::Closed));
+            assert_eq!(next(&mut client).await, "more than the pipe holds");
+            assert_eq!(next(&mut client).await, "at closed");
+            closes(&mut client).await;
+        }
+    }
+
+    async fn a_timeout_is_handled_while_a_peer_does_not_read_an_answer() {
+        let (mut client, _, mut told) = narrow(16, "one within=2000 then to closed", |server| server);
+        let began = Instant::now();
+        client.send("tell more than the pipe holds".to_owned()).await.expect("sent");
+        let (_, last, reason) = ended(&mut told).await;
+        took(began, secs(2));
+        assert_eq!((last, reason), (Some(Phase::Closed), Reason::Closed));
+        assert_eq!(next(&mut client).await, "more than the pipe holds");
+        assert_eq!(next(&mut client).await, "at closed");
+        closes(&mut client).await;
+    }
+
+    async fn s2_a_peer_that_does_not_read_has_its_time_and_no_more_however_often_a_state_is_timed_out() {
+        let limited = |server: Server<_, _>| server.write_within(secs(5)).idle_within(secs(3));
+        let (mut client, _, mut told) = narrow(16, "one within=1000 then quiet", limited);
+        let began = Instant::now();
+        client.send("tell more than the pipe holds".to_owned()).await.expect("sent");
+        let (handled, _, reason) = ended(&mut told).await;
+        took(began, secs(5));
+        // One a second; that of the last may be as late as a tick.
+        assert_eq!((handled.iter().filter(|text| *text == "quiet").count(), reason), (4, Reason::Timeout));
+    }
+
+    async fn idle_does_not_count_while_a_peer_does_not_read_an_answer() {
+        let (mut client, _, mut told) = narrow(16, "one idle=1000 then to closed", |server| server);
+        client.send("tell more than the pipe holds".to_owned()).await.expect("sent");
+        sleep(secs(10)).await;
+        let began = Instant::now();
+        assert_eq!(next(&mut client).await, "more than the pipe holds");
+        assert_eq!(next(&mut client).await, "at closed");
+        took(began, secs(1));
+        assert_eq!(ended(&mut told).await.2, Reason::Closed);
     }
 
     async fn s2_the_idle_time_of_a_state_counts_in_place_of_the_servers() {
