@@ -187,6 +187,36 @@ on_loops! {
         server.stop().await;
     }
 
+    async fn s11_the_outbound_queue_in_bytes() {
+        let counter = Arc::new(Counter::default());
+        const MOST: usize = 4 << 20;
+        let server = counter.bound(Lines::new().max_length(1 << 20)).max_outbound(1 << 20);
+        let server = serve(server.max_outbound_bytes(MOST, |line| line.len())).await;
+        let mut stream = server.connect().await;
+        wait(|| counter.connected.load(SeqCst) == 1).await;
+        let peer = counter.peers.lock().unwrap()[0].clone();
+        let text = "x".repeat(1 << 20);
+        let mut sent = 0;
+        let mut waiting = loop {
+            let mut sending = Box::pin(peer.send(text.clone()));
+            match timeout(SHORT, &mut sending).await {
+                Ok(done) => done.unwrap(),
+                Err(_) => break sending,
+            }
+            sent += 1;
+            assert!(sent < 200, "never suspended");
+        };
+        assert!(peer.try_send("not even a short one: first come, first served".into()).is_err());
+        let reading = async {
+            let mut back = vec![0; (sent + 1) * (text.len() + 1)];
+            stream.read_exact(&mut back).await.unwrap();
+        };
+        let ((), done) = timeout(LIMIT, async { tokio::join!(reading, &mut waiting) }).await.expect("in time");
+        done.unwrap();
+        drop(stream);
+        server.stop().await;
+    }
+
     async fn the_time_to_the_first_request_however_busily_a_client_drips() {
         let counter = Arc::new(Counter::default());
         let server = serve(counter.bound(Lines::new()).first_request_within(SHORT)).await;

@@ -47,7 +47,7 @@ pub use self::report::StopReport;
 pub use self::spawned::RunningServer;
 use crate::codec::Codec;
 use crate::service::Service;
-use crate::session::watch::{Bounds, Limits};
+use crate::session::watch::{Bounds, Limits, Scales};
 
 /// A service on its way to the network: give it a codec, bind it, serve it.
 ///
@@ -68,6 +68,7 @@ use crate::session::watch::{Bounds, Limits};
 /// | [`max_connections`](Self::max_connections) | 10 000 |
 /// | [`max_connections_per_ip`](Self::max_connections_per_ip) | no limit |
 /// | [`max_outbound`](Self::max_outbound) | 128 responses |
+/// | [`max_outbound_bytes`](Self::max_outbound_bytes) | no limit |
 /// | [`max_events`](Self::max_events) | 128 events |
 /// | [`max_inbound`](Self::max_inbound) | 64 KiB of datagrams |
 /// | [`first_request_within`](Self::first_request_within) | 1 min |
@@ -98,7 +99,7 @@ pub struct Bound {
     addrs: Addrs,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Options {
     max_connections: usize,
     max_inbound: usize,
@@ -113,7 +114,7 @@ impl Default for Options {
         Self {
             max_connections: 10_000,
             max_inbound: datagram::MAX_INBOUND,
-            bounds: Bounds { responses: 128, events: 128 },
+            bounds: Bounds { responses: 128, scales: None, events: 128 },
             max_per_host: None,
             limits: Limits {
                 first_request: Some(Duration::from_secs(60)),
@@ -211,6 +212,32 @@ impl<S, C, B> Server<S, C, B> {
     /// How many responses may wait for a peer that does not read: then `send` waits.
     pub fn max_outbound(mut self, count: usize) -> Self {
         self.options.bounds.responses = count;
+        self
+    }
+
+    /// How much the responses may weigh together that wait for a peer which does not read, by what `weigh` says of each:
+    /// then `send` waits, as at [`max_outbound`](Self::max_outbound). One response always has room, however heavy.
+    ///
+    /// Where responses may be large, this and not their number is what one peer can make the server hold. Beside it there is what was
+    /// written together and not taken yet: 64 KiB, and no more than one response beyond.
+    ///
+    /// ```
+    /// # use portcullis_runtime as portcullis;
+    /// # fn limited<S: portcullis::Service<Response = String>>(service: S) -> portcullis::Server<S> {
+    /// portcullis::Server::new(service).max_outbound_bytes(1 << 20, |line: &String| line.len())
+    /// # }
+    /// ```
+    ///
+    /// `weigh` is called once for each response that is sent to a [`Peer`](crate::Peer), where that is done; its panic is the sender's.
+    pub fn max_outbound_bytes(
+        mut self,
+        bytes: usize,
+        weigh: impl Fn(&S::Response) -> usize + Send + Sync + 'static,
+    ) -> Self
+    where
+        S: Service,
+    {
+        self.options.bounds.scales = Some(Scales::new(bytes, weigh));
         self
     }
 

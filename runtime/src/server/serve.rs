@@ -54,12 +54,13 @@ impl<S: Service, C: Codec<S::Request, S::Response>> Server<S, C, Bound> {
         let Self { service, codec, bound, datagrams, options, control } = self;
         let addrs = bound.named();
         let _ended = Ended(Arc::clone(&control));
+        let (max_connections, max_inbound) = (options.max_connections, options.max_inbound);
         let running = Running::new(service, options, control);
         let datagrams = datagrams.open(&datagram::House {
             hub: &running.hub,
             scope: &running.scope,
-            max_connections: options.max_connections,
-            max_inbound: options.max_inbound,
+            max_connections,
+            max_inbound,
         })?;
         let house = House {
             hub: Arc::clone(&running.hub),
@@ -72,7 +73,7 @@ impl<S: Service, C: Codec<S::Request, S::Response>> Server<S, C, Bound> {
             bound.listeners.into_iter().map(|listener| house.door(listener)).collect::<io::Result<_>>()?;
         let accepting = async {
             info!(?addrs, "serving");
-            tokio::join!(Acceptor::new(doors).run(&running.hub, options.max_connections), datagrams.run());
+            tokio::join!(Acceptor::new(doors).run(&running.hub, max_connections), datagrams.run());
         };
         running.serve(accepting).await
     }

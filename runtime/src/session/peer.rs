@@ -14,7 +14,7 @@ use super::error::TrySendError;
 use super::mail::{Gate, Mail};
 use super::post::Post;
 use super::put::{Posting, Sending};
-use super::queue::Queue;
+use super::queue::{Load, Queue};
 #[cfg(unix)]
 use crate::transport::origin::Credentials;
 #[cfg(feature = "tls")]
@@ -23,7 +23,8 @@ use crate::transport::tls::TlsInfo;
 /// The other end of a connection: a clonable handle to send to, from anywhere.
 ///
 /// What is sent goes out in order, between the responses of the session's own handler. At most
-/// [`max_outbound`](crate::Server::max_outbound) responses wait for a peer that does not read:
+/// [`max_outbound`](crate::Server::max_outbound) responses wait for a peer that does not read, or as many as
+/// [`max_outbound_bytes`](crate::Server::max_outbound_bytes) lets:
 /// [`send`](Self::send) then waits for a place, [`try_send`](Self::try_send) gives the response back.
 ///
 /// Where the service has `#[event]` handlers, [`post`](Self::post) and [`try_post`](Self::try_post) leave an event of
@@ -37,11 +38,18 @@ pub struct Peer<Rsp, Ev = Infallible>(Arc<dyn Connection<Rsp, Ev>>);
 
 trait Connection<Rsp, Ev>: Send + Sync {
     fn inner(&self) -> &Post<Rsp, Ev>;
+    fn load_of(&self, response: &Rsp) -> Load;
 }
 
-impl<Rsp: Send, Ev: Send> Connection<Rsp, Ev> for Post<Rsp, Ev> {
+impl<Rsp: Send + 'static, Ev: Send> Connection<Rsp, Ev> for Post<Rsp, Ev> {
     fn inner(&self) -> &Self {
         self
+    }
+
+    fn load_of(&self, response: &Rsp) -> Load {
+        let bounds = self.watch().bounds();
+        let weight = bounds.scales.as_ref().and_then(|scales| scales.weigh(response));
+        Load { count: bounds.responses, weight }
     }
 }
 
@@ -55,6 +63,14 @@ impl<Rsp: Send + 'static, Ev: Send + 'static> Peer<Rsp, Ev> {
 impl<Rsp, Ev> Peer<Rsp, Ev> {
     pub(super) fn inner(&self) -> &Post<Rsp, Ev> {
         self.0.inner()
+    }
+
+    pub(super) fn load_of(&self, response: &Rsp) -> Load {
+        self.0.load_of(response)
+    }
+
+    pub(super) fn load_of_event(&self) -> Load {
+        Load { count: self.inner().watch().bounds().events, weight: None }
     }
 
     /// A number that no other connection of this server has, or had.
@@ -116,7 +132,8 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
     /// # Errors
     /// [`TrySendError`] with the response: the queue is full, or the session has ended.
     pub fn try_send(&self, response: Rsp) -> Result<(), TrySendError<Rsp>> {
-        self.put(response, self.inner().watch().bounds().responses, |mail| &mut mail.queues().responses)
+        let load = self.load_of(&response);
+        self.put(response, load, |mail| &mut mail.queues().responses)
     }
 
     /// Posts an event to the session's `#[event]` handler, waiting for a place if the queue is full; first come, first
@@ -141,13 +158,13 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
     /// # Errors
     /// [`TrySendError`] with the event: the queue is full, or the session has ended.
     pub fn try_post(&self, event: Ev) -> Result<(), TrySendError<Ev>> {
-        self.put(event, self.inner().watch().bounds().events, |mail| &mut mail.queues().events)
+        self.put(event, self.load_of_event(), |mail| &mut mail.queues().events)
     }
 
     fn put<T>(
         &self,
         item: T,
-        bound: usize,
+        load: Load,
         queue: impl FnOnce(&mut Mail<Rsp, Ev>) -> &mut Queue<T>,
     ) -> Result<(), TrySendError<T>> {
         self.inner().with_mail(|mail| {
@@ -155,10 +172,10 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
                 return (Err(TrySendError::Closed(item)), None);
             }
             let queue = queue(mail);
-            if !queue.has_room(bound) {
+            if !queue.has_room(load) {
                 return (Err(TrySendError::Full(item)), None);
             }
-            queue.push(item);
+            queue.push(item, load);
             (Ok(()), mail.ring())
         })
     }

@@ -10,14 +10,14 @@ use std::task::{Context, Poll};
 use super::error::SendError;
 use super::mail::{Gate, Mail};
 use super::peer::Peer;
-use super::queue::Queue;
-use super::watch::Bounds;
+use super::queue::{Load, Queue};
 
 /// One of the two queues.
 trait Lane<Rsp, Ev> {
     type Item;
     fn queue(mail: &mut Mail<Rsp, Ev>) -> &mut Queue<Self::Item>;
-    fn bound(bounds: Bounds) -> usize;
+    /// To be asked before the lock is taken: weighing is the user's code.
+    fn load(peer: &Peer<Rsp, Ev>, item: &Self::Item) -> Load;
 }
 
 struct Responses;
@@ -30,8 +30,8 @@ impl<Rsp, Ev> Lane<Rsp, Ev> for Responses {
         &mut mail.queues().responses
     }
 
-    fn bound(bounds: Bounds) -> usize {
-        bounds.responses
+    fn load(peer: &Peer<Rsp, Ev>, response: &Rsp) -> Load {
+        peer.load_of(response)
     }
 }
 
@@ -42,8 +42,8 @@ impl<Rsp, Ev> Lane<Rsp, Ev> for Events {
         &mut mail.queues().events
     }
 
-    fn bound(bounds: Bounds) -> usize {
-        bounds.events
+    fn load(peer: &Peer<Rsp, Ev>, _: &Ev) -> Load {
+        peer.load_of_event()
     }
 }
 
@@ -54,6 +54,7 @@ struct Put<Rsp, Ev, Q: Lane<Rsp, Ev>> {
 
 enum Progress<T> {
     New(T),
+    Weighed(Load, T),
     Waiting(u64),
     Over,
 }
@@ -63,21 +64,23 @@ impl<Rsp, Ev, Q: Lane<Rsp, Ev>> Put<Rsp, Ev, Q> {
         let progress = mem::replace(&mut self.progress, Progress::Over);
         // Not under the lock.
         assert!(!matches!(progress, Progress::Over), "polled after it was done");
-        let post = self.peer.inner();
-        let bound = Q::bound(post.watch().bounds());
-        let (progress, polled) = post.with_mail(|mail| {
+        let progress = match progress {
+            Progress::New(item) => Progress::Weighed(Q::load(&self.peer, &item), item),
+            other => other,
+        };
+        let (progress, polled) = self.peer.inner().with_mail(|mail| {
             let gate = mail.gate();
             let queue = Q::queue(mail);
             match progress {
-                Progress::New(item) if gate != Gate::Open => {
+                Progress::Weighed(_, item) if gate != Gate::Open => {
                     ((Progress::Over, Poll::Ready(Err(SendError(item)))), None)
                 }
-                Progress::New(item) if queue.has_room(bound) => {
-                    queue.push(item);
+                Progress::Weighed(load, item) if queue.has_room(load) => {
+                    queue.push(item, load);
                     ((Progress::Over, Poll::Ready(Ok(()))), mail.ring())
                 }
-                Progress::New(item) => {
-                    let ticket = queue.wait(item, cx.waker().clone());
+                Progress::Weighed(load, item) => {
+                    let ticket = queue.wait(item, load, cx.waker().clone());
                     ((Progress::Waiting(ticket), Poll::Pending), None)
                 }
                 Progress::Waiting(ticket) if gate != Gate::Open => {
@@ -89,7 +92,7 @@ impl<Rsp, Ev, Q: Lane<Rsp, Ev>> Put<Rsp, Ev, Q> {
                     ((Progress::Waiting(ticket), Poll::Pending), None)
                 }
                 Progress::Waiting(_) => ((Progress::Over, Poll::Ready(Ok(()))), None),
-                Progress::Over => unreachable!("looked at above"),
+                Progress::New(_) | Progress::Over => unreachable!("looked at above"),
             }
         });
         self.progress = progress;

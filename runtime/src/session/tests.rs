@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::mail::Mail;
 use super::post::Post;
-use super::watch::{Bounds, Limits, Watch};
+use super::watch::{Bounds, Limits, Scales, Watch};
 use super::*;
 use crate::transport::origin::Origin;
 
@@ -16,7 +16,7 @@ fn peer(id: u64, bound: usize) -> Peer<u32> {
     Peer::of(&Post::new(
         id,
         Origin::Unnamed,
-        Arc::new(Watch::new(Limits::default(), Bounds { responses: bound, events: bound })),
+        Arc::new(Watch::new(Limits::default(), Bounds { responses: bound, scales: None, events: bound })),
     ))
 }
 
@@ -43,6 +43,37 @@ fn s11_senders_wait_at_the_bound_in_order_of_arrival() {
         [Some(2), Some(3), Some(4), None]
     );
     assert_eq!(poll(&mut fourth), Poll::Ready(Ok(())));
+}
+
+#[test]
+fn s11_senders_wait_at_the_weight_too_and_one_always_has_room() {
+    let scales = Scales::new(10, |weight: &u32| usize::try_from(*weight).expect("small"));
+    let bounds = Bounds { responses: 4, scales: Some(scales), events: 1 };
+    let peer: Peer<u32> =
+        Peer::of(&Post::new(1, Origin::Unnamed, Arc::new(Watch::new(Limits::default(), bounds))));
+    // Heavier than all may be, and the only one.
+    peer.try_send(100).expect("a place");
+    assert_eq!(peer.try_send(1), Err(TrySendError::Full(1)));
+    assert_eq!(peer.inner().pop(), Some(100));
+    for weight in [6, 3, 0] {
+        peer.try_send(weight).expect("a place");
+    }
+    assert_eq!(peer.try_send(2), Err(TrySendError::Full(2)));
+    let (mut heavy, mut light) = (peer.send(9), peer.send(1));
+    assert!(poll(&mut heavy).is_pending());
+    assert!(poll(&mut light).is_pending(), "nobody overtakes those who wait");
+    // Not before all that would be too much beside it has gone.
+    assert_eq!([peer.inner().pop(), peer.inner().pop()], [Some(6), Some(3)]);
+    assert_eq!(poll(&mut heavy), Poll::Ready(Ok(())), "0 beside 9 is no more than 10");
+    assert!(poll(&mut light).is_pending(), "one place a time");
+    assert_eq!(peer.inner().pop(), Some(0));
+    assert_eq!(poll(&mut light), Poll::Ready(Ok(())));
+    assert_eq!([peer.inner().pop(), peer.inner().pop(), peer.inner().pop()], [Some(9), Some(1), None]);
+    // By their number as ever.
+    for weight in [1, 1, 1, 1] {
+        peer.try_send(weight).expect("a place");
+    }
+    assert_eq!(peer.try_send(1), Err(TrySendError::Full(1)));
 }
 
 #[test]
@@ -135,7 +166,7 @@ fn an_address_comes_back_as_it_was() {
         let post = Post::<u32, Infallible>::new(
             1,
             Some(addr).into(),
-            Arc::new(Watch::new(Limits::default(), Bounds { responses: 1, events: 1 })),
+            Arc::new(Watch::new(Limits::default(), Bounds { responses: 1, scales: None, events: 1 })),
         );
         assert_eq!(post.origin().addr(), Some(addr));
     }

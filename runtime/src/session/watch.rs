@@ -5,6 +5,9 @@
 //! A deadline is late by at most one tick, and never early: it is counted from the time itself, since the clock of a
 //! loop that was held up stands still.
 
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -48,10 +51,43 @@ impl Limits {
 }
 
 /// How much may wait in each session.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Bounds {
     pub(crate) responses: usize,
+    /// What they may weigh.
+    pub(crate) scales: Option<Scales>,
     pub(crate) events: usize,
+}
+
+/// How heavy responses are, and may be together. Their type is forgotten: a server is nobody's before it has a service.
+#[derive(Clone)]
+pub(crate) struct Scales {
+    most: usize,
+    weigh: Arc<dyn Any + Send + Sync>,
+}
+
+type Weigh<Rsp> = Box<dyn Fn(&Rsp) -> usize + Send + Sync>;
+
+impl Scales {
+    pub(crate) fn new<Rsp: 'static>(
+        most: usize,
+        weigh: impl Fn(&Rsp) -> usize + Send + Sync + 'static,
+    ) -> Self {
+        let weigh: Weigh<Rsp> = Box::new(weigh);
+        Self { most, weigh: Arc::new(weigh) }
+    }
+
+    /// What a response weighs, and what all may that wait.
+    pub(super) fn weigh<Rsp: 'static>(&self, response: &Rsp) -> Option<(usize, usize)> {
+        let weigh = self.weigh.downcast_ref::<Weigh<Rsp>>()?;
+        Some((weigh(response), self.most))
+    }
+}
+
+impl fmt::Debug for Scales {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scales").field("most", &self.most).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -73,8 +109,8 @@ impl Watch {
         &self.limits
     }
 
-    pub(super) fn bounds(&self) -> Bounds {
-        self.bounds
+    pub(super) fn bounds(&self) -> &Bounds {
+        &self.bounds
     }
 
     pub(crate) fn phase(&self) -> Phase {
