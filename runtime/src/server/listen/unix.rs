@@ -9,6 +9,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
@@ -72,6 +74,9 @@ impl UnixOptions {
         let path = std::path::absolute(path)?;
         let addr = SockAddr::unix(&path)?;
         let mut socket = self.socket()?;
+        // Between binding and listening a socket looks like one that was left behind. In this process nobody looks then.
+        static TURN: Mutex<()> = Mutex::new(());
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = socket.bind(&addr) {
             if error.kind() != io::ErrorKind::AddrInUse || !remove_stale(&path, &addr)? {
                 return Err(error);
@@ -79,9 +84,11 @@ impl UnixOptions {
             socket = self.socket()?;
             socket.bind(&addr)?;
         }
-        // At once: as long as nobody listens, another server would take the file for one that was left behind.
+        // At once: as long as nobody listens, a server of another process may take the file for one that was left behind.
+        // One that has done so in between has made its own there.
+        let made = Inode::at(&path);
         let listening = socket.listen(self.backlog.try_into().unwrap_or(i32::MAX));
-        let file = SocketFile::of(path)?;
+        let file = SocketFile::of(path, made)?;
         listening?;
         if let Some(mode) = self.mode {
             fs::set_permissions(&file.path, Permissions::from_mode(mode))?;
@@ -116,30 +123,36 @@ impl UnixOptions {
 /// Removes the socket at `path` if nobody listens behind it. Whether there is a place now.
 fn remove_stale(path: &Path, addr: &SockAddr) -> io::Result<bool> {
     let Some(found) = Inode::at(path) else { return Ok(true) };
-    let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    // One whose queue is full is listened to as well: it must not hold us up.
-    probe.set_nonblocking(true)?;
-    match probe.connect(addr) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
-        _ => return Ok(false),
+    if !nobody_listens(addr)? {
+        return Ok(false);
     }
     // Another server may be at this, too, and may have put its own socket there by now: so the file is put aside before
     // it is looked at again.
+    static COUNT: AtomicU64 = AtomicU64::new(0);
     let mut aside = path.as_os_str().to_owned();
-    aside.push(format!(".stale-{}", std::process::id()));
+    aside.push(format!(".stale-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
     let aside = PathBuf::from(aside);
     match fs::rename(path, &aside) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
         Err(error) => return Err(error),
     }
-    let stale = Inode::at(&aside) == Some(found);
+    // And one that has only just bound its socket listens by now, if it was not held up.
+    let stale = Inode::at(&aside) == Some(found)
+        && SockAddr::unix(&aside).map_or(Ok(true), |addr| nobody_listens(&addr))?;
     if !stale {
         // Not over one that is newer still.
         let _ = fs::hard_link(&aside, path);
     }
     fs::remove_file(&aside)?;
     Ok(stale)
+}
+
+fn nobody_listens(addr: &SockAddr) -> io::Result<bool> {
+    let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    // One whose queue is full is listened to as well: it must not hold us up.
+    probe.set_nonblocking(true)?;
+    Ok(probe.connect(addr).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused))
 }
 
 /// Which file it is, whatever it is called.
@@ -165,11 +178,14 @@ pub(in crate::server) struct SocketFile {
 }
 
 impl SocketFile {
-    fn of(path: PathBuf) -> io::Result<Self> {
-        let gone =
-            || io::Error::new(io::ErrorKind::NotFound, "the socket's file was removed by someone else");
-        let inode = Inode::at(&path).ok_or_else(gone)?;
-        Ok(Self { path, inode })
+    /// The file at `path`, if it still is the one that was `made`.
+    fn of(path: PathBuf, made: Option<Inode>) -> io::Result<Self> {
+        let error = |kind, text| Err(io::Error::new(kind, text));
+        match (Inode::at(&path), made) {
+            (Some(inode), Some(made)) if inode == made => Ok(Self { path, inode }),
+            (Some(_), _) => error(io::ErrorKind::AddrInUse, "another server was quicker"),
+            (None, _) => error(io::ErrorKind::NotFound, "the socket's file was removed by someone else"),
+        }
     }
 }
 
