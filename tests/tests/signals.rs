@@ -16,8 +16,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use portcullis::prelude::*;
+use portcullis_tests::pki::{client_config, server_tls};
 use portcullis_tests::{LIMIT, eventually};
 use tokio::sync::Semaphore;
+use tokio_rustls::rustls::ClientConnection;
+use tokio_rustls::rustls::pki_types::ServerName;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata};
@@ -81,7 +84,10 @@ fn the_child() {
     tracing::subscriber::set_global_default(Warnings).unwrap();
     let desk = Arc::new(Desk { release: Semaphore::new(0) });
     let server = Server::new(desk.clone()).codec(Lines::new()).grace(LIMIT).bind("127.0.0.1:0").unwrap();
+    let tls = server_tls().build().unwrap().handshake_within(Duration::MAX);
+    let server = server.bind_tls("127.0.0.1:0", tls).unwrap();
     println!("\nserving on {}", server.local_addr());
+    println!("\nin TLS on {}", server.local_addrs()[1]);
     thread::spawn(move || {
         for _ in std::io::stdin().lock().lines() {
             desk.release.add_permits(1);
@@ -206,6 +212,33 @@ fn s5_a_signal_lets_a_busy_handler_finish() {
         assert_eq!(busy.next(), "");
         assert!(process.says("report: ").ends_with(": 2 sessions ended, nothing left"));
         assert_eq!(process.code(), Some(0), "{name}");
+    }
+}
+
+#[test]
+fn s5_a_signal_does_not_wait_for_handshakes() {
+    let mut process = Process::start("");
+    let addr: SocketAddr = process.says("in TLS on ").parse().unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut hello = Vec::new();
+    ClientConnection::new(client_config(None, &[]), name).unwrap().write_tls(&mut hello).unwrap();
+    // Silent; in the midst of its first words; waited for, behind the server's.
+    let mut shaking: Vec<_> = [0, 1, hello.len() / 2, hello.len()]
+        .into_iter()
+        .map(|length| {
+            let mut stream = TcpStream::connect(addr).unwrap();
+            stream.set_read_timeout(Some(LIMIT)).unwrap();
+            stream.write_all(&hello[..length]).unwrap();
+            stream
+        })
+        .collect();
+    shaking[3].read_exact(&mut [0; 5]).unwrap();
+    assert_eq!(process.connect().ask("x"), "x");
+    process.signal("TERM");
+    assert_eq!(process.code(), Some(0));
+    for stream in &mut shaking {
+        // Over what was not read it is a reset, and else a proper end.
+        let _ = stream.read_to_end(&mut Vec::new());
     }
 }
 

@@ -1,6 +1,7 @@
 //! Servers over real sockets, with services written by hand, on both tokio flavours. Every wait has a limit.
 
 mod events;
+mod last_words;
 mod life;
 mod linear;
 mod machine;
@@ -50,6 +51,26 @@ macro_rules! on_both_flavours {
     )* };
 }
 use on_both_flavours;
+
+/// Makes tests whose time is paused: it moves when nothing else does.
+macro_rules! paused {
+    ($(async fn $name:ident() $body:block)*) => { $(
+        #[test]
+        fn $name() {
+            run_paused(async $body);
+        }
+    )* };
+}
+use paused;
+
+fn run_paused(body: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+    // When nothing goes on the time runs to this limit at once.
+    let limit = Duration::from_secs(24 * 60 * 60);
+    runtime
+        .expect("a runtime")
+        .block_on(async { timeout(limit, body).await.expect("the test is over in time") });
+}
 
 fn run(builder: &mut tokio::runtime::Builder, body: impl Future<Output = ()>) {
     let runtime = builder.enable_all().build().expect("a runtime");

@@ -8,24 +8,6 @@ use super::*;
 /// Sessions are late by a tick at most: an eighth of the shortest limit, which is one second.
 const TICK: Duration = Duration::from_millis(130);
 
-fn paused(body: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-    // When nothing goes on the time runs to this limit at once.
-    let limit = Duration::from_secs(24 * 60 * 60);
-    runtime
-        .expect("a runtime")
-        .block_on(async { timeout(limit, body).await.expect("the test is over in time") });
-}
-
-macro_rules! paused {
-    ($(async fn $name:ident() $body:block)*) => { $(
-        #[test]
-        fn $name() {
-            paused(async $body);
-        }
-    )* };
-}
-
 fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }

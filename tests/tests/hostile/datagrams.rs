@@ -1,0 +1,100 @@
+//! Datagrams that are sent to do harm (S2, S3, S9, D5).
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use portcullis::codec::Utf8;
+use portcullis::{Datagrams, Endpoint};
+use tokio::net::UdpSocket;
+
+use super::*;
+
+/// The longest that UDP carries, which is more than the codec takes.
+const LONGEST: usize = 65_507;
+
+fn text() -> Datagrams<Utf8> {
+    Datagrams::new().max_size(1000)
+}
+
+async fn good(to: SocketAddr) -> Endpoint<String, String, Datagrams<Utf8>> {
+    Endpoint::connect(to, text()).await.unwrap().limit(LIMIT).resend_every(SHORT)
+}
+
+async fn from(ip: Ipv4Addr) -> UdpSocket {
+    UdpSocket::bind((ip, 0)).await.unwrap()
+}
+
+on_loops! {
+    async fn s2_a_datagram_each_from_hundreds_of_addresses_costs_hundreds_of_places_for_a_while() {
+        let desk = desk();
+        let server = Server::new(Arc::clone(&desk)).max_connections(64).idle_within(SHORT * 4);
+        let server = server.bind_udp("127.0.0.1:0", text()).unwrap().spawn().await.unwrap();
+        let addr = server.local_addr();
+        let mut known = good(addr).await;
+        assert_eq!(known.call("before".into()).await.unwrap(), "before");
+        // As forged ones would be: nobody is there any more when the answer comes.
+        for n in 0..600_u32 {
+            let ip = Ipv4Addr::from_bits(Ipv4Addr::new(127, 1, 0, 0).to_bits() + n);
+            let _ = from(ip).await.send_to(b"x", addr).await;
+            assert!(desk.connected.load(SeqCst) - desk.ended() <= 64);
+        }
+        // Who had a place is served all the while; and when the strangers have had their time, so is anybody.
+        assert_eq!(known.call("still".into()).await.unwrap(), "still");
+        assert_eq!(good(addr).await.call("new".into()).await.unwrap(), "new");
+        assert!(timeout(LIMIT, server.stop()).await.expect("in time").unwrap().is_clean());
+    }
+
+    async fn s9_a_flood_of_the_empty_the_oversized_and_the_malformed_is_of_its_sender_alone() {
+        let desk = desk();
+        let server = Server::new(Arc::clone(&desk)).bind_udp("127.0.0.1:0", text()).unwrap().spawn().await.unwrap();
+        let addr = server.local_addr();
+        let (flood, mut known) = (from(Ipv4Addr::LOCALHOST).await, good(addr).await);
+        let oversized = vec![b'x'; LONGEST];
+        for n in 0..500 {
+            let bytes: &[u8] = [b"", &oversized[..], b"\xff\xfe", &oversized[..1001], b"\0"][n % 5];
+            let _ = flood.send_to(bytes, addr).await;
+            if n % 100 == 0 {
+                assert_eq!(known.call(format!("{n}")).await.unwrap(), format!("{n}"));
+            }
+        }
+        // The sender itself is answered when it comes to its senses.
+        wait_for_answer(&flood, addr).await;
+        assert_eq!(desk.connected.load(SeqCst), 2);
+        assert!(timeout(LIMIT, server.stop()).await.expect("in time").unwrap().is_clean());
+    }
+
+    async fn s5_a_stop_in_a_flood_of_datagrams_ends_in_time() {
+        let desk = desk();
+        let server = Server::new(Arc::clone(&desk)).bind_udp("127.0.0.1:0", text()).unwrap().spawn().await.unwrap();
+        let addr = server.local_addr();
+        let flooding = tokio::spawn(async move {
+            let sockets = [from(Ipv4Addr::LOCALHOST).await, from(Ipv4Addr::new(127, 0, 0, 2)).await];
+            loop {
+                for socket in &sockets {
+                    let _ = socket.send_to(b"x", addr).await;
+                }
+                tokio::task::yield_now().await;
+            }
+        });
+        wait(|| desk.asked.load(SeqCst) > 100).await;
+        let report = timeout(LIMIT, server.stop()).await.expect("in time").unwrap();
+        flooding.abort();
+        assert!(report.is_clean(), "{report}");
+        assert_eq!(desk.ended(), desk.connected.load(SeqCst));
+    }
+}
+
+/// Sends until the answer to that comes, which may be behind many others.
+async fn wait_for_answer(socket: &UdpSocket, addr: SocketAddr) {
+    let mut buffer = [0; 2000];
+    let answered = async {
+        loop {
+            socket.send_to(b"sorry", addr).await.unwrap();
+            while let Ok(Ok((length, _))) = timeout(SHORT, socket.recv_from(&mut buffer)).await {
+                if &buffer[..length] == b"sorry" {
+                    return;
+                }
+            }
+        }
+    };
+    timeout(LIMIT, answered).await.expect("in time");
+}

@@ -1,0 +1,147 @@
+//! Clients that mean it: each does what no client of ours would, to a server that serves others all the while.
+//!
+//! What must hold against all of them: they get no more than they may have, what they held is free again when they have
+//! had their time, nobody else is held up, and no panic, no session and no socket is left behind.
+
+#![forbid(unsafe_code)]
+#![cfg(unix)]
+
+mod datagrams;
+mod handshakes;
+mod places;
+mod streams;
+
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use portcullis::prelude::*;
+use portcullis::{RunningServer, Unbound};
+use portcullis_tests::streams::{Conn, Kind, Way, bind, tcp};
+use portcullis_tests::{LIMIT, on_loops, wait};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+/// Short enough to wait for, long enough for what must come in time on a loaded machine.
+const SHORT: Duration = Duration::from_millis(150);
+
+/// A test on every kind of stream, and on both tokio flavours.
+macro_rules! on_streams {
+    ($( async fn $name:ident($kind:ident) $body:block )*) => {$(
+        mod $name {
+            use super::*;
+            async fn over($kind: Kind) $body
+            on_loops! {
+                async fn tcp() { over(Kind::Tcp).await }
+                async fn tls() { over(Kind::Tls).await }
+                async fn unix() { over(Kind::Unix).await }
+            }
+        }
+    )*};
+}
+use on_streams;
+
+/// Does what a line says, and counts.
+struct Desk {
+    connected: AtomicUsize,
+    ended: Mutex<Vec<Reason>>,
+    asked: AtomicUsize,
+    release: Semaphore,
+}
+
+fn desk() -> Arc<Desk> {
+    Arc::new(Desk {
+        connected: AtomicUsize::new(0),
+        ended: Mutex::default(),
+        asked: AtomicUsize::new(0),
+        release: Semaphore::new(0),
+    })
+}
+
+impl Desk {
+    fn server(self: &Arc<Self>) -> Server<Self, Lines> {
+        Server::new(Arc::clone(self)).codec(Lines::new().max_length(1 << 20))
+    }
+
+    fn ended(&self) -> usize {
+        self.ended.lock().unwrap().len()
+    }
+
+    /// That so many sessions have ended, and how.
+    async fn ends(&self, count: usize) -> Vec<Reason> {
+        wait(|| self.ended() >= count).await;
+        let ended = self.ended.lock().unwrap().clone();
+        assert_eq!(ended.len(), count, "{ended:?}");
+        ended
+    }
+
+    /// That of those who connected nobody is left.
+    async fn empties(&self) {
+        wait(|| self.ended() == self.connected.load(SeqCst)).await;
+    }
+}
+
+#[service]
+impl Desk {
+    #[on(connect)]
+    async fn connected(&self) {
+        self.connected.fetch_add(1, SeqCst);
+    }
+
+    #[request(half_close = answer)]
+    async fn ask(&self, peer: &Peer<String>, line: String) -> Result<String, String> {
+        self.asked.fetch_add(1, SeqCst);
+        match line.split_once(' ').unwrap_or((&line, "")) {
+            ("hold", _) => self.release.acquire().await.unwrap().forget(),
+            ("big", size) => return Ok("b".repeat(size.parse().unwrap())),
+            ("close", _) => peer.close(),
+            _ => {}
+        }
+        Ok(line)
+    }
+
+    #[on(error)]
+    async fn failed(&self, error: SessionError<String>) -> ControlFlow<Reason, String> {
+        ControlFlow::Continue(format!("error: {error}"))
+    }
+
+    #[on(disconnect)]
+    async fn gone(&self, reason: Reason) {
+        self.ended.lock().unwrap().push(reason);
+    }
+}
+
+struct Served {
+    server: RunningServer,
+    way: Way,
+}
+
+async fn serve(kind: Kind, server: Server<Desk, Lines, Unbound>) -> Served {
+    let (server, way) = bind(kind, server);
+    Served { server: server.spawn().await.unwrap(), way }
+}
+
+impl Served {
+    async fn connect(&self) -> Conn {
+        self.way.connect().await
+    }
+
+    /// That the server still serves, whatever happened before.
+    async fn still_echoes(&self) {
+        assert_eq!(self.connect().await.ask("still there?").await, "still there?");
+    }
+
+    async fn stop(self) {
+        let report = timeout(LIMIT, self.server.stop()).await.expect("in time").unwrap();
+        assert!(report.is_clean(), "{report}");
+    }
+}
+
+/// All that comes, up to whatever end.
+async fn until_gone(stream: &mut (impl AsyncReadExt + Unpin)) -> Vec<u8> {
+    let mut back = Vec::new();
+    let _ = timeout(LIMIT, stream.read_to_end(&mut back)).await.expect("in time");
+    back
+}
