@@ -285,6 +285,7 @@ properties! {
     concatenated_json: Message, messages(), |limit| Concatenated::<Json>::new().max_frame(limit);
     concatenated_msgpack: Message, messages(), |limit| Concatenated::<MessagePack>::new().max_frame(limit);
     concatenated_cbor: Message, messages(), |limit| Concatenated::<Cbor>::new().max_frame(limit);
+    concatenated_zlib: Message, messages(), |limit| Concatenated::<Zlib<Json>>::new().max_frame(limit);
     zlib: Message, messages(), |limit| LengthPrefixed::<Zlib<MessagePack>>::new().max_frame(limit);
     zstd: Message, messages(), |limit| LengthPrefixed::<Zstd<Json>>::new().max_frame(limit);
     crc32: Message, messages(), |limit| LengthPrefixed::<Crc32<Json>>::new().max_frame(limit);

@@ -122,6 +122,7 @@ fn s3_nothing_is_allocated_that_was_only_announced() {
         let (zlib, zstd) = (encoder.finish().expect("a Vec"), zstd.finish().expect("a Vec"));
         assert!(HEAP.max_allocated() - before < BUDGET, "else the measure is the test's own");
         refuses::<IgnoredAny, _>("a bomb", LengthPrefixed::<Zlib<Json, 65536>>::new(), &prefixed(&zlib));
+        refuses::<IgnoredAny, _>("a bomb", Concatenated::<Zlib<Json, 65536>>::new(), &zlib);
         refuses::<IgnoredAny, _>("a bomb", LengthPrefixed::<Zstd<Json, 65536>>::new(), &prefixed(&zstd));
     }
     // zstd: a frame that asks for a window of 128 MiB, and then a block of one byte a thousand times over.

@@ -53,7 +53,7 @@ pub trait Scanner: Default + Send + 'static {
 
 /// Frames in a format that [tells their end](SelfDelimiting), with nothing between them: `Concatenated<MessagePack>`,
 /// `Concatenated<Cbor>` (a CBOR sequence), `Concatenated<Json>` (each behind a newline when written, however separated when
-/// read).
+/// read), `Concatenated<Zlib<Json>>`.
 ///
 /// A frame over the limit is a [`DecodeError`] after which the rest of that frame is passed over, without being buffered. So
 /// is a frame that is well-formed and not the message that was expected. Bytes that are no frame at all end the stream:

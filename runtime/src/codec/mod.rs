@@ -15,7 +15,7 @@
 //! | [`FixedSize`] | `N` bytes each | always | `FixedSizePacketSerializer`, `StructSerializer` |
 //! | `NewlineSeparated<F>` (`JsonLines`) | text formats, a frame a line | at the next line | `JSONSerializer` |
 //! | `LengthPrefixed<F>` | any format, each frame behind its length in four bytes, big endian | behind the frame | |
-//! | `Concatenated<F>` | `Json`, `MessagePack`, `Cbor`: nothing in between | behind the frame; not if it is no frame at all | `JSONSerializer(use_lines=False)`, `MessagePackSerializer`, `CBORSerializer` |
+//! | `Concatenated<F>` | `Json`, `MessagePack`, `Cbor`, `Zlib`: nothing in between | behind the frame; not if it is no frame at all | `JSONSerializer(use_lines=False)`, `MessagePackSerializer`, `CBORSerializer` |
 //! | every codec of `tokio_util` that is `Clone` | its own | never, but for `LinesCodec` | |
 //! | [`Datagrams`], a [`DatagramCodec`] | any format, a frame a datagram | always | `DatagramProtocol` |
 //!
@@ -24,7 +24,7 @@
 //!
 //! | format | a frame is | EasyNetwork has it as |
 //! |---|---|---|
-//! | `Zlib<F>`, `Zstd<F>` | compressed, with a limit for what it holds | `ZlibCompressorSerializer` (without a length before it, and without a limit) |
+//! | `Zlib<F>`, `Zstd<F>` | compressed, with a limit for what it holds | `ZlibCompressorSerializer`, in datagrams and as `Concatenated<Zlib<F>>` (there without a limit) |
 //! | `Crc32<F>` | `F` and four bytes of CRC-32 | |
 //! | `Sha256<F>`, `HmacSha256<F, K>` | `F` and 32 bytes of digest or signature | inside `Base64EncoderSerializer` |
 //! | `Base64<F>` | text | `Base64EncoderSerializer` |

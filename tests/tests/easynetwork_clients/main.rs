@@ -105,6 +105,7 @@ impl Servers {
         servers.stream::<Note>(kind, "json-documents", Concatenated::<Json>::new().max_frame(MAX)).await;
         servers.stream::<Note>(kind, "msgpack", Concatenated::<MessagePack>::new().max_frame(MAX)).await;
         servers.stream::<Note>(kind, "cbor", Concatenated::<Cbor>::new().max_frame(MAX)).await;
+        servers.stream::<Note>(kind, "zlib-streams", Concatenated::<Zlib<Json>>::new().max_frame(MAX)).await;
         let base64 = NewlineSeparated::<Base64<Sha256<Json>>>::new().crlf().max_frame(MAX);
         servers.stream::<Note>(kind, "base64", base64).await;
         servers

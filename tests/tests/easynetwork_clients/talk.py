@@ -6,6 +6,7 @@ serializer of `SERIALIZERS`, spoken at ADDRESS. The echo answers a packet with t
 
 import ssl
 import sys
+import zlib
 from pathlib import Path
 
 from easynetwork.clients import TCPNetworkClient, UDPNetworkClient
@@ -60,6 +61,10 @@ SERIALIZERS = {
     "base64": (
         lambda limit: spoiling(Base64EncoderSerializer)(JSONSerializer(), checksum=True, limit=limit),
         [b"!!!!\r\n", b"AAAA\r\n", Base64EncoderSerializer(JSONSerializer()).serialize(note(1)) + b"\r\n"],
+    ),
+    "zlib-streams": (
+        lambda _: spoiling(ZlibCompressorSerializer)(JSONSerializer()),
+        [zlib.compress(b"nope"), zlib.compress(b'{"n":1}')],
     ),
     "zlib": (lambda _: spoiling(ZlibCompressorSerializer)(JSONSerializer()), [b"\x78\x9cnope"]),
 }
@@ -121,7 +126,7 @@ def talk(name, connect, size, datagrams):
 
 
 # What is no frame at all, so that nobody knows where the next one begins.
-NO_FRAME = {"msgpack": b"\xc1", "cbor": b"\x1c"}
+NO_FRAME = {"msgpack": b"\xc1", "cbor": b"\x1c", "zlib-streams": b"\xff\xff"}
 
 
 def broken(name, connect):
