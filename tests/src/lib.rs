@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(doctest)]
+pub mod book;
 pub mod pki;
 #[cfg(unix)]
 pub mod streams;

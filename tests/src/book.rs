@@ -1,0 +1,38 @@
+//! The guide's pages, whose Rust code is compiled and run as doc tests. `tests/book.rs` sees that none is missing here.
+
+macro_rules! pages {
+    ($($name:ident: $file:literal;)*) => {
+        $(
+            #[doc = include_str!(concat!("../../docs/src/", $file))]
+            pub mod $name {}
+        )*
+    };
+}
+
+pages! {
+    introduction: "introduction.md";
+    getting_started: "getting-started.md";
+    blocking: "blocking.md";
+    service: "service.md";
+    request: "request.md";
+    state: "state.md";
+    event: "event.md";
+    session: "session.md";
+    before_and_after: "before-and-after.md";
+    hooks: "hooks.md";
+    helpers: "helpers.md";
+    pools: "pools.md";
+    portal: "portal.md";
+    interrupted: "interrupted.md";
+    streaming: "streaming.md";
+    servers: "servers.md";
+    codecs: "codecs.md";
+    clients: "clients.md";
+    testing: "testing.md";
+    diagrams: "diagrams.md";
+    expansions: "expansions.md";
+    lints: "lints.md";
+    coming_from_easynetwork: "coming-from-easynetwork.md";
+    coming_from_spawn_blocking: "coming-from-spawn-blocking.md";
+    coming_from_rpc: "coming-from-rpc.md";
+}
