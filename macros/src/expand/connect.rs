@@ -89,7 +89,7 @@ fn of_hook(method: &Method, hook: &Hook, states: Option<&StateEnum>, krate: &Pat
         let args = hook.peer.iter().map(|param| service::argument("peer", param));
         service::call(function, args, &quote!(.await #fails))
     } else {
-        quote!(::core::unimplemented!())
+        quote!(::core::unreachable!())
     };
     Start {
         cfgs: function.cfgs().map(ToTokens::to_token_stream).collect(),

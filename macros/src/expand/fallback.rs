@@ -68,10 +68,10 @@ fn shared(written: syn::Receiver) -> Receiver {
     Receiver::Shared(syn::Receiver { mutability: None, kind, ..written })
 }
 
-/// `{ unimplemented!() }`
+/// `{ unreachable!() }`
 fn todo(place: Span) -> Group {
     let site = Span::mixed_site().located_at(place);
-    Group::new(Delimiter::Brace, quote_spanned!(site=> ::core::unimplemented!()))
+    Group::new(Delimiter::Brace, quote_spanned!(site=> ::core::unreachable!()))
 }
 
 /// Both functions of a blocking one, the first without its job: pool and types may be what is mistaken.

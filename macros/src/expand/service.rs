@@ -166,7 +166,7 @@ impl Of<'_> {
                 ::core::result::Result::Ok(#krate::__private::Step::reply(state, response))
             }
         } else {
-            quote_spanned!(site=> ::core::unimplemented!())
+            quote_spanned!(site=> ::core::unreachable!())
         };
         let arounds =
             || [Side::Before, Side::After].into_iter().flat_map(|side| self.service.sound_arounds(side));
@@ -214,7 +214,7 @@ impl Of<'_> {
                 false => quote_spanned!(site=> #call; ::core::result::Result::Ok(())),
             }
         } else {
-            quote_spanned!(site=> ::core::unimplemented!())
+            quote_spanned!(site=> ::core::unreachable!())
         };
         let conn = unused("conn", conn.is_none());
         let quiet = self.quiet();

@@ -152,7 +152,7 @@ impl Machine<'_> {
         }
         if !method.sink.is_clean() || !state.sink.is_clean() {
             let (states, name) = (&self.states.ident, variant(&state.function.sig.ident));
-            return quote_spanned!(Span::mixed_site()=> #(#cfgs)* #states::#name { .. } => ::core::unimplemented!(),);
+            return quote_spanned!(Span::mixed_site()=> #(#cfgs)* #states::#name { .. } => ::core::unreachable!(),);
         }
         let (pattern, data) = self.pattern(state, &step.data);
         let message = match step.cause {
