@@ -51,8 +51,13 @@ impl Sink {
     }
 
     pub(crate) fn push(&self, error: syn::Error) {
+        self.taint();
+        self.tree.borrow_mut().errors.push((self.node, error));
+    }
+
+    /// Something is wrong here, and was said elsewhere.
+    pub(crate) fn taint(&self) {
         let mut tree = self.tree.borrow_mut();
-        tree.errors.push((self.node, error));
         let mut next = Some(self.node);
         while let Some(node) = next.and_then(|index| tree.nodes.get_mut(index)) {
             node.clean = false;

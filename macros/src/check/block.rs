@@ -104,10 +104,16 @@ fn hooks(service: &Service) {
     }
 }
 
-/// Hooks and types are of a handler: without one they would be dropped in silence.
+/// Hooks and types are of a handler: without one they would be dropped in silence. That there is none is one mistake, whatever needs
+/// it.
 fn without_handlers(service: &Service) {
+    let mut said = false;
     for (method, hook) in service.hooks() {
         if let (Some(event), Some(mark)) = (hook.event, method.marks.first()) {
+            if std::mem::replace(&mut said, true) {
+                method.sink.taint();
+                continue;
+            }
             let event = hook::name(event);
             let message = format!(
                 "`#[on({event})]` belongs to a handler, and this block has none: \
@@ -117,6 +123,9 @@ fn without_handlers(service: &Service) {
         }
     }
     for option in [&service.request, &service.response].into_iter().flatten() {
+        if std::mem::replace(&mut said, true) {
+            continue;
+        }
         let key = &option.key;
         let message = format!(
             "`{key}` is about a handler, and this block has none: move it to the block with the \
@@ -132,7 +141,12 @@ fn connection_values(service: &Service) {
         return;
     }
     // Of a hook in a wrong shape, something else was said: this may not be the connection's value.
+    let mut said = false;
     for (method, conn) in connection_params(service).filter(|(method, _)| method.sink.is_clean()) {
+        if std::mem::replace(&mut said, true) {
+            method.sink.taint();
+            continue;
+        }
         let message = "the connection's value is made by `#[on(connect)]`, and this block has no such hook: \
                        write `#[on(connect)] async fn connected(&self) -> Conn`, or remove this parameter";
         method.sink.error(&conn.written, message);

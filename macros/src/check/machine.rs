@@ -130,8 +130,13 @@ fn without_states(service: &Service) {
                        `#[state(start)]` handler";
         service.sink.error(key, message);
     }
+    let mut said = service.state_key.is_some();
     for (method, step) in service.moves() {
         if let Some(mark) = method.marks.first() {
+            if std::mem::replace(&mut said, true) {
+                method.sink.taint();
+                continue;
+            }
             let attribute = step.attribute();
             let message = format!(
                 "`{attribute}` is about a state, and this block has none: write a `#[state(start)]` handler in it"
