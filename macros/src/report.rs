@@ -26,12 +26,14 @@ struct Tree {
 struct Node {
     parent: Option<usize>,
     clean: bool,
+    /// Mistakes are taken note of, and not said.
+    muted: bool,
 }
 
 impl Sink {
     pub(crate) fn root() -> Self {
         let tree = Tree {
-            nodes: vec![Node { parent: None, clean: true }],
+            nodes: vec![Node { parent: None, clean: true, muted: false }],
             errors: Vec::new(),
             warnings: Vec::new(),
         };
@@ -41,8 +43,24 @@ impl Sink {
     /// A sink for a part: what it hears makes this one unclean too.
     pub(crate) fn child(&self) -> Self {
         let mut tree = self.tree.borrow_mut();
-        tree.nodes.push(Node { parent: Some(self.node), clean: true });
+        let muted = tree.nodes.get(self.node).is_some_and(|node| node.muted);
+        tree.nodes.push(Node { parent: Some(self.node), clean: true, muted });
         Sink { tree: Rc::clone(&self.tree), node: tree.nodes.len() - 1 }
+    }
+
+    /// A sink for a part of which the compiler has said already what is wrong: it is unclean, and nothing is said of it again.
+    pub(crate) fn muted_child(&self) -> Self {
+        let child = self.child();
+        if let Some(node) = child.tree.borrow_mut().nodes.get_mut(child.node) {
+            node.muted = true;
+        }
+        child.taint();
+        child
+    }
+
+    /// From now on nothing is said of any part.
+    pub(crate) fn mute(&self) {
+        self.tree.borrow_mut().nodes.iter_mut().for_each(|node| node.muted = true);
     }
 
     /// Reports a mistake at these tokens: what is wrong, where it belongs, what to write instead.
@@ -52,7 +70,10 @@ impl Sink {
 
     pub(crate) fn push(&self, error: syn::Error) {
         self.taint();
-        self.tree.borrow_mut().errors.push((self.node, error));
+        let mut tree = self.tree.borrow_mut();
+        if tree.nodes.get(self.node).is_none_or(|node| !node.muted) {
+            tree.errors.push((self.node, error));
+        }
     }
 
     /// Something is wrong here, and was said elsewhere.
@@ -112,6 +133,18 @@ mod tests {
         let (left, right) = (root.child(), root.child());
         left.child().error(quote!(x), "wrong");
         assert!(!root.is_clean() && !left.is_clean() && right.is_clean());
+    }
+
+    #[test]
+    fn what_is_said_elsewhere_is_not_said_again() {
+        let root = Sink::root();
+        let muted = root.muted_child();
+        assert!(!root.is_clean() && !muted.is_clean());
+        muted.child().error(quote!(x), "again");
+        root.error(quote!(y), "wrong");
+        root.mute();
+        root.error(quote!(z), "too");
+        assert_eq!(root.messages(), ["wrong"]);
     }
 
     #[test]

@@ -39,6 +39,24 @@ impl<T, E> Fallible for Result<T, E> {
     type Err = E;
 }
 
+pub use crate::__for_editors as for_editors;
+
+/// `{ what is compiled } { what is written }`: of a function that is half written, or has a body that can't be compiled, editors read the
+/// latter.
+#[cfg(not(rust_analyzer))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __for_editors {
+    ({ $($compiled:tt)* } { $($written:tt)* }) => { $($compiled)* };
+}
+
+#[cfg(rust_analyzer)]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __for_editors {
+    ({ $($compiled:tt)* } { $($written:tt)* }) => { $($written)* };
+}
+
 #[cfg(feature = "server")]
 pub use server::*;
 

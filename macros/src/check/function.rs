@@ -7,6 +7,9 @@ use syn::{GenericParam, Safety, Type};
 /// Two of our attributes on one method.
 pub(super) fn one_attribute(method: &Method) {
     let [first, rest @ ..] = method.marks.as_slice() else { return };
+    if !method.sink.is_clean() {
+        return;
+    }
     for again in rest {
         let message = if again == first {
             format!("`#[{again}]` is written twice: remove one of the two")

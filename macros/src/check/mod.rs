@@ -24,6 +24,10 @@ pub(crate) fn service(service: &Service) {
         }
         self::method(method, &host);
     }
+    // What is missed may be what is being written.
+    if service.is_half_written() || service.methods().any(|method| method.marks.len() > 1) {
+        service.sink.mute();
+    }
     block::check(service);
     machine::check(service);
     around::service(service);
@@ -31,7 +35,10 @@ pub(crate) fn service(service: &Service) {
 
 /// The rules of one method, or of a function that stands alone.
 pub(crate) fn method(method: &Method, host: &Host) {
-    function::one_attribute(method);
+    if method.marks.len() > 1 {
+        // What it should look like depends on which of them was meant.
+        return function::one_attribute(method);
+    }
     match &method.role {
         Role::Plain | Role::Helper => function::plain(method),
         Role::Blocking(blocking) => blocking::check(method, blocking, host),

@@ -2,16 +2,16 @@
 //! is the only error, and editors go on working.
 //!
 //! The body is kept as it was written, unless it was written for the mistake (`async` on a blocking function,
-//! `&mut self`, a misread `self`): under the mended signature it would only cause more errors.
+//! `&mut self`, a misread `self`): under the mended signature it would only cause more errors, so that only editors see it.
 
-use super::blocking;
+use super::{blocking, half};
 use crate::model::{Blocking, Function, Loan, Method, Outcome, Receiver, Role, is_of_std, loan};
 use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::quote_spanned;
 use syn::{Lifetime, Path, ReceiverKind, ReturnType, Safety, Token, Type};
 
 /// The function as it can be compiled.
-pub(super) fn mended(method: &Method, alone: bool) -> Function {
+pub(super) fn mended(method: &Method, alone: bool, krate: &Path) -> Function {
     let mut function = method.function.clone();
     function.sig.constness = None;
     function.sig.safety = Safety::Default;
@@ -37,9 +37,15 @@ pub(super) fn mended(method: &Method, alone: bool) -> Function {
         other => other,
     };
     meant_otherwise |= unbind(&mut function);
-    if meant_otherwise {
+    if function.half.is_some() {
         function.attrs.push(syn::parse_quote!(#[allow(unused)]));
         function.body = todo(function.body.span());
+    } else if meant_otherwise {
+        function.attrs.push(syn::parse_quote!(#[allow(unused)]));
+        let compiled = todo(function.body.span());
+        let body = half::either(&compiled.stream(), &function.body.stream(), krate);
+        function.body = Group::new(Delimiter::Brace, body);
+        function.body.set_span(compiled.span());
     }
     function
 }
@@ -74,8 +80,15 @@ fn todo(place: Span) -> Group {
     Group::new(Delimiter::Brace, quote_spanned!(site=> ::core::unreachable!()))
 }
 
-/// Both functions of a blocking one, the first without its job: pool and types may be what is mistaken.
+/// Both functions of a blocking one.
 pub(super) fn offload(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
+    let offload = without_job(function, blocking, krate);
+    let body = blocking::body(function, blocking, blocking.krate.as_ref().unwrap_or(krate));
+    quote_spanned!(Span::mixed_site()=> #offload #[allow(unused)] #body)
+}
+
+/// The first of them, without its job: pool and types may be what is mistaken.
+pub(super) fn without_job(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
     let krate = blocking.krate.as_ref().unwrap_or(krate);
     let nameless = |ty: &syn::Type| matches!(loan(ty), Some(Loan::Opaque(_)));
     // `impl Trait` can't be repeated in another function's type: there, nothing is known of the result.
@@ -88,6 +101,5 @@ pub(super) fn offload(function: &Function, blocking: &Blocking, krate: &Path) ->
     };
     let job = todo(function.body.span()).stream();
     let offload = blocking::offload(function, &blocking.args, &outcome, krate, &job);
-    let body = blocking::body(function, blocking, krate);
-    quote_spanned!(Span::mixed_site()=> #[allow(unused)] #offload #[allow(unused)] #body)
+    quote_spanned!(Span::mixed_site()=> #[allow(unused)] #offload)
 }

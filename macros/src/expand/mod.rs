@@ -10,6 +10,7 @@ mod conditions;
 mod connect;
 mod describe;
 mod fallback;
+mod half;
 mod handler;
 mod helper;
 mod hooks;
@@ -60,7 +61,9 @@ pub(crate) fn blocking(options: TokenStream, item: TokenStream) -> TokenStream {
             let method = Method::new(function, &Host::Alone, None);
             check::method(&method, &Host::Alone);
             lint::method(&method);
-            self::method(&method, &krate(None), None)
+            let item = self::method(&method, &krate(None), None);
+            let half = half::alone(&method, false);
+            quote!(#item #half)
         }
         Err(_) => outside::not_a_function(item, &sink),
     };
@@ -76,8 +79,10 @@ fn block(service: &Service) -> TokenStream {
         Item::Method(method) if borrowed => unowned(method, &krate),
         Item::Method(method) => self::method(method, &krate, Some(&service.head.generics)),
         Item::Other(tokens) => tokens.clone(),
+        Item::Unread(_) => TokenStream::new(),
     });
     let mut block = service.head.clone();
+    let items = items.chain(half::behind(service, &krate));
     block.items = vec![ImplItem::Verbatim(items.collect())];
     let (states, impls, description) = match borrowed {
         true => Default::default(),
@@ -95,9 +100,12 @@ fn method(method: &Method, krate: &Path, block: Option<&Generics>) -> TokenStrea
     let clean = method.sink.is_clean();
     let changed = match clean {
         true => warnings::told(method, krate),
-        false => Some(fallback::mended(method, block.is_none())),
+        false => Some(fallback::mended(method, block.is_none(), krate)),
     };
     let function = changed.as_ref().unwrap_or(&method.function);
+    if let Some(half) = &function.half {
+        return half::method(function, &method.role, half, krate, block);
+    }
     match (&method.role, block) {
         (Role::Blocking(blocking), _) if clean => blocking::items(function, blocking, krate),
         (Role::Blocking(blocking), _) => fallback::offload(function, blocking, krate),
@@ -109,7 +117,10 @@ fn method(method: &Method, krate: &Path, block: Option<&Generics>) -> TokenStrea
 
 /// A method of a service that can't be owned, and is no service: without what an owner would do.
 fn unowned(method: &Method, krate: &Path) -> TokenStream {
-    let function = fallback::mended(method, false);
+    let function = fallback::mended(method, false, krate);
+    if let Some(half) = &function.half {
+        return half::method(&function, &method.role, half, krate, None);
+    }
     match &method.role {
         Role::Blocking(blocking) => fallback::offload(&function, blocking, krate),
         Role::Handler(_) | Role::Move(_) | Role::Around(_) | Role::Hook(_) => handler::item(&function),

@@ -1,6 +1,10 @@
 //! Attributes that stand where they mean nothing: one message, and the item as it was.
 
-use crate::{names::Word, parse::Other, report::Sink};
+use crate::{
+    names::Word,
+    parse::{self, Other},
+    report::Sink,
+};
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::{Item, Path};
@@ -37,12 +41,23 @@ pub(super) fn not_a_block(other: &Other, item: TokenStream, sink: &Sink) -> Toke
             let (at, what, mend) = described(item);
             sink.error(at, format!("`#[service]` goes on an `impl` block, not on {what}: {mend}"));
         }
+        // The compiler has said so.
+        Other::Unreadable if is_half_a_block(&item) => {}
         Other::Unreadable => {
             let message = "`#[service]` goes on an `impl` block: write `#[service] impl Type { .. }`";
             sink.push(syn::Error::new(proc_macro2::Span::call_site(), message));
         }
     }
     without_marks(item)
+}
+
+/// An `impl` that breaks off ahead of its braces.
+fn is_half_a_block(item: &TokenStream) -> bool {
+    let head = item
+        .clone()
+        .into_iter()
+        .take_while(|tree| !matches!(tree, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace));
+    !parse::ends_as_an_item(item) || parse::is_cut_short(&head.collect())
 }
 
 /// Where to point, what it is, and where the attribute belongs.
@@ -66,6 +81,10 @@ fn first(tokens: TokenStream) -> TokenStream {
 
 /// `#[blocking]` on something else than a function with a body.
 pub(super) fn not_a_function(item: TokenStream, sink: &Sink) -> TokenStream {
+    if !parse::ends_as_an_item(&item) {
+        // Somebody is about to write what it stands on.
+        return without_marks(item);
+    }
     let message = match syn::parse2::<syn::TraitItemFn>(item.clone()) {
         Ok(_) => {
             "`#[blocking]` writes a second function around a body, and this one has none: \

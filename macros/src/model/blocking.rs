@@ -31,7 +31,7 @@ pub(crate) struct Blocking {
 
 pub(crate) enum Limit {
     Literal(Duration),
-    Expr(Expr),
+    Expr(Box<Expr>),
 }
 
 impl Blocking {
@@ -59,7 +59,7 @@ impl Blocking {
             pool,
             deadline: deadline.map(|keyed| match keyed.value {
                 parse::Limit::Literal(duration) => Limit::Literal(duration),
-                parse::Limit::Expr(expr) => Limit::Expr(*expr),
+                parse::Limit::Expr(expr) => Limit::Expr(expr),
             }),
             lane: lane.map(|keyed| keyed.value),
             detached: detached.is_some(),

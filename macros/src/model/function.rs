@@ -1,6 +1,7 @@
 //! What every role shares: receiver, parameters, where the function stands.
 
 use super::{Misreading, StateEnum, loan};
+use crate::parse::Half;
 use proc_macro2::{Group, Ident};
 use syn::{
     Attribute, FnArg, Pat, PatType, ReceiverKind, ReturnType, Signature, Type, TypeReference, Visibility,
@@ -17,6 +18,8 @@ pub(crate) struct Function {
     pub(crate) params: Vec<Param>,
     pub(crate) body: Group,
     pub(crate) misreadings: Vec<Misreading>,
+    /// It is half written, and this is all of it.
+    pub(crate) half: Option<Half>,
 }
 
 /// Where a function with an attribute of ours stands.
@@ -77,7 +80,7 @@ impl Function {
                 FnArg::Typed(written) => params.push(Param::new(written.clone())),
             }
         }
-        Function { attrs, vis, sig, receiver, params, body, misreadings: Vec::new() }
+        Function { attrs, vis, sig, receiver, params, body, misreadings: Vec::new(), half: None }
     }
 
     pub(crate) fn output(&self) -> Option<&Type> {

@@ -55,6 +55,8 @@ pub(crate) enum Item {
     Method(Box<Method>),
     /// Opaque, like bodies: emitted as it came.
     Other(TokenStream),
+    /// What can't be read: emitted as it came, behind all that can.
+    Unread(TokenStream),
 }
 
 /// A function and what it is for.
@@ -98,6 +100,7 @@ impl Service {
                     Item::Method(Box::new(method))
                 }
                 parse::Item::Other(tokens) => Item::Other(tokens),
+                parse::Item::Unread(tokens) => Item::Unread(tokens),
             })
             .collect();
         let states = match host {
@@ -129,10 +132,19 @@ impl Service {
             .filter(|_| self.methods().any(owns))
     }
 
+    /// Something is being written: a rule that it breaks the compiler knows, and what it lacks may be on its way.
+    pub(crate) fn is_half_written(&self) -> bool {
+        self.items.iter().any(|item| match item {
+            Item::Method(method) => method.function.half.as_ref().is_some_and(|half| half.is_reported),
+            Item::Unread(tokens) => !parse::ends_as_an_item(tokens),
+            Item::Other(_) => false,
+        })
+    }
+
     pub(crate) fn methods(&self) -> impl Iterator<Item = &Method> {
         self.items.iter().filter_map(|item| match item {
             Item::Method(method) => Some(&**method),
-            Item::Other(_) => None,
+            Item::Other(_) | Item::Unread(_) => None,
         })
     }
 
@@ -185,11 +197,11 @@ impl Service {
 impl Method {
     /// A method of a block, or a function under an attribute of ours that stands alone.
     pub(crate) fn new(written: parse::Function, host: &Host, krate: Option<&Path>) -> Self {
-        let parse::Function { attrs, marks, vis, sig, body, sink } = written;
+        let parse::Function { attrs, marks, vis, sig, body, half, sink } = written;
         let mut function = Function::new(attrs, vis, sig, body);
+        function.half = half;
         let names = marks.iter().map(|mark| mark.name.clone()).collect();
-        // The first attribute gives the role; that there is a second one is for the check to say.
-        let role = match marks.into_iter().next() {
+        let role = match meant(marks, &function) {
             Some(mark) => marked(mark, &function, host, krate),
             None if function.is_helper() => Role::Helper,
             None => Role::Plain,
@@ -249,6 +261,15 @@ impl Role {
     }
 }
 
+/// The attribute that gives the role; that there is a second one is for the check to say. The one that is too many stands ahead of
+/// it where somebody is about to write a method there; and a handler is async.
+fn meant(mut marks: Vec<Mark>, function: &Function) -> Option<Mark> {
+    let is_blocking = |mark: &Mark| matches!(mark.kind, MarkKind::Blocking(_));
+    let fits = |mark: &Mark| is_blocking(mark) != function.sig.asyncness.is_some();
+    let index = marks.iter().rposition(fits).unwrap_or_default();
+    (index < marks.len()).then(|| marks.swap_remove(index))
+}
+
 fn marked(mark: Mark, function: &Function, host: &Host, krate: Option<&Path>) -> Role {
     let Mark { name: _, kind } = mark;
     match kind {
@@ -282,7 +303,7 @@ fn states(
         parse::Item::Fn(function) => {
             function.marks.iter().any(|mark| matches!(mark.kind, MarkKind::State(_)))
         }
-        parse::Item::Other(_) => false,
+        parse::Item::Other(_) | parse::Item::Unread(_) => false,
     };
     let written = options.state_enum(sink);
     let name = type_ident(&head.self_ty).cloned().unwrap_or_else(|| Ident::new("Session", Span::call_site()));

@@ -5,10 +5,11 @@ use super::{
     function::{Bare, Function},
     options::without_invisible_group,
 };
-use crate::{names::Word, report::Sink};
+use crate::report::Sink;
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::{
-    Attribute, ItemImpl,
+    Attribute, ImplItem, ItemImpl, Token,
     parse::{ParseStream, Parser, discouraged::Speculative},
 };
 
@@ -39,8 +40,10 @@ pub(crate) struct Block {
 
 pub(crate) enum Item {
     Fn(Box<Function>),
-    /// Constants, types, macro calls, and what only the compiler can explain.
+    /// Constants, types, macro calls.
     Other(TokenStream),
+    /// What only the compiler can explain.
+    Unread(TokenStream),
 }
 
 /// Reads the item and tells what it is.
@@ -75,51 +78,77 @@ fn head(tokens: &TokenStream) -> Option<(ItemImpl, Group)> {
 
 /// Inner attributes and items of the block.
 fn items(tokens: TokenStream, sink: &Sink) -> (Vec<Attribute>, Vec<Item>) {
+    let mut attrs = Vec::new();
+    let mut items = Vec::new();
     let read = |input: ParseStream<'_>| {
-        let attrs = input.call(Attribute::parse_inner)?;
-        let mut items = Vec::new();
+        let ahead = input.fork();
+        if let Ok(inner) = ahead.call(Attribute::parse_inner) {
+            input.advance_to(&ahead);
+            attrs = inner;
+        }
         while !input.is_empty() {
             items.push(item(input, sink)?);
         }
-        Ok((attrs, items))
+        Ok(())
     };
-    // Anything that fails here fails in the compiler as well, which says it better.
-    read.parse2(tokens.clone()).unwrap_or_else(|_| (Vec::new(), vec![Item::Other(tokens)]))
+    match read.parse2(tokens.clone()) {
+        Ok(()) => (attrs, items),
+        Err(_) => (Vec::new(), vec![Item::Unread(tokens)]),
+    }
 }
 
 fn item(input: ParseStream<'_>, sink: &Sink) -> syn::Result<Item> {
+    if let Some(item) = whole(input, sink) {
+        return Ok(item);
+    }
+    let tokens = tokens_of_item(input)?;
+    Ok(match Function::half(tokens.clone(), sink) {
+        Some(function) => Item::Fn(Box::new(function)),
+        None => Item::Unread(tokens),
+    })
+}
+
+fn whole(input: ParseStream<'_>, sink: &Sink) -> Option<Item> {
     let ahead = input.fork();
     if let Ok(bare) = ahead.parse::<Bare>() {
         input.advance_to(&ahead);
-        return Ok(Item::Fn(Box::new(Function::new(bare, sink.child()))));
+        return Some(Item::Fn(Box::new(Function::new(bare, sink.child()))));
     }
     let ahead = input.fork();
-    if let Ok(item) = ahead.parse::<syn::ImplItem>() {
-        input.advance_to(&ahead);
-        return Ok(Item::Other(quote::ToTokens::into_token_stream(item)));
-    }
-    tokens_of_item(input).map(Item::Other)
+    let item = ahead.parse().ok().filter(|item| !matches!(item, ImplItem::Verbatim(_)))?;
+    input.advance_to(&ahead);
+    Some(Item::Other(item.into_token_stream()))
 }
 
-/// An item that is not understood: up to its semicolon or braces, attributes of ours left out.
+/// An item that can't be read as a whole: up to its semicolon or braces, or to the next item that can.
 fn tokens_of_item(input: ParseStream<'_>) -> syn::Result<TokenStream> {
     let mut tokens = TokenStream::new();
-    for attr in input.call(Attribute::parse_outer)? {
-        if Word::of(attr.path()).is_none() {
-            quote::ToTokens::to_tokens(&attr, &mut tokens);
-        }
-    }
+    // Words alone, of which a newer compiler may know one: `gen fn f() {}`.
+    let mut qualifies = true;
     while !input.is_empty() {
         let tree: TokenTree = input.parse()?;
+        qualifies &= matches!(&tree, TokenTree::Ident(word) if word != "fn");
         let last = match &tree {
             TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
             TokenTree::Punct(punct) => punct.as_char() == ';',
             _ => false,
         };
         tokens.extend([tree]);
-        if last {
+        if last || another_begins(input, qualifies) {
             break;
         }
     }
     Ok(tokens)
+}
+
+/// Half an item has no end of its own: what can be read as one behind it is the next, unless the words so far may belong to that.
+fn another_begins(input: ParseStream<'_>, qualifies: bool) -> bool {
+    let first = input.peek(Token![#]) || input.peek(Token![pub]);
+    let inner = input.peek(Token![async])
+        || input.peek(Token![unsafe])
+        || input.peek(Token![const])
+        || input.peek(Token![type])
+        || input.peek(Token![fn]);
+    (first || inner && !qualifies)
+        && (input.fork().parse::<Bare>().is_ok() || input.fork().parse::<ImplItem>().is_ok())
 }

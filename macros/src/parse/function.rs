@@ -1,6 +1,9 @@
 //! A function as written, in an `impl` block or free.
 
-use super::marks::{self, Mark, MarkKind};
+use super::{
+    half::Half,
+    marks::{self, Mark, MarkKind},
+};
 use crate::{names::Word, report::Sink};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use syn::{
@@ -15,6 +18,8 @@ pub(crate) struct Function {
     pub(crate) vis: Visibility,
     pub(crate) sig: Signature,
     pub(crate) body: Group,
+    /// Of a function that can't be read as a whole: its tokens. What can be read of it is in the other fields.
+    pub(crate) half: Option<Half>,
     /// Where everything about this function is reported.
     pub(crate) sink: Sink,
 }
@@ -31,16 +36,19 @@ impl Function {
     pub(super) fn new(bare: Bare, sink: Sink) -> Self {
         let Bare { mut attrs, vis, sig, body } = bare;
         let marks = marks::take(&mut attrs, &sink);
-        Function { attrs, marks, vis, sig, body, sink }
+        Function { attrs, marks, vis, sig, body, half: None, sink }
     }
 
     /// A function that stands alone, under `#[blocking(options)]`.
     pub(crate) fn blocking(options: TokenStream, item: TokenStream, sink: Sink) -> syn::Result<Self> {
-        let bare = syn::parse2::<Bare>(super::without_invisible_group(item))?;
+        let item = super::without_invisible_group(item);
+        let mut function = match syn::parse2::<Bare>(item.clone()) {
+            Ok(bare) => Function::new(bare, sink),
+            Err(error) => Function::half_blocking(item, &sink).ok_or(error)?,
+        };
         let name = Ident::new(Word::Blocking.name(), Span::call_site());
-        let options = super::options(options, &sink);
+        let options = super::options(options, &function.sink);
         let mark = Mark { name, kind: MarkKind::Blocking(Box::new(options)) };
-        let mut function = Function::new(bare, sink);
         function.marks.insert(0, mark);
         Ok(function)
     }

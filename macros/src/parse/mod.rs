@@ -5,13 +5,17 @@
 
 mod block;
 mod duration;
+mod ends;
 mod function;
+mod half;
 mod marks;
 mod options;
 mod states;
 
 pub(crate) use block::{Block, Item, Other, Target, target};
+pub(crate) use ends::{ends_as_an_item, is_cut_short};
 pub(crate) use function::Function;
+pub(crate) use half::Half;
 pub(crate) use marks::{
     BlockingOptions, Event, HalfClose, Limit, Mark, MarkKind, OnOptions, RequestOptions, ServiceOptions,
     SessionOptions,
