@@ -48,6 +48,13 @@ pub(super) fn method(
     either(&compiled, &quote!(#in_front #written), krate)
 }
 
+/// Our attributes, which are gone from the methods: what editors show of them, and where they lead to.
+pub(super) fn attributes(service: &Service, krate: &Path) -> Option<TokenStream> {
+    let names: Vec<_> = service.methods().flat_map(|method| &method.marks).collect();
+    let uses = quote_spanned!(Span::mixed_site()=> const _: () = { #(use #krate::#names as _;)* };);
+    (!names.is_empty()).then(|| either(&TokenStream::new(), &uses, krate))
+}
+
 /// What only the compiler can judge. It reads a block up to the first mistake in it, so this goes behind all else.
 pub(super) fn behind<'a>(service: &'a Service, krate: &'a Path) -> impl Iterator<Item = TokenStream> + 'a {
     service.items.iter().map(|item| match item {

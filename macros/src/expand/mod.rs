@@ -92,7 +92,8 @@ fn block(service: &Service) -> TokenStream {
             describe::items(service, &krate),
         ),
     };
-    quote!(#block #states #impls #description)
+    let attributes = half::attributes(service, &krate);
+    quote!(#block #states #impls #description #attributes)
 }
 
 /// One method, as it was written if nothing was said about it; `block` has the generics of its `impl`.

@@ -105,3 +105,8 @@ impl Maths {
         Self { sieve: Sieve::read(path) }
     }
 }
+::portcullis::__private::for_editors! {
+    {} { const _ : () = { use ::portcullis::blocking as _; use ::portcullis::blocking as
+    _; use ::portcullis::blocking as _; use ::portcullis::blocking as _; use
+    ::portcullis::blocking as _; }; }
+}

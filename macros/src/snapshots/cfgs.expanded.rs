@@ -225,3 +225,8 @@ impl ::portcullis::Describe for Files {
         Description::new("Files", "", METHODS)
     };
 }
+::portcullis::__private::for_editors! {
+    {} { const _ : () = { use ::portcullis::request as _; use ::portcullis::request as _;
+    use ::portcullis::on as _; use ::portcullis::on as _; use ::portcullis::blocking as
+    _; }; }
+}

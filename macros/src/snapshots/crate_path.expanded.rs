@@ -87,6 +87,10 @@ impl facade::net::Describe for Pinger {
         Description::new("Pinger", "", METHODS)
     };
 }
+facade::net::__private::for_editors! {
+    {} { const _ : () = { use facade::net::request as _; use facade::net::blocking as _;
+    }; }
+}
 #[allow(dead_code)]
 fn free() -> facade::net::Offload<()> {
     let pool: &facade::net::Pool = facade::net::Pool::shared();

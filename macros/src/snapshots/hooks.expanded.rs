@@ -116,3 +116,8 @@ impl ::portcullis::Describe for Chat {
         Description::new("Chat", "", METHODS)
     };
 }
+::portcullis::__private::for_editors! {
+    {} { const _ : () = { use ::portcullis::request as _; use ::portcullis::on as _; use
+    ::portcullis::on as _; use ::portcullis::on as _; use ::portcullis::on as _; use
+    ::portcullis::on as _; }; }
+}

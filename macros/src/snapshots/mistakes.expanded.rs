@@ -177,6 +177,11 @@ impl ::portcullis::Describe for Wrong {
         Description::new("Wrong", "", METHODS)
     };
 }
+::portcullis::__private::for_editors! {
+    {} { const _ : () = { use ::portcullis::request as _; use ::portcullis::session as _;
+    use ::portcullis::blocking as _; use ::portcullis::blocking as _; use
+    ::portcullis::on as _; use ::portcullis::state as _; }; }
+}
 ::core::compile_error! {
     "unknown option `reqest` of `#[service]`: did you mean `request`?"
 }

@@ -65,3 +65,6 @@ impl ::portcullis::Describe for Thumbnails {
         Description::new("Thumbnails", "Thumbnails.", METHODS)
     };
 }
+::portcullis::__private::for_editors! {
+    {} { const _ : () = { use ::portcullis::request as _; use ::portcullis::on as _; }; }
+}

@@ -51,3 +51,6 @@ impl ::portcullis::Describe for Calculator {
         Description::new("Calculator", "", METHODS)
     };
 }
+::portcullis::__private::for_editors! {
+    {} { const _ : () = { use ::portcullis::request as _; }; }
+}

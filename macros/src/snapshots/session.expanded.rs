@@ -72,6 +72,9 @@ where
         Description::new("Chat", "", METHODS)
     };
 }
+::portcullis::__private::for_editors! {
+    {} { const _ : () = { use ::portcullis::session as _; use ::portcullis::on as _; }; }
+}
 impl Echo {
     #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
     async fn echo(self: &::std::sync::Arc<Self>, session: &mut Session<Bytes, Bytes>) {
@@ -118,4 +121,7 @@ impl ::portcullis::Describe for Echo {
         const METHODS: &[Method<'static>] = &[Method::new(Role::OnSession, "echo", "")];
         Description::new("Echo", "", METHODS)
     };
+}
+::portcullis::__private::for_editors! {
+    {} { const _ : () = { use ::portcullis::session as _; }; }
 }

@@ -293,3 +293,9 @@ impl ::portcullis::Describe for Chat {
         Description::new("Chat", "", METHODS)
     };
 }
+::portcullis::__private::for_editors! {
+    {} { const _ : () = { use ::portcullis::on as _; use ::portcullis::before as _; use
+    ::portcullis::after as _; use ::portcullis::state as _; use ::portcullis::state as _;
+    use ::portcullis::event as _; use ::portcullis::on as _; use ::portcullis::on as _;
+    }; }
+}

@@ -263,3 +263,8 @@ impl<T: Mark> ::portcullis::Describe for Gate<T> {
         Description::new("Gate", "", METHODS)
     };
 }
+::portcullis::__private::for_editors! {
+    {} { const _ : () = { use ::portcullis::before as _; use ::portcullis::state as _;
+    use ::portcullis::state as _; use ::portcullis::state as _; use ::portcullis::event
+    as _; use ::portcullis::after as _; }; }
+}

@@ -48,6 +48,9 @@ impl ::portcullis::Describe for Search {
         Description::new("Search", "", METHODS)
     };
 }
+::portcullis::__private::for_editors! {
+    {} { const _ : () = { use ::portcullis::request as _; }; }
+}
 impl Search {
     #[allow(dead_code)]
     fn scan(
@@ -76,4 +79,7 @@ impl Search {
     ) -> Result<Hits, Error> {
         self.index.scan(&query)
     }
+}
+::portcullis::__private::for_editors! {
+    {} { const _ : () = { use ::portcullis::blocking as _; }; }
 }
