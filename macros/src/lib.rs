@@ -13,6 +13,8 @@
 #![forbid(unsafe_code)]
 
 mod check;
+#[cfg(test)]
+mod editors;
 mod expand;
 mod lint;
 mod model;
