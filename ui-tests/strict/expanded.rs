@@ -260,6 +260,12 @@ impl ::portcullis::Describe for Echo {
         Description::new("Echo", "", METHODS)
     };
 }
+::portcullis::__private::for_editors! {
+    {} { const _ : () = { use ::portcullis::on as _; use ::portcullis::on as _; use
+    ::portcullis::request as _; use ::portcullis::blocking as _; use
+    ::portcullis::blocking as _; use ::portcullis::on as _; use ::portcullis::on as _;
+    use ::portcullis::on as _; }; }
+}
 /// Opens and shuts.
 #[derive(Debug)]
 pub struct Door;
@@ -518,6 +524,12 @@ impl ::portcullis::Describe for Door {
         Description::new("Door", "", METHODS)
     };
 }
+::portcullis::__private::for_editors! {
+    {} { const _ : () = { use ::portcullis::on as _; use ::portcullis::before as _; use
+    ::portcullis::after as _; use ::portcullis::state as _; use ::portcullis::state as _;
+    use ::portcullis::event as _; use ::portcullis::on as _; use ::portcullis::on as _;
+    }; }
+}
 /// Talks, in one method.
 #[derive(Debug)]
 pub struct Talk<T> {
@@ -591,6 +603,9 @@ impl<T: std::fmt::Display + Send + Sync + 'static> ::portcullis::Describe for Ta
         ];
         Description::new("Talk", "", METHODS)
     };
+}
+::portcullis::__private::for_editors! {
+    {} { const _ : () = { use ::portcullis::session as _; }; }
 }
 /// Works; no service is needed.
 #[allow(dead_code)]

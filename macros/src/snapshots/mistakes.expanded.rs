@@ -4,7 +4,7 @@ impl Wrong {
     #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
     async fn ping(self: &::std::sync::Arc<Self>, ping: &Ping) -> Pong {
         ::portcullis::__private::for_editors! {
-            { ::core::unimplemented!() } { self.pings += 1; Pong }
+            { ::core::unreachable!() } { self.pings += 1; Pong }
         }
     }
     #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
@@ -15,7 +15,7 @@ impl Wrong {
         self: &::std::sync::Arc<Self>,
         bytes: &[u8],
     ) -> ::portcullis::Offload<Image, Error> {
-        ::core::unimplemented!()
+        ::core::unreachable!()
     }
     #[allow(unused)]
     /// Runs on the calling thread: for code that holds a `Worker` already.
@@ -34,7 +34,7 @@ impl Wrong {
         self: &::std::sync::Arc<Self>,
         bytes: Vec<u8>,
     ) -> ::portcullis::Offload<u64> {
-        ::core::unimplemented!()
+        ::core::unreachable!()
     }
     #[allow(unused)]
     /// Runs on the calling thread: for code that holds a `Worker` already.
@@ -46,7 +46,7 @@ impl Wrong {
         bytes: Vec<u8>,
     ) -> u64 {
         ::portcullis::__private::for_editors! {
-            { ::core::unimplemented!() } { self.count(). await }
+            { ::core::unreachable!() } { self.count(). await }
         }
     }
     #[allow(unused)]
@@ -61,7 +61,7 @@ impl Wrong {
     #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
     async fn __count(self: &::std::sync::Arc<Self>) -> u64 {
         ::portcullis::__private::for_editors! {
-            { ::core::unimplemented!() } { let Self { counter } = self; counter.get() }
+            { ::core::unreachable!() } { let Self { counter } = self; counter.get() }
         }
     }
     #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
@@ -229,7 +229,7 @@ impl Alone {
     #[allow(unused)]
     #[allow(dead_code)]
     fn work(&self) -> ::portcullis::Offload<u64> {
-        ::core::unimplemented!()
+        ::core::unreachable!()
     }
     #[allow(unused)]
     /// Runs on the calling thread: for code that holds a `Worker` already.

@@ -82,3 +82,7 @@ impl ::portcullis::Describe for Thumbnails {
         Description::new("Thumbnails", "", METHODS)
     };
 }
+::portcullis::__private::for_editors! {
+    {} { const _ : () = { use ::portcullis::request as _; use ::portcullis::blocking as
+    _; }; }
+}
