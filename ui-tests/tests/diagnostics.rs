@@ -15,7 +15,7 @@ instead. All mistakes of a block are reported at once; none of them causes a sec
 ";
 
 /// What an area's folder is about, in the order of the page.
-const AREAS: [(&str, &str); 15] = [
+const AREAS: [(&str, &str); 16] = [
     ("blocking", "`#[blocking]`"),
     ("crossing", "Crossing between loop and threads"),
     ("handlers", "`#[request]` and `#[session]`"),
@@ -30,6 +30,7 @@ const AREAS: [(&str, &str); 15] = [
     ("codec", "Codecs"),
     ("transport", "Transports"),
     ("warnings", "Warnings, under `#![deny(deprecated)]`"),
+    ("half_typed", "Half-typed text, of which the compiler's own word is enough"),
     ("several", "Several mistakes at once"),
 ];
 
