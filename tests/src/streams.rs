@@ -28,6 +28,8 @@ pub enum Kind {
     Tls,
     /// A Unix socket.
     Unix,
+    /// TLS over a Unix socket.
+    UnixTls,
     /// A Unix socket that passes descriptors.
     Passing,
 }
@@ -41,6 +43,8 @@ pub enum Way {
     Tls(SocketAddr),
     /// At a path.
     Unix(PathBuf, Folder),
+    /// At a path, in TLS.
+    UnixTls(PathBuf, Folder),
 }
 
 /// Binds `server` to a place of this kind.
@@ -65,6 +69,12 @@ pub fn bind<S, C>(kind: Kind, server: Server<S, C, Unbound>) -> (Server<S, C, Bo
             let path = folder.join("socket");
             (server.bind_unix(&path).expect("a path"), Way::Unix(path, folder))
         }
+        Kind::UnixTls => {
+            let folder = Folder::new();
+            let path = folder.join("socket");
+            let tls = pki::server_tls().build().expect("a certificate");
+            (server.bind_unix_tls(&path, tls).expect("a path"), Way::UnixTls(path, folder))
+        }
         Kind::Passing => {
             let folder = Folder::new();
             let path = folder.join("socket");
@@ -80,11 +90,28 @@ impl Way {
     /// # Panics
     /// If it can't.
     pub async fn connect(&self) -> Conn {
-        match self {
-            Self::Tcp(addr) => Conn::Tcp(tcp(*addr).await),
-            Self::Tls(addr) => tls(*addr, pki::client_config(None, &[])).await.expect("a handshake"),
-            Self::Unix(path, _) => Conn::Unix(UnixStream::connect(path).await.expect("it listens")),
-        }
+        self.try_connect().await.expect("it listens")
+    }
+
+    /// Connects, if it can.
+    ///
+    /// # Errors
+    /// Nobody listens, or the handshake fails.
+    ///
+    /// # Panics
+    /// If a handshake takes too long.
+    pub async fn try_connect(&self) -> io::Result<Conn> {
+        Ok(match self {
+            Self::Tcp(addr) => Conn::Tcp(try_tcp(*addr).await?),
+            Self::Tls(addr) => {
+                Conn::Tls(Box::new(shake(try_tcp(*addr).await?, pki::client_config(None, &[])).await?))
+            }
+            Self::Unix(path, _) => Conn::Unix(UnixStream::connect(path).await?),
+            Self::UnixTls(path, _) => {
+                let stream = UnixStream::connect(path).await?;
+                Conn::UnixTls(Box::new(shake(stream, pki::client_config(None, &[])).await?))
+            }
+        })
     }
 }
 
@@ -93,9 +120,13 @@ impl Way {
 /// # Panics
 /// If it can't.
 pub async fn tcp(addr: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(addr).await.expect("it listens");
-    stream.set_nodelay(true).expect("a connection");
-    stream
+    try_tcp(addr).await.expect("it listens")
+}
+
+async fn try_tcp(addr: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(addr).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 /// Connects over TLS.
@@ -106,9 +137,15 @@ pub async fn tcp(addr: SocketAddr) -> TcpStream {
 /// # Panics
 /// If nobody listens.
 pub async fn tls(addr: SocketAddr, config: Arc<ClientConfig>) -> io::Result<Conn> {
+    Ok(Conn::Tls(Box::new(shake(tcp(addr).await, config).await?)))
+}
+
+async fn shake<IO: AsyncRead + AsyncWrite + Unpin>(
+    io: IO,
+    config: Arc<ClientConfig>,
+) -> io::Result<TlsStream<IO>> {
     let name = ServerName::try_from("localhost").expect("a name");
-    let stream = timeout(LIMIT, TlsConnector::from(config).connect(name, tcp(addr).await)).await;
-    Ok(Conn::Tls(Box::new(stream.expect("in time")?)))
+    timeout(LIMIT, TlsConnector::from(config).connect(name, io)).await.expect("in time")
 }
 
 /// A client's end of a connection.
@@ -120,6 +157,8 @@ pub enum Conn {
     Tls(Box<TlsStream<TcpStream>>),
     /// A Unix socket.
     Unix(UnixStream),
+    /// TLS over a Unix socket.
+    UnixTls(Box<TlsStream<UnixStream>>),
 }
 
 impl Conn {
@@ -132,7 +171,7 @@ impl Conn {
         match &self {
             Self::Tcp(stream) => stream.set_zero_linger().expect("a connection"),
             Self::Tls(stream) => stream.get_ref().0.set_zero_linger().expect("a connection"),
-            Self::Unix(_) => {}
+            Self::Unix(_) | Self::UnixTls(_) => {}
         }
     }
 
@@ -146,6 +185,7 @@ impl Conn {
                 Self::Tcp(stream) => stream.readable().await,
                 Self::Tls(stream) => stream.get_ref().0.readable().await,
                 Self::Unix(stream) => stream.readable().await,
+                Self::UnixTls(stream) => stream.get_ref().0.readable().await,
             }
         };
         timeout(LIMIT, readable).await.expect("in time").expect("a connection");
@@ -202,6 +242,7 @@ impl Conn {
             Self::Tcp(stream) => Pin::new(stream),
             Self::Tls(stream) => Pin::new(stream),
             Self::Unix(stream) => Pin::new(stream),
+            Self::UnixTls(stream) => Pin::new(stream),
         }
     }
 }

@@ -104,7 +104,7 @@ fn answers(answer: &'static [u8], size: usize, pause: Duration) -> SocketAddr {
 
 on_loops! {
     async fn a_client_talks_over_every_kind_of_stream() {
-        for kind in [Kind::Tcp, Kind::Tls, Kind::Unix] {
+        for kind in [Kind::Tcp, Kind::Tls, Kind::Unix, Kind::UnixTls] {
             let (server, way) = desk(kind).await;
             match &way {
                 Way::Tcp(addr) => {
@@ -117,13 +117,17 @@ on_loops! {
                     talks!(Client::<String, String, _>::connect_tls_within(LIMIT, addr, "localhost", config, Lines::new()).await.unwrap());
                 }
                 Way::Unix(path, _) => talks!(Client::<String, String, _>::connect_unix(path, Lines::new()).await.unwrap()),
+                Way::UnixTls(path, _) => {
+                    let config = client_config(None, &[]);
+                    talks!(Client::<String, String, _>::connect_unix_tls(path, "localhost", config, Lines::new()).await.unwrap());
+                }
             }
             server.stop().await.unwrap();
         }
     }
 
     async fn a_blocking_client_talks_over_every_kind_of_stream() {
-        for kind in [Kind::Tcp, Kind::Tls, Kind::Unix] {
+        for kind in [Kind::Tcp, Kind::Tls, Kind::Unix, Kind::UnixTls] {
             let (server, way) = desk(kind).await;
             let connected = blocking(move || {
                 talks_blocking(match &way {
@@ -132,6 +136,9 @@ on_loops! {
                         Asking::connect_tls_within(LIMIT, addr, "localhost", client_config(None, &[]), Lines::new()).unwrap()
                     }
                     Way::Unix(path, _) => Asking::connect_unix(path, Lines::new()).unwrap(),
+                    Way::UnixTls(path, _) => {
+                        Asking::connect_unix_tls(path, "localhost", client_config(None, &[]), Lines::new()).unwrap()
+                    }
                 });
                 true
             });

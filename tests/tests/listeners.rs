@@ -187,7 +187,8 @@ on_loops! {
         let (one, two) = (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
         let local = UnixListener::bind(folder.join("socket")).unwrap();
         let two = Listener::from(two).tls(server_tls().build().unwrap()).unwrap();
-        let nonsense = Listener::from(local.try_clone().unwrap()).tls(server_tls().build().unwrap());
+        let nonsense = Listener::from(local.try_clone().unwrap()).tls(server_tls().build().unwrap()).unwrap();
+        let nonsense = nonsense.tls(server_tls().build().unwrap());
         assert_eq!(nonsense.unwrap_err().kind(), io::ErrorKind::Unsupported);
         let server = server.listen(one).unwrap().listen(two).unwrap().listen(local).unwrap();
         let running = server.spawn().await.unwrap();

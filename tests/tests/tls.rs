@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use portcullis::prelude::*;
-use portcullis::{Bound, RunningServer, Tls};
+use portcullis::{Bound, Client, Listener, RunningServer, Tls, UnixOptions};
 use portcullis_tests::pki::{Identity, certificate, client_config, pki, server_tls, strangers};
 use portcullis_tests::streams::{Conn, Folder, tcp, tls};
 use portcullis_tests::{LIMIT, on_loops, wait};
@@ -124,6 +124,36 @@ on_loops! {
         let error = refused(addr, None, &["http/1.1"]).await;
         assert!(error.to_string().contains("NoApplicationProtocol"), "{error}");
         assert_eq!(desk.connected.load(SeqCst), 2);
+        stop(server).await;
+    }
+
+    async fn over_a_unix_socket_a_peer_is_known_to_both_the_kernel_and_the_certificate() {
+        let desk = desk();
+        let folder = Folder::new();
+        let path = folder.join("socket");
+        let server = Server::new(desk.clone()).codec(Lines::new());
+        let server = server.bind_unix_tls(&path, server_tls().alpn(["desk/1"]).build().unwrap()).unwrap();
+        // Sockets that the user has made, too.
+        let second = folder.join("second");
+        let listener = std::os::unix::net::UnixListener::bind(&second).unwrap();
+        let listener = Listener::from(listener).tls(server_tls().build().unwrap()).unwrap();
+        assert_eq!(listener.unix_addr().unwrap().as_pathname(), Some(&*second));
+        let server = server.listen(listener).unwrap().spawn().await.unwrap();
+        for (n, path) in [&path, &second].into_iter().enumerate() {
+            let config = client_config(None, &["desk/1"]);
+            let mut client = Client::<String, String, _>::connect_unix_tls(path, "localhost", config, Lines::new()).await.unwrap();
+            assert_eq!(client.call("name".into()).await.unwrap(), r#"Some("localhost")"#);
+            let peer = desk.peers.lock().unwrap()[n].clone();
+            assert_eq!(peer.credentials().unwrap().pid, Some(std::process::id().cast_signed()));
+            assert_eq!(peer.addr(), None);
+            assert_eq!(peer.tls().unwrap().alpn().is_some(), n == 0);
+        }
+        // Descriptors do not go through TLS.
+        let options = UnixOptions::new().pass_fds(1);
+        let server2 = Server::new(desk.clone()).codec(Lines::new());
+        let refused = server2.bind_unix_tls_with(folder.join("third"), server_tls().build().unwrap(), options);
+        assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::Unsupported);
+        assert!(!folder.join("third").exists());
         stop(server).await;
     }
 

@@ -18,9 +18,10 @@ use tokio_rustls::{
 use super::Client;
 use crate::codec::Codec;
 
-/// The stream under a [`Client`] that [`connect_tls`](Client::connect_tls) has connected.
+/// The stream under a [`Client`] that [`connect_tls`](Client::connect_tls) has connected, or over `UnixStream`
+/// `connect_unix_tls`.
 #[cfg(feature = "tls")]
-pub type ClientTls = tokio_rustls::client::TlsStream<TcpStream>;
+pub type ClientTls<IO = TcpStream> = tokio_rustls::client::TlsStream<IO>;
 
 /// All on the current tokio runtime. Connecting may be dropped at any time, and so given a time limit from outside, too.
 impl<Req, Rsp, C: Codec<Rsp, Req>> Client<Req, Rsp, C> {
@@ -50,6 +51,23 @@ impl<Req, Rsp, C: Codec<Rsp, Req>> Client<Req, Rsp, C> {
         codec: C,
     ) -> io::Result<Client<Req, Rsp, C, tokio::net::UnixStream>> {
         Ok(Client::over(tokio::net::UnixStream::connect(path).await?, codec))
+    }
+
+    /// Connects to the Unix socket at `path` and does a TLS handshake: with whom, is for `server_name` and for the roots in
+    /// `config` to say.
+    ///
+    /// # Errors
+    /// As [`connect_unix`](Self::connect_unix) and [`connect_tls`](Self::connect_tls).
+    #[cfg(all(unix, feature = "tls"))]
+    pub async fn connect_unix_tls(
+        path: impl AsRef<Path>,
+        server_name: &str,
+        config: Arc<ClientConfig>,
+        codec: C,
+    ) -> io::Result<Client<Req, Rsp, C, ClientTls<tokio::net::UnixStream>>> {
+        let name = name(server_name)?;
+        let io = tokio::net::UnixStream::connect(path).await?;
+        Ok(Client::over(TlsConnector::from(config).connect(name, io).await?, codec))
     }
 
     /// Connects over TCP and does a TLS handshake: with whom, is for `server_name` (a DNS name or an IP address) and for the

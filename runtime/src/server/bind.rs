@@ -137,7 +137,32 @@ impl<S, C, B: Into<Bound>> Server<S, C, B> {
         options: UnixOptions,
     ) -> io::Result<Server<S, C, Bound>> {
         let (socket, file) = options.listen(path.as_ref())?;
-        self.listen(Listener(Kind::Unix { socket, file: Some(file), options }))
+        self.listen(Listener::unix(socket, Some(file), options))
+    }
+
+    /// Listens on a Unix socket, as [`bind_unix`](Self::bind_unix), for clients that speak TLS: whom a certificate vouches for
+    /// and not the kernel. [`Peer::credentials`](crate::Peer::credentials) tells of both.
+    ///
+    /// # Errors
+    /// As [`bind_unix`](Self::bind_unix).
+    #[cfg(all(unix, feature = "tls"))]
+    pub fn bind_unix_tls(self, path: impl AsRef<Path>, tls: Tls) -> io::Result<Server<S, C, Bound>> {
+        self.bind_unix_tls_with(path, tls, UnixOptions::new())
+    }
+
+    /// As [`bind_unix_tls`](Self::bind_unix_tls), with options of the socket.
+    ///
+    /// # Errors
+    /// As [`bind_unix`](Self::bind_unix); `Unsupported` with options that pass descriptors, which do not go through TLS.
+    #[cfg(all(unix, feature = "tls"))]
+    pub fn bind_unix_tls_with(
+        self,
+        path: impl AsRef<Path>,
+        tls: Tls,
+        options: UnixOptions,
+    ) -> io::Result<Server<S, C, Bound>> {
+        let (socket, file) = options.listen(path.as_ref())?;
+        self.listen(Listener::unix(socket, Some(file), options).tls(tls)?)
     }
 
     /// Listens on a Unix socket that has a name of the kernel's and no file (Linux only). Whoever is in the same network
@@ -161,7 +186,7 @@ impl<S, C, B: Into<Bound>> Server<S, C, B> {
         options: UnixOptions,
     ) -> io::Result<Server<S, C, Bound>> {
         let socket = options.listen_abstract(name.as_ref())?;
-        self.listen(Listener(Kind::Unix { socket, file: None, options }))
+        self.listen(Listener::unix(socket, None, options))
     }
 
     /// Listens on a socket that you have made: a `TcpListener` or a `UnixListener` of std, one from systemd.

@@ -33,10 +33,10 @@ pub(crate) enum Origin {
     Tls(Arc<Shaken>),
 }
 
-/// A TLS connection's address, and what its handshake has told, once it has.
+/// Where the stream below TLS comes from, and what its handshake has told, once it has.
 #[cfg(feature = "tls")]
 pub(crate) struct Shaken {
-    pub(crate) addr: SocketAddr,
+    pub(crate) below: Origin,
     pub(crate) info: OnceLock<TlsInfo>,
 }
 
@@ -51,7 +51,7 @@ impl Origin {
             #[cfg(all(feature = "fds", unix))]
             Self::Passing(_) => None,
             #[cfg(feature = "tls")]
-            Self::Tls(ref shaken) => Some(shaken.addr),
+            Self::Tls(ref shaken) => shaken.below.addr(),
         }
     }
 
@@ -70,6 +70,8 @@ impl Origin {
             Self::Unix(credentials) => Some(credentials),
             #[cfg(feature = "fds")]
             Self::Passing(ref pouch) => pouch.credentials(),
+            #[cfg(feature = "tls")]
+            Self::Tls(ref shaken) => shaken.below.credentials(),
             _ => None,
         }
     }

@@ -89,7 +89,7 @@ impl Servers {
         self.running.push(server.spawn().await.unwrap());
         match way {
             Way::Tcp(addr) | Way::Tls(addr) => self.places.push(format!("{name}={addr}")),
-            Way::Unix(path, folder) => {
+            Way::Unix(path, folder) | Way::UnixTls(path, folder) => {
                 self.places.push(format!("{name}={}", path.display()));
                 self.folders.push(folder);
             }

@@ -37,6 +37,7 @@ macro_rules! on_streams {
                 async fn tcp() { over(Kind::Tcp).await }
                 async fn tls() { over(Kind::Tls).await }
                 async fn unix() { over(Kind::Unix).await }
+                async fn unix_tls() { over(Kind::UnixTls).await }
             }
         }
     )*};

@@ -22,14 +22,9 @@ on_streams! {
             let way = Arc::clone(&way);
             flood.spawn(async move {
                 // A Unix socket whose queue is full refuses at once.
-                let mut stream = match &*way {
-                    Way::Unix(path, _) => match tokio::net::UnixStream::connect(path).await {
-                        Ok(stream) => Conn::Unix(stream),
-                        Err(_) => return,
-                    },
-                    way => way.connect().await,
-                };
-                until_gone(&mut stream).await;
+                if let Ok(mut stream) = way.try_connect().await {
+                    until_gone(&mut stream).await;
+                }
             });
         }
         // One that has something to ask comes through in its turn.
@@ -52,7 +47,7 @@ on_streams! {
                 tokio::spawn(async move {
                     let raw = match &*way {
                         Way::Tcp(addr) | Way::Tls(addr) => TcpStream::connect(addr).await.map(Conn::Tcp),
-                        Way::Unix(path, _) => tokio::net::UnixStream::connect(path).await.map(Conn::Unix),
+                        Way::Unix(path, _) | Way::UnixTls(path, _) => tokio::net::UnixStream::connect(path).await.map(Conn::Unix),
                     };
                     if let Ok(mut stream) = raw {
                         let _ = stream.write_all(&b"hold\n\x16\x03\x01"[n % 8..]).await;

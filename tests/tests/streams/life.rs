@@ -135,14 +135,7 @@ on_streams! {
                 let way = Arc::clone(&way);
                 tokio::spawn(async move {
                     // A handshake may be cut by the stop.
-                    let mut stream = match &*way {
-                        Way::Tls(addr) => {
-                            let config = portcullis_tests::pki::client_config(None, &[]);
-                            let Ok(stream) = portcullis_tests::streams::tls(*addr, config).await else { return };
-                            stream
-                        }
-                        way => way.connect().await,
-                    };
+                    let Ok(mut stream) = way.try_connect().await else { return };
                     let text: &[u8] = [&b"one\ntwo\nthree\npartial"[..], b"big 300000\nbig 300000\n"][n];
                     let _ = stream.write_all(text).await;
                     let _ = stream.flush().await;

@@ -1,4 +1,4 @@
-//! What a session promises, on every kind of stream: TCP, TLS, Unix sockets; and what is the same for all listeners.
+//! What a session promises, on every kind of stream: TCP, Unix sockets, TLS over both; and what is the same for all listeners.
 
 #![forbid(unsafe_code)]
 #![cfg(unix)]
@@ -31,6 +31,7 @@ macro_rules! on_streams {
                 async fn tcp() { over(Kind::Tcp).await }
                 async fn tls() { over(Kind::Tls).await }
                 async fn unix() { over(Kind::Unix).await }
+                async fn unix_tls() { over(Kind::UnixTls).await }
                 async fn passing() { over(Kind::Passing).await }
             }
         }

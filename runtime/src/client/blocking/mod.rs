@@ -83,6 +83,21 @@ impl<Req, Rsp, C: Codec<Rsp, Req>> BlockingClient<Req, Rsp, C> {
         Ok(Self::over(std::os::unix::net::UnixStream::connect(path)?, codec))
     }
 
+    /// Connects to the Unix socket at `path` and does a TLS handshake: with whom, is for `server_name` and for the roots in
+    /// `config` to say.
+    ///
+    /// # Errors
+    /// As [`connect_unix`](Self::connect_unix) and [`connect_tls`](Self::connect_tls).
+    #[cfg(all(unix, feature = "tls"))]
+    pub fn connect_unix_tls(
+        path: impl AsRef<Path>,
+        server_name: &str,
+        config: Arc<ClientConfig>,
+        codec: C,
+    ) -> io::Result<Self> {
+        Ok(Self::over(BlockingStream::unix_tls(path.as_ref(), server_name, config)?, codec))
+    }
+
     /// Connects over TCP and does a TLS handshake: with whom, is for `server_name` (a DNS name or an IP address) and for the
     /// roots in `config` to say.
     ///

@@ -5,6 +5,8 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
+#[cfg(all(unix, feature = "tls"))]
+use std::path::Path;
 #[cfg(feature = "tls")]
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -39,10 +41,26 @@ impl BlockingStream {
         config: Arc<ClientConfig>,
         until: Option<Instant>,
     ) -> io::Result<Self> {
+        Self::shaken(server_name, config, until, || Ok(Socket::Tcp(dial(addr, until)?)))
+    }
+
+    /// Does the handshake, too.
+    #[cfg(all(unix, feature = "tls"))]
+    pub(super) fn unix_tls(path: &Path, server_name: &str, config: Arc<ClientConfig>) -> io::Result<Self> {
+        Self::shaken(server_name, config, None, || Ok(Socket::Unix(UnixStream::connect(path)?)))
+    }
+
+    #[cfg(feature = "tls")]
+    fn shaken(
+        server_name: &str,
+        config: Arc<ClientConfig>,
+        until: Option<Instant>,
+        connect: impl FnOnce() -> io::Result<Socket>,
+    ) -> io::Result<Self> {
         let name = name(server_name)?;
         let mut connection = ClientConnection::new(config, name)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        let mut socket = Timed::new(Socket::Tcp(dial(addr, until)?));
+        let mut socket = Timed::new(connect()?);
         socket.until = until;
         while connection.is_handshaking() {
             connection.complete_io(&mut socket)?;

@@ -27,7 +27,7 @@ use crate::transport::Transport;
 use crate::transport::fds::{PassingStream, Pouch};
 use crate::transport::origin::Origin;
 #[cfg(feature = "tls")]
-use crate::transport::tls::stream::TlsStream;
+use crate::transport::tls::{Tls, stream::TlsStream};
 
 pub(super) trait Door: Send {
     /// Accepts one connection and starts its session.
@@ -53,14 +53,21 @@ impl<S: Service, C: Codec<S::Request, S::Response>> House<S, C> {
             }
             #[cfg(feature = "tls")]
             Kind::Tls { socket, options, tls } => {
-                let tcp = Tcp { socket: TcpListener::from_std(socket)?, options };
-                let drive = S::Style::driver::<TlsStream<TcpStream>, C>(Arc::clone(&self.hub));
-                let control = Arc::clone(&self.control);
-                Box::new(TlsEntrance { entrance: self.entrance(tcp, drive), tls, control })
+                self.open_tls(Tcp { socket: TcpListener::from_std(socket)?, options }, tls)
             }
             #[cfg(unix)]
-            Kind::Unix { socket, file, options } => {
+            Kind::Unix {
+                socket,
+                #[cfg(feature = "tls")]
+                tls,
+                file,
+                options,
+            } => {
                 let socket = tokio::net::UnixListener::from_std(socket)?;
+                #[cfg(feature = "tls")]
+                if let Some(tls) = tls {
+                    return Ok(self.open_tls(Unix { socket, _file: file }, tls));
+                }
                 #[cfg(feature = "fds")]
                 if let Some(count) = options.pass_fds {
                     let drive = S::Style::driver::<PassingStream, C>(Arc::clone(&self.hub));
@@ -76,6 +83,13 @@ impl<S: Service, C: Codec<S::Request, S::Response>> House<S, C> {
 
     fn open<L: Accept>(&self, accept: L, drive: impl Drive<S, L::Io, C>) -> Box<dyn Door> {
         Box::new(self.entrance(accept, drive))
+    }
+
+    #[cfg(feature = "tls")]
+    fn open_tls<L: Accept>(&self, accept: L, tls: Tls) -> Box<dyn Door> {
+        let drive = S::Style::driver::<TlsStream<L::Io>, C>(Arc::clone(&self.hub));
+        let control = Arc::clone(&self.control);
+        Box::new(TlsEntrance { entrance: self.entrance(accept, drive), tls, control })
     }
 
     fn entrance<L, D>(&self, accept: L, drive: D) -> Entrance<S, C, L, D> {

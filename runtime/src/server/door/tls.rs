@@ -36,12 +36,11 @@ where
     D: Drive<S, TlsStream<L::Io>, C>,
 {
     fn poll_admit(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Some((io, origin)) = ready!(self.entrance.poll_accept(cx))? else {
+        let Some((io, below)) = ready!(self.entrance.poll_accept(cx))? else {
             return Poll::Ready(Ok(()));
         };
-        // A stream without an address is not accepted as TLS.
-        let Some(addr) = origin.addr() else { return Poll::Ready(Ok(())) };
-        let shaken = Arc::new(Shaken { addr, info: OnceLock::new() });
+        let addr = below.addr();
+        let shaken = Arc::new(Shaken { below, info: OnceLock::new() });
         let Entrance { hub, scope, codec, drive, .. } = &self.entrance;
         let seat = hub.admit(Origin::Tls(Arc::clone(&shaken)));
         let (drive, codec) = (Arc::clone(drive), codec.clone());
@@ -74,7 +73,7 @@ async fn session<S, IO, C, D>(
 /// `None` if the client did not come to it, or the server stops.
 async fn handshake<IO: Transport>(
     io: IO,
-    peer: SocketAddr,
+    peer: Option<SocketAddr>,
     tls: Tls,
     control: Arc<Control>,
 ) -> Option<TlsStream<IO>> {
@@ -87,11 +86,11 @@ async fn handshake<IO: Transport>(
     match shaken {
         Ok(Ok(io)) => Some(io),
         Ok(Err(error)) => {
-            debug!(%peer, %error, "no TLS handshake");
+            debug!(?peer, %error, "no TLS handshake");
             None
         }
         Err(_) => {
-            debug!(%peer, limit = ?tls.limit(), "no TLS handshake in time");
+            debug!(?peer, limit = ?tls.limit(), "no TLS handshake in time");
             None
         }
     }

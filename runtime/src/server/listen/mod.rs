@@ -43,6 +43,8 @@ pub(super) enum Kind {
     #[cfg(unix)]
     Unix {
         socket: UnixListener,
+        #[cfg(feature = "tls")]
+        tls: Option<Tls>,
         /// Kept until nothing more is accepted. There is none if the socket came from elsewhere, or has no file.
         file: Option<SocketFile>,
         options: UnixOptions,
@@ -53,12 +55,16 @@ impl Listener {
     /// The same, for clients that speak TLS.
     ///
     /// # Errors
-    /// `Unsupported` if it is not a TCP socket, or speaks TLS already.
+    /// `Unsupported` if it speaks TLS already, or [passes descriptors](UnixOptions::pass_fds), which do not go through TLS.
     #[cfg(feature = "tls")]
     pub fn tls(self, tls: Tls) -> io::Result<Self> {
         match self.0 {
             Kind::Tcp { socket, options } => Ok(Self(Kind::Tls { socket, options, tls })),
-            _ => Err(io::Error::new(io::ErrorKind::Unsupported, "TLS is served over plain TCP sockets")),
+            #[cfg(unix)]
+            Kind::Unix { socket, tls: None, file, options } if !options.passes_fds() => {
+                Ok(Self(Kind::Unix { socket, tls: Some(tls), file, options }))
+            }
+            _ => Err(io::Error::new(io::ErrorKind::Unsupported, "TLS is served over plain sockets")),
         }
     }
 
@@ -80,6 +86,17 @@ impl Listener {
             Kind::Unix { socket, .. } => socket.local_addr().ok(),
             _ => None,
         }
+    }
+
+    #[cfg(unix)]
+    pub(super) fn unix(socket: UnixListener, file: Option<SocketFile>, options: UnixOptions) -> Self {
+        Self(Kind::Unix {
+            socket,
+            #[cfg(feature = "tls")]
+            tls: None,
+            file,
+            options,
+        })
     }
 
     /// Connections are accepted on a loop, which must not block.
@@ -104,6 +121,6 @@ impl From<TcpListener> for Listener {
 #[cfg(unix)]
 impl From<UnixListener> for Listener {
     fn from(socket: UnixListener) -> Self {
-        Self(Kind::Unix { socket, file: None, options: UnixOptions::default() })
+        Self::unix(socket, None, UnixOptions::default())
     }
 }

@@ -68,6 +68,14 @@ impl UnixOptions {
         self
     }
 
+    #[cfg(feature = "tls")]
+    pub(super) fn passes_fds(&self) -> bool {
+        #[cfg(feature = "fds")]
+        return self.pass_fds.is_some();
+        #[cfg(not(feature = "fds"))]
+        false
+    }
+
     /// Listens at `path`; what is left there of a server that is gone is replaced.
     pub(in crate::server) fn listen(&self, path: &Path) -> io::Result<(UnixListener, SocketFile)> {
         // The file is removed in the end, wherever this process is then.
