@@ -81,7 +81,7 @@ pub use codec::{Concatenated, LengthPrefixed, NewlineSeparated};
 #[cfg(feature = "json")]
 pub use codec::{Json, JsonLines};
 #[cfg(feature = "server")]
-pub use datagram::DatagramAddr;
+pub use datagram::{DatagramAddr, UdpOptions};
 #[cfg(feature = "server")]
 pub use describe::{Describe, Description};
 #[cfg(feature = "server")]

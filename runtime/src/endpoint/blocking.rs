@@ -10,7 +10,7 @@ use std::{fmt, io};
 use super::wire::{self, Wire};
 use crate::client::ClientError;
 use crate::codec::DatagramCodec;
-use crate::datagram::{DatagramAddr, Socket};
+use crate::datagram::{DatagramAddr, Socket, UdpOptions};
 
 /// As [`Endpoint`](crate::Endpoint), for a thread: each operation blocks it, and no runtime is needed.
 ///
@@ -54,7 +54,15 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> BlockingEndpoint<Req, Rsp, C> {
     /// # Errors
     /// The address can't be resolved, or can't be bound.
     pub fn bind(addr: impl ToSocketAddrs, codec: C) -> io::Result<Self> {
-        Ok(Self::over(Socket::udp(addr)?, codec))
+        Self::bind_with(addr, codec, UdpOptions::new())
+    }
+
+    /// As [`bind`](Self::bind), with options of the socket: broadcast, groups of multicast, buffers.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind); the system refuses an option.
+    pub fn bind_with(addr: impl ToSocketAddrs, codec: C, options: UdpOptions) -> io::Result<Self> {
+        Ok(Self::over(Socket::udp(addr, &options)?, codec))
     }
 
     /// A Unix datagram socket that talks to the one at `to`, and has a name of its own to be answered by.

@@ -27,7 +27,7 @@ pub use self::blocking::BlockingEndpoint;
 use self::wire::Wire;
 use crate::client::ClientError;
 use crate::codec::DatagramCodec;
-use crate::datagram::{AsyncSocket, DatagramAddr, OwnFile, Socket};
+use crate::datagram::{AsyncSocket, DatagramAddr, OwnFile, Socket, UdpOptions};
 
 /// A datagram socket that sends `Req` and receives `Rsp`, one message a datagram; on the current tokio runtime.
 ///
@@ -85,7 +85,18 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> Endpoint<Req, Rsp, C> {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn bind(addr: impl ToSocketAddrs, codec: C) -> io::Result<Self> {
-        Self::over(Socket::udp(addr)?, codec)
+        Self::bind_with(addr, codec, UdpOptions::new())
+    }
+
+    /// As [`bind`](Self::bind), with options of the socket: broadcast, groups of multicast, buffers.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind); the system refuses an option.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn bind_with(addr: impl ToSocketAddrs, codec: C, options: UdpOptions) -> io::Result<Self> {
+        Self::over(Socket::udp(addr, &options)?, codec)
     }
 
     /// A Unix datagram socket that talks to the one at `to`, and has a name of its own to be answered by.

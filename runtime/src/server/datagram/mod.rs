@@ -56,7 +56,7 @@ use self::stats::Counters;
 pub use self::stats::{DatagramCounts, DatagramStats};
 use super::{Bound, NoCodec, Server, Unbound};
 use crate::codec::{DatagramCodec, Framed};
-use crate::datagram::{AsyncSocket, OwnFile, Socket};
+use crate::datagram::{AsyncSocket, OwnFile, Socket, UdpOptions};
 use crate::scope::Scope;
 use crate::service::{Service, Style};
 use crate::session::hub::Hub;
@@ -188,7 +188,25 @@ impl<S: Service> Server<S, NoCodec, Unbound> {
     where
         D: DatagramCodec<S::Request, S::Response>,
     {
-        self.framed(&codec).receive(Socket::udp(addr)?, codec)
+        self.bind_udp_with(addr, codec, UdpOptions::new())
+    }
+
+    /// As [`bind_udp`](Self::bind_udp), with options of the socket: broadcast, groups of multicast, buffers.
+    ///
+    /// What was sent to a group is answered to its sender, from an address of this host.
+    ///
+    /// # Errors
+    /// As [`bind_udp`](Self::bind_udp); the system refuses an option.
+    pub fn bind_udp_with<D>(
+        self,
+        addr: impl ToSocketAddrs,
+        codec: D,
+        options: UdpOptions,
+    ) -> io::Result<Server<S, Framed<D>, Bound>>
+    where
+        D: DatagramCodec<S::Request, S::Response>,
+    {
+        self.framed(&codec).receive(Socket::udp(addr, &options)?, codec)
     }
 
     /// Receives the datagrams of a Unix socket at `path`, as [`bind_udp`](Self::bind_udp) does those of UDP.
@@ -250,7 +268,18 @@ impl<S: Service, C> Server<S, C, Bound> {
     where
         D: DatagramCodec<S::Request, S::Response>,
     {
-        self.receive(Socket::udp(addr)?, codec)
+        self.bind_udp_with(addr, codec, UdpOptions::new())
+    }
+
+    /// As [`bind_udp`](Self::bind_udp), with options of the socket.
+    ///
+    /// # Errors
+    /// As [`bind_udp`](Self::bind_udp); the system refuses an option.
+    pub fn bind_udp_with<D>(self, addr: impl ToSocketAddrs, codec: D, options: UdpOptions) -> io::Result<Self>
+    where
+        D: DatagramCodec<S::Request, S::Response>,
+    {
+        self.receive(Socket::udp(addr, &options)?, codec)
     }
 
     /// Receives the datagrams of a Unix socket at `path` as well.

@@ -1,6 +1,9 @@
 //! Datagram sockets, UDP and Unix, and [`DatagramAddr`]: where a datagram comes from.
 //!
-//! A [`Socket`] is bound outside any runtime, and [becomes](AsyncSocket::new) one of the loop where it is used.
+//! A [`Socket`] is bound outside any runtime, with what [`udp`] has for options, and [becomes](AsyncSocket::new) one of the
+//! loop where it is used.
+
+mod udp;
 
 #[cfg(unix)]
 use std::fs;
@@ -19,7 +22,10 @@ use std::{fmt, io};
 
 use tokio::io::ReadBuf;
 
-use crate::codec::datagram::{LONGEST, LONGEST_UDP};
+pub use self::udp::UdpOptions;
+#[cfg(unix)]
+use crate::codec::datagram::LONGEST;
+use crate::codec::datagram::LONGEST_UDP;
 
 /// Where a datagram comes from or goes to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -127,8 +133,8 @@ pub(crate) enum Socket {
 }
 
 impl Socket {
-    pub(crate) fn udp(addr: impl ToSocketAddrs) -> io::Result<Self> {
-        Ok(Self::Udp(UdpSocket::bind(addr)?))
+    pub(crate) fn udp(addr: impl ToSocketAddrs, options: &UdpOptions) -> io::Result<Self> {
+        Ok(Self::Udp(options.bind(addr)?))
     }
 
     /// A socket that may talk to `addr`, and is connected to it.
@@ -342,6 +348,7 @@ impl AsyncSocket {
     /// Whether a Unix socket has room is its peer's affair, and the kernel does not tell those who are not connected
     /// to it. So there a sender rests and tries again.
     pub(crate) async fn sendable(&self, tries: u32) -> io::Result<()> {
+        let _ = tries;
         match self {
             Self::Udp(socket) => socket.writable().await,
             #[cfg(unix)]
@@ -371,11 +378,8 @@ impl AsyncSocket {
     /// datagram before, perhaps of another peer.
     pub(crate) fn says_gone(&self, error: &io::Error) -> bool {
         use io::ErrorKind::{ConnectionRefused, ConnectionReset, NotFound};
-        match self {
-            Self::Udp(_) => false,
-            #[cfg(unix)]
-            Self::Unix(..) => matches!(error.kind(), ConnectionRefused | ConnectionReset | NotFound),
-        }
+        let gone = matches!(error.kind(), ConnectionRefused | ConnectionReset | NotFound);
+        gone && !matches!(self, Self::Udp(_))
     }
 }
 

@@ -1,0 +1,208 @@
+//! [`UdpOptions`], and addresses to sockets.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// How a UDP socket is opened: for [`Server::bind_udp_with`](crate::Server::bind_udp_with) and
+/// [`Endpoint::bind_with`](crate::Endpoint::bind_with).
+///
+/// ```
+/// # use portcullis_runtime as portcullis;
+/// # use std::net::Ipv4Addr;
+/// // One of several on this host that hear what is sent to a group.
+/// let hears = portcullis::UdpOptions::new()
+///     .reuse_addr(true)
+///     .join_multicast_v4(Ipv4Addr::new(239, 7, 7, 7), Ipv4Addr::UNSPECIFIED);
+/// let asks_all = portcullis::UdpOptions::new().broadcast(true);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use = "options do nothing before a socket is bound with them"]
+pub struct UdpOptions {
+    reuse_addr: bool,
+    reuse_port: bool,
+    only_v6: Option<bool>,
+    broadcast: bool,
+    receive_buffer: Option<usize>,
+    send_buffer: Option<usize>,
+    joins_v4: Vec<(Ipv4Addr, Ipv4Addr)>,
+    joins_v6: Vec<(Ipv6Addr, u32)>,
+    sends_from_v4: Option<Ipv4Addr>,
+    sends_from_v6: Option<u32>,
+    hops: Option<u32>,
+    echo: Option<bool>,
+}
+
+impl UdpOptions {
+    /// The defaults: what the system has.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// `SO_REUSEADDR`: several sockets have one address. A datagram to a group or a broadcast comes to each of them, and
+    /// any other to one. Off unless said otherwise.
+    pub fn reuse_addr(mut self, on: bool) -> Self {
+        self.reuse_addr = on;
+        self
+    }
+
+    /// `SO_REUSEPORT`: several sockets, of several processes too, share the senders of one port. Only on Unix systems.
+    pub fn reuse_port(mut self, on: bool) -> Self {
+        self.reuse_port = on;
+        self
+    }
+
+    /// `IPV6_V6ONLY`: whether an address of IPv6 takes no datagrams of IPv4. What the system says, unless said here.
+    pub fn only_v6(mut self, on: bool) -> Self {
+        self.only_v6 = Some(on);
+        self
+    }
+
+    /// `SO_BROADCAST`: may send to all of a network at once. Off unless said otherwise; receiving needs no permission.
+    pub fn broadcast(mut self, on: bool) -> Self {
+        self.broadcast = on;
+        self
+    }
+
+    /// `SO_RCVBUF`: how much waits in the kernel, and what is more is lost; the system has a limit of its own.
+    pub fn receive_buffer(mut self, bytes: usize) -> Self {
+        self.receive_buffer = Some(bytes);
+        self
+    }
+
+    /// `SO_SNDBUF`: how much is taken before sending waits; the system has a limit of its own.
+    pub fn send_buffer(mut self, bytes: usize) -> Self {
+        self.send_buffer = Some(bytes);
+        self
+    }
+
+    /// Hears what is sent to `group`, on the interface that has this address (0.0.0.0: the one that the system takes).
+    pub fn join_multicast_v4(mut self, group: Ipv4Addr, interface: Ipv4Addr) -> Self {
+        self.joins_v4.push((group, interface));
+        self
+    }
+
+    /// Hears what is sent to `group`, on the interface of this number (0: the one that the system takes).
+    pub fn join_multicast_v6(mut self, group: Ipv6Addr, interface: u32) -> Self {
+        self.joins_v6.push((group, interface));
+        self
+    }
+
+    /// `IP_MULTICAST_IF`: what is sent to a group leaves by the interface that has this address.
+    pub fn multicast_from_v4(mut self, interface: Ipv4Addr) -> Self {
+        self.sends_from_v4 = Some(interface);
+        self
+    }
+
+    /// `IPV6_MULTICAST_IF`: what is sent to a group leaves by the interface of this number.
+    pub fn multicast_from_v6(mut self, interface: u32) -> Self {
+        self.sends_from_v6 = Some(interface);
+        self
+    }
+
+    /// How many networks what is sent to a group may cross. 1, this one, unless said otherwise.
+    pub fn multicast_hops(mut self, count: u32) -> Self {
+        self.hops = Some(count);
+        self
+    }
+
+    /// Whether what is sent to a group is heard on this host, too. It is, unless said otherwise.
+    pub fn multicast_loop(mut self, on: bool) -> Self {
+        self.echo = Some(on);
+        self
+    }
+
+    /// A socket at the first of the addresses that can be bound.
+    pub(super) fn bind(&self, addr: impl ToSocketAddrs) -> io::Result<UdpSocket> {
+        let mut failed = None;
+        for addr in addr.to_socket_addrs()? {
+            match self.bind_to(addr) {
+                Ok(socket) => return Ok(socket),
+                Err(error) => failed = Some(error),
+            }
+        }
+        Err(failed.unwrap_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "there is no such address")))
+    }
+
+    fn bind_to(&self, addr: SocketAddr) -> io::Result<UdpSocket> {
+        let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
+        socket.set_reuse_address(self.reuse_addr)?;
+        // Not every system has it.
+        let _ = self.reuse_port;
+        #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))))]
+        socket.set_reuse_port(self.reuse_port)?;
+        if let Some(only) = self.only_v6.filter(|_| addr.is_ipv6()) {
+            socket.set_only_v6(only)?;
+        }
+        socket.set_broadcast(self.broadcast)?;
+        if let Some(bytes) = self.receive_buffer {
+            socket.set_recv_buffer_size(bytes)?;
+        }
+        if let Some(bytes) = self.send_buffer {
+            socket.set_send_buffer_size(bytes)?;
+        }
+        socket.bind(&addr.into())?;
+        self.set_multicast(&socket, addr.is_ipv6())?;
+        Ok(socket.into())
+    }
+
+    fn set_multicast(&self, socket: &Socket, v6: bool) -> io::Result<()> {
+        for (group, interface) in &self.joins_v4 {
+            socket.join_multicast_v4(group, interface)?;
+        }
+        for (group, interface) in &self.joins_v6 {
+            socket.join_multicast_v6(group, *interface)?;
+        }
+        if let Some(interface) = &self.sends_from_v4 {
+            socket.set_multicast_if_v4(interface)?;
+        }
+        if let Some(interface) = self.sends_from_v6 {
+            socket.set_multicast_if_v6(interface)?;
+        }
+        if let Some(hops) = self.hops {
+            if v6 { socket.set_multicast_hops_v6(hops) } else { socket.set_multicast_ttl_v4(hops) }?;
+        }
+        if let Some(on) = self.echo {
+            if v6 { socket.set_multicast_loop_v6(on) } else { socket.set_multicast_loop_v4(on) }?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use socket2::SockRef;
+
+    use super::*;
+
+    #[test]
+    fn sockets_are_opened_as_they_were_asked_to_be() {
+        let plain = UdpOptions::new().bind("127.0.0.1:0").expect("a port");
+        assert!(!plain.broadcast().expect("a socket"));
+        assert!(!SockRef::from(&plain).reuse_address().expect("a socket"));
+        assert!(UdpOptions::new().bind(plain.local_addr().expect("bound")).is_err(), "it is taken");
+
+        let options =
+            UdpOptions::new().broadcast(true).reuse_addr(true).multicast_hops(3).multicast_loop(false);
+        let socket =
+            options.clone().receive_buffer(20_000).send_buffer(30_000).bind("127.0.0.1:0").expect("a port");
+        assert!(socket.broadcast().expect("a socket"));
+        assert_eq!(socket.multicast_ttl_v4().expect("a socket"), 3);
+        assert!(!socket.multicast_loop_v4().expect("a socket"));
+        // Linux doubles them.
+        assert!((20_000..=40_000).contains(&SockRef::from(&socket).recv_buffer_size().expect("a socket")));
+        assert!((30_000..=60_000).contains(&SockRef::from(&socket).send_buffer_size().expect("a socket")));
+        options.bind(socket.local_addr().expect("bound")).expect("both want to share it");
+        // Where there is no IPv6 there is nothing to be seen.
+        if let Ok(socket) =
+            UdpOptions::new().only_v6(true).multicast_hops(4).multicast_loop(false).bind("[::]:0")
+        {
+            assert!(SockRef::from(&socket).only_v6().expect("a socket"));
+            assert_eq!(SockRef::from(&socket).multicast_hops_v6().expect("a socket"), 4);
+        }
+        // No group.
+        let none = UdpOptions::new().join_multicast_v4(Ipv4Addr::LOCALHOST, Ipv4Addr::UNSPECIFIED);
+        assert!(none.bind("127.0.0.1:0").is_err());
+    }
+}

@@ -1,0 +1,195 @@
+//! The clients of datagrams, on a loop and on a thread (D11).
+
+use portcullis::BlockingEndpoint;
+use portcullis::codec::DatagramCodec;
+
+use super::*;
+
+on_loops! {
+    async fn d11_a_port_that_is_closed_ends_neither_the_server_nor_its_session() {
+        let counter = Arc::new(Counter::default());
+        let server = counter.bound();
+        let stats = server.datagram_stats();
+        let server = server.spawn().await.unwrap();
+        for n in 1..=10 {
+            let gone = raw(server.local_addr()).await;
+            gone.send(b"hold").await.unwrap();
+            wait(|| counter.begun.load(SeqCst) == n).await;
+        }
+        // All of them are gone; the system tells of it, or not, at one of the answers or after it.
+        counter.gate.add_permits(10);
+        wait(|| stats.counts().sent + stats.counts().unsent >= 10).await;
+        assert_eq!(ask(&raw(server.local_addr()).await, "a").await, "1: a");
+        assert!(counter.ended.lock().unwrap().is_empty());
+        stop(server).await;
+    }
+
+    async fn an_endpoint_outlives_a_port_where_nobody_listens() {
+        let gone = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let addr = gone.local_addr().unwrap();
+        drop(gone);
+        let mut client = client(addr).await;
+        let Err(ClientError::Io(error)) = client.call("a".into()).await else { panic!("nobody is there") };
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        client.send("nor now".into()).await.unwrap();
+        let counter = Arc::new(Counter::default());
+        let server = Server::new(counter).bind_udp(addr, text()).unwrap().spawn().await.unwrap();
+        // What is to be told of the one before is no reason not to send this one.
+        client.send("b".into()).await.unwrap();
+        let mut heard = client.recv().await;
+        if heard.is_err() {
+            heard = client.recv().await;
+        }
+        assert_eq!(heard.unwrap(), "1: b");
+        stop(server).await;
+    }
+
+    async fn an_endpoint_that_sends_again_outlives_a_restart() {
+        let gone = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let addr = gone.local_addr().unwrap();
+        drop(gone);
+        let asking = tokio::spawn(async move {
+            client(addr).await.resend_every(SHORT).call("a".into()).await.unwrap()
+        });
+        sleep(SHORT).await;
+        let server = Arc::new(Counter::default());
+        let server = Server::new(server).bind_udp(addr, text()).unwrap().spawn().await.unwrap();
+        assert_eq!(asking.await.unwrap(), "1: a");
+        stop(server).await;
+    }
+
+    async fn an_endpoint_sends_again_only_when_it_was_told_to() {
+        // One that answers the third datagram.
+        let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let addr = server.local_addr().unwrap();
+        let count = Arc::new(AtomicUsize::new(0));
+        let seen = Arc::clone(&count);
+        let deaf = tokio::spawn(async move {
+            let mut buffer = [0; 100];
+            loop {
+                let (length, from) = server.recv_from(&mut buffer).await.unwrap();
+                if seen.fetch_add(1, SeqCst) == 2 {
+                    server.send_to(&buffer[..length], from).await.unwrap();
+                }
+            }
+        });
+        let mut patient = client(addr).await.limit(SHORT);
+        let Err(ClientError::Io(error)) = patient.call("a".into()).await else { panic!("no answer comes") };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(count.load(SeqCst), 1);
+        let mut insistent = client(addr).await.resend_every(SHORT);
+        assert_eq!(insistent.call("b".into()).await.unwrap(), "b");
+        assert_eq!(count.load(SeqCst), 3);
+        deaf.abort();
+    }
+
+    async fn an_endpoint_can_tell_an_answer_from_those_to_requests_before() {
+        let counter = Arc::new(Counter::default());
+        let server = counter.bound().spawn().await.unwrap();
+        let mut client = client(server.local_addr()).await.limit(SHORT);
+        client.call("hold".into()).await.unwrap_err();
+        counter.gate.add_permits(1);
+        let mut client = client.limit(LIMIT);
+        let answer = client.call_matching("b".into(), |answer| answer.ends_with("b")).await.unwrap();
+        assert_eq!(answer, "2: b");
+        stop(server).await;
+    }
+
+    async fn endpoints_talk_among_themselves_and_are_streams_of_what_comes() {
+        use futures::StreamExt;
+        let mut center = Endpoint::<&[u8], Vec<u8>, _>::bind("127.0.0.1:0", Datagrams::<Raw>::new().max_size(10)).unwrap();
+        let to = center.local_addr().unwrap().ip().unwrap();
+        let mut other = Endpoint::<&[u8], Vec<u8>, _>::connect(to, Datagrams::<Raw>::new()).await.unwrap().limit(LIMIT);
+        for message in [&b"one"[..], b"", b"this is too long", b"four"] {
+            other.send(message).await.unwrap();
+        }
+        let mut next = async || timeout(LIMIT, center.next()).await.expect("in time").expect("no end");
+        let (one, from) = next().await.unwrap();
+        assert_eq!(one, b"one");
+        assert_eq!(from, other.local_addr().unwrap());
+        assert_eq!(next().await.unwrap().0, b"");
+        let Err(ClientError::Decode(error)) = next().await else { panic!("it is too long") };
+        assert!(error.to_string().contains("10 bytes"));
+        assert_eq!(next().await.unwrap().0, b"four");
+        center.send_to(b"back", &from).await.unwrap();
+        assert_eq!(other.recv().await.unwrap(), b"back");
+        let Err(ClientError::Encode(_)) = center.send_to(b"this is too long", &from).await else { panic!("too long") };
+    }
+}
+
+/// A protocol of one's own: a number in eight bytes.
+#[derive(Clone)]
+struct Number;
+
+impl DatagramCodec<u64, u64> for Number {
+    fn max_size(&self) -> usize {
+        8
+    }
+
+    fn decode(&mut self, datagram: &[u8]) -> Result<u64, portcullis::codec::DecodeError> {
+        let bytes =
+            datagram.try_into().map_err(|_| portcullis::codec::DecodeError::new("not eight bytes"))?;
+        Ok(u64::from_be_bytes(bytes))
+    }
+
+    fn encode(
+        &mut self,
+        number: u64,
+        datagram: &mut bytes::BytesMut,
+    ) -> Result<(), portcullis::codec::EncodeError> {
+        datagram.extend_from_slice(&number.to_be_bytes());
+        Ok(())
+    }
+}
+
+struct Square;
+
+#[service]
+impl Square {
+    #[request]
+    async fn square(&self, n: u64) -> u64 {
+        n * n
+    }
+}
+
+#[test]
+fn a_thread_talks_to_a_server_without_a_runtime_in_any_format() {
+    let server = Server::new(Square)
+        .bind_udp("127.0.0.1:0", Number)
+        .unwrap()
+        .bind_udp("127.0.0.1:0", Datagrams::<Json>::new())
+        .unwrap()
+        .bind_udp("[::1]:0", Datagrams::<Postcard>::new())
+        .unwrap()
+        .spawn_thread()
+        .unwrap();
+    fn ask(to: SocketAddr, codec: impl DatagramCodec<u64, u64>) {
+        let mut client = BlockingEndpoint::<u64, u64, _>::connect(to, codec).unwrap().limit(LIMIT);
+        assert_eq!(client.call(12).unwrap(), 144);
+        client.send(5).unwrap();
+        assert_eq!(client.next().unwrap().unwrap().0, 25);
+    }
+    ask(server.local_addrs()[0], Number);
+    ask(server.local_addrs()[1], Datagrams::<Json>::new());
+    ask(server.local_addrs()[2], Datagrams::<Postcard>::new());
+    assert!(server.stop().unwrap().is_clean());
+}
+
+#[test]
+fn a_blocking_endpoint_keeps_its_time_limit_and_tells_of_what_is_no_message() {
+    let mut quiet = BlockingEndpoint::<u64, u64, _>::bind("127.0.0.1:0", Number).unwrap().limit(SHORT);
+    let to = quiet.local_addr().unwrap();
+    let Err(ClientError::Io(error)) = quiet.recv() else { panic!("nobody has sent") };
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    let mut other =
+        BlockingEndpoint::<&[u8], Vec<u8>, _>::bind("127.0.0.1:0", Datagrams::<Raw>::new()).unwrap();
+    for message in [&b"short"[..], b"far too long", b"\0\0\0\0\0\0\0\x07"] {
+        other.send_to(message, &to).unwrap();
+    }
+    let mut quiet = quiet.limit(LIMIT);
+    let Some(Err(ClientError::Decode(error))) = quiet.next() else { panic!("it is too short") };
+    assert_eq!(error.to_string(), "not eight bytes");
+    let Some(Err(ClientError::Decode(error))) = quiet.next() else { panic!("it is too long") };
+    assert!(error.to_string().contains("8 bytes"), "{error}");
+    assert_eq!(quiet.next().unwrap().unwrap(), (7, other.local_addr().unwrap()));
+}

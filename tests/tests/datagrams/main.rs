@@ -1,0 +1,126 @@
+//! Datagrams (D1 to D13, S2, S3, S5, S11): a session for each address, over real UDP sockets.
+
+#![forbid(unsafe_code)]
+
+mod endpoints;
+mod limits;
+mod malformed;
+mod options;
+mod sessions;
+mod stops;
+mod streams;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use portcullis::codec::{Framed, Raw, Utf8};
+use portcullis::prelude::*;
+use portcullis::{Bound, Client, ClientError, Datagrams, Endpoint, RunningServer, StopReport};
+use portcullis_tests::{LIMIT, on_loops, wait};
+use tokio::net::UdpSocket;
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+
+/// Short enough to wait for, long enough for what must come in time on a loaded machine.
+const SHORT: Duration = Duration::from_millis(150);
+
+/// Counts the requests of each peer, and does what they say.
+struct Counter {
+    connected: AtomicUsize,
+    begun: AtomicUsize,
+    ended: Mutex<Vec<Reason>>,
+    /// Who says `hold` waits for a place here.
+    gate: Semaphore,
+}
+
+impl Default for Counter {
+    fn default() -> Self {
+        let (connected, begun) = Default::default();
+        Self { connected, begun, ended: Mutex::default(), gate: Semaphore::new(0) }
+    }
+}
+
+impl Counter {
+    async fn end(&self, count: usize) -> Reason {
+        wait(|| self.ended.lock().unwrap().len() >= count).await;
+        self.ended.lock().unwrap()[count - 1].clone()
+    }
+
+    fn bound(self: &Arc<Self>) -> Server<Self, Framed<Datagrams<Utf8>>, Bound> {
+        Server::new(Arc::clone(self)).bind_udp("127.0.0.1:0", text()).unwrap()
+    }
+}
+
+fn text() -> Datagrams<Utf8> {
+    Datagrams::new().max_size(1000)
+}
+
+#[service]
+impl Counter {
+    #[on(connect)]
+    async fn connected(&self) -> usize {
+        self.connected.fetch_add(1, SeqCst);
+        0
+    }
+
+    #[request]
+    async fn handle(
+        &self,
+        peer: &Peer<String>,
+        count: &mut usize,
+        request: String,
+    ) -> Result<String, String> {
+        self.begun.fetch_add(1, SeqCst);
+        *count += 1;
+        match request.split_once(' ') {
+            Some(("big", size)) => return Ok("b".repeat(size.parse().unwrap())),
+            Some(("fail", why)) => return Err(why.to_owned()),
+            _ => {}
+        }
+        match request.as_str() {
+            "hold" => self.gate.acquire().await.unwrap().forget(),
+            "close" => peer.close(),
+            "panic" => panic!("asked to"),
+            _ => {}
+        }
+        Ok(format!("{count}: {request}"))
+    }
+
+    #[on(error)]
+    async fn failed(&self, error: SessionError<String>) -> ControlFlow<Reason, String> {
+        ControlFlow::Continue(format!("error: {error}"))
+    }
+
+    #[on(disconnect)]
+    async fn gone(&self, _: usize, reason: Reason) {
+        self.ended.lock().unwrap().push(reason);
+    }
+}
+
+async fn client(to: SocketAddr) -> Endpoint<String, String, Datagrams<Utf8>> {
+    Endpoint::connect(to, Datagrams::new()).await.unwrap().limit(LIMIT)
+}
+
+async fn raw(to: SocketAddr) -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    socket.connect(to).await.unwrap();
+    socket
+}
+
+async fn answer(socket: &UdpSocket) -> String {
+    let mut buffer = [0; 2000];
+    let length = timeout(LIMIT, socket.recv(&mut buffer)).await.expect("in time").unwrap();
+    String::from_utf8(buffer[..length].to_vec()).unwrap()
+}
+
+async fn ask(socket: &UdpSocket, request: &str) -> String {
+    socket.send(request.as_bytes()).await.unwrap();
+    answer(socket).await
+}
+
+async fn stop(server: RunningServer) -> StopReport {
+    timeout(LIMIT, server.stop()).await.expect("in time").unwrap()
+}

@@ -1,0 +1,94 @@
+//! What is no message, and what can't be one (D6, D7, S3, S9).
+
+use super::*;
+
+on_loops! {
+    async fn d6_what_is_no_message_is_an_error_of_its_sender_who_goes_on() {
+        let counter = Arc::new(Counter::default());
+        let server = counter.bound().spawn().await.unwrap();
+        let (bad, good) = (raw(server.local_addr()).await, raw(server.local_addr()).await);
+        assert_eq!(ask(&good, "a").await, "1: a");
+        bad.send(b"\xff\xff").await.unwrap();
+        assert!(answer(&bad).await.starts_with("error: malformed input: invalid utf-8"));
+        assert_eq!(ask(&bad, "b").await, "1: b");
+        assert_eq!(ask(&good, "c").await, "2: c");
+        assert!(counter.ended.lock().unwrap().is_empty());
+        stop(server).await;
+    }
+
+    async fn s3_garbage_and_foreign_frames_end_nothing() {
+        let counter = Arc::new(Counter::default());
+        let server = counter.bound().spawn().await.unwrap();
+        let socket = raw(server.local_addr()).await;
+        // Among them what would be a frame, or half of one, in the session's own stream.
+        for garbage in [&b"\xff\xff\xff\xff"[..], b"\0\0\0\x04\xff", b"\0\0\0\x01\xff\xff", &[0xfe; 900]] {
+            socket.send(garbage).await.unwrap();
+            assert!(answer(&socket).await.starts_with("error: malformed input"));
+        }
+        assert_eq!(ask(&socket, "\0\0\0\u{9}").await, "1: \0\0\0\u{9}");
+        assert_eq!(counter.connected.load(SeqCst), 1);
+        stop(server).await;
+    }
+
+    async fn s9_a_datagram_over_the_limit_is_malformed_and_the_next_is_read() {
+        let counter = Arc::new(Counter::default());
+        let server = counter.bound().spawn().await.unwrap();
+        let socket = raw(server.local_addr()).await;
+        for length in [1001, 1002, 5000, 60_000] {
+            socket.send(&vec![b'x'; length]).await.unwrap();
+            assert_eq!(answer(&socket).await, "error: malformed input: a frame is longer than 1000 bytes");
+        }
+        assert_eq!(ask(&socket, &"x".repeat(990)).await, format!("1: {}", "x".repeat(990)));
+        stop(server).await;
+    }
+
+    async fn a_response_over_the_limit_is_an_encode_error_and_nothing_of_it_is_sent() {
+        let counter = Arc::new(Counter::default());
+        let server = counter.bound().spawn().await.unwrap();
+        let socket = raw(server.local_addr()).await;
+        assert_eq!(ask(&socket, "big 1000").await.len(), 1000);
+        assert_eq!(
+            ask(&socket, "big 1001").await,
+            "error: can't be sent: the message is longer than 1000 bytes"
+        );
+        // Nor is more than UDP carries, whatever the codec allows.
+        let wide = Server::new(Arc::clone(&counter))
+            .bind_udp("127.0.0.1:0", Datagrams::<Utf8>::new().max_size(1_000_000))
+            .unwrap()
+            .spawn()
+            .await
+            .unwrap();
+        let mut client = client(wide.local_addr()).await;
+        assert_eq!(client.call("big 65507".into()).await.unwrap().len(), 65_507);
+        assert_eq!(
+            client.call("big 65508".into()).await.unwrap(),
+            "error: can't be sent: the message is longer than 65507 bytes"
+        );
+        stop(server).await;
+        stop(wide).await;
+    }
+
+    async fn an_empty_datagram_is_a_datagram() {
+        let counter = Arc::new(Counter::default());
+        let server = counter.bound().spawn().await.unwrap();
+        let socket = raw(server.local_addr()).await;
+        assert_eq!(ask(&socket, "").await, "1: ");
+        assert_eq!(ask(&socket, "").await, "2: ");
+        // In the other direction, too.
+        assert_eq!(ask(&socket, "big 0").await, "");
+        assert_eq!(client(server.local_addr()).await.call("big 0".into()).await.unwrap(), "");
+        stop(server).await;
+    }
+
+    async fn d7_an_error_and_a_panic_of_a_handler_are_of_one_session() {
+        let counter = Arc::new(Counter::default());
+        let server = counter.bound().spawn().await.unwrap();
+        let (one, other) = (raw(server.local_addr()).await, raw(server.local_addr()).await);
+        assert_eq!(ask(&one, "fail so").await, "error: so");
+        assert_eq!(ask(&one, "a").await, "2: a");
+        assert_eq!(ask(&one, "panic").await, "error: panicked: asked to");
+        assert_eq!(counter.end(1).await, Reason::Panicked("asked to".into()));
+        assert_eq!(ask(&other, "b").await, "1: b");
+        stop(server).await;
+    }
+}

@@ -1,0 +1,61 @@
+//! Datagrams to several at once: broadcast and multicast, on this host's own network.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use portcullis::{BlockingEndpoint, DatagramAddr, UdpOptions};
+
+use super::*;
+
+type Text = Endpoint<String, String, Datagrams<Utf8>>;
+
+const GROUP: Ipv4Addr = Ipv4Addr::new(239, 77, 7, 1);
+
+on_loops! {
+    async fn a_server_answers_what_was_sent_to_all() {
+        let counter = Arc::new(Counter::default());
+        let server = Server::new(counter).bind_udp("0.0.0.0:0", text()).unwrap().spawn().await.unwrap();
+        let port = server.local_addr().port();
+        let all = DatagramAddr::from(SocketAddr::from(([127, 255, 255, 255], port)));
+        let mut asks = Text::bind("127.0.0.1:0", Datagrams::new()).unwrap().limit(LIMIT);
+        let Err(ClientError::Io(error)) = asks.send_to("may I?".into(), &all).await else { panic!("it was not permitted") };
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        let mut asks = Text::bind_with("127.0.0.1:0", Datagrams::new(), UdpOptions::new().broadcast(true)).unwrap().limit(LIMIT);
+        asks.send_to("who is there?".into(), &all).await.unwrap();
+        let (answer, from) = asks.recv_from().await.unwrap();
+        assert_eq!((answer.as_str(), from), ("1: who is there?", SocketAddr::from(([127, 0, 0, 1], port)).into()));
+        stop(server).await;
+    }
+
+    async fn every_member_of_a_group_hears_what_is_sent_to_it_and_nobody_else_does() {
+        let counter = Arc::new(Counter::default());
+        let hears = UdpOptions::new().reuse_addr(true).join_multicast_v4(GROUP, Ipv4Addr::LOCALHOST);
+        let server = Server::new(Arc::clone(&counter)).bind_udp_with("0.0.0.0:0", text(), hears.clone()).unwrap();
+        let port = server.local_addr().port();
+        // Beside other sockets of the same server, which are no members.
+        let server = server.bind_udp_with("127.0.0.1:0", text(), UdpOptions::new().receive_buffer(1 << 16)).unwrap();
+        let server = server.spawn().await.unwrap();
+        let mut member = Text::bind_with(("0.0.0.0", port), Datagrams::new(), hears).unwrap().limit(LIMIT);
+        let asks = UdpOptions::new().multicast_from_v4(Ipv4Addr::LOCALHOST);
+        let mut asks = Text::bind_with("127.0.0.1:0", Datagrams::new(), asks).unwrap().limit(LIMIT);
+        let group = DatagramAddr::from(SocketAddr::from((GROUP, port)));
+        for n in 1..=3 {
+            asks.send_to(format!("{n}"), &group).await.unwrap();
+            assert_eq!(asks.recv().await.unwrap(), format!("{n}: {n}"));
+            assert_eq!(member.recv_from().await.unwrap(), (format!("{n}"), asks.local_addr().unwrap()));
+        }
+        assert_eq!(counter.begun.load(SeqCst), 3);
+        stop(server).await;
+    }
+}
+
+#[test]
+fn an_option_that_can_t_be_had_is_an_error_of_binding() {
+    let none = UdpOptions::new().join_multicast_v4(Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST);
+    let bound =
+        BlockingEndpoint::<String, String, _>::bind_with("127.0.0.1:0", Datagrams::<Utf8>::new(), none);
+    assert!(bound.is_err());
+    // A group of the other family.
+    let other = UdpOptions::new().join_multicast_v6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 7, 7), 0);
+    let bound = Server::new(Counter::default()).bind_udp_with("127.0.0.1:0", text(), other);
+    assert!(bound.is_err());
+}

@@ -1,0 +1,146 @@
+//! What a session of datagrams is (D1 to D4).
+
+use super::*;
+
+/// A linear session: greets, then numbers what it reads, two at a time.
+struct Pairs;
+
+#[service]
+impl Pairs {
+    #[session]
+    async fn pairs(&self, session: &mut Session<String, String>) -> Result<(), io::Error> {
+        let first = session.next().await?;
+        if first == "leave" {
+            session.peer().close();
+            return Ok(());
+        }
+        let second = session.next().await?;
+        session.send(format!("{first} and {second}")).await?;
+        Ok(())
+    }
+}
+
+/// Asks for nothing.
+#[derive(Default)]
+struct Deaf {
+    started: AtomicUsize,
+    ended: AtomicUsize,
+}
+
+#[service]
+impl Deaf {
+    #[session]
+    async fn deaf(&self, session: &mut Session<String, String>) -> Result<(), io::Error> {
+        self.started.fetch_add(1, SeqCst);
+        session.send("not now".to_owned()).await?;
+        Ok(())
+    }
+
+    #[on(disconnect)]
+    async fn gone(&self, reason: Reason) {
+        assert_eq!(reason, Reason::Closed);
+        self.ended.fetch_add(1, SeqCst);
+    }
+}
+
+on_loops! {
+    async fn d1_each_address_has_a_session_with_a_value_of_its_own() {
+        let counter = Arc::new(Counter::default());
+        let server = counter.bound().spawn().await.unwrap();
+        let mut clients = Vec::new();
+        for _ in 0..50 {
+            clients.push(client(server.local_addr()).await);
+        }
+        for round in 1..=3 {
+            for (n, client) in clients.iter_mut().enumerate() {
+                assert_eq!(client.call(format!("{n}")).await.unwrap(), format!("{round}: {n}"));
+            }
+        }
+        assert_eq!(counter.connected.load(SeqCst), 50);
+        let report = stop(server).await;
+        assert_eq!(report.sessions_finished, 50);
+        assert!(report.is_clean(), "{report}");
+        assert!(counter.ended.lock().unwrap().iter().all(|reason| *reason == Reason::Stopped));
+        assert_eq!(counter.end(50).await, Reason::Stopped);
+    }
+
+    async fn d1_datagrams_of_one_address_are_handled_in_order_and_answered_as_they_come() {
+        let counter = Arc::new(Counter::default());
+        let server = counter.bound().spawn().await.unwrap();
+        let socket = raw(server.local_addr()).await;
+        for n in 0..100 {
+            socket.send(format!("{n}").as_bytes()).await.unwrap();
+        }
+        for n in 0..100 {
+            assert_eq!(answer(&socket).await, format!("{}: {n}", n + 1));
+        }
+        stop(server).await;
+    }
+
+    async fn d2_an_idle_session_ends_and_the_next_datagram_begins_a_new_one() {
+        let counter = Arc::new(Counter::default());
+        let server = counter.bound().idle_within(SHORT).spawn().await.unwrap();
+        let socket = raw(server.local_addr()).await;
+        assert_eq!(ask(&socket, "a").await, "1: a");
+        assert_eq!(counter.end(1).await, Reason::Timeout);
+        assert_eq!(ask(&socket, "b").await, "1: b");
+        assert_eq!(counter.connected.load(SeqCst), 2);
+        stop(server).await;
+    }
+
+    async fn a_busy_handler_is_not_idle() {
+        let counter = Arc::new(Counter::default());
+        let server = counter.bound().idle_within(SHORT).spawn().await.unwrap();
+        let socket = raw(server.local_addr()).await;
+        socket.send(b"hold").await.unwrap();
+        wait(|| counter.begun.load(SeqCst) == 1).await;
+        sleep(SHORT * 3).await;
+        counter.gate.add_permits(1);
+        assert_eq!(answer(&socket).await, "1: hold");
+        stop(server).await;
+    }
+
+    async fn closing_the_peer_ends_the_session_and_not_the_server() {
+        let counter = Arc::new(Counter::default());
+        let server = counter.bound().spawn().await.unwrap();
+        let socket = raw(server.local_addr()).await;
+        assert_eq!(ask(&socket, "a").await, "1: a");
+        assert_eq!(ask(&socket, "close").await, "2: close");
+        assert_eq!(counter.end(1).await, Reason::Closed);
+        // What comes while the old session goes may be lost with it.
+        let mut buffer = [0; 100];
+        let length = loop {
+            socket.send(b"b").await.unwrap();
+            if let Ok(length) = timeout(SHORT, socket.recv(&mut buffer)).await {
+                break length.unwrap();
+            }
+        };
+        assert_eq!(&buffer[..length], b"1: b");
+        stop(server).await;
+    }
+
+    async fn d3_a_session_that_asks_for_nothing_ends_and_its_datagram_is_discarded() {
+        let deaf = Arc::new(Deaf::default());
+        let server = Server::new(Arc::clone(&deaf)).bind_udp("127.0.0.1:0", text()).unwrap();
+        let server = server.spawn().await.unwrap();
+        for n in 1..4 {
+            // What comes while the old session goes may be lost with it.
+            let mut client = client(server.local_addr()).await;
+            assert_eq!(client.call("x".into()).await.unwrap(), "not now");
+            assert_eq!(deaf.started.load(SeqCst), n);
+            wait(|| deaf.ended.load(SeqCst) == n).await;
+        }
+        stop(server).await;
+    }
+
+    async fn d4_a_linear_session_takes_what_is_queued_and_starts_again() {
+        let server = Server::new(Pairs).bind_udp("127.0.0.1:0", text()).unwrap().spawn().await.unwrap();
+        let socket = raw(server.local_addr()).await;
+        for request in ["a", "b", "c", "d"] {
+            socket.send(request.as_bytes()).await.unwrap();
+        }
+        assert_eq!(answer(&socket).await, "a and b");
+        assert_eq!(answer(&socket).await, "c and d");
+        stop(server).await;
+    }
+}

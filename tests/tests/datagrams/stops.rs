@@ -1,0 +1,48 @@
+//! How a server of datagrams ends (S5, S10).
+
+use super::*;
+
+on_loops! {
+    async fn s5_a_stop_lets_the_busy_finish_and_takes_nothing_new() {
+        let counter = Arc::new(Counter::default());
+        let server = counter.bound().spawn().await.unwrap();
+        let (busy, idle) = (raw(server.local_addr()).await, raw(server.local_addr()).await);
+        ask(&idle, "a").await;
+        busy.send(b"hold").await.unwrap();
+        wait(|| counter.begun.load(SeqCst) == 2).await;
+        server.handle().stop();
+        assert_eq!(counter.end(1).await, Reason::Stopped);
+        // Refused by the kernel or dropped by the server, as late as it comes.
+        let _ = raw(server.local_addr()).await.send(b"b").await;
+        counter.gate.add_permits(1);
+        assert_eq!(answer(&busy).await, "1: hold");
+        let report = stop(server).await;
+        assert_eq!((report.sessions_finished, report.sessions_cancelled), (2, 0));
+        assert_eq!(counter.connected.load(SeqCst), 2);
+        assert_eq!(counter.end(2).await, Reason::Stopped);
+    }
+
+    async fn s10_a_stop_ends_within_its_grace_whatever_handlers_do() {
+        let counter = Arc::new(Counter::default());
+        let server = counter.bound().grace(SHORT).spawn().await.unwrap();
+        let busy = raw(server.local_addr()).await;
+        busy.send(b"hold").await.unwrap();
+        busy.send(b"queued").await.unwrap();
+        wait(|| counter.begun.load(SeqCst) == 1).await;
+        let report = stop(server).await;
+        assert_eq!((report.sessions_cancelled, report.sessions_stuck), (1, 0));
+        assert_eq!(counter.begun.load(SeqCst), 1);
+        assert_eq!(counter.end(1).await, Reason::Stopped);
+    }
+
+    async fn after_a_stop_the_port_is_free() {
+        let counter = Arc::new(Counter::default());
+        let server = counter.bound().spawn().await.unwrap();
+        let addr = server.local_addr();
+        ask(&raw(addr).await, "a").await;
+        stop(server).await;
+        let again = Server::new(Arc::clone(&counter)).bind_udp(addr, text()).unwrap().spawn().await.unwrap();
+        assert_eq!(ask(&raw(addr).await, "b").await, "1: b");
+        stop(again).await;
+    }
+}

@@ -1,0 +1,37 @@
+//! Datagrams beside streams, and in them.
+
+use super::*;
+
+on_loops! {
+    async fn tcp_and_udp_are_one_server_with_one_limit_and_one_stop() {
+        let counter = Arc::new(Counter::default());
+        let server = Server::new(Arc::clone(&counter))
+            .codec(Lines::new())
+            .bind("127.0.0.1:0")
+            .unwrap()
+            .bind_udp("127.0.0.1:0", text())
+            .unwrap()
+            .bind_udp("127.0.0.1:0", text())
+            .unwrap()
+            .max_connections(3);
+        let stats = server.datagram_stats();
+        let server = server.spawn().await.unwrap();
+        let &[tcp, udp, other] = server.local_addrs() else { panic!("three addresses") };
+        let mut stream = Client::<&str, String, _>::connect(tcp, Lines::new()).await.unwrap();
+        assert_eq!(timeout(LIMIT, stream.call("a")).await.unwrap().unwrap(), "1: a");
+        assert_eq!(ask(&raw(udp).await, "b").await, "1: b");
+        assert_eq!(ask(&raw(other).await, "c").await, "1: c");
+        raw(udp).await.send(b"d").await.unwrap();
+        wait(|| stats.counts().no_place == 1).await;
+        assert_eq!(stop(server).await.sessions_finished, 3);
+    }
+
+    async fn without_another_codec_a_stream_carries_framed_datagrams() {
+        let counter = Arc::new(Counter::default());
+        let server = counter.bound().bind("127.0.0.1:0").unwrap().spawn().await.unwrap();
+        let addr = server.local_addrs()[1];
+        let mut stream = Client::<&str, String, _>::connect(addr, Framed::new(text())).await.unwrap();
+        assert_eq!(timeout(LIMIT, stream.call("a")).await.unwrap().unwrap(), "1: a");
+        stop(server).await;
+    }
+}
