@@ -65,8 +65,8 @@ pub use worker::{Wait, Worker};
 pub use client::ClientTls;
 #[cfg(feature = "server")]
 pub use client::{
-    Backoff, BlockingClient, BlockingStream, Client, ClientError, ClientReceiver, ClientSender, Incoming,
-    Reconnect,
+    Backoff, BlockingClient, BlockingReconnect, BlockingStream, Client, ClientError, ClientReceiver,
+    ClientSender, Incoming, Reconnect,
 };
 #[cfg(feature = "cbor")]
 pub use codec::Cbor;

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use portcullis::prelude::*;
-use portcullis::{Backoff, BlockingClient, Client, ClientError, JsonLines, Reconnect, RunningServer};
+use portcullis::{
+    Backoff, BlockingClient, BlockingReconnect, Client, ClientError, JsonLines, Reconnect, RunningServer,
+};
 use portcullis_tests::pki::{client_config, strangers};
 use portcullis_tests::streams::{Kind, Way, bind};
 use portcullis_tests::{LIMIT, on_loops};
@@ -234,4 +236,91 @@ on_loops! {
         let mut client = Reconnect::new(move || Client::<String, String, _>::connect(addr, Lines::new()));
         assert!(matches!(timeout(LIMIT, client.call("x".into())).await.unwrap(), Err(ClientError::Lost(_))));
     }
+
+    async fn a_blocking_client_finds_a_server_again_and_tells_what_was_lost() {
+        let (server, way) = desk(Kind::Tcp).await;
+        let Way::Tcp(addr) = way else { unreachable!() };
+        let backoff = Backoff::new().first(Duration::from_millis(1)).cap(Duration::from_millis(20)).attempts(3);
+        let mut client = again(move || Ok(Asking::connect(addr, Lines::new())?.limit(LIMIT))).backoff(backoff);
+        assert!(!client.is_connected());
+        let (answer, client) = blocking(move || (client.call("one".into()), client)).await;
+        assert_eq!(answer.unwrap(), "one");
+        server.stop().await.unwrap();
+        // Told once, by who waits for a packet; and then there is nobody.
+        let mut client = client;
+        let (lost, nobody, mut client) = blocking(move || (client.next(), client.call("two".into()), client)).await;
+        assert!(matches!(lost, Err(ClientError::Lost(_))));
+        assert!(matches!(&nobody, Err(ClientError::Io(error)) if error.kind() == io::ErrorKind::ConnectionRefused), "{nobody:?}");
+        for (n, text) in ["three", "four"].into_iter().enumerate() {
+            let server = Server::new(Arc::new(Desk)).codec(Lines::new()).bind(addr).unwrap().spawn().await.unwrap();
+            let (answer, back) = blocking(move || (client.call(text.into()), client)).await;
+            // The second time the connection was closed while nothing was asked: it is replaced without a word.
+            assert_eq!(answer.unwrap(), text, "{n}");
+            client = back;
+            server.stop().await.unwrap();
+        }
+        // Taken, and never answered.
+        let addr = answers(b"", 1, Duration::ZERO);
+        let mut client = again(move || Ok(Asking::connect(addr, Lines::new())?));
+        assert!(blocking(move || matches!(client.call("x".into()), Err(ClientError::Lost(_)))).await);
+        // Asked, answered once of twice, and not sent again.
+        let addr = answers(b"1\n", 2, Duration::ZERO);
+        let mut client = again(move || Ok(Asking::connect(addr, Lines::new())?.limit(LIMIT)));
+        let told = blocking(move || {
+            client.send("one".into()).unwrap();
+            client.send("two".into()).unwrap();
+            (client.next().unwrap(), client.next())
+        });
+        let (one, two) = told.await;
+        assert_eq!(one, "1");
+        assert!(matches!(two, Err(ClientError::Lost(_))), "{two:?}");
+    }
+
+    async fn a_blocking_client_looks_for_the_end_of_every_kind_of_stream_without_waiting() {
+        for kind in [Kind::Tcp, Kind::Tls, Kind::Unix, Kind::UnixTls] {
+            let (server, way) = desk(kind).await;
+            let mut client = again(move || {
+                let config = client_config(None, &[]);
+                let client = match &way {
+                    Way::Tcp(addr) => Asking::connect(addr, Lines::new()),
+                    Way::Tls(addr) => Asking::connect_tls(addr, "localhost", config, Lines::new()),
+                    Way::Unix(path, _) => Asking::connect_unix(path, Lines::new()),
+                    Way::UnixTls(path, _) => Asking::connect_unix_tls(path, "localhost", config, Lines::new()),
+                };
+                Ok(client?.limit(LIMIT))
+            })
+            .backoff(Backoff::new().attempts(1));
+            let mut client = blocking(move || {
+                for n in 0..20 {
+                    assert_eq!(client.call(n.to_string()).unwrap(), n.to_string());
+                }
+                client
+            }).await;
+            server.stop().await.unwrap();
+            // It was seen to be gone before anything was sent: so nothing is lost, and there is nobody to connect to.
+            let error = blocking(move || client.call("x".into())).await.unwrap_err();
+            assert!(matches!(error, ClientError::Io(_)), "{kind:?}: {error:?}");
+        }
+    }
+
+    async fn a_call_that_takes_too_long_leaves_no_answer_to_the_next_one() {
+        let (server, way) = desk(Kind::Tcp).await;
+        let Way::Tcp(addr) = way else { unreachable!() };
+        let mut client = again(move || Ok(Asking::connect(addr, Lines::new())?.limit(SHORT)));
+        let (lost, connected, waited, still) = blocking(move || {
+            let lost = client.call("never".into());
+            let connected = client.is_connected();
+            // A wait may be gone on with.
+            (lost, connected, timed_out(client.next()), client.is_connected())
+        }).await;
+        assert!(matches!(&lost, Err(ClientError::Lost(error)) if error.kind() == io::ErrorKind::TimedOut), "{lost:?}");
+        assert_eq!((connected, waited, still), (false, true, true));
+        server.stop().await.unwrap();
+    }
+}
+
+fn again(
+    connect: impl FnMut() -> Result<Asking, ClientError> + Send + 'static,
+) -> BlockingReconnect<String, String, Lines> {
+    BlockingReconnect::new(connect)
 }

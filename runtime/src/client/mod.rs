@@ -33,7 +33,7 @@ pub use self::blocking::{BlockingClient, BlockingStream, Incoming};
 pub use self::connect::ClientTls;
 pub use self::error::ClientError;
 pub use self::halves::{ClientReceiver, ClientSender};
-pub use self::reconnect::{Backoff, Reconnect};
+pub use self::reconnect::{Backoff, BlockingReconnect, Reconnect};
 use self::wire::Wire;
 use crate::codec::Codec;
 

@@ -202,6 +202,19 @@ impl<Req, Rsp, C: Codec<Rsp, Req>> BlockingClient<Req, Rsp, C> {
         Ok(self.io.finish()?)
     }
 
+    /// Whether the server has closed or reset the connection, as far as that is known by now. Does not block.
+    pub(super) fn is_gone(&mut self) -> bool {
+        let mut bytes = [0; 4096];
+        match self.io.try_read(&mut bytes) {
+            Ok(None) => false,
+            Ok(Some(count)) => {
+                self.wire.came(&bytes[..count]);
+                count == 0
+            }
+            Err(_) => true,
+        }
+    }
+
     /// The packets that come; see [`Incoming`].
     pub fn incoming(&mut self) -> Incoming<'_, Req, Rsp, C> {
         Incoming { client: self }

@@ -81,6 +81,19 @@ impl BlockingStream {
         }
     }
 
+    /// As [`read`](Self::read), of what is there; `None` if nothing is.
+    pub(super) fn try_read(&mut self, bytes: &mut [u8]) -> io::Result<Option<usize>> {
+        self.timed().until = None;
+        self.timed().set_nonblocking(true)?;
+        let read = self.read(bytes);
+        self.timed().set_nonblocking(false)?;
+        match read {
+            Ok(count) => Ok(Some(count)),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.kind {
             Kind::Plain(socket) => socket.write(bytes),
@@ -160,6 +173,14 @@ impl Timed {
     /// Whatever time limits the socket had are gone with its first read and write.
     fn new(socket: Socket) -> Self {
         Self { socket, until: None, reads: true, writes: true }
+    }
+
+    fn set_nonblocking(&self, on: bool) -> io::Result<()> {
+        match &self.socket {
+            Socket::Tcp(socket) => socket.set_nonblocking(on),
+            #[cfg(unix)]
+            Socket::Unix(socket) => socket.set_nonblocking(on),
+        }
     }
 }
 

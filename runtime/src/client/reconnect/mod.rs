@@ -1,16 +1,25 @@
-//! [`Reconnect`]: a client that connects anew when its connection is lost; [`Backoff`]: how patiently.
+//! Clients that connect anew when their connection is lost.
+//!
+//! - [`Reconnect`]: on a tokio loop;
+//! - [`BlockingReconnect`]: on a thread, without a runtime;
+//! - [`past`]: what both remember, and what it means: which requests are lost, when to connect again;
+//! - [`backoff`]: how patiently.
 
-use std::collections::hash_map::RandomState;
+mod backoff;
+mod blocking;
+mod past;
+
 use std::future::Future;
-use std::hash::BuildHasher;
 use std::pin::Pin;
-use std::time::Duration;
 use std::{fmt, io};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 
+pub use self::backoff::Backoff;
+pub use self::blocking::BlockingReconnect;
+use self::past::Past;
 use super::{Client, ClientError, limited};
 use crate::codec::Codec;
 
@@ -51,12 +60,7 @@ type Connect<T> = Box<dyn FnMut() -> Connecting<T> + Send>;
 pub struct Reconnect<Req, Rsp, C, IO = TcpStream> {
     connect: Connect<Client<Req, Rsp, C, IO>>,
     client: Option<Client<Req, Rsp, C, IO>>,
-    backoff: Backoff,
-    /// Connections, made or not, since a packet has come.
-    failures: u32,
-    not_before: Option<Instant>,
-    /// Requests sent on this connection, less packets that have come.
-    unanswered: u64,
+    past: Past,
 }
 
 impl<Req, Rsp, C, IO> Reconnect<Req, Rsp, C, IO>
@@ -76,17 +80,14 @@ where
                 Box::pin(async { connecting.await.map_err(Into::into) })
             }),
             client: None,
-            backoff: Backoff::new(),
-            failures: 0,
-            not_before: None,
-            unanswered: 0,
+            past: Past::default(),
         }
     }
 
     /// How patiently it connects.
     #[must_use]
     pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.backoff = backoff;
+        self.past.backoff = backoff;
         self
     }
 
@@ -105,12 +106,12 @@ where
         let Some(mut client) = self.client.take() else { return Err(ClientError::Closed) };
         match client.call(request).await {
             Err(ClientError::Io(error)) if error.kind() == io::ErrorKind::TimedOut => {
-                self.lost();
+                self.past.lost();
                 Err(ClientError::Lost(error))
             }
             result => {
                 self.client = Some(client);
-                self.settled(result)
+                self.past.settled(result, &mut self.client)
             }
         }
     }
@@ -127,18 +128,9 @@ where
         self.ready().await?;
         let Some(client) = &mut self.client else { return Err(ClientError::Closed) };
         // Before anything of it may be written.
-        self.unanswered += 1;
-        match client.send(request).await {
-            Err(ClientError::Encode(error)) => {
-                self.unanswered -= 1;
-                Err(error.into())
-            }
-            Err(ClientError::Io(error)) => {
-                self.lost();
-                Err(ClientError::Lost(error))
-            }
-            result => result,
-        }
+        self.past.asked();
+        let sent = client.send(request).await;
+        self.past.sent(sent, &mut self.client)
     }
 
     /// The next packet. Connects, if need be.
@@ -152,12 +144,8 @@ where
     pub async fn next(&mut self) -> Result<Rsp, ClientError> {
         self.connect().await?;
         let Some(client) = &mut self.client else { return Err(ClientError::Closed) };
-        let result = client.next().await.and_then(|packet| packet.ok_or(ClientError::Closed));
-        let result = self.settled(result);
-        if matches!(result, Ok(_) | Err(ClientError::Decode(_))) {
-            self.unanswered = self.unanswered.saturating_sub(1);
-        }
-        result
+        let next = client.next().await;
+        self.past.came(next, &mut self.client)
     }
 
     /// Whether there is a connection that has not been seen to be gone.
@@ -167,14 +155,13 @@ where
 
     /// The connection, to be written to: what the server has closed is replaced, if nothing is lost with it.
     async fn ready(&mut self) -> Result<(), ClientError> {
-        if let Some(client) = &mut self.client {
-            if client.is_gone().await {
-                let unanswered = self.unanswered;
-                self.lost();
-                if unanswered > 0 {
-                    return Err(ClientError::Lost(io::ErrorKind::UnexpectedEof.into()));
-                }
-            }
+        let gone = match &mut self.client {
+            Some(client) => client.is_gone().await,
+            None => false,
+        };
+        if gone {
+            self.client = None;
+            self.past.gone()?;
         }
         self.connect().await
     }
@@ -182,135 +169,29 @@ where
     async fn connect(&mut self) -> Result<(), ClientError> {
         let mut attempts = 0;
         while self.client.is_none() {
-            if let Some(when) = self.not_before {
+            if let Some(when) = self.past.not_before() {
                 sleep_until(when).await;
             }
-            match limited(self.backoff.within, (self.connect)()).await {
+            match limited(self.past.backoff.within(), (self.connect)()).await {
                 Ok(client) => {
-                    self.unanswered = 0;
+                    self.past.connected();
                     self.client = Some(client);
                 }
                 Err(error) => {
-                    self.lost();
                     attempts += 1;
-                    if attempts >= self.backoff.attempts || is_for_good(&error) {
-                        return Err(error);
-                    }
+                    self.past.failed(error, attempts)?;
                 }
             }
         }
         Ok(())
     }
-
-    /// What was read, and what it means for the connection.
-    fn settled(&mut self, result: Result<Rsp, ClientError>) -> Result<Rsp, ClientError> {
-        match result {
-            Ok(packet) => {
-                (self.failures, self.not_before) = (0, None);
-                Ok(packet)
-            }
-            Err(error) if error.goes_on() => Err(error),
-            Err(error) => {
-                self.lost();
-                Err(match error {
-                    ClientError::Io(error) => ClientError::Lost(error),
-                    ClientError::Closed => ClientError::Lost(io::ErrorKind::UnexpectedEof.into()),
-                    other => other,
-                })
-            }
-        }
-    }
-
-    fn lost(&mut self) {
-        self.client = None;
-        self.unanswered = 0;
-        let pause = self.backoff.pause(self.failures, random());
-        self.not_before = Instant::now().checked_add(pause);
-        self.failures = self.failures.saturating_add(1);
-    }
-}
-
-/// What no later attempt will mend: a name that is none, a certificate that is not trusted, a login that is refused.
-fn is_for_good(error: &ClientError) -> bool {
-    use io::ErrorKind::{InvalidData, InvalidInput, Unsupported};
-    match error {
-        ClientError::Io(error) => matches!(error.kind(), InvalidData | InvalidInput | Unsupported),
-        ClientError::Decode(_) | ClientError::Encode(_) => true,
-        ClientError::Closed | ClientError::Lost(_) => false,
-    }
-}
-
-/// As random as the keys of a `HashMap`: enough for clients not to come all at once.
-fn random() -> u64 {
-    RandomState::new().hash_one(())
 }
 
 impl<Req, Rsp, C, IO> fmt::Debug for Reconnect<Req, Rsp, C, IO> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reconnect")
             .field("connected", &self.client.is_some())
-            .field("backoff", &self.backoff)
+            .field("backoff", &self.past.backoff)
             .finish_non_exhaustive()
-    }
-}
-
-/// How long a [`Reconnect`] waits before it connects: exponential, with full jitter and a cap.
-///
-/// Each pause is any time between none and a bound, which doubles from [`first`](Self::first) up to [`cap`](Self::cap).
-#[derive(Clone, Debug)]
-pub struct Backoff {
-    first: Duration,
-    cap: Duration,
-    attempts: u32,
-    within: Option<Duration>,
-}
-
-impl Backoff {
-    /// From 100 milliseconds to 10 seconds, 8 attempts an operation, 10 seconds an attempt.
-    pub fn new() -> Self {
-        let (first, cap) = (Duration::from_millis(100), Duration::from_secs(10));
-        Self { first, cap, attempts: 8, within: Some(cap) }
-    }
-
-    /// The bound of the first pause.
-    #[must_use]
-    pub fn first(mut self, first: Duration) -> Self {
-        self.first = first;
-        self
-    }
-
-    /// The bound of any pause.
-    #[must_use]
-    pub fn cap(mut self, cap: Duration) -> Self {
-        self.cap = cap;
-        self
-    }
-
-    /// How often one operation tries to connect before it gives up (at least once); `u32::MAX` is as good as for ever. The
-    /// next operation waits for its pause and tries as often.
-    #[must_use]
-    pub fn attempts(mut self, attempts: u32) -> Self {
-        self.attempts = attempts;
-        self
-    }
-
-    /// How long one attempt may take.
-    #[must_use]
-    pub fn connect_within(mut self, limit: Duration) -> Self {
-        self.within = Some(limit);
-        self
-    }
-
-    /// The pause after so many failures.
-    pub(super) fn pause(&self, failures: u32, random: u64) -> Duration {
-        let bound = self.first.saturating_mul(2_u32.saturating_pow(failures)).min(self.cap);
-        let nanos = u64::try_from(bound.as_nanos()).unwrap_or(u64::MAX);
-        Duration::from_nanos(random % nanos.saturating_add(1))
-    }
-}
-
-impl Default for Backoff {
-    fn default() -> Self {
-        Self::new()
     }
 }
