@@ -5,11 +5,13 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use futures::StreamExt;
+use portcullis::codec::{Codec, DecodeError, EncodeError};
 use portcullis::prelude::*;
 use portcullis::{
     Backoff, BlockingClient, BlockingReconnect, Client, ClientError, JsonLines, Reconnect, RunningServer,
@@ -85,8 +87,8 @@ fn talks_blocking(client: Asking) {
     assert_eq!(packets, (0..500).map(|n| n.to_string()).collect::<Vec<_>>());
 }
 
-/// A server that takes one client, answers its first line with `answer`, as so many writes, and closes.
-fn answers(answer: &'static [u8], size: usize, pause: Duration) -> SocketAddr {
+/// A server that takes one client, answers its first line with `answer`, in writes of so many bytes, and closes.
+fn answers(answer: &'static [u8], size: usize) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
     thread::spawn(move || {
@@ -95,13 +97,42 @@ fn answers(answer: &'static [u8], size: usize, pause: Duration) -> SocketAddr {
         let mut byte = [0];
         while byte != *b"\n" && stream.read(&mut byte).unwrap() > 0 {}
         for part in answer.chunks(size) {
-            thread::sleep(pause);
             if stream.write_all(part).is_err() {
                 return;
             }
         }
     });
     addr
+}
+
+type Dripped = BlockingClient<String, String, Looks>;
+
+/// Lines, and a word each time that it is looked whether there is one.
+#[derive(Clone)]
+struct Looks(Lines, mpsc::Sender<()>);
+
+impl Codec<String, String> for Looks {
+    fn decode(&mut self, input: &mut BytesMut) -> Result<Option<String>, DecodeError> {
+        let _ = self.1.send(());
+        Codec::<String, String>::decode(&mut self.0, input)
+    }
+
+    fn encode(&mut self, line: String, output: &mut BytesMut) -> Result<(), EncodeError> {
+        self.0.encode(line, output)
+    }
+}
+
+/// A server that sends its client a byte each time that the one before was looked at, and never a whole line.
+fn drips() -> (SocketAddr, Looks) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let (tell, looked) = mpsc::channel();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.set_nodelay(true).unwrap();
+        while looked.recv().is_ok() && stream.write_all(b"x").is_ok() {}
+    });
+    (addr, Looks(Lines::new().max_length(1 << 20), tell))
 }
 
 on_loops! {
@@ -179,17 +210,21 @@ on_loops! {
         assert!(timed_out(client.call("never".into()).await));
         assert!(blocking(move || timed_out(Asking::connect(addr, Lines::new()).unwrap().limit(SHORT).call("never".into()))).await);
         // However little comes at a time.
-        let drip = answers(&[b'x'; 1000], 1, SHORT / 5);
-        assert!(blocking(move || timed_out(Asking::connect(drip, Lines::new()).unwrap().limit(SHORT).call("x".into()))).await);
-        drop(client);
-        server.stop().await.unwrap();
+        let (addr, codec) = drips();
+        assert!(blocking(move || timed_out(Dripped::connect(addr, codec).unwrap().limit(SHORT).call("x".into()))).await);
+        let (addr, codec) = drips();
+        let mut dripped = Client::<String, String, _>::connect(addr, codec).await.unwrap().limit(SHORT);
+        assert!(timed_out(dripped.call("x".into()).await));
+        drop((client, dripped));
+        // Its handlers never end.
+        server.stop_within(Duration::ZERO).await.unwrap();
     }
 
     async fn a_response_may_come_byte_by_byte() {
         const ANSWER: &[u8] = "{\"text\":\"äöü\"}\n[1]\n".as_bytes();
         type Value = std::collections::BTreeMap<String, String>;
         for size in 1..ANSWER.len() {
-            let addr = answers(ANSWER, size, Duration::ZERO);
+            let addr = answers(ANSWER, size);
             let mut client = Client::<u8, Value, _>::connect(addr, JsonLines::new()).await.unwrap().limit(LIMIT);
             assert_eq!(client.call(1).await.unwrap()["text"], "äöü");
             // The next one is none, and the one behind it is the end.
@@ -199,7 +234,7 @@ on_loops! {
     }
 
     async fn a_peer_that_closes_in_the_middle_is_told() {
-        let answer = |n| answers(&b"{\"a\":1}\n"[..n], 8, Duration::ZERO);
+        let answer = |n| answers(&b"{\"a\":1}\n"[..n], 8);
         type Value = std::collections::BTreeMap<String, u8>;
         let addr = answer(0);
         let mut client = Client::<u8, Value, _>::connect(addr, JsonLines::new()).await.unwrap().limit(LIMIT);
@@ -232,7 +267,7 @@ on_loops! {
         drop(client);
         server.stop().await.unwrap();
         // Taken, and never answered: lost, and not asked again (that server takes one client).
-        let addr = answers(b"", 1, Duration::ZERO);
+        let addr = answers(b"", 1);
         let mut client = Reconnect::new(move || Client::<String, String, _>::connect(addr, Lines::new()));
         assert!(matches!(timeout(LIMIT, client.call("x".into())).await.unwrap(), Err(ClientError::Lost(_))));
     }
@@ -260,11 +295,11 @@ on_loops! {
             server.stop().await.unwrap();
         }
         // Taken, and never answered.
-        let addr = answers(b"", 1, Duration::ZERO);
+        let addr = answers(b"", 1);
         let mut client = again(move || Ok(Asking::connect(addr, Lines::new())?));
         assert!(blocking(move || matches!(client.call("x".into()), Err(ClientError::Lost(_)))).await);
         // Asked, answered once of twice, and not sent again.
-        let addr = answers(b"1\n", 2, Duration::ZERO);
+        let addr = answers(b"1\n", 2);
         let mut client = again(move || Ok(Asking::connect(addr, Lines::new())?.limit(LIMIT)));
         let told = blocking(move || {
             client.send("one".into()).unwrap();
@@ -315,7 +350,7 @@ on_loops! {
         }).await;
         assert!(matches!(&lost, Err(ClientError::Lost(error)) if error.kind() == io::ErrorKind::TimedOut), "{lost:?}");
         assert_eq!((connected, waited, still), (false, true, true));
-        server.stop().await.unwrap();
+        server.stop_within(Duration::ZERO).await.unwrap();
     }
 }
 
