@@ -5,6 +5,7 @@
 #[cfg(doctest)]
 pub mod book;
 pub mod pki;
+pub mod served;
 #[cfg(unix)]
 pub mod streams;
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use portcullis::{Bound, Server, Unbound, UnixOptions};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -17,7 +17,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use crate::{LIMIT, pki};
+use crate::{LIMIT, pki, served};
 
 /// A kind of stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,17 +205,7 @@ impl Conn {
     /// # Panics
     /// If none comes.
     pub async fn line(&mut self) -> String {
-        let mut line = Vec::new();
-        let reading = async {
-            loop {
-                match self.read_u8().await {
-                    Ok(b'\n') => return String::from_utf8(line).expect("text"),
-                    Ok(byte) => line.push(byte),
-                    Err(error) => panic!("{error} after {:?}", String::from_utf8_lossy(&line)),
-                }
-            }
-        };
-        timeout(LIMIT, reading).await.expect("in time")
+        served::line(self).await
     }
 
     /// Says a line, and gives the next one back.
@@ -223,8 +213,7 @@ impl Conn {
     /// # Panics
     /// As [`say`](Self::say) and [`line`](Self::line).
     pub async fn ask(&mut self, text: &str) -> String {
-        self.say(format!("{text}\n")).await;
-        self.line().await
+        served::ask(self, text).await
     }
 
     /// All that comes up to a proper end.
@@ -232,9 +221,7 @@ impl Conn {
     /// # Panics
     /// If there is none: a reset, or TLS without its farewell.
     pub async fn rest(&mut self) -> Vec<u8> {
-        let mut rest = Vec::new();
-        timeout(LIMIT, self.read_to_end(&mut rest)).await.expect("in time").expect("a proper end");
-        rest
+        served::rest(self).await
     }
 
     fn io(&mut self) -> Pin<&mut (dyn Io + '_)> {

@@ -2,53 +2,21 @@
 
 #![forbid(unsafe_code)]
 
-use std::io;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use portcullis::Bound;
 use portcullis::codec::{Codec, Json, JsonLines, LengthPrefixed, Postcard};
 use portcullis::prelude::*;
-use portcullis::{Bound, ServerHandle, Service, StopReport};
+use portcullis_tests::served::{Served, rest};
 use portcullis_tests::{LIMIT, on_loops, wait};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::task::{JoinHandle, yield_now};
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
 /// Short enough to wait for, long enough for what must come in time on a loaded machine.
 const SHORT: Duration = Duration::from_millis(150);
-
-struct Served {
-    addr: SocketAddr,
-    handle: ServerHandle,
-    serving: JoinHandle<io::Result<StopReport>>,
-}
-
-async fn serve<S: Service, C: Codec<S::Request, S::Response>>(server: Server<S, C, Bound>) -> Served {
-    let (addr, handle) = (server.local_addr(), server.handle());
-    let serving = tokio::spawn(server.serve());
-    assert!(handle.ready().await);
-    Served { addr, handle, serving }
-}
-
-impl Served {
-    async fn connect(&self) -> TcpStream {
-        TcpStream::connect(self.addr).await.unwrap()
-    }
-
-    async fn stop(self) -> StopReport {
-        self.handle.stop();
-        timeout(LIMIT, self.serving).await.expect("in time").unwrap().unwrap()
-    }
-}
-
-async fn rest(stream: &mut TcpStream) -> Vec<u8> {
-    let mut rest = Vec::new();
-    timeout(LIMIT, stream.read_to_end(&mut rest)).await.expect("in time").expect("a proper end");
-    rest
-}
 
 /// Echoes, counts, and keeps its peers.
 #[derive(Default)]
@@ -106,7 +74,7 @@ impl Counter {
 on_loops! {
     async fn connections() {
         let counter = Arc::new(Counter::default());
-        let server = serve(counter.bound(Lines::new()).max_connections(3)).await;
+        let server = Served::new(counter.bound(Lines::new()).max_connections(3)).await;
         let mut streams = Vec::new();
         for _ in 0..10 {
             let mut stream = server.connect().await;
@@ -126,7 +94,7 @@ on_loops! {
     async fn the_length_of_a_frame_with_each_codec() {
         async fn ask<C: Codec<String, String>>(codec: C, mut writer: impl Codec<String, String>) {
             let counter = Arc::new(Counter::default());
-            let server = serve(counter.bound(codec)).await;
+            let server = Served::new(counter.bound(codec)).await;
             let mut stream = server.connect().await;
             let mut bytes = bytes::BytesMut::new();
             for length in [50, 5000, 51] {
@@ -159,7 +127,7 @@ on_loops! {
 
     async fn s11_the_outbound_queue() {
         let counter = Arc::new(Counter::default());
-        let server = serve(counter.bound(Lines::new()).max_outbound(4)).await;
+        let server = Served::new(counter.bound(Lines::new()).max_outbound(4)).await;
         let mut stream = server.connect().await;
         wait(|| counter.connected.load(SeqCst) == 1).await;
         let peer = counter.peers.lock().unwrap()[0].clone();
@@ -191,7 +159,7 @@ on_loops! {
         let counter = Arc::new(Counter::default());
         const MOST: usize = 4 << 20;
         let server = counter.bound(Lines::new().max_length(1 << 20)).max_outbound(1 << 20);
-        let server = serve(server.max_outbound_bytes(MOST, |line| line.len())).await;
+        let server = Served::new(server.max_outbound_bytes(MOST, |line| line.len())).await;
         let mut stream = server.connect().await;
         wait(|| counter.connected.load(SeqCst) == 1).await;
         let peer = counter.peers.lock().unwrap()[0].clone();
@@ -219,7 +187,7 @@ on_loops! {
 
     async fn the_time_to_the_first_request_however_busily_a_client_drips() {
         let counter = Arc::new(Counter::default());
-        let server = serve(counter.bound(Lines::new()).first_request_within(SHORT)).await;
+        let server = Served::new(counter.bound(Lines::new()).first_request_within(SHORT)).await;
         let mut silent = server.connect().await;
         let (mut reads, mut writes) = server.connect().await.into_split();
         let began = Instant::now();
@@ -241,7 +209,7 @@ on_loops! {
     async fn the_time_between_requests_however_busily_a_client_drips() {
         let counter = Arc::new(Counter::default());
         let limit = 4 * SHORT;
-        let server = serve(counter.bound(Lines::new()).idle_within(limit)).await;
+        let server = Served::new(counter.bound(Lines::new()).idle_within(limit)).await;
         let (mut reads, mut writes) = server.connect().await.into_split();
         let mut back = [0; 2];
         // As long as there are requests, there is no limit.
@@ -264,7 +232,7 @@ on_loops! {
 
     async fn the_time_is_not_counted_while_the_loop_is_held_up() {
         let counter = Arc::new(Counter::default());
-        let server = serve(counter.bound(Lines::new()).idle_within(SHORT)).await;
+        let server = Served::new(counter.bound(Lines::new()).idle_within(SHORT)).await;
         // A client of its own thread, which no loop holds up.
         let addr = server.addr;
         let (ask, asked) = std::sync::mpsc::channel::<()>();
@@ -300,7 +268,7 @@ on_loops! {
 
     async fn the_time_to_write_and_the_farewell_is_not_cut_short_by_it() {
         let counter = Arc::new(Counter { farewell: 3 * SHORT, ..Counter::default() });
-        let server = serve(counter.bound(Lines::new().max_length(1 << 24)).write_within(SHORT)).await;
+        let server = Served::new(counter.bound(Lines::new().max_length(1 << 24)).write_within(SHORT)).await;
         let mut stream = server.connect().await;
         stream.write_all(b"big 16000000\n").await.unwrap();
         assert_eq!(counter.end(1).await, Reason::Timeout);
@@ -316,7 +284,7 @@ on_loops! {
     async fn errors_that_are_answered_to_a_client_that_never_reads() {
         let counter = Arc::new(Asked::default());
         let server = Server::new(Arc::clone(&counter)).codec(Lines::new().max_length(1 << 20)).write_within(SHORT);
-        let server = serve(server.bind("127.0.0.1:0").unwrap()).await;
+        let server = Served::new(server.bind("127.0.0.1:0").unwrap()).await;
         let mut stream = server.connect().await;
         stream.write_all(&b"\xff\n".repeat(5000)).await.unwrap();
         wait(|| counter.ended.load(SeqCst)).await;

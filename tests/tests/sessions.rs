@@ -4,7 +4,6 @@
 #![forbid(unsafe_code)]
 
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -13,57 +12,24 @@ use std::time::Duration;
 
 use portcullis::codec::Codec;
 use portcullis::prelude::*;
-use portcullis::{LengthPrefixed, Postcard, ServerHandle, Service, StopReport, Transport, TrySendError};
+use portcullis::{LengthPrefixed, Postcard, Service, Transport, TrySendError};
+use portcullis_tests::served::{self, Served, line};
 use portcullis_tests::{Gate, LIMIT, Tell, on_loops, wait};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-struct Served {
-    addr: SocketAddr,
-    handle: ServerHandle,
-    serving: JoinHandle<io::Result<StopReport>>,
-}
-
 async fn serve<S: Service, C: Codec<S::Request, S::Response>>(service: &Arc<S>, codec: C) -> Served {
-    let server = Server::new(Arc::clone(service)).codec(codec).max_outbound(64).bind("127.0.0.1:0").unwrap();
-    let (addr, handle) = (server.local_addr(), server.handle());
-    let serving = tokio::spawn(server.serve());
-    assert!(handle.ready().await);
-    Served { addr, handle, serving }
+    let server = Server::new(Arc::clone(service)).codec(codec).max_outbound(64);
+    Served::new(server.bind("127.0.0.1:0").unwrap()).await
 }
 
-impl Served {
-    async fn connect(&self) -> TcpStream {
-        TcpStream::connect(self.addr).await.unwrap()
-    }
-
-    /// All that comes back for `bytes`, up to the session's end.
-    async fn all(&self, bytes: &[u8]) -> String {
-        let mut stream = self.connect().await;
-        stream.write_all(bytes).await.unwrap();
-        rest(&mut stream).await
-    }
-
-    async fn stop(self) -> StopReport {
-        self.handle.stop();
-        timeout(LIMIT, self.serving).await.expect("in time").unwrap().unwrap()
-    }
-}
-
-async fn line(stream: &mut TcpStream) -> String {
-    let reading = async {
-        let mut line = Vec::new();
-        loop {
-            match stream.read_u8().await.unwrap() {
-                b'\n' => return String::from_utf8(line).unwrap(),
-                byte => line.push(byte),
-            }
-        }
-    };
-    timeout(LIMIT, reading).await.expect("in time")
+/// All that comes back for `bytes`, up to the session's end.
+async fn all(server: &Served, bytes: &[u8]) -> String {
+    let mut stream = server.connect().await;
+    stream.write_all(bytes).await.unwrap();
+    rest(&mut stream).await
 }
 
 async fn say(stream: &mut TcpStream, text: &str) {
@@ -71,9 +37,7 @@ async fn say(stream: &mut TcpStream, text: &str) {
 }
 
 async fn rest(stream: &mut TcpStream) -> String {
-    let mut rest = String::new();
-    timeout(LIMIT, stream.read_to_string(&mut rest)).await.expect("in time").expect("a proper end");
-    rest
+    String::from_utf8(served::rest(stream).await).unwrap()
 }
 
 /// A linear session that does as its lines say; one run of its handler takes lines up to `return`.
@@ -170,7 +134,7 @@ on_loops! {
     async fn s4_a_handler_that_returns_before_it_asks_ends_the_connection_once_it_has_spoken() {
         let guide = Arc::new(Guide { mute: true, ..Guide::default() });
         let server = serve(&guide, Lines::new()).await;
-        assert_eq!(server.all(b"is anybody there?\n").await, "closed today\n");
+        assert_eq!(all(&server, b"is anybody there?\n").await, "closed today\n");
         assert_eq!(guide.end(1).await, Reason::Closed);
         assert_eq!(guide.runs.load(SeqCst), 1);
         server.stop().await;

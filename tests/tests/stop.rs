@@ -8,29 +8,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use portcullis::prelude::*;
-use portcullis::{Client, ClientError, Interrupted, Lines, Portal, PortalTask, ServerHandle, StopReport};
-use portcullis_tests::{Gate, LIMIT, Tell, eventually, on_loops, wait};
-use tokio::task::JoinHandle;
+use portcullis::{ClientError, Interrupted, Lines, Portal, PortalTask, ServerHandle};
+use portcullis_tests::served::{self, Serving, client};
+use portcullis_tests::{Gate, Tell, eventually, on_loops, wait};
 
-type Lined = Client<String, String, Lines>;
-
-async fn start<S>(service: Arc<S>) -> (SocketAddr, ServerHandle, JoinHandle<std::io::Result<StopReport>>)
+async fn start<S>(service: Arc<S>) -> (SocketAddr, ServerHandle, Serving)
 where
     S: portcullis::Service<Request = String, Response = String>,
 {
-    let server = Server::new(service)
-        .codec(Lines::new())
-        .grace(Duration::from_millis(50))
-        .bind("127.0.0.1:0")
-        .unwrap();
-    let (addr, handle) = (server.local_addr(), server.handle());
-    let serving = tokio::spawn(server.serve());
-    assert!(handle.ready().await);
+    let server = Server::new(service).codec(Lines::new()).grace(Duration::from_millis(50));
+    let server = server.bind("127.0.0.1:0").unwrap();
+    let addr = server.local_addr();
+    let (handle, serving) = served::start(server).await;
     (addr, handle, serving)
-}
-
-async fn client(addr: SocketAddr) -> Lined {
-    Client::connect(addr, Lines::new()).await.unwrap().limit(LIMIT)
 }
 
 /// Does to its pool, its tasks and its portal what a line asks for.

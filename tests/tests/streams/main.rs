@@ -6,7 +6,6 @@
 mod life;
 mod limits;
 
-use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,11 +13,11 @@ use std::time::Duration;
 use portcullis::codec::Codec;
 use portcullis::prelude::*;
 use portcullis::{ServerHandle, Service, StopReport, Unbound};
+use portcullis_tests::served::{Serving, start, stopped};
 use portcullis_tests::streams::{Conn, Kind, Way, bind};
 use portcullis_tests::{LIMIT, on_loops, wait};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 /// A test on every kind of stream, and on both tokio flavours.
@@ -42,7 +41,7 @@ use on_streams;
 struct Served {
     way: Way,
     handle: ServerHandle,
-    serving: JoinHandle<io::Result<StopReport>>,
+    serving: Serving,
 }
 
 async fn serve<S: Service, C: Codec<S::Request, S::Response>>(
@@ -50,9 +49,7 @@ async fn serve<S: Service, C: Codec<S::Request, S::Response>>(
     server: Server<S, C, Unbound>,
 ) -> Served {
     let (server, way) = bind(kind, server);
-    let handle = server.handle();
-    let serving = tokio::spawn(server.serve());
-    assert!(handle.ready().await);
+    let (handle, serving) = start(server).await;
     Served { way, handle, serving }
 }
 
@@ -63,7 +60,7 @@ impl Served {
 
     async fn stop(self) -> StopReport {
         self.handle.stop();
-        timeout(LIMIT, self.serving).await.expect("in time").unwrap().unwrap()
+        stopped(self.serving).await
     }
 
     /// That the server still serves, whatever happened before.

@@ -122,7 +122,7 @@ on_loops! {
         wait(|| { let ended = desk.ended.lock().unwrap().len(); ended == desk.connected.load(SeqCst) && ended >= CONNECTIONS * 3 / 5 }).await;
         wait(|| sockets(server.addr) == 0).await;
         assert!(desk.peers.lock().unwrap().iter().all(Peer::is_closed));
-        server.still_echoes().await;
+        still_echoes(&server).await;
         server.stop().await;
     }
 
@@ -140,7 +140,7 @@ on_loops! {
         assert!(peer.send("late".into()).await.is_err_and(|error| error.0 == "late"));
         assert!(matches!(peer.try_send("late".into()), Err(TrySendError::Closed(text)) if text == "late"));
         peer.close();
-        server.still_echoes().await;
+        still_echoes(&server).await;
         server.stop().await;
         assert!(peer.try_send("later still".into()).is_err());
     }

@@ -1,6 +1,7 @@
 //! What comes in: pieces, floods, garbage, ends inside a frame (S3, S7, S9).
 
 use std::collections::VecDeque;
+use std::io;
 
 use bytes::{BufMut, BytesMut};
 use portcullis::codec::{Json, JsonLines, LengthPrefixed, Postcard};

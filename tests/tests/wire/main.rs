@@ -8,89 +8,29 @@ mod frames;
 mod panics;
 mod stops;
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use portcullis::Service;
 use portcullis::codec::Codec;
 use portcullis::prelude::*;
-use portcullis::{ServerHandle, Service, StopReport};
-use portcullis_tests::{LIMIT, on_loops};
+use portcullis_tests::served::{Served, ask, line, rest};
+use portcullis_tests::{LIMIT, on_loops, wait};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
-use tokio::task::{JoinHandle, yield_now};
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
-/// Waits on the loop until `done`.
-async fn wait(done: impl Fn() -> bool) {
-    let turns = async {
-        while !done() {
-            yield_now().await;
-        }
-    };
-    timeout(LIMIT, turns).await.expect("in time");
-}
-
-struct Served {
-    addr: SocketAddr,
-    handle: ServerHandle,
-    serving: JoinHandle<io::Result<StopReport>>,
-}
-
 async fn serve<S: Service, C: Codec<S::Request, S::Response>>(service: &Arc<S>, codec: C) -> Served {
-    let server = Server::new(Arc::clone(service)).codec(codec).bind("127.0.0.1:0").unwrap();
-    let (addr, handle) = (server.local_addr(), server.handle());
-    let serving = tokio::spawn(server.serve());
-    assert!(handle.ready().await);
-    Served { addr, handle, serving }
+    Served::new(Server::new(Arc::clone(service)).codec(codec).bind("127.0.0.1:0").unwrap()).await
 }
 
-impl Served {
-    async fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.addr).await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        stream
-    }
-
-    async fn stop(self) -> StopReport {
-        self.handle.stop();
-        timeout(LIMIT, self.serving).await.expect("in time").unwrap().unwrap()
-    }
-
-    /// That the server still serves, whatever happened before.
-    async fn still_echoes(&self) {
-        let mut stream = self.connect().await;
-        assert_eq!(ask(&mut stream, "still there?").await, "still there?");
-    }
-}
-
-async fn line(stream: &mut TcpStream) -> String {
-    let mut line = Vec::new();
-    let reading = async {
-        loop {
-            match stream.read_u8().await {
-                Ok(b'\n') => return String::from_utf8(line).unwrap(),
-                Ok(byte) => line.push(byte),
-                Err(error) => panic!("{error} after {line:?}"),
-            }
-        }
-    };
-    timeout(LIMIT, reading).await.expect("in time")
-}
-
-async fn ask(stream: &mut TcpStream, text: &str) -> String {
-    stream.write_all(format!("{text}\n").as_bytes()).await.unwrap();
-    line(stream).await
-}
-
-/// All that comes up to the end; a reset is no end.
-async fn rest(stream: &mut TcpStream) -> Vec<u8> {
-    let mut rest = Vec::new();
-    timeout(LIMIT, stream.read_to_end(&mut rest)).await.expect("in time").expect("a proper end");
-    rest
+/// That the server still serves, whatever happened before.
+async fn still_echoes(server: &Served) {
+    assert_eq!(ask(&mut server.connect().await, "still there?").await, "still there?");
 }
 
 fn reset(stream: TcpStream) {

@@ -1,0 +1,239 @@
+//! E: the executor.
+
+use super::*;
+
+on_loops! {
+    anywhere async fn e2_a_job_is_submitted_at_once_and_runs_on_a_thread_of_the_pool() {
+        let ran_on = Arc::new(Mutex::new(None));
+        let ran_on2 = ran_on.clone();
+        let offload = pool(1, 8).run(move |_| *ran_on2.lock().unwrap() = Some(thread::current().id()));
+        eventually(|| ran_on.lock().unwrap().is_some()); // and nobody has polled
+        assert_ne!(*ran_on.lock().unwrap(), Some(thread::current().id()));
+        offload.await.unwrap();
+    }
+
+    anywhere async fn e3_the_value_or_the_error_of_the_job_arrives_unchanged() {
+        #[derive(Debug, PartialEq)]
+        enum Failure { Division, Interrupted }
+        impl From<Interrupted> for Failure { fn from(_: Interrupted) -> Self { Self::Interrupted } }
+        let pool = pool(1, 8);
+        assert_eq!(pool.try_run(|_| Ok::<_, Failure>(6)).await, Ok(6));
+        assert_eq!(pool.try_run(|_| Err::<(), _>(Failure::Division)).await, Err(Failure::Division));
+        assert_eq!(pool.run(|_| "x".parse::<i32>()).await.unwrap(), "x".parse::<i32>());
+    }
+
+    anywhere async fn e5_a_call_takes_a_copy_of_the_callers_context_and_nothing_flows_back() {
+        let pool = pool(1, 8);
+        WHO.scope("caller", async {
+            // Taken at the call: what is current where it is awaited does not matter.
+            let early = pool.run(|_| WHO.get());
+            assert_eq!(WHO.scope("later", early).await.unwrap(), Some("caller"));
+            assert_eq!(pool.run(|_| WHO.sync_scope("worker", || WHO.get())).await.unwrap(), Some("worker"));
+            assert_eq!(WHO.get(), Some("caller"));
+            assert_eq!(pool.run(|_| WHO.get()).await.unwrap(), Some("caller"), "nor to the next call");
+        }).await;
+        assert_eq!(pool.run(|_| WHO.get()).await.unwrap(), None);
+    }
+
+    anywhere async fn e7_cancelled_while_queued_a_job_never_runs_and_its_awaiter_ends_at_once() {
+        let pool = pool(1, 8);
+        let ran = Arc::new(Gate::default());
+        let (gate, held) = hold(&pool);
+        let ran2 = ran.clone();
+        let (waiting, abort) = abortable(pool.run(move |_| ran2.open()));
+        let mut waiting = Box::pin(waiting);
+        assert!(poll_once(&mut waiting).is_pending());
+        abort.abort();
+        assert!(waiting.await.is_err(), "while the thread is still held");
+        gate.open();
+        assert!(held.await.unwrap());
+        pool.run(|_| ()).await.unwrap();
+        assert!(!ran.is_open());
+    }
+
+    // There a running job's awaiter can't be cancelled: it waits for the end of the job, and gets its result. Here it goes at
+    // once and the job is told, since a cancel that has to wait for what it cancels is what stops hang on (H1).
+    anywhere async fn e8_cancelled_while_running_the_awaiter_ends_at_once_and_the_job_is_told() {
+        let pool = pool(1, 8);
+        let [inside, told, end] = [(); 3].map(|()| Arc::new(Gate::default()));
+        let (inside2, told2, end2) = (inside.clone(), told.clone(), end.clone());
+        let (waiting, abort) = abortable(pool.run(move |worker| {
+            inside2.open();
+            eventually(|| worker.is_cancelled());
+            told2.open();
+            end2.pass()
+        }));
+        assert!(inside.pass());
+        abort.abort();
+        assert!(waiting.await.is_err());
+        assert!(told.pass());
+        assert_eq!(pool.stats().running, 1, "it still has its thread");
+        end.open();
+        pool.run(|_| ()).await.unwrap();
+    }
+
+    // There the awaiter of a queued job gets an exception of another class than the loop's own cancellation. Here it is a
+    // value like any other, and the task that awaits goes on.
+    anywhere async fn e12_a_job_cancelled_by_the_shutdown_answers_its_awaiter_with_a_value() {
+        let pool = pool(1, 8);
+        let (gate, held) = hold(&pool);
+        let queued = pool.run(|_| 1);
+        assert_eq!(pool.drain(Duration::ZERO).await.cancelled, 2);
+        assert!(matches!(queued.await, Err(Interrupted::Cancelled)));
+        turn().await;
+        assert!(matches!(held.await, Err(Interrupted::Cancelled)));
+        gate.open();
+    }
+
+    anywhere async fn e13_after_the_shutdown_a_job_is_refused() {
+        let pool = pool(1, 8);
+        assert!(pool.drain(LIMIT).await.is_clean());
+        assert!(matches!(pool.run(|_| ()).await, Err(Interrupted::Closed)));
+        assert!(matches!(pool.map([1], |_, n| n).next().await, Some(Err(Interrupted::Closed))));
+    }
+
+    // There `shutdown()` waits without a limit, even when it is cancelled. Here it has a deadline, and a dropped drain only
+    // stops waiting: the pool stays closed, its jobs go on, and it can be drained again.
+    anywhere async fn e14_a_drain_waits_for_what_is_pending_and_the_loop_lives_on() {
+        let pool = pool(1, 8);
+        let (gate, held) = hold(&pool);
+        let queued = pool.run(|_| 5);
+        let mut given_up = Box::pin(pool.drain(LIMIT));
+        assert!(poll_once(&mut given_up).is_pending());
+        drop(given_up);
+        assert!(matches!(pool.run(|_| ()).await, Err(Interrupted::Closed)));
+        let mut again = Box::pin(pool.drain(LIMIT));
+        assert!(poll_once(&mut again).is_pending());
+        let (report, ()) = join(again, async { turn().await; gate.open() }).await;
+        assert!(report.is_clean());
+        assert_eq!((held.await.unwrap(), queued.await.unwrap()), (true, 5));
+        assert!(pool.drain(Duration::ZERO).await.is_clean(), "idempotent");
+    }
+
+    // There `shutdown(cancel_futures=True)` lets running jobs finish. Here the drain's time being over they are told, too.
+    anywhere async fn e15_a_drain_without_time_cancels_what_is_queued_and_tells_what_runs() {
+        let pool = pool(1, 8);
+        let inside = Arc::new(Gate::default());
+        let inside2 = inside.clone();
+        let running = pool.run(move |worker| { inside2.open(); eventually(|| worker.is_cancelled()) });
+        assert!(inside.pass());
+        let ran = Arc::new(Gate::default());
+        let ran2 = ran.clone();
+        let queued = pool.run(move |_| ran2.open());
+        let report = pool.drain(Duration::ZERO).await;
+        assert_eq!((report.cancelled, report.stuck.len()), (2, 0), "{report}");
+        assert!(matches!(queued.await, Err(Interrupted::Cancelled)) && !ran.is_open());
+        assert!(matches!(running.await, Err(Interrupted::Cancelled)));
+    }
+
+    // There leaving the `async with` waits. Here the end of the last handle blocks nobody; `drain` and `cleanup.pool` wait.
+    anywhere async fn e16_after_its_last_handle_a_pool_runs_what_is_queued() {
+        let one = pool(1, 8);
+        let (gate, held) = hold(&one);
+        let queued: Vec<_> = (0..8).map(|n| one.run(move |_| n)).collect();
+        drop(one); // returns, although a job is held
+        gate.open();
+        assert!(held.await.unwrap());
+        for (n, offload) in queued.into_iter().enumerate() { assert_eq!(offload.await.unwrap(), n); }
+    }
+
+    // There all jobs are submitted at the call, with no bound, and the first exception ends the iterator. Here items are taken as
+    // results are, a queue's worth ahead, and an error stands in its place.
+    anywhere async fn e17_map_gives_results_in_order_takes_no_more_than_it_needs_and_goes_on_after_an_error() {
+        let pool = pool(1, 2);
+        let taken = Arc::new(AtomicUsize::new(0));
+        let (gate, held) = hold(&pool);
+        let items = { let taken = taken.clone(); (0..50).inspect(move |_| { taken.fetch_add(1, SeqCst); }) };
+        let mut results = pool.map(items, |_, n| if n == 3 { panic!("three") } else { n });
+        assert_eq!(taken.load(SeqCst), 0);
+        assert!(poll_once(&mut Box::pin(results.next())).is_pending());
+        assert_eq!(taken.load(SeqCst), 2);
+        gate.open();
+        assert!(held.await.unwrap());
+        for n in 0..50 {
+            match results.next().await.unwrap() {
+                Ok(got) => assert_eq!(got, n),
+                Err(error) => assert!(n == 3 && matches!(error, Interrupted::Panicked(_)), "{error}"),
+            }
+        }
+        assert!(results.next().await.is_none());
+    }
+
+    anywhere async fn e17_leaving_a_map_early_cancels_what_has_not_started() {
+        let pool = pool(1, 2);
+        let ran = Arc::new(AtomicUsize::new(0));
+        let (gate, held) = hold(&pool);
+        let counter = ran.clone();
+        let mut results = pool.map(0..50, move |_, _| counter.fetch_add(1, SeqCst));
+        assert!(poll_once(&mut Box::pin(results.next())).is_pending());
+        drop(results);
+        gate.open();
+        assert!(held.await.unwrap());
+        pool.run(|_| ()).await.unwrap();
+        assert_eq!(ran.load(SeqCst), 0);
+    }
+
+    // There 5 000 calls queue 5 000 work items. Here the queue is bounded, whichever way the rest is dealt with.
+    anywhere async fn e18_of_five_thousand_calls_no_more_than_the_bound_are_queued() {
+        let waits = pool(1, 64);
+        let (gate, held) = hold(&waits);
+        let offloads: Vec<_> = (0..5000).map(|n| waits.run(move |_| n)).collect();
+        assert_eq!((waits.stats().queued, waits.stats().waiting), (64, 4936));
+        gate.open();
+        assert!(held.await.unwrap());
+        for (n, result) in join_all(offloads).await.into_iter().enumerate() { assert_eq!(result.unwrap(), n); }
+
+        let rejects = Pool::builder("test").threads(1).queue(64).overflow(Overflow::Reject).build().unwrap();
+        let (gate, held) = hold(&rejects);
+        let offloads: Vec<_> = (0..5000).map(|_| rejects.run(|_| ())).collect();
+        gate.open();
+        assert!(held.await.unwrap());
+        let results = join_all(offloads).await;
+        let (ran, full): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
+        assert_eq!(ran.len(), 64);
+        assert!(full.iter().all(|result| matches!(result, Err(Interrupted::Full))));
+    }
+
+    // There the raw executor's `submit` copies no context. Here a detached job is a job like any other.
+    anywhere async fn e19_fire_and_forget_is_a_detached_job_and_keeps_the_context() {
+        let pool = pool(1, 8);
+        let (gate, held) = hold(&pool);
+        let seen = Arc::new(Mutex::new(None));
+        let seen2 = seen.clone();
+        WHO.scope("caller", async { pool.run(move |_| *seen2.lock().unwrap() = WHO.get()).detach() }).await;
+        gate.open();
+        assert!(held.await.unwrap());
+        pool.run(|_| ()).await.unwrap();
+        assert_eq!(*seen.lock().unwrap(), Some("caller"));
+    }
+}
+
+on_loops! {
+    // There the first `task.cancel()` is swallowed by the running job, and the task goes on after it.
+    async fn e9_a_cancellation_is_not_lost_to_a_running_job() {
+        let pool = pool(1, 8);
+        let (gate, held) = hold(&pool);
+        let (awaiting, went_on) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
+        let (awaiting2, went_on2) = (awaiting.clone(), went_on.clone());
+        let task = tokio::spawn(async move {
+            awaiting2.open();
+            let _ = held.await;
+            went_on2.open();
+        });
+        wait(|| awaiting.is_open()).await;
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled(), "while the job still runs");
+        gate.open();
+        pool.run(|_| ()).await.unwrap();
+        assert!(!went_on.is_open());
+    }
+
+    // There a timeout round a job takes as long as the job.
+    async fn e10_a_timeout_round_a_running_job_takes_its_time_and_no_longer() {
+        let pool = pool(1, 8);
+        let (gate, held) = hold(&pool);
+        assert!(tokio::time::timeout(Duration::from_millis(10), held).await.is_err());
+        assert_eq!(pool.stats().running, 1, "the job goes on");
+        gate.open();
+    }
+}

@@ -1,0 +1,54 @@
+//! The rules of EasyNetwork, the system that this one learnt from, as tests beside our promises: E (executor), T (threads
+//! portal), H (its guide's pattern at shutdown). Where we differ on purpose the test asserts ours and says so in its comment.
+//!
+//! Without a counterpart here:
+//! - E1 (not an executor), T7's error (an `async def` given to `run_sync`): these don't compile, or are no mistake.
+//! - E4 (`StopIteration`): Rust has none. A job that panics is O5.
+//! - E6 (`handle_contexts=False`): is for process pools. There are none.
+//! - E11 (which of two cancellations wins): a future that was dropped has nobody left to tell.
+//! - E20, T17's fork: what a portal costs there, and what a fork does to its lock.
+
+#![forbid(unsafe_code)]
+
+mod executor;
+mod portal;
+mod shutdown;
+
+use std::future::{pending, poll_fn};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::Duration;
+
+use futures::future::{abortable, join, join_all};
+use portcullis::prelude::*;
+use portcullis::{
+    BoxTask, ClientError, Interrupted, Lines, Overflow, Portal, PortalTask, ServerHandle, Spawn,
+};
+use portcullis_tests::{Gate, LIMIT, Tell, eventually, hold, on_loops, poll_once, wait};
+use tokio::sync::Notify;
+use tokio::task::spawn_blocking;
+
+portcullis::context! {
+    /// On whose behalf.
+    static WHO: &'static str;
+}
+
+fn pool(threads: usize, queue: usize) -> Pool {
+    Pool::builder("test").threads(threads).queue(queue).build().expect("threads")
+}
+
+/// Yields once to the loop.
+async fn turn() {
+    let mut turned = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut turned, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}

@@ -1,0 +1,289 @@
+//! T: the portal of threads.
+
+use super::*;
+
+/// A loop whose tasks run when the test says so.
+#[derive(Default)]
+struct ByHand(Mutex<Vec<BoxTask>>);
+
+impl Spawn for ByHand {
+    fn spawn(&self, task: BoxTask) -> Result<(), Interrupted> {
+        self.0.lock().unwrap().push(task);
+        Ok(())
+    }
+}
+
+impl ByHand {
+    fn portal() -> (Arc<Self>, Portal) {
+        let this = Arc::new(Self::default());
+        let portal = Portal::new(this.clone());
+        (this, portal)
+    }
+
+    /// Polls each task once.
+    fn turn(&self) {
+        let tasks = std::mem::take(&mut *self.0.lock().unwrap());
+        for mut task in tasks {
+            if task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+                self.0.lock().unwrap().push(task);
+            }
+        }
+    }
+
+    fn shut_down(&self) {
+        let tasks = std::mem::take(&mut *self.0.lock().unwrap());
+        drop(tasks);
+    }
+}
+
+#[test]
+fn t2_without_a_loop_there_is_no_portal_to_call() {
+    assert!(matches!(Portal::current(), Err(Interrupted::NoLoop)));
+}
+
+on_loops! {
+    anywhere async fn t4_a_call_runs_on_the_loop_and_its_panic_is_the_callers_alone() {
+        let here = pool(1, 8).run(|worker| {
+            let on = worker.call(|| thread::current().id()).unwrap();
+            assert_ne!(on, thread::current().id());
+            assert!(matches!(worker.call(|| panic!("mine")), Err::<(), _>(Interrupted::Panicked(panic)) if panic.message() == "mine"));
+            worker.call(|| 4).unwrap()
+        });
+        assert_eq!(here.await.unwrap(), 4);
+    }
+
+    // There giving an `async def` to `run_sync` is a `TypeError`. Here what it returns is a future like any other.
+    anywhere async fn t7_an_async_function_given_to_call_gives_a_future_to_wait_for() {
+        let got = pool(1, 8).run(|worker| worker.call(|| async { turn().await; 7 }).unwrap().wait(worker).unwrap());
+        assert_eq!(got.await.unwrap(), 7);
+    }
+
+    // There a coroutine that was cancelled before its first step still starts, and ends at its first `await`.
+    anywhere async fn t6_and_t12_what_is_cancelled_before_its_first_step_never_starts_and_whoever_waits_is_told() {
+        let (the_loop, portal) = ByHand::portal();
+        let (ran, dropped) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
+        let (ran2, tell) = (ran.clone(), Tell(dropped.clone()));
+        let mut task = portal.spawn(async move { ran2.open(); drop(tell) });
+        assert!(poll_once(&mut task).is_pending());
+        assert!(task.cancel());
+        assert!(matches!(poll_once(&mut task), Poll::Ready(Err(Interrupted::Cancelled))), "before the loop's next turn");
+        the_loop.turn();
+        assert!(!ran.is_open() && dropped.is_open());
+    }
+
+    // There the call blocks until the loop has made the task. Here it never does.
+    anywhere async fn t9_spawn_does_not_wait_for_the_loop() {
+        let (the_loop, portal) = ByHand::portal();
+        let mut task = portal.spawn(async { 9 }); // and the loop does not turn
+        assert!(poll_once(&mut task).is_pending() && !task.is_finished());
+        the_loop.turn();
+        assert_eq!(task.await.unwrap(), 9);
+    }
+
+    anywhere async fn t10_a_task_can_be_cancelled_at_any_time_before_it_is_done() {
+        let (the_loop, portal) = ByHand::portal();
+        let dropped = Arc::new(Gate::default());
+        let tell = Tell(dropped.clone());
+        let mut task = portal.spawn(async move { let _tell = tell; pending::<()>().await });
+        let done = portal.spawn(async { 10 });
+        the_loop.turn();
+        assert!(task.cancel() && !task.cancel());
+        assert!(matches!(poll_once(&mut task), Poll::Ready(Err(Interrupted::Cancelled))));
+        assert!(!dropped.is_open(), "it goes on the loop");
+        the_loop.turn();
+        assert!(dropped.is_open());
+        assert!(!done.cancel(), "too late");
+        assert_eq!(done.await.unwrap(), 10);
+    }
+
+    // There a coroutine may suppress its cancellation and go on. Here it can't: it is dropped. Only a result that comes in the
+    // very poll in which it is cancelled exists, and is dropped, as there.
+    anywhere async fn t11_a_task_cannot_refuse_and_a_result_that_comes_too_late_is_dropped() {
+        let (the_loop, portal) = ByHand::portal();
+        let slot: Arc<Mutex<Option<PortalTask<Tell>>>> = Arc::default();
+        let dropped = Arc::new(Gate::default());
+        let (slot2, tell) = (slot.clone(), Tell(dropped.clone()));
+        let task = portal.spawn(async move {
+            assert!(slot2.lock().unwrap().as_ref().unwrap().cancel());
+            tell
+        });
+        *slot.lock().unwrap() = Some(task);
+        the_loop.turn();
+        assert!(dropped.is_open());
+        let task = slot.lock().unwrap().take().unwrap();
+        assert!(matches!(task.await, Err(Interrupted::Cancelled)));
+    }
+
+    anywhere async fn t13_a_task_that_its_loop_drops_answers_cancelled() {
+        let (the_loop, portal) = ByHand::portal();
+        let (started, unstarted) = (portal.spawn(pending::<()>()), portal.spawn(async { 1 }));
+        the_loop.turn();
+        assert_eq!(unstarted.await.unwrap(), 1);
+        let unstarted = portal.spawn(async { 2 });
+        the_loop.shut_down();
+        assert!(matches!(started.await, Err(Interrupted::Cancelled)));
+        assert!(matches!(unstarted.await, Err(Interrupted::Cancelled)));
+    }
+
+    // There it is the calling thread's. Here a job is part of what its caller does, and so is all that it asks of the loop.
+    anywhere async fn t14_a_call_sees_the_context_of_the_job_and_nothing_flows_back() {
+        WHO.scope("caller", async {
+            let seen = pool(1, 8).run(|worker| {
+                let called = worker.call(|| WHO.get()).unwrap();
+                let set = worker.call(|| WHO.sync_scope("callback", || WHO.get())).unwrap();
+                let waited = async { WHO.scope("callback", async { turn().await; WHO.get() }).await }.wait(worker).unwrap();
+                (called, set, waited, worker.call(|| WHO.get()).unwrap(), WHO.get())
+            }).await.unwrap();
+            assert_eq!(seen, (Some("caller"), Some("callback"), Some("callback"), Some("caller"), Some("caller")));
+            assert_eq!(WHO.get(), Some("caller"));
+        }).await;
+    }
+
+    // A thread that no pool owns has no caller: there it is its own context that travels, as in EasyNetwork.
+    anywhere async fn t14_a_task_of_a_foreign_thread_sees_that_threads_context() {
+        let (the_loop, portal) = ByHand::portal();
+        let task = thread::spawn(move || WHO.sync_scope("thread", || portal.spawn(async { WHO.get() }))).join().unwrap();
+        the_loop.turn();
+        assert_eq!(task.await.unwrap(), Some("thread"));
+        assert_eq!(WHO.get(), None);
+    }
+
+    anywhere async fn t14_what_a_foreign_thread_asks_for_soon_sees_that_threads_context() {
+        // Whoever made the portal has nothing to do with what comes through it.
+        let (the_loop, portal) = WHO.scope("maker", async { ByHand::portal() }).await;
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (with, without) = (seen.clone(), seen.clone());
+        thread::spawn(move || {
+            WHO.sync_scope("thread", || portal.call_soon(move || with.lock().unwrap().push(WHO.get()))).unwrap();
+            portal.call_soon(move || without.lock().unwrap().push(WHO.get())).unwrap();
+        }).join().unwrap();
+        the_loop.turn();
+        assert_eq!(*seen.lock().unwrap(), [Some("thread"), None]);
+    }
+}
+
+#[test]
+fn t13_a_thread_that_waits_when_its_loop_goes_is_told() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let portal = runtime.block_on(async { Portal::current().unwrap() });
+    let inside = Arc::new(Gate::default());
+    let inside2 = inside.clone();
+    let waiting = thread::spawn(move || {
+        portal.enter_thread(|worker| {
+            let waited = async move {
+                inside2.open();
+                pending::<()>().await
+            }
+            .wait(worker);
+            (waited, portal.spawn(async {}).wait(worker), portal.call(worker, || ()))
+        })
+    });
+    assert!(inside.pass());
+    runtime.shutdown_background();
+    eventually(|| waiting.is_finished());
+    let (waited, spawned, called) = waiting.join().unwrap().unwrap();
+    assert!(matches!(waited, Err(Interrupted::Abandoned)), "{waited:?}");
+    for late in [spawned.and_then(|task| task), called] {
+        assert!(matches!(late, Err(Interrupted::Abandoned | Interrupted::Cancelled)), "{late:?}");
+    }
+}
+
+on_loops! {
+    // There a portal is entered on the loop, once, and used up when left. Here there is nothing to enter on the loop: portals are
+    // handles, and threads come and go, even one inside its own visit.
+    async fn t1_a_portal_can_be_used_again_and_again() {
+        let portal = Portal::current().unwrap();
+        for _ in 0..2 {
+            let portal = portal.clone();
+            let sum = spawn_blocking(move || portal.enter_thread(|outer| {
+                let inner = portal.clone().enter_thread(|inner| inner.call(|| 1).unwrap()).unwrap();
+                inner + outer.call(|| 2).unwrap()
+            }));
+            assert_eq!(sum.await.unwrap().unwrap(), 3);
+        }
+    }
+
+    // There a thread that runs another loop may call, and blocks that loop. Here no loop's thread waits.
+    async fn t3_a_loops_own_thread_does_not_wait() {
+        let portal = Portal::current().unwrap();
+        assert!(matches!(portal.enter_thread(|_| ()), Err(Interrupted::OnLoop)));
+        let inside_a_call = portal.clone();
+        let called = pool(1, 8).run(move |worker| worker.call(move || inside_a_call.enter_thread(|_| ())).unwrap());
+        assert!(matches!(called.await.unwrap(), Err(Interrupted::OnLoop)));
+        let another = spawn_blocking(move || {
+            let other = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            other.block_on(async { portal.enter_thread(|_| ()) })
+        });
+        assert!(matches!(another.await.unwrap(), Err(Interrupted::OnLoop)));
+    }
+
+    async fn t5_what_a_foreign_thread_asks_for_soon_happens_in_its_order() {
+        let portal = Portal::current().unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let asking = log.clone();
+        let found = spawn_blocking(move || portal.enter_thread(|worker| {
+            for n in 0..500 {
+                let log = asking.clone();
+                portal.call_soon(move || log.lock().unwrap().push(n)).unwrap();
+            }
+            let log = asking.clone();
+            portal.call(worker, move || log.lock().unwrap().len()).unwrap()
+        })).await.unwrap().unwrap();
+        wait(|| log.lock().unwrap().len() == 500).await;
+        assert!(log.lock().unwrap().is_sorted());
+        assert_eq!(found, 500, "a call comes after every `call_soon` before it");
+    }
+
+    async fn t5_what_a_visiting_thread_asks_for_soon_happens_in_its_order() {
+        let portal = Portal::current().unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let asking = log.clone();
+        let found = spawn_blocking(move || portal.enter_thread(|worker| ask_in_order(worker, &asking))).await.unwrap().unwrap();
+        wait(|| log.lock().unwrap().len() == 500).await;
+        assert!(log.lock().unwrap().is_sorted());
+        assert_eq!(found, 500, "a call comes after every `call_soon` before it");
+    }
+
+    async fn t5_what_a_detached_job_asks_for_soon_happens_in_its_order() {
+        let (log, found) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(None)));
+        let (asking, found2) = (log.clone(), found.clone());
+        pool(1, 8).run(move |worker| *found2.lock().unwrap() = Some(ask_in_order(worker, &asking))).detach();
+        wait(|| found.lock().unwrap().is_some() && log.lock().unwrap().len() == 500).await;
+        assert!(log.lock().unwrap().is_sorted());
+        assert_eq!(*found.lock().unwrap(), Some(500), "a call comes after every `call_soon` before it");
+    }
+
+    async fn t8_a_tasks_panic_is_its_callers_alone() {
+        let all = pool(1, 8).run(|worker| {
+            let go = Arc::new(Notify::new());
+            let wait = go.clone();
+            let sibling = worker.spawn(async move { wait.notified().await; 8 });
+            let failed = worker.spawn(async { turn().await; panic!("alone") }).wait(worker).unwrap();
+            go.notify_one();
+            (failed, sibling.wait(worker).unwrap().unwrap())
+        }).await.unwrap();
+        assert!(matches!(all, (Err::<(), _>(Interrupted::Panicked(panic)), 8) if panic.message() == "alone"));
+    }
+
+    async fn t9_a_worker_spawns_while_its_loop_is_busy() {
+        let spawned = Arc::new(Gate::default());
+        let spawned2 = spawned.clone();
+        let offload = pool(1, 8).run(move |worker| {
+            let task = worker.spawn(async { 9 });
+            spawned2.open();
+            task.wait(worker).unwrap().unwrap()
+        });
+        assert!(spawned.pass(), "this line keeps the loop busy");
+        assert_eq!(offload.await.unwrap(), 9);
+    }
+}
+
+/// Asks for five hundred things soon, and returns how many a call after them finds done.
+fn ask_in_order(worker: &Worker, log: &Arc<Mutex<Vec<i32>>>) -> usize {
+    for n in 0..500 {
+        let log = log.clone();
+        worker.call_soon(move || log.lock().unwrap().push(n)).unwrap();
+    }
+    let log = log.clone();
+    worker.call(move || log.lock().unwrap().len()).unwrap()
+}

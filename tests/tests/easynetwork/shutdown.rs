@@ -1,0 +1,328 @@
+//! H: the guide's pattern at shutdown; and the E and T rules that are about the same.
+
+use portcullis_tests::served::{self, Lined, Serving, client};
+
+use super::*;
+
+/// Short enough for a test to be over soon.
+const SHORT: Duration = Duration::from_millis(50);
+/// What a stop may take beyond its grace (a second, and a tenth for its jobs), and what a loaded machine adds.
+const BEYOND: Duration = Duration::from_secs(4);
+
+async fn start<S>(service: Arc<S>, grace: Duration) -> (SocketAddr, ServerHandle, Serving)
+where
+    S: portcullis::Service<Request = String, Response = String>,
+{
+    let server = Server::new(service).codec(Lines::new()).grace(grace).bind("127.0.0.1:0").unwrap();
+    let addr = server.local_addr();
+    let (handle, serving) = served::start(server).await;
+    (addr, handle, serving)
+}
+
+/// The guide's service: an executor, a portal, and a line that says what to do with them.
+struct Guide {
+    pool: Pool,
+    jobs: AtomicUsize,
+    inside: Gate,
+    told: Gate,
+    release: Gate,
+    called: Mutex<Option<Result<u32, Interrupted>>>,
+    portal: Mutex<Option<Portal>>,
+    task: Mutex<Option<PortalTask<u32>>>,
+    go: Arc<Notify>,
+}
+
+impl Guide {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            pool: pool(1, 8),
+            jobs: AtomicUsize::new(0),
+            inside: Gate::default(),
+            told: Gate::default(),
+            release: Gate::default(),
+            called: Mutex::default(),
+            portal: Mutex::default(),
+            task: Mutex::default(),
+            go: Arc::default(),
+        })
+    }
+}
+
+#[service]
+impl Guide {
+    #[on(start)]
+    async fn service_init(&self, cleanup: &mut Cleanup) {
+        cleanup.pool(self.pool.clone());
+    }
+
+    #[request]
+    async fn handle(&self, line: String) -> Result<String, Interrupted> {
+        match line.as_str() {
+            "run" => self.run().await?,
+            "wait" => self.wait_for_ever().await?,
+            "wait for a task" => self.wait_for_a_task().await?,
+            "submit a wait" => self.wait_for_ever().detach(),
+            "submit a call" => self.call_later().detach(),
+            "submit three" => (0..3).for_each(|_| self.run().detach()),
+            "spawn" => self.spawn().await?,
+            _ => *self.portal.lock().unwrap() = Some(Portal::current()?),
+        }
+        Ok(line)
+    }
+
+    /// Listens to nobody.
+    #[blocking(on = self.pool)]
+    fn run(&self) {
+        self.jobs.fetch_add(1, SeqCst);
+        self.inside.open();
+        self.release.pass();
+    }
+
+    #[blocking(on = self.pool)]
+    fn wait_for_ever(&self, worker: &Worker) {
+        self.inside.open();
+        if pending::<()>().wait(worker).is_err() {
+            self.told.open();
+        }
+    }
+
+    #[blocking(on = self.pool)]
+    fn wait_for_a_task(&self, worker: &Worker) {
+        self.inside.open();
+        if !matches!(worker.spawn(pending::<()>()).wait(worker), Ok(Ok(()))) {
+            self.told.open();
+        }
+    }
+
+    #[blocking(on = self.pool)]
+    fn call_later(&self, worker: &Worker) {
+        self.inside.open();
+        self.release.pass();
+        *self.called.lock().unwrap() = Some(worker.call(|| 1));
+    }
+
+    #[blocking(on = self.pool)]
+    fn spawn(&self, worker: &Worker) {
+        let go = Arc::clone(&self.go);
+        *self.task.lock().unwrap() = Some(worker.spawn(async move {
+            go.notified().await;
+            15
+        }));
+    }
+}
+
+/// The same as a conversation: `yield`, `yield`, `yield`.
+struct Conversation(Arc<Guide>);
+
+#[service]
+impl Conversation {
+    #[session]
+    async fn handle(&self, session: &mut Session<String, String>) -> Result<(), SessionError> {
+        loop {
+            let line = session.next().await?;
+            let guide = Arc::clone(&self.0);
+            let job = self.0.pool.job("Conversation::run").run(move |_| {
+                guide.inside.open();
+                guide.release.pass()
+            });
+            let _ = job.await;
+            session.send(line).await?;
+        }
+    }
+}
+
+/// A client that stays sees the end, and not an answer.
+async fn sees_the_end(client: &mut Lined) {
+    assert!(matches!(client.next().await, Ok(None)));
+}
+
+on_loops! {
+    // The defect: there the cancellation is lost, the answer sent, and the shutdown waits until this client leaves.
+    async fn h1_a_stop_ends_while_a_handler_awaits_a_running_job_and_the_client_stays() {
+        let guide = Guide::new();
+        let (addr, handle, serving) = start(guide.clone(), SHORT).await;
+        let mut client = client(addr).await;
+        client.send("run".into()).await.unwrap();
+        wait(|| guide.inside.is_open()).await;
+        handle.stop();
+        let report = serving.await.unwrap().unwrap();
+        assert!(report.took < SHORT + BEYOND, "{report}");
+        assert_eq!((report.sessions_cancelled, report.stuck.len()), (1, 1), "{report}");
+        assert_eq!((report.stuck[0].method, report.stuck[0].pool.as_str()), ("Guide::run", "test"));
+        sees_the_end(&mut client).await;
+        guide.release.open();
+    }
+
+    async fn h1_a_stop_ends_while_a_session_awaits_a_running_job_and_the_client_stays() {
+        let guide = Guide::new();
+        let (addr, handle, serving) = start(Arc::new(Conversation(guide.clone())), SHORT).await;
+        let mut client = client(addr).await;
+        client.send("hello".into()).await.unwrap();
+        wait(|| guide.inside.is_open()).await;
+        handle.stop();
+        let report = serving.await.unwrap().unwrap();
+        assert!(report.took < SHORT + BEYOND, "{report}");
+        assert_eq!((report.sessions_cancelled, report.stuck.len()), (1, 1), "{report}");
+        assert_eq!(report.stuck[0].method, "Conversation::run");
+        sees_the_end(&mut client).await;
+        guide.release.open();
+    }
+
+    async fn h1_a_job_that_ends_within_the_grace_is_answered_and_no_request_follows() {
+        let guide = Guide::new();
+        let (addr, handle, serving) = start(guide.clone(), LIMIT / 2).await;
+        let (mut client, mut idle) = (client(addr).await, client(addr).await);
+        assert_eq!(idle.call("portal".into()).await.unwrap(), "portal");
+        client.send("run".into()).await.unwrap();
+        wait(|| guide.inside.is_open()).await;
+        handle.stop();
+        sees_the_end(&mut idle).await; // the stop has begun
+        guide.release.open();
+        assert_eq!(client.next().await.unwrap().unwrap(), "run");
+        sees_the_end(&mut client).await;
+        let report = serving.await.unwrap().unwrap();
+        assert!(report.is_clean(), "{report}");
+    }
+
+    // There, in this order (executor before portal), the portal goes first and late calls raise. Here the loop serves its jobs
+    // for as long as the grace.
+    async fn h2_during_the_drain_a_job_may_still_call_the_loop() {
+        let guide = Guide::new();
+        let (addr, handle, serving) = start(guide.clone(), LIMIT / 2).await;
+        let mut client = client(addr).await;
+        assert_eq!(client.call("submit a call".into()).await.unwrap(), "submit a call");
+        wait(|| guide.inside.is_open()).await;
+        handle.stop();
+        sees_the_end(&mut client).await;
+        guide.release.open();
+        let report = serving.await.unwrap().unwrap();
+        assert!(report.is_clean(), "{report}");
+        assert!(matches!(guide.called.lock().unwrap().take(), Some(Ok(1))));
+    }
+
+    // There, in the other order, the drain waits for the worker, and the worker for a coroutine that nobody cancels.
+    async fn h3_a_worker_that_waits_for_what_never_ends_does_not_hold_the_stop() {
+        for how in ["wait", "wait for a task", "submit a wait"] {
+            let guide = Guide::new();
+            let (addr, handle, serving) = start(guide.clone(), SHORT).await;
+            let mut client = client(addr).await;
+            client.send(how.into()).await.unwrap();
+            wait(|| guide.inside.is_open()).await;
+            handle.stop();
+            let report = serving.await.unwrap().unwrap();
+            assert!(report.took < SHORT + BEYOND && report.stuck.is_empty(), "{how}: {report}");
+            wait(|| guide.told.is_open()).await;
+        }
+    }
+
+    // The rule is of datagrams. Of two requests on one connection, the second behind a running job: there the stop takes as long
+    // as the job, and the second is dropped with an error logged; here it ends within its grace, and the second is never begun.
+    async fn h4_what_is_behind_a_running_job_is_dropped_by_the_stop_and_does_not_hold_it() {
+        let guide = Guide::new();
+        let (addr, handle, serving) = start(guide.clone(), SHORT).await;
+        let mut client = client(addr).await;
+        client.send("run".into()).await.unwrap();
+        client.send("run".into()).await.unwrap();
+        wait(|| guide.inside.is_open()).await;
+        handle.stop();
+        let report = serving.await.unwrap().unwrap();
+        assert!(report.took < SHORT + BEYOND, "{report}");
+        // A reset, if the second request was not even read.
+        assert!(matches!(client.next().await, Ok(None) | Err(ClientError::Io(_))));
+        guide.release.open();
+        wait(|| guide.pool.stats().running == 0).await;
+        assert_eq!(guide.jobs.load(SeqCst), 1);
+    }
+
+    // There nothing cuts a shutdown short that waits for a job.
+    async fn h5_a_second_order_ends_the_grace_of_a_stop_that_waits_for_a_job() {
+        let guide = Guide::new();
+        let (addr, handle, serving) = start(guide.clone(), LIMIT * 10).await;
+        let (mut client, mut idle) = (client(addr).await, client(addr).await);
+        assert_eq!(idle.call("portal".into()).await.unwrap(), "portal");
+        client.send("run".into()).await.unwrap();
+        wait(|| guide.inside.is_open()).await;
+        handle.stop();
+        sees_the_end(&mut idle).await;
+        assert!(!serving.is_finished());
+        handle.stop_within(Duration::ZERO);
+        let report = serving.await.unwrap().unwrap();
+        assert_eq!((report.sessions_cancelled, report.stuck.len()), (1, 1), "{report}");
+        guide.release.open();
+    }
+
+    // `async with AsyncExecutor()` in `service_init`.
+    async fn e16_a_pool_on_the_cleanup_runs_what_is_queued_before_the_stop_ends() {
+        let guide = Guide::new();
+        let (addr, handle, serving) = start(guide.clone(), LIMIT / 2).await;
+        let mut client = client(addr).await;
+        assert_eq!(client.call("submit three".into()).await.unwrap(), "submit three");
+        wait(|| guide.inside.is_open()).await;
+        handle.stop();
+        sees_the_end(&mut client).await;
+        guide.release.open();
+        let report = serving.await.unwrap().unwrap();
+        assert!(report.is_clean(), "{report}");
+        assert_eq!(guide.jobs.load(SeqCst), 3);
+    }
+
+    // There the portal's exit waits for its coroutines without a limit. Here for as long as the grace …
+    async fn t15_a_task_that_ends_within_the_grace_is_waited_for() {
+        let guide = Guide::new();
+        let (addr, handle, serving) = start(guide.clone(), LIMIT / 2).await;
+        let mut client = client(addr).await;
+        assert_eq!(client.call("spawn".into()).await.unwrap(), "spawn");
+        handle.stop();
+        sees_the_end(&mut client).await;
+        assert!(!serving.is_finished());
+        guide.go.notify_one();
+        let report = serving.await.unwrap().unwrap();
+        assert!(report.is_clean(), "{report}");
+        let task = guide.task.lock().unwrap().take().unwrap();
+        assert!(task.is_finished());
+        assert_eq!(task.await.unwrap(), 15);
+    }
+
+    // … and there a server's shutdown, which leaves the portal by an exception, cancels them at once. Here when it is over.
+    async fn t16_a_task_that_does_not_end_is_cancelled_when_the_grace_is_over() {
+        let guide = Guide::new();
+        let (addr, handle, serving) = start(guide.clone(), SHORT).await;
+        let mut client = client(addr).await;
+        assert_eq!(client.call("spawn".into()).await.unwrap(), "spawn");
+        handle.stop();
+        assert!(serving.await.unwrap().unwrap().took < SHORT + BEYOND);
+        let task = guide.task.lock().unwrap().take().unwrap();
+        assert!(matches!(task.await, Err(Interrupted::Cancelled)));
+    }
+
+    async fn t2_and_t17_calls_of_many_threads_all_end_when_the_server_stops() {
+        let guide = Guide::new();
+        let (addr, handle, serving) = start(guide.clone(), SHORT).await;
+        assert_eq!(client(addr).await.call("portal".into()).await.unwrap(), "portal");
+        let portal = guide.portal.lock().unwrap().take().unwrap();
+        let rounds = Arc::new(AtomicUsize::new(0));
+        let threads: Vec<_> = (0..4).map(|_| {
+            let (portal, rounds) = (portal.clone(), rounds.clone());
+            thread::spawn(move || portal.enter_thread(|worker| loop {
+                let soon = portal.call_soon(|| ()).map(|()| 0);
+                let called = portal.call(worker, || 1);
+                let waited = async { turn().await; 2 }.wait(worker);
+                let spawned = portal.spawn(async { turn().await; 3 }).wait(worker).and_then(|task| task);
+                let ends = [soon, called, waited, spawned];
+                if ends.iter().any(Result::is_err) { break ends }
+                rounds.fetch_add(1, SeqCst);
+            }))
+        }).collect();
+        wait(|| rounds.load(SeqCst) >= 20).await;
+        handle.stop();
+        serving.await.unwrap().unwrap();
+        wait(|| threads.iter().all(|thread| thread.is_finished())).await;
+        for thread in threads {
+            for end in thread.join().unwrap().unwrap() {
+                assert!(matches!(end, Ok(0..=3) | Err(Interrupted::Closed | Interrupted::Abandoned | Interrupted::Cancelled)), "{end:?}");
+            }
+        }
+        assert!(matches!(portal.call_soon(|| ()), Err(Interrupted::Closed)));
+        assert!(matches!(portal.spawn(async {}).await, Err(Interrupted::Closed)));
+    }
+}
