@@ -83,11 +83,9 @@ fn this_thread() -> String {
 async fn main() -> Result<(), Error> {
     time_limit(Duration::from_secs(30));
     let pool = Pool::builder("demo").threads(4).build()?;
-    let server = Server::new(Demo { pool }).codec(JsonLines::new()).bind("127.0.0.1:0")?;
-    let (addr, handle) = (server.local_addr(), server.handle());
-    let serving = tokio::spawn(server.serve());
+    let server = Server::new(Demo { pool }).codec(JsonLines::new()).bind("127.0.0.1:0")?.spawn().await?;
 
-    let mut client = Client::<Request, Response, _>::connect(addr, JsonLines::new()).await?;
+    let mut client = Client::<Request, Response, _>::connect(server.local_addr(), JsonLines::new()).await?;
     for pause_ms in [300, 100] {
         let asked = Instant::now();
         let Response { asked_from, ran_on } = client.call(Request { pause_ms }).await?;
@@ -95,7 +93,6 @@ async fn main() -> Result<(), Error> {
         println!("a pause of {pause_ms} ms on the loop ({ran_on}), waited for by {asked_from}: {took:.1?}");
     }
 
-    handle.stop();
-    println!("server {}", serving.await??);
+    println!("server {}", server.stop().await?);
     Ok(())
 }

@@ -76,9 +76,9 @@ async fn main() -> Result<(), Error> {
     time_limit(Duration::from_secs(30));
     // 4 worker threads for the demo
     let pool = Pool::builder("demo").threads(4).build()?;
-    let server = Server::new(Demo { pool: pool.clone() }).codec(JsonLines::new()).bind("127.0.0.1:0")?;
-    let (addr, handle) = (server.local_addr(), server.handle());
-    let serving = tokio::spawn(server.serve());
+    let server =
+        Server::new(Demo { pool: pool.clone() }).codec(JsonLines::new()).bind("127.0.0.1:0")?.spawn().await?;
+    let addr = server.local_addr();
 
     let started = Instant::now();
     let clients: Vec<_> = (1..=8)
@@ -96,8 +96,7 @@ async fn main() -> Result<(), Error> {
     }
     println!("eight computations of 250 ms each, on four threads: {:.0?} in all", started.elapsed());
 
-    handle.stop();
-    println!("server {}", serving.await??);
+    println!("server {}", server.stop().await?);
     match pool.run(|_| ()).await {
         Err(refused) => println!("and the pool stopped with it: {refused}"),
         Ok(()) => return Err("the pool outlived its server".into()),

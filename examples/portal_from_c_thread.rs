@@ -151,11 +151,10 @@ fn this_thread() -> String {
 async fn main() -> Result<(), Error> {
     time_limit(Duration::from_secs(30));
     let weather = Arc::new(Weather::default());
-    let server = Server::new(Arc::clone(&weather)).codec(JsonLines::new()).bind("127.0.0.1:0")?;
-    let (addr, handle) = (server.local_addr(), server.handle());
-    let serving = tokio::spawn(server.serve());
+    let server =
+        Server::new(Arc::clone(&weather)).codec(JsonLines::new()).bind("127.0.0.1:0")?.spawn().await?;
 
-    let mut client = Client::<Listen, Reading, _>::connect(addr, JsonLines::new()).await?;
+    let mut client = Client::<Listen, Reading, _>::connect(server.local_addr(), JsonLines::new()).await?;
     client.send(Listen { above: 20.9 }).await?;
     for _ in 0..4 {
         let Some(Reading { celsius, said_by }) = client.next().await? else {
@@ -164,8 +163,7 @@ async fn main() -> Result<(), Error> {
         println!("{:>9}: {celsius:.1} °C, says {said_by}", "a client");
     }
 
-    handle.stop();
-    println!("   server: {}", serving.await??);
+    println!("   server: {}", server.stop().await?);
 
     // Nobody has told the library to stop: its next callback finds the server closed.
     let thermometer = lock(&weather.thermometer).take().ok_or("no thermometer")?;

@@ -84,16 +84,13 @@ fn this_thread() -> String {
 async fn main() -> Result<(), Error> {
     time_limit(Duration::from_secs(30));
     let pool = Pool::builder("demo").threads(4).build()?;
-    let server = Server::new(Demo { pool }).codec(JsonLines::new()).bind("127.0.0.1:0")?;
-    let (addr, handle) = (server.local_addr(), server.handle());
-    let serving = tokio::spawn(server.serve());
+    let server = Server::new(Demo { pool }).codec(JsonLines::new()).bind("127.0.0.1:0")?.spawn().await?;
 
-    let mut client = Client::<Request, Response, _>::connect(addr, JsonLines::new()).await?;
+    let mut client = Client::<Request, Response, _>::connect(server.local_addr(), JsonLines::new()).await?;
     let asked = Instant::now();
     let Response { words } = client.call(Request).await?;
     println!("after {:.0?} the client hears: {words}", asked.elapsed());
 
-    handle.stop();
-    println!("server {}", serving.await??);
+    println!("server {}", server.stop().await?);
     Ok(())
 }

@@ -66,9 +66,8 @@ impl Demo {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     time_limit(Duration::from_secs(30));
-    let server = Server::new(Demo).codec(JsonLines::new()).bind("127.0.0.1:0")?;
-    let (addr, handle) = (server.local_addr(), server.handle());
-    let serving = tokio::spawn(server.serve());
+    let server = Server::new(Demo).codec(JsonLines::new()).bind("127.0.0.1:0")?.spawn().await?;
+    let addr = server.local_addr();
 
     let started = Instant::now();
     let clients: Vec<_> = (1..=4)
@@ -86,7 +85,6 @@ async fn main() -> Result<(), Error> {
     }
     println!("four computations of 250 ms each, one loop thread: {:.0?} in all", started.elapsed());
 
-    handle.stop();
-    println!("server {}", serving.await??);
+    println!("server {}", server.stop().await?);
     Ok(())
 }
