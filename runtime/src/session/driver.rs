@@ -1,6 +1,6 @@
 //! The task of one session.
 //!
-//! Two phases. Idle: a plain struct, which is all that an idle session costs. Active: one future in a box from
+//! Two phases. Idle: a plain struct in a box, which is all that an idle session costs. Active: one future in a slot from
 //! the server's shelf; it owns the struct for a whole burst of work and hands it back at the end. A session
 //! without an idle phase (a linear one keeps its handler's future) is one long burst.
 //!
@@ -40,8 +40,8 @@ pub(crate) struct Idle<S: Service, IO, C> {
 
 /// What a burst begins with.
 pub(crate) enum Entry<S: Service, IO, C> {
-    New(Link<S, IO, C>),
-    Again(Idle<S, IO, C>),
+    New(Box<Link<S, IO, C>>),
+    Again(Box<Idle<S, IO, C>>),
 }
 
 /// Makes sessions whose bursts are the futures of `burst`.
@@ -63,7 +63,7 @@ where
     IO: Transport,
     C: Codec<S::Request, S::Response>,
     M: Fn(Arc<Hub<S>>, Entry<S, IO, C>) -> F + Send + Sync + 'static,
-    F: Future<Output = Option<Idle<S, IO, C>>> + Send + 'static,
+    F: Future<Output = Option<Box<Idle<S, IO, C>>>> + Send + 'static,
 {
     type Task = Driver<S, IO, C, M, F>;
 
@@ -74,7 +74,7 @@ where
             None => tracing::info_span!("session", id = post.id()),
         };
         let link = Link::new(io, codec, Arc::clone(post));
-        let phase = Phase::Active(self.start(Entry::New(link)));
+        let phase = Phase::Active(self.start(Entry::New(Box::new(link))));
         Driver { factory: Arc::clone(self), phase, seat, span }
     }
 }
@@ -89,7 +89,8 @@ impl<S: Service, M, F> Factory<S, M, F> {
 }
 
 enum Phase<S: Service, IO, C, F> {
-    Idle(Idle<S, IO, C>),
+    /// In a box: it goes from hand to hand with each burst. What a task holds itself comes in steps of 128 bytes, too.
+    Idle(Box<Idle<S, IO, C>>),
     Active(Slot<F>),
     Over,
 }
@@ -112,7 +113,7 @@ where
     IO: Transport,
     C: Codec<S::Request, S::Response>,
     M: Fn(Arc<Hub<S>>, Entry<S, IO, C>) -> F,
-    F: Future<Output = Option<Idle<S, IO, C>>>,
+    F: Future<Output = Option<Box<Idle<S, IO, C>>>>,
 {
     type Output = ();
 

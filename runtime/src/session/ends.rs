@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::future::{Future, poll_fn};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -34,11 +34,12 @@ pub(super) enum Cut {
 ///
 /// The driver is woken for a stop and for a deadline, so a look at each poll is enough. One look and one catch for a
 /// whole burst: everything below may just panic.
-pub(super) async fn unless<T>(
+///
+/// The work is the caller's, pinned: by value, the caller's future would have room for it twice.
+pub(super) async fn unless<F: Future>(
     stop: impl Fn() -> Option<Reason>,
-    work: impl Future<Output = T>,
-) -> Result<T, Cut> {
-    let mut work = pin!(Some(work));
+    mut work: Pin<&mut Option<F>>,
+) -> Result<F::Output, Cut> {
     let done = poll_fn(|cx| {
         let Some(work) = work.as_mut().as_pin_mut() else { return Poll::Pending };
         match catch_unwind(AssertUnwindSafe(|| work.poll(cx))) {
@@ -71,7 +72,7 @@ where
     };
     let post = Arc::clone(idle.link.post());
     let reason = Reason::from_error(&error);
-    let answering = answer(hub, &mut idle.link, &mut idle.conn, error);
+    let answering = pin!(Some(answer(hub, &mut idle.link, &mut idle.conn, error)));
     match unless(|| post.interrupted(Phase::Cancelling), answering).await {
         Ok(ControlFlow::Break(reason)) | Err(Cut::Off(reason)) => reason,
         Ok(ControlFlow::Continue(())) | Err(Cut::Panicked(_)) => reason,
@@ -79,7 +80,7 @@ where
 }
 
 /// Runs `on_connect`. `None` if the connection ends with it; then no other hook runs.
-pub(super) async fn open<S, IO, C>(hub: &Hub<S>, mut link: Link<S, IO, C>) -> Option<Idle<S, IO, C>>
+pub(super) async fn open<S, IO, C>(hub: &Hub<S>, mut link: Link<S, IO, C>) -> Option<Box<Idle<S, IO, C>>>
 where
     S: Service,
     IO: Transport,
@@ -89,13 +90,16 @@ where
     let (post, peer) = (Arc::clone(link.post()), link.peer());
     // The time to the first request counts from here.
     link.asks(StateLimits::NONE);
-    let connecting = async {
-        let hook = pin!(hub.service().on_connect(&peer));
-        attend(&mut link, S::HALF_CLOSE.into(), &mut Sated, hook).await
+    let connected = {
+        let connecting = pin!(Some(async {
+            let hook = pin!(hub.service().on_connect(&peer));
+            attend(&mut link, S::HALF_CLOSE.into(), &mut Sated, hook).await
+        }));
+        unless(|| post.interrupted(Phase::Cancelling), connecting).await
     };
-    let reason = match unless(|| post.interrupted(Phase::Cancelling), connecting).await {
+    let reason = match connected {
         Ok(Ok(Ok(opened))) => {
-            return Some(Idle { link, conn: opened.conn, state: Some(opened.state) });
+            return Some(Box::new(Idle { link, conn: opened.conn, state: Some(opened.state) }));
         }
         Ok(Ok(Err(error))) => Reason::Failed(error.to_string()),
         Ok(Err(reason)) | Err(Cut::Off(reason)) => reason,
@@ -111,15 +115,19 @@ where
 }
 
 /// Runs `on_disconnect` and closes the connection. A state that is gone was called `busy_in`.
-pub(super) async fn close<S, IO, C>(hub: &Hub<S>, idle: Idle<S, IO, C>, busy_in: &'static str, reason: Reason)
-where
+pub(super) async fn close<S, IO, C>(
+    hub: &Hub<S>,
+    idle: Box<Idle<S, IO, C>>,
+    busy_in: &'static str,
+    reason: Reason,
+) where
     S: Service,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
     // Before anything that may take its time.
     report(&reason);
-    let Idle { mut link, conn, state } = idle;
+    let Idle { mut link, conn, state } = *idle;
     link.io().ended(&reason);
     let (post, peer) = (Arc::clone(link.post()), link.peer());
     // Limits of what went before must not cut the hook short.
@@ -127,12 +135,15 @@ where
     if !reason.may_answer() {
         peer.close();
     }
-    let disconnecting = async {
-        let told = if state.is_none() { reason.clone().while_in(busy_in) } else { reason.clone() };
-        let hook = pin!(hub.service().on_disconnect(&peer, conn, state, told));
-        attend(&mut link, OnEof::Ignore, &mut Sated, hook).await
+    let disconnected = {
+        let disconnecting = pin!(Some(async {
+            let told = if state.is_none() { reason.clone().while_in(busy_in) } else { reason.clone() };
+            let hook = pin!(hub.service().on_disconnect(&peer, conn, state, told));
+            attend(&mut link, OnEof::Ignore, &mut Sated, hook).await
+        }));
+        unless(|| post.stopped(Phase::Abandoning), disconnecting).await
     };
-    match unless(|| post.stopped(Phase::Abandoning), disconnecting).await {
+    match disconnected {
         Ok(Ok(())) => {}
         Ok(Err(reason)) | Err(Cut::Off(reason)) => warn!(%reason, "on(disconnect) was dropped"),
         Err(Cut::Panicked(panic)) => error!(%panic, "on(disconnect) panicked"),

@@ -1,6 +1,7 @@
 //! The end of a connection: what is left to say is written, and gets the chance to be read.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -31,10 +32,10 @@ where
     let stop = || post.interrupted(Phase::Cancelling);
     link.drop_limits();
     post.close();
-    let written = unless(stop, write(link)).await;
+    let written = unless(stop, pin!(Some(write(link)))).await;
     // After the peer's own end there is nothing to linger for, and one that ran out of time gets no more of it.
     if written.is_ok() && !matches!(reason, Reason::Timeout | Reason::PeerClosed) {
-        let _ = unless(stop, linger(link)).await;
+        let _ = unless(stop, pin!(Some(linger(link)))).await;
     }
     post.end();
 }

@@ -20,7 +20,7 @@ use crate::service::Linear;
 use crate::transport::Transport;
 
 /// A whole session. Never goes idle, so it never gives anything back.
-pub(crate) async fn whole<S, IO, C>(hub: Arc<Hub<S>>, entry: Entry<S, IO, C>) -> Option<Idle<S, IO, C>>
+pub(crate) async fn whole<S, IO, C>(hub: Arc<Hub<S>>, entry: Entry<S, IO, C>) -> Option<Box<Idle<S, IO, C>>>
 where
     S: Linear,
     IO: Transport,
@@ -29,10 +29,14 @@ where
     let mut idle = match entry {
         Entry::Again(idle) => idle,
         // What happens once in a connection's life has a box of its own, to keep the session's small.
-        Entry::New(link) => Box::pin(open(&hub, link)).await?,
+        Entry::New(link) => Box::pin(open(&hub, *link)).await?,
     };
     let post = Arc::clone(idle.link.post());
-    let reason = match unless(|| post.interrupted(Phase::Cancelling), rounds(&hub, &mut idle)).await {
+    let ended = {
+        let rounds = pin!(Some(rounds(&hub, &mut idle)));
+        unless(|| post.interrupted(Phase::Cancelling), rounds).await
+    };
+    let reason = match ended {
         Ok(reason) => reason,
         Err(off) => Box::pin(cut(&hub, &mut idle, off)).await,
     };

@@ -30,7 +30,7 @@ use crate::transport::Transport;
 const ALONE: usize = 32;
 
 /// A whole burst: the session's idle struct again, or `None` when the session has ended.
-pub(crate) async fn burst<S, IO, C>(hub: Arc<Hub<S>>, entry: Entry<S, IO, C>) -> Option<Idle<S, IO, C>>
+pub(crate) async fn burst<S, IO, C>(hub: Arc<Hub<S>>, entry: Entry<S, IO, C>) -> Option<Box<Idle<S, IO, C>>>
 where
     S: Steps,
     IO: Transport,
@@ -40,7 +40,7 @@ where
         Entry::Again(idle) => idle,
         // What happens once in a connection's life has a box of its own, to keep that of each burst small.
         Entry::New(link) => {
-            let mut idle = Box::pin(open(&hub, link)).await?;
+            let mut idle = Box::pin(open(&hub, *link)).await?;
             if let Some(first) = &idle.state {
                 idle.link.enters(S::state_limits(first));
             }
@@ -50,8 +50,11 @@ where
     let (post, peer) = (Arc::clone(idle.link.post()), idle.link.peer());
     // The name of the state that a handler has taken. Not in the idle struct, which is to be small.
     let mut busy_in = "";
-    let working = work(&hub, &peer, &mut idle, &mut busy_in);
-    let reason = match unless(|| post.interrupted(Phase::Cancelling), working).await {
+    let worked = {
+        let working = pin!(Some(work(&hub, &peer, &mut idle, &mut busy_in)));
+        unless(|| post.interrupted(Phase::Cancelling), working).await
+    };
+    let reason = match worked {
         Ok(ControlFlow::Continue(())) => return Some(idle),
         Ok(ControlFlow::Break(reason)) => reason,
         Err(off) => Box::pin(cut(&hub, &mut idle, off)).await,
