@@ -28,8 +28,9 @@ pub(super) fn give_back(buffer: &mut BytesMut) {
     }
     let mut buffer = std::mem::take(buffer);
     buffer.clear();
-    // What `advance` took off the front counts again; a buffer whose memory someone shares stays short.
-    if buffer.try_reclaim(LARGEST + 1) || !buffer.try_reclaim(LEASE) {
+    // What `advance` took off the front counts again; a buffer whose memory someone shares stays short. One that is as it
+    // was lent needs no look at that.
+    if buffer.capacity() != LEASE && (buffer.try_reclaim(LARGEST + 1) || !buffer.try_reclaim(LEASE)) {
         return;
     }
     let _ = SHELF.try_with(|shelf| {

@@ -84,7 +84,7 @@ impl<S: Service, M, F> Factory<S, M, F> {
     where
         M: Fn(Arc<Hub<S>>, Entry<S, IO, C>) -> F,
     {
-        self.shelf.put_in((self.burst)(Arc::clone(&self.hub), entry))
+        self.shelf.put_in(|| (self.burst)(Arc::clone(&self.hub), entry))
     }
 }
 
@@ -124,7 +124,7 @@ where
         loop {
             match &mut this.phase {
                 Phase::Idle(idle) => {
-                    if idle.poll_work(cx).is_ready() {
+                    if idle.is_called() || idle.poll_read(cx).is_ready() {
                         let Phase::Idle(idle) = mem::replace(&mut this.phase, Phase::Over) else { continue };
                         this.phase = Phase::Active(this.factory.start(Entry::Again(idle)));
                         continue;
@@ -138,7 +138,11 @@ where
                         if let Phase::Active(slot) = mem::replace(&mut this.phase, next) {
                             this.factory.shelf.take_back(slot);
                         }
-                        continue;
+                        match &mut this.phase {
+                            // A burst ends with a read that found nothing: another one would find the same.
+                            Phase::Idle(idle) if !idle.is_called() => idle.link.rest(),
+                            _ => continue,
+                        }
                     }
                 }
                 Phase::Over => return Poll::Ready(()),
@@ -151,11 +155,13 @@ where
 }
 
 impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Idle<S, IO, C> {
-    /// Ready when there is something to do: bytes, the end, something to send, a stop, a deadline.
-    fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.link.post().calls() {
-            return Poll::Ready(());
-        }
+    /// Whether there is something to do that is not reading: something to send, an event, a stop, a deadline.
+    fn is_called(&self) -> bool {
+        self.link.post().calls()
+    }
+
+    /// Ready when there are bytes, or the end.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let read = self.link.poll_fill(cx);
         if read.is_pending() {
             self.link.rest();

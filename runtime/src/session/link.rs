@@ -235,7 +235,12 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
                 Poll::Ready(Ok(None)) => self.unflushed = false,
                 Poll::Ready(Ok(Some(0)) | Err(_)) => self.broke(),
                 Poll::Ready(Ok(Some(count))) => {
-                    self.output.advance(count);
+                    // Mostly all at once; and a buffer that is cleared is whole again.
+                    if count == self.output.len() {
+                        self.output.clear();
+                    } else {
+                        self.output.advance(count);
+                    }
                     self.unflushed = true;
                 }
             }

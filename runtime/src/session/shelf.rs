@@ -17,10 +17,11 @@ impl<F> Shelf<F> {
         Self(Mutex::new(Vec::new()))
     }
 
-    pub(super) fn put_in(&self, future: F) -> Slot<F> {
+    /// The future is made here: each hand that it went through would be a copy of all its room.
+    pub(super) fn put_in(&self, future: impl FnOnce() -> F) -> Slot<F> {
         let slot = self.0.lock().pop();
         let mut slot = slot.unwrap_or_else(|| Box::pin(None));
-        slot.set(Some(future));
+        slot.set(Some(future()));
         slot
     }
 
