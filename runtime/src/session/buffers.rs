@@ -28,9 +28,13 @@ pub(super) fn give_back(buffer: &mut BytesMut) {
     }
     let mut buffer = std::mem::take(buffer);
     buffer.clear();
-    // What `advance` took off the front counts again; a buffer whose memory someone shares stays short. One that is as it
-    // was lent needs no look at that.
-    if buffer.capacity() != LEASE && (buffer.try_reclaim(LARGEST + 1) || !buffer.try_reclaim(LEASE)) {
+    // What `advance` took off the front counts again; a buffer whose memory someone shares stays short.
+    let is_kept = match buffer.capacity() {
+        LEASE => true,
+        ..LEASE => buffer.try_reclaim(LEASE) && buffer.capacity() <= LARGEST,
+        _ => !buffer.try_reclaim(LARGEST + 1),
+    };
+    if !is_kept {
         return;
     }
     let _ = SHELF.try_with(|shelf| {

@@ -149,13 +149,18 @@ impl Deadlines {
     }
 
     fn arm<Rsp, Ev>(&self, post: &Post<Rsp, Ev>) {
-        let State { idle_by, leave_by, held_up, .. } = self.state.as_deref().copied().unwrap_or_default();
-        let reads = if self.waits() {
-            [self.server_by(), idle_by, leave_by]
-        } else {
-            [0, 0, if held_up { leave_by } else { 0 }]
-        };
-        let nearest = reads.into_iter().chain([self.write_by]).filter(|at| *at != 0).min();
-        post.set_deadline(nearest.filter(|at| *at != NEVER).unwrap_or(0));
+        let or_never = |at| if at == 0 { NEVER } else { at };
+        let mut nearest = or_never(self.write_by);
+        if self.waits() {
+            nearest = nearest.min(or_never(self.server_by()));
+        }
+        if let Some(state) = &self.state {
+            if self.waits() {
+                nearest = nearest.min(or_never(state.idle_by)).min(or_never(state.leave_by));
+            } else if state.held_up {
+                nearest = nearest.min(or_never(state.leave_by));
+            }
+        }
+        post.set_deadline(if nearest == NEVER { 0 } else { nearest });
     }
 }

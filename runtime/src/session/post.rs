@@ -60,7 +60,8 @@ impl<Rsp, Ev> Post<Rsp, Ev> {
 
     // ---- the driver's side
 
-    fn is_touched(&self) -> bool {
+    /// Whether there is any mail, or the gate is not open.
+    pub(super) fn is_touched(&self) -> bool {
         self.id_and_touched.load(Ordering::Acquire) & 1 == 1
     }
 
@@ -131,7 +132,7 @@ impl<Rsp, Ev> Post<Rsp, Ev> {
 
     /// Whether an idle session has something to do that is not reading.
     pub(super) fn calls(&self) -> bool {
-        self.is_touched() || self.stopping() || self.interrupted(Phase::Cancelling).is_some()
+        self.is_touched() || self.stopping() || self.overdue()
     }
 
     pub(super) fn watch(&self) -> &Watch {
