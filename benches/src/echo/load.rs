@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token};
 
+use super::cores;
 use super::frame::FRAME;
 
 /// The first argument of a process that is such a client.
@@ -104,6 +105,7 @@ pub(crate) fn client(arguments: &[String]) -> io::Result<()> {
     else {
         return Err(wrong());
     };
+    cores::last();
     let mut client: Option<Client> = None;
     for order in io::stdin().lines() {
         let time = Duration::from_millis(order?.parse().map_err(|_| wrong())?);

@@ -1,8 +1,9 @@
 //! Rows 4 and 5: echo of 64-byte frames over TCP, with one request at a time on each connection, and with 32.
 //!
 //! All servers run on one loop of one thread in this process, and only one of them is asked at a time. The client is another
-//! process, the same for all of them (see [`load`]).
+//! process, the same for all of them (see [`load`]), on another core.
 
+mod cores;
 pub(crate) mod frame;
 #[cfg(feature = "peers")]
 mod frameworks;
@@ -69,7 +70,7 @@ fn compare(
     (connections, in_flight): (usize, usize),
     goals: Goals,
 ) {
-    let time = Duration::from_millis(plan.size(500) as u64);
+    let time = Duration::from_millis(plan.size(500).max(25) as u64);
     let contestants = all.iter().map(|(name, addr, talk)| {
         let mut load = Load::on(*addr, talk, connections, in_flight);
         Contestant::new(name, move || vec![load.measure(time) / 1000.0])

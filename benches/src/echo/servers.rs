@@ -12,11 +12,18 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::codec::Framed;
 
+use super::cores;
 use super::frame::{Frame, Frames};
 
 /// One thread: the other core is the client's, which is another process.
-pub(crate) static SERVERS: LazyLock<Runtime> =
-    LazyLock::new(|| Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime"));
+pub(crate) static SERVERS: LazyLock<Runtime> = LazyLock::new(|| {
+    Builder::new_multi_thread()
+        .worker_threads(1)
+        .on_thread_start(cores::first)
+        .enable_all()
+        .build()
+        .expect("a runtime")
+});
 
 /// A way to echo frames over TCP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
