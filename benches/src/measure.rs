@@ -25,6 +25,10 @@ impl Plan {
         Self { repetitions: 3, ..*self }
     }
 
+    pub(crate) fn is_quick(&self) -> bool {
+        self.shrink > 1
+    }
+
     /// The size of a round whose full size is `full`.
     pub(crate) fn size(&self, full: usize) -> usize {
         (full / self.shrink).max(1)

@@ -134,6 +134,10 @@ impl Table {
         Self { json, rows: vec![head.map(str::to_owned)] }
     }
 
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
     pub(crate) fn add(&mut self, row: &Row) {
         if self.json {
             println!("{}", row.json());

@@ -1,14 +1,14 @@
-//! Row 7: heap allocations of a request and of each crossing, in steady state, exactly.
+//! Row 7: heap allocations of a request and of each crossing, in steady state, exactly; counted by a program of its own.
 
 mod requests;
 
-use std::alloc::System;
 use std::future::Future;
 use std::hint::black_box;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use tracking_allocator::{AllocationGroupId, AllocationRegistry, AllocationTracker, Allocator};
+use tracking_allocator::{AllocationGroupId, AllocationRegistry, AllocationTracker};
 
 use crate::loops::{LOOP, on_loop};
 use crate::measure::{Contestant, Plan, Shown, interleave};
@@ -17,10 +17,6 @@ use crate::peers::{Crossbeam, Offloader, Ours, Rayon, SpawnBlocking, Unblock, po
 use crate::table::{Goal, Row, Table};
 
 const BENCH: &str = "alloc";
-
-/// Switched off it costs the other benches one load of a flag an allocation.
-#[global_allocator]
-static COUNTING: Allocator<System> = Allocator::system();
 
 /// Allocations of all threads while counting is switched on; growing one counts as one.
 #[derive(Clone, Default)]
@@ -34,7 +30,25 @@ impl AllocationTracker for Count {
     fn deallocated(&self, _: usize, _: usize, _: usize, _: AllocationGroupId, _: AllocationGroupId) {}
 }
 
+/// Has the program `counting` built as this one is, and run: it prints a table of its own.
 pub(crate) fn run(plan: &Plan, table: &mut Table) {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["run", "--quiet", "--bin", "counting", "--manifest-path"]);
+    cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+    let flags = [
+        ("--release", !cfg!(debug_assertions)),
+        ("--no-default-features", !cfg!(feature = "peers")),
+        ("--", true),
+        ("--quick", plan.is_quick()),
+        ("--json", table.is_json()),
+    ];
+    cargo.args(flags.into_iter().filter_map(|(flag, is_given)| is_given.then_some(flag)));
+    let status = cargo.status().expect("cargo, by which this was built");
+    assert!(status.success(), "counting failed: {status}");
+}
+
+/// What the program does.
+pub(crate) fn count(plan: &Plan, table: &mut Table) {
     let count = Count::default();
     AllocationRegistry::set_global_tracker(count.clone()).expect("the only tracker");
     a_request(plan, table, &count);

@@ -26,7 +26,9 @@ type Goals = fn(&str) -> Option<Goal>;
 type Entry = (&'static str, SocketAddr, Talk);
 
 pub(crate) fn run(plan: &Plan, table: &mut Table) {
-    let mut all = kinds(&[Kind::Request, Kind::State, Kind::Session, Kind::Sending, Kind::Raw]);
+    let all = kinds(&[Kind::Request, Kind::State, Kind::Session, Kind::Sending, Kind::Raw]);
+    #[cfg(feature = "peers")]
+    let mut all = all;
     #[cfg(feature = "peers")]
     for (name, start) in [
         (frameworks::TARPC, frameworks::tarpc as fn() -> _),

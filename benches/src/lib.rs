@@ -1,0 +1,134 @@
+//! The benchmarks of portcullis: `cargo run --release -p portcullis-bench -- <what> [--json] [--quick]`.
+//!
+//! Every figure is a ratio in one run: ours and the peer side by side, interleaved, medians of several repetitions
+//! with their spread (least..most). Allocations are counted exactly. Nothing here is a test: no figure fails a run.
+//!
+//! A bench is a function that adds [`Row`](table::Row)s to a [`Table`]; [`BENCHES`] is the list of them. What counts allocations is
+//! a program of its own ([`counting`]), so that whatever is timed or weighed has the system's allocator as it is.
+
+#![forbid(unsafe_code)]
+
+mod alloc;
+#[cfg(feature = "peers")]
+mod build;
+mod echo;
+mod expand;
+mod idle;
+mod loops;
+mod measure;
+mod offload;
+mod peers;
+mod portal;
+mod table;
+mod tail;
+
+use std::process::{Command, ExitCode};
+
+use measure::Plan;
+use table::Table;
+
+/// Measures, and adds its rows to the table.
+type Bench = fn(&Plan, &mut Table);
+
+/// Name, what it measures, and how.
+const BENCHES: &[(&str, &str, Bench)] = &[
+    ("offload", "no-op jobs: latency, throughput, and the tail of handlers beside them", offload_and_tail),
+    ("portal", "round trips from a pool thread to the loop", portal::run),
+    ("echo", "frames over TCP, closed loop and 32 in flight", echo::run),
+    ("idle", "memory of a session that has nothing to do", idle::run),
+    ("alloc", "heap allocations of a request and of each crossing", alloc::run),
+    #[cfg(feature = "peers")]
+    ("build", "clean builds of a little service, and of the quickstart", build::run),
+    ("expand", "lines that the macros write for a method", expand::run),
+];
+
+fn offload_and_tail(plan: &Plan, table: &mut Table) {
+    offload::run(plan, table);
+    tail::run(plan, table);
+}
+
+/// The program `portcullis-bench`.
+pub fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(code) = as_helper(&arguments) {
+        return code;
+    }
+    let (flags, names): (Vec<&str>, Vec<&str>) =
+        arguments.iter().map(String::as_str).partition(|argument| argument.starts_with("--"));
+    let known = |name: &&str| *name == "all" || BENCHES.iter().any(|(bench, ..)| bench == name);
+    if names.is_empty()
+        || !names.iter().all(known)
+        || !flags.iter().all(|f| ["--json", "--quick"].contains(f))
+    {
+        return usage();
+    }
+    if let Some(code) = peers::unblock::again_with_its_threads_limited() {
+        return code;
+    }
+    let plan = if flags.contains(&"--quick") { Plan::quick() } else { Plan::thorough() };
+    let mut table = Table::new(flags.contains(&"--json"));
+    for (name, _, run) in BENCHES {
+        if names.contains(name) || names.contains(&"all") {
+            run(&plan, &mut table);
+        }
+    }
+    table.finish();
+    ExitCode::SUCCESS
+}
+
+/// What a process does that a bench has started, be it as a client or as a server.
+fn as_helper(arguments: &[String]) -> Option<ExitCode> {
+    let (word, rest) = arguments.split_first()?;
+    let ended = match word.as_str() {
+        echo::load::WORD => echo::load::client(rest),
+        idle::SERVER => idle::server(rest),
+        idle::HOLDER => idle::holder(rest),
+        _ => return None,
+    };
+    Some(match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{word}: {error}");
+            ExitCode::FAILURE
+        }
+    })
+}
+
+/// The program `counting`: the bench `alloc`, with an allocator that counts, for [`main`] to start.
+pub fn counting() -> ExitCode {
+    let flags: Vec<String> = std::env::args().skip(1).collect();
+    let has = |flag: &str| flags.iter().any(|given| given == flag);
+    if let Some(code) = peers::unblock::again_with_its_threads_limited() {
+        return code;
+    }
+    let plan = if has("--quick") { Plan::quick() } else { Plan::thorough() };
+    let mut table = Table::new(has("--json"));
+    alloc::count(&plan, &mut table);
+    table.finish();
+    ExitCode::SUCCESS
+}
+
+fn usage() -> ExitCode {
+    eprintln!("usage: portcullis-bench <what>.. [--json] [--quick]\n");
+    for (name, what, _) in BENCHES {
+        eprintln!("  {name:<8} {what}");
+    }
+    eprintln!("  {:<8} all of them\n", "all");
+    eprintln!(
+        "  --json   a line of JSON for each figure\n  --quick  a few seconds, for a smoke test: the figures are noise"
+    );
+    ExitCode::from(2)
+}
+
+/// This program once more, with `name` set in its environment, unless it is set already; the exit code of that run.
+///
+/// (Setting a variable of the running process is `unsafe` in this edition, and rightly so.)
+fn again_with(name: &str, value: String) -> Option<ExitCode> {
+    if std::env::var_os(name).is_some() {
+        return None;
+    }
+    let program = std::env::current_exe().expect("the path of this program");
+    let status = Command::new(program).args(std::env::args_os().skip(1)).env(name, value).status();
+    let code = status.expect("this program, started again").code();
+    Some(ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
+}
