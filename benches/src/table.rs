@@ -147,7 +147,8 @@ impl Table {
     }
 
     pub(crate) fn finish(self) {
-        if self.json {
+        // No row, where a bench has printed for itself.
+        if self.json || self.rows.len() == 1 {
             return;
         }
         let mut widths = [0; 7];

@@ -1,6 +1,7 @@
 //! Buffers that are lent for a burst: an idle session has none.
 //!
-//! Each loop thread keeps a few; a buffer may be given back on another thread than it came from.
+//! They come in pairs, in a box, so that an idle session has no more than a pointer for them. Each loop thread keeps a few; a
+//! pair may be given back on another thread than it came from.
 
 use std::cell::RefCell;
 
@@ -10,39 +11,50 @@ use bytes::BytesMut;
 pub(super) const LEASE: usize = 8 * 1024;
 /// A buffer that has grown beyond this is not kept.
 const LARGEST: usize = 4 * LEASE;
-const KEPT: usize = 64;
+const KEPT: usize = 32;
+
+/// What is on its way in, and out.
+#[derive(Default)]
+pub(super) struct Buffers {
+    pub(super) input: BytesMut,
+    pub(super) output: BytesMut,
+}
 
 thread_local! {
-    static SHELF: RefCell<Vec<BytesMut>> = const { RefCell::new(Vec::new()) };
+    // Boxed as they are lent: this is the shelf that the boxes come from.
+    #[expect(clippy::vec_box)]
+    static SHELF: RefCell<Vec<Box<Buffers>>> = const { RefCell::new(Vec::new()) };
 }
 
-pub(super) fn lease() -> BytesMut {
+pub(super) fn lease() -> Box<Buffers> {
     let kept = SHELF.try_with(|shelf| shelf.borrow_mut().pop());
-    kept.ok().flatten().unwrap_or_else(|| BytesMut::with_capacity(LEASE))
+    kept.ok().flatten().unwrap_or_default()
 }
 
-/// Empties `buffer` and keeps its memory for the next lease.
-pub(super) fn give_back(buffer: &mut BytesMut) {
-    if buffer.capacity() == 0 {
-        return;
-    }
-    let mut buffer = std::mem::take(buffer);
+/// Empties both buffers and keeps their memory for the next lease.
+pub(super) fn give_back(mut buffers: Box<Buffers>) {
+    empty(&mut buffers.input);
+    empty(&mut buffers.output);
+    let _ = SHELF.try_with(|shelf| {
+        let mut shelf = shelf.borrow_mut();
+        if shelf.len() < KEPT {
+            shelf.push(buffers);
+        }
+    });
+}
+
+/// Empties a buffer; its memory is only kept if it is of the usual size, or not much more.
+fn empty(buffer: &mut BytesMut) {
     buffer.clear();
     // What `advance` took off the front counts again; a buffer whose memory someone shares stays short.
     let is_kept = match buffer.capacity() {
-        LEASE => true,
+        0 | LEASE => true,
         ..LEASE => buffer.try_reclaim(LEASE) && buffer.capacity() <= LARGEST,
         _ => !buffer.try_reclaim(LARGEST + 1),
     };
     if !is_kept {
-        return;
+        *buffer = BytesMut::new();
     }
-    let _ = SHELF.try_with(|shelf| {
-        let mut shelf = shelf.borrow_mut();
-        if shelf.len() < KEPT {
-            shelf.push(buffer);
-        }
-    });
 }
 
 /// Appends by `encode`, and takes it back if that fails or panics: of a message, all is sent or nothing.

@@ -5,6 +5,7 @@
 //! request is awaited, to write while the peer does not take what is there.
 
 use std::future::poll_fn;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -12,7 +13,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, BytesMut};
 use tokio_util::io::poll_read_buf;
 
-use super::buffers::{LEASE, give_back, lease, whole};
+use super::buffers::{Buffers, LEASE, give_back, lease, whole};
 use super::deadlines::Deadlines;
 use super::peer::Peer;
 use super::post::Post;
@@ -40,8 +41,8 @@ pub(crate) struct Link<S: Service, IO, C> {
     io: IO,
     codec: C,
     post: Arc<Post<S::Response, S::Event>>,
-    input: BytesMut,
-    output: BytesMut,
+    /// Lent while there is something in them, or about to be.
+    buffers: Option<Box<Buffers>>,
     deadlines: Deadlines,
     end: Option<End>,
     /// The codec has found nothing more in what has been read; codecs may keep more than one message for themselves.
@@ -62,8 +63,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
             io,
             codec,
             post,
-            input: BytesMut::new(),
-            output: BytesMut::new(),
+            buffers: None,
             deadlines: Deadlines::default(),
             end: None,
             drained: true,
@@ -98,10 +98,11 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
         if self.undecodable || self.end == Some(End::Broken) || (self.drained && self.end.is_none()) {
             return Ok(None);
         }
-        let before = self.input.len();
+        let input = &mut self.buffers.get_or_insert_with(lease).input;
+        let before = input.len();
         let decoded = match self.end {
-            None => self.codec.decode(&mut self.input),
-            Some(_) => self.codec.decode_eof(&mut self.input),
+            None => self.codec.decode(input),
+            Some(_) => self.codec.decode_eof(input),
         };
         match decoded {
             Ok(request) => {
@@ -119,12 +120,12 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
 
     /// A codec that neither consumes nor reads on would fail for ever.
     fn undecoded(&mut self, error: DecodeError, before: usize) -> DecodeError {
-        let consumed = self.input.len() != before;
+        let consumed = self.unread() != before;
         let error = if self.stuck && !consumed { error.fatal() } else { error };
         self.stuck = !consumed;
         if !error.resumes() {
             self.undecodable = true;
-            self.input.clear();
+            self.discard();
         }
         error
     }
@@ -161,12 +162,11 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
 
     /// Reads once; what was learnt is in [`end`](Self::end).
     pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.input.capacity() == 0 {
-            self.input = lease();
-        } else if self.input.capacity() - self.input.len() < ROOM {
-            self.input.reserve(LEASE);
+        let input = &mut self.buffers.get_or_insert_with(lease).input;
+        if input.capacity() - input.len() < ROOM {
+            input.reserve(LEASE);
         }
-        match ready!(poll_read_buf(Pin::new(&mut self.io), cx, &mut self.input)) {
+        match ready!(poll_read_buf(Pin::new(&mut self.io), cx, input)) {
             Ok(0) => self.end = Some(End::Eof),
             Ok(_) => self.drained = false,
             Err(_) => self.broke(),
@@ -174,9 +174,14 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
         Poll::Ready(())
     }
 
+    /// How much has been read that is not decoded yet.
+    fn unread(&self) -> usize {
+        self.buffers.as_ref().map_or(0, |buffers| buffers.input.len())
+    }
+
     /// Whether a busy session may read on: one buffer ahead, and no more.
     pub(super) fn may_read_ahead(&self) -> bool {
-        self.end.is_none() && !self.undecodable && self.input.len() < LEASE
+        self.end.is_none() && !self.undecodable && self.unread() < LEASE
     }
 
     // ---- responses
@@ -195,19 +200,24 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
         if self.end == Some(End::Broken) {
             return Ok(());
         }
-        if self.output.capacity() == 0 {
-            self.output = lease();
+        let output = &mut self.buffers.get_or_insert_with(lease).output;
+        if output.capacity() == 0 {
+            output.reserve(LEASE);
         }
-        whole(&mut self.output, |output| self.codec.encode(response, output))
+        whole(output, |output| self.codec.encode(response, output))
     }
 
     /// Whether the batch should be written before more is appended.
     pub(super) fn is_full(&self) -> bool {
-        self.output.len() >= BATCH
+        self.unwritten() >= BATCH
     }
 
     pub(super) fn has_output(&self) -> bool {
-        !self.output.is_empty() || self.unflushed
+        self.unwritten() > 0 || self.unflushed
+    }
+
+    fn unwritten(&self) -> usize {
+        self.buffers.as_ref().map_or(0, |buffers| buffers.output.len())
     }
 
     /// Appends what was sent to the peer, until the batch is full.
@@ -222,24 +232,31 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
     /// Writes the batch.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.has_output() {
-            let written = if self.output.is_empty() {
-                Pin::new(&mut self.io).poll_flush(cx).map_ok(|()| None)
-            } else {
-                Pin::new(&mut self.io).poll_write(cx, &self.output).map_ok(Some)
+            let io = Pin::new(&mut self.io);
+            let output = self.buffers.as_mut().map(|buffers| &mut buffers.output);
+            let Some(output) = output.filter(|output| !output.is_empty()) else {
+                match io.poll_flush(cx) {
+                    Poll::Pending => {
+                        self.deadlines.waits_to_write(&self.post);
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(Ok(())) => self.unflushed = false,
+                    Poll::Ready(Err(_)) => self.broke(),
+                }
+                continue;
             };
-            match written {
+            match io.poll_write(cx, output) {
                 Poll::Pending => {
                     self.deadlines.waits_to_write(&self.post);
                     return Poll::Pending;
                 }
-                Poll::Ready(Ok(None)) => self.unflushed = false,
-                Poll::Ready(Ok(Some(0)) | Err(_)) => self.broke(),
-                Poll::Ready(Ok(Some(count))) => {
+                Poll::Ready(Ok(0) | Err(_)) => self.broke(),
+                Poll::Ready(Ok(count)) => {
                     // Mostly all at once; and a buffer that is cleared is whole again.
-                    if count == self.output.len() {
-                        self.output.clear();
+                    if count == output.len() {
+                        output.clear();
                     } else {
-                        self.output.advance(count);
+                        output.advance(count);
                     }
                     self.unflushed = true;
                 }
@@ -252,31 +269,33 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
     /// The connection is of no use any more: what was to be sent never will be.
     pub(super) fn broke(&mut self) {
         self.end = Some(End::Broken);
-        self.output.clear();
+        if let Some(buffers) = &mut self.buffers {
+            buffers.output.clear();
+        }
         self.unflushed = false;
         self.post.end();
     }
 
     // ---- at rest, and at the end
 
-    /// Gives back the buffers that are empty.
+    /// Gives back the buffers if they are empty.
     pub(super) fn spare(&mut self) {
-        if self.input.is_empty() {
-            give_back(&mut self.input);
-        }
-        if !self.has_output() {
-            give_back(&mut self.output);
+        if self.unread() == 0 && !self.has_output() {
+            self.buffers.take().map(give_back);
         }
     }
 
     /// As [`spare`](Self::spare), and a small part of a frame moves out of its large buffer.
     pub(super) fn rest(&mut self) {
-        if !self.input.is_empty() && self.input.len() <= SMALL && self.input.capacity() >= LEASE {
-            let part = BytesMut::from(&self.input[..]);
-            give_back(&mut self.input);
-            self.input = part;
-        }
         self.spare();
+        let Some(buffers) = &mut self.buffers else { return };
+        if buffers.output.is_empty() {
+            buffers.output = BytesMut::new();
+            if buffers.input.len() <= SMALL && buffers.input.capacity() >= LEASE {
+                let input = BytesMut::from(&buffers.input[..]);
+                give_back(mem::replace(buffers, Box::new(Buffers { input, output: BytesMut::new() })));
+            }
+        }
     }
 
     /// Closes the writing side.
@@ -286,8 +305,10 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
 
     /// Throws away what has been read; how many bytes.
     pub(super) fn discard(&mut self) -> usize {
-        let discarded = self.input.len();
-        self.input.clear();
+        let discarded = self.unread();
+        if let Some(buffers) = &mut self.buffers {
+            buffers.input.clear();
+        }
         discarded
     }
 
@@ -326,8 +347,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
 
 impl<S: Service, IO, C> Drop for Link<S, IO, C> {
     fn drop(&mut self) {
-        give_back(&mut self.input);
-        give_back(&mut self.output);
+        self.buffers.take().map(give_back);
         // Also when the session's task is dropped with its runtime: whoever waits to send is told.
         self.post.end();
     }
