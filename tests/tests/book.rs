@@ -126,10 +126,10 @@ fn links_lead_somewhere() {
         let text = page(&name);
         for (at, target) in links(&text) {
             if target.starts_with("https://") {
-                if let Some(path) = target.split_once("/portcullis/blob/main/").map(|(_, path)| path) {
-                    if !root().join(path).exists() {
-                        faults.push(format!("{name}:{at}: {path} is not in the repository"));
-                    }
+                if let Some(path) = target.split_once("/portcullis/blob/main/").map(|(_, path)| path)
+                    && !root().join(path).exists()
+                {
+                    faults.push(format!("{name}:{at}: {path} is not in the repository"));
                 }
                 continue;
             }

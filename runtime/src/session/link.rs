@@ -281,7 +281,9 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
     /// Gives back the buffers if they are empty.
     pub(super) fn spare(&mut self) {
         if self.unread() == 0 && !self.has_output() {
-            self.buffers.take().map(give_back);
+            if let Some(buffers) = self.buffers.take() {
+            give_back(buffers);
+        }
         }
     }
 
@@ -347,7 +349,9 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
 
 impl<S: Service, IO, C> Drop for Link<S, IO, C> {
     fn drop(&mut self) {
-        self.buffers.take().map(give_back);
+        if let Some(buffers) = self.buffers.take() {
+            give_back(buffers);
+        }
         // Also when the session's task is dropped with its runtime: whoever waits to send is told.
         self.post.end();
     }

@@ -144,10 +144,10 @@ fn buffers_that_have_grown_are_not_kept() {
 fn futures_are_pinned_anew_in_a_slot_that_is_used_again() {
     let shelf = shelf::Shelf::new();
     let make = |n: u32| async move { n };
-    let slot = shelf.put_in(make(1));
+    let slot = shelf.put_in(|| make(1));
     let at = std::ptr::from_ref(&*slot);
     shelf.take_back(slot);
-    let mut slot = shelf.put_in(make(2));
+    let mut slot = shelf.put_in(|| make(2));
     assert_eq!(std::ptr::from_ref(&*slot), at);
     let future = slot.as_mut().as_pin_mut().expect("a filled slot");
     assert_eq!(pin!(future).poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(2));
