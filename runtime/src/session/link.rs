@@ -282,8 +282,8 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
     pub(super) fn spare(&mut self) {
         if self.unread() == 0 && !self.has_output() {
             if let Some(buffers) = self.buffers.take() {
-            give_back(buffers);
-        }
+                give_back(buffers);
+            }
         }
     }
 
