@@ -35,6 +35,8 @@ const TYPED: &[(&str, &[&str])] = &[
     ("not yet", &[]),
     ("#", &[]),
     ("#[]", &[]),
+    ("#[] async fn f(&self) {}", &[]),
+    ("#[] #[blocking] fn f(&self) {}", &[]),
     // Attributes, which the compiler does not read.
     ("#[blocking(on = self.)] fn f(&self) {}", &["`on` can't be read"]),
     ("#[blocking(on =)] fn f(&self) {}", &["`on` can't be read"]),
@@ -113,8 +115,11 @@ fn what_may_be_rust_is_left_to_the_compiler() {
     let body =
         expansion.into_iter().find(|tree| matches!(tree, TokenTree::Group(_))).expect("a block").to_string();
     assert!(body.contains("u8 is u9") && !body.contains("for_editors"), "{body}");
-    let expansion = expanded("gen fn f(&self) -> u64 { 1 } fn g(&self);").to_string();
-    assert!(expansion.contains("gen fn f") && expansion.contains("fn g (& self) ;"), "{expansion}");
+    let expansion = expanded("/** Doc. */ pub(crate) gen fn f(&self) -> u64 { 1 } fn g(&self);").to_string();
+    assert!(
+        expansion.contains("pub (crate) gen fn f") && expansion.contains("fn g (& self) ;"),
+        "{expansion}"
+    );
     // What has a role that it can't be given would be left out in silence.
     let shown = Shown::of(expanded("#[on(stop)] async fn f(&self, n: u8 is u9) {}"));
     assert!(shown.errors.len() == 1 && shown.errors[0].contains("`f` can't be read"), "{:?}", shown.errors);

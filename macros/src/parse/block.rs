@@ -123,11 +123,15 @@ fn whole(input: ParseStream<'_>, sink: &Sink) -> Option<Item> {
 /// An item that can't be read as a whole: up to its semicolon or braces, or to the next item that can.
 fn tokens_of_item(input: ParseStream<'_>) -> syn::Result<TokenStream> {
     let mut tokens = TokenStream::new();
-    // Words alone, of which a newer compiler may know one: `gen fn f() {}`.
+    // Words, of which a newer compiler may know one: `pub(crate) gen fn f() {}`.
     let mut qualifies = true;
     while !input.is_empty() {
         let tree: TokenTree = input.parse()?;
-        qualifies &= matches!(&tree, TokenTree::Ident(word) if word != "fn");
+        qualifies &= match &tree {
+            TokenTree::Ident(word) => word != "fn",
+            TokenTree::Punct(punct) => punct.as_char() == '#',
+            TokenTree::Group(_) | TokenTree::Literal(_) => true,
+        };
         let last = match &tree {
             TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
             TokenTree::Punct(punct) => punct.as_char() == ';',

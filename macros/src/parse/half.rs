@@ -46,6 +46,8 @@ struct Parts {
     attrs: Vec<Attribute>,
     /// Attributes that can't be read.
     unread: TokenStream,
+    /// One of them is nothing but its brackets, or not even that.
+    has_empty_attr: bool,
     /// Up to `fn`.
     ahead: TokenStream,
     name: Option<Ident>,
@@ -78,7 +80,7 @@ impl Function {
         let sig = outline.signature(ident, &parts.ahead);
         let body = outline.body.unwrap_or_else(|| Group::new(Delimiter::Brace, TokenStream::new()));
         let vis = visibility(&parts.ahead);
-        let Parts { attrs, unread, ahead, name, rest } = parts;
+        let Parts { attrs, unread, ahead, name, rest, .. } = parts;
         let front = quote!(#unread #(#attrs)* #ahead);
         let half = Some(Half { front, name, rest, is_reported: is_cut_short || is_marked });
         Some(Function { attrs, marks, vis, sig, body, half, sink })
@@ -96,13 +98,21 @@ impl Parts {
     fn of(tokens: TokenStream) -> Self {
         let (attrs, unread, trees) = attributes(tokens);
         let (ahead, name, rest) = split(trees);
-        Parts { attrs, unread, ahead, name, rest }
+        let is_empty = |attr: &TokenStream| {
+            attr.clone().into_iter().all(|tree| match tree {
+                TokenTree::Group(group) => group.stream().is_empty(),
+                _ => true,
+            })
+        };
+        let has_empty_attr = unread.iter().any(is_empty);
+        let unread = unread.into_iter().collect();
+        Parts { attrs, unread, has_empty_attr, ahead, name, rest }
     }
 
     fn are_cut_short(&self, outline: &Outline) -> bool {
         let has_no_end = outline.body.is_none() && !ends_as_an_item(&self.rest);
         let head_is_cut_short = is_cut_short(&head(&self.ahead)) || is_cut_short(&head(&self.rest));
-        !outline.has_inputs || outline.is_untyped || has_no_end || head_is_cut_short
+        self.has_empty_attr || !outline.has_inputs || outline.is_untyped || has_no_end || head_is_cut_short
     }
 }
 
@@ -132,15 +142,15 @@ fn nameless(marks: &[Mark]) -> Option<Ident> {
 }
 
 /// The attributes that can be read, those that can't, and what is behind them.
-fn attributes(tokens: TokenStream) -> (Vec<Attribute>, TokenStream, Vec<TokenTree>) {
-    let (mut attrs, mut unread) = (Vec::new(), TokenStream::new());
+fn attributes(tokens: TokenStream) -> (Vec<Attribute>, Vec<TokenStream>, Vec<TokenTree>) {
+    let (mut attrs, mut unread) = (Vec::new(), Vec::new());
     let mut trees: Vec<TokenTree> = tokens.into_iter().collect();
     while matches!(trees.first(), Some(TokenTree::Punct(punct)) if punct.as_char() == '#') {
         let brackets = usize::from(matches!(trees.get(1), Some(TokenTree::Group(_))));
         let attr: TokenStream = trees.drain(..=brackets).collect();
         match Attribute::parse_outer.parse2(attr.clone()) {
             Ok(read) => attrs.extend(read),
-            Err(_) => unread.extend(attr),
+            Err(_) => unread.push(attr),
         }
     }
     (attrs, unread, trees)
