@@ -81,7 +81,7 @@ fn anchors(text: &str) -> BTreeSet<String> {
     headings.collect()
 }
 
-/// `{{#include path:anchor}}`: the path, and the anchor.
+/// `{{#include path:anchor}}`, or `path:from:to`: the path, and what is behind it.
 fn includes(text: &str) -> Vec<(usize, String, Option<String>)> {
     let with_lines = text.lines().enumerate();
     let found = with_lines.filter_map(|(at, line)| {
@@ -158,6 +158,12 @@ fn what_is_included_is_there() {
                 continue;
             };
             let Some(anchor) = anchor else { continue };
+            if let Some((_, to)) = anchor.split_once(':') {
+                if to.parse::<usize>().is_ok_and(|to| to > text.lines().count()) {
+                    faults.push(format!("{name}:{at}: {path} has no line {to}"));
+                }
+                continue;
+            }
             for mark in ["ANCHOR", "ANCHOR_END"] {
                 let mark = format!("{mark}: {anchor}");
                 if !text.lines().any(|line| line.trim().trim_start_matches("//").trim() == mark) {
