@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
 
 use super::wire::Wire;
-use super::{Client, ClientError, limited};
+use super::{Client, ClientError, finish, flush, limited};
 use crate::codec::Codec;
 
 impl<Req, Rsp, C, IO> Client<Req, Rsp, C, IO>
@@ -62,8 +62,7 @@ where
     /// # Errors
     /// As there.
     pub async fn flush(&mut self) -> Result<(), ClientError> {
-        let flush = poll_fn(|cx| self.wire.poll_flush(&mut self.io, cx));
-        limited(self.limit, async { Ok(flush.await?) }).await
+        flush(&mut self.wire, &mut self.io, self.limit).await
     }
 
     /// As [`Client::finish`].
@@ -71,8 +70,7 @@ where
     /// # Errors
     /// As there.
     pub async fn finish(&mut self) -> Result<(), ClientError> {
-        self.flush().await?;
-        limited(self.limit, async { Ok(poll_fn(|cx| Pin::new(&mut self.io).poll_shutdown(cx)).await?) }).await
+        finish(&mut self.wire, &mut self.io, self.limit).await
     }
 }
 

@@ -82,8 +82,7 @@ where
     /// # Errors
     /// The connection is gone, or the time limit has passed.
     pub async fn flush(&mut self) -> Result<(), ClientError> {
-        let flush = poll_fn(|cx| self.wire.poll_flush(&mut self.io, cx));
-        limited(self.limit, async { Ok(flush.await?) }).await
+        flush(&mut self.wire, &mut self.io, self.limit).await
     }
 
     /// The next response; `None` when the server has closed the connection.
@@ -112,8 +111,7 @@ where
     /// # Errors
     /// The connection is gone, or the time limit has passed.
     pub async fn finish(&mut self) -> Result<(), ClientError> {
-        self.flush().await?;
-        limited(self.limit, async { Ok(poll_fn(|cx| Pin::new(&mut self.io).poll_shutdown(cx)).await?) }).await
+        finish(&mut self.wire, &mut self.io, self.limit).await
     }
 
     /// The stream itself.
@@ -139,6 +137,25 @@ where
         let this = self.get_mut();
         this.wire.poll_item(&mut this.io, cx)
     }
+}
+
+async fn flush<C>(
+    wire: &mut Wire<C>,
+    io: &mut (impl AsyncWrite + Unpin),
+    limit: Option<Duration>,
+) -> Result<(), ClientError> {
+    let flush = poll_fn(|cx| wire.poll_flush(io, cx));
+    limited(limit, async { Ok(flush.await?) }).await
+}
+
+/// Flushing and closing have the time limit each.
+async fn finish<C>(
+    wire: &mut Wire<C>,
+    io: &mut (impl AsyncWrite + Unpin),
+    limit: Option<Duration>,
+) -> Result<(), ClientError> {
+    flush(wire, io, limit).await?;
+    limited(limit, async { Ok(poll_fn(|cx| Pin::new(&mut *io).poll_shutdown(cx)).await?) }).await
 }
 
 async fn limited<T>(

@@ -22,7 +22,7 @@ use super::peer::Peer;
 use super::reason::Reason;
 use super::watch::Phase;
 use crate::codec::Codec;
-use crate::service::{Service, Step, Steps};
+use crate::service::{Step, Steps};
 use crate::transport::Transport;
 
 /// After so many events in a row, without a request between them, the connection is looked at: what was answered is
@@ -214,16 +214,7 @@ where
         return ControlFlow::Continue(false);
     }
     let Some(event) = idle.link.post().pop_event() else { return ControlFlow::Continue(false) };
-    // The wait for a request is not over, and goes on when the event has been dealt with.
-    idle.link.pauses();
-    let done = {
-        let Idle { link, conn, state } = idle;
-        let before = Idle::<S, IO, C>::lend(state, busy_in)?;
-        let half_close = S::half_close(&before).into();
-        let handler = pin!(hub.service().event(before, peer, conn, event));
-        attend(link, half_close, &mut Sated, handler).await
-    };
-    if !moved(hub, idle, busy_in, done).await? {
+    if !between(hub, peer, idle, busy_in, Some(event)).await? {
         debug!(state = *busy_in, "an event was passed over");
     }
     ControlFlow::Continue(true)
@@ -261,16 +252,7 @@ where
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    // The server's limit runs on: a state that is timed out again and again is no request.
-    idle.link.pauses();
-    let done = {
-        let Idle { link, conn, state } = idle;
-        let before = Idle::<S, IO, C>::lend(state, busy_in)?;
-        let half_close = S::half_close(&before).into();
-        let handler = pin!(hub.service().timed_out(before, peer, conn));
-        attend(link, half_close, &mut Sated, handler).await
-    };
-    if !moved(hub, idle, busy_in, done).await? {
+    if !between(hub, peer, idle, busy_in, None).await? {
         return ControlFlow::Break(Reason::Timeout);
     }
     // Also if it is the same state again: its time begins anew, or it would be over at once.
@@ -280,21 +262,34 @@ where
     ControlFlow::Continue(())
 }
 
-type Moved<S> = Result<ControlFlow<<S as Service>::State, Step<S>>, <S as Service>::Error>;
-
-/// What comes of an event or of a time limit; `false` if the state has no handler for it.
-async fn moved<S, IO, C>(
+/// Has the state deal with an event, or with its time that has passed; `false` if it has no handler for it.
+async fn between<S, IO, C>(
     hub: &Hub<S>,
+    peer: &Peer<S::Response, S::Event>,
     idle: &mut Idle<S, IO, C>,
     busy_in: &mut &'static str,
-    done: Result<Moved<S>, Reason>,
+    event: Option<S::Event>,
 ) -> ControlFlow<Reason, bool>
 where
     S: Steps,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    let Idle { link, state, .. } = idle;
+    // The wait for a request is not over, and goes on afterwards: what comes again and again is none.
+    idle.link.pauses();
+    let Idle { link, conn, state } = idle;
+    let before = Idle::<S, IO, C>::lend(state, busy_in)?;
+    let half_close = S::half_close(&before).into();
+    let done = match event {
+        Some(event) => {
+            let handler = pin!(hub.service().event(before, peer, conn, event));
+            attend(link, half_close, &mut Sated, handler).await
+        }
+        None => {
+            let handler = pin!(hub.service().timed_out(before, peer, conn));
+            attend(link, half_close, &mut Sated, handler).await
+        }
+    };
     let taken = match done {
         Err(reason) => return ControlFlow::Break(reason),
         Ok(Ok(ControlFlow::Break(same))) => {
