@@ -26,6 +26,7 @@ pub use self::udp::UdpOptions;
 #[cfg(unix)]
 use crate::codec::datagram::LONGEST;
 use crate::codec::datagram::LONGEST_UDP;
+use crate::transport::first_of;
 
 /// Where a datagram comes from or goes to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -139,15 +140,12 @@ impl Socket {
 
     /// A socket that may talk to `addr`, and is connected to it.
     pub(crate) fn udp_to(addr: impl ToSocketAddrs) -> io::Result<Self> {
-        let mut failed = io::Error::new(io::ErrorKind::InvalidInput, "no address");
-        for addr in addr.to_socket_addrs()? {
+        first_of(addr, |addr| {
             let any: SocketAddr = if addr.is_ipv4() { ([0; 4], 0).into() } else { ([0; 16], 0).into() };
-            match UdpSocket::bind(any).and_then(|socket| socket.connect(addr).map(|()| socket)) {
-                Ok(socket) => return Ok(Self::Udp(socket)),
-                Err(error) => failed = error,
-            }
-        }
-        Err(failed)
+            let socket = UdpSocket::bind(any)?;
+            socket.connect(addr)?;
+            Ok(Self::Udp(socket))
+        })
     }
 
     #[cfg(unix)]

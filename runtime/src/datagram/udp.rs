@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::transport::first_of;
+
 /// How a UDP socket is opened: for [`Server::bind_udp_with`](crate::Server::bind_udp_with) and
 /// [`Endpoint::bind_with`](crate::Endpoint::bind_with).
 ///
@@ -115,14 +117,7 @@ impl UdpOptions {
 
     /// A socket at the first of the addresses that can be bound.
     pub(super) fn bind(&self, addr: impl ToSocketAddrs) -> io::Result<UdpSocket> {
-        let mut failed = None;
-        for addr in addr.to_socket_addrs()? {
-            match self.bind_to(addr) {
-                Ok(socket) => return Ok(socket),
-                Err(error) => failed = Some(error),
-            }
-        }
-        Err(failed.unwrap_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "there is no such address")))
+        first_of(addr, |addr| self.bind_to(addr))
     }
 
     fn bind_to(&self, addr: SocketAddr) -> io::Result<UdpSocket> {

@@ -6,8 +6,10 @@
 //! - this file: TCP, Unix sockets, pipes in memory;
 //! - [`tls`]: TLS over any of them;
 //! - [`fds`]: Unix sockets that pass descriptors;
-//! - [`origin`]: what a listener knows of who has connected.
+//! - [`origin`]: what a listener knows of who has connected;
+//! - [`addrs`]: names to sockets.
 
+mod addrs;
 #[cfg(all(feature = "fds", unix))]
 pub(crate) mod fds;
 pub(crate) mod origin;
@@ -20,6 +22,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, Interest};
 use tokio::net::TcpStream;
 
+pub(crate) use self::addrs::first_of;
 use crate::session::Reason;
 
 /// A byte stream that a session can run over.

@@ -16,6 +16,7 @@ use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 #[cfg(feature = "tls")]
 use crate::client::connect::name;
+use crate::transport::first_of;
 
 /// What a [`BlockingClient`](crate::BlockingClient) talks through: made from a `TcpStream` or a `UnixStream`, or by connecting.
 pub struct BlockingStream {
@@ -135,14 +136,7 @@ impl BlockingStream {
 fn dial(addr: impl ToSocketAddrs, until: Option<Instant>) -> io::Result<TcpStream> {
     let socket = match until {
         None => TcpStream::connect(addr)?,
-        Some(until) => {
-            let mut last = io::Error::new(io::ErrorKind::InvalidInput, "the name has no address");
-            let dialed = addr.to_socket_addrs()?.find_map(|addr| {
-                let connected = left(until).and_then(|left| TcpStream::connect_timeout(&addr, left));
-                connected.map_err(|error| last = error).ok()
-            });
-            dialed.ok_or(last)?
-        }
+        Some(until) => first_of(addr, |addr| TcpStream::connect_timeout(&addr, left(until)?))?,
     };
     socket.set_nodelay(true)?;
     Ok(socket)

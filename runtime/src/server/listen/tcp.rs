@@ -7,6 +7,8 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::TcpStream;
 
+use crate::transport::first_of;
+
 /// How a TCP listener is opened, and what its connections are set to.
 ///
 /// ```
@@ -84,14 +86,7 @@ impl TcpOptions {
 
     /// Listens on the first of the addresses that can be bound.
     pub(in crate::server) fn listen(&self, addr: impl ToSocketAddrs) -> io::Result<TcpListener> {
-        let mut failed = None;
-        for addr in addr.to_socket_addrs()? {
-            match self.listen_on(addr) {
-                Ok(listener) => return Ok(listener),
-                Err(error) => failed = Some(error),
-            }
-        }
-        Err(failed.unwrap_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "there is no such address")))
+        first_of(addr, |addr| self.listen_on(addr))
     }
 
     fn listen_on(&self, addr: SocketAddr) -> io::Result<TcpListener> {
