@@ -55,7 +55,7 @@ impl Listener {
     /// The same, for clients that speak TLS.
     ///
     /// # Errors
-    /// `Unsupported` if it speaks TLS already, or [passes descriptors](UnixOptions::pass_fds), which do not go through TLS.
+    /// `Unsupported` if it speaks TLS already, or passes descriptors (`UnixOptions::pass_fds`), which do not go through TLS.
     #[cfg(feature = "tls")]
     pub fn tls(self, tls: Tls) -> io::Result<Self> {
         match self.0 {
