@@ -61,3 +61,75 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::Arc;
+
+    use tokio::time::{Instant, timeout};
+
+    use super::*;
+    use crate::server::Options;
+    use crate::server::tests::scripted;
+    use crate::sync::Mutex;
+
+    /// Fails as it was told to, then admits so many; and says when.
+    struct Told {
+        name: &'static str,
+        fails: VecDeque<io::ErrorKind>,
+        admits: usize,
+        seen: Arc<Mutex<Vec<(&'static str, Duration)>>>,
+        began: Instant,
+    }
+
+    impl Door for Told {
+        fn poll_admit(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            let result = match self.fails.pop_front() {
+                Some(kind) => Err(kind.into()),
+                None if self.admits > 0 => {
+                    self.admits -= 1;
+                    Ok(())
+                }
+                None => return Poll::Pending,
+            };
+            self.seen.lock().push((self.name, self.began.elapsed()));
+            Poll::Ready(result)
+        }
+    }
+
+    /// Whom the doors met within ten seconds that pass at once.
+    fn met(
+        doors: impl IntoIterator<Item = (&'static str, Vec<io::ErrorKind>, usize)>,
+    ) -> Vec<(&'static str, Duration)> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        runtime.expect("a runtime").block_on(async {
+            let began = Instant::now();
+            let doors = doors.into_iter().map(|(name, fails, admits)| {
+                Box::new(Told { name, fails: fails.into(), admits, seen: Arc::clone(&seen), began })
+                    as Box<dyn Door>
+            });
+            let acceptor = Acceptor::new(doors.collect());
+            let Options { limits, bounds, .. } = Options::default();
+            let hub = Hub::new(Arc::new(scripted().0), limits, bounds, None);
+            let _never = timeout(Duration::from_secs(10), acceptor.run(&hub, 10)).await;
+        });
+        std::mem::take(&mut *seen.lock())
+    }
+
+    #[test]
+    fn s6_a_connection_that_is_gone_costs_no_time_and_a_lack_of_something_a_pause() {
+        use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, Other, OutOfMemory};
+        let fails = vec![ConnectionAborted, Other, ConnectionReset, Interrupted, OutOfMemory];
+        let times: Vec<_> = met([("door", fails, 1)]).into_iter().map(|(_, at)| at.as_millis()).collect();
+        assert_eq!(times, [0, 0, 100, 100, 100, 200]);
+    }
+
+    #[test]
+    fn s6_no_door_is_starved_by_one_that_is_busy() {
+        let met = met([("busy", vec![], 100), ("quiet", vec![], 2), ("late", vec![io::ErrorKind::Other], 1)]);
+        let names: Vec<_> = met.iter().map(|(name, _)| *name).take(6).collect();
+        assert_eq!(names, ["busy", "quiet", "late", "busy", "quiet", "late"]);
+    }
+}

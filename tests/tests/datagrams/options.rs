@@ -11,6 +11,8 @@ type Text = Endpoint<String, String, Datagrams<Utf8>>;
 const GROUP: Ipv4Addr = Ipv4Addr::new(239, 77, 7, 1);
 
 on_loops! {
+    // Elsewhere nobody broadcasts to this host itself.
+    #[cfg(target_os = "linux")]
     async fn a_server_answers_what_was_sent_to_all() {
         let counter = Arc::new(Counter::default());
         let server = Server::new(counter).bind_udp("0.0.0.0:0", text()).unwrap().spawn().await.unwrap();

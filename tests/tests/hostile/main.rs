@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 #![cfg(unix)]
 
+// By addresses of this host that only Linux has.
+#[cfg(target_os = "linux")]
 mod datagrams;
 mod handshakes;
 mod places;

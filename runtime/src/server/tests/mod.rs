@@ -80,7 +80,7 @@ fn run(builder: &mut tokio::runtime::Builder, body: impl Future<Output = ()>) {
 
 /// What a service tells its test.
 #[derive(Debug, PartialEq)]
-enum Event {
+pub(super) enum Event {
     Connected,
     Disconnected(Reason),
     Holding,
@@ -100,13 +100,13 @@ impl Drop for Told {
 }
 
 /// Does what its requests say.
-struct Scripted {
+pub(super) struct Scripted {
     events: mpsc::UnboundedSender<Event>,
     release: Semaphore,
     refuse: bool,
 }
 
-fn scripted() -> (Scripted, mpsc::UnboundedReceiver<Event>) {
+pub(super) fn scripted() -> (Scripted, mpsc::UnboundedReceiver<Event>) {
     let (events, told) = mpsc::unbounded_channel();
     (Scripted { events, release: Semaphore::new(0), refuse: false }, told)
 }

@@ -1,0 +1,119 @@
+//! What a session costs: nothing is allocated for a request of one that goes on, and an idle one holds no buffers.
+
+#![forbid(unsafe_code)]
+
+use std::alloc::System;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use cap::Cap;
+use portcullis::codec::FixedSize;
+use portcullis::prelude::*;
+use portcullis::{Lines, ServerThread};
+use portcullis_tests::{LIMIT, eventually};
+
+#[global_allocator]
+static HEAP: Cap<System> = Cap::new(System, usize::MAX);
+
+/// The heap is everybody's: one test at a time.
+static TURN: Mutex<()> = Mutex::new(());
+
+struct Echo;
+
+#[service]
+impl Echo {
+    #[request]
+    async fn echo(&self, bytes: [u8; 8]) -> [u8; 8] {
+        bytes
+    }
+}
+
+struct Long;
+
+#[service]
+impl Long {
+    #[request]
+    async fn long(&self, line: String) -> String {
+        line
+    }
+}
+
+/// A client that allocates nothing.
+fn connect(addr: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(addr).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    stream
+}
+
+fn stop(server: ServerThread) {
+    assert!(server.stop().unwrap().is_clean());
+}
+
+#[test]
+fn a_request_of_a_session_that_goes_on_costs_no_allocation() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let server = Server::new(Echo).codec(FixedSize::<8>::new()).bind("127.0.0.1:0").unwrap();
+    let server = server.spawn_thread().unwrap();
+    let mut stream = connect(server.local_addrs()[0]);
+    let mut ask = |count: u64| {
+        let before = HEAP.total_allocated();
+        for n in 0..count {
+            let mut back = [0; 8];
+            stream.write_all(&n.to_be_bytes()).unwrap();
+            stream.read_exact(&mut back).unwrap();
+            assert_eq!(u64::from_be_bytes(back), n);
+        }
+        HEAP.total_allocated() - before
+    };
+    ask(2000);
+    // Not a byte a request; what the loop's own clock may need is no matter of requests.
+    let allocated = ask(5000);
+    assert!(allocated < 5000, "{allocated} bytes for 5000 requests");
+    drop(stream);
+    stop(server);
+}
+
+#[test]
+fn sessions_that_are_idle_hold_no_buffers() {
+    const SESSIONS: usize = 400;
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let server = Server::new(Long).codec(Lines::new()).bind("127.0.0.1:0").unwrap();
+    let (addr, handle) = (server.local_addr(), server.handle());
+    // Each loop thread keeps some buffers for whoever comes: of one thread that is no more than sixty-four.
+    let serving = thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(server.serve())
+    });
+    let line = [&[b'x'; 7000][..], b"\n"].concat();
+    let mut back = vec![0; line.len()];
+    let mut talk = |stream: &mut TcpStream| {
+        stream.write_all(&line).unwrap();
+        stream.read_exact(&mut back).unwrap();
+    };
+    // What all share is there already.
+    for _ in 0..3 {
+        talk(&mut connect(addr));
+    }
+    let before = HEAP.allocated();
+    let mut streams: Vec<_> = (0..SESSIONS).map(|_| connect(addr)).collect();
+    streams.iter_mut().for_each(&mut talk);
+    // A buffer is eight kilobytes, and each had two.
+    let held = || HEAP.allocated().saturating_sub(before) / SESSIONS;
+    eventually(|| held() < 6000);
+    // In the midst of a line it is that, and no whole buffer.
+    for stream in &mut streams {
+        stream.write_all(b"half a li").unwrap();
+    }
+    eventually(|| held() < 6000);
+    for stream in &mut streams {
+        stream.write_all(b"ne\n").unwrap();
+        stream.read_exact(&mut [0; 12]).unwrap();
+    }
+    eventually(|| held() < 6000);
+    drop(streams);
+    handle.stop();
+    assert!(serving.join().unwrap().unwrap().is_clean());
+}
