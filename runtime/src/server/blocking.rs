@@ -13,7 +13,7 @@ use super::{Bound, Server, ServerHandle, StopReport};
 use crate::codec::Codec;
 use crate::service::Service;
 
-impl<S: Service, C: Codec<S::Request, S::Response>> Server<S, C, Bound> {
+impl<S: Service, C> Server<S, C, Bound> {
     /// Serves on a multi-threaded runtime of its own until SIGINT or SIGTERM (elsewhere: Ctrl-C) stops it; blocks this thread.
     ///
     /// A second signal ends the grace at once. The signals' usual effect is off from here on, for the whole process.
@@ -21,7 +21,10 @@ impl<S: Service, C: Codec<S::Request, S::Response>> Server<S, C, Bound> {
     /// # Errors
     /// As [`serve`](Self::serve); the runtime can't be made, or the signals can't be had; this thread is running an async
     /// task (there, `serve().await` is what is meant).
-    pub fn run_until_signal(self) -> io::Result<StopReport> {
+    pub fn run_until_signal(self) -> io::Result<StopReport>
+    where
+        C: Codec<S::Request, S::Response>,
+    {
         if Handle::try_current().is_ok() {
             let text =
                 "`run_until_signal` blocks, and this thread runs an async runtime: use `serve().await`";
@@ -54,7 +57,10 @@ impl<S: Service, C: Codec<S::Request, S::Response>> Server<S, C, Bound> {
     ///
     /// # Errors
     /// As [`serve`](Self::serve) when starting; the thread or the runtime can't be made.
-    pub fn spawn_thread(self) -> io::Result<ServerThread> {
+    pub fn spawn_thread(self) -> io::Result<ServerThread>
+    where
+        C: Codec<S::Request, S::Response>,
+    {
         let runtime = runtime()?;
         let handle = self.handle();
         let addrs = self.bound.addrs.clone();

@@ -130,7 +130,7 @@ impl Default for Options {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a service",
     label = "can't be served",
-    note = "write `#[service]` on an `impl {Self}` block that has a `#[request]` or a `#[session]` handler"
+    note = "write `#[service]` on an `impl {Self}` block that has a `#[request]`, a `#[session]`, or `#[state]`s"
 )]
 pub trait IntoService {
     /// The service.

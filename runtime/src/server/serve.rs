@@ -38,7 +38,7 @@ use crate::transport::Transport;
 /// How long hooks may go on after the grace.
 const BEYOND: Duration = Duration::from_secs(1);
 
-impl<S: Service, C: Codec<S::Request, S::Response>> Server<S, C, Bound> {
+impl<S: Service, C> Server<S, C, Bound> {
     /// Serves until it is told to stop, by a [handle](Self::handle); on the current tokio runtime, of either flavour.
     ///
     /// # Errors
@@ -50,7 +50,10 @@ impl<S: Service, C: Codec<S::Request, S::Response>> Server<S, C, Bound> {
     ///
     /// # Panics
     /// Outside a tokio runtime that has I/O and time enabled.
-    pub async fn serve(self) -> io::Result<StopReport> {
+    pub async fn serve(self) -> io::Result<StopReport>
+    where
+        C: Codec<S::Request, S::Response>,
+    {
         let Self { service, codec, bound, datagrams, options, control } = self;
         let addrs = bound.named();
         let _ended = Ended(Arc::clone(&control));
@@ -79,7 +82,7 @@ impl<S: Service, C: Codec<S::Request, S::Response>> Server<S, C, Bound> {
     }
 }
 
-impl<S: Service, C: Codec<S::Request, S::Response>, B> Server<S, C, B> {
+impl<S: Service, C, B> Server<S, C, B> {
     /// Serves one session over a stream that is connected already: an in-memory pipe, a socket from elsewhere. The server
     /// starts with it and stops after it; addresses that were bound are not accepted on.
     ///
@@ -91,7 +94,10 @@ impl<S: Service, C: Codec<S::Request, S::Response>, B> Server<S, C, B> {
     ///
     /// # Panics
     /// Outside a tokio runtime that has time enabled.
-    pub async fn serve_stream<IO: Transport>(self, io: IO) -> io::Result<StopReport> {
+    pub async fn serve_stream<IO: Transport>(self, io: IO) -> io::Result<StopReport>
+    where
+        C: Codec<S::Request, S::Response>,
+    {
         let Self { service, codec, bound: _, datagrams: _, options, control } = self;
         let _ended = Ended(Arc::clone(&control));
         let running = Running::new(service, options, control);

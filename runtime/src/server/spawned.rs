@@ -12,7 +12,7 @@ use super::{Bound, Server, ServerHandle, StopReport};
 use crate::codec::Codec;
 use crate::service::Service;
 
-impl<S: Service, C: Codec<S::Request, S::Response>> Server<S, C, Bound> {
+impl<S: Service, C> Server<S, C, Bound> {
     /// Serves in a task of its own, on the current tokio runtime; returns when connections are accepted.
     ///
     /// # Errors
@@ -23,7 +23,10 @@ impl<S: Service, C: Codec<S::Request, S::Response>> Server<S, C, Bound> {
     ///
     /// # Panics
     /// As [`serve`](Self::serve).
-    pub async fn spawn(self) -> io::Result<RunningServer> {
+    pub async fn spawn(self) -> io::Result<RunningServer>
+    where
+        C: Codec<S::Request, S::Response>,
+    {
         let (handle, addrs) = (self.handle(), self.bound.addrs.clone());
         let task = Some(tokio::spawn(self.serve()));
         let mut server = RunningServer { handle, addrs, task };

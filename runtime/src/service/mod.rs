@@ -35,7 +35,7 @@ pub enum HalfClose {
 /// A network service: what it reads, what it answers, and the life of its connections.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a service",
-    note = "write `#[service]` on an `impl {Self}` block that has a `#[request]` or a `#[session]` handler"
+    note = "write `#[service]` on an `impl {Self}` block that has a `#[request]`, a `#[session]`, or `#[state]`s"
 )]
 pub trait Service: Sized + Send + Sync + 'static {
     /// What a peer sends.
