@@ -21,6 +21,7 @@ impl Plan {
     }
 
     /// For rounds that take a minute each.
+    #[cfg(feature = "peers")]
     pub(crate) fn few(&self) -> Self {
         Self { repetitions: 3, ..*self }
     }
