@@ -69,7 +69,10 @@ impl Function {
             _ if is_cut_short => sink.muted_child(),
             Err(error) if is_marked => {
                 let name = parts.name.as_ref().map(Ident::to_string).unwrap_or_default();
-                let message = format!("`{name}` can't be read: {error}");
+                let message = match outline.body {
+                    None => format!("`{name}` has no body: write one in braces, in place of the semicolon"),
+                    Some(_) => format!("`{name}` can't be read: {error}"),
+                };
                 sink.push(syn::Error::new(error.span(), message));
                 sink.muted_child()
             }
