@@ -150,6 +150,8 @@
 //! With `default-features = false`, `#[blocking]`, the pools and the portal remain: no codec, no socket, no server.
 
 #![forbid(unsafe_code)]
+// docs.rs builds with nightly, and says of each item which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "test-util")]
 pub mod test;

@@ -4,6 +4,8 @@
 //! run one way: `server → session → portal → pool`.
 
 #![forbid(unsafe_code)]
+// docs.rs builds with nightly, and says of each item which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod activity;
 mod channel;
