@@ -18,6 +18,7 @@ pub(crate) use loom::sync::MutexGuard;
 #[cfg(not(portcullis_loom))]
 pub(crate) use std::sync::MutexGuard;
 
+use std::ops::Deref;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -65,6 +66,20 @@ impl Condvar {
 
     pub(crate) fn notify_all(&self) {
         self.0.notify_all();
+    }
+}
+
+/// A value on cache lines of its own, so that who writes it does not take its neighbours from the cores that read those. 128
+/// bytes, since processors fetch lines in pairs (as crossbeam's `CachePadded` has it).
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct OwnLine<T>(pub(crate) T);
+
+impl<T> Deref for OwnLine<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
     }
 }
 

@@ -63,7 +63,8 @@ fn programs() -> [Program; 4] {
         Program {
             name: "example service, tarpc",
             dependencies: "tarpc-example-service = \"0.18\"\n".to_owned(),
-            main: "fn main() {\n    service::init_tracing(\"hello\").expect(\"a subscriber\");\n}\n".to_owned(),
+            main: "fn main() {\n    service::init_tracing(\"hello\").expect(\"a subscriber\");\n}\n"
+                .to_owned(),
         },
     ]
 }

@@ -146,6 +146,68 @@ fn cancel_at_dequeue_against_run() {
     });
 }
 
+/// The thread may have taken the shell out, and not looked at it yet.
+#[test]
+fn a_cancelled_jobs_place_is_free_at_once() {
+    model(|| {
+        let line = Arc::new(Line::new(1, 0, Overflow::Reject));
+        let (first, second) = (Ticket::new(), Ticket::new());
+        assert!(matches!(line.join(Arc::clone(&first), false), Joined::Lined));
+        let theirs = Arc::clone(&line);
+        let thread = thread::spawn(move || run_all(&theirs, Spin::NONE));
+        let killed = first.cancel(&line);
+        let admitted = matches!(line.join(Arc::clone(&second), false), Joined::Lined);
+        assert!(admitted || !killed);
+        line.close();
+        thread.join().unwrap();
+        assert_eq!(second.ran.load(SeqCst), usize::from(admitted));
+    });
+}
+
+/// Nor is the next one overlooked, when nothing else calls the thread.
+#[test]
+fn a_cancelled_job_hides_nobody_behind_it() {
+    model(|| {
+        let line = Arc::new(Line::new(1, 2, Overflow::Wait));
+        let (first, second) = (Ticket::new(), Ticket::new());
+        assert!(matches!(line.join(Arc::clone(&first), false), Joined::Lined));
+        let (theirs, last) = (Arc::clone(&line), Arc::clone(&second));
+        let thread = thread::spawn(move || {
+            loop {
+                let (job, place) = theirs.next().expect("open");
+                job.ran.fetch_add(1, SeqCst);
+                drop(place);
+                if Arc::ptr_eq(&job, &last) {
+                    return;
+                }
+            }
+        });
+        let killed = first.cancel(&line);
+        assert!(matches!(line.join(Arc::clone(&second), false), Joined::Lined));
+        thread.join().unwrap();
+        assert_eq!(first.ran.load(SeqCst), usize::from(!killed));
+    });
+}
+
+/// Who waits for an idle pool is told also when the last job of it was cancelled.
+#[test]
+fn cancel_at_dequeue_against_idle() {
+    model(|| {
+        let line = Arc::new(Line::new(1, 1, Overflow::Reject));
+        let job = Ticket::new();
+        assert!(matches!(line.join(Arc::clone(&job), false), Joined::Lined));
+        let theirs = Arc::clone(&line);
+        let thread = thread::spawn(move || run_all(&theirs, Spin::NONE));
+        job.cancel(&line);
+        let idle = Arc::clone(&line);
+        block_on(std::future::poll_fn(move |cx| {
+            if idle.watch_idle(cx.waker()) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        }));
+        line.close();
+        thread.join().unwrap();
+    });
+}
+
 #[test]
 fn drain_against_submit() {
     model(|| {

@@ -7,7 +7,8 @@ use super::stats::Times;
 use crate::job::Job;
 use crate::sync::{Mutex, thread_local};
 
-/// One pool thread's jobs, outermost first: more than one while jobs run on it that were lent to it.
+/// One pool thread's jobs, outermost first: more than one while jobs run on it that were lent to it. On cache lines of its own.
+#[repr(align(128))]
 pub(crate) struct Seat {
     /// Its pool's name.
     pub(super) pool: String,

@@ -5,20 +5,26 @@
 use crate::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::{Claim, Line, Place, State};
+use super::{Claim, Line, Place, State, WATCHED};
 use crate::pool::builder::Spin;
 use crate::sync::MutexGuard;
+
+/// What a look at the line found.
+enum Found<'a, J> {
+    Job(J),
+    /// The lock is still held.
+    Nothing(MutexGuard<'a, State<J>>),
+}
 
 impl<J: Claim> Line<J> {
     /// A thread asks for its next job, and sleeps until there is one; `None`: the line is closed and empty, go home.
     pub(crate) fn next(&self) -> Option<(J, Place<'_, J>)> {
         let mut state = self.state.lock();
         loop {
-            let taken;
-            (state, taken) = self.take(state);
-            if let Some(job) = taken {
-                return Some((job, Place { line: Some(self), waited: true }));
-            }
+            state = match self.take(state) {
+                Found::Job(job) => return Some((job, Place { line: Some(self), waited: true })),
+                Found::Nothing(state) => state,
+            };
             if state.closed && state.aside == 0 {
                 self.call_all(state); // they may have slept while something stood aside
                 return None;
@@ -34,10 +40,10 @@ impl<J: Claim> Line<J> {
 
     /// As [`next`](Self::next), but rather than to sleep it comes back without one.
     pub(crate) fn soon(&self, spin: Spin) -> Option<(J, Place<'_, J>)> {
-        let (mut state, taken) = self.take(self.state.lock());
-        if let Some(job) = taken {
-            return Some((job, Place { line: Some(self), waited: false }));
-        }
+        let mut state = match self.take(self.state.lock()) {
+            Found::Job(job) => return Some((job, Place { line: Some(self), waited: false })),
+            Found::Nothing(state) => state,
+        };
         if spin.turns() == 0 || state.closed {
             return None;
         }
@@ -46,26 +52,34 @@ impl<J: Claim> Line<J> {
         spin.until(|| self.look.load(Ordering::Relaxed));
         let mut state = self.state.lock();
         state.spinning -= 1;
-        let (state, taken) = self.take(state);
-        drop(state);
-        taken.map(|job| (job, Place { line: Some(self), waited: true }))
+        match self.take(state) {
+            Found::Job(job) => Some((job, Place { line: Some(self), waited: true })),
+            Found::Nothing(_) => None,
+        }
     }
 
-    /// The first job of the line that nobody has cancelled.
-    fn take<'a>(&'a self, mut state: MutexGuard<'a, State<J>>) -> (MutexGuard<'a, State<J>>, Option<J>) {
+    /// Takes out the first job of the line that nobody has cancelled; it counts as running.
+    ///
+    /// It is claimed when the lock is let go: its ticket is in another core's cache, and everybody would wait for it.
+    fn take<'a>(&'a self, mut state: MutexGuard<'a, State<J>>) -> Found<'a, J> {
         while let Some(job) = state.jobs.pop_front() {
-            if job.claim() {
-                self.running.fetch_add(1, Ordering::AcqRel);
-                self.look.store(!state.jobs.is_empty(), Ordering::Relaxed);
-                return (state, Some(job));
+            self.running.fetch_add(1, Ordering::AcqRel);
+            if state.jobs.is_empty() {
+                self.look.store(false, Ordering::Relaxed);
             }
-            state.dead -= 1;
-            drop(state); // a shell is freed outside the lock
-            drop(job);
+            drop(state);
+            if job.claim() {
+                return Found::Job(job);
+            }
+            drop(job); // a shell is freed outside the lock, too
             state = self.state.lock();
+            state.dead -= 1;
+            if self.running.fetch_sub(1, Ordering::AcqRel) & WATCHED != 0 {
+                self.tell_if_idle(state);
+                state = self.state.lock();
+            }
         }
-        self.look.store(false, Ordering::Relaxed);
-        (state, None)
+        Found::Nothing(state)
     }
 
     /// Sleeps until called; tells whether the thread has slept its `keep_alive` through.
@@ -119,7 +133,10 @@ impl<J: Claim> Line<J> {
     /// A thread that spins would do as well, but may have been put off the processor by its last yield; with a second
     /// one on its way the median latency of a lone caller halves, and nobody is parked when there is much to do.
     pub(super) fn call_a_thread(&self, mut state: MutexGuard<'_, State<J>>) {
-        self.look.store(true, Ordering::Relaxed);
+        // Mostly it is set, and a store would take it from those that spin on it.
+        if !self.look.load(Ordering::Relaxed) {
+            self.look.store(true, Ordering::Relaxed);
+        }
         if state.parked > 0 && state.live() > state.called {
             state.parked -= 1;
             state.called += 1;

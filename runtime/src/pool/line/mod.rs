@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use super::builder::Overflow;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::sync::{Condvar, Mutex, MutexGuard, OwnLine};
 
 /// Something in the line that is run once, or cancelled once.
 pub(crate) trait Claim {
@@ -60,15 +60,17 @@ enum Admitted<J> {
 /// See [`Line::running`].
 const WATCHED: usize = 1 << (usize::BITS - 1);
 
+/// What is written at every job stands alone: the lock and what it guards, the count, the hint. Together on one line they cost a
+/// fifth of the throughput.
 pub(crate) struct Line<J> {
-    state: Mutex<State<J>>,
+    state: OwnLine<Mutex<State<J>>>,
     bell: Condvar,
-    /// Jobs that threads have taken and not finished: counted up under the lock, down without it. The bit
+    /// Jobs that threads have taken out and not finished: counted up under the lock, down without it. The bit
     /// [`WATCHED`] says that somebody wants to know when it is idle here; in the same word, so that the last
     /// job to end can't miss it.
-    running: AtomicUsize,
+    running: OwnLine<AtomicUsize>,
     /// Hint for spinning threads: the line is not empty, or has closed.
-    look: AtomicBool,
+    look: OwnLine<AtomicBool>,
     threads: usize,
     places: usize,
     overflow: Overflow,
@@ -78,8 +80,8 @@ pub(crate) struct Line<J> {
 
 struct State<J> {
     jobs: VecDeque<J>,
-    /// Shells in `jobs`. A cancel marks its job first and counts it here a moment later, so this may lag (and
-    /// dip below zero if a thread meets the shell in between).
+    /// Shells in `jobs`, and those that a thread has taken out and not looked at yet. A cancel marks its job first and counts it
+    /// here a moment later, so this may lag (and dip below zero if a thread meets the shell in between).
     dead: isize,
     /// Jobs that stand aside until their lane is free (see `lanes.rs`): admitted, and no thread's business yet.
     aside: usize,
@@ -97,7 +99,8 @@ struct State<J> {
 }
 
 impl<J> State<J> {
-    /// The jobs that a thread could take.
+    /// The jobs that a thread could take: low by one for each thread that has taken out a shell and not looked at it yet. Such
+    /// a thread counts as running, and will look at the line again.
     fn live(&self) -> usize {
         (self.jobs.len() as isize - self.dead).max(0) as usize
     }
@@ -105,12 +108,17 @@ impl<J> State<J> {
     fn waiting(&self) -> usize {
         self.live() + self.aside
     }
+
+    /// The jobs that wait or run; exact, since what `live` lacks `running` has too much.
+    fn admitted(&self, running: usize) -> usize {
+        ((self.jobs.len() + self.aside + running) as isize - self.dead).max(0) as usize
+    }
 }
 
 impl<J: Claim> Line<J> {
     pub(crate) fn new(threads: usize, places: usize, overflow: Overflow) -> Self {
         Self {
-            state: Mutex::new(State {
+            state: OwnLine(Mutex::new(State {
                 jobs: VecDeque::new(),
                 dead: 0,
                 aside: 0,
@@ -120,10 +128,10 @@ impl<J: Claim> Line<J> {
                 alive: threads,
                 closed: false,
                 on_idle: Vec::new(),
-            }),
+            })),
             bell: Condvar::new(),
-            running: AtomicUsize::new(0),
-            look: AtomicBool::new(false),
+            running: OwnLine(AtomicUsize::new(0)),
+            look: OwnLine(AtomicBool::new(false)),
             threads,
             places,
             overflow,
@@ -175,11 +183,10 @@ impl<J: Claim> Line<J> {
         if self.threads == 0 {
             return Admitted::No;
         }
-        let waiting = state.waiting();
-        if waiting < self.places && !lendable {
+        if state.waiting() < self.places && !lendable {
             return Admitted::Yes; // never mind how many run: they have a thread each
         }
-        let taken = waiting + self.running();
+        let taken = state.admitted(self.running());
         if taken >= self.threads && lendable {
             return Admitted::OnALentThread;
         }
