@@ -56,7 +56,7 @@ pub use channel::{Receiver, SendError as ChannelError, Sender, channel};
 pub use error::{Interrupted, Panic};
 pub use job::StuckJob;
 pub use pool::{
-    Builder, DrainReport, Histogram, JobBuilder, Map, Offload, Overflow, Pool, PoolConfig, Stats,
+    DrainReport, Histogram, JobBuilder, Offload, Overflow, Pool, PoolBuilder, PoolConfig, PoolMap, PoolStats,
 };
 pub use portal::{AsCompleted, Canceller, Portal, PortalTask, as_completed, join_all};
 pub use spawn::{BoxTask, Spawn};

@@ -44,7 +44,7 @@ impl Worker {
     }
 
     /// The calling thread's own value of type `T`, made at its first use here by the pool's
-    /// [`thread_state`](crate::Builder::thread_state): a database connection a thread, a scratch buffer, a random generator. It
+    /// [`thread_state`](crate::PoolBuilder::thread_state): a database connection a thread, a scratch buffer, a random generator. It
     /// need be neither `Send` nor `Sync`, and goes with its thread.
     ///
     /// # Panics
@@ -58,7 +58,7 @@ impl Worker {
         })
     }
 
-    /// Runs `f` in the pool's rayon threads ([`Builder::rayon`](crate::Builder::rayon)), so that parallel iterators in it
+    /// Runs `f` in the pool's rayon threads ([`PoolBuilder::rayon`](crate::PoolBuilder::rayon)), so that parallel iterators in it
     /// use those; this thread waits. `f` can't wait for the loop: the worker stays here, as the compiler sees to.
     ///
     /// # Panics

@@ -1,4 +1,4 @@
-//! [`Builder`]: how a pool is set up.
+//! [`PoolBuilder`]: how a pool is set up.
 
 use std::io;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub enum Overflow {
     ShedOldest,
 }
 
-/// What a configuration file may say of a pool, for [`Builder::config`]; read by serde with feature `serde`.
+/// What a configuration file may say of a pool, for [`PoolBuilder::config`]; read by serde with feature `serde`.
 ///
 /// ```toml
 /// [pools.cpu]
@@ -40,17 +40,17 @@ pub enum Overflow {
 )]
 #[non_exhaustive]
 pub struct PoolConfig {
-    /// See [`Builder::threads`].
+    /// See [`PoolBuilder::threads`].
     pub threads: Option<usize>,
-    /// See [`Builder::queue`].
+    /// See [`PoolBuilder::queue`].
     pub queue: Option<usize>,
-    /// See [`Builder::overflow`].
+    /// See [`PoolBuilder::overflow`].
     pub overflow: Option<Overflow>,
-    /// See [`Builder::stack_size`]; in bytes.
+    /// See [`PoolBuilder::stack_size`]; in bytes.
     pub stack_size: Option<usize>,
-    /// See [`Builder::spin`].
+    /// See [`PoolBuilder::spin`].
     pub spin: Option<u32>,
-    /// See [`Builder::wait_spin`].
+    /// See [`PoolBuilder::wait_spin`].
     pub wait_spin: Option<u32>,
 }
 
@@ -83,7 +83,7 @@ impl Spin {
 /// Sets up a [`Pool`]; made by [`Pool::builder`].
 #[derive(Clone)]
 #[must_use = "a builder does nothing until `.build()`"]
-pub struct Builder {
+pub struct PoolBuilder {
     pub(super) name: String,
     threads: usize,
     pub(super) queue: usize,
@@ -99,7 +99,7 @@ pub struct Builder {
     pub(super) by_hand: super::stepped::ByHand,
 }
 
-impl Builder {
+impl PoolBuilder {
     pub(super) fn new(name: String) -> Self {
         let threads = thread::available_parallelism().map_or(1, usize::from);
         Self {
@@ -215,7 +215,7 @@ impl Builder {
 
     /// As [`build`](Self::build), but content with the threads that could be had.
     pub(super) fn build_with_what_there_is(self) -> Pool {
-        let fallback = Builder { spin: Spin::NONE, ..self.clone() };
+        let fallback = PoolBuilder { spin: Spin::NONE, ..self.clone() };
         self.start(true).unwrap_or_else(|_| Pool::from_inner(Arc::new(Inner::new(&fallback, Vec::new()))))
     }
 

@@ -1,4 +1,4 @@
-//! Values that belong to a pool's threads ([`Builder::thread_state`](super::Builder::thread_state)).
+//! Values that belong to a pool's threads ([`PoolBuilder::thread_state`](super::PoolBuilder::thread_state)).
 
 use std::any::{Any, TypeId};
 use std::cell::RefCell;

@@ -18,7 +18,7 @@ use crate::worker::Worker;
 ///
 /// Dropping it cancels the jobs that are in flight; items not yet asked for are never taken from the iterator.
 #[must_use = "a stream does nothing until it is polled"]
-pub struct Map<I: Iterator, F, T> {
+pub struct PoolMap<I: Iterator, F, T> {
     pool: Pool,
     items: Fuse<I>,
     f: Arc<F>,
@@ -31,7 +31,7 @@ enum Flight<T> {
     Done(Result<T, Interrupted>),
 }
 
-impl<I: Iterator, F, T> Unpin for Map<I, F, T> {}
+impl<I: Iterator, F, T> Unpin for PoolMap<I, F, T> {}
 
 impl Pool {
     /// Runs `f` on this pool's threads for each item, and gives the results in the order of the items.
@@ -52,7 +52,7 @@ impl Pool {
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// # }).unwrap();
     /// ```
-    pub fn map<I, F, T>(&self, items: I, f: F) -> Map<I::IntoIter, F, T>
+    pub fn map<I, F, T>(&self, items: I, f: F) -> PoolMap<I::IntoIter, F, T>
     where
         I: IntoIterator,
         I::Item: Send + 'static,
@@ -61,11 +61,11 @@ impl Pool {
     {
         let ahead = self.inner().line.places().max(1);
         let items = items.into_iter().fuse();
-        Map { pool: self.clone(), items, f: Arc::new(f), ahead, flight: VecDeque::new() }
+        PoolMap { pool: self.clone(), items, f: Arc::new(f), ahead, flight: VecDeque::new() }
     }
 }
 
-impl<I, F, T> Map<I, F, T>
+impl<I, F, T> PoolMap<I, F, T>
 where
     I: Iterator,
     I::Item: Send + 'static,
@@ -87,7 +87,7 @@ where
     }
 }
 
-impl<I, F, T> Stream for Map<I, F, T>
+impl<I, F, T> Stream for PoolMap<I, F, T>
 where
     I: Iterator,
     I::Item: Send + 'static,
@@ -118,8 +118,8 @@ where
     }
 }
 
-impl<I: Iterator, F, T> fmt::Debug for Map<I, F, T> {
+impl<I: Iterator, F, T> fmt::Debug for PoolMap<I, F, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Map").field("in_flight", &self.flight.len()).finish_non_exhaustive()
+        f.debug_struct("PoolMap").field("in_flight", &self.flight.len()).finish_non_exhaustive()
     }
 }

@@ -27,16 +27,16 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-pub use builder::{Builder, Overflow, PoolConfig};
+pub use builder::{Overflow, PoolBuilder, PoolConfig};
 pub(crate) use cell::visit;
 pub use drain::DrainReport;
 pub(crate) use known::PoolId;
 pub(crate) use lanes::LaneKey;
 pub(crate) use line::Place;
-pub use map::Map;
+pub use map::PoolMap;
 pub use offload::Offload;
 pub(crate) use seat::sitting;
-pub use stats::{Histogram, Stats};
+pub use stats::{Histogram, PoolStats};
 #[cfg(feature = "test-util")]
 pub use stepped::{Step, Stepper};
 
@@ -57,7 +57,7 @@ use stats::Tally;
 /// A named, bounded set of threads for blocking and CPU-heavy work; a handle, cheap to clone.
 ///
 /// At most `queue` jobs wait for its threads; what happens to one more is its [`Overflow`]. Jobs are taken in
-/// the order of their calls. The threads are started by [`Builder::build`] and named `{pool}-{n}`.
+/// the order of their calls. The threads are started by [`PoolBuilder::build`] and named `{pool}-{n}`.
 ///
 /// # Life
 /// The pool stops with its last handle: jobs that are in its queue still run, then its threads end. Dropping a handle
@@ -123,7 +123,7 @@ impl Drop for Inner {
 }
 
 impl Inner {
-    fn new(setup: &Builder, seats: Vec<Arc<Seat>>) -> Self {
+    fn new(setup: &PoolBuilder, seats: Vec<Arc<Seat>>) -> Self {
         Self {
             id: PoolId::fresh(),
             name: setup.name.clone(),
@@ -191,8 +191,8 @@ impl Inner {
 
 impl Pool {
     /// Starts to set up a pool; `name` shows in its threads' names, in logs and in reports.
-    pub fn builder(name: impl Into<String>) -> Builder {
-        Builder::new(name.into())
+    pub fn builder(name: impl Into<String>) -> PoolBuilder {
+        PoolBuilder::new(name.into())
     }
 
     /// The pool of the process, for `#[blocking]` methods that name none: made at the first call, never drained.
@@ -264,7 +264,7 @@ impl Pool {
     }
 
     /// What the pool does now, and has done.
-    pub fn stats(&self) -> Stats {
+    pub fn stats(&self) -> PoolStats {
         let inner = self.inner();
         let (queued, waiting) = inner.line.waiting();
         inner.tally.stats((queued, waiting, inner.line.running()), inner.seats.iter().map(|seat| &seat.times))

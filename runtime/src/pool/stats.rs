@@ -80,13 +80,13 @@ impl Tally {
         &self,
         (queued, waiting, running): (usize, usize, usize),
         times: impl Iterator<Item = &'a Times>,
-    ) -> Stats {
+    ) -> PoolStats {
         let (mut waited, mut ran) = (Histogram::EMPTY, Histogram::EMPTY);
         for thread in times {
             thread.waited.add_to(&mut waited);
             thread.ran.add_to(&mut ran);
         }
-        Stats {
+        PoolStats {
             queued,
             waiting,
             running,
@@ -116,7 +116,7 @@ fn tell(reason: &'static str, pool: &str) {
 /// `portcullis_job_wait_seconds`, `portcullis_job_run_seconds` (histograms), `portcullis_jobs_failed_total` (a counter, by `reason`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Stats {
+pub struct PoolStats {
     /// Jobs in the queue now.
     pub queued: usize,
     /// Jobs that wait for a place in the queue now ([`Overflow::Wait`](crate::Overflow::Wait)).

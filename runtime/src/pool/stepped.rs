@@ -1,4 +1,4 @@
-//! Pools for tests: stepped by hand ([`Builder::stepped`]), and inline ([`Builder::inline`]).
+//! Pools for tests: stepped by hand ([`PoolBuilder::stepped`]), and inline ([`PoolBuilder::inline`]).
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::seat::{self, Seat};
-use super::{Builder, Inner, Pool, PoolId, thread};
+use super::{Inner, Pool, PoolBuilder, PoolId, thread};
 use crate::test::LIMIT;
 
 /// How long to wait before looking again at what nobody tells.
@@ -65,7 +65,7 @@ impl Inner {
     }
 }
 
-impl Builder {
+impl PoolBuilder {
     /// As [`build`](Self::build), but the pool's threads take a job only when the [`Stepper`] says so: a test decides
     /// what runs when. Everything else is as in any pool: threads, places, overflow, lanes, deadlines, cancellation.
     ///
@@ -122,7 +122,7 @@ impl Pool {
         self.inner().id
     }
 
-    /// A pool named `inline` of four threads, whose jobs run where they are called: [`Builder::inline`].
+    /// A pool named `inline` of four threads, whose jobs run where they are called: [`PoolBuilder::inline`].
     ///
     /// ```
     /// # use portcullis_runtime::Pool;
@@ -140,7 +140,7 @@ impl Pool {
     }
 }
 
-/// Runs the jobs of a [stepped](Builder::stepped) pool, one at a time. Dropped, it lets them run by themselves.
+/// Runs the jobs of a [stepped](PoolBuilder::stepped) pool, one at a time. Dropped, it lets them run by themselves.
 pub struct Stepper {
     inner: Arc<Inner>,
     orders: Arc<Orders>,

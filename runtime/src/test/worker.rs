@@ -84,7 +84,7 @@ impl Body {
         self.cancel.clone()
     }
 
-    /// The thread counts as one of `pool`'s: the body finds its [`thread_state`](crate::Builder::thread_state), and what it offloads there
+    /// The thread counts as one of `pool`'s: the body finds its [`thread_state`](crate::PoolBuilder::thread_state), and what it offloads there
     /// while no other is free runs here. The state stays with the test's thread.
     pub fn on(mut self, pool: &Pool) -> Self {
         self.pool = Some(pool.clone());
