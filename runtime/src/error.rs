@@ -1,6 +1,7 @@
 //! [`Interrupted`]: the one error of every crossing between the loop and a thread.
 
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 use std::{error, fmt, io};
 
@@ -150,6 +151,13 @@ impl Panic {
     /// The original payload, to be downcast.
     pub fn into_payload(self) -> Box<dyn Any + Send> {
         self.0.payload.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs `f`, which is or drops what is somebody else's, where there is nobody to panic to: a panic is logged and goes no further.
+pub(crate) fn contained(what: &str, f: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
+        tracing::error!(panic = %Panic::new(payload), "a panic in {what}");
     }
 }
 

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::context::{self, Current};
-use crate::error::Interrupted;
+use crate::error::{Interrupted, contained};
 use crate::job::{StuckJob, Why};
 use crate::pool::Inner;
 use crate::spawn::{BoxTask, Spawn};
@@ -113,7 +113,7 @@ impl Drop for Member {
         members.jobs -= 1;
         let wakers = if members.jobs == 0 { std::mem::take(&mut members.on_idle) } else { Vec::new() };
         drop(members);
-        wakers.into_iter().for_each(Waker::wake);
+        wakers.into_iter().for_each(|waker| contained("a waker", || waker.wake()));
     }
 }
 

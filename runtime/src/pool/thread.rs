@@ -8,6 +8,7 @@ use super::builder::Spin;
 use super::line::Place;
 use super::local;
 use super::seat::{self, Seat};
+use crate::error::contained;
 use crate::job::{Job, Ran};
 use crate::worker::Worker;
 
@@ -18,7 +19,7 @@ pub(super) fn work(inner: &Inner, seat: Arc<Seat>, spin: Spin) {
     while let Some(taken) = next.take().or_else(|| inner.line.next()) {
         next = stretch(inner, spin, taken);
     }
-    local::clear();
+    contained("a drop of a thread's own values", local::clear);
 }
 
 type Taken<'a> = (Arc<dyn Job>, Place<'a, Arc<dyn Job>>);
@@ -59,9 +60,10 @@ pub(super) fn run(
     let activity = job.about().activity.clone();
     let worker = Worker::new(job);
     let Ran { caller, ended } = worker.host().run(&worker, place, since);
-    drop(worker);
+    // It may be the last to let go of the caller's context values, and wakers are the executor's: the thread outlives both.
+    contained("a drop of what a job's caller had current", || drop(worker));
     if let Some(caller) = caller {
-        caller.wake();
+        contained("a waker", || caller.wake());
     }
     activity.over();
     ended

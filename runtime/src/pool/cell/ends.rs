@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::ticket::Stands;
 use super::{Caller, Cell, Ended, Work};
-use crate::error::Interrupted;
+use crate::error::{Interrupted, contained};
 use crate::job::Why;
 use crate::pool::stats::Tally;
 use crate::sync::atomic::Ordering;
@@ -41,9 +41,10 @@ where
         if let Some(from) = killed_in {
             self.give_up_place(from);
         }
-        drop((work, unanswered, alarm));
+        // Whoever is here (the timer, a drain, another caller) has no part in what the job captured.
+        contained("a drop of what a cancelled job captured", || drop((work, unanswered, alarm)));
         if let Some(waker) = waker {
-            waker.wake();
+            contained("a waker", || waker.wake());
         }
         if killed_in.is_some() {
             self.activity().over();
@@ -90,9 +91,9 @@ where
         };
         let alarm = state.meet.take_alarm();
         drop(state);
-        drop((work, alarm));
+        contained("a drop of what a shed job captured", || drop((work, alarm)));
         if let Some(waker) = waker {
-            waker.wake();
+            contained("a waker", || waker.wake());
         }
         self.activity().over();
     }

@@ -19,6 +19,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::builder::Overflow;
+use crate::error::contained;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard, OwnLine};
 
@@ -281,7 +282,7 @@ impl<J: Claim> Line<J> {
         }
         let wakers = std::mem::take(&mut state.on_idle);
         drop(state);
-        wakers.into_iter().for_each(Waker::wake);
+        wakers.into_iter().for_each(|waker| contained("a waker", || waker.wake()));
     }
 
     /// The jobs that wait, oldest first (shells included).
