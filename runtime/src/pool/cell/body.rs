@@ -120,11 +120,16 @@ where
             Some(traced) => traced.run(body, |(_, ended)| self.log(waited, *ended - started)),
             None => body(),
         };
-        let (result, ended) = if outermost && self.about.scope.is_none() && self.about.values.is_none() {
-            context::seated(body)
-        } else {
-            context::with(&mut Current::of(Arc::clone(worker.host())), false, body)
+        let body = || {
+            if outermost && self.about.scope.is_none() && self.about.values.is_none() {
+                context::seated(body)
+            } else {
+                context::with(&mut Current::of(Arc::clone(worker.host())), false, body)
+            }
         };
+        // The body has caught its own panic; a subscriber's must not cost the thread, nor the caller its answer.
+        let (result, ended) = catch_unwind(AssertUnwindSafe(body))
+            .unwrap_or_else(|payload| (Err(Panic::new(payload)), Instant::now()));
         if let Some(seat) = seat {
             seat.times.ran(&seat.pool, waited, ended - started);
         }
