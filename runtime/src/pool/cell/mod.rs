@@ -193,10 +193,10 @@ where
                 Ended::Interrupted(interrupted) => Err(E::from(interrupted)),
             }));
         }
-        match &mut state.waker {
-            Some(known) => known.clone_from(waker),
-            None => state.waker = Some(waker.clone()),
-        }
+        let known = state.waker.as_ref().is_some_and(|known| known.will_wake(waker));
+        let before = if known { None } else { state.waker.replace(waker.clone()) };
+        drop(state);
+        drop(before); // it may be the last to hold its task, whose drop is the user's code
         None
     }
 
