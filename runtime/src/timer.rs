@@ -8,7 +8,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::job::{Job, Why};
 
@@ -119,6 +119,12 @@ fn ring(alarm: Alarm) {
     if rung.is_err() {
         tracing::error!("a panic while a deadline passed (in a drop of captured values, or in a waker)");
     }
+}
+
+/// The moment `time` from now; so far away that it is never, where a clock would overflow.
+pub(crate) fn after(time: Duration) -> Instant {
+    const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
+    Instant::now() + time.min(NEVER)
 }
 
 /// Waits until `done` (which registers the waker it is shown) says so, or until `limit`; tells which.

@@ -142,7 +142,7 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> BlockingEndpoint<Req, Rsp, C> {
     /// # Errors
     /// As [`recv`](Self::recv).
     pub fn recv_from(&mut self) -> Result<(Rsp, DatagramAddr), ClientError> {
-        self.read(self.limit.map(|limit| Instant::now() + limit))
+        self.read(from_now(self.limit))
     }
 
     /// Sends a request, and takes the first message that comes for its response.
@@ -163,10 +163,10 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> BlockingEndpoint<Req, Rsp, C> {
         mut is_response: impl FnMut(&Rsp) -> bool,
     ) -> Result<Rsp, ClientError> {
         self.wire.encode::<Rsp, Req>(request)?;
-        let until = self.limit.map(|limit| Instant::now() + limit);
+        let until = from_now(self.limit);
         loop {
             self.socket.send(self.wire.encoded(), None)?;
-            let again = self.resend.map(|pause| Instant::now() + pause);
+            let again = from_now(self.resend);
             let first = until.into_iter().chain(again).min();
             loop {
                 match self.read(first) {
@@ -193,6 +193,11 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> BlockingEndpoint<Req, Rsp, C> {
         })?;
         Ok((self.wire.decode::<Rsp, Req>(length)?, from))
     }
+}
+
+/// `None`: never, which is also what is too far away for the clock.
+fn from_now(time: Option<Duration>) -> Option<Instant> {
+    time.and_then(|time| Instant::now().checked_add(time))
 }
 
 fn timed_out(error: &io::Error) -> bool {

@@ -195,7 +195,7 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> Endpoint<Req, Rsp, C> {
     /// # Cancellation
     /// As [`recv`](Self::recv).
     pub async fn recv_from(&mut self) -> Result<(Rsp, DatagramAddr), ClientError> {
-        let until = self.limit.map(|limit| Instant::now() + limit);
+        let until = from_now(self.limit);
         self.read(until).await
     }
 
@@ -220,10 +220,10 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> Endpoint<Req, Rsp, C> {
         mut is_response: impl FnMut(&Rsp) -> bool,
     ) -> Result<Rsp, ClientError> {
         self.wire.encode::<Rsp, Req>(request)?;
-        let until = self.limit.map(|limit| Instant::now() + limit);
+        let until = from_now(self.limit);
         loop {
             self.write(None).await?;
-            let again = self.resend.map(|pause| Instant::now() + pause);
+            let again = from_now(self.resend);
             let last = earlier(until, again) == until;
             loop {
                 match self.read(earlier(until, again)).await {
@@ -239,7 +239,7 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> Endpoint<Req, Rsp, C> {
     }
 
     async fn write(&mut self, to: Option<&DatagramAddr>) -> Result<(), ClientError> {
-        let until = self.limit.map(|limit| Instant::now() + limit);
+        let until = from_now(self.limit);
         Ok(within(until, self.socket.send(self.wire.encoded(), to)).await?)
     }
 
@@ -247,6 +247,11 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> Endpoint<Req, Rsp, C> {
         let (length, from) = within(until, self.socket.recv_from(self.wire.buffer::<Rsp, Req>())).await?;
         Ok((self.wire.decode::<Rsp, Req>(length)?, from))
     }
+}
+
+/// `None`: never, which is also what is too far away for the clock.
+fn from_now(time: Option<Duration>) -> Option<Instant> {
+    time.and_then(|time| Instant::now().checked_add(time))
 }
 
 fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {

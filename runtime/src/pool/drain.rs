@@ -45,7 +45,7 @@ impl Pool {
     pub async fn drain(&self, deadline: Duration) -> DrainReport {
         let inner = self.inner();
         inner.line.close();
-        let until = Instant::now() + deadline;
+        let until = timer::after(deadline);
         if timer::until(until, |waker| inner.line.watch_idle(waker)).await {
             return DrainReport { cancelled: 0, stuck: Vec::new() };
         }

@@ -191,7 +191,7 @@ impl<J: Claim> Line<J> {
         if taken >= self.threads && lendable {
             return Admitted::OnALentThread;
         }
-        if taken < self.threads + self.places {
+        if taken < self.threads.saturating_add(self.places) {
             return Admitted::Yes;
         }
         match self.overflow {
@@ -296,7 +296,7 @@ impl<J: Claim> Line<J> {
     /// How many jobs wait in a place, and how many behind those wait for a place.
     pub(crate) fn waiting(&self) -> (usize, usize) {
         let waiting = self.state.lock().waiting();
-        let placed = waiting.min(self.places + self.threads.saturating_sub(self.running()));
+        let placed = waiting.min(self.places.saturating_add(self.threads.saturating_sub(self.running())));
         (placed, waiting - placed)
     }
 
