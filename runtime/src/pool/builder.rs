@@ -10,6 +10,11 @@ use super::seat::Seat;
 use super::{Inner, Pool};
 use crate::sync::yield_now;
 
+/// More are a mistake in a configuration, which should cost an error and not all memory.
+const MAX_THREADS: usize = 1 << 16;
+
+const MAX_STACK: usize = isize::MAX as usize / 2;
+
 /// What happens to a job that comes when the pool's queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
@@ -208,7 +213,8 @@ impl PoolBuilder {
     /// Starts the threads, named `{name}-{n}`.
     ///
     /// # Errors
-    /// The error of the operating system if a thread can't be started; those started before it end at once.
+    /// The error of the operating system if a thread can't be started; those started before it end at once. `InvalidInput` for
+    /// more than 65 536 threads, a stack size that no system has, or a name that no thread can have.
     pub fn build(self) -> io::Result<Pool> {
         self.start(false)
     }
@@ -230,7 +236,23 @@ impl PoolBuilder {
         }
     }
 
+    /// What would be a panic, or an end for want of memory, further down.
+    fn look_over(&self, threads: usize) -> io::Result<()> {
+        let wrong = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        if threads > MAX_THREADS {
+            return wrong("more threads than a pool may have (65536)");
+        }
+        if self.name.contains('\0') {
+            return wrong("a pool's name, which its threads get, holds a NUL");
+        }
+        if self.stack_size.is_some_and(|bytes| bytes > MAX_STACK) {
+            return wrong("a stack larger than any address space");
+        }
+        Ok(())
+    }
+
     fn try_start(&self, threads: usize) -> io::Result<Pool> {
+        self.look_over(threads)?;
         let seats: Vec<Arc<Seat>> = (0..threads).map(|_| Seat::new(&self.name)).collect();
         #[cfg_attr(not(feature = "rayon"), allow(unused_mut))]
         let mut inner = Inner::new(self, seats.clone());
