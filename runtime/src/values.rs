@@ -51,7 +51,7 @@ pub struct ContextKey<T> {
 /// The values that are set here, innermost first; shared between all who were given the same.
 pub(crate) struct Values {
     key: usize,
-    value: Box<dyn Any + Send + Sync>,
+    value: Arc<dyn Any + Send + Sync>,
     outer: Option<Arc<Values>>,
 }
 
@@ -64,12 +64,12 @@ impl<T: Clone + Send + Sync + 'static> ContextKey<T> {
 
     /// Polls `future` with this key set to `value`.
     pub fn scope<F: Future>(&'static self, value: T, future: F) -> InContext<F> {
-        InContext { future, set: Some((self.key(), Box::new(value))), values: None }
+        InContext { future, set: Some((self.key(), Arc::new(value))), values: None }
     }
 
     /// Runs `f` on this thread with this key set to `value`.
     pub fn sync_scope<R>(&'static self, value: T, f: impl FnOnce() -> R) -> R {
-        context::with_values(&mut Some(over((self.key(), Box::new(value)))), f)
+        context::with_values(&mut Some(over((self.key(), Arc::new(value)))), f)
     }
 
     /// The value that is set here, if one is.
@@ -93,10 +93,23 @@ impl<T: Clone + Send + Sync + 'static> ContextKey<T> {
 
 /// A key's value, on top of what is set here.
 fn over((key, value): Set) -> Arc<Values> {
-    Arc::new(Values { key, value, outer: context::values() })
+    Arc::new(Values { key, value, outer: without(key, context::values()) })
 }
 
-type Set = (usize, Box<dyn Any + Send + Sync>);
+/// What is set besides `key`, so that the chain is as long as there are keys: a relay of jobs, each of which sets one for
+/// the next, would else keep all that ever were set.
+fn without(key: usize, values: Option<Arc<Values>>) -> Option<Arc<Values>> {
+    let set = |at: &Option<Arc<Values>>| std::iter::successors(at.clone(), |here| here.outer.clone());
+    if set(&values).all(|here| here.key != key) {
+        return values;
+    }
+    let others: Vec<_> = set(&values).filter(|here| here.key != key).collect();
+    others.into_iter().rev().fold(None, |outer, here| {
+        Some(Arc::new(Values { key: here.key, value: Arc::clone(&here.value), outer }))
+    })
+}
+
+type Set = (usize, Arc<dyn Any + Send + Sync>);
 
 impl<T> std::fmt::Debug for ContextKey<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
