@@ -114,6 +114,8 @@ impl<T: Send + 'static> Sender<T> {
                 state.items.len() < self.shared.bound || state.gone
             };
             if let Err(why) = host.park(&room) {
+                // A receiver that never looks again must not keep all who have given up.
+                self.shared.state.lock().waiting.retain(|known| !Arc::ptr_eq(known, host));
                 return Err(SendError::Interrupted(item, why));
             }
             state = self.shared.state.lock();

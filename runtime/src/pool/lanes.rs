@@ -32,6 +32,7 @@ impl Lanes {
         job: &Arc<dyn Job>,
         admit: impl FnOnce() -> Result<R, R>,
     ) -> Option<R> {
+        let mut shells = Vec::new(); // freed after the lock
         let mut lanes = self.0.lock();
         let Some(behind) = lanes.get_mut(&key) else {
             lanes.insert(key, VecDeque::new());
@@ -39,6 +40,9 @@ impl Lanes {
         };
         Some(match admit() {
             Ok(admitted) => {
+                if behind.len() == behind.capacity() {
+                    sweep(behind, &mut shells);
+                }
                 behind.push_back(Arc::clone(job));
                 admitted
             }
@@ -66,4 +70,13 @@ impl Lanes {
     pub(super) fn snapshot(&self) -> Vec<Arc<dyn Job>> {
         self.0.lock().values().flatten().cloned().collect()
     }
+}
+
+/// Takes out the jobs that were cancelled where they stood, so that behind a holder that stays for long there are no more of them
+/// than of live ones. Makes room for as many again, so that a sweep costs each job a step or two.
+fn sweep(behind: &mut VecDeque<Arc<dyn Job>>, shells: &mut Vec<Arc<dyn Job>>) {
+    for job in std::mem::take(behind) {
+        if job.is_dead() { shells.push(job) } else { behind.push_back(job) }
+    }
+    behind.reserve(behind.len().max(8));
 }
