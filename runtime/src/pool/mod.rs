@@ -149,7 +149,7 @@ impl Inner {
 
     /// Starts a thread for a vacant seat; the line counts it already.
     fn start_a_thread(self: &Arc<Self>) -> io::Result<()> {
-        // None vacant: one that leaves has not quite left. Whoever submits next asks again.
+        // One that is missed has left its seat.
         let vacant = self.vacant.lock().pop();
         let n = vacant.ok_or(io::ErrorKind::ResourceBusy)?;
         let inner = Arc::clone(self);
@@ -158,6 +158,9 @@ impl Inner {
             inner.by_hand.follow(&inner, &inner.seats[n]);
             thread::work(&inner, Arc::clone(&inner.seats[n]), inner.spin);
             inner.vacant.lock().push(n);
+            inner.line.has_left();
+            // Dropping the thread's own values may have taken its time; who submitted meanwhile found no seat for another.
+            inner.call_up();
         });
         if started.is_err() {
             self.vacant.lock().push(n);

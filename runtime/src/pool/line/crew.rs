@@ -33,6 +33,7 @@ impl<J: Claim> Line<J> {
             (state, rested) = self.park(state);
             if rested && state.alive > 1 && state.jobs.is_empty() && !state.closed {
                 state.alive -= 1;
+                state.leaving += 1;
                 return None;
             }
         }
@@ -115,12 +116,18 @@ impl<J: Claim> Line<J> {
         let mut state = self.state.lock();
         let missing = state.parked == 0
             && state.live() > state.spinning + state.called
-            && state.alive < self.threads
+            && state.alive + state.leaving < self.threads
             && !state.closed;
         if missing {
             state.alive += 1;
         }
         missing
+    }
+
+    /// A thread that left for want of work has left its seat too: another may come to sit there.
+    pub(in crate::pool) fn has_left(&self) {
+        let mut state = self.state.lock();
+        state.leaving = state.leaving.saturating_sub(1); // those that a close sends home never were counted
     }
 
     /// A thread could not be started. There is at least one other, which gets to all jobs in time.

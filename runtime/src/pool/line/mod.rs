@@ -94,6 +94,8 @@ struct State<J> {
     spinning: usize,
     /// Threads that there are, running or not.
     alive: usize,
+    /// Threads on their way out for want of work, each still in its seat: no longer alive, not yet missed.
+    leaving: usize,
     /// No new jobs; threads leave when the line is empty.
     closed: bool,
     on_idle: Vec<Waker>,
@@ -127,6 +129,7 @@ impl<J: Claim> Line<J> {
                 called: 0,
                 spinning: 0,
                 alive: threads,
+                leaving: 0,
                 closed: false,
                 on_idle: Vec::new(),
             })),
