@@ -1,0 +1,295 @@
+//! O1–O12 among code that does what it had better not do: drops, wakers and subscribers that panic, wakers that own what they
+//! wake, numbers without measure.
+
+#![forbid(unsafe_code)]
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
+use std::time::Duration;
+
+use portcullis::{Interrupted, Offload, Overflow, Pool, Wait};
+use portcullis_tests::{Gate, LIMIT, eventually, hold, on_loops, poll_once};
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            panic!("a drop that panics");
+        }
+    }
+}
+
+fn pool(queue: usize, overflow: Overflow) -> Pool {
+    Pool::builder("test").threads(1).queue(queue).overflow(overflow).build().expect("a thread")
+}
+
+/// The waker of a task that is woken, or not: nothing but the waker says so.
+#[derive(Default)]
+struct Woken(Gate);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.open();
+    }
+}
+
+/// Polls once, and answers with the gate that the offload's waker opens.
+fn wait_for<T>(offload: &mut Offload<T>) -> Arc<Woken> {
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    assert!(Pin::new(offload).poll(&mut Context::from_waker(&waker)).is_pending());
+    woken
+}
+
+fn answer<T>(offload: &mut Offload<T>, woken: &Woken) -> Result<T, Interrupted> {
+    assert!(woken.0.pass(), "never woken");
+    match poll_once(offload) {
+        std::task::Poll::Ready(answer) => answer,
+        std::task::Poll::Pending => panic!("woken for nothing"),
+    }
+}
+
+#[test]
+fn o4_past_its_deadline_a_job_is_answered_though_its_captures_panic_when_they_are_dropped() {
+    let pool = pool(4, Overflow::Wait);
+    let (gate, held) = hold(&pool);
+    let bomb = Bomb;
+    let mut queued = pool.job("bomb").deadline(Duration::from_millis(50)).run(move |_| drop(bomb));
+    let woken = wait_for(&mut queued);
+    assert!(matches!(answer(&mut queued, &woken), Err(Interrupted::Deadline)));
+    gate.open();
+    assert!(futures::executor::block_on(held).unwrap());
+}
+
+#[test]
+fn o2_a_shed_job_is_answered_and_its_captures_panic_into_nobody_elses_call() {
+    let pool = pool(1, Overflow::ShedOldest);
+    let (gate, _held) = hold(&pool);
+    let bomb = Bomb;
+    let mut oldest = pool.run(move |_| drop(bomb));
+    let woken = wait_for(&mut oldest);
+    let newest = pool.run(|_| 7);
+    assert!(matches!(answer(&mut oldest, &woken), Err(Interrupted::Shed)));
+    gate.open();
+    assert_eq!(futures::executor::block_on(newest).unwrap(), 7);
+}
+
+on_loops! {
+    anywhere async fn o8_a_drain_goes_on_after_a_drop_that_panics() {
+        let pool = pool(4, Overflow::Wait);
+        let (gate, _held) = hold(&pool);
+        let bomb = Bomb;
+        let jobs = [pool.run(move |_| drop(bomb)), pool.run(|_| ())];
+        let report = pool.drain(Duration::ZERO).await;
+        assert_eq!((report.cancelled, report.stuck.len()), (3, 1));
+        for job in jobs {
+            assert!(matches!(job.await, Err(Interrupted::Cancelled)));
+        }
+        gate.open();
+    }
+
+    anywhere async fn o8_a_drain_may_take_for_ever() {
+        let pool = pool(4, Overflow::Wait);
+        let (gate, held) = hold(&pool);
+        held.detach();
+        let mut draining = Box::pin(pool.drain(Duration::MAX));
+        assert!(poll_once(&mut draining).is_pending());
+        gate.open();
+        assert!(draining.await.is_clean());
+    }
+}
+
+#[derive(Default)]
+struct Refuses(Gate);
+
+impl Wake for Refuses {
+    fn wake(self: Arc<Self>) {
+        self.0.open();
+        panic!("a waker that panics");
+    }
+}
+
+#[test]
+fn o5_a_waker_that_panics_ends_no_thread() {
+    let pool = pool(4, Overflow::Wait);
+    for round in 0..3 {
+        let (gate, held) = hold(&pool);
+        let mut offload = pool.run(move |_| round);
+        let refuses = Arc::new(Refuses::default());
+        let waker = Waker::from(Arc::clone(&refuses));
+        assert!(Pin::new(&mut offload).poll(&mut Context::from_waker(&waker)).is_pending());
+        gate.open();
+        drop(held);
+        assert!(refuses.0.pass());
+        assert_eq!(futures::executor::block_on(offload).unwrap(), round);
+    }
+}
+
+portcullis::context! {
+    static VALUE: Arc<Bomb>;
+    static SERIAL: u32;
+    static TOKEN: Arc<()>;
+}
+
+#[test]
+fn o5_a_context_value_that_panics_when_it_is_dropped_ends_no_thread() {
+    let pool = pool(4, Overflow::Wait);
+    let (gate, held) = hold(&pool);
+    // The job is the last to hold it.
+    let value = Arc::new(Bomb);
+    let weak = Arc::downgrade(&value);
+    VALUE.sync_scope(value, || pool.run(|_| ()).detach());
+    gate.open();
+    held.detach();
+    eventually(|| weak.strong_count() == 0);
+    assert_eq!(futures::executor::block_on(pool.run(|_| 7)).unwrap(), 7);
+}
+
+#[test]
+fn o12_a_threads_value_that_panics_when_it_is_dropped_costs_no_thread() {
+    let made = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&made);
+    let pool = Pool::builder("state").threads(2).thread_keep_alive(Duration::ZERO);
+    let pool = pool
+        .thread_state(move || {
+            count.fetch_add(1, SeqCst);
+            Bomb
+        })
+        .build()
+        .unwrap();
+    // Both at once, each time again: a thread that has left comes back, whatever its leaving was like.
+    while made.load(SeqCst) < 6 {
+        let both: [_; 2] = std::array::from_fn(|_| Arc::new(Gate::default()));
+        let jobs = [(0, 1), (1, 0)].map(|(mine, other)| {
+            let (mine, other) = (Arc::clone(&both[mine]), Arc::clone(&both[other]));
+            pool.run(move |worker| {
+                worker.local::<Bomb>();
+                mine.open();
+                other.pass()
+            })
+        });
+        for job in jobs {
+            assert!(futures::executor::block_on(job).unwrap(), "one thread only");
+        }
+    }
+}
+
+/// A task of an executor whose wakers own their tasks: the last waker drops the task.
+struct Task {
+    looks_at: Pool,
+    holds: Mutex<Option<Offload<()>>>,
+}
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        // What a drop may do: look at the pool's jobs, and give up its own.
+        assert!(!self.looks_at.stuck_jobs().is_empty());
+        drop(self.holds.lock().unwrap().take());
+    }
+}
+
+#[test]
+fn o3_an_offload_that_goes_to_another_task_may_be_the_end_of_the_first() {
+    let pool = Pool::builder("test").threads(2).build().unwrap();
+    let (gate, held) = hold(&pool);
+    let (gate2, mut offload) = hold(&pool);
+    let task = Task { looks_at: pool.clone(), holds: Mutex::new(Some(pool.run(|_| ()))) };
+    let waker = Waker::from(Arc::new(task));
+    assert!(Pin::new(&mut offload).poll(&mut Context::from_waker(&waker)).is_pending());
+    drop(waker);
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let pending = poll_once(&mut offload).is_pending();
+        let _ = tell.send((pending, offload));
+    });
+    let (pending, offload) = told.recv_timeout(LIMIT).expect("no deadlock");
+    assert!(pending);
+    gate.open();
+    gate2.open();
+    assert!(futures::executor::block_on(held).unwrap());
+    assert!(futures::executor::block_on(offload).unwrap());
+}
+
+#[test]
+fn o2_a_queue_without_an_end_is_one_that_is_never_full() {
+    for overflow in [Overflow::Wait, Overflow::Reject, Overflow::ShedOldest] {
+        let pool = Pool::builder("endless").threads(2).queue(usize::MAX).overflow(overflow).build().unwrap();
+        let (gate, held) = hold(&pool);
+        let jobs: Vec<_> = (0..100).map(|n| pool.run(move |_| n)).collect();
+        assert_eq!(pool.stats().waiting, 0);
+        let again = pool.clone();
+        // Lent to, or admitted: in no case refused.
+        let nested = pool.run(move |worker| again.run(|_| 7).wait(worker));
+        gate.open();
+        assert_eq!(futures::executor::block_on(nested).unwrap().unwrap().unwrap(), 7);
+        for (n, job) in jobs.into_iter().enumerate() {
+            assert_eq!(futures::executor::block_on(job).unwrap(), n);
+        }
+        drop(held);
+    }
+}
+
+#[test]
+fn o10_what_no_system_has_is_an_error_at_build_time() {
+    let kind = |builder: portcullis::Builder| builder.build().unwrap_err().kind();
+    assert_eq!(kind(Pool::builder("many").threads(usize::MAX)), std::io::ErrorKind::InvalidInput);
+    assert_eq!(kind(Pool::builder("no\0name")), std::io::ErrorKind::InvalidInput);
+    assert_eq!(kind(Pool::builder("high").stack_size(usize::MAX)), std::io::ErrorKind::InvalidInput);
+}
+
+/// Each job sets a value for the next.
+fn relay(pool: Pool, left: u32, end: Arc<Gate>) {
+    if left == 0 {
+        return end.open();
+    }
+    let again = pool.clone();
+    SERIAL.sync_scope(left, || {
+        pool.run(move |_| {
+            assert_eq!(SERIAL.get(), Some(left));
+            relay(again, left - 1, end);
+        })
+        .detach();
+    });
+}
+
+#[test]
+fn o6_a_relay_of_jobs_keeps_only_the_values_that_are_set_last() {
+    let pool = pool(4, Overflow::Wait);
+    let (token, end) = (Arc::new(()), Arc::new(Gate::default()));
+    // Beside the one that every job sets anew, one that stays.
+    TOKEN.sync_scope(Arc::clone(&token), || relay(pool.clone(), 100_000, Arc::clone(&end)));
+    assert!(end.pass());
+    drop(pool);
+    eventually(|| Arc::strong_count(&token) == 1);
+}
+
+#[test]
+fn o12_jobs_that_are_given_up_behind_a_long_one_leave_nothing_behind() {
+    let pool = pool(4, Overflow::Wait);
+    let gate = Arc::new(Gate::default());
+    let passes = Arc::clone(&gate);
+    let long = pool.job("long").lane("one").run(move |_| passes.pass());
+    let token = Arc::new(());
+    let mut kept = Vec::new();
+    for n in 0..10_000 {
+        // Not a capture, which goes with the cancel, but what the job itself holds.
+        let job = TOKEN.sync_scope(Arc::clone(&token), || pool.job("short").lane("one").run(move |_| n));
+        if n % 1000 == 0 { kept.push(job) } else { drop(job) }
+    }
+    let left = Arc::strong_count(&token);
+    assert!(left < 100, "{left} jobs that nobody wants are kept");
+    gate.open();
+    assert!(futures::executor::block_on(long).unwrap());
+    for (n, job) in kept.into_iter().enumerate() {
+        assert_eq!(futures::executor::block_on(job).unwrap(), n * 1000);
+    }
+}
