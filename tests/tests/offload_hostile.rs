@@ -240,7 +240,7 @@ fn o2_a_queue_without_an_end_is_one_that_is_never_full() {
 
 #[test]
 fn o10_what_no_system_has_is_an_error_at_build_time() {
-    let kind = |builder: portcullis::Builder| builder.build().unwrap_err().kind();
+    let kind = |builder: portcullis::PoolBuilder| builder.build().unwrap_err().kind();
     assert_eq!(kind(Pool::builder("many").threads(usize::MAX)), std::io::ErrorKind::InvalidInput);
     assert_eq!(kind(Pool::builder("no\0name")), std::io::ErrorKind::InvalidInput);
     assert_eq!(kind(Pool::builder("high").stack_size(usize::MAX)), std::io::ErrorKind::InvalidInput);

@@ -117,19 +117,19 @@ where
             (result.map_err(Panic::new), Instant::now())
         };
         let body = || match traced {
-            Some(traced) => traced.run(body, |(_, ended)| self.log(waited, *ended - started)),
+            // The body has caught its own panic; a subscriber's must not cost the thread, nor the caller its answer.
+            Some(traced) => {
+                let log = |(_, ended): &(_, Instant)| self.log(waited, *ended - started);
+                catch_unwind(AssertUnwindSafe(|| traced.run(body, log)))
+                    .unwrap_or_else(|payload| (Err(Panic::new(payload)), Instant::now()))
+            }
             None => body(),
         };
-        let body = || {
-            if outermost && self.about.scope.is_none() && self.about.values.is_none() {
-                context::seated(body)
-            } else {
-                context::with(&mut Current::of(Arc::clone(worker.host())), false, body)
-            }
+        let (result, ended) = if outermost && self.about.scope.is_none() && self.about.values.is_none() {
+            context::seated(body)
+        } else {
+            context::with(&mut Current::of(Arc::clone(worker.host())), false, body)
         };
-        // The body has caught its own panic; a subscriber's must not cost the thread, nor the caller its answer.
-        let (result, ended) = catch_unwind(AssertUnwindSafe(body))
-            .unwrap_or_else(|payload| (Err(Panic::new(payload)), Instant::now()));
         if let Some(seat) = seat {
             seat.times.ran(&seat.pool, waited, ended - started);
         }

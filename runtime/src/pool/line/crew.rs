@@ -6,6 +6,7 @@ use crate::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::{Claim, Line, Place, State, WATCHED};
+use crate::error::contained;
 use crate::pool::builder::Spin;
 use crate::sync::MutexGuard;
 
@@ -72,7 +73,8 @@ impl<J: Claim> Line<J> {
             if job.claim() {
                 return Found::Job(job);
             }
-            drop(job); // a shell is freed outside the lock, too
+            // A shell is freed outside the lock, too: it may be the last to hold what its caller had current.
+            contained("a drop of what a job's caller had current", || drop(job));
             state = self.state.lock();
             state.dead -= 1;
             if self.running.fetch_sub(1, Ordering::AcqRel) & WATCHED != 0 {
