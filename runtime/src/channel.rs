@@ -68,14 +68,14 @@ pub struct Sender<T> {
 /// Why an item was not sent.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum SendError<T> {
+pub enum ChannelError<T> {
     /// The receiver was dropped: nobody wants more.
     Gone(T),
     /// This thread's job was told to stop while it waited for room.
     Interrupted(T, Interrupted),
 }
 
-impl<T> fmt::Display for SendError<T> {
+impl<T> fmt::Display for ChannelError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Gone(_) => f.write_str("the receiver is gone"),
@@ -84,14 +84,14 @@ impl<T> fmt::Display for SendError<T> {
     }
 }
 
-impl<T: fmt::Debug> Error for SendError<T> {}
+impl<T: fmt::Debug> Error for ChannelError<T> {}
 
 /// A missing receiver is a cancellation: whoever wanted the items has gone.
-impl<T> From<SendError<T>> for Interrupted {
-    fn from(error: SendError<T>) -> Self {
+impl<T> From<ChannelError<T>> for Interrupted {
+    fn from(error: ChannelError<T>) -> Self {
         match error {
-            SendError::Gone(_) => Self::Cancelled,
-            SendError::Interrupted(_, why) => why,
+            ChannelError::Gone(_) => Self::Cancelled,
+            ChannelError::Interrupted(_, why) => why,
         }
     }
 }
@@ -100,8 +100,8 @@ impl<T: Send + 'static> Sender<T> {
     /// Sends one item; while the channel is full, this thread waits. Items of one sender arrive in order.
     ///
     /// # Errors
-    /// [`SendError`] gives the item back: the receiver is gone, or the job was told to stop.
-    pub fn send(&self, worker: &Worker, item: T) -> Result<(), SendError<T>> {
+    /// [`ChannelError`] gives the item back: the receiver is gone, or the job was told to stop.
+    pub fn send(&self, worker: &Worker, item: T) -> Result<(), ChannelError<T>> {
         let mut state = self.shared.state.lock();
         while state.items.len() >= self.shared.bound && !state.gone {
             let host = worker.host();
@@ -116,12 +116,12 @@ impl<T: Send + 'static> Sender<T> {
             if let Err(why) = host.park(&room) {
                 // A receiver that never looks again must not keep all who have given up.
                 self.shared.state.lock().waiting.retain(|known| !Arc::ptr_eq(known, host));
-                return Err(SendError::Interrupted(item, why));
+                return Err(ChannelError::Interrupted(item, why));
             }
             state = self.shared.state.lock();
         }
         if state.gone {
-            return Err(SendError::Gone(item));
+            return Err(ChannelError::Gone(item));
         }
         state.items.push_back(item);
         let receiver = state.receiver.take();

@@ -52,7 +52,7 @@ pub mod bounds {
     pub use crate::private::{Linear, NextState, SessionTypes, Step, Steps};
 }
 
-pub use channel::{Receiver, SendError as ChannelError, Sender, channel};
+pub use channel::{ChannelError, Receiver, Sender, channel};
 pub use error::{Interrupted, Panic};
 pub use job::StuckJob;
 pub use pool::{
@@ -100,7 +100,7 @@ pub use server::{
 #[cfg(feature = "server")]
 pub use service::{Cleanup, HalfClose, Service, StateLimits};
 #[cfg(feature = "server")]
-pub use session::{Peer, Posting, Reason, SendError, Sending, Session, SessionError, TrySendError};
+pub use session::{Closed, Peer, Posting, Reason, SendError, Sending, Session, SessionError, TrySendError};
 #[cfg(feature = "tls")]
 pub use tokio_rustls::rustls;
 #[cfg(feature = "server")]

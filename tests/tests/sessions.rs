@@ -14,7 +14,7 @@ use portcullis::codec::Codec;
 use portcullis::prelude::*;
 use portcullis::{LengthPrefixed, Postcard, Service, Transport, TrySendError};
 use portcullis_tests::served::{self, Served, line};
-use portcullis_tests::{Gate, LIMIT, Tell, on_loops, wait};
+use portcullis_tests::{Gate, LIMIT, Tell, on_loops, poll_once, wait};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -422,6 +422,31 @@ on_loops! {
         let writes = writes.load(SeqCst);
         assert!(writes <= 10, "{writes} writes for 1000 answers");
         timeout(LIMIT, serving).await.expect("in time").unwrap().unwrap();
+    }
+
+    async fn s8_who_works_for_a_peer_elsewhere_is_told_of_its_end() {
+        let office = Arc::new(Office::default());
+        let server = serve(&office, Lines::new()).await;
+        let mut stream = server.connect().await;
+        say(&mut stream, "here").await;
+        assert_eq!(line(&mut stream).await, "here");
+        let peer = office.peer(0).await;
+        let told: Vec<_> = (0..3).map(|_| tokio::spawn(peer.closed())).collect();
+        // One that is given up is forgotten, one that is polled by another task is told there.
+        let mut moved = Box::pin(peer.closed());
+        assert!(poll_once(&mut moved).is_pending());
+        assert!(poll_once(&mut Box::pin(peer.closed())).is_pending());
+        let moved = tokio::spawn(moved);
+        say(&mut stream, "still").await;
+        assert_eq!(line(&mut stream).await, "still");
+        assert!(!moved.is_finished() && told.iter().all(|task| !task.is_finished()));
+        drop(stream);
+        for task in told.into_iter().chain([moved]) {
+            timeout(LIMIT, task).await.expect("in time").unwrap();
+        }
+        timeout(LIMIT, peer.closed()).await.expect("long since");
+        assert!(peer.is_closed());
+        server.stop().await;
     }
 
     async fn s10_a_stop_with_a_peer_that_does_not_read_ends_within_its_grace() {

@@ -14,6 +14,7 @@ use std::mem;
 use std::task::Waker;
 
 use super::queue::Queue;
+use super::watchers::Watchers;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Gate {
@@ -39,6 +40,7 @@ pub(super) struct Mail<Rsp, Ev> {
 pub(super) struct Queues<Rsp, Ev> {
     pub(super) responses: Queue<Rsp>,
     pub(super) events: Queue<Ev>,
+    pub(super) watchers: Watchers,
 }
 
 /// What is dropped after the lock is released: dropping it is the user's code.
@@ -64,9 +66,11 @@ impl<Rsp, Ev> Mail<Rsp, Ev> {
         self.queues.as_ref().map_or(0, |queues| queues.responses.len())
     }
 
-    /// Both queues, to put something into one.
+    /// Both queues, to put something into one, or to watch.
     pub(super) fn queues(&mut self) -> &mut Queues<Rsp, Ev> {
-        self.queues.get_or_insert_with(|| Box::new(Queues { responses: Queue::new(), events: Queue::new() }))
+        let queues =
+            || Queues { responses: Queue::new(), events: Queue::new(), watchers: Watchers::default() };
+        self.queues.get_or_insert_with(|| Box::new(queues()))
     }
 
     /// Both queues, if anything was ever put into one.
@@ -121,7 +125,7 @@ impl<Rsp, Ev> Mail<Rsp, Ev> {
         self.gate = gate;
         let mut wakers: Vec<_> = self.ring().into_iter().collect();
         let Some(queues) = &mut self.queues else { return (wakers, Default::default()) };
-        wakers.extend(queues.responses.putters().chain(queues.events.putters()));
+        wakers.extend(queues.responses.putters().chain(queues.events.putters()).chain(queues.watchers.all()));
         let responses = if gate == Gate::Ended { queues.responses.empty() } else { VecDeque::new() };
         (wakers, (responses, queues.events.empty()))
     }

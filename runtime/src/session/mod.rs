@@ -3,7 +3,7 @@
 //! What a session promises is S1 to S9 and S11 of the design. Its parts, from the outside in:
 //!
 //! - [`Peer`] and [`Session`]: what handlers hold. A `Peer` leaves [`mail`] for the connection, by [`put`]ting it into
-//!   its [`queue`]s; a `Session` asks for requests ([`inbox`]).
+//!   its [`queue`]s, or waits for its end ([`closed`], among its [`watchers`]); a `Session` asks for requests ([`inbox`]).
 //! - [`driver`]: the task. An idle session is a plain struct, without a future and without buffers; a burst of
 //!   work is one future in a box that is used again ([`shelf`]).
 //! - [`steps`] and [`linear`]: what a burst does for request handlers and for linear sessions;
@@ -14,6 +14,7 @@
 
 pub(crate) mod attend;
 pub(crate) mod buffers;
+pub(crate) mod closed;
 pub(crate) mod deadlines;
 pub(crate) mod driver;
 pub(crate) mod ends;
@@ -34,7 +35,9 @@ pub(crate) mod steps;
 #[cfg(feature = "test-util")]
 pub(crate) mod unconnected;
 pub(crate) mod watch;
+mod watchers;
 
+pub use self::closed::Closed;
 pub use self::error::{SendError, SessionError, TrySendError};
 pub use self::inbox::Session;
 pub use self::peer::Peer;

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use super::closed::Closed;
 #[cfg(all(feature = "fds", unix))]
 use super::error::SendError;
 use super::error::TrySendError;
@@ -190,6 +191,29 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
     /// Whether nothing can be sent any more: the session has ended or is closing.
     pub fn is_closed(&self) -> bool {
         self.inner().is_closed()
+    }
+
+    /// Ready once nothing can be sent any more: the session has ended or is closing. (tokio: `mpsc::Sender::closed`.)
+    ///
+    /// For tasks that work for this peer alone, which a session neither has nor ends: they `select!` between it and their work. The
+    /// future is `Send + 'static` and cancel-safe.
+    ///
+    /// ```
+    /// # use portcullis_runtime::{Interrupted, Peer, Portal};
+    /// # async fn tick() -> String { String::new() }
+    /// /// A task of the server (its stop waits for it, and ends it after the grace) that ends with the session.
+    /// async fn push(peer: Peer<String>) -> Result<(), Interrupted> {
+    ///     Portal::current()?.spawn(async move {
+    ///         tokio::select! {
+    ///             () = peer.closed() => {}
+    ///             () = async { while peer.send(tick().await).await.is_ok() {} } => {}
+    ///         }
+    ///     }).detach();
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn closed(&self) -> Closed<Rsp, Ev> {
+        Closed::new(self.clone())
     }
 }
 
