@@ -53,4 +53,4 @@ lints! {
 #[deprecated(
     note = "this worker is never used, so this method can't be told to stop and never gets back to the loop: call `worker.check()?` where it works long, or leave the parameter out"
 )]
-pub fn unused_worker(_worker: &Worker) {}
+pub fn unused_worker<W: ?Sized>(_worker: &W) {}

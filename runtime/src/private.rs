@@ -5,13 +5,14 @@
 /// Its bound is `Send` itself, which leads the compiler to the field that is not, and to the bound that a type
 /// parameter lacks. The message shows the bound with its line, and so with the comment behind it.
 #[rustfmt::skip]
-pub const fn crosses<T: Send>() {} // what goes to a pool thread or comes back: `Arc` for `Rc`, `Mutex` for `RefCell`
+pub const fn crosses<T: Send>() {} // goes to a thread or comes back: `Arc` for `Rc`, `Mutex` for `RefCell`, `dyn T + Send` for `dyn T`
 
 /// The error of a blocking function can take in what a crossing can end with.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't say that a crossing ended early: it has no `From<Interrupted>`",
     label = "no `From<Interrupted>`",
-    note = "write `impl From<portcullis::Interrupted> for {Self}`, or `#[blocking(nested)]` to get the whole result inside a `Result<_, Interrupted>`"
+    note = "if `{Self}` is a type of yours, write `impl From<portcullis::Interrupted> for {Self}`",
+    note = "if not, make an error type that can hold both, or write `#[blocking(nested)]` to get the whole result inside a `Result<_, Interrupted>`"
 )]
 pub trait TakesInterrupted: From<crate::Interrupted> {}
 
@@ -25,7 +26,7 @@ pub const fn flattens<E: TakesInterrupted>() {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a `Result`",
     label = "taken for a `Result`",
-    note = "on `#[blocking]`, write `nested` to leave the type as it is; elsewhere, return a `Result<_, _>`"
+    note = "on `#[blocking]`, write `nested` to leave the type as it is; elsewhere, return a `Result<_, _>`, or call the type something else: `use exam::Result as Marks`"
 )]
 pub trait Fallible {
     /// The value.
@@ -97,6 +98,12 @@ mod server {
         type Response = Rsp;
     }
 
+    /// Taken for a session, a peer is one that receives nothing; that it is none is said where the session is handed to it.
+    impl<Rsp, Ev> SessionTypes for crate::Peer<Rsp, Ev> {
+        type Request = std::convert::Infallible;
+        type Response = Rsp;
+    }
+
     /// What a method of a state machine returns, whatever it is called: a state, or a response and a state.
     #[diagnostic::on_unimplemented(
         message = "a handler of a state machine returns the next state, or a response and the next state, not `{Self}`",
@@ -131,6 +138,12 @@ mod server {
     /// Stands for a request or response that a mistaken handler left unsaid, so that the mistake is the only error.
     #[derive(Debug)]
     pub enum Unknown {}
+
+    impl std::fmt::Display for Unknown {
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            match *self {}
+        }
+    }
 
     #[cfg(any(feature = "json", feature = "postcard"))]
     impl serde::Serialize for Unknown {

@@ -2,7 +2,7 @@
 
 use super::at;
 use crate::model::{Outcome, Shape, loan};
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Path, Type};
 
@@ -12,7 +12,7 @@ pub(super) fn ok(outcome: &Outcome, krate: &Path) -> TokenStream {
         Outcome::Unit => quote!(()),
         Outcome::Plain(ty) => ty.to_token_stream(),
         Outcome::Written { ok, .. } => ok.to_token_stream(),
-        Outcome::Alias(whole) => quote_spanned!(at(whole)=> <#whole as #krate::__private::Fallible>::Ok),
+        Outcome::Alias(whole) => of_alias(whole, "Ok", krate),
     }
 }
 
@@ -20,11 +20,16 @@ pub(super) fn ok(outcome: &Outcome, krate: &Path) -> TokenStream {
 pub(super) fn err(outcome: &Outcome, krate: &Path) -> Option<TokenStream> {
     match outcome {
         Outcome::Unit | Outcome::Plain(_) => None,
-        Outcome::Written { err, .. } => Some(err.to_token_stream()),
-        Outcome::Alias(whole) => {
-            Some(quote_spanned!(at(whole)=> <#whole as #krate::__private::Fallible>::Err))
-        }
+        Outcome::Written { err, .. } => Some(known(Some(err), err.to_token_stream(), krate)),
+        Outcome::Alias(whole) => Some(of_alias(whole, "Err", krate)),
     }
+}
+
+/// `<io::Result<T> as Fallible>::Ok`, from the type's first token to its last.
+fn of_alias(whole: &Type, name: &str, krate: &Path) -> TokenStream {
+    let place = whole.to_token_stream().into_iter().last().map_or_else(Span::call_site, |tree| tree.span());
+    let name = Ident::new(name, Span::mixed_site().located_at(place));
+    quote_spanned!(at(whole)=> <#whole as #krate::__private::Fallible>::#name)
 }
 
 /// The type as written; behind a mistake, `Unknown`, so that there is no second one.

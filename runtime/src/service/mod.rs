@@ -33,17 +33,20 @@ pub enum HalfClose {
 }
 
 /// A network service: what it reads, what it answers, and the life of its connections.
+///
+/// What the methods' `where`s ask for, every service has: they keep the compiler from saying of each future once more what it
+/// says of the type.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a service",
     note = "write `#[service]` on an `impl {Self}` block that has a `#[request]`, a `#[session]`, or `#[state]`s"
 )]
 pub trait Service: Sized + Send + Sync + 'static {
     /// What a peer sends.
-    type Request: Send + 'static;
+    type Request: Send + 'static; // `Arc` for `Rc`, `Mutex` for `RefCell`
     /// What it is answered.
-    type Response: Send + 'static;
+    type Response: Send + 'static; // `Arc` for `Rc`, `Mutex` for `RefCell`
     /// What handlers fail with; `Infallible` if none can.
-    type Error: Display + Send + 'static;
+    type Error: Display + Send + 'static; // `Box<dyn Error + Send + Sync>` for `Box<dyn Error>`
     /// What other tasks and threads post to a session; [`Infallible`] where there is no `#[event]`.
     type Event: Send + 'static;
     /// The connection's own value, made by [`on_connect`](Self::on_connect).
@@ -60,16 +63,19 @@ pub trait Service: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     /// The server does not start, and serving fails with this error.
-    fn on_start(
-        self: &Arc<Self>,
-        cleanup: &mut Cleanup,
-    ) -> impl Future<Output = Result<(), BoxError>> + Send {
+    fn on_start(self: &Arc<Self>, cleanup: &mut Cleanup) -> impl Future<Output = Result<(), BoxError>> + Send
+    where
+        Self: Send + Sync + 'static,
+    {
         let _ = cleanup;
         ready(Ok(()))
     }
 
     /// Runs once at stop, after the last session has ended and before the cleanup.
-    fn on_stop(self: &Arc<Self>) -> impl Future<Output = ()> + Send {
+    fn on_stop(self: &Arc<Self>) -> impl Future<Output = ()> + Send
+    where
+        Self: Send + Sync + 'static,
+    {
         ready(())
     }
 
@@ -80,7 +86,9 @@ pub trait Service: Sized + Send + Sync + 'static {
     fn on_connect(
         self: &Arc<Self>,
         peer: &Peer<Self::Response, Self::Event>,
-    ) -> impl Future<Output = Result<Opened<Self>, Self::Error>> + Send;
+    ) -> impl Future<Output = Result<Opened<Self>, Self::Error>> + Send
+    where
+        Self: Send + Sync + 'static;
 
     /// Runs exactly once for each connection whose [`on_connect`](Self::on_connect) succeeded, also at stop.
     ///
@@ -92,7 +100,12 @@ pub trait Service: Sized + Send + Sync + 'static {
         conn: Self::Conn,
         last: Option<Self::State>,
         reason: Reason,
-    ) -> impl Future<Output = ()> + Send {
+    ) -> impl Future<Output = ()> + Send
+    where
+        Self: Send + Sync + 'static,
+        Self::Conn: Send,
+        Self::State: Send,
+    {
         let _ = (peer, conn, last, reason);
         ready(())
     }
@@ -104,7 +117,12 @@ pub trait Service: Sized + Send + Sync + 'static {
         peer: &Peer<Self::Response, Self::Event>,
         conn: &mut Self::Conn,
         error: SessionError<Self::Error>,
-    ) -> impl Future<Output = ControlFlow<Reason, Self::Response>> + Send {
+    ) -> impl Future<Output = ControlFlow<Reason, Self::Response>> + Send
+    where
+        Self: Send + Sync + 'static,
+        Self::Conn: Send,
+        Self::Error: Send,
+    {
         let _ = (peer, conn);
         ready(ControlFlow::Break(Reason::from_error(&error)))
     }
@@ -137,5 +155,10 @@ pub trait Linear: Service<Event = Infallible> {
         self: &Arc<Self>,
         conn: &mut Self::Conn,
         session: &mut Session<Self::Request, Self::Response>,
-    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send
+    where
+        Self: Send + Sync + 'static,
+        Self::Conn: Send,
+        Self::Request: Send,
+        Self::Response: Send;
 }

@@ -29,7 +29,13 @@ pub trait Steps: Service {
         peer: &Peer<Self::Response, Self::Event>,
         conn: &mut Self::Conn,
         request: Self::Request,
-    ) -> impl Future<Output = Result<Step<Self>, Self::Error>> + Send;
+    ) -> impl Future<Output = Result<Step<Self>, Self::Error>> + Send
+    where
+        Self: Send + Sync + 'static,
+        Self::State: Send,
+        Self::Conn: Send,
+        Self::Request: Send,
+        Self::Response: Send;
 
     /// Handles one event that was [posted](Peer::post), between two requests. `Break` gives back the state: it has no
     /// handler for events, and this one is passed over.
@@ -42,7 +48,13 @@ pub trait Steps: Service {
         peer: &Peer<Self::Response, Self::Event>,
         conn: &mut Self::Conn,
         event: Self::Event,
-    ) -> impl Future<Output = Result<ControlFlow<Self::State, Step<Self>>, Self::Error>> + Send {
+    ) -> impl Future<Output = Result<ControlFlow<Self::State, Step<Self>>, Self::Error>> + Send
+    where
+        Self: Send + Sync + 'static,
+        Self::State: Send,
+        Self::Conn: Send,
+        Self::Event: Send,
+    {
         let _ = (peer, conn, event);
         ready(Ok(ControlFlow::Break(state)))
     }
@@ -57,7 +69,12 @@ pub trait Steps: Service {
         state: Self::State,
         peer: &Peer<Self::Response, Self::Event>,
         conn: &mut Self::Conn,
-    ) -> impl Future<Output = Result<ControlFlow<Self::State, Step<Self>>, Self::Error>> + Send {
+    ) -> impl Future<Output = Result<ControlFlow<Self::State, Step<Self>>, Self::Error>> + Send
+    where
+        Self: Send + Sync + 'static,
+        Self::State: Send,
+        Self::Conn: Send,
+    {
         let _ = (peer, conn);
         ready(Ok(ControlFlow::Break(state)))
     }

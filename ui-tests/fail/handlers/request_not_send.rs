@@ -1,5 +1,5 @@
-// errors: 2
-// A request may be handled by another thread than it was read on. (The handler's future holds it, so rustc says it twice.)
+// errors: 1
+// A request may be handled by another thread than it was read on.
 use portcullis::prelude::*;
 use std::rc::Rc;
 

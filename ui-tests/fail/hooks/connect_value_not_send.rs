@@ -1,5 +1,5 @@
-// errors: 2
-// A connection's task goes from thread to thread. (The handler's future lends the value, so rustc says it twice.)
+// errors: 1
+// A connection's task goes from thread to thread.
 use portcullis::prelude::*;
 use std::rc::Rc;
 

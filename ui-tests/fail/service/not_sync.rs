@@ -1,5 +1,5 @@
-// errors: 4
-// A service is shared by its connections and jobs, on many threads. (Each future that lends it says so again.)
+// errors: 2
+// A service is shared by its connections and jobs, on many threads. (`Service` asks for it, and so does what builds on it.)
 use portcullis::prelude::*;
 use std::cell::Cell;
 
