@@ -31,7 +31,7 @@ use crate::{
     parse::{self, Target},
     report::Sink,
 };
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use std::time::Duration;
 use syn::{Generics, ImplItem, Path};
@@ -84,6 +84,10 @@ fn block(service: &Service) -> TokenStream {
     let mut block = service.head.clone();
     let items = items.chain(half::behind(service, &krate));
     block.items = vec![ImplItem::Verbatim(items.collect())];
+    let block = match block.generics.params.is_empty() {
+        true => with_brackets(block.to_token_stream()),
+        false => block.to_token_stream(),
+    };
     let (states, impls, description) = match borrowed {
         true => Default::default(),
         false => (
@@ -94,6 +98,20 @@ fn block(service: &Service) -> TokenStream {
     };
     let attributes = half::attributes(service, &krate);
     quote!(#block #states #impls #description #attributes)
+}
+
+/// `impl<> Thumbnails`: of a type that it does not know the compiler may say that a type parameter is missing, but not of each place that
+/// names it, so that there are two errors. It has no such advice for brackets that nobody wrote.
+fn with_brackets(block: TokenStream) -> TokenStream {
+    let mut written = false;
+    let tree = |tree: TokenTree| {
+        let is_impl = matches!(&tree, TokenTree::Ident(word) if word == "impl");
+        let here = is_impl && !written;
+        written |= is_impl;
+        let brackets = here.then(signature::brackets);
+        tree.into_token_stream().into_iter().chain(brackets.into_iter().flatten())
+    };
+    block.into_iter().flat_map(tree).collect()
 }
 
 /// One method, as it was written if nothing was said about it; `block` has the generics of its `impl`.

@@ -15,7 +15,13 @@ pub(super) fn head(
 ) -> TokenStream {
     let Signature { constness, safety, abi, fn_token, generics, variadic, .. } = sig;
     let where_clause = &generics.where_clause;
-    quote!(#constness #safety #abi #fn_token #name #generics (#(#inputs,)* #variadic) #output #where_clause)
+    let brackets = generics.params.is_empty().then(brackets);
+    quote!(#constness #safety #abi #fn_token #name #generics #brackets (#(#inputs,)* #variadic) #output #where_clause)
+}
+
+/// `<>` of nobody's.
+pub(super) fn brackets() -> TokenStream {
+    quote_spanned!(Span::mixed_site()=> <>)
 }
 
 /// The receiver as generated functions have it: `&self` becomes `self: &Arc<Self>`.
