@@ -2,13 +2,15 @@
 
 use super::{handler::is_unit, hook};
 use crate::{
-    model::{Handler, Hook, Loan, Method, Outcome, Param, Service, Shape, Side, Unowned},
+    model::{Handler, HandlerKind, Hook, Loan, Method, Outcome, Param, Role, Service, Shape, Side, Unowned},
     parse::Event,
 };
 use quote::ToTokens;
+use syn::{Type, ext::IdentExt};
 
 pub(super) fn check(service: &Service) {
     owned(service);
+    twins(service);
     handlers(service);
     hooks(service);
     if service.handlers().next().is_none() && service.states.is_none() {
@@ -16,6 +18,7 @@ pub(super) fn check(service: &Service) {
     } else {
         connection_values(service);
         reasons(service);
+        sessions(service);
     }
 }
 
@@ -37,7 +40,34 @@ fn owned(service: &Service) {
             );
             service.sink.error(name, message);
         }
+        Some(Unowned::Object(ty)) => {
+            let message = format!(
+                "a service is one type of a known size, and `{}` stands for many: write a `struct` that holds a \
+                 `Box<{0}>`",
+                ty.to_token_stream()
+            );
+            service.sink.error(ty, message);
+        }
         _ => {}
+    }
+}
+
+/// `blocking_f` beside `#[blocking] fn f`.
+fn twins(service: &Service) {
+    for (method, blocking) in service.methods().filter_map(|method| match &method.role {
+        Role::Blocking(blocking) => Some((method, blocking)),
+        _ => None,
+    }) {
+        let name = method.function.sig.ident.unraw();
+        let twin = format!("blocking_{name}");
+        let taken = service.methods().find(|other| other.function.sig.ident == twin);
+        if let (true, Some(taken)) = (blocking.twin_taken, taken) {
+            let message = format!(
+                "`#[blocking] fn {name}` makes a `{twin}` too, which runs it on the calling thread: choose another name"
+            );
+            taken.sink.error(&taken.function.sig.ident, message);
+            method.sink.taint();
+        }
     }
 }
 
@@ -171,10 +201,9 @@ fn connection_params(service: &Service) -> impl Iterator<Item = (&Method, &Param
     })
 }
 
-/// Alone, an owned parameter of `#[on(disconnect)]` is the reason; one of the type that `#[on(connect)]` makes
-/// was meant for that.
-fn reasons(service: &Service) {
-    let made: Vec<_> = service
+/// What `#[on(connect)]` makes.
+fn made(service: &Service) -> Vec<&Type> {
+    service
         .hooks()
         .filter(|(_, hook)| hook.event == Some(Event::Connect))
         .filter_map(|(_, hook)| match &hook.outcome {
@@ -182,13 +211,39 @@ fn reasons(service: &Service) {
             Outcome::Written { ok, .. } => Some(&**ok),
             Outcome::Unit | Outcome::Alias(_) => None,
         })
-        .collect();
+        .collect()
+}
+
+fn is_among(made: &[&Type], ty: &Type) -> bool {
+    made.iter().any(|made| made.to_token_stream().to_string() == ty.to_token_stream().to_string())
+}
+
+/// The last parameter of a `#[session]` is the session; one of the type that `#[on(connect)]` makes was meant for that.
+fn sessions(service: &Service) {
+    let made = made(service);
+    for (method, handler) in service.handlers() {
+        let HandlerKind::Session { session: Some(last) } = &handler.kind else { continue };
+        let Shape::Exclusive(reference) = &last.shape else { continue };
+        if is_among(&made, &reference.elem) {
+            let (name, ty) = (&method.function.sig.ident, last.written.to_token_stream());
+            let message = format!(
+                "the last parameter of a `#[session]` is the session, and this is the connection's value: write \
+                 `async fn {name}(&self, {}, session: &mut Session<Request, Response>) -> Result<(), Error>`",
+                ty.to_string().replace(" :", ":").replace("& ", "&")
+            );
+            method.sink.error(&last.written, message);
+        }
+    }
+}
+
+/// Alone, an owned parameter of `#[on(disconnect)]` is the reason; one of the type that `#[on(connect)]` makes
+/// was meant for that.
+fn reasons(service: &Service) {
+    let made = made(service);
     for (method, hook) in service.hooks().filter(|(_, hook)| hook.event == Some(Event::Disconnect)) {
         let (None, Some(last)) = (&hook.conn, &hook.last) else { continue };
         let ty = &*last.written.ty;
-        let is_made =
-            || made.iter().any(|made| made.to_token_stream().to_string() == ty.to_token_stream().to_string());
-        if !last.is_named("Reason") && is_made() {
+        if !last.is_named("Reason") && is_among(&made, ty) {
             let (name, ty) = (&method.function.sig.ident, ty.to_token_stream());
             let message = format!(
                 "the last owned parameter of `#[on(disconnect)]` is the reason: write \

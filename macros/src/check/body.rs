@@ -29,6 +29,14 @@ pub(super) fn check(method: &Method) {
                 ),
             ),
             Misreading::Awaited(at) => method.sink.error(at, awaited(method)),
+            Misreading::Spawned(at) => method.sink.error(
+                at,
+                "`self` is lent to this method, and what is spawned may outlive it: write `let this = Arc::clone(self);` \
+                 ahead of it, and `this` in it",
+            ),
+            Misreading::Matched(at) => method
+                .sink
+                .error(at, "`self` is a `&Arc<Self>` here: write `&**self` to match on the service"),
         }
     }
 }

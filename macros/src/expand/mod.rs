@@ -127,6 +127,9 @@ fn method(method: &Method, krate: &Path, block: Option<&Generics>) -> TokenStrea
     }
     match (&method.role, block) {
         (Role::Blocking(blocking), _) if clean => blocking::items(function, blocking, krate),
+        (Role::Blocking(blocking), _) if blocking.twin_taken => {
+            fallback::without_job(function, blocking, krate)
+        }
         (Role::Blocking(blocking), _) => fallback::offload(function, blocking, krate),
         (Role::Helper, Some(block)) => helper::items(function, block),
         (Role::Handler(_) | Role::Move(_) | Role::Around(_) | Role::Hook(_), _) => handler::item(function),

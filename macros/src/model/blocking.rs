@@ -27,6 +27,8 @@ pub(crate) struct Blocking {
     pub(crate) worker: Option<Param>,
     pub(crate) args: Vec<Param>,
     pub(crate) outcome: Outcome,
+    /// The block has a method of the name of the second function.
+    pub(crate) twin_taken: bool,
 }
 
 pub(crate) enum Limit {
@@ -72,6 +74,7 @@ impl Blocking {
             flat,
             worker,
             args,
+            twin_taken: false,
         }
     }
 }

@@ -20,6 +20,8 @@ pub(crate) enum Unowned<'a> {
     Type(Loan<'a>),
     /// A type parameter that may borrow.
     Param(&'a TypeParam),
+    /// `dyn Trait`
+    Object(&'a Type),
 }
 
 /// The first type parameter of which nothing says that it is `'static`: it has no bounds but those that surely don't.

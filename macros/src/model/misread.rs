@@ -20,6 +20,10 @@ pub(crate) enum Misreading {
     Blocked { at: TokenStream, name: String },
     /// `.await` on a thread
     Awaited(TokenStream),
+    /// `self` in a task or a thread that outlives the method
+    Spawned(TokenStream),
+    /// `match self { Self::On => .. }`
+    Matched(TokenStream),
 }
 
 pub(super) fn find(body: TokenStream) -> Vec<Misreading> {
@@ -36,7 +40,7 @@ fn scan(tokens: TokenStream, found: &mut Vec<Misreading>) {
             // A nested `impl` or `trait` has a `self` of its own.
             TokenTree::Ident(ident) if ident == "impl" || ident == "trait" => foreign = true,
             TokenTree::Group(group) if foreign && group.delimiter() == Delimiter::Brace => foreign = false,
-            TokenTree::Group(group) => scan(group.stream(), found),
+            TokenTree::Group(group) if !is_of_macro(&trees, at) => scan(group.stream(), found),
             TokenTree::Ident(ident) if ident == "self" => found.extend(misread(&trees, at)),
             _ => {}
         }
@@ -51,6 +55,8 @@ fn misread(trees: &[TokenTree], at: usize) -> Option<Misreading> {
         Some(Misreading::Destructured(tokens(at, at + 1)))
     } else if dereferenced(before, after) {
         Some(Misreading::Dereferenced(tokens(at.saturating_sub(1), at + 1)))
+    } else if matched(before, after) {
+        Some(Misreading::Matched(tokens(at, at + 1)))
     } else if cloned(after) {
         Some(Misreading::Cloned(tokens(at, at + 4)))
     } else {
@@ -69,6 +75,35 @@ fn destructured(before: &[TokenTree], after: &[TokenTree]) -> bool {
     match before {
         [.., TokenTree::Ident(name), TokenTree::Group(fields), TokenTree::Punct(equals)] => {
             ends && name == "Self" && fields.delimiter() == Delimiter::Brace && equals.as_char() == '='
+        }
+        _ => false,
+    }
+}
+
+/// `match self { Self::On => .. }`, `if let Self::On = self { .. }`
+fn matched(before: &[TokenTree], after: &[TokenTree]) -> bool {
+    let Some(TokenTree::Group(arms)) = after.get(1).filter(|_| !before.is_empty()) else { return false };
+    if arms.delimiter() != Delimiter::Brace {
+        return false;
+    }
+    let is =
+        |tree: &TokenTree, mark: char| matches!(tree, TokenTree::Punct(punct) if punct.as_char() == mark);
+    match before {
+        [.., TokenTree::Ident(word)] => {
+            word == "match"
+                && matches!(arms.stream().into_iter().next(), Some(TokenTree::Ident(first)) if first == "Self")
+        }
+        [rest @ .., equals] if is(equals, '=') => {
+            let rest = match rest {
+                [rest @ .., TokenTree::Group(_)] => rest,
+                rest => rest,
+            };
+            match rest {
+                [.., TokenTree::Ident(word), TokenTree::Ident(own), one, two, TokenTree::Ident(_)] => {
+                    word == "let" && own == "Self" && is(one, ':') && is(two, ':')
+                }
+                _ => false,
+            }
         }
         _ => false,
     }
@@ -181,17 +216,22 @@ fn scan_awaits(tokens: TokenStream, found: &mut Vec<Misreading>) {
             TokenTree::Punct(punct) if punct.as_char() == ';' => polled = false,
             TokenTree::Group(group) if polled => polled = group.delimiter() != Delimiter::Brace,
             TokenTree::Group(group) => {
-                // `select! { .. }`, and not `if !(..)`.
-                let of_macro = match at.checked_sub(2).and_then(|name| trees.get(name)) {
-                    Some(TokenTree::Ident(name)) => is(at - 1, '!') && !is_keyword(name),
-                    _ => false,
-                };
-                if !of_macro {
+                if !is_of_macro(&trees, at) {
                     scan_awaits(group.stream(), found);
                 }
             }
             _ => {}
         }
+    }
+}
+
+/// Whether the group there is a macro's, whose tokens may mean anything: `select! { .. }`, and not `if !(..)`.
+pub(super) fn is_of_macro(trees: &[TokenTree], at: usize) -> bool {
+    let is_bang =
+        |at: usize| matches!(trees.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == '!');
+    match at.checked_sub(2).and_then(|name| trees.get(name)) {
+        Some(TokenTree::Ident(name)) => is_bang(at - 1) && !is_keyword(name),
+        _ => false,
     }
 }
 
@@ -226,6 +266,25 @@ mod tests {
         assert_eq!(count("let Self { a } = *self;"), 1);
         assert_eq!(count("match *self { Self { a } => a }"), 1);
         assert_eq!(count("take(1, *self); x(self.clone())"), 2);
+    }
+
+    #[test]
+    fn matches_on_the_handle() {
+        for text in [
+            "match self { Self::On => 1, _ => 2 }",
+            "if let Self::On(n) = self { n } else { 0 }",
+            "while let Self::On = self { }",
+        ] {
+            assert_eq!(count(text), 1, "{text}");
+        }
+        for text in [
+            "match &**self { Self::On => 1 }",
+            "match self { this => Self::f(this) }",
+            "match self.n { Self::N => 1 }",
+            "if a == self { Self::f() }",
+        ] {
+            assert_eq!(count(text), 0, "{text}");
+        }
     }
 
     #[test]
@@ -282,6 +341,7 @@ mod tests {
             "2 * self.n",
             "f(&*self)",
             "(*self).field",
+            "quote!(*self; self.clone())",
             "**self",
             "self.list.clone()",
             "Arc::clone(self)",

@@ -14,6 +14,7 @@ mod machine;
 mod misread;
 mod outcome;
 mod roles;
+mod spawned;
 mod targets;
 
 pub(crate) use around::{Around, Side};
@@ -33,7 +34,7 @@ use crate::{
     report::Sink,
 };
 use proc_macro2::{Ident, Span, TokenStream};
-use syn::{ItemImpl, Path, Type};
+use syn::{ItemImpl, Path, Type, ext::IdentExt};
 
 /// A `#[service]` block.
 pub(crate) struct Service {
@@ -91,7 +92,7 @@ impl Service {
         let krate = krate.map(|keyed| keyed.value);
         let host = Host::Service { name: type_name(&head.self_ty), states: states.map(Box::new) };
         let mut names: Vec<Ident> = Vec::new();
-        let items = items
+        let mut items: Vec<Item> = items
             .into_iter()
             .map(|item| match item {
                 parse::Item::Fn(function) => {
@@ -107,6 +108,7 @@ impl Service {
             Host::Service { states, .. } => states.map(|states| *states),
             Host::Alone => None,
         };
+        twins(&mut items);
         Service {
             head,
             krate,
@@ -121,15 +123,21 @@ impl Service {
 
     /// What keeps the service's type from being owned, if there is anything in the block that has to own the service.
     pub(crate) fn borrowed(&self) -> Option<Unowned<'_>> {
+        let serves = |method: &Method| matches!(method.role, Role::Handler(_) | Role::Move(_));
         let owns = |method: &Method| match method.role {
-            Role::Handler(_) | Role::Move(_) => true,
             Role::Blocking(_) => !matches!(method.function.receiver, Receiver::None),
-            Role::Hook(_) | Role::Around(_) | Role::Helper | Role::Plain | Role::Unusable => false,
+            _ => serves(method),
         };
-        loan(&self.head.self_ty)
+        let ty = &*self.head.self_ty;
+        // An object can own jobs, but not be a service.
+        let object = matches!(ty, Type::TraitObject(_)).then_some(Unowned::Object(ty));
+        let object =
+            || object.filter(|_| self.methods().any(|method| serves(method) && !method.is_conditional()));
+        loan(ty)
             .map(Unowned::Type)
             .or_else(|| loan::unbound(&self.head.generics).map(Unowned::Param))
             .filter(|_| self.methods().any(owns))
+            .or_else(object)
     }
 
     /// Something is being written: a rule that it breaks the compiler knows, and what it lacks may be on its way.
@@ -239,6 +247,10 @@ impl Role {
         let mut found = Vec::new();
         if in_service && self.is_sugared(function) {
             found.extend(misread::find(body()));
+            // `&'static self` may go anywhere.
+            if function.receiver.lifetime().is_none() {
+                found.extend(spawned::find(body()));
+            }
         }
         match (self, function.sig.asyncness) {
             (Role::Blocking(_), None) => found.extend(misread::awaits(body())),
@@ -258,6 +270,25 @@ impl Role {
     fn is_sugared(&self, function: &Function) -> bool {
         let crosses = function.sig.asyncness.is_some() || matches!(self, Role::Blocking(_));
         crosses && matches!(function.receiver, Receiver::Shared(_))
+    }
+}
+
+/// Which blocking methods have a neighbour of the name of their second function; a `cfg` may take either of them away.
+fn twins(items: &mut [Item]) {
+    let name = |method: &Method| method.function.sig.ident.unraw().to_string();
+    let names: Vec<String> = items
+        .iter()
+        .filter_map(|item| match item {
+            Item::Method(method) if !method.is_conditional() => Some(name(method)),
+            _ => None,
+        })
+        .collect();
+    for item in items {
+        let Item::Method(method) = item else { continue };
+        let is_taken = !method.is_conditional() && names.contains(&format!("blocking_{}", name(method)));
+        if let Role::Blocking(blocking) = &mut method.role {
+            blocking.twin_taken = is_taken;
+        }
     }
 }
 
