@@ -66,6 +66,22 @@ const STATE_ENUM: &[OptionName] = &[
     option("derive", "derive(Debug, PartialEq)"),
 ];
 
+/// What people call an option who know it from elsewhere.
+const ELSEWHERE: &[(Word, &str, &[&str])] = &[
+    (Word::Blocking, "on", &["pool", "executor", "runtime", "threads"]),
+    (Word::Blocking, "deadline", &["timeout", "within", "limit", "time_limit"]),
+    (Word::Blocking, "lane", &["key", "ordered", "serial"]),
+    (Word::On, "start", &["init", "startup", "open"]),
+    (Word::On, "connect", &["accept", "connection"]),
+    (Word::On, "error", &["failure", "panic"]),
+    (Word::On, "disconnect", &["close", "closed", "end", "drop"]),
+    (Word::On, "stop", &["shutdown", "exit"]),
+    (Word::On, "timeout", &["idle", "within", "deadline"]),
+    (Word::State, "start", &["initial", "init", "first", "default"]),
+    (Word::State, "within", &["timeout", "deadline", "limit"]),
+    (Word::StateEnum, "vis", &["visibility", "pub"]),
+];
+
 impl Word {
     const ALL: [Word; 9] = [
         Word::Service,
@@ -147,6 +163,10 @@ pub(crate) fn look_up(word: Word, key: &str) -> Lookup {
     if let Some(option) = word.option(key) {
         return Lookup::Known(option);
     }
+    let elsewhere = |(of, _, names): &&(Word, &str, &[&str])| *of == word && names.contains(&key);
+    if let Some((_, name, _)) = ELSEWHERE.iter().find(elsewhere) {
+        return Lookup::Misspelt(name);
+    }
     if let Some(near) = nearest(key, word.options().iter().map(|option| option.name)) {
         return Lookup::Misspelt(near);
     }
@@ -203,7 +223,16 @@ mod tests {
         assert!(matches!(look_up(Word::Blocking, "lane"), Lookup::Known(_)));
         assert!(matches!(look_up(Word::Request, "deadline"), Lookup::Misplaced(Word::Blocking)));
         assert!(matches!(look_up(Word::Request, "colour"), Lookup::Unknown));
+        assert!(matches!(look_up(Word::Blocking, "timeout"), Lookup::Misspelt("deadline")));
         assert!(matches!(look_up(Word::On, "disconect"), Lookup::Misspelt("disconnect")));
+    }
+
+    #[test]
+    fn names_from_elsewhere_lead_to_ours() {
+        for (word, name, others) in ELSEWHERE {
+            assert!(word.option(name).is_some(), "{name}");
+            assert!(others.iter().all(|other| word.option(other).is_none()), "{name}");
+        }
     }
 
     #[test]

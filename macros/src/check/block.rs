@@ -177,8 +177,13 @@ fn connection_values(service: &Service) {
             method.sink.taint();
             continue;
         }
-        let message = "the connection's value is made by `#[on(connect)]`, and this block has no such hook: \
-                       write `#[on(connect)] async fn connected(&self) -> Conn`, or remove this parameter";
+        let message = match conn.is_named("Peer") {
+            true => "the peer is shared with whoever else sends to it: write `&Peer<Response>`",
+            false => {
+                "the connection's value is made by `#[on(connect)]`, and this block has no such hook: \
+                 write `#[on(connect)] async fn connected(&self) -> Conn`, or remove this parameter"
+            }
+        };
         method.sink.error(&conn.written, message);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::function;
 use crate::model::{Blocking, Host, Method, Param, Receiver, Shape};
+use syn::{Expr, ExprLit, Lit, Type};
 
 const WHAT: &str = "a blocking function";
 const WHY: &str = "a job may outlive its caller";
@@ -12,6 +13,7 @@ pub(super) fn check(method: &Method, blocking: &Blocking, host: &Host) {
     receiver(method, host);
     arguments(method, blocking);
     result(method, blocking);
+    pool(method, blocking);
 }
 
 fn world(method: &Method) {
@@ -99,6 +101,15 @@ fn arguments(method: &Method, blocking: &Blocking) {
     }
 }
 
+/// `on = "self.cpu"`
+fn pool(method: &Method, blocking: &Blocking) {
+    if let Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) = &blocking.pool {
+        let message =
+            format!("a pool is an expression and no text: write `on = {}`, without the quotes", text.value());
+        method.sink.error(text, message);
+    }
+}
+
 fn result(method: &Method, blocking: &Blocking) {
     match (&blocking.nested, &blocking.flat, method.function.output()) {
         (Some(_), Some(flat), _) => {
@@ -112,6 +123,11 @@ fn result(method: &Method, blocking: &Blocking) {
             );
         }
         _ => {}
+    }
+    if let Some(never @ Type::Never(_)) = method.function.output() {
+        let message =
+            "a job comes back with a value or an error: write `Infallible` for the value that never comes";
+        return method.sink.error(never, message);
     }
     if let Some(ty) = method.function.output() {
         function::owned(method, ty, "the result", "it comes back from another thread");

@@ -1,6 +1,7 @@
 //! The few things in a body that can't be meant where they stand.
 
 use crate::model::{Method, Misreading, Role};
+use syn::ext::IdentExt;
 
 pub(super) fn check(method: &Method) {
     for misreading in &method.function.misreadings {
@@ -33,6 +34,14 @@ pub(super) fn check(method: &Method) {
                 at,
                 "`self` is lent to this method, and what is spawned may outlive it: write `let this = Arc::clone(self);` \
                  ahead of it, and `this` in it",
+            ),
+            Misreading::Handed(name) => method.sink.error(
+                name,
+                format!(
+                    "`{name}` is a job, which gets a worker of its own: write `blocking_{}` to run it on this thread, or leave \
+                     the worker out and `.wait` for the job",
+                    name.unraw()
+                ),
             ),
             Misreading::Matched(at) => method
                 .sink

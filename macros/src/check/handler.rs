@@ -44,7 +44,10 @@ fn request(method: &Method, handler: &Handler, request: Option<&Param>, wire: Op
             method.sink.error(&method.function.sig.ident, message);
         }
     }
-    if let Some(ty) = method.function.output() {
+    let output = method.function.output();
+    // `fn f(..) -> impl Future` was told to be an `async fn`.
+    let told = method.function.sig.asyncness.is_none() && output.is_some_and(is_future);
+    if let Some(ty) = output.filter(|_| !told) {
         function::owned(method, ty, "the response", "it goes out after the handler is done");
     }
     if let Some(wire) = wire {
@@ -53,6 +56,20 @@ fn request(method: &Method, handler: &Handler, request: Option<&Param>, wire: Op
                 .sink
                 .error(wire, "`wire` sends a `Result` itself, and this handler returns none: remove `wire`");
         }
+    }
+}
+
+/// `impl Future<..>`, `Pin<Box<dyn Future<..>>>`, `BoxFuture<'_, T>`
+fn is_future(ty: &Type) -> bool {
+    match ty {
+        Type::ImplTrait(_) => true,
+        Type::Path(path) => {
+            let last = path.path.segments.last();
+            last.is_some_and(|last| {
+                ["Pin", "BoxFuture", "LocalBoxFuture"].iter().any(|name| last.ident == name)
+            })
+        }
+        _ => false,
     }
 }
 

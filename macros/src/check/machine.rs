@@ -102,7 +102,7 @@ fn result(method: &Method, step: &Move, expected: &str) {
     match &step.gives {
         Gives::Nothing => method.sink.error(&method.function.sig.ident, message),
         Gives::Alias(ty) if is_of_std(ty) => method.sink.error(ty, message),
-        Gives::Both { response } => {
+        Gives::Both { response, .. } => {
             function::owned(method, response, "the response", "it goes out after the handler is done");
         }
         Gives::State | Gives::Alias(_) => {}
@@ -117,10 +117,25 @@ pub(super) fn check(service: &Service) {
     if let Some((method, step)) = start {
         first_data(service, states, method, step);
     }
+    order(service, states);
     events(service);
     timeouts(service);
     response(service);
     reachable(service, states, start.map(|(method, _)| method));
+}
+
+/// `(SmtpState, String)`
+fn order(service: &Service, states: &StateEnum) {
+    for (method, step) in service.moves() {
+        let Gives::Both { response, state } = &step.gives else { continue };
+        if states.is(response) && is_of_std(state) {
+            let (first, second) = (response.to_token_stream(), state.to_token_stream());
+            let message = format!(
+                "the response stands first, and the next state behind it: write `({second}, {first})`"
+            );
+            method.sink.error(response, message);
+        }
+    }
 }
 
 /// What is about states, in a block that has none.

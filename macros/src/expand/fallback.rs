@@ -90,8 +90,8 @@ pub(super) fn offload(function: &Function, blocking: &Blocking, krate: &Path) ->
 /// The first of them, without its job: pool and types may be what is mistaken.
 pub(super) fn without_job(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
     let krate = blocking.krate.as_ref().unwrap_or(krate);
-    let nameless = |ty: &syn::Type| matches!(loan(ty), Some(Loan::Opaque(_)));
-    // `impl Trait` can't be repeated in another function's type: there, nothing is known of the result.
+    let nameless = |ty: &syn::Type| matches!(ty, Type::Never(_)) || matches!(loan(ty), Some(Loan::Opaque(_)));
+    // `impl Trait` and `!` can't be repeated in another function's type: there, nothing is known of the result.
     let outcome = match (&blocking.outcome, function.output()) {
         (_, Some(ty)) if nameless(ty) => Outcome::Unit,
         // `flat` on what is none was said.

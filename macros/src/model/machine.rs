@@ -42,7 +42,7 @@ pub(crate) enum Gives {
     /// The next state.
     State,
     /// A response, and the next state.
-    Both { response: Type },
+    Both { response: Box<Type>, state: Box<Type> },
     /// By another name: the compiler sees through it.
     Alias(Type),
     /// No `->`.
@@ -143,7 +143,10 @@ fn gives(outcome: &Outcome, states: Option<&StateEnum>) -> Gives {
         Outcome::Alias(ty) => only_argument(ty, "Result").unwrap_or(ty),
     };
     match ok {
-        Type::Tuple(tuple) if tuple.elems.len() == 2 => Gives::Both { response: tuple.elems[0].clone() },
+        Type::Tuple(tuple) if tuple.elems.len() == 2 => Gives::Both {
+            response: Box::new(tuple.elems[0].clone()),
+            state: Box::new(tuple.elems[1].clone()),
+        },
         ty if states.is_some_and(|states| states.is(ty)) => Gives::State,
         ty => Gives::Alias(ty.clone()),
     }

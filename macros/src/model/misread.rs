@@ -24,6 +24,8 @@ pub(crate) enum Misreading {
     Spawned(TokenStream),
     /// `match self { Self::On => .. }`
     Matched(TokenStream),
+    /// `self.f(worker, ..)`, which is a job
+    Handed(Ident),
 }
 
 pub(super) fn find(body: TokenStream) -> Vec<Misreading> {
@@ -155,6 +157,9 @@ fn scan_waits(tokens: TokenStream, found: &mut Vec<Misreading>) -> usize {
     let mut handed = 0;
     for (at, tree) in trees.iter().enumerate() {
         let TokenTree::Group(group) = tree else { continue };
+        if is_of_macro(&trees, at) {
+            continue;
+        }
         let called = match (trees.get(..at), group.delimiter()) {
             (Some([.., TokenTree::Ident(name)]), Delimiter::Parenthesis) => Some(name),
             _ => None,
@@ -308,6 +313,7 @@ mod tests {
             "f.wait(w)",
             "f.wait(&worker)",
             "self.blocking_f(worker.other, 1)",
+            "quote!(f.wait(worker))",
         ] {
             assert_eq!(count(text), 0, "{text}");
         }

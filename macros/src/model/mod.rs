@@ -7,6 +7,7 @@ mod around;
 mod blocking;
 mod description;
 mod function;
+mod handed;
 mod handler;
 mod hook;
 mod loan;
@@ -29,6 +30,7 @@ pub(crate) use misread::Misreading;
 pub(crate) use outcome::{Outcome, is_of_std};
 pub(crate) use targets::{Targets, targets};
 
+use self::handed::Job;
 use crate::{
     parse::{self, Event, Keyed, Mark, MarkKind, ServiceOptions},
     report::Sink,
@@ -109,6 +111,7 @@ impl Service {
             Host::Alone => None,
         };
         twins(&mut items);
+        handed(&mut items);
         Service {
             head,
             krate,
@@ -289,6 +292,24 @@ fn twins(items: &mut [Item]) {
         if let Role::Blocking(blocking) = &mut method.role {
             blocking.twin_taken = is_taken;
         }
+    }
+}
+
+/// Calls of blocking methods that hand them the worker of the body that they stand in.
+fn handed(items: &mut [Item]) {
+    let jobs: Vec<Job> = items
+        .iter()
+        .filter_map(|item| match item {
+            Item::Method(method) if !method.is_conditional() => Job::of(method),
+            _ => None,
+        })
+        .collect();
+    for item in items {
+        let Item::Method(method) = item else { continue };
+        let Role::Blocking(blocking) = &method.role else { continue };
+        let Some(worker) = blocking.worker.as_ref().and_then(Param::name) else { continue };
+        let found = handed::find(method.function.body.stream(), worker, &jobs);
+        method.function.misreadings.extend(found);
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
 };
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::{
-    Ident, Token,
+    Ident, LitStr, Token,
     ext::IdentExt,
     parse::{Parse, ParseStream, Parser},
 };
@@ -116,12 +116,15 @@ pub(crate) fn parse<O: Options>(tokens: TokenStream, sink: &Sink) -> O {
 fn one<O: Options>(options: &mut O, input: ParseStream<'_>) -> syn::Result<()> {
     let word = O::WORD;
     let Ok(key) = input.call(Ident::parse_any) else {
-        let message = format!("expected an option of `#[{}]`: {}", word.name(), word.list());
-        return Err(input.error(message));
+        return Err(input.error(no_option(word, input)));
     };
     let name = key.to_string();
     let option = match look_up(word, &name) {
         Lookup::Known(option) => option,
+        _ if word == Word::Blocking && name == "self" => {
+            let message = "which pool, `on` says: write `on = self.pool`";
+            return Err(syn::Error::new(key.span(), message));
+        }
         mistake => return Err(syn::Error::new(key.span(), describe(word, &name, &mistake))),
     };
     options.take(key, &Value { input, option })?;
@@ -129,6 +132,15 @@ fn one<O: Options>(options: &mut O, input: ParseStream<'_>) -> syn::Result<()> {
         return Err(input.error("expected `,` and the next option"));
     }
     Ok(())
+}
+
+/// What stands here is no name.
+fn no_option(word: Word, input: ParseStream<'_>) -> String {
+    let text = input.fork().parse::<LitStr>().map(|text| text.value()).unwrap_or_default();
+    match look_up(word, &text) {
+        Lookup::Known(_) => format!("an option is a name and no text: write `{text}`, without the quotes"),
+        _ => format!("expected an option of `#[{}]`: {}", word.name(), word.list()),
+    }
 }
 
 fn describe(word: Word, key: &str, mistake: &Lookup) -> String {

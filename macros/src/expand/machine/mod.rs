@@ -82,7 +82,7 @@ impl<'a> Machine<'a> {
 /// The response that a method of a machine names, if one does.
 pub(crate) fn named_response(service: &Service) -> Option<&Type> {
     let of_moves = conditions::in_any_case(service.moves()).find_map(|(_, step)| match &step.gives {
-        Gives::Both { response } => Some(response),
+        Gives::Both { response, .. } => Some(&**response),
         _ => None,
     });
     of_moves.or_else(|| service.arounds(Side::Before).find_map(|(_, around)| around.response()))

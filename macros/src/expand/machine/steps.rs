@@ -171,7 +171,7 @@ impl Machine<'_> {
         let site = at_output(function);
         let next = match &step.gives {
             Gives::State | Gives::Nothing => quote_spanned!(site=> #krate::__private::Step::go(#call)),
-            Gives::Both { response } => {
+            Gives::Both { response, .. } => {
                 // Spanned at its type: that is what a mismatch is about.
                 let response = Ident::new("response", at(response));
                 quote_spanned! {site=>

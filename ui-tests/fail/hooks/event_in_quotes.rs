@@ -1,0 +1,18 @@
+// errors: 1
+// An event is a name.
+use portcullis::prelude::*;
+
+struct Echo;
+
+#[service]
+impl Echo {
+    #[request]
+    async fn echo(&self, text: String) -> String {
+        text
+    }
+
+    #[on("connect")]
+    async fn connected(&self) {}
+}
+
+fn main() {}

@@ -1,0 +1,17 @@
+// errors: 1
+// A pool is an expression, as time limits are texts.
+use portcullis::prelude::*;
+
+struct Thumbnails {
+    cpu: Pool,
+}
+
+#[service]
+impl Thumbnails {
+    #[blocking(on = "self.cpu")]
+    fn shrink(&self, width: u32) -> u32 {
+        width / 2
+    }
+}
+
+fn main() {}

@@ -1,0 +1,15 @@
+// errors: 1
+// A response goes out before the next request comes in: it stands ahead of the state.
+use portcullis::prelude::*;
+
+struct Door;
+
+#[service]
+impl Door {
+    #[state(start)]
+    async fn shut(&self, knocks: u64) -> (DoorState, u64) {
+        (DoorState::Shut, knocks)
+    }
+}
+
+fn main() {}
