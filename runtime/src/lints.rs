@@ -16,8 +16,6 @@
 //! but not of `fs::read(..)` alone, which may be tokio's; and never of what is in a closure, which may run anywhere.
 #![allow(missing_docs, deprecated)]
 
-use crate::Worker;
-
 macro_rules! lints {
     ($($(#[$doc:meta])* $name:ident: $note:literal;)*) => {
         $(

@@ -100,7 +100,9 @@ pub(super) fn on_the_loop(method: &Method, what: &str) {
                 .error(written, format!("{what} shares the service with other connections: write `&self`"));
         }
     }
-    if !sig.generics.params.is_empty() {
+    // Lifetimes are nobody's business: generated code names none.
+    let named = |param: &&GenericParam| !matches!(param, GenericParam::Lifetime(_));
+    if sig.generics.params.iter().any(|param| named(&param)) {
         let message = format!(
             "{what} is called with the types of the service and has no generics of its own: \
              name the types, or move the parameters to the `impl` block"

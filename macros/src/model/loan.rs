@@ -2,6 +2,8 @@
 //!
 //! References and lifetimes inside `Fn(&T)`, `fn(&T)` are the callee's business and do not count.
 
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::{
     GenericArgument, Generics, Lifetime, Path, PathArguments, PredicateType, Type, TypeImplTrait, TypeParam,
     TypeParamBound, TypeReference, WherePredicate,
@@ -38,15 +40,30 @@ pub(super) fn unbound(generics: &Generics) -> Option<&TypeParam> {
             Type::Path(path) => path.path.is_ident(&param.ident),
             _ => false,
         };
+        // `Vec<T>: Shared` says something of `T`, too.
+        let inside = |predicate: &&PredicateType| {
+            !of_param(&predicate) && mentions(predicate.bounded_ty.to_token_stream(), &param.ident)
+        };
+        if elsewhere.iter().any(inside) {
+            return false;
+        }
         let elsewhere = elsewhere.iter().filter(of_param).flat_map(|predicate| &predicate.bounds);
         param.bounds.iter().chain(elsewhere).all(leaves_open)
     };
     generics.type_params().find(may_borrow)
 }
 
-/// Traits without `'static`, which everybody knows.
+fn mentions(tokens: TokenStream, name: &Ident) -> bool {
+    tokens.into_iter().any(|tree| match tree {
+        TokenTree::Ident(ident) => ident == *name,
+        TokenTree::Group(group) => mentions(group.stream(), name),
+        _ => false,
+    })
+}
+
+/// Traits without `'static`, which everybody knows and nobody calls one of their own by.
 const OPEN: &str = "AsRef Clone Copy Debug Default Deserialize DeserializeOwned Display Eq Fn FnMut FnOnce From Future Hash Into \
-    IntoIterator Iterator Ord PartialEq PartialOrd Read Send Serialize Sized Stream Sync ToString Unpin Write";
+    IntoIterator Iterator Ord PartialEq PartialOrd Send Serialize Sized Sync ToString Unpin";
 
 fn leaves_open(bound: &TypeParamBound) -> bool {
     match bound {
@@ -130,6 +147,29 @@ mod tests {
             "dyn Tr<&u8>",
         ] {
             assert!(borrows(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn parameters_that_surely_borrow() {
+        let finds = |text: &str| {
+            let item: syn::ItemImpl = syn::parse_str(&format!("impl {text} {{}}")).expect(text);
+            unbound(&item.generics).is_some()
+        };
+        for text in
+            ["<T> S<T>", "<T: Clone + Send> S<T>", "<T> S<T> where T: Debug", "<A: 'static, B> S<A, B>"]
+        {
+            assert!(finds(text), "{text}");
+        }
+        for text in [
+            "<T: 'static> S<T>",
+            "<T: Store> S<T>",
+            "<T: Read + Clone> S<T>",
+            "<T> S<T> where T: Debug + 'static",
+            "<T> S<T> where Vec<T>: 'static",
+            "<const N: usize> S<N>",
+        ] {
+            assert!(!finds(text), "{text}");
         }
     }
 

@@ -1,0 +1,72 @@
+//! Names that are used twice, each time rightly.
+use std::sync::Arc;
+
+use portcullis::prelude::*;
+
+trait Get {
+    fn get(&self, key: u32) -> u32;
+}
+
+/// Not the one that everybody knows: this one is `'static`.
+trait Stream: Send + Sync + 'static {
+    fn first(&self) -> u32;
+}
+
+struct Store<T>(T);
+
+impl<T: Stream> Get for Store<T> {
+    fn get(&self, key: u32) -> u32 {
+        self.0.first() + key
+    }
+}
+
+#[service]
+impl<T: Stream> Store<T> {
+    #[request]
+    async fn serve(&self, key: u32) -> u32 {
+        self.get(key, 1).await + self.by_trait(key)
+    }
+
+    async fn get(&self, key: u32, times: u32) -> u32 {
+        key * times
+    }
+
+    fn by_trait(&self, key: u32) -> u32 {
+        self.get(key)
+    }
+
+    #[cfg(any())]
+    #[blocking]
+    fn read(&self) -> u32 {
+        1
+    }
+
+    fn blocking_read(&self) -> u32 {
+        2
+    }
+
+    #[blocking]
+    fn write(&self) -> u32 {
+        3
+    }
+
+    #[cfg(any())]
+    fn blocking_write(&self) -> u32 {
+        4
+    }
+}
+
+struct Numbers;
+
+impl Stream for Numbers {
+    fn first(&self) -> u32 {
+        10
+    }
+}
+
+#[tokio::main]
+async fn main() {
+    let store = Arc::new(Store(Numbers));
+    assert_eq!(store.get(2, 3).await, 6);
+    assert_eq!(store.by_trait(2) + store.blocking_read() + store.write().await.unwrap(), 17);
+}
