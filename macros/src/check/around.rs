@@ -3,6 +3,8 @@
 use super::function;
 use crate::model::HandlerKind;
 use crate::model::{Around, Method, Outcome, Service, Side, is_of_std};
+use quote::ToTokens;
+use syn::Type;
 
 pub(super) fn check(method: &Method, around: &Around) {
     let what = format!("a `{}` hook", around.attribute()).replace("a `#[a", "an `#[a");
@@ -53,11 +55,25 @@ fn result(method: &Method, around: &Around, expected: &str) {
                 format!("a `#[before]` hook lets a request pass or answers it: write `{expected}`"),
             );
         }
+        // `Result<Request, Response>`, as elsewhere: an error here is one of the session.
+        (Side::Before, Outcome::Written { ok, .. }, Some(ty))
+            if is_of_std(ok) || is_the_request(around, ok) =>
+        {
+            sink.error(
+                ty,
+                format!("a `#[before]` hook lets a request pass or answers it: write `{expected}`"),
+            );
+        }
         (Side::After, outcome, Some(ty)) if !outcome.ok().is_some_and(super::handler::is_unit) => {
             sink.error(ty, "an `#[after]` hook returns nothing, or a `Result<(), Error>`");
         }
         _ => {}
     }
+}
+
+fn is_the_request(around: &Around, ty: &Type) -> bool {
+    let text = |ty: &Type| ty.to_token_stream().to_string();
+    around.message.as_ref().is_some_and(|request| text(&request.written.ty) == text(ty))
 }
 
 /// Each once, and of handlers that get their requests one by one.
