@@ -44,7 +44,7 @@ pub(crate) enum Gives {
     /// A response, and the next state.
     Both { response: Box<Type>, state: Box<Type> },
     /// By another name: the compiler sees through it.
-    Alias(Type),
+    Alias(Box<Type>),
     /// No `->`.
     Nothing,
 }
@@ -148,7 +148,7 @@ fn gives(outcome: &Outcome, states: Option<&StateEnum>) -> Gives {
             state: Box::new(tuple.elems[1].clone()),
         },
         ty if states.is_some_and(|states| states.is(ty)) => Gives::State,
-        ty => Gives::Alias(ty.clone()),
+        ty => Gives::Alias(Box::new(ty.clone())),
     }
 }
 

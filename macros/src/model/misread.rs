@@ -220,11 +220,7 @@ fn scan_awaits(tokens: TokenStream, found: &mut Vec<Misreading>) {
             }
             TokenTree::Punct(punct) if punct.as_char() == ';' => polled = false,
             TokenTree::Group(group) if polled => polled = group.delimiter() != Delimiter::Brace,
-            TokenTree::Group(group) => {
-                if !is_of_macro(&trees, at) {
-                    scan_awaits(group.stream(), found);
-                }
-            }
+            TokenTree::Group(group) if !is_of_macro(&trees, at) => scan_awaits(group.stream(), found),
             _ => {}
         }
     }

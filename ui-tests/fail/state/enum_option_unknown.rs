@@ -4,7 +4,7 @@ use portcullis::prelude::*;
 
 struct Door;
 
-#[service(state(visibility = pub))]
+#[service(state(scope = pub))]
 impl Door {
     #[state(start)]
     async fn shut(&self, request: String) -> (String, DoorState) {
