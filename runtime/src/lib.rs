@@ -47,7 +47,7 @@ mod worker;
 
 /// What messages of the compiler name: the bounds that expansions ask for. Nothing in here is to be called by hand.
 pub mod bounds {
-    pub use crate::private::{Fallible, TakesInterrupted, crosses, flattens};
+    pub use crate::private::{Fallible, KnowsItsArc, TakesInterrupted, crosses, flattens};
     #[cfg(feature = "server")]
     pub use crate::private::{Linear, NextState, SessionTypes, Step, Steps};
 }

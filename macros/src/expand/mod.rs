@@ -14,6 +14,7 @@ mod half;
 mod handler;
 mod helper;
 mod hooks;
+mod lent;
 mod machine;
 mod outside;
 mod service;
@@ -77,7 +78,10 @@ fn block(service: &Service) -> TokenStream {
     let borrowed = service.borrowed().is_some();
     let items = service.items.iter().map(|item| match item {
         Item::Method(method) if borrowed => unowned(method, &krate),
-        Item::Method(method) => self::method(method, &krate, Some(&service.head.generics)),
+        Item::Method(method) => match lent::told(method, service, &krate) {
+            Some(function) => handler::plain(&function),
+            None => self::method(method, &krate, Some(&service.head.generics)),
+        },
         Item::Other(tokens) => tokens.clone(),
         Item::Unread(_) => TokenStream::new(),
     });

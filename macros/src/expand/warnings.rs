@@ -13,7 +13,7 @@ use crate::{
     lint::{Finding, Lint},
     model::{Function, Method},
 };
-use proc_macro2::{Group, Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::Path;
 
@@ -24,18 +24,32 @@ pub(super) fn told(method: &Method, krate: &Path) -> Option<Function> {
         return None;
     }
     let mut function = method.function.clone();
-    let (notes, body): (TokenStream, _) =
-        (warnings.iter().map(|finding| note(finding, krate)).collect(), function.body.stream());
-    let mut whole = Group::new(function.body.delimiter(), quote!(#notes #body));
-    whole.set_span(function.body.span());
-    function.body = whole;
+    let notes: TokenStream = warnings.iter().map(|finding| note(finding, krate)).collect();
+    function.body = ahead(&notes, &function.body);
     Some(function)
+}
+
+/// The body with `tokens` at its head: behind `#![allow(..)]`, ahead of what is done.
+pub(super) fn ahead(tokens: &TokenStream, body: &Group) -> Group {
+    let trees: Vec<TokenTree> = body.stream().into_iter().collect();
+    let is =
+        |tree: &TokenTree, mark: char| matches!(tree, TokenTree::Punct(punct) if punct.as_char() == mark);
+    let attributes = trees.chunks(3).take_while(|chunk| match chunk {
+        [hash, bang, TokenTree::Group(group)] => {
+            is(hash, '#') && is(bang, '!') && group.delimiter() == Delimiter::Bracket
+        }
+        _ => false,
+    });
+    let (attributes, rest) = trees.split_at(attributes.count() * 3);
+    let mut whole = Group::new(body.delimiter(), quote!(#(#attributes)* #tokens #(#rest)*));
+    whole.set_span(body.span());
+    whole
 }
 
 fn note(finding: &Finding, krate: &Path) -> TokenStream {
     let Finding { lint, at } = finding;
     // From the first of the tokens to the last.
-    let place = |tree: Option<proc_macro2::TokenTree>| {
+    let place = |tree: Option<TokenTree>| {
         let place = tree.map_or_else(Span::call_site, |tree| tree.span());
         Span::mixed_site().located_at(place)
     };
@@ -50,9 +64,9 @@ fn note(finding: &Finding, krate: &Path) -> TokenStream {
 }
 
 /// The path, as if it began there.
-fn spread(krate: &Path, first: Span) -> TokenStream {
+pub(super) fn spread(krate: &Path, first: Span) -> TokenStream {
     let tokens = quote!(#krate);
-    let move_ = |mut tree: proc_macro2::TokenTree| {
+    let move_ = |mut tree: TokenTree| {
         tree.set_span(tree.span().located_at(first));
         tree
     };

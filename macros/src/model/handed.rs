@@ -28,14 +28,8 @@ pub(super) fn find(body: TokenStream, worker: &Ident, jobs: &[Job]) -> Vec<Misre
         if is_of_macro(&trees, at) {
             continue;
         }
-        let called = match trees.get(..at) {
-            Some([.., TokenTree::Ident(own), TokenTree::Punct(dot), TokenTree::Ident(name)])
-                if own == "self" && dot.as_char() == '.' && group.delimiter() == Delimiter::Parenthesis =>
-            {
-                jobs.iter().find(|job| job.name == *name).map(|job| (name, job.args))
-            }
-            _ => None,
-        };
+        let called = name_of_call(&trees, at)
+            .and_then(|name| jobs.iter().find(|job| job.name == *name).map(|job| (name, job.args)));
         match called {
             Some((name, args)) if arguments(group.stream(), worker) == Some(args + 1) => {
                 found.push(Misreading::Handed(name.clone()));
@@ -56,6 +50,34 @@ fn arguments(tokens: TokenStream, worker: &Ident) -> Option<usize> {
     let mut arguments = trees.split(|tree| is(tree, ",")).filter(|argument| !argument.is_empty()).peekable();
     match arguments.peek() {
         Some([TokenTree::Ident(first)]) if first == worker => Some(arguments.count()),
+        _ => None,
+    }
+}
+
+/// The names in `self.name(..)`.
+pub(crate) fn called_on_self(body: TokenStream) -> Vec<Ident> {
+    let trees: Vec<TokenTree> = body.into_iter().collect();
+    let mut found = Vec::new();
+    for (at, tree) in trees.iter().enumerate() {
+        let TokenTree::Group(group) = tree else { continue };
+        if is_of_macro(&trees, at) {
+            continue;
+        }
+        found.extend(name_of_call(&trees, at).cloned());
+        found.extend(called_on_self(group.stream()));
+    }
+    found
+}
+
+/// `name` of `self.name`, in front of round brackets.
+fn name_of_call(trees: &[TokenTree], at: usize) -> Option<&Ident> {
+    match (trees.get(..at)?, trees.get(at)?) {
+        (
+            [.., TokenTree::Ident(own), TokenTree::Punct(dot), TokenTree::Ident(name)],
+            TokenTree::Group(arguments),
+        ) if own == "self" && dot.as_char() == '.' && arguments.delimiter() == Delimiter::Parenthesis => {
+            Some(name)
+        }
         _ => None,
     }
 }

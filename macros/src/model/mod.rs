@@ -22,6 +22,7 @@ pub(crate) use around::{Around, Side};
 pub(crate) use blocking::{Blocking, Limit};
 pub(crate) use description::{Described, first_line};
 pub(crate) use function::{Function, Host, Param, Receiver, Shape};
+pub(crate) use handed::called_on_self;
 pub(crate) use handler::{Handler, HandlerKind, SessionTypes};
 pub(crate) use hook::Hook;
 pub(crate) use loan::{Loan, Unowned, find as loan};
