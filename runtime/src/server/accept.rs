@@ -5,12 +5,14 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tracing::{debug, warn};
 
 use super::door::Door;
+use crate::error::Panic;
 use crate::service::Service;
 use crate::session::hub::Hub;
 
@@ -32,7 +34,12 @@ impl Acceptor {
         let count = self.doors.len();
         for step in 0..count {
             let index = (self.first + step) % count;
-            if let Poll::Ready(admitted) = self.doors[index].poll_admit(cx) {
+            let door = &mut self.doors[index];
+            // A codec is cloned there, which is the user's code: its panic is of one connection.
+            let admitted = catch_unwind(AssertUnwindSafe(|| door.poll_admit(cx))).unwrap_or_else(|payload| {
+                Poll::Ready(Err(io::Error::other(format!("panicked: {}", Panic::new(payload)))))
+            });
+            if let Poll::Ready(admitted) = admitted {
                 self.first = (index + 1) % count;
                 return Poll::Ready(admitted);
             }

@@ -1,8 +1,56 @@
 //! What is no message, and what can't be one (D6, D7, S3, S9).
 
+use std::sync::atomic::AtomicBool;
+
+use bytes::BytesMut;
+use portcullis::codec::{DatagramCodec, DecodeError, EncodeError};
+
 use super::*;
 
+/// Text, by a codec that can't always be cloned.
+struct Brittle {
+    breaks: Arc<AtomicBool>,
+    text: Datagrams<Utf8>,
+}
+
+impl Clone for Brittle {
+    fn clone(&self) -> Self {
+        assert!(!self.breaks.load(SeqCst), "as told");
+        Self { breaks: Arc::clone(&self.breaks), text: self.text.clone() }
+    }
+}
+
+impl DatagramCodec<String, String> for Brittle {
+    fn max_size(&self) -> usize {
+        1000
+    }
+
+    fn decode(&mut self, datagram: &[u8]) -> Result<String, DecodeError> {
+        DatagramCodec::<String, String>::decode(&mut self.text, datagram)
+    }
+
+    fn encode(&mut self, message: String, datagram: &mut BytesMut) -> Result<(), EncodeError> {
+        DatagramCodec::<String, String>::encode(&mut self.text, message, datagram)
+    }
+}
+
 on_loops! {
+    async fn s1_a_codec_that_panics_when_it_is_cloned_costs_one_datagram() {
+        let breaks = Arc::new(AtomicBool::new(false));
+        let codec = Brittle { breaks: Arc::clone(&breaks), text: text() };
+        let counter = Arc::new(Counter::default());
+        let server = Server::new(Arc::clone(&counter)).bind_udp("127.0.0.1:0", codec).unwrap();
+        let server = server.spawn().await.unwrap();
+        let (known, stranger) = (raw(server.local_addr()).await, raw(server.local_addr()).await);
+        assert_eq!(ask(&known, "a").await, "1: a");
+        breaks.store(true, SeqCst);
+        stranger.send(b"lost").await.unwrap();
+        assert_eq!(ask(&known, "b").await, "2: b");
+        breaks.store(false, SeqCst);
+        assert_eq!(ask(&stranger, "c").await, "1: c");
+        stop(server).await;
+    }
+
     async fn d6_what_is_no_message_is_an_error_of_its_sender_who_goes_on() {
         let counter = Arc::new(Counter::default());
         let server = counter.bound().spawn().await.unwrap();

@@ -1,6 +1,11 @@
 //! Handlers, hooks, drops and codecs that panic (S1).
 
+use std::sync::atomic::AtomicBool;
+
+use bytes::BytesMut;
 use portcullis::JsonLines;
+use portcullis::codec::{Codec, DecodeError, EncodeError};
+use portcullis_tests::served::ask;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::*;
@@ -73,7 +78,47 @@ impl Fuse {
     }
 }
 
+/// Lines, by a codec that can't always be cloned.
+struct Brittle {
+    breaks: Arc<AtomicBool>,
+    lines: Lines,
+}
+
+impl Clone for Brittle {
+    fn clone(&self) -> Self {
+        assert!(!self.breaks.load(SeqCst), "as told");
+        Self { breaks: Arc::clone(&self.breaks), lines: self.lines.clone() }
+    }
+}
+
+impl Codec<String, String> for Brittle {
+    fn decode(&mut self, input: &mut BytesMut) -> Result<Option<String>, DecodeError> {
+        Codec::<String, String>::decode(&mut self.lines, input)
+    }
+
+    fn encode(&mut self, response: String, output: &mut BytesMut) -> Result<(), EncodeError> {
+        Codec::<String, String>::encode(&mut self.lines, response, output)
+    }
+}
+
 on_loops! {
+    async fn s1_a_codec_that_panics_when_it_is_cloned_costs_one_connection() {
+        let breaks = Arc::new(AtomicBool::new(false));
+        let mine = Arc::new(Mine { at: "nowhere", ..Mine::default() });
+        let server = serve(&mine, Brittle { breaks: Arc::clone(&breaks), lines: Lines::new() }).await;
+        let mut first = server.connect().await;
+        assert_eq!(ask(&mut first, "x").await, "x");
+        breaks.store(true, SeqCst);
+        let mut second = server.connect().await;
+        assert_eq!(rest(&mut second).await, b"");
+        breaks.store(false, SeqCst);
+        // The others live on, and more may come.
+        assert_eq!(ask(&mut first, "y").await, "y");
+        let mut third = server.connect().await;
+        assert_eq!(ask(&mut third, "z").await, "z");
+        assert!(server.stop().await.is_clean());
+    }
+
     async fn s1_a_panic_anywhere_ends_its_session_and_is_told_once() {
         for at in ["connect", "request", "error", "disconnect"] {
             let mine = Arc::new(Mine { at, ..Mine::default() });

@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use super::packets::Packets;
 use super::stats::{Counters, Dropped};
 use crate::codec::Codec;
 use crate::datagram::{AsyncSocket, DatagramAddr};
+use crate::error::Panic;
 use crate::scope::Scope;
 use crate::service::Service;
 use crate::session::driver::Drive;
@@ -93,11 +95,15 @@ impl<S: Service> Route<S> {
         if self.hub.present() >= self.max_connections || !self.hub.has_room_for(&origin) {
             return None;
         }
+        // The user's code: its panic is of one stranger.
+        let codec = catch_unwind(AssertUnwindSafe(|| codec.clone()))
+            .map_err(|payload| warn!(panic = %Panic::new(payload), "a codec panicked while it was cloned"))
+            .ok()?;
         let inbox = Arc::new(Inbox::new(self.max_inbound));
         self.shared.inboxes.lock().insert(addr.clone(), Arc::clone(&inbox));
         let seat = self.hub.admit(origin);
         let packets = Packets::new(Arc::clone(&self.shared), Arc::clone(&inbox), addr);
-        drop(tokio::spawn(self.scope.enter(drive.drive(seat, packets, codec.clone()))));
+        drop(tokio::spawn(self.scope.enter(drive.drive(seat, packets, codec))));
         Some(inbox)
     }
 
