@@ -177,7 +177,9 @@ impl<T> Receiver<T> {
             if state.senders == 0 {
                 return Poll::Ready(None);
             }
-            state.receiver = Some(cx.waker().clone());
+            let before = state.receiver.replace(cx.waker().clone());
+            drop(state);
+            drop(before); // a waker may own its task, whose drop is the user's code
             return Poll::Pending;
         };
         let waiting = std::mem::take(&mut state.waiting);

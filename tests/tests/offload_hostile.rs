@@ -293,3 +293,54 @@ fn o12_jobs_that_are_given_up_behind_a_long_one_leave_nothing_behind() {
         assert_eq!(futures::executor::block_on(job).unwrap(), n * 1000);
     }
 }
+
+/// A task whose drop looks, or whatever it does.
+struct Looks(Box<dyn Fn() + Send + Sync>);
+
+impl Wake for Looks {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Looks {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// Polls `future` in a task that `looks` when it goes, then in another: the first goes when the second comes.
+fn handed_on<F: Future + Unpin + Send + 'static>(
+    mut future: F,
+    looks: impl Fn() + Send + Sync + 'static,
+) -> F {
+    let waker = Waker::from(Arc::new(Looks(Box::new(looks))));
+    assert!(Pin::new(&mut future).poll(&mut Context::from_waker(&waker)).is_pending());
+    drop(waker);
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        assert!(poll_once(&mut future).is_pending());
+        let _ = tell.send(future);
+    });
+    told.recv_timeout(LIMIT).expect("no deadlock")
+}
+
+on_loops! {
+    async fn p3_a_task_that_is_waited_for_elsewhere_may_be_the_end_of_who_waited_first() {
+        let portal = portcullis::Portal::current().unwrap();
+        let task = portal.spawn(std::future::pending::<()>());
+        let canceller = task.canceller();
+        let looks = canceller.clone();
+        let task = handed_on(task, move || assert!(!looks.is_finished()));
+        assert!(canceller.cancel());
+        assert!(matches!(task.await, Err(Interrupted::Cancelled)));
+    }
+
+    async fn a_receiver_that_goes_to_another_task_may_be_the_end_of_the_first() {
+        let (sender, mut receiver) = portcullis::channel::<u32>(1);
+        let looks = sender.clone();
+        let next = handed_on(Box::pin(async move { receiver.recv().await }), move || {
+            assert!(!looks.is_gone());
+        });
+        drop(sender);
+        drop(next);
+    }
+}

@@ -160,7 +160,9 @@ impl<T> Future for PortalTask<T> {
             return Poll::Ready(result);
         }
         assert!(!state.done, "`PortalTask` polled after its output was taken");
-        state.waiter = Some(cx.waker().clone());
+        let before = state.waiter.replace(cx.waker().clone());
+        drop(state);
+        drop(before); // a waker may own its task, whose drop is the user's code
         Poll::Pending
     }
 }
@@ -247,11 +249,11 @@ impl<F: Future> Future for Runner<F> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
         let (Some(shared), Some(future)) = (&this.shared, &mut this.future) else { return Poll::Ready(()) };
-        let cancelled = {
+        let (cancelled, before) = {
             let mut state = shared.state.lock();
-            state.runner = Some(cx.waker().clone());
-            state.cancelled
+            (state.cancelled, state.runner.replace(cx.waker().clone()))
         };
+        drop(before);
         if cancelled {
             this.end(Err(Interrupted::Cancelled));
             return Poll::Ready(());
