@@ -201,7 +201,7 @@ impl Pool {
     /// The pool of the process, for `#[blocking]` methods that name none: made at the first call, never drained.
     ///
     /// It has min(32, cores + 4) threads, as asyncio's default executor, and a queue of 1024 whose overflow waits; the
-    /// environment variables `PORTCULLIS_SHARED_THREADS` and `PORTCULLIS_SHARED_QUEUE` (numbers) say otherwise.
+    /// environment variables `PORTCULLIS_SHARED_THREADS` (up to 4096) and `PORTCULLIS_SHARED_QUEUE` (numbers) say otherwise.
     /// If the system gives fewer threads it makes do with those; with none at all, every job is answered
     /// [`Interrupted::Full`].
     pub fn shared() -> &'static Pool {
@@ -210,7 +210,7 @@ impl Pool {
             let number = |name| std::env::var(name).ok().and_then(|text| text.trim().parse::<usize>().ok());
             let cores = std::thread::available_parallelism().map_or(1, usize::from);
             Pool::builder("shared")
-                .threads(number("PORTCULLIS_SHARED_THREADS").unwrap_or_else(|| (cores + 4).min(32)))
+                .threads(number("PORTCULLIS_SHARED_THREADS").unwrap_or_else(|| (cores + 4).min(32)).min(4096))
                 .queue(number("PORTCULLIS_SHARED_QUEUE").unwrap_or(1024))
                 .build_with_what_there_is()
         })
