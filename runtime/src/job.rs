@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::activity::Activity;
 use crate::crossing::BoxCall;
-use crate::error::Interrupted;
+use crate::error::{Interrupted, contained};
 use crate::pool::{LaneKey, Place, PoolId};
 use crate::scope::Scope;
 use crate::spawn::{BoxTask, Spawn};
@@ -137,11 +137,11 @@ pub(crate) enum Home {
 
 impl Home {
     /// Makes a tokio runtime current on this thread for as long as the guard lives.
-    pub(crate) fn enter(&self) -> Option<tokio::runtime::EnterGuard<'_>> {
-        match self {
+    pub(crate) fn enter(&self) -> Entered<'_> {
+        Entered(match self {
             Self::Tokio(handle) => Some(handle.enter()),
             Self::Nowhere | Self::Given(_) => None,
-        }
+        })
     }
 
     /// Whether [`enter`](Self::enter) would make no difference where `self` is entered.
@@ -157,6 +157,16 @@ impl Home {
     #[inline]
     pub(crate) fn here() -> Self {
         tokio::runtime::Handle::try_current().map_or(Self::Nowhere, Self::Tokio)
+    }
+}
+
+/// A thread is in its job's runtime until this goes.
+pub(crate) struct Entered<'a>(Option<tokio::runtime::EnterGuard<'a>>);
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        // tokio panics here if the job has entered a runtime and not left it, which must not cost the thread.
+        contained("leaving a runtime", || drop(self.0.take()));
     }
 }
 

@@ -344,3 +344,38 @@ on_loops! {
         drop(next);
     }
 }
+
+#[test]
+fn o5_a_job_that_enters_a_runtime_and_never_leaves_it_ends_no_thread() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (mine, other) = (runtime(), runtime());
+    let pool = pool(4, Overflow::Wait);
+    let handle: &'static tokio::runtime::Handle = Box::leak(Box::new(other.handle().clone()));
+    mine.block_on(async {
+        pool.run(|_| std::mem::forget(handle.enter())).await.unwrap();
+        for n in 0..3 {
+            let job = tokio::time::timeout(LIMIT / 2, pool.run(move |_| n));
+            assert_eq!(job.await.expect("a thread").unwrap(), n);
+        }
+    });
+}
+
+#[test]
+fn o11_the_shared_pool_stands_any_environment() {
+    const CHILD: &str = "PORTCULLIS_TESTS_CHILD";
+    if std::env::var_os(CHILD).is_some() {
+        assert_eq!(futures::executor::block_on(Pool::shared().run(|_| 7)).unwrap(), 7);
+        return;
+    }
+    let most = usize::MAX.to_string();
+    for (threads, queue) in [("0", "0"), ("-1", "many"), (most.as_str(), most.as_str()), (" 3 ", "1e9")] {
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "o11_the_shared_pool_stands_any_environment"])
+            .env(CHILD, "yes")
+            .env("PORTCULLIS_SHARED_THREADS", threads)
+            .env("PORTCULLIS_SHARED_QUEUE", queue)
+            .output()
+            .unwrap();
+        assert!(child.status.success(), "{threads} threads, {queue} places: {child:?}");
+    }
+}
