@@ -74,6 +74,13 @@ fn run_all(line: &Line<Arc<Ticket>>, spin: Spin) {
     }
 }
 
+fn wait_for_idle(line: &Arc<Line<Arc<Ticket>>>) {
+    let idle = Arc::clone(line);
+    block_on(std::future::poll_fn(move |cx| {
+        if idle.watch_idle(cx.waker()) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    }));
+}
+
 fn no_job_is_lost(spin: Spin) {
     model(move || {
         let line = Arc::new(Line::new(2, 2, Overflow::Wait));
@@ -199,10 +206,7 @@ fn cancel_at_dequeue_against_idle() {
         let theirs = Arc::clone(&line);
         let thread = thread::spawn(move || run_all(&theirs, Spin::NONE));
         job.cancel(&line);
-        let idle = Arc::clone(&line);
-        block_on(std::future::poll_fn(move |cx| {
-            if idle.watch_idle(cx.waker()) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-        }));
+        wait_for_idle(&line);
         line.close();
         thread.join().unwrap();
     });
@@ -218,10 +222,7 @@ fn drain_against_submit() {
         let (line2, job2) = (Arc::clone(&line), Arc::clone(&job));
         let submitter = thread::spawn(move || matches!(line2.join(job2, false), Joined::Lined));
         line.close();
-        let idle = Arc::clone(&line);
-        block_on(std::future::poll_fn(move |cx| {
-            if idle.watch_idle(cx.waker()) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-        }));
+        wait_for_idle(&line);
         let admitted = submitter.join().unwrap();
         thread.join().unwrap();
         assert_eq!(job.ran.load(SeqCst), usize::from(admitted));
