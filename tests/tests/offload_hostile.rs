@@ -154,8 +154,11 @@ fn o5_a_context_value_that_panics_when_it_is_dropped_ends_no_thread() {
 fn o12_a_threads_value_that_panics_when_it_is_dropped_costs_no_thread() {
     let made = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&made);
-    let pool = Pool::builder("state").threads(2).thread_keep_alive(Duration::ZERO);
-    let pool = pool
+    // Without a spin: on a crowded machine a thread that spins is found by the next job, and never leaves.
+    let pool = Pool::builder("state")
+        .threads(2)
+        .spin(0)
+        .thread_keep_alive(Duration::ZERO)
         .thread_state(move || {
             count.fetch_add(1, SeqCst);
             Bomb
