@@ -124,6 +124,9 @@ fn elsewhere() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "this socket can't send there")
 }
 
+/// The addresses of a name that have not been tried yet.
+pub(crate) type Others = std::vec::IntoIter<SocketAddr>;
+
 /// A socket that is bound, and belongs to no loop yet.
 #[derive(Debug)]
 pub(crate) enum Socket {
@@ -138,14 +141,17 @@ impl Socket {
         Ok(Self::Udp(options.bind(addr)?))
     }
 
-    /// A socket that may talk to `addr`, and is connected to it.
-    pub(crate) fn udp_to(addr: impl ToSocketAddrs) -> io::Result<Self> {
-        first_of(addr, |addr| {
+    /// A socket that is connected to the first of these addresses to which there is a way, and the addresses behind it.
+    pub(crate) fn udp_to(addr: impl ToSocketAddrs) -> io::Result<(Self, Others)> {
+        let mut others: Others = addr.to_socket_addrs()?.collect::<Vec<_>>().into_iter();
+        let socket = first_of(others.clone().as_slice(), |addr| {
+            others.next();
             let any: SocketAddr = if addr.is_ipv4() { ([0; 4], 0).into() } else { ([0; 16], 0).into() };
             let socket = UdpSocket::bind(any)?;
             socket.connect(addr)?;
             Ok(Self::Udp(socket))
-        })
+        })?;
+        Ok((socket, others))
     }
 
     #[cfg(unix)]
@@ -216,6 +222,14 @@ impl Socket {
         }
     }
 
+    pub(crate) fn set_blocking(&self) -> io::Result<()> {
+        match self {
+            Self::Udp(socket) => socket.set_nonblocking(false),
+            #[cfg(unix)]
+            Self::Unix(socket, _) => socket.set_nonblocking(false),
+        }
+    }
+
     pub(crate) fn set_read_timeout(&self, limit: Option<std::time::Duration>) -> io::Result<()> {
         match self {
             Self::Udp(socket) => socket.set_read_timeout(limit),
@@ -238,11 +252,18 @@ impl Socket {
 
     /// Sends to where the socket is connected, or to `to`.
     pub(crate) fn send(&self, datagram: &[u8], to: Option<&DatagramAddr>) -> io::Result<()> {
+        match self.send_once(datagram, to) {
+            Err(error) if matches!(self, Self::Udp(_)) && is_of_one_before(&error) => {
+                self.send_once(datagram, to)
+            }
+            sent => sent,
+        }
+    }
+
+    /// As [`send`](Self::send). What became of a datagram before is an error of this one, which is not sent then.
+    pub(crate) fn send_once(&self, datagram: &[u8], to: Option<&DatagramAddr>) -> io::Result<()> {
         match self {
-            Self::Udp(socket) => match send_udp(socket, datagram, to) {
-                Err(error) if is_of_one_before(&error) => send_udp(socket, datagram, to),
-                sent => sent,
-            },
+            Self::Udp(socket) => send_udp(socket, datagram, to),
             #[cfg(unix)]
             Self::Unix(socket, _) => send_unix(socket, datagram, to),
         }

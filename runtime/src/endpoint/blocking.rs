@@ -10,7 +10,7 @@ use std::{fmt, io};
 use super::wire::{self, Wire};
 use crate::client::ClientError;
 use crate::codec::DatagramCodec;
-use crate::datagram::{DatagramAddr, Socket, UdpOptions};
+use crate::datagram::{DatagramAddr, Others, Socket, UdpOptions};
 
 /// As [`Endpoint`](crate::Endpoint), for a thread: each operation blocks it, and no runtime is needed.
 ///
@@ -37,16 +37,22 @@ pub struct BlockingEndpoint<Req, Rsp, C> {
     wire: Wire<C>,
     limit: Option<Duration>,
     resend: Option<Duration>,
+    /// Where else the peer may be: until somebody has answered.
+    others: Others,
     messages: PhantomData<fn(Req) -> Rsp>,
 }
 
 impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> BlockingEndpoint<Req, Rsp, C> {
     /// A UDP socket of any port that talks to `addr`.
     ///
+    /// Of a name with several addresses, or a slice of them, it takes the first, and moves on to the next as
+    /// [`Endpoint::connect`](crate::Endpoint::connect) does.
+    ///
     /// # Errors
     /// The address can't be resolved, or there is no way there. That nobody listens there is not known yet.
     pub fn connect(addr: impl ToSocketAddrs, codec: C) -> io::Result<Self> {
-        Ok(Self::over(Socket::udp_to(addr)?, codec))
+        let (socket, others) = Socket::udp_to(addr)?;
+        Ok(Self { others, ..Self::over(socket, codec) })
     }
 
     /// A UDP socket at `addr`; port 0 is any free port.
@@ -85,7 +91,8 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> BlockingEndpoint<Req, Rsp, C> {
 
     fn over(socket: Socket, codec: C) -> Self {
         let wire = Wire::new(&socket, codec);
-        Self { socket, wire, limit: None, resend: None, messages: PhantomData }
+        let others = Others::default();
+        Self { socket, wire, limit: None, resend: None, others, messages: PhantomData }
     }
 
     /// How long each wait for a message may take from now on.
@@ -117,7 +124,7 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> BlockingEndpoint<Req, Rsp, C> {
     /// The message can't be encoded, or the system does not send it.
     pub fn send(&mut self, request: Req) -> Result<(), ClientError> {
         self.wire.encode::<Rsp, Req>(request)?;
-        Ok(self.socket.send(self.wire.encoded(), None)?)
+        self.write()
     }
 
     /// Sends a message to `to`. For endpoints that are not connected.
@@ -165,7 +172,7 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> BlockingEndpoint<Req, Rsp, C> {
         self.wire.encode::<Rsp, Req>(request)?;
         let until = from_now(self.limit);
         loop {
-            self.socket.send(self.wire.encoded(), None)?;
+            self.write()?;
             let again = from_now(self.resend);
             let first = until.into_iter().chain(again).min();
             loop {
@@ -181,7 +188,43 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> BlockingEndpoint<Req, Rsp, C> {
         }
     }
 
+    fn write(&mut self) -> Result<(), ClientError> {
+        // Where there is another address to go to, an error of the datagram before is a reason to go there.
+        if self.others.len() > 0 {
+            match self.socket.send_once(self.wire.encoded(), None) {
+                Err(error) if wire::found_nobody(&error) && self.moves_on() => return Ok(()),
+                Err(_) => {}
+                Ok(()) => return Ok(()),
+            }
+        }
+        Ok(self.socket.send(self.wire.encoded(), None)?)
+    }
+
     fn read(&mut self, until: Option<Instant>) -> Result<(Rsp, DatagramAddr), ClientError> {
+        loop {
+            match self.read_once(until) {
+                Err(ClientError::Io(error)) if wire::found_nobody(&error) && self.moves_on() => {}
+                Ok(read) => {
+                    self.others = Others::default();
+                    return Ok(read);
+                }
+                failed => return failed,
+            }
+        }
+    }
+
+    /// Goes to the next address that there is a way to, and sends the last message there; `false` if there is none.
+    fn moves_on(&mut self) -> bool {
+        let others = std::mem::take(&mut self.others);
+        let Some((socket, others)) = self.wire.next_address(others) else { return false };
+        if socket.set_blocking().is_err() {
+            return false;
+        }
+        (self.socket, self.others) = (socket, others);
+        true
+    }
+
+    fn read_once(&mut self, until: Option<Instant>) -> Result<(Rsp, DatagramAddr), ClientError> {
         let limit = until.map(|until| until.saturating_duration_since(Instant::now()));
         if limit.is_some_and(|limit| limit.is_zero()) {
             return Err(io::Error::from(io::ErrorKind::TimedOut).into());

@@ -27,7 +27,7 @@ pub use self::blocking::BlockingEndpoint;
 use self::wire::Wire;
 use crate::client::ClientError;
 use crate::codec::DatagramCodec;
-use crate::datagram::{AsyncSocket, DatagramAddr, OwnFile, Socket, UdpOptions};
+use crate::datagram::{AsyncSocket, DatagramAddr, Others, OwnFile, Socket, UdpOptions};
 
 /// A datagram socket that sends `Req` and receives `Rsp`, one message a datagram; on the current tokio runtime.
 ///
@@ -62,6 +62,8 @@ pub struct Endpoint<Req, Rsp, C> {
     wire: Wire<C>,
     limit: Option<Duration>,
     resend: Option<Duration>,
+    /// Where else the peer may be: until somebody has answered.
+    others: Others,
     /// Goes with the endpoint.
     _file: Option<OwnFile>,
     messages: PhantomData<fn(Req) -> Rsp>,
@@ -70,11 +72,17 @@ pub struct Endpoint<Req, Rsp, C> {
 impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> Endpoint<Req, Rsp, C> {
     /// A UDP socket of any port that talks to `addr`.
     ///
+    /// Of a name with several addresses, or a slice of them, it takes the first. If an operation finds out that nobody
+    /// listens there, and nothing has come from there before, the endpoint moves on to the next address: with a new
+    /// socket, whose port is another, and over which it sends the last message once more. Nobody has received that
+    /// message yet. An address that is silent, and does not refuse, is not left.
+    ///
     /// # Errors
     /// The address can't be resolved, or there is no way there. That nobody listens there is not known yet.
     pub async fn connect(addr: impl tokio::net::ToSocketAddrs, codec: C) -> io::Result<Self> {
         let addrs: Vec<SocketAddr> = tokio::net::lookup_host(addr).await?.collect();
-        Self::over(Socket::udp_to(&addrs[..])?, codec)
+        let (socket, others) = Socket::udp_to(&addrs[..])?;
+        Ok(Self { others, ..Self::over(socket, codec)? })
     }
 
     /// A UDP socket at `addr`; port 0 is any free port. Must be called on a tokio runtime.
@@ -126,7 +134,8 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> Endpoint<Req, Rsp, C> {
     fn over(socket: Socket, codec: C) -> io::Result<Self> {
         let (local, wire) = (socket.local_addr()?, Wire::new(&socket, codec));
         let (socket, _file) = AsyncSocket::new(socket)?;
-        Ok(Self { socket, local, wire, limit: None, resend: None, _file, messages: PhantomData })
+        let others = Others::default();
+        Ok(Self { socket, local, wire, limit: None, resend: None, others, _file, messages: PhantomData })
     }
 
     /// How long each operation may take from now on.
@@ -240,12 +249,38 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> Endpoint<Req, Rsp, C> {
 
     async fn write(&mut self, to: Option<&DatagramAddr>) -> Result<(), ClientError> {
         let until = from_now(self.limit);
+        // Where there is another address to go to, an error of the datagram before is a reason to go there.
+        if self.others.len() > 0 && to.is_none() {
+            match self.socket.try_send(self.wire.encoded(), to) {
+                Err(error) if wire::found_nobody(&error) && self.moves_on() => return Ok(()),
+                Err(_) => {}
+                Ok(_) => return Ok(()),
+            }
+        }
         Ok(within(until, self.socket.send(self.wire.encoded(), to)).await?)
     }
 
     async fn read(&mut self, until: Option<Instant>) -> Result<(Rsp, DatagramAddr), ClientError> {
-        let (length, from) = within(until, self.socket.recv_from(self.wire.buffer::<Rsp, Req>())).await?;
-        Ok((self.wire.decode::<Rsp, Req>(length)?, from))
+        loop {
+            match within(until, self.socket.recv_from(self.wire.buffer::<Rsp, Req>())).await {
+                Ok((length, from)) => {
+                    self.others = Others::default();
+                    return Ok((self.wire.decode::<Rsp, Req>(length)?, from));
+                }
+                Err(error) if wire::found_nobody(&error) && self.moves_on() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Goes to the next address that there is a way to, and sends the last message there; `false` if there is none.
+    fn moves_on(&mut self) -> bool {
+        let others = std::mem::take(&mut self.others);
+        let Some((socket, others)) = self.wire.next_address(others) else { return false };
+        let Ok(local) = socket.local_addr() else { return false };
+        let Ok((socket, _)) = AsyncSocket::new(socket) else { return false };
+        (self.socket, self.local, self.others) = (socket, local, others);
+        true
     }
 }
 

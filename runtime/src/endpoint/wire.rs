@@ -5,7 +5,7 @@ use std::io;
 use bytes::BytesMut;
 
 use crate::codec::{DatagramCodec, DecodeError, EncodeError};
-use crate::datagram::Socket;
+use crate::datagram::{Others, Socket};
 
 pub(super) struct Wire<C> {
     codec: C,
@@ -13,11 +13,13 @@ pub(super) struct Wire<C> {
     /// Made when it is needed.
     input: Vec<u8>,
     output: BytesMut,
+    /// There is a whole message in `output`.
+    whole: bool,
 }
 
 impl<C> Wire<C> {
     pub(super) fn new(socket: &Socket, codec: C) -> Self {
-        Self { codec, ceiling: socket.ceiling(), input: Vec::new(), output: BytesMut::new() }
+        Self { codec, ceiling: socket.ceiling(), input: Vec::new(), output: BytesMut::new(), whole: false }
     }
 
     fn limit<In, Out>(&self) -> usize
@@ -32,13 +34,32 @@ impl<C> Wire<C> {
         C: DatagramCodec<In, Out>,
     {
         self.output.clear();
+        self.whole = false;
         self.codec.encode(message, &mut self.output)?;
         let limit = self.limit();
-        if self.output.len() > limit { Err(EncodeError::too_long(limit)) } else { Ok(()) }
+        self.whole = self.output.len() <= limit;
+        if self.whole { Ok(()) } else { Err(EncodeError::too_long(limit)) }
     }
 
     pub(super) fn encoded(&self) -> &[u8] {
         &self.output
+    }
+
+    /// The socket to the first of these addresses that the last message could be sent to; `None` if there is none. What
+    /// is left of the addresses comes behind it.
+    pub(super) fn next_address(&self, mut others: Others) -> Option<(Socket, Others)> {
+        while let Ok((socket, left)) = Socket::udp_to(others.as_slice()) {
+            let sent = socket.set_nonblocking().and_then(|()| match self.whole {
+                true => socket.send(&self.output, None),
+                false => Ok(()),
+            });
+            // Any other error is as if the datagram was lost.
+            if !sent.is_err_and(|error| found_nobody(&error)) {
+                return Some((socket, left));
+            }
+            others = left;
+        }
+        None
     }
 
     /// Where the next datagram belongs: one byte longer than it may be.
@@ -63,7 +84,8 @@ impl<C> Wire<C> {
     }
 }
 
-/// What receiving fails with when a datagram that was sent before found nobody.
+/// What receiving and sending fail with when a datagram that was sent before found nobody.
 pub(super) fn found_nobody(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset)
+    use io::ErrorKind::{ConnectionRefused, ConnectionReset, HostUnreachable, NetworkUnreachable};
+    matches!(error.kind(), ConnectionRefused | ConnectionReset | HostUnreachable | NetworkUnreachable)
 }

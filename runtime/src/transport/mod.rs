@@ -7,12 +7,13 @@
 //! - [`tls`]: TLS over any of them;
 //! - [`fds`]: Unix sockets that pass descriptors;
 //! - [`origin`]: what a listener knows of who has connected;
-//! - [`addrs`]: names to sockets.
+//! - [`addrs`]: names to sockets, one address after another; [`race`]: several at a time.
 
 mod addrs;
 #[cfg(all(feature = "fds", unix))]
 pub(crate) mod fds;
 pub(crate) mod origin;
+mod race;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
 
@@ -22,7 +23,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, Interest};
 use tokio::net::TcpStream;
 
-pub(crate) use self::addrs::first_of;
+pub(crate) use self::addrs::{each_its_share, first_of, left};
+pub(crate) use self::race::race;
 use crate::session::Reason;
 
 /// A byte stream that a session can run over.

@@ -65,8 +65,12 @@ impl<Req, Rsp, C: Codec<Rsp, Req>> BlockingClient<Req, Rsp, C> {
         Ok(Self::over(BlockingStream::tcp(addr, None)?, codec))
     }
 
-    /// As [`connect`](Self::connect), with a time limit, for all addresses of a name together. Looking a name up is the
-    /// system's, and has the system's limits.
+    /// As [`connect`](Self::connect), with a time limit for all addresses together: each gets an equal share of what is
+    /// left when its turn comes, so that one which does not answer leaves time for the next. Without a limit, an address
+    /// that does not answer takes as long as the system says, which may be minutes.
+    ///
+    /// The time for looking a name up counts. But a lookup on a thread can't be broken off: one that takes longer than
+    /// the limit ends when the system's resolver gives up, and is an error then.
     ///
     /// # Errors
     /// As `connect`; `TimedOut`.
@@ -114,7 +118,8 @@ impl<Req, Rsp, C: Codec<Rsp, Req>> BlockingClient<Req, Rsp, C> {
         Ok(Self::over(BlockingStream::tls(addr, server_name, config, None)?, codec))
     }
 
-    /// As [`connect_tls`](Self::connect_tls), with a time limit that the handshake is in, and looking a name up is not.
+    /// As [`connect_tls`](Self::connect_tls), with a time limit as that of [`connect_within`](Self::connect_within): the share of
+    /// an address is for its handshake, too.
     ///
     /// # Errors
     /// As `connect_tls`; `TimedOut`.

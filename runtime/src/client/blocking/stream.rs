@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
+#[cfg(feature = "tls")]
+use std::net::SocketAddr;
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
@@ -9,14 +11,16 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 #[cfg(feature = "tls")]
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 #[cfg(feature = "tls")]
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 #[cfg(feature = "tls")]
 use crate::client::connect::name;
+#[cfg(feature = "tls")]
 use crate::transport::first_of;
+use crate::transport::{each_its_share, left};
 
 /// What a [`BlockingClient`](crate::BlockingClient) talks through: made from a `TcpStream` or a `UnixStream`, or by connecting.
 pub struct BlockingStream {
@@ -42,7 +46,13 @@ impl BlockingStream {
         config: Arc<ClientConfig>,
         until: Option<Instant>,
     ) -> io::Result<Self> {
-        Self::shaken(server_name, config, until, || Ok(Socket::Tcp(dial(addr, until)?)))
+        let open = |addr: SocketAddr, until| {
+            Self::shaken(server_name, Arc::clone(&config), until, || Ok(Socket::Tcp(dial(addr, until)?)))
+        };
+        match until {
+            None => first_of(addr, |addr| open(addr, None)),
+            Some(until) => each_its_share(addr, until, |addr, share| open(addr, Some(share))),
+        }
     }
 
     /// Does the handshake, too.
@@ -136,16 +146,12 @@ impl BlockingStream {
 fn dial(addr: impl ToSocketAddrs, until: Option<Instant>) -> io::Result<TcpStream> {
     let socket = match until {
         None => TcpStream::connect(addr)?,
-        Some(until) => first_of(addr, |addr| TcpStream::connect_timeout(&addr, left(until)?))?,
+        Some(until) => {
+            each_its_share(addr, until, |addr, share| TcpStream::connect_timeout(&addr, left(share)?))?
+        }
     };
     socket.set_nodelay(true)?;
     Ok(socket)
-}
-
-/// How long it is until then.
-fn left(until: Instant) -> io::Result<Duration> {
-    let left = until.saturating_duration_since(Instant::now());
-    if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
 }
 
 /// A socket whose every read and write gets what is left of the time, so that many of them get no more than one.

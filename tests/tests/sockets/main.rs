@@ -1,0 +1,43 @@
+//! What sockets and systems do to servers and clients, and what those make of it: addresses that do not answer, options
+//! that can't be had, files of Unix sockets, peers that send before they read.
+
+#![forbid(unsafe_code)]
+#![cfg(unix)]
+
+mod addresses;
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use portcullis::RunningServer;
+use portcullis::codec::Utf8;
+use portcullis::prelude::*;
+use portcullis::{BlockingClient, Client, ClientError, Datagrams};
+use portcullis_tests::{LIMIT, on_loops};
+use tokio::time::timeout;
+
+struct Echo;
+
+#[service]
+impl Echo {
+    #[request]
+    async fn echo(&self, text: String) -> String {
+        text
+    }
+}
+
+fn text() -> Datagrams<Utf8> {
+    Datagrams::new()
+}
+
+async fn stop(server: RunningServer) {
+    timeout(LIMIT, server.stop()).await.expect("in time").unwrap();
+}
+
+/// Runs `work` on a thread of its own, and waits for it on this loop.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    thread::spawn(move || tell.send(work()).ok());
+    timeout(LIMIT, told).await.expect("in time").expect("no panic")
+}
