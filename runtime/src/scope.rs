@@ -26,6 +26,8 @@ pub(crate) const LAST_CALL: Duration = Duration::from_millis(100);
 pub(crate) struct Scope {
     spawner: Arc<dyn Spawn>,
     closed: AtomicBool,
+    /// The jobs of this scope are cancelled: none begins any more.
+    given_up: AtomicBool,
     members: Mutex<Members>,
 }
 
@@ -41,7 +43,12 @@ struct Members {
 impl Scope {
     /// A scope whose tasks run on `spawner`.
     pub(crate) fn new(spawner: Arc<dyn Spawn>) -> Arc<Self> {
-        Arc::new(Self { spawner, closed: AtomicBool::new(false), members: Mutex::new(Members::default()) })
+        Arc::new(Self {
+            spawner,
+            closed: AtomicBool::new(false),
+            given_up: AtomicBool::new(false),
+            members: Mutex::default(),
+        })
     }
 
     /// Polls `future` as part of this scope.
@@ -77,6 +84,8 @@ impl Scope {
         if timer::until(until, |waker| self.watch_idle(waker)).await {
             return Vec::new();
         }
+        // Before the look at the pools: it cannot see a job that a thread has taken out of the queue and not begun.
+        self.given_up.store(true, Ordering::Release);
         let pools: Vec<_> = self.members.lock().pools.iter().filter_map(Weak::upgrade).collect();
         let mine = || {
             pools
@@ -89,6 +98,10 @@ impl Scope {
             return Vec::new();
         }
         mine().filter(|job| !job.is_over()).map(|job| job.stuck()).collect()
+    }
+
+    pub(crate) fn has_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Acquire)
     }
 
     /// Registers `waker` for when no job is left; `true` if none is.

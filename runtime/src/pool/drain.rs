@@ -1,6 +1,7 @@
 //! Draining a pool: an end with a deadline and a report.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Pool;
@@ -49,14 +50,23 @@ impl Pool {
         if timer::until(until, |waker| inner.line.watch_idle(waker)).await {
             return DrainReport { cancelled: 0, stuck: Vec::new() };
         }
-        let left: Vec<_> = inner.jobs().into_iter().filter(|job| !job.is_over()).collect();
+        let mut left: Vec<_> = inner.jobs().into_iter().filter(|job| !job.is_over()).collect();
         left.iter().for_each(|job| job.interrupt(Why::Drained));
+        // A job may be on its way: taken out of the queue (or out of its lane, or lent) and not begun. It finds its seat closed.
+        for job in inner.seats.iter().flat_map(|seat| seat.close()) {
+            if !left.iter().any(|known| Arc::ptr_eq(known, &job)) {
+                job.interrupt(Why::Drained);
+                left.push(job);
+            }
+        }
         let gone = timer::until(Instant::now() + LAST_CALL, |waker| inner.line.watch_idle(waker)).await;
         let stuck = if gone {
             Vec::new()
         } else {
             left.iter().filter(|job| !job.is_over()).map(|job| job.stuck()).collect()
         };
-        DrainReport { cancelled: left.len(), stuck }
+        let turned_away: usize = inner.seats.iter().map(|seat| seat.turned_away()).sum();
+        let on_their_way = if gone { 0 } else { inner.in_hand() };
+        DrainReport { cancelled: left.len() + turned_away + on_their_way, stuck }
     }
 }

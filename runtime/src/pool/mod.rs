@@ -19,6 +19,8 @@ mod seat;
 mod stats;
 #[cfg(feature = "test-util")]
 mod stepped;
+#[cfg(all(test, not(portcullis_loom)))]
+mod tests;
 mod thread;
 
 use std::fmt;
@@ -180,6 +182,17 @@ impl Inner {
         if self.line.misses_a_thread() && self.start_a_thread().is_err() {
             self.line.lost_a_thread();
         }
+    }
+
+    /// Jobs that threads have taken out of the line and that do not show on their seats yet (or, for an instant, any more). Nothing
+    /// else can see these jobs.
+    pub(crate) fn in_hand(&self) -> usize {
+        self.line.at_one_moment(|_, running| running.saturating_sub(self.occupied()))
+    }
+
+    /// The seats whose job shows: it was claimed, and has begun.
+    fn occupied(&self) -> usize {
+        self.seats.iter().filter(|seat| seat.is_occupied()).count()
     }
 
     /// The jobs that wait here or run here. In this order, so that whoever cancels them all does not free a thread for one

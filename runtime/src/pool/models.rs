@@ -196,6 +196,31 @@ fn a_cancelled_job_hides_nobody_behind_it() {
     });
 }
 
+/// A job is in the line, in a thread's hand, or on its seat: whoever looks at one moment sees it.
+#[test]
+fn a_job_on_its_way_to_a_seat_is_seen() {
+    model(|| {
+        let line = Arc::new(Line::new(1, 1, Overflow::Wait));
+        let seat = Arc::new(loom::sync::Mutex::new(false));
+        let begun = Arc::new(AtomicUsize::new(0));
+        let (theirs, sits, begins) = (Arc::clone(&line), Arc::clone(&seat), Arc::clone(&begun));
+        let thread = thread::spawn(move || {
+            let (_, place) = theirs.next().expect("a job");
+            begins.store(1, SeqCst);
+            *sits.lock().unwrap() = true;
+            *sits.lock().unwrap() = false;
+            drop(place);
+        });
+        assert!(matches!(line.join(Ticket::new(), false), Joined::Lined));
+        let on_its_way = line.at_one_moment(|waiting, running| {
+            let occupied = usize::from(*seat.lock().unwrap());
+            waiting > 0 || running > occupied
+        });
+        assert!(on_its_way || begun.load(SeqCst) == 1);
+        thread.join().unwrap();
+    });
+}
+
 /// Who waits for an idle pool is told also when the last job of it was cancelled.
 #[test]
 fn cancel_at_dequeue_against_idle() {

@@ -12,18 +12,42 @@ use crate::sync::{Mutex, thread_local};
 pub(crate) struct Seat {
     /// Its pool's name.
     pub(super) pool: String,
-    jobs: Mutex<Vec<Arc<dyn Job>>>,
+    state: Mutex<Seated>,
     /// Of the jobs that have sat here. Written by this thread alone.
     pub(super) times: Times,
 }
 
+#[derive(Default)]
+struct Seated {
+    jobs: Vec<Arc<dyn Job>>,
+    /// A drain ran out of time: no job starts here any more.
+    closed: bool,
+    /// Jobs that came after that, and that nobody had told to stop.
+    turned_away: usize,
+}
+
 impl Seat {
     pub(super) fn new(pool: &str) -> Arc<Self> {
-        Arc::new(Self { pool: pool.to_owned(), jobs: Mutex::default(), times: Times::default() })
+        Arc::new(Self { pool: pool.to_owned(), state: Mutex::default(), times: Times::default() })
     }
 
     pub(crate) fn jobs(&self) -> Vec<Arc<dyn Job>> {
-        self.jobs.lock().clone()
+        self.state.lock().jobs.clone()
+    }
+
+    pub(super) fn is_occupied(&self) -> bool {
+        !self.state.lock().jobs.is_empty()
+    }
+
+    /// Lets no job start here from now on; the jobs that have started.
+    pub(super) fn close(&self) -> Vec<Arc<dyn Job>> {
+        let mut state = self.state.lock();
+        state.closed = true;
+        state.jobs.clone()
+    }
+
+    pub(super) fn turned_away(&self) -> usize {
+        self.state.lock().turned_away
     }
 }
 
@@ -38,17 +62,33 @@ pub(super) fn take(seat: Arc<Seat>) {
 
 /// The job that runs on this pool thread: the innermost, if there are several.
 pub(crate) fn sitting() -> Option<Arc<dyn Job>> {
-    SEAT.try_with(|mine| mine.get().and_then(|seat| seat.jobs.lock().last().cloned())).ok().flatten()
+    SEAT.try_with(|mine| mine.get().and_then(|seat| seat.state.lock().jobs.last().cloned())).ok().flatten()
+}
+
+/// What became of a job that came to a seat.
+pub(super) enum Occupied<R, F> {
+    Left(R),
+    /// A drain ran out of time while the job was on its way to this thread, where the drain could not see it: the job must not
+    /// begin, and `F` was not called.
+    Closed(F),
 }
 
 /// Shows `job` as sitting here while `f` runs. (`f` does not panic: a job's panic is caught inside.)
-pub(super) fn occupy<R>(job: &Arc<dyn Job>, f: impl FnOnce(Option<&Seat>) -> R) -> R {
+pub(super) fn occupy<R, F: FnOnce(Option<&Seat>) -> R>(job: &Arc<dyn Job>, f: F) -> Occupied<R, F> {
     SEAT.with(|mine| {
-        let Some(seat) = mine.get() else { return f(None) };
-        seat.jobs.lock().push(Arc::clone(job));
-        let result = f(Some(seat));
-        let left = seat.jobs.lock().pop();
+        let Some(seat) = mine.get() else { return Occupied::Left(f(None)) };
+        let mut state = seat.state.lock();
+        if state.closed {
+            state.turned_away += usize::from(job.why().is_none());
+            return Occupied::Closed(f);
+        }
+        state.jobs.push(Arc::clone(job));
+        drop(state);
+        // Looked at when the job shows here: whoever gives up the scope's jobs either sees this one, or is seen.
+        let given_up = job.about().scope.as_ref().is_some_and(|scope| scope.has_given_up());
+        let occupied = if given_up { Occupied::Closed(f) } else { Occupied::Left(f(Some(seat))) };
+        let left = seat.state.lock().jobs.pop();
         drop(left);
-        result
+        occupied
     })
 }

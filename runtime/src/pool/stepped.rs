@@ -50,13 +50,22 @@ impl ByHand {
 }
 
 impl Inner {
-    /// Whether a job is in the line that a thread is on its way to.
+    /// Whether a job is about to begin: a thread is on its way to the line for it, or has it in hand.
     pub(crate) fn is_due(&self) -> bool {
-        !self.by_hand.is_stepped() && self.line.is_due()
+        !self.by_hand.is_stepped()
+            && self.line.at_one_moment(|waiting, running| {
+                let occupied = self.occupied();
+                running > occupied || (waiting > 0 && occupied < self.seats.len())
+            })
     }
 
-    /// Whether every thread has a job.
-    pub(crate) fn is_taken(&self) -> bool {
+    /// Whether every thread has a job that has begun. A thread that has a job in hand is about to begin it.
+    pub(crate) fn is_occupied(&self) -> bool {
+        self.occupied() >= self.seats.len()
+    }
+
+    /// Whether every thread has a job, begun or not.
+    fn is_taken(&self) -> bool {
         self.line.is_taken()
     }
 

@@ -120,7 +120,7 @@ impl Activity {
         loop {
             match *does {
                 Does::Rests | Does::Over => return,
-                Does::Queued if pool.is_taken() => return,
+                Does::Queued if pool.is_occupied() => return,
                 Does::Queued | Does::Works => {}
             }
             assert!(

@@ -258,7 +258,8 @@ impl Keeper {
             if state.at_work == 0 {
                 let epoch = state.epoch;
                 let pools: Vec<_> = state.pools.iter().filter_map(Weak::upgrade).collect();
-                // Without the lock: a job begins under the lock of its line.
+                // Without the lock, which a job takes when it begins. A job that begins while we look changes the epoch; one that
+                // has not begun is in its pool's line or in a thread's hand, and therefore due.
                 drop(state);
                 let due = pools.iter().any(|pool| pool.is_due());
                 drop(pools);

@@ -13,7 +13,7 @@ use crate::context::{self, Current};
 use crate::error::{Interrupted, Panic};
 use crate::job::{Job, Ran, Why};
 use crate::pool::line::Place;
-use crate::pool::seat::{self, Seat};
+use crate::pool::seat::{self, Occupied, Seat};
 use crate::pool::stats::Tally;
 use crate::scope::Member;
 use crate::worker::Worker;
@@ -86,18 +86,30 @@ where
             self.interrupt(Why::Deadline);
         }
         if self.why().is_some() {
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(load)));
-            self.leave_lane();
-            drop(place);
-            self.state.lock().work = Work::Over;
-            return Ran::default();
+            return self.never_run(load, place);
         }
         let outermost = !place.is_none();
         let run = |seat: Option<&Seat>| self.run_body(load, worker, seat, outermost, since);
-        let (result, ended) = seat::occupy(worker.host(), run);
+        match seat::occupy(worker.host(), run) {
+            Occupied::Left((result, ended)) => {
+                self.leave_lane();
+                drop(place);
+                self.finish(result, ended)
+            }
+            Occupied::Closed(run) => {
+                self.interrupt(Why::Drained);
+                self.never_run(run, place)
+            }
+        }
+    }
+
+    /// Ends a claimed job that was told to stop before its body began. `load` is, or holds, what the job captured.
+    fn never_run(&self, load: impl Sized, place: Place<'_, Arc<dyn Job>>) -> Ran {
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(load)));
         self.leave_lane();
         drop(place);
-        self.finish(result, ended)
+        self.state.lock().work = Work::Over;
+        Ran::default()
     }
 
     /// Runs the body with everything of the caller's that it should see; nothing of it is left afterwards.

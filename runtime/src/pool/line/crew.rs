@@ -70,6 +70,8 @@ impl<J: Claim> Line<J> {
                 self.look.store(false, Ordering::Relaxed);
             }
             drop(state);
+            #[cfg(test)]
+            self.before_claim.get().into_iter().for_each(|hold| hold());
             if job.claim() {
                 return Found::Job(job);
             }

@@ -77,6 +77,9 @@ pub(crate) struct Line<J> {
     overflow: Overflow,
     /// Threads with nothing to do for so long leave, all but one; they come back when they are needed.
     keep_alive: Option<Duration>,
+    /// Runs between the moment when a thread takes a job out and its claim, so that a test can hold the thread there.
+    #[cfg(test)]
+    pub(super) before_claim: std::sync::OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 struct State<J> {
@@ -140,6 +143,8 @@ impl<J: Claim> Line<J> {
             places,
             overflow,
             keep_alive: None,
+            #[cfg(test)]
+            before_claim: std::sync::OnceLock::new(),
         }
     }
 
@@ -301,6 +306,13 @@ impl<J: Claim> Line<J> {
         let waiting = self.state.lock().waiting();
         let placed = waiting.min(self.places.saturating_add(self.threads.saturating_sub(self.running())));
         (placed, waiting - placed)
+    }
+
+    /// Looks at how many jobs wait for a thread and how many the threads hold, both at the same moment: no thread takes a job
+    /// out of the queue until `look` returns.
+    pub(crate) fn at_one_moment<R>(&self, look: impl FnOnce(usize, usize) -> R) -> R {
+        let state = self.state.lock();
+        look(state.live(), self.running())
     }
 
     pub(crate) fn places(&self) -> usize {

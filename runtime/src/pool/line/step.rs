@@ -1,4 +1,4 @@
-//! What tests ask of a line: one job at a time, and whether one is on its way.
+//! What stepped pools ask of a line: one job at a time.
 
 use super::{Claim, Line, Place};
 use crate::sync::atomic::Ordering;
@@ -25,11 +25,5 @@ impl<J: Claim> Line<J> {
     /// Every thread has a job.
     pub(in crate::pool) fn is_taken(&self) -> bool {
         self.running() >= self.threads
-    }
-
-    /// There is a job in the line that a thread is on its way to.
-    pub(in crate::pool) fn is_due(&self) -> bool {
-        let state = self.state.lock();
-        state.live() > 0 && !self.is_taken()
     }
 }

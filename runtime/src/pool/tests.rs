@@ -1,0 +1,204 @@
+//! What must not lose sight of a job that a thread has taken out of the queue and not claimed yet: drains, stops, the paused
+//! clock, inline pools. The tests hold a thread at that point.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Condvar, Mutex};
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+
+use futures::executor::block_on;
+
+use super::{Offload, Pool};
+use crate::error::Interrupted;
+use crate::scope::Scope;
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+#[derive(Default)]
+struct Gate(Mutex<bool>, Condvar);
+
+impl Gate {
+    fn open(&self) {
+        *self.0.lock().unwrap() = true;
+        self.1.notify_all();
+    }
+
+    fn pass(&self) {
+        let (open, _) = self.1.wait_timeout_while(self.0.lock().unwrap(), LIMIT, |open| !*open).unwrap();
+        assert!(*open, "not within {LIMIT:?}");
+    }
+}
+
+/// A thread of the pool is held between the queue and the claim.
+struct Held {
+    pool: Pool,
+    reached: Arc<Gate>,
+    leave: Arc<Gate>,
+    ran: Arc<AtomicBool>,
+}
+
+impl Held {
+    fn new(pool: Pool) -> Self {
+        let held = Self { pool, reached: Arc::default(), leave: Arc::default(), ran: Arc::default() };
+        let (reached, leave) = (Arc::clone(&held.reached), Arc::clone(&held.leave));
+        let hold = move || {
+            reached.open();
+            leave.pass();
+        };
+        assert!(held.pool.inner().line.before_claim.set(Box::new(hold)).is_ok());
+        held
+    }
+
+    /// Submits a job, and returns when a thread has it in hand.
+    fn job(&self) -> Offload<()> {
+        let ran = Arc::clone(&self.ran);
+        let job = self.pool.run(move |_| ran.store(true, SeqCst));
+        self.reached.pass();
+        job
+    }
+}
+
+fn pool() -> Pool {
+    Pool::builder("held").threads(1).queue(4).build().unwrap()
+}
+
+#[test]
+fn a_job_in_hand_is_counted() {
+    let held = Held::new(pool());
+    assert_eq!(held.pool.inner().in_hand(), 0);
+    let job = held.job();
+    assert_eq!(held.pool.inner().in_hand(), 1);
+    held.leave.open();
+    block_on(job).unwrap();
+    assert_eq!(held.pool.inner().in_hand(), 0);
+}
+
+#[test]
+fn a_drain_that_runs_out_of_time_cancels_a_job_in_hand() {
+    let held = Held::new(pool());
+    let job = held.job();
+    let mut drain = pin!(held.pool.drain(Duration::ZERO));
+    assert!(drain.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    held.leave.open();
+    let report = block_on(drain);
+    assert_eq!((report.cancelled, report.stuck.len()), (1, 0));
+    assert!(matches!(block_on(job), Err(Interrupted::Cancelled)));
+    assert!(!held.ran.load(SeqCst));
+}
+
+#[test]
+fn a_drain_that_cannot_wait_for_a_job_in_hand_reports_it_and_the_job_never_runs() {
+    let held = Held::new(pool());
+    let job = held.job();
+    let report = block_on(held.pool.drain(Duration::ZERO));
+    assert_eq!((report.cancelled, report.stuck.len()), (1, 0));
+    held.leave.open();
+    assert!(matches!(block_on(job), Err(Interrupted::Cancelled)));
+    assert!(!held.ran.load(SeqCst));
+}
+
+#[test]
+fn a_drain_waits_for_a_job_in_hand_while_it_has_time() {
+    let held = Held::new(pool());
+    let job = held.job();
+    let mut drain = pin!(held.pool.drain(LIMIT));
+    assert!(drain.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    held.leave.open();
+    assert!(block_on(drain).is_clean());
+    block_on(job).unwrap();
+    assert!(held.ran.load(SeqCst));
+}
+
+/// A job that was lent to a thread which did not wait again comes back to the queue, when the pool is drained already.
+#[test]
+fn a_job_that_comes_back_to_a_drained_pool_never_runs() {
+    let pool = pool();
+    let (asked, leave) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
+    let ran = Arc::new(AtomicBool::new(false));
+    let lent = Arc::new(Mutex::new(None));
+    let (theirs, here, go) = (pool.clone(), Arc::clone(&asked), Arc::clone(&leave));
+    let (keeps, runs) = (Arc::clone(&lent), Arc::clone(&ran));
+    let mut lender = pool.run(move |worker| {
+        let offload = move || *keeps.lock().unwrap() = Some(theirs.run(move |_| runs.store(true, SeqCst)));
+        worker.call_soon(offload).unwrap();
+        here.open();
+        go.pass();
+    });
+    asked.pass();
+    assert!(pin!(&mut lender).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    let job = lent.lock().unwrap().take().expect("the host has run the function");
+    let report = block_on(pool.drain(Duration::ZERO));
+    assert_eq!(report.stuck.len(), 1);
+    leave.open();
+    assert!(matches!(block_on(job), Err(Interrupted::Cancelled)));
+    assert!(!ran.load(SeqCst));
+}
+
+#[test]
+fn a_server_that_gives_up_its_jobs_cancels_one_in_hand_and_leaves_the_pool_to_others() {
+    struct Nowhere;
+    impl crate::spawn::Spawn for Nowhere {
+        fn spawn(&self, _: crate::spawn::BoxTask) -> Result<(), Interrupted> {
+            Err(Interrupted::Closed)
+        }
+    }
+    let held = Held::new(pool());
+    let scope = Scope::new(Arc::new(Nowhere));
+    let job = block_on(scope.enter(std::future::poll_fn(|_| std::task::Poll::Ready(held.job()))));
+    let mut drained = pin!(scope.drained(Instant::now()));
+    assert!(drained.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    held.leave.open();
+    assert!(block_on(drained).is_empty());
+    assert!(matches!(block_on(job), Err(Interrupted::Cancelled)));
+    assert!(!held.ran.load(SeqCst));
+    assert_eq!(block_on(held.pool.run(|_| 7)).unwrap(), 7);
+}
+
+#[cfg(feature = "test-util")]
+mod by_hand {
+    use super::*;
+
+    #[test]
+    fn a_job_in_hand_is_about_to_begin() {
+        let held = Held::new(pool());
+        assert!(!held.pool.inner().is_due());
+        let job = held.job();
+        assert!(held.pool.inner().is_due());
+        assert!(!held.pool.inner().is_occupied());
+        held.leave.open();
+        block_on(job).unwrap();
+    }
+
+    /// Holds each job for some time on its way to the thread.
+    fn slow_to_claim(pool: Pool) -> Pool {
+        let hold = || std::thread::sleep(Duration::from_millis(50));
+        assert!(pool.inner().line.before_claim.set(Box::new(hold)).is_ok());
+        pool
+    }
+
+    #[test]
+    fn the_paused_clock_stands_while_a_job_is_in_hand() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let time = crate::test::pause();
+            let pool = slow_to_claim(pool());
+            for _ in 0..3 {
+                let job = tokio::time::timeout(Duration::from_millis(1), pool.run(|_| ()));
+                job.await.expect("no time has passed").unwrap();
+            }
+            assert_eq!(time.elapsed(), Duration::ZERO);
+        });
+    }
+
+    #[test]
+    fn the_call_of_an_inline_pool_waits_for_a_job_in_hand() {
+        let pool = slow_to_claim(Pool::builder("inline").threads(1).inline().unwrap());
+        let ran = Arc::new(AtomicBool::new(false));
+        let runs = Arc::clone(&ran);
+        let job = pool.run(move |_| runs.store(true, SeqCst));
+        assert!(ran.load(SeqCst));
+        block_on(job).unwrap();
+    }
+}
