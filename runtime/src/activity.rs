@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! queued ── begins ──> at work <── works / rests ──> at rest        any ── over ──> over
+//!                      at work, at rest ── lends / goes_on ──> lending ──> at work
 //! ```
 
 #[cfg(feature = "test-util")]
@@ -49,6 +50,12 @@ mod nothing {
 
         /// Its worker waits for something that has to wake it.
         pub(crate) fn rests(&self) {}
+
+        /// Its worker waits, and its thread begins a job that was lent to it: until that is over it can't go on, whatever wakes it.
+        pub(crate) fn lends(&self) {}
+
+        /// The lent job has left the thread.
+        pub(crate) fn goes_on(&self) {}
 
         /// Its outcome is delivered.
         pub(crate) fn over(&self) {}

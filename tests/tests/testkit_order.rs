@@ -99,6 +99,28 @@ paused! {
         assert!(time.elapsed() >= HOUR);
     }
 
+    async fn time_goes_on_while_a_lent_job_rests_on_the_thread_that_waits_for_it(time) {
+        let pool = pool(1);
+        let same = pool.clone();
+        let napping = pool.run(move |worker| {
+            let nap = async move { same.run(|worker| { busy(); sleep(HOUR).wait(worker) }).await };
+            nap.wait(worker)
+        });
+        napping.await.unwrap().unwrap().unwrap().unwrap();
+        assert!(time.elapsed() >= HOUR && time.elapsed() < HOUR + SECOND);
+    }
+
+    async fn time_stands_while_a_lent_job_is_at_work(time) {
+        let pool = pool(1);
+        let same = pool.clone();
+        let busy_twice = pool.run(move |worker| {
+            let inner = async move { timeout(Duration::from_millis(1), same.run(|_| busy())).await };
+            inner.wait(worker)
+        });
+        busy_twice.await.unwrap().unwrap().expect("no time has passed").unwrap();
+        assert_eq!(time.elapsed(), Duration::ZERO);
+    }
+
     async fn a_worker_sleeps_and_a_deadline_passes_by_the_paused_clock(time) {
         let pool = pool(1);
         pool.run(|worker| worker.sleep(HOUR)).await.unwrap().unwrap();

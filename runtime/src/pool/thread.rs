@@ -8,6 +8,7 @@ use super::builder::Spin;
 use super::line::Place;
 use super::local;
 use super::seat::{self, Seat};
+use crate::activity::Activity;
 use crate::error::contained;
 use crate::job::{Job, Ran};
 use crate::worker::Worker;
@@ -44,20 +45,39 @@ fn stretch<'a>(inner: &'a Inner, spin: Spin, (mut job, mut place): Taken<'a>) ->
 }
 
 /// Runs a job that was claimed, in its runtime.
+#[cfg(feature = "test-util")]
 pub(super) fn run_at_home(job: Arc<dyn Job>, place: Place<'_, Arc<dyn Job>>) {
     let home = job.about().home.clone();
     let _entered = home.enter();
     run(job, place, None);
 }
 
-/// Runs a job that was claimed, and lets go of it before its caller is woken: so it is the caller who frees the cell, on the
-/// thread that made it. Returns when its body ended.
+/// Runs a job that was claimed, on the thread of one that waits; `lender`: of that one.
+pub(super) fn run_lent(job: Arc<dyn Job>, lender: &Activity) {
+    let home = job.about().home.clone();
+    let _entered = home.enter();
+    let activity = job.about().activity.clone();
+    lender.lends();
+    run_on(job, Place::none(), None);
+    lender.goes_on(); // before the other is over, so that one of them is at work all the time
+    activity.over();
+}
+
+/// Runs a job that was claimed. Returns when its body ended.
 pub(super) fn run(
     job: Arc<dyn Job>,
     place: Place<'_, Arc<dyn Job>>,
     since: Option<Instant>,
 ) -> Option<Instant> {
     let activity = job.about().activity.clone();
+    let ended = run_on(job, place, since);
+    activity.over();
+    ended
+}
+
+/// Runs a job that was claimed, and lets go of it before its caller is woken: so it is the caller who frees the cell, on the
+/// thread that made it. Returns when its body ended.
+fn run_on(job: Arc<dyn Job>, place: Place<'_, Arc<dyn Job>>, since: Option<Instant>) -> Option<Instant> {
     let worker = Worker::new(job);
     let Ran { caller, ended } = worker.host().run(&worker, place, since);
     // It may be the last to let go of the caller's context values, and wakers are the executor's: the thread outlives both.
@@ -65,6 +85,5 @@ pub(super) fn run(
     if let Some(caller) = caller {
         contained("a waker", || caller.wake());
     }
-    activity.over();
     ended
 }

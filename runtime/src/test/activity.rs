@@ -17,6 +17,7 @@ enum Does {
     Queued,
     Works,
     Rests,
+    Lends,
     Over,
 }
 
@@ -79,6 +80,14 @@ impl Activity {
         self.goes(Does::Rests, |does| does == Does::Works);
     }
 
+    pub(crate) fn lends(&self) {
+        self.goes(Does::Lends, |does| matches!(does, Does::Works | Does::Rests));
+    }
+
+    pub(crate) fn goes_on(&self) {
+        self.goes(Does::Works, |does| does == Does::Lends);
+    }
+
     pub(crate) fn over(&self) {
         self.goes(Does::Over, |does| does != Does::Over);
     }
@@ -119,7 +128,7 @@ impl Activity {
         let mut does = listened.does();
         loop {
             match *does {
-                Does::Rests | Does::Over => return,
+                Does::Rests | Does::Lends | Does::Over => return,
                 Does::Queued if pool.is_occupied() => return,
                 Does::Queued | Does::Works => {}
             }

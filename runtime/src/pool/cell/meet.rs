@@ -14,7 +14,6 @@ use crate::crossing::BoxCall;
 use crate::error::Interrupted;
 use crate::job::{Errand, Job};
 use crate::pool::builder::Spin;
-use crate::pool::line::Place;
 use crate::pool::{PoolId, thread};
 use crate::portal::Attendant;
 use crate::sync::MutexGuard;
@@ -214,7 +213,7 @@ where
             if let Some(job) = state.meet.next_lent() {
                 drop(state);
                 if job.claim() {
-                    thread::run_at_home(job, Place::none());
+                    thread::run_lent(job, self.activity());
                 }
                 state = self.state.lock();
                 may_spin = true;
