@@ -23,6 +23,7 @@ mod parse;
 mod report;
 #[cfg(test)]
 mod snapshots;
+mod source;
 
 use names::Word;
 use proc_macro::TokenStream;

@@ -76,6 +76,13 @@ impl Sink {
         }
     }
 
+    /// Takes the first mistake of this very part out of the tree, for a place in the code that is generated for it.
+    pub(crate) fn take_first(&self) -> Option<syn::Error> {
+        let errors = &mut self.tree.borrow_mut().errors;
+        let first = errors.iter().position(|(node, _)| *node == self.node)?;
+        Some(errors.remove(first).1)
+    }
+
     /// Something is wrong here, and was said elsewhere.
     pub(crate) fn taint(&self) {
         let mut tree = self.tree.borrow_mut();

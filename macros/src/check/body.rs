@@ -1,66 +1,162 @@
 //! The few things in a body that can't be meant where they stand.
 
-use crate::model::{Method, Misreading, Role};
+use crate::model::{Method, Misreading, Param, Role};
+use proc_macro2::{Ident, TokenStream};
+use quote::ToTokens;
 use syn::ext::IdentExt;
 
 pub(super) fn check(method: &Method) {
     for misreading in &method.function.misreadings {
-        match misreading {
-            Misreading::Destructured(at) => method
-                .sink
-                .error(at, "`self` is a `&Arc<Self>` here: write `= &**self` to take the service apart"),
-            Misreading::Dereferenced(at) => method.sink.error(
-                at,
-                "`self` is a `&Arc<Self>` here, and `*self` is the `Arc`: write `**self` for the service",
-            ),
-            Misreading::Cloned(at) => method.sink.error(
-                at,
-                "`self` is a `&Arc<Self>` here: write `Arc::clone(self)` for another handle on this service, \
-                 `Self::clone(self)` for another service",
-            ),
-            Misreading::Waited(at) => method.sink.error(
-                at,
-                "an `async fn` runs on the loop, which has no worker and must not wait: write `.await`",
-            ),
-            Misreading::Blocked { at, name } => method.sink.error(
-                at,
-                format!(
-                    "`{at}` blocks where it is called, and an `async fn` runs on the loop, which has no \
-                     worker: write `{name}(..).await`, which runs on a pool thread"
-                ),
-            ),
-            Misreading::Awaited(at) => method.sink.error(at, awaited(method)),
-            Misreading::Spawned(at) => method.sink.error(
-                at,
-                "`self` is lent to this method, and what is spawned may outlive it: write `let this = Arc::clone(self);` \
-                 ahead of it, and `this` in it",
-            ),
-            Misreading::Handed(name) => method.sink.error(
-                name,
-                format!(
-                    "`{name}` is a job, which gets a worker of its own: write `blocking_{}` to run it on this thread, or leave \
-                     the worker out and `.wait` for the job",
-                    name.unraw()
-                ),
-            ),
-            Misreading::Matched(at) => method
-                .sink
-                .error(at, "`self` is a `&Arc<Self>` here: write `&**self` to match on the service"),
+        let (at, message) = message(method, misreading);
+        method.sink.error(at, message);
+    }
+}
+
+fn message(method: &Method, misreading: &Misreading) -> (TokenStream, String) {
+    let own = name_of(method);
+    match misreading {
+        Misreading::Destructured(at) => {
+            (at.clone(), "`self` is a `&Arc<Self>` here: write `= &**self` to take the service apart".to_owned())
         }
+        Misreading::Dereferenced(at) => (
+            at.clone(),
+            "`self` is a `&Arc<Self>` here, and `*self` is the `Arc`: write `**self` for the service".to_owned(),
+        ),
+        Misreading::Matched(at) => {
+            (at.clone(), "`self` is a `&Arc<Self>` here: write `&**self` to match on the service".to_owned())
+        }
+        Misreading::Cloned(at) => (
+            at.clone(),
+            "`self` is a `&Arc<Self>` here: write `Arc::clone(self)` for another handle on this service, \
+             `Self::clone(self)` for another service"
+                .to_owned(),
+        ),
+        Misreading::Waited(at) => (
+            at.clone(),
+            "`.wait` blocks the thread and can't be used in an `async fn`: write `.await`".to_owned(),
+        ),
+        Misreading::Blocked { at, name } => (
+            at.clone(),
+            format!(
+                "`{at}` runs on the calling thread and would block the event loop: write `{name}(..).await` to run it on \
+                 a pool thread"
+            ),
+        ),
+        Misreading::Awaited(at) => (at.clone(), awaited(method)),
+        Misreading::Spawned(at) => (
+            at.clone(),
+            "`self` is borrowed, but what is spawned may outlive this call: add `let this = Arc::clone(self);` before it \
+             and use `this` inside"
+                .to_owned(),
+        ),
+        Misreading::Handed(name) => (
+            name.to_token_stream(),
+            format!(
+                "`{name}` runs as its own job and takes no worker: call `blocking_{}` to run it on this thread, or remove the \
+                 argument and `.wait` for the job",
+                name.unraw()
+            ),
+        ),
+        Misreading::WaitedAlone(at) => (at.clone(), format!("`.wait` needs the worker of this thread: {}", wait(method))),
+        Misreading::HandlerWaited(name) => (
+            name.to_token_stream(),
+            format!(
+                "`{name}` is a handler, whose future borrows the service, and a thread can only wait for a future that owns what \
+                 it uses: move the shared code into an `async fn` without an attribute, and `.wait` for that"
+            ),
+        ),
+        Misreading::BorrowWaited { name, owned } => {
+            let mend = match owned {
+                Some(owned) => format!("let `{name}` take {owned}"),
+                None => format!("let `{name}` take its arguments by value"),
+            };
+            let message = format!(
+                "`{name}` borrows its arguments, and a thread can only wait for a future that owns what it uses: {mend}"
+            );
+            (name.to_token_stream(), message)
+        }
+        Misreading::Unwaited { name, is_job } => (name.to_token_stream(), unwaited(method, name, *is_job)),
+        Misreading::Unawaited { name, is_job } => {
+            let what = what(*is_job);
+            (name.to_token_stream(), format!("`{name}` is {what}, and this is its future, not its value: add `.await`"))
+        }
+        Misreading::LacksBlocking(name) => (
+            name.to_token_stream(),
+            format!(
+                "`{name}` takes a worker, and an `async fn` has none: write `#[blocking]` on `{name}` to run it on a pool \
+                 thread, and `.await` it here"
+            ),
+        ),
+        Misreading::Called(name) => (
+            name.to_token_stream(),
+            format!(
+                "`{name}` gives a future, which `worker.call` does not run: write `self.{name}(..).{}`",
+                waiting(method)
+            ),
+        ),
+        Misreading::Assigned(at) => (
+            at.clone(),
+            "the service is shared and can't be assigned to: put what changes into an atomic, a `Mutex`, or the connection's \
+             value"
+                .to_owned(),
+        ),
+        Misreading::WorkerSent(worker) => (
+            worker.to_token_stream(),
+            format!(
+                "a worker can't leave its thread, and this `async` block runs on the event loop: use `{worker}` before or after \
+                 the block"
+            ),
+        ),
+        Misreading::Propagated(at) => (
+            at.clone(),
+            format!("`?` needs a return type that can hold `Interrupted`: write `-> Result<{own}, Interrupted>`"),
+        ),
+    }
+}
+
+/// The result of the method, as it was written.
+fn name_of(method: &Method) -> String {
+    method.function.output().map_or_else(|| "()".to_owned(), crate::source::of)
+}
+
+fn what(is_job: bool) -> &'static str {
+    if is_job { "a job" } else { "an `async fn`" }
+}
+
+fn unwaited(method: &Method, name: &Ident, is_job: bool) -> String {
+    let own = name.unraw();
+    let twin = match worker(method).and_then(Param::name) {
+        Some(worker) if is_job => {
+            format!(", or call `self.blocking_{own}({worker}, ..)` to run it on this thread")
+        }
+        _ => String::new(),
+    };
+    format!("`{name}` is {}, and this is its future, not its value: {}{twin}", what(is_job), wait(method))
+}
+
+fn worker(method: &Method) -> Option<&Param> {
+    match &method.role {
+        Role::Blocking(blocking) => blocking.worker.as_ref(),
+        _ => None,
+    }
+}
+
+/// `wait(worker)?`, with the worker's own name.
+fn waiting(method: &Method) -> String {
+    let name = worker(method).and_then(Param::name).map_or_else(|| "worker".to_owned(), Ident::to_string);
+    format!("wait({name})?")
+}
+
+/// How this function waits.
+fn wait(method: &Method) -> String {
+    let waiting = waiting(method);
+    match worker(method) {
+        Some(worker) if worker.name().is_some() => format!("write `.{waiting}`"),
+        Some(_) => format!("name the worker, and write `.{waiting}`"),
+        None => format!("take `worker: &Worker` as the first parameter, and write `.{waiting}`"),
     }
 }
 
 fn awaited(method: &Method) -> String {
-    let worker = match &method.role {
-        Role::Blocking(blocking) => blocking.worker.as_ref(),
-        _ => None,
-    };
-    let mend = match worker {
-        Some(worker) => match worker.name() {
-            Some(name) => format!("write `.wait({name})?`"),
-            None => "name the worker, and write `.wait(worker)?`".to_owned(),
-        },
-        None => "take `worker: &Worker` as the first parameter, and write `.wait(worker)?`".to_owned(),
-    };
-    format!("a blocking function runs on a thread, where nothing polls: {mend}")
+    format!("`.await` can't be used in a blocking function: {}", wait(method))
 }

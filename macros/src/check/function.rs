@@ -1,7 +1,6 @@
 //! What holds for every function with a role: its qualifiers, its receiver, its generics.
 
-use crate::model::{Function, Loan, Method, Param, Receiver};
-use quote::ToTokens;
+use crate::model::{Function, Loan, Method, Param, Receiver, owned_form};
 use syn::{GenericParam, Safety, Type};
 
 /// Two of our attributes on one method.
@@ -152,21 +151,6 @@ pub(super) fn owned(method: &Method, ty: &Type, whose: &str, why: &str) -> bool 
         }
     }
     false
-}
-
-/// The std type that owns what a reference to `ty` borrows.
-fn owned_form(ty: &Type) -> Option<String> {
-    match ty {
-        Type::Slice(slice) => Some(format!("Vec<{}>", slice.elem.to_token_stream())),
-        Type::Path(path) => match path.path.get_ident()?.to_string().as_str() {
-            "str" => Some("String".to_owned()),
-            "Path" => Some("PathBuf".to_owned()),
-            "OsStr" => Some("OsString".to_owned()),
-            "CStr" => Some("CString".to_owned()),
-            _ => None,
-        },
-        _ => None,
-    }
 }
 
 /// Parameters that no role wants: the expected signature is printed once, at the first of them.

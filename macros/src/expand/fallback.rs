@@ -2,12 +2,16 @@
 //! is the only error, and editors go on working.
 //!
 //! The body is kept as it was written, unless it was written for the mistake (`async` on a blocking function,
-//! `&mut self`, a misread `self`): under the mended signature it would only cause more errors, so that only editors see it.
+//! `&mut self`, a misread `self`): under the mended signature it would cause more errors. Then the mistake itself stands in the body,
+//! in the place of `self`: an expression that has no type, so that the compiler is quiet about all that comes of it, and still
+//! sees what the body uses.
 
 use super::{blocking, half};
-use crate::model::{Blocking, Function, Loan, Method, Outcome, Receiver, Role, is_of_std, loan};
-use proc_macro2::{Delimiter, Group, Span, TokenStream};
-use quote::quote_spanned;
+use crate::model::{
+    Blocking, Function, Loan, Method, Misreading, Outcome, Receiver, Role, is_of_std, is_taken_apart, loan,
+};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote_spanned};
 use syn::{Lifetime, Path, ReceiverKind, ReturnType, Safety, Token, Type};
 
 /// The function as it can be compiled.
@@ -42,12 +46,87 @@ pub(super) fn mended(method: &Method, alone: bool, krate: &Path) -> Function {
         function.body = todo(function.body.span());
     } else if meant_otherwise {
         function.attrs.push(syn::parse_quote!(#[allow(unused)]));
-        let compiled = todo(function.body.span());
+        let compiled = in_use(method).unwrap_or_else(|| todo(function.body.span()));
         let body = half::either(&compiled.stream(), &function.body.stream(), krate);
         function.body = Group::new(Delimiter::Brace, body);
         function.body.set_span(compiled.span());
     }
     function
+}
+
+/// The body, with the mistake in the place of `self`; none if nothing was said of this method itself.
+fn in_use(method: &Method) -> Option<Group> {
+    let site = Span::mixed_site();
+    let Function { receiver, body, misreadings, sig, .. } = &method.function;
+    let awaits = || misreadings.iter().any(|misreading| matches!(misreading, Misreading::Awaited(_)));
+    let is_async = matches!(method.role, Role::Blocking(_)) && (sig.asyncness.is_some() || awaits());
+    let opaque = method.function.output().is_some_and(|ty| matches!(loan(ty), Some(Loan::Opaque(_))));
+    if is_async && opaque {
+        // No closure can return an `impl Trait`.
+        return None;
+    }
+    let mistake = method.sink.take_first()?.to_compile_error();
+    let is_waiting =
+        |misreading: &Misreading| matches!(misreading, Misreading::Waited(_) | Misreading::Blocked { .. });
+    let missing = misreadings.iter().any(is_waiting).then(|| first(body.stream(), "worker")).flatten();
+    let worker = missing.map(|worker| quote_spanned!(site=> let #worker = this;));
+    // Its type may be the only use of an import.
+    let written = match receiver {
+        Receiver::Other(syn::Receiver { kind: ReceiverKind::Typed(_, ty), .. }) => {
+            Some(quote_spanned!(site=> let _: ::core::option::Option<#ty> = ::core::option::Option::None;))
+        }
+        _ => None,
+    };
+    let stated = quote_spanned!(site=> let this = &#mistake; #worker #written);
+    let rest = Group::new(Delimiter::Brace, with_this(body.stream()));
+    let mut whole = super::warnings::ahead(&stated, &rest);
+    if is_async {
+        let output = &sig.output;
+        let tokens = quote_spanned!(site=> let _ = async move || #output #whole; ::core::unreachable!());
+        whole = Group::new(Delimiter::Brace, tokens);
+    }
+    whole.set_span(site.located_at(body.span()));
+    Some(whole)
+}
+
+fn first(tokens: TokenStream, name: &str) -> Option<Ident> {
+    tokens.into_iter().find_map(|tree| match tree {
+        TokenTree::Ident(ident) => (ident == name).then_some(ident),
+        TokenTree::Group(group) => first(group.stream(), name),
+        _ => None,
+    })
+}
+
+/// `this` for each `self` that is the method's own.
+fn with_this(tokens: TokenStream) -> TokenStream {
+    let trees: Vec<TokenTree> = tokens.into_iter().collect();
+    let is_path = |at: usize| matches!(trees.get(at), Some(TokenTree::Punct(mark)) if mark.as_char() == ':');
+    let mut foreign = false;
+    let tree = |(at, tree): (usize, &TokenTree)| match tree {
+        // With a type, so that what the pattern binds has one.
+        TokenTree::Ident(word) if word == "self" && is_taken_apart(&trees, at) => {
+            let site = Span::mixed_site().located_at(word.span());
+            quote_spanned!(site=> &**#word)
+        }
+        TokenTree::Ident(word) if word == "self" && !(is_path(at + 1) && is_path(at + 2)) => {
+            Ident::new("this", Span::mixed_site().located_at(word.span())).into_token_stream()
+        }
+        TokenTree::Ident(word) => {
+            foreign |= word == "impl" || word == "trait";
+            tree.to_token_stream()
+        }
+        TokenTree::Group(group) if foreign => {
+            foreign = group.delimiter() != Delimiter::Brace;
+            tree.to_token_stream()
+        }
+        TokenTree::Group(group) => {
+            let mut inner = Group::new(group.delimiter(), with_this(group.stream()));
+            inner.set_span(group.span());
+            inner.into_token_stream()
+        }
+        other => other.to_token_stream(),
+    };
+    trees.iter().enumerate().flat_map(tree).collect()
 }
 
 /// `-> &T` with nothing to borrow from would be a second error: `-> &'static T`.

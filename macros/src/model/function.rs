@@ -31,6 +31,14 @@ pub(crate) enum Host {
 }
 
 impl Host {
+    /// The name of the block's type.
+    pub(super) fn type_name(&self) -> &str {
+        match self {
+            Host::Service { name, .. } => name,
+            Host::Alone => "",
+        }
+    }
+
     /// The enum of the block's states, if it has any.
     pub(super) fn states(&self) -> Option<&StateEnum> {
         match self {

@@ -26,15 +26,36 @@ pub(crate) enum Misreading {
     Matched(TokenStream),
     /// `self.f(worker, ..)`, which is a job
     Handed(Ident),
+    /// `.wait()` on a thread
+    WaitedAlone(TokenStream),
+    /// `self.f(..).wait(worker)`, where `f` is a handler
+    HandlerWaited(Ident),
+    /// The same, where `f` borrows an argument; what would own it.
+    BorrowWaited { name: Ident, owned: Option<String> },
+    /// `1 + self.f(..)` on a thread, where `f` is async or a job
+    Unwaited { name: Ident, is_job: bool },
+    /// `1 + self.f(..)` on the loop, where `f` is async or a job
+    Unawaited { name: Ident, is_job: bool },
+    /// `self.f(..)` on the loop, where `f` takes a worker besides
+    LacksBlocking(Ident),
+    /// `worker.call(|| self.f(..))`, where `f` is async
+    Called(Ident),
+    /// `self.field = ..`
+    Assigned(TokenStream),
+    /// The worker in a future that goes to the loop
+    WorkerSent(Ident),
+    /// The `?` of `.wait(worker)?` in a function that can't pass it on
+    Propagated(TokenStream),
 }
 
-pub(super) fn find(body: TokenStream) -> Vec<Misreading> {
+/// `own` is the name of the service's type.
+pub(super) fn find(body: TokenStream, own: &str) -> Vec<Misreading> {
     let mut found = Vec::new();
-    scan(body, &mut found);
+    scan(body, own, &mut found);
     found
 }
 
-fn scan(tokens: TokenStream, found: &mut Vec<Misreading>) {
+fn scan(tokens: TokenStream, own: &str, found: &mut Vec<Misreading>) {
     let trees: Vec<TokenTree> = tokens.into_iter().collect();
     let mut foreign = false;
     for (at, tree) in trees.iter().enumerate() {
@@ -42,22 +63,25 @@ fn scan(tokens: TokenStream, found: &mut Vec<Misreading>) {
             // A nested `impl` or `trait` has a `self` of its own.
             TokenTree::Ident(ident) if ident == "impl" || ident == "trait" => foreign = true,
             TokenTree::Group(group) if foreign && group.delimiter() == Delimiter::Brace => foreign = false,
-            TokenTree::Group(group) if !is_of_macro(&trees, at) => scan(group.stream(), found),
-            TokenTree::Ident(ident) if ident == "self" => found.extend(misread(&trees, at)),
+            TokenTree::Group(group) if !is_of_macro(&trees, at) => scan(group.stream(), own, found),
+            TokenTree::Group(group) if is_of_matches(&trees, at) => {
+                found.extend(matched_by_macro(&group.stream(), own).map(Misreading::Matched));
+            }
+            TokenTree::Ident(ident) if ident == "self" => found.extend(misread(&trees, at, own)),
             _ => {}
         }
     }
 }
 
 /// `trees[at]` is `self`.
-fn misread(trees: &[TokenTree], at: usize) -> Option<Misreading> {
+fn misread(trees: &[TokenTree], at: usize, own: &str) -> Option<Misreading> {
     let (before, after) = (trees.get(..at)?, trees.get(at..)?);
     let tokens = |from: usize, to: usize| trees.iter().take(to).skip(from).cloned().collect::<TokenStream>();
     if destructured(before, after) {
         Some(Misreading::Destructured(tokens(at, at + 1)))
     } else if dereferenced(before, after) {
         Some(Misreading::Dereferenced(tokens(at.saturating_sub(1), at + 1)))
-    } else if matched(before, after) {
+    } else if matched(before, after, own) {
         Some(Misreading::Matched(tokens(at, at + 1)))
     } else if cloned(after) {
         Some(Misreading::Cloned(tokens(at, at + 4)))
@@ -65,6 +89,15 @@ fn misread(trees: &[TokenTree], at: usize) -> Option<Misreading> {
         None
     }
 }
+
+/// The `self` at `at` is matched on or taken apart, by patterns of the service's type.
+pub(crate) fn is_taken_apart(trees: &[TokenTree], at: usize) -> bool {
+    let (before, after) = (trees.get(..at).unwrap_or_default(), trees.get(at..).unwrap_or_default());
+    destructured(before, after) || matched(before, after, ANY)
+}
+
+/// For a type of any name.
+const ANY: &str = "*";
 
 /// `Self { .. } = self`, and nothing taken from that `self`.
 fn destructured(before: &[TokenTree], after: &[TokenTree]) -> bool {
@@ -83,7 +116,7 @@ fn destructured(before: &[TokenTree], after: &[TokenTree]) -> bool {
 }
 
 /// `match self { Self::On => .. }`, `if let Self::On = self { .. }`
-fn matched(before: &[TokenTree], after: &[TokenTree]) -> bool {
+fn matched(before: &[TokenTree], after: &[TokenTree], own: &str) -> bool {
     let Some(TokenTree::Group(arms)) = after.get(1).filter(|_| !before.is_empty()) else { return false };
     if arms.delimiter() != Delimiter::Brace {
         return false;
@@ -92,8 +125,7 @@ fn matched(before: &[TokenTree], after: &[TokenTree]) -> bool {
         |tree: &TokenTree, mark: char| matches!(tree, TokenTree::Punct(punct) if punct.as_char() == mark);
     match before {
         [.., TokenTree::Ident(word)] => {
-            word == "match"
-                && matches!(arms.stream().into_iter().next(), Some(TokenTree::Ident(first)) if first == "Self")
+            word == "match" && begins_with_variant(&arms.stream().into_iter().collect::<Vec<_>>(), own)
         }
         [rest @ .., equals] if is(equals, '=') => {
             let rest = match rest {
@@ -101,14 +133,52 @@ fn matched(before: &[TokenTree], after: &[TokenTree]) -> bool {
                 rest => rest,
             };
             match rest {
-                [.., TokenTree::Ident(word), TokenTree::Ident(own), one, two, TokenTree::Ident(_)] => {
-                    word == "let" && own == "Self" && is(one, ':') && is(two, ':')
+                [.., TokenTree::Ident(word), TokenTree::Ident(of), one, two, TokenTree::Ident(_)] => {
+                    word == "let" && is_own(of, own) && is(one, ':') && is(two, ':')
                 }
                 _ => false,
             }
         }
         _ => false,
     }
+}
+
+/// `Self`, or the type's own name.
+fn is_own(name: &Ident, own: &str) -> bool {
+    name == "Self" || own == ANY || (!own.is_empty() && name == own)
+}
+
+/// `Self::On ..`
+fn begins_with_variant(trees: &[TokenTree], own: &str) -> bool {
+    let is = |tree: &TokenTree| matches!(tree, TokenTree::Punct(punct) if punct.as_char() == ':');
+    match trees {
+        [TokenTree::Ident(of), one, two, TokenTree::Ident(_), ..] => is_own(of, own) && is(one) && is(two),
+        [TokenTree::Ident(of), ..] => of == "Self",
+        _ => false,
+    }
+}
+
+/// The brackets of `matches!`
+fn is_of_matches(trees: &[TokenTree], at: usize) -> bool {
+    matches!(at.checked_sub(2).and_then(|name| trees.get(name)), Some(TokenTree::Ident(name)) if name == "matches")
+}
+
+/// `self` of `matches!(self, Self::On)`
+fn matched_by_macro(tokens: &TokenStream, own: &str) -> Option<TokenStream> {
+    let trees: Vec<TokenTree> = tokens.clone().into_iter().collect();
+    match trees.as_slice() {
+        [TokenTree::Ident(value), TokenTree::Punct(comma), pattern @ ..]
+            if value == "self" && comma.as_char() == ',' && begins_with_variant(pattern, own) =>
+        {
+            Some(TokenTree::Ident(value.clone()).into())
+        }
+        _ => None,
+    }
+}
+
+/// The name is among the tokens, at any depth.
+pub(super) fn mentions(tokens: TokenStream, name: &str) -> bool {
+    count(tokens, name) > 0
 }
 
 /// `*self` as a whole: not `a * self`, not `*self.field`, and neither `&*self` nor `**self`.
@@ -246,7 +316,7 @@ mod tests {
     use super::*;
 
     fn count(text: &str) -> usize {
-        find(text.parse().expect(text)).len()
+        find(text.parse().expect(text), "Mode").len()
     }
 
     #[test]
@@ -275,6 +345,10 @@ mod tests {
             "match self { Self::On => 1, _ => 2 }",
             "if let Self::On(n) = self { n } else { 0 }",
             "while let Self::On = self { }",
+            "match self { Mode::On => 1, _ => 2 }",
+            "if let Mode::On(n) = self { n } else { 0 }",
+            "matches!(self, Self::On | Self::Off)",
+            "matches!(self, Mode::On)",
         ] {
             assert_eq!(count(text), 1, "{text}");
         }
@@ -283,6 +357,9 @@ mod tests {
             "match self { this => Self::f(this) }",
             "match self.n { Self::N => 1 }",
             "if a == self { Self::f() }",
+            "match self { other::Mode::On => 1 }",
+            "matches!(**self, Self::On)",
+            "matches!(self.n, Mode::On)",
         ] {
             assert_eq!(count(text), 0, "{text}");
         }

@@ -5,6 +5,7 @@
 
 mod around;
 mod blocking;
+mod calls;
 mod description;
 mod function;
 mod handed;
@@ -20,6 +21,7 @@ mod targets;
 
 pub(crate) use around::{Around, Side};
 pub(crate) use blocking::{Blocking, Limit};
+pub(crate) use calls::owned_form;
 pub(crate) use description::{Described, first_line};
 pub(crate) use function::{Function, Host, Param, Receiver, Shape};
 pub(crate) use handed::called_on_self;
@@ -27,7 +29,7 @@ pub(crate) use handler::{Handler, HandlerKind, SessionTypes};
 pub(crate) use hook::Hook;
 pub(crate) use loan::{Loan, Unowned, find as loan};
 pub(crate) use machine::{Cause, Gives, Move, StateEnum, variant};
-pub(crate) use misread::Misreading;
+pub(crate) use misread::{Misreading, is_taken_apart};
 pub(crate) use outcome::{Outcome, is_of_std};
 pub(crate) use targets::{Targets, targets};
 
@@ -113,6 +115,7 @@ impl Service {
         };
         twins(&mut items);
         handed(&mut items);
+        called(&mut items);
         Service {
             head,
             krate,
@@ -227,6 +230,18 @@ impl Method {
         self.function.cfgs().next().is_some()
     }
 
+    /// Where its body runs.
+    fn place(&self) -> calls::Place<'_> {
+        match &self.role {
+            Role::Blocking(blocking) if self.function.sig.asyncness.is_none() => {
+                calls::Place::Thread { worker: blocking.worker.as_ref().and_then(Param::name) }
+            }
+            Role::Blocking(_) | Role::Unusable => calls::Place::Unknown,
+            _ if self.function.sig.asyncness.is_some() && !self.function.has_worker() => calls::Place::Loop,
+            _ => calls::Place::Unknown,
+        }
+    }
+
     /// A second method of a name is the compiler's to report: once, and not of what is generated for it as well.
     fn stands_alone(&mut self, names: &mut Vec<Ident>) {
         let name = &self.function.sig.ident;
@@ -249,11 +264,21 @@ impl Role {
         let in_service = matches!(host, Host::Service { .. });
         let body = || function.body.stream();
         let mut found = Vec::new();
+        let worker = match self {
+            Role::Blocking(blocking) => blocking.worker.as_ref().and_then(Param::name),
+            _ => None,
+        };
         if in_service && self.is_sugared(function) {
-            found.extend(misread::find(body()));
+            found.extend(misread::find(body(), host.type_name()));
             // `&'static self` may go anywhere.
             if function.receiver.lifetime().is_none() {
-                found.extend(spawned::find(body()));
+                found.extend(spawned::find(body(), worker));
+            }
+        }
+        if let Some(worker) = worker {
+            found.extend(calls::sent(body(), worker));
+            if function.output().is_none_or(is_of_std) {
+                found.extend(calls::propagated(body(), worker));
             }
         }
         match (self, function.sig.asyncness) {
@@ -311,6 +336,26 @@ fn handed(items: &mut [Item]) {
         let Some(worker) = blocking.worker.as_ref().and_then(Param::name) else { continue };
         let found = handed::find(method.function.body.stream(), worker, &jobs);
         method.function.misreadings.extend(found);
+    }
+}
+
+/// Calls of the block's own methods that can't be meant where they stand.
+fn called(items: &mut [Item]) {
+    let methods = |item: &Item| match item {
+        Item::Method(method) => calls::Known::of(method),
+        _ => None,
+    };
+    let known: Vec<calls::Known> = items.iter().filter_map(methods).collect();
+    for item in items {
+        let Item::Method(method) = item else { continue };
+        let body = method.function.body.stream();
+        let is_shared = matches!(method.function.receiver, Receiver::Shared(_) | Receiver::Arc(_));
+        if !is_shared || method.function.half.is_some() {
+            continue;
+        }
+        let found = calls::find(body.clone(), &method.place(), &known);
+        method.function.misreadings.extend(found);
+        method.function.misreadings.extend(calls::assigned(body));
     }
 }
 

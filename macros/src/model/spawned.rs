@@ -1,7 +1,8 @@
 //! `self` in a task or a thread that is started where it is written: it is lent, and they outlive the method.
 
+use super::calls::only_call;
 use super::misread::{Misreading, is_of_macro};
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 
 /// What starts one, by whole paths.
 const SPAWNERS: [&str; 5] = [
@@ -13,23 +14,40 @@ const SPAWNERS: [&str; 5] = [
 ];
 
 /// `self` in the `async` block or the closure that `tokio::spawn` and its like are given.
-pub(super) fn find(body: TokenStream) -> Vec<Misreading> {
+pub(super) fn find(body: TokenStream, worker: Option<&Ident>) -> Vec<Misreading> {
     let mut found = Vec::new();
-    scan(body, &mut found);
+    scan(body, worker, &mut found);
     found
 }
 
-fn scan(tokens: TokenStream, found: &mut Vec<Misreading>) {
+fn scan(tokens: TokenStream, worker: Option<&Ident>, found: &mut Vec<Misreading>) {
     let trees: Vec<TokenTree> = tokens.into_iter().collect();
     for at in own(&trees) {
         let (Some(before), Some(TokenTree::Group(group))) = (trees.get(..at), trees.get(at)) else {
             continue;
         };
-        let spawns = || group.delimiter() == Delimiter::Parenthesis && SPAWNERS.contains(&&*path(before));
+        let spawns = || {
+            let by_path = SPAWNERS.contains(&&*path(before));
+            let by_worker = worker.is_some_and(|worker| by_worker(before, worker));
+            // What comes back from `worker.call(|| self.f(..))` is judged by what `f` is.
+            let is_call = by_worker && only_call(group.stream()).is_some();
+            group.delimiter() == Delimiter::Parenthesis && (by_path || (by_worker && !is_call))
+        };
         match is_written_here(group.stream()).then(spawns) {
             Some(true) => found.extend(first_self(group.stream()).map(|own| Misreading::Spawned(own.into()))),
-            _ => scan(group.stream(), found),
+            _ => scan(group.stream(), worker, found),
         }
+    }
+}
+
+/// `worker.spawn` and its like: what they are given runs on the loop, and may run after the job.
+fn by_worker(before: &[TokenTree], worker: &Ident) -> bool {
+    match before {
+        [.., TokenTree::Ident(of), TokenTree::Punct(dot), TokenTree::Ident(method)] => {
+            let starts = ["spawn", "call", "call_soon"].iter().any(|name| method == name);
+            of == worker && dot.as_char() == '.' && starts
+        }
+        _ => false,
     }
 }
 
@@ -100,13 +118,17 @@ mod tests {
 
     #[test]
     fn tasks_and_threads() {
-        let count = |text: &str| find(text.parse().expect(text)).len();
+        let worker = quote::format_ident!("worker");
+        let count = |text: &str| find(text.parse().expect(text), Some(&worker)).len();
         for text in [
             "tokio::spawn(async move { self.poll().await });",
             "let task = ::tokio::spawn(async move { self.poll().await });",
             "if x { return tokio::task::spawn_blocking(move || self.n) }",
             "std::thread::spawn(|| f(&[self]))",
             "if !(tokio::spawn(async { self.n })) {}",
+            "worker.spawn(async { self.add(1).await; });",
+            "worker.call_soon(move || self.n.set(1))?;",
+            "worker.call(|| f(self.n))?",
         ] {
             assert_eq!(count(text), 1, "{text}");
         }
@@ -119,6 +141,10 @@ mod tests {
             "tokio::spawn(async move { log!(self.n) })",
             "emit! { tokio::spawn(async { self.n }) }",
             "scope.spawn(|| self.n)",
+            "worker.spawn(self.add(1))",
+            "worker.spawn(async move { this.add(1).await })",
+            "worker.call(|| self.add(1))",
+            "other.call(|| self.n)",
             "own::spawn(async { self.poll().await })",
             "own::tokio::spawn(async { self.poll().await })",
             "tokio::spawn(async { impl X for Y { fn f(&self) { self.g() } } })",

@@ -4,7 +4,9 @@ impl Wrong {
     #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
     async fn ping(self: &::std::sync::Arc<Self>, ping: &Ping) -> Pong {
         ::portcullis::__private::for_editors! {
-            { ::core::unreachable!() } { self.pings += 1; Pong }
+            { let this = & ::core::compile_error! {
+            "a `#[request]` handler runs on the loop and is async: write `async fn ping`, and call a `#[blocking]` method for what blocks"
+            }; this.pings += 1; Pong } { self.pings += 1; Pong }
         }
     }
     #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
@@ -46,7 +48,9 @@ impl Wrong {
         bytes: Vec<u8>,
     ) -> u64 {
         ::portcullis::__private::for_editors! {
-            { ::core::unreachable!() } { self.count(). await }
+            { let _ = async move || -> u64 { let this = & ::core::compile_error! {
+            "a blocking function runs on a pool thread, an `async fn` on the loop: remove `async` and wait for async methods with `.wait(worker)?`, or remove `#[blocking]`"
+            }; this.count(). await }; ::core::unreachable!() } { self.count(). await }
         }
     }
     #[allow(unused)]
@@ -61,7 +65,10 @@ impl Wrong {
     #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
     async fn __count(self: &::std::sync::Arc<Self>) -> u64 {
         ::portcullis::__private::for_editors! {
-            { ::core::unreachable!() } { let Self { counter } = self; counter.get() }
+            { let this = & ::core::compile_error! {
+            "`self` is a `&Arc<Self>` here: write `= &**self` to take the service apart"
+            }; let Self { counter } = & * * self; counter.get() } { let Self { counter }
+            = self; counter.get() }
         }
     }
     #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
@@ -186,9 +193,6 @@ impl ::portcullis::Describe for Wrong {
     "unknown option `reqest` of `#[service]`: did you mean `request`?"
 }
 ::core::compile_error! {
-    "a `#[request]` handler runs on the loop and is async: write `async fn ping`, and call a `#[blocking]` method for what blocks"
-}
-::core::compile_error! {
     "a `#[request]` handler shares the service with other connections and takes `&self`: put what it changes into an atomic, a `Mutex`, or the connection's value"
 }
 ::core::compile_error! {
@@ -205,12 +209,6 @@ impl ::portcullis::Describe for Wrong {
 }
 ::core::compile_error! {
     "this argument is borrowed, and a job may outlive its caller: write `Vec<u8>`"
-}
-::core::compile_error! {
-    "a blocking function runs on a pool thread, an `async fn` on the loop: remove `async` and wait for async methods with `.wait(worker)?`, or remove `#[blocking]`"
-}
-::core::compile_error! {
-    "`self` is a `&Arc<Self>` here: write `= &**self` to take the service apart"
 }
 ::core::compile_error! {
     "unknown event `eror` of `#[on]`: did you mean `error`?"

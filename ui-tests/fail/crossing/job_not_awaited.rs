@@ -1,0 +1,20 @@
+// errors: 1
+// A job's future is no number, and the method that made it is of this block.
+use portcullis::prelude::*;
+
+struct Words;
+
+#[service]
+impl Words {
+    #[request]
+    async fn count(&self, text: String) -> usize {
+        self.words_of(text) + 1
+    }
+
+    #[blocking]
+    fn words_of(&self, text: String) -> usize {
+        text.split_whitespace().count()
+    }
+}
+
+fn main() {}

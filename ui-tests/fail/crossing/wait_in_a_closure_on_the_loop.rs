@@ -1,0 +1,21 @@
+// errors: 1
+// The closure runs on the loop as well, where nothing may wait.
+use portcullis::{Interrupted, prelude::*};
+
+struct Words;
+
+#[service]
+impl Words {
+    #[request]
+    async fn count(&self, text: String) -> Result<String, Interrupted> {
+        let job = |text: String| self.words_of(text).wait();
+        Ok(format!("{} words", job(text)?))
+    }
+
+    #[blocking]
+    fn words_of(&self, text: String) -> usize {
+        text.split_whitespace().count()
+    }
+}
+
+fn main() {}

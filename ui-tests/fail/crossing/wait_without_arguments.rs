@@ -1,0 +1,20 @@
+// errors: 1
+// The worker is there, and has to be handed to the wait.
+use portcullis::{Interrupted, prelude::*};
+
+struct Counter;
+
+#[service]
+impl Counter {
+    #[blocking]
+    fn more(&self, worker: &Worker, n: u64) -> Result<u64, Interrupted> {
+        worker.check()?;
+        Ok(self.count(n).wait()?)
+    }
+
+    async fn count(&self, n: u64) -> u64 {
+        n + 1
+    }
+}
+
+fn main() {}

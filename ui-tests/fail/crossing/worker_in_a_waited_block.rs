@@ -1,0 +1,19 @@
+// errors: 1
+// The block runs on the loop, and a worker belongs to its thread.
+use portcullis::{Interrupted, prelude::*};
+
+struct Words;
+
+#[service]
+impl Words {
+    #[blocking]
+    fn words_of(&self, worker: &Worker, text: String) -> Result<usize, Interrupted> {
+        async move {
+            worker.check()?;
+            Ok::<_, Interrupted>(text.len())
+        }
+        .wait(worker)?
+    }
+}
+
+fn main() {}
