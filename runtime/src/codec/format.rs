@@ -6,8 +6,10 @@ use bytes::BytesMut;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-#[cfg(feature = "postcard")]
-use super::guard;
+#[cfg(any(feature = "json", feature = "postcard"))]
+use super::guard::Guard;
+#[cfg(any(feature = "json", feature = "postcard"))]
+use super::shallow;
 use super::{DecodeError, EncodeError};
 
 /// A serde format, used through a framing: `LengthPrefixed<Postcard>`, `NewlineSeparated<Json>`.
@@ -78,11 +80,15 @@ pub enum Json {}
 #[cfg(feature = "json")]
 impl Format for Json {
     fn read<T: DeserializeOwned>(frame: &[u8]) -> Result<T, DecodeError> {
-        serde_json::from_slice(frame).map_err(|error| DecodeError::new(error).resumable())
+        let mut deserializer = serde_json::Deserializer::from_slice(frame);
+        // `serde_json` limits how deep brackets nest; what nests without them (`Option`s of newtypes) uses stack all the same.
+        let message = Guard::new(frame.len()).any_depth().read(&mut deserializer)?;
+        deserializer.end().map_err(|error| DecodeError::new(error).resumable())?;
+        Ok(message)
     }
 
     fn write<T: Serialize>(message: &T, frame: &mut FrameWriter<'_>) -> Result<(), EncodeError> {
-        serde_json::to_writer(&mut *frame, message).map_err(|error| frame.explain(error))
+        shallow::write(message, frame, |message, frame| serde_json::to_writer(frame, message))
     }
 }
 
@@ -101,18 +107,15 @@ pub enum Postcard {}
 #[cfg(feature = "postcard")]
 impl Format for Postcard {
     fn read<T: DeserializeOwned>(frame: &[u8]) -> Result<T, DecodeError> {
-        let wrong = |error: postcard::Error| DecodeError::new(error).resumable();
         let mut deserializer = postcard::Deserializer::from_bytes(frame);
-        let message = guard::read(&mut deserializer).map_err(wrong)?;
-        super::nothing_left(deserializer.finalize().map_err(wrong)?)?;
+        let message = Guard::new(frame.len()).read(&mut deserializer)?;
+        let rest = deserializer.finalize().map_err(|error| DecodeError::new(error).resumable())?;
+        super::nothing_left(rest)?;
         Ok(message)
     }
 
     fn write<T: Serialize>(message: &T, frame: &mut FrameWriter<'_>) -> Result<(), EncodeError> {
-        match postcard::to_io(message, &mut *frame) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(frame.explain(error)),
-        }
+        shallow::write(message, frame, |message, frame| postcard::to_io(message, frame).map(drop))
     }
 }
 

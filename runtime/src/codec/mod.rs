@@ -95,7 +95,7 @@ mod fixed_size;
 mod foreign;
 #[cfg(feature = "serde")]
 mod format;
-#[cfg(any(feature = "cbor", feature = "msgpack", feature = "postcard"))]
+#[cfg(any(feature = "cbor", feature = "json", feature = "msgpack", feature = "postcard"))]
 mod guard;
 #[cfg(feature = "json")]
 mod json_scanner;
@@ -107,7 +107,11 @@ mod msgpack;
 #[cfg(feature = "serde")]
 mod newline;
 mod separated;
+#[cfg(any(feature = "cbor", feature = "json", feature = "msgpack", feature = "postcard"))]
+mod shallow;
 mod splitter;
+#[cfg(any(feature = "cbor", feature = "json", feature = "msgpack", feature = "postcard"))]
+mod stack;
 #[cfg(feature = "zlib")]
 mod zlib;
 #[cfg(feature = "zstd")]

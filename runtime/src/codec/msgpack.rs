@@ -5,7 +5,8 @@ use serde::de::DeserializeOwned;
 
 use super::concatenated::{Scanner, SelfDelimiting};
 use super::format::{Format, FrameWriter};
-use super::{DecodeError, EncodeError, guard};
+use super::guard::Guard;
+use super::{DecodeError, EncodeError, shallow};
 
 /// [MessagePack](https://msgpack.org), by `rmp-serde`: structs are maps with the names of their fields, as other languages
 /// write objects. Structs that come as arrays are read, too. Bytes left over in a frame are an error.
@@ -23,13 +24,13 @@ impl Format for MessagePack {
         let mut rest = frame;
         let mut deserializer = rmp_serde::Deserializer::new(&mut rest);
         deserializer.set_max_depth(DEEPEST);
-        let message = guard::read(&mut deserializer).map_err(|error| DecodeError::new(error).resumable())?;
+        let message = Guard::new(frame.len()).read(&mut deserializer)?;
         super::nothing_left(rest)?;
         Ok(message)
     }
 
     fn write<T: Serialize>(message: &T, frame: &mut FrameWriter<'_>) -> Result<(), EncodeError> {
-        rmp_serde::encode::write_named(&mut *frame, message).map_err(|error| frame.explain(error))
+        shallow::write(message, frame, |message, frame| rmp_serde::encode::write_named(frame, message))
     }
 }
 

@@ -1,44 +1,39 @@
 //! [`Cbor`].
 
-use std::io;
+mod de;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::concatenated::{Scanner, SelfDelimiting};
 use super::format::{Format, FrameWriter};
-use super::{DecodeError, EncodeError, guard};
+use super::guard::Guard;
+use super::{DecodeError, EncodeError, shallow};
 
-/// [CBOR](https://cbor.io) (RFC 8949), by `ciborium`. Bytes left over in a frame are an error.
+/// [CBOR](https://cbor.io) (RFC 8949). Bytes left over in a frame are an error, and so is a message that nests deeper than 128
+/// levels.
+///
+/// Texts and byte strings may be of any length, in one piece or in chunks. Tags are passed over where the message does not
+/// ask for them. `ciborium` writes the frames, and its `Value` and its types for tags can be messages, or parts of them.
 ///
 /// A stream of values with nothing between them, a CBOR sequence (RFC 8742), is
 /// [`Concatenated<Cbor>`](super::Concatenated).
 #[derive(Debug)]
 pub enum Cbor {}
 
-/// How deep containers of unknown length nest, and values at all.
+/// How deep containers of unknown length nest.
 const DEEPEST: usize = 128;
 
 impl Format for Cbor {
     fn read<T: DeserializeOwned>(frame: &[u8]) -> Result<T, DecodeError> {
-        // `ciborium` is asked for nothing but its deserializer, so that a guard stands before it.
-        struct Guarded<T>(T);
-        impl<'de, T: DeserializeOwned> serde::Deserialize<'de> for Guarded<T> {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                guard::read(deserializer).map(Self)
-            }
-        }
-
-        let mut rest = frame;
-        let message = ciborium::de::from_reader_with_recursion_limit(&mut rest, DEEPEST);
-        let Guarded(message) =
-            message.map_err(|error: ciborium::de::Error<io::Error>| DecodeError::new(error).resumable())?;
-        super::nothing_left(rest)?;
+        let (mut reader, guard) = (de::Reader { rest: frame }, Guard::new(frame.len()));
+        let message = guard.read(&mut reader)?;
+        super::nothing_left(reader.rest)?;
         Ok(message)
     }
 
     fn write<T: Serialize>(message: &T, frame: &mut FrameWriter<'_>) -> Result<(), EncodeError> {
-        ciborium::into_writer(message, &mut *frame).map_err(|error| frame.explain(error))
+        shallow::write(message, frame, |message, frame| ciborium::into_writer(message, frame))
     }
 }
 

@@ -1,0 +1,201 @@
+//! Between serde and a format that writes: a message that nests without end is an error and no overflow of the stack.
+
+use std::cell::Cell;
+use std::fmt::Display;
+
+use serde::ser::{
+    Error, Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+    SerializeTupleStruct, SerializeTupleVariant, Serializer,
+};
+
+use super::stack::{self, Place};
+use super::{EncodeError, FrameWriter};
+
+/// Writes `message` by `write`, within the limit of the stack.
+pub(super) fn write<T, E>(
+    message: &T,
+    frame: &mut FrameWriter<'_>,
+    write: impl FnOnce(&Shallow<'_, &T>, &mut FrameWriter<'_>) -> Result<(), E>,
+) -> Result<(), EncodeError>
+where
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let top = Top { place: Place::here(), refused: Cell::new(false) };
+    let written = write(&Shallow { inner: message, top: &top }, frame);
+    written.map_err(|error| match top.refused.get() {
+        true => EncodeError::new(stack::TOO_FAR),
+        false => frame.explain(error),
+    })
+}
+
+struct Top {
+    place: Place,
+    /// Some formats forget what they are told.
+    refused: Cell<bool>,
+}
+
+/// A message, or a serializer of one, that takes only so much [stack](super::stack).
+pub(super) struct Shallow<'a, T> {
+    inner: T,
+    top: &'a Top,
+}
+
+impl<'a, T> Shallow<'a, T> {
+    #[inline]
+    fn of<U>(&self, inner: U) -> Shallow<'a, U> {
+        Shallow { inner, top: self.top }
+    }
+}
+
+impl<T: Serialize + ?Sized> Serialize for Shallow<'_, &T> {
+    #[inline]
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.top.place.is_far() {
+            self.top.refused.set(true);
+            return Err(S::Error::custom(stack::TOO_FAR));
+        }
+        self.inner.serialize(self.of(serializer))
+    }
+}
+
+macro_rules! values {
+    ($($method:ident($($arg:ident: $ty:ty),*);)*) => {$(
+        #[inline]
+        fn $method(self $(, $arg: $ty)*) -> Result<S::Ok, S::Error> {
+            self.inner.$method($($arg),*)
+        }
+    )*};
+}
+
+macro_rules! compounds {
+    ($($method:ident($($arg:ident: $ty:ty),*) -> $compound:ident;)*) => {$(
+        #[inline]
+        fn $method(self $(, $arg: $ty)*) -> Result<Self::$compound, S::Error> {
+            let top = self.top;
+            self.inner.$method($($arg),*).map(|inner| Shallow { inner, top })
+        }
+    )*};
+}
+
+impl<'a, S: Serializer> Serializer for Shallow<'a, S> {
+    type Ok = S::Ok;
+    type Error = S::Error;
+    type SerializeSeq = Shallow<'a, S::SerializeSeq>;
+    type SerializeTuple = Shallow<'a, S::SerializeTuple>;
+    type SerializeTupleStruct = Shallow<'a, S::SerializeTupleStruct>;
+    type SerializeTupleVariant = Shallow<'a, S::SerializeTupleVariant>;
+    type SerializeMap = Shallow<'a, S::SerializeMap>;
+    type SerializeStruct = Shallow<'a, S::SerializeStruct>;
+    type SerializeStructVariant = Shallow<'a, S::SerializeStructVariant>;
+
+    values! {
+        serialize_bool(value: bool); serialize_i8(value: i8); serialize_i16(value: i16); serialize_i32(value: i32);
+        serialize_i64(value: i64); serialize_i128(value: i128); serialize_u8(value: u8); serialize_u16(value: u16);
+        serialize_u32(value: u32); serialize_u64(value: u64); serialize_u128(value: u128); serialize_f32(value: f32);
+        serialize_f64(value: f64); serialize_char(value: char); serialize_str(value: &str);
+        serialize_bytes(value: &[u8]); serialize_none(); serialize_unit(); serialize_unit_struct(name: &'static str);
+        serialize_unit_variant(name: &'static str, index: u32, variant: &'static str);
+    }
+
+    compounds! {
+        serialize_seq(len: Option<usize>) -> SerializeSeq;
+        serialize_tuple(len: usize) -> SerializeTuple;
+        serialize_tuple_struct(name: &'static str, len: usize) -> SerializeTupleStruct;
+        serialize_tuple_variant(name: &'static str, index: u32, variant: &'static str, len: usize) -> SerializeTupleVariant;
+        serialize_map(len: Option<usize>) -> SerializeMap;
+        serialize_struct(name: &'static str, len: usize) -> SerializeStruct;
+        serialize_struct_variant(name: &'static str, index: u32, variant: &'static str, len: usize) -> SerializeStructVariant;
+    }
+
+    #[inline]
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
+        let value = self.of(value);
+        self.inner.serialize_some(&value)
+    }
+
+    #[inline]
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<S::Ok, S::Error> {
+        let value = self.of(value);
+        self.inner.serialize_newtype_struct(name, &value)
+    }
+
+    #[inline]
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<S::Ok, S::Error> {
+        let value = self.of(value);
+        self.inner.serialize_newtype_variant(name, index, variant, &value)
+    }
+
+    fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
+        self.inner.collect_str(value)
+    }
+
+    fn is_human_readable(&self) -> bool {
+        self.inner.is_human_readable()
+    }
+}
+
+macro_rules! parts {
+    ($($compound:ident { $($method:ident)* })*) => {$(
+        impl<S: $compound> $compound for Shallow<'_, S> {
+            type Ok = S::Ok;
+            type Error = S::Error;
+
+            $(
+                #[inline]
+                fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), S::Error> {
+                    let value = self.of(value);
+                    self.inner.$method(&value)
+                }
+            )*
+
+            #[inline]
+            fn end(self) -> Result<S::Ok, S::Error> {
+                self.inner.end()
+            }
+        }
+    )*};
+}
+
+parts! {
+    SerializeSeq { serialize_element }
+    SerializeTuple { serialize_element }
+    SerializeTupleStruct { serialize_field }
+    SerializeTupleVariant { serialize_field }
+    SerializeMap { serialize_key serialize_value }
+}
+
+macro_rules! structs {
+    ($($compound:ident)*) => {$(
+        impl<S: $compound> $compound for Shallow<'_, S> {
+            type Ok = S::Ok;
+            type Error = S::Error;
+
+            #[inline]
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), S::Error> {
+                let value = self.of(value);
+                self.inner.serialize_field(key, &value)
+            }
+
+            fn skip_field(&mut self, key: &'static str) -> Result<(), S::Error> {
+                self.inner.skip_field(key)
+            }
+
+            #[inline]
+            fn end(self) -> Result<S::Ok, S::Error> {
+                self.inner.end()
+            }
+        }
+    )*};
+}
+
+structs! { SerializeStruct SerializeStructVariant }
