@@ -153,6 +153,19 @@ impl Drop for Tell {
     }
 }
 
+/// As [`eventually`], on a tokio loop, and without keeping it busy: for what takes its time.
+///
+/// # Panics
+/// After [`LIMIT`].
+pub async fn eventually_async(done: impl Fn() -> bool) {
+    let turns = async {
+        while !done() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, turns).await.expect("in time");
+}
+
 /// Waits on a tokio loop until `done`.
 ///
 /// # Panics

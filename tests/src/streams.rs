@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 
 use portcullis::{Bound, Server, Unbound, UnixOptions};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -91,6 +91,24 @@ impl Way {
     /// If it can't.
     pub async fn connect(&self) -> Conn {
         self.try_connect().await.expect("it listens")
+    }
+
+    /// Connects; over TCP with a receive buffer of about this many bytes, where the kernel has room for no more than that.
+    ///
+    /// # Panics
+    /// If it can't.
+    pub async fn connect_receiving(&self, bytes: u32) -> Conn {
+        let (Self::Tcp(addr) | Self::Tls(addr)) = self else { return self.connect().await };
+        let socket = TcpSocket::new_v4().expect("a socket");
+        // Later the kernel would drop what it has no room for, and have it sent again much later.
+        socket.set_recv_buffer_size(bytes).expect("a socket");
+        let stream = socket.connect(*addr).await.expect("it listens");
+        match self {
+            Self::Tls(_) => {
+                Conn::Tls(Box::new(shake(stream, pki::client_config(None, &[])).await.expect("a handshake")))
+            }
+            _ => Conn::Tcp(stream),
+        }
     }
 
     /// Connects, if it can.

@@ -50,7 +50,7 @@ impl Acceptor {
     /// Starts a session for each connection, and never ends.
     pub(super) async fn run<S: Service>(mut self, hub: &Hub<S>, max_connections: usize) {
         loop {
-            hub.at_most(max_connections - 1).await;
+            hub.place(max_connections).await;
             match poll_fn(|cx| self.poll_admit(cx)).await {
                 Ok(()) => {}
                 Err(error) if is_of_one_connection(&error) => debug!(%error, "a connection was not accepted"),
@@ -119,7 +119,7 @@ mod tests {
             });
             let acceptor = Acceptor::new(doors.collect());
             let Options { limits, bounds, .. } = Options::default();
-            let hub = Hub::new(Arc::new(scripted().0), limits, bounds, None);
+            let hub = Hub::new(Arc::new(scripted().0), limits, bounds, None, 0);
             let _never = timeout(Duration::from_secs(10), acceptor.run(&hub, 10)).await;
         });
         std::mem::take(&mut *seen.lock())

@@ -74,6 +74,8 @@ use crate::session::watch::{Bounds, Limits, Scales};
 /// | [`first_request_within`](Self::first_request_within) | 1 min |
 /// | [`idle_within`](Self::idle_within) | no limit |
 /// | [`write_within`](Self::write_within) | 30 s |
+/// | [`linger`](Self::linger) | 2 s |
+/// | [`max_lingering`](Self::max_lingering) | 1000 connections |
 #[must_use = "a server does nothing before it is served"]
 pub struct Server<S, C = NoCodec, B = Unbound> {
     service: Arc<S>,
@@ -106,6 +108,7 @@ struct Options {
     bounds: Bounds,
     /// How many sessions one host may have.
     max_per_host: Option<usize>,
+    max_lingering: usize,
     limits: Limits,
 }
 
@@ -116,11 +119,13 @@ impl Default for Options {
             max_inbound: datagram::MAX_INBOUND,
             bounds: Bounds { responses: 128, scales: None, events: 128 },
             max_per_host: None,
+            max_lingering: 1000,
             limits: Limits {
                 first_request: Some(Duration::from_secs(60)),
                 idle: None,
                 write: Some(Duration::from_secs(30)),
                 state: None,
+                linger: Duration::from_secs(2),
             },
         }
     }
@@ -262,6 +267,35 @@ impl<S, C, B> Server<S, C, B> {
     /// How long a peer may take to read what is written to it at once.
     pub fn write_within(mut self, limit: Duration) -> Self {
         self.options.limits.write = limited(limit);
+        self
+    }
+
+    /// How long a connection that the server closes may linger, so that the peer can read what was written to it.
+    ///
+    /// A socket that is closed while its peer is still sending resets the connection, and the peer loses the answers that
+    /// it has not read yet. Therefore the server closes its writing side first, whatever the session ends with, and
+    /// discards what the peer sends until one of these is true:
+    ///
+    /// - the peer has closed its side, as well-behaved clients do at the end of what they read;
+    /// - the peer has sent nothing for a second (during a stop: for 200 ms, if something was written to it in the second
+    ///   before, and else not at all, so that idle sessions do not hold the stop up);
+    /// - this time has passed; during a stop, also when the grace is over.
+    ///
+    /// After each MiB the connection pauses for 10 ms, so a peer that sends without end is slowed down. The session itself
+    /// has ended before: `#[on(disconnect)]` has run, and the connection has given up its place in
+    /// [`max_connections`](Self::max_connections), within [`max_lingering`](Self::max_lingering).
+    ///
+    /// `Duration::ZERO` closes at once.
+    pub fn linger(mut self, limit: Duration) -> Self {
+        // Far enough away to be never, and near enough not to overflow a clock.
+        self.options.limits.linger = limit.min(Duration::from_secs(60 * 60 * 24));
+        self
+    }
+
+    /// How many connections may [linger](Self::linger) beside the [`max_connections`](Self::max_connections) that are
+    /// served. Further ones keep their place while they linger.
+    pub fn max_lingering(mut self, count: usize) -> Self {
+        self.options.max_lingering = count;
         self
     }
 }

@@ -160,7 +160,13 @@ impl<S: Service> Running<S> {
         let tasks = Arc::new(Tasks::new());
         let scope = Scope::new(Arc::<Tasks>::clone(&tasks));
         Self {
-            hub: Hub::new(service, options.limits, options.bounds, options.max_per_host),
+            hub: Hub::new(
+                service,
+                options.limits,
+                options.bounds,
+                options.max_per_host,
+                options.max_lingering,
+            ),
             scope,
             tasks,
             control,
@@ -220,7 +226,7 @@ impl<S: Service> Running<S> {
     async fn stop(&self, cleanup: Cleanup) -> StopReport {
         let began = Instant::now();
         let mut report = StopReport::default();
-        info!(sessions = self.hub.present(), "stopping");
+        info!(sessions = self.hub.serving(), "stopping");
         self.end_sessions(&mut report).await;
         let hook = self.control.within(BEYOND, caught(self.hub.service().on_stop())).await;
         if hook.is_none() {
@@ -246,10 +252,10 @@ impl<S: Service> Running<S> {
     }
 
     async fn end_sessions(&self, report: &mut StopReport) {
-        let present = self.hub.present();
+        let present = self.hub.serving();
         self.hub.advance(Phase::Stopping);
         if self.control.within(Duration::ZERO, self.hub.at_most(0)).await.is_none() {
-            report.sessions_cancelled = self.hub.present();
+            report.sessions_cancelled = self.hub.serving();
             self.hub.advance(Phase::Cancelling);
             let _ = self.control.within(BEYOND / 2, self.hub.at_most(0)).await;
             self.hub.advance(Phase::Abandoning);

@@ -110,7 +110,7 @@ where
     };
     report(&reason);
     link.io().ended(&reason);
-    finish(&mut link, &reason).await;
+    finish(hub, &mut link).await;
     None
 }
 
@@ -148,7 +148,7 @@ pub(super) async fn close<S, IO, C>(
         Ok(Err(reason)) | Err(Cut::Off(reason)) => warn!(%reason, "on(disconnect) was dropped"),
         Err(Cut::Panicked(panic)) => error!(%panic, "on(disconnect) panicked"),
     }
-    finish(&mut link, &reason).await;
+    finish(hub, &mut link).await;
 }
 
 /// An error that nothing answered is the session's reason, so this is where it is told.

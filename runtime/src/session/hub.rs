@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
@@ -21,6 +22,9 @@ pub struct Hub<S: Service> {
     watch: Arc<Watch>,
     /// How many sessions one host may have.
     max_per_host: Option<usize>,
+    /// How many connections may linger beside those that have a place, and how many do.
+    max_lingering: usize,
+    lingering: AtomicUsize,
     seats: Mutex<Seats<S::Response, S::Event>>,
     /// Rings when a seat becomes free. One task waits for it: the one that accepts, later the one that stops.
     left: Notify,
@@ -51,11 +55,14 @@ impl<S: Service> Hub<S> {
         limits: Limits,
         bounds: Bounds,
         max_per_host: Option<usize>,
+        max_lingering: usize,
     ) -> Arc<Self> {
         Arc::new(Self {
             service,
             watch: Arc::new(Watch::new(limits.with_states(S::Style::SHORTEST_LIMIT), bounds)),
             max_per_host,
+            max_lingering,
+            lingering: AtomicUsize::new(0),
             seats: Mutex::new(Seats {
                 posts: Vec::new(),
                 free: Vec::new(),
@@ -114,6 +121,26 @@ impl<S: Service> Hub<S> {
         seats.posts.len() - seats.free.len()
     }
 
+    /// How many sessions there are that have not ended: connections that only linger are not counted.
+    pub(crate) fn serving(&self) -> usize {
+        self.present().saturating_sub(self.lingering.load(Ordering::Relaxed))
+    }
+
+    /// Waits until fewer than `max_connections` sessions are served. For one task at a time.
+    pub(crate) async fn place(&self, max_connections: usize) {
+        while self.serving() >= max_connections {
+            self.left.notified().await;
+        }
+    }
+
+    /// A session has ended whose connection lingers: its place may be given away, unless too many linger already.
+    pub(super) fn leave_place(&self) -> Option<OutsidePlace<'_>> {
+        let room = |count: usize| (count < self.max_lingering).then_some(count + 1);
+        self.lingering.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).ok()?;
+        self.left.notify_one();
+        Some(OutsidePlace(&self.lingering))
+    }
+
     /// Waits until at most `count` sessions are there. For one task at a time.
     pub(crate) async fn at_most(&self, count: usize) {
         while self.present() > count {
@@ -154,6 +181,15 @@ impl<S: Service> Hub<S> {
         drop(seats);
         drop(post);
         self.left.notify_one();
+    }
+}
+
+/// A connection lingers that has no place any more.
+pub(super) struct OutsidePlace<'a>(&'a AtomicUsize);
+
+impl Drop for OutsidePlace<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

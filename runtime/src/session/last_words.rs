@@ -1,41 +1,58 @@
-//! The end of a connection: what is left to say is written, and gets the chance to be read.
+//! The end of a connection: what has been written is given the time to reach the peer.
+//!
+//! If a socket is closed while it holds bytes that nobody has read, or if bytes arrive after it was closed, the kernel
+//! resets the connection and drops everything that the peer has not taken yet. Therefore every close goes through
+//! [`finish`]:
+//!
+//! | step | ends when | at the latest |
+//! |---|---|---|
+//! | write what is queued | the kernel (TLS: the stream) has it all | `write_within`, or the grace is over |
+//! | close the writing side (TLS: `close_notify` first) | that is written | as above |
+//! | linger: read and discard | the peer closes its side, or is silent for [`SILENCE`] | [`Server::linger`](crate::Server::linger), or the grace is over |
+//! | close the socket | | |
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use tokio::task::coop::{consume_budget, unconstrained};
-use tracing::warn;
+use tokio::time::{Instant, sleep, sleep_until};
+use tracing::{debug, warn};
 
 use super::ends::unless;
+use super::hub::Hub;
 use super::link::{End, Link};
-use super::reason::Reason;
 use super::watch::Phase;
 use crate::codec::Codec;
 use crate::service::Service;
 use crate::transport::Transport;
 
-/// For so long, and for so many bytes (more than kernels keep), the peer may go on sending after our last words.
-const LINGER: Duration = Duration::from_secs(1);
-const LINGER_BYTES: usize = 16 * 1024 * 1024;
+/// A peer that sends nothing for this long after our last words is not in the midst of sending.
+const SILENCE: Duration = Duration::from_secs(1);
+/// The same while the server stops, for a peer that was written to shortly before.
+const SILENCE_AT_STOP: Duration = Duration::from_millis(200);
+/// A lingering connection discards this many bytes, then pauses: a peer that sends without end is slowed down to about
+/// 100 MB/s, and costs no loop thread its time.
+const STRETCH: usize = 1024 * 1024;
+const PAUSE: Duration = Duration::from_millis(10);
 
-/// Writes what is left to write, as far as limits and the stop allow, and closes the writing side.
-pub(super) async fn finish<S, IO, C>(link: &mut Link<S, IO, C>, reason: &Reason)
+/// Writes what is left to write, as far as limits and the stop allow, closes the writing side, and lingers.
+pub(super) async fn finish<S, IO, C>(hub: &Hub<S>, link: &mut Link<S, IO, C>)
 where
     S: Service,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
     let post = Arc::clone(link.post());
-    let stop = || post.interrupted(Phase::Cancelling);
     link.drop_limits();
     post.close();
-    let written = unless(stop, pin!(Some(write(link)))).await;
-    // After the peer's own end there is nothing to linger for, and one that ran out of time gets no more of it.
-    if written.is_ok() && !matches!(reason, Reason::Timeout | Reason::PeerClosed) {
-        let _ = unless(stop, pin!(Some(linger(link)))).await;
+    let written = unless(|| post.interrupted(Phase::Cancelling), pin!(Some(write(link)))).await;
+    if written.is_ok() && link.end().is_none() && link.io().lingers() {
+        // The place in `max_connections` is for sessions; this one has ended.
+        let _outside = hub.leave_place();
+        let _ = unless(|| post.stopped(Phase::Cancelling), pin!(Some(linger(link)))).await;
     }
     post.end();
 }
@@ -60,10 +77,10 @@ where
     }
 }
 
-/// Reads and throws away. A socket that is closed over unread bytes resets the connection, and the kernel throws away
-/// what the peer has not taken yet: our last words, those of a busy session at a stop too.
+/// Reads and discards until the peer has closed its side, is silent, or has had its time.
 ///
-/// When the server stops, only a peer that is in the midst of sending is waited for.
+/// During a stop a silent peer is waited for only if something was written to it lately: an idle session does not hold
+/// the stop up.
 async fn linger<S, IO, C>(link: &mut Link<S, IO, C>)
 where
     S: Service,
@@ -71,18 +88,40 @@ where
     C: Codec<S::Request, S::Response>,
 {
     let post = Arc::clone(link.post());
-    post.set_deadline(post.watch().after(LINGER));
-    let mut read = 0;
-    while link.end().is_none() && read < LINGER_BYTES {
-        // What is there must be seen, also at the end of a long turn.
-        let filled = unconstrained(poll_fn(|cx| match link.poll_fill(cx) {
-            Poll::Pending if read == 0 && post.stopping() => Poll::Ready(false),
-            filled => filled.map(|()| true),
+    let began = Instant::now();
+    let Some(until) = began.checked_add(post.watch().limits().linger) else { return };
+    let (mut heard, mut heard_at, mut stretch) = (false, began, 0);
+    let mut timer = pin!(sleep_until(until.min(began + SILENCE)));
+    while link.end().is_none() {
+        // Unconstrained: what is there must be seen, also at the end of a long turn.
+        let filled = unconstrained(poll_fn(|cx| {
+            if link.poll_fill(cx).is_ready() {
+                return Poll::Ready(true);
+            }
+            let patience = match post.stopping() {
+                false => SILENCE,
+                true if heard || link.has_written_lately() => SILENCE_AT_STOP,
+                true => return Poll::Ready(false),
+            };
+            let silent_until = until.min(heard_at + patience);
+            if timer.deadline() != silent_until {
+                timer.as_mut().reset(silent_until);
+            }
+            timer.as_mut().poll(cx).map(|()| false)
         }));
         if !filled.await {
             return;
         }
-        read += link.discard();
+        (heard, heard_at) = (true, Instant::now());
+        if heard_at >= until {
+            debug!("the peer goes on sending; its connection is closed all the same");
+            return;
+        }
+        stretch += link.discard();
+        if stretch >= STRETCH {
+            stretch = 0;
+            sleep(PAUSE).await;
+        }
         consume_budget().await;
     }
 }

@@ -9,6 +9,7 @@ use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use tokio_util::io::poll_read_buf;
@@ -17,6 +18,7 @@ use super::buffers::{Buffers, LEASE, give_back, lease, whole};
 use super::deadlines::Deadlines;
 use super::peer::Peer;
 use super::post::Post;
+use super::watch::Stamp;
 use crate::codec::{Codec, DecodeError, EncodeError};
 use crate::service::{Service, StateLimits};
 use crate::transport::Transport;
@@ -27,6 +29,9 @@ const BATCH: usize = 64 * 1024;
 const ROOM: usize = 1024;
 /// What may stay of a partial frame in an idle session without costing a whole buffer.
 const SMALL: usize = 1024;
+
+/// What was written no longer ago than this may still be on its way to the peer.
+const LATELY: Duration = Duration::from_secs(1);
 
 /// What is known of the connection's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +54,8 @@ pub(crate) struct Link<S: Service, IO, C> {
     drained: bool,
     /// Written but not flushed, for transports with a buffer of their own.
     unflushed: bool,
+    /// When something was last written; fits where the flags leave room.
+    written: Stamp,
     /// A request has come: from now on a wait is idle time.
     served: bool,
     /// The last decode failed and consumed nothing.
@@ -68,6 +75,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
             end: None,
             drained: true,
             unflushed: false,
+            written: Stamp::default(),
             served: false,
             stuck: false,
             undecodable: false,
@@ -259,6 +267,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
                         output.advance(count);
                     }
                     self.unflushed = true;
+                    self.written = Stamp::at(self.post.watch().now());
                 }
             }
         }
@@ -300,9 +309,22 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
         }
     }
 
-    /// Closes the writing side.
+    /// Closes the writing side. A transport that has something to write for it is given the time to write.
     pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        Pin::new(&mut self.io).poll_shutdown(cx).map(drop)
+        match Pin::new(&mut self.io).poll_shutdown(cx) {
+            Poll::Pending => {
+                self.deadlines.waits_to_write(&self.post);
+                return Poll::Pending;
+            }
+            Poll::Ready(Ok(())) => self.deadlines.written(&self.post),
+            Poll::Ready(Err(_)) => self.broke(),
+        }
+        Poll::Ready(())
+    }
+
+    /// Whether the peer may not have taken yet what was written to it.
+    pub(super) fn has_written_lately(&self) -> bool {
+        self.written.is_within(LATELY, self.post.watch().time())
     }
 
     /// Throws away what has been read; how many bytes.

@@ -65,9 +65,9 @@ impl Reason {
         matches!(self.cause(), Self::Decode(_) | Self::Failed(_) | Self::Panicked(_))
     }
 
-    /// Whether a last word could still reach the peer.
+    /// Whether a last word could still reach the peer: one that has closed its writing side may still be reading.
     pub(crate) fn may_answer(&self) -> bool {
-        !matches!(self.cause(), Self::Reset | Self::PeerClosed | Self::Closed)
+        !matches!(self.cause(), Self::Reset)
     }
 }
 

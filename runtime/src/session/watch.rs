@@ -35,6 +35,8 @@ pub(crate) struct Limits {
     pub(crate) write: Option<Duration>,
     /// The shortest of the service's states.
     pub(crate) state: Option<Duration>,
+    /// How long a connection that is being closed may linger.
+    pub(crate) linger: Duration,
 }
 
 impl Limits {
@@ -46,7 +48,7 @@ impl Limits {
     pub(crate) fn tick(&self) -> Duration {
         let shortest = [self.first_request, self.idle, self.write, self.state].into_iter().flatten().min();
         let tick = shortest.unwrap_or(Duration::MAX) / 8;
-        tick.clamp(Duration::from_millis(5), Duration::from_millis(500))
+        tick.clamp(Duration::from_millis(5), MAX_TICK)
     }
 }
 
@@ -89,6 +91,9 @@ impl fmt::Debug for Scales {
         f.debug_struct("Scales").field("most", &self.most).finish_non_exhaustive()
     }
 }
+
+/// The coarse clock is behind by no more.
+const MAX_TICK: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 pub(crate) struct Watch {
@@ -133,12 +138,43 @@ impl Watch {
 
     /// Moves the clock to where the time is.
     pub(super) fn tick(&self) {
-        self.now.store(millis(self.began.elapsed()), Ordering::Relaxed);
+        self.now.store(self.time(), Ordering::Relaxed);
+    }
+
+    /// What the clock would show if it were moved now.
+    pub(super) fn time(&self) -> u64 {
+        millis(self.began.elapsed())
     }
 
     /// The point at which `limit`, counted from now, has surely passed. Never zero, which stands for "no deadline".
     pub(super) fn after(&self, limit: Duration) -> u64 {
-        millis(self.began.elapsed()).saturating_add(millis(limit)).saturating_add(1)
+        self.time().saturating_add(millis(limit)).saturating_add(1)
+    }
+}
+
+/// A coarse point of the watch's clock in two bytes, which an idle session has to spare. It comes round after more than an
+/// hour: an old stamp may then look like a fresh one, for about two seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Stamp(u16);
+
+impl Stamp {
+    /// In milliseconds. Zero stands for "never".
+    const UNIT: u64 = 64;
+
+    fn units(millis: u64) -> u16 {
+        // Cut off: the stamp comes round.
+        ((millis / Self::UNIT) as u16).max(1)
+    }
+
+    /// A point of the coarse clock, which may be behind by one tick.
+    pub(super) fn at(now: u64) -> Self {
+        Self(Self::units(now))
+    }
+
+    /// Whether the stamp is no older than `age`, give or take a tick.
+    pub(super) fn is_within(self, age: Duration, now: u64) -> bool {
+        let age = Self::units(millis(age + MAX_TICK)) + 1;
+        self.0 != 0 && Self::units(now).wrapping_sub(self.0) <= age
     }
 }
 

@@ -389,4 +389,8 @@ impl<IO: Transport> Transport for Faulty<IO> {
     fn ended(&self, reason: &Reason) {
         self.io.ended(reason);
     }
+
+    fn lingers(&self) -> bool {
+        self.io.lingers()
+    }
 }

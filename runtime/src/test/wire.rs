@@ -204,6 +204,10 @@ impl<Req: Send + 'static, Rsp: Send + 'static> Transport for Far<Req, Rsp> {
     fn ended(&self, reason: &Reason) {
         self.0.set_reason(reason);
     }
+
+    fn lingers(&self) -> bool {
+        false
+    }
 }
 
 /// Reads and writes markers, and finds the messages beside them.

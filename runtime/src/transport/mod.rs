@@ -42,6 +42,13 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {
         let _ = reason;
     }
 
+    /// Whether the peer loses what it has not read yet if the stream is closed while the peer is still sending; then the
+    /// session reads on for a while before it closes (see [`Server::linger`](crate::Server::linger)). So do sockets, and
+    /// streams over them.
+    fn lingers(&self) -> bool {
+        true
+    }
+
     /// How long a session may wait for its next request where the server sets no limit: for transports that can't
     /// tell that their peer is gone. None, unless said otherwise.
     fn idle_limit(&self) -> Option<Duration> {

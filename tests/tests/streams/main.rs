@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![cfg(unix)]
 
+mod closing;
 mod life;
 mod limits;
 

@@ -130,6 +130,10 @@ impl Transport for Packets {
     fn idle_limit(&self) -> Option<Duration> {
         Some(IDLE)
     }
+
+    fn lingers(&self) -> bool {
+        false
+    }
 }
 
 impl Drop for Packets {

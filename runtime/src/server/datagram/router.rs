@@ -92,7 +92,7 @@ impl<S: Service> Route<S> {
         D: Drive<S, Packets, C>,
     {
         let origin = Origin::from(addr.ip());
-        if self.hub.present() >= self.max_connections || !self.hub.has_room_for(&origin) {
+        if self.hub.serving() >= self.max_connections || !self.hub.has_room_for(&origin) {
             return None;
         }
         // The user's code: its panic is of one stranger.

@@ -47,6 +47,10 @@ impl<IO: Transport> Transport for TlsStream<IO> {
     async fn reset(&self) {
         self.0.get_ref().0.reset().await;
     }
+
+    fn lingers(&self) -> bool {
+        self.0.get_ref().0.lingers()
+    }
 }
 
 impl<IO: Transport> AsyncRead for TlsStream<IO> {
