@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::transport::first_of;
+use crate::transport::{first_of, set_buffers, set_reuse_port};
 
 /// How a UDP socket is opened: for [`Server::bind_udp_with`](crate::Server::bind_udp_with) and
 /// [`Endpoint::bind_with`](crate::Endpoint::bind_with).
@@ -49,7 +49,8 @@ impl UdpOptions {
         self
     }
 
-    /// `SO_REUSEPORT`: several sockets, of several processes too, share the senders of one port. Only on Unix systems.
+    /// `SO_REUSEPORT`: several sockets, of several processes too, share the senders of one port. Only on Unix
+    /// systems; elsewhere binding with it is an error (`Unsupported`).
     pub fn reuse_port(mut self, on: bool) -> Self {
         self.reuse_port = on;
         self
@@ -67,13 +68,15 @@ impl UdpOptions {
         self
     }
 
-    /// `SO_RCVBUF`: how much waits in the kernel, and what is more is lost; the system has a limit of its own.
+    /// `SO_RCVBUF`: how much waits in the kernel, and what is more is lost. The system has a limit of its own, and a
+    /// warning is logged if it gives less.
     pub fn receive_buffer(mut self, bytes: usize) -> Self {
         self.receive_buffer = Some(bytes);
         self
     }
 
-    /// `SO_SNDBUF`: how much is taken before sending waits; the system has a limit of its own.
+    /// `SO_SNDBUF`: how much is taken before sending waits. The system has a limit of its own, and a warning is logged if
+    /// it gives less.
     pub fn send_buffer(mut self, bytes: usize) -> Self {
         self.send_buffer = Some(bytes);
         self
@@ -103,7 +106,8 @@ impl UdpOptions {
         self
     }
 
-    /// How many networks what is sent to a group may cross. 1, this one, unless said otherwise.
+    /// How many networks what is sent to a group may cross: up to 255, and binding with more is an error
+    /// (`InvalidInput`). 1, this one, unless said otherwise.
     pub fn multicast_hops(mut self, count: u32) -> Self {
         self.hops = Some(count);
         self
@@ -123,20 +127,12 @@ impl UdpOptions {
     fn bind_to(&self, addr: SocketAddr) -> io::Result<UdpSocket> {
         let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
         socket.set_reuse_address(self.reuse_addr)?;
-        // Not every system has it.
-        let _ = self.reuse_port;
-        #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))))]
-        socket.set_reuse_port(self.reuse_port)?;
+        set_reuse_port(&socket, self.reuse_port)?;
         if let Some(only) = self.only_v6.filter(|_| addr.is_ipv6()) {
             socket.set_only_v6(only)?;
         }
         socket.set_broadcast(self.broadcast)?;
-        if let Some(bytes) = self.receive_buffer {
-            socket.set_recv_buffer_size(bytes)?;
-        }
-        if let Some(bytes) = self.send_buffer {
-            socket.set_send_buffer_size(bytes)?;
-        }
+        set_buffers(&socket, self.receive_buffer, self.send_buffer)?;
         socket.bind(&addr.into())?;
         self.set_multicast(&socket, addr.is_ipv6())?;
         Ok(socket.into())
@@ -156,6 +152,11 @@ impl UdpOptions {
             socket.set_multicast_if_v6(interface)?;
         }
         if let Some(hops) = self.hops {
+            // Some that are out of range would be taken for the system's default.
+            if hops > 255 {
+                let text = "`multicast_hops`: a datagram crosses at most 255 networks";
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+            }
             if v6 { socket.set_multicast_hops_v6(hops) } else { socket.set_multicast_ttl_v4(hops) }?;
         }
         if let Some(on) = self.echo {
@@ -196,6 +197,19 @@ mod tests {
             assert!(SockRef::from(&socket).only_v6().expect("a socket"));
             assert_eq!(SockRef::from(&socket).multicast_hops_v6().expect("a socket"), 4);
         }
+        // Out of range, where the system would say nothing.
+        for hops in [256, u32::MAX] {
+            let refused = UdpOptions::new().multicast_hops(hops).bind("127.0.0.1:0").expect_err("too many");
+            assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
+        }
+        let huge = UdpOptions::new().receive_buffer(1 << 32).send_buffer(usize::MAX).bind("127.0.0.1:0");
+        let plain = UdpOptions::new().bind("127.0.0.1:0").expect("a port");
+        let sizes = |socket: &UdpSocket| {
+            let socket = SockRef::from(socket);
+            (socket.recv_buffer_size().expect("a socket"), socket.send_buffer_size().expect("a socket"))
+        };
+        let (huge, plain) = (sizes(&huge.expect("as much as there is")), sizes(&plain));
+        assert!(huge.0 >= plain.0 && huge.1 >= plain.1, "{huge:?} is less than {plain:?}");
         // No group.
         let none = UdpOptions::new().join_multicast_v4(Ipv4Addr::LOCALHOST, Ipv4Addr::UNSPECIFIED);
         assert!(none.bind("127.0.0.1:0").is_err());

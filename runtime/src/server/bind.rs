@@ -85,6 +85,9 @@ impl<S, C, B: Into<Bound>> Server<S, C, B> {
 
     /// As [`bind`](Self::bind), with options of the socket.
     ///
+    /// Each option is tried at the socket that listens. If one of them can't be set for a connection later, that is
+    /// logged, and the connection is served without it.
+    ///
     /// # Errors
     /// As [`bind`](Self::bind); the system refuses an option.
     pub fn bind_with(self, addr: impl ToSocketAddrs, options: TcpOptions) -> io::Result<Server<S, C, Bound>> {
@@ -175,10 +178,11 @@ impl<S, C, B: Into<Bound>> Server<S, C, B> {
         self.bind_unix_abstract_with(name, UnixOptions::new())
     }
 
-    /// As [`bind_unix_abstract`](Self::bind_unix_abstract), with options of the socket. There is no file, and so no mode.
+    /// As [`bind_unix_abstract`](Self::bind_unix_abstract), with options of the socket.
     ///
     /// # Errors
-    /// As [`bind_unix_abstract`](Self::bind_unix_abstract).
+    /// As [`bind_unix_abstract`](Self::bind_unix_abstract); the options have a mode, and there is no file that could have
+    /// it (`InvalidInput`).
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub fn bind_unix_abstract_with(
         self,

@@ -7,11 +7,13 @@
 //! - [`tls`]: TLS over any of them;
 //! - [`fds`]: Unix sockets that pass descriptors;
 //! - [`origin`]: what a listener knows of who has connected;
+//! - [`options`]: what sockets of several kinds are set to;
 //! - [`addrs`]: names to sockets, one address after another; [`race`]: several at a time.
 
 mod addrs;
 #[cfg(all(feature = "fds", unix))]
 pub(crate) mod fds;
+mod options;
 pub(crate) mod origin;
 mod race;
 #[cfg(feature = "tls")]
@@ -24,6 +26,7 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, Interest};
 use tokio::net::TcpStream;
 
 pub(crate) use self::addrs::{each_its_share, first_of, left};
+pub(crate) use self::options::{set_buffers, set_reuse_port};
 pub(crate) use self::race::race;
 use crate::session::Reason;
 

@@ -5,6 +5,7 @@
 #![cfg(unix)]
 
 mod addresses;
+mod options;
 
 use std::sync::Arc;
 use std::thread;

@@ -6,12 +6,12 @@
 #[cfg(feature = "tls")]
 mod tls;
 
-use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::{io, mem};
 
 use tokio::net::{TcpListener, TcpStream};
-use tracing::info;
+use tracing::{debug, info, warn};
 
 #[cfg(feature = "tls")]
 use self::tls::TlsEntrance;
@@ -49,11 +49,14 @@ impl<S: Service, C: Codec<S::Request, S::Response>> House<S, C> {
         Ok(match listener.0 {
             Kind::Tcp { socket, options } => {
                 let socket = TcpListener::from_std(socket)?;
-                self.open(Tcp { socket, options }, S::Style::driver::<TcpStream, C>(Arc::clone(&self.hub)))
+                self.open(
+                    Tcp { socket, options, warned: false },
+                    S::Style::driver::<TcpStream, C>(Arc::clone(&self.hub)),
+                )
             }
             #[cfg(feature = "tls")]
             Kind::Tls { socket, options, tls } => {
-                self.open_tls(Tcp { socket: TcpListener::from_std(socket)?, options }, tls)
+                self.open_tls(Tcp { socket: TcpListener::from_std(socket)?, options, warned: false }, tls)
             }
             #[cfg(unix)]
             Kind::Unix {
@@ -149,6 +152,8 @@ where
 struct Tcp {
     socket: TcpListener,
     options: TcpOptions,
+    /// An option could not be set, and that has been logged.
+    warned: bool,
 }
 
 impl Accept for Tcp {
@@ -156,7 +161,15 @@ impl Accept for Tcp {
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Accepted<TcpStream>> {
         let (io, addr) = ready!(self.socket.poll_accept(cx))?;
-        Poll::Ready(Ok(self.options.set_up(&io).is_ok().then(|| (io, addr.into()))))
+        if let Err(error) = self.options.set_up(&io) {
+            // Not a line for each connection.
+            if mem::replace(&mut self.warned, true) {
+                debug!(peer = %addr, %error, "an option of a connection was not set");
+            } else {
+                warn!(peer = %addr, %error, "an option of a connection was not set; it is served without");
+            }
+        }
+        Poll::Ready(Ok(Some((io, addr.into()))))
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::TcpStream;
 
-use crate::transport::first_of;
+use crate::transport::{first_of, set_reuse_port};
 
 /// How a TCP listener is opened, and what its connections are set to.
 ///
@@ -53,7 +53,8 @@ impl TcpOptions {
         self
     }
 
-    /// `SO_REUSEPORT`: several sockets, of several processes too, share a port. Only on Unix systems.
+    /// `SO_REUSEPORT`: several sockets, of several processes too, share a port. Only on Unix systems; elsewhere binding
+    /// with it is an error (`Unsupported`).
     pub fn reuse_port(mut self, on: bool) -> Self {
         self.reuse_port = on;
         self
@@ -78,7 +79,10 @@ impl TcpOptions {
     }
 
     /// `SO_KEEPALIVE`: a connection that is silent for so long is probed, and broken if nobody answers. Off unless said
-    /// otherwise.
+    /// otherwise, and with `Duration::MAX`.
+    ///
+    /// Systems count whole seconds, from 1 to 32,767 (about nine hours). Parts of a second are rounded up, and what is
+    /// outside of that range is taken for its nearer end.
     pub fn keepalive(mut self, after: Duration) -> Self {
         self.keepalive = Some(after);
         self
@@ -91,15 +95,14 @@ impl TcpOptions {
 
     fn listen_on(&self, addr: SocketAddr) -> io::Result<TcpListener> {
         let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
-        // Not every system has both.
-        let _ = (self.reuse_addr, self.reuse_port);
         #[cfg(unix)]
         socket.set_reuse_address(self.reuse_addr)?;
-        #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))))]
-        socket.set_reuse_port(self.reuse_port)?;
+        set_reuse_port(&socket, self.reuse_port)?;
         if let Some(only) = self.only_v6.filter(|_| addr.is_ipv6()) {
             socket.set_only_v6(only)?;
         }
+        // What the system refuses to set for a connection, it refuses here.
+        self.set(SockRef::from(&socket))?;
         socket.bind(&addr.into())?;
         socket.listen(self.backlog.try_into().unwrap_or(i32::MAX))?;
         Ok(socket.into())
@@ -108,16 +111,26 @@ impl TcpOptions {
     /// Sets up a connection.
     ///
     /// # Errors
-    /// The peer is gone already.
+    /// The peer may be gone already. The connection can be served all the same.
     pub(in crate::server) fn set_up(&self, stream: &TcpStream) -> io::Result<()> {
+        self.set(SockRef::from(stream))
+    }
+
+    fn set(&self, socket: SockRef<'_>) -> io::Result<()> {
         if self.nodelay {
-            stream.set_nodelay(true)?;
+            socket.set_tcp_nodelay(true)?;
         }
-        match self.keepalive {
-            Some(after) => SockRef::from(stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(after)),
+        match self.keepalive.filter(|after| *after != Duration::MAX) {
+            Some(after) => socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(whole_seconds(after))),
             None => Ok(()),
         }
     }
+}
+
+/// The nearest time of keepalive that systems have.
+fn whole_seconds(after: Duration) -> Duration {
+    let rounded_up = after.as_secs().saturating_add(u64::from(after.subsec_nanos() > 0));
+    Duration::from_secs(rounded_up.clamp(1, 32_767))
 }
 
 #[cfg(test)]
@@ -146,6 +159,20 @@ mod tests {
         assert!(SockRef::from(&stream).keepalive().expect("a socket"));
         #[cfg(target_os = "linux")]
         assert_eq!(SockRef::from(&stream).tcp_keepalive_time().expect("a socket"), after);
+    }
+
+    #[tokio::test]
+    async fn a_keepalive_that_systems_do_not_have_is_the_nearest_that_they_have() {
+        let seconds = |after| whole_seconds(after).as_secs();
+        assert_eq!([0, 1, 500, 1000, 1001].map(|ms| seconds(Duration::from_millis(ms))), [1, 1, 1, 1, 2]);
+        assert_eq!([32_767, 32_768, u64::MAX].map(|secs| seconds(Duration::from_secs(secs))), [32_767; 3]);
+        for after in [Duration::ZERO, Duration::from_nanos(1), Duration::from_secs(40_000)] {
+            assert!(
+                SockRef::from(&accepted(TcpOptions::new().keepalive(after))).keepalive().expect("a socket")
+            );
+        }
+        let never = accepted(TcpOptions::new().keepalive(Duration::MAX));
+        assert!(!SockRef::from(&never).keepalive().expect("a socket"));
     }
 
     #[test]

@@ -47,7 +47,8 @@ impl UnixOptions {
     }
 
     /// The permissions of the socket's file: who may write to it may connect. On Linux it never has more than these,
-    /// not even for a moment. Abstract names have no file, and no permissions.
+    /// not even for a moment. Abstract names have no file and no permissions, so binding one with a mode is an error
+    /// (`InvalidInput`), as is a mode that no file can have.
     pub fn mode(mut self, mode: u32) -> Self {
         self.mode = Some(mode);
         self
@@ -78,6 +79,9 @@ impl UnixOptions {
 
     /// Listens at `path`; what is left there of a server that is gone is replaced.
     pub(in crate::server) fn listen(&self, path: &Path) -> io::Result<(UnixListener, SocketFile)> {
+        if let Some(mode) = self.mode.filter(|mode| mode & !0o7777 != 0) {
+            return Err(invalid(format!("`mode`: {mode:#o} is no mode of a file")));
+        }
         // The file is removed in the end, wherever this process is then.
         let path = std::path::absolute(path)?;
         let addr = SockAddr::unix(&path)?;
@@ -110,6 +114,9 @@ impl UnixOptions {
         use std::ffi::OsStr;
         use std::os::unix::ffi::OsStrExt;
 
+        if self.mode.is_some() {
+            return Err(invalid("`mode`: an abstract name has no file, and so no permissions"));
+        }
         let addr = SockAddr::unix(OsStr::from_bytes(&[b"\0", name].concat()))?;
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.bind(&addr)?;
@@ -126,6 +133,10 @@ impl UnixOptions {
         let _ = descriptor.set_permissions(Permissions::from_mode(mode));
         Ok(OwnedFd::from(descriptor).into())
     }
+}
+
+fn invalid(text: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, text)
 }
 
 /// Removes the socket at `path` if nobody listens behind it. Whether there is a place now.

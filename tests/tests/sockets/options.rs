@@ -1,0 +1,67 @@
+//! Options of sockets that the system does not have: the nearest that it has, or an error when the server is bound.
+
+use std::io::ErrorKind;
+use std::net::Ipv4Addr;
+
+use portcullis::{BlockingEndpoint, Endpoint, TcpOptions, UdpOptions, UnixOptions};
+use portcullis_tests::pki::{client_config, server_tls};
+use portcullis_tests::streams::Folder;
+
+use super::*;
+
+on_loops! {
+    async fn a_server_serves_whatever_keepalive_it_was_given() {
+        let second = Duration::from_secs(1);
+        let times = [Duration::ZERO, Duration::from_nanos(1), second / 2, second, 32_768 * second, Duration::MAX];
+        for after in times {
+            let options = TcpOptions::new().keepalive(after);
+            let server = Server::new(Echo).codec(Lines::new()).bind_with("127.0.0.1:0", options).unwrap();
+            let plain = server.local_addr();
+            let tls = server_tls().build().unwrap();
+            let server = server.bind_tls_with("127.0.0.1:0", tls, options).unwrap();
+            let tls = server.local_addrs()[1];
+            let server = server.spawn().await.unwrap();
+            let mut client = Client::<String, String, _>::connect(plain, Lines::new()).await.unwrap().limit(LIMIT);
+            assert_eq!(client.call("plain".into()).await.unwrap(), "plain", "{after:?}");
+            let config = client_config(None, &[]);
+            let client = Client::<String, String, _>::connect_tls(tls, "localhost", config, Lines::new());
+            assert_eq!(client.await.unwrap().limit(LIMIT).call("TLS".into()).await.unwrap(), "TLS", "{after:?}");
+            stop(server).await;
+        }
+    }
+
+    async fn a_number_of_hops_that_no_datagram_has_is_an_error_of_binding() {
+        for hops in [256, u32::MAX] {
+            let options = || UdpOptions::new().multicast_hops(hops);
+            let kind = |error: std::io::Error| error.kind();
+            let bound = Server::new(Echo).bind_udp_with("127.0.0.1:0", text(), options());
+            assert_eq!(bound.map(drop).map_err(kind), Err(ErrorKind::InvalidInput));
+            let bound = Endpoint::<String, String, _>::bind_with("127.0.0.1:0", text(), options());
+            assert_eq!(bound.map(drop).map_err(kind), Err(ErrorKind::InvalidInput));
+            let bound = BlockingEndpoint::<String, String, _>::bind_with("[::1]:0", text(), options());
+            // Where there is no IPv6 it is another error.
+            assert!(bound.is_err());
+        }
+        let most = UdpOptions::new().multicast_hops(255).multicast_from_v4(Ipv4Addr::LOCALHOST);
+        Endpoint::<String, String, _>::bind_with("127.0.0.1:0", text(), most).unwrap();
+    }
+}
+
+#[test]
+fn a_mode_that_can_t_be_had_is_an_error_of_binding() {
+    let folder = Folder::new();
+    let path = folder.join("socket");
+    let bind =
+        |mode| Server::new(Echo).codec(Lines::new()).bind_unix_with(&path, UnixOptions::new().mode(mode));
+    assert_eq!(bind(0o100_600).unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert!(!path.exists());
+    drop(bind(0o600).unwrap());
+    #[cfg(target_os = "linux")]
+    {
+        // A name has no file that could have permissions: nobody is to believe that it has.
+        let name = format!("portcullis-mode-{}", std::process::id());
+        let bind = |options| Server::new(Echo).codec(Lines::new()).bind_unix_abstract_with(&name, options);
+        assert_eq!(bind(UnixOptions::new().mode(0o600)).unwrap_err().kind(), ErrorKind::InvalidInput);
+        drop(bind(UnixOptions::new()).unwrap());
+    }
+}
