@@ -67,6 +67,14 @@ impl From<DecodeError> for io::Error {
     }
 }
 
+/// One that is an `io::Error` by its own making comes out again as it was; any other does not resume. With this, a
+/// `Decoder` of `tokio_util` can have `DecodeError` for its error.
+impl From<io::Error> for DecodeError {
+    fn from(error: io::Error) -> Self {
+        error.downcast().unwrap_or_else(Self::new)
+    }
+}
+
 /// A message that can't be written.
 #[derive(Debug)]
 pub struct EncodeError {

@@ -16,7 +16,7 @@
 //! | `NewlineSeparated<F>` (`JsonLines`) | text formats, a frame a line | at the next line | `JSONSerializer` |
 //! | `LengthPrefixed<F>` | any format, each frame behind its length in four bytes, big endian | behind the frame | |
 //! | `Concatenated<F>` | `Json`, `MessagePack`, `Cbor`, `Zlib`: nothing in between | behind the frame; not if it is no frame at all | `JSONSerializer(use_lines=False)`, `MessagePackSerializer`, `CBORSerializer` |
-//! | every codec of `tokio_util` that is `Clone` | its own | never, but for `LinesCodec` | |
+//! | every codec of `tokio_util` that is `Clone` | its own | `LinesCodec` and `AnyDelimiterCodec` do; others if the error says so | |
 //! | [`Datagrams`], a [`DatagramCodec`] | any format, a frame a datagram | always | `DatagramProtocol` |
 //!
 //! # Formats
@@ -154,7 +154,10 @@ pub use self::zstd::Zstd;
 /// Reads messages of type `In` from bytes, and writes messages of type `Out` as bytes.
 ///
 /// Every `tokio_util` codec that is `Clone + Send + 'static` is one, for the item it decodes and the items it
-/// encodes. A server uses `Codec<Request, Response>`, a client of it `Codec<Response, Request>`.
+/// encodes. A server uses `Codec<Request, Response>`, a client of it `Codec<Response, Request>`. What such a codec fails
+/// with ends the stream, because `tokio_util` has no word for errors that do not. Known to go on are its `LinesCodec` (a line over
+/// the limit, or that is not UTF-8) and `AnyDelimiterCodec` (a chunk over the limit). A codec of one's own goes on where its error
+/// is a [`resumable`](DecodeError::resumable) `DecodeError`, as its `Error` type or inside of an `io::Error`.
 ///
 /// Called on the loop, between polls: an implementation must neither block nor wait. A panic in one ends the
 /// session.

@@ -5,6 +5,7 @@
 #![cfg(unix)]
 
 mod addresses;
+mod foreign_codecs;
 mod options;
 
 use std::sync::Arc;

@@ -1,0 +1,110 @@
+//! Codecs of `tokio_util` under a server: a line that is none costs itself, and not the session.
+
+use std::io;
+
+use portcullis_tests::streams::{Kind, bind};
+use tokio_util::codec::LinesCodec;
+
+use super::*;
+
+struct Requests;
+
+#[service]
+impl Requests {
+    #[request]
+    async fn echo(&self, line: String) -> String {
+        line
+    }
+
+    #[on(error)]
+    async fn failed(&self, _: SessionError) -> ControlFlow<Reason, String> {
+        ControlFlow::Continue("bad".into())
+    }
+}
+
+struct States;
+
+#[service]
+impl States {
+    #[state(start)]
+    async fn open(&self, line: String) -> (String, StatesState) {
+        (line, StatesState::Open)
+    }
+
+    #[on(error)]
+    async fn failed(&self, _: SessionError) -> ControlFlow<Reason, String> {
+        ControlFlow::Continue("bad".into())
+    }
+}
+
+struct Linear;
+
+#[service]
+impl Linear {
+    #[session]
+    async fn open(&self, session: &mut Session<String, String>) -> Result<(), io::Error> {
+        loop {
+            let line = match session.next().await {
+                Ok(line) => line,
+                Err(SessionError::Decode(_)) => "bad".into(),
+                Err(_) => return Ok(()),
+            };
+            if session.send(line).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+async fn goes_on<S>(service: S)
+where
+    S: portcullis::Service<Request = String, Response = String>,
+{
+    let (server, way) = bind(Kind::Tcp, Server::new(service).codec(LinesCodec::new_with_max_length(20)));
+    let server = server.spawn().await.unwrap();
+    let mut conn = way.connect().await;
+    conn.say(b"one\n\xff\xfe\ntwo\nmuch too long to be a line of this codec\nthree\n").await;
+    for expected in ["one", "bad", "two", "bad", "three"] {
+        assert_eq!(conn.line().await, expected);
+    }
+    stop(server).await;
+}
+
+on_loops! {
+    async fn requests_go_on_behind_a_line_that_is_none() {
+        goes_on(Requests).await;
+    }
+
+    async fn states_go_on_behind_a_line_that_is_none() {
+        goes_on(States).await;
+    }
+
+    async fn a_session_goes_on_behind_a_line_that_is_none() {
+        goes_on(Linear).await;
+    }
+
+    async fn clients_go_on_behind_a_line_that_is_none() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let say = async {
+            for _ in 0..2 {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                tokio::io::AsyncWriteExt::write_all(&mut stream, b"\xff\ntwo\n").await.unwrap();
+            }
+        };
+        let hear = async {
+            let mut client =
+                Client::<String, String, _>::connect(addr, LinesCodec::new()).await.unwrap().limit(LIMIT);
+            assert!(matches!(client.next().await, Err(ClientError::Decode(error)) if error.resumes()));
+            assert_eq!(client.next().await.unwrap().unwrap(), "two");
+            blocking(move || {
+                let client = BlockingClient::<String, String, _>::connect(addr, LinesCodec::new());
+                let mut client = client.unwrap().limit(LIMIT);
+                assert!(matches!(client.next(), Err(ClientError::Decode(error)) if error.resumes()));
+                assert_eq!(client.next().unwrap().unwrap(), "two");
+            })
+            .await;
+        };
+        tokio::join!(say, hear);
+    }
+}
