@@ -5,12 +5,8 @@
 
 mod udp;
 
-#[cfg(unix)]
-use std::fs;
 use std::future::poll_fn;
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
-#[cfg(unix)]
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
 #[cfg(unix)]
 use std::os::unix::net::{SocketAddr as UnixAddr, UnixDatagram};
 #[cfg(unix)]
@@ -27,6 +23,10 @@ pub use self::udp::UdpOptions;
 use crate::codec::datagram::LONGEST;
 use crate::codec::datagram::LONGEST_UDP;
 use crate::transport::first_of;
+#[cfg(unix)]
+use crate::transport::socket_file;
+#[cfg(unix)]
+pub(crate) use crate::transport::socket_file::SocketFile;
 
 /// Where a datagram comes from or goes to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -133,7 +133,7 @@ pub(crate) enum Socket {
     Udp(UdpSocket),
     /// With its file, if it has one, which goes with it.
     #[cfg(unix)]
-    Unix(UnixDatagram, Option<OwnFile>),
+    Unix(UnixDatagram, Option<SocketFile>),
 }
 
 impl Socket {
@@ -156,15 +156,9 @@ impl Socket {
 
     #[cfg(unix)]
     pub(crate) fn unix(path: &Path) -> io::Result<Self> {
-        // The file is removed in the end, wherever this process is then.
-        let path = std::path::absolute(path)?;
-        let socket = match UnixDatagram::bind(&path) {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse && remove_stale(&path)? => {
-                UnixDatagram::bind(&path)?
-            }
-            bound => bound?,
-        };
-        Ok(Self::Unix(socket, OwnFile::of(path)))
+        let make = || socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::DGRAM, None);
+        let (socket, file) = socket_file::bind(path, socket2::Type::DGRAM, make, |_| Ok(()))?;
+        Ok(Self::Unix(socket.into(), Some(file)))
     }
 
     #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -301,7 +295,7 @@ const REST: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(32)
 
 impl AsyncSocket {
     /// Must be called on the runtime that will use it. The file is to be kept as long as the socket should be found.
-    pub(crate) fn new(socket: Socket) -> io::Result<(Self, Option<OwnFile>)> {
+    pub(crate) fn new(socket: Socket) -> io::Result<(Self, Option<SocketFile>)> {
         socket.set_nonblocking()?;
         Ok(match socket {
             Socket::Udp(socket) => (Self::Udp(tokio::net::UdpSocket::from_std(socket)?), None),
@@ -430,53 +424,7 @@ fn is_of_one_before(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset)
 }
 
-/// The file of a Unix socket that was bound here. Dropped, it removes the file, if that is still the same.
-#[cfg(unix)]
-#[derive(Debug)]
-pub(crate) struct OwnFile {
-    path: PathBuf,
-    inode: (u64, u64),
-}
-
 /// Other sockets have no files.
 #[cfg(not(unix))]
 #[derive(Debug)]
-pub(crate) enum OwnFile {}
-
-#[cfg(unix)]
-impl OwnFile {
-    /// `None` if someone else was quick enough to remove it.
-    fn of(path: PathBuf) -> Option<Self> {
-        inode(&path).map(|inode| Self { path, inode })
-    }
-}
-
-#[cfg(unix)]
-fn inode(path: &Path) -> Option<(u64, u64)> {
-    let found = fs::symlink_metadata(path).ok().filter(|found| found.file_type().is_socket())?;
-    Some((found.dev(), found.ino()))
-}
-
-/// Removes the socket at `path` if it was left behind by one that is gone. Whether there is a place now.
-#[cfg(unix)]
-fn remove_stale(path: &Path) -> io::Result<bool> {
-    let Some(found) = inode(path) else { return Ok(false) };
-    match UnixDatagram::unbound()?.connect(path) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
-        _ => return Ok(false),
-    }
-    // Another server may have been quicker, and this may be its own by now.
-    if inode(path) == Some(found) {
-        fs::remove_file(path)?;
-    }
-    Ok(true)
-}
-
-#[cfg(unix)]
-impl Drop for OwnFile {
-    fn drop(&mut self) {
-        if inode(&self.path) == Some(self.inode) {
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
+pub(crate) enum SocketFile {}

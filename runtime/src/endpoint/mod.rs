@@ -27,7 +27,7 @@ pub use self::blocking::BlockingEndpoint;
 use self::wire::Wire;
 use crate::client::ClientError;
 use crate::codec::DatagramCodec;
-use crate::datagram::{AsyncSocket, DatagramAddr, Others, OwnFile, Socket, UdpOptions};
+use crate::datagram::{AsyncSocket, DatagramAddr, Others, Socket, SocketFile, UdpOptions};
 
 /// A datagram socket that sends `Req` and receives `Rsp`, one message a datagram; on the current tokio runtime.
 ///
@@ -65,7 +65,7 @@ pub struct Endpoint<Req, Rsp, C> {
     /// Where else the peer may be: until somebody has answered.
     others: Others,
     /// Goes with the endpoint.
-    _file: Option<OwnFile>,
+    _file: Option<SocketFile>,
     messages: PhantomData<fn(Req) -> Rsp>,
 }
 

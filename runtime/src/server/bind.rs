@@ -120,10 +120,16 @@ impl<S, C, B: Into<Bound>> Server<S, C, B> {
     }
 
     /// Listens on a Unix socket. A file that a server which is gone has left there is replaced; ours is removed when the
-    /// server stops, if it still is ours.
+    /// server stops, if it still is ours. Of several servers that replace one file at once, one does; they hold a
+    /// lock (`flock`) of the folder for that moment.
+    ///
+    /// A relative path is made absolute, and so it is what [`unix_addrs`](Self::unix_addrs) tells. If that is longer than a
+    /// socket's address may be (107 bytes on Linux), the path is used as it was given: a short path can be bound in a deep
+    /// folder.
     ///
     /// # Errors
-    /// Somebody listens there; there is a file that is not a socket; the file can't be made.
+    /// Somebody listens there (`AddrInUse`); there is a file that is not a socket (`AddrInUse`); the file can't be made;
+    /// the path is too long both ways (`InvalidInput`).
     #[cfg(unix)]
     pub fn bind_unix(self, path: impl AsRef<Path>) -> io::Result<Server<S, C, Bound>> {
         self.bind_unix_with(path, UnixOptions::new())

@@ -7,6 +7,7 @@
 //! - [`tls`]: TLS over any of them;
 //! - [`fds`]: Unix sockets that pass descriptors;
 //! - [`origin`]: what a listener knows of who has connected;
+//! - [`socket_file`]: the files of Unix sockets, and who may remove them;
 //! - [`options`]: what sockets of several kinds are set to;
 //! - [`addrs`]: names to sockets, one address after another; [`race`]: several at a time.
 
@@ -16,6 +17,8 @@ pub(crate) mod fds;
 mod options;
 pub(crate) mod origin;
 mod race;
+#[cfg(unix)]
+pub(crate) mod socket_file;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
 

@@ -56,7 +56,7 @@ use self::stats::Counters;
 pub use self::stats::{DatagramCounts, DatagramStats};
 use super::{Bound, NoCodec, Server, Unbound};
 use crate::codec::{DatagramCodec, Framed};
-use crate::datagram::{AsyncSocket, OwnFile, Socket, UdpOptions};
+use crate::datagram::{AsyncSocket, Socket, SocketFile, UdpOptions};
 use crate::scope::Scope;
 use crate::service::{Service, Style};
 use crate::session::hub::Hub;
@@ -108,7 +108,7 @@ impl<S: Service, D: DatagramCodec<S::Request, S::Response>> Door<S> for Bind<D> 
         let ceiling = socket.ceiling();
         let longest = codec.max_size().min(ceiling);
         let codec = Framed::within(codec, ceiling);
-        let (socket, file): (AsyncSocket, Option<OwnFile>) = AsyncSocket::new(socket)?;
+        let (socket, file): (AsyncSocket, Option<SocketFile>) = AsyncSocket::new(socket)?;
         let drive = Arc::new(S::Style::driver::<packets::Packets, Framed<D>>(Arc::clone(house.hub)));
         let route = Route::new(house, socket, longest, Arc::clone(counters));
         Ok(Box::pin(async move {

@@ -26,6 +26,8 @@ use crate::transport::Transport;
 #[cfg(all(feature = "fds", unix))]
 use crate::transport::fds::{PassingStream, Pouch};
 use crate::transport::origin::Origin;
+#[cfg(unix)]
+use crate::transport::socket_file::SocketFile;
 #[cfg(feature = "tls")]
 use crate::transport::tls::{Tls, stream::TlsStream};
 
@@ -177,7 +179,7 @@ impl Accept for Tcp {
 struct Unix {
     socket: tokio::net::UnixListener,
     /// Goes when nothing more is accepted.
-    _file: Option<super::listen::unix::SocketFile>,
+    _file: Option<SocketFile>,
 }
 
 #[cfg(unix)]

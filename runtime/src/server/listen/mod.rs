@@ -2,7 +2,7 @@
 //!
 //! - this file: what all kinds have in common, and sockets that the user has made;
 //! - [`tcp`]: [`TcpOptions`], and addresses to sockets;
-//! - [`unix`]: [`UnixOptions`], names to sockets, and whose the file is;
+//! - [`unix`]: [`UnixOptions`], and names to sockets;
 //! - [`systemd`]: sockets that were opened for this process before it began.
 
 #[cfg(feature = "systemd")]
@@ -18,7 +18,9 @@ use std::os::unix::net::{SocketAddr as UnixAddr, UnixListener};
 
 use self::tcp::TcpOptions;
 #[cfg(unix)]
-use self::unix::{SocketFile, UnixOptions};
+use self::unix::UnixOptions;
+#[cfg(unix)]
+use crate::transport::socket_file::SocketFile;
 #[cfg(feature = "tls")]
 use crate::transport::tls::Tls;
 

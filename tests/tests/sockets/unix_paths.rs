@@ -1,0 +1,61 @@
+//! A short path in a folder whose own path is too long for a socket's address. In a process of its own: it changes the folder that
+//! it works in, which is everybody's.
+
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+
+use portcullis::{BlockingEndpoint, DatagramAddr, Endpoint, Json};
+use portcullis_tests::streams::Folder;
+
+use super::*;
+
+const CHILD: &str = "PORTCULLIS_DEEP_FOLDER";
+
+#[test]
+fn a_short_path_in_a_deep_folder_can_be_bound_and_connected_to() {
+    if std::env::var_os(CHILD).is_some() {
+        portcullis_tests::on_current_thread(in_a_deep_folder());
+        return;
+    }
+    let folder = Folder::new();
+    let deep = folder.join("d".repeat(60)).join("e".repeat(60));
+    std::fs::create_dir_all(&deep).unwrap();
+    let name = "unix_paths::a_short_path_in_a_deep_folder_can_be_bound_and_connected_to";
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    let child = child.args(["--exact", name, "--nocapture"]).env(CHILD, "1").current_dir(&deep);
+    let status: ExitStatus = child.status().unwrap();
+    assert!(status.success());
+    assert_eq!(std::fs::read_dir(&deep).unwrap().count(), 0, "files were left behind");
+}
+
+async fn in_a_deep_folder() {
+    // What a server that is gone has left there is replaced there, too.
+    drop(std::os::unix::net::UnixListener::bind("stream").unwrap());
+    drop(std::os::unix::net::UnixDatagram::bind("datagrams").unwrap());
+    let server = Server::new(Echo).codec(Lines::new()).bind_unix("stream").unwrap();
+    let server = server.bind_unix_datagram("datagrams", Datagrams::<Json>::new()).unwrap();
+    assert_eq!(server.unix_addrs()[0].as_pathname(), Some(Path::new("stream")));
+    let taken = Server::new(Echo).codec(Lines::new()).bind_unix("stream");
+    assert_eq!(taken.unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
+    let server = server.spawn().await.unwrap();
+
+    let client = Client::<String, String, _, _>::connect_unix("stream", Lines::new());
+    assert_eq!(client.await.unwrap().limit(LIMIT).call("here".into()).await.unwrap(), "here");
+    let client = BlockingClient::<String, String, _>::connect_unix("stream", Lines::new()).unwrap();
+    assert_eq!(blocking(move || client.limit(LIMIT).call("here".into())).await.unwrap(), "here");
+
+    let to = || DatagramAddr::from(Path::new("datagrams"));
+    let json = Datagrams::<Json>::new;
+    let asks = Endpoint::<String, String, _>::connect_unix(to(), json()).unwrap();
+    assert_eq!(asks.limit(LIMIT).call("here".into()).await.unwrap(), "here");
+    let asks = BlockingEndpoint::<String, String, _>::connect_unix(to(), json()).unwrap();
+    assert_eq!(blocking(move || asks.limit(LIMIT).call("here".into())).await.unwrap(), "here");
+    // An endpoint with a file of its own is answered there.
+    let mut asks = Endpoint::<String, String, _>::bind_unix("endpoint", json()).unwrap().limit(LIMIT);
+    asks.send_to("here".into(), &to()).await.unwrap();
+    assert_eq!(asks.recv_from().await.unwrap(), ("here".to_owned(), to()));
+    drop(asks);
+    // The files go although this process is elsewhere by now.
+    std::env::set_current_dir("/").unwrap();
+    stop(server).await;
+}
