@@ -15,8 +15,8 @@ use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess,
-    Visitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, SeqAccess,
+    VariantAccess, Visitor,
 };
 
 use super::DecodeError;
@@ -213,8 +213,11 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Guarded<'_, V> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
-        let (visitor, inner) = self.below(inner)?;
-        visitor.visit_seq(inner)
+        let (visitor, list) = self.below(inner)?;
+        let mut elements = Elements { list, at_end: false };
+        let value = visitor.visit_seq(&mut elements)?;
+        elements.end()?;
+        Ok(value)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
@@ -238,21 +241,41 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Guarded<'_, S> {
     }
 }
 
-impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Guarded<'_, A> {
+/// The elements of a list.
+struct Elements<'a, A> {
+    list: Guarded<'a, A>,
+    /// The list said that it has no further element. It must not be asked again.
+    at_end: bool,
+}
+
+impl<'de, A: SeqAccess<'de>> Elements<'_, A> {
+    /// Reads to the end of the list. Visitors of tuples stop after the last element that they need, and not every format
+    /// then looks whether the list ends there: CBOR's lists of unknown length have a mark behind their last element.
+    #[inline]
+    fn end(&mut self) -> Result<(), A::Error> {
+        if self.at_end || self.list.inner.next_element::<IgnoredAny>()?.is_none() {
+            return Ok(());
+        }
+        Err(Error::custom("a list has more elements than expected"))
+    }
+}
+
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Elements<'_, A> {
     type Error = A::Error;
 
     #[inline]
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
-        let seed = self.of(seed, false);
-        let element = self.inner.next_element_seed(seed)?;
-        if self.weighs && element.is_some() {
-            self.guard.weigh(size_of::<S::Value>())?;
+        let seed = self.list.of(seed, false);
+        let element = self.list.inner.next_element_seed(seed)?;
+        self.at_end = element.is_none();
+        if self.list.weighs && !self.at_end {
+            self.list.guard.weigh(size_of::<S::Value>())?;
         }
         Ok(element)
     }
 
     fn size_hint(&self) -> Option<usize> {
-        self.inner.size_hint().map(|announced| announced.min(CAUTIOUS))
+        self.list.inner.size_hint().map(|announced| announced.min(CAUTIOUS))
     }
 }
 

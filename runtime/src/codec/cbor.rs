@@ -1,7 +1,5 @@
 //! [`Cbor`].
 
-mod de;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -13,8 +11,9 @@ use super::{DecodeError, EncodeError, shallow};
 /// [CBOR](https://cbor.io) (RFC 8949). Bytes left over in a frame are an error, and so is a message that nests deeper than 128
 /// levels.
 ///
-/// Texts and byte strings may be of any length, in one piece or in chunks. Tags are passed over where the message does not
-/// ask for them. `ciborium` writes the frames, and its `Value` and its types for tags can be messages, or parts of them.
+/// Texts and byte strings may be of any length, in one piece or in chunks. Tags that the message does not ask for are ignored.
+/// The crate [`cbor2`](https://docs.rs/cbor2) reads and writes; its `Value` and its types for tags can be messages, or parts
+/// of them.
 ///
 /// A stream of values with nothing between them, a CBOR sequence (RFC 8742), is
 /// [`Concatenated<Cbor>`](super::Concatenated).
@@ -26,14 +25,14 @@ const DEEPEST: usize = 128;
 
 impl Format for Cbor {
     fn read<T: DeserializeOwned>(frame: &[u8]) -> Result<T, DecodeError> {
-        let (mut reader, guard) = (de::Reader { rest: frame }, Guard::new(frame.len()));
-        let message = guard.read(&mut reader)?;
-        super::nothing_left(reader.rest)?;
+        let mut reader = cbor2::de::Deserializer::from_slice(frame);
+        let message = Guard::new(frame.len()).read(&mut reader)?;
+        super::nothing_left(&frame[reader.offset()..])?;
         Ok(message)
     }
 
     fn write<T: Serialize>(message: &T, frame: &mut FrameWriter<'_>) -> Result<(), EncodeError> {
-        shallow::write(message, frame, |message, frame| ciborium::into_writer(message, frame))
+        shallow::write(message, frame, |message, frame| cbor2::to_writer(message, frame))
     }
 }
 
