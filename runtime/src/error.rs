@@ -124,8 +124,21 @@ pub struct Panic(Box<Caught>);
 
 /// Boxed, so that results which hardly ever hold one stay small.
 struct Caught {
-    payload: Mutex<Box<dyn Any + Send>>,
+    payload: Mutex<Payload>,
     message: String,
+}
+
+/// What a panic was raised with: a value of the user's, whose drop may panic where nothing catches it. Empty when it was taken.
+struct Payload(Option<Box<dyn Any + Send>>);
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        let payload = self.0.take();
+        if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            // Each may be followed by the next, so this one is leaked.
+            std::mem::forget(another);
+        }
+    }
 }
 
 impl Panic {
@@ -135,7 +148,7 @@ impl Panic {
             (_, Some(text)) => text.clone(),
             _ => "a payload that is not a string".to_owned(),
         };
-        Self(Box::new(Caught { payload: Mutex::new(payload), message }))
+        Self(Box::new(Caught { payload: Mutex::new(Payload(Some(payload))), message }))
     }
 
     /// What the panic said, if its payload was a string.
@@ -150,7 +163,9 @@ impl Panic {
 
     /// The original payload, to be downcast.
     pub fn into_payload(self) -> Box<dyn Any + Send> {
-        self.0.payload.into_inner().unwrap_or_else(PoisonError::into_inner)
+        let mut payload = self.0.payload.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // Taken here only, and with it goes the panic.
+        payload.0.take().unwrap_or_else(|| Box::new(()))
     }
 }
 

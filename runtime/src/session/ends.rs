@@ -101,7 +101,12 @@ where
         Ok(Ok(Ok(opened))) => {
             return Some(Box::new(Idle { link, conn: opened.conn, state: Some(opened.state) }));
         }
-        Ok(Ok(Err(error))) => Reason::Failed(error.to_string()),
+        // An error may panic when it is shown, or dropped.
+        Ok(Ok(Err(error))) => match catch_unwind(AssertUnwindSafe(move || Reason::Failed(error.to_string())))
+        {
+            Ok(reason) => reason,
+            Err(payload) => Reason::Panicked(Panic::new(payload).message().to_owned()),
+        },
         Ok(Err(reason)) | Err(Cut::Off(reason)) => reason,
         Err(Cut::Panicked(panic)) => {
             error!(%panic, "on(connect) panicked");

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::mail::{Gate, Mail};
+use super::mail::{Dropped, Gate, Mail};
 use super::reason::Reason;
 use super::watch::{Phase, Watch};
+use crate::error::contained;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::transport::origin::Origin;
@@ -81,7 +82,7 @@ impl<Rsp, Ev> Post<Rsp, Ev> {
         self.touch(true);
         drop(mail);
         wake(wakers);
-        drop(dropped);
+        discard(dropped);
     }
 
     /// As [`end`](Self::end), by a driver that goes for good: peers that are kept must not keep its task.
@@ -169,6 +170,15 @@ impl<Rsp, Ev> Post<Rsp, Ev> {
     pub(super) fn interrupted(&self, phase: Phase) -> Option<Reason> {
         self.stopped(phase).or_else(|| self.overdue().then_some(Reason::Timeout))
     }
+}
+
+/// Drops what nobody will get. One that panics must neither keep the others nor end whoever closes the session: that is its own
+/// task, which has `on(disconnect)` to run, or anybody else.
+fn discard<Rsp, Ev>((responses, events): Dropped<Rsp, Ev>) {
+    responses
+        .into_iter()
+        .for_each(|response| contained("a drop of a response that was not sent", || drop(response)));
+    events.into_iter().for_each(|event| contained("a drop of an event that was not handled", || drop(event)));
 }
 
 fn wake(wakers: impl IntoIterator<Item = Waker>) {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use super::mail::Mail;
@@ -98,6 +99,30 @@ fn after_close_the_queue_is_kept_and_senders_get_their_responses_back() {
     assert_eq!(poll(&mut second), Poll::Ready(Err(SendError(2))));
     assert_eq!(peer.try_send(3), Err(TrySendError::Closed(3)));
     assert_eq!(peer.inner().pop(), Some(1));
+}
+
+#[test]
+fn what_is_queued_at_the_end_is_dropped_though_each_drop_panics() {
+    static DROPPED: AtomicUsize = AtomicUsize::new(0);
+
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            DROPPED.fetch_add(1, Ordering::SeqCst);
+            panic!("dropped");
+        }
+    }
+
+    let bounds = Bounds { responses: 4, scales: None, events: 4 };
+    let post = Post::new(1, Origin::Unnamed, Arc::new(Watch::new(Limits::default(), bounds)));
+    let peer: Peer<Bomb, Bomb> = Peer::of(&post);
+    for _ in 0..4 {
+        assert!(peer.try_send(Bomb).is_ok() && peer.try_post(Bomb).is_ok());
+    }
+    peer.close();
+    assert_eq!(DROPPED.load(Ordering::SeqCst), 4, "the events");
+    post.end();
+    assert_eq!(DROPPED.load(Ordering::SeqCst), 8);
 }
 
 #[test]
