@@ -171,8 +171,11 @@ impl Panic {
 
 /// Runs `f`, which is or drops what is somebody else's, where there is nobody to panic to: a panic is logged and goes no further.
 pub(crate) fn contained(what: &str, f: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
-        tracing::error!(panic = %Panic::new(payload), "a panic in {what}");
+    let Err(payload) = catch_unwind(AssertUnwindSafe(f)) else { return };
+    // The subscriber is somebody else's too, and so is the drop of the payload.
+    let log = || tracing::error!(panic = %Panic::new(payload), "a panic in {what}");
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(log)) {
+        std::mem::forget(payload);
     }
 }
 

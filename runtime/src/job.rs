@@ -28,11 +28,15 @@ pub(crate) enum Why {
     Shed = 3,
     /// A drain ran out of time.
     Drained = 4,
+    /// Its pool has no thread, and the system gives it none.
+    NoThread = 5,
 }
 
 impl Why {
     pub(crate) fn from_code(code: u8) -> Option<Self> {
-        [Self::Dropped, Self::Deadline, Self::Shed, Self::Drained].into_iter().find(|why| *why as u8 == code)
+        [Self::Dropped, Self::Deadline, Self::Shed, Self::Drained, Self::NoThread]
+            .into_iter()
+            .find(|why| *why as u8 == code)
     }
 
     /// How the job itself and its caller hear of it.
@@ -41,6 +45,7 @@ impl Why {
             Self::Dropped | Self::Drained => Interrupted::Cancelled,
             Self::Deadline => Interrupted::Deadline,
             Self::Shed => Interrupted::Shed,
+            Self::NoThread => Interrupted::Full,
         }
     }
 

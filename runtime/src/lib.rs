@@ -39,6 +39,8 @@ mod spawn;
 mod sync;
 #[cfg(feature = "test-util")]
 pub mod test;
+#[cfg_attr(portcullis_loom, allow(dead_code))]
+mod threads;
 mod timer;
 #[cfg(feature = "server")]
 mod transport;

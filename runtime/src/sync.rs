@@ -22,6 +22,8 @@ use std::ops::Deref;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use crate::threads::ThreadName;
+
 /// A mutex whose `lock` returns the guard itself.
 #[derive(Debug, Default)]
 pub(crate) struct Mutex<T>(RawMutex<T>);
@@ -35,6 +37,10 @@ impl<T> Mutex<T> {
     #[cfg(portcullis_loom)]
     pub(crate) fn new(value: T) -> Self {
         Self(RawMutex::new(value))
+    }
+
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
@@ -86,21 +92,16 @@ impl<T> Deref for OwnLine<T> {
 /// Starts a named thread: a coroutine of the model under the model checker.
 #[cfg(not(portcullis_loom))]
 pub(crate) fn spawn_thread(
-    name: String,
+    name: ThreadName,
     stack_size: Option<usize>,
     f: impl FnOnce() + Send + 'static,
 ) -> std::io::Result<()> {
-    let builder = std::thread::Builder::new().name(name);
-    let builder = match stack_size {
-        Some(bytes) => builder.stack_size(bytes),
-        None => builder,
-    };
-    builder.spawn(f).map(drop)
+    crate::threads::start(name, stack_size, f).map(drop)
 }
 
 #[cfg(portcullis_loom)]
 pub(crate) fn spawn_thread(
-    _: String,
+    _: ThreadName,
     _: Option<usize>,
     f: impl FnOnce() + Send + 'static,
 ) -> std::io::Result<()> {

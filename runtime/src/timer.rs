@@ -2,15 +2,28 @@
 //!
 //! The thread `portcullis-timer` starts with the first deadline and sleeps until the earliest one. Setting and
 //! clearing an alarm is one short lock.
+//!
+//! What an alarm does is the user's code in part: interrupting a job drops what it captured, waking a task runs an executor, and both
+//! may log. So the timer thread only says what is due, and threads beside it ring the alarms: one as a rule, and another one
+//! whenever they have been busy for [`PATIENCE`]. A drop that takes long, or for ever, holds its own thread and no deadline.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use crate::error::contained;
 use crate::job::{Job, Why};
+use crate::threads::{self, ThreadName};
+
+/// How long a due alarm waits for a thread that rings another one, before one more is started.
+const PATIENCE: Duration = Duration::from_millis(2);
+
+/// How many threads may ring alarms at once. Beyond that, a deadline waits for one of them.
+const MAX_RINGERS: usize = 64;
 
 /// What happens when the time has come.
 enum Alarm {
@@ -21,11 +34,30 @@ enum Alarm {
 struct Clock {
     alarms: BTreeMap<(Instant, u64), Alarm>,
     next_id: u64,
+    /// The timer thread is there.
     running: bool,
+    /// Alarms whose time has come, for a ringer to take.
+    due: VecDeque<Alarm>,
+    /// How many have been taken.
+    taken: u64,
+    ringers: usize,
+    /// Ringers that wait for an alarm.
+    idle: usize,
 }
 
-static CLOCK: Mutex<Clock> = Mutex::new(Clock { alarms: BTreeMap::new(), next_id: 0, running: false });
+static CLOCK: Mutex<Clock> = Mutex::new(Clock {
+    alarms: BTreeMap::new(),
+    next_id: 0,
+    running: false,
+    due: VecDeque::new(),
+    taken: 0,
+    ringers: 0,
+    idle: 0,
+});
+/// For the timer thread: there is an earlier alarm.
 static EARLIER: Condvar = Condvar::new();
+/// For an idle ringer: an alarm is due.
+static DUE: Condvar = Condvar::new();
 
 /// The timer thread could not be started.
 #[derive(Debug)]
@@ -70,8 +102,11 @@ pub(crate) fn expire(when: Instant, job: Weak<dyn Job>) -> Result<Armed, NoTimer
 fn set(when: Instant, alarm: Alarm) -> Result<Armed, NoTimer> {
     let mut clock = lock();
     if !clock.running {
-        std::thread::Builder::new().name("portcullis-timer".into()).spawn(tick).map_err(|_| NoTimer)?;
+        threads::start(ThreadName::new("portcullis-timer", ""), None, tick).map_err(|_| NoTimer)?;
         clock.running = true;
+    }
+    if clock.ringers == 0 {
+        clock.add_ringer().map_err(|_| NoTimer)?;
     }
     let key = (when, clock.next_id);
     clock.next_id += 1;
@@ -84,41 +119,85 @@ fn set(when: Instant, alarm: Alarm) -> Result<Armed, NoTimer> {
     Ok(Armed::Here(key))
 }
 
+impl Clock {
+    fn add_ringer(&mut self) -> io::Result<()> {
+        threads::start(ThreadName::of_our_own("alarm"), None, ring_what_is_due)?;
+        self.ringers += 1;
+        Ok(())
+    }
+}
+
+/// The timer thread. No code of a user's runs here.
 fn tick() {
     let mut clock = lock();
+    // Since when no ringer has taken what is due, and how many were taken then.
+    let mut stalled = (Instant::now(), clock.taken);
     loop {
         let now = Instant::now();
-        match clock.alarms.first_key_value().map(|(key, _)| key.0) {
-            None => clock = EARLIER.wait(clock).unwrap_or_else(PoisonError::into_inner),
-            Some(when) if when > now => {
-                clock = EARLIER.wait_timeout(clock, when - now).unwrap_or_else(PoisonError::into_inner).0;
-            }
-            Some(_) => {
-                let due = clock.alarms.pop_first();
-                drop(clock);
-                if let Some((_, alarm)) = due {
-                    ring(alarm);
+        let idle_before = clock.due.is_empty();
+        while let Some(first) = clock.alarms.first_entry().filter(|first| first.key().0 <= now) {
+            let alarm = first.remove();
+            clock.due.push_back(alarm);
+        }
+        let mut until = clock.alarms.first_key_value().map(|(key, _)| key.0);
+        if !clock.due.is_empty() {
+            if idle_before || stalled.1 != clock.taken {
+                stalled = (now, clock.taken);
+            } else if now.saturating_duration_since(stalled.0) >= PATIENCE {
+                stalled.0 = now;
+                if clock.ringers < MAX_RINGERS {
+                    // If there is no thread to be had, those that there are get to it in time.
+                    let _ = clock.add_ringer();
                 }
-                clock = lock();
             }
+            if clock.idle > 0 {
+                DUE.notify_one();
+            }
+            let look_again = stalled.0 + PATIENCE;
+            until = Some(until.map_or(look_again, |until| until.min(look_again)));
+        }
+        clock = match until {
+            None => EARLIER.wait(clock).unwrap_or_else(PoisonError::into_inner),
+            Some(until) => {
+                let rest = until.saturating_duration_since(now);
+                EARLIER.wait_timeout(clock, rest).unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+    }
+}
+
+/// A thread that rings alarms; it stays if no other one is idle.
+fn ring_what_is_due() {
+    let mut clock = lock();
+    loop {
+        if let Some(alarm) = clock.due.pop_front() {
+            clock.taken += 1;
+            drop(clock);
+            ring(alarm);
+            clock = lock();
+        } else if clock.idle > 0 {
+            clock.ringers -= 1;
+            return;
+        } else {
+            clock.idle += 1;
+            clock = DUE.wait(clock).unwrap_or_else(PoisonError::into_inner);
+            clock.idle -= 1;
         }
     }
 }
 
 fn ring(alarm: Alarm) {
-    // Interrupting drops a queued job's captures, and waking runs a foreign executor's code: neither may end
-    // the thread that every deadline of the process depends on.
-    let rung = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match alarm {
-        Alarm::Expire(job) => {
-            if let Some(job) = job.upgrade() {
-                job.interrupt(Why::Deadline);
+    contained(
+        "what happens when a deadline passes (a drop of captured values, or a waker)",
+        || match alarm {
+            Alarm::Expire(job) => {
+                if let Some(job) = job.upgrade() {
+                    job.interrupt(Why::Deadline);
+                }
             }
-        }
-        Alarm::Wake(waker) => waker.wake(),
-    }));
-    if rung.is_err() {
-        tracing::error!("a panic while a deadline passed (in a drop of captured values, or in a waker)");
-    }
+            Alarm::Wake(waker) => waker.wake(),
+        },
+    );
 }
 
 /// The moment `time` from now; so far away that it is never, where a clock would overflow.

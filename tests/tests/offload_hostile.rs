@@ -66,6 +66,63 @@ fn o4_past_its_deadline_a_job_is_answered_though_its_captures_panic_when_they_ar
     assert!(futures::executor::block_on(held).unwrap());
 }
 
+/// Holds whoever drops it until the gate opens.
+struct Sluggish(Arc<Gate>);
+
+impl Drop for Sluggish {
+    fn drop(&mut self) {
+        assert!(self.0.pass());
+    }
+}
+
+/// Holds whoever wakes it until the gate opens.
+struct Stubborn {
+    woken: Gate,
+    gate: Arc<Gate>,
+}
+
+impl Wake for Stubborn {
+    fn wake(self: Arc<Self>) {
+        self.woken.open();
+        assert!(self.gate.pass());
+    }
+}
+
+#[test]
+fn o4_a_drop_or_a_waker_that_takes_long_holds_up_no_other_deadline() {
+    let pool = pool(16, Overflow::Wait);
+    let (held_gate, held) = hold(&pool);
+    let gate = Arc::new(Gate::default());
+    let short = Duration::from_millis(20);
+    // Several at once: each holds a thread of its own.
+    let slow: Vec<_> = (0..4)
+        .map(|_| {
+            let sluggish = Sluggish(Arc::clone(&gate));
+            pool.job("slow").deadline(short).run(move |_| drop(sluggish))
+        })
+        .collect();
+    let mut stubborn = pool.job("stubborn").deadline(short).run(|_| ());
+    let waker = Arc::new(Stubborn { woken: Gate::default(), gate: Arc::clone(&gate) });
+    assert!(
+        Pin::new(&mut stubborn).poll(&mut Context::from_waker(&Waker::from(Arc::clone(&waker)))).is_pending()
+    );
+    for _ in 0..3 {
+        let mut timed = pool.job("timed").deadline(short).run(|_| ());
+        let woken = wait_for(&mut timed);
+        assert!(matches!(answer(&mut timed, &woken), Err(Interrupted::Deadline)));
+    }
+    assert!(waker.woken.pass());
+    // And drains keep their time.
+    let report = futures::executor::block_on(pool.drain(short));
+    assert_eq!(report.stuck.len(), 1);
+    gate.open();
+    for job in slow {
+        assert!(matches!(futures::executor::block_on(job), Err(Interrupted::Deadline)));
+    }
+    held_gate.open();
+    drop(held);
+}
+
 #[test]
 fn o2_a_shed_job_is_answered_and_its_captures_panic_into_nobody_elses_call() {
     let pool = pool(1, Overflow::ShedOldest);

@@ -10,6 +10,8 @@ use super::local::Locals;
 use super::seat::Seat;
 use super::{Inner, Pool};
 use crate::sync::yield_now;
+#[cfg(feature = "rayon")]
+use crate::threads::ThreadName;
 
 /// More are a mistake in a configuration, which should cost an error and not all memory.
 const MAX_THREADS: usize = 1 << 16;
@@ -227,28 +229,26 @@ impl PoolBuilder {
         self
     }
 
-    /// Starts the threads, named `{name}-{n}`.
+    /// Starts the threads, named `{name}-{n}`: in full for Rust and in logs. Linux shows 15 bytes of a thread's name; a longer one is
+    /// shortened there in front of its number, between two characters (`thumbnails-of-cpu-3` shows as `thumbnails-of-3`).
     ///
     /// # Errors
     /// The error of the operating system if a thread can't be started; those started before it end at once. `InvalidInput` for
     /// more than 65 536 threads, a stack size that no system has, or a name that no thread can have.
     pub fn build(self) -> io::Result<Pool> {
-        self.start(false)
+        self.look_over(self.threads)?;
+        self.start(self.threads)
     }
 
-    /// As [`build`](Self::build), but content with the threads that could be had.
+    /// As [`build`](Self::build), but content with the threads that can be had now, and be it none. For the shared pool: the
+    /// builder asks for nothing that [`build`](Self::build) refuses.
     pub(super) fn build_with_what_there_is(self) -> Pool {
-        let fallback = PoolBuilder { spin: Spin::NONE, ..self.clone() };
-        self.start(true).unwrap_or_else(|_| Pool::from_inner(Arc::new(Inner::new(&fallback, Vec::new()))))
-    }
-
-    fn start(self, fewer_will_do: bool) -> io::Result<Pool> {
-        let mut wanted = self.threads;
+        let mut threads = self.threads;
         loop {
-            match self.try_start(wanted) {
-                Ok(pool) => return Ok(pool),
-                Err(_) if fewer_will_do && wanted > 1 => wanted /= 2,
-                Err(error) => return Err(error),
+            match self.start(threads) {
+                Ok(pool) => return pool,
+                // Not as many as there are: the rest of the program needs some too.
+                Err(_) => threads /= 2,
             }
         }
     }
@@ -268,19 +268,24 @@ impl PoolBuilder {
         Ok(())
     }
 
-    fn try_start(&self, threads: usize) -> io::Result<Pool> {
-        self.look_over(threads)?;
-        let seats: Vec<Arc<Seat>> = (0..threads).map(|_| Seat::new(&self.name)).collect();
+    /// Begins with `threads` of the pool's threads; the others are started when they are needed.
+    pub(super) fn start(&self, threads: usize) -> io::Result<Pool> {
+        let seats: Vec<Arc<Seat>> = (0..self.threads).map(|_| Seat::new(&self.name)).collect();
         #[cfg_attr(not(feature = "rayon"), allow(unused_mut))]
-        let mut inner = Inner::new(self, seats.clone());
+        let mut inner = Inner::new(self, seats, threads);
         #[cfg(feature = "rayon")]
         if let Some(threads) = self.rayon {
             let name = self.name.clone();
+            let name = Arc::new(move |n| ThreadName::new(&*name, format!("-rayon-{n}")));
             let rayon = rayon::ThreadPoolBuilder::new().num_threads(threads);
-            let rayon = rayon.thread_name(move |n| format!("{name}-rayon-{n}")).build();
+            let rayon = rayon.thread_name({
+                let name = Arc::clone(&name);
+                move |n| name(n).full()
+            });
+            let rayon = rayon.start_handler(move |n| name(n).show()).build();
             inner.rayon = Some(rayon.map_err(io::Error::other)?);
         }
-        inner.set_vacant((0..threads).collect());
+        inner.set_vacant((0..self.threads).rev().collect());
         // From here on an early return drops the pool, which sends the started threads home.
         let pool = Pool::from_inner(Arc::new(inner));
         for _ in 0..threads {

@@ -45,8 +45,9 @@ pub use stepped::{Step, Stepper};
 use crate::activity::Activity;
 use crate::context;
 use crate::error::Interrupted;
-use crate::job::{About, Home, Job, MAX_DEPTH, Parent, Special, StuckJob};
+use crate::job::{About, Home, Job, MAX_DEPTH, Parent, Special, StuckJob, Why};
 use crate::sync::{Mutex, spawn_thread};
+use crate::threads::ThreadName;
 use crate::worker::Worker;
 use builder::Spin;
 use cell::{Cell, Load, Outcome, Traced};
@@ -59,7 +60,8 @@ use stats::Tally;
 /// A named, bounded set of threads for blocking and CPU-heavy work; a handle, cheap to clone.
 ///
 /// At most `queue` jobs wait for its threads; what happens to one more is its [`Overflow`]. Jobs are taken in
-/// the order of their calls. The threads are started by [`PoolBuilder::build`] and named `{pool}-{n}`.
+/// the order of their calls. The threads are started by [`PoolBuilder::build`] and named `{pool}-{n}`. (Linux shows 15 bytes of
+/// a name, in `top -H` for example; of a longer one the start and the number.)
 ///
 /// # Life
 /// The pool stops with its last handle: jobs that are in its queue still run, then its threads end. Dropping a handle
@@ -125,11 +127,13 @@ impl Drop for Inner {
 }
 
 impl Inner {
-    fn new(setup: &PoolBuilder, seats: Vec<Arc<Seat>>) -> Self {
+    /// A pool of which `alive` threads are about to be started.
+    fn new(setup: &PoolBuilder, seats: Vec<Arc<Seat>>, alive: usize) -> Self {
+        let line = Line::new(seats.len(), setup.queue, setup.overflow).keep_alive(setup.keep_alive);
         Self {
             id: PoolId::fresh(),
             name: setup.name.clone(),
-            line: Line::new(seats.len(), setup.queue, setup.overflow).keep_alive(setup.keep_alive),
+            line: line.begin_with(alive),
             lanes: Lanes::default(),
             tally: Tally::default(),
             locals: setup.locals.clone(),
@@ -155,7 +159,8 @@ impl Inner {
         let vacant = self.vacant.lock().pop();
         let n = vacant.ok_or(io::ErrorKind::ResourceBusy)?;
         let inner = Arc::clone(self);
-        let started = spawn_thread(format!("{}-{n}", self.name), self.stack_size, move || {
+        let name = ThreadName::new(&*self.name, format!("-{n}"));
+        let started = spawn_thread(name, self.stack_size, move || {
             #[cfg(feature = "test-util")]
             inner.by_hand.follow(&inner, &inner.seats[n]);
             thread::work(&inner, Arc::clone(&inner.seats[n]), inner.spin);
@@ -170,17 +175,23 @@ impl Inner {
         started
     }
 
-    /// Brings back a thread that has left for want of work, if one is missing now.
+    /// Starts a thread that has left for want of work, or that could not be had so far, if one is missing now.
     #[inline]
     pub(crate) fn call_up(self: &Arc<Self>) {
-        if self.line.lets_threads_go() {
+        if self.line.starts_on_demand() {
             self.call_up_one();
         }
     }
 
     fn call_up_one(self: &Arc<Self>) {
-        if self.line.misses_a_thread() && self.start_a_thread().is_err() {
-            self.line.lost_a_thread();
+        if self.line.misses_a_thread() && self.start_a_thread().is_err() && !self.line.lost_a_thread() {
+            // There is no thread, and nobody else is starting one: a job that comes later tries again.
+            for job in self.jobs() {
+                if job.why().is_none() {
+                    self.tally.rejected(&self.name);
+                }
+                job.interrupt(Why::NoThread);
+            }
         }
     }
 
@@ -215,8 +226,8 @@ impl Pool {
     ///
     /// It has min(32, cores + 4) threads, as asyncio's default executor, and a queue of 1024 whose overflow waits; the
     /// environment variables `PORTCULLIS_SHARED_THREADS` (up to 4096) and `PORTCULLIS_SHARED_QUEUE` (numbers) say otherwise.
-    /// If the system gives fewer threads it makes do with those; with none at all, every job is answered
-    /// [`Interrupted::Full`].
+    /// If the system gives fewer threads it makes do with those, and starts the others when jobs need them and they can be had.
+    /// While it has no thread at all, jobs are answered [`Interrupted::Full`]; each of them tries to start one.
     pub fn shared() -> &'static Pool {
         static SHARED: OnceLock<Pool> = OnceLock::new();
         SHARED.get_or_init(|| {

@@ -13,6 +13,7 @@ use futures::executor::block_on;
 use super::{Offload, Pool};
 use crate::error::Interrupted;
 use crate::scope::Scope;
+use crate::threads::refuse;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -154,6 +155,36 @@ fn a_server_that_gives_up_its_jobs_cancels_one_in_hand_and_leaves_the_pool_to_ot
     assert!(matches!(block_on(job), Err(Interrupted::Cancelled)));
     assert!(!held.ran.load(SeqCst));
     assert_eq!(block_on(held.pool.run(|_| 7)).unwrap(), 7);
+}
+
+/// No thread could be had at the start.
+#[test]
+fn a_pool_without_a_thread_answers_full_and_tries_again_with_the_next_job() {
+    let few = || Pool::builder("few").threads(2).queue(4).build_with_what_there_is();
+    let pool = refuse::beyond(0, few);
+    for _ in 0..2 {
+        let refused = refuse::beyond(0, || pool.run(|_| 1));
+        assert!(matches!(block_on(refused), Err(Interrupted::Full)));
+        let lane = refuse::beyond(0, || pool.job("lane").lane("a").run(|_| 1));
+        assert!(matches!(block_on(lane), Err(Interrupted::Full)));
+    }
+    let stats = pool.stats();
+    assert_eq!((stats.rejected, stats.queued, stats.running), (4, 0, 0));
+    assert_eq!(block_on(pool.run(|_| 2)).unwrap(), 2);
+    // One that there is does the work of those that can't be had.
+    let job = refuse::beyond(0, || pool.run(|_| 3));
+    assert_eq!(block_on(job).unwrap(), 3);
+}
+
+#[test]
+fn a_pool_that_began_with_few_threads_gets_all_of_them_when_they_are_needed() {
+    let pool = Pool::builder("few").threads(3).queue(4).start(1).unwrap();
+    let together = Arc::new(std::sync::Barrier::new(3));
+    let jobs = [(); 3].map(|()| {
+        let together = Arc::clone(&together);
+        pool.run(move |_| together.wait().is_leader())
+    });
+    assert_eq!(jobs.map(|job| block_on(job).unwrap()).iter().filter(|leads| **leads).count(), 1);
 }
 
 #[cfg(feature = "test-util")]

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::mpsc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::{fmt, panic};
 
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -11,7 +11,9 @@ use tracing::info;
 use super::bind::Addrs;
 use super::{Bound, Server, ServerHandle, StopReport};
 use crate::codec::Codec;
+use crate::error::Panic;
 use crate::service::Service;
+use crate::threads::{self, ThreadName};
 
 impl<S: Service, C> Server<S, C, Bound> {
     /// Serves on a multi-threaded runtime of its own until SIGINT or SIGTERM (elsewhere: Ctrl-C) stops it; blocks this thread.
@@ -61,12 +63,12 @@ impl<S: Service, C> Server<S, C, Bound> {
     where
         C: Codec<S::Request, S::Response>,
     {
-        let runtime = runtime()?;
         let handle = self.handle();
         let addrs = self.bound.addrs.clone();
         let (tell, told) = mpsc::channel();
         let ready = handle.clone();
-        let thread = thread::Builder::new().name("portcullis-server".to_owned()).spawn(move || {
+        let thread = threads::start(ThreadName::of_our_own("server"), None, move || {
+            let runtime = runtime()?;
             runtime.spawn(async move { tell.send(ready.ready().await) });
             let result = runtime.block_on(self.serve());
             runtime.shutdown_background();
@@ -82,8 +84,22 @@ pub(super) fn ended_early() -> io::Error {
     io::Error::new(io::ErrorKind::Interrupted, "stopped while starting")
 }
 
+/// # Errors
+/// The system gives no thread. (tokio panics then: it is asked only when a thread could be had just before, and what panics in
+/// spite of that becomes an error.)
 fn runtime() -> io::Result<Runtime> {
-    Builder::new_multi_thread().enable_all().thread_name("portcullis-loop").build()
+    let thread = threads::start(ThreadName::new("portcullis-loop", ""), None, || ())?;
+    thread.join().map_err(|payload| io::Error::other(Panic::new(payload).to_string()))?;
+    let build = || {
+        let mut builder = Builder::new_multi_thread();
+        builder
+            .thread_name_fn(|| ThreadName::of_our_own("loop").full())
+            .on_thread_start(ThreadName::show_numbered);
+        builder.enable_all().build()
+    };
+    panic::catch_unwind(build).unwrap_or_else(|payload| {
+        Err(io::Error::new(io::ErrorKind::WouldBlock, Panic::new(payload).to_string()))
+    })
 }
 
 /// A server on a thread of its own. Dropped, it stops the server and does not wait.

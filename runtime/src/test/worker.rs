@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle};
@@ -12,6 +11,7 @@ use crate::activity::Activity;
 use crate::context::{self, Current};
 use crate::job::{About, Home, Job, Special, Why};
 use crate::pool::{Pool, visit};
+use crate::threads::{self, ThreadName};
 use crate::timer;
 use crate::worker::Worker;
 
@@ -189,7 +189,7 @@ impl OwnLoop {
             // Blocking tasks of a body must not hold up anything.
             runtime.shutdown_background();
         };
-        let thread = thread::Builder::new().name("portcullis-test-loop".to_owned()).spawn(run);
+        let thread = threads::start(ThreadName::of_our_own("test-loop"), None, run);
         drop(thread.expect("a thread for the test's loop"));
         let handle = told.recv().expect("a tokio runtime for the test's loop");
         Self { handle, _stop: stop }

@@ -108,13 +108,13 @@ impl<J: Claim> Line<J> {
         (state, rested)
     }
 
-    /// Whether threads leave for want of work.
+    /// Whether threads are started when they are needed.
     #[inline]
-    pub(in crate::pool) fn lets_threads_go(&self) -> bool {
-        self.keep_alive.is_some()
+    pub(in crate::pool) fn starts_on_demand(&self) -> bool {
+        self.on_demand
     }
 
-    /// Whether a thread is to be started for what waits, since those that left are missing. If so it counts already:
+    /// Whether a thread is to be started for what waits, since those that left (or never could be had) are missing. If so it counts already:
     /// the caller starts it, or says [`lost_a_thread`](Self::lost_a_thread).
     pub(in crate::pool) fn misses_a_thread(&self) -> bool {
         let mut state = self.state.lock();
@@ -134,9 +134,11 @@ impl<J: Claim> Line<J> {
         state.leaving = state.leaving.saturating_sub(1); // those that a close sends home never were counted
     }
 
-    /// A thread could not be started. There is at least one other, which gets to all jobs in time.
-    pub(in crate::pool) fn lost_a_thread(&self) {
-        self.state.lock().alive -= 1;
+    /// A thread could not be started; whether there is another one, which gets to all jobs in time.
+    pub(in crate::pool) fn lost_a_thread(&self) -> bool {
+        let mut state = self.state.lock();
+        state.alive -= 1;
+        state.alive > 0
     }
 
     /// Wakes a sleeper if the live jobs outnumber the threads that were called already.

@@ -77,6 +77,8 @@ pub(crate) struct Line<J> {
     overflow: Overflow,
     /// Threads with nothing to do for so long leave, all but one; they come back when they are needed.
     keep_alive: Option<Duration>,
+    /// Threads are started when they are needed, not by the builder alone.
+    on_demand: bool,
     /// Runs between the moment when a thread takes a job out and its claim, so that a test can hold the thread there.
     #[cfg(test)]
     pub(super) before_claim: std::sync::OnceLock<Box<dyn Fn() + Send + Sync>>,
@@ -143,6 +145,7 @@ impl<J: Claim> Line<J> {
             places,
             overflow,
             keep_alive: None,
+            on_demand: false,
             #[cfg(test)]
             before_claim: std::sync::OnceLock::new(),
         }
@@ -150,6 +153,14 @@ impl<J: Claim> Line<J> {
 
     pub(crate) fn keep_alive(mut self, limit: Option<Duration>) -> Self {
         self.keep_alive = limit;
+        self.on_demand |= limit.is_some();
+        self
+    }
+
+    /// For a pool that could not get all of its threads: it begins with `alive` of them.
+    pub(crate) fn begin_with(mut self, alive: usize) -> Self {
+        self.on_demand |= alive < self.threads;
+        self.state.0.get_mut().alive = alive;
         self
     }
 
@@ -188,9 +199,6 @@ impl<J: Claim> Line<J> {
     fn admit(&self, state: &mut State<J>, lendable: bool) -> Admitted<J> {
         if state.closed {
             return Admitted::Never;
-        }
-        if self.threads == 0 {
-            return Admitted::No;
         }
         if state.waiting() < self.places && !lendable {
             return Admitted::Yes; // never mind how many run: they have a thread each
