@@ -30,25 +30,29 @@ lints! {
     /// `std::thread::sleep` in an `async fn` of a service.
     THREAD_SLEEP: "this stops the event loop, and every session with it: write `tokio::time::sleep(..).await`, or, in a `#[blocking]` method, `worker.sleep(..)?`";
     /// `std::fs` in an `async fn` of a service.
-    FILE_SYSTEM: "this blocks the event loop until the disk is done: move it into a `#[blocking]` method, and await that";
+    FILE_SYSTEM: "this blocks the event loop while the file operation runs: move it into a `#[blocking]` method, and await that";
     /// A connection of `std::net`, or a look-up of names, in an `async fn` of a service.
     NETWORK: "this blocks the event loop until the network answers: use tokio's own, or move it into a `#[blocking]` method, and await that";
     /// `std::process::Command::output` or `status` in an `async fn` of a service.
     PROCESS: "this blocks the event loop until the process ends: use `tokio::process::Command`, or move it into a `#[blocking]` method, and await that";
     /// Reading `std::io::stdin()` in an `async fn` of a service.
-    STANDARD_INPUT: "this blocks the event loop until somebody types: move it into a `#[blocking]` method, and await that";
+    STANDARD_INPUT: "this blocks the event loop until input is available: move it into a `#[blocking]` method, and await that";
     /// `block_on` in an `async fn` of a service.
     BLOCK_ON: "this blocks the event loop, or panics, as it is inside one already: write `.await`";
     /// `reqwest::blocking`, `ureq`, `rusqlite`, `blocking_recv` and their like in an `async fn` of a service.
     BLOCKING_CALL: "this blocks the event loop: use the async one, or move it into a `#[blocking]` method, and await that";
     /// A guard of a `std::sync::Mutex` or `RwLock` that is held across an `.await`.
-    GUARD_ACROSS_AWAIT: "this lock is held across an `.await`, where another thread may go on: take it in a block of its own that ends before, or use `tokio::sync::Mutex`";
+    GUARD_ACROSS_AWAIT: "this lock is held across an `.await`, where another thread may go on: drop the guard before the `.await`, or use `tokio::sync::Mutex`";
     /// A pool whose threads may wait for those of a second, which may wait for those of the first.
-    POOL_CIRCLE: "this closes a circle of pools, whose threads may all come to wait for each other: run both on one pool, or call one after the other from the loop";
+    POOL_CIRCLE: "this call creates a cycle of pools that can deadlock: run both on one pool, or call one after the other from the loop";
+    /// `let _ = self.job(..);` and `drop(self.job(..))`, where `job` is a blocking method that is not `detached`.
+    OFFLOAD_DROPPED: "this cancels the job at once: `.await` it, or let it run with `.detach()`";
+    /// `Handle::current().block_on(..)`, and `block_on` of a method of the service, in a blocking method.
+    BLOCK_ON_A_THREAD: "this holds a pool thread without running other jobs on it, and may wait for itself: take `worker: &Worker`, and write `.wait(worker)?`";
 }
 
 /// A blocking method takes a `Worker` and does nothing with it.
 #[deprecated(
-    note = "this worker is never used, so this method can't be told to stop and never gets back to the loop: call `worker.check()?` where it works long, or leave the parameter out"
+    note = "this worker is never used, so this method can't be cancelled and never calls back into the loop: call `worker.check()?` in long-running sections, or remove the parameter"
 )]
 pub fn unused_worker<W: ?Sized>(_worker: &W) {}

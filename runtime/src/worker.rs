@@ -154,8 +154,10 @@ impl fmt::Debug for Worker {
 
 /// `future.wait(worker)`: from a thread, run a future on the loop and wait for its value.
 ///
-/// Implemented for every `Send + 'static` future: a helper of the service (`self.count(1).wait(worker)?`), an
-/// [`Offload`](crate::Offload) to this or another pool, [`peer.send(..)`](crate::Offload), a [`PortalTask`], any async block.
+/// Implemented for every `Send + 'static` future: a helper of the service (`self.count(1).wait(worker)?`),
+/// [`peer.send(..)`](crate::Peer::send), a [`PortalTask`], any async block. The result is the future's output, or why the wait ended early:
+/// a future that gives a `Result` itself takes two `?`. An [`Offload`](crate::Offload) takes one: its own
+/// [`wait`](crate::Offload::wait) joins both errors.
 ///
 /// The future is polled by the task that awaits this job, on the loop: that task's span, cancellation and order
 /// hold, nothing is spawned, and it needs no async runtime of a particular make. While the thread waits, it runs

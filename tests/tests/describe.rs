@@ -37,7 +37,7 @@ impl Thumbnails {
     #[blocking(on = self.cpu, deadline = "1m30s")]
     fn shrink(&self, worker: &Worker, size: u32) -> Result<u32, Interrupted> {
         let serial = self.count(1).wait(worker)?;
-        let kept = self.keep(serial).wait(worker)??;
+        let kept = self.keep(serial).wait(worker)?;
         Ok(self.blocking_halve(worker, size + kept))
     }
 

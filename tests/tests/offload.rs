@@ -18,6 +18,16 @@ fn rejecting(threads: usize, queue: usize, overflow: Overflow) -> Pool {
     Pool::builder("test").threads(threads).queue(queue).overflow(overflow).build().expect("threads")
 }
 
+/// An error of one's own, with why the job was interrupted.
+#[derive(Debug)]
+struct Stopped(String);
+
+impl From<Interrupted> for Stopped {
+    fn from(interrupted: Interrupted) -> Self {
+        Stopped(interrupted.to_string())
+    }
+}
+
 on_loops! {
     anywhere async fn o1_a_job_runs_on_a_named_thread_of_its_own_pool() {
         let pool = Pool::builder("mill").threads(2).build().unwrap();
@@ -320,9 +330,25 @@ on_loops! {
         let inner = one.clone();
         let (outer, nested) = one.run(move |worker| {
             let offload = inner.run(|_| std::thread::current().id());
-            (std::thread::current().id(), offload.wait(worker).unwrap().unwrap())
+            (std::thread::current().id(), offload.wait(worker).unwrap())
         }).await.unwrap();
         assert_eq!(outer, nested);
+    }
+
+    // One `?` for a job, whatever it returns: what interrupts the wait comes as the job's own error.
+    anywhere async fn o9_a_wait_for_an_offload_gives_what_an_await_gives() {
+        let one = pool(1, 1);
+        let inner = one.clone();
+        let (plain, failed, panicked, late) = one.try_run(move |worker| {
+            let plain = inner.run(|_| 5).wait(worker)?;
+            let failed = inner.try_run(|_| Err::<(), _>(Stopped("odd".to_owned()))).wait(worker);
+            let panicked = inner.run(|_| -> u32 { panic!("on purpose") }).wait(worker);
+            let late = inner.job("late").deadline(Duration::ZERO).try_run(|_| Ok::<_, Stopped>(())).wait(worker);
+            Ok::<_, Interrupted>((plain, failed, panicked, late))
+        }).await.unwrap();
+        assert_eq!((plain, failed.unwrap_err().0), (5, "odd".to_owned()));
+        assert!(matches!(panicked, Err(Interrupted::Panicked(_))));
+        assert_eq!(late.unwrap_err().0, Interrupted::Deadline.to_string());
     }
 
     anywhere async fn o9_an_offload_lent_to_a_thread_that_never_waits_goes_back_to_the_queue() {
@@ -430,7 +456,7 @@ on_loops! {
     anywhere async fn o12_a_job_made_on_behalf_of_its_own_lane_does_not_wait_for_itself() {
         let pool = pool(2, 8);
         let inner = pool.clone();
-        let nested = pool.job("lane").lane(&1).run(move |worker| inner.job("lane").lane(&1).run(|_| 5).wait(worker).unwrap().unwrap());
+        let nested = pool.job("lane").lane(&1).run(move |worker| inner.job("lane").lane(&1).run(|_| 5).wait(worker).unwrap());
         assert_eq!(nested.await.unwrap(), 5);
     }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
-use portcullis::{Interrupted, Offload, Overflow, Pool, Wait};
+use portcullis::{Interrupted, Offload, Overflow, Pool};
 use portcullis_tests::{Gate, LIMIT, eventually, hold, on_loops, poll_once};
 
 /// Panics when it is dropped.
@@ -290,7 +290,7 @@ fn o2_a_queue_without_an_end_is_one_that_is_never_full() {
         // Lent to, or admitted: in no case refused.
         let nested = pool.run(move |worker| again.run(|_| 7).wait(worker));
         gate.open();
-        assert_eq!(futures::executor::block_on(nested).unwrap().unwrap().unwrap(), 7);
+        assert_eq!(futures::executor::block_on(nested).unwrap().unwrap(), 7);
         for (n, job) in jobs.into_iter().enumerate() {
             assert_eq!(futures::executor::block_on(job).unwrap(), n);
         }

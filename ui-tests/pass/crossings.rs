@@ -19,7 +19,7 @@ impl Steps {
         match n {
             0 => Ok(0),
             n if n % 3 == 0 => self.on_the_loop(n - 1).wait(worker)?,
-            n if n % 3 == 1 => self.on_another_thread(n - 1).wait(worker)?,
+            n if n % 3 == 1 => self.on_another_thread(n - 1).wait(worker),
             n => self.blocking_on_another_thread(worker, n - 1),
         }
         .map(|depth| depth + 1)
@@ -42,10 +42,38 @@ impl Steps {
     fn asks_for_more(&self, worker: &Worker) -> Result<u64, Interrupted> {
         let block = async { 1_u64 }.wait(worker)?;
         let called = worker.call(|| 2_u64)?;
+        // One `?` for a job, whatever it returns; an `Interrupted` becomes the job's own error.
+        let plain = self.half(4).wait(worker)?;
+        let own: Result<u64, Odd> = self.half_of_even(3).wait(worker);
+        assert!(own.is_err_and(|odd| !odd.interrupted) && plain == 2);
         let spawned = worker.spawn(self.on_the_loop(0)).wait(worker)???;
         let this = Arc::clone(self);
         let moved = async move { this.on_the_loop(0).await }.wait(worker)??;
         Ok(block + called + spawned + moved)
+    }
+}
+
+#[derive(Debug)]
+struct Odd {
+    interrupted: bool,
+}
+
+impl From<Interrupted> for Odd {
+    fn from(_: Interrupted) -> Self {
+        Odd { interrupted: true }
+    }
+}
+
+#[service]
+impl Steps {
+    #[blocking(on = self.io)]
+    fn half(&self, n: u64) -> u64 {
+        n / 2
+    }
+
+    #[blocking(on = self.io)]
+    fn half_of_even(&self, n: u64) -> Result<u64, Odd> {
+        if n % 2 == 0 { Ok(n / 2) } else { Err(Odd { interrupted: false }) }
     }
 }
 

@@ -28,8 +28,15 @@ impl Service {
     #[blocking]
     fn idle(&self, worker: &Worker) {}
 
+    #[expect(deprecated)]
+    async fn forgets(&self) {
+        let _ = self.load(String::new());
+    }
+
     #[on(stop)]
     async fn stop(&self) {
+        let _ = self.detached();
+        let _ = self.load(String::new()).await;
         let slept = self.cpu.run(|_| thread::sleep(Duration::from_millis(1))).await;
         {
             let mut n = self.n.lock().unwrap();
@@ -38,9 +45,12 @@ impl Service {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 
+    #[blocking(detached)]
+    fn detached(&self) {}
+
     #[blocking(on = self.cpu)]
     fn shrink(&self, worker: &Worker, name: String) -> Result<Vec<u8>, Interrupted> {
-        self.load(name).wait(worker)?
+        self.load(name).wait(worker)
     }
 
     #[blocking(on = self.disk)]
@@ -67,5 +77,5 @@ impl Rough {
 fn idle(worker: &Worker) {}
 
 fn main() {
-    let _ = (idle as fn() -> _, Service::brief as fn(&std::sync::Arc<Service>) -> _);
+    let _ = (idle as fn() -> _, Service::brief as fn(&std::sync::Arc<Service>) -> _, Service::forgets as fn(&std::sync::Arc<Service>) -> _);
 }

@@ -45,6 +45,11 @@ fn closure(trees: &[TokenTree], at: usize) -> Option<usize> {
     }
     let is_end = |tree: &TokenTree| is_mark(Some(tree), ',') || is_mark(Some(tree), ';');
     let body = at + 2 + trees.get(at + 1..)?.iter().position(|tree| is_mark(Some(tree), '|'))?;
+    // Behind a result type there are braces, and commas in front of them are the type's.
+    if is_mark(trees.get(body), '-') && is_mark(trees.get(body + 1), '>') {
+        let is_braces = |tree: &TokenTree| matches!(tree, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace);
+        return Some(body + 1 + trees.get(body..)?.iter().position(is_braces)?);
+    }
     let length = trees.get(body..)?.iter().position(is_end);
     Some(length.map_or(trees.len(), |length| body + length))
 }
@@ -112,6 +117,7 @@ mod tests {
         for (body, rest) in [
             ("a; spawn(b); c", "a ; spawn (b) ; c"),
             ("let f = |x| g(x); f(1)", "let f = ; f (1)"),
+            ("let f = |x| -> R<u8, E> { g(x) }; f(1)", "let f = ; f (1)"),
             ("move || g(), 2", "move , 2"),
             ("a || b", "a || b"),
             ("x | y", "x | y"),

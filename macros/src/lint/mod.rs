@@ -9,9 +9,11 @@
 //! blocking one's can be.
 
 mod circle;
+mod dropped;
 mod guard;
 mod level;
 mod stall;
+mod thread;
 
 use crate::model::{Method, Role, Service};
 use proc_macro2::TokenStream;
@@ -30,6 +32,8 @@ pub(crate) enum Lint {
     GuardAcrossAwait,
     UnusedWorker,
     PoolCircle,
+    OffloadDropped,
+    BlockOnAThread,
 }
 
 impl Lint {
@@ -45,6 +49,8 @@ impl Lint {
             Lint::GuardAcrossAwait => "GUARD_ACROSS_AWAIT",
             Lint::UnusedWorker => "unused_worker",
             Lint::PoolCircle => "POOL_CIRCLE",
+            Lint::OffloadDropped => "OFFLOAD_DROPPED",
+            Lint::BlockOnAThread => "BLOCK_ON_A_THREAD",
         }
     }
 }
@@ -58,8 +64,15 @@ pub(crate) struct Finding {
 
 /// Every warning of a block goes to the sinks of its methods.
 pub(crate) fn service(service: &Service) {
+    let (jobs, futures) = (dropped::jobs(service), thread::futures(service));
     for method in service.methods() {
         self::method(method);
+        let body = method.function.body.stream();
+        let blocks = matches!(method.role, Role::Blocking(_));
+        let waits = blocks.then(|| thread::find(body.clone(), &futures)).into_iter().flatten();
+        for finding in dropped::find(body, &jobs).into_iter().chain(waits) {
+            method.sink.warn(finding);
+        }
         if on_the_loop(method) {
             let body = method.function.body.stream();
             for finding in stall::find(body.clone()).into_iter().chain(guard::find(body)) {

@@ -359,8 +359,14 @@ pub(super) fn closures(trees: &[TokenTree]) -> Vec<Range<usize>> {
         let closes = (at + 1..trees.len()).find(|close| is(*close, '|'));
         match closes.filter(|_| begins && is(at, '|')) {
             Some(body) => {
-                let ends = (body + 1..trees.len()).find(|end| is(*end, ',') || is(*end, ';'));
-                let end = ends.unwrap_or(trees.len());
+                let is_braces = |at: usize| matches!(trees.get(at), Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace);
+                let end = if is(body + 1, '-') && is(body + 2, '>') {
+                    // Behind a result type there are braces, and commas in front of them are the type's.
+                    (body + 3..trees.len()).find(|end| is_braces(*end)).map(|braces| braces + 1)
+                } else {
+                    (body + 1..trees.len()).find(|end| is(*end, ',') || is(*end, ';'))
+                };
+                let end = end.unwrap_or(trees.len());
                 found.push(at..end);
                 at = end;
             }
@@ -666,6 +672,7 @@ mod tests {
         for text in [
             "f().wait(worker).unwrap()",
             "let f = || { worker.check()?; Ok(1) };",
+            "let f = |n: u8| -> Result<u8, Interrupted> { Ok(f().wait(worker)?) };",
             "list.map(|n| f(n).wait(worker)?)",
             "async { g(worker.check()?) }",
             "fn f(worker: &Worker) -> R { worker.check()?; } f(worker)",

@@ -11,6 +11,7 @@ use crate::context::{self, Current};
 use crate::crossing::BoxCall;
 use crate::error::Interrupted;
 use crate::job::Errand;
+use crate::worker::{Wait, Worker};
 
 /// The future of one job on a [`Pool`](crate::Pool): submitted when made, cancelled when dropped.
 ///
@@ -30,7 +31,7 @@ use crate::job::Errand;
 /// # Panics
 /// A panic of the job arrives as [`Interrupted::Panicked`]; the thread and the pool live on. Polling again after
 /// the output was taken panics.
-#[must_use = "dropping an `Offload` cancels its job: `.await` it, `.wait(worker)` for it, or `.detach()` it"]
+#[must_use = "dropping an `Offload` cancels its job, also with `let _ =`: `.await` it, `.wait(worker)` for it, or `.detach()` it"]
 pub struct Offload<T, E = Interrupted> {
     /// `None` when the output was taken.
     job: Option<Arc<dyn Outcome<T, E>>>,
@@ -73,6 +74,38 @@ impl<T, E> Offload<T, E> {
         if let Some(job) = self.job.take() {
             job.detach(self.call.take().map(|hosted| hosted.call));
         }
+    }
+}
+
+impl<T, E> Offload<T, E>
+where
+    T: Send + 'static,
+    E: From<Interrupted> + Send + 'static,
+{
+    /// Blocks this thread until the job is done, and gives what `.await` gives: `self.decode(image).wait(worker)?` is the
+    /// image.
+    ///
+    /// Whatever interrupts the wait arrives as the job's own error, turned into `E` by `From`. ([`Wait::wait`], which other futures
+    /// have, puts it around their output.)
+    ///
+    /// ```
+    /// # use portcullis_runtime::{Interrupted, Pool};
+    /// # futures::executor::block_on(async {
+    /// let pool = Pool::builder("sums").threads(1).build().unwrap();
+    /// let inner = pool.clone();
+    /// let sum = pool.try_run(move |worker| {
+    ///     let half = inner.run(|_| 21).wait(worker)?;
+    ///     Ok::<_, Interrupted>(half * 2)
+    /// });
+    /// assert_eq!(sum.await.unwrap(), 42);
+    /// # });
+    /// ```
+    ///
+    /// # Errors
+    /// The job's own, and those of [`Wait::wait`].
+    #[track_caller]
+    pub fn wait(self, worker: &Worker) -> Result<T, E> {
+        Wait::wait(self, worker)?
     }
 }
 

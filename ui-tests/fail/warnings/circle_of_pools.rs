@@ -21,7 +21,7 @@ impl Service {
 
     #[blocking(on = self.disk)]
     fn load(&self, worker: &Worker, name: String) -> Result<Vec<u8>, Interrupted> {
-        self.decode(name.into_bytes()).wait(worker)?
+        self.decode(name.into_bytes()).wait(worker)
     }
 
     #[blocking(on = self.cpu)]
