@@ -73,6 +73,9 @@ use crate::session::watch::{Bounds, Limits, Scales};
 /// | [`max_inbound`](Self::max_inbound) | 64 KiB of datagrams |
 /// | [`first_request_within`](Self::first_request_within) | 1 min |
 /// | [`idle_within`](Self::idle_within) | no limit |
+/// | [`frame_within`](Self::frame_within) | 30 s |
+/// | [`frame_rate`](Self::frame_rate) | 16 KiB a second beyond that |
+/// | [`max_unfinished_bytes`](Self::max_unfinished_bytes) | 256 MiB |
 /// | [`write_within`](Self::write_within) | 30 s |
 /// | [`linger`](Self::linger) | 2 s |
 /// | [`max_lingering`](Self::max_lingering) | 1000 connections |
@@ -124,6 +127,9 @@ impl Default for Options {
                 first_request: Some(Duration::from_secs(60)),
                 idle: None,
                 write: Some(Duration::from_secs(30)),
+                frame: Some(Duration::from_secs(30)),
+                frame_rate: 16 * 1024,
+                unfinished: Some(256 * 1024 * 1024),
                 state: None,
                 linger: Duration::from_secs(2),
             },
@@ -261,6 +267,44 @@ impl<S, C, B> Server<S, C, B> {
     /// How long a session may take from one answer to the next whole request; a state's own `idle` counts in its place.
     pub fn idle_within(mut self, limit: Duration) -> Self {
         self.options.limits.idle = limited(limit);
+        self
+    }
+
+    /// How long a frame may take from its first byte to its last, for as long as a request is awaited.
+    ///
+    /// A large frame may take longer, if it keeps coming: see [`frame_rate`](Self::frame_rate). A session whose frame takes too
+    /// long ends with [`Reason::Timeout`](crate::Reason::Timeout). While a handler is at work the time stands.
+    pub fn frame_within(mut self, limit: Duration) -> Self {
+        self.options.limits.frame = limited(limit);
+        self
+    }
+
+    /// How slowly a large frame may come: it has a second more than [`frame_within`](Self::frame_within) for each so many
+    /// bytes of it that have come. `usize::MAX` gives no frame more time.
+    ///
+    /// By default (16 KiB a second) a frame of 8 MiB may take nine minutes, and one of which nothing more comes is given up
+    /// after half a minute, or what it had gained.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use portcullis_runtime as portcullis;
+    /// # fn limited<S: portcullis::Service>(service: S) -> portcullis::Server<S> {
+    /// // Uploads over a modem.
+    /// portcullis::Server::new(service).frame_within(Duration::from_secs(60)).frame_rate(4 * 1024)
+    /// # }
+    /// ```
+    pub fn frame_rate(mut self, bytes_per_second: usize) -> Self {
+        self.options.limits.frame_rate = bytes_per_second.max(1) as u64;
+        self
+    }
+
+    /// How much memory the frames that have begun and are not complete may take, in all sessions together. What a session
+    /// buffers up to 16 KiB is not counted, so that small requests are served whatever large ones do.
+    ///
+    /// A session whose frame needs more than is left ends at once, with [`Reason::Overload`](crate::Reason::Overload), and is
+    /// logged. It does not wait: if all that is there belongs to frames that are not complete, none of them could go on.
+    pub fn max_unfinished_bytes(mut self, bytes: usize) -> Self {
+        self.options.limits.unfinished = (bytes != usize::MAX).then_some(bytes);
         self
     }
 

@@ -7,10 +7,12 @@ use std::cell::RefCell;
 
 use bytes::BytesMut;
 
+use super::unfinished::Unfinished;
+
 /// The size of a buffer that is lent, and the most that is read ahead of a busy handler.
 pub(super) const LEASE: usize = 8 * 1024;
 /// A buffer that has grown beyond this is not kept.
-const LARGEST: usize = 4 * LEASE;
+pub(super) const LARGEST: usize = 4 * LEASE;
 const KEPT: usize = 32;
 
 /// What is on its way in, and out.
@@ -18,6 +20,8 @@ const KEPT: usize = 32;
 pub(super) struct Buffers {
     pub(super) input: BytesMut,
     pub(super) output: BytesMut,
+    /// What the frame has whose first bytes are in `input`.
+    pub(super) unfinished: Unfinished,
 }
 
 thread_local! {
@@ -35,6 +39,7 @@ pub(super) fn lease() -> Box<Buffers> {
 pub(super) fn give_back(mut buffers: Box<Buffers>) {
     empty(&mut buffers.input);
     empty(&mut buffers.output);
+    buffers.unfinished = Unfinished::default();
     let _ = SHELF.try_with(|shelf| {
         let mut shelf = shelf.borrow_mut();
         if shelf.len() < KEPT {

@@ -1,12 +1,13 @@
 //! [`Deadlines`]: until when a request must be there, a state be left, and the peer have read.
 
+use std::mem;
 use std::time::Duration;
 
 use super::post::Post;
 use crate::service::StateLimits;
 
 /// Points of the watch's clock; zero is none, and [`NEVER`] one that counts for nothing. The nearest one is what the
-/// post is armed with.
+/// post is armed with: the methods say whether it may be another one now.
 #[derive(Default)]
 pub(super) struct Deadlines {
     /// The server's: to the first request, or idle. Below zero while the wait for a request pauses: a flag beside it
@@ -29,16 +30,17 @@ struct State {
     held_up: bool,
 }
 
-const NEVER: u64 = i64::MAX.unsigned_abs();
+pub(super) const NEVER: u64 = i64::MAX.unsigned_abs();
 
 impl Deadlines {
     /// A state is entered: its times begin.
-    pub(super) fn enters<Rsp, Ev>(&mut self, post: &Post<Rsp, Ev>, limits: StateLimits) {
-        if limits != StateLimits::NONE || self.state.is_some() {
+    pub(super) fn enters<Rsp, Ev>(&mut self, post: &Post<Rsp, Ev>, limits: StateLimits) -> bool {
+        let counts = limits != StateLimits::NONE || self.state.is_some();
+        if counts {
             let leave_by = limits.within.map_or(0, |limit| post.watch().after(limit));
             **self.state.get_or_insert_default() = State { leave_by, ..State::default() };
-            self.arm(post);
         }
+        counts
     }
 
     /// A request is awaited: its limits count from the first time that this is said, until it is there. Where the server
@@ -66,28 +68,29 @@ impl Deadlines {
             // The server's runs on, for a state without one that an event may lead to before the next request.
             times.replaces = served && state.idle.is_some();
         }
-        self.arm(post);
     }
 
     /// Something else is done now; the wait goes on afterwards.
-    pub(super) fn pauses<Rsp, Ev>(&mut self, post: &Post<Rsp, Ev>) {
-        if self.waits() {
+    pub(super) fn pauses(&mut self) -> bool {
+        let waits = self.waits();
+        if waits {
             self.read_by = -self.read_by;
-            self.arm(post);
         }
+        waits
     }
 
     /// The request is there, or awaited no more.
-    pub(super) fn asks_no_more<Rsp, Ev>(&mut self, post: &Post<Rsp, Ev>) {
-        self.pauses(post);
+    pub(super) fn asks_no_more(&mut self) -> bool {
+        let waited = self.pauses();
         self.read_by = 0;
         if let Some(times) = &mut self.state {
             times.idle_by = 0;
         }
+        waited
     }
 
     /// Whether a request is awaited.
-    fn waits(&self) -> bool {
+    pub(super) fn waits(&self) -> bool {
         self.read_by > 0
     }
 
@@ -109,11 +112,9 @@ impl Deadlines {
     }
 
     /// Whether the peer holds the session up, between two handlers.
-    pub(super) fn holds_up<Rsp, Ev>(&mut self, post: &Post<Rsp, Ev>, held_up: bool) {
-        if let Some(times) = self.state.as_mut().filter(|times| times.held_up != held_up) {
-            times.held_up = held_up;
-            self.arm(post);
-        }
+    pub(super) fn holds_up(&mut self, held_up: bool) -> bool {
+        let times = self.state.as_mut().filter(|times| times.held_up != held_up);
+        times.map(|times| times.held_up = held_up).is_some()
     }
 
     fn server_by(&self) -> u64 {
@@ -122,20 +123,18 @@ impl Deadlines {
 
     /// The peer does not take what is there. Counts for a whole batch: one that reads a byte now and then does not
     /// renew it.
-    pub(super) fn waits_to_write<Rsp, Ev>(&mut self, post: &Post<Rsp, Ev>) {
-        if self.write_by == 0 {
+    pub(super) fn waits_to_write<Rsp, Ev>(&mut self, post: &Post<Rsp, Ev>) -> bool {
+        let begins = self.write_by == 0;
+        if begins {
             let watch = post.watch();
             self.write_by = watch.limits().write.map_or(0, |limit| watch.after(limit));
-            self.arm(post);
         }
+        begins
     }
 
     /// The batch is written.
-    pub(super) fn written<Rsp, Ev>(&mut self, post: &Post<Rsp, Ev>) {
-        if self.write_by != 0 {
-            self.write_by = 0;
-            self.arm(post);
-        }
+    pub(super) fn written(&mut self) -> bool {
+        mem::take(&mut self.write_by) != 0
     }
 
     /// Whether the peer has had its time to read, and did not.
@@ -143,12 +142,8 @@ impl Deadlines {
         self.write_by != 0 && self.write_by <= post.watch().now()
     }
 
-    pub(super) fn drop_all<Rsp, Ev>(&mut self, post: &Post<Rsp, Ev>) {
-        *self = Self::default();
-        self.arm(post);
-    }
-
-    fn arm<Rsp, Ev>(&self, post: &Post<Rsp, Ev>) {
+    /// The nearest point that counts now, or [`NEVER`].
+    pub(super) fn nearest(&self) -> u64 {
         let or_never = |at| if at == 0 { NEVER } else { at };
         let mut nearest = or_never(self.write_by);
         if self.waits() {
@@ -161,6 +156,6 @@ impl Deadlines {
                 nearest = nearest.min(or_never(state.leave_by));
             }
         }
-        post.set_deadline(if nearest == NEVER { 0 } else { nearest });
+        nearest
     }
 }

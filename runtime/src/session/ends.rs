@@ -234,6 +234,7 @@ where
 {
     match link.end() {
         Some(End::Broken) => Some(Reason::Reset),
+        _ if link.has_no_room() => Some(Reason::Overload),
         Some(End::Eof) => Some(Reason::PeerClosed),
         None if link.post().is_closed() => Some(Reason::Closed),
         None => link.post().stopping().then_some(Reason::Stopped),

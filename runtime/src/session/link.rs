@@ -14,10 +14,11 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 use tokio_util::io::poll_read_buf;
 
-use super::buffers::{Buffers, LEASE, give_back, lease, whole};
-use super::deadlines::Deadlines;
+use super::buffers::{Buffers, LARGEST, LEASE, give_back, lease, whole};
+use super::deadlines::{Deadlines, NEVER};
 use super::peer::Peer;
 use super::post::Post;
+use super::unfinished::Unfinished;
 use super::watch::Stamp;
 use crate::codec::{Codec, DecodeError, EncodeError};
 use crate::service::{Service, StateLimits};
@@ -58,10 +59,25 @@ pub(crate) struct Link<S: Service, IO, C> {
     written: Stamp,
     /// A request has come: from now on a wait is idle time.
     served: bool,
+    decoding: Decoding,
+}
+
+/// What may still be decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Decoding {
+    Going,
     /// The last decode failed and consumed nothing.
-    stuck: bool,
+    Stuck,
     /// The codec can't read on.
-    undecodable: bool,
+    Over,
+    /// There was no memory for the rest of a frame.
+    NoRoom,
+}
+
+impl Decoding {
+    fn is_over(self) -> bool {
+        matches!(self, Self::Over | Self::NoRoom)
+    }
 }
 
 impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C> {
@@ -77,8 +93,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
             unflushed: false,
             written: Stamp::default(),
             served: false,
-            stuck: false,
-            undecodable: false,
+            decoding: Decoding::Going,
         }
     }
 
@@ -103,7 +118,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
 
     /// The next request that is there, without reading.
     pub(super) fn request(&mut self) -> Result<Option<S::Request>, DecodeError> {
-        if self.undecodable || self.end == Some(End::Broken) || (self.drained && self.end.is_none()) {
+        if self.decoding.is_over() || self.end == Some(End::Broken) || (self.drained && self.end.is_none()) {
             return Ok(None);
         }
         let input = &mut self.buffers.get_or_insert_with(lease).input;
@@ -114,11 +129,12 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
         };
         match decoded {
             Ok(request) => {
-                self.stuck = false;
+                self.decoding = Decoding::Going;
                 self.drained = request.is_none();
                 if request.is_some() {
                     self.served = true;
                     self.asks_no_more();
+                    self.frame_is_over();
                 }
                 Ok(request)
             }
@@ -129,33 +145,83 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
     /// A codec that neither consumes nor reads on would fail for ever.
     fn undecoded(&mut self, error: DecodeError, before: usize) -> DecodeError {
         let consumed = self.unread() != before;
-        let error = if self.stuck && !consumed { error.fatal() } else { error };
-        self.stuck = !consumed;
+        let is_stuck = self.decoding == Decoding::Stuck;
+        let error = if is_stuck && !consumed { error.fatal() } else { error };
+        self.decoding = if consumed { Decoding::Going } else { Decoding::Stuck };
+        self.frame_is_over();
         if !error.resumes() {
-            self.undecodable = true;
+            self.decoding = Decoding::Over;
             self.discard();
         }
         error
     }
 
+    /// What follows is another frame. The buffer of a large one is not kept.
+    fn frame_is_over(&mut self) {
+        let Some(Buffers { input, unfinished, .. }) = self.buffers.as_deref_mut() else { return };
+        unfinished.is_over();
+        if unfinished.holds() && input.len() <= LEASE {
+            if input.capacity() > LARGEST {
+                *input = BytesMut::from(&input[..]);
+            }
+            drop(unfinished.give_up_room());
+        }
+    }
+
+    /// Whether the frame that has begun should be complete by now.
+    fn frame_is_late(&self) -> bool {
+        let by = self.buffers.as_ref().map_or(0, |buffers| buffers.unfinished.by());
+        by != 0 && by <= self.post.watch().now()
+    }
+
+    /// Whether there was no memory for the rest of a frame.
+    pub(super) fn has_no_room(&self) -> bool {
+        self.decoding == Decoding::NoRoom
+    }
+
+    /// Has the nearest deadline wake the driver.
+    fn arm(&self) {
+        let mut nearest = self.deadlines.nearest();
+        if let Some(buffers) = self.buffers.as_ref().filter(|_| self.deadlines.waits()) {
+            let by = buffers.unfinished.by();
+            nearest = nearest.min(if by == 0 { NEVER } else { by });
+        }
+        self.post.set_deadline(if nearest == NEVER { 0 } else { nearest });
+    }
+
     /// A request is awaited: its limit counts from the first time that this is said, until the request is there.
     pub(super) fn asks(&mut self, state: StateLimits) {
         self.deadlines.asks(&self.post, self.served, self.io.idle_limit(), state);
+        if let Some(buffers) = self.buffers.as_mut().filter(|buffers| !buffers.input.is_empty()) {
+            buffers.unfinished.is_awaited(self.post.watch());
+        }
+        self.arm();
     }
 
     /// A state is entered: its times begin.
     pub(super) fn enters(&mut self, state: StateLimits) {
-        self.deadlines.enters(&self.post, state);
+        if self.deadlines.enters(&self.post, state) {
+            self.arm();
+        }
     }
 
     /// Something that is not a request is handled; the wait for one goes on afterwards.
     pub(super) fn pauses(&mut self) {
-        self.deadlines.pauses(&self.post);
+        if self.deadlines.pauses() {
+            self.frame_pauses();
+        }
+    }
+
+    fn frame_pauses(&mut self) {
+        if let Some(buffers) = &mut self.buffers {
+            buffers.unfinished.pauses(self.post.watch());
+        }
+        self.arm();
     }
 
     /// Whether it is the state whose time has passed.
     pub(super) fn state_is_over(&self) -> bool {
-        self.deadlines.state_is_over(&self.post)
+        !self.frame_is_late() && self.deadlines.state_is_over(&self.post)
     }
 
     /// Whether the state should have been left before now.
@@ -165,21 +231,42 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
 
     /// No request is awaited any more.
     pub(super) fn asks_no_more(&mut self) {
-        self.deadlines.asks_no_more(&self.post);
+        if self.deadlines.asks_no_more() {
+            self.frame_pauses();
+        }
     }
 
     /// Reads once; what was learnt is in [`end`](Self::end).
     pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let input = &mut self.buffers.get_or_insert_with(lease).input;
+        let Buffers { input, unfinished, .. } = &mut **self.buffers.get_or_insert_with(lease);
         if input.capacity() - input.len() < ROOM {
             input.reserve(LEASE);
+            // A buffer of one more lease is what is read ahead of a busy handler, too.
+            if input.capacity() > 2 * LEASE && !unfinished.hold(self.post.shared_watch(), input.capacity()) {
+                self.runs_out_of_room();
+                return Poll::Ready(());
+            }
         }
         match ready!(poll_read_buf(Pin::new(&mut self.io), cx, input)) {
             Ok(0) => self.end = Some(End::Eof),
-            Ok(_) => self.drained = false,
+            Ok(read) => {
+                self.drained = false;
+                if unfinished.goes_on(self.post.watch(), read) {
+                    self.arm();
+                }
+            }
             Err(_) => self.broke(),
         }
         Poll::Ready(())
+    }
+
+    /// Gives the memory back, for the others. Nothing more is decoded.
+    fn runs_out_of_room(&mut self) {
+        self.decoding = Decoding::NoRoom;
+        if let Some(buffers) = &mut self.buffers {
+            buffers.input = BytesMut::new();
+            buffers.unfinished = Unfinished::default();
+        }
     }
 
     /// How much has been read that is not decoded yet.
@@ -189,7 +276,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
 
     /// Whether a busy session may read on: one buffer ahead, and no more.
     pub(super) fn may_read_ahead(&self) -> bool {
-        self.end.is_none() && !self.undecodable && self.unread() < LEASE
+        self.end.is_none() && !self.decoding.is_over() && self.unread() < LEASE
     }
 
     // ---- responses
@@ -245,7 +332,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
             let Some(output) = output.filter(|output| !output.is_empty()) else {
                 match io.poll_flush(cx) {
                     Poll::Pending => {
-                        self.deadlines.waits_to_write(&self.post);
+                        self.waits_to_write();
                         return Poll::Pending;
                     }
                     Poll::Ready(Ok(())) => self.unflushed = false,
@@ -255,7 +342,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
             };
             match io.poll_write(cx, output) {
                 Poll::Pending => {
-                    self.deadlines.waits_to_write(&self.post);
+                    self.waits_to_write();
                     return Poll::Pending;
                 }
                 Poll::Ready(Ok(0) | Err(_)) => self.broke(),
@@ -271,7 +358,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
                 }
             }
         }
-        self.deadlines.written(&self.post);
+        self.all_is_written();
         Poll::Ready(())
     }
 
@@ -304,7 +391,9 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
             buffers.output = BytesMut::new();
             if buffers.input.len() <= SMALL && buffers.input.capacity() >= LEASE {
                 let input = BytesMut::from(&buffers.input[..]);
-                give_back(mem::replace(buffers, Box::new(Buffers { input, output: BytesMut::new() })));
+                let unfinished = mem::take(&mut buffers.unfinished);
+                let small = Buffers { input, output: BytesMut::new(), unfinished };
+                give_back(mem::replace(buffers, Box::new(small)));
             }
         }
     }
@@ -313,10 +402,10 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
     pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match Pin::new(&mut self.io).poll_shutdown(cx) {
             Poll::Pending => {
-                self.deadlines.waits_to_write(&self.post);
+                self.waits_to_write();
                 return Poll::Pending;
             }
-            Poll::Ready(Ok(())) => self.deadlines.written(&self.post),
+            Poll::Ready(Ok(())) => self.all_is_written(),
             Poll::Ready(Err(_)) => self.broke(),
         }
         Poll::Ready(())
@@ -340,14 +429,41 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
     /// more, and no more time.
     pub(super) fn drop_limits(&mut self) {
         self.give_up_if_unread();
-        self.deadlines.drop_all(&self.post);
+        self.drop_deadlines();
     }
 
     pub(super) fn give_up_if_unread(&mut self) {
         if self.deadlines.is_unread(&self.post) {
             self.broke();
-            self.deadlines.drop_all(&self.post);
+            self.drop_deadlines();
         }
+    }
+
+    fn waits_to_write(&mut self) {
+        if self.deadlines.waits_to_write(&self.post) {
+            self.arm();
+        }
+    }
+
+    fn all_is_written(&mut self) {
+        if self.deadlines.written() {
+            self.arm();
+        }
+    }
+
+    /// Whether the peer holds the session up, between two handlers.
+    fn holds_up(&mut self, held_up: bool) {
+        if self.deadlines.holds_up(held_up) {
+            self.arm();
+        }
+    }
+
+    fn drop_deadlines(&mut self) {
+        self.deadlines = Deadlines::default();
+        if let Some(buffers) = &mut self.buffers {
+            buffers.unfinished.is_over();
+        }
+        self.arm();
     }
 
     pub(super) async fn flush(&mut self) {
@@ -359,12 +475,12 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
         let flushed = poll_fn(|cx| match self.poll_flush(cx) {
             Poll::Ready(()) => Poll::Ready(true),
             Poll::Pending => {
-                self.deadlines.holds_up(&self.post, true);
+                self.holds_up(true);
                 if self.state_is_over() { Poll::Ready(false) } else { Poll::Pending }
             }
         })
         .await;
-        self.deadlines.holds_up(&self.post, false);
+        self.holds_up(false);
         flushed
     }
 }

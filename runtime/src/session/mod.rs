@@ -9,7 +9,8 @@
 //! - [`steps`] and [`linear`]: what a burst does for request handlers and for linear sessions;
 //!   [`ends`] is what they share at both ends of a connection's life, [`last_words`] how it is closed.
 //! - [`attend`]: keeps a connection going while a handler is pending.
-//! - [`link`]: bytes to frames and back, over [`buffers`] that are lent for a burst, within [`deadlines`].
+//! - [`link`]: bytes to frames and back, over [`buffers`] that are lent for a burst, within [`deadlines`], and within what [`unfinished`] frames
+//!   may have.
 //! - [`hub`] and [`watch`]: what the sessions of one server share: the service, the clock, the stop.
 
 pub(crate) mod attend;
@@ -34,6 +35,7 @@ pub(crate) mod shelf;
 pub(crate) mod steps;
 #[cfg(feature = "test-util")]
 pub(crate) mod unconnected;
+pub(crate) mod unfinished;
 pub(crate) mod watch;
 mod watchers;
 

@@ -140,6 +140,10 @@ impl<Rsp, Ev> Post<Rsp, Ev> {
         &self.watch
     }
 
+    pub(super) fn shared_watch(&self) -> &Arc<Watch> {
+        &self.watch
+    }
+
     pub(super) fn stopping(&self) -> bool {
         self.watch.phase() >= Phase::Stopping
     }

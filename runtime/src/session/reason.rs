@@ -16,8 +16,11 @@ pub enum Reason {
     Stopped,
     /// The service closed the session: by [`Peer::close`](crate::Peer::close), or by its handler's return.
     Closed,
-    /// A time limit passed: to the first request, idle, or to write.
+    /// A time limit passed: to the first request, idle, to finish a frame, or to write.
     Timeout,
+    /// The unfinished frames of all sessions had
+    /// [as much memory as they may have](crate::Server::max_unfinished_bytes), and this session's needed more.
+    Overload,
     /// What the peer sent is not a request.
     Decode(String),
     /// A handler failed, and its error did not answer.
@@ -62,7 +65,7 @@ impl Reason {
 
     /// Whether someone should look: at the service, or at what talks to it.
     pub(crate) fn is_notable(&self) -> bool {
-        matches!(self.cause(), Self::Decode(_) | Self::Failed(_) | Self::Panicked(_))
+        matches!(self.cause(), Self::Decode(_) | Self::Failed(_) | Self::Panicked(_) | Self::Overload)
     }
 
     /// Whether a last word could still reach the peer: one that has closed its writing side may still be reading.
@@ -79,6 +82,7 @@ impl fmt::Display for Reason {
             Self::Stopped => f.write_str("the server stopped"),
             Self::Closed => f.write_str("closed by the service"),
             Self::Timeout => f.write_str("timed out"),
+            Self::Overload => f.write_str("no memory for the rest of a frame"),
             Self::Decode(text) => write!(f, "malformed input: {text}"),
             Self::Failed(text) => write!(f, "failed: {text}"),
             Self::Panicked(text) => write!(f, "panicked: {text}"),

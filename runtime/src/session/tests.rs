@@ -157,7 +157,7 @@ fn buffers_that_have_grown_are_not_kept() {
         let mut input = BytesMut::with_capacity(size);
         input.extend_from_slice(&vec![0; size]);
         input.advance(size - 10);
-        Box::new(buffers::Buffers { input, output: BytesMut::new() })
+        Box::new(buffers::Buffers { input, ..buffers::Buffers::default() })
     };
     buffers::give_back(with_input(1024 * 1024));
     assert_eq!(buffers::lease().input.capacity(), 0);

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 /// How far the server's stop has come. Only ever goes up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +33,11 @@ pub(crate) struct Limits {
     pub(crate) first_request: Option<Duration>,
     pub(crate) idle: Option<Duration>,
     pub(crate) write: Option<Duration>,
+    /// To finish a frame that has begun; and how many bytes a second it must be beyond that.
+    pub(crate) frame: Option<Duration>,
+    pub(crate) frame_rate: u64,
+    /// How many bytes unfinished frames may hold, in all sessions together.
+    pub(crate) unfinished: Option<usize>,
     /// The shortest of the service's states.
     pub(crate) state: Option<Duration>,
     /// How long a connection that is being closed may linger.
@@ -46,7 +51,8 @@ impl Limits {
 
     /// A tick that is small beside every limit, and neither busy nor blind.
     pub(crate) fn tick(&self) -> Duration {
-        let shortest = [self.first_request, self.idle, self.write, self.state].into_iter().flatten().min();
+        let shortest =
+            [self.first_request, self.idle, self.frame, self.write, self.state].into_iter().flatten().min();
         let tick = shortest.unwrap_or(Duration::MAX) / 8;
         tick.clamp(Duration::from_millis(5), MAX_TICK)
     }
@@ -103,11 +109,20 @@ pub(crate) struct Watch {
     now: AtomicU64,
     limits: Limits,
     bounds: Bounds,
+    /// How many bytes unfinished frames hold.
+    unfinished: AtomicUsize,
 }
 
 impl Watch {
     pub(crate) fn new(limits: Limits, bounds: Bounds) -> Self {
-        Self { phase: AtomicU8::new(0), began: Instant::now(), now: AtomicU64::new(0), limits, bounds }
+        Self {
+            phase: AtomicU8::new(0),
+            began: Instant::now(),
+            now: AtomicU64::new(0),
+            limits,
+            bounds,
+            unfinished: AtomicUsize::new(0),
+        }
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -116,6 +131,17 @@ impl Watch {
 
     pub(super) fn bounds(&self) -> &Bounds {
         &self.bounds
+    }
+
+    /// Unfinished frames hold so many bytes more; `false` if that is too much.
+    #[must_use]
+    pub(super) fn hold(&self, bytes: usize) -> bool {
+        let held = self.unfinished.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        self.limits.unfinished.is_none_or(|most| held <= most)
+    }
+
+    pub(super) fn give_back(&self, bytes: usize) {
+        self.unfinished.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     pub(crate) fn phase(&self) -> Phase {

@@ -6,6 +6,7 @@
 mod closing;
 mod life;
 mod limits;
+mod unfinished;
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};

@@ -9,6 +9,7 @@ mod state_limits;
 mod states;
 mod steps;
 mod stop;
+mod unfinished;
 
 use std::future::Future;
 use std::io;

@@ -1,0 +1,128 @@
+//! Frames that begin and do not end: they have a time and, all together, so much memory (S2), on every kind of stream.
+
+use super::*;
+use portcullis::Session;
+
+const SHORT: Duration = Duration::from_millis(150);
+
+/// A service with states that echoes; each of its states is as patient as can be.
+#[derive(Default)]
+struct Stated(Mutex<Vec<Reason>>);
+
+#[service]
+impl Stated {
+    #[state(start)]
+    async fn first(&self, line: String) -> (String, StatedState) {
+        (line, StatedState::Second(1))
+    }
+
+    #[state(idle = "1h", within = "1h")]
+    async fn second(&self, count: u32, line: String) -> (String, StatedState) {
+        (line, StatedState::Second(count + 1))
+    }
+
+    #[on(timeout = second)]
+    async fn late(&self, _count: u32) -> (String, StatedState) {
+        ("the state's own".into(), StatedState::First)
+    }
+
+    #[on(disconnect)]
+    async fn ended(&self, reason: Reason) {
+        self.0.lock().unwrap().push(reason);
+    }
+}
+
+#[derive(Default)]
+struct Asking(Mutex<Vec<Reason>>);
+
+#[service]
+impl Asking {
+    #[session]
+    async fn talk(&self, session: &mut Session<String, String>) -> Result<(), SessionError> {
+        loop {
+            // One that asks again and again gives the frame no more time.
+            match session.next_within(Duration::from_millis(10)).await {
+                Ok(line) => session.send(line).await?,
+                Err(SessionError::Timeout) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    #[on(disconnect)]
+    async fn ended(&self, reason: Reason) {
+        self.0.lock().unwrap().push(reason);
+    }
+}
+
+async fn only(ended: &Mutex<Vec<Reason>>) -> Reason {
+    wait(|| !ended.lock().unwrap().is_empty()).await;
+    ended.lock().unwrap()[0].clone()
+}
+
+/// Far more than a session may buffer uncounted.
+const LARGE: usize = 1 << 18;
+
+on_streams! {
+    async fn s2_the_time_of_a_frame_that_has_begun(kind) {
+        let desk = Arc::new(Desk::default());
+        let server = serve(kind, desk.server().frame_within(SHORT)).await;
+        let mut stream = server.connect().await;
+        assert_eq!(stream.ask("x").await, "x");
+        stream.say("half a li").await;
+        assert_eq!(stream.rest().await, b"");
+        assert_eq!(desk.end(1).await, Reason::Timeout);
+        server.stop().await;
+    }
+
+    async fn s2_the_time_of_a_frame_in_a_state_and_in_a_session_that_asks(kind) {
+        let (stated, asking) = (Arc::new(Stated::default()), Arc::new(Asking::default()));
+        let first = serve(kind, Server::new(Arc::clone(&stated)).codec(Lines::new()).frame_within(SHORT)).await;
+        let second = serve(kind, Server::new(Arc::clone(&asking)).codec(Lines::new()).frame_within(SHORT)).await;
+        for server in [&first, &second] {
+            let mut stream = server.connect().await;
+            assert_eq!(stream.ask("x").await, "x");
+            stream.say("half a li").await;
+            assert_eq!(stream.rest().await, b"");
+        }
+        assert_eq!(only(&stated.0).await, Reason::Timeout);
+        assert_eq!(only(&asking.0).await, Reason::Timeout);
+        first.stop().await;
+        second.stop().await;
+    }
+
+    async fn s2_the_memory_of_frames_that_are_not_complete(kind) {
+        let desk = Arc::new(Desk::default());
+        // A buffer may be twice what is in it.
+        let server = serve(kind, desk.server().max_unfinished_bytes(6 * LARGE)).await;
+        let large = "l".repeat(LARGE);
+        let mut holding = Vec::new();
+        // So many hold what they have, and the next ones find no room.
+        let refused = loop {
+            let mut stream = server.connect().await;
+            assert_eq!(stream.ask("x").await, "x");
+            // The server may be gone before all of it is taken.
+            let said = stream.write_all(large.as_bytes()).await.is_ok() && stream.flush().await.is_ok();
+            holding.push(stream);
+            let all_is_read = || !desk.ended.lock().unwrap().is_empty();
+            if !said || timeout(SHORT, wait(all_is_read)).await.is_ok() {
+                break desk.end(1).await;
+            }
+            assert!(holding.len() < 20, "no bound");
+        };
+        assert_eq!(refused, Reason::Overload);
+        assert!(holding.len() > 2, "{} of them", holding.len());
+        // Small ones are served all the same, and those that hold their memory go on.
+        server.still_echoes().await;
+        let mut first = holding.swap_remove(0);
+        first.say("!\n").await;
+        assert_eq!(first.line().await, format!("{large}!"));
+        // What they had is there for others, when they are complete or gone.
+        drop(holding);
+        for _ in 0..5 {
+            assert_eq!(first.ask(&large).await, large);
+        }
+        drop(first);
+        server.stop().await;
+    }
+}
