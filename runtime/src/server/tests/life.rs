@@ -120,6 +120,7 @@ on_both_flavours! {
             assert_eq!(client.call(request.to_owned()).await.expect("an answer"), request);
         }
         client.finish().await.expect("half-closed");
+        assert_eq!(client.next().await.expect("read").as_deref(), Some("bye"));
         assert_eq!(client.next().await.expect("read"), None);
         let report = serving.await.expect("no panic").expect("no error");
         assert!(report.is_clean(), "{report}");

@@ -80,7 +80,7 @@ on_both_flavours! {
         client.finish().await.expect("half-closed");
         while told.recv().await != Some(Event::Holding) {}
         service.release.add_permits(1);
-        assert_eq!(rest(&mut client).await, ["held", "more"]);
+        assert_eq!(rest(&mut client).await, ["held", "more", "bye"]);
         assert_eq!(until_end(&mut told).await, Reason::PeerClosed);
         server.stop().await;
     }
