@@ -102,7 +102,9 @@ pub use server::{
 #[cfg(feature = "server")]
 pub use service::{Cleanup, HalfClose, Service, StateLimits};
 #[cfg(feature = "server")]
-pub use session::{Closed, Peer, Posting, Reason, SendError, Sending, Session, SessionError, TrySendError};
+pub use session::{
+    Closed, Peer, Posting, Reason, SendError, Sending, Session, SessionError, StuckSession, TrySendError,
+};
 #[cfg(feature = "tls")]
 pub use tokio_rustls::rustls;
 #[cfg(feature = "server")]

@@ -238,6 +238,36 @@ impl<D: FnMut(&Waker) -> bool + Unpin> Future for Until<D> {
     }
 }
 
+/// How much later than tokio's timer the thread of this module looks.
+#[cfg(feature = "server")]
+const LATER: Duration = Duration::from_millis(50);
+
+/// As tokio's `sleep_until`, but not of the loop alone.
+///
+/// The loop thread that waits for sockets and timers may come to run a handler that holds it. Then tokio's timers stand
+/// still, although other loop threads are free. The thread of this module wakes the task a moment later: another loop
+/// thread polls it, and attends to sockets and timers from there on.
+#[cfg(feature = "server")]
+pub(crate) async fn attended(when: tokio::time::Instant) {
+    let mut sleep = std::pin::pin!(tokio::time::sleep_until(when));
+    let mut armed: Option<(Armed, Waker)> = None;
+    std::future::poll_fn(|cx| {
+        // The time itself, and not the timer, says that it has come: under a paused clock it may not have.
+        if sleep.as_mut().poll(cx).is_ready() || tokio::time::Instant::now() >= when {
+            return Poll::Ready(());
+        }
+        let left = when.saturating_duration_since(tokio::time::Instant::now());
+        if !armed.as_ref().is_some_and(|(_, waker)| waker.will_wake(cx.waker())) {
+            // Without the thread there is tokio's timer still.
+            armed = set(after(left) + LATER, Alarm::Wake(cx.waker().clone()))
+                .ok()
+                .map(|armed| (armed, cx.waker().clone()));
+        }
+        Poll::Pending
+    })
+    .await;
+}
+
 /// Runs `work`, until `limit` by the real clock.
 #[cfg(feature = "test-util")]
 pub(crate) async fn limited<T>(limit: Instant, work: impl Future<Output = T>) -> Option<T> {

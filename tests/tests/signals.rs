@@ -11,6 +11,7 @@ use std::fmt::Debug;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,6 +30,8 @@ const ROLE: &str = "PORTCULLIS_TEST_SERVER";
 
 struct Desk {
     release: Semaphore,
+    /// Whether `on(disconnect)` takes all the time that it is given.
+    lingers: AtomicBool,
 }
 
 #[service]
@@ -41,9 +44,33 @@ impl Desk {
                 self.release.acquire().await.map_err(|error| error.to_string())?.forget();
                 Ok(line)
             }
+            "hog" => {
+                // Holds its loop thread, until the process ends.
+                peer.try_send("hogging".into()).map_err(|error| error.to_string())?;
+                tokio::task::yield_now().await;
+                loop {
+                    thread::park();
+                }
+            }
             "fail" => Err("no such shelf".into()),
             "panic" => panic!("the desk broke"),
+            "linger" => {
+                self.lingers.store(true, Ordering::SeqCst);
+                Ok("lingering".into())
+            }
             _ => Ok(line),
+        }
+    }
+
+    #[on(disconnect)]
+    async fn gone(&self) {
+        if self.lingers.load(Ordering::SeqCst) {
+            // The second signal and the third, at moments when the stop is certain not to have ended.
+            loop {
+                let own = rustix::process::getpid();
+                rustix::process::kill_process(own, rustix::process::Signal::TERM).unwrap();
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
         }
     }
 }
@@ -82,7 +109,7 @@ fn the_child() {
         return;
     }
     tracing::subscriber::set_global_default(Warnings).unwrap();
-    let desk = Arc::new(Desk { release: Semaphore::new(0) });
+    let desk = Arc::new(Desk { release: Semaphore::new(0), lingers: AtomicBool::new(false) });
     let server = Server::new(desk.clone()).codec(Lines::new()).grace(LIMIT).bind("127.0.0.1:0").unwrap();
     let tls = server_tls().build().unwrap().handshake_within(Duration::MAX);
     let server = server.bind_tls("127.0.0.1:0", tls).unwrap();
@@ -258,6 +285,45 @@ fn s5_a_second_signal_ends_the_grace() {
     assert!(process.says("report: ").contains("1 session cut short"));
     assert_eq!(process.code(), Some(0));
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+/// A process each of whose loop threads is held by a handler.
+fn hogged() -> (Process, Vec<Talk>) {
+    let process = Process::start("");
+    let threads = thread::available_parallelism().unwrap().get().max(2);
+    let hogs = (0..threads)
+        .map(|_| {
+            let mut talk = process.connect();
+            assert_eq!(talk.ask("hog"), "hogging");
+            talk
+        })
+        .collect();
+    (process, hogs)
+}
+
+#[test]
+fn s10_signals_are_heard_although_handlers_hold_every_thread_of_the_loop() {
+    let (mut process, hogs) = hogged();
+    process.signal("TERM");
+    let began = Instant::now();
+    // Its grace is long; the second one ends it, and nothing is waited for that does not come.
+    process.signal("INT");
+    let report = process.says("report: ");
+    assert!(report.contains("the loop is held"), "{report}");
+    let named: Vec<_> = hogs.iter().map(|_| process.says("  session ")).collect();
+    assert!(named.iter().all(|line| line.ends_with("`Desk::ask` holds a loop thread")), "{named:?}");
+    assert_eq!(process.code(), Some(0));
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[test]
+fn s5_a_third_signal_ends_the_process() {
+    let mut process = Process::start("");
+    let mut busy = process.connect();
+    assert_eq!(busy.ask("linger"), "lingering");
+    process.signal("TERM");
+    // The stop ends the session, whose `on(disconnect)` sends the process more of them, and takes its time.
+    assert_eq!(process.code(), Some(128 + 15));
 }
 
 #[test]

@@ -163,6 +163,7 @@ impl ::portcullis::Service for Echo {
     type Event = ::core::convert::Infallible;
     type State = ();
     type Style = ::portcullis::__private::Stepwise;
+    const HANDLERS: &'static [&'static str] = &["echo"];
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Cancel;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
@@ -338,6 +339,7 @@ impl ::portcullis::Service for Door {
     type Event = String;
     type State = DoorState;
     type Style = ::portcullis::__private::Stepwise;
+    const HANDLERS: &'static [&'static str] = &["shut", "open"];
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
@@ -571,6 +573,7 @@ impl<T: std::fmt::Display + Send + Sync + 'static> ::portcullis::Service for Tal
     type Event = ::core::convert::Infallible;
     type State = ();
     type Style = ::portcullis::__private::InLine;
+    const HANDLERS: &'static [&'static str] = &["talk"];
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Cancel;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,

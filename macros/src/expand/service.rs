@@ -10,6 +10,7 @@ use crate::{
 };
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::{Attribute, Path};
 
 /// All impls of the block; none if it has no handler.
@@ -50,6 +51,7 @@ impl Of<'_> {
             HalfClose::Cancel => quote!(Cancel),
             HalfClose::Answer => quote!(Answer),
         };
+        let handler = self.method.function.sig.ident.unraw().to_string();
         let starts = connect::starts(self.service, krate);
         let types = connect::types(&starts, error.as_ref());
         let on_connect = connect::methods(&starts, &quote!(()), krate);
@@ -61,6 +63,7 @@ impl Of<'_> {
             type Event = ::core::convert::Infallible;
             type State = ();
             type Style = #krate::__private::#style;
+            const HANDLERS: &'static [&'static str] = &[#handler];
             const HALF_CLOSE: #krate::__private::HalfClose = #krate::__private::HalfClose::#half_close;
             #on_connect
             #hooks

@@ -74,6 +74,7 @@ impl ::portcullis::Service for Files {
     type Event = ::core::convert::Infallible;
     type State = ();
     type Style = ::portcullis::__private::Stepwise;
+    const HANDLERS: &'static [&'static str] = &["read"];
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
     #[cfg(feature = "quota")]
     #[cfg(unix)]
@@ -135,6 +136,7 @@ impl ::portcullis::Service for Files {
     type Event = ::core::convert::Infallible;
     type State = ();
     type Style = ::portcullis::__private::Stepwise;
+    const HANDLERS: &'static [&'static str] = &["read"];
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
     #[cfg(feature = "quota")]
     #[cfg(unix)]

@@ -42,6 +42,7 @@ impl facade::net::Service for Pinger {
     type Event = ::core::convert::Infallible;
     type State = ();
     type Style = facade::net::__private::Stepwise;
+    const HANDLERS: &'static [&'static str] = &["ping"];
     const HALF_CLOSE: facade::net::__private::HalfClose = facade::net::__private::HalfClose::Answer;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,

@@ -50,6 +50,7 @@ impl ::portcullis::Service for Chat {
     type Event = ::core::convert::Infallible;
     type State = ();
     type Style = ::portcullis::__private::Stepwise;
+    const HANDLERS: &'static [&'static str] = &["say"];
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,

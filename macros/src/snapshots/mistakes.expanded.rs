@@ -100,6 +100,7 @@ impl ::portcullis::Service for Wrong {
     type Event = ::core::convert::Infallible;
     type State = WrongState;
     type Style = ::portcullis::__private::Stepwise;
+    const HANDLERS: &'static [&'static str] = &["greeting"];
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,

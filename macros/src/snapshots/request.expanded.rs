@@ -26,6 +26,7 @@ impl ::portcullis::Service for Thumbnails {
     type Event = ::core::convert::Infallible;
     type State = ();
     type Style = ::portcullis::__private::Stepwise;
+    const HANDLERS: &'static [&'static str] = &["thumbnail"];
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Cancel;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,

@@ -34,6 +34,7 @@ where
     type Event = ::core::convert::Infallible;
     type State = ();
     type Style = ::portcullis::__private::InLine;
+    const HANDLERS: &'static [&'static str] = &["chat"];
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Cancel;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
@@ -92,6 +93,7 @@ impl ::portcullis::Service for Echo {
     type Event = ::core::convert::Infallible;
     type State = ();
     type Style = ::portcullis::__private::InLine;
+    const HANDLERS: &'static [&'static str] = &["echo"];
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,

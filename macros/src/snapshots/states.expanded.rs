@@ -90,6 +90,7 @@ impl ::portcullis::Service for Chat {
     type Event = Note;
     type State = ChatState;
     type Style = ::portcullis::__private::Stepwise;
+    const HANDLERS: &'static [&'static str] = &["login", "room"];
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,

@@ -68,6 +68,13 @@ impl<T: Mark> ::portcullis::Service for Gate<T> {
     type Event = ::core::convert::Infallible;
     type State = Phase<T>;
     type Style = ::portcullis::__private::Stepwise;
+    const HANDLERS: &'static [&'static str] = &[
+        #[cfg(feature = "strict")]
+        "shut",
+        #[cfg(not(feature = "strict"))]
+        "ajar",
+        "open",
+    ];
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,

@@ -14,6 +14,7 @@ impl ::portcullis::Service for Search {
     type Event = ::core::convert::Infallible;
     type State = ();
     type Style = ::portcullis::__private::Stepwise;
+    const HANDLERS: &'static [&'static str] = &["search"];
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,

@@ -167,7 +167,7 @@ fn about(scope: Option<Arc<Scope>>, home: Home, desk: Option<&Arc<dyn Job>>) -> 
 
 /// Whether tokio runs a task on this thread. The one exact question is whether `Handle::block_on` would refuse:
 /// a handle is current under `spawn_blocking` too, where waiting is fine.
-fn in_tokio_task() -> bool {
+pub(crate) fn in_tokio_task() -> bool {
     tokio::runtime::Handle::try_current().is_ok_and(|handle| {
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| handle.block_on(std::future::ready(()))))
             .is_err()

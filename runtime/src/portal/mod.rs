@@ -12,5 +12,7 @@ mod task;
 
 pub(crate) use attendant::Attendant;
 pub use entrance::Portal;
+#[cfg(feature = "server")]
+pub(crate) use entrance::in_tokio_task;
 pub use join::{AsCompleted, as_completed, join_all};
 pub use task::{Canceller, PortalTask};

@@ -1,61 +1,102 @@
 //! Servers in programs that are not async: on this thread until a signal comes, or on a thread of their own.
+//!
+//! The loop has a runtime of its own, and the thread that waits for the server's end has another one, for that and the
+//! signals alone ([`watched`]). A handler can hold the threads of the loop, but not this one: signals are heard, and the
+//! grace ends, whatever handlers do.
 
-use std::io;
 use std::sync::mpsc;
-use std::thread::JoinHandle;
-use std::{fmt, panic};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use std::{fmt, io, panic, process};
 
 use tokio::runtime::{Builder, Handle, Runtime};
-use tracing::info;
+use tokio::sync::Notify;
+use tokio::task::{self, JoinError};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tracing::{error, info, warn};
 
 use super::bind::Addrs;
+use super::control::Control;
+use super::serve::BEYOND;
 use super::{Bound, Server, ServerHandle, StopReport};
 use crate::codec::Codec;
+use crate::context;
 use crate::error::Panic;
+use crate::portal::in_tokio_task;
 use crate::service::Service;
+use crate::session::hub::in_both;
 use crate::threads::{self, ThreadName};
+
+/// How much later than the end of a stop that is on its way its end is given up.
+const SLACK: Duration = Duration::from_millis(400);
+/// How long the loop may take for a timer before it counts as held, once a second signal has come.
+const HELD: Duration = Duration::from_millis(250);
+/// How often the loop is looked at from outside.
+const LOOK: Duration = Duration::from_millis(500);
 
 impl<S: Service, C> Server<S, C, Bound> {
     /// Serves on a multi-threaded runtime of its own until SIGINT or SIGTERM (elsewhere: Ctrl-C) stops it; blocks this thread.
     ///
-    /// A second signal ends the grace at once. The signals' usual effect is off from here on, for the whole process.
+    /// It may be called wherever a thread may block: in `main`, on a thread of yours, inside `spawn_blocking`, under the guard of
+    /// `Runtime::enter`.
+    ///
+    /// | signal | what it does |
+    /// |---|---|
+    /// | the first | stops the server, with its [`grace`](Self::grace) |
+    /// | the second | ends the grace at once; if handlers hold all threads of the loop, this returns without waiting for them |
+    /// | the third | ends the process, with the exit code 128 and the signal's number |
+    ///
+    /// The signals' usual effect is off from here on, for the whole process.
+    ///
+    /// The stop ends within the grace and a second and a half, also if handlers hold all threads of the loop; then the report
+    /// [says so](StopReport::loop_held), and [names them](StopReport::stuck_sessions).
     ///
     /// # Errors
-    /// As [`serve`](Self::serve); the runtime can't be made, or the signals can't be had; this thread is running an async
+    /// As [`serve`](Self::serve); the runtime can't be made, or the signals can't be had; this thread is polling an async
     /// task (there, `serve().await` is what is meant).
     pub fn run_until_signal(self) -> io::Result<StopReport>
     where
         C: Codec<S::Request, S::Response>,
     {
-        if Handle::try_current().is_ok() {
-            let text =
-                "`run_until_signal` blocks, and this thread runs an async runtime: use `serve().await`";
+        if context::on_loop() || in_tokio_task() {
+            let text = "`run_until_signal` blocks, and this thread polls an async task: use `serve().await`";
             return Err(io::Error::other(text));
         }
-        let runtime = runtime()?;
+        let own = Own::new()?;
         let handle = self.handle();
-        let result = runtime.block_on(async {
+        own.run(async |own| {
             let mut signals = Signals::new()?;
-            let stopping = async {
+            let give_up = Notify::new();
+            let control = self.control();
+            let serving = own.runtime.spawn(self.serve());
+            let signalled = async {
                 signals.next().await;
                 info!("stopping at a signal");
                 handle.stop();
                 signals.next().await;
-                handle.stop_within(std::time::Duration::ZERO);
-                std::future::pending().await
+                handle.stop_within(Duration::ZERO);
+                let loop_turns = own.runtime.spawn(sleep(Duration::from_millis(1)));
+                let third = async {
+                    if timeout(HELD, loop_turns).await.is_err() {
+                        give_up.notify_one();
+                    }
+                    signals.next().await
+                };
+                let number = third.await;
+                error!("the process ends at a third signal");
+                process::exit(128 + number)
             };
             tokio::select! {
                 biased;
-                result = self.serve() => result,
-                () = stopping => unreachable!("it ends with the serving"),
+                result = watched(serving, &control, own.runtime.handle(), &give_up) => result,
+                never = signalled => never,
             }
-        });
-        // What is left, in spite of the stop, is not waited for.
-        runtime.shutdown_background();
-        result
+        })
     }
 
     /// Serves on a thread of its own, on a multi-threaded runtime; returns when connections are accepted.
+    ///
+    /// As with [`run_until_signal`](Self::run_until_signal), no handler holds its stop.
     ///
     /// # Errors
     /// As [`serve`](Self::serve) when starting; the thread or the runtime can't be made.
@@ -67,12 +108,14 @@ impl<S: Service, C> Server<S, C, Bound> {
         let addrs = self.bound.addrs.clone();
         let (tell, told) = mpsc::channel();
         let ready = handle.clone();
+        // The runtimes are made there: one that is dropped here, because there is no thread, would panic in an async task.
         let thread = threads::start(ThreadName::of_our_own("server"), None, move || {
-            let runtime = runtime()?;
-            runtime.spawn(async move { tell.send(ready.ready().await) });
-            let result = runtime.block_on(self.serve());
-            runtime.shutdown_background();
-            result
+            Own::new()?.run(async |own| {
+                let control = self.control();
+                own.runtime.spawn(async move { tell.send(ready.ready().await) });
+                let serving = own.runtime.spawn(self.serve());
+                watched(serving, &control, own.runtime.handle(), &Notify::new()).await
+            })
         })?;
         let thread = ServerThread { handle, addrs, thread: Some(thread) };
         // An error to receive is a runtime that is gone already: the thread's result says why.
@@ -80,8 +123,10 @@ impl<S: Service, C> Server<S, C, Bound> {
     }
 }
 
-pub(super) fn ended_early() -> io::Error {
-    io::Error::new(io::ErrorKind::Interrupted, "stopped while starting")
+/// The runtime of a server's loop, and that of the thread which waits for its end.
+struct Own {
+    runtime: Runtime,
+    waiting: Runtime,
 }
 
 /// # Errors
@@ -91,8 +136,11 @@ fn runtime() -> io::Result<Runtime> {
     let thread = threads::start(ThreadName::new("portcullis-loop", ""), None, || ())?;
     thread.join().map_err(|payload| io::Error::other(Panic::new(payload).to_string()))?;
     let build = || {
+        // One thread for the loop is not enough: a handler that holds it would hold all sessions.
+        let threads = thread::available_parallelism().map_or(2, |count| count.get().max(2));
         let mut builder = Builder::new_multi_thread();
         builder
+            .worker_threads(threads)
             .thread_name_fn(|| ThreadName::of_our_own("loop").full())
             .on_thread_start(ThreadName::show_numbered);
         builder.enable_all().build()
@@ -100,6 +148,81 @@ fn runtime() -> io::Result<Runtime> {
     panic::catch_unwind(build).unwrap_or_else(|payload| {
         Err(io::Error::new(io::ErrorKind::WouldBlock, Panic::new(payload).to_string()))
     })
+}
+
+impl Own {
+    fn new() -> io::Result<Self> {
+        Ok(Self { runtime: runtime()?, waiting: Builder::new_current_thread().enable_all().build()? })
+    }
+
+    /// Waits on this thread for what `serve` makes of the server. What is left on its loop then is not waited for.
+    fn run(self, serve: impl AsyncFnOnce(&Self) -> io::Result<StopReport>) -> io::Result<StopReport> {
+        let result = self.waiting.block_on(serve(&self));
+        self.runtime.shutdown_background();
+        result
+    }
+}
+
+/// The end of a server that runs on `runtime`, as it tells itself; or, if its loop does not come to that, as it is seen
+/// from here.
+async fn watched(
+    mut serving: task::JoinHandle<io::Result<StopReport>>,
+    control: &Control,
+    runtime: &Handle,
+    give_up: &Notify,
+) -> io::Result<StopReport> {
+    tokio::select! {
+        biased;
+        ended = &mut serving => joined(ended),
+        () = attend(control, runtime) => unreachable!("attending never ends"),
+        report = overdue(control, give_up) => Ok(report),
+    }
+}
+
+fn joined(ended: Result<io::Result<StopReport>, JoinError>) -> io::Result<StopReport> {
+    ended.unwrap_or_else(|error| match error.try_into_panic() {
+        Ok(payload) => panic::resume_unwind(payload),
+        Err(error) => Err(io::Error::other(error)),
+    })
+}
+
+/// The thread that waits for the loop's sockets and timers may be one that a handler holds now. A task from outside wakes
+/// another one, which waits for them from then on.
+async fn attend(control: &Control, runtime: &Handle) {
+    loop {
+        sleep(LOOK).await;
+        if control.outside().is_some_and(|sessions| sessions.is_late()) {
+            drop(runtime.spawn(async {}));
+        }
+    }
+}
+
+/// What there is to say of a server whose stop should have ended.
+async fn overdue(control: &Control, give_up: &Notify) -> StopReport {
+    control.stopped().await;
+    let began = Instant::now();
+    let mut orders = control.orders();
+    loop {
+        tokio::select! {
+            () = sleep_until(control.until() + BEYOND + SLACK) => break,
+            () = give_up.notified() => break,
+            _ = orders.changed() => {}
+        }
+    }
+    let mut report = StopReport { loop_held: true, took: began.elapsed(), ..StopReport::default() };
+    if let Some(sessions) = control.outside() {
+        let before = sessions.polled();
+        sleep(Duration::from_millis(20)).await;
+        report.stuck_sessions = in_both(&before, sessions.polled());
+        report.sessions_cancelled = sessions.serving();
+        report.sessions_stuck = report.stuck_sessions.len();
+    }
+    warn!("{report}");
+    report
+}
+
+pub(super) fn ended_early() -> io::Error {
+    io::Error::new(io::ErrorKind::Interrupted, "stopped while starting")
 }
 
 /// A server on a thread of its own. Dropped, it stops the server and does not wait.
@@ -147,7 +270,7 @@ impl ServerThread {
     ///
     /// # Errors
     /// As [`Server::serve`].
-    pub fn stop_within(self, grace: std::time::Duration) -> io::Result<StopReport> {
+    pub fn stop_within(self, grace: Duration) -> io::Result<StopReport> {
         self.handle.stop_within(grace);
         self.join()
     }
@@ -190,11 +313,14 @@ impl Signals {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
+    /// The next one's number.
+    async fn next(&mut self) -> i32 {
+        use tokio::signal::unix::SignalKind;
+        let kind = tokio::select! {
+            _ = self.interrupt.recv() => SignalKind::interrupt(),
+            _ = self.terminate.recv() => SignalKind::terminate(),
+        };
+        kind.as_raw_value()
     }
 }
 
@@ -207,9 +333,11 @@ impl Signals {
         Ok(Self)
     }
 
-    async fn next(&mut self) {
+    /// The next one's number, as it is elsewhere.
+    async fn next(&mut self) -> i32 {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
+        2
     }
 }

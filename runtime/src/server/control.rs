@@ -1,13 +1,15 @@
 //! Orders to a server, and [`ServerHandle`], which gives them.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
+use crate::session::hub::Outside;
 use crate::sync::Mutex;
+use crate::timer;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -22,6 +24,8 @@ pub(super) struct Control {
     until: watch::Sender<Option<Instant>>,
     stage: watch::Sender<Stage>,
     grace: Mutex<Duration>,
+    /// Where the sessions are to be seen, once there may be any.
+    outside: Mutex<Option<Weak<dyn Outside>>>,
 }
 
 impl Control {
@@ -30,7 +34,17 @@ impl Control {
             until: watch::Sender::new(None),
             stage: watch::Sender::new(Stage::Starting),
             grace: Mutex::new(grace),
+            outside: Mutex::new(None),
         }
+    }
+
+    pub(super) fn show(&self, sessions: Weak<dyn Outside>) {
+        *self.outside.lock() = Some(sessions);
+    }
+
+    /// The sessions, while there may be any.
+    pub(super) fn outside(&self) -> Option<Arc<dyn Outside>> {
+        self.outside.lock().as_ref()?.upgrade()
     }
 
     pub(super) fn set_grace(&self, grace: Duration) {
@@ -53,6 +67,11 @@ impl Control {
 
     pub(super) fn set_stage(&self, stage: Stage) {
         self.stage.send_replace(stage);
+    }
+
+    /// Tells of each order to stop.
+    pub(super) fn orders(&self) -> watch::Receiver<Option<Instant>> {
+        self.until.subscribe()
     }
 
     /// Waits for the order to stop.
@@ -85,7 +104,7 @@ impl Control {
             tokio::select! {
                 biased;
                 value = &mut work => return Some(value),
-                () = sleep_until(until) => return None,
+                () = timer::attended(until) => return None,
                 _ = orders.changed() => {}
             }
         }

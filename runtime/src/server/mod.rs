@@ -195,6 +195,10 @@ impl<S, B> Server<S, NoCodec, B> {
 }
 
 impl<S, C, B> Server<S, C, B> {
+    fn control(&self) -> Arc<Control> {
+        Arc::clone(&self.control)
+    }
+
     /// A handle to stop the server by, from anywhere.
     pub fn handle(&self) -> ServerHandle {
         ServerHandle::new(Arc::clone(&self.control))

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::job::StuckJob;
 use crate::pool::DrainReport;
+use crate::session::StuckSession;
 
 /// How a server's stop went.
 #[derive(Debug, Default)]
@@ -16,6 +17,12 @@ pub struct StopReport {
     pub sessions_cancelled: usize,
     /// Sessions that did not even end then: their handlers or hooks hold a loop thread.
     pub sessions_stuck: usize,
+    /// Those of them that hold a loop thread, by name.
+    pub stuck_sessions: Vec<StuckSession>,
+    /// Why the report was made without the server: all threads of its loop are held. Only from
+    /// [`run_until_signal`](crate::Server::run_until_signal) and [`spawn_thread`](crate::Server::spawn_thread), whose loop is
+    /// their own; hooks and cleanup have not run, or not to their end.
+    pub loop_held: bool,
     /// Jobs of this server that went on after they had been cancelled.
     pub stuck: Vec<StuckJob>,
     /// How the pools on the cleanup drained, in the order in which they did.
@@ -29,7 +36,8 @@ pub struct StopReport {
 impl StopReport {
     /// Nothing was cut short and nothing is left.
     pub fn is_clean(&self) -> bool {
-        self.sessions_cancelled == 0
+        !self.loop_held
+            && self.sessions_cancelled == 0
             && self.sessions_stuck == 0
             && self.unfinished == 0
             && self.stuck.is_empty()
@@ -62,6 +70,10 @@ impl fmt::Display for StopReport {
         if self.is_clean() {
             f.write_str(", nothing left")?;
         }
+        if self.loop_held {
+            f.write_str(", the loop is held: no hook has run since")?;
+        }
+        self.stuck_sessions.iter().try_for_each(|session| write!(f, "\n  {session}"))?;
         self.stuck.iter().try_for_each(|job| write!(f, "\n  {job}"))?;
         self.drained
             .iter()

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::accept::Acceptor;
@@ -31,12 +31,13 @@ use crate::error::Panic;
 use crate::scope::Scope;
 use crate::service::{BoxError, Cleanup, Service, Style};
 use crate::session::driver::Drive;
-use crate::session::hub::Hub;
+use crate::session::hub::{Hub, Outside, in_both};
 use crate::session::watch::Phase;
+use crate::timer;
 use crate::transport::Transport;
 
 /// How long hooks may go on after the grace.
-const BEYOND: Duration = Duration::from_secs(1);
+pub(super) const BEYOND: Duration = Duration::from_secs(1);
 
 impl<S: Service, C> Server<S, C, Bound> {
     /// Serves until it is told to stop, by a [handle](Self::handle); on the current tokio runtime, of either flavour.
@@ -138,11 +139,10 @@ impl<S: Service> Server<S> {
 
 /// Moves the sessions' clock.
 async fn sweep<S: Service>(hub: &Hub<S>) {
-    let mut ticks = interval(hub.watch().limits().tick());
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let tick = hub.watch().limits().tick();
     loop {
-        ticks.tick().await;
         hub.sweep();
+        timer::attended(Instant::now() + tick).await;
     }
 }
 
@@ -159,18 +159,11 @@ impl<S: Service> Running<S> {
     fn new(service: Arc<S>, options: Options, control: Arc<Control>) -> Self {
         let tasks = Arc::new(Tasks::new());
         let scope = Scope::new(Arc::<Tasks>::clone(&tasks));
-        Self {
-            hub: Hub::new(
-                service,
-                options.limits,
-                options.bounds,
-                options.max_per_host,
-                options.max_lingering,
-            ),
-            scope,
-            tasks,
-            control,
-        }
+        let Options { limits, bounds, max_per_host, max_lingering, .. } = options;
+        let hub = Hub::new(service, limits, bounds, max_per_host, max_lingering);
+        let sessions: Arc<dyn Outside> = Arc::<Hub<S>>::clone(&hub);
+        control.show(Arc::downgrade(&sessions));
+        Self { hub, scope, tasks, control }
     }
 
     /// From the start to the end of the stop; `accepting` makes sessions in between.
@@ -259,8 +252,10 @@ impl<S: Service> Running<S> {
             self.hub.advance(Phase::Cancelling);
             let _ = self.control.within(BEYOND / 2, self.hub.at_most(0)).await;
             self.hub.advance(Phase::Abandoning);
+            let before = Outside::polled(&*self.hub);
             let _ = self.control.within(BEYOND * 3 / 5, self.hub.at_most(0)).await;
             report.sessions_stuck = self.hub.present();
+            report.stuck_sessions = in_both(&before, Outside::polled(&*self.hub));
         }
         report.sessions_finished = present.saturating_sub(report.sessions_cancelled);
     }

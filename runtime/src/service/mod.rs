@@ -56,6 +56,9 @@ pub trait Service: Sized + Send + Sync + 'static {
     /// Which kind of handler there is: [`Stepwise`] or [`InLine`].
     type Style: Style<Self>;
 
+    /// The names of the methods that handle requests, for reports.
+    const HANDLERS: &'static [&'static str] = &[];
+
     /// What becomes of a pending handler when the peer closes its writing side.
     const HALF_CLOSE: HalfClose = HalfClose::Answer;
 

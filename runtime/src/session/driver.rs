@@ -148,6 +148,7 @@ where
                             Phase::Idle(idle) if !idle.is_called() => idle.link.rest(),
                             // Each event may have posted the next: other tasks have their turn, and so has what the peer sends.
                             Phase::Idle(_) if bursts == BURSTS => {
+                                this.seat.post().yields();
                                 cx.waker().wake_by_ref();
                                 return Poll::Pending;
                             }

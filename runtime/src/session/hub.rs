@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -141,6 +142,17 @@ impl<S: Service> Hub<S> {
         Some(OutsidePlace(&self.lingering))
     }
 
+    /// The sessions that are being polled right now, each with the number of that poll.
+    fn polled(&self) -> Vec<(StuckSession, u16)> {
+        let posts: Vec<_> = self.seats.lock().posts.iter().flatten().cloned().collect();
+        let stuck = |post: &Post<_, _>| StuckSession {
+            id: post.id(),
+            peer: post.origin().addr(),
+            handler: handler_of::<S>(),
+        };
+        posts.iter().filter_map(|post| Some((stuck(post), post.poll()?))).collect()
+    }
+
     /// Waits until at most `count` sessions are there. For one task at a time.
     pub(crate) async fn at_most(&self, count: usize) {
         while self.present() > count {
@@ -191,6 +203,71 @@ impl Drop for OutsidePlace<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// A session that holds a loop thread: its handler, or one of its hooks, does not return to the loop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StuckSession {
+    /// The session's number: [`Peer::id`](crate::Peer::id).
+    pub id: u64,
+    /// The address of its peer, if the transport has addresses.
+    pub peer: Option<SocketAddr>,
+    /// The service and its handler: `Echo::handle`. Of a service with several, all of them: `Chat::{name, room}`.
+    pub handler: String,
+}
+
+/// `session 3 with 127.0.0.1:4000: `Echo::handle` holds a loop thread`
+impl fmt::Display for StuckSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "session {}", self.id)?;
+        if let Some(peer) = self.peer {
+            write!(f, " with {peer}")?;
+        }
+        write!(f, ": `{}` holds a loop thread", self.handler)
+    }
+}
+
+fn handler_of<S: Service>() -> String {
+    let name = std::any::type_name::<S>();
+    // Without the path of the type; those of its parameters stay.
+    let end = name.find('<').unwrap_or(name.len());
+    let start = name[..end].rfind("::").map_or(0, |at| at + 2);
+    let service = &name[start..];
+    match S::HANDLERS {
+        [] => service.to_owned(),
+        [handler] => format!("{service}::{handler}"),
+        handlers => format!("{service}::{{{}}}", handlers.join(", ")),
+    }
+}
+
+/// What a server's sessions are, seen from a thread that is none of its loop's.
+pub(crate) trait Outside: Send + Sync {
+    /// As [`Hub::serving`].
+    fn serving(&self) -> usize;
+    /// The sessions that are being polled right now, each with the number of that poll.
+    fn polled(&self) -> Vec<(StuckSession, u16)>;
+    /// Whether the clock of the sessions is behind by far: then nobody attends to the loop's sockets and timers.
+    fn is_late(&self) -> bool;
+}
+
+impl<S: Service> Outside for Hub<S> {
+    fn serving(&self) -> usize {
+        Self::serving(self)
+    }
+
+    fn polled(&self) -> Vec<(StuckSession, u16)> {
+        Self::polled(self)
+    }
+
+    fn is_late(&self) -> bool {
+        self.watch.is_late()
+    }
+}
+
+/// The sessions that were in the same poll at two looks.
+pub(crate) fn in_both(first: &[(StuckSession, u16)], second: Vec<(StuckSession, u16)>) -> Vec<StuckSession> {
+    second.into_iter().filter(|polled| first.contains(polled)).map(|(session, _)| session).collect()
 }
 
 /// A session's place in its hub.

@@ -34,6 +34,9 @@ pub(super) struct Mail<Rsp, Ev> {
     gate: Gate,
     asleep: bool,
     news: bool,
+    /// The driver is being polled right now; and how often it was, for telling one poll from the next.
+    polled: bool,
+    polls: u16,
 }
 
 #[derive(Debug)]
@@ -48,7 +51,15 @@ pub(super) type Dropped<Rsp, Ev> = (VecDeque<Rsp>, VecDeque<Ev>);
 
 impl<Rsp, Ev> Mail<Rsp, Ev> {
     pub(super) fn new() -> Self {
-        Self { queues: None, driver: None, gate: Gate::Open, asleep: false, news: false }
+        Self {
+            queues: None,
+            driver: None,
+            gate: Gate::Open,
+            asleep: false,
+            news: false,
+            polled: false,
+            polls: 0,
+        }
     }
 
     pub(super) fn gate(&self) -> Gate {
@@ -87,6 +98,18 @@ impl<Rsp, Ev> Mail<Rsp, Ev> {
         }
         self.asleep = false;
         self.news = false;
+        self.polled = true;
+        self.polls = self.polls.wrapping_add(1);
+    }
+
+    /// The driver returns to its executor, to be polled again soon.
+    pub(super) fn yields(&mut self) {
+        self.polled = false;
+    }
+
+    /// The poll that is going on, if one is.
+    pub(super) fn poll(&self) -> Option<u16> {
+        self.polled.then_some(self.polls)
     }
 
     /// There is nobody to wake any more.
@@ -104,6 +127,7 @@ impl<Rsp, Ev> Mail<Rsp, Ev> {
             queues.events.rest();
         }
         self.asleep = true;
+        self.polled = false;
         true
     }
 

@@ -41,6 +41,7 @@ mod watchers;
 
 pub use self::closed::Closed;
 pub use self::error::{SendError, SessionError, TrySendError};
+pub use self::hub::StuckSession;
 pub use self::inbox::Session;
 pub use self::peer::Peer;
 pub use self::put::{Posting, Sending};

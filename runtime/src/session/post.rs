@@ -96,6 +96,16 @@ impl<Rsp, Ev> Post<Rsp, Ev> {
         self.mail.lock().awake(waker);
     }
 
+    /// As [`sleep`](Self::sleep), by a driver that has had itself woken.
+    pub(super) fn yields(&self) {
+        self.mail.lock().yields();
+    }
+
+    /// The poll of the driver that is going on, if one is.
+    pub(super) fn poll(&self) -> Option<u16> {
+        self.mail.lock().poll()
+    }
+
     pub(super) fn sleep(&self) -> bool {
         self.mail.lock().sleep()
     }

@@ -167,6 +167,11 @@ impl Watch {
         self.now.store(self.time(), Ordering::Relaxed);
     }
 
+    /// Whether the clock should have been moved long ago.
+    pub(super) fn is_late(&self) -> bool {
+        self.time().saturating_sub(self.now()) > millis(2 * MAX_TICK)
+    }
+
     /// What the clock would show if it were moved now.
     pub(super) fn time(&self) -> u64 {
         millis(self.began.elapsed())

@@ -8,6 +8,7 @@ use crate::{
 };
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::ext::IdentExt;
 
 impl<'a> Machine<'a> {
     pub(super) fn service_impl(&self) -> TokenStream {
@@ -15,6 +16,10 @@ impl<'a> Machine<'a> {
         let (request, response, events) = (self.request(), self.response(), self.events());
         let states = self.state_type();
         let half_close = half_close(self.half_close(), krate);
+        let handlers = self.state_handlers().into_iter().map(|(method, _)| {
+            let (cfgs, name) = (method.function.cfgs(), method.function.sig.ident.unraw().to_string());
+            quote!(#(#cfgs)* #name)
+        });
         let starts = connect::starts(self.service, krate);
         let types = connect::types(&starts, self.error().as_ref());
         let on_connect = connect::methods(&starts, &self.first_state(), krate);
@@ -26,6 +31,7 @@ impl<'a> Machine<'a> {
             #events
             type State = #states;
             type Style = #krate::__private::Stepwise;
+            const HANDLERS: &'static [&'static str] = &[#(#handlers),*];
             const HALF_CLOSE: #krate::__private::HalfClose = #half_close;
             #on_connect
             #hooks

@@ -1,0 +1,170 @@
+//! Handlers that hold loop threads: what still works, and how a stop ends (S10).
+//!
+//! A handler that blocks is a mistake, but one that shows in production. It must cost its own session, and not the stop.
+
+#![forbid(unsafe_code)]
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use portcullis::prelude::*;
+use portcullis_tests::served::{Served, client};
+use portcullis_tests::{Gate, LIMIT, eventually, eventually_async, on_multi_thread};
+
+const GRACE: Duration = Duration::from_millis(200);
+/// The grace, a second and a half, and what a loaded machine may add.
+const IN_TIME: Duration = Duration::from_secs(8);
+
+#[derive(Default)]
+struct Held {
+    inside: AtomicUsize,
+    release: Gate,
+}
+
+#[service]
+impl Held {
+    #[request]
+    async fn hold(&self, line: String) -> String {
+        if line == "hold" {
+            self.inside.fetch_add(1, SeqCst);
+            self.release.pass();
+        }
+        line
+    }
+}
+
+impl Held {
+    fn server(self: &Arc<Self>) -> Server<Self, Lines, portcullis::Bound> {
+        Server::new(Arc::clone(self)).codec(Lines::new()).grace(GRACE).bind("127.0.0.1:0").unwrap()
+    }
+}
+
+/// As many sessions as hold every thread of a loop of `spawn_thread`'s.
+fn hold_all(addr: SocketAddr, held: &Held) -> Vec<TcpStream> {
+    let threads = thread::available_parallelism().unwrap().get().max(2);
+    let holding = |n: usize| {
+        let mut stream = TcpStream::connect(addr).unwrap();
+        stream.write_all(b"hold\n").unwrap();
+        eventually(|| held.inside.load(SeqCst) > n);
+        stream
+    };
+    (0..threads).map(holding).collect()
+}
+
+#[test]
+fn s10_a_server_thread_stops_although_handlers_hold_every_thread_of_its_loop() {
+    let held = Arc::new(Held::default());
+    let server = held.server().spawn_thread().unwrap();
+    let streams = hold_all(server.local_addr(), &held);
+    let began = Instant::now();
+    let report = server.stop().unwrap();
+    let took = began.elapsed();
+    held.release.open();
+    assert!(took < IN_TIME, "{took:?}");
+    assert!(report.loop_held && !report.is_clean(), "{report}");
+    assert_eq!(
+        (report.sessions_stuck, report.sessions_cancelled),
+        (streams.len(), streams.len()),
+        "{report}"
+    );
+    let peers: Vec<_> = report.stuck_sessions.iter().map(|session| session.peer).collect();
+    assert!(streams.iter().all(|stream| peers.contains(&Some(stream.local_addr().unwrap()))), "{report}");
+    let says = report.to_string();
+    assert!(says.contains("`Held::hold` holds a loop thread"), "{says}");
+    assert!(says.contains("the loop is held"), "{says}");
+}
+
+#[test]
+fn s10_a_handler_that_holds_one_thread_of_the_loop_is_named_and_the_hooks_run() {
+    let held = Arc::new(Held::default());
+    let server = held.server().spawn_thread().unwrap();
+    let addr = server.local_addr();
+    let mut stream = TcpStream::connect(addr).unwrap();
+    stream.write_all(b"hold\n").unwrap();
+    eventually(|| held.inside.load(SeqCst) == 1);
+    // Others are served, also if that thread was the one that waited for sockets.
+    let mut other = TcpStream::connect(addr).unwrap();
+    other.set_read_timeout(Some(LIMIT)).unwrap();
+    other.write_all(b"other\n").unwrap();
+    let mut line = String::new();
+    BufReader::new(&other).read_line(&mut line).unwrap();
+    assert_eq!(line, "other\n");
+    let began = Instant::now();
+    let report = server.stop().unwrap();
+    let took = began.elapsed();
+    held.release.open();
+    assert!(took < IN_TIME, "{took:?}");
+    assert!(!report.loop_held, "{report}");
+    assert_eq!((report.sessions_stuck, report.stuck_sessions.len()), (1, 1), "{report}");
+    assert_eq!(report.stuck_sessions[0].peer, Some(stream.local_addr().unwrap()));
+    assert_eq!(report.stuck_sessions[0].handler, "Held::hold");
+}
+
+#[test]
+fn s10_a_held_thread_of_the_users_runtime_holds_neither_sockets_nor_the_stop() {
+    on_multi_thread(async {
+        let held = Arc::new(Held::default());
+        let served = Served::new(held.server()).await;
+        let mut holding = client(served.addr).await;
+        holding.send("hold".into()).await.unwrap();
+        eventually_async(|| held.inside.load(SeqCst) == 1).await;
+        assert_eq!(client(served.addr).await.call("other".into()).await.unwrap(), "other");
+        let began = Instant::now();
+        let report = served.stop().await;
+        let took = began.elapsed();
+        held.release.open();
+        assert!(took < IN_TIME, "{took:?}");
+        assert_eq!(report.stuck_sessions.len(), 1, "{report}");
+    });
+}
+
+/// `run_until_signal`, stopped by a handle.
+fn runs(server: Server<Held, Lines, portcullis::Bound>) -> std::io::Result<portcullis::StopReport> {
+    server.handle().stop();
+    server.run_until_signal()
+}
+
+#[test]
+fn a_server_runs_wherever_a_thread_may_block() {
+    let held = Arc::new(Held::default());
+    let stops = || runs(held.server()).is_ok_and(|report| report.is_clean());
+    assert!(stops(), "on a thread of no runtime");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let guard = runtime.enter();
+    assert!(stops(), "under an enter guard");
+    drop(guard);
+    let server = held.server();
+    let ran = runtime.block_on(async { tokio::task::spawn_blocking(move || runs(server)).await }).unwrap();
+    assert!(ran.unwrap().is_clean(), "in `spawn_blocking`");
+    let server = held.server();
+    let running = async move { tokio::task::block_in_place(|| runs(server)) };
+    let ran = runtime.block_on(async { tokio::spawn(running).await }).unwrap();
+    assert!(ran.unwrap().is_clean(), "in `block_in_place`");
+    let pool = Pool::builder("servers").threads(1).build().unwrap();
+    let server = held.server();
+    let ran = runtime.block_on(pool.run(move |_| runs(server))).unwrap();
+    assert!(ran.unwrap().is_clean(), "in a job of a pool");
+}
+
+#[test]
+fn a_task_that_would_block_its_loop_by_running_a_server_is_told_what_to_write() {
+    let held = Arc::new(Held::default());
+    for current_thread in [true, false] {
+        let mut builder = if current_thread {
+            tokio::runtime::Builder::new_current_thread()
+        } else {
+            tokio::runtime::Builder::new_multi_thread()
+        };
+        let runtime = builder.enable_all().build().unwrap();
+        let (first, second) = (held.server(), held.server());
+        let error = runtime.block_on(async { runs(first) }).unwrap_err();
+        assert!(error.to_string().contains("use `serve().await`"), "{error}");
+        let error =
+            runtime.block_on(async { tokio::spawn(async { runs(second) }).await }).unwrap().unwrap_err();
+        assert!(error.to_string().contains("use `serve().await`"), "{error}");
+    }
+}
