@@ -123,12 +123,22 @@ impl Word {
         }
     }
 
-    /// The word that `#[path]` stands for: written alone, or in full behind the crate's name.
+    /// The word that `#[path]` stands for: by its last name, as modules and crates have other names here and there. Whether it
+    /// is ours by another path is [asked of the compiler](Word::is_plain).
     pub(crate) fn of(path: &Path) -> Option<Word> {
         let last = path.segments.last()?;
-        let ours = path.segments.len() == 1
-            || (path.segments.len() == 2 && path.segments.first()?.ident == "portcullis");
-        Word::ALL.into_iter().find(|word| ours && last.ident == word.name())
+        Word::ALL.into_iter().find(|word| last.ident == word.name())
+    }
+
+    /// The path leaves no doubt: a name alone, or one behind the crate's name.
+    pub(crate) fn is_plain(path: &Path) -> bool {
+        path.segments.len() == 1 || path.segments.first().is_some_and(|first| first.ident == "portcullis")
+    }
+
+    /// One of the words that make a handler, with one slip of the finger in it.
+    pub(crate) fn is_nearly_a_handler(path: &Path) -> bool {
+        let Some(name) = path.get_ident().map(ToString::to_string) else { return false };
+        ["request", "session", "state"].iter().any(|word| slipped(&name, word))
     }
 
     pub(crate) fn option(self, name: &str) -> Option<&'static OptionName> {
@@ -190,6 +200,20 @@ fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a s
         .map(|(_, name)| name)
 }
 
+/// A letter more, a letter less, another one, or two that have changed places.
+fn slipped(name: &str, word: &str) -> bool {
+    let letters = |text: &str| {
+        let mut letters: Vec<char> = text.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    match distance(name, word) {
+        1 => true,
+        2 => name.len() == word.len() && letters(name) == letters(word),
+        _ => false,
+    }
+}
+
 /// Levenshtein's distance: letters put in, left out or changed.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
@@ -240,7 +264,21 @@ mod tests {
         let word = |text: &str| syn::parse_str::<Path>(text).ok().and_then(|path| Word::of(&path));
         assert_eq!(word("request"), Some(Word::Request));
         assert_eq!(word("portcullis::on"), Some(Word::On));
-        assert_eq!(word("other::request"), None);
+        assert_eq!(word("p::request"), Some(Word::Request));
         assert_eq!(word("inline"), None);
+        let plain = |text: &str| syn::parse_str::<Path>(text).is_ok_and(|path| Word::is_plain(&path));
+        assert!(plain("request") && plain("::portcullis::prelude::request") && !plain("p::request"));
+    }
+
+    #[test]
+    fn one_slip_is_no_other_word() {
+        let nearly =
+            |text: &str| syn::parse_str::<Path>(text).is_ok_and(|path| Word::is_nearly_a_handler(&path));
+        for name in ["reqest", "requests", "reuqest", "sesion", "sate", "Request"] {
+            assert!(nearly(name), "{name}");
+        }
+        for name in ["request", "requires", "test", "instrument", "stat::request", "static", "require"] {
+            assert!(!nearly(name), "{name}");
+        }
     }
 }

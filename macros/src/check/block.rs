@@ -170,8 +170,9 @@ fn connection_values(service: &Service) {
     if service.hooks().any(|(_, hook)| hook.event == Some(Event::Connect)) {
         return;
     }
-    // Of a hook in a wrong shape, something else was said: this may not be the connection's value.
-    let mut said = false;
+    // Of a hook in a wrong shape, something else was said: this may not be the connection's value. A hook whose event can't be
+    // read may be the one that makes it.
+    let mut said = service.hooks().any(|(_, hook)| hook.event.is_none());
     for (method, conn) in connection_params(service).filter(|(method, _)| method.sink.is_clean()) {
         if std::mem::replace(&mut said, true) {
             method.sink.taint();

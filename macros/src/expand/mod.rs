@@ -56,6 +56,9 @@ pub(crate) fn service(options: TokenStream, item: TokenStream) -> TokenStream {
 
 /// `#[blocking(options)] item`, outside `#[service]`
 pub(crate) fn blocking(options: TokenStream, item: TokenStream) -> TokenStream {
+    if outside::is_asked(&item) {
+        return TokenStream::new();
+    }
     let sink = Sink::root();
     let item = match parse::Function::blocking(options, item.clone(), sink.clone()) {
         Ok(function) => {
@@ -101,7 +104,8 @@ fn block(service: &Service) -> TokenStream {
         ),
     };
     let attributes = half::attributes(service, &krate);
-    quote!(#block #states #impls #description #attributes)
+    let asked = outside::ask(service);
+    quote!(#block #states #impls #description #attributes #asked)
 }
 
 /// `impl<> Thumbnails`: of a type that it does not know the compiler may say that a type parameter is missing, but not of each place that

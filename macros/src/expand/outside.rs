@@ -1,23 +1,70 @@
 //! Attributes that stand where they mean nothing: one message, and the item as it was.
 
 use crate::{
+    model::Service,
     names::Word,
     parse::{self, Other},
     report::Sink,
 };
-use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::{Item, Path};
 
-/// A method's attribute outside a block: `#[service]` would have read it.
+/// A method's attribute that no `#[service]` has read: there is none, or it knows the attribute by its own name only.
 pub(crate) fn outside(word: Word, item: TokenStream) -> TokenStream {
+    if is_asked(&item) {
+        return TokenStream::new();
+    }
     let name = word.name();
-    let message = format!(
-        "`#[{name}]` is read by `#[service]`: write it on a method, and `#[service]` on the `impl` block \
-         around it"
-    );
+    let message = match is_of_a_service(&item) {
+        true => format!(
+            "`#[service]` knows this attribute by its own name only: write `#[{name}]`, or a path that ends in `{name}`"
+        ),
+        false => format!(
+            "`#[{name}]` is read by `#[service]`: write it on a method, and `#[service]` on the `impl` block \
+             around it"
+        ),
+    };
     let mistake = syn::Error::new(proc_macro2::Span::call_site(), message).to_compile_error();
     quote!(#item #mistake)
+}
+
+/// What asks the compiler whether an attribute is ours.
+const ASKED: &str = "portcullis_reads_this_attribute";
+
+/// For each attribute that is ours by its last name: a function under it, which ours takes away, and anything else leaves with its
+/// message in it.
+pub(super) fn ask(service: &Service) -> TokenStream {
+    let asked = service.methods().flat_map(|method| method.paths.iter().map(move |path| (method, path)));
+    let questions: TokenStream = asked
+        .map(|(method, path)| {
+            let cfgs = method.function.cfgs();
+            let name = proc_macro2::Ident::new(ASKED, Span::mixed_site());
+            let written = crate::source::of(path);
+            let last = path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default();
+            let message = format!(
+                "`{written}` is no attribute of portcullis, and `#[service]` reads every attribute on a method that is called \
+                 `{last}`: import it under another name"
+            );
+            let mistake = syn::Error::new_spanned(path, message).to_compile_error();
+            quote!(#(#cfgs)* #[#path] async fn #name() { #mistake })
+        })
+        .map(|question| quote!({ #question }))
+        .collect();
+    if questions.is_empty() { questions } else { quote!(const _: () = { #questions };) }
+}
+
+/// A question of [`ask`].
+pub(super) fn is_asked(item: &TokenStream) -> bool {
+    item.clone().into_iter().any(|tree| matches!(tree, TokenTree::Ident(name) if name == ASKED))
+}
+
+/// `self: &::std::sync::Arc<Self>`, as [`signature::receiver`](super::signature::receiver) writes it for a method of a service.
+fn is_of_a_service(item: &TokenStream) -> bool {
+    let is_inputs = |tree: &TokenTree| matches!(tree, TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis);
+    let inputs = item.clone().into_iter().find(is_inputs).map(|tree| tree.to_string()).unwrap_or_default();
+    let inputs: String = inputs.chars().filter(|c| !c.is_whitespace()).collect();
+    inputs.starts_with("(self:&::std::sync::Arc<Self>")
 }
 
 /// `#[service]` on something else than an inherent `impl` block.

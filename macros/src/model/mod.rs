@@ -35,7 +35,8 @@ pub(crate) use targets::{Targets, targets};
 
 use self::handed::Job;
 use crate::{
-    parse::{self, Event, Keyed, Mark, MarkKind, ServiceOptions},
+    names::Word,
+    parse::{self, Event, Keyed, Mark, MarkKind, RequestOptions, ServiceOptions},
     report::Sink,
 };
 use proc_macro2::{Ident, Span, TokenStream};
@@ -71,6 +72,8 @@ pub(crate) struct Method {
     pub(crate) role: Role,
     /// Our attributes on it, by name: more than one is a mistake.
     pub(crate) marks: Vec<Ident>,
+    /// The paths of those that may not be ours.
+    pub(crate) paths: Vec<Path>,
     pub(crate) sink: Sink,
 }
 
@@ -113,6 +116,7 @@ impl Service {
             Host::Service { states, .. } => states.map(|states| *states),
             Host::Alone => None,
         };
+        misspelt(&mut items);
         twins(&mut items);
         handed(&mut items);
         called(&mut items);
@@ -216,13 +220,14 @@ impl Method {
         let mut function = Function::new(attrs, vis, sig, body);
         function.half = half;
         let names = marks.iter().map(|mark| mark.name.clone()).collect();
+        let paths = marks.iter().filter_map(|mark| mark.path.clone()).collect();
         let role = match meant(marks, &function) {
             Some(mark) => marked(mark, &function, host, krate),
             None if function.is_helper() => Role::Helper,
             None => Role::Plain,
         };
         function.misreadings = role.misreadings(&function, host);
-        Method { function, role, marks: names, sink }
+        Method { function, role, marks: names, paths, sink }
     }
 
     /// Whether a `cfg` decides if it is there.
@@ -302,6 +307,27 @@ impl Role {
     }
 }
 
+/// A handler whose attribute is misspelt: the compiler says that there is no such attribute, and need not say that there is no service.
+fn misspelt(items: &mut [Item]) {
+    let is_handler = |method: &Method| matches!(method.role, Role::Handler(_) | Role::Move(_));
+    if items
+        .iter()
+        .any(|item| matches!(item, Item::Method(method) if is_handler(method) || !method.marks.is_empty()))
+    {
+        return;
+    }
+    for item in items {
+        let Item::Method(method) = item else { continue };
+        let is_nearly = method.function.attrs.iter().any(|attr| Word::is_nearly_a_handler(attr.path()));
+        if is_nearly && method.function.sig.asyncness.is_some() && method.function.half.is_none() {
+            method.role =
+                Role::Handler(Box::new(Handler::request(RequestOptions::default(), &method.function)));
+            method.sink = method.sink.muted_child();
+            return;
+        }
+    }
+}
+
 /// Which blocking methods have a neighbour of the name of their second function; a `cfg` may take either of them away.
 fn twins(items: &mut [Item]) {
     let name = |method: &Method| method.function.sig.ident.unraw().to_string();
@@ -369,7 +395,7 @@ fn meant(mut marks: Vec<Mark>, function: &Function) -> Option<Mark> {
 }
 
 fn marked(mark: Mark, function: &Function, host: &Host, krate: Option<&Path>) -> Role {
-    let Mark { name: _, kind } = mark;
+    let Mark { name: _, path: _, kind } = mark;
     match kind {
         MarkKind::Blocking(options) => {
             Role::Blocking(Box::new(Blocking::new(*options, function, host, krate)))

@@ -48,7 +48,7 @@ impl Function {
         };
         let name = Ident::new(Word::Blocking.name(), Span::call_site());
         let options = super::options(options, &function.sink);
-        let mark = Mark { name, kind: MarkKind::Blocking(Box::new(options)) };
+        let mark = Mark { name, path: None, kind: MarkKind::Blocking(Box::new(options)) };
         function.marks.insert(0, mark);
         Ok(function)
     }

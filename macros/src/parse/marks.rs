@@ -14,6 +14,8 @@ use syn::{Attribute, Expr, ExprLit, Ident, Lit, Meta, Path, Token, Type, punctua
 pub(crate) struct Mark {
     /// Its name as written: what messages about the whole attribute point at.
     pub(crate) name: Ident,
+    /// Its path, if that may lead to something else of the same name.
+    pub(crate) path: Option<Path>,
     pub(crate) kind: MarkKind,
 }
 
@@ -113,7 +115,7 @@ pub(crate) fn take(attrs: &mut Vec<Attribute>, sink: &Sink) -> Vec<Mark> {
                  `#[{name}]` under `#[cfg(..)]` and without it under `#[cfg(not(..))]`"
             );
             sink.error(name, message);
-            marks.push(Mark { name: name.clone(), kind: MarkKind::Unusable });
+            marks.push(Mark { name: name.clone(), path: None, kind: MarkKind::Unusable });
         }
         word.is_none() && hidden.is_none()
     });
@@ -135,7 +137,8 @@ fn read(attr: &Attribute, word: Word, sink: &Sink) -> Option<Mark> {
     let name = attr.path().segments.last()?.ident.clone();
     let tokens = options::of_attribute(attr, word, sink);
     let kind = kind(word, &name, tokens, sink);
-    Some(Mark { name, kind })
+    let path = (!Word::is_plain(attr.path())).then(|| attr.path().clone());
+    Some(Mark { name, path, kind })
 }
 
 fn kind(word: Word, name: &Ident, tokens: TokenStream, sink: &Sink) -> MarkKind {
