@@ -6,10 +6,11 @@ use std::future::poll_fn;
 use std::iter::Fuse;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 
+use super::line::Reserved;
 use super::{Offload, Pool};
 use crate::error::Interrupted;
 use crate::worker::Worker;
@@ -21,6 +22,8 @@ use crate::worker::Worker;
 pub struct PoolMap<I: Iterator, F, T> {
     pool: Pool,
     items: Fuse<I>,
+    /// Taken from `items`, and waits for a place.
+    next: Option<I::Item>,
     f: Arc<F>,
     ahead: usize,
     flight: VecDeque<Flight<T>>,
@@ -38,6 +41,11 @@ impl Pool {
     ///
     /// At most as many jobs as the queue has places (at least one) are in flight: the next item is taken when a result
     /// has been. A job that panics or is interrupted gives its error in its place; the others go on.
+    ///
+    /// Whatever the pool's [`Overflow`](crate::Overflow), it is never this function that makes a full queue overflow: if others (another
+    /// `map`, for example) have filled it, this one waits until a place is free, and neither gives
+    /// [`Interrupted::Full`] nor sheds their jobs. Under [`Overflow::ShedOldest`](crate::Overflow::ShedOldest) jobs that others submit may
+    /// shed one of these: its place in the results has [`Interrupted::Shed`].
     ///
     /// ```
     /// # use portcullis_runtime::Pool;
@@ -61,7 +69,7 @@ impl Pool {
     {
         let ahead = self.inner().line.places().max(1);
         let items = items.into_iter().fuse();
-        PoolMap { pool: self.clone(), items, f: Arc::new(f), ahead, flight: VecDeque::new() }
+        PoolMap { pool: self.clone(), items, next: None, f: Arc::new(f), ahead, flight: VecDeque::new() }
     }
 }
 
@@ -77,11 +85,18 @@ where
         poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 
-    fn fill(&mut self) {
+    fn fill(&mut self, waker: &Waker) {
         while self.flight.len() < self.ahead {
-            let Some(item) = self.items.next() else { return };
-            let f = Arc::clone(&self.f);
-            let offload = self.pool.job("map").run(move |worker| f(worker, item));
+            let Some(item) = self.next.take().or_else(|| self.items.next()) else { return };
+            let (f, job) = (Arc::clone(&self.f), self.pool.job("map"));
+            let offload = match self.pool.reserve(waker) {
+                Reserved::Place(place) => job.run_in(place, move |worker| f(worker, item)),
+                Reserved::NotNeeded => job.run(move |worker| f(worker, item)),
+                Reserved::Later => {
+                    self.next = Some(item);
+                    return;
+                }
+            };
             self.flight.push_back(Flight::Running(offload));
         }
     }
@@ -98,7 +113,7 @@ where
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        this.fill();
+        this.fill(cx.waker());
         // All of them, since each is the host of its own worker.
         for flight in &mut this.flight {
             if let Flight::Running(offload) = flight {
@@ -108,6 +123,7 @@ where
             }
         }
         match this.flight.pop_front() {
+            None if this.next.is_some() => Poll::Pending,
             None => Poll::Ready(None),
             Some(Flight::Done(result)) => Poll::Ready(Some(result)),
             Some(running) => {

@@ -27,6 +27,7 @@ use std::fmt;
 use std::hash::Hash;
 use std::io;
 use std::sync::{Arc, OnceLock};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 pub use builder::{Overflow, PoolBuilder, PoolConfig};
@@ -52,7 +53,7 @@ use crate::worker::Worker;
 use builder::Spin;
 use cell::{Cell, Load, Outcome, Traced};
 use lanes::{Lanes, lane_key};
-use line::{Joined, Line};
+use line::{Joined, Line, Reservation, Reserved};
 use local::Locals;
 use seat::Seat;
 use stats::Tally;
@@ -240,6 +241,18 @@ impl Pool {
         })
     }
 
+    /// Takes a place for a job that is submitted here and now and must not overflow.
+    fn reserve(&self, waker: &Waker) -> Reserved<'_, Arc<dyn Job>> {
+        let inner = self.inner();
+        // On behalf of a job that holds a thread here, that thread runs it if no other is free.
+        let is_lent = || Parent::new(context::current().host).lender(inner.id).is_some();
+        if inner.line.never_overflows() || is_lent() {
+            Reserved::NotNeeded
+        } else {
+            inner.line.reserve(waker)
+        }
+    }
+
     fn from_inner(inner: Arc<Inner>) -> Self {
         inner.id.is_of(&inner);
         Self { handle: Arc::new(Handle(inner)) }
@@ -350,6 +363,38 @@ impl JobBuilder<'_> {
 
     /// As [`Pool::try_run`].
     pub fn try_run<F, T, E>(self, f: F) -> Offload<T, E>
+    where
+        F: FnOnce(&Worker) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Interrupted> + Send + 'static,
+    {
+        self.start(f, submit)
+    }
+
+    /// As [`run`](Self::run), for a job without lane that has a place already.
+    fn run_in<F, T>(self, place: Reservation<'_, Arc<dyn Job>>, f: F) -> Offload<T>
+    where
+        F: FnOnce(&Worker) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.start(
+            move |worker| Ok(f(worker)),
+            |_, cell| {
+                if cell.about().parent().depth() > MAX_DEPTH {
+                    return Err(Interrupted::TooDeep);
+                }
+                place.take(Arc::clone(cell) as Arc<dyn Job>);
+                Ok(())
+            },
+        )
+    }
+
+    #[inline]
+    fn start<F, T, E>(
+        self,
+        f: F,
+        submit: impl FnOnce(&Arc<Inner>, &Arc<Cell<F, T, E>>) -> Result<(), Interrupted>,
+    ) -> Offload<T, E>
     where
         F: FnOnce(&Worker) -> Result<T, E> + Send + 'static,
         T: Send + 'static,

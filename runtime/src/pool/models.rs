@@ -9,7 +9,7 @@ use loom::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use loom::thread;
 
 use super::builder::Spin;
-use super::line::{Claim, Joined, Line};
+use super::line::{Claim, Joined, Line, Reserved};
 use super::{Overflow, Pool};
 use crate::error::Interrupted;
 use crate::worker::Wait;
@@ -169,6 +169,40 @@ fn a_cancelled_jobs_place_is_free_at_once() {
         thread.join().unwrap();
         assert_eq!(second.ran.load(SeqCst), usize::from(admitted));
     });
+}
+
+/// Who waits for a place is told when a job ends, and when one is cancelled where it stood.
+#[test]
+fn a_place_that_falls_free_is_told() {
+    for cancelled in [false, true] {
+        model(move || {
+            let line = Arc::new(Line::new(1, 0, Overflow::Reject));
+            let (first, second) = (Ticket::new(), Ticket::new());
+            assert!(matches!(line.join(Arc::clone(&first), false), Joined::Lined));
+            let theirs = Arc::clone(&line);
+            let thread = thread::spawn(move || run_all(&theirs, Spin::NONE));
+            let waits = Arc::clone(&line);
+            let (comes, same) = (Arc::clone(&second), Arc::clone(&line));
+            let waiter = thread::spawn(move || {
+                block_on(std::future::poll_fn(move |cx| match waits.reserve(cx.waker()) {
+                    Reserved::Place(place) => {
+                        place.take(Arc::clone(&comes));
+                        std::task::Poll::Ready(())
+                    }
+                    Reserved::NotNeeded => panic!("it is open"),
+                    Reserved::Later => std::task::Poll::Pending,
+                }));
+                same.close();
+            });
+            if cancelled {
+                first.cancel(&line);
+            }
+            waiter.join().unwrap();
+            thread.join().unwrap();
+            assert_eq!(second.ran.load(SeqCst), 1);
+            assert_eq!((line.waiting(), line.running()), ((0, 0), 0));
+        });
+    }
 }
 
 /// Nor is the next one overlooked, when nothing else calls the thread.

@@ -73,8 +73,13 @@ pub(super) enum Occupied<R, F> {
     Closed(F),
 }
 
-/// Shows `job` as sitting here while `f` runs. (`f` does not panic: a job's panic is caught inside.)
-pub(super) fn occupy<R, F: FnOnce(Option<&Seat>) -> R>(job: &Arc<dyn Job>, f: F) -> Occupied<R, F> {
+/// Shows `job` as sitting here while `f` runs. (`f` does not panic: a job's panic is caught inside.) `given_up` is asked when the job
+/// shows: whoever gives up jobs either sees this one, or is seen.
+pub(super) fn occupy<R, F: FnOnce(Option<&Seat>) -> R>(
+    job: &Arc<dyn Job>,
+    given_up: impl FnOnce() -> bool,
+    f: F,
+) -> Occupied<R, F> {
     SEAT.with(|mine| {
         let Some(seat) = mine.get() else { return Occupied::Left(f(None)) };
         let mut state = seat.state.lock();
@@ -84,9 +89,7 @@ pub(super) fn occupy<R, F: FnOnce(Option<&Seat>) -> R>(job: &Arc<dyn Job>, f: F)
         }
         state.jobs.push(Arc::clone(job));
         drop(state);
-        // Looked at when the job shows here: whoever gives up the scope's jobs either sees this one, or is seen.
-        let given_up = job.about().scope.as_ref().is_some_and(|scope| scope.has_given_up());
-        let occupied = if given_up { Occupied::Closed(f) } else { Occupied::Left(f(Some(seat))) };
+        let occupied = if given_up() { Occupied::Closed(f) } else { Occupied::Left(f(Some(seat))) };
         let left = seat.state.lock().jobs.pop();
         drop(left);
         occupied

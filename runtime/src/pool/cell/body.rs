@@ -90,7 +90,8 @@ where
         }
         let outermost = !place.is_none();
         let run = |seat: Option<&Seat>| self.run_body(load, worker, seat, outermost, since);
-        match seat::occupy(worker.host(), run) {
+        let given_up = || self.about.scope.as_ref().is_some_and(|scope| scope.has_given_up());
+        match seat::occupy(worker.host(), given_up, run) {
             Occupied::Left((result, ended)) => {
                 self.leave_lane();
                 drop(place);

@@ -80,7 +80,7 @@ impl<J: Claim> Line<J> {
             state = self.state.lock();
             state.dead -= 1;
             if self.running.fetch_sub(1, Ordering::AcqRel) & WATCHED != 0 {
-                self.tell_if_idle(state);
+                self.tell_watchers(state);
                 state = self.state.lock();
             }
         }

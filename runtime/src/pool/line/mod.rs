@@ -11,8 +11,11 @@
 //!   ([`crew`]).
 
 mod crew;
+mod reserve;
 #[cfg(feature = "test-util")]
 mod step;
+
+pub(crate) use self::reserve::{Reservation, Reserved};
 
 use std::collections::VecDeque;
 use std::task::Waker;
@@ -67,8 +70,8 @@ pub(crate) struct Line<J> {
     state: OwnLine<Mutex<State<J>>>,
     bell: Condvar,
     /// Jobs that threads have taken out and not finished: counted up under the lock, down without it. The bit
-    /// [`WATCHED`] says that somebody wants to know when it is idle here; in the same word, so that the last
-    /// job to end can't miss it.
+    /// [`WATCHED`] says that somebody wants to know when it is idle here, or when there is room; in the same word, so that the
+    /// job that ends can't miss it.
     running: OwnLine<AtomicUsize>,
     /// Hint for spinning threads: the line is not empty, or has closed.
     look: OwnLine<AtomicBool>,
@@ -104,6 +107,8 @@ struct State<J> {
     /// No new jobs; threads leave when the line is empty.
     closed: bool,
     on_idle: Vec<Waker>,
+    /// Those who wait for a place without a job in the line.
+    on_room: Vec<Waker>,
 }
 
 impl<J> State<J> {
@@ -137,6 +142,7 @@ impl<J: Claim> Line<J> {
                 leaving: 0,
                 closed: false,
                 on_idle: Vec::new(),
+                on_room: Vec::new(),
             })),
             bell: Condvar::new(),
             running: OwnLine(AtomicUsize::new(0)),
@@ -217,6 +223,12 @@ impl<J: Claim> Line<J> {
         }
     }
 
+    /// Whether a job would be admitted that is not lendable, and no other one has to go for it.
+    fn has_room(&self, state: &State<J>) -> bool {
+        state.waiting() < self.places
+            || state.admitted(self.running()) < self.threads.saturating_add(self.places)
+    }
+
     /// The lane of a job that stood aside is free: it goes to the front, its ticket is old. `false`: it was cancelled.
     pub(crate) fn come_back(&self, job: J) -> bool {
         let mut state = self.state.lock();
@@ -237,7 +249,7 @@ impl<J: Claim> Line<J> {
             self.call_all(state);
             state = self.state.lock();
         }
-        self.tell_if_idle(state);
+        self.tell_watchers(state);
     }
 
     /// Puts a job back that was lent to a thread which had no use for it: it was admitted long ago.
@@ -267,7 +279,7 @@ impl<J: Claim> Line<J> {
             state.dead -= dead.len() as isize;
             shells = dead;
         }
-        self.tell_if_idle(state);
+        self.tell_watchers(state);
         drop(shells);
     }
 
@@ -276,7 +288,9 @@ impl<J: Claim> Line<J> {
         let mut state = self.state.lock();
         state.closed = true;
         self.look.store(true, Ordering::Relaxed);
+        let wakers = std::mem::take(&mut state.on_room);
         self.call_all(state);
+        wake_all(wakers);
     }
 
     /// Registers `waker` to be woken when nothing waits and nothing runs; `true` if that is so already.
@@ -292,13 +306,20 @@ impl<J: Claim> Line<J> {
         false
     }
 
-    fn tell_if_idle(&self, mut state: MutexGuard<'_, State<J>>) {
-        if state.on_idle.is_empty() || state.waiting() > 0 || self.running() > 0 {
-            return;
+    /// A job has ended, or given its place back.
+    fn tell_watchers(&self, mut state: MutexGuard<'_, State<J>>) {
+        let mut wakers = Vec::new();
+        if !state.on_room.is_empty() && self.has_room(&state) {
+            wakers = std::mem::take(&mut state.on_room);
         }
-        let wakers = std::mem::take(&mut state.on_idle);
+        if !state.on_idle.is_empty() && state.waiting() == 0 && self.running() == 0 {
+            wakers.append(&mut state.on_idle);
+        }
+        if state.on_idle.is_empty() && state.on_room.is_empty() {
+            self.running.fetch_and(!WATCHED, Ordering::AcqRel); // set under the lock only
+        }
         drop(state);
-        wakers.into_iter().for_each(|waker| contained("a waker", || waker.wake()));
+        wake_all(wakers);
     }
 
     /// The jobs that wait, oldest first (shells included).
@@ -330,6 +351,10 @@ impl<J: Claim> Line<J> {
     pub(crate) fn running(&self) -> usize {
         self.running.load(Ordering::Acquire) & !WATCHED
     }
+}
+
+fn wake_all(wakers: Vec<Waker>) {
+    wakers.into_iter().for_each(|waker| contained("a waker", || waker.wake()));
 }
 
 fn claim_oldest<J: Claim>(state: &mut State<J>) -> Option<J> {
@@ -369,7 +394,7 @@ impl<J: Claim> Drop for Place<'_, J> {
     fn drop(&mut self) {
         let Some(line) = self.line else { return };
         if line.running.fetch_sub(1, Ordering::AcqRel) & WATCHED != 0 {
-            line.tell_if_idle(line.state.lock());
+            line.tell_watchers(line.state.lock());
         }
     }
 }
