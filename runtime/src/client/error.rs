@@ -16,6 +16,10 @@ pub enum ClientError {
     Decode(DecodeError),
     /// The request can't be written; nothing of it was sent.
     Encode(EncodeError),
+    /// The request waits for room, and so many bytes of responses wait to be read, which is as much as a client reads
+    /// ahead: neither side goes on unless they are taken. Take them with `next`; the request is written by the next
+    /// `send` or `flush`.
+    Unread(usize),
     /// From [`Reconnect`](crate::Reconnect) only: the connection is gone, and with it requests that nobody has answered.
     /// They may have been handled, or may not, and are not sent again.
     Lost(io::Error),
@@ -27,7 +31,7 @@ impl ClientError {
         match self {
             Self::Io(error) => error.kind() == io::ErrorKind::TimedOut,
             Self::Decode(error) => error.resumes(),
-            Self::Encode(_) => true,
+            Self::Encode(_) | Self::Unread(_) => true,
             Self::Closed | Self::Lost(_) => false,
         }
     }
@@ -40,6 +44,12 @@ impl fmt::Display for ClientError {
             Self::Closed => f.write_str("the server closed the connection before it answered"),
             Self::Decode(error) => write!(f, "malformed response: {error}"),
             Self::Encode(error) => write!(f, "can't be sent: {error}"),
+            Self::Unread(bytes) => {
+                write!(
+                    f,
+                    "{bytes} bytes of responses wait to be read: read them before more requests are sent"
+                )
+            }
             Self::Lost(error) => write!(f, "lost with the connection, and not sent again: {error}"),
         }
     }
@@ -50,7 +60,7 @@ impl error::Error for ClientError {
         match self {
             Self::Io(error) => error.source(),
             Self::Lost(error) => Some(error),
-            Self::Closed => None,
+            Self::Closed | Self::Unread(_) => None,
             Self::Decode(error) => error.source(),
             Self::Encode(error) => error.source(),
         }
@@ -82,6 +92,7 @@ impl From<ClientError> for io::Error {
             ClientError::Closed => io::Error::new(io::ErrorKind::UnexpectedEof, error),
             ClientError::Decode(error) => error.into(),
             ClientError::Encode(error) => error.into(),
+            ClientError::Unread(_) => io::Error::new(io::ErrorKind::WouldBlock, error),
             ClientError::Lost(ref source) => io::Error::new(source.kind(), error),
         }
     }

@@ -34,7 +34,7 @@ pub use self::connect::ClientTls;
 pub use self::error::ClientError;
 pub use self::halves::{ClientReceiver, ClientSender};
 pub use self::reconnect::{Backoff, BlockingReconnect, Reconnect};
-use self::wire::Wire;
+use self::wire::{READ_AHEAD, Wire};
 use crate::codec::Codec;
 
 /// A typed client over one connection: sends `Req`, reads `Rsp`.
@@ -48,6 +48,7 @@ pub struct Client<Req, Rsp, C, IO = TcpStream> {
     io: IO,
     wire: Wire<C>,
     limit: Option<Duration>,
+    read_ahead: usize,
     messages: PhantomData<fn(Req) -> Rsp>,
 }
 
@@ -58,7 +59,7 @@ where
 {
     /// A client over a stream that is connected already.
     pub fn over(io: IO, codec: C) -> Self {
-        Self { io, wire: Wire::new(codec), limit: None, messages: PhantomData }
+        Self { io, wire: Wire::new(codec), limit: None, read_ahead: READ_AHEAD, messages: PhantomData }
     }
 
     /// How long each operation may take from now on.
@@ -68,21 +69,35 @@ where
         self
     }
 
-    /// Sends a request.
+    /// How many bytes of responses are read while a request waits for room; 64 MiB unless said otherwise.
+    ///
+    /// A server that answers one request after another stops reading requests while nobody reads its answers. So a
+    /// client that sends many requests before it reads takes answers in while it can't send. They wait for
+    /// [`next`](Self::next). If there are more of them, `send` fails with [`ClientError::Unread`], and does not wait for
+    /// what can't come.
+    #[must_use]
+    pub fn read_ahead(mut self, bytes: usize) -> Self {
+        self.read_ahead = bytes;
+        self
+    }
+
+    /// Sends a request. While there is no room for it, answers are read in, up to [`read_ahead`](Self::read_ahead).
     ///
     /// # Errors
-    /// The request can't be encoded, the connection is gone, or the time limit has passed.
+    /// The request can't be encoded, the connection is gone, too many answers wait to be read
+    /// ([`ClientError::Unread`]), or the time limit has passed.
     pub async fn send(&mut self, request: Req) -> Result<(), ClientError> {
         self.wire.encode(request)?;
         self.flush().await
     }
 
-    /// Writes what a `send` that was dropped has left.
+    /// Writes what a `send` that was dropped, or failed with [`ClientError::Unread`], has left.
     ///
     /// # Errors
-    /// The connection is gone, or the time limit has passed.
+    /// As [`send`](Self::send).
     pub async fn flush(&mut self) -> Result<(), ClientError> {
-        flush(&mut self.wire, &mut self.io, self.limit).await
+        let Self { wire, io, read_ahead, limit, .. } = self;
+        limited(*limit, poll_fn(|cx| wire.poll_flush_and_read(io, *read_ahead, cx))).await
     }
 
     /// The next response; `None` when the server has closed the connection.
@@ -111,7 +126,8 @@ where
     /// # Errors
     /// The connection is gone, or the time limit has passed.
     pub async fn finish(&mut self) -> Result<(), ClientError> {
-        finish(&mut self.wire, &mut self.io, self.limit).await
+        self.flush().await?;
+        close(&mut self.io, self.limit).await
     }
 
     /// The stream itself.
@@ -139,22 +155,8 @@ where
     }
 }
 
-async fn flush<C>(
-    wire: &mut Wire<C>,
-    io: &mut (impl AsyncWrite + Unpin),
-    limit: Option<Duration>,
-) -> Result<(), ClientError> {
-    let flush = poll_fn(|cx| wire.poll_flush(io, cx));
-    limited(limit, async { Ok(flush.await?) }).await
-}
-
-/// Flushing and closing have the time limit each.
-async fn finish<C>(
-    wire: &mut Wire<C>,
-    io: &mut (impl AsyncWrite + Unpin),
-    limit: Option<Duration>,
-) -> Result<(), ClientError> {
-    flush(wire, io, limit).await?;
+/// Closes the writing side, with a time limit of its own.
+async fn close(io: &mut (impl AsyncWrite + Unpin), limit: Option<Duration>) -> Result<(), ClientError> {
     limited(limit, async { Ok(poll_fn(|cx| Pin::new(&mut *io).poll_shutdown(cx)).await?) }).await
 }
 

@@ -13,6 +13,8 @@ use crate::codec::{Codec, DecodeError, EncodeError};
 
 /// How much room there is for a read, at least.
 const ROOM: usize = 4096;
+/// How much may be read while a request waits for room, and then wait to be asked for.
+pub(super) const READ_AHEAD: usize = 64 * 1024 * 1024;
 
 pub(super) struct Wire<C> {
     codec: C,
@@ -83,6 +85,44 @@ impl<C> Wire<C> {
     pub(super) fn came(&mut self, bytes: &[u8]) {
         self.input.extend_from_slice(bytes);
         self.eof = bytes.is_empty();
+    }
+
+    /// How much has been read and not been asked for.
+    pub(super) fn unread(&self) -> usize {
+        self.input.len()
+    }
+
+    /// These bytes were read elsewhere, and so was the end, perhaps.
+    pub(super) fn take(&mut self, bytes: &mut BytesMut, eof: bool) {
+        if self.input.is_empty() {
+            self.input = std::mem::take(bytes);
+        } else {
+            self.input.extend_from_slice(bytes);
+            bytes.clear();
+        }
+        self.eof |= eof;
+    }
+
+    /// As [`poll_flush`](Self::poll_flush). While there is no room for what is to be written, reads what has come: the
+    /// server may wait for its answers to be taken before it takes more requests.
+    pub(super) fn poll_flush_and_read(
+        &mut self,
+        io: &mut (impl AsyncRead + AsyncWrite + Unpin),
+        read_ahead: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), ClientError>> {
+        loop {
+            if let Poll::Ready(flushed) = self.poll_flush(io, cx) {
+                return Poll::Ready(flushed.map_err(Into::into));
+            }
+            if self.eof {
+                return Poll::Pending;
+            }
+            if self.unread() >= read_ahead {
+                return Poll::Ready(Err(ClientError::Unread(self.unread())));
+            }
+            ready!(self.poll_read(io, cx))?;
+        }
     }
 
     pub(super) fn poll_flush(

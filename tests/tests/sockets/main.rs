@@ -7,6 +7,7 @@
 mod addresses;
 mod foreign_codecs;
 mod options;
+mod pipelining;
 mod unix_paths;
 
 use std::sync::Arc;

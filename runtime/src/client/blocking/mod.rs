@@ -17,8 +17,9 @@ use tokio_rustls::rustls::ClientConfig;
 
 pub use self::stream::BlockingStream;
 use super::ClientError;
-use super::wire::Wire;
+use super::wire::{READ_AHEAD, Wire};
 use crate::codec::Codec;
+use crate::transport::left;
 
 /// As [`Client`](crate::Client), for a thread: each operation blocks it, and no runtime is needed.
 ///
@@ -53,6 +54,7 @@ pub struct BlockingClient<Req, Rsp, C> {
     io: BlockingStream,
     wire: Wire<C>,
     limit: Option<Duration>,
+    read_ahead: usize,
     messages: PhantomData<fn(Req) -> Rsp>,
 }
 
@@ -137,7 +139,8 @@ impl<Req, Rsp, C: Codec<Rsp, Req>> BlockingClient<Req, Rsp, C> {
     /// A client over a stream that is connected already: a `TcpStream`, a `UnixStream`. Its time limits are the client's
     /// to set.
     pub fn over(stream: impl Into<BlockingStream>, codec: C) -> Self {
-        Self { io: stream.into(), wire: Wire::new(codec), limit: None, messages: PhantomData }
+        let (io, wire) = (stream.into(), Wire::new(codec));
+        Self { io, wire, limit: None, read_ahead: READ_AHEAD, messages: PhantomData }
     }
 
     /// How long each operation may take from now on, however little comes at a time.
@@ -147,26 +150,79 @@ impl<Req, Rsp, C: Codec<Rsp, Req>> BlockingClient<Req, Rsp, C> {
         self
     }
 
-    /// Sends a request.
+    /// How many bytes of responses are read while a request waits for room; 64 MiB unless said otherwise. As
+    /// [`Client::read_ahead`](crate::Client::read_ahead).
+    #[must_use]
+    pub fn read_ahead(mut self, bytes: usize) -> Self {
+        self.read_ahead = bytes;
+        self
+    }
+
+    /// Sends a request. While there is no room for it, answers are read in, up to [`read_ahead`](Self::read_ahead).
     ///
     /// # Errors
-    /// The request can't be encoded, the connection is gone, or the time limit has passed.
+    /// The request can't be encoded, the connection is gone, too many answers wait to be read
+    /// ([`ClientError::Unread`]), or the time limit has passed.
     pub fn send(&mut self, request: Req) -> Result<(), ClientError> {
         self.wire.encode(request)?;
         self.flush()
     }
 
-    /// Writes what a `send` that ran out of time has left.
+    /// Writes what a `send` that ran out of time, or failed with [`ClientError::Unread`], has left.
     ///
     /// # Errors
-    /// The connection is gone, or the time limit has passed.
+    /// As [`send`](Self::send).
     pub fn flush(&mut self) -> Result<(), ClientError> {
-        self.io.set_until(until(self.limit));
+        let until = until(self.limit);
+        self.io.set_until(until);
+        // Where answers were taken in before, they will be again: it need not be waited for.
+        if self.wire.unread() == 0 {
+            self.io.set_brief(true);
+            let written = self.write_out();
+            self.io.set_brief(false);
+            match written {
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    until.map_or(Ok(()), |until| left(until).map(drop))?;
+                }
+                written => return Ok(written?),
+            }
+        }
+        // The server may wait for its answers to be taken before it takes more.
+        self.io.set_nonblocking(true)?;
+        let flushed = self.flush_and_read(until);
+        self.io.set_nonblocking(false)?;
+        flushed
+    }
+
+    fn write_out(&mut self) -> io::Result<()> {
         while !self.wire.unsent().is_empty() {
             let written = self.io.write(self.wire.unsent())?;
             self.wire.sent(written)?;
         }
-        Ok(self.io.flush()?)
+        self.io.flush()
+    }
+
+    /// Of a socket that does not block.
+    fn flush_and_read(&mut self, until: Option<Instant>) -> Result<(), ClientError> {
+        let mut bytes = vec![0; 64 * 1024];
+        loop {
+            match self.write_out() {
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
+                written => return Ok(written?),
+            }
+            let mut has_read = false;
+            while !self.wire.has_ended() {
+                if self.wire.unread() >= self.read_ahead {
+                    return Err(ClientError::Unread(self.wire.unread()));
+                }
+                let Some(count) = self.io.read_now(&mut bytes)? else { break };
+                self.wire.came(&bytes[..count]);
+                has_read = true;
+            }
+            if !has_read {
+                self.io.wait(!self.wire.has_ended(), until)?;
+            }
+        }
     }
 
     /// The next response; `None` when the server has closed the connection.

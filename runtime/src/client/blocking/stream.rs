@@ -11,7 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 #[cfg(feature = "tls")]
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 #[cfg(feature = "tls")]
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned};
@@ -94,15 +94,42 @@ impl BlockingStream {
 
     /// As [`read`](Self::read), of what is there; `None` if nothing is.
     pub(super) fn try_read(&mut self, bytes: &mut [u8]) -> io::Result<Option<usize>> {
-        self.timed().until = None;
-        self.timed().set_nonblocking(true)?;
-        let read = self.read(bytes);
-        self.timed().set_nonblocking(false)?;
+        self.set_nonblocking(true)?;
+        let read = self.read_now(bytes);
+        self.set_nonblocking(false)?;
+        read
+    }
+
+    /// As [`try_read`](Self::try_read), of a stream that does not block. Nothing is written, whatever TLS has to write.
+    pub(super) fn read_now(&mut self, bytes: &mut [u8]) -> io::Result<Option<usize>> {
+        let read = match &mut self.kind {
+            Kind::Plain(socket) => socket.read(bytes),
+            #[cfg(feature = "tls")]
+            Kind::Tls(stream) => read_tls(stream, bytes),
+        };
         match read {
             Ok(count) => Ok(Some(count)),
             Err(error) if error.kind() == io::ErrorKind::TimedOut => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// While this is on, no operation blocks: it fails with `TimedOut`.
+    pub(super) fn set_nonblocking(&mut self, on: bool) -> io::Result<()> {
+        self.timed().set_nonblocking(on)
+    }
+
+    /// Whether a write waits for no longer than [`BRIEF`].
+    pub(super) fn set_brief(&mut self, on: bool) {
+        self.timed().brief = on;
+    }
+
+    /// Waits until the socket can be written to, or read from.
+    ///
+    /// # Errors
+    /// `TimedOut`; it can't be waited for.
+    pub(super) fn wait(&mut self, reads: bool, until: Option<Instant>) -> io::Result<()> {
+        self.timed().wait(reads, until)
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -143,6 +170,20 @@ impl BlockingStream {
     }
 }
 
+/// Reads without [`StreamOwned`], which would write first.
+#[cfg(feature = "tls")]
+fn read_tls(stream: &mut StreamOwned<ClientConnection, Timed>, bytes: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match stream.conn.reader().read(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            read => return read,
+        }
+        stream.conn.read_tls(&mut stream.sock)?;
+        let processed = stream.conn.process_new_packets();
+        processed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    }
+}
+
 fn dial(addr: impl ToSocketAddrs, until: Option<Instant>) -> io::Result<TcpStream> {
     let socket = match until {
         None => TcpStream::connect(addr)?,
@@ -154,13 +195,20 @@ fn dial(addr: impl ToSocketAddrs, until: Option<Instant>) -> io::Result<TcpStrea
     Ok(socket)
 }
 
+/// After how long a write that goes on nowhere is looked at.
+const BRIEF: Duration = Duration::from_millis(20);
+
 /// A socket whose every read and write gets what is left of the time, so that many of them get no more than one.
 struct Timed {
     socket: Socket,
     until: Option<Instant>,
-    /// Whether the socket has time limits now.
+    /// Its writes wait for no longer than [`BRIEF`].
+    brief: bool,
+    nonblocking: bool,
+    /// Whether the socket has a time limit for reads now.
     reads: bool,
-    writes: bool,
+    /// The time limit for writes that it has now; `None`: it is not known.
+    writes: Option<Option<Duration>>,
 }
 
 enum Socket {
@@ -172,22 +220,54 @@ enum Socket {
 impl Timed {
     /// Whatever time limits the socket had are gone with its first read and write.
     fn new(socket: Socket) -> Self {
-        Self { socket, until: None, reads: true, writes: true }
+        Self { socket, until: None, brief: false, nonblocking: false, reads: true, writes: None }
     }
 
-    fn set_nonblocking(&self, on: bool) -> io::Result<()> {
+    fn set_nonblocking(&mut self, on: bool) -> io::Result<()> {
         match &self.socket {
-            Socket::Tcp(socket) => socket.set_nonblocking(on),
+            Socket::Tcp(socket) => socket.set_nonblocking(on)?,
             #[cfg(unix)]
-            Socket::Unix(socket) => socket.set_nonblocking(on),
+            Socket::Unix(socket) => socket.set_nonblocking(on)?,
         }
+        self.nonblocking = on;
+        Ok(())
+    }
+
+    #[cfg(unix)]
+    fn wait(&self, reads: bool, until: Option<Instant>) -> io::Result<()> {
+        use std::os::fd::AsFd;
+
+        use nix::errno::Errno;
+        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+        let socket = match &self.socket {
+            Socket::Tcp(socket) => socket.as_fd(),
+            Socket::Unix(socket) => socket.as_fd(),
+        };
+        let wanted = if reads { PollFlags::POLLIN | PollFlags::POLLOUT } else { PollFlags::POLLOUT };
+        // Up to a day at once, which is less than `poll` can count.
+        let most = Duration::from_secs(24 * 60 * 60);
+        let limit = until.map(left).transpose()?.unwrap_or(most).min(most) + Duration::from_millis(1);
+        let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(socket, wanted)], limit) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// There is nothing in std to wait for one of both.
+    #[cfg(not(unix))]
+    fn wait(&self, _reads: bool, until: Option<Instant>) -> io::Result<()> {
+        let rest = Duration::from_millis(1);
+        std::thread::sleep(until.map(left).transpose()?.unwrap_or(rest).min(rest));
+        Ok(())
     }
 }
 
 impl Read for Timed {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         retried(|| {
-            if self.until.is_some() || self.reads {
+            if !self.nonblocking && (self.until.is_some() || self.reads) {
                 let left = self.until.map(left).transpose()?;
                 match &self.socket {
                     Socket::Tcp(socket) => socket.set_read_timeout(left)?,
@@ -208,14 +288,15 @@ impl Read for Timed {
 impl Write for Timed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         retried(|| {
-            if self.until.is_some() || self.writes {
-                let left = self.until.map(left).transpose()?;
+            let left = self.until.map(left).transpose()?;
+            let limit = if self.brief { Some(left.map_or(BRIEF, |left| left.min(BRIEF))) } else { left };
+            if !self.nonblocking && self.writes != Some(limit) {
                 match &self.socket {
-                    Socket::Tcp(socket) => socket.set_write_timeout(left)?,
+                    Socket::Tcp(socket) => socket.set_write_timeout(limit)?,
                     #[cfg(unix)]
-                    Socket::Unix(socket) => socket.set_write_timeout(left)?,
+                    Socket::Unix(socket) => socket.set_write_timeout(limit)?,
                 }
-                self.writes = left.is_some();
+                self.writes = Some(limit);
             }
             match &mut self.socket {
                 Socket::Tcp(socket) => socket.write(bytes),

@@ -70,6 +70,12 @@ impl<Req, Rsp, C: Codec<Rsp, Req>> BlockingReconnect<Req, Rsp, C> {
                 self.past.lost();
                 Err(ClientError::Lost(error))
             }
+            // The rest of the request would be written later, and its answer be taken for another's.
+            Err(error @ ClientError::Unread(_)) => {
+                self.client = None;
+                self.past.lost();
+                Err(ClientError::Lost(error.into()))
+            }
             result => self.past.settled(result, &mut self.client),
         }
     }

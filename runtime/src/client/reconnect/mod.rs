@@ -109,6 +109,11 @@ where
                 self.past.lost();
                 Err(ClientError::Lost(error))
             }
+            // The rest of the request would be written later, and its answer be taken for another's.
+            Err(error @ ClientError::Unread(_)) => {
+                self.past.lost();
+                Err(ClientError::Lost(error.into()))
+            }
             result => {
                 self.client = Some(client);
                 self.past.settled(result, &mut self.client)

@@ -119,7 +119,7 @@ fn is_for_good(error: &ClientError) -> bool {
     match error {
         ClientError::Io(error) => matches!(error.kind(), InvalidData | InvalidInput | Unsupported),
         ClientError::Decode(_) | ClientError::Encode(_) => true,
-        ClientError::Closed | ClientError::Lost(_) => false,
+        ClientError::Closed | ClientError::Unread(_) | ClientError::Lost(_) => false,
     }
 }
 

@@ -1,0 +1,206 @@
+//! Clients that send much before they read, to a server that answers much: neither waits for the other for ever.
+
+use portcullis_tests::pki::client_config;
+use portcullis_tests::streams::{Kind, Way, bind};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::rustls::ClientConfig;
+
+use super::*;
+
+/// More than systems hold for a connection.
+const REQUESTS: usize = 24;
+const SIZE: usize = 1 << 20;
+
+fn lines() -> Lines {
+    Lines::new().max_length(SIZE)
+}
+
+fn request(n: usize) -> String {
+    let number = n.to_string();
+    let dots = ".".repeat(SIZE - number.len());
+    number + &dots
+}
+
+async fn server(kind: Kind) -> (RunningServer, Way) {
+    let (server, way) = bind(kind, Server::new(Echo).codec(lines()));
+    (server.spawn().await.unwrap(), way)
+}
+
+fn config() -> Arc<ClientConfig> {
+    client_config(None, &[])
+}
+
+type Asks = Client<String, String, Lines>;
+
+async fn sends_then_reads<IO>(
+    client: impl Future<Output = std::io::Result<Client<String, String, Lines, IO>>>,
+) where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut client = client.await.unwrap().limit(LIMIT);
+    for n in 0..REQUESTS {
+        client.send(request(n)).await.unwrap();
+    }
+    for n in 0..REQUESTS {
+        assert!(client.next().await.unwrap().unwrap() == request(n));
+    }
+    // As one task, which sends with one half and then receives with the other.
+    let (mut sends, mut receives) = client.into_split();
+    for n in 0..REQUESTS {
+        sends.send(request(n)).await.unwrap();
+    }
+    sends.finish().await.unwrap();
+    for n in 0..REQUESTS {
+        assert!(receives.next().await.unwrap().unwrap() == request(n));
+    }
+    assert!(receives.next().await.unwrap().is_none());
+}
+
+type AsksBlocking = BlockingClient<String, String, Lines>;
+
+async fn sends_then_reads_on_a_thread(
+    connect: impl FnOnce() -> std::io::Result<AsksBlocking> + Send + 'static,
+) {
+    blocking(move || {
+        // Without a limit at first, then with one.
+        let mut client = connect().unwrap();
+        for turn in 0..2 {
+            for n in 0..REQUESTS {
+                client.send(request(n)).unwrap();
+            }
+            if turn == 1 {
+                client.finish().unwrap();
+            }
+            for n in 0..REQUESTS {
+                assert!(client.next().unwrap().unwrap() == request(n));
+            }
+            client = client.limit(LIMIT);
+        }
+        assert!(client.next().unwrap().is_none());
+    })
+    .await;
+}
+
+on_loops! {
+    async fn a_client_that_sends_before_it_reads_does_not_stall() {
+        for kind in [Kind::Tcp, Kind::Tls, Kind::Unix, Kind::UnixTls] {
+            let (server, way) = server(kind).await;
+            match &way {
+                Way::Tcp(addr) => sends_then_reads(Asks::connect(*addr, lines())).await,
+                Way::Tls(addr) => sends_then_reads(Asks::connect_tls(*addr, "localhost", config(), lines())).await,
+                Way::Unix(path, _) => sends_then_reads(Asks::connect_unix(path, lines())).await,
+                Way::UnixTls(path, _) => {
+                    sends_then_reads(Asks::connect_unix_tls(path, "localhost", config(), lines())).await
+                }
+            }
+            stop(server).await;
+        }
+    }
+
+    async fn a_blocking_client_that_sends_before_it_reads_does_not_stall() {
+        for kind in [Kind::Tcp, Kind::Tls, Kind::Unix, Kind::UnixTls] {
+            let (server, way) = server(kind).await;
+            // The folder is kept until the server has stopped.
+            let way = Arc::new(way);
+            let to = Arc::clone(&way);
+            sends_then_reads_on_a_thread(move || match &*to {
+                Way::Tcp(addr) => AsksBlocking::connect(*addr, lines()),
+                Way::Tls(addr) => AsksBlocking::connect_tls(*addr, "localhost", config(), lines()),
+                Way::Unix(path, _) => AsksBlocking::connect_unix(path, lines()),
+                Way::UnixTls(path, _) => AsksBlocking::connect_unix_tls(path, "localhost", config(), lines()),
+            })
+            .await;
+            stop(server).await;
+            drop(way);
+        }
+    }
+
+    async fn beyond_what_is_read_ahead_sending_fails_and_goes_on_after_reading() {
+        let (server, way) = server(Kind::Tcp).await;
+        let Way::Tcp(addr) = way else { unreachable!() };
+        let client = Client::<String, String, _>::connect(addr, lines()).await.unwrap();
+        let mut client = client.limit(LIMIT).read_ahead(SIZE);
+        let mut sent = 0;
+        let waiting = loop {
+            sent += 1;
+            assert!(sent < 200);
+            match client.send(request(sent - 1)).await {
+                Ok(()) => {}
+                Err(ClientError::Unread(bytes)) => break bytes,
+                Err(error) => panic!("{error}"),
+            }
+        };
+        assert!((SIZE..SIZE * 8).contains(&waiting), "{waiting}");
+        // The request that did not find room is sent all the same.
+        for n in 0..sent {
+            let _ = client.flush().await;
+            assert!(client.next().await.unwrap().unwrap() == request(n));
+        }
+
+        let failed_and_went_on = blocking(move || {
+            let client = BlockingClient::<String, String, _>::connect(addr, lines()).unwrap();
+            let mut client = client.limit(LIMIT).read_ahead(SIZE);
+            let mut sent = 0;
+            loop {
+                sent += 1;
+                assert!(sent < 200);
+                match client.send(request(sent - 1)) {
+                    Ok(()) => {}
+                    Err(ClientError::Unread(_)) => break,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            for n in 0..sent {
+                let _ = client.flush();
+                assert!(client.next().unwrap().unwrap() == request(n));
+            }
+            true
+        });
+        assert!(failed_and_went_on.await);
+        stop(server).await;
+    }
+
+    async fn halves_of_two_tasks_share_the_stream_without_losing_a_wake_up() {
+        for kind in [Kind::Tcp, Kind::Tls] {
+            let (server, way) = server(kind).await;
+            let addr = match way {
+                Way::Tcp(addr) | Way::Tls(addr) => addr,
+                _ => unreachable!(),
+            };
+            if kind == Kind::Tcp {
+                two_tasks(Client::connect(addr, lines()).await.unwrap()).await;
+            } else {
+                two_tasks(Client::connect_tls(addr, "localhost", config(), lines()).await.unwrap()).await;
+            }
+            stop(server).await;
+        }
+    }
+}
+
+/// A sender that is at times held up, and a receiver that is at times late.
+async fn two_tasks<IO>(client: Client<String, String, Lines, IO>)
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    // Little, so that it is often full.
+    let (mut sends, mut receives) = client.limit(LIMIT).read_ahead(3 * SIZE).into_split();
+    let sending = tokio::spawn(async move {
+        for n in 0..REQUESTS {
+            sends.send(request(n)).await.unwrap();
+            sends.send(n.to_string()).await.unwrap();
+        }
+        sends
+    });
+    for n in 0..REQUESTS {
+        assert!(receives.next().await.unwrap().unwrap() == request(n));
+        assert_eq!(receives.next().await.unwrap().unwrap(), n.to_string());
+        if n % 7 == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+    // One that waits is woken, whoever of both has read.
+    let mut sends = sending.await.unwrap();
+    let (sent, received) = tokio::join!(sends.send("last".into()), receives.next());
+    sent.unwrap();
+    assert_eq!(received.unwrap().unwrap(), "last");
+}
