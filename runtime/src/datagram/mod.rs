@@ -3,10 +3,11 @@
 //! A [`Socket`] is bound outside any runtime, with what [`udp`] has for options, and [becomes](AsyncSocket::new) one of the
 //! loop where it is used.
 
+pub(crate) mod local;
 mod udp;
 
 use std::future::poll_fn;
-use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
 #[cfg(unix)]
 use std::os::unix::net::{SocketAddr as UnixAddr, UnixDatagram};
 #[cfg(unix)]
@@ -18,6 +19,7 @@ use std::{fmt, io};
 
 use tokio::io::ReadBuf;
 
+pub(crate) use self::local::Told;
 pub use self::udp::UdpOptions;
 #[cfg(unix)]
 use crate::codec::datagram::LONGEST;
@@ -342,6 +344,41 @@ impl AsyncSocket {
                 let from = ready!(socket.poll_recv_from(cx, &mut buffer))?;
                 Poll::Ready(Ok((buffer.filled().len(), DatagramAddr::of_unix(&from.into()))))
             }
+        }
+    }
+
+    /// As [`poll_recv_from`](Self::poll_recv_from), and the address of this host that the datagram was sent to, if the
+    /// system tells it.
+    pub(crate) fn poll_recv_told(
+        &self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+        told: Option<&mut Told>,
+    ) -> Poll<io::Result<(usize, DatagramAddr, Option<IpAddr>)>> {
+        match (self, told) {
+            (Self::Udp(socket), Some(told)) => {
+                let (length, from, local) = ready!(local::poll_recv(socket, cx, buffer, told))?;
+                Poll::Ready(Ok((length, DatagramAddr::Ip(from), local)))
+            }
+            _ => {
+                let (length, from) = ready!(self.poll_recv_from(cx, buffer))?;
+                Poll::Ready(Ok((length, from, None)))
+            }
+        }
+    }
+
+    /// As [`try_send`](Self::try_send), from this address of the host.
+    pub(crate) fn try_answer(
+        &self,
+        datagram: &[u8],
+        to: &DatagramAddr,
+        local: Option<IpAddr>,
+    ) -> io::Result<usize> {
+        match (self, local, to) {
+            (Self::Udp(socket), Some(local), DatagramAddr::Ip(to)) => {
+                local::try_send(socket, datagram, *to, local)
+            }
+            _ => self.try_send(datagram, Some(to)),
         }
     }
 

@@ -4,7 +4,9 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 
 use socket2::{Domain, Protocol, Socket, Type};
+use tracing::warn;
 
+use super::local;
 use crate::transport::{first_of, set_buffers, set_reuse_port};
 
 /// How a UDP socket is opened: for [`Server::bind_udp_with`](crate::Server::bind_udp_with) and
@@ -133,6 +135,11 @@ impl UdpOptions {
         }
         socket.set_broadcast(self.broadcast)?;
         set_buffers(&socket, self.receive_buffer, self.send_buffer)?;
+        if addr.ip().is_unspecified() {
+            if let Err(error) = local::ask(&socket, addr.is_ipv6()) {
+                warn!(%error, %addr, "the system does not tell which address of this host a datagram was sent to");
+            }
+        }
         socket.bind(&addr.into())?;
         self.set_multicast(&socket, addr.is_ipv6())?;
         Ok(socket.into())

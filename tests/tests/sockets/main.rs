@@ -5,6 +5,8 @@
 #![cfg(unix)]
 
 mod addresses;
+#[cfg(target_os = "linux")]
+mod answers;
 mod foreign_codecs;
 mod options;
 mod pipelining;

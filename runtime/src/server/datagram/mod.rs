@@ -56,7 +56,7 @@ use self::stats::Counters;
 pub use self::stats::{DatagramCounts, DatagramStats};
 use super::{Bound, NoCodec, Server, Unbound};
 use crate::codec::{DatagramCodec, Framed};
-use crate::datagram::{AsyncSocket, Socket, SocketFile, UdpOptions};
+use crate::datagram::{AsyncSocket, Socket, SocketFile, Told, UdpOptions};
 use crate::scope::Scope;
 use crate::service::{Service, Style};
 use crate::session::hub::Hub;
@@ -106,6 +106,7 @@ impl<S: Service, D: DatagramCodec<S::Request, S::Response>> Door<S> for Bind<D> 
     fn open(self: Box<Self>, house: &House<'_, S>, counters: &Arc<Counters>) -> io::Result<Routing> {
         let Self { socket, codec } = *self;
         let ceiling = socket.ceiling();
+        let told = Told::of(socket.local_addr()?.ip());
         let longest = codec.max_size().min(ceiling);
         let codec = Framed::within(codec, ceiling);
         let (socket, file): (AsyncSocket, Option<SocketFile>) = AsyncSocket::new(socket)?;
@@ -114,7 +115,7 @@ impl<S: Service, D: DatagramCodec<S::Request, S::Response>> Door<S> for Bind<D> 
         Ok(Box::pin(async move {
             // It goes when nothing more is read, while sessions may still answer.
             let _file = file;
-            router::run(route, drive, codec).await;
+            router::run(route, told, drive, codec).await;
         }))
     }
 }
@@ -169,6 +170,10 @@ impl<S: Service> Server<S, NoCodec, Unbound> {
     ///
     /// Whatever is too much is dropped, and counted in [`datagram_stats`](Self::datagram_stats): datagrams over
     /// [`max_inbound`](Self::max_inbound) of one sender, and those of strangers when there are [`max_connections`](Self::max_connections).
+    ///
+    /// A server at the wildcard address (`0.0.0.0`, `[::]`) answers from the address that it was asked at, on Linux, Android
+    /// and Apple's systems; elsewhere the system chooses, so bind each address there. A peer that asks at two addresses
+    /// has a session at each.
     ///
     /// A server of streams may receive datagrams as well, with a codec for each: [bind](Server::bind) it to the streams first. Streams that it is
     /// bound to later than to datagrams are read as [`Framed`] datagrams.

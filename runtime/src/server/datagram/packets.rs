@@ -15,10 +15,9 @@ use tracing::debug;
 
 use super::IDLE;
 use super::inbox::Inbox;
-use super::router::Shared;
+use super::router::{Conversation, Shared};
 use super::stats::Dropped;
 use crate::codec::datagram::HEAD;
-use crate::datagram::DatagramAddr;
 use crate::transport::Transport;
 
 /// Waits until it may be worth the try again to send.
@@ -28,15 +27,15 @@ type Blocked = Pin<Box<dyn Future<Output = io::Result<()>> + Send + Sync>>;
 pub(super) struct Packets {
     shared: Arc<Shared>,
     inbox: Arc<Inbox>,
-    addr: DatagramAddr,
+    conversation: Conversation,
     blocked: Option<Blocked>,
     /// How often the next datagram was refused in a row.
     tries: u32,
 }
 
 impl Packets {
-    pub(super) fn new(shared: Arc<Shared>, inbox: Arc<Inbox>, addr: DatagramAddr) -> Self {
-        Self { shared, inbox, addr, blocked: None, tries: 0 }
+    pub(super) fn new(shared: Arc<Shared>, inbox: Arc<Inbox>, conversation: Conversation) -> Self {
+        Self { shared, inbox, conversation, blocked: None, tries: 0 }
     }
 
     /// Ready when sending may be tried.
@@ -52,7 +51,8 @@ impl Packets {
     /// Sends one datagram: `false` if it must wait.
     fn send(&mut self, datagram: &[u8]) -> io::Result<bool> {
         let socket = &self.shared.socket;
-        match socket.try_send(datagram, Some(&self.addr)) {
+        let Conversation { addr, local } = &self.conversation;
+        match socket.try_answer(datagram, addr, *local) {
             Ok(_) => self.shared.counters.sent(),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 let (shared, tries) = (Arc::clone(&self.shared), self.tries);
@@ -139,6 +139,6 @@ impl Transport for Packets {
 impl Drop for Packets {
     fn drop(&mut self) {
         self.close();
-        self.shared.forget(&self.addr, &self.inbox);
+        self.shared.forget(&self.conversation, &self.inbox);
     }
 }

@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use super::inbox::{Inbox, Put};
 use super::packets::Packets;
 use super::stats::{Counters, Dropped};
 use crate::codec::Codec;
-use crate::datagram::{AsyncSocket, DatagramAddr};
+use crate::datagram::{AsyncSocket, DatagramAddr, Told};
 use crate::error::Panic;
 use crate::scope::Scope;
 use crate::service::Service;
@@ -34,23 +35,31 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// A map that is empty keeps room for no more than this.
 const KEPT: usize = 1024;
 
+/// Who talks to whom: a peer that asks at two addresses of this host has two conversations, and is answered from each.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Conversation {
+    pub(super) addr: DatagramAddr,
+    /// The address of this host that the peer has asked at, where it is known: of sockets at the wildcard address.
+    pub(super) local: Option<IpAddr>,
+}
+
 /// What the sessions of one socket share.
 pub(super) struct Shared {
     pub(super) socket: AsyncSocket,
     pub(super) counters: Arc<Counters>,
-    inboxes: Mutex<HashMap<DatagramAddr, Arc<Inbox>>>,
+    inboxes: Mutex<HashMap<Conversation, Arc<Inbox>>>,
 }
 
 impl Shared {
-    fn find(&self, addr: &DatagramAddr) -> Option<Arc<Inbox>> {
-        self.inboxes.lock().get(addr).cloned()
+    fn find(&self, conversation: &Conversation) -> Option<Arc<Inbox>> {
+        self.inboxes.lock().get(conversation).cloned()
     }
 
     /// Takes out the inbox of a session that is gone, unless another has taken its place.
-    pub(super) fn forget(&self, addr: &DatagramAddr, inbox: &Arc<Inbox>) {
+    pub(super) fn forget(&self, conversation: &Conversation, inbox: &Arc<Inbox>) {
         let mut inboxes = self.inboxes.lock();
-        let forgotten = match inboxes.get(addr) {
-            Some(there) if Arc::ptr_eq(there, inbox) => inboxes.remove(addr),
+        let forgotten = match inboxes.get(conversation) {
+            Some(there) if Arc::ptr_eq(there, inbox) => inboxes.remove(conversation),
             _ => None,
         };
         if inboxes.is_empty() && inboxes.capacity() > KEPT {
@@ -86,12 +95,12 @@ impl<S: Service> Route<S> {
     }
 
     /// Gives a stranger a session, if there is a place.
-    fn admit<C, D>(&self, addr: DatagramAddr, drive: &Arc<D>, codec: &C) -> Option<Arc<Inbox>>
+    fn admit<C, D>(&self, conversation: Conversation, drive: &Arc<D>, codec: &C) -> Option<Arc<Inbox>>
     where
         C: Codec<S::Request, S::Response>,
         D: Drive<S, Packets, C>,
     {
-        let origin = Origin::from(addr.ip());
+        let origin = Origin::from(conversation.addr.ip());
         if self.hub.serving() >= self.max_connections || !self.hub.has_room_for(&origin) {
             return None;
         }
@@ -100,26 +109,28 @@ impl<S: Service> Route<S> {
             .map_err(|payload| warn!(panic = %Panic::new(payload), "a codec panicked while it was cloned"))
             .ok()?;
         let inbox = Arc::new(Inbox::new(self.max_inbound));
-        self.shared.inboxes.lock().insert(addr.clone(), Arc::clone(&inbox));
+        self.shared.inboxes.lock().insert(conversation.clone(), Arc::clone(&inbox));
         let seat = self.hub.admit(origin);
-        let packets = Packets::new(Arc::clone(&self.shared), Arc::clone(&inbox), addr);
+        let packets = Packets::new(Arc::clone(&self.shared), Arc::clone(&inbox), conversation);
         drop(tokio::spawn(self.scope.enter(drive.drive(seat, packets, codec))));
         Some(inbox)
     }
 
-    fn deliver<C, D>(&self, datagram: &[u8], addr: DatagramAddr, drive: &Arc<D>, codec: &C)
+    fn deliver<C, D>(&self, datagram: &[u8], conversation: Conversation, drive: &Arc<D>, codec: &C)
     where
         C: Codec<S::Request, S::Response>,
         D: Drive<S, Packets, C>,
     {
         self.shared.counters.received();
-        if addr == DatagramAddr::Unnamed {
+        if conversation.addr == DatagramAddr::Unnamed {
             return self.shared.counters.dropped(Dropped::Unnamed);
         }
-        let known = self.shared.find(&addr).map(|inbox| inbox.put(datagram));
+        let known = self.shared.find(&conversation).map(|inbox| inbox.put(datagram));
         let put = match known {
             Some(put @ (Put::Taken | Put::Full)) => Some(put),
-            Some(Put::Closed) | None => self.admit(addr, drive, codec).map(|inbox| inbox.put(datagram)),
+            Some(Put::Closed) | None => {
+                self.admit(conversation, drive, codec).map(|inbox| inbox.put(datagram))
+            }
         };
         match put {
             Some(Put::Taken) => {}
@@ -131,7 +142,7 @@ impl<S: Service> Route<S> {
 }
 
 /// Routes for as long as it is polled.
-pub(super) async fn run<S, C, D>(route: Route<S>, drive: Arc<D>, codec: C)
+pub(super) async fn run<S, C, D>(route: Route<S>, mut told: Option<Told>, drive: Arc<D>, codec: C)
 where
     S: Service,
     C: Codec<S::Request, S::Response>,
@@ -140,8 +151,10 @@ where
     // One byte more than fits: what fills it was longer, and the codec says so.
     let mut buffer = vec![0; route.longest + 1];
     loop {
-        match poll_fn(|cx| route.shared.socket.poll_recv_from(cx, &mut buffer)).await {
-            Ok((length, addr)) => route.deliver(&buffer[..length], addr, &drive, &codec),
+        match poll_fn(|cx| route.shared.socket.poll_recv_told(cx, &mut buffer, told.as_mut())).await {
+            Ok((length, addr, local)) => {
+                route.deliver(&buffer[..length], Conversation { addr, local }, &drive, &codec);
+            }
             // Told here, it is of a datagram that was sent before: nobody is there any more who could be told.
             Err(error) if is_of_one_peer(&error) => debug!(%error, "a datagram did not arrive"),
             Err(error) => {

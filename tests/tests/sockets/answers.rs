@@ -1,0 +1,85 @@
+//! A server at the wildcard address answers from the address that it was asked at. On Linux, where a host has all of
+//! 127.0.0.0/8.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+
+use portcullis::Endpoint;
+
+use super::*;
+
+/// Which sessions there are: each answers with its number.
+struct Numbers(std::sync::atomic::AtomicUsize);
+
+#[service]
+impl Numbers {
+    #[on(connect)]
+    async fn connected(&self) -> usize {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+    }
+
+    #[request]
+    async fn number(&self, number: &mut usize, text: String) -> String {
+        format!("{number} {text}")
+    }
+}
+
+fn numbers() -> Numbers {
+    Numbers(0.into())
+}
+
+/// Connected: it hears nothing from another address than this one.
+async fn ask(to: SocketAddr) -> String {
+    let asks = Endpoint::<String, String, _>::connect(to, text()).await.unwrap();
+    asks.limit(LIMIT).call("hello".into()).await.unwrap()
+}
+
+on_loops! {
+    async fn each_address_of_a_host_answers_for_itself() {
+        let server = Server::new(numbers()).bind_udp("0.0.0.0:0", text()).unwrap().spawn().await.unwrap();
+        let port = server.local_addr().port();
+        for last in [1, 2, 3, 99] {
+            assert!(ask(SocketAddr::from(([127, 0, 0, last], port))).await.ends_with(" hello"));
+        }
+        stop(server).await;
+    }
+
+    async fn both_families_of_one_socket_answer_for_themselves() {
+        // Where there is no IPv6 there is nothing to be seen.
+        let Ok(server) = Server::new(numbers()).bind_udp("[::]:0", text()) else { return };
+        let server = server.spawn().await.unwrap();
+        let port = server.local_addr().port();
+        for to in [SocketAddr::from(([127, 0, 0, 3], port)), format!("[::1]:{port}").parse().unwrap()] {
+            assert!(ask(to).await.ends_with(" hello"));
+        }
+        stop(server).await;
+    }
+
+    async fn a_peer_that_asks_at_two_addresses_has_a_session_at_each() {
+        let server = Server::new(numbers()).bind_udp("0.0.0.0:0", text()).unwrap().spawn().await.unwrap();
+        let port = server.local_addr().port();
+        let mut asks = Endpoint::<String, String, _>::bind("127.0.0.1:0", text()).unwrap().limit(LIMIT);
+        let mut answered = HashSet::new();
+        for _ in 0..3 {
+            for last in [4, 5] {
+                let to = SocketAddr::from(([127, 0, 0, last], port)).into();
+                asks.send_to("hello".into(), &to).await.unwrap();
+                let (answer, from) = asks.recv_from().await.unwrap();
+                assert_eq!(from, to);
+                answered.insert(answer);
+            }
+        }
+        assert_eq!(answered, HashSet::from(["0 hello".to_owned(), "1 hello".to_owned()]));
+        stop(server).await;
+    }
+
+    async fn an_answer_as_large_as_udp_has_them_goes_out_in_fragments() {
+        let large = || Datagrams::<Utf8>::new().max_size(65_000);
+        let server = Server::new(Echo).bind_udp("0.0.0.0:0", large()).unwrap().spawn().await.unwrap();
+        let to = SocketAddr::from(([127, 0, 0, 2], server.local_addr().port()));
+        let asks = Endpoint::<String, String, _>::connect(to, large()).await.unwrap();
+        let question = "x".repeat(60_000);
+        assert!(asks.limit(LIMIT).call(question.clone()).await.unwrap() == question);
+        stop(server).await;
+    }
+}
