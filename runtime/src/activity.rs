@@ -67,7 +67,12 @@ mod nothing {
         pub(crate) fn answered(&self) {}
 
         /// Has the worker of `host` sleep by the test's clock, if there is one.
-        pub(crate) fn sleep(&self, _: &Arc<dyn Job>, _: Duration) -> Option<Result<(), Interrupted>> {
+        pub(crate) fn sleep(
+            &self,
+            _: &Arc<dyn Job>,
+            _: Duration,
+            _: &'static std::panic::Location<'static>,
+        ) -> Option<Result<(), Interrupted>> {
             None
         }
     }

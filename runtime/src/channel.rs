@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -14,7 +15,7 @@ use std::task::{Context, Poll, Waker};
 use futures_core::Stream;
 
 use crate::error::Interrupted;
-use crate::job::Job;
+use crate::job::{Job, WaitsFor};
 use crate::sync::Mutex;
 use crate::worker::Worker;
 
@@ -101,7 +102,9 @@ impl<T: Send + 'static> Sender<T> {
     ///
     /// # Errors
     /// [`ChannelError`] gives the item back: the receiver is gone, or the job was told to stop.
+    #[track_caller]
     pub fn send(&self, worker: &Worker, item: T) -> Result<(), ChannelError<T>> {
+        let at = (Location::caller(), WaitsFor::Room);
         let mut state = self.shared.state.lock();
         while state.items.len() >= self.shared.bound && !state.gone {
             let host = worker.host();
@@ -113,7 +116,7 @@ impl<T: Send + 'static> Sender<T> {
                 let state = self.shared.state.lock();
                 state.items.len() < self.shared.bound || state.gone
             };
-            if let Err(why) = host.park(&room) {
+            if let Err(why) = host.park(at, &room) {
                 // A receiver that never looks again must not keep all who have given up.
                 self.shared.state.lock().waiting.retain(|known| !Arc::ptr_eq(known, host));
                 return Err(ChannelError::Interrupted(item, why));

@@ -196,15 +196,35 @@ impl About {
     }
 
     /// Runs `task` for this job: in its server, else on the loop that was current at the call.
-    pub(crate) fn spawn(&self, task: BoxTask) -> Result<(), Interrupted> {
+    /// `at`: where the user's code has spawned it, for the reports; none if it is one of our own.
+    pub(crate) fn spawn(
+        &self,
+        task: BoxTask,
+        at: Option<&'static Location<'static>>,
+    ) -> Result<(), Interrupted> {
         match (&self.scope, &self.home) {
-            (Some(scope), _) => scope.spawn(task),
+            (Some(scope), _) => scope.spawn(task, at),
             (None, Home::Tokio(handle)) => Spawn::spawn(handle, task),
             (None, Home::Given(spawner)) => spawner.spawn(task),
             (None, Home::Nowhere) => Err(Interrupted::NoLoop),
         }
     }
 }
+
+/// What a job waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WaitsFor {
+    /// The loop, to run a future to its end: `.wait(worker)`, `worker.call(..)`.
+    Loop,
+    /// The receiver of a [`channel`](crate::channel()), to make room: [`Sender::send`](crate::Sender::send).
+    Room,
+    /// Time to pass: [`Worker::sleep`](crate::Worker::sleep).
+    Time,
+}
+
+/// A place in the user's code where a worker waits, and for what.
+pub(crate) type WaitsAt = (&'static Location<'static>, WaitsFor);
 
 /// Where a job stands, for a drain's report.
 #[derive(Debug, Clone)]
@@ -216,8 +236,10 @@ pub struct StuckJob {
     pub pool: String,
     /// Time since the call.
     pub age: Duration,
-    /// The crossing that the job waits in, if it waits in one; else it runs code of its own.
+    /// Where the job waits, if it waits in a function of this crate; else it runs code of its own.
     pub waits_at: Option<&'static Location<'static>>,
+    /// What it waits for there.
+    pub waits_for: Option<WaitsFor>,
     /// The job waits in a crossing for an `Offload` that is held but that nobody polls (P8).
     pub unpolled: bool,
 }
@@ -227,7 +249,11 @@ impl std::fmt::Display for StuckJob {
         write!(f, "`{}` on pool `{}` for {:?}", self.method, self.pool, self.age)?;
         match self.waits_at {
             Some(at) if self.unpolled => write!(f, ", waiting at {at} for an offload that nobody polls"),
-            Some(at) => write!(f, ", waiting for the loop at {at}"),
+            Some(at) => match self.waits_for {
+                Some(WaitsFor::Room) => write!(f, ", waiting for room in a channel at {at}"),
+                Some(WaitsFor::Time) => write!(f, ", sleeping at {at}"),
+                Some(WaitsFor::Loop) | None => write!(f, ", waiting for the loop at {at}"),
+            },
             None => f.write_str(", running"),
         }
     }
@@ -288,11 +314,11 @@ pub(crate) trait Job: Send + Sync {
     fn cross(self: Arc<Self>, call: BoxCall, at: &'static Location<'static>) -> Result<BoxCall, Interrupted>;
     /// The host polls `call` (which is ready at its first poll) when it gets there; the worker goes on.
     fn soon(self: Arc<Self>, call: BoxCall) -> Result<(), Interrupted>;
-    /// Blocks the worker's thread for `time`; ends early when the job is told to stop.
-    fn sleep(&self, time: Duration) -> Result<(), Interrupted>;
+    /// Blocks the worker's thread for `time`; ends early when the job is told to stop. `at`: where, for the reports.
+    fn sleep(&self, time: Duration, at: &'static Location<'static>) -> Result<(), Interrupted>;
     /// Blocks the worker's thread until `done`, which is asked again after each `nudge_worker`; ends early when the
-    /// job is told to stop.
-    fn park(&self, done: &dyn Fn() -> bool) -> Result<(), Interrupted>;
+    /// job is told to stop. `at`: where, for the reports.
+    fn park(&self, at: WaitsAt, done: &dyn Fn() -> bool) -> Result<(), Interrupted>;
     fn nudge_worker(&self);
     /// Runs `job` on this job's thread as soon as that waits; gives it back if it will not wait any more.
     fn lend(&self, job: Arc<dyn Job>) -> Result<(), Arc<dyn Job>>;

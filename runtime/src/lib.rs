@@ -56,7 +56,7 @@ pub mod bounds {
 
 pub use channel::{ChannelError, Receiver, Sender, channel};
 pub use error::{Interrupted, Panic};
-pub use job::StuckJob;
+pub use job::{StuckJob, WaitsFor};
 pub use pool::{
     DrainReport, Histogram, JobBuilder, Offload, Overflow, Pool, PoolBuilder, PoolConfig, PoolMap, PoolStats,
 };
@@ -100,7 +100,7 @@ pub use server::{
     ServerHandle, ServerThread, StopReport, TcpOptions, Unbound,
 };
 #[cfg(feature = "server")]
-pub use service::{Cleanup, HalfClose, Service, StateLimits};
+pub use service::{Cleanup, HalfClose, Service, StateLimits, Stopping};
 #[cfg(feature = "server")]
 pub use session::{
     Closed, Peer, Posting, Reason, SendError, Sending, Session, SessionError, StuckSession, TrySendError,

@@ -5,6 +5,7 @@
 //! server's own (O11), and never drains a pool that others use.
 
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
@@ -61,11 +62,20 @@ impl Scope {
         self.closed.store(true, Ordering::Release);
     }
 
-    pub(crate) fn spawn(self: &Arc<Self>, task: BoxTask) -> Result<(), Interrupted> {
+    /// `at`: where the user's code has spawned it, for the reports.
+    pub(crate) fn spawn(
+        self: &Arc<Self>,
+        task: BoxTask,
+        at: Option<&'static Location<'static>>,
+    ) -> Result<(), Interrupted> {
         if self.closed.load(Ordering::Acquire) {
             return Err(Interrupted::Closed);
         }
-        self.spawner.spawn(Box::pin(self.enter(task)))
+        let task = Box::pin(self.enter(task));
+        match at {
+            Some(at) => self.spawner.spawn_at(task, at),
+            None => self.spawner.spawn(task),
+        }
     }
 
     /// Counts a job of this scope on `pool`, for as long as the `Member` lives.

@@ -1,6 +1,7 @@
 //! [`Spawn`]: somewhere to run tasks, of no particular make.
 
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 
 use crate::error::Interrupted;
@@ -19,6 +20,16 @@ pub trait Spawn: Send + Sync {
     /// # Errors
     /// [`Interrupted::Closed`] if the executor takes no more tasks.
     fn spawn(&self, task: BoxTask) -> Result<(), Interrupted>;
+
+    /// As [`spawn`](Self::spawn), for a task that the code at `at` has spawned: an executor that reports what is left of its
+    /// tasks names them by that.
+    ///
+    /// # Errors
+    /// As `spawn`.
+    fn spawn_at(&self, task: BoxTask, at: &'static Location<'static>) -> Result<(), Interrupted> {
+        let _ = at;
+        self.spawn(task)
+    }
 }
 
 impl Spawn for tokio::runtime::Handle {

@@ -98,9 +98,11 @@ impl Worker {
     ///
     /// # Errors
     /// As [`check`](Self::check), as soon as the job is told to stop.
+    #[track_caller]
     pub fn sleep(&self, time: Duration) -> Result<(), Interrupted> {
-        let tested = self.host.about().activity.sleep(&self.host, time);
-        tested.unwrap_or_else(|| self.host.sleep(time))
+        let at = Location::caller();
+        let tested = self.host.about().activity.sleep(&self.host, time, at);
+        tested.unwrap_or_else(|| self.host.sleep(time, at))
     }
 
     /// Runs `f` on the loop, in the task that awaits this job, and returns its value. (EasyNetwork: `run_sync`.)
@@ -137,6 +139,7 @@ impl Worker {
     /// The task outlives the job. Dropping the [`PortalTask`] detaches it; a server's stop cancels what is left
     /// of its tasks when its grace is over. Where nothing can run it (no server, no tokio), or the server has
     /// stopped, the `PortalTask` answers [`Interrupted::NoLoop`] or [`Interrupted::Closed`].
+    #[track_caller]
     pub fn spawn<F>(&self, future: F) -> PortalTask<F::Output>
     where
         F: Future + Send + 'static,

@@ -26,6 +26,7 @@ pages! {
     interrupted: "interrupted.md";
     streaming: "streaming.md";
     servers: "servers.md";
+    background: "background.md";
     codecs: "codecs.md";
     clients: "clients.md";
     testing: "testing.md";

@@ -268,3 +268,97 @@ on_loops! {
         serving.await.unwrap().unwrap();
     }
 }
+
+/// Has tasks of every kind, begun by `on(start)`.
+#[derive(Default)]
+struct Tasks {
+    /// Whether `on(start)` fails behind them.
+    fails: bool,
+    /// Whether one of them goes on for ever and is no background task.
+    forgets: bool,
+    dropped: Arc<Gate>,
+    flushed: Arc<Gate>,
+    seen_at_stop: Mutex<Option<bool>>,
+}
+
+#[service]
+impl Tasks {
+    #[on(start)]
+    async fn start(&self, cleanup: &mut Cleanup) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let tell = Tell(Arc::clone(&self.dropped));
+        cleanup.spawn(async move {
+            let _tell = tell;
+            loop {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        });
+        cleanup.spawn(async { panic!("a background task that panics") });
+        cleanup.spawn(async {});
+        let (stopping, flushed) = (cleanup.stopping(), Arc::clone(&self.flushed));
+        assert!(!stopping.is_stopping());
+        Portal::current()?
+            .spawn(async move {
+                stopping.wait().await;
+                // The stop waits for what comes now.
+                for _ in 0..10 {
+                    tokio::task::yield_now().await;
+                }
+                flushed.open();
+            })
+            .detach();
+        if self.forgets {
+            Portal::current()?.spawn(pending::<()>()).detach();
+        }
+        if self.fails { Err("as told".into()) } else { Ok(()) }
+    }
+
+    #[request]
+    async fn echo(&self, line: String) -> String {
+        line
+    }
+
+    #[on(stop)]
+    async fn stopped(&self) {
+        *self.seen_at_stop.lock().unwrap() = Some(self.dropped.is_open());
+    }
+}
+
+fn tasks(tasks: &Arc<Tasks>, grace: Duration) -> Server<Tasks, Lines, portcullis::Bound> {
+    Server::new(Arc::clone(tasks)).codec(Lines::new()).grace(grace).bind("127.0.0.1:0").unwrap()
+}
+
+on_loops! {
+    async fn s10_background_tasks_end_as_the_stop_begins_and_before_the_stop_hook() {
+        let service = Arc::new(Tasks::default());
+        let served = served::Served::new(tasks(&service, portcullis_tests::LIMIT)).await;
+        let stopping = served.handle.stopping();
+        assert_eq!(client(served.addr).await.call("x".into()).await.unwrap(), "x");
+        assert!(!service.dropped.is_open());
+        let report = served.stop().await;
+        assert!(report.is_clean(), "{report}");
+        assert!(report.took < portcullis_tests::LIMIT / 2, "{report}");
+        assert_eq!(*service.seen_at_stop.lock().unwrap(), Some(true));
+        assert!(service.flushed.is_open(), "the stop did not wait for the other task");
+        assert!(stopping.is_stopping());
+        stopping.await;
+    }
+
+    async fn s10_background_tasks_end_when_the_start_fails() {
+        let service = Arc::new(Tasks { fails: true, ..Tasks::default() });
+        let error = tasks(&service, Duration::ZERO).serve().await.unwrap_err();
+        assert!(error.to_string().contains("as told"), "{error}");
+        assert!(service.dropped.is_open());
+    }
+
+    async fn s10_a_task_that_the_stop_had_to_cancel_is_named_by_where_it_was_spawned() {
+        let service = Arc::new(Tasks { forgets: true, ..Tasks::default() });
+        let served = served::Served::new(tasks(&service, Duration::from_millis(50))).await;
+        let report = served.stop().await;
+        assert!(!report.is_clean(), "{report}");
+        let [at] = report.tasks_cancelled[..] else { panic!("{report}") };
+        assert!(at.file().ends_with("stop.rs"), "{at}");
+        let says = report.to_string();
+        assert!(says.contains("1 task cancelled") && says.contains(&format!("spawned at {at}")), "{says}");
+        assert!(!says.contains("nothing left"), "{says}");
+    }
+}

@@ -13,6 +13,8 @@ use crate::timer;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct DrainReport {
+    /// The pool's name.
+    pub pool: String,
     /// Jobs that had to be cancelled when the time was up.
     pub cancelled: usize,
     /// Those of them that still hold their thread.
@@ -29,9 +31,9 @@ impl DrainReport {
 impl fmt::Display for DrainReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_clean() {
-            return f.write_str("drained");
+            return write!(f, "pool `{}`: drained", self.pool);
         }
-        write!(f, "{} cancelled, {} stuck", self.cancelled, self.stuck.len())?;
+        write!(f, "pool `{}`: {} cancelled, {} stuck", self.pool, self.cancelled, self.stuck.len())?;
         self.stuck.iter().try_for_each(|job| write!(f, "\n  {job}"))
     }
 }
@@ -48,7 +50,7 @@ impl Pool {
         inner.line.close();
         let until = timer::after(deadline);
         if timer::until(until, |waker| inner.line.watch_idle(waker)).await {
-            return DrainReport { cancelled: 0, stuck: Vec::new() };
+            return DrainReport { pool: inner.name.clone(), cancelled: 0, stuck: Vec::new() };
         }
         let mut left: Vec<_> = inner.jobs().into_iter().filter(|job| !job.is_over()).collect();
         left.iter().for_each(|job| job.interrupt(Why::Drained));
@@ -67,6 +69,7 @@ impl Pool {
         };
         let turned_away: usize = inner.seats.iter().map(|seat| seat.turned_away()).sum();
         let on_their_way = if gone { 0 } else { inner.in_hand() };
-        DrainReport { cancelled: left.len() + turned_away + on_their_way, stuck }
+        let cancelled = left.len() + turned_away + on_their_way;
+        DrainReport { pool: inner.name.clone(), cancelled, stuck }
     }
 }

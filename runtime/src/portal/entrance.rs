@@ -65,6 +65,12 @@ impl Portal {
         Self::to(None, Home::Given(spawner))
     }
 
+    /// The portal to a server.
+    #[cfg(feature = "server")]
+    pub(crate) fn of(scope: Arc<Scope>) -> Self {
+        Self::to(Some(scope), Home::here())
+    }
+
     fn to(scope: Option<Arc<Scope>>, home: Home) -> Self {
         // The desk is nobody's: each call brings the values of its own caller.
         let desk = context::with_values(&mut None, || visit(about(scope.clone(), home.clone(), None)));
@@ -122,6 +128,7 @@ impl Portal {
     /// Spawns a task on the loop, from any thread, the loop's own included. (EasyNetwork: `run_coroutine_soon`.)
     ///
     /// A refusal ([`Interrupted::Closed`]) is the task's result.
+    #[track_caller]
     pub fn spawn<F>(&self, future: F) -> PortalTask<F::Output>
     where
         F: Future + Send + 'static,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -82,6 +82,7 @@ impl<T> Shared<T> {
 
 impl<T: Send + 'static> PortalTask<T> {
     /// Spawns `future` for `host`: its offloads know by that which thread waits for them (O9).
+    #[track_caller]
     pub(crate) fn spawn<F>(host: &Arc<dyn Job>, future: F) -> Self
     where
         F: Future<Output = T> + Send + 'static,
@@ -92,7 +93,7 @@ impl<T: Send + 'static> PortalTask<T> {
             current: Current { values: context::values(), ..Current::of(Arc::clone(host)) },
             future: Some(Box::pin(future)),
         };
-        if let Err(refused) = host.about().spawn(Box::pin(runner)) {
+        if let Err(refused) = host.about().spawn(Box::pin(runner), Some(Location::caller())) {
             // Dropping the runner has just told `Cancelled`: say why instead.
             shared.state.lock().result = Some(Err(refused));
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::service::Stopping;
 use crate::session::hub::Outside;
 use crate::sync::Mutex;
 use crate::timer;
@@ -67,6 +68,11 @@ impl Control {
 
     pub(super) fn set_stage(&self, stage: Stage) {
         self.stage.send_replace(stage);
+    }
+
+    /// Ready when the order to stop has come.
+    pub(super) fn stopping(&self) -> Stopping {
+        Stopping::new(self.until.subscribe())
     }
 
     /// Tells of each order to stop.
@@ -132,6 +138,11 @@ impl ServerHandle {
     /// Stops the server with this grace; of several orders the one that ends first counts.
     pub fn stop_within(&self, grace: Duration) {
         self.control.stop(Some(grace));
+    }
+
+    /// Tells when the server has been told to stop: for what works beside it, and should end with it.
+    pub fn stopping(&self) -> Stopping {
+        self.control.stopping()
     }
 
     /// Waits until the server accepts connections; `false` if it ended without ever doing so, or has ended since.

@@ -1,6 +1,7 @@
 //! [`StopReport`]: what a server left behind.
 
 use std::fmt;
+use std::panic::Location;
 use std::time::Duration;
 
 use crate::job::StuckJob;
@@ -25,6 +26,10 @@ pub struct StopReport {
     pub loop_held: bool,
     /// Jobs of this server that went on after they had been cancelled.
     pub stuck: Vec<StuckJob>,
+    /// Where the tasks were spawned that had to be cancelled when the grace was over: by
+    /// [`Portal::spawn`](crate::Portal::spawn), [`Worker::spawn`](crate::Worker::spawn) or
+    /// [`Cleanup::spawn`](crate::Cleanup::spawn).
+    pub tasks_cancelled: Vec<&'static Location<'static>>,
     /// How the pools on the cleanup drained, in the order in which they did.
     pub drained: Vec<DrainReport>,
     /// Hooks and cleanup steps that had to be dropped.
@@ -41,6 +46,7 @@ impl StopReport {
             && self.sessions_stuck == 0
             && self.unfinished == 0
             && self.stuck.is_empty()
+            && self.tasks_cancelled.is_empty()
             && self.drained.iter().all(DrainReport::is_clean)
     }
 }
@@ -62,6 +68,7 @@ impl fmt::Display for StopReport {
             (drained, ["pool drained", "pools drained"]),
             (self.unfinished, ["hook unfinished", "hooks unfinished"]),
             (self.stuck.len(), ["job stuck", "jobs stuck"]),
+            (self.tasks_cancelled.len(), ["task cancelled", "tasks cancelled"]),
         ] {
             if count > 0 {
                 write!(f, ", {}", counted(count, what))?;
@@ -75,10 +82,11 @@ impl fmt::Display for StopReport {
         }
         self.stuck_sessions.iter().try_for_each(|session| write!(f, "\n  {session}"))?;
         self.stuck.iter().try_for_each(|job| write!(f, "\n  {job}"))?;
+        self.tasks_cancelled.iter().try_for_each(|at| write!(f, "\n  a task that was spawned at {at}"))?;
         self.drained
             .iter()
             .filter(|report| !report.is_clean())
-            .try_for_each(|report| write!(f, "\n  a pool: {report}"))
+            .try_for_each(|report| write!(f, "\n  {report}"))
     }
 }
 
@@ -92,7 +100,8 @@ mod tests {
 
     #[test]
     fn a_report_counts_in_words_and_says_when_nothing_is_left() {
-        let clean = || DrainReport { cancelled: 0, stuck: Vec::new() };
+        let pool = || "db".to_owned();
+        let clean = || DrainReport { pool: pool(), cancelled: 0, stuck: Vec::new() };
         let mut report = StopReport {
             sessions_finished: 1,
             drained: vec![clean()],
@@ -105,12 +114,12 @@ mod tests {
         assert_eq!(report.to_string(), "stopped in 0.1 ms: 0 sessions ended, 2 pools drained, nothing left");
         report.sessions_cancelled = 2;
         report.unfinished = 1;
-        report.drained.push(DrainReport { cancelled: 1, stuck: Vec::new() });
+        report.drained.push(DrainReport { pool: pool(), cancelled: 1, stuck: Vec::new() });
         report.took = Duration::from_millis(10_250);
         assert_eq!(
             report.to_string(),
             "stopped in 10.2 s: 0 sessions ended, 2 sessions cut short, 2 pools drained, 1 hook unfinished\n  \
-             a pool: 1 cancelled, 0 stuck"
+             pool `db`: 1 cancelled, 0 stuck"
         );
     }
 }

@@ -4,7 +4,8 @@
 //! 1. Nothing more is accepted. Idle sessions end; those at work go on, until the grace is over.
 //! 2. What is left is cancelled: handlers are dropped (and with them their offloads, which tells the jobs), and
 //!    `on(disconnect)` runs. After half of [`BEYOND`] even that is dropped.
-//! 3. `on(stop)`, then the cleanup, in reverse.
+//! 3. Background tasks, which were cancelled when the stop began, are waited for. Then `on(stop)`, then the cleanup, in
+//!    reverse.
 //! 4. Jobs of this server that still run are waited for, and tasks that they spawned, until the grace is over;
 //!    then they are cancelled and the report names those that have not heeded it.
 //!
@@ -12,7 +13,7 @@
 //! Nothing here waits for a thread.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -28,6 +29,7 @@ use super::tasks::Tasks;
 use super::{Bound, Options, Server, StopReport, datagram};
 use crate::codec::Codec;
 use crate::error::Panic;
+use crate::job::StuckJob;
 use crate::scope::Scope;
 use crate::service::{BoxError, Cleanup, Service, Style};
 use crate::session::driver::Drive;
@@ -187,7 +189,7 @@ impl<S: Service> Running<S> {
 
     /// Runs `on_start`. If it fails, or the server is stopped meanwhile, what it had put on the cleanup is undone.
     async fn start(&self) -> io::Result<Cleanup> {
-        let mut cleanup = Cleanup::new();
+        let mut cleanup = Cleanup::new(Arc::clone(&self.scope), self.control.stopping());
         let started = {
             let mut hook = pin!(self.hub.service().on_start(&mut cleanup));
             let hook =
@@ -208,6 +210,7 @@ impl<S: Service> Running<S> {
             Ok(()) => Ok(cleanup),
             Err(error) => {
                 self.control.stop(None);
+                self.control.within(BEYOND, cleanup.end_background()).await;
                 let until = self.control.until();
                 self.control.within(BEYOND, cleanup.unwind(until, until + BEYOND)).await;
                 self.end_tasks().await;
@@ -216,11 +219,15 @@ impl<S: Service> Running<S> {
         }
     }
 
-    async fn stop(&self, cleanup: Cleanup) -> StopReport {
+    async fn stop(&self, mut cleanup: Cleanup) -> StopReport {
         let began = Instant::now();
         let mut report = StopReport::default();
         info!(sessions = self.hub.serving(), "stopping");
         self.end_sessions(&mut report).await;
+        // They end as the stop begins, so there is nothing to wait for unless one holds its thread.
+        if self.control.within(BEYOND, cleanup.end_background()).await.is_none() {
+            warn!("a background task holds its loop thread");
+        }
         let hook = self.control.within(BEYOND, caught(self.hub.service().on_stop())).await;
         if hook.is_none() {
             warn!("on(stop) was not finished in time");
@@ -234,7 +241,7 @@ impl<S: Service> Running<S> {
             }
             None => report.unfinished += 1,
         }
-        report.stuck = self.end_tasks().await;
+        (report.stuck, report.tasks_cancelled) = self.end_tasks().await;
         report.took = began.elapsed();
         if report.is_clean() {
             info!("{report}");
@@ -261,19 +268,21 @@ impl<S: Service> Running<S> {
     }
 
     /// Jobs and tasks finish until the grace is over; then they are cancelled.
-    async fn end_tasks(&self) -> Vec<crate::job::StuckJob> {
+    async fn end_tasks(&self) -> (Vec<StuckJob>, Vec<&'static Location<'static>>) {
         let until = self.control.until();
         let both = async { tokio::join!(self.scope.drained(until.into_std()), self.tasks.finished()).0 };
         let drained = self.control.within(Duration::ZERO, both).await;
+        let left = self.tasks.left();
         self.scope.close();
         if self.control.within(BEYOND, self.tasks.end()).await.is_none() {
             warn!("a task holds its loop thread");
         }
-        match drained {
+        let stuck = match drained {
             Some(stuck) => stuck,
             // Out of time: this cancels the jobs, and gives them a moment to heed it.
             None => self.scope.drained(std::time::Instant::now()).await,
-        }
+        };
+        (stuck, left)
     }
 }
 

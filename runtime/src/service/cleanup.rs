@@ -1,23 +1,42 @@
 //! [`Cleanup`]: what a server undoes at stop, in reverse.
 
-use std::fmt;
+use std::convert::Infallible;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
+use std::{fmt, mem};
 
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
+use super::Stopping;
+
 use crate::error::Panic;
 use crate::pool::{DrainReport, Pool};
+use crate::portal::Portal;
+use crate::scope::Scope;
 
 /// What the server undoes for the service at stop, last in first out.
 ///
-/// Lent to `#[on(start)]`. It also unwinds if the start fails half-way.
-#[derive(Default)]
+/// Lent to `#[on(start)]`. It also unwinds if the start fails half-way. Background tasks of the server begin here too:
+/// [`spawn`](Self::spawn).
 pub struct Cleanup {
     steps: Vec<Step>,
+    /// `None`: of no server.
+    scope: Option<Arc<Scope>>,
+    stopping: Stopping,
+    /// Each background task holds the one end; the other one tells when the last has ended.
+    background: (mpsc::Sender<Infallible>, mpsc::Receiver<Infallible>),
+}
+
+/// A cleanup of no server, whose stop never begins: for tests of a hook on its own.
+impl Default for Cleanup {
+    fn default() -> Self {
+        Self { steps: Vec::new(), scope: None, stopping: Stopping::never(), background: mpsc::channel(1) }
+    }
 }
 
 enum Step {
@@ -33,8 +52,82 @@ pub(crate) struct Unwound {
 }
 
 impl Cleanup {
-    pub(crate) fn new() -> Self {
-        Self::default()
+    pub(crate) fn new(scope: Arc<Scope>, stopping: Stopping) -> Self {
+        Self { scope: Some(scope), stopping, ..Self::default() }
+    }
+
+    /// Spawns a background task that ends with the server: a metrics report, a sweep of a cache, a subscription.
+    ///
+    /// The task is cancelled as soon as the stop begins: its future is dropped at the await where it is. So it never makes a stop
+    /// last. It has ended before `#[on(stop)]` runs and before the cleanup is undone. A task with something to do at the end,
+    /// such as a last flush, is spawned by [`Portal::spawn`](crate::Portal::spawn) and watches [`stopping`](Self::stopping):
+    /// the stop waits for it until the grace is over.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use portcullis_runtime::Cleanup;
+    /// # fn report() {}
+    /// # fn on_start(cleanup: &mut Cleanup) {
+    /// cleanup.spawn(async {
+    ///     loop {
+    ///         tokio::time::sleep(Duration::from_secs(10)).await;
+    ///         report();
+    ///     }
+    /// });
+    /// # }
+    /// ```
+    ///
+    /// A panic of the task is logged, and ends that task alone.
+    #[track_caller]
+    pub fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        let (stopping, running) = (self.stopping.clone(), self.background.0.clone());
+        let task = async move {
+            // Declared first, so that it is dropped after the task itself.
+            let _running = running;
+            let mut task = Box::pin(task);
+            tokio::select! {
+                biased;
+                () = stopping.wait() => {}
+                () = &mut task => {}
+            }
+            drop(task);
+        };
+        let portal = self.scope.clone().map_or_else(Portal::current, |scope| Ok(Portal::of(scope)));
+        match portal {
+            Ok(portal) => portal.spawn(task).detach(),
+            Err(error) => warn!(%error, "a background task was not spawned"),
+        }
+    }
+
+    /// Tells when the server's stop begins.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use portcullis_runtime::{Cleanup, Interrupted, Portal};
+    /// # async fn flush() {}
+    /// # fn on_start(cleanup: &mut Cleanup) -> Result<(), Interrupted> {
+    /// let stopping = cleanup.stopping();
+    /// Portal::current()?.spawn(async move {
+    ///     loop {
+    ///         tokio::select! {
+    ///             () = stopping.wait() => break,
+    ///             () = tokio::time::sleep(Duration::from_secs(10)) => flush().await,
+    ///         }
+    ///     }
+    ///     flush().await; // the stop waits for this, until the grace is over
+    /// }).detach();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stopping(&self) -> Stopping {
+        self.stopping.clone()
+    }
+
+    /// Waits until the background tasks, which the stop has cancelled, have ended.
+    pub(crate) async fn end_background(&mut self) {
+        let (ours, mut ended) = mem::replace(&mut self.background, mpsc::channel(1));
+        drop(ours);
+        let _: Option<Infallible> = ended.recv().await;
     }
 
     /// Runs `step` at stop, on the loop. It is not polled before; it is dropped if the stop's time is over.

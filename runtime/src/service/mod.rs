@@ -7,6 +7,7 @@
 
 mod cleanup;
 mod steps;
+mod stopping;
 mod style;
 
 use std::convert::Infallible;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 pub use self::cleanup::Cleanup;
 pub use self::steps::{StateLimits, Step, Steps};
+pub use self::stopping::Stopping;
 pub use self::style::{InLine, Stepwise, Style};
 use crate::session::{Peer, Reason, Session, SessionError};
 

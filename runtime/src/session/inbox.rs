@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
+use futures_core::Stream;
+
 use super::attend::Appetite;
 use super::ends::over;
 use super::error::SessionError;
@@ -70,6 +72,20 @@ impl<Req, Rsp> Session<Req, Rsp> {
     /// Dropped while it waits, it sends nothing.
     pub async fn send(&self, response: Rsp) -> Result<(), SessionError> {
         self.peer.send(response).await.map_err(|_| SessionError::Ended(self.peer.inner().end_reason()))
+    }
+
+    /// Sends each item of a stream, as fast as the peer reads; ends with the stream, or with the session.
+    ///
+    /// The stream is dropped then, whichever ends first, also while its next item is waited for. So whoever fills it is told:
+    /// the thread behind a [`channel`](crate::channel()) gets an error from its next `send`. See [`Peer::forward`].
+    ///
+    /// # Errors
+    /// [`SessionError::Ended`] with the reason, if the connection is gone or closing before the stream has ended.
+    ///
+    /// # Cancellation
+    /// Dropped, it drops the stream, and one item at most that was taken from it.
+    pub async fn forward(&self, stream: impl Stream<Item = Rsp>) -> Result<(), SessionError> {
+        self.peer.forward(stream).await
     }
 
     /// The connection's other end, to be cloned and sent to from elsewhere.

@@ -2,16 +2,21 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::future::{Future, poll_fn};
 use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 #[cfg(all(feature = "fds", unix))]
 use std::os::fd::OwnedFd;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
+
+use futures_core::Stream;
 
 use super::closed::Closed;
 #[cfg(all(feature = "fds", unix))]
 use super::error::SendError;
-use super::error::TrySendError;
+use super::error::{SessionError, TrySendError};
 use super::mail::{Gate, Mail};
 use super::post::Post;
 use super::put::{Posting, Sending};
@@ -137,6 +142,24 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
         self.put(response, load, |mail| &mut mail.queues().responses)
     }
 
+    /// Sends each item of a stream, as fast as the peer reads; ends with the stream, or with the session.
+    ///
+    /// The stream is dropped then, whichever ends first, also while its next item is waited for. So whoever fills it is told:
+    /// the thread behind a [`channel`](crate::channel()) gets an error from its next `send`. The future is `Send + 'static`
+    /// if the stream is.
+    ///
+    /// # Errors
+    /// [`SessionError::Ended`] with the reason, if the session has ended or is closing before the stream has.
+    ///
+    /// # Cancellation
+    /// Dropped, it drops the stream, and one item at most that was taken from it.
+    pub fn forward<St>(&self, stream: St) -> impl Future<Output = Result<(), SessionError>> + use<St, Rsp, Ev>
+    where
+        St: Stream<Item = Rsp>,
+    {
+        forward(self.clone(), stream)
+    }
+
     /// Posts an event to the session's `#[event]` handler, waiting for a place if the queue is full; first come, first
     /// served. At most [`max_events`](crate::Server::max_events) wait to be handled.
     ///
@@ -214,6 +237,22 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
     /// ```
     pub fn closed(&self) -> Closed<Rsp, Ev> {
         Closed::new(self.clone())
+    }
+}
+
+async fn forward<Rsp, Ev, St: Stream<Item = Rsp>>(
+    peer: Peer<Rsp, Ev>,
+    stream: St,
+) -> Result<(), SessionError> {
+    let ended = || SessionError::Ended(peer.inner().end_reason());
+    let (mut stream, mut closed) = (pin!(stream), pin!(peer.closed()));
+    loop {
+        let next = poll_fn(|cx| match closed.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Err(ended())),
+            Poll::Pending => stream.as_mut().poll_next(cx).map(Ok),
+        });
+        let Some(item) = next.await? else { return Ok(()) };
+        peer.send(item).await.map_err(|_| ended())?;
     }
 }
 

@@ -1,12 +1,13 @@
 //! What a job does now, and who is told: the paused clock of its runtime, and the inline pool's caller.
 
+use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::clock::Keeper;
 use crate::error::Interrupted;
-use crate::job::{Home, Job};
+use crate::job::{Home, Job, WaitsFor};
 use crate::pool::Inner;
 
 /// The limit of every wait in here that a test can't set: a test that hangs is to say so.
@@ -145,7 +146,12 @@ impl Activity {
         }
     }
 
-    pub(crate) fn sleep(&self, host: &Arc<dyn Job>, time: Duration) -> Option<Result<(), Interrupted>> {
+    pub(crate) fn sleep(
+        &self,
+        host: &Arc<dyn Job>,
+        time: Duration,
+        at: &'static Location<'static>,
+    ) -> Option<Result<(), Interrupted>> {
         let keeper = self.keeper()?;
         let awake = Arc::new(AtomicBool::new(false));
         let (rings, sleeper) = (Arc::clone(&awake), Arc::clone(host));
@@ -153,7 +159,7 @@ impl Activity {
             rings.store(true, Ordering::Release);
             sleeper.nudge_worker();
         });
-        let slept = host.park(&|| awake.load(Ordering::Acquire) || alarm.is_finished());
+        let slept = host.park((at, WaitsFor::Time), &|| awake.load(Ordering::Acquire) || alarm.is_finished());
         alarm.abort();
         Some(slept)
     }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::{Caller, Cell, State, Work};
 use crate::crossing::BoxCall;
 use crate::error::Interrupted;
-use crate::job::{Errand, Job};
+use crate::job::{Errand, Job, WaitsAt, WaitsFor};
 use crate::pool::builder::Spin;
 use crate::pool::{PoolId, thread};
 use crate::portal::Attendant;
@@ -29,7 +29,7 @@ pub(super) struct Meet {
     abandoned: bool,
     /// An attendant is on its way, or at work.
     attended: bool,
-    pub(super) waits_at: Option<&'static Location<'static>>,
+    pub(super) waits_at: Option<WaitsAt>,
     asleep: bool,
     /// Boxed, since hardly any job has some and every job's cell travels from core to core.
     errands: Option<Box<Errands>>,
@@ -116,7 +116,7 @@ where
             drop(call);
             return Err(why.told_while_waiting());
         }
-        state.meet.waits_at = Some(at);
+        state.meet.waits_at = Some((at, WaitsFor::Loop));
         state.meet.asked = Some(call);
         let answer = self.call_host(state).and_then(|()| self.wait_for_answer());
         let mut state = self.state.lock();
@@ -171,25 +171,29 @@ where
     fn send_attendant(self: &Arc<Self>, taken: Option<BoxCall>) -> Result<(), Interrupted> {
         // Where nothing can run it, dropping it says so to the worker.
         let host = Arc::clone(self) as Arc<dyn Job>;
-        self.about.spawn(Box::pin(Attendant::new(host, taken)))
+        self.about.spawn(Box::pin(Attendant::new(host, taken)), None)
     }
 
     /// Blocks the worker for `time`, or until the job is told to stop.
-    pub(super) fn rest(&self, time: Duration) -> Result<(), Interrupted> {
+    pub(super) fn rest(&self, time: Duration, at: &'static Location<'static>) -> Result<(), Interrupted> {
         let limit = Instant::now().checked_add(time);
-        let state = self.state.lock();
+        let mut state = self.state.lock();
+        state.meet.waits_at = Some((at, WaitsFor::Time));
         let told = self.wait_until(state, Spin::NONE, limit, |_| self.why());
+        self.state.lock().meet.waits_at = None;
         told.map_or(Ok(()), |why| Err(why.told()))
     }
 
     /// Blocks the worker until `done`, or until the job is told to stop.
-    pub(super) fn park_until(&self, done: &dyn Fn() -> bool) -> Result<(), Interrupted> {
-        let state = self.state.lock();
+    pub(super) fn park_until(&self, at: WaitsAt, done: &dyn Fn() -> bool) -> Result<(), Interrupted> {
+        let mut state = self.state.lock();
+        state.meet.waits_at = Some(at);
         let ended = self.wait_until(state, self.spin(), None, |_| match self.why() {
             _ if done() => Some(Ok(())),
             Some(why) => Some(Err(why.told())),
             None => None,
         });
+        self.state.lock().meet.waits_at = None;
         ended.unwrap_or(Ok(()))
     }
 

@@ -33,7 +33,7 @@ use super::{Inner, PoolId};
 use crate::activity::Activity;
 use crate::crossing::BoxCall;
 use crate::error::Interrupted;
-use crate::job::{About, Errand, Job, Ran, StuckJob, Why};
+use crate::job::{About, Errand, Job, Ran, StuckJob, WaitsAt, Why};
 use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use crate::sync::{Condvar, Mutex};
 use crate::worker::Worker;
@@ -289,7 +289,8 @@ where
             method: self.about.method,
             pool: self.pool().map_or_else(String::new, |pool| pool.name.clone()),
             age: self.about.called.elapsed(),
-            waits_at: state.meet.waits_at,
+            waits_at: state.meet.waits_at.map(|(at, _)| at),
+            waits_for: state.meet.waits_at.map(|(_, what)| what),
             unpolled: state.meet.asked.is_some(),
         }
     }
@@ -318,12 +319,12 @@ where
         self.ask_soon(call)
     }
 
-    fn sleep(&self, time: Duration) -> Result<(), Interrupted> {
-        self.rest(time)
+    fn sleep(&self, time: Duration, at: &'static Location<'static>) -> Result<(), Interrupted> {
+        self.rest(time, at)
     }
 
-    fn park(&self, done: &dyn Fn() -> bool) -> Result<(), Interrupted> {
-        self.park_until(done)
+    fn park(&self, at: WaitsAt, done: &dyn Fn() -> bool) -> Result<(), Interrupted> {
+        self.park_until(at, done)
     }
 
     fn nudge_worker(&self) {

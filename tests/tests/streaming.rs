@@ -1,0 +1,167 @@
+//! Streams out of threads to a peer: they end with whichever ends first. And what reports say of threads that wait.
+
+#![forbid(unsafe_code)]
+
+use std::future::pending;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use portcullis::prelude::*;
+use portcullis::{Interrupted, WaitsFor, channel};
+use portcullis_tests::served::{Served, client};
+use portcullis_tests::{LIMIT, on_loops, wait};
+
+/// Streams lines out of a thread: as many as are asked for.
+struct Reports {
+    disk: Pool,
+    peer: Mutex<Option<Peer<String>>>,
+    /// Threads that were told that nobody wants the rest.
+    told: AtomicUsize,
+    ended: Mutex<Vec<String>>,
+}
+
+impl Reports {
+    fn new() -> Arc<Self> {
+        let disk = Pool::builder("disk").threads(1).build().unwrap();
+        let (peer, told, ended) = Default::default();
+        Arc::new(Self { disk, peer, told, ended })
+    }
+
+    fn server(self: &Arc<Self>) -> Server<Self, Lines, portcullis::Bound> {
+        Server::new(Arc::clone(self)).codec(Lines::new()).bind("127.0.0.1:0").unwrap()
+    }
+}
+
+#[service]
+impl Reports {
+    #[session]
+    async fn report(&self, session: &mut Session<String, String>) -> Result<(), SessionError> {
+        let lines = session.next().await?.parse().unwrap_or(0);
+        *self.peer.lock().unwrap() = Some(session.peer().clone());
+        let (sender, receiver) = channel(2);
+        let (read, sent) = tokio::join!(self.read(lines, sender), session.forward(receiver));
+        let text = format!(
+            "{} {}",
+            read.is_ok(),
+            sent.as_ref().map_or_else(ToString::to_string, |()| "sent".to_owned())
+        );
+        self.ended.lock().unwrap().push(text);
+        sent?;
+        session.send("done".to_owned()).await
+    }
+
+    #[blocking(on = self.disk)]
+    fn read(
+        &self,
+        worker: &Worker,
+        lines: usize,
+        sender: portcullis::Sender<String>,
+    ) -> Result<(), Interrupted> {
+        for n in 1..=lines {
+            if sender.send(worker, format!("line {n}")).is_err() {
+                self.told.fetch_add(1, SeqCst);
+                break;
+            }
+        }
+        if lines == 0 {
+            // It holds the sender, and sends nothing until it is told to stop.
+            while !sender.is_gone() {
+                worker.sleep(Duration::from_millis(1))?;
+            }
+            self.told.fetch_add(1, SeqCst);
+        }
+        Ok(())
+    }
+}
+
+on_loops! {
+    async fn a_stream_is_forwarded_to_its_end() {
+        let reports = Reports::new();
+        let served = Served::new(reports.server()).await;
+        let mut client = client(served.addr).await;
+        client.send("100".into()).await.unwrap();
+        for n in 1..=100 {
+            assert_eq!(client.next().await.unwrap().unwrap(), format!("line {n}"));
+        }
+        assert_eq!(client.next().await.unwrap().unwrap(), "done");
+        assert_eq!(*reports.ended.lock().unwrap(), ["true sent"]);
+        drop(client);
+        assert!(served.stop().await.is_clean());
+    }
+
+    async fn a_stream_ends_when_its_session_is_closed_from_elsewhere() {
+        let reports = Reports::new();
+        let served = Served::new(reports.server()).await;
+        let mut client = client(served.addr).await;
+        client.send("100000000".into()).await.unwrap();
+        for _ in 0..10 {
+            client.next().await.unwrap().unwrap();
+        }
+        reports.peer.lock().unwrap().as_ref().unwrap().close();
+        while client.next().await.unwrap().is_some() {}
+        wait(|| reports.told.load(SeqCst) == 1).await;
+        assert_eq!(*reports.ended.lock().unwrap(), ["true the session ended: closed by the service"]);
+        assert!(served.stop().await.is_clean());
+    }
+
+    async fn a_stream_that_gives_nothing_ends_with_its_session_too() {
+        let reports = Reports::new();
+        let served = Served::new(reports.server()).await;
+        let mut client = client(served.addr).await;
+        client.send("0".into()).await.unwrap();
+        wait(|| reports.peer.lock().unwrap().is_some()).await;
+        reports.peer.lock().unwrap().as_ref().unwrap().close();
+        assert!(client.next().await.unwrap().is_none());
+        wait(|| reports.told.load(SeqCst) == 1).await;
+        assert!(served.stop().await.is_clean());
+    }
+
+    async fn a_stream_is_forwarded_by_a_peer_in_a_task_of_its_own() {
+        let reports = Reports::new();
+        let served = Served::new(reports.server()).await;
+        let mut client = client(served.addr).await;
+        client.send("0".into()).await.unwrap();
+        wait(|| reports.peer.lock().unwrap().is_some()).await;
+        let peer = reports.peer.lock().unwrap().clone().unwrap();
+        let items = futures::stream::iter(["a".to_owned(), "b".to_owned()]);
+        tokio::spawn(peer.forward(items)).await.unwrap().unwrap();
+        assert_eq!(client.next().await.unwrap().unwrap(), "a");
+        assert_eq!(client.next().await.unwrap().unwrap(), "b");
+        let pushing = tokio::spawn(peer.forward(futures::stream::pending()));
+        peer.close();
+        let ended = pushing.await.unwrap().unwrap_err();
+        assert!(matches!(ended, SessionError::Ended(Reason::Closed)), "{ended}");
+        assert!(served.stop().await.is_clean());
+    }
+
+    async fn a_thread_that_waits_is_reported_with_its_pool_and_where_and_for_what() {
+        let pool = Pool::builder("waiters").threads(4).build().unwrap();
+        let (sender, _receiver) = channel::<u32>(1);
+        let sends = pool.job("sends").try_run(move |worker| {
+            for n in 0..9 {
+                sender.send(worker, n)?;
+            }
+            Ok::<_, Interrupted>(())
+        });
+        let waits = tokio::spawn(pool.job("waits").try_run(move |worker| pending::<()>().wait(worker)));
+        let sleeps = pool.job("sleeps").try_run(move |worker| worker.sleep(LIMIT));
+        let waiting = || pool.stuck_jobs().iter().filter(|job| job.waits_at.is_some() && !job.unpolled).count();
+        wait(|| waiting() == 3).await;
+        let mut jobs = pool.stuck_jobs();
+        jobs.sort_by_key(|job| job.method);
+        let expected = [
+            ("sends", WaitsFor::Room, "waiting for room in a channel at "),
+            ("sleeps", WaitsFor::Time, "sleeping at "),
+            ("waits", WaitsFor::Loop, "waiting for the loop at "),
+        ];
+        for (job, (method, what, says)) in jobs.iter().zip(expected) {
+            assert_eq!((job.method, job.pool.as_str(), job.waits_for), (method, "waiters", Some(what)));
+            assert!(job.waits_at.unwrap().file().ends_with("streaming.rs"), "{job}");
+            assert!(job.to_string().contains(says), "{job}");
+        }
+        let report = pool.drain(Duration::ZERO).await;
+        assert!(report.to_string().starts_with("pool `waiters`: 3 cancelled, 0 stuck"), "{report}");
+        drop((sends, waits, sleeps));
+    }
+}
