@@ -92,14 +92,23 @@ mod server {
     use crate::service::Service;
     pub use crate::service::{BoxError, HalfClose, InLine, Linear, Opened, Step, Steps, Stepwise, Style};
 
+    /// The package that an expansion is in, as it was when it was built.
+    #[derive(Debug, Clone, Copy)]
+    pub struct Package {
+        /// Its name, if cargo has built it.
+        pub name: Option<&'static str>,
+        /// Where its `Cargo.toml` was.
+        pub folder: &'static str,
+    }
+
     /// What `assert_diagram!` does: `path` is relative to `package`.
     #[track_caller]
     pub fn assert_diagram(
         description: &crate::Description<'_>,
-        package: &str,
+        package: Package,
         path: impl AsRef<std::path::Path>,
     ) {
-        let file = std::path::Path::new(package).join(path);
+        let file = crate::describe::folder(package, |name| std::env::var_os(name)).join(path);
         if let Err(message) = crate::describe::compare(description, &file, crate::describe::bless()) {
             panic!("{message}");
         }

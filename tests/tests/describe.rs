@@ -118,6 +118,33 @@ fn a_request_with_pools_is_drawn() {
     assert_diagram!(Thumbnails, "../docs/thumbnails.json");
 }
 
+/// The checkout was moved, or the test came in an archive: the files are those of the place where it runs.
+#[test]
+fn a_diagram_is_looked_for_where_the_test_runs() {
+    let moved = std::env::temp_dir().join(format!("portcullis-moved-{}", std::process::id()));
+    let package = moved.join("tests");
+    std::fs::create_dir_all(&package).unwrap();
+    std::fs::create_dir_all(moved.join("docs")).unwrap();
+    let run = || {
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "a_linear_session_is_drawn"])
+            .env("CARGO_MANIFEST_DIR", &package)
+            .env_remove("PORTCULLIS_BLESS")
+            .output()
+            .unwrap();
+        (child.status.success(), String::from_utf8(child.stdout).unwrap())
+    };
+    let (passes, said) = run();
+    assert!(!passes && said.contains(moved.to_str().unwrap()), "{said}");
+    for file in ["chat.mmd", "chat.dot", "chat.json"] {
+        let from = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(file);
+        std::fs::copy(from, moved.join("docs").join(file)).unwrap();
+    }
+    let (passes, said) = run();
+    std::fs::remove_dir_all(&moved).unwrap();
+    assert!(passes, "{said}");
+}
+
 #[test]
 fn a_linear_session_is_drawn() {
     assert_diagram!(Chat<Vec<u8>>, "../docs/chat.mmd");

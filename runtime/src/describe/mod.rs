@@ -10,11 +10,14 @@
 mod snapshot;
 
 pub use portcullis_describe::*;
-pub(crate) use snapshot::{bless, compare};
+pub(crate) use snapshot::{bless, compare, folder};
 
 /// Fails a test whose service is no longer what a file in the repository says: the picture as a test.
 ///
-/// The file's path is relative to the package's `Cargo.toml`. Its ending says what is in it: `.mmd` for Mermaid, `.dot`
+/// The file's path is relative to the package's `Cargo.toml`. The package is looked for where the test runs, so a test that was built
+/// elsewhere (an archive of cargo-nextest, a container, a checkout that was moved) reads the files of the place where it is: in
+/// the folder that `cargo test` and `cargo nextest` name in `CARGO_MANIFEST_DIR` at run time; without it in the folder of the
+/// build; if that is gone, in the current one. Its ending says what is in it: `.mmd` for Mermaid, `.dot`
 /// for Graphviz, `.json` for everything. The picture is that of the states; of the threads, if the name ends in
 /// `.threads.mmd` or `.threads.dot`. `PORTCULLIS_BLESS=1 cargo test` writes the file.
 ///
@@ -37,7 +40,10 @@ macro_rules! assert_diagram {
     ($service:ty, $path:expr $(,)?) => {
         $crate::private::assert_diagram(
             &<$service as $crate::Describe>::DESCRIPTION,
-            ::core::env!("CARGO_MANIFEST_DIR"),
+            $crate::private::Package {
+                name: ::core::option_env!("CARGO_PKG_NAME"),
+                folder: ::core::env!("CARGO_MANIFEST_DIR"),
+            },
             $path,
         )
     };

@@ -1,7 +1,9 @@
 //! What `assert_diagram!` does: a description against a file.
 
 use super::{Chart, Description};
-use std::path::Path;
+use crate::private::Package;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// Compares, or writes the file; the error is the test's message.
@@ -29,6 +31,19 @@ pub(crate) fn compare(description: &Description<'_>, file: &Path, bless: bool) -
 /// `PORTCULLIS_BLESS` is set, and not to nothing.
 pub(crate) fn bless() -> bool {
     env::var_os("PORTCULLIS_BLESS").is_some_and(|value| !value.is_empty())
+}
+
+/// Where the package is now. `var` reads the environment.
+pub(crate) fn folder(package: Package, var: impl Fn(&str) -> Option<OsString>) -> PathBuf {
+    // Cargo and nextest name the package whose test this is; a helper in another package has its pictures there.
+    let same = match (package.name, var("CARGO_PKG_NAME")) {
+        (Some(built), Some(runs)) => runs == built,
+        _ => true,
+    };
+    let runs_in = var("CARGO_MANIFEST_DIR").filter(|_| same).map(PathBuf::from);
+    let built_in = PathBuf::from(package.folder);
+    let found = runs_in.into_iter().chain([built_in]).find(|folder| folder.is_dir());
+    found.or_else(|| env::current_dir().ok()).unwrap_or_default()
 }
 
 /// In the language that the file's name asks for.
@@ -78,6 +93,27 @@ mod tests {
         let message = compare(&other, &file, false).expect_err("another");
         assert!(message.contains("@@ line 2\n-    ask : ask\n"), "{message}");
         fs::remove_file(&file).expect("removed");
+    }
+
+    #[test]
+    fn a_package_is_looked_for_where_it_runs_then_where_it_was_built_then_here() {
+        let (here, temp) = (env::current_dir().expect("a folder"), env::temp_dir());
+        let found = |folder: &'static str, vars: &[(&str, &Path)]| {
+            let var = |name: &str| {
+                vars.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_os_str().to_owned())
+            };
+            super::folder(Package { name: Some("mine"), folder }, var)
+        };
+        let built = env!("CARGO_MANIFEST_DIR");
+        let (mine, other) = (("CARGO_PKG_NAME", Path::new("mine")), ("CARGO_PKG_NAME", Path::new("other")));
+        let runs = ("CARGO_MANIFEST_DIR", temp.as_path());
+        assert_eq!(found(built, &[mine, runs]), temp);
+        assert_eq!(found(built, &[runs]), temp);
+        assert_eq!(found(built, &[other, runs]), Path::new(built));
+        assert_eq!(found(built, &[mine]), Path::new(built));
+        assert_eq!(found("/no/such/folder", &[mine, runs]), temp);
+        assert_eq!(found("/no/such/folder", &[other, runs]), here);
+        assert_eq!(found("/no/such/folder", &[("CARGO_MANIFEST_DIR", Path::new("/nor/this"))]), here);
     }
 
     #[test]
