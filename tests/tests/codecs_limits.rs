@@ -424,3 +424,46 @@ proptest! {
         as_well! { u8 i8 u64 i64 u128 i128 f32 f64 bool char String Option<u8> Vec<u8> Vec<i64> () }
     }
 }
+
+// ---- compression
+
+/// A message that compresses a thousand times, in a frame that a peer without limits has written.
+fn bomb(length: usize, compress: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
+    compress(format!("\"{}\"", "0".repeat(length)).as_bytes())
+}
+
+fn zlib(plain: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut encoder, plain).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstd(plain: &[u8]) -> Vec<u8> {
+    zstd::bulk::compress(plain, 3).unwrap()
+}
+
+#[test]
+fn a_frame_that_decompresses_to_far_more_than_it_is_is_refused_before_it_has() {
+    use portcullis::codec::{Concatenated, Zlib, Zstd};
+    const RATIO: &str = "a frame is more than 100 times as long when it is decompressed";
+    // Within the eight megabytes that a frame may hold.
+    let (zlibbed, zstdded) = (bomb(4_000_000, zlib), bomb(4_000_000, zstd));
+    assert_eq!(read::<Zlib<Json>, String>(&zlibbed), Err(RATIO.to_owned()));
+    assert_eq!(read::<Zstd<Json>, String>(&zstdded), Err(RATIO.to_owned()));
+    let mut input = BytesMut::from(&zlibbed[..]);
+    let refused = Codec::<String, u8>::decode(&mut Concatenated::<Zlib<Json>>::new(), &mut input);
+    assert_eq!(refused.expect_err("it ends the stream").to_string(), RATIO);
+    // Whoever means it says so.
+    assert_eq!(read::<Zlib<Json, { 8 << 20 }, 2000>, String>(&zlibbed).map(|text| text.len()), Ok(4_000_000));
+    assert_eq!(
+        read::<Zstd<Json, { 8 << 20 }, 100_000>, String>(&zstdded).map(|text| text.len()),
+        Ok(4_000_000)
+    );
+    // Small ones do no harm, whatever their ratio.
+    assert_eq!(read::<Zlib<Json>, String>(&bomb(60_000, zlib)).map(|text| text.len()), Ok(60_000));
+    assert_eq!(read::<Zstd<Json>, String>(&bomb(60_000, zstd)).map(|text| text.len()), Ok(60_000));
+    // What could not be read is not written.
+    assert_eq!(written::<Zlib<Json>>(&"0".repeat(4_000_000)), Err(RATIO.to_owned()));
+    assert_eq!(written::<Zstd<Json>>(&"0".repeat(4_000_000)), Err(RATIO.to_owned()));
+    assert!(written::<Zlib<Json>>(&"0".repeat(60_000)).is_ok());
+}

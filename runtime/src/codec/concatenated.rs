@@ -7,8 +7,8 @@ use bytes::{Buf, BytesMut};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::format::{Format, FrameWriter};
-use super::{Codec, DecodeError, EncodeError};
+use super::format::{Format, FrameWriter, later};
+use super::{Codec, DecodeError, Decoded, EncodeError};
 
 /// A [`Format`] whose frames tell where they end, so that nothing need stand between them.
 #[diagnostic::on_unimplemented(
@@ -170,6 +170,18 @@ impl<F: SelfDelimiting, In: DeserializeOwned, Out: Serialize> Codec<In, Out> for
     fn decode(&mut self, input: &mut BytesMut) -> Result<Option<In>, DecodeError> {
         match self.next(input)? {
             Some(length) => Self::take(input, length),
+            None => Ok(None),
+        }
+    }
+
+    fn decode_later(
+        &mut self,
+        input: &mut BytesMut,
+        above: usize,
+    ) -> Result<Option<Decoded<In>>, DecodeError> {
+        match self.next(input)? {
+            Some(length) if length > above => Ok(Some(later::<F, In>(input.split_to(length)))),
+            Some(length) => Ok(Self::take(input, length)?.map(Decoded::Message)),
             None => Ok(None),
         }
     }

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::guard::Guard;
 #[cfg(any(feature = "json", feature = "postcard"))]
 use super::shallow;
-use super::{DecodeError, EncodeError};
+use super::{DecodeError, Decoded, EncodeError};
 
 /// A serde format, used through a framing: `LengthPrefixed<Postcard>`, `NewlineSeparated<Json>`.
 ///
@@ -63,6 +63,11 @@ pub trait Format: Send + Sync + 'static {
     /// # Errors
     /// The message can't be written, or the writer is full.
     fn write<T: Serialize>(message: &T, frame: &mut FrameWriter<'_>) -> Result<(), EncodeError>;
+}
+
+/// A frame that is read when it is called for.
+pub(super) fn later<F: Format, In: DeserializeOwned>(frame: BytesMut) -> Decoded<In> {
+    Decoded::Later(Box::new(move || F::read(&frame).map_err(DecodeError::resumable)))
 }
 
 /// A [`Format`] whose frames never hold a newline, so that newlines may separate them.

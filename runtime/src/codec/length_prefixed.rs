@@ -7,8 +7,8 @@ use bytes::{Buf, BufMut, BytesMut};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::format::FrameWriter;
-use super::{Codec, DecodeError, EncodeError, Format};
+use super::format::{FrameWriter, later};
+use super::{Codec, DecodeError, Decoded, EncodeError, Format};
 
 const HEAD: usize = 4;
 
@@ -17,7 +17,7 @@ const HEAD: usize = 4;
 /// A frame over the limit is a [`DecodeError`] after which exactly that frame is skipped, without being
 /// buffered. Memory follows the bytes that have arrived, never the length that was announced.
 ///
-/// Frames are decoded on the loop. A plain `Vec<u8>` in a message is decoded by serde byte by byte, which holds the loop
+/// Frames are decoded on the loop, unless [`Server::decode_on`](crate::Server::decode_on) gives large ones to a pool. A plain `Vec<u8>` in a message is decoded by serde byte by byte, which holds the loop
 /// up when it is long; `#[serde(with = "serde_bytes")]` on the field makes one copy of it.
 pub struct LengthPrefixed<F> {
     max_frame: usize,
@@ -59,8 +59,9 @@ impl<F> fmt::Debug for LengthPrefixed<F> {
     }
 }
 
-impl<F: Format, In: DeserializeOwned, Out: Serialize> Codec<In, Out> for LengthPrefixed<F> {
-    fn decode(&mut self, input: &mut BytesMut) -> Result<Option<In>, DecodeError> {
+impl<F: Format> LengthPrefixed<F> {
+    /// The length of the frame at the front of the input, if all of it is there.
+    fn next(&mut self, input: &mut BytesMut) -> Result<Option<usize>, DecodeError> {
         if self.skip > 0 {
             let here = self.skip.min(input.len());
             input.advance(here);
@@ -73,10 +74,37 @@ impl<F: Format, In: DeserializeOwned, Out: Serialize> Codec<In, Out> for LengthP
             self.skip = length;
             return Err(DecodeError::too_long(self.max_frame));
         }
-        let Some(frame) = input[HEAD..].get(..length) else { return Ok(None) };
-        let message = F::read(frame);
-        input.advance(HEAD + length);
-        message.map(Some).map_err(DecodeError::resumable)
+        Ok((input.len() - HEAD >= length).then_some(length))
+    }
+}
+
+fn take<F: Format, In: DeserializeOwned>(input: &mut BytesMut, length: usize) -> Result<In, DecodeError> {
+    let message = F::read(&input[HEAD..HEAD + length]);
+    input.advance(HEAD + length);
+    message.map_err(DecodeError::resumable)
+}
+
+impl<F: Format, In: DeserializeOwned, Out: Serialize> Codec<In, Out> for LengthPrefixed<F> {
+    fn decode(&mut self, input: &mut BytesMut) -> Result<Option<In>, DecodeError> {
+        match self.next(input)? {
+            Some(length) => take::<F, In>(input, length).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn decode_later(
+        &mut self,
+        input: &mut BytesMut,
+        above: usize,
+    ) -> Result<Option<Decoded<In>>, DecodeError> {
+        match self.next(input)? {
+            Some(length) if length > above => {
+                input.advance(HEAD);
+                Ok(Some(later::<F, In>(input.split_to(length))))
+            }
+            Some(length) => take::<F, In>(input, length).map(|message| Some(Decoded::Message(message))),
+            None => Ok(None),
+        }
     }
 
     fn encode(&mut self, message: Out, output: &mut BytesMut) -> Result<(), EncodeError> {

@@ -117,6 +117,8 @@ mod zlib;
 #[cfg(feature = "zstd")]
 mod zstd;
 
+use std::fmt;
+
 use bytes::BytesMut;
 
 #[cfg(feature = "base64")]
@@ -189,11 +191,42 @@ pub trait Codec<In, Out>: Clone + Send + 'static {
         }
     }
 
+    /// As [`decode`](Self::decode), but a frame of more than `above` bytes may be taken off and left for a thread to decode; see
+    /// [`Server::decode_on`](crate::Server::decode_on). A codec that can't tell a frame from its message need not write this.
+    ///
+    /// # Errors
+    /// As `decode`.
+    fn decode_later(
+        &mut self,
+        input: &mut BytesMut,
+        above: usize,
+    ) -> Result<Option<Decoded<In>>, DecodeError> {
+        let _ = above;
+        Ok(self.decode(input)?.map(Decoded::Message))
+    }
+
     /// Appends `message` to `output`.
     ///
     /// # Errors
     /// The message can't be written, or is over the limit. What was appended of it is taken back by the caller.
     fn encode(&mut self, message: Out, output: &mut BytesMut) -> Result<(), EncodeError>;
+}
+
+/// What [`Codec::decode_later`] has taken off the input.
+pub enum Decoded<In> {
+    /// A message.
+    Message(In),
+    /// A large frame. The function makes a message of it; it is called once, on a thread that may block.
+    Later(Box<dyn FnOnce() -> Result<In, DecodeError> + Send>),
+}
+
+impl<In> fmt::Debug for Decoded<In> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Message(_) => "Message(..)",
+            Self::Later(_) => "Later(..)",
+        })
+    }
 }
 
 /// A frame is one message: what is left behind it was not meant for us, or it was not the message that we took it for.

@@ -8,9 +8,9 @@ use memchr::memchr;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::format::FrameWriter;
+use super::format::{FrameWriter, later};
 use super::splitter::{Line, Splitter};
-use super::{Codec, DecodeError, EncodeError, TextFormat};
+use super::{Codec, DecodeError, Decoded, EncodeError, TextFormat};
 
 /// One JSON value a line.
 #[cfg(feature = "json")]
@@ -81,6 +81,24 @@ impl<F: TextFormat, In: DeserializeOwned, Out: Serialize> Codec<In, Out> for New
         while let Some(line) = self.splitter.next(input)? {
             if let Some(message) = Self::take(input, line)? {
                 return Ok(Some(message));
+            }
+        }
+        Ok(None)
+    }
+
+    fn decode_later(
+        &mut self,
+        input: &mut BytesMut,
+        above: usize,
+    ) -> Result<Option<Decoded<In>>, DecodeError> {
+        while let Some(line) = self.splitter.next(input)? {
+            if line.len > above && !input[..line.len].trim_ascii().is_empty() {
+                let mut frame = input.split_to(line.consume);
+                frame.truncate(line.len);
+                return Ok(Some(later::<F, In>(frame)));
+            }
+            if let Some(message) = Self::take(input, line)? {
+                return Ok(Some(Decoded::Message(message)));
             }
         }
         Ok(None)

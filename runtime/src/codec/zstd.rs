@@ -9,19 +9,25 @@ use serde::de::DeserializeOwned;
 use zstd::stream::read::Decoder;
 use zstd::stream::write::Encoder;
 
+use super::bounded::{self, Bound};
 use super::format::{Format, FrameWriter};
-use super::{DecodeError, EncodeError, bounded};
+use super::{DecodeError, EncodeError};
 
 /// Frames of format `F`, each compressed on its own by zstd (RFC 8878): `LengthPrefixed<Zstd<Json>>`.
 ///
 /// As with [`Zlib`](super::Zlib), `MAX` (8 MiB if it is not said) is the limit of what a frame holds, and bounds the memory for
-/// its window as well. Compresses and decompresses on the loop.
+/// its window as well; and `RATIO` (100) is how many times its own length a frame may hold, beyond 64 KiB.
+///
+/// Compresses on the loop, and decompresses there, too, unless [`Server::decode_on`](crate::Server::decode_on) gives it to a
+/// pool.
 #[derive(Debug)]
-pub struct Zstd<F, const MAX: usize = { 8 * 1024 * 1024 }> {
+pub struct Zstd<F, const MAX: usize = { 8 * 1024 * 1024 }, const RATIO: usize = 100> {
     format: PhantomData<fn() -> F>,
 }
 
-impl<F, const MAX: usize> Zstd<F, MAX> {
+impl<F, const MAX: usize, const RATIO: usize> Zstd<F, MAX, RATIO> {
+    const BOUND: Bound = Bound { max: MAX, ratio: RATIO };
+
     /// The window that holds `MAX`, as a power of two, within what the format knows.
     const WINDOW: u32 = {
         let bits = usize::BITS - MAX.saturating_sub(1).leading_zeros();
@@ -38,7 +44,7 @@ impl<F, const MAX: usize> Zstd<F, MAX> {
         let wrong = |error: io::Error| DecodeError::new(error).resumable();
         let mut decoder = Decoder::with_buffer(frame).map_err(wrong)?.single_frame();
         decoder.window_log_max(Self::WINDOW).map_err(wrong)?;
-        let plain = bounded::read_to_end(&mut decoder, MAX)?;
+        let plain = bounded::read_to_end(&mut decoder, frame.len(), Self::BOUND)?;
         super::nothing_left(decoder.into_inner())?;
         Ok(plain)
     }
@@ -51,7 +57,7 @@ impl<F, const MAX: usize> Zstd<F, MAX> {
     }
 }
 
-impl<F: Format, const MAX: usize> Format for Zstd<F, MAX> {
+impl<F: Format, const MAX: usize, const RATIO: usize> Format for Zstd<F, MAX, RATIO> {
     fn read<T: DeserializeOwned>(frame: &[u8]) -> Result<T, DecodeError> {
         F::read(&Self::decompress(frame)?)
     }
@@ -59,6 +65,8 @@ impl<F: Format, const MAX: usize> Format for Zstd<F, MAX> {
     fn write<T: Serialize>(message: &T, frame: &mut FrameWriter<'_>) -> Result<(), EncodeError> {
         let mut plain = BytesMut::new();
         F::write(message, &mut FrameWriter::new(&mut plain, MAX))?;
-        Self::compress(&plain, frame).map_err(|error| frame.explain(error))
+        let start = frame.written().len();
+        Self::compress(&plain, frame).map_err(|error| frame.explain(error))?;
+        Self::BOUND.check_written(plain.len(), frame.written().len() - start)
     }
 }

@@ -46,7 +46,9 @@ pub use self::listen::unix::UnixOptions;
 pub use self::report::StopReport;
 pub use self::spawned::RunningServer;
 use crate::codec::Codec;
+use crate::pool::Pool;
 use crate::service::Service;
+use crate::session::decoding::DecodeOn;
 use crate::session::watch::{Bounds, Limits, Scales};
 
 /// A service on its way to the network: give it a codec, bind it, serve it.
@@ -73,6 +75,7 @@ use crate::session::watch::{Bounds, Limits, Scales};
 /// | [`max_inbound`](Self::max_inbound) | 64 KiB of datagrams |
 /// | [`first_request_within`](Self::first_request_within) | 1 min |
 /// | [`idle_within`](Self::idle_within) | no limit |
+/// | [`decode_on`](Self::decode_on) | the loop |
 /// | [`frame_within`](Self::frame_within) | 30 s |
 /// | [`frame_rate`](Self::frame_rate) | 16 KiB a second beyond that |
 /// | [`max_unfinished_bytes`](Self::max_unfinished_bytes) | 256 MiB |
@@ -120,7 +123,7 @@ impl Default for Options {
         Self {
             max_connections: 10_000,
             max_inbound: datagram::MAX_INBOUND,
-            bounds: Bounds { responses: 128, scales: None, events: 128 },
+            bounds: Bounds { responses: 128, scales: None, events: 128, decode_on: None },
             max_per_host: None,
             max_lingering: 1000,
             limits: Limits {
@@ -309,6 +312,29 @@ impl<S, C, B> Server<S, C, B> {
     /// logged. It does not wait: if all that is there belongs to frames that are not complete, none of them could go on.
     pub fn max_unfinished_bytes(mut self, bytes: usize) -> Self {
         self.options.limits.unfinished = (bytes != usize::MAX).then_some(bytes);
+        self
+    }
+
+    /// Has frames of more than `above` bytes decoded (and decompressed) on `pool`, and not on the loop, where nothing else goes on
+    /// meanwhile. 8 MiB of small values can take a tenth of a second.
+    ///
+    /// Smaller frames are decoded on the loop, where they cost nothing more than without this: 64 KiB is a good limit, or 4 KiB
+    /// where they are compressed. A session whose frame is being decoded is busy: its requests stay in order, a stop
+    /// waits for it within the grace, and if the peer resets the connection the job is cancelled. What the pool refuses or sheds
+    /// is a [`DecodeError`](crate::codec::DecodeError), after which the session goes on.
+    ///
+    /// For [`LengthPrefixed`](crate::LengthPrefixed), `NewlineSeparated` (`JsonLines`) and `Concatenated`; other codecs
+    /// take part by [`Codec::decode_later`]. Datagrams, and a last frame without its ending, are decoded on the loop.
+    ///
+    /// ```
+    /// # use portcullis_runtime as portcullis;
+    /// # fn served<S: portcullis::Service>(service: S) -> std::io::Result<portcullis::Server<S>> {
+    /// let pool = portcullis::Pool::builder("decode").threads(2).build()?;
+    /// Ok(portcullis::Server::new(service).decode_on(&pool, 64 * 1024))
+    /// # }
+    /// ```
+    pub fn decode_on(mut self, pool: &Pool, above: usize) -> Self {
+        self.options.bounds.decode_on = Some(DecodeOn { pool: pool.clone(), above });
         self
     }
 

@@ -51,8 +51,12 @@ impl From<HalfClose> for OnEof {
 
 /// What a pending future asks of the connection.
 pub(super) trait Appetite<S: Service, IO, C> {
-    /// Whether it waits for a request.
+    /// Whether it waits for a request that has yet to be read.
     fn asks(&self) -> bool;
+    /// Whether it waits for a request that is being decoded elsewhere, and is to be fed when the task is woken.
+    fn is_busy(&self) -> bool {
+        false
+    }
     /// Gives it a request or the end, if it asks and there is one. If so, the future is polled again.
     fn feed(&mut self, link: &mut Link<S, IO, C>, cx: &Context<'_>) -> bool;
 }
@@ -137,7 +141,7 @@ where
 {
     loop {
         let reads = on_eof != OnEof::Ignore && link.may_read_ahead();
-        let turn = if reads || link.has_output() || appetite.asks() {
+        let turn = if reads || link.has_output() || appetite.asks() || appetite.is_busy() {
             poll_fn(|cx| attend_io(link, on_eof, appetite, &mut watched, cx)).await
         } else {
             attend_reset(link, on_eof, appetite, &mut watched).await
@@ -195,7 +199,7 @@ where
             }
         }
         link.spare();
-        if !link.has_output() && !reads(link, appetite.asks()) {
+        if !link.has_output() && !reads(link, appetite.asks()) && !appetite.is_busy() {
             return Poll::Ready(Turn::Again);
         }
         return Poll::Pending;
@@ -219,12 +223,14 @@ where
     let turn = {
         let post = Arc::clone(link.post());
         let mut reset = pin!(link.io().reset());
-        poll_fn(|cx| {
+        // By the one who may change it: the appetite is not for several threads at once.
+        let (watched, appetite) = (&mut *watched, &mut *appetite);
+        poll_fn(move |cx| {
             if let Poll::Ready(result) = watched.poll(cx) {
                 return Poll::Ready(Some(Turn::Done(result)));
             }
             // The driver's waker rings for what is sent to the peer, so a look is enough.
-            if appetite.asks() || post.outgoing() > 0 {
+            if appetite.asks() || appetite.is_busy() || post.outgoing() > 0 {
                 return Poll::Ready(Some(Turn::Again));
             }
             if broken { Poll::Pending } else { reset.as_mut().poll(cx).map(|()| None) }

@@ -12,7 +12,7 @@ use super::unfinished::Unfinished;
 /// The size of a buffer that is lent, and the most that is read ahead of a busy handler.
 pub(super) const LEASE: usize = 8 * 1024;
 /// A buffer that has grown beyond this is not kept.
-pub(super) const LARGEST: usize = 4 * LEASE;
+const LARGEST: usize = 4 * LEASE;
 const KEPT: usize = 32;
 
 /// What is on its way in, and out.

@@ -13,6 +13,7 @@ use std::time::Duration;
 use futures_core::Stream;
 
 use super::attend::Appetite;
+use super::decoding::{Found, Later};
 use super::ends::over;
 use super::error::SessionError;
 use super::link::Link;
@@ -135,14 +136,24 @@ impl<Req> Drop for Asking<'_, Req> {
 pub(super) struct Feed<Req> {
     slot: Arc<Mutex<Slot<Req>>>,
     ended: Option<Reason>,
+    /// The next request, if it is being decoded. Boxed, since most sessions never have one.
+    later: Option<Box<Later<Req>>>,
 }
 
 pub(super) fn pair<Req, Rsp>(peer: Peer<Rsp>) -> (Session<Req, Rsp>, Feed<Req>) {
     let slot = Arc::new(Mutex::new(Slot { asks: None, asked: false, given: None }));
-    (Session { peer, slot: Arc::clone(&slot) }, Feed { slot, ended: None })
+    (Session { peer, slot: Arc::clone(&slot) }, Feed { slot, ended: None, later: None })
 }
 
-impl<Req: Send> Feed<Req> {
+/// What comes next.
+enum Next<Req> {
+    Given(Result<Req, SessionError>),
+    /// A frame that is still being decoded.
+    Later,
+    Nothing,
+}
+
+impl<Req: Send + 'static> Feed<Req> {
     /// Why the handler was told that no request will come, if it was.
     pub(super) fn ended(&self) -> Option<&Reason> {
         self.ended.as_ref()
@@ -169,35 +180,59 @@ impl<Req: Send> Feed<Req> {
         if there {
             return Ok(());
         }
-        match self.next(link) {
-            Some(Err(SessionError::Ended(reason))) => Err(reason),
-            next => {
-                self.slot.lock().given = next;
+        match self.next(link, &mut Context::from_waker(Waker::noop())) {
+            Next::Given(Err(SessionError::Ended(reason))) => Err(reason),
+            Next::Given(given) => {
+                self.slot.lock().given = Some(given);
                 Ok(())
             }
+            Next::Later | Next::Nothing => Ok(()),
         }
     }
 
-    fn next<S, IO, C>(&mut self, link: &mut Link<S, IO, C>) -> Option<Result<Req, SessionError>>
+    /// Whether the handler waits for a request.
+    fn is_asked(&self) -> bool {
+        self.slot.lock().asks.is_some()
+    }
+
+    fn next<S, IO, C>(&mut self, link: &mut Link<S, IO, C>, cx: &mut Context<'_>) -> Next<Req>
     where
         S: Service<Request = Req>,
         IO: Transport,
         C: Codec<S::Request, S::Response>,
     {
         if self.ended.is_none() && !link.post().is_closed() {
-            match link.request() {
-                Ok(None) => {}
-                Ok(Some(request)) => return Some(Ok(request)),
-                Err(error) => {
+            let request = match self
+                .later
+                .take()
+                .map_or_else(|| link.request(), |later| Ok(Some(Found::Later(*later))))
+            {
+                Ok(None) => None,
+                Ok(Some(Found::Request(request))) => Some(Ok(request)),
+                Ok(Some(Found::Later(mut later))) => match Pin::new(&mut later).poll(cx) {
+                    Poll::Ready(request) => Some(request),
+                    Poll::Pending => {
+                        self.later = Some(Box::new(later));
+                        return Next::Later;
+                    }
+                },
+                Err(error) => Some(Err(error)),
+            };
+            if let Some(request) = request {
+                if let Err(error) = &request {
                     if !error.resumes() {
                         self.ended = Some(Reason::Decode(error.to_string()));
                     }
-                    return Some(Err(SessionError::Decode(error)));
                 }
+                return Next::Given(request.map_err(SessionError::Decode));
             }
         }
+        self.later = None;
         self.ended = self.ended.take().or_else(|| over(link));
-        self.ended.clone().map(|reason| Err(SessionError::Ended(reason)))
+        match self.ended.clone() {
+            Some(reason) => Next::Given(Err(SessionError::Ended(reason))),
+            None => Next::Nothing,
+        }
     }
 }
 
@@ -208,17 +243,25 @@ where
     C: Codec<S::Request, S::Response>,
 {
     fn asks(&self) -> bool {
-        self.slot.lock().asks.is_some()
+        self.later.is_none() && self.is_asked()
+    }
+
+    fn is_busy(&self) -> bool {
+        self.later.is_some() && self.is_asked()
     }
 
     fn feed(&mut self, link: &mut Link<S, IO, C>, cx: &Context<'_>) -> bool {
-        if !Appetite::<S, IO, C>::asks(self) {
+        if !self.is_asked() {
             link.asks_no_more();
             return false;
         }
-        let Some(next) = self.next(link) else {
-            link.asks(StateLimits::NONE);
-            return false;
+        let next = match self.next(link, &mut Context::from_waker(cx.waker())) {
+            Next::Given(next) => next,
+            Next::Later => return false,
+            Next::Nothing => {
+                link.asks(StateLimits::NONE);
+                return false;
+            }
         };
         let mut slot = self.slot.lock();
         slot.given = Some(next);

@@ -14,13 +14,14 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 use tokio_util::io::poll_read_buf;
 
-use super::buffers::{Buffers, LARGEST, LEASE, give_back, lease, whole};
+use super::buffers::{Buffers, LEASE, give_back, lease, whole};
 use super::deadlines::{Deadlines, NEVER};
+use super::decoding::{Found, Later};
 use super::peer::Peer;
 use super::post::Post;
-use super::unfinished::Unfinished;
+use super::unfinished::{Room, Unfinished};
 use super::watch::Stamp;
-use crate::codec::{Codec, DecodeError, EncodeError};
+use crate::codec::{Codec, DecodeError, Decoded, EncodeError};
 use crate::service::{Service, StateLimits};
 use crate::transport::Transport;
 
@@ -117,29 +118,34 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
     // ---- requests
 
     /// The next request that is there, without reading.
-    pub(super) fn request(&mut self) -> Result<Option<S::Request>, DecodeError> {
+    pub(super) fn request(&mut self) -> Result<Option<Found<S::Request>>, DecodeError> {
         if self.decoding.is_over() || self.end == Some(End::Broken) || (self.drained && self.end.is_none()) {
             return Ok(None);
         }
         let input = &mut self.buffers.get_or_insert_with(lease).input;
         let before = input.len();
-        let decoded = match self.end {
-            None => self.codec.decode(input),
-            Some(_) => self.codec.decode_eof(input),
+        let decode_on = self.post.watch().bounds().decode_on.as_ref();
+        let decoded = match (decode_on, self.end) {
+            (Some(on), None) => self.codec.decode_later(input, on.above),
+            (None, None) => self.codec.decode(input).map(|request| request.map(Decoded::Message)),
+            (_, Some(_)) => self.codec.decode_eof(input).map(|request| request.map(Decoded::Message)),
         };
-        match decoded {
-            Ok(request) => {
-                self.decoding = Decoding::Going;
-                self.drained = request.is_none();
-                if request.is_some() {
-                    self.served = true;
-                    self.asks_no_more();
-                    self.frame_is_over();
-                }
-                Ok(request)
-            }
-            Err(error) => Err(self.undecoded(error, before)),
-        }
+        let found = match decoded {
+            Ok(found) => found,
+            Err(error) => return Err(self.undecoded(error, before)),
+        };
+        self.decoding = Decoding::Going;
+        self.drained = found.is_none();
+        let Some(found) = found else { return Ok(None) };
+        self.served = true;
+        self.asks_no_more();
+        let room = self.frame_is_over();
+        Ok(Some(match (found, &self.post.watch().bounds().decode_on) {
+            (Decoded::Message(request), _) => Found::Request(request),
+            (Decoded::Later(decode), Some(on)) => Found::Later(Later::new(&on.pool, room, decode)),
+            // A codec that leaves for later what it was told to decode.
+            (Decoded::Later(decode), None) => Found::Request(decode()?),
+        }))
     }
 
     /// A codec that neither consumes nor reads on would fail for ever.
@@ -148,7 +154,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
         let is_stuck = self.decoding == Decoding::Stuck;
         let error = if is_stuck && !consumed { error.fatal() } else { error };
         self.decoding = if consumed { Decoding::Going } else { Decoding::Stuck };
-        self.frame_is_over();
+        drop(self.frame_is_over());
         if !error.resumes() {
             self.decoding = Decoding::Over;
             self.discard();
@@ -156,16 +162,16 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
         error
     }
 
-    /// What follows is another frame. The buffer of a large one is not kept.
-    fn frame_is_over(&mut self) {
-        let Some(Buffers { input, unfinished, .. }) = self.buffers.as_deref_mut() else { return };
+    /// What follows is another frame. The buffer of a large one is not kept; what is counted of it comes back.
+    fn frame_is_over(&mut self) -> Option<Room> {
+        let Buffers { input, unfinished, .. } = self.buffers.as_deref_mut()?;
         unfinished.is_over();
-        if unfinished.holds() && input.len() <= LEASE {
-            if input.capacity() > LARGEST {
-                *input = BytesMut::from(&input[..]);
-            }
-            drop(unfinished.give_up_room());
+        if !unfinished.holds() || input.len() > LEASE {
+            return None;
         }
+        // Also one that looks small now may be what is left of a large one.
+        *input = BytesMut::from(&input[..]);
+        unfinished.give_up_room()
     }
 
     /// Whether the frame that has begun should be complete by now.

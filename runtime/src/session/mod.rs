@@ -9,6 +9,7 @@
 //! - [`steps`] and [`linear`]: what a burst does for request handlers and for linear sessions;
 //!   [`ends`] is what they share at both ends of a connection's life, [`last_words`] how it is closed.
 //! - [`attend`]: keeps a connection going while a handler is pending.
+//! - [`decoding`]: large frames are decoded on a pool.
 //! - [`link`]: bytes to frames and back, over [`buffers`] that are lent for a burst, within [`deadlines`], and within what [`unfinished`] frames
 //!   may have.
 //! - [`hub`] and [`watch`]: what the sessions of one server share: the service, the clock, the stop.
@@ -17,6 +18,7 @@ pub(crate) mod attend;
 pub(crate) mod buffers;
 pub(crate) mod closed;
 pub(crate) mod deadlines;
+pub(crate) mod decoding;
 pub(crate) mod driver;
 pub(crate) mod ends;
 pub(crate) mod error;

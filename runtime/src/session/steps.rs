@@ -13,6 +13,7 @@ use tokio::task::yield_now;
 use tracing::debug;
 
 use super::attend::{Sated, attend, attend_pending};
+use super::decoding::{Found, decoded};
 use super::driver::{Entry, Idle};
 use super::ends::{answer, close, cut, open, over, unless};
 use super::error::SessionError;
@@ -169,10 +170,19 @@ where
     C: Codec<S::Request, S::Response>,
 {
     let Idle { link, conn, state } = idle;
-    let error = match link.request() {
+    let request = match link.request() {
         Ok(None) => return ControlFlow::Continue(false),
+        Ok(Some(Found::Request(request))) => Ok(request),
+        // In a box, to keep that of each burst small.
+        Ok(Some(Found::Later(later))) => match Box::pin(decoded(link, later)).await {
+            Ok(request) => request,
+            Err(reason) => return ControlFlow::Break(reason),
+        },
+        Err(error) => Err(error),
+    };
+    let error = match request {
         Err(error) => SessionError::Decode(error),
-        Ok(Some(request)) => {
+        Ok(request) => {
             let before = Idle::<S, IO, C>::lend(state, busy_in)?;
             let half_close = S::half_close(&before);
             let mut handler = pin!(hub.service().step(before, peer, conn, request));

@@ -17,7 +17,10 @@ fn peer(id: u64, bound: usize) -> Peer<u32> {
     Peer::of(&Post::new(
         id,
         Origin::Unnamed,
-        Arc::new(Watch::new(Limits::default(), Bounds { responses: bound, scales: None, events: bound })),
+        Arc::new(Watch::new(
+            Limits::default(),
+            Bounds { responses: bound, scales: None, events: bound, decode_on: None },
+        )),
     ))
 }
 
@@ -49,7 +52,7 @@ fn s11_senders_wait_at_the_bound_in_order_of_arrival() {
 #[test]
 fn s11_senders_wait_at_the_weight_too_and_one_always_has_room() {
     let scales = Scales::new(10, |weight: &u32| usize::try_from(*weight).expect("small"));
-    let bounds = Bounds { responses: 4, scales: Some(scales), events: 1 };
+    let bounds = Bounds { responses: 4, scales: Some(scales), events: 1, decode_on: None };
     let peer: Peer<u32> =
         Peer::of(&Post::new(1, Origin::Unnamed, Arc::new(Watch::new(Limits::default(), bounds))));
     // Heavier than all may be, and the only one.
@@ -113,7 +116,7 @@ fn what_is_queued_at_the_end_is_dropped_though_each_drop_panics() {
         }
     }
 
-    let bounds = Bounds { responses: 4, scales: None, events: 4 };
+    let bounds = Bounds { responses: 4, scales: None, events: 4, decode_on: None };
     let post = Post::new(1, Origin::Unnamed, Arc::new(Watch::new(Limits::default(), bounds)));
     let peer: Peer<Bomb, Bomb> = Peer::of(&post);
     for _ in 0..4 {
@@ -192,7 +195,10 @@ fn an_address_comes_back_as_it_was() {
         let post = Post::<u32, Infallible>::new(
             1,
             Some(addr).into(),
-            Arc::new(Watch::new(Limits::default(), Bounds { responses: 1, scales: None, events: 1 })),
+            Arc::new(Watch::new(
+                Limits::default(),
+                Bounds { responses: 1, scales: None, events: 1, decode_on: None },
+            )),
         );
         assert_eq!(post.origin().addr(), Some(addr));
     }

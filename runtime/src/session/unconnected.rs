@@ -19,7 +19,7 @@ pub(crate) struct Unconnected<Rsp, Ev>(Arc<Post<Rsp, Ev>>);
 impl<Rsp: Send + 'static, Ev: Send + 'static> Unconnected<Rsp, Ev> {
     pub(crate) fn new(addr: Option<SocketAddr>, bound: usize) -> (Peer<Rsp, Ev>, Self) {
         static IDS: AtomicU64 = AtomicU64::new(1);
-        let bounds = Bounds { responses: bound, scales: None, events: bound };
+        let bounds = Bounds { responses: bound, scales: None, events: bound, decode_on: None };
         let watch = Arc::new(Watch::new(Limits::default(), bounds));
         let post = Post::new(IDS.fetch_add(1, Ordering::Relaxed), addr.into(), watch);
         (Peer::of(&post), Self(post))

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::decoding::DecodeOn;
+
 use crate::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 /// How far the server's stop has come. Only ever goes up.
@@ -65,6 +67,8 @@ pub(crate) struct Bounds {
     /// What they may weigh.
     pub(crate) scales: Option<Scales>,
     pub(crate) events: usize,
+    /// Where large frames are decoded, if not on the loop.
+    pub(crate) decode_on: Option<DecodeOn>,
 }
 
 /// How heavy responses are, and may be together. Their type is forgotten: a server is nobody's before it has a service.

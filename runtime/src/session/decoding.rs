@@ -1,0 +1,81 @@
+//! Large frames are decoded on a pool, if the server [has one for them](crate::Server::decode_on).
+//!
+//! The codec takes the frame off the input; the session is busy until the message is there, as with a handler that is pending,
+//! so requests stay in order and a stop waits for it. Dropping the job cancels it.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+
+use super::attend::{OnEof, Sated, attend};
+use super::link::Link;
+use super::reason::Reason;
+use super::unfinished::Room;
+use crate::codec::{Codec, DecodeError};
+use crate::error::Interrupted;
+use crate::pool::{Offload, Pool};
+use crate::service::Service;
+use crate::transport::Transport;
+
+/// Where frames of more than so many bytes are decoded.
+#[derive(Clone, Debug)]
+pub(crate) struct DecodeOn {
+    pub(crate) pool: Pool,
+    pub(crate) above: usize,
+}
+
+/// What the codec has found.
+pub(super) enum Found<Req> {
+    Request(Req),
+    Later(Later<Req>),
+}
+
+/// The message of a frame that is being decoded on a pool.
+pub(super) struct Later<Req> {
+    job: Offload<Result<Req, DecodeError>>,
+    /// The frame's memory is counted until it is decoded.
+    _room: Option<Room>,
+}
+
+impl<Req: Send + 'static> Later<Req> {
+    pub(super) fn new(
+        pool: &Pool,
+        room: Option<Room>,
+        decode: impl FnOnce() -> Result<Req, DecodeError> + Send + 'static,
+    ) -> Self {
+        Self { job: pool.job("decode").run(move |_| decode()), _room: room }
+    }
+}
+
+impl<Req> Unpin for Later<Req> {}
+
+impl<Req> Future for Later<Req> {
+    type Output = Result<Req, DecodeError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.job).poll(cx).map(|decoded| match decoded {
+            Ok(decoded) => decoded,
+            // As if the codec had panicked here.
+            Err(Interrupted::Panicked(panic)) => panic.resume(),
+            // The frame is lost, and nothing but the frame.
+            Err(refused) => {
+                Err(DecodeError::new(format!("a large frame was not decoded: {refused}")).resumable())
+            }
+        })
+    }
+}
+
+/// Waits for the message, and attends to the connection meanwhile. `Err` is the reason why nobody needs it any more.
+///
+/// Also after the peer's end: a frame that was complete before is decoded, on the loop or not.
+pub(super) async fn decoded<S, IO, C>(
+    link: &mut Link<S, IO, C>,
+    later: Later<S::Request>,
+) -> Result<Result<S::Request, DecodeError>, Reason>
+where
+    S: Service,
+    IO: Transport,
+    C: Codec<S::Request, S::Response>,
+{
+    attend(link, OnEof::Answer, &mut Sated, pin!(later)).await
+}

@@ -1,0 +1,291 @@
+//! Large frames are decoded on a pool, small ones on the loop, and nobody can tell by the order or the end of a session.
+
+#![forbid(unsafe_code)]
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
+
+use portcullis::codec::{Codec, Concatenated, Zstd};
+use portcullis::prelude::*;
+use portcullis::{Bound, Client, Json, JsonLines, Overflow, Service, Session};
+use portcullis_tests::served::Served;
+use portcullis_tests::{Gate, LIMIT, hold, on_loops, wait};
+use serde::{Deserialize, Deserializer};
+use tokio::time::timeout;
+
+const ABOVE: usize = 4096;
+
+/// Where a message waits while it is decoded: it has come there, and it may go on.
+type Gates = (Arc<Gate>, Arc<Gate>);
+
+static GATES: LazyLock<Mutex<HashMap<String, Gates>>> = LazyLock::new(Mutex::default);
+
+/// A text, and the thread that has decoded it. Does what it says.
+struct Told {
+    text: String,
+    thread: String,
+}
+
+impl<'de> Deserialize<'de> for Told {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let word = text.split(' ').next().unwrap_or("");
+        let gates = GATES.lock().unwrap().get(word).cloned();
+        if let Some((entered, opened)) = gates {
+            entered.open();
+            opened.pass();
+        }
+        assert!(word != "panic", "as told");
+        if word == "refuse" {
+            return Err(serde::de::Error::custom("as told"));
+        }
+        let thread = std::thread::current().name().unwrap_or("").to_owned();
+        Ok(Self { text, thread })
+    }
+}
+
+impl Told {
+    /// The first word, and where it was decoded.
+    fn answer(&self) -> String {
+        let word = self.text.split(' ').next().unwrap_or("");
+        format!("{word} on {}", if self.thread.starts_with("decode") { "the pool" } else { "the loop" })
+    }
+}
+
+/// `word`, and so much behind it that it is large.
+fn large(word: &str) -> String {
+    format!("{word} {}", "x".repeat(2 * ABOVE))
+}
+
+/// A word of its own for each test, with its gates.
+fn gate() -> (String, Arc<Gate>, Arc<Gate>) {
+    let (entered, opened) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
+    let mut gates = GATES.lock().unwrap();
+    let word = format!("gate{}", gates.len());
+    gates.insert(word.clone(), (entered.clone(), opened.clone()));
+    (word, entered, opened)
+}
+
+#[derive(Default)]
+struct Steps(Mutex<Vec<Reason>>);
+
+#[service]
+impl Steps {
+    #[request]
+    async fn ask(&self, told: Told) -> String {
+        told.answer()
+    }
+
+    #[on(error)]
+    async fn failed(&self, error: SessionError) -> ControlFlow<Reason, String> {
+        ControlFlow::Continue(format!("error: {error}"))
+    }
+
+    #[on(disconnect)]
+    async fn ended(&self, reason: Reason) {
+        self.0.lock().unwrap().push(reason);
+    }
+}
+
+#[derive(Default)]
+struct Linear(Mutex<Vec<Reason>>);
+
+#[service]
+impl Linear {
+    #[session]
+    async fn talk(&self, session: &mut Session<Told, String>) -> Result<(), SessionError> {
+        loop {
+            let told = match session.next_within(Duration::from_millis(5)).await {
+                // What is being decoded is kept.
+                Err(SessionError::Timeout) => continue,
+                told => told?,
+            };
+            session.send(told.answer()).await?;
+        }
+    }
+
+    #[on(disconnect)]
+    async fn ended(&self, reason: Reason) {
+        self.0.lock().unwrap().push(reason);
+    }
+}
+
+fn pool() -> Pool {
+    Pool::builder("decode").threads(1).build().unwrap()
+}
+
+fn bound<S: Service>(service: Arc<S>, pool: &Pool) -> Server<S, LengthPrefixed<Json>, Bound>
+where
+    LengthPrefixed<Json>: Codec<S::Request, S::Response>,
+{
+    let server = Server::new(service).codec(LengthPrefixed::<Json>::new()).decode_on(pool, ABOVE);
+    server.bind("127.0.0.1:0").unwrap()
+}
+
+type Talker = Client<String, String, LengthPrefixed<Json>>;
+
+async fn connect(served: &Served) -> Talker {
+    Client::connect(served.addr, LengthPrefixed::<Json>::new()).await.unwrap().limit(LIMIT)
+}
+
+async fn call(client: &mut Talker, text: String) -> String {
+    client.call(text).await.unwrap()
+}
+
+async fn inside(gate: &Arc<Gate>) {
+    let gate = Arc::clone(gate);
+    assert!(tokio::task::spawn_blocking(move || gate.pass()).await.unwrap());
+}
+
+/// A conversation of small and large requests, all sent before the first answer is read.
+async fn keeps_order<C>(mut client: Client<String, String, C>)
+where
+    C: Codec<String, String> + 'static,
+{
+    for n in 0..20 {
+        let word = format!("{n}");
+        client.send(if n % 3 == 1 { large(&word) } else { word }).await.unwrap();
+    }
+    client.flush().await.unwrap();
+    for n in 0..20 {
+        let on = if n % 3 == 1 { "the pool" } else { "the loop" };
+        let answer = timeout(LIMIT, client.next()).await.expect("in time").unwrap();
+        assert_eq!(answer, Some(format!("{n} on {on}")));
+    }
+}
+
+on_loops! {
+    async fn large_frames_are_decoded_on_the_pool_and_requests_stay_in_order() {
+        let pool = pool();
+        let served = Served::new(bound(Arc::new(Steps::default()), &pool)).await;
+        keeps_order(connect(&served).await).await;
+        served.stop().await;
+        let served = Served::new(bound(Arc::new(Linear::default()), &pool)).await;
+        keeps_order(connect(&served).await).await;
+        served.stop().await;
+    }
+
+    async fn so_they_are_in_every_framing_of_formats() {
+        macro_rules! framings {
+            ($($codec:expr;)*) => {$({
+                let server = Server::new(Steps::default()).codec($codec).decode_on(&pool(), ABOVE);
+                let served = Served::new(server.bind("127.0.0.1:0").unwrap()).await;
+                keeps_order(Client::connect(served.addr, $codec).await.unwrap()).await;
+                served.stop().await;
+            })*};
+        }
+        framings! {
+            JsonLines::new();
+            Concatenated::<Json>::new();
+            Concatenated::<portcullis::MessagePack>::new();
+            LengthPrefixed::<portcullis::Cbor>::new();
+        }
+    }
+
+    async fn what_is_compressed_is_decompressed_there() {
+        // By the length as it travels: what is large only when it is decompressed is decoded on the loop.
+        let server = Server::new(Steps::default()).codec(LengthPrefixed::<Zstd<Json>>::new()).decode_on(&pool(), 50);
+        let served = Served::new(server.bind("127.0.0.1:0").unwrap()).await;
+        let mut client = Client::<String, String, _>::connect(served.addr, LengthPrefixed::<Zstd<Json>>::new()).await.unwrap();
+        let noise: String = (0..2000_u32).map(|n| char::from(b'a' + (n.wrapping_mul(2_654_435_761) >> 24) as u8 % 26)).collect();
+        assert_eq!(client.call(format!("noise {noise}")).await.unwrap(), "noise on the pool");
+        assert_eq!(client.call("x".to_owned()).await.unwrap(), "x on the loop");
+        served.stop().await;
+    }
+
+    async fn the_loop_serves_others_while_a_frame_is_decoded() {
+        let (word, entered, opened) = gate();
+        let served = Served::new(bound(Arc::new(Steps::default()), &pool())).await;
+        let (mut waiting, mut other) = (connect(&served).await, connect(&served).await);
+        waiting.send(large(&word)).await.unwrap();
+        waiting.send("behind".to_owned()).await.unwrap();
+        inside(&entered).await;
+        for _ in 0..100 {
+            assert_eq!(call(&mut other, "small".to_owned()).await, "small on the loop");
+        }
+        opened.open();
+        assert_eq!(waiting.next().await.unwrap(), Some(format!("{word} on the pool")));
+        assert_eq!(waiting.next().await.unwrap().as_deref(), Some("behind on the loop"));
+        served.stop().await;
+    }
+
+    async fn a_reset_cancels_the_job_of_a_frame() {
+        let pool = pool();
+        let (release, held) = hold(&pool);
+        let service = Arc::new(Steps::default());
+        let served = Served::new(bound(Arc::clone(&service), &pool)).await;
+        let mut client = connect(&served).await;
+        client.send(large("lost")).await.unwrap();
+        wait(|| pool.stats().queued == 1).await;
+        client.get_ref().set_zero_linger().unwrap();
+        drop(client);
+        wait(|| service.0.lock().unwrap().len() == 1).await;
+        assert_eq!(*service.0.lock().unwrap()[0].cause(), Reason::Reset);
+        assert_eq!(pool.stats().queued, 0);
+        release.open();
+        assert!(held.await.unwrap());
+        served.stop().await;
+    }
+
+    async fn a_stop_waits_for_a_frame_and_answers_it() {
+        let (word, entered, opened) = gate();
+        let served = Served::new(bound(Arc::new(Steps::default()), &pool())).await;
+        let mut client = connect(&served).await;
+        client.send(large(&word)).await.unwrap();
+        inside(&entered).await;
+        served.handle.stop();
+        opened.open();
+        assert_eq!(client.next().await.unwrap(), Some(format!("{word} on the pool")));
+        assert_eq!(client.next().await.unwrap(), None);
+        assert!(served.stop().await.is_clean());
+    }
+
+    async fn the_grace_ends_a_session_whose_frame_is_not_decoded() {
+        let pool = pool();
+        let (release, held) = hold(&pool);
+        let service = Arc::new(Linear::default());
+        let served = Served::new(bound(Arc::clone(&service), &pool).grace(Duration::from_millis(50))).await;
+        let mut client = connect(&served).await;
+        client.send(large("late")).await.unwrap();
+        wait(|| pool.stats().queued == 1).await;
+        served.stop().await;
+        assert_eq!(service.0.lock().unwrap()[0], Reason::Stopped);
+        assert_eq!(pool.stats().queued, 0);
+        release.open();
+        assert!(held.await.unwrap());
+    }
+
+    async fn after_a_half_close_a_large_frame_is_answered_as_any() {
+        let service = Arc::new(Steps::default());
+        let (word, entered, opened) = gate();
+        let served = Served::new(bound(Arc::clone(&service), &pool())).await;
+        let mut client = connect(&served).await;
+        client.send(large(&word)).await.unwrap();
+        inside(&entered).await;
+        client.finish().await.unwrap();
+        opened.open();
+        assert_eq!(client.next().await.unwrap(), Some(format!("{word} on the pool")));
+        served.stop().await;
+    }
+
+    async fn a_frame_that_is_no_message_a_panic_and_a_full_pool_are_told_as_on_the_loop() {
+        let pool = Pool::builder("decode").threads(1).queue(1).overflow(Overflow::Reject).build().unwrap();
+        let served = Served::new(bound(Arc::new(Steps::default()), &pool)).await;
+        let mut client = connect(&served).await;
+        assert_eq!(call(&mut client, large("refuse")).await.split(" at").next(), Some("error: malformed input: as told"));
+        assert_eq!(call(&mut client, large("fine")).await, "fine on the pool");
+        // The one thread, and the one place.
+        let (release, held) = hold(&pool);
+        let place = pool.run(|_| ());
+        let refused = call(&mut client, large("refused")).await;
+        assert!(refused.starts_with("error: malformed input: a large frame was not decoded"), "{refused}");
+        assert_eq!(call(&mut client, "small".to_owned()).await, "small on the loop");
+        release.open();
+        assert!(held.await.unwrap());
+        place.await.unwrap();
+        assert_eq!(call(&mut client, large("panic")).await, "error: panicked: as told");
+        assert_eq!(client.next().await.unwrap(), None);
+        served.stop().await;
+    }
+}
