@@ -6,7 +6,7 @@
 
 use crate::lint::Finding;
 use proc_macro2::TokenStream;
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 use std::{cell::RefCell, fmt::Display, rc::Rc};
 
 /// One node of the tree; clones are the same node.
@@ -28,12 +28,14 @@ struct Node {
     clean: bool,
     /// Mistakes are taken note of, and not said.
     muted: bool,
+    /// The `cfg`s under which it is there.
+    cfgs: TokenStream,
 }
 
 impl Sink {
     pub(crate) fn root() -> Self {
         let tree = Tree {
-            nodes: vec![Node { parent: None, clean: true, muted: false }],
+            nodes: vec![Node { parent: None, clean: true, muted: false, cfgs: TokenStream::new() }],
             errors: Vec::new(),
             warnings: Vec::new(),
         };
@@ -44,7 +46,7 @@ impl Sink {
     pub(crate) fn child(&self) -> Self {
         let mut tree = self.tree.borrow_mut();
         let muted = tree.nodes.get(self.node).is_some_and(|node| node.muted);
-        tree.nodes.push(Node { parent: Some(self.node), clean: true, muted });
+        tree.nodes.push(Node { parent: Some(self.node), clean: true, muted, cfgs: TokenStream::new() });
         Sink { tree: Rc::clone(&self.tree), node: tree.nodes.len() - 1 }
     }
 
@@ -56,6 +58,13 @@ impl Sink {
         }
         child.taint();
         child
+    }
+
+    /// What is wrong is said under these `cfg`s only: of what is not there nobody wants to hear.
+    pub(crate) fn only_under(&self, cfgs: TokenStream) {
+        if let Some(node) = self.tree.borrow_mut().nodes.get_mut(self.node) {
+            node.cfgs = cfgs;
+        }
     }
 
     /// From now on nothing is said of any part.
@@ -117,7 +126,20 @@ impl Sink {
     pub(crate) fn into_compile_errors(self) -> TokenStream {
         let mut errors = std::mem::take(&mut self.tree.borrow_mut().errors);
         errors.sort_by_key(|(node, _)| *node);
-        errors.iter().map(|(_, error)| error.to_compile_error()).collect()
+        let tree = self.tree.borrow();
+        let cfgs = |node: usize| {
+            let node_of = |index: usize| tree.nodes.get(index);
+            let way = std::iter::successors(node_of(node), |node| node.parent.and_then(node_of));
+            way.map(|node| node.cfgs.clone()).collect::<TokenStream>()
+        };
+        errors
+            .into_iter()
+            .flat_map(|(node, error)| error.into_iter().map(move |error| (node, error)))
+            .map(|(node, error)| {
+                let (cfgs, error) = (cfgs(node), error.to_compile_error());
+                quote!(#cfgs #error)
+            })
+            .collect()
     }
 
     #[cfg(test)]
@@ -132,7 +154,6 @@ impl Sink {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quote::quote;
 
     #[test]
     fn a_mistake_is_heard_by_its_ancestors_only() {

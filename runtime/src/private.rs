@@ -64,6 +64,80 @@ pub trait Otherwise {
 
 impl<S> Otherwise for Dereferences<S> {}
 
+/// The value that stands in for one that a mistake has left out, or that no `cfg` leaves: of any type, and nothing behind it is
+/// unreachable.
+pub fn never<T>() -> T {
+    unreachable!("this code is not compiled, or never called")
+}
+
+/// What an expression in an attribute reads of an argument that it must leave where it is.
+pub fn argument<T: ?Sized>(argument: &T) -> Argument<'_, T> {
+    Argument(Behind(argument))
+}
+
+/// Reads a `Copy` type by its value; and is one that reads any other by a reference.
+pub struct Argument<'a, T: ?Sized>(Behind<'a, T>);
+
+/// Reads any type by a reference.
+pub struct Behind<'a, T: ?Sized>(&'a T);
+
+impl<T: Copy> Argument<'_, T> {
+    /// Found ahead of the other.
+    pub fn read(&self) -> T {
+        *self.0.0
+    }
+}
+
+impl<'a, T: ?Sized> std::ops::Deref for Argument<'a, T> {
+    type Target = Behind<'a, T>;
+
+    fn deref(&self) -> &Behind<'a, T> {
+        &self.0
+    }
+}
+
+impl<'a, T: ?Sized> Behind<'a, T> {
+    /// Found where there is no other.
+    pub fn read(&self) -> &'a T {
+        self.0
+    }
+}
+
+/// As [`argument`], for a field whose type is known: it gets a reference, or a clone if it owns what it has.
+#[diagnostic::on_unimplemented(
+    message = "an attribute only reads its arguments: there is no `{V}` to be had of a `{Self}`",
+    label = "the body takes this, so that this expression gets a reference or a clone",
+    note = "write the conversion: `name.clone()`, `&name`, `name.as_str()`"
+)]
+pub trait Fills<V> {
+    /// The value for the field.
+    fn fill(self) -> V;
+}
+
+impl<'a, T: ?Sized> Fills<&'a T> for &'a T {
+    fn fill(self) -> &'a T {
+        self
+    }
+}
+
+impl<T: Clone> Fills<T> for &T {
+    fn fill(self) -> T {
+        self.clone()
+    }
+}
+
+impl<'a> Fills<&'a str> for &'a String {
+    fn fill(self) -> &'a str {
+        self
+    }
+}
+
+impl<'a, T> Fills<&'a [T]> for &'a Vec<T> {
+    fn fill(self) -> &'a [T] {
+        self
+    }
+}
+
 pub use crate::__for_editors as for_editors;
 
 /// `{ what is compiled } { what is written }`: of a function that is half written, or has a body that can't be compiled, editors read the

@@ -18,14 +18,14 @@ impl Echo {
             pools,
         }
     }
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(clippy::unused_async, clippy::unused_self)]
     async fn started(
         self: &::std::sync::Arc<Self>,
         _cleanup: &mut Cleanup,
     ) -> Result<(), Interrupted> {
         Ok(())
     }
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(clippy::unused_async, clippy::unused_self)]
     async fn opened(self: &::std::sync::Arc<Self>, _peer: &Peer<String>) -> u64 {
         0
     }
@@ -33,7 +33,7 @@ impl Echo {
     ///
     /// # Errors
     /// If it is interrupted.
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(clippy::needless_pass_by_value, clippy::large_types_passed_by_value)]
     pub async fn echo(
         self: &::std::sync::Arc<Self>,
         peer: &Peer<String>,
@@ -48,7 +48,6 @@ impl Echo {
     ///
     /// # Errors
     /// If it is interrupted.
-    #[allow(dead_code)]
     pub fn upper(
         self: &::std::sync::Arc<Self>,
         text: String,
@@ -58,13 +57,15 @@ impl Echo {
         ::portcullis::__private::crosses::<usize>();
         ::portcullis::__private::crosses::<Interrupted>();
         ::portcullis::__private::flattens::<Interrupted>();
-        let pool: &::portcullis::Pool = &self.pools[at % 2];
+        let pool: &::portcullis::Pool = &self
+            .pools[::portcullis::__private::argument(&at).read() % 2];
         let pool = &::core::clone::Clone::clone(pool);
         let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
-        pool.job("Echo::upper")
+        let job = pool
+            .job("Echo::upper")
             .deadline(::core::time::Duration::from_secs(2))
-            .lane(&at)
-            .try_run::<
+            .lane(&at);
+        job.try_run::<
                 _,
                 String,
                 Interrupted,
@@ -78,7 +79,7 @@ impl Echo {
     /// Runs on the calling thread: for code that holds a `Worker` already.
     #[allow(
         clippy::needless_pass_by_value,
-        clippy::unused_self,
+        clippy::large_types_passed_by_value,
         clippy::must_use_candidate
     )]
     pub fn blocking_upper(
@@ -87,12 +88,12 @@ impl Echo {
         text: String,
         at: usize,
     ) -> Result<String, Interrupted> {
+        let _ = Self::upper;
         worker.check()?;
         let count = self.count(text.clone()).wait(worker)?;
         Ok(format!("{}{count}{at}{}", self.greeting, text.to_uppercase()))
     }
     /// Counts; what it gives is no `Result`.
-    #[allow(dead_code)]
     fn length(
         self: &::std::sync::Arc<Self>,
         text: String,
@@ -101,20 +102,23 @@ impl Echo {
         ::portcullis::__private::crosses::<usize>();
         let pool: &::portcullis::Pool = ::portcullis::Pool::shared();
         let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
-        pool.job("Echo::length")
-            .deadline(Duration::from_secs(1))
-            .detached()
-            .run::<_, usize>(move |worker| Self::blocking_length(&this, worker, text))
+        let job = pool.job("Echo::length").deadline(Duration::from_secs(1)).detached();
+        job.run::<_, usize>(move |worker| Self::blocking_length(&this, worker, text))
     }
     /// Counts; what it gives is no `Result`.
     ///
     /// Runs on the calling thread: for code that holds a `Worker` already.
-    #[allow(clippy::needless_pass_by_value, clippy::unused_self)]
+    #[allow(
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::large_types_passed_by_value
+    )]
     fn blocking_length(
         self: &::std::sync::Arc<Self>,
         _worker: &::portcullis::Worker,
         text: String,
     ) -> usize {
+        let _ = Self::length;
         text.len()
     }
     /// Counts.
@@ -126,7 +130,7 @@ impl Echo {
         async move { Self::__count(&this, text).await }
     }
     #[doc(hidden)]
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(clippy::needless_pass_by_value, clippy::large_types_passed_by_value)]
     async fn __count(self: &::std::sync::Arc<Self>, text: String) -> usize {
         self.length(text).await.unwrap_or_default()
     }
@@ -138,20 +142,35 @@ impl Echo {
         async move { Self::__tell(&this, count).await }
     }
     #[doc(hidden)]
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(
+        clippy::unused_async,
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::large_types_passed_by_value
+    )]
     async fn __tell(self: &::std::sync::Arc<Self>, count: u64) -> String {
         count.to_string()
     }
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(
+        clippy::unused_async,
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::large_types_passed_by_value
+    )]
     async fn failed(
         self: &::std::sync::Arc<Self>,
         _error: SessionError<Interrupted>,
     ) -> ControlFlow<Reason, String> {
         ControlFlow::Continue(String::new())
     }
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(
+        clippy::unused_async,
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::large_types_passed_by_value
+    )]
     async fn gone(self: &::std::sync::Arc<Self>, _count: u64, _reason: Reason) {}
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(clippy::unused_async, clippy::unused_self)]
     async fn stopped(self: &::std::sync::Arc<Self>) {}
 }
 #[automatically_derived]
@@ -271,11 +290,16 @@ impl ::portcullis::Describe for Echo {
 #[derive(Debug)]
 pub struct Door;
 impl Door {
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(clippy::unused_async, clippy::unused_self)]
     async fn opened(self: &::std::sync::Arc<Self>, _peer: &Peer<u64, String>) -> u64 {
         0
     }
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(
+        clippy::unused_async,
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::large_types_passed_by_value
+    )]
     async fn ahead(
         self: &::std::sync::Arc<Self>,
         _count: &mut u64,
@@ -283,10 +307,15 @@ impl Door {
     ) -> Result<ControlFlow<u64, u64>, Odd> {
         Ok(ControlFlow::Continue(request))
     }
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(clippy::unused_async, clippy::unused_self)]
     async fn behind(self: &::std::sync::Arc<Self>, _response: &u64) {}
     /// Nobody passes.
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(
+        clippy::unused_async,
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::large_types_passed_by_value
+    )]
     pub async fn shut(
         self: &::std::sync::Arc<Self>,
         count: &mut u64,
@@ -295,11 +324,21 @@ impl Door {
         *count += 1;
         (request, DoorState::Open(request))
     }
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(
+        clippy::unused_async,
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::large_types_passed_by_value
+    )]
     async fn open(self: &::std::sync::Arc<Self>, _by: u64, _request: u64) -> DoorState {
         DoorState::Shut
     }
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(
+        clippy::unused_async,
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::large_types_passed_by_value
+    )]
     async fn told(
         self: &::std::sync::Arc<Self>,
         by: u64,
@@ -307,11 +346,21 @@ impl Door {
     ) -> Result<DoorState, Odd> {
         Ok(DoorState::Open(by))
     }
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(
+        clippy::unused_async,
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::large_types_passed_by_value
+    )]
     async fn fell_shut(self: &::std::sync::Arc<Self>, by: u64) -> (u64, DoorState) {
         (by, DoorState::Shut)
     }
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(
+        clippy::unused_async,
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::large_types_passed_by_value
+    )]
     async fn gone(
         self: &::std::sync::Arc<Self>,
         _count: u64,
@@ -321,12 +370,11 @@ impl Door {
 }
 /// Where a session stands: a variant for each `#[state]`.
 #[derive(Debug)]
-#[allow(unreachable_pub, private_interfaces, private_bounds, clippy::large_enum_variant)]
 pub enum DoorState {
     /// Nobody passes.
     Shut,
     /// The state `open`.
-    Open(u64),
+    Open((u64)),
     /// The session ends, once what it has to say is written.
     Closed,
 }
@@ -538,7 +586,6 @@ pub struct Talk<T> {
     word: T,
 }
 impl<T: std::fmt::Display + Send + Sync + 'static> Talk<T> {
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
     async fn talk(
         self: &::std::sync::Arc<Self>,
         session: &mut Session<String, String>,
@@ -559,7 +606,11 @@ impl<T: std::fmt::Display + Send + Sync + 'static> Talk<T> {
         async move { Self::__answer(&this, line).await }
     }
     #[doc(hidden)]
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(
+        clippy::unused_async,
+        clippy::needless_pass_by_value,
+        clippy::large_types_passed_by_value
+    )]
     async fn __answer(self: &::std::sync::Arc<Self>, line: String) -> String {
         format!("{}{line}", self.word)
     }
@@ -611,7 +662,6 @@ impl<T: std::fmt::Display + Send + Sync + 'static> ::portcullis::Describe for Ta
     {} { const _ : () = { use ::portcullis::session as _; }; }
 }
 /// Works; no service is needed.
-#[allow(dead_code)]
 pub fn work(n: u64) -> ::portcullis::Offload<u64> {
     ::portcullis::__private::crosses::<u64>();
     let pool: &::portcullis::Pool = ::portcullis::Pool::shared();
@@ -620,7 +670,12 @@ pub fn work(n: u64) -> ::portcullis::Offload<u64> {
 /// Works; no service is needed.
 ///
 /// Runs on the calling thread: for code that holds a `Worker` already.
-#[allow(clippy::needless_pass_by_value, clippy::unused_self, clippy::must_use_candidate)]
+#[allow(
+    clippy::needless_pass_by_value,
+    clippy::large_types_passed_by_value,
+    clippy::must_use_candidate
+)]
 pub fn blocking_work(_worker: &Worker, n: u64) -> u64 {
+    let _ = work;
     n
 }

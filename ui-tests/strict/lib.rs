@@ -7,6 +7,9 @@
 #![deny(warnings, missing_docs, missing_debug_implementations, unreachable_pub, rust_2018_idioms)]
 #![deny(clippy::all, clippy::pedantic, clippy::incompatible_msrv)]
 
+// Attributes of shape (what a handler takes, whether it awaits) are the macro's to answer for; brackets around a field's type tell rustc
+// whose the field is.
 #[rustfmt::skip]
+#[allow(unused_parens)]
 pub mod expanded;
 pub mod written;

@@ -53,12 +53,13 @@ pub(super) fn qualifiers(method: &Method, what: &str) {
     if let Some(variadic) = &sig.variadic {
         sink.error(variadic, message("..."));
     }
-    for param in &method.function.params {
-        if let Some(cfg) = param.cfg() {
-            let message =
-                format!("generated code passes every parameter of {what}: put the `cfg` on the function");
-            sink.error(cfg, message);
-        }
+    // With fewer of them the function was written once for each case.
+    if let Some(cfg) = method.function.params.iter().find_map(Param::cfg) {
+        let message = format!(
+            "{what} is generated for each case of the `cfg`s on its parameters, and more than four are too many: \
+             write the function twice, with the `cfg` on it"
+        );
+        sink.error(cfg, message);
     }
 }
 

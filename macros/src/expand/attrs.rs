@@ -1,36 +1,295 @@
-//! Which of two generated functions a user's attribute goes to.
+//! Where the attributes on a method go, of which more than one item is made.
+//!
+//! | attribute | function that is called | function with the body | what else names the types |
+//! |---|---|---|---|
+//! | `doc` | yes | only of a blocking one | |
+//! | `cfg` | yes | yes | yes |
+//! | `allow`, `warn`, `deny`, `forbid` | yes | yes | yes |
+//! | `expect` | the lints that speak of it, the others as `allow` | the other lints, those as `allow` | `allow` |
+//! | `deprecated` | yes | no: the call of it is ours | |
+//! | `must_use` | yes | no | |
+//! | `tracing::instrument` | no | yes, with the name that is written | |
+//! | any other | no | yes | |
+//!
+//! `#[cfg_attr(P, ..)]` goes where the attribute in it goes.
 
-use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
-use syn::{Attribute, Meta};
+use crate::{
+    lint,
+    model::{Function, Method, Role, Service, first_line},
+    parse::{said, saying},
+};
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::{Attribute, Meta, Path, ext::IdentExt};
 
-/// The attributes of the function that people call and that generated code stands in for: what is read from
-/// outside (docs, `cfg`, deprecation), and lint levels, since the signature is the user's.
+const LEVELS: [&str; 5] = ["allow", "expect", "warn", "deny", "forbid"];
+/// Lints that speak of the function that is called: it has the name, the docs and the visibility, and callers.
+const OF_THE_OUTER: [&str; 4] = ["dead_code", "unused", "missing_docs", "unreachable_pub"];
+
+/// Which of two functions an attribute is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Outer,
+    Inner,
+}
+
+/// The attributes of the function that people call, in front of a hidden one with the body.
 pub(super) fn outer(attrs: &[Attribute]) -> TokenStream {
-    attrs.iter().filter_map(outer_attr).collect()
+    attrs.iter().map(outer_attr).collect()
 }
 
-fn outer_attr(attr: &Attribute) -> Option<TokenStream> {
-    let path = attr.path();
-    // What the body is expected to do, our call of it does not: allow it instead.
-    if path.is_ident("expect") {
-        let Meta::List(list) = &attr.meta else { return None };
-        let lints = &list.tokens;
-        return Some(quote!(#[allow(#lints)]));
+fn outer_attr(attr: &Attribute) -> TokenStream {
+    let Some(meta) = said(attr) else { return TokenStream::new() };
+    let is = |name: &str| meta.path().is_ident(name);
+    if is("expect") {
+        return expected(attr, &meta, Side::Outer);
     }
-    // The call in it is ours, and no use of what is deprecated.
-    if path.is_ident("deprecated") {
-        return Some(quote_spanned!(Span::mixed_site()=> #attr #[allow(deprecated)]));
+    if is("must_use") && matches!(meta, Meta::Path(_)) {
+        // The future must be used in any case, and a lint asks for a reason to say so again.
+        return saying(attr, &quote!(must_use = "what it comes to is meant to be used"));
     }
-    let kept = ["doc", "cfg", "allow", "warn", "deny", "forbid"];
-    kept.iter().any(|name| path.is_ident(name)).then(|| attr.to_token_stream())
+    let kept = ["doc", "cfg", "deprecated", "must_use", "allow", "warn", "deny", "forbid"];
+    if kept.iter().any(|name| is(name)) { attr.to_token_stream() } else { TokenStream::new() }
 }
 
-/// The attributes of a hidden body that a documented function stands in front of.
-pub(super) fn inner(attrs: &[Attribute]) -> TokenStream {
-    attrs
-        .iter()
-        .filter(|attr| !attr.path().is_ident("doc") && !attr.path().is_ident("deprecated"))
-        .map(ToTokens::to_token_stream)
-        .collect()
+/// The attributes of the function with the body, behind one that is called in its place.
+pub(super) fn inner(function: &Function) -> TokenStream {
+    let one = |attr: &Attribute| {
+        let Some(meta) = said(attr) else { return attr.to_token_stream() };
+        let is = |name: &str| meta.path().is_ident(name);
+        if is("doc") || is("deprecated") || is("must_use") {
+            return TokenStream::new();
+        }
+        body_attr(attr, &meta, function, None)
+    };
+    function.attrs.iter().map(one).collect()
+}
+
+/// The attributes of what stands in front of a blocking function's body.
+pub(super) fn in_front(function: &Function) -> TokenStream {
+    let is_doc = |attr: &&Attribute| said(attr).is_some_and(|meta| meta.path().is_ident("doc"));
+    function.attrs.iter().filter(|attr| !is_doc(attr)).map(outer_attr).collect()
+}
+
+/// The attributes of a blocking function's body, which can be called as well; docs are for the caller to write.
+pub(super) fn twin(function: &Function, worker: Option<&Ident>) -> TokenStream {
+    let one = |attr: &Attribute| {
+        let Some(meta) = said(attr) else { return attr.to_token_stream() };
+        if meta.path().is_ident("doc") {
+            return TokenStream::new();
+        }
+        body_attr(attr, &meta, function, worker)
+    };
+    function.attrs.iter().map(one).collect()
+}
+
+fn body_attr(attr: &Attribute, meta: &Meta, function: &Function, worker: Option<&Ident>) -> TokenStream {
+    if meta.path().is_ident("expect") {
+        return expected(attr, meta, Side::Inner);
+    }
+    if is_instrument(meta.path()) {
+        return saying(attr, &instrumented(meta, function, worker));
+    }
+    attr.to_token_stream()
+}
+
+/// `#[expect(dead_code, unused_variables)]`: each lint is expected of one of the two functions, and allowed in the other.
+fn expected(attr: &Attribute, meta: &Meta, side: Side) -> TokenStream {
+    let Meta::List(list) = meta else { return TokenStream::new() };
+    let (mut here, mut there, mut reason) = (Vec::new(), Vec::new(), None);
+    for part in split(list.tokens.clone()) {
+        let text = compact(&part);
+        let of = if OF_THE_OUTER.contains(&&*text) { Side::Outer } else { Side::Inner };
+        match text {
+            _ if text.starts_with("reason=") => reason = Some(part),
+            _ if of == side => here.push(part),
+            _ => there.push(part),
+        }
+    }
+    let reason: Vec<_> = reason.into_iter().collect();
+    let level = |name: TokenStream, lints: &[TokenStream]| match lints.is_empty() {
+        true => TokenStream::new(),
+        false => saying(attr, &quote!(#name(#(#lints,)* #(#reason)*))),
+    };
+    let (expect, allow) = (level(quote!(expect), &here), level(quote!(allow), &there));
+    quote!(#expect #allow)
+}
+
+/// For each item that is generated beside the block: its `cfg`s and its lint levels; and what its methods allow, since their types are
+/// named there. What the compiler has to say of those, it says at the methods.
+pub(super) fn of_block(service: &Service) -> TokenStream {
+    let head = &service.head.attrs;
+    let cfgs = head.iter().filter(|attr| attr.path().is_ident("cfg")).map(ToTokens::to_token_stream);
+    let own = head.iter().filter_map(|attr| level(attr, &["warn", "deny", "forbid"]));
+    let role = |method: &&Method| !matches!(method.role, Role::Plain | Role::Helper | Role::Blocking(_));
+    let methods = service.methods().filter(role);
+    let of_methods = methods.flat_map(|method| &method.function.attrs).filter_map(|attr| level(attr, &[]));
+    let mut said = Vec::new();
+    let levels = own.chain(of_methods).filter(|level| {
+        let text = level.to_string();
+        let is_new = !said.contains(&text);
+        said.push(text);
+        is_new
+    });
+    cfgs.chain(levels).collect()
+}
+
+/// `allow` and `expect` as `allow`, and `others` as they are.
+fn level(attr: &Attribute, others: &[&str]) -> Option<TokenStream> {
+    let meta = said(attr)?;
+    let Meta::List(list) = &meta else { return None };
+    let lints = &list.tokens;
+    let is = |level: &str| list.path.is_ident(level);
+    if is("allow") || is("expect") {
+        return Some(saying(attr, &quote!(allow(#lints))));
+    }
+    others.iter().any(|level| is(level)).then(|| saying(attr, &meta.to_token_stream()))
+}
+
+/// The docs of a state's variant: the first line of its handler's, without the links. Those would lead from another item, private ones
+/// too; and examples would be run twice.
+pub(super) fn of_variant(function: &Function) -> TokenStream {
+    let cfgs: TokenStream = function.cfgs().map(ToTokens::to_token_stream).collect();
+    let line = without_links(&first_line(&function.attrs));
+    let doc = match line.is_empty() {
+        true => format!(" The state `{}`.", function.sig.ident.unraw()),
+        false => format!(" {line}"),
+    };
+    quote!(#cfgs #[doc = #doc])
+}
+
+/// `[text](target)`, `[text][target]` and `[text]` as `text`, but not in code.
+fn without_links(line: &str) -> String {
+    let mut text = String::new();
+    let mut rest = line;
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            '`' => rest[1..].find('`').map_or(1, |end| end + 2),
+            ']' if rest[1..].starts_with('(') => rest.find(')').map_or(1, |end| end + 1),
+            ']' if rest[1..].starts_with('[') => rest[1..].find(']').map_or(1, |end| end + 2),
+            other => other.len_utf8(),
+        };
+        match first {
+            '[' | ']' => {}
+            '<' => text.push_str("\\<"),
+            _ => text.push_str(&rest[..length]),
+        }
+        rest = &rest[length..];
+    }
+    text
+}
+
+/// What clippy may think of a function whose shape is not its author's choice: an `#[allow(..)]` of those of its lints that can be
+/// meant. Lints that the author has an own word on are left to it.
+pub(super) fn of_shape(function: &Function, others: &[(&str, bool)]) -> TokenStream {
+    let body = function.body.stream();
+    let owned = function.params.iter().any(|param| param.is_owned());
+    let lints = [
+        ("clippy::unused_async", function.sig.asyncness.is_some() && !lint::awaits(body.clone())),
+        ("clippy::unused_self", function.receiver.written().is_some() && !mentions(body, "self")),
+        ("clippy::needless_pass_by_value", owned),
+        ("clippy::large_types_passed_by_value", owned),
+    ];
+    let likely = lints.iter().chain(others).filter(|(_, is_likely)| *is_likely);
+    quiet(function, likely.map(|(lint, _)| *lint))
+}
+
+/// `#[allow(..)]` of lints of which neither the function nor its block says anything.
+fn quiet<'a>(function: &Function, lints: impl Iterator<Item = &'a str>) -> TokenStream {
+    let own: Vec<String> = function.attrs.iter().flat_map(|attr| named(attr, &LEVELS)).collect();
+    let around: Vec<String> =
+        function.levels.iter().flat_map(|attr| named(attr, &["expect", "forbid"])).collect();
+    let is_open = |lint: &&str| own.iter().chain(&around).all(|named| named != lint);
+    let lints: Vec<Path> = lints.filter(is_open).filter_map(|lint| syn::parse_str(lint).ok()).collect();
+    if lints.is_empty() { TokenStream::new() } else { quote!(#[allow(#(#lints),*)]) }
+}
+
+/// Somebody expects that this function is not used.
+pub(super) fn expects_dead_code(function: &Function) -> bool {
+    let mut named = function.attrs.iter().chain(&function.levels).flat_map(|attr| named(attr, &["expect"]));
+    named.any(|lint| ["dead_code", "unused", "warnings"].contains(&&*lint))
+}
+
+pub(super) fn is_deprecated(function: &Function) -> bool {
+    function.attrs.iter().filter_map(said).any(|meta| meta.path().is_ident("deprecated"))
+}
+
+/// The lints that an attribute of one of these levels names.
+fn named(attr: &Attribute, levels: &[&str]) -> Vec<String> {
+    match said(attr) {
+        Some(Meta::List(list)) if levels.iter().any(|level| list.path.is_ident(level)) => {
+            split(list.tokens).iter().map(compact).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// `instrument`, `tracing::instrument`
+fn is_instrument(path: &Path) -> bool {
+    let mut names = path.segments.iter().rev().map(|segment| segment.ident.to_string());
+    let last = names.next();
+    let of = names.next();
+    last.is_some_and(|last| last == "instrument")
+        && of.is_none_or(|of| of == "tracing" || of == "tracing_attributes")
+}
+
+/// The span has the name that is written, and not that of a hidden function; and it does not record the worker.
+fn instrumented(meta: &Meta, function: &Function, worker: Option<&Ident>) -> TokenStream {
+    let path = meta.path();
+    let mut args = match meta {
+        Meta::List(list) => split(list.tokens.clone()),
+        _ => Vec::new(),
+    };
+    let begins = |arg: &TokenStream, word: &str| match arg.clone().into_iter().next() {
+        Some(TokenTree::Ident(ident)) => ident == word,
+        _ => false,
+    };
+    let is_text = |arg: &TokenStream| matches!(arg.clone().into_iter().next(), Some(TokenTree::Literal(_)));
+    if !args.iter().any(|arg| begins(arg, "name") || is_text(arg)) {
+        let name = function.sig.ident.unraw().to_string();
+        args.push(quote!(name = #name));
+    }
+    if let Some(worker) = worker.filter(|_| !args.iter().any(|arg| begins(arg, "skip_all"))) {
+        match args.iter_mut().find(|arg| begins(arg, "skip")) {
+            Some(skip) => *skip = also_skipping(skip, worker),
+            None => args.push(quote!(skip(#worker))),
+        }
+    }
+    quote!(#path(#(#args),*))
+}
+
+/// `skip(image)` as `skip(image, worker)`.
+fn also_skipping(skip: &TokenStream, worker: &Ident) -> TokenStream {
+    let tree = |tree: TokenTree| match tree {
+        TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis => {
+            let mut skipped = split(group.stream());
+            if skipped.iter().all(|name| *worker != name.to_string()) {
+                skipped.push(worker.to_token_stream());
+            }
+            TokenTree::Group(Group::new(Delimiter::Parenthesis, quote!(#(#skipped),*)))
+        }
+        other => other,
+    };
+    skip.clone().into_iter().map(tree).collect()
+}
+
+/// The parts of a list.
+fn split(tokens: TokenStream) -> Vec<TokenStream> {
+    let trees: Vec<TokenTree> = tokens.into_iter().collect();
+    let is_comma = |tree: &TokenTree| matches!(tree, TokenTree::Punct(punct) if punct.as_char() == ',');
+    let parts = trees.split(is_comma).map(|part| part.iter().cloned().collect::<TokenStream>());
+    parts.filter(|part| !part.is_empty()).collect()
+}
+
+/// `clippy::unused_async`, without spaces.
+fn compact(tokens: &TokenStream) -> String {
+    tokens.to_string().split_whitespace().collect()
+}
+
+fn mentions(tokens: TokenStream, word: &str) -> bool {
+    tokens.into_iter().any(|tree| match tree {
+        TokenTree::Ident(ident) => ident == word,
+        TokenTree::Group(group) => mentions(group.stream(), word),
+        _ => false,
+    })
 }

@@ -16,22 +16,65 @@
 //! The body stays out of the closure, or two methods that call each other would need each other's `Send`.
 
 use super::{
-    at, attrs,
+    at, attrs, reads,
+    service::at_output,
     signature::{self, Forwarded},
-    types,
+    types, warnings,
 };
-use crate::model::{Blocking, Function, Limit, Outcome, Param};
-use proc_macro2::{Ident, Literal, Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
-use syn::{Expr, Path, Visibility};
+use crate::{
+    model::{Blocking, Function, Limit, Outcome, Param},
+    parse::said,
+};
+use proc_macro2::{Group, Ident, Literal, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::{Attribute, Expr, Path, Visibility};
 
 /// Both functions.
 pub(super) fn items(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
     let krate = blocking.krate.as_ref().unwrap_or(krate);
     let job = job(function, blocking, krate);
     let offload = offload(function, &blocking.args, &blocking.outcome, krate, &job);
-    let body = body(function, blocking, krate);
+    let body = match attrs::is_deprecated(function) {
+        true => {
+            let (hidden, in_front) = (hidden(function, blocking, krate), in_front(function, blocking, krate));
+            quote!(#hidden #in_front)
+        }
+        false => {
+            let body = whole_body(function, blocking);
+            self::body(&Function { body, ..function.clone() }, blocking, krate)
+        }
+    };
     quote!(#offload #body)
+}
+
+/// `fn __shrink(..) { .. }`: the body of a deprecated function, for the job to call.
+fn hidden(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
+    let mut named = function.clone();
+    named.vis = Visibility::Inherited;
+    let attrs = attrs::inner(function);
+    let inputs = body_inputs(&named, blocking, krate);
+    let lints = body_lints(&named, inputs.len());
+    let name = signature::prefixed("__", &function.sig.ident);
+    let head = signature::head(&function.sig, &name, &inputs, &function.sig.output.to_token_stream());
+    let block = &function.body;
+    quote_spanned!(Span::mixed_site()=> #attrs #[doc(hidden)] #lints #head #block)
+}
+
+/// `fn blocking_shrink(..) { Self::__shrink(..) }`: deprecated as well, and so of no use to the job.
+fn in_front(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
+    let (vis, attrs, docs) = (&function.vis, attrs::in_front(function), body_docs(function));
+    let worker = quote_spanned!(Span::mixed_site()=> worker: &#krate::Worker);
+    let args = signature::forwarded(&blocking.args);
+    let inputs: Vec<_> = signature::forwarding_receiver(&function.receiver)
+        .into_iter()
+        .chain([worker])
+        .chain(args.into_iter().map(|arg| arg.declared))
+        .collect();
+    let name = body_name(function);
+    let head = signature::head(&function.sig, &name, &inputs, &function.sig.output.to_token_stream());
+    let this = signature::self_token(function).map(|self_| quote_spanned!(Span::mixed_site()=> #self_,));
+    let call = call(function, blocking, this);
+    quote_spanned!(Span::mixed_site()=> #docs #attrs #vis #head { #call })
 }
 
 /// `fn shrink(self: &Arc<Self>, image: Image) -> Offload<Image, Error> { .. }`
@@ -50,47 +93,84 @@ pub(super) fn offload(
         .collect();
     let ok = types::ok(outcome, krate);
     let err = types::err(outcome, krate).map(|err| quote!(, #err));
-    let output = quote_spanned!(Span::mixed_site()=> -> #krate::Offload<#ok #err>);
+    let close = quote_spanned!(signature::end(function)=> >);
+    let output = quote_spanned!(Span::mixed_site()=> -> #krate::Offload<#ok #err #close);
     let head = signature::head(&function.sig, &function.sig.ident, &inputs, &output);
-    // Whoever only calls `blocking_f` uses the function, too.
-    quote_spanned!(Span::mixed_site()=> #attrs #[allow(dead_code)] #vis #head { #job })
+    let job = signature::as_written(function, job.clone());
+    quote_spanned!(Span::mixed_site()=> #attrs #vis #head #job)
 }
 
 /// `fn blocking_shrink(self: &Arc<Self>, worker: &Worker, image: Image) -> Result<Image, Error> { .. }`
 pub(super) fn body(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
-    let vis = &function.vis;
+    let (vis, inputs, docs) = (&function.vis, body_inputs(function, blocking, krate), body_docs(function));
+    let name = body_name(function);
+    let head = signature::head(&function.sig, &name, &inputs, &function.sig.output.to_token_stream());
+    let worker =
+        blocking.worker.as_ref().map_or_else(|| Some(format_ident!("_worker")), |it| it.ident().cloned());
+    let attrs = attrs::twin(function, worker.as_ref());
+    let lints = body_lints(function, inputs.len());
+    let block = &function.body;
+    quote_spanned!(Span::mixed_site()=> #docs #attrs #lints #vis #head #block)
+}
+
+fn body_inputs(function: &Function, blocking: &Blocking, krate: &Path) -> Vec<TokenStream> {
     let worker = match &blocking.worker {
         Some(worker) => worker.written.to_token_stream(),
         None => quote_spanned!(Span::mixed_site()=> _worker: &#krate::Worker),
     };
-    let inputs: Vec<_> = signature::receiver(&function.receiver)
+    signature::receiver(&function.receiver)
         .into_iter()
         .chain([worker])
         .chain(blocking.args.iter().map(|arg| arg.written.to_token_stream()))
-        .collect();
-    let name = body_name(function);
-    let head = signature::head(&function.sig, &name, &inputs, &function.sig.output.to_token_stream());
-    let (docs, attrs): (Vec<_>, Vec<_>) = function.attrs.iter().partition(|attr| attr.path().is_ident("doc"));
+        .collect()
+}
+
+fn body_docs(function: &Function) -> TokenStream {
+    let docs: Vec<_> = function.attrs.iter().filter(|attr| is_doc(attr)).collect();
     let blank = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
-    let lints = body_lints(function, inputs.len());
-    let block = &function.body;
-    quote_spanned! {Span::mixed_site()=>
+    quote! {
         #(#docs)*
         #blank
         #[doc = " Runs on the calling thread: for code that holds a `Worker` already."]
-        #(#attrs)*
-        #lints
-        #vis #head #block
     }
 }
 
 /// Arguments are owned and `self` is there because a job needs it so, whatever the body does with them; and whether its value must
 /// be used is for the author of the function to say, not of this one.
 fn body_lints(function: &Function, inputs: usize) -> TokenStream {
-    let many = (inputs > 7).then(|| quote!(, clippy::too_many_arguments));
     let public = !matches!(function.vis, Visibility::Inherited) && function.output().is_some();
-    let must = public.then(|| quote!(, clippy::must_use_candidate));
-    quote!(#[allow(clippy::needless_pass_by_value, clippy::unused_self #many #must)])
+    attrs::of_shape(
+        function,
+        &[("clippy::too_many_arguments", inputs > 7), ("clippy::must_use_candidate", public)],
+    )
+}
+
+/// The body, behind a use of the job: whoever calls the body only has a use for the job as well, and the compiler is not to tell that it
+/// is unused. A job that is expected to be unused would be used by its own use of the body.
+fn whole_body(function: &Function, blocking: &Blocking) -> Group {
+    if attrs::expects_dead_code(function) || attrs::is_deprecated(function) {
+        return function.body.clone();
+    }
+    // What is wrong with its types is said there, and in the same words once more.
+    let place = at_output(function);
+    let mut name = function.sig.ident.clone();
+    name.set_span(Span::mixed_site().located_at(signature::end(function)));
+    let host = blocking.in_impl.then(|| quote_spanned!(place=> Self::));
+    let turbofish = signature::turbofish(&function.sig);
+    // Of two free functions the compiler tells one by one: the second is none that it takes for written.
+    let site = if blocking.in_impl {
+        function.body.span()
+    } else {
+        Span::mixed_site().located_at(function.body.span())
+    };
+    let used = quote_spanned!(place=> let _ = #host #name #turbofish;);
+    let mut body = warnings::ahead(&used, &function.body);
+    body.set_span(site);
+    body
+}
+
+fn is_doc(attr: &Attribute) -> bool {
+    said(attr).is_some_and(|meta| meta.path().is_ident("doc"))
 }
 
 fn body_name(function: &Function) -> Ident {
@@ -108,27 +188,42 @@ fn job(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
         }
     });
     let label = &blocking.label;
-    let deadline = blocking.deadline.as_ref().map(limit);
-    let lane =
-        blocking.lane.as_ref().map(reference).map(|key| quote_spanned!(Span::mixed_site()=> .lane(#key)));
+    let deadline = blocking.deadline.as_ref().map(|deadline| limit(deadline, &blocking.args, krate));
+    let lane = blocking.lane.as_ref().map(|key| {
+        let key = reference(&reads::reading(key, &blocking.args, krate));
+        quote_spanned!(Span::mixed_site()=> .lane(#key))
+    });
     let detached = blocking.detached.then(|| quote_spanned!(Span::mixed_site()=> .detached()));
     let run = run(blocking, krate, at(&function.sig.ident));
-    let call = call(function, blocking);
+    let this_ = self_.map(|_| quote_spanned!(Span::mixed_site()=> &this,));
+    let call = call(function, blocking, this_);
     // What is said of the job is said of the function.
     let job = quote_spanned!(at(&function.sig.ident)=> pool.job(#label) #deadline #lane #detached);
+    let reads = blocking.lane.is_some() || matches!(blocking.deadline, Some(Limit::Expr(_)));
+    // What reads the arguments is over before they move.
+    let (ahead, job) = match reads {
+        true => (
+            Some(quote_spanned!(Span::mixed_site()=> let job = #job;)),
+            quote_spanned!(Span::mixed_site()=> job),
+        ),
+        false => (None, job),
+    };
     quote_spanned! {at(&function.sig.ident)=>
         #assertions
         #pool
         #this
+        #ahead
         #job .#run(move |worker| #call)
     }
 }
 
 /// `Self::blocking_shrink(&this, worker, image)`
-fn call(function: &Function, blocking: &Blocking) -> TokenStream {
-    let name = body_name(function);
+fn call(function: &Function, blocking: &Blocking, this: Option<TokenStream>) -> TokenStream {
+    let name = match attrs::is_deprecated(function) {
+        true => signature::prefixed("__", &function.sig.ident),
+        false => body_name(function),
+    };
     let host = blocking.in_impl.then(|| quote_spanned!(Span::mixed_site()=> Self::));
-    let this = signature::self_token(function).map(|_| quote_spanned!(Span::mixed_site()=> &this,));
     let turbofish = signature::turbofish(&function.sig);
     let args = signature::forwarded(&blocking.args).into_iter().map(|Forwarded { name, .. }| name);
     quote_spanned!(Span::mixed_site()=> #host #name #turbofish (#this worker #(, #args)*))
@@ -140,16 +235,22 @@ fn pool(blocking: &Blocking, krate: &Path) -> TokenStream {
     let Some(written) = &blocking.pool else {
         return quote_spanned!(site=> let pool: &#krate::Pool = #krate::Pool::shared(););
     };
-    let reference = match written {
-        // Their arms borrow for themselves.
-        Expr::If(_) | Expr::Match(_) | Expr::Block(_) => written.to_token_stream(),
-        _ => reference(written),
-    };
+    let written = reads::reading(written, &blocking.args, krate);
+    let reference = if borrows_itself(&written) { written.to_token_stream() } else { reference(&written) };
     let owned = blocking.pool_may_borrow.then(|| {
         // The expression may borrow an argument, and arguments are about to move into the job.
         quote_spanned!(site=> let pool = &::core::clone::Clone::clone(pool);)
     });
     quote_spanned!(site=> let pool: &#krate::Pool = #reference; #owned)
+}
+
+/// The arms of an `if` or a `match` borrow for themselves.
+fn borrows_itself(written: &Expr) -> bool {
+    match written {
+        Expr::If(_) | Expr::Match(_) | Expr::Block(_) => true,
+        Expr::Paren(paren) => borrows_itself(&paren.expr),
+        _ => false,
+    }
 }
 
 /// `&self.cpu`: the user's expression, borrowed, with its own span.
@@ -164,7 +265,7 @@ fn reference(written: &Expr) -> TokenStream {
 }
 
 /// `.deadline(Duration::from_secs(2))`
-fn limit(limit: &Limit) -> TokenStream {
+fn limit(limit: &Limit, args: &[Param], krate: &Path) -> TokenStream {
     let site = Span::mixed_site();
     match limit {
         Limit::Literal(duration) if duration.subsec_millis() == 0 => {
@@ -175,7 +276,10 @@ fn limit(limit: &Limit) -> TokenStream {
             let millis = Literal::u128_unsuffixed(duration.as_millis());
             quote_spanned!(site=> .deadline(::core::time::Duration::from_millis(#millis)))
         }
-        Limit::Expr(expr) => quote_spanned!(site=> .deadline(#expr)),
+        Limit::Expr(expr) => {
+            let expr = reads::reading(expr, args, krate);
+            quote_spanned!(site=> .deadline(#expr))
+        }
     }
 }
 

@@ -21,8 +21,6 @@ pub(super) struct Start {
     /// The expression that makes what the hook makes.
     value: TokenStream,
     made: Made,
-    /// Lints are told of a stand-in behind a mistake.
-    quiet: Option<TokenStream>,
     /// What is said of `on_connect` is said of the hook.
     site: Span,
 }
@@ -67,7 +65,6 @@ pub(super) fn starts(service: &Service, krate: &Path) -> Vec<Start> {
         takes_peer: false,
         value: quote!(()),
         made: Made::Conn,
-        quiet: None,
         site: Span::mixed_site(),
     });
     starts
@@ -89,7 +86,7 @@ fn of_hook(method: &Method, hook: &Hook, states: Option<&StateEnum>, krate: &Pat
         let args = hook.peer.iter().map(|param| service::argument("peer", param));
         service::call(function, args, &quote!(.await #fails))
     } else {
-        quote!(::core::unreachable!())
+        quote!(#krate::__private::never())
     };
     Start {
         cfgs: function.cfgs().map(ToTokens::to_token_stream).collect(),
@@ -98,7 +95,6 @@ fn of_hook(method: &Method, hook: &Hook, states: Option<&StateEnum>, krate: &Pat
         takes_peer: hook.peer.is_some() && method.sink.is_clean(),
         value,
         made,
-        quiet: (!method.sink.is_clean()).then(|| quote!(#[allow(unused)])),
         site: at(&function.sig.ident),
     }
 }
@@ -120,7 +116,7 @@ pub(super) fn types(starts: &[Start], error: Option<&TokenStream>) -> TokenStrea
 
 /// `async fn on_connect(..)`
 pub(super) fn methods(starts: &[Start], first: &TokenStream, krate: &Path) -> TokenStream {
-    let one = |Start { cfgs, takes_peer, value, made, quiet, site, .. }: &Start| {
+    let one = |Start { cfgs, takes_peer, value, made, site, .. }: &Start| {
         let peer = service::unused("peer", !takes_peer);
         let opened = match made {
             Made::Conn => quote_spanned!(*site=> #krate::__private::Opened { conn: #value, state: #first }),
@@ -134,7 +130,6 @@ pub(super) fn methods(starts: &[Start], first: &TokenStream, krate: &Path) -> To
         };
         quote_spanned! {*site=>
             #(#cfgs)*
-            #quiet
             async fn on_connect(
                 self: &::std::sync::Arc<Self>,
                 #peer: &#krate::Peer<Self::Response, Self::Event>,

@@ -15,6 +15,7 @@
 //!
 //! A method under a `cfg` is there under that `cfg`. The picture can't know it, and shows the first of each name.
 
+use super::attrs;
 use crate::model::{Described, Service, first_line, type_name};
 use portcullis_describe::{Chart, Crossing, Description, Kind, Method};
 use proc_macro2::{Ident, Span, TokenStream};
@@ -35,12 +36,12 @@ pub(super) fn items(service: &Service, krate: &Path) -> TokenStream {
     let (docs, constant) = (docs(service, &methods), constant(service, &methods, krate));
     let head = &service.head;
     let (generics, _, where_clause) = head.generics.split_for_impl();
-    let of_block: Vec<_> = head.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).collect();
+    let of_block = attrs::of_block(service);
     let ty = &head.self_ty;
     cfgs.iter()
         .map(|cfgs| {
             quote_spanned! {Span::mixed_site()=>
-                #(#of_block)*
+                #of_block
                 #(#cfgs)*
                 #docs
                 #[automatically_derived]

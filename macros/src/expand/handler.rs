@@ -1,14 +1,51 @@
 //! Handlers and hooks stay methods: only their attribute goes, and `&self` becomes `self: &Arc<Self>`.
 
-use super::signature;
+use super::{attrs, signature};
 use crate::model::Function;
-use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::Visibility;
 
 /// A handler or hook. Its shape is the service's and not its author's choice, which lints are told.
 pub(super) fn item(function: &Function) -> TokenStream {
-    let lints = quote!(#[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]);
-    method(function, &lints)
+    let lints = attrs::of_shape(function, &[]);
+    if !attrs::is_deprecated(function) {
+        return method(function, &lints);
+    }
+    let mut hidden = function.clone();
+    hidden.sig.ident = name(function);
+    hidden.vis = Visibility::Inherited;
+    hidden.attrs.clear();
+    let attrs = attrs::inner(function);
+    method(&hidden, &quote!(#attrs #[doc(hidden)] #lints))
+}
+
+/// What generated code calls it by. It has no warning for a use of what is deprecated: the user's name stands in front of a hidden
+/// method then.
+pub(super) fn name(function: &Function) -> Ident {
+    let name = &function.sig.ident;
+    if attrs::is_deprecated(function) { signature::prefixed("__", name) } else { name.clone() }
+}
+
+/// The deprecated handler or hook by its own name, which nobody may have a use for.
+pub(super) fn in_front(function: &Function) -> Option<TokenStream> {
+    if !attrs::is_deprecated(function) {
+        return None;
+    }
+    let Function { vis, sig, .. } = function;
+    let (attrs, name, self_) =
+        (attrs::outer(&function.attrs), name(function), signature::self_token(function));
+    let params = signature::forwarded(&function.params);
+    let names = params.iter().map(|param| &param.name);
+    let inputs: Vec<_> = signature::forwarding_receiver(&function.receiver)
+        .into_iter()
+        .chain(params.iter().map(|param| param.declared.clone()))
+        .collect();
+    let asyncness = &sig.asyncness;
+    let head = signature::head(sig, &sig.ident, &inputs, &sig.output.to_token_stream());
+    Some(quote_spanned! {Span::mixed_site()=>
+        #attrs #vis #asyncness #head { Self::#name(#self_ #(, #names)*).await }
+    })
 }
 
 /// A method without a role: an `async fn` has the receiver of its neighbours, anything else is as it was.

@@ -10,6 +10,9 @@
 //! async fn __count(self: &Arc<Self>, n: u64) -> u64 { .. }
 //! ```
 //!
+//! The compiler tells of neither if both are unused and the first looks generated, nor of any neighbour: so that one has the
+//! author's braces. A name with an underscore ahead is never told of.
+//!
 //! That `Send` is written is what lets methods call each other in circles with threads in between.
 
 use super::{at, attrs, signature};
@@ -25,8 +28,8 @@ pub(super) fn items(function: &Function, block: &Generics) -> TokenStream {
 }
 
 fn future(function: &Function, block: &Generics) -> TokenStream {
-    let Function { attrs, vis, sig, .. } = function;
-    let attrs = attrs::outer(attrs);
+    let Function { vis, sig, .. } = function;
+    let attrs = attrs::outer(&function.attrs);
     let params = signature::forwarded(&function.params);
     let inputs: Vec<_> = signature::forwarding_receiver(&function.receiver)
         .into_iter()
@@ -34,26 +37,26 @@ fn future(function: &Function, block: &Generics) -> TokenStream {
         .collect();
     let result = function.output().map_or_else(|| quote!(()), ToTokens::to_token_stream);
     let captured = captured(block).chain(captured(&sig.generics));
+    let close = quote_spanned!(signature::end(function)=> >);
     let output = quote_spanned! {at(&sig.ident)=>
-        -> impl ::core::future::Future<Output = #result> + ::core::marker::Send + use<#(#captured),*>
+        -> impl ::core::future::Future<Output = #result> + ::core::marker::Send + use<#(#captured),* #close
     };
     let head = signature::head(sig, &sig.ident, &inputs, &output);
     let (name, turbofish) = (signature::prefixed("__", &sig.ident), signature::turbofish(sig));
     let self_ = signature::self_token(function);
     let names = params.iter().map(|param| &param.name);
     // That it is not `Send` is said of the method.
-    quote_spanned! {at(&sig.ident)=>
-        #attrs
-        #vis #head {
-            let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(#self_);
-            async move { Self::#name #turbofish (&this #(, #names)*).await }
-        }
-    }
+    let future = quote_spanned! {at(&sig.ident)=>
+        let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(#self_);
+        async move { Self::#name #turbofish (&this #(, #names)*).await }
+    };
+    let future = signature::as_written(function, future);
+    quote_spanned!(at(&sig.ident)=> #attrs #vis #head #future)
 }
 
 fn body(function: &Function) -> TokenStream {
-    let Function { attrs, sig, body, .. } = function;
-    let attrs = attrs::inner(attrs);
+    let Function { sig, body, .. } = function;
+    let (attrs, lints) = (attrs::inner(function), attrs::of_shape(function, &[]));
     let inputs: Vec<_> = signature::receiver(&function.receiver)
         .into_iter()
         .chain(function.params.iter().map(|param| param.written.to_token_stream()))
@@ -64,7 +67,7 @@ fn body(function: &Function) -> TokenStream {
     quote_spanned! {Span::mixed_site()=>
         #attrs
         #[doc(hidden)]
-        #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+        #lints
         #asyncness #head #body
     }
 }

@@ -40,7 +40,6 @@ pub(super) fn told(method: &Method, service: &Service, krate: &Path) -> Option<F
     }
     let ty = &service.head.self_ty;
     let tokens = quote_spanned! {Span::mixed_site()=>
-        #[allow(dead_code)]
         trait NeedsTheArc { #methods }
         const _: () = {
             use #krate::__private::{Dereferences, Otherwise as _};

@@ -17,6 +17,7 @@ mod hooks;
 mod lent;
 mod machine;
 mod outside;
+mod reads;
 mod service;
 mod signature;
 mod types;
@@ -32,13 +33,20 @@ use crate::{
     parse::{self, Target},
     report::Sink,
 };
-use proc_macro2::{TokenStream, TokenTree};
-use quote::{ToTokens, quote};
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
 use std::time::Duration;
 use syn::{Generics, ImplItem, Path};
 
 /// `#[service(options)] item`
 pub(crate) fn service(options: TokenStream, item: TokenStream) -> TokenStream {
+    match parse::cases_of_block(&item) {
+        Some(cases) => cases.into_iter().map(|item| one_service(options.clone(), item)).collect(),
+        None => one_service(options, item),
+    }
+}
+
+fn one_service(options: TokenStream, item: TokenStream) -> TokenStream {
     let sink = Sink::root();
     let options = parse::options(options, &sink);
     let item = match parse::target(options, item.clone(), &sink) {
@@ -60,15 +68,16 @@ pub(crate) fn blocking(options: TokenStream, item: TokenStream) -> TokenStream {
         return TokenStream::new();
     }
     let sink = Sink::root();
-    let item = match parse::Function::blocking(options, item.clone(), sink.clone()) {
-        Ok(function) => {
-            let method = Method::new(function, &Host::Alone, None);
-            check::method(&method, &Host::Alone);
-            lint::method(&method);
-            let item = self::method(&method, &krate(None), None);
-            let half = half::alone(&method, false);
-            quote!(#item #half)
-        }
+    let one = |function| {
+        let method = Method::new(function, &Host::Alone, None);
+        check::method(&method, &Host::Alone);
+        lint::method(&method);
+        let item = self::method(&method, &krate(None), None);
+        let half = half::alone(&method, false);
+        quote!(#item #half)
+    };
+    let item = match parse::Function::blocking(&options, item.clone(), &sink) {
+        Ok(functions) => functions.into_iter().map(one).collect(),
         Err(_) => outside::not_a_function(item, &sink),
     };
     let mistakes = sink.into_compile_errors();
@@ -105,7 +114,28 @@ fn block(service: &Service) -> TokenStream {
     };
     let attributes = half::attributes(service, &krate);
     let asked = outside::ask(service);
-    quote!(#block #states #impls #description #attributes #asked)
+    let in_front = in_front(service);
+    quote!(#block #in_front #states #impls #description #attributes #asked)
+}
+
+/// A block of its own for what may be without a use: of none of its methods the compiler tells that, as it would of no method beside
+/// one that a macro wrote.
+fn in_front(service: &Service) -> Option<TokenStream> {
+    let is_called = |method: &&Method| {
+        let handles =
+            matches!(method.role, Role::Handler(_) | Role::Move(_) | Role::Around(_) | Role::Hook(_));
+        handles && method.function.half.is_none() && service.borrowed().is_none()
+    };
+    let methods: TokenStream = service
+        .methods()
+        .filter(is_called)
+        .filter_map(|method| handler::in_front(&method.function))
+        .collect();
+    let (attrs, head) = (attrs::of_block(service), &service.head);
+    let (generics, _, where_clause) = head.generics.split_for_impl();
+    let ty = &head.self_ty;
+    (!methods.is_empty())
+        .then(|| quote_spanned!(Span::mixed_site()=> #attrs impl #generics #ty #where_clause { #methods }))
 }
 
 /// `impl<> Thumbnails`: of a type that it does not know the compiler may say that a type parameter is missing, but not of each place that
@@ -161,7 +191,7 @@ fn unowned(method: &Method, krate: &Path) -> TokenStream {
 /// How expansions name the facade: `::portcullis`, or what `crate = ..` says.
 fn krate(written: Option<&Path>) -> Path {
     written.cloned().unwrap_or_else(|| {
-        let name = syn::Ident::new("portcullis", proc_macro2::Span::mixed_site());
+        let name = syn::Ident::new("portcullis", Span::mixed_site());
         let mut path = Path::from(name);
         path.leading_colon = Some(syn::Token![::](proc_macro2::Span::mixed_site()));
         path

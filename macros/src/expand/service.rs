@@ -3,15 +3,14 @@
 //! There is one of each for a handler, under the handler's own `cfg`s: two handlers whose `cfg`s exclude
 //! each other make two services, one of which is compiled.
 
-use super::{around, at, connect, hooks, types};
+use super::{around, at, attrs, connect, handler, hooks, types};
 use crate::{
     model::{Function, Handler, HandlerKind, Method, Param, Service, SessionTypes, Side},
     parse::HalfClose,
 };
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::ext::IdentExt;
-use syn::{Attribute, Path};
+use syn::{Path, ext::IdentExt};
 
 /// All impls of the block; none if it has no handler.
 pub(super) fn impls(service: &Service, krate: &Path) -> TokenStream {
@@ -87,10 +86,10 @@ impl Of<'_> {
     fn implement(&self, of: &TokenStream, items: &TokenStream) -> TokenStream {
         let head = &self.service.head;
         let (generics, _, where_clause) = head.generics.split_for_impl();
-        let is_cfg = |attr: &&Attribute| attr.path().is_ident("cfg");
-        let cfgs = head.attrs.iter().filter(is_cfg).chain(self.method.function.cfgs());
+        let (attrs, cfgs) = (attrs::of_block(self.service), self.method.function.cfgs());
         let ty = &head.self_ty;
         quote_spanned! {Span::mixed_site()=>
+            #attrs
             #(#cfgs)*
             #[automatically_derived]
             impl #generics #of for #ty #where_clause { #items }
@@ -141,11 +140,6 @@ impl Of<'_> {
         }
     }
 
-    /// A stand-in behind a mistake uses none of its parameters.
-    fn quiet(&self) -> Option<TokenStream> {
-        (!self.method.sink.is_clean()).then(|| quote!(#[allow(unused)]))
-    }
-
     /// `async fn step(..)`: one request to one response.
     fn step(&self, request: Option<&Param>) -> TokenStream {
         let (krate, site) = (self.krate, Span::mixed_site());
@@ -177,9 +171,7 @@ impl Of<'_> {
             unused("peer", peer.is_none() && arounds().all(|(_, around)| around.peer.is_none())),
             unused("conn", conn.is_none() && arounds().all(|(_, around)| around.conn.is_none())),
         );
-        let quiet = self.quiet();
         quote_spanned! {at(&function.sig.ident)=>
-            #quiet
             async fn step(
                 self: &::std::sync::Arc<Self>,
                 state: Self::State,
@@ -220,9 +212,7 @@ impl Of<'_> {
             quote_spanned!(site=> ::core::unreachable!())
         };
         let conn = unused("conn", conn.is_none());
-        let quiet = self.quiet();
         quote_spanned! {at(&function.sig.ident)=>
-            #quiet
             async fn session(
                 self: &::std::sync::Arc<Self>,
                 #conn: &mut Self::Conn,
@@ -240,8 +230,7 @@ pub(super) fn call(
     args: impl Iterator<Item = TokenStream>,
     tail: &TokenStream,
 ) -> TokenStream {
-    let name = &function.sig.ident;
-    let mut name = name.clone();
+    let mut name = handler::name(function);
     name.set_span(at(&name));
     quote_spanned!(at_output(function)=> Self::#name(self #(, #args)*) #tail)
 }

@@ -2,7 +2,7 @@
 
 use super::at;
 use crate::model::{Function, Param, Receiver};
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{GenericParam, ReceiverKind, Signature, ext::IdentExt};
 
@@ -88,6 +88,23 @@ pub(super) fn turbofish(sig: &Signature) -> Option<TokenStream> {
         })
         .collect();
     (!names.is_empty()).then(|| quote!(::<#(#names),*>))
+}
+
+/// The braces of the user's body around what is done in its place: lints take the function for one that is written, and tell of it
+/// if nobody uses it.
+pub(super) fn as_written(function: &Function, body: TokenStream) -> Group {
+    let mut block = Group::new(Delimiter::Brace, body);
+    block.set_span(function.body.span());
+    block
+}
+
+/// Where the signature ends. One that ends in tokens of ours has its place at our attribute, whatever else is in it.
+pub(super) fn end(function: &Function) -> Span {
+    let last = function.output().and_then(|ty| ty.to_token_stream().into_iter().last());
+    last.map_or(function.sig.paren_token.span.close(), |tree| match tree {
+        TokenTree::Group(group) => group.span_close(),
+        other => other.span(),
+    })
 }
 
 /// `prefix` and the name, with the name's own span: `blocking_shrink`, `__count`.

@@ -15,7 +15,7 @@ pub(super) fn find(body: TokenStream) -> Vec<Finding> {
             let Some(guard) = guard(statement) else { continue };
             let behind = statements.get(at + 1..).unwrap_or_default();
             let held = behind.iter().take_while(|statement| !drops(statement, guard));
-            if held.into_iter().any(|statement| awaits(statement)) {
+            if held.into_iter().any(|statement| has_await(statement)) {
                 found.push(Finding {
                     lint: Lint::GuardAcrossAwait,
                     at: TokenTree::Ident(guard.clone()).into(),
@@ -64,7 +64,11 @@ fn drops(statement: &[TokenTree], guard: &Ident) -> bool {
 }
 
 /// `.await`, but for that of an `async` block, which may run elsewhere.
-fn awaits(statement: &[TokenTree]) -> bool {
+pub(crate) fn awaits(body: TokenStream) -> bool {
+    has_await(&body.into_iter().collect::<Vec<_>>())
+}
+
+fn has_await(statement: &[TokenTree]) -> bool {
     statement.iter().enumerate().any(|(at, tree)| match tree {
         TokenTree::Ident(word) => {
             word == "await" && at.checked_sub(1).is_some_and(|dot| is_mark(statement.get(dot), '.'))
@@ -75,7 +79,7 @@ fn awaits(statement: &[TokenTree]) -> bool {
                 [.., TokenTree::Ident(word), TokenTree::Ident(moved)] => word == "async" && moved == "move",
                 _ => false,
             });
-            !of_async && awaits(&group.stream().into_iter().collect::<Vec<_>>())
+            !of_async && awaits(group.stream())
         }
         _ => false,
     })

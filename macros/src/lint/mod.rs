@@ -15,6 +15,8 @@ mod level;
 mod stall;
 mod thread;
 
+pub(crate) use guard::awaits;
+
 use crate::model::{Method, Role, Service};
 use proc_macro2::TokenStream;
 use quote::ToTokens;

@@ -20,6 +20,8 @@ pub(crate) struct Function {
     pub(crate) misreadings: Vec<Misreading>,
     /// It is half written, and this is all of it.
     pub(crate) half: Option<Half>,
+    /// The attributes of the block that it stands in, for the lint levels among them.
+    pub(crate) levels: Vec<Attribute>,
 }
 
 /// Where a function with an attribute of ours stands.
@@ -88,7 +90,17 @@ impl Function {
                 FnArg::Typed(written) => params.push(Param::new(written.clone())),
             }
         }
-        Function { attrs, vis, sig, receiver, params, body, misreadings: Vec::new(), half: None }
+        Function {
+            attrs,
+            vis,
+            sig,
+            receiver,
+            params,
+            body,
+            misreadings: Vec::new(),
+            half: None,
+            levels: Vec::new(),
+        }
     }
 
     pub(crate) fn output(&self) -> Option<&Type> {
@@ -194,8 +206,20 @@ impl Param {
         }
     }
 
+    /// The name, though it may say "unused".
+    pub(crate) fn ident(&self) -> Option<&Ident> {
+        match &*self.written.pat {
+            Pat::Ident(pat) => Some(&pat.ident),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_owned(&self) -> bool {
+        matches!(self.shape, Shape::Owned)
+    }
+
     pub(crate) fn cfg(&self) -> Option<&Attribute> {
-        self.written.attrs.iter().find(|attr| attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr"))
+        self.written.attrs.iter().find(|attr| attr.path().is_ident("cfg"))
     }
 
     /// The type's last name, for the one parameter that goes by it: the worker.

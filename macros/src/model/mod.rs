@@ -40,6 +40,7 @@ use crate::{
     report::Sink,
 };
 use proc_macro2::{Ident, Span, TokenStream};
+use quote::ToTokens;
 use syn::{ItemImpl, Path, Type, ext::IdentExt};
 
 /// A `#[service]` block.
@@ -106,6 +107,7 @@ impl Service {
                 parse::Item::Fn(function) => {
                     let mut method = Method::new(*function, &host, krate.as_ref());
                     method.stands_alone(&mut names);
+                    method.function.levels.clone_from(&head.attrs);
                     Item::Method(Box::new(method))
                 }
                 parse::Item::Other(tokens) => Item::Other(tokens),
@@ -227,6 +229,7 @@ impl Method {
             None => Role::Plain,
         };
         function.misreadings = role.misreadings(&function, host);
+        sink.only_under(function.cfgs().map(ToTokens::to_token_stream).collect());
         Method { function, role, marks: names, paths, sink }
     }
 

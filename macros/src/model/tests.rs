@@ -87,7 +87,16 @@ fn an_async_fn_that_owns_is_a_helper() {
             async fn f(&self) -> impl Tr {}
         ),
         quote!(
-            async fn f(&self, #[cfg(unix)] a: u8) {}
+            async fn f(
+                &self,
+                #[cfg(a)]
+                #[cfg(b)]
+                #[cfg(c)]
+                #[cfg(d)]
+                #[cfg(e)]
+                a: u8,
+            ) {
+            }
         ),
         quote!(
             async unsafe fn f(&self) {}
@@ -242,8 +251,9 @@ fn a_job_is_called_as_its_function_stands() {
         "Svc::type"
     );
     let alone = |tokens: TokenStream| {
-        let function =
-            parse::Function::blocking(TokenStream::new(), tokens, Sink::root()).expect("a function");
+        let function = parse::Function::blocking(&TokenStream::new(), tokens, &Sink::root())
+            .expect("a function")
+            .remove(0);
         match Method::new(function, &Host::Alone, None).role {
             Role::Blocking(blocking) => (blocking.label.clone(), blocking.in_impl),
             _ => panic!("a blocking function"),

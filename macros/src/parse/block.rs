@@ -1,7 +1,7 @@
 //! The item under `#[service]`, as written.
 
 use super::{
-    ServiceOptions,
+    ServiceOptions, cases,
     function::{Bare, Function},
     options::without_invisible_group,
 };
@@ -54,6 +54,7 @@ pub(crate) fn target(options: ServiceOptions, tokens: TokenStream, sink: &Sink) 
             let (attrs, items) = items(body.stream(), sink);
             let mut head = head;
             head.attrs.extend(attrs);
+            cases::flatten(&mut head.attrs);
             return Target::Block(Box::new(Block { options, head, items, sink: sink.clone() }));
         }
         Some((head, _)) => Other::TraitImpl(head),
@@ -63,6 +64,15 @@ pub(crate) fn target(options: ServiceOptions, tokens: TokenStream, sink: &Sink) 
         },
     };
     Target::Other(Box::new(other))
+}
+
+/// An `impl` block whose parameters a `cfg` decides: the item for each case.
+pub(crate) fn cases_of_block(tokens: &TokenStream) -> Option<Vec<TokenStream>> {
+    let (head, body) = head(&super::without_invisible_group(tokens.clone()))?;
+    let items = ImplItem::Verbatim(body.stream());
+    let cases = cases::of_block(&head.attrs, &head.generics)?;
+    let case = |(attrs, generics)| ItemImpl { attrs, generics, items: vec![items.clone()], ..head.clone() };
+    Some(cases.into_iter().map(|parts| case(parts).into_token_stream()).collect())
 }
 
 /// The block without its items, and the braces that they are in.
@@ -87,7 +97,7 @@ fn items(tokens: TokenStream, sink: &Sink) -> (Vec<Attribute>, Vec<Item>) {
             attrs = inner;
         }
         while !input.is_empty() {
-            items.push(item(input, sink)?);
+            items.extend(item(input, sink)?);
         }
         Ok(())
     };
@@ -97,27 +107,29 @@ fn items(tokens: TokenStream, sink: &Sink) -> (Vec<Attribute>, Vec<Item>) {
     }
 }
 
-fn item(input: ParseStream<'_>, sink: &Sink) -> syn::Result<Item> {
-    if let Some(item) = whole(input, sink) {
-        return Ok(item);
+/// One item, or the cases of one.
+fn item(input: ParseStream<'_>, sink: &Sink) -> syn::Result<Vec<Item>> {
+    if let Some(items) = whole(input, sink) {
+        return Ok(items);
     }
     let tokens = tokens_of_item(input)?;
-    Ok(match Function::half(tokens.clone(), sink) {
+    Ok(vec![match Function::half(tokens.clone(), sink) {
         Some(function) => Item::Fn(Box::new(function)),
         None => Item::Unread(tokens),
-    })
+    }])
 }
 
-fn whole(input: ParseStream<'_>, sink: &Sink) -> Option<Item> {
+fn whole(input: ParseStream<'_>, sink: &Sink) -> Option<Vec<Item>> {
     let ahead = input.fork();
     if let Ok(bare) = ahead.parse::<Bare>() {
         input.advance_to(&ahead);
-        return Some(Item::Fn(Box::new(Function::new(bare, sink.child()))));
+        let function = |bare| Item::Fn(Box::new(Function::new(bare, sink.child())));
+        return Some(bare.cases().into_iter().map(function).collect());
     }
     let ahead = input.fork();
     let item = ahead.parse().ok().filter(|item| !matches!(item, ImplItem::Verbatim(_)))?;
     input.advance_to(&ahead);
-    Some(Item::Other(item.into_token_stream()))
+    Some(vec![Item::Other(item.into_token_stream())])
 }
 
 /// An item that can't be read as a whole: up to its semicolon or braces, or to the next item that can.

@@ -1,6 +1,7 @@
 //! A function as written, in an `impl` block or free.
 
 use super::{
+    cases,
     half::Half,
     marks::{self, Mark, MarkKind},
 };
@@ -25,7 +26,10 @@ pub(crate) struct Function {
 }
 
 /// What [`Function::parse`] reads before our attributes are told apart.
+#[derive(Clone)]
 pub(super) struct Bare {
+    /// An attribute of ours is known to stand on it.
+    is_ours: bool,
     attrs: Vec<Attribute>,
     vis: Visibility,
     sig: Signature,
@@ -34,23 +38,42 @@ pub(super) struct Bare {
 
 impl Function {
     pub(super) fn new(bare: Bare, sink: Sink) -> Self {
-        let Bare { mut attrs, vis, sig, body } = bare;
+        let Bare { is_ours: _, mut attrs, vis, sig, body } = bare;
         let marks = marks::take(&mut attrs, &sink);
         Function { attrs, marks, vis, sig, body, half: None, sink }
     }
 
-    /// A function that stands alone, under `#[blocking(options)]`.
-    pub(crate) fn blocking(options: TokenStream, item: TokenStream, sink: Sink) -> syn::Result<Self> {
+    /// A function that stands alone, under `#[blocking(options)]`; or the cases of one.
+    pub(crate) fn blocking(options: &TokenStream, item: TokenStream, sink: &Sink) -> syn::Result<Vec<Self>> {
         let item = super::without_invisible_group(item);
-        let mut function = match syn::parse2::<Bare>(item.clone()) {
-            Ok(bare) => Function::new(bare, sink),
-            Err(error) => Function::half_blocking(item, &sink).ok_or(error)?,
+        let mut functions = match syn::parse2::<Bare>(item.clone()) {
+            Ok(mut bare) => {
+                // The one that has brought us here is gone: what a `cfg` says of the others is said of a blocking function.
+                bare.is_ours = true;
+                bare.cases().into_iter().map(|bare| Function::new(bare, sink.child())).collect()
+            }
+            Err(error) => vec![Function::half_blocking(item, sink).ok_or(error)?],
         };
-        let name = Ident::new(Word::Blocking.name(), Span::call_site());
-        let options = super::options(options, &function.sink);
-        let mark = Mark { name, path: None, kind: MarkKind::Blocking(Box::new(options)) };
-        function.marks.insert(0, mark);
-        Ok(function)
+        for function in &mut functions {
+            let name = Ident::new(Word::Blocking.name(), Span::call_site());
+            let options = super::options(options.clone(), &function.sink);
+            let mark = Mark { name, path: None, kind: MarkKind::Blocking(Box::new(options)) };
+            function.marks.insert(0, mark);
+        }
+        Ok(functions)
+    }
+}
+
+impl Bare {
+    /// The function, or one for each case that a `cfg` in its signature or around an attribute of ours makes.
+    pub(super) fn cases(mut self) -> Vec<Bare> {
+        match cases::of_function(&mut self.attrs, &mut self.sig, self.is_ours) {
+            None => vec![self],
+            Some(cases) => {
+                let case = |(attrs, sig)| Bare { attrs, sig, ..self.clone() };
+                cases.into_iter().map(case).collect()
+            }
+        }
     }
 }
 
@@ -60,7 +83,7 @@ impl Parse for Bare {
         let vis = input.parse()?;
         let sig = input.parse()?;
         let body = body(input)?;
-        Ok(Bare { attrs, vis, sig, body })
+        Ok(Bare { is_ours: false, attrs, vis, sig, body })
     }
 }
 

@@ -1,14 +1,14 @@
 //! Our attributes on a function, taken off it.
 
 use super::{
-    duration,
+    cases, duration,
     options::{self, Keyed, Options, Value},
     states::{EventOptions, StateEnumOptions, StateOptions},
 };
 use crate::{names::Word, report::Sink};
 use proc_macro2::TokenStream;
 use std::time::Duration;
-use syn::{Attribute, Expr, ExprLit, Ident, Lit, Meta, Path, Token, Type, punctuated::Punctuated};
+use syn::{Attribute, Expr, ExprLit, Ident, Lit, Path, Type};
 
 /// One of our attributes.
 pub(crate) struct Mark {
@@ -111,8 +111,8 @@ pub(crate) fn take(attrs: &mut Vec<Attribute>, sink: &Sink) -> Vec<Mark> {
         marks.extend(word.and_then(|word| read(attr, word, sink)));
         if let Some(name) = &hidden {
             let message = format!(
-                "`cfg_attr` is resolved after `#[service]` has read the block: write the method twice, with \
-                 `#[{name}]` under `#[cfg(..)]` and without it under `#[cfg(not(..))]`"
+                "the attributes of this method depend on more `cfg`s than `#[service]` makes cases of: write the method twice, \
+                 with `#[{name}]` under `#[cfg(..)]` and without it under `#[cfg(not(..))]`"
             );
             sink.error(name, message);
             marks.push(Mark { name: name.clone(), path: None, kind: MarkKind::Unusable });
@@ -122,15 +122,11 @@ pub(crate) fn take(attrs: &mut Vec<Attribute>, sink: &Sink) -> Vec<Mark> {
     marks
 }
 
-/// `request` of `#[cfg_attr(test, request)]`.
+/// `request` of `#[cfg_attr(test, request)]`, where it was not made a case of its own.
 fn hidden(attr: &Attribute) -> Option<Ident> {
-    let Meta::List(list) = &attr.meta else { return None };
-    if !attr.path().is_ident("cfg_attr") {
-        return None;
-    }
-    let all = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated).ok()?;
-    let ours = all.iter().skip(1).find(|meta| Word::of(meta.path()).is_some())?;
-    ours.path().segments.last().map(|last| last.ident.clone())
+    let meta = cases::said(attr).filter(|_| attr.path().is_ident("cfg_attr"))?;
+    let ours = Word::of(meta.path()).is_some();
+    meta.path().segments.last().map(|last| last.ident.clone()).filter(|_| ours)
 }
 
 fn read(attr: &Attribute, word: Word, sink: &Sink) -> Option<Mark> {
@@ -205,11 +201,7 @@ impl Options for BlockingOptions {
 }
 
 pub(super) fn limit(written: Expr) -> syn::Result<Limit> {
-    // `$limit:literal` of a `macro_rules` comes in invisible brackets.
-    let bare = match &written {
-        Expr::Group(group) => &*group.expr,
-        other => other,
-    };
+    let bare = bare(&written);
     let Expr::Lit(ExprLit { lit, .. }) = bare else { return Ok(Limit::Expr(Box::new(written))) };
     match lit {
         Lit::Str(text) => duration::parse(&text.value())
@@ -219,6 +211,15 @@ pub(super) fn limit(written: Expr) -> syn::Result<Limit> {
             other,
             "a time limit is a text with a unit, `\"2s\"`, or an expression that gives a `Duration`",
         )),
+    }
+}
+
+/// What is in brackets, or in the invisible ones of `$limit:literal`, of which each `macro_rules` on the way adds a pair.
+fn bare(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Group(group) => bare(&group.expr),
+        Expr::Paren(paren) => bare(&paren.expr),
+        other => other,
     }
 }
 

@@ -4,6 +4,7 @@
 //! compiler's.
 
 mod block;
+mod cases;
 mod duration;
 mod ends;
 mod function;
@@ -12,7 +13,8 @@ mod marks;
 mod options;
 mod states;
 
-pub(crate) use block::{Block, Item, Other, Target, target};
+pub(crate) use block::{Block, Item, Other, Target, cases_of_block, target};
+pub(crate) use cases::{said, saying};
 pub(crate) use ends::{ends_as_an_item, is_cut_short};
 pub(crate) use function::Function;
 pub(crate) use half::Half;

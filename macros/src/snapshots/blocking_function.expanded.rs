@@ -1,6 +1,5 @@
 //! Free functions: the shared pool, an alias of `Result`, type parameters.
 /// Reads a file.
-#[allow(dead_code)]
 pub fn read<P: Into<PathBuf> + Send + 'static>(
     path: P,
 ) -> ::portcullis::Offload<
@@ -28,14 +27,18 @@ pub fn read<P: Into<PathBuf> + Send + 'static>(
 /// Reads a file.
 ///
 /// Runs on the calling thread: for code that holds a `Worker` already.
-#[allow(clippy::needless_pass_by_value, clippy::unused_self, clippy::must_use_candidate)]
+#[allow(
+    clippy::needless_pass_by_value,
+    clippy::large_types_passed_by_value,
+    clippy::must_use_candidate
+)]
 pub fn blocking_read<P: Into<PathBuf> + Send + 'static>(
     _worker: &::portcullis::Worker,
     path: P,
 ) -> io::Result<Vec<u8>> {
+    let _ = read::<P>;
     std::fs::read(path.into())
 }
-#[allow(dead_code)]
 fn hash<const N: usize>(bytes: [u8; N]) -> ::portcullis::Offload<Hash>
 where
     [u8; N]: Send,
@@ -43,15 +46,15 @@ where
     ::portcullis::__private::crosses::<[u8; N]>();
     ::portcullis::__private::crosses::<Hash>();
     let pool: &::portcullis::Pool = &HASHERS;
-    pool.job("hash")
-        .deadline(limit())
-        .run::<_, Hash>(move |worker| blocking_hash::<N>(worker, bytes))
+    let job = pool.job("hash").deadline(limit());
+    job.run::<_, Hash>(move |worker| blocking_hash::<N>(worker, bytes))
 }
 /// Runs on the calling thread: for code that holds a `Worker` already.
-#[allow(clippy::needless_pass_by_value, clippy::unused_self)]
+#[allow(clippy::needless_pass_by_value, clippy::large_types_passed_by_value)]
 fn blocking_hash<const N: usize>(_worker: &::portcullis::Worker, bytes: [u8; N]) -> Hash
 where
     [u8; N]: Send,
 {
+    let _ = hash::<N>;
     Hash::of(&bytes)
 }

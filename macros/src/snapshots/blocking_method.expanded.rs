@@ -3,7 +3,6 @@ impl Images {
     /// Makes an image smaller.
     #[cfg(feature = "shrink")]
     #[allow(clippy::too_many_lines)]
-    #[allow(dead_code)]
     pub fn shrink(
         self: &Arc<Self>,
         key: usize,
@@ -14,14 +13,16 @@ impl Images {
         ::portcullis::__private::crosses::<Image>();
         ::portcullis::__private::crosses::<Error>();
         ::portcullis::__private::flattens::<Error>();
-        let pool: &::portcullis::Pool = &self.pools[key % 4];
+        let pool: &::portcullis::Pool = &self
+            .pools[::portcullis::__private::argument(&key).read() % 4];
         let pool = &::core::clone::Clone::clone(pool);
         let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
-        pool.job("shrink")
+        let job = pool
+            .job("shrink")
             .deadline(::core::time::Duration::from_secs(90))
             .lane(&key)
-            .detached()
-            .try_run::<
+            .detached();
+        job.try_run::<
                 _,
                 Image,
                 Error,
@@ -35,7 +36,7 @@ impl Images {
     #[inline]
     #[allow(
         clippy::needless_pass_by_value,
-        clippy::unused_self,
+        clippy::large_types_passed_by_value,
         clippy::must_use_candidate
     )]
     pub fn blocking_shrink(
@@ -44,6 +45,7 @@ impl Images {
         key: usize,
         Size { width, height }: Size,
     ) -> Result<Image, Error> {
+        let _ = Self::shrink;
         worker.check()?;
         Ok(self.image(key).resize(width, height))
     }

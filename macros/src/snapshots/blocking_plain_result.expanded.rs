@@ -1,7 +1,6 @@
 //! What is no `Result`, what is left nested, what is flattened though it is called otherwise, what is
 //! nothing.
 impl Maths {
-    #[allow(dead_code)]
     fn is_prime(self: &::std::sync::Arc<Self>, n: u64) -> ::portcullis::Offload<bool> {
         ::portcullis::__private::crosses::<u64>();
         ::portcullis::__private::crosses::<bool>();
@@ -11,15 +10,15 @@ impl Maths {
             .run::<_, bool>(move |worker| Self::blocking_is_prime(&this, worker, n))
     }
     /// Runs on the calling thread: for code that holds a `Worker` already.
-    #[allow(clippy::needless_pass_by_value, clippy::unused_self)]
+    #[allow(clippy::needless_pass_by_value, clippy::large_types_passed_by_value)]
     fn blocking_is_prime(
         self: &::std::sync::Arc<Self>,
         _worker: &::portcullis::Worker,
         n: u64,
     ) -> bool {
+        let _ = Self::is_prime;
         self.sieve.contains(n)
     }
-    #[allow(dead_code)]
     fn parse(
         self: &::std::sync::Arc<Self>,
         text: String,
@@ -35,15 +34,19 @@ impl Maths {
             >(move |worker| Self::blocking_parse(&this, worker, text))
     }
     /// Runs on the calling thread: for code that holds a `Worker` already.
-    #[allow(clippy::needless_pass_by_value, clippy::unused_self)]
+    #[allow(
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::large_types_passed_by_value
+    )]
     fn blocking_parse(
         self: &::std::sync::Arc<Self>,
         _worker: &::portcullis::Worker,
         text: String,
     ) -> Result<u64, ParseIntError> {
+        let _ = Self::parse;
         text.parse()
     }
-    #[allow(dead_code)]
     fn solve(
         self: &::std::sync::Arc<Self>,
         n: u64,
@@ -71,15 +74,15 @@ impl Maths {
             >(move |worker| Self::blocking_solve(&this, worker, n))
     }
     /// Runs on the calling thread: for code that holds a `Worker` already.
-    #[allow(clippy::needless_pass_by_value, clippy::unused_self)]
+    #[allow(clippy::needless_pass_by_value, clippy::large_types_passed_by_value)]
     fn blocking_solve(
         self: &::std::sync::Arc<Self>,
         _worker: &::portcullis::Worker,
         n: u64,
     ) -> Solved {
+        let _ = Self::solve;
         self.solver.run(n)
     }
-    #[allow(dead_code)]
     fn warm_up(self: &::std::sync::Arc<Self>) -> ::portcullis::Offload<()> {
         let pool: &::portcullis::Pool = ::portcullis::Pool::shared();
         let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
@@ -87,11 +90,10 @@ impl Maths {
             .run::<_, ()>(move |worker| Self::blocking_warm_up(&this, worker))
     }
     /// Runs on the calling thread: for code that holds a `Worker` already.
-    #[allow(clippy::needless_pass_by_value, clippy::unused_self)]
     fn blocking_warm_up(self: &::std::sync::Arc<Self>, _worker: &::portcullis::Worker) {
+        let _ = Self::warm_up;
         self.sieve.fill();
     }
-    #[allow(dead_code)]
     fn open(path: PathBuf) -> ::portcullis::Offload<Self> {
         ::portcullis::__private::crosses::<PathBuf>();
         ::portcullis::__private::crosses::<Self>();
@@ -100,8 +102,9 @@ impl Maths {
             .run::<_, Self>(move |worker| Self::blocking_open(worker, path))
     }
     /// Runs on the calling thread: for code that holds a `Worker` already.
-    #[allow(clippy::needless_pass_by_value, clippy::unused_self)]
+    #[allow(clippy::needless_pass_by_value, clippy::large_types_passed_by_value)]
     fn blocking_open(_worker: &::portcullis::Worker, path: PathBuf) -> Self {
+        let _ = Self::open;
         Self { sieve: Sieve::read(path) }
     }
 }

@@ -2,23 +2,22 @@
 #[cfg(unix)]
 impl Files {
     #[cfg(feature = "v2")]
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(clippy::needless_pass_by_value, clippy::large_types_passed_by_value)]
     async fn read(self: &::std::sync::Arc<Self>, request: ReadV2) -> FileV2 {
         self.open(request.path).await
     }
     #[cfg(not(feature = "v2"))]
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(clippy::needless_pass_by_value, clippy::large_types_passed_by_value)]
     async fn read(self: &::std::sync::Arc<Self>, request: Read) -> File {
         self.open(request.path).await
     }
     #[cfg(feature = "quota")]
     #[cfg(unix)]
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(clippy::unused_async)]
     async fn connected(self: &::std::sync::Arc<Self>) -> Result<Quota, Full> {
         self.quota()
     }
     #[cfg(feature = "quota")]
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
     async fn stopped(self: &::std::sync::Arc<Self>) {
         self.sync().await;
     }
@@ -32,12 +31,16 @@ impl Files {
     }
     #[cfg(feature = "v2")]
     #[doc(hidden)]
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(
+        clippy::unused_async,
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::large_types_passed_by_value
+    )]
     async fn __open(self: &::std::sync::Arc<Self>, path: PathBuf) -> FileV2 {
         FileV2::open(path)
     }
     #[cfg(feature = "quota")]
-    #[allow(dead_code)]
     fn measure(self: &::std::sync::Arc<Self>) -> ::portcullis::Offload<u64> {
         ::portcullis::__private::crosses::<u64>();
         let pool: &::portcullis::Pool = ::portcullis::Pool::shared();
@@ -47,11 +50,11 @@ impl Files {
     }
     /// Runs on the calling thread: for code that holds a `Worker` already.
     #[cfg(feature = "quota")]
-    #[allow(clippy::needless_pass_by_value, clippy::unused_self)]
     fn blocking_measure(
         self: &::std::sync::Arc<Self>,
         _worker: &::portcullis::Worker,
     ) -> u64 {
+        let _ = Self::measure;
         self.disk.used()
     }
 }

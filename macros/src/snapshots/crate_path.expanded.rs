@@ -1,10 +1,9 @@
 //! `portcullis` by another name, and types that the options say.
 impl Pinger {
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(clippy::needless_pass_by_value, clippy::large_types_passed_by_value)]
     async fn ping(self: &::std::sync::Arc<Self>, ping: Ping) -> Pong {
         self.hash(ping).await
     }
-    #[allow(dead_code)]
     fn hash(
         self: &::std::sync::Arc<Self>,
         ping: Ping,
@@ -24,12 +23,17 @@ impl Pinger {
             >(move |worker| Self::blocking_hash(&this, worker, ping))
     }
     /// Runs on the calling thread: for code that holds a `Worker` already.
-    #[allow(clippy::needless_pass_by_value, clippy::unused_self)]
+    #[allow(
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::large_types_passed_by_value
+    )]
     fn blocking_hash(
         self: &::std::sync::Arc<Self>,
         _worker: &facade::net::Worker,
         ping: Ping,
     ) -> Result<Pong, facade::net::Interrupted> {
+        let _ = Self::hash;
         Ok(Pong::of(ping))
     }
 }
@@ -92,11 +96,11 @@ facade::net::__private::for_editors! {
     {} { const _ : () = { use facade::net::request as _; use facade::net::blocking as _;
     }; }
 }
-#[allow(dead_code)]
 fn free() -> facade::net::Offload<()> {
     let pool: &facade::net::Pool = facade::net::Pool::shared();
     pool.job("free").run::<_, ()>(move |worker| blocking_free(worker))
 }
 /// Runs on the calling thread: for code that holds a `Worker` already.
-#[allow(clippy::needless_pass_by_value, clippy::unused_self)]
-fn blocking_free(_worker: &facade::net::Worker) {}
+fn blocking_free(_worker: &facade::net::Worker) {
+    let _ = free;
+}

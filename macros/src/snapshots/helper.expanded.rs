@@ -11,7 +11,11 @@ impl<'a, S: Store, const N: usize> Counters<'a, S, N> {
         async move { Self::__count(&this, n).await }
     }
     #[doc(hidden)]
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(
+        clippy::unused_async,
+        clippy::needless_pass_by_value,
+        clippy::large_types_passed_by_value
+    )]
     async fn __count(self: &::std::sync::Arc<Self>, n: u64) -> u64 {
         self.made.fetch_add(n, Relaxed) + n
     }
@@ -25,7 +29,7 @@ impl<'a, S: Store, const N: usize> Counters<'a, S, N> {
         async move { Self::__put::<T>(&this, arg0).await }
     }
     #[doc(hidden)]
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(clippy::needless_pass_by_value, clippy::large_types_passed_by_value)]
     async fn __put<T: Into<Row> + Send>(self: &Arc<Self>, (key, row): (Key, T)) {
         self.store.put(key, row.into()).await;
     }

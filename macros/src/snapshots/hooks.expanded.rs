@@ -1,24 +1,33 @@
 //! All hooks.
 impl Chat {
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(
+        clippy::unused_async,
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::large_types_passed_by_value
+    )]
     async fn say(self: &::std::sync::Arc<Self>, line: Line) -> Result<Line, Error> {
         Ok(line)
     }
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
     async fn start(
         self: &::std::sync::Arc<Self>,
         cleanup: &mut Cleanup,
     ) -> io::Result<()> {
         self.log.open(cleanup).await
     }
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(clippy::unused_async)]
     async fn connected(
         self: &::std::sync::Arc<Self>,
         peer: &Peer<Line>,
     ) -> Result<Name, Error> {
         self.name(peer)
     }
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(
+        clippy::unused_async,
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::large_types_passed_by_value
+    )]
     async fn failed(
         self: &::std::sync::Arc<Self>,
         peer: &Peer<Line>,
@@ -27,7 +36,7 @@ impl Chat {
     ) -> ControlFlow<Reason, Line> {
         ControlFlow::Continue(Line::from(error))
     }
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(clippy::needless_pass_by_value, clippy::large_types_passed_by_value)]
     async fn gone(
         self: &::std::sync::Arc<Self>,
         peer: &Peer<Line>,
@@ -36,7 +45,6 @@ impl Chat {
     ) {
         self.log.write(peer, name, reason).await;
     }
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
     async fn stopped(self: &::std::sync::Arc<Self>) {
         self.log.close().await;
     }

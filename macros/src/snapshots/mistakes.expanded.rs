@@ -1,7 +1,7 @@
 //! Every mistake is said once, and everything stays callable.
 impl Wrong {
     #[allow(unused)]
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(clippy::unused_async)]
     async fn ping(self: &::std::sync::Arc<Self>, ping: &Ping) -> Pong {
         ::portcullis::__private::for_editors! {
             { let this = & ::core::compile_error! {
@@ -9,10 +9,9 @@ impl Wrong {
             }; this.pings += 1; Pong } { self.pings += 1; Pong }
         }
     }
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(clippy::unused_async, clippy::unused_self)]
     async fn talk(self: &::std::sync::Arc<Self>, session: &mut Session<Ping, Pong>) {}
     #[allow(unused)]
-    #[allow(dead_code)]
     fn shrink(
         self: &::std::sync::Arc<Self>,
         bytes: &[u8],
@@ -21,7 +20,7 @@ impl Wrong {
     }
     #[allow(unused)]
     /// Runs on the calling thread: for code that holds a `Worker` already.
-    #[allow(clippy::needless_pass_by_value, clippy::unused_self)]
+    #[allow(clippy::unused_self)]
     fn blocking_shrink(
         self: &::std::sync::Arc<Self>,
         _worker: &::portcullis::Worker,
@@ -31,7 +30,6 @@ impl Wrong {
     }
     #[allow(unused)]
     #[allow(unused)]
-    #[allow(dead_code)]
     fn hash(
         self: &::std::sync::Arc<Self>,
         bytes: Vec<u8>,
@@ -41,7 +39,7 @@ impl Wrong {
     #[allow(unused)]
     /// Runs on the calling thread: for code that holds a `Worker` already.
     #[allow(unused)]
-    #[allow(clippy::needless_pass_by_value, clippy::unused_self)]
+    #[allow(clippy::needless_pass_by_value, clippy::large_types_passed_by_value)]
     fn blocking_hash(
         self: &::std::sync::Arc<Self>,
         _worker: &::portcullis::Worker,
@@ -62,7 +60,7 @@ impl Wrong {
     }
     #[allow(unused)]
     #[doc(hidden)]
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(clippy::unused_async)]
     async fn __count(self: &::std::sync::Arc<Self>) -> u64 {
         ::portcullis::__private::for_editors! {
             { let this = & ::core::compile_error! {
@@ -71,13 +69,17 @@ impl Wrong {
             = self; counter.get() }
         }
     }
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(clippy::unused_async, clippy::unused_self)]
     async fn failed(self: &::std::sync::Arc<Self>) {}
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(
+        clippy::unused_async,
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::large_types_passed_by_value
+    )]
     async fn greeting(self: &::std::sync::Arc<Self>, hello: Hello) -> Self {}
 }
 /// Where a session stands: a variant for each `#[state]`.
-#[allow(unreachable_pub, private_interfaces, private_bounds, clippy::large_enum_variant)]
 pub enum WrongState {
     /// The state `greeting`.
     Greeting,
@@ -91,7 +93,6 @@ impl ::portcullis::__private::NextState<Wrong> for WrongState {
     }
 }
 #[automatically_derived]
-#[allow(unused)]
 impl ::portcullis::Service for Wrong {
     type Request = Hello;
     type Response = ::portcullis::__private::Unknown;
@@ -113,7 +114,6 @@ impl ::portcullis::Service for Wrong {
     }
 }
 #[automatically_derived]
-#[allow(unused)]
 impl ::portcullis::__private::Steps for Wrong {
     async fn step(
         self: &::std::sync::Arc<Self>,
@@ -226,13 +226,11 @@ async fn outside(&self, ping: Ping) -> Pong {
 }
 impl Alone {
     #[allow(unused)]
-    #[allow(dead_code)]
     fn work(&self) -> ::portcullis::Offload<u64> {
         ::core::unreachable!()
     }
     #[allow(unused)]
     /// Runs on the calling thread: for code that holds a `Worker` already.
-    #[allow(clippy::needless_pass_by_value, clippy::unused_self)]
     fn blocking_work(&self, _worker: &::portcullis::Worker) -> u64 {
         self.n
     }

@@ -2,7 +2,7 @@
 /// Thumbnails.
 impl Thumbnails {
     /// One request in, one response out.
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(clippy::needless_pass_by_value, clippy::large_types_passed_by_value)]
     async fn thumbnail(
         self: &::std::sync::Arc<Self>,
         peer: &Peer<Thumbnail>,
@@ -12,7 +12,7 @@ impl Thumbnails {
         conn.seen += 1;
         self.shrink(bytes).await
     }
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(clippy::unused_async, clippy::unused_self)]
     async fn connected(self: &::std::sync::Arc<Self>) -> Conn {
         Conn::default()
     }

@@ -1,6 +1,11 @@
 //! The `Result` itself goes to the peer; no `Error`, no `Conn`.
 impl Calculator {
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(
+        clippy::unused_async,
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::large_types_passed_by_value
+    )]
     async fn calculate(
         self: &::std::sync::Arc<Self>,
         sum: Sum,

@@ -3,7 +3,7 @@ impl<S, const N: usize> Chat<S, N>
 where
     S: Store + Send + Sync + 'static,
 {
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(clippy::unused_self)]
     async fn chat(
         self: &::std::sync::Arc<Self>,
         conn: &mut Conn,
@@ -14,7 +14,7 @@ where
         }
         Ok(())
     }
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(clippy::unused_self)]
     async fn connected(
         self: &::std::sync::Arc<Self>,
         peer: &Peer<Line>,
@@ -77,7 +77,7 @@ where
     {} { const _ : () = { use ::portcullis::session as _; use ::portcullis::on as _; }; }
 }
 impl Echo {
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(clippy::unused_self)]
     async fn echo(self: &::std::sync::Arc<Self>, session: &mut Session<Bytes, Bytes>) {
         while let Ok(bytes) = session.next().await {
             session.send(bytes).await;

@@ -1,12 +1,17 @@
 impl Chat {
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(clippy::unused_async, clippy::unused_self)]
     async fn connected(
         self: &::std::sync::Arc<Self>,
         peer: &Peer<Reply, Note>,
     ) -> (Session, ChatState) {
         (Session::new(peer), ChatState::Login(3))
     }
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(
+        clippy::unused_async,
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::large_types_passed_by_value
+    )]
     async fn allow(
         self: &::std::sync::Arc<Self>,
         session: &mut Session,
@@ -14,12 +19,12 @@ impl Chat {
     ) -> ControlFlow<Reply, Request> {
         session.allow(request)
     }
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(clippy::unused_async)]
     async fn count(self: &::std::sync::Arc<Self>, reply: &Reply) {
         self.replies.add(reply);
     }
     /// Nobody is known yet.
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(clippy::needless_pass_by_value, clippy::large_types_passed_by_value)]
     async fn login(
         self: &::std::sync::Arc<Self>,
         attempts: u8,
@@ -32,7 +37,11 @@ impl Chat {
         }
     }
     /// Among others.
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::large_types_passed_by_value
+    )]
     async fn room(
         self: &::std::sync::Arc<Self>,
         peer: &Peer<Reply, Note>,
@@ -43,7 +52,12 @@ impl Chat {
         room.say(peer, &user, request).await;
         ChatState::Room(user, room)
     }
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(
+        clippy::unused_async,
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::large_types_passed_by_value
+    )]
     async fn noted(
         self: &::std::sync::Arc<Self>,
         user: User,
@@ -52,7 +66,12 @@ impl Chat {
     ) -> (Reply, ChatState) {
         (Reply::from(note), ChatState::Room(user, room))
     }
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(
+        clippy::unused_async,
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::large_types_passed_by_value
+    )]
     async fn asleep(
         self: &::std::sync::Arc<Self>,
         _user: User,
@@ -60,7 +79,7 @@ impl Chat {
     ) -> (Reply, ChatState) {
         (Reply::Bye, ChatState::Closed)
     }
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(clippy::needless_pass_by_value, clippy::large_types_passed_by_value)]
     async fn gone(
         self: &::std::sync::Arc<Self>,
         session: Session,
@@ -72,12 +91,11 @@ impl Chat {
 }
 /// Where a session stands: a variant for each `#[state]`.
 #[derive(Debug)]
-#[allow(unreachable_pub, private_interfaces, private_bounds, clippy::large_enum_variant)]
 pub enum ChatState {
     /// Nobody is known yet.
-    Login(u8),
+    Login((u8)),
     /// Among others.
-    Room(User, Room),
+    Room((User), (Room)),
     /// The session ends, once what it has to say is written.
     Closed,
 }

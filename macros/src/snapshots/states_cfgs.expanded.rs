@@ -1,6 +1,10 @@
 impl<T: Mark> Gate<T> {
     #[cfg(feature = "strict")]
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(
+        clippy::unused_async,
+        clippy::needless_pass_by_value,
+        clippy::large_types_passed_by_value
+    )]
     async fn allow(
         self: &::std::sync::Arc<Self>,
         request: Request,
@@ -8,16 +12,31 @@ impl<T: Mark> Gate<T> {
         self.rules.judge(request)
     }
     #[cfg(feature = "strict")]
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(
+        clippy::unused_async,
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::large_types_passed_by_value
+    )]
     async fn shut(self: &::std::sync::Arc<Self>, request: Request) -> Phase<T> {
         Phase::Open(request.mark())
     }
     #[cfg(not(feature = "strict"))]
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(
+        clippy::unused_async,
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::large_types_passed_by_value
+    )]
     async fn ajar(self: &::std::sync::Arc<Self>, request: Request) -> Phase<T> {
         Phase::Open(request.mark())
     }
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(
+        clippy::unused_async,
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::large_types_passed_by_value
+    )]
     async fn open(
         self: &::std::sync::Arc<Self>,
         mark: T,
@@ -26,18 +45,22 @@ impl<T: Mark> Gate<T> {
         Ok((mark.reply()?, Phase::Open(mark)))
     }
     #[cfg(feature = "events")]
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(
+        clippy::unused_async,
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::large_types_passed_by_value
+    )]
     async fn told(self: &::std::sync::Arc<Self>, _mark: T, event: Event) -> Answer<T> {
         event.answer()
     }
     #[cfg(feature = "log")]
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(clippy::unused_async)]
     async fn log(self: &::std::sync::Arc<Self>, reply: &Reply) {
         self.log.add(reply);
     }
 }
 /// Where a session stands: a variant for each `#[state]`.
-#[allow(unreachable_pub, private_interfaces, private_bounds, clippy::large_enum_variant)]
 pub enum Phase<T> {
     #[cfg(feature = "strict")]
     /// The state `shut`.
@@ -46,7 +69,7 @@ pub enum Phase<T> {
     /// The state `ajar`.
     Ajar,
     /// The state `open`.
-    Open(T),
+    Open((T)),
     /// The session ends, once what it has to say is written.
     Closed,
 }
@@ -150,7 +173,6 @@ impl<T: Mark> ::portcullis::__private::Steps for Gate<T> {
         ::core::result::Result::Ok(step)
     }
     #[cfg(feature = "events")]
-    #[allow(unused)]
     async fn event(
         self: &::std::sync::Arc<Self>,
         state: Self::State,
@@ -162,6 +184,9 @@ impl<T: Mark> ::portcullis::__private::Steps for Gate<T> {
         Self::Error,
     > {
         let step = match state {
+            _ if false => {
+                ::portcullis::__private::never::<::portcullis::__private::Step<Self>>()
+            }
             #[cfg(feature = "events")]
             Phase::Open(data0) => {
                 ::portcullis::__private::NextState::into_step(

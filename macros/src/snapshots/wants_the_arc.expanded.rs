@@ -1,6 +1,5 @@
 impl Mail {
     fn receive(&self, letter: Letter) {
-        #[allow(dead_code)]
         trait NeedsTheArc {
             fn deliver(&mut self, _: Letter) -> ::portcullis::Offload<u64, Error>
             where
@@ -20,7 +19,6 @@ impl Mail {
         };
         drop(self.deliver(letter));
     }
-    #[allow(dead_code)]
     fn deliver(
         self: &::std::sync::Arc<Self>,
         letter: Letter,
@@ -39,12 +37,17 @@ impl Mail {
             >(move |worker| Self::blocking_deliver(&this, worker, letter))
     }
     /// Runs on the calling thread: for code that holds a `Worker` already.
-    #[allow(clippy::needless_pass_by_value, clippy::unused_self)]
+    #[allow(
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::large_types_passed_by_value
+    )]
     fn blocking_deliver(
         self: &::std::sync::Arc<Self>,
         _worker: &::portcullis::Worker,
         letter: Letter,
     ) -> Result<u64, Error> {
+        let _ = Self::deliver;
         letter.deliver()
     }
 }

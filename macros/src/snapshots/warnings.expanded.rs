@@ -1,11 +1,10 @@
 impl Thumbnails {
-    #[allow(clippy::unused_async, clippy::unused_self, clippy::needless_pass_by_value)]
+    #[allow(clippy::needless_pass_by_value, clippy::large_types_passed_by_value)]
     async fn load(self: &::std::sync::Arc<Self>, name: String) -> Vec<u8> {
         const _: () = ::portcullis::lints::THREAD_SLEEP;
         std::thread::sleep(MOMENT);
         self.read(name).await
     }
-    #[allow(dead_code)]
     fn read(
         self: &::std::sync::Arc<Self>,
         name: String,
@@ -18,12 +17,17 @@ impl Thumbnails {
             .run::<_, Vec<u8>>(move |worker| Self::blocking_read(&this, worker, name))
     }
     /// Runs on the calling thread: for code that holds a `Worker` already.
-    #[allow(clippy::needless_pass_by_value, clippy::unused_self)]
+    #[allow(
+        clippy::unused_self,
+        clippy::needless_pass_by_value,
+        clippy::large_types_passed_by_value
+    )]
     fn blocking_read(
         self: &::std::sync::Arc<Self>,
         worker: &Worker,
         name: String,
     ) -> Vec<u8> {
+        let _ = Self::read;
         ::portcullis::lints::unused_worker(worker);
         name.into_bytes()
     }

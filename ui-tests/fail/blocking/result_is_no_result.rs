@@ -1,4 +1,4 @@
-// errors: 4
+// errors: 5
 // The guess goes by the name `Result`; the compiler says where it is wrong. (At each place that asks the type.)
 use portcullis::prelude::*;
 

@@ -92,9 +92,18 @@ fn blocking_functions_run_on_threads() {
     says(
         quote!(
             #[blocking]
-            const fn b(&self, #[cfg(a)] x: u8) {}
+            const fn b(
+                &self,
+                #[cfg(a)]
+                #[cfg(b)]
+                #[cfg(c)]
+                #[cfg(d)]
+                #[cfg(e)]
+                x: u8,
+            ) {
+            }
         ),
-        &["remove `const`", "put the `cfg` on the function"],
+        &["remove `const`", "more than four are too many"],
     );
     assert_eq!(
         alone(quote!(

@@ -25,7 +25,8 @@ fn block(options: TokenStream, methods: TokenStream) -> Vec<String> {
 
 fn alone(function: TokenStream) -> Vec<String> {
     let sink = Sink::root();
-    let function = parse::Function::blocking(TokenStream::new(), function, sink.clone()).expect("a function");
+    let function =
+        parse::Function::blocking(&TokenStream::new(), function, &sink).expect("a function").remove(0);
     super::method(&Method::new(function, &Host::Alone, None), &Host::Alone);
     sink.messages()
 }

@@ -7,14 +7,14 @@ mod steps;
 
 pub(crate) use service::no_first_data;
 
-use super::{at, conditions};
+use super::{at, attrs, conditions};
 use crate::{
     model::{Gives, Method, Move, Param, Service, Side, StateEnum, variant},
     parse::HalfClose,
 };
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::{Attribute, Path, Type};
+use syn::{Path, Type};
 
 /// A block with states, and their enum.
 pub(super) struct Machine<'a> {
@@ -60,20 +60,18 @@ impl<'a> Machine<'a> {
         quote!(#states::#name #data)
     }
 
-    fn block_cfgs(&self) -> impl Iterator<Item = &'a Attribute> {
-        self.service.head.attrs.iter().filter(|attr| attr.path().is_ident("cfg"))
+    /// The attributes of all items.
+    fn attrs(&self) -> TokenStream {
+        attrs::of_block(self.service)
     }
 
     fn implement(&self, of: &TokenStream, items: &TokenStream) -> TokenStream {
         let head = &self.service.head;
         let (generics, _, where_clause) = head.generics.split_for_impl();
-        let (cfgs, ty) = (self.block_cfgs(), &head.self_ty);
-        // A stand-in behind a mistake uses none of its parameters.
-        let quiet = (!self.service.sink.is_clean()).then(|| quote!(#[allow(unused)]));
+        let (attrs, ty) = (self.attrs(), &head.self_ty);
         quote_spanned! {Span::mixed_site()=>
-            #(#cfgs)*
+            #attrs
             #[automatically_derived]
-            #quiet
             impl #generics #of for #ty #where_clause { #items }
         }
     }

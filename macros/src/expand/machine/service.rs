@@ -92,7 +92,8 @@ impl<'a> Machine<'a> {
         let is_start = |(_, step): &&(&Method, &Move)| matches!(&step.cause, Cause::Request(options) if options.start.is_some());
         let handlers = self.state_handlers();
         let starts: Vec<_> = handlers.iter().filter(is_start).collect();
-        let reported = || quote!(::core::unreachable!());
+        let krate = self.krate;
+        let reported = || quote!(#krate::__private::never());
         let first = |(method, step): &(&Method, &Move)| match step.data.first() {
             None => self.pattern(method, &[]).0,
             Some(_) if !self.service.sink.is_clean() => reported(),

@@ -2,46 +2,37 @@
 
 use super::Machine;
 use crate::{
-    expand::types,
+    expand::{attrs, types},
     model::{Gives, Method, Move, StateEnum, variant},
 };
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{GenericParam, Generics, ext::IdentExt};
+use syn::{GenericParam, Generics};
 
 impl Machine<'_> {
     pub(super) fn state_enum(&self) -> TokenStream {
         let StateEnum { ident, vis, derive } = self.states;
-        // A private type can't be a part of a public service (E0446), and the block does not say which kind this is.
-        let (vis, lint) = match vis {
-            Some(vis) => (vis.to_token_stream(), None),
-            None => (quote!(pub), Some(quote!(unreachable_pub, private_interfaces, private_bounds,))),
-        };
+        // A private type can't be a part of a public service (E0446), and the block does not say which kind this is. That it is public
+        // for no one the compiler does not tell of what a macro wrote, which it takes this for by the first and the last token.
+        let site = Span::mixed_site();
+        let vis = vis.as_ref().map_or_else(|| quote_spanned!(site=> pub), ToTokens::to_token_stream);
         let derive = (!derive.is_empty()).then(|| quote!(#[derive(#(#derive),*)]));
-        let cfgs = self.block_cfgs();
+        let attrs = self.attrs();
         let generics = self.enum_generics();
         let doc = " Where a session stands: a variant for each `#[state]`.";
         let variants = self.state_handlers().into_iter().map(|(method, step)| {
             let function = &method.function;
             let name = variant(&function.sig.ident);
-            let attrs = function
-                .attrs
-                .iter()
-                .filter(|attr| attr.path().is_ident("doc") || attr.path().is_ident("cfg"));
-            let undocumented = !function.attrs.iter().any(|attr| attr.path().is_ident("doc"));
-            let doc = undocumented.then(|| {
-                let doc = format!(" The state `{}`.", function.sig.ident.unraw());
-                quote!(#[doc = #doc])
-            });
+            let attrs = attrs::of_variant(function);
             let data = step.data.iter().map(|param| types::kept(&param.written.ty, self.krate));
-            let data = (!step.data.is_empty()).then(|| quote!((#(#data),*)));
-            quote!(#(#attrs)* #doc #name #data)
+            // The brackets are ours: a field that looks written is told of, if its type is less public than the enum.
+            let data = (!step.data.is_empty()).then(|| quote_spanned!(Span::mixed_site()=> (#((#data)),*)));
+            quote!(#attrs #name #data)
         });
         quote_spanned! {Span::mixed_site()=>
-            #(#cfgs)*
+            #attrs
             #[doc = #doc]
             #derive
-            #[allow(#lint clippy::large_enum_variant)]
             #vis enum #ident #generics {
                 #(#variants,)*
                 /// The session ends, once what it has to say is written.
@@ -84,9 +75,9 @@ impl Machine<'_> {
         self.service.moves().any(by_another_name).then(|| {
             let (krate, head, states) = (self.krate, &self.service.head, self.state_type());
             let (generics, _, where_clause) = head.generics.split_for_impl();
-            let (cfgs, ty) = (self.block_cfgs(), &head.self_ty);
+            let (attrs, ty) = (self.attrs(), &head.self_ty);
             quote_spanned! {Span::mixed_site()=>
-                #(#cfgs)*
+                #attrs
                 #[automatically_derived]
                 impl #generics #krate::__private::NextState<#ty> for #states #where_clause {
                     fn into_step(self) -> #krate::__private::Step<#ty> {

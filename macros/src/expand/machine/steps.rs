@@ -88,13 +88,9 @@ impl Machine<'_> {
             self.end(&arms, &quote_spanned!(Span::mixed_site()=> ::core::ops::ControlFlow::Continue(step)));
         let (peer, conn) = self.used(&handlers, &[Side::After]);
         let cfg = conditions::any_of(handlers.iter().map(|(method, _)| *method));
-        // Where `cfg`s leave none of the states that it is for, nothing comes behind the match.
-        let conditional = self.state_handlers().iter().any(|(state, _)| state.is_conditional());
-        let quiet = conditional.then(|| quote!(#[allow(unused)]));
         let (name, message) = (Ident::new(name, Span::mixed_site()), message.into_iter());
         Some(quote_spanned! {Span::mixed_site()=>
             #cfg
-            #quiet
             async fn #name(
                 self: &::std::sync::Arc<Self>,
                 state: Self::State,
@@ -132,9 +128,17 @@ impl Machine<'_> {
                 done.push(name);
             }
         }
+        // Where `cfg`s or mistakes leave none of the states, the match has a value all the same, and what is behind it is no dead code.
+        let krate = self.krate;
+        let conditional = self.state_handlers().iter().any(|(state, _)| state.is_conditional())
+            || !self.service.sink.is_clean();
+        let never = conditional.then(|| {
+            quote_spanned!(Span::mixed_site()=> _ if false => #krate::__private::never::<#krate::__private::Step<Self>>(),)
+        });
         (!handlers.is_empty()).then(|| {
             quote_spanned! {Span::mixed_site()=>
                 match state {
+                    #never
                     #arms
                     other => return ::core::result::Result::Ok(::core::ops::ControlFlow::Break(other)),
                 }
@@ -152,7 +156,7 @@ impl Machine<'_> {
         }
         if !method.sink.is_clean() || !state.sink.is_clean() {
             let (states, name) = (&self.states.ident, variant(&state.function.sig.ident));
-            return quote_spanned!(Span::mixed_site()=> #(#cfgs)* #states::#name { .. } => ::core::unreachable!(),);
+            return quote_spanned!(Span::mixed_site()=> #(#cfgs)* #states::#name { .. } => #krate::__private::never::<#krate::__private::Step<Self>>(),);
         }
         let (pattern, data) = self.pattern(state, &step.data);
         let message = match step.cause {

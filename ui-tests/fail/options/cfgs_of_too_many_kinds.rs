@@ -1,0 +1,16 @@
+// errors: 1
+// Each `cfg` on a parameter makes two cases of the function: sixteen are enough.
+use portcullis::prelude::*;
+
+#[blocking]
+fn work(
+    #[cfg(unix)] descriptor: u32,
+    #[cfg(windows)] handle: u64,
+    #[cfg(target_pointer_width = "64")] wide: u64,
+    #[cfg(test)] seen: u64,
+    #[cfg(debug_assertions)] name: String,
+) -> u64 {
+    1
+}
+
+fn main() {}
