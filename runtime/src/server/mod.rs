@@ -72,6 +72,7 @@ use crate::session::watch::{Bounds, Limits, Scales};
 /// | [`max_outbound`](Self::max_outbound) | 128 responses |
 /// | [`max_outbound_bytes`](Self::max_outbound_bytes) | no limit |
 /// | [`max_events`](Self::max_events) | 128 events |
+/// | [`max_datagram_sessions`](Self::max_datagram_sessions) | as many as `max_connections` |
 /// | [`max_inbound`](Self::max_inbound) | 64 KiB of datagrams |
 /// | [`first_request_within`](Self::first_request_within) | 1 min |
 /// | [`idle_within`](Self::idle_within) | no limit |
@@ -110,6 +111,8 @@ pub struct Bound {
 #[derive(Clone, Debug)]
 struct Options {
     max_connections: usize,
+    /// As many as connections, if nothing is said.
+    max_datagram_sessions: Option<usize>,
     max_inbound: usize,
     bounds: Bounds,
     /// How many sessions one host may have.
@@ -122,6 +125,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             max_connections: 10_000,
+            max_datagram_sessions: None,
             max_inbound: datagram::MAX_INBOUND,
             bounds: Bounds { responses: 128, scales: None, events: 128, decode_on: None },
             max_per_host: None,
@@ -213,7 +217,8 @@ impl<S, C, B> Server<S, C, B> {
         self
     }
 
-    /// How many sessions there may be; further connections wait in the kernel for a place.
+    /// How many connections there may be; further ones wait in the kernel for a place. Sessions of datagrams are
+    /// [counted by themselves](Self::max_datagram_sessions).
     pub fn max_connections(mut self, count: usize) -> Self {
         self.options.max_connections = count.max(1);
         self
@@ -221,7 +226,8 @@ impl<S, C, B> Server<S, C, B> {
 
     /// How many sessions one IP address may have; further connections from there are closed at once, and logged.
     ///
-    /// An address of IPv6 counts with all of its /64, which is what a single host is given. Unix sockets don't count.
+    /// An address of IPv6 counts with all of its /64, which is what a single host is given. Unix sockets don't count. Sessions of
+    /// datagrams, whose addresses may be forged, count by themselves: as many beside the connections.
     pub fn max_connections_per_ip(mut self, count: usize) -> Self {
         self.options.max_per_host = Some(count.max(1));
         self

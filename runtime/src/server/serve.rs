@@ -61,11 +61,12 @@ impl<S: Service, C> Server<S, C, Bound> {
         let addrs = bound.named();
         let _ended = Ended(Arc::clone(&control));
         let (max_connections, max_inbound) = (options.max_connections, options.max_inbound);
+        let max_sessions = options.max_datagram_sessions.unwrap_or(max_connections);
         let running = Running::new(service, options, control);
         let datagrams = datagrams.open(&datagram::House {
             hub: &running.hub,
             scope: &running.scope,
-            max_connections,
+            max_sessions,
             max_inbound,
         })?;
         let house = House {

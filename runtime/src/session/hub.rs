@@ -26,6 +26,8 @@ pub struct Hub<S: Service> {
     /// How many connections may linger beside those that have a place, and how many do.
     max_lingering: usize,
     lingering: AtomicUsize,
+    /// How many sessions are of datagrams: they take no places of connections.
+    datagrams: AtomicUsize,
     seats: Mutex<Seats<S::Response, S::Event>>,
     /// Rings when a seat becomes free. One task waits for it: the one that accepts, later the one that stops.
     left: Notify,
@@ -36,11 +38,15 @@ struct Seats<Rsp, Ev> {
     free: Vec<usize>,
     admitted: u64,
     /// How many are from each host; kept only if there is a limit of it.
-    hosts: HashMap<IpAddr, usize>,
+    hosts: HashMap<Host, usize>,
 }
 
+/// A host, and whether it sends datagrams: those may come from anywhere under its name, and must not use up the
+/// connections that it may have.
+type Host = (IpAddr, bool);
+
 impl<Rsp, Ev> Seats<Rsp, Ev> {
-    fn leave(&mut self, host: IpAddr) {
+    fn leave(&mut self, host: Host) {
         if let Entry::Occupied(mut count) = self.hosts.entry(host) {
             *count.get_mut() -= 1;
             if *count.get() == 0 {
@@ -64,6 +70,7 @@ impl<S: Service> Hub<S> {
             max_per_host,
             max_lingering,
             lingering: AtomicUsize::new(0),
+            datagrams: AtomicUsize::new(0),
             seats: Mutex::new(Seats {
                 posts: Vec::new(),
                 free: Vec::new(),
@@ -83,16 +90,25 @@ impl<S: Service> Hub<S> {
     }
 
     /// Whether the limit of sessions from one host lets one more in from there.
-    pub(crate) fn has_room_for(&self, origin: &Origin) -> bool {
-        let Some((limit, host)) = self.max_per_host.zip(origin.host()) else { return true };
+    pub(crate) fn has_room_for(&self, origin: &Origin, datagrams: bool) -> bool {
+        let Some((limit, host)) = self.max_per_host.zip(self.counted(origin, datagrams)) else { return true };
         self.seats.lock().hosts.get(&host).is_none_or(|count| *count < limit)
     }
 
     /// A seat for a new session; it is free again when the [`Seat`] is dropped.
     pub(crate) fn admit(self: &Arc<Self>, origin: impl Into<Origin>) -> Seat<S> {
-        let origin = origin.into();
+        self.seat(origin.into(), false)
+    }
+
+    /// As [`admit`](Self::admit), for a session of datagrams.
+    pub(crate) fn admit_datagrams(self: &Arc<Self>, origin: impl Into<Origin>) -> Seat<S> {
+        self.datagrams.fetch_add(1, Ordering::Relaxed);
+        self.seat(origin.into(), true)
+    }
+
+    fn seat(self: &Arc<Self>, origin: Origin, datagrams: bool) -> Seat<S> {
         let mut seats = self.seats.lock();
-        if let Some(host) = self.counted(&origin) {
+        if let Some(host) = self.counted(&origin, datagrams) {
             *seats.hosts.entry(host).or_default() += 1;
         }
         seats.admitted += 1;
@@ -108,12 +124,12 @@ impl<S: Service> Hub<S> {
             }
         };
         drop(seats);
-        Seat { hub: Arc::clone(self), index, post }
+        Seat { hub: Arc::clone(self), index: index as u32, datagrams, post }
     }
 
     /// The host that a session counts for, if hosts are counted.
-    fn counted(&self, origin: &Origin) -> Option<IpAddr> {
-        self.max_per_host.and_then(|_| origin.host())
+    fn counted(&self, origin: &Origin, datagrams: bool) -> Option<Host> {
+        self.max_per_host.and_then(|_| Some((origin.host()?, datagrams)))
     }
 
     /// How many sessions there are.
@@ -127,9 +143,14 @@ impl<S: Service> Hub<S> {
         self.present().saturating_sub(self.lingering.load(Ordering::Relaxed))
     }
 
-    /// Waits until fewer than `max_connections` sessions are served. For one task at a time.
+    /// How many of them are of datagrams.
+    pub(crate) fn serving_datagrams(&self) -> usize {
+        self.datagrams.load(Ordering::Relaxed)
+    }
+
+    /// Waits until fewer than `max_connections` connections are served. For one task at a time.
     pub(crate) async fn place(&self, max_connections: usize) {
-        while self.serving() >= max_connections {
+        while self.serving().saturating_sub(self.serving_datagrams()) >= max_connections {
             self.left.notified().await;
         }
     }
@@ -178,11 +199,11 @@ impl<S: Service> Hub<S> {
         overdue.iter().for_each(|post| post.nudge());
     }
 
-    fn leave(&self, index: usize) {
+    fn leave(&self, index: usize, datagrams: bool) {
         let mut seats = self.seats.lock();
         let post = seats.posts[index].take();
         seats.free.push(index);
-        if let Some(host) = post.as_ref().and_then(|post| self.counted(post.origin())) {
+        if let Some(host) = post.as_ref().and_then(|post| self.counted(post.origin(), datagrams)) {
             seats.leave(host);
         }
         // After a crowd has left, what the list of its seats took is given back.
@@ -192,6 +213,9 @@ impl<S: Service> Hub<S> {
         }
         drop(seats);
         drop(post);
+        if datagrams {
+            self.datagrams.fetch_sub(1, Ordering::Relaxed);
+        }
         self.left.notify_one();
     }
 }
@@ -273,7 +297,9 @@ pub(crate) fn in_both(first: &[(StuckSession, u16)], second: Vec<(StuckSession, 
 /// A session's place in its hub.
 pub struct Seat<S: Service> {
     hub: Arc<Hub<S>>,
-    index: usize,
+    // More sessions than that have no room in any memory. With the flag it is as large as a `usize`.
+    index: u32,
+    datagrams: bool,
     post: Arc<Post<S::Response, S::Event>>,
 }
 
@@ -286,6 +312,6 @@ impl<S: Service> Seat<S> {
 impl<S: Service> Drop for Seat<S> {
     fn drop(&mut self) {
         self.post.leave();
-        self.hub.leave(self.index);
+        self.hub.leave(self.index as usize, self.datagrams);
     }
 }

@@ -48,6 +48,43 @@ on_loops! {
         stop(server).await;
     }
 
+    async fn a_flood_of_addresses_takes_no_place_of_connections() {
+        let counter = Arc::new(Counter::default());
+        let server = Server::new(Arc::clone(&counter)).codec(Lines::new()).bind("127.0.0.1:0").unwrap();
+        let server = server.bind_udp("127.0.0.1:0", text()).unwrap();
+        let server = server.max_connections(2).max_connections_per_ip(2).max_datagram_sessions(20);
+        let stats = server.datagram_stats();
+        let server = server.spawn().await.unwrap();
+        let &[tcp, udp] = server.local_addrs() else { panic!("two addresses") };
+        let mut flood = Vec::new();
+        for _ in 0..50 {
+            let stranger = raw(udp).await;
+            stranger.send(b"a").await.unwrap();
+            flood.push(stranger);
+        }
+        // One host has as many sessions of datagrams as it may have connections, and those beside them.
+        wait(|| stats.counts().no_place == 48).await;
+        assert_eq!(counter.begun.load(SeqCst), 2);
+        for n in 0..2 {
+            let mut client = Client::<&str, String, _>::connect(tcp, Lines::new()).await.unwrap();
+            assert_eq!(timeout(LIMIT, client.call("b")).await.unwrap().unwrap(), "1: b", "{n}");
+        }
+        stop(server).await;
+    }
+
+    async fn an_address_that_does_not_come_back_is_forgotten_soon() {
+        let counter = Arc::new(Counter::default());
+        let server = counter.bound().max_datagram_sessions(2).spawn().await.unwrap();
+        let (once, twice) = (raw(server.local_addr()).await, raw(server.local_addr()).await);
+        ask(&twice, "a").await;
+        ask(&twice, "b").await;
+        ask(&once, "a").await;
+        assert_eq!(counter.end(1).await, Reason::Timeout);
+        assert_eq!(ask(&twice, "c").await, "3: c");
+        assert_eq!(ask(&once, "b").await, "1: b", "it is a stranger again");
+        stop(server).await;
+    }
+
     async fn a_slow_handler_holds_up_no_other_session() {
         let counter = Arc::new(Counter::default());
         let server = counter.bound().spawn().await.unwrap();

@@ -3,7 +3,7 @@
 use super::*;
 
 on_loops! {
-    async fn tcp_and_udp_are_one_server_with_one_limit_and_one_stop() {
+    async fn tcp_and_udp_are_one_server_with_one_stop_and_a_limit_each() {
         let counter = Arc::new(Counter::default());
         let server = Server::new(Arc::clone(&counter))
             .codec(Lines::new())
@@ -13,7 +13,8 @@ on_loops! {
             .unwrap()
             .bind_udp("127.0.0.1:0", text())
             .unwrap()
-            .max_connections(3);
+            .max_connections(1)
+            .max_datagram_sessions(2);
         let stats = server.datagram_stats();
         let server = server.spawn().await.unwrap();
         let &[tcp, udp, other] = server.local_addrs() else { panic!("three addresses") };
@@ -23,6 +24,10 @@ on_loops! {
         assert_eq!(ask(&raw(other).await, "c").await, "1: c");
         raw(udp).await.send(b"d").await.unwrap();
         wait(|| stats.counts().no_place == 1).await;
+        // All places of connections are taken, too: the next one has its turn when that one leaves.
+        let mut waits = Client::<&str, String, _>::connect(tcp, Lines::new()).await.unwrap();
+        drop(stream);
+        assert_eq!(timeout(LIMIT, waits.call("e")).await.unwrap().unwrap(), "1: e");
         assert_eq!(stop(server).await.sessions_finished, 3);
     }
 

@@ -35,6 +35,16 @@ struct State {
     read: usize,
     reader: Option<Waker>,
     closed: bool,
+    came: Came,
+}
+
+/// How many datagrams have come, as far as that matters.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Came {
+    #[default]
+    None,
+    One,
+    More,
 }
 
 impl Inbox {
@@ -57,6 +67,7 @@ impl Inbox {
             state.bytes.drain(..read);
             state.read = 0;
         }
+        state.came = if state.came == Came::None { Came::One } else { Came::More };
         // Not even 16 MiB, which is the longest.
         state.bytes.extend_from_slice(&(datagram.len() as u32).to_be_bytes());
         state.bytes.extend_from_slice(datagram);
@@ -66,10 +77,15 @@ impl Inbox {
         Put::Taken
     }
 
+    /// Whether the peer has not come back after its first datagram.
+    pub(super) fn is_newcomer(&self) -> bool {
+        self.state.lock().came != Came::More
+    }
+
     /// Reads what is there. Nothing is read of a closed inbox: that is the end of a stream.
     pub(super) fn poll_read(&self, cx: &Context<'_>, into: &mut ReadBuf<'_>) -> Poll<()> {
         let mut state = self.state.lock();
-        let State { bytes, read, reader, closed } = &mut *state;
+        let State { bytes, read, reader, closed, .. } = &mut *state;
         if *closed {
             return Poll::Ready(());
         }

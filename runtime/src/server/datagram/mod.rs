@@ -1,6 +1,6 @@
 //! Datagrams: a session for each address that they come from.
 //!
-//! A datagram session is a session like any other: its own state, its hooks, its place in `max_connections`. What is
+//! A datagram session is a session like any other, with its own state and its hooks. What is
 //! different is below it, and is all here:
 //!
 //! - [`router`]: one task part a socket, which reads datagrams, finds or makes the session of each address, and never
@@ -19,7 +19,9 @@
 //! - A datagram that is no message, or is over the codec's limit, is [`SessionError::Decode`](crate::SessionError::Decode)
 //!   for its sender's session, which can answer and go on (D6).
 //! - There is no end to a conversation of datagrams, so there is always an idle limit: [`Server::idle_within`], or
-//!   [`IDLE`] where that is unlimited.
+//!   [`IDLE`] where that is unlimited, and [`NEWCOMER`] for a peer that has sent one datagram and never came back.
+//! - A flood from addresses that are forged takes no places of connections: sessions of datagrams have a bound of their
+//!   own ([`Server::max_datagram_sessions`]), and count by themselves for [`Server::max_connections_per_ip`].
 //! - No error of a socket ends the server (D11), and no error of sending a UDP datagram ends even the session: it counts
 //!   as lost, which its sender must be ready for anyhow.
 //! - Nothing is sent but what the service sends, to an address that a datagram came from. That address may be forged:
@@ -63,6 +65,8 @@ use crate::session::hub::Hub;
 
 /// The idle limit of datagram sessions whose server has none.
 pub(crate) const IDLE: Duration = Duration::from_secs(60);
+/// The same for an address that only one datagram came from.
+pub(crate) const NEWCOMER: Duration = Duration::from_secs(10);
 /// The default of [`Server::max_inbound`].
 pub(super) const MAX_INBOUND: usize = 64 * 1024;
 
@@ -82,7 +86,7 @@ impl<S> Default for Doors<S> {
 pub(super) struct House<'a, S: Service> {
     pub(super) hub: &'a Arc<Hub<S>>,
     pub(super) scope: &'a Arc<Scope>,
-    pub(super) max_connections: usize,
+    pub(super) max_sessions: usize,
     pub(super) max_inbound: usize,
 }
 
@@ -165,11 +169,13 @@ impl<S: Service> Server<S, NoCodec, Unbound> {
     /// Receives UDP datagrams at `addr`, one message each; port 0 is any free port.
     ///
     /// Each address that they come from has a session, as a connection would: with its own value and state, `on(connect)` at
-    /// its first datagram, and `on(disconnect)` after [`idle_within`](Self::idle_within) without one (a minute, if there is no limit).
+    /// its first datagram, and `on(disconnect)` after [`idle_within`](Self::idle_within) without one. If there is no such limit, that is
+    /// 10 seconds after the only datagram of an address, and a minute after each later one.
     /// [`Peer::close`](crate::Peer::close) ends it sooner; the next datagram from there begins a new one.
     ///
     /// Whatever is too much is dropped, and counted in [`datagram_stats`](Self::datagram_stats): datagrams over
-    /// [`max_inbound`](Self::max_inbound) of one sender, and those of strangers when there are [`max_connections`](Self::max_connections).
+    /// [`max_inbound`](Self::max_inbound) of one sender, and those of strangers when there are
+    /// [`max_datagram_sessions`](Self::max_datagram_sessions).
     ///
     /// A server at the wildcard address (`0.0.0.0`, `[::]`) answers from the address that it was asked at, on Linux, Android
     /// and Apple's systems; elsewhere the system chooses, so bind each address there. A peer that asks at two addresses
@@ -326,6 +332,17 @@ impl<S, C, B> Server<S, C, B> {
     /// datagram always fits. 64 KiB unless said otherwise.
     pub fn max_inbound(mut self, bytes: usize) -> Self {
         self.options.max_inbound = bytes;
+        self
+    }
+
+    /// How many sessions of datagrams there may be; datagrams of further addresses are dropped, and counted. As many as
+    /// [`max_connections`](Self::max_connections) unless said otherwise.
+    ///
+    /// They are counted beside connections: the address of a datagram may be forged, and a flood of such must not take
+    /// the places of clients that have connected. For the same reason
+    /// [`max_connections_per_ip`](Self::max_connections_per_ip) counts each by itself.
+    pub fn max_datagram_sessions(mut self, count: usize) -> Self {
+        self.options.max_datagram_sessions = Some(count.max(1));
         self
     }
 

@@ -13,10 +13,10 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tracing::debug;
 
-use super::IDLE;
 use super::inbox::Inbox;
 use super::router::{Conversation, Shared};
 use super::stats::Dropped;
+use super::{IDLE, NEWCOMER};
 use crate::codec::datagram::HEAD;
 use crate::transport::Transport;
 
@@ -128,7 +128,7 @@ impl AsyncWrite for Packets {
 
 impl Transport for Packets {
     fn idle_limit(&self) -> Option<Duration> {
-        Some(IDLE)
+        Some(if self.inbox.is_newcomer() { NEWCOMER } else { IDLE })
     }
 
     fn lingers(&self) -> bool {

@@ -75,7 +75,7 @@ pub(super) struct Route<S: Service> {
     shared: Arc<Shared>,
     hub: Arc<Hub<S>>,
     scope: Arc<Scope>,
-    max_connections: usize,
+    max_sessions: usize,
     max_inbound: usize,
     /// The longest datagram that is read whole.
     longest: usize,
@@ -90,8 +90,8 @@ impl<S: Service> Route<S> {
     ) -> Self {
         let shared = Arc::new(Shared { socket, counters, inboxes: Mutex::default() });
         let (hub, scope) = (Arc::clone(house.hub), Arc::clone(house.scope));
-        let House { max_connections, max_inbound, .. } = *house;
-        Self { shared, hub, scope, max_connections, max_inbound, longest }
+        let House { max_sessions, max_inbound, .. } = *house;
+        Self { shared, hub, scope, max_sessions, max_inbound, longest }
     }
 
     /// Gives a stranger a session, if there is a place.
@@ -101,7 +101,7 @@ impl<S: Service> Route<S> {
         D: Drive<S, Packets, C>,
     {
         let origin = Origin::from(conversation.addr.ip());
-        if self.hub.serving() >= self.max_connections || !self.hub.has_room_for(&origin) {
+        if self.hub.serving_datagrams() >= self.max_sessions || !self.hub.has_room_for(&origin, true) {
             return None;
         }
         // The user's code: its panic is of one stranger.
@@ -110,7 +110,7 @@ impl<S: Service> Route<S> {
             .ok()?;
         let inbox = Arc::new(Inbox::new(self.max_inbound));
         self.shared.inboxes.lock().insert(conversation.clone(), Arc::clone(&inbox));
-        let seat = self.hub.admit(origin);
+        let seat = self.hub.admit_datagrams(origin);
         let packets = Packets::new(Arc::clone(&self.shared), Arc::clone(&inbox), conversation);
         drop(tokio::spawn(self.scope.enter(drive.drive(seat, packets, codec))));
         Some(inbox)

@@ -33,7 +33,7 @@ impl Dropped {
     const fn text(self) -> &'static str {
         match self {
             Self::Full => "its session is behind (`max_inbound`)",
-            Self::NoPlace => "there are as many sessions as there may be (`max_connections`)",
+            Self::NoPlace => "there are as many sessions as there may be (`max_datagram_sessions`)",
             Self::Unnamed => "its sender has no name and can't be answered",
             Self::Ended => "its session ended",
             Self::Unsent => "it could not be sent",
@@ -104,7 +104,7 @@ pub struct DatagramCounts {
     pub sent: u64,
     /// Dropped since their session had not read enough of those before ([`max_inbound`](crate::Server::max_inbound)).
     pub full: u64,
-    /// Dropped since there was no place for another session ([`max_connections`](crate::Server::max_connections)).
+    /// Dropped since there was no place for another session ([`max_datagram_sessions`](crate::Server::max_datagram_sessions)).
     pub no_place: u64,
     /// Dropped since their sender has no address: a Unix socket that was not bound.
     pub unnamed: u64,

@@ -126,7 +126,7 @@ impl<S: Service, C, L: Accept, D> Entrance<S, C, L, D> {
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Accepted<L::Io>> {
         let accepted = ready!(self.accept.poll_accept(cx))?;
         Poll::Ready(Ok(accepted.filter(|(_, origin)| {
-            let room = self.hub.has_room_for(origin);
+            let room = self.hub.has_room_for(origin, false);
             if !room {
                 info!(peer = ?origin.addr(), "refused: its host has as many connections as it may");
             }
