@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use portcullis::prelude::*;
+use portcullis::{BlockingClient, Portal};
 use portcullis_tests::served::{Served, client};
 use portcullis_tests::{Gate, LIMIT, eventually, eventually_async, on_multi_thread};
 
@@ -148,6 +149,35 @@ fn a_server_runs_wherever_a_thread_may_block() {
     let server = held.server();
     let ran = runtime.block_on(pool.run(move |_| runs(server))).unwrap();
     assert!(ran.unwrap().is_clean(), "in a job of a pool");
+}
+
+/// Each blocking form, once: a server's thread, a client, a portal, a pool.
+fn blocks(held: &Arc<Held>, portal: &Portal) {
+    let server = held.server().spawn_thread().unwrap();
+    let mut client = BlockingClient::<String, String, _>::connect(server.local_addr(), Lines::new()).unwrap();
+    assert_eq!(client.call("hello".into()).unwrap(), "hello");
+    drop(client);
+    assert_eq!(portal.enter_thread(|worker| async { 6 * 7 }.wait(worker)).unwrap().unwrap(), 42);
+    let pool = Pool::builder("blocks").threads(1).build().unwrap();
+    assert_eq!(futures::executor::block_on(pool.run(|_| 7)).unwrap(), 7);
+    assert!(futures::executor::block_on(pool.drain(LIMIT)).is_clean());
+    assert!(server.stop().unwrap().is_clean());
+}
+
+#[test]
+fn blocking_forms_work_wherever_a_thread_may_block() {
+    let held = Arc::new(Held::default());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let guard = runtime.enter();
+    let portal = Portal::current().unwrap();
+    blocks(&held, &portal);
+    drop(guard);
+    blocks(&held, &portal);
+    let (inside, way) = (Arc::clone(&held), portal.clone());
+    runtime.block_on(async { tokio::task::spawn_blocking(move || blocks(&inside, &way)).await }).unwrap();
+    let (inside, way) = (Arc::clone(&held), portal.clone());
+    let running = async move { tokio::task::block_in_place(|| blocks(&inside, &way)) };
+    runtime.block_on(async { tokio::spawn(running).await }).unwrap();
 }
 
 #[test]

@@ -359,7 +359,7 @@ impl<S, C, B> Server<S, C, B> {
     /// - the peer has closed its side, as well-behaved clients do at the end of what they read;
     /// - the peer has sent nothing for a second (during a stop: for 200 ms, if something was written to it in the second
     ///   before, and else not at all, so that idle sessions do not hold the stop up);
-    /// - this time has passed; during a stop, also when the grace is over.
+    /// - this time has passed; during a stop, half of it, or the grace is over.
     ///
     /// After each MiB the connection pauses for 10 ms, so a peer that sends without end is slowed down. The session itself
     /// has ended before: `#[on(disconnect)]` has run, and the connection has given up its place in

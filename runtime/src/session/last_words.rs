@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | write what is queued | the kernel (TLS: the stream) has it all | `write_within`, or the grace is over |
 //! | close the writing side (TLS: `close_notify` first) | that is written | as above |
-//! | linger: read and discard | the peer closes its side, or is silent for [`SILENCE`] | [`Server::linger`](crate::Server::linger), or the grace is over |
+//! | linger: read and discard | the peer closes its side, or is silent for [`SILENCE`] | [`Server::linger`](crate::Server::linger), half of it during a stop, or the grace is over |
 //! | close the socket | | |
 
 use std::future::{Future, poll_fn};
@@ -89,9 +89,10 @@ where
 {
     let post = Arc::clone(link.post());
     let began = Instant::now();
-    let Some(until) = began.checked_add(post.watch().limits().linger) else { return };
+    let limit = post.watch().limits().linger;
+    let until = || began + if post.stopping() { limit / 2 } else { limit };
     let (mut heard, mut heard_at, mut stretch) = (false, began, 0);
-    let mut timer = pin!(sleep_until(until.min(began + SILENCE)));
+    let mut timer = pin!(sleep_until(until().min(began + SILENCE)));
     while link.end().is_none() {
         // Unconstrained: what is there must be seen, also at the end of a long turn.
         let filled = unconstrained(poll_fn(|cx| {
@@ -103,7 +104,7 @@ where
                 true if heard || link.has_written_lately() => SILENCE_AT_STOP,
                 true => return Poll::Ready(false),
             };
-            let silent_until = until.min(heard_at + patience);
+            let silent_until = until().min(heard_at + patience);
             if timer.deadline() != silent_until {
                 timer.as_mut().reset(silent_until);
             }
@@ -113,7 +114,7 @@ where
             return;
         }
         (heard, heard_at) = (true, Instant::now());
-        if heard_at >= until {
+        if heard_at >= until() {
             debug!("the peer goes on sending; its connection is closed all the same");
             return;
         }

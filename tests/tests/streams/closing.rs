@@ -322,3 +322,18 @@ on_loops! {
         stopped(server.serving).await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn s5_a_stop_does_not_wait_for_a_peer_that_is_idle() {
+    let (mut near, far) = tokio::io::duplex(1024);
+    let server = Server::new(Brief).codec(Lines::new());
+    let handle = server.handle();
+    let serving = tokio::spawn(server.serve_stream(far));
+    assert_eq!(portcullis_tests::served::ask(&mut near, "stay").await, "stay");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let began = tokio::time::Instant::now();
+    handle.stop();
+    assert!(stopped(serving).await.is_clean());
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    drop(near);
+}

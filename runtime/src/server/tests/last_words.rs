@@ -98,7 +98,7 @@ paused! {
         drop(near);
     }
 
-    async fn s5_a_stop_does_not_wait_for_a_peer_that_only_stays() {
+    async fn s5_a_stop_waits_a_moment_for_an_idle_peer_that_is_told_something_at_its_end() {
         let (mut near, handle, serving) = served();
         near.write_all(b"count\n").await.expect("it listens");
         near.read_exact(&mut [0; 2]).await.expect("an answer");
@@ -106,7 +106,7 @@ paused! {
         let began = Instant::now();
         handle.stop();
         assert!(serving.await.expect("no panic").expect("no error").is_clean());
-        // Its last word has been written just now, at the stop.
+        // `on(disconnect)` has said something just now.
         assert_eq!(began.elapsed(), Duration::from_millis(200));
         drop(near);
     }
