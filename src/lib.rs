@@ -160,6 +160,32 @@ pub use portcullis_macros::{after, before, blocking, event, on, request, service
 #[doc(hidden)]
 pub use portcullis_runtime::private as __private;
 pub use portcullis_runtime::*;
+// By name, beside the glob: of what a feature leaves out, the compiler then says which feature it is.
+#[cfg(feature = "cbor")]
+pub use portcullis_runtime::Cbor;
+#[cfg(feature = "msgpack")]
+pub use portcullis_runtime::MessagePack;
+#[cfg(feature = "postcard")]
+pub use portcullis_runtime::Postcard;
+#[cfg(feature = "systemd")]
+pub use portcullis_runtime::listen_fds;
+#[cfg(feature = "server")]
+pub use portcullis_runtime::{
+    Backoff, BlockingClient, BlockingEndpoint, BlockingReconnect, BlockingStream, Bound, Cleanup, Client,
+    ClientError, ClientReceiver, ClientSender, Closed, Codec, DatagramAddr, DatagramCounts, DatagramStats,
+    Datagrams, Describe, Description, Endpoint, HalfClose, Incoming, IntoService, Lines, Listener, Listens,
+    NoCodec, Peer, Posting, Reason, Reconnect, RunningServer, SendError, Sending, Server, ServerHandle,
+    ServerThread, Service, Session, SessionError, StateLimits, StopReport, TcpOptions, Transport,
+    TrySendError, UdpOptions, Unbound,
+};
+#[cfg(feature = "tls")]
+pub use portcullis_runtime::{ClientTls, Tls, TlsBuilder, TlsInfo, TlsReloader, rustls};
+#[cfg(all(feature = "server", feature = "serde"))]
+pub use portcullis_runtime::{Concatenated, LengthPrefixed, NewlineSeparated};
+#[cfg(all(feature = "server", unix))]
+pub use portcullis_runtime::{Credentials, UnixOptions};
+#[cfg(feature = "json")]
+pub use portcullis_runtime::{Json, JsonLines};
 
 /// What a service's file needs: the attributes, [`Wait`], the codecs, and the types that signatures name (std's
 /// [`ControlFlow`](std::ops::ControlFlow) among them, for `#[on(error)]`). No `Result` and no error type.

@@ -28,6 +28,9 @@ mod source;
 use names::Word;
 use proc_macro::TokenStream;
 
+/// Whether the facade has the feature `server`. The tests of this crate expand everything.
+const HAS_SERVERS: bool = cfg!(any(feature = "server", test));
+
 /// Turns an inherent `impl` block into a threaded service.
 ///
 /// Options: `request = Type` and `response = Type` say what no handler says, `crate = path` names a

@@ -49,7 +49,16 @@ mod worker;
 
 /// What messages of the compiler name: the bounds that expansions ask for. Nothing in here is to be called by hand.
 pub mod bounds {
-    pub use crate::private::{Fallible, KnowsItsArc, TakesInterrupted, crosses, flattens};
+    #[cfg(feature = "server")]
+    pub use crate::codec::carries::{Carries, Fits, Mistaken, Never, Silent};
+    #[cfg(feature = "server")]
+    pub use crate::private::{
+        Behind, BorrowsCleanup, BorrowsConn, FailsWith, IsState, Itself, TakesConn, TakesData, TakesError,
+        TakesEvent, TakesPeer, TakesReason, TakesRequest, TakesResponse, Unknown,
+    };
+    pub use crate::private::{
+        Fallible, FromInterrupted, KnowsItsArc, is_error_of_a_job, moves_between_threads,
+    };
     #[cfg(feature = "server")]
     pub use crate::private::{Linear, NextState, SessionTypes, Step, Steps};
 }
@@ -96,7 +105,7 @@ pub use server::UnixOptions;
 pub use server::listen_fds;
 #[cfg(feature = "server")]
 pub use server::{
-    Bound, DatagramCounts, DatagramStats, IntoService, Listener, NoCodec, RunningServer, Server,
+    Bound, DatagramCounts, DatagramStats, IntoService, Listener, Listens, NoCodec, RunningServer, Server,
     ServerHandle, ServerThread, StopReport, TcpOptions, Unbound,
 };
 #[cfg(feature = "server")]

@@ -5,7 +5,7 @@
 /// Its bound is `Send` itself, which leads the compiler to the field that is not, and to the bound that a type
 /// parameter lacks. The message shows the bound with its line, and so with the comment behind it.
 #[rustfmt::skip]
-pub const fn crosses<T: Send>() {} // goes to a thread or comes back: `Arc` for `Rc`, `Mutex` for `RefCell`, `dyn T + Send` for `dyn T`
+pub const fn moves_between_threads<T: Send>() {} // goes to a thread or comes back: `Arc` for `Rc`, `Mutex` for `RefCell`, `dyn T + Send` for `dyn T`
 
 /// The error of a blocking function can take in what a crossing can end with.
 #[diagnostic::on_unimplemented(
@@ -14,13 +14,13 @@ pub const fn crosses<T: Send>() {} // goes to a thread or comes back: `Arc` for 
     note = "if `{Self}` is a type of yours, write `impl From<portcullis::Interrupted> for {Self}`",
     note = "if not, make an error type that can hold both, or write `#[blocking(nested)]` to get the whole result inside a `Result<_, Interrupted>`"
 )]
-pub trait TakesInterrupted: From<crate::Interrupted> {}
+pub trait FromInterrupted: From<crate::Interrupted> {}
 
 #[diagnostic::do_not_recommend]
-impl<E: From<crate::Interrupted>> TakesInterrupted for E {}
+impl<E: From<crate::Interrupted>> FromInterrupted for E {}
 
 /// The spanned assertion for the error type of a flattened result.
-pub const fn flattens<E: TakesInterrupted>() {}
+pub const fn is_error_of_a_job<E: FromInterrupted>() {}
 
 /// Sees through aliases of `Result` (`io::Result<T>`, `anyhow::Result<T>`).
 #[diagnostic::on_unimplemented(
@@ -157,6 +157,11 @@ macro_rules! __for_editors {
 }
 
 #[cfg(feature = "server")]
+mod agree;
+
+#[cfg(feature = "server")]
+pub use agree::*;
+#[cfg(feature = "server")]
 pub use server::*;
 
 #[cfg(feature = "server")]
@@ -242,27 +247,14 @@ mod server {
         shortest
     }
 
-    /// Stands for a request or response that a mistaken handler left unsaid, so that the mistake is the only error.
+    /// Stands for a request or response that a mistaken handler left unsaid, so that the mistake is the only error: every codec
+    /// [carries](crate::codec::carries::Carries) it.
     #[derive(Debug)]
     pub enum Unknown {}
 
     impl std::fmt::Display for Unknown {
         fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
             match *self {}
-        }
-    }
-
-    #[cfg(any(feature = "json", feature = "postcard"))]
-    impl serde::Serialize for Unknown {
-        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
-            match *self {}
-        }
-    }
-
-    #[cfg(any(feature = "json", feature = "postcard"))]
-    impl<'de> serde::Deserialize<'de> for Unknown {
-        fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
-            Err(serde::de::Error::custom("the service's block does not compile"))
         }
     }
 }

@@ -29,7 +29,8 @@ trait a_Worker_belongs_to_its_own_pool_thread {}
 ///     std::thread::scope(|scope| { scope.spawn(|| worker.check()); });
 /// }
 /// ```
-pub struct Worker {
+#[rustfmt::skip]
+pub struct Worker { // lent to one thread: `check` it there; for others, a flag, a channel or `Pool::map`
     host: Arc<dyn Job>,
     _here: PhantomData<dyn a_Worker_belongs_to_its_own_pool_thread>,
 }
@@ -168,7 +169,8 @@ impl fmt::Debug for Worker {
 /// pool may call each other to a depth of 64).
 ///
 /// The semantics are trio's (`trio.from_thread.run`: the host task runs what its thread waits for).
-pub trait Wait: Future + Send + Sized + 'static
+#[rustfmt::skip]
+pub trait Wait: Future + Send + Sized + 'static // owns what it needs: `Arc::clone(self)` for `self`, clones; and no worker
 where
     Self::Output: Send + 'static,
 {

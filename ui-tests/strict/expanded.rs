@@ -53,10 +53,10 @@ impl Echo {
         text: String,
         at: usize,
     ) -> ::portcullis::Offload<String, Interrupted> {
-        ::portcullis::__private::crosses::<String>();
-        ::portcullis::__private::crosses::<usize>();
-        ::portcullis::__private::crosses::<Interrupted>();
-        ::portcullis::__private::flattens::<Interrupted>();
+        ::portcullis::__private::moves_between_threads::<String>();
+        ::portcullis::__private::moves_between_threads::<usize>();
+        ::portcullis::__private::moves_between_threads::<Interrupted>();
+        ::portcullis::__private::is_error_of_a_job::<Interrupted>();
         let pool: &::portcullis::Pool = &self
             .pools[::portcullis::__private::argument(&at).read() % 2];
         let pool = &::core::clone::Clone::clone(pool);
@@ -98,8 +98,8 @@ impl Echo {
         self: &::std::sync::Arc<Self>,
         text: String,
     ) -> ::portcullis::Offload<usize> {
-        ::portcullis::__private::crosses::<String>();
-        ::portcullis::__private::crosses::<usize>();
+        ::portcullis::__private::moves_between_threads::<String>();
+        ::portcullis::__private::moves_between_threads::<usize>();
         let pool: &::portcullis::Pool = ::portcullis::Pool::shared();
         let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
         let job = pool.job("Echo::length").deadline(Duration::from_secs(1)).detached();
@@ -418,19 +418,16 @@ impl ::portcullis::__private::Steps for Door {
         request: Self::Request,
     ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
         let step = {
-            let flow: ::core::ops::ControlFlow<Self::Response, Self::Request> = Self::ahead(
-                    self,
-                    conn,
-                    request,
-                )
-                .await?;
+            let flow: ::core::ops::ControlFlow<
+                <Self as ::portcullis::Service>::Response,
+                <Self as ::portcullis::Service>::Request,
+            > = Self::ahead(self, conn, request).await?;
             match flow {
                 ::core::ops::ControlFlow::Continue(request) => {
                     match state {
                         DoorState::Shut => {
-                            let (response, state) = Self::shut(self, conn, request)
-                                .await;
-                            ::portcullis::__private::Step::<Self>::reply(state, response)
+                            let (response, next) = Self::shut(self, conn, request).await;
+                            ::portcullis::__private::Step::<Self>::reply(next, response)
                         }
                         DoorState::Open(data0) => {
                             ::portcullis::__private::Step::go(
@@ -486,8 +483,8 @@ impl ::portcullis::__private::Steps for Door {
     > {
         let step = match state {
             DoorState::Open(by) => {
-                let (response, state) = Self::fell_shut(self, by).await;
-                ::portcullis::__private::Step::<Self>::reply(state, response)
+                let (response, next) = Self::fell_shut(self, by).await;
+                ::portcullis::__private::Step::<Self>::reply(next, response)
             }
             other => {
                 return ::core::result::Result::Ok(::core::ops::ControlFlow::Break(other));
@@ -585,7 +582,11 @@ impl ::portcullis::Describe for Door {
 pub struct Talk<T> {
     word: T,
 }
-impl<T: std::fmt::Display + Send + Sync + 'static> Talk<T> {
+impl<T: std::fmt::Display + Send + Sync + 'static> Talk<T>
+where
+    T: 'static,
+    Talk<T>: ::core::marker::Send + ::core::marker::Sync,
+{
     async fn talk(
         self: &::std::sync::Arc<Self>,
         session: &mut Session<String, String>,
@@ -616,7 +617,11 @@ impl<T: std::fmt::Display + Send + Sync + 'static> Talk<T> {
     }
 }
 #[automatically_derived]
-impl<T: std::fmt::Display + Send + Sync + 'static> ::portcullis::Service for Talk<T> {
+impl<T: std::fmt::Display + Send + Sync + 'static> ::portcullis::Service for Talk<T>
+where
+    T: 'static,
+    Talk<T>: ::core::marker::Send + ::core::marker::Sync,
+{
     type Request = String;
     type Response = String;
     type Error = Odd;
@@ -638,7 +643,11 @@ impl<T: std::fmt::Display + Send + Sync + 'static> ::portcullis::Service for Tal
 }
 #[automatically_derived]
 impl<T: std::fmt::Display + Send + Sync + 'static> ::portcullis::__private::Linear
-for Talk<T> {
+for Talk<T>
+where
+    T: 'static,
+    Talk<T>: ::core::marker::Send + ::core::marker::Sync,
+{
     async fn session(
         self: &::std::sync::Arc<Self>,
         _conn: &mut Self::Conn,
@@ -648,7 +657,11 @@ for Talk<T> {
     }
 }
 #[automatically_derived]
-impl<T: std::fmt::Display + Send + Sync + 'static> ::portcullis::Describe for Talk<T> {
+impl<T: std::fmt::Display + Send + Sync + 'static> ::portcullis::Describe for Talk<T>
+where
+    T: 'static,
+    Talk<T>: ::core::marker::Send + ::core::marker::Sync,
+{
     const DESCRIPTION: ::portcullis::describe::Description<'static> = {
         use ::portcullis::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[
@@ -663,7 +676,7 @@ impl<T: std::fmt::Display + Send + Sync + 'static> ::portcullis::Describe for Ta
 }
 /// Works; no service is needed.
 pub fn work(n: u64) -> ::portcullis::Offload<u64> {
-    ::portcullis::__private::crosses::<u64>();
+    ::portcullis::__private::moves_between_threads::<u64>();
     let pool: &::portcullis::Pool = ::portcullis::Pool::shared();
     pool.job("work").run::<_, u64>(move |worker| blocking_work(worker, n))
 }

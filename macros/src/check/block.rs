@@ -9,6 +9,9 @@ use quote::ToTokens;
 use syn::{Type, ext::IdentExt};
 
 pub(super) fn check(service: &Service) {
+    if !crate::HAS_SERVERS {
+        serverless(service);
+    }
     owned(service);
     twins(service);
     handlers(service);
@@ -16,9 +19,22 @@ pub(super) fn check(service: &Service) {
     if service.handlers().next().is_none() && service.states.is_none() {
         without_handlers(service);
     } else {
+        last_states(service);
         connection_values(service);
-        reasons(service);
         sessions(service);
+    }
+}
+
+/// Handlers in a program without servers: the traits that would be implemented are not there.
+fn serverless(service: &Service) {
+    let serves = |method: &&Method| matches!(method.role, Role::Handler(_) | Role::Move(_));
+    let Some(method) = service.methods().find(serves) else { return };
+    if let Some(mark) = method.marks.first() {
+        let message = format!(
+            "`#[{mark}]` needs the feature `server` of portcullis, which `default-features = false` leaves out: add it in \
+             Cargo.toml, `features = [\"server\"]`"
+        );
+        service.sink.error(mark, message);
     }
 }
 
@@ -31,14 +47,6 @@ fn owned(service: &Service) {
                  own what they need (`String` for `&str`, `Arc<T>` for `&T`)"
             );
             service.sink.error(lifetime, message);
-        }
-        Some(Unowned::Param(param)) => {
-            let name = &param.ident;
-            let message = format!(
-                "a service is owned by its connections and jobs, on many threads, and nothing says that `{name}` may go there: \
-                 write `{name}: Send + Sync + 'static`, besides what else it has to be"
-            );
-            service.sink.error(name, message);
         }
         Some(Unowned::Object(ty)) => {
             let message = format!(
@@ -165,6 +173,21 @@ fn without_handlers(service: &Service) {
     }
 }
 
+/// `last: ChatState`, in `#[on(disconnect)]`.
+fn last_states(service: &Service) {
+    let Some(states) = &service.states else { return };
+    for (method, hook) in service.hooks().filter(|(_, hook)| hook.event == Some(Event::Disconnect)) {
+        let owned = [&hook.conn, &hook.last].into_iter().flatten();
+        for param in owned.filter(|param| states.is(&param.written.ty)) {
+            let states = &states.ident;
+            let message = format!(
+                "a handler that was at work has taken the last state along: write `last: Option<{states}>`"
+            );
+            method.sink.error(&param.written, message);
+        }
+    }
+}
+
 /// `conn: &mut C` needs somebody who makes a `C`.
 fn connection_values(service: &Service) {
     if service.hooks().any(|(_, hook)| hook.event == Some(Event::Connect)) {
@@ -236,24 +259,6 @@ fn sessions(service: &Service) {
                 "the last parameter of a `#[session]` is the session, and this is the connection's value: write \
                  `async fn {name}(&self, {}, session: &mut Session<Request, Response>) -> Result<(), Error>`",
                 ty.to_string().replace(" :", ":").replace("& ", "&")
-            );
-            method.sink.error(&last.written, message);
-        }
-    }
-}
-
-/// Alone, an owned parameter of `#[on(disconnect)]` is the reason; one of the type that `#[on(connect)]` makes
-/// was meant for that.
-fn reasons(service: &Service) {
-    let made = made(service);
-    for (method, hook) in service.hooks().filter(|(_, hook)| hook.event == Some(Event::Disconnect)) {
-        let (None, Some(last)) = (&hook.conn, &hook.last) else { continue };
-        let ty = &*last.written.ty;
-        if !last.is_named("Reason") && is_among(&made, ty) {
-            let (name, ty) = (&method.function.sig.ident, ty.to_token_stream());
-            let message = format!(
-                "the last owned parameter of `#[on(disconnect)]` is the reason: write \
-                 `async fn {name}(&self, conn: {ty}, reason: Reason)`"
             );
             method.sink.error(&last.written, message);
         }

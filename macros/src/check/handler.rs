@@ -90,6 +90,10 @@ fn session(method: &Method, handler: &Handler, session: Option<&Param>) {
         Shape::Exclusive(reference) => crate::model::is_of_std(&reference.elem),
         _ => false,
     };
+    if let (None, Some(shared)) = (session, handler.shared_session(&method.function)) {
+        let message = "a session is read and written through `&mut`: write `&mut Session<Request, Response>`";
+        return method.sink.error(&shared.written.ty, message);
+    }
     match (session, &handler.peer) {
         (Some(other), _) if surely_not(&other) => {
             let message = format!("the last parameter of a `#[session]` is the session: write `{expected}`");

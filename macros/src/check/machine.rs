@@ -197,7 +197,13 @@ fn start(service: &Service) -> Option<(&Method, &Move)> {
         let mistaken = service.state_handlers().any(|(method, _)| !method.sink.is_clean());
         if let Some((method, _)) = service.state_handlers().next().filter(|_| !mistaken) {
             if let Some(mark) = method.marks.first() {
-                let message = "a session begins in one of its states: write `#[state(start)]` on that";
+                let message = match is_elsewhere(service) {
+                    true => {
+                        "the states of a service are all in one `#[service]` block: move this one to the block that has \
+                         `#[state(start)]`, or write `#[state(start)]` on it"
+                    }
+                    false => "a session begins in one of its states: write `#[state(start)]` on that",
+                };
                 method.sink.error(mark, message);
             }
         }
@@ -213,6 +219,22 @@ fn start(service: &Service) -> Option<(&Method, &Move)> {
         }
     }
     Some(first)
+}
+
+/// States that belong to another block: none of them is the first, and no body in the block leads to any of them.
+pub(crate) fn is_elsewhere(service: &Service) -> bool {
+    let Some(states) = &service.states else { return false };
+    let is_start = |step: &Move| matches!(&step.cause, Cause::Request(options) if options.start.is_some());
+    let sound = |method: &Method| {
+        method.marks.len() == 1 && !method.is_conditional() && method.function.half.is_none()
+    };
+    let variants = service.variants();
+    let leads_here = |method: &Method| {
+        let Targets { named, understood } = targets(&method.function.body.stream(), &states.ident, &variants);
+        !understood || named.iter().any(|name| name != "Closed")
+    };
+    service.state_handlers().all(|(method, step)| sound(method) && !is_start(step))
+        && !service.methods().any(leads_here)
 }
 
 /// A first state with data is made by `#[on(connect)]`.

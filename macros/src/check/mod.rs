@@ -12,6 +12,8 @@ mod handler;
 mod hook;
 mod machine;
 
+pub(crate) use machine::is_elsewhere;
+
 use crate::model::{Host, Method, Role, Service};
 
 /// The rules of a `#[service]` block: of each method, then of all of them together.

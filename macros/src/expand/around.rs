@@ -1,8 +1,9 @@
 //! What runs ahead of and behind the handlers, as `step` calls it.
 
 use super::{
+    agree::Agreed,
     conditions,
-    service::{argument, at_output, call},
+    service::{argument, call},
     types,
 };
 use crate::model::{Around, Method, Service, Side};
@@ -12,17 +13,29 @@ use syn::Path;
 
 /// `match Self::check(self, conn, request).await { .. }`: the request goes on, or is answered. Nothing, if there is no such
 /// hook.
-pub(super) fn before(service: &Service, goes_on: &TokenStream, answers: &TokenStream) -> Option<TokenStream> {
+pub(super) fn before(
+    service: &Service,
+    goes_on: &TokenStream,
+    answers: &TokenStream,
+    agreed: &Agreed<'_>,
+) -> Option<TokenStream> {
     let hooks: Vec<_> = service.sound_arounds(Side::Before).collect();
     if hooks.is_empty() {
         return None;
     }
+    let krate = agreed.krate;
     // With its type said, a mismatch is one of this value.
-    let ty = quote!(::core::ops::ControlFlow<Self::Response, Self::Request>);
+    let ty = quote! {
+        ::core::ops::ControlFlow<<Self as #krate::Service>::Response, <Self as #krate::Service>::Request>
+    };
     let flows = hooks.iter().map(|(method, around)| {
         let cfgs = method.function.cfgs();
-        let message = around.message.iter().map(|param| argument("request", param));
-        let flow = called(method, around, message);
+        let message = around.message.iter().map(|param| agreed.request(param));
+        let flow = called(method, around, message, agreed);
+        let flow = match &around.message {
+            Some(param) => agreed.goes_on(flow, param),
+            None => flow,
+        };
         quote_spanned!(Span::mixed_site()=> #(#cfgs)* let flow: #ty = #flow;)
     });
     let passes = conditions::none_of(hooks.iter().map(|(method, _)| *method)).map(|cfg| {
@@ -39,24 +52,26 @@ pub(super) fn before(service: &Service, goes_on: &TokenStream, answers: &TokenSt
 }
 
 /// `Self::count(self, conn, response).await;`, for a response that is at hand.
-pub(super) fn after(service: &Service) -> TokenStream {
+pub(super) fn after(service: &Service, agreed: &Agreed<'_>) -> TokenStream {
     let one = |(method, around): (&Method, &Around)| {
         let cfgs = method.function.cfgs();
         let message = around.message.iter().map(|param| {
             let response = argument("response", param);
-            quote_spanned!(super::at(&param.written.ty)=> & #response)
+            let response = quote_spanned!(super::at(&param.written.ty)=> & #response);
+            agreed.response(&response, param)
         });
-        let call = called(method, around, message);
+        let call = called(method, around, message, agreed);
         quote_spanned!(Span::mixed_site()=> #(#cfgs)* #call;)
     };
     service.sound_arounds(Side::After).map(one).collect()
 }
 
 /// As [`after`], for a step that may have a response.
-pub(super) fn after_step(service: &Service) -> TokenStream {
+pub(super) fn after_step(service: &Service, agreed: &Agreed<'_>) -> TokenStream {
     let one = |(method, around): (&Method, &Around)| {
         let cfgs = method.function.cfgs();
-        let call = called(method, around, around.message.iter().map(|param| argument("response", param)));
+        let message = around.message.iter().map(|param| agreed.response(&argument("response", param), param));
+        let call = called(method, around, message, agreed);
         quote_spanned! {Span::mixed_site()=>
             #(#cfgs)*
             if let ::core::option::Option::Some(response) = &step.response {
@@ -73,10 +88,15 @@ pub(super) fn error(service: &Service, krate: &Path) -> Option<TokenStream> {
     conditions::in_any_case(arounds).find_map(|(_, around)| types::err(&around.outcome, krate))
 }
 
-fn called(method: &Method, around: &Around, message: impl Iterator<Item = TokenStream>) -> TokenStream {
+fn called(
+    method: &Method,
+    around: &Around,
+    message: impl Iterator<Item = TokenStream>,
+    agreed: &Agreed<'_>,
+) -> TokenStream {
     let function = &method.function;
-    let peer = around.peer.iter().map(|param| argument("peer", param));
-    let conn = around.conn.iter().map(|param| argument("conn", param));
-    let fails = around.outcome.is_fallible().then(|| quote_spanned!(at_output(function)=> ?));
+    let peer = around.peer.iter().map(|param| agreed.peer(param));
+    let conn = around.conn.iter().map(|param| agreed.conn(param));
+    let fails = agreed.fails(function, &around.outcome);
     call(function, peer.chain(conn).chain(message), &quote!(.await #fails))
 }

@@ -5,7 +5,7 @@
 //! fn shrink(&self, worker: &Worker, image: Image) -> Result<Image, Error> { .. }
 //!
 //! fn shrink(self: &Arc<Self>, image: Image) -> Offload<Image, Error> {
-//!     crosses::<Image>(); crosses::<Error>(); flattens::<Error>();
+//!     moves_between_threads::<Image>(); is_error_of_a_job::<Error>();
 //!     let pool: &Pool = &self.cpu;
 //!     let this: Arc<Self> = Clone::clone(self);
 //!     pool.job("Service::shrink").deadline(..).try_run(move |worker| Self::blocking_shrink(&this, worker,
@@ -302,7 +302,7 @@ fn assertions(blocking: &Blocking, krate: &Path) -> TokenStream {
             return TokenStream::new();
         }
         said.push(tokens);
-        quote_spanned!(at(ty)=> #krate::__private::crosses::<#ty>();)
+        quote_spanned!(at(ty)=> #krate::__private::moves_between_threads::<#ty>();)
     };
     let mut lines: TokenStream =
         blocking.args.iter().map(|arg| crosses(&arg.written.ty.to_token_stream())).collect();
@@ -312,7 +312,7 @@ fn assertions(blocking: &Blocking, krate: &Path) -> TokenStream {
     lines.extend(crosses(&types::ok(&blocking.outcome, krate)));
     if let Some(err) = types::err(&blocking.outcome, krate) {
         lines.extend(crosses(&err));
-        lines.extend(quote_spanned!(at(&err)=> #krate::__private::flattens::<#err>();));
+        lines.extend(quote_spanned!(at(&err)=> #krate::__private::is_error_of_a_job::<#err>();));
     }
     lines
 }

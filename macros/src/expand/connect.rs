@@ -2,9 +2,9 @@
 //!
 //! These are always there, so that a hook under a `cfg` needs its opposite as well.
 
-use super::{at, conditions, service, types};
+use super::{agree::Agreed, at, conditions, service, types};
 use crate::{
-    model::{Hook, Method, Service, StateEnum},
+    model::{Function, Hook, Method, Service, StateEnum},
     parse::Event,
 };
 use proc_macro2::{Span, TokenStream};
@@ -12,14 +12,16 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::{Path, Type};
 
 /// One way to start a connection: a hook, or that there is none.
-pub(super) struct Start {
+pub(super) struct Start<'a> {
     /// When this is the way.
     cfgs: Vec<TokenStream>,
     error: TokenStream,
     conn: TokenStream,
     takes_peer: bool,
-    /// The expression that makes what the hook makes.
-    value: TokenStream,
+    /// The hook, if there is one that can be called.
+    hook: Option<(&'a Function, &'a Hook)>,
+    /// There is a hook.
+    hooked: bool,
     made: Made,
     /// What is said of `on_connect` is said of the hook.
     site: Span,
@@ -47,7 +49,7 @@ pub(crate) fn made(hook: &Hook, states: Option<&StateEnum>) -> Made {
 }
 
 /// All ways, exactly one of which is compiled.
-pub(super) fn starts(service: &Service, krate: &Path) -> Vec<Start> {
+pub(super) fn starts<'a>(service: &'a Service, krate: &Path) -> Vec<Start<'a>> {
     let hooks: Vec<_> = service.hooks().filter(|(_, hook)| hook.event == Some(Event::Connect)).collect();
     // A second hook beside one that is there in any case was reported, and goes nowhere.
     if let Some((method, hook)) = hooks.iter().find(|(method, _)| !method.is_conditional()) {
@@ -63,14 +65,15 @@ pub(super) fn starts(service: &Service, krate: &Path) -> Vec<Start> {
         error: infallible(),
         conn: quote!(()),
         takes_peer: false,
-        value: quote!(()),
+        hook: None,
+        hooked: false,
         made: Made::Conn,
         site: Span::mixed_site(),
     });
     starts
 }
 
-fn of_hook(method: &Method, hook: &Hook, states: Option<&StateEnum>, krate: &Path) -> Start {
+fn of_hook<'a>(method: &'a Method, hook: &'a Hook, states: Option<&StateEnum>, krate: &Path) -> Start<'a> {
     let function = &method.function;
     let made = made(hook, states);
     let conn = match (made, hook.outcome.ok()) {
@@ -81,21 +84,49 @@ fn of_hook(method: &Method, hook: &Hook, states: Option<&StateEnum>, krate: &Pat
         }
         _ => types::known(function.output(), types::ok(&hook.outcome, krate), krate),
     };
-    let value = if method.sink.is_clean() {
-        let fails = hook.outcome.is_fallible().then(|| quote_spanned!(service::at_output(function)=> ?));
-        let args = hook.peer.iter().map(|param| service::argument("peer", param));
-        service::call(function, args, &quote!(.await #fails))
-    } else {
-        quote!(#krate::__private::never())
-    };
     Start {
         cfgs: function.cfgs().map(ToTokens::to_token_stream).collect(),
         error: types::err(&hook.outcome, krate).unwrap_or_else(infallible),
         conn,
         takes_peer: hook.peer.is_some() && method.sink.is_clean(),
-        value,
+        hook: method.sink.is_clean().then_some((function, hook)),
+        hooked: true,
         made,
         site: at(&function.sig.ident),
+    }
+}
+
+impl Start<'_> {
+    /// The expression that makes what the hook makes.
+    fn value(&self, agreed: &Agreed<'_>) -> TokenStream {
+        match self.hook {
+            Some((function, hook)) => {
+                let fails = agreed.fails(function, &hook.outcome);
+                let args = hook.peer.iter().map(|param| agreed.peer(param));
+                service::call(function, args, &quote!(.await #fails))
+            }
+            None if self.hooked => {
+                let krate = agreed.krate;
+                quote!(#krate::__private::never())
+            }
+            None => quote!(()),
+        }
+    }
+}
+
+/// The connection's value as it is spelt, unless `cfg`s decide.
+pub(super) fn only_conn(starts: &[Start<'_>]) -> Option<String> {
+    match starts {
+        [only] => Some(only.conn.to_string()),
+        _ => None,
+    }
+}
+
+/// What the one hook fails with, if it can.
+pub(super) fn only_error(starts: &[Start<'_>]) -> Option<TokenStream> {
+    match starts {
+        [only] => Some(only.error.clone()).filter(|error| error.to_string() != infallible().to_string()),
+        _ => None,
     }
 }
 
@@ -104,19 +135,23 @@ fn infallible() -> TokenStream {
 }
 
 /// `type Error` and `type Conn`; the handler's error comes first.
-pub(super) fn types(starts: &[Start], error: Option<&TokenStream>) -> TokenStream {
-    let one = |Start { cfgs, error: own, conn, .. }: &Start| {
-        let own = error.is_none().then(|| quote!(#(#cfgs)* type Error = #own;));
-        quote!(#own #(#cfgs)* type Conn = #conn;)
+pub(super) fn types(starts: &[Start<'_>], error: Option<&TokenStream>) -> TokenStream {
+    let one = |Start { cfgs, error: own, conn, .. }: &Start<'_>| {
+        let (own, conn) = (types::named("Error", own), types::named("Conn", conn));
+        let own = error.is_none().then(|| quote!(#(#cfgs)* #own));
+        quote!(#own #(#cfgs)* #conn)
     };
     let of_starts: TokenStream = starts.iter().map(one).collect();
-    let of_handler = error.map(|error| quote!(type Error = #error;));
+    let of_handler = error.map(|error| types::named("Error", error));
     quote!(#of_handler #of_starts)
 }
 
 /// `async fn on_connect(..)`
-pub(super) fn methods(starts: &[Start], first: &TokenStream, krate: &Path) -> TokenStream {
-    let one = |Start { cfgs, takes_peer, value, made, site, .. }: &Start| {
+pub(super) fn methods(starts: &[Start<'_>], first: &TokenStream, agreed: &Agreed<'_>) -> TokenStream {
+    let krate = agreed.krate;
+    let one = |start: &Start<'_>| {
+        let Start { cfgs, takes_peer, made, site, .. } = start;
+        let value = start.value(agreed);
         let peer = service::unused("peer", !takes_peer);
         let opened = match made {
             Made::Conn => quote_spanned!(*site=> #krate::__private::Opened { conn: #value, state: #first }),

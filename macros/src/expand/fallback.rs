@@ -31,6 +31,14 @@ pub(super) fn mended(method: &Method, alone: bool, krate: &Path) -> Function {
         }
         _ => {}
     }
+    if let Role::Handler(handler) = &method.role {
+        if handler.shared_session(&method.function).is_some() {
+            let last = function.params.last_mut();
+            if let Some(Type::Reference(reference)) = last.map(|param| &mut *param.written.ty) {
+                reference.mutability = Some(Token![mut](reference.and_token.span));
+            }
+        }
+    }
     function.receiver = match function.receiver {
         // Seen alone, a method has the receiver that its neighbours know.
         Receiver::Shared(written) | Receiver::Exclusive(written) if alone => Receiver::Other(written),

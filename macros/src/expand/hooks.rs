@@ -1,6 +1,7 @@
 //! The hooks that `Service` has defaults for: start, stop, disconnect, error.
 
 use super::{
+    agree::Agreed,
     at,
     service::{argument, at_output, call, unused},
 };
@@ -10,10 +11,9 @@ use crate::{
 };
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::Path;
 
 /// The methods of `impl Service` that hooks replace, each under its hook's `cfg`s.
-pub(super) fn items(service: &Service, krate: &Path) -> TokenStream {
+pub(super) fn items(service: &Service, agreed: &Agreed<'_>) -> TokenStream {
     let mut done: Vec<Event> = Vec::new();
     service
         .hooks()
@@ -28,10 +28,10 @@ pub(super) fn items(service: &Service, krate: &Path) -> TokenStream {
             }
             done.push(event);
             let item = match event {
-                Event::Start => start(function, hook, krate),
+                Event::Start => start(function, hook, agreed),
                 Event::Stop => stop(function),
-                Event::Disconnect => disconnect(function, hook, krate),
-                Event::Error => error(function, hook, krate),
+                Event::Disconnect => disconnect(function, hook, agreed),
+                Event::Error => error(function, hook, agreed),
                 Event::Connect | Event::Timeout => return None,
             };
             Some(quote!(#(#cfgs)* #item))
@@ -39,8 +39,9 @@ pub(super) fn items(service: &Service, krate: &Path) -> TokenStream {
         .collect()
 }
 
-fn start(function: &Function, hook: &Hook, krate: &Path) -> TokenStream {
-    let args = hook.cleanup.iter().map(|param| argument("cleanup", param));
+fn start(function: &Function, hook: &Hook, agreed: &Agreed<'_>) -> TokenStream {
+    let krate = agreed.krate;
+    let args = hook.cleanup.iter().map(|param| agreed.cleanup(param));
     let cleanup = unused("cleanup", hook.cleanup.is_none());
     let fails = hook.outcome.is_fallible().then(|| quote_spanned!(at_output(function)=> ?));
     let call = call(function, args, &quote!(.await #fails));
@@ -64,13 +65,14 @@ fn stop(function: &Function) -> TokenStream {
     }
 }
 
-fn disconnect(function: &Function, hook: &Hook, krate: &Path) -> TokenStream {
+fn disconnect(function: &Function, hook: &Hook, agreed: &Agreed<'_>) -> TokenStream {
+    let krate = agreed.krate;
     let Hook { peer, conn, state, last, .. } = hook;
     let args = [
-        peer.as_ref().map(|param| argument("peer", param)),
-        conn.as_ref().map(|param| argument("conn", param)),
+        peer.as_ref().map(|param| agreed.peer(param)),
+        conn.as_ref().map(|param| agreed.last_conn(param)),
         state.as_ref().map(|param| argument("last", param)),
-        last.as_ref().map(|param| argument("reason", param)),
+        last.as_ref().map(|param| agreed.reason(param)),
     ];
     let call = call(function, args.into_iter().flatten(), &quote!(.await));
     let (peer, conn) = (unused("peer", peer.is_none()), unused("conn", conn.is_none()));
@@ -88,12 +90,13 @@ fn disconnect(function: &Function, hook: &Hook, krate: &Path) -> TokenStream {
     }
 }
 
-fn error(function: &Function, hook: &Hook, krate: &Path) -> TokenStream {
+fn error(function: &Function, hook: &Hook, agreed: &Agreed<'_>) -> TokenStream {
+    let krate = agreed.krate;
     let Hook { peer, conn, last, .. } = hook;
     let args = [
-        peer.as_ref().map(|param| argument("peer", param)),
-        conn.as_ref().map(|param| argument("conn", param)),
-        last.as_ref().map(|param| argument("error", param)),
+        peer.as_ref().map(|param| agreed.peer(param)),
+        conn.as_ref().map(|param| agreed.conn(param)),
+        last.as_ref().map(|param| agreed.error(param)),
     ];
     let call = call(function, args.into_iter().flatten(), &quote!(.await));
     let (peer, conn) = (unused("peer", peer.is_none()), unused("conn", conn.is_none()));

@@ -3,6 +3,7 @@
 //! Our own locals are spelt with `Span::mixed_site()`, so that they and the user's names never meet; what
 //! stands for something of the user's carries its span, so that messages land there.
 
+mod agree;
 mod around;
 mod attrs;
 mod blocking;
@@ -20,6 +21,7 @@ mod outside;
 mod reads;
 mod service;
 mod signature;
+mod stub;
 mod types;
 mod warnings;
 
@@ -56,7 +58,11 @@ fn one_service(options: TokenStream, item: TokenStream) -> TokenStream {
             lint::service(&service);
             self::block(&service)
         }
-        Target::Other(other) => outside::not_a_block(&other, item, &sink),
+        Target::Other(other) => {
+            let stub = stub::of_other(&other, &item, &krate(None));
+            let item = outside::not_a_block(&other, item, &sink);
+            quote!(#item #stub)
+        }
     };
     let mistakes = sink.into_compile_errors();
     quote!(#item #mistakes)
@@ -104,7 +110,7 @@ fn block(service: &Service) -> TokenStream {
         true => with_brackets(block.to_token_stream()),
         false => block.to_token_stream(),
     };
-    let (states, impls, description) = match borrowed {
+    let (states, impls, description) = match borrowed || check::is_elsewhere(service) || !crate::HAS_SERVERS {
         true => Default::default(),
         false => (
             machine::items(service, &krate),

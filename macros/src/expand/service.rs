@@ -3,7 +3,7 @@
 //! There is one of each for a handler, under the handler's own `cfg`s: two handlers whose `cfg`s exclude
 //! each other make two services, one of which is compiled.
 
-use super::{around, at, attrs, connect, handler, hooks, types};
+use super::{agree::Agreed, around, at, attrs, connect, handler, hooks, stub, types};
 use crate::{
     model::{Function, Handler, HandlerKind, Method, Param, Service, SessionTypes, Side},
     parse::HalfClose,
@@ -15,8 +15,11 @@ use syn::{Path, ext::IdentExt};
 /// All impls of the block; none if it has no handler.
 pub(super) fn impls(service: &Service, krate: &Path) -> TokenStream {
     let mut handlers = service.handlers();
-    // Handlers beside states were reported.
-    let Some(first) = handlers.next().filter(|_| service.states.is_none()) else { return TokenStream::new() };
+    if service.states.is_some() {
+        // Handlers beside states were reported.
+        return TokenStream::new();
+    }
+    let Some(first) = handlers.next() else { return stub::of_block(service, krate).unwrap_or_default() };
     let conditional = |(method, _): &(&Method, &Handler)| method.function.cfgs().next().is_some();
     // A second handler that is there in any case was reported, and is no second service.
     let others = handlers.filter(|other| conditional(&first) && conditional(other));
@@ -40,8 +43,7 @@ struct Of<'a> {
 impl Of<'_> {
     fn service_impl(&self) -> TokenStream {
         let krate = self.krate;
-        let (request, response) = (self.request(), self.response());
-        let error = types::err(&self.handler.outcome, krate).or_else(|| around::error(self.service, krate));
+        let (request, response, error) = (self.request(), self.response(), self.error());
         let style = match self.handler.kind {
             HandlerKind::Request { .. } => quote!(Stepwise),
             HandlerKind::Session { .. } => quote!(InLine),
@@ -53,11 +55,13 @@ impl Of<'_> {
         let handler = self.method.function.sig.ident.unraw().to_string();
         let starts = connect::starts(self.service, krate);
         let types = connect::types(&starts, error.as_ref());
-        let on_connect = connect::methods(&starts, &quote!(()), krate);
-        let hooks = hooks::items(self.service, krate);
+        let agreed = self.agreed();
+        let on_connect = connect::methods(&starts, &quote!(()), &agreed);
+        let hooks = hooks::items(self.service, &agreed);
+        let (request, response) = (types::named("Request", &request), types::named("Response", &response));
         let items = quote_spanned! {Span::mixed_site()=>
-            type Request = #request;
-            type Response = #response;
+            #request
+            #response
             #types
             type Event = ::core::convert::Infallible;
             type State = ();
@@ -96,7 +100,28 @@ impl Of<'_> {
         }
     }
 
+    /// What the handler fails with, or what is around it.
+    fn error(&self) -> Option<TokenStream> {
+        types::err(&self.handler.outcome, self.krate).or_else(|| around::error(self.service, self.krate))
+    }
+
+    fn agreed(&self) -> Agreed<'_> {
+        let starts = connect::starts(self.service, self.krate);
+        Agreed {
+            krate: self.krate,
+            request: self.request().to_string(),
+            response: self.response().to_string(),
+            event: None,
+            error: self.error().or_else(|| connect::only_error(&starts)).map(|error| error.to_string()),
+            conn: connect::only_conn(&starts),
+        }
+    }
+
     fn request(&self) -> TokenStream {
+        types::request_beside(&self.response(), self.own_request(), self.krate)
+    }
+
+    fn own_request(&self) -> TokenStream {
         let krate = self.krate;
         if let Some(written) = &self.service.request {
             return written.value.to_token_stream();
@@ -142,19 +167,19 @@ impl Of<'_> {
 
     /// `async fn step(..)`: one request to one response.
     fn step(&self, request: Option<&Param>) -> TokenStream {
-        let (krate, site) = (self.krate, Span::mixed_site());
+        let (krate, site, agreed) = (self.krate, Span::mixed_site(), self.agreed());
         let Handler { peer, conn, outcome, .. } = self.handler;
         let function = &self.method.function;
         let body = if self.method.sink.is_clean() {
             let args = [
-                peer.as_ref().map(|param| argument("peer", param)),
-                conn.as_ref().map(|param| argument("conn", param)),
-                request.map(|param| argument("request", param)),
+                peer.as_ref().map(|param| agreed.peer(param)),
+                conn.as_ref().map(|param| agreed.conn(param)),
+                request.map(|param| agreed.request(param)),
             ];
-            let fails = outcome.is_fallible().then(|| quote_spanned!(at_output(function)=> ?));
+            let fails = agreed.fails(function, outcome);
             let response = call(function, args.into_iter().flatten(), &quote!(.await #fails));
-            let response = self.behind_before(&response);
-            let after = around::after(self.service);
+            let response = self.behind_before(&response, &agreed);
+            let after = around::after(self.service, &agreed);
             // With its type said, a mismatch is one of this value.
             let ty = self.response();
             quote_spanned! {site=>
@@ -185,9 +210,9 @@ impl Of<'_> {
     }
 
     /// The handler's response, or that of `#[before]`.
-    fn behind_before(&self, response: &TokenStream) -> TokenStream {
+    fn behind_before(&self, response: &TokenStream, agreed: &Agreed<'_>) -> TokenStream {
         let answers = quote_spanned!(Span::mixed_site()=> response);
-        match around::before(self.service, response, &answers) {
+        match around::before(self.service, response, &answers, agreed) {
             Some(before) => quote_spanned!(Span::mixed_site()=> { #before }),
             None => response.clone(),
         }
@@ -195,12 +220,12 @@ impl Of<'_> {
 
     /// `async fn session(..)`: a whole connection.
     fn session(&self, session: Option<&Param>) -> TokenStream {
-        let (krate, site) = (self.krate, Span::mixed_site());
+        let (krate, site, agreed) = (self.krate, Span::mixed_site(), self.agreed());
         let Handler { conn, outcome, .. } = self.handler;
         let function = &self.method.function;
         let body = if self.method.sink.is_clean() {
             let args = [
-                conn.as_ref().map(|param| argument("conn", param)),
+                conn.as_ref().map(|param| agreed.conn(param)),
                 session.map(|param| argument("session", param)),
             ];
             let call = call(function, args.into_iter().flatten(), &quote!(.await));

@@ -54,17 +54,38 @@ pub(super) fn kept(ty: &Type, krate: &Path) -> TokenStream {
 /// What a reference refers to: what a request that was borrowed by mistake was meant to be.
 pub(super) fn behind(shape: &Shape, krate: &Path) -> TokenStream {
     match shape {
-        Shape::Shared(reference) | Shape::Exclusive(reference) => match &*reference.elem {
+        Shape::Shared(reference) => match &*reference.elem {
             // `str` and its like can't stand alone.
-            Type::Path(path) if path.path.get_ident().is_none_or(|name| name != "str") => {
+            // Nor is it the peer that was meant.
+            Type::Path(path)
+                if path
+                    .path
+                    .segments
+                    .last()
+                    .is_some_and(|last| last.ident != "str" && last.ident != "Peer") =>
+            {
                 known(Some(&reference.elem), path.to_token_stream(), krate)
             }
             _ => unknown(krate),
         },
-        Shape::Owned => unknown(krate),
+        // `&mut T` is the connection's value, in the wrong place.
+        Shape::Exclusive(_) | Shape::Owned => unknown(krate),
     }
 }
 
 pub(super) fn unknown(krate: &Path) -> TokenStream {
     quote!(#krate::__private::Unknown)
+}
+
+/// The request of a service with this response: with one of the two unknown, so is the other, and every codec fits.
+pub(super) fn request_beside(response: &TokenStream, request: TokenStream, krate: &Path) -> TokenStream {
+    let unknown = unknown(krate);
+    if response.to_string() == unknown.to_string() { unknown } else { request }
+}
+
+/// `type Request = Ask;`, at the user's type: what is wrong with it is said there.
+pub(super) fn named(name: &str, ty: &TokenStream) -> TokenStream {
+    let site = at(ty);
+    let name = Ident::new(name, site);
+    quote_spanned!(site=> type #name = #ty;)
 }

@@ -82,6 +82,13 @@ impl Handler {
         }
     }
 
+    /// `session: &Session<..>`, at the end, where `&mut` was forgotten.
+    pub(crate) fn shared_session<'a>(&self, function: &'a Function) -> Option<&'a Param> {
+        let last = function.params.last()?;
+        let is_shared = matches!(last.shape, Shape::Shared(_)) && last.is_named("Session");
+        (is_shared && matches!(self.kind, HandlerKind::Session { session: None })).then_some(last)
+    }
+
     /// The types that a session's parameter names.
     pub(crate) fn session_types(session: &Param) -> Option<SessionTypes<'_>> {
         let Shape::Exclusive(reference) = &session.shape else { return None };

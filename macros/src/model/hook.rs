@@ -3,6 +3,8 @@
 use super::{Function, Outcome, Param, StateEnum, roles::Hand};
 use crate::parse::{Event, Keyed, OnOptions};
 use proc_macro2::Ident;
+use quote::ToTokens;
+use syn::Type;
 
 /// A hook in the life of the service or of a connection.
 pub(crate) struct Hook {
@@ -47,8 +49,12 @@ impl Hook {
                 conn = hand.exclusive();
             }
             Some(Event::Disconnect) => {
-                last = hand.last_owned();
-                state = hand.last_owned_of(|ty| states.is_some_and(|states| states.is_option(ty)));
+                let is_state = |ty: &Type| states.is_some_and(|states| states.is_option(ty));
+                state = hand.last_owned_of(is_state);
+                if state.is_none() {
+                    last = hand.last_owned();
+                    state = hand.last_owned_of(is_state);
+                }
                 conn = hand.last_owned();
                 peer = hand.shared();
             }
@@ -67,5 +73,26 @@ impl Hook {
             strays: hand.strays(),
             outcome: Outcome::of(function.output()),
         }
+    }
+
+    /// Of a value that `#[on(connect)]` makes: what is taken for the reason is that, where its type says so.
+    pub(super) fn takes_only(&mut self, made: &[String]) {
+        let is_made = |param: &&mut Param| made.contains(&param.written.ty.to_token_stream().to_string());
+        if self.conn.is_none() && self.state.is_none() && self.last.as_mut().filter(is_made).is_some() {
+            self.conn = self.last.take();
+        }
+    }
+
+    /// The type of the connection's value that `#[on(connect)]` makes, as it is spelt.
+    pub(super) fn makes(&self, states: Option<&StateEnum>) -> Option<String> {
+        let made = match self.outcome.ok()? {
+            Type::Tuple(pair)
+                if pair.elems.len() == 2 && states.is_some_and(|states| states.is(&pair.elems[1])) =>
+            {
+                &pair.elems[0]
+            }
+            ty => ty,
+        };
+        (self.event == Some(Event::Connect)).then(|| made.to_token_stream().to_string())
     }
 }

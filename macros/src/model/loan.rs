@@ -2,11 +2,8 @@
 //!
 //! References and lifetimes inside `Fn(&T)`, `fn(&T)` are the callee's business and do not count.
 
-use proc_macro2::{Ident, TokenStream, TokenTree};
-use quote::ToTokens;
 use syn::{
-    GenericArgument, Generics, Lifetime, Path, PathArguments, PredicateType, Type, TypeImplTrait, TypeParam,
-    TypeParamBound, TypeReference, WherePredicate,
+    GenericArgument, Lifetime, Path, PathArguments, Type, TypeImplTrait, TypeParamBound, TypeReference,
 };
 
 /// The first thing in a type that keeps it from being owned, or from being named.
@@ -20,60 +17,8 @@ pub(crate) enum Loan<'a> {
 /// Why a service can't be owned.
 pub(crate) enum Unowned<'a> {
     Type(Loan<'a>),
-    /// A type parameter that may borrow.
-    Param(&'a TypeParam),
     /// `dyn Trait`
     Object(&'a Type),
-}
-
-/// The first type parameter of which nothing says that it is `'static`: it has no bounds but those that surely don't.
-pub(super) fn unbound(generics: &Generics) -> Option<&TypeParam> {
-    let predicates = generics.where_clause.iter().flat_map(|clause| &clause.predicates);
-    let elsewhere: Vec<&PredicateType> = predicates
-        .filter_map(|predicate| match predicate {
-            WherePredicate::Type(predicate) => Some(predicate),
-            _ => None,
-        })
-        .collect();
-    let may_borrow = |param: &&TypeParam| {
-        let of_param = |predicate: &&&PredicateType| match &predicate.bounded_ty {
-            Type::Path(path) => path.path.is_ident(&param.ident),
-            _ => false,
-        };
-        // `Vec<T>: Shared` says something of `T`, too.
-        let inside = |predicate: &&PredicateType| {
-            !of_param(&predicate) && mentions(predicate.bounded_ty.to_token_stream(), &param.ident)
-        };
-        if elsewhere.iter().any(inside) {
-            return false;
-        }
-        let elsewhere = elsewhere.iter().filter(of_param).flat_map(|predicate| &predicate.bounds);
-        param.bounds.iter().chain(elsewhere).all(leaves_open)
-    };
-    generics.type_params().find(may_borrow)
-}
-
-fn mentions(tokens: TokenStream, name: &Ident) -> bool {
-    tokens.into_iter().any(|tree| match tree {
-        TokenTree::Ident(ident) => ident == *name,
-        TokenTree::Group(group) => mentions(group.stream(), name),
-        _ => false,
-    })
-}
-
-/// Traits without `'static`, which everybody knows and nobody calls one of their own by.
-const OPEN: &str = "AsRef Clone Copy Debug Default Deserialize DeserializeOwned Display Eq Fn FnMut FnOnce From Future Hash Into \
-    IntoIterator Iterator Ord PartialEq PartialOrd Send Serialize Sized Sync ToString Unpin";
-
-fn leaves_open(bound: &TypeParamBound) -> bool {
-    match bound {
-        TypeParamBound::Trait(bound) => bound
-            .path
-            .segments
-            .last()
-            .is_some_and(|last| OPEN.split_whitespace().any(|name| last.ident == name)),
-        _ => false,
-    }
 }
 
 pub(crate) fn find(ty: &Type) -> Option<Loan<'_>> {
@@ -147,29 +92,6 @@ mod tests {
             "dyn Tr<&u8>",
         ] {
             assert!(borrows(text), "{text}");
-        }
-    }
-
-    #[test]
-    fn parameters_that_surely_borrow() {
-        let finds = |text: &str| {
-            let item: syn::ItemImpl = syn::parse_str(&format!("impl {text} {{}}")).expect(text);
-            unbound(&item.generics).is_some()
-        };
-        for text in
-            ["<T> S<T>", "<T: Clone + Send> S<T>", "<T> S<T> where T: Debug", "<A: 'static, B> S<A, B>"]
-        {
-            assert!(finds(text), "{text}");
-        }
-        for text in [
-            "<T: 'static> S<T>",
-            "<T: Store> S<T>",
-            "<T: Read + Clone> S<T>",
-            "<T> S<T> where T: Debug + 'static",
-            "<T> S<T> where Vec<T>: 'static",
-            "<const N: usize> S<N>",
-        ] {
-            assert!(!finds(text), "{text}");
         }
     }
 

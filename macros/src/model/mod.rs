@@ -16,6 +16,7 @@ mod machine;
 mod misread;
 mod outcome;
 mod roles;
+mod shared;
 mod spawned;
 mod targets;
 
@@ -95,7 +96,7 @@ pub(crate) enum Role {
 
 impl Service {
     pub(crate) fn new(block: parse::Block) -> Self {
-        let parse::Block { options, head, items, sink } = block;
+        let parse::Block { options, mut head, items, sink } = block;
         let states = states(&options, &head, &items, &sink);
         let ServiceOptions { krate, request, response, state } = options;
         let krate = krate.map(|keyed| keyed.value);
@@ -119,9 +120,13 @@ impl Service {
             Host::Alone => None,
         };
         misspelt(&mut items);
+        last_values(&mut items, states.as_ref());
         twins(&mut items);
         handed(&mut items);
         called(&mut items);
+        if items.iter().any(owns) {
+            shared::bound(&mut head);
+        }
         Service {
             head,
             krate,
@@ -146,11 +151,7 @@ impl Service {
         let object = matches!(ty, Type::TraitObject(_)).then_some(Unowned::Object(ty));
         let object =
             || object.filter(|_| self.methods().any(|method| serves(method) && !method.is_conditional()));
-        loan(ty)
-            .map(Unowned::Type)
-            .or_else(|| loan::unbound(&self.head.generics).map(Unowned::Param))
-            .filter(|_| self.methods().any(owns))
-            .or_else(object)
+        loan(ty).map(Unowned::Type).filter(|_| self.methods().any(owns)).or_else(object)
     }
 
     /// Something is being written: a rule that it breaks the compiler knows, and what it lacks may be on its way.
@@ -331,6 +332,37 @@ fn misspelt(items: &mut [Item]) {
     }
 }
 
+/// A method of which a handle to the service goes elsewhere.
+fn owns(item: &Item) -> bool {
+    match item {
+        Item::Method(method) => match method.role {
+            Role::Handler(_) | Role::Move(_) => true,
+            Role::Helper | Role::Blocking(_) => !matches!(method.function.receiver, Receiver::None),
+            Role::Plain | Role::Around(_) | Role::Hook(_) | Role::Unusable => false,
+        },
+        Item::Other(_) | Item::Unread(_) => false,
+    }
+}
+
+/// `#[on(disconnect)]` with the connection's value alone.
+fn last_values(items: &mut [Item], states: Option<&StateEnum>) {
+    let mut hooks: Vec<&mut Hook> = items
+        .iter_mut()
+        .filter_map(|item| match item {
+            Item::Method(method) => match &mut method.role {
+                Role::Hook(hook) => Some(&mut **hook),
+                _ => None,
+            },
+            Item::Other(_) | Item::Unread(_) => None,
+        })
+        .collect();
+    let made: Vec<String> = hooks.iter().filter_map(|hook| hook.makes(states)).collect();
+    hooks
+        .iter_mut()
+        .filter(|hook| hook.event == Some(Event::Disconnect))
+        .for_each(|hook| hook.takes_only(&made));
+}
+
 /// Which blocking methods have a neighbour of the name of their second function; a `cfg` may take either of them away.
 fn twins(items: &mut [Item]) {
     let name = |method: &Method| method.function.sig.ident.unraw().to_string();
@@ -393,7 +425,10 @@ fn called(items: &mut [Item]) {
 fn meant(mut marks: Vec<Mark>, function: &Function) -> Option<Mark> {
     let is_blocking = |mark: &Mark| matches!(mark.kind, MarkKind::Blocking(_));
     let fits = |mark: &Mark| is_blocking(mark) != function.sig.asyncness.is_some();
-    let index = marks.iter().rposition(fits).unwrap_or_default();
+    let fitting = marks.iter().rposition(fits).unwrap_or_default();
+    // Of one that is written twice, the second is the one to remove.
+    let same = |mark: &Mark| marks.get(fitting).is_some_and(|fitting| mark.name == fitting.name);
+    let index = marks.iter().position(same).unwrap_or_default();
     (index < marks.len()).then(|| marks.swap_remove(index))
 }
 

@@ -6,14 +6,14 @@ pub fn read<P: Into<PathBuf> + Send + 'static>(
     <io::Result<Vec<u8>> as ::portcullis::__private::Fallible>::Ok,
     <io::Result<Vec<u8>> as ::portcullis::__private::Fallible>::Err,
 > {
-    ::portcullis::__private::crosses::<P>();
-    ::portcullis::__private::crosses::<
+    ::portcullis::__private::moves_between_threads::<P>();
+    ::portcullis::__private::moves_between_threads::<
         <io::Result<Vec<u8>> as ::portcullis::__private::Fallible>::Ok,
     >();
-    ::portcullis::__private::crosses::<
+    ::portcullis::__private::moves_between_threads::<
         <io::Result<Vec<u8>> as ::portcullis::__private::Fallible>::Err,
     >();
-    ::portcullis::__private::flattens::<
+    ::portcullis::__private::is_error_of_a_job::<
         <io::Result<Vec<u8>> as ::portcullis::__private::Fallible>::Err,
     >();
     let pool: &::portcullis::Pool = ::portcullis::Pool::shared();
@@ -43,8 +43,8 @@ fn hash<const N: usize>(bytes: [u8; N]) -> ::portcullis::Offload<Hash>
 where
     [u8; N]: Send,
 {
-    ::portcullis::__private::crosses::<[u8; N]>();
-    ::portcullis::__private::crosses::<Hash>();
+    ::portcullis::__private::moves_between_threads::<[u8; N]>();
+    ::portcullis::__private::moves_between_threads::<Hash>();
     let pool: &::portcullis::Pool = &HASHERS;
     let job = pool.job("hash").deadline(limit());
     job.run::<_, Hash>(move |worker| blocking_hash::<N>(worker, bytes))

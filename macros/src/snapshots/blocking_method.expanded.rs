@@ -8,11 +8,11 @@ impl Images {
         key: usize,
         arg1: Size,
     ) -> ::portcullis::Offload<Image, Error> {
-        ::portcullis::__private::crosses::<usize>();
-        ::portcullis::__private::crosses::<Size>();
-        ::portcullis::__private::crosses::<Image>();
-        ::portcullis::__private::crosses::<Error>();
-        ::portcullis::__private::flattens::<Error>();
+        ::portcullis::__private::moves_between_threads::<usize>();
+        ::portcullis::__private::moves_between_threads::<Size>();
+        ::portcullis::__private::moves_between_threads::<Image>();
+        ::portcullis::__private::moves_between_threads::<Error>();
+        ::portcullis::__private::is_error_of_a_job::<Error>();
         let pool: &::portcullis::Pool = &self
             .pools[::portcullis::__private::argument(&key).read() % 4];
         let pool = &::core::clone::Clone::clone(pool);

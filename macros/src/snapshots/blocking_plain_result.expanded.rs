@@ -2,8 +2,8 @@
 //! nothing.
 impl Maths {
     fn is_prime(self: &::std::sync::Arc<Self>, n: u64) -> ::portcullis::Offload<bool> {
-        ::portcullis::__private::crosses::<u64>();
-        ::portcullis::__private::crosses::<bool>();
+        ::portcullis::__private::moves_between_threads::<u64>();
+        ::portcullis::__private::moves_between_threads::<bool>();
         let pool: &::portcullis::Pool = &self.cpu;
         let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
         pool.job("Maths::is_prime")
@@ -23,8 +23,8 @@ impl Maths {
         self: &::std::sync::Arc<Self>,
         text: String,
     ) -> ::portcullis::Offload<Result<u64, ParseIntError>> {
-        ::portcullis::__private::crosses::<String>();
-        ::portcullis::__private::crosses::<Result<u64, ParseIntError>>();
+        ::portcullis::__private::moves_between_threads::<String>();
+        ::portcullis::__private::moves_between_threads::<Result<u64, ParseIntError>>();
         let pool: &::portcullis::Pool = &self.cpu;
         let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
         pool.job("Maths::parse")
@@ -54,14 +54,14 @@ impl Maths {
         <Solved as ::portcullis::__private::Fallible>::Ok,
         <Solved as ::portcullis::__private::Fallible>::Err,
     > {
-        ::portcullis::__private::crosses::<u64>();
-        ::portcullis::__private::crosses::<
+        ::portcullis::__private::moves_between_threads::<u64>();
+        ::portcullis::__private::moves_between_threads::<
             <Solved as ::portcullis::__private::Fallible>::Ok,
         >();
-        ::portcullis::__private::crosses::<
+        ::portcullis::__private::moves_between_threads::<
             <Solved as ::portcullis::__private::Fallible>::Err,
         >();
-        ::portcullis::__private::flattens::<
+        ::portcullis::__private::is_error_of_a_job::<
             <Solved as ::portcullis::__private::Fallible>::Err,
         >();
         let pool: &::portcullis::Pool = &self.cpu;
@@ -95,8 +95,8 @@ impl Maths {
         self.sieve.fill();
     }
     fn open(path: PathBuf) -> ::portcullis::Offload<Self> {
-        ::portcullis::__private::crosses::<PathBuf>();
-        ::portcullis::__private::crosses::<Self>();
+        ::portcullis::__private::moves_between_threads::<PathBuf>();
+        ::portcullis::__private::moves_between_threads::<Self>();
         let pool: &::portcullis::Pool = ::portcullis::Pool::shared();
         pool.job("Maths::open")
             .run::<_, Self>(move |worker| Self::blocking_open(worker, path))

@@ -42,7 +42,7 @@ impl Files {
     }
     #[cfg(feature = "quota")]
     fn measure(self: &::std::sync::Arc<Self>) -> ::portcullis::Offload<u64> {
-        ::portcullis::__private::crosses::<u64>();
+        ::portcullis::__private::moves_between_threads::<u64>();
         let pool: &::portcullis::Pool = ::portcullis::Pool::shared();
         let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
         pool.job("Files::measure")
@@ -86,7 +86,11 @@ impl ::portcullis::Service for Files {
         _peer: &::portcullis::Peer<Self::Response, Self::Event>,
     ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
         ::core::result::Result::Ok(::portcullis::__private::Opened {
-            conn: Self::connected(self).await?,
+            conn: Self::connected(self)
+                .await
+                .map_err(|error| <Full as ::portcullis::__private::FailsWith<
+                    <Self as ::portcullis::Service>::Error,
+                >>::failed(error))?,
             state: (),
         })
     }
@@ -148,7 +152,11 @@ impl ::portcullis::Service for Files {
         _peer: &::portcullis::Peer<Self::Response, Self::Event>,
     ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
         ::core::result::Result::Ok(::portcullis::__private::Opened {
-            conn: Self::connected(self).await?,
+            conn: Self::connected(self)
+                .await
+                .map_err(|error| <Full as ::portcullis::__private::FailsWith<
+                    <Self as ::portcullis::Service>::Error,
+                >>::failed(error))?,
             state: (),
         })
     }

@@ -8,10 +8,10 @@ impl Pinger {
         self: &::std::sync::Arc<Self>,
         ping: Ping,
     ) -> facade::net::Offload<Pong, facade::net::Interrupted> {
-        facade::net::__private::crosses::<Ping>();
-        facade::net::__private::crosses::<Pong>();
-        facade::net::__private::crosses::<facade::net::Interrupted>();
-        facade::net::__private::flattens::<facade::net::Interrupted>();
+        facade::net::__private::moves_between_threads::<Ping>();
+        facade::net::__private::moves_between_threads::<Pong>();
+        facade::net::__private::moves_between_threads::<facade::net::Interrupted>();
+        facade::net::__private::is_error_of_a_job::<facade::net::Interrupted>();
         let pool: &facade::net::Pool = facade::net::Pool::shared();
         let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
         pool.job("Pinger::hash")

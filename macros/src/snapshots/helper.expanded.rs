@@ -1,5 +1,9 @@
 //! Helpers own their arguments; one that borrows, or that names no type, only shares the receiver.
-impl<'a, S: Store, const N: usize> Counters<'a, S, N> {
+impl<'a, S: Store, const N: usize> Counters<'a, S, N>
+where
+    S: 'static,
+    Counters<'a, S, N>: ::core::marker::Send + ::core::marker::Sync,
+{
     /// Counts.
     pub fn count(
         self: &::std::sync::Arc<Self>,

@@ -94,7 +94,7 @@ impl ::portcullis::__private::NextState<Wrong> for WrongState {
 }
 #[automatically_derived]
 impl ::portcullis::Service for Wrong {
-    type Request = Hello;
+    type Request = ::portcullis::__private::Unknown;
     type Response = ::portcullis::__private::Unknown;
     type Error = ::core::convert::Infallible;
     type Conn = ();
@@ -125,7 +125,13 @@ impl ::portcullis::__private::Steps for Wrong {
         let step = match state {
             WrongState::Greeting => {
                 ::portcullis::__private::NextState::into_step(
-                    Self::greeting(self, request).await,
+                    Self::greeting(
+                            self,
+                            <Hello as ::portcullis::__private::TakesRequest<
+                                <Self as ::portcullis::Service>::Request,
+                            >>::taken(request),
+                        )
+                        .await,
                 )
             }
             WrongState::Closed => ::portcullis::__private::Step::go(WrongState::Closed),

@@ -2,6 +2,8 @@
 impl<S, const N: usize> Chat<S, N>
 where
     S: Store + Send + Sync + 'static,
+    S: 'static,
+    Chat<S, N>: ::core::marker::Send + ::core::marker::Sync,
 {
     #[allow(clippy::unused_self)]
     async fn chat(
@@ -26,6 +28,8 @@ where
 impl<S, const N: usize> ::portcullis::Service for Chat<S, N>
 where
     S: Store + Send + Sync + 'static,
+    S: 'static,
+    Chat<S, N>: ::core::marker::Send + ::core::marker::Sync,
 {
     type Request = <Lines as ::portcullis::__private::SessionTypes>::Request;
     type Response = <Lines as ::portcullis::__private::SessionTypes>::Response;
@@ -41,7 +45,21 @@ where
         peer: &::portcullis::Peer<Self::Response, Self::Event>,
     ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
         ::core::result::Result::Ok(::portcullis::__private::Opened {
-            conn: Self::connected(self, peer).await?,
+            conn: Self::connected(
+                    self,
+                    <Peer<
+                        Line,
+                    > as ::portcullis::__private::TakesPeer<
+                        ::portcullis::Peer<
+                            <Self as ::portcullis::Service>::Response,
+                            <Self as ::portcullis::Service>::Event,
+                        >,
+                    >>::shown(peer),
+                )
+                .await
+                .map_err(|error| <Refused as ::portcullis::__private::FailsWith<
+                    <Self as ::portcullis::Service>::Error,
+                >>::failed(error))?,
             state: (),
         })
     }
@@ -50,6 +68,8 @@ where
 impl<S, const N: usize> ::portcullis::__private::Linear for Chat<S, N>
 where
     S: Store + Send + Sync + 'static,
+    S: 'static,
+    Chat<S, N>: ::core::marker::Send + ::core::marker::Sync,
 {
     async fn session(
         self: &::std::sync::Arc<Self>,
@@ -63,6 +83,8 @@ where
 impl<S, const N: usize> ::portcullis::Describe for Chat<S, N>
 where
     S: Store + Send + Sync + 'static,
+    S: 'static,
+    Chat<S, N>: ::core::marker::Send + ::core::marker::Sync,
 {
     const DESCRIPTION: ::portcullis::describe::Description<'static> = {
         use ::portcullis::describe::{Description, Method, Role};

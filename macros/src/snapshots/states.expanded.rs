@@ -142,19 +142,17 @@ impl ::portcullis::__private::Steps for Chat {
         request: Self::Request,
     ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
         let step = {
-            let flow: ::core::ops::ControlFlow<Self::Response, Self::Request> = Self::allow(
-                    self,
-                    conn,
-                    request,
-                )
-                .await;
+            let flow: ::core::ops::ControlFlow<
+                <Self as ::portcullis::Service>::Response,
+                <Self as ::portcullis::Service>::Request,
+            > = Self::allow(self, conn, request).await;
             match flow {
                 ::core::ops::ControlFlow::Continue(request) => {
                     match state {
                         ChatState::Login(attempts) => {
-                            let (response, state) = Self::login(self, attempts, request)
+                            let (response, next) = Self::login(self, attempts, request)
                                 .await?;
-                            ::portcullis::__private::Step::<Self>::reply(state, response)
+                            ::portcullis::__private::Step::<Self>::reply(next, response)
                         }
                         ChatState::Room(user, room) => {
                             ::portcullis::__private::Step::go(
@@ -188,8 +186,8 @@ impl ::portcullis::__private::Steps for Chat {
     > {
         let step = match state {
             ChatState::Room(user, room) => {
-                let (response, state) = Self::noted(self, user, room, event).await;
-                ::portcullis::__private::Step::<Self>::reply(state, response)
+                let (response, next) = Self::noted(self, user, room, event).await;
+                ::portcullis::__private::Step::<Self>::reply(next, response)
             }
             other => {
                 return ::core::result::Result::Ok(::core::ops::ControlFlow::Break(other));
@@ -211,8 +209,8 @@ impl ::portcullis::__private::Steps for Chat {
     > {
         let step = match state {
             ChatState::Room(data0, data1) => {
-                let (response, state) = Self::asleep(self, data0, data1).await;
-                ::portcullis::__private::Step::<Self>::reply(state, response)
+                let (response, next) = Self::asleep(self, data0, data1).await;
+                ::portcullis::__private::Step::<Self>::reply(next, response)
             }
             other => {
                 return ::core::result::Result::Ok(::core::ops::ControlFlow::Break(other));

@@ -1,4 +1,8 @@
-impl<T: Mark> Gate<T> {
+impl<T: Mark> Gate<T>
+where
+    T: 'static,
+    Gate<T>: ::core::marker::Send + ::core::marker::Sync,
+{
     #[cfg(feature = "strict")]
     #[allow(
         clippy::unused_async,
@@ -74,13 +78,22 @@ pub enum Phase<T> {
     Closed,
 }
 #[automatically_derived]
-impl<T: Mark> ::portcullis::__private::NextState<Gate<T>> for Phase<T> {
+impl<T: Mark> ::portcullis::__private::NextState<Gate<T>> for Phase<T>
+where
+    T: 'static,
+    Gate<T>: ::core::marker::Send + ::core::marker::Sync,
+{
     fn into_step(self) -> ::portcullis::__private::Step<Gate<T>> {
         ::portcullis::__private::Step::go(self)
     }
 }
 #[automatically_derived]
-impl<T: Mark> ::portcullis::Service for Gate<T> {
+impl<T: Mark> ::portcullis::Service for Gate<T>
+where
+    T: 'static,
+    Gate<T>: ::core::marker::Send + ::core::marker::Sync,
+    T: ::core::marker::Send,
+{
     type Request = Request;
     type Response = Reply;
     type Error = Error;
@@ -119,7 +132,12 @@ impl<T: Mark> ::portcullis::Service for Gate<T> {
     }
 }
 #[automatically_derived]
-impl<T: Mark> ::portcullis::__private::Steps for Gate<T> {
+impl<T: Mark> ::portcullis::__private::Steps for Gate<T>
+where
+    T: 'static,
+    Gate<T>: ::core::marker::Send + ::core::marker::Sync,
+    T: ::core::marker::Send,
+{
     async fn step(
         self: &::std::sync::Arc<Self>,
         state: Self::State,
@@ -129,15 +147,15 @@ impl<T: Mark> ::portcullis::__private::Steps for Gate<T> {
     ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
         let step = {
             #[cfg(feature = "strict")]
-            let flow: ::core::ops::ControlFlow<Self::Response, Self::Request> = Self::allow(
-                    self,
-                    request,
-                )
-                .await;
+            let flow: ::core::ops::ControlFlow<
+                <Self as ::portcullis::Service>::Response,
+                <Self as ::portcullis::Service>::Request,
+            > = Self::allow(self, request).await;
             #[cfg(not(feature = "strict"))]
-            let flow: ::core::ops::ControlFlow<Self::Response, Self::Request> = ::core::ops::ControlFlow::Continue(
-                request,
-            );
+            let flow: ::core::ops::ControlFlow<
+                <Self as ::portcullis::Service>::Response,
+                <Self as ::portcullis::Service>::Request,
+            > = ::core::ops::ControlFlow::Continue(request);
             match flow {
                 ::core::ops::ControlFlow::Continue(request) => {
                     match state {
@@ -154,9 +172,9 @@ impl<T: Mark> ::portcullis::__private::Steps for Gate<T> {
                             )
                         }
                         Phase::Open(mark) => {
-                            let (response, state) = Self::open(self, mark, request)
+                            let (response, next) = Self::open(self, mark, request)
                                 .await?;
-                            ::portcullis::__private::Step::<Self>::reply(state, response)
+                            ::portcullis::__private::Step::<Self>::reply(next, response)
                         }
                         Phase::Closed => ::portcullis::__private::Step::go(Phase::Closed),
                     }
@@ -190,7 +208,14 @@ impl<T: Mark> ::portcullis::__private::Steps for Gate<T> {
             #[cfg(feature = "events")]
             Phase::Open(data0) => {
                 ::portcullis::__private::NextState::into_step(
-                    Self::told(self, data0, event).await,
+                    Self::told(
+                            self,
+                            data0,
+                            <Event as ::portcullis::__private::TakesEvent<
+                                <Self as ::portcullis::Service>::Event,
+                            >>::taken(event),
+                        )
+                        .await,
                 )
             }
             other => {
@@ -276,7 +301,11 @@ stateDiagram-v2
     open --> any__state : told
 ```*/
 #[automatically_derived]
-impl<T: Mark> ::portcullis::Describe for Gate<T> {
+impl<T: Mark> ::portcullis::Describe for Gate<T>
+where
+    T: 'static,
+    Gate<T>: ::core::marker::Send + ::core::marker::Sync,
+{
     const DESCRIPTION: ::portcullis::describe::Description<'static> = {
         use ::portcullis::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[

@@ -57,10 +57,10 @@ impl Search {
         self: &::std::sync::Arc<Self>,
         query: Query,
     ) -> ::portcullis::Offload<Hits, Error> {
-        ::portcullis::__private::crosses::<Query>();
-        ::portcullis::__private::crosses::<Hits>();
-        ::portcullis::__private::crosses::<Error>();
-        ::portcullis::__private::flattens::<Error>();
+        ::portcullis::__private::moves_between_threads::<Query>();
+        ::portcullis::__private::moves_between_threads::<Hits>();
+        ::portcullis::__private::moves_between_threads::<Error>();
+        ::portcullis::__private::is_error_of_a_job::<Error>();
         let pool: &::portcullis::Pool = &self.cpu;
         let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
         pool.job("Search::scan")

@@ -23,10 +23,10 @@ impl Mail {
         self: &::std::sync::Arc<Self>,
         letter: Letter,
     ) -> ::portcullis::Offload<u64, Error> {
-        ::portcullis::__private::crosses::<Letter>();
-        ::portcullis::__private::crosses::<u64>();
-        ::portcullis::__private::crosses::<Error>();
-        ::portcullis::__private::flattens::<Error>();
+        ::portcullis::__private::moves_between_threads::<Letter>();
+        ::portcullis::__private::moves_between_threads::<u64>();
+        ::portcullis::__private::moves_between_threads::<Error>();
+        ::portcullis::__private::is_error_of_a_job::<Error>();
         let pool: &::portcullis::Pool = ::portcullis::Pool::shared();
         let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
         pool.job("Mail::deliver")

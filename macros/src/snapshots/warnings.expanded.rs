@@ -9,8 +9,8 @@ impl Thumbnails {
         self: &::std::sync::Arc<Self>,
         name: String,
     ) -> ::portcullis::Offload<Vec<u8>> {
-        ::portcullis::__private::crosses::<String>();
-        ::portcullis::__private::crosses::<Vec<u8>>();
+        ::portcullis::__private::moves_between_threads::<String>();
+        ::portcullis::__private::moves_between_threads::<Vec<u8>>();
         let pool: &::portcullis::Pool = &self.disk;
         let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
         pool.job("Thumbnails::read")

@@ -83,6 +83,7 @@
 mod base64;
 #[cfg(any(feature = "zlib", feature = "zstd"))]
 mod bounded;
+pub(crate) mod carries;
 #[cfg(feature = "cbor")]
 mod cbor;
 #[cfg(feature = "checksum")]
@@ -166,8 +167,7 @@ pub use self::zstd::Zstd;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a codec that reads `{In}` and writes `{Out}`",
     label = "can't carry these messages",
-    note = "a service's codec reads its requests and writes its responses; a client's does the reverse; \
-            a server has `NoCodec` until it is given one: `Server::new(..).codec(..)`",
+    note = "a service's codec reads its requests and writes its responses; a client's does the reverse",
     note = "with `LengthPrefixed`, `NewlineSeparated` and `JsonLines` `{In}` needs `serde::Deserialize` and `{Out}` needs `serde::Serialize`; \
             a codec of one's own implements `portcullis::Codec<{In}, {Out}>`, or `Clone` and `tokio_util`'s `Decoder<Item = {In}>` and `Encoder<{Out}>`"
 )]

@@ -334,14 +334,16 @@ pub struct JobBuilder<'a> {
 impl JobBuilder<'_> {
     /// Gives the job up after `time`, counted from the call: queued, it never runs; running, it is told to stop
     /// and the caller gets [`Interrupted::Deadline`] at once.
-    pub fn deadline(mut self, time: Duration) -> Self {
+    #[rustfmt::skip]
+    pub fn deadline(mut self, time: Duration) -> Self { // `Duration::from_secs(..)` for a number of seconds
         self.deadline = Some(time);
         self
     }
 
     /// Jobs of this pool with equal keys run one after the other, in the order of their calls; different keys run in
     /// parallel. A job made on behalf of one of the same lane (which waits for it) is part of that one.
-    pub fn lane<K: Hash + ?Sized>(mut self, key: &K) -> Self {
+    #[rustfmt::skip]
+    pub fn lane<K: Hash + ?Sized>(mut self, key: &K) -> Self { // for `f64`, `to_bits()`; for a type of yours, `#[derive(Hash)]`
         self.lane = Some(lane_key(key));
         self
     }

@@ -18,7 +18,7 @@ use tracing::{error, info, warn};
 use super::bind::Addrs;
 use super::control::Control;
 use super::serve::BEYOND;
-use super::{Bound, Server, ServerHandle, StopReport};
+use super::{Listens, Server, ServerHandle, StopReport};
 use crate::codec::Codec;
 use crate::context;
 use crate::error::Panic;
@@ -34,7 +34,7 @@ const HELD: Duration = Duration::from_millis(250);
 /// How often the loop is looked at from outside.
 const LOOK: Duration = Duration::from_millis(500);
 
-impl<S: Service, C> Server<S, C, Bound> {
+impl<S: Service, C: Codec<S::Request, S::Response>, B: Listens> Server<S, C, B> {
     /// Serves on a multi-threaded runtime of its own until SIGINT or SIGTERM (elsewhere: Ctrl-C) stops it; blocks this thread.
     ///
     /// It may be called wherever a thread may block: in `main`, on a thread of yours, inside `spawn_blocking`, under the guard of
@@ -54,10 +54,7 @@ impl<S: Service, C> Server<S, C, Bound> {
     /// # Errors
     /// As [`serve`](Self::serve); the runtime can't be made, or the signals can't be had; this thread is polling an async
     /// task (there, `serve().await` is what is meant).
-    pub fn run_until_signal(self) -> io::Result<StopReport>
-    where
-        C: Codec<S::Request, S::Response>,
-    {
+    pub fn run_until_signal(self) -> io::Result<StopReport> {
         if context::on_loop() || in_tokio_task() {
             let text = "`run_until_signal` blocks, and this thread polls an async task: use `serve().await`";
             return Err(io::Error::other(text));
@@ -100,12 +97,9 @@ impl<S: Service, C> Server<S, C, Bound> {
     ///
     /// # Errors
     /// As [`serve`](Self::serve) when starting; the thread or the runtime can't be made.
-    pub fn spawn_thread(self) -> io::Result<ServerThread>
-    where
-        C: Codec<S::Request, S::Response>,
-    {
+    pub fn spawn_thread(self) -> io::Result<ServerThread> {
         let handle = self.handle();
-        let addrs = self.bound.addrs.clone();
+        let addrs = self.bound.bound().addrs.clone();
         let (tell, told) = mpsc::channel();
         let ready = handle.clone();
         // The runtimes are made there: one that is dropped here, because there is no thread, would panic in an async task.

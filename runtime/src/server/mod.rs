@@ -45,9 +45,9 @@ pub use self::listen::tcp::TcpOptions;
 pub use self::listen::unix::UnixOptions;
 pub use self::report::StopReport;
 pub use self::spawned::RunningServer;
-use crate::codec::Codec;
+use crate::codec::carries::Carries;
 use crate::pool::Pool;
-use crate::service::Service;
+use crate::service::{Service, Style};
 use crate::session::decoding::DecodeOn;
 use crate::session::watch::{Bounds, Limits, Scales};
 
@@ -95,17 +95,43 @@ pub struct Server<S, C = NoCodec, B = Unbound> {
 
 /// A server without a codec: [`Server::codec`] gives it one.
 #[derive(Clone, Copy, Debug)]
-pub struct NoCodec;
+pub struct NoCodec; // write `.codec(..)` ahead of this call
 
 /// A server without an address: [`Server::bind`] gives it one.
 #[derive(Clone, Copy, Debug)]
-pub struct Unbound;
+pub struct Unbound; // write `.bind(addr)?` ahead of this call
 
 /// A server with at least one address.
 #[derive(Debug)]
 pub struct Bound {
     listeners: Vec<Listener>,
     addrs: Addrs,
+}
+
+/// A server that can be served: it is [`Bound`].
+#[diagnostic::on_unimplemented(
+    message = "this server is not bound to an address",
+    label = "listens nowhere",
+    note = "write `.bind(addr)?` ahead of this"
+)]
+pub trait Listens: Send + 'static {
+    /// What it is bound to.
+    #[doc(hidden)]
+    fn bound(&self) -> &Bound;
+
+    /// What it is bound to.
+    #[doc(hidden)]
+    fn into_bound(self) -> Bound;
+}
+
+impl Listens for Bound {
+    fn bound(&self) -> &Bound {
+        self
+    }
+
+    fn into_bound(self) -> Bound {
+        self
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -158,7 +184,7 @@ pub trait IntoService {
 }
 
 impl<S: Service> IntoService for S {
-    type Service = S;
+    type Service = <S::Style as Style<S>>::Served;
 
     fn into_service(self) -> Arc<S> {
         Arc::new(self)
@@ -166,7 +192,7 @@ impl<S: Service> IntoService for S {
 }
 
 impl<S: Service> IntoService for Arc<S> {
-    type Service = S;
+    type Service = <S::Style as Style<S>>::Served;
 
     fn into_service(self) -> Arc<S> {
         self
@@ -191,13 +217,16 @@ impl<S> Server<S> {
 
 impl<S, B> Server<S, NoCodec, B> {
     /// What reads requests and writes responses; each connection gets a clone.
-    pub fn codec<C>(self, codec: C) -> Server<S, C, B>
+    ///
+    /// `How` is inferred.
+    #[allow(clippy::type_complexity)] // An alias would be one more name in the compiler's messages.
+    pub fn codec<C, How>(self, codec: C) -> Server<S, <C as Carries<S::Request, S::Response, How>>::Codec, B>
     where
         S: Service,
-        C: Codec<S::Request, S::Response>,
+        C: Carries<S::Request, S::Response, How>,
     {
         let Self { service, codec: NoCodec, bound, datagrams, options, control } = self;
-        Server { service, codec, bound, datagrams, options, control }
+        Server { service, codec: codec.carry(), bound, datagrams, options, control }
     }
 }
 
@@ -330,7 +359,7 @@ impl<S, C, B> Server<S, C, B> {
     /// is a [`DecodeError`](crate::codec::DecodeError), after which the session goes on.
     ///
     /// For [`LengthPrefixed`](crate::LengthPrefixed), `NewlineSeparated` (`JsonLines`) and `Concatenated`; other codecs
-    /// take part by [`Codec::decode_later`]. Datagrams, and a last frame without its ending, are decoded on the loop.
+    /// take part by [`Codec::decode_later`](crate::Codec::decode_later). Datagrams, and a last frame without its ending, are decoded on the loop.
     ///
     /// ```
     /// # use portcullis_runtime as portcullis;

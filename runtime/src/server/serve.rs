@@ -26,7 +26,7 @@ use super::accept::Acceptor;
 use super::control::{Control, Stage};
 use super::door::House;
 use super::tasks::Tasks;
-use super::{Bound, Options, Server, StopReport, datagram};
+use super::{Listens, Options, Server, StopReport, datagram};
 use crate::codec::Codec;
 use crate::error::Panic;
 use crate::job::StuckJob;
@@ -41,7 +41,7 @@ use crate::transport::Transport;
 /// How long hooks may go on after the grace.
 pub(super) const BEYOND: Duration = Duration::from_secs(1);
 
-impl<S: Service, C> Server<S, C, Bound> {
+impl<S: Service, C: Codec<S::Request, S::Response>, B: Listens> Server<S, C, B> {
     /// Serves until it is told to stop, by a [handle](Self::handle); on the current tokio runtime, of either flavour.
     ///
     /// # Errors
@@ -53,11 +53,9 @@ impl<S: Service, C> Server<S, C, Bound> {
     ///
     /// # Panics
     /// Outside a tokio runtime that has I/O and time enabled.
-    pub async fn serve(self) -> io::Result<StopReport>
-    where
-        C: Codec<S::Request, S::Response>,
-    {
+    pub async fn serve(self) -> io::Result<StopReport> {
         let Self { service, codec, bound, datagrams, options, control } = self;
+        let bound = bound.into_bound();
         let addrs = bound.named();
         let _ended = Ended(Arc::clone(&control));
         let (max_connections, max_inbound) = (options.max_connections, options.max_inbound);

@@ -8,11 +8,11 @@ use tokio::task::JoinHandle;
 
 use super::bind::Addrs;
 use super::blocking::ended_early;
-use super::{Bound, Server, ServerHandle, StopReport};
+use super::{Listens, Server, ServerHandle, StopReport};
 use crate::codec::Codec;
 use crate::service::Service;
 
-impl<S: Service, C> Server<S, C, Bound> {
+impl<S: Service, C: Codec<S::Request, S::Response>, B: Listens> Server<S, C, B> {
     /// Serves in a task of its own, on the current tokio runtime; returns when connections are accepted.
     ///
     /// # Errors
@@ -23,11 +23,8 @@ impl<S: Service, C> Server<S, C, Bound> {
     ///
     /// # Panics
     /// As [`serve`](Self::serve).
-    pub async fn spawn(self) -> io::Result<RunningServer>
-    where
-        C: Codec<S::Request, S::Response>,
-    {
-        let (handle, addrs) = (self.handle(), self.bound.addrs.clone());
+    pub async fn spawn(self) -> io::Result<RunningServer> {
+        let (handle, addrs) = (self.handle(), self.bound.bound().addrs.clone());
         let task = Some(tokio::spawn(self.serve()));
         let mut server = RunningServer { handle, addrs, task };
         if server.handle.ready().await {

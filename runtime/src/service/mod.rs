@@ -42,21 +42,22 @@ pub enum HalfClose {
     message = "`{Self}` is not a service",
     note = "write `#[service]` on an `impl {Self}` block that has a `#[request]`, a `#[session]`, or `#[state]`s"
 )]
-pub trait Service: Sized + Send + Sync + 'static {
+#[rustfmt::skip]
+pub trait Service: Sized + Send + Sync + 'static { // `Arc` for `Rc`, `Mutex` or an atomic for `RefCell` and `Cell`, no `Worker`
     /// What a peer sends.
     type Request: Send + 'static; // `Arc` for `Rc`, `Mutex` for `RefCell`
     /// What it is answered.
     type Response: Send + 'static; // `Arc` for `Rc`, `Mutex` for `RefCell`
     /// What handlers fail with; `Infallible` if none can.
-    type Error: Display + Send + 'static; // `Box<dyn Error + Send + Sync>` for `Box<dyn Error>`
+    type Error: Display + Send + 'static; // `impl Display` for a type of yours, `Box<dyn Error + Send + Sync>` for `Box<dyn Error>`
     /// What other tasks and threads post to a session; [`Infallible`] where there is no `#[event]`.
-    type Event: Send + 'static;
+    type Event: Send + 'static; // `Arc` for `Rc`, `Mutex` for `RefCell`
     /// The connection's own value, made by [`on_connect`](Self::on_connect).
-    type Conn: Send + 'static;
+    type Conn: Send + 'static; // `Arc` for `Rc`, `Mutex` for `RefCell`
     /// The state between requests; `()` for services without states.
-    type State: Send + 'static;
+    type State: Send + 'static; // `Arc` for `Rc`, `Mutex` for `RefCell`, in the data of the states
     /// Which kind of handler there is: [`Stepwise`] or [`InLine`].
-    type Style: Style<Self>;
+    type Style: Style<Self, Served = Self>;
 
     /// The names of the methods that handle requests, for reports.
     const HANDLERS: &'static [&'static str] = &[];

@@ -12,6 +12,11 @@ use crate::transport::Transport;
 
 /// Chooses the driver: [`Stepwise`] or [`InLine`].
 pub trait Style<S: Service>: sealed::Sealed {
+    /// `S`. What serves a type goes through this, so that of a type that is no service the compiler knows nothing more, and says
+    /// nothing more.
+    #[doc(hidden)]
+    type Served: Service;
+
     /// The shortest time limit of a state, if any has one.
     #[doc(hidden)]
     const SHORTEST_LIMIT: Option<Duration> = None;
@@ -26,6 +31,7 @@ pub trait Style<S: Service>: sealed::Sealed {
 pub enum Stepwise {}
 
 impl<S: Steps> Style<S> for Stepwise {
+    type Served = S;
     const SHORTEST_LIMIT: Option<Duration> = S::SHORTEST_LIMIT;
 
     fn driver<IO: Transport, C: Codec<S::Request, S::Response>>(hub: Arc<Hub<S>>) -> impl Drive<S, IO, C> {
@@ -38,6 +44,8 @@ impl<S: Steps> Style<S> for Stepwise {
 pub enum InLine {}
 
 impl<S: Linear> Style<S> for InLine {
+    type Served = S;
+
     fn driver<IO: Transport, C: Codec<S::Request, S::Response>>(hub: Arc<Hub<S>>) -> impl Drive<S, IO, C> {
         Factory::new(hub, linear::whole::<S, IO, C>)
     }

@@ -85,7 +85,7 @@ struct Servers {
 
 impl Servers {
     async fn stream<P: Packet>(&mut self, kind: Kind, name: &str, codec: impl Codec<P, P>) {
-        let (server, way) = bind(kind, Server::new(Echo(PhantomData)).codec(codec));
+        let (server, way) = bind(kind, Server::new(Echo::<P>(PhantomData)).codec(codec));
         self.running.push(server.spawn().await.unwrap());
         match way {
             Way::Tcp(addr) | Way::Tls(addr) => self.places.push(format!("{name}={addr}")),

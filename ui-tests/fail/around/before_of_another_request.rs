@@ -1,4 +1,4 @@
-// errors: 2
+// errors: 1
 // Types are compared by the compiler.
 use portcullis::prelude::*;
 

@@ -12,6 +12,7 @@ impl Counter {
     }
 }
 
-fn main() {
-    let _ = Server::new(Counter).codec(Lines::new());
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    Server::new(Counter).codec(Lines::new()).bind("127.0.0.1:0")?.run_until_signal()?;
+    Ok(())
 }

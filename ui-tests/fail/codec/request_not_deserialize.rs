@@ -14,6 +14,7 @@ impl Counter {
     }
 }
 
-fn main() {
-    let _ = Server::new(Counter).codec(JsonLines::new());
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    Server::new(Counter).codec(JsonLines::new()).bind("127.0.0.1:0")?.run_until_signal()?;
+    Ok(())
 }

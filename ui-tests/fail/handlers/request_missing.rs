@@ -12,4 +12,7 @@ impl Clock {
     }
 }
 
-fn main() {}
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    Server::new(Clock).codec(Lines::new()).bind("127.0.0.1:0")?.run_until_signal()?;
+    Ok(())
+}

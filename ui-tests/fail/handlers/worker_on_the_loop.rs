@@ -8,7 +8,7 @@ struct Maths;
 impl Maths {
     #[request]
     async fn twice(&self, worker: &Worker, n: u64) -> u64 {
-        self.double(n).wait(worker).unwrap().unwrap()
+        self.double(n).wait(worker).unwrap()
     }
 
     #[blocking]

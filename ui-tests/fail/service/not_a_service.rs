@@ -4,6 +4,7 @@ use portcullis::prelude::*;
 
 struct Echo;
 
-fn main() {
-    let _ = Server::new(Echo);
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    Server::new(Echo).codec(Lines::new()).bind("127.0.0.1:0")?.run_until_signal()?;
+    Ok(())
 }

@@ -12,4 +12,7 @@ impl Door {
     }
 }
 
-fn main() {}
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    Server::new(Door).codec(portcullis::JsonLines::new()).bind("127.0.0.1:0")?.run_until_signal()?;
+    Ok(())
+}

@@ -9,12 +9,12 @@ pub(crate) use service::no_first_data;
 
 use super::{at, attrs, conditions};
 use crate::{
-    model::{Gives, Method, Move, Param, Service, Side, StateEnum, variant},
+    model::{Gives, Method, Move, Param, Service, Shape, Side, StateEnum, variant},
     parse::HalfClose,
 };
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
-use syn::{Path, Type};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::{GenericArgument, Path, PathArguments, Type, WherePredicate};
 
 /// A block with states, and their enum.
 pub(super) struct Machine<'a> {
@@ -67,7 +67,9 @@ impl<'a> Machine<'a> {
 
     fn implement(&self, of: &TokenStream, items: &TokenStream) -> TokenStream {
         let head = &self.service.head;
-        let (generics, _, where_clause) = head.generics.split_for_impl();
+        let mut own = head.generics.clone();
+        own.make_where_clause().predicates.extend(self.data_is_send());
+        let (generics, _, where_clause) = own.split_for_impl();
         let (attrs, ty) = (self.attrs(), &head.self_ty);
         quote_spanned! {Span::mixed_site()=>
             #attrs
@@ -77,13 +79,53 @@ impl<'a> Machine<'a> {
     }
 }
 
+impl Machine<'_> {
+    /// `Option<S>: Send`, of data with type parameters: as with the service's type, whoever serves it sees to that.
+    fn data_is_send(&self) -> impl Iterator<Item = WherePredicate> + '_ {
+        let generics = &self.service.head.generics;
+        let is_generic = |ty: &Type| {
+            let tokens = ty.to_token_stream();
+            generics.type_params().any(|param| states::mentions(tokens.clone(), &param.ident))
+        };
+        self.state_handlers()
+            .into_iter()
+            .filter(|(method, _)| !method.is_conditional() && method.sink.is_clean())
+            .flat_map(|(_, step)| &step.data)
+            .map(|param| &*param.written.ty)
+            .filter(move |ty| is_generic(ty))
+            .filter_map(|ty| syn::parse2(quote_spanned!(at(ty)=> #ty: ::core::marker::Send)).ok())
+    }
+}
+
 /// The response that a method of a machine names, if one does.
 pub(crate) fn named_response(service: &Service) -> Option<&Type> {
     let of_moves = conditions::in_any_case(service.moves()).find_map(|(_, step)| match &step.gives {
-        Gives::Both { response, .. } => Some(&**response),
+        // The wrong way round, which is reported, the response is behind the state.
+        Gives::Both { response, state } => {
+            let swapped =
+                service.states.as_ref().is_some_and(|states| states.is(response) && !states.is(state));
+            Some(if swapped { &**state } else { &**response })
+        }
         _ => None,
     });
-    of_moves.or_else(|| service.arounds(Side::Before).find_map(|(_, around)| around.response()))
+    of_moves.or_else(|| service.arounds(Side::Before).find_map(|(_, around)| around.response())).or_else(
+        || {
+            let of_hooks = service.hooks().filter_map(|(_, hook)| hook.peer.as_ref());
+            service.moves().filter_map(|(_, step)| step.peer.as_ref()).chain(of_hooks).find_map(peer_of)
+        },
+    )
+}
+
+/// `Reply` of `&Peer<Reply>`.
+fn peer_of(param: &Param) -> Option<&Type> {
+    let Shape::Shared(reference) = &param.shape else { return None };
+    let Type::Path(path) = &*reference.elem else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == "Peer")?;
+    let PathArguments::AngleBracketed(brackets) = &last.arguments else { return None };
+    match brackets.args.first() {
+        Some(GenericArgument::Type(response)) => Some(response),
+        _ => None,
+    }
 }
 
 /// The user's own name for it, unless that is one of ours.

@@ -2,7 +2,7 @@
 
 use super::{Machine, half_close, named_response};
 use crate::{
-    expand::{around, at, conditions, connect, hooks, types},
+    expand::{agree::Agreed, around, at, conditions, connect, hooks, types},
     model::{Cause, Method, Move, variant},
     parse::HalfClose,
 };
@@ -22,11 +22,13 @@ impl<'a> Machine<'a> {
         });
         let starts = connect::starts(self.service, krate);
         let types = connect::types(&starts, self.error().as_ref());
-        let on_connect = connect::methods(&starts, &self.first_state(), krate);
-        let hooks = hooks::items(self.service, krate);
+        let agreed = self.agreed();
+        let on_connect = connect::methods(&starts, &self.first_state(), &agreed);
+        let hooks = hooks::items(self.service, &agreed);
+        let (request, response) = (types::named("Request", &request), types::named("Response", &response));
         let items = quote_spanned! {Span::mixed_site()=>
-            type Request = #request;
-            type Response = #response;
+            #request
+            #response
             #types
             #events
             type State = #states;
@@ -39,7 +41,28 @@ impl<'a> Machine<'a> {
         self.implement(&quote!(#krate::Service), &items)
     }
 
+    /// What the methods agree on, as it is spelt.
+    pub(super) fn agreed(&self) -> Agreed<'_> {
+        let starts = connect::starts(self.service, self.krate);
+        let events = conditions::in_any_case(self.service.moves()).find_map(|(method, step)| {
+            let is_event = matches!(step.cause, Cause::Event { .. }) && !method.is_conditional();
+            step.message.as_ref().filter(|_| is_event)
+        });
+        Agreed {
+            krate: self.krate,
+            request: self.request().to_string(),
+            response: self.response().to_string(),
+            event: events.map(|param| param.written.ty.to_token_stream().to_string()),
+            error: self.error().or_else(|| connect::only_error(&starts)).map(|error| error.to_string()),
+            conn: connect::only_conn(&starts),
+        }
+    }
+
     fn request(&self) -> TokenStream {
+        types::request_beside(&self.response(), self.own_request(), self.krate)
+    }
+
+    fn own_request(&self) -> TokenStream {
         if let Some(written) = &self.service.request {
             return written.value.to_token_stream();
         }
@@ -72,7 +95,8 @@ impl<'a> Machine<'a> {
             let Some(first) = conditions::none_of(before.iter().copied()) else { break };
             let cfgs = method.function.cfgs();
             let ty = types::known(Some(&param.written.ty), param.written.ty.to_token_stream(), self.krate);
-            types.extend(quote!(#(#cfgs)* #first type Event = #ty;));
+            let event = types::named("Event", &ty);
+            types.extend(quote!(#(#cfgs)* #first #event));
             before.push(method);
         }
         let none =

@@ -4,7 +4,7 @@ use super::Machine;
 use crate::{
     expand::{
         around, at, conditions,
-        service::{argument, at_output, call, unused},
+        service::{at_output, call, unused},
     },
     model::{Cause, Gives, Method, Move, Side, variant},
 };
@@ -36,7 +36,7 @@ impl Machine<'_> {
     fn step(&self) -> TokenStream {
         let (krate, states) = (self.krate, &self.states.ident);
         let handlers = self.state_handlers();
-        let arms = handlers.iter().map(|(method, step)| self.arm(method, method, step));
+        let arms = handlers.iter().map(|(method, step)| self.arm((method, step), method, step));
         let moves = quote_spanned! {Span::mixed_site()=>
             match state {
                 #(#arms)*
@@ -44,7 +44,7 @@ impl Machine<'_> {
             }
         };
         let answers = quote_spanned!(Span::mixed_site()=> #krate::__private::Step::reply(state, response));
-        let step = match around::before(self.service, &moves, &answers) {
+        let step = match around::before(self.service, &moves, &answers, &self.agreed()) {
             Some(before) => quote_spanned!(Span::mixed_site()=> { #before }),
             None => moves,
         };
@@ -122,7 +122,7 @@ impl Machine<'_> {
                     continue;
                 }
                 let named = |(state, _): &(&Method, &Move)| state.function.sig.ident == *name;
-                for (state, _) in self.state_handlers().into_iter().filter(named) {
+                for state in self.state_handlers().into_iter().filter(named) {
                     arms.extend(self.arm(state, method, step));
                 }
                 done.push(name);
@@ -147,7 +147,7 @@ impl Machine<'_> {
     }
 
     /// `ChatState::Room(seat) => { .. }`: the handler is called with the state's data, and gives a `Step`.
-    fn arm(&self, state: &Method, method: &Method, step: &Move) -> TokenStream {
+    fn arm(&self, (state, of): (&Method, &Move), method: &Method, step: &Move) -> TokenStream {
         let krate = self.krate;
         let function = &method.function;
         let mut cfgs: Vec<_> = state.function.cfgs().collect();
@@ -158,30 +158,40 @@ impl Machine<'_> {
             let (states, name) = (&self.states.ident, variant(&state.function.sig.ident));
             return quote_spanned!(Span::mixed_site()=> #(#cfgs)* #states::#name { .. } => #krate::__private::never::<#krate::__private::Step<Self>>(),);
         }
+        let agreed = self.agreed();
         let (pattern, data) = self.pattern(state, &step.data);
-        let message = match step.cause {
-            Cause::Event { .. } => "event",
-            Cause::Request(_) | Cause::Timeout { .. } => "request",
+        let message = |param| match step.cause {
+            Cause::Event { .. } => agreed.event(param),
+            Cause::Request(_) | Cause::Timeout { .. } => agreed.request(param),
         };
+        let data = data.iter().zip(&step.data).enumerate().map(|(index, (name, param))| {
+            match of.data.get(index).filter(|_| !std::ptr::eq(state, method)) {
+                Some(given) => agreed.data(name, param, given),
+                None => name.to_token_stream(),
+            }
+        });
         let args = step
             .peer
             .iter()
-            .map(|param| argument("peer", param))
-            .chain(step.conn.iter().map(|param| argument("conn", param)))
-            .chain(data.iter().map(ToTokens::to_token_stream))
-            .chain(step.message.iter().map(|param| argument(message, param)));
-        let fails = step.outcome.is_fallible().then(|| quote_spanned!(at_output(function)=> ?));
+            .map(|param| agreed.peer(param))
+            .chain(step.conn.iter().map(|param| agreed.conn(param)))
+            .chain(data)
+            .chain(step.message.iter().map(message));
+        let fails = agreed.fails(function, &step.outcome);
         let call = call(function, args, &quote!(.await #fails));
         let site = at_output(function);
         let next = match &step.gives {
             Gives::State | Gives::Nothing => quote_spanned!(site=> #krate::__private::Step::go(#call)),
-            Gives::Both { response, .. } => {
-                // Spanned at its type: that is what a mismatch is about.
-                let response = Ident::new("response", at(response));
+            Gives::Both { response, state } => {
+                // Spanned at their types: that is what a mismatch is about.
+                let (answer, next) = (Ident::new("response", at(response)), Ident::new("next", at(state)));
+                let is_response = agreed.answers(&answer, response);
+                let is_state = agreed.state(&next, state, self.states);
                 quote_spanned! {site=>
                     {
-                        let (#response, state) = #call;
-                        #krate::__private::Step::<Self>::reply(state, #response)
+                        let (#answer, #next) = #call;
+                        #is_response
+                        #krate::__private::Step::<Self>::reply(#is_state, #answer)
                     }
                 }
             }
@@ -192,7 +202,7 @@ impl Machine<'_> {
 
     /// `let step = ..; after; Ok(step)`
     fn end(&self, step: &TokenStream, result: &TokenStream) -> TokenStream {
-        let after = around::after_step(self.service);
+        let after = around::after_step(self.service, &self.agreed());
         quote_spanned! {Span::mixed_site()=>
             let step = #step;
             #after

@@ -269,7 +269,7 @@ where
 
 async fn serve<S: Service>(server: Server<S, Lines, Bound>) -> Served
 where
-    Lines: Codec<S::Request, S::Response>,
+    Lines: crate::Codec<S::Request, S::Response>,
 {
     let (handle, addr) = (server.handle(), server.local_addr());
     let task = tokio::spawn(server.serve());

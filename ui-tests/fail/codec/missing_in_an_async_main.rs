@@ -1,0 +1,20 @@
+// errors: 1
+// A server must know how to read.
+use portcullis::prelude::*;
+
+struct Counter;
+
+#[service]
+impl Counter {
+    #[request]
+    async fn count(&self, n: u64) -> u64 {
+        n + 1
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let server = Server::new(Counter).bind("127.0.0.1:0")?.spawn().await?;
+    server.stop().await?;
+    Ok(())
+}

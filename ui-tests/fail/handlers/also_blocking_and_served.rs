@@ -1,0 +1,19 @@
+// errors: 1
+// A method is one thing; the server is not told that this is no service.
+use portcullis::prelude::*;
+
+struct Words;
+
+#[service]
+impl Words {
+    #[request]
+    #[blocking]
+    fn count(&self, text: String) -> String {
+        text
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    Server::new(Words).codec(Lines::new()).bind("127.0.0.1:0")?.run_until_signal()?;
+    Ok(())
+}

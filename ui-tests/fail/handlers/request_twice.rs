@@ -1,0 +1,19 @@
+// errors: 1
+// The first of the two holds, so that the codec is not told of a `Result`.
+use portcullis::prelude::*;
+
+struct Echo;
+
+#[service]
+impl Echo {
+    #[request]
+    #[request(wire)]
+    async fn echo(&self, line: String) -> Result<String, String> {
+        Ok(line)
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    Server::new(Echo).codec(Lines::new()).bind("127.0.0.1:0")?.run_until_signal()?;
+    Ok(())
+}

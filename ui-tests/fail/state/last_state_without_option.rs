@@ -1,0 +1,18 @@
+// errors: 1
+// A handler that was at work when the connection ended has taken the state along.
+use portcullis::prelude::*;
+
+struct Door;
+
+#[service]
+impl Door {
+    #[state(start)]
+    async fn shut(&self, request: String) -> (String, DoorState) {
+        (request, DoorState::Shut)
+    }
+
+    #[on(disconnect)]
+    async fn gone(&self, _last: DoorState, _reason: Reason) {}
+}
+
+fn main() {}

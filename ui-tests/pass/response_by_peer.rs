@@ -1,0 +1,18 @@
+//! A machine whose only answers go by its peer: that names the response.
+#![deny(warnings)]
+use portcullis::prelude::*;
+
+struct Door;
+
+#[service]
+impl Door {
+    #[state(start)]
+    async fn shut(&self, peer: &Peer<String>, request: String) -> DoorState {
+        let _ = peer.send(request).await;
+        DoorState::Shut
+    }
+}
+
+fn main() {
+    let _ = Server::new(Door).codec(Lines::new());
+}
