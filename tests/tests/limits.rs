@@ -252,6 +252,26 @@ on_loops! {
         assert!(began.elapsed() < LIMIT / 4);
     }
 
+    async fn a_client_that_reads_steadily_may_take_longer_than_the_time_to_write() {
+        let counter = Arc::new(Counter::default());
+        let limit = 4 * SHORT;
+        let server = Served::new(counter.bound(Lines::new().max_length(1 << 24)).write_within(limit)).await;
+        let mut stream = server.connect().await;
+        stream.write_all(b"big 16000000\n").await.unwrap();
+        let (began, mut left) = (Instant::now(), 16_000_001);
+        let mut buffer = vec![0; 1 << 20];
+        // Much slower than it could, and without a pause that is as long as the limit.
+        while left > 0 {
+            tokio::time::sleep(SHORT).await;
+            let most = buffer.len().min(left);
+            stream.read_exact(&mut buffer[..most]).await.unwrap();
+            left -= most;
+        }
+        assert!(began.elapsed() > 2 * limit);
+        assert!(counter.ended.lock().unwrap().is_empty());
+        server.stop().await;
+    }
+
     async fn errors_that_are_answered_to_a_client_that_never_reads() {
         let counter = Arc::new(Asked::default());
         let server = Server::new(Arc::clone(&counter)).codec(Lines::new().max_length(1 << 20)).write_within(SHORT);

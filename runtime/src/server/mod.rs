@@ -373,7 +373,11 @@ impl<S, C, B> Server<S, C, B> {
         self
     }
 
-    /// How long a peer may take to read what is written to it at once.
+    /// How long a peer may take to read what is written to it at once, and of more than 64 KiB for each 64 KiB. A peer that
+    /// reads steadily may take longer for a large response; one that reads a byte now and then may not.
+    ///
+    /// What counts is what the system takes for the peer. A full buffer takes more only when about a third of it is free
+    /// again, which may be a megabyte: a limit of a second is too short for peers on slow lines.
     pub fn write_within(mut self, limit: Duration) -> Self {
         self.options.limits.write = limited(limit);
         self

@@ -20,6 +20,8 @@ const KEPT: usize = 32;
 pub(super) struct Buffers {
     pub(super) input: BytesMut,
     pub(super) output: BytesMut,
+    /// How much the peer has taken since its time to do so began.
+    pub(super) taken: usize,
     /// What the frame has whose first bytes are in `input`.
     pub(super) unfinished: Unfinished,
 }
@@ -39,6 +41,7 @@ pub(super) fn lease() -> Box<Buffers> {
 pub(super) fn give_back(mut buffers: Box<Buffers>) {
     empty(&mut buffers.input);
     empty(&mut buffers.output);
+    buffers.taken = 0;
     buffers.unfinished = Unfinished::default();
     let _ = SHELF.try_with(|shelf| {
         let mut shelf = shelf.borrow_mut();

@@ -121,8 +121,8 @@ impl Deadlines {
         if self.state.as_ref().is_some_and(|times| times.replaces) { 0 } else { self.read_by.unsigned_abs() }
     }
 
-    /// The peer does not take what is there. Counts for a whole batch: one that reads a byte now and then does not
-    /// renew it.
+    /// The peer does not take what is there. Counts until a whole batch is [`written`](Self::written): one that reads a byte
+    /// now and then does not renew it.
     pub(super) fn waits_to_write<Rsp, Ev>(&mut self, post: &Post<Rsp, Ev>) -> bool {
         let begins = self.write_by == 0;
         if begins {
@@ -132,7 +132,7 @@ impl Deadlines {
         begins
     }
 
-    /// The batch is written.
+    /// The batch is written, or as much as one of a larger response.
     pub(super) fn written(&mut self) -> bool {
         mem::take(&mut self.write_by) != 0
     }

@@ -361,6 +361,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
                     }
                     self.unflushed = true;
                     self.written = Stamp::at(self.post.watch().now());
+                    self.has_taken(count);
                 }
             }
         }
@@ -398,7 +399,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
             if buffers.input.len() <= SMALL && buffers.input.capacity() >= LEASE {
                 let input = BytesMut::from(&buffers.input[..]);
                 let unfinished = mem::take(&mut buffers.unfinished);
-                let small = Buffers { input, output: BytesMut::new(), unfinished };
+                let small = Buffers { input, unfinished, ..Buffers::default() };
                 give_back(mem::replace(buffers, Box::new(small)));
             }
         }
@@ -451,7 +452,20 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
         }
     }
 
+    /// A peer that takes as much as a batch has its time anew: so a large response may take long, and one that reads a byte
+    /// now and then may not.
+    fn has_taken(&mut self, count: usize) {
+        let Some(buffers) = &mut self.buffers else { return };
+        buffers.taken += count;
+        if buffers.taken >= BATCH {
+            self.all_is_written();
+        }
+    }
+
     fn all_is_written(&mut self) {
+        if let Some(buffers) = &mut self.buffers {
+            buffers.taken = 0;
+        }
         if self.deadlines.written() {
             self.arm();
         }
