@@ -14,8 +14,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
+use portcullis::codec::Utf8;
 use portcullis::prelude::*;
-use portcullis::{Listener, RunningServer, TcpOptions, listen_fds};
+use portcullis::{BlockingEndpoint, Datagrams, Listener, RunningServer, TcpOptions, listen_fds};
 use portcullis_tests::pki::{client_config, server_tls};
 use portcullis_tests::streams::{Conn, Folder, tcp, tls};
 use portcullis_tests::{LIMIT, on_loops, wait};
@@ -254,12 +255,21 @@ fn the_child() {
         return;
     }
     let listeners = listen_fds().unwrap();
-    let told: Vec<_> = listeners.iter().map(|found| found.local_addr().is_some()).collect();
+    let told = |found: &Listener| {
+        format!("{} {} {}", found.name().unwrap_or("-"), found.local_addr().is_some(), found.is_datagram())
+    };
+    let told: Vec<_> = listeners.iter().map(told).collect();
     assert!(listen_fds().unwrap().is_empty(), "they are handed over once");
-    let mut listeners = listeners.into_iter();
-    let server = desk().1.listen(listeners.next().unwrap()).unwrap();
-    let server =
-        listeners.fold(server, |server, listener| server.listen(listener).unwrap()).spawn_thread().unwrap();
+    // Each kind is for its own method, and the other one says so.
+    let mut server = desk().1.bind("127.0.0.1:0").unwrap();
+    for listener in listeners {
+        server = if listener.is_datagram() {
+            server.receive(listener, Datagrams::<Utf8>::new()).unwrap()
+        } else {
+            server.listen(listener).unwrap()
+        };
+    }
+    let server = server.spawn_thread().unwrap();
     eprintln!("\nserving {told:?}");
     // Until the parent ends it; or by itself, if there is no parent any more.
     std::thread::sleep(LIMIT);
@@ -277,12 +287,8 @@ impl Drop for Killed {
     }
 }
 
-#[test]
-fn sockets_that_systemd_has_opened() {
-    let folder = Folder::new();
-    let path = folder.join("socket");
-    let (one, two) = (TcpListener::bind("127.0.0.1:0").unwrap(), UnixListener::bind(&path).unwrap());
-    let addr = one.local_addr().unwrap();
+/// A child that has these two sockets from systemd, with these names; and what it says of them.
+fn child_with(one: OwnedFd, two: OwnedFd, names: &str) -> (Killed, String) {
     // systemd's protocol: sockets from descriptor 3 on, how many, and the process that they are for. The shell gets them
     // as its standard input and output, and moves them there.
     let script = "exec 3<&0 4<&1 </dev/null >/dev/null; export LISTEN_FDS=2 LISTEN_PID=$$; exec \"$0\" --exact the_child --nocapture";
@@ -290,15 +296,53 @@ fn sockets_that_systemd_has_opened() {
         .args(["-c", script])
         .arg(std::env::current_exe().unwrap())
         .env(ROLE, "1")
-        .stdin(Stdio::from(OwnedFd::from(one)))
-        .stdout(Stdio::from(OwnedFd::from(two)))
+        .env("LISTEN_FDNAMES", names)
+        .stdin(Stdio::from(one))
+        .stdout(Stdio::from(two))
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let mut child = Killed(child);
     let lines = BufReader::new(child.0.stderr.take().unwrap()).lines();
     let told = lines.map(Result::unwrap).find(|line| line.starts_with("serving"));
-    assert_eq!(told.as_deref(), Some("serving [true, false]"));
+    (child, told.expect("it serves"))
+}
+
+#[test]
+fn datagram_sockets_that_systemd_has_opened() {
+    let folder = Folder::new();
+    let path = folder.join("socket");
+    let udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let addr = udp.local_addr().unwrap();
+    let unix = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    let (_child, told) = child_with(udp.into(), unix.into(), "");
+    assert_eq!(told, "serving [\"- true true\", \"- false true\"]");
+    let text = Datagrams::<Utf8>::new;
+    let mut asks = BlockingEndpoint::<String, String, _>::connect(addr, text()).unwrap().limit(LIMIT);
+    assert_eq!(asks.call("x".into()).unwrap(), "x");
+    let asks = BlockingEndpoint::<String, String, _>::connect_unix(&*path, text());
+    assert_eq!(asks.unwrap().limit(LIMIT).call("x".into()).unwrap(), "x");
+}
+
+#[test]
+fn a_socket_of_one_kind_is_refused_where_the_other_belongs() {
+    let udp = || std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let refused = desk().1.listen(udp()).unwrap_err();
+    assert!(refused.to_string().contains("Server::receive"), "{refused}");
+    let bound = desk().1.bind("127.0.0.1:0").unwrap();
+    let refused = bound.receive(TcpListener::bind("127.0.0.1:0").unwrap(), Datagrams::<Utf8>::new());
+    let refused = refused.unwrap_err();
+    assert!(refused.to_string().contains("Server::listen"), "{refused}");
+}
+
+#[test]
+fn sockets_that_systemd_has_opened() {
+    let folder = Folder::new();
+    let path = folder.join("socket");
+    let (one, two) = (TcpListener::bind("127.0.0.1:0").unwrap(), UnixListener::bind(&path).unwrap());
+    let addr = one.local_addr().unwrap();
+    let (_child, told) = child_with(one.into(), two.into(), "web:control");
+    assert_eq!(told, "serving [\"web true false\", \"control false false\"]");
     fn ask(mut stream: impl Read + Write) {
         stream.write_all(b"x\n").unwrap();
         let mut back = [0; 2];

@@ -27,6 +27,16 @@ impl Told {
     }
 }
 
+/// What can be asked to tell.
+#[cfg(unix)]
+pub(crate) use std::os::fd::AsFd as Askable;
+
+/// What can be asked to tell.
+#[cfg(not(unix))]
+pub(crate) trait Askable {}
+#[cfg(not(unix))]
+impl<T> Askable for T {}
+
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
 mod system {
     use std::io::{IoSlice, IoSliceMut};

@@ -143,6 +143,14 @@ impl Socket {
         Ok(Self::Udp(options.bind(addr)?))
     }
 
+    /// One that was made elsewhere.
+    pub(crate) fn udp_of(socket: UdpSocket) -> Self {
+        if let Ok(addr) = socket.local_addr() {
+            udp::ask_for_locals(&socket, addr);
+        }
+        Self::Udp(socket)
+    }
+
     /// A socket that is connected to the first of these addresses to which there is a way, and the addresses behind it.
     pub(crate) fn udp_to(addr: impl ToSocketAddrs) -> io::Result<(Self, Others)> {
         let mut others: Others = addr.to_socket_addrs()?.collect::<Vec<_>>().into_iter();

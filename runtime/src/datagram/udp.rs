@@ -135,11 +135,7 @@ impl UdpOptions {
         }
         socket.set_broadcast(self.broadcast)?;
         set_buffers(&socket, self.receive_buffer, self.send_buffer)?;
-        if addr.ip().is_unspecified() {
-            if let Err(error) = local::ask(&socket, addr.is_ipv6()) {
-                warn!(%error, %addr, "the system does not tell which address of this host a datagram was sent to");
-            }
-        }
+        ask_for_locals(&socket, addr);
         socket.bind(&addr.into())?;
         self.set_multicast(&socket, addr.is_ipv6())?;
         Ok(socket.into())
@@ -170,6 +166,15 @@ impl UdpOptions {
             if v6 { socket.set_multicast_loop_v6(on) } else { socket.set_multicast_loop_v4(on) }?;
         }
         Ok(())
+    }
+}
+
+/// Has the system tell which address of this host each datagram was sent to, if there are several.
+pub(super) fn ask_for_locals(socket: &impl local::Askable, addr: SocketAddr) {
+    if addr.ip().is_unspecified() {
+        if let Err(error) = local::ask(socket, addr.is_ipv6()) {
+            warn!(%error, %addr, "the system does not tell which address of this host a datagram was sent to");
+        }
     }
 }
 

@@ -77,6 +77,10 @@ impl Bound {
 impl<S, C, B: Into<Bound>> Server<S, C, B> {
     /// Listens on a TCP address; port 0 is any free port.
     ///
+    /// Of a name that stands for several addresses, such as `localhost`, it is the first that can be bound, and no other.
+    /// Clients that try another one first are refused there. Call it for each address to listen on several; with port 0
+    /// each has a port of its own ([`local_addrs`](Self::local_addrs)).
+    ///
     /// # Errors
     /// The address can't be resolved, or can't be bound.
     pub fn bind(self, addr: impl ToSocketAddrs) -> io::Result<Server<S, C, Bound>> {
@@ -92,7 +96,7 @@ impl<S, C, B: Into<Bound>> Server<S, C, B> {
     /// As [`bind`](Self::bind); the system refuses an option.
     pub fn bind_with(self, addr: impl ToSocketAddrs, options: TcpOptions) -> io::Result<Server<S, C, Bound>> {
         let socket = options.listen(addr)?;
-        self.listen(Listener(Kind::Tcp { socket, options }))
+        self.listen(Listener::of(Kind::Tcp { socket, options }))
     }
 
     /// Listens on a TCP address for clients that speak TLS.
@@ -116,7 +120,7 @@ impl<S, C, B: Into<Bound>> Server<S, C, B> {
         options: TcpOptions,
     ) -> io::Result<Server<S, C, Bound>> {
         let socket = options.listen(addr)?;
-        self.listen(Listener(Kind::Tls { socket, options, tls }))
+        self.listen(Listener::of(Kind::Tls { socket, options, tls }))
     }
 
     /// Listens on a Unix socket. A file that a server which is gone has left there is replaced; ours is removed when the
@@ -202,11 +206,18 @@ impl<S, C, B: Into<Bound>> Server<S, C, B> {
     /// Listens on a socket that you have made: a `TcpListener` or a `UnixListener` of std, one from systemd.
     ///
     /// # Errors
-    /// The socket can't be set to not block.
+    /// The socket can't be set to not block; it receives datagrams (`InvalidInput`), and belongs into
+    /// [`receive`](Server::receive).
     pub fn listen(self, listener: impl Into<Listener>) -> io::Result<Server<S, C, Bound>> {
+        let listener = listener.into();
+        if listener.is_datagram() {
+            let text =
+                "this socket receives datagrams: give it to `Server::receive`, with a codec of datagrams";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
         let Self { service, codec, bound, datagrams, options, control } = self;
         let mut bound: Bound = bound.into();
-        bound.add(listener.into())?;
+        bound.add(listener)?;
         Ok(Server { service, codec, bound, datagrams, options, control })
     }
 }

@@ -301,6 +301,8 @@ impl<S, C, B> Server<S, C, B> {
     }
 
     /// How long a connection may take to its first whole request.
+    ///
+    /// That ends clients that only listen, too, whatever is sent to them: for a service that has such, `Duration::MAX`.
     pub fn first_request_within(mut self, limit: Duration) -> Self {
         self.options.limits.first_request = limited(limit);
         self

@@ -56,7 +56,8 @@ use std::time::Duration;
 use self::router::Route;
 use self::stats::Counters;
 pub use self::stats::{DatagramCounts, DatagramStats};
-use super::{Bound, NoCodec, Server, Unbound};
+use super::listen::Kind;
+use super::{Bound, Listener, NoCodec, Server, Unbound};
 use crate::codec::{DatagramCodec, Framed};
 use crate::datagram::{AsyncSocket, Socket, SocketFile, Told, UdpOptions};
 use crate::scope::Scope;
@@ -217,7 +218,7 @@ impl<S: Service> Server<S, NoCodec, Unbound> {
     where
         D: DatagramCodec<S::Request, S::Response>,
     {
-        self.framed(&codec).receive(Socket::udp(addr, &options)?, codec)
+        self.framed(&codec).receive_at(Socket::udp(addr, &options)?, codec)
     }
 
     /// Receives the datagrams of a Unix socket at `path`, as [`bind_udp`](Self::bind_udp) does those of UDP.
@@ -239,7 +240,7 @@ impl<S: Service> Server<S, NoCodec, Unbound> {
     where
         D: DatagramCodec<S::Request, S::Response>,
     {
-        self.framed(&codec).receive(Socket::unix(path.as_ref())?, codec)
+        self.framed(&codec).receive_at(Socket::unix(path.as_ref())?, codec)
     }
 
     /// As [`bind_unix_datagram`](Self::bind_unix_datagram), at an abstract name, which has no file.
@@ -255,7 +256,19 @@ impl<S: Service> Server<S, NoCodec, Unbound> {
     where
         D: DatagramCodec<S::Request, S::Response>,
     {
-        self.framed(&codec).receive(Socket::unix_abstract(name.as_ref())?, codec)
+        self.framed(&codec).receive_at(Socket::unix_abstract(name.as_ref())?, codec)
+    }
+
+    /// Receives the datagrams of a socket that you have made: a `UdpSocket` or a `UnixDatagram` of std, one from systemd.
+    ///
+    /// # Errors
+    /// It is no socket of datagrams (`InvalidInput`), or the system does not tell its address.
+    pub fn receive<D>(self, socket: impl Into<Listener>, codec: D) -> io::Result<Server<S, Framed<D>, Bound>>
+    where
+        D: DatagramCodec<S::Request, S::Response>,
+    {
+        let socket = datagrams(socket.into())?;
+        self.framed(&codec).receive_at(socket, codec)
     }
 
     fn framed<D>(self, codec: &D) -> Server<S, Framed<D>, Bound>
@@ -290,7 +303,7 @@ impl<S: Service, C> Server<S, C, Bound> {
     where
         D: DatagramCodec<S::Request, S::Response>,
     {
-        self.receive(Socket::udp(addr, &options)?, codec)
+        self.receive_at(Socket::udp(addr, &options)?, codec)
     }
 
     /// Receives the datagrams of a Unix socket at `path` as well.
@@ -302,7 +315,7 @@ impl<S: Service, C> Server<S, C, Bound> {
     where
         D: DatagramCodec<S::Request, S::Response>,
     {
-        self.receive(Socket::unix(path.as_ref())?, codec)
+        self.receive_at(Socket::unix(path.as_ref())?, codec)
     }
 
     /// As [`bind_unix_datagram`](Self::bind_unix_datagram), at an abstract name, which has no file.
@@ -314,16 +327,38 @@ impl<S: Service, C> Server<S, C, Bound> {
     where
         D: DatagramCodec<S::Request, S::Response>,
     {
-        self.receive(Socket::unix_abstract(name.as_ref())?, codec)
+        self.receive_at(Socket::unix_abstract(name.as_ref())?, codec)
     }
 
-    fn receive<D>(mut self, socket: Socket, codec: D) -> io::Result<Self>
+    /// Receives the datagrams of a socket that you have made as well: a `UdpSocket` or a `UnixDatagram` of std, one from systemd.
+    ///
+    /// # Errors
+    /// It is no socket of datagrams (`InvalidInput`), or the system does not tell its address.
+    pub fn receive<D>(self, socket: impl Into<Listener>, codec: D) -> io::Result<Self>
+    where
+        D: DatagramCodec<S::Request, S::Response>,
+    {
+        let socket = datagrams(socket.into())?;
+        self.receive_at(socket, codec)
+    }
+
+    fn receive_at<D>(mut self, socket: Socket, codec: D) -> io::Result<Self>
     where
         D: DatagramCodec<S::Request, S::Response>,
     {
         self.bound.add_addr(&socket.local_addr()?);
         self.datagrams.add(socket, codec);
         Ok(self)
+    }
+}
+
+fn datagrams(socket: Listener) -> io::Result<Socket> {
+    match socket.kind {
+        Kind::Datagrams(socket) => Ok(socket),
+        _ => {
+            let text = "this socket listens for streams: give it to `Server::listen`";
+            Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+        }
     }
 }
 

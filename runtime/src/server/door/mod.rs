@@ -48,7 +48,7 @@ pub(super) struct House<S: Service, C> {
 impl<S: Service, C: Codec<S::Request, S::Response>> House<S, C> {
     /// Must be called on the runtime that will serve.
     pub(super) fn door(&self, listener: Listener) -> io::Result<Box<dyn Door>> {
-        Ok(match listener.0 {
+        Ok(match listener.kind {
             Kind::Tcp { socket, options } => {
                 let socket = TcpListener::from_std(socket)?;
                 self.open(
@@ -83,6 +83,8 @@ impl<S: Service, C: Codec<S::Request, S::Response>> House<S, C> {
                 let drive = S::Style::driver::<tokio::net::UnixStream, C>(Arc::clone(&self.hub));
                 self.open(Unix { socket, _file: file }, drive)
             }
+            // `listen` takes none.
+            Kind::Datagrams(_) => return Err(io::ErrorKind::InvalidInput.into()),
         })
     }
 
