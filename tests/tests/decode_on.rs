@@ -289,3 +289,46 @@ on_loops! {
         served.stop().await;
     }
 }
+
+/// Counts what it handles.
+#[derive(Default)]
+struct Counting(std::sync::atomic::AtomicUsize);
+
+#[service]
+impl Counting {
+    #[request]
+    async fn count(&self, text: String) -> u64 {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        text.len() as u64
+    }
+}
+
+/// On the loop: a few bytes that mean much work are a turn of their own, and others have theirs in between.
+#[test]
+fn frames_that_decompress_well_do_not_hold_the_loop_up_together() {
+    const MANY: usize = 100;
+    portcullis_tests::on_current_thread(async {
+        let service = Arc::new(Counting::default());
+        let codec = || LengthPrefixed::<Zstd<Json>>::new();
+        let server = Server::new(Arc::clone(&service)).codec(codec()).bind("127.0.0.1:0").unwrap();
+        let served = Served::new(server).await;
+        let mut flood = Client::<String, u64, _>::connect(served.addr, codec()).await.unwrap();
+        let mut other = Client::<String, u64, _>::connect(served.addr, codec()).await.unwrap();
+        assert_eq!(flood.call("x".to_owned()).await.unwrap(), 1);
+        assert_eq!(other.call("x".to_owned()).await.unwrap(), 1);
+        // 60 KB in some fifty bytes each: all of them go into one read.
+        let mut frames = bytes::BytesMut::new();
+        for _ in 0..MANY {
+            Codec::<u64, String>::encode(&mut codec(), "z".repeat(60_000), &mut frames).unwrap();
+        }
+        assert!(frames.len() < 8192, "{} bytes", frames.len());
+        assert_eq!(flood.get_ref().try_write(&frames).unwrap(), frames.len());
+        assert_eq!(other.call("y".to_owned()).await.unwrap(), 1);
+        let handled = service.0.load(std::sync::atomic::Ordering::SeqCst) - 3;
+        assert!(handled < MANY / 2, "{handled} of {MANY} were handled first");
+        for _ in 0..MANY {
+            assert_eq!(flood.next().await.unwrap(), Some(60_000));
+        }
+        served.stop().await;
+    });
+}

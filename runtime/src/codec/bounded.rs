@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::{DecodeError, EncodeError};
+use super::{DecodeError, EncodeError, effort};
 
 /// The first thing that is reserved; then as much as there is already.
 const FIRST: usize = 4096;
@@ -46,6 +46,13 @@ impl Bound {
 /// All that `reader` makes of a frame of so many bytes, if that is within the bound. Memory follows what has come out, and stays
 /// within the bound too.
 pub(super) fn read_to_end(mut reader: impl Read, frame: usize, bound: Bound) -> Result<Vec<u8>, DecodeError> {
+    let plain = read_within(&mut reader, frame, bound);
+    // An error comes when there is as much as there may be.
+    effort::spend(plain.as_ref().map_or(bound.of(frame), Vec::len));
+    plain
+}
+
+fn read_within(reader: &mut impl Read, frame: usize, bound: Bound) -> Result<Vec<u8>, DecodeError> {
     let max = bound.of(frame);
     let mut plain = Vec::new();
     let mut filled = 0;

@@ -19,8 +19,8 @@ use serde::de::{
     VariantAccess, Visitor,
 };
 
-use super::DecodeError;
 use super::stack::{self, Place};
+use super::{DecodeError, effort};
 
 /// How deep a message nests. What serde descends into counts: elements, fields, what an `Option` or a newtype holds.
 const DEEPEST: u16 = 128;
@@ -42,6 +42,7 @@ pub(super) struct Guard {
     levels: u16,
     /// How many bytes of elements more there may be.
     left: Cell<usize>,
+    frame: usize,
     /// What the guard has refused; some formats forget what they are told.
     refused: Cell<Option<Refused>>,
 }
@@ -66,7 +67,8 @@ impl fmt::Display for Refused {
 impl Guard {
     /// For a message in a frame of so many bytes.
     pub(super) fn new(frame: usize) -> Self {
-        Self { top: Place::here(), levels: DEEPEST, left: Cell::new(most(frame)), refused: Cell::new(None) }
+        let left = Cell::new(most(frame));
+        Self { top: Place::here(), levels: DEEPEST, left, frame, refused: Cell::new(None) }
     }
 
     /// For a format that counts its levels itself.
@@ -82,7 +84,9 @@ impl Guard {
         D: Deserializer<'de, Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
     {
         let guarded = Guarded { inner: deserializer, guard: self, left: self.levels, weighs: false };
-        T::deserialize(guarded).map_err(|error| match self.refused.get() {
+        let message = T::deserialize(guarded);
+        effort::spend(self.frame.saturating_add(most(self.frame) - self.left.get()));
+        message.map_err(|error| match self.refused.get() {
             Some(refused) => DecodeError::new(refused.to_string()).resumable(),
             None => DecodeError::new(error).resumable(),
         })

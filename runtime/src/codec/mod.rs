@@ -91,6 +91,7 @@ mod checksum;
 #[cfg(feature = "serde")]
 mod concatenated;
 pub(crate) mod datagram;
+pub(crate) mod effort;
 mod error;
 mod fixed_size;
 mod foreign;

@@ -22,7 +22,7 @@ use super::link::{End, Link};
 use super::peer::Peer;
 use super::reason::Reason;
 use super::watch::Phase;
-use crate::codec::Codec;
+use crate::codec::{Codec, effort};
 use crate::service::{Step, Steps};
 use crate::transport::Transport;
 
@@ -33,6 +33,8 @@ const ALONE: usize = 32;
 /// One read may bring thousands of small requests, whose handlers never wait: after so many turns, other tasks have theirs.
 /// As many as the loop's own budget has units, which would cost a tenth of a small request.
 const TURNS: usize = 128;
+/// So many bytes of decoding count as a turn: with all turns of it a millisecond or so.
+const EFFORT: usize = 1024;
 
 /// A whole burst: the session's idle struct again, or `None` when the session has ended.
 pub(crate) async fn burst<S, IO, C>(hub: Arc<Hub<S>>, entry: Entry<S, IO, C>) -> Option<Box<Idle<S, IO, C>>>
@@ -100,8 +102,8 @@ where
             if idle.link.is_full() {
                 flush(hub, peer, idle, busy_in).await?;
             }
-            turns += 1;
-            if turns == TURNS {
+            turns += 1 + effort::take() / EFFORT;
+            if turns >= TURNS {
                 turns = 0;
                 yield_now().await;
             }
