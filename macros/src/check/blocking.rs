@@ -20,9 +20,8 @@ fn world(method: &Method) {
     if let Some(token) = &method.function.sig.asyncness {
         method.sink.error(
             token,
-            "a blocking function runs on a pool thread, an `async fn` on the loop: remove `async` and \
-             wait for \
-             async methods with `.wait(worker)?`, or remove `#[blocking]`",
+            "`#[blocking]` functions can't be `async`: remove `async` and call async methods with `.wait(worker)?`, or remove \
+             `#[blocking]`",
         );
     }
 }
@@ -43,8 +42,8 @@ fn receiver(method: &Method, host: &Host) {
         }
         (Receiver::Shared(written), Host::Alone) => method.sink.error(
             written,
-            "outside `#[service]` a blocking method is written `self: &Arc<Self>`, so that its job can \
-             own a handle",
+            "outside `#[service]` a blocking method takes `self: &Arc<Self>` and stands in an inherent `impl` block, so that \
+             its job can own the `Arc`",
         ),
         (Receiver::Exclusive(written), _) => method.sink.error(
             written,
@@ -82,14 +81,21 @@ fn arguments(method: &Method, blocking: &Blocking) {
                 _ if blocking.worker.is_some() => {
                     "a job runs on one thread and has one worker: remove this one"
                 }
-                Shape::Shared(_) => "a worker comes first: move `worker: &Worker` to the front",
-                _ if index == 0 => "a worker is lent to the job: write `worker: &Worker`",
-                _ => "a worker is lent to the job, and comes first: write `worker: &Worker` at the front",
+                Shape::Shared(_) => {
+                    "the worker must be the first parameter: move `worker: &Worker` to the front"
+                }
+                _ if index == 0 => "the worker must be a shared reference: write `worker: &Worker`",
+                _ => {
+                    "the worker must be a shared reference and the first parameter: write `worker: &Worker` at the front"
+                }
             };
             method.sink.error(&arg.written, mend);
             all_owned = false;
         } else if index == 0 && blocking.worker.is_none() && is_called_worker(arg) {
-            method.sink.error(&arg.written, "a worker goes by the name of its type: write `worker: &Worker`");
+            method.sink.error(
+                &arg.written,
+                "the worker parameter must be written with the type `&Worker`: write `worker: &Worker`",
+            );
             all_owned = false;
         } else {
             all_owned &= function::owned(method, &arg.written.ty, "this argument", WHY);
@@ -104,8 +110,13 @@ fn arguments(method: &Method, blocking: &Blocking) {
 /// `on = "self.cpu"`
 fn pool(method: &Method, blocking: &Blocking) {
     if let Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) = &blocking.pool {
-        let message =
-            format!("a pool is an expression and no text: write `on = {}`, without the quotes", text.value());
+        let value = text.value();
+        let is_name = syn::parse_str::<syn::Ident>(&value).is_ok();
+        let of_self = is_name && !matches!(method.function.receiver, Receiver::None);
+        let mend = if of_self { format!("self.{value}") } else { value };
+        let message = format!(
+            "expected an expression of type `Pool`, found a string: write `on = {mend}` without quotes"
+        );
         method.sink.error(text, message);
     }
 }
@@ -116,17 +127,12 @@ fn result(method: &Method, blocking: &Blocking) {
             method.sink.error(flat, "`nested` and `flat` exclude each other: remove one of the two");
         }
         (None, Some(flat), output) if output.is_none_or(crate::model::is_of_std) => {
-            method.sink.error(
-                flat,
-                "`flat` joins the function's own error with `Interrupted`, and this \
-                one returns no `Result`: remove it",
-            );
+            method.sink.error(flat, "`flat` requires a `Result` return type: remove it");
         }
         _ => {}
     }
     if let Some(never @ Type::Never(_)) = method.function.output() {
-        let message =
-            "a job comes back with a value or an error: write `Infallible` for the value that never comes";
+        let message = "a blocking function can't return `!`: use `Infallible` as the value type";
         return method.sink.error(never, message);
     }
     if let Some(ty) = method.function.output() {

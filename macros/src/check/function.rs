@@ -14,8 +14,7 @@ pub(super) fn one_attribute(method: &Method) {
             format!("`#[{again}]` is written twice: remove one of the two")
         } else {
             format!(
-                "a method is one thing, and this one is `#[{first}]` already: move `#[{again}]` to \
-                 another method"
+                "`#[{first}]` and `#[{again}]` can't be used on the same method: move `#[{again}]` to another method"
             )
         };
         method.sink.error(again, message);
@@ -75,8 +74,8 @@ pub(super) fn on_the_loop(method: &Method, what: &str) {
         method.sink.error(sig.fn_token, message);
     }
     for worker in method.function.params.iter().filter(|param| param.is_named("Worker")) {
-        let message = "there is no worker on the loop, where nothing may wait: remove this parameter, and `.await` \
-                       a `#[blocking]` method for what blocks";
+        let message = "handlers run on the event loop and have no worker: remove this parameter, and `.await` a `#[blocking]` \
+                       method for what blocks";
         method.sink.error(&worker.written, message);
     }
     match receiver {
@@ -104,8 +103,7 @@ pub(super) fn on_the_loop(method: &Method, what: &str) {
     let named = |param: &&GenericParam| !matches!(param, GenericParam::Lifetime(_));
     if sig.generics.params.iter().any(|param| named(&param)) {
         let message = format!(
-            "{what} is called with the types of the service and has no generics of its own: \
-             name the types, or move the parameters to the `impl` block"
+            "{what} can't be generic: use concrete types, or move the parameters to the `impl` block"
         );
         method.sink.error(&sig.generics.params, message);
     }
@@ -120,9 +118,7 @@ pub(super) fn no_lifetimes(method: &Method, what: &str) {
             if of_receiver == Some(&param.lifetime) {
                 continue;
             }
-            let message = format!(
-                "{what} outlives every borrow and has no lifetimes of its own: take its arguments owned"
-            );
+            let message = format!("{what} can't have lifetime parameters: take arguments by value");
             method.sink.error(param, message);
         }
     }
@@ -157,7 +153,7 @@ pub(super) fn owned(method: &Method, ty: &Type, whose: &str, why: &str) -> bool 
 /// Parameters that no role wants: the expected signature is printed once, at the first of them.
 pub(super) fn strays(method: &Method, strays: &[Param], what: &str, expected: &str) {
     if let Some(stray) = strays.first() {
-        let message = format!("{what} has no place for this parameter: write `{expected}`");
+        let message = format!("unexpected parameter in {what}: write `{expected}`");
         method.sink.error(&stray.written, message);
     }
 }

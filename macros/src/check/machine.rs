@@ -9,9 +9,9 @@ use crate::{
     },
     names,
     parse::{Event, StateOptions},
+    source,
 };
 use proc_macro2::Ident;
-use quote::ToTokens;
 use syn::ext::IdentExt;
 
 /// The rules of one method.
@@ -32,8 +32,7 @@ pub(super) fn step(method: &Method, step: &Move) {
     match &step.cause {
         Cause::Event { states, mistaken: false } if states.is_empty() => {
             if let Some(mark) = method.marks.first() {
-                let message =
-                    "`#[event]` says in which states it is for its handler: write `#[event(state)]`";
+                let message = "`#[event]` needs the states it applies to: write `#[event(state)]`";
                 method.sink.error(mark, message);
             }
         }
@@ -98,7 +97,7 @@ fn is_other_role(param: &Param) -> bool {
 
 fn result(method: &Method, step: &Move, expected: &str) {
     let what = what(step);
-    let message = format!("{what} returns the next state, alone or behind a response: write `{expected}`");
+    let message = format!("{what} must return the next state, or `(Response, State)`: write `{expected}`");
     match &step.gives {
         Gives::Nothing => method.sink.error(&method.function.sig.ident, message),
         Gives::Alias(ty) if is_of_std(ty) => method.sink.error(ty, message),
@@ -129,10 +128,8 @@ fn order(service: &Service, states: &StateEnum) {
     for (method, step) in service.moves() {
         let Gives::Both { response, state } = &step.gives else { continue };
         if states.is(response) && is_of_std(state) {
-            let (first, second) = (response.to_token_stream(), state.to_token_stream());
-            let message = format!(
-                "the response stands first, and the next state behind it: write `({second}, {first})`"
-            );
+            let (first, second) = (source::of(response), source::of(state));
+            let message = format!("the response must come first: write `({second}, {first})`");
             method.sink.error(response, message);
         }
     }
@@ -154,7 +151,7 @@ fn without_states(service: &Service) {
             }
             let attribute = step.attribute();
             let message = format!(
-                "`{attribute}` is about a state, and this block has none: write a `#[state(start)]` handler in it"
+                "`{attribute}` requires a state machine, but this block has no `#[state]` handler: write a `#[state(start)]` handler in it"
             );
             method.sink.error(mark, message);
         }
@@ -168,15 +165,14 @@ fn names(service: &Service) {
         let name = &method.function.sig.ident;
         let variant = variant(name);
         if variant == "Closed" {
-            let message =
-                "every machine has a state `Closed`, in which the session ends: choose another name";
+            let message = "the state name `Closed` is reserved for the end of a session: choose another name";
             method.sink.error(name, message);
             continue;
         }
         let same = known.iter().find(|(other, first)| *other == variant && first.function.sig.ident != *name);
         if let Some((_, first)) = same {
             let message = format!(
-                "`{}` and this state make one variant, `{variant}`: choose another name",
+                "`{}` and this state would both become the variant `{variant}`: rename one of them",
                 first.function.sig.ident
             );
             method.sink.error(name, message);
@@ -202,7 +198,7 @@ fn start(service: &Service) -> Option<(&Method, &Move)> {
                         "the states of a service are all in one `#[service]` block: move this one to the block that has \
                          `#[state(start)]`, or write `#[state(start)]` on it"
                     }
-                    false => "a session begins in one of its states: write `#[state(start)]` on that",
+                    false => "no start state: write `#[state(start)]` on one of the handlers",
                 };
                 method.sink.error(mark, message);
             }
@@ -213,7 +209,7 @@ fn start(service: &Service) -> Option<(&Method, &Move)> {
         if let Some(key) = key(step).filter(|_| !exclude(first.0, method)) {
             let name = &first.0.function.sig.ident;
             let message = format!(
-                "a session begins in one state, and `{name}` is it: remove `start` from one of the two"
+                "only one state can be the start state, and `{name}` already is: remove `start` from one of the two"
             );
             method.sink.error(key, message);
         }
@@ -258,7 +254,8 @@ fn events(service: &Service) {
             match handled.iter().find(|(other, first)| *other == name && !exclude(first, method)) {
                 Some((_, first)) => {
                     let first = &first.function.sig.ident;
-                    let message = format!("events in state `{name}` are for `{first}` already: join the two");
+                    let message =
+                        format!("state `{name}` already has an event handler, `{first}`: merge the two");
                     method.sink.error(name, message);
                 }
                 None => same_data(method, step, state, name),
@@ -280,11 +277,11 @@ fn timeouts(service: &Service) {
             let first = &first.function.sig.ident;
             method.sink.error(
                 name,
-                format!("the end of state `{name}`'s time is for `{first}` already: join the two"),
+                format!("state `{name}` already has a timeout handler, `{first}`: merge the two"),
             );
         } else if state.1.limits().is_none() {
             let message = format!(
-                "state `{name}` has no time limit that could end: write `#[state(idle = \"30s\")]` or \
+                "state `{name}` has no timeout: write `#[state(idle = \"30s\")]` or \
                  `#[state(within = \"2m\")]` on it"
             );
             method.sink.error(name, message);
@@ -325,11 +322,14 @@ fn same_data(method: &Method, step: &Move, (state, of): (&Method, &Move), name: 
         return;
     }
     let types: Vec<String> =
-        of.data.iter().map(|param| format!("`{}`", param.written.ty.to_token_stream())).collect();
+        of.data.iter().map(|param| format!("`{}`", source::of(&param.written.ty))).collect();
     let message = match types.as_slice() {
         [] => format!("state `{name}` has no data: remove this parameter"),
         types => {
-            format!("the data of state `{name}` is {}: take that, in this order, by value", types.join(", "))
+            format!(
+                "this handler must take the data of state `{name}` by value, in this order: {}",
+                types.join(", ")
+            )
         }
     };
     match step.data.first() {

@@ -52,7 +52,7 @@ fn hidden(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream
     let mut named = function.clone();
     named.vis = Visibility::Inherited;
     let attrs = attrs::inner(function);
-    let inputs = body_inputs(&named, blocking, krate);
+    let inputs = body_inputs(&named, blocking.worker.as_ref(), &blocking.args, krate);
     let lints = body_lints(&named, inputs.len());
     let name = signature::prefixed("__", &function.sig.ident);
     let head = signature::head(&function.sig, &name, &inputs, &function.sig.output.to_token_stream());
@@ -102,26 +102,41 @@ pub(super) fn offload(
 
 /// `fn blocking_shrink(self: &Arc<Self>, worker: &Worker, image: Image) -> Result<Image, Error> { .. }`
 pub(super) fn body(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
-    let (vis, inputs, docs) = (&function.vis, body_inputs(function, blocking, krate), body_docs(function));
+    body_with(function, blocking.worker.as_ref(), &blocking.args, krate)
+}
+
+/// The same, with these parameters.
+pub(super) fn body_with(
+    function: &Function,
+    worker: Option<&Param>,
+    args: &[Param],
+    krate: &Path,
+) -> TokenStream {
+    let (vis, inputs, docs) =
+        (&function.vis, body_inputs(function, worker, args, krate), body_docs(function));
     let name = body_name(function);
     let head = signature::head(&function.sig, &name, &inputs, &function.sig.output.to_token_stream());
-    let worker =
-        blocking.worker.as_ref().map_or_else(|| Some(format_ident!("_worker")), |it| it.ident().cloned());
+    let worker = worker.map_or_else(|| Some(format_ident!("_worker")), |it| it.ident().cloned());
     let attrs = attrs::twin(function, worker.as_ref());
     let lints = body_lints(function, inputs.len());
     let block = &function.body;
     quote_spanned!(Span::mixed_site()=> #docs #attrs #lints #vis #head #block)
 }
 
-fn body_inputs(function: &Function, blocking: &Blocking, krate: &Path) -> Vec<TokenStream> {
-    let worker = match &blocking.worker {
+fn body_inputs(
+    function: &Function,
+    worker: Option<&Param>,
+    args: &[Param],
+    krate: &Path,
+) -> Vec<TokenStream> {
+    let worker = match worker {
         Some(worker) => worker.written.to_token_stream(),
         None => quote_spanned!(Span::mixed_site()=> _worker: &#krate::Worker),
     };
     signature::receiver(&function.receiver)
         .into_iter()
         .chain([worker])
-        .chain(blocking.args.iter().map(|arg| arg.written.to_token_stream()))
+        .chain(args.iter().map(|arg| arg.written.to_token_stream()))
         .collect()
 }
 

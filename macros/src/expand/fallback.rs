@@ -8,7 +8,8 @@
 
 use super::{blocking, half};
 use crate::model::{
-    Blocking, Function, Loan, Method, Misreading, Outcome, Receiver, Role, is_of_std, is_taken_apart, loan,
+    Blocking, Function, Loan, Method, Misreading, Outcome, Param, Receiver, Role, Shape, is_of_std,
+    is_taken_apart, loan,
 };
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
@@ -170,8 +171,27 @@ fn todo(place: Span) -> Group {
 /// Both functions of a blocking one.
 pub(super) fn offload(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
     let offload = without_job(function, blocking, krate);
-    let body = blocking::body(function, blocking, blocking.krate.as_ref().unwrap_or(krate));
+    let (worker, args) = lent(blocking);
+    let krate = blocking.krate.as_ref().unwrap_or(krate);
+    let body = blocking::body_with(function, worker.as_ref(), &args, krate);
     quote_spanned!(Span::mixed_site()=> #offload #[allow(unused)] #body)
+}
+
+/// The worker, wherever it stands and however it is taken, and the other parameters: who calls the function is not to hand it one.
+fn lent(blocking: &Blocking) -> (Option<Param>, Vec<Param>) {
+    let mut args = blocking.args.clone();
+    if blocking.worker.is_some() {
+        args.retain(|arg| !arg.is_named("Worker"));
+        return (blocking.worker.clone(), args);
+    }
+    let Some(at) = args.iter().position(|arg| arg.is_named("Worker")) else { return (None, args) };
+    let mut worker = args.remove(at);
+    let ty = match &worker.shape {
+        Shape::Shared(reference) | Shape::Exclusive(reference) => &*reference.elem,
+        Shape::Owned => &*worker.written.ty,
+    };
+    worker.written.ty = Box::new(syn::parse_quote!(&#ty));
+    (Some(worker), args)
 }
 
 /// The first of them, without its job: pool and types may be what is mistaken.
@@ -187,6 +207,7 @@ pub(super) fn without_job(function: &Function, blocking: &Blocking, krate: &Path
         (written, _) => written.clone(),
     };
     let job = todo(function.body.span()).stream();
-    let offload = blocking::offload(function, &blocking.args, &outcome, krate, &job);
+    let (_, args) = lent(blocking);
+    let offload = blocking::offload(function, &args, &outcome, krate, &job);
     quote_spanned!(Span::mixed_site()=> #[allow(unused)] #offload)
 }

@@ -132,12 +132,22 @@ pub(super) fn not_a_function(item: TokenStream, sink: &Sink) -> TokenStream {
         // Somebody is about to write what it stands on.
         return without_marks(item);
     }
+    if let Ok(Item::Impl(block)) = syn::parse2(item.clone()) {
+        sink.error(
+            block.impl_token,
+            "`#[blocking]` goes on each method of the block, not on the block: move it to those that block",
+        );
+        return without_marks(item);
+    }
     let message = match syn::parse2::<syn::TraitItemFn>(item.clone()) {
         Ok(_) => {
-            "`#[blocking]` writes a second function around a body, and this one has none: \
-                  move it to a function or a method of an inherent `impl` block"
+            "`#[blocking]` can't be used on a trait method without a body: move it to a function or a method of an \
+             inherent `impl` block"
         }
-        Err(_) => "`#[blocking]` goes on a function, or on a method of an inherent `impl` block",
+        Err(_) => {
+            "`#[blocking]` goes on a function, or on a method of an inherent `impl` block: write a `fn`, or \
+             `Pool::shared().run(..)`"
+        }
     };
     sink.push(syn::Error::new(proc_macro2::Span::call_site(), message));
     without_marks(item)

@@ -6,6 +6,14 @@ use std::time::Duration;
 const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 const EXAMPLE: &str = "write it as `\"250ms\"`, `\"2s\"`, `\"1m30s\"` or `\"2h\"`";
 
+/// Units as they are called elsewhere.
+const ELSEWHERE: [(&str, &[&str]); 4] = [
+    ("h", &["hour", "hours", "hr", "hrs", "H"]),
+    ("m", &["min", "mins", "minute", "minutes", "M"]),
+    ("s", &["sec", "secs", "second", "seconds", "S"]),
+    ("ms", &["msec", "msecs", "milli", "millis", "millisecond", "milliseconds"]),
+];
+
 /// The duration, or what is wrong with the text.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     if text.trim().is_empty() {
@@ -15,9 +23,12 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     while !rest.is_empty() {
         let (number, unit, tail) = split(rest);
         if number.is_empty() {
-            return Err(format!("`{text}` is not a duration: {EXAMPLE}"));
+            return Err(match meant(text) {
+                Some(meant) => format!("`{text}` is not a duration: write `\"{meant}\"`"),
+                None => format!("`{text}` is not a duration: {EXAMPLE}"),
+            });
         }
-        let millis = millis_of(unit)?;
+        let millis = millis_of(number, unit, tail, text)?;
         if millis >= smallest {
             return Err(format!("the units of `{text}` are out of order: each once, from large to small"));
         }
@@ -27,10 +38,7 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         (smallest, rest) = (millis, tail);
     }
     match total {
-        0 => {
-            Err("a duration of zero is over before anything starts: leave the option out for no limit"
-                .to_owned())
-        }
+        0 => Err("the duration must not be zero: remove the option for no limit".to_owned()),
         millis => Ok(Duration::from_millis(millis)),
     }
 }
@@ -44,18 +52,59 @@ fn split(text: &str) -> (&str, &str, &str) {
     (number, unit, rest)
 }
 
-fn millis_of(unit: &str) -> Result<u64, String> {
+fn millis_of(number: &str, unit: &str, tail: &str, text: &str) -> Result<u64, String> {
     if unit.is_empty() {
         return Err(format!("a duration without a unit: {EXAMPLE}"));
     }
-    if unit.starts_with('.') {
-        return Err("durations are whole numbers: write `\"1500ms\"` for one and a half seconds".to_owned());
+    if unit == "." {
+        return Err(match fraction(number, tail) {
+            Some(meant) => format!("durations are whole numbers: write `\"{meant}\"`"),
+            None => "durations are whole numbers: write `\"1500ms\"` for one and a half seconds".to_owned(),
+        });
     }
-    UNITS
-        .iter()
-        .find(|(name, _)| *name == unit)
-        .map(|(_, millis)| *millis)
-        .ok_or_else(|| format!("`{unit}` is not a unit of time: the units are `ms`, `s`, `m` and `h`"))
+    let found = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, millis)| *millis);
+    found.ok_or_else(|| {
+        let name = unit.trim();
+        match meant(text) {
+            Some(meant) if UNITS.iter().any(|(unit, _)| *unit == name) => {
+                format!("a duration has no blanks in it: write `\"{meant}\"`")
+            }
+            Some(meant) => format!("`{name}` is not a unit of time: write `\"{meant}\"`"),
+            None => format!("`{name}` is not a unit of time: the units are `ms`, `s`, `m` and `h`"),
+        }
+    })
+}
+
+/// The text without blanks, and with our units for those of elsewhere, if that is a duration.
+fn meant(text: &str) -> Option<String> {
+    let dense: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    let mut rest = dense.as_str();
+    let mut meant = String::new();
+    while !rest.is_empty() {
+        let (number, unit, tail) = split(rest);
+        let known = ELSEWHERE.iter().find(|(_, names)| names.contains(&unit)).map_or(unit, |(unit, _)| unit);
+        meant.extend([number, known]);
+        rest = tail;
+    }
+    (meant != text && parse(&meant).is_ok()).then_some(meant)
+}
+
+/// `1m30s` of `1` and `5m`.
+fn fraction(whole: &str, tail: &str) -> Option<String> {
+    let (digits, unit, rest) = split(tail);
+    let unit = UNITS.iter().find(|(name, _)| *name == unit).filter(|_| rest.is_empty())?.1;
+    let scale = 10_u64.checked_pow(u32::try_from(digits.len()).ok()?)?;
+    let number: u64 = format!("{whole}{digits}").parse().ok()?;
+    let mut millis = number.checked_mul(unit)? / scale;
+    let mut text = String::new();
+    for (name, unit) in UNITS {
+        let count = millis / unit;
+        if count > 0 {
+            text.push_str(&format!("{count}{name}"));
+        }
+        millis %= unit;
+    }
+    (!text.is_empty()).then_some(text)
 }
 
 #[cfg(test)]
@@ -77,9 +126,15 @@ mod tests {
             ("", "an empty duration"),
             (" ", "an empty duration"),
             ("2", "without a unit"),
-            ("1.5s", "whole numbers"),
-            ("2sec", "`sec` is not a unit"),
-            ("2 s", "` s` is not a unit"),
+            ("1.5s", "whole numbers: write `\"1s500ms\"`"),
+            ("1.5m", "whole numbers: write `\"1m30s\"`"),
+            (".5.s", "is not a duration"),
+            ("2sec", "`sec` is not a unit of time: write `\"2s\"`"),
+            ("2 seconds", "`seconds` is not a unit of time: write `\"2s\"`"),
+            ("1 min 30 secs", "`min` is not a unit of time: write `\"1m30s\"`"),
+            ("2 s", "no blanks in it: write `\"2s\"`"),
+            (" 2s", "is not a duration: write `\"2s\"`"),
+            ("2days", "`days` is not a unit of time: the units are"),
             ("soon", "is not a duration"),
             ("-2s", "is not a duration"),
             ("30s1m", "out of order"),

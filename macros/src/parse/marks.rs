@@ -209,7 +209,7 @@ pub(super) fn limit(written: Expr) -> syn::Result<Limit> {
             .map_err(|message| syn::Error::new(text.span(), message)),
         other => Err(syn::Error::new_spanned(
             other,
-            "a time limit is a text with a unit, `\"2s\"`, or an expression that gives a `Duration`",
+            "expected a duration with a unit, such as `\"2s\"`, or an expression of type `Duration`",
         )),
     }
 }

@@ -57,12 +57,21 @@ impl Value<'_> {
         key: Ident,
         meaning: impl FnOnce(S) -> syn::Result<T>,
     ) -> syn::Result<()> {
+        if self.input.peek(Token![:]) && !self.input.peek(Token![::]) {
+            let colon = self.input.parse::<Token![:]>()?;
+            let message = format!("options are written with `=`: write `{key} = {}`", rest(self.input));
+            return Err(syn::Error::new(colon.span, message));
+        }
         if !self.input.peek(Token![=]) {
             let message = format!("`{key}` needs a value: write `{}`", self.option.written);
             return Err(syn::Error::new(key.span(), message));
         }
         self.input.parse::<Token![=]>()?;
-        let syntax = self.input.parse::<S>().map_err(|_| self.malformed(&key))?;
+        let written = self.input.fork();
+        let syntax = self.input.parse::<S>().map_err(|_| match written.parse::<LitStr>() {
+            Ok(text) => in_quotes(&text, &format!("{key} = {}", text.value())),
+            Err(_) => self.malformed(&key),
+        })?;
         once(slot.is_some(), &key)?;
         *slot = Some(Keyed { key, value: meaning(syntax)? });
         Ok(())
@@ -82,9 +91,28 @@ impl Value<'_> {
     }
 
     pub(crate) fn malformed(&self, key: &Ident) -> syn::Error {
-        let message = format!("the value of `{key}` can't be read: write `{}`", self.option.written);
+        let message = format!("the value of `{key}` can't be parsed: write `{}`", self.option.written);
         syn::Error::new(key.span(), message)
     }
+}
+
+/// A string where a name stands.
+fn in_quotes(text: &LitStr, write: &str) -> syn::Error {
+    let message = format!("expected an identifier, found a string: write `{write}` without quotes");
+    syn::Error::new(text.span(), message)
+}
+
+/// What is written up to the next comma.
+fn rest(input: ParseStream<'_>) -> String {
+    let ahead = input.fork();
+    let mut tokens = TokenStream::new();
+    while !ahead.is_empty() && !ahead.peek(Token![,]) {
+        match ahead.parse::<TokenTree>() {
+            Ok(tree) => tokens.extend([tree]),
+            Err(_) => break,
+        }
+    }
+    crate::source::of(&tokens)
 }
 
 fn once(given: bool, key: &Ident) -> syn::Result<()> {
@@ -115,14 +143,19 @@ pub(crate) fn parse<O: Options>(tokens: TokenStream, sink: &Sink) -> O {
 
 fn one<O: Options>(options: &mut O, input: ParseStream<'_>) -> syn::Result<()> {
     let word = O::WORD;
+    let all = rest(input);
     let Ok(key) = input.call(Ident::parse_any) else {
-        return Err(input.error(no_option(word, input)));
+        return Err(no_option(word, input));
     };
     let name = key.to_string();
     let option = match look_up(word, &name) {
         Lookup::Known(option) => option,
         _ if word == Word::Blocking && name == "self" => {
-            let message = "which pool, `on` says: write `on = self.pool`";
+            let message = format!("expected an option; to select a pool, write `on = {all}`");
+            return Err(syn::Error::new(key.span(), message));
+        }
+        Lookup::Unknown if word == Word::Service && Word::StateEnum.option(&name).is_some() => {
+            let message = format!("`{name}` is about the enum of the states: write `state({all})`");
             return Err(syn::Error::new(key.span(), message));
         }
         mistake => return Err(syn::Error::new(key.span(), describe(word, &name, &mistake))),
@@ -135,11 +168,12 @@ fn one<O: Options>(options: &mut O, input: ParseStream<'_>) -> syn::Result<()> {
 }
 
 /// What stands here is no name.
-fn no_option(word: Word, input: ParseStream<'_>) -> String {
-    let text = input.fork().parse::<LitStr>().map(|text| text.value()).unwrap_or_default();
-    match look_up(word, &text) {
-        Lookup::Known(_) => format!("an option is a name and no text: write `{text}`, without the quotes"),
-        _ => format!("expected an option of `#[{}]`: {}", word.name(), word.list()),
+fn no_option(word: Word, input: ParseStream<'_>) -> syn::Error {
+    match input.fork().parse::<LitStr>() {
+        Ok(text) if matches!(look_up(word, &text.value()), Lookup::Known(_)) => {
+            in_quotes(&text, &text.value())
+        }
+        _ => input.error(format!("expected an option of `#[{}]`: {}", word.name(), word.list())),
     }
 }
 
@@ -178,10 +212,7 @@ pub(crate) fn of_attribute(attr: &syn::Attribute, word: Word, sink: &Sink) -> To
         syn::Meta::List(list) => list.tokens.clone(),
         syn::Meta::NameValue(pair) => {
             let name = word.name();
-            sink.error(
-                pair,
-                format!("`#[{name} = ..]` says nothing: options go in brackets, `#[{name}(..)]`"),
-            );
+            sink.error(pair, format!("expected options in parentheses: write `#[{name}(..)]`"));
             TokenStream::new()
         }
     }

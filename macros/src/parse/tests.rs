@@ -60,19 +60,22 @@ fn each_option_reports_for_itself() {
 #[test]
 fn malformed_values_name_the_mend() {
     for (brackets, message) in [
-        (quote!(on =), "the value of `on` can't be read: write `on = self.pool`"),
-        (quote!(on = , flat), "the value of `on` can't be read: write `on = self.pool`"),
+        (quote!(on =), "the value of `on` can't be parsed: write `on = self.pool`"),
+        (quote!(on = , flat), "the value of `on` can't be parsed: write `on = self.pool`"),
         (
             quote!(deadline = 2),
-            "a time limit is a text with a unit, `\"2s\"`, or an expression that gives a `Duration`",
+            "expected a duration with a unit, such as `\"2s\"`, or an expression of type `Duration`",
         ),
-        (quote!(deadline = "2sec"), "`sec` is not a unit of time: the units are `ms`, `s`, `m` and `h`"),
+        (quote!(deadline = "2sec"), "`sec` is not a unit of time: write `\"2s\"`"),
         (quote!(on = self.cpu flat), "expected `,` and the next option"),
         (
             quote!("2s"),
             "expected an option of `#[blocking]`: `on`, `deadline`, `lane`, `detached`, `nested`, `flat` and `crate`",
         ),
-        (quote!(crate = "text"), "the value of `crate` can't be read: write `crate = path::to::portcullis`"),
+        (
+            quote!(crate = "text"),
+            "expected an identifier, found a string: write `crate = text` without quotes",
+        ),
     ] {
         assert_eq!(blocking(brackets.clone()).1, [message], "{brackets}");
     }

@@ -47,7 +47,7 @@ impl Wrong {
     ) -> u64 {
         ::portcullis::__private::for_editors! {
             { let _ = async move || -> u64 { let this = & ::core::compile_error! {
-            "a blocking function runs on a pool thread, an `async fn` on the loop: remove `async` and wait for async methods with `.wait(worker)?`, or remove `#[blocking]`"
+            "`#[blocking]` functions can't be `async`: remove `async` and call async methods with `.wait(worker)?`, or remove `#[blocking]`"
             }; this.count(). await }; ::core::unreachable!() } { self.count(). await }
         }
     }
@@ -241,6 +241,6 @@ impl Alone {
         self.n
     }
     ::core::compile_error! {
-        "outside `#[service]` a blocking method is written `self: &Arc<Self>`, so that its job can own a handle"
+        "outside `#[service]` a blocking method takes `self: &Arc<Self>` and stands in an inherent `impl` block, so that its job can own the `Arc`"
     }
 }

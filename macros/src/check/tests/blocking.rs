@@ -31,14 +31,14 @@ fn blocking_functions_run_on_threads() {
             #[blocking]
             fn b(&self, a: A, w: &Worker) {}
         ),
-        &["a worker comes first"],
+        &["the worker must be the first parameter"],
     );
     says(
         quote!(
             #[blocking]
             fn b(&self, w: Worker) {}
         ),
-        &["a worker is lent"],
+        &["must be a shared reference"],
     );
     says(
         quote!(
@@ -59,7 +59,7 @@ fn blocking_functions_run_on_threads() {
             #[blocking]
             fn b<'a>(&self) {}
         ),
-        &["no lifetimes of its own"],
+        &["can't have lifetime parameters"],
     );
     says(
         quote!(
@@ -163,7 +163,7 @@ fn worlds_are_kept_apart() {
             #[blocking(flat)]
             fn b(&self) -> u64 {}
         ),
-        &["returns no `Result`"],
+        &["requires a `Result` return type"],
     );
     says(
         quote!(

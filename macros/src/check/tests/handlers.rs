@@ -55,7 +55,7 @@ fn requests_have_a_request() {
             #[request]
             async fn r(&self, a: A, r: Req) -> Rsp {}
         ),
-        &["no place for this parameter"],
+        &["unexpected parameter"],
     );
     says(
         quote!(
@@ -140,7 +140,7 @@ fn handlers_run_on_the_loop() {
             #[request]
             async fn r<T>(&self, r: T) -> Rsp {}
         ),
-        &["no generics of its own"],
+        &["can't be generic"],
     );
     says(
         quote!(

@@ -26,7 +26,7 @@ fn hooks_have_their_shapes() {
             #[on(timeout = idle)]
             async fn h(&self) {}
         )),
-        &["`#[on(timeout)]` is about a state, and this block has none"],
+        &["`#[on(timeout)]` requires a state machine"],
     );
     says(
         with(quote!(
@@ -40,7 +40,7 @@ fn hooks_have_their_shapes() {
             #[on(stop)]
             async fn h(&self, x: u8) {}
         )),
-        &["no place for this parameter"],
+        &["unexpected parameter"],
     );
     says(
         with(quote!(

@@ -73,7 +73,7 @@ fn one_method_is_one_thing() {
             #[on(stop)]
             async fn r(&self, r: Req) -> Rsp {}
         ),
-        &["this one is `#[request]` already"],
+        &["can't be used on the same method"],
     );
     says(
         quote!(

@@ -1,0 +1,20 @@
+// errors: 1
+// A name in quotes is no pool, and the method has it in a field.
+use portcullis::prelude::*;
+
+struct Words {
+    cpu: Pool,
+}
+
+#[service]
+impl Words {
+    #[blocking(on = "cpu")]
+    fn words_of(&self, text: String) -> usize {
+        text.len()
+    }
+}
+
+
+fn main() {
+    let _ = |words: &Words| words.cpu.clone();
+}

@@ -1,0 +1,20 @@
+// errors: 1
+// A state is a name: that of its method.
+use portcullis::prelude::*;
+
+struct Door;
+
+#[service]
+impl Door {
+    #[state(start, idle = "1s")]
+    async fn open(&self, line: String) -> (String, DoorState) {
+        (line, DoorState::Open)
+    }
+
+    #[on(timeout = "open")]
+    async fn late(&self) -> DoorState {
+        DoorState::Closed
+    }
+}
+
+fn main() {}
