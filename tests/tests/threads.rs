@@ -31,14 +31,12 @@ fn in_a_process_of_its_own(test: &str) -> bool {
     false
 }
 
-/// The names of the threads of this process, as the system shows them.
+/// The names of the threads of this process, as the system shows them. (A thread that has just begun may have the start of its name,
+/// cut anywhere.)
 fn names() -> Vec<String> {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     let read = |task: std::io::Result<std::fs::DirEntry>| std::fs::read(task.ok()?.path().join("comm")).ok();
-    tasks
-        .filter_map(read)
-        .map(|name| String::from_utf8(name).expect("whole characters").trim().to_owned())
-        .collect()
+    tasks.filter_map(read).map(|name| String::from_utf8_lossy(&name).trim().to_owned()).collect()
 }
 
 fn wait_for(wanted: &[&str]) {
