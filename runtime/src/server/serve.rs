@@ -144,6 +144,9 @@ async fn sweep<S: Service>(hub: &Hub<S>) {
     loop {
         hub.sweep();
         timer::attended(Instant::now() + tick).await;
+        // The loop may have been held up, and not have looked at its sockets since: it does so before this goes on. Otherwise a
+        // session that the clock wakes would overlook a request that came in time.
+        tokio::task::yield_now().await;
     }
 }
 
