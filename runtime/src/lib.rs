@@ -53,8 +53,8 @@ pub mod bounds {
     pub use crate::codec::carries::{Carries, Fits, Mistaken, Never, Silent};
     #[cfg(feature = "server")]
     pub use crate::private::{
-        Behind, BorrowsCleanup, BorrowsConn, FailsWith, IsState, Itself, TakesConn, TakesData, TakesError,
-        TakesEvent, TakesPeer, TakesReason, TakesRequest, TakesResponse, Unknown,
+        BorrowsCleanup, BorrowsConn, DerefTarget, FailsWith, IsState, SameType, TakesConn, TakesData,
+        TakesError, TakesEvent, TakesPeer, TakesReason, TakesRequest, TakesResponse, Unknown,
     };
     pub use crate::private::{
         Fallible, FromInterrupted, KnowsItsArc, is_error_of_a_job, moves_between_threads,

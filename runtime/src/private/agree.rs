@@ -156,20 +156,20 @@ pub trait BorrowsConn<Given: ?Sized, How> {
 
 /// The very type.
 #[derive(Debug)]
-pub enum Itself {}
+pub enum SameType {}
 
 /// What is behind it.
 #[derive(Debug)]
-pub enum Behind {}
+pub enum DerefTarget {}
 
-impl<T: ?Sized> BorrowsConn<T, Itself> for T {
+impl<T: ?Sized> BorrowsConn<T, SameType> for T {
     fn lent(given: &mut T) -> &mut T {
         given
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: ?Sized, D: DerefMut<Target = T>> BorrowsConn<D, Behind> for T {
+impl<T: ?Sized, D: DerefMut<Target = T>> BorrowsConn<D, DerefTarget> for T {
     fn lent(given: &mut D) -> &mut T {
         given
     }
