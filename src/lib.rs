@@ -199,6 +199,7 @@ pub mod prelude {
     #[cfg(feature = "json")]
     pub use crate::{Json, JsonLines};
     pub use crate::{Pool, Wait, Worker};
-    pub use crate::{after, before, blocking, event, on, request, service, session, state};
+    // Without `event`, which is a macro of `tracing` as well: `#[service]` knows its attributes without an import.
+    pub use crate::{after, before, blocking, on, request, service, session, state};
     pub use std::ops::ControlFlow;
 }

@@ -41,8 +41,6 @@ lints! {
     BLOCK_ON: "this blocks the event loop, or panics, as it is inside one already: write `.await`";
     /// `reqwest::blocking`, `ureq`, `rusqlite`, `blocking_recv` and their like in an `async fn` of a service.
     BLOCKING_CALL: "this blocks the event loop: use the async one, or move it into a `#[blocking]` method, and await that";
-    /// A guard of a `std::sync::Mutex` or `RwLock` that is held across an `.await`.
-    GUARD_ACROSS_AWAIT: "this lock is held across an `.await`, where another thread may go on: drop the guard before the `.await`, or use `tokio::sync::Mutex`";
     /// A pool whose threads may wait for those of a second, which may wait for those of the first.
     POOL_CIRCLE: "this call creates a cycle of pools that can deadlock: run both on one pool, or call one after the other from the loop";
     /// `let _ = self.job(..);` and `drop(self.job(..))`, where `job` is a blocking method that is not `detached`.
@@ -56,3 +54,24 @@ lints! {
     note = "this worker is never used, so this method can't be cancelled and never calls back into the loop: call `worker.check()?` in long-running sections, or remove the parameter"
 )]
 pub fn unused_worker<W: ?Sized>(_worker: &W) {}
+
+/// A lock of `std::sync`, which is told apart by its type: a copy of what is in it may be kept across an `.await`.
+pub trait Guard {
+    /// A guard is held across an `.await`.
+    #[deprecated(
+        note = "this lock is held across an `.await`, where another thread may go on: drop the guard before the `.await`, or use `tokio::sync::Mutex`"
+    )]
+    fn held_across_await(&self) {}
+}
+
+impl<T: ?Sized> Guard for std::sync::MutexGuard<'_, T> {}
+impl<T: ?Sized> Guard for std::sync::RwLockReadGuard<'_, T> {}
+impl<T: ?Sized> Guard for std::sync::RwLockWriteGuard<'_, T> {}
+
+/// Any value that is no [`Guard`], of which there is nothing to say.
+pub trait Value {
+    /// Found behind the other.
+    fn held_across_await(&self) {}
+}
+
+impl<T: ?Sized> Value for &T {}

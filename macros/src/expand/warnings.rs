@@ -10,7 +10,7 @@
 //! It stands in the body, so that lint levels of the method, the block and the crate are heeded, `expect` too.
 
 use crate::{
-    lint::{Finding, Lint},
+    lint::{self, Finding, Lint},
     model::{Function, Method},
 };
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
@@ -24,9 +24,46 @@ pub(super) fn told(method: &Method, krate: &Path) -> Option<Function> {
         return None;
     }
     let mut function = method.function.clone();
-    let notes: TokenStream = warnings.iter().map(|finding| note(finding, krate)).collect();
+    let is_guard = |finding: &&Finding| finding.lint == Lint::GuardAcrossAwait;
+    if warnings.iter().any(|finding| is_guard(&finding)) {
+        let stream = lint::noted(function.body.stream(), &|guard| guard_note(guard, krate));
+        let mut body = Group::new(function.body.delimiter(), stream);
+        body.set_span(function.body.span());
+        function.body = body;
+    }
+    let others = warnings.iter().filter(|finding| !is_guard(finding));
+    let notes: TokenStream = others.map(|finding| note(finding, krate)).collect();
     function.body = ahead(&notes, &function.body);
     Some(function)
+}
+
+/// A call whose value must be used, and is not, from `self` to `await` as rustc has it: at those very tokens, since it would look behind
+/// an expansion for what is written.
+fn unused_value(call: &TokenStream) -> TokenStream {
+    let trees: Vec<TokenTree> = call.clone().into_iter().collect();
+    let (Some(first), Some(TokenTree::Ident(name)), Some(last)) = (trees.first(), trees.get(2), trees.last())
+    else {
+        return TokenStream::new();
+    };
+    let mut name = name.clone();
+    name.set_span(first.span());
+    let mut brackets = Group::new(Delimiter::Parenthesis, TokenStream::new());
+    let declared = brackets.clone();
+    brackets.set_span(last.span());
+    quote_spanned! {Span::mixed_site()=>
+        {
+            #[must_use = "the method is `#[must_use]`, and this is what awaiting it gives"]
+            fn #name #declared -> bool { true }
+            #name #brackets;
+        }
+    }
+}
+
+/// `(&guard).held_across_await();`, which is deprecated if it is one.
+fn guard_note(guard: &Ident, krate: &Path) -> TokenStream {
+    let site = Span::mixed_site().located_at(guard.span());
+    let name = Ident::new("held_across_await", site);
+    quote_spanned!(site=> { use #krate::lints::{Guard as _, Value as _}; (&#guard).#name(); })
 }
 
 /// The body with `tokens` at its head: behind `#![allow(..)]`, ahead of what is done.
@@ -58,6 +95,7 @@ fn note(finding: &Finding, krate: &Path) -> TokenStream {
     let name = Ident::new(lint.name(), last);
     let path = quote_spanned!(last=> #krate::lints::#name);
     match lint {
+        Lint::UnusedValue => unused_value(at),
         Lint::UnusedWorker => quote_spanned!(last=> #path(#at);),
         _ => quote_spanned!(last=> const _: () = #path;),
     }

@@ -4,7 +4,7 @@ use super::{
     Finding, Lint,
     level::{self, is_mark},
 };
-use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 
 /// Each `let guard = ..lock().unwrap();` with an `.await` behind it and no `drop(guard)` in between.
 pub(super) fn find(body: TokenStream) -> Vec<Finding> {
@@ -24,6 +24,48 @@ pub(super) fn find(body: TokenStream) -> Vec<Finding> {
         }
     });
     found
+}
+
+/// The body with what `note` says of each of them, behind its statement: only there is it seen what type the value has, which may be no
+/// guard at all (`let n = *n.lock().unwrap();`, a `read()` of somebody's own).
+pub(crate) fn noted(body: TokenStream, note: &impl Fn(&Ident) -> TokenStream) -> TokenStream {
+    let trees: Vec<TokenTree> = body.into_iter().collect();
+    let mut noted = TokenStream::new();
+    // The level as `find` sees it, and which of its tokens are whole.
+    let (mut level, mut at) = (Vec::new(), 0);
+    while let Some(tree) = trees.get(at) {
+        if let Some(end) = level::elsewhere(&trees, at) {
+            noted.extend(trees.get(at..end).unwrap_or_default().iter().cloned());
+            at = end;
+            continue;
+        }
+        let tree = match tree {
+            TokenTree::Group(group) => {
+                let mut inner = Group::new(group.delimiter(), self::noted(group.stream(), note));
+                inner.set_span(group.span());
+                TokenTree::Group(inner)
+            }
+            other => other.clone(),
+        };
+        let ends = is_mark(Some(&tree), ';');
+        noted.extend([tree.clone()]);
+        if ends {
+            let rest: Vec<TokenTree> = trees.get(at + 1..).unwrap_or_default().to_vec();
+            noted.extend(guard(&level).filter(|guard| is_held(guard, &rest)).map(note));
+            level.clear();
+        } else {
+            level.push(tree);
+        }
+        at += 1;
+    }
+    noted
+}
+
+/// An `.await` stands in the statements behind a guard, ahead of what gives it away.
+fn is_held(guard: &Ident, behind: &[TokenTree]) -> bool {
+    let statements = behind.split(|tree| is_mark(Some(tree), ';'));
+    let mut held = statements.take_while(|statement| !drops(statement, guard));
+    held.any(has_await)
 }
 
 /// `let mut guard = .. .lock().unwrap()`: its name.

@@ -20,7 +20,7 @@ fn running(tokens: TokenStream) -> Vec<TokenTree> {
     let mut kept = Vec::new();
     let mut at = 0;
     while let Some(tree) = trees.get(at) {
-        if let Some(end) = closure(&trees, at).or_else(|| function(&trees, at)) {
+        if let Some(end) = elsewhere(&trees, at) {
             at = end;
         } else {
             kept.push(tree.clone());
@@ -28,6 +28,11 @@ fn running(tokens: TokenStream) -> Vec<TokenTree> {
         }
     }
     kept
+}
+
+/// A closure or a nested function at `at`: where it ends.
+pub(super) fn elsewhere(trees: &[TokenTree], at: usize) -> Option<usize> {
+    closure(trees, at).or_else(|| function(trees, at))
 }
 
 /// `|a, b| body` at `at`: where it ends.

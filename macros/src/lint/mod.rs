@@ -14,8 +14,9 @@ mod guard;
 mod level;
 mod stall;
 mod thread;
+mod unused;
 
-pub(crate) use guard::awaits;
+pub(crate) use guard::{awaits, noted};
 
 use crate::model::{Method, Role, Service};
 use proc_macro2::TokenStream;
@@ -32,6 +33,8 @@ pub(crate) enum Lint {
     BlockOn,
     BlockingCall,
     GuardAcrossAwait,
+    /// The value of an awaited helper that is `#[must_use]`: rustc's own lint tells of it.
+    UnusedValue,
     UnusedWorker,
     PoolCircle,
     OffloadDropped,
@@ -48,7 +51,8 @@ impl Lint {
             Lint::StandardInput => "STANDARD_INPUT",
             Lint::BlockOn => "BLOCK_ON",
             Lint::BlockingCall => "BLOCKING_CALL",
-            Lint::GuardAcrossAwait => "GUARD_ACROSS_AWAIT",
+            Lint::GuardAcrossAwait => "Guard",
+            Lint::UnusedValue => "value",
             Lint::UnusedWorker => "unused_worker",
             Lint::PoolCircle => "POOL_CIRCLE",
             Lint::OffloadDropped => "OFFLOAD_DROPPED",
@@ -67,8 +71,12 @@ pub(crate) struct Finding {
 /// Every warning of a block goes to the sinks of its methods.
 pub(crate) fn service(service: &Service) {
     let (jobs, futures) = (dropped::jobs(service), thread::futures(service));
+    let helpers = unused::helpers(service);
     for method in service.methods() {
         self::method(method);
+        for at in unused::find(method.function.body.stream(), &helpers) {
+            method.sink.warn(Finding { lint: Lint::UnusedValue, at });
+        }
         let body = method.function.body.stream();
         let blocks = matches!(method.role, Role::Blocking(_));
         let waits = blocks.then(|| thread::find(body.clone(), &futures)).into_iter().flatten();

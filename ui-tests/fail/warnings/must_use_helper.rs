@@ -1,5 +1,5 @@
-// errors: 2
-// `#[must_use]` of a helper is that of the method that is called. (Its future must be used as well, which rustc says apart.)
+// errors: 3
+// `#[must_use]` of a helper is that of its value, and of the method that is called. (A future must be used in any case, which rustc says apart.)
 #![forbid(unused_must_use)]
 use portcullis::prelude::*;
 
@@ -10,6 +10,7 @@ impl Words {
     #[request]
     async fn count(&self, text: String) -> String {
         self.add(1);
+        self.add(2).await;
         text
     }
 
