@@ -79,6 +79,44 @@ fn s10_a_server_thread_stops_although_handlers_hold_every_thread_of_its_loop() {
     assert!(says.contains("the loop is held"), "{says}");
 }
 
+/// Spawns a task that holds its loop thread, as often as there are threads.
+struct Busy(Arc<Held>);
+
+#[service]
+impl Busy {
+    #[on(start)]
+    async fn start(&self, cleanup: &mut Cleanup) {
+        for _ in 0..thread::available_parallelism().unwrap().get().max(2) {
+            let held = Arc::clone(&self.0);
+            cleanup.spawn(async move {
+                // Accepting begins first.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                held.inside.fetch_add(1, SeqCst);
+                held.release.pass();
+            });
+        }
+    }
+
+    #[request]
+    async fn echo(&self, line: String) -> String {
+        line
+    }
+}
+
+#[test]
+fn s10_tasks_that_hold_the_loop_are_named_by_where_they_were_spawned() {
+    let held = Arc::new(Held::default());
+    let server = Server::new(Busy(Arc::clone(&held))).codec(Lines::new()).grace(GRACE);
+    let server = server.bind("127.0.0.1:0").unwrap().spawn_thread().unwrap();
+    let threads = thread::available_parallelism().unwrap().get().max(2);
+    eventually(|| held.inside.load(SeqCst) == threads);
+    let report = server.stop().unwrap();
+    held.release.open();
+    assert!(report.loop_held && report.took < IN_TIME, "{report}");
+    assert_eq!(report.tasks_cancelled.len(), threads, "{report}");
+    assert!(report.tasks_cancelled.iter().all(|at| at.file().ends_with("held_loop.rs")), "{report}");
+}
+
 #[test]
 fn s10_a_handler_that_holds_one_thread_of_the_loop_is_named_and_the_hooks_run() {
     let held = Arc::new(Held::default());

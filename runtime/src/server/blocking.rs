@@ -211,6 +211,7 @@ async fn overdue(control: &Control, give_up: &Notify) -> StopReport {
         report.sessions_cancelled = sessions.serving();
         report.sessions_stuck = report.stuck_sessions.len();
     }
+    report.tasks_cancelled = control.tasks().map(|tasks| tasks.left()).unwrap_or_default();
     warn!("{report}");
     report
 }

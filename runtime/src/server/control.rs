@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::tasks::Tasks;
 use crate::service::Stopping;
 use crate::session::hub::Outside;
 use crate::sync::Mutex;
@@ -25,8 +26,8 @@ pub(super) struct Control {
     until: watch::Sender<Option<Instant>>,
     stage: watch::Sender<Stage>,
     grace: Mutex<Duration>,
-    /// Where the sessions are to be seen, once there may be any.
-    outside: Mutex<Option<Weak<dyn Outside>>>,
+    /// Where the sessions and tasks are to be seen, once there may be any.
+    outside: Mutex<Option<(Weak<dyn Outside>, Weak<Tasks>)>>,
 }
 
 impl Control {
@@ -39,13 +40,18 @@ impl Control {
         }
     }
 
-    pub(super) fn show(&self, sessions: Weak<dyn Outside>) {
-        *self.outside.lock() = Some(sessions);
+    pub(super) fn show(&self, sessions: Weak<dyn Outside>, tasks: Weak<Tasks>) {
+        *self.outside.lock() = Some((sessions, tasks));
     }
 
     /// The sessions, while there may be any.
     pub(super) fn outside(&self) -> Option<Arc<dyn Outside>> {
-        self.outside.lock().as_ref()?.upgrade()
+        self.outside.lock().as_ref()?.0.upgrade()
+    }
+
+    /// The tasks, while there may be any.
+    pub(super) fn tasks(&self) -> Option<Arc<Tasks>> {
+        self.outside.lock().as_ref()?.1.upgrade()
     }
 
     pub(super) fn set_grace(&self, grace: Duration) {

@@ -26,7 +26,8 @@ pub struct StopReport {
     pub loop_held: bool,
     /// Jobs of this server that went on after they had been cancelled.
     pub stuck: Vec<StuckJob>,
-    /// Where the tasks were spawned that had to be cancelled when the grace was over: by
+    /// Where the tasks were spawned that had to be cancelled when the grace was over (or, if [the loop is held](Self::loop_held),
+    /// that were still running then): by
     /// [`Portal::spawn`](crate::Portal::spawn), [`Worker::spawn`](crate::Worker::spawn) or
     /// [`Cleanup::spawn`](crate::Cleanup::spawn).
     pub tasks_cancelled: Vec<&'static Location<'static>>,

@@ -166,7 +166,7 @@ impl<S: Service> Running<S> {
         let Options { limits, bounds, max_per_host, max_lingering, .. } = options;
         let hub = Hub::new(service, limits, bounds, max_per_host, max_lingering);
         let sessions: Arc<dyn Outside> = Arc::<Hub<S>>::clone(&hub);
-        control.show(Arc::downgrade(&sessions));
+        control.show(Arc::downgrade(&sessions), Arc::downgrade(&tasks));
         Self { hub, scope, tasks, control }
     }
 

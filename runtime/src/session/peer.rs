@@ -218,6 +218,9 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
 
     /// Ready once nothing can be sent any more: the session has ended or is closing. (tokio: `mpsc::Sender::closed`.)
     ///
+    /// In `#[on(disconnect)]` the peer still takes a last response, so it is closed only after that hook: one that waits for a
+    /// task which waits for this calls [`close`](Self::close) first.
+    ///
     /// For tasks that work for this peer alone, which a session neither has nor ends: they `select!` between it and their work. The
     /// future is `Send + 'static` and cancel-safe.
     ///
