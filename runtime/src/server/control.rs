@@ -20,6 +20,11 @@ pub(super) enum Stage {
     Ended,
 }
 
+struct Shown {
+    sessions: Weak<dyn Outside>,
+    tasks: Weak<Tasks>,
+}
+
 /// Shared by a server and its handles.
 pub(super) struct Control {
     /// When the grace is over; set by the first order to stop, only made shorter by later ones.
@@ -27,7 +32,7 @@ pub(super) struct Control {
     stage: watch::Sender<Stage>,
     grace: Mutex<Duration>,
     /// Where the sessions and tasks are to be seen, once there may be any.
-    outside: Mutex<Option<(Weak<dyn Outside>, Weak<Tasks>)>>,
+    outside: Mutex<Option<Shown>>,
 }
 
 impl Control {
@@ -41,17 +46,17 @@ impl Control {
     }
 
     pub(super) fn show(&self, sessions: Weak<dyn Outside>, tasks: Weak<Tasks>) {
-        *self.outside.lock() = Some((sessions, tasks));
+        *self.outside.lock() = Some(Shown { sessions, tasks });
     }
 
     /// The sessions, while there may be any.
     pub(super) fn outside(&self) -> Option<Arc<dyn Outside>> {
-        self.outside.lock().as_ref()?.0.upgrade()
+        self.outside.lock().as_ref()?.sessions.upgrade()
     }
 
     /// The tasks, while there may be any.
     pub(super) fn tasks(&self) -> Option<Arc<Tasks>> {
-        self.outside.lock().as_ref()?.1.upgrade()
+        self.outside.lock().as_ref()?.tasks.upgrade()
     }
 
     pub(super) fn set_grace(&self, grace: Duration) {
