@@ -38,6 +38,12 @@ use crate::datagram::{AsyncSocket, DatagramAddr, Others, Socket, SocketFile, Udp
 /// told as `ConnectionRefused` by a later operation, or not at all: that is how networks are, and no reason to give up
 /// the endpoint.
 ///
+/// An endpoint that is bound to the wildcard address sends from the address that the system chooses, also where it
+/// answers: bind it to the address that peers are connected to, or [serve](crate::Server::bind_udp) them.
+///
+/// Unix sockets lose nothing: a sender waits while its peer has not read what came before. Two endpoints that both send
+/// without receiving wait for each other until a [limit](Self::limit) ends that.
+///
 /// ```
 /// # use portcullis_runtime as portcullis;
 /// # #[tokio::main(flavor = "current_thread")]
