@@ -72,14 +72,14 @@ pub fn never<T>() -> T {
 
 /// What an expression in an attribute reads of an argument that it must leave where it is.
 pub fn argument<T: ?Sized>(argument: &T) -> Argument<'_, T> {
-    Argument(Behind(argument))
+    Argument(ArgumentBehind(argument))
 }
 
 /// Reads a `Copy` type by its value; and is one that reads any other by a reference.
-pub struct Argument<'a, T: ?Sized>(Behind<'a, T>);
+pub struct Argument<'a, T: ?Sized>(ArgumentBehind<'a, T>);
 
 /// Reads any type by a reference.
-pub struct Behind<'a, T: ?Sized>(&'a T);
+pub struct ArgumentBehind<'a, T: ?Sized>(&'a T);
 
 impl<T: Copy> Argument<'_, T> {
     /// Found ahead of the other.
@@ -89,14 +89,14 @@ impl<T: Copy> Argument<'_, T> {
 }
 
 impl<'a, T: ?Sized> std::ops::Deref for Argument<'a, T> {
-    type Target = Behind<'a, T>;
+    type Target = ArgumentBehind<'a, T>;
 
-    fn deref(&self) -> &Behind<'a, T> {
+    fn deref(&self) -> &ArgumentBehind<'a, T> {
         &self.0
     }
 }
 
-impl<'a, T: ?Sized> Behind<'a, T> {
+impl<'a, T: ?Sized> ArgumentBehind<'a, T> {
     /// Found where there is no other.
     pub fn read(&self) -> &'a T {
         self.0
