@@ -53,14 +53,15 @@ pub mod bounds {
     pub use crate::codec::carries::{Carries, Fits, Mistaken, Never, Silent};
     #[cfg(feature = "server")]
     pub use crate::private::{
-        BorrowsCleanup, BorrowsConn, DerefTarget, FailsWith, IsState, SameType, TakesConn, TakesData,
-        TakesError, TakesEvent, TakesPeer, TakesReason, TakesRequest, TakesResponse, Unknown,
+        BeginsWithConn, BorrowsCleanup, BorrowsConn, Completes, DerefTarget, EndOfConn, FailsWith, First,
+        Flows, IsState, IsWire, Linear, MakesBoth, NextState, NextTypes, SameType, SessionTypes, Step, Steps,
+        TakesConn, TakesData, TakesError, TakesEvent, TakesPeer, TakesReason, TakesRequest, TakesResponse,
+        Unknown, WrittenOut,
     };
     pub use crate::private::{
-        Fallible, FromInterrupted, KnowsItsArc, is_error_of_a_job, moves_between_threads,
+        Fallible, FromInterrupted, IsNoWorker, IsWorker, KnowsItsArc, crosses_as_worker, is_error_of_a_job,
+        moves_between_threads,
     };
-    #[cfg(feature = "server")]
-    pub use crate::private::{Linear, NextState, SessionTypes, Step, Steps};
 }
 
 pub use channel::{ChannelError, Receiver, Sender, channel};

@@ -7,6 +7,57 @@
 #[rustfmt::skip]
 pub const fn moves_between_threads<T: Send>() {} // goes to a thread or comes back: `Arc` for `Rc`, `Mutex` for `RefCell`, `dyn T + Send` for `dyn T`
 
+/// [`crosses`] of an argument by value whose type is called `Worker`: a type of the user's, or the library's by mistake.
+pub const fn crosses_as_worker<T: IsNoWorker>() {}
+
+/// What is called `Worker` and can cross.
+#[diagnostic::on_unimplemented(
+    message = "a worker is lent to the job: write `worker: &Worker`, and put it first",
+    label = "stays on its thread"
+)]
+pub trait IsNoWorker {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Send> IsNoWorker for T {}
+
+/// The worker, whatever it is called where the job is written.
+#[diagnostic::on_unimplemented(
+    message = "this argument is borrowed, and a job may outlive its caller: take it by value, or share it in an `Arc`",
+    label = "only `&Worker` can be lent to a job"
+)]
+pub trait IsWorker {
+    /// The worker as what it is called.
+    fn lent(worker: &crate::Worker) -> &Self;
+}
+
+impl IsWorker for crate::Worker {
+    fn lent(worker: &crate::Worker) -> &Self {
+        worker
+    }
+}
+
+/// A part of an argument that an expression of `#[blocking]` names: it is read ahead of the job, which gets the whole.
+pub struct Part<'a, T>(pub &'a T);
+
+impl<T: Copy> Part<'_, T> {
+    /// A copy. Found ahead of the trait's.
+    pub fn read(&self) -> T {
+        *self.0
+    }
+}
+
+/// A part that can't be copied.
+pub trait ByReference<'a, T> {
+    /// A reference to it.
+    fn read(&self) -> &'a T;
+}
+
+impl<'a, T> ByReference<'a, T> for Part<'a, T> {
+    fn read(&self) -> &'a T {
+        self.0
+    }
+}
+
 /// The error of a blocking function can take in what a crossing can end with.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't say that a crossing ended early: it has no `From<Interrupted>`",
@@ -38,6 +89,16 @@ pub trait Fallible {
 impl<T, E> Fallible for Result<T, E> {
     type Ok = T;
     type Err = E;
+}
+
+/// Gives `!` a name: `<fn() -> ! as Gives>::Output`.
+pub trait Gives {
+    /// What the function gives.
+    type Output;
+}
+
+impl<T> Gives for fn() -> T {
+    type Output = T;
 }
 
 /// What a service that is only lent has not.
@@ -158,7 +219,11 @@ macro_rules! __for_editors {
 
 #[cfg(feature = "server")]
 mod agree;
+#[cfg(feature = "server")]
+mod by_type;
 
+#[cfg(feature = "server")]
+pub use self::by_type::*;
 #[cfg(feature = "server")]
 pub use agree::*;
 #[cfg(feature = "server")]
@@ -223,13 +288,48 @@ mod server {
     )]
     pub trait NextState<S: Service> {
         /// The step that it stands for.
-        fn into_step(self) -> Step<S>;
+        ///
+        /// # Errors
+        /// The value's own, if it is a `Result`.
+        fn into_step(self) -> Result<Step<S>, S::Error>;
     }
 
     impl<S: Service> NextState<S> for (S::Response, S::State) {
-        fn into_step(self) -> Step<S> {
-            Step::reply(self.1, self.0)
+        fn into_step(self) -> Result<Step<S>, S::Error> {
+            Ok(Step::reply(self.1, self.0))
         }
+    }
+
+    #[diagnostic::do_not_recommend]
+    impl<S: Service, N: NextState<S>, E> NextState<S> for Result<N, E>
+    where
+        S::Error: From<E>,
+    {
+        fn into_step(self) -> Result<Step<S>, S::Error> {
+            self?.into_step()
+        }
+    }
+
+    /// The types in what a method of a state machine returns by another name, or `Otherwise` where there is none.
+    #[diagnostic::on_unimplemented(
+        message = "a handler of a state machine returns the next state, or a response and the next state, not `{Self}`",
+        label = "neither a state nor `(Response, State)`"
+    )]
+    pub trait NextTypes<Otherwise> {
+        /// The response.
+        type Response;
+        /// The error.
+        type Err;
+    }
+
+    impl<Rsp, State, Otherwise> NextTypes<Otherwise> for (Rsp, State) {
+        type Response = Rsp;
+        type Err = Otherwise;
+    }
+
+    impl<N: NextTypes<Otherwise>, E, Otherwise> NextTypes<Otherwise> for Result<N, E> {
+        type Response = N::Response;
+        type Err = E;
     }
 
     /// The shortest of these times.

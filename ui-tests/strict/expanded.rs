@@ -89,6 +89,7 @@ impl Echo {
         at: usize,
     ) -> Result<String, Interrupted> {
         let _ = Self::upper;
+        let _ = &at;
         worker.check()?;
         let count = self.count(text.clone()).wait(worker)?;
         Ok(format!("{}{count}{at}{}", self.greeting, text.to_uppercase()))
@@ -186,8 +187,14 @@ impl ::portcullis::Service for Echo {
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Cancel;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
-        peer: &::portcullis::Peer<Self::Response, Self::Event>,
-    ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
+        peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+    ) -> ::core::result::Result<
+        ::portcullis::__private::Opened<Self>,
+        <Self as ::portcullis::Service>::Error,
+    > {
         ::core::result::Result::Ok(::portcullis::__private::Opened {
             conn: Self::opened(self, peer).await,
             state: (),
@@ -202,17 +209,26 @@ impl ::portcullis::Service for Echo {
     }
     async fn on_error(
         self: &::std::sync::Arc<Self>,
-        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
-        _conn: &mut Self::Conn,
-        error: ::portcullis::SessionError<Self::Error>,
-    ) -> ::core::ops::ControlFlow<::portcullis::Reason, Self::Response> {
+        _peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+        _conn: &mut <Self as ::portcullis::Service>::Conn,
+        error: ::portcullis::SessionError<<Self as ::portcullis::Service>::Error>,
+    ) -> ::core::ops::ControlFlow<
+        ::portcullis::Reason,
+        <Self as ::portcullis::Service>::Response,
+    > {
         Self::failed(self, error).await
     }
     async fn on_disconnect(
         self: &::std::sync::Arc<Self>,
-        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
-        conn: Self::Conn,
-        _last: ::core::option::Option<Self::State>,
+        _peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+        conn: <Self as ::portcullis::Service>::Conn,
+        _last: ::core::option::Option<<Self as ::portcullis::Service>::State>,
         reason: ::portcullis::Reason,
     ) {
         Self::gone(self, conn, reason).await;
@@ -225,11 +241,17 @@ impl ::portcullis::Service for Echo {
 impl ::portcullis::__private::Steps for Echo {
     async fn step(
         self: &::std::sync::Arc<Self>,
-        state: Self::State,
-        peer: &::portcullis::Peer<Self::Response, Self::Event>,
-        conn: &mut Self::Conn,
-        request: Self::Request,
-    ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
+        state: <Self as ::portcullis::Service>::State,
+        peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+        conn: &mut <Self as ::portcullis::Service>::Conn,
+        request: <Self as ::portcullis::Service>::Request,
+    ) -> ::core::result::Result<
+        ::portcullis::__private::Step<Self>,
+        <Self as ::portcullis::Service>::Error,
+    > {
         let response: String = Self::echo(self, peer, conn, request).await?;
         ::core::result::Result::Ok(::portcullis::__private::Step::reply(state, response))
     }
@@ -391,8 +413,14 @@ impl ::portcullis::Service for Door {
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
-        peer: &::portcullis::Peer<Self::Response, Self::Event>,
-    ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
+        peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+    ) -> ::core::result::Result<
+        ::portcullis::__private::Opened<Self>,
+        <Self as ::portcullis::Service>::Error,
+    > {
         ::core::result::Result::Ok(::portcullis::__private::Opened {
             conn: Self::opened(self, peer).await,
             state: DoorState::Shut,
@@ -400,9 +428,12 @@ impl ::portcullis::Service for Door {
     }
     async fn on_disconnect(
         self: &::std::sync::Arc<Self>,
-        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
-        conn: Self::Conn,
-        last: ::core::option::Option<Self::State>,
+        _peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+        conn: <Self as ::portcullis::Service>::Conn,
+        last: ::core::option::Option<<Self as ::portcullis::Service>::State>,
         reason: ::portcullis::Reason,
     ) {
         Self::gone(self, conn, last, reason).await;
@@ -412,11 +443,17 @@ impl ::portcullis::Service for Door {
 impl ::portcullis::__private::Steps for Door {
     async fn step(
         self: &::std::sync::Arc<Self>,
-        state: Self::State,
-        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
-        conn: &mut Self::Conn,
-        request: Self::Request,
-    ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
+        state: <Self as ::portcullis::Service>::State,
+        _peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+        conn: &mut <Self as ::portcullis::Service>::Conn,
+        request: <Self as ::portcullis::Service>::Request,
+    ) -> ::core::result::Result<
+        ::portcullis::__private::Step<Self>,
+        <Self as ::portcullis::Service>::Error,
+    > {
         let step = {
             let flow: ::core::ops::ControlFlow<
                 <Self as ::portcullis::Service>::Response,
@@ -451,13 +488,19 @@ impl ::portcullis::__private::Steps for Door {
     }
     async fn event(
         self: &::std::sync::Arc<Self>,
-        state: Self::State,
-        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
-        _conn: &mut Self::Conn,
-        event: Self::Event,
+        state: <Self as ::portcullis::Service>::State,
+        _peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+        _conn: &mut <Self as ::portcullis::Service>::Conn,
+        event: <Self as ::portcullis::Service>::Event,
     ) -> ::core::result::Result<
-        ::core::ops::ControlFlow<Self::State, ::portcullis::__private::Step<Self>>,
-        Self::Error,
+        ::core::ops::ControlFlow<
+            <Self as ::portcullis::Service>::State,
+            ::portcullis::__private::Step<Self>,
+        >,
+        <Self as ::portcullis::Service>::Error,
     > {
         let step = match state {
             DoorState::Open(by) => {
@@ -474,12 +517,18 @@ impl ::portcullis::__private::Steps for Door {
     }
     async fn timed_out(
         self: &::std::sync::Arc<Self>,
-        state: Self::State,
-        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
-        _conn: &mut Self::Conn,
+        state: <Self as ::portcullis::Service>::State,
+        _peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+        _conn: &mut <Self as ::portcullis::Service>::Conn,
     ) -> ::core::result::Result<
-        ::core::ops::ControlFlow<Self::State, ::portcullis::__private::Step<Self>>,
-        Self::Error,
+        ::core::ops::ControlFlow<
+            <Self as ::portcullis::Service>::State,
+            ::portcullis::__private::Step<Self>,
+        >,
+        <Self as ::portcullis::Service>::Error,
     > {
         let step = match state {
             DoorState::Open(by) => {
@@ -495,7 +544,7 @@ impl ::portcullis::__private::Steps for Door {
         }
         ::core::result::Result::Ok(::core::ops::ControlFlow::Continue(step))
     }
-    fn state_name(state: &Self::State) -> &'static str {
+    fn state_name(state: &<Self as ::portcullis::Service>::State) -> &'static str {
         match state {
             DoorState::Shut => "shut",
             DoorState::Open(..) => "open",
@@ -508,7 +557,9 @@ impl ::portcullis::__private::Steps for Door {
             ::core::option::Option::Some(::core::time::Duration::from_secs(3600u64)),
         ],
     );
-    fn state_limits(state: &Self::State) -> ::portcullis::StateLimits {
+    fn state_limits(
+        state: &<Self as ::portcullis::Service>::State,
+    ) -> ::portcullis::StateLimits {
         match state {
             DoorState::Open(..) => {
                 ::portcullis::StateLimits {
@@ -523,13 +574,13 @@ impl ::portcullis::__private::Steps for Door {
             _ => ::portcullis::StateLimits::NONE,
         }
     }
-    fn closes(state: &Self::State) -> bool {
+    fn closes(state: &<Self as ::portcullis::Service>::State) -> bool {
         ::core::matches!(state, DoorState::Closed)
     }
     fn recover(
         self: &::std::sync::Arc<Self>,
         name: &'static str,
-    ) -> ::core::option::Option<Self::State> {
+    ) -> ::core::option::Option<<Self as ::portcullis::Service>::State> {
         match name {
             "shut" => ::core::option::Option::Some(DoorState::Shut),
             _ => ::core::option::Option::None,
@@ -633,8 +684,14 @@ where
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Cancel;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
-        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
-    ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
+        _peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+    ) -> ::core::result::Result<
+        ::portcullis::__private::Opened<Self>,
+        <Self as ::portcullis::Service>::Error,
+    > {
         ::core::result::Result::Ok(::portcullis::__private::Opened {
             conn: (),
             state: (),
@@ -650,9 +707,12 @@ where
 {
     async fn session(
         self: &::std::sync::Arc<Self>,
-        _conn: &mut Self::Conn,
-        session: &mut ::portcullis::Session<Self::Request, Self::Response>,
-    ) -> ::core::result::Result<(), Self::Error> {
+        _conn: &mut <Self as ::portcullis::Service>::Conn,
+        session: &mut ::portcullis::Session<
+            <Self as ::portcullis::Service>::Request,
+            <Self as ::portcullis::Service>::Response,
+        >,
+    ) -> ::core::result::Result<(), <Self as ::portcullis::Service>::Error> {
         Self::talk(self, session).await
     }
 }
@@ -676,9 +736,17 @@ where
 }
 /// Works; no service is needed.
 pub fn work(n: u64) -> ::portcullis::Offload<u64> {
+    fn blocking_work(_worker: &Worker, n: u64) -> u64 {
+        n
+    }
+    let _ = blocking_work;
+    let body = {
+        use self::*;
+        blocking_work
+    };
     ::portcullis::__private::moves_between_threads::<u64>();
     let pool: &::portcullis::Pool = ::portcullis::Pool::shared();
-    pool.job("work").run::<_, u64>(move |worker| blocking_work(worker, n))
+    pool.job("work").run::<_, u64>(move |worker| body(worker, n))
 }
 /// Works; no service is needed.
 ///
@@ -689,6 +757,13 @@ pub fn work(n: u64) -> ::portcullis::Offload<u64> {
     clippy::must_use_candidate
 )]
 pub fn blocking_work(_worker: &Worker, n: u64) -> u64 {
-    let _ = work;
+    let _ = {
+        fn work() {}
+        let _ = work;
+        {
+            use self::*;
+            work
+        }
+    };
     n
 }

@@ -64,6 +64,7 @@ fn result(method: &Method, around: &Around, expected: &str) {
                 format!("a `#[before]` hook lets a request pass or answers it: write `{expected}`"),
             );
         }
+        (Side::After, Outcome::Unclear { .. }, _) => {}
         (Side::After, outcome, Some(ty)) if !outcome.ok().is_some_and(super::handler::is_unit) => {
             sink.error(ty, "an `#[after]` hook returns nothing, or a `Result<(), Error>`");
         }

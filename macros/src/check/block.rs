@@ -177,7 +177,7 @@ fn without_handlers(service: &Service) {
 fn last_states(service: &Service) {
     let Some(states) = &service.states else { return };
     for (method, hook) in service.hooks().filter(|(_, hook)| hook.event == Some(Event::Disconnect)) {
-        let owned = [&hook.conn, &hook.last].into_iter().flatten();
+        let owned = [&hook.conn, &hook.last].into_iter().flatten().chain(&hook.ends);
         for param in owned.filter(|param| states.is(&param.written.ty)) {
             let states = &states.ident;
             let message = format!(
@@ -236,7 +236,7 @@ fn made(service: &Service) -> Vec<&Type> {
         .hooks()
         .filter(|(_, hook)| hook.event == Some(Event::Connect))
         .filter_map(|(_, hook)| match &hook.outcome {
-            Outcome::Plain(ty) => Some(ty),
+            Outcome::Plain(ty) | Outcome::Unclear { ty, .. } => Some(ty),
             Outcome::Written { ok, .. } => Some(&**ok),
             Outcome::Unit | Outcome::Alias(_) => None,
         })

@@ -1,7 +1,7 @@
 //! The rules of `#[blocking]`.
 
 use super::function;
-use crate::model::{Blocking, Host, Method, Param, Receiver, Shape};
+use crate::model::{Blocking, Host, Method, Receiver, Shape};
 use syn::{Expr, ExprLit, Lit, Type};
 
 const WHAT: &str = "a blocking function";
@@ -68,15 +68,11 @@ fn receiver_of(host: &Host) -> &'static str {
     }
 }
 
-/// `worker: &T`, where `T` has another name.
-fn is_called_worker(arg: &Param) -> bool {
-    matches!(arg.shape, Shape::Shared(_)) && arg.name().is_some_and(|name| name == "worker")
-}
-
 fn arguments(method: &Method, blocking: &Blocking) {
     let mut all_owned = true;
     for (index, arg) in blocking.args.iter().enumerate() {
-        if arg.is_named("Worker") {
+        // One by value may be a type of the user's: whether it can cross, the compiler knows.
+        if arg.is_named("Worker") && !matches!(arg.shape, Shape::Owned) {
             let mend = match arg.shape {
                 _ if blocking.worker.is_some() => {
                     "a job runs on one thread and has one worker: remove this one"
@@ -90,12 +86,6 @@ fn arguments(method: &Method, blocking: &Blocking) {
                 }
             };
             method.sink.error(&arg.written, mend);
-            all_owned = false;
-        } else if index == 0 && blocking.worker.is_none() && is_called_worker(arg) {
-            method.sink.error(
-                &arg.written,
-                "the worker parameter must be written with the type `&Worker`: write `worker: &Worker`",
-            );
             all_owned = false;
         } else {
             all_owned &= function::owned(method, &arg.written.ty, "this argument", WHY);

@@ -1,6 +1,6 @@
 //! What holds for every function with a role: its qualifiers, its receiver, its generics.
 
-use crate::model::{Function, Loan, Method, Param, Receiver, owned_form};
+use crate::model::{Function, Loan, Method, Param, Receiver, Shape, owned_form};
 use syn::{GenericParam, Safety, Type};
 
 /// Two of our attributes on one method.
@@ -73,7 +73,9 @@ pub(super) fn on_the_loop(method: &Method, what: &str) {
         );
         method.sink.error(sig.fn_token, message);
     }
-    for worker in method.function.params.iter().filter(|param| param.is_named("Worker")) {
+    // Whatever is lent to a handler is ours.
+    let lent = |param: &&Param| matches!(param.shape, Shape::Shared(_)) && param.is_named("Worker");
+    for worker in method.function.params.iter().filter(lent) {
         let message = "handlers run on the event loop and have no worker: remove this parameter, and `.await` a `#[blocking]` \
                        method for what blocks";
         method.sink.error(&worker.written, message);

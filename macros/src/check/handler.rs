@@ -1,7 +1,7 @@
 //! The rules of `#[request]` and `#[session]`.
 
 use super::function;
-use crate::model::{Handler, HandlerKind, Method, Outcome, Param, Shape};
+use crate::model::{Handler, HandlerKind, Method, Outcome, Param, Shape, peel};
 use proc_macro2::Ident;
 use syn::Type;
 
@@ -51,7 +51,7 @@ fn request(method: &Method, handler: &Handler, request: Option<&Param>, wire: Op
         function::owned(method, ty, "the response", "it goes out after the handler is done");
     }
     if let Some(wire) = wire {
-        if !Outcome::of(method.function.output()).is_fallible() {
+        if !Outcome::by_type(method.function.output(), &[]).may_fail() {
             method
                 .sink
                 .error(wire, "`wire` sends a `Result` itself, and this handler returns none: remove `wire`");
@@ -61,7 +61,7 @@ fn request(method: &Method, handler: &Handler, request: Option<&Param>, wire: Op
 
 /// `impl Future<..>`, `Pin<Box<dyn Future<..>>>`, `BoxFuture<'_, T>`
 fn is_future(ty: &Type) -> bool {
-    match ty {
+    match peel(ty) {
         Type::ImplTrait(_) => true,
         Type::Path(path) => {
             let last = path.path.segments.last();
@@ -129,5 +129,5 @@ fn session(method: &Method, handler: &Handler, session: Option<&Param>) {
 }
 
 pub(super) fn is_unit(ty: &Type) -> bool {
-    matches!(ty, Type::Tuple(tuple) if tuple.elems.is_empty())
+    matches!(peel(ty), Type::Tuple(tuple) if tuple.elems.is_empty())
 }

@@ -25,7 +25,7 @@ pub(super) fn check(method: &Method, hook: &Hook) {
     function::on_the_loop(method, &what);
     let expected = format!("async fn {}{}", method.function.sig.ident, signature(event));
     function::strays(method, &hook.strays, &what, &expected);
-    for owned in [&hook.conn, &hook.state, &hook.last].into_iter().flatten() {
+    for owned in [&hook.conn, &hook.state, &hook.last].into_iter().flatten().chain(&hook.ends) {
         if matches!(owned.shape, crate::model::Shape::Owned) {
             function::owned(method, &owned.written.ty, "this parameter", "the hook is given it by value");
         }

@@ -4,8 +4,8 @@ use super::function;
 use crate::{
     expand::{Made, made, named_response, no_first_data},
     model::{
-        Cause, Gives, Method, Move, Param, Role, Service, Shape, StateEnum, Targets, is_of_std, targets,
-        variant,
+        Cause, Gives, Method, Move, Param, Role, Service, Shape, StateEnum, Targets, is_of_std, no_variant,
+        targets, variant,
     },
     names,
     parse::{Event, StateOptions},
@@ -163,6 +163,17 @@ fn names(service: &Service) {
     let mut known: Vec<(Ident, &Method)> = Vec::new();
     for (method, _) in service.state_handlers() {
         let name = &method.function.sig.ident;
+        if let Some(pascal) = no_variant(name) {
+            let makes = match &*pascal {
+                "" => "none".to_owned(),
+                pascal => format!("`{pascal}`, which is not a name"),
+            };
+            let message = format!(
+                "a state's name, in PascalCase, is the name of its variant, and `{name}` makes {makes}: choose another name"
+            );
+            method.sink.error(name, message);
+            continue;
+        }
         let variant = variant(name);
         if variant == "Closed" {
             let message = "the state name `Closed` is reserved for the end of a session: choose another name";

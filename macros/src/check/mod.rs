@@ -18,7 +18,7 @@ use crate::model::{Host, Method, Role, Service};
 
 /// The rules of a `#[service]` block: of each method, then of all of them together.
 pub(crate) fn service(service: &Service) {
-    let host = Host::Service { name: String::new(), states: None };
+    let host = Host::Service { name: String::new(), states: None, params: Vec::new() };
     for method in service.methods() {
         // In a block without states there is one thing to say of it, which is said below.
         if matches!(method.role, Role::Move(_)) && service.states.is_none() {

@@ -2,11 +2,11 @@
 
 use super::{
     agree::Agreed,
-    conditions,
-    service::{argument, call},
+    at, conditions,
+    service::{Unclear, argument, call},
     types,
 };
-use crate::model::{Around, Method, Service, Side};
+use crate::model::{Around, Method, Outcome, Service, Side};
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::Path;
@@ -23,15 +23,19 @@ pub(super) fn before(
     if hooks.is_empty() {
         return None;
     }
-    let krate = agreed.krate;
     // With its type said, a mismatch is one of this value.
+    let krate = agreed.krate;
     let ty = quote! {
         ::core::ops::ControlFlow<<Self as #krate::Service>::Response, <Self as #krate::Service>::Request>
     };
     let flows = hooks.iter().map(|(method, around)| {
         let cfgs = method.function.cfgs();
         let message = around.message.iter().map(|param| agreed.request(param));
-        let flow = called(method, around, message, agreed);
+        let mut flow = called(method, around, message, agreed);
+        if let Outcome::Unclear { ty, .. } = &around.outcome {
+            let error = quote_spanned!(at(ty)=> <Self as #krate::Service>::Error);
+            flow = quote_spanned!(at(ty)=> <#ty as #krate::__private::Flows<#error>>::flow(#flow)?);
+        }
         let flow = match &around.message {
             Some(param) => agreed.goes_on(flow, param),
             None => flow,
@@ -57,10 +61,10 @@ pub(super) fn after(service: &Service, agreed: &Agreed<'_>) -> TokenStream {
         let cfgs = method.function.cfgs();
         let message = around.message.iter().map(|param| {
             let response = argument("response", param);
-            let response = quote_spanned!(super::at(&param.written.ty)=> & #response);
+            let response = quote_spanned!(at(&param.written.ty)=> & #response);
             agreed.response(&response, param)
         });
-        let call = called(method, around, message, agreed);
+        let call = completed(around, called(method, around, message, agreed), agreed.krate);
         quote_spanned!(Span::mixed_site()=> #(#cfgs)* #call;)
     };
     service.sound_arounds(Side::After).map(one).collect()
@@ -71,7 +75,7 @@ pub(super) fn after_step(service: &Service, agreed: &Agreed<'_>) -> TokenStream 
     let one = |(method, around): (&Method, &Around)| {
         let cfgs = method.function.cfgs();
         let message = around.message.iter().map(|param| agreed.response(&argument("response", param), param));
-        let call = called(method, around, message, agreed);
+        let call = completed(around, called(method, around, message, agreed), agreed.krate);
         quote_spanned! {Span::mixed_site()=>
             #(#cfgs)*
             if let ::core::option::Option::Some(response) = &step.response {
@@ -86,6 +90,39 @@ pub(super) fn after_step(service: &Service, agreed: &Agreed<'_>) -> TokenStream 
 pub(super) fn error(service: &Service, krate: &Path) -> Option<TokenStream> {
     let arounds = [Side::Before, Side::After].into_iter().flat_map(|side| service.arounds(side));
     conditions::in_any_case(arounds).find_map(|(_, around)| types::err(&around.outcome, krate))
+}
+
+/// As [`error`], of those that return something by another name.
+pub(super) fn unclear_errors(service: &Service, krate: &Path) -> Vec<Unclear> {
+    let arounds = [Side::Before, Side::After].into_iter().flat_map(|side| service.arounds(side));
+    arounds
+        .filter(|(method, _)| !method.is_conditional())
+        .filter_map(|(_, around)| match &around.outcome {
+            Outcome::Unclear { ty, .. } => {
+                let (ty, krate, side) = (ty.clone(), krate.clone(), around.side);
+                Some(Box::new(move |otherwise: TokenStream| match side {
+                    Side::Before => {
+                        quote_spanned!(at(&ty)=> <#ty as #krate::__private::Flows<#otherwise>>::Err)
+                    }
+                    Side::After => {
+                        quote_spanned!(at(&ty)=> <#ty as #krate::__private::Completes<#otherwise>>::Err)
+                    }
+                }) as Unclear)
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// What `#[after]` returns by another name is nothing, or a `Result`.
+fn completed(around: &Around, call: TokenStream, krate: &Path) -> TokenStream {
+    match &around.outcome {
+        Outcome::Unclear { ty, .. } => {
+            let error = quote_spanned!(at(ty)=> <Self as #krate::Service>::Error);
+            quote_spanned!(at(ty)=> <#ty as #krate::__private::Completes<#error>>::complete(#call)?)
+        }
+        _ => call,
+    }
 }
 
 fn called(

@@ -16,24 +16,24 @@
 //! The body stays out of the closure, or two methods that call each other would need each other's `Send`.
 
 use super::{
-    at, attrs, reads,
+    at, attrs, pattern, reads,
     service::at_output,
     signature::{self, Forwarded},
     types, warnings,
 };
 use crate::{
-    model::{Blocking, Function, Limit, Outcome, Param},
+    model::{Blocking, BodyCopy, Function, Limit, Outcome, Param, Shape, mentions},
     parse::said,
 };
 use proc_macro2::{Group, Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::{Attribute, Expr, Path, Visibility};
+use syn::{Attribute, Expr, Path, ReturnType, Visibility};
 
 /// Both functions.
 pub(super) fn items(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
     let krate = blocking.krate.as_ref().unwrap_or(krate);
     let job = job(function, blocking, krate);
-    let offload = offload(function, &blocking.args, &blocking.outcome, krate, &job);
+    let offload = offload(function, forwarded(blocking), &blocking.outcome, krate, &job);
     let body = match attrs::is_deprecated(function) {
         true => {
             let (hidden, in_front) = (hidden(function, blocking, krate), in_front(function, blocking, krate));
@@ -64,7 +64,7 @@ fn hidden(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream
 fn in_front(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
     let (vis, attrs, docs) = (&function.vis, attrs::in_front(function), body_docs(function));
     let worker = quote_spanned!(Span::mixed_site()=> worker: &#krate::Worker);
-    let args = signature::forwarded(&blocking.args);
+    let args = forwarded(blocking);
     let inputs: Vec<_> = signature::forwarding_receiver(&function.receiver)
         .into_iter()
         .chain([worker])
@@ -73,20 +73,19 @@ fn in_front(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStre
     let name = body_name(function);
     let head = signature::head(&function.sig, &name, &inputs, &function.sig.output.to_token_stream());
     let this = signature::self_token(function).map(|self_| quote_spanned!(Span::mixed_site()=> #self_,));
-    let call = call(function, blocking, this);
+    let call = call(function, blocking, this, krate);
     quote_spanned!(Span::mixed_site()=> #docs #attrs #vis #head { #call })
 }
 
 /// `fn shrink(self: &Arc<Self>, image: Image) -> Offload<Image, Error> { .. }`
 pub(super) fn offload(
     function: &Function,
-    args: &[Param],
+    args: Vec<Forwarded>,
     outcome: &Outcome,
     krate: &Path,
     job: &TokenStream,
 ) -> TokenStream {
     let (attrs, vis) = (attrs::outer(&function.attrs), &function.vis);
-    let args = signature::forwarded(args);
     let inputs: Vec<_> = signature::forwarding_receiver(&function.receiver)
         .into_iter()
         .chain(args.into_iter().map(|arg| arg.declared))
@@ -123,6 +122,17 @@ pub(super) fn body_with(
     quote_spanned!(Span::mixed_site()=> #docs #attrs #lints #vis #head #block)
 }
 
+fn body_docs(function: &Function) -> TokenStream {
+    let docs: Vec<_> = function.attrs.iter().filter(|attr| is_doc(attr)).collect();
+    let blank = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
+    quote! {
+        #(#docs)*
+        #blank
+        #[doc = " Runs on the calling thread: for code that holds a `Worker` already."]
+    }
+}
+
+/// `self: &Arc<Self>, worker: &Worker, image: Image`
 fn body_inputs(
     function: &Function,
     worker: Option<&Param>,
@@ -140,14 +150,73 @@ fn body_inputs(
         .collect()
 }
 
-fn body_docs(function: &Function) -> TokenStream {
-    let docs: Vec<_> = function.attrs.iter().filter(|attr| is_doc(attr)).collect();
-    let blank = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
-    quote! {
-        #(#docs)*
-        #blank
-        #[doc = " Runs on the calling thread: for code that holds a `Worker` already."]
+/// The body once more, in the function that offloads it: see [`BodyCopy`].
+///
+/// ```text
+/// fn blocking_read(worker: &Worker, path: String) -> Bytes { .. }
+/// let body = { use self::*; blocking_read };
+/// ```
+///
+/// The second function of a free one is in the module, whose names come before those of the function around. What is in an `impl`
+/// block has no name there, and the copy is found.
+fn copy(function: &Function, blocking: &Blocking, krate: &Path) -> Option<TokenStream> {
+    if attrs::is_deprecated(function) {
+        return None;
     }
+    let (mut name, block) = (body_name(function), uses_what_is_named(function, blocking));
+    name.set_span(at(&name));
+    let inputs = body_inputs(function, blocking.worker.as_ref(), &blocking.args, krate);
+    let output = &function.sig.output;
+    let turbofish = match blocking.copy? {
+        BodyCopy::Function => signature::turbofish(&function.sig),
+        // A closure has no type parameters: it knows those of the function around it.
+        BodyCopy::Closure => None,
+    };
+    let copy = match blocking.copy? {
+        BodyCopy::Function => {
+            let head = signature::head(&function.sig, &name, &inputs, &output.to_token_stream());
+            let attrs = attrs::inner(function);
+            quote_spanned!(Span::mixed_site()=> #attrs #head #block)
+        }
+        BodyCopy::Closure => {
+            let output = match output {
+                ReturnType::Default => quote_spanned!(Span::mixed_site()=> -> ()),
+                written @ ReturnType::Type(..) => written.to_token_stream(),
+            };
+            quote_spanned!(Span::mixed_site()=> let #name = |#(#inputs),*| #output #block;)
+        }
+    };
+    Some(quote_spanned! {Span::mixed_site()=>
+        #copy
+        let _ = #name #turbofish;
+        let body = { use self::*; #name #turbofish };
+    })
+}
+
+/// The arguments by the names that the attribute's expressions know them by.
+fn forwarded(blocking: &Blocking) -> Vec<Forwarded> {
+    signature::forwarded_as(&blocking.args, |name| blocking.names(name))
+}
+
+/// `let (account, _) = &arg0;`: what expressions of the attribute name of a pattern, a copy of it where it is `Copy`.
+fn parts(blocking: &Blocking, krate: &Path) -> TokenStream {
+    let site = Span::mixed_site();
+    let patterns = blocking.args.iter().zip(forwarded(blocking)).filter(|(arg, _)| arg.ident().is_none());
+    let parts = patterns.filter_map(|(arg, Forwarded { name, .. })| {
+        let named: Vec<_> = arg.bindings().into_iter().filter(|name| blocking.names(name)).collect();
+        let pattern = pattern::by_reference(&arg.written.pat, &named);
+        (!named.is_empty()).then(|| {
+            quote_spanned! {site=>
+                let #pattern = &#name;
+                #(let #named = #krate::__private::Part(#named).read();)*
+            }
+        })
+    });
+    let parts: TokenStream = parts.collect();
+    if parts.is_empty() {
+        return parts;
+    }
+    quote_spanned!(site=> use #krate::__private::ByReference as _; #parts)
 }
 
 /// Arguments are owned and `self` is there because a job needs it so, whatever the body does with them; and whether its value must
@@ -163,8 +232,9 @@ fn body_lints(function: &Function, inputs: usize) -> TokenStream {
 /// The body, behind a use of the job: whoever calls the body only has a use for the job as well, and the compiler is not to tell that it
 /// is unused. A job that is expected to be unused would be used by its own use of the body.
 fn whole_body(function: &Function, blocking: &Blocking) -> Group {
+    let body = uses_what_is_named(function, blocking);
     if attrs::expects_dead_code(function) || attrs::is_deprecated(function) {
-        return function.body.clone();
+        return body;
     }
     // What is wrong with its types is said there, and in the same words once more.
     let place = at_output(function);
@@ -178,10 +248,34 @@ fn whole_body(function: &Function, blocking: &Blocking) -> Group {
     } else {
         Span::mixed_site().located_at(function.body.span())
     };
-    let used = quote_spanned!(place=> let _ = #host #name #turbofish;);
-    let mut body = warnings::ahead(&used, &function.body);
+    let used = match blocking.copy {
+        None => quote_spanned!(place=> let _ = #host #name #turbofish;),
+        // In an `impl` block it has no name, and this one is found.
+        Some(_) => {
+            let inner = signature::head(&function.sig, &name, &[], &TokenStream::new());
+            quote_spanned!(place=> let _ = { #inner {} let _ = #name #turbofish; { use self::*; #name #turbofish } };)
+        }
+    };
+    let mut body = warnings::ahead(&used, &body);
     body.set_span(site);
     body
+}
+
+/// The body, which uses what an expression of the attribute names of its arguments.
+fn uses_what_is_named(function: &Function, blocking: &Blocking) -> Group {
+    let is_used = |name: &&Ident| mentions(function.body.stream(), &name.to_string());
+    let unused: Vec<_> = blocking
+        .args
+        .iter()
+        .flat_map(Param::bindings)
+        .filter(|name| blocking.names(name) && !name.to_string().starts_with('_') && !is_used(name))
+        .collect();
+    match unused.as_slice() {
+        [] => function.body.clone(),
+        unused => {
+            warnings::ahead(&quote_spanned!(Span::mixed_site()=> #(let _ = &#unused;)*), &function.body)
+        }
+    }
 }
 
 fn is_doc(attr: &Attribute) -> bool {
@@ -195,6 +289,7 @@ fn body_name(function: &Function) -> Ident {
 /// The statements of the offloading function.
 fn job(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
     let assertions = assertions(blocking, krate);
+    let (copy, parts) = (copy(function, blocking, krate), parts(blocking, krate));
     let pool = pool(blocking, krate);
     let self_ = signature::self_token(function);
     let this = self_.map(|self_| {
@@ -211,7 +306,7 @@ fn job(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
     let detached = blocking.detached.then(|| quote_spanned!(Span::mixed_site()=> .detached()));
     let run = run(blocking, krate, at(&function.sig.ident));
     let this_ = self_.map(|_| quote_spanned!(Span::mixed_site()=> &this,));
-    let call = call(function, blocking, this_);
+    let call = call(function, blocking, this_, krate);
     // What is said of the job is said of the function.
     let job = quote_spanned!(at(&function.sig.ident)=> pool.job(#label) #deadline #lane #detached);
     let reads = blocking.lane.is_some() || matches!(blocking.deadline, Some(Limit::Expr(_)));
@@ -224,7 +319,9 @@ fn job(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
         false => (None, job),
     };
     quote_spanned! {at(&function.sig.ident)=>
+        #copy
         #assertions
+        #parts
         #pool
         #this
         #ahead
@@ -233,15 +330,30 @@ fn job(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
 }
 
 /// `Self::blocking_shrink(&this, worker, image)`
-fn call(function: &Function, blocking: &Blocking, this: Option<TokenStream>) -> TokenStream {
+fn call(function: &Function, blocking: &Blocking, this: Option<TokenStream>, krate: &Path) -> TokenStream {
     let name = match attrs::is_deprecated(function) {
         true => signature::prefixed("__", &function.sig.ident),
+        false if blocking.copy.is_some() => Ident::new("body", Span::mixed_site()),
         false => body_name(function),
     };
     let host = blocking.in_impl.then(|| quote_spanned!(Span::mixed_site()=> Self::));
-    let turbofish = signature::turbofish(&function.sig);
-    let args = signature::forwarded(&blocking.args).into_iter().map(|Forwarded { name, .. }| name);
-    quote_spanned!(Span::mixed_site()=> #host #name #turbofish (#this worker #(, #args)*))
+    let is_copy = blocking.copy.is_some() && !attrs::is_deprecated(function);
+    let turbofish = if is_copy { None } else { signature::turbofish(&function.sig) };
+    let args = forwarded(blocking).into_iter().map(|Forwarded { name, .. }| name);
+    let worker = worker(blocking, krate);
+    quote_spanned!(Span::mixed_site()=> #host #name #turbofish (#this #worker #(, #args)*))
+}
+
+/// The worker; by another name than its own, the compiler sees to it that it is one.
+fn worker(blocking: &Blocking, krate: &Path) -> TokenStream {
+    let site = Span::mixed_site();
+    match blocking.worker.as_ref().map(|param| (param, &param.shape)) {
+        Some((param, Shape::Shared(reference))) if !param.is_named("Worker") => {
+            let ty = &reference.elem;
+            quote_spanned!(at(&param.written.ty)=> <#ty as #krate::__private::IsWorker>::lent(worker))
+        }
+        _ => quote_spanned!(site=> worker),
+    }
 }
 
 /// `let pool: &Pool = &self.cpu;`
@@ -319,8 +431,17 @@ fn assertions(blocking: &Blocking, krate: &Path) -> TokenStream {
         said.push(tokens);
         quote_spanned!(at(ty)=> #krate::__private::moves_between_threads::<#ty>();)
     };
-    let mut lines: TokenStream =
-        blocking.args.iter().map(|arg| crosses(&arg.written.ty.to_token_stream())).collect();
+    let mut lines: TokenStream = blocking
+        .args
+        .iter()
+        .map(|arg| {
+            let ty = arg.written.ty.to_token_stream();
+            match arg.is_named("Worker") {
+                true => quote_spanned!(at(&ty)=> #krate::__private::crosses_as_worker::<#ty>();),
+                false => crosses(&ty),
+            }
+        })
+        .collect();
     if let Outcome::Unit = blocking.outcome {
         return lines;
     }

@@ -2,9 +2,14 @@
 //!
 //! These are always there, so that a hook under a `cfg` needs its opposite as well.
 
-use super::{agree::Agreed, at, conditions, service, types};
+use super::{
+    agree::Agreed,
+    at, conditions,
+    service::{self, Unclear},
+    types,
+};
 use crate::{
-    model::{Function, Hook, Method, Service, StateEnum},
+    model::{Function, Hook, Method, Service, StateEnum, is_concrete, is_of_std, params, peel},
     parse::Event,
 };
 use proc_macro2::{Span, TokenStream};
@@ -23,6 +28,10 @@ pub(super) struct Start<'a> {
     /// There is a hook.
     hooked: bool,
     made: Made,
+    /// The function that tells them apart, of [`Made::Open`].
+    both: Option<TokenStream>,
+    /// What sees to it that there is no state in it, where nothing can tell.
+    plain: Option<TokenStream>,
     /// What is said of `on_connect` is said of the hook.
     site: Span,
 }
@@ -36,30 +45,42 @@ pub(crate) enum Made {
     State,
     /// `(Conn, State)`
     Both,
+    /// One of these, by another name: the compiler tells which.
+    Open,
 }
 
-/// What `#[on(connect)]` makes: a state goes by the name of the enum.
+/// What `#[on(connect)]` makes, where its type says so.
 pub(crate) fn made(hook: &Hook, states: Option<&StateEnum>) -> Made {
     let Some(states) = states else { return Made::Conn };
-    match hook.outcome.ok() {
-        Some(Type::Tuple(tuple)) if tuple.elems.len() == 2 && states.is(&tuple.elems[1]) => Made::Both,
+    match hook.outcome.ok().map(peel) {
+        Some(Type::Tuple(tuple)) if tuple.elems.len() == 2 => match &tuple.elems[1] {
+            state if states.is(state) => Made::Both,
+            other if is_of_std(other) => Made::Conn,
+            _ => Made::Open,
+        },
         Some(ty) if states.is(ty) => Made::State,
-        _ => Made::Conn,
+        Some(ty) if is_of_std(ty) => Made::Conn,
+        Some(_) => Made::Open,
+        None if hook.outcome.is_fallible() => Made::Open,
+        None => Made::Conn,
     }
+}
+
+/// `opens!(Visit, ChatState)`: which of them it is.
+fn opens(ok: &TokenStream, state: &TokenStream, krate: &Path) -> TokenStream {
+    quote_spanned!(at(ok)=> #krate::__private::opens!(#ok, #state))
 }
 
 /// All ways, exactly one of which is compiled.
-pub(super) fn starts<'a>(service: &'a Service, krate: &Path) -> Vec<Start<'a>> {
+pub(super) fn starts<'a>(service: &'a Service, state: Option<&TokenStream>, krate: &Path) -> Vec<Start<'a>> {
     let hooks: Vec<_> = service.hooks().filter(|(_, hook)| hook.event == Some(Event::Connect)).collect();
     // A second hook beside one that is there in any case was reported, and goes nowhere.
     if let Some((method, hook)) = hooks.iter().find(|(method, _)| !method.is_conditional()) {
-        return vec![of_hook(method, hook, service.states.as_ref(), krate)];
+        return vec![of_hook(method, hook, service, state, krate)];
     }
     let cfg = conditions::none_of(hooks.iter().map(|(method, _)| *method));
-    let mut starts: Vec<_> = hooks
-        .into_iter()
-        .map(|(method, hook)| of_hook(method, hook, service.states.as_ref(), krate))
-        .collect();
+    let mut starts: Vec<_> =
+        hooks.into_iter().map(|(method, hook)| of_hook(method, hook, service, state, krate)).collect();
     starts.push(Start {
         cfgs: cfg.into_iter().collect(),
         error: infallible(),
@@ -68,16 +89,40 @@ pub(super) fn starts<'a>(service: &'a Service, krate: &Path) -> Vec<Start<'a>> {
         hook: None,
         hooked: false,
         made: Made::Conn,
+        both: None,
+        plain: None,
         site: Span::mixed_site(),
     });
     starts
 }
 
-fn of_hook<'a>(method: &'a Method, hook: &'a Hook, states: Option<&StateEnum>, krate: &Path) -> Start<'a> {
+fn of_hook<'a>(
+    method: &'a Method,
+    hook: &'a Hook,
+    service: &Service,
+    state: Option<&TokenStream>,
+    krate: &Path,
+) -> Start<'a> {
     let function = &method.function;
-    let made = made(hook, states);
-    let conn = match (made, hook.outcome.ok()) {
+    let ok = types::ok(&hook.outcome, krate);
+    let concrete = service.has_concrete_states()
+        && function.output().is_none_or(|ty| is_concrete(ty, &params(&service.head.generics)));
+    let told = made(hook, service.states.as_ref());
+    let (made, unclear) = match (told, state) {
+        (Made::Open, Some(state)) if concrete => (Made::Open, Some(state)),
+        (Made::Open, state) => (Made::Conn, state),
+        (made, _) => (made, None),
+    };
+    let conn = match (made, hook.outcome.ok().map(peel)) {
         (Made::State, _) => quote!(()),
+        (Made::Open, _) => {
+            let opens = unclear.map(|state| opens(&ok, state, krate));
+            let made = quote_spanned!(at(&ok)=> #krate::__private::Makes<{ #opens }, #unclear>);
+            match function.output() {
+                Some(ty) => types::across_as(ty, &ok, &made, "Conn"),
+                None => types::across(&ok, &made, "Conn"),
+            }
+        }
         (Made::Both, Some(Type::Tuple(tuple))) => {
             let conn = &tuple.elems[0];
             types::known(Some(conn), conn.to_token_stream(), krate)
@@ -86,12 +131,28 @@ fn of_hook<'a>(method: &'a Method, hook: &'a Hook, states: Option<&StateEnum>, k
     };
     Start {
         cfgs: function.cfgs().map(ToTokens::to_token_stream).collect(),
-        error: types::err(&hook.outcome, krate).unwrap_or_else(infallible),
+        error: types::err_or(&hook.outcome, infallible(), krate),
         conn,
         takes_peer: hook.peer.is_some() && method.sink.is_clean(),
         hook: method.sink.is_clean().then_some((function, hook)),
         hooked: true,
         made,
+        both: match (made, unclear) {
+            (Made::Open, Some(state)) => {
+                let (opens, site) = (opens(&ok, state, krate), at(&ok));
+                Some(
+                    quote_spanned!(site=> <#ok as #krate::__private::MakesBoth<{ #opens }, #state, _>>::both),
+                )
+            }
+            _ => None,
+        },
+        plain: match (made, unclear) {
+            (Made::Conn, Some(state)) => Some(quote_spanned! {at(&ok)=>
+                use #krate::__private::OpensWithoutState as _;
+                <#krate::__private::Opens<#ok, #state>>::ASKED.is_the_value();
+            }),
+            _ => None,
+        },
         site: at(&function.sig.ident),
     }
 }
@@ -103,7 +164,12 @@ impl Start<'_> {
             Some((function, hook)) => {
                 let fails = agreed.fails(function, &hook.outcome);
                 let args = hook.peer.iter().map(|param| agreed.peer(param));
-                service::call(function, args, &quote!(.await #fails))
+                let call = service::call(function, args, &quote!(.await #fails));
+                let value = types::settled(&hook.outcome, &call, agreed.krate);
+                match &self.plain {
+                    Some(plain) => quote_spanned!(self.site=> { #plain #value }),
+                    None => value,
+                }
             }
             None if self.hooked => {
                 let krate = agreed.krate;
@@ -135,9 +201,10 @@ fn infallible() -> TokenStream {
 }
 
 /// `type Error` and `type Conn`; the handler's error comes first.
-pub(super) fn types(starts: &[Start<'_>], error: Option<&TokenStream>) -> TokenStream {
+pub(super) fn types(starts: &[Start<'_>], error: Option<&TokenStream>, unclear: &[Unclear]) -> TokenStream {
     let one = |Start { cfgs, error: own, conn, .. }: &Start<'_>| {
-        let (own, conn) = (types::named("Error", own), types::named("Conn", conn));
+        let own = unclear.iter().rev().fold(own.clone(), |otherwise, error| error(otherwise));
+        let (own, conn) = (types::named("Error", &own), types::named("Conn", conn));
         let own = error.is_none().then(|| quote!(#(#cfgs)* #own));
         quote!(#own #(#cfgs)* #conn)
     };
@@ -147,15 +214,26 @@ pub(super) fn types(starts: &[Start<'_>], error: Option<&TokenStream>) -> TokenS
 }
 
 /// `async fn on_connect(..)`
-pub(super) fn methods(starts: &[Start<'_>], first: &TokenStream, agreed: &Agreed<'_>) -> TokenStream {
+pub(super) fn methods(
+    starts: &[Start<'_>],
+    first: &TokenStream,
+    first_if_any: &TokenStream,
+    agreed: &Agreed<'_>,
+) -> TokenStream {
     let krate = agreed.krate;
     let one = |start: &Start<'_>| {
-        let Start { cfgs, takes_peer, made, site, .. } = start;
+        let Start { cfgs, takes_peer, made, both, site, .. } = start;
         let value = start.value(agreed);
         let peer = service::unused("peer", !takes_peer);
         let opened = match made {
             Made::Conn => quote_spanned!(*site=> #krate::__private::Opened { conn: #value, state: #first }),
             Made::State => quote_spanned!(*site=> #krate::__private::Opened { conn: (), state: #value }),
+            Made::Open => quote_spanned! {*site=>
+                {
+                    let (conn, state) = #both(#value, #first_if_any);
+                    #krate::__private::Opened { conn, state }
+                }
+            },
             Made::Both => quote_spanned! {*site=>
                 {
                     let (conn, state) = #value;
@@ -167,8 +245,8 @@ pub(super) fn methods(starts: &[Start<'_>], first: &TokenStream, agreed: &Agreed
             #(#cfgs)*
             async fn on_connect(
                 self: &::std::sync::Arc<Self>,
-                #peer: &#krate::Peer<Self::Response, Self::Event>,
-            ) -> ::core::result::Result<#krate::__private::Opened<Self>, Self::Error> {
+                #peer: &#krate::Peer<<Self as #krate::Service>::Response, <Self as #krate::Service>::Event>,
+            ) -> ::core::result::Result<#krate::__private::Opened<Self>, <Self as #krate::Service>::Error> {
                 ::core::result::Result::Ok(#opened)
             }
         }

@@ -6,7 +6,7 @@
 //! in the place of `self`: an expression that has no type, so that the compiler is quiet about all that comes of it, and still
 //! sees what the body uses.
 
-use super::{blocking, half};
+use super::{blocking, half, signature};
 use crate::model::{
     Blocking, Function, Loan, Method, Misreading, Outcome, Param, Receiver, Role, Shape, is_of_std,
     is_taken_apart, loan,
@@ -180,11 +180,13 @@ pub(super) fn offload(function: &Function, blocking: &Blocking, krate: &Path) ->
 /// The worker, wherever it stands and however it is taken, and the other parameters: who calls the function is not to hand it one.
 fn lent(blocking: &Blocking) -> (Option<Param>, Vec<Param>) {
     let mut args = blocking.args.clone();
+    // One by value may be a type of the user's.
+    let is_lent = |arg: &Param| !arg.is_owned() && arg.is_named("Worker");
     if blocking.worker.is_some() {
-        args.retain(|arg| !arg.is_named("Worker"));
+        args.retain(|arg| !is_lent(arg));
         return (blocking.worker.clone(), args);
     }
-    let Some(at) = args.iter().position(|arg| arg.is_named("Worker")) else { return (None, args) };
+    let Some(at) = args.iter().position(is_lent) else { return (None, args) };
     let mut worker = args.remove(at);
     let ty = match &worker.shape {
         Shape::Shared(reference) | Shape::Exclusive(reference) => &*reference.elem,
@@ -208,6 +210,6 @@ pub(super) fn without_job(function: &Function, blocking: &Blocking, krate: &Path
     };
     let job = todo(function.body.span()).stream();
     let (_, args) = lent(blocking);
-    let offload = blocking::offload(function, &args, &outcome, krate, &job);
+    let offload = blocking::offload(function, signature::forwarded(&args), &outcome, krate, &job);
     quote_spanned!(Span::mixed_site()=> #[allow(unused)] #offload)
 }

@@ -41,7 +41,7 @@ pub(super) fn method(
     }
     let compiled = match (role, block) {
         (Role::Blocking(blocking), _) => fallback::offload(function, blocking, krate),
-        (Role::Helper, Some(block)) => helper::items(function, block),
+        (Role::Helper, Some(block)) => helper::items(function, block, krate),
         _ => handler::plain(function),
     };
     let written = as_written(function, role, half, block.is_some());

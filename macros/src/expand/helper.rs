@@ -15,19 +15,19 @@
 //!
 //! That `Send` is written is what lets methods call each other in circles with threads in between.
 
-use super::{at, attrs, signature};
+use super::{at, attrs, signature, types};
 use crate::model::Function;
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{GenericParam, Generics};
+use syn::{GenericParam, Generics, Path};
 
-pub(super) fn items(function: &Function, block: &Generics) -> TokenStream {
-    let future = future(function, block);
+pub(super) fn items(function: &Function, block: &Generics, krate: &Path) -> TokenStream {
+    let future = future(function, block, krate);
     let body = body(function);
     quote!(#future #body)
 }
 
-fn future(function: &Function, block: &Generics) -> TokenStream {
+fn future(function: &Function, block: &Generics, krate: &Path) -> TokenStream {
     let Function { vis, sig, .. } = function;
     let attrs = attrs::outer(&function.attrs);
     let params = signature::forwarded(&function.params);
@@ -35,7 +35,7 @@ fn future(function: &Function, block: &Generics) -> TokenStream {
         .into_iter()
         .chain(params.iter().map(|param| param.declared.clone()))
         .collect();
-    let result = function.output().map_or_else(|| quote!(()), ToTokens::to_token_stream);
+    let result = types::whole(function.output(), krate);
     let captured = captured(block).chain(captured(&sig.generics));
     let close = quote_spanned!(signature::end(function)=> >);
     let output = quote_spanned! {at(&sig.ident)=>

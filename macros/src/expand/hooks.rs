@@ -6,11 +6,12 @@ use super::{
     service::{argument, at_output, call, unused},
 };
 use crate::{
-    model::{Function, Hook, Service},
+    model::{Function, Hook, Outcome, Param, Service},
     parse::Event,
 };
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
+use syn::Path;
 
 /// The methods of `impl Service` that hooks replace, each under its hook's `cfg`s.
 pub(super) fn items(service: &Service, agreed: &Agreed<'_>) -> TokenStream {
@@ -44,7 +45,11 @@ fn start(function: &Function, hook: &Hook, agreed: &Agreed<'_>) -> TokenStream {
     let args = hook.cleanup.iter().map(|param| agreed.cleanup(param));
     let cleanup = unused("cleanup", hook.cleanup.is_none());
     let fails = hook.outcome.is_fallible().then(|| quote_spanned!(at_output(function)=> ?));
-    let call = call(function, args, &quote!(.await #fails));
+    let mut call = call(function, args, &quote!(.await #fails));
+    if let Outcome::Unclear { ty, .. } = &hook.outcome {
+        let error = quote_spanned!(at(ty)=> #krate::__private::BoxError);
+        call = quote_spanned!(at(ty)=> <#ty as #krate::__private::Completes<#error>>::complete(#call)?);
+    }
     quote_spanned! {at(&function.sig.ident)=>
         async fn on_start(
             self: &::std::sync::Arc<Self>,
@@ -67,27 +72,46 @@ fn stop(function: &Function) -> TokenStream {
 
 fn disconnect(function: &Function, hook: &Hook, agreed: &Agreed<'_>) -> TokenStream {
     let krate = agreed.krate;
-    let Hook { peer, conn, state, last, .. } = hook;
+    let Hook { peer, conn, state, last, ends, .. } = hook;
     let args = [
         peer.as_ref().map(|param| agreed.peer(param)),
         conn.as_ref().map(|param| agreed.last_conn(param)),
         state.as_ref().map(|param| argument("last", param)),
         last.as_ref().map(|param| agreed.reason(param)),
     ];
-    let call = call(function, args.into_iter().flatten(), &quote!(.await));
-    let (peer, conn) = (unused("peer", peer.is_none()), unused("conn", conn.is_none()));
-    let (state, reason) = (unused("last", state.is_none()), unused("reason", last.is_none()));
+    let names: Vec<_> = (0..ends.len()).map(|index| format!("end{index}")).collect();
+    let args =
+        args.into_iter().flatten().chain(names.iter().zip(ends).map(|(name, end)| argument(name, end)));
+    let call = call(function, args, &quote!(.await));
+    let told = told(&names, ends, krate);
+    let is_told = |param: &Option<Param>| param.is_some() || !ends.is_empty();
+    let (peer, conn) = (unused("peer", peer.is_none()), unused("conn", !is_told(conn)));
+    let (state, reason) = (unused("last", !is_told(state)), unused("reason", !is_told(last)));
     quote_spanned! {at(&function.sig.ident)=>
         async fn on_disconnect(
             self: &::std::sync::Arc<Self>,
-            #peer: &#krate::Peer<Self::Response, Self::Event>,
-            #conn: Self::Conn,
-            #state: ::core::option::Option<Self::State>,
+            #peer: &#krate::Peer<<Self as #krate::Service>::Response, <Self as #krate::Service>::Event>,
+            #conn: <Self as #krate::Service>::Conn,
+            #state: ::core::option::Option<<Self as #krate::Service>::State>,
             #reason: #krate::Reason,
         ) {
+            #told
             #call;
         }
     }
+}
+
+/// `let (end0,) = End::<(Seat,), Self>::ASKED.of(conn, last, reason);`: which of the three they are, where only their types tell.
+fn told(names: &[String], ends: &[Param], krate: &Path) -> Option<TokenStream> {
+    let first = ends.first()?;
+    let names = names.iter().zip(ends).map(|(name, end)| argument(name, end));
+    let types = ends.iter().map(|end| &end.written.ty);
+    let site = at(&first.written.ty);
+    Some(quote_spanned! {site=>
+        use #krate::__private::EndOfConn as _;
+        let (#(#names,)*) = <#krate::__private::End<(#(#types,)*), Self>>::ASKED
+            .of::<<Self as #krate::Service>::Conn, <Self as #krate::Service>::State>(conn, last, reason);
+    })
 }
 
 fn error(function: &Function, hook: &Hook, agreed: &Agreed<'_>) -> TokenStream {
@@ -104,10 +128,10 @@ fn error(function: &Function, hook: &Hook, agreed: &Agreed<'_>) -> TokenStream {
     quote_spanned! {at(&function.sig.ident)=>
         async fn on_error(
             self: &::std::sync::Arc<Self>,
-            #peer: &#krate::Peer<Self::Response, Self::Event>,
-            #conn: &mut Self::Conn,
-            #error: #krate::SessionError<Self::Error>,
-        ) -> ::core::ops::ControlFlow<#krate::Reason, Self::Response> {
+            #peer: &#krate::Peer<<Self as #krate::Service>::Response, <Self as #krate::Service>::Event>,
+            #conn: &mut <Self as #krate::Service>::Conn,
+            #error: #krate::SessionError<<Self as #krate::Service>::Error>,
+        ) -> ::core::ops::ControlFlow<#krate::Reason, <Self as #krate::Service>::Response> {
             #call
         }
     }

@@ -14,7 +14,7 @@
 use super::{at, types, warnings};
 use crate::model::{Function, Item, Method, Receiver, Role, Service, called_on_self};
 use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::Path;
 
 /// The function with what tells its mistake, if it may be one.
@@ -66,7 +66,7 @@ fn stand_in(method: &Method, krate: &Path) -> Option<TokenStream> {
     }
     let (args, output) = match &method.role {
         Role::Helper => {
-            let result = function.output().map_or_else(|| quote!(()), ToTokens::to_token_stream);
+            let result = types::whole(function.output(), krate);
             let future = quote!(dyn ::core::future::Future<Output = #result> + ::core::marker::Send);
             (&function.params, quote!(::core::pin::Pin<::std::boxed::Box<#future>>))
         }

@@ -18,6 +18,7 @@ mod hooks;
 mod lent;
 mod machine;
 mod outside;
+mod pattern;
 mod reads;
 mod service;
 mod signature;
@@ -175,7 +176,7 @@ fn method(method: &Method, krate: &Path, block: Option<&Generics>) -> TokenStrea
             fallback::without_job(function, blocking, krate)
         }
         (Role::Blocking(blocking), _) => fallback::offload(function, blocking, krate),
-        (Role::Helper, Some(block)) => helper::items(function, block),
+        (Role::Helper, Some(block)) => helper::items(function, block, krate),
         (Role::Handler(_) | Role::Move(_) | Role::Around(_) | Role::Hook(_), _) => handler::item(function),
         (Role::Helper | Role::Plain | Role::Unusable, _) => handler::plain(function),
     }

@@ -35,7 +35,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn new(args: &'a [Param], krate: &'a Path) -> Self {
-        Reader { names: args.iter().filter_map(Param::name).collect(), krate }
+        Reader { names: args.iter().filter_map(Param::ident).collect(), krate }
     }
 
     /// Where these patterns bind names of their own.

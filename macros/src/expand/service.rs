@@ -5,7 +5,7 @@
 
 use super::{agree::Agreed, around, at, attrs, connect, handler, hooks, stub, types};
 use crate::{
-    model::{Function, Handler, HandlerKind, Method, Param, Service, SessionTypes, Side},
+    model::{Function, Handler, HandlerKind, Method, Outcome, Param, Service, SessionTypes, Side},
     parse::HalfClose,
 };
 use proc_macro2::{Span, TokenStream};
@@ -32,6 +32,9 @@ pub(super) fn impls(service: &Service, krate: &Path) -> TokenStream {
         .collect()
 }
 
+/// The error of what may fail by another name, given what it is otherwise.
+pub(super) type Unclear = Box<dyn Fn(TokenStream) -> TokenStream>;
+
 /// A service and the handler that makes it one.
 struct Of<'a> {
     service: &'a Service,
@@ -44,6 +47,7 @@ impl Of<'_> {
     fn service_impl(&self) -> TokenStream {
         let krate = self.krate;
         let (request, response, error) = (self.request(), self.response(), self.error());
+        let unclear = self.unclear_errors();
         let style = match self.handler.kind {
             HandlerKind::Request { .. } => quote!(Stepwise),
             HandlerKind::Session { .. } => quote!(InLine),
@@ -53,10 +57,10 @@ impl Of<'_> {
             HalfClose::Answer => quote!(Answer),
         };
         let handler = self.method.function.sig.ident.unraw().to_string();
-        let starts = connect::starts(self.service, krate);
-        let types = connect::types(&starts, error.as_ref());
+        let starts = connect::starts(self.service, None, krate);
+        let types = connect::types(&starts, error.as_ref(), &unclear);
         let agreed = self.agreed();
-        let on_connect = connect::methods(&starts, &quote!(()), &agreed);
+        let on_connect = connect::methods(&starts, &quote!(()), &quote!(()), &agreed);
         let hooks = hooks::items(self.service, &agreed);
         let (request, response) = (types::named("Request", &request), types::named("Response", &response));
         let items = quote_spanned! {Span::mixed_site()=>
@@ -106,7 +110,7 @@ impl Of<'_> {
     }
 
     fn agreed(&self) -> Agreed<'_> {
-        let starts = connect::starts(self.service, self.krate);
+        let starts = connect::starts(self.service, None, self.krate);
         Agreed {
             krate: self.krate,
             request: self.request().to_string(),
@@ -115,6 +119,26 @@ impl Of<'_> {
             error: self.error().or_else(|| connect::only_error(&starts)).map(|error| error.to_string()),
             conn: connect::only_conn(&starts),
         }
+    }
+
+    /// What handlers may fail with that return something by another name.
+    fn unclear_errors(&self) -> Vec<Unclear> {
+        let krate = self.krate;
+        let own = match (&self.handler.kind, &self.handler.outcome) {
+            (HandlerKind::Session { .. }, Outcome::Unclear { ty, .. }) => {
+                let ty = ty.clone();
+                let krate = krate.clone();
+                Some(Box::new(
+                    move |otherwise: TokenStream| quote_spanned!(at(&ty)=> <#ty as #krate::__private::Completes<#otherwise>>::Err),
+                ) as Unclear)
+            }
+            (_, outcome @ Outcome::Unclear { concrete: true, .. }) => {
+                let (outcome, krate) = (outcome.clone(), krate.clone());
+                Some(Box::new(move |otherwise| types::err_or(&outcome, otherwise, &krate)) as Unclear)
+            }
+            _ => None,
+        };
+        own.into_iter().chain(around::unclear_errors(self.service, krate)).collect()
     }
 
     fn request(&self) -> TokenStream {
@@ -178,6 +202,8 @@ impl Of<'_> {
             ];
             let fails = agreed.fails(function, outcome);
             let response = call(function, args.into_iter().flatten(), &quote!(.await #fails));
+            let response = types::settled(outcome, &response, krate);
+            let response = self.wired(response);
             let response = self.behind_before(&response, &agreed);
             let after = around::after(self.service, &agreed);
             // With its type said, a mismatch is one of this value.
@@ -199,13 +225,26 @@ impl Of<'_> {
         quote_spanned! {at(&function.sig.ident)=>
             async fn step(
                 self: &::std::sync::Arc<Self>,
-                state: Self::State,
-                #peer: &#krate::Peer<Self::Response, Self::Event>,
-                #conn: &mut Self::Conn,
-                request: Self::Request,
-            ) -> ::core::result::Result<#krate::__private::Step<Self>, Self::Error> {
+                state: <Self as #krate::Service>::State,
+                #peer: &#krate::Peer<<Self as #krate::Service>::Response, <Self as #krate::Service>::Event>,
+                #conn: &mut <Self as #krate::Service>::Conn,
+                request: <Self as #krate::Service>::Request,
+            ) -> ::core::result::Result<#krate::__private::Step<Self>, <Self as #krate::Service>::Error> {
                 #body
             }
+        }
+    }
+
+    /// `wire` is of a `Result`: by another name, the compiler sees to it that it is one.
+    fn wired(&self, response: TokenStream) -> TokenStream {
+        let krate = self.krate;
+        match (&self.handler.kind, self.method.function.output()) {
+            (HandlerKind::Request { wire: Some(_), .. }, Some(ty))
+                if !Outcome::of(Some(ty)).is_fallible() =>
+            {
+                quote_spanned!(at(ty)=> <#ty as #krate::__private::IsWire>::wire(#response))
+            }
+            _ => response,
         }
     }
 
@@ -229,9 +268,13 @@ impl Of<'_> {
                 session.map(|param| argument("session", param)),
             ];
             let call = call(function, args.into_iter().flatten(), &quote!(.await));
-            match outcome.is_fallible() {
-                true => call,
-                false => quote_spanned!(site=> #call; ::core::result::Result::Ok(())),
+            match outcome {
+                Outcome::Unclear { ty, .. } => {
+                    let error = quote_spanned!(at(ty)=> <Self as #krate::Service>::Error);
+                    quote_spanned!(at(ty)=> <#ty as #krate::__private::Completes<#error>>::complete(#call))
+                }
+                outcome if outcome.is_fallible() => call,
+                _ => quote_spanned!(site=> #call; ::core::result::Result::Ok(())),
             }
         } else {
             quote_spanned!(site=> ::core::unreachable!())
@@ -240,9 +283,9 @@ impl Of<'_> {
         quote_spanned! {at(&function.sig.ident)=>
             async fn session(
                 self: &::std::sync::Arc<Self>,
-                #conn: &mut Self::Conn,
-                session: &mut #krate::Session<Self::Request, Self::Response>,
-            ) -> ::core::result::Result<(), Self::Error> {
+                #conn: &mut <Self as #krate::Service>::Conn,
+                session: &mut #krate::Session<<Self as #krate::Service>::Request, <Self as #krate::Service>::Response>,
+            ) -> ::core::result::Result<(), <Self as #krate::Service>::Error> {
                 #body
             }
         }

@@ -60,9 +60,17 @@ pub(super) struct Forwarded {
 
 /// Patterns (`Point { x, y }: Point`, `_: T`) are taken apart by the body; on the way there they need a name.
 pub(super) fn forwarded(params: &[Param]) -> Vec<Forwarded> {
-    let name = |(index, param): (usize, &Param)| match param.name() {
-        Some(name) => name.clone(),
-        None => format_ident!("arg{index}", span = Span::mixed_site()),
+    forwarded_as(params, |_| false)
+}
+
+/// As [`forwarded`]; what expressions beside the body name is there under its name, though the body may not use it.
+pub(super) fn forwarded_as(params: &[Param], is_named: impl Fn(&Ident) -> bool) -> Vec<Forwarded> {
+    let name = |(index, param): (usize, &Param)| {
+        let unused = || param.ident().filter(|name| is_named(name));
+        match param.name().or_else(unused) {
+            Some(name) => name.clone(),
+            None => format_ident!("arg{index}", span = Span::mixed_site()),
+        }
     };
     params
         .iter()

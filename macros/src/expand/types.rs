@@ -1,8 +1,8 @@
 //! Types that an expansion names: of what a function returns, and of what a handler takes.
 
 use super::at;
-use crate::model::{Outcome, Shape, loan};
-use proc_macro2::{Ident, Span, TokenStream};
+use crate::model::{Outcome, Shape, loan, peel};
+use proc_macro2::{Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Path, Type};
 
@@ -13,13 +13,89 @@ pub(super) fn ok(outcome: &Outcome, krate: &Path) -> TokenStream {
         Outcome::Plain(ty) => ty.to_token_stream(),
         Outcome::Written { ok, .. } => ok.to_token_stream(),
         Outcome::Alias(whole) => of_alias(whole, "Ok", krate),
+        Outcome::Unclear { ty, concrete: true } => {
+            let is_result = is_result(ty, krate);
+            let chosen = quote_spanned!(at(ty)=> #krate::__private::Succeeds<{ #is_result }>);
+            across(ty, &chosen, "Ok")
+        }
+        Outcome::Unclear { ty, concrete: false } => ty.to_token_stream(),
+    }
+}
+
+/// `<Fallible<String> as Trait>::Name`, in the place of the type: what is said of it is said there.
+pub(super) fn across(ty: &impl ToTokens, of: &TokenStream, name: &str) -> TokenStream {
+    across_as(ty, ty, of, name)
+}
+
+/// As [`across`], in the place of another type.
+pub(super) fn across_as(
+    place: &impl ToTokens,
+    ty: &impl ToTokens,
+    of: &TokenStream,
+    name: &str,
+) -> TokenStream {
+    let tokens = place.to_token_stream();
+    let (first, last) = (tokens.clone().into_iter().next(), tokens.into_iter().last());
+    let span = |tree: Option<TokenTree>| tree.map_or_else(Span::call_site, |tree| tree.span());
+    let name = Ident::new(name, span(last));
+    let open = quote_spanned!(span(first)=> <);
+    quote_spanned!(at(ty)=> #open #ty as #of>::#name)
+}
+
+/// `is_result!(Fallible<String>)`
+pub(super) fn is_result(ty: &Type, krate: &Path) -> TokenStream {
+    quote_spanned!(at(ty)=> #krate::__private::is_result!(#ty))
+}
+
+/// What the function fails with, or `otherwise` where only the compiler can tell whether it fails.
+pub(super) fn err_or(outcome: &Outcome, otherwise: TokenStream, krate: &Path) -> TokenStream {
+    match outcome {
+        Outcome::Unclear { ty, concrete: true } => {
+            let is_result = is_result(ty, krate);
+            let chosen = quote_spanned!(at(ty)=> #krate::__private::Fails<{ #is_result }, #otherwise>);
+            across(ty, &chosen, "Err")
+        }
+        outcome => err(outcome, krate).unwrap_or(otherwise),
+    }
+}
+
+/// The value of a call, with its error on its way out where it has one.
+pub(super) fn settled(outcome: &Outcome, call: &TokenStream, krate: &Path) -> TokenStream {
+    match outcome {
+        Outcome::Unclear { ty, concrete: true } => {
+            let (site, is_result) = (at(ty), is_result(ty, krate));
+            let error = quote_spanned!(site=> <Self as #krate::Service>::Error);
+            quote_spanned!(site=> <#ty as #krate::__private::Settles<{ #is_result }, #error>>::settle(#call)?)
+        }
+        Outcome::Unclear { ty, concrete: false } => {
+            let site = at(ty);
+            quote_spanned! {site=>
+                {
+                    use #krate::__private::IsNoResult as _;
+                    <#krate::__private::IsResult<#ty>>::ASKED.is_plain();
+                    #call
+                }
+            }
+        }
+        _ => call.clone(),
+    }
+}
+
+/// What a function gives, with a name for `!`, which has none of its own yet.
+pub(super) fn whole(output: Option<&Type>, krate: &Path) -> TokenStream {
+    match output {
+        None => quote!(()),
+        Some(ty) if matches!(peel(ty), Type::Never(_)) => {
+            quote_spanned!(at(ty)=> <fn() -> #ty as #krate::__private::Gives>::Output)
+        }
+        Some(ty) => ty.to_token_stream(),
     }
 }
 
 /// What it fails with, if it can.
 pub(super) fn err(outcome: &Outcome, krate: &Path) -> Option<TokenStream> {
     match outcome {
-        Outcome::Unit | Outcome::Plain(_) => None,
+        Outcome::Unit | Outcome::Plain(_) | Outcome::Unclear { .. } => None,
         Outcome::Written { err, .. } => Some(known(Some(err), err.to_token_stream(), krate)),
         Outcome::Alias(whole) => Some(of_alias(whole, "Err", krate)),
     }
@@ -49,6 +125,31 @@ pub(super) fn kept(ty: &Type, krate: &Path) -> TokenStream {
         }
         ty => known(Some(ty), ty.to_token_stream(), krate),
     }
+}
+
+/// The type as it reads outside of the block: `Self` is the service there, too.
+pub(super) fn without_self(tokens: TokenStream, service: &Type) -> TokenStream {
+    let mut trees = tokens.into_iter().peekable();
+    let mut out = TokenStream::new();
+    while let Some(tree) = trees.next() {
+        match tree {
+            TokenTree::Ident(word) if word == "Self" => {
+                // `Self::CONST` begins a path, and `Vec<T>::CONST` would be none.
+                let in_path = matches!(trees.peek(), Some(TokenTree::Punct(punct)) if punct.as_char() == ':' && punct.spacing() == Spacing::Joint);
+                out.extend(match in_path {
+                    true => quote_spanned!(at(&word)=> <#service>),
+                    false => service.to_token_stream(),
+                });
+            }
+            TokenTree::Group(group) => {
+                let mut inner = Group::new(group.delimiter(), without_self(group.stream(), service));
+                inner.set_span(group.span());
+                out.extend([TokenTree::Group(inner)]);
+            }
+            other => out.extend([other]),
+        }
+    }
+    out
 }
 
 /// What a reference refers to: what a request that was borrowed by mistake was meant to be.

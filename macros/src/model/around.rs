@@ -1,6 +1,6 @@
 //! `#[before]` and `#[after]`.
 
-use super::{Function, Outcome, Param, roles::Hand};
+use super::{Function, Host, Outcome, Param, function::peel, roles::Hand};
 use syn::{GenericArgument, PathArguments, Type};
 
 /// What runs ahead of or behind every handler.
@@ -22,14 +22,15 @@ pub(crate) enum Side {
 }
 
 impl Around {
-    pub(super) fn new(side: Side, function: &Function) -> Self {
+    pub(super) fn new(side: Side, function: &Function, host: &Host) -> Self {
         let mut hand = Hand::new(&function.params);
         let message = match side {
             Side::Before => hand.last_owned(),
             Side::After => hand.last_shared(),
         };
         let (peer, conn) = (hand.shared(), hand.exclusive());
-        Around { side, peer, conn, message, strays: hand.strays(), outcome: Outcome::of(function.output()) }
+        let outcome = Outcome::of_hook(function.output(), host.params());
+        Around { side, peer, conn, message, strays: hand.strays(), outcome }
     }
 
     /// `#[before]`, `#[after]`
@@ -42,7 +43,7 @@ impl Around {
 
     /// The response of `ControlFlow<Response, Request>`.
     pub(crate) fn response(&self) -> Option<&Type> {
-        let Type::Path(path) = self.outcome.ok()? else { return None };
+        let Type::Path(path) = peel(self.outcome.ok()?) else { return None };
         let last = path.path.segments.last().filter(|last| last.ident == "ControlFlow")?;
         let PathArguments::AngleBracketed(brackets) = &last.arguments else { return None };
         match brackets.args.first() {

@@ -1,11 +1,11 @@
 //! `#[blocking]`.
 
-use super::{Function, Host, Outcome, Param, Receiver, Shape};
+use super::{Function, Host, Outcome, Param, Receiver, Shape, is_of_std, peel, place};
 use crate::parse::{self, BlockingOptions};
-use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use std::time::Duration;
-use syn::{Expr, Path, ext::IdentExt};
+use syn::{Expr, Path, Type, ext::IdentExt};
 
 /// A function that runs on the threads of a pool.
 pub(crate) struct Blocking {
@@ -14,6 +14,8 @@ pub(crate) struct Blocking {
     pub(crate) label: String,
     /// It is called as `Self::f`, and not as `f`.
     pub(crate) in_impl: bool,
+    /// Where nobody knows which of the two it is, the job calls a copy of the body.
+    pub(crate) copy: Option<BodyCopy>,
     /// `on = ..`; the shared pool otherwise.
     pub(crate) pool: Option<Expr>,
     /// The pool's expression mentions an argument, which is about to move into the job.
@@ -31,12 +33,31 @@ pub(crate) struct Blocking {
     pub(crate) twin_taken: bool,
 }
 
+/// A copy of a body that stands in the function that offloads it. An attribute sees its function and nothing around it: without a
+/// receiver and without `Self` the function may be free, or belong to a type whose name nobody wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BodyCopy {
+    Function,
+    /// Where the function may use the parameters of an `impl<T>`, which a function in it could not name.
+    Closure,
+}
+
 pub(crate) enum Limit {
     Literal(Duration),
     Expr(Box<Expr>),
 }
 
 impl Blocking {
+    /// Whether an expression of the attribute names the argument, or a part of it.
+    pub(crate) fn names(&self, name: &Ident) -> bool {
+        let deadline = match &self.deadline {
+            Some(Limit::Expr(expr)) => Some(&**expr),
+            _ => None,
+        };
+        let exprs = [self.pool.as_ref(), self.lane.as_ref(), deadline];
+        exprs.into_iter().flatten().any(|expr| mentions(expr.to_token_stream(), &name.to_string()))
+    }
+
     pub(super) fn new(
         options: BlockingOptions,
         function: &Function,
@@ -47,16 +68,18 @@ impl Blocking {
         let (worker, args) = worker(&function.params);
         let pool = on.map(|keyed| keyed.value);
         let name = function.sig.ident.unraw().to_string();
+        let in_impl = matches!(host, Host::Service { .. })
+            || !matches!(function.receiver, Receiver::None)
+            || mentions(function.sig.to_token_stream(), "Self")
+            || place::has_own_self(function.body.stream());
         Blocking {
             krate: own.map(|keyed| keyed.value).or_else(|| krate.cloned()),
             label: match host {
                 Host::Service { name: host, .. } if !host.is_empty() => format!("{host}::{name}"),
                 _ => name,
             },
-            in_impl: matches!(host, Host::Service { .. })
-                || !matches!(function.receiver, Receiver::None)
-                || mentions(function.sig.to_token_stream(), "Self")
-                || mentions(function.body.stream(), "Self"),
+            in_impl,
+            copy: if in_impl { None } else { place::copy(function) },
             pool_may_borrow: pool.as_ref().is_some_and(|pool| mentions_argument(pool, &args)),
             pool,
             deadline: deadline.map(|keyed| match keyed.value {
@@ -79,35 +102,39 @@ impl Blocking {
     }
 }
 
-/// The worker goes by name, where handlers go by reference kind: any other `&T` here is a borrowed argument,
-/// and that is the mistake to report.
+/// The worker is the first parameter, if that is `&T`. Nothing else can be lent to a job: where `T` surely is no worker by another name,
+/// it is an argument that is borrowed by mistake.
 fn worker(params: &[Param]) -> (Option<Param>, Vec<Param>) {
+    // A worker by its own name that stands elsewhere is the one that was meant.
+    let is_named = |param: &Param| matches!(param.shape, Shape::Shared(_)) && param.is_named("Worker");
+    let misplaced = params.iter().skip(1).any(is_named);
     match params {
-        [first, rest @ ..] if matches!(first.shape, Shape::Shared(_)) && first.is_named("Worker") => {
+        [first, rest @ ..] if is_named(first) || !misplaced && may_be_worker(first) => {
             (Some(first.clone()), rest.to_vec())
         }
         _ => (None, params.to_vec()),
     }
 }
 
-fn mentions_argument(expr: &Expr, args: &[Param]) -> bool {
-    let tokens = expr.to_token_stream();
-    args.iter().filter_map(Param::name).any(|name| mentions(tokens.clone(), &name.to_string()))
+/// `&Worker`, or `&Name`: what `Name` is, the compiler knows.
+fn may_be_worker(param: &Param) -> bool {
+    const OTHERS: [&str; 6] = ["Path", "PathBuf", "OsStr", "OsString", "CStr", "CString"];
+    let Shape::Shared(reference) = &param.shape else { return false };
+    let Type::Path(path) = peel(&reference.elem) else { return false };
+    let bare = path.path.segments.iter().all(|segment| segment.arguments.is_none());
+    let other = || OTHERS.iter().any(|name| param.is_named(name));
+    reference.lifetime.is_none() && path.qself.is_none() && bare && !is_of_std(&reference.elem) && !other()
 }
 
-/// The name is among the tokens, at any depth but in a nested `impl` or `trait`, which has its own `Self`.
-fn mentions(tokens: TokenStream, name: &str) -> bool {
-    let mut foreign = false;
+fn mentions_argument(expr: &Expr, args: &[Param]) -> bool {
+    let tokens = expr.to_token_stream();
+    args.iter().flat_map(Param::bindings).any(|name| mentions(tokens.clone(), &name.to_string()))
+}
+
+/// The name is among the tokens, at any depth.
+pub(crate) fn mentions(tokens: TokenStream, name: &str) -> bool {
     tokens.into_iter().any(|tree| match tree {
-        TokenTree::Ident(ident) if ident == "impl" || ident == "trait" => {
-            foreign = true;
-            false
-        }
         TokenTree::Ident(ident) => ident == name,
-        TokenTree::Group(group) if foreign && group.delimiter() == Delimiter::Brace => {
-            foreign = false;
-            false
-        }
         TokenTree::Group(group) => mentions(group.stream(), name),
         _ => false,
     })

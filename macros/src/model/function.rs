@@ -27,7 +27,12 @@ pub(crate) struct Function {
 /// Where a function with an attribute of ours stands.
 pub(crate) enum Host {
     /// In a `#[service]` block of the type of this name.
-    Service { name: String, states: Option<Box<StateEnum>> },
+    Service {
+        name: String,
+        states: Option<Box<StateEnum>>,
+        /// Its type and const parameters.
+        params: Vec<Ident>,
+    },
     /// Under an attribute that sees only the function.
     Alone,
 }
@@ -38,6 +43,14 @@ impl Host {
         match self {
             Host::Service { name, .. } => name,
             Host::Alone => "",
+        }
+    }
+
+    /// The type and const parameters of the block.
+    pub(super) fn params(&self) -> &[Ident] {
+        match self {
+            Host::Service { params, .. } => params,
+            Host::Alone => &[],
         }
     }
 
@@ -160,7 +173,7 @@ impl Receiver {
     pub(crate) fn lifetime(&self) -> Option<&syn::Lifetime> {
         match &self.written()?.kind {
             ReceiverKind::Reference(_, lifetime, _) => lifetime.as_ref(),
-            ReceiverKind::Typed(_, ty) => match &**ty {
+            ReceiverKind::Typed(_, ty) => match peel(ty) {
                 Type::Reference(reference) => reference.lifetime.as_ref(),
                 _ => None,
             },
@@ -171,7 +184,7 @@ impl Receiver {
 
 /// `&Arc<..>` by the last path segment: what is behind it, the compiler compares with `Self`.
 fn is_shared_arc(ty: &Type) -> bool {
-    match ty {
+    match peel(ty) {
         Type::Reference(reference) if reference.mutability.is_none() => {
             last_segment(&reference.elem).is_some_and(|last| last == "Arc")
         }
@@ -179,12 +192,19 @@ fn is_shared_arc(ty: &Type) -> bool {
     }
 }
 
+/// The type inside round brackets and inside the invisible ones of a `$ty:ty`.
+pub(crate) fn peel(ty: &Type) -> &Type {
+    match ty {
+        Type::Paren(inner) => peel(&inner.elem),
+        Type::Group(inner) => peel(&inner.elem),
+        ty => ty,
+    }
+}
+
 /// `Worker` of `portcullis::Worker`.
 pub(super) fn last_segment(ty: &Type) -> Option<&Ident> {
-    match ty {
+    match peel(ty) {
         Type::Path(path) => path.path.segments.last().map(|last| &last.ident),
-        Type::Paren(inner) => last_segment(&inner.elem),
-        Type::Group(inner) => last_segment(&inner.elem),
         _ => None,
     }
 }
@@ -198,18 +218,20 @@ impl Param {
     /// The plain name that generated code may hand the argument on by. A leading underscore says "unused",
     /// which would no longer be true.
     pub(crate) fn name(&self) -> Option<&Ident> {
-        match &*self.written.pat {
-            Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => {
-                Some(&pat.ident).filter(|ident| !ident.unraw().to_string().starts_with('_'))
-            }
-            _ => None,
-        }
+        self.ident().filter(|ident| !ident.unraw().to_string().starts_with('_'))
     }
 
-    /// The name, though it may say "unused".
+    /// What the parameter binds: its name, or the names in its pattern.
+    pub(crate) fn bindings(&self) -> Vec<&Ident> {
+        let mut found = Vec::new();
+        bindings(&self.written.pat, &mut found);
+        found
+    }
+
+    /// The plain name, also of an argument that is unused.
     pub(crate) fn ident(&self) -> Option<&Ident> {
         match &*self.written.pat {
-            Pat::Ident(pat) => Some(&pat.ident),
+            Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => Some(&pat.ident),
             _ => None,
         }
     }
@@ -232,12 +254,29 @@ impl Param {
     }
 }
 
+fn bindings<'a>(pat: &'a Pat, found: &mut Vec<&'a Ident>) {
+    match pat {
+        Pat::Ident(pat) => {
+            found.push(&pat.ident);
+            if let Some((_, inner)) = &pat.subpat {
+                bindings(inner, found);
+            }
+        }
+        Pat::Paren(inner) => bindings(&inner.pat, found),
+        Pat::Reference(inner) => bindings(&inner.pat, found),
+        Pat::Type(inner) => bindings(&inner.pat, found),
+        Pat::Slice(slice) => slice.elems.iter().for_each(|inner| bindings(inner, found)),
+        Pat::Tuple(tuple) => tuple.elems.iter().for_each(|inner| bindings(inner, found)),
+        Pat::TupleStruct(tuple) => tuple.elems.iter().for_each(|inner| bindings(inner, found)),
+        Pat::Struct(fields) => fields.fields.iter().for_each(|field| bindings(&field.pat, found)),
+        _ => {}
+    }
+}
+
 fn shape(ty: &Type) -> Shape {
-    match ty {
+    match peel(ty) {
         Type::Reference(reference) if reference.mutability.is_some() => Shape::Exclusive(reference.clone()),
         Type::Reference(reference) => Shape::Shared(reference.clone()),
-        Type::Paren(inner) => shape(&inner.elem),
-        Type::Group(inner) => shape(&inner.elem),
         _ => Shape::Owned,
     }
 }

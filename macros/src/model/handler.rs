@@ -1,6 +1,6 @@
 //! `#[request]` and `#[session]`.
 
-use super::{Function, Outcome, Param, Shape, roles::Hand};
+use super::{Function, Host, Outcome, Param, Shape, function::peel, roles::Hand};
 use crate::parse::{HalfClose, Keyed, RequestOptions, SessionOptions};
 use proc_macro2::Ident;
 use syn::{GenericArgument, PathArguments, Type};
@@ -36,7 +36,7 @@ pub(crate) enum SessionTypes<'a> {
 }
 
 impl Handler {
-    pub(super) fn request(options: RequestOptions, function: &Function) -> Self {
+    pub(super) fn request(options: RequestOptions, function: &Function, host: &Host) -> Self {
         let RequestOptions { wire, half_close } = options;
         let mut hand = Hand::new(&function.params);
         let request = hand.last_owned();
@@ -44,7 +44,7 @@ impl Handler {
         let conn = hand.exclusive();
         let outcome = match wire {
             Some(_) => Outcome::plain(function.output()),
-            None => Outcome::of(function.output()),
+            None => Outcome::by_type(function.output(), host.params()),
         };
         // A handler that knows its peer sends to it, and learns that it has gone.
         let default = if peer.is_some() { HalfClose::Cancel } else { HalfClose::Answer };
@@ -58,7 +58,7 @@ impl Handler {
         }
     }
 
-    pub(super) fn session(options: SessionOptions, function: &Function) -> Self {
+    pub(super) fn session(options: SessionOptions, function: &Function, host: &Host) -> Self {
         let SessionOptions { half_close } = options;
         let mut hand = Hand::new(&function.params);
         let session = hand.last_exclusive();
@@ -70,7 +70,7 @@ impl Handler {
             peer,
             conn,
             strays: hand.strays(),
-            outcome: Outcome::of(function.output()),
+            outcome: Outcome::of_hook(function.output(), host.params()),
         }
     }
 
@@ -102,7 +102,7 @@ fn chosen(written: Option<Keyed<HalfClose>>, default: HalfClose) -> HalfClose {
 
 /// `Session<A, B>`, by its last name and two type arguments.
 fn written(ty: &Type) -> Option<SessionTypes<'_>> {
-    let Type::Path(path) = ty else { return None };
+    let Type::Path(path) = peel(ty) else { return None };
     let last = path.path.segments.last().filter(|last| last.ident == "Session")?;
     let PathArguments::AngleBracketed(brackets) = &last.arguments else { return None };
     let mut args = brackets.args.iter();

@@ -1,6 +1,6 @@
 //! `#[on(..)]`.
 
-use super::{Function, Outcome, Param, StateEnum, roles::Hand};
+use super::{Function, Host, Outcome, Param, StateEnum, function::peel, roles::Hand};
 use crate::parse::{Event, Keyed, OnOptions};
 use proc_macro2::Ident;
 use quote::ToTokens;
@@ -25,13 +25,31 @@ pub(crate) struct Hook {
     pub(crate) last: Option<Param>,
     /// The last state, in disconnect.
     pub(crate) state: Option<Param>,
+    /// Of disconnect: the owned parameters, where their names leave open which of the three they are.
+    pub(crate) ends: Vec<Param>,
     /// Parameters without a place.
     pub(crate) strays: Vec<Param>,
     pub(crate) outcome: Outcome,
 }
 
 impl Hook {
-    pub(super) fn new(options: OnOptions, function: &Function, states: Option<&StateEnum>) -> Self {
+    /// Where there is neither a value nor a state, one that stands alone is the reason, whatever it is called.
+    pub(super) fn expect_reason(&mut self) {
+        if self.event == Some(Event::Disconnect) && self.ends.len() == 1 {
+            self.last = self.ends.pop();
+        }
+    }
+
+    /// The connection's value may be a `Reason` of the user's: then the name of one that stands alone tells nothing.
+    pub(super) fn doubt_reason(&mut self) {
+        if let (Some(Event::Disconnect), None, None, true) =
+            (self.event, &self.conn, &self.state, self.ends.is_empty())
+        {
+            self.ends.extend(self.last.take());
+        }
+    }
+
+    pub(super) fn new(options: OnOptions, function: &Function, host: &Host) -> Self {
         let OnOptions { events, mistaken, state: _ } = options;
         let mut events = events.into_iter();
         let (event_key, event) = match events.next() {
@@ -40,6 +58,7 @@ impl Hook {
         };
         let mut hand = Hand::new(&function.params);
         let (mut peer, mut conn, mut cleanup, mut last, mut state) = (None, None, None, None, None);
+        let mut owned = Vec::new();
         match event {
             Some(Event::Start) => cleanup = hand.exclusive(),
             Some(Event::Connect) => peer = hand.shared(),
@@ -49,14 +68,9 @@ impl Hook {
                 conn = hand.exclusive();
             }
             Some(Event::Disconnect) => {
-                let is_state = |ty: &Type| states.is_some_and(|states| states.is_option(ty));
-                state = hand.last_owned_of(is_state);
-                if state.is_none() {
-                    last = hand.last_owned();
-                    state = hand.last_owned_of(is_state);
-                }
-                conn = hand.last_owned();
                 peer = hand.shared();
+                owned = hand.owned();
+                (conn, state, last) = ends(&mut owned, host);
             }
             Some(Event::Stop | Event::Timeout) | None => {}
         }
@@ -70,8 +84,12 @@ impl Hook {
             cleanup,
             last,
             state,
+            ends: owned,
             strays: hand.strays(),
-            outcome: Outcome::of(function.output()),
+            outcome: match event {
+                Some(Event::Connect) => Outcome::by_type(function.output(), host.params()),
+                _ => Outcome::of_hook(function.output(), host.params()),
+            },
         }
     }
 
@@ -80,6 +98,9 @@ impl Hook {
         let is_made = |param: &&mut Param| made.contains(&param.written.ty.to_token_stream().to_string());
         if self.conn.is_none() && self.state.is_none() && self.last.as_mut().filter(is_made).is_some() {
             self.conn = self.last.take();
+        }
+        if self.ends.len() == 1 && self.ends.first_mut().filter(is_made).is_some() {
+            self.conn = self.ends.pop();
         }
     }
 
@@ -95,4 +116,34 @@ impl Hook {
         };
         (self.event == Some(Event::Connect)).then(|| made.to_token_stream().to_string())
     }
+}
+
+/// The connection's value, the last state, the reason: each may be left out, and they stand in this order. Taken from `owned` if all of them
+/// are told by their number and their names.
+fn ends(owned: &mut Vec<Param>, host: &Host) -> (Option<Param>, Option<Param>, Option<Param>) {
+    // `hr::Reason` is another.
+    let is_reason = |param: &Param| match peel(&param.written.ty) {
+        Type::Path(path) => {
+            let names = &path.path.segments;
+            let first = names.first().is_some_and(|first| first.ident == "portcullis");
+            param.is_named("Reason") && (names.len() == 1 || first && names.len() == 2)
+        }
+        _ => false,
+    };
+    let is_state = |param: &Param| host.states().is_some_and(|states| states.is_option(&param.written.ty));
+    let has_states = host.states().is_some();
+    let told = match owned.as_slice() {
+        [] => (None, None, None),
+        [conn, state, reason] => (Some(conn), Some(state), Some(reason)),
+        [state, reason] if is_state(state) && is_reason(reason) => (None, Some(state), Some(reason)),
+        [conn, state] if is_state(state) => (Some(conn), Some(state), None),
+        // Without states there is no last one.
+        [conn, reason] if !has_states => (Some(conn), None, Some(reason)),
+        [reason] if is_reason(reason) => (None, None, Some(reason)),
+        [state] if is_state(state) => (None, Some(state), None),
+        _ => return (None, None, None),
+    };
+    let told = (told.0.cloned(), told.1.cloned(), told.2.cloned());
+    owned.clear();
+    told
 }

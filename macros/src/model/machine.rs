@@ -1,6 +1,10 @@
 //! Sessions as state machines: `#[state]`, and what else moves them on, `#[event]` and `#[on(timeout = ..)]`.
 
-use super::{Function, Outcome, Param, Shape, function::last_segment, roles::Hand};
+use super::{
+    Function, Outcome, Param, Shape,
+    function::{last_segment, peel},
+    roles::Hand,
+};
 use crate::parse::{EventOptions, HalfClose, Keyed, Limit, OnOptions, StateEnumOptions, StateOptions};
 use proc_macro2::Ident;
 use syn::{GenericArgument, Path, PathArguments, Type, Visibility, ext::IdentExt};
@@ -137,12 +141,12 @@ impl Move {
 fn gives(outcome: &Outcome, states: Option<&StateEnum>) -> Gives {
     let ok = match outcome {
         Outcome::Unit => return Gives::Nothing,
-        Outcome::Plain(ty) => ty,
+        Outcome::Plain(ty) | Outcome::Unclear { ty, .. } => ty,
         Outcome::Written { ok, .. } => ok,
         // `io::Result<(Reply, ChatState)>`; what else it may be, the compiler knows.
         Outcome::Alias(ty) => only_argument(ty, "Result").unwrap_or(ty),
     };
-    match ok {
+    match peel(ok) {
         Type::Tuple(tuple) if tuple.elems.len() == 2 => Gives::Both {
             response: Box::new(tuple.elems[0].clone()),
             state: Box::new(tuple.elems[1].clone()),
@@ -154,7 +158,7 @@ fn gives(outcome: &Outcome, states: Option<&StateEnum>) -> Gives {
 
 /// `T` of `name<T>`.
 pub(super) fn only_argument<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
-    let Type::Path(path) = ty else { return None };
+    let Type::Path(path) = peel(ty) else { return None };
     let last = path.path.segments.last().filter(|last| last.ident == name)?;
     let PathArguments::AngleBracketed(brackets) = &last.arguments else { return None };
     match (brackets.args.first(), brackets.args.len()) {
@@ -165,12 +169,28 @@ pub(super) fn only_argument<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
 
 /// `end_of_data` to `EndOfData`, in the same place.
 pub(crate) fn variant(state: &Ident) -> Ident {
+    let name = pascal(state);
+    // Of a name that makes none, which is reported, there is a stand-in.
+    let name = if is_variant_name(&name) { name } else { format!("State{name}") };
+    Ident::new(&name, state.span())
+}
+
+/// What keeps the state's name from making the name of a variant: `2fa` of `_2fa`, `Self` of `self_`.
+pub(crate) fn no_variant(state: &Ident) -> Option<String> {
+    Some(pascal(state)).filter(|name| !is_variant_name(name))
+}
+
+fn pascal(state: &Ident) -> String {
     let mut name = String::new();
     for part in state.unraw().to_string().split('_') {
         let mut letters = part.chars();
         name.extend(letters.next().into_iter().flat_map(char::to_uppercase));
         name.extend(letters);
     }
-    // `r#self` and its like make no variant: the compiler says so at the method.
-    Ident::new(if name.is_empty() { "State" } else { &name }, state.span())
+    name
+}
+
+/// An identifier, and none of Rust's words.
+fn is_variant_name(name: &str) -> bool {
+    syn::parse_str::<Ident>(name).is_ok()
 }

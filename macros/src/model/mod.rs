@@ -15,23 +15,24 @@ mod loan;
 mod machine;
 mod misread;
 mod outcome;
+mod place;
 mod roles;
 mod shared;
 mod spawned;
 mod targets;
 
 pub(crate) use around::{Around, Side};
-pub(crate) use blocking::{Blocking, Limit};
+pub(crate) use blocking::{Blocking, BodyCopy, Limit, mentions};
 pub(crate) use calls::owned_form;
 pub(crate) use description::{Described, first_line};
-pub(crate) use function::{Function, Host, Param, Receiver, Shape};
+pub(crate) use function::{Function, Host, Param, Receiver, Shape, peel};
 pub(crate) use handed::called_on_self;
 pub(crate) use handler::{Handler, HandlerKind, SessionTypes};
 pub(crate) use hook::Hook;
 pub(crate) use loan::{Loan, Unowned, find as loan};
-pub(crate) use machine::{Cause, Gives, Move, StateEnum, variant};
+pub(crate) use machine::{Cause, Gives, Move, StateEnum, no_variant, variant};
 pub(crate) use misread::{Misreading, is_taken_apart};
-pub(crate) use outcome::{Outcome, is_of_std};
+pub(crate) use outcome::{Outcome, is_concrete, is_of_std};
 pub(crate) use targets::{Targets, targets};
 
 use self::handed::Job;
@@ -42,7 +43,7 @@ use crate::{
 };
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
-use syn::{ItemImpl, Path, Type, ext::IdentExt};
+use syn::{GenericParam, Generics, ItemImpl, Path, Type, ext::IdentExt};
 
 /// A `#[service]` block.
 pub(crate) struct Service {
@@ -100,7 +101,11 @@ impl Service {
         let states = states(&options, &head, &items, &sink);
         let ServiceOptions { krate, request, response, state } = options;
         let krate = krate.map(|keyed| keyed.value);
-        let host = Host::Service { name: type_name(&head.self_ty), states: states.map(Box::new) };
+        let host = Host::Service {
+            name: type_name(&head.self_ty),
+            states: states.map(Box::new),
+            params: params(&head.generics),
+        };
         let mut names: Vec<Ident> = Vec::new();
         let mut items: Vec<Item> = items
             .into_iter()
@@ -119,8 +124,10 @@ impl Service {
             Host::Service { states, .. } => states.map(|states| *states),
             Host::Alone => None,
         };
-        misspelt(&mut items);
+        let host = Host::Service { name: String::new(), states: None, params: params(&head.generics) };
+        misspelt(&mut items, &host);
         last_values(&mut items, states.as_ref());
+        reasons(&mut items, states.as_ref());
         twins(&mut items);
         handed(&mut items);
         called(&mut items);
@@ -152,6 +159,13 @@ impl Service {
         let object =
             || object.filter(|_| self.methods().any(|method| serves(method) && !method.is_conditional()));
         loan(ty).map(Unowned::Type).filter(|_| self.methods().any(owns)).or_else(object)
+    }
+
+    /// The states keep nothing of the block's parameters, so that a constant can tell what is one.
+    pub(crate) fn has_concrete_states(&self) -> bool {
+        let params = params(&self.head.generics);
+        let mut data = self.state_handlers().flat_map(|(_, step)| &step.data);
+        data.all(|param| is_concrete(&param.written.ty, &params))
     }
 
     /// Something is being written: a rule that it breaks the compiler knows, and what it lacks may be on its way.
@@ -312,7 +326,7 @@ impl Role {
 }
 
 /// A handler whose attribute is misspelt: the compiler says that there is no such attribute, and need not say that there is no service.
-fn misspelt(items: &mut [Item]) {
+fn misspelt(items: &mut [Item], host: &Host) {
     let is_handler = |method: &Method| matches!(method.role, Role::Handler(_) | Role::Move(_));
     if items
         .iter()
@@ -324,8 +338,8 @@ fn misspelt(items: &mut [Item]) {
         let Item::Method(method) = item else { continue };
         let is_nearly = method.function.attrs.iter().any(|attr| Word::is_nearly_a_handler(attr.path()));
         if is_nearly && method.function.sig.asyncness.is_some() && method.function.half.is_none() {
-            method.role =
-                Role::Handler(Box::new(Handler::request(RequestOptions::default(), &method.function)));
+            let handler = Handler::request(RequestOptions::default(), &method.function, host);
+            method.role = Role::Handler(Box::new(handler));
             method.sink = method.sink.muted_child();
             return;
         }
@@ -378,6 +392,30 @@ fn twins(items: &mut [Item]) {
         let is_taken = !method.is_conditional() && names.contains(&format!("blocking_{}", name(method)));
         if let Role::Blocking(blocking) = &mut method.role {
             blocking.twin_taken = is_taken;
+        }
+    }
+}
+
+/// What `#[on(connect)]` makes may be called `Reason`.
+fn reasons(items: &mut [Item], states: Option<&StateEnum>) {
+    let of_user = items.iter().any(|item| match item {
+        Item::Method(method) => match (&method.role, method.function.output()) {
+            (Role::Hook(hook), Some(ty)) if hook.event == Some(Event::Connect) => {
+                mentions(ty.to_token_stream(), "Reason")
+            }
+            _ => false,
+        },
+        Item::Other(_) | Item::Unread(_) => false,
+    });
+    let is_connect = |item: &Item| matches!(item, Item::Method(method) if matches!(&method.role, Role::Hook(hook) if hook.event == Some(Event::Connect)));
+    let valueless = states.is_none() && !items.iter().any(is_connect);
+    for item in items {
+        let Item::Method(method) = item else { continue };
+        let Role::Hook(hook) = &mut method.role else { continue };
+        if of_user {
+            hook.doubt_reason();
+        } else if valueless {
+            hook.expect_reason();
         }
     }
 }
@@ -438,20 +476,30 @@ fn marked(mark: Mark, function: &Function, host: &Host, krate: Option<&Path>) ->
         MarkKind::Blocking(options) => {
             Role::Blocking(Box::new(Blocking::new(*options, function, host, krate)))
         }
-        MarkKind::Request(options) => Role::Handler(Box::new(Handler::request(options, function))),
-        MarkKind::Session(options) => Role::Handler(Box::new(Handler::session(options, function))),
+        MarkKind::Request(options) => Role::Handler(Box::new(Handler::request(options, function, host))),
+        MarkKind::Session(options) => Role::Handler(Box::new(Handler::session(options, function, host))),
         MarkKind::State(options) => Role::Move(Box::new(Move::state(options, function, host.states()))),
         MarkKind::Event(options) => Role::Move(Box::new(Move::event(options, function, host.states()))),
-        MarkKind::Before => Role::Around(Box::new(Around::new(Side::Before, function))),
-        MarkKind::After => Role::Around(Box::new(Around::new(Side::After, function))),
+        MarkKind::Before => Role::Around(Box::new(Around::new(Side::Before, function, host))),
+        MarkKind::After => Role::Around(Box::new(Around::new(Side::After, function, host))),
         MarkKind::On(options) => match options.events.first() {
             Some(Keyed { value: Event::Timeout, .. }) => {
                 Role::Move(Box::new(Move::timeout(options, function, host.states())))
             }
-            _ => Role::Hook(Box::new(Hook::new(options, function, host.states()))),
+            _ => Role::Hook(Box::new(Hook::new(options, function, host))),
         },
         MarkKind::Unusable => Role::Unusable,
     }
+}
+
+/// The type and const parameters.
+pub(crate) fn params(generics: &Generics) -> Vec<Ident> {
+    let name = |param: &GenericParam| match param {
+        GenericParam::Type(param) => Some(param.ident.clone()),
+        GenericParam::Const(param) => Some(param.ident.clone()),
+        GenericParam::Lifetime(_) => None,
+    };
+    generics.params.iter().filter_map(name).collect()
 }
 
 /// The enum of a block that has states.
@@ -474,10 +522,8 @@ fn states(
 
 /// `Thumbnails` of `thumbnails::Thumbnails<S>`.
 fn type_ident(ty: &Type) -> Option<&Ident> {
-    match ty {
+    match peel(ty) {
         Type::Path(path) => path.path.segments.last().map(|last| &last.ident),
-        Type::Paren(inner) => type_ident(&inner.elem),
-        Type::Group(inner) => type_ident(&inner.elem),
         _ => None,
     }
 }

@@ -1,6 +1,12 @@
 //! What a function returns, and whether it can fail.
 
-use super::{function::last_segment, machine::only_argument};
+use super::{
+    function::{last_segment, peel},
+    machine::only_argument,
+    mentions,
+};
+use proc_macro2::Ident;
+use quote::ToTokens;
 use syn::{GenericArgument, PathArguments, Type};
 
 /// A return type, as far as tokens tell: the guess goes by the last path segment `Result`, aliases resolve
@@ -15,6 +21,12 @@ pub(crate) enum Outcome {
     Written { ok: Box<Type>, err: Box<Type> },
     /// `io::Result<T>` and the like.
     Alias(Type),
+    /// By a name that leaves it open; what it is, the compiler tells.
+    Unclear {
+        ty: Type,
+        /// None of the block's parameters is in it, so that a constant can tell.
+        concrete: bool,
+    },
 }
 
 impl Outcome {
@@ -23,6 +35,28 @@ impl Outcome {
         match ty {
             Some(ty) if last_segment(ty).is_some_and(|last| last == "Result") => Outcome::fallible(ty),
             other => Outcome::plain(other),
+        }
+    }
+
+    /// By type, where the name leaves it open: of a handler or hook in a block with these parameters.
+    pub(crate) fn by_type(ty: Option<&Type>, params: &[Ident]) -> Self {
+        match ty {
+            Some(ty) if is_unclear(ty) => {
+                let concrete = is_concrete(ty, params);
+                match Outcome::of(Some(ty)) {
+                    Outcome::Alias(ty) if !concrete => Outcome::Alias(ty),
+                    _ => Outcome::Unclear { ty: ty.clone(), concrete },
+                }
+            }
+            other => Outcome::of(other),
+        }
+    }
+
+    /// As [`by_type`](Self::by_type), of what can't return a type of the user's: what is called `Result` is one.
+    pub(crate) fn of_hook(ty: Option<&Type>, params: &[Ident]) -> Self {
+        match ty {
+            Some(ty) if last_segment(ty).is_some_and(|last| last == "Result") => Outcome::of(Some(ty)),
+            ty => Outcome::by_type(ty, params),
         }
     }
 
@@ -43,10 +77,15 @@ impl Outcome {
     pub(crate) fn ok(&self) -> Option<&Type> {
         match self {
             Outcome::Unit => None,
-            Outcome::Plain(ty) => Some(ty),
+            Outcome::Plain(ty) | Outcome::Unclear { ty, .. } => Some(ty),
             Outcome::Written { ok, .. } => Some(ok),
             Outcome::Alias(ty) => only_argument(ty, "Result"),
         }
+    }
+
+    /// It is a `Result`, or may be one by another name.
+    pub(crate) fn may_fail(&self) -> bool {
+        self.is_fallible() || matches!(self, Outcome::Unclear { .. })
     }
 
     pub(crate) fn is_fallible(&self) -> bool {
@@ -54,9 +93,32 @@ impl Outcome {
     }
 }
 
+/// A path that may stand for any type: neither one of std's, nor `Result<T, E>` in full.
+fn is_unclear(ty: &Type) -> bool {
+    match peel(ty) {
+        Type::Path(path) => {
+            let names: Vec<_> = path.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+            let names: Vec<_> = names.iter().map(String::as_str).collect();
+            let is_result = matches!(&*names, ["Result"] | ["std" | "core", "result", "Result"]);
+            let is_flow = matches!(&*names, ["ControlFlow"] | ["std" | "core", "ops", "ControlFlow"]);
+            let in_full = is_result && written(ty).is_some() || is_flow;
+            !(is_of_std(ty) || in_full && path.qself.is_none())
+        }
+        Type::Macro(_) => true,
+        _ => false,
+    }
+}
+
+/// The type mentions none of the block's parameters, nor the type that has them.
+pub(crate) fn is_concrete(ty: &Type, params: &[Ident]) -> bool {
+    let tokens = || ty.to_token_stream();
+    let is_mentioned = |name: &Ident| mentions(tokens(), &name.to_string());
+    params.is_empty() || !(mentions(tokens(), "Self") || params.iter().any(is_mentioned))
+}
+
 /// `T` and `E` of `Result<T, E>`.
 fn written(ty: &Type) -> Option<(Type, Type)> {
-    let Type::Path(path) = ty else { return None };
+    let Type::Path(path) = peel(ty) else { return None };
     let last = path.path.segments.last().filter(|last| last.ident == "Result")?;
     let PathArguments::AngleBracketed(brackets) = &last.arguments else { return None };
     let mut args = brackets.args.iter();
@@ -74,7 +136,7 @@ pub(crate) fn is_of_std(ty: &Type) -> bool {
         "bool", "char", "str", "String", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32",
         "i64", "i128", "isize", "f32", "f64", "Vec", "Option", "Box",
     ];
-    match ty {
+    match peel(ty) {
         Type::Path(path) => match path.path.segments.last() {
             Some(last) => path.path.segments.len() == 1 && NAMES.iter().any(|name| last.ident == name),
             None => false,

@@ -55,10 +55,11 @@ impl Hand {
         self.last(|shape| matches!(shape, Shape::Shared(_)))
     }
 
-    /// An owned one at the back, if its type is such a one.
-    pub(super) fn last_owned_of(&mut self, fits: impl Fn(&syn::Type) -> bool) -> Option<Param> {
-        let fits = self.params.last().is_some_and(|param| fits(&param.written.ty));
-        if fits { self.last_owned() } else { None }
+    /// Up to three owned ones at the back, in their order.
+    pub(super) fn owned(&mut self) -> Vec<Param> {
+        let mut owned: Vec<_> = std::iter::from_fn(|| self.last_owned()).take(3).collect();
+        owned.reverse();
+        owned
     }
 
     /// Those that no role wants.

@@ -155,7 +155,8 @@ fn hooks_take_what_they_need() {
         #[on(disconnect)]
         async fn f(&self, c: C) {}
     ));
-    assert_eq!((ty(gone.conn.as_ref()), ty(gone.last.as_ref())), (String::new(), "C".into()));
+    assert!(gone.conn.is_none() && gone.last.is_none());
+    assert_eq!(ty(gone.ends.first()), "C");
     let failed = hook(quote!(
         #[on(error)]
         async fn f(&self, b: &mut B, e: E) -> F {}
@@ -169,7 +170,7 @@ fn hooks_take_what_they_need() {
 }
 
 #[test]
-fn the_worker_goes_by_name_and_comes_first() {
+fn the_worker_is_lent_and_comes_first() {
     let first = blocking(quote!(
         #[blocking]
         fn f(&self, w: &portcullis::Worker, a: A) {}
@@ -183,14 +184,23 @@ fn the_worker_goes_by_name_and_comes_first() {
         .worker
         .is_none()
     );
-    assert!(
-        blocking(quote!(
-            #[blocking]
-            fn f(&self, a: &A) {}
-        ))
-        .worker
-        .is_none()
-    );
+    let renamed = blocking(quote!(
+        #[blocking]
+        fn f(&self, t: &Thread, worker: hr::Worker) {}
+    ));
+    assert_eq!((ty(renamed.worker.as_ref()), renamed.args.len()), ("& Thread".into(), 1));
+    for borrowed in
+        [quote!(&str), quote!(&[u8]), quote!(&Vec<u8>), quote!(&Path), quote!(&A<B>), quote!(&mut A)]
+    {
+        assert!(
+            blocking(quote!(
+                #[blocking]
+                fn f(&self, a: #borrowed) {}
+            ))
+            .worker
+            .is_none()
+        );
+    }
 }
 
 #[test]

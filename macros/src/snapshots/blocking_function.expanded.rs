@@ -6,6 +6,17 @@ pub fn read<P: Into<PathBuf> + Send + 'static>(
     <io::Result<Vec<u8>> as ::portcullis::__private::Fallible>::Ok,
     <io::Result<Vec<u8>> as ::portcullis::__private::Fallible>::Err,
 > {
+    fn blocking_read<P: Into<PathBuf> + Send + 'static>(
+        _worker: &::portcullis::Worker,
+        path: P,
+    ) -> io::Result<Vec<u8>> {
+        std::fs::read(path.into())
+    }
+    let _ = blocking_read::<P>;
+    let body = {
+        use self::*;
+        blocking_read::<P>
+    };
     ::portcullis::__private::moves_between_threads::<P>();
     ::portcullis::__private::moves_between_threads::<
         <io::Result<Vec<u8>> as ::portcullis::__private::Fallible>::Ok,
@@ -22,7 +33,7 @@ pub fn read<P: Into<PathBuf> + Send + 'static>(
             _,
             <io::Result<Vec<u8>> as ::portcullis::__private::Fallible>::Ok,
             <io::Result<Vec<u8>> as ::portcullis::__private::Fallible>::Err,
-        >(move |worker| blocking_read::<P>(worker, path))
+        >(move |worker| body(worker, path))
 }
 /// Reads a file.
 ///
@@ -36,18 +47,39 @@ pub fn blocking_read<P: Into<PathBuf> + Send + 'static>(
     _worker: &::portcullis::Worker,
     path: P,
 ) -> io::Result<Vec<u8>> {
-    let _ = read::<P>;
+    let _ = {
+        fn read<P: Into<PathBuf> + Send + 'static>() {}
+        let _ = read::<P>;
+        {
+            use self::*;
+            read::<P>
+        }
+    };
     std::fs::read(path.into())
 }
 fn hash<const N: usize>(bytes: [u8; N]) -> ::portcullis::Offload<Hash>
 where
     [u8; N]: Send,
 {
+    fn blocking_hash<const N: usize>(
+        _worker: &::portcullis::Worker,
+        bytes: [u8; N],
+    ) -> Hash
+    where
+        [u8; N]: Send,
+    {
+        Hash::of(&bytes)
+    }
+    let _ = blocking_hash::<N>;
+    let body = {
+        use self::*;
+        blocking_hash::<N>
+    };
     ::portcullis::__private::moves_between_threads::<[u8; N]>();
     ::portcullis::__private::moves_between_threads::<Hash>();
     let pool: &::portcullis::Pool = &HASHERS;
     let job = pool.job("hash").deadline(limit());
-    job.run::<_, Hash>(move |worker| blocking_hash::<N>(worker, bytes))
+    job.run::<_, Hash>(move |worker| body(worker, bytes))
 }
 /// Runs on the calling thread: for code that holds a `Worker` already.
 #[allow(clippy::needless_pass_by_value, clippy::large_types_passed_by_value)]
@@ -55,6 +87,16 @@ fn blocking_hash<const N: usize>(_worker: &::portcullis::Worker, bytes: [u8; N])
 where
     [u8; N]: Send,
 {
-    let _ = hash::<N>;
+    let _ = {
+        fn hash<const N: usize>()
+        where
+            [u8; N]: Send,
+        {}
+        let _ = hash::<N>;
+        {
+            use self::*;
+            hash::<N>
+        }
+    };
     Hash::of(&bytes)
 }

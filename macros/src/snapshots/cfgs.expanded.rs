@@ -63,15 +63,23 @@ impl Files {
 #[automatically_derived]
 impl ::portcullis::Service for Files {
     type Request = ReadV2;
-    type Response = FileV2;
+    type Response = <FileV2 as ::portcullis::__private::Succeeds<
+        { ::portcullis::__private::is_result!(FileV2) },
+    >>::Ok;
     #[cfg(feature = "quota")]
     #[cfg(unix)]
-    type Error = Full;
+    type Error = <FileV2 as ::portcullis::__private::Fails<
+        { ::portcullis::__private::is_result!(FileV2) },
+        Full,
+    >>::Err;
     #[cfg(feature = "quota")]
     #[cfg(unix)]
     type Conn = Quota;
     #[cfg(not(all(feature = "quota", unix)))]
-    type Error = ::core::convert::Infallible;
+    type Error = <FileV2 as ::portcullis::__private::Fails<
+        { ::portcullis::__private::is_result!(FileV2) },
+        ::core::convert::Infallible,
+    >>::Err;
     #[cfg(not(all(feature = "quota", unix)))]
     type Conn = ();
     type Event = ::core::convert::Infallible;
@@ -83,8 +91,14 @@ impl ::portcullis::Service for Files {
     #[cfg(unix)]
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
-        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
-    ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
+        _peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+    ) -> ::core::result::Result<
+        ::portcullis::__private::Opened<Self>,
+        <Self as ::portcullis::Service>::Error,
+    > {
         ::core::result::Result::Ok(::portcullis::__private::Opened {
             conn: Self::connected(self)
                 .await
@@ -97,8 +111,14 @@ impl ::portcullis::Service for Files {
     #[cfg(not(all(feature = "quota", unix)))]
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
-        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
-    ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
+        _peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+    ) -> ::core::result::Result<
+        ::portcullis::__private::Opened<Self>,
+        <Self as ::portcullis::Service>::Error,
+    > {
         ::core::result::Result::Ok(::portcullis::__private::Opened {
             conn: (),
             state: (),
@@ -115,12 +135,23 @@ impl ::portcullis::Service for Files {
 impl ::portcullis::__private::Steps for Files {
     async fn step(
         self: &::std::sync::Arc<Self>,
-        state: Self::State,
-        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
-        _conn: &mut Self::Conn,
-        request: Self::Request,
-    ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
-        let response: FileV2 = Self::read(self, request).await;
+        state: <Self as ::portcullis::Service>::State,
+        _peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+        _conn: &mut <Self as ::portcullis::Service>::Conn,
+        request: <Self as ::portcullis::Service>::Request,
+    ) -> ::core::result::Result<
+        ::portcullis::__private::Step<Self>,
+        <Self as ::portcullis::Service>::Error,
+    > {
+        let response: <FileV2 as ::portcullis::__private::Succeeds<
+            { ::portcullis::__private::is_result!(FileV2) },
+        >>::Ok = <FileV2 as ::portcullis::__private::Settles<
+            { ::portcullis::__private::is_result!(FileV2) },
+            <Self as ::portcullis::Service>::Error,
+        >>::settle(Self::read(self, request).await)?;
         ::core::result::Result::Ok(::portcullis::__private::Step::reply(state, response))
     }
 }
@@ -129,15 +160,23 @@ impl ::portcullis::__private::Steps for Files {
 #[automatically_derived]
 impl ::portcullis::Service for Files {
     type Request = Read;
-    type Response = File;
+    type Response = <File as ::portcullis::__private::Succeeds<
+        { ::portcullis::__private::is_result!(File) },
+    >>::Ok;
     #[cfg(feature = "quota")]
     #[cfg(unix)]
-    type Error = Full;
+    type Error = <File as ::portcullis::__private::Fails<
+        { ::portcullis::__private::is_result!(File) },
+        Full,
+    >>::Err;
     #[cfg(feature = "quota")]
     #[cfg(unix)]
     type Conn = Quota;
     #[cfg(not(all(feature = "quota", unix)))]
-    type Error = ::core::convert::Infallible;
+    type Error = <File as ::portcullis::__private::Fails<
+        { ::portcullis::__private::is_result!(File) },
+        ::core::convert::Infallible,
+    >>::Err;
     #[cfg(not(all(feature = "quota", unix)))]
     type Conn = ();
     type Event = ::core::convert::Infallible;
@@ -149,8 +188,14 @@ impl ::portcullis::Service for Files {
     #[cfg(unix)]
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
-        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
-    ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
+        _peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+    ) -> ::core::result::Result<
+        ::portcullis::__private::Opened<Self>,
+        <Self as ::portcullis::Service>::Error,
+    > {
         ::core::result::Result::Ok(::portcullis::__private::Opened {
             conn: Self::connected(self)
                 .await
@@ -163,8 +208,14 @@ impl ::portcullis::Service for Files {
     #[cfg(not(all(feature = "quota", unix)))]
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
-        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
-    ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
+        _peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+    ) -> ::core::result::Result<
+        ::portcullis::__private::Opened<Self>,
+        <Self as ::portcullis::Service>::Error,
+    > {
         ::core::result::Result::Ok(::portcullis::__private::Opened {
             conn: (),
             state: (),
@@ -181,12 +232,23 @@ impl ::portcullis::Service for Files {
 impl ::portcullis::__private::Steps for Files {
     async fn step(
         self: &::std::sync::Arc<Self>,
-        state: Self::State,
-        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
-        _conn: &mut Self::Conn,
-        request: Self::Request,
-    ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
-        let response: File = Self::read(self, request).await;
+        state: <Self as ::portcullis::Service>::State,
+        _peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+        _conn: &mut <Self as ::portcullis::Service>::Conn,
+        request: <Self as ::portcullis::Service>::Request,
+    ) -> ::core::result::Result<
+        ::portcullis::__private::Step<Self>,
+        <Self as ::portcullis::Service>::Error,
+    > {
+        let response: <File as ::portcullis::__private::Succeeds<
+            { ::portcullis::__private::is_result!(File) },
+        >>::Ok = <File as ::portcullis::__private::Settles<
+            { ::portcullis::__private::is_result!(File) },
+            <Self as ::portcullis::Service>::Error,
+        >>::settle(Self::read(self, request).await)?;
         ::core::result::Result::Ok(::portcullis::__private::Step::reply(state, response))
     }
 }

@@ -41,7 +41,10 @@ impl Pinger {
 impl facade::net::Service for Pinger {
     type Request = Ping;
     type Response = Pong;
-    type Error = ::core::convert::Infallible;
+    type Error = <Pong as facade::net::__private::Fails<
+        { facade::net::__private::is_result!(Pong) },
+        ::core::convert::Infallible,
+    >>::Err;
     type Conn = ();
     type Event = ::core::convert::Infallible;
     type State = ();
@@ -50,8 +53,14 @@ impl facade::net::Service for Pinger {
     const HALF_CLOSE: facade::net::__private::HalfClose = facade::net::__private::HalfClose::Answer;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
-        _peer: &facade::net::Peer<Self::Response, Self::Event>,
-    ) -> ::core::result::Result<facade::net::__private::Opened<Self>, Self::Error> {
+        _peer: &facade::net::Peer<
+            <Self as facade::net::Service>::Response,
+            <Self as facade::net::Service>::Event,
+        >,
+    ) -> ::core::result::Result<
+        facade::net::__private::Opened<Self>,
+        <Self as facade::net::Service>::Error,
+    > {
         ::core::result::Result::Ok(facade::net::__private::Opened {
             conn: (),
             state: (),
@@ -62,12 +71,21 @@ impl facade::net::Service for Pinger {
 impl facade::net::__private::Steps for Pinger {
     async fn step(
         self: &::std::sync::Arc<Self>,
-        state: Self::State,
-        _peer: &facade::net::Peer<Self::Response, Self::Event>,
-        _conn: &mut Self::Conn,
-        request: Self::Request,
-    ) -> ::core::result::Result<facade::net::__private::Step<Self>, Self::Error> {
-        let response: Pong = Self::ping(self, request).await;
+        state: <Self as facade::net::Service>::State,
+        _peer: &facade::net::Peer<
+            <Self as facade::net::Service>::Response,
+            <Self as facade::net::Service>::Event,
+        >,
+        _conn: &mut <Self as facade::net::Service>::Conn,
+        request: <Self as facade::net::Service>::Request,
+    ) -> ::core::result::Result<
+        facade::net::__private::Step<Self>,
+        <Self as facade::net::Service>::Error,
+    > {
+        let response: Pong = <Pong as facade::net::__private::Settles<
+            { facade::net::__private::is_result!(Pong) },
+            <Self as facade::net::Service>::Error,
+        >>::settle(Self::ping(self, request).await)?;
         ::core::result::Result::Ok(facade::net::__private::Step::reply(state, response))
     }
 }
@@ -97,10 +115,23 @@ facade::net::__private::for_editors! {
     }; }
 }
 fn free() -> facade::net::Offload<()> {
+    fn blocking_free(_worker: &facade::net::Worker) {}
+    let _ = blocking_free;
+    let body = {
+        use self::*;
+        blocking_free
+    };
     let pool: &facade::net::Pool = facade::net::Pool::shared();
-    pool.job("free").run::<_, ()>(move |worker| blocking_free(worker))
+    pool.job("free").run::<_, ()>(move |worker| body(worker))
 }
 /// Runs on the calling thread: for code that holds a `Worker` already.
 fn blocking_free(_worker: &facade::net::Worker) {
-    let _ = free;
+    let _ = {
+        fn free() {}
+        let _ = free;
+        {
+            use self::*;
+            free
+        }
+    };
 }

@@ -62,8 +62,14 @@ impl ::portcullis::Service for Chat {
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
-        peer: &::portcullis::Peer<Self::Response, Self::Event>,
-    ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
+        peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+    ) -> ::core::result::Result<
+        ::portcullis::__private::Opened<Self>,
+        <Self as ::portcullis::Service>::Error,
+    > {
         ::core::result::Result::Ok(::portcullis::__private::Opened {
             conn: Self::connected(self, peer).await?,
             state: (),
@@ -78,17 +84,26 @@ impl ::portcullis::Service for Chat {
     }
     async fn on_error(
         self: &::std::sync::Arc<Self>,
-        peer: &::portcullis::Peer<Self::Response, Self::Event>,
-        conn: &mut Self::Conn,
-        error: ::portcullis::SessionError<Self::Error>,
-    ) -> ::core::ops::ControlFlow<::portcullis::Reason, Self::Response> {
+        peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+        conn: &mut <Self as ::portcullis::Service>::Conn,
+        error: ::portcullis::SessionError<<Self as ::portcullis::Service>::Error>,
+    ) -> ::core::ops::ControlFlow<
+        ::portcullis::Reason,
+        <Self as ::portcullis::Service>::Response,
+    > {
         Self::failed(self, peer, conn, error).await
     }
     async fn on_disconnect(
         self: &::std::sync::Arc<Self>,
-        peer: &::portcullis::Peer<Self::Response, Self::Event>,
-        conn: Self::Conn,
-        _last: ::core::option::Option<Self::State>,
+        peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+        conn: <Self as ::portcullis::Service>::Conn,
+        _last: ::core::option::Option<<Self as ::portcullis::Service>::State>,
         reason: ::portcullis::Reason,
     ) {
         Self::gone(self, peer, conn, reason).await;
@@ -101,11 +116,17 @@ impl ::portcullis::Service for Chat {
 impl ::portcullis::__private::Steps for Chat {
     async fn step(
         self: &::std::sync::Arc<Self>,
-        state: Self::State,
-        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
-        _conn: &mut Self::Conn,
-        request: Self::Request,
-    ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
+        state: <Self as ::portcullis::Service>::State,
+        _peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+        _conn: &mut <Self as ::portcullis::Service>::Conn,
+        request: <Self as ::portcullis::Service>::Request,
+    ) -> ::core::result::Result<
+        ::portcullis::__private::Step<Self>,
+        <Self as ::portcullis::Service>::Error,
+    > {
         let response: Line = Self::say(self, request).await?;
         ::core::result::Result::Ok(::portcullis::__private::Step::reply(state, response))
     }

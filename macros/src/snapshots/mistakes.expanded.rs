@@ -88,15 +88,30 @@ pub enum WrongState {
 }
 #[automatically_derived]
 impl ::portcullis::__private::NextState<Wrong> for WrongState {
-    fn into_step(self) -> ::portcullis::__private::Step<Wrong> {
-        ::portcullis::__private::Step::go(self)
+    fn into_step(
+        self,
+    ) -> ::core::result::Result<
+        ::portcullis::__private::Step<Wrong>,
+        <Wrong as ::portcullis::Service>::Error,
+    > {
+        ::core::result::Result::Ok(::portcullis::__private::Step::go(self))
     }
 }
 #[automatically_derived]
+impl<Otherwise> ::portcullis::__private::NextTypes<Otherwise> for WrongState {
+    type Response = Otherwise;
+    type Err = Otherwise;
+}
+#[automatically_derived]
 impl ::portcullis::Service for Wrong {
-    type Request = ::portcullis::__private::Unknown;
-    type Response = ::portcullis::__private::Unknown;
-    type Error = ::core::convert::Infallible;
+    type Request = Hello;
+    type Response = <Self as ::portcullis::__private::NextTypes<
+        ::portcullis::__private::Unknown,
+    >>::Response;
+    type Error = <Self as ::portcullis::__private::Fails<
+        { ::portcullis::__private::is_result!(Self) },
+        ::core::convert::Infallible,
+    >>::Err;
     type Conn = ();
     type Event = ::core::convert::Infallible;
     type State = WrongState;
@@ -105,8 +120,14 @@ impl ::portcullis::Service for Wrong {
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
-        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
-    ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
+        _peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+    ) -> ::core::result::Result<
+        ::portcullis::__private::Opened<Self>,
+        <Self as ::portcullis::Service>::Error,
+    > {
         ::core::result::Result::Ok(::portcullis::__private::Opened {
             conn: (),
             state: WrongState::Greeting,
@@ -117,40 +138,40 @@ impl ::portcullis::Service for Wrong {
 impl ::portcullis::__private::Steps for Wrong {
     async fn step(
         self: &::std::sync::Arc<Self>,
-        state: Self::State,
-        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
-        _conn: &mut Self::Conn,
-        request: Self::Request,
-    ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
+        state: <Self as ::portcullis::Service>::State,
+        _peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+        _conn: &mut <Self as ::portcullis::Service>::Conn,
+        request: <Self as ::portcullis::Service>::Request,
+    ) -> ::core::result::Result<
+        ::portcullis::__private::Step<Self>,
+        <Self as ::portcullis::Service>::Error,
+    > {
         let step = match state {
             WrongState::Greeting => {
                 ::portcullis::__private::NextState::into_step(
-                    Self::greeting(
-                            self,
-                            <Hello as ::portcullis::__private::TakesRequest<
-                                <Self as ::portcullis::Service>::Request,
-                            >>::taken(request),
-                        )
-                        .await,
-                )
+                    Self::greeting(self, request).await,
+                )?
             }
             WrongState::Closed => ::portcullis::__private::Step::go(WrongState::Closed),
         };
         ::core::result::Result::Ok(step)
     }
-    fn state_name(state: &Self::State) -> &'static str {
+    fn state_name(state: &<Self as ::portcullis::Service>::State) -> &'static str {
         match state {
             WrongState::Greeting => "greeting",
             WrongState::Closed => "closed",
         }
     }
-    fn closes(state: &Self::State) -> bool {
+    fn closes(state: &<Self as ::portcullis::Service>::State) -> bool {
         ::core::matches!(state, WrongState::Closed)
     }
     fn recover(
         self: &::std::sync::Arc<Self>,
         name: &'static str,
-    ) -> ::core::option::Option<Self::State> {
+    ) -> ::core::option::Option<<Self as ::portcullis::Service>::State> {
         match name {
             "greeting" => ::core::option::Option::Some(WrongState::Greeting),
             _ => ::core::option::Option::None,

@@ -22,7 +22,9 @@ impl ::portcullis::Service for Thumbnails {
     type Request = ImageRequest;
     type Response = Thumbnail;
     type Error = Error;
-    type Conn = Conn;
+    type Conn = <Conn as ::portcullis::__private::Succeeds<
+        { ::portcullis::__private::is_result!(Conn) },
+    >>::Ok;
     type Event = ::core::convert::Infallible;
     type State = ();
     type Style = ::portcullis::__private::Stepwise;
@@ -30,10 +32,19 @@ impl ::portcullis::Service for Thumbnails {
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Cancel;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
-        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
-    ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
+        _peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+    ) -> ::core::result::Result<
+        ::portcullis::__private::Opened<Self>,
+        <Self as ::portcullis::Service>::Error,
+    > {
         ::core::result::Result::Ok(::portcullis::__private::Opened {
-            conn: Self::connected(self).await,
+            conn: <Conn as ::portcullis::__private::Settles<
+                { ::portcullis::__private::is_result!(Conn) },
+                <Self as ::portcullis::Service>::Error,
+            >>::settle(Self::connected(self).await)?,
             state: (),
         })
     }
@@ -42,12 +53,27 @@ impl ::portcullis::Service for Thumbnails {
 impl ::portcullis::__private::Steps for Thumbnails {
     async fn step(
         self: &::std::sync::Arc<Self>,
-        state: Self::State,
-        peer: &::portcullis::Peer<Self::Response, Self::Event>,
-        conn: &mut Self::Conn,
-        request: Self::Request,
-    ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
-        let response: Thumbnail = Self::thumbnail(self, peer, conn, request).await?;
+        state: <Self as ::portcullis::Service>::State,
+        peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+        conn: &mut <Self as ::portcullis::Service>::Conn,
+        request: <Self as ::portcullis::Service>::Request,
+    ) -> ::core::result::Result<
+        ::portcullis::__private::Step<Self>,
+        <Self as ::portcullis::Service>::Error,
+    > {
+        let response: Thumbnail = Self::thumbnail(
+                self,
+                peer,
+                <Conn as ::portcullis::__private::BorrowsConn<
+                    <Self as ::portcullis::Service>::Conn,
+                    _,
+                >>::lent(conn),
+                request,
+            )
+            .await?;
         ::core::result::Result::Ok(::portcullis::__private::Step::reply(state, response))
     }
 }

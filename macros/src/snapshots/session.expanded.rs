@@ -42,8 +42,14 @@ where
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Cancel;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
-        peer: &::portcullis::Peer<Self::Response, Self::Event>,
-    ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
+        peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+    ) -> ::core::result::Result<
+        ::portcullis::__private::Opened<Self>,
+        <Self as ::portcullis::Service>::Error,
+    > {
         ::core::result::Result::Ok(::portcullis::__private::Opened {
             conn: Self::connected(
                     self,
@@ -73,9 +79,12 @@ where
 {
     async fn session(
         self: &::std::sync::Arc<Self>,
-        conn: &mut Self::Conn,
-        session: &mut ::portcullis::Session<Self::Request, Self::Response>,
-    ) -> ::core::result::Result<(), Self::Error> {
+        conn: &mut <Self as ::portcullis::Service>::Conn,
+        session: &mut ::portcullis::Session<
+            <Self as ::portcullis::Service>::Request,
+            <Self as ::portcullis::Service>::Response,
+        >,
+    ) -> ::core::result::Result<(), <Self as ::portcullis::Service>::Error> {
         Self::chat(self, conn, session).await
     }
 }
@@ -119,8 +128,14 @@ impl ::portcullis::Service for Echo {
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
-        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
-    ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
+        _peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+    ) -> ::core::result::Result<
+        ::portcullis::__private::Opened<Self>,
+        <Self as ::portcullis::Service>::Error,
+    > {
         ::core::result::Result::Ok(::portcullis::__private::Opened {
             conn: (),
             state: (),
@@ -131,9 +146,12 @@ impl ::portcullis::Service for Echo {
 impl ::portcullis::__private::Linear for Echo {
     async fn session(
         self: &::std::sync::Arc<Self>,
-        _conn: &mut Self::Conn,
-        session: &mut ::portcullis::Session<Self::Request, Self::Response>,
-    ) -> ::core::result::Result<(), Self::Error> {
+        _conn: &mut <Self as ::portcullis::Service>::Conn,
+        session: &mut ::portcullis::Session<
+            <Self as ::portcullis::Service>::Request,
+            <Self as ::portcullis::Service>::Response,
+        >,
+    ) -> ::core::result::Result<(), <Self as ::portcullis::Service>::Error> {
         Self::echo(self, session).await;
         ::core::result::Result::Ok(())
     }

@@ -112,8 +112,14 @@ impl ::portcullis::Service for Chat {
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
-        peer: &::portcullis::Peer<Self::Response, Self::Event>,
-    ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
+        peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+    ) -> ::core::result::Result<
+        ::portcullis::__private::Opened<Self>,
+        <Self as ::portcullis::Service>::Error,
+    > {
         ::core::result::Result::Ok({
             let (conn, state) = Self::connected(self, peer).await;
             ::portcullis::__private::Opened {
@@ -124,9 +130,12 @@ impl ::portcullis::Service for Chat {
     }
     async fn on_disconnect(
         self: &::std::sync::Arc<Self>,
-        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
-        conn: Self::Conn,
-        last: ::core::option::Option<Self::State>,
+        _peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+        conn: <Self as ::portcullis::Service>::Conn,
+        last: ::core::option::Option<<Self as ::portcullis::Service>::State>,
         reason: ::portcullis::Reason,
     ) {
         Self::gone(self, conn, last, reason).await;
@@ -136,11 +145,17 @@ impl ::portcullis::Service for Chat {
 impl ::portcullis::__private::Steps for Chat {
     async fn step(
         self: &::std::sync::Arc<Self>,
-        state: Self::State,
-        peer: &::portcullis::Peer<Self::Response, Self::Event>,
-        conn: &mut Self::Conn,
-        request: Self::Request,
-    ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
+        state: <Self as ::portcullis::Service>::State,
+        peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+        conn: &mut <Self as ::portcullis::Service>::Conn,
+        request: <Self as ::portcullis::Service>::Request,
+    ) -> ::core::result::Result<
+        ::portcullis::__private::Step<Self>,
+        <Self as ::portcullis::Service>::Error,
+    > {
         let step = {
             let flow: ::core::ops::ControlFlow<
                 <Self as ::portcullis::Service>::Response,
@@ -176,13 +191,19 @@ impl ::portcullis::__private::Steps for Chat {
     }
     async fn event(
         self: &::std::sync::Arc<Self>,
-        state: Self::State,
-        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
-        _conn: &mut Self::Conn,
-        event: Self::Event,
+        state: <Self as ::portcullis::Service>::State,
+        _peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+        _conn: &mut <Self as ::portcullis::Service>::Conn,
+        event: <Self as ::portcullis::Service>::Event,
     ) -> ::core::result::Result<
-        ::core::ops::ControlFlow<Self::State, ::portcullis::__private::Step<Self>>,
-        Self::Error,
+        ::core::ops::ControlFlow<
+            <Self as ::portcullis::Service>::State,
+            ::portcullis::__private::Step<Self>,
+        >,
+        <Self as ::portcullis::Service>::Error,
     > {
         let step = match state {
             ChatState::Room(user, room) => {
@@ -200,12 +221,18 @@ impl ::portcullis::__private::Steps for Chat {
     }
     async fn timed_out(
         self: &::std::sync::Arc<Self>,
-        state: Self::State,
-        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
-        _conn: &mut Self::Conn,
+        state: <Self as ::portcullis::Service>::State,
+        _peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+        _conn: &mut <Self as ::portcullis::Service>::Conn,
     ) -> ::core::result::Result<
-        ::core::ops::ControlFlow<Self::State, ::portcullis::__private::Step<Self>>,
-        Self::Error,
+        ::core::ops::ControlFlow<
+            <Self as ::portcullis::Service>::State,
+            ::portcullis::__private::Step<Self>,
+        >,
+        <Self as ::portcullis::Service>::Error,
     > {
         let step = match state {
             ChatState::Room(data0, data1) => {
@@ -221,7 +248,7 @@ impl ::portcullis::__private::Steps for Chat {
         }
         ::core::result::Result::Ok(::core::ops::ControlFlow::Continue(step))
     }
-    fn state_name(state: &Self::State) -> &'static str {
+    fn state_name(state: &<Self as ::portcullis::Service>::State) -> &'static str {
         match state {
             ChatState::Login(..) => "login",
             ChatState::Room(..) => "room",
@@ -236,7 +263,9 @@ impl ::portcullis::__private::Steps for Chat {
             ::core::option::Option::None,
         ],
     );
-    fn state_limits(state: &Self::State) -> ::portcullis::StateLimits {
+    fn state_limits(
+        state: &<Self as ::portcullis::Service>::State,
+    ) -> ::portcullis::StateLimits {
         match state {
             ChatState::Login(..) => {
                 ::portcullis::StateLimits {
@@ -257,13 +286,15 @@ impl ::portcullis::__private::Steps for Chat {
             _ => ::portcullis::StateLimits::NONE,
         }
     }
-    fn half_close(state: &Self::State) -> ::portcullis::__private::HalfClose {
+    fn half_close(
+        state: &<Self as ::portcullis::Service>::State,
+    ) -> ::portcullis::__private::HalfClose {
         match state {
             ChatState::Room(..) => ::portcullis::__private::HalfClose::Cancel,
             _ => <Self as ::portcullis::Service>::HALF_CLOSE,
         }
     }
-    fn closes(state: &Self::State) -> bool {
+    fn closes(state: &<Self as ::portcullis::Service>::State) -> bool {
         ::core::matches!(state, ChatState::Closed)
     }
 }

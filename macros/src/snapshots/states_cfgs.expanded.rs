@@ -83,9 +83,19 @@ where
     T: 'static,
     Gate<T>: ::core::marker::Send + ::core::marker::Sync,
 {
-    fn into_step(self) -> ::portcullis::__private::Step<Gate<T>> {
-        ::portcullis::__private::Step::go(self)
+    fn into_step(
+        self,
+    ) -> ::core::result::Result<
+        ::portcullis::__private::Step<Gate<T>>,
+        <Gate<T> as ::portcullis::Service>::Error,
+    > {
+        ::core::result::Result::Ok(::portcullis::__private::Step::go(self))
     }
+}
+#[automatically_derived]
+impl<T, Otherwise> ::portcullis::__private::NextTypes<Otherwise> for Phase<T> {
+    type Response = Otherwise;
+    type Err = Otherwise;
 }
 #[automatically_derived]
 impl<T: Mark> ::portcullis::Service for Gate<T>
@@ -114,8 +124,14 @@ where
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
-        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
-    ) -> ::core::result::Result<::portcullis::__private::Opened<Self>, Self::Error> {
+        _peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+    ) -> ::core::result::Result<
+        ::portcullis::__private::Opened<Self>,
+        <Self as ::portcullis::Service>::Error,
+    > {
         ::core::result::Result::Ok(::portcullis::__private::Opened {
             conn: (),
             state: {
@@ -140,11 +156,17 @@ where
 {
     async fn step(
         self: &::std::sync::Arc<Self>,
-        state: Self::State,
-        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
-        _conn: &mut Self::Conn,
-        request: Self::Request,
-    ) -> ::core::result::Result<::portcullis::__private::Step<Self>, Self::Error> {
+        state: <Self as ::portcullis::Service>::State,
+        _peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+        _conn: &mut <Self as ::portcullis::Service>::Conn,
+        request: <Self as ::portcullis::Service>::Request,
+    ) -> ::core::result::Result<
+        ::portcullis::__private::Step<Self>,
+        <Self as ::portcullis::Service>::Error,
+    > {
         let step = {
             #[cfg(feature = "strict")]
             let flow: ::core::ops::ControlFlow<
@@ -193,13 +215,19 @@ where
     #[cfg(feature = "events")]
     async fn event(
         self: &::std::sync::Arc<Self>,
-        state: Self::State,
-        _peer: &::portcullis::Peer<Self::Response, Self::Event>,
-        _conn: &mut Self::Conn,
-        event: Self::Event,
+        state: <Self as ::portcullis::Service>::State,
+        _peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+        _conn: &mut <Self as ::portcullis::Service>::Conn,
+        event: <Self as ::portcullis::Service>::Event,
     ) -> ::core::result::Result<
-        ::core::ops::ControlFlow<Self::State, ::portcullis::__private::Step<Self>>,
-        Self::Error,
+        ::core::ops::ControlFlow<
+            <Self as ::portcullis::Service>::State,
+            ::portcullis::__private::Step<Self>,
+        >,
+        <Self as ::portcullis::Service>::Error,
     > {
         let step = match state {
             _ if false => {
@@ -216,7 +244,7 @@ where
                             >>::taken(event),
                         )
                         .await,
-                )
+                )?
             }
             other => {
                 return ::core::result::Result::Ok(::core::ops::ControlFlow::Break(other));
@@ -228,7 +256,7 @@ where
         }
         ::core::result::Result::Ok(::core::ops::ControlFlow::Continue(step))
     }
-    fn state_name(state: &Self::State) -> &'static str {
+    fn state_name(state: &<Self as ::portcullis::Service>::State) -> &'static str {
         match state {
             #[cfg(feature = "strict")]
             Phase::Shut => "shut",
@@ -246,7 +274,9 @@ where
             ::core::option::Option::Some(::core::time::Duration::from_secs(10u64)),
         ],
     );
-    fn state_limits(state: &Self::State) -> ::portcullis::StateLimits {
+    fn state_limits(
+        state: &<Self as ::portcullis::Service>::State,
+    ) -> ::portcullis::StateLimits {
         match state {
             #[cfg(not(feature = "strict"))]
             Phase::Ajar => {
@@ -260,19 +290,21 @@ where
             _ => ::portcullis::StateLimits::NONE,
         }
     }
-    fn half_close(state: &Self::State) -> ::portcullis::__private::HalfClose {
+    fn half_close(
+        state: &<Self as ::portcullis::Service>::State,
+    ) -> ::portcullis::__private::HalfClose {
         match state {
             Phase::Open(..) => ::portcullis::__private::HalfClose::Cancel,
             _ => <Self as ::portcullis::Service>::HALF_CLOSE,
         }
     }
-    fn closes(state: &Self::State) -> bool {
+    fn closes(state: &<Self as ::portcullis::Service>::State) -> bool {
         ::core::matches!(state, Phase::Closed)
     }
     fn recover(
         self: &::std::sync::Arc<Self>,
         name: &'static str,
-    ) -> ::core::option::Option<Self::State> {
+    ) -> ::core::option::Option<<Self as ::portcullis::Service>::State> {
         match name {
             #[cfg(feature = "strict")]
             "shut" => ::core::option::Option::Some(Phase::Shut),

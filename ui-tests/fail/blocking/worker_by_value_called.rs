@@ -1,5 +1,5 @@
-// errors: 1
-// Who calls the job hands it no worker, and is not to be told that one is missing.
+// errors: 2
+// Who calls the job hands it no worker. (By value it may be a type of the user's, so that the compiler tells of the call as well.)
 use portcullis::{Interrupted, prelude::*};
 
 struct Words;

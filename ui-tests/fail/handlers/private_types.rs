@@ -1,5 +1,6 @@
-// errors: 3
-// What a public service names is public: that is Rust's rule for associated types, told at each of the types.
+// errors: 4
+// What a public service names is public: that is Rust's rule for associated types, told at each of the types. (And once more where the
+// error of two of them is looked for.)
 use portcullis::prelude::*;
 
 pub struct Door;

@@ -36,7 +36,7 @@ fn blocking_functions_run_on_threads() {
     says(
         quote!(
             #[blocking]
-            fn b(&self, w: Worker) {}
+            fn b(&self, w: &mut Worker) {}
         ),
         &["must be a shared reference"],
     );

@@ -60,7 +60,7 @@ fn requests_have_a_request() {
     says(
         quote!(
             #[request(wire)]
-            async fn r(&self, r: Req) -> Rsp {}
+            async fn r(&self, r: Req) -> Vec<Rsp> {}
         ),
         &["`wire` sends a `Result` itself"],
     );

@@ -8,14 +8,14 @@ use syn::ext::IdentExt;
 
 impl Machine<'_> {
     pub(super) fn state_name(&self) -> TokenStream {
-        let states = &self.states.ident;
+        let (krate, states) = (self.krate, &self.states.ident);
         let arms = self.state_handlers().into_iter().map(|(method, step)| {
             let (cfgs, state) = (method.function.cfgs(), self.any((method, step)));
             let name = method.function.sig.ident.unraw().to_string();
             quote!(#(#cfgs)* #state => #name,)
         });
         quote_spanned! {Span::mixed_site()=>
-            fn state_name(state: &Self::State) -> &'static str {
+            fn state_name(state: &<Self as #krate::Service>::State) -> &'static str {
                 match state {
                     #(#arms)*
                     #states::Closed => "closed",
@@ -38,7 +38,7 @@ impl Machine<'_> {
         (!arms.is_empty()).then(|| {
             quote_spanned! {Span::mixed_site()=>
                 const SHORTEST_LIMIT: ::core::option::Option<::core::time::Duration> = #krate::__private::shortest(&[#all]);
-                fn state_limits(state: &Self::State) -> #krate::StateLimits {
+                fn state_limits(state: &<Self as #krate::Service>::State) -> #krate::StateLimits {
                     match state {
                         #arms
                         _ => #krate::StateLimits::NONE,
@@ -64,7 +64,7 @@ impl Machine<'_> {
             .collect();
         (!arms.is_empty()).then(|| {
             quote_spanned! {Span::mixed_site()=>
-                fn half_close(state: &Self::State) -> #krate::__private::HalfClose {
+                fn half_close(state: &<Self as #krate::Service>::State) -> #krate::__private::HalfClose {
                     match state {
                         #(#arms)*
                         _ => <Self as #krate::Service>::HALF_CLOSE,
@@ -76,6 +76,7 @@ impl Machine<'_> {
 
     /// States without data can be gone on in; nothing, if there are none.
     pub(super) fn recover(&self) -> Option<TokenStream> {
+        let krate = self.krate;
         let arms: Vec<_> = self
             .state_handlers()
             .into_iter()
@@ -88,7 +89,7 @@ impl Machine<'_> {
             .collect();
         (!arms.is_empty()).then(|| {
             quote_spanned! {Span::mixed_site()=>
-                fn recover(self: &::std::sync::Arc<Self>, name: &'static str) -> ::core::option::Option<Self::State> {
+                fn recover(self: &::std::sync::Arc<Self>, name: &'static str) -> ::core::option::Option<<Self as #krate::Service>::State> {
                     match name {
                         #(#arms)*
                         _ => ::core::option::Option::None,

@@ -1,5 +1,6 @@
 //! State machines: the enum of the states, `impl Service`, and `impl Steps` that leads from state to state.
 
+mod generics;
 mod known;
 mod service;
 mod states;
@@ -9,7 +10,7 @@ pub(crate) use service::no_first_data;
 
 use super::{at, attrs, conditions};
 use crate::{
-    model::{Gives, Method, Move, Param, Service, Shape, Side, StateEnum, variant},
+    model::{Gives, Method, Move, Param, Service, Shape, Side, StateEnum, mentions, variant},
     parse::HalfClose,
 };
 use proc_macro2::{Ident, Span, TokenStream};
@@ -48,7 +49,7 @@ impl<'a> Machine<'a> {
     /// `ChatState::Room(seat)`: a state taken apart, and the names of its data.
     fn pattern(&self, method: &Method, data: &[Param]) -> (TokenStream, Vec<Ident>) {
         let (states, name) = (&self.states.ident, variant(&method.function.sig.ident));
-        let names: Vec<_> = data.iter().enumerate().map(|(index, param)| data_name(index, param)).collect();
+        let names: Vec<_> = (0..data.len()).filter_map(|index| data_name(index, data)).collect();
         let data = (!names.is_empty()).then(|| quote!((#(#names),*)));
         (quote!(#states::#name #data), names)
     }
@@ -85,7 +86,7 @@ impl Machine<'_> {
         let generics = &self.service.head.generics;
         let is_generic = |ty: &Type| {
             let tokens = ty.to_token_stream();
-            generics.type_params().any(|param| states::mentions(tokens.clone(), &param.ident))
+            generics.type_params().any(|param| mentions(tokens.clone(), &param.ident.to_string()))
         };
         self.state_handlers()
             .into_iter()
@@ -128,18 +129,20 @@ fn peer_of(param: &Param) -> Option<&Type> {
     }
 }
 
-/// The user's own name for it, unless that is one of ours.
-fn data_name(index: usize, param: &Param) -> Ident {
+/// The user's own name for it, unless that is one of ours, or of two parameters that only hygiene tells apart.
+fn data_name(index: usize, data: &[Param]) -> Option<Ident> {
     const OURS: [&str; 5] = ["peer", "conn", "request", "event", "state"];
+    let param = data.get(index)?;
     let site = at(&param.written.ty);
-    match param.name() {
-        Some(name) if OURS.iter().all(|ours| name != ours) => {
+    let is_only = |name: &Ident| data.iter().filter(|other| other.name() == Some(name)).count() == 1;
+    Some(match param.name() {
+        Some(name) if OURS.iter().all(|ours| name != ours) && is_only(name) => {
             let mut name = name.clone();
             name.set_span(site);
             name
         }
         _ => Ident::new(&format!("data{index}"), site),
-    }
+    })
 }
 
 fn half_close(half_close: HalfClose, krate: &Path) -> TokenStream {

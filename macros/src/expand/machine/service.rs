@@ -2,13 +2,13 @@
 
 use super::{Machine, half_close, named_response};
 use crate::{
-    expand::{agree::Agreed, around, at, conditions, connect, hooks, types},
-    model::{Cause, Method, Move, variant},
+    expand::{agree::Agreed, around, at, conditions, connect, hooks, service::Unclear, types},
+    model::{Cause, Gives, Method, Move, Outcome, is_concrete, params, variant},
     parse::HalfClose,
 };
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::ext::IdentExt;
+use syn::{Type, ext::IdentExt};
 
 impl<'a> Machine<'a> {
     pub(super) fn service_impl(&self) -> TokenStream {
@@ -20,10 +20,10 @@ impl<'a> Machine<'a> {
             let (cfgs, name) = (method.function.cfgs(), method.function.sig.ident.unraw().to_string());
             quote!(#(#cfgs)* #name)
         });
-        let starts = connect::starts(self.service, krate);
-        let types = connect::types(&starts, self.error().as_ref());
+        let starts = connect::starts(self.service, Some(&states), krate);
+        let types = connect::types(&starts, self.error().as_ref(), &self.unclear_errors());
         let agreed = self.agreed();
-        let on_connect = connect::methods(&starts, &self.first_state(), &agreed);
+        let on_connect = connect::methods(&starts, &self.first_state(), &self.first_if_any(), &agreed);
         let hooks = hooks::items(self.service, &agreed);
         let (request, response) = (types::named("Request", &request), types::named("Response", &response));
         let items = quote_spanned! {Span::mixed_site()=>
@@ -43,7 +43,7 @@ impl<'a> Machine<'a> {
 
     /// What the methods agree on, as it is spelt.
     pub(super) fn agreed(&self) -> Agreed<'_> {
-        let starts = connect::starts(self.service, self.krate);
+        let starts = connect::starts(self.service, Some(&self.state_type()), self.krate);
         let events = conditions::in_any_case(self.service.moves()).find_map(|(method, step)| {
             let is_event = matches!(step.cause, Cause::Event { .. }) && !method.is_conditional();
             step.message.as_ref().filter(|_| is_event)
@@ -80,10 +80,51 @@ impl<'a> Machine<'a> {
         if let Some(written) = &self.service.response {
             return written.value.to_token_stream();
         }
-        match named_response(self.service) {
-            Some(ty) => types::known(Some(ty), ty.to_token_stream(), self.krate),
-            None => types::unknown(self.krate),
+        if let Some(ty) = named_response(self.service) {
+            return types::known(Some(ty), ty.to_token_stream(), self.krate);
         }
+        let krate = self.krate;
+        let unclear = self.by_another_name();
+        unclear.rev().fold(types::unknown(krate), |otherwise, ty| {
+            quote_spanned!(at(ty)=> <#ty as #krate::__private::NextTypes<#otherwise>>::Response)
+        })
+    }
+
+    /// What methods return when they succeed, where its name leaves open which of a state and a pair it is.
+    fn by_another_name(&self) -> impl DoubleEndedIterator<Item = &'a Type> {
+        let is_there = |method: &Method| !method.is_conditional() && method.sink.is_clean();
+        let moves: Vec<_> = self.service.moves().filter(|(method, _)| is_there(method)).collect();
+        moves.into_iter().filter_map(|(_, step)| match &step.gives {
+            Gives::Alias(ty) => Some(&**ty),
+            _ => None,
+        })
+    }
+
+    /// What they may fail with that return something by another name.
+    fn unclear_errors(&self) -> Vec<Unclear> {
+        let params = params(&self.service.head.generics);
+        let of_moves = self.by_another_name().map(|ty| {
+            let (ty, krate) = (ty.clone(), self.krate.clone());
+            let outcome = Outcome::Unclear { ty: ty.clone(), concrete: is_concrete(&ty, &params) };
+            Box::new(move |otherwise: TokenStream| match outcome {
+                Outcome::Unclear { concrete: true, .. } => types::err_or(&outcome, otherwise, &krate),
+                _ => quote_spanned!(at(&ty)=> <#ty as #krate::__private::NextTypes<#otherwise>>::Err),
+            }) as Unclear
+        });
+        of_moves.chain(around::unclear_errors(self.service, self.krate)).collect()
+    }
+
+    /// The first state as a closure, for a hook that may make one or not.
+    fn first_if_any(&self) -> TokenStream {
+        let krate = self.krate;
+        let is_start =
+            |step: &Move| matches!(&step.cause, Cause::Request(options) if options.start.is_some());
+        let has_data = self.state_handlers().iter().any(|(_, step)| is_start(step) && !step.data.is_empty());
+        if has_data {
+            return quote_spanned!(Span::mixed_site()=> #krate::__private::NoFirst);
+        }
+        let first = self.first_state();
+        quote_spanned!(Span::mixed_site()=> || #first)
     }
 
     /// `type Event`: that of the first handler that is there; they are of one type.

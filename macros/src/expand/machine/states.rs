@@ -5,9 +5,9 @@ use crate::{
     expand::{attrs, types},
     model::{Gives, Method, Move, StateEnum, variant},
 };
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{GenericParam, Generics};
+use syn::GenericParam;
 
 impl Machine<'_> {
     pub(super) fn state_enum(&self) -> TokenStream {
@@ -19,12 +19,13 @@ impl Machine<'_> {
         let derive = (!derive.is_empty()).then(|| quote!(#[derive(#(#derive),*)]));
         let attrs = self.attrs();
         let generics = self.enum_generics();
+        let where_clause = &generics.where_clause;
         let doc = " Where a session stands: a variant for each `#[state]`.";
         let variants = self.state_handlers().into_iter().map(|(method, step)| {
             let function = &method.function;
             let name = variant(&function.sig.ident);
             let attrs = attrs::of_variant(function);
-            let data = step.data.iter().map(|param| types::kept(&param.written.ty, self.krate));
+            let data = self.kept(step);
             // The brackets are ours: a field that looks written is told of, if its type is less public than the enum.
             let data = (!step.data.is_empty()).then(|| quote_spanned!(Span::mixed_site()=> (#((#data)),*)));
             quote!(#attrs #name #data)
@@ -33,7 +34,7 @@ impl Machine<'_> {
             #attrs
             #[doc = #doc]
             #derive
-            #vis enum #ident #generics {
+            #vis enum #ident #generics #where_clause {
                 #(#variants,)*
                 /// The session ends, once what it has to say is written.
                 Closed,
@@ -41,51 +42,47 @@ impl Machine<'_> {
         }
     }
 
-    /// Those of the block that the states' data mention.
-    fn enum_generics(&self) -> Generics {
-        let data: TokenStream = self
-            .service
-            .state_handlers()
-            .flat_map(|(_, step)| &step.data)
-            .map(|param| param.written.ty.to_token_stream())
-            .collect();
-        let mut generics = self.service.head.generics.clone();
-        generics.where_clause = None;
-        generics.params = generics
-            .params
-            .into_iter()
-            .filter_map(|param| match param {
-                GenericParam::Type(mut param) if mentions(data.clone(), &param.ident) => {
-                    param.bounds.clear();
-                    param.colon_token = None;
-                    Some(GenericParam::Type(param))
-                }
-                GenericParam::Const(param) if mentions(data.clone(), &param.ident) => {
-                    Some(GenericParam::Const(param))
-                }
-                _ => None,
-            })
-            .collect();
-        generics
-    }
-
     /// For methods that return a state by another name; nothing, if there are none.
     pub(super) fn next_impl(&self) -> Option<TokenStream> {
         let by_another_name = |(_, step): (&Method, &Move)| matches!(step.gives, Gives::Alias(_));
         self.service.moves().any(by_another_name).then(|| {
             let (krate, head, states) = (self.krate, &self.service.head, self.state_type());
+            let ty = &head.self_ty;
+            let mut of_enum = self.enum_generics();
+            of_enum.params.push(GenericParam::Type(Ident::new("Otherwise", Span::mixed_site()).into()));
+            let (enum_generics, _, enum_clause) = of_enum.split_for_impl();
             let (generics, _, where_clause) = head.generics.split_for_impl();
-            let (attrs, ty) = (self.attrs(), &head.self_ty);
+            let attrs = self.attrs();
+            let (generics, where_clause) = (
+                types::without_self(generics.to_token_stream(), ty),
+                types::without_self(where_clause.to_token_stream(), ty),
+            );
             quote_spanned! {Span::mixed_site()=>
                 #attrs
                 #[automatically_derived]
                 impl #generics #krate::__private::NextState<#ty> for #states #where_clause {
-                    fn into_step(self) -> #krate::__private::Step<#ty> {
-                        #krate::__private::Step::go(self)
+                    fn into_step(
+                        self,
+                    ) -> ::core::result::Result<#krate::__private::Step<#ty>, <#ty as #krate::Service>::Error> {
+                        ::core::result::Result::Ok(#krate::__private::Step::go(self))
                     }
+                }
+                #attrs
+                #[automatically_derived]
+                impl #enum_generics #krate::__private::NextTypes<Otherwise> for #states #enum_clause {
+                    type Response = Otherwise;
+                    type Err = Otherwise;
                 }
             }
         })
+    }
+
+    /// The types that a session keeps in this state.
+    pub(super) fn kept<'b>(&'b self, step: &'b Move) -> impl Iterator<Item = TokenStream> + 'b {
+        let service = &self.service.head.self_ty;
+        step.data
+            .iter()
+            .map(move |param| types::without_self(types::kept(&param.written.ty, self.krate), service))
     }
 
     /// `ChatState<S>`
@@ -95,12 +92,4 @@ impl Machine<'_> {
         let (_, generics, _) = generics.split_for_impl();
         quote!(#ident #generics)
     }
-}
-
-pub(super) fn mentions(tokens: TokenStream, name: &Ident) -> bool {
-    tokens.into_iter().any(|tree| match tree {
-        TokenTree::Ident(ident) => ident == *name,
-        TokenTree::Group(group) => mentions(group.stream(), name),
-        _ => false,
-    })
 }

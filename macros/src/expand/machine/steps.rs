@@ -25,7 +25,7 @@ impl Machine<'_> {
             #names
             #limits
             #half_closes
-            fn closes(state: &Self::State) -> bool {
+            fn closes(state: &<Self as #krate::Service>::State) -> bool {
                 ::core::matches!(state, #states::Closed)
             }
             #recover
@@ -53,11 +53,11 @@ impl Machine<'_> {
         quote_spanned! {Span::mixed_site()=>
             async fn step(
                 self: &::std::sync::Arc<Self>,
-                state: Self::State,
-                #peer: &#krate::Peer<Self::Response, Self::Event>,
-                #conn: &mut Self::Conn,
-                request: Self::Request,
-            ) -> ::core::result::Result<#krate::__private::Step<Self>, Self::Error> {
+                state: <Self as #krate::Service>::State,
+                #peer: &#krate::Peer<<Self as #krate::Service>::Response, <Self as #krate::Service>::Event>,
+                #conn: &mut <Self as #krate::Service>::Conn,
+                request: <Self as #krate::Service>::Request,
+            ) -> ::core::result::Result<#krate::__private::Step<Self>, <Self as #krate::Service>::Error> {
                 #ends
             }
         }
@@ -65,7 +65,8 @@ impl Machine<'_> {
 
     /// Nothing, if the block has no `#[event]`.
     fn event_fn(&self) -> Option<TokenStream> {
-        let event = quote_spanned!(Span::mixed_site()=> event: Self::Event);
+        let krate = self.krate;
+        let event = quote_spanned!(Span::mixed_site()=> event: <Self as #krate::Service>::Event);
         self.by_state("event", |cause| matches!(cause, Cause::Event { .. }), Some(&event))
     }
 
@@ -93,13 +94,13 @@ impl Machine<'_> {
             #cfg
             async fn #name(
                 self: &::std::sync::Arc<Self>,
-                state: Self::State,
-                #peer: &#krate::Peer<Self::Response, Self::Event>,
-                #conn: &mut Self::Conn,
+                state: <Self as #krate::Service>::State,
+                #peer: &#krate::Peer<<Self as #krate::Service>::Response, <Self as #krate::Service>::Event>,
+                #conn: &mut <Self as #krate::Service>::Conn,
                 #(#message,)*
             ) -> ::core::result::Result<
-                ::core::ops::ControlFlow<Self::State, #krate::__private::Step<Self>>,
-                Self::Error,
+                ::core::ops::ControlFlow<<Self as #krate::Service>::State, #krate::__private::Step<Self>>,
+                <Self as #krate::Service>::Error,
             > {
                 #ends
             }
@@ -195,7 +196,7 @@ impl Machine<'_> {
                     }
                 }
             }
-            Gives::Alias(_) => quote_spanned!(site=> #krate::__private::NextState::into_step(#call)),
+            Gives::Alias(_) => quote_spanned!(site=> #krate::__private::NextState::into_step(#call)?),
         };
         quote_spanned!(Span::mixed_site()=> #(#cfgs)* #pattern => #next,)
     }
