@@ -196,10 +196,10 @@ on_loops! {
         let tls_ = server_tls().build().unwrap().handshake_within(SHORT);
         let server = desk.bound(tls_).max_connections(2).spawn().await.unwrap();
         let addr = server.local_addr();
+        let began = Instant::now();
         let mut silent = tcp(addr).await;
         // Begins as it should, and goes on a byte at a time.
         let (mut reads, mut writes) = tcp(addr).await.into_split();
-        let began = Instant::now();
         let dripping = tokio::spawn(async move {
             for byte in b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".iter().chain(std::iter::repeat(&0)) {
                 if writes.write_all(&[*byte]).await.is_err() {

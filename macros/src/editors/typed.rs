@@ -38,16 +38,16 @@ const TYPED: &[(&str, &[&str])] = &[
     ("#[] async fn f(&self) {}", &[]),
     ("#[] #[blocking] fn f(&self) {}", &[]),
     // Attributes, which the compiler does not read.
-    ("#[blocking(on = self.)] fn f(&self) {}", &["`on` can't be read"]),
-    ("#[blocking(on =)] fn f(&self) {}", &["`on` can't be read"]),
+    ("#[blocking(on = self.)] fn f(&self) {}", &["`on` can't be parsed"]),
+    ("#[blocking(on =)] fn f(&self) {}", &["`on` can't be parsed"]),
     ("#[blocking(on)] fn f(&self) {}", &["`on` needs a value"]),
     ("#[blocking(dead)] fn f(&self) {}", &["`dead`"]),
     ("#[on(ti)] async fn f(&self) {}", &["`ti`"]),
     ("#[on()] async fn f(&self) {}", &["needs an event"]),
-    ("#[on(", &["already"]),
-    ("#[state(", &["already"]),
-    ("#[state(idle = ", &["`idle` can't be read"]),
-    ("#[blocking(on = self.", &["`on` can't be read"]),
+    ("#[on(", &["on the same method"]),
+    ("#[state(", &["on the same method"]),
+    ("#[state(idle = ", &["`idle` can't be parsed"]),
+    ("#[blocking(on = self.", &["`on` can't be parsed"]),
 ];
 
 const SERVICE: &str = "
