@@ -140,7 +140,10 @@ impl<S: Service> Hub<S> {
 
     /// How many sessions there are that have not ended: connections that only linger are not counted.
     pub(crate) fn serving(&self) -> usize {
-        self.present().saturating_sub(self.lingering.load(Ordering::Relaxed))
+        // Under the lock, so that a session that leaves is not seen in one count and missed in the other.
+        let seats = self.seats.lock();
+        let present = seats.posts.len() - seats.free.len();
+        present.saturating_sub(self.lingering.load(Ordering::Relaxed))
     }
 
     /// How many of them are of datagrams.
@@ -155,12 +158,14 @@ impl<S: Service> Hub<S> {
         }
     }
 
-    /// A session has ended whose connection lingers: its place may be given away, unless too many linger already.
-    pub(super) fn leave_place(&self) -> Option<OutsidePlace<'_>> {
+    /// Gives up the place of a session that has ended and whose connection is about to linger, unless too many linger
+    /// already. From here until its seat is free it is not counted as served.
+    pub(super) fn leave_place(&self, post: &Post<S::Response, S::Event>) {
         let room = |count: usize| (count < self.max_lingering).then_some(count + 1);
-        self.lingering.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).ok()?;
-        self.left.notify_one();
-        Some(OutsidePlace(&self.lingering))
+        if self.lingering.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok() {
+            post.leave_place();
+            self.left.notify_one();
+        }
     }
 
     /// The sessions that are being polled right now, each with the number of that poll.
@@ -199,10 +204,13 @@ impl<S: Service> Hub<S> {
         overdue.iter().for_each(|post| post.nudge());
     }
 
-    fn leave(&self, index: usize, datagrams: bool) {
+    fn leave(&self, index: usize, datagrams: bool, has_left_place: bool) {
         let mut seats = self.seats.lock();
         let post = seats.posts[index].take();
         seats.free.push(index);
+        if has_left_place {
+            self.lingering.fetch_sub(1, Ordering::Relaxed);
+        }
         if let Some(host) = post.as_ref().and_then(|post| self.counted(post.origin(), datagrams)) {
             seats.leave(host);
         }
@@ -217,15 +225,6 @@ impl<S: Service> Hub<S> {
             self.datagrams.fetch_sub(1, Ordering::Relaxed);
         }
         self.left.notify_one();
-    }
-}
-
-/// A connection lingers that has no place any more.
-pub(super) struct OutsidePlace<'a>(&'a AtomicUsize);
-
-impl Drop for OutsidePlace<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -312,6 +311,6 @@ impl<S: Service> Seat<S> {
 impl<S: Service> Drop for Seat<S> {
     fn drop(&mut self) {
         self.post.leave();
-        self.hub.leave(self.index as usize, self.datagrams);
+        self.hub.leave(self.index as usize, self.datagrams, self.post.has_left_place());
     }
 }

@@ -48,16 +48,14 @@ where
     let post = Arc::clone(link.post());
     link.drop_limits();
     post.close();
-    let written = unless(|| post.interrupted(Phase::Cancelling), pin!(Some(write(link)))).await;
+    let written = unless(|| post.interrupted(Phase::Cancelling), pin!(Some(write(hub, link)))).await;
     if written.is_ok() && link.end().is_none() && link.io().lingers() {
-        // The place in `max_connections` is for sessions; this one has ended.
-        let _outside = hub.leave_place();
         let _ = unless(|| post.stopped(Phase::Cancelling), pin!(Some(linger(link)))).await;
     }
     post.end();
 }
 
-async fn write<S, IO, C>(link: &mut Link<S, IO, C>)
+async fn write<S, IO, C>(hub: &Hub<S>, link: &mut Link<S, IO, C>)
 where
     S: Service,
     IO: Transport,
@@ -71,6 +69,11 @@ where
             break;
         }
         link.flush().await;
+    }
+    // The place in `max_connections` is for sessions, and this one has ended. It goes before the peer can see the end, so that
+    // a report never counts a session as cut short whose peer has read all of it.
+    if link.end().is_none() && link.io().lingers() {
+        hub.leave_place(link.post());
     }
     if link.end() != Some(End::Broken) {
         poll_fn(|cx| link.poll_shutdown(cx)).await;

@@ -37,6 +37,8 @@ pub(super) struct Mail<Rsp, Ev> {
     /// The driver is being polled right now; and how often it was, for telling one poll from the next.
     polled: bool,
     polls: u16,
+    /// The session has given up its place in `max_connections`: its connection only lingers.
+    left_place: bool,
 }
 
 #[derive(Debug)]
@@ -59,7 +61,16 @@ impl<Rsp, Ev> Mail<Rsp, Ev> {
             news: false,
             polled: false,
             polls: 0,
+            left_place: false,
         }
+    }
+
+    pub(super) fn leave_place(&mut self) {
+        self.left_place = true;
+    }
+
+    pub(super) fn has_left_place(&self) -> bool {
+        self.left_place
     }
 
     pub(super) fn gate(&self) -> Gate {

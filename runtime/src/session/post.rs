@@ -92,6 +92,15 @@ impl<Rsp, Ev> Post<Rsp, Ev> {
         drop(driver);
     }
 
+    /// Notes that the session has given up its place in `max_connections`.
+    pub(super) fn leave_place(&self) {
+        self.mail.lock().leave_place();
+    }
+
+    pub(super) fn has_left_place(&self) -> bool {
+        self.mail.lock().has_left_place()
+    }
+
     pub(super) fn awake(&self, waker: &Waker) {
         self.mail.lock().awake(waker);
     }
