@@ -7,7 +7,7 @@
 #[rustfmt::skip]
 pub const fn moves_between_threads<T: Send>() {} // goes to a thread or comes back: `Arc` for `Rc`, `Mutex` for `RefCell`, `dyn T + Send` for `dyn T`
 
-/// [`crosses`] of an argument by value whose type is called `Worker`: a type of the user's, or the library's by mistake.
+/// [`moves_between_threads`] of an argument by value whose type is called `Worker`: a type of the user's, or the library's by mistake.
 pub const fn crosses_as_worker<T: IsNoWorker>() {}
 
 /// What is called `Worker` and can cross.
