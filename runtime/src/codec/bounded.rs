@@ -6,8 +6,9 @@ use super::{DecodeError, EncodeError, effort};
 
 /// The first thing that is reserved; then as much as there is already.
 const FIRST: usize = 4096;
-/// What a frame may always hold, whatever its ratio.
-const HARMLESS: usize = 64 * 1024;
+/// What any frame may hold, whatever its ratio: a repetitive message of this length is common, and takes about a
+/// millisecond to decompress.
+const ANY_RATIO: usize = 1024 * 1024;
 
 /// How much a frame may hold: so much, and so many times the frame.
 #[derive(Clone, Copy)]
@@ -19,7 +20,7 @@ pub(super) struct Bound {
 impl Bound {
     /// For a frame of so many bytes.
     fn of(self, frame: usize) -> usize {
-        self.max.min(frame.saturating_mul(self.ratio).max(HARMLESS))
+        self.max.min(frame.saturating_mul(self.ratio).max(ANY_RATIO))
     }
 
     /// What is wrong with so many bytes that come out of so many.

@@ -21,7 +21,7 @@ use super::{DecodeError, EncodeError};
 /// | | limits | if it is not said |
 /// |---|---|---|
 /// | `MAX` | what a frame holds | 8 MiB |
-/// | `RATIO` | how many times its own length a frame holds, beyond 64 KiB | 100 |
+/// | `RATIO` | how many times its own length a frame holds, beyond 1 MiB | 100 |
 ///
 /// Text and records rarely compress to less than a twentieth; what holds long runs of zeros may want
 /// `Zlib<Json, { 64 << 20 }, 1000>`. A frame that holds more is a [`DecodeError`], and not decompressed any further; a message

@@ -16,7 +16,7 @@ use super::{DecodeError, EncodeError};
 /// Frames of format `F`, each compressed on its own by zstd (RFC 8878): `LengthPrefixed<Zstd<Json>>`.
 ///
 /// As with [`Zlib`](super::Zlib), `MAX` (8 MiB if it is not said) is the limit of what a frame holds, and bounds the memory for
-/// its window as well; and `RATIO` (100) is how many times its own length a frame may hold, beyond 64 KiB.
+/// its window as well; and `RATIO` (100) is how many times its own length a frame may hold, beyond 1 MiB.
 ///
 /// Compresses on the loop, and decompresses there, too, unless [`Server::decode_on`](crate::Server::decode_on) gives it to a
 /// pool.
