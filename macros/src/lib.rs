@@ -20,6 +20,7 @@ mod lint;
 mod model;
 mod names;
 mod parse;
+mod pipeline;
 mod report;
 #[cfg(test)]
 mod snapshots;
@@ -42,7 +43,7 @@ const HAS_SERVERS: bool = cfg!(any(feature = "server", test));
 /// The handlers of a service are of one kind: one `#[request]`, one `#[session]`, or some `#[state]`s.
 #[proc_macro_attribute]
 pub fn service(options: TokenStream, item: TokenStream) -> TokenStream {
-    expand::service(options.into(), item.into()).into()
+    pipeline::service(options.into(), item.into()).into()
 }
 
 /// Makes a function run on the threads of a pool: `f(..)` gives an `Offload` to await, `blocking_f(worker,
@@ -53,7 +54,7 @@ pub fn service(options: TokenStream, item: TokenStream) -> TokenStream {
 /// `self: &Arc<Self>`.
 #[proc_macro_attribute]
 pub fn blocking(options: TokenStream, item: TokenStream) -> TokenStream {
-    expand::blocking(options.into(), item.into()).into()
+    pipeline::blocking(options.into(), item.into()).into()
 }
 
 /// One request in, one response out: a handler of a `#[service]` block, which reads this attribute.

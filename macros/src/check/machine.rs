@@ -2,10 +2,9 @@
 
 use super::function;
 use crate::{
-    expand::{Made, made, named_response, no_first_data},
     model::{
-        Cause, Gives, Method, Move, Param, Role, Service, Shape, StateEnum, Targets, is_of_std, no_variant,
-        targets, variant,
+        Cause, Gives, Made, Method, Move, Param, Role, Service, Shape, StateEnum, Targets, is_of_std, made,
+        named_response, no_variant, targets, variant,
     },
     names,
     parse::{Event, StateOptions},
@@ -253,6 +252,15 @@ fn first_data(service: &Service, states: &StateEnum, method: &Method, step: &Mov
     if !given && !method.is_conditional() {
         method.sink.error(&data.written, no_first_data(&states.ident, method));
     }
+}
+
+/// What is wrong with a first state that has data.
+pub(crate) fn no_first_data(states: &Ident, method: &Method) -> String {
+    let variant = variant(&method.function.sig.ident);
+    format!(
+        "the first state has data, and nothing gives it: write `#[on(connect)] async fn connected(&self) -> {states}` \
+         that returns a `{states}::{variant}(..)`"
+    )
 }
 
 /// `#[event(state, ..)]`: known states, each with one handler, which takes its data.

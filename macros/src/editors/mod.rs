@@ -14,7 +14,7 @@ mod cut;
 mod source;
 mod typed;
 
-use crate::{expand, names::Word};
+use crate::{names::Word, pipeline};
 use cut::{Cut, Rest};
 use proc_macro2::{Delimiter, LineColumn, Span, TokenStream, TokenTree};
 use source::Subject;
@@ -26,8 +26,8 @@ use std::{
 impl Subject {
     fn expand(&self, item: TokenStream) -> TokenStream {
         match self.word {
-            Word::Service => expand::service(self.options.clone(), item),
-            _ => expand::blocking(self.options.clone(), item),
+            Word::Service => pipeline::service(self.options.clone(), item),
+            _ => pipeline::blocking(self.options.clone(), item),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What is typed most: each of these stands ahead of whole methods, as a method that somebody is about to write does.
 
 use super::{Shown, typed_names};
-use crate::expand;
+use crate::pipeline;
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
 /// What is typed, and a word of each message of ours about it.
@@ -89,7 +89,7 @@ fn block(typed: TokenStream) -> TokenStream {
 fn neighbours_of_what_is_typed_are_there() {
     for (text, words) in TYPED {
         let typed = closed(text);
-        let shown = Shown::of(expand::service(TokenStream::new(), block(typed.clone())));
+        let shown = Shown::of(pipeline::service(TokenStream::new(), block(typed.clone())));
         for function in ["answer", "count", "__count", "slow", "blocking_slow"] {
             assert!(shown.functions.contains(function), "{text}: no `{function}`");
         }
@@ -108,7 +108,7 @@ fn neighbours_of_what_is_typed_are_there() {
 /// What only newer compilers read must go through to them, and not be taken for half of something.
 #[test]
 fn what_may_be_rust_is_left_to_the_compiler() {
-    let expanded = |text: &str| expand::service(TokenStream::new(), block(text.parse().expect("tokens")));
+    let expanded = |text: &str| pipeline::service(TokenStream::new(), block(text.parse().expect("tokens")));
     let expansion = expanded("fn f(&self, n: u8 is u9) -> u64 { 1 }");
     let shown = Shown::of(expansion.clone());
     assert!(shown.functions.contains("f") && shown.errors.is_empty(), "{:?}", shown.errors);

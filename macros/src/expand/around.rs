@@ -6,7 +6,7 @@ use super::{
     service::{Unclear, argument, call},
     types,
 };
-use crate::model::{Around, Method, Outcome, Service, Side};
+use crate::model::{Around, Method, Outcome, Service, Side, in_any_case};
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::Path;
@@ -89,7 +89,7 @@ pub(super) fn after_step(service: &Service, agreed: &Agreed<'_>) -> TokenStream 
 /// What they fail with, if they can.
 pub(super) fn error(service: &Service, krate: &Path) -> Option<TokenStream> {
     let arounds = [Side::Before, Side::After].into_iter().flat_map(|side| service.arounds(side));
-    conditions::in_any_case(arounds).find_map(|(_, around)| types::err(&around.outcome, krate))
+    in_any_case(arounds).find_map(|(_, around)| types::err(&around.outcome, krate))
 }
 
 /// As [`error`], of those that return something by another name.

@@ -43,11 +43,3 @@ fn one_of<'a>(methods: impl IntoIterator<Item = &'a Method>) -> Option<TokenStre
         several => Some(quote!(any(#(#several),*))),
     }
 }
-
-/// Those without `cfg`s ahead of the others: what they name is there.
-pub(super) fn in_any_case<'a, T>(
-    methods: impl Iterator<Item = (&'a Method, T)>,
-) -> impl Iterator<Item = (&'a Method, T)> {
-    let (conditional, others): (Vec<_>, Vec<_>) = methods.partition(|(method, _)| method.is_conditional());
-    others.into_iter().chain(conditional)
-}

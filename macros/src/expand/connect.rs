@@ -9,7 +9,7 @@ use super::{
     types,
 };
 use crate::{
-    model::{Function, Hook, Method, Service, StateEnum, is_concrete, is_of_std, params, peel},
+    model::{Function, Hook, Made, Method, Service, is_concrete, made, params, peel},
     parse::Event,
 };
 use proc_macro2::{Span, TokenStream};
@@ -34,36 +34,6 @@ pub(super) struct Start<'a> {
     plain: Option<TokenStream>,
     /// What is said of `on_connect` is said of the hook.
     site: Span,
-}
-
-/// What a hook makes, as far as tokens tell.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Made {
-    /// The connection's value.
-    Conn,
-    /// The first state.
-    State,
-    /// `(Conn, State)`
-    Both,
-    /// One of these, by another name: the compiler tells which.
-    Open,
-}
-
-/// What `#[on(connect)]` makes, where its type says so.
-pub(crate) fn made(hook: &Hook, states: Option<&StateEnum>) -> Made {
-    let Some(states) = states else { return Made::Conn };
-    match hook.outcome.ok().map(peel) {
-        Some(Type::Tuple(tuple)) if tuple.elems.len() == 2 => match &tuple.elems[1] {
-            state if states.is(state) => Made::Both,
-            other if is_of_std(other) => Made::Conn,
-            _ => Made::Open,
-        },
-        Some(ty) if states.is(ty) => Made::State,
-        Some(ty) if is_of_std(ty) => Made::Conn,
-        Some(_) => Made::Open,
-        None if hook.outcome.is_fallible() => Made::Open,
-        None => Made::Conn,
-    }
 }
 
 /// `opens!(Visit, ChatState)`: which of them it is.

@@ -26,14 +26,12 @@ mod stub;
 mod types;
 mod warnings;
 
-pub(crate) use connect::{Made, made};
-pub(crate) use machine::{named_response, no_first_data};
-pub(crate) use outside::outside;
+pub(crate) use outside::{is_asked, not_a_function, outside};
 
 use crate::{
-    check, lint,
-    model::{Host, Item, Method, Role, Service},
-    parse::{self, Target},
+    check,
+    model::{Item, Method, Role, Service},
+    parse::Other,
     report::Sink,
 };
 use proc_macro2::{Span, TokenStream, TokenTree};
@@ -41,58 +39,8 @@ use quote::{ToTokens, quote, quote_spanned};
 use std::time::Duration;
 use syn::{Generics, ImplItem, Path};
 
-/// `#[service(options)] item`
-pub(crate) fn service(options: TokenStream, item: TokenStream) -> TokenStream {
-    match parse::cases_of_block(&item) {
-        Some(cases) => cases.into_iter().map(|item| one_service(options.clone(), item)).collect(),
-        None => one_service(options, item),
-    }
-}
-
-fn one_service(options: TokenStream, item: TokenStream) -> TokenStream {
-    let sink = Sink::root();
-    let options = parse::options(options, &sink);
-    let item = match parse::target(options, item.clone(), &sink) {
-        Target::Block(block) => {
-            let service = Service::new(*block);
-            check::service(&service);
-            lint::service(&service);
-            self::block(&service)
-        }
-        Target::Other(other) => {
-            let stub = stub::of_other(&other, &item, &krate(None));
-            let item = outside::not_a_block(&other, item, &sink);
-            quote!(#item #stub)
-        }
-    };
-    let mistakes = sink.into_compile_errors();
-    quote!(#item #mistakes)
-}
-
-/// `#[blocking(options)] item`, outside `#[service]`
-pub(crate) fn blocking(options: TokenStream, item: TokenStream) -> TokenStream {
-    if outside::is_asked(&item) {
-        return TokenStream::new();
-    }
-    let sink = Sink::root();
-    let one = |function| {
-        let method = Method::new(function, &Host::Alone, None);
-        check::method(&method, &Host::Alone);
-        lint::method(&method);
-        let item = self::method(&method, &krate(None), None);
-        let half = half::alone(&method, false);
-        quote!(#item #half)
-    };
-    let item = match parse::Function::blocking(&options, item.clone(), &sink) {
-        Ok(functions) => functions.into_iter().map(one).collect(),
-        Err(_) => outside::not_a_function(item, &sink),
-    };
-    let mistakes = sink.into_compile_errors();
-    quote!(#item #mistakes)
-}
-
 /// The block, its items in their order, and behind it the impls of `Service`.
-fn block(service: &Service) -> TokenStream {
+pub(crate) fn block(service: &Service) -> TokenStream {
     let krate = krate(service.krate.as_ref());
     let borrowed = service.borrowed().is_some();
     let items = service.items.iter().map(|item| match item {
@@ -123,6 +71,21 @@ fn block(service: &Service) -> TokenStream {
     let asked = outside::ask(service);
     let in_front = in_front(service);
     quote!(#block #in_front #states #impls #description #attributes #asked)
+}
+
+/// A function with `#[blocking]` outside of `#[service]`.
+pub(crate) fn alone(function: &Method) -> TokenStream {
+    let item = method(function, &krate(None), None);
+    let half = half::alone(function, false);
+    quote!(#item #half)
+}
+
+/// `#[service]` on something that is no block of methods: the item as it is, what is wrong with it, and what keeps other
+/// places from failing because of it.
+pub(crate) fn not_a_block(other: &Other, item: TokenStream, sink: &Sink) -> TokenStream {
+    let stub = stub::of_other(other, &item, &krate(None));
+    let item = outside::not_a_block(other, item, sink);
+    quote!(#item #stub)
 }
 
 /// A block of its own for what may be without a use: of none of its methods the compiler tells that, as it would of no method beside

@@ -55,7 +55,7 @@ pub(super) fn ask(service: &Service) -> TokenStream {
 }
 
 /// A question of [`ask`].
-pub(super) fn is_asked(item: &TokenStream) -> bool {
+pub(crate) fn is_asked(item: &TokenStream) -> bool {
     item.clone().into_iter().any(|tree| matches!(tree, TokenTree::Ident(name) if name == ASKED))
 }
 
@@ -127,7 +127,7 @@ fn first(tokens: TokenStream) -> TokenStream {
 }
 
 /// `#[blocking]` on something else than a function with a body.
-pub(super) fn not_a_function(item: TokenStream, sink: &Sink) -> TokenStream {
+pub(crate) fn not_a_function(item: TokenStream, sink: &Sink) -> TokenStream {
     if !parse::ends_as_an_item(&item) {
         // Somebody is about to write what it stands on.
         return without_marks(item);

@@ -10,8 +10,9 @@
 //! It stands in the body, so that lint levels of the method, the block and the crate are heeded, `expect` too.
 
 use crate::{
-    lint::{self, Finding, Lint},
+    lint,
     model::{Function, Method},
+    report::{Finding, Lint},
 };
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};

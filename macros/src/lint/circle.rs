@@ -6,8 +6,9 @@
 //! Counted is only what is written: `self.f(..).wait(worker)` of a blocking method, and likewise of an `async fn` of
 //! the block which awaits `self.f(..)`, by as many of them as it takes.
 
-use super::{Finding, Lint, level::chain};
+use super::level::chain;
 use crate::model::{Method, Role, Service};
+use crate::report::{Finding, Lint};
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 
@@ -94,13 +95,13 @@ fn scan(tokens: TokenStream, how: &str, names: &mut Vec<Ident>) {
 
 #[cfg(test)]
 mod tests {
-    use crate::{expand, lint::Lint};
+    use crate::{pipeline, report::Lint};
     use proc_macro2::TokenStream;
 
     /// How many circles are closed in a block with these methods.
     fn circles(methods: &str) -> usize {
         let block: TokenStream = format!("impl S {{ {methods} }}").parse().expect(methods);
-        let expanded = expand::service(TokenStream::new(), block).to_string();
+        let expanded = pipeline::service(TokenStream::new(), block).to_string();
         expanded.matches(Lint::PoolCircle.name()).count()
     }
 

@@ -1,7 +1,8 @@
 //! A job of the block that is cancelled in the statement that starts it.
 
-use super::{Finding, Lint, level::is_mark};
+use super::level::is_mark;
 use crate::model::{Method, Receiver, Role, Service};
+use crate::report::{Finding, Lint};
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 

@@ -1,9 +1,7 @@
 //! A lock of std that is still held at an `.await`.
 
-use super::{
-    Finding, Lint,
-    level::{self, is_mark},
-};
+use super::level::{self, is_mark};
+use crate::report::{Finding, Lint};
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 
 /// Each `let guard = ..lock().unwrap();` with an `.await` behind it and no `drop(guard)` in between.

@@ -18,55 +18,11 @@ mod unused;
 
 pub(crate) use guard::{awaits, noted};
 
-use crate::model::{Method, Role, Service};
-use proc_macro2::TokenStream;
+use crate::{
+    model::{Method, Role, Service},
+    report::{Finding, Lint},
+};
 use quote::ToTokens;
-
-/// A warning: the constant's name in `portcullis::lints`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lint {
-    ThreadSleep,
-    FileSystem,
-    Network,
-    Process,
-    StandardInput,
-    BlockOn,
-    BlockingCall,
-    GuardAcrossAwait,
-    /// The value of an awaited helper that is `#[must_use]`: rustc's own lint tells of it.
-    UnusedValue,
-    UnusedWorker,
-    PoolCircle,
-    OffloadDropped,
-    BlockOnAThread,
-}
-
-impl Lint {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Lint::ThreadSleep => "THREAD_SLEEP",
-            Lint::FileSystem => "FILE_SYSTEM",
-            Lint::Network => "NETWORK",
-            Lint::Process => "PROCESS",
-            Lint::StandardInput => "STANDARD_INPUT",
-            Lint::BlockOn => "BLOCK_ON",
-            Lint::BlockingCall => "BLOCKING_CALL",
-            Lint::GuardAcrossAwait => "Guard",
-            Lint::UnusedValue => "value",
-            Lint::UnusedWorker => "unused_worker",
-            Lint::PoolCircle => "POOL_CIRCLE",
-            Lint::OffloadDropped => "OFFLOAD_DROPPED",
-            Lint::BlockOnAThread => "BLOCK_ON_A_THREAD",
-        }
-    }
-}
-
-/// A warning, and the tokens that it is about.
-#[derive(Clone)]
-pub(crate) struct Finding {
-    pub(crate) lint: Lint,
-    pub(crate) at: TokenStream,
-}
 
 /// Every warning of a block goes to the sinks of its methods.
 pub(crate) fn service(service: &Service) {

@@ -1,9 +1,7 @@
 //! Calls that stop the loop.
 
-use super::{
-    Finding, Lint,
-    level::{self, chain, is_mark},
-};
+use super::level::{self, chain, is_mark};
+use crate::report::{Finding, Lint};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// Each call in a loop method that blocks its thread.

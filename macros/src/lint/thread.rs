@@ -1,10 +1,8 @@
 //! `block_on` in a blocking method, where the wait through the worker was meant.
 
-use super::{
-    Finding, Lint,
-    level::{self, is_mark},
-};
+use super::level::{self, is_mark};
 use crate::model::{Method, Role, Service};
+use crate::report::{Finding, Lint};
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 
 /// The `async fn`s and jobs of the block.

@@ -6,7 +6,7 @@
 mod book;
 mod strict;
 
-use crate::{expand, names::Word};
+use crate::{expand, names::Word, pipeline};
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use std::{fs, path::PathBuf};
@@ -98,8 +98,8 @@ fn expand(attr: Option<Attribute>, item: &impl ToTokens) -> TokenStream {
         _ => TokenStream::new(),
     };
     match Word::of(attr.path()) {
-        Some(Word::Service) => expand::service(options, item),
-        Some(Word::Blocking) => expand::blocking(options, item),
+        Some(Word::Service) => pipeline::service(options, item),
+        Some(Word::Blocking) => pipeline::blocking(options, item),
         Some(word) => expand::outside(word, item),
         None => quote!(#attr #item),
     }

@@ -6,16 +6,14 @@ mod service;
 mod states;
 mod steps;
 
-pub(crate) use service::no_first_data;
-
-use super::{at, attrs, conditions};
+use super::{at, attrs};
 use crate::{
-    model::{Gives, Method, Move, Param, Service, Shape, Side, StateEnum, mentions, variant},
+    model::{Method, Move, Param, Service, StateEnum, mentions, variant},
     parse::HalfClose,
 };
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::{GenericArgument, Path, PathArguments, Type, WherePredicate};
+use syn::{Path, Type, WherePredicate};
 
 /// A block with states, and their enum.
 pub(super) struct Machine<'a> {
@@ -95,37 +93,6 @@ impl Machine<'_> {
             .map(|param| &*param.written.ty)
             .filter(move |ty| is_generic(ty))
             .filter_map(|ty| syn::parse2(quote_spanned!(at(ty)=> #ty: ::core::marker::Send)).ok())
-    }
-}
-
-/// The response that a method of a machine names, if one does.
-pub(crate) fn named_response(service: &Service) -> Option<&Type> {
-    let of_moves = conditions::in_any_case(service.moves()).find_map(|(_, step)| match &step.gives {
-        // The wrong way round, which is reported, the response is behind the state.
-        Gives::Both { response, state } => {
-            let swapped =
-                service.states.as_ref().is_some_and(|states| states.is(response) && !states.is(state));
-            Some(if swapped { &**state } else { &**response })
-        }
-        _ => None,
-    });
-    of_moves.or_else(|| service.arounds(Side::Before).find_map(|(_, around)| around.response())).or_else(
-        || {
-            let of_hooks = service.hooks().filter_map(|(_, hook)| hook.peer.as_ref());
-            service.moves().filter_map(|(_, step)| step.peer.as_ref()).chain(of_hooks).find_map(peer_of)
-        },
-    )
-}
-
-/// `Reply` of `&Peer<Reply>`.
-fn peer_of(param: &Param) -> Option<&Type> {
-    let Shape::Shared(reference) = &param.shape else { return None };
-    let Type::Path(path) = &*reference.elem else { return None };
-    let last = path.path.segments.last().filter(|last| last.ident == "Peer")?;
-    let PathArguments::AngleBracketed(brackets) = &last.arguments else { return None };
-    match brackets.args.first() {
-        Some(GenericArgument::Type(response)) => Some(response),
-        _ => None,
     }
 }
 

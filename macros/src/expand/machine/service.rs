@@ -1,12 +1,13 @@
 //! `impl Service` of a machine.
 
-use super::{Machine, half_close, named_response};
+use super::{Machine, half_close};
 use crate::{
+    check::no_first_data,
     expand::{agree::Agreed, around, at, conditions, connect, hooks, service::Unclear, types},
-    model::{Cause, Gives, Method, Move, Outcome, is_concrete, params, variant},
+    model::{Cause, Gives, Method, Move, Outcome, in_any_case, is_concrete, named_response, params},
     parse::HalfClose,
 };
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Type, ext::IdentExt};
 
@@ -44,7 +45,7 @@ impl<'a> Machine<'a> {
     /// What the methods agree on, as it is spelt.
     pub(super) fn agreed(&self) -> Agreed<'_> {
         let starts = connect::starts(self.service, Some(&self.state_type()), self.krate);
-        let events = conditions::in_any_case(self.service.moves()).find_map(|(method, step)| {
+        let events = in_any_case(self.service.moves()).find_map(|(method, step)| {
             let is_event = matches!(step.cause, Cause::Event { .. }) && !method.is_conditional();
             step.message.as_ref().filter(|_| is_event)
         });
@@ -66,8 +67,7 @@ impl<'a> Machine<'a> {
         if let Some(written) = &self.service.request {
             return written.value.to_token_stream();
         }
-        let first = conditions::in_any_case(self.service.state_handlers())
-            .find_map(|(_, step)| step.message.as_ref());
+        let first = in_any_case(self.service.state_handlers()).find_map(|(_, step)| step.message.as_ref());
         match first {
             Some(param) => {
                 types::known(Some(&param.written.ty), param.written.ty.to_token_stream(), self.krate)
@@ -131,7 +131,7 @@ impl<'a> Machine<'a> {
     fn events(&self) -> TokenStream {
         let mut types = TokenStream::new();
         let mut before: Vec<&Method> = Vec::new();
-        for (method, step) in conditions::in_any_case(self.service.moves()) {
+        for (method, step) in in_any_case(self.service.moves()) {
             let (Cause::Event { .. }, Some(param)) = (&step.cause, &step.message) else { continue };
             let Some(first) = conditions::none_of(before.iter().copied()) else { break };
             let cfgs = method.function.cfgs();
@@ -147,7 +147,7 @@ impl<'a> Machine<'a> {
 
     /// That of the first method that can fail; the others' are turned into it, by `?`.
     fn error(&self) -> Option<TokenStream> {
-        conditions::in_any_case(self.service.moves())
+        in_any_case(self.service.moves())
             .find_map(|(_, step)| types::err(&step.outcome, self.krate))
             .or_else(|| around::error(self.service, self.krate))
     }
@@ -191,13 +191,4 @@ impl<'a> Machine<'a> {
         let cancels = handlers.iter().filter(|(_, step)| step.half_close() == HalfClose::Cancel).count();
         if cancels * 2 > handlers.len() { HalfClose::Cancel } else { HalfClose::Answer }
     }
-}
-
-/// What is wrong with a first state that has data.
-pub(crate) fn no_first_data(states: &Ident, method: &Method) -> String {
-    let variant = variant(&method.function.sig.ident);
-    format!(
-        "the first state has data, and nothing gives it: write `#[on(connect)] async fn connected(&self) -> {states}` \
-         that returns a `{states}::{variant}(..)`"
-    )
 }

@@ -4,7 +4,10 @@
 //! said about it: what is clean is generated in full, what is not falls back to something that causes no
 //! second error. Warnings go the same way, and spoil nothing.
 
-use crate::lint::Finding;
+mod finding;
+
+pub(crate) use finding::{Finding, Lint};
+
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use std::{cell::RefCell, fmt::Display, rc::Rc};

@@ -1,0 +1,57 @@
+//! The stages in their order: parse, model, check, lint, expand.
+//!
+//! Each stage reads what the one before made. Mistakes of all of them go to one [`Sink`], and come out as
+//! `compile_error!`s beside what could be generated.
+
+use crate::{
+    check, expand, lint,
+    model::{Host, Method, Service},
+    parse::{self, Target},
+    report::Sink,
+};
+use proc_macro2::TokenStream;
+use quote::quote;
+
+/// `#[service(options)] item`
+pub(crate) fn service(options: TokenStream, item: TokenStream) -> TokenStream {
+    match parse::cases_of_block(&item) {
+        Some(cases) => cases.into_iter().map(|item| one_service(options.clone(), item)).collect(),
+        None => one_service(options, item),
+    }
+}
+
+fn one_service(options: TokenStream, item: TokenStream) -> TokenStream {
+    let sink = Sink::root();
+    let options = parse::options(options, &sink);
+    let item = match parse::target(options, item.clone(), &sink) {
+        Target::Block(block) => {
+            let service = Service::new(*block);
+            check::service(&service);
+            lint::service(&service);
+            expand::block(&service)
+        }
+        Target::Other(other) => expand::not_a_block(&other, item, &sink),
+    };
+    let mistakes = sink.into_compile_errors();
+    quote!(#item #mistakes)
+}
+
+/// `#[blocking(options)] item`, outside `#[service]`
+pub(crate) fn blocking(options: TokenStream, item: TokenStream) -> TokenStream {
+    if expand::is_asked(&item) {
+        return TokenStream::new();
+    }
+    let sink = Sink::root();
+    let one = |function| {
+        let method = Method::new(function, &Host::Alone, None);
+        check::method(&method, &Host::Alone);
+        lint::method(&method);
+        expand::alone(&method)
+    };
+    let item = match parse::Function::blocking(&options, item.clone(), &sink) {
+        Ok(functions) => functions.into_iter().map(one).collect(),
+        Err(_) => expand::not_a_function(item, &sink),
+    };
+    let mistakes = sink.into_compile_errors();
+    quote!(#item #mistakes)
+}
