@@ -11,8 +11,6 @@ mod activity;
 mod channel;
 #[cfg(feature = "server")]
 mod client;
-#[cfg(feature = "server")]
-pub mod codec;
 mod context;
 mod crossing;
 #[cfg(feature = "server")]
@@ -50,8 +48,6 @@ mod worker;
 /// What messages of the compiler name: the bounds that expansions ask for. Nothing in here is to be called by hand.
 pub mod bounds {
     #[cfg(feature = "server")]
-    pub use crate::codec::carries::{Carries, Fits, Mistaken, Never, Silent};
-    #[cfg(feature = "server")]
     pub use crate::private::{
         BeginsWithConn, BorrowsCleanup, BorrowsConn, Completes, DerefTarget, EndOfConn, FailsWith, First,
         Flows, IsState, IsWire, Linear, MakesBoth, NextState, NextTypes, SameType, SessionTypes, Step, Steps,
@@ -62,6 +58,8 @@ pub mod bounds {
         Fallible, FromInterrupted, IsNoWorker, IsWorker, KnowsItsArc, crosses_as_worker, is_error_of_a_job,
         moves_between_threads,
     };
+    #[cfg(feature = "server")]
+    pub use crate::server::carries::{Carries, Fits, Mistaken, Never, Silent};
 }
 
 pub use channel::{ChannelError, Receiver, Sender, channel};
@@ -74,6 +72,10 @@ pub use portal::{AsCompleted, Canceller, Portal, PortalTask, as_completed, join_
 pub use spawn::{BoxTask, Spawn};
 pub use values::{ContextKey, InContext};
 pub use worker::{Wait, Worker};
+
+#[cfg(feature = "server")]
+#[doc(inline)]
+pub use portcullis_codec as codec;
 
 #[cfg(feature = "tls")]
 pub use client::ClientTls;

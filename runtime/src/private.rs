@@ -348,7 +348,7 @@ mod server {
     }
 
     /// Stands for a request or response that a mistaken handler left unsaid, so that the mistake is the only error: every codec
-    /// [carries](crate::codec::carries::Carries) it.
+    /// [carries](crate::server::carries::Carries) it.
     #[derive(Debug)]
     pub enum Unknown {}
 

@@ -22,8 +22,7 @@ use tokio::io::ReadBuf;
 pub(crate) use self::local::Told;
 pub use self::udp::UdpOptions;
 #[cfg(unix)]
-use crate::codec::datagram::LONGEST;
-use crate::codec::datagram::LONGEST_UDP;
+use crate::codec::private::{MAX_DATAGRAM, MAX_UDP_PAYLOAD};
 use crate::transport::first_of;
 #[cfg(unix)]
 use crate::transport::socket_file;
@@ -212,9 +211,9 @@ impl Socket {
     /// The longest datagram that this kind of socket carries.
     pub(crate) fn ceiling(&self) -> usize {
         match self {
-            Self::Udp(_) => LONGEST_UDP,
+            Self::Udp(_) => MAX_UDP_PAYLOAD,
             #[cfg(unix)]
-            Self::Unix(..) => LONGEST,
+            Self::Unix(..) => MAX_DATAGRAM,
         }
     }
 

@@ -18,6 +18,7 @@
 mod accept;
 mod bind;
 mod blocking;
+pub(crate) mod carries;
 mod control;
 pub(crate) mod datagram;
 mod door;
@@ -33,6 +34,7 @@ use std::time::Duration;
 
 use self::bind::Addrs;
 pub use self::blocking::ServerThread;
+use self::carries::Carries;
 use self::control::Control;
 pub use self::control::ServerHandle;
 use self::datagram::Doors;
@@ -45,7 +47,7 @@ pub use self::listen::tcp::TcpOptions;
 pub use self::listen::unix::UnixOptions;
 pub use self::report::StopReport;
 pub use self::spawned::RunningServer;
-use crate::codec::carries::Carries;
+
 use crate::pool::Pool;
 use crate::service::{Service, Style};
 use crate::session::decoding::DecodeOn;

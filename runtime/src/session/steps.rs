@@ -22,7 +22,8 @@ use super::link::{End, Link};
 use super::peer::Peer;
 use super::reason::Reason;
 use super::watch::Phase;
-use crate::codec::{Codec, effort};
+use crate::codec::Codec;
+use crate::codec::private::take_decode_cost;
 use crate::service::{Step, Steps};
 use crate::transport::Transport;
 
@@ -102,7 +103,7 @@ where
             if idle.link.is_full() {
                 flush(hub, peer, idle, busy_in).await?;
             }
-            turns += 1 + effort::take() / EFFORT;
+            turns += 1 + take_decode_cost() / EFFORT;
             if turns >= TURNS {
                 turns = 0;
                 yield_now().await;

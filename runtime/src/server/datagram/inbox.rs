@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::io::ReadBuf;
 
-use crate::codec::datagram::HEAD;
+use crate::codec::private::PREFIX_LEN;
 use crate::sync::Mutex;
 
 /// An idle session keeps a queue of no more than this many bytes.
@@ -59,7 +59,7 @@ impl Inbox {
         }
         let waiting = state.bytes.len() - state.read;
         // What waits keeps its head, so that empty datagrams are bounded, too.
-        if waiting > 0 && waiting + HEAD + datagram.len() > self.bound {
+        if waiting > 0 && waiting + PREFIX_LEN + datagram.len() > self.bound {
             return Put::Full;
         }
         if state.read > 0 {

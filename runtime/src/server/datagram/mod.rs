@@ -113,7 +113,7 @@ impl<S: Service, D: DatagramCodec<S::Request, S::Response>> Door<S> for Bind<D> 
         let ceiling = socket.ceiling();
         let told = Told::of(socket.local_addr()?.ip());
         let longest = codec.max_size().min(ceiling);
-        let codec = Framed::within(codec, ceiling);
+        let codec = Framed::with_max(codec, ceiling);
         let (socket, file): (AsyncSocket, Option<SocketFile>) = AsyncSocket::new(socket)?;
         let drive = Arc::new(S::Style::driver::<packets::Packets, Framed<D>>(Arc::clone(house.hub)));
         let route = Route::new(house, socket, longest, Arc::clone(counters));

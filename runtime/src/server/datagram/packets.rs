@@ -17,7 +17,7 @@ use super::inbox::Inbox;
 use super::router::{Conversation, Shared};
 use super::stats::Dropped;
 use super::{IDLE, NEWCOMER};
-use crate::codec::datagram::HEAD;
+use crate::codec::private::PREFIX_LEN;
 use crate::transport::Transport;
 
 /// Waits until it may be worth the try again to send.
@@ -90,7 +90,7 @@ impl AsyncRead for Packets {
 impl AsyncWrite for Packets {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, frames: &[u8]) -> Poll<io::Result<usize>> {
         let mut written = 0;
-        while let Some((head, rest)) = frames[written..].split_first_chunk::<HEAD>() {
+        while let Some((head, rest)) = frames[written..].split_first_chunk::<PREFIX_LEN>() {
             let length = u32::from_be_bytes(*head) as usize;
             let Some(datagram) = rest.get(..length) else { break };
             // A link that is told of a wait, or of an error, has lost nothing of what was sent before it.
@@ -99,7 +99,7 @@ impl AsyncWrite for Packets {
                 Poll::Pending => Ok(false),
             };
             match sent {
-                Ok(true) => written += HEAD + length,
+                Ok(true) => written += PREFIX_LEN + length,
                 Ok(false) if written == 0 => {
                     if self.poll_blocked(cx)?.is_pending() {
                         return Poll::Pending;

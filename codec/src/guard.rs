@@ -20,7 +20,7 @@ use serde::de::{
 };
 
 use super::stack::{self, Place};
-use super::{DecodeError, effort};
+use super::{DecodeError, decode_cost};
 
 /// How deep a message nests. What serde descends into counts: elements, fields, what an `Option` or a newtype holds.
 const DEEPEST: u16 = 128;
@@ -85,7 +85,7 @@ impl Guard {
     {
         let guarded = Guarded { inner: deserializer, guard: self, left: self.levels, weighs: false };
         let message = T::deserialize(guarded);
-        effort::spend(self.frame.saturating_add(most(self.frame) - self.left.get()));
+        decode_cost::add(self.frame.saturating_add(most(self.frame) - self.left.get()));
         message.map_err(|error| match self.refused.get() {
             Some(refused) => DecodeError::new(refused.to_string()).resumable(),
             None => DecodeError::new(error).resumable(),

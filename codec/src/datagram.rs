@@ -17,22 +17,22 @@ use super::format::{Format, FrameWriter};
 use super::{Codec, DecodeError, EncodeError};
 
 /// The longest datagram that UDP over IPv4 carries.
-pub(crate) const LONGEST_UDP: usize = 65_507;
+pub const MAX_UDP_PAYLOAD: usize = 65_507;
 /// What a Unix datagram may be at most here. The kernel's own limit, that of its buffers, is mostly lower.
-pub(crate) const LONGEST: usize = 16 * 1024 * 1024;
+pub const MAX_DATAGRAM: usize = 16 * 1024 * 1024;
 /// The length before each datagram on its way through a stream.
-pub(crate) const HEAD: usize = 4;
+pub const PREFIX_LEN: usize = 4;
 
 /// Reads a message of type `In` from a datagram, and writes one of type `Out` as a datagram.
 ///
 /// [`Datagrams`] is the ready-made one; a protocol of your own implements this. A server uses
-/// `DatagramCodec<Request, Response>`, an [`Endpoint`](crate::Endpoint) that talks to it `DatagramCodec<Response, Request>`.
+/// `DatagramCodec<Request, Response>`, an `Endpoint` that talks to it `DatagramCodec<Response, Request>`.
 ///
 /// Called on the loop, between polls: an implementation must neither block nor wait. A panic in one ends the session.
 ///
 /// ```
 /// use bytes::{BufMut, BytesMut};
-/// # use portcullis_runtime as portcullis;
+/// # mod portcullis { pub mod codec { pub use portcullis_codec::*; } }
 /// use portcullis::codec::{DatagramCodec, DecodeError, EncodeError};
 ///
 /// /// A number, in eight bytes.
@@ -84,8 +84,8 @@ pub trait DatagramCodec<In, Out>: Clone + Send + 'static {
 /// `Format`; [`Utf8`] for text; [`Raw`] for bytes.
 ///
 /// ```
-/// # use portcullis_runtime as portcullis;
-/// use portcullis::{Datagrams, codec::Utf8};
+/// # mod portcullis { pub mod codec { pub use portcullis_codec::*; } }
+/// use portcullis::codec::{Datagrams, Utf8};
 /// // What surely passes any network in one piece.
 /// let codec = Datagrams::<Utf8>::new().max_size(1200);
 /// ```
@@ -106,13 +106,13 @@ pub enum Raw {}
 impl<F> Datagrams<F> {
     /// Datagrams of up to 65 507 bytes, the most that UDP carries.
     pub const fn new() -> Self {
-        Self { max_size: LONGEST_UDP, format: PhantomData }
+        Self { max_size: MAX_UDP_PAYLOAD, format: PhantomData }
     }
 
     /// The longest datagram that is read or written, in bytes: at most 65 507 over UDP, and 16 MiB over Unix sockets.
     #[must_use]
     pub const fn max_size(mut self, bytes: usize) -> Self {
-        self.max_size = if bytes > LONGEST { LONGEST } else { bytes };
+        self.max_size = if bytes > MAX_DATAGRAM { MAX_DATAGRAM } else { bytes };
         self
     }
 
@@ -196,67 +196,69 @@ impl<In: From<Vec<u8>>, Out: AsRef<[u8]>> DatagramCodec<In, Out> for Datagrams<R
 
 /// A datagram codec for streams: each datagram behind its length, in four bytes, big endian.
 ///
-/// That is what [`LengthPrefixed`](crate::LengthPrefixed) does for serde formats. A server that was given no codec but
+/// That is what `LengthPrefixed` does for serde formats. A server that was given no codec but
 /// that of its datagrams uses this, should it be bound to a stream as well.
 #[derive(Clone, Debug)]
 pub struct Framed<C> {
     codec: C,
     /// What the transport can carry.
-    ceiling: usize,
+    max_datagram: usize,
     /// What is still to be thrown away of a datagram that was refused.
-    skip: usize,
+    bytes_to_skip: usize,
 }
 
 impl<C> Framed<C> {
     /// Puts the datagrams of `codec` on a stream.
     pub const fn new(codec: C) -> Self {
-        Self::within(codec, LONGEST)
+        Self::with_max(codec, MAX_DATAGRAM)
     }
 
-    pub(crate) const fn within(codec: C, ceiling: usize) -> Self {
-        Self { codec, ceiling, skip: 0 }
+    /// As [`new`](Self::new), with a limit of the transport besides that of the codec.
+    #[doc(hidden)]
+    pub const fn with_max(codec: C, max_datagram: usize) -> Self {
+        Self { codec, max_datagram, bytes_to_skip: 0 }
     }
 
     fn limit<In, Out>(&self) -> usize
     where
         C: DatagramCodec<In, Out>,
     {
-        self.codec.max_size().min(self.ceiling)
+        self.codec.max_size().min(self.max_datagram)
     }
 }
 
 impl<C: DatagramCodec<In, Out>, In, Out> Codec<In, Out> for Framed<C> {
     fn decode(&mut self, input: &mut BytesMut) -> Result<Option<In>, DecodeError> {
-        if self.skip > 0 {
-            let here = self.skip.min(input.len());
+        if self.bytes_to_skip > 0 {
+            let here = self.bytes_to_skip.min(input.len());
             input.advance(here);
-            self.skip -= here;
+            self.bytes_to_skip -= here;
         }
-        let Some(head) = input.first_chunk::<HEAD>() else { return Ok(None) };
+        let Some(head) = input.first_chunk::<PREFIX_LEN>() else { return Ok(None) };
         let length = u32::from_be_bytes(*head) as usize;
         let limit = self.limit();
         if length > limit {
-            input.advance(HEAD);
-            self.skip = length;
+            input.advance(PREFIX_LEN);
+            self.bytes_to_skip = length;
             return Err(DecodeError::too_long(limit));
         }
-        let Some(datagram) = input[HEAD..].get(..length) else { return Ok(None) };
+        let Some(datagram) = input[PREFIX_LEN..].get(..length) else { return Ok(None) };
         let message = self.codec.decode(datagram);
-        input.advance(HEAD + length);
+        input.advance(PREFIX_LEN + length);
         message.map(Some).map_err(DecodeError::resumable)
     }
 
     fn encode(&mut self, message: Out, output: &mut BytesMut) -> Result<(), EncodeError> {
         let start = output.len();
-        output.put_bytes(0, HEAD);
+        output.put_bytes(0, PREFIX_LEN);
         self.codec.encode(message, output)?;
-        let length = (output.len() - start).saturating_sub(HEAD);
+        let length = (output.len() - start).saturating_sub(PREFIX_LEN);
         let limit = self.limit();
         if length > limit {
             return Err(EncodeError::too_long(limit));
         }
         // The limit is far below `u32::MAX`.
-        output[start..start + HEAD].copy_from_slice(&(length as u32).to_be_bytes());
+        output[start..start + PREFIX_LEN].copy_from_slice(&(length as u32).to_be_bytes());
         Ok(())
     }
 }
@@ -313,7 +315,7 @@ mod tests {
         };
         assert_eq!(encode(framed(8)), Ok(()));
         assert_eq!(encode(framed(7)), Err("the message is longer than 7 bytes".to_owned()));
-        let narrow = Framed::within(Datagrams::new(), 6);
+        let narrow = Framed::with_max(Datagrams::new(), 6);
         assert_eq!(encode(narrow), Err("the message is longer than 6 bytes".to_owned()));
     }
 

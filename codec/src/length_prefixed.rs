@@ -17,7 +17,7 @@ const HEAD: usize = 4;
 /// A frame over the limit is a [`DecodeError`] after which exactly that frame is skipped, without being
 /// buffered. Memory follows the bytes that have arrived, never the length that was announced.
 ///
-/// Frames are decoded on the loop, unless [`Server::decode_on`](crate::Server::decode_on) gives large ones to a pool. A plain `Vec<u8>` in a message is decoded by serde byte by byte, which holds the loop
+/// Frames are decoded on the loop, unless `Server::decode_on` gives large ones to a pool. A plain `Vec<u8>` in a message is decoded by serde byte by byte, which holds the loop
 /// up when it is long; `#[serde(with = "serde_bytes")]` on the field makes one copy of it.
 pub struct LengthPrefixed<F> {
     max_frame: usize,

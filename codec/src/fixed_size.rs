@@ -12,7 +12,7 @@ use super::{Codec, DecodeError, EncodeError};
 /// turns into `[u8; N]`; that is at the same time how a struct of fixed layout is read and written:
 ///
 /// ```
-/// # use portcullis_runtime as portcullis;
+/// # mod portcullis { pub mod codec { pub use portcullis_codec::*; } }
 /// use portcullis::codec::{Codec, FixedSize};
 ///
 /// struct Point { x: u16, y: u16 }

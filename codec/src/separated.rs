@@ -15,7 +15,7 @@ use super::{Codec, DecodeError, EncodeError};
 /// behind them when the stream ends are an error: what came may be half of what was sent.
 ///
 /// ```
-/// # use portcullis_runtime as portcullis;
+/// # mod portcullis { pub mod codec { pub use portcullis_codec::*; } }
 /// use portcullis::codec::Separated;
 /// let codec = Separated::by(b"\r\n\r\n").max_length(1024);
 /// ```

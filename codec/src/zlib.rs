@@ -31,7 +31,7 @@ use super::{DecodeError, EncodeError};
 /// decompressed twice, first to find its end, and the ratio holds for each part of a frame from its beginning. One that holds
 /// more than it may, or is no zlib stream, ends the connection.
 ///
-/// Compresses on the loop, and decompresses there, too, unless [`Server::decode_on`](crate::Server::decode_on) gives it to a
+/// Compresses on the loop, and decompresses there, too, unless `Server::decode_on` gives it to a
 /// pool.
 #[derive(Debug)]
 pub struct Zlib<F, const MAX: usize = { 8 * 1024 * 1024 }, const RATIO: usize = 100> {

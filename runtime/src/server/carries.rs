@@ -2,9 +2,9 @@
 
 use bytes::BytesMut;
 
-use super::{Codec, DecodeError, EncodeError};
+use super::NoCodec;
+use crate::codec::{Codec, DecodeError, EncodeError};
 use crate::private::Unknown;
-use crate::server::NoCodec;
 
 /// What [`Server::codec`](crate::Server::codec) takes: every [`Codec`] of the service's messages.
 ///

@@ -41,7 +41,7 @@
 //! - don't index: a length comes from the peer.
 //!
 //! ```
-//! # use portcullis_runtime as portcullis;
+//! # mod portcullis { pub mod codec { pub use portcullis_codec::*; } }
 //! use bytes::{Buf, BufMut, Bytes, BytesMut};
 //! use portcullis::codec::{Codec, DecodeError, EncodeError};
 //!
@@ -79,22 +79,24 @@
 //!
 //! Is it only the payload that is special, implement `Format`, and every framing and every wrapper can carry it.
 
+#![forbid(unsafe_code)]
+// docs.rs builds with nightly, and says of each item which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[cfg(feature = "base64")]
 mod base64;
 #[cfg(any(feature = "zlib", feature = "zstd"))]
 mod bounded;
-pub(crate) mod carries;
 #[cfg(feature = "cbor")]
 mod cbor;
 #[cfg(feature = "checksum")]
 mod checksum;
 #[cfg(feature = "serde")]
 mod concatenated;
-pub(crate) mod datagram;
-pub(crate) mod effort;
+mod datagram;
+mod decode_cost;
 mod error;
 mod fixed_size;
-mod foreign;
 #[cfg(feature = "serde")]
 mod format;
 #[cfg(any(feature = "cbor", feature = "json", feature = "msgpack", feature = "postcard"))]
@@ -114,6 +116,8 @@ mod shallow;
 mod splitter;
 #[cfg(any(feature = "cbor", feature = "json", feature = "msgpack", feature = "postcard"))]
 mod stack;
+#[cfg(feature = "tokio-util")]
+mod tokio_util;
 #[cfg(feature = "zlib")]
 mod zlib;
 #[cfg(feature = "zstd")]
@@ -155,6 +159,13 @@ pub use self::zlib::Zlib;
 #[cfg(feature = "zstd")]
 pub use self::zstd::Zstd;
 
+/// What the other crates of portcullis use. Not part of the public API.
+#[doc(hidden)]
+pub mod private {
+    pub use crate::datagram::{MAX_DATAGRAM, MAX_UDP_PAYLOAD, PREFIX_LEN};
+    pub use crate::decode_cost::take as take_decode_cost;
+}
+
 /// Reads messages of type `In` from bytes, and writes messages of type `Out` as bytes.
 ///
 /// Every `tokio_util` codec that is `Clone + Send + 'static` is one, for the item it decodes and the items it
@@ -193,7 +204,7 @@ pub trait Codec<In, Out>: Clone + Send + 'static {
     }
 
     /// As [`decode`](Self::decode), but a frame of more than `above` bytes may be taken off and left for a thread to decode; see
-    /// [`Server::decode_on`](crate::Server::decode_on). A codec that can't tell a frame from its message need not write this.
+    /// `Server::decode_on`. A codec that can't tell a frame from its message need not write this.
     ///
     /// # Errors
     /// As `decode`.

@@ -21,7 +21,7 @@ use super::{DecodeError, Decoded, EncodeError};
 /// [resumable](DecodeError::resumable).
 ///
 /// ```
-/// # use portcullis_runtime as portcullis;
+/// # mod portcullis { pub mod codec { pub use portcullis_codec::*; } }
 /// use std::io::Write;
 /// use portcullis::codec::{DecodeError, EncodeError, Format, FrameWriter, LengthPrefixed};
 /// use serde::{Serialize, de::DeserializeOwned};
@@ -44,7 +44,7 @@ use super::{DecodeError, Decoded, EncodeError};
 /// }
 /// # #[cfg(feature = "json")]
 /// # fn codec() {
-/// let codec = LengthPrefixed::<Versioned<portcullis::Json>>::new();
+/// let codec = LengthPrefixed::<Versioned<portcullis::codec::Json>>::new();
 /// # }
 /// ```
 #[diagnostic::on_unimplemented(

@@ -32,7 +32,7 @@ pub struct HmacSha256<F, K>(PhantomData<fn() -> (F, K)>);
 /// Knows the key for [`HmacSha256`]. Formats are types without values, and so the key is that of a type.
 ///
 /// ```
-/// # use portcullis_runtime as portcullis;
+/// # mod portcullis { pub mod codec { pub use portcullis_codec::*; } }
 /// use std::sync::OnceLock;
 /// use portcullis::codec::Key;
 ///

@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::io;
 
+use ::tokio_util::codec::{AnyDelimiterCodecError, Decoder, Encoder, LinesCodecError};
 use bytes::BytesMut;
-use tokio_util::codec::{AnyDelimiterCodecError, Decoder, Encoder, LinesCodecError};
 
 use super::{Codec, DecodeError, EncodeError};
 
@@ -53,7 +53,7 @@ fn is_of_one_line(error: &(dyn Error + 'static)) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use tokio_util::codec::{AnyDelimiterCodec, LengthDelimitedCodec, LinesCodec};
+    use ::tokio_util::codec::{AnyDelimiterCodec, LengthDelimitedCodec, LinesCodec};
 
     use super::*;
 

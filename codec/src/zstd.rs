@@ -18,7 +18,7 @@ use super::{DecodeError, EncodeError};
 /// As with [`Zlib`](super::Zlib), `MAX` (8 MiB if it is not said) is the limit of what a frame holds, and bounds the memory for
 /// its window as well; and `RATIO` (100) is how many times its own length a frame may hold, beyond 1 MiB.
 ///
-/// Compresses on the loop, and decompresses there, too, unless [`Server::decode_on`](crate::Server::decode_on) gives it to a
+/// Compresses on the loop, and decompresses there, too, unless `Server::decode_on` gives it to a
 /// pool.
 #[derive(Debug)]
 pub struct Zstd<F, const MAX: usize = { 8 * 1024 * 1024 }, const RATIO: usize = 100> {

@@ -3,7 +3,6 @@
 use std::fmt::Debug;
 
 use bytes::BytesMut;
-use tokio_util::codec::LinesCodec;
 
 use super::*;
 
@@ -189,8 +188,10 @@ fn a_line_with_a_newline_is_not_written() {
     assert_eq!(&output[..], b"a\r\n");
 }
 
+#[cfg(feature = "tokio-util")]
 #[test]
-fn foreign_lines_codec_resumes_after_a_long_line() {
-    let read = read::<String, _>(LinesCodec::new_with_max_length(4), b"too long\nok\n", 3);
+fn the_lines_codec_of_tokio_util_resumes_after_a_long_line() {
+    let read =
+        read::<String, _>(::tokio_util::codec::LinesCodec::new_with_max_length(4), b"too long\nok\n", 3);
     assert!(matches!(&read[..], [Err((_, true)), Ok(line)] if line == "ok"), "{read:?}");
 }

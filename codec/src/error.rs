@@ -33,15 +33,18 @@ impl DecodeError {
         self.resumes
     }
 
-    pub(crate) fn too_long(limit: usize) -> Self {
+    #[doc(hidden)]
+    pub fn too_long(limit: usize) -> Self {
         Self::new(format!("a frame is longer than {limit} bytes")).resumable()
     }
 
-    pub(crate) fn truncated() -> Self {
+    #[doc(hidden)]
+    pub fn truncated() -> Self {
         Self::new("the stream ended inside a frame")
     }
 
-    pub(crate) fn fatal(mut self) -> Self {
+    #[doc(hidden)]
+    pub fn fatal(mut self) -> Self {
         self.resumes = false;
         self
     }
@@ -87,7 +90,8 @@ impl EncodeError {
         Self { source: source.into() }
     }
 
-    pub(crate) fn too_long(limit: usize) -> Self {
+    #[doc(hidden)]
+    pub fn too_long(limit: usize) -> Self {
         Self::new(format!("the message is longer than {limit} bytes"))
     }
 }

@@ -6,7 +6,7 @@
 use std::cell::Cell;
 
 thread_local! {
-    static SPENT: Cell<usize> = const { Cell::new(0) };
+    static COST: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Counts so many bytes.
@@ -18,11 +18,11 @@ thread_local! {
     feature = "zlib",
     feature = "zstd"
 ))]
-pub(super) fn spend(bytes: usize) {
-    SPENT.set(SPENT.get().saturating_add(bytes));
+pub(super) fn add(bytes: usize) {
+    COST.set(COST.get().saturating_add(bytes));
 }
 
 /// How many bytes were counted since the last call.
-pub(crate) fn take() -> usize {
-    SPENT.take()
+pub fn take() -> usize {
+    COST.take()
 }

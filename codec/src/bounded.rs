@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::{DecodeError, EncodeError, effort};
+use super::{DecodeError, EncodeError, decode_cost};
 
 /// The first thing that is reserved; then as much as there is already.
 const FIRST: usize = 4096;
@@ -49,7 +49,7 @@ impl Bound {
 pub(super) fn read_to_end(mut reader: impl Read, frame: usize, bound: Bound) -> Result<Vec<u8>, DecodeError> {
     let plain = read_within(&mut reader, frame, bound);
     // An error comes when there is as much as there may be.
-    effort::spend(plain.as_ref().map_or(bound.of(frame), Vec::len));
+    decode_cost::add(plain.as_ref().map_or(bound.of(frame), Vec::len));
     plain
 }
 
