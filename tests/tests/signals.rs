@@ -27,6 +27,11 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata};
 
 const ROLE: &str = "PORTCULLIS_TEST_SERVER";
+/// Set for a child whose grace is short.
+const SHORT: &str = "PORTCULLIS_TEST_SHORT_GRACE";
+
+/// Whether logging blocks for ever.
+static CLOGGED: AtomicBool = AtomicBool::new(false);
 
 struct Desk {
     release: Semaphore,
@@ -52,6 +57,10 @@ impl Desk {
                     thread::park();
                 }
             }
+            "clog" => {
+                CLOGGED.store(true, Ordering::SeqCst);
+                Ok("clogged".into())
+            }
             "fail" => Err("no such shelf".into()),
             "panic" => panic!("the desk broke"),
             "linger" => {
@@ -65,22 +74,18 @@ impl Desk {
     #[on(disconnect)]
     async fn gone(&self) {
         if self.lingers.load(Ordering::SeqCst) {
-            // The second signal and the third, at moments when the stop is certain not to have ended.
-            loop {
-                let own = rustix::process::getpid();
-                rustix::process::kill_process(own, rustix::process::Signal::TERM).unwrap();
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
+            println!("\nsaying goodbye");
+            std::future::pending::<()>().await;
         }
     }
 }
 
-/// Prints warnings, each as one line.
-struct Warnings;
+/// Prints each event as one line: `log:` for warnings and errors, `info:` for the rest.
+struct Log;
 
-impl tracing::Subscriber for Warnings {
+impl tracing::Subscriber for Log {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= Level::WARN
+        *metadata.level() <= Level::INFO
     }
     fn new_span(&self, _: &Attributes<'_>) -> Id {
         Id::from_u64(1)
@@ -94,7 +99,11 @@ impl tracing::Subscriber for Warnings {
                 self.0.push_str(&format!(" {}: {value:?}", field.name()));
             }
         }
-        let mut line = Line("\nlog:".to_owned());
+        while CLOGGED.load(Ordering::SeqCst) {
+            thread::park();
+        }
+        let kind = if *event.metadata().level() <= Level::WARN { "log" } else { "info" };
+        let mut line = Line(format!("\n{kind}:"));
         event.record(&mut line);
         println!("{}", line.0);
     }
@@ -108,9 +117,11 @@ fn the_child() {
     if std::env::var_os(ROLE).is_none() {
         return;
     }
-    tracing::subscriber::set_global_default(Warnings).unwrap();
+    tracing::subscriber::set_global_default(Log).unwrap();
     let desk = Arc::new(Desk { release: Semaphore::new(0), lingers: AtomicBool::new(false) });
-    let server = Server::new(desk.clone()).codec(Lines::new()).grace(LIMIT).bind("127.0.0.1:0").unwrap();
+    let server = Server::new(desk.clone()).codec(Lines::new());
+    let grace = if std::env::var_os(SHORT).is_some() { Duration::from_millis(50) } else { LIMIT };
+    let server = server.grace(grace).bind("127.0.0.1:0").unwrap();
     let tls = server_tls().build().unwrap().handshake_within(Duration::MAX);
     let server = server.bind_tls("127.0.0.1:0", tls).unwrap();
     println!("\nserving on {}", server.local_addr());
@@ -269,27 +280,72 @@ fn s5_a_signal_does_not_wait_for_handshakes() {
     }
 }
 
+/// The process ends at once, with this code.
+fn ends_at_once(process: &mut Process, code: i32, since: Instant) {
+    assert_eq!(process.code(), Some(code));
+    assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+}
+
 #[test]
-fn s5_a_second_signal_ends_the_grace() {
+fn s5_a_second_signal_ends_the_process() {
+    for (first, second, code) in [("TERM", "TERM", 143), ("INT", "TERM", 143), ("TERM", "INT", 130)] {
+        let mut process = Process::start("");
+        let mut busy = process.connect();
+        assert_eq!(busy.ask("hold"), "holding");
+        process.signal(first);
+        process.says("info: message: a signal stops the server");
+        // It waits for its handler, and lets nobody in.
+        eventually(|| TcpStream::connect(process.addr).is_err());
+        assert!(process.child.try_wait().unwrap().is_none());
+        let began = Instant::now();
+        process.signal(second);
+        process.says("log: message: a second signal ends the process");
+        ends_at_once(&mut process, code, began);
+        let mut rest = Vec::new();
+        let _ = busy.0.read_to_end(&mut rest);
+        assert_eq!(rest, b"");
+    }
+}
+
+#[test]
+fn s5_a_second_signal_does_not_wait_for_hooks() {
+    let mut process = Process::start("");
+    let mut busy = process.connect();
+    assert_eq!(busy.ask("linger"), "lingering");
+    process.signal("TERM");
+    process.says("saying goodbye");
+    let began = Instant::now();
+    process.signal("TERM");
+    ends_at_once(&mut process, 143, began);
+}
+
+#[test]
+fn s5_a_second_signal_does_not_wait_for_a_logger_that_blocks() {
     let mut process = Process::start("");
     let mut busy = process.connect();
     assert_eq!(busy.ask("hold"), "holding");
+    assert_eq!(process.connect().ask("clog"), "clogged");
     process.signal("TERM");
     eventually(|| TcpStream::connect(process.addr).is_err());
-    assert!(process.child.try_wait().unwrap().is_none(), "it waits for its handler");
     let began = Instant::now();
     process.signal("TERM");
-    let mut rest = Vec::new();
-    let _ = busy.0.read_to_end(&mut rest);
-    assert_eq!(rest, b"");
-    assert!(process.says("report: ").contains("1 session cut short"));
-    assert_eq!(process.code(), Some(0));
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    ends_at_once(&mut process, 143, began);
+}
+
+#[test]
+fn s10_a_stop_ends_in_time_although_the_logger_blocks() {
+    let mut process = Process::start(&format!("{SHORT}=1"));
+    assert_eq!(process.connect().ask("clog"), "clogged");
+    let began = Instant::now();
+    process.signal("TERM");
+    let report = process.says("report: ");
+    assert!(report.contains("the loop is held"), "{report}");
+    ends_at_once(&mut process, 0, began);
 }
 
 /// A process each of whose loop threads is held by a handler.
-fn hogged() -> (Process, Vec<Talk>) {
-    let process = Process::start("");
+fn hogged(first: &str) -> (Process, Vec<Talk>) {
+    let process = Process::start(first);
     let threads = thread::available_parallelism().unwrap().get().max(2);
     let hogs = (0..threads)
         .map(|_| {
@@ -302,28 +358,25 @@ fn hogged() -> (Process, Vec<Talk>) {
 }
 
 #[test]
-fn s10_signals_are_heard_although_handlers_hold_every_thread_of_the_loop() {
-    let (mut process, hogs) = hogged();
-    process.signal("TERM");
+fn s10_a_signal_is_heard_although_handlers_hold_every_thread_of_the_loop() {
+    let (mut process, hogs) = hogged(&format!("{SHORT}=1"));
     let began = Instant::now();
-    // Its grace is long; the second one ends it, and nothing is waited for that does not come.
-    process.signal("INT");
+    process.signal("TERM");
     let report = process.says("report: ");
     assert!(report.contains("the loop is held"), "{report}");
     let named: Vec<_> = hogs.iter().map(|_| process.says("  session ")).collect();
     assert!(named.iter().all(|line| line.ends_with("`Desk::ask` holds a loop thread")), "{named:?}");
-    assert_eq!(process.code(), Some(0));
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    ends_at_once(&mut process, 0, began);
 }
 
 #[test]
-fn s5_a_third_signal_ends_the_process() {
-    let mut process = Process::start("");
-    let mut busy = process.connect();
-    assert_eq!(busy.ask("linger"), "lingering");
+fn s10_a_second_signal_ends_the_process_although_handlers_hold_every_thread_of_the_loop() {
+    let (mut process, _hogs) = hogged("");
     process.signal("TERM");
-    // The stop ends the session, whose `on(disconnect)` sends the process more of them, and takes its time.
-    assert_eq!(process.code(), Some(128 + 15));
+    process.says("info: message: a signal stops the server");
+    let began = Instant::now();
+    process.signal("INT");
+    ends_at_once(&mut process, 130, began);
 }
 
 #[test]

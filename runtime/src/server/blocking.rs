@@ -10,9 +10,8 @@ use std::time::Duration;
 use std::{fmt, io, panic, process};
 
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::sync::Notify;
 use tokio::task::{self, JoinError};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{error, info, warn};
 
 use super::bind::Addrs;
@@ -29,8 +28,8 @@ use crate::threads::{self, ThreadName};
 
 /// How much later than the end of a stop that is on its way its end is given up.
 const SLACK: Duration = Duration::from_millis(400);
-/// How long the loop may take for a timer before it counts as held, once a second signal has come.
-const HELD: Duration = Duration::from_millis(250);
+/// How long a thread that must go on waits for the log to take a line.
+const LOG_WITHIN: Duration = Duration::from_millis(200);
 /// How often the loop is looked at from outside.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -43,19 +42,25 @@ impl<S: Service, C: Codec<S::Request, S::Response>, B: Listens> Server<S, C, B> 
     /// | signal | what it does |
     /// |---|---|
     /// | the first | stops the server, with its [`grace`](Self::grace) |
-    /// | the second | ends the grace at once; if handlers hold all threads of the loop, this returns without waiting for them |
-    /// | the third | ends the process, with the exit code 128 and the signal's number |
+    /// | the second | ends the process at once, with the exit code 128 and the signal's number |
     ///
-    /// The signals' usual effect is off from here on, for the whole process.
+    /// The usual effect of these signals is off from here on, for the whole process.
     ///
     /// The stop ends within the grace and a second and a half, also if handlers hold all threads of the loop; then the report
     /// [says so](StopReport::loop_held), and [names them](StopReport::stuck_sessions).
+    ///
+    /// # The second signal
+    /// It calls [`std::process::exit`]: standard output is flushed and `atexit` functions run, but no destructor, hook or
+    /// cleanup does. A line is logged before, at level `ERROR`; the process waits for that for a fifth of a second at most, so
+    /// a logger that blocks does not keep it. There is no hook: what must be flushed belongs behind the first signal, and a
+    /// program that wants to do more at the second one serves with [`spawn_thread`](Self::spawn_thread) and listens to the
+    /// signals itself.
     ///
     /// # Errors
     /// As [`serve`](Self::serve); the runtime can't be made, or the signals can't be had; this thread is polling an async
     /// task (there, `serve().await` is what is meant).
     pub fn run_until_signal(self) -> io::Result<StopReport> {
-        if context::on_loop() || in_tokio_task() {
+        if must_not_block() {
             let text = "`run_until_signal` blocks, and this thread polls an async task: use `serve().await`";
             return Err(io::Error::other(text));
         }
@@ -63,29 +68,19 @@ impl<S: Service, C: Codec<S::Request, S::Response>, B: Listens> Server<S, C, B> 
         let handle = self.handle();
         own.run(async |own| {
             let mut signals = Signals::new()?;
-            let give_up = Notify::new();
             let control = self.control();
             let serving = own.runtime.spawn(self.serve());
             let signalled = async {
                 signals.next().await;
-                info!("stopping at a signal");
                 handle.stop();
-                signals.next().await;
-                handle.stop_within(Duration::ZERO);
-                let loop_turns = own.runtime.spawn(sleep(Duration::from_millis(1)));
-                let third = async {
-                    if timeout(HELD, loop_turns).await.is_err() {
-                        give_up.notify_one();
-                    }
-                    signals.next().await
-                };
-                let number = third.await;
-                error!("the process ends at a third signal");
+                log_aside(|| info!("a signal stops the server"));
+                let number = signals.next().await;
+                log_aside(move || error!(number, "a second signal ends the process"));
                 process::exit(128 + number)
             };
             tokio::select! {
                 biased;
-                result = watched(serving, &control, own.runtime.handle(), &give_up) => result,
+                result = watched(serving, &control, own.runtime.handle()) => result,
                 never = signalled => never,
             }
         })
@@ -108,7 +103,7 @@ impl<S: Service, C: Codec<S::Request, S::Response>, B: Listens> Server<S, C, B> 
                 let control = self.control();
                 own.runtime.spawn(async move { tell.send(ready.ready().await) });
                 let serving = own.runtime.spawn(self.serve());
-                watched(serving, &control, own.runtime.handle(), &Notify::new()).await
+                watched(serving, &control, own.runtime.handle()).await
             })
         })?;
         let thread = ServerThread { handle, addrs, thread: Some(thread) };
@@ -163,13 +158,12 @@ async fn watched(
     mut serving: task::JoinHandle<io::Result<StopReport>>,
     control: &Control,
     runtime: &Handle,
-    give_up: &Notify,
 ) -> io::Result<StopReport> {
     tokio::select! {
         biased;
         ended = &mut serving => joined(ended),
         () = attend(control, runtime) => unreachable!("attending never ends"),
-        report = overdue(control, give_up) => Ok(report),
+        report = overdue(control) => Ok(report),
     }
 }
 
@@ -192,14 +186,13 @@ async fn attend(control: &Control, runtime: &Handle) {
 }
 
 /// What there is to say of a server whose stop should have ended.
-async fn overdue(control: &Control, give_up: &Notify) -> StopReport {
+async fn overdue(control: &Control) -> StopReport {
     control.stopped().await;
     let began = Instant::now();
     let mut orders = control.orders();
     loop {
         tokio::select! {
             () = sleep_until(control.until() + BEYOND + SLACK) => break,
-            () = give_up.notified() => break,
             _ = orders.changed() => {}
         }
     }
@@ -212,8 +205,27 @@ async fn overdue(control: &Control, give_up: &Notify) -> StopReport {
         report.sessions_stuck = report.stuck_sessions.len();
     }
     report.tasks_cancelled = control.tasks().map(|tasks| tasks.left()).unwrap_or_default();
-    warn!("{report}");
+    let text = report.to_string();
+    log_aside(move || warn!("{text}"));
     report
+}
+
+/// Logs on another thread, and waits for it no longer than [`LOG_WITHIN`]. The logger is the user's, and may block (on a pipe that
+/// nobody reads, or on a lock that a handler holds); this thread still hears signals and ends the grace.
+fn log_aside(log: impl FnOnce() + Send + 'static) {
+    let (tell, told) = mpsc::channel::<()>();
+    let thread = threads::start(ThreadName::of_our_own("log"), None, move || {
+        let _ended = tell;
+        log();
+    });
+    if thread.is_ok() {
+        let _ = told.recv_timeout(LOG_WITHIN);
+    }
+}
+
+/// Whether this thread polls an async task, which a call that blocks would hold.
+pub(super) fn must_not_block() -> bool {
+    context::on_loop() || in_tokio_task()
 }
 
 pub(super) fn ended_early() -> io::Error {
