@@ -55,7 +55,7 @@ pub mod bounds {
         Unknown, WrittenOut,
     };
     pub use crate::private::{
-        Fallible, FromInterrupted, IsNoWorker, IsWorker, KnowsItsArc, crosses_as_worker, is_error_of_a_job,
+        Fallible, FromInterrupted, IsNoWorker, IsWorker, crosses_as_worker, is_error_of_a_job,
         moves_between_threads,
     };
     #[cfg(feature = "server")]

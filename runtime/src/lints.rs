@@ -45,6 +45,10 @@ lints! {
     POOL_CIRCLE: "this call creates a cycle of pools that can deadlock: run both on one pool, or call one after the other from the loop";
     /// `let _ = self.job(..);` and `drop(self.job(..))`, where `job` is a blocking method that is not `detached`.
     OFFLOAD_DROPPED: "this cancels the job at once: `.await` it, or let it run with `.detach()`";
+    /// A plain `fn` with `&self` that calls a blocking method or an `async fn` of the service: each of them takes `self: &Arc<Self>`.
+    ARC_MISSING: "this method takes `self: &Arc<Self>`, since it may outlive its caller, and a plain `fn` with `&self` has no `Arc`: write `self: &Arc<Self>` for `&self`";
+    /// A state that no handler of the service returns.
+    UNREACHABLE_STATE: "nothing leads to this state: return it from a handler, or remove it";
     /// `Handle::current().block_on(..)`, and `block_on` of a method of the service, in a blocking method.
     BLOCK_ON_A_THREAD: "this holds a pool thread without running other jobs on it, and may wait for itself: take `worker: &Worker`, and write `.wait(worker)?`";
 }

@@ -101,30 +101,6 @@ impl<T> Gives for fn() -> T {
     type Output = T;
 }
 
-/// What a service that is only lent has not.
-#[diagnostic::on_unimplemented(
-    message = "a `{Self}` that is only lent has no `Arc` to hand on, and this method wants the service's own",
-    label = "may go on without its caller",
-    note = "in the plain `fn` that calls it, write `self: &Arc<Self>` for `&self`"
-)]
-pub trait KnowsItsArc {}
-
-/// `Dereferences::<S>::IS`: behind a service that is a `Deref` there may be another method of the name.
-pub struct Dereferences<S>(std::marker::PhantomData<S>);
-
-impl<S: std::ops::Deref> Dereferences<S> {
-    /// Found ahead of the trait's.
-    pub const IS: bool = true;
-}
-
-/// Of what is no `Deref`.
-pub trait Otherwise {
-    /// Found where there is no other.
-    const IS: bool = false;
-}
-
-impl<S> Otherwise for Dereferences<S> {}
-
 /// The value that stands in for one that a mistake has left out, or that no `cfg` leaves: of any type, and nothing behind it is
 /// unreachable.
 pub fn never<T>() -> T {

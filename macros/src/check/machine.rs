@@ -3,7 +3,7 @@
 use super::function;
 use crate::{
     model::{
-        Cause, Gives, Made, Method, Move, Param, Role, Service, Shape, StateEnum, Targets, is_of_std, made,
+        Cause, Gives, Made, Method, Move, Param, Service, Shape, StateEnum, Targets, is_of_std, made,
         named_response, no_variant, targets, variant,
     },
     names,
@@ -119,7 +119,6 @@ pub(super) fn check(service: &Service) {
     events(service);
     timeouts(service);
     response(service);
-    reachable(service, states, start.map(|(method, _)| method));
 }
 
 /// `(SmtpState, String)`
@@ -365,43 +364,6 @@ fn response(service: &Service) {
             let message =
                 "no handler of this service names a response: write `#[service(response = Response)]`";
             method.sink.error(&method.function.sig.ident, message);
-        }
-    }
-}
-
-/// A state that nothing leads to, where every body that leads to states was understood.
-fn reachable(service: &Service, states: &StateEnum, start: Option<&Method>) {
-    if !service.sink.is_clean() {
-        return;
-    }
-    let variants = service.variants();
-    let mut reached: Vec<Ident> = Vec::new();
-    for method in service.methods() {
-        let leads = match &method.role {
-            Role::Move(_) => true,
-            Role::Hook(hook) => hook.event == Some(Event::Connect) && made(hook, Some(states)) != Made::Conn,
-            _ => false,
-        };
-        if leads {
-            let Targets { named, understood } =
-                targets(&method.function.body.stream(), &states.ident, &variants);
-            // One that should give a state and names none is yet to be written, or the compiler's to explain.
-            if !understood || named.is_empty() {
-                return;
-            }
-            reached.extend(named);
-        }
-    }
-    for (method, _) in service.state_handlers() {
-        let name = &method.function.sig.ident;
-        let variant = variant(name);
-        let is_start = start.is_some_and(|start| std::ptr::eq(start, method));
-        if !is_start && !reached.contains(&variant) {
-            let message = format!(
-                "nothing leads to this state: return `{}::{variant}` somewhere, or remove it",
-                states.ident
-            );
-            method.sink.error(name, message);
         }
     }
 }

@@ -15,7 +15,6 @@ mod half;
 mod handler;
 mod helper;
 mod hooks;
-mod lent;
 mod machine;
 mod outside;
 mod pattern;
@@ -45,10 +44,7 @@ pub(crate) fn block(service: &Service) -> TokenStream {
     let borrowed = service.borrowed().is_some();
     let items = service.items.iter().map(|item| match item {
         Item::Method(method) if borrowed => unowned(method, &krate),
-        Item::Method(method) => match lent::told(method, service, &krate) {
-            Some(function) => handler::plain(&function),
-            None => self::method(method, &krate, Some(&service.head.generics)),
-        },
+        Item::Method(method) => self::method(method, &krate, Some(&service.head.generics)),
         Item::Other(tokens) => tokens.clone(),
         Item::Unread(_) => TokenStream::new(),
     });
@@ -70,7 +66,10 @@ pub(crate) fn block(service: &Service) -> TokenStream {
     let attributes = half::attributes(service, &krate);
     let asked = outside::ask(service);
     let in_front = in_front(service);
-    quote!(#block #in_front #states #impls #description #attributes #asked)
+    let levels = attrs::of_block(service);
+    let warnings: TokenStream =
+        service.methods().filter_map(|method| warnings::behind(method, &levels, &krate)).collect();
+    quote!(#block #warnings #in_front #states #impls #description #attributes #asked)
 }
 
 /// A function with `#[blocking]` outside of `#[service]`.
@@ -126,6 +125,8 @@ fn with_brackets(block: TokenStream) -> TokenStream {
 fn method(method: &Method, krate: &Path, block: Option<&Generics>) -> TokenStream {
     let clean = method.sink.is_clean();
     let changed = match clean {
+        // A plain method is the user's, as it stands: what is said of it stands behind the block.
+        true if warnings::is_untouched(method) => None,
         true => warnings::told(method, krate),
         false => Some(fallback::mended(method, block.is_none(), krate)),
     };

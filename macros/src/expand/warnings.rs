@@ -11,12 +11,12 @@
 
 use crate::{
     lint,
-    model::{Function, Method},
+    model::{Function, Method, Role},
     report::{Finding, Lint},
 };
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
-use syn::Path;
+use syn::{Attribute, Path};
 
 /// The function with its warnings, if there are any.
 pub(super) fn told(method: &Method, krate: &Path) -> Option<Function> {
@@ -36,6 +36,24 @@ pub(super) fn told(method: &Method, krate: &Path) -> Option<Function> {
     let notes: TokenStream = others.map(|finding| note(finding, krate)).collect();
     function.body = ahead(&notes, &function.body);
     Some(function)
+}
+
+/// Whether nothing is written into the method: it is plain, and has no lint level that a warning in it would heed.
+pub(super) fn is_untouched(method: &Method) -> bool {
+    let levels = ["allow", "warn", "deny", "forbid", "expect", "cfg_attr"];
+    let has_level = |attr: &Attribute| levels.iter().any(|level| attr.path().is_ident(level));
+    matches!(method.role, Role::Plain) && !method.function.attrs.iter().any(has_level)
+}
+
+/// The warnings of a method that is left untouched, for behind the block.
+pub(super) fn behind(method: &Method, levels: &TokenStream, krate: &Path) -> Option<TokenStream> {
+    let warnings = method.sink.warnings();
+    if warnings.is_empty() || !is_untouched(method) {
+        return None;
+    }
+    let cfgs = method.function.cfgs();
+    let notes: TokenStream = warnings.iter().map(|finding| note(finding, krate)).collect();
+    Some(quote_spanned!(Span::mixed_site()=> #(#cfgs)* #levels const _: () = { #notes };))
 }
 
 /// A call whose value must be used, and is not, from `self` to `await` as rustc has it: at those very tokens, since it would look behind

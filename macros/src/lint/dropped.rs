@@ -84,7 +84,7 @@ fn call<'a>(trees: &'a [TokenTree], jobs: &[Ident]) -> Option<(&'a [TokenTree], 
 }
 
 /// The brackets of a macro, whose tokens may mean anything.
-fn is_of_macro(trees: &[TokenTree], at: usize) -> bool {
+pub(super) fn is_of_macro(trees: &[TokenTree], at: usize) -> bool {
     let name = at.checked_sub(2).and_then(|name| trees.get(name));
     let is_bang = at.checked_sub(1).is_some_and(|bang| is_mark(trees.get(bang), '!'));
     is_bang

@@ -8,12 +8,14 @@
 //! thread, nor in nested functions; and not of a short path (`fs::read(..)`) unless its value is used at once as only the
 //! blocking one's can be.
 
+mod arc;
 mod circle;
 mod dropped;
 mod guard;
 mod level;
 mod stall;
 mod thread;
+mod unreachable;
 mod unused;
 
 pub(crate) use guard::{awaits, noted};
@@ -27,11 +29,16 @@ use quote::ToTokens;
 /// Every warning of a block goes to the sinks of its methods.
 pub(crate) fn service(service: &Service) {
     let (jobs, futures) = (dropped::jobs(service), thread::futures(service));
-    let helpers = unused::helpers(service);
+    let (helpers, need_the_arc) = (unused::helpers(service), arc::methods(service));
     for method in service.methods() {
         self::method(method);
         for at in unused::find(method.function.body.stream(), &helpers) {
             method.sink.warn(Finding { lint: Lint::UnusedValue, at });
+        }
+        let arc_missing = arc::find(method, &need_the_arc);
+        if !arc_missing.is_empty() {
+            arc_missing.into_iter().for_each(|finding| method.sink.warn(finding));
+            continue;
         }
         let body = method.function.body.stream();
         let blocks = matches!(method.role, Role::Blocking(_));
@@ -47,6 +54,7 @@ pub(crate) fn service(service: &Service) {
         }
     }
     circle::check(service);
+    unreachable::check(service);
 }
 
 /// The warnings of one method, or of a function that stands alone.

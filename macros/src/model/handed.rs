@@ -54,21 +54,6 @@ fn arguments(tokens: TokenStream, worker: &Ident) -> Option<usize> {
     }
 }
 
-/// The names in `self.name(..)`.
-pub(crate) fn called_on_self(body: TokenStream) -> Vec<Ident> {
-    let trees: Vec<TokenTree> = body.into_iter().collect();
-    let mut found = Vec::new();
-    for (at, tree) in trees.iter().enumerate() {
-        let TokenTree::Group(group) = tree else { continue };
-        if is_of_macro(&trees, at) {
-            continue;
-        }
-        found.extend(name_of_call(&trees, at).cloned());
-        found.extend(called_on_self(group.stream()));
-    }
-    found
-}
-
 /// `name` of `self.name`, in front of round brackets.
 fn name_of_call(trees: &[TokenTree], at: usize) -> Option<&Ident> {
     match (trees.get(..at)?, trees.get(at)?) {

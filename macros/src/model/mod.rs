@@ -29,7 +29,6 @@ pub(crate) use calls::owned_form;
 pub(crate) use connect::{Made, made};
 pub(crate) use description::{Described, first_line};
 pub(crate) use function::{Function, Host, Param, Receiver, Shape, peel};
-pub(crate) use handed::called_on_self;
 pub(crate) use handler::{Handler, HandlerKind, SessionTypes};
 pub(crate) use hook::Hook;
 pub(crate) use loan::{Loan, Unowned, find as loan};

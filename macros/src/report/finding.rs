@@ -18,6 +18,8 @@ pub(crate) enum Lint {
     UnusedWorker,
     PoolCircle,
     OffloadDropped,
+    ArcMissing,
+    UnreachableState,
     BlockOnAThread,
 }
 
@@ -36,6 +38,8 @@ impl Lint {
             Lint::UnusedWorker => "unused_worker",
             Lint::PoolCircle => "POOL_CIRCLE",
             Lint::OffloadDropped => "OFFLOAD_DROPPED",
+            Lint::ArcMissing => "ARC_MISSING",
+            Lint::UnreachableState => "UNREACHABLE_STATE",
             Lint::BlockOnAThread => "BLOCK_ON_A_THREAD",
         }
     }
