@@ -38,11 +38,16 @@ pub(super) fn told(method: &Method, krate: &Path) -> Option<Function> {
     Some(function)
 }
 
-/// Whether nothing is written into the method: it is plain, and has no lint level that a warning in it would heed.
+/// Whether nothing is written into the method: it is plain, has no lint level that a warning in it would heed, and none of its
+/// warnings asks for the type of a value in its body.
 pub(super) fn is_untouched(method: &Method) -> bool {
     let levels = ["allow", "warn", "deny", "forbid", "expect", "cfg_attr"];
     let has_level = |attr: &Attribute| levels.iter().any(|level| attr.path().is_ident(level));
-    matches!(method.role, Role::Plain) && !method.function.attrs.iter().any(has_level)
+    let stands_alone =
+        |finding: &Finding| !matches!(finding.lint, Lint::GuardAcrossAwait | Lint::UnusedValue);
+    matches!(method.role, Role::Plain)
+        && method.sink.warnings().iter().all(stands_alone)
+        && !method.function.attrs.iter().any(has_level)
 }
 
 /// The warnings of a method that is left untouched, for behind the block.
