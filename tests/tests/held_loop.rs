@@ -6,15 +6,16 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use portcullis::prelude::*;
-use portcullis::{BlockingClient, Portal};
+use portcullis::{BlockingClient, Portal, StopReport};
 use portcullis_tests::served::{Served, client};
 use portcullis_tests::{Gate, LIMIT, eventually, eventually_async, on_multi_thread};
+use tokio::runtime::{self, Runtime};
 
 const GRACE: Duration = Duration::from_millis(200);
 /// The grace, a second and a half, and what a loaded machine may add.
@@ -23,6 +24,8 @@ const IN_TIME: Duration = Duration::from_secs(8);
 #[derive(Default)]
 struct Held {
     inside: AtomicUsize,
+    /// How often `on(stop)` has run.
+    stopped: AtomicUsize,
     release: Gate,
 }
 
@@ -36,6 +39,11 @@ impl Held {
         }
         line
     }
+
+    #[on(stop)]
+    async fn stop(&self) {
+        self.stopped.fetch_add(1, SeqCst);
+    }
 }
 
 impl Held {
@@ -46,7 +54,11 @@ impl Held {
 
 /// As many sessions as hold every thread of a loop of `spawn_thread`'s.
 fn hold_all(addr: SocketAddr, held: &Held) -> Vec<TcpStream> {
-    let threads = thread::available_parallelism().unwrap().get().max(2);
+    hold(thread::available_parallelism().unwrap().get().max(2), addr, held)
+}
+
+/// Sessions that hold this many threads.
+fn hold(threads: usize, addr: SocketAddr, held: &Held) -> Vec<TcpStream> {
     let holding = |n: usize| {
         let mut stream = TcpStream::connect(addr).unwrap();
         stream.write_all(b"hold\n").unwrap();
@@ -56,17 +68,14 @@ fn hold_all(addr: SocketAddr, held: &Held) -> Vec<TcpStream> {
     (0..threads).map(holding).collect()
 }
 
-#[test]
-fn s10_a_server_thread_stops_although_handlers_hold_every_thread_of_its_loop() {
-    let held = Arc::new(Held::default());
-    let server = held.server().spawn_thread().unwrap();
-    let streams = hold_all(server.local_addr(), &held);
-    let began = Instant::now();
-    let report = server.stop().unwrap();
+/// The stop that began then has ended in time, without the loop, and names all these sessions. Lets the handlers go.
+fn ends_held(held: &Held, report: &StopReport, began: Instant, streams: &[TcpStream]) {
     let took = began.elapsed();
+    let stopped = held.stopped.load(SeqCst);
     held.release.open();
     assert!(took < IN_TIME, "{took:?}");
     assert!(report.loop_held && !report.is_clean(), "{report}");
+    assert_eq!(stopped, 0, "on(stop) has not run");
     assert_eq!(
         (report.sessions_stuck, report.sessions_cancelled),
         (streams.len(), streams.len()),
@@ -74,6 +83,16 @@ fn s10_a_server_thread_stops_although_handlers_hold_every_thread_of_its_loop() {
     );
     let peers: Vec<_> = report.stuck_sessions.iter().map(|session| session.peer).collect();
     assert!(streams.iter().all(|stream| peers.contains(&Some(stream.local_addr().unwrap()))), "{report}");
+}
+
+#[test]
+fn s10_a_server_thread_stops_although_handlers_hold_every_thread_of_its_loop() {
+    let held = Arc::new(Held::default());
+    let server = held.server().spawn_thread().unwrap();
+    let streams = hold_all(server.local_addr(), &held);
+    let began = Instant::now();
+    let report = server.stop().unwrap();
+    ends_held(&held, &report, began, &streams);
     let says = report.to_string();
     assert!(says.contains("`Held::hold` holds a loop thread"), "{says}");
     assert!(says.contains("the loop is held"), "{says}");
@@ -158,6 +177,110 @@ fn s10_a_held_thread_of_the_users_runtime_holds_neither_sockets_nor_the_stop() {
         held.release.open();
         assert!(took < IN_TIME, "{took:?}");
         assert_eq!(report.stuck_sessions.len(), 1, "{report}");
+    });
+}
+
+/// A runtime of two threads for handlers; who is in its `block_on` has a third.
+fn two_threads() -> Runtime {
+    runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+#[test]
+fn s10_a_stop_that_is_awaited_beside_a_held_loop_ends_in_time() {
+    let held = Arc::new(Held::default());
+    let runtime = two_threads();
+    let server = runtime.block_on(held.server().spawn()).unwrap();
+    let streams = hold(2, server.local_addr(), &held);
+    let began = Instant::now();
+    let report = runtime.block_on(server.stop()).unwrap();
+    ends_held(&held, &report, began, &streams);
+    // The loop is free again, and the server's task goes on to its end.
+    eventually(|| held.stopped.load(SeqCst) == 1);
+}
+
+#[test]
+fn s10_an_end_that_was_told_without_the_loop_is_told_once() {
+    let held = Arc::new(Held::default());
+    let runtime = two_threads();
+    let mut server = runtime.block_on(held.server().spawn()).unwrap();
+    let streams = hold(2, server.local_addr(), &held);
+    let began = Instant::now();
+    server.handle().stop_within(Duration::ZERO);
+    let report = runtime.block_on(server.join()).unwrap();
+    ends_held(&held, &report, began, &streams);
+    assert!(runtime.block_on(server.join()).is_err());
+    assert!(server.blocking_join().is_err());
+}
+
+#[test]
+fn s10_a_server_that_is_served_beside_a_held_loop_stops_with_its_hooks() {
+    let held = Arc::new(Held::default());
+    let runtime = two_threads();
+    let server = held.server();
+    let (addr, handle) = (server.local_addr(), server.handle());
+    let stopping = Arc::clone(&held);
+    let stops = thread::spawn(move || {
+        let streams = hold(2, addr, &stopping);
+        handle.stop();
+        streams
+    });
+    let began = Instant::now();
+    let report = runtime.block_on(server.serve()).unwrap();
+    let took = began.elapsed();
+    let stopped = held.stopped.load(SeqCst);
+    held.release.open();
+    assert!(took < IN_TIME, "{took:?}");
+    assert!(!report.loop_held, "{report}");
+    assert_eq!((stopped, report.sessions_stuck, report.stuck_sessions.len()), (1, 2, 2), "{report}");
+    drop(stops.join().unwrap());
+}
+
+#[test]
+fn s10_a_blocking_stop_ends_in_time_although_the_only_thread_of_the_loop_is_held() {
+    let held = Arc::new(Held::default());
+    let (send, server) = mpsc::channel();
+    let serving = Arc::clone(&held);
+    let one = thread::spawn(move || {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            send.send(serving.server().spawn().await.unwrap()).unwrap();
+            // The runtime runs until the server has ended.
+            eventually_async(|| serving.stopped.load(SeqCst) == 1).await;
+        });
+    });
+    let server = server.recv_timeout(LIMIT).unwrap();
+    let streams = hold(1, server.local_addr(), &held);
+    let began = Instant::now();
+    let report = server.blocking_stop().unwrap();
+    ends_held(&held, &report, began, &streams);
+    one.join().unwrap();
+}
+
+#[test]
+fn s10_a_blocking_stop_ends_in_time_although_every_thread_of_the_loop_is_held() {
+    let held = Arc::new(Held::default());
+    let runtime = two_threads();
+    let server = runtime.block_on(held.server().spawn()).unwrap();
+    let streams = hold(2, server.local_addr(), &held);
+    let began = Instant::now();
+    let report = server.blocking_stop().unwrap();
+    ends_held(&held, &report, began, &streams);
+}
+
+#[test]
+fn a_blocking_stop_of_a_loop_that_is_not_held_is_clean() {
+    let held = Arc::new(Held::default());
+    let runtime = two_threads();
+    let server = runtime.block_on(held.server().spawn()).unwrap();
+    let report = server.blocking_stop().unwrap();
+    assert!(report.is_clean() && held.stopped.load(SeqCst) == 1, "{report}");
+    // In a task it would hold the loop; the server goes on.
+    runtime.block_on(async {
+        let mut server = held.server().spawn().await.unwrap();
+        let error = server.blocking_join().unwrap_err();
+        assert!(error.to_string().contains("await `stop` or `join`"), "{error}");
+        assert_eq!(client(server.local_addr()).await.call("on".into()).await.unwrap(), "on");
+        assert!(server.stop().await.unwrap().is_clean());
     });
 }
 

@@ -4,6 +4,7 @@
 //! signals alone ([`watched`]). A handler can hold the threads of the loop, but not this one: signals are heard, and the
 //! grace ends, whatever handlers do.
 
+use std::future::pending;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use std::{fmt, io, panic, process};
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::{self, JoinError};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 use tracing::{error, info, warn};
 
 use super::bind::Addrs;
@@ -25,6 +26,7 @@ use crate::portal::in_tokio_task;
 use crate::service::Service;
 use crate::session::hub::in_both;
 use crate::threads::{self, ThreadName};
+use crate::timer;
 
 /// How much later than the end of a stop that is on its way its end is given up.
 const SLACK: Duration = Duration::from_millis(400);
@@ -32,6 +34,11 @@ const SLACK: Duration = Duration::from_millis(400);
 const LOG_WITHIN: Duration = Duration::from_millis(200);
 /// How often the loop is looked at from outside.
 const LOOK: Duration = Duration::from_millis(500);
+/// A session that is in the same poll after this time holds its thread.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// The task that serves.
+pub(super) type Serving = task::JoinHandle<io::Result<StopReport>>;
 
 impl<S: Service, C: Codec<S::Request, S::Response>, B: Listens> Server<S, C, B> {
     /// Serves on a multi-threaded runtime of its own until SIGINT or SIGTERM (elsewhere: Ctrl-C) stops it; blocks this thread.
@@ -152,17 +159,29 @@ impl Own {
     }
 }
 
-/// The end of a server that runs on `runtime`, as it tells itself; or, if its loop does not come to that, as it is seen
-/// from here.
-async fn watched(
-    mut serving: task::JoinHandle<io::Result<StopReport>>,
-    control: &Control,
-    runtime: &Handle,
-) -> io::Result<StopReport> {
+/// Waits for the end of a server on `runtime`, from a thread that is none of that runtime's.
+async fn watched(mut serving: Serving, control: &Control, runtime: &Handle) -> io::Result<StopReport> {
     tokio::select! {
         biased;
-        ended = &mut serving => joined(ended),
+        result = ended(&mut serving, control) => result,
         () = attend(control, runtime) => unreachable!("attending never ends"),
+    }
+}
+
+/// As [`watched`]; blocks this thread.
+///
+/// # Errors
+/// The system gives no means to wait by; the server's own.
+pub(super) fn wait_for(serving: Serving, control: &Control, runtime: &Handle) -> io::Result<StopReport> {
+    let waiting = Builder::new_current_thread().enable_time().build()?;
+    waiting.block_on(watched(serving, control, runtime))
+}
+
+/// The end of a server as its own task reports it; or, if that does not end in time, as it is seen from outside.
+pub(super) async fn ended(serving: &mut Serving, control: &Control) -> io::Result<StopReport> {
+    tokio::select! {
+        biased;
+        ended = serving => joined(ended),
         report = overdue(control) => Ok(report),
     }
 }
@@ -185,21 +204,19 @@ async fn attend(control: &Control, runtime: &Handle) {
     }
 }
 
-/// What there is to say of a server whose stop should have ended.
+/// Waits until a stop should have ended, and reports what can be seen of the server from outside.
+///
+/// The timers are those of the crate's own thread, since the loop's may stand still. After the end by the loop's clock there
+/// is a pause by the real one: a clock that a test has paused may be ahead of the threads.
 async fn overdue(control: &Control) -> StopReport {
     control.stopped().await;
     let began = Instant::now();
-    let mut orders = control.orders();
-    loop {
-        tokio::select! {
-            () = sleep_until(control.until() + BEYOND + SLACK) => break,
-            _ = orders.changed() => {}
-        }
-    }
+    let _ = control.within(BEYOND, pending::<()>()).await;
+    pause(SLACK).await;
     let mut report = StopReport { loop_held: true, took: began.elapsed(), ..StopReport::default() };
     if let Some(sessions) = control.outside() {
         let before = sessions.polled();
-        sleep(Duration::from_millis(20)).await;
+        pause(LOOK_AGAIN).await;
         report.stuck_sessions = in_both(&before, sessions.polled());
         report.sessions_cancelled = sessions.serving();
         report.sessions_stuck = report.stuck_sessions.len();
@@ -208,6 +225,10 @@ async fn overdue(control: &Control) -> StopReport {
     let text = report.to_string();
     log_aside(move || warn!("{text}"));
     report
+}
+
+async fn pause(time: Duration) {
+    timer::until(timer::after(time), |_| false).await;
 }
 
 /// Logs on another thread, and waits for it no longer than [`LOG_WITHIN`]. The logger is the user's, and may block (on a pipe that

@@ -86,11 +86,6 @@ impl Control {
         Stopping::new(self.until.subscribe())
     }
 
-    /// Tells of each order to stop.
-    pub(super) fn orders(&self) -> watch::Receiver<Option<Instant>> {
-        self.until.subscribe()
-    }
-
     /// Waits for the order to stop.
     pub(super) async fn stopped(&self) {
         // The sender is `self`, so waiting can't fail.

@@ -2,7 +2,8 @@
 //!
 //! What a server promises is S2, S5, S6 and S10 of the design: it accepts no more sessions than it has places
 //! for, survives the errors of accepting, and its stop ends within the grace and a second, whatever handlers,
-//! hooks and jobs do.
+//! hooks and jobs do, as long as one thread is free to poll the task that serves; [`blocking`] tells what ends a stop
+//! where handlers hold them all.
 //!
 //! - this file: the builder;
 //! - [`bind`]: addresses to listeners, of the kinds in [`listen`];

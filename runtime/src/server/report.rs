@@ -20,9 +20,10 @@ pub struct StopReport {
     pub sessions_stuck: usize,
     /// Those of them that hold a loop thread, by name.
     pub stuck_sessions: Vec<StuckSession>,
-    /// Why the report was made without the server: all threads of its loop are held. Only from
-    /// [`run_until_signal`](crate::Server::run_until_signal) and [`spawn_thread`](crate::Server::spawn_thread), whose loop is
-    /// their own; hooks and cleanup have not run, or not to their end.
+    /// Whether the report was made without the server's own task, which did not end in time: handlers hold all threads of the loop,
+    /// or a hook holds the thread that stops the server. Hooks and cleanup have not run, or not to their end.
+    ///
+    /// [`serve`](crate::Server::serve) never says so, since it is that task.
     pub loop_held: bool,
     /// Jobs of this server that went on after they had been cancelled.
     pub stuck: Vec<StuckJob>,

@@ -9,8 +9,9 @@
 //! 4. Jobs of this server that still run are waited for, and tasks that they spawned, until the grace is over;
 //!    then they are cancelled and the report names those that have not heeded it.
 //!
-//! All of it ends within the grace and [`BEYOND`] (and the tenth of a second that a cancelled job is given).
-//! Nothing here waits for a thread.
+//! All of it ends within the grace and [`BEYOND`] (and the tenth of a second that a cancelled job is given), provided that the
+//! task which serves is polled. If handlers hold all threads of its runtime it is not, and who waits for its end makes the report:
+//! see [`blocking`](super::blocking).
 
 use std::io;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -47,6 +48,13 @@ impl<S: Service, C: Codec<S::Request, S::Response>, B: Listens> Server<S, C, B> 
     /// # Errors
     /// `#[on(start)]` failed, or the sockets can't be used on this runtime. Nothing that happens to a connection
     /// is an error here.
+    ///
+    /// # When handlers hold the loop
+    /// The stop needs a thread on which this future is polled. Awaited in `Runtime::block_on` of a multi-threaded runtime (so in
+    /// the `main` of `#[tokio::main]`), it has one of its own, and ends within the grace and about a second whatever handlers do. In
+    /// a task, or on a current-thread runtime, it waits while handlers hold all threads of the runtime:
+    /// [`spawn`](Self::spawn) with [`blocking_stop`](super::RunningServer::blocking_stop), [`spawn_thread`](Self::spawn_thread) and
+    /// [`run_until_signal`](Self::run_until_signal) do not.
     ///
     /// # Cancellation
     /// Dropped, the server stops without a grace: sessions are cancelled, `#[on(disconnect)]` runs as long as the runtime does.

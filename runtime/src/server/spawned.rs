@@ -1,19 +1,24 @@
 //! A server in a task of its own, for programs (and tests) that have more to do than to serve.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
-use std::{fmt, io, panic};
+use std::{fmt, io};
 
-use tokio::task::JoinHandle;
+use tokio::runtime::Handle;
 
 use super::bind::Addrs;
-use super::blocking::ended_early;
+use super::blocking::{Serving, ended, ended_early, must_not_block, wait_for};
+use super::control::Control;
 use super::{Listens, Server, ServerHandle, StopReport};
 use crate::codec::Codec;
 use crate::service::Service;
 
 impl<S: Service, C: Codec<S::Request, S::Response>, B: Listens> Server<S, C, B> {
     /// Serves in a task of its own, on the current tokio runtime; returns when connections are accepted.
+    ///
+    /// What happens to a stop while handlers hold threads of that runtime is told at
+    /// [`RunningServer`](RunningServer#when-handlers-hold-the-loop).
     ///
     /// # Errors
     /// As [`serve`](Self::serve) when starting.
@@ -25,8 +30,9 @@ impl<S: Service, C: Codec<S::Request, S::Response>, B: Listens> Server<S, C, B> 
     /// As [`serve`](Self::serve).
     pub async fn spawn(self) -> io::Result<RunningServer> {
         let (handle, addrs) = (self.handle(), self.bound.bound().addrs.clone());
+        let (control, runtime) = (self.control(), Handle::current());
         let task = Some(tokio::spawn(self.serve()));
-        let mut server = RunningServer { handle, addrs, task };
+        let mut server = RunningServer { handle, addrs, control, runtime, task };
         if server.handle.ready().await {
             Ok(server)
         } else {
@@ -36,11 +42,27 @@ impl<S: Service, C: Codec<S::Request, S::Response>, B: Listens> Server<S, C, B> 
 }
 
 /// A server in a task of its own. Dropped, it stops the server and does not wait.
+///
+/// # When handlers hold the loop
+/// The task that serves needs a free thread of its runtime to stop. If handlers hold all of them,
+///
+/// - [`stop`](Self::stop) and [`join`](Self::join) end within the grace and a second and a half, where the task that awaits them
+///   runs on a thread that no handler holds: in `Runtime::block_on` of a multi-threaded runtime (which `#[tokio::main]` is), or on
+///   another runtime. Awaited in a task on the held runtime itself, they wait for a thread to be free.
+/// - [`blocking_stop`](Self::blocking_stop) and [`blocking_join`](Self::blocking_join), on any thread of yours, always end in that
+///   time.
+///
+/// The report then [says so](StopReport::loop_held). The task that serves goes on to its end, with hooks and cleanup, if a thread
+/// comes free after all. Beware that to drop a multi-threaded tokio runtime waits for what holds its threads, at the end of
+/// `#[tokio::main]`, too: end the process by [`std::process::exit`], or the runtime by `shutdown_background`.
 pub struct RunningServer {
     handle: ServerHandle,
     addrs: Addrs,
+    control: Arc<Control>,
+    /// That of the task.
+    runtime: Handle,
     /// `None` when its end has been told.
-    task: Option<JoinHandle<io::Result<StopReport>>>,
+    task: Option<Serving>,
 }
 
 impl RunningServer {
@@ -68,7 +90,8 @@ impl RunningServer {
         self.addrs.unix()
     }
 
-    /// Stops the server and waits for its end.
+    /// Stops the server and waits for its end: the grace and about a second, unless [handlers hold the
+    /// loop](Self#when-handlers-hold-the-loop).
     ///
     /// # Errors
     /// As [`Server::serve`].
@@ -106,16 +129,61 @@ impl RunningServer {
     /// # Panics
     /// If the server did, with its payload.
     pub async fn join(&mut self) -> io::Result<StopReport> {
-        let Some(task) = &mut self.task else {
-            return Err(io::Error::other("the server's end has been told"));
-        };
-        let ended = task.await;
+        let task = self.task.as_mut().ok_or_else(told_already)?;
+        let result = ended(task, &self.control).await;
         self.task = None;
-        ended.unwrap_or_else(|error| match error.try_into_panic() {
-            Ok(payload) => panic::resume_unwind(payload),
-            Err(error) => Err(io::Error::other(error)),
-        })
+        result
     }
+
+    /// As [`stop`](Self::stop), but blocks this thread, and ends in time [whatever handlers
+    /// do](Self#when-handlers-hold-the-loop).
+    ///
+    /// ```
+    /// # use portcullis_runtime as portcullis;
+    /// # fn main_thread<S: portcullis::Service<Request = String, Response = String>>(service: S) -> std::io::Result<()> {
+    /// let runtime = tokio::runtime::Runtime::new()?;
+    /// let server = portcullis::Server::new(service).codec(portcullis::Lines::new()).bind("127.0.0.1:0")?;
+    /// let server = runtime.block_on(server.spawn())?;
+    /// let report = server.blocking_stop()?;
+    /// if report.loop_held {
+    ///     runtime.shutdown_background();
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`blocking_join`](Self::blocking_join). The server is stopped all the same.
+    ///
+    /// # Panics
+    /// As [`join`](Self::join).
+    pub fn blocking_stop(mut self) -> io::Result<StopReport> {
+        self.handle.stop();
+        self.blocking_join()
+    }
+
+    /// As [`join`](Self::join), but blocks this thread. Once the server has been told to stop, this ends within the grace and a
+    /// second and a half, [whatever handlers do](Self#when-handlers-hold-the-loop).
+    ///
+    /// On a current-thread runtime, call it from another thread while that runtime runs.
+    ///
+    /// # Errors
+    /// As [`join`](Self::join); this thread polls an async task, which has to await [`join`](Self::join). Then the server goes on.
+    ///
+    /// # Panics
+    /// As [`join`](Self::join).
+    pub fn blocking_join(&mut self) -> io::Result<StopReport> {
+        if must_not_block() {
+            let text = "`blocking_stop` and `blocking_join` block, and this thread polls an async task: await `stop` or `join`";
+            return Err(io::Error::other(text));
+        }
+        let task = self.task.take().ok_or_else(told_already)?;
+        wait_for(task, &self.control, &self.runtime)
+    }
+}
+
+fn told_already() -> io::Error {
+    io::Error::other("the server's end has been told")
 }
 
 impl Drop for RunningServer {
