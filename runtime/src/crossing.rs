@@ -6,13 +6,12 @@
 
 use std::any::Any;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::context;
-use crate::error::{Interrupted, Panic};
+use crate::error::{CatchUnwind, Interrupted, catch_panic};
 use crate::job::Job;
 use crate::values;
 
@@ -30,7 +29,7 @@ pin_project_lite::pin_project! {
     /// A future on its way to the loop, or its result on the way back.
     struct Crossing<F: Future> {
         #[pin]
-        future: Option<F>,
+        future: Option<CatchUnwind<F>>,
         result: Option<Result<F::Output, Interrupted>>,
     }
 }
@@ -45,17 +44,10 @@ where
         let Some(future) = this.future.as_mut().as_pin_mut() else {
             return Poll::Ready(());
         };
-        let result = match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(value)) => Ok(value),
-            Err(payload) => Err(Interrupted::Panicked(Panic::new(payload))),
-        };
+        let result = std::task::ready!(future.poll(cx));
         // The future holds things of the loop: it is dropped there, and its drop may panic too.
-        let dropped = catch_unwind(AssertUnwindSafe(|| this.future.set(None)));
-        *this.result = Some(match dropped {
-            Ok(()) => result,
-            Err(payload) => Err(Interrupted::Panicked(Panic::new(payload))),
-        });
+        let dropped = catch_panic(|| this.future.set(None));
+        *this.result = Some(dropped.and(result).map_err(Interrupted::Panicked));
         Poll::Ready(())
     }
 
@@ -72,7 +64,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    Box::pin(Crossing { future: Some(future), result: None })
+    Box::pin(Crossing { future: Some(CatchUnwind::new(future)), result: None })
 }
 
 /// As [`pack`], for a call on behalf of `host`: with the context values that are set here, if they are not its own.
@@ -100,7 +92,7 @@ pub(crate) fn unpack<T: 'static>(mut call: BoxCall) -> Result<T, Interrupted> {
 
 /// A future that is ready at its first poll, for a function whose panic nobody would hear of.
 pub(crate) async fn logged<F: FnOnce() + Send>(f: F) {
-    if catch_unwind(AssertUnwindSafe(f)).is_err() {
+    if catch_panic(f).is_err() {
         tracing::error!("a panic in a `call_soon` function");
     }
 }

@@ -1,8 +1,11 @@
 //! [`Interrupted`]: the one error of every crossing between the loop and a thread.
 
 use std::any::Any;
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::{error, fmt, io};
 
 /// Why a crossing between the loop and a thread did not end with its value.
@@ -169,11 +172,42 @@ impl Panic {
     }
 }
 
+/// Calls `f`, and returns its panic as an error.
+pub(crate) fn catch_panic<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(Panic::new)
+}
+
+pin_project_lite::pin_project! {
+    /// Polls a future, and returns its panic as an error. The future must not be polled again after that.
+    pub(crate) struct CatchUnwind<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F> CatchUnwind<F> {
+    pub(crate) fn new(future: F) -> Self {
+        Self { future }
+    }
+}
+
+impl<F: Future> Future for CatchUnwind<F> {
+    type Output = Result<F::Output, Panic>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let future = self.project().future;
+        match catch_panic(|| future.poll(cx)) {
+            Ok(polled) => polled.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    }
+}
+
 /// Runs `f`, which is or drops what is somebody else's, where there is nobody to panic to: a panic is logged and goes no further.
 pub(crate) fn contained(what: &str, f: impl FnOnce()) {
-    let Err(payload) = catch_unwind(AssertUnwindSafe(f)) else { return };
+    let Err(panic) = catch_panic(f) else { return };
     // The subscriber is somebody else's too, and so is the drop of the payload.
-    let log = || tracing::error!(panic = %Panic::new(payload), "a panic in {what}");
+    let log = || tracing::error!(%panic, "a panic in {what}");
     if let Err(payload) = catch_unwind(AssertUnwindSafe(log)) {
         std::mem::forget(payload);
     }

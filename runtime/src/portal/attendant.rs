@@ -1,14 +1,13 @@
 //! [`Attendant`]: the task that answers a worker whose job nobody awaits.
 
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::context::{self, Current};
 use crate::crossing::BoxCall;
-use crate::error::Panic;
+use crate::error::catch_panic;
 use crate::job::{Errand, Job};
 
 /// Runs a worker's errands, one after the other, until none is left.
@@ -65,8 +64,8 @@ impl Drop for Attendant {
         self.host.leave_unattended(self.call.is_some());
         // What the worker waited for is the user's, and a panic of its drop is not for the executor.
         let call = self.call.take();
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(call))) {
-            tracing::error!(panic = %Panic::new(payload), "a panic in a drop, at the end of a wait");
+        if let Err(panic) = catch_panic(|| drop(call)) {
+            tracing::error!(%panic, "a panic in a drop, at the end of a wait");
         }
     }
 }

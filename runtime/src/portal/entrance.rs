@@ -9,7 +9,7 @@ use super::PortalTask;
 use crate::activity::Activity;
 use crate::context;
 use crate::crossing;
-use crate::error::Interrupted;
+use crate::error::{Interrupted, catch_panic};
 use crate::job::{About, Home, Job, Special};
 use crate::pool::visit;
 use crate::scope::Scope;
@@ -175,10 +175,8 @@ fn about(scope: Option<Arc<Scope>>, home: Home, desk: Option<&Arc<dyn Job>>) -> 
 /// Whether tokio runs a task on this thread. The one exact question is whether `Handle::block_on` would refuse:
 /// a handle is current under `spawn_blocking` too, where waiting is fine.
 pub(crate) fn in_tokio_task() -> bool {
-    tokio::runtime::Handle::try_current().is_ok_and(|handle| {
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| handle.block_on(std::future::ready(()))))
-            .is_err()
-    })
+    tokio::runtime::Handle::try_current()
+        .is_ok_and(|handle| catch_panic(|| handle.block_on(std::future::ready(()))).is_err())
 }
 
 impl fmt::Debug for Portal {

@@ -2,14 +2,14 @@
 
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use crate::context::{self, Current};
 use crate::crossing;
-use crate::error::{Interrupted, Panic};
+use crate::error::{CatchUnwind, Interrupted, catch_panic};
 use crate::job::Job;
 use crate::sync::Mutex;
 
@@ -91,7 +91,7 @@ impl<T: Send + 'static> PortalTask<T> {
         let runner = Runner {
             shared: Some(Arc::clone(&shared)),
             current: Current { values: context::values(), ..Current::of(Arc::clone(host)) },
-            future: Some(Box::pin(future)),
+            future: Some(Box::pin(CatchUnwind::new(future))),
         };
         if let Err(refused) = host.about().spawn(Box::pin(runner), Some(Location::caller())) {
             // Dropping the runner has just told `Cancelled`: say why instead.
@@ -107,7 +107,7 @@ impl<T: Send + 'static> PortalTask<T> {
     {
         let shared = Arc::new(Shared::new());
         let give = Finish(Arc::clone(&shared));
-        let call = async move { give.0.finish(catch_unwind(AssertUnwindSafe(f)).map_err(panicked)) };
+        let call = async move { give.0.finish(catch_panic(f).map_err(Interrupted::Panicked)) };
         if let Err(refused) = Arc::clone(host).soon(crossing::pack_for(host, call)) {
             shared.state.lock().result = Some(Err(refused));
         }
@@ -122,10 +122,6 @@ impl<T> Drop for Finish<T> {
     fn drop(&mut self) {
         self.0.finish(Err(Interrupted::Cancelled));
     }
-}
-
-fn panicked(payload: Box<dyn std::any::Any + Send>) -> Interrupted {
-    Interrupted::Panicked(Panic::new(payload))
 }
 
 impl<T> PortalTask<T> {
@@ -216,7 +212,7 @@ struct Runner<F: Future> {
     /// `None` when the task has ended.
     shared: Option<Arc<Shared<F::Output>>>,
     current: Current,
-    future: Option<Pin<Box<F>>>,
+    future: Option<Pin<Box<CatchUnwind<F>>>>,
 }
 
 impl<F: Future> Unpin for Runner<F> {}
@@ -231,15 +227,15 @@ impl<F: Future> Runner<F> {
             tracing::error!(%panic, "a detached task panicked");
         }
         let dropped = context::with(&mut self.current, true, || {
-            let future = catch_unwind(AssertUnwindSafe(|| drop(future)));
-            let result = catch_unwind(AssertUnwindSafe(|| {
+            let future = catch_panic(|| drop(future));
+            let result = catch_panic(|| {
                 shared.finish(result);
                 drop(shared);
-            }));
+            });
             future.and(result)
         });
-        if let Err(payload) = dropped {
-            tracing::error!(panic = %Panic::new(payload), "a panic in a drop, at the end of a task");
+        if let Err(panic) = dropped {
+            tracing::error!(%panic, "a panic in a drop, at the end of a task");
         }
     }
 }
@@ -259,15 +255,8 @@ impl<F: Future> Future for Runner<F> {
             this.end(Err(Interrupted::Cancelled));
             return Poll::Ready(());
         }
-        let polled = context::with(&mut this.current, true, || {
-            catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)))
-        });
-        let result = match polled {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(value)) => Ok(value),
-            Err(payload) => Err(panicked(payload)),
-        };
-        this.end(result);
+        let result = ready!(context::with(&mut this.current, true, || future.as_mut().poll(cx)));
+        this.end(result.map_err(Interrupted::Panicked));
         Poll::Ready(())
     }
 }

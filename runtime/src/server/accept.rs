@@ -5,14 +5,13 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tracing::{debug, warn};
 
 use super::door::Door;
-use crate::error::Panic;
+use crate::error::catch_panic;
 use crate::service::Service;
 use crate::session::hub::Hub;
 
@@ -36,9 +35,8 @@ impl Acceptor {
             let index = (self.first + step) % count;
             let door = &mut self.doors[index];
             // A codec is cloned there, which is the user's code: its panic is of one connection.
-            let admitted = catch_unwind(AssertUnwindSafe(|| door.poll_admit(cx))).unwrap_or_else(|payload| {
-                Poll::Ready(Err(io::Error::other(format!("panicked: {}", Panic::new(payload)))))
-            });
+            let admitted = catch_panic(|| door.poll_admit(cx))
+                .unwrap_or_else(|panic| Poll::Ready(Err(io::Error::other(format!("panicked: {panic}")))));
             if let Poll::Ready(admitted) = admitted {
                 self.first = (index + 1) % count;
                 return Poll::Ready(admitted);

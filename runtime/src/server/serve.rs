@@ -14,10 +14,8 @@
 //! see [`blocking`](super::blocking).
 
 use std::io;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
-use std::pin::pin;
+use std::panic::Location;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -29,7 +27,7 @@ use super::door::House;
 use super::tasks::Tasks;
 use super::{Listens, Options, Server, StopReport, datagram};
 use crate::codec::Codec;
-use crate::error::Panic;
+use crate::error::CatchUnwind;
 use crate::job::StuckJob;
 use crate::scope::Scope;
 use crate::service::{BoxError, Cleanup, Service, Style};
@@ -201,18 +199,12 @@ impl<S: Service> Running<S> {
     async fn start(&self) -> io::Result<Cleanup> {
         let mut cleanup = Cleanup::new(Arc::clone(&self.scope), self.control.stopping());
         let started = {
-            let mut hook = pin!(self.hub.service().on_start(&mut cleanup));
-            let hook =
-                std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| hook.as_mut().poll(cx))) {
-                    Ok(polled) => polled,
-                    Err(payload) => Poll::Ready(Err(BoxError::from(format!(
-                        "on(start) panicked: {}",
-                        Panic::new(payload)
-                    )))),
-                });
+            let hook = CatchUnwind::new(self.hub.service().on_start(&mut cleanup));
             tokio::select! {
                 biased;
-                started = hook => started.map_err(into_io_error),
+                started = hook => started
+                    .unwrap_or_else(|panic| Err(BoxError::from(format!("on(start) panicked: {panic}"))))
+                    .map_err(into_io_error),
                 () = self.control.stopped() => Err(io::Error::new(io::ErrorKind::Interrupted, "stopped while starting")),
             }
         };
@@ -315,14 +307,9 @@ impl Drop for Ended {
 }
 
 async fn caught(hook: impl Future<Output = ()>) {
-    let mut hook = pin!(hook);
-    std::future::poll_fn(|cx| {
-        catch_unwind(AssertUnwindSafe(|| hook.as_mut().poll(cx))).unwrap_or_else(|payload| {
-            warn!(panic = %Panic::new(payload), "on(stop) panicked");
-            Poll::Ready(())
-        })
-    })
-    .await;
+    if let Err(panic) = CatchUnwind::new(hook).await {
+        warn!(%panic, "on(stop) panicked");
+    }
 }
 
 fn into_io_error(error: BoxError) -> io::Error {

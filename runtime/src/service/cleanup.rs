@@ -2,10 +2,8 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::{fmt, mem};
 
 use tokio::sync::mpsc;
@@ -14,7 +12,7 @@ use tracing::warn;
 
 use super::Stopping;
 
-use crate::error::Panic;
+use crate::error::CatchUnwind;
 use crate::pool::{DrainReport, Pool};
 use crate::portal::Portal;
 use crate::scope::Scope;
@@ -162,14 +160,10 @@ impl Cleanup {
 }
 
 /// A step that panics must not keep the others from running.
-async fn caught(mut step: Pin<Box<dyn Future<Output = ()> + Send>>) {
-    std::future::poll_fn(|cx| {
-        catch_unwind(AssertUnwindSafe(|| step.as_mut().poll(cx))).unwrap_or_else(|payload| {
-            warn!(panic = %Panic::new(payload), "a cleanup step panicked");
-            Poll::Ready(())
-        })
-    })
-    .await;
+async fn caught(step: Pin<Box<dyn Future<Output = ()> + Send>>) {
+    if let Err(panic) = CatchUnwind::new(step).await {
+        warn!(%panic, "a cleanup step panicked");
+    }
 }
 
 impl fmt::Debug for Cleanup {

@@ -3,7 +3,6 @@
 use std::fmt::Display;
 use std::future::{Future, poll_fn};
 use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
@@ -19,7 +18,7 @@ use super::link::{End, Link};
 use super::reason::Reason;
 use super::watch::Phase;
 use crate::codec::Codec;
-use crate::error::Panic;
+use crate::error::{CatchUnwind, Panic, catch_panic};
 use crate::service::{Service, StateLimits};
 use crate::transport::Transport;
 
@@ -42,19 +41,18 @@ pub(super) async fn unless<F: Future>(
 ) -> Result<F::Output, Cut> {
     let done = poll_fn(|cx| {
         let Some(work) = work.as_mut().as_pin_mut() else { return Poll::Pending };
-        match catch_unwind(AssertUnwindSafe(|| work.poll(cx))) {
-            Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
-            Ok(Poll::Pending) => match stop() {
+        match Pin::new(&mut CatchUnwind::new(work)).poll(cx) {
+            Poll::Ready(result) => Poll::Ready(result.map_err(Cut::Panicked)),
+            Poll::Pending => match stop() {
                 Some(reason) => Poll::Ready(Err(Cut::Off(reason))),
                 None => Poll::Pending,
             },
-            Err(payload) => Poll::Ready(Err(Cut::Panicked(Panic::new(payload)))),
         }
     })
     .await;
     // What the user's future holds may panic when it is dropped, which must not skip what comes after this.
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| work.set(None))) {
-        error!(panic = %Panic::new(payload), "a handler panicked while it was dropped");
+    if let Err(panic) = catch_panic(|| work.set(None)) {
+        error!(%panic, "a handler panicked while it was dropped");
     }
     done
 }
@@ -102,11 +100,8 @@ where
             return Some(Box::new(Idle { link, conn: opened.conn, state: Some(opened.state) }));
         }
         // An error may panic when it is shown, or dropped.
-        Ok(Ok(Err(error))) => match catch_unwind(AssertUnwindSafe(move || Reason::Failed(error.to_string())))
-        {
-            Ok(reason) => reason,
-            Err(payload) => Reason::Panicked(Panic::new(payload).message().to_owned()),
-        },
+        Ok(Ok(Err(error))) => catch_panic(move || Reason::Failed(error.to_string()))
+            .unwrap_or_else(|panic| Reason::Panicked(panic.message().to_owned())),
         Ok(Err(reason)) | Err(Cut::Off(reason)) => reason,
         Err(Cut::Panicked(panic)) => {
             error!(%panic, "on(connect) panicked");
@@ -212,12 +207,7 @@ fn log<E: Display>(error: &SessionError<E>) {
 
 /// Makes a future and runs it to its end, or to a panic of either.
 async fn caught<F: Future>(make: impl FnOnce() -> F) -> Result<F::Output, Panic> {
-    let mut future = pin!(catch_unwind(AssertUnwindSafe(make)).map_err(Panic::new)?);
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-        Ok(polled) => polled.map(Ok),
-        Err(payload) => Poll::Ready(Err(Panic::new(payload))),
-    })
-    .await
+    CatchUnwind::new(catch_panic(make)?).await
 }
 
 fn hook_panicked(panic: &Panic) -> ControlFlow<Reason> {

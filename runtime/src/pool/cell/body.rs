@@ -1,6 +1,5 @@
 //! On the thread: what the body sees of its caller, how it runs, and how its outcome gets back.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,7 @@ use tracing::{Dispatch, Span, dispatcher};
 use super::meet::give_back;
 use super::{Caller, Cell, Ended, Work};
 use crate::context::{self, Current};
-use crate::error::{Interrupted, Panic};
+use crate::error::{Interrupted, Panic, catch_panic};
 use crate::job::{Job, Ran, Why};
 use crate::pool::line::Place;
 use crate::pool::seat::{self, Occupied, Seat};
@@ -106,7 +105,7 @@ where
 
     /// Ends a claimed job that was told to stop before its body began. `load` is, or holds, what the job captured.
     fn never_run(&self, load: impl Sized, place: Place<'_, Arc<dyn Job>>) -> Ran {
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(load)));
+        let _ = catch_panic(|| drop(load));
         self.leave_lane();
         drop(place);
         self.state.lock().work = Work::Over;
@@ -125,16 +124,12 @@ where
         let Load { body, traced, member } = load;
         let started = since.unwrap_or_else(Instant::now);
         let waited = started.saturating_duration_since(self.about.called);
-        let body = || {
-            let result = catch_unwind(AssertUnwindSafe(|| body(worker)));
-            (result.map_err(Panic::new), Instant::now())
-        };
+        let body = || (catch_panic(|| body(worker)), Instant::now());
         let body = || match traced {
             // The body has caught its own panic; a subscriber's must not cost the thread, nor the caller its answer.
             Some(traced) => {
                 let log = |(_, ended): &(_, Instant)| self.log(waited, *ended - started);
-                catch_unwind(AssertUnwindSafe(|| traced.run(body, log)))
-                    .unwrap_or_else(|payload| (Err(Panic::new(payload)), Instant::now()))
+                catch_panic(|| traced.run(body, log)).unwrap_or_else(|panic| (Err(panic), Instant::now()))
             }
             None => body(),
         };
@@ -181,7 +176,7 @@ where
         drop(state);
         drop(alarm);
         // Nobody waits for it: its drop, which is the user's code, must not end this thread.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(ended)));
+        let _ = catch_panic(|| drop(ended));
         give_back(lent);
         Ran::default()
     }

@@ -10,7 +10,6 @@ use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
 use std::net::IpAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +21,7 @@ use super::packets::Packets;
 use super::stats::{Counters, Dropped};
 use crate::codec::Codec;
 use crate::datagram::{AsyncSocket, DatagramAddr, Told};
-use crate::error::Panic;
+use crate::error::catch_panic;
 use crate::scope::Scope;
 use crate::service::Service;
 use crate::session::driver::Drive;
@@ -105,8 +104,8 @@ impl<S: Service> Route<S> {
             return None;
         }
         // The user's code: its panic is of one stranger.
-        let codec = catch_unwind(AssertUnwindSafe(|| codec.clone()))
-            .map_err(|payload| warn!(panic = %Panic::new(payload), "a codec panicked while it was cloned"))
+        let codec = catch_panic(|| codec.clone())
+            .map_err(|panic| warn!(%panic, "a codec panicked while it was cloned"))
             .ok()?;
         let inbox = Arc::new(Inbox::new(self.max_inbound));
         self.shared.inboxes.lock().insert(conversation.clone(), Arc::clone(&inbox));
