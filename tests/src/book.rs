@@ -30,6 +30,8 @@ pages! {
     codecs: "codecs.md";
     clients: "clients.md";
     testing: "testing.md";
+    faults: "faults.md";
+    examples: "examples.md";
     diagrams: "diagrams.md";
     expansions: "expansions.md";
     lints: "lints.md";
