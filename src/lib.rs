@@ -163,6 +163,8 @@ pub use portcullis_runtime::*;
 // By name, beside the glob: of what a feature leaves out, the compiler then says which feature it is.
 #[cfg(feature = "cbor")]
 pub use portcullis_runtime::Cbor;
+#[cfg(all(feature = "fds", unix))]
+pub use portcullis_runtime::FdPeer;
 #[cfg(feature = "msgpack")]
 pub use portcullis_runtime::MessagePack;
 #[cfg(feature = "postcard")]
@@ -179,7 +181,7 @@ pub use portcullis_runtime::{
     TrySendError, UdpOptions, Unbound,
 };
 #[cfg(feature = "tls")]
-pub use portcullis_runtime::{ClientTls, Tls, TlsBuilder, TlsInfo, TlsReloader, rustls};
+pub use portcullis_runtime::{ClientTls, Tls, TlsBuilder, TlsInfo, TlsPeer, TlsReloader, rustls};
 #[cfg(all(feature = "server", feature = "serde"))]
 pub use portcullis_runtime::{Concatenated, LengthPrefixed, NewlineSeparated};
 #[cfg(all(feature = "server", unix))]
@@ -192,8 +194,13 @@ pub use portcullis_runtime::{Json, JsonLines};
 pub mod prelude {
     #[cfg(any(feature = "json", feature = "postcard", feature = "msgpack", feature = "cbor"))]
     pub use crate::LengthPrefixed;
+    // For their methods on a `Peer`.
+    #[cfg(all(feature = "fds", unix))]
+    pub use crate::FdPeer as _;
     #[cfg(feature = "postcard")]
     pub use crate::Postcard;
+    #[cfg(feature = "tls")]
+    pub use crate::TlsPeer as _;
     #[cfg(feature = "server")]
     pub use crate::{Cleanup, Describe, Lines, Peer, Reason, Server, Session, SessionError};
     #[cfg(feature = "json")]

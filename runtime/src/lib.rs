@@ -111,17 +111,20 @@ pub use server::{
     Bound, DatagramCounts, DatagramStats, IntoService, Listener, Listens, NoCodec, RunningServer, Server,
     ServerHandle, ServerThread, StopReport, TcpOptions, Unbound,
 };
+#[cfg(all(feature = "server", unix))]
+pub use service::Credentials;
 #[cfg(feature = "server")]
-pub use service::{Cleanup, HalfClose, Service, StateLimits, Stopping};
-#[cfg(feature = "server")]
-pub use session::{
-    Closed, Peer, Posting, Reason, SendError, Sending, Session, SessionError, StuckSession, TrySendError,
+pub use service::{
+    Cleanup, Closed, HalfClose, Peer, Posting, Reason, SendError, Sending, Service, Session, SessionError,
+    StateLimits, Stopping, TrySendError,
 };
+#[cfg(feature = "server")]
+pub use session::StuckSession;
 #[cfg(feature = "tls")]
 pub use tokio_rustls::rustls;
+#[cfg(all(feature = "fds", unix))]
+pub use transport::FdPeer;
 #[cfg(feature = "server")]
 pub use transport::Transport;
-#[cfg(all(feature = "server", unix))]
-pub use transport::origin::Credentials;
 #[cfg(feature = "tls")]
-pub use transport::tls::{Tls, TlsBuilder, TlsInfo, TlsReloader};
+pub use transport::tls::{Tls, TlsBuilder, TlsInfo, TlsPeer, TlsReloader};

@@ -6,8 +6,7 @@
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
 
-use crate::service::Service;
-use crate::session::Reason;
+use crate::service::{Reason, Service};
 
 pub use crate::{__is_result as is_result, __opens as opens};
 

@@ -13,7 +13,7 @@ use tracing::{debug, warn};
 use super::door::Door;
 use crate::error::catch_panic;
 use crate::service::Service;
-use crate::session::hub::Hub;
+use crate::session::registry::SessionRegistry;
 
 /// How long accepting rests when the system is out of something (S6).
 const PAUSE: Duration = Duration::from_millis(100);
@@ -46,7 +46,7 @@ impl Acceptor {
     }
 
     /// Starts a session for each connection, and never ends.
-    pub(super) async fn run<S: Service>(mut self, hub: &Hub<S>, max_connections: usize) {
+    pub(super) async fn run<S: Service>(mut self, hub: &SessionRegistry<S>, max_connections: usize) {
         loop {
             hub.place(max_connections).await;
             match poll_fn(|cx| self.poll_admit(cx)).await {
@@ -116,8 +116,8 @@ mod tests {
                     as Box<dyn Door>
             });
             let acceptor = Acceptor::new(doors.collect());
-            let Options { limits, bounds, .. } = Options::default();
-            let hub = Hub::new(Arc::new(scripted().0), limits, bounds, None, 0);
+            let Options { limits, queue_limits, .. } = Options::default();
+            let hub = SessionRegistry::new(Arc::new(scripted().0), limits, queue_limits, None, 0);
             let _never = timeout(Duration::from_secs(10), acceptor.run(&hub, 10)).await;
         });
         std::mem::take(&mut *seen.lock())

@@ -24,7 +24,7 @@ use crate::context;
 use crate::error::Panic;
 use crate::portal::in_tokio_task;
 use crate::service::Service;
-use crate::session::hub::in_both;
+use crate::session::registry::in_both;
 use crate::threads::{self, ThreadName};
 use crate::timer;
 

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::tasks::Tasks;
 use crate::service::Stopping;
-use crate::session::hub::Outside;
+use crate::session::registry::Outside;
 use crate::sync::Mutex;
 use crate::timer;
 

@@ -50,9 +50,8 @@ pub use self::report::StopReport;
 pub use self::spawned::RunningServer;
 
 use crate::pool::Pool;
+use crate::service::server_shared::{DecodeOn, QueueLimits, SessionLimits, WeightLimit};
 use crate::service::{Service, Style};
-use crate::session::decoding::DecodeOn;
-use crate::session::watch::{Bounds, Limits, Scales};
 
 /// A service on its way to the network: give it a codec, bind it, serve it.
 ///
@@ -143,11 +142,11 @@ struct Options {
     /// As many as connections, if nothing is said.
     max_datagram_sessions: Option<usize>,
     max_inbound: usize,
-    bounds: Bounds,
+    queue_limits: QueueLimits,
     /// How many sessions one host may have.
     max_per_host: Option<usize>,
     max_lingering: usize,
-    limits: Limits,
+    limits: SessionLimits,
 }
 
 impl Default for Options {
@@ -156,10 +155,10 @@ impl Default for Options {
             max_connections: 10_000,
             max_datagram_sessions: None,
             max_inbound: datagram::MAX_INBOUND,
-            bounds: Bounds { responses: 128, scales: None, events: 128, decode_on: None },
+            queue_limits: QueueLimits { responses: 128, response_weight: None, events: 128, decode_on: None },
             max_per_host: None,
             max_lingering: 1000,
-            limits: Limits {
+            limits: SessionLimits {
                 first_request: Some(Duration::from_secs(60)),
                 idle: None,
                 write: Some(Duration::from_secs(30)),
@@ -267,7 +266,7 @@ impl<S, C, B> Server<S, C, B> {
 
     /// How many responses may wait for a peer that does not read: then `send` waits.
     pub fn max_outbound(mut self, count: usize) -> Self {
-        self.options.bounds.responses = count;
+        self.options.queue_limits.responses = count;
         self
     }
 
@@ -293,13 +292,13 @@ impl<S, C, B> Server<S, C, B> {
     where
         S: Service,
     {
-        self.options.bounds.scales = Some(Scales::new(bytes, weigh));
+        self.options.queue_limits.response_weight = Some(WeightLimit::new(bytes, weigh));
         self
     }
 
     /// How many events may wait for a session that is busy: then `post` waits.
     pub fn max_events(mut self, count: usize) -> Self {
-        self.options.bounds.events = count;
+        self.options.queue_limits.events = count;
         self
     }
 
@@ -374,7 +373,7 @@ impl<S, C, B> Server<S, C, B> {
     /// # }
     /// ```
     pub fn decode_on(mut self, pool: &Pool, above: usize) -> Self {
-        self.options.bounds.decode_on = Some(DecodeOn { pool: pool.clone(), above });
+        self.options.queue_limits.decode_on = Some(DecodeOn { pool: pool.clone(), above });
         self
     }
 

@@ -30,10 +30,10 @@ use crate::codec::Codec;
 use crate::error::CatchUnwind;
 use crate::job::StuckJob;
 use crate::scope::Scope;
-use crate::service::{BoxError, Cleanup, Service, Style};
-use crate::session::driver::Drive;
-use crate::session::hub::{Hub, Outside, in_both};
-use crate::session::watch::Phase;
+use crate::service::server_shared::ShutdownPhase;
+use crate::service::{BoxError, Cleanup, Service};
+use crate::session::driver::{Drive, driver};
+use crate::session::registry::{Outside, SessionRegistry, in_both};
 use crate::timer;
 use crate::transport::Transport;
 
@@ -110,7 +110,7 @@ impl<S: Service, C, B> Server<S, C, B> {
         let _ended = Ended(Arc::clone(&control));
         let running = Running::new(service, options, control);
         let accepting = async {
-            let drive = Arc::new(S::Style::driver::<IO, C>(Arc::clone(&running.hub)));
+            let drive = Arc::new(driver::<S, IO, C>(Arc::clone(&running.hub)));
             let task = drive.drive(running.hub.admit(None), io, codec);
             drop(tokio::spawn(running.scope.enter(task)));
             running.hub.at_most(0).await;
@@ -131,7 +131,7 @@ impl<S: Service> Server<S> {
         let _ended = Ended(Arc::clone(&control));
         let running = Running::new(service, options, control);
         let accepting = async {
-            let drive = Arc::new(S::Style::driver(Arc::clone(&running.hub)));
+            let drive = Arc::new(driver(Arc::clone(&running.hub)));
             while let Some((io, codec, tell)) = streams.recv().await {
                 let seat = running.hub.admit(None);
                 let _ = tell.send(seat.peer());
@@ -145,8 +145,8 @@ impl<S: Service> Server<S> {
 }
 
 /// Moves the sessions' clock.
-async fn sweep<S: Service>(hub: &Hub<S>) {
-    let tick = hub.watch().limits().tick();
+async fn sweep<S: Service>(hub: &SessionRegistry<S>) {
+    let tick = hub.server().limits().tick();
     loop {
         hub.sweep();
         timer::attended(Instant::now() + tick).await;
@@ -158,7 +158,7 @@ async fn sweep<S: Service>(hub: &Hub<S>) {
 
 /// A server between its start and the end of its stop.
 struct Running<S: Service> {
-    hub: Arc<Hub<S>>,
+    hub: Arc<SessionRegistry<S>>,
     scope: Arc<Scope>,
     tasks: Arc<Tasks>,
     control: Arc<Control>,
@@ -169,9 +169,9 @@ impl<S: Service> Running<S> {
     fn new(service: Arc<S>, options: Options, control: Arc<Control>) -> Self {
         let tasks = Arc::new(Tasks::new());
         let scope = Scope::new(Arc::<Tasks>::clone(&tasks));
-        let Options { limits, bounds, max_per_host, max_lingering, .. } = options;
-        let hub = Hub::new(service, limits, bounds, max_per_host, max_lingering);
-        let sessions: Arc<dyn Outside> = Arc::<Hub<S>>::clone(&hub);
+        let Options { limits, queue_limits, max_per_host, max_lingering, .. } = options;
+        let hub = SessionRegistry::new(service, limits, queue_limits, max_per_host, max_lingering);
+        let sessions: Arc<dyn Outside> = Arc::<SessionRegistry<S>>::clone(&hub);
         control.show(Arc::downgrade(&sessions), Arc::downgrade(&tasks));
         Self { hub, scope, tasks, control }
     }
@@ -255,12 +255,12 @@ impl<S: Service> Running<S> {
 
     async fn end_sessions(&self, report: &mut StopReport) {
         let present = self.hub.serving();
-        self.hub.advance(Phase::Stopping);
+        self.hub.advance(ShutdownPhase::Draining);
         if self.control.within(Duration::ZERO, self.hub.at_most(0)).await.is_none() {
             report.sessions_cancelled = self.hub.serving();
-            self.hub.advance(Phase::Cancelling);
+            self.hub.advance(ShutdownPhase::Cancelling);
             let _ = self.control.within(BEYOND / 2, self.hub.at_most(0)).await;
-            self.hub.advance(Phase::Abandoning);
+            self.hub.advance(ShutdownPhase::Aborting);
             let before = Outside::polled(&*self.hub);
             let _ = self.control.within(BEYOND * 3 / 5, self.hub.at_most(0)).await;
             report.sessions_stuck = self.hub.present();
@@ -291,7 +291,7 @@ impl<S: Service> Running<S> {
 impl<S: Service> Drop for Running<S> {
     /// After a stop there is nothing left to do; after serving was dropped, this is the stop.
     fn drop(&mut self) {
-        self.hub.advance(Phase::Cancelling);
+        self.hub.advance(ShutdownPhase::Cancelling);
         self.scope.close();
         self.tasks.abort();
     }

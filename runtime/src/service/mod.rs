@@ -4,8 +4,26 @@
 //! [`Arc`], shared by all its sessions. Every method here runs on the loop, inside the session's own task, and
 //! must not block it. A future that one of them returns may be dropped at any await: when the peer is gone, when
 //! a time limit passes, when the server's grace is over.
+//!
+//! Everything that these traits mention is here, and nothing that runs it:
+//!
+//! - [`Service`], [`Linear`], [`Steps`], and [`Style`], which says which of the two a service is;
+//! - [`Peer`] and [`Session`]: what handlers hold; [`shared`] is what a `Peer` is a handle on, [`server_shared`] what all
+//!   sessions of a server share, [`origin`] what is known of the other end;
+//! - [`Reason`], [`SessionError`] and the errors of sending;
+//! - [`Cleanup`] and [`Stopping`].
+//!
+//! This module imports the offload core and the errors of codecs only. The drivers of sessions (`session`), the transports and the
+//! server import it.
 
 mod cleanup;
+mod error;
+pub(crate) mod origin;
+mod peer;
+mod reason;
+pub(crate) mod server_shared;
+pub(crate) mod session;
+pub(crate) mod shared;
 mod steps;
 mod stopping;
 mod style;
@@ -17,10 +35,18 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 pub use self::cleanup::Cleanup;
+pub use self::error::{SendError, SessionError, TrySendError};
+#[cfg(unix)]
+pub use self::origin::Credentials;
+pub use self::peer::Peer;
+pub use self::reason::Reason;
+pub use self::session::Session;
+pub use self::shared::closed::Closed;
+pub use self::shared::send::{Posting, Sending};
 pub use self::steps::{StateLimits, Step, Steps};
 pub use self::stopping::Stopping;
+pub(crate) use self::style::{Drivers, SessionFactory};
 pub use self::style::{InLine, Stepwise, Style};
-use crate::session::{Peer, Reason, Session, SessionError};
 
 /// Any error, for hooks whose failure is only reported.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -7,8 +7,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{HalfClose, Service};
-use crate::session::Peer;
+use super::{HalfClose, Peer, Service};
 
 /// A service whose sessions go from state to state: `#[state]`, and `#[request]`, which has one.
 ///

@@ -14,10 +14,9 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::link::{End, Link};
-use super::reason::Reason;
+use super::io::{End, SessionIo};
 use crate::codec::Codec;
-use crate::service::{HalfClose, Service};
+use crate::service::{HalfClose, Reason, Service};
 use crate::transport::Transport;
 
 /// What the end of the peer's input means to a future that is pending.
@@ -58,7 +57,7 @@ pub(super) trait Appetite<S: Service, IO, C> {
         false
     }
     /// Gives it a request or the end, if it asks and there is one. If so, the future is polled again.
-    fn feed(&mut self, link: &mut Link<S, IO, C>, cx: &Context<'_>) -> bool;
+    fn feed(&mut self, link: &mut SessionIo<S, IO, C>, cx: &Context<'_>) -> bool;
 }
 
 /// The appetite of a future that has all it needs.
@@ -69,7 +68,7 @@ impl<S: Service, IO, C> Appetite<S, IO, C> for Sated {
         false
     }
 
-    fn feed(&mut self, _: &mut Link<S, IO, C>, _: &Context<'_>) -> bool {
+    fn feed(&mut self, _: &mut SessionIo<S, IO, C>, _: &Context<'_>) -> bool {
         false
     }
 }
@@ -85,7 +84,7 @@ enum Turn<T> {
 ///
 /// `Err` is the reason why the future must be dropped.
 pub(super) async fn attend<S, IO, C, F>(
-    link: &mut Link<S, IO, C>,
+    link: &mut SessionIo<S, IO, C>,
     on_eof: OnEof,
     appetite: &mut impl Appetite<S, IO, C>,
     future: Pin<&mut F>,
@@ -101,7 +100,7 @@ where
 
 /// As [`attend`], for a future that was pending a moment ago.
 pub(super) async fn attend_pending<S, IO, C, F>(
-    link: &mut Link<S, IO, C>,
+    link: &mut SessionIo<S, IO, C>,
     on_eof: OnEof,
     future: Pin<&mut F>,
 ) -> Result<F::Output, Reason>
@@ -128,7 +127,7 @@ impl<F: Future> Watched<'_, F> {
 }
 
 async fn attend_to<S, IO, C, F>(
-    link: &mut Link<S, IO, C>,
+    link: &mut SessionIo<S, IO, C>,
     on_eof: OnEof,
     appetite: &mut impl Appetite<S, IO, C>,
     mut watched: Watched<'_, F>,
@@ -156,7 +155,7 @@ where
 
 /// Reading and writing, which notice the end by themselves.
 fn attend_io<S, IO, C, F>(
-    link: &mut Link<S, IO, C>,
+    link: &mut SessionIo<S, IO, C>,
     on_eof: OnEof,
     appetite: &mut impl Appetite<S, IO, C>,
     watched: &mut Watched<'_, F>,
@@ -168,7 +167,7 @@ where
     C: Codec<S::Request, S::Response>,
     F: Future,
 {
-    let reads = |link: &Link<_, _, _>, asks| {
+    let reads = |link: &SessionIo<_, _, _>, asks| {
         on_eof != OnEof::Ignore && link.end().is_none() && (asks || link.may_read_ahead())
     };
     'again: loop {
@@ -208,7 +207,7 @@ where
 
 /// Nothing to read and nothing to write: only a reset would tell that the peer is gone.
 async fn attend_reset<S, IO, C, F>(
-    link: &mut Link<S, IO, C>,
+    link: &mut SessionIo<S, IO, C>,
     on_eof: OnEof,
     appetite: &mut impl Appetite<S, IO, C>,
     watched: &mut Watched<'_, F>,
@@ -221,7 +220,7 @@ where
 {
     let broken = link.end() == Some(End::Broken);
     let turn = {
-        let post = Arc::clone(link.post());
+        let shared = Arc::clone(link.shared());
         let mut reset = pin!(link.io().reset());
         // By the one who may change it: the appetite is not for several threads at once.
         let (watched, appetite) = (&mut *watched, &mut *appetite);
@@ -230,7 +229,7 @@ where
                 return Poll::Ready(Some(Turn::Done(result)));
             }
             // The driver's waker rings for what is sent to the peer, so a look is enough.
-            if appetite.asks() || appetite.is_busy() || post.outgoing() > 0 {
+            if appetite.asks() || appetite.is_busy() || shared.queued_responses() > 0 {
                 return Poll::Ready(Some(Turn::Again));
             }
             if broken { Poll::Pending } else { reset.as_mut().poll(cx).map(|()| None) }
@@ -251,7 +250,7 @@ where
 }
 
 /// Writes what is there and what others have sent, as far as the peer takes it.
-fn write_out<S, IO, C>(link: &mut Link<S, IO, C>, cx: &mut Context<'_>) -> Result<(), Reason>
+fn write_out<S, IO, C>(link: &mut SessionIo<S, IO, C>, cx: &mut Context<'_>) -> Result<(), Reason>
 where
     S: Service,
     IO: Transport,

@@ -3,11 +3,12 @@
 use std::mem;
 use std::time::Duration;
 
-use super::post::Post;
 use crate::service::StateLimits;
+use crate::service::server_shared::{MAX_TICK, millis};
+use crate::service::shared::SessionShared;
 
-/// Points of the watch's clock; zero is none, and [`NEVER`] one that counts for nothing. The nearest one is what the
-/// post is armed with: the methods say whether it may be another one now.
+/// Points of the server's clock; zero is none, and [`NEVER`] one that counts for nothing. The nearest one is what the
+/// session is armed with: the methods say whether it may be another one now.
 #[derive(Default)]
 pub(super) struct Deadlines {
     /// The server's: to the first request, or idle. Below zero while the wait for a request pauses: a flag beside it
@@ -34,10 +35,10 @@ pub(super) const NEVER: u64 = i64::MAX.unsigned_abs();
 
 impl Deadlines {
     /// A state is entered: its times begin.
-    pub(super) fn enters<Rsp, Ev>(&mut self, post: &Post<Rsp, Ev>, limits: StateLimits) -> bool {
+    pub(super) fn enters<Rsp, Ev>(&mut self, shared: &SessionShared<Rsp, Ev>, limits: StateLimits) -> bool {
         let counts = limits != StateLimits::NONE || self.state.is_some();
         if counts {
-            let leave_by = limits.within.map_or(0, |limit| post.watch().after(limit));
+            let leave_by = limits.within.map_or(0, |limit| shared.server().deadline_after(limit));
             **self.state.get_or_insert_default() = State { leave_by, ..State::default() };
         }
         counts
@@ -47,15 +48,15 @@ impl Deadlines {
     /// has none, `idle` is the transport's own.
     pub(super) fn asks<Rsp, Ev>(
         &mut self,
-        post: &Post<Rsp, Ev>,
+        shared: &SessionShared<Rsp, Ev>,
         served: bool,
         idle: Option<Duration>,
         state: StateLimits,
     ) {
-        let watch = post.watch();
-        let after = |limit: Option<_>| limit.map_or(NEVER, |limit| watch.after(limit).min(NEVER));
+        let server = shared.server();
+        let after = |limit: Option<_>| limit.map_or(NEVER, |limit| server.deadline_after(limit).min(NEVER));
         if self.read_by == 0 {
-            let limits = watch.limits();
+            let limits = server.limits();
             let by = after(if served { limits.idle } else { limits.first_request }.or(idle));
             self.read_by = i64::try_from(by).unwrap_or(i64::MAX);
         }
@@ -95,8 +96,8 @@ impl Deadlines {
     }
 
     /// Whether it is the state whose time has passed, and not the server's limit.
-    pub(super) fn state_is_over<Rsp, Ev>(&self, post: &Post<Rsp, Ev>) -> bool {
-        let now = post.watch().now();
+    pub(super) fn state_is_over<Rsp, Ev>(&self, shared: &SessionShared<Rsp, Ev>) -> bool {
+        let now = shared.server().now();
         let has_passed = |at: u64| at != 0 && at <= now;
         !has_passed(self.server_by())
             && !has_passed(self.write_by)
@@ -107,8 +108,10 @@ impl Deadlines {
     }
 
     /// Whether the state should have been left before now; asked between two requests.
-    pub(super) fn must_leave<Rsp, Ev>(&self, post: &Post<Rsp, Ev>) -> bool {
-        self.state.as_ref().is_some_and(|times| times.leave_by != 0 && times.leave_by <= post.watch().now())
+    pub(super) fn must_leave<Rsp, Ev>(&self, shared: &SessionShared<Rsp, Ev>) -> bool {
+        self.state
+            .as_ref()
+            .is_some_and(|times| times.leave_by != 0 && times.leave_by <= shared.server().now())
     }
 
     /// Whether the peer holds the session up, between two handlers.
@@ -123,11 +126,11 @@ impl Deadlines {
 
     /// The peer does not take what is there. Counts until a whole batch is [`written`](Self::written): one that reads a byte
     /// now and then does not renew it.
-    pub(super) fn waits_to_write<Rsp, Ev>(&mut self, post: &Post<Rsp, Ev>) -> bool {
+    pub(super) fn waits_to_write<Rsp, Ev>(&mut self, shared: &SessionShared<Rsp, Ev>) -> bool {
         let begins = self.write_by == 0;
         if begins {
-            let watch = post.watch();
-            self.write_by = watch.limits().write.map_or(0, |limit| watch.after(limit));
+            let server = shared.server();
+            self.write_by = server.limits().write.map_or(0, |limit| server.deadline_after(limit));
         }
         begins
     }
@@ -138,8 +141,8 @@ impl Deadlines {
     }
 
     /// Whether the peer has had its time to read, and did not.
-    pub(super) fn is_unread<Rsp, Ev>(&self, post: &Post<Rsp, Ev>) -> bool {
-        self.write_by != 0 && self.write_by <= post.watch().now()
+    pub(super) fn is_unread<Rsp, Ev>(&self, shared: &SessionShared<Rsp, Ev>) -> bool {
+        self.write_by != 0 && self.write_by <= shared.server().now()
     }
 
     /// The nearest point that counts now, or [`NEVER`].
@@ -157,5 +160,31 @@ impl Deadlines {
             }
         }
         nearest
+    }
+}
+
+/// A coarse point of the server's clock in two bytes, which an idle session has to spare. It comes round after more than an
+/// hour: an old stamp may then look like a fresh one, for about two seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Stamp(u16);
+
+impl Stamp {
+    /// In milliseconds. Zero stands for "never".
+    const UNIT: u64 = 64;
+
+    fn units(millis: u64) -> u16 {
+        // Cut off: the stamp comes round.
+        ((millis / Self::UNIT) as u16).max(1)
+    }
+
+    /// A point of the coarse clock, which may be behind by one tick.
+    pub(super) fn at(now: u64) -> Self {
+        Self(Self::units(now))
+    }
+
+    /// Whether the stamp is no older than `age`, give or take a tick.
+    pub(super) fn is_within(self, age: Duration, now: u64) -> bool {
+        let age = Self::units(millis(age + MAX_TICK)) + 1;
+        self.0 != 0 && Self::units(now).wrapping_sub(self.0) <= age
     }
 }

@@ -8,21 +8,13 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use super::attend::{OnEof, Sated, attend};
-use super::link::Link;
-use super::reason::Reason;
+use super::io::SessionIo;
 use super::unfinished::Room;
 use crate::codec::{Codec, DecodeError};
 use crate::error::Interrupted;
 use crate::pool::{Offload, Pool};
-use crate::service::Service;
+use crate::service::{Reason, Service};
 use crate::transport::Transport;
-
-/// Where frames of more than so many bytes are decoded.
-#[derive(Clone, Debug)]
-pub(crate) struct DecodeOn {
-    pub(crate) pool: Pool,
-    pub(crate) above: usize,
-}
 
 /// What the codec has found.
 pub(super) enum Found<Req> {
@@ -69,7 +61,7 @@ impl<Req> Future for Later<Req> {
 ///
 /// Also after the peer's end: a frame that was complete before is decoded, on the loop or not.
 pub(super) async fn decoded<S, IO, C>(
-    link: &mut Link<S, IO, C>,
+    link: &mut SessionIo<S, IO, C>,
     later: Later<S::Request>,
 ) -> Result<Result<S::Request, DecodeError>, Reason>
 where

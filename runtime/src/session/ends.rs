@@ -11,15 +11,13 @@ use tracing::{debug, error, warn};
 
 use super::attend::{OnEof, Sated, attend};
 use super::driver::Idle;
-use super::error::SessionError;
-use super::hub::Hub;
+use super::io::{End, SessionIo};
 use super::last_words::finish;
-use super::link::{End, Link};
-use super::reason::Reason;
-use super::watch::Phase;
+use super::registry::SessionRegistry;
 use crate::codec::Codec;
 use crate::error::{CatchUnwind, Panic, catch_panic};
-use crate::service::{Service, StateLimits};
+use crate::service::server_shared::ShutdownPhase;
+use crate::service::{Reason, Service, SessionError, StateLimits};
 use crate::transport::Transport;
 
 /// Why work was dropped before its end.
@@ -58,7 +56,11 @@ pub(super) async fn unless<F: Future>(
 }
 
 /// What a session ends with whose work was cut. A panic is answered by `on_error`.
-pub(super) async fn cut<S, IO, C>(hub: &Hub<S>, idle: &mut Idle<S, IO, C>, cut: Cut) -> Reason
+pub(super) async fn cut<S, IO, C>(
+    registry: &SessionRegistry<S>,
+    idle: &mut Idle<S, IO, C>,
+    cut: Cut,
+) -> Reason
 where
     S: Service,
     IO: Transport,
@@ -68,32 +70,35 @@ where
         Cut::Off(reason) => return reason,
         Cut::Panicked(panic) => SessionError::Panicked(panic),
     };
-    let post = Arc::clone(idle.link.post());
+    let shared = Arc::clone(idle.link.shared());
     let reason = Reason::from_error(&error);
-    let answering = pin!(Some(answer(hub, &mut idle.link, &mut idle.conn, error)));
-    match unless(|| post.interrupted(Phase::Cancelling), answering).await {
+    let answering = pin!(Some(answer(registry, &mut idle.link, &mut idle.conn, error)));
+    match unless(|| shared.abort_reason(ShutdownPhase::Cancelling), answering).await {
         Ok(ControlFlow::Break(reason)) | Err(Cut::Off(reason)) => reason,
         Ok(ControlFlow::Continue(())) | Err(Cut::Panicked(_)) => reason,
     }
 }
 
 /// Runs `on_connect`. `None` if the connection ends with it; then no other hook runs.
-pub(super) async fn open<S, IO, C>(hub: &Hub<S>, mut link: Link<S, IO, C>) -> Option<Box<Idle<S, IO, C>>>
+pub(super) async fn open<S, IO, C>(
+    registry: &SessionRegistry<S>,
+    mut link: SessionIo<S, IO, C>,
+) -> Option<Box<Idle<S, IO, C>>>
 where
     S: Service,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
     debug!("session accepted");
-    let (post, peer) = (Arc::clone(link.post()), link.peer());
+    let (shared, peer) = (Arc::clone(link.shared()), link.peer());
     // The time to the first request counts from here.
     link.asks(StateLimits::NONE);
     let connected = {
         let connecting = pin!(Some(async {
-            let hook = pin!(hub.service().on_connect(&peer));
+            let hook = pin!(registry.service().on_connect(&peer));
             attend(&mut link, S::HALF_CLOSE.into(), &mut Sated, hook).await
         }));
-        unless(|| post.interrupted(Phase::Cancelling), connecting).await
+        unless(|| shared.abort_reason(ShutdownPhase::Cancelling), connecting).await
     };
     let reason = match connected {
         Ok(Ok(Ok(opened))) => {
@@ -110,13 +115,13 @@ where
     };
     report(&reason);
     link.io().ended(&reason);
-    finish(hub, &mut link).await;
+    finish(registry, &mut link).await;
     None
 }
 
 /// Runs `on_disconnect` and closes the connection. A state that is gone was called `busy_in`.
 pub(super) async fn close<S, IO, C>(
-    hub: &Hub<S>,
+    registry: &SessionRegistry<S>,
     idle: Box<Idle<S, IO, C>>,
     busy_in: &'static str,
     reason: Reason,
@@ -129,8 +134,8 @@ pub(super) async fn close<S, IO, C>(
     report(&reason);
     let Idle { mut link, conn, state } = *idle;
     link.io().ended(&reason);
-    let (post, peer) = (Arc::clone(link.post()), link.peer());
-    // Limits of what went before must not cut the hook short.
+    let (shared, peer) = (Arc::clone(link.shared()), link.peer());
+    // SessionLimits of what went before must not cut the hook short.
     link.drop_limits();
     if !reason.may_answer() {
         peer.close();
@@ -138,17 +143,17 @@ pub(super) async fn close<S, IO, C>(
     let disconnected = {
         let disconnecting = pin!(Some(async {
             let told = if state.is_none() { reason.clone().while_in(busy_in) } else { reason.clone() };
-            let hook = pin!(hub.service().on_disconnect(&peer, conn, state, told));
+            let hook = pin!(registry.service().on_disconnect(&peer, conn, state, told));
             attend(&mut link, OnEof::Ignore, &mut Sated, hook).await
         }));
-        unless(|| post.stopped(Phase::Abandoning), disconnecting).await
+        unless(|| shared.stop_reason(ShutdownPhase::Aborting), disconnecting).await
     };
     match disconnected {
         Ok(Ok(())) => {}
         Ok(Err(reason)) | Err(Cut::Off(reason)) => warn!(%reason, "on(disconnect) was dropped"),
         Err(Cut::Panicked(panic)) => error!(%panic, "on(disconnect) panicked"),
     }
-    finish(hub, &mut link).await;
+    finish(registry, &mut link).await;
 }
 
 /// An error that nothing answered is the session's reason, so this is where it is told.
@@ -162,8 +167,8 @@ fn report(reason: &Reason) {
 
 /// Has `on_error` answer an error. `Break` is the reason why the session ends; the answer is in the batch.
 pub(super) async fn answer<S, IO, C>(
-    hub: &Hub<S>,
-    link: &mut Link<S, IO, C>,
+    registry: &SessionRegistry<S>,
+    link: &mut SessionIo<S, IO, C>,
     conn: &mut S::Conn,
     error: SessionError<S::Error>,
 ) -> ControlFlow<Reason>
@@ -181,7 +186,7 @@ where
     log(&error);
     let peer = link.peer();
     // Caught on its own: the error of a burst that panics would come here again.
-    let hook = pin!(caught(|| hub.service().on_error(&peer, conn, error)));
+    let hook = pin!(caught(|| registry.service().on_error(&peer, conn, error)));
     let response = match attend(link, S::HALF_CLOSE.into(), &mut Sated, hook).await {
         Ok(Ok(ControlFlow::Continue(response))) => response,
         Ok(Ok(ControlFlow::Break(reason))) | Err(reason) => return ControlFlow::Break(reason),
@@ -216,7 +221,7 @@ fn hook_panicked(panic: &Panic) -> ControlFlow<Reason> {
 }
 
 /// Why no request will come any more, if none will; asked when none is there.
-pub(super) fn over<S, IO, C>(link: &Link<S, IO, C>) -> Option<Reason>
+pub(super) fn over<S, IO, C>(link: &SessionIo<S, IO, C>) -> Option<Reason>
 where
     S: Service,
     IO: Transport,
@@ -226,7 +231,7 @@ where
         Some(End::Broken) => Some(Reason::Reset),
         _ if link.has_no_room() => Some(Reason::Overload),
         Some(End::Eof) => Some(Reason::PeerClosed),
-        None if link.post().is_closed() => Some(Reason::Closed),
-        None => link.post().stopping().then_some(Reason::Stopped),
+        None if link.shared().is_closed() => Some(Reason::Closed),
+        None => link.shared().stopping().then_some(Reason::Stopped),
     }
 }

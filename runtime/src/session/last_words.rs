@@ -22,11 +22,11 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, warn};
 
 use super::ends::unless;
-use super::hub::Hub;
-use super::link::{End, Link};
-use super::watch::Phase;
+use super::io::{End, SessionIo};
+use super::registry::SessionRegistry;
 use crate::codec::Codec;
 use crate::service::Service;
+use crate::service::server_shared::ShutdownPhase;
 use crate::transport::Transport;
 
 /// A peer that sends nothing for this long after our last words is not in the midst of sending.
@@ -39,23 +39,24 @@ const STRETCH: usize = 1024 * 1024;
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Writes what is left to write, as far as limits and the stop allow, closes the writing side, and lingers.
-pub(super) async fn finish<S, IO, C>(hub: &Hub<S>, link: &mut Link<S, IO, C>)
+pub(super) async fn finish<S, IO, C>(registry: &SessionRegistry<S>, link: &mut SessionIo<S, IO, C>)
 where
     S: Service,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    let post = Arc::clone(link.post());
+    let shared = Arc::clone(link.shared());
     link.drop_limits();
-    post.close();
-    let written = unless(|| post.interrupted(Phase::Cancelling), pin!(Some(write(hub, link)))).await;
+    shared.close();
+    let written =
+        unless(|| shared.abort_reason(ShutdownPhase::Cancelling), pin!(Some(write(registry, link)))).await;
     if written.is_ok() && link.end().is_none() && link.io().lingers() {
-        let _ = unless(|| post.stopped(Phase::Cancelling), pin!(Some(linger(link)))).await;
+        let _ = unless(|| shared.stop_reason(ShutdownPhase::Cancelling), pin!(Some(linger(link)))).await;
     }
-    post.end();
+    shared.end();
 }
 
-async fn write<S, IO, C>(hub: &Hub<S>, link: &mut Link<S, IO, C>)
+async fn write<S, IO, C>(registry: &SessionRegistry<S>, link: &mut SessionIo<S, IO, C>)
 where
     S: Service,
     IO: Transport,
@@ -73,7 +74,7 @@ where
     // The place in `max_connections` is for sessions, and this one has ended. It goes before the peer can see the end, so that
     // a report never counts a session as cut short whose peer has read all of it.
     if link.end().is_none() && link.io().lingers() {
-        hub.leave_place(link.post());
+        registry.leave_place(link.shared());
     }
     if link.end() != Some(End::Broken) {
         poll_fn(|cx| link.poll_shutdown(cx)).await;
@@ -84,16 +85,16 @@ where
 ///
 /// During a stop a silent peer is waited for only if something was written to it lately: an idle session does not hold
 /// the stop up.
-async fn linger<S, IO, C>(link: &mut Link<S, IO, C>)
+async fn linger<S, IO, C>(link: &mut SessionIo<S, IO, C>)
 where
     S: Service,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    let post = Arc::clone(link.post());
+    let shared = Arc::clone(link.shared());
     let began = Instant::now();
-    let limit = post.watch().limits().linger;
-    let until = || began + if post.stopping() { limit / 2 } else { limit };
+    let limit = shared.server().limits().linger;
+    let until = || began + if shared.stopping() { limit / 2 } else { limit };
     let (mut heard, mut heard_at, mut stretch) = (false, began, 0);
     let mut timer = pin!(sleep_until(until().min(began + SILENCE)));
     while link.end().is_none() {
@@ -102,7 +103,7 @@ where
             if link.poll_fill(cx).is_ready() {
                 return Poll::Ready(true);
             }
-            let patience = match post.stopping() {
+            let patience = match shared.stopping() {
                 false => SILENCE,
                 true if heard || link.has_written_lately() => SILENCE_AT_STOP,
                 true => return Poll::Ready(false),

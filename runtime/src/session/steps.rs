@@ -16,15 +16,12 @@ use super::attend::{Sated, attend, attend_pending};
 use super::decoding::{Found, decoded};
 use super::driver::{Entry, Idle};
 use super::ends::{answer, close, cut, open, over, unless};
-use super::error::SessionError;
-use super::hub::Hub;
-use super::link::{End, Link};
-use super::peer::Peer;
-use super::reason::Reason;
-use super::watch::Phase;
+use super::io::{End, SessionIo};
+use super::registry::SessionRegistry;
 use crate::codec::Codec;
 use crate::codec::private::take_decode_cost;
-use crate::service::{Step, Steps};
+use crate::service::server_shared::ShutdownPhase;
+use crate::service::{Peer, Reason, SessionError, Step, Steps};
 use crate::transport::Transport;
 
 /// After so many events in a row, without a request between them, the connection is looked at: what was answered is
@@ -38,7 +35,10 @@ const TURNS: usize = 128;
 const EFFORT: usize = 1024;
 
 /// A whole burst: the session's idle struct again, or `None` when the session has ended.
-pub(crate) async fn burst<S, IO, C>(hub: Arc<Hub<S>>, entry: Entry<S, IO, C>) -> Option<Box<Idle<S, IO, C>>>
+pub(crate) async fn burst<S, IO, C>(
+    registry: Arc<SessionRegistry<S>>,
+    entry: Entry<S, IO, C>,
+) -> Option<Box<Idle<S, IO, C>>>
 where
     S: Steps,
     IO: Transport,
@@ -48,32 +48,32 @@ where
         Entry::Again(idle) => idle,
         // What happens once in a connection's life has a box of its own, to keep that of each burst small.
         Entry::New(link) => {
-            let mut idle = Box::pin(open(&hub, *link)).await?;
+            let mut idle = Box::pin(open(&registry, *link)).await?;
             if let Some(first) = &idle.state {
                 idle.link.enters(S::state_limits(first));
             }
             idle
         }
     };
-    let (post, peer) = (Arc::clone(idle.link.post()), idle.link.peer());
+    let (shared, peer) = (Arc::clone(idle.link.shared()), idle.link.peer());
     // The name of the state that a handler has taken. Not in the idle struct, which is to be small.
     let mut busy_in = "";
     let worked = {
-        let working = pin!(Some(work(&hub, &peer, &mut idle, &mut busy_in)));
-        unless(|| post.interrupted(Phase::Cancelling), working).await
+        let working = pin!(Some(work(&registry, &peer, &mut idle, &mut busy_in)));
+        unless(|| shared.abort_reason(ShutdownPhase::Cancelling), working).await
     };
     let reason = match worked {
         Ok(ControlFlow::Continue(())) => return Some(idle),
         Ok(ControlFlow::Break(reason)) => reason,
-        Err(off) => Box::pin(cut(&hub, &mut idle, off)).await,
+        Err(off) => Box::pin(cut(&registry, &mut idle, off)).await,
     };
-    Box::pin(close(&hub, idle, busy_in, reason)).await;
+    Box::pin(close(&registry, idle, busy_in, reason)).await;
     None
 }
 
 /// Works until nothing is there (`Continue`) or the session ends.
 async fn work<S, IO, C>(
-    hub: &Hub<S>,
+    registry: &SessionRegistry<S>,
     peer: &Peer<S::Response, S::Event>,
     idle: &mut Idle<S, IO, C>,
     busy_in: &mut &'static str,
@@ -88,8 +88,8 @@ where
         let mut alone = 0;
         while !idle.is_over()? {
             // One of each in turn, so that neither a flood of events nor one of requests starves the other.
-            let moved = idle.link.post().is_touched() && event(hub, peer, idle, busy_in).await?;
-            if !idle.is_over()? && step(hub, peer, idle, busy_in).await? {
+            let moved = idle.link.shared().is_dirty() && event(registry, peer, idle, busy_in).await?;
+            if !idle.is_over()? && step(registry, peer, idle, busy_in).await? {
                 alone = 0;
             } else if moved && alone < ALONE {
                 alone += 1;
@@ -98,10 +98,10 @@ where
             }
             // A peer that is never silent does not stay for ever.
             if idle.link.must_leave() && !idle.is_over()? {
-                timed_out(hub, peer, idle, busy_in).await?;
+                timed_out(registry, peer, idle, busy_in).await?;
             }
             if idle.link.is_full() {
-                flush(hub, peer, idle, busy_in).await?;
+                flush(registry, peer, idle, busy_in).await?;
             }
             turns += 1 + take_decode_cost() / EFFORT;
             if turns >= TURNS {
@@ -115,7 +115,7 @@ where
                 return ControlFlow::Break(Reason::Failed(error.to_string()));
             }
             let full = idle.link.is_full();
-            flush(hub, peer, idle, busy_in).await?;
+            flush(registry, peer, idle, busy_in).await?;
             if !full {
                 break;
             }
@@ -130,9 +130,11 @@ where
             continue;
         }
         // Not before that look: a request that came in time counts, also if this loop was held up until now.
-        match idle.link.post().interrupted(Phase::Cancelling) {
+        match idle.link.shared().abort_reason(ShutdownPhase::Cancelling) {
             None => return ControlFlow::Continue(()),
-            Some(Reason::Timeout) if idle.link.state_is_over() => timed_out(hub, peer, idle, busy_in).await?,
+            Some(Reason::Timeout) if idle.link.state_is_over() => {
+                timed_out(registry, peer, idle, busy_in).await?
+            }
             Some(reason) => return ControlFlow::Break(reason),
         }
     }
@@ -144,7 +146,7 @@ impl<S: Steps, IO: Transport, C: Codec<S::Request, S::Response>> Idle<S, IO, C> 
     fn is_over(&self) -> ControlFlow<Reason, bool> {
         match &self.state {
             Some(state) if S::closes(state) => ControlFlow::Break(Reason::Closed),
-            _ => ControlFlow::Continue(self.link.post().is_closed()),
+            _ => ControlFlow::Continue(self.link.shared().is_closed()),
         }
     }
 
@@ -162,7 +164,7 @@ impl<S: Steps, IO: Transport, C: Codec<S::Request, S::Response>> Idle<S, IO, C> 
 
 /// One request; `false` if none is there.
 async fn step<S, IO, C>(
-    hub: &Hub<S>,
+    registry: &SessionRegistry<S>,
     peer: &Peer<S::Response, S::Event>,
     idle: &mut Idle<S, IO, C>,
     busy_in: &mut &'static str,
@@ -188,7 +190,7 @@ where
         Ok(request) => {
             let before = Idle::<S, IO, C>::lend(state, busy_in)?;
             let half_close = S::half_close(&before);
-            let mut handler = pin!(hub.service().step(before, peer, conn, request));
+            let mut handler = pin!(registry.service().step(before, peer, conn, request));
             // Many handlers never wait: then there is nothing to attend to. The response goes into the batch
             // where it comes up, since every hand that a message goes through is a copy of it.
             let at_once = poll_fn(|cx| {
@@ -207,13 +209,13 @@ where
             }
         }
     };
-    Box::pin(failed(hub, idle, busy_in, error)).await?;
+    Box::pin(failed(registry, idle, busy_in, error)).await?;
     ControlFlow::Continue(true)
 }
 
 /// One event; `false` if none is there.
 async fn event<S, IO, C>(
-    hub: &Hub<S>,
+    registry: &SessionRegistry<S>,
     peer: &Peer<S::Response, S::Event>,
     idle: &mut Idle<S, IO, C>,
     busy_in: &mut &'static str,
@@ -223,11 +225,11 @@ where
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    if idle.link.post().stopping() {
+    if idle.link.shared().stopping() {
         return ControlFlow::Continue(false);
     }
-    let Some(event) = idle.link.post().pop_event() else { return ControlFlow::Continue(false) };
-    if !between(hub, peer, idle, busy_in, Some(event)).await? {
+    let Some(event) = idle.link.shared().pop_event() else { return ControlFlow::Continue(false) };
+    if !between(registry, peer, idle, busy_in, Some(event)).await? {
         debug!(state = *busy_in, "an event was passed over");
     }
     ControlFlow::Continue(true)
@@ -235,7 +237,7 @@ where
 
 /// Writes the batch. While the peer does not read it, the state's time goes on.
 async fn flush<S, IO, C>(
-    hub: &Hub<S>,
+    registry: &SessionRegistry<S>,
     peer: &Peer<S::Response, S::Event>,
     idle: &mut Idle<S, IO, C>,
     busy_in: &mut &'static str,
@@ -247,7 +249,7 @@ where
 {
     while !idle.link.flush_in_time().await {
         // In a box, to keep that of each burst small.
-        Box::pin(timed_out(hub, peer, idle, busy_in)).await?;
+        Box::pin(timed_out(registry, peer, idle, busy_in)).await?;
         idle.is_over()?;
     }
     ControlFlow::Continue(())
@@ -255,7 +257,7 @@ where
 
 /// A state's time has passed.
 async fn timed_out<S, IO, C>(
-    hub: &Hub<S>,
+    registry: &SessionRegistry<S>,
     peer: &Peer<S::Response, S::Event>,
     idle: &mut Idle<S, IO, C>,
     busy_in: &mut &'static str,
@@ -265,7 +267,7 @@ where
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    if !between(hub, peer, idle, busy_in, None).await? {
+    if !between(registry, peer, idle, busy_in, None).await? {
         return ControlFlow::Break(Reason::Timeout);
     }
     // Also if it is the same state again: its time begins anew, or it would be over at once.
@@ -277,7 +279,7 @@ where
 
 /// Has the state deal with an event, or with its time that has passed; `false` if it has no handler for it.
 async fn between<S, IO, C>(
-    hub: &Hub<S>,
+    registry: &SessionRegistry<S>,
     peer: &Peer<S::Response, S::Event>,
     idle: &mut Idle<S, IO, C>,
     busy_in: &mut &'static str,
@@ -295,11 +297,11 @@ where
     let half_close = S::half_close(&before).into();
     let done = match event {
         Some(event) => {
-            let handler = pin!(hub.service().event(before, peer, conn, event));
+            let handler = pin!(registry.service().event(before, peer, conn, event));
             attend(link, half_close, &mut Sated, handler).await
         }
         None => {
-            let handler = pin!(hub.service().timed_out(before, peer, conn));
+            let handler = pin!(registry.service().timed_out(before, peer, conn));
             attend(link, half_close, &mut Sated, handler).await
         }
     };
@@ -313,14 +315,14 @@ where
         Ok(Err(error)) => Err(SessionError::Handler(error)),
     };
     if let Err(error) = taken {
-        Box::pin(failed(hub, idle, busy_in, error)).await?;
+        Box::pin(failed(registry, idle, busy_in, error)).await?;
     }
     ControlFlow::Continue(true)
 }
 
 /// Takes the state back from a handler, and puts its response into the batch.
 fn take<S, IO, C>(
-    link: &mut Link<S, IO, C>,
+    link: &mut SessionIo<S, IO, C>,
     state: &mut Option<S::State>,
     came_from: &str,
     done: Result<Step<S>, S::Error>,
@@ -343,7 +345,7 @@ where
 
 /// An error that is answered leaves the session in the state that it can recover.
 async fn failed<S, IO, C>(
-    hub: &Hub<S>,
+    registry: &SessionRegistry<S>,
     idle: &mut Idle<S, IO, C>,
     busy_in: &mut &'static str,
     error: SessionError<S::Error>,
@@ -357,11 +359,11 @@ where
         return ControlFlow::Break(Reason::Reset);
     }
     let reason = Reason::from_error(&error);
-    answer(hub, &mut idle.link, &mut idle.conn, error).await?;
+    answer(registry, &mut idle.link, &mut idle.conn, error).await?;
     if idle.state.is_some() {
         return ControlFlow::Continue(());
     }
-    let Some(state) = hub.service().recover(busy_in) else { return ControlFlow::Break(reason) };
+    let Some(state) = registry.service().recover(busy_in) else { return ControlFlow::Break(reason) };
     if S::state_name(&state) != *busy_in {
         idle.link.enters(S::state_limits(&state));
     }

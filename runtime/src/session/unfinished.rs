@@ -7,12 +7,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::watch::Watch;
+use crate::service::server_shared::ServerShared;
 
 /// What is known of the frame whose first bytes are in a session's buffer. It belongs to the buffer, and goes with it.
 #[derive(Debug, Default)]
 pub(super) struct Unfinished {
-    /// The point of the watch's clock at which it must be complete; zero is none.
+    /// The point of the server's clock at which it must be complete; zero is none.
     by: u64,
     /// So much time is left, in milliseconds, when the wait for a request goes on.
     left: u64,
@@ -25,28 +25,28 @@ impl Unfinished {
     }
 
     /// The rest of the frame is awaited: its time begins, or goes on.
-    pub(super) fn is_awaited(&mut self, watch: &Watch) {
+    pub(super) fn is_awaited(&mut self, server: &ServerShared) {
         if self.by == 0 {
-            self.by = match (self.left, watch.limits().frame) {
+            self.by = match (self.left, server.limits().frame) {
                 (0, None) => return,
-                (0, Some(limit)) => watch.after(limit),
-                (left, _) => watch.after(Duration::from_millis(left)),
+                (0, Some(limit)) => server.deadline_after(limit),
+                (left, _) => server.deadline_after(Duration::from_millis(left)),
             };
             self.left = 0;
         }
     }
 
     /// It is not awaited now. Also one whose time is over has a moment left, to be seen if it has come meanwhile.
-    pub(super) fn pauses(&mut self, watch: &Watch) {
+    pub(super) fn pauses(&mut self, server: &ServerShared) {
         if self.by != 0 {
-            self.left = self.by.saturating_sub(watch.after(Duration::ZERO)).max(1);
+            self.left = self.by.saturating_sub(server.deadline_after(Duration::ZERO)).max(1);
             self.by = 0;
         }
     }
 
     /// So many bytes more have come.
-    pub(super) fn goes_on(&mut self, watch: &Watch, bytes: usize) -> bool {
-        let more = (bytes as u64).saturating_mul(1000) / watch.limits().frame_rate.max(1);
+    pub(super) fn goes_on(&mut self, server: &ServerShared, bytes: usize) -> bool {
+        let more = (bytes as u64).saturating_mul(1000) / server.limits().frame_rate.max(1);
         let counts = self.by != 0 && more != 0;
         if counts {
             self.by = self.by.saturating_add(more);
@@ -61,11 +61,11 @@ impl Unfinished {
 
     /// The buffer has this size now; `false` if all that are unfinished are too large together.
     #[must_use]
-    pub(super) fn hold(&mut self, watch: &Arc<Watch>, bytes: usize) -> bool {
-        let room = self.room.get_or_insert_with(|| Room { watch: Arc::clone(watch), bytes: 0 });
+    pub(super) fn hold(&mut self, server: &Arc<ServerShared>, bytes: usize) -> bool {
+        let room = self.room.get_or_insert_with(|| Room { server: Arc::clone(server), bytes: 0 });
         let more = bytes.saturating_sub(room.bytes);
         room.bytes += more;
-        watch.hold(more)
+        server.hold(more)
     }
 
     /// Whether it holds memory that is counted.
@@ -82,12 +82,12 @@ impl Unfinished {
 /// A part of the memory that the unfinished frames of one server may hold.
 #[derive(Debug)]
 pub(super) struct Room {
-    watch: Arc<Watch>,
+    server: Arc<ServerShared>,
     bytes: usize,
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.watch.give_back(self.bytes);
+        self.server.give_back(self.bytes);
     }
 }

@@ -13,8 +13,7 @@ use super::faulty::{Faults, Faulty};
 use super::wire::{Far, Markers, Wire};
 use crate::codec::DecodeError;
 use crate::server::{IntoService, Server, ServerHandle, StopReport};
-use crate::service::Service;
-use crate::session::{Peer, Reason};
+use crate::service::{Peer, Reason, Service};
 use crate::sync::Mutex;
 use crate::timer;
 

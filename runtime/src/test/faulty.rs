@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::session::Reason;
+use crate::service::Reason;
 use crate::transport::Transport;
 
 /// A stream around another that misbehaves: what it is told beforehand here, what it is told meanwhile by its [`Faults`].

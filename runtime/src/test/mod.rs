@@ -8,6 +8,7 @@
 pub(crate) mod activity;
 mod clock;
 mod connect;
+mod detached;
 mod faulty;
 mod peer;
 mod wire;

@@ -4,8 +4,8 @@ use std::convert::Infallible;
 use std::fmt;
 
 use super::LIMIT;
-use crate::session::Peer;
-use crate::session::unconnected::Unconnected;
+use super::detached::DetachedPeer;
+use crate::service::Peer;
 use crate::timer;
 
 /// A [`Peer`] for unit tests of handlers and hooks, and what is sent to it. The queue is that of a connection (128 wait), which
@@ -41,13 +41,13 @@ pub fn peer<Rsp: Send + 'static, Ev: Send + 'static>() -> (Peer<Rsp, Ev>, Sent<R
 /// assert_eq!(peer.try_send(3), Err(TrySendError::Closed(3)));
 /// ```
 pub fn bounded_peer<Rsp: Send + 'static, Ev: Send + 'static>(bound: usize) -> (Peer<Rsp, Ev>, Sent<Rsp, Ev>) {
-    let (peer, unconnected) = Unconnected::new(None, bound);
-    (peer, Sent { unconnected })
+    let (peer, detached) = DetachedPeer::new(None, bound);
+    (peer, Sent { detached })
 }
 
 /// What was sent and posted to a [`peer`], in its order. Dropped, the connection is gone.
 pub struct Sent<Rsp, Ev = Infallible> {
-    unconnected: Unconnected<Rsp, Ev>,
+    detached: DetachedPeer<Rsp, Ev>,
 }
 
 impl<Rsp, Ev> Sent<Rsp, Ev> {
@@ -56,12 +56,12 @@ impl<Rsp, Ev> Sent<Rsp, Ev> {
     /// # Panics
     /// If nothing comes for ten seconds of real time.
     pub async fn next(&mut self) -> Option<Rsp> {
-        within(self.unconnected.next(Unconnected::response), "was sent to the peer").await
+        within(self.detached.next(DetachedPeer::response), "was sent to the peer").await
     }
 
     /// The next response, if there is one.
     pub fn try_next(&mut self) -> Option<Rsp> {
-        self.unconnected.response()
+        self.detached.response()
     }
 
     /// The next event, which makes room for another; `None` if the peer is closed, which drops the events.
@@ -69,17 +69,17 @@ impl<Rsp, Ev> Sent<Rsp, Ev> {
     /// # Panics
     /// If nothing comes for ten seconds of real time.
     pub async fn next_event(&mut self) -> Option<Ev> {
-        within(self.unconnected.next(Unconnected::event), "was posted to the peer").await
+        within(self.detached.next(DetachedPeer::event), "was posted to the peer").await
     }
 
     /// The next event, if there is one.
     pub fn try_next_event(&mut self) -> Option<Ev> {
-        self.unconnected.event()
+        self.detached.event()
     }
 
     /// Whether somebody has closed the peer: the session would end when what is queued has been written.
     pub fn is_closed(&self) -> bool {
-        self.unconnected.is_closing()
+        self.detached.is_closing()
     }
 }
 
@@ -90,7 +90,7 @@ async fn within<T>(next: impl Future<Output = T>, what: &str) -> T {
 
 impl<Rsp, Ev> Drop for Sent<Rsp, Ev> {
     fn drop(&mut self) {
-        self.unconnected.end();
+        self.detached.end();
     }
 }
 

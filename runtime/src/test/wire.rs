@@ -10,7 +10,7 @@ use bytes::{Buf, BufMut, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::codec::{Codec, DecodeError, EncodeError};
-use crate::session::Reason;
+use crate::service::Reason;
 use crate::transport::Transport;
 
 const MARKER: u8 = b'.';

@@ -1,4 +1,5 @@
-//! Unix sockets that pass descriptors: [`PassingStream`], and the [`Pouch`] in which they wait.
+//! Unix sockets that pass descriptors: [`PassingStream`], the [`FdQueues`] in which they wait, and [`FdPeer`], by which handlers
+//! get at them.
 //!
 //! The kernel passes descriptors along with bytes; how many belong to a message is the protocol's to say. So they
 //! wait in order, apart from the messages: what has come with a request is there when the request is, and what goes
@@ -22,15 +23,42 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::UnixStream;
 
 use super::Transport;
-use super::origin::Credentials;
+use crate::service::origin::Extended;
+use crate::service::{Peer, SendError};
 use crate::sync::Mutex;
 
 /// What Linux passes with one message, and no system passes more.
 const MOST: usize = 253;
 
-/// The descriptors that wait on their way to and from one peer.
-pub(crate) struct Pouch {
-    credentials: Option<Credentials>,
+/// What a listener that [passes descriptors](crate::UnixOptions::pass_fds) adds to a [`Peer`]. In the prelude.
+pub trait FdPeer {
+    /// The next descriptor that has come from the other end, with or before the request that is handled now. `None` on other
+    /// listeners. What no handler has taken when the session ends is closed.
+    fn take_fd(&self) -> Option<OwnedFd>;
+
+    /// Sends a descriptor with the next bytes that are written, so no later than a response that is sent from here on.
+    ///
+    /// # Errors
+    /// The descriptor is given back: the listener does not [pass any](crate::UnixOptions::pass_fds), as many as may are
+    /// waiting already, or the session has ended.
+    fn attach_fd(&self, fd: OwnedFd) -> Result<(), SendError<OwnedFd>>;
+}
+
+impl<Rsp, Ev> FdPeer for Peer<Rsp, Ev> {
+    fn take_fd(&self) -> Option<OwnedFd> {
+        self.extension::<FdQueues>()?.take()
+    }
+
+    fn attach_fd(&self, fd: OwnedFd) -> Result<(), SendError<OwnedFd>> {
+        match self.extension::<FdQueues>() {
+            Some(queues) => queues.attach(fd).map_err(SendError),
+            None => Err(SendError(fd)),
+        }
+    }
+}
+
+/// The descriptors that wait on their way to and from one peer: the extension of its origin.
+pub(crate) struct FdQueues {
     /// How many may wait, each way.
     bound: usize,
     /// `None` when the session has ended.
@@ -43,22 +71,18 @@ struct Waiting {
     going: VecDeque<OwnedFd>,
 }
 
-impl Pouch {
-    pub(crate) fn new(bound: usize, credentials: Option<Credentials>) -> Self {
+impl FdQueues {
+    pub(crate) fn new(bound: usize) -> Self {
         // What waits together goes out together.
         let bound = bound.min(MOST);
-        Self { credentials, bound, waiting: Mutex::new(Some(Waiting::default())) }
+        Self { bound, waiting: Mutex::new(Some(Waiting::default())) }
     }
 
-    pub(crate) fn credentials(&self) -> Option<Credentials> {
-        self.credentials
-    }
-
-    pub(crate) fn take(&self) -> Option<OwnedFd> {
+    fn take(&self) -> Option<OwnedFd> {
         self.waiting.lock().as_mut()?.come.pop_front()
     }
 
-    pub(crate) fn attach(&self, fd: OwnedFd) -> Result<(), OwnedFd> {
+    fn attach(&self, fd: OwnedFd) -> Result<(), OwnedFd> {
         match &mut *self.waiting.lock() {
             Some(waiting) if waiting.going.len() < self.bound => {
                 waiting.going.push_back(fd);
@@ -104,12 +128,17 @@ impl Pouch {
 /// A Unix socket that passes descriptors.
 pub(crate) struct PassingStream {
     stream: UnixStream,
-    pouch: Arc<Pouch>,
+    origin: Arc<Extended<FdQueues>>,
 }
 
 impl PassingStream {
-    pub(crate) fn new(stream: UnixStream, pouch: Arc<Pouch>) -> Self {
-        Self { stream, pouch }
+    /// `origin` is that of its peer.
+    pub(crate) fn new(stream: UnixStream, origin: Arc<Extended<FdQueues>>) -> Self {
+        Self { stream, origin }
+    }
+
+    fn fds(&self) -> &FdQueues {
+        &self.origin.extension
     }
 
     fn receive(&self, bytes: &mut [u8]) -> io::Result<usize> {
@@ -133,13 +162,13 @@ impl PassingStream {
             return Err(io::Error::other("some of the descriptors that were passed are lost"));
         }
         if !come.is_empty() {
-            self.pouch.put(come)?;
+            self.fds().put(come)?;
         }
         Ok(message.bytes)
     }
 
     fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        let fds = self.pouch.going();
+        let fds = self.fds().going();
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
         let mut control = SendAncillaryBuffer::new(&mut space);
         let borrowed: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
@@ -152,7 +181,7 @@ impl PassingStream {
         let flags = SendFlags::empty();
         let sent = sendmsg(&self.stream, &[IoSlice::new(bytes)], &mut control, flags);
         if sent.is_err() {
-            self.pouch.put_back(fds);
+            self.fds().put_back(fds);
         }
         Ok(sent?)
     }
@@ -160,7 +189,7 @@ impl PassingStream {
 
 impl Drop for PassingStream {
     fn drop(&mut self) {
-        self.pouch.close();
+        self.fds().close();
     }
 }
 

@@ -6,7 +6,6 @@
 //! - this file: TCP, Unix sockets, pipes in memory;
 //! - [`tls`]: TLS over any of them;
 //! - [`fds`]: Unix sockets that pass descriptors;
-//! - [`origin`]: what a listener knows of who has connected;
 //! - [`socket_file`]: the files of Unix sockets, and who may remove them;
 //! - [`options`]: what sockets of several kinds are set to;
 //! - [`addrs`]: names to sockets, one address after another; [`race`]: several at a time.
@@ -15,7 +14,6 @@ mod addrs;
 #[cfg(all(feature = "fds", unix))]
 pub(crate) mod fds;
 mod options;
-pub(crate) mod origin;
 mod race;
 #[cfg(unix)]
 pub(crate) mod socket_file;
@@ -29,9 +27,11 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, Interest};
 use tokio::net::TcpStream;
 
 pub(crate) use self::addrs::{each_its_share, first_of, left};
+#[cfg(all(feature = "fds", unix))]
+pub use self::fds::FdPeer;
 pub(crate) use self::options::{set_buffers, set_reuse_port};
 pub(crate) use self::race::race;
-use crate::session::Reason;
+use crate::service::Reason;
 
 /// A byte stream that a session can run over.
 pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {

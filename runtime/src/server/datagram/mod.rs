@@ -61,8 +61,9 @@ use super::{Bound, Listener, NoCodec, Server, Unbound};
 use crate::codec::{DatagramCodec, Framed};
 use crate::datagram::{AsyncSocket, Socket, SocketFile, Told, UdpOptions};
 use crate::scope::Scope;
-use crate::service::{Service, Style};
-use crate::session::hub::Hub;
+use crate::service::Service;
+use crate::session::driver::driver;
+use crate::session::registry::SessionRegistry;
 
 /// The idle limit of datagram sessions whose server has none.
 pub(crate) const IDLE: Duration = Duration::from_secs(60);
@@ -85,7 +86,7 @@ impl<S> Default for Doors<S> {
 
 /// What sockets of one server share while it runs.
 pub(super) struct House<'a, S: Service> {
-    pub(super) hub: &'a Arc<Hub<S>>,
+    pub(super) hub: &'a Arc<SessionRegistry<S>>,
     pub(super) scope: &'a Arc<Scope>,
     pub(super) max_sessions: usize,
     pub(super) max_inbound: usize,
@@ -115,7 +116,7 @@ impl<S: Service, D: DatagramCodec<S::Request, S::Response>> Door<S> for Bind<D> 
         let longest = codec.max_size().min(ceiling);
         let codec = Framed::with_max(codec, ceiling);
         let (socket, file): (AsyncSocket, Option<SocketFile>) = AsyncSocket::new(socket)?;
-        let drive = Arc::new(S::Style::driver::<packets::Packets, Framed<D>>(Arc::clone(house.hub)));
+        let drive = Arc::new(driver::<S, packets::Packets, Framed<D>>(Arc::clone(house.hub)));
         let route = Route::new(house, socket, longest, Arc::clone(counters));
         Ok(Box::pin(async move {
             // It goes when nothing more is read, while sessions may still answer.

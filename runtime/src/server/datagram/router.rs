@@ -24,10 +24,10 @@ use crate::datagram::{AsyncSocket, DatagramAddr, Told};
 use crate::error::catch_panic;
 use crate::scope::Scope;
 use crate::service::Service;
+use crate::service::origin::Origin;
 use crate::session::driver::Drive;
-use crate::session::hub::Hub;
+use crate::session::registry::SessionRegistry;
 use crate::sync::Mutex;
-use crate::transport::origin::Origin;
 
 /// How long receiving rests when the system is out of something (S6).
 const PAUSE: Duration = Duration::from_millis(100);
@@ -72,7 +72,7 @@ impl Shared {
 /// A socket's way to its sessions.
 pub(super) struct Route<S: Service> {
     shared: Arc<Shared>,
-    hub: Arc<Hub<S>>,
+    hub: Arc<SessionRegistry<S>>,
     scope: Arc<Scope>,
     max_sessions: usize,
     max_inbound: usize,

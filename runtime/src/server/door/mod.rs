@@ -19,13 +19,17 @@ use super::listen::tcp::TcpOptions;
 use super::listen::{Kind, Listener};
 use crate::codec::Codec;
 use crate::scope::Scope;
-use crate::service::{Service, Style};
-use crate::session::driver::Drive;
-use crate::session::hub::Hub;
+#[cfg(unix)]
+use crate::service::Credentials;
+use crate::service::Service;
+#[cfg(all(feature = "fds", unix))]
+use crate::service::origin::Extended;
+use crate::service::origin::Origin;
+use crate::session::driver::{Drive, driver};
+use crate::session::registry::SessionRegistry;
 use crate::transport::Transport;
 #[cfg(all(feature = "fds", unix))]
-use crate::transport::fds::{PassingStream, Pouch};
-use crate::transport::origin::Origin;
+use crate::transport::fds::{FdQueues, PassingStream};
 #[cfg(unix)]
 use crate::transport::socket_file::SocketFile;
 #[cfg(feature = "tls")]
@@ -38,7 +42,7 @@ pub(super) trait Door: Send {
 
 /// What the doors of one server share.
 pub(super) struct House<S: Service, C> {
-    pub(super) hub: Arc<Hub<S>>,
+    pub(super) hub: Arc<SessionRegistry<S>>,
     pub(super) scope: Arc<Scope>,
     #[cfg(feature = "tls")]
     pub(super) control: Arc<super::control::Control>,
@@ -53,7 +57,7 @@ impl<S: Service, C: Codec<S::Request, S::Response>> House<S, C> {
                 let socket = TcpListener::from_std(socket)?;
                 self.open(
                     Tcp { socket, options, warned: false },
-                    S::Style::driver::<TcpStream, C>(Arc::clone(&self.hub)),
+                    driver::<S, TcpStream, C>(Arc::clone(&self.hub)),
                 )
             }
             #[cfg(feature = "tls")]
@@ -75,12 +79,12 @@ impl<S: Service, C: Codec<S::Request, S::Response>> House<S, C> {
                 }
                 #[cfg(feature = "fds")]
                 if let Some(count) = options.pass_fds {
-                    let drive = S::Style::driver::<PassingStream, C>(Arc::clone(&self.hub));
+                    let drive = driver::<S, PassingStream, C>(Arc::clone(&self.hub));
                     return Ok(self.open(Passing { unix: Unix { socket, _file: file }, count }, drive));
                 }
                 #[cfg(not(feature = "fds"))]
                 let _ = options;
-                let drive = S::Style::driver::<tokio::net::UnixStream, C>(Arc::clone(&self.hub));
+                let drive = driver::<S, tokio::net::UnixStream, C>(Arc::clone(&self.hub));
                 self.open(Unix { socket, _file: file }, drive)
             }
             // `listen` takes none.
@@ -94,7 +98,7 @@ impl<S: Service, C: Codec<S::Request, S::Response>> House<S, C> {
 
     #[cfg(feature = "tls")]
     fn open_tls<L: Accept>(&self, accept: L, tls: Tls) -> Box<dyn Door> {
-        let drive = S::Style::driver::<TlsStream<L::Io>, C>(Arc::clone(&self.hub));
+        let drive = driver::<S, TlsStream<L::Io>, C>(Arc::clone(&self.hub));
         let control = Arc::clone(&self.control);
         Box::new(TlsEntrance { entrance: self.entrance(accept, drive), tls, control })
     }
@@ -117,7 +121,7 @@ trait Accept: Send + 'static {
 
 /// A door whose streams are ready for a session as they are.
 struct Entrance<S: Service, C, L, D> {
-    hub: Arc<Hub<S>>,
+    hub: Arc<SessionRegistry<S>>,
     scope: Arc<Scope>,
     codec: C,
     accept: L,
@@ -190,7 +194,9 @@ impl Accept for Unix {
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Accepted<Self::Io>> {
         let (io, _) = ready!(self.socket.poll_accept(cx))?;
-        let origin = io.peer_cred().map_or(Origin::Unnamed, |credentials| Origin::Unix(credentials.into()));
+        let origin = io.peer_cred().map_or(Origin::Unnamed, |peer| {
+            Origin::Unix(Credentials::new(peer.pid(), peer.uid(), peer.gid()))
+        });
         Poll::Ready(Ok(Some((io, origin))))
     }
 }
@@ -207,9 +213,9 @@ impl Accept for Passing {
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Accepted<PassingStream>> {
         let accepted = ready!(self.unix.poll_accept(cx))?;
-        Poll::Ready(Ok(accepted.map(|(io, origin)| {
-            let pouch = Arc::new(Pouch::new(self.count, origin.credentials()));
-            (PassingStream::new(io, Arc::clone(&pouch)), Origin::Passing(pouch))
+        Poll::Ready(Ok(accepted.map(|(io, below)| {
+            let origin = Arc::new(Extended { below, extension: FdQueues::new(self.count) });
+            (PassingStream::new(io, Arc::clone(&origin)), Origin::Extended(origin))
         })))
     }
 }

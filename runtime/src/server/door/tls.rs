@@ -4,7 +4,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::time::timeout;
@@ -14,11 +14,12 @@ use super::{Accept, Door, Entrance};
 use crate::codec::Codec;
 use crate::server::control::Control;
 use crate::service::Service;
+use crate::service::origin::{Extended, Origin};
 use crate::session::driver::Drive;
-use crate::session::hub::Seat;
+use crate::session::registry::SessionGuard;
 use crate::transport::Transport;
-use crate::transport::origin::{Origin, Shaken};
 use crate::transport::tls::Tls;
+use crate::transport::tls::info::Handshake;
 use crate::transport::tls::stream::{TlsStream, shake};
 
 /// As an [`Entrance`], and a handshake behind it.
@@ -40,9 +41,9 @@ where
             return Poll::Ready(Ok(()));
         };
         let addr = below.addr();
-        let shaken = Arc::new(Shaken { below, info: OnceLock::new() });
+        let shaken = Arc::new(Extended { below, extension: Handshake::new() });
         let Entrance { hub, scope, codec, drive, .. } = &self.entrance;
-        let seat = hub.admit(Origin::Tls(Arc::clone(&shaken)));
+        let seat = hub.admit(Origin::Extended(Arc::<Extended<Handshake>>::clone(&shaken)));
         let (drive, codec) = (Arc::clone(drive), codec.clone());
         let shaking = handshake(io, addr, self.tls.clone(), Arc::clone(&self.control));
         drop(tokio::spawn(scope.enter(session(drive, seat, shaken, Box::pin(shaking), codec))));
@@ -53,8 +54,8 @@ where
 /// The task of a session: the handshake, and if it comes to an end in time, all else.
 async fn session<S, IO, C, D>(
     drive: Arc<D>,
-    seat: Seat<S>,
-    shaken: Arc<Shaken>,
+    seat: SessionGuard<S>,
+    shaken: Arc<Extended<Handshake>>,
     // In a box, which is gone when the session begins.
     shaking: Pin<Box<impl Future<Output = Option<TlsStream<IO>>>>>,
     codec: C,
@@ -64,7 +65,7 @@ async fn session<S, IO, C, D>(
 {
     if let Some(io) = shaking.await {
         // Nobody else sets it.
-        let _ = shaken.info.set(io.info());
+        let _ = shaken.extension.set(io.info());
         drop(shaken);
         drive.drive(seat, io, codec).await;
     }

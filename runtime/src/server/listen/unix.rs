@@ -59,8 +59,8 @@ impl UnixOptions {
         self
     }
 
-    /// Lets descriptors go along with messages: [`Peer::take_fd`](crate::Peer::take_fd),
-    /// [`Peer::attach_fd`](crate::Peer::attach_fd). Each way at most `count` (and 253) wait: a peer that sends more, which nobody takes,
+    /// Lets descriptors go along with messages: [`FdPeer::take_fd`](crate::FdPeer::take_fd),
+    /// [`FdPeer::attach_fd`](crate::FdPeer::attach_fd). Each way at most `count` (and 253) wait: a peer that sends more, which nobody takes,
     /// is cut off. Without this, what a peer passes is closed by the kernel.
     #[cfg(feature = "fds")]
     pub fn pass_fds(mut self, count: usize) -> Self {

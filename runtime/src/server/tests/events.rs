@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use super::machine::{Phase, Told, ended, machine, peer, piped, within};
 use super::*;
-use crate::session::{Posting, SendError, TrySendError};
+use crate::service::{Posting, SendError, TrySendError};
 use crate::{Pool, Wait};
 
 /// Whether it waits, and for what it waits no longer.

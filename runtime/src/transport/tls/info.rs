@@ -1,11 +1,29 @@
-//! [`TlsInfo`]: what a handshake has told of the peer.
+//! [`TlsInfo`]: what a handshake has told of the peer, and [`TlsPeer`], by which handlers get at it.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::{ProtocolVersion, ServerConnection};
 
-/// What a TLS handshake has told of the peer; from [`Peer::tls`](crate::Peer::tls).
+use crate::service::Peer;
+
+/// What a listener with TLS adds to a [`Peer`]. In the prelude.
+pub trait TlsPeer {
+    /// What the TLS handshake has told of the other end: its certificates, the application protocol. `None` without TLS.
+    fn tls(&self) -> Option<&TlsInfo>;
+}
+
+impl<Rsp, Ev> TlsPeer for Peer<Rsp, Ev> {
+    fn tls(&self) -> Option<&TlsInfo> {
+        self.extension::<Handshake>()?.get()
+    }
+}
+
+/// The result of a handshake, once there is one: the extension of a connection's origin.
+pub(crate) type Handshake = OnceLock<TlsInfo>;
+
+/// What a TLS handshake has told of the peer; from [`TlsPeer::tls`](crate::TlsPeer::tls).
 pub struct TlsInfo {
     alpn: Option<Box<[u8]>>,
     server_name: Option<Box<str>>,

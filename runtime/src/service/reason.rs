@@ -46,7 +46,7 @@ impl Reason {
         }
     }
 
-    /// The same reason, told of a session whose handler of `state` was at work; services without states name none.
+    /// The same reason, for a session that ended while the handler of `state` was running; an empty name is a service without states.
     pub(crate) fn while_in(self, state: &'static str) -> Self {
         if state.is_empty() { self } else { Self::While { state, reason: Box::new(self) } }
     }

@@ -1,26 +1,28 @@
-//! [`Hub`]: what the sessions of one server share, and the list of who is there.
+//! [`SessionRegistry`]: the service, and the live sessions of one server.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
-use super::post::Post;
-use super::watch::{Bounds, Limits, Phase, Watch};
+#[cfg(feature = "test-util")]
+use crate::service::Peer;
+use crate::service::origin::Origin;
+use crate::service::server_shared::{QueueLimits, ServerShared, SessionLimits, ShutdownPhase};
+use crate::service::shared::SessionShared;
 use crate::service::{Service, Style};
 use crate::sync::Mutex;
-use crate::transport::origin::Origin;
 
-/// The service, the watch, and a seat for each session. Aligned, so that its count of owners, which every burst changes, is not on a
+/// The service, what its sessions share, and a slot for each session. Aligned, so that its count of owners, which every burst changes, is not on a
 /// cache line with what every burst reads.
 #[repr(align(128))]
-pub struct Hub<S: Service> {
+pub(crate) struct SessionRegistry<S: Service> {
     service: Arc<S>,
-    watch: Arc<Watch>,
+    server: Arc<ServerShared>,
     /// How many sessions one host may have.
     max_per_host: Option<usize>,
     /// How many connections may linger beside those that have a place, and how many do.
@@ -28,26 +30,26 @@ pub struct Hub<S: Service> {
     lingering: AtomicUsize,
     /// How many sessions are of datagrams: they take no places of connections.
     datagrams: AtomicUsize,
-    seats: Mutex<Seats<S::Response, S::Event>>,
-    /// Rings when a seat becomes free. One task waits for it: the one that accepts, later the one that stops.
-    left: Notify,
+    slots: Mutex<Slots<S::Response, S::Event>>,
+    /// Notified when a slot becomes free. One task waits for it: the one that accepts, later the one that stops.
+    session_ended: Notify,
 }
 
-struct Seats<Rsp, Ev> {
-    posts: Vec<Option<Arc<Post<Rsp, Ev>>>>,
+struct Slots<Rsp, Ev> {
+    sessions: Vec<Option<Arc<SessionShared<Rsp, Ev>>>>,
     free: Vec<usize>,
-    admitted: u64,
+    last_id: u64,
     /// How many are from each host; kept only if there is a limit of it.
-    hosts: HashMap<Host, usize>,
+    per_host: HashMap<Host, usize>,
 }
 
 /// A host, and whether it sends datagrams: those may come from anywhere under its name, and must not use up the
 /// connections that it may have.
 type Host = (IpAddr, bool);
 
-impl<Rsp, Ev> Seats<Rsp, Ev> {
+impl<Rsp, Ev> Slots<Rsp, Ev> {
     fn leave(&mut self, host: Host) {
-        if let Entry::Occupied(mut count) = self.hosts.entry(host) {
+        if let Entry::Occupied(mut count) = self.per_host.entry(host) {
             *count.get_mut() -= 1;
             if *count.get() == 0 {
                 count.remove();
@@ -56,28 +58,28 @@ impl<Rsp, Ev> Seats<Rsp, Ev> {
     }
 }
 
-impl<S: Service> Hub<S> {
+impl<S: Service> SessionRegistry<S> {
     pub(crate) fn new(
         service: Arc<S>,
-        limits: Limits,
-        bounds: Bounds,
+        limits: SessionLimits,
+        queue_limits: QueueLimits,
         max_per_host: Option<usize>,
         max_lingering: usize,
     ) -> Arc<Self> {
         Arc::new(Self {
             service,
-            watch: Arc::new(Watch::new(limits.with_states(S::Style::SHORTEST_LIMIT), bounds)),
+            server: Arc::new(ServerShared::new(limits.with_states(S::Style::SHORTEST_LIMIT), queue_limits)),
             max_per_host,
             max_lingering,
             lingering: AtomicUsize::new(0),
             datagrams: AtomicUsize::new(0),
-            seats: Mutex::new(Seats {
-                posts: Vec::new(),
+            slots: Mutex::new(Slots {
+                sessions: Vec::new(),
                 free: Vec::new(),
-                admitted: 0,
-                hosts: HashMap::new(),
+                last_id: 0,
+                per_host: HashMap::new(),
             }),
-            left: Notify::new(),
+            session_ended: Notify::new(),
         })
     }
 
@@ -85,64 +87,64 @@ impl<S: Service> Hub<S> {
         &self.service
     }
 
-    pub(crate) fn watch(&self) -> &Watch {
-        &self.watch
+    pub(crate) fn server(&self) -> &ServerShared {
+        &self.server
     }
 
     /// Whether the limit of sessions from one host lets one more in from there.
     pub(crate) fn has_room_for(&self, origin: &Origin, datagrams: bool) -> bool {
         let Some((limit, host)) = self.max_per_host.zip(self.counted(origin, datagrams)) else { return true };
-        self.seats.lock().hosts.get(&host).is_none_or(|count| *count < limit)
+        self.slots.lock().per_host.get(&host).is_none_or(|count| *count < limit)
     }
 
-    /// A seat for a new session; it is free again when the [`Seat`] is dropped.
-    pub(crate) fn admit(self: &Arc<Self>, origin: impl Into<Origin>) -> Seat<S> {
-        self.seat(origin.into(), false)
+    /// Adds a session. Dropping the [`SessionGuard`] removes it.
+    pub(crate) fn admit(self: &Arc<Self>, origin: impl Into<Origin>) -> SessionGuard<S> {
+        self.register(origin.into(), false)
     }
 
     /// As [`admit`](Self::admit), for a session of datagrams.
-    pub(crate) fn admit_datagrams(self: &Arc<Self>, origin: impl Into<Origin>) -> Seat<S> {
+    pub(crate) fn admit_datagrams(self: &Arc<Self>, origin: impl Into<Origin>) -> SessionGuard<S> {
         self.datagrams.fetch_add(1, Ordering::Relaxed);
-        self.seat(origin.into(), true)
+        self.register(origin.into(), true)
     }
 
-    fn seat(self: &Arc<Self>, origin: Origin, datagrams: bool) -> Seat<S> {
-        let mut seats = self.seats.lock();
+    fn register(self: &Arc<Self>, origin: Origin, datagrams: bool) -> SessionGuard<S> {
+        let mut slots = self.slots.lock();
         if let Some(host) = self.counted(&origin, datagrams) {
-            *seats.hosts.entry(host).or_default() += 1;
+            *slots.per_host.entry(host).or_default() += 1;
         }
-        seats.admitted += 1;
-        let post = Post::new(seats.admitted, origin, Arc::clone(&self.watch));
-        let index = match seats.free.pop() {
+        slots.last_id += 1;
+        let shared = SessionShared::new(slots.last_id, origin, Arc::clone(&self.server));
+        let index = match slots.free.pop() {
             Some(index) => {
-                seats.posts[index] = Some(Arc::clone(&post));
+                slots.sessions[index] = Some(Arc::clone(&shared));
                 index
             }
             None => {
-                seats.posts.push(Some(Arc::clone(&post)));
-                seats.posts.len() - 1
+                slots.sessions.push(Some(Arc::clone(&shared)));
+                slots.sessions.len() - 1
             }
         };
-        drop(seats);
-        Seat { hub: Arc::clone(self), index: index as u32, datagrams, post }
+        drop(slots);
+        SessionGuard { registry: Arc::clone(self), index: index as u32, datagrams, shared }
     }
 
-    /// The host that a session counts for, if hosts are counted.
+    /// The host that a session counts for, if per_host are counted.
     fn counted(&self, origin: &Origin, datagrams: bool) -> Option<Host> {
-        self.max_per_host.and_then(|_| Some((origin.host()?, datagrams)))
+        self.max_per_host.and_then(|_| Some((host_of(origin.addr()?), datagrams)))
     }
 
     /// How many sessions there are.
     pub(crate) fn present(&self) -> usize {
-        let seats = self.seats.lock();
-        seats.posts.len() - seats.free.len()
+        let slots = self.slots.lock();
+        slots.sessions.len() - slots.free.len()
     }
 
     /// How many sessions there are that have not ended: connections that only linger are not counted.
     pub(crate) fn serving(&self) -> usize {
         // Under the lock, so that a session that leaves is not seen in one count and missed in the other.
-        let seats = self.seats.lock();
-        let present = seats.posts.len() - seats.free.len();
+        let slots = self.slots.lock();
+        let present = slots.sessions.len() - slots.free.len();
         present.saturating_sub(self.lingering.load(Ordering::Relaxed))
     }
 
@@ -154,77 +156,86 @@ impl<S: Service> Hub<S> {
     /// Waits until fewer than `max_connections` connections are served. For one task at a time.
     pub(crate) async fn place(&self, max_connections: usize) {
         while self.serving().saturating_sub(self.serving_datagrams()) >= max_connections {
-            self.left.notified().await;
+            self.session_ended.notified().await;
         }
     }
 
     /// Gives up the place of a session that has ended and whose connection is about to linger, unless too many linger
-    /// already. From here until its seat is free it is not counted as served.
-    pub(super) fn leave_place(&self, post: &Post<S::Response, S::Event>) {
+    /// already. From here until its slot is free it is not counted as served.
+    pub(super) fn leave_place(&self, shared: &SessionShared<S::Response, S::Event>) {
         let room = |count: usize| (count < self.max_lingering).then_some(count + 1);
         if self.lingering.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok() {
-            post.leave_place();
-            self.left.notify_one();
+            shared.leave_place();
+            self.session_ended.notify_one();
         }
     }
 
     /// The sessions that are being polled right now, each with the number of that poll.
     fn polled(&self) -> Vec<(StuckSession, u16)> {
-        let posts: Vec<_> = self.seats.lock().posts.iter().flatten().cloned().collect();
-        let stuck = |post: &Post<_, _>| StuckSession {
-            id: post.id(),
-            peer: post.origin().addr(),
+        let sessions: Vec<_> = self.slots.lock().sessions.iter().flatten().cloned().collect();
+        let stuck = |shared: &SessionShared<_, _>| StuckSession {
+            id: shared.id(),
+            peer: shared.origin().addr(),
             handler: handler_of::<S>(),
         };
-        posts.iter().filter_map(|post| Some((stuck(post), post.poll()?))).collect()
+        sessions.iter().filter_map(|shared| Some((stuck(shared), shared.poll()?))).collect()
     }
 
     /// Waits until at most `count` sessions are there. For one task at a time.
     pub(crate) async fn at_most(&self, count: usize) {
         while self.present() > count {
-            self.left.notified().await;
+            self.session_ended.notified().await;
         }
     }
 
-    /// Moves the stop on, and has every session look at it.
-    pub(crate) fn advance(&self, phase: Phase) {
-        self.watch.enter(phase);
-        // A session that is admitted from here on sees the phase at its first poll.
-        let posts: Vec<_> = self.seats.lock().posts.iter().flatten().cloned().collect();
-        posts.iter().for_each(|post| post.nudge());
+    /// Moves the stop on to `phase`, and wakes every session.
+    pub(crate) fn advance(&self, phase: ShutdownPhase) {
+        self.server.set_phase(phase);
+        // A session that is added from here on sees the phase at its first poll.
+        let sessions: Vec<_> = self.slots.lock().sessions.iter().flatten().cloned().collect();
+        sessions.iter().for_each(|shared| shared.wake_driver());
     }
 
     /// Moves the clock, and wakes the sessions whose deadline has passed.
     pub(crate) fn sweep(&self) {
-        self.watch.tick();
+        self.server.tick();
         let overdue: Vec<_> = {
-            let seats = self.seats.lock();
-            seats.posts.iter().flatten().filter(|post| post.overdue()).cloned().collect()
+            let slots = self.slots.lock();
+            slots.sessions.iter().flatten().filter(|shared| shared.is_past_deadline()).cloned().collect()
         };
-        overdue.iter().for_each(|post| post.nudge());
+        overdue.iter().for_each(|shared| shared.wake_driver());
     }
 
     fn leave(&self, index: usize, datagrams: bool, has_left_place: bool) {
-        let mut seats = self.seats.lock();
-        let post = seats.posts[index].take();
-        seats.free.push(index);
+        let mut slots = self.slots.lock();
+        let shared = slots.sessions[index].take();
+        slots.free.push(index);
         if has_left_place {
             self.lingering.fetch_sub(1, Ordering::Relaxed);
         }
-        if let Some(host) = post.as_ref().and_then(|post| self.counted(post.origin(), datagrams)) {
-            seats.leave(host);
+        if let Some(host) = shared.as_ref().and_then(|shared| self.counted(shared.origin(), datagrams)) {
+            slots.leave(host);
         }
-        // After a crowd has left, what the list of its seats took is given back.
-        if seats.free.len() == seats.posts.len() {
-            seats.posts = Vec::new();
-            seats.free = Vec::new();
+        // The last session releases the memory that the list has grown to.
+        if slots.free.len() == slots.sessions.len() {
+            slots.sessions = Vec::new();
+            slots.free = Vec::new();
         }
-        drop(seats);
-        drop(post);
+        drop(slots);
+        drop(shared);
         if datagrams {
             self.datagrams.fetch_sub(1, Ordering::Relaxed);
         }
-        self.left.notify_one();
+        self.session_ended.notify_one();
+    }
+}
+
+/// Whom a limit of connections from each host counts: an address of IPv4, or the /64 of one of IPv6, because that is the least
+/// that one customer of a network has.
+fn host_of(addr: SocketAddr) -> IpAddr {
+    match addr.ip().to_canonical() {
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & (u128::MAX << 64)).into(),
+        ip => ip,
     }
 }
 
@@ -266,7 +277,7 @@ fn handler_of<S: Service>() -> String {
 
 /// What a server's sessions are, seen from a thread that is none of its loop's.
 pub(crate) trait Outside: Send + Sync {
-    /// As [`Hub::serving`].
+    /// As [`SessionRegistry::serving`].
     fn serving(&self) -> usize;
     /// The sessions that are being polled right now, each with the number of that poll.
     fn polled(&self) -> Vec<(StuckSession, u16)>;
@@ -274,7 +285,7 @@ pub(crate) trait Outside: Send + Sync {
     fn is_late(&self) -> bool;
 }
 
-impl<S: Service> Outside for Hub<S> {
+impl<S: Service> Outside for SessionRegistry<S> {
     fn serving(&self) -> usize {
         Self::serving(self)
     }
@@ -284,7 +295,7 @@ impl<S: Service> Outside for Hub<S> {
     }
 
     fn is_late(&self) -> bool {
-        self.watch.is_late()
+        self.server.is_late()
     }
 }
 
@@ -293,24 +304,44 @@ pub(crate) fn in_both(first: &[(StuckSession, u16)], second: Vec<(StuckSession, 
     second.into_iter().filter(|polled| first.contains(polled)).map(|(session, _)| session).collect()
 }
 
-/// A session's place in its hub.
-pub struct Seat<S: Service> {
-    hub: Arc<Hub<S>>,
+/// A live session. Dropped, it removes the session from the registry.
+pub(crate) struct SessionGuard<S: Service> {
+    registry: Arc<SessionRegistry<S>>,
     // More sessions than that have no room in any memory. With the flag it is as large as a `usize`.
     index: u32,
     datagrams: bool,
-    post: Arc<Post<S::Response, S::Event>>,
+    shared: Arc<SessionShared<S::Response, S::Event>>,
 }
 
-impl<S: Service> Seat<S> {
-    pub(super) fn post(&self) -> &Arc<Post<S::Response, S::Event>> {
-        &self.post
+impl<S: Service> SessionGuard<S> {
+    pub(super) fn shared(&self) -> &Arc<SessionShared<S::Response, S::Event>> {
+        &self.shared
+    }
+
+    /// A handle on the session.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn peer(&self) -> Peer<S::Response, S::Event> {
+        Peer::of(&self.shared)
     }
 }
 
-impl<S: Service> Drop for Seat<S> {
+impl<S: Service> Drop for SessionGuard<S> {
     fn drop(&mut self) {
-        self.post.leave();
-        self.hub.leave(self.index as usize, self.datagrams, self.post.has_left_place());
+        self.shared.release_driver();
+        self.registry.leave(self.index as usize, self.datagrams, self.shared.has_left_place());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_an_address_of_ipv4_or_a_network_of_ipv6() {
+        let host = |addr: &str| host_of(addr.parse().expect("an address"));
+        assert_eq!(host("1.2.3.4:5"), host("[::ffff:1.2.3.4]:6"));
+        assert_ne!(host("1.2.3.4:5"), host("1.2.3.5:5"));
+        assert_eq!(host("[2001:db8::1]:5"), host("[2001:db8::ffff:2]:6"));
+        assert_ne!(host("[2001:db8::1]:5"), host("[2001:db8:0:1::1]:5"));
     }
 }

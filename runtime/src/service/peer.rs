@@ -1,30 +1,25 @@
 //! [`Peer`]: a handle on the other end of a connection.
 
+use std::any::Any;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
-#[cfg(all(feature = "fds", unix))]
-use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
 use futures_core::Stream;
 
-use super::closed::Closed;
-#[cfg(all(feature = "fds", unix))]
-use super::error::SendError;
 use super::error::{SessionError, TrySendError};
-use super::mail::{Gate, Mail};
-use super::post::Post;
-use super::put::{Posting, Sending};
-use super::queue::{Load, Queue};
 #[cfg(unix)]
-use crate::transport::origin::Credentials;
-#[cfg(feature = "tls")]
-use crate::transport::tls::TlsInfo;
+use super::origin::Credentials;
+use super::shared::SessionShared;
+use super::shared::closed::Closed;
+use super::shared::mailbox::{Mailbox, SendState};
+use super::shared::queue::{BoundedQueue, Cost};
+use super::shared::send::{Posting, Sending};
 
 /// The other end of a connection: a clonable handle to send to, from anywhere.
 ///
@@ -38,45 +33,45 @@ use crate::transport::tls::TlsInfo;
 ///
 /// Two handles are equal if they are of the same connection. A handle may be kept after the session's end: it
 /// then only says that it [is closed](Self::is_closed).
-// Behind a trait, because clippy's `mutable_key_type` would see the lock otherwise, and warn whoever keeps peers in
-// a set. What a peer hashes and compares by never changes.
-pub struct Peer<Rsp, Ev = Infallible>(Arc<dyn Connection<Rsp, Ev>>);
+// Behind a trait, because clippy's `mutable_key_type` would see the lock otherwise, and warn about a set of peers.
+// A peer hashes and compares by what never changes.
+pub struct Peer<Rsp, Ev = Infallible>(Arc<dyn PeerInner<Rsp, Ev>>);
 
-trait Connection<Rsp, Ev>: Send + Sync {
-    fn inner(&self) -> &Post<Rsp, Ev>;
-    fn load_of(&self, response: &Rsp) -> Load;
+trait PeerInner<Rsp, Ev>: Send + Sync {
+    fn inner(&self) -> &SessionShared<Rsp, Ev>;
+    fn cost_of(&self, response: &Rsp) -> Cost;
 }
 
-impl<Rsp: Send + 'static, Ev: Send> Connection<Rsp, Ev> for Post<Rsp, Ev> {
+impl<Rsp: Send + 'static, Ev: Send> PeerInner<Rsp, Ev> for SessionShared<Rsp, Ev> {
     fn inner(&self) -> &Self {
         self
     }
 
-    fn load_of(&self, response: &Rsp) -> Load {
-        let bounds = self.watch().bounds();
-        let weight = bounds.scales.as_ref().and_then(|scales| scales.weigh(response));
-        Load { count: bounds.responses, weight }
+    fn cost_of(&self, response: &Rsp) -> Cost {
+        let limits = self.server().queue_limits();
+        let weight = limits.response_weight.as_ref().and_then(|limit| limit.weigh(response));
+        Cost { max_count: limits.responses, weight }
     }
 }
 
 impl<Rsp: Send + 'static, Ev: Send + 'static> Peer<Rsp, Ev> {
-    pub(super) fn of(post: &Arc<Post<Rsp, Ev>>) -> Self {
-        let post: Arc<Post<Rsp, Ev>> = Arc::clone(post);
-        Self(post)
+    pub(crate) fn of(shared: &Arc<SessionShared<Rsp, Ev>>) -> Self {
+        let shared: Arc<SessionShared<Rsp, Ev>> = Arc::clone(shared);
+        Self(shared)
     }
 }
 
 impl<Rsp, Ev> Peer<Rsp, Ev> {
-    pub(super) fn inner(&self) -> &Post<Rsp, Ev> {
+    pub(super) fn inner(&self) -> &SessionShared<Rsp, Ev> {
         self.0.inner()
     }
 
-    pub(super) fn load_of(&self, response: &Rsp) -> Load {
-        self.0.load_of(response)
+    pub(super) fn cost_of(&self, response: &Rsp) -> Cost {
+        self.0.cost_of(response)
     }
 
-    pub(super) fn load_of_event(&self) -> Load {
-        Load { count: self.inner().watch().bounds().events, weight: None }
+    pub(super) fn cost_of_event(&self) -> Cost {
+        Cost { max_count: self.inner().server().queue_limits().events, weight: None }
     }
 
     /// A number that no other connection of this server has, or had.
@@ -95,31 +90,12 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
         self.inner().origin().credentials()
     }
 
-    /// The next descriptor that has come from the other end, with or before the request that is handled now. Only on
-    /// listeners that [pass descriptors](crate::UnixOptions::pass_fds); what nobody has taken when the session ends is
-    /// closed.
-    #[cfg(all(feature = "fds", unix))]
-    pub fn take_fd(&self) -> Option<OwnedFd> {
-        self.inner().origin().pouch()?.take()
-    }
-
-    /// Has a descriptor go out with the next bytes that are written, so no later than a response that is sent from here on.
+    /// What the transport adds to this connection, if that is a `T`.
     ///
-    /// # Errors
-    /// The descriptor is given back: the listener does not [pass any](crate::UnixOptions::pass_fds), as many as may are
-    /// waiting already, or the session has ended.
-    #[cfg(all(feature = "fds", unix))]
-    pub fn attach_fd(&self, fd: OwnedFd) -> Result<(), SendError<OwnedFd>> {
-        match self.inner().origin().pouch() {
-            Some(pouch) => pouch.attach(fd).map_err(SendError),
-            None => Err(SendError(fd)),
-        }
-    }
-
-    /// What the TLS handshake has told of the other end: its certificates, the application protocol. `None` without TLS.
-    #[cfg(feature = "tls")]
-    pub fn tls(&self) -> Option<&TlsInfo> {
-        self.inner().origin().tls()
+    /// For extension traits such as `TlsPeer`, by which the crate of a transport adds methods to a peer.
+    #[doc(hidden)]
+    pub fn extension<T: Any>(&self) -> Option<&T> {
+        self.inner().origin().extension()
     }
 
     /// Sends a response, waiting for a place in the peer's queue if it is full; first come, first served.
@@ -138,8 +114,8 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
     /// # Errors
     /// [`TrySendError`] with the response: the queue is full, or the session has ended.
     pub fn try_send(&self, response: Rsp) -> Result<(), TrySendError<Rsp>> {
-        let load = self.load_of(&response);
-        self.put(response, load, |mail| &mut mail.queues().responses)
+        let cost = self.cost_of(&response);
+        self.try_enqueue(response, cost, |mailbox| &mut mailbox.queues().responses)
     }
 
     /// Sends each item of a stream, as fast as the peer reads; ends with the stream, or with the session.
@@ -182,25 +158,25 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
     /// # Errors
     /// [`TrySendError`] with the event: the queue is full, or the session has ended.
     pub fn try_post(&self, event: Ev) -> Result<(), TrySendError<Ev>> {
-        self.put(event, self.load_of_event(), |mail| &mut mail.queues().events)
+        self.try_enqueue(event, self.cost_of_event(), |mailbox| &mut mailbox.queues().events)
     }
 
-    fn put<T>(
+    fn try_enqueue<T>(
         &self,
         item: T,
-        load: Load,
-        queue: impl FnOnce(&mut Mail<Rsp, Ev>) -> &mut Queue<T>,
+        cost: Cost,
+        queue: impl FnOnce(&mut Mailbox<Rsp, Ev>) -> &mut BoundedQueue<T>,
     ) -> Result<(), TrySendError<T>> {
-        self.inner().with_mail(|mail| {
-            if mail.gate() != Gate::Open {
+        self.inner().with_mailbox(|mailbox| {
+            if mailbox.send_state() != SendState::Open {
                 return (Err(TrySendError::Closed(item)), None);
             }
-            let queue = queue(mail);
-            if !queue.has_room(load) {
+            let queue = queue(mailbox);
+            if !queue.has_room(cost) {
                 return (Err(TrySendError::Full(item)), None);
             }
-            queue.push(item, load);
-            (Ok(()), mail.ring())
+            queue.push(item, cost);
+            (Ok(()), mailbox.notify())
         })
     }
 

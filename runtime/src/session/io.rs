@@ -1,4 +1,4 @@
-//! [`Link`]: bytes to requests, responses to bytes, for one connection.
+//! [`SessionIo`]: bytes to requests, responses to bytes, for one connection.
 //!
 //! A link knows nothing of handlers. It keeps the codec's state, the bytes that are on their way, and what it
 //! has learnt about the connection's end; and it says when the [`deadlines`](super::deadlines) count: to read while a
@@ -15,14 +15,12 @@ use bytes::{Buf, BytesMut};
 use tokio_util::io::poll_read_buf;
 
 use super::buffers::{Buffers, LEASE, give_back, lease, whole};
-use super::deadlines::{Deadlines, NEVER};
+use super::deadlines::{Deadlines, NEVER, Stamp};
 use super::decoding::{Found, Later};
-use super::peer::Peer;
-use super::post::Post;
 use super::unfinished::{Room, Unfinished};
-use super::watch::Stamp;
 use crate::codec::{Codec, DecodeError, Decoded, EncodeError};
-use crate::service::{Service, StateLimits};
+use crate::service::shared::SessionShared;
+use crate::service::{Peer, Service, StateLimits};
 use crate::transport::Transport;
 
 /// Responses are written when nothing more is ready, or when this many bytes are.
@@ -44,10 +42,10 @@ pub(super) enum End {
     Broken,
 }
 
-pub(crate) struct Link<S: Service, IO, C> {
+pub(crate) struct SessionIo<S: Service, IO, C> {
     io: IO,
     codec: C,
-    post: Arc<Post<S::Response, S::Event>>,
+    shared: Arc<SessionShared<S::Response, S::Event>>,
     /// Lent while there is something in them, or about to be.
     buffers: Option<Box<Buffers>>,
     deadlines: Deadlines,
@@ -81,12 +79,12 @@ impl Decoding {
     }
 }
 
-impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C> {
-    pub(super) fn new(io: IO, codec: C, post: Arc<Post<S::Response, S::Event>>) -> Self {
+impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, IO, C> {
+    pub(super) fn new(io: IO, codec: C, shared: Arc<SessionShared<S::Response, S::Event>>) -> Self {
         Self {
             io,
             codec,
-            post,
+            shared,
             buffers: None,
             deadlines: Deadlines::default(),
             end: None,
@@ -102,13 +100,13 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
         &self.io
     }
 
-    pub(super) fn post(&self) -> &Arc<Post<S::Response, S::Event>> {
-        &self.post
+    pub(super) fn shared(&self) -> &Arc<SessionShared<S::Response, S::Event>> {
+        &self.shared
     }
 
     /// A new handle for handlers and hooks.
     pub(super) fn peer(&self) -> Peer<S::Response, S::Event> {
-        Peer::of(&self.post)
+        Peer::of(&self.shared)
     }
 
     pub(super) fn end(&self) -> Option<End> {
@@ -124,7 +122,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
         }
         let input = &mut self.buffers.get_or_insert_with(lease).input;
         let before = input.len();
-        let decode_on = self.post.watch().bounds().decode_on.as_ref();
+        let decode_on = self.shared.server().queue_limits().decode_on.as_ref();
         let decoded = match (decode_on, self.end) {
             (Some(on), None) => self.codec.decode_later(input, on.above),
             (None, None) => self.codec.decode(input).map(|request| request.map(Decoded::Message)),
@@ -140,7 +138,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
         self.served = true;
         self.asks_no_more();
         let room = self.frame_is_over();
-        Ok(Some(match (found, &self.post.watch().bounds().decode_on) {
+        Ok(Some(match (found, &self.shared.server().queue_limits().decode_on) {
             (Decoded::Message(request), _) => Found::Request(request),
             (Decoded::Later(decode), Some(on)) => Found::Later(Later::new(&on.pool, room, decode)),
             // A codec that leaves for later what it was told to decode.
@@ -177,7 +175,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
     /// Whether the frame that has begun should be complete by now.
     fn frame_is_late(&self) -> bool {
         let by = self.buffers.as_ref().map_or(0, |buffers| buffers.unfinished.by());
-        by != 0 && by <= self.post.watch().now()
+        by != 0 && by <= self.shared.server().now()
     }
 
     /// Whether there was no memory for the rest of a frame.
@@ -192,21 +190,21 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
             let by = buffers.unfinished.by();
             nearest = nearest.min(if by == 0 { NEVER } else { by });
         }
-        self.post.set_deadline(if nearest == NEVER { 0 } else { nearest });
+        self.shared.set_deadline(if nearest == NEVER { 0 } else { nearest });
     }
 
     /// A request is awaited: its limit counts from the first time that this is said, until the request is there.
     pub(super) fn asks(&mut self, state: StateLimits) {
-        self.deadlines.asks(&self.post, self.served, self.io.idle_limit(), state);
+        self.deadlines.asks(&self.shared, self.served, self.io.idle_limit(), state);
         if let Some(buffers) = self.buffers.as_mut().filter(|buffers| !buffers.input.is_empty()) {
-            buffers.unfinished.is_awaited(self.post.watch());
+            buffers.unfinished.is_awaited(self.shared.server());
         }
         self.arm();
     }
 
     /// A state is entered: its times begin.
     pub(super) fn enters(&mut self, state: StateLimits) {
-        if self.deadlines.enters(&self.post, state) {
+        if self.deadlines.enters(&self.shared, state) {
             self.arm();
         }
     }
@@ -220,19 +218,19 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
 
     fn frame_pauses(&mut self) {
         if let Some(buffers) = &mut self.buffers {
-            buffers.unfinished.pauses(self.post.watch());
+            buffers.unfinished.pauses(self.shared.server());
         }
         self.arm();
     }
 
     /// Whether it is the state whose time has passed.
     pub(super) fn state_is_over(&self) -> bool {
-        !self.frame_is_late() && self.deadlines.state_is_over(&self.post)
+        !self.frame_is_late() && self.deadlines.state_is_over(&self.shared)
     }
 
     /// Whether the state should have been left before now.
     pub(super) fn must_leave(&self) -> bool {
-        self.deadlines.must_leave(&self.post)
+        self.deadlines.must_leave(&self.shared)
     }
 
     /// No request is awaited any more.
@@ -248,7 +246,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
         if input.capacity() - input.len() < ROOM {
             input.reserve(LEASE);
             // A buffer of one more lease is what is read ahead of a busy handler, too.
-            if input.capacity() > 2 * LEASE && !unfinished.hold(self.post.shared_watch(), input.capacity()) {
+            if input.capacity() > 2 * LEASE && !unfinished.hold(self.shared.server_arc(), input.capacity()) {
                 self.runs_out_of_room();
                 return Poll::Ready(());
             }
@@ -257,7 +255,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
             Ok(0) => self.end = Some(End::Eof),
             Ok(read) => {
                 self.drained = false;
-                if unfinished.goes_on(self.post.watch(), read) {
+                if unfinished.goes_on(self.shared.server(), read) {
                     self.arm();
                 }
             }
@@ -290,8 +288,8 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
     /// Appends a response to the batch, behind what has been sent to the peer before.
     pub(super) fn respond(&mut self, response: S::Response) -> Result<(), EncodeError> {
         // Not more than is there now, so that a flood of sends can't hold up the response.
-        for _ in 0..self.post.outgoing() {
-            let Some(sent) = self.post.pop() else { break };
+        for _ in 0..self.shared.queued_responses() {
+            let Some(sent) = self.shared.pop() else { break };
             self.append(sent)?;
         }
         self.append(response)
@@ -324,7 +322,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
     /// Appends what was sent to the peer, until the batch is full.
     pub(super) fn collect(&mut self) -> Result<(), EncodeError> {
         while !self.is_full() {
-            let Some(response) = self.post.pop() else { break };
+            let Some(response) = self.shared.pop() else { break };
             self.append(response)?;
         }
         Ok(())
@@ -360,7 +358,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
                         output.advance(count);
                     }
                     self.unflushed = true;
-                    self.written = Stamp::at(self.post.watch().now());
+                    self.written = Stamp::at(self.shared.server().now());
                     self.has_taken(count);
                 }
             }
@@ -376,7 +374,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
             buffers.output.clear();
         }
         self.unflushed = false;
-        self.post.end();
+        self.shared.end();
     }
 
     // ---- at rest, and at the end
@@ -420,7 +418,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
 
     /// Whether the peer may not have taken yet what was written to it.
     pub(super) fn has_written_lately(&self) -> bool {
-        self.written.is_within(LATELY, self.post.watch().time())
+        self.written.is_within(LATELY, self.shared.server().time())
     }
 
     /// Throws away what has been read; how many bytes.
@@ -432,7 +430,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
         discarded
     }
 
-    /// Limits of what went before must not cut short what comes. A peer that has not read in time is given nothing
+    /// SessionLimits of what went before must not cut short what comes. A peer that has not read in time is given nothing
     /// more, and no more time.
     pub(super) fn drop_limits(&mut self) {
         self.give_up_if_unread();
@@ -440,14 +438,14 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
     }
 
     pub(super) fn give_up_if_unread(&mut self) {
-        if self.deadlines.is_unread(&self.post) {
+        if self.deadlines.is_unread(&self.shared) {
             self.broke();
             self.drop_deadlines();
         }
     }
 
     fn waits_to_write(&mut self) {
-        if self.deadlines.waits_to_write(&self.post) {
+        if self.deadlines.waits_to_write(&self.shared) {
             self.arm();
         }
     }
@@ -505,12 +503,12 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Link<S, IO, C
     }
 }
 
-impl<S: Service, IO, C> Drop for Link<S, IO, C> {
+impl<S: Service, IO, C> Drop for SessionIo<S, IO, C> {
     fn drop(&mut self) {
         if let Some(buffers) = self.buffers.take() {
             give_back(buffers);
         }
         // Also when the session's task is dropped with its runtime: whoever waits to send is told.
-        self.post.end();
+        self.shared.end();
     }
 }

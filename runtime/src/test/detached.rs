@@ -1,4 +1,4 @@
-//! [`Unconnected`]: a peer with nobody behind it but a test.
+//! [`DetachedPeer`]: the driver's side of a peer without a connection.
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -6,27 +6,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
-use super::hub::Seat;
-use super::mail::Gate;
-use super::peer::Peer;
-use super::post::Post;
-use super::watch::{Bounds, Limits, Watch};
-use crate::service::Service;
+use crate::service::Peer;
+use crate::service::server_shared::{QueueLimits, ServerShared, SessionLimits};
+use crate::service::shared::SessionShared;
 
 /// The driver's side of a [`Peer`] that belongs to no connection.
-pub(crate) struct Unconnected<Rsp, Ev>(Arc<Post<Rsp, Ev>>);
+pub(crate) struct DetachedPeer<Rsp, Ev>(Arc<SessionShared<Rsp, Ev>>);
 
-impl<Rsp: Send + 'static, Ev: Send + 'static> Unconnected<Rsp, Ev> {
+impl<Rsp: Send + 'static, Ev: Send + 'static> DetachedPeer<Rsp, Ev> {
     pub(crate) fn new(addr: Option<SocketAddr>, bound: usize) -> (Peer<Rsp, Ev>, Self) {
         static IDS: AtomicU64 = AtomicU64::new(1);
-        let bounds = Bounds { responses: bound, scales: None, events: bound, decode_on: None };
-        let watch = Arc::new(Watch::new(Limits::default(), bounds));
-        let post = Post::new(IDS.fetch_add(1, Ordering::Relaxed), addr.into(), watch);
-        (Peer::of(&post), Self(post))
+        let limits = QueueLimits { responses: bound, response_weight: None, events: bound, decode_on: None };
+        let server = Arc::new(ServerShared::new(SessionLimits::default(), limits));
+        let shared = SessionShared::new(IDS.fetch_add(1, Ordering::Relaxed), addr.into(), server);
+        (Peer::of(&shared), Self(shared))
     }
 }
 
-impl<Rsp, Ev> Unconnected<Rsp, Ev> {
+impl<Rsp, Ev> DetachedPeer<Rsp, Ev> {
     pub(crate) fn response(&self) -> Option<Rsp> {
         self.0.pop()
     }
@@ -39,8 +36,8 @@ impl<Rsp, Ev> Unconnected<Rsp, Ev> {
     pub(crate) async fn next<T>(&self, take: impl Fn(&Self) -> Option<T>) -> Option<T> {
         poll_fn(|cx| {
             loop {
-                self.0.awake(cx.waker());
-                // Asked before it is looked: what was sent before the close is still there.
+                self.0.begin_poll(cx.waker());
+                // Read before the queues: what was sent before the close is still there.
                 let closed = self.0.is_closed();
                 if let Some(item) = take(self) {
                     return Poll::Ready(Some(item));
@@ -48,7 +45,7 @@ impl<Rsp, Ev> Unconnected<Rsp, Ev> {
                 if closed {
                     return Poll::Ready(None);
                 }
-                if self.0.sleep() {
+                if self.0.try_park() {
                     return Poll::Pending;
                 }
             }
@@ -58,18 +55,11 @@ impl<Rsp, Ev> Unconnected<Rsp, Ev> {
 
     /// Whether the session would end when what is queued has been written.
     pub(crate) fn is_closing(&self) -> bool {
-        self.0.with_mail(|mail| (mail.gate() != Gate::Open, None))
+        self.0.is_closed()
     }
 
-    /// The connection is gone.
+    /// Ends the session, as if the connection had been reset.
     pub(crate) fn end(&self) {
-        self.0.leave();
-    }
-}
-
-impl<S: Service> Seat<S> {
-    /// A handle on the session that sits here.
-    pub(crate) fn peer(&self) -> Peer<S::Response, S::Event> {
-        Peer::of(self.post())
+        self.0.release_driver();
     }
 }

@@ -1,0 +1,188 @@
+//! [`Mailbox`]: what others leave for one session, and the waker of its driver.
+//!
+//! Two bounded queues: responses to be sent to the peer, and events for the session's own state machine.
+//!
+//! # Protocol
+//! The driver is either being polled or parked. Before each poll it calls [`Mailbox::begin_poll`], afterwards
+//! [`Mailbox::try_park`]. Everything here happens under the lock of [`SessionShared`](super::SessionShared).
+//!
+//! | call | `changed` | `parked` | returns |
+//! |---|---|---|---|
+//! | `begin_poll` | false | false | |
+//! | `notify` (others, after each change) | true | false | the driver's waker, if the driver was parked |
+//! | `try_park`, `changed` is false | false | true | true: the driver returns `Pending` |
+//! | `try_park`, `changed` is true | false | false | false: the driver looks again |
+//!
+//! So a change is either seen by the poll that is going on or wakes the driver once, and a driver that sends to itself is not
+//! woken for that.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::task::Waker;
+
+use super::closed::CloseWaiters;
+use super::queue::BoundedQueue;
+
+/// What a session still takes from its peers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::service) enum SendState {
+    /// Takes responses and events.
+    Open,
+    /// Takes nothing more; what is queued is still sent. Events are not looked at any more.
+    Closing,
+    /// Nothing is sent any more.
+    Closed,
+}
+
+/// The queues of a session, and what its driver waits for.
+#[derive(Debug)]
+pub(in crate::service) struct Mailbox<Rsp, Ev> {
+    /// Most sessions are never sent anything, so these are made when they are needed. Then they stay, since the ids of
+    /// their waiters must go on counting.
+    queues: Option<Box<Queues<Rsp, Ev>>>,
+    driver: Option<Waker>,
+    send_state: SendState,
+    parked: bool,
+    changed: bool,
+    /// The driver is being polled right now; and how often it was, for telling one poll from the next.
+    polled: bool,
+    polls: u16,
+    /// The session has given up its place in `max_connections`: its connection only lingers.
+    left_place: bool,
+}
+
+#[derive(Debug)]
+pub(in crate::service) struct Queues<Rsp, Ev> {
+    pub(in crate::service) responses: BoundedQueue<Rsp>,
+    pub(in crate::service) events: BoundedQueue<Ev>,
+    pub(in crate::service) close_waiters: CloseWaiters,
+}
+
+/// What is dropped after the lock is released: dropping it is the user's code.
+pub(in crate::service) type Discarded<Rsp, Ev> = (VecDeque<Rsp>, VecDeque<Ev>);
+
+impl<Rsp, Ev> Mailbox<Rsp, Ev> {
+    pub(in crate::service) fn new() -> Self {
+        Self {
+            queues: None,
+            driver: None,
+            send_state: SendState::Open,
+            parked: false,
+            changed: false,
+            polled: false,
+            polls: 0,
+            left_place: false,
+        }
+    }
+
+    pub(in crate::service) fn leave_place(&mut self) {
+        self.left_place = true;
+    }
+
+    pub(in crate::service) fn has_left_place(&self) -> bool {
+        self.left_place
+    }
+
+    pub(in crate::service) fn send_state(&self) -> SendState {
+        self.send_state
+    }
+
+    /// Whether it is open and holds nothing.
+    pub(in crate::service) fn is_idle(&self) -> bool {
+        let is_empty = |queues: &Queues<_, _>| queues.responses.len() == 0 && queues.events.len() == 0;
+        self.send_state == SendState::Open && self.queues.as_deref().is_none_or(is_empty)
+    }
+
+    /// How many responses are queued.
+    pub(in crate::service) fn queued_responses(&self) -> usize {
+        self.queues.as_ref().map_or(0, |queues| queues.responses.len())
+    }
+
+    /// Both queues and those who wait for the end; made by the first call.
+    pub(in crate::service) fn queues(&mut self) -> &mut Queues<Rsp, Ev> {
+        let queues = || Queues {
+            responses: BoundedQueue::new(),
+            events: BoundedQueue::new(),
+            close_waiters: CloseWaiters::default(),
+        };
+        self.queues.get_or_insert_with(|| Box::new(queues()))
+    }
+
+    /// As [`queues`](Self::queues), if they were made before.
+    pub(in crate::service) fn existing_queues(&mut self) -> Option<&mut Queues<Rsp, Ev>> {
+        self.queues.as_deref_mut()
+    }
+
+    // ---- the driver's side
+
+    /// The driver is about to look at everything.
+    pub(in crate::service) fn begin_poll(&mut self, waker: &Waker) {
+        match &self.driver {
+            Some(known) if known.will_wake(waker) => {}
+            _ => self.driver = Some(waker.clone()),
+        }
+        self.parked = false;
+        self.changed = false;
+        self.polled = true;
+        self.polls = self.polls.wrapping_add(1);
+    }
+
+    /// The driver returns to its executor, to be polled again soon.
+    pub(in crate::service) fn end_poll(&mut self) {
+        self.polled = false;
+    }
+
+    /// The poll that is going on, if one is.
+    pub(in crate::service) fn poll(&self) -> Option<u16> {
+        self.polled.then_some(self.polls)
+    }
+
+    /// The driver has gone: its waker, to be dropped after the lock is released.
+    pub(in crate::service) fn forget_driver(&mut self) -> Option<Waker> {
+        self.driver.take()
+    }
+
+    /// Whether the driver may return to its executor; if not, something has changed, and it looks again.
+    pub(in crate::service) fn try_park(&mut self) -> bool {
+        if mem::take(&mut self.changed) {
+            return false;
+        }
+        if let Some(queues) = &mut self.queues {
+            queues.responses.shrink();
+            queues.events.shrink();
+        }
+        self.parked = true;
+        self.polled = false;
+        true
+    }
+
+    // ---- everybody's side
+
+    /// Notes a change and returns the driver's waker if it is parked. To be woken after the lock is released.
+    #[must_use]
+    pub(in crate::service) fn notify(&mut self) -> Option<Waker> {
+        self.changed = true;
+        if mem::take(&mut self.parked) { self.driver.clone() } else { None }
+    }
+
+    /// Moves on to `send_state`, never back; returns whom to wake and what to drop once the lock is released.
+    #[must_use]
+    pub(in crate::service) fn close(&mut self, send_state: SendState) -> (Vec<Waker>, Discarded<Rsp, Ev>) {
+        if self.send_state == SendState::Closed || self.send_state == send_state {
+            return Default::default();
+        }
+        self.send_state = send_state;
+        let mut wakers: Vec<_> = self.notify().into_iter().collect();
+        let Some(queues) = &mut self.queues else { return (wakers, Default::default()) };
+        wakers.extend(
+            queues
+                .responses
+                .blocked_senders()
+                .chain(queues.events.blocked_senders())
+                .chain(queues.close_waiters.take_all()),
+        );
+        let responses =
+            if send_state == SendState::Closed { queues.responses.drain() } else { VecDeque::new() };
+        (wakers, (responses, queues.events.drain()))
+    }
+}

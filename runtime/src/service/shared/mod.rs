@@ -1,0 +1,228 @@
+//! [`SessionShared`]: what a connection's driver, its peers and its server share. One allocation for each session.
+//!
+//! [`Peer`](crate::Peer) is a handle on it. What peers send and post waits in the [`mailbox`], which has two bounded
+//! [`queue`]s; [`send`] has the futures that wait for a place in them, and [`closed`] the future of the session's end.
+
+pub(in crate::service) mod closed;
+pub(crate) mod mailbox;
+pub(in crate::service) mod queue;
+pub(in crate::service) mod send;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use self::mailbox::{Discarded, Mailbox, SendState};
+use super::origin::Origin;
+use super::reason::Reason;
+use super::server_shared::{ServerShared, ShutdownPhase};
+use crate::error::contained;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, Ordering};
+
+/// What a connection's driver, its peers and its server share.
+pub(crate) struct SessionShared<Rsp, Ev> {
+    /// In its lowest bit, whether the mailbox holds anything or is not open; written under the lock. A request that
+    /// changes nothing there costs the driver a look at this, and no lock. Above, the id, which never changes: a flag of
+    /// its own would cost each session eight bytes.
+    id_and_dirty: AtomicU64,
+    origin: Origin,
+    server: Arc<ServerShared>,
+    /// A point of the server's clock; zero is none. Written by the driver, read by the sweeper.
+    deadline: AtomicU64,
+    mailbox: Mutex<Mailbox<Rsp, Ev>>,
+}
+
+impl<Rsp, Ev> SessionShared<Rsp, Ev> {
+    pub(crate) fn new(id: u64, origin: Origin, server: Arc<ServerShared>) -> Arc<Self> {
+        let mailbox = Mutex::new(Mailbox::new());
+        let (deadline, id_and_dirty) = (AtomicU64::new(0), AtomicU64::new(id << 1));
+        Arc::new(Self { id_and_dirty, origin, server, deadline, mailbox })
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id_and_dirty.load(Ordering::Relaxed) >> 1
+    }
+
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    // ---- the peers' side
+
+    /// Runs `work` on the mailbox under its lock, and wakes the task that it returns after that.
+    pub(in crate::service) fn with_mailbox<T>(
+        &self,
+        work: impl FnOnce(&mut Mailbox<Rsp, Ev>) -> (T, Option<Waker>),
+    ) -> T {
+        let mut mailbox = self.mailbox.lock();
+        let (value, woken) = work(&mut mailbox);
+        self.set_dirty(!mailbox.is_idle());
+        drop(mailbox);
+        wake(woken);
+        value
+    }
+
+    /// Takes nothing more; what is queued is still sent.
+    pub(crate) fn close(&self) {
+        self.close_to(SendState::Closing);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_dirty() && self.mailbox.lock().send_state() != SendState::Open
+    }
+
+    // ---- the driver's side
+
+    /// Whether the mailbox holds anything, or is not open.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.id_and_dirty.load(Ordering::Acquire) & 1 == 1
+    }
+
+    /// Under the lock.
+    fn set_dirty(&self, dirty: bool) {
+        self.id_and_dirty.store(self.id() << 1 | u64::from(dirty), Ordering::Release);
+    }
+
+    /// As [`close`](Self::close), and what is queued is dropped.
+    pub(crate) fn end(&self) {
+        self.close_to(SendState::Closed);
+    }
+
+    fn close_to(&self, state: SendState) {
+        let mut mailbox = self.mailbox.lock();
+        let (wakers, discarded) = mailbox.close(state);
+        self.set_dirty(true);
+        drop(mailbox);
+        wake(wakers);
+        discard(discarded);
+    }
+
+    /// As [`end`](Self::end), and drops the driver's waker: a peer that is kept must not keep the driver's task.
+    pub(crate) fn release_driver(&self) {
+        self.end();
+        let driver = self.mailbox.lock().forget_driver();
+        drop(driver);
+    }
+
+    /// Notes that the session has given up its place in `max_connections`.
+    pub(crate) fn leave_place(&self) {
+        self.mailbox.lock().leave_place();
+    }
+
+    pub(crate) fn has_left_place(&self) -> bool {
+        self.mailbox.lock().has_left_place()
+    }
+
+    /// The driver is about to look at everything. Called at the beginning of each of its polls.
+    pub(crate) fn begin_poll(&self, waker: &Waker) {
+        self.mailbox.lock().begin_poll(waker);
+    }
+
+    /// As [`try_park`](Self::try_park), by a driver that has woken itself already.
+    pub(crate) fn end_poll(&self) {
+        self.mailbox.lock().end_poll();
+    }
+
+    /// The poll of the driver that is going on, if one is.
+    pub(crate) fn poll(&self) -> Option<u16> {
+        self.mailbox.lock().poll()
+    }
+
+    /// Whether the driver may return `Pending`; if not, something has changed since [`begin_poll`](Self::begin_poll).
+    pub(crate) fn try_park(&self) -> bool {
+        self.mailbox.lock().try_park()
+    }
+
+    /// Wakes the driver, so that it looks at the stop and at its deadline.
+    pub(crate) fn wake_driver(&self) {
+        let driver = self.mailbox.lock().notify();
+        wake(driver);
+    }
+
+    /// The next response to write.
+    pub(crate) fn pop(&self) -> Option<Rsp> {
+        self.pop_with(|mailbox| mailbox.existing_queues()?.responses.pop())
+    }
+
+    /// The next event to handle; none in a session that is closing.
+    pub(crate) fn pop_event(&self) -> Option<Ev> {
+        self.pop_with(|mailbox| mailbox.existing_queues()?.events.pop())
+    }
+
+    fn pop_with<T>(
+        &self,
+        pop: impl FnOnce(&mut Mailbox<Rsp, Ev>) -> Option<(T, Option<Waker>)>,
+    ) -> Option<T> {
+        if !self.is_dirty() {
+            return None;
+        }
+        self.with_mailbox(|mailbox| match pop(mailbox) {
+            Some((item, sender)) => (Some(item), sender),
+            None => (None, None),
+        })
+    }
+
+    /// How many responses are queued.
+    pub(crate) fn queued_responses(&self) -> usize {
+        if self.is_dirty() { self.mailbox.lock().queued_responses() } else { 0 }
+    }
+
+    /// Whether an idle session has something to do that is not reading.
+    pub(crate) fn has_work(&self) -> bool {
+        self.is_dirty() || self.stopping() || self.is_past_deadline()
+    }
+
+    pub(crate) fn server(&self) -> &ServerShared {
+        &self.server
+    }
+
+    pub(crate) fn server_arc(&self) -> &Arc<ServerShared> {
+        &self.server
+    }
+
+    pub(crate) fn stopping(&self) -> bool {
+        self.server.phase() >= ShutdownPhase::Draining
+    }
+
+    /// Why nothing can be sent any more.
+    pub(crate) fn end_reason(&self) -> Reason {
+        match self.mailbox.lock().send_state() {
+            SendState::Closed => Reason::Reset,
+            SendState::Open | SendState::Closing => Reason::Closed,
+        }
+    }
+
+    pub(crate) fn set_deadline(&self, at: u64) {
+        self.deadline.store(at, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_past_deadline(&self) -> bool {
+        let deadline = self.deadline.load(Ordering::Relaxed);
+        deadline != 0 && deadline <= self.server.now()
+    }
+
+    /// Why work must be dropped now, if it must: the stop has come to `phase`.
+    pub(crate) fn stop_reason(&self, phase: ShutdownPhase) -> Option<Reason> {
+        (self.server.phase() >= phase).then_some(Reason::Stopped)
+    }
+
+    /// As [`stopped`](Self::stopped), and also when the deadline has passed.
+    pub(crate) fn abort_reason(&self, phase: ShutdownPhase) -> Option<Reason> {
+        self.stop_reason(phase).or_else(|| self.is_past_deadline().then_some(Reason::Timeout))
+    }
+}
+
+/// Drops what was queued. The drop of an item is the user's code. If it panics, the other items are dropped all the same, and
+/// the caller goes on: it may be the session's task, which has `on(disconnect)` to run.
+fn discard<Rsp, Ev>((responses, events): Discarded<Rsp, Ev>) {
+    responses
+        .into_iter()
+        .for_each(|response| contained("a drop of a response that was not sent", || drop(response)));
+    events.into_iter().for_each(|event| contained("a drop of an event that was not handled", || drop(event)));
+}
+
+fn wake(wakers: impl IntoIterator<Item = Waker>) {
+    wakers.into_iter().for_each(Waker::wake);
+}

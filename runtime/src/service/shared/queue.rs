@@ -1,0 +1,148 @@
+//! [`BoundedQueue`]: a bounded queue whose senders wait in order of arrival.
+//!
+//! A sender that finds the queue full leaves its item in `waiting` and keeps the waiter's id. As the queue empties, items move
+//! from `waiting` to `ready` here, so that no wake-up can be lost or overtaken. A sender that is dropped takes its item back,
+//! and so do all of them at the end of the session. The queue is bounded by the number of its items, and by their weight if they
+//! have one. Everything here happens under the lock of the [`Mailbox`](super::mailbox::Mailbox) that it is part of.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::task::Waker;
+
+#[derive(Debug)]
+pub(in crate::service) struct BoundedQueue<T> {
+    ready: VecDeque<T>,
+    /// The weight of each item in `ready`, if they are weighed; their sum; and the limit of that.
+    weights: VecDeque<usize>,
+    weight: usize,
+    max_weight: usize,
+    waiting: VecDeque<Waiting<T>>,
+    next_waiter_id: u64,
+}
+
+/// What an item adds to its queue, and how much the queue may hold.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::service) struct Cost {
+    /// How many items there may be.
+    pub(in crate::service) max_count: usize,
+    /// The item's weight and what all may weigh together; `None` if they are not weighed. The same in each call.
+    pub(in crate::service) weight: Option<(usize, usize)>,
+}
+
+#[derive(Debug)]
+struct Waiting<T> {
+    waiter_id: u64,
+    item: T,
+    weight: Option<usize>,
+    sender: Waker,
+}
+
+/// An idle session keeps a queue of no more than this many bytes.
+const MAX_RETAINED: usize = 512;
+
+impl<T> BoundedQueue<T> {
+    pub(in crate::service) fn new() -> Self {
+        Self {
+            ready: VecDeque::new(),
+            weights: VecDeque::new(),
+            weight: 0,
+            max_weight: usize::MAX,
+            waiting: VecDeque::new(),
+            next_waiter_id: 0,
+        }
+    }
+
+    pub(in crate::service) fn len(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// Whether an item of this cost may be pushed now. An empty queue always has room for one.
+    pub(in crate::service) fn has_room(&self, cost: Cost) -> bool {
+        let bears = |(weight, max_weight): (usize, usize)| self.weight.saturating_add(weight) <= max_weight;
+        self.waiting.is_empty()
+            && (self.ready.is_empty() || self.ready.len() < cost.max_count && cost.weight.is_none_or(bears))
+    }
+
+    /// Only if there [is room](Self::has_room).
+    pub(in crate::service) fn push(&mut self, item: T, cost: Cost) {
+        self.push_ready(item, cost.weight.map(|(weight, _)| weight));
+    }
+
+    fn push_ready(&mut self, item: T, weight: Option<usize>) {
+        self.ready.push_back(item);
+        if let Some(weight) = weight {
+            self.weights.push_back(weight);
+            self.weight = self.weight.saturating_add(weight);
+        }
+    }
+
+    pub(in crate::service) fn wait(&mut self, item: T, cost: Cost, sender: Waker) -> u64 {
+        let waiter_id = self.next_waiter_id;
+        self.next_waiter_id += 1;
+        let weight = cost.weight.map(|(weight, max_weight)| {
+            self.max_weight = max_weight;
+            weight
+        });
+        self.waiting.push_back(Waiting { waiter_id, item, weight, sender });
+        waiter_id
+    }
+
+    /// Whether the item of `waiter_id` still waits; if so `sender` is woken when it is moved.
+    pub(in crate::service) fn is_waiting(&mut self, waiter_id: u64, sender: &Waker) -> bool {
+        let Some(at) = self.find(waiter_id) else { return false };
+        self.waiting[at].sender.clone_from(sender);
+        true
+    }
+
+    pub(in crate::service) fn cancel_wait(&mut self, waiter_id: u64) -> Option<T> {
+        let at = self.find(waiter_id)?;
+        self.waiting.remove(at).map(|waiting| waiting.item)
+    }
+
+    /// The next item, and the sender of the one that has moved up from `waiting`.
+    pub(in crate::service) fn pop(&mut self) -> Option<(T, Option<Waker>)> {
+        let item = self.ready.pop_front()?;
+        if let Some(weight) = self.weights.pop_front() {
+            // A sum that has saturated is not exact any more; the last item makes it exact again.
+            self.weight = if self.weights.is_empty() { 0 } else { self.weight.saturating_sub(weight) };
+        }
+        Some((item, self.promote_waiter()))
+    }
+
+    /// Moves the first waiting item to `ready`, unless it is too heavy now: then a later call moves it, at the latest the one
+    /// that finds `ready` empty.
+    fn promote_waiter(&mut self) -> Option<Waker> {
+        let weight = self.waiting.front()?.weight.unwrap_or(0);
+        if !self.ready.is_empty() && self.weight.saturating_add(weight) > self.max_weight {
+            return None;
+        }
+        let next = self.waiting.pop_front()?;
+        self.push_ready(next.item, next.weight);
+        Some(next.sender)
+    }
+
+    /// The senders that wait for a place. At the end of the session they are woken, and take their items back.
+    pub(in crate::service) fn blocked_senders(&self) -> impl Iterator<Item = Waker> + '_ {
+        self.waiting.iter().map(|waiting| waiting.sender.clone())
+    }
+
+    /// Takes the items that are ready, not those that wait.
+    #[must_use]
+    pub(in crate::service) fn drain(&mut self) -> VecDeque<T> {
+        self.weights = VecDeque::new();
+        self.weight = 0;
+        mem::take(&mut self.ready)
+    }
+
+    /// Releases the memory of an empty queue if it is more than an idle session keeps.
+    pub(in crate::service) fn shrink(&mut self) {
+        if self.ready.is_empty() && self.ready.capacity() * size_of::<T>() > MAX_RETAINED {
+            self.ready = VecDeque::new();
+            self.weights = VecDeque::new();
+        }
+    }
+
+    fn find(&self, waiter_id: u64) -> Option<usize> {
+        self.waiting.binary_search_by_key(&waiter_id, |waiting| waiting.waiter_id).ok()
+    }
+}

@@ -1,0 +1,166 @@
+//! Waiting for a place in one of a session's two queues: the futures [`Sending`] and [`Posting`].
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::mailbox::{Mailbox, SendState};
+use super::queue::{BoundedQueue, Cost};
+use crate::service::{Peer, SendError};
+
+/// One of the two queues.
+trait QueueKind<Rsp, Ev> {
+    type Item;
+    fn queue(mailbox: &mut Mailbox<Rsp, Ev>) -> &mut BoundedQueue<Self::Item>;
+    /// Called before the lock is taken: weighing is the user's code.
+    fn cost(peer: &Peer<Rsp, Ev>, item: &Self::Item) -> Cost;
+}
+
+struct Responses;
+struct Events;
+
+impl<Rsp, Ev> QueueKind<Rsp, Ev> for Responses {
+    type Item = Rsp;
+
+    fn queue(mailbox: &mut Mailbox<Rsp, Ev>) -> &mut BoundedQueue<Rsp> {
+        &mut mailbox.queues().responses
+    }
+
+    fn cost(peer: &Peer<Rsp, Ev>, response: &Rsp) -> Cost {
+        peer.cost_of(response)
+    }
+}
+
+impl<Rsp, Ev> QueueKind<Rsp, Ev> for Events {
+    type Item = Ev;
+
+    fn queue(mailbox: &mut Mailbox<Rsp, Ev>) -> &mut BoundedQueue<Ev> {
+        &mut mailbox.queues().events
+    }
+
+    fn cost(peer: &Peer<Rsp, Ev>, _: &Ev) -> Cost {
+        peer.cost_of_event()
+    }
+}
+
+struct Enqueue<Rsp, Ev, Q: QueueKind<Rsp, Ev>> {
+    peer: Peer<Rsp, Ev>,
+    state: EnqueueState<Q::Item>,
+}
+
+enum EnqueueState<T> {
+    New(T),
+    Weighed(Cost, T),
+    Waiting(u64),
+    Done,
+}
+
+impl<Rsp, Ev, Q: QueueKind<Rsp, Ev>> Enqueue<Rsp, Ev, Q> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError<Q::Item>>> {
+        let state = mem::replace(&mut self.state, EnqueueState::Done);
+        // Not under the lock.
+        assert!(!matches!(state, EnqueueState::Done), "polled after it was done");
+        let state = match state {
+            EnqueueState::New(item) => EnqueueState::Weighed(Q::cost(&self.peer, &item), item),
+            other => other,
+        };
+        let (state, polled) = self.peer.inner().with_mailbox(|mailbox| {
+            let send_state = mailbox.send_state();
+            let queue = Q::queue(mailbox);
+            match state {
+                EnqueueState::Weighed(_, item) if send_state != SendState::Open => {
+                    ((EnqueueState::Done, Poll::Ready(Err(SendError(item)))), None)
+                }
+                EnqueueState::Weighed(cost, item) if queue.has_room(cost) => {
+                    queue.push(item, cost);
+                    ((EnqueueState::Done, Poll::Ready(Ok(()))), mailbox.notify())
+                }
+                EnqueueState::Weighed(cost, item) => {
+                    let waiter_id = queue.wait(item, cost, cx.waker().clone());
+                    ((EnqueueState::Waiting(waiter_id), Poll::Pending), None)
+                }
+                EnqueueState::Waiting(waiter_id) if send_state != SendState::Open => {
+                    // What was moved to the queue before the end counts as put, like everything in the queue.
+                    let back = queue.cancel_wait(waiter_id);
+                    (
+                        (EnqueueState::Done, Poll::Ready(back.map_or(Ok(()), |back| Err(SendError(back))))),
+                        None,
+                    )
+                }
+                EnqueueState::Waiting(waiter_id) if queue.is_waiting(waiter_id, cx.waker()) => {
+                    ((EnqueueState::Waiting(waiter_id), Poll::Pending), None)
+                }
+                EnqueueState::Waiting(_) => ((EnqueueState::Done, Poll::Ready(Ok(()))), None),
+                EnqueueState::New(_) | EnqueueState::Done => unreachable!("looked at above"),
+            }
+        });
+        self.state = state;
+        polled
+    }
+}
+
+impl<Rsp, Ev, Q: QueueKind<Rsp, Ev>> Drop for Enqueue<Rsp, Ev, Q> {
+    fn drop(&mut self) {
+        if let EnqueueState::Waiting(waiter_id) = self.state {
+            // The item is dropped after the lock is released: its drop is the user's code.
+            let item =
+                self.peer.inner().with_mailbox(|mailbox| (Q::queue(mailbox).cancel_wait(waiter_id), None));
+            drop(item);
+        }
+    }
+}
+
+/// The future of [`Peer::send`].
+#[must_use = "nothing is sent before the future is awaited"]
+pub struct Sending<Rsp, Ev = Infallible>(Enqueue<Rsp, Ev, Responses>);
+
+/// The future of [`Peer::post`].
+#[must_use = "nothing is posted before the future is awaited"]
+pub struct Posting<Rsp, Ev>(Enqueue<Rsp, Ev, Events>);
+
+impl<Rsp, Ev> Sending<Rsp, Ev> {
+    pub(in crate::service) fn new(peer: Peer<Rsp, Ev>, response: Rsp) -> Self {
+        Self(Enqueue { peer, state: EnqueueState::New(response) })
+    }
+}
+
+impl<Rsp, Ev> Posting<Rsp, Ev> {
+    pub(in crate::service) fn new(peer: Peer<Rsp, Ev>, event: Ev) -> Self {
+        Self(Enqueue { peer, state: EnqueueState::New(event) })
+    }
+}
+
+// The item is never pinned: it is only moved.
+impl<Rsp, Ev> Unpin for Sending<Rsp, Ev> {}
+impl<Rsp, Ev> Unpin for Posting<Rsp, Ev> {}
+
+impl<Rsp, Ev> Future for Sending<Rsp, Ev> {
+    type Output = Result<(), SendError<Rsp>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(cx)
+    }
+}
+
+impl<Rsp, Ev> Future for Posting<Rsp, Ev> {
+    type Output = Result<(), SendError<Ev>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(cx)
+    }
+}
+
+impl<Rsp, Ev> fmt::Debug for Sending<Rsp, Ev> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sending").field("peer", &self.0.peer).finish_non_exhaustive()
+    }
+}
+
+impl<Rsp, Ev> fmt::Debug for Posting<Rsp, Ev> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Posting").field("peer", &self.0.peer).finish_non_exhaustive()
+    }
+}

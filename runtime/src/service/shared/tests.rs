@@ -1,0 +1,164 @@
+//! Peers and their queues, without sockets.
+
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use super::mailbox::Mailbox;
+use super::*;
+use crate::service::server_shared::{QueueLimits, SessionLimits, WeightLimit};
+use crate::service::{Peer, SendError, Sending, TrySendError};
+
+fn server(bound: usize, response_weight: Option<WeightLimit>) -> Arc<ServerShared> {
+    let limits = QueueLimits { responses: bound, response_weight, events: bound, decode_on: None };
+    Arc::new(ServerShared::new(SessionLimits::default(), limits))
+}
+
+fn peer(id: u64, bound: usize) -> Peer<u32> {
+    Peer::of(&SessionShared::new(id, Origin::Unnamed, server(bound, None)))
+}
+
+fn poll(sending: &mut Sending<u32>) -> Poll<Result<(), SendError<u32>>> {
+    Pin::new(sending).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+#[test]
+fn s11_senders_wait_at_the_bound_in_order_of_arrival() {
+    let peer = peer(1, 2);
+    peer.try_send(1).expect("a place");
+    peer.try_send(2).expect("a place");
+    assert_eq!(peer.try_send(9), Err(TrySendError::Full(9)));
+    let (mut third, mut fourth) = (peer.send(3), peer.send(4));
+    assert!(poll(&mut third).is_pending());
+    assert!(poll(&mut fourth).is_pending());
+
+    assert_eq!(peer.inner().pop(), Some(1));
+    assert_eq!(peer.try_send(9), Err(TrySendError::Full(9)), "nobody overtakes those who wait");
+    assert_eq!(poll(&mut fourth), Poll::Pending);
+    assert_eq!(poll(&mut third), Poll::Ready(Ok(())));
+    assert_eq!(
+        [peer.inner().pop(), peer.inner().pop(), peer.inner().pop(), peer.inner().pop()],
+        [Some(2), Some(3), Some(4), None]
+    );
+    assert_eq!(poll(&mut fourth), Poll::Ready(Ok(())));
+}
+
+#[test]
+fn s11_senders_wait_at_the_weight_too_and_one_always_has_room() {
+    let limit = WeightLimit::new(10, |weight: &u32| usize::try_from(*weight).expect("small"));
+    let peer: Peer<u32> = Peer::of(&SessionShared::new(1, Origin::Unnamed, server(4, Some(limit))));
+    // Heavier than all may be, and the only one.
+    peer.try_send(100).expect("a place");
+    assert_eq!(peer.try_send(1), Err(TrySendError::Full(1)));
+    assert_eq!(peer.inner().pop(), Some(100));
+    for weight in [6, 3, 0] {
+        peer.try_send(weight).expect("a place");
+    }
+    assert_eq!(peer.try_send(2), Err(TrySendError::Full(2)));
+    let (mut heavy, mut light) = (peer.send(9), peer.send(1));
+    assert!(poll(&mut heavy).is_pending());
+    assert!(poll(&mut light).is_pending(), "nobody overtakes those who wait");
+    // Not before all that would be too much beside it has gone.
+    assert_eq!([peer.inner().pop(), peer.inner().pop()], [Some(6), Some(3)]);
+    assert_eq!(poll(&mut heavy), Poll::Ready(Ok(())), "0 beside 9 is no more than 10");
+    assert!(poll(&mut light).is_pending(), "one place a time");
+    assert_eq!(peer.inner().pop(), Some(0));
+    assert_eq!(poll(&mut light), Poll::Ready(Ok(())));
+    assert_eq!([peer.inner().pop(), peer.inner().pop(), peer.inner().pop()], [Some(9), Some(1), None]);
+    // By their number as ever.
+    for weight in [1, 1, 1, 1] {
+        peer.try_send(weight).expect("a place");
+    }
+    assert_eq!(peer.try_send(1), Err(TrySendError::Full(1)));
+}
+
+#[test]
+fn a_sender_that_is_dropped_sends_nothing() {
+    let peer = peer(1, 1);
+    peer.try_send(1).expect("a place");
+    let mut second = peer.send(2);
+    assert!(poll(&mut second).is_pending());
+    drop(second);
+    drop(peer.send(3));
+    assert_eq!([peer.inner().pop(), peer.inner().pop()], [Some(1), None]);
+}
+
+#[test]
+fn after_close_the_queue_is_kept_and_senders_get_their_responses_back() {
+    let peer = peer(1, 1);
+    peer.try_send(1).expect("a place");
+    let mut second = peer.send(2);
+    assert!(poll(&mut second).is_pending());
+    peer.close();
+    assert!(peer.is_closed());
+    assert_eq!(poll(&mut second), Poll::Ready(Err(SendError(2))));
+    assert_eq!(peer.try_send(3), Err(TrySendError::Closed(3)));
+    assert_eq!(peer.inner().pop(), Some(1));
+}
+
+#[test]
+fn what_is_queued_at_the_end_is_dropped_though_each_drop_panics() {
+    static DROPPED: AtomicUsize = AtomicUsize::new(0);
+
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            DROPPED.fetch_add(1, Ordering::SeqCst);
+            panic!("dropped");
+        }
+    }
+
+    let shared = SessionShared::new(1, Origin::Unnamed, server(4, None));
+    let peer: Peer<Bomb, Bomb> = Peer::of(&shared);
+    for _ in 0..4 {
+        assert!(peer.try_send(Bomb).is_ok() && peer.try_post(Bomb).is_ok());
+    }
+    peer.close();
+    assert_eq!(DROPPED.load(Ordering::SeqCst), 4, "the events");
+    shared.end();
+    assert_eq!(DROPPED.load(Ordering::SeqCst), 8);
+}
+
+#[test]
+fn sending_is_a_future_for_any_thread() {
+    fn check<T: Send + 'static>(_: &T) {}
+    check(&peer(1, 1).send(1));
+}
+
+#[test]
+fn peers_are_equal_if_they_are_of_one_connection() {
+    let (a, b) = (peer(1, 1), peer(2, 1));
+    let set: HashSet<_> = [a.clone(), a.clone(), b.clone()].into();
+    assert_eq!(set.len(), 2);
+    assert!(a == a.clone() && a != b);
+}
+
+#[test]
+fn the_driver_never_parks_over_a_change_and_is_woken_once() {
+    let mut mailbox = Mailbox::<u32, Infallible>::new();
+    mailbox.begin_poll(Waker::noop());
+    assert!(mailbox.notify().is_none(), "a driver that is being polled is not woken");
+    assert!(!mailbox.try_park(), "it looks again");
+    assert!(mailbox.try_park());
+    assert!(mailbox.notify().is_some());
+    assert!(mailbox.notify().is_none(), "it has been woken already");
+}
+
+#[test]
+fn what_each_session_shares_is_small() {
+    // With the two counts of its `Arc` 104 bytes, which malloc fits in beside the task.
+    let size = size_of::<SessionShared<String, Infallible>>();
+    assert!(size <= 88, "{size}");
+}
+
+#[test]
+fn an_address_comes_back_as_it_was() {
+    for addr in ["127.0.0.1:80", "[::1]:65535", "[fe80::1%7]:1"] {
+        let addr = addr.parse().expect("an address");
+        let shared = SessionShared::<u32, Infallible>::new(1, Some(addr).into(), server(1, None));
+        assert_eq!(shared.origin().addr(), Some(addr));
+    }
+}
