@@ -39,7 +39,7 @@ fn programs() -> [Program; 4] {
     );
     let quickstart = format!(
         "portcullis = {{ path = {ROOT:?} }}\nportcullis-examples = {{ path = {:?} }}\nserde_bytes = \"0.11\"\n\
-         image = {{ version = \"0.25\", default-features = false, features = [\"png\", \"jpeg\"] }}\n\
+         image = {{ version = \"=0.25.6\", default-features = false, features = [\"png\", \"jpeg\"] }}\n\
          tokio = {{ version = \"1\", features = [\"rt-multi-thread\", \"macros\", \"time\"] }}\n{serde}",
         format!("{ROOT}/examples"),
     );
@@ -53,7 +53,7 @@ fn programs() -> [Program; 4] {
         Program {
             name: "quickstart",
             dependencies: quickstart,
-            main: fs::read_to_string(format!("{ROOT}/examples/quickstart.rs")).expect("the quickstart"),
+            main: fs::read_to_string(format!("{ROOT}/examples/quickstart/main.rs")).expect("the quickstart"),
         },
         Program {
             name: "hello, tarpc",

@@ -1,8 +1,8 @@
 //! A thumbnail service: pictures over TCP, shrunk on a bounded pool, counted on the loop.
 //!
 //! ```text
-//! cargo run --example quickstart                      # the pictures in examples/images
-//! cargo run --example quickstart -- ~/Pictures/*.jpg  # or your own
+//! cargo run -p quickstart                      # the pictures beside this file
+//! cargo run -p quickstart -- ~/Pictures/*.jpg  # or your own
 //! ```
 //!
 //! The first half is the whole service. The second half plays its clients: three connections that keep both
@@ -236,7 +236,7 @@ async fn ping(addr: SocketAddr, took: &mut Vec<Duration>) -> Result<Infallible, 
     }
 }
 
-/// The files named on the command line, else those in `examples/images`.
+/// The files named on the command line, else those in the folder `images` beside this file.
 fn pictures() -> Result<Vec<PathBuf>, Error> {
     let named: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
     if !named.is_empty() {
