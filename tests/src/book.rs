@@ -32,6 +32,7 @@ pages! {
     testing: "testing.md";
     faults: "faults.md";
     examples: "examples.md";
+    guarantees: "guarantees.md";
     diagrams: "diagrams.md";
     expansions: "expansions.md";
     lints: "lints.md";
