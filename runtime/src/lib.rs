@@ -33,6 +33,8 @@ mod server;
 mod service;
 #[cfg(feature = "server")]
 mod session;
+#[cfg(feature = "server")]
+mod sockets;
 mod spawn;
 mod sync;
 #[cfg(feature = "test-util")]

@@ -209,17 +209,9 @@ pub use server::*;
 mod server {
     use std::time::Duration;
 
+    pub use crate::describe::snapshot::Package;
     use crate::service::Service;
     pub use crate::service::{BoxError, HalfClose, InLine, Linear, Opened, Step, Steps, Stepwise, Style};
-
-    /// The package that an expansion is in, as it was when it was built.
-    #[derive(Debug, Clone, Copy)]
-    pub struct Package {
-        /// Its name, if cargo has built it.
-        pub name: Option<&'static str>,
-        /// Where its `Cargo.toml` was.
-        pub folder: &'static str,
-    }
 
     /// What `assert_diagram!` does: `path` is relative to `package`.
     #[track_caller]

@@ -18,7 +18,7 @@ use tokio_rustls::{
 
 use super::Client;
 use crate::codec::Codec;
-use crate::transport::race;
+use crate::sockets::race;
 
 /// The stream under a [`Client`] that [`connect_tls`](Client::connect_tls) has connected, or over `UnixStream`
 /// `connect_unix_tls`.

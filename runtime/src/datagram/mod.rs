@@ -23,11 +23,11 @@ pub(crate) use self::local::Told;
 pub use self::udp::UdpOptions;
 #[cfg(unix)]
 use crate::codec::private::{MAX_DATAGRAM, MAX_UDP_PAYLOAD};
-use crate::transport::first_of;
+use crate::sockets::first_of;
 #[cfg(unix)]
-use crate::transport::socket_file;
+use crate::sockets::socket_file;
 #[cfg(unix)]
-pub(crate) use crate::transport::socket_file::SocketFile;
+pub(crate) use crate::sockets::socket_file::SocketFile;
 
 /// Where a datagram comes from or goes to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -7,7 +7,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tracing::warn;
 
 use super::local;
-use crate::transport::{first_of, set_buffers, set_reuse_port};
+use crate::sockets::{first_of, set_buffers, set_reuse_port};
 
 /// How a UDP socket is opened: for [`Server::bind_udp_with`](crate::Server::bind_udp_with) and
 /// [`Endpoint::bind_with`](crate::Endpoint::bind_with).

@@ -7,7 +7,7 @@
 //!
 //! The printers are in `portcullis-describe`, which the macros use as well: the service's docs show the same picture.
 
-mod snapshot;
+pub(crate) mod snapshot;
 
 pub use portcullis_describe::*;
 pub(crate) use snapshot::{bless, compare, folder};

@@ -1,10 +1,18 @@
 //! What `assert_diagram!` does: a description against a file.
 
 use super::{Chart, Description};
-use crate::private::Package;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
+
+/// The package that an expansion is in, as it was when it was built.
+#[derive(Debug, Clone, Copy)]
+pub struct Package {
+    /// Its name, if cargo has built it.
+    pub name: Option<&'static str>,
+    /// Where its `Cargo.toml` was.
+    pub folder: &'static str,
+}
 
 /// Compares, or writes the file; the error is the test's message.
 pub(crate) fn compare(description: &Description<'_>, file: &Path, bless: bool) -> Result<(), String> {

@@ -5,18 +5,10 @@
 //!
 //! - this file: TCP, Unix sockets, pipes in memory;
 //! - [`tls`]: TLS over any of them;
-//! - [`fds`]: Unix sockets that pass descriptors;
-//! - [`socket_file`]: the files of Unix sockets, and who may remove them;
-//! - [`options`]: what sockets of several kinds are set to;
-//! - [`addrs`]: names to sockets, one address after another; [`race`]: several at a time.
+//! - [`fds`]: Unix sockets that pass descriptors.
 
-mod addrs;
 #[cfg(all(feature = "fds", unix))]
 pub(crate) mod fds;
-mod options;
-mod race;
-#[cfg(unix)]
-pub(crate) mod socket_file;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
 
@@ -26,11 +18,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, Interest};
 use tokio::net::TcpStream;
 
-pub(crate) use self::addrs::{each_its_share, first_of, left};
 #[cfg(all(feature = "fds", unix))]
 pub use self::fds::FdPeer;
-pub(crate) use self::options::{set_buffers, set_reuse_port};
-pub(crate) use self::race::race;
 use crate::service::Reason;
 
 /// A byte stream that a session can run over.

@@ -19,7 +19,7 @@ pub use self::stream::BlockingStream;
 use super::ClientError;
 use super::wire::{READ_AHEAD, Wire};
 use crate::codec::Codec;
-use crate::transport::left;
+use crate::sockets::left;
 
 /// As [`Client`](crate::Client), for a thread: each operation blocks it, and no runtime is needed.
 ///

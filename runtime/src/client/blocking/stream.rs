@@ -19,8 +19,8 @@ use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned};
 #[cfg(feature = "tls")]
 use crate::client::connect::name;
 #[cfg(feature = "tls")]
-use crate::transport::first_of;
-use crate::transport::{each_its_share, left};
+use crate::sockets::first_of;
+use crate::sockets::{each_its_share, left};
 
 /// What a [`BlockingClient`](crate::BlockingClient) talks through: made from a `TcpStream` or a `UnixStream`, or by connecting.
 pub struct BlockingStream {

@@ -27,11 +27,11 @@ use crate::service::origin::Extended;
 use crate::service::origin::Origin;
 use crate::session::driver::{Drive, driver};
 use crate::session::registry::SessionRegistry;
+#[cfg(unix)]
+use crate::sockets::socket_file::SocketFile;
 use crate::transport::Transport;
 #[cfg(all(feature = "fds", unix))]
 use crate::transport::fds::{FdQueues, PassingStream};
-#[cfg(unix)]
-use crate::transport::socket_file::SocketFile;
 #[cfg(feature = "tls")]
 use crate::transport::tls::{Tls, stream::TlsStream};
 

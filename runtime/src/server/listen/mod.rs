@@ -21,7 +21,7 @@ use self::tcp::TcpOptions;
 use self::unix::UnixOptions;
 use crate::datagram::Socket;
 #[cfg(unix)]
-use crate::transport::socket_file::SocketFile;
+use crate::sockets::socket_file::SocketFile;
 #[cfg(feature = "tls")]
 use crate::transport::tls::Tls;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::TcpStream;
 
-use crate::transport::{first_of, set_reuse_port};
+use crate::sockets::{first_of, set_reuse_port};
 
 /// How a TCP listener is opened, and what its connections are set to.
 ///

@@ -11,7 +11,7 @@ use std::path::Path;
 use socket2::SockAddr;
 use socket2::{Domain, Socket, Type};
 
-use crate::transport::socket_file::{self, SocketFile};
+use crate::sockets::socket_file::{self, SocketFile};
 
 /// How a Unix socket is opened.
 ///
