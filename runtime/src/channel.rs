@@ -15,7 +15,8 @@ use std::task::{Context, Poll, Waker};
 use futures_core::Stream;
 
 use crate::error::Interrupted;
-use crate::job::{Job, WaitsFor};
+use crate::job::Host;
+use crate::report::WaitsFor;
 use crate::sync::Mutex;
 use crate::worker::Worker;
 
@@ -58,7 +59,7 @@ struct State<T> {
     gone: bool,
     receiver: Option<Waker>,
     /// The jobs whose workers wait for room.
-    waiting: Vec<Arc<dyn Job>>,
+    waiting: Vec<Arc<dyn Host>>,
 }
 
 /// The side that threads send on.
@@ -187,7 +188,7 @@ impl<T> Receiver<T> {
         };
         let waiting = std::mem::take(&mut state.waiting);
         drop(state);
-        waiting.iter().for_each(|host| host.nudge_worker());
+        waiting.iter().for_each(|host| host.notify_worker());
         Poll::Ready(Some(item))
     }
 }
@@ -206,7 +207,7 @@ impl<T> Drop for Receiver<T> {
         state.gone = true;
         let (waiting, items) = (std::mem::take(&mut state.waiting), std::mem::take(&mut state.items));
         drop(state);
-        waiting.iter().for_each(|host| host.nudge_worker());
+        waiting.iter().for_each(|host| host.notify_worker());
         drop(items);
     }
 }

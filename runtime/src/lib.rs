@@ -7,12 +7,10 @@
 // docs.rs builds with nightly, and says of each item which feature it needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod activity;
 mod channel;
 #[cfg(feature = "server")]
 mod client;
 mod context;
-mod crossing;
 #[cfg(feature = "server")]
 mod datagram;
 #[cfg(feature = "server")]
@@ -20,12 +18,16 @@ pub mod describe;
 #[cfg(feature = "server")]
 mod endpoint;
 mod error;
+mod hooks;
+mod host_call;
+mod host_task;
 mod job;
 pub mod lints;
 mod pool;
 mod portal;
 #[doc(hidden)]
 pub mod private;
+mod report;
 mod scope;
 #[cfg(feature = "server")]
 mod server;
@@ -64,15 +66,25 @@ pub mod bounds {
     pub use crate::server::carries::{Carries, Fits, Mistaken, Never, Silent};
 }
 
+/// For the crates of this workspace that build on the core. Nothing in here is part of the public interface.
+#[doc(hidden)]
+pub mod internal {
+    pub use crate::hooks::{
+        HookTimer, Hooks, MakeHooks, PoolHooks, PoolProbe, SteppedThread, install, uninstall,
+    };
+    pub use crate::pool::{ExternalCanceller, ExternalJob};
+    pub use crate::spawn::Executor;
+}
+
 pub use channel::{ChannelError, Receiver, Sender, channel};
+pub use context::{ContextKey, InContext};
 pub use error::{Interrupted, Panic};
-pub use job::{StuckJob, WaitsFor};
 pub use pool::{
     DrainReport, Histogram, JobBuilder, Offload, Overflow, Pool, PoolBuilder, PoolConfig, PoolMap, PoolStats,
 };
 pub use portal::{AsCompleted, Canceller, Portal, PortalTask, as_completed, join_all};
+pub use report::{StuckJob, WaitsFor};
 pub use spawn::{BoxTask, Spawn};
-pub use values::{ContextKey, InContext};
 pub use worker::{Wait, Worker};
 
 #[cfg(feature = "server")]

@@ -4,24 +4,29 @@
 //! task spawned by such a job a task of it. That is how a stop can wait for, cancel and name exactly what is the
 //! server's own (O11), and never drains a pool that others use.
 
-use std::future::Future;
 use std::panic::Location;
-use std::pin::Pin;
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use crate::context::{self, Current};
 use crate::error::{Interrupted, contained};
-use crate::job::{StuckJob, Why};
-use crate::pool::Inner;
+use crate::report::StuckJob;
 use crate::spawn::{BoxTask, Spawn};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::timer;
 
 /// How long jobs that have just been cancelled get to notice, before they are called stuck.
-pub(crate) const LAST_CALL: Duration = Duration::from_millis(100);
+pub(crate) const CANCEL_GRACE: Duration = Duration::from_millis(100);
+
+/// A pool, to the scopes that its jobs belong to.
+pub(crate) trait DrainSource: Send + Sync {
+    /// Cancels the jobs that belong to `scope`.
+    fn cancel_jobs_of(&self, scope: &Arc<Scope>);
+
+    /// The jobs that belong to `scope` and have not ended.
+    fn running_jobs_of(&self, scope: &Arc<Scope>) -> Vec<StuckJob>;
+}
 
 /// The jobs and tasks of one server.
 pub(crate) struct Scope {
@@ -35,7 +40,7 @@ pub(crate) struct Scope {
 #[derive(Default)]
 struct Members {
     jobs: usize,
-    pools: Vec<Weak<Inner>>,
+    pools: Vec<Weak<dyn DrainSource>>,
     on_idle: Vec<Waker>,
 }
 
@@ -52,41 +57,35 @@ impl Scope {
         })
     }
 
-    /// Polls `future` as part of this scope.
-    pub(crate) fn enter<F: Future>(self: &Arc<Self>, future: F) -> InScope<F> {
-        InScope { future, current: Current { scope: Some(Arc::clone(self)), ..Current::default() } }
-    }
-
     /// From now on nothing is spawned here: portal calls that need a task of their own answer `Closed`.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
     }
 
-    /// `at`: where the user's code has spawned it, for the reports.
+    /// Runs `task`, which polls inside this scope. `at`: where the user's code has spawned it, for the reports.
     pub(crate) fn spawn(
-        self: &Arc<Self>,
+        &self,
         task: BoxTask,
         at: Option<&'static Location<'static>>,
     ) -> Result<(), Interrupted> {
         if self.closed.load(Ordering::Acquire) {
             return Err(Interrupted::Closed);
         }
-        let task = Box::pin(self.enter(task));
         match at {
             Some(at) => self.spawner.spawn_at(task, at),
             None => self.spawner.spawn(task),
         }
     }
 
-    /// Counts a job of this scope on `pool`, for as long as the `Member` lives.
-    pub(crate) fn admit(self: &Arc<Self>, pool: &Arc<Inner>) -> Member {
+    /// Counts a job of this scope on `pool`, for as long as the guard lives.
+    pub(crate) fn register_job<P: DrainSource + 'static>(self: &Arc<Self>, pool: &Arc<P>) -> ScopeGuard {
         let mut members = self.members.lock();
         members.jobs += 1;
-        if !members.pools.iter().any(|known| std::ptr::eq(known.as_ptr(), Arc::as_ptr(pool))) {
+        if !members.pools.iter().any(|known| std::ptr::addr_eq(known.as_ptr(), Arc::as_ptr(pool))) {
             members.pools.retain(|known| known.strong_count() > 0);
-            members.pools.push(Arc::downgrade(pool));
+            members.pools.push(Arc::downgrade(pool) as Weak<dyn DrainSource>);
         }
-        Member(Arc::clone(self))
+        ScopeGuard(Arc::clone(self))
     }
 
     /// Waits for this scope's jobs until `until`, then cancels what is left, and names what does not heed it.
@@ -97,17 +96,11 @@ impl Scope {
         // Before the look at the pools: it cannot see a job that a thread has taken out of the queue and not begun.
         self.given_up.store(true, Ordering::Release);
         let pools: Vec<_> = self.members.lock().pools.iter().filter_map(Weak::upgrade).collect();
-        let mine = || {
-            pools
-                .iter()
-                .flat_map(|pool| pool.jobs())
-                .filter(|job| job.about().scope.as_ref().is_some_and(|scope| Arc::ptr_eq(scope, self)))
-        };
-        mine().for_each(|job| job.interrupt(Why::Drained));
-        if timer::until(Instant::now() + LAST_CALL, |waker| self.watch_idle(waker)).await {
+        pools.iter().for_each(|pool| pool.cancel_jobs_of(self));
+        if timer::until(Instant::now() + CANCEL_GRACE, |waker| self.watch_idle(waker)).await {
             return Vec::new();
         }
-        mine().filter(|job| !job.is_over()).map(|job| job.stuck()).collect()
+        pools.iter().flat_map(|pool| pool.running_jobs_of(self)).collect()
     }
 
     pub(crate) fn has_given_up(&self) -> bool {
@@ -128,32 +121,14 @@ impl Scope {
 }
 
 /// One job's membership.
-pub(crate) struct Member(Arc<Scope>);
+pub(crate) struct ScopeGuard(Arc<Scope>);
 
-impl Drop for Member {
+impl Drop for ScopeGuard {
     fn drop(&mut self) {
         let mut members = self.0.members.lock();
         members.jobs -= 1;
         let wakers = if members.jobs == 0 { std::mem::take(&mut members.on_idle) } else { Vec::new() };
         drop(members);
         wakers.into_iter().for_each(|waker| contained("a waker", || waker.wake()));
-    }
-}
-
-pin_project_lite::pin_project! {
-    /// A future that is polled as part of a [`Scope`].
-    pub(crate) struct InScope<F> {
-        #[pin]
-        future: F,
-        current: Current,
-    }
-}
-
-impl<F: Future> Future for InScope<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        context::with(this.current, true, || this.future.poll(cx))
     }
 }

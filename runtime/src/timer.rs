@@ -16,7 +16,6 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::error::contained;
-use crate::job::{Job, Why};
 use crate::threads::{self, ThreadName};
 
 /// How long a due alarm waits for a thread that rings another one, before one more is started.
@@ -25,19 +24,25 @@ const PATIENCE: Duration = Duration::from_millis(2);
 /// How many threads may ring alarms at once. Beyond that, a deadline waits for one of them.
 const MAX_RINGERS: usize = 64;
 
+/// Something with a deadline.
+pub(crate) trait Expire: Send + Sync {
+    /// The deadline has passed.
+    fn expire(&self);
+}
+
 /// What happens when the time has come.
-enum Alarm {
-    Expire(Weak<dyn Job>),
+enum TimerAction {
+    Interrupt(Weak<dyn Expire>),
     Wake(Waker),
 }
 
-struct Clock {
-    alarms: BTreeMap<(Instant, u64), Alarm>,
+struct TimerQueue {
+    alarms: BTreeMap<(Instant, u64), TimerAction>,
     next_id: u64,
     /// The timer thread is there.
     running: bool,
-    /// Alarms whose time has come, for a ringer to take.
-    due: VecDeque<Alarm>,
+    /// TimerActions whose time has come, for a ringer to take.
+    due: VecDeque<TimerAction>,
     /// How many have been taken.
     taken: u64,
     ringers: usize,
@@ -45,7 +50,7 @@ struct Clock {
     idle: usize,
 }
 
-static CLOCK: Mutex<Clock> = Mutex::new(Clock {
+static TIMERS: Mutex<TimerQueue> = Mutex::new(TimerQueue {
     alarms: BTreeMap::new(),
     next_id: 0,
     running: false,
@@ -61,52 +66,41 @@ static DUE: Condvar = Condvar::new();
 
 /// The timer thread could not be started.
 #[derive(Debug)]
-pub(crate) struct NoTimer;
+pub(crate) struct TimerThreadError;
 
 /// An alarm that has been set; cleared when dropped.
 #[derive(Debug)]
-pub(crate) enum Armed {
-    Here((Instant, u64)),
-    /// By the clock of a test.
-    #[cfg(feature = "test-util")]
-    Tested(tokio::task::AbortHandle),
-}
+pub(crate) struct TimerGuard((Instant, u64));
 
-impl Drop for Armed {
+impl Drop for TimerGuard {
     fn drop(&mut self) {
-        match self {
-            Self::Here(key) => {
-                let alarm = lock().alarms.remove(key);
-                drop(alarm); // outside the lock: it may be the last handle on a job
-            }
-            #[cfg(feature = "test-util")]
-            Self::Tested(task) => task.abort(),
-        }
+        let alarm = lock().alarms.remove(&self.0);
+        drop(alarm); // outside the lock: it may be the last handle on a job
     }
 }
 
-fn lock() -> MutexGuard<'static, Clock> {
-    CLOCK.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock() -> MutexGuard<'static, TimerQueue> {
+    TIMERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Interrupts `job` with [`Why::Deadline`] at `when`.
-pub(crate) fn expire(when: Instant, job: Weak<dyn Job>) -> Result<Armed, NoTimer> {
-    #[cfg(feature = "test-util")]
-    if let Some(keeper) = job.upgrade().and_then(|job| job.about().activity.keeper().cloned()) {
-        let expire = move || ring(Alarm::Expire(job));
-        return Ok(Armed::Tested(keeper.at(when, expire)));
-    }
-    set(when, Alarm::Expire(job))
+/// Calls [`Expire::expire`] at `when`, if `target` still lives then.
+pub(crate) fn expire_at(when: Instant, target: Weak<dyn Expire>) -> Result<TimerGuard, TimerThreadError> {
+    set(when, TimerAction::Interrupt(target))
 }
 
-fn set(when: Instant, alarm: Alarm) -> Result<Armed, NoTimer> {
+/// Calls [`Expire::expire`] now, if `target` still lives. A panic of what that drops or wakes goes no further.
+pub(crate) fn expire_now(target: Weak<dyn Expire>) {
+    ring(TimerAction::Interrupt(target));
+}
+
+fn set(when: Instant, alarm: TimerAction) -> Result<TimerGuard, TimerThreadError> {
     let mut clock = lock();
     if !clock.running {
-        threads::start(ThreadName::new("portcullis-timer", ""), None, tick).map_err(|_| NoTimer)?;
+        threads::start(ThreadName::new("portcullis-timer", ""), None, tick).map_err(|_| TimerThreadError)?;
         clock.running = true;
     }
     if clock.ringers == 0 {
-        clock.add_ringer().map_err(|_| NoTimer)?;
+        clock.add_ringer().map_err(|_| TimerThreadError)?;
     }
     let key = (when, clock.next_id);
     clock.next_id += 1;
@@ -116,10 +110,10 @@ fn set(when: Instant, alarm: Alarm) -> Result<Armed, NoTimer> {
     if earliest {
         EARLIER.notify_one();
     }
-    Ok(Armed::Here(key))
+    Ok(TimerGuard(key))
 }
 
-impl Clock {
+impl TimerQueue {
     fn add_ringer(&mut self) -> io::Result<()> {
         threads::start(ThreadName::of_our_own("alarm"), None, ring_what_is_due)?;
         self.ringers += 1;
@@ -186,23 +180,25 @@ fn ring_what_is_due() {
     }
 }
 
-fn ring(alarm: Alarm) {
+fn ring(alarm: TimerAction) {
     contained(
         "what happens when a deadline passes (a drop of captured values, or a waker)",
         || match alarm {
-            Alarm::Expire(job) => {
-                if let Some(job) = job.upgrade() {
-                    job.interrupt(Why::Deadline);
+            TimerAction::Interrupt(target) => {
+                if let Some(target) = target.upgrade() {
+                    target.expire();
                 }
             }
-            Alarm::Wake(waker) => waker.wake(),
+            TimerAction::Wake(waker) => waker.wake(),
         },
     );
 }
 
+/// So far away that it is never, and that no clock overflows.
+pub(crate) const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
+
 /// The moment `time` from now; so far away that it is never, where a clock would overflow.
 pub(crate) fn after(time: Duration) -> Instant {
-    const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
     Instant::now() + time.min(NEVER)
 }
 
@@ -214,7 +210,7 @@ pub(crate) async fn until(limit: Instant, done: impl FnMut(&Waker) -> bool + Unp
 struct Until<D> {
     limit: Instant,
     done: D,
-    armed: Option<(Armed, Waker)>,
+    armed: Option<(TimerGuard, Waker)>,
 }
 
 impl<D: FnMut(&Waker) -> bool + Unpin> Future for Until<D> {
@@ -229,9 +225,9 @@ impl<D: FnMut(&Waker) -> bool + Unpin> Future for Until<D> {
             return Poll::Ready(false);
         }
         if !this.armed.as_ref().is_some_and(|(_, waker)| waker.will_wake(cx.waker())) {
-            match set(this.limit, Alarm::Wake(cx.waker().clone())) {
+            match set(this.limit, TimerAction::Wake(cx.waker().clone())) {
                 Ok(armed) => this.armed = Some((armed, cx.waker().clone())),
-                Err(NoTimer) => return Poll::Ready(false),
+                Err(TimerThreadError) => return Poll::Ready(false),
             }
         }
         Poll::Pending
@@ -250,7 +246,7 @@ const LATER: Duration = Duration::from_millis(50);
 #[cfg(feature = "server")]
 pub(crate) async fn attended(when: tokio::time::Instant) {
     let mut sleep = std::pin::pin!(tokio::time::sleep_until(when));
-    let mut armed: Option<(Armed, Waker)> = None;
+    let mut armed: Option<(TimerGuard, Waker)> = None;
     std::future::poll_fn(|cx| {
         // The time itself, and not the timer, says that it has come: under a paused clock it may not have.
         if sleep.as_mut().poll(cx).is_ready() || tokio::time::Instant::now() >= when {
@@ -259,30 +255,11 @@ pub(crate) async fn attended(when: tokio::time::Instant) {
         let left = when.saturating_duration_since(tokio::time::Instant::now());
         if !armed.as_ref().is_some_and(|(_, waker)| waker.will_wake(cx.waker())) {
             // Without the thread there is tokio's timer still.
-            armed = set(after(left) + LATER, Alarm::Wake(cx.waker().clone()))
+            armed = set(after(left) + LATER, TimerAction::Wake(cx.waker().clone()))
                 .ok()
                 .map(|armed| (armed, cx.waker().clone()));
         }
         Poll::Pending
     })
     .await;
-}
-
-/// Runs `work`, until `limit` by the real clock.
-#[cfg(feature = "test-util")]
-pub(crate) async fn limited<T>(limit: Instant, work: impl Future<Output = T>) -> Option<T> {
-    let mut work = std::pin::pin!(work);
-    let mut out = None;
-    until(limit, |waker| {
-        let done = work.as_mut().poll(&mut Context::from_waker(waker));
-        match done {
-            Poll::Ready(value) => {
-                out = Some(value);
-                true
-            }
-            Poll::Pending => false,
-        }
-    })
-    .await;
-    out
 }

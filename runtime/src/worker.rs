@@ -4,15 +4,17 @@ use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::panic::Location;
-use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::crossing;
+use crate::context::boxed_call;
 use crate::error::Interrupted;
-use crate::job::Job;
-use crate::pool::PoolId;
-use crate::portal::PortalTask;
+use crate::hooks::Hooks;
+use crate::host_call;
+use crate::job::Host;
+use crate::report::WaitsFor;
+use crate::timer;
 
 /// The marker that keeps a [`Worker`] on its thread: its name is what rustc's help shows.
 #[allow(non_camel_case_types)]
@@ -31,46 +33,17 @@ trait a_Worker_belongs_to_its_own_pool_thread {}
 /// ```
 #[rustfmt::skip]
 pub struct Worker { // lent to one thread: `check` it there; for others, a flag, a channel or `Pool::map`
-    host: Arc<dyn Job>,
+    host: Arc<dyn Host>,
     _here: PhantomData<dyn a_Worker_belongs_to_its_own_pool_thread>,
 }
 
 impl Worker {
-    pub(crate) fn new(host: Arc<dyn Job>) -> Self {
+    pub(crate) fn new(host: Arc<dyn Host>) -> Self {
         Self { host, _here: PhantomData }
     }
 
-    pub(crate) fn host(&self) -> &Arc<dyn Job> {
+    pub(crate) fn host(&self) -> &Arc<dyn Host> {
         &self.host
-    }
-
-    /// The calling thread's own value of type `T`, made at its first use here by the pool's
-    /// [`thread_state`](crate::PoolBuilder::thread_state): a database connection a thread, a scratch buffer, a random generator. It
-    /// need be neither `Send` nor `Sync`, and goes with its thread.
-    ///
-    /// # Panics
-    /// If the pool declares no such value (or if this is a thread that no pool owns), and with whatever its making
-    /// panics with; the next job tries again.
-    pub fn local<T: 'static>(&self) -> Rc<T> {
-        let pool = self.host.about().pool.and_then(PoolId::pool);
-        let local = pool.and_then(|pool| pool.locals.get::<T>());
-        local.unwrap_or_else(|| {
-            panic!("no `thread_state` of type `{}` on this thread's pool", std::any::type_name::<T>())
-        })
-    }
-
-    /// Runs `f` in the pool's rayon threads ([`PoolBuilder::rayon`](crate::PoolBuilder::rayon)), so that parallel iterators in it
-    /// use those; this thread waits. `f` can't wait for the loop: the worker stays here, as the compiler sees to.
-    ///
-    /// # Panics
-    /// With whatever `f` panics with. Without threads of its own the pool leaves `f` to rayon's global ones.
-    #[cfg(feature = "rayon")]
-    pub fn install<R: Send>(&self, f: impl FnOnce() -> R + Send) -> R {
-        let pool = self.host.about().pool.and_then(PoolId::pool);
-        match pool.as_ref().and_then(|pool| pool.rayon.as_ref()) {
-            Some(rayon) => rayon.install(f),
-            None => f(),
-        }
     }
 
     /// Whether this job should go on: the everyday line of a long computation.
@@ -79,20 +52,20 @@ impl Worker {
     /// [`Interrupted::Cancelled`] if whoever awaited this job has gone or a drain ran out of time,
     /// [`Interrupted::Deadline`] if its deadline has passed.
     pub fn check(&self) -> Result<(), Interrupted> {
-        match self.host.why() {
-            Some(why) => Err(why.told()),
+        match self.host.cancel_reason() {
+            Some(why) => Err(why.to_interrupted()),
             None => Ok(()),
         }
     }
 
     /// Whether this job has been told to stop, for any reason that [`check`](Self::check) would give.
     pub fn is_cancelled(&self) -> bool {
-        self.host.why().is_some()
+        self.host.cancel_reason().is_some()
     }
 
     /// When this job's time is up, if it has a deadline. It was counted from the call.
     pub fn deadline(&self) -> Option<Instant> {
-        self.host.about().deadline()
+        self.host.meta().deadline()
     }
 
     /// Blocks this thread for `time`, but no longer than the job has left.
@@ -102,8 +75,33 @@ impl Worker {
     #[track_caller]
     pub fn sleep(&self, time: Duration) -> Result<(), Interrupted> {
         let at = Location::caller();
-        let tested = self.host.about().activity.sleep(&self.host, time, at);
-        tested.unwrap_or_else(|| self.host.sleep(time, at))
+        match self.host.meta().hooks() {
+            None => self.host.sleep(time, at),
+            Some(hooks) => self.sleep_by(&**hooks, time, at),
+        }
+    }
+
+    /// Sleeps by the clock of a test.
+    #[cold]
+    fn sleep_by(
+        &self,
+        hooks: &dyn Hooks,
+        time: Duration,
+        at: &'static Location<'static>,
+    ) -> Result<(), Interrupted> {
+        let awake = Arc::new(AtomicBool::new(false));
+        let (wakes, sleeper) = (Arc::clone(&awake), Arc::clone(&self.host));
+        let wake = move || {
+            wakes.store(true, Ordering::Release);
+            sleeper.notify_worker();
+        };
+        match hooks.start_timer(hooks.now() + time.min(timer::NEVER), Box::new(wake)) {
+            Some(timer) => {
+                let is_over = || awake.load(Ordering::Acquire) || timer.is_finished();
+                self.host.park((at, WaitsFor::Time), &is_over)
+            }
+            None => self.host.sleep(time, at),
+        }
     }
 
     /// Runs `f` on the loop, in the task that awaits this job, and returns its value. (EasyNetwork: `run_sync`.)
@@ -131,28 +129,14 @@ impl Worker {
     where
         F: FnOnce() + Send + 'static,
     {
-        Arc::clone(&self.host).soon(crossing::pack_for(&self.host, crossing::logged(f)))
-    }
-
-    /// Spawns `future` as a task of the server that this job works for, else of the tokio runtime that was
-    /// current where the job was submitted. (EasyNetwork: `run_coroutine_soon`.)
-    ///
-    /// The task outlives the job. Dropping the [`PortalTask`] detaches it; a server's stop cancels what is left
-    /// of its tasks when its grace is over. Where nothing can run it (no server, no tokio), or the server has
-    /// stopped, the `PortalTask` answers [`Interrupted::NoLoop`] or [`Interrupted::Closed`].
-    #[track_caller]
-    pub fn spawn<F>(&self, future: F) -> PortalTask<F::Output>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
-        PortalTask::spawn(&self.host, future)
+        let call = boxed_call(&self.host, host_call::catch_and_log_panic(f));
+        Arc::clone(&self.host).call_host_soon(call)
     }
 }
 
 impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Worker").field("method", &self.host.about().method).finish_non_exhaustive()
+        f.debug_struct("Worker").field("method", &self.host.meta().name).finish_non_exhaustive()
     }
 }
 
@@ -184,9 +168,9 @@ where
     #[track_caller]
     fn wait(self, worker: &Worker) -> Result<Self::Output, Interrupted> {
         let at = Location::caller();
-        let call = crossing::pack_for(&worker.host, self);
-        let back = Arc::clone(&worker.host).cross(call, at)?;
-        crossing::unpack(back)
+        let call = boxed_call(&worker.host, self);
+        let back = Arc::clone(&worker.host).call_host(call, at)?;
+        host_call::into_output(back)
     }
 }
 

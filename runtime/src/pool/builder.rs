@@ -7,8 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use super::local::Locals;
-use super::seat::Seat;
+use super::thread_slot::Seat;
 use super::{Inner, Pool};
+use crate::hooks::PoolHooks;
 use crate::sync::yield_now;
 #[cfg(feature = "rayon")]
 use crate::threads::ThreadName;
@@ -119,8 +120,7 @@ pub struct PoolBuilder {
     pub(super) locals: Locals,
     #[cfg(feature = "rayon")]
     pub(super) rayon: Option<usize>,
-    #[cfg(feature = "test-util")]
-    pub(super) by_hand: super::stepped::ByHand,
+    pub(super) hooks: Option<Arc<dyn PoolHooks>>,
 }
 
 impl PoolBuilder {
@@ -138,8 +138,7 @@ impl PoolBuilder {
             locals: Locals::default(),
             #[cfg(feature = "rayon")]
             rayon: None,
-            #[cfg(feature = "test-util")]
-            by_hand: super::stepped::ByHand::default(),
+            hooks: None,
         }
     }
 
@@ -226,6 +225,16 @@ impl PoolBuilder {
     #[cfg(feature = "rayon")]
     pub fn rayon(mut self, threads: usize) -> Self {
         self.rayon = Some(threads.max(1));
+        self
+    }
+
+    /// For a test kit: how the pool's threads take jobs. On a stepped pool no thread ends for want of work.
+    #[doc(hidden)]
+    pub fn hooks(mut self, hooks: Arc<dyn PoolHooks>) -> Self {
+        if hooks.is_stepped() {
+            self.keep_alive = None;
+        }
+        self.hooks = Some(hooks);
         self
     }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Pool;
-use crate::job::{StuckJob, Why};
-use crate::scope::LAST_CALL;
+use crate::job::{CancelReason, Job};
+use crate::report::StuckJob;
+use crate::scope::CANCEL_GRACE;
 use crate::timer;
 
 /// How a drain ended.
@@ -52,20 +53,20 @@ impl Pool {
         if timer::until(until, |waker| inner.line.watch_idle(waker)).await {
             return DrainReport { pool: inner.name.clone(), cancelled: 0, stuck: Vec::new() };
         }
-        let mut left: Vec<_> = inner.jobs().into_iter().filter(|job| !job.is_over()).collect();
-        left.iter().for_each(|job| job.interrupt(Why::Drained));
+        let mut left: Vec<_> = inner.jobs().into_iter().filter(|job| !job.is_finished()).collect();
+        left.iter().for_each(|job| job.interrupt(CancelReason::Drained));
         // A job may be on its way: taken out of the queue (or out of its lane, or lent) and not begun. It finds its seat closed.
-        for job in inner.seats.iter().flat_map(|seat| seat.close()) {
+        for job in inner.seats.iter().flat_map(|seat| seat.close()).map(Job::into_job) {
             if !left.iter().any(|known| Arc::ptr_eq(known, &job)) {
-                job.interrupt(Why::Drained);
+                job.interrupt(CancelReason::Drained);
                 left.push(job);
             }
         }
-        let gone = timer::until(Instant::now() + LAST_CALL, |waker| inner.line.watch_idle(waker)).await;
+        let gone = timer::until(Instant::now() + CANCEL_GRACE, |waker| inner.line.watch_idle(waker)).await;
         let stuck = if gone {
             Vec::new()
         } else {
-            left.iter().filter(|job| !job.is_over()).map(|job| job.stuck()).collect()
+            left.iter().filter(|job| !job.is_finished()).map(|job| job.describe_running()).collect()
         };
         let turned_away: usize = inner.seats.iter().map(|seat| seat.turned_away()).sum();
         let on_their_way = if gone { 0 } else { inner.in_hand() };

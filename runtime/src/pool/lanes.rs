@@ -8,11 +8,9 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::{Arc, OnceLock};
 
-use crate::job::Job;
+use super::QueuedJob;
+use crate::job::LaneKey;
 use crate::sync::Mutex;
-
-/// A lane's key, hashed. Two keys that meet in one number share a lane, which is slower and still right.
-pub(crate) type LaneKey = u64;
 
 pub(crate) fn lane_key<K: Hash + ?Sized>(key: &K) -> LaneKey {
     static STATE: OnceLock<RandomState> = OnceLock::new();
@@ -21,7 +19,7 @@ pub(crate) fn lane_key<K: Hash + ?Sized>(key: &K) -> LaneKey {
 
 /// The lanes that are held, each with the jobs behind its holder.
 #[derive(Default)]
-pub(crate) struct Lanes(Mutex<HashMap<LaneKey, VecDeque<Arc<dyn Job>>>>);
+pub(crate) struct Lanes(Mutex<HashMap<LaneKey, VecDeque<Arc<dyn QueuedJob>>>>);
 
 impl Lanes {
     /// Takes the lane for `job` if it is free, and puts it behind the holder if not: then `admit` is asked first,
@@ -29,7 +27,7 @@ impl Lanes {
     pub(super) fn enter<R>(
         &self,
         key: LaneKey,
-        job: &Arc<dyn Job>,
+        job: &Arc<dyn QueuedJob>,
         admit: impl FnOnce() -> Result<R, R>,
     ) -> Option<R> {
         let mut shells = Vec::new(); // freed after the lock
@@ -51,7 +49,7 @@ impl Lanes {
     }
 
     /// The holder has ended, or never will run: the next live job of the lane, which holds it now.
-    pub(super) fn leave(&self, key: LaneKey) -> Option<Arc<dyn Job>> {
+    pub(super) fn leave(&self, key: LaneKey) -> Option<Arc<dyn QueuedJob>> {
         let mut shells = Vec::new(); // freed after the lock
         let mut lanes = self.0.lock();
         let behind = lanes.get_mut(&key)?;
@@ -67,14 +65,14 @@ impl Lanes {
     }
 
     /// Everything that stands aside, shells included.
-    pub(super) fn snapshot(&self) -> Vec<Arc<dyn Job>> {
+    pub(super) fn snapshot(&self) -> Vec<Arc<dyn QueuedJob>> {
         self.0.lock().values().flatten().cloned().collect()
     }
 }
 
 /// Takes out the jobs that were cancelled where they stood, so that behind a holder that stays for long there are no more of them
 /// than of live ones. Makes room for as many again, so that a sweep costs each job a step or two.
-fn sweep(behind: &mut VecDeque<Arc<dyn Job>>, shells: &mut Vec<Arc<dyn Job>>) {
+fn sweep(behind: &mut VecDeque<Arc<dyn QueuedJob>>, shells: &mut Vec<Arc<dyn QueuedJob>>) {
     for job in std::mem::take(behind) {
         if job.is_dead() { shells.push(job) } else { behind.push_back(job) }
     }

@@ -5,7 +5,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::registry;
 use crate::sync::thread_local;
+use crate::worker::Worker;
 
 type Make = Arc<dyn Fn() -> Rc<dyn Any> + Send + Sync>;
 
@@ -44,4 +46,35 @@ impl Locals {
 pub(super) fn clear() {
     let made = MADE.with(|made| std::mem::take(&mut *made.borrow_mut()));
     drop(made);
+}
+
+impl Worker {
+    /// The calling thread's own value of type `T`, made at its first use here by the pool's
+    /// [`thread_state`](crate::PoolBuilder::thread_state): a database connection a thread, a scratch buffer, a random generator. It
+    /// need be neither `Send` nor `Sync`, and goes with its thread.
+    ///
+    /// # Panics
+    /// If the pool declares no such value (or if this is a thread that no pool owns), and with whatever its making
+    /// panics with; the next job tries again.
+    pub fn local<T: 'static>(&self) -> Rc<T> {
+        let pool = self.host().meta().pool.and_then(registry::pool);
+        let local = pool.and_then(|pool| pool.locals.get::<T>());
+        local.unwrap_or_else(|| {
+            panic!("no `thread_state` of type `{}` on this thread's pool", std::any::type_name::<T>())
+        })
+    }
+
+    /// Runs `f` in the pool's rayon threads ([`PoolBuilder::rayon`](crate::PoolBuilder::rayon)), so that parallel iterators in it
+    /// use those; this thread waits. `f` can't wait for the loop: the worker stays here, as the compiler sees to.
+    ///
+    /// # Panics
+    /// With whatever `f` panics with. Without threads of its own the pool leaves `f` to rayon's global ones.
+    #[cfg(feature = "rayon")]
+    pub fn install<R: Send>(&self, f: impl FnOnce() -> R + Send) -> R {
+        let pool = self.host().meta().pool.and_then(registry::pool);
+        match pool.as_ref().and_then(|pool| pool.rayon.as_ref()) {
+            Some(rayon) => rayon.install(f),
+            None => f(),
+        }
+    }
 }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 
-use super::line::Reserved;
+use super::queue::Reserved;
 use super::{Offload, Pool};
 use crate::error::Interrupted;
 use crate::worker::Worker;

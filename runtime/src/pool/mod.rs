@@ -1,27 +1,26 @@
 //! [`Pool`]: a named, bounded set of threads.
 //!
-//! The way of a job: [`Pool::run`] (or a `#[blocking]` method) makes its [`cell`] and submits it at the call; the
-//! [`line`] holds it until a [`thread`] claims it; the cell runs the body and delivers the outcome to the
+//! The way of a job: [`Pool::run`] (or a `#[blocking]` method) makes its [`job_cell`] and submits it at the call; the
+//! [`queue`] holds it until a [`thread`] claims it; the cell runs the body and delivers the outcome to the
 //! [`Offload`]. The protocol of threads, line and cell is in `README.md` beside this file.
 
 mod builder;
-mod cell;
 mod drain;
-mod known;
+mod external;
+mod job_cell;
 mod lanes;
-mod line;
 mod local;
 mod map;
 #[cfg(all(test, portcullis_loom))]
 mod models;
 mod offload;
-mod seat;
+mod queue;
+mod registry;
 mod stats;
-#[cfg(feature = "test-util")]
-mod stepped;
 #[cfg(all(test, not(portcullis_loom)))]
 mod tests;
 mod thread;
+mod thread_slot;
 
 use std::fmt;
 use std::hash::Hash;
@@ -31,32 +30,30 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 pub use builder::{Overflow, PoolBuilder, PoolConfig};
-pub(crate) use cell::visit;
 pub use drain::DrainReport;
-pub(crate) use known::PoolId;
-pub(crate) use lanes::LaneKey;
-pub(crate) use line::Place;
+pub(crate) use external::root_job;
+pub use external::{ExternalCanceller, ExternalJob};
 pub use map::PoolMap;
 pub use offload::Offload;
-pub(crate) use seat::sitting;
 pub use stats::{Histogram, PoolStats};
-#[cfg(feature = "test-util")]
-pub use stepped::{Step, Stepper};
 
-use crate::activity::Activity;
 use crate::context;
 use crate::error::Interrupted;
-use crate::job::{About, Home, Job, MAX_DEPTH, Parent, Special, StuckJob, Why};
+use crate::hooks::{self, Hooks, PoolHooks, PoolProbe};
+use crate::job::{CancelReason, HandedOff, Job, JobMeta, LaneKey, MAX_DEPTH, ParentLink, PoolId, RareMeta};
+use crate::report::StuckJob;
+use crate::scope::{DrainSource, Scope};
+use crate::spawn::Executor;
 use crate::sync::{Mutex, spawn_thread};
 use crate::threads::ThreadName;
 use crate::worker::Worker;
 use builder::Spin;
-use cell::{Cell, Load, Outcome, Traced};
+use job_cell::{JobCell, OffloadHandle, Payload, TraceContext};
 use lanes::{Lanes, lane_key};
-use line::{Joined, Line, Reservation, Reserved};
 use local::Locals;
-use seat::Seat;
+use queue::{Joined, Line, Place, Reservation, Reserved};
 use stats::Tally;
+use thread_slot::Seat;
 
 /// A named, bounded set of threads for blocking and CPU-heavy work; a handle, cheap to clone.
 ///
@@ -102,7 +99,7 @@ impl Drop for Handle {
 pub(crate) struct Inner {
     pub(crate) id: PoolId,
     pub(crate) name: String,
-    pub(crate) line: Line<Arc<dyn Job>>,
+    pub(crate) line: Line<Arc<dyn QueuedJob>>,
     pub(crate) lanes: Lanes,
     pub(crate) tally: Tally,
     pub(crate) locals: Locals,
@@ -117,13 +114,12 @@ pub(crate) struct Inner {
     /// The seats without a thread.
     vacant: Mutex<Vec<usize>>,
     /// How its jobs run in tests.
-    #[cfg(feature = "test-util")]
-    by_hand: stepped::ByHand,
+    hooks: Option<Arc<dyn PoolHooks>>,
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.id.forget();
+        registry::unregister(self.id);
     }
 }
 
@@ -132,7 +128,7 @@ impl Inner {
     fn new(setup: &PoolBuilder, seats: Vec<Arc<Seat>>, alive: usize) -> Self {
         let line = Line::new(seats.len(), setup.queue, setup.overflow).keep_alive(setup.keep_alive);
         Self {
-            id: PoolId::fresh(),
+            id: PoolId::next(),
             name: setup.name.clone(),
             line: line.begin_with(alive),
             lanes: Lanes::default(),
@@ -145,8 +141,7 @@ impl Inner {
             stack_size: setup.stack_size,
             seats,
             vacant: Mutex::default(),
-            #[cfg(feature = "test-util")]
-            by_hand: setup.by_hand.clone(),
+            hooks: setup.hooks.clone(),
         }
     }
 
@@ -162,9 +157,7 @@ impl Inner {
         let inner = Arc::clone(self);
         let name = ThreadName::new(&*self.name, format!("-{n}"));
         let started = spawn_thread(name, self.stack_size, move || {
-            #[cfg(feature = "test-util")]
-            inner.by_hand.follow(&inner, &inner.seats[n]);
-            thread::work(&inner, Arc::clone(&inner.seats[n]), inner.spin);
+            thread::work(&inner, &inner.seats[n], inner.spin);
             inner.vacant.lock().push(n);
             inner.line.has_left();
             // Dropping the thread's own values may have taken its time; who submitted meanwhile found no seat for another.
@@ -188,10 +181,10 @@ impl Inner {
         if self.line.misses_a_thread() && self.start_a_thread().is_err() && !self.line.lost_a_thread() {
             // There is no thread, and nobody else is starting one: a job that comes later tries again.
             for job in self.jobs() {
-                if job.why().is_none() {
+                if job.cancel_reason().is_none() {
                     self.tally.rejected(&self.name);
                 }
-                job.interrupt(Why::NoThread);
+                job.interrupt(CancelReason::NoThread);
             }
         }
     }
@@ -210,11 +203,92 @@ impl Inner {
     /// The jobs that wait here or run here. In this order, so that whoever cancels them all does not free a thread for one
     /// that it has yet to come to.
     pub(crate) fn jobs(&self) -> Vec<Arc<dyn Job>> {
-        let mut jobs = self.lanes.snapshot();
-        jobs.extend(self.line.snapshot().into_iter().rev());
-        jobs.extend(self.seats.iter().flat_map(|seat| seat.jobs()));
+        let queued = self.lanes.snapshot().into_iter().chain(self.line.snapshot().into_iter().rev());
+        let mut jobs: Vec<_> = queued.map(Job::into_job).collect();
+        jobs.extend(self.seats.iter().flat_map(|seat| seat.jobs()).map(Job::into_job));
         jobs
     }
+}
+
+impl DrainSource for Inner {
+    fn cancel_jobs_of(&self, scope: &Arc<Scope>) {
+        self.jobs_of(scope).for_each(|job| job.interrupt(CancelReason::Drained));
+    }
+
+    fn running_jobs_of(&self, scope: &Arc<Scope>) -> Vec<StuckJob> {
+        let running = self.jobs_of(scope).filter(|job| !job.is_finished());
+        running.map(|job| job.describe_running()).collect()
+    }
+}
+
+impl Inner {
+    fn jobs_of(&self, scope: &Arc<Scope>) -> impl Iterator<Item = Arc<dyn Job>> {
+        let theirs =
+            move |job: &Arc<dyn Job>| job.meta().scope.as_ref().is_some_and(|its| Arc::ptr_eq(its, scope));
+        self.jobs().into_iter().filter(theirs)
+    }
+}
+
+impl PoolProbe for Inner {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn threads(&self) -> usize {
+        self.seats.len()
+    }
+
+    fn has_job_about_to_begin(&self) -> bool {
+        self.hooks.as_ref().is_none_or(|hooks| !hooks.is_stepped())
+            && self.line.at_one_moment(|waiting, running| {
+                let occupied = self.occupied();
+                running > occupied || (waiting > 0 && occupied < self.seats.len())
+            })
+    }
+
+    fn all_threads_run_a_job(&self) -> bool {
+        self.occupied() >= self.seats.len()
+    }
+
+    fn all_threads_have_a_job(&self) -> bool {
+        self.line.is_taken()
+    }
+
+    fn queued(&self) -> Vec<&'static str> {
+        let jobs = self.line.snapshot();
+        jobs.iter().filter(|job| !job.is_dead()).map(|job| job.meta().name).collect()
+    }
+}
+
+/// A job, to the queue and to the threads of a pool.
+pub(crate) trait QueuedJob: Job + HandedOff {
+    /// Takes the job for running; once, and never after an interrupt.
+    fn claim(&self) -> bool;
+    fn is_dead(&self) -> bool;
+    /// Enters the line (or comes back to it from a thread it was lent to); `false` if it is dead already.
+    fn line_up(&self) -> bool;
+    /// Waits behind the job that holds its lane; `false` if it is dead already.
+    fn stand_aside(&self) -> bool;
+    /// Is about to be lent to a waiting thread; `false` if it is dead already.
+    fn be_lent(&self) -> bool;
+    /// Runs it on this thread and lets go of it. Only for who claimed it. `since`: when the thread was free for it, if that is known.
+    fn run(self: Arc<Self>, place: Place<'_, Arc<dyn QueuedJob>>, since: Option<Instant>) -> Ran;
+    /// Notes that it holds its lane.
+    fn hold_lane(&self);
+    /// Lets the next job of this one's lane go ahead, if it holds it.
+    fn leave_lane(&self);
+    /// Gives up a job that the caller of this has claimed, to make room.
+    fn shed(&self);
+    fn into_handed_off(self: Arc<Self>) -> Arc<dyn HandedOff>;
+}
+
+/// What is left of a job that ran.
+#[derive(Default)]
+pub(crate) struct Ran {
+    /// To be woken when the thread has let go of the job.
+    caller: Option<Waker>,
+    /// When the body ended, if the thread went straight on from there.
+    ended: Option<Instant>,
 }
 
 impl Pool {
@@ -242,10 +316,10 @@ impl Pool {
     }
 
     /// Takes a place for a job that is submitted here and now and must not overflow.
-    fn reserve(&self, waker: &Waker) -> Reserved<'_, Arc<dyn Job>> {
+    fn reserve(&self, waker: &Waker) -> Reserved<'_, Arc<dyn QueuedJob>> {
         let inner = self.inner();
         // On behalf of a job that holds a thread here, that thread runs it if no other is free.
-        let is_lent = || Parent::new(context::current().host).lender(inner.id).is_some();
+        let is_lent = || ParentLink::new(context::current().host).waiting_ancestor(inner.id).is_some();
         if inner.line.never_overflows() || is_lent() {
             Reserved::NotNeeded
         } else {
@@ -253,8 +327,14 @@ impl Pool {
         }
     }
 
+    /// For a test kit.
+    #[doc(hidden)]
+    pub fn probe(&self) -> Arc<dyn PoolProbe> {
+        Arc::clone(self.inner()) as Arc<dyn PoolProbe>
+    }
+
     fn from_inner(inner: Arc<Inner>) -> Self {
-        inner.id.is_of(&inner);
+        registry::register(&inner);
         Self { handle: Arc::new(Handle(inner)) }
     }
 
@@ -300,7 +380,7 @@ impl Pool {
     /// The jobs that hold a thread now, as a drain would report them: for watchdogs and debugging.
     pub fn stuck_jobs(&self) -> Vec<StuckJob> {
         let jobs = self.inner().seats.iter().flat_map(|seat| seat.jobs());
-        jobs.map(|job| job.stuck()).collect()
+        jobs.map(|job| job.describe_running()).collect()
     }
 
     /// What the pool does now, and has done.
@@ -374,7 +454,7 @@ impl JobBuilder<'_> {
     }
 
     /// As [`run`](Self::run), for a job without lane that has a place already.
-    fn run_in<F, T>(self, place: Reservation<'_, Arc<dyn Job>>, f: F) -> Offload<T>
+    fn run_in<F, T>(self, place: Reservation<'_, Arc<dyn QueuedJob>>, f: F) -> Offload<T>
     where
         F: FnOnce(&Worker) -> T + Send + 'static,
         T: Send + 'static,
@@ -382,10 +462,10 @@ impl JobBuilder<'_> {
         self.start(
             move |worker| Ok(f(worker)),
             |_, cell| {
-                if cell.about().parent().depth() > MAX_DEPTH {
+                if cell.meta().parent().depth() > MAX_DEPTH {
                     return Err(Interrupted::TooDeep);
                 }
-                place.take(Arc::clone(cell) as Arc<dyn Job>);
+                place.take(Arc::clone(cell) as Arc<dyn QueuedJob>);
                 Ok(())
             },
         )
@@ -395,7 +475,7 @@ impl JobBuilder<'_> {
     fn start<F, T, E>(
         self,
         f: F,
-        submit: impl FnOnce(&Arc<Inner>, &Arc<Cell<F, T, E>>) -> Result<(), Interrupted>,
+        submit: impl FnOnce(&Arc<Inner>, &Arc<JobCell<F, T, E>>) -> Result<(), Interrupted>,
     ) -> Offload<T, E>
     where
         F: FnOnce(&Worker) -> Result<T, E> + Send + 'static,
@@ -403,58 +483,61 @@ impl JobBuilder<'_> {
         E: From<Interrupted> + Send + 'static,
     {
         let pool = self.pool.inner();
-        let about = self.about();
-        let load = Load {
+        let meta = self.meta();
+        let payload = Payload {
             body: f,
-            traced: Traced::here(),
-            member: about.scope.as_ref().map(|scope| scope.admit(pool)),
+            traced: TraceContext::current(),
+            member: meta.scope.as_ref().map(|scope| scope.register_job(pool)),
         };
-        let cell = Cell::new(about, load);
-        if let Err(refused) = cell.arm().and_then(|()| submit(pool, &cell)) {
+        let cell = JobCell::new(meta, payload);
+        if let Err(refused) = cell.start_deadline_timer().and_then(|()| submit(pool, &cell)) {
             if matches!(refused, Interrupted::Full) {
                 pool.tally.rejected(&pool.name);
             }
-            cell.refuse(refused);
+            cell.reject(refused);
         }
         pool.call_up();
-        cell.activity().submitted();
-        Offload::new(cell as Arc<dyn Outcome<T, E>>, self.detached)
+        cell.meta().notify(Hooks::submitted);
+        Offload::new(cell as Arc<dyn OffloadHandle<T, E>>, self.detached)
     }
 
     #[inline]
-    fn about(&self) -> About {
+    fn meta(&self) -> JobMeta {
         let context::Current { host, scope, values } = context::current();
-        let home = host.as_ref().map_or_else(Home::here, |job| job.about().home.clone());
-        let called = Instant::now();
+        let executor = host.as_ref().map_or_else(Executor::current, |job| job.meta().executor.clone());
+        let submitted_at = Instant::now();
         let pool = self.pool.inner();
-        let activity = Activity::new(&home, pool);
-        let special = if host.is_none() && self.deadline.is_none() && self.lane.is_none() {
+        let hooks = hooks::of_new_job(pool.hooks.as_ref(), &executor, pool);
+        let is_plain = host.is_none() && self.deadline.is_none() && self.lane.is_none() && hooks.is_none();
+        let rare = if is_plain {
             None
         } else {
-            let parent = Parent::new(host);
-            Some(Box::new(Special {
-                deadline: self.deadline.and_then(|time| activity.now().checked_add(time)),
-                lane: self.lane.filter(|lane| !parent.holds(pool.id, *lane)),
+            let parent = ParentLink::new(host);
+            let now = || hooks.as_ref().map_or_else(Instant::now, |hooks| hooks.now());
+            Some(Box::new(RareMeta {
+                deadline: self.deadline.and_then(|time| now().checked_add(time)),
+                lane: self.lane.filter(|lane| !parent.holds_lane(pool.id, *lane)),
                 parent,
-                desk: None,
+                portal_root: None,
+                hooks,
             }))
         };
-        About { method: self.method, pool: Some(pool.id), called, scope, values, home, special, activity }
+        JobMeta { name: self.method, pool: Some(pool.id), submitted_at, scope, values, executor, rare }
     }
 }
 
 /// Brings a job into the line, or to the waiting thread that is to run it.
-fn submit(pool: &Arc<Inner>, cell: &Arc<impl Job + 'static>) -> Result<(), Interrupted> {
-    if cell.about().special.is_none() {
+fn submit(pool: &Arc<Inner>, cell: &Arc<impl QueuedJob>) -> Result<(), Interrupted> {
+    if cell.meta().rare.is_none() {
         // Nobody up the chain, nobody beside it: as nearly every job.
-        let joined = pool.line.join(Arc::clone(cell) as Arc<dyn Job>, false);
+        let joined = pool.line.join(Arc::clone(cell) as Arc<dyn QueuedJob>, false);
         return settle(pool, joined).map(drop);
     }
-    if cell.about().parent().depth() > MAX_DEPTH {
+    if cell.meta().parent().depth() > MAX_DEPTH {
         return Err(Interrupted::TooDeep);
     }
-    let mut job: Arc<dyn Job> = Arc::clone(cell) as Arc<dyn Job>;
-    if let Some(lane) = cell.about().lane() {
+    let mut job = Arc::clone(cell) as Arc<dyn QueuedJob>;
+    if let Some(lane) = cell.meta().lane() {
         let admit = || match pool.line.stand_aside(&job) {
             joined @ (Joined::Lined | Joined::Shed(_)) => Ok(joined),
             refused => Err(refused),
@@ -464,23 +547,26 @@ fn submit(pool: &Arc<Inner>, cell: &Arc<impl Job + 'static>) -> Result<(), Inter
         }
         cell.hold_lane();
     }
-    let mut lender = cell.about().parent().lender(pool.id);
+    let mut ancestor = cell.meta().parent().waiting_ancestor(pool.id);
     loop {
-        let joined = pool.line.join(job, lender.is_some());
+        let joined = pool.line.join(job, ancestor.is_some());
         let Some(back) = settle(pool, joined).inspect_err(|_| cell.leave_lane())? else { return Ok(()) };
-        let Some(to) = lender.take() else { return Err(Interrupted::Full) };
+        let Some(to) = ancestor.take() else { return Err(Interrupted::Full) };
         if !back.be_lent() {
             return Ok(()); // cancelled already, and answered
         }
-        match to.lend(back) {
+        match to.hand_off(back.into_handed_off()) {
             Ok(()) => return Ok(()),
-            Err(back) => job = back, // it has just ended: a thread is free, or soon will be
+            Err(_) => job = Arc::clone(cell) as Arc<dyn QueuedJob>, // it has just ended: a thread is free, or soon will be
         }
     }
 }
 
 /// What the line's answer means to the caller; the job comes back if it is to run on a waiting thread.
-fn settle(pool: &Inner, joined: Joined<Arc<dyn Job>>) -> Result<Option<Arc<dyn Job>>, Interrupted> {
+fn settle(
+    pool: &Inner,
+    joined: Joined<Arc<dyn QueuedJob>>,
+) -> Result<Option<Arc<dyn QueuedJob>>, Interrupted> {
     match joined {
         Joined::Lined => Ok(None),
         Joined::Full => Err(Interrupted::Full),

@@ -9,7 +9,7 @@ use loom::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use loom::thread;
 
 use super::builder::Spin;
-use super::line::{Claim, Joined, Line, Reserved};
+use super::queue::{Claim, Joined, Line, Reserved};
 use super::{Overflow, Pool};
 use crate::error::Interrupted;
 use crate::worker::Wait;

@@ -6,11 +6,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::cell::{Outcome, Step};
+use super::job_cell::{HostPoll, OffloadHandle};
 use crate::context::{self, Current};
-use crate::crossing::BoxCall;
 use crate::error::Interrupted;
-use crate::job::Errand;
+use crate::hooks::Hooks;
+use crate::host_call::BoxCall;
+use crate::job::HostRequest;
 use crate::worker::{Wait, Worker};
 
 /// The future of one job on a [`Pool`](crate::Pool): submitted when made, cancelled when dropped.
@@ -34,23 +35,23 @@ use crate::worker::{Wait, Worker};
 #[must_use = "dropping an `Offload` cancels its job, also with `let _ =`: `.await` it, `.wait(worker)` for it, or `.detach()` it"]
 pub struct Offload<T, E = Interrupted> {
     /// `None` when the output was taken.
-    job: Option<Arc<dyn Outcome<T, E>>>,
+    job: Option<Arc<dyn OffloadHandle<T, E>>>,
     /// The worker's call that is being polled.
-    call: Option<Hosted>,
+    call: Option<HostedCall>,
     /// A drop does not cancel.
     detached: bool,
 }
 
 /// A call of the worker's, and what is current while it is polled.
-struct Hosted {
+struct HostedCall {
     call: BoxCall,
     current: Current,
 }
 
-impl Hosted {
+impl HostedCall {
     /// What the call offloads in turn knows which thread waits for it.
-    fn new<T, E>(job: &Arc<dyn Outcome<T, E>>, call: BoxCall) -> Self {
-        Self { call, current: Current::of(Arc::clone(job).as_job()) }
+    fn new<T, E>(job: &Arc<dyn OffloadHandle<T, E>>, call: BoxCall) -> Self {
+        Self { call, current: Current::for_job(Arc::clone(job).as_host()) }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -62,7 +63,7 @@ impl Hosted {
 impl<T, E> Unpin for Offload<T, E> {}
 
 impl<T, E> Offload<T, E> {
-    pub(super) fn new(job: Arc<dyn Outcome<T, E>>, detached: bool) -> Self {
+    pub(super) fn new(job: Arc<dyn OffloadHandle<T, E>>, detached: bool) -> Self {
         Self { job: Some(job), call: None, detached }
     }
 
@@ -117,22 +118,22 @@ impl<T, E> Future for Offload<T, E> {
         let job = this.job.as_ref().expect("`Offload` polled after its output was taken");
         loop {
             if this.call.as_mut().is_some_and(|hosted| hosted.poll(cx).is_ready()) {
-                if let Some(Hosted { call, .. }) = this.call.take() {
-                    job.answer(call);
-                    job.activity().answered();
+                if let Some(HostedCall { call, .. }) = this.call.take() {
+                    job.complete_call(call);
+                    job.job_meta().notify(Hooks::call_completed);
                 }
             }
-            let ended = match job.poll_step(this.call.is_some(), cx.waker()) {
+            let ended = match job.poll_host(this.call.is_some(), cx.waker()) {
                 None => return Poll::Pending,
-                Some(Step::Errand(Errand::Asked(call))) => {
-                    this.call = Some(Hosted::new(job, call));
+                Some(HostPoll::Request(HostRequest::Call(call))) => {
+                    this.call = Some(HostedCall::new(job, call));
                     continue;
                 }
-                Some(Step::Errand(Errand::Soon(call))) => {
-                    let _ = Hosted::new(job, call).poll(cx);
+                Some(HostPoll::Request(HostRequest::CallSoon(call))) => {
+                    let _ = HostedCall::new(job, call).poll(cx);
                     continue;
                 }
-                Some(Step::Ended(ended)) => ended,
+                Some(HostPoll::Output(ended)) => ended,
             };
             this.call = None;
             this.job = None;
@@ -149,7 +150,7 @@ impl<T, E> Drop for Offload<T, E> {
             return;
         }
         // The worker is told before its future goes, so that it never sees an answer that nobody will give.
-        job.leave();
+        job.drop_awaiter();
     }
 }
 

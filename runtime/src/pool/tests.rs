@@ -15,6 +15,13 @@ use crate::error::Interrupted;
 use crate::scope::Scope;
 use crate::threads::refuse;
 
+impl Pool {
+    /// Runs `hold` between the moment when a thread takes a job out of the queue and its claim.
+    pub(crate) fn hold_before_claim(&self, hold: impl Fn() + Send + Sync + 'static) {
+        assert!(self.inner().line.before_claim.set(Box::new(hold)).is_ok());
+    }
+}
+
 const LIMIT: Duration = Duration::from_secs(20);
 
 #[derive(Default)]
@@ -48,7 +55,7 @@ impl Held {
             reached.open();
             leave.pass();
         };
-        assert!(held.pool.inner().line.before_claim.set(Box::new(hold)).is_ok());
+        held.pool.hold_before_claim(hold);
         held
     }
 
@@ -187,49 +194,22 @@ fn a_pool_that_began_with_few_threads_gets_all_of_them_when_they_are_needed() {
     assert_eq!(jobs.map(|job| block_on(job).unwrap()).iter().filter(|leads| **leads).count(), 1);
 }
 
-#[cfg(feature = "test-util")]
-mod by_hand {
-    use super::*;
+#[test]
+fn a_job_in_hand_is_about_to_begin() {
+    let held = Held::new(pool());
+    let probe = held.pool.probe();
+    assert!(!probe.has_job_about_to_begin());
+    let job = held.job();
+    assert!(probe.has_job_about_to_begin());
+    assert!(probe.all_threads_have_a_job() && !probe.all_threads_run_a_job());
+    held.leave.open();
+    block_on(job).unwrap();
+}
 
-    #[test]
-    fn a_job_in_hand_is_about_to_begin() {
-        let held = Held::new(pool());
-        assert!(!held.pool.inner().is_due());
-        let job = held.job();
-        assert!(held.pool.inner().is_due());
-        assert!(!held.pool.inner().is_occupied());
-        held.leave.open();
-        block_on(job).unwrap();
-    }
-
-    /// Holds each job for some time on its way to the thread.
-    fn slow_to_claim(pool: Pool) -> Pool {
-        let hold = || std::thread::sleep(Duration::from_millis(50));
-        assert!(pool.inner().line.before_claim.set(Box::new(hold)).is_ok());
-        pool
-    }
-
-    #[test]
-    fn the_paused_clock_stands_while_a_job_is_in_hand() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let time = crate::test::pause();
-            let pool = slow_to_claim(pool());
-            for _ in 0..3 {
-                let job = tokio::time::timeout(Duration::from_millis(1), pool.run(|_| ()));
-                job.await.expect("no time has passed").unwrap();
-            }
-            assert_eq!(time.elapsed(), Duration::ZERO);
-        });
-    }
-
-    #[test]
-    fn the_call_of_an_inline_pool_waits_for_a_job_in_hand() {
-        let pool = slow_to_claim(Pool::builder("inline").threads(1).inline().unwrap());
-        let ran = Arc::new(AtomicBool::new(false));
-        let runs = Arc::clone(&ran);
-        let job = pool.run(move |_| runs.store(true, SeqCst));
-        assert!(ran.load(SeqCst));
-        block_on(job).unwrap();
-    }
+/// A job is as large in a build with the test kit as in one without it.
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn a_job_has_one_size() {
+    type Job = super::job_cell::JobCell<fn(&crate::Worker) -> Result<(), Interrupted>, (), Interrupted>;
+    assert_eq!((size_of::<Job>(), size_of::<crate::job::JobMeta>()), (256, 96));
 }

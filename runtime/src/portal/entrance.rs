@@ -6,14 +6,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::PortalTask;
-use crate::activity::Activity;
-use crate::context;
-use crate::crossing;
+use crate::context::{self, boxed_call};
 use crate::error::{Interrupted, catch_panic};
-use crate::job::{About, Home, Job, Special};
-use crate::pool::visit;
+use crate::host_call;
+use crate::job::{Host, JobMeta, RareMeta};
+use crate::pool::{ExternalJob, root_job};
 use crate::scope::Scope;
-use crate::spawn::Spawn;
+use crate::spawn::{Executor, Spawn};
 use crate::worker::{Wait, Worker};
 
 /// A way to the loop for threads that no pool owns: a C library's callback, a file watcher, the main thread.
@@ -41,9 +40,9 @@ use crate::worker::{Wait, Worker};
 #[derive(Clone)]
 pub struct Portal {
     scope: Option<Arc<Scope>>,
-    home: Home,
+    executor: Executor,
     /// Takes what is asked for by threads that have not entered, in its order.
-    desk: Arc<dyn Job>,
+    root: Arc<dyn Host>,
 }
 
 impl Portal {
@@ -53,28 +52,29 @@ impl Portal {
     /// [`Interrupted::NoLoop`] if there is neither.
     pub fn current() -> Result<Self, Interrupted> {
         let current = context::current();
-        let home = current.host.as_ref().map_or_else(Home::here, |job| job.about().home.clone());
-        match (&current.scope, &home) {
-            (None, Home::Nowhere) => Err(Interrupted::NoLoop),
-            _ => Ok(Self::to(current.scope, home)),
+        let executor =
+            current.host.as_ref().map_or_else(Executor::current, |job| job.meta().executor.clone());
+        match (&current.scope, &executor) {
+            (None, Executor::None) => Err(Interrupted::NoLoop),
+            _ => Ok(Self::to(current.scope, executor)),
         }
     }
 
     /// A portal to an executor of another make.
     pub fn new(spawner: Arc<dyn Spawn>) -> Self {
-        Self::to(None, Home::Given(spawner))
+        Self::to(None, Executor::Custom(spawner))
     }
 
     /// The portal to a server.
     #[cfg(feature = "server")]
     pub(crate) fn of(scope: Arc<Scope>) -> Self {
-        Self::to(Some(scope), Home::here())
+        Self::to(Some(scope), Executor::current())
     }
 
-    fn to(scope: Option<Arc<Scope>>, home: Home) -> Self {
-        // The desk is nobody's: each call brings the values of its own caller.
-        let desk = context::with_values(&mut None, || visit(about(scope.clone(), home.clone(), None)));
-        Self { scope, home, desk }
+    fn to(scope: Option<Arc<Scope>>, executor: Executor) -> Self {
+        // Each call brings the values of its own caller.
+        let meta = context::with_values(&mut None, || meta(scope.clone(), executor.clone(), None));
+        Self { scope, executor, root: root_job(meta) }
     }
 
     /// Lends this thread a [`Worker`] while `f` runs here, so that it can wait for the loop.
@@ -90,22 +90,10 @@ impl Portal {
     /// # Panics
     /// A panic of `f` goes on through this call, as in any function that calls it.
     pub fn enter_thread<R>(&self, f: impl FnOnce(&Worker) -> R) -> Result<R, Interrupted> {
-        if context::on_loop() || in_tokio_task() {
+        if context::is_polling_task() || in_tokio_task() {
             return Err(Interrupted::OnLoop);
         }
-        let host = visit(about(self.scope.clone(), self.home.clone(), Some(&self.desk)));
-        let mut current = context::Current::of(Arc::clone(&host));
-        let _entered = self.home.enter();
-        let worker = Worker::new(Arc::clone(&host));
-        // Ends the visit on a panic of `f` as well: nobody lends work to a thread that has left.
-        struct Leave(Arc<dyn Job>);
-        impl Drop for Leave {
-            fn drop(&mut self) {
-                self.0.end_visit();
-            }
-        }
-        let _leave = Leave(host);
-        Ok(context::with(&mut current, false, || f(&worker)))
+        Ok(ExternalJob::new(meta(self.scope.clone(), self.executor.clone(), Some(&self.root))).run(f))
     }
 
     /// Runs `f` on the loop and returns its value; for a worker of another loop than this portal's, else the same as
@@ -119,10 +107,10 @@ impl Portal {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        if self.is_visited_by(worker.host()) {
+        if self.owns(worker.host()) {
             return worker.call(f);
         }
-        PortalTask::soon(&self.desk, f).wait(worker)?
+        PortalTask::soon(&self.root, f).wait(worker)?
     }
 
     /// Spawns a task on the loop, from any thread, the loop's own included. (EasyNetwork: `run_coroutine_soon`.)
@@ -134,7 +122,7 @@ impl Portal {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        PortalTask::spawn(&self.desk, future)
+        PortalTask::spawn(&self.root, future)
     }
 
     /// Runs `f` on the loop soon, from any thread, the loop's own included. A panic of `f` is logged.
@@ -147,28 +135,28 @@ impl Portal {
     where
         F: FnOnce() + Send + 'static,
     {
-        let here = context::current().host.filter(|host| self.is_visited_by(host));
-        let host = here.unwrap_or_else(|| Arc::clone(&self.desk));
-        let call = crossing::pack_for(&host, crossing::logged(f));
-        host.soon(call)
+        let here = context::current().host.filter(|host| self.owns(host));
+        let host = here.unwrap_or_else(|| Arc::clone(&self.root));
+        let call = boxed_call(&host, host_call::catch_and_log_panic(f));
+        host.call_host_soon(call)
     }
 
-    /// Whether `host` is a visit through this portal (or a clone of it), whose own order counts then.
-    fn is_visited_by(&self, host: &Arc<dyn Job>) -> bool {
-        host.about().is_visit_by(&self.desk)
+    /// Whether `host` is a thread that entered through this portal (or a clone of it), whose own order counts then.
+    fn owns(&self, host: &Arc<dyn Host>) -> bool {
+        host.meta().entered_through(&self.root)
     }
 }
 
-fn about(scope: Option<Arc<Scope>>, home: Home, desk: Option<&Arc<dyn Job>>) -> About {
-    About {
-        method: "Portal::enter_thread",
+fn meta(scope: Option<Arc<Scope>>, executor: Executor, root: Option<&Arc<dyn Host>>) -> JobMeta {
+    JobMeta {
+        name: "Portal::enter_thread",
         pool: None,
-        called: Instant::now(),
+        submitted_at: Instant::now(),
         scope,
         values: context::values(),
-        home,
-        special: desk.map(|desk| Box::new(Special { desk: Some(Arc::clone(desk)), ..Special::default() })),
-        activity: Activity::none(),
+        executor,
+        rare: root
+            .map(|root| Box::new(RareMeta { portal_root: Some(Arc::clone(root)), ..RareMeta::default() })),
     }
 }
 

@@ -1,16 +1,14 @@
 //! The portal: how a thread gets work done on the loop.
 //!
 //! - [`Wait`](crate::Wait) and [`Worker::call`](crate::Worker::call) need nothing of this module while the job's caller awaits it: the caller's
-//!   task is the host. An [`Attendant`] stands in where there is no such task: for a detached job, for a visitor.
+//!   task is the host. A [`HostTask`](crate::host_task::HostTask) stands in where there is no such task: for a detached job, for an external thread.
 //! - [`PortalTask`] is what [`Worker::spawn`](crate::Worker::spawn) returns; [`as_completed`] and [`join_all`] wait for several.
 //! - [`Portal`] lets threads in that no pool owns.
 
-mod attendant;
 mod entrance;
 mod join;
 mod task;
 
-pub(crate) use attendant::Attendant;
 pub use entrance::Portal;
 #[cfg(feature = "server")]
 pub(crate) use entrance::in_tokio_task;

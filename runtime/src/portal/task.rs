@@ -7,11 +7,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
-use crate::context::{self, Current};
-use crate::crossing;
+use crate::context::{self, Current, boxed_call, spawn_for};
 use crate::error::{CatchUnwind, Interrupted, catch_panic};
-use crate::job::Job;
+use crate::job::Host;
 use crate::sync::Mutex;
+use crate::worker::Worker;
 
 /// A task on the loop that a thread has spawned: await it, wait for it from a thread, cancel it, or let it go.
 ///
@@ -80,20 +80,37 @@ impl<T> Shared<T> {
     }
 }
 
+impl Worker {
+    /// Spawns `future` as a task of the server that this job works for, else of the tokio runtime that was
+    /// current where the job was submitted. (EasyNetwork: `run_coroutine_soon`.)
+    ///
+    /// The task outlives the job. Dropping the [`PortalTask`] detaches it; a server's stop cancels what is left
+    /// of its tasks when its grace is over. Where nothing can run it (no server, no tokio), or the server has
+    /// stopped, the `PortalTask` answers [`Interrupted::NoLoop`] or [`Interrupted::Closed`].
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> PortalTask<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        PortalTask::spawn(self.host(), future)
+    }
+}
+
 impl<T: Send + 'static> PortalTask<T> {
     /// Spawns `future` for `host`: its offloads know by that which thread waits for them (O9).
     #[track_caller]
-    pub(crate) fn spawn<F>(host: &Arc<dyn Job>, future: F) -> Self
+    pub(crate) fn spawn<F>(host: &Arc<dyn Host>, future: F) -> Self
     where
         F: Future<Output = T> + Send + 'static,
     {
         let shared = Arc::new(Shared::new());
         let runner = Runner {
             shared: Some(Arc::clone(&shared)),
-            current: Current { values: context::values(), ..Current::of(Arc::clone(host)) },
+            current: Current { values: context::values(), ..Current::for_job(Arc::clone(host)) },
             future: Some(Box::pin(CatchUnwind::new(future))),
         };
-        if let Err(refused) = host.about().spawn(Box::pin(runner), Some(Location::caller())) {
+        if let Err(refused) = spawn_for(host.meta(), Box::pin(runner), Some(Location::caller())) {
             // Dropping the runner has just told `Cancelled`: say why instead.
             shared.state.lock().result = Some(Err(refused));
         }
@@ -101,14 +118,14 @@ impl<T: Send + 'static> PortalTask<T> {
     }
 
     /// Has `host` run `f` in the order of what else it is asked for.
-    pub(crate) fn soon<F>(host: &Arc<dyn Job>, f: F) -> Self
+    pub(crate) fn soon<F>(host: &Arc<dyn Host>, f: F) -> Self
     where
         F: FnOnce() -> T + Send + 'static,
     {
         let shared = Arc::new(Shared::new());
         let give = Finish(Arc::clone(&shared));
         let call = async move { give.0.finish(catch_panic(f).map_err(Interrupted::Panicked)) };
-        if let Err(refused) = Arc::clone(host).soon(crossing::pack_for(host, call)) {
+        if let Err(refused) = Arc::clone(host).call_host_soon(boxed_call(host, call)) {
             shared.state.lock().result = Some(Err(refused));
         }
         Self { shared }

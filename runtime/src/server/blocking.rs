@@ -246,7 +246,7 @@ fn log_aside(log: impl FnOnce() + Send + 'static) {
 
 /// Whether this thread polls an async task, which a call that blocks would hold.
 pub(super) fn must_not_block() -> bool {
-    context::on_loop() || in_tokio_task()
+    context::is_polling_task() || in_tokio_task()
 }
 
 pub(super) fn ended_early() -> io::Error {

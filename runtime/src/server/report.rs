@@ -4,8 +4,8 @@ use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
-use crate::job::StuckJob;
 use crate::pool::DrainReport;
+use crate::report::StuckJob;
 use crate::session::StuckSession;
 
 /// How a server's stop went.

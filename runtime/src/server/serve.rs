@@ -28,7 +28,7 @@ use super::tasks::Tasks;
 use super::{Listens, Options, Server, StopReport, datagram};
 use crate::codec::Codec;
 use crate::error::CatchUnwind;
-use crate::job::StuckJob;
+use crate::report::StuckJob;
 use crate::scope::Scope;
 use crate::service::server_shared::ShutdownPhase;
 use crate::service::{BoxError, Cleanup, Service};

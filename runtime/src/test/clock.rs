@@ -4,15 +4,18 @@
 //! spares its own `spawn_blocking`, though: while such a task is there, the clock stands. So the [`Keeper`] of a paused
 //! runtime keeps one there for as long as a job is at work, and looks for itself, at its end, whether that is so.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Handle, Id};
 use tokio::task::AbortHandle;
 use tokio::time;
 
-use crate::pool::Inner;
+use super::activity::Activity;
+use crate::hooks::{self, PoolProbe};
+use crate::timer;
 
 /// Pauses tokio's clock on this runtime while the guard lives, so that a timer costs no time: whenever there is nothing else to do,
 /// the clock jumps to the next one. As [`tokio::time::pause`], and besides the clock **stands while a job of this runtime is at
@@ -68,7 +71,6 @@ pub fn pause() -> Paused {
 }
 
 /// Tokio's clock stands while this lives; made by [`pause`].
-#[derive(Debug)]
 pub struct Paused {
     keeper: Arc<Keeper>,
     since: time::Instant,
@@ -99,6 +101,12 @@ impl Paused {
     }
 }
 
+impl fmt::Debug for Paused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Paused").field("elapsed", &self.elapsed()).finish_non_exhaustive()
+    }
+}
+
 impl Drop for Paused {
     fn drop(&mut self) {
         unregister(&self.keeper);
@@ -119,7 +127,6 @@ fn is_paused() -> bool {
     time::Instant::now() == from
 }
 
-static ENGAGED: AtomicUsize = AtomicUsize::new(0);
 static KEEPERS: Mutex<Vec<(Id, Arc<Keeper>)>> = Mutex::new(Vec::new());
 
 fn keepers() -> MutexGuard<'static, Vec<(Id, Arc<Keeper>)>> {
@@ -128,28 +135,27 @@ fn keepers() -> MutexGuard<'static, Vec<(Id, Arc<Keeper>)>> {
 
 fn register(keeper: &Arc<Keeper>) {
     keepers().push((keeper.handle.id(), Arc::clone(keeper)));
-    ENGAGED.fetch_add(1, Ordering::Release);
+    hooks::install(|executor, pool| Activity::of_new_job(executor, pool, false));
 }
 
 fn unregister(keeper: &Arc<Keeper>) {
     keepers().retain(|(_, known)| !Arc::ptr_eq(known, keeper));
-    ENGAGED.fetch_sub(1, Ordering::Release);
+    hooks::uninstall();
 }
 
 /// Keeps the clock of one runtime.
-#[derive(Debug)]
 pub(crate) struct Keeper {
     handle: Handle,
     state: Mutex<State>,
     changed: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     /// Jobs at work.
     at_work: usize,
     /// Pools that jobs were made for.
-    pools: Vec<Weak<Inner>>,
+    pools: Vec<Weak<dyn PoolProbe>>,
     /// Counts what has happened.
     epoch: u64,
     /// A blocking task of tokio's is there.
@@ -164,9 +170,6 @@ impl Keeper {
 
     /// The keeper of this runtime's clock, if it is paused by [`pause`]; of several the latest.
     pub(crate) fn of(handle: &Handle) -> Option<Arc<Self>> {
-        if ENGAGED.load(Ordering::Acquire) == 0 {
-            return None;
-        }
         let id = handle.id();
         keepers().iter().rev().find(|(known, _)| *known == id).map(|(_, keeper)| Arc::clone(keeper))
     }
@@ -194,17 +197,10 @@ impl Keeper {
         self.handle.spawn(rings).abort_handle()
     }
 
-    /// Has `f` run on the loop after `time`.
-    pub(crate) fn after(&self, time: Duration, f: impl FnOnce() + Send + 'static) -> AbortHandle {
-        let now = self.now();
-        let far = now + Duration::from_secs(60 * 60 * 24 * 365);
-        self.at(now.checked_add(time).unwrap_or(far).min(far), f)
-    }
-
     /// A job is about to be submitted to `pool`: from here on there may be one on its way to a thread.
-    pub(crate) fn expect_from(self: &Arc<Self>, pool: &Arc<Inner>) {
+    pub(crate) fn expect_from(self: &Arc<Self>, pool: &Arc<dyn PoolProbe>) {
         let mut state = self.state();
-        if !state.pools.iter().any(|known| std::ptr::eq(known.as_ptr(), Arc::as_ptr(pool))) {
+        if !state.pools.iter().any(|known| std::ptr::addr_eq(known.as_ptr(), Arc::as_ptr(pool))) {
             state.pools.retain(|known| known.strong_count() > 0);
             state.pools.push(Arc::downgrade(pool));
         }
@@ -261,7 +257,7 @@ impl Keeper {
                 // Without the lock, which a job takes when it begins. A job that begins while we look changes the epoch; one that
                 // has not begun is in its pool's line or in a thread's hand, and therefore due.
                 drop(state);
-                let due = pools.iter().any(|pool| pool.is_due());
+                let due = pools.iter().any(|pool| pool.has_job_about_to_begin());
                 drop(pools);
                 state = self.state();
                 if !due && state.epoch == epoch {
@@ -277,4 +273,23 @@ impl Keeper {
         }
         state.held = false;
     }
+}
+
+/// Runs `work`, until `limit` by the real clock.
+#[cfg(feature = "test-util")]
+pub(crate) async fn limited<T>(limit: Instant, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = std::pin::pin!(work);
+    let mut out = None;
+    timer::until(limit, |waker| {
+        let done = work.as_mut().poll(&mut Context::from_waker(waker));
+        match done {
+            Poll::Ready(value) => {
+                out = Some(value);
+                true
+            }
+            Poll::Pending => false,
+        }
+    })
+    .await;
+    out
 }

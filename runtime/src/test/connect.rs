@@ -15,7 +15,6 @@ use crate::codec::DecodeError;
 use crate::server::{IntoService, Server, ServerHandle, StopReport};
 use crate::service::{Peer, Reason, Service};
 use crate::sync::Mutex;
-use crate::timer;
 
 /// Serves `service` in a task of the current tokio runtime, with no socket and no codec, and connects to it: typed requests in, typed
 /// responses out. Everything in between is the server's own: the hooks all run (`start`, `connect`, `disconnect`, `stop`),
@@ -258,5 +257,5 @@ impl error::Error for Error {
 
 async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Error> {
     let until = Instant::now().checked_add(limit).unwrap_or_else(|| Instant::now() + LIMIT);
-    timer::limited(until, work).await.ok_or(Error::Silent(limit))
+    super::clock::limited(until, work).await.ok_or(Error::Silent(limit))
 }

@@ -3,7 +3,7 @@
 //! - [`connect()`]: a service as its clients see it, over a [`wire`] that carries values; what goes wrong there is told by [`faulty`];
 //! - [`peer()`], [`worker()`]: what handlers, hooks and blocking bodies are given;
 //! - [`pause`]: the [`clock`], which stands while jobs are at work; what they do is told by their [`activity`];
-//! - stepped and inline pools are in `pool/stepped.rs`.
+//! - stepped and inline pools are in [`stepped`].
 
 pub(crate) mod activity;
 mod clock;
@@ -11,6 +11,9 @@ mod connect;
 mod detached;
 mod faulty;
 mod peer;
+mod stepped;
+#[cfg(all(test, not(portcullis_loom)))]
+mod tests;
 mod wire;
 mod worker;
 
@@ -20,5 +23,5 @@ pub(crate) use self::connect::Incoming;
 pub use self::connect::{Client, Error, connect, connect_to};
 pub use self::faulty::{Faults, Faulty};
 pub use self::peer::{Sent, bounded_peer, peer};
+pub use self::stepped::{Step, Stepper};
 pub use self::worker::{Body, Cancel, worker};
-pub use crate::pool::{Step, Stepper};

@@ -6,7 +6,6 @@ use std::fmt;
 use super::LIMIT;
 use super::detached::DetachedPeer;
 use crate::service::Peer;
-use crate::timer;
 
 /// A [`Peer`] for unit tests of handlers and hooks, and what is sent to it. The queue is that of a connection (128 wait), which
 /// nobody empties but the test.
@@ -84,7 +83,7 @@ impl<Rsp, Ev> Sent<Rsp, Ev> {
 }
 
 async fn within<T>(next: impl Future<Output = T>, what: &str) -> T {
-    let next = timer::limited(std::time::Instant::now() + LIMIT, next).await;
+    let next = super::clock::limited(std::time::Instant::now() + LIMIT, next).await;
     next.unwrap_or_else(|| panic!("nothing {what} within {LIMIT:?}"))
 }
 

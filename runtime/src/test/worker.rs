@@ -7,12 +7,9 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
-use crate::activity::Activity;
-use crate::context::{self, Current};
-use crate::job::{About, Home, Job, Special, Why};
-use crate::pool::{Pool, visit};
+use crate::pool::{ExternalCanceller, ExternalJob, Pool};
+use crate::spawn::Executor;
 use crate::threads::{self, ThreadName};
-use crate::timer;
 use crate::worker::Worker;
 
 /// Calls a blocking body on this thread, and lends it a [`Worker`]: `test::worker(|worker| service.blocking_shrink(worker, request))`.
@@ -97,38 +94,12 @@ impl Body {
     /// As [`worker`].
     pub fn run<R>(self, f: impl FnOnce(&Worker) -> R) -> R {
         let own_loop = OwnLoop::start();
-        let called = Instant::now();
-        let deadline = self.deadline.and_then(|time| called.checked_add(time));
-        let about = About {
-            method: "test::worker",
-            pool: self.pool.as_ref().map(Pool::id),
-            called,
-            scope: None,
-            values: context::values(),
-            home: Home::Tokio(own_loop.handle.clone()),
-            special: Some(Box::new(Special { deadline, ..Special::default() })),
-            activity: Activity::none(),
-        };
-        let host = visit(about);
-        let _entered = own_loop.handle.enter();
-        self.cancel.aim(&host);
-        let _alarm = match deadline {
-            Some(deadline) if deadline <= Instant::now() => {
-                host.interrupt(Why::Deadline);
-                None
-            }
-            Some(deadline) => timer::expire(deadline, Arc::downgrade(&host)).ok(),
-            None => None,
-        };
-        // Also on a panic of `f`: nobody lends work to a thread that has left.
-        struct Leave(Arc<dyn Job>);
-        impl Drop for Leave {
-            fn drop(&mut self) {
-                self.0.end_visit();
-            }
-        }
-        let _leave = Leave(Arc::clone(&host));
-        context::with(&mut Current::of(Arc::clone(&host)), false, || f(&Worker::new(host)))
+        let deadline = self.deadline.and_then(|time| Instant::now().checked_add(time));
+        let executor = Executor::Tokio(own_loop.handle.clone());
+        let mut job = ExternalJob::in_place_of(self.pool.as_ref(), "test::worker", deadline, executor);
+        self.cancel.aim(job.canceller());
+        job.start_deadline_timer();
+        job.run(f)
     }
 }
 
@@ -138,7 +109,7 @@ pub struct Cancel(Arc<crate::sync::Mutex<Aim>>);
 
 #[derive(Default)]
 struct Aim {
-    host: Option<Arc<dyn Job>>,
+    job: Option<ExternalCanceller>,
     cancelled: bool,
 }
 
@@ -147,20 +118,20 @@ impl Cancel {
     pub fn cancel(&self) {
         let mut aim = self.0.lock();
         aim.cancelled = true;
-        let host = aim.host.clone();
+        let job = aim.job.clone();
         drop(aim);
-        if let Some(host) = host {
-            host.interrupt(Why::Dropped);
+        if let Some(job) = job {
+            job.cancel();
         }
     }
 
-    fn aim(&self, host: &Arc<dyn Job>) {
+    fn aim(&self, job: ExternalCanceller) {
         let mut aim = self.0.lock();
-        aim.host = Some(Arc::clone(host));
+        aim.job = Some(job.clone());
         let cancelled = aim.cancelled;
         drop(aim);
         if cancelled {
-            host.interrupt(Why::Dropped);
+            job.cancel();
         }
     }
 }

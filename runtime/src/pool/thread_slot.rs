@@ -4,7 +4,8 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use super::stats::Times;
-use crate::job::Job;
+use crate::context::{PoolThread, set_pool_thread};
+use crate::job::Host;
 use crate::sync::{Mutex, thread_local};
 
 /// One pool thread's jobs, outermost first: more than one while jobs run on it that were lent to it. On cache lines of its own.
@@ -19,7 +20,7 @@ pub(crate) struct Seat {
 
 #[derive(Default)]
 struct Seated {
-    jobs: Vec<Arc<dyn Job>>,
+    jobs: Vec<Arc<dyn Host>>,
     /// A drain ran out of time: no job starts here any more.
     closed: bool,
     /// Jobs that came after that, and that nobody had told to stop.
@@ -31,7 +32,7 @@ impl Seat {
         Arc::new(Self { pool: pool.to_owned(), state: Mutex::default(), times: Times::default() })
     }
 
-    pub(crate) fn jobs(&self) -> Vec<Arc<dyn Job>> {
+    pub(crate) fn jobs(&self) -> Vec<Arc<dyn Host>> {
         self.state.lock().jobs.clone()
     }
 
@@ -40,7 +41,7 @@ impl Seat {
     }
 
     /// Lets no job start here from now on; the jobs that have started.
-    pub(super) fn close(&self) -> Vec<Arc<dyn Job>> {
+    pub(super) fn close(&self) -> Vec<Arc<dyn Host>> {
         let mut state = self.state.lock();
         state.closed = true;
         state.jobs.clone()
@@ -56,13 +57,15 @@ thread_local! {
 }
 
 /// Makes `seat` this thread's own, for good.
-pub(super) fn take(seat: Arc<Seat>) {
-    SEAT.with(|mine| drop(mine.set(seat)));
+pub(super) fn install(seat: &Arc<Seat>) {
+    SEAT.with(|mine| drop(mine.set(Arc::clone(seat))));
+    set_pool_thread(Arc::clone(seat) as Arc<dyn PoolThread>);
 }
 
-/// The job that runs on this pool thread: the innermost, if there are several.
-pub(crate) fn sitting() -> Option<Arc<dyn Job>> {
-    SEAT.try_with(|mine| mine.get().and_then(|seat| seat.state.lock().jobs.last().cloned())).ok().flatten()
+impl PoolThread for Seat {
+    fn current_job(&self) -> Option<Arc<dyn Host>> {
+        self.state.lock().jobs.last().cloned()
+    }
 }
 
 /// What became of a job that came to a seat.
@@ -76,7 +79,7 @@ pub(super) enum Occupied<R, F> {
 /// Shows `job` as sitting here while `f` runs. (`f` does not panic: a job's panic is caught inside.) `given_up` is asked when the job
 /// shows: whoever gives up jobs either sees this one, or is seen.
 pub(super) fn occupy<R, F: FnOnce(Option<&Seat>) -> R>(
-    job: &Arc<dyn Job>,
+    job: &Arc<dyn Host>,
     given_up: impl FnOnce() -> bool,
     f: F,
 ) -> Occupied<R, F> {
@@ -84,7 +87,7 @@ pub(super) fn occupy<R, F: FnOnce(Option<&Seat>) -> R>(
         let Some(seat) = mine.get() else { return Occupied::Left(f(None)) };
         let mut state = seat.state.lock();
         if state.closed {
-            state.turned_away += usize::from(job.why().is_none());
+            state.turned_away += usize::from(job.cancel_reason().is_none());
             return Occupied::Closed(f);
         }
         state.jobs.push(Arc::clone(job));

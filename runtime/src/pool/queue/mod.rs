@@ -8,12 +8,10 @@
 //! - a job is claimed exactly once: by a thread that runs it, or by whoever cancels or sheds it;
 //! - a cancelled job gives its place back before `forget` returns;
 //! - while a live job is in the line, some thread is on its way to it or no thread is idle: no lost wake-up
-//!   ([`crew`]).
+//!   ([`workers`]).
 
-mod crew;
 mod reserve;
-#[cfg(feature = "test-util")]
-mod step;
+mod workers;
 
 pub(crate) use self::reserve::{Reservation, Reserved};
 

@@ -6,35 +6,36 @@ use std::time::{Duration, Instant};
 use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, Span, dispatcher};
 
-use super::meet::give_back;
-use super::{Caller, Cell, Ended, Work};
+use super::host::requeue;
+use super::{Awaiter, JobCell, Output, Stage};
 use crate::context::{self, Current};
 use crate::error::{Interrupted, Panic, catch_panic};
-use crate::job::{Job, Ran, Why};
-use crate::pool::line::Place;
-use crate::pool::seat::{self, Occupied, Seat};
+use crate::job::{CancelReason, Job};
+use crate::pool::queue::Place;
 use crate::pool::stats::Tally;
-use crate::scope::Member;
+use crate::pool::thread_slot::{self, Occupied, Seat};
+use crate::pool::{QueuedJob, Ran, thread};
+use crate::scope::ScopeGuard;
 use crate::worker::Worker;
 
 /// Everything that travels to the thread, and is gone before the outcome is delivered.
-pub(in crate::pool) struct Load<F> {
+pub(in crate::pool) struct Payload<F> {
     pub(in crate::pool) body: F,
     /// Boxed, since the cell travels from core to core and mostly has none.
-    pub(in crate::pool) traced: Option<Box<Traced>>,
-    pub(in crate::pool) member: Option<Member>,
+    pub(in crate::pool) traced: Option<Box<TraceContext>>,
+    pub(in crate::pool) member: Option<ScopeGuard>,
 }
 
 /// The caller's span and subscriber; a span brings its subscriber along.
-pub(in crate::pool) enum Traced {
+pub(in crate::pool) enum TraceContext {
     Span(Span),
     Dispatch(Dispatch),
 }
 
-impl Traced {
+impl TraceContext {
     /// `None` while nothing listens to anything: there is nothing to carry, and carrying it is not free.
     #[inline]
-    pub(in crate::pool) fn here() -> Option<Box<Self>> {
+    pub(in crate::pool) fn current() -> Option<Box<Self>> {
         if LevelFilter::current() == LevelFilter::OFF { None } else { Some(Box::new(Self::capture())) }
     }
 
@@ -61,69 +62,78 @@ impl Traced {
     }
 }
 
-impl<F, T, E> Cell<F, T, E>
+impl<F, T, E> JobCell<F, T, E>
 where
     F: FnOnce(&Worker) -> Result<T, E> + Send + 'static,
     T: Send + 'static,
     E: Send + 'static,
 {
-    /// For the thread that has claimed the job.
-    pub(super) fn run_on(
-        &self,
-        worker: &Worker,
-        place: Place<'_, Arc<dyn Job>>,
+    /// For the thread that has claimed the job. The worker has the thread's one handle to it: a second would cost two atomic steps.
+    pub(super) fn run_and_release(
+        self: Arc<Self>,
+        place: Place<'_, Arc<dyn QueuedJob>>,
         since: Option<Instant>,
     ) -> Ran {
-        let work = {
-            let mut state = self.state.lock();
-            std::mem::replace(&mut state.work, Work::Running)
+        let worker = Worker::new(self);
+        let ran = match worker.host().as_any().downcast_ref::<Self>() {
+            Some(cell) => cell.run_on(&worker, place, since),
+            None => unreachable!("the worker was just made of this type"),
         };
-        let Work::Queued(load) = work else { return Ran::default() };
+        thread::release(worker);
+        ran
+    }
+
+    fn run_on(&self, worker: &Worker, place: Place<'_, Arc<dyn QueuedJob>>, since: Option<Instant>) -> Ran {
+        let stage = {
+            let mut state = self.state.lock();
+            std::mem::replace(&mut state.stage, Stage::Running)
+        };
+        let Stage::Pending(load) = stage else { return Ran::default() };
         // Looked at again here: the alarm may be late, and a drop may have come between the line and us.
-        let late = self.about.deadline().is_some_and(|deadline| self.activity().now() >= deadline);
+        let late = self.meta.deadline().is_some_and(|deadline| self.now() >= deadline);
         if late {
-            self.interrupt(Why::Deadline);
+            self.interrupt(CancelReason::Deadline);
         }
-        if self.why().is_some() {
+        if self.cancel_reason().is_some() {
             return self.never_run(load, place);
         }
         let outermost = !place.is_none();
         let run = |seat: Option<&Seat>| self.run_body(load, worker, seat, outermost, since);
-        let given_up = || self.about.scope.as_ref().is_some_and(|scope| scope.has_given_up());
-        match seat::occupy(worker.host(), given_up, run) {
+        let given_up = || self.meta.scope.as_ref().is_some_and(|scope| scope.has_given_up());
+        match thread_slot::occupy(worker.host(), given_up, run) {
             Occupied::Left((result, ended)) => {
-                self.leave_lane();
+                self.pass_lane();
                 drop(place);
                 self.finish(result, ended)
             }
             Occupied::Closed(run) => {
-                self.interrupt(Why::Drained);
+                self.interrupt(CancelReason::Drained);
                 self.never_run(run, place)
             }
         }
     }
 
     /// Ends a claimed job that was told to stop before its body began. `load` is, or holds, what the job captured.
-    fn never_run(&self, load: impl Sized, place: Place<'_, Arc<dyn Job>>) -> Ran {
+    fn never_run(&self, load: impl Sized, place: Place<'_, Arc<dyn QueuedJob>>) -> Ran {
         let _ = catch_panic(|| drop(load));
-        self.leave_lane();
+        self.pass_lane();
         drop(place);
-        self.state.lock().work = Work::Over;
+        self.state.lock().stage = Stage::Finished;
         Ran::default()
     }
 
     /// Runs the body with everything of the caller's that it should see; nothing of it is left afterwards.
     fn run_body(
         &self,
-        load: Load<F>,
+        load: Payload<F>,
         worker: &Worker,
         seat: Option<&Seat>,
         outermost: bool,
         since: Option<Instant>,
     ) -> (Result<Result<T, E>, Panic>, Instant) {
-        let Load { body, traced, member } = load;
+        let Payload { body, traced, member } = load;
         let started = since.unwrap_or_else(Instant::now);
-        let waited = started.saturating_duration_since(self.about.called);
+        let waited = started.saturating_duration_since(self.meta.submitted_at);
         let body = || (catch_panic(|| body(worker)), Instant::now());
         let body = || match traced {
             // The body has caught its own panic; a subscriber's must not cost the thread, nor the caller its answer.
@@ -133,10 +143,10 @@ where
             }
             None => body(),
         };
-        let (result, ended) = if outermost && self.about.scope.is_none() && self.about.values.is_none() {
-            context::seated(body)
+        let (result, ended) = if outermost && self.meta.scope.is_none() && self.meta.values.is_none() {
+            context::with_pool_thread_job(body)
         } else {
-            context::with(&mut Current::of(Arc::clone(worker.host())), false, body)
+            context::with(&mut Current::for_job(Arc::clone(worker.host())), false, body)
         };
         if let Some(seat) = seat {
             seat.times.ran(&seat.pool, waited, ended - started);
@@ -148,36 +158,36 @@ where
     fn log(&self, waited: Duration, ran: Duration) {
         let thread = std::thread::current();
         let thread = thread.name().unwrap_or("an unnamed thread");
-        tracing::debug!(target: "portcullis::pool", method = self.about.method, "queued {waited:.1?} ran {ran:.1?} on {thread}");
+        tracing::debug!(target: "portcullis::pool", method = self.meta.name, "queued {waited:.1?} ran {ran:.1?} on {thread}");
     }
 
     /// Delivers what the body returned, unless the caller has been answered already or has gone.
     fn finish(&self, result: Result<Result<T, E>, Panic>, ended_at: Instant) -> Ran {
         let ended = match result {
-            Ok(returned) => Ended::Returned(returned),
+            Ok(returned) => Output::Returned(returned),
             Err(panic) => {
-                self.count(Tally::panicked);
-                Ended::Interrupted(Interrupted::Panicked(panic))
+                self.record(Tally::panicked);
+                Output::Interrupted(Interrupted::Panicked(panic))
             }
         };
         let mut state = self.state.lock();
-        state.work = Work::Over;
-        let lent = state.meet.take_lent();
-        let alarm = state.meet.take_alarm();
-        let awaited = state.caller == Caller::Awaits && self.why().is_none();
+        state.stage = Stage::Finished;
+        let handed_off = state.host.take_handed_off();
+        let timer = state.host.take_timer();
+        let awaited = state.awaiter == Awaiter::Attached && self.cancel_reason().is_none();
         if awaited {
-            state.ended = Some(ended);
+            state.output = Some(ended);
             let caller = state.waker.take();
             drop(state);
-            drop(alarm);
-            give_back(lent);
+            drop(timer);
+            requeue(handed_off);
             return Ran { caller, ended: Some(ended_at) };
         }
         drop(state);
-        drop(alarm);
+        drop(timer);
         // Nobody waits for it: its drop, which is the user's code, must not end this thread.
         let _ = catch_panic(|| drop(ended));
-        give_back(lent);
+        requeue(handed_off);
         Ran::default()
     }
 }

@@ -7,34 +7,30 @@
 use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::context;
 use crate::error::{CatchUnwind, Interrupted, catch_panic};
-use crate::job::Job;
-use crate::values;
 
-pub(crate) type BoxCall = Pin<Box<dyn Call>>;
+pub(crate) type BoxCall = Pin<Box<dyn ErasedCall>>;
 
-/// A [`Crossing`] with its type forgotten.
-pub(crate) trait Call: Send {
+/// A [`HostCall`] with its type forgotten.
+pub(crate) trait ErasedCall: Send {
     /// Polls the future. When it is done (or has panicked) it is dropped, here on the loop, and its result kept.
     fn poll_call(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
     /// Moves the result into `slot`, an `Option<Result<F::Output, Interrupted>>`.
-    fn take(self: Pin<&mut Self>, slot: &mut dyn Any);
+    fn take_output(self: Pin<&mut Self>, slot: &mut dyn Any);
 }
 
 pin_project_lite::pin_project! {
     /// A future on its way to the loop, or its result on the way back.
-    struct Crossing<F: Future> {
+    struct HostCall<F: Future> {
         #[pin]
         future: Option<CatchUnwind<F>>,
         result: Option<Result<F::Output, Interrupted>>,
     }
 }
 
-impl<F> Call for Crossing<F>
+impl<F> ErasedCall for HostCall<F>
 where
     F: Future + Send,
     F::Output: Send + 'static,
@@ -51,47 +47,31 @@ where
         Poll::Ready(())
     }
 
-    fn take(self: Pin<&mut Self>, slot: &mut dyn Any) {
+    fn take_output(self: Pin<&mut Self>, slot: &mut dyn Any) {
         if let Some(slot) = slot.downcast_mut() {
             *slot = self.project().result.take();
         }
     }
 }
 
-/// Packs `future` for the loop.
-pub(crate) fn pack<F>(future: F) -> BoxCall
+/// Boxes `future` as a call.
+pub(crate) fn boxed<F>(future: F) -> BoxCall
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    Box::pin(Crossing { future: Some(CatchUnwind::new(future)), result: None })
-}
-
-/// As [`pack`], for a call on behalf of `host`: with the context values that are set here, if they are not its own.
-pub(crate) fn pack_for<F>(host: &Arc<dyn Job>, future: F) -> BoxCall
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    let here = context::values();
-    let theirs = &host.about().values;
-    let same = match (&here, theirs) {
-        (None, None) => true,
-        (Some(here), Some(theirs)) => Arc::ptr_eq(here, theirs),
-        _ => false,
-    };
-    if same { pack(future) } else { pack(values::carry(here, future)) }
+    Box::pin(HostCall { future: Some(CatchUnwind::new(future)), result: None })
 }
 
 /// The result of a call that came back; `Abandoned` if it was never polled to its end.
-pub(crate) fn unpack<T: 'static>(mut call: BoxCall) -> Result<T, Interrupted> {
+pub(crate) fn into_output<T: 'static>(mut call: BoxCall) -> Result<T, Interrupted> {
     let mut slot: Option<Result<T, Interrupted>> = None;
-    call.as_mut().take(&mut slot);
+    call.as_mut().take_output(&mut slot);
     slot.unwrap_or(Err(Interrupted::Abandoned))
 }
 
 /// A future that is ready at its first poll, for a function whose panic nobody would hear of.
-pub(crate) async fn logged<F: FnOnce() + Send>(f: F) {
+pub(crate) async fn catch_and_log_panic<F: FnOnce() + Send>(f: F) {
     if catch_panic(f).is_err() {
         tracing::error!("a panic in a `call_soon` function");
     }

@@ -9,68 +9,46 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use super::seat::{self, Seat};
-use super::{Inner, Pool, PoolBuilder, PoolId, thread};
-use crate::test::LIMIT;
+use super::LIMIT;
+use super::activity::Activity;
+use crate::hooks::{Hooks, PoolHooks, PoolProbe, SteppedThread};
+use crate::pool::{Pool, PoolBuilder};
+use crate::spawn::Executor;
 
 /// How long to wait before looking again at what nobody tells.
 const TURN: Duration = Duration::from_millis(50);
 
-/// How a pool's jobs run, if not by themselves.
-#[derive(Clone, Default)]
-pub(super) struct ByHand {
-    orders: Option<Arc<Orders>>,
-    inline: bool,
-}
+/// The caller of a job waits for it.
+struct Inline;
 
-impl ByHand {
-    /// For a pool thread: takes jobs as the stepper orders it, until that is gone.
-    pub(super) fn follow(&self, inner: &Arc<Inner>, seat: &Arc<Seat>) {
-        let Some(orders) = &self.orders else { return };
-        seat::take(Arc::clone(seat));
-        while let Some(run) = orders.next() {
-            match inner.line.take_now() {
-                None => {
-                    orders.come_back();
-                    run.set(Stage::Nothing);
-                }
-                Some((job, place)) => {
-                    run.begins(job.about().method);
-                    thread::run_at_home(job, place);
-                    orders.come_back();
-                    run.set(Stage::Done);
-                }
-            }
-        }
+impl PoolHooks for Inline {
+    fn job_hooks(&self, executor: &Executor, pool: &Arc<dyn PoolProbe>) -> Option<Arc<dyn Hooks>> {
+        Activity::of_new_job(executor, pool, true)
     }
 
     fn is_stepped(&self) -> bool {
-        self.orders.as_ref().is_some_and(|orders| !orders.state().closed)
+        false
     }
+
+    fn run_thread(&self, _: &dyn SteppedThread) {}
 }
 
-impl Inner {
-    /// Whether a job is about to begin: a thread is on its way to the line for it, or has it in hand.
-    pub(crate) fn is_due(&self) -> bool {
-        !self.by_hand.is_stepped()
-            && self.line.at_one_moment(|waiting, running| {
-                let occupied = self.occupied();
-                running > occupied || (waiting > 0 && occupied < self.seats.len())
-            })
+impl PoolHooks for Orders {
+    fn job_hooks(&self, executor: &Executor, pool: &Arc<dyn PoolProbe>) -> Option<Arc<dyn Hooks>> {
+        Activity::of_new_job(executor, pool, false)
     }
 
-    /// Whether every thread has a job that has begun. A thread that has a job in hand is about to begin it.
-    pub(crate) fn is_occupied(&self) -> bool {
-        self.occupied() >= self.seats.len()
+    fn is_stepped(&self) -> bool {
+        !self.state().closed
     }
 
-    /// Whether every thread has a job, begun or not.
-    fn is_taken(&self) -> bool {
-        self.line.is_taken()
-    }
-
-    pub(crate) fn is_inline(&self) -> bool {
-        self.by_hand.inline
+    /// Takes jobs as the stepper orders it, until that is gone.
+    fn run_thread(&self, thread: &dyn SteppedThread) {
+        while let Some(run) = self.next() {
+            let ran = thread.run_next(&mut |method| run.begins(method));
+            self.come_back();
+            run.set(if ran { Stage::Done } else { Stage::Nothing });
+        }
     }
 }
 
@@ -99,12 +77,10 @@ impl PoolBuilder {
     ///
     /// # Errors
     /// As [`build`](Self::build).
-    pub fn stepped(mut self) -> io::Result<(Pool, Stepper)> {
+    pub fn stepped(self) -> io::Result<(Pool, Stepper)> {
         let orders = Arc::new(Orders::default());
-        self.by_hand = ByHand { orders: Some(Arc::clone(&orders)), inline: false };
-        self.keep_alive = None;
-        let pool = self.build()?;
-        let stepper = Stepper { inner: Arc::clone(pool.inner()), orders };
+        let pool = self.hooks(Arc::clone(&orders) as Arc<dyn PoolHooks>).build()?;
+        let stepper = Stepper { pool: pool.probe(), orders };
         Ok((pool, stepper))
     }
 
@@ -119,18 +95,12 @@ impl PoolBuilder {
     ///
     /// # Errors
     /// As [`build`](Self::build).
-    pub fn inline(mut self) -> io::Result<Pool> {
-        self.by_hand = ByHand { orders: None, inline: true };
-        self.build()
+    pub fn inline(self) -> io::Result<Pool> {
+        self.hooks(Arc::new(Inline)).build()
     }
 }
 
 impl Pool {
-    /// For tests that stand in for one of its threads.
-    pub(crate) fn id(&self) -> PoolId {
-        self.inner().id
-    }
-
     /// A pool named `inline` of four threads, whose jobs run where they are called: [`PoolBuilder::inline`].
     ///
     /// ```
@@ -151,7 +121,7 @@ impl Pool {
 
 /// Runs the jobs of a [stepped](PoolBuilder::stepped) pool, one at a time. Dropped, it lets them run by themselves.
 pub struct Stepper {
-    inner: Arc<Inner>,
+    pool: Arc<dyn PoolProbe>,
     orders: Arc<Orders>,
 }
 
@@ -164,7 +134,7 @@ impl Stepper {
     /// runs on its thread, as ever, and takes no step.
     pub fn step(&self) -> Step {
         let run = Arc::new(Run::default());
-        if self.orders.give(&run, self.inner.seats.len(), || self.inner.is_taken()) {
+        if self.orders.give(&run, self.pool.threads(), || self.pool.all_threads_have_a_job()) {
             // A claim is a moment's work, so steps begin in the order of their calls.
             run.wait_for(|stage| stage != Stage::Ordered);
         } else {
@@ -185,8 +155,7 @@ impl Stepper {
     /// The methods of the jobs that are queued, in their order; `Type::method`, or what [`Pool::job`] was given. Those that wait for
     /// their lane come in when it is free.
     pub fn queued(&self) -> Vec<&'static str> {
-        let jobs = self.inner.line.snapshot();
-        jobs.iter().filter(|job| !job.is_dead()).map(|job| job.about().method).collect()
+        self.pool.queued()
     }
 }
 
@@ -199,7 +168,7 @@ impl Drop for Stepper {
 
 impl fmt::Debug for Stepper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stepper").field("pool", &self.inner.name).field("queued", &self.queued()).finish()
+        f.debug_struct("Stepper").field("pool", &self.pool.name()).field("queued", &self.queued()).finish()
     }
 }
 

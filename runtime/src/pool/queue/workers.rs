@@ -87,6 +87,29 @@ impl<J: Claim> Line<J> {
         Found::Nothing(state)
     }
 
+    /// As [`next`](Self::next), but takes what is there, or nothing.
+    pub(in crate::pool) fn take_now(&self) -> Option<(J, Place<'_, J>)> {
+        let mut state = self.state.lock();
+        let mut shells = Vec::new();
+        let taken = loop {
+            let Some(job) = state.jobs.pop_front() else { break None };
+            if job.claim() {
+                self.running.fetch_add(1, Ordering::AcqRel);
+                break Some((job, Place { line: Some(self), waited: true }));
+            }
+            state.dead -= 1;
+            shells.push(job);
+        };
+        drop(state);
+        drop(shells);
+        taken
+    }
+
+    /// Every thread has a job.
+    pub(in crate::pool) fn is_taken(&self) -> bool {
+        self.running() >= self.threads
+    }
+
     /// Sleeps until called; tells whether the thread has slept its `keep_alive` through.
     fn park<'a>(&'a self, mut state: MutexGuard<'a, State<J>>) -> (MutexGuard<'a, State<J>>, bool) {
         state.parked += 1;

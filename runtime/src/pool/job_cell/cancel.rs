@@ -2,52 +2,57 @@
 
 use std::sync::Arc;
 
-use super::ticket::Stands;
-use super::{Caller, Cell, Ended, Work};
+use super::state::JobState;
+use super::{Awaiter, JobCell, Output, Stage};
 use crate::error::{Interrupted, contained};
-use crate::job::Why;
+use crate::hooks::Hooks;
+use crate::job::CancelReason;
 use crate::pool::stats::Tally;
 use crate::sync::atomic::Ordering;
 use crate::worker::Worker;
 
-impl<F, T, E> Cell<F, T, E>
+impl<F, T, E> JobCell<F, T, E>
 where
     F: FnOnce(&Worker) -> Result<T, E> + Send + 'static,
     T: Send + 'static,
     E: Send + 'static,
 {
     /// Gives the job up, queued or running; the first reason stays.
-    pub(super) fn end_early(&self, why: Why) {
-        let killed_in = self.ticket.kill();
+    pub(super) fn end_early(&self, why: CancelReason) {
+        let cancelled_from = self.job_state.cancel();
         let mut state = self.state.lock();
-        if matches!(state.work, Work::Over) {
+        if matches!(state.stage, Stage::Finished) {
             return;
         }
-        let first = self.told.compare_exchange(0, why as u8, Ordering::AcqRel, Ordering::Acquire).is_ok();
-        let work =
-            if killed_in.is_some() { Some(std::mem::replace(&mut state.work, Work::Over)) } else { None };
+        let first =
+            self.cancel_code.compare_exchange(0, why as u8, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        let stage = if cancelled_from.is_some() {
+            Some(std::mem::replace(&mut state.stage, Stage::Finished))
+        } else {
+            None
+        };
         let mut waker = None;
-        if state.caller == Caller::Awaits && state.ended.is_none() {
-            state.ended = Some(Ended::Interrupted(why.told()));
+        if state.awaiter == Awaiter::Attached && state.output.is_none() {
+            state.output = Some(Output::Interrupted(why.to_interrupted()));
             waker = state.waker.take();
         }
-        let unanswered = state.meet.asked.take();
-        let alarm = state.meet.take_alarm();
-        self.nudge(&mut state);
+        let unanswered = state.host.pending_call.take();
+        let timer = state.host.take_timer();
+        self.notify(&mut state);
         drop(state);
-        if first && why == Why::Deadline {
-            self.count(Tally::missed_deadline);
+        if first && why == CancelReason::Deadline {
+            self.record(Tally::missed_deadline);
         }
-        if let Some(from) = killed_in {
+        if let Some(from) = cancelled_from {
             self.give_up_place(from);
         }
         // Whoever is here (the timer, a drain, another caller) has no part in what the job captured.
-        contained("a drop of what a cancelled job captured", || drop((work, unanswered, alarm)));
+        contained("a drop of what a cancelled job captured", || drop((stage, unanswered, timer)));
         if let Some(waker) = waker {
             contained("a waker", || waker.wake());
         }
-        if killed_in.is_some() {
-            self.activity().over();
+        if cancelled_from.is_some() {
+            self.meta.notify(Hooks::finished);
         }
     }
 
@@ -55,14 +60,14 @@ where
     pub(super) fn take_lane(&self) {
         self.holds_lane.store(true, Ordering::Release);
         // Cancelled on its way in: whoever did it could not know of the lane yet.
-        if self.ticket.is_dead() {
+        if self.job_state.is_cancelled() {
             self.pass_lane();
         }
     }
 
     /// Lets the next job of its lane go ahead, once.
     pub(super) fn pass_lane(&self) {
-        let Some(lane) = self.about.lane() else { return };
+        let Some(lane) = self.meta.lane() else { return };
         if !self.holds_lane.swap(false, Ordering::AcqRel) {
             return;
         }
@@ -80,29 +85,29 @@ where
     pub(super) fn end_shed(&self) {
         self.pass_lane();
         let mut state = self.state.lock();
-        self.told.store(Why::Shed as u8, Ordering::Release);
-        let work = std::mem::replace(&mut state.work, Work::Over);
-        let awaited = state.caller == Caller::Awaits;
+        self.cancel_code.store(CancelReason::Shed as u8, Ordering::Release);
+        let stage = std::mem::replace(&mut state.stage, Stage::Finished);
+        let awaited = state.awaiter == Awaiter::Attached;
         let waker = if awaited {
-            state.ended = Some(Ended::Interrupted(Interrupted::Shed));
+            state.output = Some(Output::Interrupted(Interrupted::Shed));
             state.waker.take()
         } else {
             None
         };
-        let alarm = state.meet.take_alarm();
+        let timer = state.host.take_timer();
         drop(state);
-        contained("a drop of what a shed job captured", || drop((work, alarm)));
+        contained("a drop of what a shed job captured", || drop((stage, timer)));
         if let Some(waker) = waker {
             contained("a waker", || waker.wake());
         }
-        self.activity().over();
+        self.meta.notify(Hooks::finished);
     }
 
-    fn give_up_place(&self, from: Stands) {
+    fn give_up_place(&self, from: JobState) {
         let Some(pool) = self.pool() else { return };
         match from {
-            Stands::Aside => return pool.line.forget_aside(), // behind the lane's holder, not holding it
-            Stands::Lined => pool.line.forget(),
+            JobState::LaneBlocked => return pool.line.forget_aside(), // behind the lane's holder, not holding it
+            JobState::Queued => pool.line.forget(),
             _ => {}
         }
         self.pass_lane();

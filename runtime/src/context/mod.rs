@@ -1,0 +1,205 @@
+//! What is current on a thread: on whose behalf its code runs.
+//!
+//! On a pool thread that is the job which it runs; on a loop thread, while a portal call or a task spawned by
+//! a worker is polled, the job that asked for it. Offloads made meanwhile know by it which threads wait for
+//! them (see `hand_off` in [`Host`]), and which server they belong to.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+mod key;
+
+pub(crate) use self::key::boxed_call;
+pub use self::key::{ContextKey, InContext};
+
+use crate::error::Interrupted;
+use crate::job::{Host, JobMeta};
+use crate::scope::Scope;
+use crate::spawn::{BoxTask, Executor, Spawn};
+use crate::sync::thread_local;
+use crate::values::Values;
+
+#[derive(Clone, Default)]
+pub(crate) struct Current {
+    pub(crate) host: Option<Arc<dyn Host>>,
+    pub(crate) scope: Option<Arc<Scope>>,
+    /// What the user has set (`context!`).
+    pub(crate) values: Option<Arc<Values>>,
+}
+
+impl Current {
+    /// What is current while `host` runs, or something runs on its behalf.
+    pub(crate) fn for_job(host: Arc<dyn Host>) -> Self {
+        let meta = host.meta();
+        Self { scope: meta.scope.clone(), values: meta.values.clone(), host: Some(host) }
+    }
+}
+
+thread_local! {
+    static CURRENT: RefCell<Current> = const { RefCell::new(Current { host: None, scope: None, values: None }) };
+    static THREAD_STATE: Cell<ThreadState> = const { Cell::new(ThreadState::Foreign) };
+    static POOL_THREAD: OnceCell<Arc<dyn PoolThread>> = const { OnceCell::new() };
+}
+
+/// What a pool thread says of itself.
+pub(crate) trait PoolThread: Send + Sync {
+    /// The job that runs on the thread: the innermost, if there are several.
+    fn current_job(&self) -> Option<Arc<dyn Host>>;
+}
+
+/// Makes this thread a pool thread, for good.
+pub(crate) fn set_pool_thread(thread: Arc<dyn PoolThread>) {
+    POOL_THREAD.with(|mine| drop(mine.set(thread)));
+}
+
+/// The job that runs on this pool thread.
+fn job_of_pool_thread() -> Option<Arc<dyn Host>> {
+    POOL_THREAD.try_with(|mine| mine.get().and_then(|thread| thread.current_job())).ok().flatten()
+}
+
+/// What this thread does right now.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ThreadState {
+    /// Nothing of ours: nothing is current.
+    Foreign,
+    /// It runs something of ours that is no task.
+    Running,
+    /// It polls a task of ours.
+    PollingTask,
+    /// It is a pool thread that runs a job without scope and values: [`PoolThread::current_job`].
+    PoolThread,
+}
+
+/// A copy of what is current here; nothing while the thread is being torn down.
+#[inline]
+pub(crate) fn current() -> Current {
+    let state = thread_state();
+    if state == ThreadState::Foreign {
+        return Current::default();
+    }
+    let mut current = CURRENT.try_with(|current| current.borrow().clone()).unwrap_or_default();
+    if state == ThreadState::PoolThread {
+        current.host = job_of_pool_thread();
+    }
+    current
+}
+
+#[inline]
+fn thread_state() -> ThreadState {
+    THREAD_STATE.try_with(Cell::get).unwrap_or(ThreadState::Foreign)
+}
+
+/// Whether this thread polls a task of ours right now.
+pub(crate) fn is_polling_task() -> bool {
+    thread_state() == ThreadState::PollingTask
+}
+
+/// As [`with`], and cheaper: for a job without scope and values that is this pool thread's current job.
+pub(crate) fn with_pool_thread_job<R>(f: impl FnOnce() -> R) -> R {
+    let _back = RestoreThreadState::set(ThreadState::PoolThread);
+    f()
+}
+
+/// What the thread did before.
+struct RestoreThreadState(ThreadState);
+
+impl RestoreThreadState {
+    fn set(state: ThreadState) -> Self {
+        Self(THREAD_STATE.try_with(|now| now.replace(state)).unwrap_or(ThreadState::Foreign))
+    }
+}
+
+impl Drop for RestoreThreadState {
+    fn drop(&mut self) {
+        let _ = THREAD_STATE.try_with(|now| now.set(self.0));
+    }
+}
+
+/// Makes `mine` current while `f` runs, without a copy: the two trade places and trade back, also on a panic.
+pub(crate) fn with<R>(mine: &mut Current, on_loop: bool, f: impl FnOnce() -> R) -> R {
+    struct Back<'a>(&'a mut Current);
+    impl Drop for Back<'_> {
+        fn drop(&mut self) {
+            swap(self.0);
+        }
+    }
+    let _was = RestoreThreadState::set(if on_loop { ThreadState::PollingTask } else { ThreadState::Running });
+    swap(mine);
+    let _back = Back(mine);
+    f()
+}
+
+fn swap(with: &mut Current) {
+    let _ = CURRENT.try_with(|current| std::mem::swap(&mut *current.borrow_mut(), with));
+}
+
+/// The values that are set here.
+pub(crate) fn values() -> Option<Arc<Values>> {
+    CURRENT.try_with(|current| current.borrow().values.clone()).unwrap_or_default()
+}
+
+/// As [`with`], for the values alone.
+pub(crate) fn with_values<R>(mine: &mut Option<Arc<Values>>, f: impl FnOnce() -> R) -> R {
+    struct Back<'a>(&'a mut Option<Arc<Values>>);
+    impl Drop for Back<'_> {
+        fn drop(&mut self) {
+            swap_values(self.0);
+        }
+    }
+    let _was = RestoreThreadState::set(if thread_state() == ThreadState::Foreign {
+        ThreadState::Running
+    } else {
+        thread_state()
+    });
+    swap_values(mine);
+    let _back = Back(mine);
+    f()
+}
+
+fn swap_values(with: &mut Option<Arc<Values>>) {
+    let _ = CURRENT.try_with(|current| std::mem::swap(&mut current.borrow_mut().values, with));
+}
+
+/// Runs `task` for a job: in its server, else on the executor that was current where the job was made. `at`: where the user's code has
+/// spawned it, for the reports; none if it is one of our own.
+pub(crate) fn spawn_for(
+    job: &JobMeta,
+    task: BoxTask,
+    at: Option<&'static Location<'static>>,
+) -> Result<(), Interrupted> {
+    match (&job.scope, &job.executor) {
+        (Some(scope), _) => scope.spawn(Box::pin(scope.enter(task)), at),
+        (None, Executor::Tokio(handle)) => Spawn::spawn(handle, task),
+        (None, Executor::Custom(spawner)) => spawner.spawn(task),
+        (None, Executor::None) => Err(Interrupted::NoLoop),
+    }
+}
+
+impl Scope {
+    /// Polls `future` as part of this scope.
+    pub(crate) fn enter<F: Future>(self: &Arc<Self>, future: F) -> InScope<F> {
+        InScope { future, current: Current { scope: Some(Arc::clone(self)), ..Current::default() } }
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// A future that is polled as part of a [`Scope`].
+    pub(crate) struct InScope<F> {
+        #[pin]
+        future: F,
+        current: Current,
+    }
+}
+
+impl<F: Future> Future for InScope<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        with(this.current, true, || this.future.poll(cx))
+    }
+}

@@ -1,0 +1,440 @@
+//! The cell of one job: its closure, then its outcome, and the meeting point of its worker and its host.
+//!
+//! One allocation a job. The line sees it as a [`Job`], the `Offload` as an [`Outcome`]. Who may do what:
+//!
+//! | state of `work` | moves on by |
+//! |---|---|
+//! | `Queued` | `claim` + `run` (a thread) → `Running`; `interrupt` after its own `claim` → `Over`, closure dropped |
+//! | `Running` | the body returns → `Over`; `interrupt` answers the caller and tells the worker, the body goes on |
+//! | `Over` | nothing |
+//!
+//! The outcome is written at most once, by whichever of the two comes first.
+
+//!
+//! In this folder: [`state`], who has the job; [`run`], its run on a thread; [`host`], its worker and its host; [`cancel`], its
+//! end before its time.
+
+mod cancel;
+mod host;
+mod run;
+mod state;
+
+use std::any::Any;
+use std::panic::Location;
+use std::sync::{Arc, Weak};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use self::host::{DeadlineTimer, HostChannel, requeue};
+pub(super) use self::run::{Payload, TraceContext};
+use self::state::{AtomicJobState, JobState};
+use super::queue::{Claim, Place};
+use super::stats::Tally;
+use super::{Inner, QueuedJob, Ran, registry, thread};
+use crate::error::Interrupted;
+use crate::hooks::Hooks;
+use crate::host_call::BoxCall;
+use crate::job::{CancelReason, HandedOff, Host, HostRequest, Job, JobMeta};
+use crate::report::{StuckJob, WaitsAt};
+use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use crate::sync::{Condvar, Mutex};
+use crate::timer::{self, Expire};
+use crate::worker::Worker;
+
+pub(crate) struct JobCell<F, T, E> {
+    meta: JobMeta,
+    job_state: AtomicJobState,
+    /// The first [`CancelReason`], as its code; 0: none.
+    cancel_code: AtomicU8,
+    /// It is the one of its lane that may run.
+    holds_lane: AtomicBool,
+    /// Something happened that the waiting worker should look at: it spins on this before it sleeps.
+    notified: AtomicBool,
+    condvar: Condvar,
+    state: Mutex<State<F, T, E>>,
+}
+
+enum Stage<F> {
+    Pending(Payload<F>),
+    Running,
+    Finished,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Awaiter {
+    Attached,
+    Detached,
+    Dropped,
+}
+
+struct State<F, T, E> {
+    stage: Stage<F>,
+    output: Option<Output<T, E>>,
+    awaiter: Awaiter,
+    waker: Option<Waker>,
+    host: HostChannel,
+}
+
+/// How a job ended, for its caller.
+enum Output<T, E> {
+    Returned(Result<T, E>),
+    Interrupted(Interrupted),
+}
+
+/// What the host is to do next.
+pub(crate) enum HostPoll<T, E> {
+    Request(HostRequest),
+    Output(Result<T, E>),
+}
+
+/// What the `Offload` sees of the cell.
+pub(crate) trait OffloadHandle<T, E>: Send + Sync {
+    /// What there is to do for the host; with nothing to do, `waker` is registered. `busy`: it still polls a call.
+    fn poll_host(&self, busy: bool, waker: &Waker) -> Option<HostPoll<T, E>>;
+    fn complete_call(&self, call: BoxCall);
+    fn job_meta(&self) -> &JobMeta;
+    fn as_host(self: Arc<Self>) -> Arc<dyn Host>;
+    /// The caller goes: what it would have got is dropped, and the job is told to stop.
+    fn drop_awaiter(&self);
+    /// The caller goes and lets the job run on. `taken`: the call that it was polling for the worker.
+    fn detach(self: Arc<Self>, taken: Option<BoxCall>);
+}
+
+impl<F, T, E> JobCell<F, T, E>
+where
+    F: FnOnce(&Worker) -> Result<T, E> + Send + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    #[inline]
+    pub(super) fn new(meta: JobMeta, payload: Payload<F>) -> Arc<Self> {
+        // Until it is in the line, only an alarm, a lane or a lender could get in between.
+        let job_state = if meta.rare.is_none() { JobState::Queued } else { JobState::New };
+        Self::with(meta, job_state, Stage::Pending(payload), Awaiter::Attached)
+    }
+
+    #[inline]
+    fn with(meta: JobMeta, job_state: JobState, stage: Stage<F>, awaiter: Awaiter) -> Arc<Self> {
+        let host = HostChannel::default();
+        Arc::new(Self {
+            meta,
+            job_state: AtomicJobState::new(job_state),
+            cancel_code: AtomicU8::new(0),
+            holds_lane: AtomicBool::new(false),
+            notified: AtomicBool::new(false),
+            condvar: Condvar::new(),
+            state: Mutex::new(State { stage, output: None, awaiter, waker: None, host }),
+        })
+    }
+
+    /// For a thread that is here already, and that no task awaits.
+    pub(super) fn external(meta: JobMeta) -> Arc<Self> {
+        Self::with(meta, JobState::Claimed, Stage::Running, Awaiter::Detached)
+    }
+
+    /// From here on the deadline is watched. Before the job joins the line, so that no run is missed.
+    pub(super) fn start_deadline_timer(self: &Arc<Self>) -> Result<(), Interrupted> {
+        let Some(deadline) = self.meta.deadline() else {
+            return Ok(());
+        };
+        let me: Weak<Self> = Arc::downgrade(self);
+        let timer = match self.meta.hooks().and_then(|hooks| {
+            let me: Weak<dyn Expire> = me.clone();
+            hooks.start_timer(deadline, Box::new(|| timer::expire_now(me)))
+        }) {
+            Some(timer) => DeadlineTimer::Hook(timer),
+            None => DeadlineTimer::Thread(timer::expire_at(deadline, me).map_err(|_| Interrupted::Full)?),
+        };
+        self.state.lock().host.set_timer(timer);
+        Ok(())
+    }
+
+    /// The job was never admitted.
+    pub(super) fn reject(&self, why: Interrupted) {
+        self.job_state.cancel();
+        let mut state = self.state.lock();
+        let payload = std::mem::replace(&mut state.stage, Stage::Finished);
+        state.output = Some(Output::Interrupted(why));
+        let timer = state.host.take_timer();
+        drop(state);
+        drop((payload, timer));
+        self.meta.notify(Hooks::finished);
+    }
+
+    /// The time that the job's deadline is counted by.
+    fn now(&self) -> Instant {
+        self.meta.hooks().map_or_else(Instant::now, |hooks| hooks.now())
+    }
+
+    fn pool(&self) -> Option<Arc<Inner>> {
+        self.meta.pool.and_then(registry::pool)
+    }
+
+    fn record(&self, what: fn(&Tally, &str)) {
+        if let Some(pool) = self.pool() {
+            what(&pool.tally, &pool.name);
+        }
+    }
+}
+
+impl<F, T, E> OffloadHandle<T, E> for JobCell<F, T, E>
+where
+    F: FnOnce(&Worker) -> Result<T, E> + Send + 'static,
+    T: Send + 'static,
+    E: From<Interrupted> + Send + 'static,
+{
+    fn poll_host(&self, busy: bool, waker: &Waker) -> Option<HostPoll<T, E>> {
+        let mut state = self.state.lock();
+        if !busy {
+            if let Some(request) = state.host.next_request() {
+                return Some(HostPoll::Request(request));
+            }
+        }
+        if let Some(output) = state.output.take() {
+            drop(state); // `From` is the user's code
+            return Some(HostPoll::Output(match output {
+                Output::Returned(result) => result,
+                Output::Interrupted(interrupted) => Err(E::from(interrupted)),
+            }));
+        }
+        let known = state.waker.as_ref().is_some_and(|known| known.will_wake(waker));
+        let before = if known { None } else { state.waker.replace(waker.clone()) };
+        drop(state);
+        drop(before); // it may be the last to hold its task, whose drop is the user's code
+        None
+    }
+
+    fn complete_call(&self, call: BoxCall) {
+        self.put_completed(call);
+    }
+
+    fn job_meta(&self) -> &JobMeta {
+        &self.meta
+    }
+
+    fn as_host(self: Arc<Self>) -> Arc<dyn Host> {
+        self
+    }
+
+    fn drop_awaiter(&self) {
+        let mut state = self.state.lock();
+        state.awaiter = Awaiter::Dropped;
+        let left = (state.output.take(), state.waker.take(), state.host.take_queued_calls());
+        let finished = matches!(state.stage, Stage::Finished);
+        drop(state);
+        drop(left);
+        if !finished {
+            self.end_early(CancelReason::Dropped);
+        }
+    }
+
+    fn detach(self: Arc<Self>, taken: Option<BoxCall>) {
+        self.go_on_detached(taken);
+    }
+}
+
+impl<F, T, E> Job for JobCell<F, T, E>
+where
+    F: FnOnce(&Worker) -> Result<T, E> + Send + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    fn meta(&self) -> &JobMeta {
+        &self.meta
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn into_job(self: Arc<Self>) -> Arc<dyn Job> {
+        self
+    }
+
+    fn cancel_reason(&self) -> Option<CancelReason> {
+        CancelReason::from_code(self.cancel_code.load(Ordering::Acquire))
+    }
+
+    fn is_finished(&self) -> bool {
+        matches!(self.state.lock().stage, Stage::Finished)
+    }
+
+    fn interrupt(&self, why: CancelReason) {
+        self.end_early(why);
+    }
+
+    fn describe_running(&self) -> StuckJob {
+        let state = self.state.lock();
+        StuckJob {
+            method: self.meta.name,
+            pool: self.pool().map_or_else(String::new, |pool| pool.name.clone()),
+            age: self.meta.submitted_at.elapsed(),
+            waits_at: state.host.waiting_at.map(|(at, _)| at),
+            waits_for: state.host.waiting_at.map(|(_, what)| what),
+            unpolled: state.host.pending_call.is_some(),
+        }
+    }
+}
+
+impl<F, T, E> Expire for JobCell<F, T, E>
+where
+    F: FnOnce(&Worker) -> Result<T, E> + Send + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    fn expire(&self) {
+        self.end_early(CancelReason::Deadline);
+    }
+}
+
+impl<F, T, E> Host for JobCell<F, T, E>
+where
+    F: FnOnce(&Worker) -> Result<T, E> + Send + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    fn call_host(
+        self: Arc<Self>,
+        call: BoxCall,
+        at: &'static Location<'static>,
+    ) -> Result<BoxCall, Interrupted> {
+        self.ask(call, at)
+    }
+
+    fn call_host_soon(self: Arc<Self>, call: BoxCall) -> Result<(), Interrupted> {
+        self.ask_soon(call)
+    }
+
+    fn sleep(&self, time: Duration, at: &'static Location<'static>) -> Result<(), Interrupted> {
+        self.rest(time, at)
+    }
+
+    fn park(&self, at: WaitsAt, done: &dyn Fn() -> bool) -> Result<(), Interrupted> {
+        self.park_until(at, done)
+    }
+
+    fn notify_worker(&self) {
+        self.notify(&mut self.state.lock());
+    }
+
+    fn hand_off(&self, job: Arc<dyn HandedOff>) -> Result<(), Arc<dyn HandedOff>> {
+        self.accept_handoff(job)
+    }
+
+    fn next_request(&self) -> Option<HostRequest> {
+        self.request_of_host_task()
+    }
+
+    fn complete_call(&self, call: BoxCall) {
+        self.put_completed(call);
+    }
+
+    fn host_task_dropped(&self, unanswered: bool) {
+        self.without_host_task(unanswered);
+    }
+}
+
+impl<F, T, E> HandedOff for JobCell<F, T, E>
+where
+    F: FnOnce(&Worker) -> Result<T, E> + Send + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    fn run_handed_off(self: Arc<Self>, waiting: &JobMeta) {
+        if QueuedJob::claim(&*self) {
+            thread::run_handed_off(self, waiting);
+        }
+    }
+
+    fn requeue(self: Arc<Self>) {
+        if let Some(pool) = self.pool() {
+            pool.line.rejoin(self as Arc<dyn QueuedJob>);
+            pool.call_up();
+        }
+    }
+}
+
+impl<F, T, E> QueuedJob for JobCell<F, T, E>
+where
+    F: FnOnce(&Worker) -> Result<T, E> + Send + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    fn claim(&self) -> bool {
+        let claimed = self.job_state.claim();
+        if claimed {
+            self.meta.notify(Hooks::started);
+        }
+        claimed
+    }
+
+    fn is_dead(&self) -> bool {
+        self.job_state.is_cancelled()
+    }
+
+    fn line_up(&self) -> bool {
+        self.job_state.mark_queued()
+    }
+
+    fn stand_aside(&self) -> bool {
+        self.job_state.mark_lane_blocked()
+    }
+
+    fn be_lent(&self) -> bool {
+        self.job_state.mark_handed_off()
+    }
+
+    fn run(self: Arc<Self>, place: Place<'_, Arc<dyn QueuedJob>>, since: Option<Instant>) -> Ran {
+        self.run_and_release(place, since)
+    }
+
+    fn hold_lane(&self) {
+        self.take_lane();
+    }
+
+    fn leave_lane(&self) {
+        self.pass_lane();
+    }
+
+    fn shed(&self) {
+        self.end_shed();
+    }
+
+    fn into_handed_off(self: Arc<Self>) -> Arc<dyn HandedOff> {
+        self
+    }
+}
+
+impl Claim for Arc<dyn QueuedJob> {
+    fn line_up(&self) -> bool {
+        QueuedJob::line_up(&**self)
+    }
+
+    fn stand_aside(&self) -> bool {
+        QueuedJob::stand_aside(&**self)
+    }
+
+    fn claim(&self) -> bool {
+        QueuedJob::claim(&**self)
+    }
+
+    fn is_dead(&self) -> bool {
+        QueuedJob::is_dead(&**self)
+    }
+}
+
+impl<F, T, E> JobCell<F, T, E>
+where
+    F: FnOnce(&Worker) -> Result<T, E> + Send + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    /// The external thread leaves: nothing is handed off to it any more.
+    pub(super) fn finish_external(&self) {
+        let mut state = self.state.lock();
+        state.stage = Stage::Finished;
+        let handed_off = state.host.take_handed_off();
+        drop(state);
+        requeue(handed_off);
+    }
+}

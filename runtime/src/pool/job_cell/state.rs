@@ -1,0 +1,75 @@
+//! [`AtomicJobState`]: who has a job. One compare-exchange decides between a thread that takes it and whoever cancels it.
+
+use crate::sync::atomic::{AtomicU8, Ordering};
+
+/// `New` → `Queued` (maybe by way of `HandedOff` or `LaneBlocked`) or `HandedOff` → `Claimed` by the thread that runs it, or `Cancelled` from any
+/// but that.
+pub(super) struct AtomicJobState(AtomicU8);
+
+/// Where a job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum JobState {
+    New,
+    /// In the line; or on its way there, and nobody but its maker knows of it.
+    Queued,
+    /// In the mailbox of a thread that waits, or will.
+    HandedOff,
+    /// Behind the holder of its lane.
+    LaneBlocked,
+    Claimed,
+    Cancelled,
+}
+
+impl AtomicJobState {
+    #[inline]
+    pub(super) fn new(state: JobState) -> Self {
+        Self(AtomicU8::new(state as u8))
+    }
+
+    #[inline]
+    fn transition(&self, from: JobState, to: JobState) -> bool {
+        self.0.compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    #[inline]
+    pub(super) fn claim(&self) -> bool {
+        self.transition(JobState::Queued, JobState::Claimed)
+            || self.transition(JobState::HandedOff, JobState::Claimed)
+    }
+
+    #[inline]
+    pub(super) fn mark_queued(&self) -> bool {
+        self.0.load(Ordering::Acquire) == JobState::Queued as u8
+            || [JobState::New, JobState::HandedOff, JobState::LaneBlocked]
+                .into_iter()
+                .any(|from| self.transition(from, JobState::Queued))
+    }
+
+    #[inline]
+    pub(super) fn mark_lane_blocked(&self) -> bool {
+        self.transition(JobState::New, JobState::LaneBlocked)
+    }
+
+    #[inline]
+    pub(super) fn mark_handed_off(&self) -> bool {
+        self.transition(JobState::New, JobState::HandedOff)
+    }
+
+    /// Takes the job out of every thread's reach; where it stood, or `None` if a thread has it already.
+    pub(super) fn cancel(&self) -> Option<JobState> {
+        loop {
+            let waiting = [JobState::New, JobState::Queued, JobState::HandedOff, JobState::LaneBlocked];
+            let now = self.0.load(Ordering::Acquire);
+            let from = waiting.into_iter().find(|state| *state as u8 == now)?;
+            if self.transition(from, JobState::Cancelled) {
+                return Some(from);
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Acquire) == JobState::Cancelled as u8
+    }
+}
