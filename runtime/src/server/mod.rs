@@ -38,8 +38,8 @@ pub use self::blocking::ServerThread;
 use self::carries::Carries;
 use self::control::Control;
 pub use self::control::ServerHandle;
-use self::datagram::Doors;
 pub use self::datagram::{DatagramCounts, DatagramStats};
+use self::datagram::{Doors, Rate};
 pub use self::listen::Listener;
 #[cfg(feature = "systemd")]
 pub use self::listen::systemd::listen_fds;
@@ -76,6 +76,8 @@ use crate::service::{Service, Style};
 /// | [`max_events`](Self::max_events) | 128 events |
 /// | [`max_datagram_sessions`](Self::max_datagram_sessions) | as many as `max_connections` |
 /// | [`max_inbound`](Self::max_inbound) | 64 KiB of datagrams |
+/// | [`datagram_rate`](Self::datagram_rate) | 10 000 datagrams a second from one IP address |
+/// | [`datagram_session_rate`](Self::datagram_session_rate) | 500 new sessions of datagrams a second from one IP address |
 /// | [`first_request_within`](Self::first_request_within) | 1 min |
 /// | [`idle_within`](Self::idle_within) | no limit |
 /// | [`decode_on`](Self::decode_on) | the loop |
@@ -142,6 +144,8 @@ struct Options {
     /// As many as connections, if nothing is said.
     max_datagram_sessions: Option<usize>,
     max_inbound: usize,
+    datagram_rate: Rate,
+    datagram_session_rate: Rate,
     queue_limits: QueueLimits,
     /// How many sessions one host may have.
     max_per_host: Option<usize>,
@@ -155,6 +159,8 @@ impl Default for Options {
             max_connections: 10_000,
             max_datagram_sessions: None,
             max_inbound: datagram::MAX_INBOUND,
+            datagram_rate: Rate::per_second(datagram::DATAGRAM_RATE),
+            datagram_session_rate: Rate::per_second(datagram::SESSION_RATE),
             queue_limits: QueueLimits { responses: 128, response_weight: None, events: 128, decode_on: None },
             max_per_host: None,
             max_lingering: 1000,

@@ -65,6 +65,7 @@ impl<S: Service, C: Codec<S::Request, S::Response>, B: Listens> Server<S, C, B> 
         let addrs = bound.named();
         let _ended = Ended(Arc::clone(&control));
         let (max_connections, max_inbound) = (options.max_connections, options.max_inbound);
+        let rates = [options.datagram_rate, options.datagram_session_rate];
         let max_sessions = options.max_datagram_sessions.unwrap_or(max_connections);
         let running = Running::new(service, options, control);
         let datagrams = datagrams.open(&datagram::House {
@@ -72,6 +73,7 @@ impl<S: Service, C: Codec<S::Request, S::Response>, B: Listens> Server<S, C, B> 
             scope: &running.scope,
             max_sessions,
             max_inbound,
+            rates,
         })?;
         let house = House {
             hub: Arc::clone(&running.hub),

@@ -232,7 +232,7 @@ impl<S: Service> SessionRegistry<S> {
 
 /// Whom a limit of connections from each host counts: an address of IPv4, or the /64 of one of IPv6, because that is the least
 /// that one customer of a network has.
-fn host_of(addr: SocketAddr) -> IpAddr {
+pub(crate) fn host_of(addr: SocketAddr) -> IpAddr {
     match addr.ip().to_canonical() {
         IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & (u128::MAX << 64)).into(),
         ip => ip,

@@ -72,6 +72,72 @@ on_loops! {
         stop(server).await;
     }
 
+    async fn an_address_that_sends_more_than_its_rate_is_cut_down_to_it_and_others_are_served() {
+        let counter = Arc::new(Counter::default());
+        let server = counter.bound().datagram_rate(20);
+        let stats = server.datagram_stats();
+        let server = server.spawn().await.unwrap();
+        let (one, two) = (raw(server.local_addr()).await, raw(server.local_addr()).await);
+        let began = Instant::now();
+        for sent in 1..=200 {
+            let port = if sent % 2 == 0 { &one } else { &two };
+            port.send(b"a").await.unwrap();
+            wait(|| stats.counts().received == sent).await;
+        }
+        let dropped = stats.counts().over_rate;
+        // A second's at once and 20 a second from then on, from all its ports together.
+        let admitted = 20 + (began.elapsed().as_secs_f64() * 20.0) as u64 + 1;
+        assert!((200 - admitted..=180).contains(&dropped), "{dropped} dropped; no more than {admitted} may pass");
+        if let Some(other) = from_another_ip(server.local_addr()).await {
+            assert_eq!(ask(&other, "b").await, "1: b");
+        }
+        // It goes on when it is slow enough.
+        let mut slow = client(server.local_addr()).await.resend_every(SHORT);
+        assert_eq!(slow.call("d".into()).await.unwrap(), "1: d");
+        assert_eq!(stats.counts().over_session_rate, 0);
+        stop(server).await;
+    }
+
+    async fn one_host_does_not_take_all_places_by_sending_from_all_its_ports() {
+        let counter = Arc::new(Counter::default());
+        let server = counter.bound().datagram_session_rate(5).max_datagram_sessions(20);
+        let stats = server.datagram_stats();
+        let server = server.spawn().await.unwrap();
+        let known = raw(server.local_addr()).await;
+        assert_eq!(ask(&known, "a").await, "1: a");
+        let began = Instant::now();
+        let mut ports = Vec::new();
+        for sent in 2..=16 {
+            let port = raw(server.local_addr()).await;
+            port.send(b"a").await.unwrap();
+            ports.push(port);
+            wait(|| stats.counts().received == sent).await;
+        }
+        let admitted = 5 + (began.elapsed().as_secs_f64() * 5.0) as u64 + 1;
+        let dropped = stats.counts().over_session_rate;
+        assert!((16 - admitted..=11).contains(&dropped), "{dropped} dropped; no more than {admitted} may pass");
+        // A peer that has a session and other addresses are served.
+        assert_eq!(ask(&known, "b").await, "2: b");
+        if let Some(other) = from_another_ip(server.local_addr()).await {
+            assert_eq!(ask(&other, "c").await, "1: c");
+        }
+        assert_eq!((stats.counts().over_rate, stats.counts().no_place), (0, 0));
+        stop(server).await;
+    }
+
+    async fn without_a_rate_an_address_sends_what_it_likes() {
+        let counter = Arc::new(Counter::default());
+        let server = counter.bound().datagram_rate(usize::MAX).datagram_session_rate(usize::MAX);
+        let stats = server.datagram_stats();
+        let server = server.spawn().await.unwrap();
+        let socket = raw(server.local_addr()).await;
+        for n in 1..=200 {
+            assert_eq!(ask(&socket, "a").await, format!("{n}: a"));
+        }
+        assert_eq!(stats.counts().over_rate, 0);
+        stop(server).await;
+    }
+
     async fn an_address_that_does_not_come_back_is_forgotten_soon() {
         let counter = Arc::new(Counter::default());
         let server = counter.bound().max_datagram_sessions(2).spawn().await.unwrap();

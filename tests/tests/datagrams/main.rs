@@ -14,7 +14,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use portcullis::codec::{Framed, Raw, Utf8};
 use portcullis::prelude::*;
@@ -108,6 +108,16 @@ async fn raw(to: SocketAddr) -> UdpSocket {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     socket.connect(to).await.unwrap();
     socket
+}
+
+/// From another address of this host, on systems where all of 127.0.0.0/8 is its own.
+async fn from_another_ip(to: SocketAddr) -> Option<UdpSocket> {
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
+    let socket = UdpSocket::bind("127.0.0.2:0").await.unwrap();
+    socket.connect(to).await.unwrap();
+    Some(socket)
 }
 
 async fn answer(socket: &UdpSocket) -> String {

@@ -7,6 +7,7 @@
 //!   waits for one;
 //! - [`inbox`]: the bounded queue of one session, what came and was not read yet;
 //! - [`packets`]: the two ends of a session's byte stream: frames out of the inbox, frames as datagrams to the socket;
+//! - [`rate`]: how many datagrams, and new sessions, one host may have in a second;
 //! - [`stats`]: what was dropped, and why.
 //!
 //! The bytes between router and driver are [`Framed`]: each datagram behind its length. They never leave the process.
@@ -20,6 +21,9 @@
 //!   for its sender's session, which can answer and go on (D6).
 //! - There is no end to a conversation of datagrams, so there is always an idle limit: [`Server::idle_within`], or
 //!   [`IDLE`] where that is unlimited, and [`NEWCOMER`] for a peer that has sent one datagram and never came back.
+//! - One host sends no more than [`Server::datagram_rate`], and begins no more sessions than
+//!   [`Server::datagram_session_rate`]; the rest is dropped before a session is looked for. A host is told by its IP address, or
+//!   its /64; peers of Unix sockets are not limited.
 //! - A flood from addresses that are forged takes no places of connections: sessions of datagrams have a bound of their
 //!   own ([`Server::max_datagram_sessions`]), and count by themselves for [`Server::max_connections_per_ip`].
 //! - No error of a socket ends the server (D11), and no error of sending a UDP datagram ends even the session: it counts
@@ -40,6 +44,7 @@
 
 mod inbox;
 mod packets;
+mod rate;
 mod router;
 mod stats;
 
@@ -53,6 +58,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+pub(super) use self::rate::Rate;
 use self::router::Route;
 use self::stats::Counters;
 pub use self::stats::{DatagramCounts, DatagramStats};
@@ -71,6 +77,11 @@ pub(crate) const IDLE: Duration = Duration::from_secs(60);
 pub(crate) const NEWCOMER: Duration = Duration::from_secs(10);
 /// The default of [`Server::max_inbound`].
 pub(super) const MAX_INBOUND: usize = 64 * 1024;
+/// The default of [`Server::datagram_rate`].
+pub(super) const DATAGRAM_RATE: usize = 10_000;
+/// The default of [`Server::datagram_session_rate`]. With the ten seconds of [`NEWCOMER`], one host that sends from ever new ports
+/// has half of the default's ten thousand sessions.
+pub(super) const SESSION_RATE: usize = 500;
 
 /// A server's datagram sockets.
 pub(super) struct Doors<S> {
@@ -90,6 +101,8 @@ pub(super) struct House<'a, S: Service> {
     pub(super) scope: &'a Arc<Scope>,
     pub(super) max_sessions: usize,
     pub(super) max_inbound: usize,
+    /// Of the datagrams of one host, and of its new sessions.
+    pub(super) rates: [Rate; 2],
 }
 
 /// Routes datagrams for as long as it is polled.
@@ -176,8 +189,10 @@ impl<S: Service> Server<S, NoCodec, Unbound> {
     /// [`Peer::close`](crate::Peer::close) ends it sooner; the next datagram from there begins a new one.
     ///
     /// Whatever is too much is dropped, and counted in [`datagram_stats`](Self::datagram_stats): datagrams over
-    /// [`max_inbound`](Self::max_inbound) of one sender, and those of strangers when there are
-    /// [`max_datagram_sessions`](Self::max_datagram_sessions).
+    /// [`max_inbound`](Self::max_inbound) of one sender, those of strangers when there are
+    /// [`max_datagram_sessions`](Self::max_datagram_sessions), and those of a host that sends more than
+    /// [`datagram_rate`](Self::datagram_rate) or begins more sessions than
+    /// [`datagram_session_rate`](Self::datagram_session_rate).
     ///
     /// A server at the wildcard address (`0.0.0.0`, `[::]`) answers from the address that it was asked at, on Linux, Android
     /// and Apple's systems; elsewhere the system chooses, so bind each address there. A peer that asks at two addresses
@@ -379,6 +394,34 @@ impl<S, C, B> Server<S, C, B> {
     /// [`max_connections_per_ip`](Self::max_connections_per_ip) counts each by itself.
     pub fn max_datagram_sessions(mut self, count: usize) -> Self {
         self.options.max_datagram_sessions = Some(count.max(1));
+        self
+    }
+
+    /// How many datagrams a second one IP address may send to each socket of the server; those beyond are dropped before they are
+    /// decoded, and counted. 10 000 unless said otherwise; `usize::MAX` is no limit.
+    ///
+    /// An address that was silent may send a second's datagrams at once. An address of IPv6 counts with all of its /64. Where many
+    /// clients are behind one address, or one host sends measurements for many, raise it. Unix sockets don't count.
+    ///
+    /// ```
+    /// # use portcullis_runtime as portcullis;
+    /// # fn limited<S: portcullis::Service>(service: S) -> portcullis::Server<S> {
+    /// // For games: 64 updates a second, and a household of players.
+    /// portcullis::Server::new(service).datagram_rate(1000).datagram_session_rate(10)
+    /// # }
+    /// ```
+    pub fn datagram_rate(mut self, per_second: usize) -> Self {
+        self.options.datagram_rate = Rate::per_second(per_second);
+        self
+    }
+
+    /// How many sessions of datagrams a second one IP address may begin at each socket, from whatever ports; datagrams
+    /// that would begin more are dropped, and counted. 500 unless said otherwise; `usize::MAX` is no limit.
+    ///
+    /// This keeps one host from taking all places of [`max_datagram_sessions`](Self::max_datagram_sessions) by sending one datagram
+    /// from each of its ports. It counts as [`datagram_rate`](Self::datagram_rate) does.
+    pub fn datagram_session_rate(mut self, per_second: usize) -> Self {
+        self.options.datagram_session_rate = Rate::per_second(per_second);
         self
     }
 

@@ -18,6 +18,7 @@ use tracing::{debug, warn};
 use super::House;
 use super::inbox::{Inbox, Put};
 use super::packets::Packets;
+use super::rate::Rates;
 use super::stats::{Counters, Dropped};
 use crate::codec::Codec;
 use crate::datagram::{AsyncSocket, DatagramAddr, Told};
@@ -26,7 +27,7 @@ use crate::scope::Scope;
 use crate::service::Service;
 use crate::service::origin::Origin;
 use crate::session::driver::Drive;
-use crate::session::registry::SessionRegistry;
+use crate::session::registry::{SessionRegistry, host_of};
 use crate::sync::Mutex;
 
 /// How long receiving rests when the system is out of something (S6).
@@ -76,6 +77,7 @@ pub(super) struct Route<S: Service> {
     scope: Arc<Scope>,
     max_sessions: usize,
     max_inbound: usize,
+    rates: Rates,
     /// The longest datagram that is read whole.
     longest: usize,
 }
@@ -89,17 +91,30 @@ impl<S: Service> Route<S> {
     ) -> Self {
         let shared = Arc::new(Shared { socket, counters, inboxes: Mutex::default() });
         let (hub, scope) = (Arc::clone(house.hub), Arc::clone(house.scope));
-        let House { max_sessions, max_inbound, .. } = *house;
-        Self { shared, hub, scope, max_sessions, max_inbound, longest }
+        let House { max_sessions, max_inbound, rates: [datagrams, sessions], .. } = *house;
+        Self {
+            shared,
+            hub,
+            scope,
+            max_sessions,
+            max_inbound,
+            rates: Rates::new(datagrams, sessions),
+            longest,
+        }
     }
 
     /// Gives a stranger a session, if there is a place.
-    fn admit<C, D>(&self, conversation: Conversation, drive: &Arc<D>, codec: &C) -> Option<Arc<Inbox>>
+    fn admit<C, D>(
+        &self,
+        conversation: Conversation,
+        origin: Origin,
+        drive: &Arc<D>,
+        codec: &C,
+    ) -> Option<Arc<Inbox>>
     where
         C: Codec<S::Request, S::Response>,
         D: Drive<S, Packets, C>,
     {
-        let origin = Origin::from(conversation.addr.ip());
         if self.hub.serving_datagrams() >= self.max_sessions || !self.hub.has_room_for(&origin, true) {
             return None;
         }
@@ -115,33 +130,57 @@ impl<S: Service> Route<S> {
         Some(inbox)
     }
 
-    fn deliver<C, D>(&self, datagram: &[u8], conversation: Conversation, drive: &Arc<D>, codec: &C)
+    fn deliver<C, D>(&mut self, datagram: &[u8], conversation: Conversation, drive: &Arc<D>, codec: &C)
     where
         C: Codec<S::Request, S::Response>,
         D: Drive<S, Packets, C>,
     {
         self.shared.counters.received();
+        if let Err(why) = self.try_deliver(datagram, conversation, drive, codec) {
+            self.shared.counters.dropped(why);
+        }
+    }
+
+    fn try_deliver<C, D>(
+        &mut self,
+        datagram: &[u8],
+        conversation: Conversation,
+        drive: &Arc<D>,
+        codec: &C,
+    ) -> Result<(), Dropped>
+    where
+        C: Codec<S::Request, S::Response>,
+        D: Drive<S, Packets, C>,
+    {
         if conversation.addr == DatagramAddr::Unnamed {
-            return self.shared.counters.dropped(Dropped::Unnamed);
+            return Err(Dropped::Unnamed);
+        }
+        let origin = Origin::from(conversation.addr.ip());
+        let host = origin.addr().map(host_of);
+        if host.is_some_and(|host| !self.rates.admits_datagram(host)) {
+            return Err(Dropped::OverRate);
         }
         let known = self.shared.find(&conversation).map(|inbox| inbox.put(datagram));
         let put = match known {
-            Some(put @ (Put::Taken | Put::Full)) => Some(put),
+            Some(put @ (Put::Taken | Put::Full)) => put,
             Some(Put::Closed) | None => {
-                self.admit(conversation, drive, codec).map(|inbox| inbox.put(datagram))
+                if host.is_some_and(|host| !self.rates.admits_session(host)) {
+                    return Err(Dropped::OverSessionRate);
+                }
+                let inbox = self.admit(conversation, origin, drive, codec).ok_or(Dropped::NoPlace)?;
+                inbox.put(datagram)
             }
         };
         match put {
-            Some(Put::Taken) => {}
-            Some(Put::Full) => self.shared.counters.dropped(Dropped::Full),
-            Some(Put::Closed) => self.shared.counters.dropped(Dropped::Ended),
-            None => self.shared.counters.dropped(Dropped::NoPlace),
+            Put::Taken => Ok(()),
+            Put::Full => Err(Dropped::Full),
+            Put::Closed => Err(Dropped::Ended),
         }
     }
 }
 
 /// Routes for as long as it is polled.
-pub(super) async fn run<S, C, D>(route: Route<S>, mut told: Option<Told>, drive: Arc<D>, codec: C)
+pub(super) async fn run<S, C, D>(mut route: Route<S>, mut told: Option<Told>, drive: Arc<D>, codec: C)
 where
     S: Service,
     C: Codec<S::Request, S::Response>,

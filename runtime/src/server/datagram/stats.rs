@@ -11,7 +11,7 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 pub(super) struct Counters {
     received: AtomicU64,
     sent: AtomicU64,
-    dropped: [AtomicU64; 5],
+    dropped: [AtomicU64; 7],
 }
 
 /// Why a datagram was dropped.
@@ -27,6 +27,10 @@ pub(super) enum Dropped {
     Ended,
     /// The system did not send it.
     Unsent,
+    /// Its host sends too many.
+    OverRate,
+    /// Its host begins too many sessions.
+    OverSessionRate,
 }
 
 impl Dropped {
@@ -37,6 +41,8 @@ impl Dropped {
             Self::Unnamed => "its sender has no name and can't be answered",
             Self::Ended => "its session ended",
             Self::Unsent => "it could not be sent",
+            Self::OverRate => "its address sends too many (`datagram_rate`)",
+            Self::OverSessionRate => "its address begins too many sessions (`datagram_session_rate`)",
         }
     }
 }
@@ -84,6 +90,8 @@ impl DatagramStats {
             unnamed: counters.dropped_for(Dropped::Unnamed),
             ended: counters.dropped_for(Dropped::Ended),
             unsent: counters.dropped_for(Dropped::Unsent),
+            over_rate: counters.dropped_for(Dropped::OverRate),
+            over_session_rate: counters.dropped_for(Dropped::OverSessionRate),
         }
     }
 }
@@ -112,4 +120,9 @@ pub struct DatagramCounts {
     pub ended: u64,
     /// Not sent: refused by the system.
     pub unsent: u64,
+    /// Dropped because their address sent more than [`datagram_rate`](crate::Server::datagram_rate).
+    pub over_rate: u64,
+    /// Dropped because their address began more sessions than
+    /// [`datagram_session_rate`](crate::Server::datagram_session_rate).
+    pub over_session_rate: u64,
 }
