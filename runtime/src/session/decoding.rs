@@ -7,8 +7,8 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-use super::attend::{OnEof, Sated, attend};
 use super::io::SessionIo;
+use super::run_with_io::{EofPolicy, NoDemand, run_with_io};
 use super::unfinished::Room;
 use crate::codec::{Codec, DecodeError};
 use crate::error::Interrupted;
@@ -61,7 +61,7 @@ impl<Req> Future for Later<Req> {
 ///
 /// Also after the peer's end: a frame that was complete before is decoded, on the loop or not.
 pub(super) async fn decoded<S, IO, C>(
-    link: &mut SessionIo<S, IO, C>,
+    io: &mut SessionIo<S, IO, C>,
     later: Later<S::Request>,
 ) -> Result<Result<S::Request, DecodeError>, Reason>
 where
@@ -69,5 +69,5 @@ where
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    attend(link, OnEof::Answer, &mut Sated, pin!(later)).await
+    run_with_io(io, EofPolicy::Answer, &mut NoDemand, pin!(later)).await
 }

@@ -1,8 +1,11 @@
 //! The task of one session.
 //!
-//! Two phases. Idle: a plain struct in a box, which is all that an idle session costs. Active: one future in a slot from
-//! the server's shelf; it owns the struct for a whole burst of work and hands it back at the end. A session
-//! without an idle phase (a linear one keeps its handler's future) is one long burst.
+//! | state | what the task holds |
+//! |---|---|
+//! | idle | a plain struct in a box ([`IdleSession`]), which is all that an idle session costs |
+//! | active | one future, in a slot from the server's [`FuturePool`]. It owns the struct, and returns it when nothing is left to do |
+//!
+//! A session whose handler asks for its requests keeps that handler's future, so it is active until it ends.
 //!
 //! Each poll looks at everything once: the mailbox says before and after whether something has changed in between
 //! (see [`mailbox`](crate::service::shared::mailbox)).
@@ -15,10 +18,10 @@ use std::task::{Context, Poll};
 
 use tracing::Span;
 
+use super::future_pool::{FuturePool, Slot};
 use super::io::SessionIo;
 use super::registry::{SessionGuard, SessionRegistry};
-use super::shelf::{Shelf, Slot};
-use super::{linear, steps};
+use super::{request_handler, session_handler};
 use crate::codec::Codec;
 use crate::service::{Drivers, Linear, Service, SessionFactory, Steps, Style};
 use crate::transport::Transport;
@@ -26,15 +29,15 @@ use crate::transport::Transport;
 /// What the driver needs for a session.
 pub(crate) struct NewSession<S: Service, IO, C> {
     guard: SessionGuard<S>,
-    io: IO,
+    transport: IO,
     codec: C,
 }
 
 /// Makes the task of each session of one server, over one kind of stream: what [`driver`] returns.
 pub(crate) trait Drive<S: Service, IO, C>: SessionFactory<NewSession<S, IO, C>> {
     /// The task of one session.
-    fn drive(self: &Arc<Self>, guard: SessionGuard<S>, io: IO, codec: C) -> Self::Task {
-        self.session_task(NewSession { guard, io, codec })
+    fn drive(self: &Arc<Self>, guard: SessionGuard<S>, transport: IO, codec: C) -> Self::Task {
+        self.session_task(NewSession { guard, transport, codec })
     }
 }
 
@@ -62,82 +65,82 @@ where
     where
         S: Steps,
     {
-        Factory::new(self.0, steps::burst::<S, IO, C>)
+        DriverFactory::new(self.0, request_handler::run_active::<S, IO, C>)
     }
 
     fn in_line(self) -> impl SessionFactory<NewSession<S, IO, C>>
     where
         S: Linear,
     {
-        Factory::new(self.0, linear::whole::<S, IO, C>)
+        DriverFactory::new(self.0, session_handler::run::<S, IO, C>)
     }
 }
 
 /// What an idle session is.
-pub(crate) struct Idle<S: Service, IO, C> {
-    pub(super) link: SessionIo<S, IO, C>,
+pub(crate) struct IdleSession<S: Service, IO, C> {
+    pub(super) io: SessionIo<S, IO, C>,
     pub(super) conn: S::Conn,
     /// Taken by a step, put back by its result.
     pub(super) state: Option<S::State>,
 }
 
 /// What a burst begins with.
-pub(crate) enum Entry<S: Service, IO, C> {
+pub(crate) enum Activation<S: Service, IO, C> {
     New(Box<SessionIo<S, IO, C>>),
-    Again(Box<Idle<S, IO, C>>),
+    Resumed(Box<IdleSession<S, IO, C>>),
 }
 
-/// Makes sessions whose bursts are the futures of `burst`.
-pub(crate) struct Factory<S: Service, M, F> {
+/// Makes sessions whose active phases are the futures of `activate`.
+pub(crate) struct DriverFactory<S: Service, M, F> {
     registry: Arc<SessionRegistry<S>>,
-    burst: M,
-    shelf: Shelf<F>,
+    activate: M,
+    pool: FuturePool<F>,
 }
 
-impl<S: Service, M, F> Factory<S, M, F> {
-    pub(crate) fn new(registry: Arc<SessionRegistry<S>>, burst: M) -> Self {
-        Self { registry, burst, shelf: Shelf::new() }
+impl<S: Service, M, F> DriverFactory<S, M, F> {
+    pub(crate) fn new(registry: Arc<SessionRegistry<S>>, activate: M) -> Self {
+        Self { registry, activate, pool: FuturePool::new() }
     }
 }
 
-impl<S, IO, C, M, F> SessionFactory<NewSession<S, IO, C>> for Factory<S, M, F>
+impl<S, IO, C, M, F> SessionFactory<NewSession<S, IO, C>> for DriverFactory<S, M, F>
 where
     S: Service,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
-    M: Fn(Arc<SessionRegistry<S>>, Entry<S, IO, C>) -> F + Send + Sync + 'static,
-    F: Future<Output = Option<Box<Idle<S, IO, C>>>> + Send + 'static,
+    M: Fn(Arc<SessionRegistry<S>>, Activation<S, IO, C>) -> F + Send + Sync + 'static,
+    F: Future<Output = Option<Box<IdleSession<S, IO, C>>>> + Send + 'static,
 {
     type Task = Driver<S, IO, C, M, F>;
 
     fn session_task(self: &Arc<Self>, new: NewSession<S, IO, C>) -> Self::Task {
-        let NewSession { guard, io, codec } = new;
+        let NewSession { guard, transport, codec } = new;
         let shared = guard.shared();
         let span = match shared.origin().addr() {
             Some(addr) => tracing::info_span!("session", id = shared.id(), peer = %addr),
             None => tracing::info_span!("session", id = shared.id()),
         };
-        let link = SessionIo::new(io, codec, Arc::clone(shared));
-        let phase = DriverState::Active(self.start(Entry::New(Box::new(link))));
+        let io = SessionIo::new(transport, codec, Arc::clone(shared));
+        let phase = DriverState::Active(self.activate(Activation::New(Box::new(io))));
         Driver { factory: Arc::clone(self), phase, guard, span }
     }
 }
 
-impl<S: Service, M, F> Factory<S, M, F> {
-    fn start<IO, C>(&self, entry: Entry<S, IO, C>) -> Slot<F>
+impl<S: Service, M, F> DriverFactory<S, M, F> {
+    fn activate<IO, C>(&self, entry: Activation<S, IO, C>) -> Slot<F>
     where
-        M: Fn(Arc<SessionRegistry<S>>, Entry<S, IO, C>) -> F,
+        M: Fn(Arc<SessionRegistry<S>>, Activation<S, IO, C>) -> F,
     {
-        self.shelf.put_in(|| (self.burst)(Arc::clone(&self.registry), entry))
+        self.pool.acquire_with(|| (self.activate)(Arc::clone(&self.registry), entry))
     }
 }
 
-/// So many bursts in a row that the mailbox alone asked for go without a return to the loop.
-const BURSTS: usize = 4;
+/// So many activations in a row that the mailbox alone asked for go without a return to the loop.
+const MAX_ACTIVATIONS_PER_POLL: usize = 4;
 
 enum DriverState<S: Service, IO, C, F> {
     /// In a box: it goes from hand to hand with each burst. What a task holds itself comes in steps of 128 bytes, too.
-    Idle(Box<Idle<S, IO, C>>),
+    Idle(Box<IdleSession<S, IO, C>>),
     Active(Slot<F>),
     Finished,
 }
@@ -147,7 +150,7 @@ pub(crate) struct Driver<S: Service, IO, C, M, F> {
     // In this order: what the phase holds is dropped before the guard is free.
     phase: DriverState<S, IO, C, F>,
     guard: SessionGuard<S>,
-    factory: Arc<Factory<S, M, F>>,
+    factory: Arc<DriverFactory<S, M, F>>,
     span: Span,
 }
 
@@ -159,8 +162,8 @@ where
     S: Service,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
-    M: Fn(Arc<SessionRegistry<S>>, Entry<S, IO, C>) -> F,
-    F: Future<Output = Option<Box<Idle<S, IO, C>>>>,
+    M: Fn(Arc<SessionRegistry<S>>, Activation<S, IO, C>) -> F,
+    F: Future<Output = Option<Box<IdleSession<S, IO, C>>>>,
 {
     type Output = ();
 
@@ -168,16 +171,16 @@ where
         let this = self.get_mut();
         let _entered = this.span.enter();
         this.guard.shared().begin_poll(cx.waker());
-        let mut bursts = 0;
+        let mut activations = 0;
         loop {
             match &mut this.phase {
                 DriverState::Idle(idle) => {
-                    if idle.is_called() || idle.poll_read(cx).is_ready() {
+                    if idle.has_work() || idle.poll_read(cx).is_ready() {
                         let DriverState::Idle(idle) = mem::replace(&mut this.phase, DriverState::Finished)
                         else {
                             continue;
                         };
-                        this.phase = DriverState::Active(this.factory.start(Entry::Again(idle)));
+                        this.phase = DriverState::Active(this.factory.activate(Activation::Resumed(idle)));
                         continue;
                     }
                 }
@@ -187,14 +190,14 @@ where
                     if let Poll::Ready(idle) = burst.poll(cx) {
                         let next = idle.map_or(DriverState::Finished, DriverState::Idle);
                         if let DriverState::Active(slot) = mem::replace(&mut this.phase, next) {
-                            this.factory.shelf.take_back(slot);
+                            this.factory.pool.release(slot);
                         }
-                        bursts += 1;
+                        activations += 1;
                         match &mut this.phase {
                             // A burst ends with a read that found nothing: another one would find the same.
-                            DriverState::Idle(idle) if !idle.is_called() => idle.link.rest(),
+                            DriverState::Idle(idle) if !idle.has_work() => idle.io.compact(),
                             // Each event may have posted the next: other tasks have their turn, and so has what the peer sends.
-                            DriverState::Idle(_) if bursts == BURSTS => {
+                            DriverState::Idle(_) if activations == MAX_ACTIVATIONS_PER_POLL => {
                                 this.guard.shared().end_poll();
                                 cx.waker().wake_by_ref();
                                 return Poll::Pending;
@@ -212,17 +215,17 @@ where
     }
 }
 
-impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> Idle<S, IO, C> {
+impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> IdleSession<S, IO, C> {
     /// Whether there is something to do that is not reading: something to send, an event, a stop, a deadline.
-    fn is_called(&self) -> bool {
-        self.link.shared().has_work()
+    fn has_work(&self) -> bool {
+        self.io.shared().has_work()
     }
 
     /// Ready when there are bytes, or the end.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let read = self.link.poll_fill(cx);
+        let read = self.io.poll_read(cx);
         if read.is_pending() {
-            self.link.rest();
+            self.io.compact();
         }
         read
     }

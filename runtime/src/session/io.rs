@@ -1,7 +1,7 @@
 //! [`SessionIo`]: bytes to requests, responses to bytes, for one connection.
 //!
-//! A link knows nothing of handlers. It keeps the codec's state, the bytes that are on their way, and what it
-//! has learnt about the connection's end; and it says when the [`deadlines`](super::deadlines) count: to read while a
+//! It knows nothing of handlers. It keeps the codec's state, the bytes that are on their way, and what it has
+//! learnt about the connection's end; and it says when the [`deadlines`](super::deadlines) count: to read while a
 //! request is awaited, to write while the peer does not take what is there.
 
 use std::future::poll_fn;
@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 use tokio_util::io::poll_read_buf;
 
-use super::buffers::{Buffers, LEASE, give_back, lease, whole};
+use super::buffers::{BUFFER_SIZE, Buffers, acquire, encode_or_rollback, release};
 use super::deadlines::{Deadlines, NEVER, Stamp};
 use super::decoding::{Found, Later};
 use super::unfinished::{Room, Unfinished};
@@ -24,40 +24,40 @@ use crate::service::{Peer, Service, StateLimits};
 use crate::transport::Transport;
 
 /// Responses are written when nothing more is ready, or when this many bytes are.
-const BATCH: usize = 64 * 1024;
+const MAX_BATCH: usize = 64 * 1024;
 /// A read is worth its system call if it may bring this much.
-const ROOM: usize = 1024;
+const MIN_READ: usize = 1024;
 /// What may stay of a partial frame in an idle session without costing a whole buffer.
-const SMALL: usize = 1024;
+const MAX_IDLE_REMAINDER: usize = 1024;
 
 /// What was written no longer ago than this may still be on its way to the peer.
 const LATELY: Duration = Duration::from_secs(1);
 
 /// What is known of the connection's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum ReadEnd {
     /// The peer has closed its writing side.
     Eof,
     /// Neither reading nor writing works.
-    Broken,
+    Failed,
 }
 
 pub(crate) struct SessionIo<S: Service, IO, C> {
-    io: IO,
+    transport: IO,
     codec: C,
     shared: Arc<SessionShared<S::Response, S::Event>>,
     /// Lent while there is something in them, or about to be.
     buffers: Option<Box<Buffers>>,
     deadlines: Deadlines,
-    end: Option<End>,
+    end: Option<ReadEnd>,
     /// The codec has found nothing more in what has been read; codecs may keep more than one message for themselves.
-    drained: bool,
+    decoder_empty: bool,
     /// Written but not flushed, for transports with a buffer of their own.
     unflushed: bool,
     /// When something was last written; fits where the flags leave room.
     written: Stamp,
     /// A request has come: from now on a wait is idle time.
-    served: bool,
+    had_request: bool,
     decoding: Decoding,
 }
 
@@ -66,38 +66,38 @@ pub(crate) struct SessionIo<S: Service, IO, C> {
 enum Decoding {
     Going,
     /// The last decode failed and consumed nothing.
-    Stuck,
+    Stalled,
     /// The codec can't read on.
-    Over,
+    Failed,
     /// There was no memory for the rest of a frame.
     NoRoom,
 }
 
 impl Decoding {
     fn is_over(self) -> bool {
-        matches!(self, Self::Over | Self::NoRoom)
+        matches!(self, Self::Failed | Self::NoRoom)
     }
 }
 
 impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, IO, C> {
-    pub(super) fn new(io: IO, codec: C, shared: Arc<SessionShared<S::Response, S::Event>>) -> Self {
+    pub(super) fn new(transport: IO, codec: C, shared: Arc<SessionShared<S::Response, S::Event>>) -> Self {
         Self {
-            io,
+            transport,
             codec,
             shared,
             buffers: None,
             deadlines: Deadlines::default(),
             end: None,
-            drained: true,
+            decoder_empty: true,
             unflushed: false,
             written: Stamp::default(),
-            served: false,
+            had_request: false,
             decoding: Decoding::Going,
         }
     }
 
-    pub(super) fn io(&self) -> &IO {
-        &self.io
+    pub(super) fn transport(&self) -> &IO {
+        &self.transport
     }
 
     pub(super) fn shared(&self) -> &Arc<SessionShared<S::Response, S::Event>> {
@@ -109,18 +109,21 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
         Peer::of(&self.shared)
     }
 
-    pub(super) fn end(&self) -> Option<End> {
+    pub(super) fn end(&self) -> Option<ReadEnd> {
         self.end
     }
 
     // ---- requests
 
     /// The next request that is there, without reading.
-    pub(super) fn request(&mut self) -> Result<Option<Found<S::Request>>, DecodeError> {
-        if self.decoding.is_over() || self.end == Some(End::Broken) || (self.drained && self.end.is_none()) {
+    pub(super) fn decode_request(&mut self) -> Result<Option<Found<S::Request>>, DecodeError> {
+        if self.decoding.is_over()
+            || self.end == Some(ReadEnd::Failed)
+            || (self.decoder_empty && self.end.is_none())
+        {
             return Ok(None);
         }
-        let input = &mut self.buffers.get_or_insert_with(lease).input;
+        let input = &mut self.buffers.get_or_insert_with(acquire).input;
         let before = input.len();
         let decode_on = self.shared.server().queue_limits().decode_on.as_ref();
         let decoded = match (decode_on, self.end) {
@@ -130,13 +133,13 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
         };
         let found = match decoded {
             Ok(found) => found,
-            Err(error) => return Err(self.undecoded(error, before)),
+            Err(error) => return Err(self.on_decode_error(error, before)),
         };
         self.decoding = Decoding::Going;
-        self.drained = found.is_none();
+        self.decoder_empty = found.is_none();
         let Some(found) = found else { return Ok(None) };
-        self.served = true;
-        self.asks_no_more();
+        self.had_request = true;
+        self.end_read_wait();
         let room = self.frame_is_over();
         Ok(Some(match (found, &self.shared.server().queue_limits().decode_on) {
             (Decoded::Message(request), _) => Found::Request(request),
@@ -147,14 +150,14 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
     }
 
     /// A codec that neither consumes nor reads on would fail for ever.
-    fn undecoded(&mut self, error: DecodeError, before: usize) -> DecodeError {
+    fn on_decode_error(&mut self, error: DecodeError, before: usize) -> DecodeError {
         let consumed = self.unread() != before;
-        let is_stuck = self.decoding == Decoding::Stuck;
-        let error = if is_stuck && !consumed { error.fatal() } else { error };
-        self.decoding = if consumed { Decoding::Going } else { Decoding::Stuck };
+        let is_stalled = self.decoding == Decoding::Stalled;
+        let error = if is_stalled && !consumed { error.fatal() } else { error };
+        self.decoding = if consumed { Decoding::Going } else { Decoding::Stalled };
         drop(self.frame_is_over());
         if !error.resumes() {
-            self.decoding = Decoding::Over;
+            self.decoding = Decoding::Failed;
             self.discard();
         }
         error
@@ -164,7 +167,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
     fn frame_is_over(&mut self) -> Option<Room> {
         let Buffers { input, unfinished, .. } = self.buffers.as_deref_mut()?;
         unfinished.is_over();
-        if !unfinished.holds() || input.len() > LEASE {
+        if !unfinished.holds() || input.len() > BUFFER_SIZE {
             return None;
         }
         // Also one that looks small now may be what is left of a large one.
@@ -194,72 +197,74 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
     }
 
     /// A request is awaited: its limit counts from the first time that this is said, until the request is there.
-    pub(super) fn asks(&mut self, state: StateLimits) {
-        self.deadlines.asks(&self.shared, self.served, self.io.idle_limit(), state);
+    pub(super) fn begin_read_wait(&mut self, state: StateLimits) {
+        self.deadlines.begin_read_wait(&self.shared, self.had_request, self.transport.idle_limit(), state);
         if let Some(buffers) = self.buffers.as_mut().filter(|buffers| !buffers.input.is_empty()) {
-            buffers.unfinished.is_awaited(self.shared.server());
+            buffers.unfinished.begin_wait(self.shared.server());
         }
         self.arm();
     }
 
     /// A state is entered: its times begin.
-    pub(super) fn enters(&mut self, state: StateLimits) {
-        if self.deadlines.enters(&self.shared, state) {
+    pub(super) fn enter_state(&mut self, state: StateLimits) {
+        if self.deadlines.enter_state(&self.shared, state) {
             self.arm();
         }
     }
 
     /// Something that is not a request is handled; the wait for one goes on afterwards.
-    pub(super) fn pauses(&mut self) {
-        if self.deadlines.pauses() {
+    pub(super) fn pause_read_wait(&mut self) {
+        if self.deadlines.pause_read_wait() {
             self.frame_pauses();
         }
     }
 
     fn frame_pauses(&mut self) {
         if let Some(buffers) = &mut self.buffers {
-            buffers.unfinished.pauses(self.shared.server());
+            buffers.unfinished.pause(self.shared.server());
         }
         self.arm();
     }
 
     /// Whether it is the state whose time has passed.
-    pub(super) fn state_is_over(&self) -> bool {
-        !self.frame_is_late() && self.deadlines.state_is_over(&self.shared)
+    pub(super) fn state_timed_out(&self) -> bool {
+        !self.frame_is_late() && self.deadlines.state_timed_out(&self.shared)
     }
 
     /// Whether the state should have been left before now.
-    pub(super) fn must_leave(&self) -> bool {
-        self.deadlines.must_leave(&self.shared)
+    pub(super) fn state_expired(&self) -> bool {
+        self.deadlines.state_expired(&self.shared)
     }
 
     /// No request is awaited any more.
-    pub(super) fn asks_no_more(&mut self) {
-        if self.deadlines.asks_no_more() {
+    pub(super) fn end_read_wait(&mut self) {
+        if self.deadlines.end_read_wait() {
             self.frame_pauses();
         }
     }
 
     /// Reads once; what was learnt is in [`end`](Self::end).
-    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Buffers { input, unfinished, .. } = &mut **self.buffers.get_or_insert_with(lease);
-        if input.capacity() - input.len() < ROOM {
-            input.reserve(LEASE);
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Buffers { input, unfinished, .. } = &mut **self.buffers.get_or_insert_with(acquire);
+        if input.capacity() - input.len() < MIN_READ {
+            input.reserve(BUFFER_SIZE);
             // A buffer of one more lease is what is read ahead of a busy handler, too.
-            if input.capacity() > 2 * LEASE && !unfinished.hold(self.shared.server_arc(), input.capacity()) {
+            if input.capacity() > 2 * BUFFER_SIZE
+                && !unfinished.hold(self.shared.server_arc(), input.capacity())
+            {
                 self.runs_out_of_room();
                 return Poll::Ready(());
             }
         }
-        match ready!(poll_read_buf(Pin::new(&mut self.io), cx, input)) {
-            Ok(0) => self.end = Some(End::Eof),
+        match ready!(poll_read_buf(Pin::new(&mut self.transport), cx, input)) {
+            Ok(0) => self.end = Some(ReadEnd::Eof),
             Ok(read) => {
-                self.drained = false;
-                if unfinished.goes_on(self.shared.server(), read) {
+                self.decoder_empty = false;
+                if unfinished.extend(self.shared.server(), read) {
                     self.arm();
                 }
             }
-            Err(_) => self.broke(),
+            Err(_) => self.mark_failed(),
         }
         Poll::Ready(())
     }
@@ -280,35 +285,35 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
 
     /// Whether a busy session may read on: one buffer ahead, and no more.
     pub(super) fn may_read_ahead(&self) -> bool {
-        self.end.is_none() && !self.decoding.is_over() && self.unread() < LEASE
+        self.end.is_none() && !self.decoding.is_over() && self.unread() < BUFFER_SIZE
     }
 
     // ---- responses
 
     /// Appends a response to the batch, behind what has been sent to the peer before.
-    pub(super) fn respond(&mut self, response: S::Response) -> Result<(), EncodeError> {
+    pub(super) fn queue_response(&mut self, response: S::Response) -> Result<(), EncodeError> {
         // Not more than is there now, so that a flood of sends can't hold up the response.
         for _ in 0..self.shared.queued_responses() {
             let Some(sent) = self.shared.pop() else { break };
-            self.append(sent)?;
+            self.encode_response(sent)?;
         }
-        self.append(response)
+        self.encode_response(response)
     }
 
-    fn append(&mut self, response: S::Response) -> Result<(), EncodeError> {
-        if self.end == Some(End::Broken) {
+    fn encode_response(&mut self, response: S::Response) -> Result<(), EncodeError> {
+        if self.end == Some(ReadEnd::Failed) {
             return Ok(());
         }
-        let output = &mut self.buffers.get_or_insert_with(lease).output;
+        let output = &mut self.buffers.get_or_insert_with(acquire).output;
         if output.capacity() == 0 {
-            output.reserve(LEASE);
+            output.reserve(BUFFER_SIZE);
         }
-        whole(output, |output| self.codec.encode(response, output))
+        encode_or_rollback(output, |output| self.codec.encode(response, output))
     }
 
     /// Whether the batch should be written before more is appended.
     pub(super) fn is_full(&self) -> bool {
-        self.unwritten() >= BATCH
+        self.unwritten() >= MAX_BATCH
     }
 
     pub(super) fn has_output(&self) -> bool {
@@ -320,10 +325,10 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
     }
 
     /// Appends what was sent to the peer, until the batch is full.
-    pub(super) fn collect(&mut self) -> Result<(), EncodeError> {
+    pub(super) fn encode_queued(&mut self) -> Result<(), EncodeError> {
         while !self.is_full() {
             let Some(response) = self.shared.pop() else { break };
-            self.append(response)?;
+            self.encode_response(response)?;
         }
         Ok(())
     }
@@ -331,25 +336,25 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
     /// Writes the batch.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.has_output() {
-            let io = Pin::new(&mut self.io);
+            let transport = Pin::new(&mut self.transport);
             let output = self.buffers.as_mut().map(|buffers| &mut buffers.output);
             let Some(output) = output.filter(|output| !output.is_empty()) else {
-                match io.poll_flush(cx) {
+                match transport.poll_flush(cx) {
                     Poll::Pending => {
-                        self.waits_to_write();
+                        self.begin_write_wait();
                         return Poll::Pending;
                     }
                     Poll::Ready(Ok(())) => self.unflushed = false,
-                    Poll::Ready(Err(_)) => self.broke(),
+                    Poll::Ready(Err(_)) => self.mark_failed(),
                 }
                 continue;
             };
-            match io.poll_write(cx, output) {
+            match transport.poll_write(cx, output) {
                 Poll::Pending => {
-                    self.waits_to_write();
+                    self.begin_write_wait();
                     return Poll::Pending;
                 }
-                Poll::Ready(Ok(0) | Err(_)) => self.broke(),
+                Poll::Ready(Ok(0) | Err(_)) => self.mark_failed(),
                 Poll::Ready(Ok(count)) => {
                     // Mostly all at once; and a buffer that is cleared is whole again.
                     if count == output.len() {
@@ -368,8 +373,8 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
     }
 
     /// The connection is of no use any more: what was to be sent never will be.
-    pub(super) fn broke(&mut self) {
-        self.end = Some(End::Broken);
+    pub(super) fn mark_failed(&mut self) {
+        self.end = Some(ReadEnd::Failed);
         if let Some(buffers) = &mut self.buffers {
             buffers.output.clear();
         }
@@ -380,38 +385,38 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
     // ---- at rest, and at the end
 
     /// Gives back the buffers if they are empty.
-    pub(super) fn spare(&mut self) {
+    pub(super) fn release_empty_buffers(&mut self) {
         if self.unread() == 0 && !self.has_output() {
             if let Some(buffers) = self.buffers.take() {
-                give_back(buffers);
+                release(buffers);
             }
         }
     }
 
     /// As [`spare`](Self::spare), and a small part of a frame moves out of its large buffer.
-    pub(super) fn rest(&mut self) {
-        self.spare();
+    pub(super) fn compact(&mut self) {
+        self.release_empty_buffers();
         let Some(buffers) = &mut self.buffers else { return };
         if buffers.output.is_empty() {
             buffers.output = BytesMut::new();
-            if buffers.input.len() <= SMALL && buffers.input.capacity() >= LEASE {
+            if buffers.input.len() <= MAX_IDLE_REMAINDER && buffers.input.capacity() >= BUFFER_SIZE {
                 let input = BytesMut::from(&buffers.input[..]);
                 let unfinished = mem::take(&mut buffers.unfinished);
                 let small = Buffers { input, unfinished, ..Buffers::default() };
-                give_back(mem::replace(buffers, Box::new(small)));
+                release(mem::replace(buffers, Box::new(small)));
             }
         }
     }
 
     /// Closes the writing side. A transport that has something to write for it is given the time to write.
     pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match Pin::new(&mut self.io).poll_shutdown(cx) {
+        match Pin::new(&mut self.transport).poll_shutdown(cx) {
             Poll::Pending => {
-                self.waits_to_write();
+                self.begin_write_wait();
                 return Poll::Pending;
             }
             Poll::Ready(Ok(())) => self.all_is_written(),
-            Poll::Ready(Err(_)) => self.broke(),
+            Poll::Ready(Err(_)) => self.mark_failed(),
         }
         Poll::Ready(())
     }
@@ -432,20 +437,20 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
 
     /// SessionLimits of what went before must not cut short what comes. A peer that has not read in time is given nothing
     /// more, and no more time.
-    pub(super) fn drop_limits(&mut self) {
-        self.give_up_if_unread();
-        self.drop_deadlines();
+    pub(super) fn clear_deadlines(&mut self) {
+        self.fail_if_write_timed_out();
+        self.reset_deadlines();
     }
 
-    pub(super) fn give_up_if_unread(&mut self) {
-        if self.deadlines.is_unread(&self.shared) {
-            self.broke();
-            self.drop_deadlines();
+    pub(super) fn fail_if_write_timed_out(&mut self) {
+        if self.deadlines.write_timed_out(&self.shared) {
+            self.mark_failed();
+            self.reset_deadlines();
         }
     }
 
-    fn waits_to_write(&mut self) {
-        if self.deadlines.waits_to_write(&self.shared) {
+    fn begin_write_wait(&mut self) {
+        if self.deadlines.begin_write_wait(&self.shared) {
             self.arm();
         }
     }
@@ -455,7 +460,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
     fn has_taken(&mut self, count: usize) {
         let Some(buffers) = &mut self.buffers else { return };
         buffers.taken += count;
-        if buffers.taken >= BATCH {
+        if buffers.taken >= MAX_BATCH {
             self.all_is_written();
         }
     }
@@ -464,19 +469,19 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
         if let Some(buffers) = &mut self.buffers {
             buffers.taken = 0;
         }
-        if self.deadlines.written() {
+        if self.deadlines.end_write_wait() {
             self.arm();
         }
     }
 
     /// Whether the peer holds the session up, between two handlers.
-    fn holds_up(&mut self, held_up: bool) {
-        if self.deadlines.holds_up(held_up) {
+    fn set_blocked_on_write(&mut self, held_up: bool) {
+        if self.deadlines.set_blocked_on_write(held_up) {
             self.arm();
         }
     }
 
-    fn drop_deadlines(&mut self) {
+    fn reset_deadlines(&mut self) {
         self.deadlines = Deadlines::default();
         if let Some(buffers) = &mut self.buffers {
             buffers.unfinished.is_over();
@@ -489,16 +494,16 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
     }
 
     /// As [`flush`](Self::flush), between two handlers; `false` if the state's time has passed before all was written.
-    pub(super) async fn flush_in_time(&mut self) -> bool {
+    pub(super) async fn flush_within_state(&mut self) -> bool {
         let flushed = poll_fn(|cx| match self.poll_flush(cx) {
             Poll::Ready(()) => Poll::Ready(true),
             Poll::Pending => {
-                self.holds_up(true);
-                if self.state_is_over() { Poll::Ready(false) } else { Poll::Pending }
+                self.set_blocked_on_write(true);
+                if self.state_timed_out() { Poll::Ready(false) } else { Poll::Pending }
             }
         })
         .await;
-        self.holds_up(false);
+        self.set_blocked_on_write(false);
         flushed
     }
 }
@@ -506,7 +511,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
 impl<S: Service, IO, C> Drop for SessionIo<S, IO, C> {
     fn drop(&mut self) {
         if let Some(buffers) = self.buffers.take() {
-            give_back(buffers);
+            release(buffers);
         }
         // Also when the session's task is dropped with its runtime: whoever waits to send is told.
         self.shared.end();

@@ -4,10 +4,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use super::attend::Appetite;
 use super::decoding::{Found, Later};
-use super::ends::over;
 use super::io::SessionIo;
+use super::lifecycle::end_reason;
+use super::run_with_io::RequestDemand;
 use crate::codec::Codec;
 use crate::service::session::{RequestSlot, Session};
 use crate::service::{Peer, Reason, Service, SessionError, StateLimits};
@@ -52,7 +52,7 @@ impl<Req: Send + 'static> RequestSource<Req> {
     }
 
     /// Puts the next request into the slot before it is asked for. `Err` if no request will come.
-    pub(super) fn prefetch<S, IO, C>(&mut self, link: &mut SessionIo<S, IO, C>) -> Result<(), Reason>
+    pub(super) fn prefetch<S, IO, C>(&mut self, io: &mut SessionIo<S, IO, C>) -> Result<(), Reason>
     where
         S: Service<Request = Req>,
         IO: Transport,
@@ -61,7 +61,7 @@ impl<Req: Send + 'static> RequestSource<Req> {
         if self.slot.is_full() {
             return Ok(());
         }
-        match self.next(link, &mut Context::from_waker(Waker::noop())) {
+        match self.next(io, &mut Context::from_waker(Waker::noop())) {
             Next::Given(Err(SessionError::Ended(reason))) => Err(reason),
             Next::Given(given) => {
                 self.slot.prefetch(given);
@@ -71,17 +71,17 @@ impl<Req: Send + 'static> RequestSource<Req> {
         }
     }
 
-    fn next<S, IO, C>(&mut self, link: &mut SessionIo<S, IO, C>, cx: &mut Context<'_>) -> Next<Req>
+    fn next<S, IO, C>(&mut self, io: &mut SessionIo<S, IO, C>, cx: &mut Context<'_>) -> Next<Req>
     where
         S: Service<Request = Req>,
         IO: Transport,
         C: Codec<S::Request, S::Response>,
     {
-        if self.ended.is_none() && !link.shared().is_closed() {
+        if self.ended.is_none() && !io.shared().is_closed() {
             let request = match self
                 .later
                 .take()
-                .map_or_else(|| link.request(), |later| Ok(Some(Found::Later(*later))))
+                .map_or_else(|| io.decode_request(), |later| Ok(Some(Found::Later(*later))))
             {
                 Ok(None) => None,
                 Ok(Some(Found::Request(request))) => Some(Ok(request)),
@@ -104,7 +104,7 @@ impl<Req: Send + 'static> RequestSource<Req> {
             }
         }
         self.later = None;
-        self.ended = self.ended.take().or_else(|| over(link));
+        self.ended = self.ended.take().or_else(|| end_reason(io));
         match self.ended.clone() {
             Some(reason) => Next::Given(Err(SessionError::Ended(reason))),
             None => Next::Nothing,
@@ -112,13 +112,13 @@ impl<Req: Send + 'static> RequestSource<Req> {
     }
 }
 
-impl<S, IO, C> Appetite<S, IO, C> for RequestSource<S::Request>
+impl<S, IO, C> RequestDemand<S, IO, C> for RequestSource<S::Request>
 where
     S: Service,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    fn asks(&self) -> bool {
+    fn wants_request(&self) -> bool {
         self.later.is_none() && self.slot.is_awaited()
     }
 
@@ -126,16 +126,16 @@ where
         self.later.is_some() && self.slot.is_awaited()
     }
 
-    fn feed(&mut self, link: &mut SessionIo<S, IO, C>, cx: &Context<'_>) -> bool {
+    fn try_deliver(&mut self, io: &mut SessionIo<S, IO, C>, cx: &Context<'_>) -> bool {
         if !self.slot.is_awaited() {
-            link.asks_no_more();
+            io.end_read_wait();
             return false;
         }
-        let next = match self.next(link, &mut Context::from_waker(cx.waker())) {
+        let next = match self.next(io, &mut Context::from_waker(cx.waker())) {
             Next::Given(next) => next,
             Next::Later => return false,
             Next::Nothing => {
-                link.asks(StateLimits::NONE);
+                io.begin_read_wait(StateLimits::NONE);
                 return false;
             }
         };

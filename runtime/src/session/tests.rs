@@ -14,20 +14,20 @@ fn buffers_that_have_grown_are_not_kept() {
         input.advance(size - 10);
         Box::new(buffers::Buffers { input, ..buffers::Buffers::default() })
     };
-    buffers::give_back(with_input(1024 * 1024));
-    assert_eq!(buffers::lease().input.capacity(), 0);
-    buffers::give_back(with_input(buffers::LEASE));
-    assert_eq!(buffers::lease().input.capacity(), buffers::LEASE, "one of the usual size is, whole");
+    buffers::release(with_input(1024 * 1024));
+    assert_eq!(buffers::acquire().input.capacity(), 0);
+    buffers::release(with_input(buffers::BUFFER_SIZE));
+    assert_eq!(buffers::acquire().input.capacity(), buffers::BUFFER_SIZE, "one of the usual size is, whole");
 }
 
 #[test]
 fn futures_are_pinned_anew_in_a_slot_that_is_used_again() {
-    let shelf = shelf::Shelf::new();
+    let pool = future_pool::FuturePool::new();
     let make = |n: u32| async move { n };
-    let slot = shelf.put_in(|| make(1));
+    let slot = pool.acquire_with(|| make(1));
     let at = std::ptr::from_ref(&*slot);
-    shelf.take_back(slot);
-    let mut slot = shelf.put_in(|| make(2));
+    pool.release(slot);
+    let mut slot = pool.acquire_with(|| make(2));
     assert_eq!(std::ptr::from_ref(&*slot), at);
     let future = slot.as_mut().as_pin_mut().expect("a filled slot");
     assert_eq!(pin!(future).poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(2));

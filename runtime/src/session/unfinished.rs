@@ -25,7 +25,7 @@ impl Unfinished {
     }
 
     /// The rest of the frame is awaited: its time begins, or goes on.
-    pub(super) fn is_awaited(&mut self, server: &ServerShared) {
+    pub(super) fn begin_wait(&mut self, server: &ServerShared) {
         if self.by == 0 {
             self.by = match (self.left, server.limits().frame) {
                 (0, None) => return,
@@ -37,7 +37,7 @@ impl Unfinished {
     }
 
     /// It is not awaited now. Also one whose time is over has a moment left, to be seen if it has come meanwhile.
-    pub(super) fn pauses(&mut self, server: &ServerShared) {
+    pub(super) fn pause(&mut self, server: &ServerShared) {
         if self.by != 0 {
             self.left = self.by.saturating_sub(server.deadline_after(Duration::ZERO)).max(1);
             self.by = 0;
@@ -45,7 +45,7 @@ impl Unfinished {
     }
 
     /// So many bytes more have come.
-    pub(super) fn goes_on(&mut self, server: &ServerShared, bytes: usize) -> bool {
+    pub(super) fn extend(&mut self, server: &ServerShared, bytes: usize) -> bool {
         let more = (bytes as u64).saturating_mul(1000) / server.limits().frame_rate.max(1);
         let counts = self.by != 0 && more != 0;
         if counts {

@@ -318,14 +318,14 @@ async fn until_end(told: &mut mpsc::UnboundedReceiver<Event>) -> Reason {
 /// An idle session is its task, the idle struct in a box, and what it shares with its peers.
 #[test]
 fn what_an_idle_session_holds_does_not_grow() {
-    use crate::session::driver::{Drive, Idle, driver};
+    use crate::session::driver::{Drive, IdleSession, driver};
     use crate::session::registry::{SessionGuard, SessionRegistry};
     use tokio::net::TcpStream;
 
     fn task_of<S: Service, IO, C, D: Drive<S, IO, C>>(_: fn(Arc<SessionRegistry<S>>) -> D) -> usize {
         size_of::<D::Task>()
     }
-    assert_eq!(size_of::<Idle<Scripted, TcpStream, Lines>>(), 144);
+    assert_eq!(size_of::<IdleSession<Scripted, TcpStream, Lines>>(), 144);
     assert_eq!(size_of::<SessionGuard<Scripted>>(), 24);
     assert_eq!(task_of(driver::<Scripted, TcpStream, Lines>), 88);
     assert_eq!(task_of(driver::<Asking, TcpStream, Lines>), 88);

@@ -7,55 +7,57 @@ use std::ops::ControlFlow;
 use std::pin::pin;
 use std::sync::Arc;
 
-use super::attend::attend;
-use super::driver::{Entry, Idle};
-use super::ends::{answer, close, cut, open, over, unless};
+use super::driver::{Activation, IdleSession};
+use super::lifecycle::{
+    end_reason, reason_after_abort, run_on_connect, run_on_disconnect, run_on_error, run_until_aborted,
+};
 use super::registry::SessionRegistry;
 use super::request_source::{RequestSource, channel};
+use super::run_with_io::run_with_io;
 use crate::codec::Codec;
 use crate::service::server_shared::ShutdownPhase;
 use crate::service::{Linear, Reason, Session, SessionError};
 use crate::transport::Transport;
 
 /// A whole session. Never goes idle, so it never gives anything back.
-pub(crate) async fn whole<S, IO, C>(
+pub(crate) async fn run<S, IO, C>(
     registry: Arc<SessionRegistry<S>>,
-    entry: Entry<S, IO, C>,
-) -> Option<Box<Idle<S, IO, C>>>
+    entry: Activation<S, IO, C>,
+) -> Option<Box<IdleSession<S, IO, C>>>
 where
     S: Linear,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
     let mut idle = match entry {
-        Entry::Again(idle) => idle,
+        Activation::Resumed(idle) => idle,
         // What happens once in a connection's life has a box of its own, to keep the session's small.
-        Entry::New(link) => Box::pin(open(&registry, *link)).await?,
+        Activation::New(io) => Box::pin(run_on_connect(&registry, *io)).await?,
     };
-    let shared = Arc::clone(idle.link.shared());
+    let shared = Arc::clone(idle.io.shared());
     let ended = {
-        let rounds = pin!(Some(rounds(&registry, &mut idle)));
-        unless(|| shared.abort_reason(ShutdownPhase::Cancelling), rounds).await
+        let running = pin!(Some(run_handler_loop(&registry, &mut idle)));
+        run_until_aborted(|| shared.abort_reason(ShutdownPhase::Cancelling), running).await
     };
     let reason = match ended {
         Ok(reason) => reason,
-        Err(off) => Box::pin(cut(&registry, &mut idle, off)).await,
+        Err(off) => Box::pin(reason_after_abort(&registry, &mut idle, off)).await,
     };
-    Box::pin(close(&registry, idle, "", reason)).await;
+    Box::pin(run_on_disconnect(&registry, idle, "", reason)).await;
     None
 }
 
 /// Starts the handler again and again, until the session ends.
-async fn rounds<S, IO, C>(registry: &SessionRegistry<S>, idle: &mut Idle<S, IO, C>) -> Reason
+async fn run_handler_loop<S, IO, C>(registry: &SessionRegistry<S>, idle: &mut IdleSession<S, IO, C>) -> Reason
 where
     S: Linear,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    let (mut session, mut source) = channel(idle.link.peer());
+    let (mut session, mut source) = channel(idle.io.peer());
     loop {
         source.begin_run();
-        match round(registry, idle, &mut session, &mut source).await {
+        match run_handler_once(registry, idle, &mut session, &mut source).await {
             Err(SessionError::Ended(reason)) => return reason,
             Err(error) => {
                 // An error that only tells of the end is not one; what the codec can't read is.
@@ -65,7 +67,7 @@ where
                 {
                     return reason.clone();
                 }
-                let answered = Box::pin(answer(registry, &mut idle.link, &mut idle.conn, error)).await;
+                let answered = Box::pin(run_on_error(registry, &mut idle.io, &mut idle.conn, error)).await;
                 if let ControlFlow::Break(reason) = answered {
                     return reason;
                 }
@@ -79,8 +81,8 @@ where
             return Reason::Closed;
         }
         // A handler is not started to be told of the end at once.
-        if over(&idle.link).is_some() {
-            if let Err(reason) = source.prefetch(&mut idle.link) {
+        if end_reason(&idle.io).is_some() {
+            if let Err(reason) = source.prefetch(&mut idle.io) {
                 return reason;
             }
         }
@@ -90,9 +92,9 @@ where
 }
 
 /// One run of the handler.
-async fn round<S, IO, C>(
+async fn run_handler_once<S, IO, C>(
     registry: &SessionRegistry<S>,
-    idle: &mut Idle<S, IO, C>,
+    idle: &mut IdleSession<S, IO, C>,
     session: &mut Session<S::Request, S::Response>,
     source: &mut RequestSource<S::Request>,
 ) -> Result<(), SessionError<S::Error>>
@@ -101,9 +103,9 @@ where
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    let (link, conn) = (&mut idle.link, &mut idle.conn);
+    let (io, conn) = (&mut idle.io, &mut idle.conn);
     let handler = pin!(registry.service().session(conn, session));
-    let ran = attend(link, S::HALF_CLOSE.into(), source, handler).await;
-    link.asks_no_more();
+    let ran = run_with_io(io, S::HALF_CLOSE.into(), source, handler).await;
+    io.end_read_wait();
     ran.map_err(SessionError::Ended)?.map_err(SessionError::Handler)
 }

@@ -2,7 +2,7 @@
 //!
 //! If a socket is closed while it holds bytes that nobody has read, or if bytes arrive after it was closed, the kernel
 //! resets the connection and drops everything that the peer has not taken yet. Therefore every close goes through
-//! [`finish`]:
+//! [`close_gracefully`]:
 //!
 //! | step | ends when | at the latest |
 //! |---|---|---|
@@ -21,8 +21,8 @@ use tokio::task::coop::{consume_budget, unconstrained};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, warn};
 
-use super::ends::unless;
-use super::io::{End, SessionIo};
+use super::io::{ReadEnd, SessionIo};
+use super::lifecycle::run_until_aborted;
 use super::registry::SessionRegistry;
 use crate::codec::Codec;
 use crate::service::Service;
@@ -39,45 +39,49 @@ const STRETCH: usize = 1024 * 1024;
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Writes what is left to write, as far as limits and the stop allow, closes the writing side, and lingers.
-pub(super) async fn finish<S, IO, C>(registry: &SessionRegistry<S>, link: &mut SessionIo<S, IO, C>)
+pub(super) async fn close_gracefully<S, IO, C>(registry: &SessionRegistry<S>, io: &mut SessionIo<S, IO, C>)
 where
     S: Service,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    let shared = Arc::clone(link.shared());
-    link.drop_limits();
+    let shared = Arc::clone(io.shared());
+    io.clear_deadlines();
     shared.close();
-    let written =
-        unless(|| shared.abort_reason(ShutdownPhase::Cancelling), pin!(Some(write(registry, link)))).await;
-    if written.is_ok() && link.end().is_none() && link.io().lingers() {
-        let _ = unless(|| shared.stop_reason(ShutdownPhase::Cancelling), pin!(Some(linger(link)))).await;
+    let written = run_until_aborted(
+        || shared.abort_reason(ShutdownPhase::Cancelling),
+        pin!(Some(flush_before_close(registry, io))),
+    )
+    .await;
+    if written.is_ok() && io.end().is_none() && io.transport().lingers() {
+        let _ =
+            run_until_aborted(|| shared.stop_reason(ShutdownPhase::Cancelling), pin!(Some(linger(io)))).await;
     }
     shared.end();
 }
 
-async fn write<S, IO, C>(registry: &SessionRegistry<S>, link: &mut SessionIo<S, IO, C>)
+async fn flush_before_close<S, IO, C>(registry: &SessionRegistry<S>, io: &mut SessionIo<S, IO, C>)
 where
     S: Service,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
     loop {
-        if let Err(error) = link.collect() {
+        if let Err(error) = io.encode_queued() {
             warn!(%error, "a response could not be encoded");
         }
-        if !link.has_output() {
+        if !io.has_output() {
             break;
         }
-        link.flush().await;
+        io.flush().await;
     }
     // The place in `max_connections` is for sessions, and this one has ended. It goes before the peer can see the end, so that
     // a report never counts a session as cut short whose peer has read all of it.
-    if link.end().is_none() && link.io().lingers() {
-        registry.leave_place(link.shared());
+    if io.end().is_none() && io.transport().lingers() {
+        registry.leave_place(io.shared());
     }
-    if link.end() != Some(End::Broken) {
-        poll_fn(|cx| link.poll_shutdown(cx)).await;
+    if io.end() != Some(ReadEnd::Failed) {
+        poll_fn(|cx| io.poll_shutdown(cx)).await;
     }
 }
 
@@ -85,27 +89,27 @@ where
 ///
 /// During a stop a silent peer is waited for only if something was written to it lately: an idle session does not hold
 /// the stop up.
-async fn linger<S, IO, C>(link: &mut SessionIo<S, IO, C>)
+async fn linger<S, IO, C>(io: &mut SessionIo<S, IO, C>)
 where
     S: Service,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    let shared = Arc::clone(link.shared());
+    let shared = Arc::clone(io.shared());
     let began = Instant::now();
     let limit = shared.server().limits().linger;
     let until = || began + if shared.stopping() { limit / 2 } else { limit };
     let (mut heard, mut heard_at, mut stretch) = (false, began, 0);
     let mut timer = pin!(sleep_until(until().min(began + SILENCE)));
-    while link.end().is_none() {
+    while io.end().is_none() {
         // Unconstrained: what is there must be seen, also at the end of a long turn.
         let filled = unconstrained(poll_fn(|cx| {
-            if link.poll_fill(cx).is_ready() {
+            if io.poll_read(cx).is_ready() {
                 return Poll::Ready(true);
             }
             let patience = match shared.stopping() {
                 false => SILENCE,
-                true if heard || link.has_written_lately() => SILENCE_AT_STOP,
+                true if heard || io.has_written_lately() => SILENCE_AT_STOP,
                 true => return Poll::Ready(false),
             };
             let silent_until = until().min(heard_at + patience);
@@ -122,7 +126,7 @@ where
             debug!("the peer goes on sending; its connection is closed all the same");
             return;
         }
-        stretch += link.discard();
+        stretch += io.discard();
         if stretch >= STRETCH {
             stretch = 0;
             sleep(PAUSE).await;

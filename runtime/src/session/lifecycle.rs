@@ -9,11 +9,11 @@ use std::task::Poll;
 
 use tracing::{debug, error, warn};
 
-use super::attend::{OnEof, Sated, attend};
-use super::driver::Idle;
-use super::io::{End, SessionIo};
-use super::last_words::finish;
+use super::close::close_gracefully;
+use super::driver::IdleSession;
+use super::io::{ReadEnd, SessionIo};
 use super::registry::SessionRegistry;
+use super::run_with_io::{EofPolicy, NoDemand, run_with_io};
 use crate::codec::Codec;
 use crate::error::{CatchUnwind, Panic, catch_panic};
 use crate::service::server_shared::ShutdownPhase;
@@ -21,28 +21,28 @@ use crate::service::{Reason, Service, SessionError, StateLimits};
 use crate::transport::Transport;
 
 /// Why work was dropped before its end.
-pub(super) enum Cut {
-    Off(Reason),
+pub(super) enum Abort {
+    Reason(Reason),
     /// A handler, a hook or the codec panicked.
     Panicked(Panic),
 }
 
-/// Runs `work` unless `stop` says why not: then it is dropped, as after a panic.
+/// Runs `work` until `abort` returns a reason: then `work` is dropped, as after a panic.
 ///
 /// The driver is woken for a stop and for a deadline, so a look at each poll is enough. One look and one catch for a
 /// whole burst: everything below may just panic.
 ///
 /// The work is the caller's, pinned: by value, the caller's future would have room for it twice.
-pub(super) async fn unless<F: Future>(
-    stop: impl Fn() -> Option<Reason>,
+pub(super) async fn run_until_aborted<F: Future>(
+    abort: impl Fn() -> Option<Reason>,
     mut work: Pin<&mut Option<F>>,
-) -> Result<F::Output, Cut> {
+) -> Result<F::Output, Abort> {
     let done = poll_fn(|cx| {
         let Some(work) = work.as_mut().as_pin_mut() else { return Poll::Pending };
         match Pin::new(&mut CatchUnwind::new(work)).poll(cx) {
-            Poll::Ready(result) => Poll::Ready(result.map_err(Cut::Panicked)),
-            Poll::Pending => match stop() {
-                Some(reason) => Poll::Ready(Err(Cut::Off(reason))),
+            Poll::Ready(result) => Poll::Ready(result.map_err(Abort::Panicked)),
+            Poll::Pending => match abort() {
+                Some(reason) => Poll::Ready(Err(Abort::Reason(reason))),
                 None => Poll::Pending,
             },
         }
@@ -56,74 +56,74 @@ pub(super) async fn unless<F: Future>(
 }
 
 /// What a session ends with whose work was cut. A panic is answered by `on_error`.
-pub(super) async fn cut<S, IO, C>(
+pub(super) async fn reason_after_abort<S, IO, C>(
     registry: &SessionRegistry<S>,
-    idle: &mut Idle<S, IO, C>,
-    cut: Cut,
+    idle: &mut IdleSession<S, IO, C>,
+    abort: Abort,
 ) -> Reason
 where
     S: Service,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    let error = match cut {
-        Cut::Off(reason) => return reason,
-        Cut::Panicked(panic) => SessionError::Panicked(panic),
+    let error = match abort {
+        Abort::Reason(reason) => return reason,
+        Abort::Panicked(panic) => SessionError::Panicked(panic),
     };
-    let shared = Arc::clone(idle.link.shared());
+    let shared = Arc::clone(idle.io.shared());
     let reason = Reason::from_error(&error);
-    let answering = pin!(Some(answer(registry, &mut idle.link, &mut idle.conn, error)));
-    match unless(|| shared.abort_reason(ShutdownPhase::Cancelling), answering).await {
-        Ok(ControlFlow::Break(reason)) | Err(Cut::Off(reason)) => reason,
-        Ok(ControlFlow::Continue(())) | Err(Cut::Panicked(_)) => reason,
+    let answering = pin!(Some(run_on_error(registry, &mut idle.io, &mut idle.conn, error)));
+    match run_until_aborted(|| shared.abort_reason(ShutdownPhase::Cancelling), answering).await {
+        Ok(ControlFlow::Break(reason)) | Err(Abort::Reason(reason)) => reason,
+        Ok(ControlFlow::Continue(())) | Err(Abort::Panicked(_)) => reason,
     }
 }
 
 /// Runs `on_connect`. `None` if the connection ends with it; then no other hook runs.
-pub(super) async fn open<S, IO, C>(
+pub(super) async fn run_on_connect<S, IO, C>(
     registry: &SessionRegistry<S>,
-    mut link: SessionIo<S, IO, C>,
-) -> Option<Box<Idle<S, IO, C>>>
+    mut io: SessionIo<S, IO, C>,
+) -> Option<Box<IdleSession<S, IO, C>>>
 where
     S: Service,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
     debug!("session accepted");
-    let (shared, peer) = (Arc::clone(link.shared()), link.peer());
+    let (shared, peer) = (Arc::clone(io.shared()), io.peer());
     // The time to the first request counts from here.
-    link.asks(StateLimits::NONE);
+    io.begin_read_wait(StateLimits::NONE);
     let connected = {
         let connecting = pin!(Some(async {
             let hook = pin!(registry.service().on_connect(&peer));
-            attend(&mut link, S::HALF_CLOSE.into(), &mut Sated, hook).await
+            run_with_io(&mut io, S::HALF_CLOSE.into(), &mut NoDemand, hook).await
         }));
-        unless(|| shared.abort_reason(ShutdownPhase::Cancelling), connecting).await
+        run_until_aborted(|| shared.abort_reason(ShutdownPhase::Cancelling), connecting).await
     };
     let reason = match connected {
         Ok(Ok(Ok(opened))) => {
-            return Some(Box::new(Idle { link, conn: opened.conn, state: Some(opened.state) }));
+            return Some(Box::new(IdleSession { io, conn: opened.conn, state: Some(opened.state) }));
         }
         // An error may panic when it is shown, or dropped.
         Ok(Ok(Err(error))) => catch_panic(move || Reason::Failed(error.to_string()))
             .unwrap_or_else(|panic| Reason::Panicked(panic.message().to_owned())),
-        Ok(Err(reason)) | Err(Cut::Off(reason)) => reason,
-        Err(Cut::Panicked(panic)) => {
+        Ok(Err(reason)) | Err(Abort::Reason(reason)) => reason,
+        Err(Abort::Panicked(panic)) => {
             error!(%panic, "on(connect) panicked");
             Reason::Panicked(panic.message().to_owned())
         }
     };
-    report(&reason);
-    link.io().ended(&reason);
-    finish(registry, &mut link).await;
+    log_end(&reason);
+    io.transport().ended(&reason);
+    close_gracefully(registry, &mut io).await;
     None
 }
 
-/// Runs `on_disconnect` and closes the connection. A state that is gone was called `busy_in`.
-pub(super) async fn close<S, IO, C>(
+/// Runs `on_disconnect` and closes the connection. `active_state` is the name of the state whose handler was running, if one was.
+pub(super) async fn run_on_disconnect<S, IO, C>(
     registry: &SessionRegistry<S>,
-    idle: Box<Idle<S, IO, C>>,
-    busy_in: &'static str,
+    idle: Box<IdleSession<S, IO, C>>,
+    active_state: &'static str,
     reason: Reason,
 ) where
     S: Service,
@@ -131,33 +131,33 @@ pub(super) async fn close<S, IO, C>(
     C: Codec<S::Request, S::Response>,
 {
     // Before anything that may take its time.
-    report(&reason);
-    let Idle { mut link, conn, state } = *idle;
-    link.io().ended(&reason);
-    let (shared, peer) = (Arc::clone(link.shared()), link.peer());
+    log_end(&reason);
+    let IdleSession { mut io, conn, state } = *idle;
+    io.transport().ended(&reason);
+    let (shared, peer) = (Arc::clone(io.shared()), io.peer());
     // SessionLimits of what went before must not cut the hook short.
-    link.drop_limits();
+    io.clear_deadlines();
     if !reason.may_answer() {
         peer.close();
     }
     let disconnected = {
         let disconnecting = pin!(Some(async {
-            let told = if state.is_none() { reason.clone().while_in(busy_in) } else { reason.clone() };
+            let told = if state.is_none() { reason.clone().while_in(active_state) } else { reason.clone() };
             let hook = pin!(registry.service().on_disconnect(&peer, conn, state, told));
-            attend(&mut link, OnEof::Ignore, &mut Sated, hook).await
+            run_with_io(&mut io, EofPolicy::Ignore, &mut NoDemand, hook).await
         }));
-        unless(|| shared.stop_reason(ShutdownPhase::Aborting), disconnecting).await
+        run_until_aborted(|| shared.stop_reason(ShutdownPhase::Aborting), disconnecting).await
     };
     match disconnected {
         Ok(Ok(())) => {}
-        Ok(Err(reason)) | Err(Cut::Off(reason)) => warn!(%reason, "on(disconnect) was dropped"),
-        Err(Cut::Panicked(panic)) => error!(%panic, "on(disconnect) panicked"),
+        Ok(Err(reason)) | Err(Abort::Reason(reason)) => warn!(%reason, "on(disconnect) was dropped"),
+        Err(Abort::Panicked(panic)) => error!(%panic, "on(disconnect) panicked"),
     }
-    finish(registry, &mut link).await;
+    close_gracefully(registry, &mut io).await;
 }
 
 /// An error that nothing answered is the session's reason, so this is where it is told.
-fn report(reason: &Reason) {
+fn log_end(reason: &Reason) {
     if reason.is_notable() {
         warn!(%reason, "session ends");
     } else {
@@ -166,9 +166,9 @@ fn report(reason: &Reason) {
 }
 
 /// Has `on_error` answer an error. `Break` is the reason why the session ends; the answer is in the batch.
-pub(super) async fn answer<S, IO, C>(
+pub(super) async fn run_on_error<S, IO, C>(
     registry: &SessionRegistry<S>,
-    link: &mut SessionIo<S, IO, C>,
+    io: &mut SessionIo<S, IO, C>,
     conn: &mut S::Conn,
     error: SessionError<S::Error>,
 ) -> ControlFlow<Reason>
@@ -184,20 +184,20 @@ where
     };
     let reason = Reason::from_error(&error);
     log(&error);
-    let peer = link.peer();
+    let peer = io.peer();
     // Caught on its own: the error of a burst that panics would come here again.
     let hook = pin!(caught(|| registry.service().on_error(&peer, conn, error)));
-    let response = match attend(link, S::HALF_CLOSE.into(), &mut Sated, hook).await {
+    let response = match run_with_io(io, S::HALF_CLOSE.into(), &mut NoDemand, hook).await {
         Ok(Ok(ControlFlow::Continue(response))) => response,
         Ok(Ok(ControlFlow::Break(reason))) | Err(reason) => return ControlFlow::Break(reason),
         Ok(Err(panic)) => return hook_panicked(&panic),
     };
-    if let Err(error) = link.respond(response) {
+    if let Err(error) = io.queue_response(response) {
         return ControlFlow::Break(Reason::Failed(error.to_string()));
     }
     // A peer that causes errors and does not read their answers is held back as any other.
-    if link.is_full() {
-        link.flush().await;
+    if io.is_full() {
+        io.flush().await;
     }
     if resumes { ControlFlow::Continue(()) } else { ControlFlow::Break(reason) }
 }
@@ -221,17 +221,17 @@ fn hook_panicked(panic: &Panic) -> ControlFlow<Reason> {
 }
 
 /// Why no request will come any more, if none will; asked when none is there.
-pub(super) fn over<S, IO, C>(link: &SessionIo<S, IO, C>) -> Option<Reason>
+pub(super) fn end_reason<S, IO, C>(io: &SessionIo<S, IO, C>) -> Option<Reason>
 where
     S: Service,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    match link.end() {
-        Some(End::Broken) => Some(Reason::Reset),
-        _ if link.has_no_room() => Some(Reason::Overload),
-        Some(End::Eof) => Some(Reason::PeerClosed),
-        None if link.shared().is_closed() => Some(Reason::Closed),
-        None => link.shared().stopping().then_some(Reason::Stopped),
+    match io.end() {
+        Some(ReadEnd::Failed) => Some(Reason::Reset),
+        _ if io.has_no_room() => Some(Reason::Overload),
+        Some(ReadEnd::Eof) => Some(Reason::PeerClosed),
+        None if io.shared().is_closed() => Some(Reason::Closed),
+        None => io.shared().stopping().then_some(Reason::Stopped),
     }
 }
