@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use portcullis::prelude::*;
-use portcullis::{BlockingEndpoint, Client, Datagrams, Endpoint};
+use portcullis::{BlockingEndpoint, Client, Datagrams, Endpoint, Udp};
 use serde::{Deserialize, Serialize};
 
 /// What sensors and screens say.
@@ -92,7 +92,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let server = Server::new(Station::default())
         .codec(JsonLines::new())
         .bind("127.0.0.1:0")?
-        .bind_udp("127.0.0.1:0", datagrams())?
+        .listen(Udp::new("127.0.0.1:0", datagrams()))?
         .idle_within(Duration::from_millis(300));
     let stats = server.datagram_stats();
     let server = server.spawn().await?;
@@ -100,7 +100,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("station: streams on {tcp}, datagrams on {udp}");
 
     // A sensor on a loop. An answer that does not come is asked for again, since a report may arrive twice.
-    let mut roof = Endpoint::<Request, Response, _>::connect(udp, datagrams())
+    let mut roof = Endpoint::<Request, Response, _>::connect(Udp::new(udp, datagrams()))
         .await?
         .limit(Duration::from_secs(5))
         .resend_every(Duration::from_millis(500));
@@ -110,15 +110,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // A sensor without a loop.
     let cellar = tokio::task::spawn_blocking(move || {
-        let mut cellar = BlockingEndpoint::<Request, Response, _>::connect(udp, datagrams())?
+        let mut cellar = BlockingEndpoint::<Request, Response, _>::connect(Udp::new(udp, datagrams()))?
             .limit(Duration::from_secs(5));
         cellar.call(Request::Measured("cellar".into(), 9.0))
     });
     println!("cellar: {:?}", cellar.await??);
 
     // One that speaks another language.
-    let mut stranger =
-        Endpoint::<&str, Response, _>::connect(udp, datagrams()).await?.limit(Duration::from_secs(5));
+    let mut stranger = Endpoint::<&str, Response, _>::connect(Udp::new(udp, datagrams()))
+        .await?
+        .limit(Duration::from_secs(5));
     println!("stranger: {:?}", stranger.call("hello?").await?);
 
     let mut screen = Client::<Request, Response, _>::connect(tcp, JsonLines::new()).await?;

@@ -15,7 +15,7 @@ use std::time::Duration;
 use portcullis::prelude::*;
 use portcullis::rustls::pki_types::{ServerName, pem::PemObject};
 use portcullis::rustls::{ClientConfig, RootCertStore, crypto::ring};
-use portcullis::{Client, Tls};
+use portcullis::{Client, Tcp, Tls};
 use portcullis_examples::{Error, time_limit};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -69,8 +69,8 @@ async fn main() -> Result<(), Error> {
     let server = Server::new(GuestBook::default())
         .codec(Lines::new())
         .bind("127.0.0.1:0")?
-        .bind_tls("127.0.0.1:0", tls)?
-        .bind_unix_with(&path, portcullis::UnixOptions::new().mode(0o600))?
+        .listen(Tcp::new("127.0.0.1:0").tls(tls))?
+        .listen(portcullis::Unix::new(&path).mode(0o600))?
         .spawn()
         .await?;
     let [plain, secure] = *server.local_addrs() else { return Err("two addresses were bound".into()) };

@@ -169,23 +169,23 @@ pub use portcullis_runtime::FdPeer;
 pub use portcullis_runtime::MessagePack;
 #[cfg(feature = "postcard")]
 pub use portcullis_runtime::Postcard;
-#[cfg(feature = "systemd")]
-pub use portcullis_runtime::listen_fds;
 #[cfg(feature = "server")]
 pub use portcullis_runtime::{
-    Backoff, BlockingClient, BlockingEndpoint, BlockingReconnect, BlockingStream, Bound, Cleanup, Client,
-    ClientError, ClientReceiver, ClientSender, Closed, Codec, DatagramAddr, DatagramCounts, DatagramStats,
-    Datagrams, Describe, Description, Endpoint, HalfClose, Incoming, IntoService, Lines, Listener, Listens,
-    NoCodec, Peer, Posting, Reason, Reconnect, RunningServer, SendError, Sending, Server, ServerHandle,
-    ServerThread, Service, Session, SessionError, StateLimits, StopReport, TcpOptions, Transport,
-    TrySendError, UdpOptions, Unbound,
+    Accepted, Backoff, BlockingClient, BlockingEndpoint, BlockingReconnect, BlockingStream, Bound, Cleanup,
+    Client, ClientError, ClientReceiver, ClientSender, Closed, Codec, DatagramAddr, DatagramCounts,
+    DatagramSocket, DatagramStats, Datagrams, Describe, Description, Endpoint, HalfClose, Incoming,
+    IntoService, IsBound, Lines, Listen, Listener, NoCodec, Peer, Posting, Reason, Reconnect, RunningServer,
+    SendError, Sending, Server, ServerHandle, ServerThread, Service, Session, SessionError, SocketAddrs,
+    StateLimits, StopReport, Tcp, Transport, TrySendError, Udp, Unbound,
 };
 #[cfg(feature = "tls")]
-pub use portcullis_runtime::{ClientTls, Tls, TlsBuilder, TlsInfo, TlsPeer, TlsReloader, rustls};
+pub use portcullis_runtime::{ClientTls, OverTls, Tls, TlsBuilder, TlsInfo, TlsPeer, TlsReloader, rustls};
 #[cfg(all(feature = "server", feature = "serde"))]
 pub use portcullis_runtime::{Concatenated, LengthPrefixed, NewlineSeparated};
 #[cfg(all(feature = "server", unix))]
-pub use portcullis_runtime::{Credentials, UnixOptions};
+pub use portcullis_runtime::{Credentials, Unix, UnixDatagram, UnixName};
+#[cfg(feature = "systemd")]
+pub use portcullis_runtime::{InheritedKind, InheritedSocket, listen_fds};
 #[cfg(feature = "json")]
 pub use portcullis_runtime::{Json, JsonLines};
 

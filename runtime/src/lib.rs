@@ -62,8 +62,12 @@ pub mod bounds {
         Fallible, FromInterrupted, IsNoWorker, IsWorker, crosses_as_worker, is_error_of_a_job,
         moves_between_threads,
     };
+    #[cfg(all(feature = "server", unix))]
+    pub use crate::server::BoundUnix;
     #[cfg(feature = "server")]
-    pub use crate::server::carries::{Carries, Fits, Mistaken, Never, Silent};
+    pub use crate::server::carries::{Carries, Fits, HasCodec, Mistaken, Never, Silent};
+    #[cfg(feature = "server")]
+    pub use crate::server::{BoundDatagrams, BoundTcp, Serves, Streams};
 }
 
 /// For the crates of this workspace that build on the core. Nothing in here is part of the public interface.
@@ -110,21 +114,21 @@ pub use codec::{Codec, Datagrams, Lines};
 pub use codec::{Concatenated, LengthPrefixed, NewlineSeparated};
 #[cfg(feature = "json")]
 pub use codec::{Json, JsonLines};
+#[cfg(all(feature = "server", unix))]
+pub use datagram::UnixDatagram;
 #[cfg(feature = "server")]
-pub use datagram::{DatagramAddr, UdpOptions};
+pub use datagram::{DatagramAddr, DatagramSocket, Udp};
 #[cfg(feature = "server")]
 pub use describe::{Describe, Description};
 #[cfg(feature = "server")]
 pub use endpoint::{BlockingEndpoint, Endpoint};
-#[cfg(all(feature = "server", unix))]
-pub use server::UnixOptions;
-#[cfg(feature = "systemd")]
-pub use server::listen_fds;
 #[cfg(feature = "server")]
 pub use server::{
-    Bound, DatagramCounts, DatagramStats, IntoService, Listener, Listens, NoCodec, RunningServer, Server,
-    ServerHandle, ServerThread, StopReport, TcpOptions, Unbound,
+    Accepted, Bound, DatagramCounts, DatagramStats, IntoService, IsBound, Listen, Listener, NoCodec,
+    RunningServer, Server, ServerHandle, ServerThread, StopReport, Unbound,
 };
+#[cfg(feature = "systemd")]
+pub use server::{InheritedKind, InheritedSocket, listen_fds};
 #[cfg(all(feature = "server", unix))]
 pub use service::Credentials;
 #[cfg(feature = "server")]
@@ -134,6 +138,16 @@ pub use service::{
 };
 #[cfg(feature = "server")]
 pub use session::StuckSession;
+#[cfg(feature = "server")]
+pub use sockets::SocketAddrs;
+#[cfg(feature = "server")]
+pub use sockets::tcp::Tcp;
+#[cfg(all(feature = "server", unix))]
+pub use sockets::unix::{Unix, UnixName};
+#[cfg(feature = "tls")]
+pub use sockets::wrappers::OverTls;
+#[cfg(all(feature = "fds", unix))]
+pub use sockets::wrappers::PassFds;
 #[cfg(feature = "tls")]
 pub use tokio_rustls::rustls;
 #[cfg(all(feature = "fds", unix))]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
-use portcullis::{Bound, Server, Unbound, UnixOptions};
+use portcullis::{Bound, Codec, Server, Service, Tcp, Unbound, Unix};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio::time::timeout;
@@ -51,7 +51,11 @@ pub enum Way {
 ///
 /// # Panics
 /// If it can't be.
-pub fn bind<S, C>(kind: Kind, server: Server<S, C, Unbound>) -> (Server<S, C, Bound>, Way) {
+pub fn bind<S, C>(kind: Kind, server: Server<S, C, Unbound>) -> (Server<S, C, Bound>, Way)
+where
+    S: Service,
+    C: Codec<S::Request, S::Response>,
+{
     match kind {
         Kind::Tcp => {
             let server = server.bind("127.0.0.1:0").expect("a port");
@@ -60,26 +64,25 @@ pub fn bind<S, C>(kind: Kind, server: Server<S, C, Unbound>) -> (Server<S, C, Bo
         }
         Kind::Tls => {
             let tls = pki::server_tls().build().expect("a certificate");
-            let server = server.bind_tls("127.0.0.1:0", tls).expect("a port");
+            let server = server.listen(Tcp::new("127.0.0.1:0").tls(tls)).expect("a port");
             let addr = server.local_addr();
             (server, Way::Tls(addr))
         }
         Kind::Unix => {
             let folder = Folder::new();
             let path = folder.join("socket");
-            (server.bind_unix(&path).expect("a path"), Way::Unix(path, folder))
+            (server.listen(Unix::new(&path)).expect("a path"), Way::Unix(path, folder))
         }
         Kind::UnixTls => {
             let folder = Folder::new();
             let path = folder.join("socket");
             let tls = pki::server_tls().build().expect("a certificate");
-            (server.bind_unix_tls(&path, tls).expect("a path"), Way::UnixTls(path, folder))
+            (server.listen(Unix::new(&path).tls(tls)).expect("a path"), Way::UnixTls(path, folder))
         }
         Kind::Passing => {
             let folder = Folder::new();
             let path = folder.join("socket");
-            let options = UnixOptions::new().pass_fds(16);
-            (server.bind_unix_with(&path, options).expect("a path"), Way::Unix(path, folder))
+            (server.listen(Unix::new(&path).pass_fds(16)).expect("a path"), Way::Unix(path, folder))
         }
     }
 }

@@ -3,17 +3,18 @@
 #![cfg(target_os = "linux")]
 #![forbid(unsafe_code)]
 
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::UnixDatagram as StdUnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use std::{fs, io};
 
-use portcullis::codec::{Framed, Utf8};
+use portcullis::codec::Utf8;
 use portcullis::prelude::*;
 use portcullis::{
-    BlockingEndpoint, Bound, ClientError, DatagramAddr, Datagrams, Endpoint, RunningServer, StopReport,
+    BlockingEndpoint, Bound, ClientError, DatagramAddr, Datagrams, Endpoint, NoCodec, RunningServer,
+    StopReport, UnixDatagram,
 };
 use portcullis_tests::{LIMIT, on_loops, wait};
 use tokio::sync::Semaphore;
@@ -82,9 +83,9 @@ impl Echo {
 
 type Text = Datagrams<Utf8>;
 
-fn at(path: impl AsRef<Path>) -> (Arc<Echo>, Server<Echo, Framed<Text>, Bound>) {
+fn at(path: impl AsRef<Path>) -> (Arc<Echo>, Server<Echo, NoCodec, Bound>) {
     let echo = Arc::new(Echo::default());
-    let server = Server::new(Arc::clone(&echo)).bind_unix_datagram(path, Text::new()).unwrap();
+    let server = Server::new(Arc::clone(&echo)).listen(UnixDatagram::new(path, Text::new())).unwrap();
     (echo, server)
 }
 
@@ -92,8 +93,12 @@ async fn stop(server: RunningServer) -> StopReport {
     timeout(LIMIT, server.stop()).await.expect("in time").unwrap()
 }
 
-fn client(to: impl Into<DatagramAddr>) -> Endpoint<String, String, Text> {
-    Endpoint::connect_unix(to, Text::new()).unwrap().limit(LIMIT)
+async fn client(path: impl AsRef<Path>) -> Endpoint<String, String, Text> {
+    connected(UnixDatagram::new(path, Text::new())).await
+}
+
+async fn connected(to: UnixDatagram<Text>) -> Endpoint<String, String, Text> {
+    Endpoint::connect(to).await.unwrap().limit(LIMIT)
 }
 
 on_loops! {
@@ -101,10 +106,10 @@ on_loops! {
         let folder = Folder::new();
         let (echo, server) = at(folder.at("server"));
         let server = server.spawn().await.unwrap();
-        let mut named_by_the_kernel = client(&*folder.at("server"));
+        let mut named_by_the_kernel = client(folder.at("server")).await;
         assert!(matches!(named_by_the_kernel.local_addr().unwrap(), DatagramAddr::Abstract(_)));
         assert_eq!(named_by_the_kernel.call("a".into()).await.unwrap(), "a");
-        let mut named_by_a_file = Endpoint::<String, String, _>::bind_unix(folder.at("client"), Text::new()).unwrap().limit(LIMIT);
+        let mut named_by_a_file = Endpoint::<String, String, _>::bind(UnixDatagram::new(folder.at("client"), Text::new())).unwrap().limit(LIMIT);
         named_by_a_file.send_to("b".into(), &(&*folder.at("server")).into()).await.unwrap();
         let (answer, from) = named_by_a_file.recv_from().await.unwrap();
         assert_eq!((answer.as_str(), from), ("b", DatagramAddr::Path(folder.at("server"))));
@@ -117,11 +122,12 @@ on_loops! {
     async fn an_abstract_name_needs_no_file() {
         let name = format!("portcullis-test-{}-{:?}", std::process::id(), std::thread::current().id());
         let echo = Arc::new(Echo::default());
-        let server = Server::new(echo).bind_unix_datagram_abstract(&name, Text::new()).unwrap().spawn().await.unwrap();
+        let to = UnixDatagram::abstract_name(&name, Text::new());
+        let server = Server::new(echo).listen(to.clone()).unwrap().spawn().await.unwrap();
         let addr = DatagramAddr::Abstract(name.clone().into());
         assert_eq!(addr.to_string(), format!("@{}", name.escape_debug()));
-        assert_eq!(client(addr).call("a".into()).await.unwrap(), "a");
-        let taken = Server::new(Echo::default()).bind_unix_datagram_abstract(&name, Text::new());
+        assert_eq!(connected(to).await.call("a".into()).await.unwrap(), "a");
+        let taken = Server::new(Echo::default()).listen(UnixDatagram::abstract_name(&name, Text::new()));
         assert_eq!(taken.unwrap_err().kind(), io::ErrorKind::AddrInUse);
         stop(server).await;
     }
@@ -131,10 +137,10 @@ on_loops! {
         let (echo, server) = at(folder.at("server"));
         let stats = server.datagram_stats();
         let server = server.spawn().await.unwrap();
-        let nobody = UnixDatagram::unbound().unwrap();
+        let nobody = StdUnixDatagram::unbound().unwrap();
         nobody.send_to(b"a", folder.at("server")).unwrap();
         wait(|| stats.counts().unnamed == 1).await;
-        assert_eq!(client(&*folder.at("server")).call("b".into()).await.unwrap(), "b");
+        assert_eq!(client(folder.at("server")).await.call("b".into()).await.unwrap(), "b");
         assert_eq!(echo.begun.load(SeqCst), 1);
         stop(server).await;
     }
@@ -143,13 +149,13 @@ on_loops! {
         let folder = Folder::new();
         let path = folder.at("server");
         // Left behind: std removes no file.
-        drop(UnixDatagram::bind(&path).unwrap());
+        drop(StdUnixDatagram::bind(&path).unwrap());
         assert!(path.exists());
         let (_, server) = at(&path);
         let server = server.spawn().await.unwrap();
-        let taken = Server::new(Echo::default()).bind_unix_datagram(&path, Text::new());
+        let taken = Server::new(Echo::default()).listen(UnixDatagram::new(&path, Text::new()));
         assert_eq!(taken.unwrap_err().kind(), io::ErrorKind::AddrInUse, "that one is in use");
-        assert_eq!(client(&*path).call("a".into()).await.unwrap(), "a");
+        assert_eq!(client(&path).await.call("a".into()).await.unwrap(), "a");
         stop(server).await;
         assert!(!path.exists());
         // Also of one that was never served.
@@ -163,13 +169,13 @@ on_loops! {
         let (_, server) = at(&path);
         let server = server.spawn().await.unwrap();
         fs::remove_file(&path).unwrap();
-        let other = UnixDatagram::bind(&path).unwrap();
+        let other = StdUnixDatagram::bind(&path).unwrap();
         stop(server).await;
         assert!(path.exists(), "another's socket");
         drop(other);
         fs::remove_file(&path).unwrap();
         fs::write(&path, "no socket").unwrap();
-        let taken = Server::new(Echo::default()).bind_unix_datagram(&path, Text::new());
+        let taken = Server::new(Echo::default()).listen(UnixDatagram::new(&path, Text::new()));
         assert_eq!(taken.unwrap_err().kind(), io::ErrorKind::AddrInUse);
         assert_eq!(fs::read_to_string(&path).unwrap(), "no socket");
     }
@@ -178,13 +184,13 @@ on_loops! {
         let folder = Folder::new();
         let (echo, server) = at(folder.at("server"));
         let server = server.spawn().await.unwrap();
-        let mut gone = client(&*folder.at("server"));
+        let mut gone = client(folder.at("server")).await;
         gone.send("hold".into()).await.unwrap();
         wait(|| echo.begun.load(SeqCst) == 1).await;
         drop(gone);
         echo.gate.add_permits(1);
         wait(|| *echo.ended.lock().unwrap() == [Reason::Reset]).await;
-        assert_eq!(client(&*folder.at("server")).call("a".into()).await.unwrap(), "a");
+        assert_eq!(client(folder.at("server")).await.call("a".into()).await.unwrap(), "a");
         stop(server).await;
     }
 
@@ -193,10 +199,10 @@ on_loops! {
         let (echo, server) = at(folder.at("server"));
         let server = server.max_outbound(4).spawn().await.unwrap();
         // Not connected: only then the kernel bounds what waits for it alone (see the server's docs).
-        let mut slow = Endpoint::<String, String, _>::bind_unix(folder.at("slow"), Text::new()).unwrap();
+        let mut slow = Endpoint::<String, String, _>::bind(UnixDatagram::new(folder.at("slow"), Text::new())).unwrap();
         slow.send_to("many".into(), &(&*folder.at("server")).into()).await.unwrap();
         wait(|| echo.begun.load(SeqCst) == 1).await;
-        let mut quick = client(&*folder.at("server"));
+        let mut quick = client(folder.at("server")).await;
         for n in 0..20 {
             assert_eq!(quick.call(format!("{n}")).await.unwrap(), format!("{n}"));
         }
@@ -212,7 +218,7 @@ on_loops! {
         let folder = Folder::new();
         let (echo, server) = at(folder.at("server"));
         let server = server.write_within(Duration::from_millis(200)).spawn().await.unwrap();
-        let mut slow = client(&*folder.at("server"));
+        let mut slow = client(folder.at("server")).await;
         slow.send("many".into()).await.unwrap();
         wait(|| *echo.ended.lock().unwrap() == [Reason::Timeout]).await;
         stop(server).await;
@@ -220,11 +226,11 @@ on_loops! {
 
     async fn nobody_at_a_path_is_an_error_at_once() {
         let folder = Folder::new();
-        let refused = Endpoint::<String, String, _>::connect_unix(&*folder.at("none"), Text::new());
-        assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::NotFound);
+        let refused = Endpoint::<String, String, _>::connect(UnixDatagram::new(folder.at("none"), Text::new()));
+        assert_eq!(refused.await.unwrap_err().kind(), io::ErrorKind::NotFound);
         let (_, server) = at(folder.at("server"));
         let server = server.spawn().await.unwrap();
-        let mut client = client(&*folder.at("server"));
+        let mut client = client(folder.at("server")).await;
         assert_eq!(client.call("a".into()).await.unwrap(), "a");
         stop(server).await;
         let Err(ClientError::Io(error)) = client.call("b".into()).await else { panic!("it is gone") };
@@ -240,7 +246,8 @@ fn a_thread_talks_over_unix_sockets() {
     let handle = server.handle();
     let serving = std::thread::spawn(move || portcullis_tests::on_current_thread(server.serve()));
     let mut client =
-        BlockingEndpoint::<String, String, _>::connect_unix(&*folder.at("server"), Text::new()).unwrap();
+        BlockingEndpoint::<String, String, _>::connect(UnixDatagram::new(folder.at("server"), Text::new()))
+            .unwrap();
     client = client.limit(LIMIT);
     assert_eq!(client.call("a".into()).unwrap(), "a");
     handle.stop();

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::{fs, thread};
 
 use portcullis::prelude::*;
-use portcullis::{RunningServer, UnixOptions};
+use portcullis::{RunningServer, Unix};
 use portcullis_tests::streams::Folder;
 use portcullis_tests::{LIMIT, on_loops, wait};
 use rustix::net::{
@@ -74,9 +74,14 @@ impl Desk {
         fs::File::open(path).unwrap().into()
     }
 
-    async fn serve(self: &Arc<Self>, options: UnixOptions) -> RunningServer {
+    async fn serve(self: &Arc<Self>, pass_fds: Option<usize>) -> RunningServer {
         let server = Server::new(Arc::clone(self)).codec(Lines::new());
-        server.bind_unix_with(self.folder.join("socket"), options).unwrap().spawn().await.unwrap()
+        let unix = Unix::new(self.folder.join("socket"));
+        let server = match pass_fds {
+            Some(count) => server.listen(unix.pass_fds(count)),
+            None => server.listen(unix),
+        };
+        server.unwrap().spawn().await.unwrap()
     }
 
     async fn end(&self, count: usize) -> Reason {
@@ -140,7 +145,7 @@ fn lines(stream: &mut StdStream, length: usize) -> String {
 on_loops! {
     async fn they_come_with_their_requests_in_order() {
         let desk = Desk::new();
-        let server = desk.serve(UnixOptions::new().pass_fds(16)).await;
+        let server = desk.serve(Some(16)).await;
         let (a, b, c) = (desk.file("a"), desk.file("b"), desk.file("c"));
         let back = client(&desk, move |mut stream| {
             pass(&stream, "read\nre", &[a]);
@@ -156,7 +161,7 @@ on_loops! {
 
     async fn they_go_with_their_responses() {
         let desk = Desk::new();
-        let server = desk.serve(UnixOptions::new().pass_fds(16)).await;
+        let server = desk.serve(Some(16)).await;
         let (text, found) = client(&desk, move |mut stream| {
             stream.write_all(b"give\n").unwrap();
             let (text, fds) = receive(&stream);
@@ -173,7 +178,7 @@ on_loops! {
 
     async fn what_nobody_takes_is_closed_with_the_session() {
         let desk = Desk::new();
-        let server = desk.serve(UnixOptions::new().pass_fds(16)).await;
+        let server = desk.serve(Some(16)).await;
         let (held, witness) = witness();
         client(&desk, move |mut stream| {
             pass(&stream, "x\n", &[held]);
@@ -190,7 +195,7 @@ on_loops! {
 
     async fn s2_no_more_wait_than_may() {
         let desk = Desk::new();
-        let server = desk.serve(UnixOptions::new().pass_fds(2)).await;
+        let server = desk.serve(Some(2)).await;
         let (held, witness) = witness();
         let fds = vec![desk.file("a"), desk.file("b"), held];
         client(&desk, move |stream| {
@@ -214,7 +219,7 @@ on_loops! {
 
     async fn a_listener_that_does_not_ask_for_them_gets_none() {
         let desk = Desk::new();
-        let server = desk.serve(UnixOptions::new()).await;
+        let server = desk.serve(None).await;
         let (held, witness) = witness();
         client(&desk, move |mut stream| {
             pass(&stream, "read\n", &[held]);

@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use portcullis::prelude::*;
-use portcullis::{ServerThread, Tls};
+use portcullis::{ServerThread, Tcp, Tls, Unix};
 use portcullis_tests::LIMIT;
 use portcullis_tests::pki::{Identity, pki, server_tls, strangers};
 use portcullis_tests::streams::Folder;
@@ -43,7 +43,7 @@ fn server() -> Server<Desk, Lines> {
 }
 
 fn tls_server(tls: Tls) -> ServerThread {
-    server().bind_tls("127.0.0.1:0", tls).unwrap().spawn_thread().unwrap()
+    server().listen(Tcp::new("127.0.0.1:0").tls(tls)).unwrap().spawn_thread().unwrap()
 }
 
 fn stop(server: ServerThread) {
@@ -152,9 +152,12 @@ fn socat_over_everything() {
     let folder = Folder::new();
     let (path, root) = (folder.join("socket"), folder.join("root.pem"));
     fs::write(&root, &pki().root).unwrap();
-    let server = server().bind_unix(&path).unwrap().bind("127.0.0.1:0").unwrap();
-    let server =
-        server.bind_tls("127.0.0.1:0", server_tls().build().unwrap()).unwrap().spawn_thread().unwrap();
+    let server = server().listen(Unix::new(&path)).unwrap().bind("127.0.0.1:0").unwrap();
+    let server = server
+        .listen(Tcp::new("127.0.0.1:0").tls(server_tls().build().unwrap()))
+        .unwrap()
+        .spawn_thread()
+        .unwrap();
     let [plain, tls] = *server.local_addrs() else { unreachable!() };
     // It closes its writing side at the end of its input, and waits for answers: the last line has no end of its own.
     let ask = |address: &str, input: &str| run("socat", &["-t20", "-", address], input, false);
@@ -177,7 +180,7 @@ fn socat_over_an_abstract_name() {
         return;
     }
     let name = format!("portcullis-foreign-{}", std::process::id());
-    let server = server().bind_unix_abstract(&name).unwrap().spawn_thread().unwrap();
+    let server = server().listen(Unix::abstract_name(&name)).unwrap().spawn_thread().unwrap();
     let (said, well) = run("socat", &["-t20", "-", &format!("ABSTRACT-CONNECT:{name}")], "one\nlast", false);
     assert_eq!((said.as_str(), well), ("one\nlast\n", true));
     stop(server);
@@ -190,7 +193,8 @@ fn nc_over_tcp_and_unix_sockets() {
     }
     let folder = Folder::new();
     let path = folder.join("socket");
-    let server = server().bind_unix(&path).unwrap().bind("127.0.0.1:0").unwrap().spawn_thread().unwrap();
+    let server =
+        server().listen(Unix::new(&path)).unwrap().bind("127.0.0.1:0").unwrap().spawn_thread().unwrap();
     let port = server.local_addr().port().to_string();
     // `-N`: closes its writing side at the end of its input.
     let said = run("nc", &["-N", "127.0.0.1", &port], "one\nlast", false).0;

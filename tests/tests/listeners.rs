@@ -12,16 +12,21 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use portcullis::codec::Utf8;
 use portcullis::prelude::*;
-use portcullis::{BlockingEndpoint, Datagrams, Listener, RunningServer, TcpOptions, listen_fds};
+use portcullis::{
+    Accepted, BlockingEndpoint, Client, Datagrams, InheritedKind, InheritedSocket, Listener, OverTls,
+    RunningServer, Tcp, Udp, Unix, UnixDatagram, listen_fds,
+};
 use portcullis_tests::pki::{client_config, server_tls};
 use portcullis_tests::streams::{Conn, Folder, tcp, tls};
 use portcullis_tests::{LIMIT, on_loops, wait};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 #[derive(Default)]
@@ -40,6 +45,7 @@ impl Desk {
     #[request]
     async fn ask(&self, peer: &Peer<String>, line: String) -> String {
         match line.as_str() {
+            "medium" => peer.extension::<Medium>().map_or("network", |medium| medium.0).into(),
             "who" => format!(
                 "ip {} tls {} unix {}",
                 peer.addr().is_some(),
@@ -78,15 +84,104 @@ async fn stop(server: RunningServer) {
     assert!(report.is_clean(), "{report}");
 }
 
+/// What the transport tells of a connection.
+struct Medium(&'static str);
+
+/// A transport of the user's own: pipes in memory.
+struct Pipes {
+    accepted: mpsc::UnboundedReceiver<io::Result<(DuplexStream, SocketAddr)>>,
+    is_started: bool,
+}
+
+impl Pipes {
+    fn new() -> (mpsc::UnboundedSender<io::Result<(DuplexStream, SocketAddr)>>, Self) {
+        let (connect, accepted) = mpsc::unbounded_channel();
+        (connect, Self { accepted, is_started: false })
+    }
+}
+
+impl Listener for Pipes {
+    type Stream = DuplexStream;
+
+    fn start(&mut self) -> io::Result<()> {
+        assert!(!self.is_started, "it is started once");
+        self.is_started = true;
+        Ok(())
+    }
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted<DuplexStream>>> {
+        assert!(self.is_started);
+        match ready!(self.accepted.poll_recv(cx)) {
+            Some(Err(error)) if error.kind() == io::ErrorKind::Other => panic!("{error}"),
+            Some(accepted) => Poll::Ready(
+                accepted
+                    .map(|(stream, addr)| Accepted::new(stream).peer_addr(addr).extension(Medium("memory"))),
+            ),
+            None => Poll::Pending,
+        }
+    }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        Some(SocketAddr::from(([192, 0, 2, 1], 7)))
+    }
+}
+
 on_loops! {
+    async fn a_transport_of_the_users_own_is_served_as_others_are() {
+        let (desk, server) = desk();
+        let (connect, pipes) = Pipes::new();
+        let (connect_tls, tls_pipes) = Pipes::new();
+        let server = server
+            .listen(pipes).unwrap()
+            .listen(OverTls::new(tls_pipes, server_tls().build().unwrap())).unwrap()
+            .bind("127.0.0.1:0").unwrap()
+            .max_connections_per_ip(1);
+        let running = server.spawn().await.unwrap();
+        let at = |n| SocketAddr::from(([192, 0, 2, n], 7));
+        assert_eq!(running.local_addrs()[..2], [at(1), at(1)]);
+        let pipe = |n| {
+            let (near, far) = tokio::io::duplex(1024);
+            (Client::<String, String, _, _>::over(near, Lines::new()).limit(LIMIT), Ok((far, at(n))))
+        };
+        let (mut first, stream) = pipe(2);
+        connect.send(stream).unwrap();
+        assert_eq!(first.call("who".into()).await.unwrap(), "ip true tls false unix false");
+        assert_eq!(first.call("medium".into()).await.unwrap(), "memory");
+        // The limit of one connection for each address counts these addresses.
+        let (mut second, stream) = pipe(2);
+        connect.send(stream).unwrap();
+        assert!(second.next().await.unwrap().is_none());
+        // Neither an error nor a panic of the listener ends the server.
+        connect.send(Err(io::ErrorKind::ConnectionAborted.into())).unwrap();
+        connect.send(Err(io::Error::other("the listener panics"))).unwrap();
+        let (mut third, stream) = pipe(4);
+        connect.send(stream).unwrap();
+        assert_eq!(third.call("x".into()).await.unwrap(), "x");
+        // TLS over it.
+        let (near, far) = tokio::io::duplex(1024);
+        connect_tls.send(Ok((far, at(5)))).unwrap();
+        let name = "localhost".try_into().unwrap();
+        let connecting = tokio_rustls::TlsConnector::from(client_config(None, &[])).connect(name, near);
+        let near = timeout(LIMIT, connecting).await.unwrap().unwrap();
+        let mut fourth = Client::<String, String, _, _>::over(near, Lines::new()).limit(LIMIT);
+        assert_eq!(fourth.call("who".into()).await.unwrap(), "ip true tls true unix false");
+        assert_eq!(fourth.call("medium".into()).await.unwrap(), "memory");
+        // Beside it, TCP.
+        assert_eq!(plain(running.local_addrs()[2]).await.ask("y").await, "y");
+        stop(running).await;
+        assert_eq!((desk.connected.load(SeqCst), desk.ended.load(SeqCst)), (4, 4));
+        // The listener is gone with the server.
+        assert!(connect.is_closed());
+    }
+
     async fn one_server_listens_on_all_kinds_at_once() {
         let folder = Folder::new();
         let (desk, server) = desk();
         let server = server
             .bind("127.0.0.1:0").unwrap()
-            .bind_tls("127.0.0.1:0", server_tls().build().unwrap()).unwrap()
-            .bind_unix(folder.join("one")).unwrap()
-            .bind_unix(folder.join("two")).unwrap()
+            .listen(Tcp::new("127.0.0.1:0").tls(server_tls().build().unwrap())).unwrap()
+            .listen(Unix::new(folder.join("one"))).unwrap()
+            .listen(Unix::new(folder.join("two"))).unwrap()
             .bind("127.0.0.1:0").unwrap();
         let addrs = server.local_addrs();
         assert_eq!((addrs.len(), server.unix_addrs().len()), (3, 2));
@@ -117,12 +212,12 @@ on_loops! {
     async fn s2_the_limit_of_connections_is_for_all_listeners_together() {
         let folder = Folder::new();
         let (desk, server) = desk();
-        let server = server.max_connections(2).bind("127.0.0.1:0").unwrap().bind_unix(folder.join("socket")).unwrap();
+        let server = server.max_connections(2).bind("127.0.0.1:0").unwrap().listen(Unix::new(folder.join("socket"))).unwrap();
         let running = server.spawn().await.unwrap();
         let addr = running.local_addr();
         let (mut one, mut two) = (plain(addr).await, unix(folder.join("socket")).await);
         assert_eq!((one.ask("1").await, two.ask("2").await), ("1".into(), "2".into()));
-        // At each door one waits; a place that is free is free for both, whoever has left it.
+        // At each listener one waits; a place that is free is free for both, whoever has left it.
         let (mut three, mut four) = (unix(folder.join("socket")).await, plain(addr).await);
         three.say("3\n").await;
         four.say("4\n").await;
@@ -145,8 +240,8 @@ on_loops! {
         let running = server
             .max_connections_per_ip(2)
             .bind("127.0.0.1:0").unwrap()
-            .bind_tls("127.0.0.1:0", server_tls().build().unwrap()).unwrap()
-            .bind_unix(folder.join("socket")).unwrap()
+            .listen(Tcp::new("127.0.0.1:0").tls(server_tls().build().unwrap())).unwrap()
+            .listen(Unix::new(folder.join("socket"))).unwrap()
             .spawn().await.unwrap();
         let addrs = running.local_addrs().to_vec();
         let mut one = from([127, 0, 0, 1], addrs[0]).await;
@@ -187,10 +282,7 @@ on_loops! {
         let (_, server) = desk();
         let (one, two) = (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
         let local = UnixListener::bind(folder.join("socket")).unwrap();
-        let two = Listener::from(two).tls(server_tls().build().unwrap()).unwrap();
-        let nonsense = Listener::from(local.try_clone().unwrap()).tls(server_tls().build().unwrap()).unwrap();
-        let nonsense = nonsense.tls(server_tls().build().unwrap());
-        assert_eq!(nonsense.unwrap_err().kind(), io::ErrorKind::Unsupported);
+        let two = Tcp::from(two).tls(server_tls().build().unwrap());
         let server = server.listen(one).unwrap().listen(two).unwrap().listen(local).unwrap();
         let running = server.spawn().await.unwrap();
         let addrs = running.local_addrs().to_vec();
@@ -201,13 +293,12 @@ on_loops! {
     }
 
     async fn several_servers_share_a_port_if_all_want_to() {
-        let shared = TcpOptions::new().reuse_port(true);
         let (_, first) = desk();
-        let first = first.bind_with("127.0.0.1:0", shared).unwrap().spawn().await.unwrap();
+        let first = first.listen(Tcp::new("127.0.0.1:0").reuse_port(true)).unwrap().spawn().await.unwrap();
         let addr = first.local_addr();
         assert_eq!(desk().1.bind(addr).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         let (_, second) = desk();
-        let second = second.bind_with(addr, shared).unwrap().spawn().await.unwrap();
+        let second = second.listen(Tcp::new(addr).reuse_port(true)).unwrap().spawn().await.unwrap();
         stop(first).await;
         assert_eq!(plain(addr).await.ask("x").await, "x");
         stop(second).await;
@@ -233,7 +324,7 @@ on_loops! {
 fn a_server_of_unix_sockets_only_on_a_thread_of_its_own() {
     let folder = Folder::new();
     let path = folder.join("socket");
-    let server = desk().1.bind_unix(&path).unwrap().spawn_thread().unwrap();
+    let server = desk().1.listen(Unix::new(&path)).unwrap().spawn_thread().unwrap();
     assert_eq!(server.unix_addrs()[0].as_pathname(), Some(&*path));
     let mut stream = std::os::unix::net::UnixStream::connect(&path).unwrap();
     stream.set_read_timeout(Some(LIMIT)).unwrap();
@@ -255,19 +346,29 @@ fn the_child() {
         return;
     }
     let listeners = listen_fds().unwrap();
-    let told = |found: &Listener| {
-        format!("{} {} {}", found.name().unwrap_or("-"), found.local_addr().is_some(), found.is_datagram())
+    let told = |found: &InheritedSocket| {
+        let kind = match found.kind {
+            InheritedKind::Tcp(_) => "TCP",
+            InheritedKind::Unix(_) => "Unix",
+            InheritedKind::Udp(_) => "UDP",
+            InheritedKind::UnixDatagram(_) => "Unix datagrams",
+            _ => "?",
+        };
+        format!("{} {kind}", found.name.as_deref().unwrap_or("-"))
     };
     let told: Vec<_> = listeners.iter().map(told).collect();
     assert!(listen_fds().unwrap().is_empty(), "they are handed over once");
-    // Each kind is for its own method, and the other one says so.
     let mut server = desk().1.bind("127.0.0.1:0").unwrap();
-    for listener in listeners {
-        server = if listener.is_datagram() {
-            server.receive(listener, Datagrams::<Utf8>::new()).unwrap()
-        } else {
-            server.listen(listener).unwrap()
-        };
+    let text = Datagrams::<Utf8>::new;
+    for found in listeners {
+        server = match found.kind {
+            InheritedKind::Tcp(listener) => server.listen(listener),
+            InheritedKind::Unix(listener) => server.listen(listener),
+            InheritedKind::Udp(socket) => server.listen(Udp::from_std(socket, text())),
+            InheritedKind::UnixDatagram(socket) => server.listen(UnixDatagram::from_std(socket, text())),
+            other => panic!("{other:?}"),
+        }
+        .unwrap();
     }
     let server = server.spawn_thread().unwrap();
     eprintln!("\nserving {told:?}");
@@ -316,23 +417,13 @@ fn datagram_sockets_that_systemd_has_opened() {
     let addr = udp.local_addr().unwrap();
     let unix = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
     let (_child, told) = child_with(udp.into(), unix.into(), "");
-    assert_eq!(told, "serving [\"- true true\", \"- false true\"]");
+    assert_eq!(told, "serving [\"- UDP\", \"- Unix datagrams\"]");
     let text = Datagrams::<Utf8>::new;
-    let mut asks = BlockingEndpoint::<String, String, _>::connect(addr, text()).unwrap().limit(LIMIT);
+    let mut asks =
+        BlockingEndpoint::<String, String, _>::connect(Udp::new(addr, text())).unwrap().limit(LIMIT);
     assert_eq!(asks.call("x".into()).unwrap(), "x");
-    let asks = BlockingEndpoint::<String, String, _>::connect_unix(&*path, text());
+    let asks = BlockingEndpoint::<String, String, _>::connect(UnixDatagram::new(&*path, text()));
     assert_eq!(asks.unwrap().limit(LIMIT).call("x".into()).unwrap(), "x");
-}
-
-#[test]
-fn a_socket_of_one_kind_is_refused_where_the_other_belongs() {
-    let udp = || std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    let refused = desk().1.listen(udp()).unwrap_err();
-    assert!(refused.to_string().contains("Server::receive"), "{refused}");
-    let bound = desk().1.bind("127.0.0.1:0").unwrap();
-    let refused = bound.receive(TcpListener::bind("127.0.0.1:0").unwrap(), Datagrams::<Utf8>::new());
-    let refused = refused.unwrap_err();
-    assert!(refused.to_string().contains("Server::listen"), "{refused}");
 }
 
 #[test]
@@ -342,7 +433,7 @@ fn sockets_that_systemd_has_opened() {
     let (one, two) = (TcpListener::bind("127.0.0.1:0").unwrap(), UnixListener::bind(&path).unwrap());
     let addr = one.local_addr().unwrap();
     let (_child, told) = child_with(one.into(), two.into(), "web:control");
-    assert_eq!(told, "serving [\"web true false\", \"control false false\"]");
+    assert_eq!(told, "serving [\"web TCP\", \"control Unix\"]");
     fn ask(mut stream: impl Read + Write) {
         stream.write_all(b"x\n").unwrap();
         let mut back = [0; 2];

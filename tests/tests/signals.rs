@@ -16,6 +16,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use portcullis::Tcp;
 use portcullis::prelude::*;
 use portcullis_tests::pki::{client_config, server_tls};
 use portcullis_tests::{LIMIT, eventually};
@@ -123,7 +124,7 @@ fn the_child() {
     let grace = if std::env::var_os(SHORT).is_some() { Duration::from_millis(50) } else { LIMIT };
     let server = server.grace(grace).bind("127.0.0.1:0").unwrap();
     let tls = server_tls().build().unwrap().handshake_within(Duration::MAX);
-    let server = server.bind_tls("127.0.0.1:0", tls).unwrap();
+    let server = server.listen(Tcp::new("127.0.0.1:0").tls(tls)).unwrap();
     println!("\nserving on {}", server.local_addr());
     println!("\nin TLS on {}", server.local_addrs()[1]);
     thread::spawn(move || {

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use portcullis::prelude::*;
-use portcullis::{Bound, Client, Listener, RunningServer, Tls, UnixOptions};
+use portcullis::{Bound, Client, RunningServer, Tcp, Tls, Unix};
 use portcullis_tests::pki::{Identity, certificate, client_config, pki, server_tls, strangers};
 use portcullis_tests::streams::{Conn, Folder, tcp, tls};
 use portcullis_tests::{LIMIT, on_loops, wait};
@@ -72,7 +72,7 @@ fn desk() -> Arc<Desk> {
 
 impl Desk {
     fn bound(self: &Arc<Self>, tls: Tls) -> Server<Self, Lines, Bound> {
-        Server::new(Arc::clone(self)).codec(Lines::new()).bind_tls("127.0.0.1:0", tls).unwrap()
+        Server::new(Arc::clone(self)).codec(Lines::new()).listen(Tcp::new("127.0.0.1:0").tls(tls)).unwrap()
     }
 
     async fn end(&self, count: usize) -> Reason {
@@ -132,13 +132,13 @@ on_loops! {
         let folder = Folder::new();
         let path = folder.join("socket");
         let server = Server::new(desk.clone()).codec(Lines::new());
-        let server = server.bind_unix_tls(&path, server_tls().alpn(["desk/1"]).build().unwrap()).unwrap();
+        let server = server.listen(Unix::new(&path).tls(server_tls().alpn(["desk/1"]).build().unwrap())).unwrap();
         // Sockets that the user has made, too.
         let second = folder.join("second");
         let listener = std::os::unix::net::UnixListener::bind(&second).unwrap();
-        let listener = Listener::from(listener).tls(server_tls().build().unwrap()).unwrap();
-        assert_eq!(listener.unix_addr().unwrap().as_pathname(), Some(&*second));
-        let server = server.listen(listener).unwrap().spawn().await.unwrap();
+        let server = server.listen(Unix::from(listener).tls(server_tls().build().unwrap())).unwrap();
+        assert_eq!(server.unix_addrs()[1].as_pathname(), Some(&*second));
+        let server = server.spawn().await.unwrap();
         for (n, path) in [&path, &second].into_iter().enumerate() {
             let config = client_config(None, &["desk/1"]);
             let mut client = Client::<String, String, _>::connect_unix_tls(path, "localhost", config, Lines::new()).await.unwrap();
@@ -148,12 +148,6 @@ on_loops! {
             assert_eq!(peer.addr(), None);
             assert_eq!(peer.tls().unwrap().alpn().is_some(), n == 0);
         }
-        // Descriptors do not go through TLS.
-        let options = UnixOptions::new().pass_fds(1);
-        let server2 = Server::new(desk.clone()).codec(Lines::new());
-        let refused = server2.bind_unix_tls_with(folder.join("third"), server_tls().build().unwrap(), options);
-        assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::Unsupported);
-        assert!(!folder.join("third").exists());
         stop(server).await;
     }
 

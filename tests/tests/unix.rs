@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use portcullis::prelude::*;
-use portcullis::{Credentials, RunningServer, UnixOptions};
+use portcullis::{Credentials, RunningServer, Unix};
 use portcullis_tests::streams::{Conn, Folder};
 use portcullis_tests::{LIMIT, on_loops};
 use tokio::io::AsyncWriteExt;
@@ -57,14 +57,14 @@ on_loops! {
     async fn a_socket_is_there_while_the_server_is_and_no_longer() {
         let folder = Folder::new();
         let path = folder.join("socket");
-        let running = server().bind_unix(&path).unwrap().spawn().await.unwrap();
+        let running = server().listen(Unix::new(&path)).unwrap().spawn().await.unwrap();
         assert_eq!(running.unix_addrs()[0].as_pathname(), Some(&*path));
         assert!(running.local_addrs().is_empty());
         assert_eq!(connect(&path).await.ask("x").await, "x");
         stop(running).await;
         assert!(!path.exists());
         // Also when it never comes to be served.
-        drop(server().bind_unix(&path).unwrap());
+        drop(server().listen(Unix::new(&path)).unwrap());
         assert!(!path.exists());
         // Nothing else is left in the folder, either.
         assert_eq!(fs::read_dir(&*folder).unwrap().count(), 0);
@@ -74,7 +74,7 @@ on_loops! {
         let folder = Folder::new();
         for mode in [0o600, 0o660, 0o666, 0o777] {
             let path = folder.join(format!("{mode:o}"));
-            let running = server().bind_unix_with(&path, UnixOptions::new().mode(mode)).unwrap().spawn().await.unwrap();
+            let running = server().listen(Unix::new(&path).mode(mode)).unwrap().spawn().await.unwrap();
             let found = fs::symlink_metadata(&path).unwrap();
             assert!(found.file_type().is_socket());
             assert_eq!(found.permissions().mode() & 0o777, mode);
@@ -87,7 +87,7 @@ on_loops! {
         let folder = Folder::new();
         let path = folder.join("socket");
         leave_behind(&path);
-        let running = server().bind_unix(&path).unwrap().spawn().await.unwrap();
+        let running = server().listen(Unix::new(&path)).unwrap().spawn().await.unwrap();
         assert_eq!(connect(&path).await.ask("x").await, "x");
         stop(running).await;
         assert_eq!(fs::read_dir(&*folder).unwrap().count(), 0);
@@ -97,35 +97,35 @@ on_loops! {
         let folder = Folder::new();
         // Somebody listens there.
         let path = folder.join("taken");
-        let running = server().bind_unix(&path).unwrap().spawn().await.unwrap();
-        assert_eq!(server().bind_unix(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        let running = server().listen(Unix::new(&path)).unwrap().spawn().await.unwrap();
+        assert_eq!(server().listen(Unix::new(&path)).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         assert_eq!(connect(&path).await.ask("x").await, "x");
         // Also if nobody accepts there, and the queue is full.
         let full = folder.join("full");
-        let busy = server().bind_unix_with(&full, UnixOptions::new().backlog(0)).unwrap();
+        let busy = server().listen(Unix::new(&full).backlog(0)).unwrap();
         let waiting = std::os::unix::net::UnixStream::connect(&full).unwrap();
-        assert_eq!(server().bind_unix(&full).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(server().listen(Unix::new(&full)).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         drop((waiting, busy));
         // It is no socket.
         let file = folder.join("file");
         fs::write(&file, "of value").unwrap();
-        assert_eq!(server().bind_unix(&file).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(server().listen(Unix::new(&file)).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         assert_eq!(fs::read_to_string(&file).unwrap(), "of value");
         // It is a link to one that is gone.
         let (gone, link) = (folder.join("gone"), folder.join("link"));
         leave_behind(&gone);
         std::os::unix::fs::symlink(&gone, &link).unwrap();
-        assert_eq!(server().bind_unix(&link).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(server().listen(Unix::new(&link)).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         assert!(link.symlink_metadata().unwrap().is_symlink());
-        assert!(server().bind_unix(folder.join("no/such/folder")).is_err());
-        assert!(server().bind_unix(folder.join("x".repeat(200))).is_err());
+        assert!(server().listen(Unix::new(folder.join("no/such/folder"))).is_err());
+        assert!(server().listen(Unix::new(folder.join("x".repeat(200)))).is_err());
         stop(running).await;
     }
 
     async fn only_a_file_of_its_own_is_removed() {
         let folder = Folder::new();
         let path = folder.join("socket");
-        let running = server().bind_unix(&path).unwrap().spawn().await.unwrap();
+        let running = server().listen(Unix::new(&path)).unwrap().spawn().await.unwrap();
         // An impatient successor.
         fs::remove_file(&path).unwrap();
         let successor = UnixListener::bind(&path).unwrap();
@@ -142,7 +142,7 @@ on_loops! {
         let folder = Folder::new();
         let path = folder.join("socket");
         let desk = Arc::new(Desk::default());
-        let running = Server::new(desk.clone()).codec(Lines::new()).bind_unix(&path).unwrap().spawn().await.unwrap();
+        let running = Server::new(desk.clone()).codec(Lines::new()).listen(Unix::new(&path)).unwrap().spawn().await.unwrap();
         assert_eq!(connect(&path).await.ask("x").await, "x");
         let me = fs::metadata(&*folder).unwrap();
         let seen = desk.seen.lock().unwrap()[0].expect("the kernel tells");
@@ -156,7 +156,7 @@ on_loops! {
     async fn clients_that_do_not_wait_for_an_answer_leave_nothing_behind() {
         let folder = Folder::new();
         let path = folder.join("socket");
-        let running = server().bind_unix(&path).unwrap().spawn().await.unwrap();
+        let running = server().listen(Unix::new(&path)).unwrap().spawn().await.unwrap();
         for _ in 0..200 {
             let Conn::Unix(mut stream) = connect(&path).await else { unreachable!() };
             stream.write_all(b"x\n").await.unwrap();
@@ -173,7 +173,7 @@ on_loops! {
         use std::os::linux::net::SocketAddrExt;
 
         let name = format!("portcullis-test-{}-{:?}", std::process::id(), std::thread::current().id());
-        let running = server().bind_unix_abstract(&name).unwrap().spawn().await.unwrap();
+        let running = server().listen(Unix::abstract_name(&name)).unwrap().spawn().await.unwrap();
         assert_eq!(running.unix_addrs()[0].as_abstract_name(), Some(name.as_bytes()));
         let addr = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();
         let connect = || {
@@ -182,9 +182,9 @@ on_loops! {
             UnixStream::from_std(stream)
         };
         assert_eq!(Conn::Unix(connect().unwrap()).ask("x").await, "x");
-        assert_eq!(server().bind_unix_abstract(&name).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(server().listen(Unix::abstract_name(&name)).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         stop(running).await;
         assert!(connect().is_err());
-        assert!(server().bind_unix_abstract([b'x'; 200]).is_err());
+        assert!(server().listen(Unix::abstract_name([b'x'; 200])).is_err());
     }
 }

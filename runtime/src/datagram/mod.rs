@@ -5,11 +5,13 @@
 
 pub(crate) mod local;
 mod udp;
+#[cfg(unix)]
+mod unix;
 
 use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
 #[cfg(unix)]
-use std::os::unix::net::{SocketAddr as UnixAddr, UnixDatagram};
+use std::os::unix::net::{SocketAddr as UnixAddr, UnixDatagram as StdUnixDatagram};
 #[cfg(unix)]
 use std::path::{Path, PathBuf};
 use std::task::{Context, Poll, ready};
@@ -20,14 +22,19 @@ use std::{fmt, io};
 use tokio::io::ReadBuf;
 
 pub(crate) use self::local::Told;
-pub use self::udp::UdpOptions;
+pub use self::udp::Udp;
+use self::udp::UdpOptions;
+#[cfg(unix)]
+pub use self::unix::UnixDatagram;
 #[cfg(unix)]
 use crate::codec::private::{MAX_DATAGRAM, MAX_UDP_PAYLOAD};
-use crate::sockets::first_of;
 #[cfg(unix)]
 use crate::sockets::socket_file;
 #[cfg(unix)]
 pub(crate) use crate::sockets::socket_file::SocketFile;
+#[cfg(unix)]
+use crate::sockets::unix::{Name, UnixName};
+use crate::sockets::{SocketAddrs, first_of};
 
 /// Where a datagram comes from or goes to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -125,8 +132,111 @@ fn elsewhere() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "this socket can't send there")
 }
 
-/// The addresses of a name that have not been tried yet.
-pub(crate) type Others = std::vec::IntoIter<SocketAddr>;
+/// The addresses of a name that have not been tried yet, and the options of the sockets that connect to them.
+#[derive(Debug, Default)]
+pub(crate) struct Others {
+    addrs: std::vec::IntoIter<SocketAddr>,
+    options: UdpOptions,
+}
+
+impl Others {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.addrs.len() == 0
+    }
+}
+
+/// What an endpoint is bound to or connects to: [`Udp`] or `UnixDatagram`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the address of a datagram socket",
+    note = "write `Udp::new(addr, codec)` or `UnixDatagram::new(path, codec)`"
+)]
+pub trait DatagramSocket {
+    /// The codec of its datagrams.
+    type Codec;
+
+    /// The address and the options, and the codec.
+    #[doc(hidden)]
+    fn into_parts(self) -> (Parts, Self::Codec);
+}
+
+/// The address of a datagram socket with its options, or the socket itself.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Parts(Repr);
+
+#[derive(Debug)]
+enum Repr {
+    Udp(SocketAddrs, UdpOptions),
+    Socket(Socket),
+    #[cfg(unix)]
+    Unix(UnixName),
+}
+
+impl Parts {
+    pub(crate) fn bind(self) -> io::Result<Socket> {
+        match self.0 {
+            Repr::Udp(addr, options) => Socket::udp(&addr, &options),
+            Repr::Socket(socket) => Ok(socket),
+            #[cfg(unix)]
+            Repr::Unix(name) => Socket::unix_at(&name),
+        }
+    }
+
+    /// A socket that is connected there. Looking up a name does not block.
+    pub(crate) async fn connect(self) -> io::Result<(Socket, Others)> {
+        match self.0 {
+            Repr::Udp(addr, options) => Socket::udp_to(addr.lookup().await?, options),
+            other => Self(other).connect_blocking(),
+        }
+    }
+
+    /// A socket that is connected there.
+    pub(crate) fn connect_blocking(self) -> io::Result<(Socket, Others)> {
+        match self.0 {
+            Repr::Udp(addr, options) => Socket::udp_to(addr.to_socket_addrs()?.collect(), options),
+            Repr::Socket(_) => {
+                let text = "a socket of std is bound already: connect it yourself, and give it to `bind`";
+                Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+            }
+            #[cfg(unix)]
+            Repr::Unix(name) => Ok((Socket::unix_to(&name)?, Others::default())),
+        }
+    }
+}
+
+impl<D> DatagramSocket for Udp<D> {
+    type Codec = D;
+
+    fn into_parts(self) -> (Parts, D) {
+        (Parts(Repr::Udp(self.addr, self.options)), self.codec)
+    }
+}
+
+impl<D> DatagramSocket for Udp<D, UdpSocket> {
+    type Codec = D;
+
+    fn into_parts(self) -> (Parts, D) {
+        (Parts(Repr::Socket(Socket::udp_of(self.addr))), self.codec)
+    }
+}
+
+#[cfg(unix)]
+impl<D> DatagramSocket for UnixDatagram<D> {
+    type Codec = D;
+
+    fn into_parts(self) -> (Parts, D) {
+        (Parts(Repr::Unix(self.addr)), self.codec)
+    }
+}
+
+#[cfg(unix)]
+impl<D> DatagramSocket for UnixDatagram<D, StdUnixDatagram> {
+    type Codec = D;
+
+    fn into_parts(self) -> (Parts, D) {
+        (Parts(Repr::Socket(Socket::Unix(self.addr, None))), self.codec)
+    }
+}
 
 /// A socket that is bound, and belongs to no loop yet.
 #[derive(Debug)]
@@ -134,16 +244,16 @@ pub(crate) enum Socket {
     Udp(UdpSocket),
     /// With its file, if it has one, which goes with it.
     #[cfg(unix)]
-    Unix(UnixDatagram, Option<SocketFile>),
+    Unix(StdUnixDatagram, Option<SocketFile>),
 }
 
 impl Socket {
-    pub(crate) fn udp(addr: impl ToSocketAddrs, options: &UdpOptions) -> io::Result<Self> {
+    fn udp(addr: impl ToSocketAddrs, options: &UdpOptions) -> io::Result<Self> {
         Ok(Self::Udp(options.bind(addr)?))
     }
 
     /// One that was made elsewhere.
-    pub(crate) fn udp_of(socket: UdpSocket) -> Self {
+    fn udp_of(socket: UdpSocket) -> Self {
         if let Ok(addr) = socket.local_addr() {
             udp::ask_for_locals(&socket, addr);
         }
@@ -151,36 +261,50 @@ impl Socket {
     }
 
     /// A socket that is connected to the first of these addresses to which there is a way, and the addresses behind it.
-    pub(crate) fn udp_to(addr: impl ToSocketAddrs) -> io::Result<(Self, Others)> {
-        let mut others: Others = addr.to_socket_addrs()?.collect::<Vec<_>>().into_iter();
-        let socket = first_of(others.clone().as_slice(), |addr| {
-            others.next();
-            let any: SocketAddr = if addr.is_ipv4() { ([0; 4], 0).into() } else { ([0; 16], 0).into() };
-            let socket = UdpSocket::bind(any)?;
+    fn udp_to(addrs: Vec<SocketAddr>, options: UdpOptions) -> io::Result<(Self, Others)> {
+        let mut left = addrs.clone().into_iter();
+        let socket = first_of(&addrs[..], |addr| {
+            left.next();
+            let socket = options.bind_to_connect(addr)?;
             socket.connect(addr)?;
             Ok(Self::Udp(socket))
         })?;
-        Ok((socket, others))
+        Ok((socket, Others { addrs: left, options }))
+    }
+
+    /// As [`Parts::connect`], to the next of these addresses.
+    pub(crate) fn next_of(others: Others) -> io::Result<(Self, Others)> {
+        Self::udp_to(others.addrs.collect(), others.options)
+    }
+
+    /// A socket that is bound to this name.
+    #[cfg(unix)]
+    fn unix_at(name: &UnixName) -> io::Result<Self> {
+        match &name.0 {
+            Name::Path(path) => Self::unix(path),
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Name::Abstract(name) => Self::unix_abstract(name),
+        }
     }
 
     #[cfg(unix)]
-    pub(crate) fn unix(path: &Path) -> io::Result<Self> {
+    fn unix(path: &Path) -> io::Result<Self> {
         let make = || socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::DGRAM, None);
         let (socket, file) = socket_file::bind(path, socket2::Type::DGRAM, make, |_| Ok(()))?;
         Ok(Self::Unix(socket.into(), Some(file)))
     }
 
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    pub(crate) fn unix_abstract(name: &[u8]) -> io::Result<Self> {
-        Ok(Self::Unix(UnixDatagram::bind_addr(&abstract_addr(name)?)?, None))
+    fn unix_abstract(name: &[u8]) -> io::Result<Self> {
+        Ok(Self::Unix(StdUnixDatagram::bind_addr(&abstract_addr(name)?)?, None))
     }
 
     /// A socket that is connected to `to` and has a name of its own, by which it is answered.
     #[cfg(unix)]
-    pub(crate) fn unix_to(to: &DatagramAddr) -> io::Result<Self> {
+    fn unix_to(to: &UnixName) -> io::Result<Self> {
         let this = Self::unix_anywhere()?;
         if let Self::Unix(socket, _) = &this {
-            socket.connect_addr(&to.to_unix()?)?;
+            socket.connect_addr(&to.to_addr()?)?;
         }
         Ok(this)
     }
@@ -188,7 +312,7 @@ impl Socket {
     /// The kernel finds an abstract name for a socket that is bound to the empty one.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     fn unix_anywhere() -> io::Result<Self> {
-        Ok(Self::Unix(UnixDatagram::bind_addr(&UnixAddr::from_pathname("")?)?, None))
+        Ok(Self::Unix(StdUnixDatagram::bind_addr(&UnixAddr::from_pathname("")?)?, None))
     }
 
     #[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
@@ -282,7 +406,7 @@ fn send_udp(socket: &UdpSocket, datagram: &[u8], to: Option<&DatagramAddr>) -> i
 }
 
 #[cfg(unix)]
-fn send_unix(socket: &UnixDatagram, datagram: &[u8], to: Option<&DatagramAddr>) -> io::Result<usize> {
+fn send_unix(socket: &StdUnixDatagram, datagram: &[u8], to: Option<&DatagramAddr>) -> io::Result<usize> {
     match to {
         None => socket.send(datagram),
         Some(to) => socket.send_to_addr(datagram, &to.to_unix()?),
@@ -295,7 +419,7 @@ pub(crate) enum AsyncSocket {
     /// The second is the same socket once more, for sending: tokio's sends to no abstract name, and takes all peers for
     /// full when one is.
     #[cfg(unix)]
-    Unix(tokio::net::UnixDatagram, UnixDatagram),
+    Unix(tokio::net::UnixDatagram, StdUnixDatagram),
 }
 
 /// How long a sender rests that a Unix socket has no room for: first, and at most.

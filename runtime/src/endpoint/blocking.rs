@@ -1,16 +1,13 @@
 //! [`BlockingEndpoint`]: datagrams on a thread, without a runtime.
 
 use std::marker::PhantomData;
-use std::net::ToSocketAddrs;
-#[cfg(unix)]
-use std::path::Path;
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 
 use super::wire::{self, Wire};
 use crate::client::ClientError;
 use crate::codec::DatagramCodec;
-use crate::datagram::{DatagramAddr, Others, Socket, UdpOptions};
+use crate::datagram::{DatagramAddr, DatagramSocket, Others, Socket};
 
 /// As [`Endpoint`](crate::Endpoint), for a thread: each operation blocks it, and no runtime is needed.
 ///
@@ -19,11 +16,11 @@ use crate::datagram::{DatagramAddr, Others, Socket, UdpOptions};
 /// ```
 /// # use portcullis_runtime as portcullis;
 /// use std::time::Duration;
-/// use portcullis::{BlockingEndpoint, Datagrams, codec::Utf8};
+/// use portcullis::{BlockingEndpoint, Datagrams, Udp, codec::Utf8};
 ///
-/// let mut left = BlockingEndpoint::<&str, String, _>::bind("127.0.0.1:0", Datagrams::<Utf8>::new())?;
+/// let mut left = BlockingEndpoint::<&str, String, _>::bind(Udp::new("127.0.0.1:0", Datagrams::<Utf8>::new()))?;
 /// let to = left.local_addr()?.ip().expect("a UDP socket");
-/// let mut right = BlockingEndpoint::<&str, String, _>::connect(to, Datagrams::<Utf8>::new())?
+/// let mut right = BlockingEndpoint::<&str, String, _>::connect(Udp::new(to, Datagrams::<Utf8>::new()))?
 ///     .limit(Duration::from_secs(5));
 ///
 /// right.send("who is there?")?;
@@ -43,50 +40,25 @@ pub struct BlockingEndpoint<Req, Rsp, C> {
 }
 
 impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> BlockingEndpoint<Req, Rsp, C> {
-    /// A UDP socket of any port that talks to `addr`.
-    ///
-    /// Of a name with several addresses, or a slice of them, it takes the first, and moves on to the next as
+    /// Connects to an address: `Udp::new(addr, codec)` or `UnixDatagram::new(path, codec)`, as
     /// [`Endpoint::connect`](crate::Endpoint::connect) does.
     ///
     /// # Errors
-    /// The address can't be resolved, or there is no way there. That nobody listens there is not known yet.
-    pub fn connect(addr: impl ToSocketAddrs, codec: C) -> io::Result<Self> {
-        let (socket, others) = Socket::udp_to(addr)?;
+    /// The address can't be resolved, or there is no way there. That nobody listens there is not known yet of UDP.
+    pub fn connect(address: impl DatagramSocket<Codec = C>) -> io::Result<Self> {
+        let (parts, codec) = address.into_parts();
+        let (socket, others) = parts.connect_blocking()?;
         Ok(Self { others, ..Self::over(socket, codec) })
     }
 
-    /// A UDP socket at `addr`; port 0 is any free port.
+    /// Binds a socket: `Udp::new(addr, codec)`, where port 0 is any free port, or `UnixDatagram::new(path, codec)`, whose
+    /// file is removed with the endpoint, if it still is the same.
     ///
     /// # Errors
-    /// The address can't be resolved, or can't be bound.
-    pub fn bind(addr: impl ToSocketAddrs, codec: C) -> io::Result<Self> {
-        Self::bind_with(addr, codec, UdpOptions::new())
-    }
-
-    /// As [`bind`](Self::bind), with options of the socket: broadcast, groups of multicast, buffers.
-    ///
-    /// # Errors
-    /// As [`bind`](Self::bind); the system refuses an option.
-    pub fn bind_with(addr: impl ToSocketAddrs, codec: C, options: UdpOptions) -> io::Result<Self> {
-        Ok(Self::over(Socket::udp(addr, &options)?, codec))
-    }
-
-    /// A Unix datagram socket that talks to the one at `to`, and has a name of its own to be answered by.
-    ///
-    /// # Errors
-    /// Nobody is there.
-    #[cfg(unix)]
-    pub fn connect_unix(to: impl Into<DatagramAddr>, codec: C) -> io::Result<Self> {
-        Ok(Self::over(Socket::unix_to(&to.into())?, codec))
-    }
-
-    /// A Unix datagram socket at `path`. Its file is removed with the endpoint, if it still is the same.
-    ///
-    /// # Errors
-    /// There is something at the path, or it can't be written to.
-    #[cfg(unix)]
-    pub fn bind_unix(path: impl AsRef<Path>, codec: C) -> io::Result<Self> {
-        Ok(Self::over(Socket::unix(path.as_ref())?, codec))
+    /// The address can't be resolved, or can't be bound; the system refuses an option.
+    pub fn bind(address: impl DatagramSocket<Codec = C>) -> io::Result<Self> {
+        let (parts, codec) = address.into_parts();
+        Ok(Self::over(parts.bind()?, codec))
     }
 
     fn over(socket: Socket, codec: C) -> Self {
@@ -190,7 +162,7 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> BlockingEndpoint<Req, Rsp, C> {
 
     fn write(&mut self) -> Result<(), ClientError> {
         // Where there is another address to go to, an error of the datagram before is a reason to go there.
-        if self.others.len() > 0 {
+        if !self.others.is_empty() {
             match self.socket.send_once(self.wire.encoded(), None) {
                 Err(error) if wire::found_nobody(&error) && self.moves_on() => return Ok(()),
                 Err(_) => {}

@@ -13,9 +13,6 @@ mod wire;
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
-use std::net::{SocketAddr, ToSocketAddrs};
-#[cfg(unix)]
-use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -27,7 +24,7 @@ pub use self::blocking::BlockingEndpoint;
 use self::wire::Wire;
 use crate::client::ClientError;
 use crate::codec::DatagramCodec;
-use crate::datagram::{AsyncSocket, DatagramAddr, Others, Socket, SocketFile, UdpOptions};
+use crate::datagram::{AsyncSocket, DatagramAddr, DatagramSocket, Others, Socket, SocketFile};
 
 /// A datagram socket that sends `Req` and receives `Rsp`, one message a datagram; on the current tokio runtime.
 ///
@@ -39,7 +36,7 @@ use crate::datagram::{AsyncSocket, DatagramAddr, Others, Socket, SocketFile, Udp
 /// the endpoint.
 ///
 /// An endpoint that is bound to the wildcard address sends from the address that the system chooses, also where it
-/// answers: bind it to the address that peers are connected to, or [serve](crate::Server::bind_udp) them.
+/// answers: bind it to the address that peers are connected to, or [serve](crate::Udp) them.
 ///
 /// Unix sockets lose nothing: a sender waits while its peer has not read what came before. Two endpoints that both send
 /// without receiving wait for each other until a [limit](Self::limit) ends that.
@@ -48,11 +45,11 @@ use crate::datagram::{AsyncSocket, DatagramAddr, Others, Socket, SocketFile, Udp
 /// # use portcullis_runtime as portcullis;
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), portcullis::ClientError> {
-/// use portcullis::{Datagrams, Endpoint, codec::Utf8};
+/// use portcullis::{Datagrams, Endpoint, Udp, codec::Utf8};
 ///
-/// let mut left = Endpoint::<&str, String, _>::bind("127.0.0.1:0", Datagrams::<Utf8>::new())?;
+/// let mut left = Endpoint::<&str, String, _>::bind(Udp::new("127.0.0.1:0", Datagrams::<Utf8>::new()))?;
 /// let to = left.local_addr()?.ip().expect("a UDP socket");
-/// let mut right = Endpoint::<&str, String, _>::connect(to, Datagrams::<Utf8>::new()).await?;
+/// let mut right = Endpoint::<&str, String, _>::connect(Udp::new(to, Datagrams::<Utf8>::new())).await?;
 ///
 /// right.send("who is there?").await?;
 /// let (question, from) = left.recv_from().await?;
@@ -76,65 +73,36 @@ pub struct Endpoint<Req, Rsp, C> {
 }
 
 impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> Endpoint<Req, Rsp, C> {
-    /// A UDP socket of any port that talks to `addr`.
+    /// Connects to an address: `Udp::new(addr, codec)` from a UDP socket of any port, or `UnixDatagram::new(path, codec)`
+    /// from a Unix socket that has a name of its own to be answered by.
     ///
-    /// Of a name with several addresses, or a slice of them, it takes the first. If an operation finds out that nobody
+    /// Of a UDP name with several addresses, or a slice of them, it takes the first. If an operation finds out that nobody
     /// listens there, and nothing has come from there before, the endpoint moves on to the next address: with a new
     /// socket, whose port is another, and over which it sends the last message once more. Nobody has received that
     /// message yet. An address that is silent, and does not refuse, is not left.
     ///
     /// # Errors
-    /// The address can't be resolved, or there is no way there. That nobody listens there is not known yet.
-    pub async fn connect(addr: impl tokio::net::ToSocketAddrs, codec: C) -> io::Result<Self> {
-        let addrs: Vec<SocketAddr> = tokio::net::lookup_host(addr).await?.collect();
-        let (socket, others) = Socket::udp_to(&addrs[..])?;
+    /// The address can't be resolved, or there is no way there. That nobody listens there is not known yet of UDP.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub async fn connect(address: impl DatagramSocket<Codec = C>) -> io::Result<Self> {
+        let (parts, codec) = address.into_parts();
+        let (socket, others) = parts.connect().await?;
         Ok(Self { others, ..Self::over(socket, codec)? })
     }
 
-    /// A UDP socket at `addr`; port 0 is any free port. Must be called on a tokio runtime.
+    /// Binds a socket: `Udp::new(addr, codec)`, where port 0 is any free port, or `UnixDatagram::new(path, codec)`, whose
+    /// file is removed with the endpoint, if it still is the same.
     ///
     /// # Errors
-    /// The address can't be resolved (which blocks, if it is a name), or can't be bound.
+    /// The address can't be resolved (which blocks, if it is a name), or can't be bound; the system refuses an option.
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn bind(addr: impl ToSocketAddrs, codec: C) -> io::Result<Self> {
-        Self::bind_with(addr, codec, UdpOptions::new())
-    }
-
-    /// As [`bind`](Self::bind), with options of the socket: broadcast, groups of multicast, buffers.
-    ///
-    /// # Errors
-    /// As [`bind`](Self::bind); the system refuses an option.
-    ///
-    /// # Panics
-    /// Outside a tokio runtime.
-    pub fn bind_with(addr: impl ToSocketAddrs, codec: C, options: UdpOptions) -> io::Result<Self> {
-        Self::over(Socket::udp(addr, &options)?, codec)
-    }
-
-    /// A Unix datagram socket that talks to the one at `to`, and has a name of its own to be answered by.
-    ///
-    /// # Errors
-    /// Nobody is there.
-    ///
-    /// # Panics
-    /// Outside a tokio runtime.
-    #[cfg(unix)]
-    pub fn connect_unix(to: impl Into<DatagramAddr>, codec: C) -> io::Result<Self> {
-        Self::over(Socket::unix_to(&to.into())?, codec)
-    }
-
-    /// A Unix datagram socket at `path`. Its file is removed with the endpoint, if it still is the same.
-    ///
-    /// # Errors
-    /// There is something at the path, or it can't be written to.
-    ///
-    /// # Panics
-    /// Outside a tokio runtime.
-    #[cfg(unix)]
-    pub fn bind_unix(path: impl AsRef<Path>, codec: C) -> io::Result<Self> {
-        Self::over(Socket::unix(path.as_ref())?, codec)
+    pub fn bind(address: impl DatagramSocket<Codec = C>) -> io::Result<Self> {
+        let (parts, codec) = address.into_parts();
+        Self::over(parts.bind()?, codec)
     }
 
     fn over(socket: Socket, codec: C) -> io::Result<Self> {
@@ -256,7 +224,7 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> Endpoint<Req, Rsp, C> {
     async fn write(&mut self, to: Option<&DatagramAddr>) -> Result<(), ClientError> {
         let until = from_now(self.limit);
         // Where there is another address to go to, an error of the datagram before is a reason to go there.
-        if self.others.len() > 0 && to.is_none() {
+        if !self.others.is_empty() && to.is_none() {
             match self.socket.try_send(self.wire.encoded(), to) {
                 Err(error) if wire::found_nobody(&error) && self.moves_on() => return Ok(()),
                 Err(_) => {}

@@ -48,7 +48,7 @@ impl<C> Wire<C> {
     /// The socket to the first of these addresses that the last message could be sent to; `None` if there is none. What
     /// is left of the addresses comes behind it.
     pub(super) fn next_address(&self, mut others: Others) -> Option<(Socket, Others)> {
-        while let Ok((socket, left)) = Socket::udp_to(others.as_slice()) {
+        while let Ok((socket, left)) = Socket::next_of(others) {
             let sent = socket.set_nonblocking().and_then(|()| match self.whole {
                 true => socket.send(&self.output, None),
                 false => Ok(()),

@@ -18,8 +18,7 @@ use tracing::{error, info, warn};
 use super::bind::Addrs;
 use super::control::Control;
 use super::serve::BEYOND;
-use super::{Listens, Server, ServerHandle, StopReport};
-use crate::codec::Codec;
+use super::{IsBound, Server, ServerHandle, StopReport};
 use crate::context;
 use crate::error::Panic;
 use crate::portal::in_tokio_task;
@@ -40,7 +39,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// The task that serves.
 pub(super) type Serving = task::JoinHandle<io::Result<StopReport>>;
 
-impl<S: Service, C: Codec<S::Request, S::Response>, B: Listens> Server<S, C, B> {
+impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
     /// Serves on a multi-threaded runtime of its own until SIGINT or SIGTERM (elsewhere: Ctrl-C) stops it; blocks this thread.
     ///
     /// It may be called wherever a thread may block: in `main`, on a thread of yours, inside `spawn_blocking`, under the guard of
@@ -269,7 +268,7 @@ impl ServerThread {
     /// The first IP address that was bound, with its real port.
     ///
     /// # Panics
-    /// If there is none: the server listens on Unix sockets only.
+    /// If there is none, for example because the server listens on Unix sockets only.
     pub fn local_addr(&self) -> std::net::SocketAddr {
         self.addrs.first()
     }

@@ -64,6 +64,22 @@ impl<C, Out> Carries<Unknown, Out, Mistaken> for C {
     }
 }
 
+/// What a listener of streams asks of the server's codec: that there is one.
+///
+/// The second impl never applies. With the first alone, the compiler would not tell of this trait but of [`Codec`].
+#[diagnostic::on_unimplemented(
+    message = "this server has no codec",
+    label = "cannot read requests of type `{In}`",
+    note = "write `.codec(..)` ahead of this call, for example `.codec(JsonLines::new())`"
+)]
+pub trait HasCodec<In, Out, How>: Codec<In, Out> {}
+
+#[diagnostic::do_not_recommend]
+impl<C: Codec<In, Out>, In, Out> HasCodec<In, Out, Fits> for C {}
+
+#[diagnostic::do_not_recommend]
+impl<C: never::Never + Codec<In, Out>, In, Out> HasCodec<In, Out, Never> for C {}
+
 /// Never there, as nothing [`Is`](never::Is) a codec. Without it, the compiler would take the codecs of `tokio_util` for what is meant.
 #[diagnostic::do_not_recommend]
 impl<In, Out> Codec<In, Out> for NoCodec

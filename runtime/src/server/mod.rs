@@ -1,14 +1,14 @@
-//! Servers: from a service and a codec to sessions on sockets, and back to nothing in order.
+//! Builds and runs servers: listening, accepting, and graceful shutdown.
 //!
-//! What a server promises is S2, S5, S6 and S10 of the design: it accepts no more sessions than it has places
+//! A server keeps promises S2, S5, S6 and S10 of the design: it accepts no more sessions than it has places
 //! for, survives the errors of accepting, and its stop ends within the grace and a second, whatever handlers,
 //! hooks and jobs do, as long as one thread is free to poll the task that serves; [`blocking`] tells what ends a stop
 //! where handlers hold them all.
 //!
 //! - this file: the builder;
-//! - [`bind`]: addresses to listeners, of the kinds in [`listen`];
-//! - [`accept`]: listeners to sessions, each kind through a [`door`] of its own;
-//! - [`datagram`]: sockets without connections, and a session for each address all the same;
+//! - [`listen`]: what a server can listen on; [`bind`]: `Server::listen`, and the addresses that were bound;
+//! - [`acceptor`]: listeners to sessions;
+//! - [`datagram`]: sockets without connections, and a session for each address;
 //! - [`serve`]: the life of a server, start to stop;
 //! - [`control`]: the orders to stop, and [`ServerHandle`];
 //! - [`tasks`]: where tasks of the server's jobs run;
@@ -16,18 +16,26 @@
 //! - [`blocking`]: the forms for programs that are not async;
 //! - [`report`]: what a stop has to say.
 
-mod accept;
+mod acceptor;
 mod bind;
 mod blocking;
 pub(crate) mod carries;
 mod control;
 pub(crate) mod datagram;
-mod door;
 mod listen;
 mod report;
 mod serve;
 mod spawned;
 mod tasks;
+
+/// What a listener is made of that brings codecs of its own: the test kit's.
+#[cfg(feature = "test-util")]
+pub(crate) mod erased {
+    pub(crate) use super::acceptor::{Acceptor, Source};
+    pub(crate) use super::bind::Addrs;
+    pub(crate) use super::listen::{BoundListener, Erased};
+    pub(crate) use super::serve::ServeContext;
+}
 
 use std::fmt;
 use std::sync::Arc;
@@ -38,17 +46,16 @@ pub use self::blocking::ServerThread;
 use self::carries::Carries;
 use self::control::Control;
 pub use self::control::ServerHandle;
+use self::datagram::{Counters, Rate};
 pub use self::datagram::{DatagramCounts, DatagramStats};
-use self::datagram::{Doors, Rate};
-pub use self::listen::Listener;
-#[cfg(feature = "systemd")]
-pub use self::listen::systemd::listen_fds;
-pub use self::listen::tcp::TcpOptions;
+use self::listen::BoundListener;
 #[cfg(unix)]
-pub use self::listen::unix::UnixOptions;
+pub use self::listen::BoundUnix;
+#[cfg(feature = "systemd")]
+pub use self::listen::systemd::{InheritedKind, InheritedSocket, listen_fds};
+pub use self::listen::{Accepted, BoundDatagrams, BoundTcp, Listen, Listener, Serves, Streams};
 pub use self::report::StopReport;
 pub use self::spawned::RunningServer;
-
 use crate::pool::Pool;
 use crate::service::server_shared::{DecodeOn, QueueLimits, SessionLimits, WeightLimit};
 use crate::service::{Service, Style};
@@ -92,7 +99,9 @@ pub struct Server<S, C = NoCodec, B = Unbound> {
     service: Arc<S>,
     codec: C,
     bound: B,
-    datagrams: Doors<S>,
+    listeners: Vec<Box<dyn BoundListener<S> + Send>>,
+    /// Of datagrams.
+    counters: Arc<Counters>,
     options: Options,
     control: Arc<Control>,
 }
@@ -105,10 +114,9 @@ pub struct NoCodec; // write `.codec(..)` ahead of this call
 #[derive(Clone, Copy, Debug)]
 pub struct Unbound; // write `.bind(addr)?` ahead of this call
 
-/// A server with at least one address.
+/// A server with at least one listener.
 #[derive(Debug)]
 pub struct Bound {
-    listeners: Vec<Listener>,
     addrs: Addrs,
 }
 
@@ -118,22 +126,14 @@ pub struct Bound {
     label = "listens nowhere",
     note = "write `.bind(addr)?` ahead of this"
 )]
-pub trait Listens: Send + 'static {
+pub trait IsBound: Send + 'static {
     /// What it is bound to.
     #[doc(hidden)]
     fn bound(&self) -> &Bound;
-
-    /// What it is bound to.
-    #[doc(hidden)]
-    fn into_bound(self) -> Bound;
 }
 
-impl Listens for Bound {
+impl IsBound for Bound {
     fn bound(&self) -> &Bound {
-        self
-    }
-
-    fn into_bound(self) -> Bound {
         self
     }
 }
@@ -216,7 +216,8 @@ impl<S> Server<S> {
             service: service.into_service(),
             codec: NoCodec,
             bound: Unbound,
-            datagrams: Doors::default(),
+            listeners: Vec::new(),
+            counters: Arc::default(),
             options: Options::default(),
             control: Arc::new(Control::new(Duration::from_secs(10))),
         }
@@ -224,7 +225,7 @@ impl<S> Server<S> {
 }
 
 impl<S, B> Server<S, NoCodec, B> {
-    /// What reads requests and writes responses; each connection gets a clone.
+    /// What reads requests and writes responses of streams; each connection gets a clone. Call it before `bind` and `listen`.
     ///
     /// `How` is inferred.
     #[allow(clippy::type_complexity)] // An alias would be one more name in the compiler's messages.
@@ -233,8 +234,8 @@ impl<S, B> Server<S, NoCodec, B> {
         S: Service,
         C: Carries<S::Request, S::Response, How>,
     {
-        let Self { service, codec: NoCodec, bound, datagrams, options, control } = self;
-        Server { service, codec: codec.carry(), bound, datagrams, options, control }
+        let Self { service, codec: NoCodec, bound, listeners, counters, options, control } = self;
+        Server { service, codec: codec.carry(), bound, listeners, counters, options, control }
     }
 }
 

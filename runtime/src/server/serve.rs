@@ -21,11 +21,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::accept::Acceptor;
+use super::acceptor::Source;
+use super::acceptor::accept_loop::AcceptLoop;
 use super::control::{Control, Stage};
-use super::door::House;
+use super::datagram::{Counters, Rate};
 use super::tasks::Tasks;
-use super::{Listens, Options, Server, StopReport, datagram};
+use super::{IsBound, Options, Server, StopReport, datagram};
 use crate::codec::Codec;
 use crate::error::CatchUnwind;
 use crate::report::StuckJob;
@@ -40,7 +41,32 @@ use crate::transport::Transport;
 /// How long hooks may go on after the grace.
 pub(super) const BEYOND: Duration = Duration::from_secs(1);
 
-impl<S: Service, C: Codec<S::Request, S::Response>, B: Listens> Server<S, C, B> {
+/// What the listeners of one server share while it runs.
+pub(crate) struct ServeContext<S: Service> {
+    pub(crate) hub: Arc<SessionRegistry<S>>,
+    pub(crate) scope: Arc<Scope>,
+    #[cfg(any(feature = "tls", feature = "test-util"))]
+    pub(super) control: Arc<Control>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) max_datagram_sessions: usize,
+    pub(super) max_inbound: usize,
+    /// Of the datagrams of one host, and of its new sessions.
+    pub(super) datagram_rates: [Rate; 2],
+}
+
+#[cfg(feature = "test-util")]
+impl<S: Service> ServeContext<S> {
+    /// Stops the server when its last session has ended.
+    pub(crate) fn stop_after_last_session(&self) -> impl Future<Output = ()> + Send + use<S> {
+        let (hub, control) = (Arc::clone(&self.hub), Arc::clone(&self.control));
+        async move {
+            hub.at_most(0).await;
+            control.stop(None);
+        }
+    }
+}
+
+impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
     /// Serves until it is told to stop, by a [handle](Self::handle); on the current tokio runtime, of either flavour.
     ///
     /// # Errors
@@ -60,33 +86,36 @@ impl<S: Service, C: Codec<S::Request, S::Response>, B: Listens> Server<S, C, B> 
     /// # Panics
     /// Outside a tokio runtime that has I/O and time enabled.
     pub async fn serve(self) -> io::Result<StopReport> {
-        let Self { service, codec, bound, datagrams, options, control } = self;
-        let bound = bound.into_bound();
-        let addrs = bound.named();
+        let Self { service, codec: _, bound, listeners, counters, options, control } = self;
+        let addrs = bound.bound().addrs.clone();
+        drop(bound);
         let _ended = Ended(Arc::clone(&control));
-        let (max_connections, max_inbound) = (options.max_connections, options.max_inbound);
-        let rates = [options.datagram_rate, options.datagram_session_rate];
-        let max_sessions = options.max_datagram_sessions.unwrap_or(max_connections);
+        let max_connections = options.max_connections;
+        let max_datagram_sessions = options.max_datagram_sessions.unwrap_or(max_connections);
+        let max_inbound = options.max_inbound;
+        let datagram_rates = [options.datagram_rate, options.datagram_session_rate];
         let running = Running::new(service, options, control);
-        let datagrams = datagrams.open(&datagram::House {
-            hub: &running.hub,
-            scope: &running.scope,
-            max_sessions,
-            max_inbound,
-            rates,
-        })?;
-        let house = House {
+        let context = ServeContext {
             hub: Arc::clone(&running.hub),
             scope: Arc::clone(&running.scope),
-            #[cfg(feature = "tls")]
+            #[cfg(any(feature = "tls", feature = "test-util"))]
             control: Arc::clone(&running.control),
-            codec,
+            counters,
+            max_datagram_sessions,
+            max_inbound,
+            datagram_rates,
         };
-        let doors =
-            bound.listeners.into_iter().map(|listener| house.door(listener)).collect::<io::Result<_>>()?;
+        let (mut acceptors, mut routers) = (Vec::new(), Vec::new());
+        for listener in listeners {
+            match listener.start(&context)? {
+                Source::Connections(acceptor) => acceptors.push(acceptor),
+                Source::Datagrams(router) => routers.push(router),
+            }
+        }
         let accepting = async {
             info!(?addrs, "serving");
-            tokio::join!(Acceptor::new(doors).run(&running.hub, max_connections), datagrams.run());
+            let accept_loop = AcceptLoop::new(acceptors);
+            tokio::join!(accept_loop.run(&running.hub, max_connections), datagram::poll_all(routers));
         };
         running.serve(accepting).await
     }
@@ -108,37 +137,13 @@ impl<S: Service, C, B> Server<S, C, B> {
     where
         C: Codec<S::Request, S::Response>,
     {
-        let Self { service, codec, bound: _, datagrams: _, options, control } = self;
+        let Self { service, codec, options, control, .. } = self;
         let _ended = Ended(Arc::clone(&control));
         let running = Running::new(service, options, control);
         let accepting = async {
             let drive = Arc::new(driver::<S, IO, C>(Arc::clone(&running.hub)));
             let task = drive.drive(running.hub.admit(None), io, codec);
             drop(tokio::spawn(running.scope.enter(task)));
-            running.hub.at_most(0).await;
-            running.control.stop(None);
-        };
-        running.serve(accepting).await
-    }
-}
-
-#[cfg(feature = "test-util")]
-impl<S: Service> Server<S> {
-    /// Serves the streams that come, and stops when no more will and the last session has ended.
-    pub(crate) async fn serve_each(
-        self,
-        mut streams: tokio::sync::mpsc::UnboundedReceiver<crate::test::Incoming<S>>,
-    ) -> io::Result<StopReport> {
-        let Self { service, options, control, .. } = self;
-        let _ended = Ended(Arc::clone(&control));
-        let running = Running::new(service, options, control);
-        let accepting = async {
-            let drive = Arc::new(driver(Arc::clone(&running.hub)));
-            while let Some((io, codec, tell)) = streams.recv().await {
-                let seat = running.hub.admit(None);
-                let _ = tell.send(seat.peer());
-                drop(tokio::spawn(running.scope.enter(drive.drive(seat, io, codec))));
-            }
             running.hub.at_most(0).await;
             running.control.stop(None);
         };

@@ -10,11 +10,10 @@ use tokio::runtime::Handle;
 use super::bind::Addrs;
 use super::blocking::{Serving, ended, ended_early, must_not_block, wait_for};
 use super::control::Control;
-use super::{Listens, Server, ServerHandle, StopReport};
-use crate::codec::Codec;
+use super::{IsBound, Server, ServerHandle, StopReport};
 use crate::service::Service;
 
-impl<S: Service, C: Codec<S::Request, S::Response>, B: Listens> Server<S, C, B> {
+impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
     /// Serves in a task of its own, on the current tokio runtime; returns when connections are accepted.
     ///
     /// What happens to a stop while handlers hold threads of that runtime is told at
@@ -74,7 +73,7 @@ impl RunningServer {
     /// The first IP address that was bound, with its real port.
     ///
     /// # Panics
-    /// If there is none: the server listens on Unix sockets only.
+    /// If there is none, for example because the server listens on Unix sockets only.
     pub fn local_addr(&self) -> SocketAddr {
         self.addrs.first()
     }

@@ -92,8 +92,8 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
 
     /// What the transport adds to this connection, if that is a `T`.
     ///
-    /// For extension traits such as `TlsPeer`, by which the crate of a transport adds methods to a peer.
-    #[doc(hidden)]
+    /// A [`Listener`](crate::Listener) of your own adds it by [`Accepted::extension`](crate::Accepted::extension). Extension
+    /// traits such as `TlsPeer` give it methods.
     pub fn extension<T: Any>(&self) -> Option<&T> {
         self.inner().origin().extension()
     }

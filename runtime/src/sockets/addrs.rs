@@ -1,8 +1,123 @@
-//! Names to sockets, one address after another: [`first_of`], and [`each_its_share`] of a time limit.
+//! [`SocketAddrs`]: where a socket is bound or connected; and names to sockets, one address after another:
+//! [`first_of`], and [`each_its_share`] of a time limit.
 
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::time::{Duration, Instant};
+use std::vec;
+
+/// IP addresses with ports, or a host name that is resolved when the socket is opened.
+///
+/// It is made from everything that std takes for an address: `"127.0.0.1:0"`, `"localhost:80"`, a `SocketAddr`,
+/// `(host, port)` where `host` is a name, an `IpAddr` or the bytes of one, and a slice or `Vec` of `SocketAddr`s.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocketAddrs(Addrs);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Addrs {
+    Known(Vec<SocketAddr>),
+    /// `host:port`.
+    Text(String),
+    Host(String, u16),
+}
+
+impl SocketAddrs {
+    /// Resolves the name without blocking the loop.
+    pub(crate) async fn lookup(self) -> io::Result<Vec<SocketAddr>> {
+        match self.0 {
+            Addrs::Known(addrs) => Ok(addrs),
+            Addrs::Text(text) => Ok(tokio::net::lookup_host(text).await?.collect()),
+            Addrs::Host(host, port) => Ok(tokio::net::lookup_host((host, port)).await?.collect()),
+        }
+    }
+}
+
+/// Resolves the name, which blocks.
+impl ToSocketAddrs for SocketAddrs {
+    type Iter = vec::IntoIter<SocketAddr>;
+
+    fn to_socket_addrs(&self) -> io::Result<Self::Iter> {
+        Ok(match &self.0 {
+            Addrs::Known(addrs) => addrs.clone().into_iter(),
+            Addrs::Text(text) => text.to_socket_addrs()?.collect::<Vec<_>>().into_iter(),
+            Addrs::Host(host, port) => {
+                (host.as_str(), *port).to_socket_addrs()?.collect::<Vec<_>>().into_iter()
+            }
+        })
+    }
+}
+
+impl From<SocketAddr> for SocketAddrs {
+    fn from(addr: SocketAddr) -> Self {
+        Self(Addrs::Known(vec![addr]))
+    }
+}
+
+impl From<&str> for SocketAddrs {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
+
+impl From<String> for SocketAddrs {
+    fn from(text: String) -> Self {
+        text.parse().map_or(Self(Addrs::Text(text)), |addr: SocketAddr| addr.into())
+    }
+}
+
+impl From<(&str, u16)> for SocketAddrs {
+    fn from((host, port): (&str, u16)) -> Self {
+        (host.to_owned(), port).into()
+    }
+}
+
+impl From<(String, u16)> for SocketAddrs {
+    fn from((host, port): (String, u16)) -> Self {
+        host.parse().map_or(Self(Addrs::Host(host, port)), |ip: IpAddr| (ip, port).into())
+    }
+}
+
+impl From<Vec<SocketAddr>> for SocketAddrs {
+    fn from(addrs: Vec<SocketAddr>) -> Self {
+        Self(Addrs::Known(addrs))
+    }
+}
+
+impl<const N: usize> From<[SocketAddr; N]> for SocketAddrs {
+    fn from(addrs: [SocketAddr; N]) -> Self {
+        Self(Addrs::Known(addrs.into()))
+    }
+}
+
+impl From<&[SocketAddr]> for SocketAddrs {
+    fn from(addrs: &[SocketAddr]) -> Self {
+        Self(Addrs::Known(addrs.to_vec()))
+    }
+}
+
+macro_rules! from_ip_and_port {
+    ($($ip:ty),*) => {$(
+        impl From<($ip, u16)> for SocketAddrs {
+            fn from((ip, port): ($ip, u16)) -> Self {
+                SocketAddr::new(ip.into(), port).into()
+            }
+        }
+    )*};
+}
+
+from_ip_and_port!(IpAddr, Ipv4Addr, Ipv6Addr, [u8; 4], [u8; 16]);
+
+macro_rules! from_reference {
+    ($($addr:ty),*) => {$(
+        impl From<&$addr> for SocketAddrs {
+            fn from(addr: &$addr) -> Self {
+                addr.clone().into()
+            }
+        }
+    )*};
+}
+
+from_reference!(SocketAddr, String, SocketAddrs, Vec<SocketAddr>);
 
 /// What `open` makes of the first of the addresses that it can, or why it can't of the last.
 pub(crate) fn first_of<T>(
@@ -82,6 +197,32 @@ impl Failures {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn socket_addrs_are_made_from_what_std_takes() {
+        let addr: SocketAddr = "127.0.0.1:7".parse().unwrap();
+        let all: [SocketAddrs; 9] = [
+            addr.into(),
+            "127.0.0.1:7".into(),
+            "127.0.0.1:7".to_owned().into(),
+            ("127.0.0.1", 7).into(),
+            ("127.0.0.1".to_owned(), 7).into(),
+            (Ipv4Addr::LOCALHOST, 7).into(),
+            ([127, 0, 0, 1], 7).into(),
+            [addr].into(),
+            (&[addr][..]).into(),
+        ];
+        for addrs in all {
+            assert_eq!(addrs, addr.into());
+            assert_eq!(addrs.to_socket_addrs().unwrap().collect::<Vec<_>>(), [addr]);
+        }
+        for name in [SocketAddrs::from("localhost:7"), ("localhost", 7).into()] {
+            assert!(name.to_socket_addrs().unwrap().all(|addr| addr.ip().is_loopback() && addr.port() == 7));
+        }
+        for none in ["", "localhost", "localhost:port", "127.0.0.1"] {
+            assert!(SocketAddrs::from(none).to_socket_addrs().is_err(), "{none}");
+        }
+    }
 
     #[test]
     fn families_take_turns_and_keep_their_order() {

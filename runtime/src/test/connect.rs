@@ -1,7 +1,9 @@
 //! [`connect`]: a service without sockets and codec.
 
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use std::{error, fmt, io};
 
@@ -12,8 +14,12 @@ use super::LIMIT;
 use super::faulty::{Faults, Faulty};
 use super::wire::{Far, Markers, Wire};
 use crate::codec::DecodeError;
+use crate::scope::Scope;
+use crate::server::erased::{Acceptor, Addrs, BoundListener, Erased, ServeContext, Source};
 use crate::server::{IntoService, Server, ServerHandle, StopReport};
 use crate::service::{Peer, Reason, Service};
+use crate::session::driver::{Drive, driver};
+use crate::session::registry::SessionRegistry;
 use crate::sync::Mutex;
 
 /// Serves `service` in a task of the current tokio runtime, with no socket and no codec, and connects to it: typed requests in, typed
@@ -41,7 +47,8 @@ pub async fn connect<S: Service>(service: impl IntoService<Service = S>) -> io::
 pub async fn connect_to<S: Service>(server: Server<S>) -> io::Result<Client<S>> {
     let handle = server.handle();
     let (streams, accepted) = mpsc::unbounded_channel();
-    let mut serving = tokio::spawn(server.serve_each(accepted));
+    let server = server.listen_erased(Erased(Box::new(InMemory { accepted })));
+    let mut serving = tokio::spawn(server.serve());
     if !handle.ready().await {
         return match (&mut serving).await {
             Ok(Ok(_)) => Err(io::Error::other("the server was stopped before it started")),
@@ -53,14 +60,63 @@ pub async fn connect_to<S: Service>(server: Server<S>) -> io::Result<Client<S>> 
     Client::connect(Arc::new(served)).await.map_err(io::Error::other)
 }
 
-/// What comes in at a server of the kit: a stream, its codec, and who wants to know its peer.
-pub(crate) type Incoming<S> = (
-    Faulty<Far<<S as Service>::Request, <S as Service>::Response>>,
-    Markers<<S as Service>::Request, <S as Service>::Response>,
-    oneshot::Sender<PeerOf<S>>,
-);
+/// A connection to a server of the test kit: a stream, its codec, and where to send the handle on its peer.
+type Incoming<S> = (StreamOf<S>, MarkersOf<S>, oneshot::Sender<PeerOf<S>>);
+
+type StreamOf<S> = Faulty<Far<<S as Service>::Request, <S as Service>::Response>>;
+
+type MarkersOf<S> = Markers<<S as Service>::Request, <S as Service>::Response>;
 
 type PeerOf<S> = Peer<<S as Service>::Response, <S as Service>::Event>;
+
+/// The listener of the test kit. When no connection can come any more, the server stops after its last session.
+struct InMemory<S: Service> {
+    accepted: mpsc::UnboundedReceiver<Incoming<S>>,
+}
+
+impl<S: Service> BoundListener<S> for InMemory<S> {
+    fn addrs(&self) -> Addrs {
+        Addrs::default()
+    }
+
+    fn start(self: Box<Self>, context: &ServeContext<S>) -> io::Result<Source> {
+        Ok(Source::Connections(Box::new(InMemoryAcceptor {
+            hub: Arc::clone(&context.hub),
+            scope: Arc::clone(&context.scope),
+            factory: Arc::new(driver(Arc::clone(&context.hub))),
+            accepted: Some(self.accepted),
+            end: Some(Box::pin(context.stop_after_last_session())),
+        })))
+    }
+}
+
+struct InMemoryAcceptor<S: Service, F> {
+    hub: Arc<SessionRegistry<S>>,
+    scope: Arc<Scope>,
+    factory: Arc<F>,
+    /// `None` when no connection can come any more.
+    accepted: Option<mpsc::UnboundedReceiver<Incoming<S>>>,
+    /// Polled then; `None` when it has ended.
+    end: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+impl<S: Service, F: Drive<S, StreamOf<S>, MarkersOf<S>>> Acceptor for InMemoryAcceptor<S, F> {
+    fn poll_accept_session(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(streams) = &mut self.accepted {
+            if let Some((io, codec, tell)) = ready!(streams.poll_recv(cx)) {
+                let seat = self.hub.admit(None);
+                let _ = tell.send(seat.peer());
+                drop(tokio::spawn(self.scope.enter(self.factory.drive(seat, io, codec))));
+                return Poll::Ready(Ok(()));
+            }
+            self.accepted = None;
+        }
+        if self.end.as_mut().is_some_and(|end| end.as_mut().poll(cx).is_ready()) {
+            self.end = None;
+        }
+        Poll::Pending
+    }
+}
 
 /// The server that clients share.
 struct Served<S: Service> {

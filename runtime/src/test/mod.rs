@@ -19,7 +19,6 @@ mod worker;
 
 pub(crate) use self::activity::LIMIT;
 pub use self::clock::{Paused, pause};
-pub(crate) use self::connect::Incoming;
 pub use self::connect::{Client, Error, connect, connect_to};
 pub use self::faulty::{Faults, Faulty};
 pub use self::peer::{Sent, bounded_peer, peer};

@@ -30,7 +30,7 @@ use crate::sync::Mutex;
 /// What Linux passes with one message, and no system passes more.
 const MOST: usize = 253;
 
-/// What a listener that [passes descriptors](crate::UnixOptions::pass_fds) adds to a [`Peer`]. In the prelude.
+/// What a listener that [passes descriptors](crate::Unix::pass_fds) adds to a [`Peer`]. In the prelude.
 pub trait FdPeer {
     /// The next descriptor that has come from the other end, with or before the request that is handled now. `None` on other
     /// listeners. What no handler has taken when the session ends is closed.
@@ -39,7 +39,7 @@ pub trait FdPeer {
     /// Sends a descriptor with the next bytes that are written, so no later than a response that is sent from here on.
     ///
     /// # Errors
-    /// The descriptor is given back: the listener does not [pass any](crate::UnixOptions::pass_fds), as many as may are
+    /// The descriptor is given back: the listener does not [pass any](crate::Unix::pass_fds), as many as may are
     /// waiting already, or the session has ended.
     fn attach_fd(&self, fd: OwnedFd) -> Result<(), SendError<OwnedFd>>;
 }
@@ -126,7 +126,7 @@ impl FdQueues {
 }
 
 /// A Unix socket that passes descriptors.
-pub(crate) struct PassingStream {
+pub struct PassingStream {
     stream: UnixStream,
     origin: Arc<Extended<FdQueues>>,
 }

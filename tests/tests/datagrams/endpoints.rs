@@ -1,6 +1,7 @@
 //! The clients of datagrams, on a loop and on a thread (D11).
 
 use portcullis::BlockingEndpoint;
+use portcullis::Udp;
 use portcullis::codec::DatagramCodec;
 
 use super::*;
@@ -33,7 +34,7 @@ on_loops! {
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
         client.send("nor now".into()).await.unwrap();
         let counter = Arc::new(Counter::default());
-        let server = Server::new(counter).bind_udp(addr, text()).unwrap().spawn().await.unwrap();
+        let server = Server::new(counter).listen(Udp::new(addr, text())).unwrap().spawn().await.unwrap();
         // What is to be told of the one before is no reason not to send this one.
         client.send("b".into()).await.unwrap();
         let mut heard = client.recv().await;
@@ -53,7 +54,7 @@ on_loops! {
         });
         sleep(SHORT).await;
         let server = Arc::new(Counter::default());
-        let server = Server::new(server).bind_udp(addr, text()).unwrap().spawn().await.unwrap();
+        let server = Server::new(server).listen(Udp::new(addr, text())).unwrap().spawn().await.unwrap();
         assert_eq!(asking.await.unwrap(), "1: a");
         stop(server).await;
     }
@@ -97,9 +98,9 @@ on_loops! {
 
     async fn endpoints_talk_among_themselves_and_are_streams_of_what_comes() {
         use futures::StreamExt;
-        let mut center = Endpoint::<&[u8], Vec<u8>, _>::bind("127.0.0.1:0", Datagrams::<Raw>::new().max_size(10)).unwrap();
+        let mut center = Endpoint::<&[u8], Vec<u8>, _>::bind(Udp::new("127.0.0.1:0", Datagrams::<Raw>::new().max_size(10))).unwrap();
         let to = center.local_addr().unwrap().ip().unwrap();
-        let mut other = Endpoint::<&[u8], Vec<u8>, _>::connect(to, Datagrams::<Raw>::new()).await.unwrap().limit(LIMIT);
+        let mut other = Endpoint::<&[u8], Vec<u8>, _>::connect(Udp::new(to, Datagrams::<Raw>::new())).await.unwrap().limit(LIMIT);
         for message in [&b"one"[..], b"", b"this is too long", b"four"] {
             other.send(message).await.unwrap();
         }
@@ -155,16 +156,16 @@ impl Square {
 #[test]
 fn a_thread_talks_to_a_server_without_a_runtime_in_any_format() {
     let server = Server::new(Square)
-        .bind_udp("127.0.0.1:0", Number)
+        .listen(Udp::new("127.0.0.1:0", Number))
         .unwrap()
-        .bind_udp("127.0.0.1:0", Datagrams::<Json>::new())
+        .listen(Udp::new("127.0.0.1:0", Datagrams::<Json>::new()))
         .unwrap()
-        .bind_udp("[::1]:0", Datagrams::<Postcard>::new())
+        .listen(Udp::new("[::1]:0", Datagrams::<Postcard>::new()))
         .unwrap()
         .spawn_thread()
         .unwrap();
     fn ask(to: SocketAddr, codec: impl DatagramCodec<u64, u64>) {
-        let mut client = BlockingEndpoint::<u64, u64, _>::connect(to, codec).unwrap().limit(LIMIT);
+        let mut client = BlockingEndpoint::<u64, u64, _>::connect(Udp::new(to, codec)).unwrap().limit(LIMIT);
         assert_eq!(client.call(12).unwrap(), 144);
         client.send(5).unwrap();
         assert_eq!(client.next().unwrap().unwrap().0, 25);
@@ -177,12 +178,14 @@ fn a_thread_talks_to_a_server_without_a_runtime_in_any_format() {
 
 #[test]
 fn a_blocking_endpoint_keeps_its_time_limit_and_tells_of_what_is_no_message() {
-    let mut quiet = BlockingEndpoint::<u64, u64, _>::bind("127.0.0.1:0", Number).unwrap().limit(SHORT);
+    let mut quiet =
+        BlockingEndpoint::<u64, u64, _>::bind(Udp::new("127.0.0.1:0", Number)).unwrap().limit(SHORT);
     let to = quiet.local_addr().unwrap();
     let Err(ClientError::Io(error)) = quiet.recv() else { panic!("nobody has sent") };
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     let mut other =
-        BlockingEndpoint::<&[u8], Vec<u8>, _>::bind("127.0.0.1:0", Datagrams::<Raw>::new()).unwrap();
+        BlockingEndpoint::<&[u8], Vec<u8>, _>::bind(Udp::new("127.0.0.1:0", Datagrams::<Raw>::new()))
+            .unwrap();
     for message in [&b"short"[..], b"far too long", b"\0\0\0\0\0\0\0\x07"] {
         other.send_to(message, &to).unwrap();
     }

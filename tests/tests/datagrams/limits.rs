@@ -1,5 +1,7 @@
 //! What is bounded, and whom that holds up (D5, S2).
 
+use portcullis::Udp;
+
 use super::*;
 
 on_loops! {
@@ -51,7 +53,7 @@ on_loops! {
     async fn a_flood_of_addresses_takes_no_place_of_connections() {
         let counter = Arc::new(Counter::default());
         let server = Server::new(Arc::clone(&counter)).codec(Lines::new()).bind("127.0.0.1:0").unwrap();
-        let server = server.bind_udp("127.0.0.1:0", text()).unwrap();
+        let server = server.listen(Udp::new("127.0.0.1:0", text())).unwrap();
         let server = server.max_connections(2).max_connections_per_ip(2).max_datagram_sessions(20);
         let stats = server.datagram_stats();
         let server = server.spawn().await.unwrap();

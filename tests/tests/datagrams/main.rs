@@ -16,9 +16,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use portcullis::codec::{Framed, Raw, Utf8};
+use portcullis::codec::{Raw, Utf8};
 use portcullis::prelude::*;
-use portcullis::{Bound, Client, ClientError, Datagrams, Endpoint, RunningServer, StopReport};
+use portcullis::{Bound, Client, ClientError, Datagrams, Endpoint, NoCodec, RunningServer, StopReport, Udp};
 use portcullis_tests::{LIMIT, on_loops, wait};
 use tokio::net::UdpSocket;
 use tokio::sync::Semaphore;
@@ -49,8 +49,8 @@ impl Counter {
         self.ended.lock().unwrap()[count - 1].clone()
     }
 
-    fn bound(self: &Arc<Self>) -> Server<Self, Framed<Datagrams<Utf8>>, Bound> {
-        Server::new(Arc::clone(self)).bind_udp("127.0.0.1:0", text()).unwrap()
+    fn bound(self: &Arc<Self>) -> Server<Self, NoCodec, Bound> {
+        Server::new(Arc::clone(self)).listen(Udp::new("127.0.0.1:0", text())).unwrap()
     }
 }
 
@@ -101,7 +101,7 @@ impl Counter {
 }
 
 async fn client(to: SocketAddr) -> Endpoint<String, String, Datagrams<Utf8>> {
-    Endpoint::connect(to, Datagrams::new()).await.unwrap().limit(LIMIT)
+    Endpoint::connect(Udp::new(to, Datagrams::new())).await.unwrap().limit(LIMIT)
 }
 
 async fn raw(to: SocketAddr) -> UdpSocket {

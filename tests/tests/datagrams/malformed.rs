@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use bytes::BytesMut;
+use portcullis::Udp;
 use portcullis::codec::{DatagramCodec, DecodeError, EncodeError};
 
 use super::*;
@@ -39,7 +40,7 @@ on_loops! {
         let breaks = Arc::new(AtomicBool::new(false));
         let codec = Brittle { breaks: Arc::clone(&breaks), text: text() };
         let counter = Arc::new(Counter::default());
-        let server = Server::new(Arc::clone(&counter)).bind_udp("127.0.0.1:0", codec).unwrap();
+        let server = Server::new(Arc::clone(&counter)).listen(Udp::new("127.0.0.1:0", codec)).unwrap();
         let server = server.spawn().await.unwrap();
         let (known, stranger) = (raw(server.local_addr()).await, raw(server.local_addr()).await);
         assert_eq!(ask(&known, "a").await, "1: a");
@@ -101,7 +102,7 @@ on_loops! {
         );
         // Nor is more than UDP carries, whatever the codec allows.
         let wide = Server::new(Arc::clone(&counter))
-            .bind_udp("127.0.0.1:0", Datagrams::<Utf8>::new().max_size(1_000_000))
+            .listen(Udp::new("127.0.0.1:0", Datagrams::<Utf8>::new().max_size(1_000_000)))
             .unwrap()
             .spawn()
             .await

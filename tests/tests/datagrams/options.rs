@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use portcullis::{BlockingEndpoint, DatagramAddr, UdpOptions};
+use portcullis::{BlockingEndpoint, DatagramAddr, Udp};
 
 use super::*;
 
@@ -15,13 +15,13 @@ on_loops! {
     #[cfg(target_os = "linux")]
     async fn a_server_answers_what_was_sent_to_all() {
         let counter = Arc::new(Counter::default());
-        let server = Server::new(counter).bind_udp("0.0.0.0:0", text()).unwrap().spawn().await.unwrap();
+        let server = Server::new(counter).listen(Udp::new("0.0.0.0:0", text())).unwrap().spawn().await.unwrap();
         let port = server.local_addr().port();
         let all = DatagramAddr::from(SocketAddr::from(([127, 255, 255, 255], port)));
-        let mut asks = Text::bind("127.0.0.1:0", Datagrams::new()).unwrap().limit(LIMIT);
+        let mut asks = Text::bind(Udp::new("127.0.0.1:0", Datagrams::new())).unwrap().limit(LIMIT);
         let Err(ClientError::Io(error)) = asks.send_to("may I?".into(), &all).await else { panic!("it was not permitted") };
         assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
-        let mut asks = Text::bind_with("127.0.0.1:0", Datagrams::new(), UdpOptions::new().broadcast(true)).unwrap().limit(LIMIT);
+        let mut asks = Text::bind(Udp::new("127.0.0.1:0", Datagrams::new()).broadcast(true)).unwrap().limit(LIMIT);
         asks.send_to("who is there?".into(), &all).await.unwrap();
         let (answer, from) = asks.recv_from().await.unwrap();
         assert_eq!((answer.as_str(), from), ("1: who is there?", SocketAddr::from(([127, 0, 0, 1], port)).into()));
@@ -30,15 +30,18 @@ on_loops! {
 
     async fn every_member_of_a_group_hears_what_is_sent_to_it_and_nobody_else_does() {
         let counter = Arc::new(Counter::default());
-        let hears = UdpOptions::new().reuse_addr(true).join_multicast_v4(GROUP, Ipv4Addr::LOCALHOST);
-        let server = Server::new(Arc::clone(&counter)).bind_udp_with("0.0.0.0:0", text(), hears.clone()).unwrap();
+        let hears = |port| {
+            let udp = Udp::new(("0.0.0.0", port), text());
+            udp.reuse_addr(true).join_multicast_v4(GROUP, Ipv4Addr::LOCALHOST)
+        };
+        let server = Server::new(Arc::clone(&counter)).listen(hears(0)).unwrap();
         let port = server.local_addr().port();
         // Beside other sockets of the same server, which are no members.
-        let server = server.bind_udp_with("127.0.0.1:0", text(), UdpOptions::new().receive_buffer(1 << 16)).unwrap();
+        let server = server.listen(Udp::new("127.0.0.1:0", text()).receive_buffer(1 << 16)).unwrap();
         let server = server.spawn().await.unwrap();
-        let mut member = Text::bind_with(("0.0.0.0", port), Datagrams::new(), hears).unwrap().limit(LIMIT);
-        let asks = UdpOptions::new().multicast_from_v4(Ipv4Addr::LOCALHOST);
-        let mut asks = Text::bind_with("127.0.0.1:0", Datagrams::new(), asks).unwrap().limit(LIMIT);
+        let mut member = Text::bind(hears(port)).unwrap().limit(LIMIT);
+        let asks = Udp::new("127.0.0.1:0", text()).multicast_from_v4(Ipv4Addr::LOCALHOST);
+        let mut asks = Text::bind(asks).unwrap().limit(LIMIT);
         let group = DatagramAddr::from(SocketAddr::from((GROUP, port)));
         for n in 1..=3 {
             asks.send_to(format!("{n}"), &group).await.unwrap();
@@ -52,12 +55,12 @@ on_loops! {
 
 #[test]
 fn an_option_that_can_t_be_had_is_an_error_of_binding() {
-    let none = UdpOptions::new().join_multicast_v4(Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST);
-    let bound =
-        BlockingEndpoint::<String, String, _>::bind_with("127.0.0.1:0", Datagrams::<Utf8>::new(), none);
+    let udp = || Udp::new("127.0.0.1:0", Datagrams::<Utf8>::new());
+    let none = udp().join_multicast_v4(Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST);
+    let bound = BlockingEndpoint::<String, String, _>::bind(none);
     assert!(bound.is_err());
     // A group of the other family.
-    let other = UdpOptions::new().join_multicast_v6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 7, 7), 0);
-    let bound = Server::new(Counter::default()).bind_udp_with("127.0.0.1:0", text(), other);
+    let other = udp().join_multicast_v6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 7, 7), 0);
+    let bound = Server::new(Counter::default()).listen(other);
     assert!(bound.is_err());
 }

@@ -1,5 +1,7 @@
 //! What a session of datagrams is (D1 to D4).
 
+use portcullis::Udp;
+
 use super::*;
 
 /// A linear session: greets, then numbers what it reads, two at a time.
@@ -121,7 +123,7 @@ on_loops! {
 
     async fn d3_a_session_that_asks_for_nothing_ends_and_its_datagram_is_discarded() {
         let deaf = Arc::new(Deaf::default());
-        let server = Server::new(Arc::clone(&deaf)).bind_udp("127.0.0.1:0", text()).unwrap();
+        let server = Server::new(Arc::clone(&deaf)).listen(Udp::new("127.0.0.1:0", text())).unwrap();
         let server = server.spawn().await.unwrap();
         for n in 1..4 {
             // What comes while the old session goes may be lost with it.
@@ -134,7 +136,7 @@ on_loops! {
     }
 
     async fn d4_a_linear_session_takes_what_is_queued_and_starts_again() {
-        let server = Server::new(Pairs).bind_udp("127.0.0.1:0", text()).unwrap().spawn().await.unwrap();
+        let server = Server::new(Pairs).listen(Udp::new("127.0.0.1:0", text())).unwrap().spawn().await.unwrap();
         let socket = raw(server.local_addr()).await;
         for request in ["a", "b", "c", "d"] {
             socket.send(request.as_bytes()).await.unwrap();

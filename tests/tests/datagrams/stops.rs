@@ -1,5 +1,7 @@
 //! How a server of datagrams ends (S5, S10).
 
+use portcullis::Udp;
+
 use super::*;
 
 on_loops! {
@@ -41,7 +43,7 @@ on_loops! {
         let addr = server.local_addr();
         ask(&raw(addr).await, "a").await;
         stop(server).await;
-        let again = Server::new(Arc::clone(&counter)).bind_udp(addr, text()).unwrap().spawn().await.unwrap();
+        let again = Server::new(Arc::clone(&counter)).listen(Udp::new(addr, text())).unwrap().spawn().await.unwrap();
         assert_eq!(ask(&raw(addr).await, "b").await, "1: b");
         stop(again).await;
     }

@@ -1,5 +1,8 @@
 //! Datagrams beside streams, and in them.
 
+use portcullis::Udp;
+use portcullis::codec::Framed;
+
 use super::*;
 
 on_loops! {
@@ -9,9 +12,9 @@ on_loops! {
             .codec(Lines::new())
             .bind("127.0.0.1:0")
             .unwrap()
-            .bind_udp("127.0.0.1:0", text())
+            .listen(Udp::new("127.0.0.1:0", text()))
             .unwrap()
-            .bind_udp("127.0.0.1:0", text())
+            .listen(Udp::new("127.0.0.1:0", text()))
             .unwrap()
             .max_connections(1)
             .max_datagram_sessions(2);
@@ -31,9 +34,9 @@ on_loops! {
         assert_eq!(stop(server).await.sessions_finished, 3);
     }
 
-    async fn without_another_codec_a_stream_carries_framed_datagrams() {
+    async fn a_stream_carries_datagrams_that_are_framed() {
         let counter = Arc::new(Counter::default());
-        let server = counter.bound().bind("127.0.0.1:0").unwrap().spawn().await.unwrap();
+        let server = counter.bound().codec(Framed::new(text())).bind("127.0.0.1:0").unwrap().spawn().await.unwrap();
         let addr = server.local_addrs()[1];
         let mut stream = Client::<&str, String, _>::connect(addr, Framed::new(text())).await.unwrap();
         assert_eq!(timeout(LIMIT, stream.call("a")).await.unwrap().unwrap(), "1: a");

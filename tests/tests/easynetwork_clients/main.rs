@@ -18,7 +18,7 @@ use portcullis::codec::{
     Base64, Cbor, Codec, Concatenated, DatagramCodec, Json, MessagePack, NewlineSeparated, Sha256, Utf8, Zlib,
 };
 use portcullis::prelude::*;
-use portcullis::{Datagrams, RunningServer};
+use portcullis::{Datagrams, RunningServer, Udp, UnixDatagram};
 use portcullis_tests::pki;
 use portcullis_tests::streams::{Folder, Kind, Way, bind};
 use serde::{Deserialize, Serialize};
@@ -112,8 +112,12 @@ impl Servers {
     }
 
     async fn udp<P: Packet>(&mut self, name: &str, codec: impl DatagramCodec<P, P>) {
-        let server =
-            Server::new(Echo(PhantomData)).bind_udp("127.0.0.1:0", codec).unwrap().spawn().await.unwrap();
+        let server = Server::new(Echo(PhantomData))
+            .listen(Udp::new("127.0.0.1:0", codec))
+            .unwrap()
+            .spawn()
+            .await
+            .unwrap();
         self.places.push(format!("{name}={}", server.local_addr()));
         self.running.push(server);
     }
@@ -125,8 +129,12 @@ impl Servers {
         codec: impl DatagramCodec<P, P>,
     ) {
         let path = folder.join(name);
-        let server =
-            Server::new(Echo(PhantomData)).bind_unix_datagram(&path, codec).unwrap().spawn().await.unwrap();
+        let server = Server::new(Echo(PhantomData))
+            .listen(UnixDatagram::new(&path, codec))
+            .unwrap()
+            .spawn()
+            .await
+            .unwrap();
         self.places.push(format!("{name}={}", path.display()));
         self.running.push(server);
     }

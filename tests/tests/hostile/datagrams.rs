@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use portcullis::codec::Utf8;
-use portcullis::{Datagrams, Endpoint};
+use portcullis::{Datagrams, Endpoint, Udp};
 use tokio::net::UdpSocket;
 
 use super::*;
@@ -16,7 +16,7 @@ fn text() -> Datagrams<Utf8> {
 }
 
 async fn good(to: SocketAddr) -> Endpoint<String, String, Datagrams<Utf8>> {
-    Endpoint::connect(to, text()).await.unwrap().limit(LIMIT).resend_every(SHORT)
+    Endpoint::connect(Udp::new(to, text())).await.unwrap().limit(LIMIT).resend_every(SHORT)
 }
 
 async fn from(ip: Ipv4Addr) -> UdpSocket {
@@ -27,7 +27,7 @@ on_loops! {
     async fn s2_a_datagram_each_from_hundreds_of_addresses_costs_hundreds_of_places_for_a_while() {
         let desk = desk();
         let server = Server::new(Arc::clone(&desk)).max_connections(64).idle_within(SHORT * 4);
-        let server = server.bind_udp("127.0.0.1:0", text()).unwrap().spawn().await.unwrap();
+        let server = server.listen(Udp::new("127.0.0.1:0", text())).unwrap().spawn().await.unwrap();
         let addr = server.local_addr();
         let mut known = good(addr).await;
         assert_eq!(known.call("before".into()).await.unwrap(), "before");
@@ -45,7 +45,7 @@ on_loops! {
 
     async fn s9_a_flood_of_the_empty_the_oversized_and_the_malformed_is_of_its_sender_alone() {
         let desk = desk();
-        let server = Server::new(Arc::clone(&desk)).bind_udp("127.0.0.1:0", text()).unwrap().spawn().await.unwrap();
+        let server = Server::new(Arc::clone(&desk)).listen(Udp::new("127.0.0.1:0", text())).unwrap().spawn().await.unwrap();
         let addr = server.local_addr();
         let (flood, mut known) = (from(Ipv4Addr::LOCALHOST).await, good(addr).await);
         let oversized = vec![b'x'; LONGEST];
@@ -64,7 +64,7 @@ on_loops! {
 
     async fn s5_a_stop_in_a_flood_of_datagrams_ends_in_time() {
         let desk = desk();
-        let server = Server::new(Arc::clone(&desk)).bind_udp("127.0.0.1:0", text()).unwrap().spawn().await.unwrap();
+        let server = Server::new(Arc::clone(&desk)).listen(Udp::new("127.0.0.1:0", text())).unwrap().spawn().await.unwrap();
         let addr = server.local_addr();
         let flooding = tokio::spawn(async move {
             let sockets = [from(Ipv4Addr::LOCALHOST).await, from(Ipv4Addr::new(127, 0, 0, 2)).await];

@@ -11,6 +11,8 @@ use portcullis_tests::streams::tls;
 use tokio_rustls::rustls::ClientConnection;
 use tokio_rustls::rustls::pki_types::ServerName;
 
+use portcullis::Tcp;
+
 use super::*;
 
 /// The first words of a client as rustls is one.
@@ -59,7 +61,7 @@ fn no_handshakes() -> Vec<Vec<u8>> {
 
 async fn serve_tls(desk: &Arc<Desk>) -> (RunningServer, SocketAddr) {
     let tls = server_tls().build().unwrap().handshake_within(Duration::from_secs(5));
-    let server = desk.server().bind_tls("127.0.0.1:0", tls).unwrap().spawn().await.unwrap();
+    let server = desk.server().listen(Tcp::new("127.0.0.1:0").tls(tls)).unwrap().spawn().await.unwrap();
     let addr = server.local_addr();
     (server, addr)
 }
@@ -91,7 +93,7 @@ on_loops! {
     async fn s8_a_reset_in_the_midst_of_a_handshake_frees_its_place() {
         let desk = desk();
         let tls_ = server_tls().build().unwrap().handshake_within(Duration::MAX);
-        let server = desk.server().max_connections(1).bind_tls("127.0.0.1:0", tls_).unwrap().spawn().await.unwrap();
+        let server = desk.server().max_connections(1).listen(Tcp::new("127.0.0.1:0").tls(tls_)).unwrap().spawn().await.unwrap();
         let addr = server.local_addr();
         let hello = hello();
         for length in (0..=hello.len()).step_by(29) {

@@ -9,6 +9,8 @@ use std::thread;
 use portcullis_tests::streams::Folder;
 use portcullis_tests::{LIMIT, eventually};
 
+use portcullis::Unix;
+
 use super::*;
 
 on_streams! {
@@ -81,14 +83,14 @@ fn runtime() -> tokio::runtime::Runtime {
 fn while_one_listens_nobody_takes_its_place_however_many_try() {
     let folder = Folder::new();
     let path = path(&folder);
-    let running = desk().server().bind_unix(&path).unwrap().spawn_thread().unwrap();
+    let running = desk().server().listen(Unix::new(&path)).unwrap().spawn_thread().unwrap();
     let barrier = Barrier::new(8);
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
                 barrier.wait();
                 for _ in 0..50 {
-                    let error = desk().server().bind_unix(&path).expect_err("it is taken");
+                    let error = desk().server().listen(Unix::new(&path)).expect_err("it is taken");
                     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
                     StdUnixStream::connect(&path).expect("it listens all the while");
                 }
@@ -111,7 +113,7 @@ fn of_those_who_come_upon_a_socket_that_was_left_behind_one_gets_its_place() {
                 .map(|_| {
                     scope.spawn(|| {
                         barrier.wait();
-                        desk().server().bind_unix(&path)
+                        desk().server().listen(Unix::new(&path))
                     })
                 })
                 .collect();
@@ -149,7 +151,7 @@ fn a_file_that_comes_and_goes_at_the_path_is_nobodys_but_its_makers() {
         let _on_it = runtime.enter();
         for _ in 0..200 {
             // Where the other was quicker it is an error, and else the place is ours for the moment.
-            drop(desk().server().bind_unix(path));
+            drop(desk().server().listen(Unix::new(path)));
         }
         eventually(|| done.load(SeqCst) > 3);
         go_on.store(false, SeqCst);

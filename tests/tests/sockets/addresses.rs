@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 
-use portcullis::{Backoff, BlockingEndpoint, BlockingReconnect, Endpoint, Reconnect};
+use portcullis::{Backoff, BlockingEndpoint, BlockingReconnect, Endpoint, Reconnect, Tcp, Udp};
 use portcullis_tests::pki::{client_config, server_tls};
 use socket2::{Domain, Socket, Type};
 
@@ -84,7 +84,7 @@ on_loops! {
     async fn with_tls_a_peer_that_does_not_shake_hands_leaves_time_for_the_next() {
         let (silent, _listener) = silent();
         let tls = server_tls().build().unwrap();
-        let server = Server::new(Echo).codec(Lines::new()).bind_tls("127.0.0.1:0", tls).unwrap();
+        let server = Server::new(Echo).codec(Lines::new()).listen(Tcp::new("127.0.0.1:0").tls(tls)).unwrap();
         let server = server.spawn().await.unwrap();
         let addrs = [silent, server.local_addr()];
         let (config, limit) = (client_config(None, &[]), Duration::from_secs(10));
@@ -119,9 +119,9 @@ on_loops! {
     }
 
     async fn an_endpoint_goes_to_the_next_address_if_the_first_refuses() {
-        let server = Server::new(Echo).bind_udp("127.0.0.1:0", text()).unwrap().spawn().await.unwrap();
+        let server = Server::new(Echo).listen(Udp::new("127.0.0.1:0", text())).unwrap().spawn().await.unwrap();
         let addrs = [refuses(), refuses(), server.local_addr()];
-        let connect = || Endpoint::<String, String, _>::connect(&addrs[..], text());
+        let connect = || Endpoint::<String, String, _>::connect(Udp::new(&addrs[..], text()));
         let mut asks = connect().await.unwrap().limit(LIMIT);
         assert_eq!(asks.call("call".into()).await.unwrap(), "call");
         assert_eq!(asks.call("again".into()).await.unwrap(), "again");
@@ -136,7 +136,7 @@ on_loops! {
         while asks.recv().await.unwrap() != "4" {}
 
         blocking(move || {
-            let connect = || BlockingEndpoint::<String, String, _>::connect(&addrs[..], text());
+            let connect = || BlockingEndpoint::<String, String, _>::connect(Udp::new(&addrs[..], text()));
             let mut asks = connect().unwrap().limit(LIMIT);
             assert_eq!(asks.call("call".into()).unwrap(), "call");
             assert_eq!(asks.call("again".into()).unwrap(), "again");
@@ -152,14 +152,14 @@ on_loops! {
 
     async fn an_endpoint_whose_addresses_all_refuse_says_so_and_one_that_was_answered_stays() {
         let (one, other) = (refuses(), refuses());
-        let mut asks = Endpoint::<String, String, _>::connect(&[one, other][..], text()).await.unwrap().limit(LIMIT);
+        let mut asks = Endpoint::<String, String, _>::connect(Udp::new(&[one, other][..], text())).await.unwrap().limit(LIMIT);
         let Err(ClientError::Io(error)) = asks.call("anyone?".into()).await else { panic!("nobody is there") };
         assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
 
-        let first = Server::new(Echo).bind_udp("127.0.0.1:0", text()).unwrap().spawn().await.unwrap();
-        let second = Server::new(Echo).bind_udp("127.0.0.1:0", text()).unwrap().spawn().await.unwrap();
+        let first = Server::new(Echo).listen(Udp::new("127.0.0.1:0", text())).unwrap().spawn().await.unwrap();
+        let second = Server::new(Echo).listen(Udp::new("127.0.0.1:0", text())).unwrap().spawn().await.unwrap();
         let addrs = [first.local_addr(), second.local_addr()];
-        let mut asks = Endpoint::<String, String, _>::connect(&addrs[..], text()).await.unwrap().limit(LIMIT);
+        let mut asks = Endpoint::<String, String, _>::connect(Udp::new(&addrs[..], text())).await.unwrap().limit(LIMIT);
         assert_eq!(asks.call("one".into()).await.unwrap(), "one");
         let local = asks.local_addr().unwrap();
         stop(first).await;

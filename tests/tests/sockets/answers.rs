@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 
 use portcullis::Endpoint;
+use portcullis::Udp;
 
 use super::*;
 
@@ -30,13 +31,13 @@ fn numbers() -> Numbers {
 
 /// Connected: it hears nothing from another address than this one.
 async fn ask(to: SocketAddr) -> String {
-    let asks = Endpoint::<String, String, _>::connect(to, text()).await.unwrap();
+    let asks = Endpoint::<String, String, _>::connect(Udp::new(to, text())).await.unwrap();
     asks.limit(LIMIT).call("hello".into()).await.unwrap()
 }
 
 on_loops! {
     async fn each_address_of_a_host_answers_for_itself() {
-        let server = Server::new(numbers()).bind_udp("0.0.0.0:0", text()).unwrap().spawn().await.unwrap();
+        let server = Server::new(numbers()).listen(Udp::new("0.0.0.0:0", text())).unwrap().spawn().await.unwrap();
         let port = server.local_addr().port();
         for last in [1, 2, 3, 99] {
             assert!(ask(SocketAddr::from(([127, 0, 0, last], port))).await.ends_with(" hello"));
@@ -46,7 +47,7 @@ on_loops! {
 
     async fn both_families_of_one_socket_answer_for_themselves() {
         // Where there is no IPv6 there is nothing to be seen.
-        let Ok(server) = Server::new(numbers()).bind_udp("[::]:0", text()) else { return };
+        let Ok(server) = Server::new(numbers()).listen(Udp::new("[::]:0", text())) else { return };
         let server = server.spawn().await.unwrap();
         let port = server.local_addr().port();
         for to in [SocketAddr::from(([127, 0, 0, 3], port)), format!("[::1]:{port}").parse().unwrap()] {
@@ -56,9 +57,9 @@ on_loops! {
     }
 
     async fn a_peer_that_asks_at_two_addresses_has_a_session_at_each() {
-        let server = Server::new(numbers()).bind_udp("0.0.0.0:0", text()).unwrap().spawn().await.unwrap();
+        let server = Server::new(numbers()).listen(Udp::new("0.0.0.0:0", text())).unwrap().spawn().await.unwrap();
         let port = server.local_addr().port();
-        let mut asks = Endpoint::<String, String, _>::bind("127.0.0.1:0", text()).unwrap().limit(LIMIT);
+        let mut asks = Endpoint::<String, String, _>::bind(Udp::new("127.0.0.1:0", text())).unwrap().limit(LIMIT);
         let mut answered = HashSet::new();
         for _ in 0..3 {
             for last in [4, 5] {
@@ -75,9 +76,9 @@ on_loops! {
 
     async fn an_answer_as_large_as_udp_has_them_goes_out_in_fragments() {
         let large = || Datagrams::<Utf8>::new().max_size(65_000);
-        let server = Server::new(Echo).bind_udp("0.0.0.0:0", large()).unwrap().spawn().await.unwrap();
+        let server = Server::new(Echo).listen(Udp::new("0.0.0.0:0", large())).unwrap().spawn().await.unwrap();
         let to = SocketAddr::from(([127, 0, 0, 2], server.local_addr().port()));
-        let asks = Endpoint::<String, String, _>::connect(to, large()).await.unwrap();
+        let asks = Endpoint::<String, String, _>::connect(Udp::new(to, large())).await.unwrap();
         let question = "x".repeat(60_000);
         assert!(asks.limit(LIMIT).call(question.clone()).await.unwrap() == question);
         stop(server).await;

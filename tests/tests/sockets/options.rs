@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 
-use portcullis::{BlockingEndpoint, Endpoint, TcpOptions, UdpOptions, UnixOptions};
+use portcullis::{BlockingEndpoint, Endpoint, Tcp, Udp, Unix};
 use portcullis_tests::pki::{client_config, server_tls};
 use portcullis_tests::streams::Folder;
 
@@ -14,11 +14,11 @@ on_loops! {
         let second = Duration::from_secs(1);
         let times = [Duration::ZERO, Duration::from_nanos(1), second / 2, second, 32_768 * second, Duration::MAX];
         for after in times {
-            let options = TcpOptions::new().keepalive(after);
-            let server = Server::new(Echo).codec(Lines::new()).bind_with("127.0.0.1:0", options).unwrap();
+            let tcp = || Tcp::new("127.0.0.1:0").keepalive(after);
+            let server = Server::new(Echo).codec(Lines::new()).listen(tcp()).unwrap();
             let plain = server.local_addr();
             let tls = server_tls().build().unwrap();
-            let server = server.bind_tls_with("127.0.0.1:0", tls, options).unwrap();
+            let server = server.listen(tcp().tls(tls)).unwrap();
             let tls = server.local_addrs()[1];
             let server = server.spawn().await.unwrap();
             let mut client = Client::<String, String, _>::connect(plain, Lines::new()).await.unwrap().limit(LIMIT);
@@ -32,18 +32,18 @@ on_loops! {
 
     async fn a_number_of_hops_that_no_datagram_has_is_an_error_of_binding() {
         for hops in [256, u32::MAX] {
-            let options = || UdpOptions::new().multicast_hops(hops);
+            let udp = |addr| Udp::new(addr, text()).multicast_hops(hops);
             let kind = |error: std::io::Error| error.kind();
-            let bound = Server::new(Echo).bind_udp_with("127.0.0.1:0", text(), options());
+            let bound = Server::new(Echo).listen(udp("127.0.0.1:0"));
             assert_eq!(bound.map(drop).map_err(kind), Err(ErrorKind::InvalidInput));
-            let bound = Endpoint::<String, String, _>::bind_with("127.0.0.1:0", text(), options());
+            let bound = Endpoint::<String, String, _>::bind(udp("127.0.0.1:0"));
             assert_eq!(bound.map(drop).map_err(kind), Err(ErrorKind::InvalidInput));
-            let bound = BlockingEndpoint::<String, String, _>::bind_with("[::1]:0", text(), options());
+            let bound = BlockingEndpoint::<String, String, _>::bind(udp("[::1]:0"));
             // Where there is no IPv6 it is another error.
             assert!(bound.is_err());
         }
-        let most = UdpOptions::new().multicast_hops(255).multicast_from_v4(Ipv4Addr::LOCALHOST);
-        Endpoint::<String, String, _>::bind_with("127.0.0.1:0", text(), most).unwrap();
+        let most = Udp::new("127.0.0.1:0", text()).multicast_hops(255).multicast_from_v4(Ipv4Addr::LOCALHOST);
+        Endpoint::<String, String, _>::bind(most).unwrap();
     }
 }
 
@@ -51,8 +51,7 @@ on_loops! {
 fn a_mode_that_can_t_be_had_is_an_error_of_binding() {
     let folder = Folder::new();
     let path = folder.join("socket");
-    let bind =
-        |mode| Server::new(Echo).codec(Lines::new()).bind_unix_with(&path, UnixOptions::new().mode(mode));
+    let bind = |mode| Server::new(Echo).codec(Lines::new()).listen(Unix::new(&path).mode(mode));
     assert_eq!(bind(0o100_600).unwrap_err().kind(), ErrorKind::InvalidInput);
     assert!(!path.exists());
     drop(bind(0o600).unwrap());
@@ -60,8 +59,9 @@ fn a_mode_that_can_t_be_had_is_an_error_of_binding() {
     {
         // A name has no file that could have permissions: nobody is to believe that it has.
         let name = format!("portcullis-mode-{}", std::process::id());
-        let bind = |options| Server::new(Echo).codec(Lines::new()).bind_unix_abstract_with(&name, options);
-        assert_eq!(bind(UnixOptions::new().mode(0o600)).unwrap_err().kind(), ErrorKind::InvalidInput);
-        drop(bind(UnixOptions::new()).unwrap());
+        let bind = |unix| Server::new(Echo).codec(Lines::new()).listen(unix);
+        let unix = Unix::abstract_name(&name);
+        assert_eq!(bind(unix.clone().mode(0o600)).unwrap_err().kind(), ErrorKind::InvalidInput);
+        drop(bind(unix).unwrap());
     }
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 
-use portcullis::{BlockingEndpoint, DatagramAddr, Endpoint, Json};
+use portcullis::{BlockingEndpoint, DatagramAddr, Endpoint, Json, Unix, UnixDatagram};
 use portcullis_tests::streams::Folder;
 
 use super::*;
@@ -32,10 +32,10 @@ async fn in_a_deep_folder() {
     // What a server that is gone has left there is replaced there, too.
     drop(std::os::unix::net::UnixListener::bind("stream").unwrap());
     drop(std::os::unix::net::UnixDatagram::bind("datagrams").unwrap());
-    let server = Server::new(Echo).codec(Lines::new()).bind_unix("stream").unwrap();
-    let server = server.bind_unix_datagram("datagrams", Datagrams::<Json>::new()).unwrap();
+    let server = Server::new(Echo).codec(Lines::new()).listen(Unix::new("stream")).unwrap();
+    let server = server.listen(UnixDatagram::new("datagrams", Datagrams::<Json>::new())).unwrap();
     assert_eq!(server.unix_addrs()[0].as_pathname(), Some(Path::new("stream")));
-    let taken = Server::new(Echo).codec(Lines::new()).bind_unix("stream");
+    let taken = Server::new(Echo).codec(Lines::new()).listen(Unix::new("stream"));
     assert_eq!(taken.unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
     let server = server.spawn().await.unwrap();
 
@@ -46,12 +46,14 @@ async fn in_a_deep_folder() {
 
     let to = || DatagramAddr::from(Path::new("datagrams"));
     let json = Datagrams::<Json>::new;
-    let asks = Endpoint::<String, String, _>::connect_unix(to(), json()).unwrap();
+    let asks = Endpoint::<String, String, _>::connect(UnixDatagram::new("datagrams", json())).await.unwrap();
     assert_eq!(asks.limit(LIMIT).call("here".into()).await.unwrap(), "here");
-    let asks = BlockingEndpoint::<String, String, _>::connect_unix(to(), json()).unwrap();
+    let asks =
+        BlockingEndpoint::<String, String, _>::connect(UnixDatagram::new("datagrams", json())).unwrap();
     assert_eq!(blocking(move || asks.limit(LIMIT).call("here".into())).await.unwrap(), "here");
     // An endpoint with a file of its own is answered there.
-    let mut asks = Endpoint::<String, String, _>::bind_unix("endpoint", json()).unwrap().limit(LIMIT);
+    let mut asks =
+        Endpoint::<String, String, _>::bind(UnixDatagram::new("endpoint", json())).unwrap().limit(LIMIT);
     asks.send_to("here".into(), &to()).await.unwrap();
     assert_eq!(asks.recv_from().await.unwrap(), ("here".to_owned(), to()));
     drop(asks);

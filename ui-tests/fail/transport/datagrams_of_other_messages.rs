@@ -1,6 +1,6 @@
 // errors: 1
 // `Utf8` carries `String`s.
-use portcullis::{Datagrams, codec::Utf8, prelude::*};
+use portcullis::{Datagrams, Udp, codec::Utf8, prelude::*};
 
 struct Counter;
 
@@ -13,5 +13,5 @@ impl Counter {
 }
 
 fn main() {
-    let _ = Server::new(Counter).bind_udp("127.0.0.1:0", Datagrams::<Utf8>::new());
+    let _ = Server::new(Counter).listen(Udp::new("127.0.0.1:0", Datagrams::<Utf8>::new()));
 }

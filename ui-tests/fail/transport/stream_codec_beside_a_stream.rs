@@ -1,6 +1,7 @@
 // errors: 1
 // What reads the connections does not read the datagrams beside them.
 use portcullis::prelude::*;
+use portcullis::Udp;
 
 struct Counter;
 
@@ -16,5 +17,5 @@ fn main() {
     let _ = Server::new(Counter)
         .codec(JsonLines::new())
         .bind("127.0.0.1:0")
-        .map(|server| server.bind_udp("127.0.0.1:0", JsonLines::new()));
+        .map(|server| server.listen(Udp::new("127.0.0.1:0", JsonLines::new())));
 }

@@ -1,6 +1,6 @@
 // errors: 1
 // A datagram has no end to look for: one without a newline would never be a request.
-use portcullis::{Lines, prelude::*};
+use portcullis::{Lines, Udp, prelude::*};
 
 struct Counter;
 
@@ -13,5 +13,5 @@ impl Counter {
 }
 
 fn main() {
-    let _ = Server::new(Counter).bind_udp("127.0.0.1:0", Lines::new());
+    let _ = Server::new(Counter).listen(Udp::new("127.0.0.1:0", Lines::new()));
 }

@@ -24,7 +24,7 @@ use crate::transport::Transport;
 type Blocked = Pin<Box<dyn Future<Output = io::Result<()>> + Send + Sync>>;
 
 /// One session's datagrams as a stream.
-pub(super) struct Packets {
+pub(in crate::server) struct Packets {
     shared: Arc<Shared>,
     inbox: Arc<Inbox>,
     conversation: Conversation,

@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use tracing::{debug, warn};
 
-use super::House;
 use super::inbox::{Inbox, Put};
 use super::packets::Packets;
 use super::rate::Rates;
@@ -24,6 +23,7 @@ use crate::codec::Codec;
 use crate::datagram::{AsyncSocket, DatagramAddr, Told};
 use crate::error::catch_panic;
 use crate::scope::Scope;
+use crate::server::serve::ServeContext;
 use crate::service::Service;
 use crate::service::origin::Origin;
 use crate::session::driver::Drive;
@@ -71,7 +71,7 @@ impl Shared {
 }
 
 /// A socket's way to its sessions.
-pub(super) struct Route<S: Service> {
+pub(in crate::server) struct Route<S: Service> {
     shared: Arc<Shared>,
     hub: Arc<SessionRegistry<S>>,
     scope: Arc<Scope>,
@@ -83,15 +83,12 @@ pub(super) struct Route<S: Service> {
 }
 
 impl<S: Service> Route<S> {
-    pub(super) fn new(
-        house: &House<'_, S>,
-        socket: AsyncSocket,
-        longest: usize,
-        counters: Arc<Counters>,
-    ) -> Self {
+    pub(in crate::server) fn new(context: &ServeContext<S>, socket: AsyncSocket, longest: usize) -> Self {
+        let counters = Arc::clone(&context.counters);
         let shared = Arc::new(Shared { socket, counters, inboxes: Mutex::default() });
-        let (hub, scope) = (Arc::clone(house.hub), Arc::clone(house.scope));
-        let House { max_sessions, max_inbound, rates: [datagrams, sessions], .. } = *house;
+        let (hub, scope) = (Arc::clone(&context.hub), Arc::clone(&context.scope));
+        let (max_sessions, max_inbound) = (context.max_datagram_sessions, context.max_inbound);
+        let [datagrams, sessions] = context.datagram_rates;
         Self {
             shared,
             hub,
@@ -180,8 +177,12 @@ impl<S: Service> Route<S> {
 }
 
 /// Routes for as long as it is polled.
-pub(super) async fn run<S, C, D>(mut route: Route<S>, mut told: Option<Told>, drive: Arc<D>, codec: C)
-where
+pub(in crate::server) async fn run<S, C, D>(
+    mut route: Route<S>,
+    mut told: Option<Told>,
+    drive: Arc<D>,
+    codec: C,
+) where
     S: Service,
     C: Codec<S::Request, S::Response>,
     D: Drive<S, Packets, C>,

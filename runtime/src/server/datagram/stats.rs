@@ -8,7 +8,7 @@ use tracing::warn;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
 #[derive(Debug, Default)]
-pub(super) struct Counters {
+pub(in crate::server) struct Counters {
     received: AtomicU64,
     sent: AtomicU64,
     dropped: [AtomicU64; 7],

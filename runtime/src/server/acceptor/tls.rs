@@ -1,5 +1,5 @@
-//! Doors at which there is a TLS handshake, in the session's own task: a client that takes its time for it takes one
-//! place, and holds up nobody.
+//! Acceptors whose sessions begin with a TLS handshake. It runs in the session's own task, so that a slow client takes one
+//! place and does not block accepting.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,9 +10,10 @@ use std::task::{Context, Poll, ready};
 use tokio::time::timeout;
 use tracing::debug;
 
-use super::{Accept, Door, Entrance};
+use super::{Accepted, Acceptor, SessionAcceptor};
 use crate::codec::Codec;
 use crate::server::control::Control;
+use crate::server::listen::Listener;
 use crate::service::Service;
 use crate::service::origin::{Extended, Origin};
 use crate::session::driver::Drive;
@@ -22,52 +23,52 @@ use crate::transport::tls::Tls;
 use crate::transport::tls::info::Handshake;
 use crate::transport::tls::stream::{TlsStream, shake};
 
-/// As an [`Entrance`], and a handshake behind it.
-pub(super) struct TlsEntrance<S: Service, C, L, D> {
-    pub(super) entrance: Entrance<S, C, L, D>,
-    pub(super) tls: Tls,
-    pub(super) control: Arc<Control>,
+/// As a [`SessionAcceptor`], with a handshake before the session.
+pub(crate) struct TlsAcceptor<S: Service, C, L, F> {
+    pub(crate) acceptor: SessionAcceptor<S, C, L, F>,
+    pub(crate) tls: Tls,
+    pub(crate) control: Arc<Control>,
 }
 
-impl<S, C, L, D> Door for TlsEntrance<S, C, L, D>
+impl<S, C, L, F> Acceptor for TlsAcceptor<S, C, L, F>
 where
     S: Service,
     C: Codec<S::Request, S::Response>,
-    L: Accept,
-    D: Drive<S, TlsStream<L::Io>, C>,
+    L: Listener,
+    F: Drive<S, TlsStream<L::Stream>, C>,
 {
-    fn poll_admit(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Some((io, below)) = ready!(self.entrance.poll_accept(cx))? else {
+    fn poll_accept_session(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(Accepted { io, origin: below }) = ready!(self.acceptor.poll_accept(cx))? else {
             return Poll::Ready(Ok(()));
         };
         let addr = below.addr();
         let shaken = Arc::new(Extended { below, extension: Handshake::new() });
-        let Entrance { hub, scope, codec, drive, .. } = &self.entrance;
+        let SessionAcceptor { hub, scope, codec, factory, .. } = &self.acceptor;
         let seat = hub.admit(Origin::Extended(Arc::<Extended<Handshake>>::clone(&shaken)));
-        let (drive, codec) = (Arc::clone(drive), codec.clone());
+        let (factory, codec) = (Arc::clone(factory), codec.clone());
         let shaking = handshake(io, addr, self.tls.clone(), Arc::clone(&self.control));
-        drop(tokio::spawn(scope.enter(session(drive, seat, shaken, Box::pin(shaking), codec))));
+        drop(tokio::spawn(scope.enter(session(factory, seat, shaken, Box::pin(shaking), codec))));
         Poll::Ready(Ok(()))
     }
 }
 
-/// The task of a session: the handshake, and if it comes to an end in time, all else.
-async fn session<S, IO, C, D>(
-    drive: Arc<D>,
+/// The task of a session: the handshake and, if it succeeds in time, the session.
+async fn session<S, IO, C, F>(
+    factory: Arc<F>,
     seat: SessionGuard<S>,
     shaken: Arc<Extended<Handshake>>,
-    // In a box, which is gone when the session begins.
+    // In a box, which is freed when the session begins.
     shaking: Pin<Box<impl Future<Output = Option<TlsStream<IO>>>>>,
     codec: C,
 ) where
     S: Service,
-    D: Drive<S, TlsStream<IO>, C>,
+    F: Drive<S, TlsStream<IO>, C>,
 {
     if let Some(io) = shaking.await {
-        // Nobody else sets it.
+        // Nothing else sets it.
         let _ = shaken.extension.set(io.info());
         drop(shaken);
-        drive.drive(seat, io, codec).await;
+        factory.drive(seat, io, codec).await;
     }
 }
 
@@ -87,11 +88,11 @@ async fn handshake<IO: Transport>(
     match shaken {
         Ok(Ok(io)) => Some(io),
         Ok(Err(error)) => {
-            debug!(?peer, %error, "no TLS handshake");
+            debug!(?peer, %error, "TLS handshake failed");
             None
         }
         Err(_) => {
-            debug!(?peer, limit = ?tls.limit(), "no TLS handshake in time");
+            debug!(?peer, limit = ?tls.limit(), "TLS handshake timed out");
             None
         }
     }
