@@ -83,7 +83,7 @@ impl CancelReason {
 /// What is fixed about a job from its call on.
 pub(crate) struct JobMeta {
     pub(crate) name: &'static str,
-    /// `None`: a thread that no pool owns, on a visit (`Portal::enter_thread`).
+    /// `None`: a thread that no pool owns (`Portal::enter_thread`).
     pub(crate) pool: Option<PoolId>,
     pub(crate) submitted_at: Instant,
     /// The server that the caller belongs to.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use super::local::Locals;
-use super::thread_slot::Seat;
+use super::local::ThreadLocals;
+use super::thread_slot::ThreadSlot;
 use super::{Inner, Pool};
 use crate::hooks::PoolHooks;
 use crate::sync::yield_now;
@@ -117,7 +117,7 @@ pub struct PoolBuilder {
     pub(super) spin: Spin,
     pub(super) wait_spin: Spin,
     pub(super) keep_alive: Option<Duration>,
-    pub(super) locals: Locals,
+    pub(super) thread_locals: ThreadLocals,
     #[cfg(feature = "rayon")]
     pub(super) rayon: Option<usize>,
     pub(super) hooks: Option<Arc<dyn PoolHooks>>,
@@ -135,7 +135,7 @@ impl PoolBuilder {
             spin: Spin(32),
             wait_spin: Spin(256),
             keep_alive: None,
-            locals: Locals::default(),
+            thread_locals: ThreadLocals::default(),
             #[cfg(feature = "rayon")]
             rayon: None,
             hooks: None,
@@ -216,7 +216,7 @@ impl PoolBuilder {
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     pub fn thread_state<T: 'static>(mut self, make: impl Fn() -> T + Send + Sync + 'static) -> Self {
-        self.locals.declare(make);
+        self.thread_locals.declare(make);
         self
     }
 
@@ -245,13 +245,13 @@ impl PoolBuilder {
     /// The error of the operating system if a thread can't be started; those started before it end at once. `InvalidInput` for
     /// more than 65 536 threads, a stack size that no system has, or a name that no thread can have.
     pub fn build(self) -> io::Result<Pool> {
-        self.look_over(self.threads)?;
+        self.validate(self.threads)?;
         self.start(self.threads)
     }
 
     /// As [`build`](Self::build), but content with the threads that can be had now, and be it none. For the shared pool: the
     /// builder asks for nothing that [`build`](Self::build) refuses.
-    pub(super) fn build_with_what_there_is(self) -> Pool {
+    pub(super) fn build_best_effort(self) -> Pool {
         let mut threads = self.threads;
         loop {
             match self.start(threads) {
@@ -263,7 +263,7 @@ impl PoolBuilder {
     }
 
     /// What would be a panic, or an end for want of memory, further down.
-    fn look_over(&self, threads: usize) -> io::Result<()> {
+    fn validate(&self, threads: usize) -> io::Result<()> {
         let wrong = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
         if threads > MAX_THREADS {
             return wrong("more threads than a pool may have (65536)");
@@ -279,9 +279,9 @@ impl PoolBuilder {
 
     /// Begins with `threads` of the pool's threads; the others are started when they are needed.
     pub(super) fn start(&self, threads: usize) -> io::Result<Pool> {
-        let seats: Vec<Arc<Seat>> = (0..self.threads).map(|_| Seat::new(&self.name)).collect();
+        let slots: Vec<Arc<ThreadSlot>> = (0..self.threads).map(|_| ThreadSlot::new(&self.name)).collect();
         #[cfg_attr(not(feature = "rayon"), allow(unused_mut))]
-        let mut inner = Inner::new(self, seats, threads);
+        let mut inner = Inner::new(self, slots, threads);
         #[cfg(feature = "rayon")]
         if let Some(threads) = self.rayon {
             let name = self.name.clone();
@@ -294,11 +294,11 @@ impl PoolBuilder {
             let rayon = rayon.start_handler(move |n| name(n).show()).build();
             inner.rayon = Some(rayon.map_err(io::Error::other)?);
         }
-        inner.set_vacant((0..self.threads).rev().collect());
+        inner.set_free_slots((0..self.threads).rev().collect());
         // From here on an early return drops the pool, which sends the started threads home.
         let pool = Pool::from_inner(Arc::new(inner));
         for _ in 0..threads {
-            pool.inner().start_a_thread()?;
+            pool.inner().spawn_pool_thread()?;
         }
         Ok(pool)
     }

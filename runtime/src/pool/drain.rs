@@ -48,27 +48,27 @@ impl Pool {
     /// Dropped before its end, the pool stays closed and its jobs go on.
     pub async fn drain(&self, deadline: Duration) -> DrainReport {
         let inner = self.inner();
-        inner.line.close();
+        inner.queue.close();
         let until = timer::after(deadline);
-        if timer::until(until, |waker| inner.line.watch_idle(waker)).await {
+        if timer::until(until, |waker| inner.queue.poll_idle(waker)).await {
             return DrainReport { pool: inner.name.clone(), cancelled: 0, stuck: Vec::new() };
         }
         let mut left: Vec<_> = inner.jobs().into_iter().filter(|job| !job.is_finished()).collect();
         left.iter().for_each(|job| job.interrupt(CancelReason::Drained));
-        // A job may be on its way: taken out of the queue (or out of its lane, or lent) and not begun. It finds its seat closed.
-        for job in inner.seats.iter().flat_map(|seat| seat.close()).map(Job::into_job) {
+        // A job may be on its way: taken out of the queue (or out of its lane, or lent) and not begun. It finds its slot closed.
+        for job in inner.slots.iter().flat_map(|slot| slot.close()).map(Job::into_job) {
             if !left.iter().any(|known| Arc::ptr_eq(known, &job)) {
                 job.interrupt(CancelReason::Drained);
                 left.push(job);
             }
         }
-        let gone = timer::until(Instant::now() + CANCEL_GRACE, |waker| inner.line.watch_idle(waker)).await;
+        let gone = timer::until(Instant::now() + CANCEL_GRACE, |waker| inner.queue.poll_idle(waker)).await;
         let stuck = if gone {
             Vec::new()
         } else {
             left.iter().filter(|job| !job.is_finished()).map(|job| job.describe_running()).collect()
         };
-        let turned_away: usize = inner.seats.iter().map(|seat| seat.turned_away()).sum();
+        let turned_away: usize = inner.slots.iter().map(|slot| slot.turned_away()).sum();
         let on_their_way = if gone { 0 } else { inner.in_hand() };
         let cancelled = left.len() + turned_away + on_their_way;
         DrainReport { pool: inner.name.clone(), cancelled, stuck }

@@ -13,14 +13,14 @@ type Make = Arc<dyn Fn() -> Rc<dyn Any> + Send + Sync>;
 
 /// How to make them: one value a type and thread, at its first use.
 #[derive(Clone, Default)]
-pub(crate) struct Locals(Vec<(TypeId, Make)>);
+pub(crate) struct ThreadLocals(Vec<(TypeId, Make)>);
 
 thread_local! {
     /// This thread's own. A pool thread belongs to one pool for life, so the type is key enough.
     static MADE: RefCell<Vec<(TypeId, Rc<dyn Any>)>> = const { RefCell::new(Vec::new()) };
 }
 
-impl Locals {
+impl ThreadLocals {
     pub(super) fn declare<T: 'static>(&mut self, make: impl Fn() -> T + Send + Sync + 'static) {
         let make: Make = Arc::new(move || Rc::new(make()));
         self.0.retain(|(id, _)| *id != TypeId::of::<T>());
@@ -58,7 +58,7 @@ impl Worker {
     /// panics with; the next job tries again.
     pub fn local<T: 'static>(&self) -> Rc<T> {
         let pool = self.host().meta().pool.and_then(registry::pool);
-        let local = pool.and_then(|pool| pool.locals.get::<T>());
+        let local = pool.and_then(|pool| pool.thread_locals.get::<T>());
         local.unwrap_or_else(|| {
             panic!("no `thread_state` of type `{}` on this thread's pool", std::any::type_name::<T>())
         })

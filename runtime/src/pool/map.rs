@@ -22,7 +22,7 @@ use crate::worker::Worker;
 pub struct PoolMap<I: Iterator, F, T> {
     pool: Pool,
     items: Fuse<I>,
-    /// Taken from `items`, and waits for a place.
+    /// ClaimedJob from `items`, and waits for a place.
     next: Option<I::Item>,
     f: Arc<F>,
     ahead: usize,
@@ -67,7 +67,7 @@ impl Pool {
         F: Fn(&Worker, I::Item) -> T + Send + Sync + 'static,
         T: Send + 'static,
     {
-        let ahead = self.inner().line.places().max(1);
+        let ahead = self.inner().queue.capacity().max(1);
         let items = items.into_iter().fuse();
         PoolMap { pool: self.clone(), items, next: None, f: Arc::new(f), ahead, flight: VecDeque::new() }
     }
@@ -90,7 +90,7 @@ where
             let Some(item) = self.next.take().or_else(|| self.items.next()) else { return };
             let (f, job) = (Arc::clone(&self.f), self.pool.job("map"));
             let offload = match self.pool.reserve(waker) {
-                Reserved::Place(place) => job.run_in(place, move |worker| f(worker, item)),
+                Reserved::Slot(slot) => job.run_in(slot, move |worker| f(worker, item)),
                 Reserved::NotNeeded => job.run(move |worker| f(worker, item)),
                 Reserved::Later => {
                     self.next = Some(item);

@@ -2,7 +2,7 @@
 //!
 //! The way of a job: [`Pool::run`] (or a `#[blocking]` method) makes its [`job_cell`] and submits it at the call; the
 //! [`queue`] holds it until a [`thread`] claims it; the cell runs the body and delivers the outcome to the
-//! [`Offload`]. The protocol of threads, line and cell is in `README.md` beside this file.
+//! [`Offload`]. The protocol of threads, queue and cell is in `README.md` beside this file.
 
 mod builder;
 mod drain;
@@ -50,10 +50,10 @@ use crate::worker::Worker;
 use builder::Spin;
 use job_cell::{JobCell, OffloadHandle, Payload, TraceContext};
 use lanes::{Lanes, lane_key};
-use local::Locals;
-use queue::{Joined, Line, Place, Reservation, Reserved};
-use stats::Tally;
-use thread_slot::Seat;
+use local::ThreadLocals;
+use queue::{JobQueue, PushResult, Reservation, Reserved, RunGuard};
+use stats::Counters;
+use thread_slot::ThreadSlot;
 
 /// A named, bounded set of threads for blocking and CPU-heavy work; a handle, cheap to clone.
 ///
@@ -86,12 +86,12 @@ pub struct Pool {
     handle: Arc<Handle>,
 }
 
-/// Counts the handles, so that the last one closes the line.
+/// Counts the handles, so that the last one closes the queue.
 struct Handle(Arc<Inner>);
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.0.line.close();
+        self.0.queue.close();
     }
 }
 
@@ -99,10 +99,10 @@ impl Drop for Handle {
 pub(crate) struct Inner {
     pub(crate) id: PoolId,
     pub(crate) name: String,
-    pub(crate) line: Line<Arc<dyn QueuedJob>>,
+    pub(crate) queue: JobQueue<Arc<dyn QueuedJob>>,
     pub(crate) lanes: Lanes,
-    pub(crate) tally: Tally,
-    pub(crate) locals: Locals,
+    pub(crate) counters: Counters,
+    pub(crate) thread_locals: ThreadLocals,
     #[cfg(feature = "rayon")]
     pub(crate) rayon: Option<rayon::ThreadPool>,
     /// For threads that wait for a job.
@@ -110,9 +110,9 @@ pub(crate) struct Inner {
     /// For workers that wait for the loop.
     wait_spin: Spin,
     stack_size: Option<usize>,
-    seats: Vec<Arc<Seat>>,
-    /// The seats without a thread.
-    vacant: Mutex<Vec<usize>>,
+    slots: Vec<Arc<ThreadSlot>>,
+    /// The slots without a thread.
+    free_slots: Mutex<Vec<usize>>,
     /// How its jobs run in tests.
     hooks: Option<Arc<dyn PoolHooks>>,
 }
@@ -124,88 +124,91 @@ impl Drop for Inner {
 }
 
 impl Inner {
-    /// A pool of which `alive` threads are about to be started.
-    fn new(setup: &PoolBuilder, seats: Vec<Arc<Seat>>, alive: usize) -> Self {
-        let line = Line::new(seats.len(), setup.queue, setup.overflow).keep_alive(setup.keep_alive);
+    /// A pool of which `live_threads` are about to be started.
+    fn new(setup: &PoolBuilder, slots: Vec<Arc<ThreadSlot>>, live_threads: usize) -> Self {
+        let queue = JobQueue::new(slots.len(), setup.queue, setup.overflow).keep_alive(setup.keep_alive);
         Self {
             id: PoolId::next(),
             name: setup.name.clone(),
-            line: line.begin_with(alive),
+            queue: queue.begin_with(live_threads),
             lanes: Lanes::default(),
-            tally: Tally::default(),
-            locals: setup.locals.clone(),
+            counters: Counters::default(),
+            thread_locals: setup.thread_locals.clone(),
             #[cfg(feature = "rayon")]
             rayon: None,
             spin: setup.spin,
             wait_spin: setup.wait_spin,
             stack_size: setup.stack_size,
-            seats,
-            vacant: Mutex::default(),
+            slots,
+            free_slots: Mutex::default(),
             hooks: setup.hooks.clone(),
         }
     }
 
-    fn set_vacant(&self, seats: Vec<usize>) {
-        *self.vacant.lock() = seats;
+    fn set_free_slots(&self, slots: Vec<usize>) {
+        *self.free_slots.lock() = slots;
     }
 
-    /// Starts a thread for a vacant seat; the line counts it already.
-    fn start_a_thread(self: &Arc<Self>) -> io::Result<()> {
-        // One that is missed has left its seat.
-        let vacant = self.vacant.lock().pop();
-        let n = vacant.ok_or(io::ErrorKind::ResourceBusy)?;
+    /// Starts a thread for a free slot; the queue counts it already.
+    fn spawn_pool_thread(self: &Arc<Self>) -> io::Result<()> {
+        // A thread that is missing has given its slot back.
+        let free_slots = self.free_slots.lock().pop();
+        let n = free_slots.ok_or(io::ErrorKind::ResourceBusy)?;
         let inner = Arc::clone(self);
         let name = ThreadName::new(&*self.name, format!("-{n}"));
         let started = spawn_thread(name, self.stack_size, move || {
-            thread::work(&inner, &inner.seats[n], inner.spin);
-            inner.vacant.lock().push(n);
-            inner.line.has_left();
-            // Dropping the thread's own values may have taken its time; who submitted meanwhile found no seat for another.
-            inner.call_up();
+            thread::run_loop(&inner, &inner.slots[n], inner.spin);
+            inner.free_slots.lock().push(n);
+            inner.queue.thread_exited();
+            // Dropping the thread's own values may have taken its time; whoever submitted a job meanwhile found no slot for another thread.
+            inner.ensure_thread();
         });
         if started.is_err() {
-            self.vacant.lock().push(n);
+            self.free_slots.lock().push(n);
         }
         started
     }
 
-    /// Starts a thread that has left for want of work, or that could not be had so far, if one is missing now.
+    /// Starts a thread, if one is needed that has ended because it was idle, or that could not be started so far.
     #[inline]
-    pub(crate) fn call_up(self: &Arc<Self>) {
-        if self.line.starts_on_demand() {
-            self.call_up_one();
+    pub(crate) fn ensure_thread(self: &Arc<Self>) {
+        if self.queue.starts_on_demand() {
+            self.ensure_thread_slow();
         }
     }
 
-    fn call_up_one(self: &Arc<Self>) {
-        if self.line.misses_a_thread() && self.start_a_thread().is_err() && !self.line.lost_a_thread() {
+    fn ensure_thread_slow(self: &Arc<Self>) {
+        if self.queue.reserve_thread()
+            && self.spawn_pool_thread().is_err()
+            && !self.queue.cancel_thread_reservation()
+        {
             // There is no thread, and nobody else is starting one: a job that comes later tries again.
             for job in self.jobs() {
                 if job.cancel_reason().is_none() {
-                    self.tally.rejected(&self.name);
+                    self.counters.rejected(&self.name);
                 }
                 job.interrupt(CancelReason::NoThread);
             }
         }
     }
 
-    /// Jobs that threads have taken out of the line and that do not show on their seats yet (or, for an instant, any more). Nothing
+    /// Jobs that threads have taken out of the queue and that do not show on their slots yet (or, for an instant, any more). Nothing
     /// else can see these jobs.
     pub(crate) fn in_hand(&self) -> usize {
-        self.line.at_one_moment(|_, running| running.saturating_sub(self.occupied()))
+        self.queue.at_one_moment(|_, running| running.saturating_sub(self.occupied()))
     }
 
-    /// The seats whose job shows: it was claimed, and has begun.
+    /// The slots whose job shows: it was claimed, and has begun.
     fn occupied(&self) -> usize {
-        self.seats.iter().filter(|seat| seat.is_occupied()).count()
+        self.slots.iter().filter(|slot| slot.is_occupied()).count()
     }
 
     /// The jobs that wait here or run here. In this order, so that whoever cancels them all does not free a thread for one
     /// that it has yet to come to.
     pub(crate) fn jobs(&self) -> Vec<Arc<dyn Job>> {
-        let queued = self.lanes.snapshot().into_iter().chain(self.line.snapshot().into_iter().rev());
+        let queued = self.lanes.snapshot().into_iter().chain(self.queue.snapshot().into_iter().rev());
         let mut jobs: Vec<_> = queued.map(Job::into_job).collect();
-        jobs.extend(self.seats.iter().flat_map(|seat| seat.jobs()).map(Job::into_job));
+        jobs.extend(self.slots.iter().flat_map(|slot| slot.jobs()).map(Job::into_job));
         jobs
     }
 }
@@ -235,28 +238,28 @@ impl PoolProbe for Inner {
     }
 
     fn threads(&self) -> usize {
-        self.seats.len()
+        self.slots.len()
     }
 
     fn has_job_about_to_begin(&self) -> bool {
         self.hooks.as_ref().is_none_or(|hooks| !hooks.is_stepped())
-            && self.line.at_one_moment(|waiting, running| {
+            && self.queue.at_one_moment(|waiting, running| {
                 let occupied = self.occupied();
-                running > occupied || (waiting > 0 && occupied < self.seats.len())
+                running > occupied || (waiting > 0 && occupied < self.slots.len())
             })
     }
 
     fn all_threads_run_a_job(&self) -> bool {
-        self.occupied() >= self.seats.len()
+        self.occupied() >= self.slots.len()
     }
 
     fn all_threads_have_a_job(&self) -> bool {
-        self.line.is_taken()
+        self.queue.is_saturated()
     }
 
     fn queued(&self) -> Vec<&'static str> {
-        let jobs = self.line.snapshot();
-        jobs.iter().filter(|job| !job.is_dead()).map(|job| job.meta().name).collect()
+        let jobs = self.queue.snapshot();
+        jobs.iter().filter(|job| !job.is_cancelled()).map(|job| job.meta().name).collect()
     }
 }
 
@@ -264,19 +267,19 @@ impl PoolProbe for Inner {
 pub(crate) trait QueuedJob: Job + HandedOff {
     /// Takes the job for running; once, and never after an interrupt.
     fn claim(&self) -> bool;
-    fn is_dead(&self) -> bool;
-    /// Enters the line (or comes back to it from a thread it was lent to); `false` if it is dead already.
-    fn line_up(&self) -> bool;
-    /// Waits behind the job that holds its lane; `false` if it is dead already.
-    fn stand_aside(&self) -> bool;
-    /// Is about to be lent to a waiting thread; `false` if it is dead already.
-    fn be_lent(&self) -> bool;
+    fn is_cancelled(&self) -> bool;
+    /// Enters the queue (or comes back to it from a thread that it was handed off to); `false` if it is cancelled already.
+    fn mark_queued(&self) -> bool;
+    /// Waits behind the job that holds its lane; `false` if it is cancelled already.
+    fn mark_lane_blocked(&self) -> bool;
+    /// Is about to be handed off to a waiting thread; `false` if it is cancelled already.
+    fn mark_handed_off(&self) -> bool;
     /// Runs it on this thread and lets go of it. Only for who claimed it. `since`: when the thread was free for it, if that is known.
-    fn run(self: Arc<Self>, place: Place<'_, Arc<dyn QueuedJob>>, since: Option<Instant>) -> Ran;
+    fn run(self: Arc<Self>, place: RunGuard<'_, Arc<dyn QueuedJob>>, since: Option<Instant>) -> RunResult;
     /// Notes that it holds its lane.
-    fn hold_lane(&self);
+    fn acquire_lane(&self);
     /// Lets the next job of this one's lane go ahead, if it holds it.
-    fn leave_lane(&self);
+    fn release_lane(&self);
     /// Gives up a job that the caller of this has claimed, to make room.
     fn shed(&self);
     fn into_handed_off(self: Arc<Self>) -> Arc<dyn HandedOff>;
@@ -284,7 +287,7 @@ pub(crate) trait QueuedJob: Job + HandedOff {
 
 /// What is left of a job that ran.
 #[derive(Default)]
-pub(crate) struct Ran {
+pub(crate) struct RunResult {
     /// To be woken when the thread has let go of the job.
     caller: Option<Waker>,
     /// When the body ended, if the thread went straight on from there.
@@ -311,19 +314,20 @@ impl Pool {
             Pool::builder("shared")
                 .threads(number("PORTCULLIS_SHARED_THREADS").unwrap_or_else(|| (cores + 4).min(32)).min(4096))
                 .queue(number("PORTCULLIS_SHARED_QUEUE").unwrap_or(1024))
-                .build_with_what_there_is()
+                .build_best_effort()
         })
     }
 
-    /// Takes a place for a job that is submitted here and now and must not overflow.
+    /// Reserves a slot for a job that is submitted here and now and must not overflow.
     fn reserve(&self, waker: &Waker) -> Reserved<'_, Arc<dyn QueuedJob>> {
         let inner = self.inner();
         // On behalf of a job that holds a thread here, that thread runs it if no other is free.
-        let is_lent = || ParentLink::new(context::current().host).waiting_ancestor(inner.id).is_some();
-        if inner.line.never_overflows() || is_lent() {
+        let has_waiting_ancestor =
+            || ParentLink::new(context::current().host).waiting_ancestor(inner.id).is_some();
+        if inner.queue.never_overflows() || has_waiting_ancestor() {
             Reserved::NotNeeded
         } else {
-            inner.line.reserve(waker)
+            inner.queue.reserve(waker)
         }
     }
 
@@ -379,15 +383,17 @@ impl Pool {
 
     /// The jobs that hold a thread now, as a drain would report them: for watchdogs and debugging.
     pub fn stuck_jobs(&self) -> Vec<StuckJob> {
-        let jobs = self.inner().seats.iter().flat_map(|seat| seat.jobs());
+        let jobs = self.inner().slots.iter().flat_map(|slot| slot.jobs());
         jobs.map(|job| job.describe_running()).collect()
     }
 
     /// What the pool does now, and has done.
     pub fn stats(&self) -> PoolStats {
         let inner = self.inner();
-        let (queued, waiting) = inner.line.waiting();
-        inner.tally.stats((queued, waiting, inner.line.running()), inner.seats.iter().map(|seat| &seat.times))
+        let (queued, waiting) = inner.queue.waiting();
+        inner
+            .counters
+            .stats((queued, waiting, inner.queue.running()), inner.slots.iter().map(|slot| &slot.times))
     }
 }
 
@@ -395,7 +401,7 @@ impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pool")
             .field("name", &self.name())
-            .field("threads", &self.inner().seats.len())
+            .field("threads", &self.inner().slots.len())
             .finish()
     }
 }
@@ -453,7 +459,7 @@ impl JobBuilder<'_> {
         self.start(f, submit)
     }
 
-    /// As [`run`](Self::run), for a job without lane that has a place already.
+    /// As [`run`](Self::run), for a job without lane that has a slot already.
     fn run_in<F, T>(self, place: Reservation<'_, Arc<dyn QueuedJob>>, f: F) -> Offload<T>
     where
         F: FnOnce(&Worker) -> T + Send + 'static,
@@ -492,11 +498,11 @@ impl JobBuilder<'_> {
         let cell = JobCell::new(meta, payload);
         if let Err(refused) = cell.start_deadline_timer().and_then(|()| submit(pool, &cell)) {
             if matches!(refused, Interrupted::Full) {
-                pool.tally.rejected(&pool.name);
+                pool.counters.rejected(&pool.name);
             }
             cell.reject(refused);
         }
-        pool.call_up();
+        pool.ensure_thread();
         cell.meta().notify(Hooks::submitted);
         Offload::new(cell as Arc<dyn OffloadHandle<T, E>>, self.detached)
     }
@@ -526,33 +532,35 @@ impl JobBuilder<'_> {
     }
 }
 
-/// Brings a job into the line, or to the waiting thread that is to run it.
+/// Brings a job into the queue, or to the waiting thread that is to run it.
 fn submit(pool: &Arc<Inner>, cell: &Arc<impl QueuedJob>) -> Result<(), Interrupted> {
     if cell.meta().rare.is_none() {
-        // Nobody up the chain, nobody beside it: as nearly every job.
-        let joined = pool.line.join(Arc::clone(cell) as Arc<dyn QueuedJob>, false);
-        return settle(pool, joined).map(drop);
+        // No ancestor, no lane, no deadline: as nearly every job.
+        let joined = pool.queue.push(Arc::clone(cell) as Arc<dyn QueuedJob>, false);
+        return handle_push_result(pool, joined).map(drop);
     }
     if cell.meta().parent().depth() > MAX_DEPTH {
         return Err(Interrupted::TooDeep);
     }
     let mut job = Arc::clone(cell) as Arc<dyn QueuedJob>;
     if let Some(lane) = cell.meta().lane() {
-        let admit = || match pool.line.stand_aside(&job) {
-            joined @ (Joined::Lined | Joined::Shed(_)) => Ok(joined),
+        let admit = || match pool.queue.push_lane_blocked(&job) {
+            joined @ (PushResult::Queued | PushResult::QueuedShedding(_)) => Ok(joined),
             refused => Err(refused),
         };
-        if let Some(joined) = pool.lanes.enter(lane, &job, admit) {
-            return settle(pool, joined).map(drop);
+        if let Some(joined) = pool.lanes.acquire(lane, &job, admit) {
+            return handle_push_result(pool, joined).map(drop);
         }
-        cell.hold_lane();
+        cell.acquire_lane();
     }
     let mut ancestor = cell.meta().parent().waiting_ancestor(pool.id);
     loop {
-        let joined = pool.line.join(job, ancestor.is_some());
-        let Some(back) = settle(pool, joined).inspect_err(|_| cell.leave_lane())? else { return Ok(()) };
+        let joined = pool.queue.push(job, ancestor.is_some());
+        let Some(back) = handle_push_result(pool, joined).inspect_err(|_| cell.release_lane())? else {
+            return Ok(());
+        };
         let Some(to) = ancestor.take() else { return Err(Interrupted::Full) };
-        if !back.be_lent() {
+        if !back.mark_handed_off() {
             return Ok(()); // cancelled already, and answered
         }
         match to.hand_off(back.into_handed_off()) {
@@ -562,18 +570,18 @@ fn submit(pool: &Arc<Inner>, cell: &Arc<impl QueuedJob>) -> Result<(), Interrupt
     }
 }
 
-/// What the line's answer means to the caller; the job comes back if it is to run on a waiting thread.
-fn settle(
+/// What the queue's answer means to the caller; the job comes back if it is to run on a waiting thread.
+fn handle_push_result(
     pool: &Inner,
-    joined: Joined<Arc<dyn QueuedJob>>,
+    joined: PushResult<Arc<dyn QueuedJob>>,
 ) -> Result<Option<Arc<dyn QueuedJob>>, Interrupted> {
     match joined {
-        Joined::Lined => Ok(None),
-        Joined::Full => Err(Interrupted::Full),
-        Joined::Closed => Err(Interrupted::Closed),
-        Joined::Lend(back) => Ok(Some(back)),
-        Joined::Shed(oldest) => {
-            pool.tally.shed(&pool.name);
+        PushResult::Queued => Ok(None),
+        PushResult::Full => Err(Interrupted::Full),
+        PushResult::Closed => Err(Interrupted::Closed),
+        PushResult::HandOff(back) => Ok(Some(back)),
+        PushResult::QueuedShedding(oldest) => {
+            pool.counters.shed(&pool.name);
             oldest.shed();
             Ok(None)
         }

@@ -9,7 +9,7 @@ use loom::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use loom::thread;
 
 use super::builder::Spin;
-use super::queue::{Claim, Joined, Line, Reserved};
+use super::queue::{Claim, JobQueue, PushResult, Reserved};
 use super::{Overflow, Pool};
 use crate::error::Interrupted;
 use crate::worker::Wait;
@@ -21,80 +21,80 @@ fn model(f: impl Fn() + Send + Sync + 'static) {
 }
 
 /// A job that counts who got it.
-struct Ticket {
+struct FakeJob {
     state: AtomicUsize,
     ran: AtomicUsize,
 }
 
 const NEW: usize = 0;
-const LINED: usize = 1;
-const TAKEN: usize = 2;
-const DEAD: usize = 3;
+const QUEUED: usize = 1;
+const CLAIMED: usize = 2;
+const CANCELLED: usize = 3;
 
-impl Ticket {
+impl FakeJob {
     fn new() -> Arc<Self> {
         Arc::new(Self { state: AtomicUsize::new(NEW), ran: AtomicUsize::new(0) })
     }
 
-    fn go(&self, from: usize, to: usize) -> bool {
+    fn transition(&self, from: usize, to: usize) -> bool {
         self.state.compare_exchange(from, to, SeqCst, SeqCst).is_ok()
     }
 
-    fn cancel(&self, line: &Line<Arc<Self>>) -> bool {
-        let killed = self.go(LINED, DEAD);
-        if killed {
-            line.forget();
+    fn cancel(&self, queue: &JobQueue<Arc<Self>>) -> bool {
+        let cancelled = self.transition(QUEUED, CANCELLED);
+        if cancelled {
+            queue.note_cancelled();
         }
-        killed
+        cancelled
     }
 }
 
-impl Claim for Arc<Ticket> {
-    fn line_up(&self) -> bool {
-        self.go(NEW, LINED)
+impl Claim for Arc<FakeJob> {
+    fn mark_queued(&self) -> bool {
+        self.transition(NEW, QUEUED)
     }
 
-    fn stand_aside(&self) -> bool {
+    fn mark_lane_blocked(&self) -> bool {
         false
     }
 
     fn claim(&self) -> bool {
-        self.go(LINED, TAKEN)
+        self.transition(QUEUED, CLAIMED)
     }
 
-    fn is_dead(&self) -> bool {
-        self.state.load(SeqCst) == DEAD
+    fn is_cancelled(&self) -> bool {
+        self.state.load(SeqCst) == CANCELLED
     }
 }
 
-fn run_all(line: &Line<Arc<Ticket>>, spin: Spin) {
-    while let Some((job, place)) = line.soon(spin).or_else(|| line.next()) {
+fn run_all(queue: &JobQueue<Arc<FakeJob>>, spin: Spin) {
+    while let Some((job, place)) = queue.pop_spinning(spin).or_else(|| queue.pop_blocking()) {
         job.ran.fetch_add(1, SeqCst);
         drop(place);
     }
 }
 
-fn wait_for_idle(line: &Arc<Line<Arc<Ticket>>>) {
-    let idle = Arc::clone(line);
+fn wait_for_idle(queue: &Arc<JobQueue<Arc<FakeJob>>>) {
+    let idle = Arc::clone(queue);
     block_on(std::future::poll_fn(move |cx| {
-        if idle.watch_idle(cx.waker()) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        if idle.poll_idle(cx.waker()) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
     }));
 }
 
 fn no_job_is_lost(spin: Spin) {
     model(move || {
-        let line = Arc::new(Line::new(2, 2, Overflow::Wait));
+        let queue = Arc::new(JobQueue::new(2, 2, Overflow::Wait));
         let threads: Vec<_> = (0..2)
             .map(|_| {
-                let line = Arc::clone(&line);
-                thread::spawn(move || run_all(&line, spin))
+                let queue = Arc::clone(&queue);
+                thread::spawn(move || run_all(&queue, spin))
             })
             .collect();
-        let jobs = [Ticket::new(), Ticket::new()];
+        let jobs = [FakeJob::new(), FakeJob::new()];
         for job in &jobs {
-            assert!(matches!(line.join(Arc::clone(job), false), Joined::Lined));
+            assert!(matches!(queue.push(Arc::clone(job), false), PushResult::Queued));
         }
-        line.close();
+        queue.close();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         assert!(jobs.iter().all(|job| job.ran.load(SeqCst) == 1));
     });
@@ -114,19 +114,19 @@ fn queue_park_wake_spinning_threads() {
 #[test]
 fn queue_wakes_a_thread_without_a_close() {
     model(|| {
-        let line = Arc::new(Line::<Arc<Ticket>>::new(1, 2, Overflow::Wait));
-        let theirs = Arc::clone(&line);
+        let queue = Arc::new(JobQueue::<Arc<FakeJob>>::new(1, 2, Overflow::Wait));
+        let theirs = Arc::clone(&queue);
         let thread = thread::spawn(move || {
             for _ in 0..2 {
-                let soon = theirs.soon(Spin::turns_for_models(1));
-                let (job, place) = soon.or_else(|| theirs.next()).expect("open");
+                let soon = theirs.pop_spinning(Spin::turns_for_models(1));
+                let (job, place) = soon.or_else(|| theirs.pop_blocking()).expect("open");
                 job.ran.fetch_add(1, SeqCst);
                 drop(place);
             }
         });
-        let jobs = [Ticket::new(), Ticket::new()];
+        let jobs = [FakeJob::new(), FakeJob::new()];
         for job in &jobs {
-            assert!(matches!(line.join(Arc::clone(job), false), Joined::Lined));
+            assert!(matches!(queue.push(Arc::clone(job), false), PushResult::Queued));
         }
         thread.join().unwrap();
         assert!(jobs.iter().all(|job| job.ran.load(SeqCst) == 1));
@@ -136,20 +136,20 @@ fn queue_wakes_a_thread_without_a_close() {
 #[test]
 fn cancel_at_dequeue_against_run() {
     model(|| {
-        let line = Arc::new(Line::new(1, 1, Overflow::Reject));
-        let job = Ticket::new();
-        assert!(matches!(line.join(Arc::clone(&job), false), Joined::Lined));
-        let theirs = Arc::clone(&line);
+        let queue = Arc::new(JobQueue::new(1, 1, Overflow::Reject));
+        let job = FakeJob::new();
+        assert!(matches!(queue.push(Arc::clone(&job), false), PushResult::Queued));
+        let theirs = Arc::clone(&queue);
         let thread = thread::spawn(move || run_all(&theirs, Spin::NONE));
-        let killed = job.cancel(&line);
+        let cancelled = job.cancel(&queue);
         // Its place is free at once, whoever met the shell first.
-        if killed {
-            assert_eq!(line.waiting(), (0, 0));
+        if cancelled {
+            assert_eq!(queue.waiting(), (0, 0));
         }
-        line.close();
+        queue.close();
         thread.join().unwrap();
-        assert_eq!(job.ran.load(SeqCst), usize::from(!killed));
-        assert_eq!((line.waiting(), line.running()), ((0, 0), 0));
+        assert_eq!(job.ran.load(SeqCst), usize::from(!cancelled));
+        assert_eq!((queue.waiting(), queue.running()), ((0, 0), 0));
     });
 }
 
@@ -157,15 +157,15 @@ fn cancel_at_dequeue_against_run() {
 #[test]
 fn a_cancelled_jobs_place_is_free_at_once() {
     model(|| {
-        let line = Arc::new(Line::new(1, 0, Overflow::Reject));
-        let (first, second) = (Ticket::new(), Ticket::new());
-        assert!(matches!(line.join(Arc::clone(&first), false), Joined::Lined));
-        let theirs = Arc::clone(&line);
+        let queue = Arc::new(JobQueue::new(1, 0, Overflow::Reject));
+        let (first, second) = (FakeJob::new(), FakeJob::new());
+        assert!(matches!(queue.push(Arc::clone(&first), false), PushResult::Queued));
+        let theirs = Arc::clone(&queue);
         let thread = thread::spawn(move || run_all(&theirs, Spin::NONE));
-        let killed = first.cancel(&line);
-        let admitted = matches!(line.join(Arc::clone(&second), false), Joined::Lined);
-        assert!(admitted || !killed);
-        line.close();
+        let cancelled = first.cancel(&queue);
+        let admitted = matches!(queue.push(Arc::clone(&second), false), PushResult::Queued);
+        assert!(admitted || !cancelled);
+        queue.close();
         thread.join().unwrap();
         assert_eq!(second.ran.load(SeqCst), usize::from(admitted));
     });
@@ -176,17 +176,17 @@ fn a_cancelled_jobs_place_is_free_at_once() {
 fn a_place_that_falls_free_is_told() {
     for cancelled in [false, true] {
         model(move || {
-            let line = Arc::new(Line::new(1, 0, Overflow::Reject));
-            let (first, second) = (Ticket::new(), Ticket::new());
-            assert!(matches!(line.join(Arc::clone(&first), false), Joined::Lined));
-            let theirs = Arc::clone(&line);
+            let queue = Arc::new(JobQueue::new(1, 0, Overflow::Reject));
+            let (first, second) = (FakeJob::new(), FakeJob::new());
+            assert!(matches!(queue.push(Arc::clone(&first), false), PushResult::Queued));
+            let theirs = Arc::clone(&queue);
             let thread = thread::spawn(move || run_all(&theirs, Spin::NONE));
-            let waits = Arc::clone(&line);
-            let (comes, same) = (Arc::clone(&second), Arc::clone(&line));
+            let waits = Arc::clone(&queue);
+            let (comes, same) = (Arc::clone(&second), Arc::clone(&queue));
             let waiter = thread::spawn(move || {
                 block_on(std::future::poll_fn(move |cx| match waits.reserve(cx.waker()) {
-                    Reserved::Place(place) => {
-                        place.take(Arc::clone(&comes));
+                    Reserved::Slot(slot) => {
+                        slot.take(Arc::clone(&comes));
                         std::task::Poll::Ready(())
                     }
                     Reserved::NotNeeded => panic!("it is open"),
@@ -195,12 +195,12 @@ fn a_place_that_falls_free_is_told() {
                 same.close();
             });
             if cancelled {
-                first.cancel(&line);
+                first.cancel(&queue);
             }
             waiter.join().unwrap();
             thread.join().unwrap();
             assert_eq!(second.ran.load(SeqCst), 1);
-            assert_eq!((line.waiting(), line.running()), ((0, 0), 0));
+            assert_eq!((queue.waiting(), queue.running()), ((0, 0), 0));
         });
     }
 }
@@ -209,13 +209,13 @@ fn a_place_that_falls_free_is_told() {
 #[test]
 fn a_cancelled_job_hides_nobody_behind_it() {
     model(|| {
-        let line = Arc::new(Line::new(1, 2, Overflow::Wait));
-        let (first, second) = (Ticket::new(), Ticket::new());
-        assert!(matches!(line.join(Arc::clone(&first), false), Joined::Lined));
-        let (theirs, last) = (Arc::clone(&line), Arc::clone(&second));
+        let queue = Arc::new(JobQueue::new(1, 2, Overflow::Wait));
+        let (first, second) = (FakeJob::new(), FakeJob::new());
+        assert!(matches!(queue.push(Arc::clone(&first), false), PushResult::Queued));
+        let (theirs, last) = (Arc::clone(&queue), Arc::clone(&second));
         let thread = thread::spawn(move || {
             loop {
-                let (job, place) = theirs.next().expect("open");
+                let (job, place) = theirs.pop_blocking().expect("open");
                 job.ran.fetch_add(1, SeqCst);
                 drop(place);
                 if Arc::ptr_eq(&job, &last) {
@@ -223,31 +223,31 @@ fn a_cancelled_job_hides_nobody_behind_it() {
                 }
             }
         });
-        let killed = first.cancel(&line);
-        assert!(matches!(line.join(Arc::clone(&second), false), Joined::Lined));
+        let cancelled = first.cancel(&queue);
+        assert!(matches!(queue.push(Arc::clone(&second), false), PushResult::Queued));
         thread.join().unwrap();
-        assert_eq!(first.ran.load(SeqCst), usize::from(!killed));
+        assert_eq!(first.ran.load(SeqCst), usize::from(!cancelled));
     });
 }
 
-/// A job is in the line, in a thread's hand, or on its seat: whoever looks at one moment sees it.
+/// A job is in the queue, in a thread's hand, or on its slot: whoever looks at one moment sees it.
 #[test]
 fn a_job_on_its_way_to_a_seat_is_seen() {
     model(|| {
-        let line = Arc::new(Line::new(1, 1, Overflow::Wait));
-        let seat = Arc::new(loom::sync::Mutex::new(false));
+        let queue = Arc::new(JobQueue::new(1, 1, Overflow::Wait));
+        let slot = Arc::new(loom::sync::Mutex::new(false));
         let begun = Arc::new(AtomicUsize::new(0));
-        let (theirs, sits, begins) = (Arc::clone(&line), Arc::clone(&seat), Arc::clone(&begun));
+        let (theirs, sits, begins) = (Arc::clone(&queue), Arc::clone(&slot), Arc::clone(&begun));
         let thread = thread::spawn(move || {
-            let (_, place) = theirs.next().expect("a job");
+            let (_, place) = theirs.pop_blocking().expect("a job");
             begins.store(1, SeqCst);
             *sits.lock().unwrap() = true;
             *sits.lock().unwrap() = false;
             drop(place);
         });
-        assert!(matches!(line.join(Ticket::new(), false), Joined::Lined));
-        let on_its_way = line.at_one_moment(|waiting, running| {
-            let occupied = usize::from(*seat.lock().unwrap());
+        assert!(matches!(queue.push(FakeJob::new(), false), PushResult::Queued));
+        let on_its_way = queue.at_one_moment(|waiting, running| {
+            let occupied = usize::from(*slot.lock().unwrap());
             waiting > 0 || running > occupied
         });
         assert!(on_its_way || begun.load(SeqCst) == 1);
@@ -259,14 +259,14 @@ fn a_job_on_its_way_to_a_seat_is_seen() {
 #[test]
 fn cancel_at_dequeue_against_idle() {
     model(|| {
-        let line = Arc::new(Line::new(1, 1, Overflow::Reject));
-        let job = Ticket::new();
-        assert!(matches!(line.join(Arc::clone(&job), false), Joined::Lined));
-        let theirs = Arc::clone(&line);
+        let queue = Arc::new(JobQueue::new(1, 1, Overflow::Reject));
+        let job = FakeJob::new();
+        assert!(matches!(queue.push(Arc::clone(&job), false), PushResult::Queued));
+        let theirs = Arc::clone(&queue);
         let thread = thread::spawn(move || run_all(&theirs, Spin::NONE));
-        job.cancel(&line);
-        wait_for_idle(&line);
-        line.close();
+        job.cancel(&queue);
+        wait_for_idle(&queue);
+        queue.close();
         thread.join().unwrap();
     });
 }
@@ -274,14 +274,14 @@ fn cancel_at_dequeue_against_idle() {
 #[test]
 fn drain_against_submit() {
     model(|| {
-        let line = Arc::new(Line::new(1, 2, Overflow::Wait));
-        let theirs = Arc::clone(&line);
+        let queue = Arc::new(JobQueue::new(1, 2, Overflow::Wait));
+        let theirs = Arc::clone(&queue);
         let thread = thread::spawn(move || run_all(&theirs, Spin::NONE));
-        let job = Ticket::new();
-        let (line2, job2) = (Arc::clone(&line), Arc::clone(&job));
-        let submitter = thread::spawn(move || matches!(line2.join(job2, false), Joined::Lined));
-        line.close();
-        wait_for_idle(&line);
+        let job = FakeJob::new();
+        let (queue2, job2) = (Arc::clone(&queue), Arc::clone(&job));
+        let submitter = thread::spawn(move || matches!(queue2.push(job2, false), PushResult::Queued));
+        queue.close();
+        wait_for_idle(&queue);
         let admitted = submitter.join().unwrap();
         thread.join().unwrap();
         assert_eq!(job.ran.load(SeqCst), usize::from(admitted));

@@ -6,16 +6,16 @@ use std::time::Duration;
 
 /// The running totals.
 #[derive(Default)]
-pub(crate) struct Tally {
+pub(crate) struct Counters {
     rejected: AtomicU64,
     shed: AtomicU64,
     panicked: AtomicU64,
-    missed_deadline: AtomicU64,
+    deadline_exceeded: AtomicU64,
 }
 
 /// The times of the jobs of one thread, which alone writes them.
 #[derive(Default)]
-pub(super) struct Times {
+pub(super) struct ThreadHistograms {
     waited: Buckets,
     ran: Buckets,
 }
@@ -39,7 +39,7 @@ impl Buckets {
     }
 }
 
-impl Times {
+impl ThreadHistograms {
     /// One more job. For the thread that the times belong to.
     pub(super) fn ran(&self, pool: &str, waited: Duration, ran: Duration) {
         self.waited.count(waited);
@@ -55,7 +55,7 @@ impl Times {
     }
 }
 
-impl Tally {
+impl Counters {
     pub(crate) fn rejected(&self, pool: &str) {
         self.rejected.fetch_add(1, Relaxed);
         tell("rejected", pool);
@@ -71,15 +71,15 @@ impl Tally {
         tell("panicked", pool);
     }
 
-    pub(crate) fn missed_deadline(&self, pool: &str) {
-        self.missed_deadline.fetch_add(1, Relaxed);
+    pub(crate) fn deadline_exceeded(&self, pool: &str) {
+        self.deadline_exceeded.fetch_add(1, Relaxed);
         tell("missed its deadline", pool);
     }
 
     pub(super) fn stats<'a>(
         &self,
         (queued, waiting, running): (usize, usize, usize),
-        times: impl Iterator<Item = &'a Times>,
+        times: impl Iterator<Item = &'a ThreadHistograms>,
     ) -> PoolStats {
         let (mut waited, mut ran) = (Histogram::EMPTY, Histogram::EMPTY);
         for thread in times {
@@ -94,7 +94,7 @@ impl Tally {
             rejected: self.rejected.load(Relaxed),
             shed: self.shed.load(Relaxed),
             panicked: self.panicked.load(Relaxed),
-            deadline_misses: self.missed_deadline.load(Relaxed),
+            deadline_misses: self.deadline_exceeded.load(Relaxed),
             wait_time: waited,
             run_time: ran,
         }
@@ -175,12 +175,12 @@ mod tests {
 
     #[test]
     fn quantiles_bound_the_times_from_above_within_a_factor_of_two() {
-        let (one, other) = (Times::default(), Times::default());
+        let (one, other) = (ThreadHistograms::default(), ThreadHistograms::default());
         for millis in 1..=100 {
             let times = if millis % 3 == 0 { &one } else { &other };
             times.ran("p", Duration::from_micros(millis), Duration::from_millis(millis));
         }
-        let run = Tally::default().stats((0, 0, 0), [&one, &other].into_iter()).run_time;
+        let run = Counters::default().stats((0, 0, 0), [&one, &other].into_iter()).run_time;
         assert_eq!(run.count(), 100);
         let half = run.quantile(0.5).unwrap();
         assert!(half >= Duration::from_millis(50) && half <= Duration::from_millis(100), "{half:?}");

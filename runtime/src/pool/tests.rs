@@ -18,7 +18,7 @@ use crate::threads::refuse;
 impl Pool {
     /// Runs `hold` between the moment when a thread takes a job out of the queue and its claim.
     pub(crate) fn hold_before_claim(&self, hold: impl Fn() + Send + Sync + 'static) {
-        assert!(self.inner().line.before_claim.set(Box::new(hold)).is_ok());
+        assert!(self.inner().queue.before_claim.set(Box::new(hold)).is_ok());
     }
 }
 
@@ -167,7 +167,7 @@ fn a_server_that_gives_up_its_jobs_cancels_one_in_hand_and_leaves_the_pool_to_ot
 /// No thread could be had at the start.
 #[test]
 fn a_pool_without_a_thread_answers_full_and_tries_again_with_the_next_job() {
-    let few = || Pool::builder("few").threads(2).queue(4).build_with_what_there_is();
+    let few = || Pool::builder("few").threads(2).queue(4).build_best_effort();
     let pool = refuse::beyond(0, few);
     for _ in 0..2 {
         let refused = refuse::beyond(0, || pool.run(|_| 1));

@@ -1,4 +1,4 @@
-//! What a pool thread does all day.
+//! The loop of a pool thread.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -6,45 +6,49 @@ use std::time::Instant;
 use super::Inner;
 use super::builder::Spin;
 use super::local;
-use super::queue::Place;
-use super::thread_slot::{self, Seat};
-use super::{QueuedJob, Ran};
+use super::queue::RunGuard;
+use super::thread_slot::{self, ThreadSlot};
+use super::{QueuedJob, RunResult};
 use crate::error::contained;
 use crate::hooks::{Hooks, SteppedThread};
 use crate::job::JobMeta;
 use crate::worker::Worker;
 
-/// Runs job after job until the line is closed and empty. Jobs catch their own panics.
-pub(super) fn work(inner: &Inner, seat: &Arc<Seat>, spin: Spin) {
-    thread_slot::install(seat);
+/// Runs job after job until the queue is closed and empty. Jobs catch their own panics.
+pub(super) fn run_loop(inner: &Inner, slot: &Arc<ThreadSlot>, spin: Spin) {
+    thread_slot::install(slot);
     if let Some(hooks) = &inner.hooks {
         hooks.run_thread(&Stepped(inner));
     }
     let mut next = None;
-    while let Some(taken) = next.take().or_else(|| inner.line.next()) {
-        next = stretch(inner, spin, taken);
+    while let Some(taken) = next.take().or_else(|| inner.queue.pop_blocking()) {
+        next = run_batch(inner, spin, taken);
     }
     contained("a drop of a thread's own values", local::clear);
 }
 
-type Taken<'a> = (Arc<dyn QueuedJob>, Place<'a, Arc<dyn QueuedJob>>);
+type ClaimedJob<'a> = (Arc<dyn QueuedJob>, RunGuard<'a, Arc<dyn QueuedJob>>);
 
-/// Runs a job, and those that come soon after it and are of the same runtime. That is entered once for them all, since every
-/// entry counts on a word that all threads share; and left before this thread sleeps, so that it keeps nothing alive.
+/// Runs a job, and those that follow it soon and belong to the same runtime. The runtime is entered once for all of them, since every
+/// entry counts on a word that all threads share; and left before this thread parks, so that the thread keeps no runtime alive.
 ///
-/// The job that ended the stretch comes back, if one did.
-fn stretch<'a>(inner: &'a Inner, spin: Spin, (mut job, mut place): Taken<'a>) -> Option<Taken<'a>> {
+/// Returns the job that ended the batch, if one did.
+fn run_batch<'a>(
+    inner: &'a Inner,
+    spin: Spin,
+    (mut job, mut place): ClaimedJob<'a>,
+) -> Option<ClaimedJob<'a>> {
     let executor = job.meta().executor.clone();
     // As on tokio's own blocking threads: timers and sockets can be made here, to be awaited by `wait`.
     let _entered = executor.enter();
     let mut since = None;
     loop {
         let ended = run(job, place, since);
-        (job, place) = inner.line.soon(spin)?;
+        (job, place) = inner.queue.pop_spinning(spin)?;
         if !executor.same_as(&job.meta().executor) {
             return Some((job, place));
         }
-        since = if place.was_waited_for() { None } else { ended };
+        since = if place.was_idle() { None } else { ended };
     }
 }
 
@@ -53,7 +57,7 @@ struct Stepped<'a>(&'a Inner);
 
 impl SteppedThread for Stepped<'_> {
     fn run_next(&self, started: &mut dyn FnMut(&'static str)) -> bool {
-        let Some((job, place)) = self.0.line.take_now() else { return false };
+        let Some((job, place)) = self.0.queue.try_pop_now() else { return false };
         started(job.meta().name);
         let executor = job.meta().executor.clone();
         let _entered = executor.enter();
@@ -68,7 +72,7 @@ pub(super) fn run_handed_off(job: Arc<dyn QueuedJob>, waiting: &JobMeta) {
     let _entered = executor.enter();
     let hooks = job.meta().hooks().cloned();
     waiting.notify(Hooks::handing_thread_off);
-    run_on(job, Place::none(), None);
+    run_on(job, RunGuard::uncounted(), None);
     waiting.notify(Hooks::thread_returned); // before the other is over, so that one of them is at work all the time
     if let Some(hooks) = hooks {
         hooks.finished();
@@ -78,7 +82,7 @@ pub(super) fn run_handed_off(job: Arc<dyn QueuedJob>, waiting: &JobMeta) {
 /// Runs a job that was claimed. Returns when its body ended.
 fn run(
     job: Arc<dyn QueuedJob>,
-    place: Place<'_, Arc<dyn QueuedJob>>,
+    place: RunGuard<'_, Arc<dyn QueuedJob>>,
     since: Option<Instant>,
 ) -> Option<Instant> {
     let hooks = job.meta().hooks().cloned();
@@ -94,10 +98,10 @@ fn run(
 #[inline(always)] // 40 instructions a job
 fn run_on(
     job: Arc<dyn QueuedJob>,
-    place: Place<'_, Arc<dyn QueuedJob>>,
+    place: RunGuard<'_, Arc<dyn QueuedJob>>,
     since: Option<Instant>,
 ) -> Option<Instant> {
-    let Ran { caller, ended } = job.run(place, since);
+    let RunResult { caller, ended } = job.run(place, since);
     if let Some(caller) = caller {
         contained("a waker", || caller.wake());
     }

@@ -1,25 +1,25 @@
-//! Seats: which jobs sit on which thread, so that a drain can name and cancel those that run; and what the thread has done.
+//! [`ThreadSlot`]: the jobs that run on one pool thread, so that a drain can name and cancel them; and the thread's statistics.
 
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use super::stats::Times;
+use super::stats::ThreadHistograms;
 use crate::context::{PoolThread, set_pool_thread};
 use crate::job::Host;
 use crate::sync::{Mutex, thread_local};
 
-/// One pool thread's jobs, outermost first: more than one while jobs run on it that were lent to it. On cache lines of its own.
+/// One pool thread's jobs, outermost first: more than one while it runs jobs that were handed off to it. On cache lines of its own.
 #[repr(align(128))]
-pub(crate) struct Seat {
+pub(crate) struct ThreadSlot {
     /// Its pool's name.
     pub(super) pool: String,
-    state: Mutex<Seated>,
-    /// Of the jobs that have sat here. Written by this thread alone.
-    pub(super) times: Times,
+    state: Mutex<SlotState>,
+    /// Of the jobs that have run here. Written by this thread alone.
+    pub(super) times: ThreadHistograms,
 }
 
 #[derive(Default)]
-struct Seated {
+struct SlotState {
     jobs: Vec<Arc<dyn Host>>,
     /// A drain ran out of time: no job starts here any more.
     closed: bool,
@@ -27,9 +27,9 @@ struct Seated {
     turned_away: usize,
 }
 
-impl Seat {
+impl ThreadSlot {
     pub(super) fn new(pool: &str) -> Arc<Self> {
-        Arc::new(Self { pool: pool.to_owned(), state: Mutex::default(), times: Times::default() })
+        Arc::new(Self { pool: pool.to_owned(), state: Mutex::default(), times: ThreadHistograms::default() })
     }
 
     pub(crate) fn jobs(&self) -> Vec<Arc<dyn Host>> {
@@ -53,22 +53,22 @@ impl Seat {
 }
 
 thread_local! {
-    static SEAT: OnceCell<Arc<Seat>> = const { OnceCell::new() };
+    static SLOT: OnceCell<Arc<ThreadSlot>> = const { OnceCell::new() };
 }
 
-/// Makes `seat` this thread's own, for good.
-pub(super) fn install(seat: &Arc<Seat>) {
-    SEAT.with(|mine| drop(mine.set(Arc::clone(seat))));
-    set_pool_thread(Arc::clone(seat) as Arc<dyn PoolThread>);
+/// Makes `slot` this thread's own, for good.
+pub(super) fn install(slot: &Arc<ThreadSlot>) {
+    SLOT.with(|mine| drop(mine.set(Arc::clone(slot))));
+    set_pool_thread(Arc::clone(slot) as Arc<dyn PoolThread>);
 }
 
-impl PoolThread for Seat {
+impl PoolThread for ThreadSlot {
     fn current_job(&self) -> Option<Arc<dyn Host>> {
         self.state.lock().jobs.last().cloned()
     }
 }
 
-/// What became of a job that came to a seat.
+/// What became of a job that was to run in a thread slot.
 pub(super) enum Occupied<R, F> {
     Left(R),
     /// A drain ran out of time while the job was on its way to this thread, where the drain could not see it: the job must not
@@ -76,24 +76,24 @@ pub(super) enum Occupied<R, F> {
     Closed(F),
 }
 
-/// Shows `job` as sitting here while `f` runs. (`f` does not panic: a job's panic is caught inside.) `given_up` is asked when the job
+/// Shows `job` in this thread's slot while `f` runs. (`f` does not panic: a job's panic is caught inside.) `given_up` is asked when the job
 /// shows: whoever gives up jobs either sees this one, or is seen.
-pub(super) fn occupy<R, F: FnOnce(Option<&Seat>) -> R>(
+pub(super) fn with_running_job<R, F: FnOnce(Option<&ThreadSlot>) -> R>(
     job: &Arc<dyn Host>,
     given_up: impl FnOnce() -> bool,
     f: F,
 ) -> Occupied<R, F> {
-    SEAT.with(|mine| {
-        let Some(seat) = mine.get() else { return Occupied::Left(f(None)) };
-        let mut state = seat.state.lock();
+    SLOT.with(|mine| {
+        let Some(slot) = mine.get() else { return Occupied::Left(f(None)) };
+        let mut state = slot.state.lock();
         if state.closed {
             state.turned_away += usize::from(job.cancel_reason().is_none());
             return Occupied::Closed(f);
         }
         state.jobs.push(Arc::clone(job));
         drop(state);
-        let occupied = if given_up() { Occupied::Closed(f) } else { Occupied::Left(f(Some(seat))) };
-        let left = seat.state.lock().jobs.pop();
+        let occupied = if given_up() { Occupied::Closed(f) } else { Occupied::Left(f(Some(slot))) };
+        let left = slot.state.lock().jobs.pop();
         drop(left);
         occupied
     })

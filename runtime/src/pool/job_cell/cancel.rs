@@ -1,4 +1,4 @@
-//! Before its time: a drop, a deadline, a shed or a drain ends a job, for its caller, its worker and its place.
+//! The early end of a job, by a drop, a deadline, a shed or a drain: for its caller, its worker and its slot in the queue.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use super::{Awaiter, JobCell, Output, Stage};
 use crate::error::{Interrupted, contained};
 use crate::hooks::Hooks;
 use crate::job::CancelReason;
-use crate::pool::stats::Tally;
+use crate::pool::stats::Counters;
 use crate::sync::atomic::Ordering;
 use crate::worker::Worker;
 
@@ -41,7 +41,7 @@ where
         self.notify(&mut state);
         drop(state);
         if first && why == CancelReason::Deadline {
-            self.record(Tally::missed_deadline);
+            self.record(Counters::deadline_exceeded);
         }
         if let Some(from) = cancelled_from {
             self.give_up_place(from);
@@ -72,12 +72,12 @@ where
             return;
         }
         let Some(pool) = self.pool() else { return };
-        if let Some(next) = pool.lanes.leave(lane) {
-            next.hold_lane();
-            if !pool.line.come_back(Arc::clone(&next)) {
-                next.leave_lane(); // cancelled just now
+        if let Some(next) = pool.lanes.release(lane) {
+            next.acquire_lane();
+            if !pool.queue.unblock(Arc::clone(&next)) {
+                next.release_lane(); // cancelled just now
             }
-            pool.call_up();
+            pool.ensure_thread();
         }
     }
 
@@ -106,8 +106,8 @@ where
     fn give_up_place(&self, from: JobState) {
         let Some(pool) = self.pool() else { return };
         match from {
-            JobState::LaneBlocked => return pool.line.forget_aside(), // behind the lane's holder, not holding it
-            JobState::Queued => pool.line.forget(),
+            JobState::LaneBlocked => return pool.queue.note_blocked_cancelled(), // behind the lane's holder, not holding it
+            JobState::Queued => pool.queue.note_cancelled(),
             _ => {}
         }
         self.pass_lane();

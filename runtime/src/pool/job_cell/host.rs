@@ -37,7 +37,7 @@ pub(super) struct HostChannel {
     rare: Option<Box<RareState>>,
 }
 
-/// What the worker and the host do for each other in passing, and the alarm of a job with a deadline.
+/// What few jobs have.
 #[derive(Default)]
 struct RareState {
     deadline_timer: Option<DeadlineTimer>,
@@ -249,7 +249,7 @@ where
     }
 }
 
-/// The other side.
+/// The host's side.
 impl<F, T, E> JobCell<F, T, E>
 where
     F: FnOnce(&Worker) -> Result<T, E> + Send + 'static,

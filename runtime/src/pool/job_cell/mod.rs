@@ -1,14 +1,14 @@
-//! The cell of one job: its closure, then its outcome, and the meeting point of its worker and its host.
+//! [`JobCell`]: one job, in one allocation: its closure, then its output, and the calls between its worker and its host.
 //!
-//! One allocation a job. The line sees it as a [`Job`], the `Offload` as an [`Outcome`]. Who may do what:
+//! The queue sees it as a [`QueuedJob`], the worker as a [`Host`], the `Offload` as an [`OffloadHandle`].
 //!
-//! | state of `work` | moves on by |
+//! | [`Stage`] | next stage |
 //! |---|---|
-//! | `Queued` | `claim` + `run` (a thread) → `Running`; `interrupt` after its own `claim` → `Over`, closure dropped |
-//! | `Running` | the body returns → `Over`; `interrupt` answers the caller and tells the worker, the body goes on |
-//! | `Over` | nothing |
+//! | `Pending` | a thread claims and runs it → `Running`; `interrupt` cancels it → `Finished`, closure dropped |
+//! | `Running` | the body returns → `Finished`; `interrupt` answers the caller and tells the worker, the body goes on |
+//! | `Finished` | – |
 //!
-//! The outcome is written at most once, by whichever of the two comes first.
+//! The output is written at most once, by whichever of the two comes first.
 
 //!
 //! In this folder: [`state`], who has the job; [`run`], its run on a thread; [`host`], its worker and its host; [`cancel`], its
@@ -28,9 +28,9 @@ use std::time::{Duration, Instant};
 use self::host::{DeadlineTimer, HostChannel, requeue};
 pub(super) use self::run::{Payload, TraceContext};
 use self::state::{AtomicJobState, JobState};
-use super::queue::{Claim, Place};
-use super::stats::Tally;
-use super::{Inner, QueuedJob, Ran, registry, thread};
+use super::queue::{Claim, RunGuard};
+use super::stats::Counters;
+use super::{Inner, QueuedJob, RunResult, registry, thread};
 use crate::error::Interrupted;
 use crate::hooks::Hooks;
 use crate::host_call::BoxCall;
@@ -108,7 +108,7 @@ where
 {
     #[inline]
     pub(super) fn new(meta: JobMeta, payload: Payload<F>) -> Arc<Self> {
-        // Until it is in the line, only an alarm, a lane or a lender could get in between.
+        // Until it is in the queue, only a timer, a lane or a waiting ancestor could get in between.
         let job_state = if meta.rare.is_none() { JobState::Queued } else { JobState::New };
         Self::with(meta, job_state, Stage::Pending(payload), Awaiter::Attached)
     }
@@ -132,7 +132,7 @@ where
         Self::with(meta, JobState::Claimed, Stage::Running, Awaiter::Detached)
     }
 
-    /// From here on the deadline is watched. Before the job joins the line, so that no run is missed.
+    /// Starts the timer of the deadline, if there is one. Called before the job is queued, so that the timer misses no run.
     pub(super) fn start_deadline_timer(self: &Arc<Self>) -> Result<(), Interrupted> {
         let Some(deadline) = self.meta.deadline() else {
             return Ok(());
@@ -170,9 +170,9 @@ where
         self.meta.pool.and_then(registry::pool)
     }
 
-    fn record(&self, what: fn(&Tally, &str)) {
+    fn record(&self, what: fn(&Counters, &str)) {
         if let Some(pool) = self.pool() {
-            what(&pool.tally, &pool.name);
+            what(&pool.counters, &pool.name);
         }
     }
 }
@@ -348,8 +348,8 @@ where
 
     fn requeue(self: Arc<Self>) {
         if let Some(pool) = self.pool() {
-            pool.line.rejoin(self as Arc<dyn QueuedJob>);
-            pool.call_up();
+            pool.queue.requeue_front(self as Arc<dyn QueuedJob>);
+            pool.ensure_thread();
         }
     }
 }
@@ -368,31 +368,31 @@ where
         claimed
     }
 
-    fn is_dead(&self) -> bool {
+    fn is_cancelled(&self) -> bool {
         self.job_state.is_cancelled()
     }
 
-    fn line_up(&self) -> bool {
+    fn mark_queued(&self) -> bool {
         self.job_state.mark_queued()
     }
 
-    fn stand_aside(&self) -> bool {
+    fn mark_lane_blocked(&self) -> bool {
         self.job_state.mark_lane_blocked()
     }
 
-    fn be_lent(&self) -> bool {
+    fn mark_handed_off(&self) -> bool {
         self.job_state.mark_handed_off()
     }
 
-    fn run(self: Arc<Self>, place: Place<'_, Arc<dyn QueuedJob>>, since: Option<Instant>) -> Ran {
+    fn run(self: Arc<Self>, place: RunGuard<'_, Arc<dyn QueuedJob>>, since: Option<Instant>) -> RunResult {
         self.run_and_release(place, since)
     }
 
-    fn hold_lane(&self) {
+    fn acquire_lane(&self) {
         self.take_lane();
     }
 
-    fn leave_lane(&self) {
+    fn release_lane(&self) {
         self.pass_lane();
     }
 
@@ -406,20 +406,20 @@ where
 }
 
 impl Claim for Arc<dyn QueuedJob> {
-    fn line_up(&self) -> bool {
-        QueuedJob::line_up(&**self)
+    fn mark_queued(&self) -> bool {
+        QueuedJob::mark_queued(&**self)
     }
 
-    fn stand_aside(&self) -> bool {
-        QueuedJob::stand_aside(&**self)
+    fn mark_lane_blocked(&self) -> bool {
+        QueuedJob::mark_lane_blocked(&**self)
     }
 
     fn claim(&self) -> bool {
         QueuedJob::claim(&**self)
     }
 
-    fn is_dead(&self) -> bool {
-        QueuedJob::is_dead(&**self)
+    fn is_cancelled(&self) -> bool {
+        QueuedJob::is_cancelled(&**self)
     }
 }
 

@@ -1,4 +1,4 @@
-//! On the thread: what the body sees of its caller, how it runs, and how its outcome gets back.
+//! The run of a job on its thread: what the body sees of its caller, and how its output is delivered.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,14 +11,14 @@ use super::{Awaiter, JobCell, Output, Stage};
 use crate::context::{self, Current};
 use crate::error::{Interrupted, Panic, catch_panic};
 use crate::job::{CancelReason, Job};
-use crate::pool::queue::Place;
-use crate::pool::stats::Tally;
-use crate::pool::thread_slot::{self, Occupied, Seat};
-use crate::pool::{QueuedJob, Ran, thread};
+use crate::pool::queue::RunGuard;
+use crate::pool::stats::Counters;
+use crate::pool::thread_slot::{self, Occupied, ThreadSlot};
+use crate::pool::{QueuedJob, RunResult, thread};
 use crate::scope::ScopeGuard;
 use crate::worker::Worker;
 
-/// Everything that travels to the thread, and is gone before the outcome is delivered.
+/// Everything that travels to the thread, and is dropped before the output is delivered.
 pub(in crate::pool) struct Payload<F> {
     pub(in crate::pool) body: F,
     /// Boxed, since the cell travels from core to core and mostly has none.
@@ -71,9 +71,9 @@ where
     /// For the thread that has claimed the job. The worker has the thread's one handle to it: a second would cost two atomic steps.
     pub(super) fn run_and_release(
         self: Arc<Self>,
-        place: Place<'_, Arc<dyn QueuedJob>>,
+        place: RunGuard<'_, Arc<dyn QueuedJob>>,
         since: Option<Instant>,
-    ) -> Ran {
+    ) -> RunResult {
         let worker = Worker::new(self);
         let ran = match worker.host().as_any().downcast_ref::<Self>() {
             Some(cell) => cell.run_on(&worker, place, since),
@@ -83,24 +83,29 @@ where
         ran
     }
 
-    fn run_on(&self, worker: &Worker, place: Place<'_, Arc<dyn QueuedJob>>, since: Option<Instant>) -> Ran {
+    fn run_on(
+        &self,
+        worker: &Worker,
+        place: RunGuard<'_, Arc<dyn QueuedJob>>,
+        since: Option<Instant>,
+    ) -> RunResult {
         let stage = {
             let mut state = self.state.lock();
             std::mem::replace(&mut state.stage, Stage::Running)
         };
-        let Stage::Pending(load) = stage else { return Ran::default() };
-        // Looked at again here: the alarm may be late, and a drop may have come between the line and us.
+        let Stage::Pending(payload) = stage else { return RunResult::default() };
+        // Looked at again here: the alarm may be late, and a drop may have come between the queue and us.
         let late = self.meta.deadline().is_some_and(|deadline| self.now() >= deadline);
         if late {
             self.interrupt(CancelReason::Deadline);
         }
         if self.cancel_reason().is_some() {
-            return self.never_run(load, place);
+            return self.never_run(payload, place);
         }
-        let outermost = !place.is_none();
-        let run = |seat: Option<&Seat>| self.run_body(load, worker, seat, outermost, since);
+        let outermost = !place.is_uncounted();
+        let run = |slot: Option<&ThreadSlot>| self.run_body(payload, worker, slot, outermost, since);
         let given_up = || self.meta.scope.as_ref().is_some_and(|scope| scope.has_given_up());
-        match thread_slot::occupy(worker.host(), given_up, run) {
+        match thread_slot::with_running_job(worker.host(), given_up, run) {
             Occupied::Left((result, ended)) => {
                 self.pass_lane();
                 drop(place);
@@ -113,25 +118,25 @@ where
         }
     }
 
-    /// Ends a claimed job that was told to stop before its body began. `load` is, or holds, what the job captured.
-    fn never_run(&self, load: impl Sized, place: Place<'_, Arc<dyn QueuedJob>>) -> Ran {
-        let _ = catch_panic(|| drop(load));
+    /// Ends a claimed job that was told to stop before its body began. `payload` is, or holds, what the job captured.
+    fn never_run(&self, payload: impl Sized, place: RunGuard<'_, Arc<dyn QueuedJob>>) -> RunResult {
+        let _ = catch_panic(|| drop(payload));
         self.pass_lane();
         drop(place);
         self.state.lock().stage = Stage::Finished;
-        Ran::default()
+        RunResult::default()
     }
 
     /// Runs the body with everything of the caller's that it should see; nothing of it is left afterwards.
     fn run_body(
         &self,
-        load: Payload<F>,
+        payload: Payload<F>,
         worker: &Worker,
-        seat: Option<&Seat>,
+        slot: Option<&ThreadSlot>,
         outermost: bool,
         since: Option<Instant>,
     ) -> (Result<Result<T, E>, Panic>, Instant) {
-        let Payload { body, traced, member } = load;
+        let Payload { body, traced, member } = payload;
         let started = since.unwrap_or_else(Instant::now);
         let waited = started.saturating_duration_since(self.meta.submitted_at);
         let body = || (catch_panic(|| body(worker)), Instant::now());
@@ -148,8 +153,8 @@ where
         } else {
             context::with(&mut Current::for_job(Arc::clone(worker.host())), false, body)
         };
-        if let Some(seat) = seat {
-            seat.times.ran(&seat.pool, waited, ended - started);
+        if let Some(slot) = slot {
+            slot.times.ran(&slot.pool, waited, ended - started);
         }
         drop(member);
         (result, ended)
@@ -162,11 +167,11 @@ where
     }
 
     /// Delivers what the body returned, unless the caller has been answered already or has gone.
-    fn finish(&self, result: Result<Result<T, E>, Panic>, ended_at: Instant) -> Ran {
+    fn finish(&self, result: Result<Result<T, E>, Panic>, ended_at: Instant) -> RunResult {
         let ended = match result {
             Ok(returned) => Output::Returned(returned),
             Err(panic) => {
-                self.record(Tally::panicked);
+                self.record(Counters::panicked);
                 Output::Interrupted(Interrupted::Panicked(panic))
             }
         };
@@ -181,13 +186,13 @@ where
             drop(state);
             drop(timer);
             requeue(handed_off);
-            return Ran { caller, ended: Some(ended_at) };
+            return RunResult { caller, ended: Some(ended_at) };
         }
         drop(state);
         drop(timer);
         // Nobody waits for it: its drop, which is the user's code, must not end this thread.
         let _ = catch_panic(|| drop(ended));
         requeue(handed_off);
-        Ran::default()
+        RunResult::default()
     }
 }

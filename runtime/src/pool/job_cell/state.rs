@@ -1,4 +1,4 @@
-//! [`AtomicJobState`]: who has a job. One compare-exchange decides between a thread that takes it and whoever cancels it.
+//! [`AtomicJobState`]: who has a job. One compare-exchange decides between a thread that claims it and whoever cancels it.
 
 use crate::sync::atomic::{AtomicU8, Ordering};
 
@@ -6,14 +6,14 @@ use crate::sync::atomic::{AtomicU8, Ordering};
 /// but that.
 pub(super) struct AtomicJobState(AtomicU8);
 
-/// Where a job stands.
+/// The state of a job up to its claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum JobState {
     New,
-    /// In the line; or on its way there, and nobody but its maker knows of it.
+    /// In the queue; or on its way there, and nobody but its maker knows of it.
     Queued,
-    /// In the mailbox of a thread that waits, or will.
+    /// Handed off to a thread that waits, or will.
     HandedOff,
     /// Behind the holder of its lane.
     LaneBlocked,

@@ -1,13 +1,13 @@
-//! The line: where jobs wait for a thread, and idle threads for a job.
+//! [`JobQueue`]: jobs wait here for a thread, and idle threads for a job.
 //!
-//! One lock guards one first-come-first-served queue. The first `queue` jobs of it hold a *place*; under
-//! [`Overflow::Wait`] the jobs behind them wait for one, by the ticket that they took at the call: they are
-//! simply further back in the same line, so nothing has to be moved when a place falls free.
+//! One lock guards one first-in-first-out queue. The first `capacity` jobs of it hold a *slot*; under
+//! [`Overflow::Wait`] the jobs behind them wait for a slot, in the order of their calls. They are
+//! further back in the same queue, so nothing has to be moved when a slot becomes free.
 //!
-//! Promises (the protocol is argued in `README.md` above this folder):
+//! Guarantees (`README.md` in the parent folder has the protocol):
 //! - a job is claimed exactly once: by a thread that runs it, or by whoever cancels or sheds it;
-//! - a cancelled job gives its place back before `forget` returns;
-//! - while a live job is in the line, some thread is on its way to it or no thread is idle: no lost wake-up
+//! - a cancelled job gives its slot back before `note_cancelled` returns;
+//! - while a runnable job is queued, a thread is on its way to it or no thread is idle: no wake-up is lost
 //!   ([`workers`]).
 
 mod reserve;
@@ -24,59 +24,59 @@ use crate::error::contained;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard, OwnLine};
 
-/// Something in the line that is run once, or cancelled once.
+/// Something in the queue that is run once, or cancelled once.
 pub(crate) trait Claim {
-    /// Enters the line, under its lock; `false` if it was cancelled on the way.
-    fn line_up(&self) -> bool;
-    /// Enters a lane behind its holder, under the line's lock; `false` if it was cancelled on the way.
-    fn stand_aside(&self) -> bool;
+    /// Enters the queue, under its lock; `false` if it was cancelled on the way.
+    fn mark_queued(&self) -> bool;
+    /// Enters a lane behind its holder, under the queue's lock; `false` if it was cancelled on the way.
+    fn mark_lane_blocked(&self) -> bool;
     /// Takes the job out of everybody else's reach; `false` if somebody was quicker.
     fn claim(&self) -> bool;
-    /// Whether the job was cancelled where it stood: an empty shell that nobody will run.
-    fn is_dead(&self) -> bool;
+    /// Whether the job was cancelled while it was queued. Such an entry of the queue is a *tombstone*.
+    fn is_cancelled(&self) -> bool;
 }
 
-/// What became of a job that asked to join the line.
-pub(crate) enum Joined<J> {
-    /// It is in the line.
-    Lined,
-    /// It is in the line, and this older job had to leave it. The caller tells that job.
-    Shed(J),
-    /// No thread is free and the caller has a waiting thread to lend: run it there.
-    Lend(J),
-    /// No place.
+/// What became of a job that was to enter the queue.
+pub(crate) enum PushResult<J> {
+    /// It is queued.
+    Queued,
+    /// It is queued, and this older job had to leave the queue. The caller tells that job.
+    QueuedShedding(J),
+    /// No thread is free and the caller has a waiting ancestor on a thread of this pool: hand the job off to that thread.
+    HandOff(J),
+    /// The queue is full.
     Full,
-    /// The line is closed.
+    /// The queue is closed.
     Closed,
 }
 
 /// Whether a job gets in.
-enum Admitted<J> {
-    Yes,
-    InsteadOf(J),
-    OnALentThread,
-    No,
-    Never,
+enum Admission<J> {
+    Accept,
+    AcceptShedding(J),
+    HandOff,
+    Full,
+    Closed,
 }
 
-/// See [`Line::running`].
+/// See [`JobQueue::running`].
 const WATCHED: usize = 1 << (usize::BITS - 1);
 
-/// What is written at every job stands alone: the lock and what it guards, the count, the hint. Together on one line they cost a
-/// fifth of the throughput.
-pub(crate) struct Line<J> {
+/// The lock with what it guards, the count and the hint are written at every job, so each has cache lines of its own. Sharing one costs
+/// a fifth of the throughput.
+pub(crate) struct JobQueue<J> {
     state: OwnLine<Mutex<State<J>>>,
-    bell: Condvar,
+    condvar: Condvar,
     /// Jobs that threads have taken out and not finished: counted up under the lock, down without it. The bit
-    /// [`WATCHED`] says that somebody wants to know when it is idle here, or when there is room; in the same word, so that the
-    /// job that ends can't miss it.
+    /// [`WATCHED`] says that somebody wants to know when the pool is idle, or when there is capacity. It is in the same word, so that
+    /// the job that ends cannot miss it.
     running: OwnLine<AtomicUsize>,
-    /// Hint for spinning threads: the line is not empty, or has closed.
-    look: OwnLine<AtomicBool>,
+    /// Hint for spinning threads: the queue is not empty, or has closed.
+    work_hint: OwnLine<AtomicBool>,
     threads: usize,
-    places: usize,
+    capacity: usize,
     overflow: Overflow,
-    /// Threads with nothing to do for so long leave, all but one; they come back when they are needed.
+    /// Threads that are idle for so long end, all but one; they are started again when they are needed.
     keep_alive: Option<Duration>,
     /// Threads are started when they are needed, not by the builder alone.
     on_demand: bool,
@@ -87,66 +87,66 @@ pub(crate) struct Line<J> {
 
 struct State<J> {
     jobs: VecDeque<J>,
-    /// Shells in `jobs`, and those that a thread has taken out and not looked at yet. A cancel marks its job first and counts it
-    /// here a moment later, so this may lag (and dip below zero if a thread meets the shell in between).
-    dead: isize,
-    /// Jobs that stand aside until their lane is free (see `lanes.rs`): admitted, and no thread's business yet.
-    aside: usize,
-    /// Threads asleep on the bell that nobody has called.
+    /// Tombstones in `jobs`, and those that a thread has taken out and not looked at yet. A cancel marks its job first and counts it
+    /// here a moment later, so this may lag (and fall below zero if a thread meets the tombstone in between).
+    tombstones: isize,
+    /// Jobs that are blocked by their lane (see `lanes.rs`): admitted, and not runnable yet.
+    lane_blocked: usize,
+    /// Threads parked on the condvar that nobody has notified.
     parked: usize,
-    /// Threads called and not yet awake: each will look at the line.
-    called: usize,
-    /// Threads that spin: each will look at the line before it parks.
+    /// Threads notified and not yet awake: each will look at the queue.
+    notified: usize,
+    /// Threads that spin: each will look at the queue before it parks.
     spinning: usize,
     /// Threads that there are, running or not.
-    alive: usize,
-    /// Threads on their way out for want of work, each still in its seat: no longer alive, not yet missed.
-    leaving: usize,
-    /// No new jobs; threads leave when the line is empty.
+    live_threads: usize,
+    /// Threads that are ending because they were idle. Each still has its thread slot, so none can be started in its place yet.
+    exiting_threads: usize,
+    /// No new jobs; threads leave when the queue is empty.
     closed: bool,
-    on_idle: Vec<Waker>,
-    /// Those who wait for a place without a job in the line.
-    on_room: Vec<Waker>,
+    idle_wakers: Vec<Waker>,
+    /// Those who wait for capacity without a job in the queue.
+    capacity_wakers: Vec<Waker>,
 }
 
 impl<J> State<J> {
-    /// The jobs that a thread could take: low by one for each thread that has taken out a shell and not looked at it yet. Such
-    /// a thread counts as running, and will look at the line again.
-    fn live(&self) -> usize {
-        (self.jobs.len() as isize - self.dead).max(0) as usize
+    /// The jobs that a thread could take: low by one for each thread that has taken out a tombstone and not looked at it yet. Such
+    /// a thread counts as running, and will look at the queue again.
+    fn runnable(&self) -> usize {
+        (self.jobs.len() as isize - self.tombstones).max(0) as usize
     }
 
-    fn waiting(&self) -> usize {
-        self.live() + self.aside
+    fn queued(&self) -> usize {
+        self.runnable() + self.lane_blocked
     }
 
-    /// The jobs that wait or run; exact, since what `live` lacks `running` has too much.
-    fn admitted(&self, running: usize) -> usize {
-        ((self.jobs.len() + self.aside + running) as isize - self.dead).max(0) as usize
+    /// The jobs that wait or run; exact, since what `runnable` lacks `running` has too much.
+    fn in_system(&self, running: usize) -> usize {
+        ((self.jobs.len() + self.lane_blocked + running) as isize - self.tombstones).max(0) as usize
     }
 }
 
-impl<J: Claim> Line<J> {
-    pub(crate) fn new(threads: usize, places: usize, overflow: Overflow) -> Self {
+impl<J: Claim> JobQueue<J> {
+    pub(crate) fn new(threads: usize, capacity: usize, overflow: Overflow) -> Self {
         Self {
             state: OwnLine(Mutex::new(State {
                 jobs: VecDeque::new(),
-                dead: 0,
-                aside: 0,
+                tombstones: 0,
+                lane_blocked: 0,
                 parked: 0,
-                called: 0,
+                notified: 0,
                 spinning: 0,
-                alive: threads,
-                leaving: 0,
+                live_threads: threads,
+                exiting_threads: 0,
                 closed: false,
-                on_idle: Vec::new(),
-                on_room: Vec::new(),
+                idle_wakers: Vec::new(),
+                capacity_wakers: Vec::new(),
             })),
-            bell: Condvar::new(),
+            condvar: Condvar::new(),
             running: OwnLine(AtomicUsize::new(0)),
-            look: OwnLine(AtomicBool::new(false)),
+            work_hint: OwnLine(AtomicBool::new(false)),
             threads,
-            places,
+            capacity,
             overflow,
             keep_alive: None,
             on_demand: false,
@@ -161,166 +161,167 @@ impl<J: Claim> Line<J> {
         self
     }
 
-    /// For a pool that could not get all of its threads: it begins with `alive` of them.
-    pub(crate) fn begin_with(mut self, alive: usize) -> Self {
-        self.on_demand |= alive < self.threads;
-        self.state.0.get_mut().alive = alive;
+    /// For a pool that could not get all of its threads: it begins with `live_threads` of them.
+    pub(crate) fn begin_with(mut self, live_threads: usize) -> Self {
+        self.on_demand |= live_threads < self.threads;
+        self.state.0.get_mut().live_threads = live_threads;
         self
     }
 
-    /// Joins the line, or says why not. `lendable`: the caller stands in for a thread of this very pool that waits.
-    pub(crate) fn join(&self, job: J, lendable: bool) -> Joined<J> {
+    /// Queues the job, or says why not. `has_waiting_ancestor`: a thread of this pool waits for the caller.
+    pub(crate) fn push(&self, job: J, has_waiting_ancestor: bool) -> PushResult<J> {
         let mut state = self.state.lock();
-        let shed = match self.admit(&mut state, lendable) {
-            Admitted::Yes => None,
-            Admitted::InsteadOf(oldest) => Some(oldest),
-            Admitted::OnALentThread => return Joined::Lend(job),
-            Admitted::No => return Joined::Full,
-            Admitted::Never => return Joined::Closed,
+        let shed = match self.admit(&mut state, has_waiting_ancestor) {
+            Admission::Accept => None,
+            Admission::AcceptShedding(oldest) => Some(oldest),
+            Admission::HandOff => return PushResult::HandOff(job),
+            Admission::Full => return PushResult::Full,
+            Admission::Closed => return PushResult::Closed,
         };
-        if job.line_up() {
+        if job.mark_queued() {
             state.jobs.push_back(job);
-            self.call_a_thread(state);
+            self.notify_one_thread(state);
         }
-        shed.map_or(Joined::Lined, Joined::Shed)
+        shed.map_or(PushResult::Queued, PushResult::QueuedShedding)
     }
 
-    /// As [`join`](Self::join), for a job that stands aside until its lane is free.
-    pub(crate) fn stand_aside(&self, job: &J) -> Joined<J> {
+    /// As [`push`](Self::push), for a job that is blocked by its lane.
+    pub(crate) fn push_lane_blocked(&self, job: &J) -> PushResult<J> {
         let mut state = self.state.lock();
         let shed = match self.admit(&mut state, false) {
-            Admitted::Yes | Admitted::OnALentThread => None,
-            Admitted::InsteadOf(oldest) => Some(oldest),
-            Admitted::No => return Joined::Full,
-            Admitted::Never => return Joined::Closed,
+            Admission::Accept | Admission::HandOff => None,
+            Admission::AcceptShedding(oldest) => Some(oldest),
+            Admission::Full => return PushResult::Full,
+            Admission::Closed => return PushResult::Closed,
         };
-        if job.stand_aside() {
-            state.aside += 1;
+        if job.mark_lane_blocked() {
+            state.lane_blocked += 1;
         }
-        shed.map_or(Joined::Lined, Joined::Shed)
+        shed.map_or(PushResult::Queued, PushResult::QueuedShedding)
     }
 
-    fn admit(&self, state: &mut State<J>, lendable: bool) -> Admitted<J> {
+    fn admit(&self, state: &mut State<J>, has_waiting_ancestor: bool) -> Admission<J> {
         if state.closed {
-            return Admitted::Never;
+            return Admission::Closed;
         }
-        if state.waiting() < self.places && !lendable {
-            return Admitted::Yes; // never mind how many run: they have a thread each
+        if state.queued() < self.capacity && !has_waiting_ancestor {
+            return Admission::Accept; // never mind how many run: they have a thread each
         }
-        let taken = state.admitted(self.running());
-        if taken >= self.threads && lendable {
-            return Admitted::OnALentThread;
+        let taken = state.in_system(self.running());
+        if taken >= self.threads && has_waiting_ancestor {
+            return Admission::HandOff;
         }
-        if taken < self.threads.saturating_add(self.places) {
-            return Admitted::Yes;
+        if taken < self.threads.saturating_add(self.capacity) {
+            return Admission::Accept;
         }
         match self.overflow {
-            Overflow::Wait => Admitted::Yes,
-            Overflow::Reject => Admitted::No,
-            Overflow::ShedOldest => claim_oldest(state).map_or(Admitted::No, Admitted::InsteadOf),
+            Overflow::Wait => Admission::Accept,
+            Overflow::Reject => Admission::Full,
+            Overflow::ShedOldest => shed_oldest(state).map_or(Admission::Full, Admission::AcceptShedding),
         }
     }
 
-    /// Whether a job would be admitted that is not lendable, and no other one has to go for it.
-    fn has_room(&self, state: &State<J>) -> bool {
-        state.waiting() < self.places
-            || state.admitted(self.running()) < self.threads.saturating_add(self.places)
+    /// Whether a job without a waiting ancestor would be admitted, and no other one would be shed for it.
+    fn has_capacity(&self, state: &State<J>) -> bool {
+        state.queued() < self.capacity
+            || state.in_system(self.running()) < self.threads.saturating_add(self.capacity)
     }
 
-    /// The lane of a job that stood aside is free: it goes to the front, its ticket is old. `false`: it was cancelled.
-    pub(crate) fn come_back(&self, job: J) -> bool {
+    /// The lane of a blocked job is free: the job goes to the front, since it was called before those that are queued. `false`: it was
+    /// cancelled.
+    pub(crate) fn unblock(&self, job: J) -> bool {
         let mut state = self.state.lock();
-        let comes = job.line_up();
+        let comes = job.mark_queued();
         if comes {
-            state.aside -= 1;
+            state.lane_blocked -= 1;
             state.jobs.push_front(job);
-            self.call_a_thread(state);
+            self.notify_one_thread(state);
         }
         comes
     }
 
-    /// A job that stood aside was cancelled.
-    pub(crate) fn forget_aside(&self) {
+    /// A job was cancelled that was blocked by its lane.
+    pub(crate) fn note_blocked_cancelled(&self) {
         let mut state = self.state.lock();
-        state.aside -= 1;
-        if state.closed && state.waiting() == 0 {
-            self.call_all(state);
+        state.lane_blocked -= 1;
+        if state.closed && state.queued() == 0 {
+            self.notify_all_threads(state);
             state = self.state.lock();
         }
-        self.tell_watchers(state);
+        self.wake_waiters(state);
     }
 
-    /// Puts a job back that was lent to a thread which had no use for it: it was admitted long ago.
-    pub(crate) fn rejoin(&self, job: J) {
+    /// Puts a job back that was handed off to a thread which did not wait any more. It was admitted already.
+    pub(crate) fn requeue_front(&self, job: J) {
         let mut state = self.state.lock();
-        if job.line_up() {
+        if job.mark_queued() {
             state.jobs.push_front(job);
-            self.call_a_thread(state);
+            self.notify_one_thread(state);
         }
     }
 
-    /// A job was cancelled where it stood: its place is free from here on.
-    pub(crate) fn forget(&self) {
+    /// A queued job was cancelled: its slot is free from here on.
+    pub(crate) fn note_cancelled(&self) {
         let mut state = self.state.lock();
-        state.dead += 1;
-        let mut shells = Vec::new();
-        if state.dead > 32 && state.dead > state.jobs.len() as isize / 2 {
-            let (kept, dead): (VecDeque<J>, Vec<J>) = {
-                let mut kept = VecDeque::with_capacity(state.live());
-                let mut dead = Vec::new();
+        state.tombstones += 1;
+        let mut removed = Vec::new();
+        if state.tombstones > 32 && state.tombstones > state.jobs.len() as isize / 2 {
+            let (kept, tombstones): (VecDeque<J>, Vec<J>) = {
+                let mut kept = VecDeque::with_capacity(state.runnable());
+                let mut tombstones = Vec::new();
                 for job in state.jobs.drain(..) {
-                    if job.is_dead() { dead.push(job) } else { kept.push_back(job) }
+                    if job.is_cancelled() { tombstones.push(job) } else { kept.push_back(job) }
                 }
-                (kept, dead)
+                (kept, tombstones)
             };
             state.jobs = kept;
-            state.dead -= dead.len() as isize;
-            shells = dead;
+            state.tombstones -= tombstones.len() as isize;
+            removed = tombstones;
         }
-        self.tell_watchers(state);
-        drop(shells);
+        self.wake_waiters(state);
+        drop(removed);
     }
 
-    /// No new jobs from now on; what is in the line still runs, then the threads leave.
+    /// No new jobs from now on; what is in the queue still runs, then the threads leave.
     pub(crate) fn close(&self) {
         let mut state = self.state.lock();
         state.closed = true;
-        self.look.store(true, Ordering::Relaxed);
-        let wakers = std::mem::take(&mut state.on_room);
-        self.call_all(state);
+        self.work_hint.store(true, Ordering::Relaxed);
+        let wakers = std::mem::take(&mut state.capacity_wakers);
+        self.notify_all_threads(state);
         wake_all(wakers);
     }
 
     /// Registers `waker` to be woken when nothing waits and nothing runs; `true` if that is so already.
-    pub(crate) fn watch_idle(&self, waker: &Waker) -> bool {
+    pub(crate) fn poll_idle(&self, waker: &Waker) -> bool {
         let mut state = self.state.lock();
         let running = self.running.fetch_or(WATCHED, Ordering::AcqRel) & !WATCHED;
-        if state.waiting() == 0 && running == 0 {
+        if state.queued() == 0 && running == 0 {
             return true;
         }
-        if !state.on_idle.iter().any(|known| known.will_wake(waker)) {
-            state.on_idle.push(waker.clone());
+        if !state.idle_wakers.iter().any(|known| known.will_wake(waker)) {
+            state.idle_wakers.push(waker.clone());
         }
         false
     }
 
-    /// A job has ended, or given its place back.
-    fn tell_watchers(&self, mut state: MutexGuard<'_, State<J>>) {
+    /// A job has ended, or given its slot back.
+    fn wake_waiters(&self, mut state: MutexGuard<'_, State<J>>) {
         let mut wakers = Vec::new();
-        if !state.on_room.is_empty() && self.has_room(&state) {
-            wakers = std::mem::take(&mut state.on_room);
+        if !state.capacity_wakers.is_empty() && self.has_capacity(&state) {
+            wakers = std::mem::take(&mut state.capacity_wakers);
         }
-        if !state.on_idle.is_empty() && state.waiting() == 0 && self.running() == 0 {
-            wakers.append(&mut state.on_idle);
+        if !state.idle_wakers.is_empty() && state.queued() == 0 && self.running() == 0 {
+            wakers.append(&mut state.idle_wakers);
         }
-        if state.on_idle.is_empty() && state.on_room.is_empty() {
+        if state.idle_wakers.is_empty() && state.capacity_wakers.is_empty() {
             self.running.fetch_and(!WATCHED, Ordering::AcqRel); // set under the lock only
         }
         drop(state);
         wake_all(wakers);
     }
 
-    /// The jobs that wait, oldest first (shells included).
+    /// The jobs that wait, oldest first (tombstones included).
     pub(crate) fn snapshot(&self) -> Vec<J>
     where
         J: Clone,
@@ -328,22 +329,23 @@ impl<J: Claim> Line<J> {
         self.state.lock().jobs.iter().cloned().collect()
     }
 
-    /// How many jobs wait in a place, and how many behind those wait for a place.
+    /// How many jobs have a slot, and how many behind those wait for a slot.
     pub(crate) fn waiting(&self) -> (usize, usize) {
-        let waiting = self.state.lock().waiting();
-        let placed = waiting.min(self.places.saturating_add(self.threads.saturating_sub(self.running())));
-        (placed, waiting - placed)
+        let waiting = self.state.lock().queued();
+        let with_slot =
+            waiting.min(self.capacity.saturating_add(self.threads.saturating_sub(self.running())));
+        (with_slot, waiting - with_slot)
     }
 
     /// Looks at how many jobs wait for a thread and how many the threads hold, both at the same moment: no thread takes a job
     /// out of the queue until `look` returns.
     pub(crate) fn at_one_moment<R>(&self, look: impl FnOnce(usize, usize) -> R) -> R {
         let state = self.state.lock();
-        look(state.live(), self.running())
+        look(state.runnable(), self.running())
     }
 
-    pub(crate) fn places(&self) -> usize {
-        self.places
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
     }
 
     pub(crate) fn running(&self) -> usize {
@@ -355,44 +357,44 @@ fn wake_all(wakers: Vec<Waker>) {
     wakers.into_iter().for_each(|waker| contained("a waker", || waker.wake()));
 }
 
-fn claim_oldest<J: Claim>(state: &mut State<J>) -> Option<J> {
+fn shed_oldest<J: Claim>(state: &mut State<J>) -> Option<J> {
     while let Some(job) = state.jobs.pop_front() {
         if job.claim() {
             return Some(job);
         }
-        state.dead -= 1;
+        state.tombstones -= 1;
     }
     None
 }
 
-/// A running job's hold on its thread, given back when it really ends, before its result is delivered: who
-/// sees the result finds the thread free. (The order is trio's: idle before delivering.)
-pub(crate) struct Place<'a, J: Claim> {
-    line: Option<&'a Line<J>>,
-    waited: bool,
+/// Counts a job as running. It is dropped when the job really ends, before its output is delivered: whoever sees the output finds the
+/// thread free. (The order is trio's: idle before delivering.)
+pub(crate) struct RunGuard<'a, J: Claim> {
+    queue: Option<&'a JobQueue<J>>,
+    was_idle: bool,
 }
 
-impl<J: Claim> Place<'_, J> {
-    /// A job that runs on a lent thread takes no place.
-    pub(crate) fn none() -> Self {
-        Place { line: None, waited: true }
+impl<J: Claim> RunGuard<'_, J> {
+    /// For a job that runs on the thread of one that waits.
+    pub(crate) fn uncounted() -> Self {
+        RunGuard { queue: None, was_idle: true }
     }
 
-    pub(crate) fn is_none(&self) -> bool {
-        self.line.is_none()
+    pub(crate) fn is_uncounted(&self) -> bool {
+        self.queue.is_none()
     }
 
     /// The thread had nothing to do before it took the job.
-    pub(crate) fn was_waited_for(&self) -> bool {
-        self.waited
+    pub(crate) fn was_idle(&self) -> bool {
+        self.was_idle
     }
 }
 
-impl<J: Claim> Drop for Place<'_, J> {
+impl<J: Claim> Drop for RunGuard<'_, J> {
     fn drop(&mut self) {
-        let Some(line) = self.line else { return };
-        if line.running.fetch_sub(1, Ordering::AcqRel) & WATCHED != 0 {
-            line.tell_watchers(line.state.lock());
+        let Some(queue) = self.queue else { return };
+        if queue.running.fetch_sub(1, Ordering::AcqRel) & WATCHED != 0 {
+            queue.wake_waiters(queue.state.lock());
         }
     }
 }

@@ -1,31 +1,31 @@
-//! Places taken ahead of the job, by those who rather wait than overflow.
+//! Slots reserved ahead of a job, for callers that wait rather than overflow.
 
 use std::task::Waker;
 
-use super::{Claim, Line, WATCHED};
+use super::{Claim, JobQueue, WATCHED};
 use crate::pool::Overflow;
 use crate::sync::atomic::Ordering;
 
-/// A place for a job that is about to come. It counts as a job that stands aside; dropped, it is given back.
+/// A slot for a job that is about to be submitted. It counts as a job that is blocked by its lane. Dropping it gives the slot back.
 #[must_use]
-pub(crate) struct Reservation<'a, J: Claim>(&'a Line<J>);
+pub(crate) struct Reservation<'a, J: Claim>(&'a JobQueue<J>);
 
-/// Whether there is a place.
+/// Whether there is a slot.
 pub(crate) enum Reserved<'a, J: Claim> {
-    Place(Reservation<'a, J>),
-    /// None is needed: a job that comes now waits for its place in the line, or is told that the line is closed.
+    Slot(Reservation<'a, J>),
+    /// None is needed: a job that is submitted now waits for its slot, or is told that the queue is closed.
     NotNeeded,
     /// None is free; the waker will be woken when one is.
     Later,
 }
 
-impl<J: Claim> Line<J> {
+impl<J: Claim> JobQueue<J> {
     /// Whether a job that comes to a full queue waits, and does no harm.
     pub(crate) fn never_overflows(&self) -> bool {
         self.overflow == Overflow::Wait
     }
 
-    /// Takes a place for a job that would be refused, or shed another, if it came without.
+    /// Reserves a slot for a job that would otherwise be rejected, or shed another one.
     pub(crate) fn reserve(&self, waker: &Waker) -> Reserved<'_, J> {
         let mut state = self.state.lock();
         if state.closed {
@@ -33,29 +33,29 @@ impl<J: Claim> Line<J> {
         }
         // Before the look: a job that ends from here on comes to the lock, and finds the waker.
         self.running.fetch_or(WATCHED, Ordering::AcqRel);
-        if self.has_room(&state) {
-            state.aside += 1;
-            if state.on_idle.is_empty() && state.on_room.is_empty() {
+        if self.has_capacity(&state) {
+            state.lane_blocked += 1;
+            if state.idle_wakers.is_empty() && state.capacity_wakers.is_empty() {
                 self.running.fetch_and(!WATCHED, Ordering::AcqRel);
             }
-            return Reserved::Place(Reservation(self));
+            return Reserved::Slot(Reservation(self));
         }
-        if !state.on_room.iter().any(|known| known.will_wake(waker)) {
-            state.on_room.push(waker.clone());
+        if !state.capacity_wakers.iter().any(|known| known.will_wake(waker)) {
+            state.capacity_wakers.push(waker.clone());
         }
         Reserved::Later
     }
 }
 
 impl<J: Claim> Reservation<'_, J> {
-    /// The job comes, and takes its place at the end of the line.
+    /// Queues the job in this slot.
     pub(crate) fn take(self, job: J) {
-        let line = self.0;
-        let mut state = line.state.lock();
-        if job.line_up() {
-            state.aside -= 1;
+        let queue = self.0;
+        let mut state = queue.state.lock();
+        if job.mark_queued() {
+            state.lane_blocked -= 1;
             state.jobs.push_back(job);
-            line.call_a_thread(state);
+            queue.notify_one_thread(state);
             std::mem::forget(self);
         }
     }
@@ -63,6 +63,6 @@ impl<J: Claim> Reservation<'_, J> {
 
 impl<J: Claim> Drop for Reservation<'_, J> {
     fn drop(&mut self) {
-        self.0.forget_aside();
+        self.0.note_blocked_cancelled();
     }
 }

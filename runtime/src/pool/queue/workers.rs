@@ -1,134 +1,134 @@
-//! The crew: how threads wait for jobs, and how they are called.
+//! How threads wait for jobs, and how they are notified.
 //!
-//! The invariant that no wake-up is lost by is stated, and argued, in the pool's `README.md`.
+//! The pool's `README.md` states and explains the invariant by which no wake-up is lost.
 
 use crate::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::{Claim, Line, Place, State, WATCHED};
+use super::{Claim, JobQueue, RunGuard, State, WATCHED};
 use crate::error::contained;
 use crate::pool::builder::Spin;
 use crate::sync::MutexGuard;
 
-/// What a look at the line found.
-enum Found<'a, J> {
+/// What a look at the queue found.
+enum PopResult<'a, J> {
     Job(J),
     /// The lock is still held.
-    Nothing(MutexGuard<'a, State<J>>),
+    Empty(MutexGuard<'a, State<J>>),
 }
 
-impl<J: Claim> Line<J> {
-    /// A thread asks for its next job, and sleeps until there is one; `None`: the line is closed and empty, go home.
-    pub(crate) fn next(&self) -> Option<(J, Place<'_, J>)> {
+impl<J: Claim> JobQueue<J> {
+    /// A thread asks for its next job, and sleeps until there is one; `None`: the queue is closed and empty, and the thread ends.
+    pub(crate) fn pop_blocking(&self) -> Option<(J, RunGuard<'_, J>)> {
         let mut state = self.state.lock();
         loop {
-            state = match self.take(state) {
-                Found::Job(job) => return Some((job, Place { line: Some(self), waited: true })),
-                Found::Nothing(state) => state,
+            state = match self.try_pop(state) {
+                PopResult::Job(job) => return Some((job, RunGuard { queue: Some(self), was_idle: true })),
+                PopResult::Empty(state) => state,
             };
-            if state.closed && state.aside == 0 {
-                self.call_all(state); // they may have slept while something stood aside
+            if state.closed && state.lane_blocked == 0 {
+                self.notify_all_threads(state); // they may have been parked while a job was blocked by its lane
                 return None;
             }
-            let rested;
-            (state, rested) = self.park(state);
-            if rested && state.alive > 1 && state.jobs.is_empty() && !state.closed {
-                state.alive -= 1;
-                state.leaving += 1;
+            let keep_alive_elapsed;
+            (state, keep_alive_elapsed) = self.park(state);
+            if keep_alive_elapsed && state.live_threads > 1 && state.jobs.is_empty() && !state.closed {
+                state.live_threads -= 1;
+                state.exiting_threads += 1;
                 return None;
             }
         }
     }
 
-    /// As [`next`](Self::next), but rather than to sleep it comes back without one.
-    pub(crate) fn soon(&self, spin: Spin) -> Option<(J, Place<'_, J>)> {
-        let mut state = match self.take(self.state.lock()) {
-            Found::Job(job) => return Some((job, Place { line: Some(self), waited: false })),
-            Found::Nothing(state) => state,
+    /// As [`pop_blocking`](Self::pop_blocking), but returns without a job instead of parking.
+    pub(crate) fn pop_spinning(&self, spin: Spin) -> Option<(J, RunGuard<'_, J>)> {
+        let mut state = match self.try_pop(self.state.lock()) {
+            PopResult::Job(job) => return Some((job, RunGuard { queue: Some(self), was_idle: false })),
+            PopResult::Empty(state) => state,
         };
         if spin.turns() == 0 || state.closed {
             return None;
         }
         state.spinning += 1;
         drop(state);
-        spin.until(|| self.look.load(Ordering::Relaxed));
+        spin.until(|| self.work_hint.load(Ordering::Relaxed));
         let mut state = self.state.lock();
         state.spinning -= 1;
-        match self.take(state) {
-            Found::Job(job) => Some((job, Place { line: Some(self), waited: true })),
-            Found::Nothing(_) => None,
+        match self.try_pop(state) {
+            PopResult::Job(job) => Some((job, RunGuard { queue: Some(self), was_idle: true })),
+            PopResult::Empty(_) => None,
         }
     }
 
-    /// Takes out the first job of the line that nobody has cancelled; it counts as running.
+    /// Takes out the first job of the queue that nobody has cancelled; it counts as running.
     ///
-    /// It is claimed when the lock is let go: its ticket is in another core's cache, and everybody would wait for it.
-    fn take<'a>(&'a self, mut state: MutexGuard<'a, State<J>>) -> Found<'a, J> {
+    /// The claim comes after the lock is released: the job's state is in another core's cache, and everybody would wait for it.
+    fn try_pop<'a>(&'a self, mut state: MutexGuard<'a, State<J>>) -> PopResult<'a, J> {
         while let Some(job) = state.jobs.pop_front() {
             self.running.fetch_add(1, Ordering::AcqRel);
             if state.jobs.is_empty() {
-                self.look.store(false, Ordering::Relaxed);
+                self.work_hint.store(false, Ordering::Relaxed);
             }
             drop(state);
             #[cfg(test)]
             self.before_claim.get().into_iter().for_each(|hold| hold());
             if job.claim() {
-                return Found::Job(job);
+                return PopResult::Job(job);
             }
-            // A shell is freed outside the lock, too: it may be the last to hold what its caller had current.
+            // A tombstone is freed outside the lock, too: it may be the last to hold what its caller had current.
             contained("a drop of what a job's caller had current", || drop(job));
             state = self.state.lock();
-            state.dead -= 1;
+            state.tombstones -= 1;
             if self.running.fetch_sub(1, Ordering::AcqRel) & WATCHED != 0 {
-                self.tell_watchers(state);
+                self.wake_waiters(state);
                 state = self.state.lock();
             }
         }
-        Found::Nothing(state)
+        PopResult::Empty(state)
     }
 
-    /// As [`next`](Self::next), but takes what is there, or nothing.
-    pub(in crate::pool) fn take_now(&self) -> Option<(J, Place<'_, J>)> {
+    /// As [`pop_blocking`](Self::pop_blocking), but takes what is there, or nothing. For stepped pools.
+    pub(in crate::pool) fn try_pop_now(&self) -> Option<(J, RunGuard<'_, J>)> {
         let mut state = self.state.lock();
-        let mut shells = Vec::new();
+        let mut tombstones = Vec::new();
         let taken = loop {
             let Some(job) = state.jobs.pop_front() else { break None };
             if job.claim() {
                 self.running.fetch_add(1, Ordering::AcqRel);
-                break Some((job, Place { line: Some(self), waited: true }));
+                break Some((job, RunGuard { queue: Some(self), was_idle: true }));
             }
-            state.dead -= 1;
-            shells.push(job);
+            state.tombstones -= 1;
+            tombstones.push(job);
         };
         drop(state);
-        drop(shells);
+        drop(tombstones);
         taken
     }
 
     /// Every thread has a job.
-    pub(in crate::pool) fn is_taken(&self) -> bool {
+    pub(in crate::pool) fn is_saturated(&self) -> bool {
         self.running() >= self.threads
     }
 
-    /// Sleeps until called; tells whether the thread has slept its `keep_alive` through.
+    /// Parks until notified; tells whether the thread was parked for its whole `keep_alive`.
     fn park<'a>(&'a self, mut state: MutexGuard<'a, State<J>>) -> (MutexGuard<'a, State<J>>, bool) {
         state.parked += 1;
-        let (mut state, rested) = match self.keep_alive {
-            None => (self.bell.wait(state), false),
+        let (mut state, keep_alive_elapsed) = match self.keep_alive {
+            None => (self.condvar.wait(state), false),
             Some(limit) => {
                 let since = Instant::now();
-                let state = self.bell.wait_for(state, limit);
+                let state = self.condvar.wait_for(state, limit);
                 (state, since.elapsed() >= limit)
             }
         };
-        // A spurious wake-up may take the call of a sleeper; that one then finds none left and counts as the
-        // spurious one. Either way each call has one thread awake.
-        if state.called > 0 {
-            state.called -= 1;
+        // A spurious wake-up may take the notification of another parked thread; that one then finds none left and counts as the
+        // spurious one. Either way each notification has one thread awake.
+        if state.notified > 0 {
+            state.notified -= 1;
         } else {
             state.parked -= 1;
         }
-        (state, rested)
+        (state, keep_alive_elapsed)
     }
 
     /// Whether threads are started when they are needed.
@@ -137,57 +137,57 @@ impl<J: Claim> Line<J> {
         self.on_demand
     }
 
-    /// Whether a thread is to be started for what waits, since those that left (or never could be had) are missing. If so it counts already:
-    /// the caller starts it, or says [`lost_a_thread`](Self::lost_a_thread).
-    pub(in crate::pool) fn misses_a_thread(&self) -> bool {
+    /// Whether a thread is to be started for what is queued, since threads have ended (or could not be started). If so it counts already:
+    /// the caller starts it, or calls [`cancel_thread_reservation`](Self::cancel_thread_reservation).
+    pub(in crate::pool) fn reserve_thread(&self) -> bool {
         let mut state = self.state.lock();
         let missing = state.parked == 0
-            && state.live() > state.spinning + state.called
-            && state.alive + state.leaving < self.threads
+            && state.runnable() > state.spinning + state.notified
+            && state.live_threads + state.exiting_threads < self.threads
             && !state.closed;
         if missing {
-            state.alive += 1;
+            state.live_threads += 1;
         }
         missing
     }
 
-    /// A thread that left for want of work has left its seat too: another may come to sit there.
-    pub(in crate::pool) fn has_left(&self) {
+    /// A thread that ended because it was idle has given its thread slot back.
+    pub(in crate::pool) fn thread_exited(&self) {
         let mut state = self.state.lock();
-        state.leaving = state.leaving.saturating_sub(1); // those that a close sends home never were counted
+        state.exiting_threads = state.exiting_threads.saturating_sub(1); // threads that end because of a close were never counted
     }
 
-    /// A thread could not be started; whether there is another one, which gets to all jobs in time.
-    pub(in crate::pool) fn lost_a_thread(&self) -> bool {
+    /// A thread could not be started. Returns whether there is another one, which gets to all jobs in time.
+    pub(in crate::pool) fn cancel_thread_reservation(&self) -> bool {
         let mut state = self.state.lock();
-        state.alive -= 1;
-        state.alive > 0
+        state.live_threads -= 1;
+        state.live_threads > 0
     }
 
-    /// Wakes a sleeper if the live jobs outnumber the threads that were called already.
+    /// Notifies a parked thread if there are more runnable jobs than threads that were notified already.
     ///
     /// A thread that spins would do as well, but may have been put off the processor by its last yield; with a second
     /// one on its way the median latency of a lone caller halves, and nobody is parked when there is much to do.
-    pub(super) fn call_a_thread(&self, mut state: MutexGuard<'_, State<J>>) {
-        // Mostly it is set, and a store would take it from those that spin on it.
-        if !self.look.load(Ordering::Relaxed) {
-            self.look.store(true, Ordering::Relaxed);
+    pub(super) fn notify_one_thread(&self, mut state: MutexGuard<'_, State<J>>) {
+        // It is set already in most cases, and a store would take its cache line from those that spin on it.
+        if !self.work_hint.load(Ordering::Relaxed) {
+            self.work_hint.store(true, Ordering::Relaxed);
         }
-        if state.parked > 0 && state.live() > state.called {
+        if state.parked > 0 && state.runnable() > state.notified {
             state.parked -= 1;
-            state.called += 1;
+            state.notified += 1;
             drop(state);
-            self.bell.notify_one();
+            self.condvar.notify_one();
         }
     }
 
-    /// Wakes every sleeper, to look and to leave.
-    pub(super) fn call_all(&self, mut state: MutexGuard<'_, State<J>>) {
+    /// Notifies every parked thread, so that each looks at the queue and ends.
+    pub(super) fn notify_all_threads(&self, mut state: MutexGuard<'_, State<J>>) {
         if state.parked > 0 {
-            state.called += state.parked;
+            state.notified += state.parked;
             state.parked = 0;
             drop(state);
-            self.bell.notify_all();
+            self.condvar.notify_all();
         }
     }
 }
