@@ -143,7 +143,7 @@ impl fmt::Debug for Worker {
 /// `future.wait(worker)`: from a thread, run a future on the loop and wait for its value.
 ///
 /// Implemented for every `Send + 'static` future: a helper of the service (`self.count(1).wait(worker)?`),
-/// [`peer.send(..)`](crate::Peer::send), a [`PortalTask`], any async block. The result is the future's output, or why the wait ended early:
+/// [`peer.send(..)`](crate::Peer::send), a [`PortalTask`](crate::PortalTask), any async block. The result is the future's output, or why the wait ended early:
 /// a future that gives a `Result` itself takes two `?`. An [`Offload`](crate::Offload) takes one: its own
 /// [`wait`](crate::Offload::wait) joins both errors.
 ///
