@@ -37,6 +37,10 @@ impl Held {
             self.inside.fetch_add(1, SeqCst);
             self.release.pass();
         }
+        if line == "in place" {
+            self.inside.fetch_add(1, SeqCst);
+            tokio::task::block_in_place(|| self.release.pass());
+        }
         line
     }
 
@@ -54,14 +58,14 @@ impl Held {
 
 /// As many sessions as hold every thread of a loop of `spawn_thread`'s.
 fn hold_all(addr: SocketAddr, held: &Held) -> Vec<TcpStream> {
-    hold(thread::available_parallelism().unwrap().get().max(2), addr, held)
+    hold("hold", thread::available_parallelism().unwrap().get().max(2), addr, held)
 }
 
-/// Sessions that hold this many threads.
-fn hold(threads: usize, addr: SocketAddr, held: &Held) -> Vec<TcpStream> {
+/// Sessions that block this many threads, by this request.
+fn hold(request: &str, threads: usize, addr: SocketAddr, held: &Held) -> Vec<TcpStream> {
     let holding = |n: usize| {
         let mut stream = TcpStream::connect(addr).unwrap();
-        stream.write_all(b"hold\n").unwrap();
+        writeln!(stream, "{request}").unwrap();
         eventually(|| held.inside.load(SeqCst) > n);
         stream
     };
@@ -94,7 +98,7 @@ fn s10_a_server_thread_stops_although_handlers_hold_every_thread_of_its_loop() {
     let report = server.stop().unwrap();
     ends_held(&held, &report, began, &streams);
     let says = report.to_string();
-    assert!(says.contains("`Held::hold` holds a loop thread"), "{says}");
+    assert!(says.contains("`Held::hold` blocks a thread"), "{says}");
     assert!(says.contains("the loop is held"), "{says}");
 }
 
@@ -190,7 +194,7 @@ fn s10_a_stop_that_is_awaited_beside_a_held_loop_ends_in_time() {
     let held = Arc::new(Held::default());
     let runtime = two_threads();
     let server = runtime.block_on(held.server().spawn()).unwrap();
-    let streams = hold(2, server.local_addr(), &held);
+    let streams = hold("hold", 2, server.local_addr(), &held);
     let began = Instant::now();
     let report = runtime.block_on(server.stop()).unwrap();
     ends_held(&held, &report, began, &streams);
@@ -203,7 +207,7 @@ fn s10_an_end_that_was_told_without_the_loop_is_told_once() {
     let held = Arc::new(Held::default());
     let runtime = two_threads();
     let mut server = runtime.block_on(held.server().spawn()).unwrap();
-    let streams = hold(2, server.local_addr(), &held);
+    let streams = hold("hold", 2, server.local_addr(), &held);
     let began = Instant::now();
     server.handle().stop_within(Duration::ZERO);
     let report = runtime.block_on(server.join()).unwrap();
@@ -220,7 +224,7 @@ fn s10_a_server_that_is_served_beside_a_held_loop_stops_with_its_hooks() {
     let (addr, handle) = (server.local_addr(), server.handle());
     let stopping = Arc::clone(&held);
     let stops = thread::spawn(move || {
-        let streams = hold(2, addr, &stopping);
+        let streams = hold("hold", 2, addr, &stopping);
         handle.stop();
         streams
     });
@@ -249,7 +253,7 @@ fn s10_a_blocking_stop_ends_in_time_although_the_only_thread_of_the_loop_is_held
         });
     });
     let server = server.recv_timeout(LIMIT).unwrap();
-    let streams = hold(1, server.local_addr(), &held);
+    let streams = hold("hold", 1, server.local_addr(), &held);
     let began = Instant::now();
     let report = server.blocking_stop().unwrap();
     ends_held(&held, &report, began, &streams);
@@ -261,7 +265,7 @@ fn s10_a_blocking_stop_ends_in_time_although_every_thread_of_the_loop_is_held() 
     let held = Arc::new(Held::default());
     let runtime = two_threads();
     let server = runtime.block_on(held.server().spawn()).unwrap();
-    let streams = hold(2, server.local_addr(), &held);
+    let streams = hold("hold", 2, server.local_addr(), &held);
     let began = Instant::now();
     let report = server.blocking_stop().unwrap();
     ends_held(&held, &report, began, &streams);
@@ -282,6 +286,29 @@ fn a_blocking_stop_of_a_loop_that_is_not_held_is_clean() {
         assert_eq!(client(server.local_addr()).await.call("on".into()).await.unwrap(), "on");
         assert!(server.stop().await.unwrap().is_clean());
     });
+}
+
+#[test]
+fn s10_handlers_that_block_in_place_are_named_and_hold_neither_the_loop_nor_the_stop() {
+    let held = Arc::new(Held::default());
+    let server = held.server().spawn_thread().unwrap();
+    // More of them than the loop has threads.
+    let streams = hold(
+        "in place",
+        2 * thread::available_parallelism().unwrap().get().max(2),
+        server.local_addr(),
+        &held,
+    );
+    let mut other = BlockingClient::<String, String, _>::connect(server.local_addr(), Lines::new()).unwrap();
+    assert_eq!(other.call("other".into()).unwrap(), "other");
+    let began = Instant::now();
+    let report = server.stop().unwrap();
+    let took = began.elapsed();
+    let stopped = held.stopped.load(SeqCst);
+    held.release.open();
+    assert!(took < IN_TIME, "{took:?}");
+    assert!(!report.loop_held && stopped == 1, "{report}");
+    assert_eq!(report.stuck_sessions.len(), streams.len(), "{report}");
 }
 
 /// `run_until_signal`, stopped by a handle.

@@ -366,7 +366,7 @@ fn s10_a_signal_is_heard_although_handlers_hold_every_thread_of_the_loop() {
     let report = process.says("report: ");
     assert!(report.contains("the loop is held"), "{report}");
     let named: Vec<_> = hogs.iter().map(|_| process.says("  session ")).collect();
-    assert!(named.iter().all(|line| line.ends_with("`Desk::ask` holds a loop thread")), "{named:?}");
+    assert!(named.iter().all(|line| line.ends_with("`Desk::ask` blocks a thread")), "{named:?}");
     ends_at_once(&mut process, 0, began);
 }
 

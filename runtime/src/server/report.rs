@@ -16,9 +16,9 @@ pub struct StopReport {
     pub sessions_finished: usize,
     /// Sessions that were cut short when the grace was over.
     pub sessions_cancelled: usize,
-    /// Sessions that did not even end then: their handlers or hooks hold a loop thread.
+    /// Sessions that did not even end then: their handlers or hooks block a thread.
     pub sessions_stuck: usize,
-    /// Those of them that hold a loop thread, by name.
+    /// Those of them that block a thread, by name.
     pub stuck_sessions: Vec<StuckSession>,
     /// Whether the report was made without the server's own task, which did not end in time: handlers hold all threads of the loop,
     /// or a hook holds the thread that stops the server. Hooks and cleanup have not run, or not to their end.

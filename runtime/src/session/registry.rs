@@ -239,7 +239,10 @@ pub(crate) fn host_of(addr: SocketAddr) -> IpAddr {
     }
 }
 
-/// A session that holds a loop thread: its handler, or one of its hooks, does not return to the loop.
+/// A session that blocks a thread: its handler, or one of its hooks, does not return to the loop, so it cannot be dropped.
+///
+/// As a rule the thread is one of the loop's, which no other session can use meanwhile. A handler that blocks inside
+/// `tokio::task::block_in_place` is named as well, but holds up nobody else: tokio has put another thread in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StuckSession {
@@ -251,14 +254,14 @@ pub struct StuckSession {
     pub handler: String,
 }
 
-/// `session 3 with 127.0.0.1:4000: `Echo::handle` holds a loop thread`
+/// `session 3 with 127.0.0.1:4000: `Echo::handle` blocks a thread`
 impl fmt::Display for StuckSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "session {}", self.id)?;
         if let Some(peer) = self.peer {
             write!(f, " with {peer}")?;
         }
-        write!(f, ": `{}` holds a loop thread", self.handler)
+        write!(f, ": `{}` blocks a thread", self.handler)
     }
 }
 
