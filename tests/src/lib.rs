@@ -160,6 +160,7 @@ impl Drop for Tell {
 pub async fn eventually_async(done: impl Fn() -> bool) {
     let turns = async {
         while !done() {
+            // The pause between two looks.
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };

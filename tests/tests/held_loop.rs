@@ -16,6 +16,7 @@ use portcullis::{BlockingClient, Portal, StopReport};
 use portcullis_tests::served::{Served, client};
 use portcullis_tests::{Gate, LIMIT, eventually, eventually_async, on_multi_thread};
 use tokio::runtime::{self, Runtime};
+use tokio::sync::Semaphore;
 
 const GRACE: Duration = Duration::from_millis(200);
 /// The grace, a second and a half, and what a loaded machine may add.
@@ -102,18 +103,17 @@ fn s10_a_server_thread_stops_although_handlers_hold_every_thread_of_its_loop() {
     assert!(says.contains("the loop is held"), "{says}");
 }
 
-/// Spawns a task that holds its loop thread, as often as there are threads.
-struct Busy(Arc<Held>);
+/// Spawns a task that holds its loop thread once there is a permit, as often as there are threads.
+struct Busy(Arc<Held>, Arc<Semaphore>);
 
 #[service]
 impl Busy {
     #[on(start)]
     async fn start(&self, cleanup: &mut Cleanup) {
         for _ in 0..thread::available_parallelism().unwrap().get().max(2) {
-            let held = Arc::clone(&self.0);
+            let (held, permits) = (Arc::clone(&self.0), Arc::clone(&self.1));
             cleanup.spawn(async move {
-                // Accepting begins first.
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                permits.acquire().await.unwrap().forget();
                 held.inside.fetch_add(1, SeqCst);
                 held.release.pass();
             });
@@ -129,9 +129,12 @@ impl Busy {
 #[test]
 fn s10_tasks_that_hold_the_loop_are_named_by_where_they_were_spawned() {
     let held = Arc::new(Held::default());
-    let server = Server::new(Busy(Arc::clone(&held))).codec(Lines::new()).grace(GRACE);
+    let permits = Arc::new(Semaphore::new(0));
+    let server = Server::new(Busy(Arc::clone(&held), Arc::clone(&permits))).codec(Lines::new()).grace(GRACE);
     let server = server.bind("127.0.0.1:0").unwrap().spawn_thread().unwrap();
     let threads = thread::available_parallelism().unwrap().get().max(2);
+    // It accepts connections now.
+    permits.add_permits(threads);
     eventually(|| held.inside.load(SeqCst) == threads);
     let report = server.stop().unwrap();
     held.release.open();

@@ -66,6 +66,7 @@ impl Counter {
     #[on(disconnect)]
     async fn gone(&self, reason: Reason) {
         self.ended.lock().unwrap().push(reason);
+        // That it takes longer than a limit is what the test is about that sets it.
         sleep(self.farewell).await;
         self.farewelled.store(true, SeqCst);
     }
@@ -164,6 +165,7 @@ on_loops! {
         let began = Instant::now();
         let dripping = tokio::spawn(async move {
             while writes.write_all(b"x").await.is_ok() {
+                // A client that drips is what the test is about.
                 sleep(SHORT / 50).await;
             }
         });
@@ -188,11 +190,13 @@ on_loops! {
         while began.elapsed() < 2 * limit {
             writes.write_all(b"x\n").await.unwrap();
             reads.read_exact(&mut back).await.unwrap();
+            // For longer than the limit, with pauses that are shorter.
             sleep(SHORT / 10).await;
         }
         assert_eq!(counter.ended.lock().unwrap().len(), 0);
         let dripping = tokio::spawn(async move {
             while writes.write_all(b"x").await.is_ok() {
+                // A client that drips is what the test is about.
                 sleep(SHORT / 50).await;
             }
         });
@@ -224,6 +228,7 @@ on_loops! {
         // Just in time, in front of a loop that does not look for longer than the limit.
         ask.send(()).unwrap();
         tokio::task::yield_now().await;
+        // That each thread of the loop is held for longer than the limit is what the test is about.
         let workers = tokio::runtime::Handle::current().metrics().num_workers();
         let held = (1..workers).map(|_| tokio::spawn(async { std::thread::sleep(2 * SHORT) })).collect::<Vec<_>>();
         std::thread::sleep(2 * SHORT);

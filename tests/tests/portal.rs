@@ -231,6 +231,7 @@ on_loops! {
 
     async fn timers_and_sockets_of_the_callers_runtime_can_be_made_on_the_thread() {
         let waited = pool().run(|worker| {
+            // A timer, made on the thread.
             tokio::time::sleep(Duration::from_millis(1)).wait(worker).unwrap();
             tokio::net::TcpListener::bind("127.0.0.1:0").wait(worker).unwrap().unwrap().local_addr().unwrap().port()
         });

@@ -288,6 +288,7 @@ impl Tasks {
         let tell = Tell(Arc::clone(&self.dropped));
         cleanup.spawn(async move {
             let _tell = tell;
+            // A periodic task, which would go on for ever.
             loop {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }

@@ -82,6 +82,7 @@ impl Mill {
     #[blocking(on = self.cpu)]
     fn stay(&self, worker: &Worker, n: u64) -> Result<u64, Interrupted> {
         self.running.fetch_add(1, SeqCst);
+        // Ends when the job is told to; a test that lets it sleep does not end in time.
         let slept = worker.sleep(Duration::from_secs(60));
         self.told.open();
         slept.map(|()| n)
@@ -379,6 +380,7 @@ fn a_body_is_called_on_the_tests_own_thread_and_may_wait_for_a_loop() {
         test::worker(|worker| (std::thread::current().id(), mill.blocking_grind(worker, 6)));
     assert_eq!(there, here);
     assert_eq!(squared.unwrap(), 36);
+    // The loop has timers.
     let slept = test::worker(|worker| tokio::time::sleep(Duration::from_millis(1)).wait(worker));
     slept.unwrap();
     let spawned = test::worker(|worker| worker.spawn(async { 5 }).wait(worker));

@@ -30,6 +30,7 @@ fn in_real_time<F: Future<Output = ()>>(started_paused: bool, test: impl FnOnce(
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
 }
 
+/// Makes tests whose clock is paused: what they sleep is no real time.
 macro_rules! paused {
     ($( async fn $name:ident($time:ident) $body:block )*) => {$(
         #[test]
@@ -46,6 +47,7 @@ fn pool(threads: usize) -> Pool {
     Pool::builder("test").threads(threads).queue(16).build().unwrap()
 }
 
+/// Takes a thread some real time, while which the paused clock has to stand.
 fn busy() {
     std::thread::sleep(Duration::from_millis(60));
 }
@@ -247,6 +249,7 @@ impl Slow {
 
     #[blocking(on = self.cpu, deadline = "10ms")]
     fn work(&self, millis: u64) -> Result<u64, Interrupted> {
+        // It is busy for longer than its deadline, and heeds nothing.
         std::thread::sleep(Duration::from_millis(millis));
         Ok(millis)
     }
@@ -272,6 +275,7 @@ fn time_goes_on_when_the_guard_is_dropped() {
         assert!(time.is_held());
         drop(time); // and the runtime is not held up by a job that is at work
         let before = tokio::time::Instant::now();
+        // That real time passes here is what the test is about.
         sleep(Duration::from_millis(2)).await;
         assert!(before.elapsed() >= Duration::from_millis(2) && before.elapsed() < LIMIT);
         gate.open();

@@ -199,6 +199,7 @@ on_loops! {
                 if writes.write_all(&[*byte]).await.is_err() {
                     break;
                 }
+                // A client that drips is what the test is about.
                 tokio::time::sleep(SHORT / 50).await;
             }
         });

@@ -8,7 +8,7 @@ use futures::executor::block_on;
 
 use crate::Pool;
 
-/// Holds each job for some time on its way to the thread.
+/// Holds each job for some real time on its way to the thread: the moment that the tests are about, made longer.
 fn slow_to_claim(pool: Pool) -> Pool {
     pool.hold_before_claim(|| std::thread::sleep(Duration::from_millis(50)));
     pool

@@ -46,13 +46,14 @@ on_loops! {
     }
 
     async fn an_endpoint_that_sends_again_outlives_a_restart() {
-        let gone = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let addr = gone.local_addr().unwrap();
-        drop(gone);
+        let before = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let addr = before.local_addr().unwrap();
         let asking = tokio::spawn(async move {
             client(addr).await.resend_every(SHORT).call("a".into()).await.unwrap()
         });
-        sleep(SHORT).await;
+        // It has asked a server that goes without an answer.
+        timeout(LIMIT, before.recv(&mut [0; 10])).await.expect("in time").unwrap();
+        drop(before);
         let server = Arc::new(Counter::default());
         let server = Server::new(server).listen(Udp::new(addr, text())).unwrap().spawn().await.unwrap();
         assert_eq!(asking.await.unwrap(), "1: a");

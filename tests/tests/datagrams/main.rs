@@ -22,7 +22,7 @@ use portcullis::{Bound, Client, ClientError, Datagrams, Endpoint, NoCodec, Runni
 use portcullis_tests::{LIMIT, on_loops, wait};
 use tokio::net::UdpSocket;
 use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 /// Short enough to wait for, long enough for what must come in time on a loaded machine.
 const SHORT: Duration = Duration::from_millis(150);

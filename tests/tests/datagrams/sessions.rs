@@ -93,12 +93,16 @@ on_loops! {
     async fn a_busy_handler_is_not_idle() {
         let counter = Arc::new(Counter::default());
         let server = counter.bound().idle_within(SHORT).spawn().await.unwrap();
-        let socket = raw(server.local_addr()).await;
-        socket.send(b"hold").await.unwrap();
+        let (busy, idle) = (raw(server.local_addr()).await, raw(server.local_addr()).await);
+        busy.send(b"hold").await.unwrap();
         wait(|| counter.begun.load(SeqCst) == 1).await;
-        sleep(SHORT * 3).await;
+        // Two that begin later end by the limit, one after the other.
+        for ended in 1..=2 {
+            assert_eq!(ask(&idle, "a").await, "1: a");
+            assert_eq!(counter.end(ended).await, Reason::Timeout);
+        }
         counter.gate.add_permits(1);
-        assert_eq!(answer(&socket).await, "1: hold");
+        assert_eq!(answer(&busy).await, "1: hold");
         stop(server).await;
     }
 

@@ -195,6 +195,7 @@ where
         assert!(receives.next().await.unwrap().unwrap() == request(n));
         assert_eq!(receives.next().await.unwrap().unwrap(), n.to_string());
         if n % 7 == 0 {
+            // That the receiver is late is what the test is about.
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

@@ -144,7 +144,8 @@ async fn read_late(
         }
         let late = target.is_some_and(|target| written.load(SeqCst) < target);
         if late {
-            // Not nothing at all: there may be more than the kernel holds, and the server would not come to its end.
+            // A peer that reads slowly is what the tests are about. It does not read nothing at all: there may be more than the
+            // kernel holds, and the server would not come to its end.
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let room = if late { 512 } else { buffer.len() };
@@ -330,6 +331,7 @@ async fn s5_a_stop_does_not_wait_for_a_peer_that_is_idle() {
     let handle = server.handle();
     let serving = tokio::spawn(server.serve_stream(far));
     assert_eq!(portcullis_tests::served::ask(&mut near, "stay").await, "stay");
+    // By the paused clock: until the peer counts as idle.
     tokio::time::sleep(Duration::from_secs(3)).await;
     let began = tokio::time::Instant::now();
     handle.stop();

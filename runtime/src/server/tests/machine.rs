@@ -152,6 +152,7 @@ impl Machine {
                 Step::go(state)
             }
             ("sleep", state) => {
+                // By the paused clock: a handler that takes longer than a limit.
                 tokio::time::sleep(Duration::from_millis(rest.parse().expect("a number"))).await;
                 Step::reply(state, "slept".to_owned())
             }

@@ -55,7 +55,7 @@ macro_rules! on_both_flavours {
 }
 use on_both_flavours;
 
-/// Makes tests whose time is paused: it moves when nothing else does.
+/// Makes tests whose time is paused: it moves when nothing else does. What they sleep is no real time.
 macro_rules! paused {
     ($(async fn $name:ident() $body:block)*) => { $(
         #[test]
