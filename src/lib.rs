@@ -172,14 +172,16 @@ pub use portcullis_runtime::Postcard;
 #[cfg(feature = "server")]
 pub use portcullis_runtime::{
     Accepted, Backoff, BlockingClient, BlockingEndpoint, BlockingReconnect, BlockingStream, Bound, Cleanup,
-    Client, ClientError, ClientReceiver, ClientSender, Closed, Codec, DatagramAddr, DatagramCounts,
+    Client, ClientError, ClientReceiver, ClientSender, Closed, Codec, Connect, DatagramAddr, DatagramCounts,
     DatagramSocket, DatagramStats, Datagrams, Describe, Description, Endpoint, HalfClose, Incoming,
     IntoService, IsBound, Lines, Listen, Listener, NoCodec, Peer, Posting, Reason, Reconnect, RunningServer,
     SendError, Sending, Server, ServerHandle, ServerThread, Service, Session, SessionError, SocketAddrs,
     StateLimits, StopReport, Tcp, Transport, TrySendError, Udp, Unbound,
 };
 #[cfg(feature = "tls")]
-pub use portcullis_runtime::{ClientTls, OverTls, Tls, TlsBuilder, TlsInfo, TlsPeer, TlsReloader, rustls};
+pub use portcullis_runtime::{
+    ClientTls, ClientTlsStream, OverTls, Tls, TlsBuilder, TlsInfo, TlsPeer, TlsReloader, rustls,
+};
 #[cfg(all(feature = "server", feature = "serde"))]
 pub use portcullis_runtime::{Concatenated, LengthPrefixed, NewlineSeparated};
 #[cfg(all(feature = "server", unix))]

@@ -95,13 +95,13 @@ pub use worker::{Wait, Worker};
 #[doc(inline)]
 pub use portcullis_codec as codec;
 
-#[cfg(feature = "tls")]
-pub use client::ClientTls;
 #[cfg(feature = "server")]
 pub use client::{
     Backoff, BlockingClient, BlockingReconnect, BlockingStream, Client, ClientError, ClientReceiver,
-    ClientSender, Incoming, Reconnect,
+    ClientSender, Connect, Incoming, Reconnect,
 };
+#[cfg(feature = "tls")]
+pub use client::{ClientTls, ClientTlsStream};
 #[cfg(feature = "cbor")]
 pub use codec::Cbor;
 #[cfg(feature = "msgpack")]

@@ -14,7 +14,8 @@ use futures::StreamExt;
 use portcullis::codec::{Codec, DecodeError, EncodeError};
 use portcullis::prelude::*;
 use portcullis::{
-    Backoff, BlockingClient, BlockingReconnect, Client, ClientError, JsonLines, Reconnect, RunningServer,
+    Backoff, BlockingClient, BlockingReconnect, Client, ClientError, ClientTls, JsonLines, Reconnect,
+    RunningServer, Tcp, Unix,
 };
 use portcullis_tests::pki::{client_config, strangers};
 use portcullis_tests::streams::{Kind, Way, bind};
@@ -147,12 +148,12 @@ on_loops! {
                 }
                 Way::Tls(addr) => {
                     let config = client_config(None, &[]);
-                    talks!(Client::<String, String, _>::connect_tls_within(LIMIT, addr, "localhost", config, Lines::new()).await.unwrap());
+                    talks!(Client::<String, String, _>::connect_within(LIMIT, Tcp::new(addr).tls(ClientTls::new("localhost", config)), Lines::new()).await.unwrap());
                 }
-                Way::Unix(path, _) => talks!(Client::<String, String, _>::connect_unix(path, Lines::new()).await.unwrap()),
+                Way::Unix(path, _) => talks!(Client::<String, String, _>::connect(Unix::new(path), Lines::new()).await.unwrap()),
                 Way::UnixTls(path, _) => {
                     let config = client_config(None, &[]);
-                    talks!(Client::<String, String, _>::connect_unix_tls(path, "localhost", config, Lines::new()).await.unwrap());
+                    talks!(Client::<String, String, _>::connect(Unix::new(path).tls(ClientTls::new("localhost", config)), Lines::new()).await.unwrap());
                 }
             }
             server.stop().await.unwrap();
@@ -166,11 +167,11 @@ on_loops! {
                 talks_blocking(match &way {
                     Way::Tcp(addr) => Asking::connect_within(LIMIT, addr, Lines::new()).unwrap(),
                     Way::Tls(addr) => {
-                        Asking::connect_tls_within(LIMIT, addr, "localhost", client_config(None, &[]), Lines::new()).unwrap()
+                        Asking::connect_within(LIMIT, Tcp::new(addr).tls(ClientTls::new("localhost", client_config(None, &[]))), Lines::new()).unwrap()
                     }
-                    Way::Unix(path, _) => Asking::connect_unix(path, Lines::new()).unwrap(),
+                    Way::Unix(path, _) => Asking::connect(Unix::new(path), Lines::new()).unwrap(),
                     Way::UnixTls(path, _) => {
-                        Asking::connect_unix_tls(path, "localhost", client_config(None, &[]), Lines::new()).unwrap()
+                        Asking::connect(Unix::new(path).tls(ClientTls::new("localhost", client_config(None, &[]))), Lines::new()).unwrap()
                     }
                 });
                 true
@@ -185,9 +186,9 @@ on_loops! {
         let Way::Tls(addr) = way else { unreachable!() };
         for (name, kind) in [("example.com", io::ErrorKind::InvalidData), ("no name", io::ErrorKind::InvalidInput)] {
             let config = client_config(Some(&strangers().client), &[]);
-            let connected = Client::<String, String, _>::connect_tls(addr, name, config.clone(), Lines::new()).await;
+            let connected = Client::<String, String, _>::connect(Tcp::new(addr).tls(ClientTls::new(name, config.clone())), Lines::new()).await;
             assert_eq!(connected.unwrap_err().kind(), kind);
-            let connected = blocking(move || Asking::connect_tls(addr, name, config, Lines::new())).await;
+            let connected = blocking(move || Asking::connect(Tcp::new(addr).tls(ClientTls::new(name, config)), Lines::new())).await;
             assert_eq!(connected.unwrap_err().kind(), kind);
         }
         server.stop().await.unwrap();
@@ -197,9 +198,9 @@ on_loops! {
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = silent.local_addr().unwrap();
         let config = client_config(None, &[]);
-        let connected = Client::<String, String, _>::connect_tls_within(SHORT, addr, "localhost", config.clone(), Lines::new());
+        let connected = Client::<String, String, _>::connect_within(SHORT, Tcp::new(addr).tls(ClientTls::new("localhost", config.clone())), Lines::new());
         assert_eq!(connected.await.unwrap_err().kind(), io::ErrorKind::TimedOut);
-        let connected = blocking(move || Asking::connect_tls_within(SHORT, addr, "localhost", config, Lines::new())).await;
+        let connected = blocking(move || Asking::connect_within(SHORT, Tcp::new(addr).tls(ClientTls::new("localhost", config)), Lines::new())).await;
         assert_eq!(connected.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 
@@ -318,9 +319,9 @@ on_loops! {
                 let config = client_config(None, &[]);
                 let client = match &way {
                     Way::Tcp(addr) => Asking::connect(addr, Lines::new()),
-                    Way::Tls(addr) => Asking::connect_tls(addr, "localhost", config, Lines::new()),
-                    Way::Unix(path, _) => Asking::connect_unix(path, Lines::new()),
-                    Way::UnixTls(path, _) => Asking::connect_unix_tls(path, "localhost", config, Lines::new()),
+                    Way::Tls(addr) => Asking::connect(Tcp::new(addr).tls(ClientTls::new("localhost", config)), Lines::new()),
+                    Way::Unix(path, _) => Asking::connect(Unix::new(path), Lines::new()),
+                    Way::UnixTls(path, _) => Asking::connect(Unix::new(path).tls(ClientTls::new("localhost", config)), Lines::new()),
                 };
                 Ok(client?.limit(LIMIT))
             })

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use portcullis::prelude::*;
-use portcullis::{Bound, Client, RunningServer, Tcp, Tls, Unix};
+use portcullis::{Bound, Client, ClientTls, RunningServer, Tcp, Tls, Unix};
 use portcullis_tests::pki::{Identity, certificate, client_config, pki, server_tls, strangers};
 use portcullis_tests::streams::{Conn, Folder, tcp, tls};
 use portcullis_tests::{LIMIT, on_loops, wait};
@@ -141,7 +141,7 @@ on_loops! {
         let server = server.spawn().await.unwrap();
         for (n, path) in [&path, &second].into_iter().enumerate() {
             let config = client_config(None, &["desk/1"]);
-            let mut client = Client::<String, String, _>::connect_unix_tls(path, "localhost", config, Lines::new()).await.unwrap();
+            let mut client = Client::<String, String, _>::connect(Unix::new(path).tls(ClientTls::new("localhost", config)), Lines::new()).await.unwrap();
             assert_eq!(client.call("name".into()).await.unwrap(), r#"Some("localhost")"#);
             let peer = desk.peers.lock().unwrap()[n].clone();
             assert_eq!(peer.credentials().unwrap().pid, Some(std::process::id().cast_signed()));

@@ -1,14 +1,13 @@
-//! How a [`Client`] comes to its server: TCP, TLS, Unix sockets.
+//! [`Connect`]: what a client connects to, and how: TCP, TLS, Unix sockets.
 
 use std::io;
 use std::net::SocketAddr;
-#[cfg(unix)]
-use std::path::Path;
 #[cfg(feature = "tls")]
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::net::{TcpStream, ToSocketAddrs, lookup_host};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 #[cfg(feature = "tls")]
 use tokio_rustls::{
@@ -16,134 +15,176 @@ use tokio_rustls::{
     rustls::{ClientConfig, pki_types::ServerName},
 };
 
-use super::Client;
+use super::{BlockingStream, Client};
 use crate::codec::Codec;
-use crate::sockets::race;
-
-/// The stream under a [`Client`] that [`connect_tls`](Client::connect_tls) has connected, or over `UnixStream`
-/// `connect_unix_tls`.
+use crate::sockets::tcp::{Tcp, TcpOptions};
+#[cfg(unix)]
+use crate::sockets::unix::Unix;
 #[cfg(feature = "tls")]
-pub type ClientTls<IO = TcpStream> = tokio_rustls::client::TlsStream<IO>;
+use crate::sockets::wrappers::OverTls;
+use crate::sockets::{SocketAddrs, race};
 
-/// All on the current tokio runtime. Connecting may be dropped at any time, and so given a time limit from outside, too.
+/// What a client connects to: a TCP address, as it is or with options by [`Tcp::new`](crate::Tcp::new); `Unix::new(path)`;
+/// either of them over TLS, by `.tls(ClientTls::new(server_name, config))`.
 ///
-/// A name may have several addresses, and a slice of addresses is taken as well. They are tried as RFC 8305 ("happy
-/// eyeballs") says: IPv6 and IPv4 take turns, and an address that has not answered after 250 ms goes on while the next
-/// one is tried beside it. With TLS an attempt is both, connection and handshake, so an address where somebody accepts
-/// and then says nothing holds nobody up. The first that succeeds is taken, the others are dropped. For several
-/// addresses the runtime must have time enabled.
-impl<Req, Rsp, C: Codec<Rsp, Req>> Client<Req, Rsp, C> {
-    /// Connects over TCP, with `TCP_NODELAY`.
-    ///
-    /// # Errors
-    /// The address can't be resolved, or nobody answers there.
-    pub async fn connect(addr: impl ToSocketAddrs, codec: C) -> io::Result<Self> {
-        Self::connect_tcp(None, addr, codec).await
+/// A name may have several addresses, and a slice of addresses is taken as well. A [`Client`] tries them as RFC 8305
+/// ("happy eyeballs") says: IPv6 and IPv4 take turns, and an address that has not answered after 250 ms goes on while the
+/// next one is tried beside it. With TLS an attempt is both, connection and handshake, so an address where somebody
+/// accepts and then says nothing does not hold up the others. The first that succeeds is taken, the others are dropped.
+/// For several addresses the runtime must have time enabled.
+#[diagnostic::on_unimplemented(
+    message = "a client cannot connect to `{Self}`",
+    label = "is not an address",
+    note = "write an address such as `\"127.0.0.1:80\"`, `Tcp::new(addr)` or `Unix::new(path)`; TLS is `Tcp::new(addr).tls(ClientTls::new(server_name, config))`"
+)]
+pub trait Connect {
+    /// The stream of the connection.
+    type Stream: AsyncRead + AsyncWrite + Unpin;
+
+    /// Connects, on the current tokio runtime. `limit` is a hint for how the time is shared; the caller applies it.
+    #[doc(hidden)]
+    fn connect(self, limit: Option<Duration>) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// Connects, and blocks this thread.
+    #[doc(hidden)]
+    fn connect_blocking(self, until: Option<Instant>) -> io::Result<BlockingStream>;
+}
+
+impl Connect for Tcp {
+    type Stream = TcpStream;
+
+    async fn connect(self, limit: Option<Duration>) -> io::Result<TcpStream> {
+        let Self { addr, options } = self;
+        race(addr.lookup().await?, limit, |addr| tcp(addr, options)).await
     }
 
-    /// As [`connect`](Self::connect), with a time limit for all of it: for looking the name up, and for all addresses
-    /// together. Each of them is tried in the first half of the limit.
-    ///
-    /// # Errors
-    /// As `connect`; `TimedOut`.
-    pub async fn connect_within(limit: Duration, addr: impl ToSocketAddrs, codec: C) -> io::Result<Self> {
-        within(limit, Self::connect_tcp(Some(limit), addr, codec)).await
-    }
-
-    async fn connect_tcp(limit: Option<Duration>, addr: impl ToSocketAddrs, codec: C) -> io::Result<Self> {
-        let addrs = lookup_host(addr).await?.collect();
-        Ok(Self::over(race(addrs, limit, tcp).await?, codec))
-    }
-
-    /// Connects to the Unix socket at `path`.
-    ///
-    /// # Errors
-    /// Nobody listens there; `WouldBlock` if too many wait there already.
-    #[cfg(unix)]
-    pub async fn connect_unix(
-        path: impl AsRef<Path>,
-        codec: C,
-    ) -> io::Result<Client<Req, Rsp, C, tokio::net::UnixStream>> {
-        Ok(Client::over(tokio::net::UnixStream::connect(path).await?, codec))
-    }
-
-    /// Connects to the Unix socket at `path` and does a TLS handshake: with whom, is for `server_name` and for the roots in
-    /// `config` to say.
-    ///
-    /// # Errors
-    /// As [`connect_unix`](Self::connect_unix) and [`connect_tls`](Self::connect_tls).
-    #[cfg(all(unix, feature = "tls"))]
-    pub async fn connect_unix_tls(
-        path: impl AsRef<Path>,
-        server_name: &str,
-        config: Arc<ClientConfig>,
-        codec: C,
-    ) -> io::Result<Client<Req, Rsp, C, ClientTls<tokio::net::UnixStream>>> {
-        let name = name(server_name)?;
-        let io = tokio::net::UnixStream::connect(path).await?;
-        Ok(Client::over(TlsConnector::from(config).connect(name, io).await?, codec))
-    }
-
-    /// Connects over TCP and does a TLS handshake: with whom, is for `server_name` (a DNS name or an IP address) and for the
-    /// roots in `config` to say.
-    ///
-    /// # Errors
-    /// As [`connect`](Self::connect); `server_name` is no name (`InvalidInput`); the handshake fails (`InvalidData`, with
-    /// rustls's own error inside).
-    #[cfg(feature = "tls")]
-    pub async fn connect_tls(
-        addr: impl ToSocketAddrs,
-        server_name: &str,
-        config: Arc<ClientConfig>,
-        codec: C,
-    ) -> io::Result<Client<Req, Rsp, C, ClientTls>> {
-        Ok(Client::over(tls(None, addr, server_name, config).await?, codec))
-    }
-
-    /// As [`connect_tls`](Self::connect_tls), with a time limit for all of it, as
-    /// [`connect_within`](Self::connect_within), the handshake included.
-    ///
-    /// # Errors
-    /// As `connect_tls`; `TimedOut`.
-    #[cfg(feature = "tls")]
-    pub async fn connect_tls_within(
-        limit: Duration,
-        addr: impl ToSocketAddrs,
-        server_name: &str,
-        config: Arc<ClientConfig>,
-        codec: C,
-    ) -> io::Result<Client<Req, Rsp, C, ClientTls>> {
-        Ok(Client::over(within(limit, tls(Some(limit), addr, server_name, config)).await?, codec))
+    fn connect_blocking(self, until: Option<Instant>) -> io::Result<BlockingStream> {
+        BlockingStream::tcp(self.addr, self.options, until)
     }
 }
 
-async fn tcp(addr: SocketAddr) -> io::Result<TcpStream> {
+/// The short form of `Tcp::new(addr)`.
+#[diagnostic::do_not_recommend]
+impl<A: Into<SocketAddrs>> Connect for A {
+    type Stream = TcpStream;
+
+    fn connect(self, limit: Option<Duration>) -> impl Future<Output = io::Result<TcpStream>> + Send {
+        Tcp::new(self).connect(limit)
+    }
+
+    fn connect_blocking(self, until: Option<Instant>) -> io::Result<BlockingStream> {
+        Tcp::new(self).connect_blocking(until)
+    }
+}
+
+#[cfg(unix)]
+impl Connect for Unix {
+    type Stream = tokio::net::UnixStream;
+
+    async fn connect(self, _: Option<Duration>) -> io::Result<tokio::net::UnixStream> {
+        tokio::net::UnixStream::connect(self.addr.to_path()).await
+    }
+
+    fn connect_blocking(self, _: Option<Instant>) -> io::Result<BlockingStream> {
+        Ok(std::os::unix::net::UnixStream::connect_addr(&self.addr.to_addr()?)?.into())
+    }
+}
+
+async fn tcp(addr: SocketAddr, options: TcpOptions) -> io::Result<TcpStream> {
     let io = TcpStream::connect(addr).await?;
-    io.set_nodelay(true)?;
+    options.set_up(&io)?;
     Ok(io)
 }
 
+/// TLS for a client: with whom it talks, and by which roots it knows that.
 #[cfg(feature = "tls")]
-async fn tls(
-    limit: Option<Duration>,
-    addr: impl ToSocketAddrs,
-    server_name: &str,
+#[derive(Clone, Debug)]
+pub struct ClientTls {
+    server_name: String,
     config: Arc<ClientConfig>,
-) -> io::Result<ClientTls> {
-    let (name, connector) = (name(server_name)?, TlsConnector::from(config));
-    let addrs = lookup_host(addr).await?.collect();
-    race(addrs, limit, |addr| {
-        let (name, connector) = (name.clone(), connector.clone());
-        async move { connector.connect(name, tcp(addr).await?).await }
-    })
-    .await
+}
+
+/// The stream under a [`Client`] that is connected over TLS.
+#[cfg(feature = "tls")]
+pub type ClientTlsStream<IO = TcpStream> = tokio_rustls::client::TlsStream<IO>;
+
+#[cfg(feature = "tls")]
+impl ClientTls {
+    /// The server is the one of this name (a DNS name or an IP address), by the roots in `config`.
+    ///
+    /// Connecting fails if it is no name (`InvalidInput`), or if the handshake fails (`InvalidData`, with rustls's own error
+    /// inside).
+    pub fn new(server_name: impl Into<String>, config: impl Into<Arc<ClientConfig>>) -> Self {
+        Self { server_name: server_name.into(), config: config.into() }
+    }
+
+    fn into_parts(self) -> io::Result<(ServerName<'static>, Arc<ClientConfig>)> {
+        let name = ServerName::try_from(self.server_name);
+        Ok((name.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?, self.config))
+    }
 }
 
 #[cfg(feature = "tls")]
-pub(super) fn name(name: &str) -> io::Result<ServerName<'static>> {
-    ServerName::try_from(name.to_owned()).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
+impl Connect for OverTls<Tcp, ClientTls> {
+    type Stream = ClientTlsStream;
+
+    async fn connect(self, limit: Option<Duration>) -> io::Result<ClientTlsStream> {
+        let Tcp { addr, options } = self.inner;
+        let (name, config) = self.config.into_parts()?;
+        let connector = TlsConnector::from(config);
+        race(addr.lookup().await?, limit, |addr| {
+            let (name, connector) = (name.clone(), connector.clone());
+            async move { connector.connect(name, tcp(addr, options).await?).await }
+        })
+        .await
+    }
+
+    fn connect_blocking(self, until: Option<Instant>) -> io::Result<BlockingStream> {
+        let (name, config) = self.config.into_parts()?;
+        BlockingStream::tls(self.inner.addr, self.inner.options, &name, config, until)
+    }
 }
 
-async fn within<T>(limit: Duration, connecting: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    timeout(limit, connecting).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+#[cfg(all(unix, feature = "tls"))]
+impl Connect for OverTls<Unix, ClientTls> {
+    type Stream = ClientTlsStream<tokio::net::UnixStream>;
+
+    async fn connect(self, limit: Option<Duration>) -> io::Result<Self::Stream> {
+        let (name, config) = self.config.into_parts()?;
+        TlsConnector::from(config).connect(name, self.inner.connect(limit).await?).await
+    }
+
+    fn connect_blocking(self, until: Option<Instant>) -> io::Result<BlockingStream> {
+        let (name, config) = self.config.into_parts()?;
+        BlockingStream::unix_tls(&self.inner.addr.to_addr()?, &name, config, until)
+    }
+}
+
+/// All on the current tokio runtime. Connecting may be dropped at any time, and so given a time limit from outside, too.
+///
+/// `Client::<Req, Rsp, _>::connect` connects to every kind of address: the address says which stream the client has.
+impl<Req, Rsp, C: Codec<Rsp, Req>> Client<Req, Rsp, C> {
+    /// Connects to a TCP address, with `TCP_NODELAY`; or to what else is [`Connect`].
+    ///
+    /// # Errors
+    /// The address can't be resolved, or nobody answers there; of a Unix socket `WouldBlock` if too many wait there
+    /// already; of TLS, see `ClientTls::new`.
+    pub async fn connect<A: Connect>(address: A, codec: C) -> io::Result<Client<Req, Rsp, C, A::Stream>> {
+        Ok(Client::over(address.connect(None).await?, codec))
+    }
+
+    /// As [`connect`](Self::connect), with a time limit for all of it: for looking the name up, for all addresses together,
+    /// and for the handshake. Each address is tried in the first half of the limit.
+    ///
+    /// # Errors
+    /// As `connect`; `TimedOut`.
+    pub async fn connect_within<A: Connect>(
+        limit: Duration,
+        address: A,
+        codec: C,
+    ) -> io::Result<Client<Req, Rsp, C, A::Stream>> {
+        let connecting = timeout(limit, address.connect(Some(limit)));
+        let io = connecting.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+        Ok(Client::over(io, codec))
+    }
 }

@@ -29,8 +29,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 pub use self::blocking::{BlockingClient, BlockingStream, Incoming};
+pub use self::connect::Connect;
 #[cfg(feature = "tls")]
-pub use self::connect::ClientTls;
+pub use self::connect::{ClientTls, ClientTlsStream};
 pub use self::error::ClientError;
 pub use self::halves::{ClientReceiver, ClientSender};
 pub use self::reconnect::{Backoff, BlockingReconnect, Reconnect};

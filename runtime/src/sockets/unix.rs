@@ -128,6 +128,20 @@ impl<A> Unix<A> {
 }
 
 impl UnixName {
+    /// As tokio takes it: an abstract name is a path that begins with a zero.
+    pub(crate) fn to_path(&self) -> PathBuf {
+        match &self.0 {
+            Name::Path(path) => path.clone(),
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Name::Abstract(name) => {
+                use std::ffi::OsString;
+                use std::os::unix::ffi::OsStringExt;
+
+                OsString::from_vec([b"\0", name.as_slice()].concat()).into()
+            }
+        }
+    }
+
     /// The address of a socket that connects there.
     pub(crate) fn to_addr(&self) -> io::Result<std::os::unix::net::SocketAddr> {
         match &self.0 {

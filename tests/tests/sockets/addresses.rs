@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 
-use portcullis::{Backoff, BlockingEndpoint, BlockingReconnect, Endpoint, Reconnect, Tcp, Udp};
+use portcullis::{Backoff, BlockingEndpoint, BlockingReconnect, ClientTls, Endpoint, Reconnect, Tcp, Udp};
 use portcullis_tests::pki::{client_config, server_tls};
 use socket2::{Domain, Socket, Type};
 
@@ -88,13 +88,13 @@ on_loops! {
         let server = server.spawn().await.unwrap();
         let addrs = [silent, server.local_addr()];
         let (config, limit) = (client_config(None, &[]), Duration::from_secs(10));
-        let client = Asks::connect_tls_within(limit, &addrs[..], "localhost", Arc::clone(&config), Lines::new());
+        let client = Asks::connect_within(limit, Tcp::new(&addrs[..]).tls(ClientTls::new("localhost", Arc::clone(&config))), Lines::new());
         assert_eq!(client.await.unwrap().call("here".into()).await.unwrap(), "here");
-        let client = Asks::connect_tls(&addrs[..], "localhost", Arc::clone(&config), Lines::new());
+        let client = Asks::connect(Tcp::new(&addrs[..]).tls(ClientTls::new("localhost", Arc::clone(&config))), Lines::new());
         assert_eq!(client.await.unwrap().call("here".into()).await.unwrap(), "here");
         let limit = Duration::from_secs(2);
         let connected =
-            blocking(move || AsksBlocking::connect_tls_within(limit, &addrs[..], "localhost", config, Lines::new()));
+            blocking(move || AsksBlocking::connect_within(limit, Tcp::new(&addrs[..]).tls(ClientTls::new("localhost", config)), Lines::new()));
         let mut client = connected.await.unwrap();
         assert_eq!(blocking(move || client.call("here".into())).await.unwrap(), "here");
         stop(server).await;

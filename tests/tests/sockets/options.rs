@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 
-use portcullis::{BlockingEndpoint, Endpoint, Tcp, Udp, Unix};
+use portcullis::{BlockingEndpoint, ClientTls, Endpoint, Tcp, Udp, Unix};
 use portcullis_tests::pki::{client_config, server_tls};
 use portcullis_tests::streams::Folder;
 
@@ -24,7 +24,7 @@ on_loops! {
             let mut client = Client::<String, String, _>::connect(plain, Lines::new()).await.unwrap().limit(LIMIT);
             assert_eq!(client.call("plain".into()).await.unwrap(), "plain", "{after:?}");
             let config = client_config(None, &[]);
-            let client = Client::<String, String, _>::connect_tls(tls, "localhost", config, Lines::new());
+            let client = Client::<String, String, _>::connect(Tcp::new(tls).tls(ClientTls::new("localhost", config)), Lines::new());
             assert_eq!(client.await.unwrap().limit(LIMIT).call("TLS".into()).await.unwrap(), "TLS", "{after:?}");
             stop(server).await;
         }

@@ -1,5 +1,6 @@
 //! Clients that send much before they read, to a server that answers much: neither waits for the other for ever.
 
+use portcullis::{ClientTls, Tcp, Unix};
 use portcullis_tests::pki::client_config;
 use portcullis_tests::streams::{Kind, Way, bind};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -87,10 +88,10 @@ on_loops! {
             let (server, way) = server(kind).await;
             match &way {
                 Way::Tcp(addr) => sends_then_reads(Asks::connect(*addr, lines())).await,
-                Way::Tls(addr) => sends_then_reads(Asks::connect_tls(*addr, "localhost", config(), lines())).await,
-                Way::Unix(path, _) => sends_then_reads(Asks::connect_unix(path, lines())).await,
+                Way::Tls(addr) => sends_then_reads(Asks::connect(Tcp::new(*addr).tls(ClientTls::new("localhost", config())), lines())).await,
+                Way::Unix(path, _) => sends_then_reads(Asks::connect(Unix::new(path), lines())).await,
                 Way::UnixTls(path, _) => {
-                    sends_then_reads(Asks::connect_unix_tls(path, "localhost", config(), lines())).await
+                    sends_then_reads(Asks::connect(Unix::new(path).tls(ClientTls::new("localhost", config())), lines())).await
                 }
             }
             stop(server).await;
@@ -105,9 +106,9 @@ on_loops! {
             let to = Arc::clone(&way);
             sends_then_reads_on_a_thread(move || match &*to {
                 Way::Tcp(addr) => AsksBlocking::connect(*addr, lines()),
-                Way::Tls(addr) => AsksBlocking::connect_tls(*addr, "localhost", config(), lines()),
-                Way::Unix(path, _) => AsksBlocking::connect_unix(path, lines()),
-                Way::UnixTls(path, _) => AsksBlocking::connect_unix_tls(path, "localhost", config(), lines()),
+                Way::Tls(addr) => AsksBlocking::connect(Tcp::new(*addr).tls(ClientTls::new("localhost", config())), lines()),
+                Way::Unix(path, _) => AsksBlocking::connect(Unix::new(path), lines()),
+                Way::UnixTls(path, _) => AsksBlocking::connect(Unix::new(path).tls(ClientTls::new("localhost", config())), lines()),
             })
             .await;
             stop(server).await;
@@ -170,7 +171,7 @@ on_loops! {
             if kind == Kind::Tcp {
                 two_tasks(Client::connect(addr, lines()).await.unwrap()).await;
             } else {
-                two_tasks(Client::connect_tls(addr, "localhost", config(), lines()).await.unwrap()).await;
+                two_tasks(Client::connect(Tcp::new(addr).tls(ClientTls::new("localhost", config())), lines()).await.unwrap()).await;
             }
             stop(server).await;
         }

@@ -39,9 +39,9 @@ async fn in_a_deep_folder() {
     assert_eq!(taken.unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
     let server = server.spawn().await.unwrap();
 
-    let client = Client::<String, String, _, _>::connect_unix("stream", Lines::new());
+    let client = Client::<String, String, _>::connect(Unix::new("stream"), Lines::new());
     assert_eq!(client.await.unwrap().limit(LIMIT).call("here".into()).await.unwrap(), "here");
-    let client = BlockingClient::<String, String, _>::connect_unix("stream", Lines::new()).unwrap();
+    let client = BlockingClient::<String, String, _>::connect(Unix::new("stream"), Lines::new()).unwrap();
     assert_eq!(blocking(move || client.limit(LIMIT).call("here".into())).await.unwrap(), "here");
 
     let to = || DatagramAddr::from(Path::new("datagrams"));

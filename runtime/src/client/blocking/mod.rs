@@ -3,21 +3,13 @@
 mod stream;
 
 use std::marker::PhantomData;
-use std::net::ToSocketAddrs;
-#[cfg(unix)]
-use std::path::Path;
-#[cfg(feature = "tls")]
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 
-#[cfg(feature = "tls")]
-use tokio_rustls::rustls::ClientConfig;
-
 pub use self::stream::BlockingStream;
-use super::ClientError;
 use super::wire::{READ_AHEAD, Wire};
+use super::{ClientError, Connect};
 use crate::codec::Codec;
 use crate::sockets::left;
 
@@ -59,81 +51,27 @@ pub struct BlockingClient<Req, Rsp, C> {
 }
 
 impl<Req, Rsp, C: Codec<Rsp, Req>> BlockingClient<Req, Rsp, C> {
-    /// Connects over TCP, with `TCP_NODELAY`.
+    /// Connects to a TCP address, with `TCP_NODELAY`; or to what else is [`Connect`]. To a Unix socket it blocks for as
+    /// long as too many wait there already.
     ///
     /// # Errors
-    /// The address can't be resolved, or nobody answers there.
-    pub fn connect(addr: impl ToSocketAddrs, codec: C) -> io::Result<Self> {
-        Ok(Self::over(BlockingStream::tcp(addr, None)?, codec))
+    /// The address can't be resolved, or nobody answers there; of TLS, see `ClientTls::new`.
+    pub fn connect(address: impl Connect, codec: C) -> io::Result<Self> {
+        Ok(Self::over(address.connect_blocking(None)?, codec))
     }
 
     /// As [`connect`](Self::connect), with a time limit for all addresses together: each gets an equal share of what is
-    /// left when its turn comes, so that one which does not answer leaves time for the next. Without a limit, an address
-    /// that does not answer takes as long as the system says, which may be minutes.
+    /// left when its turn comes, for its handshake, too, so that one which does not answer leaves time for the next.
+    /// Without a limit, an address that does not answer takes as long as the system says, which may be minutes.
     ///
     /// The time for looking a name up counts. But a lookup on a thread can't be broken off: one that takes longer than
-    /// the limit ends when the system's resolver gives up, and is an error then.
+    /// the limit ends when the system's resolver gives up, and is an error then. The connection to a Unix socket has no
+    /// limit, only its handshake has.
     ///
     /// # Errors
     /// As `connect`; `TimedOut`.
-    pub fn connect_within(limit: Duration, addr: impl ToSocketAddrs, codec: C) -> io::Result<Self> {
-        Ok(Self::over(BlockingStream::tcp(addr, until(Some(limit)))?, codec))
-    }
-
-    /// Connects to the Unix socket at `path`. Blocks for as long as too many wait there already.
-    ///
-    /// # Errors
-    /// Nobody listens there.
-    #[cfg(unix)]
-    pub fn connect_unix(path: impl AsRef<Path>, codec: C) -> io::Result<Self> {
-        Ok(Self::over(std::os::unix::net::UnixStream::connect(path)?, codec))
-    }
-
-    /// Connects to the Unix socket at `path` and does a TLS handshake: with whom, is for `server_name` and for the roots in
-    /// `config` to say.
-    ///
-    /// # Errors
-    /// As [`connect_unix`](Self::connect_unix) and [`connect_tls`](Self::connect_tls).
-    #[cfg(all(unix, feature = "tls"))]
-    pub fn connect_unix_tls(
-        path: impl AsRef<Path>,
-        server_name: &str,
-        config: Arc<ClientConfig>,
-        codec: C,
-    ) -> io::Result<Self> {
-        Ok(Self::over(BlockingStream::unix_tls(path.as_ref(), server_name, config)?, codec))
-    }
-
-    /// Connects over TCP and does a TLS handshake: with whom, is for `server_name` (a DNS name or an IP address) and for the
-    /// roots in `config` to say.
-    ///
-    /// # Errors
-    /// As [`connect`](Self::connect); `server_name` is no name (`InvalidInput`); the handshake fails (`InvalidData`, with
-    /// rustls's own error inside).
-    #[cfg(feature = "tls")]
-    pub fn connect_tls(
-        addr: impl ToSocketAddrs,
-        server_name: &str,
-        config: Arc<ClientConfig>,
-        codec: C,
-    ) -> io::Result<Self> {
-        Ok(Self::over(BlockingStream::tls(addr, server_name, config, None)?, codec))
-    }
-
-    /// As [`connect_tls`](Self::connect_tls), with a time limit as that of [`connect_within`](Self::connect_within): the share of
-    /// an address is for its handshake, too.
-    ///
-    /// # Errors
-    /// As `connect_tls`; `TimedOut`.
-    #[cfg(feature = "tls")]
-    pub fn connect_tls_within(
-        limit: Duration,
-        addr: impl ToSocketAddrs,
-        server_name: &str,
-        config: Arc<ClientConfig>,
-        codec: C,
-    ) -> io::Result<Self> {
-        Ok(Self::over(BlockingStream::tls(addr, server_name, config, until(Some(limit)))?, codec))
+    pub fn connect_within(limit: Duration, address: impl Connect, codec: C) -> io::Result<Self> {
+        Ok(Self::over(address.connect_blocking(until(Some(limit)))?, codec))
     }
 
     /// A client over a stream that is connected already: a `TcpStream`, a `UnixStream`. Its time limits are the client's

@@ -7,20 +7,18 @@ use std::net::SocketAddr;
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
-#[cfg(all(unix, feature = "tls"))]
-use std::path::Path;
 #[cfg(feature = "tls")]
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use socket2::SockRef;
 #[cfg(feature = "tls")]
-use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned};
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned, pki_types::ServerName};
 
 #[cfg(feature = "tls")]
-use crate::client::connect::name;
-#[cfg(feature = "tls")]
 use crate::sockets::first_of;
-use crate::sockets::{each_its_share, left};
+use crate::sockets::tcp::TcpOptions;
+use crate::sockets::{SocketAddrs, each_its_share, left};
 
 /// What a [`BlockingClient`](crate::BlockingClient) talks through: made from a `TcpStream` or a `UnixStream`, or by connecting.
 pub struct BlockingStream {
@@ -34,20 +32,27 @@ enum Kind {
 }
 
 impl BlockingStream {
-    pub(super) fn tcp(addr: impl ToSocketAddrs, until: Option<Instant>) -> io::Result<Self> {
-        Ok(Self { kind: Kind::Plain(Timed::new(Socket::Tcp(dial(addr, until)?))) })
+    pub(in crate::client) fn tcp(
+        addr: SocketAddrs,
+        options: TcpOptions,
+        until: Option<Instant>,
+    ) -> io::Result<Self> {
+        Ok(dial(addr, options, until)?.into())
     }
 
     /// Does the handshake, too.
     #[cfg(feature = "tls")]
-    pub(super) fn tls(
-        addr: impl ToSocketAddrs,
-        server_name: &str,
+    pub(in crate::client) fn tls(
+        addr: SocketAddrs,
+        options: TcpOptions,
+        server_name: &ServerName<'static>,
         config: Arc<ClientConfig>,
         until: Option<Instant>,
     ) -> io::Result<Self> {
         let open = |addr: SocketAddr, until| {
-            Self::shaken(server_name, Arc::clone(&config), until, || Ok(Socket::Tcp(dial(addr, until)?)))
+            Self::shaken(server_name, Arc::clone(&config), until, || {
+                Ok(Socket::Tcp(dial(addr, options, until)?))
+            })
         };
         match until {
             None => first_of(addr, |addr| open(addr, None)),
@@ -57,19 +62,23 @@ impl BlockingStream {
 
     /// Does the handshake, too.
     #[cfg(all(unix, feature = "tls"))]
-    pub(super) fn unix_tls(path: &Path, server_name: &str, config: Arc<ClientConfig>) -> io::Result<Self> {
-        Self::shaken(server_name, config, None, || Ok(Socket::Unix(UnixStream::connect(path)?)))
+    pub(in crate::client) fn unix_tls(
+        addr: &std::os::unix::net::SocketAddr,
+        server_name: &ServerName<'static>,
+        config: Arc<ClientConfig>,
+        until: Option<Instant>,
+    ) -> io::Result<Self> {
+        Self::shaken(server_name, config, until, || Ok(Socket::Unix(UnixStream::connect_addr(addr)?)))
     }
 
     #[cfg(feature = "tls")]
     fn shaken(
-        server_name: &str,
+        server_name: &ServerName<'static>,
         config: Arc<ClientConfig>,
         until: Option<Instant>,
         connect: impl FnOnce() -> io::Result<Socket>,
     ) -> io::Result<Self> {
-        let name = name(server_name)?;
-        let mut connection = ClientConnection::new(config, name)
+        let mut connection = ClientConnection::new(config, server_name.clone())
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let mut socket = Timed::new(connect()?);
         socket.until = until;
@@ -184,14 +193,14 @@ fn read_tls(stream: &mut StreamOwned<ClientConnection, Timed>, bytes: &mut [u8])
     }
 }
 
-fn dial(addr: impl ToSocketAddrs, until: Option<Instant>) -> io::Result<TcpStream> {
+fn dial(addr: impl ToSocketAddrs, options: TcpOptions, until: Option<Instant>) -> io::Result<TcpStream> {
     let socket = match until {
         None => TcpStream::connect(addr)?,
         Some(until) => {
             each_its_share(addr, until, |addr, share| TcpStream::connect_timeout(&addr, left(share)?))?
         }
     };
-    socket.set_nodelay(true)?;
+    options.set(SockRef::from(&socket))?;
     Ok(socket)
 }
 

@@ -1,0 +1,7 @@
+// errors: 1
+// A client connects to an address, and a port is none.
+use portcullis::{BlockingClient, Lines};
+
+fn main() {
+    let _ = BlockingClient::<String, String, _>::connect(8080, Lines::new());
+}
