@@ -145,7 +145,9 @@ impl Drop for Payload {
 }
 
 impl Panic {
-    pub(crate) fn new(payload: Box<dyn Any + Send>) -> Self {
+    /// For the crates of this workspace.
+    #[doc(hidden)]
+    pub fn new(payload: Box<dyn Any + Send>) -> Self {
         let message = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
             (Some(text), _) => (*text).to_owned(),
             (_, Some(text)) => text.clone(),
@@ -173,20 +175,21 @@ impl Panic {
 }
 
 /// Calls `f`, and returns its panic as an error.
-pub(crate) fn catch_panic<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
+pub fn catch_panic<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
     catch_unwind(AssertUnwindSafe(f)).map_err(Panic::new)
 }
 
 pin_project_lite::pin_project! {
     /// Polls a future, and returns its panic as an error. The future must not be polled again after that.
-    pub(crate) struct CatchUnwind<F> {
+    pub struct CatchUnwind<F> {
         #[pin]
         future: F,
     }
 }
 
 impl<F> CatchUnwind<F> {
-    pub(crate) fn new(future: F) -> Self {
+    /// Catches the panic of `future`.
+    pub fn new(future: F) -> Self {
         Self { future }
     }
 }
@@ -204,7 +207,7 @@ impl<F: Future> Future for CatchUnwind<F> {
 }
 
 /// Runs `f`, which is or drops what is somebody else's, where there is nobody to panic to: a panic is logged and goes no further.
-pub(crate) fn contained(what: &str, f: impl FnOnce()) {
+pub fn contained(what: &str, f: impl FnOnce()) {
     let Err(panic) = catch_panic(f) else { return };
     // The subscriber is somebody else's too, and so is the drop of the payload.
     let log = || tracing::error!(%panic, "a panic in {what}");

@@ -73,11 +73,18 @@ pub mod bounds {
 /// For the crates of this workspace that build on the core. Nothing in here is part of the public interface.
 #[doc(hidden)]
 pub mod internal {
+    pub use crate::context::{InScope, is_polling_task};
+    pub use crate::error::{CatchUnwind, catch_panic, contained};
     pub use crate::hooks::{
         HookTimer, Hooks, MakeHooks, PoolHooks, PoolProbe, SteppedThread, install, uninstall,
     };
     pub use crate::pool::{ExternalCanceller, ExternalJob};
+    pub use crate::portal::in_tokio_task;
+    pub use crate::scope::{DrainSource, Scope, ScopeGuard};
     pub use crate::spawn::Executor;
+    pub use crate::sync::{Condvar, Mutex, MutexGuard, OwnLine, atomic};
+    pub use crate::threads::{ThreadName, start as start_thread};
+    pub use crate::timer::{after, until};
 }
 
 pub use channel::{ChannelError, Receiver, Sender, channel};

@@ -20,7 +20,7 @@ use crate::timer;
 pub(crate) const CANCEL_GRACE: Duration = Duration::from_millis(100);
 
 /// A pool, to the scopes that its jobs belong to.
-pub(crate) trait DrainSource: Send + Sync {
+pub trait DrainSource: Send + Sync {
     /// Cancels the jobs that belong to `scope`.
     fn cancel_jobs_of(&self, scope: &Arc<Scope>);
 
@@ -29,7 +29,7 @@ pub(crate) trait DrainSource: Send + Sync {
 }
 
 /// The jobs and tasks of one server.
-pub(crate) struct Scope {
+pub struct Scope {
     spawner: Arc<dyn Spawn>,
     closed: AtomicBool,
     /// The jobs of this scope are cancelled: none begins any more.
@@ -44,11 +44,9 @@ struct Members {
     on_idle: Vec<Waker>,
 }
 
-// Without a server nothing opens a scope; jobs and portals ask for one all the same.
-#[cfg_attr(not(feature = "server"), allow(dead_code))]
 impl Scope {
     /// A scope whose tasks run on `spawner`.
-    pub(crate) fn new(spawner: Arc<dyn Spawn>) -> Arc<Self> {
+    pub fn new(spawner: Arc<dyn Spawn>) -> Arc<Self> {
         Arc::new(Self {
             spawner,
             closed: AtomicBool::new(false),
@@ -58,16 +56,12 @@ impl Scope {
     }
 
     /// From now on nothing is spawned here: portal calls that need a task of their own answer `Closed`.
-    pub(crate) fn close(&self) {
+    pub fn close(&self) {
         self.closed.store(true, Ordering::Release);
     }
 
     /// Runs `task`, which polls inside this scope. `at`: where the user's code has spawned it, for the reports.
-    pub(crate) fn spawn(
-        &self,
-        task: BoxTask,
-        at: Option<&'static Location<'static>>,
-    ) -> Result<(), Interrupted> {
+    pub fn spawn(&self, task: BoxTask, at: Option<&'static Location<'static>>) -> Result<(), Interrupted> {
         if self.closed.load(Ordering::Acquire) {
             return Err(Interrupted::Closed);
         }
@@ -78,7 +72,7 @@ impl Scope {
     }
 
     /// Counts a job of this scope on `pool`, for as long as the guard lives.
-    pub(crate) fn register_job<P: DrainSource + 'static>(self: &Arc<Self>, pool: &Arc<P>) -> ScopeGuard {
+    pub fn register_job<P: DrainSource + 'static>(self: &Arc<Self>, pool: &Arc<P>) -> ScopeGuard {
         let mut members = self.members.lock();
         members.jobs += 1;
         if !members.pools.iter().any(|known| std::ptr::addr_eq(known.as_ptr(), Arc::as_ptr(pool))) {
@@ -89,7 +83,7 @@ impl Scope {
     }
 
     /// Waits for this scope's jobs until `until`, then cancels what is left, and names what does not heed it.
-    pub(crate) async fn drained(self: &Arc<Self>, until: Instant) -> Vec<StuckJob> {
+    pub async fn drained(self: &Arc<Self>, until: Instant) -> Vec<StuckJob> {
         if timer::until(until, |waker| self.watch_idle(waker)).await {
             return Vec::new();
         }
@@ -103,6 +97,7 @@ impl Scope {
         pools.iter().flat_map(|pool| pool.running_jobs_of(self)).collect()
     }
 
+    /// Whether the jobs of this scope were cancelled, so that none begins any more.
     pub(crate) fn has_given_up(&self) -> bool {
         self.given_up.load(Ordering::Acquire)
     }
@@ -121,7 +116,7 @@ impl Scope {
 }
 
 /// One job's membership.
-pub(crate) struct ScopeGuard(Arc<Scope>);
+pub struct ScopeGuard(Arc<Scope>);
 
 impl Drop for ScopeGuard {
     fn drop(&mut self) {

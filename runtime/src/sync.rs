@@ -4,19 +4,19 @@
 //! never runs while a lock is held.
 
 #[cfg(not(portcullis_loom))]
-pub(crate) use std::sync::atomic;
+pub use std::sync::atomic;
 #[cfg(not(portcullis_loom))]
 use std::sync::{Condvar as RawCondvar, Mutex as RawMutex};
 
 #[cfg(portcullis_loom)]
-pub(crate) use loom::sync::atomic;
+pub use loom::sync::atomic;
 #[cfg(portcullis_loom)]
 use loom::sync::{Condvar as RawCondvar, Mutex as RawMutex};
 
 #[cfg(portcullis_loom)]
-pub(crate) use loom::sync::MutexGuard;
+pub use loom::sync::MutexGuard;
 #[cfg(not(portcullis_loom))]
-pub(crate) use std::sync::MutexGuard;
+pub use std::sync::MutexGuard;
 
 use std::ops::Deref;
 use std::sync::PoisonError;
@@ -26,51 +26,59 @@ use crate::threads::ThreadName;
 
 /// A mutex whose `lock` returns the guard itself.
 #[derive(Debug, Default)]
-pub(crate) struct Mutex<T>(RawMutex<T>);
+pub struct Mutex<T>(RawMutex<T>);
 
 impl<T> Mutex<T> {
     #[cfg(not(portcullis_loom))]
-    pub(crate) const fn new(value: T) -> Self {
+    /// A mutex that guards `value`.
+    pub const fn new(value: T) -> Self {
         Self(RawMutex::new(value))
     }
 
     #[cfg(portcullis_loom)]
-    pub(crate) fn new(value: T) -> Self {
+    #[allow(missing_docs)]
+    pub fn new(value: T) -> Self {
         Self(RawMutex::new(value))
     }
 
-    pub(crate) fn get_mut(&mut self) -> &mut T {
+    /// The value, which nobody else can have.
+    pub fn get_mut(&mut self) -> &mut T {
         self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+    /// Blocks until the mutex is free.
+    pub fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A condition variable for [`Mutex`].
 #[derive(Debug, Default)]
-pub(crate) struct Condvar(RawCondvar);
+pub struct Condvar(RawCondvar);
 
 impl Condvar {
-    pub(crate) fn new() -> Self {
+    /// A condition variable that nobody waits for.
+    pub fn new() -> Self {
         Self(RawCondvar::new())
     }
 
-    pub(crate) fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+    /// Waits for a wake-up, which may be spurious.
+    pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
         self.0.wait(guard).unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for a wake-up or for `limit` to pass; the caller looks at its condition again in both cases.
-    pub(crate) fn wait_for<'a, T>(&self, guard: MutexGuard<'a, T>, limit: Duration) -> MutexGuard<'a, T> {
+    pub fn wait_for<'a, T>(&self, guard: MutexGuard<'a, T>, limit: Duration) -> MutexGuard<'a, T> {
         self.0.wait_timeout(guard, limit).unwrap_or_else(PoisonError::into_inner).0
     }
 
-    pub(crate) fn notify_one(&self) {
+    /// Wakes one waiting thread.
+    pub fn notify_one(&self) {
         self.0.notify_one();
     }
 
-    pub(crate) fn notify_all(&self) {
+    /// Wakes all waiting threads.
+    pub fn notify_all(&self) {
         self.0.notify_all();
     }
 }
@@ -79,7 +87,7 @@ impl Condvar {
 /// bytes, since processors fetch lines in pairs (as crossbeam's `CachePadded` has it).
 #[derive(Debug, Default)]
 #[repr(align(128))]
-pub(crate) struct OwnLine<T>(pub(crate) T);
+pub struct OwnLine<T>(pub T);
 
 impl<T> Deref for OwnLine<T> {
     type Target = T;

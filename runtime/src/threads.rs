@@ -10,30 +10,30 @@ use std::thread::{self, JoinHandle};
 
 /// A name in two parts: the second is shown in full.
 #[derive(Debug, Clone)]
-pub(crate) struct ThreadName {
+pub struct ThreadName {
     head: String,
     tail: String,
 }
 
 impl ThreadName {
     /// `{head}{tail}`, where `tail` tells this thread apart from its siblings.
-    pub(crate) fn new(head: impl Into<String>, tail: impl Into<String>) -> Self {
+    pub fn new(head: impl Into<String>, tail: impl Into<String>) -> Self {
         Self { head: head.into(), tail: tail.into() }
     }
 
     /// `portcullis-{what}-{n}`, with an `n` that no other thread of the process has.
-    pub(crate) fn of_our_own(what: &str) -> Self {
+    pub fn of_our_own(what: &str) -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         Self::new(format!("portcullis-{what}"), format!("-{}", NEXT.fetch_add(1, Relaxed)))
     }
 
-    pub(crate) fn full(&self) -> String {
+    /// Both parts.
+    pub fn full(&self) -> String {
         format!("{}{}", self.head, self.tail)
     }
 
     /// Shows the name of the calling thread, which ends in a number, for threads that another library starts.
-    #[cfg(feature = "server")]
-    pub(crate) fn show_numbered() {
+    pub fn show_numbered() {
         let thread = thread::current();
         if let Some((head, number)) = thread.name().and_then(|name| name.rsplit_once('-')) {
             Self::new(head, format!("-{number}")).show();
@@ -41,7 +41,7 @@ impl ThreadName {
     }
 
     /// Shows this name as that of the calling thread, which has it in full already.
-    pub(crate) fn show(&self) {
+    pub fn show(&self) {
         #[cfg(any(target_os = "linux", target_os = "android"))]
         if let Some(short) = self.shortened(15).and_then(|name| std::ffi::CString::new(name).ok()) {
             // It is for human eyes: a system that forbids it leaves the name cut at its end.
@@ -65,7 +65,7 @@ impl ThreadName {
 ///
 /// # Errors
 /// The error of the operating system, if it gives no thread.
-pub(crate) fn start<T: Send + 'static>(
+pub fn start<T: Send + 'static>(
     name: ThreadName,
     stack_size: Option<usize>,
     f: impl FnOnce() -> T + Send + 'static,

@@ -198,12 +198,12 @@ fn ring(alarm: TimerAction) {
 pub(crate) const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 
 /// The moment `time` from now; so far away that it is never, where a clock would overflow.
-pub(crate) fn after(time: Duration) -> Instant {
+pub fn after(time: Duration) -> Instant {
     Instant::now() + time.min(NEVER)
 }
 
 /// Waits until `done` (which registers the waker it is shown) says so, or until `limit`; tells which.
-pub(crate) async fn until(limit: Instant, done: impl FnMut(&Waker) -> bool + Unpin) -> bool {
+pub async fn until(limit: Instant, done: impl FnMut(&Waker) -> bool + Unpin) -> bool {
     Until { limit, done, armed: None }.await
 }
 
@@ -232,34 +232,4 @@ impl<D: FnMut(&Waker) -> bool + Unpin> Future for Until<D> {
         }
         Poll::Pending
     }
-}
-
-/// How much later than tokio's timer the thread of this module looks.
-#[cfg(feature = "server")]
-const LATER: Duration = Duration::from_millis(50);
-
-/// As tokio's `sleep_until`, but not of the loop alone.
-///
-/// The loop thread that waits for sockets and timers may come to run a handler that holds it. Then tokio's timers stand
-/// still, although other loop threads are free. The thread of this module wakes the task a moment later: another loop
-/// thread polls it, and attends to sockets and timers from there on.
-#[cfg(feature = "server")]
-pub(crate) async fn attended(when: tokio::time::Instant) {
-    let mut sleep = std::pin::pin!(tokio::time::sleep_until(when));
-    let mut armed: Option<(TimerGuard, Waker)> = None;
-    std::future::poll_fn(|cx| {
-        // The time itself, and not the timer, says that it has come: under a paused clock it may not have.
-        if sleep.as_mut().poll(cx).is_ready() || tokio::time::Instant::now() >= when {
-            return Poll::Ready(());
-        }
-        let left = when.saturating_duration_since(tokio::time::Instant::now());
-        if !armed.as_ref().is_some_and(|(_, waker)| waker.will_wake(cx.waker())) {
-            // Without the thread there is tokio's timer still.
-            armed = set(after(left) + LATER, TimerAction::Wake(cx.waker().clone()))
-                .ok()
-                .map(|armed| (armed, cx.waker().clone()));
-        }
-        Poll::Pending
-    })
-    .await;
 }

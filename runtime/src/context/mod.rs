@@ -94,7 +94,7 @@ fn thread_state() -> ThreadState {
 }
 
 /// Whether this thread polls a task of ours right now.
-pub(crate) fn is_polling_task() -> bool {
+pub fn is_polling_task() -> bool {
     thread_state() == ThreadState::PollingTask
 }
 
@@ -181,14 +181,14 @@ pub(crate) fn spawn_for(
 
 impl Scope {
     /// Polls `future` as part of this scope.
-    pub(crate) fn enter<F: Future>(self: &Arc<Self>, future: F) -> InScope<F> {
+    pub fn enter<F: Future>(self: &Arc<Self>, future: F) -> InScope<F> {
         InScope { future, current: Current { scope: Some(Arc::clone(self)), ..Current::default() } }
     }
 }
 
 pin_project_lite::pin_project! {
     /// A future that is polled as part of a [`Scope`].
-    pub(crate) struct InScope<F> {
+    pub struct InScope<F> {
         #[pin]
         future: F,
         current: Current,

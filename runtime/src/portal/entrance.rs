@@ -66,8 +66,8 @@ impl Portal {
     }
 
     /// The portal to a server.
-    #[cfg(feature = "server")]
-    pub(crate) fn of(scope: Arc<Scope>) -> Self {
+    #[doc(hidden)]
+    pub fn of(scope: Arc<Scope>) -> Self {
         Self::to(Some(scope), Executor::current())
     }
 
@@ -162,7 +162,7 @@ fn meta(scope: Option<Arc<Scope>>, executor: Executor, root: Option<&Arc<dyn Hos
 
 /// Whether tokio runs a task on this thread. The one exact question is whether `Handle::block_on` would refuse:
 /// a handle is current under `spawn_blocking` too, where waiting is fine.
-pub(crate) fn in_tokio_task() -> bool {
+pub fn in_tokio_task() -> bool {
     tokio::runtime::Handle::try_current()
         .is_ok_and(|handle| catch_panic(|| handle.block_on(std::future::ready(()))).is_err())
 }

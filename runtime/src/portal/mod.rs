@@ -10,7 +10,6 @@ mod join;
 mod task;
 
 pub use entrance::Portal;
-#[cfg(feature = "server")]
-pub(crate) use entrance::in_tokio_task;
+pub use entrance::in_tokio_task;
 pub use join::{AsCompleted, as_completed, join_all};
 pub use task::{Canceller, PortalTask};

@@ -7,11 +7,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::attended::attended;
 use super::tasks::Tasks;
 use crate::service::Stopping;
 use crate::session::registry::Outside;
 use crate::sync::Mutex;
-use crate::timer;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -116,7 +116,7 @@ impl Control {
             tokio::select! {
                 biased;
                 value = &mut work => return Some(value),
-                () = timer::attended(until) => return None,
+                () = attended(until) => return None,
                 _ = orders.changed() => {}
             }
         }

@@ -17,6 +17,7 @@
 //! - [`report`]: what a stop has to say.
 
 mod acceptor;
+mod attended;
 mod bind;
 mod blocking;
 pub(crate) mod carries;

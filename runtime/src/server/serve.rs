@@ -23,6 +23,7 @@ use tracing::{info, warn};
 
 use super::acceptor::Source;
 use super::acceptor::accept_loop::AcceptLoop;
+use super::attended::attended;
 use super::control::{Control, Stage};
 use super::datagram::{Counters, Rate};
 use super::tasks::Tasks;
@@ -35,7 +36,6 @@ use crate::service::server_shared::ShutdownPhase;
 use crate::service::{BoxError, Cleanup, Service};
 use crate::session::driver::{Drive, driver};
 use crate::session::registry::{Outside, SessionRegistry, in_both};
-use crate::timer;
 use crate::transport::Transport;
 
 /// How long hooks may go on after the grace.
@@ -156,7 +156,7 @@ async fn sweep<S: Service>(hub: &SessionRegistry<S>) {
     let tick = hub.server().limits().tick();
     loop {
         hub.sweep();
-        timer::attended(Instant::now() + tick).await;
+        attended(Instant::now() + tick).await;
         // The loop may have been held up, and not have looked at its sockets since: it does so before this goes on. Otherwise a
         // session that the clock wakes would overlook a request that came in time.
         tokio::task::yield_now().await;
