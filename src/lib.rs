@@ -203,6 +203,8 @@ pub mod prelude {
     pub use crate::Postcard;
     #[cfg(feature = "tls")]
     pub use crate::TlsPeer as _;
+    #[cfg(feature = "test-util")]
+    pub use crate::test::{TestPool as _, TestPoolBuilder as _};
     #[cfg(feature = "server")]
     pub use crate::{Cleanup, Describe, Lines, Peer, Reason, Server, Session, SessionError};
     #[cfg(feature = "json")]

@@ -6,7 +6,7 @@
 //! | one handler or hook | [`peer`], [`bounded_peer`] |
 //! | one blocking body | [`worker`], [`Body`] |
 //! | what happens when time passes | [`pause`] |
-//! | what runs before what | [`PoolBuilder::stepped`](crate::PoolBuilder::stepped), [`Pool::inline`](crate::Pool::inline) |
+//! | what runs before what | [`PoolBuilder::stepped`](crate::test::TestPoolBuilder::stepped), [`Pool::inline`](crate::test::TestPool::inline) |
 //! | a bad connection | [`Faulty`], [`Client::faults`] |
 //!
 //! The pieces work together, on either of tokio's flavours; only time can be paused on the current-thread one alone. Each wait in here has a limit by the
@@ -120,7 +120,7 @@
 //! ```
 //!
 //! # What runs before what
-//! A [stepped](crate::PoolBuilder::stepped) pool runs one job for each [`Stepper::step`]; an [inline](crate::Pool::inline) one runs each job where it is called.
+//! A [stepped](crate::test::TestPoolBuilder::stepped) pool runs one job for each [`Stepper::step`]; an [inline](crate::test::TestPool::inline) one runs each job where it is called.
 //!
 //! ```
 //! use portcullis::prelude::*;

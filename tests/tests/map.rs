@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use futures::{Stream, StreamExt, future};
+use portcullis::test::TestPoolBuilder;
 use portcullis::{Interrupted, Overflow, Pool, Wait};
 use portcullis_tests::{Gate, hold, on_loops};
 

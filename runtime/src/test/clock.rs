@@ -52,7 +52,7 @@ use crate::timer;
 ///
 /// A job that is *at work* past its deadline learns it when the clock moves, which only [`advance`](Paused::advance) does then; so does
 /// a stop whose jobs don't heed it. A job at rest (waiting for the loop, for room in a channel, asleep by its worker) lets the clock go on; so
-/// does one that is queued behind such jobs, or on a [stepped](crate::PoolBuilder::stepped) pool. Only jobs that were submitted on this runtime, or on behalf of
+/// does one that is queued behind such jobs, or on a [stepped](super::TestPoolBuilder::stepped) pool. Only jobs that were submitted on this runtime, or on behalf of
 /// such a one, after this call are looked at.
 ///
 /// # Panics

@@ -1,4 +1,4 @@
-//! Pools for tests: stepped by hand ([`PoolBuilder::stepped`]), and inline ([`PoolBuilder::inline`]).
+//! Pools for tests: stepped by hand ([`TestPoolBuilder::stepped`]), and inline ([`TestPoolBuilder::inline`]).
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -52,12 +52,13 @@ impl PoolHooks for Orders {
     }
 }
 
-impl PoolBuilder {
-    /// As [`build`](Self::build), but the pool's threads take a job only when the [`Stepper`] says so: a test decides
+/// Pools for tests: jobs by hand, and jobs where they are called. The prelude of `portcullis` brings the methods.
+pub trait TestPoolBuilder: Sized {
+    /// As [`build`](PoolBuilder::build), but the pool's threads take a job only when the [`Stepper`] says so: a test decides
     /// what runs when. Everything else is as in any pool: threads, places, overflow, lanes, deadlines, cancellation.
     ///
     /// ```
-    /// # use portcullis_runtime::{Pool, Wait};
+    /// # use portcullis_runtime::{Pool, Wait, test::TestPoolBuilder};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let (pool, stepper) = Pool::builder("db").threads(1).stepped()?;
@@ -76,15 +77,10 @@ impl PoolBuilder {
     /// ```
     ///
     /// # Errors
-    /// As [`build`](Self::build).
-    pub fn stepped(self) -> io::Result<(Pool, Stepper)> {
-        let orders = Arc::new(Orders::default());
-        let pool = self.hooks(Arc::clone(&orders) as Arc<dyn PoolHooks>).build()?;
-        let stepper = Stepper { pool: pool.probe(), orders };
-        Ok((pool, stepper))
-    }
+    /// As [`build`](PoolBuilder::build).
+    fn stepped(self) -> io::Result<(Pool, Stepper)>;
 
-    /// As [`build`](Self::build), but a call that submits a job returns only when that job is over, or waits for the loop; and
+    /// As [`build`](PoolBuilder::build), but a call that submits a job returns only when that job is over, or waits for the loop; and
     /// when the loop has answered it, the loop waits again. So a job runs where it is called, for all that the rest of the
     /// loop can see, and a test is the same each time. The [`Worker`](crate::Worker) is still on a thread of the pool, and may wait for the
     /// loop as ever. A job that finds every thread taken is queued, as in any pool.
@@ -94,17 +90,29 @@ impl PoolBuilder {
     /// something that the loop would have to do, otherwise than by `.wait(worker)`.
     ///
     /// # Errors
-    /// As [`build`](Self::build).
-    pub fn inline(self) -> io::Result<Pool> {
+    /// As [`build`](PoolBuilder::build).
+    fn inline(self) -> io::Result<Pool>;
+}
+
+impl TestPoolBuilder for PoolBuilder {
+    fn stepped(self) -> io::Result<(Pool, Stepper)> {
+        let orders = Arc::new(Orders::default());
+        let pool = self.hooks(Arc::clone(&orders) as Arc<dyn PoolHooks>).build()?;
+        let stepper = Stepper { pool: pool.probe(), orders };
+        Ok((pool, stepper))
+    }
+
+    fn inline(self) -> io::Result<Pool> {
         self.hooks(Arc::new(Inline)).build()
     }
 }
 
-impl Pool {
-    /// A pool named `inline` of four threads, whose jobs run where they are called: [`PoolBuilder::inline`].
+/// A pool for tests whose jobs run where they are called. The prelude of `portcullis` brings the method.
+pub trait TestPool {
+    /// A pool named `inline` of four threads, whose jobs run where they are called: [`TestPoolBuilder::inline`].
     ///
     /// ```
-    /// # use portcullis_runtime::Pool;
+    /// # use portcullis_runtime::{Pool, test::TestPool};
     /// # use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
     /// static RAN: AtomicU32 = AtomicU32::new(0);
     /// let job = Pool::inline().run(|_| RAN.store(1, SeqCst));
@@ -114,12 +122,16 @@ impl Pool {
     ///
     /// # Panics
     /// If the system gives no thread.
-    pub fn inline() -> Self {
+    fn inline() -> Self;
+}
+
+impl TestPool for Pool {
+    fn inline() -> Self {
         Self::builder("inline").threads(4).inline().expect("threads for an inline pool")
     }
 }
 
-/// Runs the jobs of a [stepped](PoolBuilder::stepped) pool, one at a time. Dropped, it lets them run by themselves.
+/// Runs the jobs of a [stepped](TestPoolBuilder::stepped) pool, one at a time. Dropped, it lets them run by themselves.
 pub struct Stepper {
     pool: Arc<dyn PoolProbe>,
     orders: Arc<Orders>,

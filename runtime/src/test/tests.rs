@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::executor::block_on;
 
+use super::TestPoolBuilder;
 use crate::Pool;
 
 /// Holds each job for some real time on its way to the thread: the moment that the tests are about, made longer.
