@@ -1,0 +1,4 @@
+//! The compiler says which feature it is.
+use portcullis::JsonLines;
+
+fn main() {}
