@@ -59,8 +59,8 @@ pub mod bounds {
         Unknown, WrittenOut,
     };
     pub use crate::private::{
-        Fallible, FromInterrupted, IsNoWorker, IsWorker, crosses_as_worker, is_error_of_a_job,
-        moves_between_threads,
+        Fallible, FromInterrupted, InAnImplBlock, IsNoWorker, IsWorker, Nowhere, OfAFreeFunction,
+        crosses_as_worker, is_error_of_a_job, moves_between_threads,
     };
     #[cfg(all(feature = "server", unix))]
     pub use crate::server::BoundUnix;

@@ -197,9 +197,11 @@ macro_rules! __for_editors {
 mod agree;
 #[cfg(feature = "server")]
 mod by_type;
+mod place;
 
 #[cfg(feature = "server")]
 pub use self::by_type::*;
+pub use self::place::*;
 #[cfg(feature = "server")]
 pub use agree::*;
 #[cfg(feature = "server")]

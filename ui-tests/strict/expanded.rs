@@ -736,17 +736,20 @@ where
 }
 /// Works; no service is needed.
 pub fn work(n: u64) -> ::portcullis::Offload<u64> {
-    fn blocking_work(_worker: &Worker, n: u64) -> u64 {
+    fn __body(_worker: &Worker, n: u64) -> u64 {
         n
     }
-    let _ = blocking_work;
-    let body = {
-        use self::*;
-        blocking_work
+    let _ = {
+        fn blocking_work() {}
+        let _ = blocking_work;
+        {
+            use self::*;
+            blocking_work
+        }
     };
     ::portcullis::__private::moves_between_threads::<u64>();
     let pool: &::portcullis::Pool = ::portcullis::Pool::shared();
-    pool.job("work").run::<_, u64>(move |worker| body(worker, n))
+    pool.job("work").run::<_, u64>(move |worker| __body(worker, n))
 }
 /// Works; no service is needed.
 ///

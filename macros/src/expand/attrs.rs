@@ -53,14 +53,14 @@ fn outer_attr(attr: &Attribute) -> TokenStream {
 }
 
 /// The attributes of the function with the body, behind one that is called in its place.
-pub(super) fn inner(function: &Function) -> TokenStream {
+pub(super) fn inner(function: &Function, worker: Option<&Ident>) -> TokenStream {
     let one = |attr: &Attribute| {
         let Some(meta) = said(attr) else { return attr.to_token_stream() };
         let is = |name: &str| meta.path().is_ident(name);
         if is("doc") || is("deprecated") || is("must_use") {
             return TokenStream::new();
         }
-        body_attr(attr, &meta, function, None)
+        body_attr(attr, &meta, function, worker)
     };
     function.attrs.iter().map(one).collect()
 }

@@ -22,47 +22,66 @@ use super::{
     types, warnings,
 };
 use crate::{
-    model::{Blocking, BodyCopy, Function, Limit, Outcome, Param, Shape, mentions},
+    model::{Blocking, BodyCopy, Function, Limit, Outcome, Param, Place, Shape, first_static, mentions},
     parse::said,
 };
-use proc_macro2::{Group, Ident, Literal, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::{Attribute, Expr, Path, ReturnType, Visibility};
+use syn::{Attribute, Expr, Path, ReturnType, Visibility, ext::IdentExt};
 
 /// Both functions.
 pub(super) fn items(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
     let krate = blocking.krate.as_ref().unwrap_or(krate);
     let job = job(function, blocking, krate);
     let offload = offload(function, forwarded(blocking), &blocking.outcome, krate, &job);
-    let body = match attrs::is_deprecated(function) {
-        true => {
-            let (hidden, in_front) = (hidden(function, blocking, krate), in_front(function, blocking, krate));
+    let body = match hidden_name(function, blocking) {
+        Some(name) => {
+            let hidden = hidden(function, blocking, &name, krate);
+            let in_front = in_front(function, blocking, &attrs::in_front(function), krate);
             quote!(#hidden #in_front)
         }
-        false => {
-            let body = whole_body(function, blocking);
+        // The same closure as in the job, so that the compiler has the same to say of both, and says it once.
+        None if blocking.place == Place::Unknown(BodyCopy::Closure) => {
+            let lints = body_lints(function, blocking.args.len() + 1);
+            let attrs = attrs::twin(function, worker_name(blocking).as_ref());
+            in_front(function, blocking, &quote!(#attrs #lints), krate)
+        }
+        None => {
+            let body = uses_the_job(function, blocking, &uses_what_is_named(function, blocking));
             self::body(&Function { body, ..function.clone() }, blocking, krate)
         }
     };
     quote!(#offload #body)
 }
 
-/// `fn __shrink(..) { .. }`: the body of a deprecated function, for the job to call.
-fn hidden(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
+/// The name of a third function, which has the body: the two others call it. A job can't call the second function of a deprecated
+/// method, which is deprecated as well; and a `static` must not be there twice.
+fn hidden_name(function: &Function, blocking: &Blocking) -> Option<Ident> {
+    match &blocking.place {
+        Place::Unknown(BodyCopy::Shared(number)) => {
+            let name = function.sig.ident.unraw();
+            Some(format_ident!("__{name}_{number}", span = at(&function.sig.ident)))
+        }
+        Place::Impl if attrs::is_deprecated(function) => Some(signature::prefixed("__", &function.sig.ident)),
+        _ => None,
+    }
+}
+
+/// `fn __shrink(..) { .. }`: the body, for the job to call.
+fn hidden(function: &Function, blocking: &Blocking, name: &Ident, krate: &Path) -> TokenStream {
     let mut named = function.clone();
     named.vis = Visibility::Inherited;
-    let attrs = attrs::inner(function);
+    let attrs = attrs::inner(function, worker_name(blocking).as_ref());
     let inputs = body_inputs(&named, blocking.worker.as_ref(), &blocking.args, krate);
     let lints = body_lints(&named, inputs.len());
-    let name = signature::prefixed("__", &function.sig.ident);
-    let head = signature::head(&function.sig, &name, &inputs, &function.sig.output.to_token_stream());
-    let block = &function.body;
+    let head = signature::head(&function.sig, name, &inputs, &function.sig.output.to_token_stream());
+    let block = uses_what_is_named(function, blocking);
     quote_spanned!(Span::mixed_site()=> #attrs #[doc(hidden)] #lints #head #block)
 }
 
-/// `fn blocking_shrink(..) { Self::__shrink(..) }`: deprecated as well, and so of no use to the job.
-fn in_front(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
-    let (vis, attrs, docs) = (&function.vis, attrs::in_front(function), body_docs(function));
+/// `fn blocking_shrink(..) { Self::__shrink(..) }`
+fn in_front(function: &Function, blocking: &Blocking, attrs: &TokenStream, krate: &Path) -> TokenStream {
+    let (vis, docs) = (&function.vis, body_docs(function));
     let worker = quote_spanned!(Span::mixed_site()=> worker: &#krate::Worker);
     let args = forwarded(blocking);
     let inputs: Vec<_> = signature::forwarding_receiver(&function.receiver)
@@ -73,8 +92,15 @@ fn in_front(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStre
     let name = body_name(function);
     let head = signature::head(&function.sig, &name, &inputs, &function.sig.output.to_token_stream());
     let this = signature::self_token(function).map(|self_| quote_spanned!(Span::mixed_site()=> #self_,));
+    let body = match blocking.place {
+        Place::Unknown(BodyCopy::Closure) => copy(function, blocking, krate),
+        _ => found(function, blocking, &function.sig.output.to_token_stream(), krate),
+    };
     let call = call(function, blocking, this, krate);
-    quote_spanned!(Span::mixed_site()=> #docs #attrs #vis #head { #call })
+    let mut block = Group::new(Delimiter::Brace, quote_spanned!(Span::mixed_site()=> #body #call));
+    block.set_span(function.body.span());
+    let block = uses_the_job(function, blocking, &block);
+    quote_spanned!(Span::mixed_site()=> #docs #attrs #vis #head #block)
 }
 
 /// `fn shrink(self: &Arc<Self>, image: Image) -> Offload<Image, Error> { .. }`
@@ -115,8 +141,7 @@ pub(super) fn body_with(
         (&function.vis, body_inputs(function, worker, args, krate), body_docs(function));
     let name = body_name(function);
     let head = signature::head(&function.sig, &name, &inputs, &function.sig.output.to_token_stream());
-    let worker = worker.map_or_else(|| Some(format_ident!("_worker")), |it| it.ident().cloned());
-    let attrs = attrs::twin(function, worker.as_ref());
+    let attrs = attrs::twin(function, name_of(worker).as_ref());
     let lints = body_lints(function, inputs.len());
     let block = &function.body;
     quote_spanned!(Span::mixed_site()=> #docs #attrs #lints #vis #head #block)
@@ -150,44 +175,79 @@ fn body_inputs(
         .collect()
 }
 
-/// The body once more, in the function that offloads it: see [`BodyCopy`].
+/// The name that the worker has in the body.
+fn worker_name(blocking: &Blocking) -> Option<Ident> {
+    name_of(blocking.worker.as_ref())
+}
+
+fn name_of(worker: Option<&Param>) -> Option<Ident> {
+    worker.map_or_else(|| Some(format_ident!("_worker")), |it| it.ident().cloned())
+}
+
+/// What the job calls, where it can't name the function with the body: see [`BodyCopy`].
 ///
 /// ```text
-/// fn blocking_read(worker: &Worker, path: String) -> Bytes { .. }
-/// let body = { use self::*; blocking_read };
+/// fn __body(_worker: &Worker, path: String) -> Bytes { .. }
 /// ```
-///
-/// The second function of a free one is in the module, whose names come before those of the function around. What is in an `impl`
-/// block has no name there, and the copy is found.
 fn copy(function: &Function, blocking: &Blocking, krate: &Path) -> Option<TokenStream> {
-    if attrs::is_deprecated(function) {
-        return None;
-    }
-    let (mut name, block) = (body_name(function), uses_what_is_named(function, blocking));
-    name.set_span(at(&name));
-    let inputs = body_inputs(function, blocking.worker.as_ref(), &blocking.args, krate);
-    let output = &function.sig.output;
-    let turbofish = match blocking.copy? {
-        BodyCopy::Function => signature::turbofish(&function.sig),
-        // A closure has no type parameters: it knows those of the function around it.
-        BodyCopy::Closure => None,
-    };
-    let copy = match blocking.copy? {
+    let Place::Unknown(copy) = &blocking.place else { return None };
+    let copy = match copy {
         BodyCopy::Function => {
-            let head = signature::head(&function.sig, &name, &inputs, &output.to_token_stream());
-            let attrs = attrs::inner(function);
+            let inputs = body_inputs(function, blocking.worker.as_ref(), &blocking.args, krate);
+            let output = function.sig.output.to_token_stream();
+            let head = signature::head(&function.sig, &copy_name(function), &inputs, &output);
+            let attrs = attrs::inner(function, worker_name(blocking).as_ref());
+            let block = uses_what_is_named(function, blocking);
             quote_spanned!(Span::mixed_site()=> #attrs #head #block)
         }
         BodyCopy::Closure => {
-            let output = match output {
-                ReturnType::Default => quote_spanned!(Span::mixed_site()=> -> ()),
-                written @ ReturnType::Type(..) => written.to_token_stream(),
-            };
-            quote_spanned!(Span::mixed_site()=> let #name = |#(#inputs),*| #output #block;)
+            let closure = closure(function, blocking, krate);
+            quote_spanned!(Span::mixed_site()=> let body = #closure;)
+        }
+        BodyCopy::Shared(_) => {
+            let output = quote_spanned!(Span::mixed_site()=> -> <() as #krate::__private::Stands>::InAnImpl);
+            found(function, blocking, &output, krate)?
         }
     };
+    Some(copy)
+}
+
+/// Items have no hygiene: a name that no body means.
+fn copy_name(function: &Function) -> Ident {
+    Ident::new("__body", at(&function.sig.ident))
+}
+
+/// `|_worker: &Worker, path: String| -> Bytes { .. }`
+fn closure(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
+    let inputs = body_inputs(function, blocking.worker.as_ref(), &blocking.args, krate);
+    let output = match &function.sig.output {
+        ReturnType::Default => quote_spanned!(Span::mixed_site()=> -> ()),
+        written @ ReturnType::Type(..) => written.to_token_stream(),
+    };
+    let block = uses_what_is_named(function, blocking);
+    quote_spanned!(Span::mixed_site()=> |#(#inputs),*| #output #block)
+}
+
+/// The hidden function of a free one, whose name is in the module and comes before those of the function around. What is in an `impl`
+/// block has no name there, and one of this `output` is found.
+fn found(
+    function: &Function,
+    blocking: &Blocking,
+    output: &TokenStream,
+    krate: &Path,
+) -> Option<TokenStream> {
+    let Place::Unknown(BodyCopy::Shared(_)) = blocking.place else { return None };
+    let name = hidden_name(function, blocking)?;
+    let worker = quote_spanned!(Span::mixed_site()=> _: &#krate::Worker);
+    let args = blocking.args.iter().map(|arg| {
+        let ty = &arg.written.ty;
+        quote_spanned!(Span::mixed_site()=> _: #ty)
+    });
+    let inputs: Vec<_> = [worker].into_iter().chain(args).collect();
+    let head = signature::head(&function.sig, &name, &inputs, output);
+    let turbofish = signature::turbofish(&function.sig);
     Some(quote_spanned! {Span::mixed_site()=>
-        #copy
+        #head { ::core::unreachable!() }
         let _ = #name #turbofish;
         let body = { use self::*; #name #turbofish };
     })
@@ -229,36 +289,42 @@ fn body_lints(function: &Function, inputs: usize) -> TokenStream {
     )
 }
 
-/// The body, behind a use of the job: whoever calls the body only has a use for the job as well, and the compiler is not to tell that it
+/// The body, after a use of the job: whoever calls the body only has a use for the job as well, and the compiler is not to tell that it
 /// is unused. A job that is expected to be unused would be used by its own use of the body.
-fn whole_body(function: &Function, blocking: &Blocking) -> Group {
-    let body = uses_what_is_named(function, blocking);
+fn uses_the_job(function: &Function, blocking: &Blocking, body: &Group) -> Group {
     if attrs::expects_dead_code(function) || attrs::is_deprecated(function) {
-        return body;
+        return body.clone();
     }
-    // What is wrong with its types is said there, and in the same words once more.
-    let place = at_output(function);
-    let mut name = function.sig.ident.clone();
-    name.set_span(Span::mixed_site().located_at(signature::end(function)));
-    let host = blocking.in_impl.then(|| quote_spanned!(place=> Self::));
-    let turbofish = signature::turbofish(&function.sig);
+    let name = &function.sig.ident;
     // Of two free functions the compiler tells one by one: the second is none that it takes for written.
-    let site = if blocking.in_impl {
-        function.body.span()
-    } else {
-        Span::mixed_site().located_at(function.body.span())
-    };
-    let used = match blocking.copy {
-        None => quote_spanned!(place=> let _ = #host #name #turbofish;),
-        // In an `impl` block it has no name, and this one is found.
-        Some(_) => {
-            let inner = signature::head(&function.sig, &name, &[], &TokenStream::new());
-            quote_spanned!(place=> let _ = { #inner {} let _ = #name #turbofish; { use self::*; #name #turbofish } };)
+    let (used, site) = match &blocking.place {
+        Place::Impl => {
+            let (place, turbofish) = (at_output(function), signature::turbofish(&function.sig));
+            let mut name = name.clone();
+            name.set_span(at_end(function));
+            (quote_spanned!(place=> let _ = Self::#name #turbofish;), function.body.span())
         }
+        Place::Unknown(_) => (use_of(name, function), Span::mixed_site().located_at(function.body.span())),
     };
-    let mut body = warnings::ahead(&used, &body);
+    let mut body = warnings::ahead(&used, body);
     body.set_span(site);
     body
+}
+
+/// A use of the free function of this name. In an `impl` block it has no name, and an empty one is found.
+fn use_of(name: &Ident, function: &Function) -> TokenStream {
+    let mut name = name.clone();
+    name.set_span(at_end(function));
+    let inner = signature::head(&function.sig, &name, &[], &TokenStream::new());
+    let turbofish = signature::turbofish(&function.sig);
+    quote_spanned! {at_output(function)=>
+        let _ = { #inner {} let _ = #name #turbofish; { use self::*; #name #turbofish } };
+    }
+}
+
+/// What is wrong with its types is said there, and in the same words once more.
+fn at_end(function: &Function) -> Span {
+    Span::mixed_site().located_at(signature::end(function))
 }
 
 /// The body, which uses what an expression of the attribute names of its arguments.
@@ -290,6 +356,8 @@ fn body_name(function: &Function) -> Ident {
 fn job(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
     let assertions = assertions(blocking, krate);
     let (copy, parts) = (copy(function, blocking, krate), parts(blocking, krate));
+    let is_copied = matches!(blocking.place, Place::Unknown(BodyCopy::Function | BodyCopy::Closure));
+    let used = (is_copied && !attrs::is_deprecated(function)).then(|| use_of(&body_name(function), function));
     let pool = pool(blocking, krate);
     let self_ = signature::self_token(function);
     let this = self_.map(|self_| {
@@ -306,7 +374,13 @@ fn job(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
     let detached = blocking.detached.then(|| quote_spanned!(Span::mixed_site()=> .detached()));
     let run = run(blocking, krate, at(&function.sig.ident));
     let this_ = self_.map(|_| quote_spanned!(Span::mixed_site()=> &this,));
-    let call = call(function, blocking, this_, krate);
+    let mut call = call(function, blocking, this_, krate);
+    if let Place::Unknown(BodyCopy::Shared(_)) = blocking.place {
+        let place = first_static(function.body.stream()).map_or(Span::mixed_site(), |name| at(&name));
+        call = quote_spanned! {place=>
+            { use #krate::__private::OfAFreeFunction as _; #call.of_a_free_function() }
+        };
+    }
     // What is said of the job is said of the function.
     let job = quote_spanned!(at(&function.sig.ident)=> pool.job(#label) #deadline #lane #detached);
     let reads = blocking.lane.is_some() || matches!(blocking.deadline, Some(Limit::Expr(_)));
@@ -320,6 +394,7 @@ fn job(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
     };
     quote_spanned! {at(&function.sig.ident)=>
         #copy
+        #used
         #assertions
         #parts
         #pool
@@ -331,17 +406,22 @@ fn job(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
 
 /// `Self::blocking_shrink(&this, worker, image)`
 fn call(function: &Function, blocking: &Blocking, this: Option<TokenStream>, krate: &Path) -> TokenStream {
-    let name = match attrs::is_deprecated(function) {
-        true => signature::prefixed("__", &function.sig.ident),
-        false if blocking.copy.is_some() => Ident::new("body", Span::mixed_site()),
-        false => body_name(function),
+    let site = Span::mixed_site();
+    let turbofish = signature::turbofish(&function.sig);
+    let callee = match &blocking.place {
+        Place::Impl => {
+            let name = hidden_name(function, blocking).unwrap_or_else(|| body_name(function));
+            quote_spanned!(site=> Self::#name #turbofish)
+        }
+        Place::Unknown(BodyCopy::Function) => {
+            let name = copy_name(function);
+            quote_spanned!(site=> #name #turbofish)
+        }
+        Place::Unknown(BodyCopy::Closure | BodyCopy::Shared(_)) => quote_spanned!(site=> body),
     };
-    let host = blocking.in_impl.then(|| quote_spanned!(Span::mixed_site()=> Self::));
-    let is_copy = blocking.copy.is_some() && !attrs::is_deprecated(function);
-    let turbofish = if is_copy { None } else { signature::turbofish(&function.sig) };
     let args = forwarded(blocking).into_iter().map(|Forwarded { name, .. }| name);
     let worker = worker(blocking, krate);
-    quote_spanned!(Span::mixed_site()=> #host #name #turbofish (#this #worker #(, #args)*))
+    quote_spanned!(site=> #callee (#this #worker #(, #args)*))
 }
 
 /// The worker; by another name than its own, the compiler sees to it that it is one.

@@ -16,7 +16,7 @@ pub(super) fn item(function: &Function) -> TokenStream {
     hidden.sig.ident = name(function);
     hidden.vis = Visibility::Inherited;
     hidden.attrs.clear();
-    let attrs = attrs::inner(function);
+    let attrs = attrs::inner(function, None);
     method(&hidden, &quote!(#attrs #[doc(hidden)] #lints))
 }
 

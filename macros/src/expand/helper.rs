@@ -56,7 +56,7 @@ fn future(function: &Function, block: &Generics, krate: &Path) -> TokenStream {
 
 fn body(function: &Function) -> TokenStream {
     let Function { sig, body, .. } = function;
-    let (attrs, lints) = (attrs::inner(function), attrs::of_shape(function, &[]));
+    let (attrs, lints) = (attrs::inner(function, None), attrs::of_shape(function, &[]));
     let inputs: Vec<_> = signature::receiver(&function.receiver)
         .into_iter()
         .chain(function.params.iter().map(|param| param.written.to_token_stream()))

@@ -1,6 +1,6 @@
 //! `#[blocking]`.
 
-use super::{Function, Host, Outcome, Param, Receiver, Shape, is_of_std, peel, place};
+use super::{Function, Host, Outcome, Param, Place, Shape, is_of_std, peel};
 use crate::parse::{self, BlockingOptions};
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -12,10 +12,7 @@ pub(crate) struct Blocking {
     pub(crate) krate: Option<Path>,
     /// The name that the job goes by: `Thumbnails::shrink`.
     pub(crate) label: String,
-    /// It is called as `Self::f`, and not as `f`.
-    pub(crate) in_impl: bool,
-    /// Where nobody knows which of the two it is, the job calls a copy of the body.
-    pub(crate) copy: Option<BodyCopy>,
+    pub(crate) place: Place,
     /// `on = ..`; the shared pool otherwise.
     pub(crate) pool: Option<Expr>,
     /// The pool's expression mentions an argument, which is about to move into the job.
@@ -31,15 +28,6 @@ pub(crate) struct Blocking {
     pub(crate) outcome: Outcome,
     /// The block has a method of the name of the second function.
     pub(crate) twin_taken: bool,
-}
-
-/// A copy of a body that stands in the function that offloads it. An attribute sees its function and nothing around it: without a
-/// receiver and without `Self` the function may be free, or belong to a type whose name nobody wrote.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BodyCopy {
-    Function,
-    /// Where the function may use the parameters of an `impl<T>`, which a function in it could not name.
-    Closure,
 }
 
 pub(crate) enum Limit {
@@ -68,18 +56,13 @@ impl Blocking {
         let (worker, args) = worker(&function.params);
         let pool = on.map(|keyed| keyed.value);
         let name = function.sig.ident.unraw().to_string();
-        let in_impl = matches!(host, Host::Service { .. })
-            || !matches!(function.receiver, Receiver::None)
-            || mentions(function.sig.to_token_stream(), "Self")
-            || place::has_own_self(function.body.stream());
         Blocking {
             krate: own.map(|keyed| keyed.value).or_else(|| krate.cloned()),
             label: match host {
                 Host::Service { name: host, .. } if !host.is_empty() => format!("{host}::{name}"),
                 _ => name,
             },
-            in_impl,
-            copy: if in_impl { None } else { place::copy(function) },
+            place: Place::of(function, host),
             pool_may_borrow: pool.as_ref().is_some_and(|pool| mentions_argument(pool, &args)),
             pool,
             deadline: deadline.map(|keyed| match keyed.value {

@@ -24,7 +24,7 @@ mod spawned;
 mod targets;
 
 pub(crate) use around::{Around, Side};
-pub(crate) use blocking::{Blocking, BodyCopy, Limit, mentions};
+pub(crate) use blocking::{Blocking, Limit, mentions};
 pub(crate) use calls::owned_form;
 pub(crate) use connect::{Made, made};
 pub(crate) use description::{Described, first_line};
@@ -35,6 +35,7 @@ pub(crate) use loan::{Loan, Unowned, find as loan};
 pub(crate) use machine::{Cause, Gives, Move, StateEnum, no_variant, variant};
 pub(crate) use misread::{Misreading, is_taken_apart};
 pub(crate) use outcome::{Outcome, is_concrete, is_of_std};
+pub(crate) use place::{BodyCopy, Place, first_static};
 pub(crate) use response::{in_any_case, named_response};
 pub(crate) use targets::{Targets, targets};
 

@@ -1,9 +1,103 @@
 //! Where a function stands that an attribute sees alone: in an `impl` block, or not.
 
-use super::{BodyCopy, Function};
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use super::{Function, Host, Receiver, mentions};
+use crate::parse::said;
+use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::GenericParam;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use syn::{Attribute, GenericParam};
+
+/// How the job of a blocking function reaches the body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In an `impl` block: `Self::blocking_f` is the function with the body.
+    Impl,
+    /// An attribute sees its function and nothing around it. Without a receiver and without `Self`, the function may be free, or
+    /// belong to a type whose name nobody wrote. `blocking_f` would name a free function from within an `impl` block too, and not
+    /// the one beside it.
+    Unknown(BodyCopy),
+}
+
+/// What the job calls in place of a function that it can't name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum BodyCopy {
+    /// A function in the job's function, with the same body.
+    Function,
+    /// A closure with the same body: a function in a function can't name the parameters of an `impl<T>`.
+    Closure,
+    /// A third function beside the two, with a name that no other has: a `static` must not be there twice.
+    /// In an `impl` block that name is not found either, and the program is refused.
+    Shared(usize),
+}
+
+impl Place {
+    pub(super) fn of(function: &Function, host: &Host) -> Self {
+        let is_in_impl = matches!(host, Host::Service { .. })
+            || !matches!(function.receiver, Receiver::None)
+            || mentions(function.sig.to_token_stream(), "Self")
+            || has_own_self(function.body.stream());
+        if is_in_impl { Place::Impl } else { Place::Unknown(BodyCopy::of(function)) }
+    }
+}
+
+impl BodyCopy {
+    fn of(function: &Function) -> Self {
+        let body = function.body.stream();
+        if first_static(body.clone()).is_some() {
+            return BodyCopy::Shared(next_number());
+        }
+        let own = |name: &str| {
+            function.sig.generics.params.iter().any(|param| match param {
+                GenericParam::Type(param) => param.ident == name,
+                GenericParam::Const(param) => param.ident == name,
+                GenericParam::Lifetime(_) => false,
+            })
+        };
+        // An attribute that rewrites the body has to have a function to rewrite.
+        if function.attrs.iter().any(|attr| !is_of_the_compiler(attr)) {
+            return BodyCopy::Function;
+        }
+        let sig = &function.sig;
+        let output = sig.output.to_token_stream();
+        let generics =
+            sig.generics.to_token_stream().into_iter().chain(sig.generics.where_clause.to_token_stream());
+        let tokens = sig.inputs.to_token_stream().into_iter().chain(output).chain(generics).chain(body);
+        if names_a_parameter(&tokens.collect::<Vec<_>>(), &own) {
+            BodyCopy::Closure
+        } else {
+            BodyCopy::Function
+        }
+    }
+}
+
+/// Counts in this process, and so in a crate.
+fn next_number() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// An attribute that leaves the body as it is.
+fn is_of_the_compiler(attr: &Attribute) -> bool {
+    const NAMES: [&str; 13] = [
+        "doc",
+        "cfg",
+        "allow",
+        "expect",
+        "warn",
+        "deny",
+        "forbid",
+        "deprecated",
+        "must_use",
+        "inline",
+        "cold",
+        "track_caller",
+        "cfg_attr",
+    ];
+    let Some(meta) = said(attr) else { return false };
+    let Some(first) = meta.path().segments.first() else { return true };
+    let is_tool = ["clippy", "rustfmt", "diagnostic", "rust_analyzer"].iter().any(|tool| first.ident == tool);
+    is_tool || NAMES.iter().any(|name| meta.path().is_ident(name))
+}
 
 /// `Self` is among the tokens of a body, outside of items in it, which have a `Self` of their own.
 pub(super) fn has_own_self(body: TokenStream) -> bool {
@@ -27,53 +121,83 @@ pub(super) fn has_own_self(body: TokenStream) -> bool {
     false
 }
 
-/// The copy that the job of such a function calls. A `static` would be there twice: then the function is taken to be free.
-pub(super) fn copy(function: &Function) -> Option<BodyCopy> {
-    let body = function.body.stream();
-    if has_statics(body.clone()) {
-        return None;
-    }
-    let own = |name: &str| {
-        function.sig.generics.params.iter().any(|param| match param {
-            GenericParam::Type(param) => param.ident == name,
-            GenericParam::Const(param) => param.ident == name,
-            GenericParam::Lifetime(_) => false,
-        })
-    };
-    let tokens = function.sig.to_token_stream().into_iter().chain(body).collect();
-    Some(if names_a_parameter(tokens, &own) { BodyCopy::Closure } else { BodyCopy::Function })
-}
-
-/// `T`, `K`, `N`, `T1`: what type and const parameters are called.
-fn names_a_parameter(tokens: TokenStream, own: &impl Fn(&str) -> bool) -> bool {
-    tokens.into_iter().any(|tree| match tree {
+/// A name that may be a type or const parameter of the block around: one that begins in upper case and stands at the front of a path.
+/// One that is called or has fields is none.
+fn names_a_parameter(trees: &[TokenTree], own: &impl Fn(&str) -> bool) -> bool {
+    const KNOWN: [&str; 22] = [
+        "Arc",
+        "Box",
+        "Clone",
+        "Copy",
+        "Default",
+        "Duration",
+        "Err",
+        "From",
+        "Into",
+        "Interrupted",
+        "Iterator",
+        "None",
+        "Ok",
+        "Option",
+        "PathBuf",
+        "Result",
+        "Send",
+        "Some",
+        "String",
+        "Sync",
+        "Vec",
+        "Worker",
+    ];
+    trees.iter().enumerate().any(|(at, tree)| match tree {
         TokenTree::Ident(word) => {
             let word = word.to_string();
-            let mut letters = word.chars();
-            let upper = letters.next().is_some_and(char::is_uppercase);
-            upper && letters.all(|letter| letter.is_ascii_digit()) && !own(&word)
+            let before = |distance: usize, mark| at >= distance && is_mark(trees, at - distance, mark);
+            let in_a_path =
+                before(1, ':') && before(2, ':') || before(1, '.') && !before(2, '.') || before(1, '\'');
+            let after = trees.get(at + 1);
+            // `for i in 0..N { .. }`
+            let is_const = !word.contains(char::is_lowercase);
+            let made = match after {
+                Some(TokenTree::Group(group)) => match group.delimiter() {
+                    Delimiter::Parenthesis => true,
+                    Delimiter::Brace => !is_const,
+                    Delimiter::Bracket | Delimiter::None => false,
+                },
+                _ => false,
+            };
+            let is_upper = word.starts_with(char::is_uppercase);
+            is_upper && !in_a_path && !made && !KNOWN.contains(&&*word) && !own(&word)
         }
-        TokenTree::Group(group) => names_a_parameter(group.stream(), own),
-        _ => false,
+        TokenTree::Group(group) => names_a_parameter(&group.stream().into_iter().collect::<Vec<_>>(), own),
+        // `"{N} bytes"`
+        TokenTree::Literal(text) => {
+            let text = text.to_string();
+            text.starts_with('"') && text.split('{').skip(1).any(|rest| rest.starts_with(char::is_uppercase))
+        }
+        TokenTree::Punct(_) => false,
     })
 }
 
-/// `static`, but of a lifetime; and the macros that are known to make one.
-fn has_statics(tokens: TokenStream) -> bool {
+fn is_mark(trees: &[TokenTree], at: usize, mark: char) -> bool {
+    matches!(trees.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == mark)
+}
+
+/// The first `static`, but of a lifetime; or the name of a macro that is known to make one.
+pub(crate) fn first_static(tokens: TokenStream) -> Option<Ident> {
     let mut in_lifetime = false;
-    tokens.into_iter().any(|tree| {
-        let behind_quote = std::mem::take(&mut in_lifetime);
+    tokens.into_iter().find_map(|tree| {
+        let after_quote = std::mem::take(&mut in_lifetime);
         match tree {
             TokenTree::Punct(quote) => {
                 in_lifetime = quote.as_char() == '\'';
-                false
+                None
             }
             TokenTree::Ident(word) => {
                 let makes = ["static", "thread_local", "lazy_static"].iter().any(|name| word == name);
-                makes && !behind_quote
+                (makes && !after_quote).then_some(word)
             }
-            TokenTree::Group(group) => has_statics(group.stream()),
-            TokenTree::Literal(_) => false,
+            TokenTree::Group(group) => first_static(group.stream()),
+            TokenTree::Literal(_) => None,
         }
     })
 }
@@ -112,9 +236,40 @@ mod tests {
 
     #[test]
     fn statics_are_told_from_lifetimes() {
-        let has = |text: &str| has_statics(text.parse().expect(text));
+        let has = |text: &str| first_static(text.parse().expect(text)).is_some();
         assert!(has("static N: u8 = 0; N"));
         assert!(has("{ thread_local! { static N: u8 = 0; } }"));
         assert!(!has("let x: &'static str = \"static\"; x"));
+    }
+
+    #[test]
+    fn what_may_be_a_parameter_of_the_block_is_told_from_what_is_not() {
+        let may = |text: &str| {
+            let tokens: TokenStream = text.parse().expect(text);
+            names_a_parameter(&tokens.into_iter().collect::<Vec<_>>(), &|name| name == "P")
+        };
+        for text in [
+            "T::default()",
+            "x: Store",
+            "[0; N]",
+            "{ let n = SIZE; }",
+            "println!(\"{N} bytes\")",
+            "Vec<Item>",
+            "for i in 0..N { f(i) }",
+        ] {
+            assert!(may(text), "{text}");
+        }
+        for text in [
+            "P::default()",
+            "std::fs::File::open(path)",
+            "Some(1)",
+            "Point { x: 1, y: 2 }",
+            "Words(text)",
+            "Vec<String>",
+            "\"{n} bytes\"",
+            "self::item",
+        ] {
+            assert!(!may(text), "{text}");
+        }
     }
 }

@@ -265,7 +265,7 @@ fn a_job_is_called_as_its_function_stands() {
             .expect("a function")
             .remove(0);
         match Method::new(function, &Host::Alone, None).role {
-            Role::Blocking(blocking) => (blocking.label.clone(), blocking.in_impl),
+            Role::Blocking(blocking) => (blocking.label.clone(), blocking.place == Place::Impl),
             _ => panic!("a blocking function"),
         }
     };

@@ -6,16 +6,19 @@ pub fn read<P: Into<PathBuf> + Send + 'static>(
     <io::Result<Vec<u8>> as ::portcullis::__private::Fallible>::Ok,
     <io::Result<Vec<u8>> as ::portcullis::__private::Fallible>::Err,
 > {
-    fn blocking_read<P: Into<PathBuf> + Send + 'static>(
+    fn __body<P: Into<PathBuf> + Send + 'static>(
         _worker: &::portcullis::Worker,
         path: P,
     ) -> io::Result<Vec<u8>> {
         std::fs::read(path.into())
     }
-    let _ = blocking_read::<P>;
-    let body = {
-        use self::*;
-        blocking_read::<P>
+    let _ = {
+        fn blocking_read<P: Into<PathBuf> + Send + 'static>() {}
+        let _ = blocking_read::<P>;
+        {
+            use self::*;
+            blocking_read::<P>
+        }
     };
     ::portcullis::__private::moves_between_threads::<P>();
     ::portcullis::__private::moves_between_threads::<
@@ -33,7 +36,7 @@ pub fn read<P: Into<PathBuf> + Send + 'static>(
             _,
             <io::Result<Vec<u8>> as ::portcullis::__private::Fallible>::Ok,
             <io::Result<Vec<u8>> as ::portcullis::__private::Fallible>::Err,
-        >(move |worker| body(worker, path))
+        >(move |worker| __body::<P>(worker, path))
 }
 /// Reads a file.
 ///
@@ -61,19 +64,19 @@ fn hash<const N: usize>(bytes: [u8; N]) -> ::portcullis::Offload<Hash>
 where
     [u8; N]: Send,
 {
-    fn blocking_hash<const N: usize>(
-        _worker: &::portcullis::Worker,
-        bytes: [u8; N],
-    ) -> Hash
-    where
-        [u8; N]: Send,
-    {
+    let body = |_worker: &::portcullis::Worker, bytes: [u8; N]| -> Hash {
         Hash::of(&bytes)
-    }
-    let _ = blocking_hash::<N>;
-    let body = {
-        use self::*;
-        blocking_hash::<N>
+    };
+    let _ = {
+        fn blocking_hash<const N: usize>()
+        where
+            [u8; N]: Send,
+        {}
+        let _ = blocking_hash::<N>;
+        {
+            use self::*;
+            blocking_hash::<N>
+        }
     };
     ::portcullis::__private::moves_between_threads::<[u8; N]>();
     ::portcullis::__private::moves_between_threads::<Hash>();
@@ -83,7 +86,7 @@ where
 }
 /// Runs on the calling thread: for code that holds a `Worker` already.
 #[allow(clippy::needless_pass_by_value, clippy::large_types_passed_by_value)]
-fn blocking_hash<const N: usize>(_worker: &::portcullis::Worker, bytes: [u8; N]) -> Hash
+fn blocking_hash<const N: usize>(worker: &::portcullis::Worker, bytes: [u8; N]) -> Hash
 where
     [u8; N]: Send,
 {
@@ -98,5 +101,8 @@ where
             hash::<N>
         }
     };
-    Hash::of(&bytes)
+    let body = |_worker: &::portcullis::Worker, bytes: [u8; N]| -> Hash {
+        Hash::of(&bytes)
+    };
+    body(worker, bytes)
 }

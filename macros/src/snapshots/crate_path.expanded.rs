@@ -115,14 +115,17 @@ facade::net::__private::for_editors! {
     }; }
 }
 fn free() -> facade::net::Offload<()> {
-    fn blocking_free(_worker: &facade::net::Worker) {}
-    let _ = blocking_free;
-    let body = {
-        use self::*;
-        blocking_free
+    fn __body(_worker: &facade::net::Worker) {}
+    let _ = {
+        fn blocking_free() {}
+        let _ = blocking_free;
+        {
+            use self::*;
+            blocking_free
+        }
     };
     let pool: &facade::net::Pool = facade::net::Pool::shared();
-    pool.job("free").run::<_, ()>(move |worker| body(worker))
+    pool.job("free").run::<_, ()>(move |worker| __body(worker))
 }
 /// Runs on the calling thread: for code that holds a `Worker` already.
 fn blocking_free(_worker: &facade::net::Worker) {

@@ -5,7 +5,7 @@ impl Wrong {
     async fn ping(self: &::std::sync::Arc<Self>, ping: &Ping) -> Pong {
         ::portcullis::__private::for_editors! {
             { let this = & ::core::compile_error! {
-            "a `#[request]` handler runs on the loop and is async: write `async fn ping`, and call a `#[blocking]` method for what blocks"
+            "a `#[request]` handler runs on the event loop and must be `async`: write `async fn ping`, and move code that blocks to a `#[blocking]` method"
             }; this.pings += 1; Pong } { self.pings += 1; Pong }
         }
     }
@@ -221,35 +221,35 @@ impl ::portcullis::Describe for Wrong {
     "unknown option `reqest` of `#[service]`: did you mean `request`?"
 }
 ::core::compile_error! {
-    "a `#[request]` handler shares the service with other connections and takes `&self`: put what it changes into an atomic, a `Mutex`, or the connection's value"
+    "a `#[request]` handler must take `&self`, because connections share the service: put what it changes into an atomic, a `Mutex`, or the connection's value"
 }
 ::core::compile_error! {
-    "the request is the last parameter, and owned: write `async fn ping(&self, [peer: &Peer<Response>,] [conn: &mut Conn,] request: Request) -> Response`"
+    "the request must be the last parameter, by value: write `async fn ping(&self, [peer: &Peer<Response>,] [conn: &mut Conn,] request: Request) -> Response`"
 }
 ::core::compile_error! {
-    "the handlers of a service are of one kind, and `greeting` is a `#[state]`: move this `#[request]` to a service of its own, or make it a state"
+    "a service can't mix handler kinds, and `greeting` is a `#[state]`: move this `#[request]` to another service, or make it a state"
 }
 ::core::compile_error! {
-    "the handlers of a service are of one kind, and `greeting` is a `#[state]`: move this `#[session]` to a service of its own, or make it a state"
+    "a service can't mix handler kinds, and `greeting` is a `#[state]`: move this `#[session]` to another service, or make it a state"
 }
 ::core::compile_error! {
     "unknown option `dedline` of `#[blocking]`: did you mean `deadline`?"
 }
 ::core::compile_error! {
-    "this argument is borrowed, and a job may outlive its caller: write `Vec<u8>`"
+    "this argument is a reference, but a job may outlive its caller: write `Vec<u8>`"
 }
 ::core::compile_error! {
     "unknown event `eror` of `#[on]`: did you mean `error`?"
 }
 struct NotABlock;
 ::core::compile_error! {
-    "`#[service]` goes on an `impl` block, not on a struct: write `#[service] impl NotABlock { .. }`"
+    "`#[service]` can be used only on an `impl` block, not on a struct: write `#[service] impl NotABlock { .. }`"
 }
 async fn outside(&self, ping: Ping) -> Pong {
     Pong
 }
 ::core::compile_error! {
-    "`#[request]` is read by `#[service]`: write it on a method, and `#[service]` on the `impl` block around it"
+    "`#[request]` can be used only on a method in a `#[service]` block: write `#[service]` on the `impl` block around it"
 }
 impl Alone {
     #[allow(unused)]
@@ -262,6 +262,6 @@ impl Alone {
         self.n
     }
     ::core::compile_error! {
-        "outside `#[service]` a blocking method takes `self: &Arc<Self>` and stands in an inherent `impl` block, so that its job can own the `Arc`"
+        "outside `#[service]`, the job of a blocking method must own an `Arc` of the receiver: write `self: &Arc<Self>`"
     }
 }

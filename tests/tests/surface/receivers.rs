@@ -117,3 +117,197 @@ async fn receivers_work() {
     let counted = portcullis::test::worker(|worker| (blocking_count(worker), Files::blocking_own(worker)));
     assert_eq!(counted, (2, 1));
 }
+
+/// Free functions and associated ones of the same names and signatures: each call runs the body of the function that it names.
+mod clashes {
+    use std::fmt::Display;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use portcullis::prelude::*;
+
+    #[blocking]
+    fn answer(n: u32) -> String {
+        format!("free {n}")
+    }
+
+    #[blocking]
+    fn shown<V: Display + Send + 'static>(v: V) -> String {
+        format!("free {v}")
+    }
+
+    #[blocking]
+    #[deprecated]
+    fn old(n: u32) -> String {
+        format!("free {n}")
+    }
+
+    #[blocking]
+    fn of_self(n: u32) -> String {
+        format!("free {n}")
+    }
+
+    #[blocking]
+    fn nested(worker: &Worker, n: u32) -> String {
+        format!("free {}", blocking_answer(worker, n))
+    }
+
+    #[blocking]
+    fn counted() -> u32 {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        COUNT.fetch_add(1, Ordering::Relaxed)
+    }
+
+    mod further {
+        use super::*;
+
+        /// It has the same name and signature as the one above, which a glob imports here.
+        #[blocking]
+        pub(super) fn counted() -> u32 {
+            static COUNT: AtomicU32 = AtomicU32::new(100);
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        }
+    }
+
+    struct Plain;
+
+    impl Plain {
+        #[blocking]
+        fn answer(n: u32) -> String {
+            format!("plain {n}")
+        }
+
+        #[blocking]
+        fn shown<V: Display + Send + 'static>(v: V) -> String {
+            format!("plain {v}")
+        }
+
+        #[blocking]
+        #[deprecated]
+        fn old(n: u32) -> String {
+            format!("plain {n}")
+        }
+
+        #[blocking]
+        fn of_self(n: u32) -> String {
+            Self::named(n)
+        }
+
+        /// The function that it names without `Self` is the free one.
+        #[blocking]
+        fn nested(worker: &Worker, n: u32) -> String {
+            format!("plain {}", blocking_answer(worker, n))
+        }
+
+        fn named(n: u32) -> String {
+            format!("plain {n}")
+        }
+    }
+
+    trait Name: Send + 'static {
+        const NAME: &'static str;
+    }
+
+    impl Name for Plain {
+        const NAME: &'static str = "generic";
+    }
+
+    struct Generic<Item>(Item);
+
+    impl<Item: Name> Generic<Item> {
+        #[blocking]
+        fn answer(n: u32) -> String {
+            format!("{} {n}", Item::NAME)
+        }
+
+        #[blocking]
+        fn shown<V: Display + Send + 'static>(v: V) -> String {
+            format!("{} {v}", Item::NAME)
+        }
+
+        #[blocking]
+        fn boxed(item: Item) -> Self {
+            Self(item)
+        }
+    }
+
+    struct Sized<const LENGTH: usize>;
+
+    impl<const LENGTH: usize> Sized<LENGTH> {
+        #[blocking]
+        fn answer(n: u32) -> String {
+            let mut text = format!("{LENGTH}");
+            for _ in 1..LENGTH {
+                text.push('+');
+            }
+            text + &n.to_string()
+        }
+    }
+
+    #[tokio::test]
+    async fn each_call_runs_the_body_of_its_own_function() {
+        assert_eq!(answer(1).await.unwrap(), "free 1");
+        assert_eq!(Plain::answer(1).await.unwrap(), "plain 1");
+        assert_eq!(Generic::<Plain>::answer(1).await.unwrap(), "generic 1");
+        assert_eq!(Sized::<3>::answer(1).await.unwrap(), "3++1");
+        assert_eq!(shown(2).await.unwrap(), "free 2");
+        assert_eq!(Plain::shown("two").await.unwrap(), "plain two");
+        assert_eq!(Generic::<Plain>::shown(2.5).await.unwrap(), "generic 2.5");
+        assert_eq!(of_self(3).await.unwrap(), "free 3");
+        assert_eq!(Plain::of_self(3).await.unwrap(), "plain 3");
+        assert_eq!(nested(4).await.unwrap(), "free free 4");
+        assert_eq!(Plain::nested(4).await.unwrap(), "plain free 4");
+        assert_eq!(Generic::boxed(Plain).await.map(|boxed| boxed.0.of()).unwrap(), "generic");
+        #[allow(deprecated)]
+        let old = (old(5).await.unwrap(), Plain::old(5).await.unwrap());
+        assert_eq!(old, ("free 5".to_owned(), "plain 5".to_owned()));
+    }
+
+    impl Plain {
+        fn of(&self) -> &'static str {
+            Self::NAME
+        }
+    }
+
+    #[tokio::test]
+    async fn each_body_on_this_thread_is_the_one_that_is_named() {
+        let free = portcullis::test::worker(|worker| {
+            [
+                blocking_answer(worker, 1),
+                blocking_shown(worker, 1),
+                blocking_nested(worker, 1),
+                blocking_of_self(worker, 1),
+            ]
+        });
+        assert_eq!(free, ["free 1", "free 1", "free free 1", "free 1"]);
+        let plain = portcullis::test::worker(|worker| {
+            [
+                Plain::blocking_answer(worker, 1),
+                Plain::blocking_shown(worker, 1),
+                Plain::blocking_nested(worker, 1),
+                Plain::blocking_of_self(worker, 1),
+            ]
+        });
+        assert_eq!(plain, ["plain 1", "plain 1", "plain free 1", "plain 1"]);
+        let generic = portcullis::test::worker(|worker| {
+            (
+                Generic::<Plain>::blocking_answer(worker, 1),
+                Generic::<Plain>::blocking_shown(worker, 1),
+                Sized::<2>::blocking_answer(worker, 1),
+            )
+        });
+        assert_eq!(generic, ("generic 1".to_owned(), "generic 1".to_owned(), "2+1".to_owned()));
+        #[allow(deprecated)]
+        let old =
+            portcullis::test::worker(|worker| (blocking_old(worker, 1), Plain::blocking_old(worker, 1)));
+        assert_eq!(old, ("free 1".to_owned(), "plain 1".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_static_is_there_once_for_each_function() {
+        assert_eq!(counted().await.unwrap(), 0);
+        assert_eq!(further::counted().await.unwrap(), 100);
+        assert_eq!(portcullis::test::worker(|worker| blocking_counted(worker)), 1);
+        assert_eq!(portcullis::test::worker(|worker| further::blocking_counted(worker)), 101);
+        assert_eq!(counted().await.unwrap(), 2);
+    }
+}

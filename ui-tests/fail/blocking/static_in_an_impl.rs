@@ -1,0 +1,19 @@
+// errors: 1
+// The body exists once for the job and once for callers with a worker, and each would have its own count.
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use portcullis::prelude::*;
+
+struct Tickets;
+
+impl Tickets {
+    #[blocking]
+    fn next() -> u32 {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        COUNT.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+fn main() {
+    drop(Tickets::next());
+}
