@@ -7,7 +7,7 @@ use quote::ToTokens;
 use syn::Type;
 
 pub(super) fn check(method: &Method, around: &Around) {
-    let what = format!("a `{}` hook", around.attribute()).replace("a `#[a", "an `#[a");
+    let what = format!("a `{}` method", around.attribute()).replace("a `#[a", "an `#[a");
     function::qualifiers(method, &what);
     function::on_the_loop(method, &what);
     let name = &method.function.sig.ident;
@@ -29,8 +29,8 @@ pub(super) fn check(method: &Method, around: &Around) {
         }
         (None, last) => {
             let message = match around.side {
-                Side::Before => "takes the request as its last parameter, owned, and gives it back",
-                Side::After => "takes the response as its last parameter, by reference",
+                Side::Before => "must take the request by value as its last parameter and return it",
+                Side::After => "must take the response by reference as its last parameter",
             };
             let message = format!("{what} {message}: write `{expected}`");
             match last {
@@ -47,12 +47,14 @@ fn result(method: &Method, around: &Around, expected: &str) {
     match (around.side, &around.outcome, method.function.output()) {
         (Side::Before, Outcome::Unit, _) | (Side::Before, _, None) => sink.error(
             &method.function.sig.ident,
-            format!("a `#[before]` hook lets a request pass or answers it: write `{expected}`"),
+            format!("a `#[before]` method must return `ControlFlow<Response, Request>`: write `{expected}`"),
         ),
         (Side::Before, Outcome::Plain(ty), _) if is_of_std(ty) => {
             sink.error(
                 ty,
-                format!("a `#[before]` hook lets a request pass or answers it: write `{expected}`"),
+                format!(
+                    "a `#[before]` method must return `ControlFlow<Response, Request>`: write `{expected}`"
+                ),
             );
         }
         // `Result<Request, Response>`, as elsewhere: an error here is one of the session.
@@ -61,12 +63,14 @@ fn result(method: &Method, around: &Around, expected: &str) {
         {
             sink.error(
                 ty,
-                format!("a `#[before]` hook lets a request pass or answers it: write `{expected}`"),
+                format!(
+                    "a `#[before]` method must return `ControlFlow<Response, Request>`: write `{expected}`"
+                ),
             );
         }
         (Side::After, Outcome::Unclear { .. }, _) => {}
         (Side::After, outcome, Some(ty)) if !outcome.ok().is_some_and(super::handler::is_unit) => {
-            sink.error(ty, "an `#[after]` hook returns nothing, or a `Result<(), Error>`");
+            sink.error(ty, "an `#[after]` method must return `()` or `Result<(), Error>`");
         }
         _ => {}
     }
@@ -90,7 +94,7 @@ pub(super) fn service(service: &Service) {
                 let (name, attribute) = (&first.function.sig.ident, again.attribute());
                 method.sink.error(
                     mark,
-                    format!("a service has one `{attribute}`, and `{name}` is it: join the two"),
+                    format!("a service can have only one `{attribute}` method, and `{name}` already is one: merge the two"),
                 );
             }
         }
@@ -101,13 +105,12 @@ pub(super) fn service(service: &Service) {
         if let Some((handler, _)) = session {
             let name = &handler.function.sig.ident;
             let message = format!(
-                "a `#[session]` asks for its own requests, and nothing can stand between: call this from `{name}`, \
-                 and remove `{attribute}`"
+                "`{attribute}` doesn't apply to `#[session]` services, which read requests themselves: remove the attribute and call this method from `{name}`"
             );
             first.sink.error(mark, message);
         } else if service.handlers().next().is_none() && service.states.is_none() {
             let message = format!(
-                "`{attribute}` belongs to a handler, and this block has none: move it to the block with the \
+                "`{attribute}` must be in the same `#[service]` block as the handlers: move it to the block with the \
                  `#[request]` or the `#[state]`s"
             );
             first.sink.error(mark, message);

@@ -2,11 +2,15 @@
 
 use super::{handler::is_unit, hook};
 use crate::{
-    model::{Handler, HandlerKind, Hook, Loan, Method, Outcome, Param, Role, Service, Shape, Side, Unowned},
+    model::{
+        Handler, HandlerKind, Hook, Loan, Method, Outcome, Param, Role, Service, Shape, Side, Unowned, peel,
+    },
     parse::Event,
+    source,
 };
+use proc_macro2::{Ident, TokenTree};
 use quote::ToTokens;
-use syn::{Type, ext::IdentExt};
+use syn::{PathArguments, Type, ext::IdentExt};
 
 pub(super) fn check(service: &Service) {
     if !crate::HAS_SERVERS {
@@ -15,6 +19,7 @@ pub(super) fn check(service: &Service) {
     owned(service);
     twins(service);
     handlers(service);
+    offloads(service);
     hooks(service);
     if service.handlers().next().is_none() && service.states.is_none() {
         without_handlers(service);
@@ -43,15 +48,13 @@ fn owned(service: &Service) {
     match service.borrowed() {
         Some(Unowned::Type(Loan::Lifetime(lifetime))) => {
             let message = format!(
-                "a service is owned by its connections and jobs, and can't borrow for `{lifetime}`: let its fields \
-                 own what they need (`String` for `&str`, `Arc<T>` for `&T`)"
+                "a service can't contain a reference (`{lifetime}`), because its connections and jobs own it: use owned fields (`String` for `&str`, `Arc<T>` for `&T`)"
             );
             service.sink.error(lifetime, message);
         }
         Some(Unowned::Object(ty)) => {
             let message = format!(
-                "a service is one type of a known size, and `{}` stands for many: write a `struct` that holds a \
-                 `Box<{0}>`",
+                "a service type must be `Sized`, but `{}` isn't: write a `struct` that holds a `Box<{0}>`",
                 ty.to_token_stream()
             );
             service.sink.error(ty, message);
@@ -71,7 +74,7 @@ fn twins(service: &Service) {
         let taken = service.methods().find(|other| other.function.sig.ident == twin);
         if let (true, Some(taken)) = (blocking.twin_taken, taken) {
             let message = format!(
-                "`#[blocking] fn {name}` makes a `{twin}` too, which runs it on the calling thread: choose another name"
+                "`#[blocking] fn {name}` also generates `{twin}`, which runs it on the calling thread: choose another name for this method"
             );
             taken.sink.error(&taken.function.sig.ident, message);
             method.sink.taint();
@@ -96,14 +99,59 @@ fn handlers(service: &Service) {
     }
 }
 
+/// A handler that returns the future of a job: its type is the library's, whatever else is called `Offload`, if the body is a call of one of
+/// the block's own jobs.
+fn offloads(service: &Service) {
+    let is_job = |name: &Ident| {
+        service
+            .methods()
+            .any(|method| matches!(method.role, Role::Blocking(_)) && method.function.sig.ident == *name)
+    };
+    for (method, _) in service.handlers() {
+        let Some((ty, value)) = method.function.output().and_then(|ty| Some((ty, awaited_offload(ty)?)))
+        else {
+            continue;
+        };
+        let body: Vec<TokenTree> = method.function.body.stream().into_iter().collect();
+        let [.., TokenTree::Ident(own), TokenTree::Punct(dot), TokenTree::Ident(name), TokenTree::Group(_)] =
+            body.as_slice()
+        else {
+            continue;
+        };
+        if own == "self" && dot.as_char() == '.' && is_job(name) {
+            let message = format!(
+                "a handler must return the value of a job, not its future: write `-> {value}` and `self.{name}(..).await`"
+            );
+            method.sink.error(ty, message);
+        }
+    }
+}
+
+/// `Offload<T>`
+pub(crate) fn is_offload(ty: &Type) -> bool {
+    awaited_offload(ty).is_some()
+}
+
+/// `Result<T, Interrupted>` of `Offload<T>`.
+fn awaited_offload(ty: &Type) -> Option<String> {
+    let Type::Path(path) = peel(ty) else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == "Offload")?;
+    let PathArguments::AngleBracketed(brackets) = &last.arguments else { return None };
+    let args: Vec<String> = brackets.args.iter().map(source::of).collect();
+    match args.as_slice() {
+        [ok] => Some(format!("Result<{ok}, Interrupted>")),
+        [ok, err] => Some(format!("Result<{ok}, {err}>")),
+        _ => None,
+    }
+}
+
 /// A block with states has no other handlers.
 fn beside_states(service: &Service, state: &Method) {
     for (method, handler) in service.handlers() {
         if let Some(mark) = method.marks.first() {
             let (name, kind) = (&state.function.sig.ident, handler.attribute());
             let message = format!(
-                "the handlers of a service are of one kind, and `{name}` is a `#[state]`: move this `{kind}` to a \
-                 service of its own, or make it a state"
+                "a service can't mix handler kinds, and `{name}` is a `#[state]`: move this `{kind}` to another service, or make it a state"
             );
             method.sink.error(mark, message);
         }
@@ -115,12 +163,11 @@ fn second_handler((first, kind): (&Method, &Handler), second: &Handler) -> Strin
     let (kind, second) = (kind.attribute(), second.attribute());
     if kind == second {
         format!(
-            "a service has one `{kind}`, and `{name}` is it: make the request an `enum` and match on it there"
+            "a service can have only one `{kind}` handler, and `{name}` already is one: make the request an `enum` and match on it there"
         )
     } else {
         format!(
-            "the handlers of a service are of one kind, and `{name}` is a `{kind}`: move this `{second}` \
-             to a service of its own"
+            "a service can't mix handler kinds, and `{name}` is a `{kind}`: move this `{second}` to another service"
         )
     }
 }
@@ -136,7 +183,7 @@ fn hooks(service: &Service) {
             let (name, event) = (&first.function.sig.ident, hook::name(event));
             method
                 .sink
-                .error(key, format!("a service has one `#[on({event})]`, and `{name}` is it: join the two"));
+                .error(key, format!("a service can have only one `#[on({event})]` hook, and `{name}` already is one: merge the two"));
         }
         seen.push((method, event));
     }
@@ -154,8 +201,7 @@ fn without_handlers(service: &Service) {
             }
             let event = hook::name(event);
             let message = format!(
-                "`#[on({event})]` belongs to a handler, and this block has none: \
-                 move it to the block with the `#[request]`, the `#[session]` or the `#[state]`s"
+                "`#[on({event})]` must be in the same `#[service]` block as the handlers: move it to the block with the `#[request]`, the `#[session]` or the `#[state]`s"
             );
             method.sink.error(mark, message);
         }
@@ -166,7 +212,7 @@ fn without_handlers(service: &Service) {
         }
         let key = &option.key;
         let message = format!(
-            "`{key}` is about a handler, and this block has none: move it to the block with the \
+            "`{key}` must be in the same `#[service]` block as the handlers: move it to the block with the \
              `#[request]`, the `#[session]` or the `#[state]`s"
         );
         service.sink.error(key, message);
@@ -181,7 +227,7 @@ fn last_states(service: &Service) {
         for param in owned.filter(|param| states.is(&param.written.ty)) {
             let states = &states.ident;
             let message = format!(
-                "a handler that was at work has taken the last state along: write `last: Option<{states}>`"
+                "the last state must be an `Option`, because a handler that was running has taken it: write `last: Option<{states}>`"
             );
             method.sink.error(&param.written, message);
         }
@@ -202,10 +248,9 @@ fn connection_values(service: &Service) {
             continue;
         }
         let message = match conn.is_named("Peer") {
-            true => "the peer is shared with whoever else sends to it: write `&Peer<Response>`",
+            true => "the peer must be a shared reference: write `&Peer<Response>`",
             false => {
-                "the connection's value is made by `#[on(connect)]`, and this block has no such hook: \
-                 write `#[on(connect)] async fn connected(&self) -> Conn`, or remove this parameter"
+                "this parameter takes the connection's value, but no `#[on(connect)]` hook makes one: write `#[on(connect)] async fn connected(&self) -> Conn`, or remove the parameter"
             }
         };
         method.sink.error(&conn.written, message);
@@ -256,7 +301,7 @@ fn sessions(service: &Service) {
         if is_among(&made, &reference.elem) {
             let (name, ty) = (&method.function.sig.ident, last.written.to_token_stream());
             let message = format!(
-                "the last parameter of a `#[session]` is the session, and this is the connection's value: write \
+                "the last parameter of a `#[session]` handler must be the session, but this is the connection's value: write \
                  `async fn {name}(&self, {}, session: &mut Session<Request, Response>) -> Result<(), Error>`",
                 ty.to_string().replace(" :", ":").replace("& ", "&")
             );

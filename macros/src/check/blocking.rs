@@ -33,22 +33,19 @@ fn receiver(method: &Method, host: &Host) {
             if let Some(lifetime) = method.function.receiver.lifetime() {
                 method.sink.error(
                     lifetime,
-                    "the job owns the service, for no lifetime in particular: \
-                    write `&self`",
+                    "a blocking method can't name the lifetime of `self`, because its job may outlive the call: write `&self`",
                 );
-            } else if written.mutability.is_some() {
-                method.sink.error(written, "write `&self`");
+            } else if written.mutability.is_some() { method.sink.error(written, "the receiver of a blocking method can't be `mut`: write `&self`");
             }
         }
         (Receiver::Shared(written), Host::Alone) => method.sink.error(
             written,
-            "outside `#[service]` a blocking method takes `self: &Arc<Self>` and stands in an inherent `impl` block, so that \
-             its job can own the `Arc`",
+            "outside `#[service]`, the job of a blocking method must own an `Arc` of the receiver: write `self: &Arc<Self>`",
         ),
         (Receiver::Exclusive(written), _) => method.sink.error(
             written,
             format!(
-                "a blocking method shares `Self` with other threads and takes `{}`: put what it changes \
+                "a blocking method must take `{}`, because other threads share it: put what it changes \
                  into an \
                  atomic or a `Mutex`",
                 receiver_of(host)
@@ -56,7 +53,7 @@ fn receiver(method: &Method, host: &Host) {
         ),
         (Receiver::Other(written), _) => method.sink.error(
             written,
-            format!("a blocking method shares `Self` with other threads: write `{}`", receiver_of(host)),
+            format!("a blocking method must take `{0}`, because other threads share it: write `{0}`", receiver_of(host)),
         ),
     }
 }
@@ -74,9 +71,7 @@ fn arguments(method: &Method, blocking: &Blocking) {
         // One by value may be a type of the user's: whether it can cross, the compiler knows.
         if arg.is_named("Worker") && !matches!(arg.shape, Shape::Owned) {
             let mend = match arg.shape {
-                _ if blocking.worker.is_some() => {
-                    "a job runs on one thread and has one worker: remove this one"
-                }
+                _ if blocking.worker.is_some() => "a job has only one worker: remove this parameter",
                 Shape::Shared(_) => {
                     "the worker must be the first parameter: move `worker: &Worker` to the front"
                 }
@@ -114,7 +109,7 @@ fn pool(method: &Method, blocking: &Blocking) {
 fn result(method: &Method, blocking: &Blocking) {
     match (&blocking.nested, &blocking.flat, method.function.output()) {
         (Some(_), Some(flat), _) => {
-            method.sink.error(flat, "`nested` and `flat` exclude each other: remove one of the two");
+            method.sink.error(flat, "`nested` and `flat` can't be used together: remove one of the two");
         }
         (None, Some(flat), output) if output.is_none_or(crate::model::is_of_std) => {
             method.sink.error(flat, "`flat` requires a `Result` return type: remove it");

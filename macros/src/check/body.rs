@@ -61,8 +61,7 @@ fn message(method: &Method, misreading: &Misreading) -> (TokenStream, String) {
         Misreading::HandlerWaited(name) => (
             name.to_token_stream(),
             format!(
-                "`{name}` is a handler, whose future borrows the service, and a thread can only wait for a future that owns what \
-                 it uses: move the shared code into an `async fn` without an attribute, and `.wait` for that"
+                "`{name}` is a handler, whose future borrows the service, and a thread can wait only for a future that owns what it uses: move the shared code into an `async fn` without an attribute, and `.wait` for that"
             ),
         ),
         Misreading::BorrowWaited { name, owned } => {
@@ -71,7 +70,7 @@ fn message(method: &Method, misreading: &Misreading) -> (TokenStream, String) {
                 None => format!("let `{name}` take its arguments by value"),
             };
             let message = format!(
-                "`{name}` borrows its arguments, and a thread can only wait for a future that owns what it uses: {mend}"
+                "`{name}` borrows its arguments, and a thread can wait only for a future that owns what it uses: {mend}"
             );
             (name.to_token_stream(), message)
         }
@@ -90,7 +89,7 @@ fn message(method: &Method, misreading: &Misreading) -> (TokenStream, String) {
         Misreading::Called(name) => (
             name.to_token_stream(),
             format!(
-                "`{name}` gives a future, which `worker.call` does not run: write `self.{name}(..).{}`",
+                "`{name}` returns a future, which `worker.call` doesn't run: write `self.{name}(..).{}`",
                 waiting(method)
             ),
         ),

@@ -1,6 +1,6 @@
 //! What holds for every function with a role: its qualifiers, its receiver, its generics.
 
-use crate::model::{Function, Loan, Method, Param, Receiver, Shape, owned_form};
+use crate::model::{Function, Loan, Method, Param, Receiver, Role, Shape, owned_form};
 use syn::{GenericParam, Safety, Type};
 
 /// Two of our attributes on one method.
@@ -27,7 +27,7 @@ pub(super) fn plain(method: &Method) {
     if method.function.sig.asyncness.is_some() {
         method.sink.error(
             written,
-            "a service is shared, and its async methods take `&self`: put what changes into an atomic or \
+            "an async method of a service must take `&self`, because connections share the service: put what changes into an atomic or \
              a `Mutex`, \
              or move this method to an `impl` block without `#[service]`",
         );
@@ -38,8 +38,7 @@ pub(super) fn plain(method: &Method) {
 pub(super) fn qualifiers(method: &Method, what: &str) {
     let sig = &method.function.sig;
     let sink = &method.sink;
-    let message =
-        |word: &str| format!("{what} is called by generated code and can't be `{word}`: remove `{word}`");
+    let message = |word: &str| format!("{what} can't be `{word}`: remove `{word}`");
     if let Some(token) = &sig.constness {
         sink.error(token, message("const"));
     }
@@ -67,8 +66,7 @@ pub(super) fn on_the_loop(method: &Method, what: &str) {
     let Function { sig, receiver, .. } = &method.function;
     if sig.asyncness.is_none() {
         let message = format!(
-            "{what} runs on the loop and is async: write `async fn {}`, and call a `#[blocking]` method \
-             for what blocks",
+            "{what} runs on the event loop and must be `async`: write `async fn {}`, and move code that blocks to a `#[blocking]` method",
             sig.ident
         );
         method.sink.error(sig.fn_token, message);
@@ -83,22 +81,21 @@ pub(super) fn on_the_loop(method: &Method, what: &str) {
     match receiver {
         Receiver::Shared(_) | Receiver::Arc(_) => {}
         Receiver::None => {
-            method.sink.error(
-                &sig.ident,
-                format!("{what} is a method of the service: write `&self` as its first parameter"),
-            );
+            method
+                .sink
+                .error(&sig.ident, format!("{what} must be a method: write `&self` as its first parameter"));
         }
         Receiver::Exclusive(written) => {
             let message = format!(
-                "{what} shares the service with other connections and takes `&self`: \
-                 put what it changes into an atomic, a `Mutex`, or the connection's value"
+                "{what} must take `&self`, because connections share the service: put what it changes into an atomic, a `Mutex`, or the connection's value"
             );
             method.sink.error(written, message);
         }
         Receiver::Other(written) => {
-            method
-                .sink
-                .error(written, format!("{what} shares the service with other connections: write `&self`"));
+            method.sink.error(
+                written,
+                format!("{what} must take `&self`, because connections share the service: write `&self`"),
+            );
         }
     }
     // Lifetimes are nobody's business: generated code names none.
@@ -135,17 +132,20 @@ pub(super) fn owned(method: &Method, ty: &Type, whose: &str, why: &str) -> bool 
                 Some(form) => format!("write `{form}`"),
                 None => "take it by value, or share it in an `Arc`".to_owned(),
             };
-            method.sink.error(reference, format!("{whose} is borrowed, and {why}: {mend}"));
+            method.sink.error(reference, format!("{whose} is a reference, but {why}: {mend}"));
         }
         Some(Loan::Lifetime(lifetime)) => {
             let message =
-                format!("{whose} borrows for `{lifetime}`, and {why}: use a type that owns what it needs");
+                format!("{whose} contains a reference (`{lifetime}`), but {why}: use an owned type");
             method.sink.error(lifetime, message);
         }
         Some(Loan::Opaque(opaque)) => {
-            let message = format!(
-                "{whose} needs a name, and `impl Trait` has none: write the type, or a type parameter"
-            );
+            // A handler has no type parameters of its own.
+            let or = match method.role {
+                Role::Blocking(_) => ", or add a type parameter",
+                _ => "",
+            };
+            let message = format!("`impl Trait` isn't supported in {whose}: write the type{or}");
             method.sink.error(opaque, message);
         }
     }

@@ -34,12 +34,12 @@ fn request(method: &Method, handler: &Handler, request: Option<&Param>, wire: Op
         }
         // The last parameter was meant for the request, if it is neither the peer nor the connection's value.
         (None, Some(last)) if !handler.strays.is_empty() || !is_other_role(last) => {
-            let mend = format!("the request is the last parameter, and owned: write `{expected}`");
+            let mend = format!("the request must be the last parameter, by value: write `{expected}`");
             method.sink.error(&last.written, mend);
         }
         (None, _) => {
             let message = format!(
-                "a `#[request]` handler takes the request as its last parameter, owned: write `{expected}`"
+                "a `#[request]` handler must take the request by value as its last parameter: write `{expected}`"
             );
             method.sink.error(&method.function.sig.ident, message);
         }
@@ -52,9 +52,7 @@ fn request(method: &Method, handler: &Handler, request: Option<&Param>, wire: Op
     }
     if let Some(wire) = wire {
         if !Outcome::by_type(method.function.output(), &[]).may_fail() {
-            method
-                .sink
-                .error(wire, "`wire` sends a `Result` itself, and this handler returns none: remove `wire`");
+            method.sink.error(wire, "`wire` requires a `Result` return type: remove `wire`");
         }
     }
 }
@@ -91,17 +89,20 @@ fn session(method: &Method, handler: &Handler, session: Option<&Param>) {
         _ => false,
     };
     if let (None, Some(shared)) = (session, handler.shared_session(&method.function)) {
-        let message = "a session is read and written through `&mut`: write `&mut Session<Request, Response>`";
+        let message = "the session must be a mutable reference: write `&mut Session<Request, Response>`";
         return method.sink.error(&shared.written.ty, message);
     }
     match (session, &handler.peer) {
         (Some(other), _) if surely_not(&other) => {
-            let message = format!("the last parameter of a `#[session]` is the session: write `{expected}`");
+            let message = format!(
+                "the last parameter of a `#[session]` handler must be the session: write `{expected}`"
+            );
             method.sink.error(&other.written, message);
         }
         (None, _) => {
-            let message =
-                format!("a `#[session]` handler takes the session as its last parameter: write `{expected}`");
+            let message = format!(
+                "a `#[session]` handler must take the session as its last parameter: write `{expected}`"
+            );
             match method.function.params.last() {
                 Some(last) => method.sink.error(&last.written, message),
                 None => method.sink.error(&method.function.sig.ident, message),
@@ -110,19 +111,19 @@ fn session(method: &Method, handler: &Handler, session: Option<&Param>) {
         (Some(_), Some(peer)) => {
             method.sink.error(
                 &peer.written,
-                "a session knows its peer: remove this parameter and write `session.peer()`",
+                "a `#[session]` handler takes no peer: remove this parameter and use `session.peer()`",
             );
         }
         (Some(_), None) => function::strays(method, &handler.strays, "a `#[session]` handler", &expected),
     }
     match &handler.outcome {
         Outcome::Plain(ty) if !is_unit(ty) => {
-            method.sink.error(ty, "a `#[session]` handler returns `Result<(), Error>`, or nothing");
+            method.sink.error(ty, "a `#[session]` handler must return `()` or `Result<(), Error>`");
         }
         Outcome::Written { ok, .. } if !is_unit(ok) => {
             method
                 .sink
-                .error(ok, "a `#[session]` handler sends its responses by `session.send(..)`: write `()`");
+                .error(ok, "a `#[session]` handler sends its responses with `session.send(..)` and must return `()`: write `()`");
         }
         _ => {}
     }

@@ -9,7 +9,7 @@ use crate::{
 
 pub(super) fn check(method: &Method, hook: &Hook) {
     if let Some(second) = &hook.second {
-        method.sink.error(second, "a hook is for one event: move the other to a method of its own");
+        method.sink.error(second, "a hook handles only one event: move the other to another method");
     }
     let Some(event) = hook.event else {
         if let (false, Some(mark)) = (hook.mistaken, method.marks.first()) {
@@ -64,10 +64,7 @@ fn result(method: &Method, hook: &Hook, event: Event) {
     let output = method.function.output();
     match (event, &hook.outcome) {
         (Event::Start, Outcome::Plain(ty)) if !is_unit(ty) => {
-            sink.error(
-                ty,
-                "an `#[on(start)]` hook returns nothing, or a `Result<(), Error>` that can refuse to start",
-            );
+            sink.error(ty, "an `#[on(start)]` hook must return `()` or `Result<(), Error>`");
         }
         (Event::Connect, _) => {
             if let Some(ty) = output {
@@ -75,8 +72,7 @@ fn result(method: &Method, hook: &Hook, event: Event) {
             }
         }
         (Event::Error, outcome) => {
-            let message = "an `#[on(error)]` hook says how the session goes on: write `-> \
-                ControlFlow<Reason, Response>`";
+            let message = "an `#[on(error)]` hook must return `ControlFlow<Reason, Response>`";
             match (outcome, output) {
                 (Outcome::Unit, _) | (_, None) => sink.error(&method.function.sig.ident, message),
                 (Outcome::Written { .. }, Some(ty)) => sink.error(ty, message),
@@ -86,10 +82,11 @@ fn result(method: &Method, hook: &Hook, event: Event) {
         }
         (Event::Disconnect | Event::Stop, _) => {
             if let Some(ty) = output.filter(|ty| !is_unit(ty)) {
-                let message = format!(
-                    "an `#[on({})]` hook returns nothing, as nobody is left to hear of it",
-                    name(event)
-                );
+                let why = match event {
+                    Event::Disconnect => "the connection is closed",
+                    _ => "the server has stopped",
+                };
+                let message = format!("an `#[on({})]` hook must return `()`, because {why}", name(event));
                 sink.error(ty, message);
             }
         }

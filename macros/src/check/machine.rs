@@ -36,7 +36,7 @@ pub(super) fn step(method: &Method, step: &Move) {
             }
         }
         Cause::Timeout { second: Some(second), .. } => {
-            method.sink.error(second, "a hook is for one event: move the other to a method of its own");
+            method.sink.error(second, "a hook handles only one event: move the other to another method");
         }
         _ => {}
     }
@@ -75,12 +75,12 @@ fn message(method: &Method, step: &Move, what: &str, expected: &str) {
             function::owned(method, &message.written.ty, &format!("the {whose}"), &why);
         }
         (None, Some(last)) if !is_other_role(last) => {
-            let message = format!("the {whose} is the last parameter, and owned: write `{expected}`");
+            let message = format!("the {whose} must be the last parameter, by value: write `{expected}`");
             method.sink.error(&last.written, message);
         }
         (None, _) => {
             let message =
-                format!("{what} takes the {whose} as its last parameter, owned: write `{expected}`");
+                format!("{what} must take the {whose} by value as its last parameter: write `{expected}`");
             method.sink.error(&method.function.sig.ident, message);
         }
     }
@@ -136,7 +136,7 @@ fn order(service: &Service, states: &StateEnum) {
 /// What is about states, in a block that has none.
 fn without_states(service: &Service) {
     if let Some(key) = &service.state_key {
-        let message = "`state(..)` is about the enum of the states, and this block has none: remove it, or write a \
+        let message = "`state(..)` applies to the enum of the states, but this block has no `#[state]` handler: remove it, or write a \
                        `#[state(start)]` handler";
         service.sink.error(key, message);
     }
@@ -167,7 +167,7 @@ fn names(service: &Service) {
                 pascal => format!("`{pascal}`, which is not a name"),
             };
             let message = format!(
-                "a state's name, in PascalCase, is the name of its variant, and `{name}` makes {makes}: choose another name"
+                "the name of a state, in PascalCase, becomes a variant, and `{name}` makes {makes}: choose another name"
             );
             method.sink.error(name, message);
             continue;
@@ -204,7 +204,7 @@ fn start(service: &Service) -> Option<(&Method, &Move)> {
             if let Some(mark) = method.marks.first() {
                 let message = match is_elsewhere(service) {
                     true => {
-                        "the states of a service are all in one `#[service]` block: move this one to the block that has \
+                        "all states of a service must be in one `#[service]` block: move this one to the block that has \
                          `#[state(start)]`, or write `#[state(start)]` on it"
                     }
                     false => "no start state: write `#[state(start)]` on one of the handlers",

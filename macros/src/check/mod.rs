@@ -12,6 +12,7 @@ mod handler;
 mod hook;
 mod machine;
 
+pub(crate) use block::is_offload;
 pub(crate) use machine::{is_elsewhere, no_first_data};
 
 use crate::model::{Host, Method, Role, Service};

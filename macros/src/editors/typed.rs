@@ -122,5 +122,5 @@ fn what_may_be_rust_is_left_to_the_compiler() {
     );
     // What has a role that it can't be given would be left out in silence.
     let shown = Shown::of(expanded("#[on(stop)] async fn f(&self, n: u8 is u9) {}"));
-    assert!(shown.errors.len() == 1 && shown.errors[0].contains("`f` can't be read"), "{:?}", shown.errors);
+    assert!(shown.errors.len() == 1 && shown.errors[0].contains("`f` can't be parsed"), "{:?}", shown.errors);
 }

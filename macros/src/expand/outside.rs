@@ -21,8 +21,7 @@ pub(crate) fn outside(word: Word, item: TokenStream) -> TokenStream {
             "`#[service]` knows this attribute by its own name only: write `#[{name}]`, or a path that ends in `{name}`"
         ),
         false => format!(
-            "`#[{name}]` is read by `#[service]`: write it on a method, and `#[service]` on the `impl` block \
-             around it"
+            "`#[{name}]` can be used only on a method in a `#[service]` block: write `#[service]` on the `impl` block around it"
         ),
     };
     let mistake = syn::Error::new(proc_macro2::Span::call_site(), message).to_compile_error();
@@ -43,8 +42,7 @@ pub(super) fn ask(service: &Service) -> TokenStream {
             let written = crate::source::of(path);
             let last = path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default();
             let message = format!(
-                "`{written}` is no attribute of portcullis, and `#[service]` reads every attribute on a method that is called \
-                 `{last}`: import it under another name"
+                "`{written}` isn't an attribute of portcullis, but `#[service]` reads every attribute on a method that is called `{last}`: import it under another name"
             );
             let mistake = syn::Error::new_spanned(path, message).to_compile_error();
             quote!(#(#cfgs)* #[#path] async fn #name() { #mistake })
@@ -79,19 +77,22 @@ pub(super) fn not_a_block(other: &Other, item: TokenStream, sink: &Sink) -> Toke
             sink.error(
                 at,
                 format!(
-                    "`#[service]` goes on an inherent `impl` block, and this one implements `{what}`: \
-                 move the handlers to `#[service] impl {ty} {{ .. }}`"
+                    "`#[service]` can be used only on an inherent `impl` block, and this one implements `{what}`: move the handlers to `#[service] impl {ty} {{ .. }}`"
                 ),
             );
         }
         Other::Item { item } => {
             let (at, what, mend) = described(item);
-            sink.error(at, format!("`#[service]` goes on an `impl` block, not on {what}: {mend}"));
+            sink.error(
+                at,
+                format!("`#[service]` can be used only on an `impl` block, not on {what}: {mend}"),
+            );
         }
         // The compiler has said so.
         Other::Unreadable if is_half_a_block(&item) => {}
         Other::Unreadable => {
-            let message = "`#[service]` goes on an `impl` block: write `#[service] impl Type { .. }`";
+            let message =
+                "`#[service]` can be used only on an `impl` block: write `#[service] impl Type { .. }`";
             sink.push(syn::Error::new(proc_macro2::Span::call_site(), message));
         }
     }
@@ -135,7 +136,7 @@ pub(crate) fn not_a_function(item: TokenStream, sink: &Sink) -> TokenStream {
     if let Ok(Item::Impl(block)) = syn::parse2(item.clone()) {
         sink.error(
             block.impl_token,
-            "`#[blocking]` goes on each method of the block, not on the block: move it to those that block",
+            "`#[blocking]` can be used only on functions and methods: move it to the methods that block",
         );
         return without_marks(item);
     }
@@ -145,7 +146,7 @@ pub(crate) fn not_a_function(item: TokenStream, sink: &Sink) -> TokenStream {
              inherent `impl` block"
         }
         Err(_) => {
-            "`#[blocking]` goes on a function, or on a method of an inherent `impl` block: write a `fn`, or \
+            "`#[blocking]` can be used only on a function, or on a method of an inherent `impl` block: write a `fn`, or \
              `Pool::shared().run(..)`"
         }
     };

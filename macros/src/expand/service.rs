@@ -5,6 +5,7 @@
 
 use super::{agree::Agreed, around, at, attrs, connect, handler, hooks, stub, types};
 use crate::{
+    check,
     model::{Function, Handler, HandlerKind, Method, Outcome, Param, Service, SessionTypes, Side},
     parse::HalfClose,
 };
@@ -177,6 +178,10 @@ impl Of<'_> {
         match &self.handler.kind {
             HandlerKind::Request { .. } => {
                 let output = self.method.function.output();
+                // The future of a job was told to be awaited.
+                if !self.method.sink.is_clean() && output.is_some_and(check::is_offload) {
+                    return types::unknown(krate);
+                }
                 types::known(output, types::ok(&self.handler.outcome, krate), krate)
             }
             HandlerKind::Session { session } => match session.as_ref().and_then(Handler::session_types) {

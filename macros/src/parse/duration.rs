@@ -67,7 +67,7 @@ fn millis_of(number: &str, unit: &str, tail: &str, text: &str) -> Result<u64, St
         let name = unit.trim();
         match meant(text) {
             Some(meant) if UNITS.iter().any(|(unit, _)| *unit == name) => {
-                format!("a duration has no blanks in it: write `\"{meant}\"`")
+                format!("a duration can't contain blanks: write `\"{meant}\"`")
             }
             Some(meant) => format!("`{name}` is not a unit of time: write `\"{meant}\"`"),
             None => format!("`{name}` is not a unit of time: the units are `ms`, `s`, `m` and `h`"),
@@ -132,7 +132,7 @@ mod tests {
             ("2sec", "`sec` is not a unit of time: write `\"2s\"`"),
             ("2 seconds", "`seconds` is not a unit of time: write `\"2s\"`"),
             ("1 min 30 secs", "`min` is not a unit of time: write `\"1m30s\"`"),
-            ("2 s", "no blanks in it: write `\"2s\"`"),
+            ("2 s", "can't contain blanks: write `\"2s\"`"),
             (" 2s", "is not a duration: write `\"2s\"`"),
             ("2days", "`days` is not a unit of time: the units are"),
             ("soon", "is not a duration"),

@@ -71,7 +71,7 @@ impl Function {
                 let name = parts.name.as_ref().map(Ident::to_string).unwrap_or_default();
                 let message = match outline.body {
                     None => format!("`{name}` has no body: write one in braces, in place of the semicolon"),
-                    Some(_) => format!("`{name}` can't be read: {error}"),
+                    Some(_) => format!("`{name}` can't be parsed: {error}"),
                 };
                 sink.push(syn::Error::new(error.span(), message));
                 sink.muted_child()

@@ -154,7 +154,7 @@ fn kind(word: Word, name: &Ident, tokens: TokenStream, sink: &Sink) -> MarkKind 
         Word::Service | Word::StateEnum => {
             sink.error(
                 name,
-                format!("`#[{name}]` goes on an `impl` block, not on a method in it: remove it here"),
+                format!("`#[{name}]` can be used only on an `impl` block: remove it from this method"),
             );
             MarkKind::Unusable
         }
@@ -164,7 +164,7 @@ fn kind(word: Word, name: &Ident, tokens: TokenStream, sink: &Sink) -> MarkKind 
 /// An attribute without options.
 fn alone(kind: MarkKind, name: &Ident, tokens: TokenStream, sink: &Sink) -> MarkKind {
     if !tokens.is_empty() {
-        sink.error(tokens, format!("`#[{name}]` has no options: write it alone"));
+        sink.error(tokens, format!("`#[{name}]` takes no options: write `#[{name}]`"));
     }
     kind
 }
@@ -275,6 +275,6 @@ pub(super) fn half_close(word: Ident) -> syn::Result<HalfClose> {
     match word.to_string().as_str() {
         "cancel" => Ok(HalfClose::Cancel),
         "answer" => Ok(HalfClose::Answer),
-        _ => Err(syn::Error::new(word.span(), "`half_close` is `cancel` or `answer`")),
+        _ => Err(syn::Error::new(word.span(), "`half_close` must be `cancel` or `answer`")),
     }
 }

@@ -38,7 +38,7 @@ impl Value<'_> {
     /// `key`, standing alone.
     pub(crate) fn flag(&self, slot: &mut Option<Ident>, key: Ident) -> syn::Result<()> {
         if self.input.peek(Token![=]) || self.input.peek(syn::token::Paren) {
-            return Err(syn::Error::new(key.span(), format!("`{key}` takes no value: write it alone")));
+            return Err(syn::Error::new(key.span(), format!("`{key}` takes no value: write `{key}`")));
         }
         once(slot.is_some(), &key)?;
         *slot = Some(key);
@@ -155,7 +155,7 @@ fn one<O: Options>(options: &mut O, input: ParseStream<'_>) -> syn::Result<()> {
             return Err(syn::Error::new(key.span(), message));
         }
         Lookup::Unknown if word == Word::Service && Word::StateEnum.option(&name).is_some() => {
-            let message = format!("`{name}` is about the enum of the states: write `state({all})`");
+            let message = format!("`{name}` applies to the enum of the states: write `state({all})`");
             return Err(syn::Error::new(key.span(), message));
         }
         mistake => return Err(syn::Error::new(key.span(), describe(word, &name, &mistake))),

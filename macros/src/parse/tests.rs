@@ -47,7 +47,7 @@ fn each_option_reports_for_itself() {
         [
             "`on` needs a value: write `on = self.pool`",
             "unknown option `dedline` of `#[blocking]`: did you mean `deadline`?",
-            "`flat` takes no value: write it alone",
+            "`flat` takes no value: write `flat`",
             "`wire` is an option of `#[request]`, not of `#[blocking]`, which knows `on`, `deadline`, \
              `lane`, `detached`, `nested`, `flat` and `crate`",
             "`nested` is given twice: remove one of the two",

@@ -17,7 +17,7 @@ fn blocking_functions_run_on_threads() {
             #[blocking]
             fn b(&mut self) {}
         ),
-        &["takes `&self`"],
+        &["must take `&self`"],
     );
     says(
         quote!(
@@ -52,7 +52,7 @@ fn blocking_functions_run_on_threads() {
             #[blocking]
             fn b<'a>(&self, s: &'a Img) {}
         ),
-        &["this argument is borrowed"],
+        &["this argument is a reference"],
     );
     says(
         quote!(
@@ -66,7 +66,7 @@ fn blocking_functions_run_on_threads() {
             #[blocking]
             fn b(&self, f: impl Fn()) {}
         ),
-        &["`impl Trait` has none"],
+        &["`impl Trait` isn't supported in this argument"],
     );
     says(
         quote!(
@@ -80,7 +80,7 @@ fn blocking_functions_run_on_threads() {
             #[blocking(nested, flat)]
             fn b(&self) -> R {}
         ),
-        &["exclude each other"],
+        &["can't be used together"],
     );
     says(
         quote!(
@@ -156,7 +156,7 @@ fn worlds_are_kept_apart() {
             #[blocking]
             fn b(&self, w: &Worker, other: &Worker) {}
         ),
-        &["has one worker: remove this one"],
+        &["has only one worker: remove this parameter"],
     );
     says(
         quote!(
@@ -170,7 +170,7 @@ fn worlds_are_kept_apart() {
             #[blocking]
             fn b<'a>(&'a self) {}
         ),
-        &["no lifetime in particular"],
+        &["can't name the lifetime of `self`"],
     );
 }
 

@@ -11,11 +11,11 @@ fn handlers_are_one() {
     );
     says(
         quote!(#request #[request] async fn q(&self, r: Req) -> Rsp {}),
-        &["one `#[request]`, and `r` is it"],
+        &["one `#[request]` handler, and `r` already is one"],
     );
     says(
         quote!(#request #[session] async fn q(&self, s: &mut Session<A, B>) {}),
-        &["are of one kind, and `r` is a `#[request]`"],
+        &["can't mix handler kinds, and `r` is a `#[request]`"],
     );
     says(quote!(#[cfg(a)] #request #[cfg(not(a))] #request), &[]);
 }
@@ -27,28 +27,28 @@ fn requests_have_a_request() {
             #[request]
             async fn r(&self) -> Rsp {}
         ),
-        &["takes the request as its last parameter"],
+        &["must take the request by value"],
     );
     says(
         quote!(
             #[request]
             async fn r(&self, peer: &Peer<Rsp>) -> Rsp {}
         ),
-        &["takes the request as its last parameter"],
+        &["must take the request by value"],
     );
     says(
         quote!(
             #[request]
             async fn r(&self, r: &Req) -> Rsp {}
         ),
-        &["the request is the last parameter, and owned"],
+        &["the request must be the last parameter, by value"],
     );
     says(
         quote!(
             #[request]
             async fn r(&self, r: Cow<'_, str>) -> Rsp {}
         ),
-        &["borrows for `'_`"],
+        &["contains a reference (`'_`)"],
     );
     says(
         quote!(
@@ -62,14 +62,14 @@ fn requests_have_a_request() {
             #[request(wire)]
             async fn r(&self, r: Req) -> Vec<Rsp> {}
         ),
-        &["`wire` sends a `Result` itself"],
+        &["`wire` requires a `Result`"],
     );
     says(
         quote!(
             #[request]
             async fn r(&self, r: Req) -> &str {}
         ),
-        &["the response is borrowed"],
+        &["the response is a reference"],
     );
 }
 
@@ -80,14 +80,14 @@ fn sessions_have_a_session() {
             #[session]
             async fn s(&self) {}
         ),
-        &["takes the session as its last parameter"],
+        &["must take the session as its last parameter"],
     );
     says(
         quote!(
             #[session]
             async fn s(&self, s: &mut Vec<u8>) {}
         ),
-        &["is the session: write"],
+        &["must be the session: write"],
     );
     says(
         quote!(
@@ -101,7 +101,7 @@ fn sessions_have_a_session() {
             #[session]
             async fn s(&self, s: &mut Session<A, B>) -> u8 {}
         ),
-        &["returns `Result<(), Error>`, or nothing"],
+        &["must return `()` or `Result<(), Error>`"],
     );
     says(
         quote!(
@@ -133,7 +133,7 @@ fn handlers_run_on_the_loop() {
             #[request]
             async fn r(&mut self, r: Req) -> Rsp {}
         ),
-        &["takes `&self`"],
+        &["must take `&self`"],
     );
     says(
         quote!(
@@ -153,6 +153,6 @@ fn handlers_run_on_the_loop() {
         quote!(
             async fn h(&mut self) {}
         ),
-        &["async methods take `&self`"],
+        &["async method of a service must take `&self`"],
     );
 }

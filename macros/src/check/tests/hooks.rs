@@ -33,7 +33,7 @@ fn hooks_have_their_shapes() {
             #[on(stop, start)]
             async fn h(&self) {}
         )),
-        &["for one event"],
+        &["only one event"],
     );
     says(
         with(quote!(
@@ -47,14 +47,14 @@ fn hooks_have_their_shapes() {
             #[on(stop)]
             async fn h(&self) -> u8 {}
         )),
-        &["returns nothing"],
+        &["must return `()`"],
     );
     says(
         with(quote!(
             #[on(start)]
             async fn h(&self) -> u8 {}
         )),
-        &["returns nothing, or a `Result"],
+        &["must return `()` or `Result"],
     );
     says(
         with(quote!(
@@ -84,7 +84,7 @@ fn hooks_have_their_shapes() {
             #[on(connect)]
             async fn h(&self) -> &str {}
         )),
-        &["the connection's value is borrowed"],
+        &["the connection's value is a reference"],
     );
     says(
         with(quote!(
@@ -93,7 +93,7 @@ fn hooks_have_their_shapes() {
             #[on(stop)]
             async fn i(&self) {}
         )),
-        &["`h` is it"],
+        &["`h` already is one"],
     );
     says(
         with(quote!(
@@ -111,7 +111,7 @@ fn hooks_have_their_shapes() {
             #[on(stop)]
             async fn h(&self) {}
         ),
-        &["belongs to a handler"],
+        &["the same `#[service]` block as the handlers"],
     );
 }
 
@@ -122,7 +122,7 @@ fn the_connections_value_is_made_by_somebody() {
             #[request]
             async fn r(&self, c: &mut Conn, r: Req) -> Rsp {}
         ),
-        &["made by `#[on(connect)]`"],
+        &["no `#[on(connect)]` hook makes one"],
     );
     says(
         quote!(
@@ -137,7 +137,8 @@ fn the_connections_value_is_made_by_somebody() {
 fn types_are_of_a_handler() {
     let messages = block(quote!(request = Req), quote!());
     assert!(
-        messages.len() == 1 && messages.iter().all(|message| message.contains("is about a handler")),
+        messages.len() == 1
+            && messages.iter().all(|message| message.contains("the same `#[service]` block as the handlers")),
         "{messages:?}"
     );
 }
