@@ -7,6 +7,13 @@
 #[rustfmt::skip]
 pub const fn moves_between_threads<T: Send>() {} // goes to a thread or comes back: `Arc` for `Rc`, `Mutex` for `RefCell`, `dyn T + Send` for `dyn T`
 
+/// The pool of a job: what coerces to `&Pool`. The message shows the parameter with its line.
+#[rustfmt::skip]
+#[must_use]
+pub const fn runs_on(pool: &crate::Pool) -> &crate::Pool { // `self.cpu.as_ref().expect("..")` for a field that is an `Option<Pool>`
+    pool
+}
+
 /// [`moves_between_threads`] of an argument by value whose type is called `Worker`: a type of the user's, or the library's by mistake.
 pub const fn crosses_as_worker<T: IsNoWorker>() {}
 

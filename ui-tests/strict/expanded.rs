@@ -57,8 +57,9 @@ impl Echo {
         ::portcullis::__private::moves_between_threads::<usize>();
         ::portcullis::__private::moves_between_threads::<Interrupted>();
         ::portcullis::__private::is_error_of_a_job::<Interrupted>();
-        let pool: &::portcullis::Pool = &self
-            .pools[::portcullis::__private::argument(&at).read() % 2];
+        let pool: &::portcullis::Pool = ::portcullis::__private::runs_on(
+            &self.pools[::portcullis::__private::argument(&at).read() % 2],
+        );
         let pool = &::core::clone::Clone::clone(pool);
         let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
         let job = pool

@@ -448,7 +448,8 @@ fn pool(blocking: &Blocking, krate: &Path) -> TokenStream {
         // The expression may borrow an argument, and arguments are about to move into the job.
         quote_spanned!(site=> let pool = &::core::clone::Clone::clone(pool);)
     });
-    quote_spanned!(site=> let pool: &#krate::Pool = #reference; #owned)
+    let runs_on = quote_spanned!(at(&written)=> #krate::__private::runs_on);
+    quote_spanned!(site=> let pool: &#krate::Pool = #runs_on(#reference); #owned)
 }
 
 /// The arms of an `if` or a `match` borrow for themselves.

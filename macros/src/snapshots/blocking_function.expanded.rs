@@ -80,7 +80,7 @@ where
     };
     ::portcullis::__private::moves_between_threads::<[u8; N]>();
     ::portcullis::__private::moves_between_threads::<Hash>();
-    let pool: &::portcullis::Pool = &HASHERS;
+    let pool: &::portcullis::Pool = ::portcullis::__private::runs_on(&HASHERS);
     let job = pool.job("hash").deadline(limit());
     job.run::<_, Hash>(move |worker| body(worker, bytes))
 }

@@ -13,8 +13,9 @@ impl Images {
         ::portcullis::__private::moves_between_threads::<Image>();
         ::portcullis::__private::moves_between_threads::<Error>();
         ::portcullis::__private::is_error_of_a_job::<Error>();
-        let pool: &::portcullis::Pool = &self
-            .pools[::portcullis::__private::argument(&key).read() % 4];
+        let pool: &::portcullis::Pool = ::portcullis::__private::runs_on(
+            &self.pools[::portcullis::__private::argument(&key).read() % 4],
+        );
         let pool = &::core::clone::Clone::clone(pool);
         let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
         let job = pool

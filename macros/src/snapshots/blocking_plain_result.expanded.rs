@@ -4,7 +4,7 @@ impl Maths {
     fn is_prime(self: &::std::sync::Arc<Self>, n: u64) -> ::portcullis::Offload<bool> {
         ::portcullis::__private::moves_between_threads::<u64>();
         ::portcullis::__private::moves_between_threads::<bool>();
-        let pool: &::portcullis::Pool = &self.cpu;
+        let pool: &::portcullis::Pool = ::portcullis::__private::runs_on(&self.cpu);
         let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
         pool.job("Maths::is_prime")
             .run::<_, bool>(move |worker| Self::blocking_is_prime(&this, worker, n))
@@ -25,7 +25,7 @@ impl Maths {
     ) -> ::portcullis::Offload<Result<u64, ParseIntError>> {
         ::portcullis::__private::moves_between_threads::<String>();
         ::portcullis::__private::moves_between_threads::<Result<u64, ParseIntError>>();
-        let pool: &::portcullis::Pool = &self.cpu;
+        let pool: &::portcullis::Pool = ::portcullis::__private::runs_on(&self.cpu);
         let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
         pool.job("Maths::parse")
             .run::<
@@ -64,7 +64,7 @@ impl Maths {
         ::portcullis::__private::is_error_of_a_job::<
             <Solved as ::portcullis::__private::Fallible>::Err,
         >();
-        let pool: &::portcullis::Pool = &self.cpu;
+        let pool: &::portcullis::Pool = ::portcullis::__private::runs_on(&self.cpu);
         let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
         pool.job("Maths::solve")
             .try_run::<

@@ -73,7 +73,7 @@ impl Search {
         ::portcullis::__private::moves_between_threads::<Hits>();
         ::portcullis::__private::moves_between_threads::<Error>();
         ::portcullis::__private::is_error_of_a_job::<Error>();
-        let pool: &::portcullis::Pool = &self.cpu;
+        let pool: &::portcullis::Pool = ::portcullis::__private::runs_on(&self.cpu);
         let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
         pool.job("Search::scan")
             .try_run::<

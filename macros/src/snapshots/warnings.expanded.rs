@@ -11,7 +11,7 @@ impl Thumbnails {
     ) -> ::portcullis::Offload<Vec<u8>> {
         ::portcullis::__private::moves_between_threads::<String>();
         ::portcullis::__private::moves_between_threads::<Vec<u8>>();
-        let pool: &::portcullis::Pool = &self.disk;
+        let pool: &::portcullis::Pool = ::portcullis::__private::runs_on(&self.disk);
         let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
         pool.job("Thumbnails::read")
             .run::<_, Vec<u8>>(move |worker| Self::blocking_read(&this, worker, name))
