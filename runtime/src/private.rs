@@ -19,7 +19,7 @@ pub const fn crosses_as_worker<T: IsNoWorker>() {}
 
 /// What is called `Worker` and can cross.
 #[diagnostic::on_unimplemented(
-    message = "a worker is lent to the job: write `worker: &Worker`, and put it first",
+    message = "the worker must be a shared reference and the first parameter: write `worker: &Worker`",
     label = "stays on its thread"
 )]
 pub trait IsNoWorker {}
@@ -29,8 +29,8 @@ impl<T: Send> IsNoWorker for T {}
 
 /// The worker, whatever it is called where the job is written.
 #[diagnostic::on_unimplemented(
-    message = "this argument is borrowed, and a job may outlive its caller: take it by value, or share it in an `Arc`",
-    label = "only `&Worker` can be lent to a job"
+    message = "this argument is a reference, but a job may outlive its caller: take it by value, or share it in an `Arc`",
+    label = "only `&Worker` can be borrowed by a job"
 )]
 pub trait IsWorker {
     /// The worker as what it is called.
@@ -67,7 +67,7 @@ impl<'a, T> ByReference<'a, T> for Part<'a, T> {
 
 /// The error of a blocking function can take in what a crossing can end with.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can't say that a crossing ended early: it has no `From<Interrupted>`",
+    message = "`{Self}` must implement `From<Interrupted>`, because a job can be interrupted",
     label = "no `From<Interrupted>`",
     note = "if `{Self}` is a type of yours, write `impl From<portcullis::Interrupted> for {Self}`",
     note = "if not, make an error type that can hold both, or write `#[blocking(nested)]` to get the whole result inside a `Result<_, Interrupted>`"
@@ -84,7 +84,7 @@ pub const fn is_error_of_a_job<E: FromInterrupted>() {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a `Result`",
     label = "taken for a `Result`",
-    note = "on `#[blocking]`, write `nested` to leave the type as it is; elsewhere, return a `Result<_, _>`, or call the type something else: `use exam::Result as Marks`"
+    note = "on `#[blocking]`, write `nested` to leave the type as it is; elsewhere, return a `Result<_, _>`, or import the type under another name: `use exam::Result as ExamResult`"
 )]
 pub trait Fallible {
     /// The value.

@@ -43,8 +43,8 @@ impl<T> IsNoResult for IsResult<T> {}
 
 /// What a block with parameters of its own has to write out, since nothing can tell its aliases.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` goes by another name here, and in a block with parameters only its own name tells what it is",
-    label = "an alias: write the type out"
+    message = "`{Self}` has another name here, which can't be resolved in a block with type parameters",
+    label = "write the type out"
 )]
 pub trait WrittenOut {}
 
@@ -59,7 +59,7 @@ macro_rules! __is_result {
 
 /// A response under `wire`.
 #[diagnostic::on_unimplemented(
-    message = "`wire` sends a `Result` itself, and this handler returns `{Self}`: remove `wire`",
+    message = "`wire` requires a `Result` return type, but this handler returns `{Self}`: remove `wire`",
     label = "not a `Result`"
 )]
 pub trait IsWire: Sized {
@@ -123,7 +123,7 @@ impl<T, Err> Settles<false, Err> for T {
 
 /// What returns nothing, and may fail.
 #[diagnostic::on_unimplemented(
-    message = "this returns nothing, or a `Result<(), Error>`, and not `{Self}`",
+    message = "this must return `()` or `Result<(), Error>`, but it returns `{Self}`",
     label = "neither `()` nor a `Result<(), Error>`"
 )]
 pub trait Completes<Otherwise> {
@@ -160,7 +160,7 @@ impl<E, Otherwise> Completes<Otherwise> for Result<(), E> {
 
 /// What `#[before]` returns: a `ControlFlow`, or a `Result` of one.
 #[diagnostic::on_unimplemented(
-    message = "a `#[before]` hook lets a request pass or answers it: it returns a `ControlFlow<Response, Request>`, and not `{Self}`",
+    message = "a `#[before]` method must return `ControlFlow<Response, Request>`, but this one returns `{Self}`",
     label = "not a `ControlFlow<Response, Request>`"
 )]
 pub trait Flows<Otherwise> {
