@@ -18,8 +18,9 @@ use portcullis::{
     RunningServer, Tcp, Unix,
 };
 use portcullis_tests::pki::{client_config, strangers};
-use portcullis_tests::streams::{Kind, Way, bind};
+use portcullis_tests::streams::{Folder, Kind, Way, bind};
 use portcullis_tests::{LIMIT, on_loops};
+use socket2::SockRef;
 use tokio::time::timeout;
 
 const SHORT: Duration = Duration::from_millis(100);
@@ -200,8 +201,31 @@ on_loops! {
         let config = client_config(None, &[]);
         let connected = Client::<String, String, _>::connect_within(SHORT, Tcp::new(addr).tls(ClientTls::new("localhost", config.clone())), Lines::new());
         assert_eq!(connected.await.unwrap_err().kind(), io::ErrorKind::TimedOut);
-        let connected = blocking(move || Asking::connect_within(SHORT, Tcp::new(addr).tls(ClientTls::new("localhost", config)), Lines::new())).await;
+        let tls = ClientTls::new("localhost", config);
+        let tcp = Tcp::new(addr).tls(tls.clone());
+        let connected = blocking(move || Asking::connect_within(SHORT, tcp, Lines::new())).await;
         assert_eq!(connected.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        // Over a Unix socket, too.
+        let folder = Folder::new();
+        let _silent = std::os::unix::net::UnixListener::bind(folder.join("socket")).unwrap();
+        let unix = Unix::new(folder.join("socket")).tls(tls);
+        let connected = Client::<String, String, _>::connect_within(SHORT, unix.clone(), Lines::new()).await;
+        assert_eq!(connected.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        let connected = blocking(move || Asking::connect_within(SHORT, unix, Lines::new())).await;
+        assert_eq!(connected.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+
+    async fn the_options_of_an_address_are_those_of_the_clients_socket() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let client = Client::<String, String, _>::connect(addr, Lines::new()).await.unwrap();
+        assert!(client.get_ref().nodelay().unwrap());
+        assert!(!SockRef::from(client.get_ref()).keepalive().unwrap());
+        let tcp = Tcp::new(addr).nodelay(false).keepalive(Duration::from_secs(77));
+        let client = Client::<String, String, _>::connect(tcp, Lines::new()).await.unwrap();
+        assert!(!client.get_ref().nodelay().unwrap());
+        assert!(SockRef::from(client.get_ref()).keepalive().unwrap());
+        drop(listener);
     }
 
     async fn every_operation_has_a_limit() {

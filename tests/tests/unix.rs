@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use portcullis::prelude::*;
-use portcullis::{Credentials, RunningServer, Unix};
+use portcullis::{BlockingClient, Client, Credentials, RunningServer, Unix};
 use portcullis_tests::streams::{Conn, Folder};
 use portcullis_tests::{LIMIT, on_loops};
 use tokio::io::AsyncWriteExt;
@@ -182,6 +182,13 @@ on_loops! {
             UnixStream::from_std(stream)
         };
         assert_eq!(Conn::Unix(connect().unwrap()).ask("x").await, "x");
+        let unix = Unix::abstract_name(&name);
+        let mut client = Client::<String, String, _>::connect(unix.clone(), Lines::new()).await.unwrap().limit(LIMIT);
+        assert_eq!(client.call("y".into()).await.unwrap(), "y");
+        let asked = tokio::task::spawn_blocking(move || {
+            BlockingClient::<String, String, _>::connect(unix, Lines::new())?.limit(LIMIT).call("z".into())
+        });
+        assert_eq!(timeout(LIMIT, asked).await.unwrap().unwrap().unwrap(), "z");
         assert_eq!(server().listen(Unix::abstract_name(&name)).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         stop(running).await;
         assert!(connect().is_err());

@@ -42,6 +42,9 @@ on_loops! {
             // Where there is no IPv6 it is another error.
             assert!(bound.is_err());
         }
+        // The options are those of a connected endpoint, too.
+        let connected = Endpoint::<String, String, _>::connect(Udp::new("127.0.0.1:9", text()).multicast_hops(256));
+        assert_eq!(connected.await.map(drop).map_err(|error| error.kind()), Err(ErrorKind::InvalidInput));
         let most = Udp::new("127.0.0.1:0", text()).multicast_hops(255).multicast_from_v4(Ipv4Addr::LOCALHOST);
         Endpoint::<String, String, _>::bind(most).unwrap();
     }
