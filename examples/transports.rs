@@ -5,7 +5,8 @@
 //! ```
 //!
 //! The service does not know which it is served over, unless it asks: the visitor's name is what the transport can
-//! vouch for. Then the certificate is replaced while the server runs, and one stop closes all doors.
+//! vouch for. Then the certificate is replaced while the server runs, and one stop closes all listeners. Clients connect to
+//! the same kinds of addresses.
 
 #![forbid(unsafe_code)]
 
@@ -13,14 +14,11 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use portcullis::prelude::*;
-use portcullis::rustls::pki_types::{ServerName, pem::PemObject};
+use portcullis::rustls::pki_types::pem::PemObject;
 use portcullis::rustls::{ClientConfig, RootCertStore, crypto::ring};
-use portcullis::{Client, Tcp, Tls};
+use portcullis::{Client, ClientTls, Connect, Tcp, Tls, Unix};
 use portcullis_examples::{Error, time_limit};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
-use tokio_rustls::TlsConnector;
 
 // ---------------------------------------------------------------------------------------------- the service
 
@@ -70,28 +68,30 @@ async fn main() -> Result<(), Error> {
         .codec(Lines::new())
         .bind("127.0.0.1:0")?
         .listen(Tcp::new("127.0.0.1:0").tls(tls))?
-        .listen(portcullis::Unix::new(&path).mode(0o600))?
+        .listen(Unix::new(&path).mode(0o600))?
         .spawn()
         .await?;
     let [plain, secure] = *server.local_addrs() else { return Err("two addresses were bound".into()) };
     println!("open at {plain}, at {secure} (TLS) and at {}", path.display());
 
-    visit(TcpStream::connect(plain).await?, "hello").await?;
-    visit(authority.connect(secure).await?, "hello, and don't tell anyone").await?;
-    visit(UnixStream::connect(&path).await?, "hello from next door").await?;
+    let secure = Tcp::new(secure).tls(authority.client_tls()?);
+    visit(plain, "hello").await?;
+    visit(secure.clone(), "hello, and don't tell anyone").await?;
+    visit(Unix::new(&path), "hello from next door").await?;
 
     let (chain, key) = authority.sign("localhost")?;
     reloader.set(Tls::pem(chain, key).alpn(["guests/1"]).config()?);
     println!("the certificate is replaced");
-    visit(authority.connect(secure).await?, "hello again").await?;
+    visit(secure, "hello again").await?;
 
     println!("{}", server.stop_within(Duration::from_secs(5)).await?);
     assert!(!path.exists(), "the socket's file goes with the server");
     Ok(())
 }
 
-async fn visit<IO: AsyncRead + AsyncWrite + Unpin>(io: IO, text: &str) -> Result<(), Error> {
-    let mut client = Client::<String, String, _, _>::over(io, Lines::new()).limit(Duration::from_secs(5));
+async fn visit(address: impl Connect, text: &str) -> Result<(), Error> {
+    let client = Client::<String, String, _>::connect(address, Lines::new()).await?;
+    let mut client = client.limit(Duration::from_secs(5));
     println!("{}", client.call(text.to_owned()).await?);
     client.finish().await?;
     Ok(())
@@ -117,10 +117,7 @@ impl Authority {
         Ok((params.signed_by(&key, &self.issuer)?.pem(), key.serialize_pem()))
     }
 
-    async fn connect(
-        &self,
-        addr: std::net::SocketAddr,
-    ) -> Result<impl AsyncRead + AsyncWrite + Unpin, Error> {
+    fn client_tls(&self) -> Result<ClientTls, Error> {
         let mut roots = RootCertStore::empty();
         roots.add(PemObject::from_pem_slice(self.issuer.pem().as_bytes())?)?;
         let mut config = ClientConfig::builder_with_provider(ring::default_provider().into())
@@ -128,7 +125,6 @@ impl Authority {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = vec![b"guests/1".to_vec()];
-        let connector = TlsConnector::from(std::sync::Arc::new(config));
-        Ok(connector.connect(ServerName::try_from("localhost")?, TcpStream::connect(addr).await?).await?)
+        Ok(ClientTls::new("localhost", config))
     }
 }
