@@ -43,7 +43,7 @@ pub(super) const BEYOND: Duration = Duration::from_secs(1);
 
 /// What the listeners of one server share while it runs.
 pub(crate) struct ServeContext<S: Service> {
-    pub(crate) hub: Arc<SessionRegistry<S>>,
+    pub(crate) registry: Arc<SessionRegistry<S>>,
     pub(crate) scope: Arc<Scope>,
     #[cfg(any(feature = "tls", feature = "test-util"))]
     pub(super) control: Arc<Control>,
@@ -58,9 +58,9 @@ pub(crate) struct ServeContext<S: Service> {
 impl<S: Service> ServeContext<S> {
     /// Stops the server when its last session has ended.
     pub(crate) fn stop_after_last_session(&self) -> impl Future<Output = ()> + Send + use<S> {
-        let (hub, control) = (Arc::clone(&self.hub), Arc::clone(&self.control));
+        let (registry, control) = (Arc::clone(&self.registry), Arc::clone(&self.control));
         async move {
-            hub.at_most(0).await;
+            registry.at_most(0).await;
             control.stop(None);
         }
     }
@@ -96,7 +96,7 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
         let datagram_rates = [options.datagram_rate, options.datagram_session_rate];
         let running = Running::new(service, options, control);
         let context = ServeContext {
-            hub: Arc::clone(&running.hub),
+            registry: Arc::clone(&running.hub),
             scope: Arc::clone(&running.scope),
             #[cfg(any(feature = "tls", feature = "test-util"))]
             control: Arc::clone(&running.control),

@@ -81,9 +81,9 @@ impl<S: Service> BoundListener<S> for InMemory<S> {
 
     fn start(self: Box<Self>, context: &ServeContext<S>) -> io::Result<Source> {
         Ok(Source::Connections(Box::new(InMemoryAcceptor {
-            hub: Arc::clone(&context.hub),
+            registry: Arc::clone(&context.registry),
             scope: Arc::clone(&context.scope),
-            factory: Arc::new(driver(Arc::clone(&context.hub))),
+            factory: Arc::new(driver(Arc::clone(&context.registry))),
             accepted: Some(self.accepted),
             end: Some(Box::pin(context.stop_after_last_session())),
         })))
@@ -91,7 +91,7 @@ impl<S: Service> BoundListener<S> for InMemory<S> {
 }
 
 struct InMemoryAcceptor<S: Service, F> {
-    hub: Arc<SessionRegistry<S>>,
+    registry: Arc<SessionRegistry<S>>,
     scope: Arc<Scope>,
     factory: Arc<F>,
     /// `None` when no connection can come any more.
@@ -104,9 +104,9 @@ impl<S: Service, F: Drive<S, StreamOf<S>, MarkersOf<S>>> Acceptor for InMemoryAc
     fn poll_accept_session(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if let Some(streams) = &mut self.accepted {
             if let Some((io, codec, tell)) = ready!(streams.poll_recv(cx)) {
-                let seat = self.hub.admit(None);
-                let _ = tell.send(seat.peer());
-                drop(tokio::spawn(self.scope.enter(self.factory.drive(seat, io, codec))));
+                let guard = self.registry.admit(None);
+                let _ = tell.send(guard.peer());
+                drop(tokio::spawn(self.scope.enter(self.factory.drive(guard, io, codec))));
                 return Poll::Ready(Ok(()));
             }
             self.accepted = None;

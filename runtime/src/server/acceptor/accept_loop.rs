@@ -44,9 +44,9 @@ impl AcceptLoop {
     }
 
     /// Starts a session for each connection. It never ends.
-    pub(crate) async fn run<S: Service>(mut self, hub: &SessionRegistry<S>, max_connections: usize) {
+    pub(crate) async fn run<S: Service>(mut self, registry: &SessionRegistry<S>, max_connections: usize) {
         loop {
-            hub.place(max_connections).await;
+            registry.place(max_connections).await;
             match poll_fn(|cx| self.poll_accept(cx)).await {
                 Ok(()) => {}
                 Err(error) if is_connection_error(&error) => debug!(%error, "a connection was not accepted"),
@@ -115,8 +115,8 @@ mod tests {
             });
             let accept_loop = AcceptLoop::new(acceptors.collect());
             let Options { limits, queue_limits, .. } = Options::default();
-            let hub = SessionRegistry::new(Arc::new(scripted().0), limits, queue_limits, None, 0);
-            let _never = timeout(Duration::from_secs(10), accept_loop.run(&hub, 10)).await;
+            let registry = SessionRegistry::new(Arc::new(scripted().0), limits, queue_limits, None, 0);
+            let _never = timeout(Duration::from_secs(10), accept_loop.run(&registry, 10)).await;
         });
         std::mem::take(&mut *seen.lock())
     }

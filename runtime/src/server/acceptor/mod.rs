@@ -37,7 +37,7 @@ pub(crate) trait Acceptor: Send {
 
 /// Starts sessions whose streams are ready as they are.
 pub(super) struct SessionAcceptor<S: Service, C, L, F> {
-    hub: Arc<SessionRegistry<S>>,
+    registry: Arc<SessionRegistry<S>>,
     scope: Arc<Scope>,
     codec: C,
     listener: L,
@@ -46,14 +46,14 @@ pub(super) struct SessionAcceptor<S: Service, C, L, F> {
 
 impl<S: Service, C, L: Listener, F> SessionAcceptor<S, C, L, F> {
     pub(super) fn new(context: &ServeContext<S>, listener: L, codec: C, factory: F) -> Self {
-        let (hub, scope) = (Arc::clone(&context.hub), Arc::clone(&context.scope));
-        Self { hub, scope, codec, listener, factory: Arc::new(factory) }
+        let (registry, scope) = (Arc::clone(&context.registry), Arc::clone(&context.scope));
+        Self { registry, scope, codec, listener, factory: Arc::new(factory) }
     }
 
     /// `None` is a connection that gets no session, because there are too many from its host.
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Accepted<L::Stream>>>> {
         let accepted = ready!(self.listener.poll_accept(cx))?;
-        let has_room = self.hub.has_room_for(&accepted.origin, false);
+        let has_room = self.registry.has_room_for(&accepted.origin, false);
         if !has_room {
             info!(peer = ?accepted.origin.addr(), "connection rejected: per-IP limit reached");
         }
@@ -70,7 +70,7 @@ where
 {
     fn poll_accept_session(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if let Some(Accepted { io, origin }) = ready!(self.poll_accept(cx))? {
-            let task = self.factory.drive(self.hub.admit(origin), io, self.codec.clone());
+            let task = self.factory.drive(self.registry.admit(origin), io, self.codec.clone());
             drop(tokio::spawn(self.scope.enter(task)));
         }
         Poll::Ready(Ok(()))

@@ -42,12 +42,12 @@ where
             return Poll::Ready(Ok(()));
         };
         let addr = below.addr();
-        let shaken = Arc::new(Extended { below, extension: Handshake::new() });
-        let SessionAcceptor { hub, scope, codec, factory, .. } = &self.acceptor;
-        let seat = hub.admit(Origin::Extended(Arc::<Extended<Handshake>>::clone(&shaken)));
+        let origin = Arc::new(Extended { below, extension: Handshake::new() });
+        let SessionAcceptor { registry, scope, codec, factory, .. } = &self.acceptor;
+        let guard = registry.admit(Origin::Extended(Arc::<Extended<Handshake>>::clone(&origin)));
         let (factory, codec) = (Arc::clone(factory), codec.clone());
-        let shaking = handshake(io, addr, self.tls.clone(), Arc::clone(&self.control));
-        drop(tokio::spawn(scope.enter(session(factory, seat, shaken, Box::pin(shaking), codec))));
+        let handshake = accept(io, addr, self.tls.clone(), Arc::clone(&self.control));
+        drop(tokio::spawn(scope.enter(session(factory, guard, origin, Box::pin(handshake), codec))));
         Poll::Ready(Ok(()))
     }
 }
@@ -55,37 +55,37 @@ where
 /// The task of a session: the handshake and, if it succeeds in time, the session.
 async fn session<S, IO, C, F>(
     factory: Arc<F>,
-    seat: SessionGuard<S>,
-    shaken: Arc<Extended<Handshake>>,
+    guard: SessionGuard<S>,
+    origin: Arc<Extended<Handshake>>,
     // In a box, which is freed when the session begins.
-    shaking: Pin<Box<impl Future<Output = Option<TlsStream<IO>>>>>,
+    handshake: Pin<Box<impl Future<Output = Option<TlsStream<IO>>>>>,
     codec: C,
 ) where
     S: Service,
     F: Drive<S, TlsStream<IO>, C>,
 {
-    if let Some(io) = shaking.await {
+    if let Some(io) = handshake.await {
         // Nothing else sets it.
-        let _ = shaken.extension.set(io.info());
-        drop(shaken);
-        factory.drive(seat, io, codec).await;
+        let _ = origin.extension.set(io.info());
+        drop(origin);
+        factory.drive(guard, io, codec).await;
     }
 }
 
-/// `None` if the client did not come to it, or the server stops.
-async fn handshake<IO: Transport>(
+/// `None` if the handshake fails or takes too long, or if the server stops.
+async fn accept<IO: Transport>(
     io: IO,
     peer: Option<SocketAddr>,
     tls: Tls,
     control: Arc<Control>,
 ) -> Option<TlsStream<IO>> {
-    let shaking = timeout(tls.limit(), shake(io, tls.config()));
-    let shaken = tokio::select! {
+    let handshake = timeout(tls.limit(), shake(io, tls.config()));
+    let accepted = tokio::select! {
         biased;
-        shaken = shaking => shaken,
+        accepted = handshake => accepted,
         () = control.over() => return None,
     };
-    match shaken {
+    match accepted {
         Ok(Ok(io)) => Some(io),
         Ok(Err(error)) => {
             debug!(?peer, %error, "TLS handshake failed");

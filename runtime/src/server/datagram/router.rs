@@ -86,7 +86,7 @@ impl<S: Service> Route<S> {
     pub(in crate::server) fn new(context: &ServeContext<S>, socket: AsyncSocket, longest: usize) -> Self {
         let counters = Arc::clone(&context.counters);
         let shared = Arc::new(Shared { socket, counters, inboxes: Mutex::default() });
-        let (hub, scope) = (Arc::clone(&context.hub), Arc::clone(&context.scope));
+        let (hub, scope) = (Arc::clone(&context.registry), Arc::clone(&context.scope));
         let (max_sessions, max_inbound) = (context.max_datagram_sessions, context.max_inbound);
         let [datagrams, sessions] = context.datagram_rates;
         Self {

@@ -82,7 +82,7 @@ impl<S: Service, D: DatagramCodec<S::Request, S::Response>> BoundListener<S> for
         let longest = codec.max_size().min(ceiling);
         let codec = Framed::with_max(codec, ceiling);
         let (socket, file): (AsyncSocket, Option<SocketFile>) = AsyncSocket::new(socket)?;
-        let factory = Arc::new(driver::<S, Packets, Framed<D>>(Arc::clone(&context.hub)));
+        let factory = Arc::new(driver::<S, Packets, Framed<D>>(Arc::clone(&context.registry)));
         let routed = Route::new(context, socket, longest);
         Ok(Source::Datagrams(Box::pin(async move {
             // The file goes when nothing more is read, while sessions may still answer.

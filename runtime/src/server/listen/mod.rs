@@ -238,7 +238,7 @@ where
     fn start(self: Box<Self>, context: &ServeContext<S>) -> io::Result<Source> {
         let Self { mut listener, codec } = *self;
         listener.start()?;
-        let factory = driver::<S, L::Stream, C>(context.hub.clone());
+        let factory = driver::<S, L::Stream, C>(context.registry.clone());
         Ok(Source::Connections(Box::new(SessionAcceptor::new(context, listener, codec, factory))))
     }
 }
@@ -306,7 +306,7 @@ mod over_tls {
         fn start(self: Box<Self>, context: &ServeContext<S>) -> io::Result<Source> {
             let Self { streams: TlsStreams { mut listener, tls }, codec } = *self;
             listener.start()?;
-            let factory = driver::<S, TlsStream<L::Stream>, C>(context.hub.clone());
+            let factory = driver::<S, TlsStream<L::Stream>, C>(context.registry.clone());
             let acceptor = SessionAcceptor::new(context, listener, codec, factory);
             Ok(Source::Connections(Box::new(TlsAcceptor { acceptor, tls, control: context.control.clone() })))
         }
