@@ -20,7 +20,7 @@ use crate::report::WaitsFor;
 use crate::sync::Mutex;
 use crate::worker::Worker;
 
-/// A channel of at most `bound` items (at least one) on their way.
+/// A channel of at most `capacity` items (at least one) on their way.
 ///
 /// ```
 /// # use portcullis_runtime::{Pool, channel};
@@ -40,26 +40,31 @@ use crate::worker::Worker;
 /// assert_eq!(got, 1000);
 /// # });
 /// ```
-pub fn channel<T: Send + 'static>(bound: usize) -> (Sender<T>, Receiver<T>) {
-    let state =
-        State { items: VecDeque::new(), senders: 1, gone: false, receiver: None, waiting: Vec::new() };
-    let shared = Arc::new(Shared { state: Mutex::new(state), bound: bound.max(1) });
+pub fn channel<T: Send + 'static>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+    let state = State {
+        items: VecDeque::new(),
+        senders: 1,
+        receiver_dropped: false,
+        receiver: None,
+        blocked_senders: Vec::new(),
+    };
+    let shared = Arc::new(Shared { state: Mutex::new(state), capacity: capacity.max(1) });
     (Sender { shared: Arc::clone(&shared) }, Receiver { shared })
 }
 
 struct Shared<T> {
     state: Mutex<State<T>>,
-    bound: usize,
+    capacity: usize,
 }
 
 struct State<T> {
     items: VecDeque<T>,
     senders: usize,
     /// The receiver was dropped.
-    gone: bool,
+    receiver_dropped: bool,
     receiver: Option<Waker>,
     /// The jobs whose workers wait for room.
-    waiting: Vec<Arc<dyn Host>>,
+    blocked_senders: Vec<Arc<dyn Host>>,
 }
 
 /// The side that threads send on.
@@ -107,24 +112,24 @@ impl<T: Send + 'static> Sender<T> {
     pub fn send(&self, worker: &Worker, item: T) -> Result<(), ChannelError<T>> {
         let at = (Location::caller(), WaitsFor::Room);
         let mut state = self.shared.state.lock();
-        while state.items.len() >= self.shared.bound && !state.gone {
+        while state.items.len() >= self.shared.capacity && !state.receiver_dropped {
             let host = worker.host();
-            if !state.waiting.iter().any(|known| Arc::ptr_eq(known, host)) {
-                state.waiting.push(Arc::clone(host));
+            if !state.blocked_senders.iter().any(|known| Arc::ptr_eq(known, host)) {
+                state.blocked_senders.push(Arc::clone(host));
             }
             drop(state);
             let room = || {
                 let state = self.shared.state.lock();
-                state.items.len() < self.shared.bound || state.gone
+                state.items.len() < self.shared.capacity || state.receiver_dropped
             };
             if let Err(why) = host.park(at, &room) {
                 // A receiver that never looks again must not keep all who have given up.
-                self.shared.state.lock().waiting.retain(|known| !Arc::ptr_eq(known, host));
+                self.shared.state.lock().blocked_senders.retain(|known| !Arc::ptr_eq(known, host));
                 return Err(ChannelError::Interrupted(item, why));
             }
             state = self.shared.state.lock();
         }
-        if state.gone {
+        if state.receiver_dropped {
             return Err(ChannelError::Gone(item));
         }
         state.items.push_back(item);
@@ -140,7 +145,7 @@ impl<T: Send + 'static> Sender<T> {
 impl<T> Sender<T> {
     /// Whether the receiver is gone.
     pub fn is_gone(&self) -> bool {
-        self.shared.state.lock().gone
+        self.shared.state.lock().receiver_dropped
     }
 }
 
@@ -186,9 +191,9 @@ impl<T> Receiver<T> {
             drop(before); // a waker may own its task, whose drop is the user's code
             return Poll::Pending;
         };
-        let waiting = std::mem::take(&mut state.waiting);
+        let blocked = std::mem::take(&mut state.blocked_senders);
         drop(state);
-        waiting.iter().for_each(|host| host.notify_worker());
+        blocked.iter().for_each(|host| host.notify_worker());
         Poll::Ready(Some(item))
     }
 }
@@ -204,10 +209,10 @@ impl<T> Stream for Receiver<T> {
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         let mut state = self.shared.state.lock();
-        state.gone = true;
-        let (waiting, items) = (std::mem::take(&mut state.waiting), std::mem::take(&mut state.items));
+        state.receiver_dropped = true;
+        let (blocked, items) = (std::mem::take(&mut state.blocked_senders), std::mem::take(&mut state.items));
         drop(state);
-        waiting.iter().for_each(|host| host.notify_worker());
+        blocked.iter().for_each(|host| host.notify_worker());
         drop(items);
     }
 }

@@ -49,7 +49,7 @@ pub enum Interrupted {
 
 impl Interrupted {
     /// The same reason once more, for several who waited for one thing. (A panic's payload goes to one of them.)
-    pub(crate) fn again(&self) -> Self {
+    pub(crate) fn duplicate(&self) -> Self {
         match self {
             Self::Full => Self::Full,
             Self::Shed => Self::Shed,
@@ -207,7 +207,7 @@ impl<F: Future> Future for CatchUnwind<F> {
 }
 
 /// Runs `f`, which is or drops what is somebody else's, where there is nobody to panic to: a panic is logged and goes no further.
-pub fn contained(what: &str, f: impl FnOnce()) {
+pub fn catch_and_log(what: &str, f: impl FnOnce()) {
     let Err(panic) = catch_panic(f) else { return };
     // The subscriber is somebody else's too, and so is the drop of the payload.
     let log = || tracing::error!(%panic, "a panic in {what}");

@@ -20,7 +20,7 @@ use crate::report::{StuckJob, WaitsAt};
 use crate::scope::Scope;
 use crate::spawn::Executor;
 use crate::sync::Mutex;
-use crate::values::Values;
+use crate::values::ContextValues;
 
 /// The deepest that loop and pool may call each other (O9).
 pub(crate) const MAX_DEPTH: u32 = 64;
@@ -89,7 +89,7 @@ pub(crate) struct JobMeta {
     /// The server that the caller belongs to.
     pub(crate) scope: Option<Arc<Scope>>,
     /// What the caller had set with `context!`.
-    pub(crate) values: Option<Arc<Values>>,
+    pub(crate) values: Option<Arc<ContextValues>>,
     /// The loop that was current at the call, for tasks of a job that belongs to no server.
     pub(crate) executor: Executor,
     /// Boxed, since the cell travels from core to core and mostly has nothing of it.

@@ -74,7 +74,7 @@ pub mod bounds {
 #[doc(hidden)]
 pub mod internal {
     pub use crate::context::{InScope, is_polling_task};
-    pub use crate::error::{CatchUnwind, catch_panic, contained};
+    pub use crate::error::{CatchUnwind, catch_and_log, catch_panic};
     pub use crate::hooks::{
         HookTimer, Hooks, MakeHooks, PoolHooks, PoolProbe, SteppedThread, install, uninstall,
     };
@@ -82,7 +82,7 @@ pub mod internal {
     pub use crate::portal::in_tokio_task;
     pub use crate::scope::{DrainSource, Scope, ScopeGuard};
     pub use crate::spawn::Executor;
-    pub use crate::sync::{Condvar, Mutex, MutexGuard, OwnLine, atomic};
+    pub use crate::sync::{CachePadded, Condvar, Mutex, MutexGuard, atomic};
     pub use crate::threads::{ThreadName, start as start_thread};
     pub use crate::timer::{after, until};
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use crate::error::{Interrupted, contained};
+use crate::error::{Interrupted, catch_and_log};
 use crate::report::StuckJob;
 use crate::spawn::{BoxTask, Spawn};
 use crate::sync::Mutex;
@@ -124,6 +124,6 @@ impl Drop for ScopeGuard {
         members.jobs -= 1;
         let wakers = if members.jobs == 0 { std::mem::take(&mut members.on_idle) } else { Vec::new() };
         drop(members);
-        wakers.into_iter().for_each(|waker| contained("a waker", || waker.wake()));
+        wakers.into_iter().for_each(|waker| catch_and_log("a waker", || waker.wake()));
     }
 }

@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::error::{Interrupted, contained};
+use crate::error::{Interrupted, catch_and_log};
 
 /// A task with its type forgotten.
 pub type BoxTask = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -83,6 +83,6 @@ pub(crate) struct EnterGuard<'a>(Option<tokio::runtime::EnterGuard<'a>>);
 impl Drop for EnterGuard<'_> {
     fn drop(&mut self) {
         // tokio panics here if the job has entered a runtime and not left it, which must not cost the thread.
-        contained("leaving a runtime", || drop(self.0.take()));
+        catch_and_log("leaving a runtime", || drop(self.0.take()));
     }
 }

@@ -87,9 +87,9 @@ impl Condvar {
 /// bytes, since processors fetch lines in pairs (as crossbeam's `CachePadded` has it).
 #[derive(Debug, Default)]
 #[repr(align(128))]
-pub struct OwnLine<T>(pub T);
+pub struct CachePadded<T>(pub T);
 
-impl<T> Deref for OwnLine<T> {
+impl<T> Deref for CachePadded<T> {
     type Target = T;
 
     fn deref(&self) -> &T {

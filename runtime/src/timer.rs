@@ -1,11 +1,11 @@
-//! One lazy thread for deadlines, so that they need no async runtime of a particular make.
+//! Timers for deadlines, on a thread of their own, so that they need no particular async runtime.
 //!
-//! The thread `portcullis-timer` starts with the first deadline and sleeps until the earliest one. Setting and
-//! clearing an alarm is one short lock.
+//! The thread `portcullis-timer` starts with the first deadline and sleeps until the earliest one. Starting and
+//! cancelling a timer takes one short lock.
 //!
-//! What an alarm does is the user's code in part: interrupting a job drops what it captured, waking a task runs an executor, and both
-//! may log. So the timer thread only says what is due, and threads beside it ring the alarms: one as a rule, and another one
-//! whenever they have been busy for [`PATIENCE`]. A drop that takes long, or for ever, holds its own thread and no deadline.
+//! A timer runs the user's code in part: interrupting a job drops what it captured, waking a task runs an executor, and both
+//! may log. Therefore the timer thread only finds the timers that are due, and other threads fire them: one as a rule, and another one
+//! whenever they have been busy for [`PATIENCE`]. A drop that takes long, or for ever, holds its own thread and delays no deadline.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
@@ -15,14 +15,14 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use crate::error::contained;
+use crate::error::catch_and_log;
 use crate::threads::{self, ThreadName};
 
-/// How long a due alarm waits for a thread that rings another one, before one more is started.
+/// How long a due timer waits for a thread that fires another one, before one more thread is started.
 const PATIENCE: Duration = Duration::from_millis(2);
 
-/// How many threads may ring alarms at once. Beyond that, a deadline waits for one of them.
-const MAX_RINGERS: usize = 64;
+/// How many threads may fire timers at once. Beyond that, a deadline waits for one of them.
+const MAX_FIRING_THREADS: usize = 64;
 
 /// Something with a deadline.
 pub(crate) trait Expire: Send + Sync {
@@ -37,45 +37,45 @@ enum TimerAction {
 }
 
 struct TimerQueue {
-    alarms: BTreeMap<(Instant, u64), TimerAction>,
+    timers: BTreeMap<(Instant, u64), TimerAction>,
     next_id: u64,
     /// The timer thread is there.
     running: bool,
-    /// TimerActions whose time has come, for a ringer to take.
+    /// Timers whose time has come, for a firing thread to take.
     due: VecDeque<TimerAction>,
     /// How many have been taken.
     taken: u64,
-    ringers: usize,
-    /// Ringers that wait for an alarm.
+    firing_threads: usize,
+    /// Firing threads that wait for a timer.
     idle: usize,
 }
 
 static TIMERS: Mutex<TimerQueue> = Mutex::new(TimerQueue {
-    alarms: BTreeMap::new(),
+    timers: BTreeMap::new(),
     next_id: 0,
     running: false,
     due: VecDeque::new(),
     taken: 0,
-    ringers: 0,
+    firing_threads: 0,
     idle: 0,
 });
-/// For the timer thread: there is an earlier alarm.
-static EARLIER: Condvar = Condvar::new();
-/// For an idle ringer: an alarm is due.
+/// For the timer thread: the earliest deadline has changed.
+static DEADLINE_MOVED: Condvar = Condvar::new();
+/// For an idle firing thread: a timer is due.
 static DUE: Condvar = Condvar::new();
 
 /// The timer thread could not be started.
 #[derive(Debug)]
 pub(crate) struct TimerThreadError;
 
-/// An alarm that has been set; cleared when dropped.
+/// A timer that was started. Dropping it cancels the timer.
 #[derive(Debug)]
 pub(crate) struct TimerGuard((Instant, u64));
 
 impl Drop for TimerGuard {
     fn drop(&mut self) {
-        let alarm = lock().alarms.remove(&self.0);
-        drop(alarm); // outside the lock: it may be the last handle on a job
+        let timer = lock().timers.remove(&self.0);
+        drop(timer); // outside the lock: it may be the last handle on a job
     }
 }
 
@@ -90,108 +90,107 @@ pub(crate) fn expire_at(when: Instant, target: Weak<dyn Expire>) -> Result<Timer
 
 /// Calls [`Expire::expire`] now, if `target` still lives. A panic of what that drops or wakes goes no further.
 pub(crate) fn expire_now(target: Weak<dyn Expire>) {
-    ring(TimerAction::Interrupt(target));
+    fire(TimerAction::Interrupt(target));
 }
 
-fn set(when: Instant, alarm: TimerAction) -> Result<TimerGuard, TimerThreadError> {
-    let mut clock = lock();
-    if !clock.running {
-        threads::start(ThreadName::new("portcullis-timer", ""), None, tick).map_err(|_| TimerThreadError)?;
-        clock.running = true;
+fn set(when: Instant, timer: TimerAction) -> Result<TimerGuard, TimerThreadError> {
+    let mut queue = lock();
+    if !queue.running {
+        threads::start(ThreadName::new("portcullis-timer", ""), None, run).map_err(|_| TimerThreadError)?;
+        queue.running = true;
     }
-    if clock.ringers == 0 {
-        clock.add_ringer().map_err(|_| TimerThreadError)?;
+    if queue.firing_threads == 0 {
+        queue.add_firing_thread().map_err(|_| TimerThreadError)?;
     }
-    let key = (when, clock.next_id);
-    clock.next_id += 1;
-    let earliest = clock.alarms.first_key_value().is_none_or(|(first, _)| key < *first);
-    clock.alarms.insert(key, alarm);
-    drop(clock);
+    let key = (when, queue.next_id);
+    queue.next_id += 1;
+    let earliest = queue.timers.first_key_value().is_none_or(|(first, _)| key < *first);
+    queue.timers.insert(key, timer);
+    drop(queue);
     if earliest {
-        EARLIER.notify_one();
+        DEADLINE_MOVED.notify_one();
     }
     Ok(TimerGuard(key))
 }
 
 impl TimerQueue {
-    fn add_ringer(&mut self) -> io::Result<()> {
-        threads::start(ThreadName::of_our_own("alarm"), None, ring_what_is_due)?;
-        self.ringers += 1;
+    fn add_firing_thread(&mut self) -> io::Result<()> {
+        threads::start(ThreadName::of_our_own("alarm"), None, fire_due_timers)?;
+        self.firing_threads += 1;
         Ok(())
     }
 }
 
-/// The timer thread. No code of a user's runs here.
-fn tick() {
-    let mut clock = lock();
-    // Since when no ringer has taken what is due, and how many were taken then.
-    let mut stalled = (Instant::now(), clock.taken);
+/// The timer thread. No code of the user's runs here.
+fn run() {
+    let mut queue = lock();
+    // Since when no thread has taken what is due, and how many were taken then.
+    let mut stalled = (Instant::now(), queue.taken);
     loop {
         let now = Instant::now();
-        let idle_before = clock.due.is_empty();
-        while let Some(first) = clock.alarms.first_entry().filter(|first| first.key().0 <= now) {
-            let alarm = first.remove();
-            clock.due.push_back(alarm);
+        let idle_before = queue.due.is_empty();
+        while let Some(first) = queue.timers.first_entry().filter(|first| first.key().0 <= now) {
+            let timer = first.remove();
+            queue.due.push_back(timer);
         }
-        let mut until = clock.alarms.first_key_value().map(|(key, _)| key.0);
-        if !clock.due.is_empty() {
-            if idle_before || stalled.1 != clock.taken {
-                stalled = (now, clock.taken);
+        let mut until = queue.timers.first_key_value().map(|(key, _)| key.0);
+        if !queue.due.is_empty() {
+            if idle_before || stalled.1 != queue.taken {
+                stalled = (now, queue.taken);
             } else if now.saturating_duration_since(stalled.0) >= PATIENCE {
                 stalled.0 = now;
-                if clock.ringers < MAX_RINGERS {
-                    // If there is no thread to be had, those that there are get to it in time.
-                    let _ = clock.add_ringer();
+                if queue.firing_threads < MAX_FIRING_THREADS {
+                    // If no thread can be started, the others get to it in time.
+                    let _ = queue.add_firing_thread();
                 }
             }
-            if clock.idle > 0 {
+            if queue.idle > 0 {
                 DUE.notify_one();
             }
             let look_again = stalled.0 + PATIENCE;
             until = Some(until.map_or(look_again, |until| until.min(look_again)));
         }
-        clock = match until {
-            None => EARLIER.wait(clock).unwrap_or_else(PoisonError::into_inner),
+        queue = match until {
+            None => DEADLINE_MOVED.wait(queue).unwrap_or_else(PoisonError::into_inner),
             Some(until) => {
                 let rest = until.saturating_duration_since(now);
-                EARLIER.wait_timeout(clock, rest).unwrap_or_else(PoisonError::into_inner).0
+                DEADLINE_MOVED.wait_timeout(queue, rest).unwrap_or_else(PoisonError::into_inner).0
             }
         };
     }
 }
 
-/// A thread that rings alarms; it stays if no other one is idle.
-fn ring_what_is_due() {
-    let mut clock = lock();
+/// A thread that fires timers; it stays if no other one is idle.
+fn fire_due_timers() {
+    let mut queue = lock();
     loop {
-        if let Some(alarm) = clock.due.pop_front() {
-            clock.taken += 1;
-            drop(clock);
-            ring(alarm);
-            clock = lock();
-        } else if clock.idle > 0 {
-            clock.ringers -= 1;
+        if let Some(timer) = queue.due.pop_front() {
+            queue.taken += 1;
+            drop(queue);
+            fire(timer);
+            queue = lock();
+        } else if queue.idle > 0 {
+            queue.firing_threads -= 1;
             return;
         } else {
-            clock.idle += 1;
-            clock = DUE.wait(clock).unwrap_or_else(PoisonError::into_inner);
-            clock.idle -= 1;
+            queue.idle += 1;
+            queue = DUE.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue.idle -= 1;
         }
     }
 }
 
-fn ring(alarm: TimerAction) {
-    contained(
-        "what happens when a deadline passes (a drop of captured values, or a waker)",
-        || match alarm {
+fn fire(timer: TimerAction) {
+    catch_and_log("what happens when a deadline passes (a drop of captured values, or a waker)", || {
+        match timer {
             TimerAction::Interrupt(target) => {
                 if let Some(target) = target.upgrade() {
                     target.expire();
                 }
             }
             TimerAction::Wake(waker) => waker.wake(),
-        },
-    );
+        }
+    });
 }
 
 /// So far away that it is never, and that no clock overflows.
@@ -204,13 +203,13 @@ pub fn after(time: Duration) -> Instant {
 
 /// Waits until `done` (which registers the waker it is shown) says so, or until `limit`; tells which.
 pub async fn until(limit: Instant, done: impl FnMut(&Waker) -> bool + Unpin) -> bool {
-    Until { limit, done, armed: None }.await
+    Until { limit, done, guard: None }.await
 }
 
 struct Until<D> {
     limit: Instant,
     done: D,
-    armed: Option<(TimerGuard, Waker)>,
+    guard: Option<(TimerGuard, Waker)>,
 }
 
 impl<D: FnMut(&Waker) -> bool + Unpin> Future for Until<D> {
@@ -224,9 +223,9 @@ impl<D: FnMut(&Waker) -> bool + Unpin> Future for Until<D> {
         if Instant::now() >= this.limit {
             return Poll::Ready(false);
         }
-        if !this.armed.as_ref().is_some_and(|(_, waker)| waker.will_wake(cx.waker())) {
+        if !this.guard.as_ref().is_some_and(|(_, waker)| waker.will_wake(cx.waker())) {
             match set(this.limit, TimerAction::Wake(cx.waker().clone())) {
-                Ok(armed) => this.armed = Some((armed, cx.waker().clone())),
+                Ok(guard) => this.guard = Some((guard, cx.waker().clone())),
                 Err(TimerThreadError) => return Poll::Ready(false),
             }
         }

@@ -1,4 +1,4 @@
-//! [`Values`]: the context values that travel with a job.
+//! [`ContextValues`]: the context values that travel with a job.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use std::sync::Arc;
 pub(crate) type Entry = (usize, Arc<dyn Any + Send + Sync>);
 
 /// A linked list of context values, innermost first. All who were given the same values share it.
-pub(crate) struct Values {
+pub(crate) struct ContextValues {
     entry: Entry,
-    next: Option<Arc<Values>>,
+    next: Option<Arc<ContextValues>>,
 }
 
-impl Values {
+impl ContextValues {
     /// `entry` on top of `values`.
     pub(crate) fn push(entry: Entry, values: Option<Arc<Self>>) -> Arc<Self> {
         let next = Self::without_key(entry.0, values);

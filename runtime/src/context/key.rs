@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use crate::host_call::{self, BoxCall};
 use crate::job::Host;
-use crate::values::{Entry, Values};
+use crate::values::{ContextValues, Entry};
 
 /// Declares context values: like [`tokio::task_local!`](https://docs.rs/tokio/latest/tokio/macro.task_local.html), and
 /// they also follow the work across a crossing.
@@ -64,12 +64,12 @@ impl<T: Clone + Send + Sync + 'static> ContextKey<T> {
     /// Runs `f` on this thread with this key set to `value`.
     pub fn sync_scope<R>(&'static self, value: T, f: impl FnOnce() -> R) -> R {
         let entry: Entry = (self.key(), Arc::new(value));
-        super::with_values(&mut Some(Values::push(entry, super::values())), f)
+        super::with_values(&mut Some(ContextValues::push(entry, super::values())), f)
     }
 
     /// The value that is set here, if one is.
     pub fn get(&'static self) -> Option<T> {
-        Values::get(super::values().as_ref(), self.key())
+        ContextValues::get(super::values().as_ref(), self.key())
     }
 
     fn key(&'static self) -> usize {
@@ -90,7 +90,7 @@ pin_project_lite::pin_project! {
         future: F,
         // Until the first poll, which is where its surroundings are known.
         set: Option<Entry>,
-        values: Option<Arc<Values>>,
+        values: Option<Arc<ContextValues>>,
     }
 }
 
@@ -100,7 +100,7 @@ impl<F: Future> Future for InContext<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         if let Some(set) = this.set.take() {
-            *this.values = Some(Values::push(set, super::values()));
+            *this.values = Some(ContextValues::push(set, super::values()));
         }
         super::with_values(this.values, || this.future.poll(cx))
     }

@@ -21,14 +21,14 @@ use crate::job::{Host, JobMeta};
 use crate::scope::Scope;
 use crate::spawn::{BoxTask, Executor, Spawn};
 use crate::sync::thread_local;
-use crate::values::Values;
+use crate::values::ContextValues;
 
 #[derive(Clone, Default)]
 pub(crate) struct Current {
     pub(crate) host: Option<Arc<dyn Host>>,
     pub(crate) scope: Option<Arc<Scope>>,
     /// What the user has set (`context!`).
-    pub(crate) values: Option<Arc<Values>>,
+    pub(crate) values: Option<Arc<ContextValues>>,
 }
 
 impl Current {
@@ -138,13 +138,13 @@ fn swap(with: &mut Current) {
 }
 
 /// The values that are set here.
-pub(crate) fn values() -> Option<Arc<Values>> {
+pub(crate) fn values() -> Option<Arc<ContextValues>> {
     CURRENT.try_with(|current| current.borrow().values.clone()).unwrap_or_default()
 }
 
 /// As [`with`], for the values alone.
-pub(crate) fn with_values<R>(mine: &mut Option<Arc<Values>>, f: impl FnOnce() -> R) -> R {
-    struct Back<'a>(&'a mut Option<Arc<Values>>);
+pub(crate) fn with_values<R>(mine: &mut Option<Arc<ContextValues>>, f: impl FnOnce() -> R) -> R {
+    struct Back<'a>(&'a mut Option<Arc<ContextValues>>);
     impl Drop for Back<'_> {
         fn drop(&mut self) {
             swap_values(self.0);
@@ -160,7 +160,7 @@ pub(crate) fn with_values<R>(mine: &mut Option<Arc<Values>>, f: impl FnOnce() ->
     f()
 }
 
-fn swap_values(with: &mut Option<Arc<Values>>) {
+fn swap_values(with: &mut Option<Arc<ContextValues>>) {
     let _ = CURRENT.try_with(|current| std::mem::swap(&mut current.borrow_mut().values, with));
 }
 

@@ -9,7 +9,7 @@ use super::local;
 use super::queue::RunGuard;
 use super::thread_slot::{self, ThreadSlot};
 use super::{QueuedJob, RunResult};
-use crate::error::contained;
+use crate::error::catch_and_log;
 use crate::hooks::{Hooks, SteppedThread};
 use crate::job::JobMeta;
 use crate::worker::Worker;
@@ -24,7 +24,7 @@ pub(super) fn run_loop(inner: &Inner, slot: &Arc<ThreadSlot>, spin: Spin) {
     while let Some(taken) = next.take().or_else(|| inner.queue.pop_blocking()) {
         next = run_batch(inner, spin, taken);
     }
-    contained("a drop of a thread's own values", local::clear);
+    catch_and_log("a drop of a thread's own values", local::clear);
 }
 
 type ClaimedJob<'a> = (Arc<dyn QueuedJob>, RunGuard<'a, Arc<dyn QueuedJob>>);
@@ -103,7 +103,7 @@ fn run_on(
 ) -> Option<Instant> {
     let RunResult { caller, ended } = job.run(place, since);
     if let Some(caller) = caller {
-        contained("a waker", || caller.wake());
+        catch_and_log("a waker", || caller.wake());
     }
     ended
 }
@@ -111,5 +111,5 @@ fn run_on(
 /// Lets go of a job that has run. It may be the last to hold its caller's context values, whose drop is the user's code: the thread
 /// outlives a panic of that.
 pub(super) fn release(worker: Worker) {
-    contained("a drop of what a job's caller had current", || drop(worker));
+    catch_and_log("a drop of what a job's caller had current", || drop(worker));
 }

@@ -59,7 +59,7 @@ impl<T: Send + 'static> Iterator for AsCompleted<'_, T> {
         let tasks = match &mut self.left {
             Ok(tasks) if tasks.is_empty() => return None,
             Ok(tasks) => std::mem::take(tasks),
-            Err((why, places)) => return places.pop().map(|place| (place, Err(why.again()))),
+            Err((why, places)) => return places.pop().map(|place| (place, Err(why.duplicate()))),
         };
         let mut places: Vec<_> = tasks.iter().rev().map(|(place, _)| *place).collect();
         match first(tasks).wait(self.worker) {
@@ -69,7 +69,7 @@ impl<T: Send + 'static> Iterator for AsCompleted<'_, T> {
             }
             Err(why) => {
                 let place = places.pop()?;
-                let first = why.again();
+                let first = why.duplicate();
                 self.left = Err((why, places));
                 Some((place, Err(first)))
             }

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::sync::{Mutex, OwnLine};
+use crate::sync::{CachePadded, Mutex};
 
 /// A box with room for one future.
 pub(super) type Slot<F> = Pin<Box<Option<F>>>;
@@ -15,11 +15,11 @@ const MAX_POOLED: usize = 128;
 
 /// The empty slots of one server. Every active phase takes one and returns it, so each loop thread has a shard of its own (if
 /// there are more threads than shards, some share one). A slot may be returned on another thread than it was taken on.
-pub(super) struct FuturePool<F>([OwnLine<Mutex<Vec<Slot<F>>>>; SHARDS]);
+pub(super) struct FuturePool<F>([CachePadded<Mutex<Vec<Slot<F>>>>; SHARDS]);
 
 impl<F> FuturePool<F> {
     pub(super) fn new() -> Self {
-        Self(std::array::from_fn(|_| OwnLine(Mutex::new(Vec::new()))))
+        Self(std::array::from_fn(|_| CachePadded(Mutex::new(Vec::new()))))
     }
 
     fn shard(&self) -> &Mutex<Vec<Slot<F>>> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::state::JobState;
 use super::{Awaiter, JobCell, Output, Stage};
-use crate::error::{Interrupted, contained};
+use crate::error::{Interrupted, catch_and_log};
 use crate::hooks::Hooks;
 use crate::job::CancelReason;
 use crate::pool::stats::Counters;
@@ -47,9 +47,9 @@ where
             self.give_up_place(from);
         }
         // Whoever is here (the timer, a drain, another caller) has no part in what the job captured.
-        contained("a drop of what a cancelled job captured", || drop((stage, unanswered, timer)));
+        catch_and_log("a drop of what a cancelled job captured", || drop((stage, unanswered, timer)));
         if let Some(waker) = waker {
-            contained("a waker", || waker.wake());
+            catch_and_log("a waker", || waker.wake());
         }
         if cancelled_from.is_some() {
             self.meta.notify(Hooks::finished);
@@ -96,9 +96,9 @@ where
         };
         let timer = state.host.take_timer();
         drop(state);
-        contained("a drop of what a shed job captured", || drop((stage, timer)));
+        catch_and_log("a drop of what a shed job captured", || drop((stage, timer)));
         if let Some(waker) = waker {
-            contained("a waker", || waker.wake());
+            catch_and_log("a waker", || waker.wake());
         }
         self.meta.notify(Hooks::finished);
     }

@@ -20,9 +20,9 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::builder::Overflow;
-use crate::error::contained;
+use crate::error::catch_and_log;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::sync::{Condvar, Mutex, MutexGuard, OwnLine};
+use crate::sync::{CachePadded, Condvar, Mutex, MutexGuard};
 
 /// Something in the queue that is run once, or cancelled once.
 pub(crate) trait Claim {
@@ -65,14 +65,14 @@ const WATCHED: usize = 1 << (usize::BITS - 1);
 /// The lock with what it guards, the count and the hint are written at every job, so each has cache lines of its own. Sharing one costs
 /// a fifth of the throughput.
 pub(crate) struct JobQueue<J> {
-    state: OwnLine<Mutex<State<J>>>,
+    state: CachePadded<Mutex<State<J>>>,
     condvar: Condvar,
     /// Jobs that threads have taken out and not finished: counted up under the lock, down without it. The bit
     /// [`WATCHED`] says that somebody wants to know when the pool is idle, or when there is capacity. It is in the same word, so that
     /// the job that ends cannot miss it.
-    running: OwnLine<AtomicUsize>,
+    running: CachePadded<AtomicUsize>,
     /// Hint for spinning threads: the queue is not empty, or has closed.
-    work_hint: OwnLine<AtomicBool>,
+    work_hint: CachePadded<AtomicBool>,
     threads: usize,
     capacity: usize,
     overflow: Overflow,
@@ -129,7 +129,7 @@ impl<J> State<J> {
 impl<J: Claim> JobQueue<J> {
     pub(crate) fn new(threads: usize, capacity: usize, overflow: Overflow) -> Self {
         Self {
-            state: OwnLine(Mutex::new(State {
+            state: CachePadded(Mutex::new(State {
                 jobs: VecDeque::new(),
                 tombstones: 0,
                 lane_blocked: 0,
@@ -143,8 +143,8 @@ impl<J: Claim> JobQueue<J> {
                 capacity_wakers: Vec::new(),
             })),
             condvar: Condvar::new(),
-            running: OwnLine(AtomicUsize::new(0)),
-            work_hint: OwnLine(AtomicBool::new(false)),
+            running: CachePadded(AtomicUsize::new(0)),
+            work_hint: CachePadded(AtomicBool::new(false)),
             threads,
             capacity,
             overflow,
@@ -354,7 +354,7 @@ impl<J: Claim> JobQueue<J> {
 }
 
 fn wake_all(wakers: Vec<Waker>) {
-    wakers.into_iter().for_each(|waker| contained("a waker", || waker.wake()));
+    wakers.into_iter().for_each(|waker| catch_and_log("a waker", || waker.wake()));
 }
 
 fn shed_oldest<J: Claim>(state: &mut State<J>) -> Option<J> {

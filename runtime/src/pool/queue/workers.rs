@@ -6,7 +6,7 @@ use crate::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::{Claim, JobQueue, RunGuard, State, WATCHED};
-use crate::error::contained;
+use crate::error::catch_and_log;
 use crate::pool::builder::Spin;
 use crate::sync::MutexGuard;
 
@@ -76,7 +76,7 @@ impl<J: Claim> JobQueue<J> {
                 return PopResult::Job(job);
             }
             // A tombstone is freed outside the lock, too: it may be the last to hold what its caller had current.
-            contained("a drop of what a job's caller had current", || drop(job));
+            catch_and_log("a drop of what a job's caller had current", || drop(job));
             state = self.state.lock();
             state.tombstones -= 1;
             if self.running.fetch_sub(1, Ordering::AcqRel) & WATCHED != 0 {

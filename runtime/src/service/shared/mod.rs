@@ -17,7 +17,7 @@ use self::mailbox::{Discarded, Mailbox, SendState};
 use super::origin::Origin;
 use super::reason::Reason;
 use super::server_shared::{ServerShared, ShutdownPhase};
-use crate::error::contained;
+use crate::error::catch_and_log;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
@@ -219,8 +219,10 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
 fn discard<Rsp, Ev>((responses, events): Discarded<Rsp, Ev>) {
     responses
         .into_iter()
-        .for_each(|response| contained("a drop of a response that was not sent", || drop(response)));
-    events.into_iter().for_each(|event| contained("a drop of an event that was not handled", || drop(event)));
+        .for_each(|response| catch_and_log("a drop of a response that was not sent", || drop(response)));
+    events
+        .into_iter()
+        .for_each(|event| catch_and_log("a drop of an event that was not handled", || drop(event)));
 }
 
 fn wake(wakers: impl IntoIterator<Item = Waker>) {
