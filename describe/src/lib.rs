@@ -24,22 +24,6 @@ pub use machine::{Cause, Target, Transition};
 pub use method::{Method, Role, World};
 pub use threads::{Call, Crossing};
 
-/// A service with a description: `#[service]` writes this for a block that has handlers.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` has no description",
-    note = "`#[service]` describes the `impl` block with the handlers; a block without handlers has no description"
-)]
-pub trait Describe {
-    /// The service's handlers, hooks, blocking methods and helpers: those of the block with the handlers.
-    const DESCRIPTION: Description<'static>;
-
-    /// [`DESCRIPTION`](Self::DESCRIPTION), as a call.
-    #[must_use]
-    fn describe() -> Description<'static> {
-        Self::DESCRIPTION
-    }
-}
-
 /// What a service is: printed as text by `Display`, as a picture by [`mermaid`](Self::mermaid) and
 /// [`dot`](Self::dot), and in full by [`json`](Self::json).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -54,9 +54,9 @@ pub mod bounds {
     #[cfg(feature = "server")]
     pub use crate::private::{
         BeginsWithConn, BorrowsCleanup, BorrowsConn, Completes, DerefTarget, EndOfConn, FailsWith, First,
-        Flows, IsState, IsWire, Linear, MakesBoth, NextState, NextTypes, SameType, SessionTypes, Step, Steps,
-        TakesConn, TakesData, TakesError, TakesEvent, TakesPeer, TakesReason, TakesRequest, TakesResponse,
-        Unknown, WrittenOut,
+        Flows, IsState, IsWire, MakesBoth, NextState, NextTypes, SameType, SessionTypes, Step, TakesConn,
+        TakesData, TakesError, TakesEvent, TakesPeer, TakesReason, TakesRequest, TakesResponse, Unknown,
+        WrittenOut,
     };
     pub use crate::private::{
         Fallible, FromInterrupted, InAnImplBlock, IsNoWorker, IsWorker, Nowhere, OfAFreeFunction,

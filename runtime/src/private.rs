@@ -220,7 +220,7 @@ mod server {
 
     pub use crate::describe::snapshot::Package;
     use crate::service::Service;
-    pub use crate::service::{BoxError, HalfClose, InLine, Linear, Opened, Step, Steps, Stepwise, Style};
+    pub use crate::service::{BoxError, HalfClose, InLine, Opened, Step, Stepwise, Style};
 
     /// What `assert_diagram!` does: `path` is relative to `package`.
     #[track_caller]

@@ -175,6 +175,24 @@ impl Echo {
     #[allow(clippy::unused_async, clippy::unused_self)]
     async fn stopped(self: &::std::sync::Arc<Self>) {}
 }
+/**```mermaid
+flowchart LR
+    subgraph the-loop["loop"]
+        echo("echo")
+        count[["count"]]
+        tell[["tell"]]
+    end
+    subgraph pool-0["self.pools#91;at #37; 2#93;"]
+        upper["upper<br/>deadline 2s<br/>lane at"]
+    end
+    subgraph pool-1["Pool#58;#58;shared()"]
+        length["length<br/>deadline Duration#58;#58;from_secs(1)"]
+    end
+    echo --> tell
+    echo -->|".await"| upper
+    upper -.->|".wait(worker)"| count
+    count -->|".await"| length
+```*/
 #[automatically_derived]
 impl ::portcullis::Service for Echo {
     type Request = String;
@@ -237,10 +255,7 @@ impl ::portcullis::Service for Echo {
     async fn on_stop(self: &::std::sync::Arc<Self>) {
         Self::stopped(self).await;
     }
-}
-#[automatically_derived]
-impl ::portcullis::__private::Steps for Echo {
-    async fn step(
+    async fn on_request(
         self: &::std::sync::Arc<Self>,
         state: <Self as ::portcullis::Service>::State,
         peer: &::portcullis::Peer<
@@ -256,28 +271,7 @@ impl ::portcullis::__private::Steps for Echo {
         let response: String = Self::echo(self, peer, conn, request).await?;
         ::core::result::Result::Ok(::portcullis::__private::Step::reply(state, response))
     }
-}
-/**```mermaid
-flowchart LR
-    subgraph the-loop["loop"]
-        echo("echo")
-        count[["count"]]
-        tell[["tell"]]
-    end
-    subgraph pool-0["self.pools#91;at #37; 2#93;"]
-        upper["upper<br/>deadline 2s<br/>lane at"]
-    end
-    subgraph pool-1["Pool#58;#58;shared()"]
-        length["length<br/>deadline Duration#58;#58;from_secs(1)"]
-    end
-    echo --> tell
-    echo -->|".await"| upper
-    upper -.->|".wait(worker)"| count
-    count -->|".await"| length
-```*/
-#[automatically_derived]
-impl ::portcullis::Describe for Echo {
-    const DESCRIPTION: ::portcullis::describe::Description<'static> = {
+    const SERVICE_DESCRIPTION: ::portcullis::describe::Description<'static> = {
         use ::portcullis::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[
             Method::new(Role::OnStart, "started", ""),
@@ -401,6 +395,18 @@ pub enum DoorState {
     /// The session ends, once what it has to say is written.
     Closed,
 }
+/**```mermaid
+stateDiagram-v2
+    shut : shut
+    open : open
+    open : u64
+    open : idle 1m, within 1h
+    [*] --> shut
+    shut --> open
+    open --> shut
+    open --> open : told
+    open --> shut : timeout
+```*/
 #[automatically_derived]
 impl ::portcullis::Service for Door {
     type Request = u64;
@@ -439,10 +445,7 @@ impl ::portcullis::Service for Door {
     ) {
         Self::gone(self, conn, last, reason).await;
     }
-}
-#[automatically_derived]
-impl ::portcullis::__private::Steps for Door {
-    async fn step(
+    async fn on_request(
         self: &::std::sync::Arc<Self>,
         state: <Self as ::portcullis::Service>::State,
         _peer: &::portcullis::Peer<
@@ -487,7 +490,7 @@ impl ::portcullis::__private::Steps for Door {
         }
         ::core::result::Result::Ok(step)
     }
-    async fn event(
+    async fn on_event(
         self: &::std::sync::Arc<Self>,
         state: <Self as ::portcullis::Service>::State,
         _peer: &::portcullis::Peer<
@@ -516,7 +519,7 @@ impl ::portcullis::__private::Steps for Door {
         }
         ::core::result::Result::Ok(::core::ops::ControlFlow::Continue(step))
     }
-    async fn timed_out(
+    async fn on_timeout(
         self: &::std::sync::Arc<Self>,
         state: <Self as ::portcullis::Service>::State,
         _peer: &::portcullis::Peer<
@@ -587,22 +590,7 @@ impl ::portcullis::__private::Steps for Door {
             _ => ::core::option::Option::None,
         }
     }
-}
-/**```mermaid
-stateDiagram-v2
-    shut : shut
-    open : open
-    open : u64
-    open : idle 1m, within 1h
-    [*] --> shut
-    shut --> open
-    open --> shut
-    open --> open : told
-    open --> shut : timeout
-```*/
-#[automatically_derived]
-impl ::portcullis::Describe for Door {
-    const DESCRIPTION: ::portcullis::describe::Description<'static> = {
+    const SERVICE_DESCRIPTION: ::portcullis::describe::Description<'static> = {
         use ::portcullis::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[
             Method::new(Role::OnConnect, "opened", ""),
@@ -698,15 +686,7 @@ where
             state: (),
         })
     }
-}
-#[automatically_derived]
-impl<T: std::fmt::Display + Send + Sync + 'static> ::portcullis::__private::Linear
-for Talk<T>
-where
-    T: 'static,
-    Talk<T>: ::core::marker::Send + ::core::marker::Sync,
-{
-    async fn session(
+    async fn on_session(
         self: &::std::sync::Arc<Self>,
         _conn: &mut <Self as ::portcullis::Service>::Conn,
         session: &mut ::portcullis::Session<
@@ -716,14 +696,7 @@ where
     ) -> ::core::result::Result<(), <Self as ::portcullis::Service>::Error> {
         Self::talk(self, session).await
     }
-}
-#[automatically_derived]
-impl<T: std::fmt::Display + Send + Sync + 'static> ::portcullis::Describe for Talk<T>
-where
-    T: 'static,
-    Talk<T>: ::core::marker::Send + ::core::marker::Sync,
-{
-    const DESCRIPTION: ::portcullis::describe::Description<'static> = {
+    const SERVICE_DESCRIPTION: ::portcullis::describe::Description<'static> = {
         use ::portcullis::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[
             Method::new(Role::OnSession, "talk", "").calls(&["answer"]),

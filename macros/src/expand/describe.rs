@@ -1,9 +1,9 @@
-//! `impl Describe`: the service as a constant, and its picture in the docs.
+//! The description in `impl Service`: the service as a constant, and its picture in the docs.
 //!
 //! ```text
 //! /// (the picture)
-//! impl Describe for Thumbnails {
-//!     const DESCRIPTION: Description<'static> = {
+//! impl Service for Thumbnails {
+//!     const SERVICE_DESCRIPTION: Description<'static> = {
 //!         const METHODS: &[Method<'static>] = &[
 //!             Method::new(Role::OnRequest, "thumbnail", "One request in, one response out.").calls(&["shrink"]),
 //!             Method::new(Role::OnThread, "shrink", "").pool("self.cpu").deadline("2s").calls(&["count"]),
@@ -15,47 +15,23 @@
 //!
 //! A method under a `cfg` is there under that `cfg`. The picture can't know it, and shows the first of each name.
 
-use super::attrs;
 use crate::model::{Described, Service, first_line, type_name};
 use portcullis_describe::{Chart, Crossing, Description, Kind, Method};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::{Attribute, Path};
+use syn::Path;
 
-/// One for each handler, under its `cfg`s, as there are impls of `Service`; none if the block has no handler.
-pub(super) fn items(service: &Service, krate: &Path) -> TokenStream {
-    let cfgs: Vec<Vec<&Attribute>> = match service.states {
-        Some(_) => vec![Vec::new()],
-        None => service.handlers().map(|(method, _)| method.function.cfgs().collect()).collect(),
-    };
-    let Some(first) = cfgs.first() else { return TokenStream::new() };
-    // A second handler that is there in any case was reported.
-    let several = cfgs.iter().all(|cfgs| !cfgs.is_empty());
-    let cfgs = if several { &*cfgs } else { std::slice::from_ref(first) };
+/// The constant of `impl Service`, and the picture for the impl's docs.
+pub(super) fn of(service: &Service, krate: &Path) -> (TokenStream, Option<TokenStream>) {
     let methods = service.described();
-    let (docs, constant) = (docs(service, &methods), constant(service, &methods, krate));
-    let head = &service.head;
-    let (generics, _, where_clause) = head.generics.split_for_impl();
-    let of_block = attrs::of_block(service);
-    let ty = &head.self_ty;
-    cfgs.iter()
-        .map(|cfgs| {
-            quote_spanned! {Span::mixed_site()=>
-                #of_block
-                #(#cfgs)*
-                #docs
-                #[automatically_derived]
-                impl #generics #krate::Describe for #ty #where_clause { #constant }
-            }
-        })
-        .collect()
+    (constant(service, &methods, krate), docs(service, &methods))
 }
 
 fn constant(service: &Service, methods: &[Described<'_>], krate: &Path) -> TokenStream {
     let (name, doc) = (type_name(&service.head.self_ty), first_line(&service.head.attrs));
     let methods = methods.iter().map(method);
     quote_spanned! {Span::mixed_site()=>
-        const DESCRIPTION: #krate::describe::Description<'static> = {
+        const SERVICE_DESCRIPTION: #krate::describe::Description<'static> = {
             use #krate::describe::{Description, Method, Role};
             const METHODS: &[Method<'static>] = &[#(#methods,)*];
             Description::new(#name, #doc, METHODS)

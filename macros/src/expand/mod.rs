@@ -55,13 +55,9 @@ pub(crate) fn block(service: &Service) -> TokenStream {
         true => with_brackets(block.to_token_stream()),
         false => block.to_token_stream(),
     };
-    let (states, impls, description) = match borrowed || check::is_elsewhere(service) || !crate::HAS_SERVERS {
+    let (states, impls) = match borrowed || check::is_elsewhere(service) || !crate::HAS_SERVERS {
         true => Default::default(),
-        false => (
-            machine::items(service, &krate),
-            service::impls(service, &krate),
-            describe::items(service, &krate),
-        ),
+        false => (machine::items(service, &krate), service::impls(service, &krate)),
     };
     let attributes = half::attributes(service, &krate);
     let asked = outside::ask(service);
@@ -69,7 +65,7 @@ pub(crate) fn block(service: &Service) -> TokenStream {
     let levels = attrs::of_block(service);
     let warnings: TokenStream =
         service.methods().filter_map(|method| warnings::behind(method, &levels, &krate)).collect();
-    quote!(#block #warnings #in_front #states #impls #description #attributes #asked)
+    quote!(#block #warnings #in_front #states #impls #attributes #asked)
 }
 
 /// A function with `#[blocking]` outside of `#[service]`.

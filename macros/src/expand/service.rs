@@ -1,9 +1,9 @@
-//! `impl Service`, and `impl Steps` or `impl Linear` for the handler's kind.
+//! `impl Service`: its types, its hooks, and `on_request` or `on_session` for the handler's kind.
 //!
 //! There is one of each for a handler, under the handler's own `cfg`s: two handlers whose `cfg`s exclude
 //! each other make two services, one of which is compiled.
 
-use super::{agree::Agreed, around, at, attrs, connect, handler, hooks, stub, types};
+use super::{agree::Agreed, around, at, attrs, connect, describe, handler, hooks, stub, types};
 use crate::{
     check,
     model::{Function, Handler, HandlerKind, Method, Outcome, Param, Service, SessionTypes, Side},
@@ -26,10 +26,7 @@ pub(super) fn impls(service: &Service, krate: &Path) -> TokenStream {
     let others = handlers.filter(|other| conditional(&first) && conditional(other));
     std::iter::once(first)
         .chain(others)
-        .flat_map(|(method, handler)| {
-            let of = Of { service, method, handler, krate };
-            [of.service_impl(), of.driver_impl()]
-        })
+        .map(|(method, handler)| Of { service, method, handler, krate }.service_impl())
         .collect()
 }
 
@@ -63,6 +60,11 @@ impl Of<'_> {
         let agreed = self.agreed();
         let on_connect = connect::methods(&starts, &quote!(()), &quote!(()), &agreed);
         let hooks = hooks::items(self.service, &agreed);
+        let handles = match &self.handler.kind {
+            HandlerKind::Request { request, .. } => self.on_request(request.as_ref()),
+            HandlerKind::Session { session } => self.on_session(session.as_ref()),
+        };
+        let (description, docs) = describe::of(self.service, krate);
         let (request, response) = (types::named("Request", &request), types::named("Response", &response));
         let items = quote_spanned! {Span::mixed_site()=>
             #request
@@ -75,33 +77,24 @@ impl Of<'_> {
             const HALF_CLOSE: #krate::__private::HalfClose = #krate::__private::HalfClose::#half_close;
             #on_connect
             #hooks
+            #handles
+            #description
         };
-        self.implement(&quote!(#krate::Service), &items)
+        self.implement(docs.as_ref(), &items)
     }
 
-    fn driver_impl(&self) -> TokenStream {
-        let krate = self.krate;
-        match &self.handler.kind {
-            HandlerKind::Request { request, .. } => {
-                self.implement(&quote!(#krate::__private::Steps), &self.step(request.as_ref()))
-            }
-            HandlerKind::Session { session } => {
-                self.implement(&quote!(#krate::__private::Linear), &self.session(session.as_ref()))
-            }
-        }
-    }
-
-    /// `impl<..> Trait for Type where .. { items }`, under the `cfg`s of the block and of the handler.
-    fn implement(&self, of: &TokenStream, items: &TokenStream) -> TokenStream {
-        let head = &self.service.head;
+    /// `impl<..> Service for Type where .. { items }`, under the `cfg`s of the block and of the handler.
+    fn implement(&self, docs: Option<&TokenStream>, items: &TokenStream) -> TokenStream {
+        let (krate, head) = (self.krate, &self.service.head);
         let (generics, _, where_clause) = head.generics.split_for_impl();
         let (attrs, cfgs) = (attrs::of_block(self.service), self.method.function.cfgs());
         let ty = &head.self_ty;
         quote_spanned! {Span::mixed_site()=>
             #attrs
             #(#cfgs)*
+            #docs
             #[automatically_derived]
-            impl #generics #of for #ty #where_clause { #items }
+            impl #generics #krate::Service for #ty #where_clause { #items }
         }
     }
 
@@ -194,8 +187,8 @@ impl Of<'_> {
         }
     }
 
-    /// `async fn step(..)`: one request to one response.
-    fn step(&self, request: Option<&Param>) -> TokenStream {
+    /// `async fn on_request(..)`: one request to one response.
+    fn on_request(&self, request: Option<&Param>) -> TokenStream {
         let (krate, site, agreed) = (self.krate, Span::mixed_site(), self.agreed());
         let Handler { peer, conn, outcome, .. } = self.handler;
         let function = &self.method.function;
@@ -228,7 +221,7 @@ impl Of<'_> {
             unused("conn", conn.is_none() && arounds().all(|(_, around)| around.conn.is_none())),
         );
         quote_spanned! {at(&function.sig.ident)=>
-            async fn step(
+            async fn on_request(
                 self: &::std::sync::Arc<Self>,
                 state: <Self as #krate::Service>::State,
                 #peer: &#krate::Peer<<Self as #krate::Service>::Response, <Self as #krate::Service>::Event>,
@@ -262,8 +255,8 @@ impl Of<'_> {
         }
     }
 
-    /// `async fn session(..)`: a whole connection.
-    fn session(&self, session: Option<&Param>) -> TokenStream {
+    /// `async fn on_session(..)`: a whole connection.
+    fn on_session(&self, session: Option<&Param>) -> TokenStream {
         let (krate, site, agreed) = (self.krate, Span::mixed_site(), self.agreed());
         let Handler { conn, outcome, .. } = self.handler;
         let function = &self.method.function;
@@ -286,7 +279,7 @@ impl Of<'_> {
         };
         let conn = unused("conn", conn.is_none());
         quote_spanned! {at(&function.sig.ident)=>
-            async fn session(
+            async fn on_session(
                 self: &::std::sync::Arc<Self>,
                 #conn: &mut <Self as #krate::Service>::Conn,
                 session: &mut #krate::Session<<Self as #krate::Service>::Request, <Self as #krate::Service>::Response>,

@@ -14,7 +14,7 @@ pub(super) fn of_block(service: &Service, krate: &Path) -> Option<TokenStream> {
     let is_handler =
         |name: &proc_macro2::Ident| ["request", "session", "state"].iter().any(|word| name == word);
     let lost = service.methods().any(|method| method.marks.len() > 1 && method.marks.iter().any(is_handler));
-    lost.then(|| impls(&service.head, krate))
+    lost.then(|| stub(&service.head, krate))
 }
 
 /// For `#[service] impl Trait for Type`, if there are handlers in it.
@@ -22,10 +22,10 @@ pub(super) fn of_other(other: &Other, item: &TokenStream, krate: &Path) -> Optio
     let Other::TraitImpl(head) = other else { return None };
     let has_marks = outside::without_marks(item.clone()).to_string() != item.to_string();
     let owned = loan(&head.self_ty).is_none() && head.generics.params.is_empty();
-    (has_marks && owned).then(|| impls(head, krate))
+    (has_marks && owned).then(|| stub(head, krate))
 }
 
-fn impls(head: &ItemImpl, krate: &Path) -> TokenStream {
+fn stub(head: &ItemImpl, krate: &Path) -> TokenStream {
     let (generics, _, where_clause) = head.generics.split_for_impl();
     let is_cfg = |attr: &&Attribute| attr.path().is_ident("cfg");
     let (cfgs, ty) = (head.attrs.iter().filter(is_cfg).collect::<Vec<_>>(), &head.self_ty);
@@ -45,19 +45,6 @@ fn impls(head: &ItemImpl, krate: &Path) -> TokenStream {
                 self: &::std::sync::Arc<Self>,
                 _: &#krate::Peer<#unknown, ::core::convert::Infallible>,
             ) -> ::core::result::Result<#krate::__private::Opened<Self>, ::core::convert::Infallible> {
-                ::core::unreachable!()
-            }
-        }
-        #(#cfgs)*
-        #[automatically_derived]
-        impl #generics #krate::__private::Steps for #ty #where_clause {
-            async fn step(
-                self: &::std::sync::Arc<Self>,
-                _: (),
-                _: &#krate::Peer<#unknown, ::core::convert::Infallible>,
-                _: &mut (),
-                _: #unknown,
-            ) -> ::core::result::Result<#krate::__private::Step<Self>, ::core::convert::Infallible> {
                 ::core::unreachable!()
             }
         }

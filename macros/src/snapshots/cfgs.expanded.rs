@@ -128,12 +128,7 @@ impl ::portcullis::Service for Files {
     async fn on_stop(self: &::std::sync::Arc<Self>) {
         Self::stopped(self).await;
     }
-}
-#[cfg(unix)]
-#[cfg(feature = "v2")]
-#[automatically_derived]
-impl ::portcullis::__private::Steps for Files {
-    async fn step(
+    async fn on_request(
         self: &::std::sync::Arc<Self>,
         state: <Self as ::portcullis::Service>::State,
         _peer: &::portcullis::Peer<
@@ -154,6 +149,25 @@ impl ::portcullis::__private::Steps for Files {
         >>::settle(Self::read(self, request).await)?;
         ::core::result::Result::Ok(::portcullis::__private::Step::reply(state, response))
     }
+    const SERVICE_DESCRIPTION: ::portcullis::describe::Description<'static> = {
+        use ::portcullis::describe::{Description, Method, Role};
+        const METHODS: &[Method<'static>] = &[
+            #[cfg(feature = "v2")]
+            Method::new(Role::OnRequest, "read", "").calls(&["open"]),
+            #[cfg(not(feature = "v2"))]
+            Method::new(Role::OnRequest, "read", "").calls(&["open"]),
+            #[cfg(feature = "quota")]
+            #[cfg(unix)]
+            Method::new(Role::OnConnect, "connected", ""),
+            #[cfg(feature = "quota")]
+            Method::new(Role::OnStop, "stopped", ""),
+            #[cfg(feature = "v2")]
+            Method::new(Role::OnDemand, "open", ""),
+            #[cfg(feature = "quota")]
+            Method::new(Role::OnThread, "measure", ""),
+        ];
+        Description::new("Files", "", METHODS)
+    };
 }
 #[cfg(unix)]
 #[cfg(not(feature = "v2"))]
@@ -225,12 +239,7 @@ impl ::portcullis::Service for Files {
     async fn on_stop(self: &::std::sync::Arc<Self>) {
         Self::stopped(self).await;
     }
-}
-#[cfg(unix)]
-#[cfg(not(feature = "v2"))]
-#[automatically_derived]
-impl ::portcullis::__private::Steps for Files {
-    async fn step(
+    async fn on_request(
         self: &::std::sync::Arc<Self>,
         state: <Self as ::portcullis::Service>::State,
         _peer: &::portcullis::Peer<
@@ -251,36 +260,7 @@ impl ::portcullis::__private::Steps for Files {
         >>::settle(Self::read(self, request).await)?;
         ::core::result::Result::Ok(::portcullis::__private::Step::reply(state, response))
     }
-}
-#[cfg(unix)]
-#[cfg(feature = "v2")]
-#[automatically_derived]
-impl ::portcullis::Describe for Files {
-    const DESCRIPTION: ::portcullis::describe::Description<'static> = {
-        use ::portcullis::describe::{Description, Method, Role};
-        const METHODS: &[Method<'static>] = &[
-            #[cfg(feature = "v2")]
-            Method::new(Role::OnRequest, "read", "").calls(&["open"]),
-            #[cfg(not(feature = "v2"))]
-            Method::new(Role::OnRequest, "read", "").calls(&["open"]),
-            #[cfg(feature = "quota")]
-            #[cfg(unix)]
-            Method::new(Role::OnConnect, "connected", ""),
-            #[cfg(feature = "quota")]
-            Method::new(Role::OnStop, "stopped", ""),
-            #[cfg(feature = "v2")]
-            Method::new(Role::OnDemand, "open", ""),
-            #[cfg(feature = "quota")]
-            Method::new(Role::OnThread, "measure", ""),
-        ];
-        Description::new("Files", "", METHODS)
-    };
-}
-#[cfg(unix)]
-#[cfg(not(feature = "v2"))]
-#[automatically_derived]
-impl ::portcullis::Describe for Files {
-    const DESCRIPTION: ::portcullis::describe::Description<'static> = {
+    const SERVICE_DESCRIPTION: ::portcullis::describe::Description<'static> = {
         use ::portcullis::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[
             #[cfg(feature = "v2")]

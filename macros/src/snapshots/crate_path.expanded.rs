@@ -37,6 +37,16 @@ impl Pinger {
         Ok(Pong::of(ping))
     }
 }
+/**```mermaid
+flowchart LR
+    subgraph the-loop["loop"]
+        ping("ping")
+    end
+    subgraph pool-0["Pool#58;#58;shared()"]
+        hash["hash<br/>deadline 250ms"]
+    end
+    ping -->|".await"| hash
+```*/
 #[automatically_derived]
 impl facade::net::Service for Pinger {
     type Request = Ping;
@@ -66,10 +76,7 @@ impl facade::net::Service for Pinger {
             state: (),
         })
     }
-}
-#[automatically_derived]
-impl facade::net::__private::Steps for Pinger {
-    async fn step(
+    async fn on_request(
         self: &::std::sync::Arc<Self>,
         state: <Self as facade::net::Service>::State,
         _peer: &facade::net::Peer<
@@ -88,20 +95,7 @@ impl facade::net::__private::Steps for Pinger {
         >>::settle(Self::ping(self, request).await)?;
         ::core::result::Result::Ok(facade::net::__private::Step::reply(state, response))
     }
-}
-/**```mermaid
-flowchart LR
-    subgraph the-loop["loop"]
-        ping("ping")
-    end
-    subgraph pool-0["Pool#58;#58;shared()"]
-        hash["hash<br/>deadline 250ms"]
-    end
-    ping -->|".await"| hash
-```*/
-#[automatically_derived]
-impl facade::net::Describe for Pinger {
-    const DESCRIPTION: facade::net::describe::Description<'static> = {
+    const SERVICE_DESCRIPTION: facade::net::describe::Description<'static> = {
         use facade::net::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[
             Method::new(Role::OnRequest, "ping", "").calls(&["hash"]),

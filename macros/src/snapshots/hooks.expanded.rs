@@ -111,10 +111,7 @@ impl ::portcullis::Service for Chat {
     async fn on_stop(self: &::std::sync::Arc<Self>) {
         Self::stopped(self).await;
     }
-}
-#[automatically_derived]
-impl ::portcullis::__private::Steps for Chat {
-    async fn step(
+    async fn on_request(
         self: &::std::sync::Arc<Self>,
         state: <Self as ::portcullis::Service>::State,
         _peer: &::portcullis::Peer<
@@ -130,10 +127,7 @@ impl ::portcullis::__private::Steps for Chat {
         let response: Line = Self::say(self, request).await?;
         ::core::result::Result::Ok(::portcullis::__private::Step::reply(state, response))
     }
-}
-#[automatically_derived]
-impl ::portcullis::Describe for Chat {
-    const DESCRIPTION: ::portcullis::describe::Description<'static> = {
+    const SERVICE_DESCRIPTION: ::portcullis::describe::Description<'static> = {
         use ::portcullis::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[
             Method::new(Role::OnRequest, "say", ""),

@@ -102,6 +102,25 @@ impl<Otherwise> ::portcullis::__private::NextTypes<Otherwise> for WrongState {
     type Response = Otherwise;
     type Err = Otherwise;
 }
+/**```mermaid
+stateDiagram-v2
+    greeting : greeting
+    [*] --> greeting
+```
+
+```mermaid
+flowchart LR
+    subgraph the-loop["loop"]
+        count[["count"]]
+    end
+    subgraph pool-0["self.cpu"]
+        shrink["shrink"]
+    end
+    subgraph pool-1["Pool#58;#58;shared()"]
+        hash["hash"]
+    end
+    hash -.->|".wait(worker)"| count
+```*/
 #[automatically_derived]
 impl ::portcullis::Service for Wrong {
     type Request = Hello;
@@ -133,10 +152,7 @@ impl ::portcullis::Service for Wrong {
             state: WrongState::Greeting,
         })
     }
-}
-#[automatically_derived]
-impl ::portcullis::__private::Steps for Wrong {
-    async fn step(
+    async fn on_request(
         self: &::std::sync::Arc<Self>,
         state: <Self as ::portcullis::Service>::State,
         _peer: &::portcullis::Peer<
@@ -177,29 +193,7 @@ impl ::portcullis::__private::Steps for Wrong {
             _ => ::core::option::Option::None,
         }
     }
-}
-/**```mermaid
-stateDiagram-v2
-    greeting : greeting
-    [*] --> greeting
-```
-
-```mermaid
-flowchart LR
-    subgraph the-loop["loop"]
-        count[["count"]]
-    end
-    subgraph pool-0["self.cpu"]
-        shrink["shrink"]
-    end
-    subgraph pool-1["Pool#58;#58;shared()"]
-        hash["hash"]
-    end
-    hash -.->|".wait(worker)"| count
-```*/
-#[automatically_derived]
-impl ::portcullis::Describe for Wrong {
-    const DESCRIPTION: ::portcullis::describe::Description<'static> = {
+    const SERVICE_DESCRIPTION: ::portcullis::describe::Description<'static> = {
         use ::portcullis::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[
             Method::new(Role::OnRequest, "ping", ""),

@@ -48,10 +48,7 @@ impl ::portcullis::Service for Thumbnails {
             state: (),
         })
     }
-}
-#[automatically_derived]
-impl ::portcullis::__private::Steps for Thumbnails {
-    async fn step(
+    async fn on_request(
         self: &::std::sync::Arc<Self>,
         state: <Self as ::portcullis::Service>::State,
         peer: &::portcullis::Peer<
@@ -76,10 +73,7 @@ impl ::portcullis::__private::Steps for Thumbnails {
             .await?;
         ::core::result::Result::Ok(::portcullis::__private::Step::reply(state, response))
     }
-}
-#[automatically_derived]
-impl ::portcullis::Describe for Thumbnails {
-    const DESCRIPTION: ::portcullis::describe::Description<'static> = {
+    const SERVICE_DESCRIPTION: ::portcullis::describe::Description<'static> = {
         use ::portcullis::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[
             Method::new(

@@ -39,10 +39,7 @@ impl ::portcullis::Service for Calculator {
             state: (),
         })
     }
-}
-#[automatically_derived]
-impl ::portcullis::__private::Steps for Calculator {
-    async fn step(
+    async fn on_request(
         self: &::std::sync::Arc<Self>,
         state: <Self as ::portcullis::Service>::State,
         _peer: &::portcullis::Peer<
@@ -58,10 +55,7 @@ impl ::portcullis::__private::Steps for Calculator {
         let response: Result<Number, Overflow> = Self::calculate(self, request).await;
         ::core::result::Result::Ok(::portcullis::__private::Step::reply(state, response))
     }
-}
-#[automatically_derived]
-impl ::portcullis::Describe for Calculator {
-    const DESCRIPTION: ::portcullis::describe::Description<'static> = {
+    const SERVICE_DESCRIPTION: ::portcullis::describe::Description<'static> = {
         use ::portcullis::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[
             Method::new(Role::OnRequest, "calculate", ""),

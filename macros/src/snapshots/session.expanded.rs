@@ -69,15 +69,7 @@ where
             state: (),
         })
     }
-}
-#[automatically_derived]
-impl<S, const N: usize> ::portcullis::__private::Linear for Chat<S, N>
-where
-    S: Store + Send + Sync + 'static,
-    S: 'static,
-    Chat<S, N>: ::core::marker::Send + ::core::marker::Sync,
-{
-    async fn session(
+    async fn on_session(
         self: &::std::sync::Arc<Self>,
         conn: &mut <Self as ::portcullis::Service>::Conn,
         session: &mut ::portcullis::Session<
@@ -87,15 +79,7 @@ where
     ) -> ::core::result::Result<(), <Self as ::portcullis::Service>::Error> {
         Self::chat(self, conn, session).await
     }
-}
-#[automatically_derived]
-impl<S, const N: usize> ::portcullis::Describe for Chat<S, N>
-where
-    S: Store + Send + Sync + 'static,
-    S: 'static,
-    Chat<S, N>: ::core::marker::Send + ::core::marker::Sync,
-{
-    const DESCRIPTION: ::portcullis::describe::Description<'static> = {
+    const SERVICE_DESCRIPTION: ::portcullis::describe::Description<'static> = {
         use ::portcullis::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[
             Method::new(Role::OnSession, "chat", ""),
@@ -141,10 +125,7 @@ impl ::portcullis::Service for Echo {
             state: (),
         })
     }
-}
-#[automatically_derived]
-impl ::portcullis::__private::Linear for Echo {
-    async fn session(
+    async fn on_session(
         self: &::std::sync::Arc<Self>,
         _conn: &mut <Self as ::portcullis::Service>::Conn,
         session: &mut ::portcullis::Session<
@@ -155,10 +136,7 @@ impl ::portcullis::__private::Linear for Echo {
         Self::echo(self, session).await;
         ::core::result::Result::Ok(())
     }
-}
-#[automatically_derived]
-impl ::portcullis::Describe for Echo {
-    const DESCRIPTION: ::portcullis::describe::Description<'static> = {
+    const SERVICE_DESCRIPTION: ::portcullis::describe::Description<'static> = {
         use ::portcullis::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[Method::new(Role::OnSession, "echo", "")];
         Description::new("Echo", "", METHODS)

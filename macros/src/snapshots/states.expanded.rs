@@ -99,6 +99,23 @@ pub enum ChatState {
     /// The session ends, once what it has to say is written.
     Closed,
 }
+/**```mermaid
+stateDiagram-v2
+    login : login
+    login : u8
+    login : within 30s
+    room : room
+    room : User, Room
+    room : idle 5m
+    [*] --> login
+    login --> room
+    login --> [*]
+    login --> login
+    login --> [*] : timeout
+    room --> room
+    room --> room : noted
+    room --> [*] : timeout
+```*/
 #[automatically_derived]
 impl ::portcullis::Service for Chat {
     type Request = Request;
@@ -140,10 +157,7 @@ impl ::portcullis::Service for Chat {
     ) {
         Self::gone(self, conn, last, reason).await;
     }
-}
-#[automatically_derived]
-impl ::portcullis::__private::Steps for Chat {
-    async fn step(
+    async fn on_request(
         self: &::std::sync::Arc<Self>,
         state: <Self as ::portcullis::Service>::State,
         peer: &::portcullis::Peer<
@@ -189,7 +203,7 @@ impl ::portcullis::__private::Steps for Chat {
         }
         ::core::result::Result::Ok(step)
     }
-    async fn event(
+    async fn on_event(
         self: &::std::sync::Arc<Self>,
         state: <Self as ::portcullis::Service>::State,
         _peer: &::portcullis::Peer<
@@ -219,7 +233,7 @@ impl ::portcullis::__private::Steps for Chat {
         }
         ::core::result::Result::Ok(::core::ops::ControlFlow::Continue(step))
     }
-    async fn timed_out(
+    async fn on_timeout(
         self: &::std::sync::Arc<Self>,
         state: <Self as ::portcullis::Service>::State,
         _peer: &::portcullis::Peer<
@@ -297,27 +311,7 @@ impl ::portcullis::__private::Steps for Chat {
     fn closes(state: &<Self as ::portcullis::Service>::State) -> bool {
         ::core::matches!(state, ChatState::Closed)
     }
-}
-/**```mermaid
-stateDiagram-v2
-    login : login
-    login : u8
-    login : within 30s
-    room : room
-    room : User, Room
-    room : idle 5m
-    [*] --> login
-    login --> room
-    login --> [*]
-    login --> login
-    login --> [*] : timeout
-    room --> room
-    room --> room : noted
-    room --> [*] : timeout
-```*/
-#[automatically_derived]
-impl ::portcullis::Describe for Chat {
-    const DESCRIPTION: ::portcullis::describe::Description<'static> = {
+    const SERVICE_DESCRIPTION: ::portcullis::describe::Description<'static> = {
         use ::portcullis::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[
             Method::new(Role::OnConnect, "connected", "").next(&["login"]),

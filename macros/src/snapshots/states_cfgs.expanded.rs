@@ -97,6 +97,24 @@ impl<T, Otherwise> ::portcullis::__private::NextTypes<Otherwise> for Phase<T> {
     type Response = Otherwise;
     type Err = Otherwise;
 }
+/**```mermaid
+stateDiagram-v2
+    shut : shut
+    ajar : ajar
+    ajar : within 10s
+    open : open
+    open : T
+    any__state : #63;
+    classDef dashed stroke-dasharray: 4
+    class any__state dashed
+    [*] --> shut
+    [*] --> ajar
+    shut --> open
+    ajar --> open
+    ajar --> [*] : timeout
+    open --> open
+    open --> any__state : told
+```*/
 #[automatically_derived]
 impl<T: Mark> ::portcullis::Service for Gate<T>
 where
@@ -146,15 +164,7 @@ where
             },
         })
     }
-}
-#[automatically_derived]
-impl<T: Mark> ::portcullis::__private::Steps for Gate<T>
-where
-    T: 'static,
-    Gate<T>: ::core::marker::Send + ::core::marker::Sync,
-    T: ::core::marker::Send,
-{
-    async fn step(
+    async fn on_request(
         self: &::std::sync::Arc<Self>,
         state: <Self as ::portcullis::Service>::State,
         _peer: &::portcullis::Peer<
@@ -213,7 +223,7 @@ where
         ::core::result::Result::Ok(step)
     }
     #[cfg(feature = "events")]
-    async fn event(
+    async fn on_event(
         self: &::std::sync::Arc<Self>,
         state: <Self as ::portcullis::Service>::State,
         _peer: &::portcullis::Peer<
@@ -313,32 +323,7 @@ where
             _ => ::core::option::Option::None,
         }
     }
-}
-/**```mermaid
-stateDiagram-v2
-    shut : shut
-    ajar : ajar
-    ajar : within 10s
-    open : open
-    open : T
-    any__state : #63;
-    classDef dashed stroke-dasharray: 4
-    class any__state dashed
-    [*] --> shut
-    [*] --> ajar
-    shut --> open
-    ajar --> open
-    ajar --> [*] : timeout
-    open --> open
-    open --> any__state : told
-```*/
-#[automatically_derived]
-impl<T: Mark> ::portcullis::Describe for Gate<T>
-where
-    T: 'static,
-    Gate<T>: ::core::marker::Send + ::core::marker::Sync,
-{
-    const DESCRIPTION: ::portcullis::describe::Description<'static> = {
+    const SERVICE_DESCRIPTION: ::portcullis::describe::Description<'static> = {
         use ::portcullis::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[
             #[cfg(feature = "strict")]

@@ -31,10 +31,7 @@ impl ::portcullis::Service for Search {
             state: (),
         })
     }
-}
-#[automatically_derived]
-impl ::portcullis::__private::Steps for Search {
-    async fn step(
+    async fn on_request(
         self: &::std::sync::Arc<Self>,
         state: <Self as ::portcullis::Service>::State,
         _peer: &::portcullis::Peer<
@@ -50,10 +47,7 @@ impl ::portcullis::__private::Steps for Search {
         let response: Hits = Self::search(self, request).await?;
         ::core::result::Result::Ok(::portcullis::__private::Step::reply(state, response))
     }
-}
-#[automatically_derived]
-impl ::portcullis::Describe for Search {
-    const DESCRIPTION: ::portcullis::describe::Description<'static> = {
+    const SERVICE_DESCRIPTION: ::portcullis::describe::Description<'static> = {
         use ::portcullis::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[
             Method::new(Role::OnRequest, "search", ""),

@@ -32,6 +32,16 @@ impl Thumbnails {
         name.into_bytes()
     }
 }
+/**```mermaid
+flowchart LR
+    subgraph the-loop["loop"]
+        load("load")
+    end
+    subgraph pool-0["self.disk"]
+        read["read"]
+    end
+    load -->|".await"| read
+```*/
 #[automatically_derived]
 impl ::portcullis::Service for Thumbnails {
     type Request = String;
@@ -58,10 +68,7 @@ impl ::portcullis::Service for Thumbnails {
             state: (),
         })
     }
-}
-#[automatically_derived]
-impl ::portcullis::__private::Steps for Thumbnails {
-    async fn step(
+    async fn on_request(
         self: &::std::sync::Arc<Self>,
         state: <Self as ::portcullis::Service>::State,
         _peer: &::portcullis::Peer<
@@ -77,20 +84,7 @@ impl ::portcullis::__private::Steps for Thumbnails {
         let response: Vec<u8> = Self::load(self, request).await;
         ::core::result::Result::Ok(::portcullis::__private::Step::reply(state, response))
     }
-}
-/**```mermaid
-flowchart LR
-    subgraph the-loop["loop"]
-        load("load")
-    end
-    subgraph pool-0["self.disk"]
-        read["read"]
-    end
-    load -->|".await"| read
-```*/
-#[automatically_derived]
-impl ::portcullis::Describe for Thumbnails {
-    const DESCRIPTION: ::portcullis::describe::Description<'static> = {
+    const SERVICE_DESCRIPTION: ::portcullis::describe::Description<'static> = {
         use ::portcullis::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[
             Method::new(Role::OnRequest, "load", "").calls(&["read"]),

@@ -12,6 +12,30 @@ pub(crate) mod snapshot;
 pub use portcullis_describe::*;
 pub(crate) use snapshot::{bless, compare, folder};
 
+use crate::service::Service;
+
+/// A service with a description: every [`Service`] that `#[service]` writes, by its
+/// [`SERVICE_DESCRIPTION`](Service::SERVICE_DESCRIPTION).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no description",
+    note = "`#[service]` describes the `impl` block with the handlers; a block without handlers has no description"
+)]
+pub trait Describe {
+    /// The service's handlers, hooks, blocking methods and helpers: those of the block with the handlers.
+    const DESCRIPTION: Description<'static>;
+
+    /// [`DESCRIPTION`](Self::DESCRIPTION), as a call.
+    #[must_use]
+    fn describe() -> Description<'static> {
+        Self::DESCRIPTION
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: Service> Describe for S {
+    const DESCRIPTION: Description<'static> = S::SERVICE_DESCRIPTION;
+}
+
 /// Fails a test whose service is no longer what a file in the repository says: the picture as a test.
 ///
 /// The file's path is relative to the package's `Cargo.toml`. The package is looked for where the test runs, so a test that was built

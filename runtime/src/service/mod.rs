@@ -7,7 +7,7 @@
 //!
 //! Everything that these traits mention is here, and nothing that runs it:
 //!
-//! - [`Service`], [`Linear`], [`Steps`], and [`Style`], which says which of the two a service is;
+//! - [`Service`], and [`Style`], which says whether its handler is given requests or asks for them;
 //! - [`Peer`] and [`Session`]: what handlers hold; [`shared`] is what a `Peer` is a handle on, [`server_shared`] what all
 //!   sessions of a server share, [`origin`] what is known of the other end;
 //! - [`Reason`], [`SessionError`] and the errors of sending;
@@ -28,11 +28,14 @@ mod steps;
 mod stopping;
 mod style;
 
-use std::convert::Infallible;
+use std::any::Any;
 use std::fmt::{self, Display};
 use std::future::{Future, ready};
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
+
+use portcullis_describe::Description;
 
 pub use self::cleanup::Cleanup;
 pub use self::error::{SendError, SessionError, TrySendError};
@@ -43,7 +46,7 @@ pub use self::reason::Reason;
 pub use self::session::Session;
 pub use self::shared::closed::Closed;
 pub use self::shared::send::{Posting, Sending};
-pub use self::steps::{StateLimits, Step, Steps};
+pub use self::steps::{StateLimits, Step};
 pub use self::stopping::Stopping;
 pub(crate) use self::style::{Drivers, SessionFactory};
 pub use self::style::{InLine, Stepwise, Style};
@@ -76,7 +79,7 @@ pub trait Service: Sized + Send + Sync + 'static { // `Arc` for `Rc`, `Mutex` or
     type Response: Send + 'static; // `Arc` for `Rc`, `Mutex` for `RefCell`
     /// What handlers fail with; `Infallible` if none can.
     type Error: Display + Send + 'static; // `impl Display` for a type of yours, `Box<dyn Error + Send + Sync>` for `Box<dyn Error>`
-    /// What other tasks and threads post to a session; [`Infallible`] where there is no `#[event]`.
+    /// What other tasks and threads post to a session; [`Infallible`](std::convert::Infallible) where there is no `#[event]`.
     type Event: Send + 'static; // `Arc` for `Rc`, `Mutex` for `RefCell`
     /// The connection's own value, made by [`on_connect`](Self::on_connect).
     type Conn: Send + 'static; // `Arc` for `Rc`, `Mutex` for `RefCell`
@@ -88,8 +91,14 @@ pub trait Service: Sized + Send + Sync + 'static { // `Arc` for `Rc`, `Mutex` or
     /// The names of the methods that handle requests, for reports.
     const HANDLERS: &'static [&'static str] = &[];
 
+    /// What the service is, as a value: what [`Describe`](crate::Describe) gives. `#[service]` fills it in.
+    const SERVICE_DESCRIPTION: Description<'static> = Description::new("", "", &[]);
+
     /// What becomes of a pending handler when the peer closes its writing side.
     const HALF_CLOSE: HalfClose = HalfClose::Answer;
+
+    /// The shortest of all times in [`state_limits`](Self::state_limits).
+    const SHORTEST_LIMIT: Option<Duration> = None;
 
     /// Runs once, before the first connection is accepted. What it puts on `cleanup` runs at stop, in reverse.
     ///
@@ -158,6 +167,132 @@ pub trait Service: Sized + Send + Sync + 'static { // `Arc` for `Rc`, `Mutex` or
         let _ = (peer, conn);
         ready(ControlFlow::Break(Reason::from_error(&error)))
     }
+
+    /// Handles one request of a [`Stepwise`] service, which has to write this. Requests of one session are handled one after the
+    /// other, in order.
+    ///
+    /// A session holds its state between steps, and lends it to one handler at a time: while the handler runs, the state's
+    /// data is its own. If the handler fails, panics or is dropped, the data is gone, and only the state's
+    /// [name](Self::state_name) is left.
+    ///
+    /// # Errors
+    /// The error goes to [`on_error`](Self::on_error).
+    fn on_request(
+        self: &Arc<Self>,
+        state: Self::State,
+        peer: &Peer<Self::Response, Self::Event>,
+        conn: &mut Self::Conn,
+        request: Self::Request,
+    ) -> impl Future<Output = Result<Step<Self>, Self::Error>> + Send
+    where
+        Self: Send + Sync + 'static,
+        Self::State: Send,
+        Self::Conn: Send,
+        Self::Request: Send,
+        Self::Response: Send,
+    {
+        let _ = (state, peer, conn, request);
+        async { unreachable!("a `Stepwise` service handles requests") }
+    }
+
+    /// Handles one event that was [posted](Peer::post), between two requests. `Break` gives back the state: it has no
+    /// handler for events, and this one is passed over.
+    ///
+    /// # Errors
+    /// The error goes to [`on_error`](Self::on_error).
+    fn on_event(
+        self: &Arc<Self>,
+        state: Self::State,
+        peer: &Peer<Self::Response, Self::Event>,
+        conn: &mut Self::Conn,
+        event: Self::Event,
+    ) -> impl Future<Output = Result<ControlFlow<Self::State, Step<Self>>, Self::Error>> + Send
+    where
+        Self: Send + Sync + 'static,
+        Self::State: Send,
+        Self::Conn: Send,
+        Self::Event: Send,
+    {
+        let _ = (peer, conn, event);
+        ready(Ok(ControlFlow::Break(state)))
+    }
+
+    /// One of the state's [limits](Self::state_limits) has passed while the session was idle. `Break` gives back the
+    /// state: the session ends, with that as its last.
+    ///
+    /// # Errors
+    /// The error goes to [`on_error`](Self::on_error).
+    fn on_timeout(
+        self: &Arc<Self>,
+        state: Self::State,
+        peer: &Peer<Self::Response, Self::Event>,
+        conn: &mut Self::Conn,
+    ) -> impl Future<Output = Result<ControlFlow<Self::State, Step<Self>>, Self::Error>> + Send
+    where
+        Self: Send + Sync + 'static,
+        Self::State: Send,
+        Self::Conn: Send,
+    {
+        let _ = (peer, conn);
+        ready(Ok(ControlFlow::Break(state)))
+    }
+
+    /// The state's name, for reasons and logs; empty where there is only one state.
+    fn state_name(state: &Self::State) -> &'static str {
+        let _ = state;
+        ""
+    }
+
+    /// How long a session may be in the state.
+    fn state_limits(state: &Self::State) -> StateLimits {
+        let _ = state;
+        StateLimits::NONE
+    }
+
+    /// What becomes of a pending handler of the state when the peer closes its writing side.
+    fn half_close(state: &Self::State) -> HalfClose {
+        let _ = state;
+        Self::HALF_CLOSE
+    }
+
+    /// Whether the session ends in this state, once what it has to say is written.
+    fn closes(state: &Self::State) -> bool {
+        let _ = state;
+        false
+    }
+
+    /// The state in which a session goes on after a handler of the state called `name` has failed and its error was
+    /// answered: the same one, if it has no data that is gone with the handler.
+    ///
+    /// Without one (the default, unless the state is `()`) the session ends after the error's answer.
+    fn recover(self: &Arc<Self>, name: &'static str) -> Option<Self::State> {
+        let _ = name;
+        let mut unit = Some(());
+        let unit: &mut dyn Any = &mut unit;
+        unit.downcast_mut::<Option<Self::State>>().and_then(Option::take)
+    }
+
+    /// Runs a part of a session of an [`InLine`] service, which has to write this: from now on, to wherever it returns.
+    ///
+    /// Returning without having asked for a request ends the connection; returning after that starts the
+    /// handler again for the requests that follow. Started at once, it may speak first.
+    ///
+    /// # Errors
+    /// The error goes to [`on_error`](Self::on_error), unless the peer had ended the session before.
+    fn on_session(
+        self: &Arc<Self>,
+        conn: &mut Self::Conn,
+        session: &mut Session<Self::Request, Self::Response>,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send
+    where
+        Self: Send + Sync + 'static,
+        Self::Conn: Send,
+        Self::Request: Send,
+        Self::Response: Send,
+    {
+        let _ = (conn, session);
+        async { unreachable!("an `InLine` service handles sessions") }
+    }
 }
 
 /// What [`Service::on_connect`] makes of a connection.
@@ -172,25 +307,4 @@ impl<S: Service> fmt::Debug for Opened<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Opened").finish_non_exhaustive()
     }
-}
-
-/// A service whose handler asks for its requests: `#[session]`.
-pub trait Linear: Service<Event = Infallible> {
-    /// Runs a part of a session: from now on, to wherever it returns.
-    ///
-    /// Returning without having asked for a request ends the connection; returning after that starts the
-    /// handler again for the requests that follow. Started at once, it may speak first.
-    ///
-    /// # Errors
-    /// The error goes to [`Service::on_error`], unless the peer had ended the session before.
-    fn session(
-        self: &Arc<Self>,
-        conn: &mut Self::Conn,
-        session: &mut Session<Self::Request, Self::Response>,
-    ) -> impl Future<Output = Result<(), Self::Error>> + Send
-    where
-        Self: Send + Sync + 'static,
-        Self::Conn: Send,
-        Self::Request: Send,
-        Self::Response: Send;
 }

@@ -3,11 +3,12 @@
 //! The drivers are above the services, so a style does not name them. What drives sessions implements [`Drivers`] once, with one
 //! method for each style, and [`Style::driver`] calls the one that is for the service.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Linear, Service, Steps};
+use super::Service;
 
 /// The kind of handler that a service has: [`Stepwise`] or [`InLine`].
 pub trait Style<S: Service>: sealed::Sealed {
@@ -28,14 +29,12 @@ pub trait Style<S: Service>: sealed::Sealed {
 /// The drivers of sessions of `S`, one for each style. `New` is what a driver needs for a session: a stream and a codec, say.
 pub trait Drivers<S: Service, New> {
     /// For a service whose sessions go from state to state.
-    fn stepwise(self) -> impl SessionFactory<New>
-    where
-        S: Steps;
+    fn stepwise(self) -> impl SessionFactory<New>;
 
     /// For a service whose handler asks for its requests.
     fn in_line(self) -> impl SessionFactory<New>
     where
-        S: Linear;
+        S: Service<Event = Infallible>;
 }
 
 /// Makes the task of each session of one server.
@@ -47,11 +46,11 @@ pub trait SessionFactory<New>: Send + Sync + 'static {
     fn session_task(self: &Arc<Self>, new: New) -> Self::Task;
 }
 
-/// The style of services that implement [`Steps`].
+/// Sessions go from state to state, with [`on_request`](Service::on_request): `#[state]`, and `#[request]`, which has one state.
 #[derive(Clone, Copy, Debug)]
 pub enum Stepwise {}
 
-impl<S: Steps> Style<S> for Stepwise {
+impl<S: Service> Style<S> for Stepwise {
     type Served = S;
     const SHORTEST_LIMIT: Option<Duration> = S::SHORTEST_LIMIT;
 
@@ -60,11 +59,11 @@ impl<S: Steps> Style<S> for Stepwise {
     }
 }
 
-/// The style of services that implement [`Linear`].
+/// The handler asks for the requests, in [`on_session`](Service::on_session): `#[session]`.
 #[derive(Clone, Copy, Debug)]
 pub enum InLine {}
 
-impl<S: Linear> Style<S> for InLine {
+impl<S: Service<Event = Infallible>> Style<S> for InLine {
     type Served = S;
 
     fn driver<New, D: Drivers<S, New>>(drivers: D) -> impl SessionFactory<New> {

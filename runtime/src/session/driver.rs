@@ -10,6 +10,7 @@
 //! Each poll looks at everything once: the mailbox says before and after whether something has changed in between
 //! (see [`mailbox`](crate::service::shared::mailbox)).
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
@@ -23,7 +24,7 @@ use super::io::SessionIo;
 use super::registry::{SessionGuard, SessionRegistry};
 use super::{request_handler, session_handler};
 use crate::codec::Codec;
-use crate::service::{Drivers, Linear, Service, SessionFactory, Steps, Style};
+use crate::service::{Drivers, Service, SessionFactory, Style};
 use crate::transport::Transport;
 
 /// What the driver needs for a session.
@@ -61,16 +62,13 @@ where
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    fn stepwise(self) -> impl SessionFactory<NewSession<S, IO, C>>
-    where
-        S: Steps,
-    {
+    fn stepwise(self) -> impl SessionFactory<NewSession<S, IO, C>> {
         DriverFactory::new(self.0, request_handler::run_active::<S, IO, C>)
     }
 
     fn in_line(self) -> impl SessionFactory<NewSession<S, IO, C>>
     where
-        S: Linear,
+        S: Service<Event = Infallible>,
     {
         DriverFactory::new(self.0, session_handler::run::<S, IO, C>)
     }

@@ -1,4 +1,4 @@
-//! Sessions that go from state to state ([`Steps`]).
+//! Sessions that go from state to state ([`Stepwise`](crate::service::Stepwise)).
 //!
 //! A burst handles every request and every event that is there, writes the answers together, reads once more, and ends
 //! when nothing is there. During a stop, what has been read is still answered; nothing more is read, and no event is handled.
@@ -23,7 +23,7 @@ use super::run_with_io::{NoDemand, resume_with_io, run_with_io};
 use crate::codec::Codec;
 use crate::codec::private::take_decode_cost;
 use crate::service::server_shared::ShutdownPhase;
-use crate::service::{Peer, Reason, SessionError, Step, Steps};
+use crate::service::{Peer, Reason, Service, SessionError, Step};
 use crate::transport::Transport;
 
 /// After so many events in a row, without a request between them, the connection is looked at: what was answered is
@@ -42,7 +42,7 @@ pub(crate) async fn run_active<S, IO, C>(
     entry: Activation<S, IO, C>,
 ) -> Option<Box<IdleSession<S, IO, C>>>
 where
-    S: Steps,
+    S: Service,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
@@ -81,7 +81,7 @@ async fn process<S, IO, C>(
     active_state: &mut &'static str,
 ) -> ControlFlow<Reason>
 where
-    S: Steps,
+    S: Service,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
@@ -143,7 +143,7 @@ where
     }
 }
 
-impl<S: Steps, IO: Transport, C: Codec<S::Request, S::Response>> IdleSession<S, IO, C> {
+impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> IdleSession<S, IO, C> {
     /// Whether no handler is to be called any more: the session was closed (what is queued is written first), or
     /// (`Break`) the state is one that closes.
     fn check_ended(&self) -> ControlFlow<Reason, bool> {
@@ -176,7 +176,7 @@ async fn handle_request<S, IO, C>(
     active_state: &mut &'static str,
 ) -> ControlFlow<Reason, bool>
 where
-    S: Steps,
+    S: Service,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
@@ -196,7 +196,7 @@ where
         Ok(request) => {
             let before = IdleSession::<S, IO, C>::take_state(state, active_state)?;
             let half_close = S::half_close(&before);
-            let mut handler = pin!(registry.service().step(before, peer, conn, request));
+            let mut handler = pin!(registry.service().on_request(before, peer, conn, request));
             // Many handlers never wait: then there is nothing to attend to. The response goes into the batch
             // where it comes up, since every hand that a message goes through is a copy of it.
             let at_once = poll_fn(|cx| {
@@ -227,7 +227,7 @@ async fn handle_event<S, IO, C>(
     active_state: &mut &'static str,
 ) -> ControlFlow<Reason, bool>
 where
-    S: Steps,
+    S: Service,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
@@ -249,7 +249,7 @@ async fn flush<S, IO, C>(
     active_state: &mut &'static str,
 ) -> ControlFlow<Reason>
 where
-    S: Steps,
+    S: Service,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
@@ -269,7 +269,7 @@ async fn handle_state_timeout<S, IO, C>(
     active_state: &mut &'static str,
 ) -> ControlFlow<Reason>
 where
-    S: Steps,
+    S: Service,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
@@ -292,7 +292,7 @@ async fn run_between_requests<S, IO, C>(
     event: Option<S::Event>,
 ) -> ControlFlow<Reason, bool>
 where
-    S: Steps,
+    S: Service,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
@@ -303,11 +303,11 @@ where
     let half_close = S::half_close(&before).into();
     let done = match event {
         Some(event) => {
-            let handler = pin!(registry.service().event(before, peer, conn, event));
+            let handler = pin!(registry.service().on_event(before, peer, conn, event));
             run_with_io(io, half_close, &mut NoDemand, handler).await
         }
         None => {
-            let handler = pin!(registry.service().timed_out(before, peer, conn));
+            let handler = pin!(registry.service().on_timeout(before, peer, conn));
             run_with_io(io, half_close, &mut NoDemand, handler).await
         }
     };
@@ -334,7 +334,7 @@ fn apply_step<S, IO, C>(
     done: Result<Step<S>, S::Error>,
 ) -> Result<(), SessionError<S::Error>>
 where
-    S: Steps,
+    S: Service,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
@@ -357,7 +357,7 @@ async fn handle_error<S, IO, C>(
     error: SessionError<S::Error>,
 ) -> ControlFlow<Reason>
 where
-    S: Steps,
+    S: Service,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {

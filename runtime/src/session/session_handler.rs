@@ -1,8 +1,9 @@
-//! Sessions of services that ask for their requests ([`Linear`]).
+//! Sessions of services that ask for their requests ([`InLine`](crate::service::InLine)).
 //!
 //! The handler's future lives as long as it likes, across idle times too. One that returns without having asked
 //! for a request ends the connection; one that returns after that is started again for what follows (S4).
 
+use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::pin::pin;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use super::request_source::{RequestSource, channel};
 use super::run_with_io::run_with_io;
 use crate::codec::Codec;
 use crate::service::server_shared::ShutdownPhase;
-use crate::service::{Linear, Reason, Session, SessionError};
+use crate::service::{Reason, Service, Session, SessionError};
 use crate::transport::Transport;
 
 /// A whole session. Never goes idle, so it never gives anything back.
@@ -25,7 +26,7 @@ pub(crate) async fn run<S, IO, C>(
     entry: Activation<S, IO, C>,
 ) -> Option<Box<IdleSession<S, IO, C>>>
 where
-    S: Linear,
+    S: Service<Event = Infallible>,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
@@ -50,7 +51,7 @@ where
 /// Starts the handler again and again, until the session ends.
 async fn run_handler_loop<S, IO, C>(registry: &SessionRegistry<S>, idle: &mut IdleSession<S, IO, C>) -> Reason
 where
-    S: Linear,
+    S: Service<Event = Infallible>,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
@@ -99,12 +100,12 @@ async fn run_handler_once<S, IO, C>(
     source: &mut RequestSource<S::Request>,
 ) -> Result<(), SessionError<S::Error>>
 where
-    S: Linear,
+    S: Service<Event = Infallible>,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
     let (io, conn) = (&mut idle.io, &mut idle.conn);
-    let handler = pin!(registry.service().session(conn, session));
+    let handler = pin!(registry.service().on_session(conn, session));
     let ran = run_with_io(io, S::HALF_CLOSE.into(), source, handler).await;
     io.end_read_wait();
     ran.map_err(SessionError::Ended)?.map_err(SessionError::Handler)

@@ -1,5 +1,5 @@
-// errors: 3
-// Handlers live in one block; a block does not see the other, so the compiler says it of each trait.
+// errors: 1
+// Handlers live in one block, since a block does not see the other.
 use portcullis::prelude::*;
 
 struct Maths;

@@ -1,5 +1,5 @@
-// errors: 2
-// A service is shared by its connections and jobs, on many threads. (`Service` asks for it, and so does what builds on it.)
+// errors: 1
+// A service is shared by its connections and jobs, on many threads.
 use portcullis::prelude::*;
 use std::cell::Cell;
 

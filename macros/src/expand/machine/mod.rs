@@ -1,4 +1,4 @@
-//! State machines: the enum of the states, `impl Service`, and `impl Steps` that leads from state to state.
+//! State machines: the enum of the states, and `impl Service`, which leads from state to state.
 
 mod generics;
 mod known;
@@ -27,8 +27,8 @@ pub(super) fn items(service: &Service, krate: &Path) -> TokenStream {
     let Some(states) = &service.states else { return TokenStream::new() };
     let machine = Machine { service, states, krate };
     let (states, next) = (machine.state_enum(), machine.next_impl());
-    let (service, steps) = (machine.service_impl(), machine.steps_impl());
-    quote!(#states #next #service #steps)
+    let service = machine.service_impl();
+    quote!(#states #next #service)
 }
 
 impl<'a> Machine<'a> {
@@ -64,16 +64,17 @@ impl<'a> Machine<'a> {
         attrs::of_block(self.service)
     }
 
-    fn implement(&self, of: &TokenStream, items: &TokenStream) -> TokenStream {
-        let head = &self.service.head;
+    fn implement(&self, docs: Option<&TokenStream>, items: &TokenStream) -> TokenStream {
+        let (krate, head) = (self.krate, &self.service.head);
         let mut own = head.generics.clone();
         own.make_where_clause().predicates.extend(self.data_is_send());
         let (generics, _, where_clause) = own.split_for_impl();
         let (attrs, ty) = (self.attrs(), &head.self_ty);
         quote_spanned! {Span::mixed_site()=>
             #attrs
+            #docs
             #[automatically_derived]
-            impl #generics #of for #ty #where_clause { #items }
+            impl #generics #krate::Service for #ty #where_clause { #items }
         }
     }
 }

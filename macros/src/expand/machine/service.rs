@@ -3,7 +3,7 @@
 use super::{Machine, half_close};
 use crate::{
     check::no_first_data,
-    expand::{agree::Agreed, around, at, conditions, connect, hooks, service::Unclear, types},
+    expand::{agree::Agreed, around, at, conditions, connect, describe, hooks, service::Unclear, types},
     model::{Cause, Gives, Method, Move, Outcome, in_any_case, is_concrete, named_response, params},
     parse::HalfClose,
 };
@@ -26,6 +26,8 @@ impl<'a> Machine<'a> {
         let agreed = self.agreed();
         let on_connect = connect::methods(&starts, &self.first_state(), &self.first_if_any(), &agreed);
         let hooks = hooks::items(self.service, &agreed);
+        let steps = self.steps();
+        let (description, docs) = describe::of(self.service, krate);
         let (request, response) = (types::named("Request", &request), types::named("Response", &response));
         let items = quote_spanned! {Span::mixed_site()=>
             #request
@@ -38,8 +40,10 @@ impl<'a> Machine<'a> {
             const HALF_CLOSE: #krate::__private::HalfClose = #half_close;
             #on_connect
             #hooks
+            #steps
+            #description
         };
-        self.implement(&quote!(#krate::Service), &items)
+        self.implement(docs.as_ref(), &items)
     }
 
     /// What the methods agree on, as it is spelt.

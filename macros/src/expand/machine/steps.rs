@@ -1,4 +1,4 @@
-//! `impl Steps` of a machine: a match over the states for each thing that moves a session on.
+//! What moves a machine on, in its `impl Service`: a match over the states for each thing that moves a session on.
 
 use super::Machine;
 use crate::{
@@ -12,16 +12,16 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 
 impl Machine<'_> {
-    pub(super) fn steps_impl(&self) -> TokenStream {
+    pub(super) fn steps(&self) -> TokenStream {
         let krate = self.krate;
-        let (step, event, timed_out) = (self.step(), self.event_fn(), self.timed_out());
+        let (request, event, timeout) = (self.on_request(), self.on_event(), self.on_timeout());
         let (names, limits, half_closes, recover) =
             (self.state_name(), self.state_limits(), self.half_closes(), self.recover());
         let states = &self.states.ident;
-        let items = quote_spanned! {Span::mixed_site()=>
-            #step
+        quote_spanned! {Span::mixed_site()=>
+            #request
             #event
-            #timed_out
+            #timeout
             #names
             #limits
             #half_closes
@@ -29,11 +29,10 @@ impl Machine<'_> {
                 ::core::matches!(state, #states::Closed)
             }
             #recover
-        };
-        self.implement(&quote!(#krate::__private::Steps), &items)
+        }
     }
 
-    fn step(&self) -> TokenStream {
+    fn on_request(&self) -> TokenStream {
         let (krate, states) = (self.krate, &self.states.ident);
         let handlers = self.state_handlers();
         let arms = handlers.iter().map(|(method, step)| self.arm((method, step), method, step));
@@ -51,7 +50,7 @@ impl Machine<'_> {
         let ends = self.end(&step, &quote_spanned!(Span::mixed_site()=> step));
         let (peer, conn) = self.used(&handlers, &[Side::Before, Side::After]);
         quote_spanned! {Span::mixed_site()=>
-            async fn step(
+            async fn on_request(
                 self: &::std::sync::Arc<Self>,
                 state: <Self as #krate::Service>::State,
                 #peer: &#krate::Peer<<Self as #krate::Service>::Response, <Self as #krate::Service>::Event>,
@@ -64,18 +63,18 @@ impl Machine<'_> {
     }
 
     /// Nothing, if the block has no `#[event]`.
-    fn event_fn(&self) -> Option<TokenStream> {
+    fn on_event(&self) -> Option<TokenStream> {
         let krate = self.krate;
         let event = quote_spanned!(Span::mixed_site()=> event: <Self as #krate::Service>::Event);
-        self.by_state("event", |cause| matches!(cause, Cause::Event { .. }), Some(&event))
+        self.by_state("on_event", |cause| matches!(cause, Cause::Event { .. }), Some(&event))
     }
 
     /// Nothing, if the block has no `#[on(timeout = ..)]`.
-    fn timed_out(&self) -> Option<TokenStream> {
-        self.by_state("timed_out", |cause| matches!(cause, Cause::Timeout { .. }), None)
+    fn on_timeout(&self) -> Option<TokenStream> {
+        self.by_state("on_timeout", |cause| matches!(cause, Cause::Timeout { .. }), None)
     }
 
-    /// `async fn event(..)`, `async fn timed_out(..)`: for those states that have a handler of this kind.
+    /// `async fn on_event(..)`, `async fn on_timeout(..)`: for those states that have a handler of this kind.
     fn by_state(
         &self,
         name: &str,

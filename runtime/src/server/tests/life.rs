@@ -218,10 +218,8 @@ impl Service for Failing {
     async fn on_connect(self: &Arc<Self>, _: &Peer<String>) -> Result<Opened<Self>, Self::Error> {
         Ok(Opened { conn: (), state: () })
     }
-}
 
-impl Steps for Failing {
-    async fn step(
+    async fn on_request(
         self: &Arc<Self>,
         (): (),
         _: &Peer<String>,

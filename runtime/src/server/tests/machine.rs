@@ -216,12 +216,10 @@ impl Service for Machine {
             error => ControlFlow::Break(Reason::from_error(&error)),
         }
     }
-}
 
-impl Steps for Machine {
     const SHORTEST_LIMIT: Option<Duration> = Some(Duration::from_secs(1));
 
-    async fn step(
+    async fn on_request(
         self: &Arc<Self>,
         state: Phase,
         peer: &Peer<String, Ev>,
@@ -231,7 +229,7 @@ impl Steps for Machine {
         self.act(state, peer, handled, request).await
     }
 
-    async fn event(
+    async fn on_event(
         self: &Arc<Self>,
         state: Phase,
         peer: &Peer<String, Ev>,
@@ -244,7 +242,7 @@ impl Steps for Machine {
         Ok(ControlFlow::Continue(self.act(state, peer, handled, event).await?))
     }
 
-    async fn timed_out(
+    async fn on_timeout(
         self: &Arc<Self>,
         state: Phase,
         peer: &Peer<String, Ev>,

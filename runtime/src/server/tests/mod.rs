@@ -26,8 +26,7 @@ use super::*;
 use crate::client::{Client, ClientError};
 use crate::codec::Lines;
 use crate::service::{
-    BoxError, Cleanup, HalfClose, InLine, Linear, Opened, Peer, Reason, Session, SessionError, Step, Steps,
-    Stepwise,
+    BoxError, Cleanup, HalfClose, InLine, Opened, Peer, Reason, Session, SessionError, Step, Stepwise,
 };
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -202,10 +201,8 @@ macro_rules! hooks {
 impl Service for Scripted {
     hooks!();
     type Style = Stepwise;
-}
 
-impl Steps for Scripted {
-    async fn step(
+    async fn on_request(
         self: &Arc<Self>,
         (): (),
         peer: &Peer<String>,
@@ -235,10 +232,8 @@ impl Service for Asking {
     hooks!();
     type Style = InLine;
     const HALF_CLOSE: HalfClose = HalfClose::Cancel;
-}
 
-impl Linear for Asking {
-    async fn session(
+    async fn on_session(
         self: &Arc<Self>,
         conn: &mut u32,
         session: &mut Session<String, String>,

@@ -134,10 +134,8 @@ macro_rules! plain {
 
 impl Service for Offloading {
     plain!();
-}
 
-impl Steps for Offloading {
-    async fn step(
+    async fn on_request(
         self: &Arc<Self>,
         (): (),
         peer: &Peer<String>,
@@ -168,10 +166,8 @@ impl Service for Hanging {
     async fn on_stop(self: &Arc<Self>) {
         std::future::pending().await
     }
-}
 
-impl Steps for Hanging {
-    async fn step(
+    async fn on_request(
         self: &Arc<Self>,
         (): (),
         _: &Peer<String>,
