@@ -7,12 +7,12 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use portcullis::prelude::*;
-use portcullis::{BlockingClient, Portal, StopReport};
+use portcullis::{BlockingClient, Portal, ServerHandle, StopReport};
 use portcullis_tests::served::{Served, client};
 use portcullis_tests::{Gate, LIMIT, eventually, eventually_async, on_multi_thread};
 use tokio::runtime::{self, Runtime};
@@ -28,6 +28,8 @@ struct Held {
     /// How often `on(stop)` has run.
     stopped: AtomicUsize,
     release: Gate,
+    /// For a handler that stops its own server.
+    handle: OnceLock<ServerHandle>,
 }
 
 #[service]
@@ -35,6 +37,11 @@ impl Held {
     #[request]
     async fn hold(&self, line: String) -> String {
         if line == "hold" {
+            self.inside.fetch_add(1, SeqCst);
+            self.release.pass();
+        }
+        if line == "stop and hold" {
+            self.handle.get().unwrap().stop();
             self.inside.fetch_add(1, SeqCst);
             self.release.pass();
         }
@@ -178,6 +185,25 @@ fn s10_a_held_thread_of_the_users_runtime_holds_neither_sockets_nor_the_stop() {
         holding.send("hold".into()).await.unwrap();
         eventually_async(|| held.inside.load(SeqCst) == 1).await;
         assert_eq!(client(served.addr).await.call("other".into()).await.unwrap(), "other");
+        let began = Instant::now();
+        let report = served.stop().await;
+        let took = began.elapsed();
+        held.release.open();
+        assert!(took < IN_TIME, "{took:?}");
+        assert_eq!(report.stuck_sessions.len(), 1, "{report}");
+    });
+}
+
+#[test]
+fn s10_a_handler_that_stops_its_server_and_then_holds_its_thread_does_not_hold_the_stop() {
+    // What a task wakes is to run next on its own thread, from which another thread cannot take it at once.
+    on_multi_thread(async {
+        let held = Arc::new(Held::default());
+        let served = Served::new(held.server()).await;
+        held.handle.set(served.handle.clone()).unwrap();
+        let mut holding = client(served.addr).await;
+        holding.send("stop and hold".into()).await.unwrap();
+        eventually_async(|| held.inside.load(SeqCst) == 1).await;
         let began = Instant::now();
         let report = served.stop().await;
         let took = began.elapsed();

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::watch;
+use tokio::task;
 use tokio::time::Instant;
 
 use super::attended::attended;
@@ -12,6 +14,7 @@ use super::tasks::Tasks;
 use crate::service::Stopping;
 use crate::session::registry::Outside;
 use crate::sync::Mutex;
+use crate::threads::{self, ThreadName};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -63,18 +66,35 @@ impl Control {
         *self.grace.lock() = grace;
     }
 
-    pub(super) fn stop(&self, grace: Option<Duration>) {
+    /// The order is given when this returns. In a task of a multi-threaded runtime, those who wait for it are woken by another
+    /// thread: tokio would have this thread run the task that serves next, and lets no other thread take it from there. A
+    /// handler that gives the order and then holds its thread would hold the stop.
+    pub(super) fn stop(self: &Arc<Self>, grace: Option<Duration>) {
         let grace = grace.unwrap_or_else(|| *self.grace.lock());
         // Far enough away to be never, and near enough not to overflow a clock.
         let grace = grace.min(Duration::from_secs(60 * 60 * 24 * 365));
         let new = Instant::now() + grace;
+        let wake_here = !in_task_of_many_threads();
+        let mut shorter = false;
         self.until.send_if_modified(|until| {
-            let shorter = until.is_none_or(|old| new < old);
+            shorter = until.is_none_or(|old| new < old);
             if shorter {
                 *until = Some(new);
             }
-            shorter
+            shorter && wake_here
         });
+        if shorter && !wake_here {
+            let control = Arc::clone(self);
+            let wake = move || control.wake_all();
+            if threads::start(ThreadName::of_our_own("stop"), None, wake).is_err() {
+                self.wake_all();
+            }
+        }
+    }
+
+    /// Wakes those who wait for an order.
+    fn wake_all(&self) {
+        self.until.send_if_modified(|_| true);
     }
 
     pub(super) fn set_stage(&self, stage: Stage) {
@@ -121,6 +141,11 @@ impl Control {
             }
         }
     }
+}
+
+fn in_task_of_many_threads() -> bool {
+    let many = |handle: Handle| handle.runtime_flavor() != RuntimeFlavor::CurrentThread;
+    task::try_id().is_some() && Handle::try_current().is_ok_and(many)
 }
 
 /// Stops a server, from anywhere: any task, any thread, a handler of the server itself.
