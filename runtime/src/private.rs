@@ -218,22 +218,8 @@ pub use server::*;
 mod server {
     use std::time::Duration;
 
-    pub use crate::describe::snapshot::Package;
     use crate::service::Service;
     pub use crate::service::{BoxError, HalfClose, InLine, Opened, Step, Stepwise, Style};
-
-    /// What `assert_diagram!` does: `path` is relative to `package`.
-    #[track_caller]
-    pub fn assert_diagram(
-        description: &crate::Description<'_>,
-        package: Package,
-        path: impl AsRef<std::path::Path>,
-    ) {
-        let file = crate::describe::folder(package, |name| std::env::var_os(name)).join(path);
-        if let Err(message) = crate::describe::compare(description, &file, crate::describe::bless()) {
-            panic!("{message}");
-        }
-    }
 
     /// Sees through aliases of `Session<Req, Rsp>`.
     #[diagnostic::on_unimplemented(

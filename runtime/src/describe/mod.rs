@@ -7,10 +7,11 @@
 //!
 //! The printers are in `portcullis-describe`, which the macros use as well: the service's docs show the same picture.
 
-pub(crate) mod snapshot;
+mod snapshot;
 
 pub use portcullis_describe::*;
-pub(crate) use snapshot::{bless, compare, folder};
+#[doc(hidden)]
+pub use snapshot::{Package, assert_diagram};
 
 use crate::service::Service;
 
@@ -62,9 +63,9 @@ impl<S: Service> Describe for S {
 #[macro_export]
 macro_rules! assert_diagram {
     ($service:ty, $path:expr $(,)?) => {
-        $crate::private::assert_diagram(
+        $crate::describe::assert_diagram(
             &<$service as $crate::Describe>::DESCRIPTION,
-            $crate::private::Package {
+            $crate::describe::Package {
                 name: ::core::option_env!("CARGO_PKG_NAME"),
                 folder: ::core::env!("CARGO_MANIFEST_DIR"),
             },

@@ -14,8 +14,17 @@ pub struct Package {
     pub folder: &'static str,
 }
 
+/// What `assert_diagram!` does: `path` is relative to `package`.
+#[track_caller]
+pub fn assert_diagram(description: &Description<'_>, package: Package, path: impl AsRef<Path>) {
+    let file = folder(package, |name| env::var_os(name)).join(path);
+    if let Err(message) = compare(description, &file, bless()) {
+        panic!("{message}");
+    }
+}
+
 /// Compares, or writes the file; the error is the test's message.
-pub(crate) fn compare(description: &Description<'_>, file: &Path, bless: bool) -> Result<(), String> {
+fn compare(description: &Description<'_>, file: &Path, bless: bool) -> Result<(), String> {
     let found = print(description, file)?;
     let expected = fs::read_to_string(file).map(|text| text.replace("\r\n", "\n"));
     if expected.as_ref().is_ok_and(|expected| *expected == found) {
@@ -37,12 +46,12 @@ pub(crate) fn compare(description: &Description<'_>, file: &Path, bless: bool) -
 }
 
 /// `PORTCULLIS_BLESS` is set, and not to nothing.
-pub(crate) fn bless() -> bool {
+fn bless() -> bool {
     env::var_os("PORTCULLIS_BLESS").is_some_and(|value| !value.is_empty())
 }
 
 /// Where the package is now. `var` reads the environment.
-pub(crate) fn folder(package: Package, var: impl Fn(&str) -> Option<OsString>) -> PathBuf {
+fn folder(package: Package, var: impl Fn(&str) -> Option<OsString>) -> PathBuf {
     // Cargo and nextest name the package whose test this is; a helper in another package has its pictures there.
     let same = match (package.name, var("CARGO_PKG_NAME")) {
         (Some(built), Some(runs)) => runs == built,
