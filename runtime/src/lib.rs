@@ -81,6 +81,8 @@ pub mod internal {
     pub use crate::pool::{ExternalCanceller, ExternalJob};
     pub use crate::portal::in_tokio_task;
     pub use crate::scope::{DrainSource, Scope, ScopeGuard};
+    #[cfg(feature = "server")]
+    pub use crate::service::internal as service;
     pub use crate::spawn::Executor;
     pub use crate::sync::{CachePadded, Condvar, Mutex, MutexGuard, atomic};
     pub use crate::threads::{ThreadName, start as start_thread};

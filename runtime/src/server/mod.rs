@@ -58,7 +58,7 @@ pub use self::listen::{Accepted, BoundDatagrams, BoundTcp, Listen, Listener, Ser
 pub use self::report::StopReport;
 pub use self::spawned::RunningServer;
 use crate::pool::Pool;
-use crate::service::server_shared::{DecodeOn, QueueLimits, SessionLimits, WeightLimit};
+use crate::service::internal::{DecodeOn, QueueLimits, SessionLimits, WeightLimit};
 use crate::service::{Service, Style};
 
 /// A service on its way to the network: give it a codec, bind it, serve it.

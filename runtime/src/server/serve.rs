@@ -32,7 +32,7 @@ use crate::codec::Codec;
 use crate::error::CatchUnwind;
 use crate::report::StuckJob;
 use crate::scope::Scope;
-use crate::service::server_shared::ShutdownPhase;
+use crate::service::internal::ShutdownPhase;
 use crate::service::{BoxError, Cleanup, Service};
 use crate::session::driver::{Drive, driver};
 use crate::session::registry::{Outside, SessionRegistry, in_both};

@@ -18,12 +18,12 @@
 
 mod cleanup;
 mod error;
-pub(crate) mod origin;
+mod origin;
 mod peer;
 mod reason;
-pub(crate) mod server_shared;
-pub(crate) mod session;
-pub(crate) mod shared;
+mod server_shared;
+mod session;
+mod shared;
 mod steps;
 mod stopping;
 mod style;
@@ -48,8 +48,19 @@ pub use self::shared::closed::Closed;
 pub use self::shared::send::{Posting, Sending};
 pub use self::steps::{StateLimits, Step};
 pub use self::stopping::Stopping;
-pub(crate) use self::style::{Drivers, SessionFactory};
 pub use self::style::{InLine, Stepwise, Style};
+
+/// For what drives sessions, and for transports. Nothing in here is part of the public interface.
+#[doc(hidden)]
+pub mod internal {
+    pub use super::origin::{Extended, Origin};
+    pub use super::server_shared::{
+        DecodeOn, MAX_TICK, QueueLimits, ServerShared, SessionLimits, ShutdownPhase, WeightLimit, millis,
+    };
+    pub use super::session::RequestSlot;
+    pub use super::shared::SessionShared;
+    pub use super::style::{Drivers, SessionFactory};
+}
 
 /// Any error, for hooks whose failure is only reported.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -10,30 +10,38 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::sync::Arc;
 
 /// Where a connection comes from.
-pub(crate) enum Origin {
+pub enum Origin {
     /// The transport has no addresses.
     Unnamed,
+    /// An address of IPv4 and a port.
     V4(Ipv4Addr, u16),
+    /// An address of IPv6.
     V6 {
+        /// The address.
         ip: Ipv6Addr,
+        /// The port.
         port: u16,
+        /// The scope id.
         scope: u32,
     },
+    /// A Unix socket.
     #[cfg(unix)]
     Unix(Credentials),
     /// One of the above, and something that its transport adds.
-    #[cfg_attr(not(any(feature = "tls", all(feature = "fds", unix))), allow(dead_code))]
     Extended(Arc<Extended>),
 }
 
 /// An origin with what a transport adds to it, in one allocation. `Arc<Extended<T>>` coerces to `Arc<Extended>`.
-pub(crate) struct Extended<T: ?Sized = dyn Any + Send + Sync> {
-    pub(crate) below: Origin,
-    pub(crate) extension: T,
+pub struct Extended<T: ?Sized = dyn Any + Send + Sync> {
+    /// What is known without it.
+    pub below: Origin,
+    /// What the transport adds.
+    pub extension: T,
 }
 
 impl Origin {
-    pub(crate) fn addr(&self) -> Option<SocketAddr> {
+    /// The address, if the transport has addresses.
+    pub fn addr(&self) -> Option<SocketAddr> {
         match *self {
             Self::Unnamed => None,
             Self::V4(ip, port) => Some((ip, port).into()),
@@ -44,8 +52,9 @@ impl Origin {
         }
     }
 
+    /// The credentials, if it is a Unix socket.
     #[cfg(unix)]
-    pub(crate) fn credentials(&self) -> Option<Credentials> {
+    pub fn credentials(&self) -> Option<Credentials> {
         match *self {
             Self::Unix(credentials) => Some(credentials),
             Self::Extended(ref extended) => extended.below.credentials(),
@@ -54,7 +63,7 @@ impl Origin {
     }
 
     /// The extension of this type, if there is one.
-    pub(crate) fn extension<T: Any>(&self) -> Option<&T> {
+    pub fn extension<T: Any>(&self) -> Option<&T> {
         match self {
             Self::Extended(extended) => {
                 extended.extension.downcast_ref().or_else(|| extended.below.extension())
@@ -94,7 +103,9 @@ pub struct Credentials {
 
 #[cfg(unix)]
 impl Credentials {
-    pub(crate) fn new(pid: Option<i32>, uid: u32, gid: u32) -> Self {
+    /// What a transport has asked the kernel.
+    #[doc(hidden)]
+    pub fn new(pid: Option<i32>, uid: u32, gid: u32) -> Self {
         Self { pid, uid, gid }
     }
 }

@@ -55,7 +55,9 @@ impl<Rsp: Send + 'static, Ev: Send> PeerInner<Rsp, Ev> for SessionShared<Rsp, Ev
 }
 
 impl<Rsp: Send + 'static, Ev: Send + 'static> Peer<Rsp, Ev> {
-    pub(crate) fn of(shared: &Arc<SessionShared<Rsp, Ev>>) -> Self {
+    /// A handle on the session that `shared` belongs to.
+    #[doc(hidden)]
+    pub fn of(shared: &Arc<SessionShared<Rsp, Ev>>) -> Self {
         let shared: Arc<SessionShared<Rsp, Ev>> = Arc::clone(shared);
         Self(shared)
     }

@@ -47,7 +47,8 @@ impl Reason {
     }
 
     /// The same reason, for a session that ended while the handler of `state` was running; an empty name is a service without states.
-    pub(crate) fn while_in(self, state: &'static str) -> Self {
+    #[doc(hidden)]
+    pub fn in_state(self, state: &'static str) -> Self {
         if state.is_empty() { self } else { Self::While { state, reason: Box::new(self) } }
     }
 
@@ -64,12 +65,14 @@ impl Reason {
     }
 
     /// Whether someone should look: at the service, or at what talks to it.
-    pub(crate) fn is_notable(&self) -> bool {
+    #[doc(hidden)]
+    pub fn should_warn(&self) -> bool {
         matches!(self.cause(), Self::Decode(_) | Self::Failed(_) | Self::Panicked(_) | Self::Overload)
     }
 
     /// Whether a last word could still reach the peer: one that has closed its writing side may still be reading.
-    pub(crate) fn may_answer(&self) -> bool {
+    #[doc(hidden)]
+    pub fn can_still_send(&self) -> bool {
         !matches!(self.cause(), Self::Reset)
     }
 }

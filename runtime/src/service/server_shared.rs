@@ -16,7 +16,7 @@ use crate::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 /// How far the server's stop has come. Only ever goes up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum ShutdownPhase {
+pub enum ShutdownPhase {
     /// Sessions are served.
     Running,
     /// Idle sessions end; those at work finish.
@@ -29,28 +29,33 @@ pub(crate) enum ShutdownPhase {
 
 /// Time limits of a session; `None` is no limit.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct SessionLimits {
-    pub(crate) first_request: Option<Duration>,
-    pub(crate) idle: Option<Duration>,
-    pub(crate) write: Option<Duration>,
-    /// To finish a frame that has begun; and how many bytes a second it must be beyond that.
-    pub(crate) frame: Option<Duration>,
-    pub(crate) frame_rate: u64,
+pub struct SessionLimits {
+    /// From the connection to the first request.
+    pub first_request: Option<Duration>,
+    /// From one request to the next.
+    pub idle: Option<Duration>,
+    /// Until the peer has read what is written.
+    pub write: Option<Duration>,
+    /// From the first byte of a frame to its end.
+    pub frame: Option<Duration>,
+    /// A frame has more time by a second for each of so many bytes.
+    pub frame_rate: u64,
     /// How many bytes unfinished frames may hold, in all sessions together.
-    pub(crate) unfinished: Option<usize>,
+    pub unfinished: Option<usize>,
     /// The shortest of the service's states.
-    pub(crate) state: Option<Duration>,
+    pub state: Option<Duration>,
     /// How long a connection that is being closed may linger.
-    pub(crate) linger: Duration,
+    pub linger: Duration,
 }
 
 impl SessionLimits {
-    pub(crate) fn with_states(self, shortest: Option<Duration>) -> Self {
+    /// The same, with the shortest time limit of the states of a service.
+    pub fn with_states(self, shortest: Option<Duration>) -> Self {
         Self { state: shortest, ..self }
     }
 
     /// A tick that is small beside every limit, and neither busy nor blind.
-    pub(crate) fn tick(&self) -> Duration {
+    pub fn tick(&self) -> Duration {
         let shortest =
             [self.first_request, self.idle, self.frame, self.write, self.state].into_iter().flatten().min();
         let tick = shortest.unwrap_or(Duration::MAX) / 8;
@@ -60,19 +65,21 @@ impl SessionLimits {
 
 /// How much may wait in each session, and where large frames are decoded.
 #[derive(Clone, Debug)]
-pub(crate) struct QueueLimits {
-    pub(crate) responses: usize,
+pub struct QueueLimits {
+    /// How many responses may wait.
+    pub responses: usize,
     /// What the waiting responses may weigh together.
-    pub(crate) response_weight: Option<WeightLimit>,
-    pub(crate) events: usize,
+    pub response_weight: Option<WeightLimit>,
+    /// How many events may wait.
+    pub events: usize,
     /// Where large frames are decoded, if not on the loop.
-    pub(crate) decode_on: Option<DecodeOn>,
+    pub decode_on: Option<DecodeOn>,
 }
 
 /// What a response weighs, and what all that wait may weigh together. The type of the responses is erased, because the options of
 /// a server do not name its service.
 #[derive(Clone)]
-pub(crate) struct WeightLimit {
+pub struct WeightLimit {
     max: usize,
     weigh: Arc<dyn Any + Send + Sync>,
 }
@@ -80,10 +87,8 @@ pub(crate) struct WeightLimit {
 type Weigh<Rsp> = Box<dyn Fn(&Rsp) -> usize + Send + Sync>;
 
 impl WeightLimit {
-    pub(crate) fn new<Rsp: 'static>(
-        max: usize,
-        weigh: impl Fn(&Rsp) -> usize + Send + Sync + 'static,
-    ) -> Self {
+    /// `weigh` is called for each response; together they weigh at most `max`.
+    pub fn new<Rsp: 'static>(max: usize, weigh: impl Fn(&Rsp) -> usize + Send + Sync + 'static) -> Self {
         let weigh: Weigh<Rsp> = Box::new(weigh);
         Self { max, weigh: Arc::new(weigh) }
     }
@@ -103,17 +108,19 @@ impl fmt::Debug for WeightLimit {
 
 /// Frames of more than `above` bytes are decoded on `pool`.
 #[derive(Clone, Debug)]
-pub(crate) struct DecodeOn {
-    pub(crate) pool: Pool,
-    pub(crate) above: usize,
+pub struct DecodeOn {
+    /// Where they are decoded.
+    pub pool: Pool,
+    /// Frames of so many bytes or fewer are decoded on the loop.
+    pub above: usize,
 }
 
 /// The coarse clock is behind by no more.
-pub(crate) const MAX_TICK: Duration = Duration::from_millis(500);
+pub const MAX_TICK: Duration = Duration::from_millis(500);
 
 /// What all sessions of a server share.
 #[derive(Debug)]
-pub(crate) struct ServerShared {
+pub struct ServerShared {
     phase: AtomicU8,
     began: Instant,
     /// Whole milliseconds since then, as of the last tick.
@@ -125,7 +132,8 @@ pub(crate) struct ServerShared {
 }
 
 impl ServerShared {
-    pub(crate) fn new(limits: SessionLimits, queue_limits: QueueLimits) -> Self {
+    /// The clock begins now.
+    pub fn new(limits: SessionLimits, queue_limits: QueueLimits) -> Self {
         Self {
             phase: AtomicU8::new(0),
             began: Instant::now(),
@@ -136,26 +144,30 @@ impl ServerShared {
         }
     }
 
-    pub(crate) fn limits(&self) -> &SessionLimits {
+    /// The time limits of sessions.
+    pub fn limits(&self) -> &SessionLimits {
         &self.limits
     }
 
-    pub(crate) fn queue_limits(&self) -> &QueueLimits {
+    /// The limits of their queues.
+    pub fn queue_limits(&self) -> &QueueLimits {
         &self.queue_limits
     }
 
     /// Unfinished frames hold so many bytes more; `false` if that is too much.
     #[must_use]
-    pub(crate) fn hold(&self, bytes: usize) -> bool {
+    pub fn hold(&self, bytes: usize) -> bool {
         let held = self.unfinished.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         self.limits.unfinished.is_none_or(|max| held <= max)
     }
 
-    pub(crate) fn give_back(&self, bytes: usize) {
+    /// Unfinished frames hold so many bytes fewer.
+    pub fn give_back(&self, bytes: usize) {
         self.unfinished.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    pub(crate) fn phase(&self) -> ShutdownPhase {
+    /// How far the stop has come.
+    pub fn phase(&self) -> ShutdownPhase {
         match self.phase.load(Ordering::Acquire) {
             0 => ShutdownPhase::Running,
             1 => ShutdownPhase::Draining,
@@ -165,36 +177,37 @@ impl ServerShared {
     }
 
     /// Moves on to `phase`. The caller wakes the sessions after that.
-    pub(crate) fn set_phase(&self, phase: ShutdownPhase) {
+    pub fn set_phase(&self, phase: ShutdownPhase) {
         self.phase.fetch_max(phase as u8, Ordering::AcqRel);
     }
 
-    pub(crate) fn now(&self) -> u64 {
+    /// What the clock shows.
+    pub fn now(&self) -> u64 {
         self.now.load(Ordering::Relaxed)
     }
 
     /// Moves the clock to where the time is.
-    pub(crate) fn tick(&self) {
+    pub fn tick(&self) {
         self.now.store(self.time(), Ordering::Relaxed);
     }
 
     /// Whether the clock should have been moved long ago.
-    pub(crate) fn is_late(&self) -> bool {
+    pub fn is_late(&self) -> bool {
         self.time().saturating_sub(self.now()) > millis(2 * MAX_TICK)
     }
 
     /// What the clock would show if it were moved now.
-    pub(crate) fn time(&self) -> u64 {
+    pub fn time(&self) -> u64 {
         millis(self.began.elapsed())
     }
 
     /// The point at which `limit`, counted from now, has surely passed. Never zero, which stands for "no deadline".
-    pub(crate) fn deadline_after(&self, limit: Duration) -> u64 {
+    pub fn deadline_after(&self, limit: Duration) -> u64 {
         self.time().saturating_add(millis(limit)).saturating_add(1)
     }
 }
 
 /// In whole milliseconds, the unit of the clock.
-pub(crate) fn millis(duration: Duration) -> u64 {
+pub fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -123,7 +123,7 @@ impl<Req> Drop for NextRequest<'_, Req> {
 }
 
 /// A place for one request. The handler's [`Session`] has one clone of it, the driver the other.
-pub(crate) struct RequestSlot<Req>(Arc<Mutex<Slot<Req>>>);
+pub struct RequestSlot<Req>(Arc<Mutex<Slot<Req>>>);
 
 struct Slot<Req> {
     /// The handler's, exactly while a `next` is pending.
@@ -135,39 +135,39 @@ struct Slot<Req> {
 
 impl<Req> RequestSlot<Req> {
     /// A session of `peer`, and the slot that it takes its requests from.
-    pub(crate) fn session<Rsp>(peer: Peer<Rsp>) -> (Session<Req, Rsp>, Self) {
+    pub fn session<Rsp>(peer: Peer<Rsp>) -> (Session<Req, Rsp>, Self) {
         let slot = Arc::new(Mutex::new(Slot { waker: None, requested: false, item: None }));
         (Session { peer, slot: Self(Arc::clone(&slot)) }, Self(slot))
     }
 
     /// A run of the handler begins.
-    pub(crate) fn begin_run(&self) {
+    pub fn begin_run(&self) {
         self.0.lock().requested = false;
     }
 
     /// Whether the handler has called `next` in this run.
-    pub(crate) fn was_requested(&self) -> bool {
+    pub fn was_requested(&self) -> bool {
         self.0.lock().requested
     }
 
     /// Whether a `next` is pending.
-    pub(crate) fn is_awaited(&self) -> bool {
+    pub fn is_awaited(&self) -> bool {
         self.0.lock().waker.is_some()
     }
 
     /// Whether there is an item that the handler has not taken.
-    pub(crate) fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         self.0.lock().item.is_some()
     }
 
     /// Puts in an item before the handler asks for it.
-    pub(crate) fn prefetch(&self, item: Result<Req, SessionError>) {
+    pub fn prefetch(&self, item: Result<Req, SessionError>) {
         self.0.lock().item = Some(item);
     }
 
     /// Puts in an item for the `next` that is pending. Returns its waker, which the driver wakes unless it is the driver's own.
     #[must_use]
-    pub(crate) fn deliver(&self, item: Result<Req, SessionError>) -> Option<Waker> {
+    pub fn deliver(&self, item: Result<Req, SessionError>) -> Option<Waker> {
         let mut slot = self.0.lock();
         slot.item = Some(item);
         slot.waker.take()

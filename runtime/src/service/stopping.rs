@@ -16,12 +16,15 @@ use tokio::time::Instant;
 pub struct Stopping(Option<watch::Receiver<Option<Instant>>>);
 
 impl Stopping {
-    pub(crate) fn new(orders: watch::Receiver<Option<Instant>>) -> Self {
+    /// The stop begins when `orders` has a deadline.
+    #[doc(hidden)]
+    pub fn new(orders: watch::Receiver<Option<Instant>>) -> Self {
         Self(Some(orders))
     }
 
     /// Where there is no server: its stop never begins.
-    pub(crate) fn never() -> Self {
+    #[doc(hidden)]
+    pub fn never() -> Self {
         Self(None)
     }
 

@@ -26,7 +26,7 @@ use super::lifecycle::run_until_aborted;
 use super::registry::SessionRegistry;
 use crate::codec::Codec;
 use crate::service::Service;
-use crate::service::server_shared::ShutdownPhase;
+use crate::service::internal::ShutdownPhase;
 use crate::transport::Transport;
 
 /// A peer that sends nothing for this long after our last words is not in the midst of sending.

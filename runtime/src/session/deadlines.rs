@@ -4,8 +4,7 @@ use std::mem;
 use std::time::Duration;
 
 use crate::service::StateLimits;
-use crate::service::server_shared::{MAX_TICK, millis};
-use crate::service::shared::SessionShared;
+use crate::service::internal::{MAX_TICK, SessionShared, millis};
 
 /// Points of the server's clock; zero is none, and [`NEVER`] one that counts for nothing. The nearest one is what the
 /// session is armed with: the methods say whether it may be another one now.

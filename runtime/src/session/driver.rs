@@ -8,7 +8,7 @@
 //! A session whose handler asks for its requests keeps that handler's future, so it is active until it ends.
 //!
 //! Each poll looks at everything once: the mailbox says before and after whether something has changed in between
-//! (see [`mailbox`](crate::service::shared::mailbox)).
+//! (see the mailbox in `service/shared`).
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -24,7 +24,8 @@ use super::io::SessionIo;
 use super::registry::{SessionGuard, SessionRegistry};
 use super::{request_handler, session_handler};
 use crate::codec::Codec;
-use crate::service::{Drivers, Service, SessionFactory, Style};
+use crate::service::internal::{Drivers, SessionFactory};
+use crate::service::{Service, Style};
 use crate::transport::Transport;
 
 /// What the driver needs for a session.

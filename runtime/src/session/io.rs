@@ -19,7 +19,7 @@ use super::deadlines::{Deadlines, NEVER, Stamp};
 use super::decoding::{Found, Later};
 use super::unfinished::{Room, Unfinished};
 use crate::codec::{Codec, DecodeError, Decoded, EncodeError};
-use crate::service::shared::SessionShared;
+use crate::service::internal::SessionShared;
 use crate::service::{Peer, Service, StateLimits};
 use crate::transport::Transport;
 

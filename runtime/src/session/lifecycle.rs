@@ -16,7 +16,7 @@ use super::registry::SessionRegistry;
 use super::run_with_io::{EofPolicy, NoDemand, run_with_io};
 use crate::codec::Codec;
 use crate::error::{CatchUnwind, Panic, catch_panic};
-use crate::service::server_shared::ShutdownPhase;
+use crate::service::internal::ShutdownPhase;
 use crate::service::{Reason, Service, SessionError, StateLimits};
 use crate::transport::Transport;
 
@@ -137,12 +137,12 @@ pub(super) async fn run_on_disconnect<S, IO, C>(
     let (shared, peer) = (Arc::clone(io.shared()), io.peer());
     // SessionLimits of what went before must not cut the hook short.
     io.clear_deadlines();
-    if !reason.may_answer() {
+    if !reason.can_still_send() {
         peer.close();
     }
     let disconnected = {
         let disconnecting = pin!(Some(async {
-            let told = if state.is_none() { reason.clone().while_in(active_state) } else { reason.clone() };
+            let told = if state.is_none() { reason.clone().in_state(active_state) } else { reason.clone() };
             let hook = pin!(registry.service().on_disconnect(&peer, conn, state, told));
             run_with_io(&mut io, EofPolicy::Ignore, &mut NoDemand, hook).await
         }));
@@ -158,7 +158,7 @@ pub(super) async fn run_on_disconnect<S, IO, C>(
 
 /// An error that nothing answered is the session's reason, so this is where it is told.
 fn log_end(reason: &Reason) {
-    if reason.is_notable() {
+    if reason.should_warn() {
         warn!(%reason, "session ends");
     } else {
         debug!(%reason, "session ends");

@@ -11,9 +11,9 @@ use tokio::sync::Notify;
 
 #[cfg(feature = "test-util")]
 use crate::service::Peer;
-use crate::service::origin::Origin;
-use crate::service::server_shared::{QueueLimits, ServerShared, SessionLimits, ShutdownPhase};
-use crate::service::shared::SessionShared;
+use crate::service::internal::{
+    Origin, QueueLimits, ServerShared, SessionLimits, SessionShared, ShutdownPhase,
+};
 use crate::service::{Service, Style};
 use crate::sync::Mutex;
 

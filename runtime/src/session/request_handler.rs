@@ -22,7 +22,7 @@ use super::registry::SessionRegistry;
 use super::run_with_io::{NoDemand, resume_with_io, run_with_io};
 use crate::codec::Codec;
 use crate::codec::private::take_decode_cost;
-use crate::service::server_shared::ShutdownPhase;
+use crate::service::internal::ShutdownPhase;
 use crate::service::{Peer, Reason, Service, SessionError, Step};
 use crate::transport::Transport;
 

@@ -9,7 +9,8 @@ use super::io::SessionIo;
 use super::lifecycle::end_reason;
 use super::run_with_io::RequestDemand;
 use crate::codec::Codec;
-use crate::service::session::{RequestSlot, Session};
+use crate::service::Session;
+use crate::service::internal::RequestSlot;
 use crate::service::{Peer, Reason, Service, SessionError, StateLimits};
 use crate::transport::Transport;
 

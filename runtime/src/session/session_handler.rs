@@ -16,7 +16,7 @@ use super::registry::SessionRegistry;
 use super::request_source::{RequestSource, channel};
 use super::run_with_io::run_with_io;
 use crate::codec::Codec;
-use crate::service::server_shared::ShutdownPhase;
+use crate::service::internal::ShutdownPhase;
 use crate::service::{Reason, Service, Session, SessionError};
 use crate::transport::Transport;
 

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::service::server_shared::ServerShared;
+use crate::service::internal::ServerShared;
 
 /// What is known of the frame whose first bytes are in a session's buffer. It belongs to the buffer, and goes with it.
 #[derive(Debug, Default)]

@@ -7,8 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
 use crate::service::Peer;
-use crate::service::server_shared::{QueueLimits, ServerShared, SessionLimits};
-use crate::service::shared::SessionShared;
+use crate::service::internal::{QueueLimits, ServerShared, SessionLimits, SessionShared};
 
 /// The driver's side of a [`Peer`] that belongs to no connection.
 pub(crate) struct DetachedPeer<Rsp, Ev>(Arc<SessionShared<Rsp, Ev>>);

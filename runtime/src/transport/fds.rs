@@ -23,7 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::UnixStream;
 
 use super::Transport;
-use crate::service::origin::Extended;
+use crate::service::internal::Extended;
 use crate::service::{Peer, SendError};
 use crate::sync::Mutex;
 

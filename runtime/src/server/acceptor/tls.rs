@@ -15,7 +15,7 @@ use crate::codec::Codec;
 use crate::server::control::Control;
 use crate::server::listen::Listener;
 use crate::service::Service;
-use crate::service::origin::{Extended, Origin};
+use crate::service::internal::{Extended, Origin};
 use crate::session::driver::Drive;
 use crate::session::registry::SessionGuard;
 use crate::transport::Transport;

@@ -25,7 +25,7 @@ use crate::error::catch_panic;
 use crate::scope::Scope;
 use crate::server::serve::ServeContext;
 use crate::service::Service;
-use crate::service::origin::Origin;
+use crate::service::internal::Origin;
 use crate::session::driver::Drive;
 use crate::session::registry::{SessionRegistry, host_of};
 use crate::sync::Mutex;

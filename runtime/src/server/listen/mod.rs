@@ -30,7 +30,7 @@ use super::serve::ServeContext;
 use crate::codec::Codec;
 use crate::server::carries::HasCodec;
 use crate::service::Service;
-use crate::service::origin::{Extended, Origin};
+use crate::service::internal::{Extended, Origin};
 use crate::session::driver::driver;
 use crate::transport::Transport;
 

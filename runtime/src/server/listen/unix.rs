@@ -8,7 +8,7 @@ use tokio::net::{UnixListener, UnixStream};
 
 use super::{Accepted, Listen, Listener, Socket, Streams};
 use crate::service::Credentials;
-use crate::service::origin::Origin;
+use crate::service::internal::Origin;
 use crate::sockets::socket_file::SocketFile;
 use crate::sockets::unix::Unix;
 
@@ -82,7 +82,7 @@ mod passing {
     use std::sync::Arc;
 
     use super::*;
-    use crate::service::origin::Extended;
+    use crate::service::internal::Extended;
     use crate::sockets::wrappers::PassFds;
     use crate::transport::fds::{FdQueues, PassingStream};
 

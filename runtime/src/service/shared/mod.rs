@@ -22,7 +22,7 @@ use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// What a connection's driver, its peers and its server share.
-pub(crate) struct SessionShared<Rsp, Ev> {
+pub struct SessionShared<Rsp, Ev> {
     /// In its lowest bit, whether the mailbox holds anything or is not open; written under the lock. A request that
     /// changes nothing there costs the driver a look at this, and no lock. Above, the id, which never changes: a flag of
     /// its own would cost each session eight bytes.
@@ -35,17 +35,20 @@ pub(crate) struct SessionShared<Rsp, Ev> {
 }
 
 impl<Rsp, Ev> SessionShared<Rsp, Ev> {
-    pub(crate) fn new(id: u64, origin: Origin, server: Arc<ServerShared>) -> Arc<Self> {
+    /// For a session with this number.
+    pub fn new(id: u64, origin: Origin, server: Arc<ServerShared>) -> Arc<Self> {
         let mailbox = Mutex::new(Mailbox::new());
         let (deadline, id_and_dirty) = (AtomicU64::new(0), AtomicU64::new(id << 1));
         Arc::new(Self { id_and_dirty, origin, server, deadline, mailbox })
     }
 
-    pub(crate) fn id(&self) -> u64 {
+    /// The number of the session.
+    pub fn id(&self) -> u64 {
         self.id_and_dirty.load(Ordering::Relaxed) >> 1
     }
 
-    pub(crate) fn origin(&self) -> &Origin {
+    /// Where the connection comes from.
+    pub fn origin(&self) -> &Origin {
         &self.origin
     }
 
@@ -65,18 +68,19 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
     }
 
     /// Takes nothing more; what is queued is still sent.
-    pub(crate) fn close(&self) {
+    pub fn close(&self) {
         self.close_to(SendState::Closing);
     }
 
-    pub(crate) fn is_closed(&self) -> bool {
+    /// Whether nothing can be sent any more.
+    pub fn is_closed(&self) -> bool {
         self.is_dirty() && self.mailbox.lock().send_state() != SendState::Open
     }
 
     // ---- the driver's side
 
     /// Whether the mailbox holds anything, or is not open.
-    pub(crate) fn is_dirty(&self) -> bool {
+    pub fn is_dirty(&self) -> bool {
         self.id_and_dirty.load(Ordering::Acquire) & 1 == 1
     }
 
@@ -86,7 +90,7 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
     }
 
     /// As [`close`](Self::close), and what is queued is dropped.
-    pub(crate) fn end(&self) {
+    pub fn end(&self) {
         self.close_to(SendState::Closed);
     }
 
@@ -100,54 +104,55 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
     }
 
     /// As [`end`](Self::end), and drops the driver's waker: a peer that is kept must not keep the driver's task.
-    pub(crate) fn release_driver(&self) {
+    pub fn release_driver(&self) {
         self.end();
         let driver = self.mailbox.lock().forget_driver();
         drop(driver);
     }
 
     /// Notes that the session has given up its place in `max_connections`.
-    pub(crate) fn leave_place(&self) {
+    pub fn leave_place(&self) {
         self.mailbox.lock().leave_place();
     }
 
-    pub(crate) fn has_left_place(&self) -> bool {
+    /// Whether the session has given up its place in `max_connections`.
+    pub fn has_left_place(&self) -> bool {
         self.mailbox.lock().has_left_place()
     }
 
     /// The driver is about to look at everything. Called at the beginning of each of its polls.
-    pub(crate) fn begin_poll(&self, waker: &Waker) {
+    pub fn begin_poll(&self, waker: &Waker) {
         self.mailbox.lock().begin_poll(waker);
     }
 
     /// As [`try_park`](Self::try_park), by a driver that has woken itself already.
-    pub(crate) fn end_poll(&self) {
+    pub fn end_poll(&self) {
         self.mailbox.lock().end_poll();
     }
 
     /// The poll of the driver that is going on, if one is.
-    pub(crate) fn poll(&self) -> Option<u16> {
+    pub fn poll(&self) -> Option<u16> {
         self.mailbox.lock().poll()
     }
 
     /// Whether the driver may return `Pending`; if not, something has changed since [`begin_poll`](Self::begin_poll).
-    pub(crate) fn try_park(&self) -> bool {
+    pub fn try_park(&self) -> bool {
         self.mailbox.lock().try_park()
     }
 
     /// Wakes the driver, so that it looks at the stop and at its deadline.
-    pub(crate) fn wake_driver(&self) {
+    pub fn wake_driver(&self) {
         let driver = self.mailbox.lock().notify();
         wake(driver);
     }
 
     /// The next response to write.
-    pub(crate) fn pop(&self) -> Option<Rsp> {
+    pub fn pop(&self) -> Option<Rsp> {
         self.pop_with(|mailbox| mailbox.existing_queues()?.responses.pop())
     }
 
     /// The next event to handle; none in a session that is closing.
-    pub(crate) fn pop_event(&self) -> Option<Ev> {
+    pub fn pop_event(&self) -> Option<Ev> {
         self.pop_with(|mailbox| mailbox.existing_queues()?.events.pop())
     }
 
@@ -165,51 +170,56 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
     }
 
     /// How many responses are queued.
-    pub(crate) fn queued_responses(&self) -> usize {
+    pub fn queued_responses(&self) -> usize {
         if self.is_dirty() { self.mailbox.lock().queued_responses() } else { 0 }
     }
 
     /// Whether an idle session has something to do that is not reading.
-    pub(crate) fn has_work(&self) -> bool {
+    pub fn has_work(&self) -> bool {
         self.is_dirty() || self.stopping() || self.is_past_deadline()
     }
 
-    pub(crate) fn server(&self) -> &ServerShared {
+    /// What all sessions of the server share.
+    pub fn server(&self) -> &ServerShared {
         &self.server
     }
 
-    pub(crate) fn server_arc(&self) -> &Arc<ServerShared> {
+    /// As [`server`](Self::server), to keep.
+    pub fn server_arc(&self) -> &Arc<ServerShared> {
         &self.server
     }
 
-    pub(crate) fn stopping(&self) -> bool {
+    /// Whether the stop of the server has begun.
+    pub fn stopping(&self) -> bool {
         self.server.phase() >= ShutdownPhase::Draining
     }
 
     /// Why nothing can be sent any more.
-    pub(crate) fn end_reason(&self) -> Reason {
+    pub fn end_reason(&self) -> Reason {
         match self.mailbox.lock().send_state() {
             SendState::Closed => Reason::Reset,
             SendState::Open | SendState::Closing => Reason::Closed,
         }
     }
 
-    pub(crate) fn set_deadline(&self, at: u64) {
+    /// Sets the point of the clock at which the driver is woken; zero is none.
+    pub fn set_deadline(&self, at: u64) {
         self.deadline.store(at, Ordering::Relaxed);
     }
 
-    pub(crate) fn is_past_deadline(&self) -> bool {
+    /// Whether that point has passed.
+    pub fn is_past_deadline(&self) -> bool {
         let deadline = self.deadline.load(Ordering::Relaxed);
         deadline != 0 && deadline <= self.server.now()
     }
 
     /// Why work must be dropped now, if it must: the stop has come to `phase`.
-    pub(crate) fn stop_reason(&self, phase: ShutdownPhase) -> Option<Reason> {
+    pub fn stop_reason(&self, phase: ShutdownPhase) -> Option<Reason> {
         (self.server.phase() >= phase).then_some(Reason::Stopped)
     }
 
     /// As [`stopped`](Self::stopped), and also when the deadline has passed.
-    pub(crate) fn abort_reason(&self, phase: ShutdownPhase) -> Option<Reason> {
+    pub fn abort_reason(&self, phase: ShutdownPhase) -> Option<Reason> {
         self.stop_reason(phase).or_else(|| self.is_past_deadline().then_some(Reason::Timeout))
     }
 }
