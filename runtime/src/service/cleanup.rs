@@ -42,15 +42,19 @@ enum Step {
     Drain(Pool),
 }
 
-/// What is left to say after the unwinding.
+/// What came of the steps of a [`Cleanup`].
 #[derive(Debug, Default)]
-pub(crate) struct Unwound {
-    pub(crate) drained: Vec<DrainReport>,
-    pub(crate) unfinished: usize,
+pub struct CleanupReport {
+    /// The pools that were drained.
+    pub drained: Vec<DrainReport>,
+    /// How many steps were not finished in time.
+    pub unfinished: usize,
 }
 
 impl Cleanup {
-    pub(crate) fn new(scope: Arc<Scope>, stopping: Stopping) -> Self {
+    /// For a server whose jobs are in `scope`.
+    #[doc(hidden)]
+    pub fn new(scope: Arc<Scope>, stopping: Stopping) -> Self {
         Self { scope: Some(scope), stopping, ..Self::default() }
     }
 
@@ -122,7 +126,8 @@ impl Cleanup {
     }
 
     /// Waits until the background tasks, which the stop has cancelled, have ended.
-    pub(crate) async fn end_background(&mut self) {
+    #[doc(hidden)]
+    pub async fn end_background(&mut self) {
         let (ours, mut ended) = mem::replace(&mut self.background, mpsc::channel(1));
         drop(ours);
         let _: Option<Infallible> = ended.recv().await;
@@ -139,23 +144,24 @@ impl Cleanup {
     }
 
     /// Unwinds in reverse. Pools are given until `grace`, and nothing is waited for beyond `last`.
-    pub(crate) async fn unwind(self, grace: Instant, last: Instant) -> Unwound {
-        let mut unwound = Unwound::default();
+    #[doc(hidden)]
+    pub async fn unwind(self, grace: Instant, last: Instant) -> CleanupReport {
+        let mut report = CleanupReport::default();
         for step in self.steps.into_iter().rev() {
             let finished = match step {
                 Step::Run(step) => timeout_at(last, caught(step)).await.is_ok(),
                 Step::Drain(pool) => {
                     let deadline = grace.saturating_duration_since(Instant::now());
-                    let report = timeout_at(last, pool.drain(deadline)).await;
-                    report.map(|report| unwound.drained.push(report)).is_ok()
+                    let drained = timeout_at(last, pool.drain(deadline)).await;
+                    drained.map(|drained| report.drained.push(drained)).is_ok()
                 }
             };
             if !finished {
-                unwound.unfinished += 1;
+                report.unfinished += 1;
                 warn!("a cleanup step was not finished in time");
             }
         }
-        unwound
+        report
     }
 }
 

@@ -53,6 +53,7 @@ pub use self::style::{InLine, Stepwise, Style};
 /// For what drives sessions, and for transports. Nothing in here is part of the public interface.
 #[doc(hidden)]
 pub mod internal {
+    pub use super::cleanup::CleanupReport;
     pub use super::origin::{Extended, Origin};
     pub use super::server_shared::{
         DecodeOn, MAX_TICK, QueueLimits, ServerShared, SessionLimits, ShutdownPhase, WeightLimit, millis,
