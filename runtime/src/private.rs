@@ -216,10 +216,42 @@ pub use server::*;
 
 #[cfg(feature = "server")]
 mod server {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use crate::service::Service;
     pub use crate::service::{BoxError, HalfClose, InLine, Opened, Step, Stepwise, Style};
+    use crate::{Interrupted, JobBuilder, Offload, Worker};
+
+    /// A job that holds its service.
+    ///
+    /// That a service may go to a thread is known from [`Service`]: if it may not, the compiler says so of the service, and not of each
+    /// of its jobs as well.
+    #[derive(Debug)]
+    pub struct JobOf<'a, S>(pub JobBuilder<'a>, pub Arc<S>);
+
+    impl<S: Service> JobOf<'_, S> {
+        /// As [`JobBuilder::run`].
+        pub fn run<F, T>(self, f: F) -> Offload<T>
+        where
+            F: FnOnce(&Arc<S>, &Worker) -> T + Send + 'static,
+            T: Send + 'static,
+        {
+            let Self(job, service) = self;
+            job.run(move |worker| f(&service, worker))
+        }
+
+        /// As [`JobBuilder::try_run`].
+        pub fn try_run<F, T, E>(self, f: F) -> Offload<T, E>
+        where
+            F: FnOnce(&Arc<S>, &Worker) -> Result<T, E> + Send + 'static,
+            T: Send + 'static,
+            E: From<Interrupted> + Send + 'static,
+        {
+            let Self(job, service) = self;
+            job.try_run(move |worker| f(&service, worker))
+        }
+    }
 
     /// Sees through aliases of `Session<Req, Rsp>`.
     #[diagnostic::on_unimplemented(

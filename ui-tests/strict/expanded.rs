@@ -66,11 +66,12 @@ impl Echo {
             .job("Echo::upper")
             .deadline(::core::time::Duration::from_secs(2))
             .lane(&at);
-        job.try_run::<
+        ::portcullis::__private::JobOf(job, this)
+            .try_run::<
                 _,
                 String,
                 Interrupted,
-            >(move |worker| Self::blocking_upper(&this, worker, text, at))
+            >(move |this, worker| Self::blocking_upper(this, worker, text, at))
     }
     /// Shouts.
     ///
@@ -105,7 +106,11 @@ impl Echo {
         let pool: &::portcullis::Pool = ::portcullis::Pool::shared();
         let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
         let job = pool.job("Echo::length").deadline(Duration::from_secs(1)).detached();
-        job.run::<_, usize>(move |worker| Self::blocking_length(&this, worker, text))
+        ::portcullis::__private::JobOf(job, this)
+            .run::<
+                _,
+                usize,
+            >(move |this, worker| Self::blocking_length(this, worker, text))
     }
     /// Counts; what it gives is no `Result`.
     ///

@@ -14,6 +14,9 @@
 //! ```
 //!
 //! The body stays out of the closure, or two methods that call each other would need each other's `Send`.
+//!
+//! In a service the job is a `JobOf` the service, which the compiler knows for one that moves between threads: if it does not, that is
+//! reported at the service alone.
 
 use super::{
     at, attrs, pattern, reads,
@@ -29,10 +32,10 @@ use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Attribute, Expr, Path, ReturnType, Visibility, ext::IdentExt};
 
-/// Both functions.
-pub(super) fn items(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
+/// Both functions. `of_service`: whether `Self` is a service in any case.
+pub(super) fn items(function: &Function, blocking: &Blocking, krate: &Path, of_service: bool) -> TokenStream {
     let krate = blocking.krate.as_ref().unwrap_or(krate);
-    let job = job(function, blocking, krate);
+    let job = job(function, blocking, krate, of_service);
     let offload = offload(function, forwarded(blocking), &blocking.outcome, krate, &job);
     let body = match hidden_name(function, blocking) {
         Some(name) => {
@@ -353,7 +356,7 @@ fn body_name(function: &Function) -> Ident {
 }
 
 /// The statements of the offloading function.
-fn job(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
+fn job(function: &Function, blocking: &Blocking, krate: &Path, of_service: bool) -> TokenStream {
     let assertions = assertions(blocking, krate);
     let (copy, parts) = (copy(function, blocking, krate), parts(blocking, krate));
     let is_copied = matches!(blocking.place, Place::Unknown(BodyCopy::Function | BodyCopy::Closure));
@@ -373,7 +376,11 @@ fn job(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
     });
     let detached = blocking.detached.then(|| quote_spanned!(Span::mixed_site()=> .detached()));
     let run = run(blocking, krate, at(&function.sig.ident));
-    let this_ = self_.map(|_| quote_spanned!(Span::mixed_site()=> &this,));
+    let of_service = of_service && self_.is_some();
+    let this_ = self_.map(|_| match of_service {
+        true => quote_spanned!(Span::mixed_site()=> this,),
+        false => quote_spanned!(Span::mixed_site()=> &this,),
+    });
     let mut call = call(function, blocking, this_, krate);
     if let Place::Unknown(BodyCopy::Shared(_)) = blocking.place {
         let place = first_static(function.body.stream()).map_or(Span::mixed_site(), |name| at(&name));
@@ -392,6 +399,12 @@ fn job(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
         ),
         false => (None, job),
     };
+    let starts = match of_service {
+        true => {
+            quote_spanned!(at(&function.sig.ident)=> #krate::__private::JobOf(#job, this).#run(move |this, worker| #call))
+        }
+        false => quote_spanned!(at(&function.sig.ident)=> #job .#run(move |worker| #call)),
+    };
     quote_spanned! {at(&function.sig.ident)=>
         #copy
         #used
@@ -400,7 +413,7 @@ fn job(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
         #pool
         #this
         #ahead
-        #job .#run(move |worker| #call)
+        #starts
     }
 }
 

@@ -36,7 +36,7 @@ use crate::{
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use std::time::Duration;
-use syn::{Generics, ImplItem, Path};
+use syn::{ImplItem, Path};
 
 /// The block, its items in their order, and behind it the impls of `Service`.
 pub(crate) fn block(service: &Service) -> TokenStream {
@@ -44,7 +44,7 @@ pub(crate) fn block(service: &Service) -> TokenStream {
     let borrowed = service.borrowed().is_some();
     let items = service.items.iter().map(|item| match item {
         Item::Method(method) if borrowed => unowned(method, &krate),
-        Item::Method(method) => self::method(method, &krate, Some(&service.head.generics)),
+        Item::Method(method) => self::method(method, &krate, Some(service)),
         Item::Other(tokens) => tokens.clone(),
         Item::Unread(_) => TokenStream::new(),
     });
@@ -117,8 +117,9 @@ fn with_brackets(block: TokenStream) -> TokenStream {
     block.into_iter().flat_map(tree).collect()
 }
 
-/// One method, as it was written if nothing was said about it; `block` has the generics of its `impl`.
-fn method(method: &Method, krate: &Path, block: Option<&Generics>) -> TokenStream {
+/// One method, as it was written if nothing was said about it; `service` is the block that it is in.
+fn method(method: &Method, krate: &Path, service: Option<&Service>) -> TokenStream {
+    let block = service.map(|service| &service.head.generics);
     let clean = method.sink.is_clean();
     let changed = match clean {
         // A plain method is the user's, as it stands: what is said of it stands behind the block.
@@ -131,7 +132,9 @@ fn method(method: &Method, krate: &Path, block: Option<&Generics>) -> TokenStrea
         return half::method(function, &method.role, half, krate, block);
     }
     match (&method.role, block) {
-        (Role::Blocking(blocking), _) if clean => blocking::items(function, blocking, krate),
+        (Role::Blocking(blocking), _) if clean => {
+            blocking::items(function, blocking, krate, service.is_some_and(is_service))
+        }
         (Role::Blocking(blocking), _) if blocking.twin_taken => {
             fallback::without_job(function, blocking, krate)
         }
@@ -140,6 +143,20 @@ fn method(method: &Method, krate: &Path, block: Option<&Generics>) -> TokenStrea
         (Role::Handler(_) | Role::Move(_) | Role::Around(_) | Role::Hook(_), _) => handler::item(function),
         (Role::Helper | Role::Plain | Role::Unusable, _) => handler::plain(function),
     }
+}
+
+/// Whether the compiler knows the block's type for a service, whatever the `cfg`s, and asks nothing of type parameters for it.
+///
+/// What is wrong with such a type is said where it becomes a service, and its jobs need not say it again.
+fn is_service(service: &Service) -> bool {
+    let is_handled = match service.states {
+        Some(_) => true,
+        None => service.handlers().any(|(method, _)| method.function.cfgs().next().is_none()),
+    };
+    crate::HAS_SERVERS
+        && is_handled
+        && service.head.generics.type_params().next().is_none()
+        && !check::is_elsewhere(service)
 }
 
 /// A method of a service that can't be owned, and is no service: without what an owner would do.

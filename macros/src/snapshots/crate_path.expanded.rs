@@ -14,13 +14,17 @@ impl Pinger {
         facade::net::__private::is_error_of_a_job::<facade::net::Interrupted>();
         let pool: &facade::net::Pool = facade::net::Pool::shared();
         let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
-        pool.job("Pinger::hash")
-            .deadline(::core::time::Duration::from_millis(250))
+        facade::net::__private::JobOf(
+                pool
+                    .job("Pinger::hash")
+                    .deadline(::core::time::Duration::from_millis(250)),
+                this,
+            )
             .try_run::<
                 _,
                 Pong,
                 facade::net::Interrupted,
-            >(move |worker| Self::blocking_hash(&this, worker, ping))
+            >(move |this, worker| Self::blocking_hash(this, worker, ping))
     }
     /// Runs on the calling thread: for code that holds a `Worker` already.
     #[allow(

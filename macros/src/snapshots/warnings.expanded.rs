@@ -13,8 +13,11 @@ impl Thumbnails {
         ::portcullis::__private::moves_between_threads::<Vec<u8>>();
         let pool: &::portcullis::Pool = ::portcullis::__private::runs_on(&self.disk);
         let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
-        pool.job("Thumbnails::read")
-            .run::<_, Vec<u8>>(move |worker| Self::blocking_read(&this, worker, name))
+        ::portcullis::__private::JobOf(pool.job("Thumbnails::read"), this)
+            .run::<
+                _,
+                Vec<u8>,
+            >(move |this, worker| Self::blocking_read(this, worker, name))
     }
     /// Runs on the calling thread: for code that holds a `Worker` already.
     #[allow(

@@ -1,11 +1,11 @@
 //! [`Service`]: what a server serves.
 //!
-//! `#[service]` writes these traits; they may be written by hand as well. A service is one value behind an
+//! `#[service]` implements it; it may be implemented by hand as well. A service is one value behind an
 //! [`Arc`], shared by all its sessions. Every method here runs on the loop, inside the session's own task, and
 //! must not block it. A future that one of them returns may be dropped at any await: when the peer is gone, when
 //! a time limit passes, when the server's grace is over.
 //!
-//! Everything that these traits mention is here, and nothing that runs it:
+//! Everything that the trait mentions is here, and nothing that runs it:
 //!
 //! - [`Service`], and [`Style`], which says whether its handler is given requests or asks for them;
 //! - [`Peer`] and [`Session`]: what handlers hold; [`shared`] is what a `Peer` is a handle on, [`server_shared`] what all

@@ -1,0 +1,26 @@
+// errors: 2
+// Handlers live in one block, since a block does not see the other. (Of what is served the compiler can't tell which of the two it is.)
+use portcullis::prelude::*;
+
+struct Maths;
+
+#[service]
+impl Maths {
+    #[request]
+    async fn upper(&self, text: String) -> String {
+        text.to_uppercase()
+    }
+}
+
+#[service]
+impl Maths {
+    #[request]
+    async fn lower(&self, text: String) -> String {
+        text.to_lowercase()
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    Server::new(Maths).codec(Lines::new()).bind("127.0.0.1:0")?.run_until_signal()?;
+    Ok(())
+}

@@ -1,0 +1,21 @@
+// errors: 2
+// A session moves between threads, and the data of its state with it. (The handler that takes the data is a future of its own.)
+use portcullis::prelude::*;
+use std::rc::Rc;
+
+struct Door;
+
+#[service]
+impl Door {
+    #[state(start)]
+    async fn shut(&self, line: String) -> (String, DoorState) {
+        (line.clone(), DoorState::Open(line.into()))
+    }
+
+    #[state]
+    async fn open(&self, name: Rc<str>, line: String) -> (String, DoorState) {
+        (format!("{name}: {line}"), DoorState::Closed)
+    }
+}
+
+fn main() {}
