@@ -183,7 +183,7 @@ pub use portcullis_runtime::{
     ClientTls, ClientTlsStream, OverTls, Tls, TlsBuilder, TlsInfo, TlsPeer, TlsReloader, rustls,
 };
 #[cfg(all(feature = "server", feature = "serde"))]
-pub use portcullis_runtime::{Concatenated, LengthPrefixed, NewlineSeparated};
+pub use portcullis_runtime::{Concatenated, LengthPrefixed, NewlineDelimited};
 #[cfg(all(feature = "server", unix))]
 pub use portcullis_runtime::{Credentials, Unix, UnixDatagram, UnixName};
 #[cfg(feature = "systemd")]

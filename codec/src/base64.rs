@@ -1,4 +1,4 @@
-//! [`Base64`]: any frame as text.
+//! [`Base64`]: frames as text.
 
 use std::io::Write;
 use std::marker::PhantomData;
@@ -13,9 +13,10 @@ use serde::de::DeserializeOwned;
 use super::format::{Format, FrameWriter, TextFormat};
 use super::{DecodeError, EncodeError};
 
-/// Frames of format `F` in base64, which makes text of any format: `NewlineSeparated<Base64<MessagePack>>`.
+/// A format that writes each frame of format `F` in base64, with padding. Any format becomes a text
+/// format: `NewlineDelimited<Base64<MessagePack>>`.
 ///
-/// `A` is the alphabet: [`UrlSafe`] if it is not said, or [`Standard`]; both with padding.
+/// `A` is the alphabet: [`UrlSafe`] (the default) or [`Standard`].
 #[derive(Debug)]
 pub struct Base64<F, A = UrlSafe>(PhantomData<fn() -> (F, A)>);
 
@@ -49,20 +50,21 @@ impl sealed::Engine for Standard {
 
 impl<F: Format, A: Alphabet> Format for Base64<F, A> {
     fn read<T: DeserializeOwned>(frame: &[u8]) -> Result<T, DecodeError> {
-        let plain = A::ENGINE.decode(frame).map_err(|error| DecodeError::new(error).resumable())?;
+        let plain = A::ENGINE.decode(frame).map_err(|error| DecodeError::new(error).recoverable())?;
         F::read(&plain)
     }
 
     fn write<T: Serialize>(message: &T, frame: &mut FrameWriter<'_>) -> Result<(), EncodeError> {
         let mut plain = BytesMut::new();
-        // Three bytes are four characters: what is over this is over the frame's limit.
-        let fits = frame.left() / 4 * 3;
+        // Three bytes become four characters. A longer inner frame would be over the limit of this
+        // one.
+        let fits = frame.remaining() / 4 * 3;
         let mut inner = FrameWriter::new(&mut plain, fits);
         if let Err(error) = F::write(message, &mut inner) {
-            return Err(if inner.is_overflown() { frame.too_long() } else { error });
+            return Err(if inner.is_overflowed() { frame.too_long() } else { error });
         }
         let text = A::ENGINE.encode(&plain);
-        frame.write_all(text.as_bytes()).map_err(|error| frame.explain(error))
+        frame.write_all(text.as_bytes()).map_err(|error| frame.map_error(error))
     }
 }
 

@@ -1,16 +1,16 @@
-//! Decompression within limits: what comes out may be a thousand times what went in.
+//! Decompresses within limits, because the output can be a thousand times as long as the input.
 
 use std::io::Read;
 
 use super::{DecodeError, EncodeError, decode_cost};
 
-/// The first thing that is reserved; then as much as there is already.
-const FIRST: usize = 4096;
-/// What any frame may hold, whatever its ratio: a repetitive message of this length is common, and takes about a
-/// millisecond to decompress.
+/// The first capacity of the output, in bytes. Then the capacity doubles.
+const INITIAL_CAPACITY: usize = 4096;
+/// The decompressed size that any frame may have, whatever its ratio. A repetitive message of this
+/// length is common, and takes about a millisecond to decompress.
 const ANY_RATIO: usize = 1024 * 1024;
 
-/// How much a frame may hold: so much, and so many times the frame.
+/// The limits of the decompressed size: `max` bytes, and `ratio` times the size of the frame.
 #[derive(Clone, Copy)]
 pub(super) struct Bound {
     pub(super) max: usize,
@@ -18,12 +18,13 @@ pub(super) struct Bound {
 }
 
 impl Bound {
-    /// For a frame of so many bytes.
+    /// Returns the limit for a frame of `frame` bytes.
     fn of(self, frame: usize) -> usize {
         self.max.min(frame.saturating_mul(self.ratio).max(ANY_RATIO))
     }
 
-    /// What is wrong with so many bytes that come out of so many.
+    /// Returns why `plain` bytes from a frame of `frame` bytes are over the limit, or `None` if
+    /// they are not.
     pub(super) fn refuses(self, plain: u64, frame: usize) -> Option<String> {
         let Self { max, ratio } = self;
         if plain > max as u64 {
@@ -35,7 +36,7 @@ impl Bound {
         }
     }
 
-    /// A message that nobody with the same limits could read is not written.
+    /// Refuses to write a message that a peer with the same limits could not read.
     pub(super) fn check_written(self, plain: usize, frame: usize) -> Result<(), EncodeError> {
         match self.refuses(plain as u64, frame) {
             Some(text) => Err(EncodeError::new(text)),
@@ -44,11 +45,14 @@ impl Bound {
     }
 }
 
-/// All that `reader` makes of a frame of so many bytes, if that is within the bound. Memory follows what has come out, and stays
-/// within the bound too.
+/// Reads everything from `reader`, which decompresses a frame of `frame` bytes. Memory grows with
+/// the output, and stays within `bound`.
+///
+/// # Errors
+/// The output is over the bound, or `reader` fails.
 pub(super) fn read_to_end(mut reader: impl Read, frame: usize, bound: Bound) -> Result<Vec<u8>, DecodeError> {
     let plain = read_within(&mut reader, frame, bound);
-    // An error comes when there is as much as there may be.
+    // An error may come after as much output as the bound allows.
     decode_cost::add(plain.as_ref().map_or(bound.of(frame), Vec::len));
     plain
 }
@@ -62,7 +66,7 @@ fn read_within(reader: &mut impl Read, frame: usize, bound: Bound) -> Result<Vec
             if filled == max {
                 break;
             }
-            let more = plain.len().max(FIRST).min(max - filled);
+            let more = plain.len().max(INITIAL_CAPACITY).min(max - filled);
             plain.reserve_exact(more);
             plain.resize(filled + more, 0);
         }
@@ -72,16 +76,16 @@ fn read_within(reader: &mut impl Read, frame: usize, bound: Bound) -> Result<Vec
                 return Ok(plain);
             }
             Ok(read) => filled += read,
-            Err(error) => return Err(DecodeError::new(error).resumable()),
+            Err(error) => return Err(DecodeError::new(error).recoverable()),
         }
     }
-    // Full: it must be the end, too.
+    // The output has the largest size, so the reader must be at its end.
     match reader.read(&mut [0]) {
         Ok(0) => Ok(plain),
         Ok(_) => {
             let text = bound.refuses(max as u64 + 1, frame).unwrap_or_default();
-            Err(DecodeError::new(text).resumable())
+            Err(DecodeError::new(text).recoverable())
         }
-        Err(error) => Err(DecodeError::new(error).resumable()),
+        Err(error) => Err(DecodeError::new(error).recoverable()),
     }
 }

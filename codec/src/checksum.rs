@@ -1,4 +1,4 @@
-//! [`Crc32`], [`Sha256`], [`HmacSha256`]: frames with a sum behind them.
+//! [`Crc32`], [`Sha256`], [`HmacSha256`]: frames that end with a checksum.
 
 use std::io::Write;
 use std::marker::PhantomData;
@@ -12,57 +12,66 @@ use sha2::Digest;
 use super::format::{Format, FrameWriter};
 use super::{DecodeError, EncodeError};
 
-/// Frames of format `F`, each with its CRC-32 (that of zlib and Ethernet; four bytes, big endian) behind it:
-/// `LengthPrefixed<Crc32<Json>>`. Finds accidents, not forgeries.
+/// A format that appends a CRC-32 to each frame of format `F`: `LengthPrefixed<Crc32<Json>>`.
 ///
-/// A frame whose sum is wrong is a [`DecodeError`] after which the next frame is read, and so with the other two.
+/// The checksum is that of zlib and Ethernet, in four bytes, big endian. It detects accidental
+/// errors. It does not detect forgery: use [`HmacSha256`] for that.
+///
+/// A frame with a wrong checksum is a [`DecodeError`], after which decoding resumes with the next
+/// frame. The same is true of [`Sha256`] and [`HmacSha256`].
 #[derive(Debug)]
 pub struct Crc32<F>(PhantomData<fn() -> F>);
 
-/// Frames of format `F`, each with the SHA-256 digest of it (32 bytes) behind it. Anybody can make one: for authenticity there is
-/// [`HmacSha256`].
+/// A format that appends the SHA-256 digest (32 bytes) to each frame of format `F`.
+///
+/// It detects accidental errors. Anybody can compute the digest, so it does not detect forgery: use
+/// [`HmacSha256`] for that.
 #[derive(Debug)]
 pub struct Sha256<F>(PhantomData<fn() -> F>);
 
-/// Frames of format `F`, each signed: its HMAC-SHA-256 (32 bytes) under the key of `K` is behind it, and is compared in constant
-/// time. Says that a frame was written by somebody who has the key; not when, and it can be read by all: TLS does that.
+/// A format that appends an HMAC-SHA-256 (32 bytes) with the key of `K` to each frame of format
+/// `F`.
+///
+/// It proves that somebody who has the key wrote the frame. It does not prove when, so a frame can
+/// be replayed, and it does not encrypt. TLS does both. Codes are compared in constant time.
 #[derive(Debug)]
 pub struct HmacSha256<F, K>(PhantomData<fn() -> (F, K)>);
 
-/// Knows the key for [`HmacSha256`]. Formats are types without values, and so the key is that of a type.
+/// The key of [`HmacSha256`]. A format is a type without values, so a type provides the key.
 ///
 /// ```
 /// # mod portcullis { pub mod codec { pub use portcullis_codec::*; } }
 /// use std::sync::OnceLock;
-/// use portcullis::codec::Key;
+/// use portcullis::codec::HmacKey;
 ///
-/// static KEY: OnceLock<Vec<u8>> = OnceLock::new(); // set by `main`
+/// static KEY: OnceLock<Vec<u8>> = OnceLock::new(); // `main` sets it
 ///
 /// enum Secret {}
 ///
-/// impl Key for Secret {
+/// impl HmacKey for Secret {
 ///     fn key() -> &'static [u8] {
-///         KEY.get().expect("main sets it before it serves")
+///         KEY.get().expect("`main` sets the key before it serves")
 ///     }
 /// }
 /// ```
-pub trait Key: Send + Sync + 'static {
-    /// The key; 32 bytes or more of randomness are a good one.
+pub trait HmacKey: Send + Sync + 'static {
+    /// Returns the key: at least 32 random bytes.
     fn key() -> &'static [u8];
 }
 
-fn wrong() -> DecodeError {
-    DecodeError::new("the checksum of a frame is wrong").resumable()
+/// The error of a wrong checksum.
+fn mismatch() -> DecodeError {
+    DecodeError::new("the checksum of a frame is wrong").recoverable()
 }
 
-/// A frame and the sum behind it.
-fn split<const N: usize>(frame: &[u8]) -> Result<(&[u8], &[u8; N]), DecodeError> {
+/// Splits a frame into the inner frame and the checksum at its end.
+fn split_trailer<const N: usize>(frame: &[u8]) -> Result<(&[u8], &[u8; N]), DecodeError> {
     frame
         .split_last_chunk()
-        .ok_or_else(|| DecodeError::new("a frame is too short for its checksum").resumable())
+        .ok_or_else(|| DecodeError::new("a frame is too short for its checksum").recoverable())
 }
 
-/// Writes the frame of `F` and then what `sum` makes of it.
+/// Writes the frame of `F`, then its checksum, which `sum` computes.
 fn write_with<F: Format, T: Serialize, S: AsRef<[u8]>>(
     message: &T,
     frame: &mut FrameWriter<'_>,
@@ -71,14 +80,14 @@ fn write_with<F: Format, T: Serialize, S: AsRef<[u8]>>(
     let start = frame.written().len();
     F::write(message, frame)?;
     let sum = sum(&frame.written()[start..])?;
-    frame.write_all(sum.as_ref()).map_err(|error| frame.explain(error))
+    frame.write_all(sum.as_ref()).map_err(|error| frame.map_error(error))
 }
 
 impl<F: Format> Format for Crc32<F> {
     fn read<T: DeserializeOwned>(frame: &[u8]) -> Result<T, DecodeError> {
-        let (frame, sum) = split(frame)?;
+        let (frame, sum) = split_trailer(frame)?;
         if crc32fast::hash(frame) != u32::from_be_bytes(*sum) {
-            return Err(wrong());
+            return Err(mismatch());
         }
         F::read(frame)
     }
@@ -90,9 +99,9 @@ impl<F: Format> Format for Crc32<F> {
 
 impl<F: Format> Format for Sha256<F> {
     fn read<T: DeserializeOwned>(frame: &[u8]) -> Result<T, DecodeError> {
-        let (frame, digest) = split::<32>(frame)?;
+        let (frame, digest) = split_trailer::<32>(frame)?;
         if sha2::Sha256::digest(frame).as_slice() != digest {
-            return Err(wrong());
+            return Err(mismatch());
         }
         F::read(frame)
     }
@@ -102,7 +111,7 @@ impl<F: Format> Format for Sha256<F> {
     }
 }
 
-impl<F, K: Key> HmacSha256<F, K> {
+impl<F, K: HmacKey> HmacSha256<F, K> {
     fn mac(frame: &[u8]) -> Result<Hmac<sha2::Sha256>, InvalidLength> {
         let mut mac = <Hmac<sha2::Sha256> as KeyInit>::new_from_slice(K::key())?;
         mac.update(frame);
@@ -110,10 +119,10 @@ impl<F, K: Key> HmacSha256<F, K> {
     }
 }
 
-impl<F: Format, K: Key> Format for HmacSha256<F, K> {
+impl<F: Format, K: HmacKey> Format for HmacSha256<F, K> {
     fn read<T: DeserializeOwned>(frame: &[u8]) -> Result<T, DecodeError> {
-        let (frame, sum) = split::<32>(frame)?;
-        Self::mac(frame).map_err(DecodeError::new)?.verify_slice(sum).map_err(|_| wrong())?;
+        let (frame, sum) = split_trailer::<32>(frame)?;
+        Self::mac(frame).map_err(DecodeError::new)?.verify_slice(sum).map_err(|_| mismatch())?;
         F::read(frame)
     }
 

@@ -1,4 +1,4 @@
-//! [`Concatenated`]: frames that tell their end themselves, one right behind the other.
+//! [`Concatenated`]: self-delimiting frames with nothing between them.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -7,106 +7,120 @@ use bytes::{Buf, BytesMut};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::format::{Format, FrameWriter, later};
+use super::format::{Format, FrameWriter, decode_later};
 use super::{Codec, DecodeError, Decoded, EncodeError};
 
-/// A [`Format`] whose frames tell where they end, so that nothing need stand between them.
+/// A self-delimiting [`Format`]: its frames tell where they end, so they need no length and no
+/// delimiter.
 #[diagnostic::on_unimplemented(
-    message = "frames of `{Self}` do not tell where they end",
+    message = "`{Self}` is not self-delimiting",
     note = "use `LengthPrefixed<{Self}>`"
 )]
 pub trait SelfDelimiting: Format {
-    /// What looks for the end of a frame.
+    /// Finds the end of a frame.
     type Scanner: Scanner;
 
-    /// Written behind each frame. What is read need not have it.
+    /// The bytes that the codec writes after each frame. It does not require them when it reads.
     const TERMINATOR: &'static [u8] = b"";
 
-    /// Whether this byte may stand between two frames, and means nothing there.
-    fn is_blank(byte: u8) -> bool {
+    /// Returns whether `byte` is insignificant between two frames, such as white space between JSON
+    /// values.
+    fn is_separator(byte: u8) -> bool {
         let _ = byte;
         false
     }
 }
 
-/// Looks for the end of one frame in bytes that come piece by piece; each byte is shown to it once.
+/// Finds the end of one frame in bytes that arrive piece by piece. It sees each byte once.
 ///
-/// It looks at the shape only: whether the frame is a message is for [`Format::read`] to say. Its memory is bounded, whatever
-/// the frame says of itself.
+/// A scanner checks only the structure of a frame. [`Format::read`] decides whether the frame is a
+/// message. A scanner must use a bounded amount of memory, whatever lengths the frame announces.
 pub trait Scanner: Default + Send + 'static {
-    /// Looks through the `bytes` that follow those of the last call. `Some(n)`: the frame ends with the first `n` of them.
+    /// Scans the `bytes` that follow those of the last call. Returns `Some(n)` if the frame ends
+    /// after the first `n` of them.
     ///
     /// # Errors
-    /// This is no frame, and where the next one begins can't be known.
+    /// The bytes are not a frame, so the position of the next frame is unknown.
     fn scan(&mut self, bytes: &[u8]) -> Result<Option<usize>, DecodeError>;
 
-    /// How many bytes are still to come, as far as is known: a frame that announces more than the limit is refused early.
-    fn at_least(&self) -> u64 {
+    /// Returns the least number of bytes that are still to come. The codec refuses a frame as soon
+    /// as it announces more than the limit.
+    fn min_remaining(&self) -> u64 {
         0
     }
 
-    /// Whether what was seen is a whole frame if the stream ends here.
-    fn is_whole_at_the_end(&self) -> bool {
+    /// Returns whether the bytes so far are a complete frame if the stream ends here.
+    fn is_complete_at_eof(&self) -> bool {
         false
     }
 }
 
-/// Frames in a format that [tells their end](SelfDelimiting), with nothing between them: `Concatenated<MessagePack>`,
-/// `Concatenated<Cbor>` (a CBOR sequence), `Concatenated<Json>` (each behind a newline when written, however separated when
-/// read), `Concatenated<Zlib<Json>>`.
+/// A codec of messages in a [self-delimiting](SelfDelimiting) format, with nothing between them.
 ///
-/// A frame over the limit is a [`DecodeError`] after which the rest of that frame is passed over, without being buffered. So
-/// is a frame that is well-formed and not the message that was expected. Bytes that are no frame at all end the stream:
-/// nothing tells where the next one begins. Where peers are not trusted to write well-formed frames and the session should
-/// survive that, [`LengthPrefixed`](super::LengthPrefixed) and [`NewlineSeparated`](super::NewlineSeparated) are better.
+/// | codec | reads and writes |
+/// |---|---|
+/// | `Concatenated<MessagePack>` | MessagePack values |
+/// | `Concatenated<Cbor>` | a CBOR sequence |
+/// | `Concatenated<Json>` | JSON values; writes a newline after each, reads them with or without white space between |
+/// | `Concatenated<Zlib<Json>>` | zlib streams |
+///
+/// A frame over the limit is a [`DecodeError`], after which the codec discards the rest of that
+/// frame without buffering it. A well-formed frame that is not the expected message is a
+/// `DecodeError`, after which decoding resumes with the next frame. Bytes that are not well-formed
+/// end the stream, because the position of the next frame is unknown. If a session must survive
+/// malformed frames, use [`LengthPrefixed`](super::LengthPrefixed) or
+/// [`NewlineDelimited`](super::NewlineDelimited).
 pub struct Concatenated<F: SelfDelimiting> {
     max_frame: usize,
     scanner: F::Scanner,
-    /// How much of the buffer the scanner has seen.
+    /// The number of bytes at the front of the buffer that the scanner has seen.
     scanned: usize,
-    /// Inside a frame that was refused: its bytes are thrown away as they come, up to its end.
+    /// Set inside a refused frame, whose bytes are discarded up to its end.
     discarding: bool,
-    /// There was something that is no frame, and nothing after it can be read.
-    lost: bool,
+    /// Set after bytes that are not a frame: the position of the next frame is unknown.
+    desynchronized: bool,
     format: PhantomData<fn() -> F>,
 }
 
 impl<F: SelfDelimiting> Concatenated<F> {
-    /// Frames of up to 8 MiB.
+    /// Makes a codec of frames of up to 8 MiB.
     pub fn new() -> Self {
         Self {
             max_frame: 8 * 1024 * 1024,
             scanner: F::Scanner::default(),
             scanned: 0,
             discarding: false,
-            lost: false,
+            desynchronized: false,
             format: PhantomData,
         }
     }
 
-    /// The longest frame that is read or written, in bytes.
+    /// Sets the longest frame that is read or written, in bytes.
     #[must_use]
     pub fn max_frame(self, bytes: usize) -> Self {
         Self { max_frame: bytes, ..self }
     }
 
-    /// The length of the frame at the front of the buffer.
-    fn next(&mut self, input: &mut BytesMut) -> Result<Option<usize>, DecodeError> {
+    /// Returns the length of the frame at the front of the buffer, or `None` until the frame is
+    /// complete.
+    fn next_frame(&mut self, input: &mut BytesMut) -> Result<Option<usize>, DecodeError> {
         loop {
-            if self.lost {
-                return Err(DecodeError::new("the stream can't be read on"));
+            if self.desynchronized {
+                return Err(DecodeError::new(
+                    "an earlier frame was malformed, so the rest of the stream cannot be decoded",
+                ));
             }
-            // The caller may hand in less than last time if it threw its buffer away; never index past the end.
+            // A caller that discarded its buffer passes a shorter one. Do not index past its end.
             self.scanned = self.scanned.min(input.len());
             if self.scanned == 0 && !self.discarding {
-                let blank = input.iter().take_while(|byte| F::is_blank(**byte)).count();
-                input.advance(blank);
+                let separators = input.iter().take_while(|byte| F::is_separator(**byte)).count();
+                input.advance(separators);
             }
             if input.len() == self.scanned {
                 return Ok(None);
             }
             let end = self.scanner.scan(&input[self.scanned..]).map_err(|error| {
-                self.lost = true;
+                self.desynchronized = true;
                 error.fatal()
             })?;
             if let Some(end) = end {
@@ -130,7 +144,7 @@ impl<F: SelfDelimiting> Concatenated<F> {
                 self.scanned = 0;
                 return Ok(None);
             }
-            if (self.scanned as u64).saturating_add(self.scanner.at_least()) > self.max_frame as u64 {
+            if (self.scanned as u64).saturating_add(self.scanner.min_remaining()) > self.max_frame as u64 {
                 input.clear();
                 self.scanned = 0;
                 self.discarding = true;
@@ -140,10 +154,14 @@ impl<F: SelfDelimiting> Concatenated<F> {
         }
     }
 
-    fn take<In: DeserializeOwned>(input: &mut BytesMut, length: usize) -> Result<Option<In>, DecodeError> {
+    /// Reads the frame of `length` bytes at the front of `input`, and removes it.
+    fn split_frame<In: DeserializeOwned>(
+        input: &mut BytesMut,
+        length: usize,
+    ) -> Result<Option<In>, DecodeError> {
         let message = F::read(&input[..length]);
         input.advance(length);
-        message.map(Some).map_err(DecodeError::resumable)
+        message.map(Some).map_err(DecodeError::recoverable)
     }
 }
 
@@ -153,7 +171,7 @@ impl<F: SelfDelimiting> Default for Concatenated<F> {
     }
 }
 
-/// A clone starts at the beginning of a frame.
+/// A clone starts at the beginning of a stream: it has none of the decoding state.
 impl<F: SelfDelimiting> Clone for Concatenated<F> {
     fn clone(&self) -> Self {
         Self::new().max_frame(self.max_frame)
@@ -168,8 +186,8 @@ impl<F: SelfDelimiting> fmt::Debug for Concatenated<F> {
 
 impl<F: SelfDelimiting, In: DeserializeOwned, Out: Serialize> Codec<In, Out> for Concatenated<F> {
     fn decode(&mut self, input: &mut BytesMut) -> Result<Option<In>, DecodeError> {
-        match self.next(input)? {
-            Some(length) => Self::take(input, length),
+        match self.next_frame(input)? {
+            Some(length) => Self::split_frame(input, length),
             None => Ok(None),
         }
     }
@@ -179,25 +197,26 @@ impl<F: SelfDelimiting, In: DeserializeOwned, Out: Serialize> Codec<In, Out> for
         input: &mut BytesMut,
         above: usize,
     ) -> Result<Option<Decoded<In>>, DecodeError> {
-        match self.next(input)? {
-            Some(length) if length > above => Ok(Some(later::<F, In>(input.split_to(length)))),
-            Some(length) => Ok(Self::take(input, length)?.map(Decoded::Message)),
+        match self.next_frame(input)? {
+            Some(length) if length > above => Ok(Some(decode_later::<F, In>(input.split_to(length)))),
+            Some(length) => Ok(Self::split_frame(input, length)?.map(Decoded::Message)),
             None => Ok(None),
         }
     }
 
     fn decode_eof(&mut self, input: &mut BytesMut) -> Result<Option<In>, DecodeError> {
-        if let Some(length) = self.next(input)? {
-            return Self::take(input, length);
+        if let Some(length) = self.next_frame(input)? {
+            return Self::split_frame(input, length);
         }
-        let whole = self.scanner.is_whole_at_the_end();
+        let complete = self.scanner.is_complete_at_eof();
         match input.len() {
-            // What is left of a frame that was refused has been told.
+            // The rest of a refused frame, for which an earlier call returned the error, is no
+            // error.
             0 => Ok(None),
-            length if whole => {
+            length if complete => {
                 self.scanner = F::Scanner::default();
                 self.scanned = 0;
-                Self::take(input, length)
+                Self::split_frame(input, length)
             }
             _ => Err(DecodeError::truncated()),
         }

@@ -1,34 +1,37 @@
-//! [`DatagramCodec`]: between datagrams and messages, one message a datagram.
+//! [`DatagramCodec`]: a codec of datagrams, with one message per datagram.
 //!
-//! A datagram arrives whole or not at all, so there is no frame to look for and nothing to keep from one to the next:
-//! a [`Codec`], which is made for streams, is not one of these. What this promises is as much: no
-//! panic on input, nothing longer than the limit is read or written, and a bad datagram leaves the next one alone.
+//! A datagram arrives whole or not at all. A datagram codec looks for no frame and keeps no state
+//! between datagrams, so a [`Codec`], which is for streams, is not a `DatagramCodec`. The codecs
+//! here guarantee: no panic on input, no datagram over the limit, and a bad datagram does not
+//! affect the next one.
 //!
-//! - [`Datagrams`]: a datagram codec in any format: `Datagrams<Json>`, `Datagrams<Postcard>`, [`Utf8`], [`Raw`];
-//! - [`Framed`]: a datagram codec for streams, each datagram behind its length.
+//! - [`Datagrams`] is a datagram codec for any format: `Datagrams<Json>`, `Datagrams<Postcard>`,
+//!   [`Utf8`], [`Raw`].
+//! - [`Framed`] adapts a datagram codec to streams, with the length before each datagram.
 
 use std::fmt;
 use std::marker::PhantomData;
 
-use bytes::{Buf, BufMut, BytesMut};
+use bytes::{Buf, BytesMut};
 
 #[cfg(feature = "serde")]
 use super::format::{Format, FrameWriter};
+use super::length_prefix::{LengthPrefix, PREFIX_LEN, write_prefixed};
 use super::{Codec, DecodeError, EncodeError};
 
-/// The longest datagram that UDP over IPv4 carries.
+/// The longest payload of a UDP datagram over IPv4, in bytes.
 pub const MAX_UDP_PAYLOAD: usize = 65_507;
-/// What a Unix datagram may be at most here. The kernel's own limit, that of its buffers, is mostly lower.
+/// The longest datagram on a Unix socket, in bytes. The buffers of the kernel usually set a lower
+/// limit.
 pub const MAX_DATAGRAM: usize = 16 * 1024 * 1024;
-/// The length before each datagram on its way through a stream.
-pub const PREFIX_LEN: usize = 4;
 
-/// Reads a message of type `In` from a datagram, and writes one of type `Out` as a datagram.
+/// Reads a message of type `In` from a datagram, and writes a message of type `Out` as a datagram.
 ///
-/// [`Datagrams`] is the ready-made one; a protocol of your own implements this. A server uses
-/// `DatagramCodec<Request, Response>`, an `Endpoint` that talks to it `DatagramCodec<Response, Request>`.
+/// [`Datagrams`] implements this trait for serde formats, text and bytes. For any other protocol,
+/// implement it yourself. A server uses `DatagramCodec<Request, Response>`, and an `Endpoint` that
+/// talks to it `DatagramCodec<Response, Request>`.
 ///
-/// Called on the loop, between polls: an implementation must neither block nor wait. A panic in one ends the session.
+/// The event loop calls the methods, so they must not block. A panic in one ends the session.
 ///
 /// ```
 /// use bytes::{BufMut, BytesMut};
@@ -58,35 +61,37 @@ pub const PREFIX_LEN: usize = 4;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a datagram codec that reads `{In}` and writes `{Out}`",
     label = "can't carry these messages in datagrams",
-    note = "a datagram is a whole message, and a codec for streams looks for the end of one: write `Datagrams::<Json>::new()`, `Datagrams::<Postcard>::new()`, `Datagrams::<Utf8>::new()` (text) or `Datagrams::<Raw>::new()` (bytes)",
+    note = "stream codecs need framing that datagrams don't have: write `Datagrams::<Json>::new()`, `Datagrams::<Postcard>::new()`, `Datagrams::<Utf8>::new()` (text) or `Datagrams::<Raw>::new()` (bytes)",
     note = "with `Json` and `Postcard`, `{In}` needs `serde::Deserialize` and `{Out}` needs `serde::Serialize`; `Utf8` carries `String`s, `Raw` carries `Vec<u8>` or `Bytes`",
-    note = "a datagram codec of your own implements `portcullis::codec::DatagramCodec<{In}, {Out}>`"
+    note = "a custom datagram codec implements `portcullis::codec::DatagramCodec<{In}, {Out}>`"
 )]
 pub trait DatagramCodec<In, Out>: Clone + Send + 'static {
-    /// The longest datagram that is read or written, in bytes.
+    /// Returns the longest datagram that is read or written, in bytes.
     fn max_size(&self) -> usize;
 
-    /// Reads the message that a datagram is; an empty datagram is one, too.
+    /// Reads the message of a datagram, which can be empty.
     ///
     /// # Errors
-    /// The bytes are not a message. The next datagram is read all the same.
+    /// The bytes are not a message. The session continues with the next datagram.
     fn decode(&mut self, datagram: &[u8]) -> Result<In, DecodeError>;
 
-    /// Appends `message` to `datagram`, before which other things may stand.
+    /// Appends `message` to `datagram`, which need not be empty.
     ///
     /// # Errors
-    /// The message can't be written. What was appended of it is taken back by the caller, and so is a message
-    /// over [`max_size`](Self::max_size).
+    /// The message cannot be encoded. The caller then removes the bytes that were appended. It also
+    /// removes and refuses a message over [`max_size`](Self::max_size).
     fn encode(&mut self, message: Out, datagram: &mut BytesMut) -> Result<(), EncodeError>;
 }
 
-/// One message a datagram, in format `F`: [`Json`](super::Json), [`Postcard`](super::Postcard) or another serde
-/// `Format`; [`Utf8`] for text; [`Raw`] for bytes.
+/// A codec of datagrams in format `F`, with one message per datagram.
+///
+/// `F` is [`Json`](super::Json), [`Postcard`](super::Postcard) or another serde `Format`, [`Utf8`]
+/// for text, or [`Raw`] for bytes.
 ///
 /// ```
 /// # mod portcullis { pub mod codec { pub use portcullis_codec::*; } }
 /// use portcullis::codec::{Datagrams, Utf8};
-/// // What surely passes any network in one piece.
+/// // Short enough to pass through most networks without fragmentation.
 /// let codec = Datagrams::<Utf8>::new().max_size(1200);
 /// ```
 pub struct Datagrams<F> {
@@ -94,22 +99,24 @@ pub struct Datagrams<F> {
     format: PhantomData<fn() -> F>,
 }
 
-/// The [format](Datagrams) of datagrams that are UTF-8 text: read as `String`s, written from anything like a `&str`.
+/// The [format](Datagrams) of datagrams of UTF-8 text. It reads `String`s, and writes anything that
+/// is `AsRef<str>`.
 #[derive(Debug)]
 pub enum Utf8 {}
 
-/// The [format](Datagrams) of datagrams that are bytes: read as `Vec<u8>` or [`Bytes`](bytes::Bytes), written from
-/// anything like a `&[u8]`.
+/// The [format](Datagrams) of datagrams of raw bytes. It reads `Vec<u8>` or
+/// [`Bytes`](bytes::Bytes), and writes anything that is `AsRef<[u8]>`.
 #[derive(Debug)]
 pub enum Raw {}
 
 impl<F> Datagrams<F> {
-    /// Datagrams of up to 65 507 bytes, the most that UDP carries.
+    /// Makes a codec of datagrams of up to 65 507 bytes, the limit of UDP over IPv4.
     pub const fn new() -> Self {
         Self { max_size: MAX_UDP_PAYLOAD, format: PhantomData }
     }
 
-    /// The longest datagram that is read or written, in bytes: at most 65 507 over UDP, and 16 MiB over Unix sockets.
+    /// Sets the longest datagram that is read or written, in bytes. It is at most 65 507 over UDP,
+    /// and 16 MiB over Unix sockets.
     #[must_use]
     pub const fn max_size(mut self, bytes: usize) -> Self {
         self.max_size = if bytes > MAX_DATAGRAM { MAX_DATAGRAM } else { bytes };
@@ -131,7 +138,7 @@ impl<F> Default for Datagrams<F> {
     }
 }
 
-// Derives would ask for `F: Clone`, and formats are never made.
+// A derive would require `F: Clone`, but a format is a type without values.
 impl<F> Clone for Datagrams<F> {
     fn clone(&self) -> Self {
         Self { max_size: self.max_size, format: PhantomData }
@@ -144,7 +151,7 @@ impl<F> fmt::Debug for Datagrams<F> {
     }
 }
 
-// Not recommended: what carries text is not to be told that it is no format of serde's.
+// Not recommended: a message for `Utf8` or `Raw` must not say that they are not serde formats.
 #[cfg(feature = "serde")]
 #[diagnostic::do_not_recommend]
 impl<F, In, Out> DatagramCodec<In, Out> for Datagrams<F>
@@ -194,29 +201,30 @@ impl<In: From<Vec<u8>>, Out: AsRef<[u8]>> DatagramCodec<In, Out> for Datagrams<R
     }
 }
 
-/// A datagram codec for streams: each datagram behind its length, in four bytes, big endian.
+/// Adapts a datagram codec to streams: the length of each datagram (four bytes, big endian) is
+/// before it.
 ///
-/// That is what `LengthPrefixed` does for serde formats. A server that was given no codec but
-/// that of its datagrams uses this, should it be bound to a stream as well.
+/// `LengthPrefixed` does the same for serde formats. A server that has only a datagram codec uses
+/// `Framed` when it is bound to a stream as well.
 #[derive(Clone, Debug)]
 pub struct Framed<C> {
     codec: C,
-    /// What the transport can carry.
+    /// The limit of the transport, in bytes.
     max_datagram: usize,
-    /// What is still to be thrown away of a datagram that was refused.
-    bytes_to_skip: usize,
+    prefix: LengthPrefix,
 }
 
 impl<C> Framed<C> {
-    /// Puts the datagrams of `codec` on a stream.
+    /// Makes a codec of streams from `codec`.
     pub const fn new(codec: C) -> Self {
         Self::with_max(codec, MAX_DATAGRAM)
     }
 
-    /// As [`new`](Self::new), with a limit of the transport besides that of the codec.
+    /// Like [`new`](Self::new), with a limit of the transport in addition to the limit of the
+    /// codec.
     #[doc(hidden)]
     pub const fn with_max(codec: C, max_datagram: usize) -> Self {
-        Self { codec, max_datagram, bytes_to_skip: 0 }
+        Self { codec, max_datagram, prefix: LengthPrefix::new() }
     }
 
     fn limit<In, Out>(&self) -> usize
@@ -229,37 +237,16 @@ impl<C> Framed<C> {
 
 impl<C: DatagramCodec<In, Out>, In, Out> Codec<In, Out> for Framed<C> {
     fn decode(&mut self, input: &mut BytesMut) -> Result<Option<In>, DecodeError> {
-        if self.bytes_to_skip > 0 {
-            let here = self.bytes_to_skip.min(input.len());
-            input.advance(here);
-            self.bytes_to_skip -= here;
-        }
-        let Some(head) = input.first_chunk::<PREFIX_LEN>() else { return Ok(None) };
-        let length = u32::from_be_bytes(*head) as usize;
         let limit = self.limit();
-        if length > limit {
-            input.advance(PREFIX_LEN);
-            self.bytes_to_skip = length;
-            return Err(DecodeError::too_long(limit));
-        }
-        let Some(datagram) = input[PREFIX_LEN..].get(..length) else { return Ok(None) };
-        let message = self.codec.decode(datagram);
+        let Some(length) = self.prefix.next_frame(input, limit)? else { return Ok(None) };
+        let message = self.codec.decode(&input[PREFIX_LEN..PREFIX_LEN + length]);
         input.advance(PREFIX_LEN + length);
-        message.map(Some).map_err(DecodeError::resumable)
+        message.map(Some).map_err(DecodeError::recoverable)
     }
 
     fn encode(&mut self, message: Out, output: &mut BytesMut) -> Result<(), EncodeError> {
-        let start = output.len();
-        output.put_bytes(0, PREFIX_LEN);
-        self.codec.encode(message, output)?;
-        let length = (output.len() - start).saturating_sub(PREFIX_LEN);
         let limit = self.limit();
-        if length > limit {
-            return Err(EncodeError::too_long(limit));
-        }
-        // The limit is far below `u32::MAX`.
-        output[start..start + PREFIX_LEN].copy_from_slice(&(length as u32).to_be_bytes());
-        Ok(())
+        write_prefixed(output, limit, |output| self.codec.encode(message, output))
     }
 }
 
@@ -277,7 +264,7 @@ mod tests {
         for piece in bytes.chunks(step) {
             input.extend_from_slice(piece);
             while let Some(next) = Codec::<String, String>::decode(&mut codec, &mut input).transpose() {
-                out.push(next.map_err(|error| error.resumes()));
+                out.push(next.map_err(|error| error.is_recoverable()));
             }
         }
         assert!(input.is_empty());

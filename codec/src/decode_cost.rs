@@ -1,7 +1,8 @@
-//! How much decoding this thread has done since it was last asked.
+//! Counts how much decoding this thread has done.
 //!
-//! A session handles many small requests in one turn of its task. A small frame can mean much work, if it is compressed, so
-//! a turn is limited by the work too. Counted are bytes: of frames, of what came out of compressed ones, and of elements.
+//! A session handles many small requests before it yields to other tasks. A small frame can take
+//! much work if it is compressed, so the session also limits the work between two yields. The unit
+//! is a byte: of a frame, of decompressed data, or of an element.
 
 use std::cell::Cell;
 
@@ -9,7 +10,7 @@ thread_local! {
     static COST: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Counts so many bytes.
+/// Adds `bytes` to the count.
 #[cfg(any(
     feature = "cbor",
     feature = "json",
@@ -22,7 +23,7 @@ pub(super) fn add(bytes: usize) {
     COST.set(COST.get().saturating_add(bytes));
 }
 
-/// How many bytes were counted since the last call.
+/// Returns the bytes that were counted since the last call, and resets the count.
 pub fn take() -> usize {
     COST.take()
 }

@@ -1,41 +1,43 @@
-//! What decoding and encoding fail with.
+//! The errors of decoding and encoding.
 
 use std::error::Error;
 use std::{fmt, io};
 
 type Source = Box<dyn Error + Send + Sync>;
 
-/// Bytes that are not a message.
+/// The error of bytes that are not a message.
 ///
-/// Says whether the stream can be read on: a bad payload in an intact frame leaves the next frame where it
-/// should be, bytes that are no frame at all do not.
+/// [`is_recoverable`](Self::is_recoverable) tells whether the codec can decode the rest of the
+/// stream. It can after a bad payload in an intact frame, because the position of the next frame is
+/// known. It usually cannot after bytes that are not a frame.
 #[derive(Debug)]
 pub struct DecodeError {
     source: Source,
-    resumes: bool,
+    recoverable: bool,
 }
 
 impl DecodeError {
-    /// An error after which the stream can't be read any further; see [`resumable`](Self::resumable).
+    /// Makes an error after which the rest of the stream cannot be decoded; see
+    /// [`recoverable`](Self::recoverable).
     pub fn new(source: impl Into<Source>) -> Self {
-        Self { source: source.into(), resumes: false }
+        Self { source: source.into(), recoverable: false }
     }
 
-    /// The same error, saying that the next call of `decode` goes on with the next frame.
+    /// Marks the error as one after which the next call of `decode` continues with the next frame.
     #[must_use]
-    pub fn resumable(mut self) -> Self {
-        self.resumes = true;
+    pub fn recoverable(mut self) -> Self {
+        self.recoverable = true;
         self
     }
 
-    /// Whether the frames behind the bad one can still be read.
-    pub fn resumes(&self) -> bool {
-        self.resumes
+    /// Returns whether the frames after the bad one can be decoded.
+    pub fn is_recoverable(&self) -> bool {
+        self.recoverable
     }
 
     #[doc(hidden)]
     pub fn too_long(limit: usize) -> Self {
-        Self::new(format!("a frame is longer than {limit} bytes")).resumable()
+        Self::new(format!("a frame is longer than {limit} bytes")).recoverable()
     }
 
     #[doc(hidden)]
@@ -45,7 +47,7 @@ impl DecodeError {
 
     #[doc(hidden)]
     pub fn fatal(mut self) -> Self {
-        self.resumes = false;
+        self.recoverable = false;
         self
     }
 }
@@ -58,34 +60,34 @@ impl fmt::Display for DecodeError {
 
 impl Error for DecodeError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        // Displayed as the source itself, so that what follows it in a chain is the source's own source.
+        // `Display` prints the source, so the chain continues with the source of the source.
         self.source.source()
     }
 }
 
-/// The source is kept: `error.get_ref()` finds the `DecodeError` again.
+/// Wraps the `DecodeError`: `error.get_ref()` returns it.
 impl From<DecodeError> for io::Error {
     fn from(error: DecodeError) -> Self {
         io::Error::new(io::ErrorKind::InvalidData, error)
     }
 }
 
-/// One that is an `io::Error` by its own making comes out again as it was; any other does not resume. With this, a
-/// `Decoder` of `tokio_util` can have `DecodeError` for its error.
+/// Unwraps a `DecodeError` inside the `io::Error`. Any other error becomes one that does not
+/// resume. A `Decoder` of `tokio_util` needs this conversion to have `DecodeError` as its error.
 impl From<io::Error> for DecodeError {
     fn from(error: io::Error) -> Self {
         error.downcast().unwrap_or_else(Self::new)
     }
 }
 
-/// A message that can't be written.
+/// The error of a message that cannot be encoded.
 #[derive(Debug)]
 pub struct EncodeError {
     source: Source,
 }
 
 impl EncodeError {
-    /// An error with `source` as its text and cause.
+    /// Makes an error with `source` as its text and cause.
     pub fn new(source: impl Into<Source>) -> Self {
         Self { source: source.into() }
     }
@@ -108,7 +110,7 @@ impl Error for EncodeError {
     }
 }
 
-/// The source is kept: `error.get_ref()` finds the `EncodeError` again.
+/// Wraps the `EncodeError`: `error.get_ref()` returns it.
 impl From<EncodeError> for io::Error {
     fn from(error: EncodeError) -> Self {
         io::Error::new(io::ErrorKind::InvalidInput, error)

@@ -1,4 +1,4 @@
-//! [`FixedSize`]: every message has so many bytes.
+//! [`FixedSize`]: messages of a fixed number of bytes.
 
 use std::error::Error;
 
@@ -6,10 +6,11 @@ use bytes::{Buf, BytesMut};
 
 use super::{Codec, DecodeError, EncodeError};
 
-/// Messages of `N` bytes each, with nothing between them.
+/// A codec of messages of `N` bytes each, with nothing between them.
 ///
-/// Read as whatever is made from `[u8; N]` (by `From`, or by `TryFrom` where not all bytes are a message), written from what
-/// turns into `[u8; N]`; that is at the same time how a struct of fixed layout is read and written:
+/// It reads types that are `From<[u8; N]>`, or `TryFrom<[u8; N]>` if some bytes are not a message,
+/// and writes types that are `Into<[u8; N]>`. To carry a struct of fixed layout, implement these
+/// conversions:
 ///
 /// ```
 /// # mod portcullis { pub mod codec { pub use portcullis_codec::*; } }
@@ -34,14 +35,15 @@ use super::{Codec, DecodeError, EncodeError};
 /// a_codec_of_points(FixedSize::<4>::new());
 /// ```
 ///
-/// Bytes that are no message are a [`DecodeError`] after which the next ones are read.
+/// If the conversion fails, that is a [`DecodeError`], after which decoding resumes with the next
+/// `N` bytes.
 #[derive(Clone, Debug)]
 pub struct FixedSize<const N: usize>(());
 
 impl<const N: usize> FixedSize<N> {
-    /// A codec of messages of `N` bytes; of none does not compile.
+    /// Makes a codec of messages of `N` bytes. `N` must not be 0, or the program does not compile.
     pub const fn new() -> Self {
-        const { assert!(N > 0, "messages of no bytes can't be told apart") };
+        const { assert!(N > 0, "`FixedSize<0>` is not allowed") };
         Self(())
     }
 }
@@ -61,7 +63,7 @@ where
     fn decode(&mut self, input: &mut BytesMut) -> Result<Option<In>, DecodeError> {
         let Some(bytes) = input.first_chunk::<N>().copied() else { return Ok(None) };
         input.advance(N);
-        In::try_from(bytes).map(Some).map_err(|error| DecodeError::new(error).resumable())
+        In::try_from(bytes).map(Some).map_err(|error| DecodeError::new(error).recoverable())
     }
 
     fn encode(&mut self, message: Out, output: &mut BytesMut) -> Result<(), EncodeError> {

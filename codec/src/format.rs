@@ -1,4 +1,4 @@
-//! [`Format`]: how one message becomes the bytes of one frame.
+//! [`Format`]: a serde format, which turns one message into the bytes of one frame.
 
 use std::io;
 
@@ -7,18 +7,21 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 #[cfg(any(feature = "json", feature = "postcard"))]
-use super::guard::Guard;
+use super::read_limits::ReadLimits;
 #[cfg(any(feature = "json", feature = "postcard"))]
-use super::shallow;
+use super::write_limits;
 use super::{DecodeError, Decoded, EncodeError};
 
-/// A serde format, used through a framing: `LengthPrefixed<Postcard>`, `NewlineSeparated<Json>`.
+/// A serde format. A framing has it as a type parameter: `LengthPrefixed<Postcard>`,
+/// `NewlineDelimited<Json>`.
 ///
-/// The type is never made: it names the format. A wrapper is a format around another one: `LengthPrefixed<Crc32<Json>>`.
+/// The type names the format and has no values. A format can wrap another one:
+/// `LengthPrefixed<Crc32<Json>>`.
 ///
-/// [`read`](Self::read) is called with bytes from anybody. It must not panic, and what it allocates and how deep it recurses
-/// must be bounded by the frame, not by what the frame says of itself. A framing may take every error of it as
-/// [resumable](DecodeError::resumable).
+/// The bytes that [`read`](Self::read) gets come from an untrusted peer. `read` must not panic. The
+/// size of the frame must bound the memory that it allocates and the depth of its recursion;
+/// lengths in the frame must not. A framing may treat every error of `read` as
+/// [recoverable](DecodeError::recoverable).
 ///
 /// ```
 /// # mod portcullis { pub mod codec { pub use portcullis_codec::*; } }
@@ -26,19 +29,19 @@ use super::{DecodeError, Decoded, EncodeError};
 /// use portcullis::codec::{DecodeError, EncodeError, Format, FrameWriter, LengthPrefixed};
 /// use serde::{Serialize, de::DeserializeOwned};
 ///
-/// /// Frames of `F` with the version of the protocol before them.
+/// /// Frames of `F`, each with the version of the protocol before it.
 /// struct Versioned<F>(std::marker::PhantomData<F>);
 ///
 /// impl<F: Format> Format for Versioned<F> {
 ///     fn read<T: DeserializeOwned>(frame: &[u8]) -> Result<T, DecodeError> {
 ///         match frame.split_first() {
 ///             Some((1, frame)) => F::read(frame),
-///             _ => Err(DecodeError::new("this speaks version 1").resumable()),
+///             _ => Err(DecodeError::new("this server supports version 1").recoverable()),
 ///         }
 ///     }
 ///
 ///     fn write<T: Serialize>(message: &T, frame: &mut FrameWriter<'_>) -> Result<(), EncodeError> {
-///         frame.write_all(&[1]).map_err(|error| frame.explain(error))?;
+///         frame.write_all(&[1]).map_err(|error| frame.map_error(error))?;
 ///         F::write(message, frame)
 ///     }
 /// }
@@ -55,29 +58,29 @@ pub trait Format: Send + Sync + 'static {
     /// Reads a message from the bytes of one whole frame.
     ///
     /// # Errors
-    /// The bytes are not such a message. The stream resumes with the next frame.
+    /// The bytes are not a `T`. The codec resumes with the next frame.
     fn read<T: DeserializeOwned>(frame: &[u8]) -> Result<T, DecodeError>;
 
     /// Writes a message as the bytes of one frame.
     ///
     /// # Errors
-    /// The message can't be written, or the writer is full.
+    /// The message cannot be written, or the frame is over the limit of the writer.
     fn write<T: Serialize>(message: &T, frame: &mut FrameWriter<'_>) -> Result<(), EncodeError>;
 }
 
-/// A frame that is read when it is called for.
-pub(super) fn later<F: Format, In: DeserializeOwned>(frame: BytesMut) -> Decoded<In> {
-    Decoded::Later(Box::new(move || F::read(&frame).map_err(DecodeError::resumable)))
+/// Returns a function that reads `frame`.
+pub(super) fn decode_later<F: Format, In: DeserializeOwned>(frame: BytesMut) -> Decoded<In> {
+    Decoded::Later(Box::new(move || F::read(&frame).map_err(DecodeError::recoverable)))
 }
 
-/// A [`Format`] whose frames never hold a newline, so that newlines may separate them.
+/// A [`Format`] whose frames never contain a newline, so that a newline can end each frame.
 #[diagnostic::on_unimplemented(
-    message = "newlines can't separate frames of `{Self}`: such a frame may hold a newline",
+    message = "newlines can't separate frames of `{Self}`, because such a frame can contain a newline",
     note = "use `LengthPrefixed<{Self}>`"
 )]
 pub trait TextFormat: Format {}
 
-/// JSON, by `serde_json`, on one line.
+/// JSON on one line. The crate `serde_json` reads and writes it.
 #[cfg(feature = "json")]
 #[derive(Debug)]
 pub enum Json {}
@@ -86,25 +89,27 @@ pub enum Json {}
 impl Format for Json {
     fn read<T: DeserializeOwned>(frame: &[u8]) -> Result<T, DecodeError> {
         let mut deserializer = serde_json::Deserializer::from_slice(frame);
-        // `serde_json` limits how deep brackets nest; what nests without them (`Option`s of newtypes) uses stack all the same.
-        let message = Guard::new(frame.len()).any_depth().read(&mut deserializer)?;
-        deserializer.end().map_err(|error| DecodeError::new(error).resumable())?;
+        // `serde_json` limits the depth of brackets. Types that nest without brackets, such as
+        // `Option`s of newtypes, use stack too.
+        let message = ReadLimits::new(frame.len()).without_depth_limit().read(&mut deserializer)?;
+        deserializer.end().map_err(|error| DecodeError::new(error).recoverable())?;
         Ok(message)
     }
 
     fn write<T: Serialize>(message: &T, frame: &mut FrameWriter<'_>) -> Result<(), EncodeError> {
-        shallow::write(message, frame, |message, frame| serde_json::to_writer(frame, message))
+        write_limits::write(message, frame, |message, frame| serde_json::to_writer(frame, message))
     }
 }
 
 #[cfg(feature = "json")]
 impl TextFormat for Json {}
 
-/// [Postcard](https://docs.rs/postcard), a compact binary format. Bytes left over in a frame are an error, and so is a message
-/// that nests deeper than 128 levels.
+/// [Postcard](https://docs.rs/postcard), a compact binary format.
 ///
-/// Bytes belong in a field with `#[serde(with = "serde_bytes")]` (from the crate of that name): that is one copy, where
-/// a plain `Vec<u8>` is decoded byte by byte, on the loop.
+/// A frame with trailing bytes is an error, and so is a message that nests deeper than 128 levels.
+///
+/// Write `#[serde(with = "serde_bytes")]` on fields of bytes. Then decoding the field is one copy.
+/// Serde decodes a plain `Vec<u8>` byte by byte, on the event loop.
 #[cfg(feature = "postcard")]
 #[derive(Debug)]
 pub enum Postcard {}
@@ -113,54 +118,55 @@ pub enum Postcard {}
 impl Format for Postcard {
     fn read<T: DeserializeOwned>(frame: &[u8]) -> Result<T, DecodeError> {
         let mut deserializer = postcard::Deserializer::from_bytes(frame);
-        let message = Guard::new(frame.len()).read(&mut deserializer)?;
-        let rest = deserializer.finalize().map_err(|error| DecodeError::new(error).resumable())?;
-        super::nothing_left(rest)?;
+        let message = ReadLimits::new(frame.len()).read(&mut deserializer)?;
+        let rest = deserializer.finalize().map_err(|error| DecodeError::new(error).recoverable())?;
+        super::reject_trailing_bytes(rest)?;
         Ok(message)
     }
 
     fn write<T: Serialize>(message: &T, frame: &mut FrameWriter<'_>) -> Result<(), EncodeError> {
-        shallow::write(message, frame, |message, frame| postcard::to_io(message, frame).map(drop))
+        write_limits::write(message, frame, |message, frame| postcard::to_io(message, frame).map(drop))
     }
 }
 
-/// Where a [`Format`] writes a frame: an [`io::Write`] that refuses what goes over the limit.
+/// The writer of a frame: an [`io::Write`] that refuses bytes over the limit of the frame.
 #[derive(Debug)]
 pub struct FrameWriter<'a> {
     output: &'a mut BytesMut,
     start: usize,
     limit: usize,
-    overflown: bool,
+    overflowed: bool,
 }
 
 impl<'a> FrameWriter<'a> {
-    /// A frame of up to `limit` bytes, behind what is in `output`.
+    /// Makes a writer that appends a frame of up to `limit` bytes to `output`.
     pub fn new(output: &'a mut BytesMut, limit: usize) -> Self {
         let start = output.len();
-        Self { output, start, limit, overflown: false }
+        Self { output, start, limit, overflowed: false }
     }
 
-    /// What there is of the frame so far.
+    /// Returns the bytes of the frame that have been written.
     pub fn written(&self) -> &[u8] {
         &self.output[self.start..]
     }
 
-    /// How many bytes more the frame may have.
-    pub fn left(&self) -> usize {
+    /// Returns how many more bytes fit into the frame.
+    pub fn remaining(&self) -> usize {
         self.limit - self.written().len()
     }
 
-    /// Whether something was refused because it would have gone over the limit.
-    pub fn is_overflown(&self) -> bool {
-        self.overflown
+    /// Returns whether a write was refused because of the limit.
+    pub fn is_overflowed(&self) -> bool {
+        self.overflowed
     }
 
-    /// The reason why a write failed: a frame over the limit, or else what the format says.
-    pub fn explain(&self, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> EncodeError {
-        if self.overflown { self.too_long() } else { EncodeError::new(error) }
+    /// Turns the error of a format into an [`EncodeError`]: "too long" if the limit was the cause,
+    /// else `error`.
+    pub fn map_error(&self, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> EncodeError {
+        if self.overflowed { self.too_long() } else { EncodeError::new(error) }
     }
 
-    /// The error that says that the message is over the limit.
+    /// Makes the error of a message over the limit.
     pub fn too_long(&self) -> EncodeError {
         EncodeError::too_long(self.limit)
     }
@@ -169,9 +175,9 @@ impl<'a> FrameWriter<'a> {
 impl io::Write for FrameWriter<'_> {
     #[inline]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if bytes.len() > self.left() {
-            self.overflown = true;
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the frame is full"));
+        if bytes.len() > self.remaining() {
+            self.overflowed = true;
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the frame is over its limit"));
         }
         self.output.extend_from_slice(bytes);
         Ok(bytes.len())

@@ -1,76 +1,78 @@
-//! Where a JSON document ends: [`Concatenated<Json>`](super::Concatenated).
+//! Finds the end of a JSON document, for [`Concatenated<Json>`](super::Concatenated).
 
 use super::DecodeError;
 use super::concatenated::{Scanner, SelfDelimiting};
 use super::format::Json;
 
 impl SelfDelimiting for Json {
-    type Scanner = Brackets;
+    type Scanner = JsonScanner;
 
-    /// So that a reader of lines can read it, too, and a number is not taken for the front of the next one.
+    /// A newline, so that a reader of lines can read the stream as well, and two numbers do not
+    /// become one.
     const TERMINATOR: &'static [u8] = b"\n";
 
-    fn is_blank(byte: u8) -> bool {
+    fn is_separator(byte: u8) -> bool {
         matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
     }
 }
 
-/// Counts brackets outside of strings. A document that is not in brackets or quotes ends before a blank or the next that is.
+/// Counts brackets outside strings. A document without brackets or quotes ends before white space,
+/// a bracket or a quote.
 #[derive(Debug, Default)]
-pub struct Brackets {
-    inside: Inside,
+pub struct JsonScanner {
+    state: ScanState,
     depth: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-enum Inside {
+enum ScanState {
     #[default]
-    Nothing,
-    /// A number, `true`, `false`, `null`, or what is no JSON.
-    Word,
+    Outside,
+    /// In a number, `true`, `false`, `null`, or bytes that are not JSON.
+    Scalar,
     Brackets,
     String,
-    /// Behind a backslash.
+    /// After a backslash in a string.
     Escape,
 }
 
-impl Scanner for Brackets {
+impl Scanner for JsonScanner {
     fn scan(&mut self, bytes: &[u8]) -> Result<Option<usize>, DecodeError> {
         for (at, byte) in bytes.iter().enumerate() {
-            self.inside = match (self.inside, byte) {
-                (Inside::Word, b'{' | b'[' | b'"') => return Ok(Some(at)),
-                (Inside::Word, byte) if Json::is_blank(*byte) => return Ok(Some(at)),
-                (Inside::Word, _) => Inside::Word,
+            self.state = match (self.state, byte) {
+                (ScanState::Scalar, b'{' | b'[' | b'"') => return Ok(Some(at)),
+                (ScanState::Scalar, byte) if Json::is_separator(*byte) => return Ok(Some(at)),
+                (ScanState::Scalar, _) => ScanState::Scalar,
 
-                (Inside::String, b'\\') => Inside::Escape,
-                (Inside::String, b'"') if self.depth == 0 => return Ok(Some(at + 1)),
-                (Inside::String, b'"') => Inside::Brackets,
-                (Inside::String | Inside::Escape, _) => Inside::String,
+                (ScanState::String, b'\\') => ScanState::Escape,
+                (ScanState::String, b'"') if self.depth == 0 => return Ok(Some(at + 1)),
+                (ScanState::String, b'"') => ScanState::Brackets,
+                (ScanState::String | ScanState::Escape, _) => ScanState::String,
 
-                (Inside::Nothing | Inside::Brackets, b'"') => Inside::String,
-                (Inside::Nothing | Inside::Brackets, b'{' | b'[') => {
+                (ScanState::Outside | ScanState::Brackets, b'"') => ScanState::String,
+                (ScanState::Outside | ScanState::Brackets, b'{' | b'[') => {
                     self.depth += 1;
-                    Inside::Brackets
+                    ScanState::Brackets
                 }
-                (Inside::Brackets, b'}' | b']') => {
+                (ScanState::Brackets, b'}' | b']') => {
                     self.depth -= 1;
                     if self.depth == 0 {
                         return Ok(Some(at + 1));
                     }
-                    Inside::Brackets
+                    ScanState::Brackets
                 }
-                (Inside::Brackets, _) => Inside::Brackets,
-                (Inside::Nothing, _) => Inside::Word,
+                (ScanState::Brackets, _) => ScanState::Brackets,
+                (ScanState::Outside, _) => ScanState::Scalar,
             };
         }
         Ok(None)
     }
 
-    fn at_least(&self) -> u64 {
+    fn min_remaining(&self) -> u64 {
         self.depth
     }
 
-    fn is_whole_at_the_end(&self) -> bool {
-        self.inside == Inside::Word
+    fn is_complete_at_eof(&self) -> bool {
+        self.state == ScanState::Scalar
     }
 }

@@ -1,51 +1,63 @@
-//! Codecs: between bytes and messages.
+//! The codecs of [portcullis](https://docs.rs/portcullis): they turn bytes into messages and
+//! messages into bytes.
 //!
-//! A [`Codec`] is cloned for each connection and keeps that connection's decoding state. What it promises:
-//! it never holds more than its limit of a frame that is not complete, it never panics on input, and after a
-//! frame that it refused, the rest of that frame is never taken for a new message (S3, S9 of the design).
+//! Applications find this crate as `portcullis::codec`. It needs no socket and no async runtime.
 //!
-//! Every limit counts a frame as it travels. Nothing is allocated because a peer announced it: memory follows the bytes that have
-//! come. Frames that nest without end are an error.
+//! A [`Codec`] reads and writes the messages of a stream, a [`DatagramCodec`] those of datagrams.
+//! Each connection has a clone of its codec, which keeps the decoding state of that connection.
+//! Every codec here guarantees:
+//!
+//! - it buffers at most its limit of an incomplete frame;
+//! - it does not panic, whatever the input is, and limits how deep a message nests, and the memory
+//!   and stack that decoding takes;
+//! - it allocates memory for bytes that have arrived, not for a length that the peer announces;
+//! - it never takes the rest of a frame that it refused for a new message.
+//!
+//! Limits count the bytes of a frame on the wire.
 //!
 //! # Framings
-//! | codec | on the wire | goes on after a bad frame | EasyNetwork has it as |
+//! | codec | on the wire | resumes after a bad frame | name in EasyNetwork |
 //! |---|---|---|---|
-//! | [`Lines`] | text, each line behind LF or CRLF | at the next line | `StringLineSerializer` |
-//! | [`Separated`] | bytes, each frame behind a separator | at the next separator | `AutoSeparatedPacketSerializer` |
+//! | [`Lines`] | text, each line ended by LF or CRLF | at the next line | `StringLineSerializer` |
+//! | [`Delimited`] | bytes, each frame ended by a delimiter | after the next delimiter | `AutoSeparatedPacketSerializer` |
 //! | [`FixedSize`] | `N` bytes each | always | `FixedSizePacketSerializer`, `StructSerializer` |
-//! | `NewlineSeparated<F>` (`JsonLines`) | text formats, a frame a line | at the next line | `JSONSerializer` |
-//! | `LengthPrefixed<F>` | any format, each frame behind its length in four bytes, big endian | behind the frame | |
-//! | `Concatenated<F>` | `Json`, `MessagePack`, `Cbor`, `Zlib`: nothing in between | behind the frame; not if it is no frame at all | `JSONSerializer(use_lines=False)`, `MessagePackSerializer`, `CBORSerializer` |
-//! | every codec of `tokio_util` that is `Clone` | its own | `LinesCodec` and `AnyDelimiterCodec` do; others if the error says so | |
-//! | [`Datagrams`], a [`DatagramCodec`] | any format, a frame a datagram | always | `DatagramProtocol` |
+//! | `NewlineDelimited<F>` (`JsonLines`) | a text format, one frame per line | at the next line | `JSONSerializer` |
+//! | `LengthPrefixed<F>` | any format, the length (four bytes, big endian) before each frame | after the frame | |
+//! | `Concatenated<F>` | `Json`, `MessagePack`, `Cbor`, `Zlib`, with nothing between frames | after the frame, if it is well-formed | `JSONSerializer(use_lines=False)`, `MessagePackSerializer`, `CBORSerializer` |
+//! | every codec of `tokio_util` that is `Clone` (feature `tokio-util`) | its own | `LinesCodec` and `AnyDelimiterCodec`; others if the error says so | |
+//! | [`Datagrams`], a [`DatagramCodec`] | any format, one frame per datagram | always | `DatagramProtocol` |
 //!
 //! # Formats
-//! What `F` may be: `Json`, `Postcard`, `MessagePack`, `Cbor`, your own `Format`, and a format around another one:
+//! `F` is `Json`, `Postcard`, `MessagePack`, `Cbor`, your own `Format`, or one of these formats
+//! around another format:
 //!
-//! | format | a frame is | EasyNetwork has it as |
+//! | format | a frame is | name in EasyNetwork |
 //! |---|---|---|
-//! | `Zlib<F>`, `Zstd<F>` | compressed, with a limit for what it holds | `ZlibCompressorSerializer`, in datagrams and as `Concatenated<Zlib<F>>` (there without a limit) |
+//! | `Zlib<F>`, `Zstd<F>` | compressed, with a limit for the decompressed size | `ZlibCompressorSerializer`, in datagrams and as `Concatenated<Zlib<F>>` (there without a limit) |
 //! | `Crc32<F>` | `F` and four bytes of CRC-32 | |
 //! | `Sha256<F>`, `HmacSha256<F, K>` | `F` and 32 bytes of digest or signature | inside `Base64EncoderSerializer` |
 //! | `Base64<F>` | text | `Base64EncoderSerializer` |
 //!
-//! They are put together in the type: `LengthPrefixed<Crc32<Zlib<MessagePack>>>`. What EasyNetwork writes with
-//! `Base64EncoderSerializer(JSONSerializer(), checksum=True)` is `NewlineSeparated::<Base64<Sha256<Json>>>::new().crlf()`.
+//! Types compose them: `LengthPrefixed<Crc32<Zlib<MessagePack>>>`. The counterpart of EasyNetwork's
+//! `Base64EncoderSerializer(JSONSerializer(), checksum=True)` is
+//! `NewlineDelimited::<Base64<Sha256<Json>>>::new().crlf()`.
 //!
-//! # A codec of one's own
-//! A protocol that is none of these implements [`Codec`]. `decode` is called each time that bytes have come, with all that have not
-//! been taken off yet. It takes a whole message off the front, or leaves everything where it is and says `None`. Three rules:
+//! # Custom codecs
+//! For any other protocol, implement [`Codec`]. The caller calls `decode` whenever bytes have
+//! arrived, with all bytes that `decode` has not removed yet. `decode` removes one complete message
+//! from the front of the input, or leaves the input as it is and returns `None`. Three rules:
 //!
-//! - refuse what is too long as soon as it is announced, not when it has come;
-//! - an error is [`resumable`](DecodeError::resumable) only if the bytes of the bad frame are taken off, or will be by later calls;
-//! - don't index: a length comes from the peer.
+//! - Refuse a frame over your limit as soon as its length is known.
+//! - Make an error [`recoverable`](DecodeError::recoverable) only if `decode` removes the bytes of
+//!   the bad frame, now or in later calls.
+//! - Do not index with a length that the peer sent.
 //!
 //! ```
 //! # mod portcullis { pub mod codec { pub use portcullis_codec::*; } }
 //! use bytes::{Buf, BufMut, Bytes, BytesMut};
 //! use portcullis::codec::{Codec, DecodeError, EncodeError};
 //!
-//! /// A kind, a length, and so many bytes: as RADIUS, BGP or TLS extensions are made.
+//! /// A type, a length and a value of that length, as in RADIUS, BGP and TLS extensions.
 //! #[derive(Clone)]
 //! struct Tagged;
 //!
@@ -56,7 +68,7 @@
 //!         let value = Bytes::copy_from_slice(value);
 //!         input.advance(2 + value.len());
 //!         if kind == 0 {
-//!             return Err(DecodeError::new("there is no kind 0").resumable());
+//!             return Err(DecodeError::new("kind 0 is reserved").recoverable());
 //!         }
 //!         Ok(Some((kind, value)))
 //!     }
@@ -71,16 +83,17 @@
 //!
 //! let mut bytes = BytesMut::from(&b"\x01\x02hi\x00\x01?\x02\x00\x03"[..]);
 //! assert_eq!(Tagged.decode(&mut bytes).unwrap(), Some((1, Bytes::from("hi"))));
-//! assert!(Tagged.decode(&mut bytes).unwrap_err().resumes());
+//! assert!(Tagged.decode(&mut bytes).unwrap_err().is_recoverable());
 //! assert_eq!(Tagged.decode(&mut bytes).unwrap(), Some((2, Bytes::new())));
-//! assert_eq!(Tagged.decode(&mut bytes).unwrap(), None); // half a frame
-//! assert!(Tagged.decode_eof(&mut bytes).is_err()); // and no more will come
+//! assert_eq!(Tagged.decode(&mut bytes).unwrap(), None); // an incomplete frame
+//! assert!(Tagged.decode_eof(&mut bytes).is_err()); // at the end of the stream
 //! ```
 //!
-//! Is it only the payload that is special, implement `Format`, and every framing and every wrapper can carry it.
+//! If only the payload of your protocol is special, implement `Format`: every framing and every
+//! wrapper works with it.
 
 #![forbid(unsafe_code)]
-// docs.rs builds with nightly, and says of each item which feature it needs.
+// docs.rs builds with nightly and shows the feature that each item needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "base64")]
@@ -95,29 +108,30 @@ mod checksum;
 mod concatenated;
 mod datagram;
 mod decode_cost;
+mod delimited;
 mod error;
 mod fixed_size;
 #[cfg(feature = "serde")]
 mod format;
-#[cfg(any(feature = "cbor", feature = "json", feature = "msgpack", feature = "postcard"))]
-mod guard;
 #[cfg(feature = "json")]
 mod json_scanner;
+mod length_prefix;
 #[cfg(feature = "serde")]
 mod length_prefixed;
+mod line_scanner;
 mod lines;
 #[cfg(feature = "msgpack")]
 mod msgpack;
 #[cfg(feature = "serde")]
-mod newline;
-mod separated;
+mod newline_delimited;
 #[cfg(any(feature = "cbor", feature = "json", feature = "msgpack", feature = "postcard"))]
-mod shallow;
-mod splitter;
+mod read_limits;
 #[cfg(any(feature = "cbor", feature = "json", feature = "msgpack", feature = "postcard"))]
 mod stack;
 #[cfg(feature = "tokio-util")]
 mod tokio_util;
+#[cfg(any(feature = "cbor", feature = "json", feature = "msgpack", feature = "postcard"))]
+mod write_limits;
 #[cfg(feature = "zlib")]
 mod zlib;
 #[cfg(feature = "zstd")]
@@ -132,10 +146,11 @@ pub use self::base64::{Alphabet, Base64, Standard, UrlSafe};
 #[cfg(feature = "cbor")]
 pub use self::cbor::Cbor;
 #[cfg(feature = "checksum")]
-pub use self::checksum::{Crc32, HmacSha256, Key, Sha256};
+pub use self::checksum::{Crc32, HmacKey, HmacSha256, Sha256};
 #[cfg(feature = "serde")]
 pub use self::concatenated::{Concatenated, Scanner, SelfDelimiting};
 pub use self::datagram::{DatagramCodec, Datagrams, Framed, Raw, Utf8};
+pub use self::delimited::Delimited;
 pub use self::error::{DecodeError, EncodeError};
 pub use self::fixed_size::FixedSize;
 #[cfg(feature = "json")]
@@ -150,10 +165,9 @@ pub use self::lines::Lines;
 #[cfg(feature = "msgpack")]
 pub use self::msgpack::MessagePack;
 #[cfg(feature = "json")]
-pub use self::newline::JsonLines;
+pub use self::newline_delimited::JsonLines;
 #[cfg(feature = "serde")]
-pub use self::newline::NewlineSeparated;
-pub use self::separated::Separated;
+pub use self::newline_delimited::NewlineDelimited;
 #[cfg(feature = "zlib")]
 pub use self::zlib::Zlib;
 #[cfg(feature = "zstd")]
@@ -162,39 +176,45 @@ pub use self::zstd::Zstd;
 /// What the other crates of portcullis use. Not part of the public API.
 #[doc(hidden)]
 pub mod private {
-    pub use crate::datagram::{MAX_DATAGRAM, MAX_UDP_PAYLOAD, PREFIX_LEN};
+    pub use crate::datagram::{MAX_DATAGRAM, MAX_UDP_PAYLOAD};
     pub use crate::decode_cost::take as take_decode_cost;
+    pub use crate::length_prefix::PREFIX_LEN;
 }
 
-/// Reads messages of type `In` from bytes, and writes messages of type `Out` as bytes.
+/// Reads messages of type `In` from a stream of bytes, and writes messages of type `Out`.
 ///
-/// Every `tokio_util` codec that is `Clone + Send + 'static` is one, for the item it decodes and the items it
-/// encodes. A server uses `Codec<Request, Response>`, a client of it `Codec<Response, Request>`. What such a codec fails
-/// with ends the stream, because `tokio_util` has no word for errors that do not. Known to go on are its `LinesCodec` (a line over
-/// the limit, or that is not UTF-8) and `AnyDelimiterCodec` (a chunk over the limit). A codec of one's own goes on where its error
-/// is a [`resumable`](DecodeError::resumable) `DecodeError`, as its `Error` type or inside of an `io::Error`.
+/// A server uses `Codec<Request, Response>`, its client `Codec<Response, Request>`.
 ///
-/// Called on the loop, between polls: an implementation must neither block nor wait. A panic in one ends the
-/// session.
+/// With the feature `tokio-util`, every `tokio_util` codec that is `Clone + Send + 'static` is a
+/// `Codec` for the item that it decodes and the items that it encodes. The traits of `tokio_util`
+/// do not say whether the stream is usable after an error, so an error ends the session, except:
+///
+/// - errors of `LinesCodec` (a line over the limit or not in UTF-8) and `AnyDelimiterCodec` (a
+///   chunk over the limit);
+/// - a [`recoverable`](DecodeError::recoverable) `DecodeError`, as the codec's `Error` type or
+///   inside an `io::Error`.
+///
+/// The event loop calls the methods, so they must not block. A panic in one ends the session.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a codec that reads `{In}` and writes `{Out}`",
     label = "can't carry these messages",
     note = "a service's codec reads its requests and writes its responses; a client's does the reverse",
-    note = "with `LengthPrefixed`, `NewlineSeparated` and `JsonLines` `{In}` needs `serde::Deserialize` and `{Out}` needs `serde::Serialize`; \
-            a codec of one's own implements `portcullis::Codec<{In}, {Out}>`, or `Clone` and `tokio_util`'s `Decoder<Item = {In}>` and `Encoder<{Out}>`"
+    note = "with `LengthPrefixed`, `NewlineDelimited` and `JsonLines`, `{In}` needs `serde::Deserialize` and `{Out}` needs `serde::Serialize`; \
+            a custom codec implements `portcullis::Codec<{In}, {Out}>`, or `Clone` and `tokio_util`'s `Decoder<Item = {In}>` and `Encoder<{Out}>`"
 )]
 pub trait Codec<In, Out>: Clone + Send + 'static {
-    /// Takes the next message off the front of `input`, or `None` if it is not complete yet.
+    /// Removes the next message from the front of `input`, or returns `None` if it is incomplete.
     ///
     /// # Errors
-    /// The bytes are not a message. [`DecodeError::resumes`] says whether the next call goes on with the
-    /// following frame.
+    /// The bytes are not a message. [`DecodeError::is_recoverable`] says whether the next call
+    /// continues with the following frame.
     fn decode(&mut self, input: &mut BytesMut) -> Result<Option<In>, DecodeError>;
 
-    /// As [`decode`](Self::decode), when no more bytes will come; called until it answers `None`.
+    /// Like [`decode`](Self::decode), at the end of the stream. The caller calls it until it
+    /// returns `None`.
     ///
     /// # Errors
-    /// As `decode`; also when bytes are left that are no whole frame.
+    /// Those of `decode`, and an error if the rest of the input is not a whole frame.
     fn decode_eof(&mut self, input: &mut BytesMut) -> Result<Option<In>, DecodeError> {
         match self.decode(input)? {
             Some(message) => Ok(Some(message)),
@@ -203,11 +223,14 @@ pub trait Codec<In, Out>: Clone + Send + 'static {
         }
     }
 
-    /// As [`decode`](Self::decode), but a frame of more than `above` bytes may be taken off and left for a thread to decode; see
-    /// `Server::decode_on`. A codec that can't tell a frame from its message need not write this.
+    /// Like [`decode`](Self::decode), but may return a frame of more than `above` bytes undecoded,
+    /// so that a thread can decode it (`Server::decode_on`).
+    ///
+    /// The default decodes every frame at once. Override it if your codec finds the end of a frame
+    /// without decoding it.
     ///
     /// # Errors
-    /// As `decode`.
+    /// Those of `decode`.
     fn decode_later(
         &mut self,
         input: &mut BytesMut,
@@ -220,15 +243,16 @@ pub trait Codec<In, Out>: Clone + Send + 'static {
     /// Appends `message` to `output`.
     ///
     /// # Errors
-    /// The message can't be written, or is over the limit. What was appended of it is taken back by the caller.
+    /// The message cannot be encoded or is over the limit. The caller then removes the bytes that
+    /// were appended.
     fn encode(&mut self, message: Out, output: &mut BytesMut) -> Result<(), EncodeError>;
 }
 
-/// What [`Codec::decode_later`] has taken off the input.
+/// The result of [`Codec::decode_later`]: a message, or a frame that is still to be decoded.
 pub enum Decoded<In> {
-    /// A message.
+    /// A decoded message.
     Message(In),
-    /// A large frame. The function makes a message of it; it is called once, on a thread that may block.
+    /// A function that decodes a large frame. It is called once, on a thread that may block.
     Later(Box<dyn FnOnce() -> Result<In, DecodeError> + Send>),
 }
 
@@ -241,12 +265,13 @@ impl<In> fmt::Debug for Decoded<In> {
     }
 }
 
-/// A frame is one message: what is left behind it was not meant for us, or it was not the message that we took it for.
+/// Refuses a frame that has bytes after its message: the peer probably sent a message of another
+/// type.
 #[cfg(any(feature = "cbor", feature = "msgpack", feature = "postcard", feature = "zlib", feature = "zstd"))]
-fn nothing_left(rest: &[u8]) -> Result<(), DecodeError> {
+fn reject_trailing_bytes(rest: &[u8]) -> Result<(), DecodeError> {
     match rest.len() {
         0 => Ok(()),
-        left => Err(DecodeError::new(format!("{left} bytes are left over in a frame")).resumable()),
+        left => Err(DecodeError::new(format!("{left} bytes are left over in a frame")).recoverable()),
     }
 }
 

@@ -3,44 +3,48 @@
 use bytes::{Buf, BytesMut};
 use memchr::memchr;
 
-use super::splitter::{Line, Splitter};
+use super::line_scanner::{Line, LineScanner};
 use super::{Codec, DecodeError, EncodeError};
 
-/// Lines of UTF-8 as `String`s, without their endings; reads LF and CRLF, writes LF.
+/// A codec of UTF-8 lines. It reads `String`s without their line endings, and writes text such as
+/// `&str`.
 ///
-/// An empty line is an empty `String`. A line over the limit, and one that is not UTF-8, is a [`DecodeError`]
-/// after which the next line is read. A response with a newline in it is an [`EncodeError`]: the other end
-/// would take it for two. A CR at the end of a line is read as a part of its ending, unless [`crlf`](Self::crlf) is written.
+/// It reads LF and CRLF, and writes LF. An empty line is an empty `String`. A line over the limit
+/// or not in UTF-8 is a [`DecodeError`], after which decoding resumes with the next line. A message
+/// that contains a newline is an [`EncodeError`], because the peer would read two lines.
+///
+/// A CR at the end of a message is lost: the peer reads it as a part of the line ending.
 #[derive(Clone, Debug)]
 pub struct Lines {
-    splitter: Splitter,
+    scanner: LineScanner,
     max_length: usize,
     ending: &'static str,
 }
 
 impl Lines {
-    /// Lines of up to 64 KiB.
+    /// Makes a codec of lines of up to 64 KiB.
     pub const fn new() -> Self {
-        Self { splitter: Splitter::new(64 * 1024), max_length: 64 * 1024, ending: "\n" }
+        Self { scanner: LineScanner::new(64 * 1024), max_length: 64 * 1024, ending: "\n" }
     }
 
-    /// The longest line that is read or written, in bytes without its ending.
+    /// Sets the longest line that is read or written, in bytes without its ending.
     #[must_use]
     pub const fn max_length(self, bytes: usize) -> Self {
-        Self { splitter: Splitter::new(bytes), max_length: bytes, ending: self.ending }
+        Self { scanner: LineScanner::new(bytes), max_length: bytes, ending: self.ending }
     }
 
-    /// Writes CRLF, as SMTP, FTP and their like want it.
+    /// Writes CRLF, which protocols such as SMTP and FTP require.
     #[must_use]
     pub const fn crlf(self) -> Self {
         Self { ending: "\r\n", ..self }
     }
 
-    fn take(input: &mut BytesMut, line: Option<Line>) -> Result<Option<String>, DecodeError> {
+    /// Reads `line`, and removes it from `input`.
+    fn split_frame(input: &mut BytesMut, line: Option<Line>) -> Result<Option<String>, DecodeError> {
         let Some(line) = line else { return Ok(None) };
         let text = std::str::from_utf8(&input[..line.len]).map(str::to_owned);
         input.advance(line.consume);
-        text.map(Some).map_err(|error| DecodeError::new(error).resumable())
+        text.map(Some).map_err(|error| DecodeError::new(error).recoverable())
     }
 }
 
@@ -52,13 +56,13 @@ impl Default for Lines {
 
 impl<Out: AsRef<str>> Codec<String, Out> for Lines {
     fn decode(&mut self, input: &mut BytesMut) -> Result<Option<String>, DecodeError> {
-        let line = self.splitter.next(input)?;
-        Self::take(input, line)
+        let line = self.scanner.next_line(input)?;
+        Self::split_frame(input, line)
     }
 
     fn decode_eof(&mut self, input: &mut BytesMut) -> Result<Option<String>, DecodeError> {
-        let line = self.splitter.last(input)?;
-        Self::take(input, line)
+        let line = self.scanner.last_line(input)?;
+        Self::split_frame(input, line)
     }
 
     fn encode(&mut self, message: Out, output: &mut BytesMut) -> Result<(), EncodeError> {
@@ -67,7 +71,7 @@ impl<Out: AsRef<str>> Codec<String, Out> for Lines {
             return Err(EncodeError::too_long(self.max_length));
         }
         if memchr(b'\n', line.as_bytes()).is_some() {
-            return Err(EncodeError::new("a line can't hold a newline"));
+            return Err(EncodeError::new("a line cannot contain a newline"));
         }
         output.reserve(line.len() + self.ending.len());
         output.extend_from_slice(line.as_bytes());

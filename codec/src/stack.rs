@@ -1,33 +1,34 @@
-//! How much stack a message may use while it is read or written.
+//! Limits how much stack a message may take while it is read or written.
 //!
-//! A limit of levels says little: a level of a type with large fields can take tens of kilobytes. So bytes are counted, as
-//! the distance between two variables on the stack, which costs nothing and needs no knowledge of the thread.
+//! A limit of levels is not enough, because one level of a type with large fields can take tens of
+//! kilobytes. This module measures bytes instead, as the distance between two variables on the
+//! stack. That costs almost nothing, and works without knowledge of the thread.
 
 use std::hint::black_box;
 use std::ptr;
 
-/// What one message may use: half of what threads of tokio and of pools have unless they are told otherwise. The main thread of
-/// Windows has no more than a megabyte.
-const MOST: usize = if cfg!(windows) { 512 * 1024 } else { 1024 * 1024 };
+/// The most stack that one message may take, in bytes: half of the default stack of tokio's and our
+/// pools' threads. The main thread of a Windows process has only one megabyte.
+const MAX_STACK: usize = if cfg!(windows) { 512 * 1024 } else { 1024 * 1024 };
 
-/// A place on the stack.
+/// A position on the stack.
 #[derive(Clone, Copy)]
 pub(super) struct Place(usize);
 
 impl Place {
-    /// The place where the caller is.
+    /// Returns the position of the caller.
     #[inline]
     pub(super) fn here() -> Self {
         let variable = 0u8;
         Self(ptr::from_ref(black_box(&variable)).addr())
     }
 
-    /// Whether the caller is so far from this place that it must not go deeper.
+    /// Returns whether the caller is so far from this position that it must not recurse further.
     #[inline]
     pub(super) fn is_far(self) -> bool {
-        self.0.abs_diff(Self::here().0) > MOST
+        self.0.abs_diff(Self::here().0) > MAX_STACK
     }
 }
 
-/// What is wrong with a message that went too far.
+/// The text of the error of a message that takes too much stack.
 pub(super) const TOO_FAR: &str = "the message nests so deep that it takes too much stack";

@@ -1,4 +1,4 @@
-//! Every codec: round trips, splits at every byte, and what it makes of bad input.
+//! Tests of every codec: round trips, input split at every byte, and bad input.
 
 use std::fmt::Debug;
 
@@ -6,7 +6,7 @@ use bytes::BytesMut;
 
 use super::*;
 
-/// What comes out of `bytes` when they arrive in pieces of `step`, with the end of the stream behind them.
+/// Decodes `bytes`, which arrive in pieces of `step`, and then the end of the stream.
 fn read<In: Debug, C: Codec<In, In>>(
     mut codec: C,
     bytes: &[u8],
@@ -21,8 +21,8 @@ fn read<In: Debug, C: Codec<In, In>>(
         }
         Ok(None) => false,
         Err(error) => {
-            out.push(Err((error.to_string(), error.resumes())));
-            error.resumes()
+            out.push(Err((error.to_string(), error.is_recoverable())));
+            error.is_recoverable()
         }
     };
     for piece in bytes.chunks(step) {
@@ -61,7 +61,7 @@ fn length_prefixed_round_trip_split_at_every_byte() {
 #[test]
 fn a_frame_over_the_limit_is_skipped_exactly() {
     let codec = LengthPrefixed::<Postcard>::new();
-    // The long frame's payload looks like frames itself.
+    // The payload of the long frame looks like frames.
     let mut bytes = 64u32.to_be_bytes().to_vec();
     bytes.extend([0, 0, 0, 1].repeat(16));
     bytes.extend(written(codec.clone(), [7u8]));

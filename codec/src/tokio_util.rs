@@ -1,4 +1,4 @@
-//! Every `tokio_util` codec as a [`Codec`].
+//! Implements [`Codec`] for every codec of `tokio_util`.
 
 use std::error::Error;
 use std::io;
@@ -8,7 +8,7 @@ use bytes::BytesMut;
 
 use super::{Codec, DecodeError, EncodeError};
 
-// Not recommended: a type that is no codec at all is to be told of `Codec`, not of `Decoder`.
+// Not recommended: the message for a type that is not a codec must name `Codec`, not `Decoder`.
 #[diagnostic::do_not_recommend]
 impl<T, In, Out> Codec<In, Out> for T
 where
@@ -29,20 +29,23 @@ where
     }
 }
 
-/// The traits of `tokio_util` do not say whether a stream resumes, so it does only where the error itself tells: those of
-/// codecs that are known to, and a [`DecodeError`] of the user's, as it is or inside of an `io::Error`.
+/// Converts an error of a `tokio_util` codec.
+///
+/// The traits of `tokio_util` do not tell whether decoding resumes after an error. It does after
+/// the errors in [`is_line_error`], and after a recoverable [`DecodeError`], alone or inside an
+/// `io::Error`.
 fn into_decode_error<E: Error + Send + Sync + 'static>(error: E) -> DecodeError {
     let any: &(dyn Error + 'static) = &error;
     let io = any.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
     let own = any.downcast_ref().or_else(|| io?.downcast_ref::<DecodeError>());
-    let resumes = own.is_some_and(DecodeError::resumes) || is_of_one_line(any);
+    let recoverable = own.is_some_and(DecodeError::is_recoverable) || is_line_error(any);
     let error = DecodeError::new(error);
-    if resumes { error.resumable() } else { error }
+    if recoverable { error.recoverable() } else { error }
 }
 
-/// After a line over the limit the codecs of lines and chunks discard up to its end, and one that is not UTF-8 they have
-/// taken off.
-fn is_of_one_line(error: &(dyn Error + 'static)) -> bool {
+/// Returns whether the error is that of one line or chunk. After a line over the limit, the codecs
+/// of `tokio_util` discard the rest of it. They have already removed a line that is not UTF-8.
+fn is_line_error(error: &(dyn Error + 'static)) -> bool {
     match (error.downcast_ref(), error.downcast_ref()) {
         (Some(LinesCodecError::MaxLineLengthExceeded), _) => true,
         (Some(LinesCodecError::Io(error)), _) => error.kind() == io::ErrorKind::InvalidData,
@@ -57,27 +60,28 @@ mod tests {
 
     use super::*;
 
-    /// What comes out of `bytes`, then the end: messages, and whether errors resume.
+    /// Decodes `bytes` and the end of the stream. Returns messages, and for errors whether they
+    /// resume.
     fn read<C: Codec<In, Out>, In, Out>(mut codec: C, bytes: &[u8]) -> Vec<Result<In, bool>> {
         let (mut input, mut out) = (BytesMut::from(bytes), Vec::new());
-        // An error that takes nothing off and says that it resumes would go on for ever.
+        // The limit ends a loop over an error that resumes without removing input.
         for _ in 0..20 {
             match codec.decode_eof(&mut input) {
                 Ok(None) => return out,
                 Ok(Some(message)) => out.push(Ok(message)),
                 Err(error) => {
-                    out.push(Err(error.resumes()));
-                    if !error.resumes() {
+                    out.push(Err(error.is_recoverable()));
+                    if !error.is_recoverable() {
                         return out;
                     }
                 }
             }
         }
-        panic!("it does not end")
+        panic!("the codec does not reach the end")
     }
 
     #[test]
-    fn lines_go_on_behind_a_line_that_is_none() {
+    fn the_lines_codec_resumes_after_a_bad_line() {
         let lines = |bytes| read::<_, String, String>(LinesCodec::new_with_max_length(5), bytes);
         let line = |text: &str| Ok(text.to_owned());
         assert_eq!(lines(b"one\n\xff\xfe\ntwo\n"), [line("one"), Err(true), line("two")]);
@@ -86,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_go_on_behind_one_that_is_too_long_and_length_prefixes_do_not() {
+    fn the_delimiter_codec_resumes_after_a_long_chunk_and_the_length_codec_does_not() {
         let chunks = AnyDelimiterCodec::new_with_max_length(b";,".to_vec(), b";".to_vec(), 4);
         let read_chunks = read::<_, bytes::Bytes, String>(chunks, b"one;much too long,two");
         assert_eq!(read_chunks, [Ok("one".into()), Err(true), Ok("two".into())]);
@@ -94,7 +98,7 @@ mod tests {
         assert_eq!(read::<_, BytesMut, bytes::Bytes>(lengths, b"\0\0\0\x09123456789"), [Err(false)]);
     }
 
-    /// Bytes up to 9, one a frame; the error of others is made by `E`.
+    /// Decodes bytes up to 9, one per frame. The function makes the error for other bytes.
     struct Digits<E>(fn(DecodeError) -> E);
 
     impl<E> Clone for Digits<E> {
@@ -110,10 +114,10 @@ mod tests {
         fn decode(&mut self, input: &mut BytesMut) -> Result<Option<u8>, E> {
             let Some(byte) = input.first().copied() else { return Ok(None) };
             bytes::Buf::advance(input, 1);
-            let error = DecodeError::new("no digit");
+            let error = DecodeError::new("not a digit");
             match byte {
                 0..=9 => Ok(Some(byte)),
-                10 => Err((self.0)(error.resumable())),
+                10 => Err((self.0)(error.recoverable())),
                 _ => Err((self.0)(error)),
             }
         }
@@ -129,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_codec_of_the_users_says_by_its_error_whether_it_resumes() {
+    fn the_error_of_a_custom_codec_tells_whether_it_resumes() {
         let expected = [Ok(1), Err(true), Ok(2), Err(false)];
         assert_eq!(read::<_, u8, u8>(Digits::<io::Error>(Into::into), &[1, 10, 2, 11, 3]), expected);
         assert_eq!(read::<_, u8, u8>(Digits::<DecodeError>(|error| error), &[1, 10, 2, 11, 3]), expected);

@@ -1,4 +1,4 @@
-//! [`Zlib`]: frames compressed.
+//! [`Zlib`]: compressed frames.
 
 use std::marker::PhantomData;
 
@@ -14,25 +14,27 @@ use super::concatenated::{Scanner, SelfDelimiting};
 use super::format::{Format, FrameWriter};
 use super::{DecodeError, EncodeError};
 
-/// Frames of format `F`, each compressed on its own as zlib (RFC 1950): `LengthPrefixed<Zlib<MessagePack>>`.
+/// A format that compresses each frame of format `F` as one zlib stream (RFC 1950):
+/// `LengthPrefixed<Zlib<MessagePack>>`.
 ///
-/// A few bytes can hold megabytes, so there are limits besides that of the framing, which is for the frame as it travels:
+/// The limit of the framing counts the compressed bytes. A few compressed bytes can become
+/// megabytes, so there are two more limits:
 ///
-/// | | limits | if it is not said |
+/// | parameter | limits | default |
 /// |---|---|---|
-/// | `MAX` | what a frame holds | 8 MiB |
-/// | `RATIO` | how many times its own length a frame holds, beyond 1 MiB | 100 |
+/// | `MAX` | the size of the decompressed frame, in bytes | 8 MiB |
+/// | `RATIO` | the decompressed size divided by the compressed size, for frames of more than 1 MiB when decompressed | 100 |
 ///
-/// Text and records rarely compress to less than a twentieth; what holds long runs of zeros may want
-/// `Zlib<Json, { 64 << 20 }, 1000>`. A frame that holds more is a [`DecodeError`], and not decompressed any further; a message
-/// that would is an [`EncodeError`].
+/// Text and records rarely compress to less than a twentieth. For data with long runs of zeros,
+/// raise the limits: `Zlib<Json, { 64 << 20 }, 1000>`. A frame over a limit is a [`DecodeError`],
+/// and decompression stops there. A message that would become such a frame is an [`EncodeError`].
 ///
-/// A zlib stream tells its own end, so frames may stand one right behind the other: `Concatenated<Zlib<Json>>`. There each is
-/// decompressed twice, first to find its end, and the ratio holds for each part of a frame from its beginning. One that holds
-/// more than it may, or is no zlib stream, ends the connection.
+/// A zlib stream is self-delimiting, so `Concatenated<Zlib<Json>>` works too. It decompresses each
+/// frame twice, the first time to find the end, and checks the ratio as the bytes arrive. There, a
+/// frame over a limit ends the connection.
 ///
-/// Compresses on the loop, and decompresses there, too, unless `Server::decode_on` gives it to a
-/// pool.
+/// The event loop compresses frames. It also decompresses them, unless `Server::decode_on` gives
+/// them to a pool.
 #[derive(Debug)]
 pub struct Zlib<F, const MAX: usize = { 8 * 1024 * 1024 }, const RATIO: usize = 100> {
     format: PhantomData<fn() -> F>,
@@ -43,7 +45,7 @@ impl<F: Format, const MAX: usize, const RATIO: usize> Format for Zlib<F, MAX, RA
         let mut decoder = ZlibDecoder::new(frame);
         let bound = Bound { max: MAX, ratio: RATIO };
         let plain = bounded::read_to_end(&mut decoder, frame.len(), bound)?;
-        super::nothing_left(decoder.into_inner())?;
+        super::reject_trailing_bytes(decoder.into_inner())?;
         F::read(&plain)
     }
 
@@ -53,32 +55,33 @@ impl<F: Format, const MAX: usize, const RATIO: usize> Format for Zlib<F, MAX, RA
         let start = frame.written().len();
         let mut encoder = ZlibEncoder::new(&mut *frame, Compression::default());
         let written = std::io::Write::write_all(&mut encoder, &plain).and_then(|()| encoder.try_finish());
-        // A full writer has said so already, and an encoder that is dropped would try again.
+        // If the writer is full, dropping the encoder would write again. That error is of no use.
         drop(encoder);
-        written.map_err(|error| frame.explain(error))?;
+        written.map_err(|error| frame.map_error(error))?;
         Bound { max: MAX, ratio: RATIO }.check_written(plain.len(), frame.written().len() - start)
     }
 }
 
 impl<F: Format, const MAX: usize, const RATIO: usize> SelfDelimiting for Zlib<F, MAX, RATIO> {
-    type Scanner = Streams<MAX, RATIO>;
+    type Scanner = ZlibScanner<MAX, RATIO>;
 }
 
-/// Finds the end of a zlib stream, which is to decompress it: what comes out is counted, and thrown away.
+/// Finds the end of a zlib stream. That takes decompressing it: the output is counted and
+/// discarded.
 #[derive(Default)]
-pub struct Streams<const MAX: usize, const RATIO: usize> {
-    /// Large, so there is none between two streams.
+pub struct ZlibScanner<const MAX: usize, const RATIO: usize> {
+    /// `None` between two streams, because the state is large.
     inflate: Option<Box<Decompress>>,
 }
 
-impl<const MAX: usize, const RATIO: usize> Scanner for Streams<MAX, RATIO> {
+impl<const MAX: usize, const RATIO: usize> Scanner for ZlibScanner<MAX, RATIO> {
     fn scan(&mut self, bytes: &[u8]) -> Result<Option<usize>, DecodeError> {
         let inflate = self.inflate.get_or_insert_with(|| Box::new(Decompress::new(true)));
-        let (before, mut at, mut thrown_away) = (inflate.total_in(), 0, [0; 4096]);
+        let (before, mut at, mut discarded) = (inflate.total_in(), 0, [0; 4096]);
         loop {
             let out = inflate.total_out();
             let status = inflate
-                .decompress(&bytes[at..], &mut thrown_away, FlushDecompress::None)
+                .decompress(&bytes[at..], &mut discarded, FlushDecompress::None)
                 .map_err(DecodeError::new)?;
             at = (inflate.total_in() - before) as usize;
             let bound = Bound { max: MAX, ratio: RATIO };
@@ -88,7 +91,7 @@ impl<const MAX: usize, const RATIO: usize> Scanner for Streams<MAX, RATIO> {
             if status == Status::StreamEnd {
                 return Ok(Some(at));
             }
-            // There may be more to come out of what has all gone in.
+            // There can be more output after the last of the input.
             if at == bytes.len() && inflate.total_out() == out {
                 return Ok(None);
             }

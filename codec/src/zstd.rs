@@ -1,4 +1,4 @@
-//! [`Zstd`]: frames compressed.
+//! [`Zstd`]: compressed frames.
 
 use std::io::{self, Write};
 use std::marker::PhantomData;
@@ -13,13 +13,16 @@ use super::bounded::{self, Bound};
 use super::format::{Format, FrameWriter};
 use super::{DecodeError, EncodeError};
 
-/// Frames of format `F`, each compressed on its own by zstd (RFC 8878): `LengthPrefixed<Zstd<Json>>`.
+/// A format that compresses each frame of format `F` as one zstd frame (RFC 8878):
+/// `LengthPrefixed<Zstd<Json>>`.
 ///
-/// As with [`Zlib`](super::Zlib), `MAX` (8 MiB if it is not said) is the limit of what a frame holds, and bounds the memory for
-/// its window as well; and `RATIO` (100) is how many times its own length a frame may hold, beyond 1 MiB.
+/// The limits are those of [`Zlib`](super::Zlib). `MAX` (8 MiB by default) is the limit of the
+/// decompressed size, and also of the window, which decompression keeps in memory. `RATIO` (100 by
+/// default) is the limit of the decompressed size divided by the compressed size, for frames of
+/// more than 1 MiB when decompressed.
 ///
-/// Compresses on the loop, and decompresses there, too, unless `Server::decode_on` gives it to a
-/// pool.
+/// The event loop compresses frames. It also decompresses them, unless `Server::decode_on` gives
+/// them to a pool.
 #[derive(Debug)]
 pub struct Zstd<F, const MAX: usize = { 8 * 1024 * 1024 }, const RATIO: usize = 100> {
     format: PhantomData<fn() -> F>,
@@ -28,7 +31,7 @@ pub struct Zstd<F, const MAX: usize = { 8 * 1024 * 1024 }, const RATIO: usize = 
 impl<F, const MAX: usize, const RATIO: usize> Zstd<F, MAX, RATIO> {
     const BOUND: Bound = Bound { max: MAX, ratio: RATIO };
 
-    /// The window that holds `MAX`, as a power of two, within what the format knows.
+    /// The binary logarithm of the window that holds `MAX` bytes, within the range of the format.
     const WINDOW: u32 = {
         let bits = usize::BITS - MAX.saturating_sub(1).leading_zeros();
         if bits < 10 {
@@ -41,11 +44,11 @@ impl<F, const MAX: usize, const RATIO: usize> Zstd<F, MAX, RATIO> {
     };
 
     fn decompress(frame: &[u8]) -> Result<Vec<u8>, DecodeError> {
-        let wrong = |error: io::Error| DecodeError::new(error).resumable();
+        let wrong = |error: io::Error| DecodeError::new(error).recoverable();
         let mut decoder = Decoder::with_buffer(frame).map_err(wrong)?.single_frame();
         decoder.window_log_max(Self::WINDOW).map_err(wrong)?;
         let plain = bounded::read_to_end(&mut decoder, frame.len(), Self::BOUND)?;
-        super::nothing_left(decoder.into_inner())?;
+        super::reject_trailing_bytes(decoder.into_inner())?;
         Ok(plain)
     }
 
@@ -66,7 +69,7 @@ impl<F: Format, const MAX: usize, const RATIO: usize> Format for Zstd<F, MAX, RA
         let mut plain = BytesMut::new();
         F::write(message, &mut FrameWriter::new(&mut plain, MAX))?;
         let start = frame.written().len();
-        Self::compress(&plain, frame).map_err(|error| frame.explain(error))?;
+        Self::compress(&plain, frame).map_err(|error| frame.map_error(error))?;
         Self::BOUND.check_written(plain.len(), frame.written().len() - start)
     }
 }

@@ -120,7 +120,7 @@ pub use codec::Postcard;
 #[cfg(feature = "server")]
 pub use codec::{Codec, Datagrams, Lines};
 #[cfg(all(feature = "server", feature = "serde"))]
-pub use codec::{Concatenated, LengthPrefixed, NewlineSeparated};
+pub use codec::{Concatenated, LengthPrefixed, NewlineDelimited};
 #[cfg(feature = "json")]
 pub use codec::{Json, JsonLines};
 #[cfg(all(feature = "server", unix))]

@@ -8,8 +8,8 @@ use std::fmt::Debug;
 
 use bytes::BytesMut;
 use portcullis::codec::{
-    Base64, Cbor, Codec, Concatenated, Crc32, FixedSize, HmacSha256, Key, LengthPrefixed, Lines, MessagePack,
-    NewlineSeparated, Separated, Sha256, Standard, Zlib, Zstd,
+    Base64, Cbor, Codec, Concatenated, Crc32, Delimited, FixedSize, HmacKey, HmacSha256, LengthPrefixed,
+    Lines, MessagePack, NewlineDelimited, Sha256, Standard, Zlib, Zstd,
 };
 use portcullis::{Json, JsonLines, Postcard};
 use proptest::collection::{btree_map, vec};
@@ -28,7 +28,7 @@ enum Message {
 
 enum Secret {}
 
-impl Key for Secret {
+impl HmacKey for Secret {
     fn key() -> &'static [u8] {
         b"known to the tests and nobody else"
     }
@@ -118,7 +118,7 @@ fn read<M, C: Codec<M, M>>(mut codec: C, bytes: &[u8], step: usize, limit: usize
     for piece in bytes.chunks(step) {
         input.extend_from_slice(piece);
         while let Some(next) = codec.decode(&mut input).transpose() {
-            let next = next.map_err(|error| error.resumes());
+            let next = next.map_err(|error| error.is_recoverable());
             let lost = matches!(next, Err(false));
             out.push(next);
             assert!(out.len() <= bytes.len() + 1, "it does not get on");
@@ -129,7 +129,7 @@ fn read<M, C: Codec<M, M>>(mut codec: C, bytes: &[u8], step: usize, limit: usize
         assert!(input.len() <= limit.saturating_add(16), "it hoards {} bytes", input.len());
     }
     while let Some(next) = codec.decode_eof(&mut input).transpose() {
-        let next = next.map_err(|error| error.resumes());
+        let next = next.map_err(|error| error.is_recoverable());
         let lost = matches!(next, Err(false));
         out.push(next);
         assert!(out.len() <= bytes.len() + 2, "it does not get on");
@@ -276,7 +276,7 @@ macro_rules! properties {
 
 properties! {
     lines_of_text: String, lines(), |limit| Lines::new().max_length(limit);
-    separated: Vec<u8>, frames(), |limit| Separated::by(b"\r\n").max_length(limit);
+    delimited: Vec<u8>, frames(), |limit| Delimited::new(b"\r\n").max_length(limit);
     json_lines: Message, messages(), |limit| JsonLines::new().max_frame(limit);
     length_prefixed_json: Message, messages(), |limit| LengthPrefixed::<Json>::new().max_frame(limit);
     length_prefixed_postcard: Message, messages(), |limit| LengthPrefixed::<Postcard>::new().max_frame(limit);
@@ -291,10 +291,10 @@ properties! {
     crc32: Message, messages(), |limit| LengthPrefixed::<Crc32<Json>>::new().max_frame(limit);
     sha256: Message, messages(), |limit| LengthPrefixed::<Sha256<Postcard>>::new().max_frame(limit);
     hmac: Message, messages(), |limit| LengthPrefixed::<HmacSha256<Cbor, Secret>>::new().max_frame(limit);
-    base64: Message, messages(), |limit| NewlineSeparated::<Base64<Json>>::new().crlf().max_frame(limit);
-    base64_standard: Message, messages(), |limit| NewlineSeparated::<Base64<MessagePack, Standard>>::new().max_frame(limit);
+    base64: Message, messages(), |limit| NewlineDelimited::<Base64<Json>>::new().crlf().max_frame(limit);
+    base64_standard: Message, messages(), |limit| NewlineDelimited::<Base64<MessagePack, Standard>>::new().max_frame(limit);
     all_at_once: Message, messages(),
-        |limit| NewlineSeparated::<Base64<HmacSha256<Crc32<Zlib<Sha256<Zstd<Cbor>>>>, Secret>>>::new().max_frame(limit);
+        |limit| NewlineDelimited::<Base64<HmacSha256<Crc32<Zlib<Sha256<Zstd<Cbor>>>>, Secret>>>::new().max_frame(limit);
 }
 
 mod fixed_size {

@@ -25,7 +25,7 @@ fn written<F: Format>(message: &impl Serialize) -> Result<BytesMut, String> {
 
 fn read<F: Format, T: DeserializeOwned>(frame: &[u8]) -> Result<T, String> {
     F::read(frame).map_err(|error| {
-        assert!(error.resumes(), "{error}");
+        assert!(error.is_recoverable(), "{error}");
         error.to_string()
     })
 }

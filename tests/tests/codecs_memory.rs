@@ -12,7 +12,7 @@ use bytes::BytesMut;
 use cap::Cap;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
-use portcullis::codec::{Cbor, Codec, Concatenated, LengthPrefixed, MessagePack, Separated, Zlib, Zstd};
+use portcullis::codec::{Cbor, Codec, Concatenated, Delimited, LengthPrefixed, MessagePack, Zlib, Zstd};
 use portcullis::{Json, Lines, Postcard};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
@@ -43,7 +43,7 @@ fn refuses<In, C: Codec<In, u8>>(what: &str, mut codec: C, bytes: &[u8]) {
             Ok(None) => break,
             Err(error) => {
                 refused = true;
-                if !error.resumes() {
+                if !error.is_recoverable() {
                     break;
                 }
             }
@@ -97,7 +97,7 @@ fn s3_nothing_is_allocated_that_was_only_announced() {
 
     // Nothing that is over the limit is kept.
     let mut lines = Lines::new().max_length(1024);
-    let mut words = Separated::by(b"--").max_length(1024);
+    let mut words = Delimited::new(b"--").max_length(1024);
     let mut json = Concatenated::<Json>::new().max_frame(1024);
     for codec in [&mut lines as &mut dyn Decode, &mut words, &mut json] {
         let mut input = BytesMut::new();
@@ -141,7 +141,7 @@ impl Decode for Lines {
     }
 }
 
-impl Decode for Separated {
+impl Decode for Delimited {
     fn decode_and_forget(&mut self, input: &mut BytesMut) {
         let _ = Codec::<Vec<u8>, Vec<u8>>::decode(self, input);
     }

@@ -6,8 +6,8 @@ use std::fmt::Debug;
 
 use bytes::{Bytes, BytesMut};
 use portcullis::codec::{
-    Base64, Cbor, Codec, Concatenated, Crc32, FixedSize, Format, HmacSha256, Key, LengthPrefixed,
-    MessagePack, NewlineSeparated, SelfDelimiting, Separated, Sha256, Zlib, Zstd,
+    Base64, Cbor, Codec, Concatenated, Crc32, Delimited, FixedSize, Format, HmacKey, HmacSha256,
+    LengthPrefixed, MessagePack, NewlineDelimited, SelfDelimiting, Sha256, Zlib, Zstd,
 };
 use portcullis::prelude::*;
 use portcullis::{Client, Postcard};
@@ -30,7 +30,7 @@ fn pair() -> Pair {
 /// A key of 32 bytes, as many as EasyNetwork's `generate_key` makes.
 enum Secret {}
 
-impl Key for Secret {
+impl HmacKey for Secret {
     fn key() -> &'static [u8] {
         const {
             &{
@@ -62,7 +62,7 @@ fn read<M, C: Codec<M, u8>>(mut codec: C, bytes: &[u8]) -> Vec<Result<M, bool>> 
     let mut input = BytesMut::from(bytes);
     let mut out = Vec::new();
     while let Some(next) = codec.decode_eof(&mut input).transpose() {
-        out.push(next.map_err(|error| error.resumes()));
+        out.push(next.map_err(|error| error.is_recoverable()));
         if let Some(Err(false)) = out.last() {
             break;
         }
@@ -121,7 +121,7 @@ fn cbor_is_what_easynetwork_writes() {
 
 #[test]
 fn base64_with_a_checksum_is_what_easynetwork_writes() {
-    type Lines<F> = NewlineSeparated<Base64<F>>;
+    type Lines<F> = NewlineDelimited<Base64<F>>;
     is_written(Lines::<Json>::new().crlf(), pair(), b"eyJuIjoxLCJzIjoieCJ9\r\n");
     let sum = b"eyJuIjoxLCJzIjoieCJ9CKC5t1yBVDMJGf9e19NeDH6Sfv7ymjYkzqf7TOeCymY=\r\n";
     is_written(Lines::<Sha256<Json>>::new().crlf(), pair(), sum);
@@ -188,7 +188,7 @@ fn what_is_no_frame_ends_a_stream_without_lengths() {
     let mut codec = Concatenated::<MessagePack>::new();
     for bytes in [b"\xc1".as_slice(), b"\x01", b"\x01"] {
         let error = Codec::<u8, u8>::decode(&mut codec, &mut BytesMut::from(bytes)).expect_err("no frame");
-        assert!(!error.resumes());
+        assert!(!error.is_recoverable());
     }
 }
 
@@ -323,24 +323,24 @@ fn messages_of_a_reasonable_depth_are_read() {
 
 #[test]
 fn a_separator_may_be_any_bytes_but_none() {
-    is_written(Separated::by([0]), b"a\nb".to_vec(), b"a\nb\0");
-    is_written(Separated::by("END"), Bytes::from_static(b"ENEN"), b"ENENEND");
-    let read = read_raw(Separated::by("END"), b"aENDENDENENDbEN");
+    is_written(Delimited::new([0]), b"a\nb".to_vec(), b"a\nb\0");
+    is_written(Delimited::new("END"), Bytes::from_static(b"ENEN"), b"ENENEND");
+    let read = read_raw(Delimited::new("END"), b"aENDENDENENDbEN");
     assert_eq!(read, [Ok(b"a".to_vec()), Ok(vec![]), Ok(b"EN".to_vec()), Err(false)]);
-    assert!(std::panic::catch_unwind(|| Separated::by("")).is_err());
+    assert!(std::panic::catch_unwind(|| Delimited::new("")).is_err());
     for message in ["xENDx", "END", "xEND"] {
-        let encoded = Codec::<Vec<u8>, _>::encode(&mut Separated::by("END"), message, &mut BytesMut::new());
+        let encoded = Codec::<Vec<u8>, _>::encode(&mut Delimited::new("END"), message, &mut BytesMut::new());
         assert!(encoded.is_err(), "{message}");
     }
     // With the separator behind it, this begins one earlier.
-    assert!(Codec::<Vec<u8>, _>::encode(&mut Separated::by("aa"), "xa", &mut BytesMut::new()).is_err());
+    assert!(Codec::<Vec<u8>, _>::encode(&mut Delimited::new("aa"), "xa", &mut BytesMut::new()).is_err());
 }
 
-fn read_raw(mut codec: Separated, bytes: &[u8]) -> Vec<Result<Vec<u8>, bool>> {
+fn read_raw(mut codec: Delimited, bytes: &[u8]) -> Vec<Result<Vec<u8>, bool>> {
     let mut input = BytesMut::from(bytes);
     let mut out = Vec::new();
     while let Some(next) = Codec::<Vec<u8>, Vec<u8>>::decode_eof(&mut codec, &mut input).transpose() {
-        out.push(next.map_err(|error| error.resumes()));
+        out.push(next.map_err(|error| error.is_recoverable()));
         if let Some(Err(false)) = out.last() {
             break;
         }
@@ -367,7 +367,7 @@ fn what_is_no_message_of_fixed_size_resumes() {
     let mut codec = FixedSize::<2>::new();
     let mut input = BytesMut::from(&b"\0\x02\0\x03\0\x04\0"[..]);
     let mut next =
-        || Codec::<Even, [u8; 2]>::decode_eof(&mut codec, &mut input).map_err(|error| error.resumes());
+        || Codec::<Even, [u8; 2]>::decode_eof(&mut codec, &mut input).map_err(|error| error.is_recoverable());
     assert_eq!(
         [next(), next(), next(), next()],
         [Ok(Some(Even(2))), Err(true), Ok(Some(Even(4))), Err(false)]
@@ -432,7 +432,7 @@ on_loops! {
         talk(LengthPrefixed::<Crc32<Cbor>>::new()).await;
         talk(Concatenated::<MessagePack>::new()).await;
         talk(Concatenated::<Json>::new()).await;
-        talk(NewlineSeparated::<Base64<Sha256<Json>>>::new().crlf()).await;
+        talk(NewlineDelimited::<Base64<Sha256<Json>>>::new().crlf()).await;
     }
 }
 

@@ -72,7 +72,7 @@ impl Guide {
         loop {
             let line = match session.next().await {
                 Ok(line) => line,
-                Err(SessionError::Decode(error)) if error.resumes() => {
+                Err(SessionError::Decode(error)) if error.is_recoverable() => {
                     // A value at the waiting point: the handler answers and goes on where it is.
                     session
                         .send(format!("pardon, in run {run}?"))

@@ -30,7 +30,7 @@ impl ClientError {
     pub(super) fn goes_on(&self) -> bool {
         match self {
             Self::Io(error) => error.kind() == io::ErrorKind::TimedOut,
-            Self::Decode(error) => error.resumes(),
+            Self::Decode(error) => error.is_recoverable(),
             Self::Encode(_) | Self::Unread(_) => true,
             Self::Closed | Self::Lost(_) => false,
         }

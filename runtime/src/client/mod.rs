@@ -44,7 +44,7 @@ use crate::codec::Codec;
 /// whole by the next [`send`](Self::send) or [`flush`](Self::flush), what has been read in part is kept.
 ///
 /// As a [`Stream`] it gives the packets that come; that knows no time limit. An error of one packet
-/// ([`DecodeError::resumes`](crate::codec::DecodeError::resumes)) leaves the next one alone, any other is the last item.
+/// ([`DecodeError::is_recoverable`](crate::codec::DecodeError::is_recoverable)) leaves the next one alone, any other is the last item.
 pub struct Client<Req, Rsp, C, IO = TcpStream> {
     io: IO,
     wire: Wire<C>,

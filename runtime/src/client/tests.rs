@@ -154,7 +154,7 @@ async fn a_stream_of_packets_goes_on_behind_a_bad_one_and_ends_behind_a_bad_end(
     drop(far);
     let mut next = async || poll_fn(|cx| Pin::new(&mut client).poll_next(cx)).await;
     assert_eq!(next().await.unwrap().unwrap(), "one");
-    assert!(matches!(next().await, Some(Err(ClientError::Decode(error))) if error.resumes()));
+    assert!(matches!(next().await, Some(Err(ClientError::Decode(error))) if error.is_recoverable()));
     assert_eq!(next().await.unwrap().unwrap(), "two");
     assert!(next().await.is_none());
     assert!(next().await.is_none());

@@ -78,7 +78,9 @@ impl<C> Wire<C> {
     {
         let limit = self.limit();
         match self.input.get(..length) {
-            Some(datagram) if length <= limit => self.codec.decode(datagram).map_err(DecodeError::resumable),
+            Some(datagram) if length <= limit => {
+                self.codec.decode(datagram).map_err(DecodeError::recoverable)
+            }
             _ => Err(DecodeError::too_long(limit)),
         }
     }

@@ -14,7 +14,7 @@ use crate::private::Unknown;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a codec that reads `{In}` and writes `{Out}`",
     label = "can't carry these messages",
-    note = "with `JsonLines`, `NewlineSeparated` and `LengthPrefixed`, write `#[derive(serde::Deserialize)]` on `{In}` and `#[derive(serde::Serialize)]` \
+    note = "with `JsonLines`, `NewlineDelimited` and `LengthPrefixed`, write `#[derive(serde::Deserialize)]` on `{In}` and `#[derive(serde::Serialize)]` \
             on `{Out}`",
     note = "`Lines` reads `String` and writes text, such as `String`: in the handler, `parse` what comes, and return `to_string()`"
 )]

@@ -370,7 +370,7 @@ impl<S, C, B> Server<S, C, B> {
     /// waits for it within the grace, and if the peer resets the connection the job is cancelled. What the pool refuses or sheds
     /// is a [`DecodeError`](crate::codec::DecodeError), after which the session goes on.
     ///
-    /// For [`LengthPrefixed`](crate::LengthPrefixed), `NewlineSeparated` (`JsonLines`) and `Concatenated`; other codecs
+    /// For [`LengthPrefixed`](crate::LengthPrefixed), `NewlineDelimited` (`JsonLines`) and `Concatenated`; other codecs
     /// take part by [`Codec::decode_later`](crate::Codec::decode_later). Datagrams, and a last frame without its ending, are decoded on the loop.
     ///
     /// ```

@@ -51,7 +51,7 @@ impl<Req> Future for Later<Req> {
             Err(Interrupted::Panicked(panic)) => panic.resume(),
             // The frame is lost, and nothing but the frame.
             Err(refused) => {
-                Err(DecodeError::new(format!("a large frame was not decoded: {refused}")).resumable())
+                Err(DecodeError::new(format!("a large frame was not decoded: {refused}")).recoverable())
             }
         })
     }

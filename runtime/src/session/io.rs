@@ -156,7 +156,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
         let error = if is_stalled && !consumed { error.fatal() } else { error };
         self.decoding = if consumed { Decoding::Going } else { Decoding::Stalled };
         drop(self.frame_is_over());
-        if !error.resumes() {
+        if !error.is_recoverable() {
             self.decoding = Decoding::Failed;
             self.discard();
         }

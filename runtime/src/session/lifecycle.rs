@@ -177,8 +177,8 @@ where
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    let resumes = match &error {
-        SessionError::Decode(error) => error.resumes(),
+    let recoverable = match &error {
+        SessionError::Decode(error) => error.is_recoverable(),
         SessionError::Panicked(_) | SessionError::Ended(_) => false,
         SessionError::Handler(_) | SessionError::Encode(_) | SessionError::Timeout => true,
     };
@@ -199,13 +199,15 @@ where
     if io.is_full() {
         io.flush().await;
     }
-    if resumes { ControlFlow::Continue(()) } else { ControlFlow::Break(reason) }
+    if recoverable { ControlFlow::Continue(()) } else { ControlFlow::Break(reason) }
 }
 
 fn log<E: Display>(error: &SessionError<E>) {
     match error {
         SessionError::Panicked(panic) => error!(%panic, "a handler panicked"),
-        SessionError::Decode(error) => debug!(%error, resumes = error.resumes(), "malformed input"),
+        SessionError::Decode(error) => {
+            debug!(%error, recoverable = error.is_recoverable(), "malformed input")
+        }
         error => debug!(%error, "a handler failed"),
     }
 }

@@ -97,7 +97,7 @@ impl<Req: Send + 'static> RequestSource<Req> {
             };
             if let Some(request) = request {
                 if let Err(error) = &request {
-                    if !error.resumes() {
+                    if !error.is_recoverable() {
                         self.ended = Some(Reason::Decode(error.to_string()));
                     }
                 }

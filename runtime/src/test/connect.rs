@@ -185,10 +185,10 @@ impl<S: Service> Client<S> {
         self.wire.send(Ok(request))
     }
 
-    /// Sends what the codec takes for a bad frame. `resumable`: the next request is read all the same.
-    pub fn send_malformed(&mut self, why: &str, resumable: bool) -> bool {
+    /// Sends what the codec takes for a bad frame. `recoverable`: the next request is read all the same.
+    pub fn send_malformed(&mut self, why: &str, recoverable: bool) -> bool {
         let error = DecodeError::new(why);
-        self.wire.send(Err(if resumable { error.resumable() } else { error }))
+        self.wire.send(Err(if recoverable { error.recoverable() } else { error }))
     }
 
     /// The next response.

@@ -1,6 +1,6 @@
 #![no_main]
 
-use portcullis::codec::{Base64, MessagePack, NewlineSeparated};
+use portcullis::codec::{Base64, MessagePack, NewlineDelimited};
 use portcullis_fuzz::{LIMIT, Message, target};
 
-target!(Message, NewlineSeparated::<Base64<MessagePack>>::new().max_frame(LIMIT));
+target!(Message, NewlineDelimited::<Base64<MessagePack>>::new().max_frame(LIMIT));

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use bytes::BytesMut;
-use portcullis::codec::{Codec, Key};
+use portcullis::codec::{Codec, HmacKey};
 use serde::{Deserialize, Serialize};
 
 /// A bit of everything.
@@ -28,7 +28,7 @@ pub enum Message {
 /// The key of the target `hmac`.
 pub enum Secret {}
 
-impl Key for Secret {
+impl HmacKey for Secret {
     fn key() -> &'static [u8] {
         b"known to the fuzzer"
     }
@@ -71,7 +71,7 @@ fn read<M, C: Codec<M, M>>(mut codec: C, bytes: &[u8], step: usize) -> Vec<M> {
                 out.push(message);
                 Some(true)
             }
-            Err(error) => error.resumes().then_some(true),
+            Err(error) => error.is_recoverable().then_some(true),
         }
     };
     let mut lost = false;

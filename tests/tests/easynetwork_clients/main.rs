@@ -15,7 +15,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use portcullis::codec::{
-    Base64, Cbor, Codec, Concatenated, DatagramCodec, Json, MessagePack, NewlineSeparated, Sha256, Utf8, Zlib,
+    Base64, Cbor, Codec, Concatenated, DatagramCodec, Json, MessagePack, NewlineDelimited, Sha256, Utf8, Zlib,
 };
 use portcullis::prelude::*;
 use portcullis::{Datagrams, RunningServer, Udp, UnixDatagram};
@@ -106,7 +106,7 @@ impl Servers {
         servers.stream::<Note>(kind, "msgpack", Concatenated::<MessagePack>::new().max_frame(MAX)).await;
         servers.stream::<Note>(kind, "cbor", Concatenated::<Cbor>::new().max_frame(MAX)).await;
         servers.stream::<Note>(kind, "zlib-streams", Concatenated::<Zlib<Json>>::new().max_frame(MAX)).await;
-        let base64 = NewlineSeparated::<Base64<Sha256<Json>>>::new().crlf().max_frame(MAX);
+        let base64 = NewlineDelimited::<Base64<Sha256<Json>>>::new().crlf().max_frame(MAX);
         servers.stream::<Note>(kind, "base64", base64).await;
         servers
     }

@@ -1,6 +1,6 @@
 // errors: 1
 // A binary frame may hold a newline.
-use portcullis::{NewlineSeparated, Postcard, prelude::*};
+use portcullis::{NewlineDelimited, Postcard, prelude::*};
 
 struct Counter;
 
@@ -13,5 +13,5 @@ impl Counter {
 }
 
 fn main() {
-    let _ = Server::new(Counter).codec(NewlineSeparated::<Postcard>::new());
+    let _ = Server::new(Counter).codec(NewlineDelimited::<Postcard>::new());
 }

@@ -235,7 +235,7 @@ impl<'a, Req, Rsp, C: Codec<Rsp, Req>> IntoIterator for &'a mut BlockingClient<R
 
 /// The packets that come to a [`BlockingClient`], up to the end of the connection.
 ///
-/// An error of one packet ([`DecodeError::resumes`](crate::codec::DecodeError::resumes)), or of the time limit, leaves
+/// An error of one packet ([`DecodeError::is_recoverable`](crate::codec::DecodeError::is_recoverable)), or of the time limit, leaves
 /// the next one alone; any other is the last item.
 #[derive(Debug)]
 pub struct Incoming<'a, Req, Rsp, C> {

@@ -1,4 +1,5 @@
-//! Between serde and a format that writes: a message that nests without end is an error and no overflow of the stack.
+//! Limits the stack that encoding one message may take, so that a message that nests too deep is an
+//! error and does not overflow the stack.
 
 use std::cell::Cell;
 use std::fmt::Display;
@@ -11,50 +12,52 @@ use serde::ser::{
 use super::stack::{self, Place};
 use super::{EncodeError, FrameWriter};
 
-/// Writes `message` by `write`, within the limit of the stack.
+/// Writes `message` with the function `write`, within the limit of the stack.
 pub(super) fn write<T, E>(
     message: &T,
     frame: &mut FrameWriter<'_>,
-    write: impl FnOnce(&Shallow<'_, &T>, &mut FrameWriter<'_>) -> Result<(), E>,
+    write: impl FnOnce(&StackLimited<'_, &T>, &mut FrameWriter<'_>) -> Result<(), E>,
 ) -> Result<(), EncodeError>
 where
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let top = Top { place: Place::here(), refused: Cell::new(false) };
-    let written = write(&Shallow { inner: message, top: &top }, frame);
-    written.map_err(|error| match top.refused.get() {
+    let top = Top { place: Place::here(), exceeded: Cell::new(false) };
+    let written = write(&StackLimited { inner: message, top: &top }, frame);
+    written.map_err(|error| match top.exceeded.get() {
         true => EncodeError::new(stack::TOO_FAR),
-        false => frame.explain(error),
+        false => frame.map_error(error),
     })
 }
 
+/// The beginning of the message on the stack.
 struct Top {
     place: Place,
-    /// Some formats forget what they are told.
-    refused: Cell<bool>,
+    /// Set when the limit is exceeded. Some formats replace the error that they get, so it is kept
+    /// here.
+    exceeded: Cell<bool>,
 }
 
-/// A message, or a serializer of one, that takes only so much [stack](super::stack).
-pub(super) struct Shallow<'a, T> {
+/// A message or a serializer, `inner`, within the limit of the [stack](super::stack).
+pub(super) struct StackLimited<'a, T> {
     inner: T,
     top: &'a Top,
 }
 
-impl<'a, T> Shallow<'a, T> {
+impl<'a, T> StackLimited<'a, T> {
     #[inline]
-    fn of<U>(&self, inner: U) -> Shallow<'a, U> {
-        Shallow { inner, top: self.top }
+    fn wrap<U>(&self, inner: U) -> StackLimited<'a, U> {
+        StackLimited { inner, top: self.top }
     }
 }
 
-impl<T: Serialize + ?Sized> Serialize for Shallow<'_, &T> {
+impl<T: Serialize + ?Sized> Serialize for StackLimited<'_, &T> {
     #[inline]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if self.top.place.is_far() {
-            self.top.refused.set(true);
+            self.top.exceeded.set(true);
             return Err(S::Error::custom(stack::TOO_FAR));
         }
-        self.inner.serialize(self.of(serializer))
+        self.inner.serialize(self.wrap(serializer))
     }
 }
 
@@ -72,21 +75,21 @@ macro_rules! compounds {
         #[inline]
         fn $method(self $(, $arg: $ty)*) -> Result<Self::$compound, S::Error> {
             let top = self.top;
-            self.inner.$method($($arg),*).map(|inner| Shallow { inner, top })
+            self.inner.$method($($arg),*).map(|inner| StackLimited { inner, top })
         }
     )*};
 }
 
-impl<'a, S: Serializer> Serializer for Shallow<'a, S> {
+impl<'a, S: Serializer> Serializer for StackLimited<'a, S> {
     type Ok = S::Ok;
     type Error = S::Error;
-    type SerializeSeq = Shallow<'a, S::SerializeSeq>;
-    type SerializeTuple = Shallow<'a, S::SerializeTuple>;
-    type SerializeTupleStruct = Shallow<'a, S::SerializeTupleStruct>;
-    type SerializeTupleVariant = Shallow<'a, S::SerializeTupleVariant>;
-    type SerializeMap = Shallow<'a, S::SerializeMap>;
-    type SerializeStruct = Shallow<'a, S::SerializeStruct>;
-    type SerializeStructVariant = Shallow<'a, S::SerializeStructVariant>;
+    type SerializeSeq = StackLimited<'a, S::SerializeSeq>;
+    type SerializeTuple = StackLimited<'a, S::SerializeTuple>;
+    type SerializeTupleStruct = StackLimited<'a, S::SerializeTupleStruct>;
+    type SerializeTupleVariant = StackLimited<'a, S::SerializeTupleVariant>;
+    type SerializeMap = StackLimited<'a, S::SerializeMap>;
+    type SerializeStruct = StackLimited<'a, S::SerializeStruct>;
+    type SerializeStructVariant = StackLimited<'a, S::SerializeStructVariant>;
 
     values! {
         serialize_bool(value: bool); serialize_i8(value: i8); serialize_i16(value: i16); serialize_i32(value: i32);
@@ -109,7 +112,7 @@ impl<'a, S: Serializer> Serializer for Shallow<'a, S> {
 
     #[inline]
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
-        let value = self.of(value);
+        let value = self.wrap(value);
         self.inner.serialize_some(&value)
     }
 
@@ -119,7 +122,7 @@ impl<'a, S: Serializer> Serializer for Shallow<'a, S> {
         name: &'static str,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
-        let value = self.of(value);
+        let value = self.wrap(value);
         self.inner.serialize_newtype_struct(name, &value)
     }
 
@@ -131,7 +134,7 @@ impl<'a, S: Serializer> Serializer for Shallow<'a, S> {
         variant: &'static str,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
-        let value = self.of(value);
+        let value = self.wrap(value);
         self.inner.serialize_newtype_variant(name, index, variant, &value)
     }
 
@@ -146,14 +149,14 @@ impl<'a, S: Serializer> Serializer for Shallow<'a, S> {
 
 macro_rules! parts {
     ($($compound:ident { $($method:ident)* })*) => {$(
-        impl<S: $compound> $compound for Shallow<'_, S> {
+        impl<S: $compound> $compound for StackLimited<'_, S> {
             type Ok = S::Ok;
             type Error = S::Error;
 
             $(
                 #[inline]
                 fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), S::Error> {
-                    let value = self.of(value);
+                    let value = self.wrap(value);
                     self.inner.$method(&value)
                 }
             )*
@@ -176,13 +179,13 @@ parts! {
 
 macro_rules! structs {
     ($($compound:ident)*) => {$(
-        impl<S: $compound> $compound for Shallow<'_, S> {
+        impl<S: $compound> $compound for StackLimited<'_, S> {
             type Ok = S::Ok;
             type Error = S::Error;
 
             #[inline]
             fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), S::Error> {
-                let value = self.of(value);
+                let value = self.wrap(value);
                 self.inner.serialize_field(key, &value)
             }
 

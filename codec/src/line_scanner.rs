@@ -1,37 +1,37 @@
-//! Cuts a stream of bytes into lines, and gets over a line that is too long.
+//! Finds the lines in a stream of bytes, and discards lines over the limit.
 
 use bytes::{Buf, BytesMut};
 use memchr::memchr;
 
 use super::DecodeError;
 
-/// Where the next line ends. One scan over each byte, however the bytes arrive.
+/// Finds the end of the next line. It scans each byte once, in whatever pieces the bytes arrive.
 #[derive(Clone, Debug)]
-pub(super) struct Splitter {
+pub(super) struct LineScanner {
     limit: usize,
-    /// How much of the buffer is known to hold no newline.
+    /// The number of bytes at the front of the buffer that have no newline in them.
     scanned: usize,
-    /// Inside a line that was refused: its bytes are thrown away as they come, up to its newline.
+    /// Set inside a refused line, whose bytes are discarded up to its newline.
     discarding: bool,
 }
 
 /// A line at the front of the buffer.
 #[derive(Clone, Copy)]
 pub(super) struct Line {
-    /// Its length without the line ending.
+    /// The length without the line ending.
     pub(super) len: usize,
-    /// What to take off the buffer: the line with its ending.
+    /// The number of bytes to remove from the buffer: the line with its ending.
     pub(super) consume: usize,
 }
 
-impl Splitter {
+impl LineScanner {
     pub(super) const fn new(limit: usize) -> Self {
         Self { limit, scanned: 0, discarding: false }
     }
 
-    /// The next whole line, ended by LF or CRLF.
-    pub(super) fn next(&mut self, input: &mut BytesMut) -> Result<Option<Line>, DecodeError> {
-        // The caller may hand in less than last time if it threw its buffer away; never index past the end.
+    /// Returns the next complete line, which LF or CRLF ends.
+    pub(super) fn next_line(&mut self, input: &mut BytesMut) -> Result<Option<Line>, DecodeError> {
+        // A caller that discarded its buffer passes a shorter one. Do not index past its end.
         self.scanned = self.scanned.min(input.len());
         while let Some(at) = memchr(b'\n', &input[self.scanned..]) {
             let end = self.scanned + at;
@@ -53,7 +53,7 @@ impl Splitter {
             self.scanned = 0;
             return Ok(None);
         }
-        // One more than the limit may still be a line of the limit's length with its CR.
+        // One byte over the limit can be the CR of a line that has exactly the limit.
         if input.len() > self.limit.saturating_add(1) {
             input.clear();
             self.scanned = 0;
@@ -64,9 +64,9 @@ impl Splitter {
         Ok(None)
     }
 
-    /// The next line when no more bytes will come: what is left is a line, with or without its newline.
-    pub(super) fn last(&mut self, input: &mut BytesMut) -> Result<Option<Line>, DecodeError> {
-        if let Some(line) = self.next(input)? {
+    /// Returns the next line at the end of the stream, where the last line needs no newline.
+    pub(super) fn last_line(&mut self, input: &mut BytesMut) -> Result<Option<Line>, DecodeError> {
+        if let Some(line) = self.next_line(input)? {
             return Ok(Some(line));
         }
         self.scanned = 0;
@@ -82,6 +82,7 @@ impl Splitter {
     }
 }
 
+/// The length of a line without a CR at its end.
 fn without_cr(line: &[u8]) -> usize {
     line.strip_suffix(b"\r").unwrap_or(line).len()
 }
