@@ -160,36 +160,55 @@ pub use portcullis_macros::{after, before, blocking, event, on, request, service
 #[doc(hidden)]
 pub use portcullis_runtime::private as __private;
 pub use portcullis_runtime::*;
-// By name, beside the glob: of what a feature leaves out, the compiler then says which feature it is.
-#[cfg(feature = "cbor")]
-pub use portcullis_runtime::Cbor;
-#[cfg(all(feature = "fds", unix))]
-pub use portcullis_runtime::FdPeer;
-#[cfg(feature = "msgpack")]
-pub use portcullis_runtime::MessagePack;
-#[cfg(feature = "postcard")]
-pub use portcullis_runtime::Postcard;
+
+/// The bounds that messages of the compiler name. Nothing in here is to be called by hand.
+pub mod bounds {
+    #[cfg(feature = "server")]
+    pub use portcullis_net::bounds::*;
+    pub use portcullis_runtime::bounds::*;
+}
+
 #[cfg(feature = "server")]
-pub use portcullis_runtime::{
-    Accepted, Backoff, BlockingClient, BlockingEndpoint, BlockingReconnect, BlockingStream, Bound, Cleanup,
-    Client, ClientError, ClientReceiver, ClientSender, Closed, Codec, Connect, DatagramAddr, DatagramCounts,
-    DatagramSocket, DatagramStats, Datagrams, Describe, Description, Endpoint, HalfClose, Incoming,
-    IntoService, IsBound, Lines, Listen, Listener, NoCodec, Peer, Posting, Reason, Reconnect, RunningServer,
-    SendError, Sending, Server, ServerHandle, ServerThread, Service, Session, SessionError, SocketAddrs,
-    StateLimits, StopReport, Tcp, Transport, TrySendError, Udp, Unbound,
+#[doc(inline)]
+pub use portcullis_codec as codec;
+
+// By name: of what a feature leaves out, the compiler then says which feature it is.
+#[cfg(feature = "cbor")]
+pub use portcullis_codec::Cbor;
+#[cfg(feature = "msgpack")]
+pub use portcullis_codec::MessagePack;
+#[cfg(feature = "postcard")]
+pub use portcullis_codec::Postcard;
+#[cfg(feature = "server")]
+pub use portcullis_codec::{Codec, Datagrams, Lines};
+#[cfg(all(feature = "server", feature = "serde"))]
+pub use portcullis_codec::{Concatenated, LengthPrefixed, NewlineDelimited};
+#[cfg(feature = "json")]
+pub use portcullis_codec::{Json, JsonLines};
+#[cfg(feature = "server")]
+pub use portcullis_net::{
+    Accepted, Backoff, BlockingClient, BlockingEndpoint, BlockingReconnect, BlockingStream, Bound, Client,
+    ClientError, ClientReceiver, ClientSender, Connect, DatagramAddr, DatagramCounts, DatagramSocket,
+    DatagramStats, Endpoint, Incoming, IsBound, Listen, Listener, NoCodec, Reconnect, RunningServer, Server,
+    ServerHandle, ServerThread, SocketAddrs, StopReport, StuckSession, Tcp, Transport, Udp, Unbound,
 };
 #[cfg(feature = "tls")]
-pub use portcullis_runtime::{
+pub use portcullis_net::{
     ClientTls, ClientTlsStream, OverTls, Tls, TlsBuilder, TlsInfo, TlsPeer, TlsReloader, rustls,
 };
-#[cfg(all(feature = "server", feature = "serde"))]
-pub use portcullis_runtime::{Concatenated, LengthPrefixed, NewlineDelimited};
-#[cfg(all(feature = "server", unix))]
-pub use portcullis_runtime::{Credentials, Unix, UnixDatagram, UnixName};
+#[cfg(all(feature = "fds", unix))]
+pub use portcullis_net::{FdPeer, PassFds};
 #[cfg(feature = "systemd")]
-pub use portcullis_runtime::{InheritedKind, InheritedSocket, listen_fds};
-#[cfg(feature = "json")]
-pub use portcullis_runtime::{Json, JsonLines};
+pub use portcullis_net::{InheritedKind, InheritedSocket, listen_fds};
+#[cfg(all(feature = "server", unix))]
+pub use portcullis_net::{Unix, UnixDatagram, UnixName};
+#[cfg(all(feature = "server", unix))]
+pub use portcullis_runtime::Credentials;
+#[cfg(feature = "server")]
+pub use portcullis_runtime::{
+    Cleanup, Closed, Describe, Description, HalfClose, IntoService, Peer, Posting, Reason, SendError,
+    Sending, Service, Session, SessionError, StateLimits, Stopping, TrySendError,
+};
 
 /// What a service's file needs: the attributes, [`Wait`], the codecs, and the types that signatures name (std's
 /// [`ControlFlow`](std::ops::ControlFlow) among them, for `#[on(error)]`). No `Result` and no error type.

@@ -164,4 +164,4 @@
 //! # }
 //! ```
 
-pub use portcullis_runtime::test::*;
+pub use portcullis_testkit::*;

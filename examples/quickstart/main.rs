@@ -1,8 +1,8 @@
 //! A thumbnail service: pictures over TCP, shrunk on a bounded pool, counted on the loop.
 //!
 //! ```text
-//! cargo run -p quickstart                      # the pictures beside this file
-//! cargo run -p quickstart -- ~/Pictures/*.jpg  # or your own
+//! cargo run --example quickstart                      # the pictures beside this file
+//! cargo run --example quickstart -- ~/Pictures/*.jpg  # or your own
 //! ```
 //!
 //! The first half is the whole service. The second half plays its clients: three connections that keep both

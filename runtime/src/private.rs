@@ -200,21 +200,21 @@ macro_rules! __for_editors {
     ({ $($compiled:tt)* } { $($written:tt)* }) => { $($written)* };
 }
 
-#[cfg(feature = "server")]
+#[cfg(feature = "service")]
 mod agree;
-#[cfg(feature = "server")]
+#[cfg(feature = "service")]
 mod by_type;
 mod place;
 
-#[cfg(feature = "server")]
+#[cfg(feature = "service")]
 pub use self::by_type::*;
 pub use self::place::*;
-#[cfg(feature = "server")]
+#[cfg(feature = "service")]
 pub use agree::*;
-#[cfg(feature = "server")]
+#[cfg(feature = "service")]
 pub use server::*;
 
-#[cfg(feature = "server")]
+#[cfg(feature = "service")]
 mod server {
     use std::sync::Arc;
     use std::time::Duration;
@@ -343,7 +343,7 @@ mod server {
     }
 
     /// Stands for a request or response that a mistaken handler left unsaid, so that the mistake is the only error: every codec
-    /// [carries](crate::server::carries::Carries) it.
+    /// carries it.
     #[derive(Debug)]
     pub enum Unknown {}
 

@@ -254,7 +254,7 @@ fn every_option_is_in_the_guide() {
     for hook in table("ON") {
         named("hooks.md", &format!("\n## {hook}\n"));
     }
-    for limit in between("runtime/src/server/mod.rs", "/// | [`", "`](Self::") {
+    for limit in between("net/src/server/mod.rs", "/// | [`", "`](Self::") {
         named("servers.md", &format!(".{limit}("));
     }
     for option in between("runtime/src/pool/builder.rs", "    pub fn ", "(") {

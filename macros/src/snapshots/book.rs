@@ -10,7 +10,7 @@ Each form as it is written and as it is expanded, side by side. This page is mad
 `macros/src/snapshots`, which the tests compare with what the macros write: it is never out of date.
 
 See your own with [cargo-expand](https://crates.io/crates/cargo-expand): `cargo expand`, or for an example of this
-repository `cargo expand -p quickstart`.
+repository `cargo expand -p quickstart --example quickstart`.
 
 A method's body is emitted as it came, token for token. What is around it is short (at most 60 lines a method, which
 a test counts), names everything by its full path, and does the same on every run.

@@ -381,6 +381,16 @@ impl Pool {
         JobBuilder { pool: self, method, deadline: None, lane: None, detached: false }
     }
 
+    /// For tests, in debug builds: runs `hold` between the moment when a thread takes a job out of the queue and its claim.
+    ///
+    /// # Panics
+    /// If it was called before.
+    #[cfg(debug_assertions)]
+    #[doc(hidden)]
+    pub fn hold_before_claim(&self, hold: impl Fn() + Send + Sync + 'static) {
+        assert!(self.inner().queue.before_claim.set(Box::new(hold)).is_ok(), "called twice");
+    }
+
     /// The jobs that hold a thread now, as a drain would report them: for watchdogs and debugging.
     pub fn stuck_jobs(&self) -> Vec<StuckJob> {
         let jobs = self.inner().slots.iter().flat_map(|slot| slot.jobs());

@@ -15,13 +15,6 @@ use crate::error::Interrupted;
 use crate::scope::Scope;
 use crate::threads::refuse;
 
-impl Pool {
-    /// Runs `hold` between the moment when a thread takes a job out of the queue and its claim.
-    pub(crate) fn hold_before_claim(&self, hold: impl Fn() + Send + Sync + 'static) {
-        assert!(self.inner().queue.before_claim.set(Box::new(hold)).is_ok());
-    }
-}
-
 const LIMIT: Duration = Duration::from_secs(20);
 
 #[derive(Default)]

@@ -5,8 +5,8 @@ use std::error::Error;
 use std::{fmt, io};
 
 use super::reason::Reason;
-use crate::codec::{DecodeError, EncodeError};
 use crate::error::Panic;
+use portcullis_codec::{DecodeError, EncodeError};
 
 /// What went wrong in a session; `E` is what the service's handlers fail with.
 ///
@@ -27,6 +27,18 @@ pub enum SessionError<E = Infallible> {
     Panicked(Panic),
     /// The session is over: no more requests come, and nothing can be sent.
     Ended(Reason),
+}
+
+impl<E> SessionError<E> {
+    /// Whether the session can go on once the error is answered.
+    #[doc(hidden)]
+    pub fn is_recoverable(&self) -> bool {
+        match self {
+            Self::Decode(error) => error.is_recoverable(),
+            Self::Panicked(_) | Self::Ended(_) => false,
+            Self::Handler(_) | Self::Encode(_) | Self::Timeout => true,
+        }
+    }
 }
 
 impl<E: fmt::Display> fmt::Display for SessionError<E> {

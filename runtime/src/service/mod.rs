@@ -18,6 +18,7 @@
 
 mod cleanup;
 mod error;
+mod into_service;
 mod origin;
 mod peer;
 mod reason;
@@ -39,6 +40,7 @@ use portcullis_describe::Description;
 
 pub use self::cleanup::Cleanup;
 pub use self::error::{SendError, SessionError, TrySendError};
+pub use self::into_service::IntoService;
 #[cfg(unix)]
 pub use self::origin::Credentials;
 pub use self::peer::Peer;

@@ -24,8 +24,8 @@ use super::shared::send::{Posting, Sending};
 /// The other end of a connection: a clonable handle to send to, from anywhere.
 ///
 /// What is sent goes out in order, between the responses of the session's own handler. At most
-/// [`max_outbound`](crate::Server::max_outbound) responses wait for a peer that does not read, or as many as
-/// [`max_outbound_bytes`](crate::Server::max_outbound_bytes) lets:
+/// `max_outbound` responses wait for a peer that does not read, or as many as
+/// `max_outbound_bytes` lets:
 /// [`send`](Self::send) then waits for a place, [`try_send`](Self::try_send) gives the response back.
 ///
 /// Where the service has `#[event]` handlers, [`post`](Self::post) and [`try_post`](Self::try_post) leave an event of
@@ -94,7 +94,7 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
 
     /// What the transport adds to this connection, if that is a `T`.
     ///
-    /// A [`Listener`](crate::Listener) of your own adds it by [`Accepted::extension`](crate::Accepted::extension). Extension
+    /// A `Listener` of your own adds it by `Accepted::extension`. Extension
     /// traits such as `TlsPeer` give it methods.
     pub fn extension<T: Any>(&self) -> Option<&T> {
         self.inner().origin().extension()
@@ -139,7 +139,7 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
     }
 
     /// Posts an event to the session's `#[event]` handler, waiting for a place if the queue is full; first come, first
-    /// served. At most [`max_events`](crate::Server::max_events) wait to be handled.
+    /// served. At most `max_events` wait to be handled.
     ///
     /// Events are handled one at a time, between requests, in the order in which they were posted. In a state that has no
     /// handler for them they are passed over. The future is `Send + 'static`, as that of [`send`](Self::send). A handler that

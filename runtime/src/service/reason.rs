@@ -19,7 +19,7 @@ pub enum Reason {
     /// A time limit passed: to the first request, idle, to finish a frame, or to write.
     Timeout,
     /// The unfinished frames of all sessions had
-    /// [as much memory as they may have](crate::Server::max_unfinished_bytes), and this session's needed more.
+    /// as much memory as they may have (`Server::max_unfinished_bytes`), and this session's needed more.
     Overload,
     /// What the peer sent is not a request.
     Decode(String),

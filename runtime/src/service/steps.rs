@@ -9,7 +9,7 @@ use super::Service;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StateLimits {
     /// From one whole request to the next; begins with the state, too. In its place the server's
-    /// [`idle_within`](crate::Server::idle_within) does not count.
+    /// `idle_within` does not count.
     pub idle: Option<Duration>,
     /// From entering the state, from another one, to leaving it.
     pub within: Option<Duration>,

@@ -81,7 +81,7 @@ pub(crate) struct JobQueue<J> {
     /// Threads are started when they are needed, not by the builder alone.
     on_demand: bool,
     /// Runs between the moment when a thread takes a job out and its claim, so that a test can hold the thread there.
-    #[cfg(test)]
+    #[cfg(debug_assertions)]
     pub(super) before_claim: std::sync::OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
@@ -150,7 +150,7 @@ impl<J: Claim> JobQueue<J> {
             overflow,
             keep_alive: None,
             on_demand: false,
-            #[cfg(test)]
+            #[cfg(debug_assertions)]
             before_claim: std::sync::OnceLock::new(),
         }
     }

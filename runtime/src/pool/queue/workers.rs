@@ -70,7 +70,7 @@ impl<J: Claim> JobQueue<J> {
                 self.work_hint.store(false, Ordering::Relaxed);
             }
             drop(state);
-            #[cfg(test)]
+            #[cfg(debug_assertions)]
             self.before_claim.get().into_iter().for_each(|hold| hold());
             if job.claim() {
                 return PopResult::Job(job);

@@ -1,0 +1,1 @@
+//! The package of the example `quickstart`, which is `main.rs`.

@@ -1,0 +1,75 @@
+//! The network side of [portcullis](https://docs.rs/portcullis): runs a service on streams and datagrams.
+//!
+//! Applications depend on `portcullis`, which re-exports everything here. A server accepts connections, drives
+//! their sessions, enforces limits, and stops in order; clients speak the same codecs from the other end.
+//! `ARCHITECTURE.md` in the repository lists the modules in the order in which they import each other.
+
+#![forbid(unsafe_code)]
+// docs.rs builds with nightly, and says of each item which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod client;
+mod datagram;
+mod endpoint;
+mod server;
+mod session;
+mod sockets;
+mod transport;
+
+// The modules of the crates below, under their own names.
+pub(crate) use portcullis_codec as codec;
+pub(crate) use portcullis_runtime::internal::{
+    context, error, pool, portal, report, scope, service, spawn, sync, threads, timer,
+};
+pub(crate) use portcullis_runtime::private;
+
+/// The bounds that messages of the compiler name. Nothing in here is to be called by hand.
+pub mod bounds {
+    #[cfg(unix)]
+    pub use crate::server::BoundUnix;
+    pub use crate::server::carries::{Carries, Fits, HasCodec, Mistaken, Never, Silent};
+    pub use crate::server::{BoundDatagrams, BoundTcp, Serves, Streams};
+}
+
+/// For `portcullis-testkit`, which is released together with this crate. Not part of the public interface.
+#[doc(hidden)]
+pub mod internal {
+    pub use crate::server::erased;
+    pub mod driver {
+        pub use crate::session::driver::{Drive, driver};
+    }
+    pub use crate::session::registry::SessionRegistry;
+}
+
+pub use client::{
+    Backoff, BlockingClient, BlockingReconnect, BlockingStream, Client, ClientError, ClientReceiver,
+    ClientSender, Connect, Incoming, Reconnect,
+};
+#[cfg(feature = "tls")]
+pub use client::{ClientTls, ClientTlsStream};
+#[cfg(unix)]
+pub use datagram::UnixDatagram;
+pub use datagram::{DatagramAddr, DatagramSocket, Udp};
+pub use endpoint::{BlockingEndpoint, Endpoint};
+pub use server::{
+    Accepted, Bound, DatagramCounts, DatagramStats, IsBound, Listen, Listener, NoCodec, RunningServer,
+    Server, ServerHandle, ServerThread, StopReport, Unbound,
+};
+#[cfg(feature = "systemd")]
+pub use server::{InheritedKind, InheritedSocket, listen_fds};
+pub use session::StuckSession;
+pub use sockets::SocketAddrs;
+pub use sockets::tcp::Tcp;
+#[cfg(unix)]
+pub use sockets::unix::{Unix, UnixName};
+#[cfg(feature = "tls")]
+pub use sockets::wrappers::OverTls;
+#[cfg(all(feature = "fds", unix))]
+pub use sockets::wrappers::PassFds;
+#[cfg(feature = "tls")]
+pub use tokio_rustls::rustls;
+#[cfg(all(feature = "fds", unix))]
+pub use transport::FdPeer;
+pub use transport::Transport;
+#[cfg(feature = "tls")]
+pub use transport::tls::{Tls, TlsBuilder, TlsInfo, TlsPeer, TlsReloader};

@@ -1,0 +1,414 @@
+//! Builds and runs servers: listening, accepting, and graceful shutdown.
+//!
+//! A server keeps promises S2, S5, S6 and S10 of the design: it accepts no more sessions than it has places
+//! for, survives the errors of accepting, and its stop ends within the grace and a second, whatever handlers,
+//! hooks and jobs do, as long as one thread is free to poll the task that serves; [`blocking`] tells what ends a stop
+//! where handlers hold them all.
+//!
+//! - this file: the builder;
+//! - [`listen`]: what a server can listen on; [`bind`]: `Server::listen`, and the addresses that were bound;
+//! - [`acceptor`]: listeners to sessions;
+//! - [`datagram`]: sockets without connections, and a session for each address;
+//! - [`serve`]: the life of a server, start to stop;
+//! - [`control`]: the orders to stop, and [`ServerHandle`];
+//! - [`tasks`]: where tasks of the server's jobs run;
+//! - [`spawned`]: a server in a task of its own;
+//! - [`blocking`]: the forms for programs that are not async;
+//! - [`report`]: what a stop has to say.
+
+mod acceptor;
+mod attended;
+mod bind;
+mod blocking;
+pub(crate) mod carries;
+mod control;
+pub(crate) mod datagram;
+mod listen;
+mod report;
+mod serve;
+mod spawned;
+mod tasks;
+
+/// What a listener is made of that brings codecs of its own: the test kit's.
+#[doc(hidden)]
+pub mod erased {
+    pub use super::acceptor::{Acceptor, Source};
+    pub use super::bind::Addrs;
+    pub use super::listen::{BoundListener, Erased};
+    pub use super::serve::ServeContext;
+}
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::bind::Addrs;
+pub use self::blocking::ServerThread;
+use self::carries::Carries;
+use self::control::Control;
+pub use self::control::ServerHandle;
+use self::datagram::{Counters, Rate};
+pub use self::datagram::{DatagramCounts, DatagramStats};
+use self::listen::BoundListener;
+#[cfg(unix)]
+pub use self::listen::BoundUnix;
+#[cfg(feature = "systemd")]
+pub use self::listen::systemd::{InheritedKind, InheritedSocket, listen_fds};
+pub use self::listen::{Accepted, BoundDatagrams, BoundTcp, Listen, Listener, Serves, Streams};
+pub use self::report::StopReport;
+pub use self::spawned::RunningServer;
+use crate::pool::Pool;
+use crate::service::IntoService;
+use crate::service::Service;
+use crate::service::internal::{DecodeOn, QueueLimits, SessionLimits, WeightLimit};
+
+/// A service on its way to the network: give it a codec, bind it, serve it.
+///
+/// | to serve | where | until |
+/// |---|---|---|
+/// | [`serve`](Self::serve) | in the task that awaits it | a [handle](Self::handle) stops it |
+/// | [`spawn`](Self::spawn) | in a task of its own | stopped or dropped |
+/// | [`spawn_thread`](Self::spawn_thread) | on a thread of its own | stopped or dropped |
+/// | [`run_until_signal`](Self::run_until_signal) | on this thread, which blocks | SIGINT, SIGTERM |
+/// | [`serve_stream`](Self::serve_stream) | in the task that awaits it | the one stream ends |
+///
+/// # Limits
+/// Everything is bounded from the start; `Duration::MAX` takes a time limit away.
+///
+/// | | default |
+/// |---|---|
+/// | [`grace`](Self::grace) | 10 s |
+/// | [`max_connections`](Self::max_connections) | 10 000 |
+/// | [`max_connections_per_ip`](Self::max_connections_per_ip) | no limit |
+/// | [`max_outbound`](Self::max_outbound) | 128 responses |
+/// | [`max_outbound_bytes`](Self::max_outbound_bytes) | no limit |
+/// | [`max_events`](Self::max_events) | 128 events |
+/// | [`max_datagram_sessions`](Self::max_datagram_sessions) | as many as `max_connections` |
+/// | [`max_inbound`](Self::max_inbound) | 64 KiB of datagrams |
+/// | [`datagram_rate`](Self::datagram_rate) | 10 000 datagrams a second from one IP address |
+/// | [`datagram_session_rate`](Self::datagram_session_rate) | 500 new sessions of datagrams a second from one IP address |
+/// | [`first_request_within`](Self::first_request_within) | 1 min |
+/// | [`idle_within`](Self::idle_within) | no limit |
+/// | [`decode_on`](Self::decode_on) | the loop |
+/// | [`frame_within`](Self::frame_within) | 30 s |
+/// | [`frame_rate`](Self::frame_rate) | 16 KiB a second beyond that |
+/// | [`max_unfinished_bytes`](Self::max_unfinished_bytes) | 256 MiB |
+/// | [`write_within`](Self::write_within) | 30 s |
+/// | [`linger`](Self::linger) | 2 s |
+/// | [`max_lingering`](Self::max_lingering) | 1000 connections |
+#[must_use = "a server does nothing before it is served"]
+pub struct Server<S, C = NoCodec, B = Unbound> {
+    service: Arc<S>,
+    codec: C,
+    bound: B,
+    listeners: Vec<Box<dyn BoundListener<S> + Send>>,
+    /// Of datagrams.
+    counters: Arc<Counters>,
+    options: Options,
+    control: Arc<Control>,
+}
+
+/// A server without a codec: [`Server::codec`] gives it one.
+#[derive(Clone, Copy, Debug)]
+pub struct NoCodec; // write `.codec(..)` ahead of this call
+
+/// A server without an address: [`Server::bind`] gives it one.
+#[derive(Clone, Copy, Debug)]
+pub struct Unbound; // write `.bind(addr)?` ahead of this call
+
+/// A server with at least one listener.
+#[derive(Debug)]
+pub struct Bound {
+    addrs: Addrs,
+}
+
+/// A server that can be served: it is [`Bound`].
+#[diagnostic::on_unimplemented(
+    message = "this server is not bound to an address",
+    label = "listens nowhere",
+    note = "write `.bind(addr)?` ahead of this"
+)]
+pub trait IsBound: Send + 'static {
+    /// What it is bound to.
+    #[doc(hidden)]
+    fn bound(&self) -> &Bound;
+}
+
+impl IsBound for Bound {
+    fn bound(&self) -> &Bound {
+        self
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Options {
+    max_connections: usize,
+    /// As many as connections, if nothing is said.
+    max_datagram_sessions: Option<usize>,
+    max_inbound: usize,
+    datagram_rate: Rate,
+    datagram_session_rate: Rate,
+    queue_limits: QueueLimits,
+    /// How many sessions one host may have.
+    max_per_host: Option<usize>,
+    max_lingering: usize,
+    limits: SessionLimits,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            max_connections: 10_000,
+            max_datagram_sessions: None,
+            max_inbound: datagram::MAX_INBOUND,
+            datagram_rate: Rate::per_second(datagram::DATAGRAM_RATE),
+            datagram_session_rate: Rate::per_second(datagram::SESSION_RATE),
+            queue_limits: QueueLimits { responses: 128, response_weight: None, events: 128, decode_on: None },
+            max_per_host: None,
+            max_lingering: 1000,
+            limits: SessionLimits {
+                first_request: Some(Duration::from_secs(60)),
+                idle: None,
+                write: Some(Duration::from_secs(30)),
+                frame: Some(Duration::from_secs(30)),
+                frame_rate: 16 * 1024,
+                unfinished: Some(256 * 1024 * 1024),
+                state: None,
+                linger: Duration::from_secs(2),
+            },
+        }
+    }
+}
+
+// The bounds stand on the methods that need them: who serves what is no service is told so by `new`, and not again, in
+// other words, by each method behind it.
+impl<S> Server<S> {
+    /// A server of `service`, which may be in an `Arc` already.
+    pub fn new(service: impl IntoService<Service = S>) -> Self {
+        Self {
+            service: service.into_service(),
+            codec: NoCodec,
+            bound: Unbound,
+            listeners: Vec::new(),
+            counters: Arc::default(),
+            options: Options::default(),
+            control: Arc::new(Control::new(Duration::from_secs(10))),
+        }
+    }
+}
+
+impl<S, B> Server<S, NoCodec, B> {
+    /// What reads requests and writes responses of streams; each connection gets a clone. Call it before `bind` and `listen`.
+    ///
+    /// `How` is inferred.
+    #[allow(clippy::type_complexity)] // An alias would be one more name in the compiler's messages.
+    pub fn codec<C, How>(self, codec: C) -> Server<S, <C as Carries<S::Request, S::Response, How>>::Codec, B>
+    where
+        S: Service,
+        C: Carries<S::Request, S::Response, How>,
+    {
+        let Self { service, codec: NoCodec, bound, listeners, counters, options, control } = self;
+        Server { service, codec: codec.carry(), bound, listeners, counters, options, control }
+    }
+}
+
+impl<S, C, B> Server<S, C, B> {
+    fn control(&self) -> Arc<Control> {
+        Arc::clone(&self.control)
+    }
+
+    /// A handle to stop the server by, from anywhere.
+    pub fn handle(&self) -> ServerHandle {
+        ServerHandle::new(Arc::clone(&self.control))
+    }
+
+    /// How long sessions that are at work when the server stops may go on.
+    pub fn grace(self, grace: Duration) -> Self {
+        self.control.set_grace(grace);
+        self
+    }
+
+    /// How many connections there may be; further ones wait in the kernel for a place. Sessions of datagrams are
+    /// [counted by themselves](Self::max_datagram_sessions).
+    pub fn max_connections(mut self, count: usize) -> Self {
+        self.options.max_connections = count.max(1);
+        self
+    }
+
+    /// How many sessions one IP address may have; further connections from there are closed at once, and logged.
+    ///
+    /// An address of IPv6 counts with all of its /64, which is what a single host is given. Unix sockets don't count. Sessions of
+    /// datagrams, whose addresses may be forged, count by themselves: as many beside the connections.
+    pub fn max_connections_per_ip(mut self, count: usize) -> Self {
+        self.options.max_per_host = Some(count.max(1));
+        self
+    }
+
+    /// How many responses may wait for a peer that does not read: then `send` waits.
+    pub fn max_outbound(mut self, count: usize) -> Self {
+        self.options.queue_limits.responses = count;
+        self
+    }
+
+    /// How much the responses may weigh together that wait for a peer which does not read, by what `weigh` says of each:
+    /// then `send` waits, as at [`max_outbound`](Self::max_outbound). One response always has room, however heavy.
+    ///
+    /// Where responses may be large, this and not their number is what one peer can make the server hold. Beside it there is what was
+    /// written together and not taken yet: 64 KiB, and no more than one response beyond.
+    ///
+    /// ```
+    /// # use portcullis_runtime as portcullis;
+    /// # fn limited<S: portcullis::Service<Response = String>>(service: S) -> portcullis::Server<S> {
+    /// portcullis::Server::new(service).max_outbound_bytes(1 << 20, |line: &String| line.len())
+    /// # }
+    /// ```
+    ///
+    /// `weigh` is called once for each response that is sent to a [`Peer`](portcullis_runtime::Peer), where that is done; its panic is the sender's.
+    pub fn max_outbound_bytes(
+        mut self,
+        bytes: usize,
+        weigh: impl Fn(&S::Response) -> usize + Send + Sync + 'static,
+    ) -> Self
+    where
+        S: Service,
+    {
+        self.options.queue_limits.response_weight = Some(WeightLimit::new(bytes, weigh));
+        self
+    }
+
+    /// How many events may wait for a session that is busy: then `post` waits.
+    pub fn max_events(mut self, count: usize) -> Self {
+        self.options.queue_limits.events = count;
+        self
+    }
+
+    /// How long a connection may take to its first whole request.
+    ///
+    /// That ends clients that only listen, too, whatever is sent to them: for a service that has such, `Duration::MAX`.
+    pub fn first_request_within(mut self, limit: Duration) -> Self {
+        self.options.limits.first_request = limited(limit);
+        self
+    }
+
+    /// How long a session may take from one answer to the next whole request; a state's own `idle` counts in its place.
+    pub fn idle_within(mut self, limit: Duration) -> Self {
+        self.options.limits.idle = limited(limit);
+        self
+    }
+
+    /// How long a frame may take from its first byte to its last, for as long as a request is awaited.
+    ///
+    /// A large frame may take longer, if it keeps coming: see [`frame_rate`](Self::frame_rate). A session whose frame takes too
+    /// long ends with [`Reason::Timeout`](portcullis_runtime::Reason::Timeout). While a handler is at work the time stands.
+    pub fn frame_within(mut self, limit: Duration) -> Self {
+        self.options.limits.frame = limited(limit);
+        self
+    }
+
+    /// How slowly a large frame may come: it has a second more than [`frame_within`](Self::frame_within) for each so many
+    /// bytes of it that have come. `usize::MAX` gives no frame more time.
+    ///
+    /// By default (16 KiB a second) a frame of 8 MiB may take nine minutes, and one of which nothing more comes is given up
+    /// after half a minute, or what it had gained.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use portcullis_runtime as portcullis;
+    /// # fn limited<S: portcullis::Service>(service: S) -> portcullis::Server<S> {
+    /// // Uploads over a modem.
+    /// portcullis::Server::new(service).frame_within(Duration::from_secs(60)).frame_rate(4 * 1024)
+    /// # }
+    /// ```
+    pub fn frame_rate(mut self, bytes_per_second: usize) -> Self {
+        self.options.limits.frame_rate = bytes_per_second.max(1) as u64;
+        self
+    }
+
+    /// How much memory the frames that have begun and are not complete may take, in all sessions together. What a session
+    /// buffers up to 16 KiB is not counted, so that small requests are served whatever large ones do.
+    ///
+    /// A session whose frame needs more than is left ends at once, with [`Reason::Overload`](portcullis_runtime::Reason::Overload), and is
+    /// logged. It does not wait: if all that is there belongs to frames that are not complete, none of them could go on.
+    pub fn max_unfinished_bytes(mut self, bytes: usize) -> Self {
+        self.options.limits.unfinished = (bytes != usize::MAX).then_some(bytes);
+        self
+    }
+
+    /// Has frames of more than `above` bytes decoded (and decompressed) on `pool`, and not on the loop, where nothing else goes on
+    /// meanwhile. 8 MiB of small values can take a tenth of a second.
+    ///
+    /// Smaller frames are decoded on the loop, where they cost nothing more than without this: 64 KiB is a good limit, or 4 KiB
+    /// where they are compressed. A session whose frame is being decoded is busy: its requests stay in order, a stop
+    /// waits for it within the grace, and if the peer resets the connection the job is cancelled. What the pool refuses or sheds
+    /// is a [`DecodeError`](portcullis_codec::DecodeError), after which the session goes on.
+    ///
+    /// For `LengthPrefixed`, `NewlineDelimited` (`JsonLines`) and `Concatenated`; other codecs
+    /// take part by [`Codec::decode_later`](portcullis_codec::Codec::decode_later). Datagrams, and a last frame without its ending, are decoded on the loop.
+    ///
+    /// ```
+    /// # use portcullis_runtime as portcullis;
+    /// # fn served<S: portcullis::Service>(service: S) -> std::io::Result<portcullis::Server<S>> {
+    /// let pool = portcullis::Pool::builder("decode").threads(2).build()?;
+    /// Ok(portcullis::Server::new(service).decode_on(&pool, 64 * 1024))
+    /// # }
+    /// ```
+    pub fn decode_on(mut self, pool: &Pool, above: usize) -> Self {
+        self.options.queue_limits.decode_on = Some(DecodeOn { pool: pool.clone(), above });
+        self
+    }
+
+    /// How long a peer may take to read what is written to it at once, and of more than 64 KiB for each 64 KiB. A peer that
+    /// reads steadily may take longer for a large response; one that reads a byte now and then may not.
+    ///
+    /// What counts is what the system takes for the peer. A full buffer takes more only when about a third of it is free
+    /// again, which may be a megabyte: a limit of a second is too short for peers on slow lines.
+    pub fn write_within(mut self, limit: Duration) -> Self {
+        self.options.limits.write = limited(limit);
+        self
+    }
+
+    /// How long a connection that the server closes may linger, so that the peer can read what was written to it.
+    ///
+    /// A socket that is closed while its peer is still sending resets the connection, and the peer loses the answers that
+    /// it has not read yet. Therefore the server closes its writing side first, whatever the session ends with, and
+    /// discards what the peer sends until one of these is true:
+    ///
+    /// - the peer has closed its side, as well-behaved clients do at the end of what they read;
+    /// - the peer has sent nothing for a second (during a stop: for 200 ms, if something was written to it in the second
+    ///   before, and else not at all, so that idle sessions do not hold the stop up);
+    /// - this time has passed; during a stop, half of it, or the grace is over.
+    ///
+    /// After each MiB the connection pauses for 10 ms, so a peer that sends without end is slowed down. The session itself
+    /// has ended before: `#[on(disconnect)]` has run, and the connection has given up its place in
+    /// [`max_connections`](Self::max_connections), within [`max_lingering`](Self::max_lingering).
+    ///
+    /// `Duration::ZERO` closes at once.
+    pub fn linger(mut self, limit: Duration) -> Self {
+        // Far enough away to be never, and near enough not to overflow a clock.
+        self.options.limits.linger = limit.min(Duration::from_secs(60 * 60 * 24));
+        self
+    }
+
+    /// How many connections may [linger](Self::linger) beside the [`max_connections`](Self::max_connections) that are
+    /// served. Further ones keep their place while they linger.
+    pub fn max_lingering(mut self, count: usize) -> Self {
+        self.options.max_lingering = count;
+        self
+    }
+}
+
+fn limited(limit: Duration) -> Option<Duration> {
+    (limit != Duration::MAX).then_some(limit)
+}
+
+impl<S, C, B: fmt::Debug> fmt::Debug for Server<S, C, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("bound", &self.bound)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

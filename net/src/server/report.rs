@@ -1,0 +1,130 @@
+//! [`StopReport`]: what a server left behind.
+
+use std::fmt;
+use std::panic::Location;
+use std::time::Duration;
+
+use crate::pool::DrainReport;
+use crate::report::StuckJob;
+use crate::session::StuckSession;
+
+/// How a server's stop went.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct StopReport {
+    /// Sessions that were there when the stop began and ended by themselves.
+    pub sessions_finished: usize,
+    /// Sessions that were cut short when the grace was over.
+    pub sessions_cancelled: usize,
+    /// Sessions that did not even end then: their handlers or hooks block a thread.
+    pub sessions_stuck: usize,
+    /// Those of them that block a thread, by name.
+    pub stuck_sessions: Vec<StuckSession>,
+    /// Whether the report was made without the server's own task, which did not end in time: handlers hold all threads of the loop,
+    /// or a hook holds the thread that stops the server. Hooks and cleanup have not run, or not to their end.
+    ///
+    /// [`serve`](crate::Server::serve) never says so, since it is that task.
+    pub loop_held: bool,
+    /// Jobs of this server that went on after they had been cancelled.
+    pub stuck: Vec<StuckJob>,
+    /// Where the tasks were spawned that had to be cancelled when the grace was over (or, if [the loop is held](Self::loop_held),
+    /// that were still running then): by
+    /// [`Portal::spawn`](portcullis_runtime::Portal::spawn), [`Worker::spawn`](portcullis_runtime::Worker::spawn) or
+    /// [`Cleanup::spawn`](portcullis_runtime::Cleanup::spawn).
+    pub tasks_cancelled: Vec<&'static Location<'static>>,
+    /// How the pools on the cleanup drained, in the order in which they did.
+    pub drained: Vec<DrainReport>,
+    /// Hooks and cleanup steps that had to be dropped.
+    pub unfinished: usize,
+    /// How long the stop took.
+    pub took: Duration,
+}
+
+impl StopReport {
+    /// Nothing was cut short and nothing is left.
+    pub fn is_clean(&self) -> bool {
+        !self.loop_held
+            && self.sessions_cancelled == 0
+            && self.sessions_stuck == 0
+            && self.unfinished == 0
+            && self.stuck.is_empty()
+            && self.tasks_cancelled.is_empty()
+            && self.drained.iter().all(DrainReport::is_clean)
+    }
+}
+
+/// `stopped in 0.1 ms: 1 session ended, 1 pool drained, nothing left`; what is left is named, a job a line.
+impl fmt::Display for StopReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let took = self.took.as_secs_f64();
+        if took < 1.0 {
+            write!(f, "stopped in {:.1} ms", took * 1000.0)?;
+        } else {
+            write!(f, "stopped in {took:.1} s")?;
+        }
+        let drained = self.drained.iter().filter(|report| report.is_clean()).count();
+        write!(f, ": {}", counted(self.sessions_finished, ["session ended", "sessions ended"]))?;
+        for (count, what) in [
+            (self.sessions_cancelled, ["session cut short", "sessions cut short"]),
+            (self.sessions_stuck, ["session stuck", "sessions stuck"]),
+            (drained, ["pool drained", "pools drained"]),
+            (self.unfinished, ["hook unfinished", "hooks unfinished"]),
+            (self.stuck.len(), ["job stuck", "jobs stuck"]),
+            (self.tasks_cancelled.len(), ["task cancelled", "tasks cancelled"]),
+        ] {
+            if count > 0 {
+                write!(f, ", {}", counted(count, what))?;
+            }
+        }
+        if self.is_clean() {
+            f.write_str(", nothing left")?;
+        }
+        if self.loop_held {
+            f.write_str(", the loop is held: no hook has run since")?;
+        }
+        self.stuck_sessions.iter().try_for_each(|session| write!(f, "\n  {session}"))?;
+        self.stuck.iter().try_for_each(|job| write!(f, "\n  {job}"))?;
+        self.tasks_cancelled.iter().try_for_each(|at| write!(f, "\n  a task that was spawned at {at}"))?;
+        self.drained
+            .iter()
+            .filter(|report| !report.is_clean())
+            .try_for_each(|report| write!(f, "\n  {report}"))
+    }
+}
+
+fn counted(count: usize, [one, many]: [&str; 2]) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_counts_in_words_and_says_when_nothing_is_left() {
+        let pool = portcullis_runtime::Pool::builder("db").threads(1).build().expect("a pool");
+        let drained = futures::executor::block_on(pool.drain(Duration::from_secs(10)));
+        let clean = || drained.clone();
+        let mut report = StopReport {
+            sessions_finished: 1,
+            drained: vec![clean()],
+            took: Duration::from_micros(130),
+            ..StopReport::default()
+        };
+        assert_eq!(report.to_string(), "stopped in 0.1 ms: 1 session ended, 1 pool drained, nothing left");
+        report.sessions_finished = 0;
+        report.drained.push(clean());
+        assert_eq!(report.to_string(), "stopped in 0.1 ms: 0 sessions ended, 2 pools drained, nothing left");
+        report.sessions_cancelled = 2;
+        report.unfinished = 1;
+        let mut cancelled = clean();
+        cancelled.cancelled = 1;
+        report.drained.push(cancelled);
+        report.took = Duration::from_millis(10_250);
+        assert_eq!(
+            report.to_string(),
+            "stopped in 10.2 s: 0 sessions ended, 2 sessions cut short, 2 pools drained, 1 hook unfinished\n  \
+             pool `db`: 1 cancelled, 0 stuck"
+        );
+    }
+}

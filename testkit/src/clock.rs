@@ -1,0 +1,294 @@
+//! [`pause`]: tokio's paused clock, made to stand still while a job is at work.
+//!
+//! Tokio moves a paused clock on when the loop has nothing to do, and for all it knows a thread of ours does nothing. It
+//! spares its own `spawn_blocking`, though: while such a task is there, the clock stands. So the [`Keeper`] of a paused
+//! runtime keeps one there for as long as a job is at work, and looks for itself, at its end, whether that is so.
+
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::{Handle, Id};
+use tokio::task::AbortHandle;
+use tokio::time;
+
+use super::activity::Activity;
+use crate::hooks::{self, PoolProbe};
+use crate::timer;
+
+/// Pauses tokio's clock on this runtime while the guard lives, so that a timer costs no time: whenever there is nothing else to do,
+/// the clock jumps to the next one. As [`tokio::time::pause`], and besides the clock **stands while a job of this runtime is at
+/// work** on a pool. The runtime may have been started paused.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use portcullis_runtime::{Interrupted, Pool, Wait, test};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let time = test::pause();
+/// let pool = Pool::builder("cpu").threads(1).build()?;
+///
+/// // The job takes its real time, and none of the loop's: the limit does not cut it short.
+/// let job = pool.run(|_| std::thread::sleep(Duration::from_millis(50)));
+/// tokio::time::timeout(Duration::from_millis(1), job).await??;
+/// assert_eq!(time.elapsed(), Duration::ZERO);
+///
+/// // What it waits for on the loop is the loop's time, which goes on; so do its deadline and `worker.sleep`.
+/// pool.run(|worker| tokio::time::sleep(Duration::from_secs(3600)).wait(worker)).await??;
+/// assert!(time.elapsed() >= Duration::from_secs(3600));
+///
+/// let late = pool.job("late").deadline(Duration::from_secs(60)).run(|worker| worker.sleep(Duration::MAX));
+/// assert!(matches!(late.await, Err(Interrupted::Deadline)));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// | by the paused clock | by the real one |
+/// |---|---|
+/// | tokio's timers, on the loop and in `.wait(worker)` | `std::thread::sleep`, std's `Instant` |
+/// | a job's deadline (and [`Worker::deadline`](portcullis_runtime::Worker::deadline), as a point of that clock), [`Worker::sleep`](portcullis_runtime::Worker::sleep) | [`Pool::drain`](portcullis_runtime::Pool::drain); what stats and reports say of durations |
+/// | the server's limits, its grace | the limits of the kit itself |
+///
+/// A job that is *at work* past its deadline learns it when the clock moves, which only [`advance`](Paused::advance) does then; so does
+/// a stop whose jobs don't heed it. A job at rest (waiting for the loop, for room in a channel, asleep by its worker) lets the clock go on; so
+/// does one that is queued behind such jobs, or on a [stepped](super::TestPoolBuilder::stepped) pool. Only jobs that were submitted on this runtime, or on behalf of
+/// such a one, after this call are looked at.
+///
+/// # Panics
+/// Outside a tokio runtime, and on one that is not current-thread: tokio can pause no other.
+#[must_use = "time goes on when the guard is dropped"]
+#[track_caller]
+pub fn pause() -> Paused {
+    let handle = Handle::current();
+    let ours = !is_paused();
+    if ours {
+        time::pause();
+    }
+    let keeper = Keeper::new(handle);
+    register(&keeper);
+    Paused { keeper, since: time::Instant::now(), ours }
+}
+
+/// Tokio's clock stands while this lives; made by [`pause`].
+pub struct Paused {
+    keeper: Arc<Keeper>,
+    since: time::Instant,
+    /// It is we who have paused it.
+    ours: bool,
+}
+
+impl Paused {
+    /// How far the clock has gone since it was paused.
+    pub fn elapsed(&self) -> Duration {
+        self.keeper.instant().duration_since(self.since)
+    }
+
+    /// Moves the clock on, whoever is at work: by this time, and by the millisecond that tokio rounds its timers up by. As
+    /// [`tokio::time::advance`], and returns when what is due has fired: a deadline that passes has told its job.
+    pub async fn advance(&self, by: Duration) {
+        // Tokio's timers count in whole milliseconds, rounded up.
+        time::advance(by + Duration::from_millis(1)).await;
+        // They fire when the loop looks at them next; their tasks run at the turn after that.
+        for _ in 0..3 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Whether a job is at work, so that the clock stands.
+    pub fn is_held(&self) -> bool {
+        self.keeper.state().held
+    }
+}
+
+impl fmt::Debug for Paused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Paused").field("elapsed", &self.elapsed()).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Paused {
+    fn drop(&mut self) {
+        unregister(&self.keeper);
+        self.keeper.close();
+        let _entered = self.keeper.handle.enter();
+        if self.ours && is_paused() {
+            time::resume();
+        }
+    }
+}
+
+/// Tokio has no such question: a clock that goes does so within a microsecond.
+fn is_paused() -> bool {
+    let (from, real) = (time::Instant::now(), Instant::now());
+    while real.elapsed() < Duration::from_micros(2) {
+        std::hint::spin_loop();
+    }
+    time::Instant::now() == from
+}
+
+static KEEPERS: Mutex<Vec<(Id, Arc<Keeper>)>> = Mutex::new(Vec::new());
+
+fn keepers() -> MutexGuard<'static, Vec<(Id, Arc<Keeper>)>> {
+    KEEPERS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn register(keeper: &Arc<Keeper>) {
+    keepers().push((keeper.handle.id(), Arc::clone(keeper)));
+    hooks::install(|executor, pool| Activity::of_new_job(executor, pool, false));
+}
+
+fn unregister(keeper: &Arc<Keeper>) {
+    keepers().retain(|(_, known)| !Arc::ptr_eq(known, keeper));
+    hooks::uninstall();
+}
+
+/// Keeps the clock of one runtime.
+pub(crate) struct Keeper {
+    handle: Handle,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// Jobs at work.
+    at_work: usize,
+    /// Pools that jobs were made for.
+    pools: Vec<Weak<dyn PoolProbe>>,
+    /// Counts what has happened.
+    epoch: u64,
+    /// A blocking task of tokio's is there.
+    held: bool,
+    closed: bool,
+}
+
+impl Keeper {
+    fn new(handle: Handle) -> Arc<Self> {
+        Arc::new(Self { handle, state: Mutex::default(), changed: Condvar::new() })
+    }
+
+    /// The keeper of this runtime's clock, if it is paused by [`pause`]; of several the latest.
+    pub(crate) fn of(handle: &Handle) -> Option<Arc<Self>> {
+        let id = handle.id();
+        keepers().iter().rev().find(|(known, _)| *known == id).map(|(_, keeper)| Arc::clone(keeper))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn instant(&self) -> time::Instant {
+        let _entered = self.handle.enter();
+        time::Instant::now()
+    }
+
+    /// The time by the paused clock.
+    pub(crate) fn now(&self) -> Instant {
+        self.instant().into_std()
+    }
+
+    /// Has `f` run on the loop when `when` has come.
+    pub(crate) fn at(&self, when: Instant, f: impl FnOnce() + Send + 'static) -> AbortHandle {
+        let rings = async move {
+            time::sleep_until(time::Instant::from_std(when)).await;
+            f();
+        };
+        self.handle.spawn(rings).abort_handle()
+    }
+
+    /// A job is about to be submitted to `pool`: from here on there may be one on its way to a thread.
+    pub(crate) fn expect_from(self: &Arc<Self>, pool: &Arc<dyn PoolProbe>) {
+        let mut state = self.state();
+        if !state.pools.iter().any(|known| std::ptr::addr_eq(known.as_ptr(), Arc::as_ptr(pool))) {
+            state.pools.retain(|known| known.strong_count() > 0);
+            state.pools.push(Arc::downgrade(pool));
+        }
+        self.hold(state);
+    }
+
+    /// A job is at work.
+    pub(crate) fn take(self: &Arc<Self>) {
+        let mut state = self.state();
+        state.at_work += 1;
+        self.hold(state);
+    }
+
+    /// A job that was at work rests, or is over.
+    pub(crate) fn give_back(self: &Arc<Self>) {
+        let mut state = self.state();
+        state.at_work -= 1;
+        self.hold(state);
+    }
+
+    /// Something else has happened to a job.
+    pub(crate) fn look_again(self: &Arc<Self>) {
+        self.hold(self.state());
+    }
+
+    fn close(&self) {
+        self.state().closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Makes the clock stand until it is found that nobody is at work.
+    fn hold(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        state.epoch += 1;
+        if !state.held && !state.closed {
+            state.held = true;
+            let keeper = Arc::clone(self);
+            // From this call on tokio does not move the clock.
+            drop(self.handle.spawn_blocking(move || keeper.stand()));
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// On a thread of tokio's: returns when no job is at work and none is on its way to a thread.
+    fn stand(&self) {
+        let mut state = self.state();
+        loop {
+            if state.closed {
+                break;
+            }
+            if state.at_work == 0 {
+                let epoch = state.epoch;
+                let pools: Vec<_> = state.pools.iter().filter_map(Weak::upgrade).collect();
+                // Without the lock, which a job takes when it begins. A job that begins while we look changes the epoch; one that
+                // has not begun is in its pool's line or in a thread's hand, and therefore due.
+                drop(state);
+                let due = pools.iter().any(|pool| pool.has_job_about_to_begin());
+                drop(pools);
+                state = self.state();
+                if !due && state.epoch == epoch {
+                    break;
+                }
+                if state.epoch != epoch {
+                    continue;
+                }
+            }
+            // What is due is so for an instant. Who is at work says when it is not.
+            let limit = Duration::from_millis(if state.at_work == 0 { 1 } else { 100 });
+            state = self.changed.wait_timeout(state, limit).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.held = false;
+    }
+}
+
+/// Runs `work`, until `limit` by the real clock.
+pub(crate) async fn limited<T>(limit: Instant, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = std::pin::pin!(work);
+    let mut out = None;
+    timer::until(limit, |waker| {
+        let done = work.as_mut().poll(&mut Context::from_waker(waker));
+        match done {
+            Poll::Ready(value) => {
+                out = Some(value);
+                true
+            }
+            Poll::Pending => false,
+        }
+    })
+    .await;
+    out
+}

@@ -1,0 +1,396 @@
+//! [`Faulty`]: a stream that misbehaves as it is told.
+
+use std::future::{Future, poll_fn};
+use std::io::{self, ErrorKind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::service::Reason;
+use portcullis_net::Transport;
+
+/// A stream around another that misbehaves: what it is told beforehand here, what it is told meanwhile by its [`Faults`].
+///
+/// For either side: `server.serve_stream(Faulty::new(io).tiny_reads())`, `Client::over(Faulty::new(io), codec)`.
+///
+/// ```
+/// # use portcullis_runtime::{Lines, test::Faulty};
+/// # use tokio::io::{AsyncReadExt, AsyncWriteExt};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let (mut near, far) = tokio::io::duplex(64);
+/// let mut far = Faulty::new(far).tiny_reads().cut_reads_after(3);
+///
+/// near.write_all(b"hello").await?;
+/// let mut read = Vec::new();
+/// far.read_to_end(&mut read).await?; // one byte at a time, and after three of them the end
+/// assert_eq!(read, b"hel");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Faulty<IO> {
+    io: IO,
+    reads: Plan,
+    writes: Plan,
+    /// What was written and not flushed, if flushes are delayed.
+    unflushed: Option<Vec<u8>>,
+    /// The next flush that has something to do is put off for a turn.
+    put_off: bool,
+    faults: Faults,
+}
+
+/// What one direction does by itself.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    /// At most so many bytes at once.
+    chunk: usize,
+    /// What happens after so many bytes.
+    ends: Option<(u64, Ends)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Ends {
+    /// The end of the stream to who reads, a broken pipe to who writes.
+    Cut,
+    Fails(ErrorKind),
+    /// Once: released, it goes on.
+    Stalls,
+}
+
+impl<IO> Faulty<IO> {
+    /// A stream that does nothing wrong yet.
+    pub fn new(io: IO) -> Self {
+        let plan = Plan { chunk: usize::MAX, ends: None };
+        Self { io, reads: plan, writes: plan, unflushed: None, put_off: true, faults: Faults::default() }
+    }
+
+    /// Reads bring one byte at a time.
+    #[must_use]
+    pub fn tiny_reads(self) -> Self {
+        self.short_reads(1)
+    }
+
+    /// Reads bring at most `bytes` at a time.
+    #[must_use]
+    pub fn short_reads(mut self, bytes: usize) -> Self {
+        self.reads.chunk = bytes.max(1);
+        self
+    }
+
+    /// Writes take one byte at a time.
+    #[must_use]
+    pub fn tiny_writes(self) -> Self {
+        self.short_writes(1)
+    }
+
+    /// Writes take at most `bytes` at a time.
+    #[must_use]
+    pub fn short_writes(mut self, bytes: usize) -> Self {
+        self.writes.chunk = bytes.max(1);
+        self
+    }
+
+    /// After `bytes` that were read the stream is at its end: a half-close, as it seems.
+    #[must_use]
+    pub fn cut_reads_after(mut self, bytes: u64) -> Self {
+        self.reads.ends = Some((bytes, Ends::Cut));
+        self
+    }
+
+    /// After `bytes` that were written, the last of them by a short write, writes fail with `BrokenPipe`.
+    #[must_use]
+    pub fn cut_writes_after(mut self, bytes: u64) -> Self {
+        self.writes.ends = Some((bytes, Ends::Cut));
+        self
+    }
+
+    /// After `bytes` reads fail with `error`. With `ConnectionReset` the stream [is reset](Faults::reset).
+    #[must_use]
+    pub fn fail_reads_after(mut self, bytes: u64, error: ErrorKind) -> Self {
+        self.reads.ends = Some((bytes, Ends::Fails(error)));
+        self
+    }
+
+    /// After `bytes` that were written, the last of them by a short write, writes fail with `error`. With `ConnectionReset` the stream
+    /// [is reset](Faults::reset).
+    #[must_use]
+    pub fn fail_writes_after(mut self, bytes: u64, error: ErrorKind) -> Self {
+        self.writes.ends = Some((bytes, Ends::Fails(error)));
+        self
+    }
+
+    /// After `bytes` nothing more can be read, until it is [released](Faults::release).
+    #[must_use]
+    pub fn stall_reads_after(mut self, bytes: u64) -> Self {
+        self.reads.ends = Some((bytes, Ends::Stalls));
+        self
+    }
+
+    /// After `bytes` nothing more is taken, until it is [released](Faults::release).
+    #[must_use]
+    pub fn stall_writes_after(mut self, bytes: u64) -> Self {
+        self.writes.ends = Some((bytes, Ends::Stalls));
+        self
+    }
+
+    /// Keeps what is written until it is flushed, as a TLS stream or a `BufWriter` may; and puts each flush off for a turn.
+    #[must_use]
+    pub fn delayed_flush(mut self) -> Self {
+        self.unflushed = Some(Vec::new());
+        self
+    }
+
+    /// What it is to do wrong from now on, said from elsewhere.
+    pub fn faults(&self) -> Faults {
+        self.faults.clone()
+    }
+
+    /// The stream within.
+    pub fn get_ref(&self) -> &IO {
+        &self.io
+    }
+
+    /// The stream within; what is delayed is lost.
+    pub fn into_inner(self) -> IO {
+        self.io
+    }
+}
+
+/// Has a [`Faulty`] stream do wrong, or right again, from anywhere.
+#[derive(Clone, Debug, Default)]
+pub struct Faults(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    read: u64,
+    written: u64,
+    reads_stall: bool,
+    writes_stall: bool,
+    /// Stalls by plan that are over.
+    released: bool,
+    cut: bool,
+    reset: bool,
+    wakers: Vec<Waker>,
+}
+
+impl Faults {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.state();
+        change(&mut state);
+        let wakers = std::mem::take(&mut state.wakers);
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// From now on nothing can be read and nothing is taken.
+    pub fn stall(&self) {
+        self.change(|state| (state.reads_stall, state.writes_stall) = (true, true));
+    }
+
+    /// From now on nothing can be read.
+    pub fn stall_reads(&self) {
+        self.change(|state| state.reads_stall = true);
+    }
+
+    /// From now on nothing is taken: a peer that does not read.
+    pub fn stall_writes(&self) {
+        self.change(|state| state.writes_stall = true);
+    }
+
+    /// Ends every stall, planned ones included: they don't come again.
+    pub fn release(&self) {
+        self.change(|state| (state.reads_stall, state.writes_stall, state.released) = (false, false, true));
+    }
+
+    /// From now on the stream is at its end for who reads, and a broken pipe for who writes.
+    pub fn cut(&self) {
+        self.change(|state| state.cut = true);
+    }
+
+    /// From now on reads and writes fail with `ConnectionReset`, stalled or not, and [`Transport::reset`] ends.
+    pub fn reset(&self) {
+        self.change(|state| state.reset = true);
+    }
+
+    /// How many bytes have been read.
+    pub fn read(&self) -> u64 {
+        self.state().read
+    }
+
+    /// How many bytes have been written; delayed ones count.
+    pub fn written(&self) -> u64 {
+        self.state().written
+    }
+}
+
+impl State {
+    /// How many bytes may pass now; `Err` says what happens instead, `Ok(0)` is the end of what can be read.
+    fn may_pass(&mut self, plan: &Plan, done: u64, reads: bool, waker: &Waker) -> Poll<io::Result<usize>> {
+        if self.reset {
+            return Poll::Ready(Err(ErrorKind::ConnectionReset.into()));
+        }
+        let stalls = if reads { self.reads_stall } else { self.writes_stall };
+        let (left, ends) = match plan.ends {
+            Some((_, Ends::Stalls)) if self.released => (u64::MAX, None),
+            Some((at, ends)) => (at.saturating_sub(done), Some(ends)),
+            None => (u64::MAX, None),
+        };
+        let ends = if self.cut { Some(Ends::Cut) } else { ends.filter(|_| left == 0) };
+        match ends {
+            _ if stalls => {}
+            Some(Ends::Stalls) => {}
+            Some(Ends::Cut) if reads => return Poll::Ready(Ok(0)),
+            Some(Ends::Cut) => return Poll::Ready(Err(ErrorKind::BrokenPipe.into())),
+            Some(Ends::Fails(error)) => {
+                self.reset |= error == ErrorKind::ConnectionReset;
+                return Poll::Ready(Err(error.into()));
+            }
+            None => return Poll::Ready(Ok(usize::try_from(left).unwrap_or(usize::MAX).min(plan.chunk))),
+        }
+        self.register(waker);
+        Poll::Pending
+    }
+
+    /// Who waits here hears of every change; a stream is read and written by few.
+    fn register(&mut self, waker: &Waker) {
+        if !self.wakers.iter().any(|known| known.will_wake(waker)) {
+            self.wakers.push(waker.clone());
+        }
+    }
+}
+
+impl<IO: AsyncRead + Unpin> AsyncRead for Faulty<IO> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let may = {
+            let mut state = this.faults.state();
+            let read = state.read;
+            ready!(state.may_pass(&this.reads, read, true, cx.waker()))?
+        };
+        let room = buf.remaining().min(may);
+        let mut part = vec![0; room.min(64 * 1024)];
+        if part.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        let mut part = ReadBuf::new(&mut part);
+        let polled = Pin::new(&mut this.io).poll_read(cx, &mut part);
+        if polled.is_pending() {
+            // A fault that comes meanwhile ends this wait.
+            this.faults.state().register(cx.waker());
+        }
+        ready!(polled)?;
+        buf.put_slice(part.filled());
+        this.faults.state().read += part.filled().len() as u64;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<IO: AsyncWrite + Unpin> Faulty<IO> {
+    /// Passes on what was delayed.
+    fn poll_deliver(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(unflushed) = &mut self.unflushed else { return Poll::Ready(Ok(())) };
+        if !unflushed.is_empty() && std::mem::take(&mut self.put_off) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        while !unflushed.is_empty() {
+            match ready!(Pin::new(&mut self.io).poll_write(cx, unflushed))? {
+                0 => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
+                written => drop(unflushed.drain(..written)),
+            }
+        }
+        self.put_off = true;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whether anything may go out now at all.
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut state = self.faults.state();
+        if state.reset {
+            return Poll::Ready(Err(ErrorKind::ConnectionReset.into()));
+        }
+        if state.writes_stall {
+            state.register(cx.waker());
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<IO: AsyncWrite + Unpin> AsyncWrite for Faulty<IO> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        let may = {
+            let mut state = this.faults.state();
+            let written = state.written;
+            ready!(state.may_pass(&this.writes, written, false, cx.waker()))?
+        };
+        let part = &bytes[..bytes.len().min(may)];
+        let written = match &mut this.unflushed {
+            Some(unflushed) => {
+                unflushed.extend_from_slice(part);
+                part.len()
+            }
+            None => {
+                let polled = Pin::new(&mut this.io).poll_write(cx, part);
+                if polled.is_pending() {
+                    this.faults.state().register(cx.waker());
+                }
+                ready!(polled)?
+            }
+        };
+        this.faults.state().written += written as u64;
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_open(cx))?;
+        ready!(self.poll_deliver(cx))?;
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_open(cx))?;
+        ready!(self.poll_deliver(cx))?;
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+impl<IO: Transport> Transport for Faulty<IO> {
+    async fn reset(&self) {
+        let ours = poll_fn(|cx| {
+            let mut state = self.faults.state();
+            if state.reset {
+                return Poll::Ready(());
+            }
+            state.register(cx.waker());
+            Poll::Pending
+        });
+        let mut ours = std::pin::pin!(ours);
+        let mut theirs = std::pin::pin!(self.io.reset());
+        poll_fn(|cx| match ours.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => theirs.as_mut().poll(cx),
+        })
+        .await;
+    }
+
+    fn ended(&self, reason: &Reason) {
+        self.io.ended(reason);
+    }
+
+    fn lingers(&self) -> bool {
+        self.io.lingers()
+    }
+}

@@ -1,0 +1,34 @@
+//! The test kit of [portcullis](https://docs.rs/portcullis): tests of services without sockets and without waiting.
+//!
+//! Applications find it as `portcullis::test` (feature `test-util`), with a guide.
+//!
+//! - [`connect()`]: a service as its clients see it, over a [`wire`] that carries values, with injected faults ([`faulty`]);
+//! - [`peer()`], [`worker()`]: the arguments of handlers, hooks and blocking bodies;
+//! - [`pause()`]: the [`clock`], which stands still while jobs are at work; the jobs report to [`activity`];
+//! - stepped and inline pools are in [`stepped`].
+
+#![forbid(unsafe_code)]
+
+pub(crate) mod activity;
+mod clock;
+mod connect;
+mod detached;
+mod faulty;
+mod peer;
+mod stepped;
+#[cfg(test)]
+mod tests;
+mod wire;
+mod worker;
+
+// The modules of the crates below, under their own names.
+pub(crate) use portcullis_codec as codec;
+pub(crate) use portcullis_runtime::internal::{hooks, pool, scope, service, spawn, sync, threads, timer};
+
+pub(crate) use self::activity::LIMIT;
+pub use self::clock::{Paused, pause};
+pub use self::connect::{Client, Error, connect, connect_to};
+pub use self::faulty::{Faults, Faulty};
+pub use self::peer::{Sent, bounded_peer, peer};
+pub use self::stepped::{Step, Stepper, TestPool, TestPoolBuilder};
+pub use self::worker::{Body, Cancel, worker};

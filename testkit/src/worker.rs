@@ -1,0 +1,168 @@
+//! [`worker`]: a blocking body, called by a test.
+
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
+
+use crate::pool::{ExternalCanceller, ExternalJob, Pool};
+use crate::spawn::Executor;
+use crate::threads::{self, ThreadName};
+use portcullis_runtime::Worker;
+
+/// Calls a blocking body on this thread, and lends it a [`Worker`]: `test::worker(|worker| service.blocking_shrink(worker, request))`.
+///
+/// What it waits for (`.wait(worker)?`, `worker.call(..)`, `worker.spawn(..)`) runs on a tokio loop of its own, on a thread beside. A test that
+/// is async may call it too, but its own loop stands still meanwhile: what needs that one is better tested by `.await`ing the job on
+/// a [`Pool`].
+///
+/// ```
+/// # use portcullis_runtime::{Interrupted, Wait, Worker, test};
+/// fn total(worker: &Worker, parts: u32) -> Result<u32, Interrupted> {
+///     worker.check()?;
+///     async move { parts * 2 }.wait(worker)
+/// }
+/// assert_eq!(test::worker(|worker| total(worker, 21)).unwrap(), 42);
+/// ```
+///
+/// # Panics
+/// As `f` does; and if the system gives no thread for the loop.
+pub fn worker<R>(f: impl FnOnce(&Worker) -> R) -> R {
+    Body::new().run(f)
+}
+
+/// As [`worker`], under circumstances: cancelled, late, on a thread of a certain pool.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use portcullis_runtime::{Interrupted, Worker, test};
+/// fn patient(worker: &Worker) -> Result<(), Interrupted> {
+///     loop { worker.sleep(Duration::from_millis(1))?; }
+/// }
+/// let late = test::Body::new().deadline(Duration::from_millis(5)).run(patient);
+/// assert!(matches!(late, Err(Interrupted::Deadline)));
+/// let cancelled = test::Body::new().cancelled().run(patient);
+/// assert!(matches!(cancelled, Err(Interrupted::Cancelled)));
+/// let later = test::Body::new();
+/// let cancel = later.canceller();
+/// std::thread::spawn(move || cancel.cancel());
+/// assert!(matches!(later.run(patient), Err(Interrupted::Cancelled)));
+/// ```
+#[derive(Debug, Default)]
+#[must_use = "nothing runs until `.run(..)`"]
+pub struct Body {
+    deadline: Option<Duration>,
+    pool: Option<Pool>,
+    cancel: Cancel,
+}
+
+impl Body {
+    /// No deadline, not cancelled, no pool's thread.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The body has so long, from [`run`](Self::run) on, by the real clock. Zero: its time is up when it begins.
+    pub fn deadline(mut self, time: Duration) -> Self {
+        self.deadline = Some(time);
+        self
+    }
+
+    /// Whoever awaited the job is gone when it begins.
+    pub fn cancelled(self) -> Self {
+        self.cancel.cancel();
+        self
+    }
+
+    /// Can cancel it meanwhile, from the body itself or from elsewhere.
+    pub fn canceller(&self) -> Cancel {
+        self.cancel.clone()
+    }
+
+    /// The thread counts as one of `pool`'s: the body finds its [`thread_state`](portcullis_runtime::PoolBuilder::thread_state), and what it offloads there
+    /// while no other is free runs here. The state stays with the test's thread.
+    pub fn on(mut self, pool: &Pool) -> Self {
+        self.pool = Some(pool.clone());
+        self
+    }
+
+    /// Calls `f` on this thread.
+    ///
+    /// # Panics
+    /// As [`worker`].
+    pub fn run<R>(self, f: impl FnOnce(&Worker) -> R) -> R {
+        let own_loop = OwnLoop::start();
+        let deadline = self.deadline.and_then(|time| Instant::now().checked_add(time));
+        let executor = Executor::Tokio(own_loop.handle.clone());
+        let mut job = ExternalJob::in_place_of(self.pool.as_ref(), "test::worker", deadline, executor);
+        self.cancel.aim(job.canceller());
+        job.start_deadline_timer();
+        job.run(f)
+    }
+}
+
+/// Cancels a [`Body`], as if whoever awaited the job had dropped it.
+#[derive(Clone, Default)]
+pub struct Cancel(Arc<crate::sync::Mutex<Aim>>);
+
+#[derive(Default)]
+struct Aim {
+    job: Option<ExternalCanceller>,
+    cancelled: bool,
+}
+
+impl Cancel {
+    /// Now; before the body runs it will be cancelled when it does.
+    pub fn cancel(&self) {
+        let mut aim = self.0.lock();
+        aim.cancelled = true;
+        let job = aim.job.clone();
+        drop(aim);
+        if let Some(job) = job {
+            job.cancel();
+        }
+    }
+
+    fn aim(&self, job: ExternalCanceller) {
+        let mut aim = self.0.lock();
+        aim.job = Some(job.clone());
+        let cancelled = aim.cancelled;
+        drop(aim);
+        if cancelled {
+            job.cancel();
+        }
+    }
+}
+
+impl std::fmt::Debug for Cancel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cancel").field("cancelled", &self.0.lock().cancelled).finish_non_exhaustive()
+    }
+}
+
+/// A tokio loop on a thread of its own, for as long as this lives.
+struct OwnLoop {
+    handle: Handle,
+    /// Dropped, the loop ends.
+    _stop: oneshot::Sender<()>,
+}
+
+impl OwnLoop {
+    fn start() -> Self {
+        let (tell, told) = mpsc::channel();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let run = move || {
+            let Ok(runtime) = Builder::new_current_thread().enable_all().build() else { return };
+            let _ = tell.send(runtime.handle().clone());
+            let _ = runtime.block_on(stopped);
+            // Blocking tasks of a body must not hold up anything.
+            runtime.shutdown_background();
+        };
+        let thread = threads::start(ThreadName::of_our_own("test-loop"), None, run);
+        drop(thread.expect("a thread for the test's loop"));
+        let handle = told.recv().expect("a tokio runtime for the test's loop");
+        Self { handle, _stop: stop }
+    }
+}
