@@ -23,7 +23,7 @@ use crate::timer;
 ///
 /// ```
 /// # use std::time::Duration;
-/// # use portcullis_runtime::{Interrupted, Pool, Wait, test};
+/// # use portcullis::{Interrupted, Pool, Wait, test};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let time = test::pause();

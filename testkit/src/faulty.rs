@@ -16,7 +16,7 @@ use portcullis_net::Transport;
 /// For either side: `server.serve_stream(Faulty::new(io).tiny_reads())`, `Client::over(Faulty::new(io), codec)`.
 ///
 /// ```
-/// # use portcullis_runtime::{Lines, test::Faulty};
+/// # use portcullis::{Lines, test::Faulty};
 /// # use tokio::io::{AsyncReadExt, AsyncWriteExt};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> std::io::Result<()> {

@@ -11,7 +11,7 @@ use crate::service::Peer;
 /// nobody empties but the test.
 ///
 /// ```
-/// # use portcullis_runtime::{Peer, test};
+/// # use portcullis::{Peer, test};
 /// async fn greet(peer: &Peer<String>) {
 ///     let _ = peer.send("hello".to_owned()).await;
 ///     peer.close();
@@ -31,7 +31,7 @@ pub fn peer<Rsp: Send + 'static, Ev: Send + 'static>() -> (Peer<Rsp, Ev>, Sent<R
 /// As [`peer`], with a queue of `bound` responses (and as many events), at least one: to see what happens when it is full.
 ///
 /// ```
-/// # use portcullis_runtime::{Peer, TrySendError, test};
+/// # use portcullis::{Peer, TrySendError, test};
 /// let (peer, mut sent): (Peer<u32>, _) = test::bounded_peer(1);
 /// assert!(peer.try_send(1).is_ok());
 /// assert_eq!(peer.try_send(2), Err(TrySendError::Full(2)));

@@ -58,7 +58,7 @@ pub trait TestPoolBuilder: Sized {
     /// what runs when. Everything else is as in any pool: threads, places, overflow, lanes, deadlines, cancellation.
     ///
     /// ```
-    /// # use portcullis_runtime::{Pool, Wait, test::TestPoolBuilder};
+    /// # use portcullis::{Pool, Wait, test::TestPoolBuilder};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let (pool, stepper) = Pool::builder("db").threads(1).stepped()?;
@@ -112,7 +112,7 @@ pub trait TestPool {
     /// A pool named `inline` of four threads, whose jobs run where they are called: [`TestPoolBuilder::inline`].
     ///
     /// ```
-    /// # use portcullis_runtime::{Pool, test::TestPool};
+    /// # use portcullis::{Pool, test::TestPool};
     /// # use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
     /// static RAN: AtomicU32 = AtomicU32::new(0);
     /// let job = Pool::inline().run(|_| RAN.store(1, SeqCst));

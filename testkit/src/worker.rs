@@ -19,7 +19,7 @@ use portcullis_runtime::Worker;
 /// a [`Pool`].
 ///
 /// ```
-/// # use portcullis_runtime::{Interrupted, Wait, Worker, test};
+/// # use portcullis::{Interrupted, Wait, Worker, test};
 /// fn total(worker: &Worker, parts: u32) -> Result<u32, Interrupted> {
 ///     worker.check()?;
 ///     async move { parts * 2 }.wait(worker)
@@ -37,7 +37,7 @@ pub fn worker<R>(f: impl FnOnce(&Worker) -> R) -> R {
 ///
 /// ```
 /// # use std::time::Duration;
-/// # use portcullis_runtime::{Interrupted, Worker, test};
+/// # use portcullis::{Interrupted, Worker, test};
 /// fn patient(worker: &Worker) -> Result<(), Interrupted> {
 ///     loop { worker.sleep(Duration::from_millis(1))?; }
 /// }

@@ -13,7 +13,6 @@ use crate::sockets::{SocketAddrs, first_of, set_buffers, set_reuse_port};
 /// [`Server::listen`](crate::Server::listen) receives there, and so does [`Endpoint::bind`](crate::Endpoint::bind).
 ///
 /// ```
-/// # use portcullis_runtime as portcullis;
 /// # use std::net::Ipv4Addr;
 /// use portcullis::{Datagrams, Udp, codec::Utf8};
 ///

@@ -19,7 +19,6 @@ use crate::sockets::unix::{Name, UnixName};
 /// whoever made the socket.
 ///
 /// ```
-/// # use portcullis_runtime as portcullis;
 /// use portcullis::{Datagrams, UnixDatagram, codec::Utf8};
 ///
 /// let local = UnixDatagram::new("/run/desk.sock", Datagrams::<Utf8>::new());

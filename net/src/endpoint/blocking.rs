@@ -14,7 +14,6 @@ use crate::datagram::{DatagramAddr, DatagramSocket, Others, Socket};
 /// On a loop use the other one. As an iterator, it gives the messages that come.
 ///
 /// ```
-/// # use portcullis_runtime as portcullis;
 /// use std::time::Duration;
 /// use portcullis::{BlockingEndpoint, Datagrams, Udp, codec::Utf8};
 ///

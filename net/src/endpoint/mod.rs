@@ -42,7 +42,6 @@ use crate::datagram::{AsyncSocket, DatagramAddr, DatagramSocket, Others, Socket,
 /// without receiving wait for each other until a [limit](Self::limit) ends that.
 ///
 /// ```
-/// # use portcullis_runtime as portcullis;
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), portcullis::ClientError> {
 /// use portcullis::{Datagrams, Endpoint, Udp, codec::Utf8};

@@ -101,7 +101,6 @@ impl<S, C, B: Into<Bound>> Server<S, C, B> {
     /// | a [`Listener`](crate::Listener) | a transport of your own |
     ///
     /// ```
-    /// # use portcullis_runtime as portcullis;
     /// # fn serve<S: portcullis::Service<Request = String, Response = String>>(service: S) -> std::io::Result<()> {
     /// use portcullis::{Datagrams, Lines, Server, Tcp, Udp, codec::Utf8};
     ///

@@ -257,7 +257,6 @@ impl<S, C, B> Server<S, C, B> {
     /// written together and not taken yet: 64 KiB, and no more than one response beyond.
     ///
     /// ```
-    /// # use portcullis_runtime as portcullis;
     /// # fn limited<S: portcullis::Service<Response = String>>(service: S) -> portcullis::Server<S> {
     /// portcullis::Server::new(service).max_outbound_bytes(1 << 20, |line: &String| line.len())
     /// # }
@@ -313,7 +312,6 @@ impl<S, C, B> Server<S, C, B> {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use portcullis_runtime as portcullis;
     /// # fn limited<S: portcullis::Service>(service: S) -> portcullis::Server<S> {
     /// // Uploads over a modem.
     /// portcullis::Server::new(service).frame_within(Duration::from_secs(60)).frame_rate(4 * 1024)
@@ -346,7 +344,6 @@ impl<S, C, B> Server<S, C, B> {
     /// take part by [`Codec::decode_later`](portcullis_codec::Codec::decode_later). Datagrams, and a last frame without its ending, are decoded on the loop.
     ///
     /// ```
-    /// # use portcullis_runtime as portcullis;
     /// # fn served<S: portcullis::Service>(service: S) -> std::io::Result<portcullis::Server<S>> {
     /// let pool = portcullis::Pool::builder("decode").threads(2).build()?;
     /// Ok(portcullis::Server::new(service).decode_on(&pool, 64 * 1024))

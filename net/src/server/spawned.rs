@@ -138,7 +138,6 @@ impl RunningServer {
     /// do](Self#when-handlers-hold-the-loop).
     ///
     /// ```
-    /// # use portcullis_runtime as portcullis;
     /// # fn main_thread<S: portcullis::Service<Request = String, Response = String>>(service: S) -> std::io::Result<()> {
     /// let runtime = tokio::runtime::Runtime::new()?;
     /// let server = portcullis::Server::new(service).codec(portcullis::Lines::new()).bind("127.0.0.1:0")?;

@@ -14,7 +14,6 @@ use super::{first_of, set_reuse_port};
 /// [`Client::connect`](crate::Client::connect) connects to it.
 ///
 /// ```
-/// # use portcullis_runtime as portcullis;
 /// # use std::time::Duration;
 /// use portcullis::Tcp;
 ///

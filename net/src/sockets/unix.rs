@@ -15,7 +15,6 @@ use super::socket_file::{self, SocketFile};
 /// and [`Client::connect`](crate::Client::connect) connects to it.
 ///
 /// ```
-/// # use portcullis_runtime as portcullis;
 /// use portcullis::Unix;
 ///
 /// let unix = Unix::new("/run/desk.sock").mode(0o660);

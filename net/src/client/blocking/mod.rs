@@ -21,7 +21,6 @@ use crate::sockets::left;
 /// [`send`](Self::send) or [`flush`](Self::flush), what has been read in part is kept.
 ///
 /// ```
-/// # use portcullis_runtime as portcullis;
 /// use std::io::{BufRead, BufReader, Write};
 /// use std::{net::TcpListener, thread, time::Duration};
 /// use portcullis::{BlockingClient, Lines};

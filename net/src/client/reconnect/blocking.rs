@@ -17,7 +17,6 @@ type Connect<T> = Box<dyn FnMut() -> Result<T, ClientError> + Send>;
 /// What connects has its own time limit, if any: [`BlockingClient::connect_within`].
 ///
 /// ```
-/// # use portcullis_runtime as portcullis;
 /// use std::time::Duration;
 /// use portcullis::{Backoff, BlockingClient, BlockingReconnect, ClientError, Lines};
 ///

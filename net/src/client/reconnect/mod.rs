@@ -38,7 +38,6 @@ type Connect<T> = Box<dyn FnMut() -> Connecting<T> + Send>;
 /// and nothing was sent. A connection that the server has closed while nothing was asked is replaced without a word.
 ///
 /// ```
-/// # use portcullis_runtime as portcullis;
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> std::io::Result<()> {
 /// use std::time::Duration;

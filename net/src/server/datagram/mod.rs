@@ -112,7 +112,6 @@ impl<S, C, B> Server<S, C, B> {
     /// clients are behind one address, or one host sends measurements for many, raise it. Unix sockets don't count.
     ///
     /// ```
-    /// # use portcullis_runtime as portcullis;
     /// # fn limited<S: portcullis::Service>(service: S) -> portcullis::Server<S> {
     /// // For games: 64 updates a second, and a household of players.
     /// portcullis::Server::new(service).datagram_rate(1000).datagram_session_rate(10)

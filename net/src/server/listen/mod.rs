@@ -41,7 +41,6 @@ use crate::transport::Transport;
 /// place for another connection. All listeners of a server are polled by one task, in turn.
 ///
 /// ```
-/// # use portcullis_runtime as portcullis;
 /// use std::io;
 /// use std::task::{Context, Poll, ready};
 /// use portcullis::{Accepted, Listener};

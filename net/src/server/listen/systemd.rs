@@ -39,7 +39,6 @@ pub enum InheritedKind {
 /// Call it once: the sockets are handed over.
 ///
 /// ```no_run
-/// # use portcullis_runtime as portcullis;
 /// # fn f<S: portcullis::Service<Request = String, Response = String>>(service: S) -> std::io::Result<()> {
 /// use portcullis::{InheritedKind, Lines, Server};
 ///

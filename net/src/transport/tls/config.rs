@@ -16,7 +16,6 @@ use crate::sync::Mutex;
 /// From PEM files, which can be read again while the server runs:
 ///
 /// ```no_run
-/// # use portcullis_runtime as portcullis;
 /// # fn f() -> std::io::Result<()> {
 /// let tls = portcullis::Tls::pem_files("chain.pem", "key.pem").alpn(["desk/1"]).build()?;
 /// let reloader = tls.reloader(); // `reloader.reload()?` when the files have changed
