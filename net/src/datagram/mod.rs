@@ -27,7 +27,8 @@ use self::udp::UdpOptions;
 #[cfg(unix)]
 pub use self::unix::UnixDatagram;
 #[cfg(unix)]
-use crate::codec::private::{MAX_DATAGRAM, MAX_UDP_PAYLOAD};
+use crate::codec::private::MAX_DATAGRAM;
+use crate::codec::private::MAX_UDP_PAYLOAD;
 #[cfg(unix)]
 use crate::sockets::socket_file;
 #[cfg(unix)]

@@ -7,7 +7,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use socket2::{Domain, SockAddr, Socket, Type};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use socket2::SockAddr;
+use socket2::{Domain, Socket, Type};
 
 use super::socket_file::{self, SocketFile};
 
