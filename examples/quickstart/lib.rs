@@ -1,1 +1,3 @@
 //! The package of the example `quickstart`, which is `main.rs`.
+
+#![forbid(unsafe_code)]
