@@ -19,11 +19,13 @@ thread_local! {
     feature = "zlib",
     feature = "zstd"
 ))]
+#[inline]
 pub(super) fn add(bytes: usize) {
     COST.set(COST.get().saturating_add(bytes));
 }
 
 /// Returns the bytes that were counted since the last call, and resets the count.
+#[inline]
 pub fn take() -> usize {
     COST.take()
 }

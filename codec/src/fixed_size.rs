@@ -42,6 +42,7 @@ pub struct FixedSize<const N: usize>(());
 
 impl<const N: usize> FixedSize<N> {
     /// Makes a codec of messages of `N` bytes. `N` must not be 0, or the program does not compile.
+    #[inline]
     pub const fn new() -> Self {
         const { assert!(N > 0, "`FixedSize<0>` is not allowed") };
         Self(())

@@ -16,6 +16,7 @@ pub(super) struct LengthPrefix {
 }
 
 impl LengthPrefix {
+    #[inline]
     pub(super) const fn new() -> Self {
         Self { bytes_to_skip: 0 }
     }
@@ -25,6 +26,7 @@ impl LengthPrefix {
     ///
     /// # Errors
     /// The frame has more than `max` bytes. Later calls skip exactly this frame.
+    #[inline]
     pub(super) fn next_frame(
         &mut self,
         input: &mut BytesMut,
@@ -50,6 +52,7 @@ impl LengthPrefix {
 ///
 /// # Errors
 /// Those of `write`, and a frame of more than `max` bytes.
+#[inline]
 pub(super) fn write_prefixed(
     output: &mut BytesMut,
     max: usize,

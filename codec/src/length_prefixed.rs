@@ -30,6 +30,7 @@ pub struct LengthPrefixed<F> {
 
 impl<F: Format> LengthPrefixed<F> {
     /// Makes a codec of frames of up to 8 MiB.
+    #[inline]
     pub const fn new() -> Self {
         Self { max_frame: 8 * 1024 * 1024, prefix: LengthPrefix::new(), format: PhantomData }
     }
@@ -37,6 +38,7 @@ impl<F: Format> LengthPrefixed<F> {
     /// Sets the longest frame that is read or written, in bytes without its length; at most
     /// `u32::MAX`.
     #[must_use]
+    #[inline]
     pub const fn max_frame(mut self, bytes: usize) -> Self {
         self.max_frame = if bytes > u32::MAX as usize { u32::MAX as usize } else { bytes };
         self

@@ -23,18 +23,21 @@ pub struct Lines {
 
 impl Lines {
     /// Makes a codec of lines of up to 64 KiB.
+    #[inline]
     pub const fn new() -> Self {
         Self { scanner: LineScanner::new(64 * 1024), max_length: 64 * 1024, ending: "\n" }
     }
 
     /// Sets the longest line that is read or written, in bytes without its ending.
     #[must_use]
+    #[inline]
     pub const fn max_length(self, bytes: usize) -> Self {
         Self { scanner: LineScanner::new(bytes), max_length: bytes, ending: self.ending }
     }
 
     /// Writes CRLF, which protocols such as SMTP and FTP require.
     #[must_use]
+    #[inline]
     pub const fn crlf(self) -> Self {
         Self { ending: "\r\n", ..self }
     }

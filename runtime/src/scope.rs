@@ -46,6 +46,7 @@ struct Members {
 
 impl Scope {
     /// A scope whose tasks run on `spawner`.
+    #[inline]
     pub fn new(spawner: Arc<dyn Spawn>) -> Arc<Self> {
         Arc::new(Self {
             spawner,
@@ -56,11 +57,13 @@ impl Scope {
     }
 
     /// From now on nothing is spawned here: portal calls that need a task of their own answer `Closed`.
+    #[inline]
     pub fn close(&self) {
         self.closed.store(true, Ordering::Release);
     }
 
     /// Runs `task`, which polls inside this scope. `at`: where the user's code has spawned it, for the reports.
+    #[inline]
     pub fn spawn(&self, task: BoxTask, at: Option<&'static Location<'static>>) -> Result<(), Interrupted> {
         if self.closed.load(Ordering::Acquire) {
             return Err(Interrupted::Closed);
@@ -72,6 +75,7 @@ impl Scope {
     }
 
     /// Counts a job of this scope on `pool`, for as long as the guard lives.
+    #[inline]
     pub fn register_job<P: DrainSource + 'static>(self: &Arc<Self>, pool: &Arc<P>) -> ScopeGuard {
         let mut members = self.members.lock();
         members.jobs += 1;
@@ -98,6 +102,7 @@ impl Scope {
     }
 
     /// Whether the jobs of this scope were cancelled, so that none begins any more.
+    #[inline]
     pub(crate) fn has_given_up(&self) -> bool {
         self.given_up.load(Ordering::Acquire)
     }

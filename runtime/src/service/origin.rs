@@ -41,6 +41,7 @@ pub struct Extended<T: ?Sized = dyn Any + Send + Sync> {
 
 impl Origin {
     /// The address, if the transport has addresses.
+    #[inline]
     pub fn addr(&self) -> Option<SocketAddr> {
         match *self {
             Self::Unnamed => None,
@@ -54,6 +55,7 @@ impl Origin {
 
     /// The credentials, if it is a Unix socket.
     #[cfg(unix)]
+    #[inline]
     pub fn credentials(&self) -> Option<Credentials> {
         match *self {
             Self::Unix(credentials) => Some(credentials),
@@ -63,6 +65,7 @@ impl Origin {
     }
 
     /// The extension of this type, if there is one.
+    #[inline]
     pub fn extension<T: Any>(&self) -> Option<&T> {
         match self {
             Self::Extended(extended) => {
@@ -105,6 +108,7 @@ pub struct Credentials {
 impl Credentials {
     /// What a transport has asked the kernel.
     #[doc(hidden)]
+    #[inline]
     pub fn new(pid: Option<i32>, uid: u32, gid: u32) -> Self {
         Self { pid, uid, gid }
     }

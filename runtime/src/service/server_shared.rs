@@ -50,11 +50,13 @@ pub struct SessionLimits {
 
 impl SessionLimits {
     /// The same, with the shortest time limit of the states of a service.
+    #[inline]
     pub fn with_states(self, shortest: Option<Duration>) -> Self {
         Self { state: shortest, ..self }
     }
 
     /// A tick that is small beside every limit, and neither busy nor blind.
+    #[inline]
     pub fn tick(&self) -> Duration {
         let shortest =
             [self.first_request, self.idle, self.frame, self.write, self.state].into_iter().flatten().min();
@@ -88,12 +90,14 @@ type Weigh<Rsp> = Box<dyn Fn(&Rsp) -> usize + Send + Sync>;
 
 impl WeightLimit {
     /// `weigh` is called for each response; together they weigh at most `max`.
+    #[inline]
     pub fn new<Rsp: 'static>(max: usize, weigh: impl Fn(&Rsp) -> usize + Send + Sync + 'static) -> Self {
         let weigh: Weigh<Rsp> = Box::new(weigh);
         Self { max, weigh: Arc::new(weigh) }
     }
 
     /// What a response weighs, and what all may that wait.
+    #[inline]
     pub(super) fn weigh<Rsp: 'static>(&self, response: &Rsp) -> Option<(usize, usize)> {
         let weigh = self.weigh.downcast_ref::<Weigh<Rsp>>()?;
         Some((weigh(response), self.max))
@@ -133,6 +137,7 @@ pub struct ServerShared {
 
 impl ServerShared {
     /// The clock begins now.
+    #[inline]
     pub fn new(limits: SessionLimits, queue_limits: QueueLimits) -> Self {
         Self {
             phase: AtomicU8::new(0),
@@ -145,28 +150,33 @@ impl ServerShared {
     }
 
     /// The time limits of sessions.
+    #[inline]
     pub fn limits(&self) -> &SessionLimits {
         &self.limits
     }
 
     /// The limits of their queues.
+    #[inline]
     pub fn queue_limits(&self) -> &QueueLimits {
         &self.queue_limits
     }
 
     /// Unfinished frames hold so many bytes more; `false` if that is too much.
     #[must_use]
+    #[inline]
     pub fn hold(&self, bytes: usize) -> bool {
         let held = self.unfinished.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         self.limits.unfinished.is_none_or(|max| held <= max)
     }
 
     /// Unfinished frames hold so many bytes fewer.
+    #[inline]
     pub fn give_back(&self, bytes: usize) {
         self.unfinished.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     /// How far the stop has come.
+    #[inline]
     pub fn phase(&self) -> ShutdownPhase {
         match self.phase.load(Ordering::Acquire) {
             0 => ShutdownPhase::Running,
@@ -177,37 +187,44 @@ impl ServerShared {
     }
 
     /// Moves on to `phase`. The caller wakes the sessions after that.
+    #[inline]
     pub fn set_phase(&self, phase: ShutdownPhase) {
         self.phase.fetch_max(phase as u8, Ordering::AcqRel);
     }
 
     /// What the clock shows.
+    #[inline]
     pub fn now(&self) -> u64 {
         self.now.load(Ordering::Relaxed)
     }
 
     /// Moves the clock to where the time is.
+    #[inline]
     pub fn tick(&self) {
         self.now.store(self.time(), Ordering::Relaxed);
     }
 
     /// Whether the clock should have been moved long ago.
+    #[inline]
     pub fn is_late(&self) -> bool {
         self.time().saturating_sub(self.now()) > millis(2 * MAX_TICK)
     }
 
     /// What the clock would show if it were moved now.
+    #[inline]
     pub fn time(&self) -> u64 {
         millis(self.began.elapsed())
     }
 
     /// The point at which `limit`, counted from now, has surely passed. Never zero, which stands for "no deadline".
+    #[inline]
     pub fn deadline_after(&self, limit: Duration) -> u64 {
         self.time().saturating_add(millis(limit)).saturating_add(1)
     }
 }
 
 /// In whole milliseconds, the unit of the clock.
+#[inline]
 pub fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

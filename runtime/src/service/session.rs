@@ -80,6 +80,7 @@ impl<Req, Rsp> Session<Req, Rsp> {
     }
 
     /// The connection's other end: clone it to send from elsewhere.
+    #[inline]
     pub fn peer(&self) -> &Peer<Rsp> {
         &self.peer
     }
@@ -135,38 +136,45 @@ struct Slot<Req> {
 
 impl<Req> RequestSlot<Req> {
     /// A session of `peer`, and the slot that it takes its requests from.
+    #[inline]
     pub fn session<Rsp>(peer: Peer<Rsp>) -> (Session<Req, Rsp>, Self) {
         let slot = Arc::new(Mutex::new(Slot { waker: None, requested: false, item: None }));
         (Session { peer, slot: Self(Arc::clone(&slot)) }, Self(slot))
     }
 
     /// A run of the handler begins.
+    #[inline]
     pub fn begin_run(&self) {
         self.0.lock().requested = false;
     }
 
     /// Whether the handler has called `next` in this run.
+    #[inline]
     pub fn was_requested(&self) -> bool {
         self.0.lock().requested
     }
 
     /// Whether a `next` is pending.
+    #[inline]
     pub fn is_awaited(&self) -> bool {
         self.0.lock().waker.is_some()
     }
 
     /// Whether there is an item that the handler has not taken.
+    #[inline]
     pub fn is_full(&self) -> bool {
         self.0.lock().item.is_some()
     }
 
     /// Puts in an item before the handler asks for it.
+    #[inline]
     pub fn prefetch(&self, item: Result<Req, SessionError>) {
         self.0.lock().item = Some(item);
     }
 
     /// Puts in an item for the `next` that is pending. Returns its waker, which the driver wakes unless it is the driver's own.
     #[must_use]
+    #[inline]
     pub fn deliver(&self, item: Result<Req, SessionError>) -> Option<Waker> {
         let mut slot = self.0.lock();
         slot.item = Some(item);
