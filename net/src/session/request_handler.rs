@@ -3,11 +3,11 @@
 //! A burst handles every request and every event that is there, writes the answers together, reads once more, and ends
 //! when nothing is there. During a stop, what has been read is still answered; nothing more is read, and no event is handled.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::ops::ControlFlow;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use tokio::task::yield_now;
 use tracing::debug;
@@ -199,7 +199,7 @@ where
             let mut handler = pin!(registry.service().on_request(before, peer, conn, request));
             // Many handlers never wait: then there is nothing to attend to. The response goes into the batch
             // where it comes up, since every hand that a message goes through is a copy of it.
-            let at_once = poll_fn(|cx| {
+            let at_once = InlinePollFn(|cx: &mut Context<'_>| {
                 Poll::Ready(handler.as_mut().poll(cx).map(|done| apply_step(io, state, active_state, done)))
             });
             let taken = match at_once.await {
@@ -326,7 +326,22 @@ where
     ControlFlow::Continue(true)
 }
 
+/// As `std::future::PollFn`, and always inlined: each request goes through it.
+struct InlinePollFn<F>(F);
+
+impl<F> Unpin for InlinePollFn<F> {}
+
+impl<T, F: FnMut(&mut Context<'_>) -> Poll<T>> Future for InlinePollFn<F> {
+    type Output = T;
+
+    #[inline(always)]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        (self.0)(cx)
+    }
+}
+
 /// Takes the state back from a handler, and puts its response into the batch.
+#[inline(always)]
 fn apply_step<S, IO, C>(
     io: &mut SessionIo<S, IO, C>,
     state: &mut Option<S::State>,
