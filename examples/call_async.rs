@@ -1,6 +1,7 @@
 //! Call asynchronous code from a worker thread.
 //!
-//! Ports "Calling asynchronous code from a worker thread" of EasyNetwork's guide on threads in servers:
+//! Ports "Calling asynchronous code from a worker thread" of EasyNetwork's guide on threads in
+//! servers:
 //!
 //! ```python
 //! async def handle(self, client):
@@ -16,10 +17,12 @@
 //! ```
 //!
 //! Where we differ:
-//! - There is no portal to create, keep and close: a method that needs one takes a `worker`. On the loop there is
-//!   none to be had, so what raises an error there when it runs does not compile here.
-//! - What the thread waits for runs inside the handler that awaits the thread. If the client leaves, the handler is dropped,
-//!   and the thread's wait ends with `Interrupted::Abandoned` instead of going on.
+//! - There is no portal to create, keep and close: a method that needs one takes a `worker`. On the
+//!   loop there is none to be had, so what raises an error there when it runs does not compile
+//!   here.
+//! - What the thread waits for runs inside the handler that awaits the thread. If the client
+//!   leaves, the handler is dropped, and the thread's wait ends with `Interrupted::Abandoned`
+//!   instead of going on.
 
 #![forbid(unsafe_code)]
 
@@ -61,9 +64,10 @@ impl Demo {
         Ok(())
     }
 
-    #[blocking(on = self.pool)]
+    #[blocking(pool = self.pool)]
     fn data_processing(&self, worker: &Worker, request: Request) -> Result<Response, Interrupted> {
-        // Back to the loop for a while. Any `Send + 'static` future can be waited for, a method of the service ...
+        // Back to the loop for a while. Any `Send + 'static` future can be waited for, a method of
+        // the service ...
         self.pause(Duration::from_millis(request.pause_ms)).wait(worker)?;
         // ... or a block. Synchronous code goes there by `worker.call`.
         let ran_on = async { this_thread() }.wait(worker)?;

@@ -1,7 +1,8 @@
-//! One service over UDP and TCP at once: sensors report by datagram, a screen asks over a connection.
+//! One service over UDP and TCP at once: sensors report by datagram, a screen asks over a
+//! connection.
 //!
-//! Each sensor's address has a session with a value of its own, which ends when the sensor has been silent for a while. Run it
-//! with `cargo run --example datagrams`; it plays all parts itself.
+//! Each sensor's address has a session with a value of its own, which ends when the sensor has been
+//! silent for a while. Run it with `cargo run --example datagrams`; it plays all parts itself.
 
 #![forbid(unsafe_code)]
 
@@ -24,7 +25,8 @@ enum Request {
 
 #[derive(Debug, Serialize, Deserialize)]
 enum Response {
-    /// How many of this sensor's reports have arrived. Datagrams get lost: it may tell by the count.
+    /// How many of this sensor's reports have arrived. Datagrams get lost: it may tell by the
+    /// count.
     Noted(u64),
     Sensors(BTreeMap<String, f64>),
     Misunderstood(String),
@@ -93,17 +95,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .codec(JsonLines::new())
         .bind("127.0.0.1:0")?
         .listen(Udp::new("127.0.0.1:0", datagrams()))?
-        .idle_within(Duration::from_millis(300));
+        .idle_timeout(Duration::from_millis(300));
     let stats = server.datagram_stats();
     let server = server.spawn().await?;
     let &[tcp, udp] = server.local_addrs() else { unreachable!("it was bound twice") };
     println!("station: streams on {tcp}, datagrams on {udp}");
 
-    // A sensor on a loop. An answer that does not come is asked for again, since a report may arrive twice.
+    // A sensor on a loop. An answer that does not come is asked for again, since a report may
+    // arrive twice.
     let mut roof = Endpoint::<Request, Response, _>::connect(Udp::new(udp, datagrams()))
         .await?
-        .limit(Duration::from_secs(5))
-        .resend_every(Duration::from_millis(500));
+        .timeout(Duration::from_secs(5))
+        .retransmit_interval(Duration::from_millis(500));
     for value in [18.5, 18.9] {
         println!("roof: {:?}", roof.call(Request::Measured("roof".into(), value)).await?);
     }
@@ -111,7 +114,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // A sensor without a loop.
     let cellar = tokio::task::spawn_blocking(move || {
         let mut cellar = BlockingEndpoint::<Request, Response, _>::connect(Udp::new(udp, datagrams()))?
-            .limit(Duration::from_secs(5));
+            .timeout(Duration::from_secs(5));
         cellar.call(Request::Measured("cellar".into(), 9.0))
     });
     println!("cellar: {:?}", cellar.await??);
@@ -119,7 +122,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // One that speaks another language.
     let mut stranger = Endpoint::<&str, Response, _>::connect(Udp::new(udp, datagrams()))
         .await?
-        .limit(Duration::from_secs(5));
+        .timeout(Duration::from_secs(5));
     println!("stranger: {:?}", stranger.call("hello?").await?);
 
     let mut screen = Client::<Request, Response, _>::connect(tcp, JsonLines::new()).await?;

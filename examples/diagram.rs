@@ -5,8 +5,9 @@
 //! cargo run --example diagram -- door.svg  # or where you like
 //! ```
 //!
-//! The description is a constant that `#[service]` writes: what stands at the methods, and what their bodies name.
-//! In a test, `assert_diagram!(Door, "docs/door.mmd")` keeps a picture in the repository and the code together.
+//! The description is a constant that `#[service]` writes: what stands at the methods, and what
+//! their bodies name. In a test, `assert_diagram!(Door, "docs/door.mmd")` keeps a picture in the
+//! repository and the code together.
 
 #![forbid(unsafe_code)]
 
@@ -46,7 +47,7 @@ impl Door {
     }
 
     /// Somebody is known, and has attempts left.
-    #[state(within = "20s")]
+    #[state(max_duration = "20s")]
     async fn badged(
         &self,
         name: String,
@@ -62,7 +63,7 @@ impl Door {
     }
 
     /// Until it is pushed, or five seconds are over.
-    #[state(within = "5s")]
+    #[state(max_duration = "5s")]
     async fn open(&self, name: String, request: Request) -> (bool, DoorState) {
         match request {
             Request::Push => (true, DoorState::Locked),
@@ -81,7 +82,7 @@ impl Door {
     }
 
     /// Reads a slow file.
-    #[blocking(on = self.disk, deadline = "1s", nested)]
+    #[blocking(pool = self.disk, deadline = "1s", nested)]
     fn verify(&self, name: String, code: u32) -> bool {
         std::thread::sleep(Duration::from_millis(self.wait.into()));
         code as usize == name.len()

@@ -16,11 +16,11 @@
 //! ```
 //!
 //! Where we differ:
-//! - The pool is a field from the start, so there is no time at which `self.executor` does not exist. `cleanup.pool(..)`
-//!   is the guide's `enter_async_context`.
-//! - Which pool a method runs on stands at the method (`on = self.pool`), not at each call.
-//! - The stop has a deadline and a report, whatever handlers and threads do. (The guide's pattern, on asyncio, does not
-//!   stop while a client stays connected whose handler awaited a running job.)
+//! - The pool is a field from the start, so there is no time at which `self.executor` does not
+//!   exist. `cleanup.pool(..)` is the guide's `enter_async_context`.
+//! - Which pool a method runs on stands at the method (`pool = self.pool`), not at each call.
+//! - The stop has a deadline and a report, whatever handlers and threads do. (The guide's pattern,
+//!   on asyncio, does not stop while a client stays connected whose handler awaited a running job.)
 
 #![forbid(unsafe_code)]
 
@@ -63,7 +63,7 @@ impl Demo {
         Ok(())
     }
 
-    #[blocking(on = self.pool)]
+    #[blocking(pool = self.pool)]
     fn data_processing(&self, request: Request) -> Response {
         thread::sleep(Duration::from_millis(250)); // Simulate long computing
         let computed_on = thread::current().name().unwrap_or("?").to_owned();

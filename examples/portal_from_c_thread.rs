@@ -1,12 +1,15 @@
 //! A thread that no pool owns talks to the loop: the callback of a C library, through a [`Portal`].
 //!
-//! The library starts a thread of its own and calls us from it, one reading of its thermometer at a time. (Here it is
-//! written in Rust, for no example needs `unsafe`. What matters is the same: the thread is the library's.)
+//! The library starts a thread of its own and calls us from it, one reading of its thermometer at a
+//! time. (Here it is written in Rust, for no example needs `unsafe`. What matters is the same: the
+//! thread is the library's.)
 //!
 //! - `call_soon` says something to the loop and does not wait: the everyday callback.
-//! - `enter_thread` lends the thread a `Worker` for as long as a closure runs. With it, it may wait: `.wait(worker)`, `call`.
+//! - `enter_thread` lends the thread a `Worker` for as long as a closure runs. With it, it may
+//!   wait: `.wait(worker)`, `call`.
 //! - `spawn` starts a task on the loop, which outlives the callback.
-//! - When the server has stopped, each of them answers `Closed`, and so the library learns that nobody listens any more.
+//! - When the server has stopped, each of them answers `Closed`, and so the library learns that
+//!   nobody listens any more.
 
 #![forbid(unsafe_code)]
 
@@ -19,13 +22,15 @@ use portcullis::{Client, Interrupted, Portal, codec::JsonLines};
 use portcullis_examples::{Error, time_limit};
 use serde::{Deserialize, Serialize};
 
-// ---------------------------------------------------------------------------------------------- the library
+// ----------------------------------------------------------------------------------------------
+// the library
 
 mod libthermo {
     use std::thread::{self, JoinHandle};
     use std::time::Duration;
 
-    /// What C would write as `int (*callback)(double celsius, void *user_data)`: anything but 0 ends the thread.
+    /// What C would write as `int (*callback)(double celsius, void *user_data)`: anything but 0
+    /// ends the thread.
     pub(crate) type Callback = Box<dyn FnMut(f64) -> i32 + Send>;
 
     pub(crate) const GO_ON: i32 = 0;
@@ -42,7 +47,8 @@ mod libthermo {
     }
 }
 
-// ---------------------------------------------------------------------------------------------- the service
+// ----------------------------------------------------------------------------------------------
+// the service
 
 #[derive(Default)]
 struct Weather {
@@ -144,7 +150,8 @@ fn this_thread() -> String {
     thread::current().name().unwrap_or("?").to_owned()
 }
 
-// ---------------------------------------------------------------------------------------------- its client
+// ----------------------------------------------------------------------------------------------
+// its client
 
 // One thread, `main`, is the loop.
 #[tokio::main(flavor = "current_thread")]

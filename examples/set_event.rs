@@ -1,6 +1,7 @@
 //! Set an event on the loop, from a thread that nobody awaits.
 //!
-//! Ports "Calling synchronous code from a worker thread" of EasyNetwork's guide on threads in servers:
+//! Ports "Calling synchronous code from a worker thread" of EasyNetwork's guide on threads in
+//! servers:
 //!
 //! ```python
 //! async def handle(self, client):
@@ -17,10 +18,13 @@
 //! ```
 //!
 //! Where we differ:
-//! - To submit and not await is `.detach()`, seen at the call. (Not awaiting alone would cancel the job.)
-//! - tokio's `Notify` is thread-safe, so this thread could set it itself. `worker.call` is for what should happen on the
-//!   loop, between two polls of its tasks; it returns the function's value, and returns when that has run.
-//! - Nobody awaits this job, so its call runs as a task of the server. When the server has stopped, it answers `Closed`.
+//! - To submit and not await is `.detach()`, seen at the call. (Not awaiting alone would cancel the
+//!   job.)
+//! - tokio's `Notify` is thread-safe, so this thread could set it itself. `worker.call` is for what
+//!   should happen on the loop, between two polls of its tasks; it returns the function's value,
+//!   and returns when that has run.
+//! - Nobody awaits this job, so its call runs as a task of the server. When the server has stopped,
+//!   it answers `Closed`.
 
 #![forbid(unsafe_code)]
 
@@ -65,7 +69,7 @@ impl Demo {
         Ok(())
     }
 
-    #[blocking(on = self.pool)]
+    #[blocking(pool = self.pool)]
     fn set_later(&self, worker: &Worker, event: Arc<Notify>) -> Result<(), Interrupted> {
         thread::sleep(Duration::from_millis(300));
         println!("{} has the event set", this_thread());

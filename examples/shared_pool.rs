@@ -14,9 +14,12 @@
 //! ```
 //!
 //! Where we differ:
-//! - What blocks says so itself (`#[blocking]`), and so every call of it is an offload. There is no `to_thread` to forget.
-//! - `Pool::shared()` is bounded, its queue too. Nobody who floods the server can make it hoard jobs.
-//! - A client that goes away cancels its job: one in the queue never runs, and one that runs can find out (`worker.check()?`).
+//! - What blocks says so itself (`#[blocking]`), and so every call of it is an offload. There is no
+//!   `to_thread` to forget.
+//! - `Pool::shared()` is bounded, its queue too. Nobody who floods the server can make it hoard
+//!   jobs.
+//! - A client that goes away cancels its job: one in the queue never runs, and one that runs can
+//!   find out (`worker.check()?`).
 
 #![forbid(unsafe_code)]
 
@@ -43,8 +46,8 @@ struct Response {
 
 #[service]
 impl Demo {
-    /// `session.next()` is the guide's `yield`, `session.send(..)` its `client.send_packet(..)`. Having returned, the
-    /// handler is started again for the next request, as there.
+    /// `session.next()` is the guide's `yield`, `session.send(..)` its `client.send_packet(..)`.
+    /// Having returned, the handler is started again for the next request, as there.
     #[session]
     async fn handle(&self, session: &mut Session<Request, Response>) -> Result<(), Error> {
         let request = session.next().await?;
@@ -53,7 +56,7 @@ impl Demo {
         Ok(())
     }
 
-    /// No `on = …`: the shared pool.
+    /// No `pool = …`: the shared pool.
     #[blocking]
     fn data_processing(&self, request: Request) -> Response {
         thread::sleep(Duration::from_millis(250)); // Simulate long computing

@@ -1,4 +1,5 @@
-//! Spawn tasks on the loop from a worker thread, take their results as they complete, and cancel one.
+//! Spawn tasks on the loop from a worker thread, take their results as they complete, and cancel
+//! one.
 //!
 //! Ports "Spawning tasks from worker threads" of EasyNetwork's guide on threads in servers:
 //!
@@ -24,9 +25,12 @@
 //! ```
 //!
 //! Where we differ:
-//! - The tasks are the server's: its stop cancels those that are left when its grace is over. (There, at once.)
-//! - `as_completed` says which task it is whose result it gives: a task that was cancelled has no value to tell it by.
-//! - Waiting is waiting like any other: it ends if the client leaves, at the deadline, at the server's stop.
+//! - The tasks are the server's: its stop cancels those that are left when its grace is over.
+//!   (There, at once.)
+//! - `as_completed` says which task it is whose result it gives: a task that was cancelled has no
+//!   value to tell it by.
+//! - Waiting is waiting like any other: it ends if the client leaves, at the deadline, at the
+//!   server's stop.
 
 #![forbid(unsafe_code)]
 
@@ -67,7 +71,7 @@ impl Demo {
         Ok(())
     }
 
-    #[blocking(on = self.pool)]
+    #[blocking(pool = self.pool)]
     fn four_tasks(&self, worker: &Worker) -> Result<Vec<String>, Interrupted> {
         // Spawn several tasks
         let tasks: Vec<_> = (1..=4).map(|index| worker.spawn(self.long_running_task(index))).collect();

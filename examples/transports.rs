@@ -1,12 +1,13 @@
-//! One service, any transport: a guest book that is open over TCP, over TLS and over a Unix socket at once.
+//! One service, any transport: a guest book that is open over TCP, over TLS and over a Unix socket
+//! at once.
 //!
 //! ```text
 //! cargo run --example transports
 //! ```
 //!
-//! The service does not know which it is served over, unless it asks: the visitor's name is what the transport can
-//! vouch for. Then the certificate is replaced while the server runs, and one stop closes all listeners. Clients connect to
-//! the same kinds of addresses.
+//! The service does not know which it is served over, unless it asks: the visitor's name is what
+//! the transport can vouch for. Then the certificate is replaced while the server runs, and one
+//! stop closes all listeners. Clients connect to the same kinds of addresses.
 
 #![forbid(unsafe_code)]
 
@@ -20,7 +21,8 @@ use portcullis::{Client, ClientTls, Connect, Tcp, Tls, Unix};
 use portcullis_examples::{Error, time_limit};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
-// ---------------------------------------------------------------------------------------------- the service
+// ----------------------------------------------------------------------------------------------
+// the service
 
 #[derive(Default)]
 struct GuestBook {
@@ -53,7 +55,8 @@ fn visitor(peer: &Peer<String>) -> String {
     }
 }
 
-// ---------------------------------------------------------------------------------------------- its server and clients
+// ----------------------------------------------------------------------------------------------
+// its server and clients
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
@@ -91,7 +94,7 @@ async fn main() -> Result<(), Error> {
 
 async fn visit(address: impl Connect, text: &str) -> Result<(), Error> {
     let client = Client::<String, String, _>::connect(address, Lines::new()).await?;
-    let mut client = client.limit(Duration::from_secs(5));
+    let mut client = client.timeout(Duration::from_secs(5));
     println!("{}", client.call(text.to_owned()).await?);
     client.finish().await?;
     Ok(())

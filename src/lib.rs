@@ -1,15 +1,16 @@
-//! Threaded network services by annotation: async handlers on the loop, blocking methods on bounded pools, and a
-//! portal back.
+//! Threaded network services by annotation: async handlers on the loop, blocking methods on bounded
+//! pools, and a portal back.
 //!
-//! **`.await` on the loop, `.wait(worker)?` on a thread. Same methods, two worlds, and grep finds every crossing.**
+//! **`.await` on the loop, `.wait(worker)?` on a thread. Same methods, two worlds, and grep finds
+//! every crossing.**
 //!
 //! | where you are | an `async fn` of the service | a `#[blocking] fn` of the service |
 //! |---|---|---|
 //! | loop (handlers, hooks, tasks) | `self.audit(3).await` | `self.decode(img).await`: offloaded to its pool |
 //! | thread (a blocking body, which holds `worker: &Worker`) | `self.audit(3).wait(worker)?`: runs on the loop, this thread waits | `self.decode(img).wait(worker)?`: on its own pool (in place if this thread is of that pool); `self.blocking_decode(worker, img)`: a plain call here |
 //!
-//! Waiting for the loop from the loop, calling a blocking body from the loop, or taking a [`Worker`] off its
-//! thread does not compile.
+//! Waiting for the loop from the loop, calling a blocking body from the loop, or taking a
+//! [`Worker`] off its thread does not compile.
 //!
 //! # A service
 //!
@@ -33,7 +34,7 @@
 //!     }
 //!
 //!     /// Runs on a thread of `self.cpu`; given up, and told to stop, after two seconds.
-//!     #[blocking(on = self.cpu, deadline = "2s")]
+//!     #[blocking(pool = self.cpu, deadline = "2s")]
 //!     fn test(&self, worker: &Worker, n: u64) -> Result<Answer, Interrupted> {
 //!         let mut prime = n > 1;
 //!         let mut divisor = 2;
@@ -59,7 +60,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let service = Primes { cpu: Pool::builder("cpu").threads(2).queue(64).build()?, asked: AtomicU64::new(0) };
+//! let service = Primes { cpu: Pool::builder("cpu").threads(2).queue_capacity(64).build()?, asked: AtomicU64::new(0) };
 //! // Or, blocking, in `fn main`: `.bind(..)?.run_until_signal()`
 //! let server = Server::new(service).codec(JsonLines::new()).bind("127.0.0.1:0")?.spawn().await?;
 //!
@@ -73,8 +74,9 @@
 //!
 //! # Sessions with states
 //!
-//! Where a session's requests mean different things at different times, each [state](macro@state) is a method. Its parameters are what
-//! is known by then, its return value is where the session goes, and the enum of all states is written for you.
+//! Where a session's requests mean different things at different times, each [state](macro@state)
+//! is a method. Its parameters are what is known by then, its return value is where the session
+//! goes, and the enum of all states is written for you.
 //!
 //! ```
 //! use portcullis::prelude::*;
@@ -120,10 +122,13 @@
 //! ```
 //!
 //! # The parts
-//! - [`macro@service`], with [`macro@request`], [`macro@session`] or [`macro@state`], [`macro@event`], [`macro@on`], [`macro@before`] and [`macro@after`],
-//!   and [`macro@blocking`]: the language. `#[blocking]` also works with no service at all, on methods and free functions.
-//! - [`Pool`], [`Offload`], [`Worker`], [`Wait`], [`Portal`], [`PortalTask`]: threads and the way back. One error, [`Interrupted`].
-//! - [`context!`] values travel with the work; [`channel`](channel()) streams out of a thread, with back-pressure.
+//! - [`macro@service`], with [`macro@request`], [`macro@session`] or [`macro@state`],
+//!   [`macro@event`], [`macro@on`], [`macro@before`] and [`macro@after`], and [`macro@blocking`]:
+//!   the language. `#[blocking]` also works with no service at all, on methods and free functions.
+//! - [`Pool`], [`Offload`], [`Worker`], [`Wait`], [`Portal`], [`PortalTask`]: threads and the way
+//!   back. One error, [`Interrupted`].
+//! - [`context!`] values travel with the work; [`channel`](channel()) streams out of a thread, with
+//!   back-pressure.
 //! - [`Server`], [`Peer`], [`Session`], [`Client`] and [`codec`]: the network (feature `server`).
 //!
 //! # Features
@@ -147,7 +152,8 @@
 //! | `rayon` | parallel iterators inside jobs | |
 //! | `test-util` | `portcullis::test`, for the tests of services | |
 //!
-//! With `default-features = false`, `#[blocking]`, the pools and the portal remain: no codec, no socket, no server.
+//! With `default-features = false`, `#[blocking]`, the pools and the portal remain: no codec, no
+//! socket, no server.
 
 #![forbid(unsafe_code)]
 // docs.rs builds with nightly, and says of each item which feature it needs.
@@ -187,10 +193,10 @@ pub use portcullis_codec::{Concatenated, LengthPrefixed, NewlineDelimited};
 pub use portcullis_codec::{Json, JsonLines};
 #[cfg(feature = "server")]
 pub use portcullis_net::{
-    Accepted, Backoff, BlockingClient, BlockingEndpoint, BlockingReconnect, BlockingStream, Bound, Client,
-    ClientError, ClientReceiver, ClientSender, Connect, DatagramAddr, DatagramCounts, DatagramSocket,
-    DatagramStats, Endpoint, Incoming, IsBound, Listen, Listener, NoCodec, Reconnect, RunningServer, Server,
-    ServerHandle, ServerThread, SocketAddrs, StopReport, StuckSession, Tcp, Transport, Udp, Unbound,
+    Accepted, Backoff, BlockingClient, BlockingEndpoint, BlockingReconnectingClient, BlockingStream, Bound,
+    Client, ClientError, ClientReceiver, ClientSender, Connect, DatagramAddr, DatagramCounts, DatagramSocket,
+    DatagramStats, Endpoint, Incoming, IsBound, Listen, Listener, NoCodec, ReconnectingClient, RunningServer,
+    Server, ServerHandle, ServerThread, SocketAddrs, StopReport, StuckSession, Tcp, Transport, Udp, Unbound,
 };
 #[cfg(feature = "tls")]
 pub use portcullis_net::{
@@ -206,12 +212,13 @@ pub use portcullis_net::{Unix, UnixDatagram, UnixName};
 pub use portcullis_runtime::Credentials;
 #[cfg(feature = "server")]
 pub use portcullis_runtime::{
-    Cleanup, Closed, Describe, Description, HalfClose, IntoService, Peer, Posting, Reason, SendError,
-    Sending, Service, Session, SessionError, StateLimits, Stopping, TrySendError,
+    Cleanup, ClosedFuture, Describe, Description, HalfClose, IntoService, Peer, PostFuture, Reason,
+    SendError, SendFuture, Service, Session, SessionError, StateLimits, Stopping, TrySendError,
 };
 
-/// What a service's file needs: the attributes, [`Wait`], the codecs, and the types that signatures name (std's
-/// [`ControlFlow`](std::ops::ControlFlow) among them, for `#[on(error)]`). No `Result` and no error type.
+/// What a service's file needs: the attributes, [`Wait`], the codecs, and the types that signatures
+/// name (std's [`ControlFlow`](std::ops::ControlFlow) among them, for `#[on(error)]`). No `Result`
+/// and no error type.
 pub mod prelude {
     #[cfg(any(feature = "json", feature = "postcard", feature = "msgpack", feature = "cbor"))]
     pub use crate::LengthPrefixed;
@@ -229,7 +236,8 @@ pub mod prelude {
     #[cfg(feature = "json")]
     pub use crate::{Json, JsonLines};
     pub use crate::{Pool, Wait, Worker};
-    // Without `event`, which is a macro of `tracing` as well: `#[service]` knows its attributes without an import.
+    // Without `event`, which is a macro of `tracing` as well: `#[service]` knows its attributes
+    // without an import.
     pub use crate::{after, before, blocking, on, request, service, session, state};
     pub use std::ops::ControlFlow;
 }

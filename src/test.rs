@@ -1,4 +1,5 @@
-//! For the tests of services: no sockets, no waiting, no chance (feature `test-util`, for `[dev-dependencies]`).
+//! For the tests of services: no sockets, no waiting, no chance (feature `test-util`, for
+//! `[dev-dependencies]`).
 //!
 //! | to test | take |
 //! |---|---|
@@ -9,8 +10,9 @@
 //! | what runs before what | [`PoolBuilder::stepped`](crate::test::TestPoolBuilder::stepped), [`Pool::inline`](crate::test::TestPool::inline) |
 //! | a bad connection | [`Faulty`], [`Client::faults`] |
 //!
-//! The pieces work together, on either of tokio's flavours; only time can be paused on the current-thread one alone. Each wait in here has a limit by the
-//! real clock (ten seconds, where nothing else is said): a test that would hang fails instead.
+//! The pieces work together, on either of tokio's flavours; only time can be paused on the
+//! current-thread one alone. Each wait in here has a limit by the real clock (ten seconds, where
+//! nothing else is said): a test that would hang fails instead.
 //!
 //! # A service without sockets
 //! ```
@@ -24,7 +26,7 @@
 //!     #[request]
 //!     async fn square(&self, n: u64) -> Result<u64, Interrupted> { self.compute(n).await }
 //!
-//!     #[blocking(on = self.cpu)]
+//!     #[blocking(pool = self.cpu)]
 //!     fn compute(&self, worker: &Worker, n: u64) -> Result<u64, Interrupted> {
 //!         assert!(n < 1000, "{n} is too much");
 //!         async move { n * n }.wait(worker)
@@ -95,8 +97,8 @@
 //! ```
 //!
 //! # Time
-//! [`pause`] stops tokio's clock, which then jumps to the next timer whenever there is nothing else to do; and it stands while a job is at
-//! work, which tokio alone would take for nothing to do.
+//! [`pause`] stops tokio's clock, which then jumps to the next timer whenever there is nothing else
+//! to do; and it stands while a job is at work, which tokio alone would take for nothing to do.
 //!
 //! ```
 //! use std::time::Duration;
@@ -120,7 +122,8 @@
 //! ```
 //!
 //! # What runs before what
-//! A [stepped](crate::test::TestPoolBuilder::stepped) pool runs one job for each [`Stepper::step`]; an [inline](crate::test::TestPool::inline) one runs each job where it is called.
+//! A [stepped](crate::test::TestPoolBuilder::stepped) pool runs one job for each [`Stepper::step`];
+//! an [inline](crate::test::TestPool::inline) one runs each job where it is called.
 //!
 //! ```
 //! use portcullis::prelude::*;
@@ -156,7 +159,7 @@
 //! let server = Server::new(Echo).codec(Lines::new());
 //! let serving = tokio::spawn(server.serve_stream(Faulty::new(far).tiny_reads().delayed_flush()));
 //!
-//! let mut client = Client::<String, String, _, _>::over(Faulty::new(near).tiny_writes(), Lines::new());
+//! let mut client = Client::<String, String, _, _>::from_stream(Faulty::new(near).tiny_writes(), Lines::new());
 //! assert_eq!(client.call("hello".into()).await?, "hello");
 //! drop(client);
 //! serving.await??;

@@ -1,4 +1,5 @@
-//! A service that hashes passwords, as one writes it with jsonrpsee: one side of the guide's page on coming from there.
+//! A service that hashes passwords, as one writes it with jsonrpsee: one side of the guide's page
+//! on coming from there.
 
 #![forbid(unsafe_code)]
 

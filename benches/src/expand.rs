@@ -1,7 +1,8 @@
 //! Row 9, as far as it is about what the macros write: lines for each method.
 //!
-//! Counted in the expansion snapshots of the macros' own tests, which are formatted as `cargo expand` does it: all lines of the
-//! form, bodies and docs included, shared out among the methods that were written.
+//! Counted in the expansion snapshots of the macros' own tests, which are formatted as
+//! `cargo expand` does it: all lines of the form, bodies and docs included, shared out among the
+//! methods that were written.
 
 use crate::measure::{Plan, Shown};
 use crate::table::{Goal, Row, Table};
@@ -26,7 +27,7 @@ const FORMS: &[(&str, &str, &str)] = &forms![
     "helper",
     "hooks",
     "request",
-    "request_wire",
+    "request_send_result",
     "session",
     "states",
 ];

@@ -1,7 +1,9 @@
-//! Row 6: the memory of a session that has nothing to do: resident bytes for each of 9 000 connections after two requests.
+//! Row 6: the memory of a session that has nothing to do: resident bytes for each of 9 000
+//! connections after two requests.
 //!
-//! Each repetition is a server process of its own, another process which holds the connections, and what the kernel says of the
-//! former before and after. (Each server has a port of its own, so that the client's ports never run out.)
+//! Each repetition is a server process of its own, another process which holds the connections, and
+//! what the kernel says of the former before and after. (Each server has a port of its own, so that
+//! the client's ports never run out.)
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -20,7 +22,7 @@ const BENCH: &str = "idle";
 const CONNECTIONS: usize = 9000;
 /// What a server does once, for its first connections, is not counted.
 const WARM_UP: usize = 50;
-const KINDS: [Kind; 4] = [Kind::Request, Kind::State, Kind::Session, Kind::Sending];
+const KINDS: [Kind; 4] = [Kind::Request, Kind::State, Kind::Session, Kind::SendFuture];
 /// The first arguments of the processes that serve, and that hold connections.
 pub(crate) const SERVER: &str = "__serve";
 pub(crate) const HOLDER: &str = "__hold";
@@ -83,7 +85,8 @@ fn resident_bytes(process: u32) -> Option<f64> {
     Some(kibibytes.parse::<f64>().ok()? * 1024.0)
 }
 
-/// Allows as many open files as may be allowed, to this process and those that it starts; how many that are.
+/// Allows as many open files as may be allowed, to this process and those that it starts; how many
+/// that are.
 fn open_files() -> usize {
     let limit = getrlimit(Resource::Nofile);
     // Without a change where that is refused.

@@ -1,10 +1,13 @@
-//! The benchmarks of portcullis: `cargo run --release -p portcullis-bench -- <what> [--json] [--quick]`.
+//! The benchmarks of portcullis:
+//! `cargo run --release -p portcullis-bench -- <what> [--json] [--quick]`.
 //!
-//! Every figure is a ratio in one run: ours and the peer side by side, interleaved, medians of several repetitions
-//! with their spread (least..most). Allocations are counted exactly. Nothing here is a test: no figure fails a run.
+//! Every figure is a ratio in one run: ours and the peer side by side, interleaved, medians of
+//! several repetitions with their spread (least..most). Allocations are counted exactly. Nothing
+//! here is a test: no figure fails a run.
 //!
-//! A bench is a function that adds [`Row`](table::Row)s to a [`Table`]; [`BENCHES`] is the list of them. What counts allocations is
-//! a program of its own ([`counting`]), so that whatever is timed or weighed has the system's allocator as it is.
+//! A bench is a function that adds [`Row`](table::Row)s to a [`Table`]; [`BENCHES`] is the list of
+//! them. What counts allocations is a program of its own ([`counting`]), so that whatever is timed
+//! or weighed has the system's allocator as it is.
 
 #![forbid(unsafe_code)]
 
@@ -120,7 +123,8 @@ fn usage() -> ExitCode {
     ExitCode::from(2)
 }
 
-/// This program once more, with `name` set in its environment, unless it is set already; the exit code of that run.
+/// This program once more, with `name` set in its environment, unless it is set already; the exit
+/// code of that run.
 ///
 /// (Setting a variable of the running process is `unsafe` in this edition, and rightly so.)
 fn again_with(name: &str, value: String) -> Option<ExitCode> {

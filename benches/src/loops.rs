@@ -12,7 +12,8 @@ pub(crate) const POOL_THREADS: usize = 4;
 /// Places in the queue of each pool, where the pool has a bound.
 pub(crate) const QUEUE: usize = 1024;
 
-/// The one runtime. Its blocking pool is the peer `spawn_blocking` as its users have it: with up to 512 threads.
+/// The one runtime. Its blocking pool is the peer `spawn_blocking` as its users have it: with up to
+/// 512 threads.
 pub(crate) static LOOP: LazyLock<Runtime> = LazyLock::new(|| {
     Builder::new_multi_thread().worker_threads(LOOP_THREADS).enable_all().build().expect("a runtime")
 });

@@ -56,7 +56,8 @@ pub(crate) struct Shown {
 
 /// Lets everybody do one round to warm up, then round after round in turn.
 ///
-/// Who begins changes from repetition to repetition, so that a machine that slows down favours nobody.
+/// Who begins changes from repetition to repetition, so that a machine that slows down favours
+/// nobody.
 pub(crate) fn interleave(plan: &Plan, mut contestants: Vec<Contestant>) -> Vec<Shown> {
     let mut shown: Vec<Shown> = contestants
         .iter_mut()

@@ -1,8 +1,9 @@
 //! Row 8: whether handlers on the loop feel that the threads of a pool have more than enough to do.
 //!
-//! The handler answers a byte that comes over TCP; what is shown is the 99th percentile of its answers, as a client
-//! sees them, while many callers keep a pool saturated, with jobs that block or with jobs that burn the processor.
-//! (The latter share the cores with the loop: what they cost is the scheduler's doing, the same for everybody.)
+//! The handler answers a byte that comes over TCP; what is shown is the 99th percentile of its
+//! answers, as a client sees them, while many callers keep a pool saturated, with jobs that block
+//! or with jobs that burn the processor. (The latter share the cores with the loop: what they cost
+//! is the scheduler's doing, the same for everybody.)
 
 use std::hint::black_box;
 use std::io::{self, Read, Write};

@@ -5,8 +5,8 @@ use crate::{Chart, Description, Kind, Method, Role, Target, World, threads::Cros
 impl Description<'_> {
     /// The picture in the language of [Graphviz](https://graphviz.org/doc/info/lang.html).
     ///
-    /// The same picture as [`mermaid`](Self::mermaid): what a body does not name is dashed, and so are the ways
-    /// back through the portal.
+    /// The same picture as [`mermaid`](Self::mermaid): what a body does not name is dashed, and so
+    /// are the ways back through the portal.
     #[must_use]
     pub fn dot(&self, chart: Chart) -> String {
         let direction = match chart {

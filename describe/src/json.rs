@@ -15,8 +15,8 @@ impl Description<'_> {
     /// All of it as JSON, with transitions, calls and pools worked out: an object of
     /// `service`, `doc`, `pools`, `methods`, `transitions` and `calls`.
     ///
-    /// What is not there is left out, except that a transition's `from` is `null` where the connection begins, and
-    /// its `to` where it leads to what the body does not name.
+    /// What is not there is left out, except that a transition's `from` is `null` where the
+    /// connection begins, and its `to` where it leads to what the body does not name.
     #[must_use]
     pub fn json(&self) -> String {
         let transitions = self.transitions().into_iter().map(|edge| {
@@ -64,7 +64,7 @@ fn method(method: &Method<'_>) -> Value {
         ("deadline", method.deadline),
         ("lane", method.lane),
         ("idle", method.idle),
-        ("within", method.within),
+        ("max_duration", method.max_duration),
     ];
     let lists =
         [("states", method.states), ("data", method.data), ("next", method.next), ("calls", method.calls)];

@@ -1,14 +1,15 @@
 //! What a service is, as a value, and how it is drawn.
 //!
-//! Applications depend on `portcullis`, which re-exports this. It is a crate of its own, without dependencies,
-//! because two need it: the macros draw a service for its docs while they expand, the runtime has the same
-//! value as a constant. So there is one printer for each form, and no picture that the other one contradicts.
+//! Applications depend on `portcullis`, which re-exports this. It is a crate of its own, without
+//! dependencies, because two need it: the macros draw a service for its docs while they expand, the
+//! runtime has the same value as a constant. So there is one printer for each form, and no picture
+//! that the other one contradicts.
 //!
-//! What is known is what stands in the block: names, options, first lines of docs, and what bodies name.
-//! Nothing is run, and types are text.
+//! What is known is what stands in the block: names, options, first lines of docs, and what bodies
+//! name. Nothing is run, and types are text.
 
-// No variant has the name of a type that people write (`Offload`, `Session`, `Pool`): rustc's messages shorten
-// a path to its last name only while no other public item is called so.
+// No variant has the name of a type that people write (`Offload`, `Session`, `Pool`): rustc's
+// messages shorten a path to its last name only while no other public item is called so.
 
 #![forbid(unsafe_code)]
 
@@ -97,7 +98,7 @@ impl<'a> Description<'a> {
         self.methods.iter().filter(|method| method.role.is_hook())
     }
 
-    /// What `on = ..` says, each once; `Pool::shared()` for methods that say nothing.
+    /// What `pool = ..` says, each once; `Pool::shared()` for methods that say nothing.
     #[must_use]
     pub fn pools(&self) -> Vec<&'a str> {
         let mut pools = Vec::new();

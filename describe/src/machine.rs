@@ -116,7 +116,7 @@ impl<'a> Description<'a> {
                 }
             }
             let handled = edges.iter().any(|edge| edge.from == from && edge.cause.name() == "timeout");
-            let limited = state.idle.is_some() || state.within.is_some();
+            let limited = state.idle.is_some() || state.max_duration.is_some();
             if limited && !handled {
                 edges.push(Transition { from, to: Target::Closed, cause: Cause::TimedOut(None) });
             }

@@ -11,10 +11,11 @@ const KEYWORDS: &str = "accdescr acctitle as call choice class classdef click co
     subgraph tb td title up";
 
 impl Description<'_> {
-    /// The picture in the language of [Mermaid](https://mermaid.js.org): a `stateDiagram-v2`, or a `flowchart`.
+    /// The picture in the language of [Mermaid](https://mermaid.js.org): a `stateDiagram-v2`, or a
+    /// `flowchart`.
     ///
-    /// In the first an edge without a name is a request, and what a body does not name leads to `?`. In the
-    /// second the solid edges are offloads, the dashed ones go back through the portal.
+    /// In the first an edge without a name is a request, and what a body does not name leads to
+    /// `?`. In the second the solid edges are offloads, the dashed ones go back through the portal.
     #[must_use]
     pub fn mermaid(&self, chart: Chart) -> String {
         let mut out = String::new();

@@ -18,21 +18,22 @@ pub struct Method<'a> {
     pub start: bool,
     /// `idle = ..` of the state.
     pub idle: Option<&'a str>,
-    /// `within = ..` of the state.
-    pub within: Option<&'a str>,
+    /// `max_duration = ..` of the state.
+    pub max_duration: Option<&'a str>,
     /// The types of the state's data.
     pub data: &'a [&'a str],
     /// The states that the body names, `closed` among them.
     pub next: &'a [&'a str],
     /// The body may lead to states that it does not name.
     pub dynamic: bool,
-    /// `on = ..` of a blocking method.
+    /// `pool = ..` of a blocking method.
     pub pool: Option<&'a str>,
     /// `deadline = ..` of a blocking method.
     pub deadline: Option<&'a str>,
     /// `lane = ..` of a blocking method.
     pub lane: Option<&'a str>,
-    /// What the body calls by `self.name(..)`; `blocking_name` for a body that it runs on its own thread.
+    /// What the body calls by `self.name(..)`; `blocking_name` for a body that it runs on its own
+    /// thread.
     pub calls: &'a [&'a str],
 }
 
@@ -150,7 +151,7 @@ impl<'a> Method<'a> {
 
     /// The limits of the state, as written: `idle 30s`.
     pub(crate) fn limits(&self) -> impl Iterator<Item = String> {
-        said([("idle", self.idle), ("within", self.within)])
+        said([("idle", self.idle), ("max_duration", self.max_duration)])
     }
 
     /// What is said of the job, as written: `deadline 2s`.
@@ -175,7 +176,7 @@ impl<'a> Method<'a> {
             states: &[],
             start: false,
             idle: None,
-            within: None,
+            max_duration: None,
             data: &[],
             next: &[],
             dynamic: false,
@@ -205,8 +206,8 @@ impl<'a> Method<'a> {
     }
 
     #[must_use]
-    pub const fn within(mut self, limit: &'a str) -> Self {
-        self.within = Some(limit);
+    pub const fn max_duration(mut self, limit: &'a str) -> Self {
+        self.max_duration = Some(limit);
         self
     }
 

@@ -4,11 +4,13 @@
 //! cargo run --example offload_anywhere
 //! ```
 //!
-//! The first half is the app. Its handlers are axum's own; what blocks in them runs on two bounded pools. The second half
-//! sends it real requests, and shows what they meet: a pool that is full (503), a deadline (504), a job that stops
-//! because its client has hung up, and a loop, of one thread, that answers all the while.
+//! The first half is the app. Its handlers are axum's own; what blocks in them runs on two bounded
+//! pools. The second half sends it real requests, and shows what they meet: a pool that is full
+//! (503), a deadline (504), a job that stops because its client has hung up, and a loop, of one
+//! thread, that answers all the while.
 //!
-//! Such a program needs portcullis with `default-features = false, features = ["axum"]`, and no more.
+//! Such a program needs portcullis with `default-features = false, features = ["axum"]`, and no
+//! more.
 
 #![forbid(unsafe_code)]
 
@@ -33,36 +35,45 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-// ---------------------------------------------------------------------------------------------- the pools
+// ----------------------------------------------------------------------------------------------
+// the pools
 
-/// Hashing is made to be slow. Two hashes at once, two more in the queue; whoever comes then is told to come back later.
+/// Hashing is made to be slow. Two hashes at once, two more in the queue; whoever comes then is
+/// told to come back later.
 static HASHING: LazyLock<Pool> = LazyLock::new(|| {
-    Pool::builder("hash").threads(2).queue(2).overflow(Overflow::Reject).build().expect("two threads")
+    Pool::builder("hash")
+        .threads(2)
+        .queue_capacity(2)
+        .overflow(Overflow::Reject)
+        .build()
+        .expect("two threads")
 });
 
-/// Each of its threads has a connection of its own: SQLite's is not to be shared, and here it need not be.
+/// Each of its threads has a connection of its own: SQLite's is not to be shared, and here it need
+/// not be.
 static DATABASE: LazyLock<Pool> = LazyLock::new(|| {
     let connect = || Connection::open(&*FILE).expect("a database");
-    Pool::builder("db").threads(2).queue(64).thread_state(connect).build().expect("two threads")
+    Pool::builder("db").threads(2).queue_capacity(64).thread_state(connect).build().expect("two threads")
 });
 
 static FILE: LazyLock<PathBuf> =
     LazyLock::new(|| env::temp_dir().join(format!("portcullis-users-{}.sqlite", process::id())));
 
-// ---------------------------------------------------------------------------------------------- what blocks
+// ----------------------------------------------------------------------------------------------
+// what blocks
 
-#[blocking(on = HASHING)]
+#[blocking(pool = HASHING)]
 fn hash(password: String) -> Result<String, Failure> {
     Ok(Argon2::default().hash_password(password.as_bytes())?.to_string())
 }
 
-#[blocking(on = HASHING)]
+#[blocking(pool = HASHING)]
 fn verify(password: String, hash: String) -> Result<bool, Failure> {
     let hash = PasswordHash::new(&hash).map_err(password_hash::Error::from)?;
     Ok(Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
 }
 
-#[blocking(on = DATABASE)]
+#[blocking(pool = DATABASE)]
 fn create_tables(worker: &Worker) -> Result<(), Failure> {
     let database = worker.local::<Connection>();
     Ok(database.execute_batch(
@@ -70,26 +81,26 @@ fn create_tables(worker: &Worker) -> Result<(), Failure> {
     )?)
 }
 
-#[blocking(on = DATABASE)]
+#[blocking(pool = DATABASE)]
 fn insert(worker: &Worker, name: String, hash: String) -> Result<usize, Failure> {
     let database = worker.local::<Connection>();
     Ok(database.execute("INSERT OR REPLACE INTO users VALUES (?1, ?2)", [name, hash])?)
 }
 
-#[blocking(on = DATABASE)]
+#[blocking(pool = DATABASE)]
 fn find(worker: &Worker, name: String) -> Result<Option<String>, Failure> {
     let database = worker.local::<Connection>();
     Ok(database.query_row("SELECT hash FROM users WHERE name = ?1", [name], |row| row.get(0)).optional()?)
 }
 
 /// Far too long a query. It has two hundred milliseconds.
-#[blocking(on = DATABASE, deadline = "200ms")]
+#[blocking(pool = DATABASE, deadline = "200ms")]
 fn report(worker: &Worker) -> Result<u64, Failure> {
     count_rows(worker)
 }
 
 /// The same for those who have the time.
-#[blocking(on = DATABASE)]
+#[blocking(pool = DATABASE)]
 fn long_report(worker: &Worker) -> Result<u64, Failure> {
     count_rows(worker)
 }
@@ -113,9 +124,11 @@ fn count_rows(worker: &Worker) -> Result<u64, Failure> {
     Ok(seen)
 }
 
-// ---------------------------------------------------------------------------------------------- the app
+// ----------------------------------------------------------------------------------------------
+// the app
 
-/// Every handler awaits what blocks like anything else. If axum drops it (the client hung up), its job is told.
+/// Every handler awaits what blocks like anything else. If axum drops it (the client hung up), its
+/// job is told.
 fn app() -> Router {
     Router::new()
         .route("/", get(async || "still here"))
@@ -201,7 +214,8 @@ async fn main() -> Result<(), Error> {
     seen
 }
 
-// ---------------------------------------------------------------------------------------------- its clients
+// ----------------------------------------------------------------------------------------------
+// its clients
 
 async fn be_the_clients(addr: SocketAddr) -> Result<(), Error> {
     println!("Twelve people sign up at once; two hashes run at a time, two wait, more are refused:");

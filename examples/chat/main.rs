@@ -1,11 +1,13 @@
-//! A chat server: passwords checked with argon2 on a pool, rooms by events, an idle timeout, and a kick.
+//! A chat server: passwords checked with argon2 on a pool, rooms by events, an idle timeout, and a
+//! kick.
 //!
 //! ```text
 //! cargo run --example chat                      # three clients of its own
 //! cargo run --example chat -- 127.0.0.1:7777    # or yours: nc 127.0.0.1 7777, then {"Login":{"name":"ann","password":"secret"}}
 //! ```
 //!
-//! `service.rs` is the machine of states, `rooms.rs` what sessions share, and this file the clients.
+//! `service.rs` is the machine of states, `rooms.rs` what sessions share, and this file the
+//! clients.
 
 #![forbid(unsafe_code)]
 

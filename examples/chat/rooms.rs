@@ -95,7 +95,8 @@ impl Drop for Seat {
     }
 }
 
-/// Never waits: who is so far behind that nothing more may be posted is sent away, and holds up nobody.
+/// Never waits: who is so far behind that nothing more may be posted is sent away, and holds up
+/// nobody.
 fn tell(members: &BTreeMap<String, Member>, note: &Note) {
     for member in members.values() {
         if member.try_post(note.clone()).is_err() {

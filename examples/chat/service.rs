@@ -4,8 +4,8 @@
 //! login(attempts) ──right password──▶ lobby(user) ──join──▶ room(seat) ──leave, kicked──▶ lobby(user)
 //! ```
 //!
-//! What others do in a room comes to a session as an event, in order with its own requests. A [`Seat`] is a state's
-//! data, so however the session ends, its place in the room ends with it.
+//! What others do in a room comes to a session as an event, in order with its own requests. A
+//! [`Seat`] is a state's data, so however the session ends, its place in the room ends with it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -106,7 +106,7 @@ impl Chat {
     }
 
     /// Until the right password. Half a minute for all attempts together.
-    #[state(start, within = "30s")]
+    #[state(start, max_duration = "30s")]
     async fn login(&self, attempts: u8, request: Request) -> Result<(Response, ChatState), Interrupted> {
         let Request::Login { name, password } = request else {
             return Ok((refused("log in first"), ChatState::Login(attempts)));
@@ -184,7 +184,7 @@ impl Chat {
     }
 
     /// On a thread of `self.cpu`: given up after five seconds, or when the client goes away.
-    #[blocking(on = self.cpu, deadline = "5s", nested)]
+    #[blocking(pool = self.cpu, deadline = "5s", nested)]
     fn verify(&self, name: String, password: String) -> Option<User> {
         let account = self.accounts.get(&name);
         let hash = PasswordHash::new(account.map_or(&self.nobody, |account| &account.hash)).ok()?;
@@ -206,7 +206,7 @@ impl Chat {
             })
             .collect::<Result<_, password_hash::Error>>();
         Ok(Arc::new(Self {
-            cpu: Pool::builder("cpu").threads(2).queue(16).build()?,
+            cpu: Pool::builder("cpu").threads(2).queue_capacity(16).build()?,
             accounts: hashed.map_err(|error| error.to_string())?,
             nobody: hash("nobody's").map_err(|error| error.to_string())?,
             rooms: Rooms::default(),

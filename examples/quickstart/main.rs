@@ -5,8 +5,9 @@
 //! cargo run --example quickstart -- ~/Pictures/*.jpg  # or your own
 //! ```
 //!
-//! The first half is the whole service. The second half plays its clients: three connections that keep both
-//! threads of the pool busy, and a fourth that asks, all the while, whether the loop still answers.
+//! The first half is the whole service. The second half plays its clients: three connections that
+//! keep both threads of the pool busy, and a fourth that asks, all the while, whether the loop
+//! still answers.
 
 #![forbid(unsafe_code)]
 
@@ -28,7 +29,8 @@ use portcullis_examples::{Error, time_limit};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
-// ---------------------------------------------------------------------------------------------- the service
+// ----------------------------------------------------------------------------------------------
+// the service
 
 /// What clients ask for is bounded, too.
 const LARGEST: u32 = 1024;
@@ -41,7 +43,8 @@ struct Thumbnails {
 #[derive(Serialize, Deserialize)]
 enum Request {
     Shrink {
-        // As one run of bytes: serde takes a plain `Vec<u8>` byte by byte, and decoding happens on the loop.
+        // As one run of bytes: serde takes a plain `Vec<u8>` byte by byte, and decoding happens on
+        // the loop.
         #[serde(with = "serde_bytes")]
         picture: Vec<u8>,
         width: u32,
@@ -71,7 +74,7 @@ struct Thumbnail {
 impl Thumbnails {
     fn open() -> Result<Self, Error> {
         // Two threads, and a queue of 16 jobs: whoever comes after that waits for a place.
-        Ok(Self { cpu: Pool::builder("cpu").threads(2).queue(16).build()?, made: AtomicU64::new(0) })
+        Ok(Self { cpu: Pool::builder("cpu").threads(2).queue_capacity(16).build()?, made: AtomicU64::new(0) })
     }
 }
 
@@ -95,7 +98,7 @@ impl Thumbnails {
     }
 
     /// Runs on a thread of `self.cpu`; given up (and told to stop) five seconds after the call.
-    #[blocking(on = self.cpu, deadline = "5s")]
+    #[blocking(pool = self.cpu, deadline = "5s")]
     fn shrink(&self, worker: &Worker, picture: Vec<u8>, width: u32, height: u32) -> Result<Thumbnail, Error> {
         let started = Instant::now();
         let picture = image::load_from_memory(&picture)?;
@@ -119,8 +122,8 @@ impl Thumbnails {
         self.made.fetch_add(n, Relaxed) + n
     }
 
-    /// A picture that can't be read, a deadline that passed, a request that makes no sense: each is answered,
-    /// and the session goes on.
+    /// A picture that can't be read, a deadline that passed, a request that makes no sense: each is
+    /// answered, and the session goes on.
     #[on(error)]
     async fn failed(&self, error: SessionError<Error>) -> ControlFlow<Reason, Response> {
         ControlFlow::Continue(Response::Failed(error.to_string()))
@@ -135,7 +138,8 @@ fn main() -> Result<(), Error> {
         Server::new(Thumbnails::open()?).codec(LengthPrefixed::<Postcard>::new()).bind("127.0.0.1:0")?;
     println!("serving thumbnails on {}\n", server.local_addr());
 
-    // The clients would be other programs. Here they are a thread, which stops the server when it has seen enough.
+    // The clients would be other programs. Here they are a thread, which stops the server when it
+    // has seen enough.
     let (addr, handle) = (server.local_addr(), server.handle());
     let clients = thread::spawn(move || {
         let seen = be_the_clients(addr);
@@ -149,7 +153,8 @@ fn main() -> Result<(), Error> {
     Ok(())
 }
 
-// ---------------------------------------------------------------------------------------------- its clients
+// ----------------------------------------------------------------------------------------------
+// its clients
 
 type Connection = Client<Request, Response, LengthPrefixed<Postcard>>;
 
@@ -181,7 +186,8 @@ fn be_the_clients(addr: SocketAddr) -> Result<(), Error> {
     save(&rows)
 }
 
-/// Sends all pictures, over several connections at once, and pings over one more until they are done.
+/// Sends all pictures, over several connections at once, and pings over one more until they are
+/// done.
 async fn meet(
     addr: SocketAddr,
     shares: Vec<Vec<(PathBuf, Vec<u8>)>>,

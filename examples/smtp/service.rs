@@ -1,7 +1,8 @@
 //! A mail receiver: the session of RFC 5321 as states.
 //!
-//! Each state is a method, and holds what is known by then: nobody can say `DATA` before there is a recipient,
-//! because only the state that has one understands it. Where a session goes is what its methods return.
+//! Each state is a method, and holds what is known by then: nobody can say `DATA` before there is a
+//! recipient, because only the state that has one understands it. Where a session goes is what its
+//! methods return.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -29,7 +30,7 @@ pub(crate) struct Smtp {
 impl Smtp {
     /// Takes mail for `domain` into the folder `spool`, which is there.
     pub(crate) fn open(domain: &str, spool: PathBuf) -> io::Result<Self> {
-        let disk = Pool::builder("disk").threads(2).queue(64).build()?;
+        let disk = Pool::builder("disk").threads(2).queue_capacity(64).build()?;
         Ok(Self { domain: domain.to_owned(), spool, disk, taken: AtomicU64::new(0) })
     }
 }
@@ -121,8 +122,9 @@ impl Smtp {
         }
     }
 
-    /// Lines are text now, and nothing is answered before the last: so the answer is sent, not returned.
-    #[state(idle = "3m", within = "10m", half_close = answer)]
+    /// Lines are text now, and nothing is answered before the last: so the answer is sent, not
+    /// returned.
+    #[state(idle = "3m", max_duration = "10m", half_close = answer)]
     async fn receiving(&self, peer: &Peer<Reply>, mut mail: Mail, line: Line) -> SmtpState {
         if !line.is_dot() {
             mail.take(&line);
@@ -140,8 +142,9 @@ impl Smtp {
         SmtpState::Ready
     }
 
-    /// One file a message, there as a whole or not at all. The name is given only when the disk has it.
-    #[blocking(on = self.disk, deadline = "1m")]
+    /// One file a message, there as a whole or not at all. The name is given only when the disk has
+    /// it.
+    #[blocking(pool = self.disk, deadline = "1m")]
     fn store(&self, mail: Mail) -> io::Result<String> {
         let name = format!("{:06}.eml", self.taken.fetch_add(1, Relaxed) + 1);
         let unfinished = self.spool.join(format!(".{name}"));

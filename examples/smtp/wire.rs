@@ -23,7 +23,8 @@ impl Line {
         self.text == b"."
     }
 
-    /// Longer than a line may be, or with a CR or LF on its own, which others take for an end of line.
+    /// Longer than a line may be, or with a CR or LF on its own, which others take for an end of
+    /// line.
     pub(crate) fn is_bad(&self) -> bool {
         self.is_cut || self.text.iter().any(|byte| matches!(byte, b'\r' | b'\n'))
     }
@@ -109,7 +110,8 @@ impl Command {
         }
     }
 
-    /// The reply to what every state answers alike; `order` is what a command that comes too early or late is told.
+    /// The reply to what every state answers alike; `order` is what a command that comes too early
+    /// or late is told.
     pub(crate) fn anywhere(&self, order: &str) -> Reply {
         match self {
             Self::Noop => Reply::new(250, "2.0.0 fine"),

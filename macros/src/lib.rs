@@ -8,8 +8,8 @@
 //! 4. [`lint`]: what is legal and had better not be done;
 //! 5. [`expand`]: a file for each thing that is generated.
 //!
-//! Mistakes go into a tree of [`report::Sink`]s, are all reported at once, and take down only what they are
-//! about.
+//! Mistakes go into a tree of [`report::Sink`]s, are all reported at once, and take down only what
+//! they are about.
 #![forbid(unsafe_code)]
 
 mod check;
@@ -35,23 +35,25 @@ const HAS_SERVERS: bool = cfg!(any(feature = "server", test));
 /// Turns an inherent `impl` block into a threaded service.
 ///
 /// Options: `request = Type` and `response = Type` say what no handler says, `crate = path` names a
-/// re-exported `portcullis`, `state(vis = pub(crate), name = Phase, derive(Debug))` is about the enum of the
-/// [`#[state]`](macro@state)s. The methods' own attributes are `#[request]`, `#[session]`, `#[state]`, `#[event]`, `#[before]`,
-/// `#[after]`, `#[on(..)]` and `#[blocking(..)]`; an `async fn` without one that owns its arguments becomes a helper that
-/// can be awaited, spawned, or waited for from a thread.
+/// re-exported `portcullis`, `state(vis = pub(crate), name = Phase, derive(Debug))` is about the
+/// enum of the [`#[state]`](macro@state)s. The methods' own attributes are `#[request]`,
+/// `#[session]`, `#[state]`, `#[event]`, `#[before]`, `#[after]`, `#[on(..)]` and
+/// `#[blocking(..)]`; an `async fn` without one that owns its arguments becomes a helper that can
+/// be awaited, spawned, or waited for from a thread.
 ///
-/// The handlers of a service are of one kind: one `#[request]`, one `#[session]`, or some `#[state]`s.
+/// The handlers of a service are of one kind: one `#[request]`, one `#[session]`, or some
+/// `#[state]`s.
 #[proc_macro_attribute]
 pub fn service(options: TokenStream, item: TokenStream) -> TokenStream {
     pipeline::service(options.into(), item.into()).into()
 }
 
-/// Makes a function run on the threads of a pool: `f(..)` gives an `Offload` to await, `blocking_f(worker,
-/// ..)` runs the body on the calling thread.
+/// Makes a function run on the threads of a pool: `f(..)` gives an `Offload` to await,
+/// `blocking_f(worker, ..)` runs the body on the calling thread.
 ///
-/// Options: `on = EXPR` (a pool; `Pool::shared()` otherwise), `deadline = "2s"` or a `Duration` expression,
-/// `lane = KEY` (jobs of equal keys run in order), `detached`, `nested` or `flat`, `crate = path`. Outside `#[service]` a method's receiver is written
-/// `self: &Arc<Self>`.
+/// Options: `pool = EXPR` (a pool; `Pool::shared()` otherwise), `deadline = "2s"` or a `Duration`
+/// expression, `lane = KEY` (jobs of equal keys run in order), `detached`, `nested` or `flat`,
+/// `crate = path`. Outside `#[service]` a method's receiver is written `self: &Arc<Self>`.
 #[proc_macro_attribute]
 pub fn blocking(options: TokenStream, item: TokenStream) -> TokenStream {
     pipeline::blocking(options.into(), item.into()).into()
@@ -61,7 +63,7 @@ pub fn blocking(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// `async fn f(&self, [peer: &Peer<Rsp>,] [conn: &mut Conn,] request: Req) -> Rsp | Result<Rsp, E>`
 ///
-/// Options: `wire` sends a `Result` itself, `half_close = cancel | answer`.
+/// Options: `send_result` sends a `Result` itself, `half_close = cancel | answer`.
 #[proc_macro_attribute]
 pub fn request(_options: TokenStream, item: TokenStream) -> TokenStream {
     expand::outside(Word::Request, item.into()).into()
@@ -77,67 +79,76 @@ pub fn session(_options: TokenStream, item: TokenStream) -> TokenStream {
     expand::outside(Word::Session, item.into()).into()
 }
 
-/// One state of a typed session machine: a handler of a `#[service]` block, which reads this attribute.
+/// One state of a typed session machine: a handler of a `#[service]` block, which reads this
+/// attribute.
 ///
-/// `async fn f(&self, [peer: &Peer<Rsp, Ev>,] [conn: &mut Conn,] data: T, .., request: Req) -> State | (Rsp, State) |
-/// Result<either, E>`
+/// `async fn f(&self, [peer: &Peer<Rsp, Ev>,] [conn: &mut Conn,] data: T, .., request: Req) -> State | (Rsp, State) | Result<either, E>`
 ///
-/// The block gets an enum `{Service}State` with a variant for each state: `async fn room(&self, seat: Seat, request: Request)`
-/// makes `ChatState::Room(Seat)`, and returning that is how a session comes there. `Closed` ends it, once what it has to say
-/// is written. An idle session keeps the enum, and nothing else.
+/// The block gets an enum `{Service}State` with a variant for each state:
+/// `async fn room(&self, seat: Seat, request: Request)` makes `ChatState::Room(Seat)`, and
+/// returning that is how a session comes there. `Closed` ends it, once what it has to say is
+/// written. An idle session keeps the enum, and nothing else.
 ///
 /// # Options
 /// - `start`: sessions begin here. Without data, or `#[on(connect)]` gives the first state.
-/// - `idle = "30s"`, or a constant `Duration`: how long from one whole request to the next; in its place the server's `idle_within` does not count.
-/// - `within = "2m"`, likewise: how long from entering the state, from another one, to leaving it.
-/// - `half_close = cancel | answer`: what becomes of a busy handler when the peer closes its writing side; `cancel` for handlers
-///   that take the peer, `answer` for the rest.
+/// - `idle = "30s"`, or a constant `Duration`: how long from one whole request to the next; in its
+///   place the server's `idle_timeout` does not count.
+/// - `max_duration = "2m"`, likewise: how long from entering the state, from another one, to
+///   leaving it.
+/// - `half_close = cancel | answer`: what becomes of a busy handler when the peer closes its
+///   writing side; `cancel` for handlers that take the peer, `answer` for the rest.
 ///
 /// Times count between requests: a handler that runs is not cut short. When one is over,
 /// [`#[on(timeout = state)]`](macro@on) leads on, or the session ends.
 ///
 /// # Errors, panics and cancellation
-/// The data is the handler's while it runs. If that fails, `#[on(error)]` may answer; the session then goes on in the same state
-/// if the state has no data, and ends otherwise. After a panic it ends. `#[on(disconnect)]` gets the last state of a session that was idle,
-/// and otherwise a reason that names the state.
+/// The data is the handler's while it runs. If that fails, `#[on(error)]` may answer; the session
+/// then goes on in the same state if the state has no data, and ends otherwise. After a panic it
+/// ends. `#[on(disconnect)]` gets the last state of a session that was idle, and otherwise a reason
+/// that names the state.
 #[proc_macro_attribute]
 pub fn state(_options: TokenStream, item: TokenStream) -> TokenStream {
     expand::outside(Word::State, item.into()).into()
 }
 
-/// What other tasks and threads post to a session, by `peer.post(event)`, moves it on as a request does: a handler of a
-/// `#[service]` block with states, which reads this attribute.
+/// What other tasks and threads post to a session, by `peer.post(event)`, moves it on as a request
+/// does: a handler of a `#[service]` block with states, which reads this attribute.
 ///
 /// `async fn f(&self, [peer: &Peer<Rsp, Ev>,] [conn: &mut Conn,] data: T, .., event: Ev) -> State | (Rsp, State) | Result<either, E>`
 ///
-/// The brackets list the states that it is for, `#[event(room, lobby)]`, whose data it takes. A service has one type of events, which is
-/// the second parameter of its `Peer`s. Events are handled one at a time, in the order in which they were posted, in turn with
-/// requests; in a state without a handler for them they are passed over, and those of an ended session are dropped.
+/// The brackets list the states that it is for, `#[event(room, lobby)]`, whose data it takes. A
+/// service has one type of events, which is the second parameter of its `Peer`s. Events are handled
+/// one at a time, in the order in which they were posted, in turn with requests; in a state without
+/// a handler for them they are passed over, and those of an ended session are dropped.
 #[proc_macro_attribute]
 pub fn event(_options: TokenStream, item: TokenStream) -> TokenStream {
     expand::outside(Word::Event, item.into()).into()
 }
 
-/// Runs ahead of every `#[request]` and `#[state]` handler: lets a request pass, changed or not, or answers it. Read by `#[service]`.
+/// Runs ahead of every `#[request]` and `#[state]` handler: lets a request pass, changed or not, or
+/// answers it. Read by `#[service]`.
 ///
 /// `async fn f(&self, [peer,] [conn: &mut Conn,] request: Req) -> ControlFlow<Rsp, Req> | Result<that, E>`
 ///
-/// A request that is answered leaves the state as it is. If this fails or panics, it is as if the handler had: a state without data goes
-/// on once `#[on(error)]` has answered a failure, and otherwise the session ends. Not for events and time limits, and not in a `#[session]` service, whose
-/// handler asks for its own requests.
+/// A request that is answered leaves the state as it is. If this fails or panics, it is as if the
+/// handler had: a state without data goes on once `#[on(error)]` has answered a failure, and
+/// otherwise the session ends. Not for events and time limits, and not in a `#[session]` service,
+/// whose handler asks for its own requests.
 #[proc_macro_attribute]
 pub fn before(_options: TokenStream, item: TokenStream) -> TokenStream {
     expand::outside(Word::Before, item.into()).into()
 }
 
-/// Runs behind every handler that has a response, `#[before]` included, ahead of its being sent. Read by `#[service]`.
+/// Runs behind every handler that has a response, `#[before]` included, ahead of its being sent.
+/// Read by `#[service]`.
 ///
 /// `async fn f(&self, [peer,] [conn: &mut Conn,] response: &Rsp) [-> Result<(), E>]`
 ///
-/// If this fails or panics, the response is not sent, and neither is the handler's next state taken: it is as if the handler had failed.
+/// If this fails or panics, the response is not sent, and neither is the handler's next state
+/// taken: it is as if the handler had failed.
 ///
-/// Not for what is sent to a peer out of band, and not for the answers of `#[on(error)]`: a handler that failed, panicked or was dropped has
-/// no response to see.
+/// Not for what is sent to a peer out of band, and not for the answers of `#[on(error)]`: a handler
+/// that failed, panicked or was dropped has no response to see.
 #[proc_macro_attribute]
 pub fn after(_options: TokenStream, item: TokenStream) -> TokenStream {
     expand::outside(Word::After, item.into()).into()
@@ -154,8 +165,9 @@ pub fn after(_options: TokenStream, item: TokenStream) -> TokenStream {
 /// | `disconnect` | exactly once for each connection whose `connect` succeeded; gets the connection's value back |
 /// | `stop` | once, after the last session |
 ///
-/// A request's way is `before`, handler, `after`, write; an error of any of them goes to `error`. A panic in one ends the session, through
-/// `error` and `disconnect`. At a reset, a stop or a time limit whatever is pending is dropped at its await, and `disconnect` follows.
+/// A request's way is `before`, handler, `after`, write; an error of any of them goes to `error`. A
+/// panic in one ends the session, through `error` and `disconnect`. At a reset, a stop or a time
+/// limit whatever is pending is dropped at its await, and `disconnect` follows.
 ///
 /// | in | a failure, a panic | dropped |
 /// |---|---|---|

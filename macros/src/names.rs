@@ -36,7 +36,7 @@ const SERVICE: &[OptionName] = &[
     option("state", "state(vis = pub(crate))"),
 ];
 const BLOCKING: &[OptionName] = &[
-    option("on", "on = self.pool"),
+    option("pool", "pool = self.pool"),
     option("deadline", "deadline = \"2s\""),
     option("lane", "lane = key"),
     option("detached", "detached"),
@@ -44,7 +44,8 @@ const BLOCKING: &[OptionName] = &[
     option("flat", "flat"),
     option("crate", "crate = path::to::portcullis"),
 ];
-const REQUEST: &[OptionName] = &[option("wire", "wire"), option("half_close", "half_close = cancel")];
+const REQUEST: &[OptionName] =
+    &[option("send_result", "send_result"), option("half_close", "half_close = cancel")];
 const SESSION: &[OptionName] = &[option("half_close", "half_close = answer")];
 const ON: &[OptionName] = &[
     option("start", "start"),
@@ -57,7 +58,7 @@ const ON: &[OptionName] = &[
 const STATE: &[OptionName] = &[
     option("start", "start"),
     option("idle", "idle = \"30s\""),
-    option("within", "within = \"2m\""),
+    option("max_duration", "max_duration = \"2m\""),
     option("half_close", "half_close = cancel"),
 ];
 const STATE_ENUM: &[OptionName] = &[
@@ -68,7 +69,7 @@ const STATE_ENUM: &[OptionName] = &[
 
 /// What people call an option who know it from elsewhere.
 const ELSEWHERE: &[(Word, &str, &[&str])] = &[
-    (Word::Blocking, "on", &["pool", "executor", "runtime", "threads"]),
+    (Word::Blocking, "pool", &["on", "executor", "runtime", "threads"]),
     (Word::Blocking, "deadline", &["timeout", "within", "limit", "time_limit"]),
     (Word::Blocking, "lane", &["key", "ordered", "serial"]),
     (Word::On, "start", &["init", "startup", "open"]),
@@ -76,9 +77,9 @@ const ELSEWHERE: &[(Word, &str, &[&str])] = &[
     (Word::On, "error", &["failure", "panic"]),
     (Word::On, "disconnect", &["close", "closed", "end", "drop"]),
     (Word::On, "stop", &["shutdown", "exit"]),
-    (Word::On, "timeout", &["idle", "within", "deadline"]),
+    (Word::On, "timeout", &["idle", "within", "max_duration", "deadline"]),
     (Word::State, "start", &["initial", "init", "first", "default"]),
-    (Word::State, "within", &["timeout", "deadline", "limit"]),
+    (Word::State, "max_duration", &["within", "timeout", "deadline", "limit"]),
     (Word::StateEnum, "vis", &["visibility", "pub"]),
 ];
 
@@ -123,8 +124,9 @@ impl Word {
         }
     }
 
-    /// The word that `#[path]` stands for: by its last name, as modules and crates have other names here and there. Whether it
-    /// is ours by another path is [asked of the compiler](Word::is_plain).
+    /// The word that `#[path]` stands for: by its last name, as modules and crates have other names
+    /// here and there. Whether it is ours by another path is [asked of the
+    /// compiler](Word::is_plain).
     pub(crate) fn of(path: &Path) -> Option<Word> {
         let last = path.segments.last()?;
         Word::ALL.into_iter().find(|word| last.ident == word.name())
@@ -145,7 +147,7 @@ impl Word {
         self.options().iter().find(|option| option.name == name)
     }
 
-    /// "`on`, `deadline` and `detached`": all options.
+    /// "`pool`, `deadline` and `detached`": all options.
     pub(crate) fn list(self) -> String {
         match self.options() {
             [] => String::new(),
@@ -191,7 +193,8 @@ pub(crate) fn nearest_of<'a>(word: &str, names: &'a [String]) -> Option<&'a str>
     nearest(word, names.iter().map(String::as_str))
 }
 
-/// The closest of `names`, if it is close enough to be what was meant: a slip in every three letters.
+/// The closest of `names`, if it is close enough to be what was meant: a slip in every three
+/// letters.
 fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     names
         .map(|name| (distance(word, name), name))

@@ -1,7 +1,7 @@
 //! The stages in their order: parse, model, check, lint, expand.
 //!
-//! Each stage reads what the one before made. Mistakes of all of them go to one [`Sink`], and come out as
-//! `compile_error!`s beside what could be generated.
+//! Each stage reads what the one before made. Mistakes of all of them go to one [`Sink`], and come
+//! out as `compile_error!`s beside what could be generated.
 
 use crate::{
     check, expand, lint,

@@ -1,8 +1,10 @@
-//! The network side of [portcullis](https://docs.rs/portcullis): runs a service on streams and datagrams.
+//! The network side of [portcullis](https://docs.rs/portcullis): runs a service on streams and
+//! datagrams.
 //!
-//! Applications depend on `portcullis`, which re-exports everything here. A server accepts connections, drives
-//! their sessions, enforces limits, and stops in order; clients speak the same codecs from the other end.
-//! `ARCHITECTURE.md` in the repository lists the modules in the order in which they import each other.
+//! Applications depend on `portcullis`, which re-exports everything here. A server accepts
+//! connections, drives their sessions, enforces limits, and stops in order; clients speak the same
+//! codecs from the other end. `ARCHITECTURE.md` in the repository lists the modules in the order in
+//! which they import each other.
 
 #![forbid(unsafe_code)]
 // docs.rs builds with nightly, and says of each item which feature it needs.
@@ -31,7 +33,8 @@ pub mod bounds {
     pub use crate::server::{BoundDatagrams, BoundTcp, Serves, Streams};
 }
 
-/// For `portcullis-testkit`, which is released together with this crate. Not part of the public interface.
+/// For `portcullis-testkit`, which is released together with this crate. Not part of the public
+/// interface.
 #[doc(hidden)]
 pub mod internal {
     pub use crate::server::erased;
@@ -42,8 +45,8 @@ pub mod internal {
 }
 
 pub use client::{
-    Backoff, BlockingClient, BlockingReconnect, BlockingStream, Client, ClientError, ClientReceiver,
-    ClientSender, Connect, Incoming, Reconnect,
+    Backoff, BlockingClient, BlockingReconnectingClient, BlockingStream, Client, ClientError, ClientReceiver,
+    ClientSender, Connect, Incoming, ReconnectingClient,
 };
 #[cfg(feature = "tls")]
 pub use client::{ClientTls, ClientTlsStream};

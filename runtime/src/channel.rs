@@ -1,7 +1,8 @@
 //! A channel from a thread to the loop, with back-pressure: tokens of a model, rows of a query.
 //!
-//! The sending side waits on the thread; the receiving side is a [`Stream`]. The sender's wait ends when the job is
-//! told to stop, and a send fails when the receiver is gone: a long sequence stops soon after nobody wants it.
+//! The sending side waits on the thread; the receiving side is a [`Stream`]. The sender's wait ends
+//! when the job is told to stop, and a send fails when the receiver is gone: a long sequence stops
+//! soon after nobody wants it.
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -77,7 +78,7 @@ pub struct Sender<T> {
 #[non_exhaustive]
 pub enum ChannelError<T> {
     /// The receiver was dropped: nobody wants more.
-    Gone(T),
+    Closed(T),
     /// This thread's job was told to stop while it waited for room.
     Interrupted(T, Interrupted),
 }
@@ -85,7 +86,7 @@ pub enum ChannelError<T> {
 impl<T> fmt::Display for ChannelError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Gone(_) => f.write_str("the receiver is gone"),
+            Self::Closed(_) => f.write_str("the receiver is gone"),
             Self::Interrupted(_, why) => write!(f, "interrupted while waiting for room: {why}"),
         }
     }
@@ -97,14 +98,15 @@ impl<T: fmt::Debug> Error for ChannelError<T> {}
 impl<T> From<ChannelError<T>> for Interrupted {
     fn from(error: ChannelError<T>) -> Self {
         match error {
-            ChannelError::Gone(_) => Self::Cancelled,
+            ChannelError::Closed(_) => Self::Cancelled,
             ChannelError::Interrupted(_, why) => why,
         }
     }
 }
 
 impl<T: Send + 'static> Sender<T> {
-    /// Sends one item; while the channel is full, this thread waits. Items of one sender arrive in order.
+    /// Sends one item; while the channel is full, this thread waits. Items of one sender arrive in
+    /// order.
     ///
     /// # Errors
     /// [`ChannelError`] gives the item back: the receiver is gone, or the job was told to stop.
@@ -130,7 +132,7 @@ impl<T: Send + 'static> Sender<T> {
             state = self.shared.state.lock();
         }
         if state.receiver_dropped {
-            return Err(ChannelError::Gone(item));
+            return Err(ChannelError::Closed(item));
         }
         state.items.push_back(item);
         let receiver = state.receiver.take();
@@ -144,7 +146,7 @@ impl<T: Send + 'static> Sender<T> {
 
 impl<T> Sender<T> {
     /// Whether the receiver is gone.
-    pub fn is_gone(&self) -> bool {
+    pub fn is_closed(&self) -> bool {
         self.shared.state.lock().receiver_dropped
     }
 }
@@ -168,14 +170,16 @@ impl<T> Drop for Sender<T> {
     }
 }
 
-/// The side that the loop receives on: a [`Stream`], or [`recv`](Self::recv) after `recv`. Dropping it tells the senders.
+/// The side that the loop receives on: a [`Stream`], or [`recv`](Self::recv) after `recv`. Dropping
+/// it tells the senders.
 #[must_use = "dropping the receiver tells the senders to stop"]
 pub struct Receiver<T> {
     shared: Arc<Shared<T>>,
 }
 
 impl<T> Receiver<T> {
-    /// The next item; `None` when every sender is gone and everything has been received. Cancel-safe.
+    /// The next item; `None` when every sender is gone and everything has been received.
+    /// Cancel-safe.
     pub async fn recv(&mut self) -> Option<T> {
         poll_fn(|cx| self.poll_recv(cx)).await
     }
@@ -219,7 +223,7 @@ impl<T> Drop for Receiver<T> {
 
 impl<T> fmt::Debug for Sender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sender").field("gone", &self.is_gone()).finish_non_exhaustive()
+        f.debug_struct("Sender").field("gone", &self.is_closed()).finish_non_exhaustive()
     }
 }
 

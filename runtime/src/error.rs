@@ -10,28 +10,32 @@ use std::{error, fmt, io};
 
 /// Why a crossing between the loop and a thread did not end with its value.
 ///
-/// Every [`Offload`](crate::Offload), every [`Wait::wait`](crate::Wait::wait) and every portal call ends either
-/// with what the user's code returned or with one of these. A `#[blocking]` method that returns `Result<T, E>`
-/// turns it into `E` by `From<Interrupted>`.
+/// Every [`Offload`](crate::Offload), every [`Wait::wait`](crate::Wait::wait) and every portal call
+/// ends either with what the user's code returned or with one of these. A `#[blocking]` method that
+/// returns `Result<T, E>` turns it into `E` by `From<Interrupted>`.
 ///
 /// Each variant says one thing about the work:
 ///
 /// | variant | the work |
 /// |---|---|
-/// | [`Full`](Self::Full), [`Shed`](Self::Shed), [`Closed`](Self::Closed), [`TooDeep`](Self::TooDeep), [`NoLoop`](Self::NoLoop), [`OnLoop`](Self::OnLoop) | never ran |
+/// | [`Full`](Self::Full), [`Shed`](Self::Shed), [`Closed`](Self::Closed), [`TooDeep`](Self::TooDeep), [`NoRuntime`](Self::NoRuntime), [`OnEventLoop`](Self::OnEventLoop) | never ran |
 /// | [`Deadline`](Self::Deadline), [`Cancelled`](Self::Cancelled) | never ran, or was told to stop while running |
 /// | [`Panicked`](Self::Panicked) | ran and panicked |
 /// | [`Abandoned`](Self::Abandoned) | was dropped by the loop before it was done |
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Interrupted {
-    /// The pool's queue is full and its [`Overflow`](crate::Overflow) is `Reject`, or a thread could not be had.
+    /// The pool's queue is full and its [`Overflow`](crate::Overflow) is `Reject`, or a thread
+    /// could not be had.
     Full,
-    /// The pool's queue was full and this job, the oldest in it, made room ([`Overflow::ShedOldest`](crate::Overflow::ShedOldest)).
+    /// The pool's queue was full and this job, the oldest in it, made room
+    /// ([`Overflow::ShedOldest`](crate::Overflow::ShedOldest)).
     Shed,
-    /// The deadline passed, counted from the call: while queued (the job never ran) or while running (it was told).
+    /// The deadline passed, counted from the call: while queued (the job never ran) or while
+    /// running (it was told).
     Deadline,
-    /// The work was cancelled: its future was dropped, its task cancelled, or a drain ran out of time.
+    /// The work was cancelled: its future was dropped, its task cancelled, or a drain ran out of
+    /// time.
     Cancelled,
     /// The work panicked; the payload is kept.
     Panicked(Panic),
@@ -40,15 +44,16 @@ pub enum Interrupted {
     /// The pool is draining, or the server that ran the portal has stopped.
     Closed,
     /// A task was to be spawned with neither a server nor a tokio runtime to run it.
-    NoLoop,
+    NoRuntime,
     /// The loop's own thread asked to wait for the loop, which would never end.
-    OnLoop,
+    OnEventLoop,
     /// Loop and pool called each other more than 64 levels deep.
     TooDeep,
 }
 
 impl Interrupted {
-    /// The same reason once more, for several who waited for one thing. (A panic's payload goes to one of them.)
+    /// The same reason once more, for several who waited for one thing. (A panic's payload goes to
+    /// one of them.)
     pub(crate) fn duplicate(&self) -> Self {
         match self {
             Self::Full => Self::Full,
@@ -58,8 +63,8 @@ impl Interrupted {
             Self::Panicked(panic) => Self::Panicked(Panic::new(Box::new(panic.message().to_owned()))),
             Self::Abandoned => Self::Abandoned,
             Self::Closed => Self::Closed,
-            Self::NoLoop => Self::NoLoop,
-            Self::OnLoop => Self::OnLoop,
+            Self::NoRuntime => Self::NoRuntime,
+            Self::OnEventLoop => Self::OnEventLoop,
             Self::TooDeep => Self::TooDeep,
         }
     }
@@ -75,8 +80,8 @@ impl fmt::Display for Interrupted {
             Self::Panicked(panic) => return write!(f, "panicked: {}", panic.message()),
             Self::Abandoned => "the task that would have answered is gone",
             Self::Closed => "the pool or the server is closed",
-            Self::NoLoop => "no event loop to run the task on",
-            Self::OnLoop => "the loop's own thread can't wait for the loop",
+            Self::NoRuntime => "no event loop to run the task on",
+            Self::OnEventLoop => "the loop's own thread can't wait for the loop",
             Self::TooDeep => "loop and pool call each other more than 64 levels deep",
         })
     }
@@ -84,7 +89,8 @@ impl fmt::Display for Interrupted {
 
 impl error::Error for Interrupted {}
 
-/// 503 where trying again later may help, 504 past the deadline, 500 for a panic; the text says why.
+/// 503 where trying again later may help, 504 past the deadline, 500 for a panic; the text says
+/// why.
 #[cfg(feature = "axum")]
 impl axum_core::response::IntoResponse for Interrupted {
     fn into_response(self) -> axum_core::response::Response {
@@ -121,8 +127,8 @@ impl From<Interrupted> for io::Error {
 
 /// The payload of a panic that was caught at a crossing.
 ///
-/// A payload is `Send` but not `Sync`; it is kept behind a lock so that errors which hold it stay `Sync` (and
-/// `?` into `anyhow::Error` works).
+/// A payload is `Send` but not `Sync`; it is kept behind a lock so that errors which hold it stay
+/// `Sync` (and `?` into `anyhow::Error` works).
 pub struct Panic(Box<Caught>);
 
 /// Boxed, so that results which hardly ever hold one stay small.
@@ -131,7 +137,8 @@ struct Caught {
     message: String,
 }
 
-/// What a panic was raised with: a value of the user's, whose drop may panic where nothing catches it. Empty when it was taken.
+/// What a panic was raised with: a value of the user's, whose drop may panic where nothing catches
+/// it. Empty when it was taken.
 struct Payload(Option<Box<dyn Any + Send>>);
 
 impl Drop for Payload {
@@ -180,7 +187,8 @@ pub fn catch_panic<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
 }
 
 pin_project_lite::pin_project! {
-    /// Polls a future, and returns its panic as an error. The future must not be polled again after that.
+    /// Polls a future, and returns its panic as an error. The future must not be polled again after
+    /// that.
     pub struct CatchUnwind<F> {
         #[pin]
         future: F,
@@ -206,7 +214,8 @@ impl<F: Future> Future for CatchUnwind<F> {
     }
 }
 
-/// Runs `f`, which is or drops what is somebody else's, where there is nobody to panic to: a panic is logged and goes no further.
+/// Runs `f`, which is or drops what is somebody else's, where there is nobody to panic to: a panic
+/// is logged and goes no further.
 pub fn catch_and_log(what: &str, f: impl FnOnce()) {
     let Err(panic) = catch_panic(f) else { return };
     // The subscriber is somebody else's too, and so is the drop of the payload.

@@ -1,8 +1,9 @@
 //! [`Hooks`]: what a test kit observes and replaces in jobs and pools.
 //!
-//! Production code has none. A job keeps its hooks in the boxed, rarely used part of its metadata, a pool in an `Option`; both are
-//! `None` there, and the same code is compiled whether a test kit is part of the build or not. The kit's paused clock stands still
-//! while a job is at work, and the caller of an inline pool waits for as long. The hooks of a job are told what it does:
+//! Production code has none. A job keeps its hooks in the boxed, rarely used part of its metadata,
+//! a pool in an `Option`; both are `None` there, and the same code is compiled whether a test kit
+//! is part of the build or not. The kit's paused clock stands still while a job is at work, and the
+//! caller of an inline pool waits for as long. The hooks of a job are told what it does:
 //!
 //! ```text
 //! queued ── started ──> at work <── resumed / parked ──> parked       any ── finished ──> finished
@@ -15,12 +16,14 @@ use std::time::Instant;
 
 use crate::spawn::Executor;
 
-/// Observes one job, and is its clock. Every method is called without a lock of the job's queue held.
+/// Observes one job, and is its clock. Every method is called without a lock of the job's queue
+/// held.
 pub trait Hooks: Send + Sync {
     /// The time that the job's deadline is counted by.
     fn now(&self) -> Instant;
 
-    /// Runs `action` at `deadline` of that time; `None` if this is the time of the operating system.
+    /// Runs `action` at `deadline` of that time; `None` if this is the time of the operating
+    /// system.
     fn start_timer(&self, deadline: Instant, action: Box<dyn FnOnce() + Send>) -> Option<Box<dyn HookTimer>>;
 
     /// The job was queued, handed off or refused.
@@ -35,7 +38,8 @@ pub trait Hooks: Send + Sync {
     /// The worker waits for something that has to wake it.
     fn parked(&self);
 
-    /// The worker waits, and its thread begins a job that was handed off to it. Until that job is over the worker cannot go on.
+    /// The worker waits, and its thread begins a job that was handed off to it. Until that job is
+    /// over the worker cannot go on.
     fn handing_thread_off(&self);
 
     /// The job that was handed off has left the thread.
@@ -72,7 +76,8 @@ pub trait SteppedThread {
     fn run_next(&self, started: &mut dyn FnMut(&'static str)) -> bool;
 }
 
-/// A look at a pool. A job that a thread has taken out of the queue and not begun yet is counted under the queue's lock.
+/// A look at a pool. A job that a thread has taken out of the queue and not begun yet is counted
+/// under the queue's lock.
 pub trait PoolProbe: Send + Sync {
     /// The pool's name.
     fn name(&self) -> &str;
@@ -80,7 +85,8 @@ pub trait PoolProbe: Send + Sync {
     /// How many threads the pool may have.
     fn threads(&self) -> usize;
 
-    /// Whether a job is about to begin: it is queued and a thread is free for it, or a thread has taken it out and not begun it.
+    /// Whether a job is about to begin: it is queued and a thread is free for it, or a thread has
+    /// taken it out and not begun it.
     fn has_job_about_to_begin(&self) -> bool;
 
     /// Whether every thread runs a job that has begun.
@@ -100,7 +106,8 @@ pub type MakeHooks = fn(&Executor, &Arc<dyn PoolProbe>) -> Option<Arc<dyn Hooks>
 static INSTALLED: AtomicUsize = AtomicUsize::new(0);
 static MAKE: OnceLock<MakeHooks> = OnceLock::new();
 
-/// From now on `make` is asked for the hooks of each new job, until [`uninstall`]. The first `make` of the process counts.
+/// From now on `make` is asked for the hooks of each new job, until [`uninstall`]. The first `make`
+/// of the process counts.
 pub fn install(make: MakeHooks) {
     MAKE.get_or_init(|| make);
     INSTALLED.fetch_add(1, Ordering::Release);

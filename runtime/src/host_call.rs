@@ -1,8 +1,9 @@
 //! A call from a thread to the loop: one box that holds the future, then its result.
 //!
-//! A worker that waits hands the box to the task that awaits its job (the *host*), which polls it and hands it
-//! back: one allocation a call, nothing is spawned, and the future runs with that task's span, cancellation and
-//! order (runtime promise P1; the idea is trio's, `trio/_threads.py`).
+//! A worker that waits hands the box to the task that awaits its job (the *host*), which polls it
+//! and hands it back: one allocation a call, nothing is spawned, and the future runs with that
+//! task's span, cancellation and order (runtime promise P1; the idea is trio's,
+//! `trio/_threads.py`).
 
 use std::any::Any;
 use std::future::Future;
@@ -15,7 +16,8 @@ pub(crate) type BoxCall = Pin<Box<dyn ErasedCall>>;
 
 /// A [`HostCall`] with its type forgotten.
 pub(crate) trait ErasedCall: Send {
-    /// Polls the future. When it is done (or has panicked) it is dropped, here on the loop, and its result kept.
+    /// Polls the future. When it is done (or has panicked) it is dropped, here on the loop, and its
+    /// result kept.
     fn poll_call(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
     /// Moves the result into `slot`, an `Option<Result<F::Output, Interrupted>>`.
     fn take_output(self: Pin<&mut Self>, slot: &mut dyn Any);

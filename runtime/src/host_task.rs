@@ -12,8 +12,9 @@ use crate::job::{Host, HostRequest};
 
 /// Polls a worker's requests, one after the other, until none is left.
 ///
-/// A worker has one host task at a time, so its requests keep their order (P7). A host task that is dropped before its end (its
-/// executor was shut down, its server's grace is over) tells the worker so.
+/// A worker has one host task at a time, so its requests keep their order (P7). A host task that is
+/// dropped before its end (its executor was shut down, its server's grace is over) tells the worker
+/// so.
 pub(crate) struct HostTask {
     host: Arc<dyn Host>,
     current: Current,
@@ -62,7 +63,8 @@ impl Drop for HostTask {
             return;
         }
         self.host.host_task_dropped(self.call.is_some());
-        // What the worker waited for is the user's, and a panic of its drop is not for the executor.
+        // What the worker waited for is the user's, and a panic of its drop is not for the
+        // executor.
         let call = self.call.take();
         if let Err(panic) = catch_panic(|| drop(call)) {
             tracing::error!(%panic, "a panic in a drop, at the end of a wait");

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use crate::error::Interrupted;
 use crate::hooks::Hooks;
 use crate::host_call::BoxCall;
-use crate::report::{StuckJob, WaitsAt};
+use crate::report::{RunningJob, WaitsAt};
 use crate::scope::Scope;
 use crate::spawn::Executor;
 use crate::sync::Mutex;
@@ -37,7 +37,8 @@ impl PoolId {
     }
 }
 
-/// A lane's key, hashed. Two keys that meet in one number share a lane, which is slower and still right.
+/// A lane's key, hashed. Two keys that meet in one number share a lane, which is slower and still
+/// right.
 pub(crate) type LaneKey = u64;
 
 /// Why a job was told to stop. The first reason stays.
@@ -120,8 +121,9 @@ impl ParentLink {
         Self(host.map(|host| Mutex::new(Some(host))))
     }
 
-    /// The nearest job up the chain that has not ended. Those that have wait for nothing and are let go: a relay of
-    /// jobs, each started by the one before, is no descent and keeps nobody's memory.
+    /// The nearest job up the chain that has not ended. Those that have wait for nothing and are
+    /// let go: a relay of jobs, each started by the one before, is no descent and keeps nobody's
+    /// memory.
     pub(crate) fn nearest_running(&self) -> Option<Arc<dyn Host>> {
         let nearest = self.0.as_ref()?;
         loop {
@@ -141,7 +143,8 @@ impl ParentLink {
             .sum()
     }
 
-    /// Whether a job up the chain is in this lane of `pool`: what is done on its behalf is part of it.
+    /// Whether a job up the chain is in this lane of `pool`: what is done on its behalf is part of
+    /// it.
     pub(crate) fn holds_lane(&self, pool: PoolId, lane: LaneKey) -> bool {
         std::iter::successors(self.nearest_running(), |job| job.meta().parent().nearest_running()).any(
             |job| {
@@ -209,31 +212,36 @@ pub(crate) trait Job: Any + Send + Sync {
     fn cancel_reason(&self) -> Option<CancelReason>;
     /// The body has returned, or never will run.
     fn is_finished(&self) -> bool;
-    /// Gives the job up, queued or running, for the caller and for the thread; the first reason stays.
+    /// Gives the job up, queued or running, for the caller and for the thread; the first reason
+    /// stays.
     fn interrupt(&self, why: CancelReason);
     /// For a report.
-    fn describe_running(&self) -> StuckJob;
+    fn describe_running(&self) -> RunningJob;
 }
 
 /// A job whose worker waits for its host, which is a task: the two ends of that.
 pub(crate) trait Host: Job {
     // Called on the worker's side.
 
-    /// The worker waits until `call` has been polled to its end by the host. `at`: where, for the reports.
+    /// The worker waits until `call` has been polled to its end by the host. `at`: where, for the
+    /// reports.
     fn call_host(
         self: Arc<Self>,
         call: BoxCall,
         at: &'static Location<'static>,
     ) -> Result<BoxCall, Interrupted>;
-    /// The host polls `call` (which is ready at its first poll) when it gets there; the worker goes on.
+    /// The host polls `call` (which is ready at its first poll) when it gets there; the worker goes
+    /// on.
     fn call_host_soon(self: Arc<Self>, call: BoxCall) -> Result<(), Interrupted>;
-    /// Blocks the worker's thread for `time`; ends early when the job is told to stop. `at`: where, for the reports.
+    /// Blocks the worker's thread for `time`; ends early when the job is told to stop. `at`: where,
+    /// for the reports.
     fn sleep(&self, time: Duration, at: &'static Location<'static>) -> Result<(), Interrupted>;
-    /// Blocks the worker's thread until `done`, which is asked again after each `notify_worker`; ends early when the
-    /// job is told to stop. `at`: where, for the reports.
+    /// Blocks the worker's thread until `done`, which is asked again after each `notify_worker`;
+    /// ends early when the job is told to stop. `at`: where, for the reports.
     fn park(&self, at: WaitsAt, done: &dyn Fn() -> bool) -> Result<(), Interrupted>;
     fn notify_worker(&self);
-    /// Runs `job` on this job's thread as soon as that waits; gives it back if it will not wait any more.
+    /// Runs `job` on this job's thread as soon as that waits; gives it back if it will not wait any
+    /// more.
     fn hand_off(&self, job: Arc<dyn HandedOff>) -> Result<(), Arc<dyn HandedOff>>;
 
     // Called on the host's side.
@@ -241,14 +249,15 @@ pub(crate) trait Host: Job {
     /// For a host task: what to do next; with nothing left it has ended.
     fn next_request(&self) -> Option<HostRequest>;
     fn complete_call(&self, call: BoxCall);
-    /// The host task goes away before its time; `unanswered`: with a call that the worker waits for.
+    /// The host task goes away before its time; `unanswered`: with a call that the worker waits
+    /// for.
     fn host_task_dropped(&self, unanswered: bool);
 }
 
 /// A job that runs on the thread of another one, which waits for it.
 pub(crate) trait HandedOff: Send + Sync {
-    /// Claims the job and runs it on this thread, as long as `waiting`, which has the thread, waits; nothing if the job was
-    /// cancelled.
+    /// Claims the job and runs it on this thread, as long as `waiting`, which has the thread,
+    /// waits; nothing if the job was cancelled.
     fn run_handed_off(self: Arc<Self>, waiting: &JobMeta);
     /// Goes back to the queue that the job came for.
     fn requeue(self: Arc<Self>);

@@ -1,8 +1,9 @@
-//! The runtime of [portcullis](https://docs.rs/portcullis): bounded pools, offloads, the portal, and the traits that
-//! `#[service]` implements (feature `service`).
+//! The runtime of [portcullis](https://docs.rs/portcullis): bounded pools, offloads, the portal,
+//! and the traits that `#[service]` implements (feature `service`).
 //!
-//! Applications depend on `portcullis`, which re-exports everything here. `portcullis-net` serves the services.
-//! `ARCHITECTURE.md` in the repository lists the modules in the order in which they import each other.
+//! Applications depend on `portcullis`, which re-exports everything here. `portcullis-net` serves
+//! the services. `ARCHITECTURE.md` in the repository lists the modules in the order in which they
+//! import each other.
 
 #![forbid(unsafe_code)]
 // docs.rs builds with nightly, and says of each item which feature it needs.
@@ -34,7 +35,8 @@ mod timer;
 mod values;
 mod worker;
 
-/// What messages of the compiler name: the bounds that expansions ask for. Nothing in here is to be called by hand.
+/// What messages of the compiler name: the bounds that expansions ask for. Nothing in here is to be
+/// called by hand.
 pub mod bounds {
     #[cfg(feature = "service")]
     pub use crate::private::{
@@ -49,7 +51,8 @@ pub mod bounds {
     };
 }
 
-/// For `portcullis-net` and `portcullis-testkit`, which are released together with this crate. Not part of the public interface.
+/// For `portcullis-net` and `portcullis-testkit`, which are released together with this crate. Not
+/// part of the public interface.
 #[doc(hidden)]
 pub mod internal {
     pub mod context {
@@ -64,13 +67,13 @@ pub mod internal {
         };
     }
     pub mod pool {
-        pub use crate::pool::{DrainReport, ExternalCanceller, ExternalJob, Offload, Pool, PoolBuilder};
+        pub use crate::pool::{DrainReport, ExternalCancelHandle, ExternalJob, Offload, Pool, PoolBuilder};
     }
     pub mod portal {
         pub use crate::portal::in_tokio_task;
     }
     pub mod report {
-        pub use crate::report::StuckJob;
+        pub use crate::report::RunningJob;
     }
     pub mod scope {
         pub use crate::scope::{DrainSource, Scope, ScopeGuard};
@@ -80,9 +83,9 @@ pub mod internal {
         #[cfg(unix)]
         pub use crate::service::Credentials;
         pub use crate::service::{
-            BoxError, Cleanup, HalfClose, InLine, IntoService, Opened, Peer, Posting, Reason, SendError,
-            Service, Session, SessionError, StateLimits, Step, Stepwise, Stopping, Style, TrySendError,
-            internal,
+            BoxError, Cleanup, Connected, HalfClose, HandlerKind, IntoService, Peer, PerRequest, PerSession,
+            PostFuture, Reason, SendError, Service, Session, SessionError, StateLimits, Step, Stopping,
+            TrySendError, internal,
         };
     }
     pub mod spawn {
@@ -103,13 +106,13 @@ pub mod internal {
 }
 
 pub use channel::{ChannelError, Receiver, Sender, channel};
-pub use context::{ContextKey, InContext};
+pub use context::{ContextFuture, ContextKey};
 pub use error::{Interrupted, Panic};
 pub use pool::{
     DrainReport, Histogram, JobBuilder, Offload, Overflow, Pool, PoolBuilder, PoolConfig, PoolMap, PoolStats,
 };
-pub use portal::{AsCompleted, Canceller, Portal, PortalTask, as_completed, join_all};
-pub use report::{StuckJob, WaitsFor};
+pub use portal::{AsCompleted, CancelHandle, Portal, PortalTask, as_completed, join_all};
+pub use report::{RunningJob, WaitsFor};
 pub use spawn::{BoxTask, Spawn};
 pub use worker::{Wait, Worker};
 
@@ -119,6 +122,6 @@ pub use describe::{Describe, Description};
 pub use service::Credentials;
 #[cfg(feature = "service")]
 pub use service::{
-    Cleanup, Closed, HalfClose, IntoService, Peer, Posting, Reason, SendError, Sending, Service, Session,
-    SessionError, StateLimits, Stopping, TrySendError,
+    Cleanup, ClosedFuture, HalfClose, IntoService, Peer, PostFuture, Reason, SendError, SendFuture, Service,
+    Session, SessionError, StateLimits, Stopping, TrySendError,
 };

@@ -1,9 +1,12 @@
-//! What expansions name and people do not. No stability promise: the macros and this module are released together.
+//! What expansions name and people do not. No stability promise: the macros and this module are
+//! released together.
 
-/// The spanned assertion: an expansion calls it once for each type that crosses, with the user's own tokens.
+/// The spanned assertion: an expansion calls it once for each type that crosses, with the user's
+/// own tokens.
 ///
-/// Its bound is `Send` itself, which leads the compiler to the field that is not, and to the bound that a type
-/// parameter lacks. The message shows the bound with its line, and so with the comment behind it.
+/// Its bound is `Send` itself, which leads the compiler to the field that is not, and to the bound
+/// that a type parameter lacks. The message shows the bound with its line, and so with the comment
+/// behind it.
 #[rustfmt::skip]
 pub const fn moves_between_threads<T: Send>() {} // goes to a thread or comes back: `Arc` for `Rc`, `Mutex` for `RefCell`, `dyn T + Send` for `dyn T`
 
@@ -14,7 +17,8 @@ pub const fn runs_on(pool: &crate::Pool) -> &crate::Pool { // `self.cpu.as_ref()
     pool
 }
 
-/// [`moves_between_threads`] of an argument by value whose type is called `Worker`: a type of the user's, or the library's by mistake.
+/// [`moves_between_threads`] of an argument by value whose type is called `Worker`: a type of the
+/// user's, or the library's by mistake.
 pub const fn crosses_as_worker<T: IsNoWorker>() {}
 
 /// What is called `Worker` and can cross.
@@ -43,7 +47,8 @@ impl IsWorker for crate::Worker {
     }
 }
 
-/// A part of an argument that an expression of `#[blocking]` names: it is read ahead of the job, which gets the whole.
+/// A part of an argument that an expression of `#[blocking]` names: it is read ahead of the job,
+/// which gets the whole.
 pub struct Part<'a, T>(pub &'a T);
 
 impl<T: Copy> Part<'_, T> {
@@ -108,8 +113,8 @@ impl<T> Gives for fn() -> T {
     type Output = T;
 }
 
-/// The value that stands in for one that a mistake has left out, or that no `cfg` leaves: of any type, and nothing behind it is
-/// unreachable.
+/// The value that stands in for one that a mistake has left out, or that no `cfg` leaves: of any
+/// type, and nothing behind it is unreachable.
 pub fn never<T>() -> T {
     unreachable!("this code is not compiled, or never called")
 }
@@ -147,7 +152,8 @@ impl<'a, T: ?Sized> ArgumentBehind<'a, T> {
     }
 }
 
-/// As [`argument`], for a field whose type is known: it gets a reference, or a clone if it owns what it has.
+/// As [`argument`], for a field whose type is known: it gets a reference, or a clone if it owns
+/// what it has.
 #[diagnostic::on_unimplemented(
     message = "an attribute only reads its arguments: there is no `{V}` to be had of a `{Self}`",
     label = "the body takes this, so that this expression gets a reference or a clone",
@@ -184,8 +190,8 @@ impl<'a, T> Fills<&'a [T]> for &'a Vec<T> {
 
 pub use crate::__for_editors as for_editors;
 
-/// `{ what is compiled } { what is written }`: of a function that is half written, or has a body that can't be compiled, editors read the
-/// latter.
+/// `{ what is compiled } { what is written }`: of a function that is half written, or has a body
+/// that can't be compiled, editors read the latter.
 #[cfg(not(rust_analyzer))]
 #[doc(hidden)]
 #[macro_export]
@@ -220,13 +226,13 @@ mod server {
     use std::time::Duration;
 
     use crate::service::Service;
-    pub use crate::service::{BoxError, HalfClose, InLine, Opened, Step, Stepwise, Style};
+    pub use crate::service::{BoxError, Connected, HalfClose, HandlerKind, PerRequest, PerSession, Step};
     use crate::{Interrupted, JobBuilder, Offload, Worker};
 
     /// A job that holds its service.
     ///
-    /// That a service may go to a thread is known from [`Service`]: if it may not, the compiler says so of the service, and not of each
-    /// of its jobs as well.
+    /// That a service may go to a thread is known from [`Service`]: if it may not, the compiler
+    /// says so of the service, and not of each of its jobs as well.
     #[derive(Debug)]
     pub struct JobOf<'a, S>(pub JobBuilder<'a>, pub Arc<S>);
 
@@ -270,13 +276,15 @@ mod server {
         type Response = Rsp;
     }
 
-    /// Taken for a session, a peer is one that receives nothing; that it is none is said where the session is handed to it.
+    /// Taken for a session, a peer is one that receives nothing; that it is none is said where the
+    /// session is handed to it.
     impl<Rsp, Ev> SessionTypes for crate::Peer<Rsp, Ev> {
         type Request = std::convert::Infallible;
         type Response = Rsp;
     }
 
-    /// What a method of a state machine returns, whatever it is called: a state, or a response and a state.
+    /// What a method of a state machine returns, whatever it is called: a state, or a response and
+    /// a state.
     #[diagnostic::on_unimplemented(
         message = "a handler of a state machine returns the next state, or a response and the next state, not `{Self}`",
         label = "neither a state nor `(Response, State)`"
@@ -305,7 +313,8 @@ mod server {
         }
     }
 
-    /// The types in what a method of a state machine returns by another name, or `Otherwise` where there is none.
+    /// The types in what a method of a state machine returns by another name, or `Otherwise` where
+    /// there is none.
     #[diagnostic::on_unimplemented(
         message = "a handler of a state machine returns the next state, or a response and the next state, not `{Self}`",
         label = "neither a state nor `(Response, State)`"
@@ -342,8 +351,8 @@ mod server {
         shortest
     }
 
-    /// Stands for a request or response that a mistaken handler left unsaid, so that the mistake is the only error: every codec
-    /// carries it.
+    /// Stands for a request or response that a mistaken handler left unsaid, so that the mistake is
+    /// the only error: every codec carries it.
     #[derive(Debug)]
     pub enum Unknown {}
 

@@ -1,4 +1,4 @@
-//! [`StuckJob`]: what the report of a drain says of a job.
+//! [`RunningJob`]: what the report of a drain says of a job.
 
 use std::panic::Location;
 use std::time::Duration;
@@ -9,7 +9,8 @@ use std::time::Duration;
 pub enum WaitsFor {
     /// The loop, to run a future to its end: `.wait(worker)`, `worker.call(..)`.
     Loop,
-    /// The receiver of a [`channel`](crate::channel()), to make room: [`Sender::send`](crate::Sender::send).
+    /// The receiver of a [`channel`](crate::channel()), to make room:
+    /// [`Sender::send`](crate::Sender::send).
     Room,
     /// Time to pass: [`Worker::sleep`](crate::Worker::sleep).
     Time,
@@ -21,7 +22,7 @@ pub(crate) type WaitsAt = (&'static Location<'static>, WaitsFor);
 /// Where a job stands, for a drain's report.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct StuckJob {
+pub struct RunningJob {
     /// The method, as `Type::method`, or the name given to [`Pool::job`](crate::Pool::job).
     pub method: &'static str,
     /// The pool's name.
@@ -29,18 +30,20 @@ pub struct StuckJob {
     /// Time since the call.
     pub age: Duration,
     /// Where the job waits, if it waits in a function of this crate; else it runs code of its own.
-    pub waits_at: Option<&'static Location<'static>>,
+    pub waiting_at: Option<&'static Location<'static>>,
     /// What it waits for there.
     pub waits_for: Option<WaitsFor>,
     /// The job waits in a crossing for an `Offload` that is held but that nobody polls (P8).
-    pub unpolled: bool,
+    pub host_not_polled: bool,
 }
 
-impl std::fmt::Display for StuckJob {
+impl std::fmt::Display for RunningJob {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "`{}` on pool `{}` for {:?}", self.method, self.pool, self.age)?;
-        match self.waits_at {
-            Some(at) if self.unpolled => write!(f, ", waiting at {at} for an offload that nobody polls"),
+        match self.waiting_at {
+            Some(at) if self.host_not_polled => {
+                write!(f, ", waiting at {at} for an offload that nobody polls")
+            }
             Some(at) => match self.waits_for {
                 Some(WaitsFor::Room) => write!(f, ", waiting for room in a channel at {at}"),
                 Some(WaitsFor::Time) => write!(f, ", sleeping at {at}"),

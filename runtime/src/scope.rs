@@ -1,8 +1,8 @@
 //! [`Scope`]: the jobs and tasks that belong to one server.
 //!
-//! A server polls its sessions and hooks inside its scope; an offload made there is a job of that server, a
-//! task spawned by such a job a task of it. That is how a stop can wait for, cancel and name exactly what is the
-//! server's own (O11), and never drains a pool that others use.
+//! A server polls its sessions and hooks inside its scope; an offload made there is a job of that
+//! server, a task spawned by such a job a task of it. That is how a stop can wait for, cancel and
+//! name exactly what is the server's own (O11), and never drains a pool that others use.
 
 use std::panic::Location;
 use std::sync::{Arc, Weak};
@@ -10,7 +10,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use crate::error::{Interrupted, catch_and_log};
-use crate::report::StuckJob;
+use crate::report::RunningJob;
 use crate::spawn::{BoxTask, Spawn};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -25,7 +25,7 @@ pub trait DrainSource: Send + Sync {
     fn cancel_jobs_of(&self, scope: &Arc<Scope>);
 
     /// The jobs that belong to `scope` and have not ended.
-    fn running_jobs_of(&self, scope: &Arc<Scope>) -> Vec<StuckJob>;
+    fn running_jobs_of(&self, scope: &Arc<Scope>) -> Vec<RunningJob>;
 }
 
 /// The jobs and tasks of one server.
@@ -56,13 +56,15 @@ impl Scope {
         })
     }
 
-    /// From now on nothing is spawned here: portal calls that need a task of their own answer `Closed`.
+    /// From now on nothing is spawned here: portal calls that need a task of their own answer
+    /// `Closed`.
     #[inline]
     pub fn close(&self) {
         self.closed.store(true, Ordering::Release);
     }
 
-    /// Runs `task`, which polls inside this scope. `at`: where the user's code has spawned it, for the reports.
+    /// Runs `task`, which polls inside this scope. `at`: where the user's code has spawned it, for
+    /// the reports.
     #[inline]
     pub fn spawn(&self, task: BoxTask, at: Option<&'static Location<'static>>) -> Result<(), Interrupted> {
         if self.closed.load(Ordering::Acquire) {
@@ -86,12 +88,14 @@ impl Scope {
         ScopeGuard(Arc::clone(self))
     }
 
-    /// Waits for this scope's jobs until `until`, then cancels what is left, and names what does not heed it.
-    pub async fn drained(self: &Arc<Self>, until: Instant) -> Vec<StuckJob> {
+    /// Waits for this scope's jobs until `until`, then cancels what is left, and names what does
+    /// not heed it.
+    pub async fn drained(self: &Arc<Self>, until: Instant) -> Vec<RunningJob> {
         if timer::until(until, |waker| self.watch_idle(waker)).await {
             return Vec::new();
         }
-        // Before the look at the pools: it cannot see a job that a thread has taken out of the queue and not begun.
+        // Before the look at the pools: it cannot see a job that a thread has taken out of the
+        // queue and not begun.
         self.given_up.store(true, Ordering::Release);
         let pools: Vec<_> = self.members.lock().pools.iter().filter_map(Weak::upgrade).collect();
         pools.iter().for_each(|pool| pool.cancel_jobs_of(self));

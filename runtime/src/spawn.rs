@@ -12,9 +12,10 @@ pub type BoxTask = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Somewhere to run tasks: the tracker of a server, or a runtime.
 ///
-/// Portcullis brings the implementation for tokio's [`Handle`](tokio::runtime::Handle); a program on another executor
-/// implements it for that one and gives it to [`Portal::new`](crate::Portal::new). It should hold its executor weakly: the
-/// tasks hold the `Spawn`, and the executor holds the tasks.
+/// Portcullis brings the implementation for tokio's [`Handle`](tokio::runtime::Handle); a program
+/// on another executor implements it for that one and gives it to
+/// [`Portal::new`](crate::Portal::new). It should hold its executor weakly: the tasks hold the
+/// `Spawn`, and the executor holds the tasks.
 pub trait Spawn: Send + Sync {
     /// Runs `task` to its end, unless the executor is shut down first: then the task is dropped.
     ///
@@ -22,8 +23,8 @@ pub trait Spawn: Send + Sync {
     /// [`Interrupted::Closed`] if the executor takes no more tasks.
     fn spawn(&self, task: BoxTask) -> Result<(), Interrupted>;
 
-    /// As [`spawn`](Self::spawn), for a task that the code at `at` has spawned: an executor that reports what is left of its
-    /// tasks names them by that.
+    /// As [`spawn`](Self::spawn), for a task that the code at `at` has spawned: an executor that
+    /// reports what is left of its tasks names them by that.
     ///
     /// # Errors
     /// As `spawn`.
@@ -35,13 +36,15 @@ pub trait Spawn: Send + Sync {
 
 impl Spawn for tokio::runtime::Handle {
     fn spawn(&self, task: BoxTask) -> Result<(), Interrupted> {
-        // After the runtime's shutdown tokio drops the task at once: whoever waits for it is told by its drop.
+        // After the runtime's shutdown tokio drops the task at once: whoever waits for it is told
+        // by its drop.
         drop(tokio::runtime::Handle::spawn(self, task));
         Ok(())
     }
 }
 
-/// The executor that was current where a job was made. It runs the tasks of a job that belongs to no server.
+/// The executor that was current where a job was made. It runs the tasks of a job that belongs to
+/// no server.
 #[derive(Clone)]
 pub enum Executor {
     /// There was none.
@@ -82,7 +85,8 @@ pub(crate) struct EnterGuard<'a>(Option<tokio::runtime::EnterGuard<'a>>);
 
 impl Drop for EnterGuard<'_> {
     fn drop(&mut self) {
-        // tokio panics here if the job has entered a runtime and not left it, which must not cost the thread.
+        // tokio panics here if the job has entered a runtime and not left it, which must not cost
+        // the thread.
         catch_and_log("leaving a runtime", || drop(self.0.take()));
     }
 }

@@ -1,7 +1,8 @@
-//! The primitives that threads share, from `std` or, under `--cfg portcullis_loom`, from the model checker.
+//! The primitives that threads share, from `std` or, under `--cfg portcullis_loom`, from the model
+//! checker.
 //!
-//! Locks here never poison: every value behind one is whole again before user code can panic, since user code
-//! never runs while a lock is held.
+//! Locks here never poison: every value behind one is whole again before user code can panic, since
+//! user code never runs while a lock is held.
 
 #[cfg(not(portcullis_loom))]
 pub use std::sync::atomic;
@@ -67,7 +68,8 @@ impl Condvar {
         self.0.wait(guard).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a wake-up or for `limit` to pass; the caller looks at its condition again in both cases.
+    /// Waits for a wake-up or for `limit` to pass; the caller looks at its condition again in both
+    /// cases.
     pub fn wait_for<'a, T>(&self, guard: MutexGuard<'a, T>, limit: Duration) -> MutexGuard<'a, T> {
         self.0.wait_timeout(guard, limit).unwrap_or_else(PoisonError::into_inner).0
     }
@@ -83,8 +85,9 @@ impl Condvar {
     }
 }
 
-/// A value on cache lines of its own, so that who writes it does not take its neighbours from the cores that read those. 128
-/// bytes, since processors fetch lines in pairs (as crossbeam's `CachePadded` has it).
+/// A value on cache lines of its own, so that who writes it does not take its neighbours from the
+/// cores that read those. 128 bytes, since processors fetch lines in pairs (as crossbeam's
+/// `CachePadded` has it).
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub struct CachePadded<T>(pub T);

@@ -1,8 +1,9 @@
 //! Starts threads, with names that the operating system can show.
 //!
-//! Rust keeps a thread's name in full (`std::thread::current().name()`, logs). Linux keeps 15 bytes of it, which is what `top -H`,
-//! `ps`, `perf` and `gdb` show. A longer name is shortened there in front of its number, so that the threads of one pool stay
-//! distinct: `thumbnails-of-cpu-3` shows as `thumbnails-of-3`.
+//! Rust keeps a thread's name in full (`std::thread::current().name()`, logs). Linux keeps 15 bytes
+//! of it, which is what `top -H`, `ps`, `perf` and `gdb` show. A longer name is shortened there in
+//! front of its number, so that the threads of one pool stay distinct: `thumbnails-of-cpu-3` shows
+//! as `thumbnails-of-3`.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -32,7 +33,8 @@ impl ThreadName {
         format!("{}{}", self.head, self.tail)
     }
 
-    /// Shows the name of the calling thread, which ends in a number, for threads that another library starts.
+    /// Shows the name of the calling thread, which ends in a number, for threads that another
+    /// library starts.
     pub fn show_numbered() {
         let thread = thread::current();
         if let Some((head, number)) = thread.name().and_then(|name| name.rsplit_once('-')) {

@@ -1,11 +1,13 @@
 //! Timers for deadlines, on a thread of their own, so that they need no particular async runtime.
 //!
-//! The thread `portcullis-timer` starts with the first deadline and sleeps until the earliest one. Starting and
-//! cancelling a timer takes one short lock.
+//! The thread `portcullis-timer` starts with the first deadline and sleeps until the earliest one.
+//! Starting and cancelling a timer takes one short lock.
 //!
-//! A timer runs the user's code in part: interrupting a job drops what it captured, waking a task runs an executor, and both
-//! may log. Therefore the timer thread only finds the timers that are due, and other threads fire them: one as a rule, and another one
-//! whenever they have been busy for [`PATIENCE`]. A drop that takes long, or for ever, holds its own thread and delays no deadline.
+//! A timer runs the user's code in part: interrupting a job drops what it captured, waking a task
+//! runs an executor, and both may log. Therefore the timer thread only finds the timers that are
+//! due, and other threads fire them: one as a rule, and another one whenever they have been busy
+//! for [`PATIENCE`]. A drop that takes long, or for ever, holds its own thread and delays no
+//! deadline.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
@@ -18,7 +20,8 @@ use std::time::{Duration, Instant};
 use crate::error::catch_and_log;
 use crate::threads::{self, ThreadName};
 
-/// How long a due timer waits for a thread that fires another one, before one more thread is started.
+/// How long a due timer waits for a thread that fires another one, before one more thread is
+/// started.
 const PATIENCE: Duration = Duration::from_millis(2);
 
 /// How many threads may fire timers at once. Beyond that, a deadline waits for one of them.
@@ -88,7 +91,8 @@ pub(crate) fn expire_at(when: Instant, target: Weak<dyn Expire>) -> Result<Timer
     set(when, TimerAction::Interrupt(target))
 }
 
-/// Calls [`Expire::expire`] now, if `target` still lives. A panic of what that drops or wakes goes no further.
+/// Calls [`Expire::expire`] now, if `target` still lives. A panic of what that drops or wakes goes
+/// no further.
 pub(crate) fn expire_now(target: Weak<dyn Expire>) {
     fire(TimerAction::Interrupt(target));
 }
@@ -201,7 +205,8 @@ pub fn after(time: Duration) -> Instant {
     Instant::now() + time.min(NEVER)
 }
 
-/// Waits until `done` (which registers the waker it is shown) says so, or until `limit`; tells which.
+/// Waits until `done` (which registers the waker it is shown) says so, or until `limit`; tells
+/// which.
 pub async fn until(limit: Instant, done: impl FnMut(&Waker) -> bool + Unpin) -> bool {
     Until { limit, done, guard: None }.await
 }

@@ -22,8 +22,8 @@ trait a_Worker_belongs_to_its_own_pool_thread {}
 
 /// Proof that this thread may block: lent to a job for as long as it runs.
 ///
-/// A `&Worker` is what [`Wait::wait`] asks for, so code on the loop, which has none, cannot wait by mistake. It is
-/// neither `Send` nor `Sync`: a future or another thread can't hold it.
+/// A `&Worker` is what [`Wait::wait`] asks for, so code on the loop, which has none, cannot wait by
+/// mistake. It is neither `Send` nor `Sync`: a future or another thread can't hold it.
 ///
 /// ```compile_fail,E0277
 /// # use portcullis_runtime::Worker;
@@ -58,7 +58,8 @@ impl Worker {
         }
     }
 
-    /// Whether this job has been told to stop, for any reason that [`check`](Self::check) would give.
+    /// Whether this job has been told to stop, for any reason that [`check`](Self::check) would
+    /// give.
     pub fn is_cancelled(&self) -> bool {
         self.host.cancel_reason().is_some()
     }
@@ -104,10 +105,12 @@ impl Worker {
         }
     }
 
-    /// Runs `f` on the loop, in the task that awaits this job, and returns its value. (EasyNetwork: `run_sync`.)
+    /// Runs `f` on the loop, in the task that awaits this job, and returns its value. (EasyNetwork:
+    /// `run_sync`.)
     ///
     /// # Errors
-    /// As [`Wait::wait`]; a panic of `f` comes back as [`Interrupted::Panicked`] and does not reach the loop.
+    /// As [`Wait::wait`]; a panic of `f` comes back as [`Interrupted::Panicked`] and does not reach
+    /// the loop.
     #[track_caller]
     pub fn call<F, R>(&self, f: F) -> Result<R, Interrupted>
     where
@@ -119,12 +122,12 @@ impl Worker {
 
     /// Runs `f` on the loop soon, in the task that awaits this job, without waiting for it.
     ///
-    /// What one thread asks for takes effect in the order in which it asked: a later [`call`](Self::call) or
-    /// [`wait`](Wait::wait) finds `f` done. A panic of `f` is logged.
+    /// What one thread asks for takes effect in the order in which it asked: a later
+    /// [`call`](Self::call) or [`wait`](Wait::wait) finds `f` done. A panic of `f` is logged.
     ///
     /// # Errors
-    /// [`Interrupted::Abandoned`] if the task that awaits this job is gone, [`Interrupted::Closed`] if the server
-    /// has stopped; then `f` never runs.
+    /// [`Interrupted::Abandoned`] if the task that awaits this job is gone, [`Interrupted::Closed`]
+    /// if the server has stopped; then `f` never runs.
     pub fn call_soon<F>(&self, f: F) -> Result<(), Interrupted>
     where
         F: FnOnce() + Send + 'static,
@@ -142,15 +145,16 @@ impl fmt::Debug for Worker {
 
 /// `future.wait(worker)`: from a thread, run a future on the loop and wait for its value.
 ///
-/// Implemented for every `Send + 'static` future: a helper of the service (`self.count(1).wait(worker)?`),
-/// [`peer.send(..)`](crate::Peer::send), a [`PortalTask`](crate::PortalTask), any async block. The result is the future's output, or why the wait ended early:
-/// a future that gives a `Result` itself takes two `?`. An [`Offload`](crate::Offload) takes one: its own
-/// [`wait`](crate::Offload::wait) joins both errors.
+/// Implemented for every `Send + 'static` future: a helper of the service
+/// (`self.count(1).wait(worker)?`), [`peer.send(..)`](crate::Peer::send), a
+/// [`PortalTask`](crate::PortalTask), any async block. The result is the future's output, or why
+/// the wait ended early: a future that gives a `Result` itself takes two `?`. An
+/// [`Offload`](crate::Offload) takes one: its own [`wait`](crate::Offload::wait) joins both errors.
 ///
-/// The future is polled by the task that awaits this job, on the loop: that task's span, cancellation and order
-/// hold, nothing is spawned, and it needs no async runtime of a particular make. While the thread waits, it runs
-/// jobs that were offloaded on its behalf to its own pool when that pool has no free thread (so that loop and
-/// pool may call each other to a depth of 64).
+/// The future is polled by the task that awaits this job, on the loop: that task's span,
+/// cancellation and order hold, nothing is spawned, and it needs no async runtime of a particular
+/// make. While the thread waits, it runs jobs that were offloaded on its behalf to its own pool
+/// when that pool has no free thread (so that loop and pool may call each other to a depth of 64).
 ///
 /// The semantics are trio's (`trio.from_thread.run`: the host task runs what its thread waits for).
 #[rustfmt::skip]
@@ -161,10 +165,13 @@ where
     /// Blocks this thread until the future has run to its end on the loop.
     ///
     /// # Errors
-    /// - [`Interrupted::Abandoned`] if the task that awaits this job is gone: the wait ends at once, the future is dropped.
-    /// - [`Interrupted::Deadline`], [`Interrupted::Cancelled`] if that happens to the job meanwhile.
+    /// - [`Interrupted::Abandoned`] if the task that awaits this job is gone: the wait ends at
+    ///   once, the future is dropped.
+    /// - [`Interrupted::Deadline`], [`Interrupted::Cancelled`] if that happens to the job
+    ///   meanwhile.
     /// - [`Interrupted::Panicked`] if the future panicked; the loop does not notice.
-    /// - [`Interrupted::Closed`] if the server has stopped, [`Interrupted::NoLoop`] in a detached job with nothing to run on.
+    /// - [`Interrupted::Closed`] if the server has stopped, [`Interrupted::NoRuntime`] in a
+    ///   detached job with nothing to run on.
     #[track_caller]
     fn wait(self, worker: &Worker) -> Result<Self::Output, Interrupted> {
         let at = Location::caller();

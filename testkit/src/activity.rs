@@ -1,4 +1,5 @@
-//! What a job does now, and who is told: the paused clock of its runtime, and the inline pool's caller.
+//! What a job does now, and who is told: the paused clock of its runtime, and the inline pool's
+//! caller.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -31,7 +32,8 @@ pub(crate) struct Activity {
 }
 
 impl Activity {
-    /// The hooks of a job that is made for `pool` where `executor` is current. Nobody wants to know of most jobs of a test: those have none.
+    /// The hooks of a job that is made for `pool` where `executor` is current. Nobody wants to know
+    /// of most jobs of a test: those have none.
     pub(super) fn of_new_job(
         executor: &Executor,
         pool: &Arc<dyn PoolProbe>,
@@ -116,7 +118,8 @@ impl Hooks for Activity {
         self.goes(Does::Finished, |does| does != Does::Finished);
     }
 
-    /// An inline pool's caller waits here until the job is parked, or finished, or no thread is free for it.
+    /// An inline pool's caller waits here until the job is parked, or finished, or no thread is
+    /// free for it.
     fn call_completed(&self) {
         let Some(pool) = &self.inline else { return };
         let until = Instant::now() + LIMIT;

@@ -1,8 +1,9 @@
 //! [`pause`]: tokio's paused clock, made to stand still while a job is at work.
 //!
-//! Tokio moves a paused clock on when the loop has nothing to do, and for all it knows a thread of ours does nothing. It
-//! spares its own `spawn_blocking`, though: while such a task is there, the clock stands. So the [`Keeper`] of a paused
-//! runtime keeps one there for as long as a job is at work, and looks for itself, at its end, whether that is so.
+//! Tokio moves a paused clock on when the loop has nothing to do, and for all it knows a thread of
+//! ours does nothing. It spares its own `spawn_blocking`, though: while such a task is there, the
+//! clock stands. So the [`Keeper`] of a paused runtime keeps one there for as long as a job is at
+//! work, and looks for itself, at its end, whether that is so.
 
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -17,9 +18,10 @@ use super::activity::Activity;
 use crate::hooks::{self, PoolProbe};
 use crate::timer;
 
-/// Pauses tokio's clock on this runtime while the guard lives, so that a timer costs no time: whenever there is nothing else to do,
-/// the clock jumps to the next one. As [`tokio::time::pause`], and besides the clock **stands while a job of this runtime is at
-/// work** on a pool. The runtime may have been started paused.
+/// Pauses tokio's clock on this runtime while the guard lives, so that a timer costs no time:
+/// whenever there is nothing else to do, the clock jumps to the next one. As
+/// [`tokio::time::pause`], and besides the clock **stands while a job of this runtime is at work**
+/// on a pool. The runtime may have been started paused.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -50,10 +52,12 @@ use crate::timer;
 /// | a job's deadline (and [`Worker::deadline`](portcullis_runtime::Worker::deadline), as a point of that clock), [`Worker::sleep`](portcullis_runtime::Worker::sleep) | [`Pool::drain`](portcullis_runtime::Pool::drain); what stats and reports say of durations |
 /// | the server's limits, its grace | the limits of the kit itself |
 ///
-/// A job that is *at work* past its deadline learns it when the clock moves, which only [`advance`](Paused::advance) does then; so does
-/// a stop whose jobs don't heed it. A job at rest (waiting for the loop, for room in a channel, asleep by its worker) lets the clock go on; so
-/// does one that is queued behind such jobs, or on a [stepped](super::TestPoolBuilder::stepped) pool. Only jobs that were submitted on this runtime, or on behalf of
-/// such a one, after this call are looked at.
+/// A job that is *at work* past its deadline learns it when the clock moves, which only
+/// [`advance`](Paused::advance) does then; so does a stop whose jobs don't heed it. A job at rest
+/// (waiting for the loop, for room in a channel, asleep by its worker) lets the clock go on; so
+/// does one that is queued behind such jobs, or on a [stepped](super::TestPoolBuilder::stepped)
+/// pool. Only jobs that were submitted on this runtime, or on behalf of such a one, after this call
+/// are looked at.
 ///
 /// # Panics
 /// Outside a tokio runtime, and on one that is not current-thread: tokio can pause no other.
@@ -84,8 +88,9 @@ impl Paused {
         self.keeper.instant().duration_since(self.since)
     }
 
-    /// Moves the clock on, whoever is at work: by this time, and by the millisecond that tokio rounds its timers up by. As
-    /// [`tokio::time::advance`], and returns when what is due has fired: a deadline that passes has told its job.
+    /// Moves the clock on, whoever is at work: by this time, and by the millisecond that tokio
+    /// rounds its timers up by. As [`tokio::time::advance`], and returns when what is due has
+    /// fired: a deadline that passes has told its job.
     pub async fn advance(&self, by: Duration) {
         // Tokio's timers count in whole milliseconds, rounded up.
         time::advance(by + Duration::from_millis(1)).await;
@@ -96,7 +101,7 @@ impl Paused {
     }
 
     /// Whether a job is at work, so that the clock stands.
-    pub fn is_held(&self) -> bool {
+    pub fn is_waiting_for_jobs(&self) -> bool {
         self.keeper.state().held
     }
 }
@@ -197,7 +202,8 @@ impl Keeper {
         self.handle.spawn(rings).abort_handle()
     }
 
-    /// A job is about to be submitted to `pool`: from here on there may be one on its way to a thread.
+    /// A job is about to be submitted to `pool`: from here on there may be one on its way to a
+    /// thread.
     pub(crate) fn expect_from(self: &Arc<Self>, pool: &Arc<dyn PoolProbe>) {
         let mut state = self.state();
         if !state.pools.iter().any(|known| std::ptr::addr_eq(known.as_ptr(), Arc::as_ptr(pool))) {
@@ -254,8 +260,9 @@ impl Keeper {
             if state.at_work == 0 {
                 let epoch = state.epoch;
                 let pools: Vec<_> = state.pools.iter().filter_map(Weak::upgrade).collect();
-                // Without the lock, which a job takes when it begins. A job that begins while we look changes the epoch; one that
-                // has not begun is in its pool's line or in a thread's hand, and therefore due.
+                // Without the lock, which a job takes when it begins. A job that begins while we
+                // look changes the epoch; one that has not begun is in its pool's line or in a
+                // thread's hand, and therefore due.
                 drop(state);
                 let due = pools.iter().any(|pool| pool.has_job_about_to_begin());
                 drop(pools);

@@ -22,9 +22,10 @@ use portcullis_net::internal::driver::{Drive, driver};
 use portcullis_net::internal::erased::{Acceptor, Addrs, BoundListener, Erased, ServeContext, Source};
 use portcullis_net::{Server, ServerHandle, StopReport};
 
-/// Serves `service` in a task of the current tokio runtime, with no socket and no codec, and connects to it: typed requests in, typed
-/// responses out. Everything in between is the server's own: the hooks all run (`start`, `connect`, `disconnect`, `stop`),
-/// requests are answered in their order, limits hold, a reset cancels.
+/// Serves `service` in a task of the current tokio runtime, with no socket and no codec, and
+/// connects to it: typed requests in, typed responses out. Everything in between is the server's
+/// own: the hooks all run (`start`, `connect`, `disconnect`, `stop`), requests are answered in
+/// their order, limits hold, a reset cancels.
 ///
 /// The [module](crate) has an example.
 ///
@@ -37,7 +38,8 @@ pub async fn connect<S: Service>(service: impl IntoService<Service = S>) -> io::
     connect_to(Server::new(service)).await
 }
 
-/// As [`connect`], to a server with limits and a grace of its own: `connect_to(Server::new(service).idle_within(..))`.
+/// As [`connect`], to a server with limits and a grace of its own:
+/// `connect_to(Server::new(service).idle_timeout(..))`.
 ///
 /// # Errors
 /// `#[on(start)]` failed.
@@ -60,7 +62,8 @@ pub async fn connect_to<S: Service>(server: Server<S>) -> io::Result<Client<S>> 
     Client::connect(Arc::new(served)).await.map_err(io::Error::other)
 }
 
-/// A connection to a server of the test kit: a stream, its codec, and where to send the handle on its peer.
+/// A connection to a server of the test kit: a stream, its codec, and where to send the handle on
+/// its peer.
 type Incoming<S> = (StreamOf<S>, MarkersOf<S>, oneshot::Sender<PeerOf<S>>);
 
 type StreamOf<S> = Faulty<Far<<S as Service>::Request, <S as Service>::Response>>;
@@ -69,7 +72,8 @@ type MarkersOf<S> = Markers<<S as Service>::Request, <S as Service>::Response>;
 
 type PeerOf<S> = Peer<<S as Service>::Response, <S as Service>::Event>;
 
-/// The listener of the test kit. When no connection can come any more, the server stops after its last session.
+/// The listener of the test kit. When no connection can come any more, the server stops after its
+/// last session.
 struct InMemory<S: Service> {
     accepted: mpsc::UnboundedReceiver<Incoming<S>>,
 }
@@ -126,15 +130,17 @@ struct Served<S: Service> {
     serving: Mutex<Option<JoinHandle<io::Result<StopReport>>>>,
 }
 
-/// One connection to a service, without a socket; made by [`connect`]. Dropped, it hangs up; the server stops after the last.
+/// One connection to a service, without a socket; made by [`connect`]. Dropped, it hangs up; the
+/// server stops after the last.
 ///
-/// Each wait has a limit of ten seconds by the real clock ([`limit`](Self::limit)), also while tokio's is [paused](crate::pause()).
+/// Each wait has a limit of ten seconds by the real clock ([`timeout`](Self::timeout)), also while
+/// tokio's is [paused](crate::pause()).
 pub struct Client<S: Service> {
     served: Arc<Served<S>>,
     wire: Arc<Wire<S::Request, S::Response>>,
     faults: Faults,
     peer: PeerOf<S>,
-    limit: Duration,
+    timeout: Duration,
 }
 
 impl<S: Service> Client<S> {
@@ -145,7 +151,7 @@ impl<S: Service> Client<S> {
         let ended = || Error::Ended(Reason::Stopped);
         served.streams.send((far, Markers(Arc::clone(&wire)), tell)).map_err(|_| ended())?;
         let peer = within(LIMIT, told).await?.map_err(|_| ended())?;
-        Ok(Self { served, wire, faults, peer, limit: LIMIT })
+        Ok(Self { served, wire, faults, peer, timeout: LIMIT })
     }
 
     /// One more connection to the same server.
@@ -153,17 +159,18 @@ impl<S: Service> Client<S> {
     /// # Errors
     /// The server has stopped.
     pub async fn another(&self) -> Result<Self, Error> {
-        Ok(Self::connect(Arc::clone(&self.served)).await?.limit(self.limit))
+        Ok(Self::connect(Arc::clone(&self.served)).await?.timeout(self.timeout))
     }
 
     /// How long each wait may take from now on, by the real clock.
     #[must_use]
-    pub fn limit(mut self, limit: Duration) -> Self {
-        self.limit = limit;
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 
-    /// How many responses the wire holds that were not taken by [`next`](Self::next): a session that writes more waits. Default: 64.
+    /// How many responses the wire holds that were not taken by [`next`](Self::next): a session
+    /// that writes more waits. Default: 64.
     #[must_use]
     pub fn window(self, responses: usize) -> Self {
         self.wire.set_window(responses);
@@ -179,13 +186,14 @@ impl<S: Service> Client<S> {
         self.next().await
     }
 
-    /// Sends a request; `false` if the session has ended, or this side was [closed](Self::half_close). Never waits: the wire
-    /// takes any number.
+    /// Sends a request; `false` if the session has ended, or this side was
+    /// [closed](Self::half_close). Never waits: the wire takes any number.
     pub fn send(&mut self, request: S::Request) -> bool {
         self.wire.send(Ok(request))
     }
 
-    /// Sends what the codec takes for a bad frame. `recoverable`: the next request is read all the same.
+    /// Sends what the codec takes for a bad frame. `recoverable`: the next request is read all the
+    /// same.
     pub fn send_malformed(&mut self, why: &str, recoverable: bool) -> bool {
         let error = DecodeError::new(why);
         self.wire.send(Err(if recoverable { error.recoverable() } else { error }))
@@ -194,13 +202,14 @@ impl<S: Service> Client<S> {
     /// The next response.
     ///
     /// # Errors
-    /// [`Error::Ended`] when none will come, with the session's own reason: what the handler failed or panicked with, for
-    /// instance, if no `#[on(error)]` has answered it. [`Error::Silent`] if nothing comes within the limit.
+    /// [`Error::Ended`] when none will come, with the session's own reason: what the handler failed
+    /// or panicked with, for instance, if no `#[on(error)]` has answered it. [`Error::Silent`] if
+    /// nothing comes within the limit.
     ///
     /// # Cancellation
     /// Dropped before its end, it has taken nothing.
     pub async fn next(&mut self) -> Result<S::Response, Error> {
-        within(self.limit, poll_fn(|cx| self.wire.poll_next(cx))).await?.map_err(Error::Ended)
+        within(self.timeout, poll_fn(|cx| self.wire.poll_next(cx))).await?.map_err(Error::Ended)
     }
 
     /// Waits for the session to end; responses that come until then are dropped.
@@ -215,7 +224,7 @@ impl<S: Service> Client<S> {
                 }
             }
         };
-        within(self.limit, end).await
+        within(self.timeout, end).await
     }
 
     /// Says that no request will follow. Responses still come.
@@ -243,12 +252,12 @@ impl<S: Service> Client<S> {
         self.served.handle.clone()
     }
 
-    /// Closes this connection, as a client does that has had all its answers; then stops the server, other connections included. Its
-    /// hooks have all run when this returns.
+    /// Closes this connection, as a client does that has had all its answers; then stops the
+    /// server, other connections included. Its hooks have all run when this returns.
     ///
     /// # Errors
-    /// [`Error::Silent`] if the session or the server does not end within the limit; [`Error::Server`] if the server failed, or its
-    /// end was told before.
+    /// [`Error::Silent`] if the session or the server does not end within the limit;
+    /// [`Error::Server`] if the server failed, or its end was told before.
     pub async fn close(mut self) -> Result<StopReport, Error> {
         self.half_close();
         self.ended().await?;
@@ -263,7 +272,7 @@ impl<S: Service> Client<S> {
         self.served.handle.stop();
         let serving = self.served.serving.lock().take();
         let told_before = || Error::Server(io::Error::other("the server's end has been told"));
-        let ended = within(self.limit, serving.ok_or_else(told_before)?).await?;
+        let ended = within(self.timeout, serving.ok_or_else(told_before)?).await?;
         ended.map_err(io::Error::other).and_then(|served| served).map_err(Error::Server)
     }
 }

@@ -11,9 +11,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::service::Reason;
 use portcullis_net::Transport;
 
-/// A stream around another that misbehaves: what it is told beforehand here, what it is told meanwhile by its [`Faults`].
+/// A stream around another that misbehaves: what it is told beforehand here, what it is told
+/// meanwhile by its [`Faults`].
 ///
-/// For either side: `server.serve_stream(Faulty::new(io).tiny_reads())`, `Client::over(Faulty::new(io), codec)`.
+/// For either side: `server.serve_stream(Faulty::new(io).tiny_reads())`,
+/// `Client::from_stream(Faulty::new(io), codec)`.
 ///
 /// ```
 /// # use portcullis::{Lines, test::Faulty};
@@ -100,22 +102,24 @@ impl<IO> Faulty<IO> {
         self
     }
 
-    /// After `bytes` that were written, the last of them by a short write, writes fail with `BrokenPipe`.
+    /// After `bytes` that were written, the last of them by a short write, writes fail with
+    /// `BrokenPipe`.
     #[must_use]
     pub fn cut_writes_after(mut self, bytes: u64) -> Self {
         self.writes.ends = Some((bytes, Ends::Cut));
         self
     }
 
-    /// After `bytes` reads fail with `error`. With `ConnectionReset` the stream [is reset](Faults::reset).
+    /// After `bytes` reads fail with `error`. With `ConnectionReset` the stream [is
+    /// reset](Faults::reset).
     #[must_use]
     pub fn fail_reads_after(mut self, bytes: u64, error: ErrorKind) -> Self {
         self.reads.ends = Some((bytes, Ends::Fails(error)));
         self
     }
 
-    /// After `bytes` that were written, the last of them by a short write, writes fail with `error`. With `ConnectionReset` the stream
-    /// [is reset](Faults::reset).
+    /// After `bytes` that were written, the last of them by a short write, writes fail with
+    /// `error`. With `ConnectionReset` the stream [is reset](Faults::reset).
     #[must_use]
     pub fn fail_writes_after(mut self, bytes: u64, error: ErrorKind) -> Self {
         self.writes.ends = Some((bytes, Ends::Fails(error)));
@@ -136,7 +140,8 @@ impl<IO> Faulty<IO> {
         self
     }
 
-    /// Keeps what is written until it is flushed, as a TLS stream or a `BufWriter` may; and puts each flush off for a turn.
+    /// Keeps what is written until it is flushed, as a TLS stream or a `BufWriter` may; and puts
+    /// each flush off for a turn.
     #[must_use]
     pub fn delayed_flush(mut self) -> Self {
         self.unflushed = Some(Vec::new());
@@ -214,7 +219,8 @@ impl Faults {
         self.change(|state| state.cut = true);
     }
 
-    /// From now on reads and writes fail with `ConnectionReset`, stalled or not, and [`Transport::reset`] ends.
+    /// From now on reads and writes fail with `ConnectionReset`, stalled or not, and
+    /// [`Transport::reset`] ends.
     pub fn reset(&self) {
         self.change(|state| state.reset = true);
     }
@@ -231,7 +237,8 @@ impl Faults {
 }
 
 impl State {
-    /// How many bytes may pass now; `Err` says what happens instead, `Ok(0)` is the end of what can be read.
+    /// How many bytes may pass now; `Err` says what happens instead, `Ok(0)` is the end of what can
+    /// be read.
     fn may_pass(&mut self, plan: &Plan, done: u64, reads: bool, waker: &Waker) -> Poll<io::Result<usize>> {
         if self.reset {
             return Poll::Ready(Err(ErrorKind::ConnectionReset.into()));

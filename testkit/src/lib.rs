@@ -1,10 +1,13 @@
-//! The test kit of [portcullis](https://docs.rs/portcullis): tests of services without sockets and without waiting.
+//! The test kit of [portcullis](https://docs.rs/portcullis): tests of services without sockets and
+//! without waiting.
 //!
 //! Applications find it as `portcullis::test` (feature `test-util`), with a guide.
 //!
-//! - [`connect()`]: a service as its clients see it, over a [`wire`] that carries values, with injected faults ([`faulty`]);
+//! - [`connect()`]: a service as its clients see it, over a [`wire`] that carries values, with
+//!   injected faults ([`faulty`]);
 //! - [`peer()`], [`worker()`]: the arguments of handlers, hooks and blocking bodies;
-//! - [`pause()`]: the [`clock`], which stands still while jobs are at work; the jobs report to [`activity`];
+//! - [`pause()`]: the [`clock`], which stands still while jobs are at work; the jobs report to
+//!   [`activity`];
 //! - stepped and inline pools are in [`stepped`].
 
 #![forbid(unsafe_code)]

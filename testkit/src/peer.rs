@@ -7,8 +7,8 @@ use super::LIMIT;
 use super::detached::DetachedPeer;
 use crate::service::Peer;
 
-/// A [`Peer`] for unit tests of handlers and hooks, and what is sent to it. The queue is that of a connection (128 wait), which
-/// nobody empties but the test.
+/// A [`Peer`] for unit tests of handlers and hooks, and what is sent to it. The queue is that of a
+/// connection (128 wait), which nobody empties but the test.
 ///
 /// ```
 /// # use portcullis::{Peer, test};
@@ -28,7 +28,8 @@ pub fn peer<Rsp: Send + 'static, Ev: Send + 'static>() -> (Peer<Rsp, Ev>, Sent<R
     bounded_peer(128)
 }
 
-/// As [`peer`], with a queue of `bound` responses (and as many events), at least one: to see what happens when it is full.
+/// As [`peer`], with a queue of `bound` responses (and as many events), at least one: to see what
+/// happens when it is full.
 ///
 /// ```
 /// # use portcullis::{Peer, TrySendError, test};
@@ -50,7 +51,8 @@ pub struct Sent<Rsp, Ev = Infallible> {
 }
 
 impl<Rsp, Ev> Sent<Rsp, Ev> {
-    /// The next response, which makes room for another; `None` if the peer is [closed](Peer::close) and nothing is left.
+    /// The next response, which makes room for another; `None` if the peer is [closed](Peer::close)
+    /// and nothing is left.
     ///
     /// # Panics
     /// If nothing comes for ten seconds of real time.
@@ -63,7 +65,8 @@ impl<Rsp, Ev> Sent<Rsp, Ev> {
         self.detached.response()
     }
 
-    /// The next event, which makes room for another; `None` if the peer is closed, which drops the events.
+    /// The next event, which makes room for another; `None` if the peer is closed, which drops the
+    /// events.
     ///
     /// # Panics
     /// If nothing comes for ten seconds of real time.
@@ -76,7 +79,8 @@ impl<Rsp, Ev> Sent<Rsp, Ev> {
         self.detached.event()
     }
 
-    /// Whether somebody has closed the peer: the session would end when what is queued has been written.
+    /// Whether somebody has closed the peer: the session would end when what is queued has been
+    /// written.
     pub fn is_closed(&self) -> bool {
         self.detached.is_closing()
     }

@@ -1,4 +1,5 @@
-//! Pools for tests: stepped by hand ([`TestPoolBuilder::stepped`]), and inline ([`TestPoolBuilder::inline`]).
+//! Pools for tests: stepped by hand ([`TestPoolBuilder::stepped`]), and inline
+//! ([`TestPoolBuilder::inline`]).
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -52,10 +53,12 @@ impl PoolHooks for Orders {
     }
 }
 
-/// Pools for tests: jobs by hand, and jobs where they are called. The prelude of `portcullis` brings the methods.
+/// Pools for tests: jobs by hand, and jobs where they are called. The prelude of `portcullis`
+/// brings the methods.
 pub trait TestPoolBuilder: Sized {
-    /// As [`build`](PoolBuilder::build), but the pool's threads take a job only when the [`Stepper`] says so: a test decides
-    /// what runs when. Everything else is as in any pool: threads, places, overflow, lanes, deadlines, cancellation.
+    /// As [`build`](PoolBuilder::build), but the pool's threads take a job only when the
+    /// [`Stepper`] says so: a test decides what runs when. Everything else is as in any pool:
+    /// threads, places, overflow, lanes, deadlines, cancellation.
     ///
     /// ```
     /// # use portcullis::{Pool, Wait, test::TestPoolBuilder};
@@ -80,14 +83,17 @@ pub trait TestPoolBuilder: Sized {
     /// As [`build`](PoolBuilder::build).
     fn stepped(self) -> io::Result<(Pool, Stepper)>;
 
-    /// As [`build`](PoolBuilder::build), but a call that submits a job returns only when that job is over, or waits for the loop; and
-    /// when the loop has answered it, the loop waits again. So a job runs where it is called, for all that the rest of the
-    /// loop can see, and a test is the same each time. The [`Worker`](portcullis_runtime::Worker) is still on a thread of the pool, and may wait for the
-    /// loop as ever. A job that finds every thread taken is queued, as in any pool.
+    /// As [`build`](PoolBuilder::build), but a call that submits a job returns only when that job
+    /// is over, or waits for the loop; and when the loop has answered it, the loop waits again. So
+    /// a job runs where it is called, for all that the rest of the loop can see, and a test is the
+    /// same each time. The [`Worker`](portcullis_runtime::Worker) is still on a thread of the pool,
+    /// and may wait for the loop as ever. A job that finds every thread taken is queued, as in any
+    /// pool.
     ///
     /// # Panics
-    /// Not this, but the call that submits, or the poll that answers, if the job is at work for ten seconds: it waits for
-    /// something that the loop would have to do, otherwise than by `.wait(worker)`.
+    /// Not this, but the call that submits, or the poll that answers, if the job is at work for ten
+    /// seconds: it waits for something that the loop would have to do, otherwise than by
+    /// `.wait(worker)`.
     ///
     /// # Errors
     /// As [`build`](PoolBuilder::build).
@@ -107,9 +113,11 @@ impl TestPoolBuilder for PoolBuilder {
     }
 }
 
-/// A pool for tests whose jobs run where they are called. The prelude of `portcullis` brings the method.
+/// A pool for tests whose jobs run where they are called. The prelude of `portcullis` brings the
+/// method.
 pub trait TestPool {
-    /// A pool named `inline` of four threads, whose jobs run where they are called: [`TestPoolBuilder::inline`].
+    /// A pool named `inline` of four threads, whose jobs run where they are called:
+    /// [`TestPoolBuilder::inline`].
     ///
     /// ```
     /// # use portcullis::{Pool, test::TestPool};
@@ -131,19 +139,21 @@ impl TestPool for Pool {
     }
 }
 
-/// Runs the jobs of a [stepped](TestPoolBuilder::stepped) pool, one at a time. Dropped, it lets them run by themselves.
+/// Runs the jobs of a [stepped](TestPoolBuilder::stepped) pool, one at a time. Dropped, it lets
+/// them run by themselves.
 pub struct Stepper {
     pool: Arc<dyn PoolProbe>,
     orders: Arc<Orders>,
 }
 
 impl Stepper {
-    /// Runs the job that is first in the line, on a thread of the pool: started when this returns, ended when the [`Step`] is.
-    /// Nothing is started if nothing is queued, or no thread is free.
+    /// Runs the job that is first in the line, on a thread of the pool: started when this returns,
+    /// ended when the [`Step`] is. Nothing is started if nothing is queued, or no thread is free.
     ///
-    /// While it is awaited, somebody has to poll the job's [`Offload`](portcullis_runtime::Offload), if the job waits for the loop: a task, the handler
-    /// of a session, or a `join!`. What is offloaded to this pool on the job's behalf meanwhile, while no thread is free,
-    /// runs on its thread, as ever, and takes no step.
+    /// While it is awaited, somebody has to poll the job's
+    /// [`Offload`](portcullis_runtime::Offload), if the job waits for the loop: a task, the handler
+    /// of a session, or a `join!`. What is offloaded to this pool on the job's behalf meanwhile,
+    /// while no thread is free, runs on its thread, as ever, and takes no step.
     pub fn step(&self) -> Step {
         let run = Arc::new(Run::default());
         if self.orders.give(&run, self.pool.threads(), || self.pool.all_threads_have_a_job()) {
@@ -155,7 +165,8 @@ impl Stepper {
         Step { run }
     }
 
-    /// Steps until nothing is queued; how often. See [`step`](Self::step) for jobs that wait for the loop.
+    /// Steps until nothing is queued; how often. See [`step`](Self::step) for jobs that wait for
+    /// the loop.
     pub async fn run_all(&self) -> usize {
         let mut steps = 0;
         while self.step().await {
@@ -164,8 +175,8 @@ impl Stepper {
         steps
     }
 
-    /// The methods of the jobs that are queued, in their order; `Type::method`, or what [`Pool::job`] was given. Those that wait for
-    /// their lane come in when it is free.
+    /// The methods of the jobs that are queued, in their order; `Type::method`, or what
+    /// [`Pool::job`] was given. Those that wait for their lane come in when it is free.
     pub fn queued(&self) -> Vec<&'static str> {
         self.pool.queued()
     }
@@ -184,7 +195,8 @@ impl fmt::Debug for Stepper {
     }
 }
 
-/// One step of a [`Stepper`], which has begun. Its future ends when the job has: `false` if there was none. Dropped, the job runs on.
+/// One step of a [`Stepper`], which has begun. Its future ends when the job has: `false` if there
+/// was none. Dropped, the job runs on.
 #[must_use = "the job has only begun: `.await` its end, or `.join()` it"]
 pub struct Step {
     run: Arc<Run>,
@@ -201,10 +213,12 @@ impl Step {
         self.run.state().stage.is_over()
     }
 
-    /// Blocks this thread until the job has ended, for tests that are not async; `false` if there was none.
+    /// Blocks this thread until the job has ended, for tests that are not async; `false` if there
+    /// was none.
     ///
     /// # Panics
-    /// If the job takes longer than ten seconds: on the loop's own thread a job that waits for the loop never ends.
+    /// If the job takes longer than ten seconds: on the loop's own thread a job that waits for the
+    /// loop never ends.
     pub fn join(self) -> bool {
         let stage = self.run.wait_for(Stage::is_over);
         assert!(

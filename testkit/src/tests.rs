@@ -1,4 +1,5 @@
-//! The clock and inline pools do not lose sight of a job that a thread has taken out of the queue and not claimed yet.
+//! The clock and inline pools do not lose sight of a job that a thread has taken out of the queue
+//! and not claimed yet.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -9,7 +10,8 @@ use futures::executor::block_on;
 use super::TestPoolBuilder;
 use portcullis_runtime::Pool;
 
-/// Holds each job for some real time on its way to the thread: the moment that the tests are about, made longer.
+/// Holds each job for some real time on its way to the thread: the moment that the tests are about,
+/// made longer.
 fn slow_to_claim(pool: Pool) -> Pool {
     pool.hold_before_claim(|| std::thread::sleep(Duration::from_millis(50)));
     pool

@@ -1,4 +1,5 @@
-//! The wire between a test's client and a session: one marker a message on the stream, the messages themselves beside it.
+//! The wire between a test's client and a session: one marker a message on the stream, the messages
+//! themselves beside it.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};

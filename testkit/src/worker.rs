@@ -7,16 +7,17 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
-use crate::pool::{ExternalCanceller, ExternalJob, Pool};
+use crate::pool::{ExternalCancelHandle, ExternalJob, Pool};
 use crate::spawn::Executor;
 use crate::threads::{self, ThreadName};
 use portcullis_runtime::Worker;
 
-/// Calls a blocking body on this thread, and lends it a [`Worker`]: `test::worker(|worker| service.blocking_shrink(worker, request))`.
+/// Calls a blocking body on this thread, and lends it a [`Worker`]:
+/// `test::worker(|worker| service.blocking_shrink(worker, request))`.
 ///
-/// What it waits for (`.wait(worker)?`, `worker.call(..)`, `worker.spawn(..)`) runs on a tokio loop of its own, on a thread beside. A test that
-/// is async may call it too, but its own loop stands still meanwhile: what needs that one is better tested by `.await`ing the job on
-/// a [`Pool`].
+/// What it waits for (`.wait(worker)?`, `worker.call(..)`, `worker.spawn(..)`) runs on a tokio loop
+/// of its own, on a thread beside. A test that is async may call it too, but its own loop stands
+/// still meanwhile: what needs that one is better tested by `.await`ing the job on a [`Pool`].
 ///
 /// ```
 /// # use portcullis::{Interrupted, Wait, Worker, test};
@@ -46,7 +47,7 @@ pub fn worker<R>(f: impl FnOnce(&Worker) -> R) -> R {
 /// let cancelled = test::Body::new().cancelled().run(patient);
 /// assert!(matches!(cancelled, Err(Interrupted::Cancelled)));
 /// let later = test::Body::new();
-/// let cancel = later.canceller();
+/// let cancel = later.cancel_handle();
 /// std::thread::spawn(move || cancel.cancel());
 /// assert!(matches!(later.run(patient), Err(Interrupted::Cancelled)));
 /// ```
@@ -64,7 +65,8 @@ impl Body {
         Self::default()
     }
 
-    /// The body has so long, from [`run`](Self::run) on, by the real clock. Zero: its time is up when it begins.
+    /// The body has so long, from [`run`](Self::run) on, by the real clock. Zero: its time is up
+    /// when it begins.
     pub fn deadline(mut self, time: Duration) -> Self {
         self.deadline = Some(time);
         self
@@ -77,11 +79,12 @@ impl Body {
     }
 
     /// Can cancel it meanwhile, from the body itself or from elsewhere.
-    pub fn canceller(&self) -> Cancel {
+    pub fn cancel_handle(&self) -> Cancel {
         self.cancel.clone()
     }
 
-    /// The thread counts as one of `pool`'s: the body finds its [`thread_state`](portcullis_runtime::PoolBuilder::thread_state), and what it offloads there
+    /// The thread counts as one of `pool`'s: the body finds its
+    /// [`thread_state`](portcullis_runtime::PoolBuilder::thread_state), and what it offloads there
     /// while no other is free runs here. The state stays with the test's thread.
     pub fn on(mut self, pool: &Pool) -> Self {
         self.pool = Some(pool.clone());
@@ -97,7 +100,7 @@ impl Body {
         let deadline = self.deadline.and_then(|time| Instant::now().checked_add(time));
         let executor = Executor::Tokio(own_loop.handle.clone());
         let mut job = ExternalJob::in_place_of(self.pool.as_ref(), "test::worker", deadline, executor);
-        self.cancel.aim(job.canceller());
+        self.cancel.aim(job.cancel_handle());
         job.start_deadline_timer();
         job.run(f)
     }
@@ -109,7 +112,7 @@ pub struct Cancel(Arc<crate::sync::Mutex<Aim>>);
 
 #[derive(Default)]
 struct Aim {
-    job: Option<ExternalCanceller>,
+    job: Option<ExternalCancelHandle>,
     cancelled: bool,
 }
 
@@ -125,7 +128,7 @@ impl Cancel {
         }
     }
 
-    fn aim(&self, job: ExternalCanceller) {
+    fn aim(&self, job: ExternalCancelHandle) {
         let mut aim = self.0.lock();
         aim.job = Some(job.clone());
         let cancelled = aim.cancelled;

@@ -1,4 +1,5 @@
-//! Helpers of the behaviour tests: loops of several makes, waits with a limit, and gates between threads.
+//! Helpers of the behaviour tests: loops of several makes, waits with a limit, and gates between
+//! threads.
 
 #![forbid(unsafe_code)]
 
@@ -15,7 +16,8 @@ use std::time::{Duration, Instant};
 
 use portcullis::{Offload, Pool};
 
-/// The limit of every wait in the tests: long enough for a loaded machine, short enough to see a hang.
+/// The limit of every wait in the tests: long enough for a loaded machine, short enough to see a
+/// hang.
 pub const LIMIT: Duration = Duration::from_secs(20);
 
 /// Runs `test` on tokio's current-thread flavour.

@@ -1,4 +1,5 @@
-//! Servers in a task, and those who talk to them: typed clients, and raw streams whose every wait has a limit.
+//! Servers in a task, and those who talk to them: typed clients, and raw streams whose every wait
+//! has a limit.
 
 use std::io;
 use std::net::SocketAddr;
@@ -82,7 +83,7 @@ impl Served {
 /// # Panics
 /// If nobody does.
 pub async fn client(addr: SocketAddr) -> Lined {
-    Client::connect(addr, Lines::new()).await.expect("it listens").limit(LIMIT)
+    Client::connect(addr, Lines::new()).await.expect("it listens").timeout(LIMIT)
 }
 
 /// The next line.

@@ -96,7 +96,8 @@ impl Way {
         self.try_connect().await.expect("it listens")
     }
 
-    /// Connects; over TCP with a receive buffer of about this many bytes, where the kernel has room for no more than that.
+    /// Connects; over TCP with a receive buffer of about this many bytes, where the kernel has room
+    /// for no more than that.
     ///
     /// # Panics
     /// If it can't.
@@ -183,8 +184,8 @@ pub enum Conn {
 }
 
 impl Conn {
-    /// Ends the connection in the rudest way that it has: over TCP a reset, without a word of TLS'. A Unix socket
-    /// resets if something was left unread.
+    /// Ends the connection in the rudest way that it has: over TCP a reset, without a word of TLS'.
+    /// A Unix socket resets if something was left unread.
     ///
     /// # Panics
     /// If the connection is gone.

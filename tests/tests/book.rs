@@ -1,6 +1,8 @@
-//! The guide in `docs/`: its pages are listed and tested, its links lead somewhere, and what it shows of other files is there.
+//! The guide in `docs/`: its pages are listed and tested, its links lead somewhere, and what it
+//! shows of other files is there.
 //!
-//! The Rust code of the pages is run as doc tests: `src/book.rs`. All of this reads files, and needs no mdbook.
+//! The Rust code of the pages is run as doc tests: `src/book.rs`. All of this reads files, and
+//! needs no mdbook.
 
 #![forbid(unsafe_code)]
 
@@ -176,7 +178,8 @@ fn what_is_included_is_there() {
     assert!(count > 40, "{count} includes: is the pattern still right?");
 }
 
-/// `<!-- ignored: why -->` or `<!-- excerpt: file -->` stands before a block of Rust that is not compiled.
+/// `<!-- ignored: why -->` or `<!-- excerpt: file -->` stands before a block of Rust that is not
+/// compiled.
 #[test]
 fn no_code_is_ignored_without_a_reason() {
     let mut faults = Vec::new();
@@ -198,7 +201,8 @@ fn no_code_is_ignored_without_a_reason() {
     report(&faults);
 }
 
-/// The lines of an excerpt are lines of the file that it names, in their order. Where some are left out it says `// ..`.
+/// The lines of an excerpt are lines of the file that it names, in their order. Where some are left
+/// out it says `// ..`.
 #[test]
 fn excerpts_are_as_in_their_files() {
     let mut faults = Vec::new();

@@ -1,4 +1,5 @@
-//! Clients over every kind of stream, on a loop and on a thread: what they are told, and how long they wait.
+//! Clients over every kind of stream, on a loop and on a thread: what they are told, and how long
+//! they wait.
 
 #![forbid(unsafe_code)]
 #![cfg(unix)]
@@ -14,8 +15,8 @@ use futures::StreamExt;
 use portcullis::codec::{Codec, DecodeError, EncodeError};
 use portcullis::prelude::*;
 use portcullis::{
-    Backoff, BlockingClient, BlockingReconnect, Client, ClientError, ClientTls, JsonLines, Reconnect,
-    RunningServer, Tcp, Unix,
+    Backoff, BlockingClient, BlockingReconnectingClient, Client, ClientError, ClientTls, JsonLines,
+    ReconnectingClient, RunningServer, Tcp, Unix,
 };
 use portcullis_tests::pki::{client_config, strangers};
 use portcullis_tests::streams::{Folder, Kind, Way, bind};
@@ -55,7 +56,7 @@ fn timed_out<T>(result: Result<T, ClientError>) -> bool {
 
 macro_rules! talks {
     ($client:expr) => {{
-        let mut client = $client.limit(LIMIT);
+        let mut client = $client.timeout(LIMIT);
         assert_eq!(client.call("hello".into()).await.unwrap(), "hello");
         let (mut sends, mut receives) = client.into_split();
         let sending = tokio::spawn(async move {
@@ -76,11 +77,11 @@ macro_rules! talks {
 type Asking = BlockingClient<String, String, Lines>;
 
 fn talks_blocking(client: Asking) {
-    let mut client = client.limit(LIMIT);
+    let mut client = client.timeout(LIMIT);
     assert_eq!(client.call("hello".into()).unwrap(), "hello");
-    client = client.limit(SHORT);
+    client = client.timeout(SHORT);
     assert!(timed_out(client.next()));
-    client = client.limit(LIMIT);
+    client = client.timeout(LIMIT);
     for n in 0..500 {
         client.send(n.to_string()).unwrap();
     }
@@ -89,7 +90,8 @@ fn talks_blocking(client: Asking) {
     assert_eq!(packets, (0..500).map(|n| n.to_string()).collect::<Vec<_>>());
 }
 
-/// A server that takes one client, answers its first line with `answer`, in writes of so many bytes, and closes.
+/// A server that takes one client, answers its first line with `answer`, in writes of so many
+/// bytes, and closes.
 fn answers(answer: &'static [u8], size: usize) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
@@ -124,7 +126,8 @@ impl Codec<String, String> for Looks {
     }
 }
 
-/// A server that sends its client a byte each time that the one before was looked at, and never a whole line.
+/// A server that sends its client a byte each time that the one before was looked at, and never a
+/// whole line.
 fn drips() -> (SocketAddr, Looks) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
@@ -143,13 +146,13 @@ on_loops! {
             let (server, way) = desk(kind).await;
             match &way {
                 Way::Tcp(addr) => {
-                    let client = Client::<String, String, _>::connect_within(LIMIT, addr, Lines::new()).await.unwrap();
+                    let client = Client::<String, String, _>::connect_timeout(LIMIT, addr, Lines::new()).await.unwrap();
                     assert!(client.get_ref().nodelay().unwrap());
                     talks!(client);
                 }
                 Way::Tls(addr) => {
                     let config = client_config(None, &[]);
-                    talks!(Client::<String, String, _>::connect_within(LIMIT, Tcp::new(addr).tls(ClientTls::new("localhost", config)), Lines::new()).await.unwrap());
+                    talks!(Client::<String, String, _>::connect_timeout(LIMIT, Tcp::new(addr).tls(ClientTls::new("localhost", config)), Lines::new()).await.unwrap());
                 }
                 Way::Unix(path, _) => talks!(Client::<String, String, _>::connect(Unix::new(path), Lines::new()).await.unwrap()),
                 Way::UnixTls(path, _) => {
@@ -166,9 +169,9 @@ on_loops! {
             let (server, way) = desk(kind).await;
             let connected = blocking(move || {
                 talks_blocking(match &way {
-                    Way::Tcp(addr) => Asking::connect_within(LIMIT, addr, Lines::new()).unwrap(),
+                    Way::Tcp(addr) => Asking::connect_timeout(LIMIT, addr, Lines::new()).unwrap(),
                     Way::Tls(addr) => {
-                        Asking::connect_within(LIMIT, Tcp::new(addr).tls(ClientTls::new("localhost", client_config(None, &[]))), Lines::new()).unwrap()
+                        Asking::connect_timeout(LIMIT, Tcp::new(addr).tls(ClientTls::new("localhost", client_config(None, &[]))), Lines::new()).unwrap()
                     }
                     Way::Unix(path, _) => Asking::connect(Unix::new(path), Lines::new()).unwrap(),
                     Way::UnixTls(path, _) => {
@@ -199,19 +202,19 @@ on_loops! {
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = silent.local_addr().unwrap();
         let config = client_config(None, &[]);
-        let connected = Client::<String, String, _>::connect_within(SHORT, Tcp::new(addr).tls(ClientTls::new("localhost", config.clone())), Lines::new());
+        let connected = Client::<String, String, _>::connect_timeout(SHORT, Tcp::new(addr).tls(ClientTls::new("localhost", config.clone())), Lines::new());
         assert_eq!(connected.await.unwrap_err().kind(), io::ErrorKind::TimedOut);
         let tls = ClientTls::new("localhost", config);
         let tcp = Tcp::new(addr).tls(tls.clone());
-        let connected = blocking(move || Asking::connect_within(SHORT, tcp, Lines::new())).await;
+        let connected = blocking(move || Asking::connect_timeout(SHORT, tcp, Lines::new())).await;
         assert_eq!(connected.unwrap_err().kind(), io::ErrorKind::TimedOut);
         // Over a Unix socket, too.
         let folder = Folder::new();
         let _silent = std::os::unix::net::UnixListener::bind(folder.join("socket")).unwrap();
         let unix = Unix::new(folder.join("socket")).tls(tls);
-        let connected = Client::<String, String, _>::connect_within(SHORT, unix.clone(), Lines::new()).await;
+        let connected = Client::<String, String, _>::connect_timeout(SHORT, unix.clone(), Lines::new()).await;
         assert_eq!(connected.unwrap_err().kind(), io::ErrorKind::TimedOut);
-        let connected = blocking(move || Asking::connect_within(SHORT, unix, Lines::new())).await;
+        let connected = blocking(move || Asking::connect_timeout(SHORT, unix, Lines::new())).await;
         assert_eq!(connected.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 
@@ -231,14 +234,14 @@ on_loops! {
     async fn every_operation_has_a_limit() {
         let (server, way) = desk(Kind::Tcp).await;
         let Way::Tcp(addr) = way else { unreachable!() };
-        let mut client = Client::<String, String, _>::connect(addr, Lines::new()).await.unwrap().limit(SHORT);
+        let mut client = Client::<String, String, _>::connect(addr, Lines::new()).await.unwrap().timeout(SHORT);
         assert!(timed_out(client.call("never".into()).await));
-        assert!(blocking(move || timed_out(Asking::connect(addr, Lines::new()).unwrap().limit(SHORT).call("never".into()))).await);
+        assert!(blocking(move || timed_out(Asking::connect(addr, Lines::new()).unwrap().timeout(SHORT).call("never".into()))).await);
         // However little comes at a time.
         let (addr, codec) = drips();
-        assert!(blocking(move || timed_out(Dripped::connect(addr, codec).unwrap().limit(SHORT).call("x".into()))).await);
+        assert!(blocking(move || timed_out(Dripped::connect(addr, codec).unwrap().timeout(SHORT).call("x".into()))).await);
         let (addr, codec) = drips();
-        let mut dripped = Client::<String, String, _>::connect(addr, codec).await.unwrap().limit(SHORT);
+        let mut dripped = Client::<String, String, _>::connect(addr, codec).await.unwrap().timeout(SHORT);
         assert!(timed_out(dripped.call("x".into()).await));
         drop((client, dripped));
         // Its handlers never end.
@@ -250,7 +253,7 @@ on_loops! {
         type Value = std::collections::BTreeMap<String, String>;
         for size in 1..ANSWER.len() {
             let addr = answers(ANSWER, size);
-            let mut client = Client::<u8, Value, _>::connect(addr, JsonLines::new()).await.unwrap().limit(LIMIT);
+            let mut client = Client::<u8, Value, _>::connect(addr, JsonLines::new()).await.unwrap().timeout(LIMIT);
             assert_eq!(client.call(1).await.unwrap()["text"], "äöü");
             // The next one is none, and the one behind it is the end.
             assert!(matches!(StreamExt::next(&mut client).await, Some(Err(ClientError::Decode(_)))));
@@ -262,14 +265,14 @@ on_loops! {
         let answer = |n| answers(&b"{\"a\":1}\n"[..n], 8);
         type Value = std::collections::BTreeMap<String, u8>;
         let addr = answer(0);
-        let mut client = Client::<u8, Value, _>::connect(addr, JsonLines::new()).await.unwrap().limit(LIMIT);
+        let mut client = Client::<u8, Value, _>::connect(addr, JsonLines::new()).await.unwrap().timeout(LIMIT);
         assert!(matches!(client.call(1).await, Err(ClientError::Closed)));
         let addr = answer(4);
-        let mut client = Client::<u8, Value, _>::connect(addr, JsonLines::new()).await.unwrap().limit(LIMIT);
+        let mut client = Client::<u8, Value, _>::connect(addr, JsonLines::new()).await.unwrap().timeout(LIMIT);
         assert!(matches!(client.call(1).await, Err(ClientError::Decode(_))));
         let addr = answer(4);
         let told = blocking(move || {
-            let mut client = BlockingClient::<u8, Value, _>::connect(addr, JsonLines::new()).unwrap().limit(LIMIT);
+            let mut client = BlockingClient::<u8, Value, _>::connect(addr, JsonLines::new()).unwrap().timeout(LIMIT);
             client.send(1).unwrap();
             let mut packets = client.incoming();
             (matches!(packets.next(), Some(Err(ClientError::Decode(_)))), packets.next().is_none())
@@ -280,11 +283,11 @@ on_loops! {
     async fn a_server_that_comes_back_is_found_again_and_what_was_lost_is_told() {
         let (server, way) = desk(Kind::Tcp).await;
         let Way::Tcp(addr) = way else { unreachable!() };
-        let backoff = Backoff::new().first(Duration::from_millis(1)).cap(Duration::from_millis(20)).attempts(3);
-        let mut client = Reconnect::new(move || Client::<String, String, _>::connect(addr, Lines::new())).backoff(backoff);
+        let backoff = Backoff::new().initial_delay(Duration::from_millis(1)).max_delay(Duration::from_millis(20)).max_attempts(3);
+        let mut client = ReconnectingClient::new(move || Client::<String, String, _>::connect(addr, Lines::new())).backoff(backoff);
         assert_eq!(client.call("one".into()).await.unwrap(), "one");
         server.stop().await.unwrap();
-        assert!(matches!(timeout(LIMIT, client.next()).await.unwrap(), Err(ClientError::Lost(_))));
+        assert!(matches!(timeout(LIMIT, client.next()).await.unwrap(), Err(ClientError::ConnectionLost(_))));
         let error = timeout(LIMIT, client.call("two".into())).await.unwrap().unwrap_err();
         assert!(matches!(&error, ClientError::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused), "{error}");
         let server = Server::new(Arc::new(Desk)).codec(Lines::new()).bind(addr).unwrap().spawn().await.unwrap();
@@ -293,15 +296,15 @@ on_loops! {
         server.stop().await.unwrap();
         // Taken, and never answered: lost, and not asked again (that server takes one client).
         let addr = answers(b"", 1);
-        let mut client = Reconnect::new(move || Client::<String, String, _>::connect(addr, Lines::new()));
-        assert!(matches!(timeout(LIMIT, client.call("x".into())).await.unwrap(), Err(ClientError::Lost(_))));
+        let mut client = ReconnectingClient::new(move || Client::<String, String, _>::connect(addr, Lines::new()));
+        assert!(matches!(timeout(LIMIT, client.call("x".into())).await.unwrap(), Err(ClientError::ConnectionLost(_))));
     }
 
     async fn a_blocking_client_finds_a_server_again_and_tells_what_was_lost() {
         let (server, way) = desk(Kind::Tcp).await;
         let Way::Tcp(addr) = way else { unreachable!() };
-        let backoff = Backoff::new().first(Duration::from_millis(1)).cap(Duration::from_millis(20)).attempts(3);
-        let mut client = again(move || Ok(Asking::connect(addr, Lines::new())?.limit(LIMIT))).backoff(backoff);
+        let backoff = Backoff::new().initial_delay(Duration::from_millis(1)).max_delay(Duration::from_millis(20)).max_attempts(3);
+        let mut client = again(move || Ok(Asking::connect(addr, Lines::new())?.timeout(LIMIT))).backoff(backoff);
         assert!(!client.is_connected());
         let (answer, client) = blocking(move || (client.call("one".into()), client)).await;
         assert_eq!(answer.unwrap(), "one");
@@ -309,12 +312,13 @@ on_loops! {
         // Told once, by who waits for a packet; and then there is nobody.
         let mut client = client;
         let (lost, nobody, mut client) = blocking(move || (client.next(), client.call("two".into()), client)).await;
-        assert!(matches!(lost, Err(ClientError::Lost(_))));
+        assert!(matches!(lost, Err(ClientError::ConnectionLost(_))));
         assert!(matches!(&nobody, Err(ClientError::Io(error)) if error.kind() == io::ErrorKind::ConnectionRefused), "{nobody:?}");
         for (n, text) in ["three", "four"].into_iter().enumerate() {
             let server = Server::new(Arc::new(Desk)).codec(Lines::new()).bind(addr).unwrap().spawn().await.unwrap();
             let (answer, back) = blocking(move || (client.call(text.into()), client)).await;
-            // The second time the connection was closed while nothing was asked: it is replaced without a word.
+            // The second time the connection was closed while nothing was asked: it is replaced
+            // without a word.
             assert_eq!(answer.unwrap(), text, "{n}");
             client = back;
             server.stop().await.unwrap();
@@ -322,10 +326,10 @@ on_loops! {
         // Taken, and never answered.
         let addr = answers(b"", 1);
         let mut client = again(move || Ok(Asking::connect(addr, Lines::new())?));
-        assert!(blocking(move || matches!(client.call("x".into()), Err(ClientError::Lost(_)))).await);
+        assert!(blocking(move || matches!(client.call("x".into()), Err(ClientError::ConnectionLost(_)))).await);
         // Asked, answered once of twice, and not sent again.
         let addr = answers(b"1\n", 2);
-        let mut client = again(move || Ok(Asking::connect(addr, Lines::new())?.limit(LIMIT)));
+        let mut client = again(move || Ok(Asking::connect(addr, Lines::new())?.timeout(LIMIT)));
         let told = blocking(move || {
             client.send("one".into()).unwrap();
             client.send("two".into()).unwrap();
@@ -333,7 +337,7 @@ on_loops! {
         });
         let (one, two) = told.await;
         assert_eq!(one, "1");
-        assert!(matches!(two, Err(ClientError::Lost(_))), "{two:?}");
+        assert!(matches!(two, Err(ClientError::ConnectionLost(_))), "{two:?}");
     }
 
     async fn a_blocking_client_looks_for_the_end_of_every_kind_of_stream_without_waiting() {
@@ -347,9 +351,9 @@ on_loops! {
                     Way::Unix(path, _) => Asking::connect(Unix::new(path), Lines::new()),
                     Way::UnixTls(path, _) => Asking::connect(Unix::new(path).tls(ClientTls::new("localhost", config)), Lines::new()),
                 };
-                Ok(client?.limit(LIMIT))
+                Ok(client?.timeout(LIMIT))
             })
-            .backoff(Backoff::new().attempts(1));
+            .backoff(Backoff::new().max_attempts(1));
             let mut client = blocking(move || {
                 for n in 0..20 {
                     assert_eq!(client.call(n.to_string()).unwrap(), n.to_string());
@@ -357,7 +361,8 @@ on_loops! {
                 client
             }).await;
             server.stop().await.unwrap();
-            // It was seen to be gone before anything was sent: so nothing is lost, and there is nobody to connect to.
+            // It was seen to be gone before anything was sent: so nothing is lost, and there is
+            // nobody to connect to.
             let error = blocking(move || client.call("x".into())).await.unwrap_err();
             assert!(matches!(error, ClientError::Io(_)), "{kind:?}: {error:?}");
         }
@@ -366,14 +371,14 @@ on_loops! {
     async fn a_call_that_takes_too_long_leaves_no_answer_to_the_next_one() {
         let (server, way) = desk(Kind::Tcp).await;
         let Way::Tcp(addr) = way else { unreachable!() };
-        let mut client = again(move || Ok(Asking::connect(addr, Lines::new())?.limit(SHORT)));
+        let mut client = again(move || Ok(Asking::connect(addr, Lines::new())?.timeout(SHORT)));
         let (lost, connected, waited, still) = blocking(move || {
             let lost = client.call("never".into());
             let connected = client.is_connected();
             // A wait may be gone on with.
             (lost, connected, timed_out(client.next()), client.is_connected())
         }).await;
-        assert!(matches!(&lost, Err(ClientError::Lost(error)) if error.kind() == io::ErrorKind::TimedOut), "{lost:?}");
+        assert!(matches!(&lost, Err(ClientError::ConnectionLost(error)) if error.kind() == io::ErrorKind::TimedOut), "{lost:?}");
         assert_eq!((connected, waited, still), (false, true, true));
         server.stop_within(Duration::ZERO).await.unwrap();
     }
@@ -381,6 +386,6 @@ on_loops! {
 
 fn again(
     connect: impl FnMut() -> Result<Asking, ClientError> + Send + 'static,
-) -> BlockingReconnect<String, String, Lines> {
-    BlockingReconnect::new(connect)
+) -> BlockingReconnectingClient<String, String, Lines> {
+    BlockingReconnectingClient::new(connect)
 }

@@ -1,5 +1,5 @@
-//! What every codec promises, on whatever messages and bytes come up: round trips, frames in pieces, cut, over the limit, and
-//! garbage.
+//! What every codec promises, on whatever messages and bytes come up: round trips, frames in
+//! pieces, cut, over the limit, and garbage.
 
 #![forbid(unsafe_code)]
 
@@ -38,7 +38,8 @@ impl HmacKey for Secret {
 trait OfLength: PartialEq + Sized {
     fn of_length(length: usize) -> Self;
 
-    /// Whether this may be read where `whole` was cut: the last line of a stream need not have its ending.
+    /// Whether this may be read where `whole` was cut: the last line of a stream need not have its
+    /// ending.
     fn may_be_cut_from(&self, whole: &Self) -> bool {
         self == whole
     }
@@ -112,7 +113,8 @@ fn frames() -> impl Strategy<Value = Vec<u8>> {
 /// An outcome: a message, or an error that says whether the stream resumes.
 type Outcome<M> = Result<M, bool>;
 
-/// What a codec makes of bytes that come in pieces of `step`. Checks that it gets on and does not hoard.
+/// What a codec makes of bytes that come in pieces of `step`. Checks that it gets on and does not
+/// hoard.
 fn read<M, C: Codec<M, M>>(mut codec: C, bytes: &[u8], step: usize, limit: usize) -> Vec<Outcome<M>> {
     let (mut input, mut out) = (BytesMut::new(), Vec::new());
     for piece in bytes.chunks(step) {
@@ -162,7 +164,8 @@ where
     }
 }
 
-/// A stream that ends anywhere gives the messages that are there, and then says that there was more.
+/// A stream that ends anywhere gives the messages that are there, and then says that there was
+/// more.
 fn cut<M, C>(codec: C, messages: &[M], at: usize, step: usize)
 where
     M: OfLength + Clone + Debug + PartialEq,

@@ -1,4 +1,5 @@
-//! What a frame may cost whoever reads it: stack, memory and time, whatever its bytes say; and what must be read all the same.
+//! What a frame may cost whoever reads it: stack, memory and time, whatever its bytes say; and what
+//! must be read all the same.
 
 #![forbid(unsafe_code)]
 
@@ -112,7 +113,8 @@ fn a_recursive_message_with_large_nodes_is_an_error_and_no_overflow_of_the_stack
         assert_eq!(read::<F, Option<Box<Node>>>(&frame).map(Node::unchain), Ok(length));
         Node::unchain(few);
     }
-    // Within the limit of levels. How many there may be is a matter of the compiler: that the test ends is what counts.
+    // Within the limit of levels. How many there may be is a matter of the compiler: that the test
+    // ends is what counts.
     for length in [16, 32, 63] {
         let many = Node::chain(length);
         let frame = written::<F>(&many).expect("a node is written from where it is");
@@ -124,8 +126,8 @@ fn a_recursive_message_with_large_nodes_is_an_error_and_no_overflow_of_the_stack
     }
 }
 
-/// In some formats an `Option` that is there takes no bytes, and neither does a newtype: any value is one of these within another,
-/// without end.
+/// In some formats an `Option` that is there takes no bytes, and neither does a newtype: any value
+/// is one of these within another, without end.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Maybe(Option<Box<Maybe>>);
 
@@ -317,7 +319,8 @@ fn texts_and_bytes_of_every_length_are_read_however_they_are_asked_for<F: Format
     }
 }
 
-/// The CBOR of a text (0x60) or byte string (0x40) in chunks of `step`, each behind its length in four bytes.
+/// The CBOR of a text (0x60) or byte string (0x40) in chunks of `step`, each behind its length in
+/// four bytes.
 fn chunked(major: u8, bytes: &[u8], step: usize) -> Vec<u8> {
     let mut frame = vec![major | 31];
     for chunk in bytes.chunks(step) {

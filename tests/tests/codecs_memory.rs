@@ -1,4 +1,5 @@
-//! S3: what a peer announces is not believed. A frame of a few bytes costs a few bytes, whatever it says of itself.
+//! S3: what a peer announces is not believed. A frame of a few bytes costs a few bytes, whatever it
+//! says of itself.
 //!
 //! One test, because the count is that of the whole process.
 
@@ -125,7 +126,8 @@ fn s3_nothing_is_allocated_that_was_only_announced() {
         refuses::<IgnoredAny, _>("a bomb", Concatenated::<Zlib<Json, 65536>>::new(), &zlib);
         refuses::<IgnoredAny, _>("a bomb", LengthPrefixed::<Zstd<Json, 65536>>::new(), &prefixed(&zstd));
     }
-    // zstd: a frame that asks for a window of 128 MiB, and then a block of one byte a thousand times over.
+    // zstd: a frame that asks for a window of 128 MiB, and then a block of one byte a thousand
+    // times over.
     let frame = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x88, 0x43, 0x1f, 0x00, b'x'];
     refuses::<IgnoredAny, _>("a wide window", LengthPrefixed::<Zstd<Json, 65536>>::new(), &prefixed(&frame));
 }

@@ -1,4 +1,5 @@
-//! What the codecs put on the wire, byte for byte; what they make of bytes from elsewhere; and how deep they follow them.
+//! What the codecs put on the wire, byte for byte; what they make of bytes from elsewhere; and how
+//! deep they follow them.
 
 #![forbid(unsafe_code)]
 
@@ -70,8 +71,9 @@ fn read<M, C: Codec<M, u8>>(mut codec: C, bytes: &[u8]) -> Vec<Result<M, bool>> 
     out
 }
 
-// The bytes of tests called `…_is_what_easynetwork_writes` were written by the serializers of EasyNetwork 1.2.0. Whether the two
-// understand each other is tried in `easynetwork_clients`. The others are of our own making.
+// The bytes of tests called `…_is_what_easynetwork_writes` were written by the serializers of
+// EasyNetwork 1.2.0. Whether the two understand each other is tried in `easynetwork_clients`. The
+// others are of our own making.
 
 #[test]
 fn json_is_what_easynetwork_writes() {
@@ -273,7 +275,8 @@ fn s3_frames_that_nest_for_ever_are_an_error_and_not_the_end_of_the_stack() {
             let framed = [&(frame.len() as u32).to_be_bytes(), &frame[..]].concat();
             refused::<F, Chain>(&framed);
             refused::<F, Nest>(&framed);
-            // Of JSON, this takes the first bracket for ever, and nobody can have written such a type.
+            // Of JSON, this takes the first bracket for ever, and nobody can have written such a
+            // type.
             if std::any::TypeId::of::<F>() != std::any::TypeId::of::<Json>() {
                 refused::<F, Maybe>(&framed);
             }
@@ -417,7 +420,7 @@ on_loops! {
             let server = Server::new(Adder).codec(codec.clone()).bind("127.0.0.1:0").expect("a port");
             let server = server.spawn().await.expect("a server");
             let io = tokio::net::TcpStream::connect(server.local_addr()).await.expect("a connection");
-            let mut client = Client::<Either, u32, _>::over(io, OneOf(codec));
+            let mut client = Client::<Either, u32, _>::from_stream(io, OneOf(codec));
             for (request, answer) in [
                 (Either::Numbers(vec![1, 2]), 3),
                 (Either::Text("text".to_owned()), 0),

@@ -9,7 +9,7 @@ use portcullis::{ChannelError, Interrupted, Pool, Wait, channel};
 use portcullis_tests::{Gate, eventually, on_loops};
 
 fn pool(threads: usize) -> Pool {
-    Pool::builder("test").threads(threads).queue(8).build().expect("threads")
+    Pool::builder("test").threads(threads).queue_capacity(8).build().expect("threads")
 }
 
 portcullis::context! {
@@ -43,7 +43,7 @@ on_loops! {
     }
 
     anywhere async fn o7_map_gives_results_in_order_with_a_bounded_number_in_flight() {
-        let pool = Pool::builder("map").threads(3).queue(4).build().unwrap();
+        let pool = Pool::builder("map").threads(3).queue_capacity(4).build().unwrap();
         let taken = Arc::new(Mutex::new(0));
         let counted = { let taken = taken.clone(); (0..100).inspect(move |_| *taken.lock().unwrap() += 1) };
         let mut results = pool.map(counted, |worker, n| if n == 13 { panic!("thirteen") } else { async move { n * 2 }.wait(worker).unwrap() });
@@ -96,7 +96,7 @@ on_loops! {
         let job = pool(1).run(move |worker| (0..).find_map(|n| sender.send(worker, n).err()));
         assert_eq!(receiver.recv().await, Some(0));
         drop(receiver);
-        assert!(matches!(job.await.unwrap(), Some(ChannelError::Gone(_))));
+        assert!(matches!(job.await.unwrap(), Some(ChannelError::Closed(_))));
     }
 
     anywhere async fn a_channel_lets_its_sender_go_when_the_job_is_cancelled() {

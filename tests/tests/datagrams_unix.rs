@@ -98,7 +98,7 @@ async fn client(path: impl AsRef<Path>) -> Endpoint<String, String, Text> {
 }
 
 async fn connected(to: UnixDatagram<Text>) -> Endpoint<String, String, Text> {
-    Endpoint::connect(to).await.unwrap().limit(LIMIT)
+    Endpoint::connect(to).await.unwrap().timeout(LIMIT)
 }
 
 on_loops! {
@@ -109,7 +109,7 @@ on_loops! {
         let mut named_by_the_kernel = client(folder.at("server")).await;
         assert!(matches!(named_by_the_kernel.local_addr().unwrap(), DatagramAddr::Abstract(_)));
         assert_eq!(named_by_the_kernel.call("a".into()).await.unwrap(), "a");
-        let mut named_by_a_file = Endpoint::<String, String, _>::bind(UnixDatagram::new(folder.at("client"), Text::new())).unwrap().limit(LIMIT);
+        let mut named_by_a_file = Endpoint::<String, String, _>::bind(UnixDatagram::new(folder.at("client"), Text::new())).unwrap().timeout(LIMIT);
         named_by_a_file.send_to("b".into(), &(&*folder.at("server")).into()).await.unwrap();
         let (answer, from) = named_by_a_file.recv_from().await.unwrap();
         assert_eq!((answer.as_str(), from), ("b", DatagramAddr::Path(folder.at("server"))));
@@ -197,8 +197,9 @@ on_loops! {
     async fn s11_one_that_does_not_read_holds_up_its_own_session_only() {
         let folder = Folder::new();
         let (echo, server) = at(folder.at("server"));
-        let server = server.max_outbound(4).spawn().await.unwrap();
-        // Not connected: only then the kernel bounds what waits for it alone (see the server's docs).
+        let server = server.max_queued_responses(4).spawn().await.unwrap();
+        // Not connected: only then the kernel bounds what waits for it alone (see the server's
+        // docs).
         let mut slow = Endpoint::<String, String, _>::bind(UnixDatagram::new(folder.at("slow"), Text::new())).unwrap();
         slow.send_to("many".into(), &(&*folder.at("server")).into()).await.unwrap();
         wait(|| echo.begun.load(SeqCst) == 1).await;
@@ -206,7 +207,7 @@ on_loops! {
         for n in 0..20 {
             assert_eq!(quick.call(format!("{n}")).await.unwrap(), format!("{n}"));
         }
-        let mut slow = slow.limit(LIMIT);
+        let mut slow = slow.timeout(LIMIT);
         for n in 0..1000 {
             assert!(slow.recv().await.unwrap().starts_with(&format!("{n} x")), "none is lost");
         }
@@ -217,7 +218,7 @@ on_loops! {
     async fn s2_one_that_never_reads_is_given_up() {
         let folder = Folder::new();
         let (echo, server) = at(folder.at("server"));
-        let server = server.write_within(Duration::from_millis(200)).spawn().await.unwrap();
+        let server = server.write_timeout(Duration::from_millis(200)).spawn().await.unwrap();
         let mut slow = client(folder.at("server")).await;
         slow.send("many".into()).await.unwrap();
         wait(|| *echo.ended.lock().unwrap() == [Reason::Timeout]).await;
@@ -248,7 +249,7 @@ fn a_thread_talks_over_unix_sockets() {
     let mut client =
         BlockingEndpoint::<String, String, _>::connect(UnixDatagram::new(folder.at("server"), Text::new()))
             .unwrap();
-    client = client.limit(LIMIT);
+    client = client.timeout(LIMIT);
     assert_eq!(client.call("a".into()).unwrap(), "a");
     handle.stop();
     serving.join().unwrap().unwrap();

@@ -1,4 +1,5 @@
-//! Large frames are decoded on a pool, small ones on the loop, and nobody can tell by the order or the end of a session.
+//! Large frames are decoded on a pool, small ones on the loop, and nobody can tell by the order or
+//! the end of a session.
 
 #![forbid(unsafe_code)]
 
@@ -96,7 +97,7 @@ impl Linear {
     #[session]
     async fn talk(&self, session: &mut Session<Told, String>) -> Result<(), SessionError> {
         loop {
-            let told = match session.next_within(Duration::from_millis(5)).await {
+            let told = match session.next_timeout(Duration::from_millis(5)).await {
                 // What is being decoded is kept.
                 Err(SessionError::Timeout) => continue,
                 told => told?,
@@ -126,7 +127,7 @@ where
 type Talker = Client<String, String, LengthPrefixed<Json>>;
 
 async fn connect(served: &Served) -> Talker {
-    Client::connect(served.addr, LengthPrefixed::<Json>::new()).await.unwrap().limit(LIMIT)
+    Client::connect(served.addr, LengthPrefixed::<Json>::new()).await.unwrap().timeout(LIMIT)
 }
 
 async fn call(client: &mut Talker, text: String) -> String {
@@ -184,7 +185,8 @@ on_loops! {
     }
 
     async fn what_is_compressed_is_decompressed_there() {
-        // By the length as it travels: what is large only when it is decompressed is decoded on the loop.
+        // By the length as it travels: what is large only when it is decompressed is decoded on the
+        // loop.
         let server = Server::new(Steps::default()).codec(LengthPrefixed::<Zstd<Json>>::new()).decode_on(&pool(), 50);
         let served = Served::new(server.bind("127.0.0.1:0").unwrap()).await;
         let mut client = Client::<String, String, _>::connect(served.addr, LengthPrefixed::<Zstd<Json>>::new()).await.unwrap();
@@ -270,7 +272,7 @@ on_loops! {
     }
 
     async fn a_frame_that_is_no_message_a_panic_and_a_full_pool_are_told_as_on_the_loop() {
-        let pool = Pool::builder("decode").threads(1).queue(1).overflow(Overflow::Reject).build().unwrap();
+        let pool = Pool::builder("decode").threads(1).queue_capacity(1).overflow(Overflow::Reject).build().unwrap();
         let served = Served::new(bound(Arc::new(Steps::default()), &pool)).await;
         let mut client = connect(&served).await;
         assert_eq!(call(&mut client, large("refuse")).await.split(" at").next(), Some("error: malformed input: as told"));
@@ -303,7 +305,8 @@ impl Counting {
     }
 }
 
-/// On the loop: a few bytes that mean much work are a turn of their own, and others have theirs in between.
+/// On the loop: a few bytes that mean much work are a turn of their own, and others have theirs in
+/// between.
 #[test]
 fn frames_that_decompress_well_do_not_hold_the_loop_up_together() {
     const MANY: usize = 100;

@@ -1,4 +1,5 @@
-//! Services as values and as pictures: the files are in the repository's `docs`, as a reader sees them.
+//! Services as values and as pictures: the files are in the repository's `docs`, as a reader sees
+//! them.
 
 use std::marker::PhantomData;
 use std::panic::catch_unwind;
@@ -34,14 +35,14 @@ impl Thumbnails {
         Ok(self.shrink(kept).await? + self.count(1).await)
     }
 
-    #[blocking(on = self.cpu, deadline = "1m30s")]
+    #[blocking(pool = self.cpu, deadline = "1m30s")]
     fn shrink(&self, worker: &Worker, size: u32) -> Result<u32, Interrupted> {
         let serial = self.count(1).wait(worker)?;
         let kept = self.keep(serial).wait(worker)?;
         Ok(self.blocking_halve(worker, size + kept))
     }
 
-    #[blocking(on = self.disks[size as usize % 2], lane = size)]
+    #[blocking(pool = self.disks[size as usize % 2], lane = size)]
     fn keep(&self, size: u32) -> u32 {
         size
     }
@@ -81,7 +82,7 @@ struct Turnstile;
 
 #[service(request = u8, response = u8, state(derive(Debug)))]
 impl Turnstile {
-    #[state(start, idle = "30s", within = "2m")]
+    #[state(start, idle = "30s", max_duration = "2m")]
     async fn locked(&self, coin: u8) -> (u8, TurnstileState) {
         if coin == 0 {
             return (coin, TurnstileState::Locked);
@@ -118,7 +119,8 @@ fn a_request_with_pools_is_drawn() {
     assert_diagram!(Thumbnails, "../docs/thumbnails.json");
 }
 
-/// The checkout was moved, or the test came in an archive: the files are those of the place where it runs.
+/// The checkout was moved, or the test came in an archive: the files are those of the place where
+/// it runs.
 #[test]
 fn a_diagram_is_looked_for_where_the_test_runs() {
     let moved = std::env::temp_dir().join(format!("portcullis-moved-{}", std::process::id()));

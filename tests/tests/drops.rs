@@ -1,5 +1,5 @@
-//! Values of the user's whose drop panics: whatever a session holds when it ends, `on(disconnect)` runs, and the next session is
-//! served.
+//! Values of the user's whose drop panics: whatever a session holds when it ends, `on(disconnect)`
+//! runs, and the next session is served.
 
 #![forbid(unsafe_code)]
 

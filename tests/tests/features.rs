@@ -1,4 +1,5 @@
-//! What the features `metrics`, `rayon` and `serde` give, and portcullis on smol's executor, which nobody taught it.
+//! What the features `metrics`, `rayon` and `serde` give, and portcullis on smol's executor, which
+//! nobody taught it.
 
 #![forbid(unsafe_code)]
 
@@ -23,7 +24,8 @@ use portcullis::{BoxTask, Interrupted, Overflow, Pool, PoolConfig, Portal, Porta
 use portcullis_tests::{Gate, LIMIT, Tell, eventually, hold, on_loops};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-// ---------------------------------------------------------------------------------------------- metrics
+// ----------------------------------------------------------------------------------------------
+// metrics
 
 /// Keeps all that it is told, by name and labels.
 #[derive(Default)]
@@ -102,7 +104,7 @@ on_loops! {
     anywhere async fn metrics_are_told_how_long_jobs_wait_and_run_by_pool() {
         let ledger = Ledger::global();
         let name = unique("timed");
-        let pool = Pool::builder(&name).threads(1).queue(8).build().unwrap();
+        let pool = Pool::builder(&name).threads(1).queue_capacity(8).build().unwrap();
         let (gate, held) = hold(&pool);
         let waits = pool.run(|_| ());
         let least = Duration::from_millis(5);
@@ -127,7 +129,7 @@ on_loops! {
             ledger.told(&format!("portcullis_jobs_failed_total{{pool={pool},reason={reason}}}")).iter().sum::<f64>()
         };
         let (rejects, sheds) = (unique("rejects"), unique("sheds"));
-        let build = |name: &str, overflow| Pool::builder(name).threads(1).queue(1).overflow(overflow).build().unwrap();
+        let build = |name: &str, overflow| Pool::builder(name).threads(1).queue_capacity(1).overflow(overflow).build().unwrap();
 
         let pool = build(&rejects, Overflow::Reject);
         let (gate, held) = hold(&pool);
@@ -151,7 +153,8 @@ on_loops! {
     }
 }
 
-// ---------------------------------------------------------------------------------------------- rayon
+// ----------------------------------------------------------------------------------------------
+// rayon
 
 on_loops! {
     anywhere async fn rayon_runs_the_parallel_iterators_of_a_job_on_the_pools_own_threads() {
@@ -192,7 +195,8 @@ on_loops! {
     }
 }
 
-// ---------------------------------------------------------------------------------------------- serde
+// ----------------------------------------------------------------------------------------------
+// serde
 
 #[derive(serde::Deserialize)]
 struct File {
@@ -209,11 +213,11 @@ fn serde_reads_a_pool_from_a_configuration_file() {
         r#"
         [pools.cpu]
         threads = 4
-        queue = 64
+        queue_capacity = 64
         overflow = "reject"
         stack_size = 1048576
-        spin = 0
-        wait_spin = 16
+        idle_spins = 0
+        wait_spins = 16
 
         [pools.db]
         overflow = "shed_oldest"
@@ -226,8 +230,8 @@ fn serde_reads_a_pool_from_a_configuration_file() {
     )
     .unwrap();
     let cpu = &pools["cpu"];
-    assert_eq!((cpu.threads, cpu.queue, cpu.overflow), (Some(4), Some(64), Some(Overflow::Reject)));
-    assert_eq!((cpu.stack_size, cpu.spin, cpu.wait_spin), (Some(1 << 20), Some(0), Some(16)));
+    assert_eq!((cpu.threads, cpu.queue_capacity, cpu.overflow), (Some(4), Some(64), Some(Overflow::Reject)));
+    assert_eq!((cpu.stack_size, cpu.idle_spins, cpu.wait_spins), (Some(1 << 20), Some(0), Some(16)));
     assert_eq!((pools["db"].threads, pools["db"].overflow), (None, Some(Overflow::ShedOldest)));
     assert_eq!(pools["log"].overflow, Some(Overflow::Wait));
     assert_eq!(pools["rest"], PoolConfig::default());
@@ -246,7 +250,7 @@ fn serde_refuses_what_it_does_not_know() {
 on_loops! {
     anywhere async fn serde_what_a_file_says_holds_and_what_it_leaves_out_stays() {
         let config = &read("[pools.cpu]\nthreads = 2\noverflow = \"reject\"").unwrap()["cpu"];
-        let pool = Pool::builder("cpu").threads(7).queue(1).config(config).build().unwrap();
+        let pool = Pool::builder("cpu").threads(7).queue_capacity(1).config(config).build().unwrap();
         // Two threads and the reject are the file's, the queue of one is the program's.
         let (first, second) = (hold(&pool), hold(&pool));
         let queued = pool.run(|_| 1);
@@ -259,9 +263,11 @@ on_loops! {
     }
 }
 
-// ---------------------------------------------------------------------------------------------- smol
+// ----------------------------------------------------------------------------------------------
+// smol
 
-/// What a program on smol's executor writes to give portcullis somewhere to run its tasks. Weak, since the tasks keep it.
+/// What a program on smol's executor writes to give portcullis somewhere to run its tasks. Weak,
+/// since the tasks keep it.
 struct Smol(Weak<Executor<'static>>);
 
 impl Spawn for Smol {
@@ -306,7 +312,7 @@ where
 }
 
 fn pool() -> Pool {
-    Pool::builder("test").threads(1).queue(8).build().unwrap()
+    Pool::builder("test").threads(1).queue_capacity(8).build().unwrap()
 }
 
 /// Yields once to the loop.
@@ -424,7 +430,7 @@ fn smol_tasks_of_a_portal_are_refused_to_wait() {
     on_smol(|portal| async move {
         let inside = portal.clone();
         let refused = portal.spawn(async move { inside.enter_thread(|_| ()) });
-        assert!(matches!(refused.await.unwrap(), Err(Interrupted::OnLoop)));
+        assert!(matches!(refused.await.unwrap(), Err(Interrupted::OnEventLoop)));
     });
 }
 
@@ -457,7 +463,8 @@ fn smol_that_is_gone_tells_its_tasks_and_the_threads_that_wait() {
     assert!(matches!(portal.call_soon(|| ()), Err(Interrupted::Closed)));
 }
 
-/// An executor that takes one task at a time, and is as intolerant of panics as smol's, which would abort the process.
+/// An executor that takes one task at a time, and is as intolerant of panics as smol's, which would
+/// abort the process.
 #[derive(Default)]
 struct Strict(Mutex<Option<BoxTask>>);
 

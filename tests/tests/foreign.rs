@@ -1,5 +1,5 @@
-//! Clients that we did not write: `openssl s_client`, `socat`, `nc`. What is not installed is skipped, and said to be;
-//! in CI it is an error.
+//! Clients that we did not write: `openssl s_client`, `socat`, `nc`. What is not installed is
+//! skipped, and said to be; in CI it is an error.
 
 #![forbid(unsafe_code)]
 #![cfg(unix)]
@@ -65,9 +65,11 @@ fn have(program: &str, package: &str) -> bool {
     found.success()
 }
 
-/// Runs a client: what it says on its standard output until it ends by itself, and whether that went well.
+/// Runs a client: what it says on its standard output until it ends by itself, and whether that
+/// went well.
 ///
-/// Its standard input stays open until it has ended if `listens`, for clients that end with their input.
+/// Its standard input stays open until it has ended if `listens`, for clients that end with their
+/// input.
 fn run(program: &str, args: &[&str], input: &str, listens: bool) -> (String, bool) {
     let mut client = Command::new(program)
         .args(args)
@@ -159,7 +161,8 @@ fn socat_over_everything() {
         .spawn_thread()
         .unwrap();
     let [plain, tls] = *server.local_addrs() else { unreachable!() };
-    // It closes its writing side at the end of its input, and waits for answers: the last line has no end of its own.
+    // It closes its writing side at the end of its input, and waits for answers: the last line has
+    // no end of its own.
     let ask = |address: &str, input: &str| run("socat", &["-t20", "-", address], input, false);
     let local = format!("UNIX-CONNECT:{}", path.display());
     assert_eq!(ask(&local, "one\npid\nlast"), ("one\ntrue\nlast\n".into(), true));

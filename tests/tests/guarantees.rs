@@ -1,8 +1,8 @@
 //! The list of guarantees in the guide is the list that the tests are named after.
 //!
-//! A test of guarantee S2 is called `s2_…`. This test reads every test's name and holds `docs/src/guarantees.md` to them: each
-//! number there has a test, each number of a test is there, and the last column names the files. `PORTCULLIS_BLESS=1` writes
-//! that column.
+//! A test of guarantee S2 is called `s2_…`. This test reads every test's name and holds
+//! `docs/src/guarantees.md` to them: each number there has a test, each number of a test is there,
+//! and the last column names the files. `PORTCULLIS_BLESS=1` writes that column.
 
 #![forbid(unsafe_code)]
 
@@ -35,7 +35,8 @@ fn numbers(name: &str) -> Vec<String> {
     found.map(|(_, part)| part.to_ascii_uppercase()).collect()
 }
 
-/// The number of each test in the folder, and where it is: one of the test programs, or a crate's own tests.
+/// The number of each test in the folder, and where it is: one of the test programs, or a crate's
+/// own tests.
 fn tests(folder: &Path, place: Option<&str>, found: &mut BTreeMap<String, BTreeSet<String>>) {
     for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
         let path = entry.expect("an entry").path();

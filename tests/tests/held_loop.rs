@@ -1,6 +1,7 @@
 //! Handlers that hold loop threads: what still works, and how a stop ends (S10).
 //!
-//! A handler that blocks is a mistake, but one that shows in production. It must cost its own session, and not the stop.
+//! A handler that blocks is a mistake, but one that shows in production. It must cost its own
+//! session, and not the stop.
 
 #![forbid(unsafe_code)]
 
@@ -80,7 +81,8 @@ fn hold(request: &str, threads: usize, addr: SocketAddr, held: &Held) -> Vec<Tcp
     (0..threads).map(holding).collect()
 }
 
-/// The stop that began then has ended in time, without the loop, and names all these sessions. Lets the handlers go.
+/// The stop that began then has ended in time, without the loop, and names all these sessions. Lets
+/// the handlers go.
 fn ends_held(held: &Held, report: &StopReport, began: Instant, streams: &[TcpStream]) {
     let took = began.elapsed();
     let stopped = held.stopped.load(SeqCst);
@@ -196,7 +198,8 @@ fn s10_a_held_thread_of_the_users_runtime_holds_neither_sockets_nor_the_stop() {
 
 #[test]
 fn s10_a_handler_that_stops_its_server_and_then_holds_its_thread_does_not_hold_the_stop() {
-    // What a task wakes is to run next on its own thread, from which another thread cannot take it at once.
+    // What a task wakes is to run next on its own thread, from which another thread cannot take it
+    // at once.
     on_multi_thread(async {
         let held = Arc::new(Held::default());
         let served = Served::new(held.server()).await;

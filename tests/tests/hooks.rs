@@ -1,4 +1,5 @@
-//! The order of hooks, and what a failure, a panic and a cancellation inside each of them come to: by macro, over real sockets.
+//! The order of hooks, and what a failure, a panic and a cancellation inside each of them come to:
+//! by macro, over real sockets.
 
 #![forbid(unsafe_code)]
 
@@ -48,7 +49,8 @@ struct Traced {
     dropped: Arc<Gate>,
 }
 
-/// Where the connection's value has been, whether the hanging hook had been dropped by then, and why.
+/// Where the connection's value has been, whether the hanging hook had been dropped by then, and
+/// why.
 type Ended = (Vec<At>, bool, Option<TracedState>, Reason);
 
 impl Traced {
@@ -250,7 +252,7 @@ const LENT: [(At, &str); 5] =
     [(Before, "calm"), (Handler, "calm"), (After, "calm"), (Event, "calm"), (Timeout, "napping")];
 
 fn while_in(state: &'static str, reason: Reason) -> Reason {
-    Reason::While { state, reason: Box::new(reason) }
+    Reason::InState { state, reason: Box::new(reason) }
 }
 
 on_loops! {
@@ -392,7 +394,8 @@ on_loops! {
             (Act::Hang, Reason::Reset),
         ] {
             let served = Served::start(Some((Error, act))).await;
-            // A codec that reads on: the malformed line is an error, and the state stays with the session.
+            // A codec that reads on: the malformed line is an error, and the state stays with the
+            // session.
             let mut stream = TcpStream::connect(served.server.local_addr()).await.unwrap();
             stream.write_all(b"\xff\n").await.unwrap();
             if act == Act::Hang {
@@ -413,7 +416,8 @@ on_loops! {
         assert_eq!(served.guest().await.ask("hello").await, "HELLO");
         served.ended().await;
         served.serves_on().await;
-        // A session that is just ending when the stop begins may need more than the short grace on a loaded machine.
+        // A session that is just ending when the stop begins may need more than the short grace on
+        // a loaded machine.
         served.ended().await;
         let (report, service) = served.stop().await;
         assert!(report.is_clean(), "{report}");

@@ -1,9 +1,8 @@
 //! The import order that `ARCHITECTURE.md` states is the order of the code.
 //!
-//! Each block there that begins with ```` ```text order=FOLDER ```` lists the modules of the crate in that folder, from the
-//! bottom up: a module imports only itself and modules of lines above its own. The block `order=crates` does the same for
-//! crates. An import is every path that begins with `crate`, `$crate` or a chain of `super` that leads out of a module, in a
-//! `use` or elsewhere, outside of `#[cfg(test)]`. Macros are read as tokens, so that an import in one counts too.
+//! Each block there that begins with ````
+//! ```text order=FOLDER ```` lists the modules of the crate in that folder, from the bottom up: a module imports only itself and modules of lines above its own. The block `order=crates` does the same for crates. An import is every path that begins with `crate`, `$crate` or a chain of `super` that leads out of a module, in a `use` or elsewhere, outside of `#[cfg(test)]`.
+//! Macros are read as tokens, so that an import in one counts too.
 
 #![forbid(unsafe_code)]
 
@@ -68,7 +67,8 @@ fn word(tree: Option<&TokenTree>) -> Option<String> {
     }
 }
 
-/// The paths that begin at `trees[0]`, behind what `before` has already; a group has one for each of its items.
+/// The paths that begin at `trees[0]`, behind what `before` has already; a group has one for each
+/// of its items.
 fn paths(trees: &[TokenTree], before: &[String], found: &mut Vec<Vec<String>>) {
     let mut path = before.to_vec();
     let mut rest = trees;

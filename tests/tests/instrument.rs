@@ -1,4 +1,5 @@
-//! `#[tracing::instrument]` on jobs, helpers and handlers. A process of its own, since tracing caches interest across all threads.
+//! `#[tracing::instrument]` on jobs, helpers and handlers. A process of its own, since tracing
+//! caches interest across all threads.
 
 #![forbid(unsafe_code)]
 #![deny(warnings)]
@@ -61,20 +62,20 @@ impl Mill {
     }
 
     #[instrument(skip(self))]
-    #[blocking(on = self.pool)]
+    #[blocking(pool = self.pool)]
     fn grind(&self, worker: &Worker, grain: u32) -> Result<u32, Interrupted> {
         worker.check()?;
         Ok(grain * 2)
     }
 
     /// Without a worker, there is one all the same.
-    #[blocking(on = self.pool)]
+    #[blocking(pool = self.pool)]
     #[instrument(skip(self))]
     fn sift(&self, grain: u32) -> u32 {
         grain
     }
 
-    #[blocking(on = self.pool)]
+    #[blocking(pool = self.pool)]
     #[instrument(name = "stone", skip_all)]
     fn named(&self, _worker: &Worker, grain: u32) -> u32 {
         grain

@@ -128,13 +128,14 @@ on_loops! {
 
     async fn s11_the_outbound_queue_in_bytes() {
         let counter = Arc::new(Counter::default());
-        let server = counter.bound(Lines::new().max_length(1 << 20)).max_outbound(1 << 20);
-        let server = Served::new(server.max_outbound_bytes(4 << 20, |line| line.len())).await;
+        let server = counter.bound(Lines::new().max_length(1 << 20)).max_queued_responses(1 << 20);
+        let server = Served::new(server.max_queued_response_bytes(4 << 20, |line| line.len())).await;
         let mut stream = server.connect().await;
         wait(|| counter.connected.load(SeqCst) == 1).await;
         let peer = counter.peers.lock().unwrap()[0].clone();
         let text = "x".repeat(1 << 20);
-        // Until the buffers of the kernel are full, and the queue behind them: that is a dozen, and not a million.
+        // Until the buffers of the kernel are full, and the queue behind them: that is a dozen, and
+        // not a million.
         let mut sent = 0;
         let mut waiting = loop {
             let mut sending = Box::pin(peer.send(text.clone()));
@@ -159,7 +160,7 @@ on_loops! {
 
     async fn the_time_to_the_first_request_however_busily_a_client_drips() {
         let counter = Arc::new(Counter::default());
-        let server = Served::new(counter.bound(Lines::new()).first_request_within(SHORT)).await;
+        let server = Served::new(counter.bound(Lines::new()).first_request_timeout(SHORT)).await;
         let mut silent = server.connect().await;
         let (mut reads, mut writes) = server.connect().await.into_split();
         let began = Instant::now();
@@ -182,7 +183,7 @@ on_loops! {
     async fn the_time_between_requests_however_busily_a_client_drips() {
         let counter = Arc::new(Counter::default());
         let limit = 4 * SHORT;
-        let server = Served::new(counter.bound(Lines::new()).idle_within(limit)).await;
+        let server = Served::new(counter.bound(Lines::new()).idle_timeout(limit)).await;
         let (mut reads, mut writes) = server.connect().await.into_split();
         let mut back = [0; 2];
         // As long as there are requests, there is no limit.
@@ -207,7 +208,7 @@ on_loops! {
 
     async fn the_time_is_not_counted_while_the_loop_is_held_up() {
         let counter = Arc::new(Counter::default());
-        let server = Served::new(counter.bound(Lines::new()).idle_within(SHORT)).await;
+        let server = Served::new(counter.bound(Lines::new()).idle_timeout(SHORT)).await;
         // A client of its own thread, which no loop holds up.
         let addr = server.addr;
         let (ask, asked) = std::sync::mpsc::channel::<()>();
@@ -244,7 +245,7 @@ on_loops! {
 
     async fn the_time_to_write_and_the_farewell_is_not_cut_short_by_it() {
         let counter = Arc::new(Counter { farewell: 3 * SHORT, ..Counter::default() });
-        let server = Served::new(counter.bound(Lines::new().max_length(1 << 24)).write_within(SHORT)).await;
+        let server = Served::new(counter.bound(Lines::new().max_length(1 << 24)).write_timeout(SHORT)).await;
         let mut stream = server.connect().await;
         stream.write_all(b"big 16000000\n").await.unwrap();
         assert_eq!(counter.end(1).await, Reason::Timeout);
@@ -260,7 +261,7 @@ on_loops! {
     async fn a_client_that_reads_steadily_may_take_longer_than_the_time_to_write() {
         let counter = Arc::new(Counter::default());
         let limit = 4 * SHORT;
-        let server = Served::new(counter.bound(Lines::new().max_length(1 << 24)).write_within(limit)).await;
+        let server = Served::new(counter.bound(Lines::new().max_length(1 << 24)).write_timeout(limit)).await;
         let mut stream = server.connect().await;
         stream.write_all(b"big 16000000\n").await.unwrap();
         let (began, mut left) = (Instant::now(), 16_000_001);
@@ -279,7 +280,7 @@ on_loops! {
 
     async fn errors_that_are_answered_to_a_client_that_never_reads() {
         let counter = Arc::new(Asked::default());
-        let server = Server::new(Arc::clone(&counter)).codec(Lines::new().max_length(1 << 20)).write_within(SHORT);
+        let server = Server::new(Arc::clone(&counter)).codec(Lines::new().max_length(1 << 20)).write_timeout(SHORT);
         let server = Served::new(server.bind("127.0.0.1:0").unwrap()).await;
         let mut stream = server.connect().await;
         stream.write_all(&b"\xff\n".repeat(5000)).await.unwrap();

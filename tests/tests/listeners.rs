@@ -1,5 +1,5 @@
-//! Several listeners on one server: of mixed kinds, made by the user, handed over by systemd; what they share, and how
-//! TCP's are opened.
+//! Several listeners on one server: of mixed kinds, made by the user, handed over by systemd; what
+//! they share, and how TCP's are opened.
 
 #![forbid(unsafe_code)]
 #![cfg(unix)]
@@ -141,7 +141,7 @@ on_loops! {
         assert_eq!(running.local_addrs()[..2], [at(1), at(1)]);
         let pipe = |n| {
             let (near, far) = tokio::io::duplex(1024);
-            (Client::<String, String, _, _>::over(near, Lines::new()).limit(LIMIT), Ok((far, at(n))))
+            (Client::<String, String, _, _>::from_stream(near, Lines::new()).timeout(LIMIT), Ok((far, at(n))))
         };
         let (mut first, stream) = pipe(2);
         connect.send(stream).unwrap();
@@ -163,7 +163,7 @@ on_loops! {
         let name = "localhost".try_into().unwrap();
         let connecting = tokio_rustls::TlsConnector::from(client_config(None, &[])).connect(name, near);
         let near = timeout(LIMIT, connecting).await.unwrap().unwrap();
-        let mut fourth = Client::<String, String, _, _>::over(near, Lines::new()).limit(LIMIT);
+        let mut fourth = Client::<String, String, _, _>::from_stream(near, Lines::new()).timeout(LIMIT);
         assert_eq!(fourth.call("who".into()).await.unwrap(), "ip true tls true unix false");
         assert_eq!(fourth.call("medium".into()).await.unwrap(), "memory");
         // Beside it, TCP.
@@ -390,8 +390,8 @@ impl Drop for Killed {
 
 /// A child that has these two sockets from systemd, with these names; and what it says of them.
 fn child_with(one: OwnedFd, two: OwnedFd, names: &str) -> (Killed, String) {
-    // systemd's protocol: sockets from descriptor 3 on, how many, and the process that they are for. The shell gets them
-    // as its standard input and output, and moves them there.
+    // systemd's protocol: sockets from descriptor 3 on, how many, and the process that they are
+    // for. The shell gets them as its standard input and output, and moves them there.
     let script = "exec 3<&0 4<&1 </dev/null >/dev/null; export LISTEN_FDS=2 LISTEN_PID=$$; exec \"$0\" --exact the_child --nocapture";
     let child = Command::new("sh")
         .args(["-c", script])
@@ -420,10 +420,10 @@ fn datagram_sockets_that_systemd_has_opened() {
     assert_eq!(told, "serving [\"- UDP\", \"- Unix datagrams\"]");
     let text = Datagrams::<Utf8>::new;
     let mut asks =
-        BlockingEndpoint::<String, String, _>::connect(Udp::new(addr, text())).unwrap().limit(LIMIT);
+        BlockingEndpoint::<String, String, _>::connect(Udp::new(addr, text())).unwrap().timeout(LIMIT);
     assert_eq!(asks.call("x".into()).unwrap(), "x");
     let asks = BlockingEndpoint::<String, String, _>::connect(UnixDatagram::new(&*path, text()));
-    assert_eq!(asks.unwrap().limit(LIMIT).call("x".into()).unwrap(), "x");
+    assert_eq!(asks.unwrap().timeout(LIMIT).call("x".into()).unwrap(), "x");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use portcullis::{Interrupted, Overflow, Pool, Wait};
 use portcullis_tests::{Gate, hold, on_loops};
 
 fn pool(threads: usize, queue: usize, overflow: Overflow) -> Pool {
-    Pool::builder("map").threads(threads).queue(queue).overflow(overflow).build().expect("threads")
+    Pool::builder("map").threads(threads).queue_capacity(queue).overflow(overflow).build().expect("threads")
 }
 
 const KINDS: [Overflow; 3] = [Overflow::Wait, Overflow::Reject, Overflow::ShedOldest];
@@ -51,7 +51,7 @@ on_loops! {
                 let maps = future::join_all((0..3).map(|_| doubled(&pool, 100))).await;
                 assert!(maps.iter().all(Vec::is_empty), "{overflow:?}, {threads} threads, {queue} places: {maps:?}");
                 let stats = pool.stats();
-                assert_eq!((stats.done, stats.rejected, stats.shed), (300, 0, 0));
+                assert_eq!((stats.completed, stats.rejected, stats.shed), (300, 0, 0));
             }
         }
     }
@@ -188,11 +188,11 @@ on_loops! {
 on_loops! {
     async fn o7_maps_on_an_inline_pool_and_on_a_stepped_one() {
         for overflow in KINDS {
-            let inline = Pool::builder("inline").threads(2).queue(1).overflow(overflow).inline().unwrap();
+            let inline = Pool::builder("inline").threads(2).queue_capacity(1).overflow(overflow).inline().unwrap();
             let maps = future::join(doubled(&inline, 20), doubled(&inline, 20)).await;
             assert!(maps.0.is_empty() && maps.1.is_empty(), "{overflow:?}: {maps:?}");
 
-            let (stepped, stepper) = Pool::builder("stepped").threads(1).queue(2).overflow(overflow).stepped().unwrap();
+            let (stepped, stepper) = Pool::builder("stepped").threads(1).queue_capacity(2).overflow(overflow).stepped().unwrap();
             let order = Arc::new(Mutex::new(Vec::new()));
             let map = |name: u32| {
                 let order = Arc::clone(&order);
@@ -215,7 +215,8 @@ on_loops! {
     }
 }
 
-/// What watches for room is gone when nobody waits: a pool goes on as fast as before (its jobs take no lock at their end).
+/// What watches for room is gone when nobody waits: a pool goes on as fast as before (its jobs take
+/// no lock at their end).
 #[test]
 fn o7_places_are_counted_right_after_many_maps() {
     let pool = pool(2, 2, Overflow::Reject);

@@ -1,10 +1,11 @@
 //! A stop in the middle of a hundred thousand requests loses no answer that was promised (S5).
 //!
-//! What is promised: a request that its session had begun when the stop came is answered within the grace, and the answer
-//! arrives; so at the end every request that was ever begun has been answered. What a client got is answers to the first of its
-//! requests, in their order, each whole. Then the connection ends with an end of file, and is not reset.
-//! (Who goes on sending to a server that is gone gets a reset for that. Linux has read the end by then, and keeps it.) A request that was not
-//! begun is not answered: a client asks it again elsewhere.
+//! What is promised: a request that its session had begun when the stop came is answered within the
+//! grace, and the answer arrives; so at the end every request that was ever begun has been
+//! answered. What a client got is answers to the first of its requests, in their order, each whole.
+//! Then the connection ends with an end of file, and is not reset. (Who goes on sending to a server
+//! that is gone gets a reset for that. Linux has read the end by then, and keeps it.) A request
+//! that was not begun is not answered: a client asks it again elsewhere.
 
 #![cfg(target_os = "linux")]
 #![forbid(unsafe_code)]
@@ -28,7 +29,8 @@ use tokio::time::timeout;
 const REQUESTS: usize = 100_000;
 /// Clients, if there may be so many descriptors.
 const CLIENTS: usize = 1_000;
-/// How many requests a client sends before it reads the answers; one in three sends all that it has.
+/// How many requests a client sends before it reads the answers; one in three sends all that it
+/// has.
 const BATCH: usize = 10;
 /// Every so many clients, one has its request in the middle held until the stop has come.
 const HELD: usize = 10;
@@ -78,14 +80,14 @@ impl Tally {
         let (client, n): (usize, u32) = (client.parse().unwrap(), n.parse().unwrap());
         assert_eq!(self.begun[client].fetch_add(1, SeqCst), n, "in order");
         self.in_all.fetch_add(1, SeqCst);
-        let is_held = client.is_multiple_of(HELD) && n as usize == self.requests / 2;
-        if is_held {
+        let is_waiting_for_jobs = client.is_multiple_of(HELD) && n as usize == self.requests / 2;
+        if is_waiting_for_jobs {
             self.held.fetch_add(1, SeqCst);
         }
         if self.is_in_the_middle() {
             self.middle.notify_one();
         }
-        if is_held {
+        if is_waiting_for_jobs {
             let _ = self.stopped.subscribe().wait_for(|stopped| *stopped).await;
         }
     }
@@ -126,7 +128,7 @@ impl OnThreads {
         self.work(line).await
     }
 
-    #[blocking(on = self.pool)]
+    #[blocking(pool = self.pool)]
     fn work(&self, line: String) -> String {
         if self.tally.is_in_the_middle() {
             assert!(self.gate.pass(), "the stop comes");
@@ -221,7 +223,7 @@ fn s5_a_stop_among_100_000_requests_with_jobs_loses_no_answer_of_those_begun() {
     run(async {
         let (clients, requests) = sizes();
         let tally = Arc::new(Tally::new(clients, requests));
-        let pool = Pool::builder("mass").threads(2).queue(clients).build().unwrap();
+        let pool = Pool::builder("mass").threads(2).queue_capacity(clients).build().unwrap();
         let gate = Arc::new(Gate::default());
         let service = OnThreads { tally: tally.clone(), pool, gate: gate.clone() };
         let server = Server::new(service).codec(Lines::new()).grace(GRACE).bind("127.0.0.1:0").unwrap();

@@ -1,4 +1,5 @@
-//! What a session costs: nothing is allocated for a request of one that goes on, and an idle one holds no buffers.
+//! What a session costs: nothing is allocated for a request of one that goes on, and an idle one
+//! holds no buffers.
 
 #![forbid(unsafe_code)]
 
@@ -62,7 +63,8 @@ fn connect(addr: SocketAddr) -> TcpStream {
 fn a_request_of_a_session_that_goes_on_costs_no_allocation() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let server = Server::new(Echo).codec(FixedSize::<8>::new()).bind("127.0.0.1:0").unwrap();
-    // Each thread of a loop has buffers of its own, and a session may move to one that has made none yet.
+    // Each thread of a loop has buffers of its own, and a session may move to one that has made
+    // none yet.
     let (addr, handle) = (server.local_addr(), server.handle());
     let serving = on_one_thread(server);
     let mut stream = connect(addr);
@@ -85,9 +87,11 @@ fn a_request_of_a_session_that_goes_on_costs_no_allocation() {
     assert!(serving.join().unwrap().unwrap().is_clean());
 }
 
-/// Of these 256 are tokio's registration of the socket and 256 its task, 104 are what a session shares with its peers and its server,
-/// and 88 its own, besides its codec, its connection's value and its state. Here the codec has 48, and the server's list of sessions
-/// up to 16. Of the system's memory it is a little more, since tokio aligns to 128 bytes; the bench `idle` weighs that.
+/// Of these 256 are tokio's registration of the socket and 256 its task, 104 are what a session
+/// shares with its peers and its server, and 88 its own, besides its codec, its connection's value
+/// and its state. Here the codec has 48, and the server's list of sessions up to 16. Of the
+/// system's memory it is a little more, since tokio aligns to 128 bytes; the bench `idle` weighs
+/// that.
 const IDLE: usize = 768;
 
 #[test]
@@ -97,7 +101,8 @@ fn a_session_that_is_idle_takes_three_quarters_of_a_kibibyte() {
     is_small(Server::new(Counting).codec(Lines::new()).bind("127.0.0.1:0").unwrap());
 }
 
-/// What the first sessions make for all that follow is not counted; nor is what another loop thread would make for itself.
+/// What the first sessions make for all that follow is not counted; nor is what another loop thread
+/// would make for itself.
 fn is_small<S: Service, C: Codec<S::Request, S::Response>>(server: Server<S, C, Bound>) {
     const SESSIONS: usize = 64;
     let (addr, handle) = (server.local_addr(), server.handle());
@@ -140,7 +145,8 @@ fn sessions_that_are_idle_hold_no_buffers() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let server = Server::new(Long).codec(Lines::new()).bind("127.0.0.1:0").unwrap();
     let (addr, handle) = (server.local_addr(), server.handle());
-    // Each loop thread keeps some buffers for whoever comes: of one thread that is no more than sixty-four.
+    // Each loop thread keeps some buffers for whoever comes: of one thread that is no more than
+    // sixty-four.
     let serving = on_one_thread(server);
     let line = [&[b'x'; 7000][..], b"\n"].concat();
     let mut back = vec![0; line.len()];

@@ -11,11 +11,11 @@ use portcullis::{Interrupted, Overflow, Pool, Wait};
 use portcullis_tests::{Gate, LIMIT, Tell, eventually, hold, on_loops, poll_once};
 
 fn pool(threads: usize, queue: usize) -> Pool {
-    Pool::builder("test").threads(threads).queue(queue).build().expect("threads")
+    Pool::builder("test").threads(threads).queue_capacity(queue).build().expect("threads")
 }
 
 fn rejecting(threads: usize, queue: usize, overflow: Overflow) -> Pool {
-    Pool::builder("test").threads(threads).queue(queue).overflow(overflow).build().expect("threads")
+    Pool::builder("test").threads(threads).queue_capacity(queue).overflow(overflow).build().expect("threads")
 }
 
 /// An error of one's own, with why the job was interrupted.
@@ -74,7 +74,7 @@ on_loops! {
             let log = log.clone();
             pool.run(move |_| log.lock().unwrap().push(n))
         }).collect();
-        assert_eq!((pool.stats().queued, pool.stats().waiting), (2, 98));
+        assert_eq!((pool.stats().queued, pool.stats().waiting_for_capacity), (2, 98));
         // The order of the polls does not matter, the order of the calls does.
         offloads.reverse();
         gate.open();
@@ -167,7 +167,7 @@ on_loops! {
         held.await.unwrap();
         pool.run(|_| ()).await.unwrap();
         assert_eq!(ran.load(SeqCst), 0);
-        assert_eq!(pool.stats().deadline_misses, 1);
+        assert_eq!(pool.stats().deadline_exceeded, 1);
     }
 
     anywhere async fn o4_the_deadline_counts_from_the_call_not_from_the_first_poll() {
@@ -268,25 +268,25 @@ on_loops! {
     anywhere async fn o8_a_stuck_job_is_reported_with_the_crossing_that_it_waits_in() {
         let pool = pool(1, 8);
         let (inside, line) = (Arc::new(Gate::default()), line!() + 3);
-        let mut unpolled = pool.job("Mill::waits").run({ let inside = inside.clone(); move |worker| {
+        let mut host_not_polled = pool.job("Mill::waits").run({ let inside = inside.clone(); move |worker| {
             inside.open();
             worker.call(|| ())
         }});
         assert!(inside.pass());
         let mut report = None;
         eventually(|| {
-            let jobs = pool.stuck_jobs();
-            let found = jobs.first().is_some_and(|job| job.unpolled);
+            let jobs = pool.running_jobs();
+            let found = jobs.first().is_some_and(|job| job.host_not_polled);
             report = jobs.into_iter().next();
             found
         });
         let stuck = report.unwrap();
         assert_eq!(stuck.method, "Mill::waits");
-        let at = stuck.waits_at.unwrap();
+        let at = stuck.waiting_at.unwrap();
         assert_eq!((at.file(), at.line()), (file!(), line));
         // P8: held, not polled; and it ends with the drain all the same (P2).
         assert!(pool.drain(Duration::ZERO).await.stuck.is_empty());
-        eventually(|| match poll_once(&mut unpolled) {
+        eventually(|| match poll_once(&mut host_not_polled) {
             std::task::Poll::Ready(r) => { assert!(matches!(r, Err(Interrupted::Cancelled))); true }
             std::task::Poll::Pending => false,
         });
@@ -335,7 +335,8 @@ on_loops! {
         assert_eq!(outer, nested);
     }
 
-    // One `?` for a job, whatever it returns: what interrupts the wait comes as the job's own error.
+    // One `?` for a job, whatever it returns: what interrupts the wait comes as the job's own
+    // error.
     anywhere async fn o9_a_wait_for_an_offload_gives_what_an_await_gives() {
         let one = pool(1, 1);
         let inner = one.clone();
@@ -386,7 +387,7 @@ on_loops! {
             }).collect();
             // A thread that was just leaving comes back with the next call.
             let nudge = pool.clone();
-            eventually(|| { nudge.run(|_| ()).detach(); pool.stats().running + pool.stats().done as usize >= 3 * round });
+            eventually(|| { nudge.run(|_| ()).detach(); pool.stats().running + pool.stats().completed as usize >= 3 * round });
             for offload in offloads { offload.await.unwrap(); }
             eventually(|| ended.load(SeqCst) >= 2 * round);
         }
@@ -507,9 +508,10 @@ on_loops! {
     }
 
     anywhere async fn stress_no_wake_up_is_lost_with_a_fresh_pool_each_time() {
-        // The pattern that found tokio's lost spawn (tokio#8068): threads that are just about to sleep for the first time.
+        // The pattern that found tokio's lost spawn (tokio#8068): threads that are just about to
+        // sleep for the first time.
         for round in 0..300_u32 {
-            let pool = Pool::builder("fresh").threads(2).queue(4).spin(round % 3).build().unwrap();
+            let pool = Pool::builder("fresh").threads(2).queue_capacity(4).idle_spins(round % 3).build().unwrap();
             let submitters: Vec<_> = (0..2).map(|_| {
                 let pool = pool.clone();
                 std::thread::spawn(move || (0..3).map(|n| pool.run(move |_| n)).collect::<Vec<_>>())
@@ -548,8 +550,9 @@ on_loops! {
         let one = pool(1, 1);
         let inner = one.clone();
         let lost = one.job("lost").deadline(Duration::from_millis(50)).run(move |worker| async move {
-            // A bare `tokio::spawn` forgets on whose behalf it runs: its offload waits for the one thread, which waits
-            // for it. (An offload that is made before and moved into the task is fine: the call counts.)
+            // A bare `tokio::spawn` forgets on whose behalf it runs: its offload waits for the one
+            // thread, which waits for it. (An offload that is made before and moved into the task
+            // is fine: the call counts.)
             tokio::spawn(async move { inner.run(|_| 1).await }).await.unwrap()
         }.wait(worker));
         assert!(matches!(lost.await, Err(Interrupted::Deadline)));

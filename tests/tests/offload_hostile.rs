@@ -1,5 +1,5 @@
-//! O1–O12 among code that does what it had better not do: drops, wakers and subscribers that panic, wakers that own what they
-//! wake, numbers without measure.
+//! O1–O12 among code that does what it had better not do: drops, wakers and subscribers that panic,
+//! wakers that own what they wake, numbers without measure.
 
 #![forbid(unsafe_code)]
 
@@ -25,7 +25,7 @@ impl Drop for Bomb {
 }
 
 fn pool(queue: usize, overflow: Overflow) -> Pool {
-    Pool::builder("test").threads(1).queue(queue).overflow(overflow).build().expect("a thread")
+    Pool::builder("test").threads(1).queue_capacity(queue).overflow(overflow).build().expect("a thread")
 }
 
 /// The waker of a task that is woken, or not: nothing but the waker says so.
@@ -211,10 +211,11 @@ fn o5_a_context_value_that_panics_when_it_is_dropped_ends_no_thread() {
 fn o12_a_threads_value_that_panics_when_it_is_dropped_costs_no_thread() {
     let made = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&made);
-    // Without a spin: on a crowded machine a thread that spins is found by the next job, and never leaves.
+    // Without a spin: on a crowded machine a thread that spins is found by the next job, and never
+    // leaves.
     let pool = Pool::builder("state")
         .threads(2)
-        .spin(0)
+        .idle_spins(0)
         .thread_keep_alive(Duration::ZERO)
         .thread_state(move || {
             count.fetch_add(1, SeqCst);
@@ -222,7 +223,8 @@ fn o12_a_threads_value_that_panics_when_it_is_dropped_costs_no_thread() {
         })
         .build()
         .unwrap();
-    // Both at once, each time again: a thread that has left comes back, whatever its leaving was like.
+    // Both at once, each time again: a thread that has left comes back, whatever its leaving was
+    // like.
     while made.load(SeqCst) < 6 {
         let both: [_; 2] = std::array::from_fn(|_| Arc::new(Gate::default()));
         let jobs = [(0, 1), (1, 0)].map(|(mine, other)| {
@@ -252,7 +254,7 @@ impl Wake for Task {
 impl Drop for Task {
     fn drop(&mut self) {
         // What a drop may do: look at the pool's jobs, and give up its own.
-        assert!(!self.looks_at.stuck_jobs().is_empty());
+        assert!(!self.looks_at.running_jobs().is_empty());
         drop(self.holds.lock().unwrap().take());
     }
 }
@@ -282,10 +284,15 @@ fn o3_an_offload_that_goes_to_another_task_may_be_the_end_of_the_first() {
 #[test]
 fn o2_a_queue_without_an_end_is_one_that_is_never_full() {
     for overflow in [Overflow::Wait, Overflow::Reject, Overflow::ShedOldest] {
-        let pool = Pool::builder("endless").threads(2).queue(usize::MAX).overflow(overflow).build().unwrap();
+        let pool = Pool::builder("endless")
+            .threads(2)
+            .queue_capacity(usize::MAX)
+            .overflow(overflow)
+            .build()
+            .unwrap();
         let (gate, held) = hold(&pool);
         let jobs: Vec<_> = (0..100).map(|n| pool.run(move |_| n)).collect();
-        assert_eq!(pool.stats().waiting, 0);
+        assert_eq!(pool.stats().waiting_for_capacity, 0);
         let again = pool.clone();
         // Lent to, or admitted: in no case refused.
         let nested = pool.run(move |worker| again.run(|_| 7).wait(worker));
@@ -367,7 +374,8 @@ impl Drop for Looks {
     }
 }
 
-/// Polls `future` in a task that `looks` when it goes, then in another: the first goes when the second comes.
+/// Polls `future` in a task that `looks` when it goes, then in another: the first goes when the
+/// second comes.
 fn handed_on<F: Future + Unpin + Send + 'static>(
     mut future: F,
     looks: impl Fn() + Send + Sync + 'static,
@@ -387,10 +395,10 @@ on_loops! {
     async fn p3_a_task_that_is_waited_for_elsewhere_may_be_the_end_of_who_waited_first() {
         let portal = portcullis::Portal::current().unwrap();
         let task = portal.spawn(std::future::pending::<()>());
-        let canceller = task.canceller();
-        let looks = canceller.clone();
+        let cancel_handle = task.cancel_handle();
+        let looks = cancel_handle.clone();
         let task = handed_on(task, move || assert!(!looks.is_finished()));
-        assert!(canceller.cancel());
+        assert!(cancel_handle.cancel());
         assert!(matches!(task.await, Err(Interrupted::Cancelled)));
     }
 
@@ -398,7 +406,7 @@ on_loops! {
         let (sender, mut receiver) = portcullis::channel::<u32>(1);
         let looks = sender.clone();
         let next = handed_on(Box::pin(async move { receiver.recv().await }), move || {
-            assert!(!looks.is_gone());
+            assert!(!looks.is_closed());
         });
         drop(sender);
         drop(next);

@@ -13,7 +13,7 @@ use portcullis::{Interrupted, Pool, Wait};
 use portcullis_tests::{Gate, LIMIT, Tell, eventually, on_loops, poll_once};
 
 fn pool() -> Pool {
-    Pool::builder("test").threads(2).queue(16).build().expect("threads")
+    Pool::builder("test").threads(2).queue_capacity(16).build().expect("threads")
 }
 
 /// Yields once to the loop.
@@ -141,8 +141,8 @@ on_loops! {
         let done2 = done.clone();
         let pool = pool();
         let mut offload = pool.run(move |worker| { worker.call(|| ()).unwrap(); done2.open(); });
-        eventually(|| pool.stuck_jobs().iter().any(|job| job.unpolled));
-        assert!(pool.stuck_jobs()[0].to_string().contains("an offload that nobody polls"));
+        eventually(|| pool.running_jobs().iter().any(|job| job.host_not_polled));
+        assert!(pool.running_jobs()[0].to_string().contains("an offload that nobody polls"));
         assert!(!done.is_open());
         eventually(|| poll_once(&mut offload).is_ready());
         assert!(done.is_open());
@@ -155,7 +155,7 @@ fn p3_spawn_needs_somewhere_to_run() {
     let result = portcullis_tests::on_futures_executor(
         pool.run(|worker| worker.spawn(async { 1 }).wait(worker).unwrap()),
     );
-    assert!(matches!(result.unwrap(), Err(Interrupted::NoLoop)));
+    assert!(matches!(result.unwrap(), Err(Interrupted::NoRuntime)));
 }
 
 #[test]
@@ -221,11 +221,11 @@ on_loops! {
         let (tell, told) = tokio::sync::oneshot::channel();
         let waiting = tokio::spawn(pool().run(move |worker| {
             let task = worker.spawn(pending::<()>());
-            tell.send(task.canceller()).unwrap();
+            tell.send(task.cancel_handle()).unwrap();
             task.wait(worker).unwrap()
         }));
-        let canceller = told.await.unwrap();
-        assert!(!canceller.is_finished() && canceller.cancel());
+        let cancel_handle = told.await.unwrap();
+        assert!(!cancel_handle.is_finished() && cancel_handle.cancel());
         assert!(matches!(waiting.await.unwrap().unwrap(), Err(Interrupted::Cancelled)));
     }
 
@@ -268,7 +268,7 @@ on_loops! {
     }
 
     async fn o9_a_task_that_a_worker_spawned_and_waits_for_may_offload_to_the_workers_pool() {
-        let one = Pool::builder("one").threads(1).queue(1).build().unwrap();
+        let one = Pool::builder("one").threads(1).queue_capacity(1).build().unwrap();
         let inner = one.clone();
         let got = one.run(move |worker| worker.spawn(async move { inner.run(|_| 9).await.unwrap() }).wait(worker).unwrap().unwrap());
         assert_eq!(got.await.unwrap(), 9);
@@ -320,11 +320,11 @@ on_loops! {
     async fn p5_on_the_loops_own_thread_a_visit_is_refused() {
         let portal = portcullis::Portal::current().unwrap();
         let refused = portal.enter_thread(|_| ());
-        assert!(matches!(refused, Err(Interrupted::OnLoop)), "{refused:?}");
+        assert!(matches!(refused, Err(Interrupted::OnEventLoop)), "{refused:?}");
         // Inside a portal call too, and on a thread of tokio's blocking pool it is fine.
         let inner = portal.clone();
         let refused = pool().run(move |worker| worker.call(move || inner.enter_thread(|_| ()).map(drop)).unwrap()).await.unwrap();
-        assert!(matches!(refused, Err(Interrupted::OnLoop)));
+        assert!(matches!(refused, Err(Interrupted::OnEventLoop)));
         let fine = tokio::task::spawn_blocking(move || portal.enter_thread(|worker| worker.call(|| 5))).await.unwrap();
         assert_eq!(fine.unwrap().unwrap(), 5);
     }
@@ -339,5 +339,5 @@ on_loops! {
 
 #[test]
 fn p5_without_a_loop_there_is_no_portal() {
-    assert!(matches!(portcullis::Portal::current(), Err(Interrupted::NoLoop)));
+    assert!(matches!(portcullis::Portal::current(), Err(Interrupted::NoRuntime)));
 }

@@ -1,5 +1,5 @@
-//! The scenarios of the seed's guide (threads in servers), and what the quickstart promises: each with both kinds of
-//! handler, on both tokio flavours, over real sockets.
+//! The scenarios of the seed's guide (threads in servers), and what the quickstart promises: each
+//! with both kinds of handler, on both tokio flavours, over real sockets.
 
 #![forbid(unsafe_code)]
 
@@ -64,7 +64,7 @@ struct Demo {
 impl Demo {
     fn new(threads: usize) -> Arc<Self> {
         Arc::new(Self {
-            pool: Pool::builder("own").threads(threads).queue(1).build().expect("threads"),
+            pool: Pool::builder("own").threads(threads).queue_capacity(1).build().expect("threads"),
             gate: Gate::default(),
             inside: AtomicUsize::new(0),
             most_inside: AtomicUsize::new(0),
@@ -124,13 +124,13 @@ impl Demo {
         this_thread()
     }
 
-    #[blocking(on = self.pool)]
+    #[blocking(pool = self.pool)]
     fn in_own_pool(&self) -> String {
         self.hold();
         this_thread()
     }
 
-    #[blocking(on = self.pool)]
+    #[blocking(pool = self.pool)]
     fn call_async(&self, worker: &Worker) -> Result<(String, Option<tokio::task::Id>), Interrupted> {
         let task = self.turn().wait(worker)?;
         assert_eq!(task, worker.call(tokio::task::try_id)?);
@@ -144,7 +144,7 @@ impl Demo {
         tokio::task::try_id()
     }
 
-    #[blocking(on = self.pool)]
+    #[blocking(pool = self.pool)]
     fn set_event(&self, worker: &Worker, event: Arc<Notify>) -> Result<(), Interrupted> {
         self.hold();
         let set_on = worker.call(move || {
@@ -155,7 +155,7 @@ impl Demo {
         Ok(())
     }
 
-    #[blocking(on = self.pool)]
+    #[blocking(pool = self.pool)]
     fn spawn_tasks(&self, worker: &Worker) -> Vec<(usize, String)> {
         let tasks: Vec<_> = (0..4).map(|index| worker.spawn(self.long_running_task(index))).collect();
         self.hold();
@@ -181,7 +181,7 @@ impl Demo {
         format!("task {index}")
     }
 
-    #[blocking(on = self.pool)]
+    #[blocking(pool = self.pool)]
     fn wait_forever(&self, worker: &Worker) {
         self.inside.fetch_add(1, SeqCst);
         let ended = pending::<()>().wait(worker);
@@ -189,7 +189,7 @@ impl Demo {
     }
 
     /// The quickstart's `shrink`, with text for pictures.
-    #[blocking(on = self.pool, deadline = "1m")]
+    #[blocking(pool = self.pool, deadline = "1m")]
     fn parse(&self, worker: &Worker, bytes: Vec<u8>) -> Result<Response, Error> {
         let text = String::from_utf8(bytes)?;
         worker.check()?;
@@ -426,11 +426,11 @@ scenarios! {
         let mut pinging = served.client().await;
         let mut asking = served.asking::<4>(|| Request::Parse(b"text".to_vec())).await;
         let stats = || served.demo.pool.stats();
-        until(|| (stats().running, stats().queued, stats().waiting) == (2, 1, 1)).await;
+        until(|| (stats().running, stats().queued, stats().waiting_for_capacity) == (2, 1, 1)).await;
         for _ in 0..100 {
             assert_eq!(pinging.call(Request::Ping).await.unwrap(), Response::Pong);
         }
-        assert_eq!((stats().running, stats().queued, stats().waiting), (2, 1, 1), "nothing has moved meanwhile");
+        assert_eq!((stats().running, stats().queued, stats().waiting_for_capacity), (2, 1, 1), "nothing has moved meanwhile");
         served.demo.gate.open();
         let mut serials = BTreeSet::new();
         for client in &mut asking {

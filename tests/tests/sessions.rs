@@ -1,5 +1,5 @@
-//! Linear sessions and answers out of band, by macro, over real sockets: the waiting point (S3, S4), the order of what is
-//! sent (S7), and what one session's trouble is to the others (S1, S8).
+//! Linear sessions and answers out of band, by macro, over real sockets: the waiting point (S3,
+//! S4), the order of what is sent (S7), and what one session's trouble is to the others (S1, S8).
 
 #![forbid(unsafe_code)]
 
@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 async fn serve<S: Service, C: Codec<S::Request, S::Response>>(service: &Arc<S>, codec: C) -> Served {
-    let server = Server::new(Arc::clone(service)).codec(codec).max_outbound(64);
+    let server = Server::new(Arc::clone(service)).codec(codec).max_queued_responses(64);
     Served::new(server.bind("127.0.0.1:0").unwrap()).await
 }
 
@@ -93,7 +93,7 @@ impl Guide {
                 "run" => run.to_string(),
                 "patience" => {
                     let limit = Duration::from_millis(rest.parse().unwrap());
-                    match session.next_within(limit).await {
+                    match session.next_timeout(limit).await {
                         Ok(line) => format!("in time: {line}"),
                         Err(SessionError::Timeout) => "out of patience".into(),
                         Err(SessionError::Decode(_)) => "in time, and malformed".into(),

@@ -1,8 +1,9 @@
-//! `run_until_signal` in a process of its own, with real signals; a process that runs out of files (S6); and what a
-//! server logs.
+//! `run_until_signal` in a process of its own, with real signals; a process that runs out of files
+//! (S6); and what a server logs.
 //!
-//! The child is this test binary, told by an environment variable to be a server. What it has to say, its warnings too,
-//! it says on its standard output; it is told to let its handlers go by its standard input.
+//! The child is this test binary, told by an environment variable to be a server. What it has to
+//! say, its warnings too, it says on its standard output; it is told to let its handlers go by its
+//! standard input.
 
 #![forbid(unsafe_code)]
 #![cfg(unix)]
@@ -123,7 +124,7 @@ fn the_child() {
     let server = Server::new(desk.clone()).codec(Lines::new());
     let grace = if std::env::var_os(SHORT).is_some() { Duration::from_millis(50) } else { LIMIT };
     let server = server.grace(grace).bind("127.0.0.1:0").unwrap();
-    let tls = server_tls().build().unwrap().handshake_within(Duration::MAX);
+    let tls = server_tls().build().unwrap().handshake_timeout(Duration::MAX);
     let server = server.listen(Tcp::new("127.0.0.1:0").tls(tls)).unwrap();
     println!("\nserving on {}", server.local_addr());
     println!("\nin TLS on {}", server.local_addrs()[1]);
@@ -195,7 +196,8 @@ impl Process {
         assert!(done.unwrap().success());
     }
 
-    /// Bound, but not yet accepting perhaps: the signals count from where it serves, which an answer shows.
+    /// Bound, but not yet accepting perhaps: the signals count from where it serves, which an
+    /// answer shows.
     fn connect(&self) -> Talk {
         let stream = TcpStream::connect(self.addr).unwrap();
         stream.set_read_timeout(Some(LIMIT)).unwrap();

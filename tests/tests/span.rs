@@ -1,4 +1,5 @@
-//! O6: the caller's span and subscriber. A process of its own, since tracing caches interest across all threads.
+//! O6: the caller's span and subscriber. A process of its own, since tracing caches interest across
+//! all threads.
 
 #![forbid(unsafe_code)]
 

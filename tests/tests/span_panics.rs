@@ -1,4 +1,5 @@
-//! O6: a subscriber that panics. A process of its own, since tracing caches interest across all threads.
+//! O6: a subscriber that panics. A process of its own, since tracing caches interest across all
+//! threads.
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,8 @@
-//! `#[state]` and its kin, written as users write them: what runs when, what is kept, and what an end leaves.
+//! `#[state]` and its kin, written as users write them: what runs when, what is kept, and what an
+//! end leaves.
 //!
-//! That the driver keeps its promises for any machine is tested by hand-written ones in the runtime.
+//! That the driver keeps its promises for any machine is tested by hand-written ones in the
+//! runtime.
 
 #![forbid(unsafe_code)]
 
@@ -130,7 +132,7 @@ impl Desk {
     }
 
     /// It is one's turn.
-    #[state(idle = "1h", within = "2h")]
+    #[state(idle = "1h", max_duration = "2h")]
     async fn counter(
         &self,
         peer: &Peer<String, Note>,

@@ -1,5 +1,5 @@
-//! Machines over real sockets: bytes that come together, time limits, events from tasks and threads, half-closes, resets,
-//! and what `on(disconnect)` gets of each.
+//! Machines over real sockets: bytes that come together, time limits, events from tasks and
+//! threads, half-closes, resets, and what `on(disconnect)` gets of each.
 
 #![forbid(unsafe_code)]
 
@@ -86,7 +86,7 @@ impl Club {
         ClubState::Hall
     }
 
-    #[state(within = "50ms")]
+    #[state(max_duration = "50ms")]
     async fn wait(&self, number: u32, _line: String) -> ClubState {
         ClubState::Wait(number)
     }
@@ -118,7 +118,7 @@ impl Club {
     }
 
     /// On a thread: five events, each of which waits for a place.
-    #[blocking(on = self.cpu)]
+    #[blocking(pool = self.cpu)]
     fn work(&self, worker: &Worker, peer: Peer<String, Note>) -> Result<(), Interrupted> {
         for n in 0..5 {
             peer.post(Note::Sent(n)).wait(worker)?.expect("the session goes on");
@@ -199,7 +199,7 @@ impl Guest {
 }
 
 fn while_in(state: &'static str, reason: Reason) -> Reason {
-    Reason::While { state, reason: Box::new(reason) }
+    Reason::InState { state, reason: Box::new(reason) }
 }
 
 on_loops! {

@@ -1,4 +1,5 @@
-//! What a server's stop does to jobs, portals, tasks and pools (O8, O11, P3, P6, S10), and what a hang-up does (O3).
+//! What a server's stop does to jobs, portals, tasks and pools (O8, O11, P3, P6, S10), and what a
+//! hang-up does (O3).
 
 #![forbid(unsafe_code)]
 
@@ -27,7 +28,7 @@ where
 struct Yard {
     pool: Pool,
     inside: Gate,
-    /// Opened by jobs that have been told to stop.
+    /// Connected by jobs that have been told to stop.
     told: Gate,
     /// Lets jobs go that don't listen.
     release: Gate,
@@ -40,7 +41,7 @@ struct Yard {
 impl Yard {
     fn new() -> Arc<Self> {
         Arc::new(Self {
-            pool: Pool::builder("yard").threads(2).queue(8).build().unwrap(),
+            pool: Pool::builder("yard").threads(2).queue_capacity(8).build().unwrap(),
             inside: Gate::default(),
             told: Gate::default(),
             release: Gate::default(),
@@ -67,20 +68,20 @@ impl Yard {
         Ok(line)
     }
 
-    #[blocking(on = self.pool)]
+    #[blocking(pool = self.pool)]
     fn heed(&self, worker: &Worker) {
         self.inside.open();
         eventually(|| worker.is_cancelled());
         self.told.open();
     }
 
-    #[blocking(on = self.pool)]
+    #[blocking(pool = self.pool)]
     fn ignore(&self) {
         self.inside.open();
         self.release.pass();
     }
 
-    #[blocking(on = self.pool)]
+    #[blocking(pool = self.pool)]
     fn wait_for_ever(&self, worker: &Worker) {
         self.inside.open();
         if pending::<()>().wait(worker).is_err() {
@@ -88,7 +89,7 @@ impl Yard {
         }
     }
 
-    #[blocking(on = self.pool)]
+    #[blocking(pool = self.pool)]
     fn spawn(&self, worker: &Worker) {
         let tell = Tell(Arc::clone(&self.task_dropped));
         let task = worker.spawn(async move {
@@ -238,7 +239,7 @@ impl Rows {
         Ok(())
     }
 
-    #[blocking(on = self.pool)]
+    #[blocking(pool = self.pool)]
     fn stream(&self, worker: &Worker, peer: Peer<String>) {
         for row in 0.. {
             let end = match peer.send(format!("row {row}")).wait(worker) {

@@ -1,4 +1,5 @@
-//! Streams out of threads to a peer: they end with whichever ends first. And what reports say of threads that wait.
+//! Streams out of threads to a peer: they end with whichever ends first. And what reports say of
+//! threads that wait.
 
 #![forbid(unsafe_code)]
 
@@ -51,7 +52,7 @@ impl Reports {
         session.send("done".to_owned()).await
     }
 
-    #[blocking(on = self.disk)]
+    #[blocking(pool = self.disk)]
     fn read(
         &self,
         worker: &Worker,
@@ -66,7 +67,7 @@ impl Reports {
         }
         if lines == 0 {
             // It holds the sender, and sends nothing until it is told to stop.
-            while !sender.is_gone() {
+            while !sender.is_closed() {
                 worker.sleep(Duration::from_millis(1))?;
             }
             self.told.fetch_add(1, SeqCst);
@@ -146,9 +147,9 @@ on_loops! {
         });
         let waits = tokio::spawn(pool.job("waits").try_run(move |worker| pending::<()>().wait(worker)));
         let sleeps = pool.job("sleeps").try_run(move |worker| worker.sleep(LIMIT));
-        let waiting = || pool.stuck_jobs().iter().filter(|job| job.waits_at.is_some() && !job.unpolled).count();
+        let waiting = || pool.running_jobs().iter().filter(|job| job.waiting_at.is_some() && !job.host_not_polled).count();
         wait(|| waiting() == 3).await;
-        let mut jobs = pool.stuck_jobs();
+        let mut jobs = pool.running_jobs();
         jobs.sort_by_key(|job| job.method);
         let expected = [
             ("sends", WaitsFor::Room, "waiting for room in a channel at "),
@@ -157,7 +158,7 @@ on_loops! {
         ];
         for (job, (method, what, says)) in jobs.iter().zip(expected) {
             assert_eq!((job.method, job.pool.as_str(), job.waits_for), (method, "waiters", Some(what)));
-            assert!(job.waits_at.unwrap().file().ends_with("streaming.rs"), "{job}");
+            assert!(job.waiting_at.unwrap().file().ends_with("streaming.rs"), "{job}");
             assert!(job.to_string().contains(says), "{job}");
         }
         let report = pool.drain(Duration::ZERO).await;

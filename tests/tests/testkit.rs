@@ -1,4 +1,5 @@
-//! `portcullis::test`: a service without sockets, a peer without a connection, a body without a pool, a stream that misbehaves.
+//! `portcullis::test`: a service without sockets, a peer without a connection, a body without a
+//! pool, a stream that misbehaves.
 
 #![forbid(unsafe_code)]
 
@@ -70,7 +71,7 @@ impl Mill {
         }
     }
 
-    #[blocking(on = self.cpu)]
+    #[blocking(pool = self.cpu)]
     fn grind(&self, worker: &Worker, n: u64) -> Result<u64, Interrupted> {
         worker.check()?;
         if n == 666 {
@@ -79,7 +80,7 @@ impl Mill {
         self.times(n, n).wait(worker)
     }
 
-    #[blocking(on = self.cpu)]
+    #[blocking(pool = self.cpu)]
     fn stay(&self, worker: &Worker, n: u64) -> Result<u64, Interrupted> {
         self.running.fetch_add(1, SeqCst);
         // Ends when the job is told to; a test that lets it sleep does not end in time.
@@ -186,7 +187,7 @@ on_loops! {
     }
 
     async fn s11_a_client_that_does_not_read_holds_the_writer_back() {
-        let server = Server::new(Mill::new()).max_outbound(2);
+        let server = Server::new(Mill::new()).max_queued_responses(2);
         let mut client = test::connect_to(server).await.unwrap().window(1);
         let peer = client.peer().clone();
         let mut sent = 0;
@@ -205,7 +206,7 @@ on_loops! {
 
     async fn a_wait_that_is_in_vain_ends_at_its_limit() {
         let client = test::connect(Mill::new()).await.unwrap();
-        let mut client = client.limit(Duration::from_millis(20));
+        let mut client = client.timeout(Duration::from_millis(20));
         assert!(matches!(client.next().await, Err(Error::Silent(_))));
         drop(client);
     }
@@ -294,7 +295,7 @@ on_loops! {
             let server = Server::new(Mill::new()).codec(JsonLines::new());
             let serving = tokio::spawn(server.serve_stream(faulty(Faulty::new(far))));
             let near = Faulty::new(near).tiny_writes().short_reads(2);
-            let mut client = Client::<u64, u64, _, _>::over(near, JsonLines::new()).limit(portcullis_tests::LIMIT);
+            let mut client = Client::<u64, u64, _, _>::from_stream(near, JsonLines::new()).timeout(portcullis_tests::LIMIT);
             assert_eq!(client.call(1234).await.unwrap(), 1234 * 1234);
             assert_eq!(client.call(5).await.unwrap(), 25);
             drop(client);
@@ -361,7 +362,7 @@ on_loops! {
 
     async fn s11_a_stalled_connection_times_out() {
         let mill = Mill::new();
-        let server = Server::new(Arc::clone(&mill)).write_within(Duration::from_millis(50));
+        let server = Server::new(Arc::clone(&mill)).write_timeout(Duration::from_millis(50));
         let mut client = test::connect_to(server).await.unwrap();
         client.faults().stall_writes();
         client.send(2);
@@ -399,7 +400,7 @@ fn a_body_is_cancelled_or_late() {
 
     // In the middle of a wait for the loop: nobody is left to answer.
     let body = test::Body::new();
-    let cancel = body.canceller();
+    let cancel = body.cancel_handle();
     let waited = body.run(|worker| {
         async move {
             cancel.cancel();

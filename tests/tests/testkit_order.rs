@@ -44,7 +44,7 @@ macro_rules! paused {
 }
 
 fn pool(threads: usize) -> Pool {
-    Pool::builder("test").threads(threads).queue(16).build().unwrap()
+    Pool::builder("test").threads(threads).queue_capacity(16).build().unwrap()
 }
 
 /// Takes a thread some real time, while which the paused clock has to stand.
@@ -163,7 +163,7 @@ paused! {
         });
         assert!(poll_once(&mut job).is_pending());
         assert!(began.pass());
-        assert!(time.is_held());
+        assert!(time.is_waiting_for_jobs());
         time.advance(HOUR - SECOND).await;
         assert!(poll_once(&mut job).is_pending());
         time.advance(SECOND).await;
@@ -200,7 +200,7 @@ paused! {
     }
 
     async fn a_service_lives_by_the_paused_clock(time) {
-        let server = Server::new(Slow { cpu: pool(1) }).idle_within(HOUR);
+        let server = Server::new(Slow { cpu: pool(1) }).idle_timeout(HOUR);
         let mut client = test::connect_to(server).await.unwrap();
         assert_eq!(client.call(60).await.unwrap(), 60);
         assert!(time.elapsed() < SECOND);
@@ -247,7 +247,7 @@ impl Slow {
         self.work(millis).await
     }
 
-    #[blocking(on = self.cpu, deadline = "10ms")]
+    #[blocking(pool = self.cpu, deadline = "10ms")]
     fn work(&self, millis: u64) -> Result<u64, Interrupted> {
         // It is busy for longer than its deadline, and heeds nothing.
         std::thread::sleep(Duration::from_millis(millis));
@@ -272,7 +272,7 @@ fn time_goes_on_when_the_guard_is_dropped() {
         let inside = Arc::clone(&gate);
         let time = test::pause();
         let held = pool(1).run(move |_| inside.pass());
-        assert!(time.is_held());
+        assert!(time.is_waiting_for_jobs());
         drop(time); // and the runtime is not held up by a job that is at work
         let before = tokio::time::Instant::now();
         // That real time passes here is what the test is about.
@@ -330,7 +330,7 @@ on_loops! {
     }
 
     async fn a_stepped_pool_has_the_threads_and_places_of_any_other() {
-        let builder = Pool::builder("db").threads(1).queue(1).overflow(Overflow::Reject);
+        let builder = Pool::builder("db").threads(1).queue_capacity(1).overflow(Overflow::Reject);
         let (pool, stepper) = builder.stepped().unwrap();
         let gate = Arc::new(Gate::default());
         let inside = Arc::clone(&gate);
@@ -396,7 +396,8 @@ on_loops! {
         });
         assert_eq!(at.load(SeqCst), 1);
         for n in 2..=4 {
-            // The first poll lets the loop's other tasks go first, as `yield_now` says; the second answers.
+            // The first poll lets the loop's other tasks go first, as `yield_now` says; the second
+            // answers.
             std::future::poll_fn(|cx| {
                 if at.load(SeqCst) < n && std::pin::Pin::new(&mut job).poll(cx).is_pending() && at.load(SeqCst) < n {
                     return std::task::Poll::Pending;

@@ -1,4 +1,5 @@
-//! The process's threads: the names that the operating system shows, and a system that gives no more threads.
+//! The process's threads: the names that the operating system shows, and a system that gives no
+//! more threads.
 
 #![cfg(target_os = "linux")]
 #![forbid(unsafe_code)]
@@ -31,8 +32,8 @@ fn in_a_process_of_its_own(test: &str) -> bool {
     false
 }
 
-/// The names of the threads of this process, as the system shows them. (A thread that has just begun may have the start of its name,
-/// cut anywhere.)
+/// The names of the threads of this process, as the system shows them. (A thread that has just
+/// begun may have the start of its name, cut anywhere.)
 fn names() -> Vec<String> {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     let read = |task: std::io::Result<std::fs::DirEntry>| std::fs::read(task.ok()?.path().join("comm")).ok();
@@ -81,7 +82,8 @@ fn o1_the_rayon_threads_of_a_pool_show_distinct_names_beside_its_own() {
     wait_for(&["histograms-of-0", "histograms-of-1", "histogr-rayon-0", "histogr-rayon-1"]);
 }
 
-/// All names of servers, loops and the timer start with `portcullis`; of several servers no two threads show the same.
+/// All names of servers, loops and the timer start with `portcullis`; of several servers no two
+/// threads show the same.
 #[test]
 fn the_threads_of_several_servers_show_distinct_names() {
     if !in_a_process_of_its_own("the_threads_of_several_servers_show_distinct_names") {

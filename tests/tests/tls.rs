@@ -85,7 +85,8 @@ async fn connect(addr: SocketAddr) -> Conn {
     tls(addr, client_config(None, &[])).await.unwrap()
 }
 
-/// What comes of a client whose certificate is not taken: in TLS 1.3 it is told so only after its own handshake.
+/// What comes of a client whose certificate is not taken: in TLS 1.3 it is told so only after its
+/// own handshake.
 async fn refused(addr: SocketAddr, identity: Option<&Identity>, alpn: &[&str]) -> io::Error {
     match tls(addr, client_config(identity, alpn)).await {
         Err(error) => error,
@@ -161,7 +162,8 @@ on_loops! {
         assert_eq!(shown, certificate(&pki().client.chain));
         let error = refused(addr, None, &[]).await;
         assert!(error.to_string().contains("CertificateRequired"), "{error}");
-        // A client does not show a certificate whose issuer was not asked for: one of the right name is forged.
+        // A client does not show a certificate whose issuer was not asked for: one of the right
+        // name is forged.
         let forged = Identity { chain: strangers().client.chain.clone(), key: strangers().client.key.clone() };
         let error = refused(addr, Some(&forged), &[]).await;
         assert!(error.to_string().contains("received fatal alert"), "{error}");
@@ -187,7 +189,7 @@ on_loops! {
 
     async fn s2_a_handshake_that_takes_too_long_costs_its_place_and_nothing_else() {
         let desk = desk();
-        let tls_ = server_tls().build().unwrap().handshake_within(SHORT);
+        let tls_ = server_tls().build().unwrap().handshake_timeout(SHORT);
         let server = desk.bound(tls_).max_connections(2).spawn().await.unwrap();
         let addr = server.local_addr();
         let began = Instant::now();
@@ -219,7 +221,7 @@ on_loops! {
 
     async fn s5_a_stop_does_not_wait_for_a_handshake() {
         let desk = desk();
-        let server = desk.bound(server_tls().build().unwrap().handshake_within(Duration::MAX)).spawn().await.unwrap();
+        let server = desk.bound(server_tls().build().unwrap().handshake_timeout(Duration::MAX)).spawn().await.unwrap();
         let addr = server.local_addr();
         let mut silent = tcp(addr).await;
         // It has a place when those behind it have.
@@ -232,7 +234,7 @@ on_loops! {
 
     async fn s5_nor_is_a_handshake_left_behind_when_serving_is_dropped() {
         let desk = desk();
-        let server = desk.bound(server_tls().build().unwrap().handshake_within(Duration::MAX));
+        let server = desk.bound(server_tls().build().unwrap().handshake_timeout(Duration::MAX));
         let (addr, handle) = (server.local_addr(), server.handle());
         let serving = tokio::spawn(server.serve());
         assert!(handle.ready().await);

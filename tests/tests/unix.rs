@@ -183,10 +183,10 @@ on_loops! {
         };
         assert_eq!(Conn::Unix(connect().unwrap()).ask("x").await, "x");
         let unix = Unix::abstract_name(&name);
-        let mut client = Client::<String, String, _>::connect(unix.clone(), Lines::new()).await.unwrap().limit(LIMIT);
+        let mut client = Client::<String, String, _>::connect(unix.clone(), Lines::new()).await.unwrap().timeout(LIMIT);
         assert_eq!(client.call("y".into()).await.unwrap(), "y");
         let asked = tokio::task::spawn_blocking(move || {
-            BlockingClient::<String, String, _>::connect(unix, Lines::new())?.limit(LIMIT).call("z".into())
+            BlockingClient::<String, String, _>::connect(unix, Lines::new())?.timeout(LIMIT).call("z".into())
         });
         assert_eq!(timeout(LIMIT, asked).await.unwrap().unwrap().unwrap(), "z");
         assert_eq!(server().listen(Unix::abstract_name(&name)).unwrap_err().kind(), io::ErrorKind::AddrInUse);

@@ -9,7 +9,7 @@ fn sum(numbers: Vec<u64>) -> u64 {
     numbers.iter().sum()
 }
 
-#[blocking(on = POOL, deadline = "1m")]
+#[blocking(pool = POOL, deadline = "1m")]
 fn parse(worker: &Worker, text: String) -> Result<u64, Interrupted> {
     worker.check()?;
     text.parse().map_err(|_| Interrupted::Cancelled)
@@ -18,7 +18,7 @@ fn parse(worker: &Worker, text: String) -> Result<u64, Interrupted> {
 struct Counter(u64);
 
 impl Counter {
-    #[blocking(on = POOL)]
+    #[blocking(pool = POOL)]
     fn add(self: &Arc<Self>, n: u64) -> u64 {
         self.0 + n
     }

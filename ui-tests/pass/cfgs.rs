@@ -52,7 +52,7 @@ impl Files {
     }
 
     #[cfg(any())]
-    #[blocking(on = self.missing)]
+    #[blocking(pool = self.missing)]
     fn measure(&self, n: Missing) -> Missing {
         n
     }

@@ -14,7 +14,7 @@ impl Steps {
         self.on_a_thread(n).await
     }
 
-    #[blocking(on = self.cpu)]
+    #[blocking(pool = self.cpu)]
     fn on_a_thread(&self, worker: &Worker, n: u64) -> Result<u64, Interrupted> {
         match n {
             0 => Ok(0),
@@ -25,7 +25,7 @@ impl Steps {
         .map(|depth| depth + 1)
     }
 
-    #[blocking(on = self.io)]
+    #[blocking(pool = self.io)]
     fn on_another_thread(&self, worker: &Worker, n: u64) -> Result<u64, Interrupted> {
         self.on_the_loop(n).wait(worker)?
     }
@@ -66,12 +66,12 @@ impl From<Interrupted> for Odd {
 
 #[service]
 impl Steps {
-    #[blocking(on = self.io)]
+    #[blocking(pool = self.io)]
     fn half(&self, n: u64) -> u64 {
         n / 2
     }
 
-    #[blocking(on = self.io)]
+    #[blocking(pool = self.io)]
     fn half_of_even(&self, n: u64) -> Result<u64, Odd> {
         if n % 2 == 0 { Ok(n / 2) } else { Err(Odd { interrupted: false }) }
     }

@@ -58,103 +58,103 @@ impl L {
     fn shard(&self, t: &str) -> u64 {
         t.len() as u64
     }
-    #[blocking(on = self.disk, lane = (tenant, id))]
+    #[blocking(pool = self.disk, lane = (tenant, id))]
     fn a(self: &Arc<Self>, tenant: String, id: u64) -> Result<usize, E> {
         Ok(tenant.len() + id as usize)
     }
-    #[blocking(on = self.disk, lane = Key { tenant, id })]
+    #[blocking(pool = self.disk, lane = Key { tenant, id })]
     fn b(self: &Arc<Self>, tenant: String, id: u64) -> Result<usize, E> {
         Ok(tenant.len() + id as usize)
     }
-    #[blocking(on = self.disk, lane = KeyRef { tenant, id, ids })]
+    #[blocking(pool = self.disk, lane = KeyRef { tenant, id, ids })]
     fn c(self: &Arc<Self>, tenant: String, id: u64, ids: Vec<u64>) -> Result<usize, E> {
         Ok(tenant.len() + id as usize + ids.len())
     }
-    #[blocking(on = self.disk, lane = of_str(tenant), deadline = limit(tenant))]
+    #[blocking(pool = self.disk, lane = of_str(tenant), deadline = limit(tenant))]
     fn d(self: &Arc<Self>, tenant: String) -> Result<usize, E> {
         Ok(tenant.len())
     }
-    #[blocking(on = pick(&self.pools, tenant), lane = of_string(tenant))]
+    #[blocking(pool = pick(&self.pools, tenant), lane = of_string(tenant))]
     fn e(self: &Arc<Self>, tenant: String) -> Result<usize, E> {
         Ok(tenant.len())
     }
-    #[blocking(on = self.pools[id], lane = of_id(key))]
+    #[blocking(pool = self.pools[id], lane = of_id(key))]
     fn f(self: &Arc<Self>, id: usize, key: u64) -> Result<usize, E> {
         Ok(id + key as usize)
     }
-    #[blocking(on = self.named[&tenant], lane = of_gen(&tenant))]
+    #[blocking(pool = self.named[&tenant], lane = of_gen(&tenant))]
     fn g(self: &Arc<Self>, tenant: String) -> Result<usize, E> {
         Ok(tenant.len())
     }
-    #[blocking(on = self.named[tenant], lane = by_val(tenant))]
+    #[blocking(pool = self.named[tenant], lane = by_val(tenant))]
     fn h(self: &Arc<Self>, tenant: String) -> Result<usize, E> {
         Ok(tenant.len())
     }
-    #[blocking(on = { let p = &self.pools; pick(p, tenant) }, lane = { let t = tenant; (t, id) })]
+    #[blocking(pool = { let p = &self.pools; pick(p, tenant) }, lane = { let t = tenant; (t, id) })]
     fn i(self: &Arc<Self>, tenant: String, id: u64) -> Result<usize, E> {
         Ok(tenant.len() + id as usize)
     }
-    #[blocking(on = if id > 3 { &self.disk } else { self.pools[0] }, lane = if id > 3 { tenant } else { other })]
+    #[blocking(pool = if id > 3 { &self.disk } else { self.pools[0] }, lane = if id > 3 { tenant } else { other })]
     fn j(self: &Arc<Self>, tenant: String, other: String, id: u64) -> Result<usize, E> {
         Ok(tenant.len() + other.len() + id as usize)
     }
-    #[blocking(on = self.disk, lane = match kind { Kind::A => (tenant, 1), Kind::B => (tenant, 2) })]
+    #[blocking(pool = self.disk, lane = match kind { Kind::A => (tenant, 1), Kind::B => (tenant, 2) })]
     fn k(self: &Arc<Self>, tenant: String, kind: Kind) -> Result<usize, E> {
         Ok(tenant.len() + (kind == Kind::A) as usize)
     }
-    #[blocking(on = self.disk, lane = (it.name, it.kind))]
+    #[blocking(pool = self.disk, lane = (it.name, it.kind))]
     fn l(self: &Arc<Self>, it: NoClone) -> Result<usize, E> {
         Ok(it.name.len())
     }
-    #[blocking(on = self.disk, lane = tenant.into_bytes())]
+    #[blocking(pool = self.disk, lane = tenant.into_bytes())]
     fn m(self: &Arc<Self>, tenant: String) -> Result<usize, E> {
         Ok(tenant.len())
     }
-    #[blocking(on = self.disk, lane = self.shard(tenant) + id)]
+    #[blocking(pool = self.disk, lane = self.shard(tenant) + id)]
     fn n(self: &Arc<Self>, tenant: String, id: u64) -> Result<usize, E> {
         Ok(tenant.len() + id as usize)
     }
-    #[blocking(on = self.disk, lane = Tup(tenant))]
+    #[blocking(pool = self.disk, lane = Tup(tenant))]
     fn o(self: &Arc<Self>, tenant: String) -> Result<usize, E> {
         Ok(tenant.len())
     }
-    #[blocking(on = self.disk, lane = [tenant, other])]
+    #[blocking(pool = self.disk, lane = [tenant, other])]
     fn p(self: &Arc<Self>, tenant: String, other: String) -> Result<usize, E> {
         Ok(tenant.len() + other.len())
     }
-    #[blocking(on = self.disk, lane = Some(tenant))]
+    #[blocking(pool = self.disk, lane = Some(tenant))]
     fn q(self: &Arc<Self>, tenant: String) -> Result<usize, E> {
         Ok(tenant.len())
     }
-    #[blocking(on = self.disk, lane = format!("{tenant}-{}", id))]
+    #[blocking(pool = self.disk, lane = format!("{tenant}-{}", id))]
     fn r(self: &Arc<Self>, tenant: String, id: u64) -> Result<usize, E> {
         Ok(tenant.len() + id as usize)
     }
-    #[blocking(on = self.disk, lane = tenant == "a" || tenant == *other)]
+    #[blocking(pool = self.disk, lane = tenant == "a" || tenant == *other)]
     fn s(self: &Arc<Self>, tenant: String, other: Arc<String>) -> Result<usize, E> {
         Ok(tenant.len() + other.len())
     }
-    #[blocking(on = self.disk, lane = (self.name, tenant.clone(), &tenant, tenant.len(), tenant[1..].len()))]
+    #[blocking(pool = self.disk, lane = (self.name, tenant.clone(), &tenant, tenant.len(), tenant[1..].len()))]
     fn t(self: &Arc<Self>, tenant: String) -> Result<usize, E> {
         Ok(tenant.len())
     }
-    #[blocking(on = self.disk, lane = ids.into_iter().next())]
+    #[blocking(pool = self.disk, lane = ids.into_iter().next())]
     fn u(self: &Arc<Self>, ids: Vec<u64>) -> Result<usize, E> {
         Ok(ids.len())
     }
-    #[blocking(on = self.disk, lane = (|tenant: u8| tenant)(3))]
+    #[blocking(pool = self.disk, lane = (|tenant: u8| tenant)(3))]
     fn v(self: &Arc<Self>, tenant: String) -> Result<usize, E> {
         Ok(tenant.len())
     }
-    #[blocking(on = self.disk, lane = std::borrow::Cow::Borrowed(tenant.as_str()))]
+    #[blocking(pool = self.disk, lane = std::borrow::Cow::Borrowed(tenant.as_str()))]
     fn w(self: &Arc<Self>, tenant: String) -> Result<usize, E> {
         Ok(tenant.len())
     }
-    #[blocking(on = self.disk, lane = if let Some(t) = &tenant { of_str(t) } else { 0 })]
+    #[blocking(pool = self.disk, lane = if let Some(t) = &tenant { of_str(t) } else { 0 })]
     fn x(self: &Arc<Self>, tenant: Option<String>) -> Result<usize, E> {
         Ok(tenant.map_or(0, |t| t.len()))
     }
-    #[blocking(on = self.disk, lane = (first, second), deadline = (("2s")))]
+    #[blocking(pool = self.disk, lane = (first, second), deadline = (("2s")))]
     fn y<A: std::hash::Hash + Send + 'static, B: std::hash::Hash + Copy + Send + 'static>(
         self: &Arc<Self>,
         first: A,
@@ -195,7 +195,7 @@ macro_rules! st {
     ($i:literal, $j:expr) => {
         #[service]
         impl St {
-            #[state(start, idle = $i, within = ($j))]
+            #[state(start, idle = $i, max_duration = ($j))]
             async fn first(&self, r: String) -> (String, StState) {
                 (r, StState::Closed)
             }

@@ -57,14 +57,14 @@ impl S {
     async fn helper(&self, n: u32) -> u32 {
         n
     }
-    #[blocking(on = self.pool)]
+    #[blocking(pool = self.pool)]
     fn job(&self, worker: &Worker, mut a: String, n: u32) -> Result<u32, portcullis::Interrupted> {
         a.push('b');
         worker.check()?;
         let _ = self.helper(2).wait(worker)?;
         Ok(n)
     }
-    #[blocking(on = self.pool)]
+    #[blocking(pool = self.pool)]
     fn job2(&self, n: u32) -> u32 {
         n
     }

@@ -20,7 +20,7 @@ impl<S: Store> Keys<S> {
         self.find(key).await
     }
 
-    #[blocking(on = self.pool)]
+    #[blocking(pool = self.pool)]
     fn find(&self, key: String) -> String {
         self.store.get(&key)
     }

@@ -15,7 +15,7 @@ macro_rules! counter {
                 self.add(more).await.unwrap_or_default()
             }
 
-            #[blocking(on = $pool, deadline = $limit)]
+            #[blocking(pool = $pool, deadline = $limit)]
             fn add(&self, more: $ty) -> $ty {
                 self.n + more + $body
             }

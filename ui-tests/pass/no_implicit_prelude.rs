@@ -19,7 +19,7 @@ impl Echo {
         self.upper(text).await
     }
 
-    #[blocking(on = self.pool, deadline = "2s")]
+    #[blocking(pool = self.pool, deadline = "2s")]
     fn upper(&self, worker: &::portcullis::Worker, text: ::std::string::String) -> ::std::string::String {
         let n = ::portcullis::Wait::wait(self.more(1), worker);
         ::std::assert!(::std::matches!(n, ::std::result::Result::Ok(2)));

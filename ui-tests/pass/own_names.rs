@@ -25,7 +25,7 @@ impl Names {
         self.job(this, pool, worker, 0).await.unwrap_or(0)
     }
 
-    #[blocking(on = self.pool)]
+    #[blocking(pool = self.pool)]
     fn job(&self, this: u64, pool: u64, worker: u64, arg0: u64) -> u64 {
         this + pool + worker + arg0
     }

@@ -17,31 +17,31 @@ struct Pools {
 
 #[service]
 impl Pools {
-    #[blocking(on = self.owned)]
+    #[blocking(pool = self.owned)]
     fn owned(&self) {}
 
-    #[blocking(on = self.shared, deadline = self.limit)]
+    #[blocking(pool = self.shared, deadline = self.limit)]
     fn shared(&self) {}
 
-    #[blocking(on = self.several[key % 2], lane = key, deadline = LIMIT * 2)]
+    #[blocking(pool = self.several[key % 2], lane = key, deadline = LIMIT * 2)]
     fn several(&self, key: usize) {
         let _ = key;
     }
 
-    #[blocking(on = &self.several[0], detached)]
+    #[blocking(pool = &self.several[0], detached)]
     fn first(&self) {}
 
-    #[blocking(on = *STATIC, lane = (name.as_str(), 1_u8))]
+    #[blocking(pool = *STATIC, lane = (name.as_str(), 1_u8))]
     fn of_static(&self, name: String) {
         drop(name);
     }
 
-    #[blocking(on = if fast { &self.owned } else { STATIC.of() })]
+    #[blocking(pool = if fast { &self.owned } else { STATIC.of() })]
     fn chosen(&self, fast: bool) {
         let _ = fast;
     }
 
-    #[blocking(on = Pool::shared(), deadline = "1m30s")]
+    #[blocking(pool = Pool::shared(), deadline = "1m30s")]
     fn default(&self) {}
 }
 

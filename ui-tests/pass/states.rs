@@ -32,7 +32,7 @@ pub mod inner {
         }
 
         /// Documented, as the other one is not.
-        #[state(idle = "30s", within = "2m", half_close = cancel)]
+        #[state(idle = "30s", max_duration = "2m", half_close = cancel)]
         async fn unlocked(&self, coins: u32, more: Coins, request: String) -> TurnstileState {
             match request.as_str() {
                 "push" => TurnstileState::Locked,

@@ -24,7 +24,7 @@ impl Chat {
     }
 
     #[cfg(any())]
-    #[state(idle = "1ms", within = MISSING, half_close = cancel)]
+    #[state(idle = "1ms", max_duration = MISSING, half_close = cancel)]
     async fn room(&self, missing: Missing, request: u64) -> ChatState {
         ChatState::Missing(missing)
     }

@@ -14,7 +14,7 @@ impl Door {
         Ok((peer.id(), DoorState::Shut(0)))
     }
 
-    #[state(start, within = WITHIN)]
+    #[state(start, max_duration = WITHIN)]
     async fn shut(&self, knocks: u32, request: String) -> io::Result<Next> {
         Ok((request, DoorState::Shut(knocks + 1)))
     }

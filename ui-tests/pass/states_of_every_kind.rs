@@ -29,7 +29,7 @@ impl Chat {
     }
 
     /// Patterns, `mut` and underscores, as in any function.
-    #[state(start, within = "1m30s")]
+    #[state(start, max_duration = "1m30s")]
     async fn login(&self, count: &mut u64, mut attempts: u8, _key: [u8; 2], line: String) -> Result<Answer, std::num::ParseIntError> {
         *count += 1;
         attempts -= 1;
@@ -47,7 +47,7 @@ impl Chat {
         if *count > 9 { ChatState::EndOfData } else { ChatState::Room(seat) }
     }
 
-    #[state(idle = "1s", within = Duration::from_secs(60))]
+    #[state(idle = "1s", max_duration = Duration::from_secs(60))]
     async fn end_of_data(&self, line: String) -> (String, ChatState) {
         (line, ChatState::Closed)
     }
@@ -86,5 +86,5 @@ impl Chat {
 
 fn main() {
     let chat = Chat { name: "chat".to_owned() };
-    let _ = Server::new(chat).codec(Lines::new()).max_events(16);
+    let _ = Server::new(chat).codec(Lines::new()).max_queued_events(16);
 }

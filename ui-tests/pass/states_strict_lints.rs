@@ -31,7 +31,7 @@ impl Door {
         (request, DoorState::Open(request))
     }
 
-    #[state(idle = "1m", within = "1h")]
+    #[state(idle = "1m", max_duration = "1h")]
     async fn open(&self, _by: u64, _request: u64) -> DoorState {
         DoorState::Shut
     }

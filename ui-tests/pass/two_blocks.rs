@@ -15,7 +15,7 @@ impl Search {
 
 #[service]
 impl Search {
-    #[blocking(on = self.cpu)]
+    #[blocking(pool = self.cpu)]
     fn scan(&self, worker: &Worker, query: String) -> usize {
         self.count(query).wait(worker).unwrap_or(0)
     }

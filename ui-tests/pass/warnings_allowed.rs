@@ -48,12 +48,12 @@ impl Service {
     #[blocking(detached)]
     fn detached(&self) {}
 
-    #[blocking(on = self.cpu)]
+    #[blocking(pool = self.cpu)]
     fn shrink(&self, worker: &Worker, name: String) -> Result<Vec<u8>, Interrupted> {
         self.load(name).wait(worker)
     }
 
-    #[blocking(on = self.disk)]
+    #[blocking(pool = self.disk)]
     fn load(&self, worker: &Worker, name: String) -> Result<Vec<u8>, Interrupted> {
         worker.check()?;
         Ok(name.into_bytes())

@@ -206,7 +206,7 @@ impl ::portcullis::Service for Echo {
     type Conn = u64;
     type Event = ::core::convert::Infallible;
     type State = ();
-    type Style = ::portcullis::__private::Stepwise;
+    type Kind = ::portcullis::__private::PerRequest;
     const HANDLERS: &'static [&'static str] = &["echo"];
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Cancel;
     async fn on_connect(
@@ -216,10 +216,10 @@ impl ::portcullis::Service for Echo {
             <Self as ::portcullis::Service>::Event,
         >,
     ) -> ::core::result::Result<
-        ::portcullis::__private::Opened<Self>,
+        ::portcullis::__private::Connected<Self>,
         <Self as ::portcullis::Service>::Error,
     > {
-        ::core::result::Result::Ok(::portcullis::__private::Opened {
+        ::core::result::Result::Ok(::portcullis::__private::Connected {
             conn: Self::opened(self, peer).await,
             state: (),
         })
@@ -405,7 +405,7 @@ stateDiagram-v2
     shut : shut
     open : open
     open : u64
-    open : idle 1m, within 1h
+    open : idle 1m, max_duration 1h
     [*] --> shut
     shut --> open
     open --> shut
@@ -420,7 +420,7 @@ impl ::portcullis::Service for Door {
     type Conn = u64;
     type Event = String;
     type State = DoorState;
-    type Style = ::portcullis::__private::Stepwise;
+    type Kind = ::portcullis::__private::PerRequest;
     const HANDLERS: &'static [&'static str] = &["shut", "open"];
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
     async fn on_connect(
@@ -430,10 +430,10 @@ impl ::portcullis::Service for Door {
             <Self as ::portcullis::Service>::Event,
         >,
     ) -> ::core::result::Result<
-        ::portcullis::__private::Opened<Self>,
+        ::portcullis::__private::Connected<Self>,
         <Self as ::portcullis::Service>::Error,
     > {
-        ::core::result::Result::Ok(::portcullis::__private::Opened {
+        ::core::result::Result::Ok(::portcullis::__private::Connected {
             conn: Self::opened(self, peer).await,
             state: DoorState::Shut,
         })
@@ -560,7 +560,7 @@ impl ::portcullis::Service for Door {
             DoorState::Closed => "closed",
         }
     }
-    const SHORTEST_LIMIT: ::core::option::Option<::core::time::Duration> = ::portcullis::__private::shortest(
+    const MIN_STATE_TIMEOUT: ::core::option::Option<::core::time::Duration> = ::portcullis::__private::shortest(
         &[
             ::core::option::Option::Some(::core::time::Duration::from_secs(60u64)),
             ::core::option::Option::Some(::core::time::Duration::from_secs(3600u64)),
@@ -575,7 +575,7 @@ impl ::portcullis::Service for Door {
                     idle: ::core::option::Option::Some(
                         ::core::time::Duration::from_secs(60u64),
                     ),
-                    within: ::core::option::Option::Some(
+                    max_duration: ::core::option::Option::Some(
                         ::core::time::Duration::from_secs(3600u64),
                     ),
                 }
@@ -604,7 +604,7 @@ impl ::portcullis::Service for Door {
             Method::new(Role::OnState, "shut", "Nobody passes.").start().next(&["open"]),
             Method::new(Role::OnState, "open", "")
                 .idle("1m")
-                .within("1h")
+                .max_duration("1h")
                 .data(&["u64"])
                 .next(&["shut"]),
             Method::new(Role::OnEvent, "told", "").states(&["open"]).next(&["open"]),
@@ -673,7 +673,7 @@ where
     type Conn = ();
     type Event = ::core::convert::Infallible;
     type State = ();
-    type Style = ::portcullis::__private::InLine;
+    type Kind = ::portcullis::__private::PerSession;
     const HANDLERS: &'static [&'static str] = &["talk"];
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Cancel;
     async fn on_connect(
@@ -683,10 +683,10 @@ where
             <Self as ::portcullis::Service>::Event,
         >,
     ) -> ::core::result::Result<
-        ::portcullis::__private::Opened<Self>,
+        ::portcullis::__private::Connected<Self>,
         <Self as ::portcullis::Service>::Error,
     > {
-        ::core::result::Result::Ok(::portcullis::__private::Opened {
+        ::core::result::Result::Ok(::portcullis::__private::Connected {
             conn: (),
             state: (),
         })

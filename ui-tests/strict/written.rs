@@ -50,7 +50,7 @@ impl Echo {
     ///
     /// # Errors
     /// If it is interrupted.
-    #[blocking(on = self.pools[at % 2], deadline = "2s", lane = at)]
+    #[blocking(pool = self.pools[at % 2], deadline = "2s", lane = at)]
     pub fn upper(&self, worker: &Worker, text: String, at: usize) -> Result<String, Interrupted> {
         worker.check()?;
         let count = self.count(text.clone()).wait(worker)?;
@@ -110,7 +110,7 @@ impl Door {
         (request, DoorState::Open(request))
     }
 
-    #[state(idle = "1m", within = "1h")]
+    #[state(idle = "1m", max_duration = "1h")]
     async fn open(&self, _by: u64, _request: u64) -> DoorState {
         DoorState::Shut
     }

@@ -1,4 +1,5 @@
-//! `docs/src/diagnostics.md`: every message of the catalogue, in a table that is made of the `.stderr` files.
+//! `docs/src/diagnostics.md`: every message of the catalogue, in a table that is made of the
+//! `.stderr` files.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;

@@ -15,7 +15,8 @@ fn ui() {
     cases.compile_fail("fail/*/*.rs");
 }
 
-/// The catalogue's own rules (see the README): a header, as many errors as it says, and no names of ours.
+/// The catalogue's own rules (see the README): a header, as many errors as it says, and no names of
+/// ours.
 #[test]
 fn catalogue() {
     let mut faults = Vec::new();

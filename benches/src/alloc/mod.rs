@@ -1,4 +1,5 @@
-//! Row 7: heap allocations of a request and of each crossing, in steady state, exactly; counted by a program of its own.
+//! Row 7: heap allocations of a request and of each crossing, in steady state, exactly; counted by
+//! a program of its own.
 
 mod requests;
 

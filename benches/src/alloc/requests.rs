@@ -13,7 +13,7 @@ use crate::measure::{Contestant, Plan, Shown, interleave};
 
 /// What is reached for is none, whatever it takes by hand.
 pub(super) fn shown(plan: &Plan, count: &Count, times: usize) -> Vec<Shown> {
-    let kinds = [Kind::Request, Kind::State, Kind::Session, Kind::Sending];
+    let kinds = [Kind::Request, Kind::State, Kind::Session, Kind::SendFuture];
     interleave(plan, kinds.map(|kind| requests(kind, count.clone(), times)).into())
 }
 

@@ -1,5 +1,6 @@
-//! The bench `alloc`, which `portcullis-bench -- alloc` starts: it counts heap allocations, by an allocator that puts a header of its own
-//! before each of them. That is as much as the alignment: 128 bytes for a task, so nothing is weighed here.
+//! The bench `alloc`, which `portcullis-bench -- alloc` starts: it counts heap allocations, by an
+//! allocator that puts a header of its own before each of them. That is as much as the alignment:
+//! 128 bytes for a task, so nothing is weighed here.
 
 #![forbid(unsafe_code)]
 

@@ -1,13 +1,14 @@
-//! Row 9, as far as it is about time: how long a clean build takes. Like with like: the same little service, and its client, with us
-//! and with tarpc. And what each shows to those who come: our quickstart, pictures and all, and tarpc's example service, telemetry
-//! and all.
+//! Row 9, as far as it is about time: how long a clean build takes. Like with like: the same little
+//! service, and its client, with us and with tarpc. And what each shows to those who come: our
+//! quickstart, pictures and all, and tarpc's example service, telemetry and all.
 //!
-//! Each repetition is a `cargo build --offline` into an empty folder, of a package of its own that is made here, with the versions
-//! of this workspace; crates that are not at hand are fetched before. The time is that of the processors (user and system, all processes
-//! together), which another load on the machine moves less than the clock; the clock's is shown too.
+//! Each repetition is a `cargo build --offline` into an empty folder, of a package of its own that
+//! is made here, with the versions of this workspace; crates that are not at hand are fetched
+//! before. The time is that of the processors (user and system, all processes together), which
+//! another load on the machine moves less than the clock; the clock's is shown too.
 //!
-//! And what the attributes themselves take: `cargo check` of a hundred copies of each form, as it is written and as it is expanded
-//! (`ui-tests/strict`).
+//! And what the attributes themselves take: `cargo check` of a hundred copies of each form, as it
+//! is written and as it is expanded (`ui-tests/strict`).
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -1,4 +1,5 @@
-//! A core for the servers' loop and another one for the client, so that no figure hangs on where the scheduler put them.
+//! A core for the servers' loop and another one for the client, so that no figure hangs on where
+//! the scheduler put them.
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 

@@ -1,5 +1,5 @@
-//! What is echoed: frames of 64 bytes, and the codec of them that ours and the echoes by hand share, so that nothing but what is
-//! around it differs.
+//! What is echoed: frames of 64 bytes, and the codec of them that ours and the echoes by hand
+//! share, so that nothing but what is around it differs.
 
 use std::io;
 

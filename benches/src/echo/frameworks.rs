@@ -1,7 +1,7 @@
 //! Other makers' servers, and what a client of them sends over a connection.
 //!
-//! The client of this bench knows none of their protocols: it sends the same bytes again and again, so that it costs the same with
-//! everybody. Each answer then has the same length, too.
+//! The client of this bench knows none of their protocols: it sends the same bytes again and again,
+//! so that it costs the same with everybody. Each answer then has the same length, too.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,7 +1,9 @@
-//! The client, in a process of its own: so many connections, each with so many requests in flight, by one thread.
+//! The client, in a process of its own: so many connections, each with so many requests in flight,
+//! by one thread.
 //!
-//! The bench starts its own program again, with [`WORD`] as first argument. It says on the standard input for how many milliseconds
-//! to go on, and reads from the standard output how many answers a second there were.
+//! The bench starts its own program again, with [`WORD`] as first argument. It says on the standard
+//! input for how many milliseconds to go on, and reads from the standard output how many answers a
+//! second there were.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -202,7 +204,8 @@ impl Client {
 impl Connection {
     /// How many answers of `length` bytes are whole now.
     fn receive(&mut self, buffer: &mut [u8], length: usize) -> io::Result<usize> {
-        // The buffer is larger than all that can be in flight: a read that does not fill it has left nothing behind.
+        // The buffer is larger than all that can be in flight: a read that does not fill it has
+        // left nothing behind.
         match self.io.read(buffer) {
             Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
             Ok(count) => self.got += count,

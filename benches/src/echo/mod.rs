@@ -1,7 +1,8 @@
-//! Rows 4 and 5: echo of 64-byte frames over TCP, with one request at a time on each connection, and with 32.
+//! Rows 4 and 5: echo of 64-byte frames over TCP, with one request at a time on each connection,
+//! and with 32.
 //!
-//! All servers run on one loop of one thread in this process, and only one of them is asked at a time. The client is another
-//! process, the same for all of them (see [`load`]), on another core.
+//! All servers run on one loop of one thread in this process, and only one of them is asked at a
+//! time. The client is another process, the same for all of them (see [`load`]), on another core.
 
 mod cores;
 pub(crate) mod frame;

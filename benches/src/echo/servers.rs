@@ -1,4 +1,5 @@
-//! The servers: ours in each style, and the same by hand. Each listens on a port of its own, on one loop of one thread.
+//! The servers: ours in each style, and the same by hand. Each listens on a port of its own, on one
+//! loop of one thread.
 
 use std::future::Future;
 use std::io;

@@ -1,4 +1,5 @@
-//! A thread's way back to the loop by hand: a task that runs what comes through a channel, a oneshot for each answer.
+//! A thread's way back to the loop by hand: a task that runs what comes through a channel, a
+//! oneshot for each answer.
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};

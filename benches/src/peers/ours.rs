@@ -9,7 +9,7 @@ use crate::loops::{POOL_THREADS, QUEUE};
 
 /// Our pool, in the size that every peer gets.
 pub(crate) fn pool() -> Pool {
-    Pool::builder("bench").threads(POOL_THREADS).queue(QUEUE).build().expect("threads")
+    Pool::builder("bench").threads(POOL_THREADS).queue_capacity(QUEUE).build().expect("threads")
 }
 
 #[derive(Clone)]

@@ -5,7 +5,8 @@ use std::future::Future;
 use super::Offloader;
 use crate::loops::HELD;
 
-/// Of the loop that calls it, with up to 512 threads (tokio's default): what one gets who just calls `spawn_blocking`.
+/// Of the loop that calls it, with up to 512 threads (tokio's default): what one gets who just
+/// calls `spawn_blocking`.
 #[derive(Clone)]
 pub(crate) struct SpawnBlocking;
 

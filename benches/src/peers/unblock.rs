@@ -21,7 +21,8 @@ impl Offloader for Unblock {
     }
 }
 
-/// The crate takes the number of its threads from the environment alone; so this program needs it from its start.
+/// The crate takes the number of its threads from the environment alone; so this program needs it
+/// from its start.
 pub(crate) fn again_with_its_threads_limited() -> Option<ExitCode> {
     crate::again_with("BLOCKING_MAX_THREADS", POOL_THREADS.to_string())
 }

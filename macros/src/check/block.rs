@@ -1,4 +1,5 @@
-//! The rules of a block as a whole: one handler, each hook once, and nothing that needs what is not there.
+//! The rules of a block as a whole: one handler, each hook once, and nothing that needs what is not
+//! there.
 
 use super::{handler::is_unit, hook};
 use crate::{
@@ -43,7 +44,8 @@ fn serverless(service: &Service) {
     }
 }
 
-/// What crosses and what serves owns the service. (That a reference has no methods of its own, the compiler says.)
+/// What crosses and what serves owns the service. (That a reference has no methods of its own, the
+/// compiler says.)
 fn owned(service: &Service) {
     match service.borrowed() {
         Some(Unowned::Type(Loan::Lifetime(lifetime))) => {
@@ -99,8 +101,8 @@ fn handlers(service: &Service) {
     }
 }
 
-/// A handler that returns the future of a job: its type is the library's, whatever else is called `Offload`, if the body is a call of one of
-/// the block's own jobs.
+/// A handler that returns the future of a job: its type is the library's, whatever else is called
+/// `Offload`, if the body is a call of one of the block's own jobs.
 fn offloads(service: &Service) {
     let is_job = |name: &Ident| {
         service
@@ -189,8 +191,8 @@ fn hooks(service: &Service) {
     }
 }
 
-/// Hooks and types are of a handler: without one they would be dropped in silence. That there is none is one mistake, whatever needs
-/// it.
+/// Hooks and types are of a handler: without one they would be dropped in silence. That there is
+/// none is one mistake, whatever needs it.
 fn without_handlers(service: &Service) {
     let mut said = false;
     for (method, hook) in service.hooks() {
@@ -239,8 +241,8 @@ fn connection_values(service: &Service) {
     if service.hooks().any(|(_, hook)| hook.event == Some(Event::Connect)) {
         return;
     }
-    // Of a hook in a wrong shape, something else was said: this may not be the connection's value. A hook whose event can't be
-    // read may be the one that makes it.
+    // Of a hook in a wrong shape, something else was said: this may not be the connection's value.
+    // A hook whose event can't be read may be the one that makes it.
     let mut said = service.hooks().any(|(_, hook)| hook.event.is_none());
     for (method, conn) in connection_params(service).filter(|(method, _)| method.sink.is_clean()) {
         if std::mem::replace(&mut said, true) {
@@ -292,7 +294,8 @@ fn is_among(made: &[&Type], ty: &Type) -> bool {
     made.iter().any(|made| made.to_token_stream().to_string() == ty.to_token_stream().to_string())
 }
 
-/// The last parameter of a `#[session]` is the session; one of the type that `#[on(connect)]` makes was meant for that.
+/// The last parameter of a `#[session]` is the session; one of the type that `#[on(connect)]` makes
+/// was meant for that.
 fn sessions(service: &Service) {
     let made = made(service);
     for (method, handler) in service.handlers() {

@@ -92,7 +92,7 @@ fn arguments(method: &Method, blocking: &Blocking) {
     }
 }
 
-/// `on = "self.cpu"`
+/// `pool = "self.cpu"`
 fn pool(method: &Method, blocking: &Blocking) {
     if let Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) = &blocking.pool {
         let value = text.value();
@@ -100,7 +100,7 @@ fn pool(method: &Method, blocking: &Blocking) {
         let of_self = is_name && !matches!(method.function.receiver, Receiver::None);
         let mend = if of_self { format!("self.{value}") } else { value };
         let message = format!(
-            "expected an expression of type `Pool`, found a string: write `on = {mend}` without quotes"
+            "expected an expression of type `Pool`, found a string: write `pool = {mend}` without quotes"
         );
         method.sink.error(text, message);
     }

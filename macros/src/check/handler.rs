@@ -10,14 +10,14 @@ pub(super) fn check(method: &Method, handler: &Handler) {
     function::qualifiers(method, &what);
     function::on_the_loop(method, &what);
     match &handler.kind {
-        HandlerKind::Request { request, wire } => {
-            self::request(method, handler, request.as_ref(), wire.as_ref())
+        HandlerKind::Request { request, send_result } => {
+            self::request(method, handler, request.as_ref(), send_result.as_ref())
         }
         HandlerKind::Session { session } => self::session(method, handler, session.as_ref()),
     }
 }
 
-fn request(method: &Method, handler: &Handler, request: Option<&Param>, wire: Option<&Ident>) {
+fn request(method: &Method, handler: &Handler, request: Option<&Param>, send_result: Option<&Ident>) {
     let expected = format!(
         "async fn {}(&self, [peer: &Peer<Response>,] [conn: &mut Conn,] request: Request) -> Response",
         method.function.sig.ident
@@ -32,7 +32,8 @@ fn request(method: &Method, handler: &Handler, request: Option<&Param>, wire: Op
                 "it goes from the connection to the handler",
             );
         }
-        // The last parameter was meant for the request, if it is neither the peer nor the connection's value.
+        // The last parameter was meant for the request, if it is neither the peer nor the
+        // connection's value.
         (None, Some(last)) if !handler.strays.is_empty() || !is_other_role(last) => {
             let mend = format!("the request must be the last parameter, by value: write `{expected}`");
             method.sink.error(&last.written, mend);
@@ -50,9 +51,11 @@ fn request(method: &Method, handler: &Handler, request: Option<&Param>, wire: Op
     if let Some(ty) = output.filter(|_| !told) {
         function::owned(method, ty, "the response", "it goes out after the handler is done");
     }
-    if let Some(wire) = wire {
+    if let Some(send_result) = send_result {
         if !Outcome::by_type(method.function.output(), &[]).may_fail() {
-            method.sink.error(wire, "`wire` requires a `Result` return type: remove `wire`");
+            method
+                .sink
+                .error(send_result, "`send_result` requires a `Result` return type: remove `send_result`");
         }
     }
 }
@@ -71,7 +74,8 @@ fn is_future(ty: &Type) -> bool {
     }
 }
 
-/// The parameter goes by a name of another role, so that the request was forgotten and not borrowed.
+/// The parameter goes by a name of another role, so that the request was forgotten and not
+/// borrowed.
 fn is_other_role(param: &Param) -> bool {
     match &param.shape {
         Shape::Shared(_) => param.is_named("Peer"),

@@ -226,7 +226,8 @@ fn start(service: &Service) -> Option<(&Method, &Move)> {
     Some(first)
 }
 
-/// States that belong to another block: none of them is the first, and no body in the block leads to any of them.
+/// States that belong to another block: none of them is the first, and no body in the block leads
+/// to any of them.
 pub(crate) fn is_elsewhere(service: &Service) -> bool {
     let Some(states) = &service.states else { return false };
     let is_start = |step: &Move| matches!(&step.cause, Cause::Request(options) if options.start.is_some());
@@ -300,7 +301,7 @@ fn timeouts(service: &Service) {
         } else if state.1.limits().is_none() {
             let message = format!(
                 "state `{name}` has no timeout: write `#[state(idle = \"30s\")]` or \
-                 `#[state(within = \"2m\")]` on it"
+                 `#[state(max_duration = \"2m\")]` on it"
             );
             method.sink.error(name, message);
         } else {

@@ -1,7 +1,7 @@
 //! Every rule of the language, and nothing else.
 //!
-//! A rule looks at the model and reports to the sink of the method that breaks it: what is wrong, where it
-//! belongs, what to write instead.
+//! A rule looks at the model and reports to the sink of the method that breaks it: what is wrong,
+//! where it belongs, what to write instead.
 
 mod around;
 mod block;

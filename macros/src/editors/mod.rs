@@ -1,14 +1,16 @@
 //! Half-typed input: what editors show while somebody types is what the macros make of such text.
 //!
-//! Each `#[service]` block and each `#[blocking]` function of the examples and of the README is cut behind every token, with what is
-//! open closed, as compilers and editors do before they call a macro: once with nothing behind the cut, as text is written, and
-//! once with the methods behind it left in their places, as it is changed. Whatever is left must be expanded so that
+//! Each `#[service]` block and each `#[blocking]` function of the examples and of the README is cut
+//! behind every token, with what is open closed, as compilers and editors do before they call a
+//! macro: once with nothing behind the cut, as text is written, and once with the methods behind it
+//! left in their places, as it is changed. Whatever is left must be expanded so that
 //!
 //! - nothing panics;
-//! - each name that was typed is in the expansion, in its place: there is completion, hover and "go to" only for what is there;
+//! - each name that was typed is in the expansion, in its place: there is completion, hover and "go
+//!   to" only for what is there;
 //! - the methods that are whole are expanded as ever, so that no call of them becomes an error;
-//! - what is not Rust is the compiler's to report, and is not reported again; and of what is Rust, but no service yet, as little is said as
-//!   can be.
+//! - what is not Rust is the compiler's to report, and is not reported again; and of what is Rust,
+//!   but no service yet, as little is said as can be.
 
 mod cut;
 mod source;
@@ -79,7 +81,8 @@ impl Shown {
         }
     }
 
-    /// Whether `ident` is there: as it was written, or in front of the name of a function that is made of it.
+    /// Whether `ident` is there: as it was written, or in front of the name of a function that is
+    /// made of it.
     fn has(&self, (name, at): &(String, Place)) -> bool {
         let made = || {
             ["blocking_", "__"]

@@ -1,4 +1,5 @@
-//! What is typed most: each of these stands ahead of whole methods, as a method that somebody is about to write does.
+//! What is typed most: each of these stands ahead of whole methods, as a method that somebody is
+//! about to write does.
 
 use super::{Shown, typed_names};
 use crate::pipeline;
@@ -21,7 +22,7 @@ const TYPED: &[(&str, &[&str])] = &[
     ("async fn f(&self, n: std::) -> u64 { 1 }", &[]),
     ("async fn f(&self, map: HashMap<String, ) -> u64 { 1 }", &[]),
     ("async fn f(&self) -> Result<u64, { Ok(1) }", &[]),
-    ("#[blocking(on = self.cpu)] fn f(&self, worker: &Worker, n) -> u64 { n }", &[]),
+    ("#[blocking(pool = self.cpu)] fn f(&self, worker: &Worker, n) -> u64 { n }", &[]),
     ("#[blocking] fn f(&self, &mut, n: u64) -> u64 { n }", &[]),
     ("#[blocking] fn f(&self) -> impl", &[]),
     ("#[on(stop)] async fn f(&", &[]),
@@ -38,22 +39,22 @@ const TYPED: &[(&str, &[&str])] = &[
     ("#[] async fn f(&self) {}", &[]),
     ("#[] #[blocking] fn f(&self) {}", &[]),
     // Attributes, which the compiler does not read.
-    ("#[blocking(on = self.)] fn f(&self) {}", &["`on` can't be parsed"]),
-    ("#[blocking(on =)] fn f(&self) {}", &["`on` can't be parsed"]),
-    ("#[blocking(on)] fn f(&self) {}", &["`on` needs a value"]),
+    ("#[blocking(pool = self.)] fn f(&self) {}", &["`pool` can't be parsed"]),
+    ("#[blocking(pool =)] fn f(&self) {}", &["`pool` can't be parsed"]),
+    ("#[blocking(pool)] fn f(&self) {}", &["`pool` needs a value"]),
     ("#[blocking(dead)] fn f(&self) {}", &["`dead`"]),
     ("#[on(ti)] async fn f(&self) {}", &["`ti`"]),
     ("#[on()] async fn f(&self) {}", &["needs an event"]),
     ("#[on(", &["on the same method"]),
     ("#[state(", &["on the same method"]),
     ("#[state(idle = ", &["`idle` can't be parsed"]),
-    ("#[blocking(on = self.", &["`on` can't be parsed"]),
+    ("#[blocking(pool = self.", &["`pool` can't be parsed"]),
 ];
 
 const SERVICE: &str = "
     #[request] async fn answer(&self, n: u64) -> u64 { self.count(n).await }
     async fn count(&self, n: u64) -> u64 { n }
-    #[blocking(on = self.cpu)] fn slow(&self, n: u64) -> u64 { n }
+    #[blocking(pool = self.cpu)] fn slow(&self, n: u64) -> u64 { n }
 ";
 
 /// The text, with what is open closed.

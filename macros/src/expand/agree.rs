@@ -1,7 +1,9 @@
-//! The types on which the methods of a service agree, and what is handed to a method that names another one.
+//! The types on which the methods of a service agree, and what is handed to a method that names
+//! another one.
 //!
-//! Where a method spells a type as the service does, it is handed our local as it is. Elsewhere the two may be one type by two names, or a
-//! mistake, which would be a mismatch in a call that nobody wrote, the wrong way round: `private::agree` says it at the user's type.
+//! Where a method spells a type as the service does, it is handed our local as it is. Elsewhere the
+//! two may be one type by two names, or a mistake, which would be a mismatch in a call that nobody
+//! wrote, the wrong way round: `private::agree` says it at the user's type.
 
 use super::{
     at,
@@ -33,7 +35,8 @@ impl Agreed<'_> {
         self.owned("request", param, same, "TakesRequest", &self.of_service("Request", param))
     }
 
-    /// What a `#[before]` that takes this gives on is the service's request, or nothing of which a handler could be told.
+    /// What a `#[before]` that takes this gives on is the service's request, or nothing of which a
+    /// handler could be told.
     pub(super) fn goes_on(&self, flow: TokenStream, param: &Param) -> TokenStream {
         if spelt(&param.written.ty) == self.request {
             return flow;

@@ -11,8 +11,8 @@ use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::Path;
 
-/// `match Self::check(self, conn, request).await { .. }`: the request goes on, or is answered. Nothing, if there is no such
-/// hook.
+/// `match Self::check(self, conn, request).await { .. }`: the request goes on, or is answered.
+/// Nothing, if there is no such hook.
 pub(super) fn before(
     service: &Service,
     goes_on: &TokenStream,

@@ -23,7 +23,8 @@ use quote::{ToTokens, quote};
 use syn::{Attribute, Meta, Path, ext::IdentExt};
 
 const LEVELS: [&str; 5] = ["allow", "expect", "warn", "deny", "forbid"];
-/// Lints that speak of the function that is called: it has the name, the docs and the visibility, and callers.
+/// Lints that speak of the function that is called: it has the name, the docs and the visibility,
+/// and callers.
 const OF_THE_OUTER: [&str; 4] = ["dead_code", "unused", "missing_docs", "unreachable_pub"];
 
 /// Which of two functions an attribute is for.
@@ -71,7 +72,8 @@ pub(super) fn in_front(function: &Function) -> TokenStream {
     function.attrs.iter().filter(|attr| !is_doc(attr)).map(outer_attr).collect()
 }
 
-/// The attributes of a blocking function's body, which can be called as well; docs are for the caller to write.
+/// The attributes of a blocking function's body, which can be called as well; docs are for the
+/// caller to write.
 pub(super) fn twin(function: &Function, worker: Option<&Ident>) -> TokenStream {
     let one = |attr: &Attribute| {
         let Some(meta) = said(attr) else { return attr.to_token_stream() };
@@ -93,7 +95,8 @@ fn body_attr(attr: &Attribute, meta: &Meta, function: &Function, worker: Option<
     attr.to_token_stream()
 }
 
-/// `#[expect(dead_code, unused_variables)]`: each lint is expected of one of the two functions, and allowed in the other.
+/// `#[expect(dead_code, unused_variables)]`: each lint is expected of one of the two functions, and
+/// allowed in the other.
 fn expected(attr: &Attribute, meta: &Meta, side: Side) -> TokenStream {
     let Meta::List(list) = meta else { return TokenStream::new() };
     let (mut here, mut there, mut reason) = (Vec::new(), Vec::new(), None);
@@ -115,8 +118,9 @@ fn expected(attr: &Attribute, meta: &Meta, side: Side) -> TokenStream {
     quote!(#expect #allow)
 }
 
-/// For each item that is generated beside the block: its `cfg`s and its lint levels; and what its methods allow, since their types are
-/// named there. What the compiler has to say of those, it says at the methods.
+/// For each item that is generated beside the block: its `cfg`s and its lint levels; and what its
+/// methods allow, since their types are named there. What the compiler has to say of those, it says
+/// at the methods.
 pub(super) fn of_block(service: &Service) -> TokenStream {
     let head = &service.head.attrs;
     let cfgs = head.iter().filter(|attr| attr.path().is_ident("cfg")).map(ToTokens::to_token_stream);
@@ -146,8 +150,8 @@ fn level(attr: &Attribute, others: &[&str]) -> Option<TokenStream> {
     others.iter().any(|level| is(level)).then(|| saying(attr, &meta.to_token_stream()))
 }
 
-/// The docs of a state's variant: the first line of its handler's, without the links. Those would lead from another item, private ones
-/// too; and examples would be run twice.
+/// The docs of a state's variant: the first line of its handler's, without the links. Those would
+/// lead from another item, private ones too; and examples would be run twice.
 pub(super) fn of_variant(function: &Function) -> TokenStream {
     let cfgs: TokenStream = function.cfgs().map(ToTokens::to_token_stream).collect();
     let line = without_links(&first_line(&function.attrs));
@@ -179,8 +183,8 @@ fn without_links(line: &str) -> String {
     text
 }
 
-/// What clippy may think of a function whose shape is not its author's choice: an `#[allow(..)]` of those of its lints that can be
-/// meant. Lints that the author has an own word on are left to it.
+/// What clippy may think of a function whose shape is not its author's choice: an `#[allow(..)]` of
+/// those of its lints that can be meant. Lints that the author has an own word on are left to it.
 pub(super) fn of_shape(function: &Function, others: &[(&str, bool)]) -> TokenStream {
     let body = function.body.stream();
     let owned = function.params.iter().any(|param| param.is_owned());
@@ -233,7 +237,8 @@ fn is_instrument(path: &Path) -> bool {
         && of.is_none_or(|of| of == "tracing" || of == "tracing_attributes")
 }
 
-/// The span has the name that is written, and not that of a hidden function; and it does not record the worker.
+/// The span has the name that is written, and not that of a hidden function; and it does not record
+/// the worker.
 fn instrumented(meta: &Meta, function: &Function, worker: Option<&Ident>) -> TokenStream {
     let path = meta.path();
     let mut args = match meta {

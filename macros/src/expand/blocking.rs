@@ -1,7 +1,7 @@
 //! `#[blocking]`: a job at the call, and the body as a plain function.
 //!
 //! ```text
-//! #[blocking(on = self.cpu, deadline = "2s")]
+//! #[blocking(pool = self.cpu, deadline = "2s")]
 //! fn shrink(&self, worker: &Worker, image: Image) -> Result<Image, Error> { .. }
 //!
 //! fn shrink(self: &Arc<Self>, image: Image) -> Offload<Image, Error> {
@@ -13,10 +13,11 @@
 //! .. }
 //! ```
 //!
-//! The body stays out of the closure, or two methods that call each other would need each other's `Send`.
+//! The body stays out of the closure, or two methods that call each other would need each other's
+//! `Send`.
 //!
-//! In a service the job is a `JobOf` the service, which the compiler knows for one that moves between threads: if it does not, that is
-//! reported at the service alone.
+//! In a service the job is a `JobOf` the service, which the compiler knows for one that moves
+//! between threads: if it does not, that is reported at the service alone.
 
 use super::{
     at, attrs, pattern, reads,
@@ -43,7 +44,8 @@ pub(super) fn items(function: &Function, blocking: &Blocking, krate: &Path, of_s
             let in_front = in_front(function, blocking, &attrs::in_front(function), krate);
             quote!(#hidden #in_front)
         }
-        // The same closure as in the job, so that the compiler has the same to say of both, and says it once.
+        // The same closure as in the job, so that the compiler has the same to say of both, and
+        // says it once.
         None if blocking.place == Place::Unknown(BodyCopy::Closure) => {
             let lints = body_lints(function, blocking.args.len() + 1);
             let attrs = attrs::twin(function, worker_name(blocking).as_ref());
@@ -57,8 +59,9 @@ pub(super) fn items(function: &Function, blocking: &Blocking, krate: &Path, of_s
     quote!(#offload #body)
 }
 
-/// The name of a third function, which has the body: the two others call it. A job can't call the second function of a deprecated
-/// method, which is deprecated as well; and a `static` must not be there twice.
+/// The name of a third function, which has the body: the two others call it. A job can't call the
+/// second function of a deprecated method, which is deprecated as well; and a `static` must not be
+/// there twice.
 fn hidden_name(function: &Function, blocking: &Blocking) -> Option<Ident> {
     match &blocking.place {
         Place::Unknown(BodyCopy::Shared(number)) => {
@@ -231,8 +234,9 @@ fn closure(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStrea
     quote_spanned!(Span::mixed_site()=> |#(#inputs),*| #output #block)
 }
 
-/// The hidden function of a free one, whose name is in the module and comes before those of the function around. What is in an `impl`
-/// block has no name there, and one of this `output` is found.
+/// The hidden function of a free one, whose name is in the module and comes before those of the
+/// function around. What is in an `impl` block has no name there, and one of this `output` is
+/// found.
 fn found(
     function: &Function,
     blocking: &Blocking,
@@ -261,7 +265,8 @@ fn forwarded(blocking: &Blocking) -> Vec<Forwarded> {
     signature::forwarded_as(&blocking.args, |name| blocking.names(name))
 }
 
-/// `let (account, _) = &arg0;`: what expressions of the attribute name of a pattern, a copy of it where it is `Copy`.
+/// `let (account, _) = &arg0;`: what expressions of the attribute name of a pattern, a copy of it
+/// where it is `Copy`.
 fn parts(blocking: &Blocking, krate: &Path) -> TokenStream {
     let site = Span::mixed_site();
     let patterns = blocking.args.iter().zip(forwarded(blocking)).filter(|(arg, _)| arg.ident().is_none());
@@ -282,8 +287,9 @@ fn parts(blocking: &Blocking, krate: &Path) -> TokenStream {
     quote_spanned!(site=> use #krate::__private::ByReference as _; #parts)
 }
 
-/// Arguments are owned and `self` is there because a job needs it so, whatever the body does with them; and whether its value must
-/// be used is for the author of the function to say, not of this one.
+/// Arguments are owned and `self` is there because a job needs it so, whatever the body does with
+/// them; and whether its value must be used is for the author of the function to say, not of this
+/// one.
 fn body_lints(function: &Function, inputs: usize) -> TokenStream {
     let public = !matches!(function.vis, Visibility::Inherited) && function.output().is_some();
     attrs::of_shape(
@@ -292,14 +298,16 @@ fn body_lints(function: &Function, inputs: usize) -> TokenStream {
     )
 }
 
-/// The body, after a use of the job: whoever calls the body only has a use for the job as well, and the compiler is not to tell that it
-/// is unused. A job that is expected to be unused would be used by its own use of the body.
+/// The body, after a use of the job: whoever calls the body only has a use for the job as well, and
+/// the compiler is not to tell that it is unused. A job that is expected to be unused would be used
+/// by its own use of the body.
 fn uses_the_job(function: &Function, blocking: &Blocking, body: &Group) -> Group {
     if attrs::expects_dead_code(function) || attrs::is_deprecated(function) {
         return body.clone();
     }
     let name = &function.sig.ident;
-    // Of two free functions the compiler tells one by one: the second is none that it takes for written.
+    // Of two free functions the compiler tells one by one: the second is none that it takes for
+    // written.
     let (used, site) = match &blocking.place {
         Place::Impl => {
             let (place, turbofish) = (at_output(function), signature::turbofish(&function.sig));
@@ -314,7 +322,8 @@ fn uses_the_job(function: &Function, blocking: &Blocking, body: &Group) -> Group
     body
 }
 
-/// A use of the free function of this name. In an `impl` block it has no name, and an empty one is found.
+/// A use of the free function of this name. In an `impl` block it has no name, and an empty one is
+/// found.
 fn use_of(name: &Ident, function: &Function) -> TokenStream {
     let mut name = name.clone();
     name.set_span(at_end(function));

@@ -27,7 +27,8 @@ pub(super) fn any_of<'a>(methods: impl IntoIterator<Item = &'a Method>) -> Optio
     one_of(methods).map(|condition| quote!(#[cfg(#condition)]))
 }
 
-/// `#[cfg(not(any(..)))]`, which is no attribute at all for none; `None`, if one is there in any case.
+/// `#[cfg(not(any(..)))]`, which is no attribute at all for none; `None`, if one is there in any
+/// case.
 pub(super) fn none_of<'a>(methods: impl IntoIterator<Item = &'a Method>) -> Option<TokenStream> {
     let mut methods = methods.into_iter().peekable();
     if methods.peek().is_none() {

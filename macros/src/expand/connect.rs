@@ -196,18 +196,20 @@ pub(super) fn methods(
         let value = start.value(agreed);
         let peer = service::unused("peer", !takes_peer);
         let opened = match made {
-            Made::Conn => quote_spanned!(*site=> #krate::__private::Opened { conn: #value, state: #first }),
-            Made::State => quote_spanned!(*site=> #krate::__private::Opened { conn: (), state: #value }),
+            Made::Conn => {
+                quote_spanned!(*site=> #krate::__private::Connected { conn: #value, state: #first })
+            }
+            Made::State => quote_spanned!(*site=> #krate::__private::Connected { conn: (), state: #value }),
             Made::Open => quote_spanned! {*site=>
                 {
                     let (conn, state) = #both(#value, #first_if_any);
-                    #krate::__private::Opened { conn, state }
+                    #krate::__private::Connected { conn, state }
                 }
             },
             Made::Both => quote_spanned! {*site=>
                 {
                     let (conn, state) = #value;
-                    #krate::__private::Opened { conn, state }
+                    #krate::__private::Connected { conn, state }
                 }
             },
         };
@@ -216,7 +218,7 @@ pub(super) fn methods(
             async fn on_connect(
                 self: &::std::sync::Arc<Self>,
                 #peer: &#krate::Peer<<Self as #krate::Service>::Response, <Self as #krate::Service>::Event>,
-            ) -> ::core::result::Result<#krate::__private::Opened<Self>, <Self as #krate::Service>::Error> {
+            ) -> ::core::result::Result<#krate::__private::Connected<Self>, <Self as #krate::Service>::Error> {
                 ::core::result::Result::Ok(#opened)
             }
         }

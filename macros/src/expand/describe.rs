@@ -13,7 +13,8 @@
 //! }
 //! ```
 //!
-//! A method under a `cfg` is there under that `cfg`. The picture can't know it, and shows the first of each name.
+//! A method under a `cfg` is there under that `cfg`. The picture can't know it, and shows the first
+//! of each name.
 
 use crate::model::{Described, Service, first_line, type_name};
 use portcullis_describe::{Chart, Crossing, Description, Kind, Method};
@@ -60,7 +61,7 @@ fn method(described: &Described<'_>) -> TokenStream {
         list("states", &described.states),
         flag("start", described.start),
         text("idle", &described.idle),
-        text("within", &described.within),
+        text("max_duration", &described.max_duration),
         list("data", &described.data),
         list("next", &described.next),
         flag("dynamic", described.dynamic),
@@ -73,7 +74,8 @@ fn method(described: &Described<'_>) -> TokenStream {
     quote!(#(#cfgs)* Method::new(Role::#role, #name, #doc) #(#said)*)
 }
 
-/// The pictures that say more than the block does at a glance: of states, and of threads where there are any.
+/// The pictures that say more than the block does at a glance: of states, and of threads where
+/// there are any.
 fn docs(service: &Service, methods: &[Described<'_>]) -> Option<TokenStream> {
     let lists: Vec<[Vec<&str>; 4]> = methods
         .iter()
@@ -90,7 +92,7 @@ fn docs(service: &Service, methods: &[Described<'_>]) -> Option<TokenStream> {
         let mut method =
             Method::new(one.role, &one.name, &one.doc).states(states).data(data).next(next).calls(calls);
         (method.start, method.dynamic) = (one.start, one.dynamic);
-        (method.idle, method.within) = (one.idle.as_deref(), one.within.as_deref());
+        (method.idle, method.max_duration) = (one.idle.as_deref(), one.max_duration.as_deref());
         (method.pool, method.deadline, method.lane) =
             (one.pool.as_deref(), one.deadline.as_deref(), one.lane.as_deref());
         drawn.push(method);

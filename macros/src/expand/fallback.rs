@@ -1,10 +1,11 @@
-//! What stands in for a function with a mistake: a legal one of the same name and types, so that the mistake
-//! is the only error, and editors go on working.
+//! What stands in for a function with a mistake: a legal one of the same name and types, so that
+//! the mistake is the only error, and editors go on working.
 //!
-//! The body is kept as it was written, unless it was written for the mistake (`async` on a blocking function,
-//! `&mut self`, a misread `self`): under the mended signature it would cause more errors. Then the mistake itself stands in the body,
-//! in the place of `self`: an expression that has no type, so that the compiler is quiet about all that comes of it, and still
-//! sees what the body uses.
+//! The body is kept as it was written, unless it was written for the mistake (`async` on a blocking
+//! function, `&mut self`, a misread `self`): under the mended signature it would cause more errors.
+//! Then the mistake itself stands in the body, in the place of `self`: an expression that has no
+//! type, so that the compiler is quiet about all that comes of it, and still sees what the body
+//! uses.
 
 use super::{blocking, half, signature};
 use crate::model::{
@@ -63,7 +64,8 @@ pub(super) fn mended(method: &Method, alone: bool, krate: &Path) -> Function {
     function
 }
 
-/// The body, with the mistake in the place of `self`; none if nothing was said of this method itself.
+/// The body, with the mistake in the place of `self`; none if nothing was said of this method
+/// itself.
 fn in_use(method: &Method) -> Option<Group> {
     let site = Span::mixed_site();
     let Function { receiver, body, misreadings, sig, .. } = &method.function;
@@ -177,7 +179,8 @@ pub(super) fn offload(function: &Function, blocking: &Blocking, krate: &Path) ->
     quote_spanned!(Span::mixed_site()=> #offload #[allow(unused)] #body)
 }
 
-/// The worker, wherever it stands and however it is taken, and the other parameters: who calls the function is not to hand it one.
+/// The worker, wherever it stands and however it is taken, and the other parameters: who calls the
+/// function is not to hand it one.
 fn lent(blocking: &Blocking) -> (Option<Param>, Vec<Param>) {
     let mut args = blocking.args.clone();
     // One by value may be a type of the user's.
@@ -200,7 +203,8 @@ fn lent(blocking: &Blocking) -> (Option<Param>, Vec<Param>) {
 pub(super) fn without_job(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
     let krate = blocking.krate.as_ref().unwrap_or(krate);
     let nameless = |ty: &syn::Type| matches!(ty, Type::Never(_)) || matches!(loan(ty), Some(Loan::Opaque(_)));
-    // `impl Trait` and `!` can't be repeated in another function's type: there, nothing is known of the result.
+    // `impl Trait` and `!` can't be repeated in another function's type: there, nothing is known of
+    // the result.
     let outcome = match (&blocking.outcome, function.output()) {
         (_, Some(ty)) if nameless(ty) => Outcome::Unit,
         // `flat` on what is none was said.

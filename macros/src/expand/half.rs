@@ -1,7 +1,8 @@
 //! What is half written.
 //!
-//! The compiler has said so, and would say it again if it were to read it once more: for the compiler there is a function that stands in
-//! for it. Editors read on where the compiler gives up, and get it as it stands.
+//! The compiler has said so, and would say it again if it were to read it once more: for the
+//! compiler there is a function that stands in for it. Editors read on where the compiler gives up,
+//! and get it as it stands.
 
 use super::{at, fallback, handler, helper, signature};
 use crate::{
@@ -17,7 +18,8 @@ pub(super) fn either(compiled: &TokenStream, written: &TokenStream, krate: &Path
     quote_spanned!(Span::mixed_site()=> #krate::__private::for_editors! { { #compiled } { #written } })
 }
 
-/// Half a function of which it has been said. What may be Rust is left to the compiler, in [`behind`].
+/// Half a function of which it has been said. What may be Rust is left to the compiler, in
+/// [`behind`].
 pub(super) fn method(
     function: &Function,
     role: &Role,
@@ -48,14 +50,16 @@ pub(super) fn method(
     either(&compiled, &quote!(#in_front #written), krate)
 }
 
-/// Our attributes, which are gone from the methods: what editors show of them, and where they lead to.
+/// Our attributes, which are gone from the methods: what editors show of them, and where they lead
+/// to.
 pub(super) fn attributes(service: &Service, krate: &Path) -> Option<TokenStream> {
     let names: Vec<_> = service.methods().flat_map(|method| &method.marks).collect();
     let uses = quote_spanned!(Span::mixed_site()=> const _: () = { #(use #krate::#names as _;)* };);
     (!names.is_empty()).then(|| either(&TokenStream::new(), &uses, krate))
 }
 
-/// What only the compiler can judge. It reads a block up to the first mistake in it, so this goes behind all else.
+/// What only the compiler can judge. It reads a block up to the first mistake in it, so this goes
+/// behind all else.
 pub(super) fn behind<'a>(service: &'a Service, krate: &'a Path) -> impl Iterator<Item = TokenStream> + 'a {
     service.items.iter().map(|item| match item {
         Item::Unread(tokens) => {
@@ -75,7 +79,8 @@ pub(super) fn alone(method: &Method, in_service: bool) -> TokenStream {
     }
 }
 
-/// Its tokens: a blocking function's under the name of its body, and in a service with the receiver of its neighbours.
+/// Its tokens: a blocking function's under the name of its body, and in a service with the receiver
+/// of its neighbours.
 fn as_written(function: &Function, role: &Role, half: &Half, in_service: bool) -> TokenStream {
     let Half { front, name, rest, .. } = half;
     let is_blocking = matches!(role, Role::Blocking(_));

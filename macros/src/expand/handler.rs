@@ -1,4 +1,5 @@
-//! Handlers and hooks stay methods: only their attribute goes, and `&self` becomes `self: &Arc<Self>`.
+//! Handlers and hooks stay methods: only their attribute goes, and `&self` becomes
+//! `self: &Arc<Self>`.
 
 use super::{attrs, signature};
 use crate::model::Function;
@@ -20,8 +21,8 @@ pub(super) fn item(function: &Function) -> TokenStream {
     method(&hidden, &quote!(#attrs #[doc(hidden)] #lints))
 }
 
-/// What generated code calls it by. It has no warning for a use of what is deprecated: the user's name stands in front of a hidden
-/// method then.
+/// What generated code calls it by. It has no warning for a use of what is deprecated: the user's
+/// name stands in front of a hidden method then.
 pub(super) fn name(function: &Function) -> Ident {
     let name = &function.sig.ident;
     if attrs::is_deprecated(function) { signature::prefixed("__", name) } else { name.clone() }
@@ -48,7 +49,8 @@ pub(super) fn in_front(function: &Function) -> Option<TokenStream> {
     })
 }
 
-/// A method without a role: an `async fn` has the receiver of its neighbours, anything else is as it was.
+/// A method without a role: an `async fn` has the receiver of its neighbours, anything else is as
+/// it was.
 pub(super) fn plain(function: &Function) -> TokenStream {
     if function.sig.asyncness.is_some() {
         return method(function, &TokenStream::new());

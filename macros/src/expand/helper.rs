@@ -1,4 +1,5 @@
-//! A plain `async fn` of a service: a future that owns its service, over a hidden method with the body.
+//! A plain `async fn` of a service: a future that owns its service, over a hidden method with the
+//! body.
 //!
 //! ```text
 //! async fn count(&self, n: u64) -> u64 { .. }
@@ -10,8 +11,9 @@
 //! async fn __count(self: &Arc<Self>, n: u64) -> u64 { .. }
 //! ```
 //!
-//! The compiler tells of neither if both are unused and the first looks generated, nor of any neighbour: so that one has the
-//! author's braces. A name with an underscore ahead is never told of.
+//! The compiler tells of neither if both are unused and the first looks generated, nor of any
+//! neighbour: so that one has the author's braces. A name with an underscore ahead is never told
+//! of.
 //!
 //! That `Send` is written is what lets methods call each other in circles with threads in between.
 

@@ -101,7 +101,8 @@ fn disconnect(function: &Function, hook: &Hook, agreed: &Agreed<'_>) -> TokenStr
     }
 }
 
-/// `let (end0,) = End::<(Seat,), Self>::ASKED.of(conn, last, reason);`: which of the three they are, where only their types tell.
+/// `let (end0,) = End::<(Seat,), Self>::ASKED.of(conn, last, reason);`: which of the three they
+/// are, where only their types tell.
 fn told(names: &[String], ends: &[Param], krate: &Path) -> Option<TokenStream> {
     let first = ends.first()?;
     let names = names.iter().zip(ends).map(|(name, end)| argument(name, end));

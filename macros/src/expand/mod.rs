@@ -1,7 +1,7 @@
 //! What is written into the user's crate: a file for each thing.
 //!
-//! Our own locals are spelt with `Span::mixed_site()`, so that they and the user's names never meet; what
-//! stands for something of the user's carries its span, so that messages land there.
+//! Our own locals are spelt with `Span::mixed_site()`, so that they and the user's names never
+//! meet; what stands for something of the user's carries its span, so that messages land there.
 
 mod agree;
 mod around;
@@ -75,16 +75,16 @@ pub(crate) fn alone(function: &Method) -> TokenStream {
     quote!(#item #half)
 }
 
-/// `#[service]` on something that is no block of methods: the item as it is, what is wrong with it, and what keeps other
-/// places from failing because of it.
+/// `#[service]` on something that is no block of methods: the item as it is, what is wrong with it,
+/// and what keeps other places from failing because of it.
 pub(crate) fn not_a_block(other: &Other, item: TokenStream, sink: &Sink) -> TokenStream {
     let stub = stub::of_other(other, &item, &krate(None));
     let item = outside::not_a_block(other, item, sink);
     quote!(#item #stub)
 }
 
-/// A block of its own for what may be without a use: of none of its methods the compiler tells that, as it would of no method beside
-/// one that a macro wrote.
+/// A block of its own for what may be without a use: of none of its methods the compiler tells
+/// that, as it would of no method beside one that a macro wrote.
 fn in_front(service: &Service) -> Option<TokenStream> {
     let is_called = |method: &&Method| {
         let handles =
@@ -103,8 +103,9 @@ fn in_front(service: &Service) -> Option<TokenStream> {
         .then(|| quote_spanned!(Span::mixed_site()=> #attrs impl #generics #ty #where_clause { #methods }))
 }
 
-/// `impl<> Thumbnails`: of a type that it does not know the compiler may say that a type parameter is missing, but not of each place that
-/// names it, so that there are two errors. It has no such advice for brackets that nobody wrote.
+/// `impl<> Thumbnails`: of a type that it does not know the compiler may say that a type parameter
+/// is missing, but not of each place that names it, so that there are two errors. It has no such
+/// advice for brackets that nobody wrote.
 fn with_brackets(block: TokenStream) -> TokenStream {
     let mut written = false;
     let tree = |tree: TokenTree| {
@@ -117,7 +118,8 @@ fn with_brackets(block: TokenStream) -> TokenStream {
     block.into_iter().flat_map(tree).collect()
 }
 
-/// One method, as it was written if nothing was said about it; `service` is the block that it is in.
+/// One method, as it was written if nothing was said about it; `service` is the block that it is
+/// in.
 fn method(method: &Method, krate: &Path, service: Option<&Service>) -> TokenStream {
     let block = service.map(|service| &service.head.generics);
     let clean = method.sink.is_clean();
@@ -145,9 +147,11 @@ fn method(method: &Method, krate: &Path, service: Option<&Service>) -> TokenStre
     }
 }
 
-/// Whether the compiler knows the block's type for a service, whatever the `cfg`s, and asks nothing of type parameters for it.
+/// Whether the compiler knows the block's type for a service, whatever the `cfg`s, and asks nothing
+/// of type parameters for it.
 ///
-/// What is wrong with such a type is said where it becomes a service, and its jobs need not say it again.
+/// What is wrong with such a type is said where it becomes a service, and its jobs need not say it
+/// again.
 fn is_service(service: &Service) -> bool {
     let is_handled = match service.states {
         Some(_) => true,

@@ -10,7 +10,8 @@ use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::{Item, Path};
 
-/// A method's attribute that no `#[service]` has read: there is none, or it knows the attribute by its own name only.
+/// A method's attribute that no `#[service]` has read: there is none, or it knows the attribute by
+/// its own name only.
 pub(crate) fn outside(word: Word, item: TokenStream) -> TokenStream {
     if is_asked(&item) {
         return TokenStream::new();
@@ -31,8 +32,8 @@ pub(crate) fn outside(word: Word, item: TokenStream) -> TokenStream {
 /// What asks the compiler whether an attribute is ours.
 const ASKED: &str = "portcullis_reads_this_attribute";
 
-/// For each attribute that is ours by its last name: a function under it, which ours takes away, and anything else leaves with its
-/// message in it.
+/// For each attribute that is ours by its last name: a function under it, which ours takes away,
+/// and anything else leaves with its message in it.
 pub(super) fn ask(service: &Service) -> TokenStream {
     let asked = service.methods().flat_map(|method| method.paths.iter().map(move |path| (method, path)));
     let questions: TokenStream = asked
@@ -57,7 +58,8 @@ pub(crate) fn is_asked(item: &TokenStream) -> bool {
     item.clone().into_iter().any(|tree| matches!(tree, TokenTree::Ident(name) if name == ASKED))
 }
 
-/// `self: &::std::sync::Arc<Self>`, as [`signature::receiver`](super::signature::receiver) writes it for a method of a service.
+/// `self: &::std::sync::Arc<Self>`, as [`signature::receiver`](super::signature::receiver) writes
+/// it for a method of a service.
 fn is_of_a_service(item: &TokenStream) -> bool {
     let is_inputs = |tree: &TokenTree| matches!(tree, TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis);
     let inputs = item.clone().into_iter().find(is_inputs).map(|tree| tree.to_string()).unwrap_or_default();

@@ -3,7 +3,8 @@
 use proc_macro2::Ident;
 use syn::{Pat, PatIdent, PatWild, Token, spanned::Spanned};
 
-/// The pattern against a reference to the argument: without `mut` and `ref`, and with those names only that are wanted.
+/// The pattern against a reference to the argument: without `mut` and `ref`, and with those names
+/// only that are wanted.
 pub(super) fn by_reference(written: &Pat, wanted: &[&Ident]) -> Pat {
     let inner = |pat: &Pat| Box::new(by_reference(pat, wanted));
     match written {

@@ -1,15 +1,18 @@
-//! The expressions of `#[blocking(..)]`: they read the arguments, which the job takes a moment later.
+//! The expressions of `#[blocking(..)]`: they read the arguments, which the job takes a moment
+//! later.
 //!
-//! Nothing may move then. Where an expression has an argument's own value, or that of a field or an element of one, it gets a copy if the
-//! type is `Copy`, and a reference otherwise; a field of a struct is filled with whichever of value and reference it is of:
+//! Nothing may move then. Where an expression has an argument's own value, or that of a field or an
+//! element of one, it gets a copy if the type is `Copy`, and a reference otherwise; a field of a
+//! struct is filled with whichever of value and reference it is of:
 //!
 //! ```text
 //! lane = (tenant, id)        (argument(&tenant).read(), argument(&id).read())
 //! lane = Key { tenant }      Key { tenant: Fills::fill(&tenant) }
-//! on = pick(&self.pools, tenant)
+//! pool = pick(&self.pools, tenant)
 //! ```
 //!
-//! What is borrowed as it is, by `&`, a call of a method or a comparison, stays as it is written; and so does what is in a macro.
+//! What is borrowed as it is, by `&`, a call of a method or a comparison, stays as it is written;
+//! and so does what is in a macro.
 
 use super::at;
 use crate::model::Param;
@@ -250,7 +253,8 @@ impl ToTokens for Bound<'_> {
     }
 }
 
-/// `Key(..)`, `Key::Of(..)`: the types of its fields are known. Of `Some(..)` and its like they are not.
+/// `Key(..)`, `Key::Of(..)`: the types of its fields are known. Of `Some(..)` and its like they are
+/// not.
 fn constructs(func: &Expr) -> bool {
     let Expr::Path(path) = func else { return false };
     path.path.segments.last().is_some_and(|last| {
@@ -260,7 +264,8 @@ fn constructs(func: &Expr) -> bool {
     })
 }
 
-/// A fragment of a `macro_rules` is one expression, whatever stands beside it: brackets say so to the compiler.
+/// A fragment of a `macro_rules` is one expression, whatever stands beside it: brackets say so to
+/// the compiler.
 fn ungroup(expr: &mut Expr) {
     let Expr::Group(group) = expr else { return };
     let inner = group.expr.clone();

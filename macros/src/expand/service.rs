@@ -1,7 +1,7 @@
 //! `impl Service`: its types, its hooks, and `on_request` or `on_session` for the handler's kind.
 //!
-//! There is one of each for a handler, under the handler's own `cfg`s: two handlers whose `cfg`s exclude
-//! each other make two services, one of which is compiled.
+//! There is one of each for a handler, under the handler's own `cfg`s: two handlers whose `cfg`s
+//! exclude each other make two services, one of which is compiled.
 
 use super::{agree::Agreed, around, at, attrs, connect, describe, handler, hooks, stub, types};
 use crate::{
@@ -47,8 +47,8 @@ impl Of<'_> {
         let (request, response, error) = (self.request(), self.response(), self.error());
         let unclear = self.unclear_errors();
         let style = match self.handler.kind {
-            HandlerKind::Request { .. } => quote!(Stepwise),
-            HandlerKind::Session { .. } => quote!(InLine),
+            HandlerKind::Request { .. } => quote!(PerRequest),
+            HandlerKind::Session { .. } => quote!(PerSession),
         };
         let half_close = match self.handler.half_close {
             HalfClose::Cancel => quote!(Cancel),
@@ -72,7 +72,7 @@ impl Of<'_> {
             #types
             type Event = ::core::convert::Infallible;
             type State = ();
-            type Style = #krate::__private::#style;
+            type Kind = #krate::__private::#style;
             const HANDLERS: &'static [&'static str] = &[#handler];
             const HALF_CLOSE: #krate::__private::HalfClose = #krate::__private::HalfClose::#half_close;
             #on_connect
@@ -83,7 +83,8 @@ impl Of<'_> {
         self.implement(docs.as_ref(), &items)
     }
 
-    /// `impl<..> Service for Type where .. { items }`, under the `cfg`s of the block and of the handler.
+    /// `impl<..> Service for Type where .. { items }`, under the `cfg`s of the block and of the
+    /// handler.
     fn implement(&self, docs: Option<&TokenStream>, items: &TokenStream) -> TokenStream {
         let (krate, head) = (self.krate, &self.service.head);
         let (generics, _, where_clause) = head.generics.split_for_impl();
@@ -233,11 +234,11 @@ impl Of<'_> {
         }
     }
 
-    /// `wire` is of a `Result`: by another name, the compiler sees to it that it is one.
+    /// `send_result` is of a `Result`: by another name, the compiler sees to it that it is one.
     fn wired(&self, response: TokenStream) -> TokenStream {
         let krate = self.krate;
         match (&self.handler.kind, self.method.function.output()) {
-            (HandlerKind::Request { wire: Some(_), .. }, Some(ty))
+            (HandlerKind::Request { send_result: Some(_), .. }, Some(ty))
                 if !Outcome::of(Some(ty)).is_fallible() =>
             {
                 quote_spanned!(at(ty)=> <#ty as #krate::__private::IsWire>::wire(#response))
@@ -290,7 +291,8 @@ impl Of<'_> {
     }
 }
 
-/// `Self::method(self, args).await`, spanned at the return type: that is what a mismatch of it is about.
+/// `Self::method(self, args).await`, spanned at the return type: that is what a mismatch of it is
+/// about.
 pub(super) fn call(
     function: &Function,
     args: impl Iterator<Item = TokenStream>,

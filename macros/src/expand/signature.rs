@@ -58,12 +58,14 @@ pub(super) struct Forwarded {
     pub(super) declared: TokenStream,
 }
 
-/// Patterns (`Point { x, y }: Point`, `_: T`) are taken apart by the body; on the way there they need a name.
+/// Patterns (`Point { x, y }: Point`, `_: T`) are taken apart by the body; on the way there they
+/// need a name.
 pub(super) fn forwarded(params: &[Param]) -> Vec<Forwarded> {
     forwarded_as(params, |_| false)
 }
 
-/// As [`forwarded`]; what expressions beside the body name is there under its name, though the body may not use it.
+/// As [`forwarded`]; what expressions beside the body name is there under its name, though the body
+/// may not use it.
 pub(super) fn forwarded_as(params: &[Param], is_named: impl Fn(&Ident) -> bool) -> Vec<Forwarded> {
     let name = |(index, param): (usize, &Param)| {
         let unused = || param.ident().filter(|name| is_named(name));
@@ -98,15 +100,16 @@ pub(super) fn turbofish(sig: &Signature) -> Option<TokenStream> {
     (!names.is_empty()).then(|| quote!(::<#(#names),*>))
 }
 
-/// The braces of the user's body around what is done in its place: lints take the function for one that is written, and tell of it
-/// if nobody uses it.
+/// The braces of the user's body around what is done in its place: lints take the function for one
+/// that is written, and tell of it if nobody uses it.
 pub(super) fn as_written(function: &Function, body: TokenStream) -> Group {
     let mut block = Group::new(Delimiter::Brace, body);
     block.set_span(function.body.span());
     block
 }
 
-/// Where the signature ends. One that ends in tokens of ours has its place at our attribute, whatever else is in it.
+/// Where the signature ends. One that ends in tokens of ours has its place at our attribute,
+/// whatever else is in it.
 pub(super) fn end(function: &Function) -> Span {
     let last = function.output().and_then(|ty| ty.to_token_stream().into_iter().last());
     last.map_or(function.sig.paren_token.span.close(), |tree| match tree {

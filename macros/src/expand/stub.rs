@@ -1,4 +1,5 @@
-//! A service in name only: what stands in for handlers that a mistake has lost, so that whoever serves it is not told that it is none.
+//! A service in name only: what stands in for handlers that a mistake has lost, so that whoever
+//! serves it is not told that it is none.
 
 use crate::{
     expand::{outside, types},
@@ -40,11 +41,11 @@ fn stub(head: &ItemImpl, krate: &Path) -> TokenStream {
             type Event = ::core::convert::Infallible;
             type Conn = ();
             type State = ();
-            type Style = #krate::__private::Stepwise;
+            type Kind = #krate::__private::PerRequest;
             async fn on_connect(
                 self: &::std::sync::Arc<Self>,
                 _: &#krate::Peer<#unknown, ::core::convert::Infallible>,
-            ) -> ::core::result::Result<#krate::__private::Opened<Self>, ::core::convert::Infallible> {
+            ) -> ::core::result::Result<#krate::__private::Connected<Self>, ::core::convert::Infallible> {
                 ::core::unreachable!()
             }
         }

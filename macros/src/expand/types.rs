@@ -178,7 +178,8 @@ pub(super) fn unknown(krate: &Path) -> TokenStream {
     quote!(#krate::__private::Unknown)
 }
 
-/// The request of a service with this response: with one of the two unknown, so is the other, and every codec fits.
+/// The request of a service with this response: with one of the two unknown, so is the other, and
+/// every codec fits.
 pub(super) fn request_beside(response: &TokenStream, request: TokenStream, krate: &Path) -> TokenStream {
     let unknown = unknown(krate);
     if response.to_string() == unknown.to_string() { unknown } else { request }

@@ -7,7 +7,8 @@
 //! }
 //! ```
 //!
-//! It stands in the body, so that lint levels of the method, the block and the crate are heeded, `expect` too.
+//! It stands in the body, so that lint levels of the method, the block and the crate are heeded,
+//! `expect` too.
 
 use crate::{
     lint,
@@ -38,8 +39,8 @@ pub(super) fn told(method: &Method, krate: &Path) -> Option<Function> {
     Some(function)
 }
 
-/// Whether nothing is written into the method: it is plain, has no lint level that a warning in it would heed, and none of its
-/// warnings asks for the type of a value in its body.
+/// Whether nothing is written into the method: it is plain, has no lint level that a warning in it
+/// would heed, and none of its warnings asks for the type of a value in its body.
 pub(super) fn is_untouched(method: &Method) -> bool {
     let levels = ["allow", "warn", "deny", "forbid", "expect", "cfg_attr"];
     let has_level = |attr: &Attribute| levels.iter().any(|level| attr.path().is_ident(level));
@@ -61,8 +62,8 @@ pub(super) fn behind(method: &Method, levels: &TokenStream, krate: &Path) -> Opt
     Some(quote_spanned!(Span::mixed_site()=> #(#cfgs)* #levels const _: () = { #notes };))
 }
 
-/// A call whose value must be used, and is not, from `self` to `await` as rustc has it: at those very tokens, since it would look behind
-/// an expansion for what is written.
+/// A call whose value must be used, and is not, from `self` to `await` as rustc has it: at those
+/// very tokens, since it would look behind an expansion for what is written.
 fn unused_value(call: &TokenStream) -> TokenStream {
     let trees: Vec<TokenTree> = call.clone().into_iter().collect();
     let (Some(first), Some(TokenTree::Ident(name)), Some(last)) = (trees.first(), trees.get(2), trees.last())

@@ -1,4 +1,5 @@
-//! A plain `fn` with `&self` that calls a method which needs the service's `Arc`: rustc says only that there is no such method.
+//! A plain `fn` with `&self` that calls a method which needs the service's `Arc`: rustc says only
+//! that there is no such method.
 
 use super::level::is_mark;
 use crate::model::{Method, Receiver, Role, Service};

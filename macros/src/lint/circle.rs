@@ -1,10 +1,11 @@
 //! Pools whose threads may wait for one another in a circle.
 //!
-//! A thread that waits runs what its own chain of jobs asks of its pool, so one chain never stands still. Two do, if all threads of one pool wait
-//! for a second, all of whose threads wait for the first: each for a job that is still queued behind the others.
+//! A thread that waits runs what its own chain of jobs asks of its pool, so one chain never stands
+//! still. Two do, if all threads of one pool wait for a second, all of whose threads wait for the
+//! first: each for a job that is still queued behind the others.
 //!
-//! Counted is only what is written: `self.f(..).wait(worker)` of a blocking method, and likewise of an `async fn` of
-//! the block which awaits `self.f(..)`, by as many of them as it takes.
+//! Counted is only what is written: `self.f(..).wait(worker)` of a blocking method, and likewise of
+//! an `async fn` of the block which awaits `self.f(..)`, by as many of them as it takes.
 
 use super::level::chain;
 use crate::model::{Method, Role, Service};
@@ -105,27 +106,27 @@ mod tests {
         expanded.matches(Lint::PoolCircle.name()).count()
     }
 
-    const BACK: &str = "#[blocking(on = self.b)] fn back(&self, w: &Worker) { self.one().wait(w) } #[blocking(on = self.a)] fn one(&self) {}";
+    const BACK: &str = "#[blocking(pool = self.b)] fn back(&self, w: &Worker) { self.one().wait(w) } #[blocking(pool = self.a)] fn one(&self) {}";
 
     #[test]
     fn circles_are_found() {
         for (there, count) in [
-            ("#[blocking(on = self.a)] fn there(&self, w: &Worker) { self.back().wait(w)?; }", 1),
+            ("#[blocking(pool = self.a)] fn there(&self, w: &Worker) { self.back().wait(w)?; }", 1),
             (
-                "#[blocking(on = self.a)] fn there(&self, w: &Worker) { self.h().wait(w)?; } async fn h(&self) { self.back().await }",
+                "#[blocking(pool = self.a)] fn there(&self, w: &Worker) { self.h().wait(w)?; } async fn h(&self) { self.back().await }",
                 1,
             ),
             (
-                "#[blocking(on = self.a)] fn there(&self, w: &Worker) { self.c().wait(w)?; } #[blocking(on = self.c)] fn c(&self, w: &Worker) { self.back().wait(w)?; }",
+                "#[blocking(pool = self.a)] fn there(&self, w: &Worker) { self.c().wait(w)?; } #[blocking(pool = self.c)] fn c(&self, w: &Worker) { self.back().wait(w)?; }",
                 1,
             ),
             // Another pool, the same pool, not waited for, on this very thread.
-            ("#[blocking(on = self.c)] fn there(&self, w: &Worker) { self.back().wait(w)?; }", 0),
-            ("#[blocking(on = self.b)] fn there(&self, w: &Worker) { self.back().wait(w)?; }", 0),
-            ("#[blocking(on = self.a)] fn there(&self, w: &Worker) { w.spawn(self.back()); }", 0),
-            ("#[blocking(on = self.a)] fn there(&self, w: &Worker) { self.blocking_back(w); }", 0),
+            ("#[blocking(pool = self.c)] fn there(&self, w: &Worker) { self.back().wait(w)?; }", 0),
+            ("#[blocking(pool = self.b)] fn there(&self, w: &Worker) { self.back().wait(w)?; }", 0),
+            ("#[blocking(pool = self.a)] fn there(&self, w: &Worker) { w.spawn(self.back()); }", 0),
+            ("#[blocking(pool = self.a)] fn there(&self, w: &Worker) { self.blocking_back(w); }", 0),
             (
-                "#[blocking(on = self.a)] fn there(&self, w: &Worker) { self.h().wait(w)?; } async fn h(&self) { self.h().await }",
+                "#[blocking(pool = self.a)] fn there(&self, w: &Worker) { self.h().wait(w)?; } async fn h(&self) { self.h().await }",
                 0,
             ),
         ] {

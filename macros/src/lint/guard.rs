@@ -4,7 +4,8 @@ use super::level::{self, is_mark};
 use crate::report::{Finding, Lint};
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 
-/// Each `let guard = ..lock().unwrap();` with an `.await` behind it and no `drop(guard)` in between.
+/// Each `let guard = ..lock().unwrap();` with an `.await` behind it and no `drop(guard)` in
+/// between.
 pub(super) fn find(body: TokenStream) -> Vec<Finding> {
     let mut found = Vec::new();
     level::each(body, &mut |trees| {
@@ -24,8 +25,9 @@ pub(super) fn find(body: TokenStream) -> Vec<Finding> {
     found
 }
 
-/// The body with what `note` says of each of them, behind its statement: only there is it seen what type the value has, which may be no
-/// guard at all (`let n = *n.lock().unwrap();`, a `read()` of somebody's own).
+/// The body with what `note` says of each of them, behind its statement: only there is it seen what
+/// type the value has, which may be no guard at all (`let n = *n.lock().unwrap();`, a `read()` of
+/// somebody's own).
 pub(crate) fn noted(body: TokenStream, note: &impl Fn(&Ident) -> TokenStream) -> TokenStream {
     let trees: Vec<TokenTree> = body.into_iter().collect();
     let mut noted = TokenStream::new();
@@ -49,7 +51,7 @@ pub(crate) fn noted(body: TokenStream, note: &impl Fn(&Ident) -> TokenStream) ->
         noted.extend([tree.clone()]);
         if ends {
             let rest: Vec<TokenTree> = trees.get(at + 1..).unwrap_or_default().to_vec();
-            noted.extend(guard(&level).filter(|guard| is_held(guard, &rest)).map(note));
+            noted.extend(guard(&level).filter(|guard| is_waiting_for_jobs(guard, &rest)).map(note));
             level.clear();
         } else {
             level.push(tree);
@@ -60,7 +62,7 @@ pub(crate) fn noted(body: TokenStream, note: &impl Fn(&Ident) -> TokenStream) ->
 }
 
 /// An `.await` stands in the statements behind a guard, ahead of what gives it away.
-fn is_held(guard: &Ident, behind: &[TokenTree]) -> bool {
+fn is_waiting_for_jobs(guard: &Ident, behind: &[TokenTree]) -> bool {
     let statements = behind.split(|tree| is_mark(Some(tree), ';'));
     let mut held = statements.take_while(|statement| !drops(statement, guard));
     held.any(has_await)

@@ -2,8 +2,8 @@
 
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 
-/// Shows `visit` the tokens between each pair of brackets, outermost first, less closures and nested functions: those may
-/// run on another thread, or never.
+/// Shows `visit` the tokens between each pair of brackets, outermost first, less closures and
+/// nested functions: those may run on another thread, or never.
 pub(super) fn each(body: TokenStream, visit: &mut impl FnMut(&[TokenTree])) {
     let level = running(body);
     visit(&level);
@@ -84,8 +84,8 @@ pub(super) fn mentions(tokens: &TokenStream, name: &Ident) -> bool {
     })
 }
 
-/// What follows a call: the methods that are called on its value in turn, `.await` and `?` as words among them. `at` is that of the
-/// call's brackets.
+/// What follows a call: the methods that are called on its value in turn, `.await` and `?` as words
+/// among them. `at` is that of the call's brackets.
 pub(super) fn chain(trees: &[TokenTree], at: usize) -> Vec<String> {
     let mut names = Vec::new();
     let mut rest = trees.get(at + 1..).unwrap_or_default();

@@ -1,12 +1,12 @@
 //! What compiles and had better not: warnings, never errors.
 //!
-//! Each finding names a constant of `portcullis::lints`, which is deprecated: using it is how a macro warns on stable Rust, at
-//! the user's own tokens, and `#[allow(deprecated)]` on the method, the block or the crate silences it. What is said stands in the
-//! runtime, beside that constant.
+//! Each finding names a constant of `portcullis::lints`, which is deprecated: using it is how a
+//! macro warns on stable Rust, at the user's own tokens, and `#[allow(deprecated)]` on the method,
+//! the block or the crate silences it. What is said stands in the runtime, beside that constant.
 //!
-//! Only tokens are seen here. So a finding is made where they leave no doubt: not in closures, which may run on any
-//! thread, nor in nested functions; and not of a short path (`fs::read(..)`) unless its value is used at once as only the
-//! blocking one's can be.
+//! Only tokens are seen here. So a finding is made where they leave no doubt: not in closures,
+//! which may run on any thread, nor in nested functions; and not of a short path (`fs::read(..)`)
+//! unless its value is used at once as only the blocking one's can be.
 
 mod arc;
 mod circle;

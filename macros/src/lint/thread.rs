@@ -11,8 +11,8 @@ pub(super) fn futures(service: &Service) -> Vec<Ident> {
     service.methods().filter(is_future).map(|method| method.function.sig.ident.clone()).collect()
 }
 
-/// Each `Handle::current().block_on(..)`, and each `block_on` of a method of this service. Any other `block_on` may be of another
-/// runtime, where it is right.
+/// Each `Handle::current().block_on(..)`, and each `block_on` of a method of this service. Any
+/// other `block_on` may be of another runtime, where it is right.
 pub(super) fn find(body: TokenStream, futures: &[Ident]) -> Vec<Finding> {
     let mut found = Vec::new();
     level::each(body, &mut |trees| {

@@ -1,7 +1,7 @@
 //! A state that no handler leads to.
 //!
-//! What a body leads to is read from its tokens, which is a guess where they go through a macro or another function: so this
-//! is a warning, and silent as soon as one body leaves a doubt.
+//! What a body leads to is read from its tokens, which is a guess where they go through a macro or
+//! another function: so this is a warning, and silent as soon as one body leaves a doubt.
 
 use crate::model::{Cause, Made, Role, Service, Targets, made, targets, variant};
 use crate::parse::Event;
@@ -23,7 +23,8 @@ pub(super) fn check(service: &Service) {
         if leads {
             let Targets { named, understood } =
                 targets(&method.function.body.stream(), &states.ident, &variants);
-            // One that should give a state and names none is yet to be written, or the compiler's to explain.
+            // One that should give a state and names none is yet to be written, or the compiler's
+            // to explain.
             if !understood || named.is_empty() {
                 return;
             }

@@ -1,6 +1,7 @@
 //! The value of a helper that is `#[must_use]`.
 //!
-//! rustc tells of `self.count(1).await;` where `count` is an `async fn`. A helper is a `fn` that returns a future when rustc sees it.
+//! rustc tells of `self.count(1).await;` where `count` is an `async fn`. A helper is a `fn` that
+//! returns a future when rustc sees it.
 
 use super::level::{self, is_mark};
 use crate::{

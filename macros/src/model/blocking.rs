@@ -13,7 +13,7 @@ pub(crate) struct Blocking {
     /// The name that the job goes by: `Thumbnails::shrink`.
     pub(crate) label: String,
     pub(crate) place: Place,
-    /// `on = ..`; the shared pool otherwise.
+    /// `pool = ..`; the shared pool otherwise.
     pub(crate) pool: Option<Expr>,
     /// The pool's expression mentions an argument, which is about to move into the job.
     pub(crate) pool_may_borrow: bool,
@@ -52,9 +52,9 @@ impl Blocking {
         host: &Host,
         krate: Option<&Path>,
     ) -> Self {
-        let BlockingOptions { on, deadline, lane, detached, nested, flat, krate: own } = options;
+        let BlockingOptions { pool, deadline, lane, detached, nested, flat, krate: own } = options;
         let (worker, args) = worker(&function.params);
-        let pool = on.map(|keyed| keyed.value);
+        let pool = pool.map(|keyed| keyed.value);
         let name = function.sig.ident.unraw().to_string();
         Blocking {
             krate: own.map(|keyed| keyed.value).or_else(|| krate.cloned()),
@@ -85,8 +85,8 @@ impl Blocking {
     }
 }
 
-/// The worker is the first parameter, if that is `&T`. Nothing else can be lent to a job: where `T` surely is no worker by another name,
-/// it is an argument that is borrowed by mistake.
+/// The worker is the first parameter, if that is `&T`. Nothing else can be lent to a job: where `T`
+/// surely is no worker by another name, it is an argument that is borrowed by mistake.
 fn worker(params: &[Param]) -> (Option<Param>, Vec<Param>) {
     // A worker by its own name that stands elsewhere is the one that was meant.
     let is_named = |param: &Param| matches!(param.shape, Shape::Shared(_)) && param.is_named("Worker");

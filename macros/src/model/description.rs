@@ -17,7 +17,7 @@ pub(crate) struct Described<'a> {
     pub(crate) states: Vec<String>,
     pub(crate) start: bool,
     pub(crate) idle: Option<String>,
-    pub(crate) within: Option<String>,
+    pub(crate) max_duration: Option<String>,
     pub(crate) data: Vec<String>,
     pub(crate) next: Vec<String>,
     pub(crate) dynamic: bool,
@@ -48,7 +48,7 @@ impl Service {
             states: Vec::new(),
             start: false,
             idle: None,
-            within: None,
+            max_duration: None,
             data: Vec::new(),
             next: Vec::new(),
             dynamic: false,
@@ -90,14 +90,14 @@ impl Service {
 impl Described<'_> {
     fn moves(&mut self, step: &Move) {
         match &step.cause {
-            Cause::Request(StateOptions { start, idle, within, .. }) => {
+            Cause::Request(StateOptions { start, idle, max_duration, .. }) => {
                 self.start = start.is_some();
                 let limit = |limit: &parse::Limit| match limit {
                     parse::Limit::Literal(duration) => said(*duration),
                     parse::Limit::Expr(expr) => text(expr),
                 };
                 self.idle = idle.as_ref().map(|keyed| limit(&keyed.value));
-                self.within = within.as_ref().map(|keyed| limit(&keyed.value));
+                self.max_duration = max_duration.as_ref().map(|keyed| limit(&keyed.value));
                 self.data = step.data.iter().map(|param| text(&param.written.ty)).collect();
             }
             Cause::Event { states, .. } => {
@@ -165,8 +165,8 @@ pub(crate) fn first_line(attrs: &[Attribute]) -> String {
     lines.find(|line| !line.is_empty()).unwrap_or_default()
 }
 
-/// `self.name(`, `self.name::<T>(`, `Self::name(`: each of `known` that the body calls, in the order that it
-/// does. Of a blocking method there is also `blocking_name`.
+/// `self.name(`, `self.name::<T>(`, `Self::name(`: each of `known` that the body calls, in the
+/// order that it does. Of a blocking method there is also `blocking_name`.
 fn calls(body: TokenStream, known: &[(String, bool)], found: &mut Vec<String>) {
     let trees: Vec<TokenTree> = body.into_iter().collect();
     for (at, tree) in trees.iter().enumerate() {

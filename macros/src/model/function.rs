@@ -135,8 +135,8 @@ impl Function {
         self.attrs.iter().filter(|attr| attr.path().is_ident("cfg"))
     }
 
-    /// An `async fn` whose future can own all that it needs. One that borrows, or that names a type by `impl`
-    /// (which a precise `use<..>` can't), stays as it is.
+    /// An `async fn` whose future can own all that it needs. One that borrows, or that names a type
+    /// by `impl` (which a precise `use<..>` can't), stays as it is.
     pub(super) fn is_helper(&self) -> bool {
         let plain_async =
             self.sig.asyncness.is_some() && self.sig.constness.is_none() && self.sig.abi.is_none();
@@ -215,8 +215,8 @@ impl Param {
         Param { written, shape }
     }
 
-    /// The plain name that generated code may hand the argument on by. A leading underscore says "unused",
-    /// which would no longer be true.
+    /// The plain name that generated code may hand the argument on by. A leading underscore says
+    /// "unused", which would no longer be true.
     pub(crate) fn name(&self) -> Option<&Ident> {
         self.ident().filter(|ident| !ident.unraw().to_string().starts_with('_'))
     }

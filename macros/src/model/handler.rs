@@ -19,8 +19,8 @@ pub(crate) struct Handler {
 pub(crate) enum HandlerKind {
     Request {
         request: Option<Param>,
-        /// `wire`: the whole `Result` is the response.
-        wire: Option<Ident>,
+        /// `send_result`: the whole `Result` is the response.
+        send_result: Option<Ident>,
     },
     Session {
         session: Option<Param>,
@@ -37,12 +37,12 @@ pub(crate) enum SessionTypes<'a> {
 
 impl Handler {
     pub(super) fn request(options: RequestOptions, function: &Function, host: &Host) -> Self {
-        let RequestOptions { wire, half_close } = options;
+        let RequestOptions { send_result, half_close } = options;
         let mut hand = Hand::new(&function.params);
         let request = hand.last_owned();
         let peer = hand.shared();
         let conn = hand.exclusive();
-        let outcome = match wire {
+        let outcome = match send_result {
             Some(_) => Outcome::plain(function.output()),
             None => Outcome::by_type(function.output(), host.params()),
         };
@@ -50,7 +50,7 @@ impl Handler {
         let default = if peer.is_some() { HalfClose::Cancel } else { HalfClose::Answer };
         Handler {
             half_close: chosen(half_close, default),
-            kind: HandlerKind::Request { request, wire },
+            kind: HandlerKind::Request { request, send_result },
             peer,
             conn,
             strays: hand.strays(),

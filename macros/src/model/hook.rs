@@ -25,7 +25,8 @@ pub(crate) struct Hook {
     pub(crate) last: Option<Param>,
     /// The last state, in disconnect.
     pub(crate) state: Option<Param>,
-    /// Of disconnect: the owned parameters, where their names leave open which of the three they are.
+    /// Of disconnect: the owned parameters, where their names leave open which of the three they
+    /// are.
     pub(crate) ends: Vec<Param>,
     /// Parameters without a place.
     pub(crate) strays: Vec<Param>,
@@ -33,14 +34,16 @@ pub(crate) struct Hook {
 }
 
 impl Hook {
-    /// Where there is neither a value nor a state, one that stands alone is the reason, whatever it is called.
+    /// Where there is neither a value nor a state, one that stands alone is the reason, whatever it
+    /// is called.
     pub(super) fn expect_reason(&mut self) {
         if self.event == Some(Event::Disconnect) && self.ends.len() == 1 {
             self.last = self.ends.pop();
         }
     }
 
-    /// The connection's value may be a `Reason` of the user's: then the name of one that stands alone tells nothing.
+    /// The connection's value may be a `Reason` of the user's: then the name of one that stands
+    /// alone tells nothing.
     pub(super) fn doubt_reason(&mut self) {
         if let (Some(Event::Disconnect), None, None, true) =
             (self.event, &self.conn, &self.state, self.ends.is_empty())
@@ -93,7 +96,8 @@ impl Hook {
         }
     }
 
-    /// Of a value that `#[on(connect)]` makes: what is taken for the reason is that, where its type says so.
+    /// Of a value that `#[on(connect)]` makes: what is taken for the reason is that, where its type
+    /// says so.
     pub(super) fn takes_only(&mut self, made: &[String]) {
         let is_made = |param: &&mut Param| made.contains(&param.written.ty.to_token_stream().to_string());
         if self.conn.is_none() && self.state.is_none() && self.last.as_mut().filter(is_made).is_some() {
@@ -118,8 +122,8 @@ impl Hook {
     }
 }
 
-/// The connection's value, the last state, the reason: each may be left out, and they stand in this order. Taken from `owned` if all of them
-/// are told by their number and their names.
+/// The connection's value, the last state, the reason: each may be left out, and they stand in this
+/// order. Taken from `owned` if all of them are told by their number and their names.
 fn ends(owned: &mut Vec<Param>, host: &Host) -> (Option<Param>, Option<Param>, Option<Param>) {
     // `hr::Reason` is another.
     let is_reason = |param: &Param| match peel(&param.written.ty) {

@@ -38,7 +38,8 @@ pub(crate) fn find(ty: &Type) -> Option<Loan<'_>> {
             path.qself.as_ref().and_then(|qself| find(&qself.ty)).or_else(|| in_path(&path.path))
         }
         Type::TraitObject(object) => object.bounds.iter().find_map(in_bound),
-        // Function pointers bind their own lifetimes; the rest holds no type that we could look into.
+        // Function pointers bind their own lifetimes; the rest holds no type that we could look
+        // into.
         _ => None,
     }
 }

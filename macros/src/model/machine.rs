@@ -1,4 +1,5 @@
-//! Sessions as state machines: `#[state]`, and what else moves them on, `#[event]` and `#[on(timeout = ..)]`.
+//! Sessions as state machines: `#[state]`, and what else moves them on, `#[event]` and
+//! `#[on(timeout = ..)]`.
 
 use super::{
     Function, Outcome, Param, Shape,
@@ -130,8 +131,13 @@ impl Move {
     /// The state's limits, if it has one at all.
     pub(crate) fn limits(&self) -> Option<(Option<&Limit>, Option<&Limit>)> {
         match &self.cause {
-            Cause::Request(StateOptions { idle, within, .. }) if idle.is_some() || within.is_some() => {
-                Some((idle.as_ref().map(|keyed| &keyed.value), within.as_ref().map(|keyed| &keyed.value)))
+            Cause::Request(StateOptions { idle, max_duration, .. })
+                if idle.is_some() || max_duration.is_some() =>
+            {
+                Some((
+                    idle.as_ref().map(|keyed| &keyed.value),
+                    max_duration.as_ref().map(|keyed| &keyed.value),
+                ))
             }
             _ => None,
         }
@@ -175,7 +181,8 @@ pub(crate) fn variant(state: &Ident) -> Ident {
     Ident::new(&name, state.span())
 }
 
-/// What keeps the state's name from making the name of a variant: `2fa` of `_2fa`, `Self` of `self_`.
+/// What keeps the state's name from making the name of a variant: `2fa` of `_2fa`, `Self` of
+/// `self_`.
 pub(crate) fn no_variant(state: &Ident) -> Option<String> {
     Some(pascal(state)).filter(|name| !is_variant_name(name))
 }

@@ -1,7 +1,7 @@
 //! What a body can't mean where it stands: found in its tokens, where they leave no doubt.
 //!
-//! `&self` is `self: &Arc<Self>` in what may cross, `.wait(worker)` has no worker on the loop, `.await` has
-//! nobody to poll on a thread.
+//! `&self` is `self: &Arc<Self>` in what may cross, `.wait(worker)` has no worker on the loop,
+//! `.await` has nobody to poll on a thread.
 
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 
@@ -217,7 +217,8 @@ const WORKER: &str = "worker";
 pub(super) fn waits(body: TokenStream) -> Vec<Misreading> {
     let mut found = Vec::new();
     let handed = scan_waits(body.clone(), &mut found);
-    // Anything else that is called so may well be a worker: of a closure for a pool, or one of another make.
+    // Anything else that is called so may well be a worker: of a closure for a pool, or one of
+    // another make.
     if handed == count(body, WORKER) { found } else { Vec::new() }
 }
 
@@ -270,7 +271,8 @@ fn count(tokens: TokenStream, name: &str) -> usize {
         .sum()
 }
 
-/// `.await` in a function that is not async, outside of every `async` block and of every macro's brackets.
+/// `.await` in a function that is not async, outside of every `async` block and of every macro's
+/// brackets.
 pub(super) fn awaits(body: TokenStream) -> Vec<Misreading> {
     let mut found = Vec::new();
     scan_awaits(body, &mut found);
@@ -296,7 +298,8 @@ fn scan_awaits(tokens: TokenStream, found: &mut Vec<Misreading>) {
     }
 }
 
-/// Whether the group there is a macro's, whose tokens may mean anything: `select! { .. }`, and not `if !(..)`.
+/// Whether the group there is a macro's, whose tokens may mean anything: `select! { .. }`, and not
+/// `if !(..)`.
 pub(super) fn is_of_macro(trees: &[TokenTree], at: usize) -> bool {
     let is_bang =
         |at: usize| matches!(trees.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == '!');

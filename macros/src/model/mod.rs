@@ -1,7 +1,8 @@
 //! What was meant: which role each method has, and each of its parameters.
 //!
-//! Nothing is reported here. What has no place in a role is kept beside it (`strays`, `Option`s) for
-//! [`check`](crate::check) to judge; [`expand`](crate::expand) falls back where a method's sink is not clean.
+//! Nothing is reported here. What has no place in a role is kept beside it (`strays`, `Option`s)
+//! for [`check`](crate::check) to judge; [`expand`](crate::expand) falls back where a method's sink
+//! is not clean.
 
 mod around;
 mod blocking;
@@ -87,7 +88,8 @@ pub(crate) struct Method {
 pub(crate) enum Role {
     /// Untouched, but that an `async fn` reads `&self` as `self: &Arc<Self>`.
     Plain,
-    /// An `async fn` that owns its arguments: its future can be spawned, and waited for from a thread.
+    /// An `async fn` that owns its arguments: its future can be spawned, and waited for from a
+    /// thread.
     Helper,
     Blocking(Box<Blocking>),
     Handler(Box<Handler>),
@@ -150,7 +152,8 @@ impl Service {
         }
     }
 
-    /// What keeps the service's type from being owned, if there is anything in the block that has to own the service.
+    /// What keeps the service's type from being owned, if there is anything in the block that has
+    /// to own the service.
     pub(crate) fn borrowed(&self) -> Option<Unowned<'_>> {
         let serves = |method: &Method| matches!(method.role, Role::Handler(_) | Role::Move(_));
         let owns = |method: &Method| match method.role {
@@ -172,7 +175,8 @@ impl Service {
         data.all(|param| is_concrete(&param.written.ty, &params))
     }
 
-    /// Something is being written: a rule that it breaks the compiler knows, and what it lacks may be on its way.
+    /// Something is being written: a rule that it breaks the compiler knows, and what it lacks may
+    /// be on its way.
     pub(crate) fn is_half_written(&self) -> bool {
         self.items.iter().any(|item| match item {
             Item::Method(method) => method.function.half.as_ref().is_some_and(|half| half.is_reported),
@@ -269,7 +273,8 @@ impl Method {
         }
     }
 
-    /// A second method of a name is the compiler's to report: once, and not of what is generated for it as well.
+    /// A second method of a name is the compiler's to report: once, and not of what is generated
+    /// for it as well.
     fn stands_alone(&mut self, names: &mut Vec<Ident>) {
         let name = &self.function.sig.ident;
         if self.is_conditional() {
@@ -329,7 +334,8 @@ impl Role {
     }
 }
 
-/// A handler whose attribute is misspelt: the compiler says that there is no such attribute, and need not say that there is no service.
+/// A handler whose attribute is misspelt: the compiler says that there is no such attribute, and
+/// need not say that there is no service.
 fn misspelt(items: &mut [Item], host: &Host) {
     let is_handler = |method: &Method| matches!(method.role, Role::Handler(_) | Role::Move(_));
     if items
@@ -381,7 +387,8 @@ fn last_values(items: &mut [Item], states: Option<&StateEnum>) {
         .for_each(|hook| hook.takes_only(&made));
 }
 
-/// Which blocking methods have a neighbour of the name of their second function; a `cfg` may take either of them away.
+/// Which blocking methods have a neighbour of the name of their second function; a `cfg` may take
+/// either of them away.
 fn twins(items: &mut [Item]) {
     let name = |method: &Method| method.function.sig.ident.unraw().to_string();
     let names: Vec<String> = items
@@ -462,8 +469,9 @@ fn called(items: &mut [Item]) {
     }
 }
 
-/// The attribute that gives the role; that there is a second one is for the check to say. The one that is too many stands ahead of
-/// it where somebody is about to write a method there; and a handler is async.
+/// The attribute that gives the role; that there is a second one is for the check to say. The one
+/// that is too many stands ahead of it where somebody is about to write a method there; and a
+/// handler is async.
 fn meant(mut marks: Vec<Mark>, function: &Function) -> Option<Mark> {
     let is_blocking = |mark: &Mark| matches!(mark.kind, MarkKind::Blocking(_));
     let fits = |mark: &Mark| is_blocking(mark) != function.sig.asyncness.is_some();

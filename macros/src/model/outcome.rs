@@ -9,8 +9,8 @@ use proc_macro2::Ident;
 use quote::ToTokens;
 use syn::{GenericArgument, PathArguments, Type};
 
-/// A return type, as far as tokens tell: the guess goes by the last path segment `Result`, aliases resolve
-/// by type.
+/// A return type, as far as tokens tell: the guess goes by the last path segment `Result`, aliases
+/// resolve by type.
 #[derive(Clone)]
 pub(crate) enum Outcome {
     /// No `->`.
@@ -38,7 +38,8 @@ impl Outcome {
         }
     }
 
-    /// By type, where the name leaves it open: of a handler or hook in a block with these parameters.
+    /// By type, where the name leaves it open: of a handler or hook in a block with these
+    /// parameters.
     pub(crate) fn by_type(ty: Option<&Type>, params: &[Ident]) -> Self {
         match ty {
             Some(ty) if is_unclear(ty) => {
@@ -52,7 +53,8 @@ impl Outcome {
         }
     }
 
-    /// As [`by_type`](Self::by_type), of what can't return a type of the user's: what is called `Result` is one.
+    /// As [`by_type`](Self::by_type), of what can't return a type of the user's: what is called
+    /// `Result` is one.
     pub(crate) fn of_hook(ty: Option<&Type>, params: &[Ident]) -> Self {
         match ty {
             Some(ty) if last_segment(ty).is_some_and(|last| last == "Result") => Outcome::of(Some(ty)),
@@ -130,7 +132,8 @@ fn written(ty: &Type) -> Option<(Type, Type)> {
     }
 }
 
-/// A type that is surely what it looks like, and so no `Result` and no `ControlFlow` by another name.
+/// A type that is surely what it looks like, and so no `Result` and no `ControlFlow` by another
+/// name.
 pub(crate) fn is_of_std(ty: &Type) -> bool {
     const NAMES: [&str; 21] = [
         "bool", "char", "str", "String", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32",

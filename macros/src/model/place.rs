@@ -12,9 +12,9 @@ use syn::{Attribute, GenericParam};
 pub(crate) enum Place {
     /// In an `impl` block: `Self::blocking_f` is the function with the body.
     Impl,
-    /// An attribute sees its function and nothing around it. Without a receiver and without `Self`, the function may be free, or
-    /// belong to a type whose name nobody wrote. `blocking_f` would name a free function from within an `impl` block too, and not
-    /// the one beside it.
+    /// An attribute sees its function and nothing around it. Without a receiver and without `Self`,
+    /// the function may be free, or belong to a type whose name nobody wrote. `blocking_f` would
+    /// name a free function from within an `impl` block too, and not the one beside it.
     Unknown(BodyCopy),
 }
 
@@ -23,10 +23,11 @@ pub(crate) enum Place {
 pub(crate) enum BodyCopy {
     /// A function in the job's function, with the same body.
     Function,
-    /// A closure with the same body: a function in a function can't name the parameters of an `impl<T>`.
+    /// A closure with the same body: a function in a function can't name the parameters of an
+    /// `impl<T>`.
     Closure,
-    /// A third function beside the two, with a name that no other has: a `static` must not be there twice.
-    /// In an `impl` block that name is not found either, and the program is refused.
+    /// A third function beside the two, with a name that no other has: a `static` must not be there
+    /// twice. In an `impl` block that name is not found either, and the program is refused.
     Shared(usize),
 }
 
@@ -121,8 +122,8 @@ pub(super) fn has_own_self(body: TokenStream) -> bool {
     false
 }
 
-/// A name that may be a type or const parameter of the block around: one that begins in upper case and stands at the front of a path.
-/// One that is called or has fields is none.
+/// A name that may be a type or const parameter of the block around: one that begins in upper case
+/// and stands at the front of a path. One that is called or has fields is none.
 fn names_a_parameter(trees: &[TokenTree], own: &impl Fn(&str) -> bool) -> bool {
     const KNOWN: [&str; 22] = [
         "Arc",

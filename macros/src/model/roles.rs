@@ -5,7 +5,8 @@ use super::{
     is_of_std,
 };
 
-/// The parameters of a handler or hook, taken from the front and the back; what is left over has no place.
+/// The parameters of a handler or hook, taken from the front and the back; what is left over has no
+/// place.
 pub(super) struct Hand {
     params: Vec<Param>,
 }

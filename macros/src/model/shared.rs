@@ -1,7 +1,7 @@
 //! What a generic service has to be: shared by threads, and as long-lived as the server.
 //!
-//! Of a block's own parameters nothing else says so, and the compiler would miss it at each of the things that are written. Where the type is
-//! served, it tells of the parameter that is not.
+//! Of a block's own parameters nothing else says so, and the compiler would miss it at each of the
+//! things that are written. Where the type is served, it tells of the parameter that is not.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};

@@ -1,4 +1,5 @@
-//! `self` in a task or a thread that is started where it is written: it is lent, and they outlive the method.
+//! `self` in a task or a thread that is started where it is written: it is lent, and they outlive
+//! the method.
 
 use super::calls::only_call;
 use super::misread::{Misreading, is_of_macro};

@@ -1,14 +1,16 @@
 //! Where a body goes on: which states it names, and whether it can come to any other.
 //!
-//! Two readers: the description draws an edge for each state that is named, and a dashed one where others may
-//! follow; the check for states that nothing leads to speaks up only where every body was understood. So the
-//! doubtful is "not understood" here: a state that is taken for unreachable and is not would be a wrong error.
+//! Two readers: the description draws an edge for each state that is named, and a dashed one where
+//! others may follow; the check for states that nothing leads to speaks up only where every body
+//! was understood. So the doubtful is "not understood" here: a state that is taken for unreachable
+//! and is not would be a wrong error.
 //!
-//! A body is understood if each value that it can return is *written out* as a variant: at its end, behind
-//! `return`, in every arm and branch, alone, in `Ok(..)`, as the second of a pair, or by way of a variable
-//! that `let` and `=` give such values and nothing else touches. `Err(..)`, `panic!` and their like return no
-//! state. Whatever else a value comes from (a call, a method, `?`, a macro, a pattern) is not looked into, nor
-//! is a macro whose name is not that of a well-known one: a `return` may be hidden in it.
+//! A body is understood if each value that it can return is *written out* as a variant: at its end,
+//! behind `return`, in every arm and branch, alone, in `Ok(..)`, as the second of a pair, or by way
+//! of a variable that `let` and `=` give such values and nothing else touches. `Err(..)`, `panic!`
+//! and their like return no state. Whatever else a value comes from (a call, a method, `?`, a
+//! macro, a pattern) is not looked into, nor is a macro whose name is not that of a well-known one:
+//! a `return` may be hidden in it.
 
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use syn::{
@@ -20,16 +22,16 @@ use syn::{
 /// The states that a body may lead to.
 #[derive(Debug)]
 pub(crate) struct Targets {
-    /// The variants that stand anywhere in the body, each once, as they come. Their spans are the first
-    /// mention's.
+    /// The variants that stand anywhere in the body, each once, as they come. Their spans are the
+    /// first mention's.
     pub(crate) named: Vec<Ident>,
     /// No other than these can come out of it.
     pub(crate) understood: bool,
 }
 
-/// What `body` (what is between the braces of a function) can return of the enum called `states`, by its last
-/// name. `variants` are all of the enum's, `Closed` among them: what else stands behind the enum's name is
-/// none.
+/// What `body` (what is between the braces of a function) can return of the enum called `states`,
+/// by its last name. `variants` are all of the enum's, `Closed` among them: what else stands behind
+/// the enum's name is none.
 pub(crate) fn targets(body: &TokenStream, states: &Ident, variants: &[Ident]) -> Targets {
     let mut reader = Reader { body, states, variants, seen: Vec::new() };
     let mut named = Vec::new();
@@ -43,7 +45,8 @@ const MACROS: &str = "anyhow assert assert_eq assert_ne bail concat dbg debug de
     debug_assert_ne debug_span ensure env eprint eprintln error error_span event format format_args \
     include_bytes include_str info info_span join json matches panic print println select stringify todo trace \
     try_join unimplemented unreachable vec warn write writeln";
-/// Those that have no value: behind them, nothing is returned. `todo!` is not among them: there, something will be.
+/// Those that have no value: behind them, nothing is returned. `todo!` is not among them: there,
+/// something will be.
 const NEVER: [&str; 3] = ["bail", "panic", "unreachable"];
 
 struct Reader<'a> {
@@ -76,7 +79,8 @@ impl Reader<'_> {
         self.tail(&stmts) && self.returns(self.body) && self.variables()
     }
 
-    /// What is behind each `return`, wherever it stands: one in a closure is taken for one of the body.
+    /// What is behind each `return`, wherever it stands: one in a closure is taken for one of the
+    /// body.
     fn returns(&mut self, tokens: &TokenStream) -> bool {
         let trees: Vec<TokenTree> = tokens.clone().into_iter().collect();
         trees.iter().enumerate().all(|(at, tree)| match tree {
@@ -90,7 +94,8 @@ impl Reader<'_> {
         })
     }
 
-    /// Each variable that is returned: all that it is given, with no mention of it that is anything else.
+    /// Each variable that is returned: all that it is given, with no mention of it that is anything
+    /// else.
     fn variables(&mut self) -> bool {
         let mut done = 0;
         while let Some((name, _)) = self.seen.get(done).cloned() {

@@ -28,7 +28,8 @@ pub(crate) enum Other {
     Unreadable,
 }
 
-/// An inherent `impl` block; its items are read apart from its head, so that a body is never parsed.
+/// An inherent `impl` block; its items are read apart from its head, so that a body is never
+/// parsed.
 pub(crate) struct Block {
     pub(crate) options: ServiceOptions,
     /// Everything but the items.
@@ -132,7 +133,8 @@ fn whole(input: ParseStream<'_>, sink: &Sink) -> Option<Vec<Item>> {
     Some(vec![Item::Other(item.into_token_stream())])
 }
 
-/// An item that can't be read as a whole: up to its semicolon or braces, or to the next item that can.
+/// An item that can't be read as a whole: up to its semicolon or braces, or to the next item that
+/// can.
 fn tokens_of_item(input: ParseStream<'_>) -> syn::Result<TokenStream> {
     let mut tokens = TokenStream::new();
     // Words, of which a newer compiler may know one: `pub(crate) gen fn f() {}`.
@@ -157,7 +159,8 @@ fn tokens_of_item(input: ParseStream<'_>) -> syn::Result<TokenStream> {
     Ok(tokens)
 }
 
-/// Half an item has no end of its own: what can be read as one behind it is the next, unless the words so far may belong to that.
+/// Half an item has no end of its own: what can be read as one behind it is the next, unless the
+/// words so far may belong to that.
 fn another_begins(input: ParseStream<'_>, qualifies: bool) -> bool {
     let first = input.peek(Token![#]) || input.peek(Token![pub]);
     let inner = input.peek(Token![async])

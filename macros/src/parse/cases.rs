@@ -1,7 +1,8 @@
 //! What a `cfg` decides of an item's shape: one item for each case, under the `cfg` of the case.
 //!
-//! The attributes that are read here come ahead of the compiler, which has not resolved their `cfg`s yet. Generated code
-//! repeats a function's parameters where no attribute may stand (`f::<T, U>`, `use<T, U>`), so the decision moves to the function:
+//! The attributes that are read here come ahead of the compiler, which has not resolved their
+//! `cfg`s yet. Generated code repeats a function's parameters where no attribute may stand
+//! (`f::<T, U>`, `use<T, U>`), so the decision moves to the function:
 //!
 //! ```text
 //! #[cfg_attr(P, blocking)]                     #[cfg(P)] #[blocking] fn f<T, U>(..) { .. }
@@ -16,12 +17,14 @@ use syn::{Attribute, FnArg, GenericParam, Generics, Meta, Signature, parse::Pars
 /// Two cases for each of them: more would be too much code.
 const MOST: usize = 4;
 
-/// Takes each `cfg_attr` apart, so that one has one attribute, which is no other `cfg_attr` and no `cfg`.
+/// Takes each `cfg_attr` apart, so that one has one attribute, which is no other `cfg_attr` and no
+/// `cfg`.
 pub(crate) fn flatten(attrs: &mut Vec<Attribute>) {
     *attrs = std::mem::take(attrs).into_iter().flat_map(flat).collect();
 }
 
-/// `#[cfg_attr(P, a, cfg(Q))]` as `#[cfg_attr(P, a)] #[cfg(any(not(P), Q))]`. What can't be read is for the compiler to judge.
+/// `#[cfg_attr(P, a, cfg(Q))]` as `#[cfg_attr(P, a)] #[cfg(any(not(P), Q))]`. What can't be read is
+/// for the compiler to judge.
 fn flat(attr: Attribute) -> Vec<Attribute> {
     let Some((predicate, metas)) = conditional(&attr) else { return vec![attr] };
     metas
@@ -177,7 +180,8 @@ fn keep<T: Clone, P: Default>(
     *list = kept.collect();
 }
 
-/// A function's attributes and signature, one for each case; `None` if nothing is to be decided, or too much.
+/// A function's attributes and signature, one for each case; `None` if nothing is to be decided, or
+/// too much.
 pub(super) fn of_function(
     attrs: &mut Vec<Attribute>,
     sig: &mut Signature,
@@ -211,7 +215,8 @@ pub(super) fn of_function(
     Some(cases)
 }
 
-/// An `impl` block's attributes and generics, one for each case; `None` if nothing is to be decided, or too much.
+/// An `impl` block's attributes and generics, one for each case; `None` if nothing is to be
+/// decided, or too much.
 pub(super) fn of_block(attrs: &[Attribute], generics: &Generics) -> Option<Vec<(Vec<Attribute>, Generics)>> {
     let mut generics = generics.clone();
     let mut decided = Vec::new();

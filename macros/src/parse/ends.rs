@@ -1,7 +1,7 @@
 //! How tokens end: whether they may be a whole item, as far as tokens tell.
 //!
-//! What is taken for half an item is not shown to the compiler again, so this is sure or says no: newer compilers know
-//! syntax that is not known here.
+//! What is taken for half an item is not shown to the compiler again, so this is sure or says no:
+//! newer compilers know syntax that is not known here.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
@@ -13,7 +13,8 @@ pub(crate) fn ends_as_an_item(tokens: &TokenStream) -> bool {
     }
 }
 
-/// Whether the head of an item breaks off where no Rust does: behind an operator, in angle brackets, at a parameter without a type.
+/// Whether the head of an item breaks off where no Rust does: behind an operator, in angle
+/// brackets, at a parameter without a type.
 pub(crate) fn is_cut_short(head: &TokenStream) -> bool {
     let trees: Vec<TokenTree> = head.clone().into_iter().collect();
     // `where T:` is Rust.

@@ -19,7 +19,8 @@ pub(crate) struct Function {
     pub(crate) vis: Visibility,
     pub(crate) sig: Signature,
     pub(crate) body: Group,
-    /// Of a function that can't be read as a whole: its tokens. What can be read of it is in the other fields.
+    /// Of a function that can't be read as a whole: its tokens. What can be read of it is in the
+    /// other fields.
     pub(crate) half: Option<Half>,
     /// Where everything about this function is reported.
     pub(crate) sink: Sink,
@@ -48,7 +49,8 @@ impl Function {
         let item = super::without_invisible_group(item);
         let mut functions = match syn::parse2::<Bare>(item.clone()) {
             Ok(mut bare) => {
-                // The one that has brought us here is gone: what a `cfg` says of the others is said of a blocking function.
+                // The one that has brought us here is gone: what a `cfg` says of the others is said
+                // of a blocking function.
                 bare.is_ours = true;
                 bare.cases().into_iter().map(|bare| Function::new(bare, sink.child())).collect()
             }
@@ -65,7 +67,8 @@ impl Function {
 }
 
 impl Bare {
-    /// The function, or one for each case that a `cfg` in its signature or around an attribute of ours makes.
+    /// The function, or one for each case that a `cfg` in its signature or around an attribute of
+    /// ours makes.
     pub(super) fn cases(mut self) -> Vec<Bare> {
         match cases::of_function(&mut self.attrs, &mut self.sig, self.is_ours) {
             None => vec![self],
@@ -87,8 +90,8 @@ impl Parse for Bare {
     }
 }
 
-/// The braces and what is in them, unread. `$body:block` of a `macro_rules` has invisible brackets around
-/// them.
+/// The braces and what is in them, unread. `$body:block` of a `macro_rules` has invisible brackets
+/// around them.
 fn body(input: ParseStream<'_>) -> syn::Result<Group> {
     if input.peek(Token![;]) {
         return Err(input.error("expected a body in braces"));

@@ -1,7 +1,7 @@
 //! A function that is half written: what can be read of it, and all of it as it stands.
 //!
-//! Compilers and editors go on behind a mistake in syntax, and call us with what they have. They have said already what is wrong,
-//! so we don't.
+//! Compilers and editors go on behind a mistake in syntax, and call us with what they have. They
+//! have said already what is wrong, so we don't.
 
 use super::{
     ends::{ends_as_an_item, is_cut_short, punct},
@@ -25,8 +25,8 @@ pub(crate) struct Half {
     pub(crate) front: TokenStream,
     pub(crate) name: Option<Ident>,
     pub(crate) rest: TokenStream,
-    /// It has been said what is wrong: by the compiler, of what can't be Rust, or by us. Otherwise it may be Rust that only the
-    /// compiler can read.
+    /// It has been said what is wrong: by the compiler, of what can't be Rust, or by us. Otherwise
+    /// it may be Rust that only the compiler can read.
     pub(crate) is_reported: bool,
 }
 

@@ -49,7 +49,7 @@ impl ServiceOptions {
 
 #[derive(Default)]
 pub(crate) struct BlockingOptions {
-    pub(crate) on: Option<Keyed<Expr>>,
+    pub(crate) pool: Option<Keyed<Expr>>,
     pub(crate) deadline: Option<Keyed<Limit>>,
     pub(crate) lane: Option<Keyed<Expr>>,
     pub(crate) detached: Option<Ident>,
@@ -60,7 +60,7 @@ pub(crate) struct BlockingOptions {
 
 #[derive(Default)]
 pub(crate) struct RequestOptions {
-    pub(crate) wire: Option<Ident>,
+    pub(crate) send_result: Option<Ident>,
     pub(crate) half_close: Option<Keyed<HalfClose>>,
 }
 
@@ -188,7 +188,7 @@ impl Options for BlockingOptions {
 
     fn take(&mut self, key: Ident, value: &Value<'_>) -> syn::Result<()> {
         match key.to_string().as_str() {
-            "on" => value.of(&mut self.on, key),
+            "pool" => value.of(&mut self.pool, key),
             "deadline" => value.read(&mut self.deadline, key, limit),
             "lane" => value.of(&mut self.lane, key),
             "detached" => value.flag(&mut self.detached, key),
@@ -214,7 +214,8 @@ pub(super) fn limit(written: Expr) -> syn::Result<Limit> {
     }
 }
 
-/// What is in brackets, or in the invisible ones of `$limit:literal`, of which each `macro_rules` on the way adds a pair.
+/// What is in brackets, or in the invisible ones of `$limit:literal`, of which each `macro_rules`
+/// on the way adds a pair.
 fn bare(expr: &Expr) -> &Expr {
     match expr {
         Expr::Group(group) => bare(&group.expr),
@@ -228,7 +229,7 @@ impl Options for RequestOptions {
 
     fn take(&mut self, key: Ident, value: &Value<'_>) -> syn::Result<()> {
         match key.to_string().as_str() {
-            "wire" => value.flag(&mut self.wire, key),
+            "send_result" => value.flag(&mut self.send_result, key),
             "half_close" => value.read(&mut self.half_close, key, half_close),
             _ => Err(value.malformed(&key)),
         }

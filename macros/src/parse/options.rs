@@ -151,7 +151,7 @@ fn one<O: Options>(options: &mut O, input: ParseStream<'_>) -> syn::Result<()> {
     let option = match look_up(word, &name) {
         Lookup::Known(option) => option,
         _ if word == Word::Blocking && name == "self" => {
-            let message = format!("expected an option; to select a pool, write `on = {all}`");
+            let message = format!("expected an option; to select a pool, write `pool = {all}`");
             return Err(syn::Error::new(key.span(), message));
         }
         Lookup::Unknown if word == Word::Service && Word::StateEnum.option(&name).is_some() => {

@@ -16,7 +16,7 @@ use syn::{
 pub(crate) struct StateOptions {
     pub(crate) start: Option<Ident>,
     pub(crate) idle: Option<Keyed<Limit>>,
-    pub(crate) within: Option<Keyed<Limit>>,
+    pub(crate) max_duration: Option<Keyed<Limit>>,
     pub(crate) half_close: Option<Keyed<HalfClose>>,
 }
 
@@ -43,7 +43,7 @@ impl Options for StateOptions {
         match key.to_string().as_str() {
             "start" => value.flag(&mut self.start, key),
             "idle" => value.read(&mut self.idle, key, marks::limit),
-            "within" => value.read(&mut self.within, key, marks::limit),
+            "max_duration" => value.read(&mut self.max_duration, key, marks::limit),
             "half_close" => value.read(&mut self.half_close, key, marks::half_close),
             _ => Err(value.malformed(&key)),
         }

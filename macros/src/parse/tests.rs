@@ -25,7 +25,7 @@ fn marks_are_taken_off_and_the_rest_is_kept() {
     let (function, messages) = function(quote! {
         /// Doc.
         #[inline]
-        #[blocking(on = self.cpu, deadline = "1m30s", detached)]
+        #[blocking(pool = self.cpu, deadline = "1m30s", detached)]
         pub fn f(&self) { not parsed at all ; 1 + }
     });
     assert_eq!(messages, [""; 0]);
@@ -33,7 +33,7 @@ fn marks_are_taken_off_and_the_rest_is_kept() {
     let [Mark { kind: MarkKind::Blocking(options), .. }] = function.marks.as_slice() else {
         panic!("one mark")
     };
-    assert!(options.on.is_some() && options.detached.is_some() && options.flat.is_none());
+    assert!(options.pool.is_some() && options.detached.is_some() && options.flat.is_none());
     let Some(Keyed { value: Limit::Literal(deadline), .. }) = &options.deadline else { panic!("a literal") };
     assert_eq!(deadline.as_secs(), 90);
 }
@@ -41,14 +41,14 @@ fn marks_are_taken_off_and_the_rest_is_kept() {
 #[test]
 fn each_option_reports_for_itself() {
     let (options, messages) =
-        blocking(quote!(on, dedline = "2s", flat = true, wire, nested, nested, lane, detached));
+        blocking(quote!(pool, dedline = "2s", flat = true, send_result, nested, nested, lane, detached));
     assert_eq!(
         messages,
         [
-            "`on` needs a value: write `on = self.pool`",
+            "`pool` needs a value: write `pool = self.pool`",
             "unknown option `dedline` of `#[blocking]`: did you mean `deadline`?",
             "`flat` takes no value: write `flat`",
-            "`wire` is an option of `#[request]`, not of `#[blocking]`, which knows `on`, `deadline`, \
+            "`send_result` is an option of `#[request]`, not of `#[blocking]`, which knows `pool`, `deadline`, \
              `lane`, `detached`, `nested`, `flat` and `crate`",
             "`nested` is given twice: remove one of the two",
             "`lane` needs a value: write `lane = key`",
@@ -60,17 +60,17 @@ fn each_option_reports_for_itself() {
 #[test]
 fn malformed_values_name_the_mend() {
     for (brackets, message) in [
-        (quote!(on =), "the value of `on` can't be parsed: write `on = self.pool`"),
-        (quote!(on = , flat), "the value of `on` can't be parsed: write `on = self.pool`"),
+        (quote!(pool =), "the value of `pool` can't be parsed: write `pool = self.pool`"),
+        (quote!(pool = , flat), "the value of `pool` can't be parsed: write `pool = self.pool`"),
         (
             quote!(deadline = 2),
             "expected a duration with a unit, such as `\"2s\"`, or an expression of type `Duration`",
         ),
         (quote!(deadline = "2sec"), "`sec` is not a unit of time: write `\"2s\"`"),
-        (quote!(on = self.cpu flat), "expected `,` and the next option"),
+        (quote!(pool = self.cpu flat), "expected `,` and the next option"),
         (
             quote!("2s"),
-            "expected an option of `#[blocking]`: `on`, `deadline`, `lane`, `detached`, `nested`, `flat` and `crate`",
+            "expected an option of `#[blocking]`: `pool`, `deadline`, `lane`, `detached`, `nested`, `flat` and `crate`",
         ),
         (
             quote!(crate = "text"),
@@ -84,12 +84,14 @@ fn malformed_values_name_the_mend() {
 #[test]
 fn states_have_their_options() {
     let (function, messages) = function(quote!(
-        #[state(start, idle = "30s", within = TWO_MINUTES, half_close = cancel)]
+        #[state(start, idle = "30s", max_duration = TWO_MINUTES, half_close = cancel)]
         async fn f(&self) {}
     ));
     assert!(messages.is_empty(), "{messages:?}");
     let [Mark { kind: MarkKind::State(options), .. }] = function.marks.as_slice() else { panic!("a state") };
-    assert!(options.start.is_some() && matches!(&options.within, Some(Keyed { value: Limit::Expr(_), .. })));
+    assert!(
+        options.start.is_some() && matches!(&options.max_duration, Some(Keyed { value: Limit::Expr(_), .. }))
+    );
     let Some(Keyed { value: Limit::Literal(idle), .. }) = &options.idle else { panic!("a time") };
     assert_eq!(idle.as_secs(), 30);
 }

@@ -1,8 +1,8 @@
 //! A tree of error sinks: each block, and each method in it, reports for itself.
 //!
-//! All mistakes of a block come out in one compile, and a stage can ask of a method whether anything was
-//! said about it: what is clean is generated in full, what is not falls back to something that causes no
-//! second error. Warnings go the same way, and spoil nothing.
+//! All mistakes of a block come out in one compile, and a stage can ask of a method whether
+//! anything was said about it: what is clean is generated in full, what is not falls back to
+//! something that causes no second error. Warnings go the same way, and spoil nothing.
 
 mod finding;
 
@@ -53,7 +53,8 @@ impl Sink {
         Sink { tree: Rc::clone(&self.tree), node: tree.nodes.len() - 1 }
     }
 
-    /// A sink for a part of which the compiler has said already what is wrong: it is unclean, and nothing is said of it again.
+    /// A sink for a part of which the compiler has said already what is wrong: it is unclean, and
+    /// nothing is said of it again.
     pub(crate) fn muted_child(&self) -> Self {
         let child = self.child();
         if let Some(node) = child.tree.borrow_mut().nodes.get_mut(child.node) {
@@ -88,7 +89,8 @@ impl Sink {
         }
     }
 
-    /// Takes the first mistake of this very part out of the tree, for a place in the code that is generated for it.
+    /// Takes the first mistake of this very part out of the tree, for a place in the code that is
+    /// generated for it.
     pub(crate) fn take_first(&self) -> Option<syn::Error> {
         let errors = &mut self.tree.borrow_mut().errors;
         let first = errors.iter().position(|(node, _)| *node == self.node)?;
@@ -125,7 +127,8 @@ impl Sink {
         self.tree.borrow().nodes.get(self.node).is_none_or(|node| node.clean)
     }
 
-    /// Every mistake of the tree as `compile_error!`s, in the order of the parts that they are about.
+    /// Every mistake of the tree as `compile_error!`s, in the order of the parts that they are
+    /// about.
     pub(crate) fn into_compile_errors(self) -> TokenStream {
         let mut errors = std::mem::take(&mut self.tree.borrow_mut().errors);
         errors.sort_by_key(|(node, _)| *node);

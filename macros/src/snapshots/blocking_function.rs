@@ -6,7 +6,7 @@ pub fn read<P: Into<PathBuf> + Send + 'static>(path: P) -> io::Result<Vec<u8>> {
     std::fs::read(path.into())
 }
 
-#[blocking(on = HASHERS, deadline = limit())]
+#[blocking(pool = HASHERS, deadline = limit())]
 fn hash<const N: usize>(bytes: [u8; N]) -> Hash
 where
     [u8; N]: Send,

@@ -1,7 +1,7 @@
 //! Every option, a worker, a pattern, an argument that the pool depends on.
 
 impl Images {
-    #[blocking(on = self.pools[key % 4], deadline = "1m30s", lane = key, detached)]
+    #[blocking(pool = self.pools[key % 4], deadline = "1m30s", lane = key, detached)]
     /// Makes an image smaller.
     #[cfg(feature = "shrink")]
     #[expect(clippy::too_many_lines)]

@@ -3,17 +3,17 @@
 
 #[service]
 impl Maths {
-    #[blocking(on = self.cpu)]
+    #[blocking(pool = self.cpu)]
     fn is_prime(&self, n: u64) -> bool {
         self.sieve.contains(n)
     }
 
-    #[blocking(on = self.cpu, nested)]
+    #[blocking(pool = self.cpu, nested)]
     fn parse(&self, text: String) -> Result<u64, ParseIntError> {
         text.parse()
     }
 
-    #[blocking(on = self.cpu, flat)]
+    #[blocking(pool = self.cpu, flat)]
     fn solve(&self, n: u64) -> Solved {
         self.solver.run(n)
     }

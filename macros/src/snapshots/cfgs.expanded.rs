@@ -84,7 +84,7 @@ impl ::portcullis::Service for Files {
     type Conn = ();
     type Event = ::core::convert::Infallible;
     type State = ();
-    type Style = ::portcullis::__private::Stepwise;
+    type Kind = ::portcullis::__private::PerRequest;
     const HANDLERS: &'static [&'static str] = &["read"];
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
     #[cfg(feature = "quota")]
@@ -96,10 +96,10 @@ impl ::portcullis::Service for Files {
             <Self as ::portcullis::Service>::Event,
         >,
     ) -> ::core::result::Result<
-        ::portcullis::__private::Opened<Self>,
+        ::portcullis::__private::Connected<Self>,
         <Self as ::portcullis::Service>::Error,
     > {
-        ::core::result::Result::Ok(::portcullis::__private::Opened {
+        ::core::result::Result::Ok(::portcullis::__private::Connected {
             conn: Self::connected(self)
                 .await
                 .map_err(|error| <Full as ::portcullis::__private::FailsWith<
@@ -116,10 +116,10 @@ impl ::portcullis::Service for Files {
             <Self as ::portcullis::Service>::Event,
         >,
     ) -> ::core::result::Result<
-        ::portcullis::__private::Opened<Self>,
+        ::portcullis::__private::Connected<Self>,
         <Self as ::portcullis::Service>::Error,
     > {
-        ::core::result::Result::Ok(::portcullis::__private::Opened {
+        ::core::result::Result::Ok(::portcullis::__private::Connected {
             conn: (),
             state: (),
         })
@@ -195,7 +195,7 @@ impl ::portcullis::Service for Files {
     type Conn = ();
     type Event = ::core::convert::Infallible;
     type State = ();
-    type Style = ::portcullis::__private::Stepwise;
+    type Kind = ::portcullis::__private::PerRequest;
     const HANDLERS: &'static [&'static str] = &["read"];
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
     #[cfg(feature = "quota")]
@@ -207,10 +207,10 @@ impl ::portcullis::Service for Files {
             <Self as ::portcullis::Service>::Event,
         >,
     ) -> ::core::result::Result<
-        ::portcullis::__private::Opened<Self>,
+        ::portcullis::__private::Connected<Self>,
         <Self as ::portcullis::Service>::Error,
     > {
-        ::core::result::Result::Ok(::portcullis::__private::Opened {
+        ::core::result::Result::Ok(::portcullis::__private::Connected {
             conn: Self::connected(self)
                 .await
                 .map_err(|error| <Full as ::portcullis::__private::FailsWith<
@@ -227,10 +227,10 @@ impl ::portcullis::Service for Files {
             <Self as ::portcullis::Service>::Event,
         >,
     ) -> ::core::result::Result<
-        ::portcullis::__private::Opened<Self>,
+        ::portcullis::__private::Connected<Self>,
         <Self as ::portcullis::Service>::Error,
     > {
-        ::core::result::Result::Ok(::portcullis::__private::Opened {
+        ::core::result::Result::Ok(::portcullis::__private::Connected {
             conn: (),
             state: (),
         })

@@ -62,7 +62,7 @@ impl facade::net::Service for Pinger {
     type Conn = ();
     type Event = ::core::convert::Infallible;
     type State = ();
-    type Style = facade::net::__private::Stepwise;
+    type Kind = facade::net::__private::PerRequest;
     const HANDLERS: &'static [&'static str] = &["ping"];
     const HALF_CLOSE: facade::net::__private::HalfClose = facade::net::__private::HalfClose::Answer;
     async fn on_connect(
@@ -72,10 +72,10 @@ impl facade::net::Service for Pinger {
             <Self as facade::net::Service>::Event,
         >,
     ) -> ::core::result::Result<
-        facade::net::__private::Opened<Self>,
+        facade::net::__private::Connected<Self>,
         <Self as facade::net::Service>::Error,
     > {
-        ::core::result::Result::Ok(facade::net::__private::Opened {
+        ::core::result::Result::Ok(facade::net::__private::Connected {
             conn: (),
             state: (),
         })

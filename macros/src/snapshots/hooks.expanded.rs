@@ -57,7 +57,7 @@ impl ::portcullis::Service for Chat {
     type Conn = Name;
     type Event = ::core::convert::Infallible;
     type State = ();
-    type Style = ::portcullis::__private::Stepwise;
+    type Kind = ::portcullis::__private::PerRequest;
     const HANDLERS: &'static [&'static str] = &["say"];
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
     async fn on_connect(
@@ -67,10 +67,10 @@ impl ::portcullis::Service for Chat {
             <Self as ::portcullis::Service>::Event,
         >,
     ) -> ::core::result::Result<
-        ::portcullis::__private::Opened<Self>,
+        ::portcullis::__private::Connected<Self>,
         <Self as ::portcullis::Service>::Error,
     > {
-        ::core::result::Result::Ok(::portcullis::__private::Opened {
+        ::core::result::Result::Ok(::portcullis::__private::Connected {
             conn: Self::connected(self, peer).await?,
             state: (),
         })

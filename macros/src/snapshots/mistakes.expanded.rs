@@ -134,7 +134,7 @@ impl ::portcullis::Service for Wrong {
     type Conn = ();
     type Event = ::core::convert::Infallible;
     type State = WrongState;
-    type Style = ::portcullis::__private::Stepwise;
+    type Kind = ::portcullis::__private::PerRequest;
     const HANDLERS: &'static [&'static str] = &["greeting"];
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
     async fn on_connect(
@@ -144,10 +144,10 @@ impl ::portcullis::Service for Wrong {
             <Self as ::portcullis::Service>::Event,
         >,
     ) -> ::core::result::Result<
-        ::portcullis::__private::Opened<Self>,
+        ::portcullis::__private::Connected<Self>,
         <Self as ::portcullis::Service>::Error,
     > {
-        ::core::result::Result::Ok(::portcullis::__private::Opened {
+        ::core::result::Result::Ok(::portcullis::__private::Connected {
             conn: (),
             state: WrongState::Greeting,
         })

@@ -11,7 +11,7 @@ impl Wrong {
     #[session]
     async fn talk(&self, session: &mut Session<Ping, Pong>) {}
 
-    #[blocking(dedline = "2s", on = self.cpu)]
+    #[blocking(dedline = "2s", pool = self.cpu)]
     fn shrink(&self, bytes: &[u8]) -> Result<Image, Error> {
         Image::read(bytes)
     }

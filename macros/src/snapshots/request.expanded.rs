@@ -27,7 +27,7 @@ impl ::portcullis::Service for Thumbnails {
     >>::Ok;
     type Event = ::core::convert::Infallible;
     type State = ();
-    type Style = ::portcullis::__private::Stepwise;
+    type Kind = ::portcullis::__private::PerRequest;
     const HANDLERS: &'static [&'static str] = &["thumbnail"];
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Cancel;
     async fn on_connect(
@@ -37,10 +37,10 @@ impl ::portcullis::Service for Thumbnails {
             <Self as ::portcullis::Service>::Event,
         >,
     ) -> ::core::result::Result<
-        ::portcullis::__private::Opened<Self>,
+        ::portcullis::__private::Connected<Self>,
         <Self as ::portcullis::Service>::Error,
     > {
-        ::core::result::Result::Ok(::portcullis::__private::Opened {
+        ::core::result::Result::Ok(::portcullis::__private::Connected {
             conn: <Conn as ::portcullis::__private::Settles<
                 { ::portcullis::__private::is_result!(Conn) },
                 <Self as ::portcullis::Service>::Error,

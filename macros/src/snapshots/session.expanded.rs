@@ -37,7 +37,7 @@ where
     type Conn = Conn;
     type Event = ::core::convert::Infallible;
     type State = ();
-    type Style = ::portcullis::__private::InLine;
+    type Kind = ::portcullis::__private::PerSession;
     const HANDLERS: &'static [&'static str] = &["chat"];
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Cancel;
     async fn on_connect(
@@ -47,10 +47,10 @@ where
             <Self as ::portcullis::Service>::Event,
         >,
     ) -> ::core::result::Result<
-        ::portcullis::__private::Opened<Self>,
+        ::portcullis::__private::Connected<Self>,
         <Self as ::portcullis::Service>::Error,
     > {
-        ::core::result::Result::Ok(::portcullis::__private::Opened {
+        ::core::result::Result::Ok(::portcullis::__private::Connected {
             conn: Self::connected(
                     self,
                     <Peer<
@@ -107,7 +107,7 @@ impl ::portcullis::Service for Echo {
     type Conn = ();
     type Event = ::core::convert::Infallible;
     type State = ();
-    type Style = ::portcullis::__private::InLine;
+    type Kind = ::portcullis::__private::PerSession;
     const HANDLERS: &'static [&'static str] = &["echo"];
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
     async fn on_connect(
@@ -117,10 +117,10 @@ impl ::portcullis::Service for Echo {
             <Self as ::portcullis::Service>::Event,
         >,
     ) -> ::core::result::Result<
-        ::portcullis::__private::Opened<Self>,
+        ::portcullis::__private::Connected<Self>,
         <Self as ::portcullis::Service>::Error,
     > {
-        ::core::result::Result::Ok(::portcullis::__private::Opened {
+        ::core::result::Result::Ok(::portcullis::__private::Connected {
             conn: (),
             state: (),
         })

@@ -103,7 +103,7 @@ pub enum ChatState {
 stateDiagram-v2
     login : login
     login : u8
-    login : within 30s
+    login : max_duration 30s
     room : room
     room : User, Room
     room : idle 5m
@@ -124,7 +124,7 @@ impl ::portcullis::Service for Chat {
     type Conn = Session;
     type Event = Note;
     type State = ChatState;
-    type Style = ::portcullis::__private::Stepwise;
+    type Kind = ::portcullis::__private::PerRequest;
     const HANDLERS: &'static [&'static str] = &["login", "room"];
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
     async fn on_connect(
@@ -134,12 +134,12 @@ impl ::portcullis::Service for Chat {
             <Self as ::portcullis::Service>::Event,
         >,
     ) -> ::core::result::Result<
-        ::portcullis::__private::Opened<Self>,
+        ::portcullis::__private::Connected<Self>,
         <Self as ::portcullis::Service>::Error,
     > {
         ::core::result::Result::Ok({
             let (conn, state) = Self::connected(self, peer).await;
-            ::portcullis::__private::Opened {
+            ::portcullis::__private::Connected {
                 conn,
                 state,
             }
@@ -269,7 +269,7 @@ impl ::portcullis::Service for Chat {
             ChatState::Closed => "closed",
         }
     }
-    const SHORTEST_LIMIT: ::core::option::Option<::core::time::Duration> = ::portcullis::__private::shortest(
+    const MIN_STATE_TIMEOUT: ::core::option::Option<::core::time::Duration> = ::portcullis::__private::shortest(
         &[
             ::core::option::Option::None,
             ::core::option::Option::Some(::core::time::Duration::from_secs(30u64)),
@@ -284,7 +284,7 @@ impl ::portcullis::Service for Chat {
             ChatState::Login(..) => {
                 ::portcullis::StateLimits {
                     idle: ::core::option::Option::None,
-                    within: ::core::option::Option::Some(
+                    max_duration: ::core::option::Option::Some(
                         ::core::time::Duration::from_secs(30u64),
                     ),
                 }
@@ -294,7 +294,7 @@ impl ::portcullis::Service for Chat {
                     idle: ::core::option::Option::Some(
                         ::core::time::Duration::from_secs(300u64),
                     ),
-                    within: ::core::option::Option::None,
+                    max_duration: ::core::option::Option::None,
                 }
             }
             _ => ::portcullis::StateLimits::NONE,
@@ -319,7 +319,7 @@ impl ::portcullis::Service for Chat {
             Method::new(Role::After, "count", ""),
             Method::new(Role::OnState, "login", "Nobody is known yet.")
                 .start()
-                .within("30s")
+                .max_duration("30s")
                 .data(&["u8"])
                 .next(&["room", "closed", "login"]),
             Method::new(Role::OnState, "room", "Among others.")

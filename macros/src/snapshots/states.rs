@@ -16,7 +16,7 @@ impl Chat {
     }
 
     /// Nobody is known yet.
-    #[state(start, within = "30s")]
+    #[state(start, max_duration = "30s")]
     async fn login(&self, attempts: u8, request: Request) -> Result<(Reply, ChatState), Error> {
         match self.user(request).await? {
             Some(user) => Ok((Reply::Welcome, ChatState::Room(user, self.hall()))),

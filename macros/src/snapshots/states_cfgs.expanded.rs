@@ -101,7 +101,7 @@ impl<T, Otherwise> ::portcullis::__private::NextTypes<Otherwise> for Phase<T> {
 stateDiagram-v2
     shut : shut
     ajar : ajar
-    ajar : within 10s
+    ajar : max_duration 10s
     open : open
     open : T
     any__state : #63;
@@ -131,7 +131,7 @@ where
     #[cfg(not(feature = "events"))]
     type Event = ::core::convert::Infallible;
     type State = Phase<T>;
-    type Style = ::portcullis::__private::Stepwise;
+    type Kind = ::portcullis::__private::PerRequest;
     const HANDLERS: &'static [&'static str] = &[
         #[cfg(feature = "strict")]
         "shut",
@@ -147,10 +147,10 @@ where
             <Self as ::portcullis::Service>::Event,
         >,
     ) -> ::core::result::Result<
-        ::portcullis::__private::Opened<Self>,
+        ::portcullis::__private::Connected<Self>,
         <Self as ::portcullis::Service>::Error,
     > {
-        ::core::result::Result::Ok(::portcullis::__private::Opened {
+        ::core::result::Result::Ok(::portcullis::__private::Connected {
             conn: (),
             state: {
                 #[cfg(feature = "strict")] { Phase::Shut }
@@ -276,7 +276,7 @@ where
             Phase::Closed => "closed",
         }
     }
-    const SHORTEST_LIMIT: ::core::option::Option<::core::time::Duration> = ::portcullis::__private::shortest(
+    const MIN_STATE_TIMEOUT: ::core::option::Option<::core::time::Duration> = ::portcullis::__private::shortest(
         &[
             #[cfg(not(feature = "strict"))]
             ::core::option::Option::None,
@@ -292,7 +292,7 @@ where
             Phase::Ajar => {
                 ::portcullis::StateLimits {
                     idle: ::core::option::Option::None,
-                    within: ::core::option::Option::Some(
+                    max_duration: ::core::option::Option::Some(
                         ::core::time::Duration::from_secs(10u64),
                     ),
                 }
@@ -331,7 +331,10 @@ where
             #[cfg(feature = "strict")]
             Method::new(Role::OnState, "shut", "").start().next(&["open"]),
             #[cfg(not(feature = "strict"))]
-            Method::new(Role::OnState, "ajar", "").start().within("10s").next(&["open"]),
+            Method::new(Role::OnState, "ajar", "")
+                .start()
+                .max_duration("10s")
+                .next(&["open"]),
             Method::new(Role::OnState, "open", "").data(&["T"]).next(&["open"]),
             #[cfg(feature = "events")]
             Method::new(Role::OnEvent, "told", "").states(&["open"]).dynamic(),

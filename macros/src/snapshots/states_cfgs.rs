@@ -13,7 +13,7 @@ impl<T: Mark> Gate<T> {
     }
 
     #[cfg(not(feature = "strict"))]
-    #[state(start, within = "10s")]
+    #[state(start, max_duration = "10s")]
     async fn ajar(&self, request: Request) -> Phase<T> {
         Phase::Open(request.mark())
     }

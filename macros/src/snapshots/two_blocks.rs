@@ -10,7 +10,7 @@ impl Search {
 
 #[service]
 impl Search {
-    #[blocking(on = self.cpu)]
+    #[blocking(pool = self.cpu)]
     fn scan(&self, query: Query) -> Result<Hits, Error> {
         self.index.scan(&query)
     }

@@ -53,7 +53,7 @@ impl ::portcullis::Service for Thumbnails {
     type Conn = ();
     type Event = ::core::convert::Infallible;
     type State = ();
-    type Style = ::portcullis::__private::Stepwise;
+    type Kind = ::portcullis::__private::PerRequest;
     const HANDLERS: &'static [&'static str] = &["load"];
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Answer;
     async fn on_connect(
@@ -63,10 +63,10 @@ impl ::portcullis::Service for Thumbnails {
             <Self as ::portcullis::Service>::Event,
         >,
     ) -> ::core::result::Result<
-        ::portcullis::__private::Opened<Self>,
+        ::portcullis::__private::Connected<Self>,
         <Self as ::portcullis::Service>::Error,
     > {
-        ::core::result::Result::Ok(::portcullis::__private::Opened {
+        ::core::result::Result::Ok(::portcullis::__private::Connected {
             conn: (),
             state: (),
         })

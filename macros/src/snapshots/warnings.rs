@@ -6,7 +6,7 @@ impl Thumbnails {
         self.read(name).await
     }
 
-    #[blocking(on = self.disk)]
+    #[blocking(pool = self.disk)]
     fn read(&self, worker: &Worker, name: String) -> Vec<u8> {
         name.into_bytes()
     }

@@ -24,14 +24,16 @@ use crate::sockets::unix::Unix;
 use crate::sockets::wrappers::OverTls;
 use crate::sockets::{SocketAddrs, race};
 
-/// What a client connects to: a TCP address, as it is or with options by [`Tcp::new`](crate::Tcp::new); `Unix::new(path)`;
-/// either of them over TLS, by `.tls(ClientTls::new(server_name, config))`.
+/// What a client connects to: a TCP address, as it is or with options by
+/// [`Tcp::new`](crate::Tcp::new); `Unix::new(path)`; either of them over TLS, by
+/// `.tls(ClientTls::new(server_name, config))`.
 ///
-/// A name may have several addresses, and a slice of addresses is taken as well. A [`Client`] tries them as RFC 8305
-/// ("happy eyeballs") says: IPv6 and IPv4 take turns, and an address that has not answered after 250 ms goes on while the
-/// next one is tried beside it. With TLS an attempt is both, connection and handshake, so an address where somebody
-/// accepts and then says nothing does not hold up the others. The first that succeeds is taken, the others are dropped.
-/// For several addresses the runtime must have time enabled.
+/// A name may have several addresses, and a slice of addresses is taken as well. A [`Client`] tries
+/// them as RFC 8305 ("happy eyeballs") says: IPv6 and IPv4 take turns, and an address that has not
+/// answered after 250 ms goes on while the next one is tried beside it. With TLS an attempt is
+/// both, connection and handshake, so an address where somebody accepts and then says nothing does
+/// not hold up the others. The first that succeeds is taken, the others are dropped. For several
+/// addresses the runtime must have time enabled.
 #[diagnostic::on_unimplemented(
     message = "a client cannot connect to `{Self}`",
     label = "is not an address",
@@ -41,7 +43,8 @@ pub trait Connect {
     /// The stream of the connection.
     type Stream: AsyncRead + AsyncWrite + Unpin;
 
-    /// Connects, on the current tokio runtime. `limit` is a hint for how the time is shared; the caller applies it.
+    /// Connects, on the current tokio runtime. `limit` is a hint for how the time is shared; the
+    /// caller applies it.
     #[doc(hidden)]
     fn connect(self, limit: Option<Duration>) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 
@@ -112,8 +115,8 @@ pub type ClientTlsStream<IO = TcpStream> = tokio_rustls::client::TlsStream<IO>;
 impl ClientTls {
     /// The server is the one of this name (a DNS name or an IP address), by the roots in `config`.
     ///
-    /// Connecting fails if it is no name (`InvalidInput`), or if the handshake fails (`InvalidData`, with rustls's own error
-    /// inside).
+    /// Connecting fails if it is no name (`InvalidInput`), or if the handshake fails
+    /// (`InvalidData`, with rustls's own error inside).
     pub fn new(server_name: impl Into<String>, config: impl Into<Arc<ClientConfig>>) -> Self {
         Self { server_name: server_name.into(), config: config.into() }
     }
@@ -160,31 +163,34 @@ impl Connect for OverTls<Unix, ClientTls> {
     }
 }
 
-/// All on the current tokio runtime. Connecting may be dropped at any time, and so given a time limit from outside, too.
+/// All on the current tokio runtime. Connecting may be dropped at any time, and so given a time
+/// limit from outside, too.
 ///
-/// `Client::<Req, Rsp, _>::connect` connects to every kind of address: the address says which stream the client has.
+/// `Client::<Req, Rsp, _>::connect` connects to every kind of address: the address says which
+/// stream the client has.
 impl<Req, Rsp, C: Codec<Rsp, Req>> Client<Req, Rsp, C> {
     /// Connects to a TCP address, with `TCP_NODELAY`; or to what else is [`Connect`].
     ///
     /// # Errors
-    /// The address can't be resolved, or nobody answers there; of a Unix socket `WouldBlock` if too many wait there
-    /// already; of TLS, see `ClientTls::new`.
+    /// The address can't be resolved, or nobody answers there; of a Unix socket `WouldBlock` if too
+    /// many wait there already; of TLS, see `ClientTls::new`.
     pub async fn connect<A: Connect>(address: A, codec: C) -> io::Result<Client<Req, Rsp, C, A::Stream>> {
-        Ok(Client::over(address.connect(None).await?, codec))
+        Ok(Client::from_stream(address.connect(None).await?, codec))
     }
 
-    /// As [`connect`](Self::connect), with a time limit for all of it: for looking the name up, for all addresses together,
-    /// and for the handshake. Each address is tried in the first half of the limit.
+    /// As [`connect`](Self::connect), with a time limit for all of it: for looking the name up, for
+    /// all addresses together, and for the handshake. Each address is tried in the first half of
+    /// the limit.
     ///
     /// # Errors
     /// As `connect`; `TimedOut`.
-    pub async fn connect_within<A: Connect>(
+    pub async fn connect_timeout<A: Connect>(
         limit: Duration,
         address: A,
         codec: C,
     ) -> io::Result<Client<Req, Rsp, C, A::Stream>> {
         let connecting = timeout(limit, address.connect(Some(limit)));
         let io = connecting.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
-        Ok(Client::over(io, codec))
+        Ok(Client::from_stream(io, codec))
     }
 }

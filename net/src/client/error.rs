@@ -16,13 +16,14 @@ pub enum ClientError {
     Decode(DecodeError),
     /// The request can't be written; nothing of it was sent.
     Encode(EncodeError),
-    /// The request waits for room, and so many bytes of responses wait to be read, which is as much as a client reads
-    /// ahead: neither side goes on unless they are taken. Take them with `next`; the request is written by the next
-    /// `send` or `flush`.
+    /// The request waits for room, and so many bytes of responses wait to be read, which is as much
+    /// as a client reads ahead: neither side goes on unless they are taken. Take them with `next`;
+    /// the request is written by the next `send` or `flush`.
     Unread(usize),
-    /// From [`Reconnect`](crate::Reconnect) only: the connection is gone, and with it requests that nobody has answered.
-    /// They may have been handled, or may not, and are not sent again.
-    Lost(io::Error),
+    /// From [`ReconnectingClient`](crate::ReconnectingClient) only: the connection is gone, and
+    /// with it requests that nobody has answered. They may have been handled, or may not, and are
+    /// not sent again.
+    ConnectionLost(io::Error),
 }
 
 impl ClientError {
@@ -32,7 +33,7 @@ impl ClientError {
             Self::Io(error) => error.kind() == io::ErrorKind::TimedOut,
             Self::Decode(error) => error.is_recoverable(),
             Self::Encode(_) | Self::Unread(_) => true,
-            Self::Closed | Self::Lost(_) => false,
+            Self::Closed | Self::ConnectionLost(_) => false,
         }
     }
 }
@@ -50,7 +51,7 @@ impl fmt::Display for ClientError {
                     "{bytes} bytes of responses wait to be read: read them before more requests are sent"
                 )
             }
-            Self::Lost(error) => write!(f, "lost with the connection, and not sent again: {error}"),
+            Self::ConnectionLost(error) => write!(f, "lost with the connection, and not sent again: {error}"),
         }
     }
 }
@@ -59,7 +60,7 @@ impl error::Error for ClientError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
             Self::Io(error) => error.source(),
-            Self::Lost(error) => Some(error),
+            Self::ConnectionLost(error) => Some(error),
             Self::Closed | Self::Unread(_) => None,
             Self::Decode(error) => error.source(),
             Self::Encode(error) => error.source(),
@@ -93,7 +94,7 @@ impl From<ClientError> for io::Error {
             ClientError::Decode(error) => error.into(),
             ClientError::Encode(error) => error.into(),
             ClientError::Unread(_) => io::Error::new(io::ErrorKind::WouldBlock, error),
-            ClientError::Lost(ref source) => io::Error::new(source.kind(), error),
+            ClientError::ConnectionLost(ref source) => io::Error::new(source.kind(), error),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! [`ClientSender`] and [`ClientReceiver`]: a client in two, for two tasks.
 //!
-//! The stream is shared. A sender that waits for room reads what has come, into a buffer that the receiver takes it out of:
-//! so both can be used by one task, which sends first and receives then. Only one task at a time is woken when there is
-//! something to read. A sender that has read wakes the receiver, which asks for the next bytes itself then.
+//! The stream is shared. A sender that waits for room reads what has come, into a buffer that the
+//! receiver takes it out of: so both can be used by one task, which sends first and receives then.
+//! Only one task at a time is woken when there is something to read. A sender that has read wakes
+//! the receiver, which asks for the next bytes itself then.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -29,8 +30,9 @@ where
     C: Codec<Rsp, Req>,
     IO: AsyncRead + AsyncWrite + Unpin,
 {
-    /// Two halves for two tasks, one that sends and one that receives. The time limit, and what has been read or encoded
-    /// by now, go with them. The connection ends when both are dropped; [`ClientSender::finish`] tells the server before.
+    /// Two halves for two tasks, one that sends and one that receives. The time limit, and what has
+    /// been read or encoded by now, go with them. The connection ends when both are dropped;
+    /// [`ClientSender::finish`] tells the server before.
     // The pair of them, as tokio's halves are given.
     #[allow(clippy::type_complexity)]
     pub fn into_split(self) -> (ClientSender<Req, Rsp, C, IO>, ClientReceiver<Req, Rsp, C, IO>) {
@@ -41,7 +43,7 @@ where
             receiver: None,
         }));
         let (input, output) = self.wire.split();
-        let (limit, read_ahead, messages) = (self.limit, self.read_ahead, PhantomData);
+        let (limit, read_ahead, messages) = (self.timeout, self.read_ahead, PhantomData);
         (
             ClientSender { shared: Arc::clone(&shared), wire: output, limit, read_ahead, messages },
             ClientReceiver { shared, wire: input, limit, messages },
@@ -88,8 +90,8 @@ where
     C: Codec<Rsp, Req>,
     IO: AsyncRead + AsyncWrite + Unpin,
 {
-    /// As [`Client::send`]. If more answers wait than the client [reads ahead](Client::read_ahead), it waits for the other
-    /// half to take them; it fails if there is no other half any more.
+    /// As [`Client::send`]. If more answers wait than the client [reads ahead](Client::read_ahead),
+    /// it waits for the other half to take them; it fails if there is no other half any more.
     ///
     /// # Errors
     /// As there.
@@ -119,8 +121,8 @@ where
     }
 }
 
-/// A sender at work. If it has waited for bytes to read, the receiver is woken when it goes: bytes that come from then on
-/// are for that to wait for.
+/// A sender at work. If it has waited for bytes to read, the receiver is woken when it goes: bytes
+/// that come from then on are for that to wait for.
 struct Ahead<'a, IO> {
     shared: &'a Arc<Mutex<Shared<IO>>>,
     has_read: bool,
@@ -177,7 +179,8 @@ impl<IO> Drop for Ahead<'_, IO> {
     }
 }
 
-/// The receiving half of a [`Client`]; from [`into_split`](Client::into_split). A [`Stream`] as the client is.
+/// The receiving half of a [`Client`]; from [`into_split`](Client::into_split). A [`Stream`] as the
+/// client is.
 pub struct ClientReceiver<Req, Rsp, C, IO = TcpStream> {
     shared: Arc<Mutex<Shared<IO>>>,
     wire: Wire<C>,

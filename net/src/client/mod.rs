@@ -1,6 +1,7 @@
 //! Clients: a typed connection to a server, over every kind of stream.
 //!
-//! - [`Client`]: on a tokio loop, one request at a time or several in a row; [`connect`]: how it comes to its server;
+//! - [`Client`]: on a tokio loop, one request at a time or several in a row; [`connect`]: how it
+//!   comes to its server;
 //! - [`halves`]: the same for two tasks, one that sends and one that receives;
 //! - [`blocking`]: on a thread, without a runtime;
 //! - [`reconnect`]: connects anew when the connection is lost;
@@ -34,21 +35,23 @@ pub use self::connect::Connect;
 pub use self::connect::{ClientTls, ClientTlsStream};
 pub use self::error::ClientError;
 pub use self::halves::{ClientReceiver, ClientSender};
-pub use self::reconnect::{Backoff, BlockingReconnect, Reconnect};
+pub use self::reconnect::{Backoff, BlockingReconnectingClient, ReconnectingClient};
 use self::wire::{READ_AHEAD, Wire};
 use crate::codec::Codec;
 
 /// A typed client over one connection: sends `Req`, reads `Rsp`.
 ///
-/// Every operation may be dropped before its end without harm to the stream: what has been encoded is written
-/// whole by the next [`send`](Self::send) or [`flush`](Self::flush), what has been read in part is kept.
+/// Every operation may be dropped before its end without harm to the stream: what has been encoded
+/// is written whole by the next [`send`](Self::send) or [`flush`](Self::flush), what has been read
+/// in part is kept.
 ///
 /// As a [`Stream`] it gives the packets that come; that knows no time limit. An error of one packet
-/// ([`DecodeError::is_recoverable`](portcullis_codec::DecodeError::is_recoverable)) leaves the next one alone, any other is the last item.
+/// ([`DecodeError::is_recoverable`](portcullis_codec::DecodeError::is_recoverable)) leaves the next
+/// one alone, any other is the last item.
 pub struct Client<Req, Rsp, C, IO = TcpStream> {
     io: IO,
     wire: Wire<C>,
-    limit: Option<Duration>,
+    timeout: Option<Duration>,
     read_ahead: usize,
     messages: PhantomData<fn(Req) -> Rsp>,
 }
@@ -59,30 +62,32 @@ where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
     /// A client over a stream that is connected already.
-    pub fn over(io: IO, codec: C) -> Self {
-        Self { io, wire: Wire::new(codec), limit: None, read_ahead: READ_AHEAD, messages: PhantomData }
+    pub fn from_stream(io: IO, codec: C) -> Self {
+        Self { io, wire: Wire::new(codec), timeout: None, read_ahead: READ_AHEAD, messages: PhantomData }
     }
 
     /// How long each operation may take from now on.
     #[must_use]
-    pub fn limit(mut self, limit: Duration) -> Self {
-        self.limit = Some(limit);
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
         self
     }
 
-    /// How many bytes of responses are read while a request waits for room; 64 MiB unless said otherwise.
+    /// How many bytes of responses are read while a request waits for room; 64 MiB unless said
+    /// otherwise.
     ///
-    /// A server that answers one request after another stops reading requests while nobody reads its answers. So a
-    /// client that sends many requests before it reads takes answers in while it can't send. They wait for
-    /// [`next`](Self::next). If there are more of them, `send` fails with [`ClientError::Unread`], and does not wait for
-    /// what can't come.
+    /// A server that answers one request after another stops reading requests while nobody reads
+    /// its answers. So a client that sends many requests before it reads takes answers in while it
+    /// can't send. They wait for [`next`](Self::next). If there are more of them, `send` fails with
+    /// [`ClientError::Unread`], and does not wait for what can't come.
     #[must_use]
     pub fn read_ahead(mut self, bytes: usize) -> Self {
         self.read_ahead = bytes;
         self
     }
 
-    /// Sends a request. While there is no room for it, answers are read in, up to [`read_ahead`](Self::read_ahead).
+    /// Sends a request. While there is no room for it, answers are read in, up to
+    /// [`read_ahead`](Self::read_ahead).
     ///
     /// # Errors
     /// The request can't be encoded, the connection is gone, too many answers wait to be read
@@ -97,8 +102,8 @@ where
     /// # Errors
     /// As [`send`](Self::send).
     pub async fn flush(&mut self) -> Result<(), ClientError> {
-        let Self { wire, io, read_ahead, limit, .. } = self;
-        limited(*limit, poll_fn(|cx| wire.poll_flush_and_read(io, *read_ahead, cx))).await
+        let Self { wire, io, read_ahead, timeout, .. } = self;
+        limited(*timeout, poll_fn(|cx| wire.poll_flush_and_read(io, *read_ahead, cx))).await
     }
 
     /// The next response; `None` when the server has closed the connection.
@@ -106,17 +111,19 @@ where
     /// # Errors
     /// What came is no response, the connection is gone, or the time limit has passed.
     pub async fn next(&mut self) -> Result<Option<Rsp>, ClientError> {
-        limited(self.limit, poll_fn(|cx| self.wire.poll_next(&mut self.io, cx))).await
+        limited(self.timeout, poll_fn(|cx| self.wire.poll_next(&mut self.io, cx))).await
     }
 
     /// Sends a request and reads one response.
     ///
     /// # Errors
-    /// As [`send`](Self::send) and [`next`](Self::next); [`ClientError::Closed`] at the end of the stream.
+    /// As [`send`](Self::send) and [`next`](Self::next); [`ClientError::Closed`] at the end of the
+    /// stream.
     ///
     /// # Cancellation
-    /// Dropped (or out of time) before its end, it may have sent the request: then the response is still to come, and is
-    /// what the following [`next`](Self::next) or `call` reads. Take it with `next` first, or connect anew.
+    /// Dropped (or out of time) before its end, it may have sent the request: then the response is
+    /// still to come, and is what the following [`next`](Self::next) or `call` reads. Take it with
+    /// `next` first, or connect anew.
     pub async fn call(&mut self, request: Req) -> Result<Rsp, ClientError> {
         self.send(request).await?;
         self.next().await?.ok_or(ClientError::Closed)
@@ -128,7 +135,7 @@ where
     /// The connection is gone, or the time limit has passed.
     pub async fn finish(&mut self) -> Result<(), ClientError> {
         self.flush().await?;
-        close(&mut self.io, self.limit).await
+        close(&mut self.io, self.timeout).await
     }
 
     /// The stream itself.
@@ -137,7 +144,7 @@ where
     }
 
     /// Whether the server has closed or reset the connection, as far as that is known by now.
-    async fn is_gone(&mut self) -> bool {
+    async fn is_closed(&mut self) -> bool {
         let read = poll_fn(|cx| Poll::Ready(self.wire.poll_read(&mut self.io, cx))).await;
         self.wire.has_ended() || matches!(read, Poll::Ready(Err(_)))
     }

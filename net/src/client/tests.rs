@@ -8,22 +8,22 @@ use std::time::Duration;
 use futures_core::Stream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
-use super::{Backoff, Client, ClientError, Reconnect};
+use super::{Backoff, Client, ClientError, ReconnectingClient};
 use crate::codec::Lines;
 
 type Talker = Client<String, String, Lines, DuplexStream>;
-type Again = Reconnect<String, String, Lines, DuplexStream>;
+type Again = ReconnectingClient<String, String, Lines, DuplexStream>;
 
 /// A client whose connections are made here, and the far ends of them.
 fn reconnecting() -> (Again, Arc<Mutex<Vec<DuplexStream>>>) {
     let ends = Arc::new(Mutex::new(Vec::new()));
     let ends2 = Arc::clone(&ends);
-    let client = Reconnect::new(move || {
+    let client = ReconnectingClient::new(move || {
         let (near, far) = duplex(64);
         ends2.lock().unwrap().push(far);
-        async { Ok::<_, ClientError>(Client::over(near, Lines::new())) }
+        async { Ok::<_, ClientError>(Client::from_stream(near, Lines::new())) }
     });
-    (client.backoff(Backoff::new().first(Duration::from_millis(1))), ends)
+    (client.backoff(Backoff::new().initial_delay(Duration::from_millis(1))), ends)
 }
 
 fn last(ends: &Mutex<Vec<DuplexStream>>) -> DuplexStream {
@@ -38,7 +38,7 @@ async fn line(far: &mut DuplexStream, expected: &str) {
 
 #[test]
 fn pauses_grow_up_to_the_cap_and_are_any_time_below() {
-    let backoff = Backoff::new().first(Duration::from_millis(100)).cap(Duration::from_secs(1));
+    let backoff = Backoff::new().initial_delay(Duration::from_millis(100)).max_delay(Duration::from_secs(1));
     for (failures, bound) in [(0, 100), (1, 200), (2, 400), (3, 800), (4, 1000), (40, 1000), (u32::MAX, 1000)]
     {
         let bound = Duration::from_millis(bound);
@@ -48,8 +48,8 @@ fn pauses_grow_up_to_the_cap_and_are_any_time_below() {
         assert_eq!(backoff.pause(failures, nanos + 1), Duration::ZERO);
         assert!(backoff.pause(failures, u64::MAX) <= bound);
     }
-    assert_eq!(Backoff::new().cap(Duration::ZERO).pause(3, 77), Duration::ZERO);
-    let endless = Backoff::new().first(Duration::MAX).cap(Duration::MAX);
+    assert_eq!(Backoff::new().max_delay(Duration::ZERO).pause(3, 77), Duration::ZERO);
+    let endless = Backoff::new().initial_delay(Duration::MAX).max_delay(Duration::MAX);
     assert!(endless.pause(u32::MAX, u64::MAX - 1) > Duration::from_secs(1 << 33));
 }
 
@@ -83,7 +83,7 @@ async fn requests_without_an_answer_are_told_as_lost_once_and_the_next_one_is_no
     far.write_all(b"1\n").await.unwrap();
     assert_eq!(client.next().await.unwrap(), "1");
     drop(far);
-    assert!(matches!(client.send("three".into()).await, Err(ClientError::Lost(_))));
+    assert!(matches!(client.send("three".into()).await, Err(ClientError::ConnectionLost(_))));
     client.send("four".into()).await.unwrap();
     line(&mut last(&ends), "four\n").await;
 }
@@ -103,17 +103,19 @@ async fn a_call_that_was_dropped_leaves_no_answer_to_the_next_one() {
 async fn the_time_limit_of_a_call_closes_the_connection_and_that_of_a_wait_does_not() {
     let ends = Arc::new(Mutex::new(Vec::new()));
     let ends2 = Arc::clone(&ends);
-    let mut client = Reconnect::new(move || {
+    let mut client = ReconnectingClient::new(move || {
         let (near, far) = duplex(64);
         ends2.lock().unwrap().push(far);
-        async { Ok::<_, ClientError>(Talker::over(near, Lines::new()).limit(Duration::from_secs(1))) }
+        async {
+            Ok::<_, ClientError>(Talker::from_stream(near, Lines::new()).timeout(Duration::from_secs(1)))
+        }
     });
     assert!(
         matches!(client.next().await, Err(ClientError::Io(error)) if error.kind() == std::io::ErrorKind::TimedOut)
     );
     assert!(client.is_connected());
     assert!(
-        matches!(client.call("x".into()).await, Err(ClientError::Lost(error)) if error.kind() == std::io::ErrorKind::TimedOut)
+        matches!(client.call("x".into()).await, Err(ClientError::ConnectionLost(error)) if error.kind() == std::io::ErrorKind::TimedOut)
     );
     assert!(!client.is_connected());
     assert_eq!(ends.lock().unwrap().len(), 1);
@@ -125,18 +127,18 @@ async fn it_gives_up_after_so_many_attempts_or_at_once_if_they_are_in_vain() {
     {
         let attempts = Arc::new(Mutex::new(0));
         let attempts2 = Arc::clone(&attempts);
-        let mut client = Reconnect::new(move || {
+        let mut client = ReconnectingClient::new(move || {
             *attempts2.lock().unwrap() += 1;
             async move { Err::<Talker, _>(std::io::Error::from(kind)) }
         })
-        .backoff(Backoff::new().attempts(5));
+        .backoff(Backoff::new().max_attempts(5));
         let error = client.call("x".into()).await.unwrap_err();
         assert!(matches!(&error, ClientError::Io(error) if error.kind() == kind), "{error}");
         assert_eq!(*attempts.lock().unwrap(), expected);
     }
     // An attempt that never ends counts as well.
-    let mut client = Reconnect::new(std::future::pending::<Result<Talker, ClientError>>)
-        .backoff(Backoff::new().attempts(2).connect_within(Duration::from_secs(3)));
+    let mut client = ReconnectingClient::new(std::future::pending::<Result<Talker, ClientError>>)
+        .backoff(Backoff::new().max_attempts(2).connect_timeout(Duration::from_secs(3)));
     let began = tokio::time::Instant::now();
     let error = client.next().await.unwrap_err();
     assert!(
@@ -149,7 +151,7 @@ async fn it_gives_up_after_so_many_attempts_or_at_once_if_they_are_in_vain() {
 #[tokio::test]
 async fn a_stream_of_packets_goes_on_behind_a_bad_one_and_ends_behind_a_bad_end() {
     let (near, mut far) = duplex(64);
-    let mut client = Talker::over(near, Lines::new());
+    let mut client = Talker::from_stream(near, Lines::new());
     far.write_all(b"one\n\xff\ntwo\n").await.unwrap();
     drop(far);
     let mut next = async || poll_fn(|cx| Pin::new(&mut client).poll_next(cx)).await;

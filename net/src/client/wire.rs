@@ -103,8 +103,9 @@ impl<C> Wire<C> {
         self.eof |= eof;
     }
 
-    /// As [`poll_flush`](Self::poll_flush). While there is no room for what is to be written, reads what has come: the
-    /// server may wait for its answers to be taken before it takes more requests.
+    /// As [`poll_flush`](Self::poll_flush). While there is no room for what is to be written, reads
+    /// what has come: the server may wait for its answers to be taken before it takes more
+    /// requests.
     pub(super) fn poll_flush_and_read(
         &mut self,
         io: &mut (impl AsyncRead + AsyncWrite + Unpin),

@@ -1,10 +1,10 @@
 //! Which address of this host a datagram was sent to, so that it can be answered from there.
 //!
-//! A socket at the wildcard address (`0.0.0.0`, `[::]`) is reached at every address of its host, and the system answers
-//! from the one that the route to the peer begins at. A peer that has asked at another one, and is connected to that,
-//! never hears it. The system tells the address along with each datagram if it is asked to (`IP_PKTINFO`,
-//! `IPV6_PKTINFO`), and takes it along with an answer. Here that is done on Linux, Android and Apple's systems.
-//! Elsewhere the system chooses.
+//! A socket at the wildcard address (`0.0.0.0`, `[::]`) is reached at every address of its host,
+//! and the system answers from the one that the route to the peer begins at. A peer that has asked
+//! at another one, and is connected to that, never hears it. The system tells the address along
+//! with each datagram if it is asked to (`IP_PKTINFO`, `IPV6_PKTINFO`), and takes it along with an
+//! answer. Here that is done on Linux, Android and Apple's systems. Elsewhere the system chooses.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

@@ -1,7 +1,7 @@
 //! Datagram sockets, UDP and Unix, and [`DatagramAddr`]: where a datagram comes from.
 //!
-//! A [`Socket`] is bound outside any runtime, with what [`udp`] has for options, and [becomes](AsyncSocket::new) one of the
-//! loop where it is used.
+//! A [`Socket`] is bound outside any runtime, with what [`udp`] has for options, and
+//! [becomes](AsyncSocket::new) one of the loop where it is used.
 
 pub(crate) mod local;
 mod udp;
@@ -133,7 +133,8 @@ fn elsewhere() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "this socket can't send there")
 }
 
-/// The addresses of a name that have not been tried yet, and the options of the sockets that connect to them.
+/// The addresses of a name that have not been tried yet, and the options of the sockets that
+/// connect to them.
 #[derive(Debug, Default)]
 pub(crate) struct Others {
     addrs: std::vec::IntoIter<SocketAddr>,
@@ -261,7 +262,8 @@ impl Socket {
         Self::Udp(socket)
     }
 
-    /// A socket that is connected to the first of these addresses to which there is a way, and the addresses behind it.
+    /// A socket that is connected to the first of these addresses to which there is a way, and the
+    /// addresses behind it.
     fn udp_to(addrs: Vec<SocketAddr>, options: UdpOptions) -> io::Result<(Self, Others)> {
         let mut left = addrs.clone().into_iter();
         let socket = first_of(&addrs[..], |addr| {
@@ -388,7 +390,8 @@ impl Socket {
         }
     }
 
-    /// As [`send`](Self::send). What became of a datagram before is an error of this one, which is not sent then.
+    /// As [`send`](Self::send). What became of a datagram before is an error of this one, which is
+    /// not sent then.
     pub(crate) fn send_once(&self, datagram: &[u8], to: Option<&DatagramAddr>) -> io::Result<()> {
         match self {
             Self::Udp(socket) => send_udp(socket, datagram, to),
@@ -417,8 +420,8 @@ fn send_unix(socket: &StdUnixDatagram, datagram: &[u8], to: Option<&DatagramAddr
 /// A socket of a loop.
 pub(crate) enum AsyncSocket {
     Udp(tokio::net::UdpSocket),
-    /// The second is the same socket once more, for sending: tokio's sends to no abstract name, and takes all peers for
-    /// full when one is.
+    /// The second is the same socket once more, for sending: tokio's sends to no abstract name, and
+    /// takes all peers for full when one is.
     #[cfg(unix)]
     Unix(tokio::net::UnixDatagram, StdUnixDatagram),
 }
@@ -428,7 +431,8 @@ pub(crate) enum AsyncSocket {
 const REST: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(32)];
 
 impl AsyncSocket {
-    /// Must be called on the runtime that will use it. The file is to be kept as long as the socket should be found.
+    /// Must be called on the runtime that will use it. The file is to be kept as long as the socket
+    /// should be found.
     pub(crate) fn new(socket: Socket) -> io::Result<(Self, Option<SocketFile>)> {
         socket.set_nonblocking()?;
         Ok(match socket {
@@ -441,8 +445,8 @@ impl AsyncSocket {
         })
     }
 
-    /// As [`poll_recv_from`](Self::poll_recv_from); of a connected UDP socket also what became of datagrams that it sent,
-    /// which a loop does not take for a reason to read.
+    /// As [`poll_recv_from`](Self::poll_recv_from); of a connected UDP socket also what became of
+    /// datagrams that it sent, which a loop does not take for a reason to read.
     ///
     /// # Cancellation
     /// Dropped before its end, it has taken nothing.
@@ -479,8 +483,8 @@ impl AsyncSocket {
         }
     }
 
-    /// As [`poll_recv_from`](Self::poll_recv_from), and the address of this host that the datagram was sent to, if the
-    /// system tells it.
+    /// As [`poll_recv_from`](Self::poll_recv_from), and the address of this host that the datagram
+    /// was sent to, if the system tells it.
     pub(crate) fn poll_recv_told(
         &self,
         cx: &mut Context<'_>,
@@ -525,10 +529,11 @@ impl AsyncSocket {
         }
     }
 
-    /// Waits until it is worth the try again to send what was refused with `WouldBlock`, for the `tries`th time.
+    /// Waits until it is worth the try again to send what was refused with `WouldBlock`, for the
+    /// `tries`th time.
     ///
-    /// Whether a Unix socket has room is its peer's affair, and the kernel does not tell those who are not connected
-    /// to it. So there a sender rests and tries again.
+    /// Whether a Unix socket has room is its peer's affair, and the kernel does not tell those who
+    /// are not connected to it. So there a sender rests and tries again.
     pub(crate) async fn sendable(&self, tries: u32) -> io::Result<()> {
         let _ = tries;
         match self {
@@ -556,8 +561,8 @@ impl AsyncSocket {
         }
     }
 
-    /// Whether an error of sending says that the peer is not there any more. Of UDP none does: what looks so is of a
-    /// datagram before, perhaps of another peer.
+    /// Whether an error of sending says that the peer is not there any more. Of UDP none does: what
+    /// looks so is of a datagram before, perhaps of another peer.
     pub(crate) fn says_gone(&self, error: &io::Error) -> bool {
         use io::ErrorKind::{ConnectionRefused, ConnectionReset, NotFound};
         let gone = matches!(error.kind(), ConnectionRefused | ConnectionReset | NotFound);

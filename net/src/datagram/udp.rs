@@ -9,8 +9,9 @@ use tracing::warn;
 use super::local;
 use crate::sockets::{SocketAddrs, first_of, set_buffers, set_reuse_port};
 
-/// UDP: an address with the options of its socket, and the codec of its datagrams, one message each.
-/// [`Server::listen`](crate::Server::listen) receives there, and so does [`Endpoint::bind`](crate::Endpoint::bind).
+/// UDP: an address with the options of its socket, and the codec of its datagrams, one message
+/// each. [`Server::listen`](crate::Server::listen) receives there, and so does
+/// [`Endpoint::bind`](crate::Endpoint::bind).
 ///
 /// ```
 /// # use std::net::Ipv4Addr;
@@ -23,22 +24,26 @@ use crate::sockets::{SocketAddrs, first_of, set_buffers, set_reuse_port};
 /// let asks_all = Udp::new("127.0.0.1:0", Datagrams::<Utf8>::new()).broadcast(true);
 /// ```
 ///
-/// Port 0 is any free port. Of a name that stands for several addresses, the first that can be bound is used.
-/// `Udp::from_std(socket, codec)` takes a `UdpSocket` of std that is bound already.
+/// Port 0 is any free port. Of a name that stands for several addresses, the first that can be
+/// bound is used. `Udp::from_std(socket, codec)` takes a `UdpSocket` of std that is bound already.
 ///
 /// # A server
-/// Each address that datagrams come from has a session, as a connection would: with its own value and state, `on(connect)`
-/// at its first datagram, and `on(disconnect)` after [`idle_within`](crate::Server::idle_within) without one. If there is
-/// no such limit, that is 10 seconds after the only datagram of an address, and a minute after each later one.
-/// [`Peer::close`](portcullis_runtime::Peer::close) ends it sooner; the next datagram from there begins a new one.
+/// Each address that datagrams come from has a session, as a connection would: with its own value
+/// and state, `on(connect)` at its first datagram, and `on(disconnect)` after
+/// [`idle_timeout`](crate::Server::idle_timeout) without one. If there is no such limit, that is 10
+/// seconds after the only datagram of an address, and a minute after each later one.
+/// [`Peer::close`](portcullis_runtime::Peer::close) ends it sooner; the next datagram from there
+/// begins a new one.
 ///
-/// Whatever is too much is dropped, and counted in [`datagram_stats`](crate::Server::datagram_stats): datagrams over
-/// [`max_inbound`](crate::Server::max_inbound) of one sender, and those of strangers when there are
-/// [`max_datagram_sessions`](crate::Server::max_datagram_sessions).
+/// Whatever is too much is dropped, and counted in
+/// [`datagram_stats`](crate::Server::datagram_stats): datagrams over
+/// [`max_queued_datagram_bytes`](crate::Server::max_queued_datagram_bytes) of one sender, and those
+/// of strangers when there are [`max_datagram_sessions`](crate::Server::max_datagram_sessions).
 ///
-/// A server at the wildcard address (`0.0.0.0`, `[::]`) answers from the address that the datagram was sent to, on Linux,
-/// Android and Apple's systems; elsewhere the system chooses, so listen on each address there. A peer that sends to two
-/// addresses has a session at each. What was sent to a group is answered to its sender, from an address of this host.
+/// A server at the wildcard address (`0.0.0.0`, `[::]`) answers from the address that the datagram
+/// was sent to, on Linux, Android and Apple's systems; elsewhere the system chooses, so listen on
+/// each address there. A peer that sends to two addresses has a session at each. What was sent to a
+/// group is answered to its sender, from an address of this host.
 #[derive(Clone, Debug)]
 #[must_use = "an address does nothing before a server listens there"]
 pub struct Udp<D, A = SocketAddrs> {
@@ -71,77 +76,82 @@ pub(crate) struct UdpOptions {
 }
 
 impl<D> Udp<D> {
-    /// The address with the codec of its datagrams, and with the options that the system has by default.
+    /// The address with the codec of its datagrams, and with the options that the system has by
+    /// default.
     pub fn new(addr: impl Into<SocketAddrs>, codec: D) -> Self {
         Self { addr: addr.into(), codec, options: UdpOptions::default() }
     }
 
-    /// `SO_REUSEADDR`: several sockets have one address. A datagram to a group or a broadcast comes to each of them, and
-    /// any other to one. Off by default.
+    /// `SO_REUSEADDR`: several sockets have one address. A datagram to a group or a broadcast comes
+    /// to each of them, and any other to one. Off by default.
     pub fn reuse_addr(mut self, on: bool) -> Self {
         self.options.reuse_addr = on;
         self
     }
 
-    /// `SO_REUSEPORT`: several sockets, of several processes too, share the senders of one port. Only on Unix
-    /// systems; elsewhere binding with it is an error (`Unsupported`).
+    /// `SO_REUSEPORT`: several sockets, of several processes too, share the senders of one port.
+    /// Only on Unix systems; elsewhere binding with it is an error (`Unsupported`).
     pub fn reuse_port(mut self, on: bool) -> Self {
         self.options.reuse_port = on;
         self
     }
 
-    /// `IPV6_V6ONLY`: whether an address of IPv6 takes no datagrams of IPv4. What the system says, unless said here.
+    /// `IPV6_V6ONLY`: whether an address of IPv6 takes no datagrams of IPv4. What the system says,
+    /// unless said here.
     pub fn only_v6(mut self, on: bool) -> Self {
         self.options.only_v6 = Some(on);
         self
     }
 
-    /// `SO_BROADCAST`: may send to all of a network at once. Off by default; receiving needs no permission.
+    /// `SO_BROADCAST`: may send to all of a network at once. Off by default; receiving needs no
+    /// permission.
     pub fn broadcast(mut self, on: bool) -> Self {
         self.options.broadcast = on;
         self
     }
 
-    /// `SO_RCVBUF`: how much waits in the kernel, and what is more is lost. The system has a limit of its own, and a
-    /// warning is logged if it gives less.
+    /// `SO_RCVBUF`: how much waits in the kernel, and what is more is lost. The system has a limit
+    /// of its own, and a warning is logged if it gives less.
     pub fn receive_buffer(mut self, bytes: usize) -> Self {
         self.options.receive_buffer = Some(bytes);
         self
     }
 
-    /// `SO_SNDBUF`: how much is taken before sending waits. The system has a limit of its own, and a warning is logged if
-    /// it gives less.
+    /// `SO_SNDBUF`: how much is taken before sending waits. The system has a limit of its own, and
+    /// a warning is logged if it gives less.
     pub fn send_buffer(mut self, bytes: usize) -> Self {
         self.options.send_buffer = Some(bytes);
         self
     }
 
-    /// Hears what is sent to `group`, on the interface that has this address (0.0.0.0: the one that the system takes).
+    /// Hears what is sent to `group`, on the interface that has this address (0.0.0.0: the one that
+    /// the system takes).
     pub fn join_multicast_v4(mut self, group: Ipv4Addr, interface: Ipv4Addr) -> Self {
         self.options.joins_v4.push((group, interface));
         self
     }
 
-    /// Hears what is sent to `group`, on the interface of this number (0: the one that the system takes).
+    /// Hears what is sent to `group`, on the interface of this number (0: the one that the system
+    /// takes).
     pub fn join_multicast_v6(mut self, group: Ipv6Addr, interface: u32) -> Self {
         self.options.joins_v6.push((group, interface));
         self
     }
 
     /// `IP_MULTICAST_IF`: what is sent to a group leaves by the interface that has this address.
-    pub fn multicast_from_v4(mut self, interface: Ipv4Addr) -> Self {
+    pub fn multicast_if_v4(mut self, interface: Ipv4Addr) -> Self {
         self.options.sends_from_v4 = Some(interface);
         self
     }
 
     /// `IPV6_MULTICAST_IF`: what is sent to a group leaves by the interface of this number.
-    pub fn multicast_from_v6(mut self, interface: u32) -> Self {
+    pub fn multicast_if_v6(mut self, interface: u32) -> Self {
         self.options.sends_from_v6 = Some(interface);
         self
     }
 
-    /// How many networks what is sent to a group may cross: up to 255, and binding with more is an error
-    /// (`InvalidInput`). 1, this one, by default.
+    /// How many networks what is sent to a group may cross: up to 255, and binding with more is an
+    /// error (`InvalidInput`). 1, this one, by default.
     pub fn multicast_hops(mut self, count: u32) -> Self {
         self.options.hops = Some(count);
         self

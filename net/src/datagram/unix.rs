@@ -5,18 +5,19 @@ use std::path::Path;
 
 use crate::sockets::unix::{Name, UnixName};
 
-/// A Unix datagram socket: its path or abstract name, and the codec of its datagrams, one message each.
-/// [`Server::listen`](crate::Server::listen) receives there, as [`Udp`](crate::Udp) does on a UDP port, and so does
-/// [`Endpoint::bind`](crate::Endpoint::bind).
+/// A Unix datagram socket: its path or abstract name, and the codec of its datagrams, one message
+/// each. [`Server::listen`](crate::Server::listen) receives there, as [`Udp`](crate::Udp) does on a
+/// UDP port, and so does [`Endpoint::bind`](crate::Endpoint::bind).
 ///
-/// A file that a server which is gone has left at the path is replaced; our own is removed when the server stops, if it
-/// still is the same. A datagram from a socket without a name can't be answered: it is dropped, and counted.
+/// A file that a server which is gone has left at the path is replaced; our own is removed when the
+/// server stops, if it still is the same. A datagram from a socket without a name can't be
+/// answered: it is dropped, and counted.
 ///
-/// All peers share the send buffer of this socket, so peers that are connected to it and don't read hold up the answers
-/// to others: for peers that need not be trusted, serve a stream.
+/// All peers share the send buffer of this socket, so peers that are connected to it and don't read
+/// hold up the answers to others: for peers that need not be trusted, serve a stream.
 ///
-/// `UnixDatagram::from_std(socket, codec)` takes a socket of std that is bound already. Its file, if it has one, is left to
-/// whoever made the socket.
+/// `UnixDatagram::from_std(socket, codec)` takes a socket of std that is bound already. Its file,
+/// if it has one, is left to whoever made the socket.
 ///
 /// ```
 /// use portcullis::{Datagrams, UnixDatagram, codec::Utf8};

@@ -9,7 +9,8 @@ use crate::client::ClientError;
 use crate::codec::DatagramCodec;
 use crate::datagram::{DatagramAddr, DatagramSocket, Others, Socket};
 
-/// As [`Endpoint`](crate::Endpoint), for a thread: each operation blocks it, and no runtime is needed.
+/// As [`Endpoint`](crate::Endpoint), for a thread: each operation blocks it, and no runtime is
+/// needed.
 ///
 /// On a loop use the other one. As an iterator, it gives the messages that come.
 ///
@@ -20,7 +21,7 @@ use crate::datagram::{DatagramAddr, DatagramSocket, Others, Socket};
 /// let mut left = BlockingEndpoint::<&str, String, _>::bind(Udp::new("127.0.0.1:0", Datagrams::<Utf8>::new()))?;
 /// let to = left.local_addr()?.ip().expect("a UDP socket");
 /// let mut right = BlockingEndpoint::<&str, String, _>::connect(Udp::new(to, Datagrams::<Utf8>::new()))?
-///     .limit(Duration::from_secs(5));
+///     .timeout(Duration::from_secs(5));
 ///
 /// right.send("who is there?")?;
 /// let (question, from) = left.recv_from()?;
@@ -31,7 +32,7 @@ use crate::datagram::{DatagramAddr, DatagramSocket, Others, Socket};
 pub struct BlockingEndpoint<Req, Rsp, C> {
     socket: Socket,
     wire: Wire<C>,
-    limit: Option<Duration>,
+    timeout: Option<Duration>,
     resend: Option<Duration>,
     /// Where else the peer may be: until somebody has answered.
     others: Others,
@@ -43,40 +44,42 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> BlockingEndpoint<Req, Rsp, C> {
     /// [`Endpoint::connect`](crate::Endpoint::connect) does.
     ///
     /// # Errors
-    /// The address can't be resolved, or there is no way there. That nobody listens there is not known yet of UDP.
+    /// The address can't be resolved, or there is no way there. That nobody listens there is not
+    /// known yet of UDP.
     pub fn connect(address: impl DatagramSocket<Codec = C>) -> io::Result<Self> {
         let (parts, codec) = address.into_parts();
         let (socket, others) = parts.connect_blocking()?;
-        Ok(Self { others, ..Self::over(socket, codec) })
+        Ok(Self { others, ..Self::from_socket(socket, codec) })
     }
 
-    /// Binds a socket: `Udp::new(addr, codec)`, where port 0 is any free port, or `UnixDatagram::new(path, codec)`, whose
-    /// file is removed with the endpoint, if it still is the same.
+    /// Binds a socket: `Udp::new(addr, codec)`, where port 0 is any free port, or
+    /// `UnixDatagram::new(path, codec)`, whose file is removed with the endpoint, if it still is
+    /// the same.
     ///
     /// # Errors
     /// The address can't be resolved, or can't be bound; the system refuses an option.
     pub fn bind(address: impl DatagramSocket<Codec = C>) -> io::Result<Self> {
         let (parts, codec) = address.into_parts();
-        Ok(Self::over(parts.bind()?, codec))
+        Ok(Self::from_socket(parts.bind()?, codec))
     }
 
-    fn over(socket: Socket, codec: C) -> Self {
+    fn from_socket(socket: Socket, codec: C) -> Self {
         let wire = Wire::new(&socket, codec);
         let others = Others::default();
-        Self { socket, wire, limit: None, resend: None, others, messages: PhantomData }
+        Self { socket, wire, timeout: None, resend: None, others, messages: PhantomData }
     }
 
     /// How long each wait for a message may take from now on.
     #[must_use]
-    pub fn limit(mut self, limit: Duration) -> Self {
-        self.limit = Some(limit);
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
         self
     }
 
-    /// Has [`call`](Self::call) send its request again each time that there was no response for so long. Only for
-    /// requests that may be handled twice.
+    /// Has [`call`](Self::call) send its request again each time that there was no response for so
+    /// long. Only for requests that may be handled twice.
     #[must_use]
-    pub fn resend_every(mut self, pause: Duration) -> Self {
+    pub fn retransmit_interval(mut self, pause: Duration) -> Self {
         self.resend = Some(pause);
         self
     }
@@ -110,7 +113,8 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> BlockingEndpoint<Req, Rsp, C> {
     /// The next message.
     ///
     /// # Errors
-    /// What came is no message, the system has something to tell of what was sent before, or the time limit has passed.
+    /// What came is no message, the system has something to tell of what was sent before, or the
+    /// time limit has passed.
     pub fn recv(&mut self) -> Result<Rsp, ClientError> {
         Ok(self.recv_from()?.0)
     }
@@ -120,7 +124,7 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> BlockingEndpoint<Req, Rsp, C> {
     /// # Errors
     /// As [`recv`](Self::recv).
     pub fn recv_from(&mut self) -> Result<(Rsp, DatagramAddr), ClientError> {
-        self.read(from_now(self.limit))
+        self.read(from_now(self.timeout))
     }
 
     /// Sends a request, and takes the first message that comes for its response.
@@ -131,7 +135,8 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> BlockingEndpoint<Req, Rsp, C> {
         self.call_matching(request, |_| true)
     }
 
-    /// Sends a request, and waits for the response to it: others are thrown away, and so is what is no message.
+    /// Sends a request, and waits for the response to it: others are thrown away, and so is what is
+    /// no message.
     ///
     /// # Errors
     /// As [`send`](Self::send) and [`recv`](Self::recv), but not what comes and is no message.
@@ -141,7 +146,7 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> BlockingEndpoint<Req, Rsp, C> {
         mut is_response: impl FnMut(&Rsp) -> bool,
     ) -> Result<Rsp, ClientError> {
         self.wire.encode::<Rsp, Req>(request)?;
-        let until = from_now(self.limit);
+        let until = from_now(self.timeout);
         loop {
             self.write()?;
             let again = from_now(self.resend);
@@ -160,7 +165,8 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> BlockingEndpoint<Req, Rsp, C> {
     }
 
     fn write(&mut self) -> Result<(), ClientError> {
-        // Where there is another address to go to, an error of the datagram before is a reason to go there.
+        // Where there is another address to go to, an error of the datagram before is a reason to
+        // go there.
         if !self.others.is_empty() {
             match self.socket.send_once(self.wire.encoded(), None) {
                 Err(error) if wire::found_nobody(&error) && self.moves_on() => return Ok(()),
@@ -184,7 +190,8 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> BlockingEndpoint<Req, Rsp, C> {
         }
     }
 
-    /// Goes to the next address that there is a way to, and sends the last message there; `false` if there is none.
+    /// Goes to the next address that there is a way to, and sends the last message there; `false`
+    /// if there is none.
     fn moves_on(&mut self) -> bool {
         let others = std::mem::take(&mut self.others);
         let Some((socket, others)) = self.wire.next_address(others) else { return false };
@@ -218,8 +225,8 @@ fn timed_out(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock)
 }
 
-/// The messages that come, with where they come from; it never ends by itself. An error is of one message, or of the
-/// time limit, and the next item is tried for all the same.
+/// The messages that come, with where they come from; it never ends by itself. An error is of one
+/// message, or of the time limit, and the next item is tried for all the same.
 impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> Iterator for BlockingEndpoint<Req, Rsp, C> {
     type Item = Result<(Rsp, DatagramAddr), ClientError>;
 

@@ -4,8 +4,8 @@
 //! - [`BlockingEndpoint`]: on a thread, without a runtime;
 //! - [`wire`]: what they share: messages to bytes and back.
 //!
-//! Datagrams get lost, come twice, and overtake each other, and nobody is told. An endpoint adds nothing to that but
-//! a time limit and, where it is asked to, sending a request again.
+//! Datagrams get lost, come twice, and overtake each other, and nobody is told. An endpoint adds
+//! nothing to that but a time limit and, where it is asked to, sending a request again.
 
 mod blocking;
 mod wire;
@@ -26,20 +26,24 @@ use crate::client::ClientError;
 use crate::codec::DatagramCodec;
 use crate::datagram::{AsyncSocket, DatagramAddr, DatagramSocket, Others, Socket, SocketFile};
 
-/// A datagram socket that sends `Req` and receives `Rsp`, one message a datagram; on the current tokio runtime.
+/// A datagram socket that sends `Req` and receives `Rsp`, one message a datagram; on the current
+/// tokio runtime.
 ///
-/// [Connected](Self::connect), it talks to one address, and hears nothing from elsewhere; [bound](Self::bind), it
-/// [receives from](Self::recv_from) anywhere and says [where it sends to](Self::send_to).
+/// [Connected](Self::connect), it talks to one address, and hears nothing from elsewhere;
+/// [bound](Self::bind), it [receives from](Self::recv_from) anywhere and says [where it sends
+/// to](Self::send_to).
 ///
-/// A message that is not one ([`ClientError::Decode`]) leaves the next one alone. A port where nobody listens may be
-/// told as `ConnectionRefused` by a later operation, or not at all: that is how networks are, and no reason to give up
-/// the endpoint.
+/// A message that is not one ([`ClientError::Decode`]) leaves the next one alone. A port where
+/// nobody listens may be told as `ConnectionRefused` by a later operation, or not at all: that is
+/// how networks are, and no reason to give up the endpoint.
 ///
-/// An endpoint that is bound to the wildcard address sends from the address that the system chooses, also where it
-/// answers: bind it to the address that peers are connected to, or [serve](crate::Udp) them.
+/// An endpoint that is bound to the wildcard address sends from the address that the system
+/// chooses, also where it answers: bind it to the address that peers are connected to, or
+/// [serve](crate::Udp) them.
 ///
-/// Unix sockets lose nothing: a sender waits while its peer has not read what came before. Two endpoints that both send
-/// without receiving wait for each other until a [limit](Self::limit) ends that.
+/// Unix sockets lose nothing: a sender waits while its peer has not read what came before. Two
+/// endpoints that both send without receiving wait for each other until a [time
+/// limit](Self::timeout) ends that.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -62,7 +66,7 @@ pub struct Endpoint<Req, Rsp, C> {
     socket: AsyncSocket,
     local: DatagramAddr,
     wire: Wire<C>,
-    limit: Option<Duration>,
+    timeout: Option<Duration>,
     resend: Option<Duration>,
     /// Where else the peer may be: until somebody has answered.
     others: Others,
@@ -72,56 +76,61 @@ pub struct Endpoint<Req, Rsp, C> {
 }
 
 impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> Endpoint<Req, Rsp, C> {
-    /// Connects to an address: `Udp::new(addr, codec)` from a UDP socket of any port, or `UnixDatagram::new(path, codec)`
-    /// from a Unix socket that has a name of its own to be answered by.
+    /// Connects to an address: `Udp::new(addr, codec)` from a UDP socket of any port, or
+    /// `UnixDatagram::new(path, codec)` from a Unix socket that has a name of its own to be
+    /// answered by.
     ///
-    /// Of a UDP name with several addresses, or a slice of them, it takes the first. If an operation finds out that nobody
-    /// listens there, and nothing has come from there before, the endpoint moves on to the next address: with a new
-    /// socket, whose port is another, and over which it sends the last message once more. Nobody has received that
-    /// message yet. An address that is silent, and does not refuse, is not left.
+    /// Of a UDP name with several addresses, or a slice of them, it takes the first. If an
+    /// operation finds out that nobody listens there, and nothing has come from there before, the
+    /// endpoint moves on to the next address: with a new socket, whose port is another, and over
+    /// which it sends the last message once more. Nobody has received that message yet. An address
+    /// that is silent, and does not refuse, is not left.
     ///
     /// # Errors
-    /// The address can't be resolved, or there is no way there. That nobody listens there is not known yet of UDP.
+    /// The address can't be resolved, or there is no way there. That nobody listens there is not
+    /// known yet of UDP.
     ///
     /// # Panics
     /// Outside a tokio runtime.
     pub async fn connect(address: impl DatagramSocket<Codec = C>) -> io::Result<Self> {
         let (parts, codec) = address.into_parts();
         let (socket, others) = parts.connect().await?;
-        Ok(Self { others, ..Self::over(socket, codec)? })
+        Ok(Self { others, ..Self::from_socket(socket, codec)? })
     }
 
-    /// Binds a socket: `Udp::new(addr, codec)`, where port 0 is any free port, or `UnixDatagram::new(path, codec)`, whose
-    /// file is removed with the endpoint, if it still is the same.
+    /// Binds a socket: `Udp::new(addr, codec)`, where port 0 is any free port, or
+    /// `UnixDatagram::new(path, codec)`, whose file is removed with the endpoint, if it still is
+    /// the same.
     ///
     /// # Errors
-    /// The address can't be resolved (which blocks, if it is a name), or can't be bound; the system refuses an option.
+    /// The address can't be resolved (which blocks, if it is a name), or can't be bound; the system
+    /// refuses an option.
     ///
     /// # Panics
     /// Outside a tokio runtime.
     pub fn bind(address: impl DatagramSocket<Codec = C>) -> io::Result<Self> {
         let (parts, codec) = address.into_parts();
-        Self::over(parts.bind()?, codec)
+        Self::from_socket(parts.bind()?, codec)
     }
 
-    fn over(socket: Socket, codec: C) -> io::Result<Self> {
+    fn from_socket(socket: Socket, codec: C) -> io::Result<Self> {
         let (local, wire) = (socket.local_addr()?, Wire::new(&socket, codec));
         let (socket, _file) = AsyncSocket::new(socket)?;
         let others = Others::default();
-        Ok(Self { socket, local, wire, limit: None, resend: None, others, _file, messages: PhantomData })
+        Ok(Self { socket, local, wire, timeout: None, resend: None, others, _file, messages: PhantomData })
     }
 
     /// How long each operation may take from now on.
     #[must_use]
-    pub fn limit(mut self, limit: Duration) -> Self {
-        self.limit = Some(limit);
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
         self
     }
 
-    /// Has [`call`](Self::call) send its request again each time that there was no response for so long. Only for
-    /// requests that may be handled twice.
+    /// Has [`call`](Self::call) send its request again each time that there was no response for so
+    /// long. Only for requests that may be handled twice.
     #[must_use]
-    pub fn resend_every(mut self, pause: Duration) -> Self {
+    pub fn retransmit_interval(mut self, pause: Duration) -> Self {
         self.resend = Some(pause);
         self
     }
@@ -161,7 +170,8 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> Endpoint<Req, Rsp, C> {
     /// The next message.
     ///
     /// # Errors
-    /// What came is no message, the system has something to tell of what was sent before, or the time limit has passed.
+    /// What came is no message, the system has something to tell of what was sent before, or the
+    /// time limit has passed.
     ///
     /// # Cancellation
     /// Dropped before its end, it has taken nothing.
@@ -177,14 +187,15 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> Endpoint<Req, Rsp, C> {
     /// # Cancellation
     /// As [`recv`](Self::recv).
     pub async fn recv_from(&mut self) -> Result<(Rsp, DatagramAddr), ClientError> {
-        let until = from_now(self.limit);
+        let until = from_now(self.timeout);
         self.read(until).await
     }
 
     /// Sends a request, and takes the first message that comes for its response.
     ///
-    /// The response to a request that was given up, or was sent twice, may come now: messages that can tell which request they
-    /// answer are better served by [`call_matching`](Self::call_matching).
+    /// The response to a request that was given up, or was sent twice, may come now: messages that
+    /// can tell which request they answer are better served by
+    /// [`call_matching`](Self::call_matching).
     ///
     /// # Errors
     /// As [`send`](Self::send) and [`recv`](Self::recv).
@@ -192,7 +203,8 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> Endpoint<Req, Rsp, C> {
         self.call_matching(request, |_| true).await
     }
 
-    /// Sends a request, and waits for the response to it: others are thrown away, and so is what is no message.
+    /// Sends a request, and waits for the response to it: others are thrown away, and so is what is
+    /// no message.
     ///
     /// # Errors
     /// As [`send`](Self::send) and [`recv`](Self::recv), but not what comes and is no message.
@@ -202,7 +214,7 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> Endpoint<Req, Rsp, C> {
         mut is_response: impl FnMut(&Rsp) -> bool,
     ) -> Result<Rsp, ClientError> {
         self.wire.encode::<Rsp, Req>(request)?;
-        let until = from_now(self.limit);
+        let until = from_now(self.timeout);
         loop {
             self.write(None).await?;
             let again = from_now(self.resend);
@@ -221,8 +233,9 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> Endpoint<Req, Rsp, C> {
     }
 
     async fn write(&mut self, to: Option<&DatagramAddr>) -> Result<(), ClientError> {
-        let until = from_now(self.limit);
-        // Where there is another address to go to, an error of the datagram before is a reason to go there.
+        let until = from_now(self.timeout);
+        // Where there is another address to go to, an error of the datagram before is a reason to
+        // go there.
         if !self.others.is_empty() && to.is_none() {
             match self.socket.try_send(self.wire.encoded(), to) {
                 Err(error) if wire::found_nobody(&error) && self.moves_on() => return Ok(()),
@@ -246,7 +259,8 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> Endpoint<Req, Rsp, C> {
         }
     }
 
-    /// Goes to the next address that there is a way to, and sends the last message there; `false` if there is none.
+    /// Goes to the next address that there is a way to, and sends the last message there; `false`
+    /// if there is none.
     fn moves_on(&mut self) -> bool {
         let others = std::mem::take(&mut self.others);
         let Some((socket, others)) = self.wire.next_address(others) else { return false };
@@ -273,8 +287,8 @@ async fn within<T>(until: Option<Instant>, work: impl Future<Output = io::Result
     }
 }
 
-/// The messages that come, with where they come from; it never ends by itself, and knows no time limit. An error is of
-/// one message, and the next item is tried for all the same.
+/// The messages that come, with where they come from; it never ends by itself, and knows no time
+/// limit. An error is of one message, and the next item is tried for all the same.
 impl<Req, Rsp, C: DatagramCodec<Rsp, Req> + Unpin> Stream for Endpoint<Req, Rsp, C> {
     type Item = Result<(Rsp, DatagramAddr), ClientError>;
 

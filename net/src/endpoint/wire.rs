@@ -45,8 +45,8 @@ impl<C> Wire<C> {
         &self.output
     }
 
-    /// The socket to the first of these addresses that the last message could be sent to; `None` if there is none. What
-    /// is left of the addresses comes behind it.
+    /// The socket to the first of these addresses that the last message could be sent to; `None` if
+    /// there is none. What is left of the addresses comes behind it.
     pub(super) fn next_address(&self, mut others: Others) -> Option<(Socket, Others)> {
         while let Ok((socket, left)) = Socket::next_of(others) {
             let sent = socket.set_nonblocking().and_then(|()| match self.whole {

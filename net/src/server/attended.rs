@@ -13,13 +13,15 @@ const LATER: Duration = Duration::from_millis(50);
 
 /// As tokio's `sleep_until`, but it does not depend on the loop alone.
 ///
-/// The loop thread that waits for sockets and timers may come to run a handler that holds it. Then tokio's timers stand
-/// still, although other loop threads are free. The timer thread of the runtime wakes the task a moment later: another loop
-/// thread polls it, and attends to sockets and timers from there on.
+/// The loop thread that waits for sockets and timers may come to run a handler that holds it. Then
+/// tokio's timers stand still, although other loop threads are free. The timer thread of the
+/// runtime wakes the task a moment later: another loop thread polls it, and attends to sockets and
+/// timers from there on.
 pub(super) async fn attended(when: Instant) {
     let mut sleep = pin!(sleep_until(when));
     let left = when.saturating_duration_since(Instant::now());
-    // The time itself, and not the timer, says that it has come: under a paused clock it may not have.
+    // The time itself, and not the timer, says that it has come: under a paused clock it may not
+    // have.
     let is_over = timer::until(timer::after(left) + LATER, |waker| {
         sleep.as_mut().poll(&mut Context::from_waker(waker)).is_ready() || Instant::now() >= when
     });

@@ -72,12 +72,14 @@ impl From<Unbound> for Bound {
     }
 }
 
-/// A server may listen on several addresses, of several kinds: each call adds one. Connections wait in the kernel
-/// until the server is served.
+/// A server may listen on several addresses, of several kinds: each call adds one. Connections wait
+/// in the kernel until the server is served.
 impl<S, C, B: Into<Bound>> Server<S, C, B> {
-    /// Listens on a TCP address; port 0 is any free port. The short form of `listen(Tcp::new(addr))`.
+    /// Listens on a TCP address; port 0 is any free port. The short form of
+    /// `listen(Tcp::new(addr))`.
     ///
-    /// `How` is inferred. Of a name that stands for several addresses, such as `localhost`, it is the first that can be bound, and no other.
+    /// `How` is inferred. Of a name that stands for several addresses, such as `localhost`, it is
+    /// the first that can be bound, and no other.
     ///
     /// # Errors
     /// The address can't be resolved, or can't be bound.
@@ -89,7 +91,8 @@ impl<S, C, B: Into<Bound>> Server<S, C, B> {
         self.listen(Tcp::new(addr))
     }
 
-    /// Listens on a socket, with its options; for streams, after [`codec`](Self::codec). `How` is inferred.
+    /// Listens on a socket, with its options; for streams, after [`codec`](Self::codec). `How` is
+    /// inferred.
     ///
     /// | listener | for |
     /// |---|---|

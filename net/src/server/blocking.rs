@@ -1,8 +1,9 @@
-//! Servers in programs that are not async: on this thread until a signal comes, or on a thread of their own.
+//! Servers in programs that are not async: on this thread until a signal comes, or on a thread of
+//! their own.
 //!
-//! The loop has a runtime of its own, and the thread that waits for the server's end has another one, for that and the
-//! signals alone ([`watched`]). A handler can hold the threads of the loop, but not this one: signals are heard, and the
-//! grace ends, whatever handlers do.
+//! The loop has a runtime of its own, and the thread that waits for the server's end has another
+//! one, for that and the signals alone ([`watched`]). A handler can hold the threads of the loop,
+//! but not this one: signals are heard, and the grace ends, whatever handlers do.
 
 use std::future::pending;
 use std::sync::mpsc;
@@ -40,10 +41,11 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 pub(super) type Serving = task::JoinHandle<io::Result<StopReport>>;
 
 impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
-    /// Serves on a multi-threaded runtime of its own until SIGINT or SIGTERM (elsewhere: Ctrl-C) stops it; blocks this thread.
+    /// Serves on a multi-threaded runtime of its own until SIGINT or SIGTERM (elsewhere: Ctrl-C)
+    /// stops it; blocks this thread.
     ///
-    /// It may be called wherever a thread may block: in `main`, on a thread of yours, inside `spawn_blocking`, under the guard of
-    /// `Runtime::enter`.
+    /// It may be called wherever a thread may block: in `main`, on a thread of yours, inside
+    /// `spawn_blocking`, under the guard of `Runtime::enter`.
     ///
     /// | signal | what it does |
     /// |---|---|
@@ -52,19 +54,21 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
     ///
     /// The usual effect of these signals is off from here on, for the whole process.
     ///
-    /// The stop ends within the grace and a second and a half, also if handlers hold all threads of the loop; then the report
-    /// [says so](StopReport::loop_held), and [names them](StopReport::stuck_sessions).
+    /// The stop ends within the grace and a second and a half, also if handlers hold all threads of
+    /// the loop; then the report [says so](StopReport::loop_held), and [names
+    /// them](StopReport::stuck_sessions).
     ///
     /// # The second signal
-    /// It calls [`std::process::exit`]: standard output is flushed and `atexit` functions run, but no destructor, hook or
-    /// cleanup does. A line is logged before, at level `ERROR`; the process waits for that for a fifth of a second at most, so
-    /// a logger that blocks does not keep it. There is no hook: what must be flushed belongs behind the first signal, and a
-    /// program that wants to do more at the second one serves with [`spawn_thread`](Self::spawn_thread) and listens to the
-    /// signals itself.
+    /// It calls [`std::process::exit`]: standard output is flushed and `atexit` functions run, but
+    /// no destructor, hook or cleanup does. A line is logged before, at level `ERROR`; the process
+    /// waits for that for a fifth of a second at most, so a logger that blocks does not keep it.
+    /// There is no hook: what must be flushed belongs behind the first signal, and a program that
+    /// wants to do more at the second one serves with [`spawn_thread`](Self::spawn_thread) and
+    /// listens to the signals itself.
     ///
     /// # Errors
-    /// As [`serve`](Self::serve); the runtime can't be made, or the signals can't be had; this thread is polling an async
-    /// task (there, `serve().await` is what is meant).
+    /// As [`serve`](Self::serve); the runtime can't be made, or the signals can't be had; this
+    /// thread is polling an async task (there, `serve().await` is what is meant).
     pub fn run_until_signal(self) -> io::Result<StopReport> {
         if must_not_block() {
             let text = "`run_until_signal` blocks, and this thread polls an async task: use `serve().await`";
@@ -92,7 +96,8 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
         })
     }
 
-    /// Serves on a thread of its own, on a multi-threaded runtime; returns when connections are accepted.
+    /// Serves on a thread of its own, on a multi-threaded runtime; returns when connections are
+    /// accepted.
     ///
     /// As with [`run_until_signal`](Self::run_until_signal), no handler holds its stop.
     ///
@@ -103,7 +108,8 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
         let addrs = self.bound.bound().addrs.clone();
         let (tell, told) = mpsc::channel();
         let ready = handle.clone();
-        // The runtimes are made there: one that is dropped here, because there is no thread, would panic in an async task.
+        // The runtimes are made there: one that is dropped here, because there is no thread, would
+        // panic in an async task.
         let thread = threads::start(ThreadName::of_our_own("server"), None, move || {
             Own::new()?.run(async |own| {
                 let control = self.control();
@@ -125,8 +131,8 @@ struct Own {
 }
 
 /// # Errors
-/// The system gives no thread. (tokio panics then: it is asked only when a thread could be had just before, and what panics in
-/// spite of that becomes an error.)
+/// The system gives no thread. (tokio panics then: it is asked only when a thread could be had just
+/// before, and what panics in spite of that becomes an error.)
 fn runtime() -> io::Result<Runtime> {
     let thread = threads::start(ThreadName::new("portcullis-loop", ""), None, || ())?;
     thread.join().map_err(|payload| io::Error::other(Panic::new(payload).to_string()))?;
@@ -150,7 +156,8 @@ impl Own {
         Ok(Self { runtime: runtime()?, waiting: Builder::new_current_thread().enable_all().build()? })
     }
 
-    /// Waits on this thread for what `serve` makes of the server. What is left on its loop then is not waited for.
+    /// Waits on this thread for what `serve` makes of the server. What is left on its loop then is
+    /// not waited for.
     fn run(self, serve: impl AsyncFnOnce(&Self) -> io::Result<StopReport>) -> io::Result<StopReport> {
         let result = self.waiting.block_on(serve(&self));
         self.runtime.shutdown_background();
@@ -176,7 +183,8 @@ pub(super) fn wait_for(serving: Serving, control: &Control, runtime: &Handle) ->
     waiting.block_on(watched(serving, control, runtime))
 }
 
-/// The end of a server as its own task reports it; or, if that does not end in time, as it is seen from outside.
+/// The end of a server as its own task reports it; or, if that does not end in time, as it is seen
+/// from outside.
 pub(super) async fn ended(serving: &mut Serving, control: &Control) -> io::Result<StopReport> {
     tokio::select! {
         biased;
@@ -192,8 +200,8 @@ fn joined(ended: Result<io::Result<StopReport>, JoinError>) -> io::Result<StopRe
     })
 }
 
-/// The thread that waits for the loop's sockets and timers may be one that a handler holds now. A task from outside wakes
-/// another one, which waits for them from then on.
+/// The thread that waits for the loop's sockets and timers may be one that a handler holds now. A
+/// task from outside wakes another one, which waits for them from then on.
 async fn attend(control: &Control, runtime: &Handle) {
     loop {
         sleep(LOOK).await;
@@ -205,8 +213,9 @@ async fn attend(control: &Control, runtime: &Handle) {
 
 /// Waits until a stop should have ended, and reports what can be seen of the server from outside.
 ///
-/// The timers are those of the crate's own thread, since the loop's may stand still. After the end by the loop's clock there
-/// is a pause by the real one: a clock that a test has paused may be ahead of the threads.
+/// The timers are those of the crate's own thread, since the loop's may stand still. After the end
+/// by the loop's clock there is a pause by the real one: a clock that a test has paused may be
+/// ahead of the threads.
 async fn overdue(control: &Control) -> StopReport {
     control.stopped().await;
     let began = Instant::now();
@@ -230,8 +239,9 @@ async fn pause(time: Duration) {
     timer::until(timer::after(time), |_| false).await;
 }
 
-/// Logs on another thread, and waits for it no longer than [`LOG_WITHIN`]. The logger is the user's, and may block (on a pipe that
-/// nobody reads, or on a lock that a handler holds); this thread still hears signals and ends the grace.
+/// Logs on another thread, and waits for it no longer than [`LOG_WITHIN`]. The logger is the
+/// user's, and may block (on a pipe that nobody reads, or on a lock that a handler holds); this
+/// thread still hears signals and ends the grace.
 fn log_aside(log: impl FnOnce() + Send + 'static) {
     let (tell, told) = mpsc::channel::<()>();
     let thread = threads::start(ThreadName::of_our_own("log"), None, move || {

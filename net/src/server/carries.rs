@@ -8,9 +8,10 @@ use crate::private::Unknown;
 
 /// What [`Server::codec`](crate::Server::codec) takes: every [`Codec`] of the service's messages.
 ///
-/// The server's type has [`Codec`](Self::Codec) and not the codec itself in it: without an impl it is no type at all, and the
-/// compiler has nothing to say of the calls that follow. For that there must be a second impl, [`Never`]'s, that might apply:
-/// with one alone, the compiler takes it for the one that is meant, and goes on.
+/// The server's type has [`Codec`](Self::Codec) and not the codec itself in it: without an impl it
+/// is no type at all, and the compiler has nothing to say of the calls that follow. For that there
+/// must be a second impl, [`Never`]'s, that might apply: with one alone, the compiler takes it for
+/// the one that is meant, and goes on.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a codec that reads `{In}` and writes `{Out}`",
     label = "can't carry these messages",
@@ -66,7 +67,8 @@ impl<C, Out> Carries<Unknown, Out, Mistaken> for C {
 
 /// What a listener of streams asks of the server's codec: that there is one.
 ///
-/// The second impl never applies. With the first alone, the compiler would not tell of this trait but of [`Codec`].
+/// The second impl never applies. With the first alone, the compiler would not tell of this trait
+/// but of [`Codec`].
 #[diagnostic::on_unimplemented(
     message = "this server has no codec",
     label = "cannot read requests of type `{In}`",
@@ -80,7 +82,8 @@ impl<C: Codec<In, Out>, In, Out> HasCodec<In, Out, Fits> for C {}
 #[diagnostic::do_not_recommend]
 impl<C: never::Never + Codec<In, Out>, In, Out> HasCodec<In, Out, Never> for C {}
 
-/// Never there, as nothing [`Is`](never::Is) a codec. Without it, the compiler would take the codecs of `tokio_util` for what is meant.
+/// Never there, as nothing [`Is`](never::Is) a codec. Without it, the compiler would take the
+/// codecs of `tokio_util` for what is meant.
 #[diagnostic::do_not_recommend]
 impl<In, Out> Codec<In, Out> for NoCodec
 where

@@ -66,9 +66,10 @@ impl Control {
         *self.grace.lock() = grace;
     }
 
-    /// The order is given when this returns. In a task of a multi-threaded runtime, those who wait for it are woken by another
-    /// thread: tokio would have this thread run the task that serves next, and lets no other thread take it from there. A
-    /// handler that gives the order and then holds its thread would hold the stop.
+    /// The order is given when this returns. In a task of a multi-threaded runtime, those who wait
+    /// for it are woken by another thread: tokio would have this thread run the task that serves
+    /// next, and lets no other thread take it from there. A handler that gives the order and then
+    /// holds its thread would hold the stop.
     pub(super) fn stop(self: &Arc<Self>, grace: Option<Duration>) {
         let grace = grace.unwrap_or_else(|| *self.grace.lock());
         // Far enough away to be never, and near enough not to overflow a clock.
@@ -127,7 +128,8 @@ impl Control {
         self.until.borrow().unwrap_or_else(Instant::now)
     }
 
-    /// Runs `work`, no longer than to the end of the grace and `beyond`, as later orders may have it.
+    /// Runs `work`, no longer than to the end of the grace and `beyond`, as later orders may have
+    /// it.
     pub(super) async fn within<T>(&self, beyond: Duration, work: impl Future<Output = T>) -> Option<T> {
         let mut orders = self.until.subscribe();
         let mut work = std::pin::pin!(work);
@@ -159,9 +161,11 @@ impl ServerHandle {
         Self { control }
     }
 
-    /// Stops the server with the grace that it was built with. Returns at once; serving returns when it is done.
+    /// Stops the server with the grace that it was built with. Returns at once; serving returns
+    /// when it is done.
     ///
-    /// Stopping twice is stopping once. A server that is not served yet will start and stop at once.
+    /// Stopping twice is stopping once. A server that is not served yet will start and stop at
+    /// once.
     pub fn stop(&self) {
         self.control.stop(None);
     }
@@ -171,12 +175,14 @@ impl ServerHandle {
         self.control.stop(Some(grace));
     }
 
-    /// Tells when the server has been told to stop: for what works beside it, and should end with it.
+    /// Tells when the server has been told to stop: for what works beside it, and should end with
+    /// it.
     pub fn stopping(&self) -> Stopping {
         self.control.stopping()
     }
 
-    /// Waits until the server accepts connections; `false` if it ended without ever doing so, or has ended since.
+    /// Waits until the server accepts connections; `false` if it ended without ever doing so, or
+    /// has ended since.
     ///
     /// # Cancellation
     /// Only the waiting ends.

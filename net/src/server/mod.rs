@@ -1,12 +1,13 @@
 //! Builds and runs servers: listening, accepting, and graceful shutdown.
 //!
-//! A server keeps promises S2, S5, S6 and S10 of the design: it accepts no more sessions than it has places
-//! for, survives the errors of accepting, and its stop ends within the grace and a second, whatever handlers,
-//! hooks and jobs do, as long as one thread is free to poll the task that serves; [`blocking`] tells what ends a stop
-//! where handlers hold them all.
+//! A server keeps promises S2, S5, S6 and S10 of the design: it accepts no more sessions than it
+//! has places for, survives the errors of accepting, and its stop ends within the grace and a
+//! second, whatever handlers, hooks and jobs do, as long as one thread is free to poll the task
+//! that serves; [`blocking`] tells what ends a stop where handlers hold them all.
 //!
 //! - this file: the builder;
-//! - [`listen`]: what a server can listen on; [`bind`]: `Server::listen`, and the addresses that were bound;
+//! - [`listen`]: what a server can listen on; [`bind`]: `Server::listen`, and the addresses that
+//!   were bound;
 //! - [`acceptor`]: listeners to sessions;
 //! - [`datagram`]: sockets without connections, and a session for each address;
 //! - [`serve`]: the life of a server, start to stop;
@@ -80,20 +81,20 @@ use crate::service::internal::{DecodeOn, QueueLimits, SessionLimits, WeightLimit
 /// | [`grace`](Self::grace) | 10 s |
 /// | [`max_connections`](Self::max_connections) | 10 000 |
 /// | [`max_connections_per_ip`](Self::max_connections_per_ip) | no limit |
-/// | [`max_outbound`](Self::max_outbound) | 128 responses |
-/// | [`max_outbound_bytes`](Self::max_outbound_bytes) | no limit |
-/// | [`max_events`](Self::max_events) | 128 events |
+/// | [`max_queued_responses`](Self::max_queued_responses) | 128 responses |
+/// | [`max_queued_response_bytes`](Self::max_queued_response_bytes) | no limit |
+/// | [`max_queued_events`](Self::max_queued_events) | 128 events |
 /// | [`max_datagram_sessions`](Self::max_datagram_sessions) | as many as `max_connections` |
-/// | [`max_inbound`](Self::max_inbound) | 64 KiB of datagrams |
+/// | [`max_queued_datagram_bytes`](Self::max_queued_datagram_bytes) | 64 KiB of datagrams |
 /// | [`datagram_rate`](Self::datagram_rate) | 10 000 datagrams a second from one IP address |
 /// | [`datagram_session_rate`](Self::datagram_session_rate) | 500 new sessions of datagrams a second from one IP address |
-/// | [`first_request_within`](Self::first_request_within) | 1 min |
-/// | [`idle_within`](Self::idle_within) | no limit |
+/// | [`first_request_timeout`](Self::first_request_timeout) | 1 min |
+/// | [`idle_timeout`](Self::idle_timeout) | no limit |
 /// | [`decode_on`](Self::decode_on) | the loop |
-/// | [`frame_within`](Self::frame_within) | 30 s |
+/// | [`frame_timeout`](Self::frame_timeout) | 30 s |
 /// | [`frame_rate`](Self::frame_rate) | 16 KiB a second beyond that |
 /// | [`max_unfinished_bytes`](Self::max_unfinished_bytes) | 256 MiB |
-/// | [`write_within`](Self::write_within) | 30 s |
+/// | [`write_timeout`](Self::write_timeout) | 30 s |
 /// | [`linger`](Self::linger) | 2 s |
 /// | [`max_lingering`](Self::max_lingering) | 1000 connections |
 #[must_use = "a server does nothing before it is served"]
@@ -145,7 +146,7 @@ struct Options {
     max_connections: usize,
     /// As many as connections, if nothing is said.
     max_datagram_sessions: Option<usize>,
-    max_inbound: usize,
+    max_queued_datagram_bytes: usize,
     datagram_rate: Rate,
     datagram_session_rate: Rate,
     queue_limits: QueueLimits,
@@ -160,7 +161,7 @@ impl Default for Options {
         Self {
             max_connections: 10_000,
             max_datagram_sessions: None,
-            max_inbound: datagram::MAX_INBOUND,
+            max_queued_datagram_bytes: datagram::MAX_INBOUND,
             datagram_rate: Rate::per_second(datagram::DATAGRAM_RATE),
             datagram_session_rate: Rate::per_second(datagram::SESSION_RATE),
             queue_limits: QueueLimits { responses: 128, response_weight: None, events: 128, decode_on: None },
@@ -180,8 +181,8 @@ impl Default for Options {
     }
 }
 
-// The bounds stand on the methods that need them: who serves what is no service is told so by `new`, and not again, in
-// other words, by each method behind it.
+// The bounds stand on the methods that need them: who serves what is no service is told so by
+// `new`, and not again, in other words, by each method behind it.
 impl<S> Server<S> {
     /// A server of `service`, which may be in an `Arc` already.
     pub fn new(service: impl IntoService<Service = S>) -> Self {
@@ -198,7 +199,8 @@ impl<S> Server<S> {
 }
 
 impl<S, B> Server<S, NoCodec, B> {
-    /// What reads requests and writes responses of streams; each connection gets a clone. Call it before `bind` and `listen`.
+    /// What reads requests and writes responses of streams; each connection gets a clone. Call it
+    /// before `bind` and `listen`.
     ///
     /// `How` is inferred.
     #[allow(clippy::type_complexity)] // An alias would be one more name in the compiler's messages.
@@ -228,42 +230,48 @@ impl<S, C, B> Server<S, C, B> {
         self
     }
 
-    /// How many connections there may be; further ones wait in the kernel for a place. Sessions of datagrams are
-    /// [counted by themselves](Self::max_datagram_sessions).
+    /// How many connections there may be; further ones wait in the kernel for a place. Sessions of
+    /// datagrams are [counted by themselves](Self::max_datagram_sessions).
     pub fn max_connections(mut self, count: usize) -> Self {
         self.options.max_connections = count.max(1);
         self
     }
 
-    /// How many sessions one IP address may have; further connections from there are closed at once, and logged.
+    /// How many sessions one IP address may have; further connections from there are closed at
+    /// once, and logged.
     ///
-    /// An address of IPv6 counts with all of its /64, which is what a single host is given. Unix sockets don't count. Sessions of
-    /// datagrams, whose addresses may be forged, count by themselves: as many beside the connections.
+    /// An address of IPv6 counts with all of its /64, which is what a single host is given. Unix
+    /// sockets don't count. Sessions of datagrams, whose addresses may be forged, count by
+    /// themselves: as many beside the connections.
     pub fn max_connections_per_ip(mut self, count: usize) -> Self {
         self.options.max_per_host = Some(count.max(1));
         self
     }
 
     /// How many responses may wait for a peer that does not read: then `send` waits.
-    pub fn max_outbound(mut self, count: usize) -> Self {
+    pub fn max_queued_responses(mut self, count: usize) -> Self {
         self.options.queue_limits.responses = count;
         self
     }
 
-    /// How much the responses may weigh together that wait for a peer which does not read, by what `weigh` says of each:
-    /// then `send` waits, as at [`max_outbound`](Self::max_outbound). One response always has room, however heavy.
+    /// How much the responses may weigh together that wait for a peer which does not read, by what
+    /// `weigh` says of each: then `send` waits, as at
+    /// [`max_queued_responses`](Self::max_queued_responses). One response always has room, however
+    /// heavy.
     ///
-    /// Where responses may be large, this and not their number is what one peer can make the server hold. Beside it there is what was
-    /// written together and not taken yet: 64 KiB, and no more than one response beyond.
+    /// Where responses may be large, this and not their number is what one peer can make the server
+    /// hold. Beside it there is what was written together and not taken yet: 64 KiB, and no more
+    /// than one response beyond.
     ///
     /// ```
     /// # fn limited<S: portcullis::Service<Response = String>>(service: S) -> portcullis::Server<S> {
-    /// portcullis::Server::new(service).max_outbound_bytes(1 << 20, |line: &String| line.len())
+    /// portcullis::Server::new(service).max_queued_response_bytes(1 << 20, |line: &String| line.len())
     /// # }
     /// ```
     ///
-    /// `weigh` is called once for each response that is sent to a [`Peer`](portcullis_runtime::Peer), where that is done; its panic is the sender's.
-    pub fn max_outbound_bytes(
+    /// `weigh` is called once for each response that is sent to a
+    /// [`Peer`](portcullis_runtime::Peer), where that is done; its panic is the sender's.
+    pub fn max_queued_response_bytes(
         mut self,
         bytes: usize,
         weigh: impl Fn(&S::Response) -> usize + Send + Sync + 'static,
@@ -276,45 +284,51 @@ impl<S, C, B> Server<S, C, B> {
     }
 
     /// How many events may wait for a session that is busy: then `post` waits.
-    pub fn max_events(mut self, count: usize) -> Self {
+    pub fn max_queued_events(mut self, count: usize) -> Self {
         self.options.queue_limits.events = count;
         self
     }
 
     /// How long a connection may take to its first whole request.
     ///
-    /// That ends clients that only listen, too, whatever is sent to them: for a service that has such, `Duration::MAX`.
-    pub fn first_request_within(mut self, limit: Duration) -> Self {
+    /// That ends clients that only listen, too, whatever is sent to them: for a service that has
+    /// such, `Duration::MAX`.
+    pub fn first_request_timeout(mut self, limit: Duration) -> Self {
         self.options.limits.first_request = limited(limit);
         self
     }
 
-    /// How long a session may take from one answer to the next whole request; a state's own `idle` counts in its place.
-    pub fn idle_within(mut self, limit: Duration) -> Self {
+    /// How long a session may take from one answer to the next whole request; a state's own `idle`
+    /// counts in its place.
+    pub fn idle_timeout(mut self, limit: Duration) -> Self {
         self.options.limits.idle = limited(limit);
         self
     }
 
-    /// How long a frame may take from its first byte to its last, for as long as a request is awaited.
+    /// How long a frame may take from its first byte to its last, for as long as a request is
+    /// awaited.
     ///
-    /// A large frame may take longer, if it keeps coming: see [`frame_rate`](Self::frame_rate). A session whose frame takes too
-    /// long ends with [`Reason::Timeout`](portcullis_runtime::Reason::Timeout). While a handler is at work the time stands.
-    pub fn frame_within(mut self, limit: Duration) -> Self {
+    /// A large frame may take longer, if it keeps coming: see [`frame_rate`](Self::frame_rate). A
+    /// session whose frame takes too long ends with
+    /// [`Reason::Timeout`](portcullis_runtime::Reason::Timeout). While a handler is at work the
+    /// time stands.
+    pub fn frame_timeout(mut self, limit: Duration) -> Self {
         self.options.limits.frame = limited(limit);
         self
     }
 
-    /// How slowly a large frame may come: it has a second more than [`frame_within`](Self::frame_within) for each so many
-    /// bytes of it that have come. `usize::MAX` gives no frame more time.
+    /// How slowly a large frame may come: it has a second more than
+    /// [`frame_timeout`](Self::frame_timeout) for each so many bytes of it that have come.
+    /// `usize::MAX` gives no frame more time.
     ///
-    /// By default (16 KiB a second) a frame of 8 MiB may take nine minutes, and one of which nothing more comes is given up
-    /// after half a minute, or what it had gained.
+    /// By default (16 KiB a second) a frame of 8 MiB may take nine minutes, and one of which
+    /// nothing more comes is given up after half a minute, or what it had gained.
     ///
     /// ```
     /// # use std::time::Duration;
     /// # fn limited<S: portcullis::Service>(service: S) -> portcullis::Server<S> {
     /// // Uploads over a modem.
-    /// portcullis::Server::new(service).frame_within(Duration::from_secs(60)).frame_rate(4 * 1024)
+    /// portcullis::Server::new(service).frame_timeout(Duration::from_secs(60)).frame_rate(4 * 1024)
     /// # }
     /// ```
     pub fn frame_rate(mut self, bytes_per_second: usize) -> Self {
@@ -322,26 +336,31 @@ impl<S, C, B> Server<S, C, B> {
         self
     }
 
-    /// How much memory the frames that have begun and are not complete may take, in all sessions together. What a session
-    /// buffers up to 16 KiB is not counted, so that small requests are served whatever large ones do.
+    /// How much memory the frames that have begun and are not complete may take, in all sessions
+    /// together. What a session buffers up to 16 KiB is not counted, so that small requests are
+    /// served whatever large ones do.
     ///
-    /// A session whose frame needs more than is left ends at once, with [`Reason::Overload`](portcullis_runtime::Reason::Overload), and is
-    /// logged. It does not wait: if all that is there belongs to frames that are not complete, none of them could go on.
+    /// A session whose frame needs more than is left ends at once, with
+    /// [`Reason::Overload`](portcullis_runtime::Reason::Overload), and is logged. It does not wait:
+    /// if all that is there belongs to frames that are not complete, none of them could go on.
     pub fn max_unfinished_bytes(mut self, bytes: usize) -> Self {
         self.options.limits.unfinished = (bytes != usize::MAX).then_some(bytes);
         self
     }
 
-    /// Has frames of more than `above` bytes decoded (and decompressed) on `pool`, and not on the loop, where nothing else goes on
-    /// meanwhile. 8 MiB of small values can take a tenth of a second.
+    /// Has frames of more than `above` bytes decoded (and decompressed) on `pool`, and not on the
+    /// loop, where nothing else goes on meanwhile. 8 MiB of small values can take a tenth of a
+    /// second.
     ///
-    /// Smaller frames are decoded on the loop, where they cost nothing more than without this: 64 KiB is a good limit, or 4 KiB
-    /// where they are compressed. A session whose frame is being decoded is busy: its requests stay in order, a stop
-    /// waits for it within the grace, and if the peer resets the connection the job is cancelled. What the pool refuses or sheds
-    /// is a [`DecodeError`](portcullis_codec::DecodeError), after which the session goes on.
+    /// Smaller frames are decoded on the loop, where they cost nothing more than without this: 64
+    /// KiB is a good limit, or 4 KiB where they are compressed. A session whose frame is being
+    /// decoded is busy: its requests stay in order, a stop waits for it within the grace, and if
+    /// the peer resets the connection the job is cancelled. What the pool refuses or sheds is a
+    /// [`DecodeError`](portcullis_codec::DecodeError), after which the session goes on.
     ///
-    /// For `LengthPrefixed`, `NewlineDelimited` (`JsonLines`) and `Concatenated`; other codecs
-    /// take part by [`Codec::decode_later`](portcullis_codec::Codec::decode_later). Datagrams, and a last frame without its ending, are decoded on the loop.
+    /// For `LengthPrefixed`, `NewlineDelimited` (`JsonLines`) and `Concatenated`; other codecs take
+    /// part by [`Codec::decode_later`](portcullis_codec::Codec::decode_later). Datagrams, and a
+    /// last frame without its ending, are decoded on the loop.
     ///
     /// ```
     /// # fn served<S: portcullis::Service>(service: S) -> std::io::Result<portcullis::Server<S>> {
@@ -354,30 +373,36 @@ impl<S, C, B> Server<S, C, B> {
         self
     }
 
-    /// How long a peer may take to read what is written to it at once, and of more than 64 KiB for each 64 KiB. A peer that
-    /// reads steadily may take longer for a large response; one that reads a byte now and then may not.
+    /// How long a peer may take to read what is written to it at once, and of more than 64 KiB for
+    /// each 64 KiB. A peer that reads steadily may take longer for a large response; one that reads
+    /// a byte now and then may not.
     ///
-    /// What counts is what the system takes for the peer. A full buffer takes more only when about a third of it is free
-    /// again, which may be a megabyte: a limit of a second is too short for peers on slow lines.
-    pub fn write_within(mut self, limit: Duration) -> Self {
+    /// What counts is what the system takes for the peer. A full buffer takes more only when about
+    /// a third of it is free again, which may be a megabyte: a limit of a second is too short for
+    /// peers on slow lines.
+    pub fn write_timeout(mut self, limit: Duration) -> Self {
         self.options.limits.write = limited(limit);
         self
     }
 
-    /// How long a connection that the server closes may linger, so that the peer can read what was written to it.
+    /// How long a connection that the server closes may linger, so that the peer can read what was
+    /// written to it.
     ///
-    /// A socket that is closed while its peer is still sending resets the connection, and the peer loses the answers that
-    /// it has not read yet. Therefore the server closes its writing side first, whatever the session ends with, and
-    /// discards what the peer sends until one of these is true:
+    /// A socket that is closed while its peer is still sending resets the connection, and the peer
+    /// loses the answers that it has not read yet. Therefore the server closes its writing side
+    /// first, whatever the session ends with, and discards what the peer sends until one of these
+    /// is true:
     ///
     /// - the peer has closed its side, as well-behaved clients do at the end of what they read;
-    /// - the peer has sent nothing for a second (during a stop: for 200 ms, if something was written to it in the second
-    ///   before, and else not at all, so that idle sessions do not hold the stop up);
+    /// - the peer has sent nothing for a second (during a stop: for 200 ms, if something was
+    ///   written to it in the second before, and else not at all, so that idle sessions do not hold
+    ///   the stop up);
     /// - this time has passed; during a stop, half of it, or the grace is over.
     ///
-    /// After each MiB the connection pauses for 10 ms, so a peer that sends without end is slowed down. The session itself
-    /// has ended before: `#[on(disconnect)]` has run, and the connection has given up its place in
-    /// [`max_connections`](Self::max_connections), within [`max_lingering`](Self::max_lingering).
+    /// After each MiB the connection pauses for 10 ms, so a peer that sends without end is slowed
+    /// down. The session itself has ended before: `#[on(disconnect)]` has run, and the connection
+    /// has given up its place in [`max_connections`](Self::max_connections), within
+    /// [`max_lingering`](Self::max_lingering).
     ///
     /// `Duration::ZERO` closes at once.
     pub fn linger(mut self, limit: Duration) -> Self {
@@ -386,8 +411,9 @@ impl<S, C, B> Server<S, C, B> {
         self
     }
 
-    /// How many connections may [linger](Self::linger) beside the [`max_connections`](Self::max_connections) that are
-    /// served. Further ones keep their place while they linger.
+    /// How many connections may [linger](Self::linger) beside the
+    /// [`max_connections`](Self::max_connections) that are served. Further ones keep their place
+    /// while they linger.
     pub fn max_lingering(mut self, count: usize) -> Self {
         self.options.max_lingering = count;
         self

@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use crate::pool::DrainReport;
-use crate::report::StuckJob;
+use crate::report::RunningJob;
 use crate::session::StuckSession;
 
 /// How a server's stop went.
@@ -20,16 +20,18 @@ pub struct StopReport {
     pub sessions_stuck: usize,
     /// Those of them that block a thread, by name.
     pub stuck_sessions: Vec<StuckSession>,
-    /// Whether the report was made without the server's own task, which did not end in time: handlers hold all threads of the loop,
-    /// or a hook holds the thread that stops the server. Hooks and cleanup have not run, or not to their end.
+    /// Whether the report was made without the server's own task, which did not end in time:
+    /// handlers hold all threads of the loop, or a hook holds the thread that stops the server.
+    /// Hooks and cleanup have not run, or not to their end.
     ///
     /// [`serve`](crate::Server::serve) never says so, since it is that task.
     pub loop_held: bool,
     /// Jobs of this server that went on after they had been cancelled.
-    pub stuck: Vec<StuckJob>,
-    /// Where the tasks were spawned that had to be cancelled when the grace was over (or, if [the loop is held](Self::loop_held),
-    /// that were still running then): by
-    /// [`Portal::spawn`](portcullis_runtime::Portal::spawn), [`Worker::spawn`](portcullis_runtime::Worker::spawn) or
+    pub stuck: Vec<RunningJob>,
+    /// Where the tasks were spawned that had to be cancelled when the grace was over (or, if [the
+    /// loop is held](Self::loop_held), that were still running then): by
+    /// [`Portal::spawn`](portcullis_runtime::Portal::spawn),
+    /// [`Worker::spawn`](portcullis_runtime::Worker::spawn) or
     /// [`Cleanup::spawn`](portcullis_runtime::Cleanup::spawn).
     pub tasks_cancelled: Vec<&'static Location<'static>>,
     /// How the pools on the cleanup drained, in the order in which they did.
@@ -53,7 +55,8 @@ impl StopReport {
     }
 }
 
-/// `stopped in 0.1 ms: 1 session ended, 1 pool drained, nothing left`; what is left is named, a job a line.
+/// `stopped in 0.1 ms: 1 session ended, 1 pool drained, nothing left`; what is left is named, a job
+/// a line.
 impl fmt::Display for StopReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let took = self.took.as_secs_f64();

@@ -2,16 +2,17 @@
 //!
 //! # The stop, in order
 //! 1. Nothing more is accepted. Idle sessions end; those at work go on, until the grace is over.
-//! 2. What is left is cancelled: handlers are dropped (and with them their offloads, which tells the jobs), and
-//!    `on(disconnect)` runs. After half of [`BEYOND`] even that is dropped.
-//! 3. Background tasks, which were cancelled when the stop began, are waited for. Then `on(stop)`, then the cleanup, in
-//!    reverse.
-//! 4. Jobs of this server that still run are waited for, and tasks that they spawned, until the grace is over;
-//!    then they are cancelled and the report names those that have not heeded it.
+//! 2. What is left is cancelled: handlers are dropped (and with them their offloads, which tells
+//!    the jobs), and `on(disconnect)` runs. After half of [`BEYOND`] even that is dropped.
+//! 3. Background tasks, which were cancelled when the stop began, are waited for. Then `on(stop)`,
+//!    then the cleanup, in reverse.
+//! 4. Jobs of this server that still run are waited for, and tasks that they spawned, until the
+//!    grace is over; then they are cancelled and the report names those that have not heeded it.
 //!
-//! All of it ends within the grace and [`BEYOND`] (and the tenth of a second that a cancelled job is given), provided that the
-//! task which serves is polled. If handlers hold all threads of its runtime it is not, and who waits for its end makes the report:
-//! see [`blocking`](super::blocking).
+//! All of it ends within the grace and [`BEYOND`] (and the tenth of a second that a cancelled job
+//! is given), provided that the task which serves is polled. If handlers hold all threads of its
+//! runtime it is not, and who waits for its end makes the report: see
+//! [`blocking`](super::blocking).
 
 use std::io;
 use std::panic::Location;
@@ -30,7 +31,7 @@ use super::tasks::Tasks;
 use super::{IsBound, Options, Server, StopReport, datagram};
 use crate::codec::Codec;
 use crate::error::CatchUnwind;
-use crate::report::StuckJob;
+use crate::report::RunningJob;
 use crate::scope::Scope;
 use crate::service::internal::ShutdownPhase;
 use crate::service::{BoxError, Cleanup, Service};
@@ -50,7 +51,7 @@ pub struct ServeContext<S: Service> {
     pub(super) control: Arc<Control>,
     pub(super) counters: Arc<Counters>,
     pub(super) max_datagram_sessions: usize,
-    pub(super) max_inbound: usize,
+    pub(super) max_queued_datagram_bytes: usize,
     /// Of the datagrams of one host, and of its new sessions.
     pub(super) datagram_rates: [Rate; 2],
 }
@@ -67,21 +68,25 @@ impl<S: Service> ServeContext<S> {
 }
 
 impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
-    /// Serves until it is told to stop, by a [handle](Self::handle); on the current tokio runtime, of either flavour.
+    /// Serves until it is told to stop, by a [handle](Self::handle); on the current tokio runtime,
+    /// of either flavour.
     ///
     /// # Errors
-    /// `#[on(start)]` failed, or the sockets can't be used on this runtime. Nothing that happens to a connection
-    /// is an error here.
+    /// `#[on(start)]` failed, or the sockets can't be used on this runtime. Nothing that happens to
+    /// a connection is an error here.
     ///
     /// # When handlers hold the loop
-    /// The stop needs a thread on which this future is polled. Awaited in `Runtime::block_on` of a multi-threaded runtime (so in
-    /// the `main` of `#[tokio::main]`), it has one of its own, and ends within the grace and about a second whatever handlers do. In
-    /// a task, or on a current-thread runtime, it waits while handlers hold all threads of the runtime:
-    /// [`spawn`](Self::spawn) with [`blocking_stop`](super::RunningServer::blocking_stop), [`spawn_thread`](Self::spawn_thread) and
-    /// [`run_until_signal`](Self::run_until_signal) do not.
+    /// The stop needs a thread on which this future is polled. Awaited in `Runtime::block_on` of a
+    /// multi-threaded runtime (so in the `main` of `#[tokio::main]`), it has one of its own, and
+    /// ends within the grace and about a second whatever handlers do. In a task, or on a
+    /// current-thread runtime, it waits while handlers hold all threads of the runtime:
+    /// [`spawn`](Self::spawn) with [`blocking_stop`](super::RunningServer::blocking_stop),
+    /// [`spawn_thread`](Self::spawn_thread) and [`run_until_signal`](Self::run_until_signal) do
+    /// not.
     ///
     /// # Cancellation
-    /// Dropped, the server stops without a grace: sessions are cancelled, `#[on(disconnect)]` runs as long as the runtime does.
+    /// Dropped, the server stops without a grace: sessions are cancelled, `#[on(disconnect)]` runs
+    /// as long as the runtime does.
     ///
     /// # Panics
     /// Outside a tokio runtime that has I/O and time enabled.
@@ -92,7 +97,7 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
         let _ended = Ended(Arc::clone(&control));
         let max_connections = options.max_connections;
         let max_datagram_sessions = options.max_datagram_sessions.unwrap_or(max_connections);
-        let max_inbound = options.max_inbound;
+        let max_queued_datagram_bytes = options.max_queued_datagram_bytes;
         let datagram_rates = [options.datagram_rate, options.datagram_session_rate];
         let running = Running::new(service, options, control);
         let context = ServeContext {
@@ -101,7 +106,7 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
             control: Arc::clone(&running.control),
             counters,
             max_datagram_sessions,
-            max_inbound,
+            max_queued_datagram_bytes,
             datagram_rates,
         };
         let (mut acceptors, mut routers) = (Vec::new(), Vec::new());
@@ -121,8 +126,9 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
 }
 
 impl<S: Service, C, B> Server<S, C, B> {
-    /// Serves one session over a stream that is connected already: an in-memory pipe, a socket from elsewhere. The server
-    /// starts with it and stops after it; addresses that were bound are not accepted on.
+    /// Serves one session over a stream that is connected already: an in-memory pipe, a socket from
+    /// elsewhere. The server starts with it and stops after it; addresses that were bound are not
+    /// accepted on.
     ///
     /// # Errors
     /// `#[on(start)]` failed.
@@ -156,8 +162,9 @@ async fn sweep<S: Service>(hub: &SessionRegistry<S>) {
     loop {
         hub.sweep();
         attended(Instant::now() + tick).await;
-        // The loop may have been held up, and not have looked at its sockets since: it does so before this goes on. Otherwise a
-        // session that the clock wakes would overlook a request that came in time.
+        // The loop may have been held up, and not have looked at its sockets since: it does so
+        // before this goes on. Otherwise a session that the clock wakes would overlook a request
+        // that came in time.
         tokio::task::yield_now().await;
     }
 }
@@ -201,7 +208,8 @@ impl<S: Service> Running<S> {
         }
     }
 
-    /// Runs `on_start`. If it fails, or the server is stopped meanwhile, what it had put on the cleanup is undone.
+    /// Runs `on_start`. If it fails, or the server is stopped meanwhile, what it had put on the
+    /// cleanup is undone.
     async fn start(&self) -> io::Result<Cleanup> {
         let mut cleanup = Cleanup::new(Arc::clone(&self.scope), self.control.stopping());
         let started = {
@@ -276,7 +284,7 @@ impl<S: Service> Running<S> {
     }
 
     /// Jobs and tasks finish until the grace is over; then they are cancelled.
-    async fn end_tasks(&self) -> (Vec<StuckJob>, Vec<&'static Location<'static>>) {
+    async fn end_tasks(&self) -> (Vec<RunningJob>, Vec<&'static Location<'static>>) {
         let until = self.control.until();
         let both = async { tokio::join!(self.scope.drained(until.into_std()), self.tasks.finished()).0 };
         let drained = self.control.within(Duration::ZERO, both).await;

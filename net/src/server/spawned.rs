@@ -14,7 +14,8 @@ use super::{IsBound, Server, ServerHandle, StopReport};
 use crate::service::Service;
 
 impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
-    /// Serves in a task of its own, on the current tokio runtime; returns when connections are accepted.
+    /// Serves in a task of its own, on the current tokio runtime; returns when connections are
+    /// accepted.
     ///
     /// What happens to a stop while handlers hold threads of that runtime is told at
     /// [`RunningServer`](RunningServer#when-handlers-hold-the-loop).
@@ -45,15 +46,17 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
 /// # When handlers hold the loop
 /// The task that serves needs a free thread of its runtime to stop. If handlers hold all of them,
 ///
-/// - [`stop`](Self::stop) and [`join`](Self::join) end within the grace and a second and a half, where the task that awaits them
-///   runs on a thread that no handler holds: in `Runtime::block_on` of a multi-threaded runtime (which `#[tokio::main]` is), or on
-///   another runtime. Awaited in a task on the held runtime itself, they wait for a thread to be free.
-/// - [`blocking_stop`](Self::blocking_stop) and [`blocking_join`](Self::blocking_join), on any thread of yours, always end in that
-///   time.
+/// - [`stop`](Self::stop) and [`join`](Self::join) end within the grace and a second and a half,
+///   where the task that awaits them runs on a thread that no handler holds: in `Runtime::block_on`
+///   of a multi-threaded runtime (which `#[tokio::main]` is), or on another runtime. Awaited in a
+///   task on the held runtime itself, they wait for a thread to be free.
+/// - [`blocking_stop`](Self::blocking_stop) and [`blocking_join`](Self::blocking_join), on any
+///   thread of yours, always end in that time.
 ///
-/// The report then [says so](StopReport::loop_held). The task that serves goes on to its end, with hooks and cleanup, if a thread
-/// comes free after all. Beware that to drop a multi-threaded tokio runtime waits for what holds its threads, at the end of
-/// `#[tokio::main]`, too: end the process by [`std::process::exit`], or the runtime by `shutdown_background`.
+/// The report then [says so](StopReport::loop_held). The task that serves goes on to its end, with
+/// hooks and cleanup, if a thread comes free after all. Beware that to drop a multi-threaded tokio
+/// runtime waits for what holds its threads, at the end of `#[tokio::main]`, too: end the process
+/// by [`std::process::exit`], or the runtime by `shutdown_background`.
 pub struct RunningServer {
     handle: ServerHandle,
     addrs: Addrs,
@@ -89,8 +92,8 @@ impl RunningServer {
         self.addrs.unix()
     }
 
-    /// Stops the server and waits for its end: the grace and about a second, unless [handlers hold the
-    /// loop](Self#when-handlers-hold-the-loop).
+    /// Stops the server and waits for its end: the grace and about a second, unless [handlers hold
+    /// the loop](Self#when-handlers-hold-the-loop).
     ///
     /// # Errors
     /// As [`Server::serve`].
@@ -160,13 +163,15 @@ impl RunningServer {
         self.blocking_join()
     }
 
-    /// As [`join`](Self::join), but blocks this thread. Once the server has been told to stop, this ends within the grace and a
-    /// second and a half, [whatever handlers do](Self#when-handlers-hold-the-loop).
+    /// As [`join`](Self::join), but blocks this thread. Once the server has been told to stop, this
+    /// ends within the grace and a second and a half, [whatever handlers
+    /// do](Self#when-handlers-hold-the-loop).
     ///
     /// On a current-thread runtime, call it from another thread while that runtime runs.
     ///
     /// # Errors
-    /// As [`join`](Self::join); this thread polls an async task, which has to await [`join`](Self::join). Then the server goes on.
+    /// As [`join`](Self::join); this thread polls an async task, which has to await
+    /// [`join`](Self::join). Then the server goes on.
     ///
     /// # Panics
     /// As [`join`](Self::join).

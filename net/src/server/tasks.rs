@@ -78,7 +78,8 @@ impl Tasks {
         drop(running);
     }
 
-    /// As [`abort`](Self::abort), and waits until the tasks are gone: one that is being polled goes after that poll.
+    /// As [`abort`](Self::abort), and waits until the tasks are gone: one that is being polled goes
+    /// after that poll.
     pub(super) async fn end(&self) {
         let running = self.running.lock().take();
         if let Some(mut running) = running {

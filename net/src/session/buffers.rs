@@ -1,7 +1,7 @@
 //! Buffers that a session has while it works. An idle session has none.
 //!
-//! They come in pairs, in a box, so that an idle session has no more than a pointer for them. Each loop thread keeps a few; a
-//! pair may be given back on another thread than it came from.
+//! They come in pairs, in a box, so that an idle session has no more than a pointer for them. Each
+//! loop thread keeps a few; a pair may be given back on another thread than it came from.
 
 use std::cell::RefCell;
 
@@ -54,7 +54,8 @@ pub(super) fn release(mut buffers: Box<Buffers>) {
 /// Empties a buffer; its memory is only kept if it is of the usual size, or not much more.
 fn reset(buffer: &mut BytesMut) {
     buffer.clear();
-    // What `advance` took off the front counts again; a buffer whose memory someone shares stays short.
+    // What `advance` took off the front counts again; a buffer whose memory someone shares stays
+    // short.
     let is_kept = match buffer.capacity() {
         0 | BUFFER_SIZE => true,
         ..BUFFER_SIZE => buffer.try_reclaim(BUFFER_SIZE) && buffer.capacity() <= MAX_RETAINED,
@@ -65,7 +66,8 @@ fn reset(buffer: &mut BytesMut) {
     }
 }
 
-/// Appends by `encode`, and removes what was appended if that fails or panics: a message is sent whole or not at all.
+/// Appends by `encode`, and removes what was appended if that fails or panics: a message is sent
+/// whole or not at all.
 pub(super) fn encode_or_rollback<E>(
     output: &mut BytesMut,
     encode: impl FnOnce(&mut BytesMut) -> Result<(), E>,

@@ -1,12 +1,13 @@
 //! The end of a connection: what has been written is given the time to reach the peer.
 //!
-//! If a socket is closed while it holds bytes that nobody has read, or if bytes arrive after it was closed, the kernel
-//! resets the connection and drops everything that the peer has not taken yet. Therefore every close goes through
+//! If a socket is closed while it holds bytes that nobody has read, or if bytes arrive after it was
+//! closed, the kernel resets the connection and drops everything that the peer has not taken yet.
+//! Therefore every close goes through
 //! [`close_gracefully`]:
 //!
 //! | step | ends when | at the latest |
 //! |---|---|---|
-//! | write what is queued | the kernel (TLS: the stream) has it all | `write_within`, or the grace is over |
+//! | write what is queued | the kernel (TLS: the stream) has it all | `write_timeout`, or the grace is over |
 //! | close the writing side (TLS: `close_notify` first) | that is written | as above |
 //! | linger: read and discard | the peer closes its side, or is silent for [`SILENCE`] | [`Server::linger`](crate::Server::linger), half of it during a stop, or the grace is over |
 //! | close the socket | | |
@@ -33,12 +34,13 @@ use crate::transport::Transport;
 const SILENCE: Duration = Duration::from_secs(1);
 /// The same while the server stops, for a peer that was written to shortly before.
 const SILENCE_AT_STOP: Duration = Duration::from_millis(200);
-/// A lingering connection discards this many bytes, then pauses: a peer that sends without end is slowed down to about
-/// 100 MB/s, and costs no loop thread its time.
+/// A lingering connection discards this many bytes, then pauses: a peer that sends without end is
+/// slowed down to about 100 MB/s, and costs no loop thread its time.
 const STRETCH: usize = 1024 * 1024;
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Writes what is left to write, as far as limits and the stop allow, closes the writing side, and lingers.
+/// Writes what is left to write, as far as limits and the stop allow, closes the writing side, and
+/// lingers.
 pub(super) async fn close_gracefully<S, IO, C>(registry: &SessionRegistry<S>, io: &mut SessionIo<S, IO, C>)
 where
     S: Service,
@@ -75,8 +77,9 @@ where
         }
         io.flush().await;
     }
-    // The place in `max_connections` is for sessions, and this one has ended. It goes before the peer can see the end, so that
-    // a report never counts a session as cut short whose peer has read all of it.
+    // The place in `max_connections` is for sessions, and this one has ended. It goes before the
+    // peer can see the end, so that a report never counts a session as cut short whose peer has
+    // read all of it.
     if io.end().is_none() && io.transport().lingers() {
         registry.leave_place(io.shared());
     }
@@ -87,8 +90,8 @@ where
 
 /// Reads and discards until the peer has closed its side, is silent, or has had its time.
 ///
-/// During a stop a silent peer is waited for only if something was written to it lately: an idle session does not hold
-/// the stop up.
+/// During a stop a silent peer is waited for only if something was written to it lately: an idle
+/// session does not hold the stop up.
 async fn linger<S, IO, C>(io: &mut SessionIo<S, IO, C>)
 where
     S: Service,

@@ -6,15 +6,17 @@ use std::time::Duration;
 use crate::service::StateLimits;
 use crate::service::internal::{MAX_TICK, SessionShared, millis};
 
-/// Points of the server's clock; zero is none, and [`NEVER`] one that counts for nothing. The nearest one is what the
-/// session is armed with: the methods say whether it may be another one now.
+/// Points of the server's clock; zero is none, and [`NEVER`] one that counts for nothing. The
+/// nearest one is what the session is armed with: the methods say whether it may be another one
+/// now.
 #[derive(Default)]
 pub(super) struct Deadlines {
-    /// The server's: to the first request, or idle. Below zero while the wait for a request pauses: a flag beside it
-    /// would cost every idle session eight bytes.
+    /// The server's: to the first request, or idle. Below zero while the wait for a request pauses:
+    /// a flag beside it would cost every idle session eight bytes.
     read_deadline: i64,
     write_deadline: u64,
-    /// Made for the first state that has a limit; most services have none, and an idle session is to be small.
+    /// Made for the first state that has a limit; most services have none, and an idle session is
+    /// to be small.
     state: Option<Box<StateDeadlines>>,
 }
 
@@ -26,7 +28,8 @@ struct StateDeadlines {
     state_deadline: u64,
     /// Its own `idle` counts, and not the server's.
     overrides_server_idle: bool,
-    /// No handler runs, and no request is awaited either: what was answered is not read. `within` counts all the same.
+    /// No handler runs, and no request is awaited either: what was answered is not read. `within`
+    /// counts all the same.
     blocked_on_write: bool,
 }
 
@@ -41,15 +44,15 @@ impl Deadlines {
     ) -> bool {
         let counts = limits != StateLimits::NONE || self.state.is_some();
         if counts {
-            let state_deadline = limits.within.map_or(0, |limit| shared.server().deadline_after(limit));
+            let state_deadline = limits.max_duration.map_or(0, |limit| shared.server().deadline_after(limit));
             **self.state.get_or_insert_default() =
                 StateDeadlines { state_deadline, ..StateDeadlines::default() };
         }
         counts
     }
 
-    /// A request is awaited: its limits count from the first time that this is said, until it is there. Where the server
-    /// has none, `idle` is the transport's own.
+    /// A request is awaited: its limits count from the first time that this is said, until it is
+    /// there. Where the server has none, `idle` is the transport's own.
     pub(super) fn begin_read_wait<Rsp, Ev>(
         &mut self,
         shared: &SessionShared<Rsp, Ev>,
@@ -70,7 +73,8 @@ impl Deadlines {
             if times.idle_deadline == 0 {
                 times.idle_deadline = after(state.idle);
             }
-            // The server's runs on, for a state without one that an event may lead to before the next request.
+            // The server's runs on, for a state without one that an event may lead to before the
+            // next request.
             times.overrides_server_idle = had_request && state.idle.is_some();
         }
     }
@@ -132,8 +136,8 @@ impl Deadlines {
         }
     }
 
-    /// The peer does not take what is there. Counts until a whole batch is [written](Self::end_write_wait): a peer that reads a byte
-    /// now and then does not renew it.
+    /// The peer does not take what is there. Counts until a whole batch is
+    /// [written](Self::end_write_wait): a peer that reads a byte now and then does not renew it.
     pub(super) fn begin_write_wait<Rsp, Ev>(&mut self, shared: &SessionShared<Rsp, Ev>) -> bool {
         let begins = self.write_deadline == 0;
         if begins {
@@ -171,8 +175,9 @@ impl Deadlines {
     }
 }
 
-/// A coarse point of the server's clock in two bytes, which an idle session has to spare. It comes round after more than an
-/// hour: an old stamp may then look like a fresh one, for about two seconds.
+/// A coarse point of the server's clock in two bytes, which an idle session has to spare. It comes
+/// round after more than an hour: an old stamp may then look like a fresh one, for about two
+/// seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Stamp(u16);
 

@@ -1,7 +1,8 @@
 //! Large frames are decoded on a pool, if the server [has one for them](crate::Server::decode_on).
 //!
-//! The codec takes the frame off the input; the session is busy until the message is there, as with a handler that is pending,
-//! so requests stay in order and a stop waits for it. Dropping the job cancels it.
+//! The codec takes the frame off the input; the session is busy until the message is there, as with
+//! a handler that is pending, so requests stay in order and a stop waits for it. Dropping the job
+//! cancels it.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -57,7 +58,8 @@ impl<Req> Future for Later<Req> {
     }
 }
 
-/// Waits for the message, and attends to the connection meanwhile. `Err` is the reason why nobody needs it any more.
+/// Waits for the message, and attends to the connection meanwhile. `Err` is the reason why nobody
+/// needs it any more.
 ///
 /// Also after the peer's end: a frame that was complete before is decoded, on the loop or not.
 pub(super) async fn decoded<S, IO, C>(

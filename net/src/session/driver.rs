@@ -5,10 +5,11 @@
 //! | idle | a plain struct in a box ([`IdleSession`]), which is all that an idle session costs |
 //! | active | one future, in a slot from the server's [`FuturePool`]. It owns the struct, and returns it when nothing is left to do |
 //!
-//! A session whose handler asks for its requests keeps that handler's future, so it is active until it ends.
+//! A session whose handler asks for its requests keeps that handler's future, so it is active until
+//! it ends.
 //!
-//! Each poll looks at everything once: the mailbox says before and after whether something has changed in between
-//! (see the mailbox in `service/shared`).
+//! Each poll looks at everything once: the mailbox says before and after whether something has
+//! changed in between (see the mailbox in `service/shared`).
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -25,7 +26,7 @@ use super::registry::{SessionGuard, SessionRegistry};
 use super::{request_handler, session_handler};
 use crate::codec::Codec;
 use crate::service::internal::{Drivers, SessionFactory};
-use crate::service::{Service, Style};
+use crate::service::{HandlerKind, Service};
 use crate::transport::Transport;
 
 /// What the driver needs for a session.
@@ -45,14 +46,15 @@ pub trait Drive<S: Service, IO, C>: SessionFactory<NewSession<S, IO, C>> {
 
 impl<S: Service, IO, C, F: SessionFactory<NewSession<S, IO, C>>> Drive<S, IO, C> for F {}
 
-/// The driver of sessions of `registry`, for streams of type `IO`. It is compiled for the style of the service.
+/// The driver of sessions of `registry`, for streams of type `IO`. It is compiled for the style of
+/// the service.
 pub fn driver<S, IO, C>(registry: Arc<SessionRegistry<S>>) -> impl Drive<S, IO, C>
 where
     S: Service,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    S::Style::driver::<NewSession<S, IO, C>, _>(ByStyle(registry))
+    S::Kind::driver::<NewSession<S, IO, C>, _>(ByStyle(registry))
 }
 
 struct ByStyle<S: Service>(Arc<SessionRegistry<S>>);
@@ -138,7 +140,8 @@ impl<S: Service, M, F> DriverFactory<S, M, F> {
 const MAX_ACTIVATIONS_PER_POLL: usize = 4;
 
 enum DriverState<S: Service, IO, C, F> {
-    /// In a box: it goes from hand to hand with each burst. What a task holds itself comes in steps of 128 bytes, too.
+    /// In a box: it goes from hand to hand with each burst. What a task holds itself comes in steps
+    /// of 128 bytes, too.
     Idle(Box<IdleSession<S, IO, C>>),
     Active(Slot<F>),
     Finished,
@@ -193,9 +196,11 @@ where
                         }
                         activations += 1;
                         match &mut this.phase {
-                            // A burst ends with a read that found nothing: another one would find the same.
+                            // A burst ends with a read that found nothing: another one would find
+                            // the same.
                             DriverState::Idle(idle) if !idle.has_work() => idle.io.compact(),
-                            // Each event may have posted the next: other tasks have their turn, and so has what the peer sends.
+                            // Each event may have posted the next: other tasks have their turn, and
+                            // so has what the peer sends.
                             DriverState::Idle(_) if activations == MAX_ACTIVATIONS_PER_POLL => {
                                 this.guard.shared().end_poll();
                                 cx.waker().wake_by_ref();
@@ -215,7 +220,8 @@ where
 }
 
 impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> IdleSession<S, IO, C> {
-    /// Whether there is something to do that is not reading: something to send, an event, a stop, a deadline.
+    /// Whether there is something to do that is not reading: something to send, an event, a stop, a
+    /// deadline.
     fn has_work(&self) -> bool {
         self.io.shared().has_work()
     }

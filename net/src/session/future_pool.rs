@@ -13,8 +13,9 @@ const SHARDS: usize = 16;
 /// In each shard.
 const MAX_POOLED: usize = 128;
 
-/// The empty slots of one server. Every active phase takes one and returns it, so each loop thread has a shard of its own (if
-/// there are more threads than shards, some share one). A slot may be returned on another thread than it was taken on.
+/// The empty slots of one server. Every active phase takes one and returns it, so each loop thread
+/// has a shard of its own (if there are more threads than shards, some share one). A slot may be
+/// returned on another thread than it was taken on.
 pub(super) struct FuturePool<F>([CachePadded<Mutex<Vec<Slot<F>>>>; SHARDS]);
 
 impl<F> FuturePool<F> {
@@ -26,7 +27,8 @@ impl<F> FuturePool<F> {
         &self.0[thread_index() % SHARDS]
     }
 
-    /// Calls `future` in place: passing the future through functions would copy all of its memory each time.
+    /// Calls `future` in place: passing the future through functions would copy all of its memory
+    /// each time.
     pub(super) fn acquire_with(&self, future: impl FnOnce() -> F) -> Slot<F> {
         let slot = self.shard().lock().pop();
         let mut slot = slot.unwrap_or_else(|| Box::pin(None));

@@ -1,8 +1,9 @@
 //! [`SessionIo`]: bytes to requests, responses to bytes, for one connection.
 //!
-//! It knows nothing of handlers. It keeps the codec's state, the bytes that are on their way, and what it has
-//! learnt about the connection's end; and it says when the [`deadlines`](super::deadlines) count: to read while a
-//! request is awaited, to write while the peer does not take what is there.
+//! It knows nothing of handlers. It keeps the codec's state, the bytes that are on their way, and
+//! what it has learnt about the connection's end; and it says when the
+//! [`deadlines`](super::deadlines) count: to read while a request is awaited, to write while the
+//! peer does not take what is there.
 
 use std::future::poll_fn;
 use std::mem;
@@ -50,7 +51,8 @@ pub(crate) struct SessionIo<S: Service, IO, C> {
     buffers: Option<Box<Buffers>>,
     deadlines: Deadlines,
     end: Option<ReadEnd>,
-    /// The codec has found nothing more in what has been read; codecs may keep more than one message for themselves.
+    /// The codec has found nothing more in what has been read; codecs may keep more than one
+    /// message for themselves.
     decoder_empty: bool,
     /// Written but not flushed, for transports with a buffer of their own.
     unflushed: bool,
@@ -163,7 +165,8 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
         error
     }
 
-    /// What follows is another frame. The buffer of a large one is not kept; what is counted of it comes back.
+    /// What follows is another frame. The buffer of a large one is not kept; what is counted of it
+    /// comes back.
     fn frame_is_over(&mut self) -> Option<Room> {
         let Buffers { input, unfinished, .. } = self.buffers.as_deref_mut()?;
         unfinished.is_over();
@@ -196,7 +199,8 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
         self.shared.set_deadline(if nearest == NEVER { 0 } else { nearest });
     }
 
-    /// A request is awaited: its limit counts from the first time that this is said, until the request is there.
+    /// A request is awaited: its limit counts from the first time that this is said, until the
+    /// request is there.
     pub(super) fn begin_read_wait(&mut self, state: StateLimits) {
         self.deadlines.begin_read_wait(&self.shared, self.had_request, self.transport.idle_limit(), state);
         if let Some(buffers) = self.buffers.as_mut().filter(|buffers| !buffers.input.is_empty()) {
@@ -408,7 +412,8 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
         }
     }
 
-    /// Closes the writing side. A transport that has something to write for it is given the time to write.
+    /// Closes the writing side. A transport that has something to write for it is given the time to
+    /// write.
     pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match Pin::new(&mut self.transport).poll_shutdown(cx) {
             Poll::Pending => {
@@ -435,8 +440,8 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
         discarded
     }
 
-    /// SessionLimits of what went before must not cut short what comes. A peer that has not read in time is given nothing
-    /// more, and no more time.
+    /// SessionLimits of what went before must not cut short what comes. A peer that has not read in
+    /// time is given nothing more, and no more time.
     pub(super) fn clear_deadlines(&mut self) {
         self.fail_if_write_timed_out();
         self.reset_deadlines();
@@ -455,8 +460,8 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
         }
     }
 
-    /// A peer that takes as much as a batch has its time anew: so a large response may take long, and one that reads a byte
-    /// now and then may not.
+    /// A peer that takes as much as a batch has its time anew: so a large response may take long,
+    /// and one that reads a byte now and then may not.
     fn has_taken(&mut self, count: usize) {
         let Some(buffers) = &mut self.buffers else { return };
         buffers.taken += count;
@@ -493,7 +498,8 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
         poll_fn(|cx| self.poll_flush(cx)).await;
     }
 
-    /// As [`flush`](Self::flush), between two handlers; `false` if the state's time has passed before all was written.
+    /// As [`flush`](Self::flush), between two handlers; `false` if the state's time has passed
+    /// before all was written.
     pub(super) async fn flush_within_state(&mut self) -> bool {
         let flushed = poll_fn(|cx| match self.poll_flush(cx) {
             Poll::Ready(()) => Poll::Ready(true),

@@ -1,4 +1,5 @@
-//! Both ends of a connection's life, and what happens to errors in between; the same for every kind of session.
+//! Both ends of a connection's life, and what happens to errors in between; the same for every kind
+//! of session.
 
 use std::fmt::Display;
 use std::future::{Future, poll_fn};
@@ -29,8 +30,8 @@ pub(super) enum Abort {
 
 /// Runs `work` until `abort` returns a reason: then `work` is dropped, as after a panic.
 ///
-/// The driver is woken for a stop and for a deadline, so a look at each poll is enough. One look and one catch for a
-/// whole burst: everything below may just panic.
+/// The driver is woken for a stop and for a deadline, so a look at each poll is enough. One look
+/// and one catch for a whole burst: everything below may just panic.
 ///
 /// The work is the caller's, pinned: by value, the caller's future would have room for it twice.
 pub(super) async fn run_until_aborted<F: Future>(
@@ -48,7 +49,8 @@ pub(super) async fn run_until_aborted<F: Future>(
         }
     })
     .await;
-    // What the user's future holds may panic when it is dropped, which must not skip what comes after this.
+    // What the user's future holds may panic when it is dropped, which must not skip what comes
+    // after this.
     if let Err(panic) = catch_panic(|| work.set(None)) {
         error!(%panic, "a handler panicked while it was dropped");
     }
@@ -119,7 +121,8 @@ where
     None
 }
 
-/// Runs `on_disconnect` and closes the connection. `active_state` is the name of the state whose handler was running, if one was.
+/// Runs `on_disconnect` and closes the connection. `active_state` is the name of the state whose
+/// handler was running, if one was.
 pub(super) async fn run_on_disconnect<S, IO, C>(
     registry: &SessionRegistry<S>,
     idle: Box<IdleSession<S, IO, C>>,
@@ -165,7 +168,8 @@ fn log_end(reason: &Reason) {
     }
 }
 
-/// Has `on_error` answer an error. `Break` is the reason why the session ends; the answer is in the batch.
+/// Has `on_error` answer an error. `Break` is the reason why the session ends; the answer is in the
+/// batch.
 pub(super) async fn run_on_error<S, IO, C>(
     registry: &SessionRegistry<S>,
     io: &mut SessionIo<S, IO, C>,

@@ -1,17 +1,20 @@
 //! The drivers of sessions: one task for each connection.
 //!
-//! What a session promises is S1 to S9 and S11 of the design. What handlers see of it ([`Peer`](portcullis_runtime::Peer),
-//! [`Session`](portcullis_runtime::Session), the mailbox) is in `service`. The parts of the driver, from the outside in:
+//! What a session promises is S1 to S9 and S11 of the design. What handlers see of it
+//! ([`Peer`](portcullis_runtime::Peer), [`Session`](portcullis_runtime::Session), the mailbox) is
+//! in `service`. The parts of the driver, from the outside in:
 //!
-//! - [`driver`]: the task. An idle session is a plain struct, without a future and without buffers. While it is active it is one
-//!   future, in a box from the [`future_pool`].
-//! - [`request_handler`] and [`session_handler`]: the futures of active sessions, for services with request handlers and for
-//!   services whose handler asks for its requests, which come from a [`request_source`].
-//! - [`lifecycle`]: the hooks at both ends of a connection's life; [`close`]: how a connection is closed.
+//! - [`driver`]: the task. An idle session is a plain struct, without a future and without buffers.
+//!   While it is active it is one future, in a box from the [`future_pool`].
+//! - [`request_handler`] and [`session_handler`]: the futures of active sessions, for services with
+//!   request handlers and for services whose handler asks for its requests, which come from a
+//!   [`request_source`].
+//! - [`lifecycle`]: the hooks at both ends of a connection's life; [`close`]: how a connection is
+//!   closed.
 //! - [`run_with_io`]: reads and writes while a handler is pending.
 //! - [`decoding`]: large frames are decoded on a pool.
-//! - [`io`]: bytes to frames and back, over [`buffers`] that an active session holds, within [`deadlines`], and within the limits of
-//!   [`unfinished`] frames.
+//! - [`io`]: bytes to frames and back, over [`buffers`] that an active session holds, within
+//!   [`deadlines`], and within the limits of [`unfinished`] frames.
 //! - [`registry`]: the live sessions of one server.
 
 pub(crate) mod buffers;

@@ -13,11 +13,11 @@ use crate::service::Peer;
 use crate::service::internal::{
     Origin, QueueLimits, ServerShared, SessionLimits, SessionShared, ShutdownPhase,
 };
-use crate::service::{Service, Style};
+use crate::service::{HandlerKind, Service};
 use crate::sync::Mutex;
 
-/// The service, what its sessions share, and a slot for each session. Aligned, so that its count of owners, which every burst changes, is not on a
-/// cache line with what every burst reads.
+/// The service, what its sessions share, and a slot for each session. Aligned, so that its count of
+/// owners, which every burst changes, is not on a cache line with what every burst reads.
 #[repr(align(128))]
 pub struct SessionRegistry<S: Service> {
     service: Arc<S>,
@@ -30,7 +30,8 @@ pub struct SessionRegistry<S: Service> {
     /// How many sessions are of datagrams: they take no places of connections.
     datagrams: AtomicUsize,
     slots: Mutex<Slots<S::Response, S::Event>>,
-    /// Notified when a slot becomes free. One task waits for it: the one that accepts, later the one that stops.
+    /// Notified when a slot becomes free. One task waits for it: the one that accepts, later the
+    /// one that stops.
     session_ended: Notify,
 }
 
@@ -42,8 +43,8 @@ struct Slots<Rsp, Ev> {
     per_host: HashMap<Host, usize>,
 }
 
-/// A host, and whether it sends datagrams: those may come from anywhere under its name, and must not use up the
-/// connections that it may have.
+/// A host, and whether it sends datagrams: those may come from anywhere under its name, and must
+/// not use up the connections that it may have.
 type Host = (IpAddr, bool);
 
 impl<Rsp, Ev> Slots<Rsp, Ev> {
@@ -67,7 +68,7 @@ impl<S: Service> SessionRegistry<S> {
     ) -> Arc<Self> {
         Arc::new(Self {
             service,
-            server: Arc::new(ServerShared::new(limits.with_states(S::Style::SHORTEST_LIMIT), queue_limits)),
+            server: Arc::new(ServerShared::new(limits.with_states(S::Kind::MIN_STATE_TIMEOUT), queue_limits)),
             max_per_host,
             max_lingering,
             lingering: AtomicUsize::new(0),
@@ -139,9 +140,11 @@ impl<S: Service> SessionRegistry<S> {
         slots.sessions.len() - slots.free.len()
     }
 
-    /// How many sessions there are that have not ended: connections that only linger are not counted.
+    /// How many sessions there are that have not ended: connections that only linger are not
+    /// counted.
     pub(crate) fn serving(&self) -> usize {
-        // Under the lock, so that a session that leaves is not seen in one count and missed in the other.
+        // Under the lock, so that a session that leaves is not seen in one count and missed in the
+        // other.
         let slots = self.slots.lock();
         let present = slots.sessions.len() - slots.free.len();
         present.saturating_sub(self.lingering.load(Ordering::Relaxed))
@@ -159,8 +162,9 @@ impl<S: Service> SessionRegistry<S> {
         }
     }
 
-    /// Gives up the place of a session that has ended and whose connection is about to linger, unless too many linger
-    /// already. From here until its slot is free it is not counted as served.
+    /// Gives up the place of a session that has ended and whose connection is about to linger,
+    /// unless too many linger already. From here until its slot is free it is not counted as
+    /// served.
     pub(super) fn leave_place(&self, shared: &SessionShared<S::Response, S::Event>) {
         let room = |count: usize| (count < self.max_lingering).then_some(count + 1);
         if self.lingering.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok() {
@@ -229,8 +233,8 @@ impl<S: Service> SessionRegistry<S> {
     }
 }
 
-/// Whom a limit of connections from each host counts: an address of IPv4, or the /64 of one of IPv6, because that is the least
-/// that one customer of a network has.
+/// Whom a limit of connections from each host counts: an address of IPv4, or the /64 of one of
+/// IPv6, because that is the least that one customer of a network has.
 pub(crate) fn host_of(addr: SocketAddr) -> IpAddr {
     match addr.ip().to_canonical() {
         IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & (u128::MAX << 64)).into(),
@@ -238,10 +242,12 @@ pub(crate) fn host_of(addr: SocketAddr) -> IpAddr {
     }
 }
 
-/// A session that blocks a thread: its handler, or one of its hooks, does not return to the loop, so it cannot be dropped.
+/// A session that blocks a thread: its handler, or one of its hooks, does not return to the loop,
+/// so it cannot be dropped.
 ///
-/// As a rule the thread is one of the loop's, which no other session can use meanwhile. A handler that blocks inside
-/// `tokio::task::block_in_place` is named as well, but holds up nobody else: tokio has put another thread in its place.
+/// As a rule the thread is one of the loop's, which no other session can use meanwhile. A handler
+/// that blocks inside `tokio::task::block_in_place` is named as well, but holds up nobody else:
+/// tokio has put another thread in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StuckSession {
@@ -249,7 +255,8 @@ pub struct StuckSession {
     pub id: u64,
     /// The address of its peer, if the transport has addresses.
     pub peer: Option<SocketAddr>,
-    /// The service and its handler: `Echo::handle`. Of a service with several, all of them: `Chat::{name, room}`.
+    /// The service and its handler: `Echo::handle`. Of a service with several, all of them:
+    /// `Chat::{name, room}`.
     pub handler: String,
 }
 
@@ -283,7 +290,8 @@ pub(crate) trait Outside: Send + Sync {
     fn serving(&self) -> usize;
     /// The sessions that are being polled right now, each with the number of that poll.
     fn polled(&self) -> Vec<(StuckSession, u16)>;
-    /// Whether the clock of the sessions is behind by far: then nobody attends to the loop's sockets and timers.
+    /// Whether the clock of the sessions is behind by far: then nobody attends to the loop's
+    /// sockets and timers.
     fn is_late(&self) -> bool;
 }
 
@@ -309,7 +317,8 @@ pub(crate) fn in_both(first: &[(StuckSession, u16)], second: Vec<(StuckSession, 
 /// A live session. Dropped, it removes the session from the registry.
 pub struct SessionGuard<S: Service> {
     registry: Arc<SessionRegistry<S>>,
-    // More sessions than that have no room in any memory. With the flag it is as large as a `usize`.
+    // More sessions than that have no room in any memory. With the flag it is as large as a
+    // `usize`.
     index: u32,
     datagrams: bool,
     shared: Arc<SessionShared<S::Response, S::Event>>,

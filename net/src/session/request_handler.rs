@@ -1,7 +1,8 @@
-//! Sessions that go from state to state ([`Stepwise`](crate::service::Stepwise)).
+//! Sessions that go from state to state ([`PerRequest`](crate::service::PerRequest)).
 //!
-//! A burst handles every request and every event that is there, writes the answers together, reads once more, and ends
-//! when nothing is there. During a stop, what has been read is still answered; nothing more is read, and no event is handled.
+//! A burst handles every request and every event that is there, writes the answers together, reads
+//! once more, and ends when nothing is there. During a stop, what has been read is still answered;
+//! nothing more is read, and no event is handled.
 
 use std::future::{Future, poll_fn};
 use std::ops::ControlFlow;
@@ -26,12 +27,13 @@ use crate::service::internal::ShutdownPhase;
 use crate::service::{Peer, Reason, Service, SessionError, Step};
 use crate::transport::Transport;
 
-/// After so many events in a row, without a request between them, the connection is looked at: what was answered is
-/// written, what has come is read.
+/// After so many events in a row, without a request between them, the connection is looked at: what
+/// was answered is written, what has come is read.
 const MAX_CONSECUTIVE_EVENTS: usize = 32;
 
-/// One read may bring thousands of small requests, whose handlers never wait: after so many turns, other tasks have theirs.
-/// As many as the loop's own budget has units, which would cost a tenth of a small request.
+/// One read may bring thousands of small requests, whose handlers never wait: after so many turns,
+/// other tasks have theirs. As many as the loop's own budget has units, which would cost a tenth of
+/// a small request.
 const YIELD_EVERY: usize = 128;
 /// So many bytes of decoding count as a turn: with all turns of it a millisecond or so.
 const BYTES_PER_TURN: usize = 1024;
@@ -48,7 +50,8 @@ where
 {
     let mut idle = match entry {
         Activation::Resumed(idle) => idle,
-        // What happens once in a connection's life has a box of its own, to keep that of each burst small.
+        // What happens once in a connection's life has a box of its own, to keep that of each burst
+        // small.
         Activation::New(io) => {
             let mut idle = Box::pin(run_on_connect(&registry, *io)).await?;
             if let Some(first) = &idle.state {
@@ -89,7 +92,8 @@ where
     loop {
         let mut consecutive_events = 0;
         while !idle.check_ended()? {
-            // One of each in turn, so that neither a flood of events nor one of requests starves the other.
+            // One of each in turn, so that neither a flood of events nor one of requests starves
+            // the other.
             let handled_event =
                 idle.io.shared().is_dirty() && handle_event(registry, peer, idle, active_state).await?;
             if !idle.check_ended()? && handle_request(registry, peer, idle, active_state).await? {
@@ -132,7 +136,8 @@ where
         if poll_fn(|cx| Poll::Ready(idle.io.poll_read(cx).is_ready())).await {
             continue;
         }
-        // Not before that look: a request that came in time counts, also if this loop was held up until now.
+        // Not before that look: a request that came in time counts, also if this loop was held up
+        // until now.
         match idle.io.shared().abort_reason(ShutdownPhase::Cancelling) {
             None => return ControlFlow::Continue(()),
             Some(Reason::Timeout) if idle.io.state_timed_out() => {
@@ -144,8 +149,8 @@ where
 }
 
 impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> IdleSession<S, IO, C> {
-    /// Whether no handler is to be called any more: the session was closed (what is queued is written first), or
-    /// (`Break`) the state is one that closes.
+    /// Whether no handler is to be called any more: the session was closed (what is queued is
+    /// written first), or (`Break`) the state is one that closes.
     fn check_ended(&self) -> ControlFlow<Reason, bool> {
         match &self.state {
             Some(state) if S::closes(state) => ControlFlow::Break(Reason::Closed),
@@ -197,8 +202,9 @@ where
             let before = IdleSession::<S, IO, C>::take_state(state, active_state)?;
             let half_close = S::half_close(&before);
             let mut handler = pin!(registry.service().on_request(before, peer, conn, request));
-            // Many handlers never wait: then there is nothing to attend to. The response goes into the batch
-            // where it comes up, since every hand that a message goes through is a copy of it.
+            // Many handlers never wait: then there is nothing to attend to. The response goes into
+            // the batch where it comes up, since every hand that a message goes through is a copy
+            // of it.
             let at_once = InlinePollFn(|cx: &mut Context<'_>| {
                 Poll::Ready(handler.as_mut().poll(cx).map(|done| apply_step(io, state, active_state, done)))
             });
@@ -283,7 +289,8 @@ where
     ControlFlow::Continue(())
 }
 
-/// Has the state deal with an event, or with its time that has passed; `false` if it has no handler for it.
+/// Has the state deal with an event, or with its time that has passed; `false` if it has no handler
+/// for it.
 async fn run_between_requests<S, IO, C>(
     registry: &SessionRegistry<S>,
     peer: &Peer<S::Response, S::Event>,
@@ -296,7 +303,8 @@ where
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    // The wait for a request is not over, and goes on afterwards: what comes again and again is none.
+    // The wait for a request is not over, and goes on afterwards: what comes again and again is
+    // none.
     idle.io.pause_read_wait();
     let IdleSession { io, conn, state } = idle;
     let before = IdleSession::<S, IO, C>::take_state(state, active_state)?;

@@ -141,7 +141,8 @@ where
             }
         };
         let waker = self.slot.deliver(next);
-        // The driver polls the handler again at once; only a waker of the handler's own needs the call.
+        // The driver polls the handler again at once; only a waker of the handler's own needs the
+        // call.
         waker.filter(|waker| !waker.will_wake(cx.waker())).into_iter().for_each(Waker::wake);
         true
     }

@@ -1,7 +1,8 @@
 //! [`run_with_io`]: keeps a connection going while a handler or a hook is pending.
 //!
-//! While the future is pending, what was answered before it is written, and so is what others send to the
-//! peer; a bounded part of what the peer sends is read ahead; and the connection's end is noticed (S8):
+//! While the future is pending, what was answered before it is written, and so is what others send
+//! to the peer; a bounded part of what the peer sends is read ahead; and the connection's end is
+//! noticed (S8):
 //!
 //! - the peer closed its writing side: [`EofPolicy`] says whether the future is dropped;
 //! - a reset: the future is dropped, also when unread bytes hide the reset from reads.
@@ -56,7 +57,8 @@ pub(super) trait RequestDemand<S: Service, IO, C> {
     fn is_busy(&self) -> bool {
         false
     }
-    /// Delivers a request, or the end, if the future waits for one and there is one. If so, the future is polled again.
+    /// Delivers a request, or the end, if the future waits for one and there is one. If so, the
+    /// future is polled again.
     fn try_deliver(&mut self, io: &mut SessionIo<S, IO, C>, cx: &Context<'_>) -> bool;
 }
 
@@ -116,7 +118,8 @@ where
 /// A future that is polled once in each poll of the task: a second poll would undo its `yield_now`.
 struct PolledOnce<'a, F> {
     future: Pin<&'a mut F>,
-    /// It has been polled in this poll of the task, and nothing has happened since that it should see.
+    /// It has been polled in this poll of the task, and nothing has happened since that it should
+    /// see.
     polled: bool,
 }
 

@@ -1,7 +1,8 @@
-//! Sessions of services that ask for their requests ([`InLine`](crate::service::InLine)).
+//! Sessions of services that ask for their requests ([`PerSession`](crate::service::PerSession)).
 //!
-//! The handler's future lives as long as it likes, across idle times too. One that returns without having asked
-//! for a request ends the connection; one that returns after that is started again for what follows (S4).
+//! The handler's future lives as long as it likes, across idle times too. One that returns without
+//! having asked for a request ends the connection; one that returns after that is started again for
+//! what follows (S4).
 
 use std::convert::Infallible;
 use std::ops::ControlFlow;
@@ -32,7 +33,8 @@ where
 {
     let mut idle = match entry {
         Activation::Resumed(idle) => idle,
-        // What happens once in a connection's life has a box of its own, to keep the session's small.
+        // What happens once in a connection's life has a box of its own, to keep the session's
+        // small.
         Activation::New(io) => Box::pin(run_on_connect(&registry, *io)).await?,
     };
     let shared = Arc::clone(idle.io.shared());

@@ -1,15 +1,17 @@
 //! [`Unfinished`]: the time and the memory of a frame that has begun and is not complete.
 //!
-//! The time counts only while a request is awaited. It grows with what comes, so that a large frame may come slowly, and a
-//! sender that drips bytes gains nothing by them. The memory is counted for all sessions of a server together, and only
-//! where a buffer grows beyond 16 KiB: most frames never come to that.
+//! The time counts only while a request is awaited. It grows with what comes, so that a large frame
+//! may come slowly, and a sender that drips bytes gains nothing by them. The memory is counted for
+//! all sessions of a server together, and only where a buffer grows beyond 16 KiB: most frames
+//! never come to that.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::service::internal::ServerShared;
 
-/// What is known of the frame whose first bytes are in a session's buffer. It belongs to the buffer, and goes with it.
+/// What is known of the frame whose first bytes are in a session's buffer. It belongs to the
+/// buffer, and goes with it.
 #[derive(Debug, Default)]
 pub(super) struct Unfinished {
     /// The point of the server's clock at which it must be complete; zero is none.
@@ -36,7 +38,8 @@ impl Unfinished {
         }
     }
 
-    /// It is not awaited now. Also one whose time is over has a moment left, to be seen if it has come meanwhile.
+    /// It is not awaited now. Also one whose time is over has a moment left, to be seen if it has
+    /// come meanwhile.
     pub(super) fn pause(&mut self, server: &ServerShared) {
         if self.by != 0 {
             self.left = self.by.saturating_sub(server.deadline_after(Duration::ZERO)).max(1);

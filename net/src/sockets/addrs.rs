@@ -8,8 +8,9 @@ use std::vec;
 
 /// IP addresses with ports, or a host name that is resolved when the socket is opened.
 ///
-/// It is made from everything that std takes for an address: `"127.0.0.1:0"`, `"localhost:80"`, a `SocketAddr`,
-/// `(host, port)` where `host` is a name, an `IpAddr` or the bytes of one, and a slice or `Vec` of `SocketAddr`s.
+/// It is made from everything that std takes for an address: `"127.0.0.1:0"`, `"localhost:80"`, a
+/// `SocketAddr`, `(host, port)` where `host` is a name, an `IpAddr` or the bytes of one, and a
+/// slice or `Vec` of `SocketAddr`s.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SocketAddrs(Addrs);
 
@@ -134,7 +135,8 @@ pub(crate) fn first_of<T>(
     Err(failures.into_error())
 }
 
-/// As [`first_of`], where all together may take until then: each address gets an equal share of what is left.
+/// As [`first_of`], where all together may take until then: each address gets an equal share of
+/// what is left.
 pub(crate) fn each_its_share<T>(
     addrs: impl ToSocketAddrs,
     until: Instant,
@@ -178,7 +180,8 @@ pub(super) fn alternating(addrs: Vec<SocketAddr>) -> Vec<SocketAddr> {
     all
 }
 
-/// Why each address failed, of which one error is told: the last, or that of an address where somebody answered.
+/// Why each address failed, of which one error is told: the last, or that of an address where
+/// somebody answered.
 #[derive(Default)]
 pub(super) struct Failures(Option<io::Error>);
 

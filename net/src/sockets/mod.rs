@@ -1,7 +1,8 @@
-//! What servers, clients and endpoints need of sockets, streams and datagrams alike. It imports nothing of this crate.
+//! What servers, clients and endpoints need of sockets, streams and datagrams alike. It imports
+//! nothing of this crate.
 //!
-//! - [`tcp`], [`unix`]: addresses with the options of their sockets, for servers and clients; [`wrappers`]: the same over
-//!   TLS, or passing descriptors;
+//! - [`tcp`], [`unix`]: addresses with the options of their sockets, for servers and clients;
+//!   [`wrappers`]: the same over TLS, or passing descriptors;
 //! - [`addrs`]: names to sockets, one address after another; [`race`]: several at a time;
 //! - [`options`]: options that sockets of several kinds have;
 //! - [`socket_file`]: the files of Unix sockets, and who may remove them.

@@ -1,4 +1,5 @@
-//! Options that sockets of several kinds have, and that systems take in silence although they can't have them.
+//! Options that sockets of several kinds have, and that systems take in silence although they can't
+//! have them.
 
 use std::io;
 
@@ -20,7 +21,8 @@ pub(crate) fn set_reuse_port(socket: &Socket, on: bool) -> io::Result<()> {
     }
 }
 
-/// `SO_RCVBUF` and `SO_SNDBUF`. A system that gives less than it was asked for does not say so: we do.
+/// `SO_RCVBUF` and `SO_SNDBUF`. A system that gives less than it was asked for does not say so: we
+/// do.
 pub(crate) fn set_buffers(socket: &Socket, receive: Option<usize>, send: Option<usize>) -> io::Result<()> {
     // The system counts in an `int`: more than that would wrap around to something small.
     let most = |bytes: usize| bytes.min(i32::MAX as usize);

@@ -11,17 +11,20 @@ use tokio::time::timeout;
 
 use super::addrs::{Failures, alternating};
 
-/// How long an attempt is left alone before the next one starts beside it: the value that RFC 8305 recommends.
+/// How long an attempt is left alone before the next one starts beside it: the value that RFC 8305
+/// recommends.
 const HEAD_START: Duration = Duration::from_millis(250);
 
-/// Calls `attempt` for one address after another, and returns what the first successful attempt gives.
+/// Calls `attempt` for one address after another, and returns what the first successful attempt
+/// gives.
 ///
-/// The next attempt starts when the one before has failed, or has had its head start; attempts that have
-/// begun go on. All of them are to be over within `limit`, so the head starts together take at most half of it.
-/// The caller applies the limit.
+/// The next attempt starts when the one before has failed, or has had its head start; attempts that
+/// have begun go on. All of them are to be over within `limit`, so the head starts together take at
+/// most half of it. The caller applies the limit.
 ///
 /// # Errors
-/// That of the attempt which failed last; an attempt that reached somebody (`InvalidData`) is preferred.
+/// That of the attempt which failed last; an attempt that reached somebody (`InvalidData`) is
+/// preferred.
 pub(crate) async fn race<T, F>(
     addrs: Vec<SocketAddr>,
     limit: Option<Duration>,

@@ -1,13 +1,15 @@
 //! [`SocketFile`]: the file of a Unix socket that was bound here, of streams and of datagrams.
 //!
-//! A socket's file outlives the process that made it. So one behind which nobody is any more is replaced, one behind
-//! which somebody is is an error; and at the end a file is removed only if it is the one that was made here.
+//! A socket's file outlives the process that made it. So one behind which nobody is any more is
+//! replaced, one behind which somebody is is an error; and at the end a file is removed only if it
+//! is the one that was made here.
 //!
-//! Two servers may do that at once. Each holds a lock of the folder, from its first look at the file until its own is
-//! ready, and while it removes its own. A program that knows nothing of the lock may put a socket there in between: so a file
-//! is put aside before it is looked at for the last time, and it goes back if it is in use. A file is known by its inode,
-//! whose number can't be that of another file as long as the socket is open: the last descriptor is closed after the
-//! file was removed.
+//! Two servers may do that at once. Each holds a lock of the folder, from its first look at the
+//! file until its own is ready, and while it removes its own. A program that knows nothing of the
+//! lock may put a socket there in between: so a file is put aside before it is looked at for the
+//! last time, and it goes back if it is in use. A file is known by its inode, whose number can't be
+//! that of another file as long as the socket is open: the last descriptor is closed after the file
+//! was removed.
 
 use std::fs::{self, File};
 use std::os::fd::{AsFd, OwnedFd};
@@ -20,13 +22,16 @@ use std::{io, thread};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-/// How long somebody else may hold the lock of a folder. Anyone who can read the folder could hold it for ever.
+/// How long somebody else may hold the lock of a folder. Anyone who can read the folder could hold
+/// it for ever.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Binds the socket that `make` makes at `path`, and lets `ready` do what else it takes to be found there.
+/// Binds the socket that `make` makes at `path`, and lets `ready` do what else it takes to be found
+/// there.
 ///
 /// # Errors
-/// `AddrInUse`: somebody is there. Else what the system says: the file can't be made, the path is too long.
+/// `AddrInUse`: somebody is there. Else what the system says: the file can't be made, the path is
+/// too long.
 pub(crate) fn bind(
     path: &Path,
     kind: Type,
@@ -62,7 +67,8 @@ fn bind_and_look(
         socket = make()?;
         socket.bind(&place.addr)?;
     }
-    // At once: as long as it is not ready, a program without the lock may take the file for one that was left behind.
+    // At once: as long as it is not ready, a program without the lock may take the file for one
+    // that was left behind.
     let made = Inode::at(&place.path);
     look(Gap::Bound);
     let readied = ready(&socket);
@@ -81,8 +87,8 @@ struct Place {
 }
 
 impl Place {
-    /// A path from the root is what peers can be told. It may be too long for a socket's address where the path that was
-    /// given is not.
+    /// A path from the root is what peers can be told. It may be too long for a socket's address
+    /// where the path that was given is not.
     fn of(given: &Path) -> io::Result<Self> {
         if given.as_os_str().as_bytes().contains(&0) {
             let text =
@@ -186,7 +192,8 @@ impl Drop for SocketFile {
     }
 }
 
-/// The right to make and to remove sockets in a folder, among those who ask for it; free again when it is dropped.
+/// The right to make and to remove sockets in a folder, among those who ask for it; free again when
+/// it is dropped.
 #[cfg(not(any(target_os = "redox", target_os = "solaris")))]
 struct FolderLock {
     _lock: nix::fcntl::Flock<File>,
@@ -194,8 +201,8 @@ struct FolderLock {
 
 #[cfg(not(any(target_os = "redox", target_os = "solaris")))]
 impl FolderLock {
-    /// The lock of the folder that `path` is in. `None` where there can be none, or somebody holds it for too long: then
-    /// it must do without.
+    /// The lock of the folder that `path` is in. `None` where there can be none, or somebody holds
+    /// it for too long: then it must do without.
     fn of(path: &Path) -> Option<Self> {
         let until = Instant::now() + PATIENCE;
         loop {

@@ -10,8 +10,8 @@ use tokio::net::TcpStream;
 use super::addrs::SocketAddrs;
 use super::{first_of, set_reuse_port};
 
-/// TCP: an address with the options of its sockets. [`Server::listen`](crate::Server::listen) listens there, and
-/// [`Client::connect`](crate::Client::connect) connects to it.
+/// TCP: an address with the options of its sockets. [`Server::listen`](crate::Server::listen)
+/// listens there, and [`Client::connect`](crate::Client::connect) connects to it.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -20,12 +20,13 @@ use super::{first_of, set_reuse_port};
 /// let tcp = Tcp::new("127.0.0.1:0").reuse_port(true).keepalive(Duration::from_secs(60));
 /// ```
 ///
-/// Port 0 is any free port. If a name stands for several addresses, such as `localhost`, a server listens on the first
-/// of them that can be bound, and on no other: clients that try another one first are refused there. Call `listen` for
-/// each address to listen on several; with port 0 each has a port of its own.
+/// Port 0 is any free port. If a name stands for several addresses, such as `localhost`, a server
+/// listens on the first of them that can be bound, and on no other: clients that try another one
+/// first are refused there. Call `listen` for each address to listen on several; with port 0 each
+/// has a port of its own.
 ///
-/// A listener tries each option at the socket that listens. If one of them cannot be set for a connection later, the
-/// server logs a warning and serves the connection without it.
+/// A listener tries each option at the socket that listens. If one of them cannot be set for a
+/// connection later, the server logs a warning and serves the connection without it.
 ///
 /// `Tcp::from(listener)` takes a `TcpListener` of std that listens already.
 #[derive(Clone, Debug)]
@@ -49,50 +50,53 @@ impl From<TcpListener> for Tcp<TcpListener> {
 }
 
 impl<A> Tcp<A> {
-    /// `SO_REUSEADDR` of a listener: binds a port although connections of an earlier server still linger there. On by
-    /// default; never on Windows, where it means to take a port from its owner.
+    /// `SO_REUSEADDR` of a listener: binds a port although connections of an earlier server still
+    /// linger there. On by default; never on Windows, where it means to take a port from its owner.
     pub fn reuse_addr(mut self, on: bool) -> Self {
         self.options.reuse_addr = on;
         self
     }
 
-    /// `SO_REUSEPORT` of a listener: several sockets, of several processes too, share a port. Only on Unix systems;
-    /// elsewhere listening with it is an error (`Unsupported`). Off by default.
+    /// `SO_REUSEPORT` of a listener: several sockets, of several processes too, share a port. Only
+    /// on Unix systems; elsewhere listening with it is an error (`Unsupported`). Off by default.
     pub fn reuse_port(mut self, on: bool) -> Self {
         self.options.reuse_port = on;
         self
     }
 
-    /// `IPV6_V6ONLY` of a listener: whether an IPv6 address takes no connections of IPv4. The default is the system's.
+    /// `IPV6_V6ONLY` of a listener: whether an IPv6 address takes no connections of IPv4. The
+    /// default is the system's.
     pub fn only_v6(mut self, on: bool) -> Self {
         self.options.only_v6 = Some(on);
         self
     }
 
-    /// How many connections wait in the kernel to be accepted; the system has a limit of its own. 1024 by default.
+    /// How many connections wait in the kernel to be accepted; the system has a limit of its own.
+    /// 1024 by default.
     pub fn backlog(mut self, count: u32) -> Self {
         self.options.backlog = count;
         self
     }
 
-    /// `TCP_NODELAY`: messages go out at once. On by default; messages that are ready together are one write anyway.
+    /// `TCP_NODELAY`: messages go out at once. On by default; messages that are ready together are
+    /// one write anyway.
     pub fn nodelay(mut self, on: bool) -> Self {
         self.options.nodelay = on;
         self
     }
 
-    /// `SO_KEEPALIVE`: the system probes a connection that has been silent for this long, and breaks it if nobody
-    /// answers. Off by default, and with `Duration::MAX`.
+    /// `SO_KEEPALIVE`: the system probes a connection that has been silent for this long, and
+    /// breaks it if nobody answers. Off by default, and with `Duration::MAX`.
     ///
-    /// Systems count whole seconds, from 1 to 32,767 (about nine hours). Parts of a second are rounded up, and values
-    /// outside of that range are replaced by the nearer end.
+    /// Systems count whole seconds, from 1 to 32,767 (about nine hours). Parts of a second are
+    /// rounded up, and values outside of that range are replaced by the nearer end.
     pub fn keepalive(mut self, after: Duration) -> Self {
         self.options.keepalive = Some(after);
         self
     }
 
-    /// The same over TLS. `config` is a [`Tls`](crate::Tls) for a server, or a [`ClientTls`](crate::ClientTls) for a
-    /// client. Set the other options first.
+    /// The same over TLS. `config` is a [`Tls`](crate::Tls) for a server, or a
+    /// [`ClientTls`](crate::ClientTls) for a client. Set the other options first.
     #[cfg(feature = "tls")]
     pub fn tls<T>(self, config: T) -> super::wrappers::OverTls<Self, T> {
         super::wrappers::OverTls::new(self, config)

@@ -13,8 +13,9 @@ use socket2::{Domain, Socket, Type};
 
 use super::socket_file::{self, SocketFile};
 
-/// A Unix socket: its path or abstract name, with its options. [`Server::listen`](crate::Server::listen) listens there,
-/// and [`Client::connect`](crate::Client::connect) connects to it.
+/// A Unix socket: its path or abstract name, with its options.
+/// [`Server::listen`](crate::Server::listen) listens there, and
+/// [`Client::connect`](crate::Client::connect) connects to it.
 ///
 /// ```
 /// use portcullis::Unix;
@@ -22,21 +23,21 @@ use super::socket_file::{self, SocketFile};
 /// let unix = Unix::new("/run/desk.sock").mode(0o660);
 /// ```
 ///
-/// A server replaces a file that a server which is gone has left at the path. It removes its own file when it stops, if
-/// the file is still its own. Of several servers that replace one file at once, one succeeds; they hold a lock
-/// (`flock`) of the folder for that moment.
+/// A server replaces a file that a server which is gone has left at the path. It removes its own
+/// file when it stops, if the file is still its own. Of several servers that replace one file at
+/// once, one succeeds; they hold a lock (`flock`) of the folder for that moment.
 ///
-/// A relative path is made absolute, and so it is what [`unix_addrs`](crate::Server::unix_addrs) returns. If that is
-/// longer than the address of a socket may be (107 bytes on Linux), the path is used as it was given: a short path can
-/// be bound in a deep folder.
+/// A relative path is made absolute, and so it is what [`unix_addrs`](crate::Server::unix_addrs)
+/// returns. If that is longer than the address of a socket may be (107 bytes on Linux), the path is
+/// used as it was given: a short path can be bound in a deep folder.
 ///
-/// `Unix::from(listener)` takes a `UnixListener` of std that listens already. Its file, if it has one, is left to
-/// whoever made the socket.
+/// `Unix::from(listener)` takes a `UnixListener` of std that listens already. Its file, if it has
+/// one, is left to whoever made the socket.
 ///
 /// # Errors
-/// Listening fails if another server listens there, or if there is a file that is not a socket (`AddrInUse`); if the
-/// file cannot be made; if the path is too long both ways, a mode is given that no file can have, or a mode is given
-/// for an abstract name (`InvalidInput`).
+/// Listening fails if another server listens there, or if there is a file that is not a socket
+/// (`AddrInUse`); if the file cannot be made; if the path is too long both ways, a mode is given
+/// that no file can have, or a mode is given for an abstract name (`InvalidInput`).
 #[derive(Clone, Debug)]
 #[must_use = "an address does nothing before a server listens there or a client connects to it"]
 pub struct Unix<A = UnixName> {
@@ -68,28 +69,31 @@ impl Default for UnixOptions {
 }
 
 impl Unix {
-    /// The socket at `path`, with the default options: the mode that the umask of the process leaves, a backlog of 1024.
+    /// The socket at `path`, with the default options: the mode that the umask of the process
+    /// leaves, a backlog of 1024.
     pub fn new(path: impl AsRef<Path>) -> Self {
         let addr = UnixName(Name::Path(path.as_ref().to_owned()));
         Self { addr, options: UnixOptions::default() }
     }
 
-    /// The socket with an abstract name, which has no file and no permissions (Linux only). Whoever is in the same network
-    /// namespace may connect: look at [`Peer::credentials`](portcullis_runtime::Peer::credentials).
+    /// The socket with an abstract name, which has no file and no permissions (Linux only). Whoever
+    /// is in the same network namespace may connect: look at
+    /// [`Peer::credentials`](portcullis_runtime::Peer::credentials).
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub fn abstract_name(name: impl AsRef<[u8]>) -> Self {
         let addr = UnixName(Name::Abstract(name.as_ref().to_owned()));
         Self { addr, options: UnixOptions::default() }
     }
 
-    /// The permissions of the socket's file: who may write to it may connect. On Linux it never has more than these,
-    /// not even for a moment.
+    /// The permissions of the socket's file: who may write to it may connect. On Linux it never has
+    /// more than these, not even for a moment.
     pub fn mode(mut self, mode: u32) -> Self {
         self.options.mode = Some(mode);
         self
     }
 
-    /// How many connections wait in the kernel to be accepted; the system has a limit of its own. 1024 by default.
+    /// How many connections wait in the kernel to be accepted; the system has a limit of its own.
+    /// 1024 by default.
     pub fn backlog(mut self, count: u32) -> Self {
         self.options.backlog = count;
         self
@@ -111,17 +115,19 @@ impl From<UnixListener> for Unix<UnixListener> {
 }
 
 impl<A> Unix<A> {
-    /// The same for a server that passes descriptors with messages: [`Peer::take_fd`](crate::FdPeer::take_fd),
-    /// [`Peer::attach_fd`](crate::FdPeer::attach_fd). At most `count` (and 253) descriptors wait in each direction: a peer
-    /// that sends more, which nobody takes, is cut off. Without this, the kernel closes the descriptors that a peer
+    /// The same for a server that passes descriptors with messages:
+    /// [`Peer::take_fd`](crate::FdPeer::take_fd), [`Peer::attach_fd`](crate::FdPeer::attach_fd). At
+    /// most `count` (and 253) descriptors wait in each direction: a peer that sends more, which
+    /// nobody takes, is cut off. Without this, the kernel closes the descriptors that a peer
     /// passes. Set the other options first.
     #[cfg(feature = "fds")]
     pub fn pass_fds(self, count: usize) -> super::wrappers::PassFds<Self> {
         super::wrappers::PassFds { inner: self, count }
     }
 
-    /// The same over TLS: a certificate tells who the peer is, as well as the kernel. `config` is a [`Tls`](crate::Tls)
-    /// for a server, or a [`ClientTls`](crate::ClientTls) for a client. Set the other options first.
+    /// The same over TLS: a certificate tells who the peer is, as well as the kernel. `config` is a
+    /// [`Tls`](crate::Tls) for a server, or a [`ClientTls`](crate::ClientTls) for a client. Set the
+    /// other options first.
     #[cfg(feature = "tls")]
     pub fn tls<T>(self, config: T) -> super::wrappers::OverTls<Self, T> {
         super::wrappers::OverTls::new(self, config)
@@ -189,7 +195,8 @@ impl UnixOptions {
         Ok(socket.into())
     }
 
-    /// On Linux a file is made with the permissions that its socket has, so they are set before there is one.
+    /// On Linux a file is made with the permissions that its socket has, so they are set before
+    /// there is one.
     fn socket(&self) -> io::Result<Socket> {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         let Some(mode) = self.mode else { return Ok(socket) };

@@ -1,9 +1,9 @@
-//! Unix sockets that pass descriptors: [`PassingStream`], the [`FdQueues`] in which they wait, and [`FdPeer`], by which handlers
-//! get at them.
+//! Unix sockets that pass descriptors: [`PassingStream`], the [`FdQueues`] in which they wait, and
+//! [`FdPeer`], by which handlers get at them.
 //!
-//! The kernel passes descriptors along with bytes; how many belong to a message is the protocol's to say. So they
-//! wait in order, apart from the messages: what has come with a request is there when the request is, and what goes
-//! out does so no later than the response behind it.
+//! The kernel passes descriptors along with bytes; how many belong to a message is the protocol's
+//! to say. So they wait in order, apart from the messages: what has come with a request is there
+//! when the request is, and what goes out does so no later than the response behind it.
 //!
 //! Every descriptor here is owned: what nobody takes is closed, with the session at the latest.
 
@@ -30,17 +30,20 @@ use crate::sync::Mutex;
 /// What Linux passes with one message, and no system passes more.
 const MOST: usize = 253;
 
-/// What a listener that [passes descriptors](crate::Unix::pass_fds) adds to a [`Peer`]. In the prelude.
+/// What a listener that [passes descriptors](crate::Unix::pass_fds) adds to a [`Peer`]. In the
+/// prelude.
 pub trait FdPeer {
-    /// The next descriptor that has come from the other end, with or before the request that is handled now. `None` on other
-    /// listeners. What no handler has taken when the session ends is closed.
+    /// The next descriptor that has come from the other end, with or before the request that is
+    /// handled now. `None` on other listeners. What no handler has taken when the session ends is
+    /// closed.
     fn take_fd(&self) -> Option<OwnedFd>;
 
-    /// Sends a descriptor with the next bytes that are written, so no later than a response that is sent from here on.
+    /// Sends a descriptor with the next bytes that are written, so no later than a response that is
+    /// sent from here on.
     ///
     /// # Errors
-    /// The descriptor is given back: the listener does not [pass any](crate::Unix::pass_fds), as many as may are
-    /// waiting already, or the session has ended.
+    /// The descriptor is given back: the listener does not [pass any](crate::Unix::pass_fds), as
+    /// many as may are waiting already, or the session has ended.
     fn attach_fd(&self, fd: OwnedFd) -> Result<(), SendError<OwnedFd>>;
 }
 

@@ -1,7 +1,7 @@
 //! [`Transport`]: the byte stream under a session.
 //!
-//! A session is driven over any stream that can be read and written; what a transport adds is that it can tell
-//! of a reset while nobody reads (S8: a busy handler learns that its peer is gone).
+//! A session is driven over any stream that can be read and written; what a transport adds is that
+//! it can tell of a reset while nobody reads (S8: a busy handler learns that its peer is gone).
 //!
 //! - this file: TCP, Unix sockets, pipes in memory;
 //! - [`tls`]: TLS over any of them;
@@ -24,9 +24,11 @@ use crate::service::Reason;
 
 /// A byte stream that a session can run over.
 pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {
-    /// Ends when the peer has reset the connection, even if bytes that nobody has read are in the way.
+    /// Ends when the peer has reset the connection, even if bytes that nobody has read are in the
+    /// way.
     ///
-    /// A transport that can't know never ends it. The peer having closed its writing side is not a reset.
+    /// A transport that can't know never ends it. The peer having closed its writing side is not a
+    /// reset.
     fn reset(&self) -> impl Future<Output = ()> + Send {
         pending()
     }
@@ -37,15 +39,15 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {
         let _ = reason;
     }
 
-    /// Whether the peer loses what it has not read yet if the stream is closed while the peer is still sending; then the
-    /// session reads on for a while before it closes (see [`Server::linger`](crate::Server::linger)). So do sockets, and
-    /// streams over them.
+    /// Whether the peer loses what it has not read yet if the stream is closed while the peer is
+    /// still sending; then the session reads on for a while before it closes (see
+    /// [`Server::linger`](crate::Server::linger)). So do sockets, and streams over them.
     fn lingers(&self) -> bool {
         true
     }
 
-    /// How long a session may wait for its next request where the server sets no limit: for transports that can't
-    /// tell that their peer is gone. None, unless said otherwise.
+    /// How long a session may wait for its next request where the server sets no limit: for
+    /// transports that can't tell that their peer is gone. None, unless said otherwise.
     fn idle_limit(&self) -> Option<Duration> {
         None
     }

@@ -10,8 +10,9 @@ use crate::host_call::{self, BoxCall};
 use crate::job::Host;
 use crate::values::{ContextValues, Entry};
 
-/// Declares context values: like [`tokio::task_local!`](https://docs.rs/tokio/latest/tokio/macro.task_local.html), and
-/// they also follow the work across a crossing.
+/// Declares context values: like
+/// [`tokio::task_local!`](https://docs.rs/tokio/latest/tokio/macro.task_local.html), and they also
+/// follow the work across a crossing.
 ///
 /// ```
 /// portcullis_runtime::context! {
@@ -40,9 +41,10 @@ macro_rules! context {
 
 /// The key of a value that travels with the work; declared by [`context!`](crate::context!).
 ///
-/// A value is set for a future and all that it leads to: jobs that it offloads see it on their thread, what they
-/// wait for on the loop and the tasks that they spawn see it too. What is set further in does not flow back out.
-/// (EasyNetwork's `handle_contexts`: a copy of the caller's context a call.)
+/// A value is set for a future and all that it leads to: jobs that it offloads see it on their
+/// thread, what they wait for on the loop and the tasks that they spawn see it too. What is set
+/// further in does not flow back out. (EasyNetwork's `handle_contexts`: a copy of the caller's
+/// context a call.)
 pub struct ContextKey<T> {
     /// Gives the key a size, hence an address of its own, which tells it from every other.
     _address: u8,
@@ -57,8 +59,8 @@ impl<T: Clone + Send + Sync + 'static> ContextKey<T> {
     }
 
     /// Polls `future` with this key set to `value`.
-    pub fn scope<F: Future>(&'static self, value: T, future: F) -> InContext<F> {
-        InContext { future, set: Some((self.key(), Arc::new(value))), values: None }
+    pub fn scope<F: Future>(&'static self, value: T, future: F) -> ContextFuture<F> {
+        ContextFuture { future, set: Some((self.key(), Arc::new(value))), values: None }
     }
 
     /// Runs `f` on this thread with this key set to `value`.
@@ -85,7 +87,7 @@ impl<T> std::fmt::Debug for ContextKey<T> {
 
 pin_project_lite::pin_project! {
     /// The future of [`ContextKey::scope`].
-    pub struct InContext<F> {
+    pub struct ContextFuture<F> {
         #[pin]
         future: F,
         // Until the first poll, which is where its surroundings are known.
@@ -94,7 +96,7 @@ pin_project_lite::pin_project! {
     }
 }
 
-impl<F: Future> Future for InContext<F> {
+impl<F: Future> Future for ContextFuture<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
@@ -106,7 +108,8 @@ impl<F: Future> Future for InContext<F> {
     }
 }
 
-/// Boxes `future` as a call on behalf of `host`: with the context values that are set here, if they are not the host's own.
+/// Boxes `future` as a call on behalf of `host`: with the context values that are set here, if they
+/// are not the host's own.
 pub(crate) fn boxed_call<F>(host: &Arc<dyn Host>, future: F) -> BoxCall
 where
     F: Future + Send + 'static,
@@ -121,12 +124,12 @@ where
     if same {
         host_call::boxed(future)
     } else {
-        host_call::boxed(InContext { future, set: None, values: here })
+        host_call::boxed(ContextFuture { future, set: None, values: here })
     }
 }
 
-impl<F> std::fmt::Debug for InContext<F> {
+impl<F> std::fmt::Debug for ContextFuture<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("InContext").finish_non_exhaustive()
+        f.debug_struct("ContextFuture").finish_non_exhaustive()
     }
 }

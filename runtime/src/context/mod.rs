@@ -1,8 +1,8 @@
 //! What is current on a thread: on whose behalf its code runs.
 //!
-//! On a pool thread that is the job which it runs; on a loop thread, while a portal call or a task spawned by
-//! a worker is polled, the job that asked for it. Offloads made meanwhile know by it which threads wait for
-//! them (see `hand_off` in [`Host`]), and which server they belong to.
+//! On a pool thread that is the job which it runs; on a loop thread, while a portal call or a task
+//! spawned by a worker is polled, the job that asked for it. Offloads made meanwhile know by it
+//! which threads wait for them (see `hand_off` in [`Host`]), and which server they belong to.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::future::Future;
@@ -14,7 +14,7 @@ use std::task::{Context, Poll};
 mod key;
 
 pub(crate) use self::key::boxed_call;
-pub use self::key::{ContextKey, InContext};
+pub use self::key::{ContextFuture, ContextKey};
 
 use crate::error::Interrupted;
 use crate::job::{Host, JobMeta};
@@ -98,7 +98,8 @@ pub fn is_polling_task() -> bool {
     thread_state() == ThreadState::PollingTask
 }
 
-/// As [`with`], and cheaper: for a job without scope and values that is this pool thread's current job.
+/// As [`with`], and cheaper: for a job without scope and values that is this pool thread's current
+/// job.
 pub(crate) fn with_pool_thread_job<R>(f: impl FnOnce() -> R) -> R {
     let _back = RestoreThreadState::set(ThreadState::PoolThread);
     f()
@@ -119,7 +120,8 @@ impl Drop for RestoreThreadState {
     }
 }
 
-/// Makes `mine` current while `f` runs, without a copy: the two trade places and trade back, also on a panic.
+/// Makes `mine` current while `f` runs, without a copy: the two trade places and trade back, also
+/// on a panic.
 pub(crate) fn with<R>(mine: &mut Current, on_loop: bool, f: impl FnOnce() -> R) -> R {
     struct Back<'a>(&'a mut Current);
     impl Drop for Back<'_> {
@@ -164,8 +166,8 @@ fn swap_values(with: &mut Option<Arc<ContextValues>>) {
     let _ = CURRENT.try_with(|current| std::mem::swap(&mut current.borrow_mut().values, with));
 }
 
-/// Runs `task` for a job: in its server, else on the executor that was current where the job was made. `at`: where the user's code has
-/// spawned it, for the reports; none if it is one of our own.
+/// Runs `task` for a job: in its server, else on the executor that was current where the job was
+/// made. `at`: where the user's code has spawned it, for the reports; none if it is one of our own.
 pub(crate) fn spawn_for(
     job: &JobMeta,
     task: BoxTask,
@@ -175,7 +177,7 @@ pub(crate) fn spawn_for(
         (Some(scope), _) => scope.spawn(Box::pin(scope.enter(task)), at),
         (None, Executor::Tokio(handle)) => Spawn::spawn(handle, task),
         (None, Executor::Custom(spawner)) => spawner.spawn(task),
-        (None, Executor::None) => Err(Interrupted::NoLoop),
+        (None, Executor::None) => Err(Interrupted::NoRuntime),
     }
 }
 

@@ -1,11 +1,13 @@
 //! What a service is, as a value: [`Describe`], its [`Description`], and the pictures of it.
 //!
-//! `#[service]` writes it for the block that has the handlers. It is a constant, made of what stands in the block:
-//! names, options, first lines of docs, and what bodies name. `self.shrink(..)` in a body is a call, and
-//! `ChatState::Room(..)` a state that it leads to; a body that gives a state which is not written out in it is
-//! [dynamic](Method::dynamic), and drawn dashed.
+//! `#[service]` writes it for the block that has the handlers. It is a constant, made of what
+//! stands in the block: names, options, first lines of docs, and what bodies name.
+//! `self.shrink(..)` in a body is a call, and `ChatState::Room(..)` a state that it leads to; a
+//! body that gives a state which is not written out in it is [dynamic](Method::dynamic), and drawn
+//! dashed.
 //!
-//! The printers are in `portcullis-describe`, which the macros use as well: the service's docs show the same picture.
+//! The printers are in `portcullis-describe`, which the macros use as well: the service's docs show
+//! the same picture.
 
 mod snapshot;
 
@@ -22,7 +24,8 @@ use crate::service::Service;
     note = "`#[service]` describes the `impl` block with the handlers; a block without handlers has no description"
 )]
 pub trait Describe {
-    /// The service's handlers, hooks, blocking methods and helpers: those of the block with the handlers.
+    /// The service's handlers, hooks, blocking methods and helpers: those of the block with the
+    /// handlers.
     const DESCRIPTION: Description<'static>;
 
     /// [`DESCRIPTION`](Self::DESCRIPTION), as a call.
@@ -37,14 +40,17 @@ impl<S: Service> Describe for S {
     const DESCRIPTION: Description<'static> = S::SERVICE_DESCRIPTION;
 }
 
-/// Fails a test whose service is no longer what a file in the repository says: the picture as a test.
+/// Fails a test whose service is no longer what a file in the repository says: the picture as a
+/// test.
 ///
-/// The file's path is relative to the package's `Cargo.toml`. The package is looked for where the test runs, so a test that was built
-/// elsewhere (an archive of cargo-nextest, a container, a checkout that was moved) reads the files of the place where it is: in
-/// the folder that `cargo test` and `cargo nextest` name in `CARGO_MANIFEST_DIR` at run time; without it in the folder of the
-/// build; if that is gone, in the current one. Its ending says what is in it: `.mmd` for Mermaid, `.dot`
-/// for Graphviz, `.json` for everything. The picture is that of the states; of the threads, if the name ends in
-/// `.threads.mmd` or `.threads.dot`. `PORTCULLIS_BLESS=1 cargo test` writes the file.
+/// The file's path is relative to the package's `Cargo.toml`. The package is looked for where the
+/// test runs, so a test that was built elsewhere (an archive of cargo-nextest, a container, a
+/// checkout that was moved) reads the files of the place where it is: in the folder that
+/// `cargo test` and `cargo nextest` name in `CARGO_MANIFEST_DIR` at run time; without it in the
+/// folder of the build; if that is gone, in the current one. Its ending says what is in it: `.mmd`
+/// for Mermaid, `.dot` for Graphviz, `.json` for everything. The picture is that of the states; of
+/// the threads, if the name ends in `.threads.mmd` or `.threads.dot`.
+/// `PORTCULLIS_BLESS=1 cargo test` writes the file.
 ///
 /// ```no_run
 /// # struct Smtp;
@@ -59,7 +65,8 @@ impl<S: Service> Describe for S {
 /// ```
 ///
 /// # Panics
-/// If the file says something else, which the message shows line by line, or can't be read or written.
+/// If the file says something else, which the message shows line by line, or can't be read or
+/// written.
 #[macro_export]
 macro_rules! assert_diagram {
     ($service:ty, $path:expr $(,)?) => {

@@ -52,7 +52,8 @@ fn bless() -> bool {
 
 /// Where the package is now. `var` reads the environment.
 fn folder(package: Package, var: impl Fn(&str) -> Option<OsString>) -> PathBuf {
-    // Cargo and nextest name the package whose test this is; a helper in another package has its pictures there.
+    // Cargo and nextest name the package whose test this is; a helper in another package has its
+    // pictures there.
     let same = match (package.name, var("CARGO_PKG_NAME")) {
         (Some(built), Some(runs)) => runs == built,
         _ => true,

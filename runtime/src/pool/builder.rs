@@ -24,16 +24,19 @@ const MAX_STACK: usize = isize::MAX as usize / 2;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Overflow {
-    /// The caller waits for a place, first come, first served, by a ticket taken at the call. The default.
+    /// The caller waits for a place, first come, first served, by a ticket taken at the call. The
+    /// default.
     #[default]
     Wait,
     /// The caller gets [`Interrupted::Full`](crate::Interrupted::Full) at once.
     Reject,
-    /// The oldest queued job gets [`Interrupted::Shed`](crate::Interrupted::Shed), and the new one its place.
+    /// The oldest queued job gets [`Interrupted::Shed`](crate::Interrupted::Shed), and the new one
+    /// its place.
     ShedOldest,
 }
 
-/// What a configuration file may say of a pool, for [`PoolBuilder::config`]; read by serde with feature `serde`.
+/// What a configuration file may say of a pool, for [`PoolBuilder::config`]; read by serde with
+/// feature `serde`.
 ///
 /// ```toml
 /// [pools.cpu]
@@ -51,19 +54,20 @@ pub enum Overflow {
 pub struct PoolConfig {
     /// See [`PoolBuilder::threads`].
     pub threads: Option<usize>,
-    /// See [`PoolBuilder::queue`].
-    pub queue: Option<usize>,
+    /// See [`PoolBuilder::queue_capacity`].
+    pub queue_capacity: Option<usize>,
     /// See [`PoolBuilder::overflow`].
     pub overflow: Option<Overflow>,
     /// See [`PoolBuilder::stack_size`]; in bytes.
     pub stack_size: Option<usize>,
-    /// See [`PoolBuilder::spin`].
-    pub spin: Option<u32>,
-    /// See [`PoolBuilder::wait_spin`].
-    pub wait_spin: Option<u32>,
+    /// See [`PoolBuilder::idle_spins`].
+    pub idle_spins: Option<u32>,
+    /// See [`PoolBuilder::wait_spins`].
+    pub wait_spins: Option<u32>,
 }
 
-/// How often a thread looks again before it sleeps: after some spinning, with a yield before each look.
+/// How often a thread looks again before it sleeps: after some spinning, with a yield before each
+/// look.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Spin(u32);
 
@@ -97,8 +101,9 @@ impl Spin {
     }
 }
 
-/// Twice as long each, a microsecond or so in all: what comes soon comes before the first yield. Where others want the processor,
-/// who has yielded stands behind them all. (The shape is that of crossbeam's `Backoff`.)
+/// Twice as long each, a microsecond or so in all: what comes soon comes before the first yield.
+/// Where others want the processor, who has yielded stands behind them all. (The shape is that of
+/// crossbeam's `Backoff`.)
 #[cfg(not(portcullis_loom))]
 const ROUNDS: u32 = 5;
 /// For models one look is as good as another.
@@ -111,11 +116,11 @@ const ROUNDS: u32 = 0;
 pub struct PoolBuilder {
     pub(super) name: String,
     threads: usize,
-    pub(super) queue: usize,
+    pub(super) queue_capacity: usize,
     pub(super) overflow: Overflow,
     pub(super) stack_size: Option<usize>,
-    pub(super) spin: Spin,
-    pub(super) wait_spin: Spin,
+    pub(super) idle_spins: Spin,
+    pub(super) wait_spins: Spin,
     pub(super) keep_alive: Option<Duration>,
     pub(super) thread_locals: ThreadLocals,
     #[cfg(feature = "rayon")]
@@ -129,11 +134,11 @@ impl PoolBuilder {
         Self {
             name,
             threads,
-            queue: 256,
+            queue_capacity: 256,
             overflow: Overflow::Wait,
             stack_size: None,
-            spin: Spin(32),
-            wait_spin: Spin(256),
+            idle_spins: Spin(32),
+            wait_spins: Spin(256),
             keep_alive: None,
             thread_locals: ThreadLocals::default(),
             #[cfg(feature = "rayon")]
@@ -142,8 +147,9 @@ impl PoolBuilder {
         }
     }
 
-    /// Threads with nothing to do for so long end, all but one, and are started again when they are needed. Default: they
-    /// stay. (tokio's name: `thread_keep_alive`.) If the system then refuses a thread, the others do its work.
+    /// Threads with nothing to do for so long end, all but one, and are started again when they are
+    /// needed. Default: they stay. (tokio's name: `thread_keep_alive`.) If the system then refuses
+    /// a thread, the others do its work.
     pub fn thread_keep_alive(mut self, idle: Duration) -> Self {
         self.keep_alive = Some(idle);
         self
@@ -153,11 +159,11 @@ impl PoolBuilder {
     pub fn config(self, config: &PoolConfig) -> Self {
         Self {
             threads: config.threads.map_or(self.threads, |threads| threads.max(1)),
-            queue: config.queue.unwrap_or(self.queue),
+            queue_capacity: config.queue_capacity.unwrap_or(self.queue_capacity),
             overflow: config.overflow.unwrap_or(self.overflow),
             stack_size: config.stack_size.or(self.stack_size),
-            spin: config.spin.map_or(self.spin, Spin),
-            wait_spin: config.wait_spin.map_or(self.wait_spin, Spin),
+            idle_spins: config.idle_spins.map_or(self.idle_spins, Spin),
+            wait_spins: config.wait_spins.map_or(self.wait_spins, Spin),
             ..self
         }
     }
@@ -168,9 +174,10 @@ impl PoolBuilder {
         self
     }
 
-    /// How many jobs may wait for a thread. Default: 256. With 0, a job needs a thread that is free at the call.
-    pub fn queue(mut self, places: usize) -> Self {
-        self.queue = places;
+    /// How many jobs may wait for a thread. Default: 256. With 0, a job needs a thread that is free
+    /// at the call.
+    pub fn queue_capacity(mut self, jobs: usize) -> Self {
+        self.queue_capacity = jobs;
         self
     }
 
@@ -186,22 +193,24 @@ impl PoolBuilder {
         self
     }
 
-    /// How often a thread with nothing to do yields and looks again before it sleeps; ahead of the first yield it spins for about a
-    /// microsecond. More is quicker to react, and costs idle cores. Default: 32. 0: sleep at once.
-    pub fn spin(mut self, turns: u32) -> Self {
-        self.spin = Spin(turns);
+    /// How often a thread with nothing to do yields and looks again before it sleeps; ahead of the
+    /// first yield it spins for about a microsecond. More is quicker to react, and costs idle
+    /// cores. Default: 32. 0: sleep at once.
+    pub fn idle_spins(mut self, turns: u32) -> Self {
+        self.idle_spins = Spin(turns);
         self
     }
 
-    /// As [`spin`](Self::spin), for a worker that waits for the loop. Its answer is mostly on its way, so it is patient:
-    /// the default is 256.
-    pub fn wait_spin(mut self, turns: u32) -> Self {
-        self.wait_spin = Spin(turns);
+    /// As [`idle_spins`](Self::idle_spins), for a worker that waits for the loop. Its answer is
+    /// mostly on its way, so it is patient: the default is 256.
+    pub fn wait_spins(mut self, turns: u32) -> Self {
+        self.wait_spins = Spin(turns);
         self
     }
 
-    /// Gives each thread its own value of type `T`, made on that thread at its first use there; jobs reach it by
-    /// [`Worker::local`](crate::Worker::local). Once for each type; the last one counts.
+    /// Gives each thread its own value of type `T`, made on that thread at its first use there;
+    /// jobs reach it by [`Worker::local`](crate::Worker::local). Once for each type; the last one
+    /// counts.
     ///
     /// ```
     /// # use portcullis_runtime::Pool;
@@ -220,15 +229,16 @@ impl PoolBuilder {
         self
     }
 
-    /// Gives the pool `threads` rayon threads besides its own, for parallel iterators inside its jobs:
-    /// [`Worker::install`](crate::Worker::install).
+    /// Gives the pool `threads` rayon threads besides its own, for parallel iterators inside its
+    /// jobs: [`Worker::install`](crate::Worker::install).
     #[cfg(feature = "rayon")]
     pub fn rayon(mut self, threads: usize) -> Self {
         self.rayon = Some(threads.max(1));
         self
     }
 
-    /// For a test kit: how the pool's threads take jobs. On a stepped pool no thread ends for want of work.
+    /// For a test kit: how the pool's threads take jobs. On a stepped pool no thread ends for want
+    /// of work.
     #[doc(hidden)]
     pub fn hooks(mut self, hooks: Arc<dyn PoolHooks>) -> Self {
         if hooks.is_stepped() {
@@ -238,19 +248,21 @@ impl PoolBuilder {
         self
     }
 
-    /// Starts the threads, named `{name}-{n}`: in full for Rust and in logs. Linux shows 15 bytes of a thread's name; a longer one is
-    /// shortened there in front of its number, between two characters (`thumbnails-of-cpu-3` shows as `thumbnails-of-3`).
+    /// Starts the threads, named `{name}-{n}`: in full for Rust and in logs. Linux shows 15 bytes
+    /// of a thread's name; a longer one is shortened there in front of its number, between two
+    /// characters (`thumbnails-of-cpu-3` shows as `thumbnails-of-3`).
     ///
     /// # Errors
-    /// The error of the operating system if a thread can't be started; those started before it end at once. `InvalidInput` for
-    /// more than 65 536 threads, a stack size that no system has, or a name that no thread can have.
+    /// The error of the operating system if a thread can't be started; those started before it end
+    /// at once. `InvalidInput` for more than 65 536 threads, a stack size that no system has, or a
+    /// name that no thread can have.
     pub fn build(self) -> io::Result<Pool> {
         self.validate(self.threads)?;
         self.start(self.threads)
     }
 
-    /// As [`build`](Self::build), but content with the threads that can be had now, and be it none. For the shared pool: the
-    /// builder asks for nothing that [`build`](Self::build) refuses.
+    /// As [`build`](Self::build), but content with the threads that can be had now, and be it none.
+    /// For the shared pool: the builder asks for nothing that [`build`](Self::build) refuses.
     pub(super) fn build_best_effort(self) -> Pool {
         let mut threads = self.threads;
         loop {

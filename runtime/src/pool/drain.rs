@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Pool;
 use crate::job::{CancelReason, Job};
-use crate::report::StuckJob;
+use crate::report::RunningJob;
 use crate::scope::CANCEL_GRACE;
 use crate::timer;
 
@@ -19,7 +19,7 @@ pub struct DrainReport {
     /// Jobs that had to be cancelled when the time was up.
     pub cancelled: usize,
     /// Those of them that still hold their thread.
-    pub stuck: Vec<StuckJob>,
+    pub stuck: Vec<RunningJob>,
 }
 
 impl DrainReport {
@@ -41,8 +41,9 @@ impl fmt::Display for DrainReport {
 
 impl Pool {
     /// Ends the pool: what is queued still runs, what comes now is refused with
-    /// [`Interrupted::Closed`](crate::Interrupted::Closed); after `deadline` what is left is cancelled; a tenth of a second later the
-    /// report names the jobs that have not heeded it. Their threads are left to themselves: this never hangs.
+    /// [`Interrupted::Closed`](crate::Interrupted::Closed); after `deadline` what is left is
+    /// cancelled; a tenth of a second later the report names the jobs that have not heeded it.
+    /// Their threads are left to themselves: this never hangs.
     ///
     /// # Cancellation
     /// Dropped before its end, the pool stays closed and its jobs go on.
@@ -55,7 +56,8 @@ impl Pool {
         }
         let mut left: Vec<_> = inner.jobs().into_iter().filter(|job| !job.is_finished()).collect();
         left.iter().for_each(|job| job.interrupt(CancelReason::Drained));
-        // A job may be on its way: taken out of the queue (or out of its lane, or lent) and not begun. It finds its slot closed.
+        // A job may be on its way: taken out of the queue (or out of its lane, or lent) and not
+        // begun. It finds its slot closed.
         for job in inner.slots.iter().flat_map(|slot| slot.close()).map(Job::into_job) {
             if !left.iter().any(|known| Arc::ptr_eq(known, &job)) {
                 job.interrupt(CancelReason::Drained);

@@ -25,7 +25,8 @@ impl ExternalJob {
         Self { cell: JobCell::external(meta), deadline_timer: None }
     }
 
-    /// For a test kit: this thread counts as one of `pool`'s, and what the job waits for runs on `executor`.
+    /// For a test kit: this thread counts as one of `pool`'s, and what the job waits for runs on
+    /// `executor`.
     pub fn in_place_of(
         pool: Option<&Pool>,
         name: &'static str,
@@ -56,8 +57,8 @@ impl ExternalJob {
     }
 
     /// A handle that cancels the job.
-    pub fn canceller(&self) -> ExternalCanceller {
-        ExternalCanceller(self.host())
+    pub fn cancel_handle(&self) -> ExternalCancelHandle {
+        ExternalCancelHandle(self.host())
     }
 
     /// Calls `f` on this thread, as the body of the job.
@@ -81,16 +82,17 @@ impl Drop for ExternalJob {
 
 /// Cancels an [`ExternalJob`], as if whoever awaited it had dropped it.
 #[derive(Clone)]
-pub struct ExternalCanceller(Arc<dyn Host>);
+pub struct ExternalCancelHandle(Arc<dyn Host>);
 
-impl ExternalCanceller {
+impl ExternalCancelHandle {
     /// Cancels the job now.
     pub fn cancel(&self) {
         self.0.interrupt(CancelReason::Dropped);
     }
 }
 
-/// The job that stands for a portal itself. It takes what threads ask for that have not entered, and never ends.
+/// The job that stands for a portal itself. It takes what threads ask for that have not entered,
+/// and never ends.
 pub(crate) fn root_job(meta: JobMeta) -> Arc<dyn Host> {
     ExternalCell::external(meta)
 }

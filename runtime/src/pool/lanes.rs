@@ -1,8 +1,10 @@
-//! Lanes: jobs of one key run one after the other, in the order of their calls; other keys run beside them.
+//! Lanes: jobs of one key run one after the other, in the order of their calls; other keys run
+//! beside them.
 //!
-//! A lane's first job goes through the queue as any other and *holds* the lane until it has ended. Those behind it are *blocked*:
-//! they count as queued, and no thread is notified for them. When the holder ends, the next one goes to the front
-//! of the queue: it was called before those that wait there.
+//! A lane's first job goes through the queue as any other and *holds* the lane until it has ended.
+//! Those behind it are *blocked*: they count as queued, and no thread is notified for them. When
+//! the holder ends, the next one goes to the front of the queue: it was called before those that
+//! wait there.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -22,8 +24,8 @@ pub(crate) fn lane_key<K: Hash + ?Sized>(key: &K) -> LaneKey {
 pub(crate) struct Lanes(Mutex<HashMap<LaneKey, VecDeque<Arc<dyn QueuedJob>>>>);
 
 impl Lanes {
-    /// Takes the lane for `job` if it is free, and puts it behind the holder if not: then `admit` is asked first,
-    /// under the lock. `None`: the lane is `job`'s.
+    /// Takes the lane for `job` if it is free, and puts it behind the holder if not: then `admit`
+    /// is asked first, under the lock. `None`: the lane is `job`'s.
     pub(super) fn acquire<R>(
         &self,
         key: LaneKey,
@@ -70,8 +72,9 @@ impl Lanes {
     }
 }
 
-/// Takes out the jobs that were cancelled while blocked, so that behind a holder that stays for long there are no more of them
-/// than of live ones. Makes room for as many again, so that it costs each job a step or two.
+/// Takes out the jobs that were cancelled while blocked, so that behind a holder that stays for
+/// long there are no more of them than of live ones. Makes room for as many again, so that it costs
+/// each job a step or two.
 fn purge_cancelled(blocked: &mut VecDeque<Arc<dyn QueuedJob>>, cancelled: &mut Vec<Arc<dyn QueuedJob>>) {
     for job in std::mem::take(blocked) {
         if job.is_cancelled() { cancelled.push(job) } else { blocked.push_back(job) }

@@ -1,4 +1,5 @@
-//! Values that belong to a pool's threads ([`PoolBuilder::thread_state`](super::PoolBuilder::thread_state)).
+//! Values that belong to a pool's threads
+//! ([`PoolBuilder::thread_state`](super::PoolBuilder::thread_state)).
 
 use std::any::{Any, TypeId};
 use std::cell::RefCell;
@@ -50,12 +51,13 @@ pub(super) fn clear() {
 
 impl Worker {
     /// The calling thread's own value of type `T`, made at its first use here by the pool's
-    /// [`thread_state`](crate::PoolBuilder::thread_state): a database connection a thread, a scratch buffer, a random generator. It
-    /// need be neither `Send` nor `Sync`, and goes with its thread.
+    /// [`thread_state`](crate::PoolBuilder::thread_state): a database connection a thread, a
+    /// scratch buffer, a random generator. It need be neither `Send` nor `Sync`, and goes with its
+    /// thread.
     ///
     /// # Panics
-    /// If the pool declares no such value (or if this is a thread that no pool owns), and with whatever its making
-    /// panics with; the next job tries again.
+    /// If the pool declares no such value (or if this is a thread that no pool owns), and with
+    /// whatever its making panics with; the next job tries again.
     pub fn local<T: 'static>(&self) -> Rc<T> {
         let pool = self.host().meta().pool.and_then(registry::pool);
         let local = pool.and_then(|pool| pool.thread_locals.get::<T>());
@@ -64,11 +66,13 @@ impl Worker {
         })
     }
 
-    /// Runs `f` in the pool's rayon threads ([`PoolBuilder::rayon`](crate::PoolBuilder::rayon)), so that parallel iterators in it
-    /// use those; this thread waits. `f` can't wait for the loop: the worker stays here, as the compiler sees to.
+    /// Runs `f` in the pool's rayon threads ([`PoolBuilder::rayon`](crate::PoolBuilder::rayon)), so
+    /// that parallel iterators in it use those; this thread waits. `f` can't wait for the loop: the
+    /// worker stays here, as the compiler sees to.
     ///
     /// # Panics
-    /// With whatever `f` panics with. Without threads of its own the pool leaves `f` to rayon's global ones.
+    /// With whatever `f` panics with. Without threads of its own the pool leaves `f` to rayon's
+    /// global ones.
     #[cfg(feature = "rayon")]
     pub fn install<R: Send>(&self, f: impl FnOnce() -> R + Send) -> R {
         let pool = self.host().meta().pool.and_then(registry::pool);

@@ -15,9 +15,11 @@ use super::{Offload, Pool};
 use crate::error::Interrupted;
 use crate::worker::Worker;
 
-/// The results of [`Pool::map`], in the order of the items: a [`Stream`], or [`next`](Self::next) after `next`.
+/// The results of [`Pool::map`], in the order of the items: a [`Stream`], or [`next`](Self::next)
+/// after `next`.
 ///
-/// Dropping it cancels the jobs that are in flight; items not yet asked for are never taken from the iterator.
+/// Dropping it cancels the jobs that are in flight; items not yet asked for are never taken from
+/// the iterator.
 #[must_use = "a stream does nothing until it is polled"]
 pub struct PoolMap<I: Iterator, F, T> {
     pool: Pool,
@@ -37,20 +39,23 @@ enum Flight<T> {
 impl<I: Iterator, F, T> Unpin for PoolMap<I, F, T> {}
 
 impl Pool {
-    /// Runs `f` on this pool's threads for each item, and gives the results in the order of the items.
+    /// Runs `f` on this pool's threads for each item, and gives the results in the order of the
+    /// items.
     ///
-    /// At most as many jobs as the queue has places (at least one) are in flight: the next item is taken when a result
-    /// has been. A job that panics or is interrupted gives its error in its place; the others go on.
+    /// At most as many jobs as the queue has places (at least one) are in flight: the next item is
+    /// taken when a result has been. A job that panics or is interrupted gives its error in its
+    /// place; the others go on.
     ///
-    /// Whatever the pool's [`Overflow`](crate::Overflow), it is never this function that makes a full queue overflow: if others (another
-    /// `map`, for example) have filled it, this one waits until a place is free, and neither gives
-    /// [`Interrupted::Full`] nor sheds their jobs. Under [`Overflow::ShedOldest`](crate::Overflow::ShedOldest) jobs that others submit may
-    /// shed one of these: its place in the results has [`Interrupted::Shed`].
+    /// Whatever the pool's [`Overflow`](crate::Overflow), it is never this function that makes a
+    /// full queue overflow: if others (another `map`, for example) have filled it, this one waits
+    /// until a place is free, and neither gives [`Interrupted::Full`] nor sheds their jobs. Under
+    /// [`Overflow::ShedOldest`](crate::Overflow::ShedOldest) jobs that others submit may shed one
+    /// of these: its place in the results has [`Interrupted::Shed`].
     ///
     /// ```
     /// # use portcullis_runtime::Pool;
     /// # futures::executor::block_on(async {
-    /// let pool = Pool::builder("cpu").threads(2).queue(4).build()?;
+    /// let pool = Pool::builder("cpu").threads(2).queue_capacity(4).build()?;
     /// let mut squares = pool.map(1..=10_u64, |_, n| n * n);
     /// let mut sum = 0;
     /// while let Some(square) = squares.next().await {

@@ -1,8 +1,9 @@
 //! [`Pool`]: a named, bounded set of threads.
 //!
-//! The way of a job: [`Pool::run`] (or a `#[blocking]` method) makes its [`job_cell`] and submits it at the call; the
-//! [`queue`] holds it until a [`thread`] claims it; the cell runs the body and delivers the outcome to the
-//! [`Offload`]. The protocol of threads, queue and cell is in `README.md` beside this file.
+//! The way of a job: [`Pool::run`] (or a `#[blocking]` method) makes its [`job_cell`] and submits
+//! it at the call; the [`queue`] holds it until a [`thread`] claims it; the cell runs the body and
+//! delivers the outcome to the [`Offload`]. The protocol of threads, queue and cell is in
+//! `README.md` beside this file.
 
 mod builder;
 mod drain;
@@ -32,7 +33,7 @@ use std::time::{Duration, Instant};
 pub use builder::{Overflow, PoolBuilder, PoolConfig};
 pub use drain::DrainReport;
 pub(crate) use external::root_job;
-pub use external::{ExternalCanceller, ExternalJob};
+pub use external::{ExternalCancelHandle, ExternalJob};
 pub use map::PoolMap;
 pub use offload::Offload;
 pub use stats::{Histogram, PoolStats};
@@ -41,7 +42,7 @@ use crate::context;
 use crate::error::Interrupted;
 use crate::hooks::{self, Hooks, PoolHooks, PoolProbe};
 use crate::job::{CancelReason, HandedOff, Job, JobMeta, LaneKey, MAX_DEPTH, ParentLink, PoolId, RareMeta};
-use crate::report::StuckJob;
+use crate::report::RunningJob;
 use crate::scope::{DrainSource, Scope};
 use crate::spawn::Executor;
 use crate::sync::{Mutex, spawn_thread};
@@ -57,18 +58,19 @@ use thread_slot::ThreadSlot;
 
 /// A named, bounded set of threads for blocking and CPU-heavy work; a handle, cheap to clone.
 ///
-/// At most `queue` jobs wait for its threads; what happens to one more is its [`Overflow`]. Jobs are taken in
-/// the order of their calls. The threads are started by [`PoolBuilder::build`] and named `{pool}-{n}`. (Linux shows 15 bytes of
-/// a name, in `top -H` for example; of a longer one the start and the number.)
+/// At most `queue` jobs wait for its threads; what happens to one more is its [`Overflow`]. Jobs
+/// are taken in the order of their calls. The threads are started by [`PoolBuilder::build`] and
+/// named `{pool}-{n}`. (Linux shows 15 bytes of a name, in `top -H` for example; of a longer one
+/// the start and the number.)
 ///
 /// # Life
-/// The pool stops with its last handle: jobs that are in its queue still run, then its threads end. Dropping a handle
-/// never blocks. [`drain`](Self::drain) stops it with a deadline and a report.
+/// The pool stops with its last handle: jobs that are in its queue still run, then its threads end.
+/// Dropping a handle never blocks. [`drain`](Self::drain) stops it with a deadline and a report.
 ///
 /// ```
 /// # use portcullis_runtime::{Interrupted, Pool};
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let cpu = Pool::builder("cpu").threads(2).queue(16).build()?;
+/// let cpu = Pool::builder("cpu").threads(2).queue_capacity(16).build()?;
 /// let sum = futures::executor::block_on(cpu.run(|worker| {
 ///     let mut sum = 0_u64;
 ///     for n in 0..1000 {
@@ -108,7 +110,7 @@ pub(crate) struct Inner {
     /// For threads that wait for a job.
     spin: Spin,
     /// For workers that wait for the loop.
-    wait_spin: Spin,
+    wait_spins: Spin,
     stack_size: Option<usize>,
     slots: Vec<Arc<ThreadSlot>>,
     /// The slots without a thread.
@@ -126,7 +128,8 @@ impl Drop for Inner {
 impl Inner {
     /// A pool of which `live_threads` are about to be started.
     fn new(setup: &PoolBuilder, slots: Vec<Arc<ThreadSlot>>, live_threads: usize) -> Self {
-        let queue = JobQueue::new(slots.len(), setup.queue, setup.overflow).keep_alive(setup.keep_alive);
+        let queue =
+            JobQueue::new(slots.len(), setup.queue_capacity, setup.overflow).keep_alive(setup.keep_alive);
         Self {
             id: PoolId::next(),
             name: setup.name.clone(),
@@ -136,8 +139,8 @@ impl Inner {
             thread_locals: setup.thread_locals.clone(),
             #[cfg(feature = "rayon")]
             rayon: None,
-            spin: setup.spin,
-            wait_spin: setup.wait_spin,
+            spin: setup.idle_spins,
+            wait_spins: setup.wait_spins,
             stack_size: setup.stack_size,
             slots,
             free_slots: Mutex::default(),
@@ -160,7 +163,8 @@ impl Inner {
             thread::run_loop(&inner, &inner.slots[n], inner.spin);
             inner.free_slots.lock().push(n);
             inner.queue.thread_exited();
-            // Dropping the thread's own values may have taken its time; whoever submitted a job meanwhile found no slot for another thread.
+            // Dropping the thread's own values may have taken its time; whoever submitted a job
+            // meanwhile found no slot for another thread.
             inner.ensure_thread();
         });
         if started.is_err() {
@@ -169,7 +173,8 @@ impl Inner {
         started
     }
 
-    /// Starts a thread, if one is needed that has ended because it was idle, or that could not be started so far.
+    /// Starts a thread, if one is needed that has ended because it was idle, or that could not be
+    /// started so far.
     #[inline]
     pub(crate) fn ensure_thread(self: &Arc<Self>) {
         if self.queue.starts_on_demand() {
@@ -182,7 +187,8 @@ impl Inner {
             && self.spawn_pool_thread().is_err()
             && !self.queue.cancel_thread_reservation()
         {
-            // There is no thread, and nobody else is starting one: a job that comes later tries again.
+            // There is no thread, and nobody else is starting one: a job that comes later tries
+            // again.
             for job in self.jobs() {
                 if job.cancel_reason().is_none() {
                     self.counters.rejected(&self.name);
@@ -192,8 +198,8 @@ impl Inner {
         }
     }
 
-    /// Jobs that threads have taken out of the queue and that do not show on their slots yet (or, for an instant, any more). Nothing
-    /// else can see these jobs.
+    /// Jobs that threads have taken out of the queue and that do not show on their slots yet (or,
+    /// for an instant, any more). Nothing else can see these jobs.
     pub(crate) fn in_hand(&self) -> usize {
         self.queue.at_one_moment(|_, running| running.saturating_sub(self.occupied()))
     }
@@ -203,8 +209,8 @@ impl Inner {
         self.slots.iter().filter(|slot| slot.is_occupied()).count()
     }
 
-    /// The jobs that wait here or run here. In this order, so that whoever cancels them all does not free a thread for one
-    /// that it has yet to come to.
+    /// The jobs that wait here or run here. In this order, so that whoever cancels them all does
+    /// not free a thread for one that it has yet to come to.
     pub(crate) fn jobs(&self) -> Vec<Arc<dyn Job>> {
         let queued = self.lanes.snapshot().into_iter().chain(self.queue.snapshot().into_iter().rev());
         let mut jobs: Vec<_> = queued.map(Job::into_job).collect();
@@ -218,7 +224,7 @@ impl DrainSource for Inner {
         self.jobs_of(scope).for_each(|job| job.interrupt(CancelReason::Drained));
     }
 
-    fn running_jobs_of(&self, scope: &Arc<Scope>) -> Vec<StuckJob> {
+    fn running_jobs_of(&self, scope: &Arc<Scope>) -> Vec<RunningJob> {
         let running = self.jobs_of(scope).filter(|job| !job.is_finished());
         running.map(|job| job.describe_running()).collect()
     }
@@ -268,13 +274,15 @@ pub(crate) trait QueuedJob: Job + HandedOff {
     /// Takes the job for running; once, and never after an interrupt.
     fn claim(&self) -> bool;
     fn is_cancelled(&self) -> bool;
-    /// Enters the queue (or comes back to it from a thread that it was handed off to); `false` if it is cancelled already.
+    /// Enters the queue (or comes back to it from a thread that it was handed off to); `false` if
+    /// it is cancelled already.
     fn mark_queued(&self) -> bool;
     /// Waits behind the job that holds its lane; `false` if it is cancelled already.
     fn mark_lane_blocked(&self) -> bool;
     /// Is about to be handed off to a waiting thread; `false` if it is cancelled already.
     fn mark_handed_off(&self) -> bool;
-    /// Runs it on this thread and lets go of it. Only for who claimed it. `since`: when the thread was free for it, if that is known.
+    /// Runs it on this thread and lets go of it. Only for who claimed it. `since`: when the thread
+    /// was free for it, if that is known.
     fn run(self: Arc<Self>, place: RunGuard<'_, Arc<dyn QueuedJob>>, since: Option<Instant>) -> RunResult;
     /// Notes that it holds its lane.
     fn acquire_lane(&self);
@@ -300,12 +308,15 @@ impl Pool {
         PoolBuilder::new(name.into())
     }
 
-    /// The pool of the process, for `#[blocking]` methods that name none: made at the first call, never drained.
+    /// The pool of the process, for `#[blocking]` methods that name none: made at the first call,
+    /// never drained.
     ///
-    /// It has min(32, cores + 4) threads, as asyncio's default executor, and a queue of 1024 whose overflow waits; the
-    /// environment variables `PORTCULLIS_SHARED_THREADS` (up to 4096) and `PORTCULLIS_SHARED_QUEUE` (numbers) say otherwise.
-    /// If the system gives fewer threads it makes do with those, and starts the others when jobs need them and they can be had.
-    /// While it has no thread at all, jobs are answered [`Interrupted::Full`]; each of them tries to start one.
+    /// It has min(32, cores + 4) threads, as asyncio's default executor, and a queue of 1024 whose
+    /// overflow waits; the environment variables `PORTCULLIS_SHARED_THREADS` (up to 4096) and
+    /// `PORTCULLIS_SHARED_QUEUE` (numbers) say otherwise. If the system gives fewer threads it
+    /// makes do with those, and starts the others when jobs need them and they can be had. While it
+    /// has no thread at all, jobs are answered [`Interrupted::Full`]; each of them tries to start
+    /// one.
     pub fn shared() -> &'static Pool {
         static SHARED: OnceLock<Pool> = OnceLock::new();
         SHARED.get_or_init(|| {
@@ -313,7 +324,7 @@ impl Pool {
             let cores = std::thread::available_parallelism().map_or(1, usize::from);
             Pool::builder("shared")
                 .threads(number("PORTCULLIS_SHARED_THREADS").unwrap_or_else(|| (cores + 4).min(32)).min(4096))
-                .queue(number("PORTCULLIS_SHARED_QUEUE").unwrap_or(1024))
+                .queue_capacity(number("PORTCULLIS_SHARED_QUEUE").unwrap_or(1024))
                 .build_best_effort()
         })
     }
@@ -354,7 +365,8 @@ impl Pool {
 
     /// Runs `f` on a thread of this pool. The job is submitted here, not at the first poll.
     ///
-    /// What it can end with besides its value is in [`Interrupted`]; see [`Offload`] for cancellation and panics.
+    /// What it can end with besides its value is in [`Interrupted`]; see [`Offload`] for
+    /// cancellation and panics.
     #[track_caller]
     pub fn run<F, T>(&self, f: F) -> Offload<T>
     where
@@ -364,7 +376,8 @@ impl Pool {
         self.job("closure").run(f)
     }
 
-    /// As [`run`](Self::run), for a function that returns a `Result` whose error can also tell an [`Interrupted`].
+    /// As [`run`](Self::run), for a function that returns a `Result` whose error can also tell an
+    /// [`Interrupted`].
     #[track_caller]
     pub fn try_run<F, T, E>(&self, f: F) -> Offload<T, E>
     where
@@ -375,13 +388,15 @@ impl Pool {
         self.job("closure").try_run(f)
     }
 
-    /// A job with a name and options; `method` shows in logs and reports. This is what a `#[blocking]` method writes.
+    /// A job with a name and options; `method` shows in logs and reports. This is what a
+    /// `#[blocking]` method writes.
     #[inline]
     pub fn job(&self, method: &'static str) -> JobBuilder<'_> {
         JobBuilder { pool: self, method, deadline: None, lane: None, detached: false }
     }
 
-    /// For tests, in debug builds: runs `hold` between the moment when a thread takes a job out of the queue and its claim.
+    /// For tests, in debug builds: runs `hold` between the moment when a thread takes a job out of
+    /// the queue and its claim.
     ///
     /// # Panics
     /// If it was called before.
@@ -392,7 +407,7 @@ impl Pool {
     }
 
     /// The jobs that hold a thread now, as a drain would report them: for watchdogs and debugging.
-    pub fn stuck_jobs(&self) -> Vec<StuckJob> {
+    pub fn running_jobs(&self) -> Vec<RunningJob> {
         let jobs = self.inner().slots.iter().flat_map(|slot| slot.jobs());
         jobs.map(|job| job.describe_running()).collect()
     }
@@ -428,16 +443,17 @@ pub struct JobBuilder<'a> {
 }
 
 impl JobBuilder<'_> {
-    /// Gives the job up after `time`, counted from the call: queued, it never runs; running, it is told to stop
-    /// and the caller gets [`Interrupted::Deadline`] at once.
+    /// Gives the job up after `time`, counted from the call: queued, it never runs; running, it is
+    /// told to stop and the caller gets [`Interrupted::Deadline`] at once.
     #[rustfmt::skip]
     pub fn deadline(mut self, time: Duration) -> Self { // `Duration::from_secs(..)` for a number of seconds
         self.deadline = Some(time);
         self
     }
 
-    /// Jobs of this pool with equal keys run one after the other, in the order of their calls; different keys run in
-    /// parallel. A job made on behalf of one of the same lane (which waits for it) is part of that one.
+    /// Jobs of this pool with equal keys run one after the other, in the order of their calls;
+    /// different keys run in parallel. A job made on behalf of one of the same lane (which waits
+    /// for it) is part of that one.
     #[rustfmt::skip]
     pub fn lane<K: Hash + ?Sized>(mut self, key: &K) -> Self { // for `f64`, `to_bits()`; for a type of yours, `#[derive(Hash)]`
         self.lane = Some(lane_key(key));
@@ -580,7 +596,8 @@ fn submit(pool: &Arc<Inner>, cell: &Arc<impl QueuedJob>) -> Result<(), Interrupt
     }
 }
 
-/// What the queue's answer means to the caller; the job comes back if it is to run on a waiting thread.
+/// What the queue's answer means to the caller; the job comes back if it is to run on a waiting
+/// thread.
 fn handle_push_result(
     pool: &Inner,
     joined: PushResult<Arc<dyn QueuedJob>>,

@@ -1,4 +1,5 @@
-//! Models of what the threads of a pool share, for loom: every interleaving (up to a bound of preemptions).
+//! Models of what the threads of a pool share, for loom: every interleaving (up to a bound of
+//! preemptions).
 //!
 //! `RUSTFLAGS="--cfg portcullis_loom" cargo test -p portcullis-runtime --release --lib models`
 
@@ -289,7 +290,7 @@ fn drain_against_submit() {
 }
 
 fn pool() -> Pool {
-    Pool::builder("model").threads(1).queue(1).spin(0).wait_spin(0).build().expect("a thread")
+    Pool::builder("model").threads(1).queue_capacity(1).idle_spins(0).wait_spins(0).build().expect("a thread")
 }
 
 /// Tells how often it was dropped.

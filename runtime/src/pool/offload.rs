@@ -16,22 +16,24 @@ use crate::worker::{Wait, Worker};
 
 /// The future of one job on a [`Pool`](crate::Pool): submitted when made, cancelled when dropped.
 ///
-/// The job has its ticket, its deadline, its span and its cancellation from the call on, whether this future is
-/// polled yet or not. Its output is what the job returned; whatever else can happen to it comes as an
-/// [`Interrupted`], turned into `E` by `From`.
+/// The job has its ticket, its deadline, its span and its cancellation from the call on, whether
+/// this future is polled yet or not. Its output is what the job returned; whatever else can happen
+/// to it comes as an [`Interrupted`], turned into `E` by `From`.
 ///
-/// **It is also the host of the job's worker**: what the job waits for on the loop is polled by this future, in
-/// the task that polls it. An `Offload` that is kept without being polled therefore leaves a worker that waits
-/// waiting (until its deadline, or a drain); a drain reports it as "waiting for an offload that nobody polls".
+/// **It is also the host of the job's worker**: what the job waits for on the loop is polled by
+/// this future, in the task that polls it. An `Offload` that is kept without being polled therefore
+/// leaves a worker that waits waiting (until its deadline, or a drain); a drain reports it as
+/// "waiting for an offload that nobody polls".
 ///
 /// # Cancellation
-/// Dropping it gives the job up. A queued job never runs, its captures are dropped and its place in the queue
-/// is free at once. A running job learns it by [`Worker::check`](crate::Worker::check); its result is dropped on
-/// its thread; its thread stays taken until it really ends. [`detach`](Self::detach) lets the job run on instead.
+/// Dropping it gives the job up. A queued job never runs, its captures are dropped and its place in
+/// the queue is free at once. A running job learns it by [`Worker::check`](crate::Worker::check);
+/// its result is dropped on its thread; its thread stays taken until it really ends.
+/// [`detach`](Self::detach) lets the job run on instead.
 ///
 /// # Panics
-/// A panic of the job arrives as [`Interrupted::Panicked`]; the thread and the pool live on. Polling again after
-/// the output was taken panics.
+/// A panic of the job arrives as [`Interrupted::Panicked`]; the thread and the pool live on.
+/// Polling again after the output was taken panics.
 #[must_use = "dropping an `Offload` cancels its job, also with `let _ =`: `.await` it, `.wait(worker)` for it, or `.detach()` it"]
 pub struct Offload<T, E = Interrupted> {
     /// `None` when the output was taken.
@@ -67,10 +69,12 @@ impl<T, E> Offload<T, E> {
         Self { job: Some(job), call: None, detached }
     }
 
-    /// Lets the job run to its end unawaited; its result is dropped on its thread. (EasyNetwork: the raw `submit`.)
+    /// Lets the job run to its end unawaited; its result is dropped on its thread. (EasyNetwork:
+    /// the raw `submit`.)
     ///
-    /// What it waits for on the loop then runs as a task of the server, else of the tokio runtime that was current at
-    /// the call. A job that has no place yet keeps its ticket. The deadline, and a drain, still hold.
+    /// What it waits for on the loop then runs as a task of the server, else of the tokio runtime
+    /// that was current at the call. A job that has no place yet keeps its ticket. The deadline,
+    /// and a drain, still hold.
     pub fn detach(mut self) {
         if let Some(job) = self.job.take() {
             job.detach(self.call.take().map(|hosted| hosted.call));
@@ -83,11 +87,11 @@ where
     T: Send + 'static,
     E: From<Interrupted> + Send + 'static,
 {
-    /// Blocks this thread until the job is done, and gives what `.await` gives: `self.decode(image).wait(worker)?` is the
-    /// image.
+    /// Blocks this thread until the job is done, and gives what `.await` gives:
+    /// `self.decode(image).wait(worker)?` is the image.
     ///
-    /// Whatever interrupts the wait arrives as the job's own error, turned into `E` by `From`. ([`Wait::wait`], which other futures
-    /// have, puts it around their output.)
+    /// Whatever interrupts the wait arrives as the job's own error, turned into `E` by `From`.
+    /// ([`Wait::wait`], which other futures have, puts it around their output.)
     ///
     /// ```
     /// # use portcullis_runtime::{Interrupted, Pool};
@@ -149,7 +153,8 @@ impl<T, E> Drop for Offload<T, E> {
             job.detach(self.call.take().map(|hosted| hosted.call));
             return;
         }
-        // The worker is told before its future goes, so that it never sees an answer that nobody will give.
+        // The worker is told before its future goes, so that it never sees an answer that nobody
+        // will give.
         job.drop_awaiter();
     }
 }

@@ -1,7 +1,8 @@
 //! The pools that there are, by number.
 //!
-//! A job knows its pool by number and asks here for the pool itself when it needs it, which is seldom: the threads
-//! that run jobs keep their pool alive, and counting every job as one more owner would have all callers write to one word.
+//! A job knows its pool by number and asks here for the pool itself when it needs it, which is
+//! seldom: the threads that run jobs keep their pool alive, and counting every job as one more
+//! owner would have all callers write to one word.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, Weak};

@@ -1,5 +1,5 @@
-//! What a pool has done: exact counts and rough histograms, cheap to keep; told to the `metrics` facade too, if that
-//! feature is on.
+//! What a pool has done: exact counts and rough histograms, cheap to keep; told to the `metrics`
+//! facade too, if that feature is on.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -88,13 +88,13 @@ impl Counters {
         }
         PoolStats {
             queued,
-            waiting,
+            waiting_for_capacity: waiting,
             running,
-            done: ran.count(),
+            completed: ran.count(),
             rejected: self.rejected.load(Relaxed),
             shed: self.shed.load(Relaxed),
             panicked: self.panicked.load(Relaxed),
-            deadline_misses: self.deadline_exceeded.load(Relaxed),
+            deadline_exceeded: self.deadline_exceeded.load(Relaxed),
             wait_time: waited,
             run_time: ran,
         }
@@ -112,19 +112,20 @@ fn tell(reason: &'static str, pool: &str) {
 
 /// A look at a [`Pool`](crate::Pool), from [`Pool::stats`](crate::Pool::stats).
 ///
-/// With feature `metrics` the same goes to the [`metrics`](https://docs.rs/metrics) facade, labelled with the pool's name:
-/// `portcullis_job_wait_seconds`, `portcullis_job_run_seconds` (histograms), `portcullis_jobs_failed_total` (a counter, by `reason`).
+/// With feature `metrics` the same goes to the [`metrics`](https://docs.rs/metrics) facade,
+/// labelled with the pool's name: `portcullis_job_wait_seconds`, `portcullis_job_run_seconds`
+/// (histograms), `portcullis_jobs_failed_total` (a counter, by `reason`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolStats {
     /// Jobs in the queue now.
     pub queued: usize,
     /// Jobs that wait for a place in the queue now ([`Overflow::Wait`](crate::Overflow::Wait)).
-    pub waiting: usize,
+    pub waiting_for_capacity: usize,
     /// Threads that run a job now.
     pub running: usize,
     /// Jobs whose body has ended, by return or by panic.
-    pub done: u64,
+    pub completed: u64,
     /// Jobs refused because the queue was full.
     pub rejected: u64,
     /// Jobs shed from a full queue.
@@ -132,7 +133,7 @@ pub struct PoolStats {
     /// Jobs whose body panicked.
     pub panicked: u64,
     /// Jobs whose deadline passed, queued or running.
-    pub deadline_misses: u64,
+    pub deadline_exceeded: u64,
     /// The times from call to start, of the jobs done.
     pub wait_time: Histogram,
     /// The times from start to end, of the jobs done.
@@ -151,8 +152,8 @@ impl Histogram {
         self.0.iter().sum()
     }
 
-    /// A time that at least the fraction `q` (0 to 1) of them does not exceed: right up to a factor of two. `None` if
-    /// there are none.
+    /// A time that at least the fraction `q` (0 to 1) of them does not exceed: right up to a factor
+    /// of two. `None` if there are none.
     pub fn quantile(&self, q: f64) -> Option<Duration> {
         let rank = (q.clamp(0.0, 1.0) * self.count() as f64).ceil().max(1.0) as u64;
         let mut seen = 0;
@@ -162,7 +163,8 @@ impl Histogram {
         })
     }
 
-    /// The buckets that hold any, shortest times first: the time that none in it exceeds, and how many it holds.
+    /// The buckets that hold any, shortest times first: the time that none in it exceeds, and how
+    /// many it holds.
     pub fn buckets(&self) -> impl Iterator<Item = (Duration, u64)> + '_ {
         let held = self.0.iter().enumerate().filter(|(_, count)| **count > 0);
         held.map(|(bucket, count)| (Duration::from_micros(1 << bucket), *count))

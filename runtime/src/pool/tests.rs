@@ -1,5 +1,5 @@
-//! What must not lose sight of a job that a thread has taken out of the queue and not claimed yet: drains, stops, the paused
-//! clock, inline pools. The tests hold a thread at that point.
+//! What must not lose sight of a job that a thread has taken out of the queue and not claimed yet:
+//! drains, stops, the paused clock, inline pools. The tests hold a thread at that point.
 
 use std::future::Future;
 use std::pin::pin;
@@ -62,7 +62,7 @@ impl Held {
 }
 
 fn pool() -> Pool {
-    Pool::builder("held").threads(1).queue(4).build().unwrap()
+    Pool::builder("held").threads(1).queue_capacity(4).build().unwrap()
 }
 
 #[test]
@@ -112,7 +112,8 @@ fn a_drain_waits_for_a_job_in_hand_while_it_has_time() {
     assert!(held.ran.load(SeqCst));
 }
 
-/// A job that was lent to a thread which did not wait again comes back to the queue, when the pool is drained already.
+/// A job that was lent to a thread which did not wait again comes back to the queue, when the pool
+/// is drained already.
 #[test]
 fn a_job_that_comes_back_to_a_drained_pool_never_runs() {
     let pool = pool();
@@ -160,7 +161,7 @@ fn a_server_that_gives_up_its_jobs_cancels_one_in_hand_and_leaves_the_pool_to_ot
 /// No thread could be had at the start.
 #[test]
 fn a_pool_without_a_thread_answers_full_and_tries_again_with_the_next_job() {
-    let few = || Pool::builder("few").threads(2).queue(4).build_best_effort();
+    let few = || Pool::builder("few").threads(2).queue_capacity(4).build_best_effort();
     let pool = refuse::beyond(0, few);
     for _ in 0..2 {
         let refused = refuse::beyond(0, || pool.run(|_| 1));
@@ -178,7 +179,7 @@ fn a_pool_without_a_thread_answers_full_and_tries_again_with_the_next_job() {
 
 #[test]
 fn a_pool_that_began_with_few_threads_gets_all_of_them_when_they_are_needed() {
-    let pool = Pool::builder("few").threads(3).queue(4).start(1).unwrap();
+    let pool = Pool::builder("few").threads(3).queue_capacity(4).start(1).unwrap();
     let together = Arc::new(std::sync::Barrier::new(3));
     let jobs = [(); 3].map(|()| {
         let together = Arc::clone(&together);

@@ -29,8 +29,9 @@ pub(super) fn run_loop(inner: &Inner, slot: &Arc<ThreadSlot>, spin: Spin) {
 
 type ClaimedJob<'a> = (Arc<dyn QueuedJob>, RunGuard<'a, Arc<dyn QueuedJob>>);
 
-/// Runs a job, and those that follow it soon and belong to the same runtime. The runtime is entered once for all of them, since every
-/// entry counts on a word that all threads share; and left before this thread parks, so that the thread keeps no runtime alive.
+/// Runs a job, and those that follow it soon and belong to the same runtime. The runtime is entered
+/// once for all of them, since every entry counts on a word that all threads share; and left before
+/// this thread parks, so that the thread keeps no runtime alive.
 ///
 /// Returns the job that ended the batch, if one did.
 fn run_batch<'a>(
@@ -39,7 +40,8 @@ fn run_batch<'a>(
     (mut job, mut place): ClaimedJob<'a>,
 ) -> Option<ClaimedJob<'a>> {
     let executor = job.meta().executor.clone();
-    // As on tokio's own blocking threads: timers and sockets can be made here, to be awaited by `wait`.
+    // As on tokio's own blocking threads: timers and sockets can be made here, to be awaited by
+    // `wait`.
     let _entered = executor.enter();
     let mut since = None;
     loop {
@@ -93,8 +95,8 @@ fn run(
     ended
 }
 
-/// Runs a job that was claimed, and lets go of it before its caller is woken: so it is the caller who frees the cell, on the
-/// thread that made it. Returns when its body ended.
+/// Runs a job that was claimed, and lets go of it before its caller is woken: so it is the caller
+/// who frees the cell, on the thread that made it. Returns when its body ended.
 #[inline(always)] // 40 instructions a job
 fn run_on(
     job: Arc<dyn QueuedJob>,
@@ -108,8 +110,8 @@ fn run_on(
     ended
 }
 
-/// Lets go of a job that has run. It may be the last to hold its caller's context values, whose drop is the user's code: the thread
-/// outlives a panic of that.
+/// Lets go of a job that has run. It may be the last to hold its caller's context values, whose
+/// drop is the user's code: the thread outlives a panic of that.
 pub(super) fn release(worker: Worker) {
     catch_and_log("a drop of what a job's caller had current", || drop(worker));
 }

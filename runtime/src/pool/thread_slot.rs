@@ -8,7 +8,8 @@ use crate::context::{PoolThread, set_pool_thread};
 use crate::job::Host;
 use crate::sync::{Mutex, thread_local};
 
-/// One pool thread's jobs, outermost first: more than one while it runs jobs that were handed off to it. On cache lines of its own.
+/// One pool thread's jobs, outermost first: more than one while it runs jobs that were handed off
+/// to it. On cache lines of its own.
 #[repr(align(128))]
 pub(crate) struct ThreadSlot {
     /// Its pool's name.
@@ -71,13 +72,14 @@ impl PoolThread for ThreadSlot {
 /// What became of a job that was to run in a thread slot.
 pub(super) enum Occupied<R, F> {
     Left(R),
-    /// A drain ran out of time while the job was on its way to this thread, where the drain could not see it: the job must not
-    /// begin, and `F` was not called.
+    /// A drain ran out of time while the job was on its way to this thread, where the drain could
+    /// not see it: the job must not begin, and `F` was not called.
     Closed(F),
 }
 
-/// Shows `job` in this thread's slot while `f` runs. (`f` does not panic: a job's panic is caught inside.) `given_up` is asked when the job
-/// shows: whoever gives up jobs either sees this one, or is seen.
+/// Shows `job` in this thread's slot while `f` runs. (`f` does not panic: a job's panic is caught
+/// inside.) `given_up` is asked when the job shows: whoever gives up jobs either sees this one, or
+/// is seen.
 pub(super) fn with_running_job<R, F: FnOnce(Option<&ThreadSlot>) -> R>(
     job: &Arc<dyn Host>,
     given_up: impl FnOnce() -> bool,

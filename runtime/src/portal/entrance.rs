@@ -15,14 +15,16 @@ use crate::scope::Scope;
 use crate::spawn::{Executor, Spawn};
 use crate::worker::{Wait, Worker};
 
-/// A way to the loop for threads that no pool owns: a C library's callback, a file watcher, the main thread.
+/// A way to the loop for threads that no pool owns: a C library's callback, a file watcher, the
+/// main thread.
 ///
-/// Cheap to clone, to send and to share. What needs no wait can be done straight away ([`spawn`](Self::spawn),
-/// [`call_soon`](Self::call_soon)); to wait, a thread first shows that it may, by [`enter_thread`](Self::enter_thread),
-/// and is lent a [`Worker`] for as long. (EasyNetwork: `ThreadsPortal`; anyio: `BlockingPortal`.)
+/// Cheap to clone, to send and to share. What needs no wait can be done straight away
+/// ([`spawn`](Self::spawn), [`call_soon`](Self::call_soon)); to wait, a thread first shows that it
+/// may, by [`enter_thread`](Self::enter_thread), and is lent a [`Worker`] for as long.
+/// (EasyNetwork: `ThreadsPortal`; anyio: `BlockingPortal`.)
 ///
-/// What comes through it runs as a task of the server that the portal was made in, else of the runtime.
-/// After that server has stopped, every call answers [`Interrupted::Closed`].
+/// What comes through it runs as a task of the server that the portal was made in, else of the
+/// runtime. After that server has stopped, every call answers [`Interrupted::Closed`].
 ///
 /// ```
 /// # use portcullis_runtime::{Portal, Wait};
@@ -46,16 +48,17 @@ pub struct Portal {
 }
 
 impl Portal {
-    /// The portal to what runs here: the server whose handler or job this is called in, else the current tokio runtime.
+    /// The portal to what runs here: the server whose handler or job this is called in, else the
+    /// current tokio runtime.
     ///
     /// # Errors
-    /// [`Interrupted::NoLoop`] if there is neither.
+    /// [`Interrupted::NoRuntime`] if there is neither.
     pub fn current() -> Result<Self, Interrupted> {
         let current = context::current();
         let executor =
             current.host.as_ref().map_or_else(Executor::current, |job| job.meta().executor.clone());
         match (&current.scope, &executor) {
-            (None, Executor::None) => Err(Interrupted::NoLoop),
+            (None, Executor::None) => Err(Interrupted::NoRuntime),
             _ => Ok(Self::to(current.scope, executor)),
         }
     }
@@ -82,22 +85,22 @@ impl Portal {
     /// What it waits for runs as a task of its own, since no task awaits this thread.
     ///
     /// # Errors
-    /// [`Interrupted::OnLoop`] on a thread that is polling a task right now: to wait there for the loop would never
-    /// end. Tasks of portcullis and of tokio are detected; those of another executor can't be in general.
-    /// Tokio can be asked only by a panic that is caught: its message may show on stderr, and a program that is built with
-    /// `panic = "abort"` ends there instead.
+    /// [`Interrupted::OnEventLoop`] on a thread that is polling a task right now: to wait there for
+    /// the loop would never end. Tasks of portcullis and of tokio are detected; those of another
+    /// executor can't be in general. Tokio can be asked only by a panic that is caught: its message
+    /// may show on stderr, and a program that is built with `panic = "abort"` ends there instead.
     ///
     /// # Panics
     /// A panic of `f` goes on through this call, as in any function that calls it.
     pub fn enter_thread<R>(&self, f: impl FnOnce(&Worker) -> R) -> Result<R, Interrupted> {
         if context::is_polling_task() || in_tokio_task() {
-            return Err(Interrupted::OnLoop);
+            return Err(Interrupted::OnEventLoop);
         }
         Ok(ExternalJob::new(meta(self.scope.clone(), self.executor.clone(), Some(&self.root))).run(f))
     }
 
-    /// Runs `f` on the loop and returns its value; for a worker of another loop than this portal's, else the same as
-    /// [`Worker::call`]. (EasyNetwork: `run_sync`.)
+    /// Runs `f` on the loop and returns its value; for a worker of another loop than this portal's,
+    /// else the same as [`Worker::call`]. (EasyNetwork: `run_sync`.)
     ///
     /// # Errors
     /// As [`Wait::wait`].
@@ -113,7 +116,8 @@ impl Portal {
         PortalTask::soon(&self.root, f).wait(worker)?
     }
 
-    /// Spawns a task on the loop, from any thread, the loop's own included. (EasyNetwork: `run_coroutine_soon`.)
+    /// Spawns a task on the loop, from any thread, the loop's own included. (EasyNetwork:
+    /// `run_coroutine_soon`.)
     ///
     /// A refusal ([`Interrupted::Closed`]) is the task's result.
     #[track_caller]
@@ -125,7 +129,8 @@ impl Portal {
         PortalTask::spawn(&self.root, future)
     }
 
-    /// Runs `f` on the loop soon, from any thread, the loop's own included. A panic of `f` is logged.
+    /// Runs `f` on the loop soon, from any thread, the loop's own included. A panic of `f` is
+    /// logged.
     ///
     /// What one thread asks for takes effect in the order in which it asked.
     ///
@@ -141,7 +146,8 @@ impl Portal {
         host.call_host_soon(call)
     }
 
-    /// Whether `host` is a thread that entered through this portal (or a clone of it), whose own order counts then.
+    /// Whether `host` is a thread that entered through this portal (or a clone of it), whose own
+    /// order counts then.
     fn owns(&self, host: &Arc<dyn Host>) -> bool {
         host.meta().entered_through(&self.root)
     }
@@ -160,8 +166,8 @@ fn meta(scope: Option<Arc<Scope>>, executor: Executor, root: Option<&Arc<dyn Hos
     }
 }
 
-/// Whether tokio runs a task on this thread. The one exact question is whether `Handle::block_on` would refuse:
-/// a handle is current under `spawn_blocking` too, where waiting is fine.
+/// Whether tokio runs a task on this thread. The one exact question is whether `Handle::block_on`
+/// would refuse: a handle is current under `spawn_blocking` too, where waiting is fine.
 pub fn in_tokio_task() -> bool {
     tokio::runtime::Handle::try_current()
         .is_ok_and(|handle| catch_panic(|| handle.block_on(std::future::ready(()))).is_err())

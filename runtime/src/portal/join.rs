@@ -8,11 +8,12 @@ use super::PortalTask;
 use crate::error::Interrupted;
 use crate::worker::{Wait, Worker};
 
-/// Waits on this thread for `tasks`, and gives their results as they complete, each with its place in `tasks`.
-/// (Python: `concurrent.futures.as_completed`.)
+/// Waits on this thread for `tasks`, and gives their results as they complete, each with its place
+/// in `tasks`. (Python: `concurrent.futures.as_completed`.)
 ///
-/// Dropping the iterator detaches the tasks that are left. If this thread's own wait is cut short (its job is
-/// cancelled, past its deadline, abandoned), each task that is left is reported with that reason, and detached.
+/// Dropping the iterator detaches the tasks that are left. If this thread's own wait is cut short
+/// (its job is cancelled, past its deadline, abandoned), each task that is left is reported with
+/// that reason, and detached.
 pub fn as_completed<T, I>(worker: &Worker, tasks: I) -> AsCompleted<'_, T>
 where
     T: Send + 'static,

@@ -13,14 +13,17 @@ use crate::job::Host;
 use crate::sync::Mutex;
 use crate::worker::Worker;
 
-/// A task on the loop that a thread has spawned: await it, wait for it from a thread, cancel it, or let it go.
+/// A task on the loop that a thread has spawned: await it, wait for it from a thread, cancel it, or
+/// let it go.
 ///
-/// It is a future (`task.await` on the loop, `task.wait(worker)` on a thread). Dropping it detaches the task.
-/// The counterpart of the `concurrent.futures.Future` that EasyNetwork's `run_coroutine_soon` returns.
+/// It is a future (`task.await` on the loop, `task.wait(worker)` on a thread). Dropping it detaches
+/// the task. The counterpart of the `concurrent.futures.Future` that EasyNetwork's
+/// `run_coroutine_soon` returns.
 ///
 /// # Errors
-/// Its output is the future's, or [`Interrupted::Cancelled`] (by [`cancel`](Self::cancel), or by the server's
-/// stop), [`Interrupted::Panicked`], [`Interrupted::NoLoop`] or [`Interrupted::Closed`] (it was never spawned).
+/// Its output is the future's, or [`Interrupted::Cancelled`] (by [`cancel`](Self::cancel), or by
+/// the server's stop), [`Interrupted::Panicked`], [`Interrupted::NoRuntime`] or
+/// [`Interrupted::Closed`] (it was never spawned).
 #[must_use = "dropping a `PortalTask` detaches the task: say so with `.detach()`, or keep it"]
 pub struct PortalTask<T> {
     shared: Arc<Shared<T>>,
@@ -81,12 +84,13 @@ impl<T> Shared<T> {
 }
 
 impl Worker {
-    /// Spawns `future` as a task of the server that this job works for, else of the tokio runtime that was
-    /// current where the job was submitted. (EasyNetwork: `run_coroutine_soon`.)
+    /// Spawns `future` as a task of the server that this job works for, else of the tokio runtime
+    /// that was current where the job was submitted. (EasyNetwork: `run_coroutine_soon`.)
     ///
-    /// The task outlives the job. Dropping the [`PortalTask`] detaches it; a server's stop cancels what is left
-    /// of its tasks when its grace is over. Where nothing can run it (no server, no tokio), or the server has
-    /// stopped, the `PortalTask` answers [`Interrupted::NoLoop`] or [`Interrupted::Closed`].
+    /// The task outlives the job. Dropping the [`PortalTask`] detaches it; a server's stop cancels
+    /// what is left of its tasks when its grace is over. Where nothing can run it (no server, no
+    /// tokio), or the server has stopped, the `PortalTask` answers [`Interrupted::NoRuntime`] or
+    /// [`Interrupted::Closed`].
     #[track_caller]
     pub fn spawn<F>(&self, future: F) -> PortalTask<F::Output>
     where
@@ -142,18 +146,20 @@ impl<T> Drop for Finish<T> {
 }
 
 impl<T> PortalTask<T> {
-    /// Cancels the task, at any time before it is done: it is dropped on the loop, at its next turn, and whoever
-    /// waits for it gets [`Interrupted::Cancelled`] at once. `false` if it was done already.
+    /// Cancels the task, at any time before it is done: it is dropped on the loop, at its next
+    /// turn, and whoever waits for it gets [`Interrupted::Cancelled`] at once. `false` if it was
+    /// done already.
     pub fn cancel(&self) -> bool {
         self.shared.cancel()
     }
 
-    /// A handle that can cancel this task from elsewhere, also while somebody waits for it. (tokio: `AbortHandle`.)
-    pub fn canceller(&self) -> Canceller
+    /// A handle that can cancel this task from elsewhere, also while somebody waits for it. (tokio:
+    /// `AbortHandle`.)
+    pub fn cancel_handle(&self) -> CancelHandle
     where
         T: Send + 'static,
     {
-        Canceller(Arc::clone(&self.shared) as Arc<dyn Cancel>)
+        CancelHandle(Arc::clone(&self.shared) as Arc<dyn Cancel>)
     }
 
     /// Whether the task has ended, by itself or by a cancel.
@@ -187,9 +193,10 @@ impl<T> fmt::Debug for PortalTask<T> {
     }
 }
 
-/// Cancels one [`PortalTask`]; made by [`PortalTask::canceller`]. Keeps the task's result, if nobody has taken it, in memory.
+/// Cancels one [`PortalTask`]; made by [`PortalTask::cancel_handle`]. Keeps the task's result, if
+/// nobody has taken it, in memory.
 #[derive(Clone)]
-pub struct Canceller(Arc<dyn Cancel>);
+pub struct CancelHandle(Arc<dyn Cancel>);
 
 trait Cancel: Send + Sync {
     fn cancel(&self) -> bool;
@@ -206,7 +213,7 @@ impl<T: Send> Cancel for Shared<T> {
     }
 }
 
-impl Canceller {
+impl CancelHandle {
     /// As [`PortalTask::cancel`].
     pub fn cancel(&self) -> bool {
         self.0.cancel()
@@ -218,9 +225,9 @@ impl Canceller {
     }
 }
 
-impl fmt::Debug for Canceller {
+impl fmt::Debug for CancelHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Canceller").field("finished", &self.is_finished()).finish()
+        f.debug_struct("CancelHandle").field("finished", &self.is_finished()).finish()
     }
 }
 
@@ -235,8 +242,8 @@ struct Runner<F: Future> {
 impl<F: Future> Unpin for Runner<F> {}
 
 impl<F: Future> Runner<F> {
-    /// Ends the task. Its future and (if nobody will take it) its result are the user's, and so are their drops: a panic
-    /// of one is not for the executor, which may not survive it.
+    /// Ends the task. Its future and (if nobody will take it) its result are the user's, and so are
+    /// their drops: a panic of one is not for the executor, which may not survive it.
     fn end(&mut self, result: Result<F::Output, Interrupted>) {
         let Some(shared) = self.shared.take() else { return };
         let future = self.future.take();

@@ -1,7 +1,8 @@
 //! Types on which the methods of a service have to agree: each is checked where a method names it.
 //!
-//! A handler's first parameter of a kind, or its result, says what the type is. What the other methods take or give is compared with
-//! that by these traits, so that the compiler says which of the two is out of place, in words of the language.
+//! A handler's first parameter of a kind, or its result, says what the type is. What the other
+//! methods take or give is compared with that by these traits, so that the compiler says which of
+//! the two is out of place, in words of the language.
 
 use std::ops::{ControlFlow, DerefMut};
 

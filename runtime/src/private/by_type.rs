@@ -1,7 +1,9 @@
-//! What a signature means where its types go by another name: an alias, an import, an associated type.
+//! What a signature means where its types go by another name: an alias, an import, an associated
+//! type.
 //!
-//! A macro sees how a type is spelt. What it is, the compiler tells: by a trait where what may be returned is one of few types, and by a
-//! constant where it may be any ([`is_result!`](crate::__is_result), [`opens!`](crate::__opens)), which chooses among impls.
+//! A macro sees how a type is spelt. What it is, the compiler tells: by a trait where what may be
+//! returned is one of few types, and by a constant where it may be any
+//! ([`is_result!`](crate::__is_result), [`opens!`](crate::__opens)), which chooses among impls.
 
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
@@ -57,9 +59,9 @@ macro_rules! __is_result {
     }};
 }
 
-/// A response under `wire`.
+/// A response under `send_result`.
 #[diagnostic::on_unimplemented(
-    message = "`wire` requires a `Result` return type, but this handler returns `{Self}`: remove `wire`",
+    message = "`send_result` requires a `Result` return type, but this handler returns `{Self}`: remove `send_result`",
     label = "not a `Result`"
 )]
 pub trait IsWire: Sized {
@@ -203,8 +205,8 @@ impl<B, C, E, Otherwise> Flows<Otherwise> for Result<ControlFlow<B, C>, E> {
     }
 }
 
-/// `Opens::<T, State>::KIND`: what a value is that `#[on(connect)]` makes. 1 is the first state, 2 the connection's value and the first
-/// state, 0 the connection's value.
+/// `Opens::<T, State>::KIND`: what a value is that `#[on(connect)]` makes. 1 is the first state, 2
+/// the connection's value and the first state, 0 the connection's value.
 pub struct Opens<T, State>(PhantomData<(T, State)>);
 
 impl<State> Opens<State, State> {
@@ -317,7 +319,8 @@ impl<Conn, State, F: First<State>> MakesBoth<0, State, F> for Conn {
     }
 }
 
-/// What the owned parameters of `#[on(disconnect)]` are: some of the connection's value, the last state, and the reason, in this order.
+/// What the owned parameters of `#[on(disconnect)]` are: some of the connection's value, the last
+/// state, and the reason, in this order.
 pub struct End<T, S>(PhantomData<(T, S)>);
 
 impl<T, S> End<T, S> {

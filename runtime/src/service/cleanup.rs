@@ -19,8 +19,8 @@ use crate::scope::Scope;
 
 /// What the server undoes for the service at stop, last in first out.
 ///
-/// Lent to `#[on(start)]`. It also unwinds if the start fails half-way. Background tasks of the server begin here too:
-/// [`spawn`](Self::spawn).
+/// Lent to `#[on(start)]`. It also unwinds if the start fails half-way. Background tasks of the
+/// server begin here too: [`spawn`](Self::spawn).
 pub struct Cleanup {
     steps: Vec<Step>,
     /// `None`: of no server.
@@ -58,12 +58,14 @@ impl Cleanup {
         Self { scope: Some(scope), stopping, ..Self::default() }
     }
 
-    /// Spawns a background task that ends with the server: a metrics report, a sweep of a cache, a subscription.
+    /// Spawns a background task that ends with the server: a metrics report, a sweep of a cache, a
+    /// subscription.
     ///
-    /// The task is cancelled as soon as the stop begins: its future is dropped at the await where it is. So it never makes a stop
-    /// last. It has ended before `#[on(stop)]` runs and before the cleanup is undone. A task with something to do at the end,
-    /// such as a last flush, is spawned by [`Portal::spawn`](crate::Portal::spawn) and watches [`stopping`](Self::stopping):
-    /// the stop waits for it until the grace is over.
+    /// The task is cancelled as soon as the stop begins: its future is dropped at the await where
+    /// it is. So it never makes a stop last. It has ended before `#[on(stop)]` runs and before the
+    /// cleanup is undone. A task with something to do at the end, such as a last flush, is spawned
+    /// by [`Portal::spawn`](crate::Portal::spawn) and watches [`stopping`](Self::stopping): the
+    /// stop waits for it until the grace is over.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -133,12 +135,14 @@ impl Cleanup {
         let _: Option<Infallible> = ended.recv().await;
     }
 
-    /// Runs `step` at stop, on the loop. It is not polled before; it is dropped if the stop's time is over.
+    /// Runs `step` at stop, on the loop. It is not polled before; it is dropped if the stop's time
+    /// is over.
     pub fn push(&mut self, step: impl Future<Output = ()> + Send + 'static) {
         self.steps.push(Step::Run(Box::pin(step)));
     }
 
-    /// Drains `pool` at stop, within what is left of the grace: for pools that only this service uses.
+    /// Drains `pool` at stop, within what is left of the grace: for pools that only this service
+    /// uses.
     pub fn pool(&mut self, pool: Pool) {
         self.steps.push(Step::Drain(pool));
     }

@@ -10,8 +10,8 @@ use portcullis_codec::{DecodeError, EncodeError};
 
 /// What went wrong in a session; `E` is what the service's handlers fail with.
 ///
-/// `#[on(error)]` is given one and may answer it. [`Session::next`](crate::Session::next) fails with a
-/// `SessionError<Infallible>`, which goes into a handler's own error by `From`.
+/// `#[on(error)]` is given one and may answer it. [`Session::next`](crate::Session::next) fails
+/// with a `SessionError<Infallible>`, which goes into a handler's own error by `From`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SessionError<E = Infallible> {
@@ -21,7 +21,8 @@ pub enum SessionError<E = Infallible> {
     Decode(DecodeError),
     /// A response could not be written; nothing of it was sent.
     Encode(EncodeError),
-    /// [`Session::next_within`](crate::Session::next_within) ran out of time; the session can go on.
+    /// [`Session::next_timeout`](crate::Session::next_timeout) ran out of time; the session can go
+    /// on.
     Timeout,
     /// A handler panicked. The session ends, after an answer if there is one.
     Panicked(Panic),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Service, Style};
+use super::{HandlerKind, Service};
 
 /// What `Server::new` takes: a service, or one that is shared already.
 #[diagnostic::on_unimplemented(
@@ -18,7 +18,7 @@ pub trait IntoService {
 }
 
 impl<S: Service> IntoService for S {
-    type Service = <S::Style as Style<S>>::Served;
+    type Service = <S::Kind as HandlerKind<S>>::Served;
 
     fn into_service(self) -> Arc<S> {
         Arc::new(self)
@@ -26,7 +26,7 @@ impl<S: Service> IntoService for S {
 }
 
 impl<S: Service> IntoService for Arc<S> {
-    type Service = <S::Style as Style<S>>::Served;
+    type Service = <S::Kind as HandlerKind<S>>::Served;
 
     fn into_service(self) -> Arc<S> {
         self

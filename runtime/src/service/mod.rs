@@ -1,20 +1,22 @@
 //! [`Service`]: what a server serves.
 //!
-//! `#[service]` implements it; it may be implemented by hand as well. A service is one value behind an
-//! [`Arc`], shared by all its sessions. Every method here runs on the loop, inside the session's own task, and
-//! must not block it. A future that one of them returns may be dropped at any await: when the peer is gone, when
-//! a time limit passes, when the server's grace is over.
+//! `#[service]` implements it; it may be implemented by hand as well. A service is one value behind
+//! an [`Arc`], shared by all its sessions. Every method here runs on the loop, inside the session's
+//! own task, and must not block it. A future that one of them returns may be dropped at any await:
+//! when the peer is gone, when a time limit passes, when the server's grace is over.
 //!
 //! Everything that the trait mentions is here, and nothing that runs it:
 //!
-//! - [`Service`], and [`Style`], which says whether its handler is given requests or asks for them;
-//! - [`Peer`] and [`Session`]: what handlers hold; [`shared`] is what a `Peer` is a handle on, [`server_shared`] what all
-//!   sessions of a server share, [`origin`] what is known of the other end;
+//! - [`Service`], and [`HandlerKind`], which says whether its handler is given requests or asks for
+//!   them;
+//! - [`Peer`] and [`Session`]: what handlers hold; [`shared`] is what a `Peer` is a handle on,
+//!   [`server_shared`] what all sessions of a server share, [`origin`] what is known of the other
+//!   end;
 //! - [`Reason`], [`SessionError`] and the errors of sending;
 //! - [`Cleanup`] and [`Stopping`].
 //!
-//! This module imports the offload core and the errors of codecs only. The drivers of sessions (`session`), the transports and the
-//! server import it.
+//! This module imports the offload core and the errors of codecs only. The drivers of sessions
+//! (`session`), the transports and the server import it.
 
 mod cleanup;
 mod error;
@@ -46,11 +48,11 @@ pub use self::origin::Credentials;
 pub use self::peer::Peer;
 pub use self::reason::Reason;
 pub use self::session::Session;
-pub use self::shared::closed::Closed;
-pub use self::shared::send::{Posting, Sending};
+pub use self::shared::closed::ClosedFuture;
+pub use self::shared::send::{PostFuture, SendFuture};
 pub use self::steps::{StateLimits, Step};
 pub use self::stopping::Stopping;
-pub use self::style::{InLine, Stepwise, Style};
+pub use self::style::{HandlerKind, PerRequest, PerSession};
 
 /// For what drives sessions, and for transports. Nothing in here is part of the public interface.
 #[doc(hidden)]
@@ -68,7 +70,8 @@ pub mod internal {
 /// Any error, for hooks whose failure is only reported.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What becomes of a pending handler when the peer closes its writing side. A reset always drops it.
+/// What becomes of a pending handler when the peer closes its writing side. A reset always drops
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HalfClose {
     /// The handler is dropped: the peer is taken to be gone.
@@ -79,8 +82,8 @@ pub enum HalfClose {
 
 /// A network service: what it reads, what it answers, and the life of its connections.
 ///
-/// What the methods' `where`s ask for, every service has: they keep the compiler from saying of each future once more what it
-/// says of the type.
+/// What the methods' `where`s ask for, every service has: they keep the compiler from saying of
+/// each future once more what it says of the type.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a service",
     note = "write `#[service]` on an `impl {Self}` block that has a `#[request]`, a `#[session]`, or `#[state]`s"
@@ -93,28 +96,31 @@ pub trait Service: Sized + Send + Sync + 'static { // `Arc` for `Rc`, `Mutex` or
     type Response: Send + 'static; // `Arc` for `Rc`, `Mutex` for `RefCell`
     /// What handlers fail with; `Infallible` if none can.
     type Error: Display + Send + 'static; // `impl Display` for a type of yours, `Box<dyn Error + Send + Sync>` for `Box<dyn Error>`
-    /// What other tasks and threads post to a session; [`Infallible`](std::convert::Infallible) where there is no `#[event]`.
+    /// What other tasks and threads post to a session; [`Infallible`](std::convert::Infallible)
+    /// where there is no `#[event]`.
     type Event: Send + 'static; // `Arc` for `Rc`, `Mutex` for `RefCell`
     /// The connection's own value, made by [`on_connect`](Self::on_connect).
     type Conn: Send + 'static; // `Arc` for `Rc`, `Mutex` for `RefCell`
     /// The state between requests; `()` for services without states.
     type State: Send + 'static; // `Arc` for `Rc`, `Mutex` for `RefCell`, in the data of the states
-    /// Which kind of handler there is: [`Stepwise`] or [`InLine`].
-    type Style: Style<Self, Served = Self>;
+    /// Which kind of handler there is: [`PerRequest`] or [`PerSession`].
+    type Kind: HandlerKind<Self, Served = Self>;
 
     /// The names of the methods that handle requests, for reports.
     const HANDLERS: &'static [&'static str] = &[];
 
-    /// What the service is, as a value: what [`Describe`](crate::Describe) gives. `#[service]` fills it in.
+    /// What the service is, as a value: what [`Describe`](crate::Describe) gives. `#[service]`
+    /// fills it in.
     const SERVICE_DESCRIPTION: Description<'static> = Description::new("", "", &[]);
 
     /// What becomes of a pending handler when the peer closes its writing side.
     const HALF_CLOSE: HalfClose = HalfClose::Answer;
 
     /// The shortest of all times in [`state_limits`](Self::state_limits).
-    const SHORTEST_LIMIT: Option<Duration> = None;
+    const MIN_STATE_TIMEOUT: Option<Duration> = None;
 
-    /// Runs once, before the first connection is accepted. What it puts on `cleanup` runs at stop, in reverse.
+    /// Runs once, before the first connection is accepted. What it puts on `cleanup` runs at stop,
+    /// in reverse.
     ///
     /// # Errors
     /// The server does not start, and serving fails with this error.
@@ -141,14 +147,16 @@ pub trait Service: Sized + Send + Sync + 'static { // `Arc` for `Rc`, `Mutex` or
     fn on_connect(
         self: &Arc<Self>,
         peer: &Peer<Self::Response, Self::Event>,
-    ) -> impl Future<Output = Result<Opened<Self>, Self::Error>> + Send
+    ) -> impl Future<Output = Result<Connected<Self>, Self::Error>> + Send
     where
         Self: Send + Sync + 'static;
 
-    /// Runs exactly once for each connection whose [`on_connect`](Self::on_connect) succeeded, also at stop.
+    /// Runs exactly once for each connection whose [`on_connect`](Self::on_connect) succeeded, also
+    /// at stop.
     ///
-    /// `last` is the state if the session was idle; while a handler runs it holds the state itself, and the reason
-    /// [names it](Reason::While). Unless the connection is gone, `peer` still takes a last response here.
+    /// `last` is the state if the session was idle; while a handler runs it holds the state itself,
+    /// and the reason [names it](Reason::InState). Unless the connection is gone, `peer` still
+    /// takes a last response here.
     fn on_disconnect(
         self: &Arc<Self>,
         peer: &Peer<Self::Response, Self::Event>,
@@ -165,8 +173,9 @@ pub trait Service: Sized + Send + Sync + 'static { // `Arc` for `Rc`, `Mutex` or
         ready(())
     }
 
-    /// Runs when a handler failed or panicked, or the peer sent what is no request: answers, or says why the
-    /// session ends. After a panic, and where the codec can't read on, the session ends after the answer too.
+    /// Runs when a handler failed or panicked, or the peer sent what is no request: answers, or
+    /// says why the session ends. After a panic, and where the codec can't read on, the session
+    /// ends after the answer too.
     fn on_error(
         self: &Arc<Self>,
         peer: &Peer<Self::Response, Self::Event>,
@@ -182,12 +191,12 @@ pub trait Service: Sized + Send + Sync + 'static { // `Arc` for `Rc`, `Mutex` or
         ready(ControlFlow::Break(Reason::from_error(&error)))
     }
 
-    /// Handles one request of a [`Stepwise`] service, which has to write this. Requests of one session are handled one after the
-    /// other, in order.
+    /// Handles one request of a [`PerRequest`] service, which has to write this. Requests of one
+    /// session are handled one after the other, in order.
     ///
-    /// A session holds its state between steps, and lends it to one handler at a time: while the handler runs, the state's
-    /// data is its own. If the handler fails, panics or is dropped, the data is gone, and only the state's
-    /// [name](Self::state_name) is left.
+    /// A session holds its state between steps, and lends it to one handler at a time: while the
+    /// handler runs, the state's data is its own. If the handler fails, panics or is dropped, the
+    /// data is gone, and only the state's [name](Self::state_name) is left.
     ///
     /// # Errors
     /// The error goes to [`on_error`](Self::on_error).
@@ -206,11 +215,11 @@ pub trait Service: Sized + Send + Sync + 'static { // `Arc` for `Rc`, `Mutex` or
         Self::Response: Send,
     {
         let _ = (state, peer, conn, request);
-        async { unreachable!("a `Stepwise` service handles requests") }
+        async { unreachable!("a `PerRequest` service handles requests") }
     }
 
-    /// Handles one event that was [posted](Peer::post), between two requests. `Break` gives back the state: it has no
-    /// handler for events, and this one is passed over.
+    /// Handles one event that was [posted](Peer::post), between two requests. `Break` gives back
+    /// the state: it has no handler for events, and this one is passed over.
     ///
     /// # Errors
     /// The error goes to [`on_error`](Self::on_error).
@@ -231,8 +240,8 @@ pub trait Service: Sized + Send + Sync + 'static { // `Arc` for `Rc`, `Mutex` or
         ready(Ok(ControlFlow::Break(state)))
     }
 
-    /// One of the state's [limits](Self::state_limits) has passed while the session was idle. `Break` gives back the
-    /// state: the session ends, with that as its last.
+    /// One of the state's [limits](Self::state_limits) has passed while the session was idle.
+    /// `Break` gives back the state: the session ends, with that as its last.
     ///
     /// # Errors
     /// The error goes to [`on_error`](Self::on_error).
@@ -275,10 +284,11 @@ pub trait Service: Sized + Send + Sync + 'static { // `Arc` for `Rc`, `Mutex` or
         false
     }
 
-    /// The state in which a session goes on after a handler of the state called `name` has failed and its error was
-    /// answered: the same one, if it has no data that is gone with the handler.
+    /// The state in which a session goes on after a handler of the state called `name` has failed
+    /// and its error was answered: the same one, if it has no data that is gone with the handler.
     ///
-    /// Without one (the default, unless the state is `()`) the session ends after the error's answer.
+    /// Without one (the default, unless the state is `()`) the session ends after the error's
+    /// answer.
     fn recover(self: &Arc<Self>, name: &'static str) -> Option<Self::State> {
         let _ = name;
         let mut unit = Some(());
@@ -286,13 +296,15 @@ pub trait Service: Sized + Send + Sync + 'static { // `Arc` for `Rc`, `Mutex` or
         unit.downcast_mut::<Option<Self::State>>().and_then(Option::take)
     }
 
-    /// Runs a part of a session of an [`InLine`] service, which has to write this: from now on, to wherever it returns.
+    /// Runs a part of a session of an [`PerSession`] service, which has to write this: from now on,
+    /// to wherever it returns.
     ///
-    /// Returning without having asked for a request ends the connection; returning after that starts the
-    /// handler again for the requests that follow. Started at once, it may speak first.
+    /// Returning without having asked for a request ends the connection; returning after that
+    /// starts the handler again for the requests that follow. Started at once, it may speak first.
     ///
     /// # Errors
-    /// The error goes to [`on_error`](Self::on_error), unless the peer had ended the session before.
+    /// The error goes to [`on_error`](Self::on_error), unless the peer had ended the session
+    /// before.
     fn on_session(
         self: &Arc<Self>,
         conn: &mut Self::Conn,
@@ -305,20 +317,20 @@ pub trait Service: Sized + Send + Sync + 'static { // `Arc` for `Rc`, `Mutex` or
         Self::Response: Send,
     {
         let _ = (conn, session);
-        async { unreachable!("an `InLine` service handles sessions") }
+        async { unreachable!("an `PerSession` service handles sessions") }
     }
 }
 
 /// What [`Service::on_connect`] makes of a connection.
-pub struct Opened<S: Service> {
+pub struct Connected<S: Service> {
     /// The connection's own value.
     pub conn: S::Conn,
     /// The state before the first request.
     pub state: S::State,
 }
 
-impl<S: Service> fmt::Debug for Opened<S> {
+impl<S: Service> fmt::Debug for Connected<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Opened").finish_non_exhaustive()
+        f.debug_struct("Connected").finish_non_exhaustive()
     }
 }

@@ -1,9 +1,9 @@
 //! [`Origin`]: what is known of a connection's other end; and [`Credentials`], which a Unix socket knows.
 //!
-//! Each session has one of these, so it is as small as an address. What a transport knows beyond that (a TLS handshake,
-//! descriptors that were passed) is behind one pointer, in an [`Extended`] origin whose type is erased: this module does not
-//! know the transports. An extension trait of the transport finds it again by its type, through
-//! [`Peer::extension`](crate::Peer::extension).
+//! Each session has one of these, so it is as small as an address. What a transport knows beyond
+//! that (a TLS handshake, descriptors that were passed) is behind one pointer, in an [`Extended`]
+//! origin whose type is erased: this module does not know the transports. An extension trait of the
+//! transport finds it again by its type, through [`Peer::extension`](crate::Peer::extension).
 
 use std::any::Any;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
@@ -31,7 +31,8 @@ pub enum Origin {
     Extended(Arc<Extended>),
 }
 
-/// An origin with what a transport adds to it, in one allocation. `Arc<Extended<T>>` coerces to `Arc<Extended>`.
+/// An origin with what a transport adds to it, in one allocation. `Arc<Extended<T>>` coerces to
+/// `Arc<Extended>`.
 pub struct Extended<T: ?Sized = dyn Any + Send + Sync> {
     /// What is known without it.
     pub below: Origin,

@@ -16,25 +16,26 @@ use super::error::{SessionError, TrySendError};
 #[cfg(unix)]
 use super::origin::Credentials;
 use super::shared::SessionShared;
-use super::shared::closed::Closed;
+use super::shared::closed::ClosedFuture;
 use super::shared::mailbox::{Mailbox, SendState};
 use super::shared::queue::{BoundedQueue, Cost};
-use super::shared::send::{Posting, Sending};
+use super::shared::send::{PostFuture, SendFuture};
 
 /// The other end of a connection: a clonable handle to send to, from anywhere.
 ///
 /// What is sent goes out in order, between the responses of the session's own handler. At most
-/// `max_outbound` responses wait for a peer that does not read, or as many as
-/// `max_outbound_bytes` lets:
-/// [`send`](Self::send) then waits for a place, [`try_send`](Self::try_send) gives the response back.
+/// `max_queued_responses` responses wait for a peer that does not read, or as many as
+/// `max_queued_response_bytes` lets: [`send`](Self::send) then waits for a place,
+/// [`try_send`](Self::try_send) gives the response back.
 ///
-/// Where the service has `#[event]` handlers, [`post`](Self::post) and [`try_post`](Self::try_post) leave an event of
-/// type `Ev` for the session's own state machine; elsewhere `Ev` is a type without values, and nothing can be posted.
+/// Where the service has `#[event]` handlers, [`post`](Self::post) and [`try_post`](Self::try_post)
+/// leave an event of type `Ev` for the session's own state machine; elsewhere `Ev` is a type
+/// without values, and nothing can be posted.
 ///
-/// Two handles are equal if they are of the same connection. A handle may be kept after the session's end: it
-/// then only says that it [is closed](Self::is_closed).
-// Behind a trait, because clippy's `mutable_key_type` would see the lock otherwise, and warn about a set of peers.
-// A peer hashes and compares by what never changes.
+/// Two handles are equal if they are of the same connection. A handle may be kept after the
+/// session's end: it then only says that it [is closed](Self::is_closed).
+// Behind a trait, because clippy's `mutable_key_type` would see the lock otherwise, and warn about
+// a set of peers. A peer hashes and compares by what never changes.
 pub struct Peer<Rsp, Ev = Infallible>(Arc<dyn PeerInner<Rsp, Ev>>);
 
 trait PeerInner<Rsp, Ev>: Send + Sync {
@@ -86,7 +87,8 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
         self.inner().origin().addr()
     }
 
-    /// Who is at the other end of a Unix socket; `None` on other transports, or where the system does not tell.
+    /// Who is at the other end of a Unix socket; `None` on other transports, or where the system
+    /// does not tell.
     #[cfg(unix)]
     pub fn credentials(&self) -> Option<Credentials> {
         self.inner().origin().credentials()
@@ -100,15 +102,16 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
         self.inner().origin().extension()
     }
 
-    /// Sends a response, waiting for a place in the peer's queue if it is full; first come, first served.
+    /// Sends a response, waiting for a place in the peer's queue if it is full; first come, first
+    /// served.
     ///
-    /// The future is `Send + 'static`: await it on the loop, or `.wait(worker)?` for it on a thread. Nothing is
-    /// sent before its first poll. Dropped while it waits, it sends nothing.
+    /// The future is `Send + 'static`: await it on the loop, or `.wait(worker)?` for it on a
+    /// thread. Nothing is sent before its first poll. Dropped while it waits, it sends nothing.
     ///
     /// # Errors
     /// [`SendError`](crate::SendError) with the response, if the session has ended or is closing.
-    pub fn send(&self, response: Rsp) -> Sending<Rsp, Ev> {
-        Sending::new(self.clone(), response)
+    pub fn send(&self, response: Rsp) -> SendFuture<Rsp, Ev> {
+        SendFuture::new(self.clone(), response)
     }
 
     /// Sends a response if the peer's queue has a place. Never waits.
@@ -120,14 +123,16 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
         self.try_enqueue(response, cost, |mailbox| &mut mailbox.queues().responses)
     }
 
-    /// Sends each item of a stream, as fast as the peer reads; ends with the stream, or with the session.
+    /// Sends each item of a stream, as fast as the peer reads; ends with the stream, or with the
+    /// session.
     ///
-    /// The stream is dropped then, whichever ends first, also while its next item is waited for. So whoever fills it is told:
-    /// the thread behind a [`channel`](crate::channel()) gets an error from its next `send`. The future is `Send + 'static`
-    /// if the stream is.
+    /// The stream is dropped then, whichever ends first, also while its next item is waited for. So
+    /// whoever fills it is told: the thread behind a [`channel`](crate::channel()) gets an error
+    /// from its next `send`. The future is `Send + 'static` if the stream is.
     ///
     /// # Errors
-    /// [`SessionError::Ended`] with the reason, if the session has ended or is closing before the stream has.
+    /// [`SessionError::Ended`] with the reason, if the session has ended or is closing before the
+    /// stream has.
     ///
     /// # Cancellation
     /// Dropped, it drops the stream, and one item at most that was taken from it.
@@ -138,24 +143,26 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
         forward(self.clone(), stream)
     }
 
-    /// Posts an event to the session's `#[event]` handler, waiting for a place if the queue is full; first come, first
-    /// served. At most `max_events` wait to be handled.
+    /// Posts an event to the session's `#[event]` handler, waiting for a place if the queue is
+    /// full; first come, first served. At most `max_queued_events` wait to be handled.
     ///
-    /// Events are handled one at a time, between requests, in the order in which they were posted. In a state that has no
-    /// handler for them they are passed over. The future is `Send + 'static`, as that of [`send`](Self::send). A handler that
-    /// posts to its own full queue would wait for itself: it uses [`try_post`](Self::try_post).
+    /// Events are handled one at a time, between requests, in the order in which they were posted.
+    /// In a state that has no handler for them they are passed over. The future is
+    /// `Send + 'static`, as that of [`send`](Self::send). A handler that posts to its own full
+    /// queue would wait for itself: it uses [`try_post`](Self::try_post).
     ///
     /// # Errors
-    /// [`SendError`](crate::SendError) with the event, if the session has ended or is closing. An event that was posted is dropped if the
-    /// session ends before it is handled.
+    /// [`SendError`](crate::SendError) with the event, if the session has ended or is closing. An
+    /// event that was posted is dropped if the session ends before it is handled.
     ///
     /// # Cancellation
     /// Nothing is posted before the first poll. Dropped while it waits, it posts nothing.
-    pub fn post(&self, event: Ev) -> Posting<Rsp, Ev> {
-        Posting::new(self.clone(), event)
+    pub fn post(&self, event: Ev) -> PostFuture<Rsp, Ev> {
+        PostFuture::new(self.clone(), event)
     }
 
-    /// Posts an event if the queue has a place. Never waits: a broadcast is not held up by the slowest.
+    /// Posts an event if the queue has a place. Never waits: a broadcast is not held up by the
+    /// slowest.
     ///
     /// # Errors
     /// [`TrySendError`] with the event: the queue is full, or the session has ended.
@@ -182,7 +189,8 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
         })
     }
 
-    /// Ends the session once what is queued has been written; a handler that runs is finished first.
+    /// Ends the session once what is queued has been written; a handler that runs is finished
+    /// first.
     ///
     /// Requests that were not begun are dropped. Returns at once; closing twice is closing once.
     pub fn close(&self) {
@@ -194,13 +202,14 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
         self.inner().is_closed()
     }
 
-    /// Ready once nothing can be sent any more: the session has ended or is closing. (tokio: `mpsc::Sender::closed`.)
+    /// Ready once nothing can be sent any more: the session has ended or is closing. (tokio:
+    /// `mpsc::Sender::closed`.)
     ///
-    /// In `#[on(disconnect)]` the peer still takes a last response, so it is closed only after that hook: one that waits for a
-    /// task which waits for this calls [`close`](Self::close) first.
+    /// In `#[on(disconnect)]` the peer still takes a last response, so it is closed only after that
+    /// hook: one that waits for a task which waits for this calls [`close`](Self::close) first.
     ///
-    /// For tasks that work for this peer alone, which a session neither has nor ends: they `select!` between it and their work. The
-    /// future is `Send + 'static` and cancel-safe.
+    /// For tasks that work for this peer alone, which a session neither has nor ends: they
+    /// `select!` between it and their work. The future is `Send + 'static` and cancel-safe.
     ///
     /// ```
     /// # use portcullis_runtime::{Interrupted, Peer, Portal};
@@ -216,8 +225,8 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
     ///     Ok(())
     /// }
     /// ```
-    pub fn closed(&self) -> Closed<Rsp, Ev> {
-        Closed::new(self.clone())
+    pub fn closed(&self) -> ClosedFuture<Rsp, Ev> {
+        ClosedFuture::new(self.clone())
     }
 }
 

@@ -1,8 +1,9 @@
 //! [`ServerShared`]: what all sessions of a server share: how far its stop has come, the clock, and the limits.
 //!
-//! Deadlines cost a session one word. A session arms a point of the server's coarse clock. One task of the
-//! server moves the clock and wakes the sessions whose point has passed. A deadline is late by at most one tick, and never
-//! early: it is counted from the time itself, because the clock stands still while the loop is blocked.
+//! Deadlines cost a session one word. A session arms a point of the server's coarse clock. One task
+//! of the server moves the clock and wakes the sessions whose point has passed. A deadline is late
+//! by at most one tick, and never early: it is counted from the time itself, because the clock
+//! stands still while the loop is blocked.
 
 use std::any::Any;
 use std::fmt;
@@ -78,8 +79,8 @@ pub struct QueueLimits {
     pub decode_on: Option<DecodeOn>,
 }
 
-/// What a response weighs, and what all that wait may weigh together. The type of the responses is erased, because the options of
-/// a server do not name its service.
+/// What a response weighs, and what all that wait may weigh together. The type of the responses is
+/// erased, because the options of a server do not name its service.
 #[derive(Clone)]
 pub struct WeightLimit {
     max: usize,
@@ -216,7 +217,8 @@ impl ServerShared {
         millis(self.began.elapsed())
     }
 
-    /// The point at which `limit`, counted from now, has surely passed. Never zero, which stands for "no deadline".
+    /// The point at which `limit`, counted from now, has surely passed. Never zero, which stands
+    /// for "no deadline".
     #[inline]
     pub fn deadline_after(&self, limit: Duration) -> u64 {
         self.time().saturating_add(millis(limit)).saturating_add(1)

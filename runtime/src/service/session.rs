@@ -32,8 +32,9 @@ impl<Req, Rsp> Session<Req, Rsp> {
     /// The next request.
     ///
     /// # Errors
-    /// [`SessionError::Decode`] if what came is no request; asking again goes on with the next one, if the codec
-    /// can. [`SessionError::Ended`] when none will come: the peer has closed, the server stops, the session was closed.
+    /// [`SessionError::Decode`] if what came is no request; asking again goes on with the next one,
+    /// if the codec can. [`SessionError::Ended`] when none will come: the peer has closed, the
+    /// server stops, the session was closed.
     ///
     /// # Cancellation
     /// Dropped before its end, it has taken nothing.
@@ -44,12 +45,13 @@ impl<Req, Rsp> Session<Req, Rsp> {
     /// The next request, if it comes within `limit`.
     ///
     /// # Errors
-    /// As [`next`](Self::next); [`SessionError::Timeout`] if none came in time: the session can go on, and what has
-    /// arrived of a request is kept. A request that is already there is taken even with a limit of zero.
+    /// As [`next`](Self::next); [`SessionError::Timeout`] if none came in time: the session can go
+    /// on, and what has arrived of a request is kept. A request that is already there is taken even
+    /// with a limit of zero.
     ///
     /// # Cancellation
     /// Dropped before its end, it has taken nothing.
-    pub async fn next_within(&mut self, limit: Duration) -> Result<Req, SessionError> {
+    pub async fn next_timeout(&mut self, limit: Duration) -> Result<Req, SessionError> {
         let next = NextRequest { slot: &self.slot.0 };
         tokio::time::timeout(limit, next).await.unwrap_or(Err(SessionError::Timeout))
     }
@@ -65,13 +67,16 @@ impl<Req, Rsp> Session<Req, Rsp> {
         self.peer.send(response).await.map_err(|_| SessionError::Ended(self.peer.inner().end_reason()))
     }
 
-    /// Sends each item of a stream, as fast as the peer reads; ends with the stream, or with the session.
+    /// Sends each item of a stream, as fast as the peer reads; ends with the stream, or with the
+    /// session.
     ///
-    /// The stream is dropped then, whichever ends first, also while its next item is waited for. So its producer stops:
-    /// a thread that sends into a [`channel`](crate::channel()) gets an error from its next `send`. See [`Peer::forward`].
+    /// The stream is dropped then, whichever ends first, also while its next item is waited for. So
+    /// its producer stops: a thread that sends into a [`channel`](crate::channel()) gets an error
+    /// from its next `send`. See [`Peer::forward`].
     ///
     /// # Errors
-    /// [`SessionError::Ended`] with the reason, if the connection is gone or closing before the stream has ended.
+    /// [`SessionError::Ended`] with the reason, if the connection is gone or closing before the
+    /// stream has ended.
     ///
     /// # Cancellation
     /// Dropped, it drops the stream, and one item at most that was taken from it.
@@ -172,7 +177,8 @@ impl<Req> RequestSlot<Req> {
         self.0.lock().item = Some(item);
     }
 
-    /// Puts in an item for the `next` that is pending. Returns its waker, which the driver wakes unless it is the driver's own.
+    /// Puts in an item for the `next` that is pending. Returns its waker, which the driver wakes
+    /// unless it is the driver's own.
     #[must_use]
     #[inline]
     pub fn deliver(&self, item: Result<Req, SessionError>) -> Option<Waker> {

@@ -1,23 +1,25 @@
-//! [`Step`] and [`StateLimits`]: what a session does after a handler, and how long it may stay in a state.
+//! [`Step`] and [`StateLimits`]: what a session does after a handler, and how long it may stay in a
+//! state.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::Service;
 
-/// How long a session may be in a state. Both count while it is idle: a handler that runs is not cut short.
+/// How long a session may be in a state. Both count while it is idle: a handler that runs is not
+/// cut short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StateLimits {
     /// From one whole request to the next; begins with the state, too. In its place the server's
-    /// `idle_within` does not count.
+    /// `idle_timeout` does not count.
     pub idle: Option<Duration>,
     /// From entering the state, from another one, to leaving it.
-    pub within: Option<Duration>,
+    pub max_duration: Option<Duration>,
 }
 
 impl StateLimits {
     /// As long as it likes.
-    pub const NONE: Self = Self { idle: None, within: None };
+    pub const NONE: Self = Self { idle: None, max_duration: None };
 }
 
 /// What a step leads to.

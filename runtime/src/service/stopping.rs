@@ -7,8 +7,8 @@ use std::pin::Pin;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// Tells when a server has been told to stop. From [`Cleanup::stopping`](crate::Cleanup::stopping) and
-/// `ServerHandle::stopping`.
+/// Tells when a server has been told to stop. From [`Cleanup::stopping`](crate::Cleanup::stopping)
+/// and `ServerHandle::stopping`.
 ///
 /// `stopping.wait().await` as often as you like, or `stopping.await`. Waiting is cancel-safe.
 #[derive(Clone)]

@@ -53,7 +53,8 @@ where
         if codec.clone().encode(message.clone(), &mut output).is_ok() {
             let again = codec.clone().decode(&mut output).expect("it was written");
             assert_eq!(again, Some(message));
-            // What may stand between frames, such as the newline behind JSON, is taken off with the next one.
+            // What may stand between frames, such as the newline behind JSON, is taken off with the
+            // next one.
             let more = codec.clone().decode_eof(&mut output).expect("nothing is left");
             assert!(more.is_none() && output.is_empty(), "more was written than is read");
         }

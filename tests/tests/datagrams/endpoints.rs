@@ -49,7 +49,7 @@ on_loops! {
         let before = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let addr = before.local_addr().unwrap();
         let asking = tokio::spawn(async move {
-            client(addr).await.resend_every(SHORT).call("a".into()).await.unwrap()
+            client(addr).await.retransmit_interval(SHORT).call("a".into()).await.unwrap()
         });
         // It has asked a server that goes without an answer.
         timeout(LIMIT, before.recv(&mut [0; 10])).await.expect("in time").unwrap();
@@ -75,11 +75,11 @@ on_loops! {
                 }
             }
         });
-        let mut patient = client(addr).await.limit(SHORT);
+        let mut patient = client(addr).await.timeout(SHORT);
         let Err(ClientError::Io(error)) = patient.call("a".into()).await else { panic!("no answer comes") };
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert_eq!(count.load(SeqCst), 1);
-        let mut insistent = client(addr).await.resend_every(SHORT);
+        let mut insistent = client(addr).await.retransmit_interval(SHORT);
         assert_eq!(insistent.call("b".into()).await.unwrap(), "b");
         assert_eq!(count.load(SeqCst), 3);
         deaf.abort();
@@ -88,10 +88,10 @@ on_loops! {
     async fn an_endpoint_can_tell_an_answer_from_those_to_requests_before() {
         let counter = Arc::new(Counter::default());
         let server = counter.bound().spawn().await.unwrap();
-        let mut client = client(server.local_addr()).await.limit(SHORT);
+        let mut client = client(server.local_addr()).await.timeout(SHORT);
         client.call("hold".into()).await.unwrap_err();
         counter.gate.add_permits(1);
-        let mut client = client.limit(LIMIT);
+        let mut client = client.timeout(LIMIT);
         let answer = client.call_matching("b".into(), |answer| answer.ends_with("b")).await.unwrap();
         assert_eq!(answer, "2: b");
         stop(server).await;
@@ -101,7 +101,7 @@ on_loops! {
         use futures::StreamExt;
         let mut center = Endpoint::<&[u8], Vec<u8>, _>::bind(Udp::new("127.0.0.1:0", Datagrams::<Raw>::new().max_size(10))).unwrap();
         let to = center.local_addr().unwrap().ip().unwrap();
-        let mut other = Endpoint::<&[u8], Vec<u8>, _>::connect(Udp::new(to, Datagrams::<Raw>::new())).await.unwrap().limit(LIMIT);
+        let mut other = Endpoint::<&[u8], Vec<u8>, _>::connect(Udp::new(to, Datagrams::<Raw>::new())).await.unwrap().timeout(LIMIT);
         for message in [&b"one"[..], b"", b"this is too long", b"four"] {
             other.send(message).await.unwrap();
         }
@@ -166,7 +166,8 @@ fn a_thread_talks_to_a_server_without_a_runtime_in_any_format() {
         .spawn_thread()
         .unwrap();
     fn ask(to: SocketAddr, codec: impl DatagramCodec<u64, u64>) {
-        let mut client = BlockingEndpoint::<u64, u64, _>::connect(Udp::new(to, codec)).unwrap().limit(LIMIT);
+        let mut client =
+            BlockingEndpoint::<u64, u64, _>::connect(Udp::new(to, codec)).unwrap().timeout(LIMIT);
         assert_eq!(client.call(12).unwrap(), 144);
         client.send(5).unwrap();
         assert_eq!(client.next().unwrap().unwrap().0, 25);
@@ -180,7 +181,7 @@ fn a_thread_talks_to_a_server_without_a_runtime_in_any_format() {
 #[test]
 fn a_blocking_endpoint_keeps_its_time_limit_and_tells_of_what_is_no_message() {
     let mut quiet =
-        BlockingEndpoint::<u64, u64, _>::bind(Udp::new("127.0.0.1:0", Number)).unwrap().limit(SHORT);
+        BlockingEndpoint::<u64, u64, _>::bind(Udp::new("127.0.0.1:0", Number)).unwrap().timeout(SHORT);
     let to = quiet.local_addr().unwrap();
     let Err(ClientError::Io(error)) = quiet.recv() else { panic!("nobody has sent") };
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
@@ -190,7 +191,7 @@ fn a_blocking_endpoint_keeps_its_time_limit_and_tells_of_what_is_no_message() {
     for message in [&b"short"[..], b"far too long", b"\0\0\0\0\0\0\0\x07"] {
         other.send_to(message, &to).unwrap();
     }
-    let mut quiet = quiet.limit(LIMIT);
+    let mut quiet = quiet.timeout(LIMIT);
     let Some(Err(ClientError::Decode(error))) = quiet.next() else { panic!("it is too short") };
     assert_eq!(error.to_string(), "not eight bytes");
     let Some(Err(ClientError::Decode(error))) = quiet.next() else { panic!("it is too long") };

@@ -7,7 +7,7 @@ use super::*;
 on_loops! {
     async fn d5_a_flood_fills_its_own_queue_and_holds_up_nobody() {
         let counter = Arc::new(Counter::default());
-        let server = counter.bound().max_inbound(4000);
+        let server = counter.bound().max_queued_datagram_bytes(4000);
         let stats = server.datagram_stats();
         let server = server.spawn().await.unwrap();
         let (flood, other) = (raw(server.local_addr()).await, raw(server.local_addr()).await);
@@ -31,7 +31,7 @@ on_loops! {
 
     async fn s2_strangers_beyond_the_limit_of_sessions_are_dropped_until_one_leaves() {
         let counter = Arc::new(Counter::default());
-        let server = counter.bound().max_connections(2).idle_within(SHORT * 4);
+        let server = counter.bound().max_connections(2).idle_timeout(SHORT * 4);
         let stats = server.datagram_stats();
         let server = server.spawn().await.unwrap();
         let (one, two) = (raw(server.local_addr()).await, raw(server.local_addr()).await);
@@ -42,7 +42,7 @@ on_loops! {
         three.send(b"b").await.unwrap();
         wait(|| stats.counts().no_place == 1).await;
         assert_eq!(counter.end(1).await, Reason::Timeout);
-        let mut four = client(server.local_addr()).await.resend_every(SHORT);
+        let mut four = client(server.local_addr()).await.retransmit_interval(SHORT);
         assert_eq!(four.call("c".into()).await.unwrap(), "1: c");
         assert_eq!(counter.connected.load(SeqCst), 3);
         counter.gate.add_permits(1);
@@ -64,7 +64,8 @@ on_loops! {
             stranger.send(b"a").await.unwrap();
             flood.push(stranger);
         }
-        // One host has as many sessions of datagrams as it may have connections, and those beside them.
+        // One host has as many sessions of datagrams as it may have connections, and those beside
+        // them.
         wait(|| stats.counts().no_place == 48).await;
         assert_eq!(counter.begun.load(SeqCst), 2);
         for n in 0..2 {
@@ -94,7 +95,7 @@ on_loops! {
             assert_eq!(ask(&other, "b").await, "1: b");
         }
         // It goes on when it is slow enough.
-        let mut slow = client(server.local_addr()).await.resend_every(SHORT);
+        let mut slow = client(server.local_addr()).await.retransmit_interval(SHORT);
         assert_eq!(slow.call("d".into()).await.unwrap(), "1: d");
         assert_eq!(stats.counts().over_session_rate, 0);
         stop(server).await;

@@ -101,7 +101,7 @@ impl Counter {
 }
 
 async fn client(to: SocketAddr) -> Endpoint<String, String, Datagrams<Utf8>> {
-    Endpoint::connect(Udp::new(to, Datagrams::new())).await.unwrap().limit(LIMIT)
+    Endpoint::connect(Udp::new(to, Datagrams::new())).await.unwrap().timeout(LIMIT)
 }
 
 async fn raw(to: SocketAddr) -> UdpSocket {

@@ -18,10 +18,10 @@ on_loops! {
         let server = Server::new(counter).listen(Udp::new("0.0.0.0:0", text())).unwrap().spawn().await.unwrap();
         let port = server.local_addr().port();
         let all = DatagramAddr::from(SocketAddr::from(([127, 255, 255, 255], port)));
-        let mut asks = Text::bind(Udp::new("127.0.0.1:0", Datagrams::new())).unwrap().limit(LIMIT);
+        let mut asks = Text::bind(Udp::new("127.0.0.1:0", Datagrams::new())).unwrap().timeout(LIMIT);
         let Err(ClientError::Io(error)) = asks.send_to("may I?".into(), &all).await else { panic!("it was not permitted") };
         assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
-        let mut asks = Text::bind(Udp::new("127.0.0.1:0", Datagrams::new()).broadcast(true)).unwrap().limit(LIMIT);
+        let mut asks = Text::bind(Udp::new("127.0.0.1:0", Datagrams::new()).broadcast(true)).unwrap().timeout(LIMIT);
         asks.send_to("who is there?".into(), &all).await.unwrap();
         let (answer, from) = asks.recv_from().await.unwrap();
         assert_eq!((answer.as_str(), from), ("1: who is there?", SocketAddr::from(([127, 0, 0, 1], port)).into()));
@@ -39,9 +39,9 @@ on_loops! {
         // Beside other sockets of the same server, which are no members.
         let server = server.listen(Udp::new("127.0.0.1:0", text()).receive_buffer(1 << 16)).unwrap();
         let server = server.spawn().await.unwrap();
-        let mut member = Text::bind(hears(port)).unwrap().limit(LIMIT);
-        let asks = Udp::new("127.0.0.1:0", text()).multicast_from_v4(Ipv4Addr::LOCALHOST);
-        let mut asks = Text::bind(asks).unwrap().limit(LIMIT);
+        let mut member = Text::bind(hears(port)).unwrap().timeout(LIMIT);
+        let asks = Udp::new("127.0.0.1:0", text()).multicast_if_v4(Ipv4Addr::LOCALHOST);
+        let mut asks = Text::bind(asks).unwrap().timeout(LIMIT);
         let group = DatagramAddr::from(SocketAddr::from((GROUP, port)));
         for n in 1..=3 {
             asks.send_to(format!("{n}"), &group).await.unwrap();

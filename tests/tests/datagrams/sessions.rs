@@ -81,7 +81,7 @@ on_loops! {
 
     async fn d2_an_idle_session_ends_and_the_next_datagram_begins_a_new_one() {
         let counter = Arc::new(Counter::default());
-        let server = counter.bound().idle_within(SHORT).spawn().await.unwrap();
+        let server = counter.bound().idle_timeout(SHORT).spawn().await.unwrap();
         let socket = raw(server.local_addr()).await;
         assert_eq!(ask(&socket, "a").await, "1: a");
         assert_eq!(counter.end(1).await, Reason::Timeout);
@@ -92,7 +92,7 @@ on_loops! {
 
     async fn a_busy_handler_is_not_idle() {
         let counter = Arc::new(Counter::default());
-        let server = counter.bound().idle_within(SHORT).spawn().await.unwrap();
+        let server = counter.bound().idle_timeout(SHORT).spawn().await.unwrap();
         let (busy, idle) = (raw(server.local_addr()).await, raw(server.local_addr()).await);
         busy.send(b"hold").await.unwrap();
         wait(|| counter.begun.load(SeqCst) == 1).await;

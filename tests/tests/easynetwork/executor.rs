@@ -51,8 +51,9 @@ on_loops! {
         assert!(!ran.is_open());
     }
 
-    // There a running job's awaiter can't be cancelled: it waits for the end of the job, and gets its result. Here it goes at
-    // once and the job is told, since a cancel that has to wait for what it cancels is what stops hang on (H1).
+    // There a running job's awaiter can't be cancelled: it waits for the end of the job, and gets
+    // its result. Here it goes at once and the job is told, since a cancel that has to wait for
+    // what it cancels is what stops hang on (H1).
     anywhere async fn e8_cancelled_while_running_the_awaiter_ends_at_once_and_the_job_is_told() {
         let pool = pool(1, 8);
         let [inside, told, end] = [(); 3].map(|()| Arc::new(Gate::default()));
@@ -72,8 +73,8 @@ on_loops! {
         pool.run(|_| ()).await.unwrap();
     }
 
-    // There the awaiter of a queued job gets an exception of another class than the loop's own cancellation. Here it is a
-    // value like any other, and the task that awaits goes on.
+    // There the awaiter of a queued job gets an exception of another class than the loop's own
+    // cancellation. Here it is a value like any other, and the task that awaits goes on.
     anywhere async fn e12_a_job_cancelled_by_the_shutdown_answers_its_awaiter_with_a_value() {
         let pool = pool(1, 8);
         let (gate, held) = hold(&pool);
@@ -92,8 +93,9 @@ on_loops! {
         assert!(matches!(pool.map([1], |_, n| n).next().await, Some(Err(Interrupted::Closed))));
     }
 
-    // There `shutdown()` waits without a limit, even when it is cancelled. Here it has a deadline, and a dropped drain only
-    // stops waiting: the pool stays closed, its jobs go on, and it can be drained again.
+    // There `shutdown()` waits without a limit, even when it is cancelled. Here it has a deadline,
+    // and a dropped drain only stops waiting: the pool stays closed, its jobs go on, and it can be
+    // drained again.
     anywhere async fn e14_a_drain_waits_for_what_is_pending_and_the_loop_lives_on() {
         let pool = pool(1, 8);
         let (gate, held) = hold(&pool);
@@ -110,7 +112,8 @@ on_loops! {
         assert!(pool.drain(Duration::ZERO).await.is_clean(), "idempotent");
     }
 
-    // There `shutdown(cancel_futures=True)` lets running jobs finish. Here the drain's time being over they are told, too.
+    // There `shutdown(cancel_futures=True)` lets running jobs finish. Here the drain's time being
+    // over they are told, too.
     anywhere async fn e15_a_drain_without_time_cancels_what_is_queued_and_tells_what_runs() {
         let pool = pool(1, 8);
         let inside = Arc::new(Gate::default());
@@ -126,7 +129,8 @@ on_loops! {
         assert!(matches!(running.await, Err(Interrupted::Cancelled)));
     }
 
-    // There leaving the `async with` waits. Here the end of the last handle blocks nobody; `drain` and `cleanup.pool` wait.
+    // There leaving the `async with` waits. Here the end of the last handle blocks nobody; `drain`
+    // and `cleanup.pool` wait.
     anywhere async fn e16_after_its_last_handle_a_pool_runs_what_is_queued() {
         let one = pool(1, 8);
         let (gate, held) = hold(&one);
@@ -137,8 +141,9 @@ on_loops! {
         for (n, offload) in queued.into_iter().enumerate() { assert_eq!(offload.await.unwrap(), n); }
     }
 
-    // There all jobs are submitted at the call, with no bound, and the first exception ends the iterator. Here items are taken as
-    // results are, a queue's worth ahead, and an error stands in its place.
+    // There all jobs are submitted at the call, with no bound, and the first exception ends the
+    // iterator. Here items are taken as results are, a queue's worth ahead, and an error stands in
+    // its place.
     anywhere async fn e17_map_gives_results_in_order_takes_no_more_than_it_needs_and_goes_on_after_an_error() {
         let pool = pool(1, 2);
         let taken = Arc::new(AtomicUsize::new(0));
@@ -173,17 +178,18 @@ on_loops! {
         assert_eq!(ran.load(SeqCst), 0);
     }
 
-    // There 5 000 calls queue 5 000 work items. Here the queue is bounded, whichever way the rest is dealt with.
+    // There 5 000 calls queue 5 000 work items. Here the queue is bounded, whichever way the rest
+    // is dealt with.
     anywhere async fn e18_of_five_thousand_calls_no_more_than_the_bound_are_queued() {
         let waits = pool(1, 64);
         let (gate, held) = hold(&waits);
         let offloads: Vec<_> = (0..5000).map(|n| waits.run(move |_| n)).collect();
-        assert_eq!((waits.stats().queued, waits.stats().waiting), (64, 4936));
+        assert_eq!((waits.stats().queued, waits.stats().waiting_for_capacity), (64, 4936));
         gate.open();
         assert!(held.await.unwrap());
         for (n, result) in join_all(offloads).await.into_iter().enumerate() { assert_eq!(result.unwrap(), n); }
 
-        let rejects = Pool::builder("test").threads(1).queue(64).overflow(Overflow::Reject).build().unwrap();
+        let rejects = Pool::builder("test").threads(1).queue_capacity(64).overflow(Overflow::Reject).build().unwrap();
         let (gate, held) = hold(&rejects);
         let offloads: Vec<_> = (0..5000).map(|_| rejects.run(|_| ())).collect();
         gate.open();
@@ -194,7 +200,8 @@ on_loops! {
         assert!(full.iter().all(|result| matches!(result, Err(Interrupted::Full))));
     }
 
-    // There the raw executor's `submit` copies no context. Here a detached job is a job like any other.
+    // There the raw executor's `submit` copies no context. Here a detached job is a job like any
+    // other.
     anywhere async fn e19_fire_and_forget_is_a_detached_job_and_keeps_the_context() {
         let pool = pool(1, 8);
         let (gate, held) = hold(&pool);
@@ -209,7 +216,8 @@ on_loops! {
 }
 
 on_loops! {
-    // There the first `task.cancel()` is swallowed by the running job, and the task goes on after it.
+    // There the first `task.cancel()` is swallowed by the running job, and the task goes on after
+    // it.
     async fn e9_a_cancellation_is_not_lost_to_a_running_job() {
         let pool = pool(1, 8);
         let (gate, held) = hold(&pool);

@@ -1,8 +1,10 @@
-//! The rules of EasyNetwork, the system that this one learnt from, as tests beside our promises: E (executor), T (threads
-//! portal), H (its guide's pattern at shutdown). Where we differ on purpose the test asserts ours and says so in its comment.
+//! The rules of EasyNetwork, the system that this one learnt from, as tests beside our promises: E
+//! (executor), T (threads portal), H (its guide's pattern at shutdown). Where we differ on purpose
+//! the test asserts ours and says so in its comment.
 //!
 //! Without a counterpart here:
-//! - E1 (not an executor), T7's error (an `async def` given to `run_sync`): these don't compile, or are no mistake.
+//! - E1 (not an executor), T7's error (an `async def` given to `run_sync`): these don't compile, or
+//!   are no mistake.
 //! - E4 (`StopIteration`): Rust has none. A job that panics is O5.
 //! - E6 (`handle_contexts=False`): is for process pools. There are none.
 //! - E11 (which of two cancellations wins): a future that was dropped has nobody left to tell.
@@ -37,7 +39,7 @@ portcullis::context! {
 }
 
 fn pool(threads: usize, queue: usize) -> Pool {
-    Pool::builder("test").threads(threads).queue(queue).build().expect("threads")
+    Pool::builder("test").threads(threads).queue_capacity(queue).build().expect("threads")
 }
 
 /// Yields once to the loop.

@@ -38,7 +38,7 @@ impl ByHand {
 
 #[test]
 fn t2_without_a_loop_there_is_no_portal_to_call() {
-    assert!(matches!(Portal::current(), Err(Interrupted::NoLoop)));
+    assert!(matches!(Portal::current(), Err(Interrupted::NoRuntime)));
 }
 
 on_loops! {
@@ -52,13 +52,15 @@ on_loops! {
         assert_eq!(here.await.unwrap(), 4);
     }
 
-    // There giving an `async def` to `run_sync` is a `TypeError`. Here what it returns is a future like any other.
+    // There giving an `async def` to `run_sync` is a `TypeError`. Here what it returns is a future
+    // like any other.
     anywhere async fn t7_an_async_function_given_to_call_gives_a_future_to_wait_for() {
         let got = pool(1, 8).run(|worker| worker.call(|| async { turn().await; 7 }).unwrap().wait(worker).unwrap());
         assert_eq!(got.await.unwrap(), 7);
     }
 
-    // There a coroutine that was cancelled before its first step still starts, and ends at its first `await`.
+    // There a coroutine that was cancelled before its first step still starts, and ends at its
+    // first `await`.
     anywhere async fn t6_and_t12_what_is_cancelled_before_its_first_step_never_starts_and_whoever_waits_is_told() {
         let (the_loop, portal) = ByHand::portal();
         let (ran, dropped) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
@@ -96,8 +98,9 @@ on_loops! {
         assert_eq!(done.await.unwrap(), 10);
     }
 
-    // There a coroutine may suppress its cancellation and go on. Here it can't: it is dropped. Only a result that comes in the
-    // very poll in which it is cancelled exists, and is dropped, as there.
+    // There a coroutine may suppress its cancellation and go on. Here it can't: it is dropped. Only
+    // a result that comes in the very poll in which it is cancelled exists, and is dropped, as
+    // there.
     anywhere async fn t11_a_task_cannot_refuse_and_a_result_that_comes_too_late_is_dropped() {
         let (the_loop, portal) = ByHand::portal();
         let slot: Arc<Mutex<Option<PortalTask<Tell>>>> = Arc::default();
@@ -125,7 +128,8 @@ on_loops! {
         assert!(matches!(unstarted.await, Err(Interrupted::Cancelled)));
     }
 
-    // There it is the calling thread's. Here a job is part of what its caller does, and so is all that it asks of the loop.
+    // There it is the calling thread's. Here a job is part of what its caller does, and so is all
+    // that it asks of the loop.
     anywhere async fn t14_a_call_sees_the_context_of_the_job_and_nothing_flows_back() {
         WHO.scope("caller", async {
             let seen = pool(1, 8).run(|worker| {
@@ -139,7 +143,8 @@ on_loops! {
         }).await;
     }
 
-    // A thread that no pool owns has no caller: there it is its own context that travels, as in EasyNetwork.
+    // A thread that no pool owns has no caller: there it is its own context that travels, as in
+    // EasyNetwork.
     anywhere async fn t14_a_task_of_a_foreign_thread_sees_that_threads_context() {
         let (the_loop, portal) = ByHand::portal();
         let task = thread::spawn(move || WHO.sync_scope("thread", || portal.spawn(async { WHO.get() }))).join().unwrap();
@@ -189,8 +194,9 @@ fn t13_a_thread_that_waits_when_its_loop_goes_is_told() {
 }
 
 on_loops! {
-    // There a portal is entered on the loop, once, and used up when left. Here there is nothing to enter on the loop: portals are
-    // handles, and threads come and go, even one inside its own visit.
+    // There a portal is entered on the loop, once, and used up when left. Here there is nothing to
+    // enter on the loop: portals are handles, and threads come and go, even one inside its own
+    // visit.
     async fn t1_a_portal_can_be_used_again_and_again() {
         let portal = Portal::current().unwrap();
         for _ in 0..2 {
@@ -203,18 +209,19 @@ on_loops! {
         }
     }
 
-    // There a thread that runs another loop may call, and blocks that loop. Here no loop's thread waits.
+    // There a thread that runs another loop may call, and blocks that loop. Here no loop's thread
+    // waits.
     async fn t3_a_loops_own_thread_does_not_wait() {
         let portal = Portal::current().unwrap();
-        assert!(matches!(portal.enter_thread(|_| ()), Err(Interrupted::OnLoop)));
+        assert!(matches!(portal.enter_thread(|_| ()), Err(Interrupted::OnEventLoop)));
         let inside_a_call = portal.clone();
         let called = pool(1, 8).run(move |worker| worker.call(move || inside_a_call.enter_thread(|_| ())).unwrap());
-        assert!(matches!(called.await.unwrap(), Err(Interrupted::OnLoop)));
+        assert!(matches!(called.await.unwrap(), Err(Interrupted::OnEventLoop)));
         let another = spawn_blocking(move || {
             let other = tokio::runtime::Builder::new_current_thread().build().unwrap();
             other.block_on(async { portal.enter_thread(|_| ()) })
         });
-        assert!(matches!(another.await.unwrap(), Err(Interrupted::OnLoop)));
+        assert!(matches!(another.await.unwrap(), Err(Interrupted::OnEventLoop)));
     }
 
     async fn t5_what_a_foreign_thread_asks_for_soon_happens_in_its_order() {

@@ -6,7 +6,8 @@ use super::*;
 
 /// Short enough for a test to be over soon.
 const SHORT: Duration = Duration::from_millis(50);
-/// What a stop may take beyond its grace (a second, and a tenth for its jobs), and what a loaded machine adds.
+/// What a stop may take beyond its grace (a second, and a tenth for its jobs), and what a loaded
+/// machine adds.
 const BEYOND: Duration = Duration::from_secs(4);
 
 async fn start<S>(service: Arc<S>, grace: Duration) -> (SocketAddr, ServerHandle, Serving)
@@ -71,14 +72,14 @@ impl Guide {
     }
 
     /// Listens to nobody.
-    #[blocking(on = self.pool)]
+    #[blocking(pool = self.pool)]
     fn run(&self) {
         self.jobs.fetch_add(1, SeqCst);
         self.inside.open();
         self.release.pass();
     }
 
-    #[blocking(on = self.pool)]
+    #[blocking(pool = self.pool)]
     fn wait_for_ever(&self, worker: &Worker) {
         self.inside.open();
         if pending::<()>().wait(worker).is_err() {
@@ -86,7 +87,7 @@ impl Guide {
         }
     }
 
-    #[blocking(on = self.pool)]
+    #[blocking(pool = self.pool)]
     fn wait_for_a_task(&self, worker: &Worker) {
         self.inside.open();
         if !matches!(worker.spawn(pending::<()>()).wait(worker), Ok(Ok(()))) {
@@ -94,14 +95,14 @@ impl Guide {
         }
     }
 
-    #[blocking(on = self.pool)]
+    #[blocking(pool = self.pool)]
     fn call_later(&self, worker: &Worker) {
         self.inside.open();
         self.release.pass();
         *self.called.lock().unwrap() = Some(worker.call(|| 1));
     }
 
-    #[blocking(on = self.pool)]
+    #[blocking(pool = self.pool)]
     fn spawn(&self, worker: &Worker) {
         let go = Arc::clone(&self.go);
         *self.task.lock().unwrap() = Some(worker.spawn(async move {
@@ -137,7 +138,8 @@ async fn sees_the_end(client: &mut Lined) {
 }
 
 on_loops! {
-    // The defect: there the cancellation is lost, the answer sent, and the shutdown waits until this client leaves.
+    // The defect: there the cancellation is lost, the answer sent, and the shutdown waits until
+    // this client leaves.
     async fn h1_a_stop_ends_while_a_handler_awaits_a_running_job_and_the_client_stays() {
         let guide = Guide::new();
         let (addr, handle, serving) = start(guide.clone(), SHORT).await;
@@ -184,8 +186,8 @@ on_loops! {
         assert!(report.is_clean(), "{report}");
     }
 
-    // There, in this order (executor before portal), the portal goes first and late calls raise. Here the loop serves its jobs
-    // for as long as the grace.
+    // There, in this order (executor before portal), the portal goes first and late calls raise.
+    // Here the loop serves its jobs for as long as the grace.
     async fn h2_during_the_drain_a_job_may_still_call_the_loop() {
         let guide = Guide::new();
         let (addr, handle, serving) = start(guide.clone(), LIMIT / 2).await;
@@ -200,7 +202,8 @@ on_loops! {
         assert!(matches!(guide.called.lock().unwrap().take(), Some(Ok(1))));
     }
 
-    // There, in the other order, the drain waits for the worker, and the worker for a coroutine that nobody cancels.
+    // There, in the other order, the drain waits for the worker, and the worker for a coroutine
+    // that nobody cancels.
     async fn h3_a_worker_that_waits_for_what_never_ends_does_not_hold_the_stop() {
         for how in ["wait", "wait for a task", "submit a wait"] {
             let guide = Guide::new();
@@ -215,8 +218,9 @@ on_loops! {
         }
     }
 
-    // The rule is of datagrams. Of two requests on one connection, the second behind a running job: there the stop takes as long
-    // as the job, and the second is dropped with an error logged; here it ends within its grace, and the second is never begun.
+    // The rule is of datagrams. Of two requests on one connection, the second behind a running job:
+    // there the stop takes as long as the job, and the second is dropped with an error logged; here
+    // it ends within its grace, and the second is never begun.
     async fn h4_what_is_behind_a_running_job_is_dropped_by_the_stop_and_does_not_hold_it() {
         let guide = Guide::new();
         let (addr, handle, serving) = start(guide.clone(), SHORT).await;
@@ -266,7 +270,8 @@ on_loops! {
         assert_eq!(guide.jobs.load(SeqCst), 3);
     }
 
-    // There the portal's exit waits for its coroutines without a limit. Here for as long as the grace …
+    // There the portal's exit waits for its coroutines without a limit. Here for as long as the
+    // grace …
     async fn t15_a_task_that_ends_within_the_grace_is_waited_for() {
         let guide = Guide::new();
         let (addr, handle, serving) = start(guide.clone(), LIMIT / 2).await;
@@ -283,7 +288,8 @@ on_loops! {
         assert_eq!(task.await.unwrap(), 15);
     }
 
-    // … and there a server's shutdown, which leaves the portal by an exception, cancels them at once. Here when it is over.
+    // … and there a server's shutdown, which leaves the portal by an exception, cancels them at
+    // once. Here when it is over.
     async fn t16_a_task_that_does_not_end_is_cancelled_when_the_grace_is_over() {
         let guide = Guide::new();
         let (addr, handle, serving) = start(guide.clone(), SHORT).await;

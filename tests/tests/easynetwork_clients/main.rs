@@ -1,7 +1,9 @@
-//! Clients that were not written for us: EasyNetwork's own, of PyPI's `easynetwork` 1.2, with its serializers, over each transport.
+//! Clients that were not written for us: EasyNetwork's own, of PyPI's `easynetwork` 1.2, with its
+//! serializers, over each transport.
 //!
-//! Needs a Python in which `easynetwork` with its extras `cbor` and `msgpack` can be imported: `python3`, or what
-//! `PORTCULLIS_PYTHON` says. Where there is none the tests are skipped, and say so; with `CI=true` they fail.
+//! Needs a Python in which `easynetwork` with its extras `cbor` and `msgpack` can be imported:
+//! `python3`, or what `PORTCULLIS_PYTHON` says. Where there is none the tests are skipped, and say
+//! so; with `CI=true` they fail.
 
 #![cfg(target_os = "linux")]
 #![forbid(unsafe_code)]

@@ -16,7 +16,7 @@ fn text() -> Datagrams<Utf8> {
 }
 
 async fn good(to: SocketAddr) -> Endpoint<String, String, Datagrams<Utf8>> {
-    Endpoint::connect(Udp::new(to, text())).await.unwrap().limit(LIMIT).resend_every(SHORT)
+    Endpoint::connect(Udp::new(to, text())).await.unwrap().timeout(LIMIT).retransmit_interval(SHORT)
 }
 
 async fn from(ip: Ipv4Addr) -> UdpSocket {
@@ -26,7 +26,7 @@ async fn from(ip: Ipv4Addr) -> UdpSocket {
 on_loops! {
     async fn s2_a_datagram_each_from_hundreds_of_addresses_costs_hundreds_of_places_for_a_while() {
         let desk = desk();
-        let server = Server::new(Arc::clone(&desk)).max_connections(64).idle_within(SHORT * 4);
+        let server = Server::new(Arc::clone(&desk)).max_connections(64).idle_timeout(SHORT * 4);
         let server = server.listen(Udp::new("127.0.0.1:0", text())).unwrap().spawn().await.unwrap();
         let addr = server.local_addr();
         let mut known = good(addr).await;
@@ -37,7 +37,8 @@ on_loops! {
             let _ = from(ip).await.send_to(b"x", addr).await;
             assert!(desk.connected.load(SeqCst) - desk.ended() <= 64);
         }
-        // Who had a place is served all the while; and when the strangers have had their time, so is anybody.
+        // Who had a place is served all the while; and when the strangers have had their time, so
+        // is anybody.
         assert_eq!(known.call("still".into()).await.unwrap(), "still");
         assert_eq!(good(addr).await.call("new".into()).await.unwrap(), "new");
         assert!(timeout(LIMIT, server.stop()).await.expect("in time").unwrap().is_clean());

@@ -32,7 +32,8 @@ fn no_handshakes() -> Vec<Vec<u8>> {
         bytes[at] = byte;
         bytes
     };
-    // Each byte that says how long something is, told wrongly; and every other kind of record and message.
+    // Each byte that says how long something is, told wrongly; and every other kind of record and
+    // message.
     let mut all: Vec<Vec<u8>> = (0..60).map(|at| spoilt(at, !hello[at])).collect();
     all.extend((0..hello.len()).step_by(17).map(|length| hello[..length].to_vec()));
     all.extend([
@@ -60,7 +61,7 @@ fn no_handshakes() -> Vec<Vec<u8>> {
 }
 
 async fn serve_tls(desk: &Arc<Desk>) -> (RunningServer, SocketAddr) {
-    let tls = server_tls().build().unwrap().handshake_within(Duration::from_secs(5));
+    let tls = server_tls().build().unwrap().handshake_timeout(Duration::from_secs(5));
     let server = desk.server().listen(Tcp::new("127.0.0.1:0").tls(tls)).unwrap().spawn().await.unwrap();
     let addr = server.local_addr();
     (server, addr)
@@ -92,7 +93,7 @@ on_loops! {
 
     async fn s8_a_reset_in_the_midst_of_a_handshake_frees_its_place() {
         let desk = desk();
-        let tls_ = server_tls().build().unwrap().handshake_within(Duration::MAX);
+        let tls_ = server_tls().build().unwrap().handshake_timeout(Duration::MAX);
         let server = desk.server().max_connections(1).listen(Tcp::new("127.0.0.1:0").tls(tls_)).unwrap().spawn().await.unwrap();
         let addr = server.local_addr();
         let hello = hello();
@@ -125,7 +126,8 @@ on_loops! {
             stream.flush().await.unwrap();
             timeout(LIMIT, stream.read_exact(&mut back)).await.expect("in time").unwrap();
         }
-        // All at once, and no request between them: whether they are borne is rustls' affair, and nobody else's.
+        // All at once, and no request between them: whether they are borne is rustls' affair, and
+        // nobody else's.
         for _ in 0..20 {
             for _ in 0..50 {
                 let _ = stream.get_mut().1.refresh_traffic_keys();

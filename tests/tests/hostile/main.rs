@@ -1,7 +1,9 @@
-//! Clients that mean it: each does what no client of ours would, to a server that serves others all the while.
+//! Clients that mean it: each does what no client of ours would, to a server that serves others all
+//! the while.
 //!
-//! What must hold against all of them: they get no more than they may have, what they held is free again when they have
-//! had their time, nobody else is held up, and no panic, no session and no socket is left behind.
+//! What must hold against all of them: they get no more than they may have, what they held is free
+//! again when they have had their time, nobody else is held up, and no panic, no session and no
+//! socket is left behind.
 
 #![forbid(unsafe_code)]
 #![cfg(unix)]

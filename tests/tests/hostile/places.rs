@@ -17,7 +17,7 @@ on_streams! {
     async fn s2_a_flood_of_silent_connections_gets_no_more_than_the_places_and_not_for_long(kind) {
         let desk = desk();
         // A handshake has the same limit: the places behind it are what is fought for.
-        let served = serve(kind, desk.server().max_connections(4).first_request_within(SHORT)).await;
+        let served = serve(kind, desk.server().max_connections(4).first_request_timeout(SHORT)).await;
         let way = Arc::new(served.way);
         let mut flood = tokio::task::JoinSet::new();
         for _ in 0..60 {
@@ -150,7 +150,8 @@ fn a_file_that_comes_and_goes_at_the_path_is_nobodys_but_its_makers() {
         let runtime = runtime();
         let _on_it = runtime.enter();
         for _ in 0..200 {
-            // Where the other was quicker it is an error, and else the place is ours for the moment.
+            // Where the other was quicker it is an error, and else the place is ours for the
+            // moment.
             drop(desk().server().listen(Unix::new(path)));
         }
         eventually(|| done.load(SeqCst) > 3);

@@ -95,7 +95,7 @@ on_streams! {
 
     async fn s11_one_that_asks_on_and_on_and_never_reads_is_asked_to_wait_and_then_to_go(kind) {
         let desk = desk();
-        let served = serve(kind, desk.server().write_within(SHORT * 4)).await;
+        let served = serve(kind, desk.server().write_timeout(SHORT * 4)).await;
         let mut stream = served.connect().await;
         // Without an end: the server takes what it can answer, and no more of it.
         let asking = tokio::spawn(async move {
@@ -170,7 +170,7 @@ on_loops! {
 
     async fn s11_a_window_of_no_size_holds_up_nobody_else() {
         let desk = desk();
-        let served = serve(Kind::Tcp, desk.server().write_within(SHORT * 4)).await;
+        let served = serve(Kind::Tcp, desk.server().write_timeout(SHORT * 4)).await;
         let Way::Tcp(addr) = served.way else { unreachable!() };
         let mut small = Vec::new();
         for _ in 0..20 {
@@ -196,7 +196,8 @@ on_loops! {
             SockRef::from(&stream).send_out_of_band(b"!").unwrap();
         }
         stream.shutdown().await.unwrap();
-        // Those that are not the last any more stand among the others: that is what TCP makes of them.
+        // Those that are not the last any more stand among the others: that is what TCP makes of
+        // them.
         let mut back = until_gone(&mut stream).await;
         back.retain(|byte| *byte != b'!');
         assert_eq!(back, b"hello\nsecond\n");

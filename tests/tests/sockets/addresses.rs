@@ -2,7 +2,9 @@
 
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 
-use portcullis::{Backoff, BlockingEndpoint, BlockingReconnect, ClientTls, Endpoint, Reconnect, Tcp, Udp};
+use portcullis::{
+    Backoff, BlockingEndpoint, BlockingReconnectingClient, ClientTls, Endpoint, ReconnectingClient, Tcp, Udp,
+};
 use portcullis_tests::pki::{client_config, server_tls};
 use socket2::{Domain, Socket, Type};
 
@@ -58,9 +60,9 @@ on_loops! {
         // Also one that is shorter than the head starts together.
         for limit in [Duration::from_secs(5), Duration::from_millis(900)] {
             let addrs = [dead.addr, dead.addr, alive];
-            let mut client = Asks::connect_within(limit, &addrs[..], Lines::new()).await.unwrap();
+            let mut client = Asks::connect_timeout(limit, &addrs[..], Lines::new()).await.unwrap();
             assert_eq!(client.call("here".into()).await.unwrap(), "here");
-            let connected = blocking(move || AsksBlocking::connect_within(limit, &addrs[..], Lines::new()));
+            let connected = blocking(move || AsksBlocking::connect_timeout(limit, &addrs[..], Lines::new()));
             let mut client = connected.await.unwrap();
             assert_eq!(blocking(move || client.call("here".into())).await.unwrap(), "here");
         }
@@ -75,9 +77,9 @@ on_loops! {
         let (one, other) = (Dead::new(), Dead::new());
         let addrs = [one.addr, other.addr];
         let limit = Duration::from_millis(300);
-        let error = Asks::connect_within(limit, &addrs[..], Lines::new()).await.unwrap_err();
+        let error = Asks::connect_timeout(limit, &addrs[..], Lines::new()).await.unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
-        let error = blocking(move || AsksBlocking::connect_within(limit, &addrs[..], Lines::new()));
+        let error = blocking(move || AsksBlocking::connect_timeout(limit, &addrs[..], Lines::new()));
         assert_eq!(error.await.unwrap_err().kind(), std::io::ErrorKind::TimedOut);
     }
 
@@ -88,13 +90,13 @@ on_loops! {
         let server = server.spawn().await.unwrap();
         let addrs = [silent, server.local_addr()];
         let (config, limit) = (client_config(None, &[]), Duration::from_secs(10));
-        let client = Asks::connect_within(limit, Tcp::new(&addrs[..]).tls(ClientTls::new("localhost", Arc::clone(&config))), Lines::new());
+        let client = Asks::connect_timeout(limit, Tcp::new(&addrs[..]).tls(ClientTls::new("localhost", Arc::clone(&config))), Lines::new());
         assert_eq!(client.await.unwrap().call("here".into()).await.unwrap(), "here");
         let client = Asks::connect(Tcp::new(&addrs[..]).tls(ClientTls::new("localhost", Arc::clone(&config))), Lines::new());
         assert_eq!(client.await.unwrap().call("here".into()).await.unwrap(), "here");
         let limit = Duration::from_secs(2);
         let connected =
-            blocking(move || AsksBlocking::connect_within(limit, Tcp::new(&addrs[..]).tls(ClientTls::new("localhost", config)), Lines::new()));
+            blocking(move || AsksBlocking::connect_timeout(limit, Tcp::new(&addrs[..]).tls(ClientTls::new("localhost", config)), Lines::new()));
         let mut client = connected.await.unwrap();
         assert_eq!(blocking(move || client.call("here".into())).await.unwrap(), "here");
         stop(server).await;
@@ -104,14 +106,14 @@ on_loops! {
         let dead = Dead::new();
         let (server, alive) = echo().await;
         let addrs = [dead.addr, alive];
-        let backoff = Backoff::new().attempts(1).connect_within(Duration::from_secs(5));
-        let mut client = Reconnect::new(move || async move {
+        let backoff = Backoff::new().max_attempts(1).connect_timeout(Duration::from_secs(5));
+        let mut client = ReconnectingClient::new(move || async move {
             Ok::<_, ClientError>(Asks::connect(&addrs[..], Lines::new()).await?)
         })
         .backoff(backoff.clone());
         assert_eq!(client.call("here".into()).await.unwrap(), "here");
-        let mut client = BlockingReconnect::new(move || {
-            AsksBlocking::connect_within(Duration::from_secs(1), &addrs[..], Lines::new())
+        let mut client = BlockingReconnectingClient::new(move || {
+            AsksBlocking::connect_timeout(Duration::from_secs(1), &addrs[..], Lines::new())
         })
         .backoff(backoff);
         assert_eq!(blocking(move || client.call("here".into())).await.unwrap(), "here");
@@ -122,14 +124,14 @@ on_loops! {
         let server = Server::new(Echo).listen(Udp::new("127.0.0.1:0", text())).unwrap().spawn().await.unwrap();
         let addrs = [refuses(), refuses(), server.local_addr()];
         let connect = || Endpoint::<String, String, _>::connect(Udp::new(&addrs[..], text()));
-        let mut asks = connect().await.unwrap().limit(LIMIT);
+        let mut asks = connect().await.unwrap().timeout(LIMIT);
         assert_eq!(asks.call("call".into()).await.unwrap(), "call");
         assert_eq!(asks.call("again".into()).await.unwrap(), "again");
-        let mut asks = connect().await.unwrap().limit(LIMIT);
+        let mut asks = connect().await.unwrap().timeout(LIMIT);
         asks.send("send".into()).await.unwrap();
         assert_eq!(asks.recv().await.unwrap(), "send");
         // The refusal may also be told to what is sent next.
-        let mut asks = connect().await.unwrap().limit(LIMIT);
+        let mut asks = connect().await.unwrap().timeout(LIMIT);
         for n in 0..5 {
             asks.send(format!("{n}")).await.unwrap();
         }
@@ -137,10 +139,10 @@ on_loops! {
 
         blocking(move || {
             let connect = || BlockingEndpoint::<String, String, _>::connect(Udp::new(&addrs[..], text()));
-            let mut asks = connect().unwrap().limit(LIMIT);
+            let mut asks = connect().unwrap().timeout(LIMIT);
             assert_eq!(asks.call("call".into()).unwrap(), "call");
             assert_eq!(asks.call("again".into()).unwrap(), "again");
-            let mut asks = connect().unwrap().limit(LIMIT);
+            let mut asks = connect().unwrap().timeout(LIMIT);
             for n in 0..5 {
                 asks.send(format!("{n}")).unwrap();
             }
@@ -152,14 +154,14 @@ on_loops! {
 
     async fn an_endpoint_whose_addresses_all_refuse_says_so_and_one_that_was_answered_stays() {
         let (one, other) = (refuses(), refuses());
-        let mut asks = Endpoint::<String, String, _>::connect(Udp::new(&[one, other][..], text())).await.unwrap().limit(LIMIT);
+        let mut asks = Endpoint::<String, String, _>::connect(Udp::new(&[one, other][..], text())).await.unwrap().timeout(LIMIT);
         let Err(ClientError::Io(error)) = asks.call("anyone?".into()).await else { panic!("nobody is there") };
         assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
 
         let first = Server::new(Echo).listen(Udp::new("127.0.0.1:0", text())).unwrap().spawn().await.unwrap();
         let second = Server::new(Echo).listen(Udp::new("127.0.0.1:0", text())).unwrap().spawn().await.unwrap();
         let addrs = [first.local_addr(), second.local_addr()];
-        let mut asks = Endpoint::<String, String, _>::connect(Udp::new(&addrs[..], text())).await.unwrap().limit(LIMIT);
+        let mut asks = Endpoint::<String, String, _>::connect(Udp::new(&addrs[..], text())).await.unwrap().timeout(LIMIT);
         assert_eq!(asks.call("one".into()).await.unwrap(), "one");
         let local = asks.local_addr().unwrap();
         stop(first).await;

@@ -1,5 +1,5 @@
-//! A server at the wildcard address answers from the address that it was asked at. On Linux, where a host has all of
-//! 127.0.0.0/8.
+//! A server at the wildcard address answers from the address that it was asked at. On Linux, where
+//! a host has all of 127.0.0.0/8.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -32,7 +32,7 @@ fn numbers() -> Numbers {
 /// Connected: it hears nothing from another address than this one.
 async fn ask(to: SocketAddr) -> String {
     let asks = Endpoint::<String, String, _>::connect(Udp::new(to, text())).await.unwrap();
-    asks.limit(LIMIT).call("hello".into()).await.unwrap()
+    asks.timeout(LIMIT).call("hello".into()).await.unwrap()
 }
 
 on_loops! {
@@ -59,7 +59,7 @@ on_loops! {
     async fn a_peer_that_asks_at_two_addresses_has_a_session_at_each() {
         let server = Server::new(numbers()).listen(Udp::new("0.0.0.0:0", text())).unwrap().spawn().await.unwrap();
         let port = server.local_addr().port();
-        let mut asks = Endpoint::<String, String, _>::bind(Udp::new("127.0.0.1:0", text())).unwrap().limit(LIMIT);
+        let mut asks = Endpoint::<String, String, _>::bind(Udp::new("127.0.0.1:0", text())).unwrap().timeout(LIMIT);
         let mut answered = HashSet::new();
         for _ in 0..3 {
             for last in [4, 5] {
@@ -80,7 +80,7 @@ on_loops! {
         let to = SocketAddr::from(([127, 0, 0, 2], server.local_addr().port()));
         let asks = Endpoint::<String, String, _>::connect(Udp::new(to, large())).await.unwrap();
         let question = "x".repeat(60_000);
-        assert!(asks.limit(LIMIT).call(question.clone()).await.unwrap() == question);
+        assert!(asks.timeout(LIMIT).call(question.clone()).await.unwrap() == question);
         stop(server).await;
     }
 }

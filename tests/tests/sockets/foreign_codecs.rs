@@ -94,12 +94,12 @@ on_loops! {
         };
         let hear = async {
             let mut client =
-                Client::<String, String, _>::connect(addr, LinesCodec::new()).await.unwrap().limit(LIMIT);
+                Client::<String, String, _>::connect(addr, LinesCodec::new()).await.unwrap().timeout(LIMIT);
             assert!(matches!(client.next().await, Err(ClientError::Decode(error)) if error.is_recoverable()));
             assert_eq!(client.next().await.unwrap().unwrap(), "two");
             blocking(move || {
                 let client = BlockingClient::<String, String, _>::connect(addr, LinesCodec::new());
-                let mut client = client.unwrap().limit(LIMIT);
+                let mut client = client.unwrap().timeout(LIMIT);
                 assert!(matches!(client.next(), Err(ClientError::Decode(error)) if error.is_recoverable()));
                 assert_eq!(client.next().unwrap().unwrap(), "two");
             })

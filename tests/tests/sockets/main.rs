@@ -1,5 +1,5 @@
-//! What sockets and systems do to servers and clients, and what those make of it: addresses that do not answer, options
-//! that can't be had, files of Unix sockets, peers that send before they read.
+//! What sockets and systems do to servers and clients, and what those make of it: addresses that do
+//! not answer, options that can't be had, files of Unix sockets, peers that send before they read.
 
 #![forbid(unsafe_code)]
 #![cfg(unix)]

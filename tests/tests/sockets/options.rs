@@ -1,4 +1,5 @@
-//! Options of sockets that the system does not have: the nearest that it has, or an error when the server is bound.
+//! Options of sockets that the system does not have: the nearest that it has, or an error when the
+//! server is bound.
 
 use std::io::ErrorKind;
 use std::net::Ipv4Addr;
@@ -21,11 +22,11 @@ on_loops! {
             let server = server.listen(tcp().tls(tls)).unwrap();
             let tls = server.local_addrs()[1];
             let server = server.spawn().await.unwrap();
-            let mut client = Client::<String, String, _>::connect(plain, Lines::new()).await.unwrap().limit(LIMIT);
+            let mut client = Client::<String, String, _>::connect(plain, Lines::new()).await.unwrap().timeout(LIMIT);
             assert_eq!(client.call("plain".into()).await.unwrap(), "plain", "{after:?}");
             let config = client_config(None, &[]);
             let client = Client::<String, String, _>::connect(Tcp::new(tls).tls(ClientTls::new("localhost", config)), Lines::new());
-            assert_eq!(client.await.unwrap().limit(LIMIT).call("TLS".into()).await.unwrap(), "TLS", "{after:?}");
+            assert_eq!(client.await.unwrap().timeout(LIMIT).call("TLS".into()).await.unwrap(), "TLS", "{after:?}");
             stop(server).await;
         }
     }
@@ -45,7 +46,7 @@ on_loops! {
         // The options are those of a connected endpoint, too.
         let connected = Endpoint::<String, String, _>::connect(Udp::new("127.0.0.1:9", text()).multicast_hops(256));
         assert_eq!(connected.await.map(drop).map_err(|error| error.kind()), Err(ErrorKind::InvalidInput));
-        let most = Udp::new("127.0.0.1:0", text()).multicast_hops(255).multicast_from_v4(Ipv4Addr::LOCALHOST);
+        let most = Udp::new("127.0.0.1:0", text()).multicast_hops(255).multicast_if_v4(Ipv4Addr::LOCALHOST);
         Endpoint::<String, String, _>::bind(most).unwrap();
     }
 }

@@ -1,4 +1,5 @@
-//! Clients that send much before they read, to a server that answers much: neither waits for the other for ever.
+//! Clients that send much before they read, to a server that answers much: neither waits for the
+//! other for ever.
 
 use portcullis::{ClientTls, Tcp, Unix};
 use portcullis_tests::pki::client_config;
@@ -38,7 +39,7 @@ async fn sends_then_reads<IO>(
 ) where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut client = client.await.unwrap().limit(LIMIT);
+    let mut client = client.await.unwrap().timeout(LIMIT);
     for n in 0..REQUESTS {
         client.send(request(n)).await.unwrap();
     }
@@ -75,7 +76,7 @@ async fn sends_then_reads_on_a_thread(
             for n in 0..REQUESTS {
                 assert!(client.next().unwrap().unwrap() == request(n));
             }
-            client = client.limit(LIMIT);
+            client = client.timeout(LIMIT);
         }
         assert!(client.next().unwrap().is_none());
     })
@@ -120,7 +121,7 @@ on_loops! {
         let (server, way) = server(Kind::Tcp).await;
         let Way::Tcp(addr) = way else { unreachable!() };
         let client = Client::<String, String, _>::connect(addr, lines()).await.unwrap();
-        let mut client = client.limit(LIMIT).read_ahead(SIZE);
+        let mut client = client.timeout(LIMIT).read_ahead(SIZE);
         let mut sent = 0;
         let waiting = loop {
             sent += 1;
@@ -140,7 +141,7 @@ on_loops! {
 
         let failed_and_went_on = blocking(move || {
             let client = BlockingClient::<String, String, _>::connect(addr, lines()).unwrap();
-            let mut client = client.limit(LIMIT).read_ahead(SIZE);
+            let mut client = client.timeout(LIMIT).read_ahead(SIZE);
             let mut sent = 0;
             loop {
                 sent += 1;
@@ -184,7 +185,7 @@ where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     // Little, so that it is often full.
-    let (mut sends, mut receives) = client.limit(LIMIT).read_ahead(3 * SIZE).into_split();
+    let (mut sends, mut receives) = client.timeout(LIMIT).read_ahead(3 * SIZE).into_split();
     let sending = tokio::spawn(async move {
         for n in 0..REQUESTS {
             sends.send(request(n)).await.unwrap();

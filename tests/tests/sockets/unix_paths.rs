@@ -1,5 +1,5 @@
-//! A short path in a folder whose own path is too long for a socket's address. In a process of its own: it changes the folder that
-//! it works in, which is everybody's.
+//! A short path in a folder whose own path is too long for a socket's address. In a process of its
+//! own: it changes the folder that it works in, which is everybody's.
 
 use std::path::Path;
 use std::process::{Command, ExitStatus};
@@ -40,20 +40,20 @@ async fn in_a_deep_folder() {
     let server = server.spawn().await.unwrap();
 
     let client = Client::<String, String, _>::connect(Unix::new("stream"), Lines::new());
-    assert_eq!(client.await.unwrap().limit(LIMIT).call("here".into()).await.unwrap(), "here");
+    assert_eq!(client.await.unwrap().timeout(LIMIT).call("here".into()).await.unwrap(), "here");
     let client = BlockingClient::<String, String, _>::connect(Unix::new("stream"), Lines::new()).unwrap();
-    assert_eq!(blocking(move || client.limit(LIMIT).call("here".into())).await.unwrap(), "here");
+    assert_eq!(blocking(move || client.timeout(LIMIT).call("here".into())).await.unwrap(), "here");
 
     let to = || DatagramAddr::from(Path::new("datagrams"));
     let json = Datagrams::<Json>::new;
     let asks = Endpoint::<String, String, _>::connect(UnixDatagram::new("datagrams", json())).await.unwrap();
-    assert_eq!(asks.limit(LIMIT).call("here".into()).await.unwrap(), "here");
+    assert_eq!(asks.timeout(LIMIT).call("here".into()).await.unwrap(), "here");
     let asks =
         BlockingEndpoint::<String, String, _>::connect(UnixDatagram::new("datagrams", json())).unwrap();
-    assert_eq!(blocking(move || asks.limit(LIMIT).call("here".into())).await.unwrap(), "here");
+    assert_eq!(blocking(move || asks.timeout(LIMIT).call("here".into())).await.unwrap(), "here");
     // An endpoint with a file of its own is answered there.
     let mut asks =
-        Endpoint::<String, String, _>::bind(UnixDatagram::new("endpoint", json())).unwrap().limit(LIMIT);
+        Endpoint::<String, String, _>::bind(UnixDatagram::new("endpoint", json())).unwrap().timeout(LIMIT);
     asks.send_to("here".into(), &to()).await.unwrap();
     assert_eq!(asks.recv_from().await.unwrap(), ("here".to_owned(), to()));
     drop(asks);

@@ -1,4 +1,5 @@
-//! What was answered reaches a peer that reads late and goes on sending (S12), whatever the session ends with.
+//! What was answered reaches a peer that reads late and goes on sending (S12), whatever the session
+//! ends with.
 
 use std::sync::atomic::AtomicBool;
 
@@ -98,7 +99,7 @@ impl Ending {
     }
 
     /// A peer that never stops sending is in here until its time is over.
-    #[state(within = "100ms")]
+    #[state(max_duration = "100ms")]
     async fn timed(&self, line: String) -> (String, EndingState) {
         (self.says(line), EndingState::Timed)
     }
@@ -129,7 +130,8 @@ fn write_on(mut writes: impl AsyncWrite + Unpin + Send + 'static) -> Arc<AtomicU
     written
 }
 
-/// Reads to a proper end: steadily before `ended`, then next to nothing until `written` has grown by `more`.
+/// Reads to a proper end: steadily before `ended`, then next to nothing until `written` has grown
+/// by `more`.
 async fn read_late(
     mut reads: ReadHalf<Conn>,
     ended: impl Fn() -> bool,
@@ -144,8 +146,9 @@ async fn read_late(
         }
         let late = target.is_some_and(|target| written.load(SeqCst) < target);
         if late {
-            // A peer that reads slowly is what the tests are about. It does not read nothing at all: there may be more than the
-            // kernel holds, and the server would not come to its end.
+            // A peer that reads slowly is what the tests are about. It does not read nothing at
+            // all: there may be more than the kernel holds, and the server would not come to its
+            // end.
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let room = if late { 512 } else { buffer.len() };
@@ -277,7 +280,8 @@ on_loops! {
         let mut next = server.connect().await;
         let mut asking = std::pin::pin!(next.ask("stay"));
         let early = timeout(Duration::from_millis(100), asking.as_mut()).await;
-        // Both ways are right on a machine that stood still meanwhile, but not this answer beside that connection.
+        // Both ways are right on a machine that stood still meanwhile, but not this answer beside
+        // that connection.
         assert!(early.is_err() || written.load(SeqCst) >= usize::MAX / 2);
         server.handle.stop_within(Duration::ZERO);
         stopped(server.serving).await;

@@ -38,7 +38,8 @@ on_streams! {
     async fn s8_a_reset_is_seen_in_every_state(kind) {
         let desk = Arc::new(Desk::default());
         let server = serve(kind, desk.server()).await;
-        // A Unix socket resets over what was left unread: so in each state there is something that nobody reads.
+        // A Unix socket resets over what was left unread: so in each state there is something that
+        // nobody reads.
         let peer = |n: usize| desk.peers.lock().unwrap()[n].clone();
 
         let mut idle = server.connect().await;
@@ -70,7 +71,8 @@ on_streams! {
     async fn close_reaches_a_peer_that_is_still_sending(kind) {
         let desk = Arc::new(Desk::default());
         let server = serve(kind, desk.server()).await;
-        // What comes behind `close` is not handled; nor must it turn the answers before it into a reset.
+        // What comes behind `close` is not handled; nor must it turn the answers before it into a
+        // reset.
         let bytes = [&b"big 200000\n".repeat(5)[..], b"close\n", &b"more and more\n".repeat(20_000)].concat();
         let (mut reads, mut writes) = tokio::io::split(server.connect().await);
         let mut back = Vec::new();

@@ -22,7 +22,7 @@ on_streams! {
 
     async fn s2_the_time_to_the_first_request(kind) {
         let desk = Arc::new(Desk::default());
-        let server = serve(kind, desk.server().first_request_within(SHORT)).await;
+        let server = serve(kind, desk.server().first_request_timeout(SHORT)).await;
         let mut stream = server.connect().await;
         stream.say("half a li").await;
         assert_eq!(stream.rest().await, b"");
@@ -32,7 +32,7 @@ on_streams! {
 
     async fn s2_the_time_between_requests(kind) {
         let desk = Arc::new(Desk::default());
-        let server = serve(kind, desk.server().idle_within(SHORT)).await;
+        let server = serve(kind, desk.server().idle_timeout(SHORT)).await;
         let mut stream = server.connect().await;
         assert_eq!(stream.ask("x").await, "x");
         assert_eq!(stream.rest().await, b"");
@@ -42,7 +42,7 @@ on_streams! {
 
     async fn s2_the_time_to_write(kind) {
         let desk = Arc::new(Desk::default());
-        let server = serve(kind, desk.server().write_within(SHORT)).await;
+        let server = serve(kind, desk.server().write_timeout(SHORT)).await;
         let mut stream = server.connect().await;
         stream.say("big 16000000\n").await;
         assert_eq!(desk.end(1).await, Reason::Timeout);
@@ -72,7 +72,7 @@ on_streams! {
 
     async fn s11_a_slow_reader_holds_up_who_sends_to_it_and_nobody_else(kind) {
         let desk = Arc::new(Desk::default());
-        let server = serve(kind, desk.server().max_outbound(4)).await;
+        let server = serve(kind, desk.server().max_queued_responses(4)).await;
         let mut slow = server.connect().await;
         assert_eq!(slow.ask("x").await, "x");
         let peer = desk.peers.lock().unwrap()[0].clone();

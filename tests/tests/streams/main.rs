@@ -1,4 +1,5 @@
-//! What a session promises, on every kind of stream: TCP, Unix sockets, TLS over both; and what is the same for all listeners.
+//! What a session promises, on every kind of stream: TCP, Unix sockets, TLS over both; and what is
+//! the same for all listeners.
 
 #![forbid(unsafe_code)]
 #![cfg(unix)]

@@ -1,4 +1,5 @@
-//! Frames that begin and do not end: they have a time and, all together, so much memory (S2), on every kind of stream.
+//! Frames that begin and do not end: they have a time and, all together, so much memory (S2), on
+//! every kind of stream.
 
 use super::*;
 use portcullis::Session;
@@ -16,7 +17,7 @@ impl Stated {
         (line, StatedState::Second(1))
     }
 
-    #[state(idle = "1h", within = "1h")]
+    #[state(idle = "1h", max_duration = "1h")]
     async fn second(&self, count: u32, line: String) -> (String, StatedState) {
         (line, StatedState::Second(count + 1))
     }
@@ -41,7 +42,7 @@ impl Asking {
     async fn talk(&self, session: &mut Session<String, String>) -> Result<(), SessionError> {
         loop {
             // One that asks again and again gives the frame no more time.
-            match session.next_within(Duration::from_millis(10)).await {
+            match session.next_timeout(Duration::from_millis(10)).await {
                 Ok(line) => session.send(line).await?,
                 Err(SessionError::Timeout) => {}
                 Err(error) => return Err(error),
@@ -66,7 +67,7 @@ const LARGE: usize = 1 << 18;
 on_streams! {
     async fn s2_the_time_of_a_frame_that_has_begun(kind) {
         let desk = Arc::new(Desk::default());
-        let server = serve(kind, desk.server().frame_within(SHORT)).await;
+        let server = serve(kind, desk.server().frame_timeout(SHORT)).await;
         let mut stream = server.connect().await;
         assert_eq!(stream.ask("x").await, "x");
         stream.say("half a li").await;
@@ -77,8 +78,8 @@ on_streams! {
 
     async fn s2_the_time_of_a_frame_in_a_state_and_in_a_session_that_asks(kind) {
         let (stated, asking) = (Arc::new(Stated::default()), Arc::new(Asking::default()));
-        let first = serve(kind, Server::new(Arc::clone(&stated)).codec(Lines::new()).frame_within(SHORT)).await;
-        let second = serve(kind, Server::new(Arc::clone(&asking)).codec(Lines::new()).frame_within(SHORT)).await;
+        let first = serve(kind, Server::new(Arc::clone(&stated)).codec(Lines::new()).frame_timeout(SHORT)).await;
+        let second = serve(kind, Server::new(Arc::clone(&asking)).codec(Lines::new()).frame_timeout(SHORT)).await;
         for server in [&first, &second] {
             let mut stream = server.connect().await;
             assert_eq!(stream.ask("x").await, "x");

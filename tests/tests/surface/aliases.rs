@@ -1,4 +1,5 @@
-//! A type is what it is, and not what it is called: aliases, imports, associated types and fragments of macros.
+//! A type is what it is, and not what it is called: aliases, imports, associated types and
+//! fragments of macros.
 use portcullis::Interrupted;
 use portcullis::prelude::*;
 use std::io;
@@ -77,12 +78,12 @@ impl Guarded {
     }
 }
 
-/// With `wire`, the whole alias goes out.
+/// With `send_result`, the whole alias goes out.
 struct Wired;
 
 #[service]
 impl Wired {
-    #[request(wire)]
+    #[request(send_result)]
     async fn answer(&self, line: String) -> Answer {
         if line == "fail" { Err("failed".into()) } else { Ok(line) }
     }
@@ -111,7 +112,7 @@ struct Door(Arc<Mutex<Option<bool>>>);
 #[service]
 impl Door {
     #[on(connect)]
-    async fn connected(&self) -> Fallible<Opened> {
+    async fn connected(&self) -> Fallible<Connected> {
         Ok((1, Phase::Shut))
     }
 
@@ -141,7 +142,7 @@ impl Door {
     }
 }
 
-type Opened = (u64, DoorState);
+type Connected = (u64, DoorState);
 type Last = Option<DoorState>;
 
 /// The connection's value by an alias, and a first state that is the marked one.

@@ -1,4 +1,5 @@
-//! `on`, `lane` and `deadline` may name what the body does not use, and parts of what it takes apart.
+//! `pool`, `lane` and `deadline` may name what the body does not use, and parts of what it takes
+//! apart.
 use portcullis::prelude::*;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,12 +14,12 @@ struct Ledger {
 }
 
 impl Ledger {
-    #[blocking(on = self.disks[_disk], lane = _account, deadline = Duration::from_secs(_seconds))]
+    #[blocking(pool = self.disks[_disk], lane = _account, deadline = Duration::from_secs(_seconds))]
     fn append(self: &Arc<Self>, _disk: usize, _account: u64, _seconds: u64, entry: String) -> String {
         entry
     }
 
-    #[blocking(on = self.disks[disk], lane = account, deadline = Duration::from_secs(seconds))]
+    #[blocking(pool = self.disks[disk], lane = account, deadline = Duration::from_secs(seconds))]
     fn taken_apart(
         self: &Arc<Self>,
         (disk, seconds): (usize, u64),
@@ -29,12 +30,12 @@ impl Ledger {
         entry
     }
 
-    #[blocking(on = self.disks[0], lane = name)]
+    #[blocking(pool = self.disks[0], lane = name)]
     fn by_name(self: &Arc<Self>, Order { entry: name, .. }: Order, _rest: [u8; 2]) -> usize {
         name.len()
     }
 
-    #[blocking(on = self.disks[0], lane = whole.account)]
+    #[blocking(pool = self.disks[0], lane = whole.account)]
     fn whole(self: &Arc<Self>, ref whole @ Order { .. }: Order) -> usize {
         whole.entry.len()
     }

@@ -12,7 +12,7 @@ macro_rules! of_every_name {
             Event,
             Conn,
             State,
-            Style,
+            HandlerKind,
             Step,
             Output,
             Target,

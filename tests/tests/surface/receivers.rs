@@ -1,4 +1,5 @@
-//! A blocking function without a receiver may stand in an `impl` block, which its attribute does not see.
+//! A blocking function without a receiver may stand in an `impl` block, which its attribute does
+//! not see.
 use portcullis::Interrupted;
 use portcullis::prelude::*;
 use std::io;
@@ -118,7 +119,8 @@ async fn receivers_work() {
     assert_eq!(counted, (2, 1));
 }
 
-/// Free functions and associated ones of the same names and signatures: each call runs the body of the function that it names.
+/// Free functions and associated ones of the same names and signatures: each call runs the body of
+/// the function that it names.
 mod clashes {
     use std::fmt::Display;
     use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,4 +1,5 @@
-//! What a state keeps is of the service: `Self`, its constants and associated types, and what its parameters are bound to.
+//! What a state keeps is of the service: `Self`, its constants and associated types, and what its
+//! parameters are bound to.
 use portcullis::prelude::*;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -75,7 +76,8 @@ where
     }
 }
 
-/// What a state merely holds needs no bounds, and functions beside the block may name the enum without them.
+/// What a state merely holds needs no bounds, and functions beside the block may name the enum
+/// without them.
 struct Shelf<T>(PhantomData<T>);
 
 #[service]

@@ -60,7 +60,8 @@ on_loops! {
         let desk = Arc::new(Desk::default());
         let server = serve(&desk, Lines::new().max_length(1 << 20)).await;
         let mut stream = server.connect().await;
-        // What comes behind `close` is not handled; nor must it turn the answers before it into a reset.
+        // What comes behind `close` is not handled; nor must it turn the answers before it into a
+        // reset.
         let bytes = [&b"big 200000\n".repeat(5)[..], b"close\n", &b"more and more\n".repeat(20_000)].concat();
         let (mut reads, mut writes) = stream.split();
         let mut back = Vec::new();
@@ -75,8 +76,8 @@ on_loops! {
         let desk = Arc::new(Desk::default());
         let server = serve(&desk, Lines::new().max_length(1 << 20)).await;
         let mut stream = server.connect().await;
-        // Answers enough to fill what the kernel keeps, and behind `hold` more requests than are read ahead: bytes that
-        // nobody has read when the server closes.
+        // Answers enough to fill what the kernel keeps, and behind `hold` more requests than are
+        // read ahead: bytes that nobody has read when the server closes.
         let bytes = [&b"big 50000\n".repeat(20)[..], b"hold\n", &b"not read\n".repeat(20_000)].concat();
         stream.write_all(&bytes).await.unwrap();
         desk.holds(1).await;
@@ -118,7 +119,8 @@ on_loops! {
             });
         }
         storm.join_all().await;
-        // Each that was accepted ends, once. One that was reset in the queue of the kernel may never have been accepted.
+        // Each that was accepted ends, once. One that was reset in the queue of the kernel may
+        // never have been accepted.
         wait(|| { let ended = desk.ended.lock().unwrap().len(); ended == desk.connected.load(SeqCst) && ended >= CONNECTIONS * 3 / 5 }).await;
         wait(|| sockets(server.addr) == 0).await;
         assert!(desk.peers.lock().unwrap().iter().all(Peer::is_closed));

@@ -123,7 +123,8 @@ on_loops! {
             for bytes in garbage {
                 let (mut reads, mut writes) = server.connect().await.into_split();
                 throwing.spawn(async move {
-                    // Read meanwhile: a client that does not would be held back, and that is another test.
+                    // Read meanwhile: a client that does not would be held back, and that is
+                    // another test.
                     let write = async { let _ = writes.write_all(&bytes).await; let _ = writes.shutdown().await; };
                     let mut back = Vec::new();
                     let (_, ()) = tokio::join!(reads.read_to_end(&mut back), write);

@@ -1,5 +1,6 @@
-//! Servers against clients that nobody has seen yet: raw sockets that send in pieces, in floods, in garbage, that stop
-//! half-way, that never read; and handlers, hooks and codecs that panic (S1, S3, S5, S7, S8, S9).
+//! Servers against clients that nobody has seen yet: raw sockets that send in pieces, in floods, in
+//! garbage, that stop half-way, that never read; and handlers, hooks and codecs that panic (S1, S3,
+//! S5, S7, S8, S9).
 
 #![forbid(unsafe_code)]
 

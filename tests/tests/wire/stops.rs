@@ -28,7 +28,7 @@ on_loops! {
     }
 
     async fn o11_two_servers_on_one_pool_stop_one_after_the_other() {
-        let pool = Pool::builder("both").threads(2).queue(8).build().unwrap();
+        let pool = Pool::builder("both").threads(2).queue_capacity(8).build().unwrap();
         let (one, two) = (Arc::new(Worked { pool: pool.clone() }), Arc::new(Worked { pool: pool.clone() }));
         let (first, second) = (serve(&one, Lines::new()).await, serve(&two, Lines::new()).await);
         let (mut a, mut b) = (first.connect().await, second.connect().await);
@@ -52,7 +52,7 @@ impl Worked {
         self.upper(line).await
     }
 
-    #[blocking(on = self.pool)]
+    #[blocking(pool = self.pool)]
     fn upper(&self, line: String) -> String {
         line.to_uppercase()
     }

@@ -21,7 +21,7 @@ impl Sums {
         n + 1
     }
 
-    #[blocking(on = self.cpu)]
+    #[blocking(pool = self.cpu)]
     fn slow(&self, worker: &Worker, n: u64) -> Result<u64, Interrupted> {
         self.blocking_next(worker, n)
     }

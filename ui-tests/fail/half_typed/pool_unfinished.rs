@@ -8,7 +8,7 @@ struct Sums {
 
 #[service]
 impl Sums {
-    #[blocking(on = self.)]
+    #[blocking(pool = self.)]
     fn twice(&self, n: u64) -> Result<u64, Interrupted> {
         Ok(n * 2)
     }
@@ -22,7 +22,7 @@ impl Sums {
         n + 1
     }
 
-    #[blocking(on = self.cpu)]
+    #[blocking(pool = self.cpu)]
     fn slow(&self, worker: &Worker, n: u64) -> Result<u64, Interrupted> {
         self.blocking_next(worker, n)
     }

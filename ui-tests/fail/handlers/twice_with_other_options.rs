@@ -7,7 +7,7 @@ struct Echo;
 #[service]
 impl Echo {
     #[request]
-    #[request(wire)]
+    #[request(send_result)]
     async fn echo(&self, line: String) -> Result<String, String> {
         Ok(line)
     }

@@ -8,7 +8,7 @@ struct Thumbnails {
 
 #[service]
 impl Thumbnails {
-    #[blocking(on = "self.cpu")]
+    #[blocking(pool = "self.cpu")]
     fn shrink(&self, width: u32) -> u32 {
         width / 2
     }

@@ -8,7 +8,7 @@ struct Maths {
 }
 
 impl Maths {
-    #[blocking(on = self.pool)]
+    #[blocking(pool = self.pool)]
     fn square(self: &Arc<Self>, n: u64) -> u64 {
         n * n
     }

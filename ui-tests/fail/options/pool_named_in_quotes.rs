@@ -8,7 +8,7 @@ struct Words {
 
 #[service]
 impl Words {
-    #[blocking(on = "cpu")]
+    #[blocking(pool = "cpu")]
     fn words_of(&self, text: String) -> usize {
         text.len()
     }

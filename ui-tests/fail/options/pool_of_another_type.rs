@@ -8,7 +8,7 @@ struct Maths {
 }
 
 impl Maths {
-    #[blocking(on = self.threads)]
+    #[blocking(pool = self.threads)]
     fn square(self: &Arc<Self>, n: u64) -> u64 {
         n * n
     }

@@ -2,7 +2,7 @@
 // The pool is an expression.
 use portcullis::prelude::*;
 
-#[blocking(on = , deadline = "2s")]
+#[blocking(pool = , deadline = "2s")]
 fn work() {}
 
 fn main() {}

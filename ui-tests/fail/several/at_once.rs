@@ -18,7 +18,7 @@ impl Thumbnails {
         image
     }
 
-    #[blocking(on = self.cpu, deadline = "2sec")]
+    #[blocking(pool = self.cpu, deadline = "2sec")]
     fn shrink(&self, image: &[u8]) -> Vec<u8> {
         image.to_vec()
     }

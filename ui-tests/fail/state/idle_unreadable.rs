@@ -6,7 +6,7 @@ struct Door;
 
 #[service]
 impl Door {
-    #[state(start, within = "30 parsecs")]
+    #[state(start, max_duration = "30 parsecs")]
     async fn shut(&self, request: String) -> (String, DoorState) {
         (request, DoorState::Open)
     }

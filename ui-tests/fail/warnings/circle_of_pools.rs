@@ -10,7 +10,7 @@ struct Service {
 
 #[service]
 impl Service {
-    #[blocking(on = self.cpu)]
+    #[blocking(pool = self.cpu)]
     fn shrink(&self, worker: &Worker, name: String) -> Result<Vec<u8>, Interrupted> {
         self.fetch(name).wait(worker)?
     }
@@ -19,12 +19,12 @@ impl Service {
         self.load(name).await
     }
 
-    #[blocking(on = self.disk)]
+    #[blocking(pool = self.disk)]
     fn load(&self, worker: &Worker, name: String) -> Result<Vec<u8>, Interrupted> {
         self.decode(name.into_bytes()).wait(worker)
     }
 
-    #[blocking(on = self.cpu)]
+    #[blocking(pool = self.cpu)]
     fn decode(&self, bytes: Vec<u8>) -> Vec<u8> {
         bytes
     }

@@ -59,10 +59,10 @@ fn requests_have_a_request() {
     );
     says(
         quote!(
-            #[request(wire)]
+            #[request(send_result)]
             async fn r(&self, r: Req) -> Vec<Rsp> {}
         ),
-        &["`wire` requires a `Result`"],
+        &["`send_result` requires a `Result`"],
     );
     says(
         quote!(

@@ -51,7 +51,7 @@ fn what_is_right_is_silent() {
     says(
         quote! {
             #[request] async fn r(&self, peer: &Peer<Rsp>, conn: &mut Conn, Req(n): Req) -> Result<Rsp, E> {}
-            #[blocking(on = self.cpu, deadline = "2s")] fn b(&self, w: &Worker, f: Box<dyn Fn(&str) + Send>) -> io::Result<u8> {}
+            #[blocking(pool = self.cpu, deadline = "2s")] fn b(&self, w: &Worker, f: Box<dyn Fn(&str) + Send>) -> io::Result<u8> {}
             #[blocking] fn new<T: Send + 'static>(t: T) -> Self {}
             #[on(start)] async fn s(&self, cleanup: &mut Cleanup) -> io::Result<()> {}
             #[on(connect)] async fn c(&self) -> Conn {}

@@ -10,8 +10,8 @@ use syn::{
 };
 
 impl Machine<'_> {
-    /// Those of the block that the states' data mention. A parameter has its bounds where the data may ask for
-    /// them: `S: Store` for `S::Seat`, or for a `Seat<S>` of the user's.
+    /// Those of the block that the states' data mention. A parameter has its bounds where the data
+    /// may ask for them: `S: Store` for `S::Seat`, or for a `Seat<S>` of the user's.
     pub(super) fn enum_generics(&self) -> Generics {
         let data: TokenStream =
             self.service.state_handlers().flat_map(|(_, step)| self.kept(step).collect::<Vec<_>>()).collect();

@@ -1,4 +1,5 @@
-//! What is known of each state: its name, its limits, what its end of input means, whether it can be gone on in.
+//! What is known of each state: its name, its limits, what its end of input means, whether it can
+//! be gone on in.
 
 use super::{Machine, half_close};
 use crate::{expand::at, parse::Limit};
@@ -29,15 +30,17 @@ impl Machine<'_> {
         let krate = self.krate;
         let (mut arms, mut all) = (TokenStream::new(), TokenStream::new());
         for (method, step) in self.state_handlers() {
-            let Some((idle, within)) = step.limits() else { continue };
+            let Some((idle, max_duration)) = step.limits() else { continue };
             let (cfgs, state) = (method.function.cfgs().collect::<Vec<_>>(), self.any((method, step)));
-            let (idle, within) = (limit(idle), limit(within));
-            arms.extend(quote!(#(#cfgs)* #state => #krate::StateLimits { idle: #idle, within: #within },));
-            all.extend(quote!(#(#cfgs)* #idle, #(#cfgs)* #within,));
+            let (idle, max_duration) = (limit(idle), limit(max_duration));
+            arms.extend(
+                quote!(#(#cfgs)* #state => #krate::StateLimits { idle: #idle, max_duration: #max_duration },),
+            );
+            all.extend(quote!(#(#cfgs)* #idle, #(#cfgs)* #max_duration,));
         }
         (!arms.is_empty()).then(|| {
             quote_spanned! {Span::mixed_site()=>
-                const SHORTEST_LIMIT: ::core::option::Option<::core::time::Duration> = #krate::__private::shortest(&[#all]);
+                const MIN_STATE_TIMEOUT: ::core::option::Option<::core::time::Duration> = #krate::__private::shortest(&[#all]);
                 fn state_limits(state: &<Self as #krate::Service>::State) -> #krate::StateLimits {
                     match state {
                         #arms

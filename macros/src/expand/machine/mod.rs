@@ -80,7 +80,8 @@ impl<'a> Machine<'a> {
 }
 
 impl Machine<'_> {
-    /// `Option<S>: Send`, of data with type parameters: as with the service's type, whoever serves it sees to that.
+    /// `Option<S>: Send`, of data with type parameters: as with the service's type, whoever serves
+    /// it sees to that.
     fn data_is_send(&self) -> impl Iterator<Item = WherePredicate> + '_ {
         let generics = &self.service.head.generics;
         let is_generic = |ty: &Type| {
@@ -97,7 +98,8 @@ impl Machine<'_> {
     }
 }
 
-/// The user's own name for it, unless that is one of ours, or of two parameters that only hygiene tells apart.
+/// The user's own name for it, unless that is one of ours, or of two parameters that only hygiene
+/// tells apart.
 fn data_name(index: usize, data: &[Param]) -> Option<Ident> {
     const OURS: [&str; 5] = ["peer", "conn", "request", "event", "state"];
     let param = data.get(index)?;

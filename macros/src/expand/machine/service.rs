@@ -35,7 +35,7 @@ impl<'a> Machine<'a> {
             #types
             #events
             type State = #states;
-            type Style = #krate::__private::Stepwise;
+            type Kind = #krate::__private::PerRequest;
             const HANDLERS: &'static [&'static str] = &[#(#handlers),*];
             const HALF_CLOSE: #krate::__private::HalfClose = #half_close;
             #on_connect
@@ -94,7 +94,8 @@ impl<'a> Machine<'a> {
         })
     }
 
-    /// What methods return when they succeed, where its name leaves open which of a state and a pair it is.
+    /// What methods return when they succeed, where its name leaves open which of a state and a
+    /// pair it is.
     fn by_another_name(&self) -> impl DoubleEndedIterator<Item = &'a Type> {
         let is_there = |method: &Method| !method.is_conditional() && method.sink.is_clean();
         let moves: Vec<_> = self.service.moves().filter(|(method, _)| is_there(method)).collect();

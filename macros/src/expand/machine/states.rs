@@ -12,8 +12,9 @@ use syn::GenericParam;
 impl Machine<'_> {
     pub(super) fn state_enum(&self) -> TokenStream {
         let StateEnum { ident, vis, derive } = self.states;
-        // A private type can't be a part of a public service (E0446), and the block does not say which kind this is. That it is public
-        // for no one the compiler does not tell of what a macro wrote, which it takes this for by the first and the last token.
+        // A private type can't be a part of a public service (E0446), and the block does not say
+        // which kind this is. That it is public for no one the compiler does not tell of what a
+        // macro wrote, which it takes this for by the first and the last token.
         let site = Span::mixed_site();
         let vis = vis.as_ref().map_or_else(|| quote_spanned!(site=> pub), ToTokens::to_token_stream);
         let derive = (!derive.is_empty()).then(|| quote!(#[derive(#(#derive),*)]));
@@ -26,7 +27,8 @@ impl Machine<'_> {
             let name = variant(&function.sig.ident);
             let attrs = attrs::of_variant(function);
             let data = self.kept(step);
-            // The brackets are ours: a field that looks written is told of, if its type is less public than the enum.
+            // The brackets are ours: a field that looks written is told of, if its type is less
+            // public than the enum.
             let data = (!step.data.is_empty()).then(|| quote_spanned!(Span::mixed_site()=> (#((#data)),*)));
             quote!(#attrs #name #data)
         });

@@ -1,4 +1,5 @@
-//! What moves a machine on, in its `impl Service`: a match over the states for each thing that moves a session on.
+//! What moves a machine on, in its `impl Service`: a match over the states for each thing that
+//! moves a session on.
 
 use super::Machine;
 use crate::{
@@ -74,7 +75,8 @@ impl Machine<'_> {
         self.by_state("on_timeout", |cause| matches!(cause, Cause::Timeout { .. }), None)
     }
 
-    /// `async fn on_event(..)`, `async fn on_timeout(..)`: for those states that have a handler of this kind.
+    /// `async fn on_event(..)`, `async fn on_timeout(..)`: for those states that have a handler of
+    /// this kind.
     fn by_state(
         &self,
         name: &str,
@@ -128,7 +130,8 @@ impl Machine<'_> {
                 done.push(name);
             }
         }
-        // Where `cfg`s or mistakes leave none of the states, the match has a value all the same, and what is behind it is no dead code.
+        // Where `cfg`s or mistakes leave none of the states, the match has a value all the same,
+        // and what is behind it is no dead code.
         let krate = self.krate;
         let conditional = self.state_handlers().iter().any(|(state, _)| state.is_conditional())
             || !self.service.sink.is_clean();
@@ -146,7 +149,8 @@ impl Machine<'_> {
         })
     }
 
-    /// `ChatState::Room(seat) => { .. }`: the handler is called with the state's data, and gives a `Step`.
+    /// `ChatState::Room(seat) => { .. }`: the handler is called with the state's data, and gives a
+    /// `Step`.
     fn arm(&self, (state, of): (&Method, &Move), method: &Method, step: &Move) -> TokenStream {
         let krate = self.krate;
         let function = &method.function;

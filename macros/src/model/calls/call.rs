@@ -133,7 +133,8 @@ pub(super) fn closures(trees: &[TokenTree]) -> Vec<Range<usize>> {
             Some(body) => {
                 let is_braces = |at: usize| matches!(trees.get(at), Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace);
                 let end = if is(body + 1, '-') && is(body + 2, '>') {
-                    // Behind a result type there are braces, and commas in front of them are the type's.
+                    // Behind a result type there are braces, and commas in front of them are the
+                    // type's.
                     (body + 3..trees.len()).find(|end| is_braces(*end)).map(|braces| braces + 1)
                 } else {
                     (body + 1..trees.len()).find(|end| is(*end, ',') || is(*end, ';'))

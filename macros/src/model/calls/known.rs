@@ -56,8 +56,8 @@ impl Known {
     }
 }
 
-/// The first argument that is borrowed, as it would be owned. None if something else keeps the function from being a helper: a
-/// `cfg` on a parameter, or an `impl Trait`.
+/// The first argument that is borrowed, as it would be owned. None if something else keeps the
+/// function from being a helper: a `cfg` on a parameter, or an `impl Trait`.
 fn borrowed(params: &[Param]) -> Option<Option<String>> {
     if params.iter().any(|param| param.cfg().is_some()) {
         return None;

@@ -1,6 +1,8 @@
-//! Calls on `self` that can't be meant: the block's own methods are known, so a wrong call of one is found in the tokens.
+//! Calls on `self` that can't be meant: the block's own methods are known, so a wrong call of one
+//! is found in the tokens.
 //!
-//! A finding is made only where the compiler would refuse the program too, in words that don't mention the block.
+//! A finding is made only where the compiler would refuse the program too, in words that don't
+//! mention the block.
 
 mod assigned;
 mod call;

@@ -1,4 +1,5 @@
-//! The worker where it can't be used: in a block that leaves its thread, and under a `?` without a `Result` around it.
+//! The worker where it can't be used: in a block that leaves its thread, and under a `?` without a
+//! `Result` around it.
 
 use super::call::{closures, is_async};
 use crate::model::{Misreading, misread::is_of_macro};

@@ -17,8 +17,9 @@ use crate::sockets::left;
 ///
 /// On a loop use the other one. `for packet in &mut client` takes the packets that come.
 ///
-/// An operation that has run out of time leaves the stream whole: what is left of a request is written first by the next
-/// [`send`](Self::send) or [`flush`](Self::flush), what has been read in part is kept.
+/// An operation that has run out of time leaves the stream whole: what is left of a request is
+/// written first by the next [`send`](Self::send) or [`flush`](Self::flush), what has been read in
+/// part is kept.
 ///
 /// ```
 /// use std::io::{BufRead, BufReader, Write};
@@ -35,7 +36,7 @@ use crate::sockets::left;
 /// });
 ///
 /// let mut client = BlockingClient::<String, String, _>::connect(addr, Lines::new())?
-///     .limit(Duration::from_secs(5));
+///     .timeout(Duration::from_secs(5));
 /// assert_eq!(client.call("hello".into())?, "you said: hello");
 /// assert!(client.next()?.is_none()); // the server has closed the connection
 /// # server.join().unwrap()?;
@@ -44,58 +45,60 @@ use crate::sockets::left;
 pub struct BlockingClient<Req, Rsp, C> {
     io: BlockingStream,
     wire: Wire<C>,
-    limit: Option<Duration>,
+    timeout: Option<Duration>,
     read_ahead: usize,
     messages: PhantomData<fn(Req) -> Rsp>,
 }
 
 impl<Req, Rsp, C: Codec<Rsp, Req>> BlockingClient<Req, Rsp, C> {
-    /// Connects to a TCP address, with `TCP_NODELAY`; or to what else is [`Connect`]. To a Unix socket it blocks for as
-    /// long as too many wait there already.
+    /// Connects to a TCP address, with `TCP_NODELAY`; or to what else is [`Connect`]. To a Unix
+    /// socket it blocks for as long as too many wait there already.
     ///
     /// # Errors
     /// The address can't be resolved, or nobody answers there; of TLS, see `ClientTls::new`.
     pub fn connect(address: impl Connect, codec: C) -> io::Result<Self> {
-        Ok(Self::over(address.connect_blocking(None)?, codec))
+        Ok(Self::from_stream(address.connect_blocking(None)?, codec))
     }
 
-    /// As [`connect`](Self::connect), with a time limit for all addresses together: each gets an equal share of what is
-    /// left when its turn comes, for its handshake, too, so that one which does not answer leaves time for the next.
-    /// Without a limit, an address that does not answer takes as long as the system says, which may be minutes.
+    /// As [`connect`](Self::connect), with a time limit for all addresses together: each gets an
+    /// equal share of what is left when its turn comes, for its handshake, too, so that one which
+    /// does not answer leaves time for the next. Without a limit, an address that does not answer
+    /// takes as long as the system says, which may be minutes.
     ///
-    /// The time for looking a name up counts. But a lookup on a thread can't be broken off: one that takes longer than
-    /// the limit ends when the system's resolver gives up, and is an error then. The connection to a Unix socket has no
-    /// limit, only its handshake has.
+    /// The time for looking a name up counts. But a lookup on a thread can't be broken off: one
+    /// that takes longer than the limit ends when the system's resolver gives up, and is an error
+    /// then. The connection to a Unix socket has no limit, only its handshake has.
     ///
     /// # Errors
     /// As `connect`; `TimedOut`.
-    pub fn connect_within(limit: Duration, address: impl Connect, codec: C) -> io::Result<Self> {
-        Ok(Self::over(address.connect_blocking(until(Some(limit)))?, codec))
+    pub fn connect_timeout(limit: Duration, address: impl Connect, codec: C) -> io::Result<Self> {
+        Ok(Self::from_stream(address.connect_blocking(until(Some(limit)))?, codec))
     }
 
-    /// A client over a stream that is connected already: a `TcpStream`, a `UnixStream`. Its time limits are the client's
-    /// to set.
-    pub fn over(stream: impl Into<BlockingStream>, codec: C) -> Self {
+    /// A client over a stream that is connected already: a `TcpStream`, a `UnixStream`. Its time
+    /// limits are the client's to set.
+    pub fn from_stream(stream: impl Into<BlockingStream>, codec: C) -> Self {
         let (io, wire) = (stream.into(), Wire::new(codec));
-        Self { io, wire, limit: None, read_ahead: READ_AHEAD, messages: PhantomData }
+        Self { io, wire, timeout: None, read_ahead: READ_AHEAD, messages: PhantomData }
     }
 
     /// How long each operation may take from now on, however little comes at a time.
     #[must_use]
-    pub fn limit(mut self, limit: Duration) -> Self {
-        self.limit = Some(limit);
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
         self
     }
 
-    /// How many bytes of responses are read while a request waits for room; 64 MiB unless said otherwise. As
-    /// [`Client::read_ahead`](crate::Client::read_ahead).
+    /// How many bytes of responses are read while a request waits for room; 64 MiB unless said
+    /// otherwise. As [`Client::read_ahead`](crate::Client::read_ahead).
     #[must_use]
     pub fn read_ahead(mut self, bytes: usize) -> Self {
         self.read_ahead = bytes;
         self
     }
 
-    /// Sends a request. While there is no room for it, answers are read in, up to [`read_ahead`](Self::read_ahead).
+    /// Sends a request. While there is no room for it, answers are read in, up to
+    /// [`read_ahead`](Self::read_ahead).
     ///
     /// # Errors
     /// The request can't be encoded, the connection is gone, too many answers wait to be read
@@ -110,7 +113,7 @@ impl<Req, Rsp, C: Codec<Rsp, Req>> BlockingClient<Req, Rsp, C> {
     /// # Errors
     /// As [`send`](Self::send).
     pub fn flush(&mut self) -> Result<(), ClientError> {
-        let until = until(self.limit);
+        let until = until(self.timeout);
         self.io.set_until(until);
         // Where answers were taken in before, they will be again: it need not be waited for.
         if self.wire.unread() == 0 {
@@ -168,7 +171,7 @@ impl<Req, Rsp, C: Codec<Rsp, Req>> BlockingClient<Req, Rsp, C> {
     /// What came is no response, the connection is gone, or the time limit has passed.
     #[allow(clippy::should_implement_trait)] // as `Client::next`; an iterator would have it inside out
     pub fn next(&mut self) -> Result<Option<Rsp>, ClientError> {
-        self.io.set_until(until(self.limit));
+        self.io.set_until(until(self.timeout));
         loop {
             if let Poll::Ready(message) = self.wire.decode() {
                 return Ok(message?);
@@ -181,11 +184,13 @@ impl<Req, Rsp, C: Codec<Rsp, Req>> BlockingClient<Req, Rsp, C> {
 
     /// Sends a request and reads one response. Each of both has the time limit.
     ///
-    /// Out of time, it may have sent the request: then the response is still to come, and is what the following
-    /// [`next`](Self::next) or `call` reads. Take it with `next` first, or connect anew.
+    /// Out of time, it may have sent the request: then the response is still to come, and is what
+    /// the following [`next`](Self::next) or `call` reads. Take it with `next` first, or connect
+    /// anew.
     ///
     /// # Errors
-    /// As [`send`](Self::send) and [`next`](Self::next); [`ClientError::Closed`] at the end of the stream.
+    /// As [`send`](Self::send) and [`next`](Self::next); [`ClientError::Closed`] at the end of the
+    /// stream.
     pub fn call(&mut self, request: Req) -> Result<Rsp, ClientError> {
         self.send(request)?;
         self.next()?.ok_or(ClientError::Closed)
@@ -200,8 +205,9 @@ impl<Req, Rsp, C: Codec<Rsp, Req>> BlockingClient<Req, Rsp, C> {
         Ok(self.io.finish()?)
     }
 
-    /// Whether the server has closed or reset the connection, as far as that is known by now. Does not block.
-    pub(super) fn is_gone(&mut self) -> bool {
+    /// Whether the server has closed or reset the connection, as far as that is known by now. Does
+    /// not block.
+    pub(super) fn is_closed(&mut self) -> bool {
         let mut bytes = [0; 4096];
         match self.io.try_read(&mut bytes) {
             Ok(None) => false,
@@ -234,8 +240,9 @@ impl<'a, Req, Rsp, C: Codec<Rsp, Req>> IntoIterator for &'a mut BlockingClient<R
 
 /// The packets that come to a [`BlockingClient`], up to the end of the connection.
 ///
-/// An error of one packet ([`DecodeError::is_recoverable`](portcullis_codec::DecodeError::is_recoverable)), or of the time limit, leaves
-/// the next one alone; any other is the last item.
+/// An error of one packet
+/// ([`DecodeError::is_recoverable`](portcullis_codec::DecodeError::is_recoverable)), or of the time
+/// limit, leaves the next one alone; any other is the last item.
 #[derive(Debug)]
 pub struct Incoming<'a, Req, Rsp, C> {
     client: &'a mut BlockingClient<Req, Rsp, C>,

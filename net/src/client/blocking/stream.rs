@@ -20,7 +20,8 @@ use crate::sockets::first_of;
 use crate::sockets::tcp::TcpOptions;
 use crate::sockets::{SocketAddrs, each_its_share, left};
 
-/// What a [`BlockingClient`](crate::BlockingClient) talks through: made from a `TcpStream` or a `UnixStream`, or by connecting.
+/// What a [`BlockingClient`](crate::BlockingClient) talks through: made from a `TcpStream` or a
+/// `UnixStream`, or by connecting.
 pub struct BlockingStream {
     kind: Kind,
 }
@@ -109,7 +110,8 @@ impl BlockingStream {
         read
     }
 
-    /// As [`try_read`](Self::try_read), of a stream that does not block. Nothing is written, whatever TLS has to write.
+    /// As [`try_read`](Self::try_read), of a stream that does not block. Nothing is written,
+    /// whatever TLS has to write.
     pub(super) fn read_now(&mut self, bytes: &mut [u8]) -> io::Result<Option<usize>> {
         let read = match &mut self.kind {
             Kind::Plain(socket) => socket.read(bytes),
@@ -207,7 +209,8 @@ fn dial(addr: impl ToSocketAddrs, options: TcpOptions, until: Option<Instant>) -
 /// After how long a write that goes on nowhere is looked at.
 const BRIEF: Duration = Duration::from_millis(20);
 
-/// A socket whose every read and write gets what is left of the time, so that many of them get no more than one.
+/// A socket whose every read and write gets what is left of the time, so that many of them get no
+/// more than one.
 struct Timed {
     socket: Socket,
     until: Option<Instant>,

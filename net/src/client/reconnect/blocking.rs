@@ -1,4 +1,4 @@
-//! [`BlockingReconnect`]: connects anew on a thread, without a runtime.
+//! [`BlockingReconnectingClient`]: connects anew on a thread, without a runtime.
 
 use std::{fmt, io, thread};
 
@@ -11,34 +11,35 @@ use crate::codec::Codec;
 
 type Connect<T> = Box<dyn FnMut() -> Result<T, ClientError> + Send>;
 
-/// As [`Reconnect`](crate::Reconnect), for a thread: a [`BlockingClient`] that connects when it is needed, and again when
-/// its connection is lost. Connecting, waiting between attempts and every operation block.
+/// As [`ReconnectingClient`](crate::ReconnectingClient), for a thread: a [`BlockingClient`] that
+/// connects when it is needed, and again when its connection is lost. Connecting, waiting between
+/// attempts and every operation block.
 ///
-/// What connects has its own time limit, if any: [`BlockingClient::connect_within`].
+/// What connects has its own time limit, if any: [`BlockingClient::connect_timeout`].
 ///
 /// ```
 /// use std::time::Duration;
-/// use portcullis::{Backoff, BlockingClient, BlockingReconnect, ClientError, Lines};
+/// use portcullis::{Backoff, BlockingClient, BlockingReconnectingClient, ClientError, Lines};
 ///
-/// let mut client = BlockingReconnect::new(|| {
+/// let mut client = BlockingReconnectingClient::new(|| {
 ///     let limit = Duration::from_secs(5);
-///     let client = BlockingClient::<String, String, _>::connect_within(limit, "127.0.0.1:1", Lines::new())?;
-///     Ok::<_, ClientError>(client.limit(limit))
+///     let client = BlockingClient::<String, String, _>::connect_timeout(limit, "127.0.0.1:1", Lines::new())?;
+///     Ok::<_, ClientError>(client.timeout(limit))
 /// })
-/// .backoff(Backoff::new().first(Duration::from_millis(1)).attempts(3));
+/// .backoff(Backoff::new().initial_delay(Duration::from_millis(1)).max_attempts(3));
 /// match client.call("hello".into()) {
 ///     Ok(answer) => println!("{answer}"),
-///     Err(ClientError::Lost(error)) => println!("nobody knows whether it was handled: {error}"),
+///     Err(ClientError::ConnectionLost(error)) => println!("nobody knows whether it was handled: {error}"),
 ///     Err(error) => println!("nobody there, three times: {error}"),
 /// }
 /// ```
-pub struct BlockingReconnect<Req, Rsp, C> {
+pub struct BlockingReconnectingClient<Req, Rsp, C> {
     connect: Connect<BlockingClient<Req, Rsp, C>>,
     client: Option<BlockingClient<Req, Rsp, C>>,
     past: Past,
 }
 
-impl<Req, Rsp, C: Codec<Rsp, Req>> BlockingReconnect<Req, Rsp, C> {
+impl<Req, Rsp, C: Codec<Rsp, Req>> BlockingReconnectingClient<Req, Rsp, C> {
     /// A client that is connected by `connect`, by the first operation at the earliest.
     pub fn new<E: Into<ClientError>>(
         mut connect: impl FnMut() -> Result<BlockingClient<Req, Rsp, C>, E> + Send + 'static,
@@ -57,9 +58,10 @@ impl<Req, Rsp, C: Codec<Rsp, Req>> BlockingReconnect<Req, Rsp, C> {
     /// Sends a request and reads one response, on a connection that has not been seen to be gone.
     ///
     /// # Errors
-    /// [`Io`](ClientError::Io): there is no connection, and nothing was sent. [`Lost`](ClientError::Lost): the connection
-    /// was lost before the answer came, or the time limit of the client has passed; then it is closed, so that a late
-    /// answer is never taken for that of another request. Else as [`BlockingClient::call`].
+    /// [`Io`](ClientError::Io): there is no connection, and nothing was sent.
+    /// [`ConnectionLost`](ClientError::ConnectionLost): the connection was lost before the answer
+    /// came, or the time limit of the client has passed; then it is closed, so that a late answer
+    /// is never taken for that of another request. Else as [`BlockingClient::call`].
     pub fn call(&mut self, request: Req) -> Result<Rsp, ClientError> {
         self.ready()?;
         let Some(client) = &mut self.client else { return Err(ClientError::Closed) };
@@ -67,23 +69,25 @@ impl<Req, Rsp, C: Codec<Rsp, Req>> BlockingReconnect<Req, Rsp, C> {
             Err(ClientError::Io(error)) if error.kind() == io::ErrorKind::TimedOut => {
                 self.client = None;
                 self.past.lost();
-                Err(ClientError::Lost(error))
+                Err(ClientError::ConnectionLost(error))
             }
-            // The rest of the request would be written later, and its answer be taken for another's.
+            // The rest of the request would be written later, and its answer be taken for
+            // another's.
             Err(error @ ClientError::Unread(_)) => {
                 self.client = None;
                 self.past.lost();
-                Err(ClientError::Lost(error.into()))
+                Err(ClientError::ConnectionLost(error.into()))
             }
             result => self.past.settled(result, &mut self.client),
         }
     }
 
-    /// Sends a request, on a connection that has not been seen to be gone. Its answer is for [`next`](Self::next).
+    /// Sends a request, on a connection that has not been seen to be gone. Its answer is for
+    /// [`next`](Self::next).
     ///
     /// # Errors
-    /// As [`call`](Self::call). If the connection is gone, and with it the answers to earlier requests, that is `Lost` too:
-    /// this request was not sent then.
+    /// As [`call`](Self::call). If the connection is gone, and with it the answers to earlier
+    /// requests, that is `ConnectionLost` too: this request was not sent then.
     pub fn send(&mut self, request: Req) -> Result<(), ClientError> {
         self.ready()?;
         let Some(client) = &mut self.client else { return Err(ClientError::Closed) };
@@ -95,8 +99,8 @@ impl<Req, Rsp, C: Codec<Rsp, Req>> BlockingReconnect<Req, Rsp, C> {
     /// The next packet. Connects, if need be.
     ///
     /// # Errors
-    /// As [`Reconnect::next`](crate::Reconnect::next).
-    #[allow(clippy::should_implement_trait)] // as `Reconnect::next`; an iterator would have it inside out
+    /// As [`ReconnectingClient::next`](crate::ReconnectingClient::next).
+    #[allow(clippy::should_implement_trait)] // as `ReconnectingClient::next`; an iterator would have it inside out
     pub fn next(&mut self) -> Result<Rsp, ClientError> {
         self.connect()?;
         let Some(client) = &mut self.client else { return Err(ClientError::Closed) };
@@ -110,7 +114,7 @@ impl<Req, Rsp, C: Codec<Rsp, Req>> BlockingReconnect<Req, Rsp, C> {
     }
 
     fn ready(&mut self) -> Result<(), ClientError> {
-        if self.client.as_mut().is_some_and(BlockingClient::is_gone) {
+        if self.client.as_mut().is_some_and(BlockingClient::is_closed) {
             self.client = None;
             self.past.gone()?;
         }
@@ -138,9 +142,9 @@ impl<Req, Rsp, C: Codec<Rsp, Req>> BlockingReconnect<Req, Rsp, C> {
     }
 }
 
-impl<Req, Rsp, C> fmt::Debug for BlockingReconnect<Req, Rsp, C> {
+impl<Req, Rsp, C> fmt::Debug for BlockingReconnectingClient<Req, Rsp, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BlockingReconnect")
+        f.debug_struct("BlockingReconnectingClient")
             .field("connected", &self.client.is_some())
             .field("backoff", &self.past.backoff)
             .finish_non_exhaustive()

@@ -1,8 +1,9 @@
 //! Clients that connect anew when their connection is lost.
 //!
-//! - [`Reconnect`]: on a tokio loop;
-//! - [`BlockingReconnect`]: on a thread, without a runtime;
-//! - [`past`]: what both remember, and what it means: which requests are lost, when to connect again;
+//! - [`ReconnectingClient`]: on a tokio loop;
+//! - [`BlockingReconnectingClient`]: on a thread, without a runtime;
+//! - [`past`]: what both remember, and what it means: which requests are lost, when to connect
+//!   again;
 //! - [`backoff`]: how patiently.
 
 mod backoff;
@@ -18,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio::time::sleep_until;
 
 pub use self::backoff::Backoff;
-pub use self::blocking::BlockingReconnect;
+pub use self::blocking::BlockingReconnectingClient;
 use self::past::Past;
 use super::{Client, ClientError, limited};
 use crate::codec::Codec;
@@ -28,41 +29,44 @@ type Connect<T> = Box<dyn FnMut() -> Connecting<T> + Send>;
 
 /// A client that connects when it is needed, and again when its connection is lost.
 ///
-/// What connects is a closure: [`Client::connect`] and its likes, a time limit for the operations, a login that goes
-/// before everything else. Between attempts it waits as its [`Backoff`] says; only a packet that comes ends the waiting,
-/// so that a server which accepts and hangs up is not run down.
+/// What connects is a closure: [`Client::connect`] and its likes, a time limit for the operations,
+/// a login that goes before everything else. Between attempts it waits as its [`Backoff`] says;
+/// only a packet that comes ends the waiting, so that a server which accepts and hangs up is not
+/// run down.
 ///
-/// **No request is ever sent twice.** A request that was handed to a connection, and whose answer had not come when that was
-/// lost, is [`ClientError::Lost`]: it may have been handled, and whether it may be sent again is for the caller to say.
-/// [`Io`](ClientError::Io) from [`call`](Self::call) or [`send`](Self::send) means that there was no connection to be had,
-/// and nothing was sent. A connection that the server has closed while nothing was asked is replaced without a word.
+/// **No request is ever sent twice.** A request that was handed to a connection, and whose answer
+/// had not come when that was lost, is [`ClientError::ConnectionLost`]: it may have been handled,
+/// and whether it may be sent again is for the caller to say. [`Io`](ClientError::Io) from
+/// [`call`](Self::call) or [`send`](Self::send) means that there was no connection to be had, and
+/// nothing was sent. A connection that the server has closed while nothing was asked is replaced
+/// without a word.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> std::io::Result<()> {
 /// use std::time::Duration;
-/// use portcullis::{Backoff, Client, ClientError, Lines, Reconnect};
+/// use portcullis::{Backoff, Client, ClientError, Lines, ReconnectingClient};
 ///
-/// let mut client = Reconnect::new(|| async {
+/// let mut client = ReconnectingClient::new(|| async {
 ///     let client = Client::<String, String, _>::connect("127.0.0.1:1", Lines::new()).await?;
-///     Ok::<_, ClientError>(client.limit(Duration::from_secs(5)))
+///     Ok::<_, ClientError>(client.timeout(Duration::from_secs(5)))
 /// })
-/// .backoff(Backoff::new().first(Duration::from_millis(1)).attempts(3));
+/// .backoff(Backoff::new().initial_delay(Duration::from_millis(1)).max_attempts(3));
 /// match client.call("hello".into()).await {
 ///     Ok(answer) => println!("{answer}"),
-///     Err(ClientError::Lost(error)) => println!("nobody knows whether it was handled: {error}"),
+///     Err(ClientError::ConnectionLost(error)) => println!("nobody knows whether it was handled: {error}"),
 ///     Err(error) => println!("nobody there, three times: {error}"),
 /// }
 /// # Ok(())
 /// # }
 /// ```
-pub struct Reconnect<Req, Rsp, C, IO = TcpStream> {
+pub struct ReconnectingClient<Req, Rsp, C, IO = TcpStream> {
     connect: Connect<Client<Req, Rsp, C, IO>>,
     client: Option<Client<Req, Rsp, C, IO>>,
     past: Past,
 }
 
-impl<Req, Rsp, C, IO> Reconnect<Req, Rsp, C, IO>
+impl<Req, Rsp, C, IO> ReconnectingClient<Req, Rsp, C, IO>
 where
     C: Codec<Rsp, Req>,
     IO: AsyncRead + AsyncWrite + Unpin,
@@ -93,12 +97,13 @@ where
     /// Sends a request and reads one response, on a connection that has not been seen to be gone.
     ///
     /// # Errors
-    /// [`Io`](ClientError::Io): there is no connection, and nothing was sent. [`Lost`](ClientError::Lost): the connection
-    /// was lost before the answer came, or the time limit of the client has passed. Else as [`Client::call`].
+    /// [`Io`](ClientError::Io): there is no connection, and nothing was sent.
+    /// [`ConnectionLost`](ClientError::ConnectionLost): the connection was lost before the answer
+    /// came, or the time limit of the client has passed. Else as [`Client::call`].
     ///
     /// # Cancellation
-    /// Dropped before its end, it may have sent the request, and closes the connection, so that a late answer is never taken for
-    /// that of another request. The next operation connects anew.
+    /// Dropped before its end, it may have sent the request, and closes the connection, so that a
+    /// late answer is never taken for that of another request. The next operation connects anew.
     pub async fn call(&mut self, request: Req) -> Result<Rsp, ClientError> {
         self.ready().await?;
         // It is not here while it is at work: with this future, it is dropped.
@@ -106,12 +111,13 @@ where
         match client.call(request).await {
             Err(ClientError::Io(error)) if error.kind() == io::ErrorKind::TimedOut => {
                 self.past.lost();
-                Err(ClientError::Lost(error))
+                Err(ClientError::ConnectionLost(error))
             }
-            // The rest of the request would be written later, and its answer be taken for another's.
+            // The rest of the request would be written later, and its answer be taken for
+            // another's.
             Err(error @ ClientError::Unread(_)) => {
                 self.past.lost();
-                Err(ClientError::Lost(error.into()))
+                Err(ClientError::ConnectionLost(error.into()))
             }
             result => {
                 self.client = Some(client);
@@ -120,11 +126,12 @@ where
         }
     }
 
-    /// Sends a request, on a connection that has not been seen to be gone. Its answer is for [`next`](Self::next).
+    /// Sends a request, on a connection that has not been seen to be gone. Its answer is for
+    /// [`next`](Self::next).
     ///
     /// # Errors
-    /// As [`call`](Self::call). If the connection is gone, and with it the answers to earlier requests, that is `Lost` too:
-    /// this request was not sent then.
+    /// As [`call`](Self::call). If the connection is gone, and with it the answers to earlier
+    /// requests, that is `ConnectionLost` too: this request was not sent then.
     ///
     /// # Cancellation
     /// As [`Client`]: what was encoded is written by the next `send`, on the same connection.
@@ -140,8 +147,9 @@ where
     /// The next packet. Connects, if need be.
     ///
     /// # Errors
-    /// [`Lost`](ClientError::Lost) when the connection ends: once, and what the server had to say meanwhile nobody knows. The next
-    /// call connects anew; `Io` if it can't, or if the time limit of the client has passed. Else as [`Client::next`].
+    /// [`ConnectionLost`](ClientError::ConnectionLost) when the connection ends: once, and what the
+    /// server had to say meanwhile nobody knows. The next call connects anew; `Io` if it can't, or
+    /// if the time limit of the client has passed. Else as [`Client::next`].
     ///
     /// # Cancellation
     /// Dropped before its end, it has taken nothing.
@@ -157,10 +165,11 @@ where
         self.client.is_some()
     }
 
-    /// The connection, to be written to: what the server has closed is replaced, if nothing is lost with it.
+    /// The connection, to be written to: what the server has closed is replaced, if nothing is lost
+    /// with it.
     async fn ready(&mut self) -> Result<(), ClientError> {
         let gone = match &mut self.client {
-            Some(client) => client.is_gone().await,
+            Some(client) => client.is_closed().await,
             None => false,
         };
         if gone {
@@ -176,7 +185,7 @@ where
             if let Some(when) = self.past.not_before() {
                 sleep_until(when).await;
             }
-            match limited(self.past.backoff.within(), (self.connect)()).await {
+            match limited(self.past.backoff.attempt_timeout(), (self.connect)()).await {
                 Ok(client) => {
                     self.past.connected();
                     self.client = Some(client);
@@ -191,9 +200,9 @@ where
     }
 }
 
-impl<Req, Rsp, C, IO> fmt::Debug for Reconnect<Req, Rsp, C, IO> {
+impl<Req, Rsp, C, IO> fmt::Debug for ReconnectingClient<Req, Rsp, C, IO> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reconnect")
+        f.debug_struct("ReconnectingClient")
             .field("connected", &self.client.is_some())
             .field("backoff", &self.past.backoff)
             .finish_non_exhaustive()

@@ -49,7 +49,7 @@ impl Past {
             Err(ClientError::Io(error)) => {
                 *client = None;
                 self.lost();
-                Err(ClientError::Lost(error))
+                Err(ClientError::ConnectionLost(error))
             }
             sent => sent,
         }
@@ -84,8 +84,8 @@ impl Past {
                 *client = None;
                 self.lost();
                 Err(match error {
-                    ClientError::Io(error) => ClientError::Lost(error),
-                    ClientError::Closed => ClientError::Lost(io::ErrorKind::UnexpectedEof.into()),
+                    ClientError::Io(error) => ClientError::ConnectionLost(error),
+                    ClientError::Closed => ClientError::ConnectionLost(io::ErrorKind::UnexpectedEof.into()),
                     other => other,
                 })
             }
@@ -96,10 +96,15 @@ impl Past {
     pub(super) fn gone(&mut self) -> Result<(), ClientError> {
         let unanswered = self.unanswered;
         self.lost();
-        if unanswered > 0 { Err(ClientError::Lost(io::ErrorKind::UnexpectedEof.into())) } else { Ok(()) }
+        if unanswered > 0 {
+            Err(ClientError::ConnectionLost(io::ErrorKind::UnexpectedEof.into()))
+        } else {
+            Ok(())
+        }
     }
 
-    /// There is no connection, after so many attempts of one operation: an error if that was the last.
+    /// There is no connection, after so many attempts of one operation: an error if that was the
+    /// last.
     pub(super) fn failed(&mut self, error: ClientError, attempts: u32) -> Result<(), ClientError> {
         self.lost();
         if self.backoff.gives_up_after(attempts) || is_for_good(&error) { Err(error) } else { Ok(()) }
@@ -113,13 +118,14 @@ impl Past {
     }
 }
 
-/// What no later attempt will mend: a name that is none, a certificate that is not trusted, a login that is refused.
+/// What no later attempt will mend: a name that is none, a certificate that is not trusted, a login
+/// that is refused.
 fn is_for_good(error: &ClientError) -> bool {
     use io::ErrorKind::{InvalidData, InvalidInput, Unsupported};
     match error {
         ClientError::Io(error) => matches!(error.kind(), InvalidData | InvalidInput | Unsupported),
         ClientError::Decode(_) | ClientError::Encode(_) => true,
-        ClientError::Closed | ClientError::Unread(_) | ClientError::Lost(_) => false,
+        ClientError::Closed | ClientError::Unread(_) | ClientError::ConnectionLost(_) => false,
     }
 }
 

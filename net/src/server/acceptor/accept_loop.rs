@@ -1,5 +1,5 @@
-//! One task polls all acceptors of a server, so that the limit of connections and the back-off after an error apply to all
-//! of them.
+//! One task polls all acceptors of a server, so that the limit of connections and the back-off
+//! after an error apply to all of them.
 
 use std::future::poll_fn;
 use std::io;

@@ -1,7 +1,8 @@
 //! [`SessionAcceptor`]: a listener with all that it takes to start a session for each connection.
 //!
-//! The kind of the streams ends here: each acceptor makes sessions of one kind of stream, with a driver that is compiled for
-//! it. The accept loop sees [`Acceptor`]s only. Those of [`tls`] begin a session with a handshake.
+//! The kind of the streams ends here: each acceptor makes sessions of one kind of stream, with a
+//! driver that is compiled for it. The accept loop sees [`Acceptor`]s only. Those of [`tls`] begin
+//! a session with a handshake.
 
 pub(super) mod accept_loop;
 #[cfg(feature = "tls")]

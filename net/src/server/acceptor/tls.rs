@@ -1,5 +1,5 @@
-//! Acceptors whose sessions begin with a TLS handshake. It runs in the session's own task, so that a slow client takes one
-//! place and does not block accepting.
+//! Acceptors whose sessions begin with a TLS handshake. It runs in the session's own task, so that
+//! a slow client takes one place and does not block accepting.
 
 use std::io;
 use std::net::SocketAddr;

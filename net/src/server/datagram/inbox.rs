@@ -1,7 +1,7 @@
 //! [`Inbox`]: what came for one session and was not read yet, bounded in bytes.
 //!
-//! The router puts whole datagrams in, the session's driver takes bytes out. A closed inbox takes nothing: whoever
-//! finds it closed makes a new session.
+//! The router puts whole datagrams in, the session's driver takes bytes out. A closed inbox takes
+//! nothing: whoever finds it closed makes a new session.
 
 use std::task::{Context, Poll, Waker};
 

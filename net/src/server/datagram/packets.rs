@@ -1,7 +1,7 @@
 //! [`Packets`]: the transport of a datagram session.
 //!
-//! Reads give the frames of its [`Inbox`]; of what is written, each frame goes out as a datagram. A link writes whole
-//! frames, many at once, and so each write here begins with one.
+//! Reads give the frames of its [`Inbox`]; of what is written, each frame goes out as a datagram. A
+//! link writes whole frames, many at once, and so each write here begins with one.
 
 use std::future::Future;
 use std::io;
@@ -93,7 +93,8 @@ impl AsyncWrite for Packets {
         while let Some((head, rest)) = frames[written..].split_first_chunk::<PREFIX_LEN>() {
             let length = u32::from_be_bytes(*head) as usize;
             let Some(datagram) = rest.get(..length) else { break };
-            // A link that is told of a wait, or of an error, has lost nothing of what was sent before it.
+            // A link that is told of a wait, or of an error, has lost nothing of what was sent
+            // before it.
             let sent = match self.poll_blocked(cx)? {
                 Poll::Ready(()) => self.send(datagram),
                 Poll::Pending => Ok(false),

@@ -1,10 +1,12 @@
 //! [`Rates`]: limits of how many datagrams one host may send in a second, and how many sessions it may begin.
 //!
-//! Each limit is a GCRA (the generic cell rate algorithm; a token bucket that is kept as one point in time). A host may save up
-//! one second, so it may send a second's datagrams at once. A host whose points have passed is as one that never sent, so it is
-//! forgotten, and a flood from forged addresses leaves a few milliseconds of entries.
+//! Each limit is a GCRA (the generic cell rate algorithm; a token bucket that is kept as one point
+//! in time). A host may save up one second, so it may send a second's datagrams at once. A host
+//! whose points have passed is as one that never sent, so it is forgotten, and a flood from forged
+//! addresses leaves a few milliseconds of entries.
 //!
-//! The table belongs to the task that reads one socket: there is no lock, and each socket has limits of its own.
+//! The table belongs to the task that reads one socket: there is no lock, and each socket has
+//! limits of its own.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -14,8 +16,8 @@ const SECOND: u64 = 1_000_000_000;
 
 /// How many hosts are kept before those are looked for that can be forgotten.
 const FORGET_AT: usize = 1024;
-/// How many hosts are kept. Those beyond have no limit: it takes millions of forged addresses a second to come to that, and the
-/// bounds of sessions and of bytes hold all the same.
+/// How many hosts are kept. Those beyond have no limit: it takes millions of forged addresses a
+/// second to come to that, and the bounds of sessions and of bytes hold all the same.
 const MOST: usize = 1 << 16;
 
 /// So many in a second; `None` is no limit.
@@ -28,7 +30,8 @@ impl Rate {
         Self((count != usize::MAX).then(|| SECOND / (count as u64).clamp(1, SECOND)))
     }
 
-    /// Takes one at `now`, if the limit lets it. `next` is the point up to which the host has used its rate.
+    /// Takes one at `now`, if the limit lets it. `next` is the point up to which the host has used
+    /// its rate.
     fn take(self, next: &mut u64, now: u64) -> bool {
         let Some(interval) = self.0 else { return true };
         let from = (*next).max(now);
@@ -156,7 +159,8 @@ mod tests {
             rates.take_at(now, host(number), rate, |used| &mut used.datagrams)
         };
         assert_eq!((0..2000).filter(|_| take(0, 0)).count(), 1000);
-        // Half a million addresses in half a second, of which each has used its rate for a millisecond.
+        // Half a million addresses in half a second, of which each has used its rate for a
+        // millisecond.
         for number in 1..500_000 {
             assert!(take(u64::from(number) * 1000, number));
         }

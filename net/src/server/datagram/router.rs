@@ -1,10 +1,12 @@
 //! From a socket to sessions.
 //!
-//! One loop a socket: it reads a datagram, looks up the inbox of its sender, and puts it in; a stranger gets a
-//! session first. It waits for nothing but the socket: what does not fit is dropped.
+//! One loop a socket: it reads a datagram, looks up the inbox of its sender, and puts it in; a
+//! stranger gets a session first. It waits for nothing but the socket: what does not fit is
+//! dropped.
 //!
-//! A session takes its inbox out of the map when it goes. Before that it closes the inbox, so that a datagram that
-//! comes in between finds it closed and gets a new session, whose inbox takes the old one's place in the map.
+//! A session takes its inbox out of the map when it goes. Before that it closes the inbox, so that
+//! a datagram that comes in between finds it closed and gets a new session, whose inbox takes the
+//! old one's place in the map.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -35,11 +37,13 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// A map that is empty keeps room for no more than this.
 const KEPT: usize = 1024;
 
-/// Who talks to whom: a peer that asks at two addresses of this host has two conversations, and is answered from each.
+/// Who talks to whom: a peer that asks at two addresses of this host has two conversations, and is
+/// answered from each.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Conversation {
     pub(super) addr: DatagramAddr,
-    /// The address of this host that the peer has asked at, where it is known: of sockets at the wildcard address.
+    /// The address of this host that the peer has asked at, where it is known: of sockets at the
+    /// wildcard address.
     pub(super) local: Option<IpAddr>,
 }
 
@@ -76,7 +80,7 @@ pub(in crate::server) struct Route<S: Service> {
     hub: Arc<SessionRegistry<S>>,
     scope: Arc<Scope>,
     max_sessions: usize,
-    max_inbound: usize,
+    max_queued_datagram_bytes: usize,
     rates: Rates,
     /// The longest datagram that is read whole.
     longest: usize,
@@ -87,14 +91,15 @@ impl<S: Service> Route<S> {
         let counters = Arc::clone(&context.counters);
         let shared = Arc::new(Shared { socket, counters, inboxes: Mutex::default() });
         let (hub, scope) = (Arc::clone(&context.registry), Arc::clone(&context.scope));
-        let (max_sessions, max_inbound) = (context.max_datagram_sessions, context.max_inbound);
+        let (max_sessions, max_queued_datagram_bytes) =
+            (context.max_datagram_sessions, context.max_queued_datagram_bytes);
         let [datagrams, sessions] = context.datagram_rates;
         Self {
             shared,
             hub,
             scope,
             max_sessions,
-            max_inbound,
+            max_queued_datagram_bytes,
             rates: Rates::new(datagrams, sessions),
             longest,
         }
@@ -119,7 +124,7 @@ impl<S: Service> Route<S> {
         let codec = catch_panic(|| codec.clone())
             .map_err(|panic| warn!(%panic, "a codec panicked while it was cloned"))
             .ok()?;
-        let inbox = Arc::new(Inbox::new(self.max_inbound));
+        let inbox = Arc::new(Inbox::new(self.max_queued_datagram_bytes));
         self.shared.inboxes.lock().insert(conversation.clone(), Arc::clone(&inbox));
         let seat = self.hub.admit_datagrams(origin);
         let packets = Packets::new(Arc::clone(&self.shared), Arc::clone(&inbox), conversation);
@@ -194,7 +199,8 @@ pub(in crate::server) async fn run<S, C, D>(
             Ok((length, addr, local)) => {
                 route.deliver(&buffer[..length], Conversation { addr, local }, &drive, &codec);
             }
-            // Told here, it is of a datagram that was sent before: nobody is there any more who could be told.
+            // Told here, it is of a datagram that was sent before: nobody is there any more who
+            // could be told.
             Err(error) if is_of_one_peer(&error) => debug!(%error, "a datagram did not arrive"),
             Err(error) => {
                 warn!(%error, "receiving failed; trying again in {PAUSE:?}");

@@ -1,4 +1,5 @@
-//! What becomes of datagrams: [`DatagramStats`] counts, and the log hears of what is dropped, now and then.
+//! What becomes of datagrams: [`DatagramStats`] counts, and the log hears of what is dropped, now
+//! and then.
 
 use std::fmt;
 use std::sync::Arc;
@@ -36,7 +37,7 @@ pub(super) enum Dropped {
 impl Dropped {
     const fn text(self) -> &'static str {
         match self {
-            Self::Full => "its session is behind (`max_inbound`)",
+            Self::Full => "its session is behind (`max_queued_datagram_bytes`)",
             Self::NoPlace => "there are as many sessions as there may be (`max_datagram_sessions`)",
             Self::Unnamed => "its sender has no name and can't be answered",
             Self::Ended => "its session ended",
@@ -110,9 +111,11 @@ pub struct DatagramCounts {
     pub received: u64,
     /// Handed to the system to be sent.
     pub sent: u64,
-    /// Dropped since their session had not read enough of those before ([`max_inbound`](crate::Server::max_inbound)).
+    /// Dropped since their session had not read enough of those before
+    /// ([`max_queued_datagram_bytes`](crate::Server::max_queued_datagram_bytes)).
     pub full: u64,
-    /// Dropped since there was no place for another session ([`max_datagram_sessions`](crate::Server::max_datagram_sessions)).
+    /// Dropped since there was no place for another session
+    /// ([`max_datagram_sessions`](crate::Server::max_datagram_sessions)).
     pub no_place: u64,
     /// Dropped since their sender has no address: a Unix socket that was not bound.
     pub unnamed: u64,
@@ -120,7 +123,8 @@ pub struct DatagramCounts {
     pub ended: u64,
     /// Not sent: refused by the system.
     pub unsent: u64,
-    /// Dropped because their address sent more than [`datagram_rate`](crate::Server::datagram_rate).
+    /// Dropped because their address sent more than
+    /// [`datagram_rate`](crate::Server::datagram_rate).
     pub over_rate: u64,
     /// Dropped because their address began more sessions than
     /// [`datagram_session_rate`](crate::Server::datagram_session_rate).

@@ -1,11 +1,13 @@
-//! What a server can listen on: [`Listener`], which a transport implements, and [`Listen`], which `Server::listen` takes.
+//! What a server can listen on: [`Listener`], which a transport implements, and [`Listen`], which
+//! `Server::listen` takes.
 //!
-//! - this file: the traits, and [`Erased`], the one object-safe form in which a server keeps all its listeners;
+//! - this file: the traits, and [`Erased`], the one object-safe form in which a server keeps all
+//!   its listeners;
 //! - [`tcp`], [`unix`]: listeners of streams; [`datagrams`]: sockets that receive datagrams;
 //! - [`systemd`]: sockets that were opened for this process before it began.
 //!
-//! `Server::listen` knows the service, the codec and the kind of stream. There, and only there, the session driver for
-//! this combination is instantiated, and boxed as an [`Erased`] listener.
+//! `Server::listen` knows the service, the codec and the kind of stream. There, and only there, the
+//! session driver for this combination is instantiated, and boxed as an [`Erased`] listener.
 
 mod datagrams;
 #[cfg(feature = "systemd")]
@@ -34,11 +36,12 @@ use crate::service::internal::{Extended, Origin};
 use crate::session::driver::driver;
 use crate::transport::Transport;
 
-/// A transport that accepts connections: implement it to serve a service over streams of your own, and give the
-/// listener to [`Server::listen`](crate::Server::listen).
+/// A transport that accepts connections: implement it to serve a service over streams of your own,
+/// and give the listener to [`Server::listen`](crate::Server::listen).
 ///
-/// The server calls [`start`](Self::start) once, then polls [`poll_accept`](Self::poll_accept) for as long as there is a
-/// place for another connection. All listeners of a server are polled by one task, in turn.
+/// The server calls [`start`](Self::start) once, then polls [`poll_accept`](Self::poll_accept) for
+/// as long as there is a place for another connection. All listeners of a server are polled by one
+/// task, in turn.
 ///
 /// ```
 /// use std::io;
@@ -74,14 +77,16 @@ pub trait Listener: Send + 'static {
 
     /// Accepts the next connection.
     ///
-    /// After an error that concerns a single connection (`ConnectionAborted`, `ConnectionRefused`, `ConnectionReset`,
-    /// `Interrupted`) the server goes on at once, and after any other in 100 ms. A panic is handled as an error.
+    /// After an error that concerns a single connection (`ConnectionAborted`, `ConnectionRefused`,
+    /// `ConnectionReset`, `Interrupted`) the server goes on at once, and after any other in 100 ms.
+    /// A panic is handled as an error.
     ///
-    /// It must not block, and it must not wait for what a peer has to send: such a wait belongs into the stream, so that
-    /// one peer cannot keep others from being accepted.
+    /// It must not block, and it must not wait for what a peer has to send: such a wait belongs
+    /// into the stream, so that one peer cannot keep others from being accepted.
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted<Self::Stream>>>;
 
-    /// Called once, on the runtime that serves, before the first `poll_accept`: a socket of std becomes one of tokio here.
+    /// Called once, on the runtime that serves, before the first `poll_accept`: a socket of std
+    /// becomes one of tokio here.
     ///
     /// # Errors
     /// Serving fails with this error.
@@ -89,12 +94,14 @@ pub trait Listener: Send + 'static {
         Ok(())
     }
 
-    /// The IP address where it listens, if there is one: [`Server::local_addrs`](crate::Server::local_addrs) returns it.
+    /// The IP address where it listens, if there is one:
+    /// [`Server::local_addrs`](crate::Server::local_addrs) returns it.
     fn local_addr(&self) -> Option<SocketAddr> {
         None
     }
 
-    /// The address of the Unix socket, if it is one: [`Server::unix_addrs`](crate::Server::unix_addrs) returns it.
+    /// The address of the Unix socket, if it is one:
+    /// [`Server::unix_addrs`](crate::Server::unix_addrs) returns it.
     #[cfg(unix)]
     fn unix_addr(&self) -> Option<std::os::unix::net::SocketAddr> {
         None
@@ -121,7 +128,8 @@ impl<IO> Accepted<IO> {
         self
     }
 
-    /// What else the transport knows of the connection: `peer.extension::<T>()` returns it. Set the address first.
+    /// What else the transport knows of the connection: `peer.extension::<T>()` returns it. Set the
+    /// address first.
     #[must_use]
     pub fn extension<T: Send + Sync + 'static>(mut self, extension: T) -> Self {
         self.origin = Origin::Extended(Arc::new(Extended { below: self.origin, extension }));
@@ -135,8 +143,9 @@ impl<IO> std::fmt::Debug for Accepted<IO> {
     }
 }
 
-/// What [`Server::listen`](crate::Server::listen) takes: [`Tcp`](crate::Tcp), `Unix`, either of them over TLS,
-/// [`Udp`](crate::Udp), `UnixDatagram`, sockets of std that listen already, and every [`Listener`].
+/// What [`Server::listen`](crate::Server::listen) takes: [`Tcp`](crate::Tcp), `Unix`, either of
+/// them over TLS, [`Udp`](crate::Udp), `UnixDatagram`, sockets of std that listen already, and
+/// every [`Listener`].
 pub trait Listen {
     /// The listener once it is bound.
     #[doc(hidden)]

@@ -1,4 +1,5 @@
-//! Sockets that were opened for this process before it began, by systemd or a program that follows its protocol.
+//! Sockets that were opened for this process before it began, by systemd or a program that follows
+//! its protocol.
 
 use std::io;
 use std::net::{TcpListener, UdpSocket};
@@ -11,8 +12,8 @@ use listenfd::ListenFd;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct InheritedSocket {
-    /// The name that systemd has for the socket (`FileDescriptorName=`, by `LISTEN_FDNAMES`). Without a name of its own it
-    /// is that of the socket unit.
+    /// The name that systemd has for the socket (`FileDescriptorName=`, by `LISTEN_FDNAMES`).
+    /// Without a name of its own it is that of the socket unit.
     pub name: Option<String>,
     /// The socket.
     pub kind: InheritedKind,
@@ -22,7 +23,8 @@ pub struct InheritedSocket {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum InheritedKind {
-    /// For [`Server::listen`](crate::Server::listen), or [`Tcp::from`](crate::Tcp) to set options or TLS.
+    /// For [`Server::listen`](crate::Server::listen), or [`Tcp::from`](crate::Tcp) to set options
+    /// or TLS.
     Tcp(TcpListener),
     /// For [`Server::listen`](crate::Server::listen), or [`Unix::from`](crate::Unix) to set TLS.
     #[cfg(unix)]
@@ -34,7 +36,8 @@ pub enum InheritedKind {
     UnixDatagram(UnixDatagram),
 }
 
-/// The sockets that systemd has opened for this process (`LISTEN_FDS`, `LISTEN_PID`), in its order; none if it has not.
+/// The sockets that systemd has opened for this process (`LISTEN_FDS`, `LISTEN_PID`), in its order;
+/// none if it has not.
 ///
 /// Call it once: the sockets are handed over.
 ///

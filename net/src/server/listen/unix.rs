@@ -16,7 +16,8 @@ use crate::sockets::unix::Unix;
 #[derive(Debug)]
 pub struct BoundUnix {
     socket: Socket<net::UnixListener, UnixListener>,
-    /// Kept until nothing more is accepted. There is none if the socket was made elsewhere, or has no file.
+    /// Kept until nothing more is accepted. There is none if the socket was made elsewhere, or has
+    /// no file.
     _file: Option<SocketFile>,
 }
 

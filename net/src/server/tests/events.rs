@@ -6,11 +6,11 @@ use std::task::Poll;
 
 use super::machine::{Phase, Told, ended, machine, peer, piped, within};
 use super::*;
-use crate::service::{Posting, SendError, TrySendError};
+use crate::service::{PostFuture, SendError, TrySendError};
 use portcullis_runtime::{Pool, Wait};
 
 /// Whether it waits, and for what it waits no longer.
-async fn poll(posting: &mut Posting<String, String>) -> Poll<Result<(), SendError<String>>> {
+async fn poll(posting: &mut PostFuture<String, String>) -> Poll<Result<(), SendError<String>>> {
     poll_fn(|cx| Poll::Ready(Pin::new(&mut *posting).poll(cx))).await
 }
 
@@ -48,7 +48,7 @@ on_both_flavours! {
 
     async fn s7_events_are_handled_in_the_order_in_which_they_were_posted() {
         let (service, mut told) = machine("fresh");
-        let server = serve(bound(service).max_events(3)).await;
+        let server = serve(bound(service).max_queued_events(3)).await;
         let mut client = server.connect().await;
         let peer = peer(&mut told).await;
         let posting = tokio::spawn(async move {
@@ -65,7 +65,7 @@ on_both_flavours! {
 
     async fn s2_no_more_events_than_places_wait_for_a_busy_session() {
         let (service, mut told) = machine("fresh");
-        let server = serve(bound(Arc::clone(&service)).max_events(2)).await;
+        let server = serve(bound(Arc::clone(&service)).max_queued_events(2)).await;
         let (mut client, peer) = held(&server, &mut told).await;
         peer.try_post("tell 1".to_owned()).expect("a place");
         peer.post("tell 2".to_owned()).await.expect("posted");
@@ -91,7 +91,7 @@ on_both_flavours! {
 
     async fn an_event_that_finds_no_session_is_given_back() {
         let (service, mut told) = machine("fresh");
-        let server = serve(bound(service).max_events(1)).await;
+        let server = serve(bound(service).max_queued_events(1)).await;
         let (client, peer) = held(&server, &mut told).await;
         peer.try_post("tell 1".to_owned()).expect("a place");
         let mut waiting = peer.post("tell 2".to_owned());
@@ -249,7 +249,7 @@ on_both_flavours! {
 
     async fn a_thread_posts_and_waits_for_its_place() {
         let (service, mut told) = machine("fresh");
-        let server = serve(bound(service).max_events(1)).await;
+        let server = serve(bound(service).max_queued_events(1)).await;
         let mut client = server.connect().await;
         let peer = peer(&mut told).await;
         let pool = Pool::builder("poster").threads(1).build().expect("a pool");

@@ -1,6 +1,7 @@
 //! How long a session listens behind its last words. The time is paused, so these tests take none.
 //!
-//! What this is for shows over real sockets only: `close_reaches_a_peer_that_is_still_sending`, and the clients in `hostile`.
+//! What this is for shows over real sockets only: `close_reaches_a_peer_that_is_still_sending`, and
+//! the clients in `hostile`.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::Instant;
@@ -14,8 +15,8 @@ const TICK: Duration = Duration::from_millis(500);
 /// A server of one session over a pipe, which ends when that does.
 fn served() -> (DuplexStream, ServerHandle, JoinHandle<io::Result<StopReport>>) {
     let (near, far) = duplex(1 << 10);
-    let server = Server::new(scripted().0).codec(Lines::new()).write_within(Duration::MAX);
-    let server = server.first_request_within(Duration::MAX);
+    let server = Server::new(scripted().0).codec(Lines::new()).write_timeout(Duration::MAX);
+    let server = server.first_request_timeout(Duration::MAX);
     let handle = server.handle();
     (near, handle, tokio::spawn(server.serve_stream(far)))
 }
@@ -113,7 +114,7 @@ paused! {
 
     async fn one_that_ran_out_of_time_is_given_a_second_too() {
         let (mut near, far) = duplex(1 << 10);
-        let server = Server::new(scripted().0).codec(Lines::new()).idle_within(4 * A_SECOND);
+        let server = Server::new(scripted().0).codec(Lines::new()).idle_timeout(4 * A_SECOND);
         let serving = tokio::spawn(server.serve_stream(far));
         near.write_all(b"count\n").await.expect("it listens");
         let began = Instant::now();

@@ -23,7 +23,7 @@ on_both_flavours! {
     async fn s2_the_first_request_must_come_in_time() {
         let (service, mut told) = scripted();
         let limit = Duration::from_millis(100);
-        let server = serve(bound(service).first_request_within(limit)).await;
+        let server = serve(bound(service).first_request_timeout(limit)).await;
         let mut quick = server.connect().await;
         assert_eq!(call(&mut quick, "one").await, "one");
         let mut slow = server.connect().await;
@@ -39,7 +39,7 @@ on_both_flavours! {
 
     async fn s2_idle_sessions_end_in_time() {
         let (service, mut told) = scripted();
-        let server = serve(bound(service).idle_within(Duration::from_millis(100))).await;
+        let server = serve(bound(service).idle_timeout(Duration::from_millis(100))).await;
         let mut client = server.connect().await;
         assert_eq!(call(&mut client, "one").await, "one");
         assert_eq!(rest(&mut client).await, ["bye"]);
@@ -52,7 +52,7 @@ on_both_flavours! {
         let service = Arc::new(service);
         let limit = Duration::from_millis(50);
         let server =
-            serve(bound(Arc::clone(&service)).idle_within(limit).first_request_within(limit)).await;
+            serve(bound(Arc::clone(&service)).idle_timeout(limit).first_request_timeout(limit)).await;
         let mut client = server.connect().await;
         client.send("hold".to_owned()).await.expect("sent");
         while told.recv().await != Some(Event::Holding) {}
@@ -66,7 +66,7 @@ on_both_flavours! {
 
     async fn s11_a_slow_reader_slows_only_itself_and_is_ended_in_time() {
         let (service, mut told) = scripted();
-        let server = serve(bound(service).write_within(Duration::from_millis(200))).await;
+        let server = serve(bound(service).write_timeout(Duration::from_millis(200))).await;
         let mut stream = tokio::net::TcpStream::connect(server.addr).await.expect("it listens");
         let line = [b"x".repeat(4000), b"\n".to_vec()].concat();
         // Writes until the server, which is not read from, does not read any more either.
@@ -115,7 +115,7 @@ on_both_flavours! {
         let (near, far) = tokio::io::duplex(64);
         let server = Server::new(service).codec(Lines::new());
         let serving = tokio::spawn(server.serve_stream(far));
-        let mut client = Client::<String, String, _, _>::over(near, Lines::new()).limit(LIMIT);
+        let mut client = Client::<String, String, _, _>::from_stream(near, Lines::new()).timeout(LIMIT);
         for request in ["one", &"x".repeat(1000), "two"] {
             assert_eq!(client.call(request.to_owned()).await.expect("an answer"), request);
         }
@@ -141,7 +141,7 @@ on_both_flavours! {
         let (service, mut told) = scripted();
         let mut server = bound(service).spawn().await.expect("it starts");
         let connect = || Client::<String, String, _>::connect(server.local_addr(), Lines::new());
-        let mut client = connect().await.expect("it listens").limit(LIMIT);
+        let mut client = connect().await.expect("it listens").timeout(LIMIT);
         assert_eq!(call(&mut client, "one").await, "one");
         assert_eq!(server.local_addrs(), [server.local_addr()]);
         // Waiting for its end may be given up, and taken up again.
@@ -161,7 +161,7 @@ on_both_flavours! {
         let mut client = Client::<String, String, _>::connect(server.local_addr(), Lines::new())
             .await
             .expect("it listens")
-            .limit(LIMIT);
+            .timeout(LIMIT);
         assert_eq!(call(&mut client, "one").await, "one");
         drop(server);
         assert_eq!(rest(&mut client).await, ["bye"]);
@@ -181,7 +181,7 @@ on_both_flavours! {
         let mut client = Client::<String, String, _>::connect(server.local_addr(), Lines::new())
             .await
             .expect("it listens")
-            .limit(LIMIT);
+            .timeout(LIMIT);
         let error = client.call("one".to_owned()).await.expect_err("refused");
         assert!(matches!(error, ClientError::Closed), "{error}");
         assert_eq!(error.to_string(), "the server closed the connection before it answered");
@@ -207,7 +207,7 @@ impl Service for Failing {
     type Event = std::convert::Infallible;
     type Conn = ();
     type State = ();
-    type Style = Stepwise;
+    type Kind = PerRequest;
 
     async fn on_start(self: &Arc<Self>, cleanup: &mut Cleanup) -> Result<(), BoxError> {
         let events = self.0.clone();
@@ -215,8 +215,8 @@ impl Service for Failing {
         Err("no database".into())
     }
 
-    async fn on_connect(self: &Arc<Self>, _: &Peer<String>) -> Result<Opened<Self>, Self::Error> {
-        Ok(Opened { conn: (), state: () })
+    async fn on_connect(self: &Arc<Self>, _: &Peer<String>) -> Result<Connected<Self>, Self::Error> {
+        Ok(Connected { conn: (), state: () })
     }
 
     async fn on_request(

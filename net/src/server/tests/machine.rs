@@ -45,7 +45,7 @@ impl Phase {
         for word in words {
             let (key, millis) = word.split_once('=').expect("a limit");
             let limit = Some(Duration::from_millis(millis.parse().expect("a number")));
-            *if key == "idle" { &mut limits.idle } else { &mut limits.within } = limit;
+            *if key == "idle" { &mut limits.idle } else { &mut limits.max_duration } = limit;
         }
         Self::Timed(Timed { name, limits, then: then.to_owned() })
     }
@@ -89,7 +89,7 @@ pub(super) fn narrow(
     let (near, far) = tokio::io::duplex(bytes);
     let server = limited(Server::new(Arc::clone(&service)).codec(Lines::new()));
     tokio::spawn(server.serve_stream(far));
-    (Client::over(near, Lines::new()), service, told)
+    (Client::from_stream(near, Lines::new()), service, told)
 }
 
 pub(super) async fn peer(told: &mut mpsc::UnboundedReceiver<Told>) -> Peer<String, Ev> {
@@ -108,7 +108,7 @@ pub(super) async fn ended(told: &mut mpsc::UnboundedReceiver<Told>) -> (Vec<Stri
 }
 
 pub(super) fn within(state: &'static str, reason: Reason) -> Reason {
-    Reason::While { state, reason: Box::new(reason) }
+    Reason::InState { state, reason: Box::new(reason) }
 }
 
 struct Drops(mpsc::UnboundedSender<Told>);
@@ -181,14 +181,14 @@ impl Service for Machine {
     type Event = Ev;
     type Conn = Vec<String>;
     type State = Phase;
-    type Style = Stepwise;
+    type Kind = PerRequest;
 
-    async fn on_connect(self: &Arc<Self>, peer: &Peer<String, Ev>) -> Result<Opened<Self>, String> {
+    async fn on_connect(self: &Arc<Self>, peer: &Peer<String, Ev>) -> Result<Connected<Self>, String> {
         let _ = self.told.send(Told::Connected(peer.clone()));
         if self.first == Phase::Closed {
             let _ = peer.try_send("not now".to_owned());
         }
-        Ok(Opened { conn: Vec::new(), state: self.first.clone() })
+        Ok(Connected { conn: Vec::new(), state: self.first.clone() })
     }
 
     async fn on_disconnect(
@@ -217,7 +217,7 @@ impl Service for Machine {
         }
     }
 
-    const SHORTEST_LIMIT: Option<Duration> = Some(Duration::from_secs(1));
+    const MIN_STATE_TIMEOUT: Option<Duration> = Some(Duration::from_secs(1));
 
     async fn on_request(
         self: &Arc<Self>,

@@ -1,4 +1,5 @@
-//! Servers over real sockets, with services written by hand, on both tokio flavours. Every wait has a limit.
+//! Servers over real sockets, with services written by hand, on both tokio flavours. Every wait has
+//! a limit.
 
 mod events;
 mod last_words;
@@ -26,7 +27,8 @@ use super::*;
 use crate::client::{Client, ClientError};
 use crate::codec::Lines;
 use crate::service::{
-    BoxError, Cleanup, HalfClose, InLine, Opened, Peer, Reason, Session, SessionError, Step, Stepwise,
+    BoxError, Cleanup, Connected, HalfClose, Peer, PerRequest, PerSession, Reason, Session, SessionError,
+    Step,
 };
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -54,7 +56,8 @@ macro_rules! on_both_flavours {
 }
 use on_both_flavours;
 
-/// Makes tests whose time is paused: it moves when nothing else does. What they sleep is no real time.
+/// Makes tests whose time is paused: it moves when nothing else does. What they sleep is no real
+/// time.
 macro_rules! paused {
     ($(async fn $name:ident() $body:block)*) => { $(
         #[test]
@@ -156,12 +159,12 @@ macro_rules! hooks {
         type Conn = u32;
         type State = ();
 
-        async fn on_connect(self: &Arc<Self>, _: &Peer<String>) -> Result<Opened<Self>, String> {
+        async fn on_connect(self: &Arc<Self>, _: &Peer<String>) -> Result<Connected<Self>, String> {
             if self.refuse {
                 return Err("refused".to_owned());
             }
             self.tell(Event::Connected);
-            Ok(Opened { conn: 0, state: () })
+            Ok(Connected { conn: 0, state: () })
         }
 
         async fn on_disconnect(self: &Arc<Self>, peer: &Peer<String>, _: u32, _: Option<()>, reason: Reason) {
@@ -200,7 +203,7 @@ macro_rules! hooks {
 
 impl Service for Scripted {
     hooks!();
-    type Style = Stepwise;
+    type Kind = PerRequest;
 
     async fn on_request(
         self: &Arc<Self>,
@@ -230,7 +233,7 @@ impl std::ops::Deref for Asking {
 
 impl Service for Asking {
     hooks!();
-    type Style = InLine;
+    type Kind = PerSession;
     const HALF_CLOSE: HalfClose = HalfClose::Cancel;
 
     async fn on_session(
@@ -276,7 +279,7 @@ where
 
 impl Served {
     async fn connect(&self) -> Client<String, String, Lines> {
-        Client::connect(self.addr, Lines::new().max_length(1 << 20)).await.expect("it listens").limit(LIMIT)
+        Client::connect(self.addr, Lines::new().max_length(1 << 20)).await.expect("it listens").timeout(LIMIT)
     }
 
     async fn stop(self) -> StopReport {

@@ -1,4 +1,5 @@
-//! How long a session may be in a state. The time is paused, so these tests take none, and hold to the millisecond.
+//! How long a session may be in a state. The time is paused, so these tests take none, and hold to
+//! the millisecond.
 
 use tokio::time::{Instant, sleep};
 
@@ -192,7 +193,7 @@ paused! {
     }
 
     async fn s2_a_peer_that_does_not_read_has_its_time_and_no_more_however_often_a_state_is_timed_out() {
-        let limited = |server: Server<_, _>| server.write_within(secs(5)).idle_within(secs(3));
+        let limited = |server: Server<_, _>| server.write_timeout(secs(5)).idle_timeout(secs(3));
         let (mut client, _, mut told) = narrow(16, "one within=1000 then quiet", limited);
         let began = Instant::now();
         client.send("tell more than the pipe holds".to_owned()).await.expect("sent");
@@ -214,7 +215,7 @@ paused! {
     }
 
     async fn s2_the_idle_time_of_a_state_counts_in_place_of_the_servers() {
-        let limited = |server: Server<_, _>| server.idle_within(secs(4));
+        let limited = |server: Server<_, _>| server.idle_timeout(secs(4));
         for (request, limit) in [("to one idle=2000", 2), ("to one idle=9000", 9), ("to fresh", 4)] {
             let (mut client, _, mut told) = piped("fresh", limited);
             assert!(ask(&mut client, request).await.starts_with("at"));
@@ -227,8 +228,9 @@ paused! {
     }
 
     async fn s2_an_event_that_leads_to_another_state_changes_whose_idle_time_counts() {
-        let limited = |server: Server<_, _>| server.idle_within(secs(4));
-        // From the server's to the state's own, and back; the server's counts from the last request.
+        let limited = |server: Server<_, _>| server.idle_timeout(secs(4));
+        // From the server's to the state's own, and back; the server's counts from the last
+        // request.
         for (request, event, limit) in [("to fresh", "go one idle=9000", 12), ("to one idle=9000", "go fresh", 4)] {
             let (mut client, _, mut told) = piped("fresh", limited);
             let peer = peer(&mut told).await;
@@ -242,7 +244,7 @@ paused! {
     }
 
     async fn s2_the_first_request_must_come_in_time_however_often_a_state_is_timed_out() {
-        let limited = |server: Server<_, _>| server.first_request_within(secs(4));
+        let limited = |server: Server<_, _>| server.first_request_timeout(secs(4));
         let (mut client, _, mut told) = piped("one idle=1000 then tell tick", limited);
         let began = Instant::now();
         for _ in 0..3 {
@@ -259,7 +261,7 @@ paused! {
         let server = Server::new(service).codec(Lines::new());
         let handle = server.handle();
         let serving = tokio::spawn(server.serve_stream(far));
-        let mut client: Talker = Client::over(near, Lines::new());
+        let mut client: Talker = Client::from_stream(near, Lines::new());
         assert_eq!(next(&mut client).await, "tick");
         handle.stop();
         closes(&mut client).await;

@@ -117,7 +117,7 @@ on_both_flavours! {
 
     async fn a_handler_may_send_more_than_the_queue_holds() {
         let (service, _told) = scripted();
-        let server = serve(bound(service).max_outbound(4)).await;
+        let server = serve(bound(service).max_queued_responses(4)).await;
         let mut client = server.connect().await;
         assert_eq!(call(&mut client, "push").await, "pushed 0");
         for n in 1..300 {

@@ -124,10 +124,10 @@ macro_rules! plain {
         type Event = std::convert::Infallible;
         type Conn = ();
         type State = ();
-        type Style = Stepwise;
+        type Kind = PerRequest;
 
-        async fn on_connect(self: &Arc<Self>, _: &Peer<String>) -> Result<Opened<Self>, Self::Error> {
-            Ok(Opened { conn: (), state: () })
+        async fn on_connect(self: &Arc<Self>, _: &Peer<String>) -> Result<Connected<Self>, Self::Error> {
+            Ok(Connected { conn: (), state: () })
         }
     };
 }

@@ -59,7 +59,7 @@ async fn rest(stream: &mut DuplexStream) -> String {
 paused! {
     async fn s2_a_frame_that_has_begun_is_complete_in_half_a_minute_or_the_session_ends() {
         for linear in [false, true] {
-            let (mut stream, mut told) = talks!(linear, .first_request_within(Duration::MAX));
+            let (mut stream, mut told) = talks!(linear, .first_request_timeout(Duration::MAX));
             echo(&mut stream, "one").await;
             // Silence between two frames has no limit.
             sleep(secs(1000)).await;
@@ -77,7 +77,7 @@ paused! {
 
     async fn s2_each_frame_has_its_own_time() {
         for linear in [false, true] {
-            let (mut stream, _told) = talks!(linear, .frame_within(secs(2)));
+            let (mut stream, _told) = talks!(linear, .frame_timeout(secs(2)));
             for _ in 0..10 {
                 stream.write_all(b"in two").await.expect("taken");
                 sleep(Duration::from_millis(1500)).await;
@@ -94,7 +94,7 @@ paused! {
 
     async fn s2_a_large_frame_may_come_slowly_if_it_goes_on() {
         for linear in [false, true] {
-            let limited = talks!(linear, .frame_within(secs(2)).frame_rate(1000).first_request_within(Duration::MAX));
+            let limited = talks!(linear, .frame_timeout(secs(2)).frame_rate(1000).first_request_timeout(Duration::MAX));
             let (mut stream, mut told) = limited;
             let part = [b'x'; 1000];
             for _ in 0..60 {
@@ -121,7 +121,7 @@ paused! {
         let (service, mut told) = scripted();
         let service = Arc::new(service);
         let (mut stream, far) = tokio::io::duplex(1 << 16);
-        let server = Server::new(Arc::clone(&service)).codec(Lines::new()).frame_within(secs(2));
+        let server = Server::new(Arc::clone(&service)).codec(Lines::new()).frame_timeout(secs(2));
         tokio::spawn(server.serve_stream(far));
         stream.write_all(b"hold\nand ano").await.expect("taken");
         while told.recv().await != Some(Event::Holding) {}
@@ -137,7 +137,7 @@ paused! {
     }
 
     async fn s2_without_a_limit_a_frame_takes_what_time_it_takes() {
-        let (mut stream, _told) = talks!(false, .frame_within(Duration::MAX).first_request_within(Duration::MAX));
+        let (mut stream, _told) = talks!(false, .frame_timeout(Duration::MAX).first_request_timeout(Duration::MAX));
         stream.write_all(b"half ").await.expect("taken");
         sleep(secs(10_000)).await;
         stream.write_all(b"a line\n").await.expect("taken");

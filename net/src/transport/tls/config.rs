@@ -10,8 +10,8 @@ use tokio_rustls::rustls::ServerConfig;
 use super::pem::TlsBuilder;
 use crate::sync::Mutex;
 
-/// What a TLS listener shows to its clients and asks of them: certificates, application protocols, how long a
-/// handshake may take.
+/// What a TLS listener shows to its clients and asks of them: certificates, application protocols,
+/// how long a handshake may take.
 ///
 /// From PEM files, which can be read again while the server runs:
 ///
@@ -23,7 +23,8 @@ use crate::sync::Mutex;
 /// # }
 /// ```
 ///
-/// or `Tls::from(config)` of a `rustls::ServerConfig` of one's own. A clone is the same: it is reloaded with it.
+/// or `Tls::from(config)` of a `rustls::ServerConfig` of one's own. A clone is the same: it is
+/// reloaded with it.
 #[derive(Clone)]
 pub struct Tls {
     current: Arc<Current>,
@@ -38,7 +39,8 @@ struct Current {
 }
 
 impl Tls {
-    /// From a certificate chain and its key, each a PEM file. They are read by [`build`](TlsBuilder::build).
+    /// From a certificate chain and its key, each a PEM file. They are read by
+    /// [`build`](TlsBuilder::build).
     pub fn pem_files(chain: impl AsRef<Path>, key: impl AsRef<Path>) -> TlsBuilder {
         TlsBuilder::of_files(chain.as_ref(), key.as_ref())
     }
@@ -55,10 +57,10 @@ impl Tls {
 
     /// How long a handshake may take; 10 seconds unless said otherwise.
     ///
-    /// It takes a place among the [connections](crate::Server::max_connections) and nothing else: no handler and no hook
-    /// sees a client that does not finish it.
+    /// It takes a place among the [connections](crate::Server::max_connections) and nothing else:
+    /// no handler and no hook sees a client that does not finish it.
     #[must_use]
-    pub fn handshake_within(mut self, limit: Duration) -> Self {
+    pub fn handshake_timeout(mut self, limit: Duration) -> Self {
         self.handshake = limit;
         self
     }
@@ -97,17 +99,20 @@ impl fmt::Debug for Tls {
 
 /// Replaces what a [`Tls`] shows to its clients, from any thread, while the server runs.
 ///
-/// Handshakes that begin afterwards see the new one; sessions, and handshakes that have begun, keep theirs.
+/// Handshakes that begin afterwards see the new one; sessions, and handshakes that have begun, keep
+/// theirs.
 #[derive(Clone)]
 pub struct TlsReloader {
     current: Arc<Current>,
 }
 
 impl TlsReloader {
-    /// Reads the files again that the [`Tls`] was built from. Blocks for as long as reading files takes.
+    /// Reads the files again that the [`Tls`] was built from. Blocks for as long as reading files
+    /// takes.
     ///
     /// # Errors
-    /// As [`TlsBuilder::build`]; `Unsupported` if it was not built by one. What was shown before still is.
+    /// As [`TlsBuilder::build`]; `Unsupported` if it was not built by one. What was shown before
+    /// still is.
     pub fn reload(&self) -> io::Result<()> {
         let Some(source) = &self.current.source else {
             let text = "this `Tls` was not made from PEM: give `TlsReloader::set` a new configuration";

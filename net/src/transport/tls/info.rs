@@ -10,7 +10,8 @@ use crate::service::Peer;
 
 /// What a listener with TLS adds to a [`Peer`]. In the prelude.
 pub trait TlsPeer {
-    /// What the TLS handshake has told of the other end: its certificates, the application protocol. `None` without TLS.
+    /// What the TLS handshake has told of the other end: its certificates, the application
+    /// protocol. `None` without TLS.
     fn tls(&self) -> Option<&TlsInfo>;
 }
 
@@ -52,7 +53,8 @@ impl TlsInfo {
         self.server_name.as_deref()
     }
 
-    /// The client's certificates, its own first; none unless they were [asked for](crate::TlsBuilder::client_roots).
+    /// The client's certificates, its own first; none unless they were [asked
+    /// for](crate::TlsBuilder::client_roots).
     ///
     /// They are valid: a client with another certificate does not come to be a peer.
     pub fn certificates(&self) -> &[CertificateDer<'static>] {

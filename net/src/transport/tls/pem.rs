@@ -15,7 +15,8 @@ use super::config::Tls;
 
 /// Builds a [`Tls`] from PEM; by [`Tls::pem_files`] or [`Tls::pem`].
 ///
-/// TLS 1.3 and 1.2, with rustls' safe defaults; whoever needs another choice makes a `rustls::ServerConfig`.
+/// TLS 1.3 and 1.2, with rustls' safe defaults; whoever needs another choice makes a
+/// `rustls::ServerConfig`.
 #[derive(Clone)]
 #[must_use = "nothing is read before `build`"]
 pub struct TlsBuilder {
@@ -50,14 +51,16 @@ impl TlsBuilder {
         Self { chain, key, alpn: Vec::new(), clients: None }
     }
 
-    /// The application protocols that are spoken, the preferred one first. A client that offers others only is refused.
+    /// The application protocols that are spoken, the preferred one first. A client that offers
+    /// others only is refused.
     pub fn alpn<P: AsRef<[u8]>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
         self.alpn = protocols.into_iter().map(|protocol| protocol.as_ref().to_owned()).collect();
         self
     }
 
-    /// Asks clients for a certificate that one of these (the text of a PEM file) has signed, and refuses those that
-    /// have none. The certificate is in [`TlsInfo::certificates`](crate::TlsInfo::certificates).
+    /// Asks clients for a certificate that one of these (the text of a PEM file) has signed, and
+    /// refuses those that have none. The certificate is in
+    /// [`TlsInfo::certificates`](crate::TlsInfo::certificates).
     pub fn client_roots(mut self, roots: impl AsRef<[u8]>) -> Self {
         self.clients = Some(Clients { roots: Pem::Text(roots.as_ref().to_owned()), required: true });
         self
@@ -80,12 +83,14 @@ impl TlsBuilder {
     /// Reads the files.
     ///
     /// # Errors
-    /// A file can't be read, is not PEM, or holds no certificate or key; key and certificate don't belong together.
+    /// A file can't be read, is not PEM, or holds no certificate or key; key and certificate don't
+    /// belong together.
     pub fn build(self) -> io::Result<Tls> {
         Ok(Tls::new(Arc::new(self.config()?), Some(self)))
     }
 
-    /// As [`build`](Self::build), for [`TlsReloader::set`](crate::TlsReloader::set), or to change what is not covered here.
+    /// As [`build`](Self::build), for [`TlsReloader::set`](crate::TlsReloader::set), or to change
+    /// what is not covered here.
     ///
     /// # Errors
     /// As [`build`](Self::build).

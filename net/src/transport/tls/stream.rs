@@ -1,7 +1,7 @@
 //! [`TlsStream`]: the encrypted stream under a session; and [`shake`], which makes one.
 //!
-//! A stream that ends without TLS' own word of farewell may have been cut by anyone on the way: reading it is an
-//! error, so a session over it is reset and not closed.
+//! A stream that ends without TLS' own word of farewell may have been cut by anyone on the way:
+//! reading it is an error, so a session over it is reset and not closed.
 
 use std::io;
 use std::pin::Pin;
@@ -29,7 +29,8 @@ pub(crate) async fn shake<IO: Transport>(io: IO, config: Arc<ServerConfig>) -> i
     match TlsAcceptor::from(config).accept(io).into_fallible().await {
         Ok(stream) => Ok(TlsStream(Box::new(stream))),
         Err((error, mut io)) => {
-            // Closed over what it is still sending, the connection would be reset, and the alert lost.
+            // Closed over what it is still sending, the connection would be reset, and the alert
+            // lost.
             let _ = io.shutdown().await;
             let _ = tokio::io::copy(&mut io.take(UNHEARD), &mut tokio::io::sink()).await;
             Err(error)

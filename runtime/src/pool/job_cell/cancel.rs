@@ -1,4 +1,5 @@
-//! The early end of a job, by a drop, a deadline, a shed or a drain: for its caller, its worker and its slot in the queue.
+//! The early end of a job, by a drop, a deadline, a shed or a drain: for its caller, its worker and
+//! its slot in the queue.
 
 use std::sync::Arc;
 
@@ -46,7 +47,8 @@ where
         if let Some(from) = cancelled_from {
             self.give_up_place(from);
         }
-        // Whoever is here (the timer, a drain, another caller) has no part in what the job captured.
+        // Whoever is here (the timer, a drain, another caller) has no part in what the job
+        // captured.
         catch_and_log("a drop of what a cancelled job captured", || drop((stage, unanswered, timer)));
         if let Some(waker) = waker {
             catch_and_log("a waker", || waker.wake());

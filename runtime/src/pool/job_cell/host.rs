@@ -1,6 +1,7 @@
 //! How a worker that waits and its host exchange calls.
 //!
-//! The host is the task that awaits the job; of a job that nobody awaits, and of an external thread, it is a
+//! The host is the task that awaits the job; of a job that nobody awaits, and of an external
+//! thread, it is a
 //! [`HostTask`]: one task at a time for one worker, so that what the worker asks for happens in its order (P7). It is
 //! spawned when there is something to do and ends when there is not.
 
@@ -59,7 +60,8 @@ impl HostChannel {
         self.rare.get_or_insert_default()
     }
 
-    /// What the host is to do next, in the order in which the worker asked; it waits only for the last.
+    /// What the host is to do next, in the order in which the worker asked; it waits only for the
+    /// last.
     #[inline]
     pub(super) fn next_request(&mut self) -> Option<HostRequest> {
         if let Some(call) = self.rare.as_mut().and_then(|rare| rare.queued_calls.pop_front()) {
@@ -95,7 +97,8 @@ impl HostChannel {
     }
 }
 
-/// Jobs that were handed off to a thread which never waited go back to the queue that they came for.
+/// Jobs that were handed off to a thread which never waited go back to the queue that they came
+/// for.
 pub(super) fn requeue(handed_off: Option<VecDeque<Arc<dyn HandedOff>>>) {
     handed_off.into_iter().flatten().for_each(HandedOff::requeue);
 }
@@ -201,10 +204,11 @@ where
     }
 
     fn spin(&self) -> Spin {
-        self.pool().map_or(Spin::NONE, |pool| pool.wait_spin)
+        self.pool().map_or(Spin::NONE, |pool| pool.wait_spins)
     }
 
-    /// Blocks the worker until `done` finds what it waits for; runs jobs handed off to this thread meanwhile.
+    /// Blocks the worker until `done` finds what it waits for; runs jobs handed off to this thread
+    /// meanwhile.
     fn wait_until<'a, R>(
         &'a self,
         mut state: MutexGuard<'a, State<F, T, E>>,
@@ -256,7 +260,8 @@ where
     T: Send + 'static,
     E: Send + 'static,
 {
-    /// Tells the worker, if it waits, to look again. Under the lock, so that it can't fall asleep in between.
+    /// Tells the worker, if it waits, to look again. Under the lock, so that it can't fall asleep
+    /// in between.
     pub(super) fn notify(&self, state: &mut State<F, T, E>) {
         self.meta.notify(Hooks::resumed);
         self.notified.store(true, Ordering::Release);
@@ -281,7 +286,8 @@ where
         Ok(())
     }
 
-    /// The host task's next request; with none left it is done, and the next one is a new host task's.
+    /// The host task's next request; with none left it is done, and the next one is a new host
+    /// task's.
     pub(super) fn request_of_host_task(&self) -> Option<HostRequest> {
         let mut state = self.state.lock();
         let request = state.host.next_request();
@@ -289,7 +295,8 @@ where
         request
     }
 
-    /// The host task goes away before its time; `unanswered`: with a call in hand that the worker waits for.
+    /// The host task goes away before its time; `unanswered`: with a call in hand that the worker
+    /// waits for.
     pub(super) fn without_host_task(&self, unanswered: bool) {
         let mut state = self.state.lock();
         let asked = state.host.pending_call.take();

@@ -1,6 +1,7 @@
 //! [`JobCell`]: one job, in one allocation: its closure, then its output, and the calls between its worker and its host.
 //!
-//! The queue sees it as a [`QueuedJob`], the worker as a [`Host`], the `Offload` as an [`OffloadHandle`].
+//! The queue sees it as a [`QueuedJob`], the worker as a [`Host`], the `Offload` as an
+//! [`OffloadHandle`].
 //!
 //! | [`Stage`] | next stage |
 //! |---|---|
@@ -11,8 +12,8 @@
 //! The output is written at most once, by whichever of the two comes first.
 
 //!
-//! In this folder: [`state`], who has the job; [`run`], its run on a thread; [`host`], its worker and its host; [`cancel`], its
-//! end before its time.
+//! In this folder: [`state`], who has the job; [`run`], its run on a thread; [`host`], its worker
+//! and its host; [`cancel`], its end before its time.
 
 mod cancel;
 mod host;
@@ -35,7 +36,7 @@ use crate::error::Interrupted;
 use crate::hooks::Hooks;
 use crate::host_call::BoxCall;
 use crate::job::{CancelReason, HandedOff, Host, HostRequest, Job, JobMeta};
-use crate::report::{StuckJob, WaitsAt};
+use crate::report::{RunningJob, WaitsAt};
 use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use crate::sync::{Condvar, Mutex};
 use crate::timer::{self, Expire};
@@ -48,7 +49,8 @@ pub(crate) struct JobCell<F, T, E> {
     cancel_code: AtomicU8,
     /// It is the one of its lane that may run.
     holds_lane: AtomicBool,
-    /// Something happened that the waiting worker should look at: it spins on this before it sleeps.
+    /// Something happened that the waiting worker should look at: it spins on this before it
+    /// sleeps.
     notified: AtomicBool,
     condvar: Condvar,
     state: Mutex<State<F, T, E>>,
@@ -89,14 +91,16 @@ pub(crate) enum HostPoll<T, E> {
 
 /// What the `Offload` sees of the cell.
 pub(crate) trait OffloadHandle<T, E>: Send + Sync {
-    /// What there is to do for the host; with nothing to do, `waker` is registered. `busy`: it still polls a call.
+    /// What there is to do for the host; with nothing to do, `waker` is registered. `busy`: it
+    /// still polls a call.
     fn poll_host(&self, busy: bool, waker: &Waker) -> Option<HostPoll<T, E>>;
     fn complete_call(&self, call: BoxCall);
     fn job_meta(&self) -> &JobMeta;
     fn as_host(self: Arc<Self>) -> Arc<dyn Host>;
     /// The caller goes: what it would have got is dropped, and the job is told to stop.
     fn drop_awaiter(&self);
-    /// The caller goes and lets the job run on. `taken`: the call that it was polling for the worker.
+    /// The caller goes and lets the job run on. `taken`: the call that it was polling for the
+    /// worker.
     fn detach(self: Arc<Self>, taken: Option<BoxCall>);
 }
 
@@ -108,7 +112,8 @@ where
 {
     #[inline]
     pub(super) fn new(meta: JobMeta, payload: Payload<F>) -> Arc<Self> {
-        // Until it is in the queue, only a timer, a lane or a waiting ancestor could get in between.
+        // Until it is in the queue, only a timer, a lane or a waiting ancestor could get in
+        // between.
         let job_state = if meta.rare.is_none() { JobState::Queued } else { JobState::New };
         Self::with(meta, job_state, Stage::Pending(payload), Awaiter::Attached)
     }
@@ -132,7 +137,8 @@ where
         Self::with(meta, JobState::Claimed, Stage::Running, Awaiter::Detached)
     }
 
-    /// Starts the timer of the deadline, if there is one. Called before the job is queued, so that the timer misses no run.
+    /// Starts the timer of the deadline, if there is one. Called before the job is queued, so that
+    /// the timer misses no run.
     pub(super) fn start_deadline_timer(self: &Arc<Self>) -> Result<(), Interrupted> {
         let Some(deadline) = self.meta.deadline() else {
             return Ok(());
@@ -263,15 +269,15 @@ where
         self.end_early(why);
     }
 
-    fn describe_running(&self) -> StuckJob {
+    fn describe_running(&self) -> RunningJob {
         let state = self.state.lock();
-        StuckJob {
+        RunningJob {
             method: self.meta.name,
             pool: self.pool().map_or_else(String::new, |pool| pool.name.clone()),
             age: self.meta.submitted_at.elapsed(),
-            waits_at: state.host.waiting_at.map(|(at, _)| at),
+            waiting_at: state.host.waiting_at.map(|(at, _)| at),
             waits_for: state.host.waiting_at.map(|(_, what)| what),
-            unpolled: state.host.pending_call.is_some(),
+            host_not_polled: state.host.pending_call.is_some(),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The run of a job on its thread: what the body sees of its caller, and how its output is delivered.
+//! The run of a job on its thread: what the body sees of its caller, and how its output is
+//! delivered.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,7 +34,8 @@ pub(in crate::pool) enum TraceContext {
 }
 
 impl TraceContext {
-    /// `None` while nothing listens to anything: there is nothing to carry, and carrying it is not free.
+    /// `None` while nothing listens to anything: there is nothing to carry, and carrying it is not
+    /// free.
     #[inline]
     pub(in crate::pool) fn current() -> Option<Box<Self>> {
         if LevelFilter::current() == LevelFilter::OFF { None } else { Some(Box::new(Self::capture())) }
@@ -44,7 +46,8 @@ impl TraceContext {
         if span.is_none() { Self::Dispatch(dispatcher::get_default(Clone::clone)) } else { Self::Span(span) }
     }
 
-    /// Runs `body`, then `log`, as if they were called where this was made. The span is let go before this returns.
+    /// Runs `body`, then `log`, as if they were called where this was made. The span is let go
+    /// before this returns.
     fn run<R>(self, body: impl FnOnce() -> R, log: impl FnOnce(&R)) -> R {
         let span = match &self {
             Self::Span(span) => span,
@@ -68,7 +71,8 @@ where
     T: Send + 'static,
     E: Send + 'static,
 {
-    /// For the thread that has claimed the job. The worker has the thread's one handle to it: a second would cost two atomic steps.
+    /// For the thread that has claimed the job. The worker has the thread's one handle to it: a
+    /// second would cost two atomic steps.
     pub(super) fn run_and_release(
         self: Arc<Self>,
         place: RunGuard<'_, Arc<dyn QueuedJob>>,
@@ -94,7 +98,8 @@ where
             std::mem::replace(&mut state.stage, Stage::Running)
         };
         let Stage::Pending(payload) = stage else { return RunResult::default() };
-        // Looked at again here: the alarm may be late, and a drop may have come between the queue and us.
+        // Looked at again here: the alarm may be late, and a drop may have come between the queue
+        // and us.
         let late = self.meta.deadline().is_some_and(|deadline| self.now() >= deadline);
         if late {
             self.interrupt(CancelReason::Deadline);
@@ -118,7 +123,8 @@ where
         }
     }
 
-    /// Ends a claimed job that was told to stop before its body began. `payload` is, or holds, what the job captured.
+    /// Ends a claimed job that was told to stop before its body began. `payload` is, or holds, what
+    /// the job captured.
     fn never_run(&self, payload: impl Sized, place: RunGuard<'_, Arc<dyn QueuedJob>>) -> RunResult {
         let _ = catch_panic(|| drop(payload));
         self.pass_lane();
@@ -127,7 +133,8 @@ where
         RunResult::default()
     }
 
-    /// Runs the body with everything of the caller's that it should see; nothing of it is left afterwards.
+    /// Runs the body with everything of the caller's that it should see; nothing of it is left
+    /// afterwards.
     fn run_body(
         &self,
         payload: Payload<F>,
@@ -141,7 +148,8 @@ where
         let waited = started.saturating_duration_since(self.meta.submitted_at);
         let body = || (catch_panic(|| body(worker)), Instant::now());
         let body = || match traced {
-            // The body has caught its own panic; a subscriber's must not cost the thread, nor the caller its answer.
+            // The body has caught its own panic; a subscriber's must not cost the thread, nor the
+            // caller its answer.
             Some(traced) => {
                 let log = |(_, ended): &(_, Instant)| self.log(waited, *ended - started);
                 catch_panic(|| traced.run(body, log)).unwrap_or_else(|panic| (Err(panic), Instant::now()))

@@ -2,8 +2,8 @@
 
 use crate::sync::atomic::{AtomicU8, Ordering};
 
-/// `New` → `Queued` (maybe by way of `HandedOff` or `LaneBlocked`) or `HandedOff` → `Claimed` by the thread that runs it, or `Cancelled` from any
-/// but that.
+/// `New` → `Queued` (maybe by way of `HandedOff` or `LaneBlocked`) or `HandedOff` → `Claimed` by
+/// the thread that runs it, or `Cancelled` from any but that.
 pub(super) struct AtomicJobState(AtomicU8);
 
 /// The state of a job up to its claim.
@@ -56,7 +56,8 @@ impl AtomicJobState {
         self.transition(JobState::New, JobState::HandedOff)
     }
 
-    /// Takes the job out of every thread's reach; where it stood, or `None` if a thread has it already.
+    /// Takes the job out of every thread's reach; where it stood, or `None` if a thread has it
+    /// already.
     pub(super) fn cancel(&self) -> Option<JobState> {
         loop {
             let waiting = [JobState::New, JobState::Queued, JobState::HandedOff, JobState::LaneBlocked];

@@ -1,14 +1,14 @@
 //! [`JobQueue`]: jobs wait here for a thread, and idle threads for a job.
 //!
-//! One lock guards one first-in-first-out queue. The first `capacity` jobs of it hold a *slot*; under
-//! [`Overflow::Wait`] the jobs behind them wait for a slot, in the order of their calls. They are
-//! further back in the same queue, so nothing has to be moved when a slot becomes free.
+//! One lock guards one first-in-first-out queue. The first `capacity` jobs of it hold a *slot*;
+//! under [`Overflow::Wait`] the jobs behind them wait for a slot, in the order of their calls. They
+//! are further back in the same queue, so nothing has to be moved when a slot becomes free.
 //!
 //! Guarantees (`README.md` in the parent folder has the protocol):
 //! - a job is claimed exactly once: by a thread that runs it, or by whoever cancels or sheds it;
 //! - a cancelled job gives its slot back before `note_cancelled` returns;
-//! - while a runnable job is queued, a thread is on its way to it or no thread is idle: no wake-up is lost
-//!   ([`workers`]).
+//! - while a runnable job is queued, a thread is on its way to it or no thread is idle: no wake-up
+//!   is lost ([`workers`]).
 
 mod reserve;
 mod workers;
@@ -28,7 +28,8 @@ use crate::sync::{CachePadded, Condvar, Mutex, MutexGuard};
 pub(crate) trait Claim {
     /// Enters the queue, under its lock; `false` if it was cancelled on the way.
     fn mark_queued(&self) -> bool;
-    /// Enters a lane behind its holder, under the queue's lock; `false` if it was cancelled on the way.
+    /// Enters a lane behind its holder, under the queue's lock; `false` if it was cancelled on the
+    /// way.
     fn mark_lane_blocked(&self) -> bool;
     /// Takes the job out of everybody else's reach; `false` if somebody was quicker.
     fn claim(&self) -> bool;
@@ -42,7 +43,8 @@ pub(crate) enum PushResult<J> {
     Queued,
     /// It is queued, and this older job had to leave the queue. The caller tells that job.
     QueuedShedding(J),
-    /// No thread is free and the caller has a waiting ancestor on a thread of this pool: hand the job off to that thread.
+    /// No thread is free and the caller has a waiting ancestor on a thread of this pool: hand the
+    /// job off to that thread.
     HandOff(J),
     /// The queue is full.
     Full,
@@ -62,33 +64,36 @@ enum Admission<J> {
 /// See [`JobQueue::running`].
 const WATCHED: usize = 1 << (usize::BITS - 1);
 
-/// The lock with what it guards, the count and the hint are written at every job, so each has cache lines of its own. Sharing one costs
-/// a fifth of the throughput.
+/// The lock with what it guards, the count and the hint are written at every job, so each has cache
+/// lines of its own. Sharing one costs a fifth of the throughput.
 pub(crate) struct JobQueue<J> {
     state: CachePadded<Mutex<State<J>>>,
     condvar: Condvar,
-    /// Jobs that threads have taken out and not finished: counted up under the lock, down without it. The bit
-    /// [`WATCHED`] says that somebody wants to know when the pool is idle, or when there is capacity. It is in the same word, so that
-    /// the job that ends cannot miss it.
+    /// Jobs that threads have taken out and not finished: counted up under the lock, down without
+    /// it. The bit [`WATCHED`] says that somebody wants to know when the pool is idle, or when
+    /// there is capacity. It is in the same word, so that the job that ends cannot miss it.
     running: CachePadded<AtomicUsize>,
     /// Hint for spinning threads: the queue is not empty, or has closed.
     work_hint: CachePadded<AtomicBool>,
     threads: usize,
     capacity: usize,
     overflow: Overflow,
-    /// Threads that are idle for so long end, all but one; they are started again when they are needed.
+    /// Threads that are idle for so long end, all but one; they are started again when they are
+    /// needed.
     keep_alive: Option<Duration>,
     /// Threads are started when they are needed, not by the builder alone.
     on_demand: bool,
-    /// Runs between the moment when a thread takes a job out and its claim, so that a test can hold the thread there.
+    /// Runs between the moment when a thread takes a job out and its claim, so that a test can hold
+    /// the thread there.
     #[cfg(debug_assertions)]
     pub(super) before_claim: std::sync::OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 struct State<J> {
     jobs: VecDeque<J>,
-    /// Tombstones in `jobs`, and those that a thread has taken out and not looked at yet. A cancel marks its job first and counts it
-    /// here a moment later, so this may lag (and fall below zero if a thread meets the tombstone in between).
+    /// Tombstones in `jobs`, and those that a thread has taken out and not looked at yet. A cancel
+    /// marks its job first and counts it here a moment later, so this may lag (and fall below zero
+    /// if a thread meets the tombstone in between).
     tombstones: isize,
     /// Jobs that are blocked by their lane (see `lanes.rs`): admitted, and not runnable yet.
     lane_blocked: usize,
@@ -100,7 +105,8 @@ struct State<J> {
     spinning: usize,
     /// Threads that there are, running or not.
     live_threads: usize,
-    /// Threads that are ending because they were idle. Each still has its thread slot, so none can be started in its place yet.
+    /// Threads that are ending because they were idle. Each still has its thread slot, so none can
+    /// be started in its place yet.
     exiting_threads: usize,
     /// No new jobs; threads leave when the queue is empty.
     closed: bool,
@@ -110,8 +116,8 @@ struct State<J> {
 }
 
 impl<J> State<J> {
-    /// The jobs that a thread could take: low by one for each thread that has taken out a tombstone and not looked at it yet. Such
-    /// a thread counts as running, and will look at the queue again.
+    /// The jobs that a thread could take: low by one for each thread that has taken out a tombstone
+    /// and not looked at it yet. Such a thread counts as running, and will look at the queue again.
     fn runnable(&self) -> usize {
         (self.jobs.len() as isize - self.tombstones).max(0) as usize
     }
@@ -168,7 +174,8 @@ impl<J: Claim> JobQueue<J> {
         self
     }
 
-    /// Queues the job, or says why not. `has_waiting_ancestor`: a thread of this pool waits for the caller.
+    /// Queues the job, or says why not. `has_waiting_ancestor`: a thread of this pool waits for the
+    /// caller.
     pub(crate) fn push(&self, job: J, has_waiting_ancestor: bool) -> PushResult<J> {
         let mut state = self.state.lock();
         let shed = match self.admit(&mut state, has_waiting_ancestor) {
@@ -221,14 +228,15 @@ impl<J: Claim> JobQueue<J> {
         }
     }
 
-    /// Whether a job without a waiting ancestor would be admitted, and no other one would be shed for it.
+    /// Whether a job without a waiting ancestor would be admitted, and no other one would be shed
+    /// for it.
     fn has_capacity(&self, state: &State<J>) -> bool {
         state.queued() < self.capacity
             || state.in_system(self.running()) < self.threads.saturating_add(self.capacity)
     }
 
-    /// The lane of a blocked job is free: the job goes to the front, since it was called before those that are queued. `false`: it was
-    /// cancelled.
+    /// The lane of a blocked job is free: the job goes to the front, since it was called before
+    /// those that are queued. `false`: it was cancelled.
     pub(crate) fn unblock(&self, job: J) -> bool {
         let mut state = self.state.lock();
         let comes = job.mark_queued();
@@ -251,7 +259,8 @@ impl<J: Claim> JobQueue<J> {
         self.wake_waiters(state);
     }
 
-    /// Puts a job back that was handed off to a thread which did not wait any more. It was admitted already.
+    /// Puts a job back that was handed off to a thread which did not wait any more. It was admitted
+    /// already.
     pub(crate) fn requeue_front(&self, job: J) {
         let mut state = self.state.lock();
         if job.mark_queued() {
@@ -292,7 +301,8 @@ impl<J: Claim> JobQueue<J> {
         wake_all(wakers);
     }
 
-    /// Registers `waker` to be woken when nothing waits and nothing runs; `true` if that is so already.
+    /// Registers `waker` to be woken when nothing waits and nothing runs; `true` if that is so
+    /// already.
     pub(crate) fn poll_idle(&self, waker: &Waker) -> bool {
         let mut state = self.state.lock();
         let running = self.running.fetch_or(WATCHED, Ordering::AcqRel) & !WATCHED;
@@ -337,8 +347,8 @@ impl<J: Claim> JobQueue<J> {
         (with_slot, waiting - with_slot)
     }
 
-    /// Looks at how many jobs wait for a thread and how many the threads hold, both at the same moment: no thread takes a job
-    /// out of the queue until `look` returns.
+    /// Looks at how many jobs wait for a thread and how many the threads hold, both at the same
+    /// moment: no thread takes a job out of the queue until `look` returns.
     pub(crate) fn at_one_moment<R>(&self, look: impl FnOnce(usize, usize) -> R) -> R {
         let state = self.state.lock();
         look(state.runnable(), self.running())
@@ -367,8 +377,8 @@ fn shed_oldest<J: Claim>(state: &mut State<J>) -> Option<J> {
     None
 }
 
-/// Counts a job as running. It is dropped when the job really ends, before its output is delivered: whoever sees the output finds the
-/// thread free. (The order is trio's: idle before delivering.)
+/// Counts a job as running. It is dropped when the job really ends, before its output is delivered:
+/// whoever sees the output finds the thread free. (The order is trio's: idle before delivering.)
 pub(crate) struct RunGuard<'a, J: Claim> {
     queue: Option<&'a JobQueue<J>>,
     was_idle: bool,

@@ -6,14 +6,16 @@ use super::{Claim, JobQueue, WATCHED};
 use crate::pool::Overflow;
 use crate::sync::atomic::Ordering;
 
-/// A slot for a job that is about to be submitted. It counts as a job that is blocked by its lane. Dropping it gives the slot back.
+/// A slot for a job that is about to be submitted. It counts as a job that is blocked by its lane.
+/// Dropping it gives the slot back.
 #[must_use]
 pub(crate) struct Reservation<'a, J: Claim>(&'a JobQueue<J>);
 
 /// Whether there is a slot.
 pub(crate) enum Reserved<'a, J: Claim> {
     Slot(Reservation<'a, J>),
-    /// None is needed: a job that is submitted now waits for its slot, or is told that the queue is closed.
+    /// None is needed: a job that is submitted now waits for its slot, or is told that the queue is
+    /// closed.
     NotNeeded,
     /// None is free; the waker will be woken when one is.
     Later,

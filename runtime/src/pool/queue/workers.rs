@@ -18,7 +18,8 @@ enum PopResult<'a, J> {
 }
 
 impl<J: Claim> JobQueue<J> {
-    /// A thread asks for its next job, and sleeps until there is one; `None`: the queue is closed and empty, and the thread ends.
+    /// A thread asks for its next job, and sleeps until there is one; `None`: the queue is closed
+    /// and empty, and the thread ends.
     pub(crate) fn pop_blocking(&self) -> Option<(J, RunGuard<'_, J>)> {
         let mut state = self.state.lock();
         loop {
@@ -62,7 +63,8 @@ impl<J: Claim> JobQueue<J> {
 
     /// Takes out the first job of the queue that nobody has cancelled; it counts as running.
     ///
-    /// The claim comes after the lock is released: the job's state is in another core's cache, and everybody would wait for it.
+    /// The claim comes after the lock is released: the job's state is in another core's cache, and
+    /// everybody would wait for it.
     fn try_pop<'a>(&'a self, mut state: MutexGuard<'a, State<J>>) -> PopResult<'a, J> {
         while let Some(job) = state.jobs.pop_front() {
             self.running.fetch_add(1, Ordering::AcqRel);
@@ -75,7 +77,8 @@ impl<J: Claim> JobQueue<J> {
             if job.claim() {
                 return PopResult::Job(job);
             }
-            // A tombstone is freed outside the lock, too: it may be the last to hold what its caller had current.
+            // A tombstone is freed outside the lock, too: it may be the last to hold what its
+            // caller had current.
             catch_and_log("a drop of what a job's caller had current", || drop(job));
             state = self.state.lock();
             state.tombstones -= 1;
@@ -87,7 +90,8 @@ impl<J: Claim> JobQueue<J> {
         PopResult::Empty(state)
     }
 
-    /// As [`pop_blocking`](Self::pop_blocking), but takes what is there, or nothing. For stepped pools.
+    /// As [`pop_blocking`](Self::pop_blocking), but takes what is there, or nothing. For stepped
+    /// pools.
     pub(in crate::pool) fn try_pop_now(&self) -> Option<(J, RunGuard<'_, J>)> {
         let mut state = self.state.lock();
         let mut tombstones = Vec::new();
@@ -121,8 +125,9 @@ impl<J: Claim> JobQueue<J> {
                 (state, since.elapsed() >= limit)
             }
         };
-        // A spurious wake-up may take the notification of another parked thread; that one then finds none left and counts as the
-        // spurious one. Either way each notification has one thread awake.
+        // A spurious wake-up may take the notification of another parked thread; that one then
+        // finds none left and counts as the spurious one. Either way each notification has one
+        // thread awake.
         if state.notified > 0 {
             state.notified -= 1;
         } else {
@@ -137,8 +142,9 @@ impl<J: Claim> JobQueue<J> {
         self.on_demand
     }
 
-    /// Whether a thread is to be started for what is queued, since threads have ended (or could not be started). If so it counts already:
-    /// the caller starts it, or calls [`cancel_thread_reservation`](Self::cancel_thread_reservation).
+    /// Whether a thread is to be started for what is queued, since threads have ended (or could not
+    /// be started). If so it counts already: the caller starts it, or calls
+    /// [`cancel_thread_reservation`](Self::cancel_thread_reservation).
     pub(in crate::pool) fn reserve_thread(&self) -> bool {
         let mut state = self.state.lock();
         let missing = state.parked == 0
@@ -157,19 +163,23 @@ impl<J: Claim> JobQueue<J> {
         state.exiting_threads = state.exiting_threads.saturating_sub(1); // threads that end because of a close were never counted
     }
 
-    /// A thread could not be started. Returns whether there is another one, which gets to all jobs in time.
+    /// A thread could not be started. Returns whether there is another one, which gets to all jobs
+    /// in time.
     pub(in crate::pool) fn cancel_thread_reservation(&self) -> bool {
         let mut state = self.state.lock();
         state.live_threads -= 1;
         state.live_threads > 0
     }
 
-    /// Notifies a parked thread if there are more runnable jobs than threads that were notified already.
+    /// Notifies a parked thread if there are more runnable jobs than threads that were notified
+    /// already.
     ///
-    /// A thread that spins would do as well, but may have been put off the processor by its last yield; with a second
-    /// one on its way the median latency of a lone caller halves, and nobody is parked when there is much to do.
+    /// A thread that spins would do as well, but may have been put off the processor by its last
+    /// yield; with a second one on its way the median latency of a lone caller halves, and nobody
+    /// is parked when there is much to do.
     pub(super) fn notify_one_thread(&self, mut state: MutexGuard<'_, State<J>>) {
-        // It is set already in most cases, and a store would take its cache line from those that spin on it.
+        // It is set already in most cases, and a store would take its cache line from those that
+        // spin on it.
         if !self.work_hint.load(Ordering::Relaxed) {
             self.work_hint.store(true, Ordering::Relaxed);
         }

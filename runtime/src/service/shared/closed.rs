@@ -1,4 +1,4 @@
-//! [`Closed`]: the future of a session's end, for tasks that work for its peer elsewhere.
+//! [`ClosedFuture`]: the future of a session's end, for tasks that work for its peer elsewhere.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -12,21 +12,21 @@ use crate::service::Peer;
 
 /// The future of [`Peer::closed`].
 #[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct Closed<Rsp, Ev = Infallible> {
+pub struct ClosedFuture<Rsp, Ev = Infallible> {
     peer: Peer<Rsp, Ev>,
     /// Its id among those who wait.
     waiter_id: Option<u64>,
 }
 
-impl<Rsp, Ev> Closed<Rsp, Ev> {
+impl<Rsp, Ev> ClosedFuture<Rsp, Ev> {
     pub(in crate::service) fn new(peer: Peer<Rsp, Ev>) -> Self {
         Self { peer, waiter_id: None }
     }
 }
 
-impl<Rsp, Ev> Unpin for Closed<Rsp, Ev> {}
+impl<Rsp, Ev> Unpin for ClosedFuture<Rsp, Ev> {}
 
-impl<Rsp, Ev> Future for Closed<Rsp, Ev> {
+impl<Rsp, Ev> Future for ClosedFuture<Rsp, Ev> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -44,7 +44,7 @@ impl<Rsp, Ev> Future for Closed<Rsp, Ev> {
     }
 }
 
-impl<Rsp, Ev> Drop for Closed<Rsp, Ev> {
+impl<Rsp, Ev> Drop for ClosedFuture<Rsp, Ev> {
     fn drop(&mut self) {
         if let Some(waiter_id) = self.waiter_id {
             let waker = self
@@ -56,9 +56,9 @@ impl<Rsp, Ev> Drop for Closed<Rsp, Ev> {
     }
 }
 
-impl<Rsp, Ev> fmt::Debug for Closed<Rsp, Ev> {
+impl<Rsp, Ev> fmt::Debug for ClosedFuture<Rsp, Ev> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Closed").field("peer", &self.peer).finish_non_exhaustive()
+        f.debug_struct("ClosedFuture").field("peer", &self.peer).finish_non_exhaustive()
     }
 }
 
@@ -70,7 +70,8 @@ pub(in crate::service) struct CloseWaiters {
 }
 
 impl CloseWaiters {
-    /// Has `waker` woken at the end. With the id of an earlier call it replaces that waker, and returns it.
+    /// Has `waker` woken at the end. With the id of an earlier call it replaces that waker, and
+    /// returns it.
     pub(in crate::service) fn register(
         &mut self,
         waiter_id: Option<u64>,

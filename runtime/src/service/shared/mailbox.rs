@@ -1,10 +1,12 @@
 //! [`Mailbox`]: what others leave for one session, and the waker of its driver.
 //!
-//! Two bounded queues: responses to be sent to the peer, and events for the session's own state machine.
+//! Two bounded queues: responses to be sent to the peer, and events for the session's own state
+//! machine.
 //!
 //! # Protocol
-//! The driver is either being polled or parked. Before each poll it calls [`Mailbox::begin_poll`], afterwards
-//! [`Mailbox::try_park`]. Everything here happens under the lock of [`SessionShared`](super::SessionShared).
+//! The driver is either being polled or parked. Before each poll it calls [`Mailbox::begin_poll`],
+//! afterwards [`Mailbox::try_park`]. Everything here happens under the lock of
+//! [`SessionShared`](super::SessionShared).
 //!
 //! | call | `changed` | `parked` | returns |
 //! |---|---|---|---|
@@ -13,8 +15,8 @@
 //! | `try_park`, `changed` is false | false | true | true: the driver returns `Pending` |
 //! | `try_park`, `changed` is true | false | false | false: the driver looks again |
 //!
-//! So a change is either seen by the poll that is going on or wakes the driver once, and a driver that sends to itself is not
-//! woken for that.
+//! So a change is either seen by the poll that is going on or wakes the driver once, and a driver
+//! that sends to itself is not woken for that.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -37,14 +39,15 @@ pub(in crate::service) enum SendState {
 /// The queues of a session, and what its driver waits for.
 #[derive(Debug)]
 pub(in crate::service) struct Mailbox<Rsp, Ev> {
-    /// Most sessions are never sent anything, so these are made when they are needed. Then they stay, since the ids of
-    /// their waiters must go on counting.
+    /// Most sessions are never sent anything, so these are made when they are needed. Then they
+    /// stay, since the ids of their waiters must go on counting.
     queues: Option<Box<Queues<Rsp, Ev>>>,
     driver: Option<Waker>,
     send_state: SendState,
     parked: bool,
     changed: bool,
-    /// The driver is being polled right now; and how often it was, for telling one poll from the next.
+    /// The driver is being polled right now; and how often it was, for telling one poll from the
+    /// next.
     polled: bool,
     polls: u16,
     /// The session has given up its place in `max_connections`: its connection only lingers.
@@ -142,7 +145,8 @@ impl<Rsp, Ev> Mailbox<Rsp, Ev> {
         self.driver.take()
     }
 
-    /// Whether the driver may return to its executor; if not, something has changed, and it looks again.
+    /// Whether the driver may return to its executor; if not, something has changed, and it looks
+    /// again.
     pub(in crate::service) fn try_park(&mut self) -> bool {
         if mem::take(&mut self.changed) {
             return false;
@@ -158,14 +162,16 @@ impl<Rsp, Ev> Mailbox<Rsp, Ev> {
 
     // ---- everybody's side
 
-    /// Notes a change and returns the driver's waker if it is parked. To be woken after the lock is released.
+    /// Notes a change and returns the driver's waker if it is parked. To be woken after the lock is
+    /// released.
     #[must_use]
     pub(in crate::service) fn notify(&mut self) -> Option<Waker> {
         self.changed = true;
         if mem::take(&mut self.parked) { self.driver.clone() } else { None }
     }
 
-    /// Moves on to `send_state`, never back; returns whom to wake and what to drop once the lock is released.
+    /// Moves on to `send_state`, never back; returns whom to wake and what to drop once the lock is
+    /// released.
     #[must_use]
     pub(in crate::service) fn close(&mut self, send_state: SendState) -> (Vec<Waker>, Discarded<Rsp, Ev>) {
         if self.send_state == SendState::Closed || self.send_state == send_state {

@@ -1,7 +1,8 @@
 //! [`SessionShared`]: what a connection's driver, its peers and its server share. One allocation for each session.
 //!
-//! [`Peer`](crate::Peer) is a handle on it. What peers send and post waits in the [`mailbox`], which has two bounded
-//! [`queue`]s; [`send`] has the futures that wait for a place in them, and [`closed`] the future of the session's end.
+//! [`Peer`](crate::Peer) is a handle on it. What peers send and post waits in the [`mailbox`],
+//! which has two bounded [`queue`]s; [`send`] has the futures that wait for a place in them, and
+//! [`closed`] the future of the session's end.
 
 pub(in crate::service) mod closed;
 pub(crate) mod mailbox;
@@ -23,9 +24,9 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// What a connection's driver, its peers and its server share.
 pub struct SessionShared<Rsp, Ev> {
-    /// In its lowest bit, whether the mailbox holds anything or is not open; written under the lock. A request that
-    /// changes nothing there costs the driver a look at this, and no lock. Above, the id, which never changes: a flag of
-    /// its own would cost each session eight bytes.
+    /// In its lowest bit, whether the mailbox holds anything or is not open; written under the
+    /// lock. A request that changes nothing there costs the driver a look at this, and no lock.
+    /// Above, the id, which never changes: a flag of its own would cost each session eight bytes.
     id_and_dirty: AtomicU64,
     origin: Origin,
     server: Arc<ServerShared>,
@@ -103,7 +104,8 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
         discard(discarded);
     }
 
-    /// As [`end`](Self::end), and drops the driver's waker: a peer that is kept must not keep the driver's task.
+    /// As [`end`](Self::end), and drops the driver's waker: a peer that is kept must not keep the
+    /// driver's task.
     pub fn release_driver(&self) {
         self.end();
         let driver = self.mailbox.lock().forget_driver();
@@ -135,7 +137,8 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
         self.mailbox.lock().poll()
     }
 
-    /// Whether the driver may return `Pending`; if not, something has changed since [`begin_poll`](Self::begin_poll).
+    /// Whether the driver may return `Pending`; if not, something has changed since
+    /// [`begin_poll`](Self::begin_poll).
     pub fn try_park(&self) -> bool {
         self.mailbox.lock().try_park()
     }
@@ -224,8 +227,9 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
     }
 }
 
-/// Drops what was queued. The drop of an item is the user's code. If it panics, the other items are dropped all the same, and
-/// the caller goes on: it may be the session's task, which has `on(disconnect)` to run.
+/// Drops what was queued. The drop of an item is the user's code. If it panics, the other items are
+/// dropped all the same, and the caller goes on: it may be the session's task, which has
+/// `on(disconnect)` to run.
 fn discard<Rsp, Ev>((responses, events): Discarded<Rsp, Ev>) {
     responses
         .into_iter()

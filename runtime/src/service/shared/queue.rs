@@ -1,9 +1,11 @@
 //! [`BoundedQueue`]: a bounded queue whose senders wait in order of arrival.
 //!
-//! A sender that finds the queue full leaves its item in `waiting` and keeps the waiter's id. As the queue empties, items move
-//! from `waiting` to `ready` here, so that no wake-up can be lost or overtaken. A sender that is dropped takes its item back,
-//! and so do all of them at the end of the session. The queue is bounded by the number of its items, and by their weight if they
-//! have one. Everything here happens under the lock of the [`Mailbox`](super::mailbox::Mailbox) that it is part of.
+//! A sender that finds the queue full leaves its item in `waiting` and keeps the waiter's id. As
+//! the queue empties, items move from `waiting` to `ready` here, so that no wake-up can be lost or
+//! overtaken. A sender that is dropped takes its item back, and so do all of them at the end of the
+//! session. The queue is bounded by the number of its items, and by their weight if they have one.
+//! Everything here happens under the lock of the [`Mailbox`](super::mailbox::Mailbox) that it is
+//! part of.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -25,7 +27,8 @@ pub(in crate::service) struct BoundedQueue<T> {
 pub(in crate::service) struct Cost {
     /// How many items there may be.
     pub(in crate::service) max_count: usize,
-    /// The item's weight and what all may weigh together; `None` if they are not weighed. The same in each call.
+    /// The item's weight and what all may weigh together; `None` if they are not weighed. The same
+    /// in each call.
     pub(in crate::service) weight: Option<(usize, usize)>,
 }
 
@@ -109,8 +112,8 @@ impl<T> BoundedQueue<T> {
         Some((item, self.promote_waiter()))
     }
 
-    /// Moves the first waiting item to `ready`, unless it is too heavy now: then a later call moves it, at the latest the one
-    /// that finds `ready` empty.
+    /// Moves the first waiting item to `ready`, unless it is too heavy now: then a later call moves
+    /// it, at the latest the one that finds `ready` empty.
     fn promote_waiter(&mut self) -> Option<Waker> {
         let weight = self.waiting.front()?.weight.unwrap_or(0);
         if !self.ready.is_empty() && self.weight.saturating_add(weight) > self.max_weight {
@@ -121,7 +124,8 @@ impl<T> BoundedQueue<T> {
         Some(next.sender)
     }
 
-    /// The senders that wait for a place. At the end of the session they are woken, and take their items back.
+    /// The senders that wait for a place. At the end of the session they are woken, and take their
+    /// items back.
     pub(in crate::service) fn blocked_senders(&self) -> impl Iterator<Item = Waker> + '_ {
         self.waiting.iter().map(|waiting| waiting.sender.clone())
     }

@@ -1,4 +1,5 @@
-//! Waiting for a place in one of a session's two queues: the futures [`Sending`] and [`Posting`].
+//! Waiting for a place in one of a session's two queues: the futures [`SendFuture`] and
+//! [`PostFuture`].
 
 use std::convert::Infallible;
 use std::fmt;
@@ -83,7 +84,8 @@ impl<Rsp, Ev, Q: QueueKind<Rsp, Ev>> Enqueue<Rsp, Ev, Q> {
                     ((EnqueueState::Waiting(waiter_id), Poll::Pending), None)
                 }
                 EnqueueState::Waiting(waiter_id) if send_state != SendState::Open => {
-                    // What was moved to the queue before the end counts as put, like everything in the queue.
+                    // What was moved to the queue before the end counts as put, like everything in
+                    // the queue.
                     let back = queue.cancel_wait(waiter_id);
                     (
                         (EnqueueState::Done, Poll::Ready(back.map_or(Ok(()), |back| Err(SendError(back))))),
@@ -115,29 +117,29 @@ impl<Rsp, Ev, Q: QueueKind<Rsp, Ev>> Drop for Enqueue<Rsp, Ev, Q> {
 
 /// The future of [`Peer::send`].
 #[must_use = "nothing is sent before the future is awaited"]
-pub struct Sending<Rsp, Ev = Infallible>(Enqueue<Rsp, Ev, Responses>);
+pub struct SendFuture<Rsp, Ev = Infallible>(Enqueue<Rsp, Ev, Responses>);
 
 /// The future of [`Peer::post`].
 #[must_use = "nothing is posted before the future is awaited"]
-pub struct Posting<Rsp, Ev>(Enqueue<Rsp, Ev, Events>);
+pub struct PostFuture<Rsp, Ev>(Enqueue<Rsp, Ev, Events>);
 
-impl<Rsp, Ev> Sending<Rsp, Ev> {
+impl<Rsp, Ev> SendFuture<Rsp, Ev> {
     pub(in crate::service) fn new(peer: Peer<Rsp, Ev>, response: Rsp) -> Self {
         Self(Enqueue { peer, state: EnqueueState::New(response) })
     }
 }
 
-impl<Rsp, Ev> Posting<Rsp, Ev> {
+impl<Rsp, Ev> PostFuture<Rsp, Ev> {
     pub(in crate::service) fn new(peer: Peer<Rsp, Ev>, event: Ev) -> Self {
         Self(Enqueue { peer, state: EnqueueState::New(event) })
     }
 }
 
 // The item is never pinned: it is only moved.
-impl<Rsp, Ev> Unpin for Sending<Rsp, Ev> {}
-impl<Rsp, Ev> Unpin for Posting<Rsp, Ev> {}
+impl<Rsp, Ev> Unpin for SendFuture<Rsp, Ev> {}
+impl<Rsp, Ev> Unpin for PostFuture<Rsp, Ev> {}
 
-impl<Rsp, Ev> Future for Sending<Rsp, Ev> {
+impl<Rsp, Ev> Future for SendFuture<Rsp, Ev> {
     type Output = Result<(), SendError<Rsp>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -145,7 +147,7 @@ impl<Rsp, Ev> Future for Sending<Rsp, Ev> {
     }
 }
 
-impl<Rsp, Ev> Future for Posting<Rsp, Ev> {
+impl<Rsp, Ev> Future for PostFuture<Rsp, Ev> {
     type Output = Result<(), SendError<Ev>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -153,14 +155,14 @@ impl<Rsp, Ev> Future for Posting<Rsp, Ev> {
     }
 }
 
-impl<Rsp, Ev> fmt::Debug for Sending<Rsp, Ev> {
+impl<Rsp, Ev> fmt::Debug for SendFuture<Rsp, Ev> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sending").field("peer", &self.0.peer).finish_non_exhaustive()
+        f.debug_struct("SendFuture").field("peer", &self.0.peer).finish_non_exhaustive()
     }
 }
 
-impl<Rsp, Ev> fmt::Debug for Posting<Rsp, Ev> {
+impl<Rsp, Ev> fmt::Debug for PostFuture<Rsp, Ev> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Posting").field("peer", &self.0.peer).finish_non_exhaustive()
+        f.debug_struct("PostFuture").field("peer", &self.0.peer).finish_non_exhaustive()
     }
 }

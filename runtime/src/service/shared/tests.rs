@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use super::mailbox::Mailbox;
 use super::*;
 use crate::service::server_shared::{QueueLimits, SessionLimits, WeightLimit};
-use crate::service::{Peer, SendError, Sending, TrySendError};
+use crate::service::{Peer, SendError, SendFuture, TrySendError};
 
 fn server(bound: usize, response_weight: Option<WeightLimit>) -> Arc<ServerShared> {
     let limits = QueueLimits { responses: bound, response_weight, events: bound, decode_on: None };
@@ -21,7 +21,7 @@ fn peer(id: u64, bound: usize) -> Peer<u32> {
     Peer::of(&SessionShared::new(id, Origin::Unnamed, server(bound, None)))
 }
 
-fn poll(sending: &mut Sending<u32>) -> Poll<Result<(), SendError<u32>>> {
+fn poll(sending: &mut SendFuture<u32>) -> Poll<Result<(), SendError<u32>>> {
     Pin::new(sending).poll(&mut Context::from_waker(Waker::noop()))
 }
 

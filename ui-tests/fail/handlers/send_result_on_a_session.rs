@@ -6,7 +6,7 @@ struct Talk;
 
 #[service]
 impl Talk {
-    #[session(wire)]
+    #[session(send_result)]
     async fn talk(&self, session: &mut Session<u64, u64>) {
         let _ = session.peer();
     }

@@ -5,7 +5,7 @@ struct Divide;
 
 #[service]
 impl Divide {
-    #[request(wire)]
+    #[request(send_result)]
     async fn divide(&self, (a, b): (u64, u64)) -> Result<u64, String> {
         a.checked_div(b).ok_or_else(|| "by zero".to_owned())
     }

@@ -2,7 +2,7 @@
 
 #[service]
 impl Calculator {
-    #[request(wire, half_close = cancel)]
+    #[request(send_result, half_close = cancel)]
     async fn calculate(&self, sum: Sum) -> Result<Number, Overflow> {
         sum.total()
     }

@@ -6,7 +6,7 @@ struct Maths;
 
 #[service]
 impl Maths {
-    #[request(wire)]
+    #[request(send_result)]
     async fn twice(&self, n: u64) -> u64 {
         n * 2
     }
