@@ -44,7 +44,7 @@
 //! assert_eq!((client.next().await?, client.next().await?), (4, 9));
 //!
 //! // One more connection to the same server. What ends a session is its reason, here too.
-//! let mut other = client.another().await?;
+//! let mut other = client.connect_another().await?;
 //! let error = other.call(1000).await.unwrap_err();
 //! assert_eq!(error.to_string(), "the session ended: failed: panicked: 1000 is too much");
 //!
@@ -92,7 +92,7 @@
 //! let counter = Arc::new(Counter);
 //! assert_eq!(test::worker(|worker| counter.blocking_count(worker, 3)).unwrap(), 3);
 //!
-//! let late = test::Body::new().deadline(Duration::ZERO).run(|worker| counter.blocking_count(worker, 3));
+//! let late = test::WorkerBuilder::new().deadline(Duration::ZERO).run(|worker| counter.blocking_count(worker, 3));
 //! assert!(matches!(late, Err(Interrupted::Deadline)));
 //! ```
 //!

@@ -39,7 +39,7 @@ pub mod bounds {
 pub mod internal {
     pub use crate::server::erased;
     pub mod driver {
-        pub use crate::session::driver::{Drive, driver};
+        pub use crate::session::driver::{Drive, session_factory};
     }
     pub use crate::session::registry::SessionRegistry;
 }

@@ -23,7 +23,7 @@ impl ThreadName {
     }
 
     /// `portcullis-{what}-{n}`, with an `n` that no other thread of the process has.
-    pub fn of_our_own(what: &str) -> Self {
+    pub fn internal(what: &str) -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         Self::new(format!("portcullis-{what}"), format!("-{}", NEXT.fetch_add(1, Relaxed)))
     }

@@ -119,7 +119,7 @@ fn set(when: Instant, timer: TimerAction) -> Result<TimerGuard, TimerThreadError
 
 impl TimerQueue {
     fn add_firing_thread(&mut self) -> io::Result<()> {
-        threads::start(ThreadName::of_our_own("alarm"), None, fire_due_timers)?;
+        threads::start(ThreadName::internal("alarm"), None, fire_due_timers)?;
         self.firing_threads += 1;
         Ok(())
     }

@@ -18,7 +18,7 @@ use crate::scope::Scope;
 use crate::service::{IntoService, Peer, Reason, Service};
 use crate::sync::Mutex;
 use portcullis_net::internal::SessionRegistry;
-use portcullis_net::internal::driver::{Drive, driver};
+use portcullis_net::internal::driver::{Drive, session_factory};
 use portcullis_net::internal::erased::{Acceptor, Addrs, BoundListener, Erased, ServeContext, Source};
 use portcullis_net::{Server, ServerHandle, StopReport};
 
@@ -33,7 +33,7 @@ use portcullis_net::{Server, ServerHandle, StopReport};
 /// `#[on(start)]` failed.
 ///
 /// # Panics
-/// Outside a tokio runtime that has time enabled.
+/// SessionsView a tokio runtime that has time enabled.
 pub async fn connect<S: Service>(service: impl IntoService<Service = S>) -> io::Result<Client<S>> {
     connect_to(Server::new(service)).await
 }
@@ -45,7 +45,7 @@ pub async fn connect<S: Service>(service: impl IntoService<Service = S>) -> io::
 /// `#[on(start)]` failed.
 ///
 /// # Panics
-/// Outside a tokio runtime that has time enabled.
+/// SessionsView a tokio runtime that has time enabled.
 pub async fn connect_to<S: Service>(server: Server<S>) -> io::Result<Client<S>> {
     let handle = server.handle();
     let (streams, accepted) = mpsc::unbounded_channel();
@@ -87,7 +87,7 @@ impl<S: Service> BoundListener<S> for InMemory<S> {
         Ok(Source::Connections(Box::new(InMemoryAcceptor {
             registry: Arc::clone(&context.registry),
             scope: Arc::clone(&context.scope),
-            factory: Arc::new(driver(Arc::clone(&context.registry))),
+            factory: Arc::new(session_factory(Arc::clone(&context.registry))),
             accepted: Some(self.accepted),
             end: Some(Box::pin(context.stop_after_last_session())),
         })))
@@ -158,7 +158,7 @@ impl<S: Service> Client<S> {
     ///
     /// # Errors
     /// The server has stopped.
-    pub async fn another(&self) -> Result<Self, Error> {
+    pub async fn connect_another(&self) -> Result<Self, Error> {
         Ok(Self::connect(Arc::clone(&self.served)).await?.timeout(self.timeout))
     }
 
@@ -203,7 +203,7 @@ impl<S: Service> Client<S> {
     ///
     /// # Errors
     /// [`Error::Ended`] when none will come, with the session's own reason: what the handler failed
-    /// or panicked with, for instance, if no `#[on(error)]` has answered it. [`Error::Silent`] if
+    /// or panicked with, for instance, if no `#[on(error)]` has answered it. [`Error::Timeout`] if
     /// nothing comes within the limit.
     ///
     /// # Cancellation
@@ -215,7 +215,7 @@ impl<S: Service> Client<S> {
     /// Waits for the session to end; responses that come until then are dropped.
     ///
     /// # Errors
-    /// [`Error::Silent`] if it does not end within the limit.
+    /// [`Error::Timeout`] if it does not end within the limit.
     pub async fn ended(&mut self) -> Result<Reason, Error> {
         let end = async {
             loop {
@@ -256,7 +256,7 @@ impl<S: Service> Client<S> {
     /// server, other connections included. Its hooks have all run when this returns.
     ///
     /// # Errors
-    /// [`Error::Silent`] if the session or the server does not end within the limit;
+    /// [`Error::Timeout`] if the session or the server does not end within the limit;
     /// [`Error::Server`] if the server failed, or its end was told before.
     pub async fn close(mut self) -> Result<StopReport, Error> {
         self.half_close();
@@ -296,7 +296,7 @@ pub enum Error {
     /// The session has ended, for this reason of its own.
     Ended(Reason),
     /// Nothing has happened for so long.
-    Silent(Duration),
+    Timeout(Duration),
     /// The server failed.
     Server(io::Error),
 }
@@ -305,7 +305,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ended(reason) => write!(f, "the session ended: {reason}"),
-            Self::Silent(limit) => write!(f, "nothing has happened for {limit:?}"),
+            Self::Timeout(limit) => write!(f, "nothing has happened for {limit:?}"),
             Self::Server(error) => write!(f, "the server failed: {error}"),
         }
     }
@@ -314,7 +314,7 @@ impl fmt::Display for Error {
 impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
-            Self::Ended(_) | Self::Silent(_) => None,
+            Self::Ended(_) | Self::Timeout(_) => None,
             Self::Server(error) => Some(error),
         }
     }
@@ -322,5 +322,5 @@ impl error::Error for Error {
 
 async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Error> {
     let until = Instant::now().checked_add(limit).unwrap_or_else(|| Instant::now() + LIMIT);
-    super::clock::limited(until, work).await.ok_or(Error::Silent(limit))
+    super::clock::limited(until, work).await.ok_or(Error::Timeout(limit))
 }

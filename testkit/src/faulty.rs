@@ -220,7 +220,7 @@ impl Faults {
     }
 
     /// From now on reads and writes fail with `ConnectionReset`, stalled or not, and
-    /// [`Transport::reset`] ends.
+    /// [`Transport::wait_for_reset`] ends.
     pub fn reset(&self) {
         self.change(|state| state.reset = true);
     }
@@ -375,7 +375,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Faulty<IO> {
 }
 
 impl<IO: Transport> Transport for Faulty<IO> {
-    async fn reset(&self) {
+    async fn wait_for_reset(&self) {
         let ours = poll_fn(|cx| {
             let mut state = self.faults.state();
             if state.reset {
@@ -385,7 +385,7 @@ impl<IO: Transport> Transport for Faulty<IO> {
             Poll::Pending
         });
         let mut ours = std::pin::pin!(ours);
-        let mut theirs = std::pin::pin!(self.io.reset());
+        let mut theirs = std::pin::pin!(self.io.wait_for_reset());
         poll_fn(|cx| match ours.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(()),
             Poll::Pending => theirs.as_mut().poll(cx),
@@ -393,8 +393,8 @@ impl<IO: Transport> Transport for Faulty<IO> {
         .await;
     }
 
-    fn ended(&self, reason: &Reason) {
-        self.io.ended(reason);
+    fn session_ended(&self, reason: &Reason) {
+        self.io.session_ended(reason);
     }
 
     fn lingers(&self) -> bool {

@@ -32,6 +32,6 @@ pub(crate) use self::activity::LIMIT;
 pub use self::clock::{Paused, pause};
 pub use self::connect::{Client, Error, connect, connect_to};
 pub use self::faulty::{Faults, Faulty};
-pub use self::peer::{Sent, bounded_peer, peer};
+pub use self::peer::{SentMessages, bounded_peer, peer};
 pub use self::stepped::{Step, Stepper, TestPool, TestPoolBuilder};
-pub use self::worker::{Body, Cancel, worker};
+pub use self::worker::{WorkerBuilder, WorkerCancelHandle, worker};

@@ -24,7 +24,7 @@ use crate::service::Peer;
 /// assert_eq!(sent.next().await, None); // closed by the handler
 /// # }
 /// ```
-pub fn peer<Rsp: Send + 'static, Ev: Send + 'static>() -> (Peer<Rsp, Ev>, Sent<Rsp, Ev>) {
+pub fn peer<Rsp: Send + 'static, Ev: Send + 'static>() -> (Peer<Rsp, Ev>, SentMessages<Rsp, Ev>) {
     bounded_peer(128)
 }
 
@@ -40,17 +40,19 @@ pub fn peer<Rsp: Send + 'static, Ev: Send + 'static>() -> (Peer<Rsp, Ev>, Sent<R
 /// drop(sent); // the connection is gone
 /// assert_eq!(peer.try_send(3), Err(TrySendError::Closed(3)));
 /// ```
-pub fn bounded_peer<Rsp: Send + 'static, Ev: Send + 'static>(bound: usize) -> (Peer<Rsp, Ev>, Sent<Rsp, Ev>) {
+pub fn bounded_peer<Rsp: Send + 'static, Ev: Send + 'static>(
+    bound: usize,
+) -> (Peer<Rsp, Ev>, SentMessages<Rsp, Ev>) {
     let (peer, detached) = DetachedPeer::new(None, bound);
-    (peer, Sent { detached })
+    (peer, SentMessages { detached })
 }
 
 /// What was sent and posted to a [`peer`], in its order. Dropped, the connection is gone.
-pub struct Sent<Rsp, Ev = Infallible> {
+pub struct SentMessages<Rsp, Ev = Infallible> {
     detached: DetachedPeer<Rsp, Ev>,
 }
 
-impl<Rsp, Ev> Sent<Rsp, Ev> {
+impl<Rsp, Ev> SentMessages<Rsp, Ev> {
     /// The next response, which makes room for another; `None` if the peer is [closed](Peer::close)
     /// and nothing is left.
     ///
@@ -91,14 +93,14 @@ async fn within<T>(next: impl Future<Output = T>, what: &str) -> T {
     next.unwrap_or_else(|| panic!("nothing {what} within {LIMIT:?}"))
 }
 
-impl<Rsp, Ev> Drop for Sent<Rsp, Ev> {
+impl<Rsp, Ev> Drop for SentMessages<Rsp, Ev> {
     fn drop(&mut self) {
         self.detached.end();
     }
 }
 
-impl<Rsp, Ev> fmt::Debug for Sent<Rsp, Ev> {
+impl<Rsp, Ev> fmt::Debug for SentMessages<Rsp, Ev> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sent").field("closed", &self.is_closed()).finish_non_exhaustive()
+        f.debug_struct("SentMessages").field("closed", &self.is_closed()).finish_non_exhaustive()
     }
 }

@@ -204,7 +204,7 @@ pub struct Step {
 
 impl Step {
     /// The method that runs, or has run; `None` if nothing was there to run.
-    pub fn method(&self) -> Option<&'static str> {
+    pub fn job_name(&self) -> Option<&'static str> {
         self.run.state().method
     }
 
@@ -224,7 +224,7 @@ impl Step {
         assert!(
             stage.is_over(),
             "the step of `{}` is not over within {LIMIT:?}",
-            self.method().unwrap_or("?")
+            self.job_name().unwrap_or("?")
         );
         stage == Stage::Done
     }
@@ -245,7 +245,10 @@ impl Future for Step {
 
 impl fmt::Debug for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Step").field("method", &self.method()).field("finished", &self.is_finished()).finish()
+        f.debug_struct("Step")
+            .field("method", &self.job_name())
+            .field("finished", &self.is_finished())
+            .finish()
     }
 }
 

@@ -202,7 +202,7 @@ impl<Req, Rsp> AsyncWrite for Far<Req, Rsp> {
 }
 
 impl<Req: Send + 'static, Rsp: Send + 'static> Transport for Far<Req, Rsp> {
-    fn ended(&self, reason: &Reason) {
+    fn session_ended(&self, reason: &Reason) {
         self.0.set_reason(reason);
     }
 

@@ -31,7 +31,7 @@ use portcullis_runtime::Worker;
 /// # Panics
 /// As `f` does; and if the system gives no thread for the loop.
 pub fn worker<R>(f: impl FnOnce(&Worker) -> R) -> R {
-    Body::new().run(f)
+    WorkerBuilder::new().run(f)
 }
 
 /// As [`worker`], under circumstances: cancelled, late, on a thread of a certain pool.
@@ -42,24 +42,24 @@ pub fn worker<R>(f: impl FnOnce(&Worker) -> R) -> R {
 /// fn patient(worker: &Worker) -> Result<(), Interrupted> {
 ///     loop { worker.sleep(Duration::from_millis(1))?; }
 /// }
-/// let late = test::Body::new().deadline(Duration::from_millis(5)).run(patient);
+/// let late = test::WorkerBuilder::new().deadline(Duration::from_millis(5)).run(patient);
 /// assert!(matches!(late, Err(Interrupted::Deadline)));
-/// let cancelled = test::Body::new().cancelled().run(patient);
+/// let cancelled = test::WorkerBuilder::new().cancelled().run(patient);
 /// assert!(matches!(cancelled, Err(Interrupted::Cancelled)));
-/// let later = test::Body::new();
+/// let later = test::WorkerBuilder::new();
 /// let cancel = later.cancel_handle();
 /// std::thread::spawn(move || cancel.cancel());
 /// assert!(matches!(later.run(patient), Err(Interrupted::Cancelled)));
 /// ```
 #[derive(Debug, Default)]
 #[must_use = "nothing runs until `.run(..)`"]
-pub struct Body {
+pub struct WorkerBuilder {
     deadline: Option<Duration>,
     pool: Option<Pool>,
-    cancel: Cancel,
+    cancel: WorkerCancelHandle,
 }
 
-impl Body {
+impl WorkerBuilder {
     /// No deadline, not cancelled, no pool's thread.
     pub fn new() -> Self {
         Self::default()
@@ -79,14 +79,14 @@ impl Body {
     }
 
     /// Can cancel it meanwhile, from the body itself or from elsewhere.
-    pub fn cancel_handle(&self) -> Cancel {
+    pub fn cancel_handle(&self) -> WorkerCancelHandle {
         self.cancel.clone()
     }
 
     /// The thread counts as one of `pool`'s: the body finds its
     /// [`thread_state`](portcullis_runtime::PoolBuilder::thread_state), and what it offloads there
     /// while no other is free runs here. The state stays with the test's thread.
-    pub fn on(mut self, pool: &Pool) -> Self {
+    pub fn pool(mut self, pool: &Pool) -> Self {
         self.pool = Some(pool.clone());
         self
     }
@@ -106,9 +106,9 @@ impl Body {
     }
 }
 
-/// Cancels a [`Body`], as if whoever awaited the job had dropped it.
+/// Cancels a [`WorkerBuilder`], as if whoever awaited the job had dropped it.
 #[derive(Clone, Default)]
-pub struct Cancel(Arc<crate::sync::Mutex<Aim>>);
+pub struct WorkerCancelHandle(Arc<crate::sync::Mutex<Aim>>);
 
 #[derive(Default)]
 struct Aim {
@@ -116,7 +116,7 @@ struct Aim {
     cancelled: bool,
 }
 
-impl Cancel {
+impl WorkerCancelHandle {
     /// Now; before the body runs it will be cancelled when it does.
     pub fn cancel(&self) {
         let mut aim = self.0.lock();
@@ -139,9 +139,11 @@ impl Cancel {
     }
 }
 
-impl std::fmt::Debug for Cancel {
+impl std::fmt::Debug for WorkerCancelHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Cancel").field("cancelled", &self.0.lock().cancelled).finish_non_exhaustive()
+        f.debug_struct("WorkerCancelHandle")
+            .field("cancelled", &self.0.lock().cancelled)
+            .finish_non_exhaustive()
     }
 }
 
@@ -163,7 +165,7 @@ impl OwnLoop {
             // Blocking tasks of a body must not hold up anything.
             runtime.shutdown_background();
         };
-        let thread = threads::start(ThreadName::of_our_own("test-loop"), None, run);
+        let thread = threads::start(ThreadName::internal("test-loop"), None, run);
         drop(thread.expect("a thread for the test's loop"));
         let handle = told.recv().expect("a tokio runtime for the test's loop");
         Self { handle, _stop: stop }

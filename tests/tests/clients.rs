@@ -146,13 +146,13 @@ on_loops! {
             let (server, way) = desk(kind).await;
             match &way {
                 Way::Tcp(addr) => {
-                    let client = Client::<String, String, _>::connect_timeout(LIMIT, addr, Lines::new()).await.unwrap();
+                    let client = Client::<String, String, _>::connect_timeout(addr, Lines::new(), LIMIT).await.unwrap();
                     assert!(client.get_ref().nodelay().unwrap());
                     talks!(client);
                 }
                 Way::Tls(addr) => {
                     let config = client_config(None, &[]);
-                    talks!(Client::<String, String, _>::connect_timeout(LIMIT, Tcp::new(addr).tls(ClientTls::new("localhost", config)), Lines::new()).await.unwrap());
+                    talks!(Client::<String, String, _>::connect_timeout(Tcp::new(addr).tls(ClientTls::new("localhost", config)), Lines::new(), LIMIT).await.unwrap());
                 }
                 Way::Unix(path, _) => talks!(Client::<String, String, _>::connect(Unix::new(path), Lines::new()).await.unwrap()),
                 Way::UnixTls(path, _) => {
@@ -169,9 +169,9 @@ on_loops! {
             let (server, way) = desk(kind).await;
             let connected = blocking(move || {
                 talks_blocking(match &way {
-                    Way::Tcp(addr) => Asking::connect_timeout(LIMIT, addr, Lines::new()).unwrap(),
+                    Way::Tcp(addr) => Asking::connect_timeout(addr, Lines::new(), LIMIT).unwrap(),
                     Way::Tls(addr) => {
-                        Asking::connect_timeout(LIMIT, Tcp::new(addr).tls(ClientTls::new("localhost", client_config(None, &[]))), Lines::new()).unwrap()
+                        Asking::connect_timeout(Tcp::new(addr).tls(ClientTls::new("localhost", client_config(None, &[]))), Lines::new(), LIMIT).unwrap()
                     }
                     Way::Unix(path, _) => Asking::connect(Unix::new(path), Lines::new()).unwrap(),
                     Way::UnixTls(path, _) => {
@@ -202,19 +202,19 @@ on_loops! {
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = silent.local_addr().unwrap();
         let config = client_config(None, &[]);
-        let connected = Client::<String, String, _>::connect_timeout(SHORT, Tcp::new(addr).tls(ClientTls::new("localhost", config.clone())), Lines::new());
+        let connected = Client::<String, String, _>::connect_timeout(Tcp::new(addr).tls(ClientTls::new("localhost", config.clone())), Lines::new(), SHORT);
         assert_eq!(connected.await.unwrap_err().kind(), io::ErrorKind::TimedOut);
         let tls = ClientTls::new("localhost", config);
         let tcp = Tcp::new(addr).tls(tls.clone());
-        let connected = blocking(move || Asking::connect_timeout(SHORT, tcp, Lines::new())).await;
+        let connected = blocking(move || Asking::connect_timeout(tcp, Lines::new(), SHORT)).await;
         assert_eq!(connected.unwrap_err().kind(), io::ErrorKind::TimedOut);
         // Over a Unix socket, too.
         let folder = Folder::new();
         let _silent = std::os::unix::net::UnixListener::bind(folder.join("socket")).unwrap();
         let unix = Unix::new(folder.join("socket")).tls(tls);
-        let connected = Client::<String, String, _>::connect_timeout(SHORT, unix.clone(), Lines::new()).await;
+        let connected = Client::<String, String, _>::connect_timeout(unix.clone(), Lines::new(), SHORT).await;
         assert_eq!(connected.unwrap_err().kind(), io::ErrorKind::TimedOut);
-        let connected = blocking(move || Asking::connect_timeout(SHORT, unix, Lines::new())).await;
+        let connected = blocking(move || Asking::connect_timeout(unix, Lines::new(), SHORT)).await;
         assert_eq!(connected.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 

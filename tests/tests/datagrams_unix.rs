@@ -139,7 +139,7 @@ on_loops! {
         let server = server.spawn().await.unwrap();
         let nobody = StdUnixDatagram::unbound().unwrap();
         nobody.send_to(b"a", folder.at("server")).unwrap();
-        wait(|| stats.counts().unnamed == 1).await;
+        wait(|| stats.counts().dropped_unnamed_sender == 1).await;
         assert_eq!(client(folder.at("server")).await.call("b".into()).await.unwrap(), "b");
         assert_eq!(echo.begun.load(SeqCst), 1);
         stop(server).await;

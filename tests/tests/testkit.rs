@@ -130,12 +130,12 @@ on_loops! {
     async fn a_panic_and_an_error_are_the_reason_that_the_client_is_told() {
         let mill = Mill::new();
         let mut client = test::connect(Arc::clone(&mill)).await.unwrap();
-        let mut other = client.another().await.unwrap();
+        let mut other = client.connect_another().await.unwrap();
         let Err(Error::Ended(Reason::Panicked(said))) = client.call(13).await else { panic!("no panic") };
         assert_eq!(said, "thirteen");
         let Err(Error::Ended(Reason::Failed(said))) = other.call(666).await else { panic!("no failure") };
         assert_eq!(said, Interrupted::Closed.to_string());
-        let mut third = client.another().await.unwrap();
+        let mut third = client.connect_another().await.unwrap();
         assert_eq!(third.call(3).await.unwrap(), 9);
         assert!(third.close().await.unwrap().is_clean());
     }
@@ -207,7 +207,7 @@ on_loops! {
     async fn a_wait_that_is_in_vain_ends_at_its_limit() {
         let client = test::connect(Mill::new()).await.unwrap();
         let mut client = client.timeout(Duration::from_millis(20));
-        assert!(matches!(client.next().await, Err(Error::Silent(_))));
+        assert!(matches!(client.next().await, Err(Error::Timeout(_))));
         drop(client);
     }
 
@@ -353,7 +353,7 @@ on_loops! {
         let (_near, far) = tokio::io::duplex(64);
         let far = Faulty::new(far);
         let faults = far.faults();
-        let waiting = tokio::spawn(async move { far.reset().await });
+        let waiting = tokio::spawn(async move { far.wait_for_reset().await });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
         faults.reset();
@@ -391,15 +391,15 @@ fn a_body_is_called_on_the_tests_own_thread_and_may_wait_for_a_loop() {
 #[test]
 fn a_body_is_cancelled_or_late() {
     let mill = Mill::new();
-    let cancelled = test::Body::new().cancelled();
+    let cancelled = test::WorkerBuilder::new().cancelled();
     assert!(matches!(cancelled.run(|worker| mill.blocking_grind(worker, 6)), Err(Interrupted::Cancelled)));
-    let late = test::Body::new().deadline(Duration::ZERO);
+    let late = test::WorkerBuilder::new().deadline(Duration::ZERO);
     assert!(matches!(late.run(|worker| mill.blocking_grind(worker, 6)), Err(Interrupted::Deadline)));
-    let late = test::Body::new().deadline(Duration::from_millis(10));
+    let late = test::WorkerBuilder::new().deadline(Duration::from_millis(10));
     assert!(matches!(late.run(|worker| mill.blocking_stay(worker, 6)), Err(Interrupted::Deadline)));
 
     // In the middle of a wait for the loop: nobody is left to answer.
-    let body = test::Body::new();
+    let body = test::WorkerBuilder::new();
     let cancel = body.cancel_handle();
     let waited = body.run(|worker| {
         async move {
@@ -414,7 +414,8 @@ fn a_body_is_cancelled_or_late() {
 #[test]
 fn a_body_finds_the_state_of_the_pool_whose_thread_it_is_taken_for() {
     let pool = Pool::builder("db").threads(1).thread_state(|| String::from("connection")).build().unwrap();
-    let state = test::Body::new().on(&pool).run(|worker| worker.local::<String>().as_str().to_owned());
+    let state =
+        test::WorkerBuilder::new().pool(&pool).run(|worker| worker.local::<String>().as_str().to_owned());
     assert_eq!(state, "connection");
 }
 

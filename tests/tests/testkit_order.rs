@@ -299,7 +299,7 @@ on_loops! {
         assert!(order.lock().unwrap().is_empty());
 
         let step = stepper.step();
-        assert_eq!(step.method(), Some("a"));
+        assert_eq!(step.job_name(), Some("a"));
         assert!(step.await);
         assert_eq!(*order.lock().unwrap(), ["a"]);
         assert_eq!(stepper.run_all().await, 2);
@@ -308,7 +308,7 @@ on_loops! {
         }
         assert_eq!(*order.lock().unwrap(), ["a", "b", "c"]);
         let nothing = stepper.step();
-        assert!(nothing.is_finished() && nothing.method().is_none());
+        assert!(nothing.is_finished() && nothing.job_name().is_none());
         assert!(!nothing.await);
     }
 

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 #[cfg(feature = "tls")]
 use tokio_rustls::{
     TlsConnector,
@@ -185,11 +184,11 @@ impl<Req, Rsp, C: Codec<Rsp, Req>> Client<Req, Rsp, C> {
     /// # Errors
     /// As `connect`; `TimedOut`.
     pub async fn connect_timeout<A: Connect>(
-        limit: Duration,
         address: A,
         codec: C,
+        timeout: Duration,
     ) -> io::Result<Client<Req, Rsp, C, A::Stream>> {
-        let connecting = timeout(limit, address.connect(Some(limit)));
+        let connecting = tokio::time::timeout(timeout, address.connect(Some(timeout)));
         let io = connecting.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
         Ok(Client::from_stream(io, codec))
     }

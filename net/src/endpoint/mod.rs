@@ -91,7 +91,7 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> Endpoint<Req, Rsp, C> {
     /// known yet of UDP.
     ///
     /// # Panics
-    /// Outside a tokio runtime.
+    /// SessionsView a tokio runtime.
     pub async fn connect(address: impl DatagramSocket<Codec = C>) -> io::Result<Self> {
         let (parts, codec) = address.into_parts();
         let (socket, others) = parts.connect().await?;
@@ -107,7 +107,7 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> Endpoint<Req, Rsp, C> {
     /// refuses an option.
     ///
     /// # Panics
-    /// Outside a tokio runtime.
+    /// SessionsView a tokio runtime.
     pub fn bind(address: impl DatagramSocket<Codec = C>) -> io::Result<Self> {
         let (parts, codec) = address.into_parts();
         Self::from_socket(parts.bind()?, codec)

@@ -24,7 +24,7 @@ use crate::context;
 use crate::error::Panic;
 use crate::portal::in_tokio_task;
 use crate::service::Service;
-use crate::session::registry::in_both;
+use crate::session::registry::find_stuck;
 use crate::threads::{self, ThreadName};
 use crate::timer;
 
@@ -110,7 +110,7 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
         let ready = handle.clone();
         // The runtimes are made there: one that is dropped here, because there is no thread, would
         // panic in an async task.
-        let thread = threads::start(ThreadName::of_our_own("server"), None, move || {
+        let thread = threads::start(ThreadName::internal("server"), None, move || {
             Own::new()?.run(async |own| {
                 let control = self.control();
                 own.runtime.spawn(async move { tell.send(ready.ready().await) });
@@ -142,7 +142,7 @@ fn runtime() -> io::Result<Runtime> {
         let mut builder = Builder::new_multi_thread();
         builder
             .worker_threads(threads)
-            .thread_name_fn(|| ThreadName::of_our_own("loop").full())
+            .thread_name_fn(|| ThreadName::internal("loop").full())
             .on_thread_start(ThreadName::show_numbered);
         builder.enable_all().build()
     };
@@ -205,7 +205,7 @@ fn joined(ended: Result<io::Result<StopReport>, JoinError>) -> io::Result<StopRe
 async fn attend(control: &Control, runtime: &Handle) {
     loop {
         sleep(LOOK).await;
-        if control.outside().is_some_and(|sessions| sessions.is_late()) {
+        if control.outside().is_some_and(|sessions| sessions.is_clock_late()) {
             drop(runtime.spawn(async {}));
         }
     }
@@ -223,10 +223,10 @@ async fn overdue(control: &Control) -> StopReport {
     pause(SLACK).await;
     let mut report = StopReport { loop_held: true, took: began.elapsed(), ..StopReport::default() };
     if let Some(sessions) = control.outside() {
-        let before = sessions.polled();
+        let before = sessions.polled_sessions();
         pause(LOOK_AGAIN).await;
-        report.stuck_sessions = in_both(&before, sessions.polled());
-        report.sessions_cancelled = sessions.serving();
+        report.stuck_sessions = find_stuck(&before, sessions.polled_sessions());
+        report.sessions_cancelled = sessions.active_count();
         report.sessions_stuck = report.stuck_sessions.len();
     }
     report.tasks_cancelled = control.tasks().map(|tasks| tasks.left()).unwrap_or_default();
@@ -244,7 +244,7 @@ async fn pause(time: Duration) {
 /// thread still hears signals and ends the grace.
 fn log_aside(log: impl FnOnce() + Send + 'static) {
     let (tell, told) = mpsc::channel::<()>();
-    let thread = threads::start(ThreadName::of_our_own("log"), None, move || {
+    let thread = threads::start(ThreadName::internal("log"), None, move || {
         let _ended = tell;
         log();
     });

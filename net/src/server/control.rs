@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::attended::attended;
 use super::tasks::Tasks;
 use crate::service::Stopping;
-use crate::session::registry::Outside;
+use crate::session::registry::SessionsView;
 use crate::sync::Mutex;
 use crate::threads::{self, ThreadName};
 
@@ -24,7 +24,7 @@ pub(super) enum Stage {
 }
 
 struct Shown {
-    sessions: Weak<dyn Outside>,
+    sessions: Weak<dyn SessionsView>,
     tasks: Weak<Tasks>,
 }
 
@@ -48,12 +48,12 @@ impl Control {
         }
     }
 
-    pub(super) fn show(&self, sessions: Weak<dyn Outside>, tasks: Weak<Tasks>) {
+    pub(super) fn show(&self, sessions: Weak<dyn SessionsView>, tasks: Weak<Tasks>) {
         *self.outside.lock() = Some(Shown { sessions, tasks });
     }
 
     /// The sessions, while there may be any.
-    pub(super) fn outside(&self) -> Option<Arc<dyn Outside>> {
+    pub(super) fn outside(&self) -> Option<Arc<dyn SessionsView>> {
         self.outside.lock().as_ref()?.sessions.upgrade()
     }
 
@@ -87,7 +87,7 @@ impl Control {
         if shorter && !wake_here {
             let control = Arc::clone(self);
             let wake = move || control.wake_all();
-            if threads::start(ThreadName::of_our_own("stop"), None, wake).is_err() {
+            if threads::start(ThreadName::internal("stop"), None, wake).is_err() {
                 self.wake_all();
             }
         }

@@ -35,8 +35,8 @@ use crate::report::RunningJob;
 use crate::scope::Scope;
 use crate::service::internal::ShutdownPhase;
 use crate::service::{BoxError, Cleanup, Service};
-use crate::session::driver::{Drive, driver};
-use crate::session::registry::{Outside, SessionRegistry, in_both};
+use crate::session::driver::{Drive, session_factory};
+use crate::session::registry::{SessionRegistry, SessionsView, find_stuck};
 use crate::transport::Transport;
 
 /// How long hooks may go on after the grace.
@@ -61,7 +61,7 @@ impl<S: Service> ServeContext<S> {
     pub fn stop_after_last_session(&self) -> impl Future<Output = ()> + Send + use<S> {
         let (registry, control) = (Arc::clone(&self.registry), Arc::clone(&self.control));
         async move {
-            registry.at_most(0).await;
+            registry.wait_until_at_most(0).await;
             control.stop(None);
         }
     }
@@ -89,7 +89,7 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
     /// as long as the runtime does.
     ///
     /// # Panics
-    /// Outside a tokio runtime that has I/O and time enabled.
+    /// SessionsView a tokio runtime that has I/O and time enabled.
     pub async fn serve(self) -> io::Result<StopReport> {
         let Self { service, codec: _, bound, listeners, counters, options, control } = self;
         let addrs = bound.bound().addrs.clone();
@@ -137,7 +137,7 @@ impl<S: Service, C, B> Server<S, C, B> {
     /// As [`serve`](Server::serve).
     ///
     /// # Panics
-    /// Outside a tokio runtime that has time enabled.
+    /// SessionsView a tokio runtime that has time enabled.
     pub async fn serve_stream<IO: Transport>(self, io: IO) -> io::Result<StopReport>
     where
         C: Codec<S::Request, S::Response>,
@@ -146,10 +146,10 @@ impl<S: Service, C, B> Server<S, C, B> {
         let _ended = Ended(Arc::clone(&control));
         let running = Running::new(service, options, control);
         let accepting = async {
-            let drive = Arc::new(driver::<S, IO, C>(Arc::clone(&running.hub)));
+            let drive = Arc::new(session_factory::<S, IO, C>(Arc::clone(&running.hub)));
             let task = drive.drive(running.hub.admit(None), io, codec);
             drop(tokio::spawn(running.scope.enter(task)));
-            running.hub.at_most(0).await;
+            running.hub.wait_until_at_most(0).await;
             running.control.stop(None);
         };
         running.serve(accepting).await
@@ -184,7 +184,7 @@ impl<S: Service> Running<S> {
         let scope = Scope::new(Arc::<Tasks>::clone(&tasks));
         let Options { limits, queue_limits, max_per_host, max_lingering, .. } = options;
         let hub = SessionRegistry::new(service, limits, queue_limits, max_per_host, max_lingering);
-        let sessions: Arc<dyn Outside> = Arc::<SessionRegistry<S>>::clone(&hub);
+        let sessions: Arc<dyn SessionsView> = Arc::<SessionRegistry<S>>::clone(&hub);
         control.show(Arc::downgrade(&sessions), Arc::downgrade(&tasks));
         Self { hub, scope, tasks, control }
     }
@@ -226,9 +226,9 @@ impl<S: Service> Running<S> {
             Ok(()) => Ok(cleanup),
             Err(error) => {
                 self.control.stop(None);
-                self.control.within(BEYOND, cleanup.end_background()).await;
+                self.control.within(BEYOND, cleanup.wait_for_background()).await;
                 let until = self.control.until();
-                self.control.within(BEYOND, cleanup.unwind(until, until + BEYOND)).await;
+                self.control.within(BEYOND, cleanup.run(until, until + BEYOND)).await;
                 self.end_tasks().await;
                 Err(error)
             }
@@ -238,10 +238,10 @@ impl<S: Service> Running<S> {
     async fn stop(&self, mut cleanup: Cleanup) -> StopReport {
         let began = Instant::now();
         let mut report = StopReport::default();
-        info!(sessions = self.hub.serving(), "stopping");
+        info!(sessions = self.hub.active_count(), "stopping");
         self.end_sessions(&mut report).await;
         // They end as the stop begins, so there is nothing to wait for unless one holds its thread.
-        if self.control.within(BEYOND, cleanup.end_background()).await.is_none() {
+        if self.control.within(BEYOND, cleanup.wait_for_background()).await.is_none() {
             warn!("a background task holds its loop thread");
         }
         let hook = self.control.within(BEYOND, caught(self.hub.service().on_stop())).await;
@@ -250,7 +250,7 @@ impl<S: Service> Running<S> {
             report.unfinished += 1;
         }
         let until = self.control.until();
-        match self.control.within(BEYOND, cleanup.unwind(until, until + BEYOND)).await {
+        match self.control.within(BEYOND, cleanup.run(until, until + BEYOND)).await {
             Some(unwound) => {
                 report.drained = unwound.drained;
                 report.unfinished += unwound.unfinished;
@@ -268,17 +268,17 @@ impl<S: Service> Running<S> {
     }
 
     async fn end_sessions(&self, report: &mut StopReport) {
-        let present = self.hub.serving();
+        let present = self.hub.active_count();
         self.hub.advance(ShutdownPhase::Draining);
-        if self.control.within(Duration::ZERO, self.hub.at_most(0)).await.is_none() {
-            report.sessions_cancelled = self.hub.serving();
+        if self.control.within(Duration::ZERO, self.hub.wait_until_at_most(0)).await.is_none() {
+            report.sessions_cancelled = self.hub.active_count();
             self.hub.advance(ShutdownPhase::Cancelling);
-            let _ = self.control.within(BEYOND / 2, self.hub.at_most(0)).await;
+            let _ = self.control.within(BEYOND / 2, self.hub.wait_until_at_most(0)).await;
             self.hub.advance(ShutdownPhase::Aborting);
-            let before = Outside::polled(&*self.hub);
-            let _ = self.control.within(BEYOND * 3 / 5, self.hub.at_most(0)).await;
-            report.sessions_stuck = self.hub.present();
-            report.stuck_sessions = in_both(&before, Outside::polled(&*self.hub));
+            let before = SessionsView::polled_sessions(&*self.hub);
+            let _ = self.control.within(BEYOND * 3 / 5, self.hub.wait_until_at_most(0)).await;
+            report.sessions_stuck = self.hub.count();
+            report.stuck_sessions = find_stuck(&before, SessionsView::polled_sessions(&*self.hub));
         }
         report.sessions_finished = present.saturating_sub(report.sessions_cancelled);
     }

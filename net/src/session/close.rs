@@ -81,7 +81,7 @@ where
     // peer can see the end, so that a report never counts a session as cut short whose peer has
     // read all of it.
     if io.end().is_none() && io.transport().lingers() {
-        registry.leave_place(io.shared());
+        registry.release_capacity(io.shared());
     }
     if io.end() != Some(ReadEnd::Failed) {
         poll_fn(|cx| io.poll_shutdown(cx)).await;

@@ -25,7 +25,7 @@ use super::io::SessionIo;
 use super::registry::{SessionGuard, SessionRegistry};
 use super::{request_handler, session_handler};
 use crate::codec::Codec;
-use crate::service::internal::{Drivers, SessionFactory};
+use crate::service::internal::{SessionFactories, SessionFactory};
 use crate::service::{HandlerKind, Service};
 use crate::transport::Transport;
 
@@ -36,7 +36,7 @@ pub struct NewSession<S: Service, IO, C> {
     codec: C,
 }
 
-/// Makes the task of each session of one server, over one kind of stream: what [`driver`] returns.
+/// Makes the task of each session of one server, over one kind of stream: what [`session_factory`] returns.
 pub trait Drive<S: Service, IO, C>: SessionFactory<NewSession<S, IO, C>> {
     /// The task of one session.
     fn drive(self: &Arc<Self>, guard: SessionGuard<S>, transport: IO, codec: C) -> Self::Task {
@@ -46,30 +46,30 @@ pub trait Drive<S: Service, IO, C>: SessionFactory<NewSession<S, IO, C>> {
 
 impl<S: Service, IO, C, F: SessionFactory<NewSession<S, IO, C>>> Drive<S, IO, C> for F {}
 
-/// The driver of sessions of `registry`, for streams of type `IO`. It is compiled for the style of
-/// the service.
-pub fn driver<S, IO, C>(registry: Arc<SessionRegistry<S>>) -> impl Drive<S, IO, C>
+/// Returns the factory for sessions of `registry` on streams of type `IO`, compiled for the
+/// service's kind of handler.
+pub fn session_factory<S, IO, C>(registry: Arc<SessionRegistry<S>>) -> impl Drive<S, IO, C>
 where
     S: Service,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    S::Kind::driver::<NewSession<S, IO, C>, _>(ByStyle(registry))
+    S::Kind::session_factory::<NewSession<S, IO, C>, _>(ByKind(registry))
 }
 
-struct ByStyle<S: Service>(Arc<SessionRegistry<S>>);
+struct ByKind<S: Service>(Arc<SessionRegistry<S>>);
 
-impl<S, IO, C> Drivers<S, NewSession<S, IO, C>> for ByStyle<S>
+impl<S, IO, C> SessionFactories<S, NewSession<S, IO, C>> for ByKind<S>
 where
     S: Service,
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    fn stepwise(self) -> impl SessionFactory<NewSession<S, IO, C>> {
+    fn per_request(self) -> impl SessionFactory<NewSession<S, IO, C>> {
         DriverFactory::new(self.0, request_handler::run_active::<S, IO, C>)
     }
 
-    fn in_line(self) -> impl SessionFactory<NewSession<S, IO, C>>
+    fn per_session(self) -> impl SessionFactory<NewSession<S, IO, C>>
     where
         S: Service<Event = Infallible>,
     {

@@ -202,7 +202,12 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
     /// A request is awaited: its limit counts from the first time that this is said, until the
     /// request is there.
     pub(super) fn begin_read_wait(&mut self, state: StateLimits) {
-        self.deadlines.begin_read_wait(&self.shared, self.had_request, self.transport.idle_limit(), state);
+        self.deadlines.begin_read_wait(
+            &self.shared,
+            self.had_request,
+            self.transport.default_idle_timeout(),
+            state,
+        );
         if let Some(buffers) = self.buffers.as_mut().filter(|buffers| !buffers.input.is_empty()) {
             buffers.unfinished.begin_wait(self.shared.server());
         }

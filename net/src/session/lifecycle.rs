@@ -116,7 +116,7 @@ where
         }
     };
     log_end(&reason);
-    io.transport().ended(&reason);
+    io.transport().session_ended(&reason);
     close_gracefully(registry, &mut io).await;
     None
 }
@@ -136,7 +136,7 @@ pub(super) async fn run_on_disconnect<S, IO, C>(
     // Before anything that may take its time.
     log_end(&reason);
     let IdleSession { mut io, conn, state } = *idle;
-    io.transport().ended(&reason);
+    io.transport().session_ended(&reason);
     let (shared, peer) = (Arc::clone(io.shared()), io.peer());
     // SessionLimits of what went before must not cut the hook short.
     io.clear_deadlines();

@@ -92,7 +92,7 @@ impl<S: Service> SessionRegistry<S> {
     }
 
     /// Whether the limit of sessions from one host lets one more in from there.
-    pub(crate) fn has_room_for(&self, origin: &Origin, datagrams: bool) -> bool {
+    pub(crate) fn has_capacity_for(&self, origin: &Origin, datagrams: bool) -> bool {
         let Some((limit, host)) = self.max_per_host.zip(self.counted(origin, datagrams)) else { return true };
         self.slots.lock().per_host.get(&host).is_none_or(|count| *count < limit)
     }
@@ -131,18 +131,18 @@ impl<S: Service> SessionRegistry<S> {
 
     /// The host that a session counts for, if per_host are counted.
     fn counted(&self, origin: &Origin, datagrams: bool) -> Option<Host> {
-        self.max_per_host.and_then(|_| Some((host_of(origin.addr()?), datagrams)))
+        self.max_per_host.and_then(|_| Some((limit_key(origin.addr()?), datagrams)))
     }
 
     /// How many sessions there are.
-    pub(crate) fn present(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         let slots = self.slots.lock();
         slots.sessions.len() - slots.free.len()
     }
 
     /// How many sessions there are that have not ended: connections that only linger are not
     /// counted.
-    pub(crate) fn serving(&self) -> usize {
+    pub(crate) fn active_count(&self) -> usize {
         // Under the lock, so that a session that leaves is not seen in one count and missed in the
         // other.
         let slots = self.slots.lock();
@@ -151,13 +151,13 @@ impl<S: Service> SessionRegistry<S> {
     }
 
     /// How many of them are of datagrams.
-    pub(crate) fn serving_datagrams(&self) -> usize {
+    pub(crate) fn datagram_count(&self) -> usize {
         self.datagrams.load(Ordering::Relaxed)
     }
 
     /// Waits until fewer than `max_connections` connections are served. For one task at a time.
-    pub(crate) async fn place(&self, max_connections: usize) {
-        while self.serving().saturating_sub(self.serving_datagrams()) >= max_connections {
+    pub(crate) async fn wait_for_capacity(&self, max_connections: usize) {
+        while self.active_count().saturating_sub(self.datagram_count()) >= max_connections {
             self.session_ended.notified().await;
         }
     }
@@ -165,16 +165,16 @@ impl<S: Service> SessionRegistry<S> {
     /// Gives up the place of a session that has ended and whose connection is about to linger,
     /// unless too many linger already. From here until its slot is free it is not counted as
     /// served.
-    pub(super) fn leave_place(&self, shared: &SessionShared<S::Response, S::Event>) {
+    pub(super) fn release_capacity(&self, shared: &SessionShared<S::Response, S::Event>) {
         let room = |count: usize| (count < self.max_lingering).then_some(count + 1);
         if self.lingering.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok() {
-            shared.leave_place();
+            shared.release_capacity();
             self.session_ended.notify_one();
         }
     }
 
     /// The sessions that are being polled right now, each with the number of that poll.
-    fn polled(&self) -> Vec<(StuckSession, u16)> {
+    fn polled_sessions(&self) -> Vec<(StuckSession, u16)> {
         let sessions: Vec<_> = self.slots.lock().sessions.iter().flatten().cloned().collect();
         let stuck = |shared: &SessionShared<_, _>| StuckSession {
             id: shared.id(),
@@ -185,8 +185,8 @@ impl<S: Service> SessionRegistry<S> {
     }
 
     /// Waits until at most `count` sessions are there. For one task at a time.
-    pub(crate) async fn at_most(&self, count: usize) {
-        while self.present() > count {
+    pub(crate) async fn wait_until_at_most(&self, count: usize) {
+        while self.count() > count {
             self.session_ended.notified().await;
         }
     }
@@ -209,11 +209,11 @@ impl<S: Service> SessionRegistry<S> {
         overdue.iter().for_each(|shared| shared.wake_driver());
     }
 
-    fn leave(&self, index: usize, datagrams: bool, has_left_place: bool) {
+    fn leave(&self, index: usize, datagrams: bool, has_released_capacity: bool) {
         let mut slots = self.slots.lock();
         let shared = slots.sessions[index].take();
         slots.free.push(index);
-        if has_left_place {
+        if has_released_capacity {
             self.lingering.fetch_sub(1, Ordering::Relaxed);
         }
         if let Some(host) = shared.as_ref().and_then(|shared| self.counted(shared.origin(), datagrams)) {
@@ -235,7 +235,7 @@ impl<S: Service> SessionRegistry<S> {
 
 /// Whom a limit of connections from each host counts: an address of IPv4, or the /64 of one of
 /// IPv6, because that is the least that one customer of a network has.
-pub(crate) fn host_of(addr: SocketAddr) -> IpAddr {
+pub(crate) fn limit_key(addr: SocketAddr) -> IpAddr {
     match addr.ip().to_canonical() {
         IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & (u128::MAX << 64)).into(),
         ip => ip,
@@ -285,32 +285,35 @@ fn handler_of<S: Service>() -> String {
 }
 
 /// What a server's sessions are, seen from a thread that is none of its loop's.
-pub(crate) trait Outside: Send + Sync {
-    /// As [`SessionRegistry::serving`].
-    fn serving(&self) -> usize;
+pub(crate) trait SessionsView: Send + Sync {
+    /// As [`SessionRegistry::active_count`].
+    fn active_count(&self) -> usize;
     /// The sessions that are being polled right now, each with the number of that poll.
-    fn polled(&self) -> Vec<(StuckSession, u16)>;
+    fn polled_sessions(&self) -> Vec<(StuckSession, u16)>;
     /// Whether the clock of the sessions is behind by far: then nobody attends to the loop's
     /// sockets and timers.
-    fn is_late(&self) -> bool;
+    fn is_clock_late(&self) -> bool;
 }
 
-impl<S: Service> Outside for SessionRegistry<S> {
-    fn serving(&self) -> usize {
-        Self::serving(self)
+impl<S: Service> SessionsView for SessionRegistry<S> {
+    fn active_count(&self) -> usize {
+        Self::active_count(self)
     }
 
-    fn polled(&self) -> Vec<(StuckSession, u16)> {
-        Self::polled(self)
+    fn polled_sessions(&self) -> Vec<(StuckSession, u16)> {
+        Self::polled_sessions(self)
     }
 
-    fn is_late(&self) -> bool {
-        self.server.is_late()
+    fn is_clock_late(&self) -> bool {
+        self.server.is_clock_late()
     }
 }
 
 /// The sessions that were in the same poll at two looks.
-pub(crate) fn in_both(first: &[(StuckSession, u16)], second: Vec<(StuckSession, u16)>) -> Vec<StuckSession> {
+pub(crate) fn find_stuck(
+    first: &[(StuckSession, u16)],
+    second: Vec<(StuckSession, u16)>,
+) -> Vec<StuckSession> {
     second.into_iter().filter(|polled| first.contains(polled)).map(|(session, _)| session).collect()
 }
 
@@ -338,7 +341,7 @@ impl<S: Service> SessionGuard<S> {
 impl<S: Service> Drop for SessionGuard<S> {
     fn drop(&mut self) {
         self.shared.release_driver();
-        self.registry.leave(self.index as usize, self.datagrams, self.shared.has_left_place());
+        self.registry.leave(self.index as usize, self.datagrams, self.shared.has_released_capacity());
     }
 }
 
@@ -348,7 +351,7 @@ mod tests {
 
     #[test]
     fn a_host_is_an_address_of_ipv4_or_a_network_of_ipv6() {
-        let host = |addr: &str| host_of(addr.parse().expect("an address"));
+        let host = |addr: &str| limit_key(addr.parse().expect("an address"));
         assert_eq!(host("1.2.3.4:5"), host("[::ffff:1.2.3.4]:6"));
         assert_ne!(host("1.2.3.4:5"), host("1.2.3.5:5"));
         assert_eq!(host("[2001:db8::1]:5"), host("[2001:db8::ffff:2]:6"));

@@ -224,7 +224,7 @@ where
     let broken = io.end() == Some(ReadEnd::Failed);
     let progress = {
         let shared = Arc::clone(io.shared());
-        let mut reset = pin!(io.transport().reset());
+        let mut reset = pin!(io.transport().wait_for_reset());
         // By exclusive references: a demand need not be `Sync`.
         let (future, demand) = (&mut *future, &mut *demand);
         poll_fn(move |cx| {

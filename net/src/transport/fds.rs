@@ -197,8 +197,8 @@ impl Drop for PassingStream {
 }
 
 impl Transport for PassingStream {
-    async fn reset(&self) {
-        self.stream.reset().await;
+    async fn wait_for_reset(&self) {
+        self.stream.wait_for_reset().await;
     }
 }
 

@@ -29,13 +29,13 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {
     ///
     /// A transport that can't know never ends it. The peer having closed its writing side is not a
     /// reset.
-    fn reset(&self) -> impl Future<Output = ()> + Send {
+    fn wait_for_reset(&self) -> impl Future<Output = ()> + Send {
         pending()
     }
 
     /// The session over this stream ends, for this reason. For tests.
     #[doc(hidden)]
-    fn ended(&self, reason: &Reason) {
+    fn session_ended(&self, reason: &Reason) {
         let _ = reason;
     }
 
@@ -48,13 +48,13 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {
 
     /// How long a session may wait for its next request where the server sets no limit: for
     /// transports that can't tell that their peer is gone. None, unless said otherwise.
-    fn idle_limit(&self) -> Option<Duration> {
+    fn default_idle_timeout(&self) -> Option<Duration> {
         None
     }
 }
 
 impl Transport for TcpStream {
-    async fn reset(&self) {
+    async fn wait_for_reset(&self) {
         // An error here means that the runtime is shutting down, which is not the peer's doing.
         if self.ready(Interest::ERROR).await.is_err() {
             pending::<()>().await;
@@ -66,7 +66,7 @@ impl Transport for DuplexStream {}
 
 #[cfg(unix)]
 impl Transport for tokio::net::UnixStream {
-    async fn reset(&self) {
+    async fn wait_for_reset(&self) {
         if self.ready(Interest::ERROR).await.is_err() {
             pending::<()>().await;
         }

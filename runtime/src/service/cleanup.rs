@@ -22,7 +22,7 @@ use crate::scope::Scope;
 /// Lent to `#[on(start)]`. It also unwinds if the start fails half-way. Background tasks of the
 /// server begin here too: [`spawn`](Self::spawn).
 pub struct Cleanup {
-    steps: Vec<Step>,
+    steps: Vec<Action>,
     /// `None`: of no server.
     scope: Option<Arc<Scope>>,
     stopping: Stopping,
@@ -37,7 +37,7 @@ impl Default for Cleanup {
     }
 }
 
-enum Step {
+enum Action {
     Run(Pin<Box<dyn Future<Output = ()> + Send>>),
     Drain(Pool),
 }
@@ -129,7 +129,7 @@ impl Cleanup {
 
     /// Waits until the background tasks, which the stop has cancelled, have ended.
     #[doc(hidden)]
-    pub async fn end_background(&mut self) {
+    pub async fn wait_for_background(&mut self) {
         let (ours, mut ended) = mem::replace(&mut self.background, mpsc::channel(1));
         drop(ours);
         let _: Option<Infallible> = ended.recv().await;
@@ -138,25 +138,25 @@ impl Cleanup {
     /// Runs `step` at stop, on the loop. It is not polled before; it is dropped if the stop's time
     /// is over.
     pub fn push(&mut self, step: impl Future<Output = ()> + Send + 'static) {
-        self.steps.push(Step::Run(Box::pin(step)));
+        self.steps.push(Action::Run(Box::pin(step)));
     }
 
     /// Drains `pool` at stop, within what is left of the grace: for pools that only this service
     /// uses.
     pub fn pool(&mut self, pool: Pool) {
-        self.steps.push(Step::Drain(pool));
+        self.steps.push(Action::Drain(pool));
     }
 
     /// Unwinds in reverse. Pools are given until `grace`, and nothing is waited for beyond `last`.
     #[doc(hidden)]
-    pub async fn unwind(self, grace: Instant, last: Instant) -> CleanupReport {
+    pub async fn run(self, grace_deadline: Instant, hard_deadline: Instant) -> CleanupReport {
         let mut report = CleanupReport::default();
         for step in self.steps.into_iter().rev() {
             let finished = match step {
-                Step::Run(step) => timeout_at(last, caught(step)).await.is_ok(),
-                Step::Drain(pool) => {
-                    let deadline = grace.saturating_duration_since(Instant::now());
-                    let drained = timeout_at(last, pool.drain(deadline)).await;
+                Action::Run(step) => timeout_at(hard_deadline, catch_panic(step)).await.is_ok(),
+                Action::Drain(pool) => {
+                    let deadline = grace_deadline.saturating_duration_since(Instant::now());
+                    let drained = timeout_at(hard_deadline, pool.drain(deadline)).await;
                     drained.map(|drained| report.drained.push(drained)).is_ok()
                 }
             };
@@ -170,7 +170,7 @@ impl Cleanup {
 }
 
 /// A step that panics must not keep the others from running.
-async fn caught(step: Pin<Box<dyn Future<Output = ()> + Send>>) {
+async fn catch_panic(step: Pin<Box<dyn Future<Output = ()> + Send>>) {
     if let Err(panic) = CatchUnwind::new(step).await {
         warn!(%panic, "a cleanup step panicked");
     }

@@ -21,6 +21,7 @@
 mod cleanup;
 mod error;
 mod into_service;
+mod kind;
 mod origin;
 mod peer;
 mod reason;
@@ -29,7 +30,6 @@ mod session;
 mod shared;
 mod steps;
 mod stopping;
-mod style;
 
 use std::any::Any;
 use std::fmt::{self, Display};
@@ -43,6 +43,7 @@ use portcullis_describe::Description;
 pub use self::cleanup::Cleanup;
 pub use self::error::{SendError, SessionError, TrySendError};
 pub use self::into_service::IntoService;
+pub use self::kind::{HandlerKind, PerRequest, PerSession};
 #[cfg(unix)]
 pub use self::origin::Credentials;
 pub use self::peer::Peer;
@@ -52,19 +53,18 @@ pub use self::shared::closed::ClosedFuture;
 pub use self::shared::send::{PostFuture, SendFuture};
 pub use self::steps::{StateLimits, Step};
 pub use self::stopping::Stopping;
-pub use self::style::{HandlerKind, PerRequest, PerSession};
 
 /// For what drives sessions, and for transports. Nothing in here is part of the public interface.
 #[doc(hidden)]
 pub mod internal {
     pub use super::cleanup::CleanupReport;
+    pub use super::kind::{SessionFactories, SessionFactory};
     pub use super::origin::{Extended, Origin};
     pub use super::server_shared::{
         DecodeOn, MAX_TICK, QueueLimits, ServerShared, SessionLimits, ShutdownPhase, WeightLimit, millis,
     };
     pub use super::session::RequestSlot;
     pub use super::shared::SessionShared;
-    pub use super::style::{Drivers, SessionFactory};
 }
 
 /// Any error, for hooks whose failure is only reported.

@@ -207,7 +207,7 @@ impl ServerShared {
 
     /// Whether the clock should have been moved long ago.
     #[inline]
-    pub fn is_late(&self) -> bool {
+    pub fn is_clock_late(&self) -> bool {
         self.time().saturating_sub(self.now()) > millis(2 * MAX_TICK)
     }
 

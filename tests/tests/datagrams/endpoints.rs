@@ -19,7 +19,7 @@ on_loops! {
         }
         // All of them are gone; the system tells of it, or not, at one of the answers or after it.
         counter.gate.add_permits(10);
-        wait(|| stats.counts().sent + stats.counts().unsent >= 10).await;
+        wait(|| stats.counts().sent + stats.counts().dropped_send_failed >= 10).await;
         assert_eq!(ask(&raw(server.local_addr()).await, "a").await, "1: a");
         assert!(counter.ended.lock().unwrap().is_empty());
         stop(server).await;

@@ -14,7 +14,7 @@ on_loops! {
         flood.send(b"hold").await.unwrap();
         wait(|| counter.begun.load(SeqCst) == 1).await;
         let mut sent = 1;
-        while stats.counts().full < 100 {
+        while stats.counts().dropped_queue_full < 100 {
             flood.send(&[b'f'; 900]).await.unwrap();
             sent += 1;
             tokio::task::yield_now().await;
@@ -40,7 +40,7 @@ on_loops! {
         wait(|| counter.begun.load(SeqCst) == 2).await;
         let three = raw(server.local_addr()).await;
         three.send(b"b").await.unwrap();
-        wait(|| stats.counts().no_place == 1).await;
+        wait(|| stats.counts().dropped_session_limit == 1).await;
         assert_eq!(counter.end(1).await, Reason::Timeout);
         let mut four = client(server.local_addr()).await.retransmit_interval(SHORT);
         assert_eq!(four.call("c".into()).await.unwrap(), "1: c");
@@ -66,7 +66,7 @@ on_loops! {
         }
         // One host has as many sessions of datagrams as it may have connections, and those beside
         // them.
-        wait(|| stats.counts().no_place == 48).await;
+        wait(|| stats.counts().dropped_session_limit == 48).await;
         assert_eq!(counter.begun.load(SeqCst), 2);
         for n in 0..2 {
             let mut client = Client::<&str, String, _>::connect(tcp, Lines::new()).await.unwrap();
@@ -87,7 +87,7 @@ on_loops! {
             port.send(b"a").await.unwrap();
             wait(|| stats.counts().received == sent).await;
         }
-        let dropped = stats.counts().over_rate;
+        let dropped = stats.counts().dropped_rate;
         // A second's at once and 20 a second from then on, from all its ports together.
         let admitted = 20 + (began.elapsed().as_secs_f64() * 20.0) as u64 + 1;
         assert!((200 - admitted..=180).contains(&dropped), "{dropped} dropped; no more than {admitted} may pass");
@@ -97,7 +97,7 @@ on_loops! {
         // It goes on when it is slow enough.
         let mut slow = client(server.local_addr()).await.retransmit_interval(SHORT);
         assert_eq!(slow.call("d".into()).await.unwrap(), "1: d");
-        assert_eq!(stats.counts().over_session_rate, 0);
+        assert_eq!(stats.counts().dropped_session_rate, 0);
         stop(server).await;
     }
 
@@ -117,14 +117,14 @@ on_loops! {
             wait(|| stats.counts().received == sent).await;
         }
         let admitted = 5 + (began.elapsed().as_secs_f64() * 5.0) as u64 + 1;
-        let dropped = stats.counts().over_session_rate;
+        let dropped = stats.counts().dropped_session_rate;
         assert!((16 - admitted..=11).contains(&dropped), "{dropped} dropped; no more than {admitted} may pass");
         // A peer that has a session and other addresses are served.
         assert_eq!(ask(&known, "b").await, "2: b");
         if let Some(other) = from_another_ip(server.local_addr()).await {
             assert_eq!(ask(&other, "c").await, "1: c");
         }
-        assert_eq!((stats.counts().over_rate, stats.counts().no_place), (0, 0));
+        assert_eq!((stats.counts().dropped_rate, stats.counts().dropped_session_limit), (0, 0));
         stop(server).await;
     }
 
@@ -137,7 +137,7 @@ on_loops! {
         for n in 1..=200 {
             assert_eq!(ask(&socket, "a").await, format!("{n}: a"));
         }
-        assert_eq!(stats.counts().over_rate, 0);
+        assert_eq!(stats.counts().dropped_rate, 0);
         stop(server).await;
     }
 

@@ -26,7 +26,7 @@ on_loops! {
         assert_eq!(ask(&raw(udp).await, "b").await, "1: b");
         assert_eq!(ask(&raw(other).await, "c").await, "1: c");
         raw(udp).await.send(b"d").await.unwrap();
-        wait(|| stats.counts().no_place == 1).await;
+        wait(|| stats.counts().dropped_session_limit == 1).await;
         // All places of connections are taken, too: the next one has its turn when that one leaves.
         let mut waits = Client::<&str, String, _>::connect(tcp, Lines::new()).await.unwrap();
         drop(stream);

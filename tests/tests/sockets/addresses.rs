@@ -60,9 +60,9 @@ on_loops! {
         // Also one that is shorter than the head starts together.
         for limit in [Duration::from_secs(5), Duration::from_millis(900)] {
             let addrs = [dead.addr, dead.addr, alive];
-            let mut client = Asks::connect_timeout(limit, &addrs[..], Lines::new()).await.unwrap();
+            let mut client = Asks::connect_timeout(&addrs[..], Lines::new(), limit).await.unwrap();
             assert_eq!(client.call("here".into()).await.unwrap(), "here");
-            let connected = blocking(move || AsksBlocking::connect_timeout(limit, &addrs[..], Lines::new()));
+            let connected = blocking(move || AsksBlocking::connect_timeout(&addrs[..], Lines::new(), limit));
             let mut client = connected.await.unwrap();
             assert_eq!(blocking(move || client.call("here".into())).await.unwrap(), "here");
         }
@@ -77,9 +77,9 @@ on_loops! {
         let (one, other) = (Dead::new(), Dead::new());
         let addrs = [one.addr, other.addr];
         let limit = Duration::from_millis(300);
-        let error = Asks::connect_timeout(limit, &addrs[..], Lines::new()).await.unwrap_err();
+        let error = Asks::connect_timeout(&addrs[..], Lines::new(), limit).await.unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
-        let error = blocking(move || AsksBlocking::connect_timeout(limit, &addrs[..], Lines::new()));
+        let error = blocking(move || AsksBlocking::connect_timeout(&addrs[..], Lines::new(), limit));
         assert_eq!(error.await.unwrap_err().kind(), std::io::ErrorKind::TimedOut);
     }
 
@@ -90,13 +90,13 @@ on_loops! {
         let server = server.spawn().await.unwrap();
         let addrs = [silent, server.local_addr()];
         let (config, limit) = (client_config(None, &[]), Duration::from_secs(10));
-        let client = Asks::connect_timeout(limit, Tcp::new(&addrs[..]).tls(ClientTls::new("localhost", Arc::clone(&config))), Lines::new());
+        let client = Asks::connect_timeout(Tcp::new(&addrs[..]).tls(ClientTls::new("localhost", Arc::clone(&config))), Lines::new(), limit);
         assert_eq!(client.await.unwrap().call("here".into()).await.unwrap(), "here");
         let client = Asks::connect(Tcp::new(&addrs[..]).tls(ClientTls::new("localhost", Arc::clone(&config))), Lines::new());
         assert_eq!(client.await.unwrap().call("here".into()).await.unwrap(), "here");
         let limit = Duration::from_secs(2);
         let connected =
-            blocking(move || AsksBlocking::connect_timeout(limit, Tcp::new(&addrs[..]).tls(ClientTls::new("localhost", config)), Lines::new()));
+            blocking(move || AsksBlocking::connect_timeout(Tcp::new(&addrs[..]).tls(ClientTls::new("localhost", config)), Lines::new(), limit));
         let mut client = connected.await.unwrap();
         assert_eq!(blocking(move || client.call("here".into())).await.unwrap(), "here");
         stop(server).await;
@@ -113,7 +113,7 @@ on_loops! {
         .backoff(backoff.clone());
         assert_eq!(client.call("here".into()).await.unwrap(), "here");
         let mut client = BlockingReconnectingClient::new(move || {
-            AsksBlocking::connect_timeout(Duration::from_secs(1), &addrs[..], Lines::new())
+            AsksBlocking::connect_timeout(&addrs[..], Lines::new(), Duration::from_secs(1))
         })
         .backoff(backoff);
         assert_eq!(blocking(move || client.call("here".into())).await.unwrap(), "here");

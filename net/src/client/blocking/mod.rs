@@ -71,8 +71,8 @@ impl<Req, Rsp, C: Codec<Rsp, Req>> BlockingClient<Req, Rsp, C> {
     ///
     /// # Errors
     /// As `connect`; `TimedOut`.
-    pub fn connect_timeout(limit: Duration, address: impl Connect, codec: C) -> io::Result<Self> {
-        Ok(Self::from_stream(address.connect_blocking(until(Some(limit)))?, codec))
+    pub fn connect_timeout(address: impl Connect, codec: C, timeout: Duration) -> io::Result<Self> {
+        Ok(Self::from_stream(address.connect_blocking(until(Some(timeout)))?, codec))
     }
 
     /// A client over a stream that is connected already: a `TcpStream`, a `UnixStream`. Its time

@@ -23,7 +23,7 @@ type Connect<T> = Box<dyn FnMut() -> Result<T, ClientError> + Send>;
 ///
 /// let mut client = BlockingReconnectingClient::new(|| {
 ///     let limit = Duration::from_secs(5);
-///     let client = BlockingClient::<String, String, _>::connect_timeout(limit, "127.0.0.1:1", Lines::new())?;
+///     let client = BlockingClient::<String, String, _>::connect_timeout("127.0.0.1:1", Lines::new(), limit)?;
 ///     Ok::<_, ClientError>(client.timeout(limit))
 /// })
 /// .backoff(Backoff::new().initial_delay(Duration::from_millis(1)).max_attempts(3));

@@ -46,7 +46,7 @@ impl AcceptLoop {
     /// Starts a session for each connection. It never ends.
     pub(crate) async fn run<S: Service>(mut self, registry: &SessionRegistry<S>, max_connections: usize) {
         loop {
-            registry.place(max_connections).await;
+            registry.wait_for_capacity(max_connections).await;
             match poll_fn(|cx| self.poll_accept(cx)).await {
                 Ok(()) => {}
                 Err(error) if is_connection_error(&error) => debug!(%error, "a connection was not accepted"),

@@ -55,7 +55,7 @@ impl<S: Service, C, L: Listener, F> SessionAcceptor<S, C, L, F> {
     /// `None` is a connection that gets no session, because there are too many from its host.
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Accepted<L::Stream>>>> {
         let accepted = ready!(self.listener.poll_accept(cx))?;
-        let has_room = self.registry.has_room_for(&accepted.origin, false);
+        let has_room = self.registry.has_capacity_for(&accepted.origin, false);
         if !has_room {
             info!(peer = ?accepted.origin.addr(), "connection rejected: per-IP limit reached");
         }

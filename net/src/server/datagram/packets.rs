@@ -15,7 +15,7 @@ use tracing::debug;
 
 use super::inbox::Inbox;
 use super::router::{Conversation, Shared};
-use super::stats::Dropped;
+use super::stats::DropReason;
 use super::{IDLE, NEWCOMER};
 use crate::codec::private::PREFIX_LEN;
 use crate::transport::Transport;
@@ -63,7 +63,7 @@ impl Packets {
             Err(error) if socket.says_gone(&error) => return Err(error),
             Err(error) => {
                 debug!(%error, "a datagram was not sent");
-                self.shared.counters.dropped(Dropped::Unsent);
+                self.shared.counters.dropped(DropReason::SendFailed);
             }
         }
         self.tries = 0;
@@ -72,7 +72,7 @@ impl Packets {
 
     fn close(&self) {
         if self.inbox.close() {
-            self.shared.counters.dropped(Dropped::Ended);
+            self.shared.counters.dropped(DropReason::SessionEnded);
         }
     }
 }
@@ -128,7 +128,7 @@ impl AsyncWrite for Packets {
 }
 
 impl Transport for Packets {
-    fn idle_limit(&self) -> Option<Duration> {
+    fn default_idle_timeout(&self) -> Option<Duration> {
         Some(if self.inbox.is_newcomer() { NEWCOMER } else { IDLE })
     }
 

@@ -20,7 +20,7 @@ use tracing::{debug, warn};
 use super::inbox::{Inbox, Put};
 use super::packets::Packets;
 use super::rate::Rates;
-use super::stats::{Counters, Dropped};
+use super::stats::{Counters, DropReason};
 use crate::codec::Codec;
 use crate::datagram::{AsyncSocket, DatagramAddr, Told};
 use crate::error::catch_panic;
@@ -29,7 +29,7 @@ use crate::server::serve::ServeContext;
 use crate::service::Service;
 use crate::service::internal::Origin;
 use crate::session::driver::Drive;
-use crate::session::registry::{SessionRegistry, host_of};
+use crate::session::registry::{SessionRegistry, limit_key};
 use crate::sync::Mutex;
 
 /// How long receiving rests when the system is out of something (S6).
@@ -117,7 +117,7 @@ impl<S: Service> Route<S> {
         C: Codec<S::Request, S::Response>,
         D: Drive<S, Packets, C>,
     {
-        if self.hub.serving_datagrams() >= self.max_sessions || !self.hub.has_room_for(&origin, true) {
+        if self.hub.datagram_count() >= self.max_sessions || !self.hub.has_capacity_for(&origin, true) {
             return None;
         }
         // The user's code: its panic is of one stranger.
@@ -149,34 +149,34 @@ impl<S: Service> Route<S> {
         conversation: Conversation,
         drive: &Arc<D>,
         codec: &C,
-    ) -> Result<(), Dropped>
+    ) -> Result<(), DropReason>
     where
         C: Codec<S::Request, S::Response>,
         D: Drive<S, Packets, C>,
     {
         if conversation.addr == DatagramAddr::Unnamed {
-            return Err(Dropped::Unnamed);
+            return Err(DropReason::UnnamedSender);
         }
         let origin = Origin::from(conversation.addr.ip());
-        let host = origin.addr().map(host_of);
+        let host = origin.addr().map(limit_key);
         if host.is_some_and(|host| !self.rates.admits_datagram(host)) {
-            return Err(Dropped::OverRate);
+            return Err(DropReason::Rate);
         }
         let known = self.shared.find(&conversation).map(|inbox| inbox.put(datagram));
         let put = match known {
             Some(put @ (Put::Taken | Put::Full)) => put,
             Some(Put::Closed) | None => {
                 if host.is_some_and(|host| !self.rates.admits_session(host)) {
-                    return Err(Dropped::OverSessionRate);
+                    return Err(DropReason::SessionRate);
                 }
-                let inbox = self.admit(conversation, origin, drive, codec).ok_or(Dropped::NoPlace)?;
+                let inbox = self.admit(conversation, origin, drive, codec).ok_or(DropReason::SessionLimit)?;
                 inbox.put(datagram)
             }
         };
         match put {
             Put::Taken => Ok(()),
-            Put::Full => Err(Dropped::Full),
-            Put::Closed => Err(Dropped::Ended),
+            Put::Full => Err(DropReason::QueueFull),
+            Put::Closed => Err(DropReason::SessionEnded),
         }
     }
 }

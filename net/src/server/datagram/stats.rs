@@ -17,33 +17,33 @@ pub(in crate::server) struct Counters {
 
 /// Why a datagram was dropped.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Dropped {
+pub(super) enum DropReason {
     /// Its session had not read enough of those before.
-    Full,
+    QueueFull,
     /// There was no place for another session.
-    NoPlace,
+    SessionLimit,
     /// Its sender has no address.
-    Unnamed,
+    UnnamedSender,
     /// Its session ended before it was read.
-    Ended,
+    SessionEnded,
     /// The system did not send it.
-    Unsent,
+    SendFailed,
     /// Its host sends too many.
-    OverRate,
+    Rate,
     /// Its host begins too many sessions.
-    OverSessionRate,
+    SessionRate,
 }
 
-impl Dropped {
+impl DropReason {
     const fn text(self) -> &'static str {
         match self {
-            Self::Full => "its session is behind (`max_queued_datagram_bytes`)",
-            Self::NoPlace => "there are as many sessions as there may be (`max_datagram_sessions`)",
-            Self::Unnamed => "its sender has no name and can't be answered",
-            Self::Ended => "its session ended",
-            Self::Unsent => "it could not be sent",
-            Self::OverRate => "its address sends too many (`datagram_rate`)",
-            Self::OverSessionRate => "its address begins too many sessions (`datagram_session_rate`)",
+            Self::QueueFull => "its session is behind (`max_queued_datagram_bytes`)",
+            Self::SessionLimit => "there are as many sessions as there may be (`max_datagram_sessions`)",
+            Self::UnnamedSender => "its sender has no name and can't be answered",
+            Self::SessionEnded => "its session ended",
+            Self::SendFailed => "it could not be sent",
+            Self::Rate => "its address sends too many (`datagram_rate`)",
+            Self::SessionRate => "its address begins too many sessions (`datagram_session_rate`)",
         }
     }
 }
@@ -58,14 +58,14 @@ impl Counters {
     }
 
     /// Logged at the first, the second, the fourth …: a flood must not become a flood of lines.
-    pub(super) fn dropped(&self, why: Dropped) {
+    pub(super) fn dropped(&self, why: DropReason) {
         let count = self.dropped[why as usize].fetch_add(1, Ordering::Relaxed) + 1;
         if count.is_power_of_two() {
             warn!(count, "a datagram was dropped: {}", why.text());
         }
     }
 
-    fn dropped_for(&self, why: Dropped) -> u64 {
+    fn dropped_for(&self, why: DropReason) -> u64 {
         self.dropped[why as usize].load(Ordering::Relaxed)
     }
 }
@@ -86,13 +86,13 @@ impl DatagramStats {
         DatagramCounts {
             received: counters.received.load(Ordering::Relaxed),
             sent: counters.sent.load(Ordering::Relaxed),
-            full: counters.dropped_for(Dropped::Full),
-            no_place: counters.dropped_for(Dropped::NoPlace),
-            unnamed: counters.dropped_for(Dropped::Unnamed),
-            ended: counters.dropped_for(Dropped::Ended),
-            unsent: counters.dropped_for(Dropped::Unsent),
-            over_rate: counters.dropped_for(Dropped::OverRate),
-            over_session_rate: counters.dropped_for(Dropped::OverSessionRate),
+            dropped_queue_full: counters.dropped_for(DropReason::QueueFull),
+            dropped_session_limit: counters.dropped_for(DropReason::SessionLimit),
+            dropped_unnamed_sender: counters.dropped_for(DropReason::UnnamedSender),
+            dropped_session_ended: counters.dropped_for(DropReason::SessionEnded),
+            dropped_send_failed: counters.dropped_for(DropReason::SendFailed),
+            dropped_rate: counters.dropped_for(DropReason::Rate),
+            dropped_session_rate: counters.dropped_for(DropReason::SessionRate),
         }
     }
 }
@@ -111,22 +111,22 @@ pub struct DatagramCounts {
     pub received: u64,
     /// Handed to the system to be sent.
     pub sent: u64,
-    /// Dropped since their session had not read enough of those before
+    /// DropReason since their session had not read enough of those before
     /// ([`max_queued_datagram_bytes`](crate::Server::max_queued_datagram_bytes)).
-    pub full: u64,
-    /// Dropped since there was no place for another session
+    pub dropped_queue_full: u64,
+    /// DropReason since there was no place for another session
     /// ([`max_datagram_sessions`](crate::Server::max_datagram_sessions)).
-    pub no_place: u64,
-    /// Dropped since their sender has no address: a Unix socket that was not bound.
-    pub unnamed: u64,
+    pub dropped_session_limit: u64,
+    /// DropReason since their sender has no address: a Unix socket that was not bound.
+    pub dropped_unnamed_sender: u64,
     /// Sessions that ended over datagrams that they had not read.
-    pub ended: u64,
+    pub dropped_session_ended: u64,
     /// Not sent: refused by the system.
-    pub unsent: u64,
-    /// Dropped because their address sent more than
+    pub dropped_send_failed: u64,
+    /// DropReason because their address sent more than
     /// [`datagram_rate`](crate::Server::datagram_rate).
-    pub over_rate: u64,
-    /// Dropped because their address began more sessions than
+    pub dropped_rate: u64,
+    /// DropReason because their address began more sessions than
     /// [`datagram_session_rate`](crate::Server::datagram_session_rate).
-    pub over_session_rate: u64,
+    pub dropped_session_rate: u64,
 }

@@ -13,7 +13,7 @@ use crate::server::acceptor::Source;
 use crate::server::carries::Fits;
 use crate::server::datagram::{Packets, Route, route};
 use crate::service::Service;
-use crate::session::driver::driver;
+use crate::session::driver::session_factory;
 
 #[doc(hidden)]
 #[derive(Debug)]
@@ -82,7 +82,7 @@ impl<S: Service, D: DatagramCodec<S::Request, S::Response>> BoundListener<S> for
         let longest = codec.max_size().min(ceiling);
         let codec = Framed::with_max(codec, ceiling);
         let (socket, file): (AsyncSocket, Option<SocketFile>) = AsyncSocket::new(socket)?;
-        let factory = Arc::new(driver::<S, Packets, Framed<D>>(Arc::clone(&context.registry)));
+        let factory = Arc::new(session_factory::<S, Packets, Framed<D>>(Arc::clone(&context.registry)));
         let routed = Route::new(context, socket, longest);
         Ok(Source::Datagrams(Box::pin(async move {
             // The file goes when nothing more is read, while sessions may still answer.

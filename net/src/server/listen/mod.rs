@@ -33,7 +33,7 @@ use crate::codec::Codec;
 use crate::server::carries::HasCodec;
 use crate::service::Service;
 use crate::service::internal::{Extended, Origin};
-use crate::session::driver::driver;
+use crate::session::driver::session_factory;
 use crate::transport::Transport;
 
 /// A transport that accepts connections: implement it to serve a service over streams of your own,
@@ -246,7 +246,7 @@ where
     fn start(self: Box<Self>, context: &ServeContext<S>) -> io::Result<Source> {
         let Self { mut listener, codec } = *self;
         listener.start()?;
-        let factory = driver::<S, L::Stream, C>(context.registry.clone());
+        let factory = session_factory::<S, L::Stream, C>(context.registry.clone());
         Ok(Source::Connections(Box::new(SessionAcceptor::new(context, listener, codec, factory))))
     }
 }
@@ -261,7 +261,7 @@ mod over_tls {
     use crate::codec::Codec;
     use crate::server::carries::HasCodec;
     use crate::service::Service;
-    use crate::session::driver::driver;
+    use crate::session::driver::session_factory;
     use crate::sockets::wrappers::OverTls;
     use crate::transport::tls::Tls;
     use crate::transport::tls::stream::TlsStream;
@@ -314,7 +314,7 @@ mod over_tls {
         fn start(self: Box<Self>, context: &ServeContext<S>) -> io::Result<Source> {
             let Self { streams: TlsStreams { mut listener, tls }, codec } = *self;
             listener.start()?;
-            let factory = driver::<S, TlsStream<L::Stream>, C>(context.registry.clone());
+            let factory = session_factory::<S, TlsStream<L::Stream>, C>(context.registry.clone());
             let acceptor = SessionAcceptor::new(context, listener, codec, factory);
             Ok(Source::Connections(Box::new(TlsAcceptor { acceptor, tls, control: context.control.clone() })))
         }

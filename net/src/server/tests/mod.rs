@@ -316,7 +316,7 @@ async fn until_end(told: &mut mpsc::UnboundedReceiver<Event>) -> Reason {
 /// An idle session is its task, the idle struct in a box, and what it shares with its peers.
 #[test]
 fn what_an_idle_session_holds_does_not_grow() {
-    use crate::session::driver::{Drive, IdleSession, driver};
+    use crate::session::driver::{Drive, IdleSession, session_factory};
     use crate::session::registry::{SessionGuard, SessionRegistry};
     use tokio::net::TcpStream;
 
@@ -325,8 +325,8 @@ fn what_an_idle_session_holds_does_not_grow() {
     }
     assert_eq!(size_of::<IdleSession<Scripted, TcpStream, Lines>>(), 144);
     assert_eq!(size_of::<SessionGuard<Scripted>>(), 24);
-    assert_eq!(task_of(driver::<Scripted, TcpStream, Lines>), 88);
-    assert_eq!(task_of(driver::<Asking, TcpStream, Lines>), 88);
+    assert_eq!(task_of(session_factory::<Scripted, TcpStream, Lines>), 88);
+    assert_eq!(task_of(session_factory::<Asking, TcpStream, Lines>), 88);
     assert_eq!(size_of::<Session<String, String>>(), 24);
     assert_eq!(size_of::<Peer<String>>(), 16);
 }

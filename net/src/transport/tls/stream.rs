@@ -45,8 +45,8 @@ impl<IO> TlsStream<IO> {
 }
 
 impl<IO: Transport> Transport for TlsStream<IO> {
-    async fn reset(&self) {
-        self.0.get_ref().0.reset().await;
+    async fn wait_for_reset(&self) {
+        self.0.get_ref().0.wait_for_reset().await;
     }
 
     fn lingers(&self) -> bool {

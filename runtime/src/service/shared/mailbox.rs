@@ -78,11 +78,11 @@ impl<Rsp, Ev> Mailbox<Rsp, Ev> {
         }
     }
 
-    pub(in crate::service) fn leave_place(&mut self) {
+    pub(in crate::service) fn release_capacity(&mut self) {
         self.left_place = true;
     }
 
-    pub(in crate::service) fn has_left_place(&self) -> bool {
+    pub(in crate::service) fn has_released_capacity(&self) -> bool {
         self.left_place
     }
 

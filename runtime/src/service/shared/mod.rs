@@ -113,13 +113,13 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
     }
 
     /// Notes that the session has given up its place in `max_connections`.
-    pub fn leave_place(&self) {
-        self.mailbox.lock().leave_place();
+    pub fn release_capacity(&self) {
+        self.mailbox.lock().release_capacity();
     }
 
     /// Whether the session has given up its place in `max_connections`.
-    pub fn has_left_place(&self) -> bool {
-        self.mailbox.lock().has_left_place()
+    pub fn has_released_capacity(&self) -> bool {
+        self.mailbox.lock().has_released_capacity()
     }
 
     /// The driver is about to look at everything. Called at the beginning of each of its polls.

@@ -1,8 +1,8 @@
-//! [`HandlerKind`]: which kind of handler a service has, as a type; and how a driver of sessions is chosen by it.
+//! [`HandlerKind`]: the kind of handler of a service, as a type. It selects the session driver.
 //!
-//! The drivers are above the services, so a style does not name them. What drives sessions
-//! implements [`Drivers`] once, with one method for each style, and [`HandlerKind::driver`] calls
-//! the one that is for the service.
+//! The crate `net` has the drivers and imports this crate, so this crate cannot name them. `net`
+//! implements [`SessionFactories`] once, with one method for each kind of handler, and
+//! [`HandlerKind::session_factory`] calls the method for the service.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -22,29 +22,29 @@ pub trait HandlerKind<S: Service>: sealed::Sealed {
     #[doc(hidden)]
     const MIN_STATE_TIMEOUT: Option<Duration> = None;
 
-    /// The one of `drivers` that drives sessions of this style.
+    /// Returns the factory in `factories` for this kind of handler.
     #[doc(hidden)]
-    fn driver<New, D: Drivers<S, New>>(drivers: D) -> impl SessionFactory<New>;
+    fn session_factory<New, D: SessionFactories<S, New>>(factories: D) -> impl SessionFactory<New>;
 }
 
-/// The drivers of sessions of `S`, one for each style. `New` is what a driver needs for a session:
-/// a stream and a codec, say.
-pub trait Drivers<S: Service, New> {
-    /// For a service whose sessions go from state to state.
-    fn stepwise(self) -> impl SessionFactory<New>;
+/// The session factories for `S`, one for each kind of handler. `New` is what a session needs to
+/// begin, such as a stream and a codec.
+pub trait SessionFactories<S: Service, New> {
+    /// Returns the factory for a service with [`PerRequest`] handlers.
+    fn per_request(self) -> impl SessionFactory<New>;
 
-    /// For a service whose handler asks for its requests.
-    fn in_line(self) -> impl SessionFactory<New>
+    /// Returns the factory for a service with a [`PerSession`] handler.
+    fn per_session(self) -> impl SessionFactory<New>
     where
         S: Service<Event = Infallible>;
 }
 
 /// Makes the task of each session of one server.
 pub trait SessionFactory<New>: Send + Sync + 'static {
-    /// The task.
+    /// The task of a session.
     type Task: Future<Output = ()> + Send + 'static;
 
-    /// The task of one session.
+    /// Makes the task of one session.
     fn session_task(self: &Arc<Self>, new: New) -> Self::Task;
 }
 
@@ -57,8 +57,8 @@ impl<S: Service> HandlerKind<S> for PerRequest {
     type Served = S;
     const MIN_STATE_TIMEOUT: Option<Duration> = S::MIN_STATE_TIMEOUT;
 
-    fn driver<New, D: Drivers<S, New>>(drivers: D) -> impl SessionFactory<New> {
-        drivers.stepwise()
+    fn session_factory<New, D: SessionFactories<S, New>>(factories: D) -> impl SessionFactory<New> {
+        factories.per_request()
     }
 }
 
@@ -69,8 +69,8 @@ pub enum PerSession {}
 impl<S: Service<Event = Infallible>> HandlerKind<S> for PerSession {
     type Served = S;
 
-    fn driver<New, D: Drivers<S, New>>(drivers: D) -> impl SessionFactory<New> {
-        drivers.in_line()
+    fn session_factory<New, D: SessionFactories<S, New>>(factories: D) -> impl SessionFactory<New> {
+        factories.per_session()
     }
 }
 
