@@ -8,17 +8,17 @@
 //! 4. [`lint`]: what is legal and had better not be done;
 //! 5. [`expand`]: a file for each thing that is generated.
 //!
-//! Mistakes go into a tree of [`report::Sink`]s, are all reported at once, and take down only what
+//! Mistakes go into a tree of [`report::ErrorSink`]s, are all reported at once, and take down only what
 //! they are about.
 #![forbid(unsafe_code)]
 
+mod attributes;
 mod check;
-#[cfg(test)]
-mod editors;
 mod expand;
+#[cfg(test)]
+mod ide_tests;
 mod lint;
 mod model;
-mod names;
 mod parse;
 mod pipeline;
 mod report;
@@ -26,7 +26,7 @@ mod report;
 mod snapshots;
 mod source;
 
-use names::Word;
+use attributes::AttrKind;
 use proc_macro::TokenStream;
 
 /// Whether the facade has the feature `server`. The tests of this crate expand everything.
@@ -66,7 +66,7 @@ pub fn blocking(options: TokenStream, item: TokenStream) -> TokenStream {
 /// Options: `send_result` sends a `Result` itself, `half_close = cancel | answer`.
 #[proc_macro_attribute]
 pub fn request(_options: TokenStream, item: TokenStream) -> TokenStream {
-    expand::outside(Word::Request, item.into()).into()
+    expand::misplaced_attr(AttrKind::Request, item.into()).into()
 }
 
 /// A whole connection in one method: a handler of a `#[service]` block, which reads this attribute.
@@ -76,7 +76,7 @@ pub fn request(_options: TokenStream, item: TokenStream) -> TokenStream {
 /// Option: `half_close = cancel | answer`.
 #[proc_macro_attribute]
 pub fn session(_options: TokenStream, item: TokenStream) -> TokenStream {
-    expand::outside(Word::Session, item.into()).into()
+    expand::misplaced_attr(AttrKind::Session, item.into()).into()
 }
 
 /// One state of a typed session machine: a handler of a `#[service]` block, which reads this
@@ -108,7 +108,7 @@ pub fn session(_options: TokenStream, item: TokenStream) -> TokenStream {
 /// that names the state.
 #[proc_macro_attribute]
 pub fn state(_options: TokenStream, item: TokenStream) -> TokenStream {
-    expand::outside(Word::State, item.into()).into()
+    expand::misplaced_attr(AttrKind::State, item.into()).into()
 }
 
 /// What other tasks and threads post to a session, by `peer.post(event)`, moves it on as a request
@@ -122,7 +122,7 @@ pub fn state(_options: TokenStream, item: TokenStream) -> TokenStream {
 /// a handler for them they are passed over, and those of an ended session are dropped.
 #[proc_macro_attribute]
 pub fn event(_options: TokenStream, item: TokenStream) -> TokenStream {
-    expand::outside(Word::Event, item.into()).into()
+    expand::misplaced_attr(AttrKind::Event, item.into()).into()
 }
 
 /// Runs ahead of every `#[request]` and `#[state]` handler: lets a request pass, changed or not, or
@@ -136,7 +136,7 @@ pub fn event(_options: TokenStream, item: TokenStream) -> TokenStream {
 /// whose handler asks for its own requests.
 #[proc_macro_attribute]
 pub fn before(_options: TokenStream, item: TokenStream) -> TokenStream {
-    expand::outside(Word::Before, item.into()).into()
+    expand::misplaced_attr(AttrKind::Before, item.into()).into()
 }
 
 /// Runs behind every handler that has a response, `#[before]` included, ahead of its being sent.
@@ -151,7 +151,7 @@ pub fn before(_options: TokenStream, item: TokenStream) -> TokenStream {
 /// that failed, panicked or was dropped has no response to see.
 #[proc_macro_attribute]
 pub fn after(_options: TokenStream, item: TokenStream) -> TokenStream {
-    expand::outside(Word::After, item.into()).into()
+    expand::misplaced_attr(AttrKind::After, item.into()).into()
 }
 
 /// A hook in the life of a service or of a connection, read by `#[service]`. All are optional.
@@ -181,5 +181,5 @@ pub fn after(_options: TokenStream, item: TokenStream) -> TokenStream {
 /// No failure or panic in one session is felt by another.
 #[proc_macro_attribute]
 pub fn on(_options: TokenStream, item: TokenStream) -> TokenStream {
-    expand::outside(Word::On, item.into()).into()
+    expand::misplaced_attr(AttrKind::On, item.into()).into()
 }

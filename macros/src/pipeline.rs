@@ -1,13 +1,13 @@
 //! The stages in their order: parse, model, check, lint, expand.
 //!
-//! Each stage reads what the one before made. Mistakes of all of them go to one [`Sink`], and come
+//! Each stage reads what the one before made. Mistakes of all of them go to one [`ErrorSink`], and come
 //! out as `compile_error!`s beside what could be generated.
 
 use crate::{
     check, expand, lint,
-    model::{Host, Method, Service},
+    model::{Method, Placement, Service},
     parse::{self, Target},
-    report::Sink,
+    report::ErrorSink,
 };
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -21,7 +21,7 @@ pub(crate) fn service(options: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 fn one_service(options: TokenStream, item: TokenStream) -> TokenStream {
-    let sink = Sink::root();
+    let sink = ErrorSink::root();
     let options = parse::options(options, &sink);
     let item = match parse::target(options, item.clone(), &sink) {
         Target::Block(block) => {
@@ -30,7 +30,7 @@ fn one_service(options: TokenStream, item: TokenStream) -> TokenStream {
             lint::service(&service);
             expand::block(&service)
         }
-        Target::Other(other) => expand::not_a_block(&other, item, &sink),
+        Target::NotAnImpl(other) => expand::not_a_block(&other, item, &sink),
     };
     let mistakes = sink.into_compile_errors();
     quote!(#item #mistakes)
@@ -38,13 +38,13 @@ fn one_service(options: TokenStream, item: TokenStream) -> TokenStream {
 
 /// `#[blocking(options)] item`, outside `#[service]`
 pub(crate) fn blocking(options: TokenStream, item: TokenStream) -> TokenStream {
-    if expand::is_asked(&item) {
+    if expand::is_probe(&item) {
         return TokenStream::new();
     }
-    let sink = Sink::root();
+    let sink = ErrorSink::root();
     let one = |function| {
-        let method = Method::new(function, &Host::Alone, None);
-        check::method(&method, &Host::Alone);
+        let method = Method::new(function, &Placement::Standalone, None);
+        check::method(&method, &Placement::Standalone);
         lint::method(&method);
         expand::alone(&method)
     };

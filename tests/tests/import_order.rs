@@ -168,7 +168,7 @@ fn deviations(folder: &str, order: &BTreeMap<String, usize>) -> BTreeSet<String>
     for (path, module) in &found {
         // The root declares all of them; tests may import what they like.
         let Some(own) = module.first() else { continue };
-        if module.iter().any(|part| matches!(&**part, "tests" | "models" | "snapshots" | "editors")) {
+        if module.iter().any(|part| matches!(&**part, "tests" | "models" | "snapshots" | "ide_tests")) {
             continue;
         }
         let place = path.strip_prefix(root()).unwrap_or(path).display().to_string();

@@ -4,9 +4,10 @@
 use super::{handler::is_unit, hook};
 use crate::{
     model::{
-        Handler, HandlerKind, Hook, Loan, Method, Outcome, Param, Role, Service, Shape, Side, Unowned, peel,
+        Borrow, Handler, HandlerKind, Hook, Method, NotOwned, Param, ReturnKind, Role, Service, Shape, Side,
+        peel,
     },
-    parse::Event,
+    parse::HookEvent,
     source,
 };
 use proc_macro2::{Ident, TokenTree};
@@ -33,14 +34,14 @@ pub(super) fn check(service: &Service) {
 
 /// Handlers in a program without servers: the traits that would be implemented are not there.
 fn serverless(service: &Service) {
-    let serves = |method: &&Method| matches!(method.role, Role::Handler(_) | Role::Move(_));
+    let serves = |method: &&Method| matches!(method.role, Role::Handler(_) | Role::Transition(_));
     let Some(method) = service.methods().find(serves) else { return };
-    if let Some(mark) = method.marks.first() {
+    if let Some(attr) = method.own_attrs.first() {
         let message = format!(
-            "`#[{mark}]` needs the feature `server` of portcullis, which `default-features = false` leaves out: add it in \
+            "`#[{attr}]` needs the feature `server` of portcullis, which `default-features = false` leaves out: add it in \
              Cargo.toml, `features = [\"server\"]`"
         );
-        service.sink.error(mark, message);
+        service.sink.error(attr, message);
     }
 }
 
@@ -48,13 +49,13 @@ fn serverless(service: &Service) {
 /// compiler says.)
 fn owned(service: &Service) {
     match service.borrowed() {
-        Some(Unowned::Type(Loan::Lifetime(lifetime))) => {
+        Some(NotOwned::Type(Borrow::Lifetime(lifetime))) => {
             let message = format!(
                 "a service can't contain a reference (`{lifetime}`), because its connections and jobs own it: use owned fields (`String` for `&str`, `Arc<T>` for `&T`)"
             );
             service.sink.error(lifetime, message);
         }
-        Some(Unowned::Object(ty)) => {
+        Some(NotOwned::Object(ty)) => {
             let message = format!(
                 "a service type must be `Sized`, but `{}` isn't: write a `struct` that holds a `Box<{0}>`",
                 ty.to_token_stream()
@@ -74,12 +75,12 @@ fn twins(service: &Service) {
         let name = method.function.sig.ident.unraw();
         let twin = format!("blocking_{name}");
         let taken = service.methods().find(|other| other.function.sig.ident == twin);
-        if let (true, Some(taken)) = (blocking.twin_taken, taken) {
+        if let (true, Some(taken)) = (blocking.has_name_conflict, taken) {
             let message = format!(
                 "`#[blocking] fn {name}` also generates `{twin}`, which runs it on the calling thread: choose another name for this method"
             );
             taken.sink.error(&taken.function.sig.ident, message);
-            method.sink.taint();
+            method.sink.mark_failed();
         }
     }
 }
@@ -95,8 +96,8 @@ fn handlers(service: &Service) {
         if first.0.is_conditional() && method.is_conditional() {
             continue;
         }
-        if let Some(mark) = method.marks.first() {
-            method.sink.error(mark, second_handler(first, handler));
+        if let Some(attr) = method.own_attrs.first() {
+            method.sink.error(attr, second_handler(first, handler));
         }
     }
 }
@@ -150,12 +151,12 @@ fn awaited_offload(ty: &Type) -> Option<String> {
 /// A block with states has no other handlers.
 fn beside_states(service: &Service, state: &Method) {
     for (method, handler) in service.handlers() {
-        if let Some(mark) = method.marks.first() {
+        if let Some(attr) = method.own_attrs.first() {
             let (name, kind) = (&state.function.sig.ident, handler.attribute());
             let message = format!(
                 "a service can't mix handler kinds, and `{name}` is a `#[state]`: move this `{kind}` to another service, or make it a state"
             );
-            method.sink.error(mark, message);
+            method.sink.error(attr, message);
         }
     }
 }
@@ -175,7 +176,7 @@ fn second_handler((first, kind): (&Method, &Handler), second: &Handler) -> Strin
 }
 
 fn hooks(service: &Service) {
-    let mut seen: Vec<(&Method, Event)> = Vec::new();
+    let mut seen: Vec<(&Method, HookEvent)> = Vec::new();
     for (method, hook) in service.hooks() {
         let (Some(event), Some(key)) = (hook.event, &hook.event_key) else { continue };
         let first = seen
@@ -196,16 +197,16 @@ fn hooks(service: &Service) {
 fn without_handlers(service: &Service) {
     let mut said = false;
     for (method, hook) in service.hooks() {
-        if let (Some(event), Some(mark)) = (hook.event, method.marks.first()) {
+        if let (Some(event), Some(attr)) = (hook.event, method.own_attrs.first()) {
             if std::mem::replace(&mut said, true) {
-                method.sink.taint();
+                method.sink.mark_failed();
                 continue;
             }
             let event = hook::name(event);
             let message = format!(
                 "`#[on({event})]` must be in the same `#[service]` block as the handlers: move it to the block with the `#[request]`, the `#[session]` or the `#[state]`s"
             );
-            method.sink.error(mark, message);
+            method.sink.error(attr, message);
         }
     }
     for option in [&service.request, &service.response].into_iter().flatten() {
@@ -224,7 +225,7 @@ fn without_handlers(service: &Service) {
 /// `last: ChatState`, in `#[on(disconnect)]`.
 fn last_states(service: &Service) {
     let Some(states) = &service.states else { return };
-    for (method, hook) in service.hooks().filter(|(_, hook)| hook.event == Some(Event::Disconnect)) {
+    for (method, hook) in service.hooks().filter(|(_, hook)| hook.event == Some(HookEvent::Disconnect)) {
         let owned = [&hook.conn, &hook.last].into_iter().flatten().chain(&hook.ends);
         for param in owned.filter(|param| states.is(&param.written.ty)) {
             let states = &states.ident;
@@ -238,15 +239,15 @@ fn last_states(service: &Service) {
 
 /// `conn: &mut C` needs somebody who makes a `C`.
 fn connection_values(service: &Service) {
-    if service.hooks().any(|(_, hook)| hook.event == Some(Event::Connect)) {
+    if service.hooks().any(|(_, hook)| hook.event == Some(HookEvent::Connect)) {
         return;
     }
     // Of a hook in a wrong shape, something else was said: this may not be the connection's value.
     // A hook whose event can't be read may be the one that makes it.
     let mut said = service.hooks().any(|(_, hook)| hook.event.is_none());
-    for (method, conn) in connection_params(service).filter(|(method, _)| method.sink.is_clean()) {
+    for (method, conn) in connection_params(service).filter(|(method, _)| !method.sink.has_errors()) {
         if std::mem::replace(&mut said, true) {
-            method.sink.taint();
+            method.sink.mark_failed();
             continue;
         }
         let message = match conn.is_named("Peer") {
@@ -261,10 +262,11 @@ fn connection_values(service: &Service) {
 
 fn connection_params(service: &Service) -> impl Iterator<Item = (&Method, &Param)> {
     let of_handlers = service.handlers().map(|(method, Handler { conn, .. })| (method, conn));
-    let of_moves = service.moves().map(|(method, step)| (method, &step.conn));
+    let of_moves = service.transition_handlers().map(|(method, transition)| (method, &transition.conn));
     let sides = [Side::Before, Side::After].into_iter();
-    let of_arounds =
-        sides.flat_map(|side| service.arounds(side)).map(|(method, around)| (method, &around.conn));
+    let of_arounds = sides
+        .flat_map(|side| service.interceptors(side))
+        .map(|(method, interceptor)| (method, &interceptor.conn));
     let of_hooks = service.hooks().map(|(method, Hook { conn, .. })| (method, conn));
     of_handlers.chain(of_moves).chain(of_arounds).chain(of_hooks).filter_map(|(method, conn)| {
         let conn = conn.as_ref()?;
@@ -278,30 +280,32 @@ fn connection_params(service: &Service) -> impl Iterator<Item = (&Method, &Param
 }
 
 /// What `#[on(connect)]` makes.
-fn made(service: &Service) -> Vec<&Type> {
+fn connect_output(service: &Service) -> Vec<&Type> {
     service
         .hooks()
-        .filter(|(_, hook)| hook.event == Some(Event::Connect))
-        .filter_map(|(_, hook)| match &hook.outcome {
-            Outcome::Plain(ty) | Outcome::Unclear { ty, .. } => Some(ty),
-            Outcome::Written { ok, .. } => Some(&**ok),
-            Outcome::Unit | Outcome::Alias(_) => None,
+        .filter(|(_, hook)| hook.event == Some(HookEvent::Connect))
+        .filter_map(|(_, hook)| match &hook.return_kind {
+            ReturnKind::Plain(ty) | ReturnKind::Unresolved { ty, .. } => Some(ty),
+            ReturnKind::Result { ok, .. } => Some(&**ok),
+            ReturnKind::Unit | ReturnKind::ResultAlias(_) => None,
         })
         .collect()
 }
 
-fn is_among(made: &[&Type], ty: &Type) -> bool {
-    made.iter().any(|made| made.to_token_stream().to_string() == ty.to_token_stream().to_string())
+fn is_among(connect_output: &[&Type], ty: &Type) -> bool {
+    connect_output.iter().any(|connect_output| {
+        connect_output.to_token_stream().to_string() == ty.to_token_stream().to_string()
+    })
 }
 
 /// The last parameter of a `#[session]` is the session; one of the type that `#[on(connect)]` makes
 /// was meant for that.
 fn sessions(service: &Service) {
-    let made = made(service);
+    let connect_output = connect_output(service);
     for (method, handler) in service.handlers() {
         let HandlerKind::Session { session: Some(last) } = &handler.kind else { continue };
         let Shape::Exclusive(reference) = &last.shape else { continue };
-        if is_among(&made, &reference.elem) {
+        if is_among(&connect_output, &reference.elem) {
             let (name, ty) = (&method.function.sig.ident, last.written.to_token_stream());
             let message = format!(
                 "the last parameter of a `#[session]` handler must be the session, but this is the connection's value: write \

@@ -1,16 +1,16 @@
 //! The rules of `#[blocking]`.
 
 use super::function;
-use crate::model::{Blocking, Host, Method, Receiver, Shape};
+use crate::model::{Blocking, Method, Placement, Receiver, Shape};
 use syn::{Expr, ExprLit, Lit, Type};
 
 const WHAT: &str = "a blocking function";
 const WHY: &str = "a job may outlive its caller";
 
-pub(super) fn check(method: &Method, blocking: &Blocking, host: &Host) {
+pub(super) fn check(method: &Method, blocking: &Blocking, placement: &Placement) {
     function::qualifiers(method, WHAT);
     world(method);
-    receiver(method, host);
+    receiver(method, placement);
     arguments(method, blocking);
     result(method, blocking);
     pool(method, blocking);
@@ -26,10 +26,10 @@ fn world(method: &Method) {
     }
 }
 
-fn receiver(method: &Method, host: &Host) {
-    match (&method.function.receiver, host) {
+fn receiver(method: &Method, placement: &Placement) {
+    match (&method.function.receiver, placement) {
         (Receiver::None | Receiver::Arc(_), _) => {}
-        (Receiver::Shared(written), Host::Service { .. }) => {
+        (Receiver::Shared(written), Placement::Service { .. }) => {
             if let Some(lifetime) = method.function.receiver.lifetime() {
                 method.sink.error(
                     lifetime,
@@ -38,7 +38,7 @@ fn receiver(method: &Method, host: &Host) {
             } else if written.mutability.is_some() { method.sink.error(written, "the receiver of a blocking method can't be `mut`: write `&self`");
             }
         }
-        (Receiver::Shared(written), Host::Alone) => method.sink.error(
+        (Receiver::Shared(written), Placement::Standalone) => method.sink.error(
             written,
             "outside `#[service]`, the job of a blocking method must own an `Arc` of the receiver: write `self: &Arc<Self>`",
         ),
@@ -48,20 +48,20 @@ fn receiver(method: &Method, host: &Host) {
                 "a blocking method must take `{}`, because other threads share it: put what it changes \
                  into an \
                  atomic or a `Mutex`",
-                receiver_of(host)
+                receiver_of(placement)
             ),
         ),
         (Receiver::Other(written), _) => method.sink.error(
             written,
-            format!("a blocking method must take `{0}`, because other threads share it: write `{0}`", receiver_of(host)),
+            format!("a blocking method must take `{0}`, because other threads share it: write `{0}`", receiver_of(placement)),
         ),
     }
 }
 
-fn receiver_of(host: &Host) -> &'static str {
-    match host {
-        Host::Service { .. } => "&self",
-        Host::Alone => "self: &Arc<Self>",
+fn receiver_of(placement: &Placement) -> &'static str {
+    match placement {
+        Placement::Service { .. } => "&self",
+        Placement::Standalone => "self: &Arc<Self>",
     }
 }
 
@@ -70,7 +70,7 @@ fn arguments(method: &Method, blocking: &Blocking) {
     for (index, arg) in blocking.args.iter().enumerate() {
         // One by value may be a type of the user's: whether it can cross, the compiler knows.
         if arg.is_named("Worker") && !matches!(arg.shape, Shape::Owned) {
-            let mend = match arg.shape {
+            let suggestion = match arg.shape {
                 _ if blocking.worker.is_some() => "a job has only one worker: remove this parameter",
                 Shape::Shared(_) => {
                     "the worker must be the first parameter: move `worker: &Worker` to the front"
@@ -80,7 +80,7 @@ fn arguments(method: &Method, blocking: &Blocking) {
                     "the worker must be a shared reference and the first parameter: write `worker: &Worker` at the front"
                 }
             };
-            method.sink.error(&arg.written, mend);
+            method.sink.error(&arg.written, suggestion);
             all_owned = false;
         } else {
             all_owned &= function::owned(method, &arg.written.ty, "this argument", WHY);
@@ -98,9 +98,9 @@ fn pool(method: &Method, blocking: &Blocking) {
         let value = text.value();
         let is_name = syn::parse_str::<syn::Ident>(&value).is_ok();
         let of_self = is_name && !matches!(method.function.receiver, Receiver::None);
-        let mend = if of_self { format!("self.{value}") } else { value };
+        let suggestion = if of_self { format!("self.{value}") } else { value };
         let message = format!(
-            "expected an expression of type `Pool`, found a string: write `pool = {mend}` without quotes"
+            "expected an expression of type `Pool`, found a string: write `pool = {suggestion}` without quotes"
         );
         method.sink.error(text, message);
     }

@@ -1,55 +1,55 @@
 //! The few things in a body that can't be meant where they stand.
 
-use crate::model::{Method, Misreading, Param, Role};
+use crate::model::{Method, Misuse, Param, Role};
 use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 
 pub(super) fn check(method: &Method) {
-    for misreading in &method.function.misreadings {
-        let (at, message) = message(method, misreading);
+    for misuse in &method.function.misuses {
+        let (at, message) = message(method, misuse);
         method.sink.error(at, message);
     }
 }
 
-fn message(method: &Method, misreading: &Misreading) -> (TokenStream, String) {
+fn message(method: &Method, misuse: &Misuse) -> (TokenStream, String) {
     let own = name_of(method);
-    match misreading {
-        Misreading::Destructured(at) => {
+    match misuse {
+        Misuse::SelfDestructured(at) => {
             (at.clone(), "`self` is a `&Arc<Self>` here: write `= &**self` to take the service apart".to_owned())
         }
-        Misreading::Dereferenced(at) => (
+        Misuse::SelfDereferenced(at) => (
             at.clone(),
             "`self` is a `&Arc<Self>` here, and `*self` is the `Arc`: write `**self` for the service".to_owned(),
         ),
-        Misreading::Matched(at) => {
+        Misuse::SelfMatched(at) => {
             (at.clone(), "`self` is a `&Arc<Self>` here: write `&**self` to match on the service".to_owned())
         }
-        Misreading::Cloned(at) => (
+        Misuse::SelfCloned(at) => (
             at.clone(),
             "`self` is a `&Arc<Self>` here: write `Arc::clone(self)` for another handle on this service, \
              `Self::clone(self)` for another service"
                 .to_owned(),
         ),
-        Misreading::Waited(at) => (
+        Misuse::WaitOnLoop(at) => (
             at.clone(),
             "`.wait` blocks the thread and can't be used in an `async fn`: write `.await`".to_owned(),
         ),
-        Misreading::Blocked { at, name } => (
+        Misuse::BlockingOnLoop { at, name } => (
             at.clone(),
             format!(
                 "`{at}` runs on the calling thread and would block the event loop: write `{name}(..).await` to run it on \
                  a pool thread"
             ),
         ),
-        Misreading::Awaited(at) => (at.clone(), awaited(method)),
-        Misreading::Spawned(at) => (
+        Misuse::AwaitOnThread(at) => (at.clone(), awaited(method)),
+        Misuse::SelfEscapes(at) => (
             at.clone(),
             "`self` is borrowed, but what is spawned may outlive this call: add `let this = Arc::clone(self);` before it \
              and use `this` inside"
                 .to_owned(),
         ),
-        Misreading::Handed(name) => (
+        Misuse::WorkerPassed(name) => (
             name.to_token_stream(),
             format!(
                 "`{name}` runs as its own job and takes no worker: call `blocking_{}` to run it on this thread, or remove the \
@@ -57,56 +57,56 @@ fn message(method: &Method, misreading: &Misreading) -> (TokenStream, String) {
                 name.unraw()
             ),
         ),
-        Misreading::WaitedAlone(at) => (at.clone(), format!("`.wait` needs the worker of this thread: {}", wait(method))),
-        Misreading::HandlerWaited(name) => (
+        Misuse::WaitWithoutWorker(at) => (at.clone(), format!("`.wait` needs the worker of this thread: {}", wait(method))),
+        Misuse::WaitForHandler(name) => (
             name.to_token_stream(),
             format!(
                 "`{name}` is a handler, whose future borrows the service, and a thread can wait only for a future that owns what it uses: move the shared code into an `async fn` without an attribute, and `.wait` for that"
             ),
         ),
-        Misreading::BorrowWaited { name, owned } => {
-            let mend = match owned {
+        Misuse::WaitForBorrow { name, owned } => {
+            let suggestion = match owned {
                 Some(owned) => format!("let `{name}` take {owned}"),
                 None => format!("let `{name}` take its arguments by value"),
             };
             let message = format!(
-                "`{name}` borrows its arguments, and a thread can wait only for a future that owns what it uses: {mend}"
+                "`{name}` borrows its arguments, and a thread can wait only for a future that owns what it uses: {suggestion}"
             );
             (name.to_token_stream(), message)
         }
-        Misreading::Unwaited { name, is_job } => (name.to_token_stream(), unwaited(method, name, *is_job)),
-        Misreading::Unawaited { name, is_job } => {
+        Misuse::MissingWait { name, is_job } => (name.to_token_stream(), unwaited(method, name, *is_job)),
+        Misuse::MissingAwait { name, is_job } => {
             let what = what(*is_job);
             (name.to_token_stream(), format!("`{name}` is {what}, and this is its future, not its value: add `.await`"))
         }
-        Misreading::LacksBlocking(name) => (
+        Misuse::MissingWorker(name) => (
             name.to_token_stream(),
             format!(
                 "`{name}` takes a worker, and an `async fn` has none: write `#[blocking]` on `{name}` to run it on a pool \
                  thread, and `.await` it here"
             ),
         ),
-        Misreading::Called(name) => (
+        Misuse::CallOfFuture(name) => (
             name.to_token_stream(),
             format!(
                 "`{name}` returns a future, which `worker.call` doesn't run: write `self.{name}(..).{}`",
                 waiting(method)
             ),
         ),
-        Misreading::Assigned(at) => (
+        Misuse::FieldAssigned(at) => (
             at.clone(),
             "the service is shared and can't be assigned to: put what changes into an atomic, a `Mutex`, or the connection's \
              value"
                 .to_owned(),
         ),
-        Misreading::WorkerSent(worker) => (
+        Misuse::WorkerEscapes(worker) => (
             worker.to_token_stream(),
             format!(
                 "a worker can't leave its thread, and this `async` block runs on the event loop: use `{worker}` before or after \
                  the block"
             ),
         ),
-        Misreading::Propagated(at) => (
+        Misuse::InterruptedPropagated(at) => (
             at.clone(),
             format!("`?` needs a return type that can hold `Interrupted`: write `-> Result<{own}, Interrupted>`"),
         ),

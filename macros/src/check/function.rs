@@ -1,12 +1,12 @@
 //! What holds for every function with a role: its qualifiers, its receiver, its generics.
 
-use crate::model::{Function, Loan, Method, Param, Receiver, Role, Shape, owned_form};
+use crate::model::{Borrow, Function, Method, Param, Receiver, Role, Shape, owned_form};
 use syn::{GenericParam, Safety, Type};
 
 /// Two of our attributes on one method.
 pub(super) fn one_attribute(method: &Method) {
-    let [first, rest @ ..] = method.marks.as_slice() else { return };
-    if !method.sink.is_clean() {
+    let [first, rest @ ..] = method.own_attrs.as_slice() else { return };
+    if method.sink.has_errors() {
         return;
     }
     for again in rest {
@@ -125,21 +125,21 @@ pub(super) fn no_lifetimes(method: &Method, what: &str) {
 
 /// Whether a type is owned and named; if not, says so.
 pub(super) fn owned(method: &Method, ty: &Type, whose: &str, why: &str) -> bool {
-    match crate::model::loan(ty) {
+    match crate::model::find_borrow(ty) {
         None => return true,
-        Some(Loan::Reference(reference)) => {
-            let mend = match owned_form(&reference.elem) {
+        Some(Borrow::Reference(reference)) => {
+            let suggestion = match owned_form(&reference.elem) {
                 Some(form) => format!("write `{form}`"),
                 None => "take it by value, or share it in an `Arc`".to_owned(),
             };
-            method.sink.error(reference, format!("{whose} is a reference, but {why}: {mend}"));
+            method.sink.error(reference, format!("{whose} is a reference, but {why}: {suggestion}"));
         }
-        Some(Loan::Lifetime(lifetime)) => {
+        Some(Borrow::Lifetime(lifetime)) => {
             let message =
                 format!("{whose} contains a reference (`{lifetime}`), but {why}: use an owned type");
             method.sink.error(lifetime, message);
         }
-        Some(Loan::Opaque(opaque)) => {
+        Some(Borrow::ImplTrait(opaque)) => {
             // A handler has no type parameters of its own.
             let or = match method.role {
                 Role::Blocking(_) => ", or add a type parameter",
@@ -153,9 +153,9 @@ pub(super) fn owned(method: &Method, ty: &Type, whose: &str, why: &str) -> bool 
 }
 
 /// Parameters that no role wants: the expected signature is printed once, at the first of them.
-pub(super) fn strays(method: &Method, strays: &[Param], what: &str, expected: &str) {
-    if let Some(stray) = strays.first() {
+pub(super) fn unmatched(method: &Method, unmatched: &[Param], what: &str, expected: &str) {
+    if let Some(unmatched) = unmatched.first() {
         let message = format!("unexpected parameter in {what}: write `{expected}`");
-        method.sink.error(&stray.written, message);
+        method.sink.error(&unmatched.written, message);
     }
 }

@@ -1,7 +1,7 @@
 //! The rules of `#[request]` and `#[session]`.
 
 use super::function;
-use crate::model::{Handler, HandlerKind, Method, Outcome, Param, Shape, peel};
+use crate::model::{Handler, HandlerKind, Method, Param, ReturnKind, Shape, peel};
 use proc_macro2::Ident;
 use syn::Type;
 
@@ -24,7 +24,7 @@ fn request(method: &Method, handler: &Handler, request: Option<&Param>, send_res
     );
     match (request, method.function.params.last()) {
         (Some(request), _) => {
-            function::strays(method, &handler.strays, "a `#[request]` handler", &expected);
+            function::unmatched(method, &handler.unmatched, "a `#[request]` handler", &expected);
             function::owned(
                 method,
                 &request.written.ty,
@@ -34,9 +34,9 @@ fn request(method: &Method, handler: &Handler, request: Option<&Param>, send_res
         }
         // The last parameter was meant for the request, if it is neither the peer nor the
         // connection's value.
-        (None, Some(last)) if !handler.strays.is_empty() || !is_other_role(last) => {
-            let mend = format!("the request must be the last parameter, by value: write `{expected}`");
-            method.sink.error(&last.written, mend);
+        (None, Some(last)) if !handler.unmatched.is_empty() || !is_other_role(last) => {
+            let suggestion = format!("the request must be the last parameter, by value: write `{expected}`");
+            method.sink.error(&last.written, suggestion);
         }
         (None, _) => {
             let message = format!(
@@ -52,7 +52,7 @@ fn request(method: &Method, handler: &Handler, request: Option<&Param>, send_res
         function::owned(method, ty, "the response", "it goes out after the handler is done");
     }
     if let Some(send_result) = send_result {
-        if !Outcome::by_type(method.function.output(), &[]).may_fail() {
+        if !ReturnKind::by_type(method.function.output(), &[]).may_fail() {
             method
                 .sink
                 .error(send_result, "`send_result` requires a `Result` return type: remove `send_result`");
@@ -118,13 +118,15 @@ fn session(method: &Method, handler: &Handler, session: Option<&Param>) {
                 "a `#[session]` handler takes no peer: remove this parameter and use `session.peer()`",
             );
         }
-        (Some(_), None) => function::strays(method, &handler.strays, "a `#[session]` handler", &expected),
+        (Some(_), None) => {
+            function::unmatched(method, &handler.unmatched, "a `#[session]` handler", &expected)
+        }
     }
-    match &handler.outcome {
-        Outcome::Plain(ty) if !is_unit(ty) => {
+    match &handler.return_kind {
+        ReturnKind::Plain(ty) if !is_unit(ty) => {
             method.sink.error(ty, "a `#[session]` handler must return `()` or `Result<(), Error>`");
         }
-        Outcome::Written { ok, .. } if !is_unit(ok) => {
+        ReturnKind::Result { ok, .. } if !is_unit(ok) => {
             method
                 .sink
                 .error(ok, "a `#[session]` handler sends its responses with `session.send(..)` and must return `()`: write `()`");

@@ -2,9 +2,9 @@
 
 use super::{function, handler::is_unit};
 use crate::{
-    model::{Hook, Method, Outcome},
-    names::Word,
-    parse::Event,
+    attributes::AttrKind,
+    model::{Hook, Method, ReturnKind},
+    parse::HookEvent,
 };
 
 pub(super) fn check(method: &Method, hook: &Hook) {
@@ -12,10 +12,10 @@ pub(super) fn check(method: &Method, hook: &Hook) {
         method.sink.error(second, "a hook handles only one event: move the other to another method");
     }
     let Some(event) = hook.event else {
-        if let (false, Some(mark)) = (hook.mistaken, method.marks.first()) {
+        if let (false, Some(attr)) = (hook.is_invalid, method.own_attrs.first()) {
             method.sink.error(
-                mark,
-                format!("`#[on]` needs an event: write `#[on(..)]` with one of {}", Word::On.list()),
+                attr,
+                format!("`#[on]` needs an event: write `#[on(..)]` with one of {}", AttrKind::On.list()),
             );
         }
         return;
@@ -24,7 +24,7 @@ pub(super) fn check(method: &Method, hook: &Hook) {
     function::qualifiers(method, &what);
     function::on_the_loop(method, &what);
     let expected = format!("async fn {}{}", method.function.sig.ident, signature(event));
-    function::strays(method, &hook.strays, &what, &expected);
+    function::unmatched(method, &hook.unmatched, &what, &expected);
     for owned in [&hook.conn, &hook.state, &hook.last].into_iter().flatten().chain(&hook.ends) {
         if matches!(owned.shape, crate::model::Shape::Owned) {
             function::owned(method, &owned.written.ty, "this parameter", "the hook is given it by value");
@@ -33,57 +33,57 @@ pub(super) fn check(method: &Method, hook: &Hook) {
     result(method, hook, event);
 }
 
-pub(super) fn name(event: Event) -> &'static str {
+pub(super) fn name(event: HookEvent) -> &'static str {
     match event {
-        Event::Start => "start",
-        Event::Connect => "connect",
-        Event::Error => "error",
-        Event::Disconnect => "disconnect",
-        Event::Stop => "stop",
-        Event::Timeout => "timeout",
+        HookEvent::Start => "start",
+        HookEvent::Connect => "connect",
+        HookEvent::Error => "error",
+        HookEvent::Disconnect => "disconnect",
+        HookEvent::Stop => "stop",
+        HookEvent::Timeout => "timeout",
     }
 }
 
-fn signature(event: Event) -> &'static str {
+fn signature(event: HookEvent) -> &'static str {
     match event {
-        Event::Start => "(&self, [cleanup: &mut Cleanup]) [-> Result<(), Error>]",
-        Event::Connect => "(&self, [peer: &Peer<Response>]) -> Conn",
-        Event::Error => {
+        HookEvent::Start => "(&self, [cleanup: &mut Cleanup]) [-> Result<(), Error>]",
+        HookEvent::Connect => "(&self, [peer: &Peer<Response>]) -> Conn",
+        HookEvent::Error => {
             "(&self, [peer: &Peer<Response>,] [conn: &mut Conn,] error: SessionError<Error>) -> \
              ControlFlow<Reason, Response>"
         }
-        Event::Disconnect => {
+        HookEvent::Disconnect => {
             "(&self, [peer: &Peer<Response>,] [conn: Conn,] [last: Option<State>,] [reason: Reason])"
         }
-        Event::Stop | Event::Timeout => "(&self)",
+        HookEvent::Stop | HookEvent::Timeout => "(&self)",
     }
 }
 
-fn result(method: &Method, hook: &Hook, event: Event) {
+fn result(method: &Method, hook: &Hook, event: HookEvent) {
     let sink = &method.sink;
     let output = method.function.output();
-    match (event, &hook.outcome) {
-        (Event::Start, Outcome::Plain(ty)) if !is_unit(ty) => {
+    match (event, &hook.return_kind) {
+        (HookEvent::Start, ReturnKind::Plain(ty)) if !is_unit(ty) => {
             sink.error(ty, "an `#[on(start)]` hook must return `()` or `Result<(), Error>`");
         }
-        (Event::Connect, _) => {
+        (HookEvent::Connect, _) => {
             if let Some(ty) = output {
                 function::owned(method, ty, "the connection's value", "it lives as long as the connection");
             }
         }
-        (Event::Error, outcome) => {
+        (HookEvent::Error, return_kind) => {
             let message = "an `#[on(error)]` hook must return `ControlFlow<Reason, Response>`";
-            match (outcome, output) {
-                (Outcome::Unit, _) | (_, None) => sink.error(&method.function.sig.ident, message),
-                (Outcome::Written { .. }, Some(ty)) => sink.error(ty, message),
+            match (return_kind, output) {
+                (ReturnKind::Unit, _) | (_, None) => sink.error(&method.function.sig.ident, message),
+                (ReturnKind::Result { .. }, Some(ty)) => sink.error(ty, message),
                 (_, Some(ty)) if crate::model::is_of_std(ty) => sink.error(ty, message),
                 _ => {}
             }
         }
-        (Event::Disconnect | Event::Stop, _) => {
+        (HookEvent::Disconnect | HookEvent::Stop, _) => {
             if let Some(ty) = output.filter(|ty| !is_unit(ty)) {
                 let why = match event {
-                    Event::Disconnect => "the connection is closed",
+                    HookEvent::Disconnect => "the connection is closed",
                     _ => "the server has stopped",
                 };
                 let message = format!("an `#[on({})]` hook must return `()`, because {why}", name(event));

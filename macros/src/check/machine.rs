@@ -2,25 +2,25 @@
 
 use super::function;
 use crate::{
+    attributes,
     model::{
-        Cause, Gives, Made, Method, Move, Param, Service, Shape, StateEnum, Targets, is_of_std, made,
-        named_response, no_variant, targets, variant,
+        ConnectOutput, Method, NextStates, Param, ReturnShape, Service, Shape, StateEnum, TransitionHandler,
+        Trigger, connect_output, is_of_std, named_response, next_states, no_variant, variant,
     },
-    names,
-    parse::{Event, StateOptions},
+    parse::{HookEvent, StateOptions},
     source,
 };
 use proc_macro2::Ident;
 use syn::ext::IdentExt;
 
 /// The rules of one method.
-pub(super) fn step(method: &Method, step: &Move) {
-    let what = what(step);
+pub(super) fn transition(method: &Method, transition: &TransitionHandler) {
+    let what = what(transition);
     function::qualifiers(method, &what);
     function::on_the_loop(method, &what);
-    let expected = expected(method, step);
-    message(method, step, &what, &expected);
-    for data in &step.data {
+    let expected = expected(method, transition);
+    message(method, transition, &what, &expected);
+    for data in &transition.data {
         function::owned(
             method,
             &data.written.ty,
@@ -28,32 +28,32 @@ pub(super) fn step(method: &Method, step: &Move) {
             "the session keeps it between requests",
         );
     }
-    match &step.cause {
-        Cause::Event { states, mistaken: false } if states.is_empty() => {
-            if let Some(mark) = method.marks.first() {
+    match &transition.trigger {
+        Trigger::Event { states, is_invalid: false } if states.is_empty() => {
+            if let Some(attr) = method.own_attrs.first() {
                 let message = "`#[event]` needs the states it applies to: write `#[event(state)]`";
-                method.sink.error(mark, message);
+                method.sink.error(attr, message);
             }
         }
-        Cause::Timeout { second: Some(second), .. } => {
+        Trigger::Timeout { second: Some(second), .. } => {
             method.sink.error(second, "a hook handles only one event: move the other to another method");
         }
         _ => {}
     }
-    result(method, step, &expected);
+    result(method, transition, &expected);
 }
 
 /// `a `#[state]` handler`
-fn what(step: &Move) -> String {
-    let article = if matches!(step.cause, Cause::Request(_)) { "a" } else { "an" };
-    format!("{article} `{}` handler", step.attribute())
+fn what(transition: &TransitionHandler) -> String {
+    let article = if matches!(transition.trigger, Trigger::Request(_)) { "a" } else { "an" };
+    format!("{article} `{}` handler", transition.attribute())
 }
 
-fn expected(method: &Method, step: &Move) -> String {
-    let last = match step.cause {
-        Cause::Request(_) => ", request: Request",
-        Cause::Event { .. } => ", event: Event",
-        Cause::Timeout { .. } => "",
+fn expected(method: &Method, transition: &TransitionHandler) -> String {
+    let last = match transition.trigger {
+        Trigger::Request(_) => ", request: Request",
+        Trigger::Event { .. } => ", event: Event",
+        Trigger::Timeout { .. } => "",
     };
     let name = &method.function.sig.ident;
     format!(
@@ -62,15 +62,15 @@ fn expected(method: &Method, step: &Move) -> String {
 }
 
 /// The request or the event, and what has no place.
-fn message(method: &Method, step: &Move, what: &str, expected: &str) {
-    let whose = match step.cause {
-        Cause::Request(_) => "request",
-        Cause::Event { .. } => "event",
-        Cause::Timeout { .. } => return function::strays(method, &step.strays, what, expected),
+fn message(method: &Method, transition: &TransitionHandler, what: &str, expected: &str) {
+    let whose = match transition.trigger {
+        Trigger::Request(_) => "request",
+        Trigger::Event { .. } => "event",
+        Trigger::Timeout { .. } => return function::unmatched(method, &transition.unmatched, what, expected),
     };
-    match (&step.message, method.function.params.last()) {
+    match (&transition.message, method.function.params.last()) {
         (Some(message), _) => {
-            function::strays(method, &step.strays, what, expected);
+            function::unmatched(method, &transition.unmatched, what, expected);
             let why = format!("the session hands it to {what}");
             function::owned(method, &message.written.ty, &format!("the {whose}"), &why);
         }
@@ -94,16 +94,16 @@ fn is_other_role(param: &Param) -> bool {
     }
 }
 
-fn result(method: &Method, step: &Move, expected: &str) {
-    let what = what(step);
+fn result(method: &Method, transition: &TransitionHandler, expected: &str) {
+    let what = what(transition);
     let message = format!("{what} must return the next state, or `(Response, State)`: write `{expected}`");
-    match &step.gives {
-        Gives::Nothing => method.sink.error(&method.function.sig.ident, message),
-        Gives::Alias(ty) if is_of_std(ty) => method.sink.error(ty, message),
-        Gives::Both { response, .. } => {
+    match &transition.return_shape {
+        ReturnShape::Unit => method.sink.error(&method.function.sig.ident, message),
+        ReturnShape::Alias(ty) if is_of_std(ty) => method.sink.error(ty, message),
+        ReturnShape::ResponseAndState { response, .. } => {
             function::owned(method, response, "the response", "it goes out after the handler is done");
         }
-        Gives::State | Gives::Alias(_) => {}
+        ReturnShape::State | ReturnShape::Alias(_) => {}
     }
 }
 
@@ -112,8 +112,8 @@ pub(super) fn check(service: &Service) {
     let Some(states) = &service.states else { return without_states(service) };
     names(service);
     let start = start(service);
-    if let Some((method, step)) = start {
-        first_data(service, states, method, step);
+    if let Some((method, transition)) = start {
+        first_data(service, states, method, transition);
     }
     order(service, states);
     events(service);
@@ -123,8 +123,8 @@ pub(super) fn check(service: &Service) {
 
 /// `(SmtpState, String)`
 fn order(service: &Service, states: &StateEnum) {
-    for (method, step) in service.moves() {
-        let Gives::Both { response, state } = &step.gives else { continue };
+    for (method, transition) in service.transition_handlers() {
+        let ReturnShape::ResponseAndState { response, state } = &transition.return_shape else { continue };
         if states.is(response) && is_of_std(state) {
             let (first, second) = (source::of(response), source::of(state));
             let message = format!("the response must come first: write `({second}, {first})`");
@@ -141,17 +141,17 @@ fn without_states(service: &Service) {
         service.sink.error(key, message);
     }
     let mut said = service.state_key.is_some();
-    for (method, step) in service.moves() {
-        if let Some(mark) = method.marks.first() {
+    for (method, transition) in service.transition_handlers() {
+        if let Some(attr) = method.own_attrs.first() {
             if std::mem::replace(&mut said, true) {
-                method.sink.taint();
+                method.sink.mark_failed();
                 continue;
             }
-            let attribute = step.attribute();
+            let attribute = transition.attribute();
             let message = format!(
                 "`{attribute}` requires a state machine, but this block has no `#[state]` handler: write a `#[state(start)]` handler in it"
             );
-            method.sink.error(mark, message);
+            method.sink.error(attr, message);
         }
     }
 }
@@ -191,17 +191,17 @@ fn names(service: &Service) {
 }
 
 /// Exactly one is the first.
-fn start(service: &Service) -> Option<(&Method, &Move)> {
-    let key = |step: &Move| match &step.cause {
-        Cause::Request(StateOptions { start, .. }) => start.clone(),
+fn start(service: &Service) -> Option<(&Method, &TransitionHandler)> {
+    let key = |transition: &TransitionHandler| match &transition.trigger {
+        Trigger::Request(StateOptions { start, .. }) => start.clone(),
         _ => None,
     };
-    let mut starts = service.state_handlers().filter(|(_, step)| key(step).is_some());
+    let mut starts = service.state_handlers().filter(|(_, transition)| key(transition).is_some());
     let Some(first) = starts.next() else {
         // Where the options of one are mistaken, `start` may be among them.
-        let mistaken = service.state_handlers().any(|(method, _)| !method.sink.is_clean());
-        if let Some((method, _)) = service.state_handlers().next().filter(|_| !mistaken) {
-            if let Some(mark) = method.marks.first() {
+        let is_invalid = service.state_handlers().any(|(method, _)| method.sink.has_errors());
+        if let Some((method, _)) = service.state_handlers().next().filter(|_| !is_invalid) {
+            if let Some(attr) = method.own_attrs.first() {
                 let message = match is_elsewhere(service) {
                     true => {
                         "all states of a service must be in one `#[service]` block: move this one to the block that has \
@@ -209,13 +209,13 @@ fn start(service: &Service) -> Option<(&Method, &Move)> {
                     }
                     false => "no start state: write `#[state(start)]` on one of the handlers",
                 };
-                method.sink.error(mark, message);
+                method.sink.error(attr, message);
             }
         }
         return None;
     };
-    for (method, step) in starts {
-        if let Some(key) = key(step).filter(|_| !exclude(first.0, method)) {
+    for (method, transition) in starts {
+        if let Some(key) = key(transition).filter(|_| !exclude(first.0, method)) {
             let name = &first.0.function.sig.ident;
             let message = format!(
                 "only one state can be the start state, and `{name}` already is: remove `start` from one of the two"
@@ -230,24 +230,27 @@ fn start(service: &Service) -> Option<(&Method, &Move)> {
 /// to any of them.
 pub(crate) fn is_elsewhere(service: &Service) -> bool {
     let Some(states) = &service.states else { return false };
-    let is_start = |step: &Move| matches!(&step.cause, Cause::Request(options) if options.start.is_some());
+    let is_start = |transition: &TransitionHandler| matches!(&transition.trigger, Trigger::Request(options) if options.start.is_some());
     let sound = |method: &Method| {
-        method.marks.len() == 1 && !method.is_conditional() && method.function.half.is_none()
+        method.own_attrs.len() == 1 && !method.is_conditional() && method.function.incomplete.is_none()
     };
     let variants = service.variants();
     let leads_here = |method: &Method| {
-        let Targets { named, understood } = targets(&method.function.body.stream(), &states.ident, &variants);
-        !understood || named.iter().any(|name| name != "Closed")
+        let NextStates { named, exhaustive } =
+            next_states(&method.function.body.stream(), &states.ident, &variants);
+        !exhaustive || named.iter().any(|name| name != "Closed")
     };
-    service.state_handlers().all(|(method, step)| sound(method) && !is_start(step))
+    service.state_handlers().all(|(method, transition)| sound(method) && !is_start(transition))
         && !service.methods().any(leads_here)
 }
 
 /// A first state with data is made by `#[on(connect)]`.
-fn first_data(service: &Service, states: &StateEnum, method: &Method, step: &Move) {
-    let Some(data) = step.data.first() else { return };
-    let gives = |event: Option<Event>| event == Some(Event::Connect);
-    let given = service.hooks().any(|(_, hook)| gives(hook.event) && made(hook, Some(states)) != Made::Conn);
+fn first_data(service: &Service, states: &StateEnum, method: &Method, transition: &TransitionHandler) {
+    let Some(data) = transition.data.first() else { return };
+    let return_shape = |event: Option<HookEvent>| event == Some(HookEvent::Connect);
+    let given = service.hooks().any(|(_, hook)| {
+        return_shape(hook.event) && connect_output(hook, Some(states)) != ConnectOutput::Conn
+    });
     // Of a start under a `cfg` nobody knows here whether it is one.
     if !given && !method.is_conditional() {
         method.sink.error(&data.written, no_first_data(&states.ident, method));
@@ -266,8 +269,8 @@ pub(crate) fn no_first_data(states: &Ident, method: &Method) -> String {
 /// `#[event(state, ..)]`: known states, each with one handler, which takes its data.
 fn events(service: &Service) {
     let mut handled: Vec<(&Ident, &Method)> = Vec::new();
-    for (method, step) in service.moves() {
-        let Cause::Event { states, .. } = &step.cause else { continue };
+    for (method, transition) in service.transition_handlers() {
+        let Trigger::Event { states, .. } = &transition.trigger else { continue };
         for name in states {
             let Some(state) = known(service, method, name) else { continue };
             match handled.iter().find(|(other, first)| *other == name && !exclude(first, method)) {
@@ -277,7 +280,7 @@ fn events(service: &Service) {
                         format!("state `{name}` already has an event handler, `{first}`: merge the two");
                     method.sink.error(name, message);
                 }
-                None => same_data(method, step, state, name),
+                None => same_data(method, transition, state, name),
             }
             handled.push((name, method));
         }
@@ -287,8 +290,8 @@ fn events(service: &Service) {
 /// `#[on(timeout = state)]`: a known state that has a limit, once.
 fn timeouts(service: &Service) {
     let mut handled: Vec<(&Ident, &Method)> = Vec::new();
-    for (method, step) in service.moves() {
-        let Cause::Timeout { state: Some(name), .. } = &step.cause else { continue };
+    for (method, transition) in service.transition_handlers() {
+        let Trigger::Timeout { state: Some(name), .. } = &transition.trigger else { continue };
         let Some(state) = known(service, method, name) else { continue };
         if let Some((_, first)) =
             handled.iter().find(|(other, first)| *other == name && !exclude(first, method))
@@ -305,7 +308,7 @@ fn timeouts(service: &Service) {
             );
             method.sink.error(name, message);
         } else {
-            same_data(method, step, state, name);
+            same_data(method, transition, state, name);
         }
         handled.push((name, method));
     }
@@ -317,12 +320,16 @@ fn exclude(first: &Method, second: &Method) -> bool {
 }
 
 /// The state of this name; if there is none, says so.
-fn known<'a>(service: &'a Service, method: &Method, name: &Ident) -> Option<(&'a Method, &'a Move)> {
+fn known<'a>(
+    service: &'a Service,
+    method: &Method,
+    name: &Ident,
+) -> Option<(&'a Method, &'a TransitionHandler)> {
     let found = service.state_handlers().find(|(state, _)| state.function.sig.ident == *name);
     if found.is_none() {
         let names: Vec<String> =
             service.state_handlers().map(|(state, _)| state.function.sig.ident.unraw().to_string()).collect();
-        let message = match names::nearest_of(&name.unraw().to_string(), &names) {
+        let message = match attributes::nearest_of(&name.unraw().to_string(), &names) {
             Some(near) => format!("no state `{name}`: did you mean `{near}`?"),
             None => format!(
                 "no state `{name}`: write `#[state] async fn {name}(..)`, or name one of `{}`",
@@ -335,9 +342,14 @@ fn known<'a>(service: &'a Service, method: &Method, name: &Ident) -> Option<(&'a
 }
 
 /// As many parameters as the state has data; their types are the compiler's to compare.
-fn same_data(method: &Method, step: &Move, (state, of): (&Method, &Move), name: &Ident) {
+fn same_data(
+    method: &Method,
+    transition: &TransitionHandler,
+    (state, of): (&Method, &TransitionHandler),
+    name: &Ident,
+) {
     // Under a `cfg` there may be another state of the name; the compiler sees which is there.
-    if step.data.len() == of.data.len() || !state.sink.is_clean() || state.is_conditional() {
+    if transition.data.len() == of.data.len() || state.sink.has_errors() || state.is_conditional() {
         return;
     }
     let types: Vec<String> =
@@ -351,7 +363,7 @@ fn same_data(method: &Method, step: &Move, (state, of): (&Method, &Move), name: 
             )
         }
     };
-    match step.data.first() {
+    match transition.data.first() {
         Some(data) => method.sink.error(&data.written, message),
         None => method.sink.error(&method.function.sig.ident, message),
     }
@@ -359,7 +371,9 @@ fn same_data(method: &Method, step: &Move, (state, of): (&Method, &Move), name: 
 
 /// Somebody says what the response is.
 fn response(service: &Service) {
-    let silent = service.moves().all(|(_, step)| matches!(step.gives, Gives::State));
+    let silent = service
+        .transition_handlers()
+        .all(|(_, transition)| matches!(transition.return_shape, ReturnShape::State));
     if service.response.is_none() && silent && named_response(service).is_none() {
         if let Some((method, _)) = service.state_handlers().next() {
             let message =

@@ -16,7 +16,7 @@
 use crate::{
     lint,
     model::{Function, Method, Role, Service, first_line},
-    parse::{said, saying},
+    parse::{inner_meta, with_inner_meta},
 };
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -40,14 +40,14 @@ pub(super) fn outer(attrs: &[Attribute]) -> TokenStream {
 }
 
 fn outer_attr(attr: &Attribute) -> TokenStream {
-    let Some(meta) = said(attr) else { return TokenStream::new() };
+    let Some(meta) = inner_meta(attr) else { return TokenStream::new() };
     let is = |name: &str| meta.path().is_ident(name);
     if is("expect") {
         return expected(attr, &meta, Side::Outer);
     }
     if is("must_use") && matches!(meta, Meta::Path(_)) {
         // The future must be used in any case, and a lint asks for a reason to say so again.
-        return saying(attr, &quote!(must_use = "what it comes to is meant to be used"));
+        return with_inner_meta(attr, &quote!(must_use = "what it comes to is meant to be used"));
     }
     let kept = ["doc", "cfg", "deprecated", "must_use", "allow", "warn", "deny", "forbid"];
     if kept.iter().any(|name| is(name)) { attr.to_token_stream() } else { TokenStream::new() }
@@ -56,7 +56,7 @@ fn outer_attr(attr: &Attribute) -> TokenStream {
 /// The attributes of the function with the body, behind one that is called in its place.
 pub(super) fn inner(function: &Function, worker: Option<&Ident>) -> TokenStream {
     let one = |attr: &Attribute| {
-        let Some(meta) = said(attr) else { return attr.to_token_stream() };
+        let Some(meta) = inner_meta(attr) else { return attr.to_token_stream() };
         let is = |name: &str| meta.path().is_ident(name);
         if is("doc") || is("deprecated") || is("must_use") {
             return TokenStream::new();
@@ -68,7 +68,7 @@ pub(super) fn inner(function: &Function, worker: Option<&Ident>) -> TokenStream 
 
 /// The attributes of what stands in front of a blocking function's body.
 pub(super) fn in_front(function: &Function) -> TokenStream {
-    let is_doc = |attr: &&Attribute| said(attr).is_some_and(|meta| meta.path().is_ident("doc"));
+    let is_doc = |attr: &&Attribute| inner_meta(attr).is_some_and(|meta| meta.path().is_ident("doc"));
     function.attrs.iter().filter(|attr| !is_doc(attr)).map(outer_attr).collect()
 }
 
@@ -76,7 +76,7 @@ pub(super) fn in_front(function: &Function) -> TokenStream {
 /// caller to write.
 pub(super) fn twin(function: &Function, worker: Option<&Ident>) -> TokenStream {
     let one = |attr: &Attribute| {
-        let Some(meta) = said(attr) else { return attr.to_token_stream() };
+        let Some(meta) = inner_meta(attr) else { return attr.to_token_stream() };
         if meta.path().is_ident("doc") {
             return TokenStream::new();
         }
@@ -90,7 +90,7 @@ fn body_attr(attr: &Attribute, meta: &Meta, function: &Function, worker: Option<
         return expected(attr, meta, Side::Inner);
     }
     if is_instrument(meta.path()) {
-        return saying(attr, &instrumented(meta, function, worker));
+        return with_inner_meta(attr, &instrumented(meta, function, worker));
     }
     attr.to_token_stream()
 }
@@ -112,7 +112,7 @@ fn expected(attr: &Attribute, meta: &Meta, side: Side) -> TokenStream {
     let reason: Vec<_> = reason.into_iter().collect();
     let level = |name: TokenStream, lints: &[TokenStream]| match lints.is_empty() {
         true => TokenStream::new(),
-        false => saying(attr, &quote!(#name(#(#lints,)* #(#reason)*))),
+        false => with_inner_meta(attr, &quote!(#name(#(#lints,)* #(#reason)*))),
     };
     let (expect, allow) = (level(quote!(expect), &here), level(quote!(allow), &there));
     quote!(#expect #allow)
@@ -140,14 +140,14 @@ pub(super) fn of_block(service: &Service) -> TokenStream {
 
 /// `allow` and `expect` as `allow`, and `others` as they are.
 fn level(attr: &Attribute, others: &[&str]) -> Option<TokenStream> {
-    let meta = said(attr)?;
+    let meta = inner_meta(attr)?;
     let Meta::List(list) = &meta else { return None };
     let lints = &list.tokens;
     let is = |level: &str| list.path.is_ident(level);
     if is("allow") || is("expect") {
-        return Some(saying(attr, &quote!(allow(#lints))));
+        return Some(with_inner_meta(attr, &quote!(allow(#lints))));
     }
-    others.iter().any(|level| is(level)).then(|| saying(attr, &meta.to_token_stream()))
+    others.iter().any(|level| is(level)).then(|| with_inner_meta(attr, &meta.to_token_stream()))
 }
 
 /// The docs of a state's variant: the first line of its handler's, without the links. Those would
@@ -201,9 +201,9 @@ pub(super) fn of_shape(function: &Function, others: &[(&str, bool)]) -> TokenStr
 /// `#[allow(..)]` of lints of which neither the function nor its block says anything.
 fn quiet<'a>(function: &Function, lints: impl Iterator<Item = &'a str>) -> TokenStream {
     let own: Vec<String> = function.attrs.iter().flat_map(|attr| named(attr, &LEVELS)).collect();
-    let around: Vec<String> =
+    let interceptor: Vec<String> =
         function.levels.iter().flat_map(|attr| named(attr, &["expect", "forbid"])).collect();
-    let is_open = |lint: &&str| own.iter().chain(&around).all(|named| named != lint);
+    let is_open = |lint: &&str| own.iter().chain(&interceptor).all(|named| named != lint);
     let lints: Vec<Path> = lints.filter(is_open).filter_map(|lint| syn::parse_str(lint).ok()).collect();
     if lints.is_empty() { TokenStream::new() } else { quote!(#[allow(#(#lints),*)]) }
 }
@@ -215,12 +215,12 @@ pub(super) fn expects_dead_code(function: &Function) -> bool {
 }
 
 pub(super) fn is_deprecated(function: &Function) -> bool {
-    function.attrs.iter().filter_map(said).any(|meta| meta.path().is_ident("deprecated"))
+    function.attrs.iter().filter_map(inner_meta).any(|meta| meta.path().is_ident("deprecated"))
 }
 
 /// The lints that an attribute of one of these levels names.
 fn named(attr: &Attribute, levels: &[&str]) -> Vec<String> {
-    match said(attr) {
+    match inner_meta(attr) {
         Some(Meta::List(list)) if levels.iter().any(|level| list.path.is_ident(level)) => {
             split(list.tokens).iter().map(compact).collect()
         }

@@ -26,8 +26,11 @@ use super::{
     types, warnings,
 };
 use crate::{
-    model::{Blocking, BodyCopy, Function, Limit, Outcome, Param, Place, Shape, first_static, mentions},
-    parse::said,
+    model::{
+        Blocking, BodyCallee, BodyCopy, DurationArg, Function, Param, ReturnKind, Shape, first_static,
+        mentions,
+    },
+    parse::inner_meta,
 };
 use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -37,7 +40,7 @@ use syn::{Attribute, Expr, Path, ReturnType, Visibility, ext::IdentExt};
 pub(super) fn items(function: &Function, blocking: &Blocking, krate: &Path, of_service: bool) -> TokenStream {
     let krate = blocking.krate.as_ref().unwrap_or(krate);
     let job = job(function, blocking, krate, of_service);
-    let offload = offload(function, forwarded(blocking), &blocking.outcome, krate, &job);
+    let offload = offload(function, forwarded(blocking), &blocking.return_kind, krate, &job);
     let body = match hidden_name(function, blocking) {
         Some(name) => {
             let hidden = hidden(function, blocking, &name, krate);
@@ -46,7 +49,7 @@ pub(super) fn items(function: &Function, blocking: &Blocking, krate: &Path, of_s
         }
         // The same closure as in the job, so that the compiler has the same to say of both, and
         // says it once.
-        None if blocking.place == Place::Unknown(BodyCopy::Closure) => {
+        None if blocking.callee == BodyCallee::Copy(BodyCopy::Closure) => {
             let lints = body_lints(function, blocking.args.len() + 1);
             let attrs = attrs::twin(function, worker_name(blocking).as_ref());
             in_front(function, blocking, &quote!(#attrs #lints), krate)
@@ -63,12 +66,14 @@ pub(super) fn items(function: &Function, blocking: &Blocking, krate: &Path, of_s
 /// second function of a deprecated method, which is deprecated as well; and a `static` must not be
 /// there twice.
 fn hidden_name(function: &Function, blocking: &Blocking) -> Option<Ident> {
-    match &blocking.place {
-        Place::Unknown(BodyCopy::Shared(number)) => {
+    match &blocking.callee {
+        BodyCallee::Copy(BodyCopy::SharedFn(number)) => {
             let name = function.sig.ident.unraw();
             Some(format_ident!("__{name}_{number}", span = at(&function.sig.ident)))
         }
-        Place::Impl if attrs::is_deprecated(function) => Some(signature::prefixed("__", &function.sig.ident)),
+        BodyCallee::Associated if attrs::is_deprecated(function) => {
+            Some(signature::prefixed("__", &function.sig.ident))
+        }
         _ => None,
     }
 }
@@ -98,8 +103,8 @@ fn in_front(function: &Function, blocking: &Blocking, attrs: &TokenStream, krate
     let name = body_name(function);
     let head = signature::head(&function.sig, &name, &inputs, &function.sig.output.to_token_stream());
     let this = signature::self_token(function).map(|self_| quote_spanned!(Span::mixed_site()=> #self_,));
-    let body = match blocking.place {
-        Place::Unknown(BodyCopy::Closure) => copy(function, blocking, krate),
+    let body = match blocking.callee {
+        BodyCallee::Copy(BodyCopy::Closure) => copy(function, blocking, krate),
         _ => found(function, blocking, &function.sig.output.to_token_stream(), krate),
     };
     let call = call(function, blocking, this, krate);
@@ -113,7 +118,7 @@ fn in_front(function: &Function, blocking: &Blocking, attrs: &TokenStream, krate
 pub(super) fn offload(
     function: &Function,
     args: Vec<Forwarded>,
-    outcome: &Outcome,
+    return_kind: &ReturnKind,
     krate: &Path,
     job: &TokenStream,
 ) -> TokenStream {
@@ -122,8 +127,8 @@ pub(super) fn offload(
         .into_iter()
         .chain(args.into_iter().map(|arg| arg.declared))
         .collect();
-    let ok = types::ok(outcome, krate);
-    let err = types::err(outcome, krate).map(|err| quote!(, #err));
+    let ok = types::ok(return_kind, krate);
+    let err = types::err(return_kind, krate).map(|err| quote!(, #err));
     let close = quote_spanned!(signature::end(function)=> >);
     let output = quote_spanned!(Span::mixed_site()=> -> #krate::Offload<#ok #err #close);
     let head = signature::head(&function.sig, &function.sig.ident, &inputs, &output);
@@ -196,9 +201,9 @@ fn name_of(worker: Option<&Param>) -> Option<Ident> {
 /// fn __body(_worker: &Worker, path: String) -> Bytes { .. }
 /// ```
 fn copy(function: &Function, blocking: &Blocking, krate: &Path) -> Option<TokenStream> {
-    let Place::Unknown(copy) = &blocking.place else { return None };
+    let BodyCallee::Copy(copy) = &blocking.callee else { return None };
     let copy = match copy {
-        BodyCopy::Function => {
+        BodyCopy::NestedFn => {
             let inputs = body_inputs(function, blocking.worker.as_ref(), &blocking.args, krate);
             let output = function.sig.output.to_token_stream();
             let head = signature::head(&function.sig, &copy_name(function), &inputs, &output);
@@ -210,7 +215,7 @@ fn copy(function: &Function, blocking: &Blocking, krate: &Path) -> Option<TokenS
             let closure = closure(function, blocking, krate);
             quote_spanned!(Span::mixed_site()=> let body = #closure;)
         }
-        BodyCopy::Shared(_) => {
+        BodyCopy::SharedFn(_) => {
             let output = quote_spanned!(Span::mixed_site()=> -> <() as #krate::__private::Stands>::InAnImpl);
             found(function, blocking, &output, krate)?
         }
@@ -243,7 +248,7 @@ fn found(
     output: &TokenStream,
     krate: &Path,
 ) -> Option<TokenStream> {
-    let Place::Unknown(BodyCopy::Shared(_)) = blocking.place else { return None };
+    let BodyCallee::Copy(BodyCopy::SharedFn(_)) = blocking.callee else { return None };
     let name = hidden_name(function, blocking)?;
     let worker = quote_spanned!(Span::mixed_site()=> _: &#krate::Worker);
     let args = blocking.args.iter().map(|arg| {
@@ -308,14 +313,14 @@ fn uses_the_job(function: &Function, blocking: &Blocking, body: &Group) -> Group
     let name = &function.sig.ident;
     // Of two free functions the compiler tells one by one: the second is none that it takes for
     // written.
-    let (used, site) = match &blocking.place {
-        Place::Impl => {
+    let (used, site) = match &blocking.callee {
+        BodyCallee::Associated => {
             let (place, turbofish) = (at_output(function), signature::turbofish(&function.sig));
             let mut name = name.clone();
             name.set_span(at_end(function));
             (quote_spanned!(place=> let _ = Self::#name #turbofish;), function.body.span())
         }
-        Place::Unknown(_) => (use_of(name, function), Span::mixed_site().located_at(function.body.span())),
+        BodyCallee::Copy(_) => (use_of(name, function), Span::mixed_site().located_at(function.body.span())),
     };
     let mut body = warnings::ahead(&used, body);
     body.set_span(site);
@@ -357,7 +362,7 @@ fn uses_what_is_named(function: &Function, blocking: &Blocking) -> Group {
 }
 
 fn is_doc(attr: &Attribute) -> bool {
-    said(attr).is_some_and(|meta| meta.path().is_ident("doc"))
+    inner_meta(attr).is_some_and(|meta| meta.path().is_ident("doc"))
 }
 
 fn body_name(function: &Function) -> Ident {
@@ -368,7 +373,7 @@ fn body_name(function: &Function) -> Ident {
 fn job(function: &Function, blocking: &Blocking, krate: &Path, of_service: bool) -> TokenStream {
     let assertions = assertions(blocking, krate);
     let (copy, parts) = (copy(function, blocking, krate), parts(blocking, krate));
-    let is_copied = matches!(blocking.place, Place::Unknown(BodyCopy::Function | BodyCopy::Closure));
+    let is_copied = matches!(blocking.callee, BodyCallee::Copy(BodyCopy::NestedFn | BodyCopy::Closure));
     let used = (is_copied && !attrs::is_deprecated(function)).then(|| use_of(&body_name(function), function));
     let pool = pool(blocking, krate);
     let self_ = signature::self_token(function);
@@ -391,7 +396,7 @@ fn job(function: &Function, blocking: &Blocking, krate: &Path, of_service: bool)
         false => quote_spanned!(Span::mixed_site()=> &this,),
     });
     let mut call = call(function, blocking, this_, krate);
-    if let Place::Unknown(BodyCopy::Shared(_)) = blocking.place {
+    if let BodyCallee::Copy(BodyCopy::SharedFn(_)) = blocking.callee {
         let place = first_static(function.body.stream()).map_or(Span::mixed_site(), |name| at(&name));
         call = quote_spanned! {place=>
             { use #krate::__private::OfAFreeFunction as _; #call.of_a_free_function() }
@@ -399,7 +404,7 @@ fn job(function: &Function, blocking: &Blocking, krate: &Path, of_service: bool)
     }
     // What is said of the job is said of the function.
     let job = quote_spanned!(at(&function.sig.ident)=> pool.job(#label) #deadline #lane #detached);
-    let reads = blocking.lane.is_some() || matches!(blocking.deadline, Some(Limit::Expr(_)));
+    let reads = blocking.lane.is_some() || matches!(blocking.deadline, Some(DurationArg::Expr(_)));
     // What reads the arguments is over before they move.
     let (ahead, job) = match reads {
         true => (
@@ -430,16 +435,16 @@ fn job(function: &Function, blocking: &Blocking, krate: &Path, of_service: bool)
 fn call(function: &Function, blocking: &Blocking, this: Option<TokenStream>, krate: &Path) -> TokenStream {
     let site = Span::mixed_site();
     let turbofish = signature::turbofish(&function.sig);
-    let callee = match &blocking.place {
-        Place::Impl => {
+    let callee = match &blocking.callee {
+        BodyCallee::Associated => {
             let name = hidden_name(function, blocking).unwrap_or_else(|| body_name(function));
             quote_spanned!(site=> Self::#name #turbofish)
         }
-        Place::Unknown(BodyCopy::Function) => {
+        BodyCallee::Copy(BodyCopy::NestedFn) => {
             let name = copy_name(function);
             quote_spanned!(site=> #name #turbofish)
         }
-        Place::Unknown(BodyCopy::Closure | BodyCopy::Shared(_)) => quote_spanned!(site=> body),
+        BodyCallee::Copy(BodyCopy::Closure | BodyCopy::SharedFn(_)) => quote_spanned!(site=> body),
     };
     let args = forwarded(blocking).into_iter().map(|Forwarded { name, .. }| name);
     let worker = worker(blocking, krate);
@@ -495,18 +500,18 @@ fn reference(written: &Expr) -> TokenStream {
 }
 
 /// `.deadline(Duration::from_secs(2))`
-fn limit(limit: &Limit, args: &[Param], krate: &Path) -> TokenStream {
+fn limit(limit: &DurationArg, args: &[Param], krate: &Path) -> TokenStream {
     let site = Span::mixed_site();
     match limit {
-        Limit::Literal(duration) if duration.subsec_millis() == 0 => {
+        DurationArg::Literal(duration) if duration.subsec_millis() == 0 => {
             let seconds = Literal::u64_unsuffixed(duration.as_secs());
             quote_spanned!(site=> .deadline(::core::time::Duration::from_secs(#seconds)))
         }
-        Limit::Literal(duration) => {
+        DurationArg::Literal(duration) => {
             let millis = Literal::u128_unsuffixed(duration.as_millis());
             quote_spanned!(site=> .deadline(::core::time::Duration::from_millis(#millis)))
         }
-        Limit::Expr(expr) => {
+        DurationArg::Expr(expr) => {
             let expr = reads::reading(expr, args, krate);
             quote_spanned!(site=> .deadline(#expr))
         }
@@ -516,8 +521,8 @@ fn limit(limit: &Limit, args: &[Param], krate: &Path) -> TokenStream {
 /// `run::<_, T>` or `try_run::<_, T, E>`: with the types written, their bounds are looked at where
 /// `assertions` has looked already, and what was said there is not said again.
 fn run(blocking: &Blocking, krate: &Path, site: Span) -> TokenStream {
-    let ok = types::ok(&blocking.outcome, krate);
-    match types::err(&blocking.outcome, krate) {
+    let ok = types::ok(&blocking.return_kind, krate);
+    match types::err(&blocking.return_kind, krate) {
         None => quote_spanned!(site=> run::<_, #ok>),
         Some(err) => quote_spanned!(site=> try_run::<_, #ok, #err>),
     }
@@ -545,11 +550,11 @@ fn assertions(blocking: &Blocking, krate: &Path) -> TokenStream {
             }
         })
         .collect();
-    if let Outcome::Unit = blocking.outcome {
+    if let ReturnKind::Unit = blocking.return_kind {
         return lines;
     }
-    lines.extend(crosses(&types::ok(&blocking.outcome, krate)));
-    if let Some(err) = types::err(&blocking.outcome, krate) {
+    lines.extend(crosses(&types::ok(&blocking.return_kind, krate)));
+    if let Some(err) = types::err(&blocking.return_kind, krate) {
         lines.extend(crosses(&err));
         lines.extend(quote_spanned!(at(&err)=> #krate::__private::is_error_of_a_job::<#err>();));
     }

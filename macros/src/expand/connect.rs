@@ -3,14 +3,14 @@
 //! These are always there, so that a hook under a `cfg` needs its opposite as well.
 
 use super::{
-    agree::Agreed,
-    at, conditions,
+    at, cfg,
     service::{self, Unclear},
+    service_types::ServiceTypes,
     types,
 };
 use crate::{
-    model::{Function, Hook, Made, Method, Service, is_concrete, made, params, peel},
-    parse::Event,
+    model::{ConnectOutput, Function, Hook, Method, Service, connect_output, is_concrete, params, peel},
+    parse::HookEvent,
 };
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -27,8 +27,8 @@ pub(super) struct Start<'a> {
     hook: Option<(&'a Function, &'a Hook)>,
     /// There is a hook.
     hooked: bool,
-    made: Made,
-    /// The function that tells them apart, of [`Made::Open`].
+    connect_output: ConnectOutput,
+    /// The function that tells them apart, of [`ConnectOutput::Unknown`].
     both: Option<TokenStream>,
     /// What sees to it that there is no state in it, where nothing can tell.
     plain: Option<TokenStream>,
@@ -43,12 +43,12 @@ fn opens(ok: &TokenStream, state: &TokenStream, krate: &Path) -> TokenStream {
 
 /// All ways, exactly one of which is compiled.
 pub(super) fn starts<'a>(service: &'a Service, state: Option<&TokenStream>, krate: &Path) -> Vec<Start<'a>> {
-    let hooks: Vec<_> = service.hooks().filter(|(_, hook)| hook.event == Some(Event::Connect)).collect();
+    let hooks: Vec<_> = service.hooks().filter(|(_, hook)| hook.event == Some(HookEvent::Connect)).collect();
     // A second hook beside one that is there in any case was reported, and goes nowhere.
     if let Some((method, hook)) = hooks.iter().find(|(method, _)| !method.is_conditional()) {
         return vec![of_hook(method, hook, service, state, krate)];
     }
-    let cfg = conditions::none_of(hooks.iter().map(|(method, _)| *method));
+    let cfg = cfg::none_of(hooks.iter().map(|(method, _)| *method));
     let mut starts: Vec<_> =
         hooks.into_iter().map(|(method, hook)| of_hook(method, hook, service, state, krate)).collect();
     starts.push(Start {
@@ -58,7 +58,7 @@ pub(super) fn starts<'a>(service: &'a Service, state: Option<&TokenStream>, krat
         takes_peer: false,
         hook: None,
         hooked: false,
-        made: Made::Conn,
+        connect_output: ConnectOutput::Conn,
         both: None,
         plain: None,
         site: Span::mixed_site(),
@@ -74,41 +74,41 @@ fn of_hook<'a>(
     krate: &Path,
 ) -> Start<'a> {
     let function = &method.function;
-    let ok = types::ok(&hook.outcome, krate);
+    let ok = types::ok(&hook.return_kind, krate);
     let concrete = service.has_concrete_states()
         && function.output().is_none_or(|ty| is_concrete(ty, &params(&service.head.generics)));
-    let told = made(hook, service.states.as_ref());
-    let (made, unclear) = match (told, state) {
-        (Made::Open, Some(state)) if concrete => (Made::Open, Some(state)),
-        (Made::Open, state) => (Made::Conn, state),
-        (made, _) => (made, None),
+    let told = connect_output(hook, service.states.as_ref());
+    let (connect_output, unclear) = match (told, state) {
+        (ConnectOutput::Unknown, Some(state)) if concrete => (ConnectOutput::Unknown, Some(state)),
+        (ConnectOutput::Unknown, state) => (ConnectOutput::Conn, state),
+        (connect_output, _) => (connect_output, None),
     };
-    let conn = match (made, hook.outcome.ok().map(peel)) {
-        (Made::State, _) => quote!(()),
-        (Made::Open, _) => {
+    let conn = match (connect_output, hook.return_kind.ok().map(peel)) {
+        (ConnectOutput::State, _) => quote!(()),
+        (ConnectOutput::Unknown, _) => {
             let opens = unclear.map(|state| opens(&ok, state, krate));
-            let made = quote_spanned!(at(&ok)=> #krate::__private::Makes<{ #opens }, #unclear>);
+            let connect_output = quote_spanned!(at(&ok)=> #krate::__private::Makes<{ #opens }, #unclear>);
             match function.output() {
-                Some(ty) => types::across_as(ty, &ok, &made, "Conn"),
-                None => types::across(&ok, &made, "Conn"),
+                Some(ty) => types::across_as(ty, &ok, &connect_output, "Conn"),
+                None => types::across(&ok, &connect_output, "Conn"),
             }
         }
-        (Made::Both, Some(Type::Tuple(tuple))) => {
+        (ConnectOutput::Both, Some(Type::Tuple(tuple))) => {
             let conn = &tuple.elems[0];
             types::known(Some(conn), conn.to_token_stream(), krate)
         }
-        _ => types::known(function.output(), types::ok(&hook.outcome, krate), krate),
+        _ => types::known(function.output(), types::ok(&hook.return_kind, krate), krate),
     };
     Start {
         cfgs: function.cfgs().map(ToTokens::to_token_stream).collect(),
-        error: types::err_or(&hook.outcome, infallible(), krate),
+        error: types::err_or(&hook.return_kind, infallible(), krate),
         conn,
-        takes_peer: hook.peer.is_some() && method.sink.is_clean(),
-        hook: method.sink.is_clean().then_some((function, hook)),
+        takes_peer: hook.peer.is_some() && !method.sink.has_errors(),
+        hook: (!method.sink.has_errors()).then_some((function, hook)),
         hooked: true,
-        made,
-        both: match (made, unclear) {
-            (Made::Open, Some(state)) => {
+        connect_output,
+        both: match (connect_output, unclear) {
+            (ConnectOutput::Unknown, Some(state)) => {
                 let (opens, site) = (opens(&ok, state, krate), at(&ok));
                 Some(
                     quote_spanned!(site=> <#ok as #krate::__private::MakesBoth<{ #opens }, #state, _>>::both),
@@ -116,8 +116,8 @@ fn of_hook<'a>(
             }
             _ => None,
         },
-        plain: match (made, unclear) {
-            (Made::Conn, Some(state)) => Some(quote_spanned! {at(&ok)=>
+        plain: match (connect_output, unclear) {
+            (ConnectOutput::Conn, Some(state)) => Some(quote_spanned! {at(&ok)=>
                 use #krate::__private::OpensWithoutState as _;
                 <#krate::__private::Opens<#ok, #state>>::ASKED.is_the_value();
             }),
@@ -129,20 +129,20 @@ fn of_hook<'a>(
 
 impl Start<'_> {
     /// The expression that makes what the hook makes.
-    fn value(&self, agreed: &Agreed<'_>) -> TokenStream {
+    fn value(&self, service_types: &ServiceTypes<'_>) -> TokenStream {
         match self.hook {
             Some((function, hook)) => {
-                let fails = agreed.fails(function, &hook.outcome);
-                let args = hook.peer.iter().map(|param| agreed.peer(param));
+                let fails = service_types.try_operator(function, &hook.return_kind);
+                let args = hook.peer.iter().map(|param| service_types.peer_arg(param));
                 let call = service::call(function, args, &quote!(.await #fails));
-                let value = types::settled(&hook.outcome, &call, agreed.krate);
+                let value = types::settled(&hook.return_kind, &call, service_types.krate);
                 match &self.plain {
                     Some(plain) => quote_spanned!(self.site=> { #plain #value }),
                     None => value,
                 }
             }
             None if self.hooked => {
-                let krate = agreed.krate;
+                let krate = service_types.krate;
                 quote!(#krate::__private::never())
             }
             None => quote!(()),
@@ -188,25 +188,27 @@ pub(super) fn methods(
     starts: &[Start<'_>],
     first: &TokenStream,
     first_if_any: &TokenStream,
-    agreed: &Agreed<'_>,
+    service_types: &ServiceTypes<'_>,
 ) -> TokenStream {
-    let krate = agreed.krate;
+    let krate = service_types.krate;
     let one = |start: &Start<'_>| {
-        let Start { cfgs, takes_peer, made, both, site, .. } = start;
-        let value = start.value(agreed);
+        let Start { cfgs, takes_peer, connect_output, both, site, .. } = start;
+        let value = start.value(service_types);
         let peer = service::unused("peer", !takes_peer);
-        let opened = match made {
-            Made::Conn => {
+        let opened = match connect_output {
+            ConnectOutput::Conn => {
                 quote_spanned!(*site=> #krate::__private::Connected { conn: #value, state: #first })
             }
-            Made::State => quote_spanned!(*site=> #krate::__private::Connected { conn: (), state: #value }),
-            Made::Open => quote_spanned! {*site=>
+            ConnectOutput::State => {
+                quote_spanned!(*site=> #krate::__private::Connected { conn: (), state: #value })
+            }
+            ConnectOutput::Unknown => quote_spanned! {*site=>
                 {
                     let (conn, state) = #both(#value, #first_if_any);
                     #krate::__private::Connected { conn, state }
                 }
             },
-            Made::Both => quote_spanned! {*site=>
+            ConnectOutput::Both => quote_spanned! {*site=>
                 {
                     let (conn, state) = #value;
                     #krate::__private::Connected { conn, state }

@@ -16,7 +16,7 @@
 //! A method under a `cfg` is there under that `cfg`. The picture can't know it, and shows the first
 //! of each name.
 
-use crate::model::{Described, Service, first_line, type_name};
+use crate::model::{MethodDescription, Service, first_line, type_name};
 use portcullis_describe::{Chart, Crossing, Description, Kind, Method};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -28,7 +28,7 @@ pub(super) fn of(service: &Service, krate: &Path) -> (TokenStream, Option<TokenS
     (constant(service, &methods, krate), docs(service, &methods))
 }
 
-fn constant(service: &Service, methods: &[Described<'_>], krate: &Path) -> TokenStream {
+fn constant(service: &Service, methods: &[MethodDescription<'_>], krate: &Path) -> TokenStream {
     let (name, doc) = (type_name(&service.head.self_ty), first_line(&service.head.attrs));
     let methods = methods.iter().map(method);
     quote_spanned! {Span::mixed_site()=>
@@ -41,8 +41,8 @@ fn constant(service: &Service, methods: &[Described<'_>], krate: &Path) -> Token
 }
 
 /// What differs from a method of which nothing is said.
-fn method(described: &Described<'_>) -> TokenStream {
-    let Described { method, role, name, doc, .. } = described;
+fn method(described: &MethodDescription<'_>) -> TokenStream {
+    let MethodDescription { method, role, name, doc, .. } = described;
     let cfgs = method.function.cfgs();
     let role = format_ident!("{role:?}");
     let flag = |name: &str, set: bool| {
@@ -76,7 +76,7 @@ fn method(described: &Described<'_>) -> TokenStream {
 
 /// The pictures that say more than the block does at a glance: of states, and of threads where
 /// there are any.
-fn docs(service: &Service, methods: &[Described<'_>]) -> Option<TokenStream> {
+fn docs(service: &Service, methods: &[MethodDescription<'_>]) -> Option<TokenStream> {
     let lists: Vec<[Vec<&str>; 4]> = methods
         .iter()
         .map(|one| {

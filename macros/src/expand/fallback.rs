@@ -7,10 +7,10 @@
 //! type, so that the compiler is quiet about all that comes of it, and still sees what the body
 //! uses.
 
-use super::{blocking, half, signature};
+use super::{blocking, incomplete, signature};
 use crate::model::{
-    Blocking, Function, Loan, Method, Misreading, Outcome, Param, Receiver, Role, Shape, is_of_std,
-    is_taken_apart, loan,
+    Blocking, Borrow, Function, Method, Misuse, Param, Receiver, ReturnKind, Role, Shape, find_borrow,
+    is_of_std, is_taken_apart,
 };
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
@@ -23,10 +23,10 @@ pub(super) fn mended(method: &Method, alone: bool, krate: &Path) -> Function {
     function.sig.safety = Safety::Default;
     function.sig.abi = None;
     function.sig.variadic = None;
-    let mut meant_otherwise = !function.misreadings.is_empty();
+    let mut meant_otherwise = !function.misuses.is_empty();
     match &method.role {
         Role::Blocking(_) => meant_otherwise |= function.sig.asyncness.take().is_some(),
-        Role::Handler(_) | Role::Move(_) | Role::Around(_) | Role::Hook(_)
+        Role::Handler(_) | Role::Transition(_) | Role::Interceptor(_) | Role::Hook(_)
             if function.sig.asyncness.is_none() =>
         {
             function.sig.asyncness = Some(Token![async](function.sig.fn_token.span));
@@ -51,13 +51,13 @@ pub(super) fn mended(method: &Method, alone: bool, krate: &Path) -> Function {
         other => other,
     };
     meant_otherwise |= unbind(&mut function);
-    if function.half.is_some() {
+    if function.incomplete.is_some() {
         function.attrs.push(syn::parse_quote!(#[allow(unused)]));
         function.body = todo(function.body.span());
     } else if meant_otherwise {
         function.attrs.push(syn::parse_quote!(#[allow(unused)]));
         let compiled = in_use(method).unwrap_or_else(|| todo(function.body.span()));
-        let body = half::either(&compiled.stream(), &function.body.stream(), krate);
+        let body = incomplete::either(&compiled.stream(), &function.body.stream(), krate);
         function.body = Group::new(Delimiter::Brace, body);
         function.body.set_span(compiled.span());
     }
@@ -68,18 +68,19 @@ pub(super) fn mended(method: &Method, alone: bool, krate: &Path) -> Function {
 /// itself.
 fn in_use(method: &Method) -> Option<Group> {
     let site = Span::mixed_site();
-    let Function { receiver, body, misreadings, sig, .. } = &method.function;
-    let awaits = || misreadings.iter().any(|misreading| matches!(misreading, Misreading::Awaited(_)));
+    let Function { receiver, body, misuses, sig, .. } = &method.function;
+    let awaits = || misuses.iter().any(|misuse| matches!(misuse, Misuse::AwaitOnThread(_)));
     let is_async = matches!(method.role, Role::Blocking(_)) && (sig.asyncness.is_some() || awaits());
-    let opaque = method.function.output().is_some_and(|ty| matches!(loan(ty), Some(Loan::Opaque(_))));
+    let opaque =
+        method.function.output().is_some_and(|ty| matches!(find_borrow(ty), Some(Borrow::ImplTrait(_))));
     if is_async && opaque {
         // No closure can return an `impl Trait`.
         return None;
     }
     let mistake = method.sink.take_first()?.to_compile_error();
     let is_waiting =
-        |misreading: &Misreading| matches!(misreading, Misreading::Waited(_) | Misreading::Blocked { .. });
-    let missing = misreadings.iter().any(is_waiting).then(|| first(body.stream(), "worker")).flatten();
+        |misuse: &Misuse| matches!(misuse, Misuse::WaitOnLoop(_) | Misuse::BlockingOnLoop { .. });
+    let missing = misuses.iter().any(is_waiting).then(|| first(body.stream(), "worker")).flatten();
     let worker = missing.map(|worker| quote_spanned!(site=> let #worker = this;));
     // Its type may be the only use of an import.
     let written = match receiver {
@@ -143,7 +144,7 @@ fn with_this(tokens: TokenStream) -> TokenStream {
 /// `-> &T` with nothing to borrow from would be a second error: `-> &'static T`.
 fn unbind(function: &mut Function) -> bool {
     let lends = !matches!(function.receiver, Receiver::None)
-        || function.params.iter().any(|param| loan(&param.written.ty).is_some());
+        || function.params.iter().any(|param| find_borrow(&param.written.ty).is_some());
     match &mut function.sig.output {
         ReturnType::Type(_, ty) => match &mut **ty {
             Type::Reference(reference) if reference.lifetime.is_none() && !lends => {
@@ -202,18 +203,20 @@ fn lent(blocking: &Blocking) -> (Option<Param>, Vec<Param>) {
 /// The first of them, without its job: pool and types may be what is mistaken.
 pub(super) fn without_job(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
     let krate = blocking.krate.as_ref().unwrap_or(krate);
-    let nameless = |ty: &syn::Type| matches!(ty, Type::Never(_)) || matches!(loan(ty), Some(Loan::Opaque(_)));
+    let nameless = |ty: &syn::Type| {
+        matches!(ty, Type::Never(_)) || matches!(find_borrow(ty), Some(Borrow::ImplTrait(_)))
+    };
     // `impl Trait` and `!` can't be repeated in another function's type: there, nothing is known of
     // the result.
-    let outcome = match (&blocking.outcome, function.output()) {
-        (_, Some(ty)) if nameless(ty) => Outcome::Unit,
+    let return_kind = match (&blocking.return_kind, function.output()) {
+        (_, Some(ty)) if nameless(ty) => ReturnKind::Unit,
         // `flat` on what is none was said.
-        (Outcome::Alias(_), Some(ty)) if is_of_std(ty) => Outcome::plain(Some(ty)),
-        (Outcome::Plain(_), output) => Outcome::plain(output),
+        (ReturnKind::ResultAlias(_), Some(ty)) if is_of_std(ty) => ReturnKind::plain(Some(ty)),
+        (ReturnKind::Plain(_), output) => ReturnKind::plain(output),
         (written, _) => written.clone(),
     };
     let job = todo(function.body.span()).stream();
     let (_, args) = lent(blocking);
-    let offload = blocking::offload(function, signature::forwarded(&args), &outcome, krate, &job);
+    let offload = blocking::offload(function, signature::forwarded(&args), &return_kind, krate, &job);
     quote_spanned!(Span::mixed_site()=> #[allow(unused)] #offload)
 }

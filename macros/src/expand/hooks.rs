@@ -1,24 +1,24 @@
 //! The hooks that `Service` has defaults for: start, stop, disconnect, error.
 
 use super::{
-    agree::Agreed,
     at,
     service::{argument, at_output, call, unused},
+    service_types::ServiceTypes,
 };
 use crate::{
-    model::{Function, Hook, Outcome, Param, Service},
-    parse::Event,
+    model::{Function, Hook, Param, ReturnKind, Service},
+    parse::HookEvent,
 };
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::Path;
 
 /// The methods of `impl Service` that hooks replace, each under its hook's `cfg`s.
-pub(super) fn items(service: &Service, agreed: &Agreed<'_>) -> TokenStream {
-    let mut done: Vec<Event> = Vec::new();
+pub(super) fn items(service: &Service, service_types: &ServiceTypes<'_>) -> TokenStream {
+    let mut done: Vec<HookEvent> = Vec::new();
     service
         .hooks()
-        .filter(|(method, _)| method.sink.is_clean())
+        .filter(|(method, _)| !method.sink.has_errors())
         .filter_map(|(method, hook)| {
             let event = hook.event?;
             let function = &method.function;
@@ -29,24 +29,24 @@ pub(super) fn items(service: &Service, agreed: &Agreed<'_>) -> TokenStream {
             }
             done.push(event);
             let item = match event {
-                Event::Start => start(function, hook, agreed),
-                Event::Stop => stop(function),
-                Event::Disconnect => disconnect(function, hook, agreed),
-                Event::Error => error(function, hook, agreed),
-                Event::Connect | Event::Timeout => return None,
+                HookEvent::Start => start(function, hook, service_types),
+                HookEvent::Stop => stop(function),
+                HookEvent::Disconnect => disconnect(function, hook, service_types),
+                HookEvent::Error => error(function, hook, service_types),
+                HookEvent::Connect | HookEvent::Timeout => return None,
             };
             Some(quote!(#(#cfgs)* #item))
         })
         .collect()
 }
 
-fn start(function: &Function, hook: &Hook, agreed: &Agreed<'_>) -> TokenStream {
-    let krate = agreed.krate;
-    let args = hook.cleanup.iter().map(|param| agreed.cleanup(param));
+fn start(function: &Function, hook: &Hook, service_types: &ServiceTypes<'_>) -> TokenStream {
+    let krate = service_types.krate;
+    let args = hook.cleanup.iter().map(|param| service_types.cleanup_arg(param));
     let cleanup = unused("cleanup", hook.cleanup.is_none());
-    let fails = hook.outcome.is_fallible().then(|| quote_spanned!(at_output(function)=> ?));
+    let fails = hook.return_kind.is_fallible().then(|| quote_spanned!(at_output(function)=> ?));
     let mut call = call(function, args, &quote!(.await #fails));
-    if let Outcome::Unclear { ty, .. } = &hook.outcome {
+    if let ReturnKind::Unresolved { ty, .. } = &hook.return_kind {
         let error = quote_spanned!(at(ty)=> #krate::__private::BoxError);
         call = quote_spanned!(at(ty)=> <#ty as #krate::__private::Completes<#error>>::complete(#call)?);
     }
@@ -70,14 +70,14 @@ fn stop(function: &Function) -> TokenStream {
     }
 }
 
-fn disconnect(function: &Function, hook: &Hook, agreed: &Agreed<'_>) -> TokenStream {
-    let krate = agreed.krate;
+fn disconnect(function: &Function, hook: &Hook, service_types: &ServiceTypes<'_>) -> TokenStream {
+    let krate = service_types.krate;
     let Hook { peer, conn, state, last, ends, .. } = hook;
     let args = [
-        peer.as_ref().map(|param| agreed.peer(param)),
-        conn.as_ref().map(|param| agreed.last_conn(param)),
+        peer.as_ref().map(|param| service_types.peer_arg(param)),
+        conn.as_ref().map(|param| service_types.last_conn_arg(param)),
         state.as_ref().map(|param| argument("last", param)),
-        last.as_ref().map(|param| agreed.reason(param)),
+        last.as_ref().map(|param| service_types.reason_arg(param)),
     ];
     let names: Vec<_> = (0..ends.len()).map(|index| format!("end{index}")).collect();
     let args =
@@ -115,13 +115,13 @@ fn told(names: &[String], ends: &[Param], krate: &Path) -> Option<TokenStream> {
     })
 }
 
-fn error(function: &Function, hook: &Hook, agreed: &Agreed<'_>) -> TokenStream {
-    let krate = agreed.krate;
+fn error(function: &Function, hook: &Hook, service_types: &ServiceTypes<'_>) -> TokenStream {
+    let krate = service_types.krate;
     let Hook { peer, conn, last, .. } = hook;
     let args = [
-        peer.as_ref().map(|param| agreed.peer(param)),
-        conn.as_ref().map(|param| agreed.conn(param)),
-        last.as_ref().map(|param| agreed.error(param)),
+        peer.as_ref().map(|param| service_types.peer_arg(param)),
+        conn.as_ref().map(|param| service_types.conn_arg(param)),
+        last.as_ref().map(|param| service_types.error_arg(param)),
     ];
     let call = call(function, args.into_iter().flatten(), &quote!(.await));
     let (peer, conn) = (unused("peer", peer.is_none()), unused("conn", conn.is_none()));

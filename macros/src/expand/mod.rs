@@ -3,35 +3,35 @@
 //! Our own locals are spelt with `Span::mixed_site()`, so that they and the user's names never
 //! meet; what stands for something of the user's carries its span, so that messages land there.
 
-mod agree;
-mod around;
 mod attrs;
 mod blocking;
-mod conditions;
+mod cfg;
 mod connect;
 mod describe;
 mod fallback;
-mod half;
 mod handler;
 mod helper;
 mod hooks;
+mod incomplete;
+mod interceptors;
 mod machine;
-mod outside;
+mod misplaced;
 mod pattern;
 mod reads;
 mod service;
+mod service_types;
 mod signature;
 mod stub;
 mod types;
 mod warnings;
 
-pub(crate) use outside::{is_asked, not_a_function, outside};
+pub(crate) use misplaced::{is_probe, misplaced_attr, not_a_function};
 
 use crate::{
     check,
     model::{Item, Method, Role, Service},
-    parse::Other,
-    report::Sink,
+    parse::NotAnImpl,
+    report::ErrorSink,
 };
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
@@ -46,10 +46,10 @@ pub(crate) fn block(service: &Service) -> TokenStream {
         Item::Method(method) if borrowed => unowned(method, &krate),
         Item::Method(method) => self::method(method, &krate, Some(service)),
         Item::Other(tokens) => tokens.clone(),
-        Item::Unread(_) => TokenStream::new(),
+        Item::Unparsed(_) => TokenStream::new(),
     });
     let mut block = service.head.clone();
-    let items = items.chain(half::behind(service, &krate));
+    let items = items.chain(incomplete::behind(service, &krate));
     block.items = vec![ImplItem::Verbatim(items.collect())];
     let block = match block.generics.params.is_empty() {
         true => with_brackets(block.to_token_stream()),
@@ -59,27 +59,27 @@ pub(crate) fn block(service: &Service) -> TokenStream {
         true => Default::default(),
         false => (machine::items(service, &krate), service::impls(service, &krate)),
     };
-    let attributes = half::attributes(service, &krate);
-    let asked = outside::ask(service);
+    let attributes = incomplete::attributes(service, &krate);
+    let probes = misplaced::attr_probes(service);
     let in_front = in_front(service);
     let levels = attrs::of_block(service);
     let warnings: TokenStream =
         service.methods().filter_map(|method| warnings::behind(method, &levels, &krate)).collect();
-    quote!(#block #warnings #in_front #states #impls #attributes #asked)
+    quote!(#block #warnings #in_front #states #impls #attributes #probes)
 }
 
 /// A function with `#[blocking]` outside of `#[service]`.
 pub(crate) fn alone(function: &Method) -> TokenStream {
     let item = method(function, &krate(None), None);
-    let half = half::alone(function, false);
-    quote!(#item #half)
+    let incomplete = incomplete::alone(function, false);
+    quote!(#item #incomplete)
 }
 
 /// `#[service]` on something that is no block of methods: the item as it is, what is wrong with it,
 /// and what keeps other places from failing because of it.
-pub(crate) fn not_a_block(other: &Other, item: TokenStream, sink: &Sink) -> TokenStream {
+pub(crate) fn not_a_block(other: &NotAnImpl, item: TokenStream, sink: &ErrorSink) -> TokenStream {
     let stub = stub::of_other(other, &item, &krate(None));
-    let item = outside::not_a_block(other, item, sink);
+    let item = misplaced::not_a_block(other, item, sink);
     quote!(#item #stub)
 }
 
@@ -87,9 +87,11 @@ pub(crate) fn not_a_block(other: &Other, item: TokenStream, sink: &Sink) -> Toke
 /// that, as it would of no method beside one that a macro wrote.
 fn in_front(service: &Service) -> Option<TokenStream> {
     let is_called = |method: &&Method| {
-        let handles =
-            matches!(method.role, Role::Handler(_) | Role::Move(_) | Role::Around(_) | Role::Hook(_));
-        handles && method.function.half.is_none() && service.borrowed().is_none()
+        let handles = matches!(
+            method.role,
+            Role::Handler(_) | Role::Transition(_) | Role::Interceptor(_) | Role::Hook(_)
+        );
+        handles && method.function.incomplete.is_none() && service.borrowed().is_none()
     };
     let methods: TokenStream = service
         .methods()
@@ -122,7 +124,7 @@ fn with_brackets(block: TokenStream) -> TokenStream {
 /// in.
 fn method(method: &Method, krate: &Path, service: Option<&Service>) -> TokenStream {
     let block = service.map(|service| &service.head.generics);
-    let clean = method.sink.is_clean();
+    let clean = !method.sink.has_errors();
     let changed = match clean {
         // A plain method is the user's, as it stands: what is said of it stands behind the block.
         true if warnings::is_untouched(method) => None,
@@ -130,19 +132,21 @@ fn method(method: &Method, krate: &Path, service: Option<&Service>) -> TokenStre
         false => Some(fallback::mended(method, block.is_none(), krate)),
     };
     let function = changed.as_ref().unwrap_or(&method.function);
-    if let Some(half) = &function.half {
-        return half::method(function, &method.role, half, krate, block);
+    if let Some(incomplete) = &function.incomplete {
+        return incomplete::method(function, &method.role, incomplete, krate, block);
     }
     match (&method.role, block) {
         (Role::Blocking(blocking), _) if clean => {
             blocking::items(function, blocking, krate, service.is_some_and(is_service))
         }
-        (Role::Blocking(blocking), _) if blocking.twin_taken => {
+        (Role::Blocking(blocking), _) if blocking.has_name_conflict => {
             fallback::without_job(function, blocking, krate)
         }
         (Role::Blocking(blocking), _) => fallback::offload(function, blocking, krate),
         (Role::Helper, Some(block)) => helper::items(function, block, krate),
-        (Role::Handler(_) | Role::Move(_) | Role::Around(_) | Role::Hook(_), _) => handler::item(function),
+        (Role::Handler(_) | Role::Transition(_) | Role::Interceptor(_) | Role::Hook(_), _) => {
+            handler::item(function)
+        }
         (Role::Helper | Role::Plain | Role::Unusable, _) => handler::plain(function),
     }
 }
@@ -166,12 +170,14 @@ fn is_service(service: &Service) -> bool {
 /// A method of a service that can't be owned, and is no service: without what an owner would do.
 fn unowned(method: &Method, krate: &Path) -> TokenStream {
     let function = fallback::mended(method, false, krate);
-    if let Some(half) = &function.half {
-        return half::method(&function, &method.role, half, krate, None);
+    if let Some(incomplete) = &function.incomplete {
+        return incomplete::method(&function, &method.role, incomplete, krate, None);
     }
     match &method.role {
         Role::Blocking(blocking) => fallback::offload(&function, blocking, krate),
-        Role::Handler(_) | Role::Move(_) | Role::Around(_) | Role::Hook(_) => handler::item(&function),
+        Role::Handler(_) | Role::Transition(_) | Role::Interceptor(_) | Role::Hook(_) => {
+            handler::item(&function)
+        }
         Role::Helper | Role::Plain | Role::Unusable => handler::plain(&function),
     }
 }

@@ -3,10 +3,12 @@
 //! There is one of each for a handler, under the handler's own `cfg`s: two handlers whose `cfg`s
 //! exclude each other make two services, one of which is compiled.
 
-use super::{agree::Agreed, around, at, attrs, connect, describe, handler, hooks, stub, types};
+use super::{
+    at, attrs, connect, describe, handler, hooks, interceptors, service_types::ServiceTypes, stub, types,
+};
 use crate::{
     check,
-    model::{Function, Handler, HandlerKind, Method, Outcome, Param, Service, SessionTypes, Side},
+    model::{Function, Handler, HandlerKind, Method, Param, ReturnKind, Service, SessionTypes, Side},
     parse::HalfClose,
 };
 use proc_macro2::{Span, TokenStream};
@@ -57,9 +59,9 @@ impl Of<'_> {
         let handler = self.method.function.sig.ident.unraw().to_string();
         let starts = connect::starts(self.service, None, krate);
         let types = connect::types(&starts, error.as_ref(), &unclear);
-        let agreed = self.agreed();
-        let on_connect = connect::methods(&starts, &quote!(()), &quote!(()), &agreed);
-        let hooks = hooks::items(self.service, &agreed);
+        let service_types = self.service_types();
+        let on_connect = connect::methods(&starts, &quote!(()), &quote!(()), &service_types);
+        let hooks = hooks::items(self.service, &service_types);
         let handles = match &self.handler.kind {
             HandlerKind::Request { request, .. } => self.on_request(request.as_ref()),
             HandlerKind::Session { session } => self.on_session(session.as_ref()),
@@ -101,12 +103,13 @@ impl Of<'_> {
 
     /// What the handler fails with, or what is around it.
     fn error(&self) -> Option<TokenStream> {
-        types::err(&self.handler.outcome, self.krate).or_else(|| around::error(self.service, self.krate))
+        types::err(&self.handler.return_kind, self.krate)
+            .or_else(|| interceptors::error(self.service, self.krate))
     }
 
-    fn agreed(&self) -> Agreed<'_> {
+    fn service_types(&self) -> ServiceTypes<'_> {
         let starts = connect::starts(self.service, None, self.krate);
-        Agreed {
+        ServiceTypes {
             krate: self.krate,
             request: self.request().to_string(),
             response: self.response().to_string(),
@@ -119,21 +122,21 @@ impl Of<'_> {
     /// What handlers may fail with that return something by another name.
     fn unclear_errors(&self) -> Vec<Unclear> {
         let krate = self.krate;
-        let own = match (&self.handler.kind, &self.handler.outcome) {
-            (HandlerKind::Session { .. }, Outcome::Unclear { ty, .. }) => {
+        let own = match (&self.handler.kind, &self.handler.return_kind) {
+            (HandlerKind::Session { .. }, ReturnKind::Unresolved { ty, .. }) => {
                 let ty = ty.clone();
                 let krate = krate.clone();
                 Some(Box::new(
                     move |otherwise: TokenStream| quote_spanned!(at(&ty)=> <#ty as #krate::__private::Completes<#otherwise>>::Err),
                 ) as Unclear)
             }
-            (_, outcome @ Outcome::Unclear { concrete: true, .. }) => {
-                let (outcome, krate) = (outcome.clone(), krate.clone());
-                Some(Box::new(move |otherwise| types::err_or(&outcome, otherwise, &krate)) as Unclear)
+            (_, return_kind @ ReturnKind::Unresolved { concrete: true, .. }) => {
+                let (return_kind, krate) = (return_kind.clone(), krate.clone());
+                Some(Box::new(move |otherwise| types::err_or(&return_kind, otherwise, &krate)) as Unclear)
             }
             _ => None,
         };
-        own.into_iter().chain(around::unclear_errors(self.service, krate)).collect()
+        own.into_iter().chain(interceptors::unclear_errors(self.service, krate)).collect()
     }
 
     fn request(&self) -> TokenStream {
@@ -152,7 +155,7 @@ impl Of<'_> {
             }
             HandlerKind::Session { session: Some(session) } => match Handler::session_types(session) {
                 Some(SessionTypes::Written { request, .. }) => request.to_token_stream(),
-                Some(SessionTypes::Alias(ty)) if self.method.sink.is_clean() => {
+                Some(SessionTypes::Alias(ty)) if !self.method.sink.has_errors() => {
                     quote_spanned!(at(ty)=> <#ty as #krate::__private::SessionTypes>::Request)
                 }
                 _ => types::unknown(krate),
@@ -173,14 +176,14 @@ impl Of<'_> {
             HandlerKind::Request { .. } => {
                 let output = self.method.function.output();
                 // The future of a job was told to be awaited.
-                if !self.method.sink.is_clean() && output.is_some_and(check::is_offload) {
+                if self.method.sink.has_errors() && output.is_some_and(check::is_offload) {
                     return types::unknown(krate);
                 }
-                types::known(output, types::ok(&self.handler.outcome, krate), krate)
+                types::known(output, types::ok(&self.handler.return_kind, krate), krate)
             }
             HandlerKind::Session { session } => match session.as_ref().and_then(Handler::session_types) {
                 Some(SessionTypes::Written { response, .. }) => response.to_token_stream(),
-                Some(SessionTypes::Alias(ty)) if self.method.sink.is_clean() => {
+                Some(SessionTypes::Alias(ty)) if !self.method.sink.has_errors() => {
                     quote_spanned!(at(ty)=> <#ty as #krate::__private::SessionTypes>::Response)
                 }
                 _ => types::unknown(krate),
@@ -190,21 +193,21 @@ impl Of<'_> {
 
     /// `async fn on_request(..)`: one request to one response.
     fn on_request(&self, request: Option<&Param>) -> TokenStream {
-        let (krate, site, agreed) = (self.krate, Span::mixed_site(), self.agreed());
-        let Handler { peer, conn, outcome, .. } = self.handler;
+        let (krate, site, service_types) = (self.krate, Span::mixed_site(), self.service_types());
+        let Handler { peer, conn, return_kind, .. } = self.handler;
         let function = &self.method.function;
-        let body = if self.method.sink.is_clean() {
+        let body = if !self.method.sink.has_errors() {
             let args = [
-                peer.as_ref().map(|param| agreed.peer(param)),
-                conn.as_ref().map(|param| agreed.conn(param)),
-                request.map(|param| agreed.request(param)),
+                peer.as_ref().map(|param| service_types.peer_arg(param)),
+                conn.as_ref().map(|param| service_types.conn_arg(param)),
+                request.map(|param| service_types.request_arg(param)),
             ];
-            let fails = agreed.fails(function, outcome);
+            let fails = service_types.try_operator(function, return_kind);
             let response = call(function, args.into_iter().flatten(), &quote!(.await #fails));
-            let response = types::settled(outcome, &response, krate);
+            let response = types::settled(return_kind, &response, krate);
             let response = self.wired(response);
-            let response = self.behind_before(&response, &agreed);
-            let after = around::after(self.service, &agreed);
+            let response = self.behind_before(&response, &service_types);
+            let after = interceptors::after(self.service, &service_types);
             // With its type said, a mismatch is one of this value.
             let ty = self.response();
             quote_spanned! {site=>
@@ -215,11 +218,17 @@ impl Of<'_> {
         } else {
             quote_spanned!(site=> ::core::unreachable!())
         };
-        let arounds =
-            || [Side::Before, Side::After].into_iter().flat_map(|side| self.service.sound_arounds(side));
+        let interceptors =
+            || [Side::Before, Side::After].into_iter().flat_map(|side| self.service.valid_interceptors(side));
         let (peer, conn) = (
-            unused("peer", peer.is_none() && arounds().all(|(_, around)| around.peer.is_none())),
-            unused("conn", conn.is_none() && arounds().all(|(_, around)| around.conn.is_none())),
+            unused(
+                "peer",
+                peer.is_none() && interceptors().all(|(_, interceptor)| interceptor.peer.is_none()),
+            ),
+            unused(
+                "conn",
+                conn.is_none() && interceptors().all(|(_, interceptor)| interceptor.conn.is_none()),
+            ),
         );
         quote_spanned! {at(&function.sig.ident)=>
             async fn on_request(
@@ -239,7 +248,7 @@ impl Of<'_> {
         let krate = self.krate;
         match (&self.handler.kind, self.method.function.output()) {
             (HandlerKind::Request { send_result: Some(_), .. }, Some(ty))
-                if !Outcome::of(Some(ty)).is_fallible() =>
+                if !ReturnKind::of(Some(ty)).is_fallible() =>
             {
                 quote_spanned!(at(ty)=> <#ty as #krate::__private::IsWire>::wire(#response))
             }
@@ -248,9 +257,9 @@ impl Of<'_> {
     }
 
     /// The handler's response, or that of `#[before]`.
-    fn behind_before(&self, response: &TokenStream, agreed: &Agreed<'_>) -> TokenStream {
+    fn behind_before(&self, response: &TokenStream, service_types: &ServiceTypes<'_>) -> TokenStream {
         let answers = quote_spanned!(Span::mixed_site()=> response);
-        match around::before(self.service, response, &answers, agreed) {
+        match interceptors::before(self.service, response, &answers, service_types) {
             Some(before) => quote_spanned!(Span::mixed_site()=> { #before }),
             None => response.clone(),
         }
@@ -258,21 +267,21 @@ impl Of<'_> {
 
     /// `async fn on_session(..)`: a whole connection.
     fn on_session(&self, session: Option<&Param>) -> TokenStream {
-        let (krate, site, agreed) = (self.krate, Span::mixed_site(), self.agreed());
-        let Handler { conn, outcome, .. } = self.handler;
+        let (krate, site, service_types) = (self.krate, Span::mixed_site(), self.service_types());
+        let Handler { conn, return_kind, .. } = self.handler;
         let function = &self.method.function;
-        let body = if self.method.sink.is_clean() {
+        let body = if !self.method.sink.has_errors() {
             let args = [
-                conn.as_ref().map(|param| agreed.conn(param)),
+                conn.as_ref().map(|param| service_types.conn_arg(param)),
                 session.map(|param| argument("session", param)),
             ];
             let call = call(function, args.into_iter().flatten(), &quote!(.await));
-            match outcome {
-                Outcome::Unclear { ty, .. } => {
+            match return_kind {
+                ReturnKind::Unresolved { ty, .. } => {
                     let error = quote_spanned!(at(ty)=> <Self as #krate::Service>::Error);
                     quote_spanned!(at(ty)=> <#ty as #krate::__private::Completes<#error>>::complete(#call))
                 }
-                outcome if outcome.is_fallible() => call,
+                return_kind if return_kind.is_fallible() => call,
                 _ => quote_spanned!(site=> #call; ::core::result::Result::Ok(())),
             }
         } else {

@@ -2,9 +2,9 @@
 //! serves it is not told that it is none.
 
 use crate::{
-    expand::{outside, types},
-    model::{Service, loan},
-    parse::Other,
+    expand::{misplaced, types},
+    model::{Service, find_borrow},
+    parse::NotAnImpl,
 };
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
@@ -14,15 +14,16 @@ use syn::{Attribute, ItemImpl, Path};
 pub(super) fn of_block(service: &Service, krate: &Path) -> Option<TokenStream> {
     let is_handler =
         |name: &proc_macro2::Ident| ["request", "session", "state"].iter().any(|word| name == word);
-    let lost = service.methods().any(|method| method.marks.len() > 1 && method.marks.iter().any(is_handler));
+    let lost =
+        service.methods().any(|method| method.own_attrs.len() > 1 && method.own_attrs.iter().any(is_handler));
     lost.then(|| stub(&service.head, krate))
 }
 
 /// For `#[service] impl Trait for Type`, if there are handlers in it.
-pub(super) fn of_other(other: &Other, item: &TokenStream, krate: &Path) -> Option<TokenStream> {
-    let Other::TraitImpl(head) = other else { return None };
-    let has_marks = outside::without_marks(item.clone()).to_string() != item.to_string();
-    let owned = loan(&head.self_ty).is_none() && head.generics.params.is_empty();
+pub(super) fn of_other(other: &NotAnImpl, item: &TokenStream, krate: &Path) -> Option<TokenStream> {
+    let NotAnImpl::TraitImpl(head) = other else { return None };
+    let has_marks = misplaced::strip_attrs(item.clone()).to_string() != item.to_string();
+    let owned = find_borrow(&head.self_ty).is_none() && head.generics.params.is_empty();
     (has_marks && owned).then(|| stub(head, krate))
 }
 

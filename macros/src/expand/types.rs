@@ -1,24 +1,24 @@
 //! Types that an expansion names: of what a function returns, and of what a handler takes.
 
 use super::at;
-use crate::model::{Outcome, Shape, loan, peel};
+use crate::model::{ReturnKind, Shape, find_borrow, peel};
 use proc_macro2::{Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Path, Type};
 
 /// What the function gives when it succeeds.
-pub(super) fn ok(outcome: &Outcome, krate: &Path) -> TokenStream {
-    match outcome {
-        Outcome::Unit => quote!(()),
-        Outcome::Plain(ty) => ty.to_token_stream(),
-        Outcome::Written { ok, .. } => ok.to_token_stream(),
-        Outcome::Alias(whole) => of_alias(whole, "Ok", krate),
-        Outcome::Unclear { ty, concrete: true } => {
+pub(super) fn ok(return_kind: &ReturnKind, krate: &Path) -> TokenStream {
+    match return_kind {
+        ReturnKind::Unit => quote!(()),
+        ReturnKind::Plain(ty) => ty.to_token_stream(),
+        ReturnKind::Result { ok, .. } => ok.to_token_stream(),
+        ReturnKind::ResultAlias(whole) => of_alias(whole, "Ok", krate),
+        ReturnKind::Unresolved { ty, concrete: true } => {
             let is_result = is_result(ty, krate);
             let chosen = quote_spanned!(at(ty)=> #krate::__private::Succeeds<{ #is_result }>);
             across(ty, &chosen, "Ok")
         }
-        Outcome::Unclear { ty, concrete: false } => ty.to_token_stream(),
+        ReturnKind::Unresolved { ty, concrete: false } => ty.to_token_stream(),
     }
 }
 
@@ -48,26 +48,26 @@ pub(super) fn is_result(ty: &Type, krate: &Path) -> TokenStream {
 }
 
 /// What the function fails with, or `otherwise` where only the compiler can tell whether it fails.
-pub(super) fn err_or(outcome: &Outcome, otherwise: TokenStream, krate: &Path) -> TokenStream {
-    match outcome {
-        Outcome::Unclear { ty, concrete: true } => {
+pub(super) fn err_or(return_kind: &ReturnKind, otherwise: TokenStream, krate: &Path) -> TokenStream {
+    match return_kind {
+        ReturnKind::Unresolved { ty, concrete: true } => {
             let is_result = is_result(ty, krate);
             let chosen = quote_spanned!(at(ty)=> #krate::__private::Fails<{ #is_result }, #otherwise>);
             across(ty, &chosen, "Err")
         }
-        outcome => err(outcome, krate).unwrap_or(otherwise),
+        return_kind => err(return_kind, krate).unwrap_or(otherwise),
     }
 }
 
 /// The value of a call, with its error on its way out where it has one.
-pub(super) fn settled(outcome: &Outcome, call: &TokenStream, krate: &Path) -> TokenStream {
-    match outcome {
-        Outcome::Unclear { ty, concrete: true } => {
+pub(super) fn settled(return_kind: &ReturnKind, call: &TokenStream, krate: &Path) -> TokenStream {
+    match return_kind {
+        ReturnKind::Unresolved { ty, concrete: true } => {
             let (site, is_result) = (at(ty), is_result(ty, krate));
             let error = quote_spanned!(site=> <Self as #krate::Service>::Error);
             quote_spanned!(site=> <#ty as #krate::__private::Settles<{ #is_result }, #error>>::settle(#call)?)
         }
-        Outcome::Unclear { ty, concrete: false } => {
+        ReturnKind::Unresolved { ty, concrete: false } => {
             let site = at(ty);
             quote_spanned! {site=>
                 {
@@ -93,11 +93,11 @@ pub(super) fn whole(output: Option<&Type>, krate: &Path) -> TokenStream {
 }
 
 /// What it fails with, if it can.
-pub(super) fn err(outcome: &Outcome, krate: &Path) -> Option<TokenStream> {
-    match outcome {
-        Outcome::Unit | Outcome::Plain(_) | Outcome::Unclear { .. } => None,
-        Outcome::Written { err, .. } => Some(known(Some(err), err.to_token_stream(), krate)),
-        Outcome::Alias(whole) => Some(of_alias(whole, "Err", krate)),
+pub(super) fn err(return_kind: &ReturnKind, krate: &Path) -> Option<TokenStream> {
+    match return_kind {
+        ReturnKind::Unit | ReturnKind::Plain(_) | ReturnKind::Unresolved { .. } => None,
+        ReturnKind::Result { err, .. } => Some(known(Some(err), err.to_token_stream(), krate)),
+        ReturnKind::ResultAlias(whole) => Some(of_alias(whole, "Err", krate)),
     }
 }
 
@@ -111,7 +111,7 @@ fn of_alias(whole: &Type, name: &str, krate: &Path) -> TokenStream {
 /// The type as written; behind a mistake, `Unknown`, so that there is no second one.
 pub(super) fn known(ty: Option<&Type>, tokens: TokenStream, krate: &Path) -> TokenStream {
     match ty {
-        Some(ty) if loan(ty).is_some() => unknown(krate),
+        Some(ty) if find_borrow(ty).is_some() => unknown(krate),
         _ => tokens,
     }
 }
@@ -119,7 +119,7 @@ pub(super) fn known(ty: Option<&Type>, tokens: TokenStream, krate: &Path) -> Tok
 /// The type of what a session keeps; a borrow, which is a mistake, is kept as one that lasts.
 pub(super) fn kept(ty: &Type, krate: &Path) -> TokenStream {
     match ty {
-        Type::Reference(reference) if loan(&reference.elem).is_none() => {
+        Type::Reference(reference) if find_borrow(&reference.elem).is_none() => {
             let elem = &reference.elem;
             quote_spanned!(at(ty)=> &'static #elem)
         }

@@ -13,7 +13,7 @@
 use crate::{
     lint,
     model::{Function, Method, Role},
-    report::{Finding, Lint},
+    report::{Lint, Warning},
 };
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
@@ -26,15 +26,15 @@ pub(super) fn told(method: &Method, krate: &Path) -> Option<Function> {
         return None;
     }
     let mut function = method.function.clone();
-    let is_guard = |finding: &&Finding| finding.lint == Lint::GuardAcrossAwait;
-    if warnings.iter().any(|finding| is_guard(&finding)) {
+    let is_guard = |warning: &&Warning| warning.lint == Lint::GuardAcrossAwait;
+    if warnings.iter().any(|warning| is_guard(&warning)) {
         let stream = lint::noted(function.body.stream(), &|guard| guard_note(guard, krate));
         let mut body = Group::new(function.body.delimiter(), stream);
         body.set_span(function.body.span());
         function.body = body;
     }
-    let others = warnings.iter().filter(|finding| !is_guard(finding));
-    let notes: TokenStream = others.map(|finding| note(finding, krate)).collect();
+    let others = warnings.iter().filter(|warning| !is_guard(warning));
+    let notes: TokenStream = others.map(|warning| note(warning, krate)).collect();
     function.body = ahead(&notes, &function.body);
     Some(function)
 }
@@ -44,10 +44,9 @@ pub(super) fn told(method: &Method, krate: &Path) -> Option<Function> {
 pub(super) fn is_untouched(method: &Method) -> bool {
     let levels = ["allow", "warn", "deny", "forbid", "expect", "cfg_attr"];
     let has_level = |attr: &Attribute| levels.iter().any(|level| attr.path().is_ident(level));
-    let stands_alone =
-        |finding: &Finding| !matches!(finding.lint, Lint::GuardAcrossAwait | Lint::UnusedValue);
+    let dedup_name = |warning: &Warning| !matches!(warning.lint, Lint::GuardAcrossAwait | Lint::UnusedValue);
     matches!(method.role, Role::Plain)
-        && method.sink.warnings().iter().all(stands_alone)
+        && method.sink.warnings().iter().all(dedup_name)
         && !method.function.attrs.iter().any(has_level)
 }
 
@@ -58,7 +57,7 @@ pub(super) fn behind(method: &Method, levels: &TokenStream, krate: &Path) -> Opt
         return None;
     }
     let cfgs = method.function.cfgs();
-    let notes: TokenStream = warnings.iter().map(|finding| note(finding, krate)).collect();
+    let notes: TokenStream = warnings.iter().map(|warning| note(warning, krate)).collect();
     Some(quote_spanned!(Span::mixed_site()=> #(#cfgs)* #levels const _: () = { #notes };))
 }
 
@@ -108,8 +107,8 @@ pub(super) fn ahead(tokens: &TokenStream, body: &Group) -> Group {
     whole
 }
 
-fn note(finding: &Finding, krate: &Path) -> TokenStream {
-    let Finding { lint, at } = finding;
+fn note(warning: &Warning, krate: &Path) -> TokenStream {
+    let Warning { lint, at } = warning;
     // From the first of the tokens to the last.
     let place = |tree: Option<TokenTree>| {
         let place = tree.map_or_else(Span::call_site, |tree| tree.span());

@@ -8,53 +8,55 @@
 //! which may run on any thread, nor in nested functions; and not of a short path (`fs::read(..)`)
 //! unless its value is used at once as only the blocking one's can be.
 
-mod arc;
-mod circle;
-mod dropped;
-mod guard;
+mod arc_missing;
+mod block_on_thread;
+mod blocking_calls;
+mod dropped_job;
+mod guard_across_await;
 mod level;
-mod stall;
-mod thread;
-mod unreachable;
-mod unused;
+mod pool_cycle;
+mod unreachable_state;
+mod unused_value;
 
-pub(crate) use guard::{awaits, noted};
+pub(crate) use guard_across_await::{awaits, noted};
 
 use crate::{
     model::{Method, Role, Service},
-    report::{Finding, Lint},
+    report::{Lint, Warning},
 };
 use quote::ToTokens;
 
 /// Every warning of a block goes to the sinks of its methods.
 pub(crate) fn service(service: &Service) {
-    let (jobs, futures) = (dropped::jobs(service), thread::futures(service));
-    let (helpers, need_the_arc) = (unused::helpers(service), arc::methods(service));
+    let (jobs, futures) = (dropped_job::jobs(service), block_on_thread::futures(service));
+    let (helpers, need_the_arc) = (unused_value::helpers(service), arc_missing::methods(service));
     for method in service.methods() {
         self::method(method);
-        for at in unused::find(method.function.body.stream(), &helpers) {
-            method.sink.warn(Finding { lint: Lint::UnusedValue, at });
+        for at in unused_value::find(method.function.body.stream(), &helpers) {
+            method.sink.warn(Warning { lint: Lint::UnusedValue, at });
         }
-        let arc_missing = arc::find(method, &need_the_arc);
+        let arc_missing = arc_missing::find(method, &need_the_arc);
         if !arc_missing.is_empty() {
-            arc_missing.into_iter().for_each(|finding| method.sink.warn(finding));
+            arc_missing.into_iter().for_each(|warning| method.sink.warn(warning));
             continue;
         }
         let body = method.function.body.stream();
         let blocks = matches!(method.role, Role::Blocking(_));
-        let waits = blocks.then(|| thread::find(body.clone(), &futures)).into_iter().flatten();
-        for finding in dropped::find(body, &jobs).into_iter().chain(waits) {
-            method.sink.warn(finding);
+        let waits = blocks.then(|| block_on_thread::find(body.clone(), &futures)).into_iter().flatten();
+        for warning in dropped_job::find(body, &jobs).into_iter().chain(waits) {
+            method.sink.warn(warning);
         }
         if on_the_loop(method) {
             let body = method.function.body.stream();
-            for finding in stall::find(body.clone()).into_iter().chain(guard::find(body)) {
-                method.sink.warn(finding);
+            for warning in
+                blocking_calls::find(body.clone()).into_iter().chain(guard_across_await::find(body))
+            {
+                method.sink.warn(warning);
             }
         }
     }
-    circle::check(service);
-    unreachable::check(service);
+    pool_cycle::check(service);
+    unreachable_state::check(service);
 }
 
 /// The warnings of one method, or of a function that stands alone.
@@ -63,7 +65,7 @@ pub(crate) fn method(method: &Method) {
         let name = blocking.worker.as_ref().and_then(|worker| worker.name());
         let unused = name.filter(|name| !level::mentions(&method.function.body.stream(), name));
         if let Some(name) = unused {
-            method.sink.warn(Finding { lint: Lint::UnusedWorker, at: name.to_token_stream() });
+            method.sink.warn(Warning { lint: Lint::UnusedWorker, at: name.to_token_stream() });
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `#[blocking]`.
 
-use super::{Function, Host, Outcome, Param, Place, Shape, is_of_std, peel};
+use super::{BodyCallee, Function, Param, Placement, ReturnKind, Shape, is_of_std, peel};
 use crate::parse::{self, BlockingOptions};
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -12,12 +12,12 @@ pub(crate) struct Blocking {
     pub(crate) krate: Option<Path>,
     /// The name that the job goes by: `Thumbnails::shrink`.
     pub(crate) label: String,
-    pub(crate) place: Place,
+    pub(crate) callee: BodyCallee,
     /// `pool = ..`; the shared pool otherwise.
     pub(crate) pool: Option<Expr>,
     /// The pool's expression mentions an argument, which is about to move into the job.
     pub(crate) pool_may_borrow: bool,
-    pub(crate) deadline: Option<Limit>,
+    pub(crate) deadline: Option<DurationArg>,
     /// Jobs whose keys are equal run in order.
     pub(crate) lane: Option<Expr>,
     pub(crate) detached: bool,
@@ -25,12 +25,12 @@ pub(crate) struct Blocking {
     pub(crate) flat: Option<Ident>,
     pub(crate) worker: Option<Param>,
     pub(crate) args: Vec<Param>,
-    pub(crate) outcome: Outcome,
+    pub(crate) return_kind: ReturnKind,
     /// The block has a method of the name of the second function.
-    pub(crate) twin_taken: bool,
+    pub(crate) has_name_conflict: bool,
 }
 
-pub(crate) enum Limit {
+pub(crate) enum DurationArg {
     Literal(Duration),
     Expr(Box<Expr>),
 }
@@ -39,7 +39,7 @@ impl Blocking {
     /// Whether an expression of the attribute names the argument, or a part of it.
     pub(crate) fn names(&self, name: &Ident) -> bool {
         let deadline = match &self.deadline {
-            Some(Limit::Expr(expr)) => Some(&**expr),
+            Some(DurationArg::Expr(expr)) => Some(&**expr),
             _ => None,
         };
         let exprs = [self.pool.as_ref(), self.lane.as_ref(), deadline];
@@ -49,7 +49,7 @@ impl Blocking {
     pub(super) fn new(
         options: BlockingOptions,
         function: &Function,
-        host: &Host,
+        placement: &Placement,
         krate: Option<&Path>,
     ) -> Self {
         let BlockingOptions { pool, deadline, lane, detached, nested, flat, krate: own } = options;
@@ -58,29 +58,31 @@ impl Blocking {
         let name = function.sig.ident.unraw().to_string();
         Blocking {
             krate: own.map(|keyed| keyed.value).or_else(|| krate.cloned()),
-            label: match host {
-                Host::Service { name: host, .. } if !host.is_empty() => format!("{host}::{name}"),
+            label: match placement {
+                Placement::Service { name: placement, .. } if !placement.is_empty() => {
+                    format!("{placement}::{name}")
+                }
                 _ => name,
             },
-            place: Place::of(function, host),
+            callee: BodyCallee::of(function, placement),
             pool_may_borrow: pool.as_ref().is_some_and(|pool| mentions_argument(pool, &args)),
             pool,
             deadline: deadline.map(|keyed| match keyed.value {
-                parse::Limit::Literal(duration) => Limit::Literal(duration),
-                parse::Limit::Expr(expr) => Limit::Expr(expr),
+                parse::DurationArg::Literal(duration) => DurationArg::Literal(duration),
+                parse::DurationArg::Expr(expr) => DurationArg::Expr(expr),
             }),
             lane: lane.map(|keyed| keyed.value),
             detached: detached.is_some(),
-            outcome: match (&nested, &flat, function.output()) {
-                (Some(_), _, output) => Outcome::plain(output),
-                (None, Some(_), Some(output)) => Outcome::fallible(output),
-                (None, _, output) => Outcome::of(output),
+            return_kind: match (&nested, &flat, function.output()) {
+                (Some(_), _, output) => ReturnKind::plain(output),
+                (None, Some(_), Some(output)) => ReturnKind::fallible(output),
+                (None, _, output) => ReturnKind::of(output),
             },
             nested,
             flat,
             worker,
             args,
-            twin_taken: false,
+            has_name_conflict: false,
         }
     }
 }

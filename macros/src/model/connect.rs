@@ -5,7 +5,7 @@ use syn::Type;
 
 /// What a hook makes, as far as tokens tell.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Made {
+pub(crate) enum ConnectOutput {
     /// The connection's value.
     Conn,
     /// The first state.
@@ -13,22 +13,22 @@ pub(crate) enum Made {
     /// `(Conn, State)`
     Both,
     /// One of these, by another name: the compiler tells which.
-    Open,
+    Unknown,
 }
 
 /// What `#[on(connect)]` makes, where its type says so.
-pub(crate) fn made(hook: &Hook, states: Option<&StateEnum>) -> Made {
-    let Some(states) = states else { return Made::Conn };
-    match hook.outcome.ok().map(peel) {
+pub(crate) fn connect_output(hook: &Hook, states: Option<&StateEnum>) -> ConnectOutput {
+    let Some(states) = states else { return ConnectOutput::Conn };
+    match hook.return_kind.ok().map(peel) {
         Some(Type::Tuple(tuple)) if tuple.elems.len() == 2 => match &tuple.elems[1] {
-            state if states.is(state) => Made::Both,
-            other if is_of_std(other) => Made::Conn,
-            _ => Made::Open,
+            state if states.is(state) => ConnectOutput::Both,
+            other if is_of_std(other) => ConnectOutput::Conn,
+            _ => ConnectOutput::Unknown,
         },
-        Some(ty) if states.is(ty) => Made::State,
-        Some(ty) if is_of_std(ty) => Made::Conn,
-        Some(_) => Made::Open,
-        None if hook.outcome.is_fallible() => Made::Open,
-        None => Made::Conn,
+        Some(ty) if states.is(ty) => ConnectOutput::State,
+        Some(ty) if is_of_std(ty) => ConnectOutput::Conn,
+        Some(_) => ConnectOutput::Unknown,
+        None if hook.return_kind.is_fallible() => ConnectOutput::Unknown,
+        None => ConnectOutput::Conn,
     }
 }

@@ -1,7 +1,7 @@
 //! A service as it is described: what stands at its methods, and what their bodies name, as text.
 
-use super::{Blocking, Cause, Limit, Method, Move, Role, Service, targets, variant};
-use crate::parse::{self, Event, StateOptions};
+use super::{Blocking, DurationArg, Method, Role, Service, TransitionHandler, Trigger, next_states, variant};
+use crate::parse::{self, HookEvent, StateOptions};
 use portcullis_describe as describe;
 use proc_macro2::{Delimiter, Ident, Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use syn::{Attribute, Expr, ExprLit, Lit, Meta, ext::IdentExt};
 
 /// What is said of one method; the fields are those of [`describe::Method`].
-pub(crate) struct Described<'a> {
+pub(crate) struct MethodDescription<'a> {
     pub(crate) method: &'a Method,
     pub(crate) role: describe::Role,
     pub(crate) name: String,
@@ -29,7 +29,7 @@ pub(crate) struct Described<'a> {
 
 impl Service {
     /// Every method that has a part in the service.
-    pub(crate) fn described(&self) -> Vec<Described<'_>> {
+    pub(crate) fn described(&self) -> Vec<MethodDescription<'_>> {
         let mut all: Vec<_> = self.methods().filter_map(|method| self.described_method(method)).collect();
         let known: Vec<(String, bool)> =
             all.iter().map(|one| (one.name.clone(), one.role == describe::Role::OnThread)).collect();
@@ -39,8 +39,8 @@ impl Service {
         all
     }
 
-    fn described_method<'a>(&self, method: &'a Method) -> Option<Described<'a>> {
-        let mut one = Described {
+    fn described_method<'a>(&self, method: &'a Method) -> Option<MethodDescription<'a>> {
+        let mut one = MethodDescription {
             method,
             role: role(method)?,
             name: method.function.sig.ident.unraw().to_string(),
@@ -58,12 +58,12 @@ impl Service {
             calls: Vec::new(),
         };
         match &method.role {
-            Role::Move(step) => {
-                one.moves(step);
+            Role::Transition(transition) => {
+                one.transition_handlers(transition);
                 self.leads(method, true, &mut one);
             }
             // What gives no state is not understood, and need not be.
-            Role::Hook(hook) if hook.event == Some(Event::Connect) => self.leads(method, false, &mut one),
+            Role::Hook(hook) if hook.event == Some(HookEvent::Connect) => self.leads(method, false, &mut one),
             Role::Blocking(blocking) => one.runs(blocking),
             _ => {}
         }
@@ -71,9 +71,9 @@ impl Service {
     }
 
     /// The states that the body leads to, by their methods' names.
-    fn leads(&self, method: &Method, gives_a_state: bool, one: &mut Described<'_>) {
+    fn leads(&self, method: &Method, gives_a_state: bool, one: &mut MethodDescription<'_>) {
         let Some(states) = &self.states else { return };
-        let found = targets(&method.function.body.stream(), &states.ident, &self.variants());
+        let found = next_states(&method.function.body.stream(), &states.ident, &self.variants());
         let name = |named: &Ident| {
             let handler =
                 self.state_handlers().find(|(method, _)| variant(&method.function.sig.ident) == *named);
@@ -83,27 +83,27 @@ impl Service {
             )
         };
         one.next = found.named.iter().map(name).collect();
-        one.dynamic = !found.understood && (gives_a_state || !one.next.is_empty());
+        one.dynamic = !found.exhaustive && (gives_a_state || !one.next.is_empty());
     }
 }
 
-impl Described<'_> {
-    fn moves(&mut self, step: &Move) {
-        match &step.cause {
-            Cause::Request(StateOptions { start, idle, max_duration, .. }) => {
+impl MethodDescription<'_> {
+    fn transition_handlers(&mut self, transition: &TransitionHandler) {
+        match &transition.trigger {
+            Trigger::Request(StateOptions { start, idle, max_duration, .. }) => {
                 self.start = start.is_some();
-                let limit = |limit: &parse::Limit| match limit {
-                    parse::Limit::Literal(duration) => said(*duration),
-                    parse::Limit::Expr(expr) => text(expr),
+                let limit = |limit: &parse::DurationArg| match limit {
+                    parse::DurationArg::Literal(duration) => said(*duration),
+                    parse::DurationArg::Expr(expr) => text(expr),
                 };
                 self.idle = idle.as_ref().map(|keyed| limit(&keyed.value));
                 self.max_duration = max_duration.as_ref().map(|keyed| limit(&keyed.value));
-                self.data = step.data.iter().map(|param| text(&param.written.ty)).collect();
+                self.data = transition.data.iter().map(|param| text(&param.written.ty)).collect();
             }
-            Cause::Event { states, .. } => {
+            Trigger::Event { states, .. } => {
                 self.states = states.iter().map(|state| state.unraw().to_string()).collect();
             }
-            Cause::Timeout { state, .. } => {
+            Trigger::Timeout { state, .. } => {
                 self.states = state.iter().map(|state| state.unraw().to_string()).collect();
             }
         }
@@ -113,8 +113,8 @@ impl Described<'_> {
         self.pool = blocking.pool.as_ref().map(text);
         self.lane = blocking.lane.as_ref().map(text);
         self.deadline = blocking.deadline.as_ref().map(|deadline| match deadline {
-            Limit::Literal(duration) => said(*duration),
-            Limit::Expr(expr) => text(expr),
+            DurationArg::Literal(duration) => said(*duration),
+            DurationArg::Expr(expr) => text(expr),
         });
     }
 }
@@ -130,22 +130,22 @@ fn role(method: &Method) -> Option<describe::Role> {
             HandlerKind::Request { .. } => Of::OnRequest,
             HandlerKind::Session { .. } => Of::OnSession,
         },
-        Role::Move(step) => match step.cause {
-            Cause::Request(_) => Of::OnState,
-            Cause::Event { .. } => Of::OnEvent,
-            Cause::Timeout { .. } => Of::OnTimeout,
+        Role::Transition(transition) => match transition.trigger {
+            Trigger::Request(_) => Of::OnState,
+            Trigger::Event { .. } => Of::OnEvent,
+            Trigger::Timeout { .. } => Of::OnTimeout,
         },
-        Role::Around(around) => match around.side {
+        Role::Interceptor(interceptor) => match interceptor.side {
             Side::Before => Of::Before,
             Side::After => Of::After,
         },
         Role::Hook(hook) => match hook.event? {
-            Event::Start => Of::OnStart,
-            Event::Connect => Of::OnConnect,
-            Event::Error => Of::OnError,
-            Event::Disconnect => Of::OnDisconnect,
-            Event::Stop => Of::OnStop,
-            Event::Timeout => Of::OnTimeout,
+            HookEvent::Start => Of::OnStart,
+            HookEvent::Connect => Of::OnConnect,
+            HookEvent::Error => Of::OnError,
+            HookEvent::Disconnect => Of::OnDisconnect,
+            HookEvent::Stop => Of::OnStop,
+            HookEvent::Timeout => Of::OnTimeout,
         },
     })
 }

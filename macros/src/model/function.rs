@@ -1,7 +1,7 @@
 //! What every role shares: receiver, parameters, where the function stands.
 
-use super::{Misreading, StateEnum, loan};
-use crate::parse::Half;
+use super::{Misuse, StateEnum, borrow};
+use crate::parse::IncompleteFn;
 use proc_macro2::{Group, Ident};
 use syn::{
     Attribute, FnArg, Pat, PatType, ReceiverKind, ReturnType, Signature, Type, TypeReference, Visibility,
@@ -17,15 +17,15 @@ pub(crate) struct Function {
     pub(crate) receiver: Receiver,
     pub(crate) params: Vec<Param>,
     pub(crate) body: Group,
-    pub(crate) misreadings: Vec<Misreading>,
+    pub(crate) misuses: Vec<Misuse>,
     /// It is half written, and this is all of it.
-    pub(crate) half: Option<Half>,
+    pub(crate) incomplete: Option<IncompleteFn>,
     /// The attributes of the block that it stands in, for the lint levels among them.
     pub(crate) levels: Vec<Attribute>,
 }
 
 /// Where a function with an attribute of ours stands.
-pub(crate) enum Host {
+pub(crate) enum Placement {
     /// In a `#[service]` block of the type of this name.
     Service {
         name: String,
@@ -34,31 +34,31 @@ pub(crate) enum Host {
         params: Vec<Ident>,
     },
     /// Under an attribute that sees only the function.
-    Alone,
+    Standalone,
 }
 
-impl Host {
+impl Placement {
     /// The name of the block's type.
     pub(super) fn type_name(&self) -> &str {
         match self {
-            Host::Service { name, .. } => name,
-            Host::Alone => "",
+            Placement::Service { name, .. } => name,
+            Placement::Standalone => "",
         }
     }
 
     /// The type and const parameters of the block.
     pub(super) fn params(&self) -> &[Ident] {
         match self {
-            Host::Service { params, .. } => params,
-            Host::Alone => &[],
+            Placement::Service { params, .. } => params,
+            Placement::Standalone => &[],
         }
     }
 
     /// The enum of the block's states, if it has any.
     pub(super) fn states(&self) -> Option<&StateEnum> {
         match self {
-            Host::Service { states, .. } => states.as_deref(),
-            Host::Alone => None,
+            Placement::Service { states, .. } => states.as_deref(),
+            Placement::Standalone => None,
         }
     }
 }
@@ -110,8 +110,8 @@ impl Function {
             receiver,
             params,
             body,
-            misreadings: Vec::new(),
-            half: None,
+            misuses: Vec::new(),
+            incomplete: None,
             levels: Vec::new(),
         }
     }
@@ -145,7 +145,7 @@ impl Function {
             && self.receiver.lifetime().is_none();
         let owned = self.params.iter().map(|param| &*param.written.ty).chain(self.output());
         let cfg = self.params.iter().any(|param| param.cfg().is_some());
-        plain_async && safe && lends && !cfg && owned.into_iter().all(|ty| loan::find(ty).is_none())
+        plain_async && safe && lends && !cfg && owned.into_iter().all(|ty| borrow::find(ty).is_none())
     }
 }
 

@@ -1,7 +1,7 @@
 //! `self.f(worker, ..)` where `f` is a job: found in a body's tokens, where they leave no doubt.
 
-use super::misread::is_of_macro;
-use super::{Method, Misreading, Receiver, Role};
+use super::misuse::is_of_macro;
+use super::{Method, Misuse, Receiver, Role};
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 
 /// A blocking method, and how many arguments its job takes.
@@ -20,7 +20,7 @@ impl Job {
 }
 
 /// The names in `self.name(worker, ..)` that have one argument too many, and so can't be meant.
-pub(super) fn find(body: TokenStream, worker: &Ident, jobs: &[Job]) -> Vec<Misreading> {
+pub(super) fn find(body: TokenStream, worker: &Ident, jobs: &[Job]) -> Vec<Misuse> {
     let trees: Vec<TokenTree> = body.into_iter().collect();
     let mut found = Vec::new();
     for (at, tree) in trees.iter().enumerate() {
@@ -32,7 +32,7 @@ pub(super) fn find(body: TokenStream, worker: &Ident, jobs: &[Job]) -> Vec<Misre
             .and_then(|name| jobs.iter().find(|job| job.name == *name).map(|job| (name, job.args)));
         match called {
             Some((name, args)) if arguments(group.stream(), worker) == Some(args + 1) => {
-                found.push(Misreading::Handed(name.clone()));
+                found.push(Misuse::WorkerPassed(name.clone()));
             }
             _ => found.extend(find(group.stream(), worker, jobs)),
         }

@@ -1,7 +1,7 @@
 //! `#[request]` and `#[session]`.
 
-use super::{Function, Host, Outcome, Param, Shape, function::peel, roles::Hand};
-use crate::parse::{HalfClose, Keyed, RequestOptions, SessionOptions};
+use super::{Function, Param, Placement, ReturnKind, Shape, function::peel, params::ParamMatcher};
+use crate::parse::{HalfClose, KeyValue, RequestOptions, SessionOptions};
 use proc_macro2::Ident;
 use syn::{GenericArgument, PathArguments, Type};
 
@@ -12,8 +12,8 @@ pub(crate) struct Handler {
     pub(crate) peer: Option<Param>,
     pub(crate) conn: Option<Param>,
     /// Parameters without a place.
-    pub(crate) strays: Vec<Param>,
-    pub(crate) outcome: Outcome,
+    pub(crate) unmatched: Vec<Param>,
+    pub(crate) return_kind: ReturnKind,
 }
 
 pub(crate) enum HandlerKind {
@@ -36,15 +36,15 @@ pub(crate) enum SessionTypes<'a> {
 }
 
 impl Handler {
-    pub(super) fn request(options: RequestOptions, function: &Function, host: &Host) -> Self {
+    pub(super) fn request(options: RequestOptions, function: &Function, placement: &Placement) -> Self {
         let RequestOptions { send_result, half_close } = options;
-        let mut hand = Hand::new(&function.params);
+        let mut hand = ParamMatcher::new(&function.params);
         let request = hand.last_owned();
         let peer = hand.shared();
         let conn = hand.exclusive();
-        let outcome = match send_result {
-            Some(_) => Outcome::plain(function.output()),
-            None => Outcome::by_type(function.output(), host.params()),
+        let return_kind = match send_result {
+            Some(_) => ReturnKind::plain(function.output()),
+            None => ReturnKind::by_type(function.output(), placement.params()),
         };
         // A handler that knows its peer sends to it, and learns that it has gone.
         let default = if peer.is_some() { HalfClose::Cancel } else { HalfClose::Answer };
@@ -53,14 +53,14 @@ impl Handler {
             kind: HandlerKind::Request { request, send_result },
             peer,
             conn,
-            strays: hand.strays(),
-            outcome,
+            unmatched: hand.unmatched(),
+            return_kind,
         }
     }
 
-    pub(super) fn session(options: SessionOptions, function: &Function, host: &Host) -> Self {
+    pub(super) fn session(options: SessionOptions, function: &Function, placement: &Placement) -> Self {
         let SessionOptions { half_close } = options;
-        let mut hand = Hand::new(&function.params);
+        let mut hand = ParamMatcher::new(&function.params);
         let session = hand.last_exclusive();
         let peer = hand.shared();
         let conn = hand.exclusive();
@@ -69,8 +69,8 @@ impl Handler {
             kind: HandlerKind::Session { session },
             peer,
             conn,
-            strays: hand.strays(),
-            outcome: Outcome::of_hook(function.output(), host.params()),
+            unmatched: hand.unmatched(),
+            return_kind: ReturnKind::of_hook(function.output(), placement.params()),
         }
     }
 
@@ -96,7 +96,7 @@ impl Handler {
     }
 }
 
-fn chosen(written: Option<Keyed<HalfClose>>, default: HalfClose) -> HalfClose {
+fn chosen(written: Option<KeyValue<HalfClose>>, default: HalfClose) -> HalfClose {
     written.map_or(default, |keyed| keyed.value)
 }
 

@@ -1,7 +1,7 @@
 //! `#[on(..)]`.
 
-use super::{Function, Host, Outcome, Param, StateEnum, function::peel, roles::Hand};
-use crate::parse::{Event, Keyed, OnOptions};
+use super::{Function, Param, Placement, ReturnKind, StateEnum, function::peel, params::ParamMatcher};
+use crate::parse::{HookEvent, KeyValue, OnOptions};
 use proc_macro2::Ident;
 use quote::ToTokens;
 use syn::Type;
@@ -9,12 +9,12 @@ use syn::Type;
 /// A hook in the life of the service or of a connection.
 pub(crate) struct Hook {
     /// None if the brackets are empty or mistaken.
-    pub(crate) event: Option<Event>,
+    pub(crate) event: Option<HookEvent>,
     pub(crate) event_key: Option<Ident>,
     /// A second event in the same brackets.
     pub(crate) second: Option<Ident>,
     /// The brackets were reported already.
-    pub(crate) mistaken: bool,
+    pub(crate) is_invalid: bool,
     /// `&T`: connect, disconnect and error.
     pub(crate) peer: Option<Param>,
     /// `&mut T` in error, owned in disconnect.
@@ -29,15 +29,15 @@ pub(crate) struct Hook {
     /// are.
     pub(crate) ends: Vec<Param>,
     /// Parameters without a place.
-    pub(crate) strays: Vec<Param>,
-    pub(crate) outcome: Outcome,
+    pub(crate) unmatched: Vec<Param>,
+    pub(crate) return_kind: ReturnKind,
 }
 
 impl Hook {
     /// Where there is neither a value nor a state, one that stands alone is the reason, whatever it
     /// is called.
     pub(super) fn expect_reason(&mut self) {
-        if self.event == Some(Event::Disconnect) && self.ends.len() == 1 {
+        if self.event == Some(HookEvent::Disconnect) && self.ends.len() == 1 {
             self.last = self.ends.pop();
         }
     }
@@ -45,61 +45,62 @@ impl Hook {
     /// The connection's value may be a `Reason` of the user's: then the name of one that stands
     /// alone tells nothing.
     pub(super) fn doubt_reason(&mut self) {
-        if let (Some(Event::Disconnect), None, None, true) =
+        if let (Some(HookEvent::Disconnect), None, None, true) =
             (self.event, &self.conn, &self.state, self.ends.is_empty())
         {
             self.ends.extend(self.last.take());
         }
     }
 
-    pub(super) fn new(options: OnOptions, function: &Function, host: &Host) -> Self {
-        let OnOptions { events, mistaken, state: _ } = options;
+    pub(super) fn new(options: OnOptions, function: &Function, placement: &Placement) -> Self {
+        let OnOptions { events, is_invalid, state: _ } = options;
         let mut events = events.into_iter();
         let (event_key, event) = match events.next() {
-            Some(Keyed { key, value }) => (Some(key), Some(value)),
+            Some(KeyValue { key, value }) => (Some(key), Some(value)),
             None => (None, None),
         };
-        let mut hand = Hand::new(&function.params);
+        let mut hand = ParamMatcher::new(&function.params);
         let (mut peer, mut conn, mut cleanup, mut last, mut state) = (None, None, None, None, None);
         let mut owned = Vec::new();
         match event {
-            Some(Event::Start) => cleanup = hand.exclusive(),
-            Some(Event::Connect) => peer = hand.shared(),
-            Some(Event::Error) => {
+            Some(HookEvent::Start) => cleanup = hand.exclusive(),
+            Some(HookEvent::Connect) => peer = hand.shared(),
+            Some(HookEvent::Error) => {
                 last = hand.last_owned();
                 peer = hand.shared();
                 conn = hand.exclusive();
             }
-            Some(Event::Disconnect) => {
+            Some(HookEvent::Disconnect) => {
                 peer = hand.shared();
                 owned = hand.owned();
-                (conn, state, last) = ends(&mut owned, host);
+                (conn, state, last) = ends(&mut owned, placement);
             }
-            Some(Event::Stop | Event::Timeout) | None => {}
+            Some(HookEvent::Stop | HookEvent::Timeout) | None => {}
         }
         Hook {
             event,
             event_key,
             second: events.next().map(|keyed| keyed.key),
-            mistaken,
+            is_invalid,
             peer,
             conn,
             cleanup,
             last,
             state,
             ends: owned,
-            strays: hand.strays(),
-            outcome: match event {
-                Some(Event::Connect) => Outcome::by_type(function.output(), host.params()),
-                _ => Outcome::of_hook(function.output(), host.params()),
+            unmatched: hand.unmatched(),
+            return_kind: match event {
+                Some(HookEvent::Connect) => ReturnKind::by_type(function.output(), placement.params()),
+                _ => ReturnKind::of_hook(function.output(), placement.params()),
             },
         }
     }
 
     /// Of a value that `#[on(connect)]` makes: what is taken for the reason is that, where its type
     /// says so.
-    pub(super) fn takes_only(&mut self, made: &[String]) {
-        let is_made = |param: &&mut Param| made.contains(&param.written.ty.to_token_stream().to_string());
+    pub(super) fn takes_only(&mut self, connect_output: &[String]) {
+        let is_made =
+            |param: &&mut Param| connect_output.contains(&param.written.ty.to_token_stream().to_string());
         if self.conn.is_none() && self.state.is_none() && self.last.as_mut().filter(is_made).is_some() {
             self.conn = self.last.take();
         }
@@ -110,7 +111,7 @@ impl Hook {
 
     /// The type of the connection's value that `#[on(connect)]` makes, as it is spelt.
     pub(super) fn makes(&self, states: Option<&StateEnum>) -> Option<String> {
-        let made = match self.outcome.ok()? {
+        let connect_output = match self.return_kind.ok()? {
             Type::Tuple(pair)
                 if pair.elems.len() == 2 && states.is_some_and(|states| states.is(&pair.elems[1])) =>
             {
@@ -118,13 +119,13 @@ impl Hook {
             }
             ty => ty,
         };
-        (self.event == Some(Event::Connect)).then(|| made.to_token_stream().to_string())
+        (self.event == Some(HookEvent::Connect)).then(|| connect_output.to_token_stream().to_string())
     }
 }
 
 /// The connection's value, the last state, the reason: each may be left out, and they stand in this
 /// order. Taken from `owned` if all of them are told by their number and their names.
-fn ends(owned: &mut Vec<Param>, host: &Host) -> (Option<Param>, Option<Param>, Option<Param>) {
+fn ends(owned: &mut Vec<Param>, placement: &Placement) -> (Option<Param>, Option<Param>, Option<Param>) {
     // `hr::Reason` is another.
     let is_reason = |param: &Param| match peel(&param.written.ty) {
         Type::Path(path) => {
@@ -134,8 +135,9 @@ fn ends(owned: &mut Vec<Param>, host: &Host) -> (Option<Param>, Option<Param>, O
         }
         _ => false,
     };
-    let is_state = |param: &Param| host.states().is_some_and(|states| states.is_option(&param.written.ty));
-    let has_states = host.states().is_some();
+    let is_state =
+        |param: &Param| placement.states().is_some_and(|states| states.is_option(&param.written.ty));
+    let has_states = placement.states().is_some();
     let told = match owned.as_slice() {
         [] => (None, None, None),
         [conn, state, reason] => (Some(conn), Some(state), Some(reason)),

@@ -2,11 +2,13 @@
 //! `#[on(timeout = ..)]`.
 
 use super::{
-    Function, Outcome, Param, Shape,
+    Function, Param, ReturnKind, Shape,
     function::{last_segment, peel},
-    roles::Hand,
+    params::ParamMatcher,
 };
-use crate::parse::{EventOptions, HalfClose, Keyed, Limit, OnOptions, StateEnumOptions, StateOptions};
+use crate::parse::{
+    DurationArg, EventOptions, HalfClose, KeyValue, OnOptions, StateEnumOptions, StateOptions,
+};
 use proc_macro2::Ident;
 use syn::{GenericArgument, Path, PathArguments, Type, Visibility, ext::IdentExt};
 
@@ -19,39 +21,39 @@ pub(crate) struct StateEnum {
 }
 
 /// A method that takes a state's data and gives the next state.
-pub(crate) struct Move {
-    pub(crate) cause: Cause,
+pub(crate) struct TransitionHandler {
+    pub(crate) trigger: Trigger,
     pub(crate) peer: Option<Param>,
     pub(crate) conn: Option<Param>,
     pub(crate) data: Vec<Param>,
     /// The request or the event.
     pub(crate) message: Option<Param>,
     /// Parameters without a place.
-    pub(crate) strays: Vec<Param>,
-    pub(crate) outcome: Outcome,
-    pub(crate) gives: Gives,
+    pub(crate) unmatched: Vec<Param>,
+    pub(crate) return_kind: ReturnKind,
+    pub(crate) return_shape: ReturnShape,
 }
 
 /// What makes a session move on.
-pub(crate) enum Cause {
+pub(crate) enum Trigger {
     /// `#[state]`: a request, in the state that the method is named after.
     Request(StateOptions),
     /// `#[event(..)]`: what was posted, in one of these states.
-    Event { states: Vec<Ident>, mistaken: bool },
+    Event { states: Vec<Ident>, is_invalid: bool },
     /// `#[on(timeout = ..)]`: that the time of this state is over.
     Timeout { state: Option<Ident>, second: Option<Ident> },
 }
 
 /// What a method of a machine returns when it succeeds, as far as tokens tell.
-pub(crate) enum Gives {
+pub(crate) enum ReturnShape {
     /// The next state.
     State,
     /// A response, and the next state.
-    Both { response: Box<Type>, state: Box<Type> },
+    ResponseAndState { response: Box<Type>, state: Box<Type> },
     /// By another name: the compiler sees through it.
     Alias(Box<Type>),
     /// No `->`.
-    Nothing,
+    Unit,
 }
 
 impl StateEnum {
@@ -76,62 +78,62 @@ impl StateEnum {
     }
 }
 
-impl Move {
+impl TransitionHandler {
     pub(super) fn state(options: StateOptions, function: &Function, states: Option<&StateEnum>) -> Self {
-        Move::new(Cause::Request(options), function, states)
+        TransitionHandler::new(Trigger::Request(options), function, states)
     }
 
     pub(super) fn event(options: EventOptions, function: &Function, states: Option<&StateEnum>) -> Self {
-        let EventOptions { states: names, mistaken } = options;
-        Move::new(Cause::Event { states: names, mistaken }, function, states)
+        let EventOptions { states: names, is_invalid } = options;
+        TransitionHandler::new(Trigger::Event { states: names, is_invalid }, function, states)
     }
 
     pub(super) fn timeout(options: OnOptions, function: &Function, states: Option<&StateEnum>) -> Self {
-        let OnOptions { events, state, mistaken: _ } = options;
-        let second = events.into_iter().nth(1).map(|Keyed { key, .. }| key);
-        Move::new(Cause::Timeout { state, second }, function, states)
+        let OnOptions { events, state, is_invalid: _ } = options;
+        let second = events.into_iter().nth(1).map(|KeyValue { key, .. }| key);
+        TransitionHandler::new(Trigger::Timeout { state, second }, function, states)
     }
 
-    fn new(cause: Cause, function: &Function, states: Option<&StateEnum>) -> Self {
-        let mut hand = Hand::new(&function.params);
-        let message = match cause {
-            Cause::Timeout { .. } => None,
-            Cause::Request(_) | Cause::Event { .. } => hand.last_owned(),
+    fn new(trigger: Trigger, function: &Function, states: Option<&StateEnum>) -> Self {
+        let mut hand = ParamMatcher::new(&function.params);
+        let message = match trigger {
+            Trigger::Timeout { .. } => None,
+            Trigger::Request(_) | Trigger::Event { .. } => hand.last_owned(),
         };
         // Where the message is borrowed by mistake, what is borrowed is that.
-        let forgotten = message.is_none() && !matches!(cause, Cause::Timeout { .. });
+        let forgotten = message.is_none() && !matches!(trigger, Trigger::Timeout { .. });
         let peer = if forgotten { hand.shared() } else { hand.peer() };
         let conn = hand.exclusive();
         // `&T` is data that is borrowed by mistake; a second `&mut T` has no place.
-        let (data, strays) =
-            hand.strays().into_iter().partition(|param| !matches!(param.shape, Shape::Exclusive(_)));
-        let outcome = Outcome::of(function.output());
-        let gives = gives(&outcome, states);
-        Move { cause, peer, conn, data, message, strays, outcome, gives }
+        let (data, unmatched) =
+            hand.unmatched().into_iter().partition(|param| !matches!(param.shape, Shape::Exclusive(_)));
+        let return_kind = ReturnKind::of(function.output());
+        let return_shape = return_shape(&return_kind, states);
+        TransitionHandler { trigger, peer, conn, data, message, unmatched, return_kind, return_shape }
     }
 
     /// `#[state]`, `#[event]`, `#[on(timeout)]`: as messages name it.
     pub(crate) fn attribute(&self) -> &'static str {
-        match self.cause {
-            Cause::Request(_) => "#[state]",
-            Cause::Event { .. } => "#[event]",
-            Cause::Timeout { .. } => "#[on(timeout)]",
+        match self.trigger {
+            Trigger::Request(_) => "#[state]",
+            Trigger::Event { .. } => "#[event]",
+            Trigger::Timeout { .. } => "#[on(timeout)]",
         }
     }
 
     /// What becomes of the handler when the peer closes its writing side: as `#[request]` has it.
     pub(crate) fn half_close(&self) -> HalfClose {
         let default = if self.peer.is_some() { HalfClose::Cancel } else { HalfClose::Answer };
-        match &self.cause {
-            Cause::Request(StateOptions { half_close: Some(written), .. }) => written.value,
+        match &self.trigger {
+            Trigger::Request(StateOptions { half_close: Some(written), .. }) => written.value,
             _ => default,
         }
     }
 
     /// The state's limits, if it has one at all.
-    pub(crate) fn limits(&self) -> Option<(Option<&Limit>, Option<&Limit>)> {
-        match &self.cause {
-            Cause::Request(StateOptions { idle, max_duration, .. })
+    pub(crate) fn limits(&self) -> Option<(Option<&DurationArg>, Option<&DurationArg>)> {
+        match &self.trigger {
+            Trigger::Request(StateOptions { idle, max_duration, .. })
                 if idle.is_some() || max_duration.is_some() =>
             {
                 Some((
@@ -144,21 +146,21 @@ impl Move {
     }
 }
 
-fn gives(outcome: &Outcome, states: Option<&StateEnum>) -> Gives {
-    let ok = match outcome {
-        Outcome::Unit => return Gives::Nothing,
-        Outcome::Plain(ty) | Outcome::Unclear { ty, .. } => ty,
-        Outcome::Written { ok, .. } => ok,
+fn return_shape(return_kind: &ReturnKind, states: Option<&StateEnum>) -> ReturnShape {
+    let ok = match return_kind {
+        ReturnKind::Unit => return ReturnShape::Unit,
+        ReturnKind::Plain(ty) | ReturnKind::Unresolved { ty, .. } => ty,
+        ReturnKind::Result { ok, .. } => ok,
         // `io::Result<(Reply, ChatState)>`; what else it may be, the compiler knows.
-        Outcome::Alias(ty) => only_argument(ty, "Result").unwrap_or(ty),
+        ReturnKind::ResultAlias(ty) => only_argument(ty, "Result").unwrap_or(ty),
     };
     match peel(ok) {
-        Type::Tuple(tuple) if tuple.elems.len() == 2 => Gives::Both {
+        Type::Tuple(tuple) if tuple.elems.len() == 2 => ReturnShape::ResponseAndState {
             response: Box::new(tuple.elems[0].clone()),
             state: Box::new(tuple.elems[1].clone()),
         },
-        ty if states.is_some_and(|states| states.is(ty)) => Gives::State,
-        ty => Gives::Alias(Box::new(ty.clone())),
+        ty if states.is_some_and(|states| states.is(ty)) => ReturnShape::State,
+        ty => ReturnShape::Alias(Box::new(ty.clone())),
     }
 }
 

@@ -4,8 +4,9 @@
 //! for [`check`](crate::check) to judge; [`expand`](crate::expand) falls back where a method's sink
 //! is not clean.
 
-mod around;
 mod blocking;
+mod body_callee;
+mod borrow;
 mod calls;
 mod connect;
 mod description;
@@ -13,38 +14,37 @@ mod function;
 mod handed;
 mod handler;
 mod hook;
-mod loan;
+mod interceptor;
 mod machine;
-mod misread;
-mod outcome;
-mod place;
+mod misuse;
+mod next_states;
+mod params;
 mod response;
-mod roles;
+mod return_kind;
 mod shared;
 mod spawned;
-mod targets;
 
-pub(crate) use around::{Around, Side};
-pub(crate) use blocking::{Blocking, Limit, mentions};
+pub(crate) use blocking::{Blocking, DurationArg, mentions};
+pub(crate) use body_callee::{BodyCallee, BodyCopy, first_static};
+pub(crate) use borrow::{Borrow, NotOwned, find as find_borrow};
 pub(crate) use calls::owned_form;
-pub(crate) use connect::{Made, made};
-pub(crate) use description::{Described, first_line};
-pub(crate) use function::{Function, Host, Param, Receiver, Shape, peel};
+pub(crate) use connect::{ConnectOutput, connect_output};
+pub(crate) use description::{MethodDescription, first_line};
+pub(crate) use function::{Function, Param, Placement, Receiver, Shape, peel};
 pub(crate) use handler::{Handler, HandlerKind, SessionTypes};
 pub(crate) use hook::Hook;
-pub(crate) use loan::{Loan, Unowned, find as loan};
-pub(crate) use machine::{Cause, Gives, Move, StateEnum, no_variant, variant};
-pub(crate) use misread::{Misreading, is_taken_apart};
-pub(crate) use outcome::{Outcome, is_concrete, is_of_std};
-pub(crate) use place::{BodyCopy, Place, first_static};
-pub(crate) use response::{in_any_case, named_response};
-pub(crate) use targets::{Targets, targets};
+pub(crate) use interceptor::{Interceptor, Side};
+pub(crate) use machine::{ReturnShape, StateEnum, TransitionHandler, Trigger, no_variant, variant};
+pub(crate) use misuse::{Misuse, is_taken_apart};
+pub(crate) use next_states::{NextStates, next_states};
+pub(crate) use response::{named_response, unconditional_first};
+pub(crate) use return_kind::{ReturnKind, is_concrete, is_of_std};
 
 use self::handed::Job;
 use crate::{
-    names::Word,
-    parse::{self, Event, Keyed, Mark, MarkKind, RequestOptions, ServiceOptions},
-    report::Sink,
+    attributes::AttrKind,
+    parse::{self, Attr, AttrArgs, HookEvent, KeyValue, RequestOptions, ServiceOptions},
+    report::ErrorSink,
 };
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
@@ -57,13 +57,13 @@ pub(crate) struct Service {
     /// How expansions name `portcullis`.
     pub(crate) krate: Option<Path>,
     /// `request = ..`, `response = ..`.
-    pub(crate) request: Option<Keyed<Type>>,
-    pub(crate) response: Option<Keyed<Type>>,
+    pub(crate) request: Option<KeyValue<Type>>,
+    pub(crate) response: Option<KeyValue<Type>>,
     /// `state(..)`, and what it says; there is an enum where there is a state.
     pub(crate) state_key: Option<Ident>,
     pub(crate) states: Option<StateEnum>,
     pub(crate) items: Vec<Item>,
-    pub(crate) sink: Sink,
+    pub(crate) sink: ErrorSink,
 }
 
 pub(crate) enum Item {
@@ -71,7 +71,7 @@ pub(crate) enum Item {
     /// Opaque, like bodies: emitted as it came.
     Other(TokenStream),
     /// What can't be read: emitted as it came, behind all that can.
-    Unread(TokenStream),
+    Unparsed(TokenStream),
 }
 
 /// A function and what it is for.
@@ -79,10 +79,10 @@ pub(crate) struct Method {
     pub(crate) function: Function,
     pub(crate) role: Role,
     /// Our attributes on it, by name: more than one is a mistake.
-    pub(crate) marks: Vec<Ident>,
+    pub(crate) own_attrs: Vec<Ident>,
     /// The paths of those that may not be ours.
     pub(crate) paths: Vec<Path>,
-    pub(crate) sink: Sink,
+    pub(crate) sink: ErrorSink,
 }
 
 pub(crate) enum Role {
@@ -94,8 +94,8 @@ pub(crate) enum Role {
     Blocking(Box<Blocking>),
     Handler(Box<Handler>),
     /// Of a state machine.
-    Move(Box<Move>),
-    Around(Box<Around>),
+    Transition(Box<TransitionHandler>),
+    Interceptor(Box<Interceptor>),
     Hook(Box<Hook>),
     /// Under an attribute that was reported already.
     Unusable,
@@ -107,7 +107,7 @@ impl Service {
         let states = states(&options, &head, &items, &sink);
         let ServiceOptions { krate, request, response, state } = options;
         let krate = krate.map(|keyed| keyed.value);
-        let host = Host::Service {
+        let placement = Placement::Service {
             name: type_name(&head.self_ty),
             states: states.map(Box::new),
             params: params(&head.generics),
@@ -117,21 +117,22 @@ impl Service {
             .into_iter()
             .map(|item| match item {
                 parse::Item::Fn(function) => {
-                    let mut method = Method::new(*function, &host, krate.as_ref());
-                    method.stands_alone(&mut names);
+                    let mut method = Method::new(*function, &placement, krate.as_ref());
+                    method.dedup_name(&mut names);
                     method.function.levels.clone_from(&head.attrs);
                     Item::Method(Box::new(method))
                 }
                 parse::Item::Other(tokens) => Item::Other(tokens),
-                parse::Item::Unread(tokens) => Item::Unread(tokens),
+                parse::Item::Unparsed(tokens) => Item::Unparsed(tokens),
             })
             .collect();
-        let states = match host {
-            Host::Service { states, .. } => states.map(|states| *states),
-            Host::Alone => None,
+        let states = match placement {
+            Placement::Service { states, .. } => states.map(|states| *states),
+            Placement::Standalone => None,
         };
-        let host = Host::Service { name: String::new(), states: None, params: params(&head.generics) };
-        misspelt(&mut items, &host);
+        let placement =
+            Placement::Service { name: String::new(), states: None, params: params(&head.generics) };
+        misspelt(&mut items, &placement);
         last_values(&mut items, states.as_ref());
         reasons(&mut items, states.as_ref());
         twins(&mut items);
@@ -154,33 +155,35 @@ impl Service {
 
     /// What keeps the service's type from being owned, if there is anything in the block that has
     /// to own the service.
-    pub(crate) fn borrowed(&self) -> Option<Unowned<'_>> {
-        let serves = |method: &Method| matches!(method.role, Role::Handler(_) | Role::Move(_));
+    pub(crate) fn borrowed(&self) -> Option<NotOwned<'_>> {
+        let serves = |method: &Method| matches!(method.role, Role::Handler(_) | Role::Transition(_));
         let owns = |method: &Method| match method.role {
             Role::Blocking(_) => !matches!(method.function.receiver, Receiver::None),
             _ => serves(method),
         };
         let ty = &*self.head.self_ty;
         // An object can own jobs, but not be a service.
-        let object = matches!(ty, Type::TraitObject(_)).then_some(Unowned::Object(ty));
+        let object = matches!(ty, Type::TraitObject(_)).then_some(NotOwned::Object(ty));
         let object =
             || object.filter(|_| self.methods().any(|method| serves(method) && !method.is_conditional()));
-        loan(ty).map(Unowned::Type).filter(|_| self.methods().any(owns)).or_else(object)
+        find_borrow(ty).map(NotOwned::Type).filter(|_| self.methods().any(owns)).or_else(object)
     }
 
     /// The states keep nothing of the block's parameters, so that a constant can tell what is one.
     pub(crate) fn has_concrete_states(&self) -> bool {
         let params = params(&self.head.generics);
-        let mut data = self.state_handlers().flat_map(|(_, step)| &step.data);
+        let mut data = self.state_handlers().flat_map(|(_, transition)| &transition.data);
         data.all(|param| is_concrete(&param.written.ty, &params))
     }
 
     /// Something is being written: a rule that it breaks the compiler knows, and what it lacks may
     /// be on its way.
-    pub(crate) fn is_half_written(&self) -> bool {
+    pub(crate) fn has_incomplete_fn(&self) -> bool {
         self.items.iter().any(|item| match item {
-            Item::Method(method) => method.function.half.as_ref().is_some_and(|half| half.is_reported),
-            Item::Unread(tokens) => !parse::ends_as_an_item(tokens),
+            Item::Method(method) => {
+                method.function.incomplete.as_ref().is_some_and(|incomplete| incomplete.is_reported)
+            }
+            Item::Unparsed(tokens) => !parse::is_terminated(tokens),
             Item::Other(_) => false,
         })
     }
@@ -188,7 +191,7 @@ impl Service {
     pub(crate) fn methods(&self) -> impl Iterator<Item = &Method> {
         self.items.iter().filter_map(|item| match item {
             Item::Method(method) => Some(&**method),
-            Item::Other(_) | Item::Unread(_) => None,
+            Item::Other(_) | Item::Unparsed(_) => None,
         })
     }
 
@@ -200,16 +203,16 @@ impl Service {
     }
 
     /// Of `#[state]`, `#[event]` and `#[on(timeout)]`.
-    pub(crate) fn moves(&self) -> impl Iterator<Item = (&Method, &Move)> {
+    pub(crate) fn transition_handlers(&self) -> impl Iterator<Item = (&Method, &TransitionHandler)> {
         self.methods().filter_map(|method| match &method.role {
-            Role::Move(step) => Some((method, &**step)),
+            Role::Transition(transition) => Some((method, &**transition)),
             _ => None,
         })
     }
 
     /// `#[state]`s: their names are those of the states.
-    pub(crate) fn state_handlers(&self) -> impl Iterator<Item = (&Method, &Move)> {
-        self.moves().filter(|(_, step)| matches!(step.cause, Cause::Request(_)))
+    pub(crate) fn state_handlers(&self) -> impl Iterator<Item = (&Method, &TransitionHandler)> {
+        self.transition_handlers().filter(|(_, transition)| matches!(transition.trigger, Trigger::Request(_)))
     }
 
     /// All of the enum of the states.
@@ -218,16 +221,16 @@ impl Service {
         self.state_handlers().map(|(method, _)| variant(&method.function.sig.ident)).chain([closed]).collect()
     }
 
-    pub(crate) fn arounds(&self, side: Side) -> impl Iterator<Item = (&Method, &Around)> {
+    pub(crate) fn interceptors(&self, side: Side) -> impl Iterator<Item = (&Method, &Interceptor)> {
         self.methods().filter_map(move |method| match &method.role {
-            Role::Around(around) if around.side == side => Some((method, &**around)),
+            Role::Interceptor(interceptor) if interceptor.side == side => Some((method, &**interceptor)),
             _ => None,
         })
     }
 
     /// Those of them with which all is well: one, or several whose `cfg`s exclude each other.
-    pub(crate) fn sound_arounds(&self, side: Side) -> impl Iterator<Item = (&Method, &Around)> {
-        self.arounds(side).filter(|(method, _)| method.sink.is_clean())
+    pub(crate) fn valid_interceptors(&self, side: Side) -> impl Iterator<Item = (&Method, &Interceptor)> {
+        self.interceptors(side).filter(|(method, _)| !method.sink.has_errors())
     }
 
     pub(crate) fn hooks(&self) -> impl Iterator<Item = (&Method, &Hook)> {
@@ -240,20 +243,20 @@ impl Service {
 
 impl Method {
     /// A method of a block, or a function under an attribute of ours that stands alone.
-    pub(crate) fn new(written: parse::Function, host: &Host, krate: Option<&Path>) -> Self {
-        let parse::Function { attrs, marks, vis, sig, body, half, sink } = written;
+    pub(crate) fn new(written: parse::Function, placement: &Placement, krate: Option<&Path>) -> Self {
+        let parse::Function { attrs, own_attrs, vis, sig, body, incomplete, sink } = written;
         let mut function = Function::new(attrs, vis, sig, body);
-        function.half = half;
-        let names = marks.iter().map(|mark| mark.name.clone()).collect();
-        let paths = marks.iter().filter_map(|mark| mark.path.clone()).collect();
-        let role = match meant(marks, &function) {
-            Some(mark) => marked(mark, &function, host, krate),
+        function.incomplete = incomplete;
+        let names = own_attrs.iter().map(|attr| attr.name.clone()).collect();
+        let paths = own_attrs.iter().filter_map(|attr| attr.path.clone()).collect();
+        let role = match role_attr(own_attrs, &function) {
+            Some(attr) => role_from_attr(attr, &function, placement, krate),
             None if function.is_helper() => Role::Helper,
             None => Role::Plain,
         };
-        function.misreadings = role.misreadings(&function, host);
+        function.misuses = role.misuses(&function, placement);
         sink.only_under(function.cfgs().map(ToTokens::to_token_stream).collect());
-        Method { function, role, marks: names, paths, sink }
+        Method { function, role, own_attrs: names, paths, sink }
     }
 
     /// Whether a `cfg` decides if it is there.
@@ -262,20 +265,22 @@ impl Method {
     }
 
     /// Where its body runs.
-    fn place(&self) -> calls::Place<'_> {
+    fn runs_on(&self) -> calls::RunsOn<'_> {
         match &self.role {
             Role::Blocking(blocking) if self.function.sig.asyncness.is_none() => {
-                calls::Place::Thread { worker: blocking.worker.as_ref().and_then(Param::name) }
+                calls::RunsOn::PoolThread { worker: blocking.worker.as_ref().and_then(Param::name) }
             }
-            Role::Blocking(_) | Role::Unusable => calls::Place::Unknown,
-            _ if self.function.sig.asyncness.is_some() && !self.function.has_worker() => calls::Place::Loop,
-            _ => calls::Place::Unknown,
+            Role::Blocking(_) | Role::Unusable => calls::RunsOn::Unknown,
+            _ if self.function.sig.asyncness.is_some() && !self.function.has_worker() => {
+                calls::RunsOn::EventLoop
+            }
+            _ => calls::RunsOn::Unknown,
         }
     }
 
     /// A second method of a name is the compiler's to report: once, and not of what is generated
     /// for it as well.
-    fn stands_alone(&mut self, names: &mut Vec<Ident>) {
+    fn dedup_name(&mut self, names: &mut Vec<Ident>) {
         let name = &self.function.sig.ident;
         if self.is_conditional() {
             return;
@@ -292,16 +297,16 @@ impl Method {
 }
 
 impl Role {
-    fn misreadings(&self, function: &Function, host: &Host) -> Vec<Misreading> {
-        let in_service = matches!(host, Host::Service { .. });
+    fn misuses(&self, function: &Function, placement: &Placement) -> Vec<Misuse> {
+        let in_service = matches!(placement, Placement::Service { .. });
         let body = || function.body.stream();
         let mut found = Vec::new();
         let worker = match self {
             Role::Blocking(blocking) => blocking.worker.as_ref().and_then(Param::name),
             _ => None,
         };
-        if in_service && self.is_sugared(function) {
-            found.extend(misread::find(body(), host.type_name()));
+        if in_service && self.has_rewritten_receiver(function) {
+            found.extend(misuse::find(body(), placement.type_name()));
             // `&'static self` may go anywhere.
             if function.receiver.lifetime().is_none() {
                 found.extend(spawned::find(body(), worker));
@@ -314,13 +319,13 @@ impl Role {
             }
         }
         match (self, function.sig.asyncness) {
-            (Role::Blocking(_), None) => found.extend(misread::awaits(body())),
+            (Role::Blocking(_), None) => found.extend(misuse::awaits(body())),
             (role, Some(_))
                 if in_service
                     && !function.has_worker()
                     && !matches!(role, Role::Blocking(_) | Role::Unusable) =>
             {
-                found.extend(misread::waits(body()));
+                found.extend(misuse::waits(body()));
             }
             _ => {}
         }
@@ -328,7 +333,7 @@ impl Role {
     }
 
     /// Here `&self` is `self: &Arc<Self>`.
-    fn is_sugared(&self, function: &Function) -> bool {
+    fn has_rewritten_receiver(&self, function: &Function) -> bool {
         let crosses = function.sig.asyncness.is_some() || matches!(self, Role::Blocking(_));
         crosses && matches!(function.receiver, Receiver::Shared(_))
     }
@@ -336,21 +341,20 @@ impl Role {
 
 /// A handler whose attribute is misspelt: the compiler says that there is no such attribute, and
 /// need not say that there is no service.
-fn misspelt(items: &mut [Item], host: &Host) {
-    let is_handler = |method: &Method| matches!(method.role, Role::Handler(_) | Role::Move(_));
-    if items
-        .iter()
-        .any(|item| matches!(item, Item::Method(method) if is_handler(method) || !method.marks.is_empty()))
-    {
+fn misspelt(items: &mut [Item], placement: &Placement) {
+    let is_handler = |method: &Method| matches!(method.role, Role::Handler(_) | Role::Transition(_));
+    if items.iter().any(
+        |item| matches!(item, Item::Method(method) if is_handler(method) || !method.own_attrs.is_empty()),
+    ) {
         return;
     }
     for item in items {
         let Item::Method(method) = item else { continue };
-        let is_nearly = method.function.attrs.iter().any(|attr| Word::is_nearly_a_handler(attr.path()));
-        if is_nearly && method.function.sig.asyncness.is_some() && method.function.half.is_none() {
-            let handler = Handler::request(RequestOptions::default(), &method.function, host);
+        let is_nearly = method.function.attrs.iter().any(|attr| AttrKind::is_nearly_a_handler(attr.path()));
+        if is_nearly && method.function.sig.asyncness.is_some() && method.function.incomplete.is_none() {
+            let handler = Handler::request(RequestOptions::default(), &method.function, placement);
             method.role = Role::Handler(Box::new(handler));
-            method.sink = method.sink.muted_child();
+            method.sink = method.sink.silenced_child();
             return;
         }
     }
@@ -360,11 +364,11 @@ fn misspelt(items: &mut [Item], host: &Host) {
 fn owns(item: &Item) -> bool {
     match item {
         Item::Method(method) => match method.role {
-            Role::Handler(_) | Role::Move(_) => true,
+            Role::Handler(_) | Role::Transition(_) => true,
             Role::Helper | Role::Blocking(_) => !matches!(method.function.receiver, Receiver::None),
-            Role::Plain | Role::Around(_) | Role::Hook(_) | Role::Unusable => false,
+            Role::Plain | Role::Interceptor(_) | Role::Hook(_) | Role::Unusable => false,
         },
-        Item::Other(_) | Item::Unread(_) => false,
+        Item::Other(_) | Item::Unparsed(_) => false,
     }
 }
 
@@ -377,14 +381,14 @@ fn last_values(items: &mut [Item], states: Option<&StateEnum>) {
                 Role::Hook(hook) => Some(&mut **hook),
                 _ => None,
             },
-            Item::Other(_) | Item::Unread(_) => None,
+            Item::Other(_) | Item::Unparsed(_) => None,
         })
         .collect();
-    let made: Vec<String> = hooks.iter().filter_map(|hook| hook.makes(states)).collect();
+    let connect_output: Vec<String> = hooks.iter().filter_map(|hook| hook.makes(states)).collect();
     hooks
         .iter_mut()
-        .filter(|hook| hook.event == Some(Event::Disconnect))
-        .for_each(|hook| hook.takes_only(&made));
+        .filter(|hook| hook.event == Some(HookEvent::Disconnect))
+        .for_each(|hook| hook.takes_only(&connect_output));
 }
 
 /// Which blocking methods have a neighbour of the name of their second function; a `cfg` may take
@@ -402,7 +406,7 @@ fn twins(items: &mut [Item]) {
         let Item::Method(method) = item else { continue };
         let is_taken = !method.is_conditional() && names.contains(&format!("blocking_{}", name(method)));
         if let Role::Blocking(blocking) = &mut method.role {
-            blocking.twin_taken = is_taken;
+            blocking.has_name_conflict = is_taken;
         }
     }
 }
@@ -411,14 +415,14 @@ fn twins(items: &mut [Item]) {
 fn reasons(items: &mut [Item], states: Option<&StateEnum>) {
     let of_user = items.iter().any(|item| match item {
         Item::Method(method) => match (&method.role, method.function.output()) {
-            (Role::Hook(hook), Some(ty)) if hook.event == Some(Event::Connect) => {
+            (Role::Hook(hook), Some(ty)) if hook.event == Some(HookEvent::Connect) => {
                 mentions(ty.to_token_stream(), "Reason")
             }
             _ => false,
         },
-        Item::Other(_) | Item::Unread(_) => false,
+        Item::Other(_) | Item::Unparsed(_) => false,
     });
-    let is_connect = |item: &Item| matches!(item, Item::Method(method) if matches!(&method.role, Role::Hook(hook) if hook.event == Some(Event::Connect)));
+    let is_connect = |item: &Item| matches!(item, Item::Method(method) if matches!(&method.role, Role::Hook(hook) if hook.event == Some(HookEvent::Connect)));
     let valueless = states.is_none() && !items.iter().any(is_connect);
     for item in items {
         let Item::Method(method) = item else { continue };
@@ -445,7 +449,7 @@ fn handed(items: &mut [Item]) {
         let Role::Blocking(blocking) = &method.role else { continue };
         let Some(worker) = blocking.worker.as_ref().and_then(Param::name) else { continue };
         let found = handed::find(method.function.body.stream(), worker, &jobs);
-        method.function.misreadings.extend(found);
+        method.function.misuses.extend(found);
     }
 }
 
@@ -460,47 +464,51 @@ fn called(items: &mut [Item]) {
         let Item::Method(method) = item else { continue };
         let body = method.function.body.stream();
         let is_shared = matches!(method.function.receiver, Receiver::Shared(_) | Receiver::Arc(_));
-        if !is_shared || method.function.half.is_some() {
+        if !is_shared || method.function.incomplete.is_some() {
             continue;
         }
-        let found = calls::find(body.clone(), &method.place(), &known);
-        method.function.misreadings.extend(found);
-        method.function.misreadings.extend(calls::assigned(body));
+        let found = calls::find(body.clone(), &method.runs_on(), &known);
+        method.function.misuses.extend(found);
+        method.function.misuses.extend(calls::assigned(body));
     }
 }
 
 /// The attribute that gives the role; that there is a second one is for the check to say. The one
 /// that is too many stands ahead of it where somebody is about to write a method there; and a
 /// handler is async.
-fn meant(mut marks: Vec<Mark>, function: &Function) -> Option<Mark> {
-    let is_blocking = |mark: &Mark| matches!(mark.kind, MarkKind::Blocking(_));
-    let fits = |mark: &Mark| is_blocking(mark) != function.sig.asyncness.is_some();
-    let fitting = marks.iter().rposition(fits).unwrap_or_default();
+fn role_attr(mut own_attrs: Vec<Attr>, function: &Function) -> Option<Attr> {
+    let is_blocking = |attr: &Attr| matches!(attr.kind, AttrArgs::Blocking(_));
+    let fits = |attr: &Attr| is_blocking(attr) != function.sig.asyncness.is_some();
+    let fitting = own_attrs.iter().rposition(fits).unwrap_or_default();
     // Of one that is written twice, the second is the one to remove.
-    let same = |mark: &Mark| marks.get(fitting).is_some_and(|fitting| mark.name == fitting.name);
-    let index = marks.iter().position(same).unwrap_or_default();
-    (index < marks.len()).then(|| marks.swap_remove(index))
+    let same = |attr: &Attr| own_attrs.get(fitting).is_some_and(|fitting| attr.name == fitting.name);
+    let index = own_attrs.iter().position(same).unwrap_or_default();
+    (index < own_attrs.len()).then(|| own_attrs.swap_remove(index))
 }
 
-fn marked(mark: Mark, function: &Function, host: &Host, krate: Option<&Path>) -> Role {
-    let Mark { name: _, path: _, kind } = mark;
+fn role_from_attr(attr: Attr, function: &Function, placement: &Placement, krate: Option<&Path>) -> Role {
+    let Attr { name: _, path: _, kind } = attr;
     match kind {
-        MarkKind::Blocking(options) => {
-            Role::Blocking(Box::new(Blocking::new(*options, function, host, krate)))
+        AttrArgs::Blocking(options) => {
+            Role::Blocking(Box::new(Blocking::new(*options, function, placement, krate)))
         }
-        MarkKind::Request(options) => Role::Handler(Box::new(Handler::request(options, function, host))),
-        MarkKind::Session(options) => Role::Handler(Box::new(Handler::session(options, function, host))),
-        MarkKind::State(options) => Role::Move(Box::new(Move::state(options, function, host.states()))),
-        MarkKind::Event(options) => Role::Move(Box::new(Move::event(options, function, host.states()))),
-        MarkKind::Before => Role::Around(Box::new(Around::new(Side::Before, function, host))),
-        MarkKind::After => Role::Around(Box::new(Around::new(Side::After, function, host))),
-        MarkKind::On(options) => match options.events.first() {
-            Some(Keyed { value: Event::Timeout, .. }) => {
-                Role::Move(Box::new(Move::timeout(options, function, host.states())))
+        AttrArgs::Request(options) => Role::Handler(Box::new(Handler::request(options, function, placement))),
+        AttrArgs::Session(options) => Role::Handler(Box::new(Handler::session(options, function, placement))),
+        AttrArgs::State(options) => {
+            Role::Transition(Box::new(TransitionHandler::state(options, function, placement.states())))
+        }
+        AttrArgs::Event(options) => {
+            Role::Transition(Box::new(TransitionHandler::event(options, function, placement.states())))
+        }
+        AttrArgs::Before => Role::Interceptor(Box::new(Interceptor::new(Side::Before, function, placement))),
+        AttrArgs::After => Role::Interceptor(Box::new(Interceptor::new(Side::After, function, placement))),
+        AttrArgs::On(options) => match options.events.first() {
+            Some(KeyValue { value: HookEvent::Timeout, .. }) => {
+                Role::Transition(Box::new(TransitionHandler::timeout(options, function, placement.states())))
             }
-            _ => Role::Hook(Box::new(Hook::new(options, function, host))),
+            _ => Role::Hook(Box::new(Hook::new(options, function, placement))),
         },
-        MarkKind::Unusable => Role::Unusable,
+        AttrArgs::Unusable => Role::Unusable,
     }
 }
 
@@ -519,13 +527,13 @@ fn states(
     options: &ServiceOptions,
     head: &ItemImpl,
     items: &[parse::Item],
-    sink: &Sink,
+    sink: &ErrorSink,
 ) -> Option<StateEnum> {
     let is_state = |item: &parse::Item| match item {
         parse::Item::Fn(function) => {
-            function.marks.iter().any(|mark| matches!(mark.kind, MarkKind::State(_)))
+            function.own_attrs.iter().any(|attr| matches!(attr.kind, AttrArgs::State(_)))
         }
-        parse::Item::Other(_) | parse::Item::Unread(_) => false,
+        parse::Item::Other(_) | parse::Item::Unparsed(_) => false,
     };
     let written = options.state_enum(sink);
     let name = type_ident(&head.self_ty).cloned().unwrap_or_else(|| Ident::new("Session", Span::call_site()));

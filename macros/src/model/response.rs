@@ -1,25 +1,31 @@
 //! The response of a state machine, where a method names it.
 
-use super::{Gives, Method, Param, Service, Shape, Side};
+use super::{Method, Param, ReturnShape, Service, Shape, Side};
 use syn::{GenericArgument, PathArguments, Type};
 
 /// The response that a method of a machine names, if one does.
 pub(crate) fn named_response(service: &Service) -> Option<&Type> {
-    let of_moves = in_any_case(service.moves()).find_map(|(_, step)| match &step.gives {
-        // The wrong way round, which is reported, the response is behind the state.
-        Gives::Both { response, state } => {
-            let swapped =
-                service.states.as_ref().is_some_and(|states| states.is(response) && !states.is(state));
-            Some(if swapped { &**state } else { &**response })
+    let of_moves = unconditional_first(service.transition_handlers()).find_map(|(_, transition)| {
+        match &transition.return_shape {
+            // The wrong way round, which is reported, the response is behind the state.
+            ReturnShape::ResponseAndState { response, state } => {
+                let swapped =
+                    service.states.as_ref().is_some_and(|states| states.is(response) && !states.is(state));
+                Some(if swapped { &**state } else { &**response })
+            }
+            _ => None,
         }
-        _ => None,
     });
-    of_moves.or_else(|| service.arounds(Side::Before).find_map(|(_, around)| around.response())).or_else(
-        || {
+    of_moves
+        .or_else(|| service.interceptors(Side::Before).find_map(|(_, interceptor)| interceptor.response()))
+        .or_else(|| {
             let of_hooks = service.hooks().filter_map(|(_, hook)| hook.peer.as_ref());
-            service.moves().filter_map(|(_, step)| step.peer.as_ref()).chain(of_hooks).find_map(peer_of)
-        },
-    )
+            service
+                .transition_handlers()
+                .filter_map(|(_, transition)| transition.peer.as_ref())
+                .chain(of_hooks)
+                .find_map(peer_of)
+        })
 }
 
 /// `Reply` of `&Peer<Reply>`.
@@ -35,7 +41,7 @@ fn peer_of(param: &Param) -> Option<&Type> {
 }
 
 /// Those without `cfg`s ahead of the others: what they name is there.
-pub(crate) fn in_any_case<'a, T>(
+pub(crate) fn unconditional_first<'a, T>(
     methods: impl Iterator<Item = (&'a Method, T)>,
 ) -> impl Iterator<Item = (&'a Method, T)> {
     let (conditional, others): (Vec<_>, Vec<_>) = methods.partition(|(method, _)| method.is_conditional());

@@ -2,7 +2,7 @@
 //! the method.
 
 use super::calls::only_call;
-use super::misread::{Misreading, is_of_macro};
+use super::misuse::{Misuse, is_of_macro};
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 
 /// What starts one, by whole paths.
@@ -15,13 +15,13 @@ const SPAWNERS: [&str; 5] = [
 ];
 
 /// `self` in the `async` block or the closure that `tokio::spawn` and its like are given.
-pub(super) fn find(body: TokenStream, worker: Option<&Ident>) -> Vec<Misreading> {
+pub(super) fn find(body: TokenStream, worker: Option<&Ident>) -> Vec<Misuse> {
     let mut found = Vec::new();
     scan(body, worker, &mut found);
     found
 }
 
-fn scan(tokens: TokenStream, worker: Option<&Ident>, found: &mut Vec<Misreading>) {
+fn scan(tokens: TokenStream, worker: Option<&Ident>, found: &mut Vec<Misuse>) {
     let trees: Vec<TokenTree> = tokens.into_iter().collect();
     for at in own(&trees) {
         let (Some(before), Some(TokenTree::Group(group))) = (trees.get(..at), trees.get(at)) else {
@@ -35,7 +35,7 @@ fn scan(tokens: TokenStream, worker: Option<&Ident>, found: &mut Vec<Misreading>
             group.delimiter() == Delimiter::Parenthesis && (by_path || (by_worker && !is_call))
         };
         match is_written_here(group.stream()).then(spawns) {
-            Some(true) => found.extend(first_self(group.stream()).map(|own| Misreading::Spawned(own.into()))),
+            Some(true) => found.extend(first_self(group.stream()).map(|own| Misuse::SelfEscapes(own.into()))),
             _ => scan(group.stream(), worker, found),
         }
     }

@@ -1,12 +1,12 @@
 //! Roles, and who gets which parameter.
 
 use super::*;
-use crate::parse::{Event, HalfClose, ServiceOptions, Target, target};
+use crate::parse::{HalfClose, HookEvent, ServiceOptions, Target, target};
 use quote::{ToTokens, quote};
 
 fn service(methods: TokenStream) -> Service {
     let Target::Block(block) =
-        target(ServiceOptions::default(), quote!(impl m::Svc<u8> { #methods }), &Sink::root())
+        target(ServiceOptions::default(), quote!(impl m::Svc<u8> { #methods }), &ErrorSink::root())
     else {
         panic!("a block")
     };
@@ -122,14 +122,14 @@ fn reference_kind_and_position_decide() {
         #[request]
         async fn f(&self, c: C) -> D {}
     ));
-    assert!(one.peer.is_none() && one.conn.is_none() && one.strays.is_empty());
+    assert!(one.peer.is_none() && one.conn.is_none() && one.unmatched.is_empty());
     assert_eq!(one.half_close, HalfClose::Answer);
 
     let turned = handler(quote!(
         #[request(half_close = cancel)]
         async fn f(&self, b: &mut B, a: &A, c: C) -> D {}
     ));
-    assert_eq!((ty(turned.conn.as_ref()), ty(turned.strays.first())), ("& mut B".into(), "& A".into()));
+    assert_eq!((ty(turned.conn.as_ref()), ty(turned.unmatched.first())), ("& mut B".into(), "& A".into()));
     assert_eq!(turned.half_close, HalfClose::Cancel);
 
     let session = handler(quote!(
@@ -166,7 +166,7 @@ fn hooks_take_what_they_need() {
         #[on(stop)]
         async fn f(&self, b: B) {}
     ));
-    assert_eq!((stop.event, ty(stop.strays.first())), (Some(Event::Stop), "B".into()));
+    assert_eq!((stop.event, ty(stop.unmatched.first())), (Some(HookEvent::Stop), "B".into()));
 }
 
 #[test]
@@ -205,48 +205,48 @@ fn the_worker_is_lent_and_comes_first() {
 
 #[test]
 fn results_are_guessed_by_their_last_name() {
-    let outcome = |method| blocking(method).outcome;
+    let return_kind = |method| blocking(method).return_kind;
     assert!(matches!(
-        outcome(quote!(
+        return_kind(quote!(
             #[blocking]
             fn f() {}
         )),
-        Outcome::Unit
+        ReturnKind::Unit
     ));
     assert!(matches!(
-        outcome(quote!(
+        return_kind(quote!(
             #[blocking]
             fn f() -> u8 {}
         )),
-        Outcome::Plain(_)
+        ReturnKind::Plain(_)
     ));
     assert!(matches!(
-        outcome(quote!(
+        return_kind(quote!(
             #[blocking]
             fn f() -> std::result::Result<A, B> {}
         )),
-        Outcome::Written { .. }
+        ReturnKind::Result { .. }
     ));
     assert!(matches!(
-        outcome(quote!(
+        return_kind(quote!(
             #[blocking]
             fn f() -> io::Result<A> {}
         )),
-        Outcome::Alias(_)
+        ReturnKind::ResultAlias(_)
     ));
     assert!(matches!(
-        outcome(quote!(
+        return_kind(quote!(
             #[blocking(nested)]
             fn f() -> Result<A, B> {}
         )),
-        Outcome::Plain(_)
+        ReturnKind::Plain(_)
     ));
     assert!(matches!(
-        outcome(quote!(
+        return_kind(quote!(
             #[blocking(flat)]
             fn f() -> Solved {}
         )),
-        Outcome::Alias(_)
+        ReturnKind::ResultAlias(_)
     ));
 }
 
@@ -261,11 +261,11 @@ fn a_job_is_called_as_its_function_stands() {
         "Svc::type"
     );
     let alone = |tokens: TokenStream| {
-        let function = parse::Function::blocking(&TokenStream::new(), tokens, &Sink::root())
+        let function = parse::Function::blocking(&TokenStream::new(), tokens, &ErrorSink::root())
             .expect("a function")
             .remove(0);
-        match Method::new(function, &Host::Alone, None).role {
-            Role::Blocking(blocking) => (blocking.label.clone(), blocking.place == Place::Impl),
+        match Method::new(function, &Placement::Standalone, None).role {
+            Role::Blocking(blocking) => (blocking.label.clone(), blocking.callee == BodyCallee::Associated),
             _ => panic!("a blocking function"),
         }
     };

@@ -1,11 +1,11 @@
 //! The item under `#[service]`, as written.
 
 use super::{
-    ServiceOptions, cases,
-    function::{Bare, Function},
-    options::without_invisible_group,
+    ServiceOptions, cfg,
+    function::{Function, RawFn},
+    options::strip_none_group,
 };
-use crate::report::Sink;
+use crate::report::ErrorSink;
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{
@@ -18,14 +18,14 @@ pub(crate) enum Target {
     /// An inherent `impl` block.
     Block(Box<Block>),
     /// Anything else.
-    Other(Box<Other>),
+    NotAnImpl(Box<NotAnImpl>),
 }
 
 /// An item that can't be a service, and what to call it.
-pub(crate) enum Other {
+pub(crate) enum NotAnImpl {
     TraitImpl(ItemImpl),
     Item { item: syn::Item },
-    Unreadable,
+    Unparsable,
 }
 
 /// An inherent `impl` block; its items are read apart from its head, so that a body is never
@@ -36,7 +36,7 @@ pub(crate) struct Block {
     pub(crate) head: ItemImpl,
     pub(crate) items: Vec<Item>,
     /// The parent of the functions' sinks.
-    pub(crate) sink: Sink,
+    pub(crate) sink: ErrorSink,
 }
 
 pub(crate) enum Item {
@@ -44,34 +44,34 @@ pub(crate) enum Item {
     /// Constants, types, macro calls.
     Other(TokenStream),
     /// What only the compiler can explain.
-    Unread(TokenStream),
+    Unparsed(TokenStream),
 }
 
 /// Reads the item and tells what it is.
-pub(crate) fn target(options: ServiceOptions, tokens: TokenStream, sink: &Sink) -> Target {
-    let tokens = without_invisible_group(tokens);
+pub(crate) fn target(options: ServiceOptions, tokens: TokenStream, sink: &ErrorSink) -> Target {
+    let tokens = strip_none_group(tokens);
     let other = match head(&tokens) {
         Some((head, body)) if head.trait_.is_none() => {
             let (attrs, items) = items(body.stream(), sink);
             let mut head = head;
             head.attrs.extend(attrs);
-            cases::flatten(&mut head.attrs);
+            cfg::flatten(&mut head.attrs);
             return Target::Block(Box::new(Block { options, head, items, sink: sink.clone() }));
         }
-        Some((head, _)) => Other::TraitImpl(head),
+        Some((head, _)) => NotAnImpl::TraitImpl(head),
         None => match syn::parse2(tokens) {
-            Ok(item) => Other::Item { item },
-            Err(_) => Other::Unreadable,
+            Ok(item) => NotAnImpl::Item { item },
+            Err(_) => NotAnImpl::Unparsable,
         },
     };
-    Target::Other(Box::new(other))
+    Target::NotAnImpl(Box::new(other))
 }
 
 /// An `impl` block whose parameters a `cfg` decides: the item for each case.
 pub(crate) fn cases_of_block(tokens: &TokenStream) -> Option<Vec<TokenStream>> {
-    let (head, body) = head(&super::without_invisible_group(tokens.clone()))?;
+    let (head, body) = head(&super::strip_none_group(tokens.clone()))?;
     let items = ImplItem::Verbatim(body.stream());
-    let cases = cases::of_block(&head.attrs, &head.generics)?;
+    let cases = cfg::cases_of_impl(&head.attrs, &head.generics)?;
     let case = |(attrs, generics)| ItemImpl { attrs, generics, items: vec![items.clone()], ..head.clone() };
     Some(cases.into_iter().map(|parts| case(parts).into_token_stream()).collect())
 }
@@ -88,13 +88,13 @@ fn head(tokens: &TokenStream) -> Option<(ItemImpl, Group)> {
 }
 
 /// Inner attributes and items of the block.
-fn items(tokens: TokenStream, sink: &Sink) -> (Vec<Attribute>, Vec<Item>) {
+fn items(tokens: TokenStream, sink: &ErrorSink) -> (Vec<Attribute>, Vec<Item>) {
     let mut attrs = Vec::new();
     let mut items = Vec::new();
     let read = |input: ParseStream<'_>| {
-        let ahead = input.fork();
-        if let Ok(inner) = ahead.call(Attribute::parse_inner) {
-            input.advance_to(&ahead);
+        let fork = input.fork();
+        if let Ok(inner) = fork.call(Attribute::parse_inner) {
+            input.advance_to(&fork);
             attrs = inner;
         }
         while !input.is_empty() {
@@ -104,32 +104,32 @@ fn items(tokens: TokenStream, sink: &Sink) -> (Vec<Attribute>, Vec<Item>) {
     };
     match read.parse2(tokens.clone()) {
         Ok(()) => (attrs, items),
-        Err(_) => (Vec::new(), vec![Item::Unread(tokens)]),
+        Err(_) => (Vec::new(), vec![Item::Unparsed(tokens)]),
     }
 }
 
 /// One item, or the cases of one.
-fn item(input: ParseStream<'_>, sink: &Sink) -> syn::Result<Vec<Item>> {
-    if let Some(items) = whole(input, sink) {
+fn item(input: ParseStream<'_>, sink: &ErrorSink) -> syn::Result<Vec<Item>> {
+    if let Some(items) = parse_item(input, sink) {
         return Ok(items);
     }
     let tokens = tokens_of_item(input)?;
-    Ok(vec![match Function::half(tokens.clone(), sink) {
+    Ok(vec![match Function::incomplete(tokens.clone(), sink) {
         Some(function) => Item::Fn(Box::new(function)),
-        None => Item::Unread(tokens),
+        None => Item::Unparsed(tokens),
     }])
 }
 
-fn whole(input: ParseStream<'_>, sink: &Sink) -> Option<Vec<Item>> {
-    let ahead = input.fork();
-    if let Ok(bare) = ahead.parse::<Bare>() {
-        input.advance_to(&ahead);
+fn parse_item(input: ParseStream<'_>, sink: &ErrorSink) -> Option<Vec<Item>> {
+    let fork = input.fork();
+    if let Ok(bare) = fork.parse::<RawFn>() {
+        input.advance_to(&fork);
         let function = |bare| Item::Fn(Box::new(Function::new(bare, sink.child())));
         return Some(bare.cases().into_iter().map(function).collect());
     }
-    let ahead = input.fork();
-    let item = ahead.parse().ok().filter(|item| !matches!(item, ImplItem::Verbatim(_)))?;
-    input.advance_to(&ahead);
+    let fork = input.fork();
+    let item = fork.parse().ok().filter(|item| !matches!(item, ImplItem::Verbatim(_)))?;
+    input.advance_to(&fork);
     Some(vec![Item::Other(item.into_token_stream())])
 }
 
@@ -152,16 +152,16 @@ fn tokens_of_item(input: ParseStream<'_>) -> syn::Result<TokenStream> {
             _ => false,
         };
         tokens.extend([tree]);
-        if last || another_begins(input, qualifies) {
+        if last || next_item_starts(input, qualifies) {
             break;
         }
     }
     Ok(tokens)
 }
 
-/// Half an item has no end of its own: what can be read as one behind it is the next, unless the
+/// IncompleteFn an item has no end of its own: what can be read as one behind it is the next, unless the
 /// words so far may belong to that.
-fn another_begins(input: ParseStream<'_>, qualifies: bool) -> bool {
+fn next_item_starts(input: ParseStream<'_>, qualifies: bool) -> bool {
     let first = input.peek(Token![#]) || input.peek(Token![pub]);
     let inner = input.peek(Token![async])
         || input.peek(Token![unsafe])
@@ -169,5 +169,5 @@ fn another_begins(input: ParseStream<'_>, qualifies: bool) -> bool {
         || input.peek(Token![type])
         || input.peek(Token![fn]);
     (first || inner && !qualifies)
-        && (input.fork().parse::<Bare>().is_ok() || input.fork().parse::<ImplItem>().is_ok())
+        && (input.fork().parse::<RawFn>().is_ok() || input.fork().parse::<ImplItem>().is_ok())
 }

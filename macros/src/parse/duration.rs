@@ -7,7 +7,7 @@ const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), 
 const EXAMPLE: &str = "write it as `\"250ms\"`, `\"2s\"`, `\"1m30s\"` or `\"2h\"`";
 
 /// Units as they are called elsewhere.
-const ELSEWHERE: [(&str, &[&str]); 4] = [
+const SYNONYMS: [(&str, &[&str]); 4] = [
     ("h", &["hour", "hours", "hr", "hrs", "H"]),
     ("m", &["min", "mins", "minute", "minutes", "M"]),
     ("s", &["sec", "secs", "second", "seconds", "S"]),
@@ -82,7 +82,7 @@ fn meant(text: &str) -> Option<String> {
     let mut meant = String::new();
     while !rest.is_empty() {
         let (number, unit, tail) = split(rest);
-        let known = ELSEWHERE.iter().find(|(_, names)| names.contains(&unit)).map_or(unit, |(unit, _)| unit);
+        let known = SYNONYMS.iter().find(|(_, names)| names.contains(&unit)).map_or(unit, |(unit, _)| unit);
         meant.extend([number, known]);
         rest = tail;
     }

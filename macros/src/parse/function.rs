@@ -1,11 +1,11 @@
 //! A function as written, in an `impl` block or free.
 
 use super::{
-    cases,
-    half::Half,
-    marks::{self, Mark, MarkKind},
+    attrs::{self, Attr, AttrArgs},
+    cfg,
+    incomplete::IncompleteFn,
 };
-use crate::{names::Word, report::Sink};
+use crate::{attributes::AttrKind, report::ErrorSink};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use syn::{
     Attribute, Signature, Token, Visibility,
@@ -15,20 +15,20 @@ use syn::{
 pub(crate) struct Function {
     /// The attributes that are not ours.
     pub(crate) attrs: Vec<Attribute>,
-    pub(crate) marks: Vec<Mark>,
+    pub(crate) own_attrs: Vec<Attr>,
     pub(crate) vis: Visibility,
     pub(crate) sig: Signature,
     pub(crate) body: Group,
     /// Of a function that can't be read as a whole: its tokens. What can be read of it is in the
     /// other fields.
-    pub(crate) half: Option<Half>,
+    pub(crate) incomplete: Option<IncompleteFn>,
     /// Where everything about this function is reported.
-    pub(crate) sink: Sink,
+    pub(crate) sink: ErrorSink,
 }
 
 /// What [`Function::parse`] reads before our attributes are told apart.
 #[derive(Clone)]
-pub(super) struct Bare {
+pub(super) struct RawFn {
     /// An attribute of ours is known to stand on it.
     is_ours: bool,
     attrs: Vec<Attribute>,
@@ -38,55 +38,59 @@ pub(super) struct Bare {
 }
 
 impl Function {
-    pub(super) fn new(bare: Bare, sink: Sink) -> Self {
-        let Bare { is_ours: _, mut attrs, vis, sig, body } = bare;
-        let marks = marks::take(&mut attrs, &sink);
-        Function { attrs, marks, vis, sig, body, half: None, sink }
+    pub(super) fn new(bare: RawFn, sink: ErrorSink) -> Self {
+        let RawFn { is_ours: _, mut attrs, vis, sig, body } = bare;
+        let own_attrs = attrs::extract(&mut attrs, &sink);
+        Function { attrs, own_attrs, vis, sig, body, incomplete: None, sink }
     }
 
     /// A function that stands alone, under `#[blocking(options)]`; or the cases of one.
-    pub(crate) fn blocking(options: &TokenStream, item: TokenStream, sink: &Sink) -> syn::Result<Vec<Self>> {
-        let item = super::without_invisible_group(item);
-        let mut functions = match syn::parse2::<Bare>(item.clone()) {
+    pub(crate) fn blocking(
+        options: &TokenStream,
+        item: TokenStream,
+        sink: &ErrorSink,
+    ) -> syn::Result<Vec<Self>> {
+        let item = super::strip_none_group(item);
+        let mut functions = match syn::parse2::<RawFn>(item.clone()) {
             Ok(mut bare) => {
                 // The one that has brought us here is gone: what a `cfg` says of the others is said
                 // of a blocking function.
                 bare.is_ours = true;
                 bare.cases().into_iter().map(|bare| Function::new(bare, sink.child())).collect()
             }
-            Err(error) => vec![Function::half_blocking(item, sink).ok_or(error)?],
+            Err(error) => vec![Function::incomplete_blocking(item, sink).ok_or(error)?],
         };
         for function in &mut functions {
-            let name = Ident::new(Word::Blocking.name(), Span::call_site());
+            let name = Ident::new(AttrKind::Blocking.name(), Span::call_site());
             let options = super::options(options.clone(), &function.sink);
-            let mark = Mark { name, path: None, kind: MarkKind::Blocking(Box::new(options)) };
-            function.marks.insert(0, mark);
+            let attr = Attr { name, path: None, kind: AttrArgs::Blocking(Box::new(options)) };
+            function.own_attrs.insert(0, attr);
         }
         Ok(functions)
     }
 }
 
-impl Bare {
+impl RawFn {
     /// The function, or one for each case that a `cfg` in its signature or around an attribute of
     /// ours makes.
-    pub(super) fn cases(mut self) -> Vec<Bare> {
-        match cases::of_function(&mut self.attrs, &mut self.sig, self.is_ours) {
+    pub(super) fn cases(mut self) -> Vec<RawFn> {
+        match cfg::cases_of_fn(&mut self.attrs, &mut self.sig, self.is_ours) {
             None => vec![self],
             Some(cases) => {
-                let case = |(attrs, sig)| Bare { attrs, sig, ..self.clone() };
+                let case = |(attrs, sig)| RawFn { attrs, sig, ..self.clone() };
                 cases.into_iter().map(case).collect()
             }
         }
     }
 }
 
-impl Parse for Bare {
+impl Parse for RawFn {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let attrs = input.call(Attribute::parse_outer)?;
         let vis = input.parse()?;
         let sig = input.parse()?;
         let body = body(input)?;
-        Ok(Bare { is_ours: false, attrs, vis, sig, body })
+        Ok(RawFn { is_ours: false, attrs, vis, sig, body })
     }
 }
 

@@ -3,26 +3,26 @@
 //! Nothing is judged here but what can't be read at all. Bodies are opaque: what is in them is the
 //! compiler's.
 
+mod attrs;
 mod block;
-mod cases;
+mod cfg;
+mod completeness;
 mod duration;
-mod ends;
 mod function;
-mod half;
-mod marks;
+mod incomplete;
 mod options;
 mod states;
 
-pub(crate) use block::{Block, Item, Other, Target, cases_of_block, target};
-pub(crate) use cases::{said, saying};
-pub(crate) use ends::{ends_as_an_item, is_cut_short};
-pub(crate) use function::Function;
-pub(crate) use half::Half;
-pub(crate) use marks::{
-    BlockingOptions, Event, HalfClose, Limit, Mark, MarkKind, OnOptions, RequestOptions, ServiceOptions,
-    SessionOptions,
+pub(crate) use attrs::{
+    Attr, AttrArgs, BlockingOptions, DurationArg, HalfClose, HookEvent, OnOptions, RequestOptions,
+    ServiceOptions, SessionOptions,
 };
-pub(crate) use options::{Keyed, parse as options, without_invisible_group};
+pub(crate) use block::{Block, Item, NotAnImpl, Target, cases_of_block, target};
+pub(crate) use cfg::{inner_meta, with_inner_meta};
+pub(crate) use completeness::{is_terminated, is_truncated};
+pub(crate) use function::Function;
+pub(crate) use incomplete::IncompleteFn;
+pub(crate) use options::{KeyValue, parse as options, strip_none_group};
 pub(crate) use states::{EventOptions, StateEnumOptions, StateOptions};
 
 #[cfg(test)]

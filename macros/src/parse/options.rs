@@ -3,8 +3,8 @@
 //! A mistake in one option is reported at its key, and the next one is read all the same.
 
 use crate::{
-    names::{Lookup, OptionName, Word, look_up},
-    report::Sink,
+    attributes::{AttrKind, Lookup, OptionName, look_up},
+    report::ErrorSink,
 };
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::{
@@ -15,17 +15,17 @@ use syn::{
 
 /// A value and the key that it was given by: messages point at keys.
 #[derive(Clone)]
-pub(crate) struct Keyed<T> {
+pub(crate) struct KeyValue<T> {
     pub(crate) key: Ident,
     pub(crate) value: T,
 }
 
 /// The options of one attribute, all of them optional.
 pub(crate) trait Options: Default {
-    const WORD: Word;
+    const KIND: AttrKind;
 
-    /// Takes the option `key`, which is known to be one of [`WORD`](Self::WORD)'s.
-    fn take(&mut self, key: Ident, input: &Value<'_>) -> syn::Result<()>;
+    /// Takes the option `key`, which is known to be one of [`KIND`](Self::KIND)'s.
+    fn set(&mut self, key: Ident, input: &Value<'_>) -> syn::Result<()>;
 }
 
 /// What stands behind a key.
@@ -40,20 +40,20 @@ impl Value<'_> {
         if self.input.peek(Token![=]) || self.input.peek(syn::token::Paren) {
             return Err(syn::Error::new(key.span(), format!("`{key}` takes no value: write `{key}`")));
         }
-        once(slot.is_some(), &key)?;
+        check_once(slot.is_some(), &key)?;
         *slot = Some(key);
         Ok(())
     }
 
     /// `key = value`.
-    pub(crate) fn of<T: Parse>(&self, slot: &mut Option<Keyed<T>>, key: Ident) -> syn::Result<()> {
+    pub(crate) fn of<T: Parse>(&self, slot: &mut Option<KeyValue<T>>, key: Ident) -> syn::Result<()> {
         self.read(slot, key, Ok)
     }
 
     /// `key = value`, where the value is syntax with a meaning of its own.
     pub(crate) fn read<S: Parse, T>(
         &self,
-        slot: &mut Option<Keyed<T>>,
+        slot: &mut Option<KeyValue<T>>,
         key: Ident,
         meaning: impl FnOnce(S) -> syn::Result<T>,
     ) -> syn::Result<()> {
@@ -72,21 +72,21 @@ impl Value<'_> {
             Ok(text) => in_quotes(&text, &format!("{key} = {}", text.value())),
             Err(_) => self.malformed(&key),
         })?;
-        once(slot.is_some(), &key)?;
-        *slot = Some(Keyed { key, value: meaning(syntax)? });
+        check_once(slot.is_some(), &key)?;
+        *slot = Some(KeyValue { key, value: meaning(syntax)? });
         Ok(())
     }
 
     /// `key(..)`: the tokens in the brackets.
-    pub(crate) fn brackets(&self, slot: &mut Option<Keyed<TokenStream>>, key: Ident) -> syn::Result<()> {
+    pub(crate) fn brackets(&self, slot: &mut Option<KeyValue<TokenStream>>, key: Ident) -> syn::Result<()> {
         if !self.input.peek(syn::token::Paren) {
             return Err(self.malformed(&key));
         }
         let content;
         syn::parenthesized!(content in self.input);
         let tokens = content.parse()?;
-        once(slot.is_some(), &key)?;
-        *slot = Some(Keyed { key, value: tokens });
+        check_once(slot.is_some(), &key)?;
+        *slot = Some(KeyValue { key, value: tokens });
         Ok(())
     }
 
@@ -104,10 +104,10 @@ fn in_quotes(text: &LitStr, write: &str) -> syn::Error {
 
 /// What is written up to the next comma.
 fn rest(input: ParseStream<'_>) -> String {
-    let ahead = input.fork();
+    let fork = input.fork();
     let mut tokens = TokenStream::new();
-    while !ahead.is_empty() && !ahead.peek(Token![,]) {
-        match ahead.parse::<TokenTree>() {
+    while !fork.is_empty() && !fork.peek(Token![,]) {
+        match fork.parse::<TokenTree>() {
             Ok(tree) => tokens.extend([tree]),
             Err(_) => break,
         }
@@ -115,7 +115,7 @@ fn rest(input: ParseStream<'_>) -> String {
     crate::source::of(&tokens)
 }
 
-fn once(given: bool, key: &Ident) -> syn::Result<()> {
+fn check_once(given: bool, key: &Ident) -> syn::Result<()> {
     if given {
         return Err(syn::Error::new(key.span(), format!("`{key}` is given twice: remove one of the two")));
     }
@@ -123,11 +123,11 @@ fn once(given: bool, key: &Ident) -> syn::Result<()> {
 }
 
 /// Reads all options, reporting the mistaken ones.
-pub(crate) fn parse<O: Options>(tokens: TokenStream, sink: &Sink) -> O {
+pub(crate) fn parse<O: Options>(tokens: TokenStream, sink: &ErrorSink) -> O {
     let mut options = O::default();
     let list = |input: ParseStream<'_>| {
         while !input.is_empty() {
-            if let Err(error) = one(&mut options, input) {
+            if let Err(error) = parse_option(&mut options, input) {
                 sink.push(error);
                 skip_to_comma(input);
             }
@@ -141,26 +141,26 @@ pub(crate) fn parse<O: Options>(tokens: TokenStream, sink: &Sink) -> O {
     options
 }
 
-fn one<O: Options>(options: &mut O, input: ParseStream<'_>) -> syn::Result<()> {
-    let word = O::WORD;
+fn parse_option<O: Options>(options: &mut O, input: ParseStream<'_>) -> syn::Result<()> {
+    let word = O::KIND;
     let all = rest(input);
     let Ok(key) = input.call(Ident::parse_any) else {
-        return Err(no_option(word, input));
+        return Err(expected_option(word, input));
     };
     let name = key.to_string();
     let option = match look_up(word, &name) {
         Lookup::Known(option) => option,
-        _ if word == Word::Blocking && name == "self" => {
+        _ if word == AttrKind::Blocking && name == "self" => {
             let message = format!("expected an option; to select a pool, write `pool = {all}`");
             return Err(syn::Error::new(key.span(), message));
         }
-        Lookup::Unknown if word == Word::Service && Word::StateEnum.option(&name).is_some() => {
+        Lookup::Unknown if word == AttrKind::Service && AttrKind::StateEnum.option(&name).is_some() => {
             let message = format!("`{name}` applies to the enum of the states: write `state({all})`");
             return Err(syn::Error::new(key.span(), message));
         }
         mistake => return Err(syn::Error::new(key.span(), describe(word, &name, &mistake))),
     };
-    options.take(key, &Value { input, option })?;
+    options.set(key, &Value { input, option })?;
     if !input.is_empty() && !input.peek(Token![,]) {
         return Err(input.error("expected `,` and the next option"));
     }
@@ -168,7 +168,7 @@ fn one<O: Options>(options: &mut O, input: ParseStream<'_>) -> syn::Result<()> {
 }
 
 /// What stands here is no name.
-fn no_option(word: Word, input: ParseStream<'_>) -> syn::Error {
+fn expected_option(word: AttrKind, input: ParseStream<'_>) -> syn::Error {
     match input.fork().parse::<LitStr>() {
         Ok(text) if matches!(look_up(word, &text.value()), Lookup::Known(_)) => {
             in_quotes(&text, &text.value())
@@ -177,9 +177,9 @@ fn no_option(word: Word, input: ParseStream<'_>) -> syn::Error {
     }
 }
 
-fn describe(word: Word, key: &str, mistake: &Lookup) -> String {
+fn describe(word: AttrKind, key: &str, mistake: &Lookup) -> String {
     let on = word.name();
-    let what = if word == Word::On { "event" } else { "option" };
+    let what = if word == AttrKind::On { "event" } else { "option" };
     match mistake {
         Lookup::Misspelt(near) => format!("unknown {what} `{key}` of `#[{on}]`: did you mean `{near}`?"),
         Lookup::Misplaced(other) => {
@@ -206,7 +206,7 @@ fn skip_to_comma(input: ParseStream<'_>) {
 }
 
 /// The tokens in an attribute's brackets; `#[name = ..]` has none that we would read.
-pub(crate) fn of_attribute(attr: &syn::Attribute, word: Word, sink: &Sink) -> TokenStream {
+pub(crate) fn of_attribute(attr: &syn::Attribute, word: AttrKind, sink: &ErrorSink) -> TokenStream {
     match &attr.meta {
         syn::Meta::Path(_) => TokenStream::new(),
         syn::Meta::List(list) => list.tokens.clone(),
@@ -219,11 +219,11 @@ pub(crate) fn of_attribute(attr: &syn::Attribute, word: Word, sink: &Sink) -> To
 }
 
 /// A `macro_rules` fragment arrives in invisible brackets: what is in them is what was written.
-pub(crate) fn without_invisible_group(tokens: TokenStream) -> TokenStream {
+pub(crate) fn strip_none_group(tokens: TokenStream) -> TokenStream {
     let mut trees = tokens.clone().into_iter();
     match (trees.next(), trees.next()) {
         (Some(TokenTree::Group(group)), None) if group.delimiter() == Delimiter::None => {
-            without_invisible_group(group.stream())
+            strip_none_group(group.stream())
         }
         _ => tokens,
     }

@@ -1,10 +1,10 @@
 //! The options of state machines: `#[state(..)]`, `#[event(..)]`, `#[service(state(..))]`.
 
 use super::{
-    marks::{self, HalfClose, Limit},
-    options::{Keyed, Options, Value},
+    attrs::{self, DurationArg, HalfClose},
+    options::{KeyValue, Options, Value},
 };
-use crate::{names::Word, report::Sink};
+use crate::{attributes::AttrKind, report::ErrorSink};
 use proc_macro2::TokenStream;
 use syn::{
     Ident, Path, Token, Visibility,
@@ -15,9 +15,9 @@ use syn::{
 #[derive(Default)]
 pub(crate) struct StateOptions {
     pub(crate) start: Option<Ident>,
-    pub(crate) idle: Option<Keyed<Limit>>,
-    pub(crate) max_duration: Option<Keyed<Limit>>,
-    pub(crate) half_close: Option<Keyed<HalfClose>>,
+    pub(crate) idle: Option<KeyValue<DurationArg>>,
+    pub(crate) max_duration: Option<KeyValue<DurationArg>>,
+    pub(crate) half_close: Option<KeyValue<HalfClose>>,
 }
 
 /// `#[event(state, ..)]` lists states, by name.
@@ -25,49 +25,49 @@ pub(crate) struct StateOptions {
 pub(crate) struct EventOptions {
     pub(crate) states: Vec<Ident>,
     /// The brackets were reported already: "names no state" would be a second error.
-    pub(crate) mistaken: bool,
+    pub(crate) is_invalid: bool,
 }
 
 /// How the enum of the states is to be.
 #[derive(Default)]
 pub(crate) struct StateEnumOptions {
-    pub(crate) vis: Option<Keyed<Visibility>>,
-    pub(crate) name: Option<Keyed<Ident>>,
+    pub(crate) vis: Option<KeyValue<Visibility>>,
+    pub(crate) name: Option<KeyValue<Ident>>,
     pub(crate) derive: Option<Vec<Path>>,
 }
 
 impl Options for StateOptions {
-    const WORD: Word = Word::State;
+    const KIND: AttrKind = AttrKind::State;
 
-    fn take(&mut self, key: Ident, value: &Value<'_>) -> syn::Result<()> {
+    fn set(&mut self, key: Ident, value: &Value<'_>) -> syn::Result<()> {
         match key.to_string().as_str() {
             "start" => value.flag(&mut self.start, key),
-            "idle" => value.read(&mut self.idle, key, marks::limit),
-            "max_duration" => value.read(&mut self.max_duration, key, marks::limit),
-            "half_close" => value.read(&mut self.half_close, key, marks::half_close),
+            "idle" => value.read(&mut self.idle, key, attrs::duration_arg),
+            "max_duration" => value.read(&mut self.max_duration, key, attrs::duration_arg),
+            "half_close" => value.read(&mut self.half_close, key, attrs::half_close),
             _ => Err(value.malformed(&key)),
         }
     }
 }
 
 impl EventOptions {
-    pub(super) fn read(tokens: TokenStream, sink: &Sink) -> Self {
+    pub(super) fn read(tokens: TokenStream, sink: &ErrorSink) -> Self {
         let list = |input: ParseStream<'_>| Punctuated::<Ident, Token![,]>::parse_terminated(input);
         match list.parse2(tokens) {
-            Ok(states) => EventOptions { states: states.into_iter().collect(), mistaken: false },
+            Ok(states) => EventOptions { states: states.into_iter().collect(), is_invalid: false },
             Err(error) => {
                 let message = "`#[event(..)]` lists states by the names of their handlers: write `#[event(room, lobby)]`";
                 sink.push(syn::Error::new(error.span(), message));
-                EventOptions { states: Vec::new(), mistaken: true }
+                EventOptions { states: Vec::new(), is_invalid: true }
             }
         }
     }
 }
 
 impl Options for StateEnumOptions {
-    const WORD: Word = Word::StateEnum;
+    const KIND: AttrKind = AttrKind::StateEnum;
 
-    fn take(&mut self, key: Ident, value: &Value<'_>) -> syn::Result<()> {
+    fn set(&mut self, key: Ident, value: &Value<'_>) -> syn::Result<()> {
         match key.to_string().as_str() {
             "vis" => value.read(&mut self.vis, key.clone(), |vis| match vis {
                 Visibility::Inherited => Err(value.malformed(&key)),
@@ -76,7 +76,7 @@ impl Options for StateEnumOptions {
             "name" => value.of(&mut self.name, key),
             "derive" => {
                 let mut brackets =
-                    self.derive.is_some().then(|| Keyed { key: key.clone(), value: TokenStream::new() });
+                    self.derive.is_some().then(|| KeyValue { key: key.clone(), value: TokenStream::new() });
                 value.brackets(&mut brackets, key.clone())?;
                 let tokens = brackets.map(|keyed| keyed.value).unwrap_or_default();
                 let paths = Punctuated::<Path, Token![,]>::parse_terminated.parse2(tokens);

@@ -1,11 +1,11 @@
 //! What is written is kept, and what can't be read is said, once each.
 
 use super::*;
-use crate::report::Sink;
+use crate::report::ErrorSink;
 use quote::quote;
 
 fn function(tokens: proc_macro2::TokenStream) -> (Function, Vec<String>) {
-    let sink = Sink::root();
+    let sink = ErrorSink::root();
     let Target::Block(block) = target(ServiceOptions::default(), quote!(impl S { #tokens }), &sink) else {
         panic!("a block")
     };
@@ -16,7 +16,7 @@ fn function(tokens: proc_macro2::TokenStream) -> (Function, Vec<String>) {
 }
 
 fn blocking(brackets: proc_macro2::TokenStream) -> (BlockingOptions, Vec<String>) {
-    let sink = Sink::root();
+    let sink = ErrorSink::root();
     (options(brackets, &sink), sink.messages())
 }
 
@@ -30,11 +30,13 @@ fn marks_are_taken_off_and_the_rest_is_kept() {
     });
     assert_eq!(messages, [""; 0]);
     assert_eq!(function.attrs.len(), 2);
-    let [Mark { kind: MarkKind::Blocking(options), .. }] = function.marks.as_slice() else {
+    let [Attr { kind: AttrArgs::Blocking(options), .. }] = function.own_attrs.as_slice() else {
         panic!("one mark")
     };
     assert!(options.pool.is_some() && options.detached.is_some() && options.flat.is_none());
-    let Some(Keyed { value: Limit::Literal(deadline), .. }) = &options.deadline else { panic!("a literal") };
+    let Some(KeyValue { value: DurationArg::Literal(deadline), .. }) = &options.deadline else {
+        panic!("a literal")
+    };
     assert_eq!(deadline.as_secs(), 90);
 }
 
@@ -88,17 +90,20 @@ fn states_have_their_options() {
         async fn f(&self) {}
     ));
     assert!(messages.is_empty(), "{messages:?}");
-    let [Mark { kind: MarkKind::State(options), .. }] = function.marks.as_slice() else { panic!("a state") };
+    let [Attr { kind: AttrArgs::State(options), .. }] = function.own_attrs.as_slice() else {
+        panic!("a state")
+    };
     assert!(
-        options.start.is_some() && matches!(&options.max_duration, Some(Keyed { value: Limit::Expr(_), .. }))
+        options.start.is_some()
+            && matches!(&options.max_duration, Some(KeyValue { value: DurationArg::Expr(_), .. }))
     );
-    let Some(Keyed { value: Limit::Literal(idle), .. }) = &options.idle else { panic!("a time") };
+    let Some(KeyValue { value: DurationArg::Literal(idle), .. }) = &options.idle else { panic!("a time") };
     assert_eq!(idle.as_secs(), 30);
 }
 
 #[test]
 fn a_block_keeps_what_it_does_not_understand() {
-    let sink = Sink::root();
+    let sink = ErrorSink::root();
     let tokens = quote! {
         impl<T> Svc<T> where T: Send {
             #![allow(unused)]
@@ -113,15 +118,15 @@ fn a_block_keeps_what_it_does_not_understand() {
     let kinds: Vec<_> = block.items.iter().map(|item| matches!(item, Item::Fn(_))).collect();
     assert_eq!(kinds, [false, true, false, true, false]);
     let Some(Item::Fn(broken)) = block.items.get(3) else { panic!("a broken fn") };
-    let Some(Half { front, rest, .. }) = &broken.half else { panic!("half a function") };
-    assert!(!front.to_string().contains("request"), "ours is left out: {front}");
-    assert_eq!(rest.to_string().replace(' ', ""), "(&self,r:u8??)->u8{1}");
-    assert_eq!((broken.marks.len(), sink.messages().len()), (1, 0), "the compiler says it");
+    let Some(IncompleteFn { head, tail, .. }) = &broken.incomplete else { panic!("half a function") };
+    assert!(!head.to_string().contains("request"), "ours is left out: {head}");
+    assert_eq!(tail.to_string().replace(' ', ""), "(&self,r:u8??)->u8{1}");
+    assert_eq!((broken.own_attrs.len(), sink.messages().len()), (1, 0), "the compiler says it");
 }
 
 #[test]
 fn what_is_no_block_is_told_apart() {
-    let sink = Sink::root();
+    let sink = ErrorSink::root();
     let target = |tokens| target(ServiceOptions::default(), tokens, &sink);
     assert!(matches!(
         target(quote!(
@@ -129,21 +134,21 @@ fn what_is_no_block_is_told_apart() {
                 x: u8,
             }
         )),
-        Target::Other(_)
+        Target::NotAnImpl(_)
     ));
     assert!(matches!(
         target(quote!(
             struct S;
         )),
-        Target::Other(_)
+        Target::NotAnImpl(_)
     ));
-    assert!(matches!(target(quote!(impl Tr for S {})), Target::Other(_)));
+    assert!(matches!(target(quote!(impl Tr for S {})), Target::NotAnImpl(_)));
     assert!(matches!(
         target(quote!(
             fn f() {}
         )),
-        Target::Other(_)
+        Target::NotAnImpl(_)
     ));
-    assert!(matches!(target(quote!(?)), Target::Other(_)));
+    assert!(matches!(target(quote!(?)), Target::NotAnImpl(_)));
     assert!(matches!(target(quote!(unsafe impl S {})), Target::Block(_)));
 }

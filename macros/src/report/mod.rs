@@ -4,9 +4,9 @@
 //! anything was said about it: what is clean is generated in full, what is not falls back to
 //! something that causes no second error. Warnings go the same way, and spoil nothing.
 
-mod finding;
+mod warning;
 
-pub(crate) use finding::{Finding, Lint};
+pub(crate) use warning::{Lint, Warning};
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -14,7 +14,7 @@ use std::{cell::RefCell, fmt::Display, rc::Rc};
 
 /// One node of the tree; clones are the same node.
 #[derive(Clone)]
-pub(crate) struct Sink {
+pub(crate) struct ErrorSink {
     tree: Rc<RefCell<Tree>>,
     node: usize,
 }
@@ -23,44 +23,49 @@ pub(crate) struct Sink {
 struct Tree {
     nodes: Vec<Node>,
     errors: Vec<(usize, syn::Error)>,
-    warnings: Vec<(usize, Finding)>,
+    warnings: Vec<(usize, Warning)>,
 }
 
 struct Node {
     parent: Option<usize>,
-    clean: bool,
+    has_errors: bool,
     /// Mistakes are taken note of, and not said.
-    muted: bool,
+    silenced: bool,
     /// The `cfg`s under which it is there.
     cfgs: TokenStream,
 }
 
-impl Sink {
+impl ErrorSink {
     pub(crate) fn root() -> Self {
         let tree = Tree {
-            nodes: vec![Node { parent: None, clean: true, muted: false, cfgs: TokenStream::new() }],
+            nodes: vec![Node { parent: None, has_errors: false, silenced: false, cfgs: TokenStream::new() }],
             errors: Vec::new(),
             warnings: Vec::new(),
         };
-        Sink { tree: Rc::new(RefCell::new(tree)), node: 0 }
+        ErrorSink { tree: Rc::new(RefCell::new(tree)), node: 0 }
     }
 
     /// A sink for a part: what it hears makes this one unclean too.
     pub(crate) fn child(&self) -> Self {
         let mut tree = self.tree.borrow_mut();
-        let muted = tree.nodes.get(self.node).is_some_and(|node| node.muted);
-        tree.nodes.push(Node { parent: Some(self.node), clean: true, muted, cfgs: TokenStream::new() });
-        Sink { tree: Rc::clone(&self.tree), node: tree.nodes.len() - 1 }
+        let silenced = tree.nodes.get(self.node).is_some_and(|node| node.silenced);
+        tree.nodes.push(Node {
+            parent: Some(self.node),
+            has_errors: false,
+            silenced,
+            cfgs: TokenStream::new(),
+        });
+        ErrorSink { tree: Rc::clone(&self.tree), node: tree.nodes.len() - 1 }
     }
 
     /// A sink for a part of which the compiler has said already what is wrong: it is unclean, and
     /// nothing is said of it again.
-    pub(crate) fn muted_child(&self) -> Self {
+    pub(crate) fn silenced_child(&self) -> Self {
         let child = self.child();
         if let Some(node) = child.tree.borrow_mut().nodes.get_mut(child.node) {
-            node.muted = true;
+            node.silenced = true;
         }
-        child.taint();
+        child.mark_failed();
         child
     }
 
@@ -72,8 +77,8 @@ impl Sink {
     }
 
     /// From now on nothing is said of any part.
-    pub(crate) fn mute(&self) {
-        self.tree.borrow_mut().nodes.iter_mut().for_each(|node| node.muted = true);
+    pub(crate) fn silence(&self) {
+        self.tree.borrow_mut().nodes.iter_mut().for_each(|node| node.silenced = true);
     }
 
     /// Reports a mistake at these tokens: what is wrong, where it belongs, what to write instead.
@@ -82,9 +87,9 @@ impl Sink {
     }
 
     pub(crate) fn push(&self, error: syn::Error) {
-        self.taint();
+        self.mark_failed();
         let mut tree = self.tree.borrow_mut();
-        if tree.nodes.get(self.node).is_none_or(|node| !node.muted) {
+        if tree.nodes.get(self.node).is_none_or(|node| !node.silenced) {
             tree.errors.push((self.node, error));
         }
     }
@@ -98,33 +103,33 @@ impl Sink {
     }
 
     /// Something is wrong here, and was said elsewhere.
-    pub(crate) fn taint(&self) {
+    pub(crate) fn mark_failed(&self) {
         let mut tree = self.tree.borrow_mut();
         let mut next = Some(self.node);
         while let Some(node) = next.and_then(|index| tree.nodes.get_mut(index)) {
-            node.clean = false;
+            node.has_errors = true;
             next = node.parent;
         }
     }
 
     /// Warns of something that is legal.
-    pub(crate) fn warn(&self, finding: Finding) {
-        self.tree.borrow_mut().warnings.push((self.node, finding));
+    pub(crate) fn warn(&self, warning: Warning) {
+        self.tree.borrow_mut().warnings.push((self.node, warning));
     }
 
     /// What this very part was warned of.
-    pub(crate) fn warnings(&self) -> Vec<Finding> {
+    pub(crate) fn warnings(&self) -> Vec<Warning> {
         let tree = self.tree.borrow();
         tree.warnings
             .iter()
             .filter(|(node, _)| *node == self.node)
-            .map(|(_, finding)| finding.clone())
+            .map(|(_, warning)| warning.clone())
             .collect()
     }
 
     /// Nothing was reported here or below.
-    pub(crate) fn is_clean(&self) -> bool {
-        self.tree.borrow().nodes.get(self.node).is_none_or(|node| node.clean)
+    pub(crate) fn has_errors(&self) -> bool {
+        self.tree.borrow().nodes.get(self.node).is_some_and(|node| node.has_errors)
     }
 
     /// Every mistake of the tree as `compile_error!`s, in the order of the parts that they are
@@ -163,27 +168,27 @@ mod tests {
 
     #[test]
     fn a_mistake_is_heard_by_its_ancestors_only() {
-        let root = Sink::root();
+        let root = ErrorSink::root();
         let (left, right) = (root.child(), root.child());
         left.child().error(quote!(x), "wrong");
-        assert!(!root.is_clean() && !left.is_clean() && right.is_clean());
+        assert!(root.has_errors() && left.has_errors() && !right.has_errors());
     }
 
     #[test]
     fn what_is_said_elsewhere_is_not_said_again() {
-        let root = Sink::root();
-        let muted = root.muted_child();
-        assert!(!root.is_clean() && !muted.is_clean());
-        muted.child().error(quote!(x), "again");
+        let root = ErrorSink::root();
+        let silenced = root.silenced_child();
+        assert!(root.has_errors() && silenced.has_errors());
+        silenced.child().error(quote!(x), "again");
         root.error(quote!(y), "wrong");
-        root.mute();
+        root.silence();
         root.error(quote!(z), "too");
         assert_eq!(root.messages(), ["wrong"]);
     }
 
     #[test]
     fn mistakes_come_out_part_by_part() {
-        let root = Sink::root();
+        let root = ErrorSink::root();
         let (first, second) = (root.child(), root.child());
         second.error(quote!(y), "second");
         first.error(quote!(x), "first");

@@ -6,7 +6,7 @@
 mod book;
 mod strict;
 
-use crate::{expand, names::Word, pipeline};
+use crate::{attributes::AttrKind, expand, pipeline};
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use std::{fs, path::PathBuf};
@@ -84,7 +84,7 @@ fn impl_item(item: ImplItem) -> ImplItem {
 
 /// Where our first attribute is, which the compiler would expand first.
 fn ours(attrs: &[Attribute]) -> Option<usize> {
-    attrs.iter().position(|attr| Word::of(attr.path()).is_some())
+    attrs.iter().position(|attr| AttrKind::of(attr.path()).is_some())
 }
 
 fn take(attrs: &mut Vec<Attribute>) -> Option<Attribute> {
@@ -97,10 +97,10 @@ fn expand(attr: Option<Attribute>, item: &impl ToTokens) -> TokenStream {
         Meta::List(list) => list.tokens.clone(),
         _ => TokenStream::new(),
     };
-    match Word::of(attr.path()) {
-        Some(Word::Service) => pipeline::service(options, item),
-        Some(Word::Blocking) => pipeline::blocking(options, item),
-        Some(word) => expand::outside(word, item),
+    match AttrKind::of(attr.path()) {
+        Some(AttrKind::Service) => pipeline::service(options, item),
+        Some(AttrKind::Blocking) => pipeline::blocking(options, item),
+        Some(word) => expand::misplaced_attr(word, item),
         None => quote!(#attr #item),
     }
 }

@@ -175,7 +175,7 @@ fn worlds_are_kept_apart() {
 }
 
 #[test]
-fn misread_selves_are_mended() {
+fn misused_selves_recover() {
     says(
         quote!(
             async fn h(&self) {

@@ -6,15 +6,15 @@ mod hooks;
 mod machine;
 
 use crate::{
-    model::{Host, Method, Service},
+    model::{Method, Placement, Service},
     parse::{self, Target, target},
-    report::Sink,
+    report::ErrorSink,
 };
 use proc_macro2::TokenStream;
 use quote::quote;
 
 fn block(options: TokenStream, methods: TokenStream) -> Vec<String> {
-    let sink = Sink::root();
+    let sink = ErrorSink::root();
     let options = parse::options(options, &sink);
     let Target::Block(block) = target(options, quote!(impl Svc { #methods }), &sink) else {
         panic!("a block")
@@ -24,10 +24,10 @@ fn block(options: TokenStream, methods: TokenStream) -> Vec<String> {
 }
 
 fn alone(function: TokenStream) -> Vec<String> {
-    let sink = Sink::root();
+    let sink = ErrorSink::root();
     let function =
         parse::Function::blocking(&TokenStream::new(), function, &sink).expect("a function").remove(0);
-    super::method(&Method::new(function, &Host::Alone, None), &Host::Alone);
+    super::method(&Method::new(function, &Placement::Standalone, None), &Placement::Standalone);
     sink.messages()
 }
 

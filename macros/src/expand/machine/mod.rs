@@ -1,14 +1,14 @@
 //! State machines: the enum of the states, and `impl Service`, which leads from state to state.
 
 mod generics;
-mod known;
+mod properties;
 mod service;
 mod states;
-mod steps;
+mod transitions;
 
 use super::{at, attrs};
 use crate::{
-    model::{Method, Move, Param, Service, StateEnum, mentions, variant},
+    model::{Method, Param, Service, StateEnum, TransitionHandler, mentions, variant},
     parse::HalfClose,
 };
 use proc_macro2::{Ident, Span, TokenStream};
@@ -33,9 +33,9 @@ pub(super) fn items(service: &Service, krate: &Path) -> TokenStream {
 
 impl<'a> Machine<'a> {
     /// Each state once; of two methods that make one variant, which was reported, the first.
-    fn state_handlers(&self) -> Vec<(&'a Method, &'a Move)> {
+    fn state_handlers(&self) -> Vec<(&'a Method, &'a TransitionHandler)> {
         let mut known: Vec<Ident> = vec![format_ident!("Closed")];
-        let is_new = |(method, _): &(&Method, &Move)| {
+        let is_new = |(method, _): &(&Method, &TransitionHandler)| {
             let name = variant(&method.function.sig.ident);
             let is_new = !known.contains(&name) || method.is_conditional();
             known.push(name);
@@ -53,9 +53,9 @@ impl<'a> Machine<'a> {
     }
 
     /// `ChatState::Room(..)`
-    fn any(&self, (method, step): (&Method, &Move)) -> TokenStream {
+    fn any(&self, (method, transition): (&Method, &TransitionHandler)) -> TokenStream {
         let (states, name) = (&self.states.ident, variant(&method.function.sig.ident));
-        let data = (!step.data.is_empty()).then(|| quote!((..)));
+        let data = (!transition.data.is_empty()).then(|| quote!((..)));
         quote!(#states::#name #data)
     }
 
@@ -90,8 +90,8 @@ impl Machine<'_> {
         };
         self.state_handlers()
             .into_iter()
-            .filter(|(method, _)| !method.is_conditional() && method.sink.is_clean())
-            .flat_map(|(_, step)| &step.data)
+            .filter(|(method, _)| !method.is_conditional() && !method.sink.has_errors())
+            .flat_map(|(_, transition)| &transition.data)
             .map(|param| &*param.written.ty)
             .filter(move |ty| is_generic(ty))
             .filter_map(|ty| syn::parse2(quote_spanned!(at(ty)=> #ty: ::core::marker::Send)).ok())

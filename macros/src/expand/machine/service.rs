@@ -3,8 +3,13 @@
 use super::{Machine, half_close};
 use crate::{
     check::no_first_data,
-    expand::{agree::Agreed, around, at, conditions, connect, describe, hooks, service::Unclear, types},
-    model::{Cause, Gives, Method, Move, Outcome, in_any_case, is_concrete, named_response, params},
+    expand::{
+        at, cfg, connect, describe, hooks, interceptors, service::Unclear, service_types::ServiceTypes, types,
+    },
+    model::{
+        Method, ReturnKind, ReturnShape, TransitionHandler, Trigger, is_concrete, named_response, params,
+        unconditional_first,
+    },
     parse::HalfClose,
 };
 use proc_macro2::{Span, TokenStream};
@@ -23,9 +28,9 @@ impl<'a> Machine<'a> {
         });
         let starts = connect::starts(self.service, Some(&states), krate);
         let types = connect::types(&starts, self.error().as_ref(), &self.unclear_errors());
-        let agreed = self.agreed();
-        let on_connect = connect::methods(&starts, &self.first_state(), &self.first_if_any(), &agreed);
-        let hooks = hooks::items(self.service, &agreed);
+        let service_types = self.service_types();
+        let on_connect = connect::methods(&starts, &self.first_state(), &self.first_if_any(), &service_types);
+        let hooks = hooks::items(self.service, &service_types);
         let steps = self.steps();
         let (description, docs) = describe::of(self.service, krate);
         let (request, response) = (types::named("Request", &request), types::named("Response", &response));
@@ -47,13 +52,15 @@ impl<'a> Machine<'a> {
     }
 
     /// What the methods agree on, as it is spelt.
-    pub(super) fn agreed(&self) -> Agreed<'_> {
+    pub(super) fn service_types(&self) -> ServiceTypes<'_> {
         let starts = connect::starts(self.service, Some(&self.state_type()), self.krate);
-        let events = in_any_case(self.service.moves()).find_map(|(method, step)| {
-            let is_event = matches!(step.cause, Cause::Event { .. }) && !method.is_conditional();
-            step.message.as_ref().filter(|_| is_event)
-        });
-        Agreed {
+        let events =
+            unconditional_first(self.service.transition_handlers()).find_map(|(method, transition)| {
+                let is_event =
+                    matches!(transition.trigger, Trigger::Event { .. }) && !method.is_conditional();
+                transition.message.as_ref().filter(|_| is_event)
+            });
+        ServiceTypes {
             krate: self.krate,
             request: self.request().to_string(),
             response: self.response().to_string(),
@@ -71,7 +78,8 @@ impl<'a> Machine<'a> {
         if let Some(written) = &self.service.request {
             return written.value.to_token_stream();
         }
-        let first = in_any_case(self.service.state_handlers()).find_map(|(_, step)| step.message.as_ref());
+        let first = unconditional_first(self.service.state_handlers())
+            .find_map(|(_, transition)| transition.message.as_ref());
         match first {
             Some(param) => {
                 types::known(Some(&param.written.ty), param.written.ty.to_token_stream(), self.krate)
@@ -97,10 +105,11 @@ impl<'a> Machine<'a> {
     /// What methods return when they succeed, where its name leaves open which of a state and a
     /// pair it is.
     fn by_another_name(&self) -> impl DoubleEndedIterator<Item = &'a Type> {
-        let is_there = |method: &Method| !method.is_conditional() && method.sink.is_clean();
-        let moves: Vec<_> = self.service.moves().filter(|(method, _)| is_there(method)).collect();
-        moves.into_iter().filter_map(|(_, step)| match &step.gives {
-            Gives::Alias(ty) => Some(&**ty),
+        let is_there = |method: &Method| !method.is_conditional() && !method.sink.has_errors();
+        let transition_handlers: Vec<_> =
+            self.service.transition_handlers().filter(|(method, _)| is_there(method)).collect();
+        transition_handlers.into_iter().filter_map(|(_, transition)| match &transition.return_shape {
+            ReturnShape::Alias(ty) => Some(&**ty),
             _ => None,
         })
     }
@@ -110,21 +119,25 @@ impl<'a> Machine<'a> {
         let params = params(&self.service.head.generics);
         let of_moves = self.by_another_name().map(|ty| {
             let (ty, krate) = (ty.clone(), self.krate.clone());
-            let outcome = Outcome::Unclear { ty: ty.clone(), concrete: is_concrete(&ty, &params) };
-            Box::new(move |otherwise: TokenStream| match outcome {
-                Outcome::Unclear { concrete: true, .. } => types::err_or(&outcome, otherwise, &krate),
+            let return_kind = ReturnKind::Unresolved { ty: ty.clone(), concrete: is_concrete(&ty, &params) };
+            Box::new(move |otherwise: TokenStream| match return_kind {
+                ReturnKind::Unresolved { concrete: true, .. } => {
+                    types::err_or(&return_kind, otherwise, &krate)
+                }
                 _ => quote_spanned!(at(&ty)=> <#ty as #krate::__private::NextTypes<#otherwise>>::Err),
             }) as Unclear
         });
-        of_moves.chain(around::unclear_errors(self.service, self.krate)).collect()
+        of_moves.chain(interceptors::unclear_errors(self.service, self.krate)).collect()
     }
 
     /// The first state as a closure, for a hook that may make one or not.
     fn first_if_any(&self) -> TokenStream {
         let krate = self.krate;
-        let is_start =
-            |step: &Move| matches!(&step.cause, Cause::Request(options) if options.start.is_some());
-        let has_data = self.state_handlers().iter().any(|(_, step)| is_start(step) && !step.data.is_empty());
+        let is_start = |transition: &TransitionHandler| matches!(&transition.trigger, Trigger::Request(options) if options.start.is_some());
+        let has_data = self
+            .state_handlers()
+            .iter()
+            .any(|(_, transition)| is_start(transition) && !transition.data.is_empty());
         if has_data {
             return quote_spanned!(Span::mixed_site()=> #krate::__private::NoFirst);
         }
@@ -136,44 +149,45 @@ impl<'a> Machine<'a> {
     fn events(&self) -> TokenStream {
         let mut types = TokenStream::new();
         let mut before: Vec<&Method> = Vec::new();
-        for (method, step) in in_any_case(self.service.moves()) {
-            let (Cause::Event { .. }, Some(param)) = (&step.cause, &step.message) else { continue };
-            let Some(first) = conditions::none_of(before.iter().copied()) else { break };
+        for (method, transition) in unconditional_first(self.service.transition_handlers()) {
+            let (Trigger::Event { .. }, Some(param)) = (&transition.trigger, &transition.message) else {
+                continue;
+            };
+            let Some(first) = cfg::none_of(before.iter().copied()) else { break };
             let cfgs = method.function.cfgs();
             let ty = types::known(Some(&param.written.ty), param.written.ty.to_token_stream(), self.krate);
             let event = types::named("Event", &ty);
             types.extend(quote!(#(#cfgs)* #first #event));
             before.push(method);
         }
-        let none =
-            conditions::none_of(before).map(|cfg| quote!(#cfg type Event = ::core::convert::Infallible;));
+        let none = cfg::none_of(before).map(|cfg| quote!(#cfg type Event = ::core::convert::Infallible;));
         quote!(#types #none)
     }
 
     /// That of the first method that can fail; the others' are turned into it, by `?`.
     fn error(&self) -> Option<TokenStream> {
-        in_any_case(self.service.moves())
-            .find_map(|(_, step)| types::err(&step.outcome, self.krate))
-            .or_else(|| around::error(self.service, self.krate))
+        unconditional_first(self.service.transition_handlers())
+            .find_map(|(_, transition)| types::err(&transition.return_kind, self.krate))
+            .or_else(|| interceptors::error(self.service, self.krate))
     }
 
     /// Where sessions begin, unless `#[on(connect)]` says otherwise.
     fn first_state(&self) -> TokenStream {
-        let is_start = |(_, step): &&(&Method, &Move)| matches!(&step.cause, Cause::Request(options) if options.start.is_some());
+        let is_start = |(_, transition): &&(&Method, &TransitionHandler)| matches!(&transition.trigger, Trigger::Request(options) if options.start.is_some());
         let handlers = self.state_handlers();
         let starts: Vec<_> = handlers.iter().filter(is_start).collect();
         let krate = self.krate;
         let reported = || quote!(#krate::__private::never());
-        let first = |(method, step): &(&Method, &Move)| match step.data.first() {
+        let first = |(method, transition): &(&Method, &TransitionHandler)| match transition.data.first() {
             None => self.pattern(method, &[]).0,
-            Some(_) if !self.service.sink.is_clean() => reported(),
+            Some(_) if self.service.sink.has_errors() => reported(),
             // Where `cfg`s decide whether something gives it, the compiler knows.
             Some(data) => {
                 let message = no_first_data(&self.states.ident, method);
                 quote_spanned!(at(&data.written.ty)=> ::core::compile_error!(#message))
             }
         };
-        let Some(none) = conditions::none_of(starts.iter().map(|(method, _)| *method)) else {
+        let Some(none) = cfg::none_of(starts.iter().map(|(method, _)| *method)) else {
             return starts
                 .iter()
                 .find(|(method, _)| !method.is_conditional())
@@ -193,7 +207,8 @@ impl<'a> Machine<'a> {
     /// What most states have.
     pub(super) fn half_close(&self) -> HalfClose {
         let handlers = self.state_handlers();
-        let cancels = handlers.iter().filter(|(_, step)| step.half_close() == HalfClose::Cancel).count();
+        let cancels =
+            handlers.iter().filter(|(_, transition)| transition.half_close() == HalfClose::Cancel).count();
         if cancels * 2 > handlers.len() { HalfClose::Cancel } else { HalfClose::Answer }
     }
 }

@@ -3,7 +3,7 @@
 use super::Machine;
 use crate::{
     expand::{attrs, types},
-    model::{Gives, Method, Move, StateEnum, variant},
+    model::{Method, ReturnShape, StateEnum, TransitionHandler, variant},
 };
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -22,14 +22,15 @@ impl Machine<'_> {
         let generics = self.enum_generics();
         let where_clause = &generics.where_clause;
         let doc = " Where a session stands: a variant for each `#[state]`.";
-        let variants = self.state_handlers().into_iter().map(|(method, step)| {
+        let variants = self.state_handlers().into_iter().map(|(method, transition)| {
             let function = &method.function;
             let name = variant(&function.sig.ident);
             let attrs = attrs::of_variant(function);
-            let data = self.kept(step);
+            let data = self.kept(transition);
             // The brackets are ours: a field that looks written is told of, if its type is less
             // public than the enum.
-            let data = (!step.data.is_empty()).then(|| quote_spanned!(Span::mixed_site()=> (#((#data)),*)));
+            let data =
+                (!transition.data.is_empty()).then(|| quote_spanned!(Span::mixed_site()=> (#((#data)),*)));
             quote!(#attrs #name #data)
         });
         quote_spanned! {Span::mixed_site()=>
@@ -46,8 +47,10 @@ impl Machine<'_> {
 
     /// For methods that return a state by another name; nothing, if there are none.
     pub(super) fn next_impl(&self) -> Option<TokenStream> {
-        let by_another_name = |(_, step): (&Method, &Move)| matches!(step.gives, Gives::Alias(_));
-        self.service.moves().any(by_another_name).then(|| {
+        let by_another_name = |(_, transition): (&Method, &TransitionHandler)| {
+            matches!(transition.return_shape, ReturnShape::Alias(_))
+        };
+        self.service.transition_handlers().any(by_another_name).then(|| {
             let (krate, head, states) = (self.krate, &self.service.head, self.state_type());
             let ty = &head.self_ty;
             let mut of_enum = self.enum_generics();
@@ -80,9 +83,13 @@ impl Machine<'_> {
     }
 
     /// The types that a session keeps in this state.
-    pub(super) fn kept<'b>(&'b self, step: &'b Move) -> impl Iterator<Item = TokenStream> + 'b {
+    pub(super) fn kept<'b>(
+        &'b self,
+        transition: &'b TransitionHandler,
+    ) -> impl Iterator<Item = TokenStream> + 'b {
         let service = &self.service.head.self_ty;
-        step.data
+        transition
+            .data
             .iter()
             .map(move |param| types::without_self(types::kept(&param.written.ty, self.krate), service))
     }

@@ -1,10 +1,10 @@
 //! Assignments to the fields of a service, which is shared.
 
-use crate::model::{Misreading, misread::is_of_macro};
+use crate::model::{Misuse, misuse::is_of_macro};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// `self.field = ..` and `self.field += ..`: the service is behind a shared reference.
-pub(in crate::model) fn assigned(body: TokenStream) -> Vec<Misreading> {
+pub(in crate::model) fn assigned(body: TokenStream) -> Vec<Misuse> {
     let trees: Vec<TokenTree> = body.into_iter().collect();
     let mut found = Vec::new();
     let mut foreign = false;
@@ -17,7 +17,7 @@ pub(in crate::model) fn assigned(body: TokenStream) -> Vec<Misreading> {
                 let end = fields(&trees, at);
                 if end > at && assigns(trees.get(end + 1..).unwrap_or_default()) {
                     let target = trees.get(at..=end).unwrap_or_default();
-                    found.push(Misreading::Assigned(target.iter().cloned().collect()));
+                    found.push(Misuse::FieldAssigned(target.iter().cloned().collect()));
                 }
             }
             _ => {}

@@ -1,6 +1,6 @@
 //! The methods of the block that a call on `self` may name.
 
-use crate::model::{Loan, Method, Param, Receiver, Role, loan};
+use crate::model::{Borrow, Method, Param, Receiver, Role, borrow};
 use proc_macro2::Ident;
 use syn::Type;
 
@@ -30,7 +30,7 @@ impl Known {
         let lends = matches!(function.receiver, Receiver::Shared(_) | Receiver::Arc(_));
         if !lends
             || function.receiver.lifetime().is_some()
-            || function.half.is_some()
+            || function.incomplete.is_some()
             || method.is_conditional()
         {
             return None;
@@ -39,7 +39,9 @@ impl Known {
         let kind = match &method.role {
             Role::Blocking(blocking) => Kind::Job { args: blocking.args.len() },
             Role::Helper => Kind::Helper,
-            Role::Handler(_) | Role::Move(_) | Role::Around(_) | Role::Hook(_) if is_async => Kind::Handler,
+            Role::Handler(_) | Role::Transition(_) | Role::Interceptor(_) | Role::Hook(_) if is_async => {
+                Kind::Handler
+            }
             Role::Plain if is_async => Kind::Borrowing { param: borrowed(&function.params)? },
             Role::Plain => match function.params.as_slice() {
                 [worker, rest @ ..] if worker.is_named("Worker") => Kind::TakesWorker { args: rest.len() },
@@ -62,10 +64,11 @@ fn borrowed(params: &[Param]) -> Option<Option<String>> {
     if params.iter().any(|param| param.cfg().is_some()) {
         return None;
     }
-    let loans = params.iter().filter_map(|param| Some((param, loan::find(&param.written.ty)?)));
-    let (param, loan) = loans.into_iter().find(|(_, loan)| !matches!(loan, Loan::Opaque(_)))?;
-    let owned = match loan {
-        Loan::Reference(reference) => owned_form(&reference.elem),
+    let loans = params.iter().filter_map(|param| Some((param, borrow::find(&param.written.ty)?)));
+    let (param, find_borrow) =
+        loans.into_iter().find(|(_, find_borrow)| !matches!(find_borrow, Borrow::ImplTrait(_)))?;
+    let owned = match find_borrow {
+        Borrow::Reference(reference) => owned_form(&reference.elem),
         _ => None,
     };
     Some(param.name().zip(owned).map(|(name, owned)| format!("`{name}: {owned}`")))

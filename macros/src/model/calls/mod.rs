@@ -20,105 +20,105 @@ use self::{
     known::Kind,
 };
 use super::{
-    Misreading,
-    misread::{is_of_macro, mentions},
+    Misuse,
+    misuse::{is_of_macro, mentions},
 };
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 
 /// Where a body runs.
-pub(super) enum Place<'a> {
-    Loop,
-    Thread { worker: Option<&'a Ident> },
+pub(super) enum RunsOn<'a> {
+    EventLoop,
+    PoolThread { worker: Option<&'a Ident> },
     Unknown,
 }
 
 /// Every call in `body` that can't be meant.
-pub(super) fn find(body: TokenStream, place: &Place<'_>, known: &[Known]) -> Vec<Misreading> {
-    let mut scan = Scan { place, known, found: Vec::new() };
-    scan.level(body, Around::default());
+pub(super) fn find(body: TokenStream, runs_on: &RunsOn<'_>, known: &[Known]) -> Vec<Misuse> {
+    let mut scan = Scan { runs_on, known, found: Vec::new() };
+    scan.level(body, Context::default());
     scan.found
 }
 
 /// What the tokens stand in.
 #[derive(Clone, Copy, Default)]
-struct Around {
+struct Context {
     closure: bool,
     future: bool,
 }
 
 struct Scan<'a> {
-    place: &'a Place<'a>,
+    runs_on: &'a RunsOn<'a>,
     known: &'a [Known],
-    found: Vec<Misreading>,
+    found: Vec<Misuse>,
 }
 
 impl Scan<'_> {
-    fn level(&mut self, tokens: TokenStream, around: Around) {
+    fn level(&mut self, tokens: TokenStream, context: Context) {
         let trees: Vec<TokenTree> = tokens.into_iter().collect();
         let closures = closures(&trees);
         // A nested `impl` or `trait` has a `self` of its own.
         let mut foreign = false;
         for (at, tree) in trees.iter().enumerate() {
-            let in_closure = around.closure || closures.iter().any(|closure| closure.contains(&at));
+            let in_closure = context.closure || closures.iter().any(|closure| closure.contains(&at));
             match tree {
                 TokenTree::Ident(word) if word == "impl" || word == "trait" => foreign = true,
                 TokenTree::Group(group) if foreign && group.delimiter() == Delimiter::Brace => {
                     foreign = false
                 }
                 TokenTree::Group(group) if !is_of_macro(&trees, at) => {
-                    let around =
-                        Around { closure: in_closure, future: around.future || is_async(&trees, at) };
+                    let context =
+                        Context { closure: in_closure, future: context.future || is_async(&trees, at) };
                     if let Some(call) = Call::at(&trees, at) {
-                        self.call(&call, around);
+                        self.call(&call, context);
                     }
-                    if let Place::Thread { worker: Some(worker) } = self.place {
+                    if let RunsOn::PoolThread { worker: Some(worker) } = self.runs_on {
                         self.closure_of_call(&trees, at, group, worker);
                     }
-                    self.level(group.stream(), around);
+                    self.level(group.stream(), context);
                 }
                 _ => {}
             }
         }
     }
 
-    fn call(&mut self, call: &Call<'_>, around: Around) {
-        if let (Place::Loop, false) = (self.place, around.closure) {
+    fn call(&mut self, call: &Call<'_>, context: Context) {
+        if let (RunsOn::EventLoop, false) = (self.runs_on, context.closure) {
             self.twin(call);
         }
         let Some(known) = self.known.iter().find(|known| known.name == *call.name) else { return };
         let name = call.name.clone();
-        if let (Kind::TakesWorker { args }, Place::Loop) = (&known.kind, self.place) {
+        if let (Kind::TakesWorker { args }, RunsOn::EventLoop) = (&known.kind, self.runs_on) {
             if call.arguments() == Some(*args) {
-                self.found.push(Misreading::LacksBlocking(name));
+                self.found.push(Misuse::MissingWorker(name));
             }
             return;
         }
-        match (self.place, call.waited()) {
+        match (self.runs_on, call.waited()) {
             _ if !known.is_future() => {}
-            (Place::Loop, Some((at, arguments))) if arguments.stream().is_empty() => {
-                self.found.push(Misreading::Waited(at));
+            (RunsOn::EventLoop, Some((at, arguments))) if arguments.stream().is_empty() => {
+                self.found.push(Misuse::WaitOnLoop(at));
             }
-            (Place::Thread { .. }, Some((at, arguments)))
-                if arguments.stream().is_empty() && !around.future =>
+            (RunsOn::PoolThread { .. }, Some((at, arguments)))
+                if arguments.stream().is_empty() && !context.future =>
             {
-                self.found.push(Misreading::WaitedAlone(at));
+                self.found.push(Misuse::WaitWithoutWorker(at));
             }
-            (Place::Thread { .. }, Some(_)) => match &known.kind {
-                Kind::Handler => self.found.push(Misreading::HandlerWaited(name)),
+            (RunsOn::PoolThread { .. }, Some(_)) => match &known.kind {
+                Kind::Handler => self.found.push(Misuse::WaitForHandler(name)),
                 Kind::Borrowing { param } => {
-                    self.found.push(Misreading::BorrowWaited { name, owned: param.clone() });
+                    self.found.push(Misuse::WaitForBorrow { name, owned: param.clone() });
                 }
                 _ => {}
             },
-            (Place::Loop, None) if call.is_operand() => {
+            (RunsOn::EventLoop, None) if call.is_operand() => {
                 let is_job = matches!(known.kind, Kind::Job { .. });
-                self.found.push(Misreading::Unawaited { name, is_job });
+                self.found.push(Misuse::MissingAwait { name, is_job });
             }
-            (Place::Thread { .. }, None) if call.is_operand() && !around.future => {
+            (RunsOn::PoolThread { .. }, None) if call.is_operand() && !context.future => {
                 let is_job = matches!(known.kind, Kind::Job { .. });
-                self.found.push(Misreading::Unwaited { name, is_job });
+                self.found.push(Misuse::MissingWait { name, is_job });
             }
             _ => {}
         }
@@ -142,7 +142,7 @@ impl Scan<'_> {
         let lacks_it = call.arguments() == Some(args) && !mentions(call.group.stream(), "worker");
         if lacks_it || (of_self && call.arguments() == Some(args + 1)) {
             let at = call.name.to_token_stream();
-            self.found.push(Misreading::Blocked { at, name: format!("self.{own}") });
+            self.found.push(Misuse::BlockingOnLoop { at, name: format!("self.{own}") });
         }
     }
 
@@ -159,7 +159,7 @@ impl Scan<'_> {
         if let Some(name) = only_call(group.stream()) {
             let known = self.known.iter().find(|known| known.name == name);
             if known.is_some_and(Known::is_future) {
-                self.found.push(Misreading::Called(name));
+                self.found.push(Misuse::CallOfFuture(name));
             }
         }
     }
@@ -182,12 +182,12 @@ mod tests {
     }
 
     fn on_the_loop(text: &str) -> usize {
-        find(text.parse().expect(text), &Place::Loop, &known()).len()
+        find(text.parse().expect(text), &RunsOn::EventLoop, &known()).len()
     }
 
     fn on_a_thread(text: &str) -> usize {
         let worker = format_ident!("worker");
-        find(text.parse().expect(text), &Place::Thread { worker: Some(&worker) }, &known()).len()
+        find(text.parse().expect(text), &RunsOn::PoolThread { worker: Some(&worker) }, &known()).len()
     }
 
     #[test]

@@ -2,12 +2,12 @@
 //! `Result` around it.
 
 use super::call::{closures, is_async};
-use crate::model::{Misreading, misread::is_of_macro};
+use crate::model::{Misuse, misuse::is_of_macro};
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 
 /// The worker in an `async` block that is waited for or spawned: it would leave its thread.
-pub(in crate::model) fn sent(body: TokenStream, worker: &Ident) -> Vec<Misreading> {
+pub(in crate::model) fn sent(body: TokenStream, worker: &Ident) -> Vec<Misuse> {
     let trees: Vec<TokenTree> = body.into_iter().collect();
     let mut found = Vec::new();
     for (at, tree) in trees.iter().enumerate() {
@@ -24,7 +24,7 @@ pub(in crate::model) fn sent(body: TokenStream, worker: &Ident) -> Vec<Misreadin
                 if of == worker && dot.as_char() == '.' && spawn == "spawn"
         ) && matches!(group.stream().into_iter().next(), Some(TokenTree::Ident(word)) if word == "async");
         match (waited || spawned).then(|| used(&group.stream(), worker)).flatten() {
-            Some(place) => found.push(Misreading::WorkerSent(place)),
+            Some(place) => found.push(Misuse::WorkerEscapes(place)),
             None => found.extend(sent(group.stream(), worker)),
         }
     }
@@ -60,7 +60,7 @@ fn used(tokens: &TokenStream, worker: &Ident) -> Option<Ident> {
 }
 
 /// The `?` of `.wait(worker)?`, `worker.check()?` and `worker.sleep(..)?` in the function itself.
-pub(in crate::model) fn propagated(body: TokenStream, worker: &Ident) -> Vec<Misreading> {
+pub(in crate::model) fn propagated(body: TokenStream, worker: &Ident) -> Vec<Misuse> {
     let trees: Vec<TokenTree> = body.into_iter().collect();
     let closures = closures(&trees);
     let mut found = Vec::new();
@@ -88,7 +88,7 @@ pub(in crate::model) fn propagated(body: TokenStream, worker: &Ident) -> Vec<Mis
         };
         match trees.get(at + 1) {
             Some(TokenTree::Punct(mark)) if of_worker && mark.as_char() == '?' => {
-                found.push(Misreading::Propagated(mark.to_token_stream()));
+                found.push(Misuse::InterruptedPropagated(mark.to_token_stream()));
             }
             _ => found.extend(propagated(group.stream(), worker)),
         }

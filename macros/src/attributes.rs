@@ -1,0 +1,287 @@
+//! The words of the language: its attributes, and their options.
+
+use syn::Path;
+
+/// An attribute of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AttrKind {
+    Service,
+    Blocking,
+    Request,
+    Session,
+    On,
+    State,
+    Event,
+    Before,
+    After,
+    /// The brackets of `#[service(state(..))]`: no attribute, but options of their own.
+    StateEnum,
+}
+
+/// An option of an attribute, and how it is written: the mend in every message about it.
+#[derive(Debug)]
+pub(crate) struct OptionName {
+    pub(crate) name: &'static str,
+    pub(crate) written: &'static str,
+}
+
+const fn option(name: &'static str, written: &'static str) -> OptionName {
+    OptionName { name, written }
+}
+
+const SERVICE: &[OptionName] = &[
+    option("request", "request = Request"),
+    option("response", "response = Response"),
+    option("crate", "crate = path::to::portcullis"),
+    option("state", "state(vis = pub(crate))"),
+];
+const BLOCKING: &[OptionName] = &[
+    option("pool", "pool = self.pool"),
+    option("deadline", "deadline = \"2s\""),
+    option("lane", "lane = key"),
+    option("detached", "detached"),
+    option("nested", "nested"),
+    option("flat", "flat"),
+    option("crate", "crate = path::to::portcullis"),
+];
+const REQUEST: &[OptionName] =
+    &[option("send_result", "send_result"), option("half_close", "half_close = cancel")];
+const SESSION: &[OptionName] = &[option("half_close", "half_close = answer")];
+const ON: &[OptionName] = &[
+    option("start", "start"),
+    option("connect", "connect"),
+    option("error", "error"),
+    option("disconnect", "disconnect"),
+    option("stop", "stop"),
+    option("timeout", "timeout = state"),
+];
+const STATE: &[OptionName] = &[
+    option("start", "start"),
+    option("idle", "idle = \"30s\""),
+    option("max_duration", "max_duration = \"2m\""),
+    option("half_close", "half_close = cancel"),
+];
+const STATE_ENUM: &[OptionName] = &[
+    option("vis", "vis = pub(crate)"),
+    option("name", "name = Phase"),
+    option("derive", "derive(Debug, PartialEq)"),
+];
+
+/// What people call an option who know it from elsewhere.
+const SYNONYMS: &[(AttrKind, &str, &[&str])] = &[
+    (AttrKind::Blocking, "pool", &["on", "executor", "runtime", "threads"]),
+    (AttrKind::Blocking, "deadline", &["timeout", "within", "limit", "time_limit"]),
+    (AttrKind::Blocking, "lane", &["key", "ordered", "serial"]),
+    (AttrKind::On, "start", &["init", "startup", "open"]),
+    (AttrKind::On, "connect", &["accept", "connection"]),
+    (AttrKind::On, "error", &["failure", "panic"]),
+    (AttrKind::On, "disconnect", &["close", "closed", "end", "drop"]),
+    (AttrKind::On, "stop", &["shutdown", "exit"]),
+    (AttrKind::On, "timeout", &["idle", "within", "max_duration", "deadline"]),
+    (AttrKind::State, "start", &["initial", "init", "first", "default"]),
+    (AttrKind::State, "max_duration", &["within", "timeout", "deadline", "limit"]),
+    (AttrKind::StateEnum, "vis", &["visibility", "pub"]),
+];
+
+impl AttrKind {
+    const ALL: [AttrKind; 9] = [
+        AttrKind::Service,
+        AttrKind::Blocking,
+        AttrKind::Request,
+        AttrKind::Session,
+        AttrKind::On,
+        AttrKind::State,
+        AttrKind::Event,
+        AttrKind::Before,
+        AttrKind::After,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            AttrKind::Service => "service",
+            AttrKind::Blocking => "blocking",
+            AttrKind::Request => "request",
+            AttrKind::Session => "session",
+            AttrKind::On => "on",
+            AttrKind::State => "state",
+            AttrKind::Event => "event",
+            AttrKind::Before => "before",
+            AttrKind::After => "after",
+            AttrKind::StateEnum => "service(state(..))",
+        }
+    }
+
+    fn options(self) -> &'static [OptionName] {
+        match self {
+            AttrKind::Service => SERVICE,
+            AttrKind::Blocking => BLOCKING,
+            AttrKind::Request => REQUEST,
+            AttrKind::Session => SESSION,
+            AttrKind::On => ON,
+            AttrKind::State => STATE,
+            AttrKind::StateEnum => STATE_ENUM,
+            AttrKind::Event | AttrKind::Before | AttrKind::After => &[],
+        }
+    }
+
+    /// The word that `#[path]` stands for: by its last name, as modules and crates have other names
+    /// here and there. Whether it is ours by another path is [asked of the
+    /// compiler](AttrKind::is_plain).
+    pub(crate) fn of(path: &Path) -> Option<AttrKind> {
+        let last = path.segments.last()?;
+        AttrKind::ALL.into_iter().find(|word| last.ident == word.name())
+    }
+
+    /// The path leaves no doubt: a name alone, or one behind the crate's name.
+    pub(crate) fn is_plain(path: &Path) -> bool {
+        path.segments.len() == 1 || path.segments.first().is_some_and(|first| first.ident == "portcullis")
+    }
+
+    /// One of the words that make a handler, with one slip of the finger in it.
+    pub(crate) fn is_nearly_a_handler(path: &Path) -> bool {
+        let Some(name) = path.get_ident().map(ToString::to_string) else { return false };
+        ["request", "session", "state"].iter().any(|word| slipped(&name, word))
+    }
+
+    pub(crate) fn option(self, name: &str) -> Option<&'static OptionName> {
+        self.options().iter().find(|option| option.name == name)
+    }
+
+    /// "`pool`, `deadline` and `detached`": all options.
+    pub(crate) fn list(self) -> String {
+        match self.options() {
+            [] => String::new(),
+            [only] => format!("`{}`", only.name),
+            [firsts @ .., last] => {
+                let firsts: Vec<_> = firsts.iter().map(|option| format!("`{}`", option.name)).collect();
+                format!("{} and `{}`", firsts.join(", "), last.name)
+            }
+        }
+    }
+}
+
+/// What a key in the brackets of an attribute turns out to be.
+#[derive(Debug)]
+pub(crate) enum Lookup {
+    Known(&'static OptionName),
+    /// An option, but of another attribute.
+    Misplaced(AttrKind),
+    /// No option, but close to one.
+    Misspelt(&'static str),
+    Unknown,
+}
+
+pub(crate) fn look_up(word: AttrKind, key: &str) -> Lookup {
+    if let Some(option) = word.option(key) {
+        return Lookup::Known(option);
+    }
+    let elsewhere = |(of, _, names): &&(AttrKind, &str, &[&str])| *of == word && names.contains(&key);
+    if let Some((_, name, _)) = SYNONYMS.iter().find(elsewhere) {
+        return Lookup::Misspelt(name);
+    }
+    if let Some(near) = nearest(key, word.options().iter().map(|option| option.name)) {
+        return Lookup::Misspelt(near);
+    }
+    match AttrKind::ALL.into_iter().find(|other| other.option(key).is_some()) {
+        Some(other) => Lookup::Misplaced(other),
+        None => Lookup::Unknown,
+    }
+}
+
+/// The closest of the user's own names.
+pub(crate) fn nearest_of<'a>(word: &str, names: &'a [String]) -> Option<&'a str> {
+    nearest(word, names.iter().map(String::as_str))
+}
+
+/// The closest of `names`, if it is close enough to be what was meant: a slip in every three
+/// letters.
+fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    names
+        .map(|name| (distance(word, name), name))
+        .filter(|(slips, name)| *slips <= name.len().div_ceil(3).min(3) && *slips < name.len())
+        .min_by_key(|(slips, _)| *slips)
+        .map(|(_, name)| name)
+}
+
+/// A letter more, a letter less, another one, or two that have changed places.
+fn slipped(name: &str, word: &str) -> bool {
+    let letters = |text: &str| {
+        let mut letters: Vec<char> = text.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    match distance(name, word) {
+        1 => true,
+        2 => name.len() == word.len() && letters(name) == letters(word),
+        _ => false,
+    }
+}
+
+/// Levenshtein's distance: letters put in, left out or changed.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distance_counts_slips() {
+        assert_eq!(distance("deadline", "deadline"), 0);
+        assert_eq!(distance("dedline", "deadline"), 1);
+        assert_eq!(distance("", "on"), 2);
+    }
+
+    #[test]
+    fn keys_are_told_apart() {
+        assert!(matches!(look_up(AttrKind::Blocking, "deadline"), Lookup::Known(_)));
+        assert!(matches!(look_up(AttrKind::Blocking, "dedline"), Lookup::Misspelt("deadline")));
+        assert!(matches!(look_up(AttrKind::Blocking, "lane"), Lookup::Known(_)));
+        assert!(matches!(look_up(AttrKind::Request, "deadline"), Lookup::Misplaced(AttrKind::Blocking)));
+        assert!(matches!(look_up(AttrKind::Request, "colour"), Lookup::Unknown));
+        assert!(matches!(look_up(AttrKind::Blocking, "timeout"), Lookup::Misspelt("deadline")));
+        assert!(matches!(look_up(AttrKind::On, "disconect"), Lookup::Misspelt("disconnect")));
+    }
+
+    #[test]
+    fn names_from_elsewhere_lead_to_ours() {
+        for (word, name, others) in SYNONYMS {
+            assert!(word.option(name).is_some(), "{name}");
+            assert!(others.iter().all(|other| word.option(other).is_none()), "{name}");
+        }
+    }
+
+    #[test]
+    fn words_are_known_alone_and_in_full() {
+        let word = |text: &str| syn::parse_str::<Path>(text).ok().and_then(|path| AttrKind::of(&path));
+        assert_eq!(word("request"), Some(AttrKind::Request));
+        assert_eq!(word("portcullis::on"), Some(AttrKind::On));
+        assert_eq!(word("p::request"), Some(AttrKind::Request));
+        assert_eq!(word("inline"), None);
+        let plain = |text: &str| syn::parse_str::<Path>(text).is_ok_and(|path| AttrKind::is_plain(&path));
+        assert!(plain("request") && plain("::portcullis::prelude::request") && !plain("p::request"));
+    }
+
+    #[test]
+    fn one_slip_is_no_other_word() {
+        let nearly =
+            |text: &str| syn::parse_str::<Path>(text).is_ok_and(|path| AttrKind::is_nearly_a_handler(&path));
+        for name in ["reqest", "requests", "reuqest", "sesion", "sate", "Request"] {
+            assert!(nearly(name), "{name}");
+        }
+        for name in ["request", "requires", "test", "instrument", "stat::request", "static", "require"] {
+            assert!(!nearly(name), "{name}");
+        }
+    }
+}

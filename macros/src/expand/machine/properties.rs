@@ -1,0 +1,116 @@
+//! What is known of each state: its name, its limits, what its end of input means, whether it can
+//! be gone on in.
+
+use super::{Machine, half_close};
+use crate::{expand::at, parse::DurationArg};
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
+
+impl Machine<'_> {
+    pub(super) fn state_name(&self) -> TokenStream {
+        let (krate, states) = (self.krate, &self.states.ident);
+        let arms = self.state_handlers().into_iter().map(|(method, transition)| {
+            let (cfgs, state) = (method.function.cfgs(), self.any((method, transition)));
+            let name = method.function.sig.ident.unraw().to_string();
+            quote!(#(#cfgs)* #state => #name,)
+        });
+        quote_spanned! {Span::mixed_site()=>
+            fn state_name(state: &<Self as #krate::Service>::State) -> &'static str {
+                match state {
+                    #(#arms)*
+                    #states::Closed => "closed",
+                }
+            }
+        }
+    }
+
+    /// Nothing, if no state has limits.
+    pub(super) fn state_limits(&self) -> Option<TokenStream> {
+        let krate = self.krate;
+        let (mut arms, mut all) = (TokenStream::new(), TokenStream::new());
+        for (method, transition) in self.state_handlers() {
+            let Some((idle, max_duration)) = transition.limits() else { continue };
+            let (cfgs, state) = (method.function.cfgs().collect::<Vec<_>>(), self.any((method, transition)));
+            let (idle, max_duration) = (limit(idle), limit(max_duration));
+            arms.extend(
+                quote!(#(#cfgs)* #state => #krate::StateLimits { idle: #idle, max_duration: #max_duration },),
+            );
+            all.extend(quote!(#(#cfgs)* #idle, #(#cfgs)* #max_duration,));
+        }
+        (!arms.is_empty()).then(|| {
+            quote_spanned! {Span::mixed_site()=>
+                const MIN_STATE_TIMEOUT: ::core::option::Option<::core::time::Duration> = #krate::__private::shortest(&[#all]);
+                fn state_limits(state: &<Self as #krate::Service>::State) -> #krate::StateLimits {
+                    match state {
+                        #arms
+                        _ => #krate::StateLimits::NONE,
+                    }
+                }
+            }
+        })
+    }
+
+    /// Nothing, if all states have the same.
+    pub(super) fn half_closes(&self) -> Option<TokenStream> {
+        let krate = self.krate;
+        let usual = self.half_close();
+        let arms: Vec<_> = self
+            .state_handlers()
+            .into_iter()
+            .filter(|(_, transition)| transition.half_close() != usual)
+            .map(|(method, transition)| {
+                let (cfgs, state) = (method.function.cfgs(), self.any((method, transition)));
+                let half_close = half_close(transition.half_close(), krate);
+                quote!(#(#cfgs)* #state => #half_close,)
+            })
+            .collect();
+        (!arms.is_empty()).then(|| {
+            quote_spanned! {Span::mixed_site()=>
+                fn half_close(state: &<Self as #krate::Service>::State) -> #krate::__private::HalfClose {
+                    match state {
+                        #(#arms)*
+                        _ => <Self as #krate::Service>::HALF_CLOSE,
+                    }
+                }
+            }
+        })
+    }
+
+    /// States without data can be gone on in; nothing, if there are none.
+    pub(super) fn recover(&self) -> Option<TokenStream> {
+        let krate = self.krate;
+        let arms: Vec<_> = self
+            .state_handlers()
+            .into_iter()
+            .filter(|(_, transition)| transition.data.is_empty())
+            .map(|(method, _)| {
+                let (cfgs, state) = (method.function.cfgs(), self.pattern(method, &[]).0);
+                let name = method.function.sig.ident.unraw().to_string();
+                quote!(#(#cfgs)* #name => ::core::option::Option::Some(#state),)
+            })
+            .collect();
+        (!arms.is_empty()).then(|| {
+            quote_spanned! {Span::mixed_site()=>
+                fn recover(self: &::std::sync::Arc<Self>, name: &'static str) -> ::core::option::Option<<Self as #krate::Service>::State> {
+                    match name {
+                        #(#arms)*
+                        _ => ::core::option::Option::None,
+                    }
+                }
+            }
+        })
+    }
+}
+
+/// `Some(Duration)`, or `None`.
+fn limit(limit: Option<&DurationArg>) -> TokenStream {
+    match limit {
+        None => quote!(::core::option::Option::None),
+        Some(DurationArg::Literal(duration)) => {
+            let duration = crate::expand::duration(*duration);
+            quote!(::core::option::Option::Some(#duration))
+        }
+        Some(DurationArg::Expr(expr)) => quote_spanned!(at(expr)=> ::core::option::Option::Some(#expr)),
+    }
+}

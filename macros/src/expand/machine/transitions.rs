@@ -1,0 +1,242 @@
+//! What moves a machine on, in its `impl Service`: a match over the states for each thing that
+//! moves a session on.
+
+use super::Machine;
+use crate::{
+    expand::{
+        at, cfg, interceptors,
+        service::{at_output, call, unused},
+    },
+    model::{Method, ReturnShape, Side, TransitionHandler, Trigger, variant},
+};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+
+impl Machine<'_> {
+    pub(super) fn steps(&self) -> TokenStream {
+        let krate = self.krate;
+        let (request, event, timeout) = (self.on_request(), self.on_event(), self.on_timeout());
+        let (names, limits, half_closes, recover) =
+            (self.state_name(), self.state_limits(), self.half_closes(), self.recover());
+        let states = &self.states.ident;
+        quote_spanned! {Span::mixed_site()=>
+            #request
+            #event
+            #timeout
+            #names
+            #limits
+            #half_closes
+            fn closes(state: &<Self as #krate::Service>::State) -> bool {
+                ::core::matches!(state, #states::Closed)
+            }
+            #recover
+        }
+    }
+
+    fn on_request(&self) -> TokenStream {
+        let (krate, states) = (self.krate, &self.states.ident);
+        let handlers = self.state_handlers();
+        let arms = handlers.iter().map(|(method, step)| self.arm((method, step), method, step));
+        let transition_handlers = quote_spanned! {Span::mixed_site()=>
+            match state {
+                #(#arms)*
+                #states::Closed => #krate::__private::Step::go(#states::Closed),
+            }
+        };
+        let answers = quote_spanned!(Span::mixed_site()=> #krate::__private::Step::reply(state, response));
+        let step =
+            match interceptors::before(self.service, &transition_handlers, &answers, &self.service_types()) {
+                Some(before) => quote_spanned!(Span::mixed_site()=> { #before }),
+                None => transition_handlers,
+            };
+        let ends = self.end(&step, &quote_spanned!(Span::mixed_site()=> step));
+        let (peer, conn) = self.used(&handlers, &[Side::Before, Side::After]);
+        quote_spanned! {Span::mixed_site()=>
+            async fn on_request(
+                self: &::std::sync::Arc<Self>,
+                state: <Self as #krate::Service>::State,
+                #peer: &#krate::Peer<<Self as #krate::Service>::Response, <Self as #krate::Service>::Event>,
+                #conn: &mut <Self as #krate::Service>::Conn,
+                request: <Self as #krate::Service>::Request,
+            ) -> ::core::result::Result<#krate::__private::Step<Self>, <Self as #krate::Service>::Error> {
+                #ends
+            }
+        }
+    }
+
+    /// Nothing, if the block has no `#[event]`.
+    fn on_event(&self) -> Option<TokenStream> {
+        let krate = self.krate;
+        let event = quote_spanned!(Span::mixed_site()=> event: <Self as #krate::Service>::Event);
+        self.by_state("on_event", |trigger| matches!(trigger, Trigger::Event { .. }), Some(&event))
+    }
+
+    /// Nothing, if the block has no `#[on(timeout = ..)]`.
+    fn on_timeout(&self) -> Option<TokenStream> {
+        self.by_state("on_timeout", |trigger| matches!(trigger, Trigger::Timeout { .. }), None)
+    }
+
+    /// `async fn on_event(..)`, `async fn on_timeout(..)`: for those states that have a handler of
+    /// this kind.
+    fn by_state(
+        &self,
+        name: &str,
+        kind: impl Fn(&Trigger) -> bool,
+        message: Option<&TokenStream>,
+    ) -> Option<TokenStream> {
+        let krate = self.krate;
+        let handlers: Vec<_> =
+            self.service.transition_handlers().filter(|(_, step)| kind(&step.trigger)).collect();
+        let arms = self.arms(&handlers)?;
+        let ends =
+            self.end(&arms, &quote_spanned!(Span::mixed_site()=> ::core::ops::ControlFlow::Continue(step)));
+        let (peer, conn) = self.used(&handlers, &[Side::After]);
+        let cfg = cfg::any_of(handlers.iter().map(|(method, _)| *method));
+        let (name, message) = (Ident::new(name, Span::mixed_site()), message.into_iter());
+        Some(quote_spanned! {Span::mixed_site()=>
+            #cfg
+            async fn #name(
+                self: &::std::sync::Arc<Self>,
+                state: <Self as #krate::Service>::State,
+                #peer: &#krate::Peer<<Self as #krate::Service>::Response, <Self as #krate::Service>::Event>,
+                #conn: &mut <Self as #krate::Service>::Conn,
+                #(#message,)*
+            ) -> ::core::result::Result<
+                ::core::ops::ControlFlow<<Self as #krate::Service>::State, #krate::__private::Step<Self>>,
+                <Self as #krate::Service>::Error,
+            > {
+                #ends
+            }
+        })
+    }
+
+    /// A match over the states that these handlers are for; in any other, the state is given back.
+    fn arms(&self, handlers: &[(&Method, &TransitionHandler)]) -> Option<TokenStream> {
+        let mut done: Vec<&Ident> = Vec::new();
+        let mut arms = TokenStream::new();
+        for (method, step) in handlers {
+            let names = match &step.trigger {
+                Trigger::Event { states, .. } => states.iter().collect(),
+                Trigger::Timeout { state, .. } => state.iter().collect(),
+                Trigger::Request(_) => Vec::new(),
+            };
+            for name in names {
+                // One that is unknown, or has a handler already, was reported.
+                if done.contains(&name) && !method.is_conditional() {
+                    continue;
+                }
+                let named = |(state, _): &(&Method, &TransitionHandler)| state.function.sig.ident == *name;
+                for state in self.state_handlers().into_iter().filter(named) {
+                    arms.extend(self.arm(state, method, step));
+                }
+                done.push(name);
+            }
+        }
+        // Where `cfg`s or mistakes leave none of the states, the match has a value all the same,
+        // and what is behind it is no dead code.
+        let krate = self.krate;
+        let conditional = self.state_handlers().iter().any(|(state, _)| state.is_conditional())
+            || self.service.sink.has_errors();
+        let never = conditional.then(|| {
+            quote_spanned!(Span::mixed_site()=> _ if false => #krate::__private::never::<#krate::__private::Step<Self>>(),)
+        });
+        (!handlers.is_empty()).then(|| {
+            quote_spanned! {Span::mixed_site()=>
+                match state {
+                    #never
+                    #arms
+                    other => return ::core::result::Result::Ok(::core::ops::ControlFlow::Break(other)),
+                }
+            }
+        })
+    }
+
+    /// `ChatState::Room(seat) => { .. }`: the handler is called with the state's data, and gives a
+    /// `Step`.
+    fn arm(
+        &self,
+        (state, of): (&Method, &TransitionHandler),
+        method: &Method,
+        step: &TransitionHandler,
+    ) -> TokenStream {
+        let krate = self.krate;
+        let function = &method.function;
+        let mut cfgs: Vec<_> = state.function.cfgs().collect();
+        if !std::ptr::eq(state, method) {
+            cfgs.extend(function.cfgs());
+        }
+        if method.sink.has_errors() || state.sink.has_errors() {
+            let (states, name) = (&self.states.ident, variant(&state.function.sig.ident));
+            return quote_spanned!(Span::mixed_site()=> #(#cfgs)* #states::#name { .. } => #krate::__private::never::<#krate::__private::Step<Self>>(),);
+        }
+        let service_types = self.service_types();
+        let (pattern, data) = self.pattern(state, &step.data);
+        let message = |param| match step.trigger {
+            Trigger::Event { .. } => service_types.event_arg(param),
+            Trigger::Request(_) | Trigger::Timeout { .. } => service_types.request_arg(param),
+        };
+        let data = data.iter().zip(&step.data).enumerate().map(|(index, (name, param))| {
+            match of.data.get(index).filter(|_| !std::ptr::eq(state, method)) {
+                Some(given) => service_types.data_arg(name, param, given),
+                None => name.to_token_stream(),
+            }
+        });
+        let args = step
+            .peer
+            .iter()
+            .map(|param| service_types.peer_arg(param))
+            .chain(step.conn.iter().map(|param| service_types.conn_arg(param)))
+            .chain(data)
+            .chain(step.message.iter().map(message));
+        let fails = service_types.try_operator(function, &step.return_kind);
+        let call = call(function, args, &quote!(.await #fails));
+        let site = at_output(function);
+        let next = match &step.return_shape {
+            ReturnShape::State | ReturnShape::Unit => {
+                quote_spanned!(site=> #krate::__private::Step::go(#call))
+            }
+            ReturnShape::ResponseAndState { response, state } => {
+                // Spanned at their types: that is what a mismatch is about.
+                let (answer, next) = (Ident::new("response", at(response)), Ident::new("next", at(state)));
+                let is_response = service_types.response_check(&answer, response);
+                let is_state = service_types.next_state(&next, state, self.states);
+                quote_spanned! {site=>
+                    {
+                        let (#answer, #next) = #call;
+                        #is_response
+                        #krate::__private::Step::<Self>::reply(#is_state, #answer)
+                    }
+                }
+            }
+            ReturnShape::Alias(_) => quote_spanned!(site=> #krate::__private::NextState::into_step(#call)?),
+        };
+        quote_spanned!(Span::mixed_site()=> #(#cfgs)* #pattern => #next,)
+    }
+
+    /// `let step = ..; after; Ok(step)`
+    fn end(&self, step: &TokenStream, result: &TokenStream) -> TokenStream {
+        let after = interceptors::after_step(self.service, &self.service_types());
+        quote_spanned! {Span::mixed_site()=>
+            let step = #step;
+            #after
+            ::core::result::Result::Ok(#result)
+        }
+    }
+
+    /// The parameters `peer` and `conn`, by what these handlers, and what is around them, take.
+    fn used(&self, handlers: &[(&Method, &TransitionHandler)], sides: &[Side]) -> (TokenStream, TokenStream) {
+        let handlers =
+            || handlers.iter().filter(|(method, _)| !method.sink.has_errors()).map(|(_, step)| step);
+        let interceptors = || {
+            sides
+                .iter()
+                .flat_map(|side| self.service.valid_interceptors(*side))
+                .map(|(_, interceptor)| interceptor)
+        };
+        let peer = handlers().any(|step| step.peer.is_some())
+            || interceptors().any(|interceptor| interceptor.peer.is_some());
+        let conn = handlers().any(|step| step.conn.is_some())
+            || interceptors().any(|interceptor| interceptor.conn.is_some());
+        (unused("peer", !peer), unused("conn", !conn))
+    }
+}

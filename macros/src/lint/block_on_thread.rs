@@ -1,0 +1,81 @@
+//! `block_on` in a blocking method, where the wait through the worker was meant.
+
+use super::level::{self, is_mark};
+use crate::model::{Method, Role, Service};
+use crate::report::{Lint, Warning};
+use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
+
+/// The `async fn`s and jobs of the block.
+pub(super) fn futures(service: &Service) -> Vec<Ident> {
+    let is_future = |method: &&Method| matches!(method.role, Role::Helper | Role::Blocking(_));
+    service.methods().filter(is_future).map(|method| method.function.sig.ident.clone()).collect()
+}
+
+/// Each `Handle::current().block_on(..)`, and each `block_on` of a method of this service. Any
+/// other `block_on` may be of another runtime, where it is right.
+pub(super) fn find(body: TokenStream, futures: &[Ident]) -> Vec<Warning> {
+    let mut found = Vec::new();
+    level::each(body, &mut |trees| {
+        for (at, tree) in trees.iter().enumerate() {
+            let TokenTree::Group(group) = tree else { continue };
+            let Some([before @ .., TokenTree::Ident(name)]) = trees.get(..at) else { continue };
+            if name == "block_on"
+                && group.delimiter() == Delimiter::Parenthesis
+                && (is_current(before) || is_own(group.stream(), futures))
+            {
+                found.push(Warning { lint: Lint::BlockOnAThread, at: TokenTree::Ident(name.clone()).into() });
+            }
+        }
+    });
+    found
+}
+
+/// `Handle::current().`
+fn is_current(before: &[TokenTree]) -> bool {
+    match before {
+        [.., TokenTree::Ident(handle), one, two, TokenTree::Ident(current), TokenTree::Group(empty), dot] => {
+            let path = is_mark(Some(one), ':') && is_mark(Some(two), ':') && is_mark(Some(dot), '.');
+            path && handle == "Handle" && current == "current" && empty.stream().is_empty()
+        }
+        _ => false,
+    }
+}
+
+/// `self.f(..)`
+fn is_own(arguments: TokenStream, futures: &[Ident]) -> bool {
+    let trees: Vec<TokenTree> = arguments.into_iter().collect();
+    match trees.as_slice() {
+        [TokenTree::Ident(own), dot, TokenTree::Ident(name), TokenTree::Group(_)] => {
+            own == "self" && is_mark(Some(dot), '.') && futures.contains(name)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quote::format_ident;
+
+    #[test]
+    fn waits_that_hold_the_thread() {
+        let count = |text: &str| find(text.parse().expect(text), &[format_ident!("helper")]).len();
+        for text in [
+            "Handle::current().block_on(f())",
+            "tokio::runtime::Handle::current().block_on(async { 1 })?",
+            "futures::executor::block_on(self.helper(1))",
+            "let n = block_on(self.helper(1))?;",
+        ] {
+            assert_eq!(count(text), 1, "{text}");
+        }
+        for text in [
+            "self.runtime.block_on(client.get(url))",
+            "block_on(f())",
+            "runtime.block_on(self.client.get())",
+            "let f = || Handle::current().block_on(g());",
+            "Handle::current().spawn(f())",
+        ] {
+            assert_eq!(count(text), 0, "{text}");
+        }
+    }
+}

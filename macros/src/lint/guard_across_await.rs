@@ -1,0 +1,162 @@
+//! A lock of std that is still held at an `.await`.
+
+use super::level::{self, is_mark};
+use crate::report::{Lint, Warning};
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
+
+/// Each `let guard = ..lock().unwrap();` with an `.await` behind it and no `drop(guard)` in
+/// between.
+pub(super) fn find(body: TokenStream) -> Vec<Warning> {
+    let mut found = Vec::new();
+    level::each(body, &mut |trees| {
+        let statements: Vec<&[TokenTree]> = trees.split(|tree| is_mark(Some(tree), ';')).collect();
+        for (at, statement) in statements.iter().enumerate() {
+            let Some(guard) = guard(statement) else { continue };
+            let behind = statements.get(at + 1..).unwrap_or_default();
+            let held = behind.iter().take_while(|statement| !drops(statement, guard));
+            if held.into_iter().any(|statement| has_await(statement)) {
+                found.push(Warning {
+                    lint: Lint::GuardAcrossAwait,
+                    at: TokenTree::Ident(guard.clone()).into(),
+                });
+            }
+        }
+    });
+    found
+}
+
+/// The body with what `note` says of each of them, behind its statement: only there is it seen what
+/// type the value has, which may be no guard at all (`let n = *n.lock().unwrap();`, a `read()` of
+/// somebody's own).
+pub(crate) fn noted(body: TokenStream, note: &impl Fn(&Ident) -> TokenStream) -> TokenStream {
+    let trees: Vec<TokenTree> = body.into_iter().collect();
+    let mut noted = TokenStream::new();
+    // The level as `find` sees it, and which of its tokens are whole.
+    let (mut level, mut at) = (Vec::new(), 0);
+    while let Some(tree) = trees.get(at) {
+        if let Some(end) = level::elsewhere(&trees, at) {
+            noted.extend(trees.get(at..end).unwrap_or_default().iter().cloned());
+            at = end;
+            continue;
+        }
+        let tree = match tree {
+            TokenTree::Group(group) => {
+                let mut inner = Group::new(group.delimiter(), self::noted(group.stream(), note));
+                inner.set_span(group.span());
+                TokenTree::Group(inner)
+            }
+            other => other.clone(),
+        };
+        let ends = is_mark(Some(&tree), ';');
+        noted.extend([tree.clone()]);
+        if ends {
+            let rest: Vec<TokenTree> = trees.get(at + 1..).unwrap_or_default().to_vec();
+            noted.extend(guard(&level).filter(|guard| is_waiting_for_jobs(guard, &rest)).map(note));
+            level.clear();
+        } else {
+            level.push(tree);
+        }
+        at += 1;
+    }
+    noted
+}
+
+/// An `.await` stands in the statements behind a guard, ahead of what gives it away.
+fn is_waiting_for_jobs(guard: &Ident, behind: &[TokenTree]) -> bool {
+    let statements = behind.split(|tree| is_mark(Some(tree), ';'));
+    let mut held = statements.take_while(|statement| !drops(statement, guard));
+    held.any(has_await)
+}
+
+/// `let mut guard = .. .lock().unwrap()`: its name.
+fn guard(statement: &[TokenTree]) -> Option<&Ident> {
+    let [TokenTree::Ident(let_), rest @ ..] = statement else { return None };
+    let rest = match rest {
+        [TokenTree::Ident(mutable), rest @ ..] if mutable == "mut" => rest,
+        rest => rest,
+    };
+    let [TokenTree::Ident(name), ..] = rest else { return None };
+    let [
+        ..,
+        TokenTree::Punct(_),
+        TokenTree::Ident(lock),
+        TokenTree::Group(empty),
+        TokenTree::Punct(_),
+        TokenTree::Ident(unwrap),
+        TokenTree::Group(_),
+    ] = rest
+    else {
+        return None;
+    };
+    let locks = lock == "lock" || lock == "read" || lock == "write";
+    let unwraps = unwrap == "unwrap" || unwrap == "expect";
+    (let_ == "let" && name != "_" && locks && unwraps && empty.stream().is_empty()).then_some(name)
+}
+
+/// `drop(guard)`, or the guard is given away otherwise.
+fn drops(statement: &[TokenTree], guard: &Ident) -> bool {
+    statement.iter().any(|tree| match tree {
+        TokenTree::Group(group) => {
+            let inner: Vec<TokenTree> = group.stream().into_iter().collect();
+            let alone = matches!(&inner[..], [TokenTree::Ident(name)] if name == guard);
+            (alone && group.delimiter() == Delimiter::Parenthesis) || drops(&inner, guard)
+        }
+        _ => false,
+    })
+}
+
+/// `.await`, but for that of an `async` block, which may run elsewhere.
+pub(crate) fn awaits(body: TokenStream) -> bool {
+    has_await(&body.into_iter().collect::<Vec<_>>())
+}
+
+fn has_await(statement: &[TokenTree]) -> bool {
+    statement.iter().enumerate().any(|(at, tree)| match tree {
+        TokenTree::Ident(word) => {
+            word == "await" && at.checked_sub(1).is_some_and(|dot| is_mark(statement.get(dot), '.'))
+        }
+        TokenTree::Group(group) => {
+            let of_async = statement.get(..at).is_some_and(|before| match before {
+                [.., TokenTree::Ident(word)] if word == "async" => true,
+                [.., TokenTree::Ident(word), TokenTree::Ident(moved)] => word == "async" && moved == "move",
+                _ => false,
+            });
+            !of_async && awaits(group.stream())
+        }
+        _ => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(body: &str) -> usize {
+        find(body.parse().expect(body)).len()
+    }
+
+    #[test]
+    fn a_lock_held_at_an_await_is_found() {
+        for body in [
+            "let n = self.n.lock().unwrap(); self.f().await; *n",
+            "let mut n = self.n.lock().expect(\"sane\"); *n += self.f().await;",
+            "let map: Guard<'_> = map.read().unwrap(); for a in map { g(a.await) }",
+            "if a { let n = n.write().unwrap(); f().await }",
+            "let n = n.lock().unwrap(); f().await; drop(n);",
+        ] {
+            assert_eq!(count(body), 1, "{body}");
+        }
+        for body in [
+            "{ let mut n = self.n.lock().unwrap(); *n += 1; } f().await",
+            "let n = self.n.lock().unwrap().len(); f().await",
+            "let n = n.lock().unwrap(); drop(n); f().await",
+            "let n = n.lock().await; f().await",
+            "let _ = n.lock().unwrap(); f().await",
+            "let n = file.read(&mut buf).unwrap(); f().await",
+            "f().await; let n = n.lock().unwrap(); *n",
+            "let n = n.lock().unwrap(); spawn(async move { f().await })",
+        ] {
+            assert_eq!(count(body), 0, "{body}");
+        }
+    }
+}

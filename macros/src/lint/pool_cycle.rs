@@ -1,0 +1,136 @@
+//! Pools whose threads may wait for one another in a circle.
+//!
+//! A thread that waits runs what its own chain of jobs asks of its pool, so one chain never stands
+//! still. Two do, if all threads of one pool wait for a second, all of whose threads wait for the
+//! first: each for a job that is still queued behind the others.
+//!
+//! Counted is only what is written: `self.f(..).wait(worker)` of a blocking method, and likewise of
+//! an `async fn` of the block which awaits `self.f(..)`, by as many of them as it takes.
+
+use super::level::chain;
+use crate::model::{Method, Role, Service};
+use crate::report::{Lint, Warning};
+use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
+use quote::ToTokens;
+
+/// Warns at the call that closes a circle.
+pub(super) fn check(service: &Service) {
+    let mut edges: Vec<(String, String)> = Vec::new();
+    for method in service.methods() {
+        let Role::Blocking(blocking) = &method.role else { continue };
+        let from = pool(blocking);
+        for (name, called) in calls(service, method, "wait") {
+            for to in reached(service, called, &mut Vec::new()) {
+                if from == to || edges.contains(&(from.clone(), to.clone())) {
+                    continue;
+                }
+                if leads(&edges, &to, &from, &mut Vec::new()) {
+                    method.sink.warn(Warning { lint: Lint::PoolCycle, at: name.to_token_stream() });
+                }
+                edges.push((from.clone(), to));
+            }
+        }
+    }
+}
+
+/// How a pool is written; two that are written alike are one.
+fn pool(blocking: &crate::model::Blocking) -> String {
+    blocking.pool.as_ref().map(|pool| pool.to_token_stream().to_string()).unwrap_or_default()
+}
+
+/// The pools that a call of `method` ends up waiting for.
+fn reached<'a>(service: &'a Service, method: &'a Method, seen: &mut Vec<&'a Ident>) -> Vec<String> {
+    let name = &method.function.sig.ident;
+    if seen.contains(&name) {
+        return Vec::new();
+    }
+    seen.push(name);
+    match &method.role {
+        Role::Blocking(blocking) => vec![pool(blocking)],
+        Role::Helper => {
+            let called = calls(service, method, "await");
+            called.into_iter().flat_map(|(_, method)| reached(service, method, seen)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn leads(edges: &[(String, String)], from: &str, to: &str, seen: &mut Vec<String>) -> bool {
+    if seen.iter().any(|pool| pool == from) {
+        return false;
+    }
+    seen.push(from.to_owned());
+    from == to || edges.iter().any(|(start, end)| start == from && leads(edges, end, to, seen))
+}
+
+/// Each `self.f(..).wait(..)` or `.await` of the body, where `f` is a method of the block.
+fn calls<'a>(service: &'a Service, method: &Method, how: &str) -> Vec<(Ident, &'a Method)> {
+    let mut names = Vec::new();
+    scan(method.function.body.stream(), how, &mut names);
+    let of = |name: Ident| {
+        let found = service.methods().find(|method| method.function.sig.ident == name)?;
+        Some((name, found))
+    };
+    names.into_iter().filter_map(of).collect()
+}
+
+fn scan(tokens: TokenStream, how: &str, names: &mut Vec<Ident>) {
+    let trees: Vec<TokenTree> = tokens.into_iter().collect();
+    for (at, tree) in trees.iter().enumerate() {
+        if let TokenTree::Group(group) = tree {
+            scan(group.stream(), how, names);
+            let called = match trees.get(..at) {
+                Some([.., TokenTree::Ident(this), TokenTree::Punct(dot), TokenTree::Ident(name)])
+                    if this == "self"
+                        && dot.as_char() == '.'
+                        && group.delimiter() == Delimiter::Parenthesis =>
+                {
+                    Some(name)
+                }
+                _ => None,
+            };
+            names.extend(called.filter(|_| chain(&trees, at).iter().any(|next| next == how)).cloned());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{pipeline, report::Lint};
+    use proc_macro2::TokenStream;
+
+    /// How many circles are closed in a block with these methods.
+    fn circles(methods: &str) -> usize {
+        let block: TokenStream = format!("impl S {{ {methods} }}").parse().expect(methods);
+        let expanded = pipeline::service(TokenStream::new(), block).to_string();
+        expanded.matches(Lint::PoolCycle.name()).count()
+    }
+
+    const BACK: &str = "#[blocking(pool = self.b)] fn back(&self, w: &Worker) { self.one().wait(w) } #[blocking(pool = self.a)] fn one(&self) {}";
+
+    #[test]
+    fn circles_are_found() {
+        for (there, count) in [
+            ("#[blocking(pool = self.a)] fn there(&self, w: &Worker) { self.back().wait(w)?; }", 1),
+            (
+                "#[blocking(pool = self.a)] fn there(&self, w: &Worker) { self.h().wait(w)?; } async fn h(&self) { self.back().await }",
+                1,
+            ),
+            (
+                "#[blocking(pool = self.a)] fn there(&self, w: &Worker) { self.c().wait(w)?; } #[blocking(pool = self.c)] fn c(&self, w: &Worker) { self.back().wait(w)?; }",
+                1,
+            ),
+            // Another pool, the same pool, not waited for, on this very thread.
+            ("#[blocking(pool = self.c)] fn there(&self, w: &Worker) { self.back().wait(w)?; }", 0),
+            ("#[blocking(pool = self.b)] fn there(&self, w: &Worker) { self.back().wait(w)?; }", 0),
+            ("#[blocking(pool = self.a)] fn there(&self, w: &Worker) { w.spawn(self.back()); }", 0),
+            ("#[blocking(pool = self.a)] fn there(&self, w: &Worker) { self.blocking_back(w); }", 0),
+            (
+                "#[blocking(pool = self.a)] fn there(&self, w: &Worker) { self.h().wait(w)?; } async fn h(&self) { self.h().await }",
+                0,
+            ),
+        ] {
+            assert_eq!(circles(&format!("{there} {BACK}")), count, "{there}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The value of a helper that is `#[must_use]`.
+//!
+//! rustc tells of `self.count(1).await;` where `count` is an `async fn`. A helper is a `fn` that
+//! returns a future when rustc sees it.
+
+use super::level::{self, is_mark};
+use crate::{
+    model::{Role, Service},
+    parse::inner_meta,
+};
+use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
+
+/// The helpers of the block whose value must be used.
+pub(super) fn helpers(service: &Service) -> Vec<&Ident> {
+    let must = |attrs: &[syn::Attribute]| {
+        attrs.iter().filter_map(inner_meta).any(|meta| meta.path().is_ident("must_use"))
+    };
+    let methods = service.methods().filter(|method| matches!(method.role, Role::Helper));
+    methods.filter(|method| must(&method.function.attrs)).map(|method| &method.function.sig.ident).collect()
+}
+
+/// Each statement `self.count(..).await;` of one of them.
+pub(super) fn find(body: TokenStream, helpers: &[&Ident]) -> Vec<TokenStream> {
+    let mut found = Vec::new();
+    if helpers.is_empty() {
+        return found;
+    }
+    level::each(body, &mut |trees| {
+        let mut statements: Vec<&[TokenTree]> = trees.split(|tree| is_mark(Some(tree), ';')).collect();
+        // What has no semicolon behind it is the value of its block.
+        statements.pop();
+        for statement in statements {
+            let [
+                before @ ..,
+                TokenTree::Ident(self_),
+                TokenTree::Punct(dot),
+                TokenTree::Ident(name),
+                TokenTree::Group(args),
+                TokenTree::Punct(again),
+                TokenTree::Ident(await_),
+            ] = statement
+            else {
+                continue;
+            };
+            let calls = self_ == "self" && dot.as_char() == '.' && args.delimiter() == Delimiter::Parenthesis;
+            // A block needs no semicolon behind it.
+            let begins = match before.last() {
+                None => true,
+                Some(TokenTree::Group(group)) => group.delimiter() == Delimiter::Brace,
+                Some(_) => false,
+            };
+            if begins && calls && again.as_char() == '.' && await_ == "await" && helpers.contains(&name) {
+                found.push(statement.iter().skip(before.len()).cloned().collect());
+            }
+        }
+    });
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quote::format_ident;
+
+    #[test]
+    fn a_value_that_is_thrown_away_is_found() {
+        let (count, other) = (format_ident!("count"), format_ident!("other"));
+        for (body, times) in [
+            ("self.count(1).await; 2", 1),
+            ("if a { self.count(1).await; } self.other().await;", 2),
+            ("self.count(1).await", 0),
+            ("let n = self.count(1).await;", 0),
+            ("let _ = self.count(1).await;", 0),
+            ("self.count(1).await.max(2);", 0),
+            ("self.plain().await;", 0),
+        ] {
+            assert_eq!(find(body.parse().expect(body), &[&count, &other]).len(), times, "{body}");
+        }
+    }
+}

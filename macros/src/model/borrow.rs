@@ -1,0 +1,116 @@
+//! Borrowed types, as far as tokens tell: what can't be carried to another thread.
+//!
+//! References and lifetimes inside `Fn(&T)`, `fn(&T)` are the callee's business and do not count.
+
+use syn::{
+    GenericArgument, Lifetime, Path, PathArguments, Type, TypeImplTrait, TypeParamBound, TypeReference,
+};
+
+/// The first thing in a type that keeps it from being owned, or from being named.
+pub(crate) enum Borrow<'a> {
+    Reference(&'a TypeReference),
+    Lifetime(&'a Lifetime),
+    /// `impl Trait`: owned perhaps, but without a name to repeat.
+    ImplTrait(&'a TypeImplTrait),
+}
+
+/// Why a service can't be owned.
+pub(crate) enum NotOwned<'a> {
+    Type(Borrow<'a>),
+    /// `dyn Trait`
+    Object(&'a Type),
+}
+
+pub(crate) fn find(ty: &Type) -> Option<Borrow<'_>> {
+    match ty {
+        Type::Reference(reference) => match &reference.lifetime {
+            Some(lifetime) if lifetime.ident == "static" => find(&reference.elem),
+            _ => Some(Borrow::Reference(reference)),
+        },
+        Type::ImplTrait(opaque) => Some(Borrow::ImplTrait(opaque)),
+        Type::Array(array) => find(&array.elem),
+        Type::Slice(slice) => find(&slice.elem),
+        Type::Ptr(pointer) => find(&pointer.elem),
+        Type::Paren(inner) => find(&inner.elem),
+        Type::Group(inner) => find(&inner.elem),
+        Type::Tuple(tuple) => tuple.elems.iter().find_map(find),
+        Type::Path(path) => {
+            path.qself.as_ref().and_then(|qself| find(&qself.ty)).or_else(|| in_path(&path.path))
+        }
+        Type::TraitObject(object) => object.bounds.iter().find_map(in_bound),
+        // Function pointers bind their own lifetimes; the rest holds no type that we could look
+        // into.
+        _ => None,
+    }
+}
+
+fn in_bound(bound: &TypeParamBound) -> Option<Borrow<'_>> {
+    match bound {
+        TypeParamBound::Lifetime(lifetime) => of_lifetime(lifetime),
+        TypeParamBound::Trait(bound) if bound.lifetimes.is_none() => in_path(&bound.path),
+        _ => None,
+    }
+}
+
+fn in_path(path: &Path) -> Option<Borrow<'_>> {
+    path.segments.iter().find_map(|segment| match &segment.arguments {
+        PathArguments::AngleBracketed(brackets) => brackets.args.iter().find_map(|argument| match argument {
+            GenericArgument::Lifetime(lifetime) => of_lifetime(lifetime),
+            GenericArgument::Type(ty) => find(ty),
+            GenericArgument::AssocType(assoc) => find(&assoc.ty),
+            _ => None,
+        }),
+        PathArguments::None | PathArguments::Parenthesized(_) => None,
+    })
+}
+
+fn of_lifetime(lifetime: &Lifetime) -> Option<Borrow<'_>> {
+    (lifetime.ident != "static").then_some(Borrow::Lifetime(lifetime))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn borrows(text: &str) -> bool {
+        find(&syn::parse_str(text).expect(text)).is_some()
+    }
+
+    #[test]
+    fn what_borrows() {
+        for text in [
+            "&str",
+            "&mut T",
+            "&'a T",
+            "Option<&str>",
+            "Cow<'_, str>",
+            "[&u8; 2]",
+            "(u8, &u8)",
+            "Box<dyn Tr + 'a>",
+            "Vec<Ref<'a>>",
+            "<&T as Tr>::Out",
+            "impl Tr",
+            "dyn Tr<&u8>",
+        ] {
+            assert!(borrows(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_owns() {
+        for text in [
+            "String",
+            "&'static str",
+            "Cow<'static, str>",
+            "Box<dyn Fn(&str) -> &str + Send>",
+            "fn(&str)",
+            "Vec<u8>",
+            "[u8; 2]",
+            "()",
+            "Box<dyn for<'a> Tr<'a>>",
+            "Box<dyn Tr + 'static>",
+        ] {
+            assert!(!borrows(text), "{text}");
+        }
+    }
+}

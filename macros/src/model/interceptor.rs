@@ -1,0 +1,54 @@
+//! `#[before]` and `#[after]`.
+
+use super::{Function, Param, Placement, ReturnKind, function::peel, params::ParamMatcher};
+use syn::{GenericArgument, PathArguments, Type};
+
+/// What runs ahead of or behind every handler.
+pub(crate) struct Interceptor {
+    pub(crate) side: Side,
+    pub(crate) peer: Option<Param>,
+    pub(crate) conn: Option<Param>,
+    /// The request, owned; or the response, `&T`.
+    pub(crate) message: Option<Param>,
+    /// Parameters without a place.
+    pub(crate) unmatched: Vec<Param>,
+    pub(crate) return_kind: ReturnKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Before,
+    After,
+}
+
+impl Interceptor {
+    pub(super) fn new(side: Side, function: &Function, placement: &Placement) -> Self {
+        let mut hand = ParamMatcher::new(&function.params);
+        let message = match side {
+            Side::Before => hand.last_owned(),
+            Side::After => hand.last_shared(),
+        };
+        let (peer, conn) = (hand.shared(), hand.exclusive());
+        let return_kind = ReturnKind::of_hook(function.output(), placement.params());
+        Interceptor { side, peer, conn, message, unmatched: hand.unmatched(), return_kind }
+    }
+
+    /// `#[before]`, `#[after]`
+    pub(crate) fn attribute(&self) -> &'static str {
+        match self.side {
+            Side::Before => "#[before]",
+            Side::After => "#[after]",
+        }
+    }
+
+    /// The response of `ControlFlow<Response, Request>`.
+    pub(crate) fn response(&self) -> Option<&Type> {
+        let Type::Path(path) = peel(self.return_kind.ok()?) else { return None };
+        let last = path.path.segments.last().filter(|last| last.ident == "ControlFlow")?;
+        let PathArguments::AngleBracketed(brackets) = &last.arguments else { return None };
+        match brackets.args.first() {
+            Some(GenericArgument::Type(response)) => Some(response),
+            _ => None,
+        }
+    }
+}

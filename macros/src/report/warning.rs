@@ -1,0 +1,53 @@
+//! [`Warning`]: a warning on its way from the lints to the code that is generated.
+
+use proc_macro2::TokenStream;
+
+/// A warning: the constant's name in `portcullis::lints`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lint {
+    ThreadSleep,
+    BlockingFs,
+    Network,
+    Process,
+    Stdin,
+    BlockOn,
+    BlockingCall,
+    GuardAcrossAwait,
+    /// The value of an awaited helper that is `#[must_use]`: rustc's own lint tells of it.
+    UnusedValue,
+    UnusedWorker,
+    PoolCycle,
+    OffloadDropped,
+    ArcMissing,
+    UnreachableState,
+    BlockOnAThread,
+}
+
+impl Lint {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Lint::ThreadSleep => "THREAD_SLEEP",
+            Lint::BlockingFs => "BLOCKING_FS",
+            Lint::Network => "NETWORK",
+            Lint::Process => "PROCESS",
+            Lint::Stdin => "STDIN",
+            Lint::BlockOn => "BLOCK_ON",
+            Lint::BlockingCall => "BLOCKING_CALL",
+            Lint::GuardAcrossAwait => "Guard",
+            Lint::UnusedValue => "value",
+            Lint::UnusedWorker => "unused_worker",
+            Lint::PoolCycle => "POOL_CYCLE",
+            Lint::OffloadDropped => "OFFLOAD_DROPPED",
+            Lint::ArcMissing => "ARC_MISSING",
+            Lint::UnreachableState => "UNREACHABLE_STATE",
+            Lint::BlockOnAThread => "BLOCK_ON_A_THREAD",
+        }
+    }
+}
+
+/// A warning, and the tokens that it is about.
+#[derive(Clone)]
+pub(crate) struct Warning {
+    pub(crate) lint: Lint,
+    pub(crate) at: TokenStream,
+}
