@@ -163,15 +163,23 @@
 pub mod test;
 
 pub use portcullis_macros::{after, before, blocking, event, on, request, service, session, state};
-#[doc(hidden)]
-pub use portcullis_runtime::private as __private;
 pub use portcullis_runtime::*;
+
+/// What expansions name and people do not.
+#[doc(hidden)]
+pub mod __private {
+    pub use portcullis_runtime::private::*;
+    #[cfg(feature = "server")]
+    pub use portcullis_service::private::*;
+}
 
 /// The bounds that messages of the compiler name. Nothing in here is to be called by hand.
 pub mod bounds {
     #[cfg(feature = "server")]
     pub use portcullis_net::bounds::*;
     pub use portcullis_runtime::bounds::*;
+    #[cfg(feature = "server")]
+    pub use portcullis_service::bounds::*;
 }
 
 #[cfg(feature = "server")]
@@ -209,11 +217,12 @@ pub use portcullis_net::{InheritedKind, InheritedSocket, listen_fds};
 #[cfg(all(feature = "server", unix))]
 pub use portcullis_net::{Unix, UnixDatagram, UnixName};
 #[cfg(all(feature = "server", unix))]
-pub use portcullis_runtime::Credentials;
+pub use portcullis_service::Credentials;
 #[cfg(feature = "server")]
-pub use portcullis_runtime::{
+pub use portcullis_service::{
     Cleanup, ClosedFuture, Describe, Description, HalfClose, IntoService, Peer, PostFuture, Reason,
     SendError, SendFuture, Service, Session, SessionError, StateLimits, Stopping, TrySendError,
+    assert_diagram, describe,
 };
 
 /// What a service's file needs: the attributes, [`Wait`], the codecs, and the types that signatures

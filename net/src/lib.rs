@@ -21,9 +21,10 @@ mod transport;
 // The modules of the crates below, under their own names.
 pub(crate) use portcullis_codec as codec;
 pub(crate) use portcullis_runtime::internal::{
-    context, error, pool, portal, report, scope, service, spawn, sync, threads, timer,
+    context, error, pool, portal, report, scope, spawn, sync, threads, timer,
 };
-pub(crate) use portcullis_runtime::private;
+pub(crate) use portcullis_service as service;
+pub(crate) use portcullis_service::private;
 
 /// The bounds that messages of the compiler name. Nothing in here is to be called by hand.
 pub mod bounds {

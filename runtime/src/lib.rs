@@ -1,8 +1,7 @@
-//! The runtime of [portcullis](https://docs.rs/portcullis): bounded pools, offloads, the portal,
-//! and the traits that `#[service]` implements (feature `service`).
+//! The offload core of [portcullis](https://docs.rs/portcullis): bounded pools, offloads and the
+//! portal. It needs no socket, no codec and no particular executor.
 //!
-//! Applications depend on `portcullis`, which re-exports everything here. `portcullis-net` serves
-//! the services. `ARCHITECTURE.md` in the repository lists the modules in the order in which they
+//! Applications depend on `portcullis`, which re-exports everything here. `ARCHITECTURE.md` in the repository lists the modules in the order in which they
 //! import each other.
 
 #![forbid(unsafe_code)]
@@ -11,8 +10,6 @@
 
 mod channel;
 mod context;
-#[cfg(feature = "service")]
-pub mod describe;
 mod error;
 mod hooks;
 mod host_call;
@@ -25,8 +22,6 @@ mod portal;
 pub mod private;
 mod report;
 mod scope;
-#[cfg(feature = "service")]
-mod service;
 mod spawn;
 mod sync;
 #[cfg_attr(portcullis_loom, allow(dead_code))]
@@ -38,20 +33,13 @@ mod worker;
 /// What messages of the compiler name: the bounds that expansions ask for. Nothing in here is to be
 /// called by hand.
 pub mod bounds {
-    #[cfg(feature = "service")]
-    pub use crate::private::{
-        BeginsWithConn, BorrowsCleanup, BorrowsConn, Completes, DerefTarget, EndOfConn, FailsWith, First,
-        Flows, IsState, IsWire, MakesBoth, NextState, NextTypes, SameType, SessionTypes, Step, TakesConn,
-        TakesData, TakesError, TakesEvent, TakesPeer, TakesReason, TakesRequest, TakesResponse, Unknown,
-        WrittenOut,
-    };
     pub use crate::private::{
         Fallible, FromInterrupted, InAnImplBlock, IsNoWorker, IsWorker, Nowhere, OfAFreeFunction,
         crosses_as_worker, is_error_of_a_job, moves_between_threads,
     };
 }
 
-/// For `portcullis-net` and `portcullis-testkit`, which are released together with this crate. Not
+/// For `portcullis-service`, `portcullis-net` and `portcullis-testkit`, which are released together with this crate. Not
 /// part of the public interface.
 #[doc(hidden)]
 pub mod internal {
@@ -77,16 +65,6 @@ pub mod internal {
     }
     pub mod scope {
         pub use crate::scope::{DrainSource, Scope, ScopeGuard};
-    }
-    #[cfg(feature = "service")]
-    pub mod service {
-        #[cfg(unix)]
-        pub use crate::service::Credentials;
-        pub use crate::service::{
-            BoxError, Cleanup, Connected, HalfClose, HandlerKind, IntoService, Peer, PerRequest, PerSession,
-            PostFuture, Reason, SendError, Service, Session, SessionError, StateLimits, Step, Stopping,
-            TrySendError, internal,
-        };
     }
     pub mod spawn {
         pub use crate::spawn::{BoxTask, Executor, Spawn};
@@ -115,13 +93,3 @@ pub use portal::{AsCompleted, CancelHandle, Portal, PortalTask, as_completed, jo
 pub use report::{RunningJob, WaitsFor};
 pub use spawn::{BoxTask, Spawn};
 pub use worker::{Wait, Worker};
-
-#[cfg(feature = "service")]
-pub use describe::{Describe, Description};
-#[cfg(all(feature = "service", unix))]
-pub use service::Credentials;
-#[cfg(feature = "service")]
-pub use service::{
-    Cleanup, ClosedFuture, HalfClose, IntoService, Peer, PostFuture, Reason, SendError, SendFuture, Service,
-    Session, SessionError, StateLimits, Stopping, TrySendError,
-};

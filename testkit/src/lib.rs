@@ -26,7 +26,8 @@ mod worker;
 
 // The modules of the crates below, under their own names.
 pub(crate) use portcullis_codec as codec;
-pub(crate) use portcullis_runtime::internal::{hooks, pool, scope, service, spawn, sync, threads, timer};
+pub(crate) use portcullis_runtime::internal::{hooks, pool, scope, spawn, sync, threads, timer};
+pub(crate) use portcullis_service as service;
 
 pub(crate) use self::activity::LIMIT;
 pub use self::clock::{Paused, pause};

@@ -32,7 +32,7 @@ use crate::sockets::{SocketAddrs, first_of, set_buffers, set_reuse_port};
 /// and state, `on(connect)` at its first datagram, and `on(disconnect)` after
 /// [`idle_timeout`](crate::Server::idle_timeout) without one. If there is no such limit, that is 10
 /// seconds after the only datagram of an address, and a minute after each later one.
-/// [`Peer::close`](portcullis_runtime::Peer::close) ends it sooner; the next datagram from there
+/// [`Peer::close`](portcullis_service::Peer::close) ends it sooner; the next datagram from there
 /// begins a new one.
 ///
 /// Whatever is too much is dropped, and counted in

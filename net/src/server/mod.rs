@@ -270,7 +270,7 @@ impl<S, C, B> Server<S, C, B> {
     /// ```
     ///
     /// `weigh` is called once for each response that is sent to a
-    /// [`Peer`](portcullis_runtime::Peer), where that is done; its panic is the sender's.
+    /// [`Peer`](portcullis_service::Peer), where that is done; its panic is the sender's.
     pub fn max_queued_response_bytes(
         mut self,
         bytes: usize,
@@ -310,7 +310,7 @@ impl<S, C, B> Server<S, C, B> {
     ///
     /// A large frame may take longer, if it keeps coming: see [`frame_rate`](Self::frame_rate). A
     /// session whose frame takes too long ends with
-    /// [`Reason::Timeout`](portcullis_runtime::Reason::Timeout). While a handler is at work the
+    /// [`Reason::Timeout`](portcullis_service::Reason::Timeout). While a handler is at work the
     /// time stands.
     pub fn frame_timeout(mut self, limit: Duration) -> Self {
         self.options.limits.frame = limited(limit);
@@ -341,7 +341,7 @@ impl<S, C, B> Server<S, C, B> {
     /// served whatever large ones do.
     ///
     /// A session whose frame needs more than is left ends at once, with
-    /// [`Reason::Overload`](portcullis_runtime::Reason::Overload), and is logged. It does not wait:
+    /// [`Reason::Overload`](portcullis_service::Reason::Overload), and is logged. It does not wait:
     /// if all that is there belongs to frames that are not complete, none of them could go on.
     pub fn max_unfinished_bytes(mut self, bytes: usize) -> Self {
         self.options.limits.unfinished = (bytes != usize::MAX).then_some(bytes);

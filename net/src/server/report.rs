@@ -32,7 +32,7 @@ pub struct StopReport {
     /// loop is held](Self::loop_held), that were still running then): by
     /// [`Portal::spawn`](portcullis_runtime::Portal::spawn),
     /// [`Worker::spawn`](portcullis_runtime::Worker::spawn) or
-    /// [`Cleanup::spawn`](portcullis_runtime::Cleanup::spawn).
+    /// [`Cleanup::spawn`](portcullis_service::Cleanup::spawn).
     pub tasks_cancelled: Vec<&'static Location<'static>>,
     /// How the pools on the cleanup drained, in the order in which they did.
     pub drained: Vec<DrainReport>,

@@ -1,7 +1,7 @@
 //! The drivers of sessions: one task for each connection.
 //!
 //! What a session promises is S1 to S9 and S11 of the design. What handlers see of it
-//! ([`Peer`](portcullis_runtime::Peer), [`Session`](portcullis_runtime::Session), the mailbox) is
+//! ([`Peer`](portcullis_service::Peer), [`Session`](portcullis_service::Session), the mailbox) is
 //! in `service`. The parts of the driver, from the outside in:
 //!
 //! - [`driver`]: the task. An idle session is a plain struct, without a future and without buffers.

@@ -251,7 +251,7 @@ pub(crate) fn limit_key(addr: SocketAddr) -> IpAddr {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StuckSession {
-    /// The session's number: [`Peer::id`](portcullis_runtime::Peer::id).
+    /// The session's number: [`Peer::id`](portcullis_service::Peer::id).
     pub id: u64,
     /// The address of its peer, if the transport has addresses.
     pub peer: Option<SocketAddr>,

@@ -1,4 +1,4 @@
-//! [`RequestSource`]: what feeds a [`Session`](portcullis_runtime::Session): it decodes a request when the handler asks for one.
+//! [`RequestSource`]: what feeds a [`Session`](portcullis_service::Session): it decodes a request when the handler asks for one.
 
 use std::future::Future;
 use std::pin::Pin;

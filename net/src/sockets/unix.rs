@@ -78,7 +78,7 @@ impl Unix {
 
     /// The socket with an abstract name, which has no file and no permissions (Linux only). Whoever
     /// is in the same network namespace may connect: look at
-    /// [`Peer::credentials`](portcullis_runtime::Peer::credentials).
+    /// [`Peer::credentials`](portcullis_service::Peer::credentials).
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub fn abstract_name(name: impl AsRef<[u8]>) -> Self {
         let addr = UnixName(Name::Abstract(name.as_ref().to_owned()));

@@ -21,7 +21,7 @@
 //!   ([`Server::max_queued_datagram_bytes`]), the sessions, and what a session writes. What does
 //!   not fit is dropped, the newest first, and counted: a network does no less.
 //! - A datagram that is no message, or is over the codec's limit, is
-//!   [`SessionError::Decode`](portcullis_runtime::SessionError::Decode) for its sender's session,
+//!   [`SessionError::Decode`](portcullis_service::SessionError::Decode) for its sender's session,
 //!   which can answer and go on (D6).
 //! - There is no end to a conversation of datagrams, so there is always an idle limit:
 //!   [`Server::idle_timeout`], or [`IDLE`] where that is unlimited, and [`NEWCOMER`] for a peer

@@ -120,7 +120,7 @@ impl<IO> Accepted<IO> {
         Self { io, origin: Origin::from(None) }
     }
 
-    /// The peer's address: [`Peer::addr`](portcullis_runtime::Peer::addr) returns it, and
+    /// The peer's address: [`Peer::addr`](portcullis_service::Peer::addr) returns it, and
     /// [`max_connections_per_ip`](crate::Server::max_connections_per_ip) counts it.
     #[must_use]
     pub fn peer_addr(mut self, addr: SocketAddr) -> Self {

@@ -12,7 +12,7 @@ use std::mem;
 use std::task::Waker;
 
 #[derive(Debug)]
-pub(in crate::service) struct BoundedQueue<T> {
+pub(crate) struct BoundedQueue<T> {
     ready: VecDeque<T>,
     /// The weight of each item in `ready`, if they are weighed; their sum; and the limit of that.
     weights: VecDeque<usize>,
@@ -24,12 +24,12 @@ pub(in crate::service) struct BoundedQueue<T> {
 
 /// What an item adds to its queue, and how much the queue may hold.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::service) struct Cost {
+pub(crate) struct Cost {
     /// How many items there may be.
-    pub(in crate::service) max_count: usize,
+    pub(crate) max_count: usize,
     /// The item's weight and what all may weigh together; `None` if they are not weighed. The same
     /// in each call.
-    pub(in crate::service) weight: Option<(usize, usize)>,
+    pub(crate) weight: Option<(usize, usize)>,
 }
 
 #[derive(Debug)]
@@ -44,7 +44,7 @@ struct Waiting<T> {
 const MAX_RETAINED: usize = 512;
 
 impl<T> BoundedQueue<T> {
-    pub(in crate::service) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             ready: VecDeque::new(),
             weights: VecDeque::new(),
@@ -55,19 +55,19 @@ impl<T> BoundedQueue<T> {
         }
     }
 
-    pub(in crate::service) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.ready.len()
     }
 
     /// Whether an item of this cost may be pushed now. An empty queue always has room for one.
-    pub(in crate::service) fn has_room(&self, cost: Cost) -> bool {
+    pub(crate) fn has_room(&self, cost: Cost) -> bool {
         let bears = |(weight, max_weight): (usize, usize)| self.weight.saturating_add(weight) <= max_weight;
         self.waiting.is_empty()
             && (self.ready.is_empty() || self.ready.len() < cost.max_count && cost.weight.is_none_or(bears))
     }
 
     /// Only if there [is room](Self::has_room).
-    pub(in crate::service) fn push(&mut self, item: T, cost: Cost) {
+    pub(crate) fn push(&mut self, item: T, cost: Cost) {
         self.push_ready(item, cost.weight.map(|(weight, _)| weight));
     }
 
@@ -79,7 +79,7 @@ impl<T> BoundedQueue<T> {
         }
     }
 
-    pub(in crate::service) fn wait(&mut self, item: T, cost: Cost, sender: Waker) -> u64 {
+    pub(crate) fn wait(&mut self, item: T, cost: Cost, sender: Waker) -> u64 {
         let waiter_id = self.next_waiter_id;
         self.next_waiter_id += 1;
         let weight = cost.weight.map(|(weight, max_weight)| {
@@ -91,19 +91,19 @@ impl<T> BoundedQueue<T> {
     }
 
     /// Whether the item of `waiter_id` still waits; if so `sender` is woken when it is moved.
-    pub(in crate::service) fn is_waiting(&mut self, waiter_id: u64, sender: &Waker) -> bool {
+    pub(crate) fn is_waiting(&mut self, waiter_id: u64, sender: &Waker) -> bool {
         let Some(at) = self.find(waiter_id) else { return false };
         self.waiting[at].sender.clone_from(sender);
         true
     }
 
-    pub(in crate::service) fn cancel_wait(&mut self, waiter_id: u64) -> Option<T> {
+    pub(crate) fn cancel_wait(&mut self, waiter_id: u64) -> Option<T> {
         let at = self.find(waiter_id)?;
         self.waiting.remove(at).map(|waiting| waiting.item)
     }
 
     /// The next item, and the sender of the one that has moved up from `waiting`.
-    pub(in crate::service) fn pop(&mut self) -> Option<(T, Option<Waker>)> {
+    pub(crate) fn pop(&mut self) -> Option<(T, Option<Waker>)> {
         let item = self.ready.pop_front()?;
         if let Some(weight) = self.weights.pop_front() {
             // A sum that has saturated is not exact any more; the last item makes it exact again.
@@ -126,20 +126,20 @@ impl<T> BoundedQueue<T> {
 
     /// The senders that wait for a place. At the end of the session they are woken, and take their
     /// items back.
-    pub(in crate::service) fn blocked_senders(&self) -> impl Iterator<Item = Waker> + '_ {
+    pub(crate) fn blocked_senders(&self) -> impl Iterator<Item = Waker> + '_ {
         self.waiting.iter().map(|waiting| waiting.sender.clone())
     }
 
     /// Takes the items that are ready, not those that wait.
     #[must_use]
-    pub(in crate::service) fn drain(&mut self) -> VecDeque<T> {
+    pub(crate) fn drain(&mut self) -> VecDeque<T> {
         self.weights = VecDeque::new();
         self.weight = 0;
         mem::take(&mut self.ready)
     }
 
     /// Releases the memory of an empty queue if it is more than an idle session keeps.
-    pub(in crate::service) fn shrink(&mut self) {
+    pub(crate) fn shrink(&mut self) {
         if self.ready.is_empty() && self.ready.capacity() * size_of::<T>() > MAX_RETAINED {
             self.ready = VecDeque::new();
             self.weights = VecDeque::new();

@@ -15,7 +15,7 @@ pub use portcullis_describe::*;
 #[doc(hidden)]
 pub use snapshot::{Package, assert_diagram};
 
-use crate::service::Service;
+use crate::Service;
 
 /// A service with a description: every [`Service`] that `#[service]` writes, by its
 /// [`SERVICE_DESCRIPTION`](Service::SERVICE_DESCRIPTION).
@@ -54,11 +54,11 @@ impl<S: Service> Describe for S {
 ///
 /// ```no_run
 /// # struct Smtp;
-/// # impl portcullis_runtime::Describe for Smtp {
-/// #     const DESCRIPTION: portcullis_runtime::describe::Description<'static> =
-/// #         portcullis_runtime::describe::Description::new("Smtp", "", &[]);
+/// # impl portcullis_service::Describe for Smtp {
+/// #     const DESCRIPTION: portcullis_service::describe::Description<'static> =
+/// #         portcullis_service::describe::Description::new("Smtp", "", &[]);
 /// # }
-/// # use portcullis_runtime::assert_diagram;
+/// # use portcullis_service::assert_diagram;
 /// # fn test() {
 /// assert_diagram!(Smtp, "docs/smtp.mmd");
 /// # }

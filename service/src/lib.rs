@@ -1,11 +1,6 @@
-//! [`Service`]: what a server serves.
-//!
-//! `#[service]` implements it; it may be implemented by hand as well. A service is one value behind
-//! an [`Arc`], shared by all its sessions. Every method here runs on the loop, inside the session's
-//! own task, and must not block it. A future that one of them returns may be dropped at any await:
-//! when the peer is gone, when a time limit passes, when the server's grace is over.
-//!
-//! Everything that the trait mentions is here, and nothing that runs it:
+//! What a [portcullis](https://docs.rs/portcullis) service is: [`Service`], which `#[service]`
+//! implements, and everything that this trait mentions. Nothing in this crate runs a service;
+//! `portcullis-net` and `portcullis-testkit` do.
 //!
 //! - [`Service`], and [`HandlerKind`], which says whether its handler is given requests or asks for
 //!   them;
@@ -13,17 +8,24 @@
 //!   [`server_shared`] what all sessions of a server share, [`origin`] what is known of the other
 //!   end;
 //! - [`Reason`], [`SessionError`] and the errors of sending;
-//! - [`Cleanup`] and [`Stopping`].
+//! - [`Cleanup`] and [`Stopping`];
+//! - [`describe`]: a service as a value.
 //!
-//! This module imports the offload core and the errors of codecs only. The drivers of sessions
-//! (`session`), the transports and the server import it.
+//! Applications depend on `portcullis`, which re-exports everything here.
+
+#![forbid(unsafe_code)]
+// docs.rs builds with nightly, and says of each item which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod cleanup;
+pub mod describe;
 mod error;
 mod into_service;
 mod kind;
 mod origin;
 mod peer;
+#[doc(hidden)]
+pub mod private;
 mod reason;
 mod server_shared;
 mod session;
@@ -38,9 +40,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis_describe::Description;
-
 pub use self::cleanup::Cleanup;
+pub use self::describe::{Describe, Description};
 pub use self::error::{SendError, SessionError, TrySendError};
 pub use self::into_service::IntoService;
 pub use self::kind::{HandlerKind, PerRequest, PerSession};
@@ -53,6 +54,17 @@ pub use self::shared::closed::ClosedFuture;
 pub use self::shared::send::{PostFuture, SendFuture};
 pub use self::steps::{StateLimits, Step};
 pub use self::stopping::Stopping;
+
+/// What messages of the compiler name: the bounds that expansions ask for. Nothing in here is to be
+/// called by hand.
+pub mod bounds {
+    pub use crate::private::{
+        BeginsWithConn, BorrowsCleanup, BorrowsConn, Completes, DerefTarget, EndOfConn, FailsWith, First,
+        Flows, IsState, IsWire, MakesBoth, NextState, NextTypes, SameType, SessionTypes, Step, TakesConn,
+        TakesData, TakesError, TakesEvent, TakesPeer, TakesReason, TakesRequest, TakesResponse, Unknown,
+        WrittenOut,
+    };
+}
 
 /// For what drives sessions, and for transports. Nothing in here is part of the public interface.
 #[doc(hidden)]

@@ -27,7 +27,7 @@ use super::queue::BoundedQueue;
 
 /// What a session still takes from its peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::service) enum SendState {
+pub(crate) enum SendState {
     /// Takes responses and events.
     Open,
     /// Takes nothing more; what is queued is still sent. Events are not looked at any more.
@@ -38,7 +38,7 @@ pub(in crate::service) enum SendState {
 
 /// The queues of a session, and what its driver waits for.
 #[derive(Debug)]
-pub(in crate::service) struct Mailbox<Rsp, Ev> {
+pub(crate) struct Mailbox<Rsp, Ev> {
     /// Most sessions are never sent anything, so these are made when they are needed. Then they
     /// stay, since the ids of their waiters must go on counting.
     queues: Option<Box<Queues<Rsp, Ev>>>,
@@ -55,17 +55,17 @@ pub(in crate::service) struct Mailbox<Rsp, Ev> {
 }
 
 #[derive(Debug)]
-pub(in crate::service) struct Queues<Rsp, Ev> {
-    pub(in crate::service) responses: BoundedQueue<Rsp>,
-    pub(in crate::service) events: BoundedQueue<Ev>,
-    pub(in crate::service) close_waiters: CloseWaiters,
+pub(crate) struct Queues<Rsp, Ev> {
+    pub(crate) responses: BoundedQueue<Rsp>,
+    pub(crate) events: BoundedQueue<Ev>,
+    pub(crate) close_waiters: CloseWaiters,
 }
 
 /// What is dropped after the lock is released: dropping it is the user's code.
-pub(in crate::service) type Discarded<Rsp, Ev> = (VecDeque<Rsp>, VecDeque<Ev>);
+pub(crate) type Discarded<Rsp, Ev> = (VecDeque<Rsp>, VecDeque<Ev>);
 
 impl<Rsp, Ev> Mailbox<Rsp, Ev> {
-    pub(in crate::service) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             queues: None,
             driver: None,
@@ -78,31 +78,31 @@ impl<Rsp, Ev> Mailbox<Rsp, Ev> {
         }
     }
 
-    pub(in crate::service) fn release_capacity(&mut self) {
+    pub(crate) fn release_capacity(&mut self) {
         self.left_place = true;
     }
 
-    pub(in crate::service) fn has_released_capacity(&self) -> bool {
+    pub(crate) fn has_released_capacity(&self) -> bool {
         self.left_place
     }
 
-    pub(in crate::service) fn send_state(&self) -> SendState {
+    pub(crate) fn send_state(&self) -> SendState {
         self.send_state
     }
 
     /// Whether it is open and holds nothing.
-    pub(in crate::service) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         let is_empty = |queues: &Queues<_, _>| queues.responses.len() == 0 && queues.events.len() == 0;
         self.send_state == SendState::Open && self.queues.as_deref().is_none_or(is_empty)
     }
 
     /// How many responses are queued.
-    pub(in crate::service) fn queued_responses(&self) -> usize {
+    pub(crate) fn queued_responses(&self) -> usize {
         self.queues.as_ref().map_or(0, |queues| queues.responses.len())
     }
 
     /// Both queues and those who wait for the end; made by the first call.
-    pub(in crate::service) fn queues(&mut self) -> &mut Queues<Rsp, Ev> {
+    pub(crate) fn queues(&mut self) -> &mut Queues<Rsp, Ev> {
         let queues = || Queues {
             responses: BoundedQueue::new(),
             events: BoundedQueue::new(),
@@ -112,14 +112,14 @@ impl<Rsp, Ev> Mailbox<Rsp, Ev> {
     }
 
     /// As [`queues`](Self::queues), if they were made before.
-    pub(in crate::service) fn existing_queues(&mut self) -> Option<&mut Queues<Rsp, Ev>> {
+    pub(crate) fn existing_queues(&mut self) -> Option<&mut Queues<Rsp, Ev>> {
         self.queues.as_deref_mut()
     }
 
     // ---- the driver's side
 
     /// The driver is about to look at everything.
-    pub(in crate::service) fn begin_poll(&mut self, waker: &Waker) {
+    pub(crate) fn begin_poll(&mut self, waker: &Waker) {
         match &self.driver {
             Some(known) if known.will_wake(waker) => {}
             _ => self.driver = Some(waker.clone()),
@@ -131,23 +131,23 @@ impl<Rsp, Ev> Mailbox<Rsp, Ev> {
     }
 
     /// The driver returns to its executor, to be polled again soon.
-    pub(in crate::service) fn end_poll(&mut self) {
+    pub(crate) fn end_poll(&mut self) {
         self.polled = false;
     }
 
     /// The poll that is going on, if one is.
-    pub(in crate::service) fn poll(&self) -> Option<u16> {
+    pub(crate) fn poll(&self) -> Option<u16> {
         self.polled.then_some(self.polls)
     }
 
     /// The driver has gone: its waker, to be dropped after the lock is released.
-    pub(in crate::service) fn forget_driver(&mut self) -> Option<Waker> {
+    pub(crate) fn forget_driver(&mut self) -> Option<Waker> {
         self.driver.take()
     }
 
     /// Whether the driver may return to its executor; if not, something has changed, and it looks
     /// again.
-    pub(in crate::service) fn try_park(&mut self) -> bool {
+    pub(crate) fn try_park(&mut self) -> bool {
         if mem::take(&mut self.changed) {
             return false;
         }
@@ -165,7 +165,7 @@ impl<Rsp, Ev> Mailbox<Rsp, Ev> {
     /// Notes a change and returns the driver's waker if it is parked. To be woken after the lock is
     /// released.
     #[must_use]
-    pub(in crate::service) fn notify(&mut self) -> Option<Waker> {
+    pub(crate) fn notify(&mut self) -> Option<Waker> {
         self.changed = true;
         if mem::take(&mut self.parked) { self.driver.clone() } else { None }
     }
@@ -173,7 +173,7 @@ impl<Rsp, Ev> Mailbox<Rsp, Ev> {
     /// Moves on to `send_state`, never back; returns whom to wake and what to drop once the lock is
     /// released.
     #[must_use]
-    pub(in crate::service) fn close(&mut self, send_state: SendState) -> (Vec<Waker>, Discarded<Rsp, Ev>) {
+    pub(crate) fn close(&mut self, send_state: SendState) -> (Vec<Waker>, Discarded<Rsp, Ev>) {
         if self.send_state == SendState::Closed || self.send_state == send_state {
             return Default::default();
         }

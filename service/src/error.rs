@@ -5,8 +5,8 @@ use std::error::Error;
 use std::{fmt, io};
 
 use super::reason::Reason;
-use crate::error::Panic;
 use portcullis_codec::{DecodeError, EncodeError};
+use portcullis_runtime::internal::error::Panic;
 
 /// What went wrong in a session; `E` is what the service's handlers fail with.
 ///
@@ -38,6 +38,20 @@ impl<E> SessionError<E> {
             Self::Decode(error) => error.is_recoverable(),
             Self::Panicked(_) | Self::Ended(_) => false,
             Self::Handler(_) | Self::Encode(_) | Self::Timeout => true,
+        }
+    }
+}
+
+impl Reason {
+    /// The reason that an error gives when nothing answers it.
+    pub fn from_error<E: fmt::Display>(error: &SessionError<E>) -> Self {
+        match error {
+            SessionError::Handler(error) => Self::Failed(error.to_string()),
+            SessionError::Decode(error) => Self::Decode(error.to_string()),
+            SessionError::Encode(error) => Self::Failed(error.to_string()),
+            SessionError::Timeout => Self::Timeout,
+            SessionError::Panicked(panic) => Self::Panicked(panic.message().to_owned()),
+            SessionError::Ended(reason) => reason.clone(),
         }
     }
 }

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::pool::Pool;
-use crate::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use portcullis_runtime::Pool;
+use portcullis_runtime::internal::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 /// How far the server's stop has come. Only ever goes up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -20,7 +20,7 @@ use futures_core::Stream;
 
 use super::error::SessionError;
 use super::peer::Peer;
-use crate::sync::Mutex;
+use portcullis_runtime::internal::sync::Mutex;
 
 /// One connection, in a handler that asks for its requests and sends responses.
 pub struct Session<Req, Rsp> {
@@ -71,7 +71,7 @@ impl<Req, Rsp> Session<Req, Rsp> {
     /// session.
     ///
     /// The stream is dropped then, whichever ends first, also while its next item is waited for. So
-    /// its producer stops: a thread that sends into a [`channel`](crate::channel()) gets an error
+    /// its producer stops: a thread that sends into a [`channel`](portcullis_runtime::channel()) gets an error
     /// from its next `send`. See [`Peer::forward`].
     ///
     /// # Errors

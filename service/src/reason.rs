@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use super::error::SessionError;
-
 /// Why a session ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -53,18 +51,6 @@ impl Reason {
     #[doc(hidden)]
     pub fn in_state(self, state: &'static str) -> Self {
         if state.is_empty() { self } else { Self::InState { state, reason: Box::new(self) } }
-    }
-
-    /// The reason that an error gives when nothing answers it.
-    pub fn from_error<E: fmt::Display>(error: &SessionError<E>) -> Self {
-        match error {
-            SessionError::Handler(error) => Self::Failed(error.to_string()),
-            SessionError::Decode(error) => Self::Decode(error.to_string()),
-            SessionError::Encode(error) => Self::Failed(error.to_string()),
-            SessionError::Timeout => Self::Timeout,
-            SessionError::Panicked(panic) => Self::Panicked(panic.message().to_owned()),
-            SessionError::Ended(reason) => reason.clone(),
-        }
     }
 
     /// Whether someone should look: at the service, or at what talks to it.

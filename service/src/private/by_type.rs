@@ -8,7 +8,7 @@
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
 
-use crate::service::{Reason, Service};
+use crate::{Reason, Service};
 
 pub use crate::{__is_result as is_result, __opens as opens};
 

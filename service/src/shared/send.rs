@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 
 use super::mailbox::{Mailbox, SendState};
 use super::queue::{BoundedQueue, Cost};
-use crate::service::{Peer, SendError};
+use crate::{Peer, SendError};
 
 /// One of the two queues.
 trait QueueKind<Rsp, Ev> {
@@ -124,13 +124,13 @@ pub struct SendFuture<Rsp, Ev = Infallible>(Enqueue<Rsp, Ev, Responses>);
 pub struct PostFuture<Rsp, Ev>(Enqueue<Rsp, Ev, Events>);
 
 impl<Rsp, Ev> SendFuture<Rsp, Ev> {
-    pub(in crate::service) fn new(peer: Peer<Rsp, Ev>, response: Rsp) -> Self {
+    pub(crate) fn new(peer: Peer<Rsp, Ev>, response: Rsp) -> Self {
         Self(Enqueue { peer, state: EnqueueState::New(response) })
     }
 }
 
 impl<Rsp, Ev> PostFuture<Rsp, Ev> {
-    pub(in crate::service) fn new(peer: Peer<Rsp, Ev>, event: Ev) -> Self {
+    pub(crate) fn new(peer: Peer<Rsp, Ev>, event: Ev) -> Self {
         Self(Enqueue { peer, state: EnqueueState::New(event) })
     }
 }

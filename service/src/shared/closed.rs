@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use super::mailbox::SendState;
-use crate::service::Peer;
+use crate::Peer;
 
 /// The future of [`Peer::closed`].
 #[must_use = "futures do nothing unless you `.await` or poll them"]
@@ -19,7 +19,7 @@ pub struct ClosedFuture<Rsp, Ev = Infallible> {
 }
 
 impl<Rsp, Ev> ClosedFuture<Rsp, Ev> {
-    pub(in crate::service) fn new(peer: Peer<Rsp, Ev>) -> Self {
+    pub(crate) fn new(peer: Peer<Rsp, Ev>) -> Self {
         Self { peer, waiter_id: None }
     }
 }
@@ -64,7 +64,7 @@ impl<Rsp, Ev> fmt::Debug for ClosedFuture<Rsp, Ev> {
 
 /// The tasks that wait for a session's end, each under an id.
 #[derive(Debug, Default)]
-pub(in crate::service) struct CloseWaiters {
+pub(crate) struct CloseWaiters {
     wakers: Vec<(u64, Waker)>,
     next_id: u64,
 }
@@ -72,11 +72,7 @@ pub(in crate::service) struct CloseWaiters {
 impl CloseWaiters {
     /// Has `waker` woken at the end. With the id of an earlier call it replaces that waker, and
     /// returns it.
-    pub(in crate::service) fn register(
-        &mut self,
-        waiter_id: Option<u64>,
-        waker: &Waker,
-    ) -> (u64, Option<Waker>) {
+    pub(crate) fn register(&mut self, waiter_id: Option<u64>, waker: &Waker) -> (u64, Option<Waker>) {
         let known = self.wakers.iter_mut().find(|(known, _)| Some(*known) == waiter_id);
         if let Some((waiter_id, known)) = known {
             let before = if known.will_wake(waker) { None } else { Some(mem::replace(known, waker.clone())) };
@@ -88,12 +84,12 @@ impl CloseWaiters {
         (waiter_id, None)
     }
 
-    pub(in crate::service) fn unregister(&mut self, waiter_id: u64) -> Option<Waker> {
+    pub(crate) fn unregister(&mut self, waiter_id: u64) -> Option<Waker> {
         let at = self.wakers.iter().position(|(known, _)| *known == waiter_id)?;
         Some(self.wakers.swap_remove(at).1)
     }
 
-    pub(in crate::service) fn take_all(&mut self) -> impl Iterator<Item = Waker> + use<> {
+    pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Waker> + use<> {
         mem::take(&mut self.wakers).into_iter().map(|(_, waker)| waker)
     }
 }

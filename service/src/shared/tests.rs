@@ -9,8 +9,8 @@ use std::task::{Context, Poll, Waker};
 
 use super::mailbox::Mailbox;
 use super::*;
-use crate::service::server_shared::{QueueLimits, SessionLimits, WeightLimit};
-use crate::service::{Peer, SendError, SendFuture, TrySendError};
+use crate::server_shared::{QueueLimits, SessionLimits, WeightLimit};
+use crate::{Peer, SendError, SendFuture, TrySendError};
 
 fn server(bound: usize, response_weight: Option<WeightLimit>) -> Arc<ServerShared> {
     let limits = QueueLimits { responses: bound, response_weight, events: bound, decode_on: None };

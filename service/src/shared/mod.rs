@@ -4,10 +4,10 @@
 //! which has two bounded [`queue`]s; [`send`] has the futures that wait for a place in them, and
 //! [`closed`] the future of the session's end.
 
-pub(in crate::service) mod closed;
+pub(crate) mod closed;
 pub(crate) mod mailbox;
-pub(in crate::service) mod queue;
-pub(in crate::service) mod send;
+pub(crate) mod queue;
+pub(crate) mod send;
 #[cfg(test)]
 mod tests;
 
@@ -18,9 +18,9 @@ use self::mailbox::{Discarded, Mailbox, SendState};
 use super::origin::Origin;
 use super::reason::Reason;
 use super::server_shared::{ServerShared, ShutdownPhase};
-use crate::error::catch_and_log;
-use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicU64, Ordering};
+use portcullis_runtime::internal::error::catch_and_log;
+use portcullis_runtime::internal::sync::Mutex;
+use portcullis_runtime::internal::sync::atomic::{AtomicU64, Ordering};
 
 /// What a connection's driver, its peers and its server share.
 pub struct SessionShared<Rsp, Ev> {
@@ -56,7 +56,7 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
     // ---- the peers' side
 
     /// Runs `work` on the mailbox under its lock, and wakes the task that it returns after that.
-    pub(in crate::service) fn with_mailbox<T>(
+    pub(crate) fn with_mailbox<T>(
         &self,
         work: impl FnOnce(&mut Mailbox<Rsp, Ev>) -> (T, Option<Waker>),
     ) -> T {

@@ -12,10 +12,10 @@ use tracing::warn;
 
 use super::Stopping;
 
-use crate::error::CatchUnwind;
-use crate::pool::{DrainReport, Pool};
-use crate::portal::Portal;
-use crate::scope::Scope;
+use portcullis_runtime::Portal;
+use portcullis_runtime::internal::error::CatchUnwind;
+use portcullis_runtime::internal::scope::Scope;
+use portcullis_runtime::{DrainReport, Pool};
 
 /// What the server undoes for the service at stop, last in first out.
 ///
@@ -64,7 +64,7 @@ impl Cleanup {
     /// The task is cancelled as soon as the stop begins: its future is dropped at the await where
     /// it is. So it never makes a stop last. It has ended before `#[on(stop)]` runs and before the
     /// cleanup is undone. A task with something to do at the end, such as a last flush, is spawned
-    /// by [`Portal::spawn`](crate::Portal::spawn) and watches [`stopping`](Self::stopping): the
+    /// by [`Portal::spawn`](portcullis_runtime::Portal::spawn) and watches [`stopping`](Self::stopping): the
     /// stop waits for it until the grace is over.
     ///
     /// ```
