@@ -48,13 +48,13 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let (tell, told) = std::sync::mpsc::channel();
+    let (tx, rx) = std::sync::mpsc::channel();
     let thread = std::thread::spawn(move || {
         let output = futures::executor::block_on(test);
-        drop(tell);
+        drop(tx);
         output
     });
-    let in_time = told.recv_timeout(LIMIT);
+    let in_time = rx.recv_timeout(LIMIT);
     assert!(!matches!(in_time, Err(std::sync::mpsc::RecvTimeoutError::Timeout)), "in time");
     let () = in_time.unwrap_or(());
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -134,7 +134,7 @@ pub fn poll_once<F: Future + Unpin>(future: &mut F) -> std::task::Poll<F::Output
 ///
 /// # Panics
 /// If no thread is free within [`LIMIT`].
-pub fn hold(pool: &Pool) -> (Arc<Gate>, Offload<bool>) {
+pub fn occupy_thread(pool: &Pool) -> (Arc<Gate>, Offload<bool>) {
     let (gate, inside) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
     let (gate2, inside2) = (gate.clone(), inside.clone());
     let offload = pool.run(move |_| {
@@ -147,9 +147,9 @@ pub fn hold(pool: &Pool) -> (Arc<Gate>, Offload<bool>) {
 
 /// Opens its gate when it is dropped.
 #[derive(Debug)]
-pub struct Tell(pub Arc<Gate>);
+pub struct OpenOnDrop(pub Arc<Gate>);
 
-impl Drop for Tell {
+impl Drop for OpenOnDrop {
     fn drop(&mut self) {
         self.0.open();
     }

@@ -14,9 +14,9 @@ use tokio::time::timeout;
 use crate::LIMIT;
 
 /// A client that talks in lines.
-pub type Lined = Client<String, String, Lines>;
+pub type LinesClient = Client<String, String, Lines>;
 /// The task that serves.
-pub type Serving = JoinHandle<io::Result<StopReport>>;
+pub type ServeTask = JoinHandle<io::Result<StopReport>>;
 
 /// Serves in a task of its own, from now on.
 ///
@@ -24,7 +24,7 @@ pub type Serving = JoinHandle<io::Result<StopReport>>;
 /// If it does not come to that.
 pub async fn start<S: Service, C: Codec<S::Request, S::Response>>(
     server: Server<S, C, Bound>,
-) -> (ServerHandle, Serving) {
+) -> (ServerHandle, ServeTask) {
     let handle = server.handle();
     let serving = tokio::spawn(server.serve());
     assert!(handle.ready().await);
@@ -35,22 +35,22 @@ pub async fn start<S: Service, C: Codec<S::Request, S::Response>>(
 ///
 /// # Panics
 /// If that takes too long, or it failed.
-pub async fn stopped(serving: Serving) -> StopReport {
+pub async fn stopped(serving: ServeTask) -> StopReport {
     timeout(LIMIT, serving).await.expect("in time").expect("no panic").expect("a report")
 }
 
 /// A server that has a port.
 #[derive(Debug)]
-pub struct Served {
+pub struct TestServer {
     /// Where.
     pub addr: SocketAddr,
     /// To stop it by.
     pub handle: ServerHandle,
     /// Its end.
-    pub serving: Serving,
+    pub serving: ServeTask,
 }
 
-impl Served {
+impl TestServer {
     /// As [`start`].
     pub async fn new<S: Service, C: Codec<S::Request, S::Response>>(server: Server<S, C, Bound>) -> Self {
         let addr = server.local_addr();
@@ -82,7 +82,7 @@ impl Served {
 ///
 /// # Panics
 /// If nobody does.
-pub async fn client(addr: SocketAddr) -> Lined {
+pub async fn client(addr: SocketAddr) -> LinesClient {
     Client::connect(addr, Lines::new()).await.expect("it listens").timeout(LIMIT)
 }
 
@@ -108,7 +108,7 @@ pub async fn line(stream: &mut (impl AsyncRead + Unpin)) -> String {
 ///
 /// # Panics
 /// If the connection is gone, or none comes.
-pub async fn ask(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), text: &str) -> String {
+pub async fn call(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), text: &str) -> String {
     stream.write_all(format!("{text}\n").as_bytes()).await.expect("it is taken");
     stream.flush().await.expect("it is taken");
     line(stream).await
@@ -118,7 +118,7 @@ pub async fn ask(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), text: &str)
 ///
 /// # Panics
 /// If there is none: a reset, or TLS without its farewell.
-pub async fn rest(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
+pub async fn read_remaining(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
     let mut rest = Vec::new();
     timeout(LIMIT, stream.read_to_end(&mut rest)).await.expect("in time").expect("a proper end");
     rest

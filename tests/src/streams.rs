@@ -36,22 +36,22 @@ pub enum Kind {
 
 /// How to come to a server.
 #[derive(Debug)]
-pub enum Way {
+pub enum ServerAddr {
     /// At a TCP address.
     Tcp(SocketAddr),
     /// At a TCP address, in TLS.
     Tls(SocketAddr),
     /// At a path.
-    Unix(PathBuf, Folder),
+    Unix(PathBuf, TempDir),
     /// At a path, in TLS.
-    UnixTls(PathBuf, Folder),
+    UnixTls(PathBuf, TempDir),
 }
 
 /// Binds `server` to a place of this kind.
 ///
 /// # Panics
 /// If it can't be.
-pub fn bind<S, C>(kind: Kind, server: Server<S, C, Unbound>) -> (Server<S, C, Bound>, Way)
+pub fn bind<S, C>(kind: Kind, server: Server<S, C, Unbound>) -> (Server<S, C, Bound>, ServerAddr)
 where
     S: Service,
     C: Codec<S::Request, S::Response>,
@@ -60,34 +60,34 @@ where
         Kind::Tcp => {
             let server = server.bind("127.0.0.1:0").expect("a port");
             let addr = server.local_addr();
-            (server, Way::Tcp(addr))
+            (server, ServerAddr::Tcp(addr))
         }
         Kind::Tls => {
             let tls = pki::server_tls().build().expect("a certificate");
             let server = server.listen(Tcp::new("127.0.0.1:0").tls(tls)).expect("a port");
             let addr = server.local_addr();
-            (server, Way::Tls(addr))
+            (server, ServerAddr::Tls(addr))
         }
         Kind::Unix => {
-            let folder = Folder::new();
-            let path = folder.join("socket");
-            (server.listen(Unix::new(&path)).expect("a path"), Way::Unix(path, folder))
+            let dir = TempDir::new();
+            let path = dir.join("socket");
+            (server.listen(Unix::new(&path)).expect("a path"), ServerAddr::Unix(path, dir))
         }
         Kind::UnixTls => {
-            let folder = Folder::new();
-            let path = folder.join("socket");
+            let dir = TempDir::new();
+            let path = dir.join("socket");
             let tls = pki::server_tls().build().expect("a certificate");
-            (server.listen(Unix::new(&path).tls(tls)).expect("a path"), Way::UnixTls(path, folder))
+            (server.listen(Unix::new(&path).tls(tls)).expect("a path"), ServerAddr::UnixTls(path, dir))
         }
         Kind::Passing => {
-            let folder = Folder::new();
-            let path = folder.join("socket");
-            (server.listen(Unix::new(&path).pass_fds(16)).expect("a path"), Way::Unix(path, folder))
+            let dir = TempDir::new();
+            let path = dir.join("socket");
+            (server.listen(Unix::new(&path).pass_fds(16)).expect("a path"), ServerAddr::Unix(path, dir))
         }
     }
 }
 
-impl Way {
+impl ServerAddr {
     /// Connects.
     ///
     /// # Panics
@@ -217,7 +217,7 @@ impl Conn {
     ///
     /// # Panics
     /// If the connection is gone.
-    pub async fn say(&mut self, bytes: impl AsRef<[u8]>) {
+    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.write_all(bytes.as_ref()).await.expect("it is taken");
         self.flush().await.expect("it is taken");
     }
@@ -234,16 +234,16 @@ impl Conn {
     ///
     /// # Panics
     /// As [`say`](Self::say) and [`line`](Self::line).
-    pub async fn ask(&mut self, text: &str) -> String {
-        served::ask(self, text).await
+    pub async fn call(&mut self, text: &str) -> String {
+        served::call(self, text).await
     }
 
     /// All that comes up to a proper end.
     ///
     /// # Panics
     /// If there is none: a reset, or TLS without its farewell.
-    pub async fn rest(&mut self) -> Vec<u8> {
-        served::rest(self).await
+    pub async fn read_remaining(&mut self) -> Vec<u8> {
+        served::read_remaining(self).await
     }
 
     fn io(&mut self) -> Pin<&mut (dyn Io + '_)> {
@@ -281,9 +281,9 @@ impl AsyncWrite for Conn {
 
 /// A folder of one's own, gone when it is dropped.
 #[derive(Debug)]
-pub struct Folder(PathBuf);
+pub struct TempDir(PathBuf);
 
-impl Folder {
+impl TempDir {
     /// # Panics
     /// If it can't be made.
     #[allow(clippy::new_without_default)]
@@ -296,7 +296,7 @@ impl Folder {
     }
 }
 
-impl std::ops::Deref for Folder {
+impl std::ops::Deref for TempDir {
     type Target = Path;
 
     fn deref(&self) -> &Path {
@@ -304,7 +304,7 @@ impl std::ops::Deref for Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for TempDir {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }

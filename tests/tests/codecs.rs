@@ -248,19 +248,19 @@ macro_rules! properties {
             }
 
             #[test]
-            fn a_cut_stream_gives_whole_messages_only(
+            fn a_truncated_stream_yields_whole_messages_only(
                 messages in vec($strategy, 1..4), at in any::<usize>(), step in 1usize..50,
             ) {
                 cut($codec(1 << 20), &messages, at, step);
             }
 
             #[test]
-            fn garbage_is_survived(bytes in vec(any::<u8>(), 0..400), step in 1usize..50) {
+            fn garbage_neither_panics_nor_accumulates(bytes in vec(any::<u8>(), 0..400), step in 1usize..50) {
                 garbage::<$message, _>($codec(64), &bytes, step, 64);
             }
 
             #[test]
-            fn damage_is_survived(
+            fn damaged_frames_neither_panic_nor_accumulate(
                 messages in vec($strategy, 1..4), step in 1usize..50,
                 damage in vec((any::<usize>(), any::<u8>()), 1..4),
             ) {

@@ -61,12 +61,12 @@ macro_rules! formats {
 }
 
 formats! {
-    a_recursive_message_with_large_nodes_is_an_error_and_no_overflow_of_the_stack;
-    a_message_that_nests_in_nothing_is_an_error_and_no_overflow_of_the_stack;
-    a_message_that_is_too_deep_to_be_written_is_an_error_and_no_overflow_of_the_stack;
-    lists_that_are_far_larger_than_their_frame_are_refused_early;
+    a_recursive_message_with_large_nodes_is_an_error_not_a_stack_overflow;
+    a_message_that_nests_without_bytes_is_an_error_not_a_stack_overflow;
+    writing_a_message_that_is_too_deep_is_an_error_not_a_stack_overflow;
+    lists_far_larger_than_their_frame_are_rejected_early;
     long_lists_of_small_things_are_read;
-    texts_and_bytes_of_every_length_are_read_however_they_are_asked_for;
+    strings_and_bytes_of_every_length_are_read_by_every_visitor;
 }
 
 // ---- stack
@@ -106,7 +106,7 @@ impl Node {
     }
 }
 
-fn a_recursive_message_with_large_nodes_is_an_error_and_no_overflow_of_the_stack<F: Format>() {
+fn a_recursive_message_with_large_nodes_is_an_error_not_a_stack_overflow<F: Format>() {
     for length in [1, 2, 4] {
         let few = Node::chain(length);
         let frame = written::<F>(&few).expect("few");
@@ -131,7 +131,7 @@ fn a_recursive_message_with_large_nodes_is_an_error_and_no_overflow_of_the_stack
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Maybe(Option<Box<Maybe>>);
 
-fn a_message_that_nests_in_nothing_is_an_error_and_no_overflow_of_the_stack<F: Format>() {
+fn a_message_that_nests_without_bytes_is_an_error_not_a_stack_overflow<F: Format>() {
     let nothing = written::<F>(&Maybe(None)).expect("nothing");
     assert_eq!(read::<F, Maybe>(&nothing), Ok(Maybe(None)));
     let ones = [b'1'; 1000];
@@ -164,7 +164,7 @@ impl Drop for Long {
     }
 }
 
-fn a_message_that_is_too_deep_to_be_written_is_an_error_and_no_overflow_of_the_stack<F: Format>() {
+fn writing_a_message_that_is_too_deep_is_an_error_not_a_stack_overflow<F: Format>() {
     let of = |length| (0..length).fold(Long::default(), |next, _| Long { next: Some(Box::new(next)) });
     assert!(written::<F>(&of(50)).is_ok());
     let error = written::<F>(&of(100_000)).expect_err("far too deep");
@@ -194,28 +194,28 @@ fn list<F: Format>(item: &impl Serialize, count: usize) -> Vec<u8> {
 }
 
 /// Travels as a byte or two, and takes 1 KiB.
-struct Puffed([u64; 128]);
+struct Inflated([u64; 128]);
 
-impl<'de> Deserialize<'de> for Puffed {
+impl<'de> Deserialize<'de> for Inflated {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         u8::deserialize(deserializer).map(|byte| Self([byte.into(); 128]))
     }
 }
 
-impl Debug for Puffed {
+impl Debug for Inflated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Puffed({})", self.0[0])
     }
 }
 
-fn lists_that_are_far_larger_than_their_frame_are_refused_early<F: Format>() {
+fn lists_far_larger_than_their_frame_are_rejected_early<F: Format>() {
     const LARGE: &str = "the lists of the message are larger than its frame allows";
     let frame = list::<F>(&1, 100_000);
     assert_eq!(read::<F, Vec<u64>>(&frame).map(|list| list.len()), Ok(100_000));
     // A hundred megabytes of them would fit into this one.
-    assert_eq!(read::<F, Vec<Puffed>>(&frame).map(mem::drop), Err(LARGE.to_owned()));
+    assert_eq!(read::<F, Vec<Inflated>>(&frame).map(mem::drop), Err(LARGE.to_owned()));
     let few = list::<F>(&1, 1000);
-    assert_eq!(read::<F, Vec<Puffed>>(&few).map(|list| list.len()), Ok(1000));
+    assert_eq!(read::<F, Vec<Inflated>>(&few).map(|list| list.len()), Ok(1000));
 }
 
 fn long_lists_of_small_things_are_read<F: Format>() {
@@ -225,7 +225,7 @@ fn long_lists_of_small_things_are_read<F: Format>() {
 }
 
 #[test]
-fn a_list_that_announces_more_of_nothing_than_there_is_time_for_is_refused() {
+fn a_list_with_a_huge_count_of_empty_items_is_rejected() {
     // 2^63 units, which take no bytes at all.
     let frame = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1];
     assert!(
@@ -306,7 +306,7 @@ enum Kept {
     Both { text: String, blob: Blob },
 }
 
-fn texts_and_bytes_of_every_length_are_read_however_they_are_asked_for<F: Format>() {
+fn strings_and_bytes_of_every_length_are_read_by_every_visitor<F: Format>() {
     for length in [0, 1, 23, 24, 255, 256, 4095, 4096, 4097, 65_535, 65_536, 1_000_000] {
         let (text, blob) = (|| "ä".repeat(length / 2), || Blob(vec![0xa5; length]));
         let messages = vec![
@@ -333,7 +333,7 @@ fn chunked(major: u8, bytes: &[u8], step: usize) -> Vec<u8> {
 }
 
 #[test]
-fn cbor_in_chunks_is_read_wherever_it_stands() {
+fn chunked_cbor_is_read_in_every_position() {
     let long = "ab".repeat(10_000);
     for step in [1, 7, 4096, 100_000] {
         let text = chunked(0x60, long.as_bytes(), step);
@@ -363,7 +363,7 @@ fn cbor_in_chunks_is_read_wherever_it_stands() {
 }
 
 #[test]
-fn cbor_that_has_more_or_less_than_is_asked_for_is_not_read_awry() {
+fn cbor_with_too_many_or_too_few_items_is_rejected() {
     // Three in a list where two are asked for, with a length and without.
     assert!(read::<Cbor, Vec<(u8, u8)>>(&[0x82, 0x83, 1, 2, 3, 0x82, 1, 2]).is_err());
     assert!(read::<Cbor, Vec<(u8, u8)>>(&[0x82, 0x9f, 1, 2, 3, 0xff, 0x82, 1, 2]).is_err());
@@ -411,7 +411,7 @@ proptest! {
 
     /// Of bytes that nobody has written, too.
     #[test]
-    fn any_bytes_that_ciborium_reads_are_read_the_same(frame in vec(any::<u8>(), 0..40)) {
+    fn arbitrary_bytes_are_read_as_ciborium_reads_them(frame in vec(any::<u8>(), 0..40)) {
         if let Some(value) = by_ciborium::<ciborium::Value>(&frame) {
             let read = read::<Cbor, ciborium::Value>(&frame).expect("it reads it");
             prop_assert_eq!(format!("{read:?}"), format!("{value:?}"));
@@ -446,7 +446,7 @@ fn zstd(plain: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_frame_that_decompresses_to_far_more_than_it_is_is_refused_before_it_has() {
+fn a_decompression_bomb_is_rejected_before_it_is_decompressed() {
     use portcullis::codec::{Concatenated, Zlib, Zstd};
     const RATIO: &str = "a frame is more than 100 times as long when it is decompressed";
     // Within the eight megabytes that a frame may hold.

@@ -82,7 +82,7 @@ fn announcements<In: DeserializeOwned>(what: &str) {
 }
 
 #[test]
-fn s3_nothing_is_allocated_that_was_only_announced() {
+fn s3_announced_lengths_allocate_nothing() {
     announcements::<Vec<u64>>("a list");
     announcements::<Vec<Vec<[u64; 32]>>>("a list of lists");
     announcements::<HashMap<String, BTreeMap<u32, Vec<u64>>>>("a map");

@@ -95,7 +95,7 @@ fn json_is_what_easynetwork_writes() {
 }
 
 #[test]
-fn json_documents_may_have_any_space_between_them_or_none_at_the_end() {
+fn json_documents_may_be_separated_by_any_whitespace() {
     let read = read::<u8, _>(Concatenated::<Json>::new(), b" 1\r\n 2\t3");
     assert_eq!(read, [Ok(1), Ok(2), Ok(3)]);
 }
@@ -134,7 +134,7 @@ fn base64_with_a_checksum_is_what_easynetwork_writes() {
 }
 
 #[test]
-fn a_crc_stands_behind_its_frame_and_damage_is_found() {
+fn a_crc_follows_its_frame_and_detects_damage() {
     let bytes = b"\0\0\0\x13{\"n\":1,\"s\":\"x\"}\x14\xa6\x65\x1b";
     is_written(LengthPrefixed::<Crc32<Json>>::new(), pair(), bytes);
     let mut damaged = bytes.to_vec();
@@ -146,7 +146,7 @@ fn a_crc_stands_behind_its_frame_and_damage_is_found() {
 }
 
 #[test]
-fn cbor_is_read_in_all_its_forms() {
+fn every_form_of_cbor_is_read() {
     // Of known and unknown length, in one another, with a tag; RFC 8949's own examples among them.
     let forms: &[&[u8]] = &[
         b"\x9f\xff",
@@ -179,7 +179,7 @@ fn cbor_is_read_in_all_its_forms() {
 }
 
 #[test]
-fn what_is_no_frame_ends_a_stream_without_lengths() {
+fn an_invalid_frame_ends_a_stream_without_lengths() {
     for bytes in [b"\x01\xc1\x01\x01".as_slice(), b"\x01\xc1\xc1\xc1\xc1\xc1\xc1\xc1"] {
         assert_eq!(read::<u8, _>(Concatenated::<MessagePack>::new(), bytes), [Ok(1), Err(false)]);
     }
@@ -195,7 +195,7 @@ fn what_is_no_frame_ends_a_stream_without_lengths() {
 }
 
 #[test]
-fn a_value_that_is_not_the_message_does_not_end_the_stream() {
+fn a_valid_value_of_another_type_does_not_end_the_stream() {
     let bytes = b"\x01\xa1x\x93\x01\x02\x03\x02";
     assert_eq!(
         read::<u8, _>(Concatenated::<MessagePack>::new(), bytes),
@@ -206,7 +206,7 @@ fn a_value_that_is_not_the_message_does_not_end_the_stream() {
 }
 
 #[test]
-fn bytes_left_over_in_a_frame_are_an_error() {
+fn trailing_bytes_in_a_frame_are_an_error() {
     fn one_more<F: Format>() {
         let mut bytes = BytesMut::new();
         let mut codec = LengthPrefixed::<F>::new();
@@ -233,7 +233,7 @@ fn bytes_left_over_in_a_frame_are_an_error() {
 }
 
 #[test]
-fn a_decompressed_frame_has_a_limit_of_its_own_both_ways() {
+fn a_decompressed_frame_has_its_own_limit_in_both_directions() {
     fn limited<F: Format, G: Format>() {
         let message = "[".repeat(2000);
         let mut bytes = BytesMut::new();
@@ -268,7 +268,7 @@ struct Maybe(Option<Box<Maybe>>);
 
 /// In the smallest stack that a thread of tokio or of std gets, unless it is told.
 #[test]
-fn s3_frames_that_nest_for_ever_are_an_error_and_not_the_end_of_the_stack() {
+fn s3_endlessly_nested_frames_are_an_error_not_a_stack_overflow() {
     fn nested<F: Format>(frames: &[&[u8]]) {
         for frame in frames {
             let frame = frame.repeat((1 << 20) / frame.len());
@@ -325,7 +325,7 @@ fn messages_of_a_reasonable_depth_are_read() {
 }
 
 #[test]
-fn a_separator_may_be_any_bytes_but_none() {
+fn a_delimiter_may_be_any_bytes_but_not_empty() {
     is_written(Delimited::new([0]), b"a\nb".to_vec(), b"a\nb\0");
     is_written(Delimited::new("END"), Bytes::from_static(b"ENEN"), b"ENENEND");
     let read = read_raw(Delimited::new("END"), b"aENDENDENENDbEN");
@@ -352,7 +352,7 @@ fn read_raw(mut codec: Delimited, bytes: &[u8]) -> Vec<Result<Vec<u8>, bool>> {
 }
 
 #[test]
-fn what_is_no_message_of_fixed_size_resumes() {
+fn a_fixed_size_stream_continues_after_an_invalid_message() {
     #[derive(Debug, PartialEq)]
     struct Even(u16);
 
@@ -412,7 +412,7 @@ impl Adder {
 }
 
 on_loops! {
-    async fn s3_a_bad_frame_is_answered_and_the_session_goes_on() {
+    async fn s3_a_bad_frame_is_answered_and_the_session_continues() {
         async fn talk<C>(codec: C)
         where
             C: Codec<Vec<u32>, u32> + Codec<u32, Vec<u32>> + Codec<u32, String>,

@@ -20,7 +20,7 @@ portcullis::context! {
 }
 
 on_loops! {
-    anywhere async fn o6_context_values_follow_the_work_and_do_not_flow_back() {
+    anywhere async fn o6_context_values_follow_the_job_and_do_not_flow_back() {
         let pool = pool(1);
         assert_eq!(TENANT.get(), None);
         TENANT.scope("acme", REQUEST.scope(7, async {
@@ -72,23 +72,23 @@ on_loops! {
         eventually(|| closed.lock().unwrap().iter().sum::<u32>() == 20);
     }
 
-    anywhere async fn a_channel_holds_its_sender_back_and_keeps_order() {
+    anywhere async fn a_full_channel_blocks_its_sender_and_keeps_order() {
         let (sender, mut receiver) = channel(2);
-        let ahead = Arc::new(Mutex::new((0_i32, 0_i32)));
-        let sending = ahead.clone();
+        let in_flight = Arc::new(Mutex::new((0_i32, 0_i32)));
+        let sending = in_flight.clone();
         let job = pool(1).run(move |worker| for n in 0..200 {
             sender.send(worker, n).unwrap();
-            let mut ahead = sending.lock().unwrap();
-            ahead.0 += 1;
-            ahead.1 = ahead.1.max(ahead.0);
+            let mut in_flight = sending.lock().unwrap();
+            in_flight.0 += 1;
+            in_flight.1 = in_flight.1.max(in_flight.0);
         });
         for n in 0..200 {
             assert_eq!(receiver.recv().await, Some(n));
-            ahead.lock().unwrap().0 -= 1;
+            in_flight.lock().unwrap().0 -= 1;
         }
         assert_eq!(receiver.recv().await, None);
         job.await.unwrap();
-        assert!(ahead.lock().unwrap().1 <= 3, "two in the channel, one in hand");
+        assert!(in_flight.lock().unwrap().1 <= 3, "two in the channel, one in hand");
     }
 
     anywhere async fn a_channel_without_a_receiver_stops_its_sender() {
@@ -99,7 +99,7 @@ on_loops! {
         assert!(matches!(job.await.unwrap(), Some(ChannelError::Closed(_))));
     }
 
-    anywhere async fn a_channel_lets_its_sender_go_when_the_job_is_cancelled() {
+    anywhere async fn a_blocked_sender_returns_when_the_job_is_cancelled() {
         let (sender, receiver) = channel(1);
         let (full, stopped) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
         let (full2, stopped2) = (full.clone(), stopped.clone());

@@ -21,9 +21,9 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 /// A folder that goes with it.
-struct Folder(PathBuf);
+struct TempDir(PathBuf);
 
-impl Folder {
+impl TempDir {
     fn new() -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("portcullis-{}-{}", std::process::id(), COUNT.fetch_add(1, SeqCst));
@@ -37,7 +37,7 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for TempDir {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
@@ -102,24 +102,24 @@ async fn connected(to: UnixDatagram<Text>) -> Endpoint<String, String, Text> {
 }
 
 on_loops! {
-    async fn each_name_has_a_session_and_names_are_of_every_kind() {
-        let folder = Folder::new();
-        let (echo, server) = at(folder.at("server"));
+    async fn each_kind_of_address_has_a_session() {
+        let dir = TempDir::new();
+        let (echo, server) = at(dir.at("server"));
         let server = server.spawn().await.unwrap();
-        let mut named_by_the_kernel = client(folder.at("server")).await;
+        let mut named_by_the_kernel = client(dir.at("server")).await;
         assert!(matches!(named_by_the_kernel.local_addr().unwrap(), DatagramAddr::Abstract(_)));
         assert_eq!(named_by_the_kernel.call("a".into()).await.unwrap(), "a");
-        let mut named_by_a_file = Endpoint::<String, String, _>::bind(UnixDatagram::new(folder.at("client"), Text::new())).unwrap().timeout(LIMIT);
-        named_by_a_file.send_to("b".into(), &(&*folder.at("server")).into()).await.unwrap();
+        let mut named_by_a_file = Endpoint::<String, String, _>::bind(UnixDatagram::new(dir.at("client"), Text::new())).unwrap().timeout(LIMIT);
+        named_by_a_file.send_to("b".into(), &(&*dir.at("server")).into()).await.unwrap();
         let (answer, from) = named_by_a_file.recv_from().await.unwrap();
-        assert_eq!((answer.as_str(), from), ("b", DatagramAddr::Path(folder.at("server"))));
+        assert_eq!((answer.as_str(), from), ("b", DatagramAddr::Path(dir.at("server"))));
         assert_eq!(echo.begun.load(SeqCst), 2);
         assert_eq!(stop(server).await.sessions_finished, 2);
         drop(named_by_a_file);
-        assert!(!folder.at("client").exists(), "an endpoint removes its file");
+        assert!(!dir.at("client").exists(), "an endpoint removes its file");
     }
 
-    async fn an_abstract_name_needs_no_file() {
+    async fn an_abstract_address_needs_no_file() {
         let name = format!("portcullis-test-{}-{:?}", std::process::id(), std::thread::current().id());
         let echo = Arc::new(Echo::default());
         let to = UnixDatagram::abstract_name(&name, Text::new());
@@ -132,22 +132,22 @@ on_loops! {
         stop(server).await;
     }
 
-    async fn d13_a_sender_without_a_name_is_dropped_and_counted() {
-        let folder = Folder::new();
-        let (echo, server) = at(folder.at("server"));
+    async fn d13_datagrams_from_an_unbound_sender_are_dropped_and_counted() {
+        let dir = TempDir::new();
+        let (echo, server) = at(dir.at("server"));
         let stats = server.datagram_stats();
         let server = server.spawn().await.unwrap();
-        let nobody = StdUnixDatagram::unbound().unwrap();
-        nobody.send_to(b"a", folder.at("server")).unwrap();
+        let unbound = StdUnixDatagram::unbound().unwrap();
+        unbound.send_to(b"a", dir.at("server")).unwrap();
         wait(|| stats.counts().dropped_unnamed_sender == 1).await;
-        assert_eq!(client(folder.at("server")).await.call("b".into()).await.unwrap(), "b");
+        assert_eq!(client(dir.at("server")).await.call("b".into()).await.unwrap(), "b");
         assert_eq!(echo.begun.load(SeqCst), 1);
         stop(server).await;
     }
 
-    async fn a_file_goes_with_its_server_and_a_stale_one_is_replaced() {
-        let folder = Folder::new();
-        let path = folder.at("server");
+    async fn the_socket_file_is_removed_at_the_stop_and_a_stale_one_is_replaced() {
+        let dir = TempDir::new();
+        let path = dir.at("server");
         // Left behind: std removes no file.
         drop(StdUnixDatagram::bind(&path).unwrap());
         assert!(path.exists());
@@ -163,9 +163,9 @@ on_loops! {
         assert!(!path.exists());
     }
 
-    async fn a_file_that_is_not_ours_stays() {
-        let folder = Folder::new();
-        let path = folder.at("server");
+    async fn a_file_that_the_server_did_not_create_is_kept() {
+        let dir = TempDir::new();
+        let path = dir.at("server");
         let (_, server) = at(&path);
         let server = server.spawn().await.unwrap();
         fs::remove_file(&path).unwrap();
@@ -180,30 +180,30 @@ on_loops! {
         assert_eq!(fs::read_to_string(&path).unwrap(), "no socket");
     }
 
-    async fn a_peer_that_is_gone_ends_its_session_at_the_answer() {
-        let folder = Folder::new();
-        let (echo, server) = at(folder.at("server"));
+    async fn sending_to_a_closed_peer_ends_its_session() {
+        let dir = TempDir::new();
+        let (echo, server) = at(dir.at("server"));
         let server = server.spawn().await.unwrap();
-        let mut gone = client(folder.at("server")).await;
+        let mut gone = client(dir.at("server")).await;
         gone.send("hold".into()).await.unwrap();
         wait(|| echo.begun.load(SeqCst) == 1).await;
         drop(gone);
         echo.gate.add_permits(1);
         wait(|| *echo.ended.lock().unwrap() == [Reason::Reset]).await;
-        assert_eq!(client(folder.at("server")).await.call("a".into()).await.unwrap(), "a");
+        assert_eq!(client(dir.at("server")).await.call("a".into()).await.unwrap(), "a");
         stop(server).await;
     }
 
-    async fn s11_one_that_does_not_read_holds_up_its_own_session_only() {
-        let folder = Folder::new();
-        let (echo, server) = at(folder.at("server"));
+    async fn s11_a_peer_that_does_not_read_delays_only_its_own_session() {
+        let dir = TempDir::new();
+        let (echo, server) = at(dir.at("server"));
         let server = server.max_queued_responses(4).spawn().await.unwrap();
         // Not connected: only then the kernel bounds what waits for it alone (see the server's
         // docs).
-        let mut slow = Endpoint::<String, String, _>::bind(UnixDatagram::new(folder.at("slow"), Text::new())).unwrap();
-        slow.send_to("many".into(), &(&*folder.at("server")).into()).await.unwrap();
+        let mut slow = Endpoint::<String, String, _>::bind(UnixDatagram::new(dir.at("slow"), Text::new())).unwrap();
+        slow.send_to("many".into(), &(&*dir.at("server")).into()).await.unwrap();
         wait(|| echo.begun.load(SeqCst) == 1).await;
-        let mut quick = client(folder.at("server")).await;
+        let mut quick = client(dir.at("server")).await;
         for n in 0..20 {
             assert_eq!(quick.call(format!("{n}")).await.unwrap(), format!("{n}"));
         }
@@ -215,23 +215,23 @@ on_loops! {
         assert!(stop(server).await.is_clean());
     }
 
-    async fn s2_one_that_never_reads_is_given_up() {
-        let folder = Folder::new();
-        let (echo, server) = at(folder.at("server"));
+    async fn s2_a_peer_that_never_reads_times_out() {
+        let dir = TempDir::new();
+        let (echo, server) = at(dir.at("server"));
         let server = server.write_timeout(Duration::from_millis(200)).spawn().await.unwrap();
-        let mut slow = client(folder.at("server")).await;
+        let mut slow = client(dir.at("server")).await;
         slow.send("many".into()).await.unwrap();
         wait(|| *echo.ended.lock().unwrap() == [Reason::Timeout]).await;
         stop(server).await;
     }
 
-    async fn nobody_at_a_path_is_an_error_at_once() {
-        let folder = Folder::new();
-        let refused = Endpoint::<String, String, _>::connect(UnixDatagram::new(folder.at("none"), Text::new()));
+    async fn connecting_to_a_path_without_a_listener_fails_at_once() {
+        let dir = TempDir::new();
+        let refused = Endpoint::<String, String, _>::connect(UnixDatagram::new(dir.at("none"), Text::new()));
         assert_eq!(refused.await.unwrap_err().kind(), io::ErrorKind::NotFound);
-        let (_, server) = at(folder.at("server"));
+        let (_, server) = at(dir.at("server"));
         let server = server.spawn().await.unwrap();
-        let mut client = client(folder.at("server")).await;
+        let mut client = client(dir.at("server")).await;
         assert_eq!(client.call("a".into()).await.unwrap(), "a");
         stop(server).await;
         let Err(ClientError::Io(error)) = client.call("b".into()).await else { panic!("it is gone") };
@@ -240,14 +240,14 @@ on_loops! {
 }
 
 #[test]
-fn a_thread_talks_over_unix_sockets() {
-    let folder = Folder::new();
-    let (_, server) = at(folder.at("server"));
+fn a_blocking_endpoint_works_over_unix_sockets() {
+    let dir = TempDir::new();
+    let (_, server) = at(dir.at("server"));
     // Not `spawn_thread`, whose address is one of IP.
     let handle = server.handle();
     let serving = std::thread::spawn(move || portcullis_tests::on_current_thread(server.serve()));
     let mut client =
-        BlockingEndpoint::<String, String, _>::connect(UnixDatagram::new(folder.at("server"), Text::new()))
+        BlockingEndpoint::<String, String, _>::connect(UnixDatagram::new(dir.at("server"), Text::new()))
             .unwrap();
     client = client.timeout(LIMIT);
     assert_eq!(client.call("a".into()).unwrap(), "a");

@@ -10,8 +10,8 @@ use std::time::Duration;
 use portcullis::codec::{Codec, Concatenated, Zstd};
 use portcullis::prelude::*;
 use portcullis::{Bound, Client, Json, JsonLines, Overflow, Service, Session};
-use portcullis_tests::served::Served;
-use portcullis_tests::{Gate, LIMIT, hold, on_loops, wait};
+use portcullis_tests::served::TestServer;
+use portcullis_tests::{Gate, LIMIT, occupy_thread, on_loops, wait};
 use serde::{Deserialize, Deserializer};
 use tokio::time::timeout;
 
@@ -23,12 +23,12 @@ type Gates = (Arc<Gate>, Arc<Gate>);
 static GATES: LazyLock<Mutex<HashMap<String, Gates>>> = LazyLock::new(Mutex::default);
 
 /// A text, and the thread that has decoded it. Does what it says.
-struct Told {
+struct Located {
     text: String,
     thread: String,
 }
 
-impl<'de> Deserialize<'de> for Told {
+impl<'de> Deserialize<'de> for Located {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let word = text.split(' ').next().unwrap_or("");
@@ -46,7 +46,7 @@ impl<'de> Deserialize<'de> for Told {
     }
 }
 
-impl Told {
+impl Located {
     /// The first word, and where it was decoded.
     fn answer(&self) -> String {
         let word = self.text.split(' ').next().unwrap_or("");
@@ -74,8 +74,8 @@ struct Steps(Mutex<Vec<Reason>>);
 #[service]
 impl Steps {
     #[request]
-    async fn ask(&self, told: Told) -> String {
-        told.answer()
+    async fn handle(&self, located: Located) -> String {
+        located.answer()
     }
 
     #[on(error)]
@@ -95,14 +95,14 @@ struct Linear(Mutex<Vec<Reason>>);
 #[service]
 impl Linear {
     #[session]
-    async fn talk(&self, session: &mut Session<Told, String>) -> Result<(), SessionError> {
+    async fn talk(&self, session: &mut Session<Located, String>) -> Result<(), SessionError> {
         loop {
-            let told = match session.next_timeout(Duration::from_millis(5)).await {
+            let located = match session.next_timeout(Duration::from_millis(5)).await {
                 // What is being decoded is kept.
                 Err(SessionError::Timeout) => continue,
-                told => told?,
+                located => located?,
             };
-            session.send(told.answer()).await?;
+            session.send(located.answer()).await?;
         }
     }
 
@@ -126,7 +126,7 @@ where
 
 type Talker = Client<String, String, LengthPrefixed<Json>>;
 
-async fn connect(served: &Served) -> Talker {
+async fn connect(served: &TestServer) -> Talker {
     Client::connect(served.addr, LengthPrefixed::<Json>::new()).await.unwrap().timeout(LIMIT)
 }
 
@@ -159,19 +159,19 @@ where
 on_loops! {
     async fn large_frames_are_decoded_on_the_pool_and_requests_stay_in_order() {
         let pool = pool();
-        let served = Served::new(bound(Arc::new(Steps::default()), &pool)).await;
+        let served = TestServer::new(bound(Arc::new(Steps::default()), &pool)).await;
         keeps_order(connect(&served).await).await;
         served.stop().await;
-        let served = Served::new(bound(Arc::new(Linear::default()), &pool)).await;
+        let served = TestServer::new(bound(Arc::new(Linear::default()), &pool)).await;
         keeps_order(connect(&served).await).await;
         served.stop().await;
     }
 
-    async fn so_they_are_in_every_framing_of_formats() {
+    async fn large_frames_are_decoded_on_the_pool_in_every_framing() {
         macro_rules! framings {
             ($($codec:expr;)*) => {$({
                 let server = Server::new(Steps::default()).codec($codec).decode_on(&pool(), ABOVE);
-                let served = Served::new(server.bind("127.0.0.1:0").unwrap()).await;
+                let served = TestServer::new(server.bind("127.0.0.1:0").unwrap()).await;
                 keeps_order(Client::connect(served.addr, $codec).await.unwrap()).await;
                 served.stop().await;
             })*};
@@ -184,11 +184,11 @@ on_loops! {
         }
     }
 
-    async fn what_is_compressed_is_decompressed_there() {
+    async fn compressed_frames_are_decompressed_on_the_pool() {
         // By the length as it travels: what is large only when it is decompressed is decoded on the
         // loop.
         let server = Server::new(Steps::default()).codec(LengthPrefixed::<Zstd<Json>>::new()).decode_on(&pool(), 50);
-        let served = Served::new(server.bind("127.0.0.1:0").unwrap()).await;
+        let served = TestServer::new(server.bind("127.0.0.1:0").unwrap()).await;
         let mut client = Client::<String, String, _>::connect(served.addr, LengthPrefixed::<Zstd<Json>>::new()).await.unwrap();
         let noise: String = (0..2000_u32).map(|n| char::from(b'a' + (n.wrapping_mul(2_654_435_761) >> 24) as u8 % 26)).collect();
         assert_eq!(client.call(format!("noise {noise}")).await.unwrap(), "noise on the pool");
@@ -196,9 +196,9 @@ on_loops! {
         served.stop().await;
     }
 
-    async fn the_loop_serves_others_while_a_frame_is_decoded() {
+    async fn the_loop_serves_other_sessions_while_a_frame_is_decoded() {
         let (word, entered, opened) = gate();
-        let served = Served::new(bound(Arc::new(Steps::default()), &pool())).await;
+        let served = TestServer::new(bound(Arc::new(Steps::default()), &pool())).await;
         let (mut waiting, mut other) = (connect(&served).await, connect(&served).await);
         waiting.send(large(&word)).await.unwrap();
         waiting.send("behind".to_owned()).await.unwrap();
@@ -212,11 +212,11 @@ on_loops! {
         served.stop().await;
     }
 
-    async fn a_reset_cancels_the_job_of_a_frame() {
+    async fn a_reset_cancels_the_decoding_job() {
         let pool = pool();
-        let (release, held) = hold(&pool);
+        let (release, held) = occupy_thread(&pool);
         let service = Arc::new(Steps::default());
-        let served = Served::new(bound(Arc::clone(&service), &pool)).await;
+        let served = TestServer::new(bound(Arc::clone(&service), &pool)).await;
         let mut client = connect(&served).await;
         client.send(large("lost")).await.unwrap();
         wait(|| pool.stats().queued == 1).await;
@@ -230,9 +230,9 @@ on_loops! {
         served.stop().await;
     }
 
-    async fn a_stop_waits_for_a_frame_and_answers_it() {
+    async fn a_stop_waits_for_a_frame_being_decoded_and_answers_it() {
         let (word, entered, opened) = gate();
-        let served = Served::new(bound(Arc::new(Steps::default()), &pool())).await;
+        let served = TestServer::new(bound(Arc::new(Steps::default()), &pool())).await;
         let mut client = connect(&served).await;
         client.send(large(&word)).await.unwrap();
         inside(&entered).await;
@@ -243,11 +243,11 @@ on_loops! {
         assert!(served.stop().await.is_clean());
     }
 
-    async fn the_grace_ends_a_session_whose_frame_is_not_decoded() {
+    async fn a_frame_still_being_decoded_after_the_grace_ends_the_session() {
         let pool = pool();
-        let (release, held) = hold(&pool);
+        let (release, held) = occupy_thread(&pool);
         let service = Arc::new(Linear::default());
-        let served = Served::new(bound(Arc::clone(&service), &pool).grace(Duration::from_millis(50))).await;
+        let served = TestServer::new(bound(Arc::clone(&service), &pool).grace(Duration::from_millis(50))).await;
         let mut client = connect(&served).await;
         client.send(large("late")).await.unwrap();
         wait(|| pool.stats().queued == 1).await;
@@ -258,10 +258,10 @@ on_loops! {
         assert!(held.await.unwrap());
     }
 
-    async fn after_a_half_close_a_large_frame_is_answered_as_any() {
+    async fn a_large_frame_before_a_half_close_is_answered() {
         let service = Arc::new(Steps::default());
         let (word, entered, opened) = gate();
-        let served = Served::new(bound(Arc::clone(&service), &pool())).await;
+        let served = TestServer::new(bound(Arc::clone(&service), &pool())).await;
         let mut client = connect(&served).await;
         client.send(large(&word)).await.unwrap();
         inside(&entered).await;
@@ -271,14 +271,14 @@ on_loops! {
         served.stop().await;
     }
 
-    async fn a_frame_that_is_no_message_a_panic_and_a_full_pool_are_told_as_on_the_loop() {
+    async fn malformed_frames_panics_and_a_full_pool_are_reported_as_on_the_loop() {
         let pool = Pool::builder("decode").threads(1).queue_capacity(1).overflow(Overflow::Reject).build().unwrap();
-        let served = Served::new(bound(Arc::new(Steps::default()), &pool)).await;
+        let served = TestServer::new(bound(Arc::new(Steps::default()), &pool)).await;
         let mut client = connect(&served).await;
         assert_eq!(call(&mut client, large("refuse")).await.split(" at").next(), Some("error: malformed input: as told"));
         assert_eq!(call(&mut client, large("fine")).await, "fine on the pool");
         // The one thread, and the one place.
-        let (release, held) = hold(&pool);
+        let (release, held) = occupy_thread(&pool);
         let place = pool.run(|_| ());
         let refused = call(&mut client, large("refused")).await;
         assert!(refused.starts_with("error: malformed input: a large frame was not decoded"), "{refused}");
@@ -308,13 +308,13 @@ impl Counting {
 /// On the loop: a few bytes that mean much work are a turn of their own, and others have theirs in
 /// between.
 #[test]
-fn frames_that_decompress_well_do_not_hold_the_loop_up_together() {
+fn many_highly_compressed_frames_do_not_block_the_loop() {
     const MANY: usize = 100;
     portcullis_tests::on_current_thread(async {
         let service = Arc::new(Counting::default());
         let codec = || LengthPrefixed::<Zstd<Json>>::new();
         let server = Server::new(Arc::clone(&service)).codec(codec()).bind("127.0.0.1:0").unwrap();
-        let served = Served::new(server).await;
+        let served = TestServer::new(server).await;
         let mut flood = Client::<String, u64, _>::connect(served.addr, codec()).await.unwrap();
         let mut other = Client::<String, u64, _>::connect(served.addr, codec()).await.unwrap();
         assert_eq!(flood.call("x".to_owned()).await.unwrap(), 1);

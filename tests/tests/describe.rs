@@ -112,7 +112,7 @@ fn next(left: u8, last: Option<String>) -> TurnstileState {
 }
 
 #[test]
-fn a_request_with_pools_is_drawn() {
+fn a_request_service_with_pools_is_drawn() {
     assert_diagram!(Thumbnails, "../docs/thumbnails.mmd");
     assert_diagram!(Thumbnails, "../docs/thumbnails.threads.mmd");
     assert_diagram!(Thumbnails, "../docs/thumbnails.threads.dot");
@@ -122,7 +122,7 @@ fn a_request_with_pools_is_drawn() {
 /// The checkout was moved, or the test came in an archive: the files are those of the place where
 /// it runs.
 #[test]
-fn a_diagram_is_looked_for_where_the_test_runs() {
+fn a_diagram_is_read_from_the_directory_of_the_test_run() {
     let moved = std::env::temp_dir().join(format!("portcullis-moved-{}", std::process::id()));
     let package = moved.join("tests");
     std::fs::create_dir_all(&package).unwrap();
@@ -163,7 +163,7 @@ fn a_state_machine_is_drawn() {
 }
 
 #[test]
-fn what_a_body_does_not_name_is_drawn_as_such() {
+fn targets_that_a_body_does_not_name_are_drawn_as_unknown() {
     assert_diagram!(Turnstile, "../docs/turnstile.mmd");
     assert_diagram!(Turnstile, "../docs/turnstile.dot");
     let edges = Turnstile::describe().transitions();
@@ -201,20 +201,20 @@ fn a_description_is_a_constant() {
 }
 
 #[test]
-fn cfgs_are_honoured() {
+fn disabled_methods_are_not_described() {
     let states: Vec<_> = Turnstile::describe().states().map(|state| state.name).collect();
     assert_eq!(states, ["locked", "open"]);
 }
 
 #[test]
-fn json_is_json() {
+fn the_json_output_is_valid_json() {
     for json in [Thumbnails::describe().json(), Smtp::describe().json(), Chat::<u8>::describe().json()] {
         let _: serde_json::Value = serde_json::from_str(&json).unwrap();
     }
 }
 
 #[test]
-fn a_picture_that_is_out_of_date_fails_with_the_lines_that_differ() {
+fn an_outdated_diagram_fails_with_the_lines_that_differ() {
     if std::env::var_os("PORTCULLIS_BLESS").is_some() {
         return; // It would be written.
     }
@@ -232,7 +232,7 @@ fn a_picture_that_is_out_of_date_fails_with_the_lines_that_differ() {
 }
 
 #[test]
-fn text_is_for_terminals() {
+fn the_text_output_fits_a_terminal() {
     let text = Smtp::describe().to_string();
     for line in [
         "  receiving   state (of Mail, idle 3m, within 10m): Lines are text now",

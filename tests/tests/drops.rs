@@ -11,7 +11,7 @@ use bytes::{BufMut, BytesMut};
 use portcullis::codec::{Codec, DecodeError, EncodeError};
 use portcullis::prelude::*;
 use portcullis::{Client, Session};
-use portcullis_tests::served::Served;
+use portcullis_tests::served::TestServer;
 use portcullis_tests::{Gate, LIMIT, eventually, on_loops};
 use tokio::time::timeout;
 
@@ -135,16 +135,16 @@ impl Counted {
     }
 
     #[event(first)]
-    async fn heard(&self, data: Arc<Bomb>, event: Bomb) -> CountedState {
+    async fn on_event(&self, data: Arc<Bomb>, event: Bomb) -> CountedState {
         drop(event);
         CountedState::First(data)
     }
 }
 
 on_loops! {
-    async fn a_drop_that_panics_does_not_skip_the_disconnect() {
+    async fn a_panicking_drop_does_not_skip_on_disconnect() {
         let service = Arc::new(Counted::default());
-        let served = Served::new(Server::new(Arc::clone(&service)).codec(Armed(Lines::new())).bind("127.0.0.1:0").unwrap()).await;
+        let served = TestServer::new(Server::new(Arc::clone(&service)).codec(Armed(Lines::new())).bind("127.0.0.1:0").unwrap()).await;
         let mut sessions = 0;
         for line in ["event", "response", "conn", "data", "error", "payload", "panic", "request", "fine"] {
             for reset in [false, true] {
@@ -173,10 +173,10 @@ on_loops! {
         served.stop().await;
     }
 
-    async fn an_error_of_connect_whose_drop_panics_ends_one_session_in_order() {
+    async fn a_panicking_drop_of_a_connect_error_ends_only_its_session() {
         let service = Arc::new(Counted::default());
         service.refuses.store(true, Ordering::SeqCst);
-        let served = Served::new(Server::new(Arc::clone(&service)).codec(Armed(Lines::new())).bind("127.0.0.1:0").unwrap()).await;
+        let served = TestServer::new(Server::new(Arc::clone(&service)).codec(Armed(Lines::new())).bind("127.0.0.1:0").unwrap()).await;
         let mut refused = Client::<String, String, _>::connect(served.addr, Lines::new()).await.unwrap();
         assert_eq!(timeout(LIMIT, refused.next()).await.expect("in time").expect("an orderly end"), None);
         let mut client = Client::<String, String, _>::connect(served.addr, Lines::new()).await.unwrap();
@@ -186,9 +186,9 @@ on_loops! {
         assert_eq!(service.disconnected.load(Ordering::SeqCst), 1);
     }
 
-    async fn whoever_closes_a_session_is_not_hit_by_what_it_held() {
+    async fn closing_a_session_does_not_panic_because_of_values_it_held() {
         let service = Arc::new(Closing::default());
-        let served = Served::new(Server::new(Arc::clone(&service)).codec(Lines::new()).bind("127.0.0.1:0").unwrap()).await;
+        let served = TestServer::new(Server::new(Arc::clone(&service)).codec(Lines::new()).bind("127.0.0.1:0").unwrap()).await;
         let mut held = Client::<String, String, _>::connect(served.addr, Lines::new()).await.unwrap();
         held.send("hold".to_owned()).await.unwrap();
         let inside = Arc::clone(&service.inside);
@@ -206,9 +206,9 @@ on_loops! {
         assert_eq!(service.disconnected.load(Ordering::SeqCst), 1);
     }
 
-    async fn a_linear_session_that_holds_such_values_is_disconnected_too() {
+    async fn a_linear_session_with_panicking_drops_is_disconnected() {
         let service = Arc::new(Linear::default());
-        let served = Served::new(Server::new(Arc::clone(&service)).codec(Armed(Lines::new())).bind("127.0.0.1:0").unwrap()).await;
+        let served = TestServer::new(Server::new(Arc::clone(&service)).codec(Armed(Lines::new())).bind("127.0.0.1:0").unwrap()).await;
         for (n, line) in ["request", "held", "fine"].into_iter().enumerate() {
             let mut client = Client::<String, String, _>::connect(served.addr, Lines::new()).await.unwrap();
             client.send(line.to_owned()).await.unwrap();
@@ -244,7 +244,7 @@ impl Closing {
     }
 
     #[event(first)]
-    async fn heard(&self, event: Bomb) -> ClosingState {
+    async fn on_event(&self, event: Bomb) -> ClosingState {
         drop(event);
         ClosingState::First
     }

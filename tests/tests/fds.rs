@@ -13,7 +13,7 @@ use std::{fs, thread};
 
 use portcullis::prelude::*;
 use portcullis::{RunningServer, Unix};
-use portcullis_tests::streams::Folder;
+use portcullis_tests::streams::TempDir;
 use portcullis_tests::{LIMIT, on_loops, wait};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
@@ -21,21 +21,21 @@ use rustix::net::{
 };
 use tokio::time::timeout;
 
-struct Desk {
-    folder: Folder,
+struct TestService {
+    dir: TempDir,
     ended: Mutex<Vec<Reason>>,
     peers: Mutex<Vec<Peer<String>>>,
 }
 
 #[service]
-impl Desk {
+impl TestService {
     #[on(connect)]
     async fn connected(&self, peer: &Peer<String>) {
         self.peers.lock().unwrap().push(peer.clone());
     }
 
     #[request]
-    async fn ask(&self, peer: &Peer<String>, line: String) -> String {
+    async fn handle(&self, peer: &Peer<String>, line: String) -> String {
         match line.as_str() {
             "read" => match peer.take_fd() {
                 None => "nothing came along".into(),
@@ -57,26 +57,26 @@ impl Desk {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, reason: Reason) {
+    async fn disconnected(&self, reason: Reason) {
         self.ended.lock().unwrap().push(reason);
     }
 }
 
-impl Desk {
+impl TestService {
     fn new() -> Arc<Self> {
-        Arc::new(Self { folder: Folder::new(), ended: Mutex::default(), peers: Mutex::default() })
+        Arc::new(Self { dir: TempDir::new(), ended: Mutex::default(), peers: Mutex::default() })
     }
 
     /// A file that says `text`.
     fn file(&self, text: &str) -> OwnedFd {
-        let path = self.folder.join(text);
+        let path = self.dir.join(text);
         fs::write(&path, text).unwrap();
         fs::File::open(path).unwrap().into()
     }
 
     async fn serve(self: &Arc<Self>, pass_fds: Option<usize>) -> RunningServer {
         let server = Server::new(Arc::clone(self)).codec(Lines::new());
-        let unix = Unix::new(self.folder.join("socket"));
+        let unix = Unix::new(self.dir.join("socket"));
         let server = match pass_fds {
             Some(count) => server.listen(unix.pass_fds(count)),
             None => server.listen(unix),
@@ -91,16 +91,19 @@ impl Desk {
 }
 
 /// A client on a thread of its own, which may block.
-async fn client<T: Send + 'static>(desk: &Desk, talk: impl FnOnce(StdStream) -> T + Send + 'static) -> T {
+async fn client<T: Send + 'static>(
+    service: &TestService,
+    talk: impl FnOnce(StdStream) -> T + Send + 'static,
+) -> T {
     fn connect(path: &Path) -> StdStream {
         let stream = StdStream::connect(path).unwrap();
         stream.set_read_timeout(Some(LIMIT)).unwrap();
         stream
     }
-    let stream = connect(&desk.folder.join("socket"));
-    let (tell, told) = tokio::sync::oneshot::channel();
-    thread::spawn(move || drop(tell.send(talk(stream))));
-    timeout(LIMIT, told).await.expect("in time").expect("no panic")
+    let stream = connect(&service.dir.join("socket"));
+    let (tx, rx) = tokio::sync::oneshot::channel();
+    thread::spawn(move || drop(tx.send(talk(stream))));
+    timeout(LIMIT, rx).await.expect("in time").expect("no panic")
 }
 
 fn pass(stream: &StdStream, text: &str, fds: &[OwnedFd]) {
@@ -126,14 +129,14 @@ fn receive(stream: &StdStream) -> (String, Vec<OwnedFd>) {
 }
 
 /// One end of a pair, and the other, which hears of the end when every copy of the first is closed.
-fn witness() -> (OwnedFd, StdStream) {
+fn witness_pair() -> (OwnedFd, StdStream) {
     let (held, listens) = StdStream::pair().unwrap();
     listens.set_read_timeout(Some(LIMIT)).unwrap();
     (held.into(), listens)
 }
 
-fn hears_the_end(mut witness: StdStream) {
-    assert_eq!(witness.read(&mut [0; 1]).unwrap(), 0);
+fn expect_closed(mut witness_pair: StdStream) {
+    assert_eq!(witness_pair.read(&mut [0; 1]).unwrap(), 0);
 }
 
 fn lines(stream: &mut StdStream, length: usize) -> String {
@@ -143,11 +146,11 @@ fn lines(stream: &mut StdStream, length: usize) -> String {
 }
 
 on_loops! {
-    async fn they_come_with_their_requests_in_order() {
-        let desk = Desk::new();
-        let server = desk.serve(Some(16)).await;
-        let (a, b, c) = (desk.file("a"), desk.file("b"), desk.file("c"));
-        let back = client(&desk, move |mut stream| {
+    async fn descriptors_arrive_with_their_requests_in_order() {
+        let service = TestService::new();
+        let server = service.serve(Some(16)).await;
+        let (a, b, c) = (service.file("a"), service.file("b"), service.file("c"));
+        let back = client(&service, move |mut stream| {
             pass(&stream, "read\nre", &[a]);
             pass(&stream, "ad\nread\n", &[b, c]);
             stream.write_all(b"read\n").unwrap();
@@ -155,14 +158,14 @@ on_loops! {
         }).await;
         assert_eq!(back, "a\nb\nc\nnothing came along\n");
         // Such a socket knows who is there, as any.
-        assert!(desk.peers.lock().unwrap()[0].credentials().is_some());
+        assert!(service.peers.lock().unwrap()[0].credentials().is_some());
         assert!(server.stop().await.unwrap().is_clean());
     }
 
-    async fn they_go_with_their_responses() {
-        let desk = Desk::new();
-        let server = desk.serve(Some(16)).await;
-        let (text, found) = client(&desk, move |mut stream| {
+    async fn descriptors_are_sent_with_their_responses() {
+        let service = TestService::new();
+        let server = service.serve(Some(16)).await;
+        let (text, found) = client(&service, move |mut stream| {
             stream.write_all(b"give\n").unwrap();
             let (text, fds) = receive(&stream);
             let read = |fd| {
@@ -176,61 +179,61 @@ on_loops! {
         server.stop().await.unwrap();
     }
 
-    async fn what_nobody_takes_is_closed_with_the_session() {
-        let desk = Desk::new();
-        let server = desk.serve(Some(16)).await;
-        let (held, witness) = witness();
-        client(&desk, move |mut stream| {
+    async fn untaken_descriptors_are_closed_with_the_session() {
+        let service = TestService::new();
+        let server = service.serve(Some(16)).await;
+        let (held, witness_pair) = witness_pair();
+        client(&service, move |mut stream| {
             pass(&stream, "x\n", &[held]);
             assert_eq!(lines(&mut stream, 2), "x\n");
         }).await;
-        assert_eq!(desk.end(1).await, Reason::PeerClosed);
+        assert_eq!(service.end(1).await, Reason::PeerClosed);
         // Although a handle on the peer is kept.
-        client(&desk, move |_| hears_the_end(witness)).await;
-        let peer = desk.peers.lock().unwrap()[0].clone();
+        client(&service, move |_| expect_closed(witness_pair)).await;
+        let peer = service.peers.lock().unwrap()[0].clone();
         assert!(peer.take_fd().is_none());
-        assert!(peer.attach_fd(desk.file("late")).is_err());
+        assert!(peer.attach_fd(service.file("late")).is_err());
         server.stop().await.unwrap();
     }
 
-    async fn s2_no_more_wait_than_may() {
-        let desk = Desk::new();
-        let server = desk.serve(Some(2)).await;
-        let (held, witness) = witness();
-        let fds = vec![desk.file("a"), desk.file("b"), held];
-        client(&desk, move |stream| {
+    async fn s2_the_number_of_untaken_descriptors_is_bounded() {
+        let service = TestService::new();
+        let server = service.serve(Some(2)).await;
+        let (held, witness_pair) = witness_pair();
+        let fds = vec![service.file("a"), service.file("b"), held];
+        client(&service, move |stream| {
             pass(&stream, "x\n", &fds);
             drop(fds);
-            hears_the_end(witness);
+            expect_closed(witness_pair);
         }).await;
-        assert_eq!(desk.end(1).await, Reason::Reset);
-        let stream = client(&desk, move |mut stream| {
+        assert_eq!(service.end(1).await, Reason::Reset);
+        let stream = client(&service, move |mut stream| {
             stream.write_all(b"x\n").unwrap();
             lines(&mut stream, 2);
             stream
         })
         .await;
-        let peer = desk.peers.lock().unwrap()[1].clone();
-        let taken = (0..3).filter(|_| peer.attach_fd(desk.file("a")).is_ok()).count();
+        let peer = service.peers.lock().unwrap()[1].clone();
+        let taken = (0..3).filter(|_| peer.attach_fd(service.file("a")).is_ok()).count();
         assert_eq!(taken, 2);
         drop(stream);
         server.stop().await.unwrap();
     }
 
-    async fn a_listener_that_does_not_ask_for_them_gets_none() {
-        let desk = Desk::new();
-        let server = desk.serve(None).await;
-        let (held, witness) = witness();
-        client(&desk, move |mut stream| {
+    async fn a_listener_without_pass_fds_receives_no_descriptors() {
+        let service = TestService::new();
+        let server = service.serve(None).await;
+        let (held, witness_pair) = witness_pair();
+        client(&service, move |mut stream| {
             pass(&stream, "read\n", &[held]);
             assert_eq!(lines(&mut stream, 19), "nothing came along\n");
             // Closed by the kernel, while the session goes on.
-            hears_the_end(witness);
+            expect_closed(witness_pair);
             stream.write_all(b"x\n").unwrap();
             assert_eq!(lines(&mut stream, 2), "x\n");
         }).await;
-        let peer = desk.peers.lock().unwrap()[0].clone();
-        assert!(peer.attach_fd(desk.file("a")).is_err());
+        let peer = service.peers.lock().unwrap()[0].clone();
+        assert!(peer.attach_fd(service.file("a")).is_err());
         server.stop().await.unwrap();
     }
 }

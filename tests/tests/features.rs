@@ -21,7 +21,7 @@ use metrics::{
     Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, SharedString, Unit,
 };
 use portcullis::{BoxTask, Interrupted, Overflow, Pool, PoolConfig, Portal, PortalTask, Spawn, Wait};
-use portcullis_tests::{Gate, LIMIT, Tell, eventually, hold, on_loops};
+use portcullis_tests::{Gate, LIMIT, OpenOnDrop, eventually, occupy_thread, on_loops};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 // ----------------------------------------------------------------------------------------------
@@ -70,7 +70,7 @@ impl Ledger {
     }
 
     /// All that was told under this name.
-    fn told(&self, name: &str) -> Vec<f64> {
+    fn values(&self, name: &str) -> Vec<f64> {
         let accounts = self.0.lock().unwrap();
         accounts.get(name).map(|account| account.0.lock().unwrap().clone()).unwrap_or_default()
     }
@@ -101,11 +101,11 @@ fn unique(name: &str) -> String {
 }
 
 on_loops! {
-    anywhere async fn metrics_are_told_how_long_jobs_wait_and_run_by_pool() {
+    anywhere async fn metrics_record_wait_and_run_times_by_pool() {
         let ledger = Ledger::global();
         let name = unique("timed");
         let pool = Pool::builder(&name).threads(1).queue_capacity(8).build().unwrap();
-        let (gate, held) = hold(&pool);
+        let (gate, held) = occupy_thread(&pool);
         let waits = pool.run(|_| ());
         let least = Duration::from_millis(5);
         let until = std::time::Instant::now() + least;
@@ -115,24 +115,24 @@ on_loops! {
         waits.await.unwrap();
         assert!(matches!(pool.run(|_| panic!("it ran, too")).await, Err::<(), _>(Interrupted::Panicked(_))));
 
-        let waited = ledger.told(&format!("portcullis_job_wait_seconds{{pool={name}}}"));
-        let ran = ledger.told(&format!("portcullis_job_run_seconds{{pool={name}}}"));
+        let waited = ledger.values(&format!("portcullis_job_wait_seconds{{pool={name}}}"));
+        let ran = ledger.values(&format!("portcullis_job_run_seconds{{pool={name}}}"));
         assert_eq!((waited.len(), ran.len()), (3, 3));
         // Seconds, in the order of the jobs: the first ran for as long as the second waited.
         assert!(ran[0] >= least.as_secs_f64() && waited[1] >= least.as_secs_f64(), "{ran:?} {waited:?}");
         assert!(ran.iter().chain(&waited).all(|seconds| (0.0..LIMIT.as_secs_f64()).contains(seconds)));
     }
 
-    anywhere async fn metrics_count_the_jobs_that_fail_by_pool_and_reason() {
+    anywhere async fn metrics_count_failed_jobs_by_pool_and_reason() {
         let ledger = Ledger::global();
         let count = |pool: &str, reason: &str| {
-            ledger.told(&format!("portcullis_jobs_failed_total{{pool={pool},reason={reason}}}")).iter().sum::<f64>()
+            ledger.values(&format!("portcullis_jobs_failed_total{{pool={pool},reason={reason}}}")).iter().sum::<f64>()
         };
         let (rejects, sheds) = (unique("rejects"), unique("sheds"));
         let build = |name: &str, overflow| Pool::builder(name).threads(1).queue_capacity(1).overflow(overflow).build().unwrap();
 
         let pool = build(&rejects, Overflow::Reject);
-        let (gate, held) = hold(&pool);
+        let (gate, held) = occupy_thread(&pool);
         let late = pool.job("late").deadline(Duration::from_millis(5)).run(|_| ());
         assert!(matches!(pool.run(|_| ()).await, Err(Interrupted::Full)));
         assert!(matches!(pool.run(|_| ()).await, Err(Interrupted::Full)));
@@ -143,7 +143,7 @@ on_loops! {
         assert_eq!(["rejected", "missed its deadline", "panicked", "shed"].map(|reason| count(&rejects, reason)), [2.0, 1.0, 1.0, 0.0]);
 
         let pool = build(&sheds, Overflow::ShedOldest);
-        let (gate, held) = hold(&pool);
+        let (gate, held) = occupy_thread(&pool);
         let (older, newer) = (pool.run(|_| ()), pool.run(|_| ()));
         assert!(matches!(older.await, Err(Interrupted::Shed)));
         gate.open();
@@ -157,7 +157,7 @@ on_loops! {
 // rayon
 
 on_loops! {
-    anywhere async fn rayon_runs_the_parallel_iterators_of_a_job_on_the_pools_own_threads() {
+    anywhere async fn rayon_runs_parallel_iterators_of_a_job_on_the_pools_rayon_threads() {
         let pool = Pool::builder("sums").threads(1).rayon(3).build().unwrap();
         let (sum, names, width) = pool.run(|worker| worker.install(|| {
             let name = |_: u64| thread::current().name().map(str::to_owned);
@@ -171,7 +171,7 @@ on_loops! {
         }
     }
 
-    anywhere async fn rayon_lends_what_the_job_has_borrowed_and_the_job_goes_on_with_it() {
+    anywhere async fn rayon_closures_may_borrow_from_the_job() {
         let pool = Pool::builder("sums").threads(1).rayon(2).build().unwrap();
         let words = pool.run(|worker| {
             let mut words = vec!["c", "a", "b"];
@@ -181,14 +181,14 @@ on_loops! {
         assert_eq!(words, "abc");
     }
 
-    anywhere async fn rayon_panics_are_the_jobs_and_its_threads_live_on() {
+    anywhere async fn rayon_panics_propagate_to_the_job_and_end_no_thread() {
         let pool = Pool::builder("sums").threads(1).rayon(2).build().unwrap();
         let panicked = pool.run(|worker| worker.install(|| (0..8).into_par_iter().for_each(|n| assert_ne!(n, 5, "five")))).await;
         assert!(matches!(panicked, Err(Interrupted::Panicked(panic)) if panic.message().contains("five")));
         assert_eq!(pool.run(|worker| worker.install(|| (0..8).into_par_iter().sum::<u32>())).await.unwrap(), 28);
     }
 
-    anywhere async fn rayon_without_threads_of_its_own_a_pool_runs_the_function_in_place() {
+    anywhere async fn rayon_without_rayon_threads_runs_the_function_in_place() {
         let pool = Pool::builder("plain").threads(1).build().unwrap();
         let name = pool.run(|worker| worker.install(|| thread::current().name().map(str::to_owned))).await.unwrap();
         assert_eq!(name.as_deref(), Some("plain-0"));
@@ -238,7 +238,7 @@ fn serde_reads_a_pool_from_a_configuration_file() {
 }
 
 #[test]
-fn serde_refuses_what_it_does_not_know() {
+fn serde_rejects_unknown_fields() {
     let refused = |text| read(text).unwrap_err().to_string();
     let unknown = refused("[pools.cpu]\nthread = 4");
     assert!(unknown.contains("unknown field `thread`") && unknown.contains("`threads`"), "{unknown}");
@@ -248,11 +248,11 @@ fn serde_refuses_what_it_does_not_know() {
 }
 
 on_loops! {
-    anywhere async fn serde_what_a_file_says_holds_and_what_it_leaves_out_stays() {
+    anywhere async fn serde_settings_in_a_file_override_the_defaults() {
         let config = &read("[pools.cpu]\nthreads = 2\noverflow = \"reject\"").unwrap()["cpu"];
         let pool = Pool::builder("cpu").threads(7).queue_capacity(1).config(config).build().unwrap();
         // Two threads and the reject are the file's, the queue of one is the program's.
-        let (first, second) = (hold(&pool), hold(&pool));
+        let (first, second) = (occupy_thread(&pool), occupy_thread(&pool));
         let queued = pool.run(|_| 1);
         assert_eq!((pool.stats().running, pool.stats().queued), (2, 1));
         assert!(matches!(pool.run(|_| 2).await, Err(Interrupted::Full)));
@@ -291,12 +291,12 @@ where
     for threads in 1..=2 {
         let (executor, portal) = smol();
         let (stop, stopped) = oneshot::channel::<()>();
-        let (tell, told) = std::sync::mpsc::channel();
+        let (tx, rx) = std::sync::mpsc::channel();
         let stopped = stopped.shared();
         let test = test(portal);
         let test = async move {
             test.await;
-            tell.send(()).unwrap();
+            tx.send(()).unwrap();
         };
         executor.spawn(test).detach();
         let threads: Vec<_> = (0..threads)
@@ -305,7 +305,7 @@ where
                 thread::spawn(move || block_on(executor.run(stopped)).unwrap())
             })
             .collect();
-        told.recv_timeout(LIMIT).expect("in time, and no panic");
+        rx.recv_timeout(LIMIT).expect("in time, and no panic");
         stop.send(()).unwrap();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
     }
@@ -316,10 +316,10 @@ fn pool() -> Pool {
 }
 
 /// Yields once to the loop.
-async fn turn() {
-    let mut turned = false;
+async fn yield_once() {
+    let mut yielded = false;
     poll_fn(|cx| {
-        if std::mem::replace(&mut turned, true) {
+        if std::mem::replace(&mut yielded, true) {
             return Poll::Ready(());
         }
         cx.waker().wake_by_ref();
@@ -329,14 +329,14 @@ async fn turn() {
 }
 
 #[test]
-fn smol_awaits_jobs_and_answers_their_waits() {
+fn smol_awaits_jobs_and_polls_their_waits() {
     on_smol(|_| async {
         let pool = pool();
         let inner = pool.clone();
         let sum = pool.run(move |worker| {
             let here = thread::current().id();
             let waited = async {
-                turn().await;
+                yield_once().await;
                 thread::current().id()
             };
             assert_ne!(waited.wait(worker).unwrap(), here);
@@ -355,13 +355,13 @@ fn smol_awaits_jobs_and_answers_their_waits() {
 }
 
 #[test]
-fn smol_lets_threads_in_by_a_portal() {
+fn smol_serves_portal_calls_from_external_threads() {
     on_smol(|portal| async move {
-        let (tell, told) = oneshot::channel();
+        let (tx, rx) = oneshot::channel();
         thread::spawn(move || {
             let all = portal.enter_thread(|worker| {
                 let waited = async {
-                    turn().await;
+                    yield_once().await;
                     1
                 };
                 let waited = waited.wait(worker).unwrap();
@@ -371,9 +371,9 @@ fn smol_lets_threads_in_by_a_portal() {
                 worker.call_soon(move || soon.send(4).unwrap()).unwrap();
                 [waited, called, spawned, done.wait(worker).unwrap().unwrap()]
             });
-            tell.send(all.unwrap()).unwrap();
+            tx.send(all.unwrap()).unwrap();
         });
-        assert_eq!(told.await.unwrap(), [1, 2, 3, 4]);
+        assert_eq!(rx.await.unwrap(), [1, 2, 3, 4]);
     });
 }
 
@@ -386,34 +386,34 @@ fn smol_runs_and_cancels_portal_tasks() {
             matches!(panicked, Err::<(), _>(Interrupted::Panicked(panic)) if panic.message() == "a task")
         );
         let dropped = Arc::new(Gate::default());
-        let tell = Tell(dropped.clone());
+        let guard = OpenOnDrop(dropped.clone());
         let task: PortalTask<()> = portal.spawn(async move {
-            let _tell = tell;
+            let _guard = guard;
             pending().await
         });
-        turn().await;
+        yield_once().await;
         assert!(task.cancel());
         assert!(matches!(task.await, Err(Interrupted::Cancelled)));
         while !dropped.is_open() {
-            turn().await;
+            yield_once().await;
         }
     });
 }
 
 #[test]
-fn smol_tasks_of_a_portal_hand_it_on_to_the_jobs_that_they_make() {
+fn smol_jobs_of_portal_tasks_inherit_the_portal() {
     on_smol(|portal| async move {
-        let (tell, told) = oneshot::channel();
+        let (tx, rx) = oneshot::channel();
         let job = async move {
             assert!(Portal::current().is_ok());
             // Nobody awaits it, and there is no tokio: what it waits for runs where the task did.
             pool()
                 .run(move |worker| {
                     let waited = async {
-                        turn().await;
+                        yield_once().await;
                         6
                     };
-                    tell.send(
+                    tx.send(
                         waited.wait(worker).unwrap()
                             + worker.spawn(async { 1 }).wait(worker).unwrap().unwrap(),
                     )
@@ -421,12 +421,12 @@ fn smol_tasks_of_a_portal_hand_it_on_to_the_jobs_that_they_make() {
                 .detach();
         };
         portal.spawn(job).await.unwrap();
-        assert_eq!(told.await.unwrap(), 7);
+        assert_eq!(rx.await.unwrap(), 7);
     });
 }
 
 #[test]
-fn smol_tasks_of_a_portal_are_refused_to_wait() {
+fn smol_portal_tasks_cannot_wait() {
     on_smol(|portal| async move {
         let inside = portal.clone();
         let refused = portal.spawn(async move { inside.enter_thread(|_| ()) });
@@ -435,12 +435,12 @@ fn smol_tasks_of_a_portal_are_refused_to_wait() {
 }
 
 #[test]
-fn smol_that_is_gone_tells_its_tasks_and_the_threads_that_wait() {
+fn a_dropped_smol_executor_cancels_tasks_and_releases_waiting_threads() {
     let (executor, portal) = smol();
     let inside = Arc::new(Gate::default());
-    let (inside2, visitor) = (inside.clone(), portal.clone());
+    let (inside2, external) = (inside.clone(), portal.clone());
     let waiting = thread::spawn(move || {
-        visitor.enter_thread(|worker| {
+        external.enter_thread(|worker| {
             let end = async move {
                 inside2.open();
                 pending::<()>().await
@@ -466,16 +466,16 @@ fn smol_that_is_gone_tells_its_tasks_and_the_threads_that_wait() {
 /// An executor that takes one task at a time, and is as intolerant of panics as smol's, which would
 /// abort the process.
 #[derive(Default)]
-struct Strict(Mutex<Option<BoxTask>>);
+struct StrictExecutor(Mutex<Option<BoxTask>>);
 
-impl Spawn for Strict {
+impl Spawn for StrictExecutor {
     fn spawn(&self, task: BoxTask) -> Result<(), Interrupted> {
         *self.0.lock().unwrap() = Some(task);
         Ok(())
     }
 }
 
-impl Strict {
+impl StrictExecutor {
     fn portal() -> (Arc<Self>, Portal) {
         let this = Arc::new(Self::default());
         let portal = Portal::new(this.clone());
@@ -505,7 +505,7 @@ impl Drop for Bomb {
 
 #[test]
 fn a_panic_in_the_drop_of_a_cancelled_task_does_not_reach_the_executor() {
-    let (executor, portal) = Strict::portal();
+    let (executor, portal) = StrictExecutor::portal();
     let bomb = Bomb;
     let task = portal.spawn(async move {
         let _bomb = bomb;
@@ -519,14 +519,14 @@ fn a_panic_in_the_drop_of_a_cancelled_task_does_not_reach_the_executor() {
 }
 
 #[test]
-fn a_panic_in_the_drop_of_a_result_that_nobody_takes_does_not_reach_the_executor() {
-    let (executor, portal) = Strict::portal();
+fn a_panic_in_the_drop_of_an_unused_result_does_not_reach_the_executor() {
+    let (executor, portal) = StrictExecutor::portal();
     portal.spawn(async { Bomb }).detach();
     executor.run(false);
 }
 
 #[test]
-fn a_panic_in_the_drop_of_a_task_that_is_done_does_not_reach_the_executor() {
+fn a_panic_in_the_drop_of_a_completed_task_does_not_reach_the_executor() {
     struct Done(Option<Bomb>);
     impl Future for Done {
         type Output = u32;
@@ -534,15 +534,15 @@ fn a_panic_in_the_drop_of_a_task_that_is_done_does_not_reach_the_executor() {
             Poll::Ready(u32::from(self.0.is_some()))
         }
     }
-    let (executor, portal) = Strict::portal();
+    let (executor, portal) = StrictExecutor::portal();
     let task = portal.spawn(Done(Some(Bomb)));
     executor.run(false);
     assert!(task.is_finished());
 }
 
 #[test]
-fn a_panic_in_the_drop_of_a_task_whose_executor_goes_does_not_reach_it() {
-    let (executor, portal) = Strict::portal();
+fn a_panic_in_the_drop_of_a_task_does_not_reach_its_dropped_executor() {
+    let (executor, portal) = StrictExecutor::portal();
     let bomb = Bomb;
     let task = portal.spawn(async move {
         let _bomb = bomb;
@@ -554,8 +554,8 @@ fn a_panic_in_the_drop_of_a_task_whose_executor_goes_does_not_reach_it() {
 }
 
 #[test]
-fn a_panic_in_the_drop_of_what_a_visitor_waits_for_does_not_reach_the_executor() {
-    let (executor, portal) = Strict::portal();
+fn a_panic_in_the_drop_of_an_external_threads_future_does_not_reach_the_executor() {
+    let (executor, portal) = StrictExecutor::portal();
     let waiting = thread::spawn(move || {
         let bomb = Bomb;
         let waits = async move {

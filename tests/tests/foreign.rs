@@ -14,14 +14,14 @@ use portcullis::prelude::*;
 use portcullis::{ServerThread, Tcp, Tls, Unix};
 use portcullis_tests::LIMIT;
 use portcullis_tests::pki::{Identity, pki, server_tls, strangers};
-use portcullis_tests::streams::Folder;
+use portcullis_tests::streams::TempDir;
 
-struct Desk;
+struct TestService;
 
 #[service]
-impl Desk {
+impl TestService {
     #[request(half_close = answer)]
-    async fn ask(&self, peer: &Peer<String>, line: String) -> String {
+    async fn handle(&self, peer: &Peer<String>, line: String) -> String {
         match line.as_str() {
             "close" => {
                 peer.close();
@@ -38,8 +38,8 @@ impl Desk {
     }
 }
 
-fn server() -> Server<Desk, Lines> {
-    Server::new(Desk).codec(Lines::new())
+fn server() -> Server<TestService, Lines> {
+    Server::new(TestService).codec(Lines::new())
 }
 
 fn tls_server(tls: Tls) -> ServerThread {
@@ -52,7 +52,7 @@ fn stop(server: ServerThread) {
 }
 
 /// Whether there is this program.
-fn have(program: &str, package: &str) -> bool {
+fn is_installed(program: &str, package: &str) -> bool {
     let found = Command::new("sh")
         .args(["-c", &format!("command -v {program}")])
         .stdout(Stdio::null())
@@ -82,13 +82,13 @@ fn run(program: &str, args: &[&str], input: &str, listens: bool) -> (String, boo
     stdin.write_all(input.as_bytes()).unwrap();
     let stdin = listens.then_some(stdin);
     let mut stdout = client.stdout.take().unwrap();
-    let (tell, told) = mpsc::channel();
+    let (tx, rx) = mpsc::channel();
     thread::spawn(move || {
         let mut text = String::new();
         let _ = stdout.read_to_string(&mut text);
-        let _ = tell.send(text);
+        let _ = tx.send(text);
     });
-    let text = told.recv_timeout(LIMIT);
+    let text = rx.recv_timeout(LIMIT);
     if text.is_err() {
         let _ = client.kill();
     }
@@ -99,12 +99,12 @@ fn run(program: &str, args: &[&str], input: &str, listens: bool) -> (String, boo
 
 #[test]
 fn openssl_over_tls() {
-    if !have("openssl", "openssl") {
+    if !is_installed("openssl", "openssl") {
         return;
     }
-    let folder = Folder::new();
+    let dir = TempDir::new();
     let write = |name: &str, text: &str| {
-        let path = folder.join(name);
+        let path = dir.join(name);
         fs::write(&path, text).unwrap();
         path.into_os_string().into_string().unwrap()
     };
@@ -148,11 +148,11 @@ fn openssl_over_tls() {
 
 #[test]
 fn socat_over_everything() {
-    if !have("socat", "socat") {
+    if !is_installed("socat", "socat") {
         return;
     }
-    let folder = Folder::new();
-    let (path, root) = (folder.join("socket"), folder.join("root.pem"));
+    let dir = TempDir::new();
+    let (path, root) = (dir.join("socket"), dir.join("root.pem"));
     fs::write(&root, &pki().root).unwrap();
     let server = server().listen(Unix::new(&path)).unwrap().bind("127.0.0.1:0").unwrap();
     let server = server
@@ -163,23 +163,23 @@ fn socat_over_everything() {
     let [plain, tls] = *server.local_addrs() else { unreachable!() };
     // It closes its writing side at the end of its input, and waits for answers: the last line has
     // no end of its own.
-    let ask = |address: &str, input: &str| run("socat", &["-t20", "-", address], input, false);
+    let call = |address: &str, input: &str| run("socat", &["-t20", "-", address], input, false);
     let local = format!("UNIX-CONNECT:{}", path.display());
-    assert_eq!(ask(&local, "one\npid\nlast"), ("one\ntrue\nlast\n".into(), true));
-    assert_eq!(ask(&format!("TCP:{plain}"), "one\npid\nlast"), ("one\nfalse\nlast\n".into(), true));
+    assert_eq!(call(&local, "one\npid\nlast"), ("one\ntrue\nlast\n".into(), true));
+    assert_eq!(call(&format!("TCP:{plain}"), "one\npid\nlast"), ("one\nfalse\nlast\n".into(), true));
     let tls = format!("OPENSSL:{tls},cafile={},commonname=localhost,snihost=localhost", root.display());
     // When the server has closed, it waits for the end of its input for no longer than it is told.
     let (said, well) = run("socat", &["-t0.1", "-", &tls], "one\nalpn\nclose\n", true);
     assert_eq!((said.as_str(), well), ("one\nNone\nclose\n", true));
     let large = "x".repeat(50_000) + "\n";
-    assert_eq!(ask(&local, &large).0.len(), large.len());
+    assert_eq!(call(&local, &large).0.len(), large.len());
     stop(server);
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn socat_over_an_abstract_name() {
-    if !have("socat", "socat") {
+    if !is_installed("socat", "socat") {
         return;
     }
     let name = format!("portcullis-foreign-{}", std::process::id());
@@ -191,11 +191,11 @@ fn socat_over_an_abstract_name() {
 
 #[test]
 fn nc_over_tcp_and_unix_sockets() {
-    if !have("nc", "netcat-openbsd") {
+    if !is_installed("nc", "netcat-openbsd") {
         return;
     }
-    let folder = Folder::new();
-    let path = folder.join("socket");
+    let dir = TempDir::new();
+    let path = dir.join("socket");
     let server =
         server().listen(Unix::new(&path)).unwrap().bind("127.0.0.1:0").unwrap().spawn_thread().unwrap();
     let port = server.local_addr().port().to_string();

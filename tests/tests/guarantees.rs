@@ -37,8 +37,8 @@ fn numbers(name: &str) -> Vec<String> {
 
 /// The number of each test in the folder, and where it is: one of the test programs, or a crate's
 /// own tests.
-fn tests(folder: &Path, place: Option<&str>, found: &mut BTreeMap<String, BTreeSet<String>>) {
-    for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+fn tests(dir: &Path, place: Option<&str>, found: &mut BTreeMap<String, BTreeSet<String>>) {
+    for entry in fs::read_dir(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display())) {
         let path = entry.expect("an entry").path();
         let stem = path.file_stem().expect("a name").to_str().expect("UTF-8");
         let place = place.unwrap_or(stem);
@@ -68,9 +68,9 @@ fn each_guarantee_has_tests_and_each_test_its_guarantee() {
     let mut found = BTreeMap::new();
     tests(&root().join("tests/tests"), None, &mut found);
     for name in ["runtime", "net", "testkit"] {
-        let folder = root().join(name).join("src");
-        if folder.is_dir() {
-            tests(&folder, Some(name), &mut found);
+        let dir = root().join(name).join("src");
+        if dir.is_dir() {
+            tests(&dir, Some(name), &mut found);
         }
     }
     let page = read(&root().join(PAGE));

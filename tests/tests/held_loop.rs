@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use portcullis::prelude::*;
 use portcullis::{BlockingClient, Portal, ServerHandle, StopReport};
-use portcullis_tests::served::{Served, client};
+use portcullis_tests::served::{TestServer, client};
 use portcullis_tests::{Gate, LIMIT, eventually, eventually_async, on_multi_thread};
 use tokio::runtime::{self, Runtime};
 use tokio::sync::Semaphore;
@@ -100,7 +100,7 @@ fn ends_held(held: &Held, report: &StopReport, began: Instant, streams: &[TcpStr
 }
 
 #[test]
-fn s10_a_server_thread_stops_although_handlers_hold_every_thread_of_its_loop() {
+fn s10_a_server_thread_stops_although_handlers_block_every_loop_thread() {
     let held = Arc::new(Held::default());
     let server = held.server().spawn_thread().unwrap();
     let streams = hold_all(server.local_addr(), &held);
@@ -136,7 +136,7 @@ impl Busy {
 }
 
 #[test]
-fn s10_tasks_that_hold_the_loop_are_named_by_where_they_were_spawned() {
+fn s10_tasks_that_block_the_loop_are_reported_with_their_spawn_location() {
     let held = Arc::new(Held::default());
     let permits = Arc::new(Semaphore::new(0));
     let server = Server::new(Busy(Arc::clone(&held), Arc::clone(&permits))).codec(Lines::new()).grace(GRACE);
@@ -153,7 +153,7 @@ fn s10_tasks_that_hold_the_loop_are_named_by_where_they_were_spawned() {
 }
 
 #[test]
-fn s10_a_handler_that_holds_one_thread_of_the_loop_is_named_and_the_hooks_run() {
+fn s10_a_handler_that_blocks_one_loop_thread_is_reported_and_hooks_run() {
     let held = Arc::new(Held::default());
     let server = held.server().spawn_thread().unwrap();
     let addr = server.local_addr();
@@ -179,10 +179,10 @@ fn s10_a_handler_that_holds_one_thread_of_the_loop_is_named_and_the_hooks_run() 
 }
 
 #[test]
-fn s10_a_held_thread_of_the_users_runtime_holds_neither_sockets_nor_the_stop() {
+fn s10_a_blocked_thread_of_the_users_runtime_blocks_neither_sockets_nor_the_stop() {
     on_multi_thread(async {
         let held = Arc::new(Held::default());
-        let served = Served::new(held.server()).await;
+        let served = TestServer::new(held.server()).await;
         let mut holding = client(served.addr).await;
         holding.send("hold".into()).await.unwrap();
         eventually_async(|| held.inside.load(SeqCst) == 1).await;
@@ -197,12 +197,12 @@ fn s10_a_held_thread_of_the_users_runtime_holds_neither_sockets_nor_the_stop() {
 }
 
 #[test]
-fn s10_a_handler_that_stops_its_server_and_then_holds_its_thread_does_not_hold_the_stop() {
+fn s10_a_handler_that_stops_its_server_and_then_blocks_does_not_block_the_stop() {
     // What a task wakes is to run next on its own thread, from which another thread cannot take it
     // at once.
     on_multi_thread(async {
         let held = Arc::new(Held::default());
-        let served = Served::new(held.server()).await;
+        let served = TestServer::new(held.server()).await;
         held.handle.set(served.handle.clone()).unwrap();
         let mut holding = client(served.addr).await;
         holding.send("stop and hold".into()).await.unwrap();
@@ -222,7 +222,7 @@ fn two_threads() -> Runtime {
 }
 
 #[test]
-fn s10_a_stop_that_is_awaited_beside_a_held_loop_ends_in_time() {
+fn s10_awaiting_a_stop_beside_a_blocked_loop_ends_in_time() {
     let held = Arc::new(Held::default());
     let runtime = two_threads();
     let server = runtime.block_on(held.server().spawn()).unwrap();
@@ -235,7 +235,7 @@ fn s10_a_stop_that_is_awaited_beside_a_held_loop_ends_in_time() {
 }
 
 #[test]
-fn s10_an_end_that_was_told_without_the_loop_is_told_once() {
+fn s10_an_end_that_was_reported_without_the_loop_is_reported_once() {
     let held = Arc::new(Held::default());
     let runtime = two_threads();
     let mut server = runtime.block_on(held.server().spawn()).unwrap();
@@ -249,7 +249,7 @@ fn s10_an_end_that_was_told_without_the_loop_is_told_once() {
 }
 
 #[test]
-fn s10_a_server_that_is_served_beside_a_held_loop_stops_with_its_hooks() {
+fn s10_a_server_beside_a_blocked_loop_runs_its_hooks_at_the_stop() {
     let held = Arc::new(Held::default());
     let runtime = two_threads();
     let server = held.server();
@@ -272,7 +272,7 @@ fn s10_a_server_that_is_served_beside_a_held_loop_stops_with_its_hooks() {
 }
 
 #[test]
-fn s10_a_blocking_stop_ends_in_time_although_the_only_thread_of_the_loop_is_held() {
+fn s10_a_blocking_stop_ends_in_time_although_the_only_loop_thread_is_blocked() {
     let held = Arc::new(Held::default());
     let (send, server) = mpsc::channel();
     let serving = Arc::clone(&held);
@@ -293,7 +293,7 @@ fn s10_a_blocking_stop_ends_in_time_although_the_only_thread_of_the_loop_is_held
 }
 
 #[test]
-fn s10_a_blocking_stop_ends_in_time_although_every_thread_of_the_loop_is_held() {
+fn s10_a_blocking_stop_ends_in_time_although_every_loop_thread_is_blocked() {
     let held = Arc::new(Held::default());
     let runtime = two_threads();
     let server = runtime.block_on(held.server().spawn()).unwrap();
@@ -304,7 +304,7 @@ fn s10_a_blocking_stop_ends_in_time_although_every_thread_of_the_loop_is_held() 
 }
 
 #[test]
-fn a_blocking_stop_of_a_loop_that_is_not_held_is_clean() {
+fn a_blocking_stop_of_an_idle_loop_is_clean() {
     let held = Arc::new(Held::default());
     let runtime = two_threads();
     let server = runtime.block_on(held.server().spawn()).unwrap();
@@ -321,7 +321,7 @@ fn a_blocking_stop_of_a_loop_that_is_not_held_is_clean() {
 }
 
 #[test]
-fn s10_handlers_that_block_in_place_are_named_and_hold_neither_the_loop_nor_the_stop() {
+fn s10_handlers_in_block_in_place_are_reported_and_block_neither_the_loop_nor_the_stop() {
     let held = Arc::new(Held::default());
     let server = held.server().spawn_thread().unwrap();
     // More of them than the loop has threads.
@@ -350,7 +350,7 @@ fn runs(server: Server<Held, Lines, portcullis::Bound>) -> std::io::Result<portc
 }
 
 #[test]
-fn a_server_runs_wherever_a_thread_may_block() {
+fn run_until_signal_works_wherever_a_thread_may_block() {
     let held = Arc::new(Held::default());
     let stops = || runs(held.server()).is_ok_and(|report| report.is_clean());
     assert!(stops(), "on a thread of no runtime");
@@ -393,15 +393,17 @@ fn blocking_forms_work_wherever_a_thread_may_block() {
     blocks(&held, &portal);
     drop(guard);
     blocks(&held, &portal);
-    let (inside, way) = (Arc::clone(&held), portal.clone());
-    runtime.block_on(async { tokio::task::spawn_blocking(move || blocks(&inside, &way)).await }).unwrap();
-    let (inside, way) = (Arc::clone(&held), portal.clone());
-    let running = async move { tokio::task::block_in_place(|| blocks(&inside, &way)) };
+    let (inside, server_addr) = (Arc::clone(&held), portal.clone());
+    runtime
+        .block_on(async { tokio::task::spawn_blocking(move || blocks(&inside, &server_addr)).await })
+        .unwrap();
+    let (inside, server_addr) = (Arc::clone(&held), portal.clone());
+    let running = async move { tokio::task::block_in_place(|| blocks(&inside, &server_addr)) };
     runtime.block_on(async { tokio::spawn(running).await }).unwrap();
 }
 
 #[test]
-fn a_task_that_would_block_its_loop_by_running_a_server_is_told_what_to_write() {
+fn run_until_signal_in_a_task_panics_with_a_suggestion() {
     let held = Arc::new(Held::default());
     for current_thread in [true, false] {
         let mut builder = if current_thread {

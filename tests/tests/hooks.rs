@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use portcullis::prelude::*;
 use portcullis::{Client, RunningServer};
-use portcullis_tests::{Gate, LIMIT, Tell, on_loops, wait};
+use portcullis_tests::{Gate, LIMIT, OpenOnDrop, on_loops, wait};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -65,7 +65,7 @@ impl Traced {
             Some(Act::Fail) => Err(format!("{at:?} failed")),
             Some(Act::Panic) => panic!("{at:?} panicked"),
             Some(Act::Hang) => {
-                let _tell = Tell(self.dropped.clone());
+                let _guard = OpenOnDrop(self.dropped.clone());
                 self.hanging.open();
                 std::future::pending().await
             }
@@ -88,7 +88,7 @@ impl Traced {
     }
 
     #[before]
-    async fn ahead(&self, been: &mut Vec<At>, line: String) -> Result<ControlFlow<String, String>, String> {
+    async fn before(&self, been: &mut Vec<At>, line: String) -> Result<ControlFlow<String, String>, String> {
         been.push(Before);
         self.pass(Before).await?;
         Ok(match line.as_str() {
@@ -129,14 +129,14 @@ impl Traced {
     }
 
     #[event(calm)]
-    async fn told(&self, been: &mut Vec<At>, number: u32) -> Result<(String, TracedState), String> {
+    async fn announced(&self, been: &mut Vec<At>, number: u32) -> Result<(String, TracedState), String> {
         been.push(Event);
         self.pass(Event).await?;
         Ok((number.to_string(), TracedState::Calm))
     }
 
     #[after]
-    async fn behind(&self, been: &mut Vec<At>, _response: &String) -> Result<(), String> {
+    async fn after(&self, been: &mut Vec<At>, _response: &String) -> Result<(), String> {
         been.push(After);
         self.pass(After).await
     }
@@ -151,7 +151,7 @@ impl Traced {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, been: Vec<At>, last: Option<TracedState>, reason: Reason) {
+    async fn disconnected(&self, been: Vec<At>, last: Option<TracedState>, reason: Reason) {
         self.ended.lock().unwrap().push((been, self.dropped.is_open(), last, reason));
         let _ = self.pass(Disconnect).await;
     }
@@ -162,12 +162,12 @@ impl Traced {
     }
 }
 
-struct Served {
+struct TestServer {
     service: Arc<Traced>,
     server: RunningServer,
 }
 
-impl Served {
+impl TestServer {
     async fn start(plan: Option<(At, Act)>) -> Self {
         let service = Arc::new(Traced { plan: Mutex::new(plan), ..Traced::default() });
         let server = Server::new(service.clone()).codec(Lines::new()).grace(Duration::from_millis(50));
@@ -175,23 +175,23 @@ impl Served {
         Self { service, server }
     }
 
-    async fn guest(&self) -> Guest {
-        Guest(Client::connect(self.server.local_addr(), Lines::new()).await.unwrap())
+    async fn client(&self) -> TestClient {
+        TestClient(Client::connect(self.server.local_addr(), Lines::new()).await.unwrap())
     }
 
     /// Has the session reach `at` for the first time; the answers ahead of it are read.
-    async fn reach(&self, at: At) -> Guest {
-        let mut guest = self.guest().await;
+    async fn reach(&self, at: At) -> TestClient {
+        let mut client = self.client().await;
         match at {
             Event => {
-                assert_eq!(guest.ask("hello").await, "HELLO");
+                assert_eq!(client.call("hello").await, "HELLO");
                 let peer = self.service.peers.lock().unwrap()[0].clone();
                 peer.post(7).await.unwrap();
             }
-            Timeout => assert_eq!(guest.ask("nap").await, "NAP"),
-            _ => guest.tell("hello").await,
+            Timeout => assert_eq!(client.call("nap").await, "NAP"),
+            _ => client.send_line("hello").await,
         }
-        guest
+        client
     }
 
     /// As [`reach`](Self::reach), by a peer that resets the connection once the hook is pending.
@@ -220,8 +220,8 @@ impl Served {
     }
 
     /// What went wrong in one session is nothing to the others.
-    async fn serves_on(&self) {
-        assert_eq!(self.guest().await.ask("still here").await, "STILL HERE");
+    async fn assert_serves(&self) {
+        assert_eq!(self.client().await.call("still here").await, "STILL HERE");
     }
 
     async fn stop(self) -> (portcullis::StopReport, Arc<Traced>) {
@@ -229,14 +229,14 @@ impl Served {
     }
 }
 
-struct Guest(Client<String, String, Lines>);
+struct TestClient(Client<String, String, Lines>);
 
-impl Guest {
-    async fn ask(&mut self, line: &str) -> String {
+impl TestClient {
+    async fn call(&mut self, line: &str) -> String {
         timeout(LIMIT, self.0.call(line.to_owned())).await.expect("in time").expect("an answer")
     }
 
-    async fn tell(&mut self, line: &str) {
+    async fn send_line(&mut self, line: &str) {
         timeout(LIMIT, self.0.send(line.to_owned())).await.expect("in time").expect("sent");
         timeout(LIMIT, self.0.flush()).await.expect("in time").expect("written");
     }
@@ -248,7 +248,7 @@ impl Guest {
 }
 
 /// Where a state is lent while it runs, and that state.
-const LENT: [(At, &str); 5] =
+const WITH_STATE: [(At, &str); 5] =
     [(Before, "calm"), (Handler, "calm"), (After, "calm"), (Event, "calm"), (Timeout, "napping")];
 
 fn while_in(state: &'static str, reason: Reason) -> Reason {
@@ -256,25 +256,25 @@ fn while_in(state: &'static str, reason: Reason) -> Reason {
 }
 
 on_loops! {
-    async fn hooks_run_in_the_order_of_a_sessions_life() {
-        let served = Served::start(None).await;
-        let mut guest = served.guest().await;
-        assert_eq!(guest.ask("hello").await, "HELLO");
+    async fn hooks_run_in_session_order() {
+        let served = TestServer::start(None).await;
+        let mut client = served.client().await;
+        assert_eq!(client.call("hello").await, "HELLO");
         // Answered ahead of the handler.
-        assert_eq!(guest.ask("halt").await, "no further");
+        assert_eq!(client.call("halt").await, "no further");
         let peer = served.service.peers.lock().unwrap()[0].clone();
         peer.post(7).await.unwrap();
-        assert_eq!(guest.next().await.unwrap(), "7");
+        assert_eq!(client.next().await.unwrap(), "7");
         // Sent out of band: no hook sees it.
         peer.send("by the way".to_owned()).await.unwrap();
-        assert_eq!(guest.next().await.unwrap(), "by the way");
-        assert_eq!(guest.ask("nap").await, "NAP");
-        assert_eq!(guest.next().await.unwrap(), "woken");
+        assert_eq!(client.next().await.unwrap(), "by the way");
+        assert_eq!(client.call("nap").await, "NAP");
+        assert_eq!(client.next().await.unwrap(), "woken");
         // A handler without a response has nothing to look at afterwards.
-        assert_eq!(guest.ask("mute").await, "MUTE");
-        guest.tell("unheard").await;
-        assert_eq!(guest.ask("hello").await, "HELLO");
-        drop(guest);
+        assert_eq!(client.call("mute").await, "MUTE");
+        client.send_line("unheard").await;
+        assert_eq!(client.call("hello").await, "HELLO");
+        drop(client);
         served.ended().await;
         let (report, service) = served.stop().await;
         assert!(report.is_clean(), "{report}");
@@ -293,74 +293,74 @@ on_loops! {
         assert_eq!(*service.trace.lock().unwrap(), all);
     }
 
-    async fn before_leaves_the_state_as_it_is_when_it_answers() {
-        let served = Served::start(None).await;
-        let mut guest = served.guest().await;
-        assert_eq!(guest.ask("mute").await, "MUTE");
-        assert_eq!(guest.ask("halt").await, "no further");
-        drop(guest);
+    async fn before_keeps_the_state_when_it_answers() {
+        let served = TestServer::start(None).await;
+        let mut client = served.client().await;
+        assert_eq!(client.call("mute").await, "MUTE");
+        assert_eq!(client.call("halt").await, "no further");
+        drop(client);
         let (_, _, last, reason) = served.ended().await;
         assert_eq!((last, reason), (Some(TracedState::Muted), Reason::PeerClosed));
     }
 
-    async fn the_connections_value_is_lent_to_each_and_given_back_at_the_end() {
-        let served = Served::start(None).await;
-        let mut guest = served.guest().await;
-        guest.ask("hello").await;
-        guest.ask("halt").await;
-        drop(guest);
+    async fn every_hook_borrows_the_connection_value_and_disconnect_takes_it() {
+        let served = TestServer::start(None).await;
+        let mut client = served.client().await;
+        client.call("hello").await;
+        client.call("halt").await;
+        drop(client);
         let (been, ..) = served.ended().await;
         assert_eq!(been, [Connect, Before, Handler, After, Before, After]);
     }
 
-    async fn s1_a_failure_of_any_of_them_is_answered_by_error_and_the_session_goes_on() {
-        for (at, _) in LENT {
-            let served = Served::start(Some((at, Act::Fail))).await;
-            let mut guest = served.reach(at).await;
-            assert_eq!(guest.next().await, Some(format!("sorry: {at:?} failed")), "{at:?}");
+    async fn s1_an_error_in_any_hook_is_answered_by_on_error_and_the_session_continues() {
+        for (at, _) in WITH_STATE {
+            let served = TestServer::start(Some((at, Act::Fail))).await;
+            let mut client = served.reach(at).await;
+            assert_eq!(client.next().await, Some(format!("sorry: {at:?} failed")), "{at:?}");
             // That answer is not shown to `after`.
             let trace = served.trace();
             let error = trace.iter().position(|at| *at == Error).expect("the hook has run");
             assert_ne!(trace.get(error + 1), Some(&After), "{at:?}");
             if at == Timeout {
-                assert_eq!(guest.next().await.unwrap(), "woken");
+                assert_eq!(client.next().await.unwrap(), "woken");
             } else {
-                assert_eq!(guest.ask("hello").await, "HELLO", "{at:?}");
+                assert_eq!(client.call("hello").await, "HELLO", "{at:?}");
             }
-            drop(guest);
+            drop(client);
             assert_eq!(served.ended().await.3, Reason::PeerClosed, "{at:?}");
         }
     }
 
-    async fn s1_a_panic_in_any_of_them_is_answered_by_error_and_ends_that_session_alone() {
-        for (at, state) in LENT {
-            let served = Served::start(Some((at, Act::Panic))).await;
-            let mut guest = served.reach(at).await;
-            assert_eq!(guest.next().await, Some(format!("sorry: panicked: {at:?} panicked")), "{at:?}");
-            assert_eq!(guest.next().await, None, "{at:?}");
+    async fn s1_a_panic_in_any_hook_is_answered_by_on_error_and_ends_only_that_session() {
+        for (at, state) in WITH_STATE {
+            let served = TestServer::start(Some((at, Act::Panic))).await;
+            let mut client = served.reach(at).await;
+            assert_eq!(client.next().await, Some(format!("sorry: panicked: {at:?} panicked")), "{at:?}");
+            assert_eq!(client.next().await, None, "{at:?}");
             let (been, _, last, reason) = served.ended().await;
             assert_eq!((last, reason), (None, while_in(state, Reason::Panicked(format!("{at:?} panicked")))));
             // The connection's value as it was left behind.
             assert_eq!(been[been.len() - 2..], [at, Error]);
             assert_eq!(served.trace().last(), Some(&Disconnect));
-            served.serves_on().await;
+            served.assert_serves().await;
         }
     }
 
-    async fn s8_a_reset_drops_any_of_them_and_disconnect_comes_after_that() {
-        for (at, state) in LENT {
-            let served = Served::start(Some((at, Act::Hang))).await;
+    async fn s8_a_reset_drops_any_pending_hook_before_on_disconnect() {
+        for (at, state) in WITH_STATE {
+            let served = TestServer::start(Some((at, Act::Hang))).await;
             served.reset_in(at).await;
             let (been, dropped, last, reason) = served.ended().await;
             assert_eq!((dropped, last, reason), (true, None, while_in(state, Reason::Reset)), "{at:?}");
             assert_eq!(been.last(), Some(&at));
-            served.serves_on().await;
+            served.assert_serves().await;
         }
     }
 
-    async fn s5_a_stop_drops_any_of_them_after_the_grace_and_disconnect_comes_after_that() {
-        for (at, state) in LENT {
-            let served = Served::start(Some((at, Act::Hang))).await;
+    async fn s5_a_stop_drops_any_pending_hook_after_the_grace_before_on_disconnect() {
+        for (at, state) in WITH_STATE {
+            let served = TestServer::start(Some((at, Act::Hang))).await;
             let _guest = served.reach(at).await;
             wait(|| served.service.hanging.is_open()).await;
             let (report, service) = served.stop().await;
@@ -371,29 +371,29 @@ on_loops! {
         }
     }
 
-    async fn a_connect_that_fails_panics_or_is_dropped_has_no_disconnect() {
+    async fn on_disconnect_does_not_run_if_on_connect_fails_panics_or_is_dropped() {
         for act in [Act::Fail, Act::Panic, Act::Hang] {
-            let served = Served::start(Some((Connect, act))).await;
+            let served = TestServer::start(Some((Connect, act))).await;
             if act == Act::Hang {
                 served.reset_in(Connect).await;
                 wait(|| served.service.dropped.is_open()).await;
             } else {
-                assert_eq!(served.guest().await.next().await, None, "{act:?}");
+                assert_eq!(served.client().await.next().await, None, "{act:?}");
             }
             let refused = served.service.peers.lock().unwrap()[0].clone();
             wait(|| refused.is_closed()).await;
             assert_eq!(served.trace(), [Start, Connect], "{act:?}");
-            served.serves_on().await;
+            served.assert_serves().await;
         }
     }
 
-    async fn an_error_hook_that_ends_the_session_panics_or_is_dropped_is_followed_by_disconnect() {
+    async fn on_disconnect_runs_if_on_error_ends_the_session_panics_or_is_dropped() {
         for (act, why) in [
             (Act::Fail, Reason::Failed("Error failed".to_owned())),
             (Act::Panic, Reason::Panicked("Error panicked".to_owned())),
             (Act::Hang, Reason::Reset),
         ] {
-            let served = Served::start(Some((Error, act))).await;
+            let served = TestServer::start(Some((Error, act))).await;
             // A codec that reads on: the malformed line is an error, and the state stays with the
             // session.
             let mut stream = TcpStream::connect(served.server.local_addr()).await.unwrap();
@@ -407,15 +407,15 @@ on_loops! {
             assert_eq!((last, reason), (Some(TracedState::Calm), why), "{act:?}");
             assert_eq!(been, [Connect, Error], "{act:?}");
             drop(stream);
-            served.serves_on().await;
+            served.assert_serves().await;
         }
     }
 
-    async fn a_disconnect_that_panics_is_of_one_session() {
-        let served = Served::start(Some((Disconnect, Act::Panic))).await;
-        assert_eq!(served.guest().await.ask("hello").await, "HELLO");
+    async fn a_panic_in_on_disconnect_affects_only_its_session() {
+        let served = TestServer::start(Some((Disconnect, Act::Panic))).await;
+        assert_eq!(served.client().await.call("hello").await, "HELLO");
         served.ended().await;
-        served.serves_on().await;
+        served.assert_serves().await;
         // A session that is just ending when the stop begins may need more than the short grace on
         // a loaded machine.
         served.ended().await;
@@ -424,8 +424,8 @@ on_loops! {
         assert_eq!(service.trace.lock().unwrap().last(), Some(&Stop));
     }
 
-    async fn a_disconnect_is_not_cut_short_by_its_peer_but_by_the_end_of_the_servers_grace() {
-        let served = Served::start(Some((Disconnect, Act::Hang))).await;
+    async fn on_disconnect_is_dropped_by_the_end_of_the_grace_not_by_its_peer() {
+        let served = TestServer::start(Some((Disconnect, Act::Hang))).await;
         let mut stream = TcpStream::connect(served.server.local_addr()).await.unwrap();
         stream.write_all(b"hello\n").await.unwrap();
         assert_eq!(timeout(LIMIT, stream.read_u8()).await.unwrap().unwrap(), b'H');
@@ -436,7 +436,7 @@ on_loops! {
         drop(stream);
         // Long enough for its session to have seen the reset.
         for _ in 0..20 {
-            served.serves_on().await;
+            served.assert_serves().await;
         }
         assert!(!served.service.dropped.is_open());
         let (report, service) = served.stop().await;
@@ -445,7 +445,7 @@ on_loops! {
         assert_eq!(service.trace.lock().unwrap().last(), Some(&Stop));
     }
 
-    async fn a_start_that_fails_or_panics_is_what_serving_fails_with() {
+    async fn serving_fails_with_the_error_or_panic_of_on_start() {
         for (act, why) in [(Act::Fail, "Start failed"), (Act::Panic, "Start panicked")] {
             let service = Arc::new(Traced { plan: Mutex::new(Some((Start, act))), ..Traced::default() });
             let server = Server::new(service.clone()).codec(Lines::new()).bind("127.0.0.1:0").unwrap();
@@ -455,7 +455,7 @@ on_loops! {
         }
     }
 
-    async fn a_start_that_is_pending_is_dropped_by_a_stop() {
+    async fn a_stop_drops_a_pending_on_start() {
         let service = Arc::new(Traced { plan: Mutex::new(Some((Start, Act::Hang))), ..Traced::default() });
         let server = Server::new(service.clone()).codec(Lines::new()).bind("127.0.0.1:0").unwrap();
         let handle = server.handle();
@@ -467,9 +467,9 @@ on_loops! {
         assert!(service.dropped.is_open());
     }
 
-    async fn a_stop_hook_that_panics_or_hangs_does_not_hold_the_stop() {
+    async fn a_panicking_or_hanging_on_stop_does_not_block_the_stop() {
         for (act, unfinished) in [(Act::Panic, 0), (Act::Hang, 1)] {
-            let served = Served::start(Some((Stop, act))).await;
+            let served = TestServer::start(Some((Stop, act))).await;
             let (report, service) = served.stop().await;
             assert_eq!(report.unfinished, unfinished, "{report}");
             assert_eq!(service.dropped.is_open(), act == Act::Hang);

@@ -41,8 +41,8 @@ fn stated(page: &str) -> BTreeMap<String, BTreeMap<String, usize>> {
 }
 
 /// The Rust files of a folder, with the path of the module that each is.
-fn files(folder: &Path, module: &[String], found: &mut Vec<(PathBuf, Vec<String>)>) {
-    for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+fn files(dir: &Path, module: &[String], found: &mut Vec<(PathBuf, Vec<String>)>) {
+    for entry in fs::read_dir(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display())) {
         let path = entry.expect("an entry").path();
         let name = path.file_stem().expect("a name").to_str().expect("UTF-8").to_owned();
         let mut module = module.to_vec();
@@ -160,9 +160,9 @@ fn top(path: &[String], module: &[String]) -> Option<String> {
     path.get(1).cloned()
 }
 
-/// What of the crate in `folder` is not as the block says.
-fn deviations(folder: &str, order: &BTreeMap<String, usize>) -> BTreeSet<String> {
-    let source = root().join(folder).join("src");
+/// What of the crate in `dir` is not as the block says.
+fn deviations(dir: &str, order: &BTreeMap<String, usize>) -> BTreeSet<String> {
+    let source = root().join(dir).join("src");
     let mut found = Vec::new();
     files(&source, &[], &mut found);
     let modules: BTreeSet<_> = found.iter().filter_map(|(_, module)| module.first().cloned()).collect();
@@ -175,7 +175,7 @@ fn deviations(folder: &str, order: &BTreeMap<String, usize>) -> BTreeSet<String>
         }
         let place = path.strip_prefix(root()).unwrap_or(path).display().to_string();
         let Some(line) = order.get(own) else {
-            wrong.insert(format!("{place}: `{own}` is not in the list of {folder}/"));
+            wrong.insert(format!("{place}: `{own}` is not in the list of {dir}/"));
             continue;
         };
         let stream = read(path).parse().unwrap_or_else(|error| panic!("{place}: {error}"));
@@ -188,9 +188,10 @@ fn deviations(folder: &str, order: &BTreeMap<String, usize>) -> BTreeSet<String>
         }
     }
     wrong.extend(
-        order.keys().filter(|name| !modules.contains(*name)).map(|name| {
-            format!("ARCHITECTURE.md lists `{name}` in {folder}/, where there is no such module")
-        }),
+        order
+            .keys()
+            .filter(|name| !modules.contains(*name))
+            .map(|name| format!("ARCHITECTURE.md lists `{name}` in {dir}/, where there is no such module")),
     );
     wrong
 }
@@ -200,14 +201,14 @@ fn architecture() -> BTreeMap<String, BTreeMap<String, usize>> {
 }
 
 #[test]
-fn modules_import_only_what_stands_above_them() {
+fn modules_import_only_modules_listed_above_them() {
     let blocks = architecture();
-    for folder in ["macros", "runtime", "service", "net"] {
-        assert!(blocks.contains_key(folder), "no block for {folder}/");
+    for dir in ["macros", "runtime", "service", "net"] {
+        assert!(blocks.contains_key(dir), "no block for {dir}/");
     }
     let mut wrong = BTreeSet::new();
-    for (folder, order) in blocks.iter().filter(|(folder, _)| *folder != "crates") {
-        wrong.extend(deviations(folder, order));
+    for (dir, order) in blocks.iter().filter(|(dir, _)| *dir != "crates") {
+        wrong.extend(deviations(dir, order));
     }
     let wrong: Vec<_> = wrong.into_iter().collect();
     assert!(
@@ -219,22 +220,22 @@ fn modules_import_only_what_stands_above_them() {
 }
 
 #[test]
-fn crates_depend_only_on_crates_above_them() {
+fn crates_depend_only_on_crates_listed_above_them() {
     let order = &architecture()["crates"];
-    let manifest = |folder: &str| -> toml::Table {
-        let path = root().join(folder).join("Cargo.toml");
+    let manifest = |dir: &str| -> toml::Table {
+        let path = root().join(dir).join("Cargo.toml");
         read(&path).parse().unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     };
     // The facade has its manifest in the root.
-    let folder = |name: &str| if name == "facade" { ".".to_owned() } else { name.to_owned() };
+    let dir = |name: &str| if name == "facade" { ".".to_owned() } else { name.to_owned() };
     let mut named = BTreeMap::new();
     for crate_ in order.keys() {
-        let manifest = manifest(&folder(crate_));
+        let manifest = manifest(&dir(crate_));
         let name = manifest["package"]["name"].as_str().expect("a name").to_owned();
         named.insert(name, crate_);
     }
     for crate_ in order.keys() {
-        let manifest = manifest(&folder(crate_));
+        let manifest = manifest(&dir(crate_));
         let none = toml::Table::new();
         let dependencies = manifest.get("dependencies").and_then(toml::Value::as_table).unwrap_or(&none);
         for other in dependencies.keys().filter_map(|name| named.get(name)) {

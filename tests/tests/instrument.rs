@@ -105,7 +105,7 @@ fn recorded(spans: &Spans) -> Vec<Recorded> {
 }
 
 #[test]
-fn spans_have_the_names_that_are_written_and_do_not_record_the_worker() {
+fn spans_have_the_methods_names_and_do_not_record_the_worker() {
     let spans = Spans::default();
     let mill = Arc::new(Mill { pool: Pool::inline() });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

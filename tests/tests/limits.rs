@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use portcullis::Bound;
 use portcullis::codec::{Codec, Json, JsonLines, LengthPrefixed, Postcard};
 use portcullis::prelude::*;
-use portcullis_tests::served::{Served, rest};
+use portcullis_tests::served::{TestServer, read_remaining};
 use portcullis_tests::{LIMIT, on_loops, wait};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::yield_now;
@@ -26,8 +26,8 @@ struct Counter {
     ended: Mutex<Vec<Reason>>,
     peers: Mutex<Vec<Peer<String>>>,
     /// How long `on(disconnect)` takes, and whether it came to its end.
-    farewell: Duration,
-    farewelled: AtomicBool,
+    disconnect_delay: Duration,
+    disconnect_completed: AtomicBool,
 }
 
 impl Counter {
@@ -64,18 +64,18 @@ impl Counter {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, reason: Reason) {
+    async fn disconnected(&self, reason: Reason) {
         self.ended.lock().unwrap().push(reason);
         // That it takes longer than a limit is what the test is about that sets it.
-        sleep(self.farewell).await;
-        self.farewelled.store(true, SeqCst);
+        sleep(self.disconnect_delay).await;
+        self.disconnect_completed.store(true, SeqCst);
     }
 }
 
 on_loops! {
-    async fn connections() {
+    async fn max_connections_bounds_concurrent_sessions() {
         let counter = Arc::new(Counter::default());
-        let server = Served::new(counter.bound(Lines::new()).max_connections(3)).await;
+        let server = TestServer::new(counter.bound(Lines::new()).max_connections(3)).await;
         let mut streams = Vec::new();
         for _ in 0..10 {
             let mut stream = server.connect().await;
@@ -92,10 +92,10 @@ on_loops! {
         server.stop().await;
     }
 
-    async fn the_length_of_a_frame_with_each_codec() {
-        async fn ask<C: Codec<String, String>>(codec: C, mut writer: impl Codec<String, String>) {
+    async fn every_codec_bounds_the_length_of_a_frame() {
+        async fn call<C: Codec<String, String>>(codec: C, mut writer: impl Codec<String, String>) {
             let counter = Arc::new(Counter::default());
-            let server = Served::new(counter.bound(codec)).await;
+            let server = TestServer::new(counter.bound(codec)).await;
             let mut stream = server.connect().await;
             let mut bytes = bytes::BytesMut::new();
             for length in [50, 5000, 51] {
@@ -103,7 +103,7 @@ on_loops! {
             }
             stream.write_all(&bytes).await.unwrap();
             stream.shutdown().await.unwrap();
-            let back = String::from_utf8_lossy(&rest(&mut stream).await).into_owned();
+            let back = String::from_utf8_lossy(&read_remaining(&mut stream).await).into_owned();
             let mut expected = bytes::BytesMut::new();
             for text in ["x".repeat(50), "error: malformed input: a frame is longer than 64 bytes".into(), "x".repeat(51)] {
                 writer.encode(text, &mut expected).unwrap();
@@ -116,20 +116,20 @@ on_loops! {
             writer.encode("big 100".into(), &mut bytes).unwrap();
             stream.write_all(&bytes).await.unwrap();
             stream.shutdown().await.unwrap();
-            let back = String::from_utf8_lossy(&rest(&mut stream).await).into_owned();
+            let back = String::from_utf8_lossy(&read_remaining(&mut stream).await).into_owned();
             assert!(back.contains("the message is longer than 64 bytes"), "{back}");
             server.stop().await;
         }
-        ask(Lines::new().max_length(64), Lines::new()).await;
-        ask(JsonLines::new().max_frame(64), JsonLines::new()).await;
-        ask(LengthPrefixed::<Json>::new().max_frame(64), LengthPrefixed::<Json>::new()).await;
-        ask(LengthPrefixed::<Postcard>::new().max_frame(64), LengthPrefixed::<Postcard>::new()).await;
+        call(Lines::new().max_length(64), Lines::new()).await;
+        call(JsonLines::new().max_frame(64), JsonLines::new()).await;
+        call(LengthPrefixed::<Json>::new().max_frame(64), LengthPrefixed::<Json>::new()).await;
+        call(LengthPrefixed::<Postcard>::new().max_frame(64), LengthPrefixed::<Postcard>::new()).await;
     }
 
-    async fn s11_the_outbound_queue_in_bytes() {
+    async fn s11_the_response_queue_is_bounded_in_bytes() {
         let counter = Arc::new(Counter::default());
         let server = counter.bound(Lines::new().max_length(1 << 20)).max_queued_responses(1 << 20);
-        let server = Served::new(server.max_queued_response_bytes(4 << 20, |line| line.len())).await;
+        let server = TestServer::new(server.max_queued_response_bytes(4 << 20, |line| line.len())).await;
         let mut stream = server.connect().await;
         wait(|| counter.connected.load(SeqCst) == 1).await;
         let peer = counter.peers.lock().unwrap()[0].clone();
@@ -158,9 +158,9 @@ on_loops! {
         server.stop().await;
     }
 
-    async fn the_time_to_the_first_request_however_busily_a_client_drips() {
+    async fn a_client_that_drips_bytes_hits_the_first_request_timeout() {
         let counter = Arc::new(Counter::default());
-        let server = Served::new(counter.bound(Lines::new()).first_request_timeout(SHORT)).await;
+        let server = TestServer::new(counter.bound(Lines::new()).first_request_timeout(SHORT)).await;
         let mut silent = server.connect().await;
         let (mut reads, mut writes) = server.connect().await.into_split();
         let began = Instant::now();
@@ -170,7 +170,7 @@ on_loops! {
                 sleep(SHORT / 50).await;
             }
         });
-        assert_eq!(rest(&mut silent).await, b"");
+        assert_eq!(read_remaining(&mut silent).await, b"");
         let mut back = Vec::new();
         let _ = timeout(LIMIT, reads.read_to_end(&mut back)).await.expect("in time");
         assert!(began.elapsed() >= SHORT);
@@ -180,10 +180,10 @@ on_loops! {
         server.stop().await;
     }
 
-    async fn the_time_between_requests_however_busily_a_client_drips() {
+    async fn a_client_that_drips_bytes_hits_the_idle_timeout() {
         let counter = Arc::new(Counter::default());
         let limit = 4 * SHORT;
-        let server = Served::new(counter.bound(Lines::new()).idle_timeout(limit)).await;
+        let server = TestServer::new(counter.bound(Lines::new()).idle_timeout(limit)).await;
         let (mut reads, mut writes) = server.connect().await.into_split();
         let mut back = [0; 2];
         // As long as there are requests, there is no limit.
@@ -206,12 +206,12 @@ on_loops! {
         server.stop().await;
     }
 
-    async fn the_time_is_not_counted_while_the_loop_is_held_up() {
+    async fn time_during_which_the_loop_is_blocked_does_not_count_as_idle() {
         let counter = Arc::new(Counter::default());
-        let server = Served::new(counter.bound(Lines::new()).idle_timeout(SHORT)).await;
+        let server = TestServer::new(counter.bound(Lines::new()).idle_timeout(SHORT)).await;
         // A client of its own thread, which no loop holds up.
         let addr = server.addr;
-        let (ask, asked) = std::sync::mpsc::channel::<()>();
+        let (call, asked) = std::sync::mpsc::channel::<()>();
         let client = std::thread::spawn(move || {
             use std::io::{Read, Write};
             let mut stream = std::net::TcpStream::connect(addr).unwrap();
@@ -227,7 +227,7 @@ on_loops! {
         });
         wait(|| counter.connected.load(SeqCst) == 1).await;
         // Just in time, in front of a loop that does not look for longer than the limit.
-        ask.send(()).unwrap();
+        call.send(()).unwrap();
         tokio::task::yield_now().await;
         // That each thread of the loop is held for longer than the limit is what the test is about.
         let workers = tokio::runtime::Handle::current().metrics().num_workers();
@@ -243,13 +243,13 @@ on_loops! {
         server.stop().await;
     }
 
-    async fn the_time_to_write_and_the_farewell_is_not_cut_short_by_it() {
-        let counter = Arc::new(Counter { farewell: 3 * SHORT, ..Counter::default() });
-        let server = Served::new(counter.bound(Lines::new().max_length(1 << 24)).write_timeout(SHORT)).await;
+    async fn the_write_timeout_ends_the_session_but_not_on_disconnect() {
+        let counter = Arc::new(Counter { disconnect_delay: 3 * SHORT, ..Counter::default() });
+        let server = TestServer::new(counter.bound(Lines::new().max_length(1 << 24)).write_timeout(SHORT)).await;
         let mut stream = server.connect().await;
         stream.write_all(b"big 16000000\n").await.unwrap();
         assert_eq!(counter.end(1).await, Reason::Timeout);
-        wait(|| counter.farewelled.load(SeqCst)).await;
+        wait(|| counter.disconnect_completed.load(SeqCst)).await;
         // Its seat is free at once: it is not given that time again for what it did not read.
         let began = Instant::now();
         server.handle.stop();
@@ -258,10 +258,10 @@ on_loops! {
         assert!(began.elapsed() < LIMIT / 4);
     }
 
-    async fn a_client_that_reads_steadily_may_take_longer_than_the_time_to_write() {
+    async fn a_client_that_reads_steadily_may_take_longer_than_the_write_timeout() {
         let counter = Arc::new(Counter::default());
         let limit = 4 * SHORT;
-        let server = Served::new(counter.bound(Lines::new().max_length(1 << 24)).write_timeout(limit)).await;
+        let server = TestServer::new(counter.bound(Lines::new().max_length(1 << 24)).write_timeout(limit)).await;
         let mut stream = server.connect().await;
         stream.write_all(b"big 16000000\n").await.unwrap();
         let (began, mut left) = (Instant::now(), 16_000_001);
@@ -278,10 +278,10 @@ on_loops! {
         server.stop().await;
     }
 
-    async fn errors_that_are_answered_to_a_client_that_never_reads() {
+    async fn error_responses_to_a_client_that_never_reads_are_bounded() {
         let counter = Arc::new(Asked::default());
         let server = Server::new(Arc::clone(&counter)).codec(Lines::new().max_length(1 << 20)).write_timeout(SHORT);
-        let server = Served::new(server.bind("127.0.0.1:0").unwrap()).await;
+        let server = TestServer::new(server.bind("127.0.0.1:0").unwrap()).await;
         let mut stream = server.connect().await;
         stream.write_all(&b"\xff\n".repeat(5000)).await.unwrap();
         wait(|| counter.ended.load(SeqCst)).await;
@@ -317,7 +317,7 @@ impl Asked {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, _: Reason) {
+    async fn disconnected(&self, _: Reason) {
         self.ended.store(true, SeqCst);
     }
 }

@@ -22,7 +22,7 @@ use portcullis::{
     RunningServer, Tcp, Udp, Unix, UnixDatagram, listen_fds,
 };
 use portcullis_tests::pki::{client_config, server_tls};
-use portcullis_tests::streams::{Conn, Folder, tcp, tls};
+use portcullis_tests::streams::{Conn, TempDir, tcp, tls};
 use portcullis_tests::{LIMIT, on_loops, wait};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
@@ -30,20 +30,20 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 #[derive(Default)]
-struct Desk {
+struct TestService {
     connected: AtomicUsize,
     ended: AtomicUsize,
 }
 
 #[service]
-impl Desk {
+impl TestService {
     #[on(connect)]
     async fn connected(&self) {
         self.connected.fetch_add(1, SeqCst);
     }
 
     #[request]
-    async fn ask(&self, peer: &Peer<String>, line: String) -> String {
+    async fn handle(&self, peer: &Peer<String>, line: String) -> String {
         match line.as_str() {
             "medium" => peer.extension::<Medium>().map_or("network", |medium| medium.0).into(),
             "who" => format!(
@@ -57,14 +57,14 @@ impl Desk {
     }
 
     #[on(disconnect)]
-    async fn gone(&self) {
+    async fn disconnected(&self) {
         self.ended.fetch_add(1, SeqCst);
     }
 }
 
-fn desk() -> (Arc<Desk>, Server<Desk, Lines>) {
-    let desk = Arc::new(Desk::default());
-    (Arc::clone(&desk), Server::new(desk).codec(Lines::new()))
+fn service() -> (Arc<TestService>, Server<TestService, Lines>) {
+    let service = Arc::new(TestService::default());
+    (Arc::clone(&service), Server::new(service).codec(Lines::new()))
 }
 
 async fn unix(path: impl Into<PathBuf>) -> Conn {
@@ -127,8 +127,8 @@ impl Listener for Pipes {
 }
 
 on_loops! {
-    async fn a_transport_of_the_users_own_is_served_as_others_are() {
-        let (desk, server) = desk();
+    async fn a_user_defined_transport_is_served_like_the_built_in_ones() {
+        let (service, server) = service();
         let (connect, pipes) = Pipes::new();
         let (connect_tls, tls_pipes) = Pipes::new();
         let server = server
@@ -167,21 +167,21 @@ on_loops! {
         assert_eq!(fourth.call("who".into()).await.unwrap(), "ip true tls true unix false");
         assert_eq!(fourth.call("medium".into()).await.unwrap(), "memory");
         // Beside it, TCP.
-        assert_eq!(plain(running.local_addrs()[2]).await.ask("y").await, "y");
+        assert_eq!(plain(running.local_addrs()[2]).await.call("y").await, "y");
         stop(running).await;
-        assert_eq!((desk.connected.load(SeqCst), desk.ended.load(SeqCst)), (4, 4));
+        assert_eq!((service.connected.load(SeqCst), service.ended.load(SeqCst)), (4, 4));
         // The listener is gone with the server.
         assert!(connect.is_closed());
     }
 
     async fn one_server_listens_on_all_kinds_at_once() {
-        let folder = Folder::new();
-        let (desk, server) = desk();
+        let dir = TempDir::new();
+        let (service, server) = service();
         let server = server
             .bind("127.0.0.1:0").unwrap()
             .listen(Tcp::new("127.0.0.1:0").tls(server_tls().build().unwrap())).unwrap()
-            .listen(Unix::new(folder.join("one"))).unwrap()
-            .listen(Unix::new(folder.join("two"))).unwrap()
+            .listen(Unix::new(dir.join("one"))).unwrap()
+            .listen(Unix::new(dir.join("two"))).unwrap()
             .bind("127.0.0.1:0").unwrap();
         let addrs = server.local_addrs();
         assert_eq!((addrs.len(), server.unix_addrs().len()), (3, 2));
@@ -190,62 +190,62 @@ on_loops! {
         let running = server.spawn().await.unwrap();
         assert_eq!(running.local_addrs(), addrs);
         let mut all = [
-            plain(addrs[0]).await, encrypted(addrs[1]).await, unix(folder.join("one")).await, unix(folder.join("two")).await,
+            plain(addrs[0]).await, encrypted(addrs[1]).await, unix(dir.join("one")).await, unix(dir.join("two")).await,
             plain(addrs[2]).await,
         ];
         let ip = "ip true tls false unix false";
         let local = "ip false tls false unix true";
         for (stream, who) in all.iter_mut().zip([ip, "ip true tls true unix false", local, local, ip]) {
-            assert_eq!(stream.ask("who").await, who);
+            assert_eq!(stream.call("who").await, who);
         }
         // One stop for all of them.
         stop(running).await;
         for stream in &mut all {
-            assert_eq!(stream.rest().await, b"");
+            assert_eq!(stream.read_remaining().await, b"");
         }
-        assert_eq!((desk.connected.load(SeqCst), desk.ended.load(SeqCst)), (5, 5));
+        assert_eq!((service.connected.load(SeqCst), service.ended.load(SeqCst)), (5, 5));
         for addr in addrs {
             assert!(TcpStream::connect(addr).await.is_err());
         }
     }
 
-    async fn s2_the_limit_of_connections_is_for_all_listeners_together() {
-        let folder = Folder::new();
-        let (desk, server) = desk();
-        let server = server.max_connections(2).bind("127.0.0.1:0").unwrap().listen(Unix::new(folder.join("socket"))).unwrap();
+    async fn s2_max_connections_applies_to_all_listeners_together() {
+        let dir = TempDir::new();
+        let (service, server) = service();
+        let server = server.max_connections(2).bind("127.0.0.1:0").unwrap().listen(Unix::new(dir.join("socket"))).unwrap();
         let running = server.spawn().await.unwrap();
         let addr = running.local_addr();
-        let (mut one, mut two) = (plain(addr).await, unix(folder.join("socket")).await);
-        assert_eq!((one.ask("1").await, two.ask("2").await), ("1".into(), "2".into()));
+        let (mut one, mut two) = (plain(addr).await, unix(dir.join("socket")).await);
+        assert_eq!((one.call("1").await, two.call("2").await), ("1".into(), "2".into()));
         // At each listener one waits; a place that is free is free for both, whoever has left it.
-        let (mut three, mut four) = (unix(folder.join("socket")).await, plain(addr).await);
-        three.say("3\n").await;
-        four.say("4\n").await;
+        let (mut three, mut four) = (unix(dir.join("socket")).await, plain(addr).await);
+        three.send("3\n").await;
+        four.send("4\n").await;
         drop(one);
-        wait(|| desk.connected.load(SeqCst) == 3).await;
+        wait(|| service.connected.load(SeqCst) == 3).await;
         drop(two);
         assert_eq!((three.line().await, four.line().await), ("3".into(), "4".into()));
         drop((three, four));
         stop(running).await;
     }
 
-    async fn s2_the_limit_of_connections_from_one_address() {
+    async fn s2_max_connections_per_ip_bounds_one_address() {
         async fn from(ip: [u8; 4], to: SocketAddr) -> Conn {
             let socket = TcpSocket::new_v4().unwrap();
             socket.bind((Ipv4Addr::from(ip), 0).into()).unwrap();
             Conn::Tcp(socket.connect(to).await.unwrap())
         }
-        let folder = Folder::new();
-        let (desk, server) = desk();
+        let dir = TempDir::new();
+        let (service, server) = service();
         let running = server
             .max_connections_per_ip(2)
             .bind("127.0.0.1:0").unwrap()
             .listen(Tcp::new("127.0.0.1:0").tls(server_tls().build().unwrap())).unwrap()
-            .listen(Unix::new(folder.join("socket"))).unwrap()
+            .listen(Unix::new(dir.join("socket"))).unwrap()
             .spawn().await.unwrap();
         let addrs = running.local_addrs().to_vec();
         let mut one = from([127, 0, 0, 1], addrs[0]).await;
-        assert_eq!(one.ask("1").await, "1");
+        assert_eq!(one.call("1").await, "1");
         // A handshake counts from its beginning.
         let shaking = tcp(addrs[1]).await;
         let mut third = loop {
@@ -256,14 +256,14 @@ on_loops! {
                 Ok(_) => drop(third),
                 Err(_) => break third,
             }
-            let connected = desk.connected.load(SeqCst);
-            wait(|| desk.ended.load(SeqCst) == connected - 1).await;
+            let connected = service.connected.load(SeqCst);
+            wait(|| service.ended.load(SeqCst) == connected - 1).await;
         };
         // Closed at once.
         assert!(third.read_u8().await.is_err());
         // Others are let in, and who has no address.
-        let (mut other, mut local) = (from([127, 0, 0, 2], addrs[0]).await, unix(folder.join("socket")).await);
-        assert_eq!((other.ask("x").await, local.ask("y").await), ("x".into(), "y".into()));
+        let (mut other, mut local) = (from([127, 0, 0, 2], addrs[0]).await, unix(dir.join("socket")).await);
+        assert_eq!((other.call("x").await, local.call("y").await), ("x".into(), "y".into()));
         // Each that leaves makes room for one.
         drop(shaking);
         let mut again = loop {
@@ -277,54 +277,54 @@ on_loops! {
         stop(running).await;
     }
 
-    async fn sockets_that_the_user_has_made() {
-        let folder = Folder::new();
-        let (_, server) = desk();
+    async fn sockets_created_by_the_user_are_served() {
+        let dir = TempDir::new();
+        let (_, server) = service();
         let (one, two) = (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
-        let local = UnixListener::bind(folder.join("socket")).unwrap();
+        let local = UnixListener::bind(dir.join("socket")).unwrap();
         let two = Tcp::from(two).tls(server_tls().build().unwrap());
         let server = server.listen(one).unwrap().listen(two).unwrap().listen(local).unwrap();
         let running = server.spawn().await.unwrap();
         let addrs = running.local_addrs().to_vec();
-        assert_eq!(plain(addrs[0]).await.ask("1").await, "1");
-        assert_eq!(encrypted(addrs[1]).await.ask("2").await, "2");
-        assert_eq!(unix(folder.join("socket")).await.ask("3").await, "3");
+        assert_eq!(plain(addrs[0]).await.call("1").await, "1");
+        assert_eq!(encrypted(addrs[1]).await.call("2").await, "2");
+        assert_eq!(unix(dir.join("socket")).await.call("3").await, "3");
         stop(running).await;
     }
 
-    async fn several_servers_share_a_port_if_all_want_to() {
-        let (_, first) = desk();
+    async fn several_servers_share_a_port_with_reuse_port() {
+        let (_, first) = service();
         let first = first.listen(Tcp::new("127.0.0.1:0").reuse_port(true)).unwrap().spawn().await.unwrap();
         let addr = first.local_addr();
-        assert_eq!(desk().1.bind(addr).unwrap_err().kind(), io::ErrorKind::AddrInUse);
-        let (_, second) = desk();
+        assert_eq!(service().1.bind(addr).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        let (_, second) = service();
         let second = second.listen(Tcp::new(addr).reuse_port(true)).unwrap().spawn().await.unwrap();
         stop(first).await;
-        assert_eq!(plain(addr).await.ask("x").await, "x");
+        assert_eq!(plain(addr).await.call("x").await, "x");
         stop(second).await;
     }
 
-    async fn a_port_is_bound_again_although_connections_linger_there() {
-        let (_, server) = desk();
+    async fn a_port_can_be_rebound_while_old_connections_linger() {
+        let (_, server) = service();
         let running = server.bind("127.0.0.1:0").unwrap().spawn().await.unwrap();
         let addr = running.local_addr();
         let mut stream = plain(addr).await;
-        assert_eq!(stream.ask("x").await, "x");
+        assert_eq!(stream.call("x").await, "x");
         // The server closes first, so its side is the one that lingers.
         stop(running).await;
-        assert_eq!(stream.rest().await, b"");
+        assert_eq!(stream.read_remaining().await, b"");
         drop(stream);
-        let running = desk().1.bind(addr).unwrap().spawn().await.unwrap();
-        assert_eq!(plain(addr).await.ask("x").await, "x");
+        let running = service().1.bind(addr).unwrap().spawn().await.unwrap();
+        assert_eq!(plain(addr).await.call("x").await, "x");
         stop(running).await;
     }
 }
 
 #[test]
-fn a_server_of_unix_sockets_only_on_a_thread_of_its_own() {
-    let folder = Folder::new();
-    let path = folder.join("socket");
-    let server = desk().1.listen(Unix::new(&path)).unwrap().spawn_thread().unwrap();
+fn spawn_thread_serves_unix_sockets_without_an_ip_address() {
+    let dir = TempDir::new();
+    let path = dir.join("socket");
+    let server = service().1.listen(Unix::new(&path)).unwrap().spawn_thread().unwrap();
     assert_eq!(server.unix_addrs()[0].as_pathname(), Some(&*path));
     let mut stream = std::os::unix::net::UnixStream::connect(&path).unwrap();
     stream.set_read_timeout(Some(LIMIT)).unwrap();
@@ -346,7 +346,7 @@ fn the_child() {
         return;
     }
     let listeners = listen_fds().unwrap();
-    let told = |found: &InheritedSocket| {
+    let description = |found: &InheritedSocket| {
         let kind = match found.kind {
             InheritedKind::Tcp(_) => "TCP",
             InheritedKind::Unix(_) => "Unix",
@@ -356,9 +356,9 @@ fn the_child() {
         };
         format!("{} {kind}", found.name.as_deref().unwrap_or("-"))
     };
-    let told: Vec<_> = listeners.iter().map(told).collect();
+    let description: Vec<_> = listeners.iter().map(description).collect();
     assert!(listen_fds().unwrap().is_empty(), "they are handed over once");
-    let mut server = desk().1.bind("127.0.0.1:0").unwrap();
+    let mut server = service().1.bind("127.0.0.1:0").unwrap();
     let text = Datagrams::<Utf8>::new;
     for found in listeners {
         server = match found.kind {
@@ -371,7 +371,7 @@ fn the_child() {
         .unwrap();
     }
     let server = server.spawn_thread().unwrap();
-    eprintln!("\nserving {told:?}");
+    eprintln!("\nserving {description:?}");
     // Until the parent ends it; or by itself, if there is no parent any more.
     std::thread::sleep(LIMIT);
     drop(server);
@@ -379,9 +379,9 @@ fn the_child() {
 }
 
 /// Ends with the test, however that does.
-struct Killed(Child);
+struct KillOnDrop(Child);
 
-impl Drop for Killed {
+impl Drop for KillOnDrop {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -389,7 +389,7 @@ impl Drop for Killed {
 }
 
 /// A child that has these two sockets from systemd, with these names; and what it says of them.
-fn child_with(one: OwnedFd, two: OwnedFd, names: &str) -> (Killed, String) {
+fn child_with(one: OwnedFd, two: OwnedFd, names: &str) -> (KillOnDrop, String) {
     // systemd's protocol: sockets from descriptor 3 on, how many, and the process that they are
     // for. The shell gets them as its standard input and output, and moves them there.
     let script = "exec 3<&0 4<&1 </dev/null >/dev/null; export LISTEN_FDS=2 LISTEN_PID=$$; exec \"$0\" --exact the_child --nocapture";
@@ -403,21 +403,21 @@ fn child_with(one: OwnedFd, two: OwnedFd, names: &str) -> (Killed, String) {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut child = Killed(child);
+    let mut child = KillOnDrop(child);
     let lines = BufReader::new(child.0.stderr.take().unwrap()).lines();
-    let told = lines.map(Result::unwrap).find(|line| line.starts_with("serving"));
-    (child, told.expect("it serves"))
+    let description = lines.map(Result::unwrap).find(|line| line.starts_with("serving"));
+    (child, description.expect("it serves"))
 }
 
 #[test]
-fn datagram_sockets_that_systemd_has_opened() {
-    let folder = Folder::new();
-    let path = folder.join("socket");
+fn datagram_sockets_from_systemd_are_served() {
+    let dir = TempDir::new();
+    let path = dir.join("socket");
     let udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let addr = udp.local_addr().unwrap();
     let unix = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
-    let (_child, told) = child_with(udp.into(), unix.into(), "");
-    assert_eq!(told, "serving [\"- UDP\", \"- Unix datagrams\"]");
+    let (_child, description) = child_with(udp.into(), unix.into(), "");
+    assert_eq!(description, "serving [\"- UDP\", \"- Unix datagrams\"]");
     let text = Datagrams::<Utf8>::new;
     let mut asks =
         BlockingEndpoint::<String, String, _>::connect(Udp::new(addr, text())).unwrap().timeout(LIMIT);
@@ -427,14 +427,14 @@ fn datagram_sockets_that_systemd_has_opened() {
 }
 
 #[test]
-fn sockets_that_systemd_has_opened() {
-    let folder = Folder::new();
-    let path = folder.join("socket");
+fn stream_sockets_from_systemd_are_served() {
+    let dir = TempDir::new();
+    let path = dir.join("socket");
     let (one, two) = (TcpListener::bind("127.0.0.1:0").unwrap(), UnixListener::bind(&path).unwrap());
     let addr = one.local_addr().unwrap();
-    let (_child, told) = child_with(one.into(), two.into(), "web:control");
-    assert_eq!(told, "serving [\"web TCP\", \"control Unix\"]");
-    fn ask(mut stream: impl Read + Write) {
+    let (_child, description) = child_with(one.into(), two.into(), "web:control");
+    assert_eq!(description, "serving [\"web TCP\", \"control Unix\"]");
+    fn call(mut stream: impl Read + Write) {
         stream.write_all(b"x\n").unwrap();
         let mut back = [0; 2];
         stream.read_exact(&mut back).unwrap();
@@ -442,14 +442,14 @@ fn sockets_that_systemd_has_opened() {
     }
     let stream = std::net::TcpStream::connect(addr).unwrap();
     stream.set_read_timeout(Some(LIMIT)).unwrap();
-    ask(stream);
+    call(stream);
     let stream = std::os::unix::net::UnixStream::connect(&path).unwrap();
     stream.set_read_timeout(Some(LIMIT)).unwrap();
-    ask(stream);
+    call(stream);
 }
 
 #[test]
-fn without_systemd_there_are_no_sockets_of_it() {
+fn without_systemd_no_sockets_are_inherited() {
     if std::env::var_os(ROLE).is_none() {
         assert!(listen_fds().unwrap().is_empty());
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures::{Stream, StreamExt, future};
 use portcullis::test::TestPoolBuilder;
 use portcullis::{Interrupted, Overflow, Pool, Wait};
-use portcullis_tests::{Gate, hold, on_loops};
+use portcullis_tests::{Gate, occupy_thread, on_loops};
 
 fn pool(threads: usize, queue: usize, overflow: Overflow) -> Pool {
     Pool::builder("map").threads(threads).queue_capacity(queue).overflow(overflow).build().expect("threads")
@@ -29,7 +29,7 @@ async fn doubled(pool: &Pool, n: u32) -> Vec<Interrupted> {
 }
 
 /// Polls once, with a waker that does nothing.
-fn look<S: Stream + Unpin>(map: &mut S) -> Poll<Option<S::Item>> {
+fn poll_next_once<S: Stream + Unpin>(map: &mut S) -> Poll<Option<S::Item>> {
     map.poll_next_unpin(&mut Context::from_waker(Waker::noop()))
 }
 
@@ -44,7 +44,7 @@ impl Wake for Counted {
 }
 
 on_loops! {
-    anywhere async fn o7_several_maps_throttle_each_other_and_none_overflows() {
+    anywhere async fn o7_concurrent_maps_share_the_queue_and_none_is_rejected() {
         for overflow in KINDS {
             for (threads, queue) in [(2, 4), (1, 1), (2, 0)] {
                 let pool = pool(threads, queue, overflow);
@@ -56,9 +56,9 @@ on_loops! {
         }
     }
 
-    anywhere async fn o7_a_map_waits_for_a_place_without_polling_for_it() {
+    anywhere async fn o7_a_map_waits_for_capacity_without_busy_polling() {
         let pool = pool(1, 1, Overflow::Reject);
-        let (gate, held) = hold(&pool);
+        let (gate, held) = occupy_thread(&pool);
         let queued = pool.run(|_| 1);
         let mut map = pool.map([5], |_, n| n);
         let counted = Arc::new(Counted::default());
@@ -75,9 +75,9 @@ on_loops! {
         assert!(map.next().await.is_none());
     }
 
-    anywhere async fn o7_a_cancelled_job_makes_room_for_a_map() {
+    anywhere async fn o7_a_cancelled_job_frees_capacity_for_a_map() {
         let pool = pool(1, 1, Overflow::Reject);
-        let (gate, held) = hold(&pool);
+        let (gate, held) = occupy_thread(&pool);
         let queued = pool.run(|_| 1);
         let mut map = pool.map([5], |_, n| n);
         let counted = Arc::new(Counted::default());
@@ -89,7 +89,7 @@ on_loops! {
         assert!(held.await.unwrap());
     }
 
-    anywhere async fn o7_jobs_of_others_are_refused_beside_a_map_and_those_of_the_map_are_not() {
+    anywhere async fn o7_other_jobs_are_rejected_beside_a_map_and_the_maps_jobs_are_not() {
         let pool = pool(2, 2, Overflow::Reject);
         let others = async {
             for _ in 0..200 {
@@ -103,12 +103,12 @@ on_loops! {
         assert!(one.is_empty() && other.is_empty(), "{one:?}, {other:?}");
     }
 
-    anywhere async fn o7_jobs_of_others_may_shed_those_of_a_map_which_sheds_none() {
+    anywhere async fn o7_other_jobs_may_shed_jobs_of_a_map_which_sheds_none() {
         let pool = pool(1, 2, Overflow::ShedOldest);
-        let (gate, held) = hold(&pool);
+        let (gate, held) = occupy_thread(&pool);
         let foreign = pool.run(|_| 1);
         let mut map = pool.map([5, 6], |_, n| n);
-        assert!(look(&mut map).is_pending()); // one place is left for it
+        assert!(poll_next_once(&mut map).is_pending()); // one place is left for it
         assert_eq!((pool.stats().queued, pool.stats().shed), (2, 0));
         let (second, third) = (pool.run(|_| 2), pool.run(|_| 3));
         assert!(matches!(foreign.await, Err(Interrupted::Shed)));
@@ -130,7 +130,7 @@ on_loops! {
         }
     }
 
-    anywhere async fn o7_a_map_in_a_job_of_another_pool_waits_for_its_place() {
+    anywhere async fn o7_a_map_in_a_job_of_another_pool_waits_for_capacity() {
         let (outer, inner) = (pool(2, 2, Overflow::Wait), pool(1, 1, Overflow::Reject));
         let maps = [(); 2].map(|()| {
             let inner = inner.clone();
@@ -141,9 +141,9 @@ on_loops! {
         }
     }
 
-    anywhere async fn o7_a_map_that_waits_for_a_place_is_told_when_the_pool_is_closed() {
+    anywhere async fn o7_a_map_that_waits_for_capacity_ends_when_the_pool_is_closed() {
         let pool = pool(1, 0, Overflow::Reject);
-        let (gate, held) = hold(&pool);
+        let (gate, held) = occupy_thread(&pool);
         let mut map = pool.map(0..2, |_, n| n);
         let mut draining = Box::pin(pool.drain(Duration::MAX));
         let first = std::future::poll_fn(|cx| {
@@ -158,15 +158,15 @@ on_loops! {
         assert!(draining.await.is_clean());
     }
 
-    anywhere async fn o7_a_dropped_map_that_waited_leaves_its_place_to_others() {
+    anywhere async fn o7_a_dropped_waiting_map_leaves_its_capacity_to_others() {
         let pool = pool(1, 1, Overflow::Reject);
-        let (gate, held) = hold(&pool);
+        let (gate, held) = occupy_thread(&pool);
         let queued = pool.run(|_| 1);
-        let mut gone = pool.map([5], |_, n| n);
+        let mut dropped = pool.map([5], |_, n| n);
         let mut stays = pool.map([6], |_, n| n);
-        assert!(look(&mut gone).is_pending());
-        assert!(look(&mut stays).is_pending());
-        drop(gone);
+        assert!(poll_next_once(&mut dropped).is_pending());
+        assert!(poll_next_once(&mut stays).is_pending());
+        drop(dropped);
         gate.open();
         assert_eq!(queued.await.unwrap(), 1);
         assert_eq!(stays.next().await.unwrap().unwrap(), 6);
@@ -174,10 +174,10 @@ on_loops! {
         assert!(pool.drain(Duration::ZERO).await.is_clean());
     }
 
-    anywhere async fn o7_an_iterator_that_panics_holds_no_place() {
+    anywhere async fn o7_a_panicking_iterator_occupies_no_capacity() {
         let pool = pool(1, 1, Overflow::Reject);
         let mut map = pool.map((0..2).inspect(|n| assert_ne!(*n, 0, "an iterator that panics")), |_, n| n);
-        let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| look(&mut map)));
+        let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| poll_next_once(&mut map)));
         assert!(polled.is_err());
         assert_eq!(pool.stats().queued, 0);
         assert_eq!(map.next().await.unwrap().unwrap(), 1);
@@ -218,7 +218,7 @@ on_loops! {
 /// What watches for room is gone when nobody waits: a pool goes on as fast as before (its jobs take
 /// no lock at their end).
 #[test]
-fn o7_places_are_counted_right_after_many_maps() {
+fn o7_capacity_is_accurate_after_many_maps() {
     let pool = pool(2, 2, Overflow::Reject);
     futures::executor::block_on(async {
         for _ in 0..20 {

@@ -106,7 +106,7 @@ struct OnTheLoop {
 #[service]
 impl OnTheLoop {
     #[request]
-    async fn ask(&self, line: String) -> String {
+    async fn handle(&self, line: String) -> String {
         self.tally.begin(&line).await;
         tokio::task::yield_now().await;
         answer(&line)
@@ -123,7 +123,7 @@ struct OnThreads {
 #[service]
 impl OnThreads {
     #[request]
-    async fn ask(&self, line: String) -> Result<String, Interrupted> {
+    async fn handle(&self, line: String) -> Result<String, Interrupted> {
         self.tally.begin(&line).await;
         self.work(line).await
     }
@@ -208,7 +208,7 @@ fn run(test: impl Future<Output = ()> + Send + 'static) {
 }
 
 #[test]
-fn s5_a_stop_among_100_000_requests_loses_no_answer_of_those_begun() {
+fn s5_a_stop_during_100_000_requests_loses_no_response_of_a_started_request() {
     run(async {
         let (clients, requests) = sizes();
         let tally = Arc::new(Tally::new(clients, requests));
@@ -219,7 +219,7 @@ fn s5_a_stop_among_100_000_requests_loses_no_answer_of_those_begun() {
 }
 
 #[test]
-fn s5_a_stop_among_100_000_requests_with_jobs_loses_no_answer_of_those_begun() {
+fn s5_a_stop_during_100_000_requests_with_jobs_loses_no_response_of_a_started_request() {
     run(async {
         let (clients, requests) = sizes();
         let tally = Arc::new(Tally::new(clients, requests));

@@ -60,7 +60,7 @@ fn connect(addr: SocketAddr) -> TcpStream {
 }
 
 #[test]
-fn a_request_of_a_session_that_goes_on_costs_no_allocation() {
+fn a_request_of_an_open_session_allocates_nothing() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let server = Server::new(Echo).codec(FixedSize::<8>::new()).bind("127.0.0.1:0").unwrap();
     // Each thread of a loop has buffers of its own, and a session may move to one that has made
@@ -68,7 +68,7 @@ fn a_request_of_a_session_that_goes_on_costs_no_allocation() {
     let (addr, handle) = (server.local_addr(), server.handle());
     let serving = on_one_thread(server);
     let mut stream = connect(addr);
-    let mut ask = |count: u64| {
+    let mut call = |count: u64| {
         let before = HEAP.total_allocated();
         for n in 0..count {
             let mut back = [0; 8];
@@ -78,9 +78,9 @@ fn a_request_of_a_session_that_goes_on_costs_no_allocation() {
         }
         HEAP.total_allocated() - before
     };
-    ask(2000);
+    call(2000);
     // Not a byte a request; what the loop's own clock may need is no matter of requests.
-    let allocated = ask(5000);
+    let allocated = call(5000);
     assert!(allocated < 5000, "{allocated} bytes for 5000 requests");
     drop(stream);
     handle.stop();
@@ -95,7 +95,7 @@ fn a_request_of_a_session_that_goes_on_costs_no_allocation() {
 const IDLE: usize = 768;
 
 #[test]
-fn a_session_that_is_idle_takes_three_quarters_of_a_kibibyte() {
+fn an_idle_session_takes_at_most_768_bytes() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     is_small(Server::new(Long).codec(Lines::new()).bind("127.0.0.1:0").unwrap());
     is_small(Server::new(Counting).codec(Lines::new()).bind("127.0.0.1:0").unwrap());
@@ -140,7 +140,7 @@ where
 }
 
 #[test]
-fn sessions_that_are_idle_hold_no_buffers() {
+fn idle_sessions_hold_no_buffers() {
     const SESSIONS: usize = 400;
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let server = Server::new(Long).codec(Lines::new()).bind("127.0.0.1:0").unwrap();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::{BoxFuture, join_all};
 use portcullis::{Interrupted, Overflow, Pool, Wait};
-use portcullis_tests::{Gate, LIMIT, Tell, eventually, hold, on_loops, poll_once};
+use portcullis_tests::{Gate, LIMIT, OpenOnDrop, eventually, occupy_thread, on_loops, poll_once};
 
 fn pool(threads: usize, queue: usize) -> Pool {
     Pool::builder("test").threads(threads).queue_capacity(queue).build().expect("threads")
@@ -40,9 +40,9 @@ on_loops! {
         }
     }
 
-    anywhere async fn o2_reject_answers_full_when_the_queue_is_full() {
+    anywhere async fn o2_reject_returns_full_when_the_queue_is_full() {
         let pool = rejecting(1, 2, Overflow::Reject);
-        let (gate, held) = hold(&pool);
+        let (gate, held) = occupy_thread(&pool);
         let queued: Vec<_> = (0..2).map(|n| pool.run(move |_| n)).collect();
         assert!(matches!(pool.run(|_| ()).await, Err(Interrupted::Full)));
         assert_eq!(pool.stats().rejected, 1);
@@ -53,12 +53,12 @@ on_loops! {
         }
     }
 
-    anywhere async fn o2_a_free_thread_is_no_place_in_the_queue() {
+    anywhere async fn o2_an_idle_thread_does_not_count_as_queue_capacity() {
         let pool = rejecting(2, 0, Overflow::Reject);
-        let (gate, held) = hold(&pool);
+        let (gate, held) = occupy_thread(&pool);
         // One thread is free, and none waits behind it.
         assert_eq!(pool.run(|_| 1).await.unwrap(), 1);
-        let (gate2, held2) = hold(&pool);
+        let (gate2, held2) = occupy_thread(&pool);
         assert!(matches!(pool.run(|_| ()).await, Err(Interrupted::Full)));
         gate.open();
         gate2.open();
@@ -66,10 +66,10 @@ on_loops! {
         held2.await.unwrap();
     }
 
-    anywhere async fn o2_wait_is_first_come_first_served_by_the_call() {
+    anywhere async fn o2_waiting_callers_are_admitted_in_call_order() {
         let pool = pool(1, 2);
         let log = Arc::new(Mutex::new(Vec::new()));
-        let (gate, held) = hold(&pool);
+        let (gate, held) = occupy_thread(&pool);
         let mut offloads: Vec<_> = (0..100).map(|n| {
             let log = log.clone();
             pool.run(move |_| log.lock().unwrap().push(n))
@@ -83,9 +83,9 @@ on_loops! {
         assert_eq!(*log.lock().unwrap(), (0..100).collect::<Vec<_>>());
     }
 
-    anywhere async fn o2_shed_oldest_makes_room_for_the_newest() {
+    anywhere async fn o2_shed_oldest_replaces_the_oldest_job() {
         let pool = rejecting(1, 2, Overflow::ShedOldest);
-        let (gate, held) = hold(&pool);
+        let (gate, held) = occupy_thread(&pool);
         let offloads: Vec<_> = (0..5).map(|n| pool.run(move |_| n)).collect();
         gate.open();
         held.await.unwrap();
@@ -95,14 +95,14 @@ on_loops! {
         assert_eq!(pool.stats().shed, 3);
     }
 
-    anywhere async fn o3_dropping_a_queued_offload_means_it_never_runs() {
+    anywhere async fn o3_a_dropped_offload_cancels_its_queued_job() {
         let pool = rejecting(1, 2, Overflow::Reject);
-        let (gate, held) = hold(&pool);
+        let (gate, held) = occupy_thread(&pool);
         let ran = Arc::new(AtomicUsize::new(0));
         for _ in 0..100 {
             let dropped = Arc::new(Gate::default());
-            let (tell, ran) = (Tell(dropped.clone()), ran.clone());
-            let offload = pool.run(move |_| { ran.fetch_add(1, SeqCst); drop(tell); });
+            let (guard, ran) = (OpenOnDrop(dropped.clone()), ran.clone());
+            let offload = pool.run(move |_| { ran.fetch_add(1, SeqCst); drop(guard); });
             drop(offload);
             assert!(dropped.is_open(), "captures are dropped at once");
         }
@@ -114,7 +114,7 @@ on_loops! {
         assert_eq!(ran.load(SeqCst), 0);
     }
 
-    anywhere async fn o3_dropping_a_running_offload_tells_the_worker_and_drops_the_result_on_its_thread() {
+    anywhere async fn o3_a_dropped_offload_cancels_its_running_job_and_drops_the_result_on_the_pool_thread() {
         struct OnDrop(Arc<Mutex<Option<std::thread::ThreadId>>>);
         impl Drop for OnDrop { fn drop(&mut self) { *self.0.lock().unwrap() = Some(std::thread::current().id()); } }
         let pool = pool(1, 4);
@@ -133,9 +133,9 @@ on_loops! {
         assert_eq!(*dropped_on.lock().unwrap(), Some(id));
     }
 
-    anywhere async fn o3_the_place_of_a_cancelled_running_job_stays_taken_until_it_ends() {
+    anywhere async fn o3_a_cancelled_running_job_occupies_its_thread_until_it_returns() {
         let pool = rejecting(1, 0, Overflow::Reject);
-        let (gate, held) = hold(&pool);
+        let (gate, held) = occupy_thread(&pool);
         drop(held);
         assert!(matches!(pool.run(|_| ()).await, Err(Interrupted::Full)));
         gate.open();
@@ -143,11 +143,11 @@ on_loops! {
         pool.run(|_| ()).await.unwrap();
     }
 
-    anywhere async fn o3_a_detached_job_runs_to_its_end() {
+    anywhere async fn o3_a_detached_job_runs_to_completion() {
         let pool = pool(1, 4);
         let done = Arc::new(Gate::default());
         let (queued, by_option) = (done.clone(), Arc::new(Gate::default()));
-        let (gate, held) = hold(&pool);
+        let (gate, held) = occupy_thread(&pool);
         pool.run(move |worker| { assert!(!worker.is_cancelled()); queued.open() }).detach();
         let by_option2 = by_option.clone();
         drop(pool.job("log").detached().run(move |worker| { assert!(!worker.is_cancelled()); by_option2.open() }));
@@ -156,9 +156,9 @@ on_loops! {
         assert!(done.pass() && by_option.pass());
     }
 
-    anywhere async fn o4_past_its_deadline_a_queued_job_never_runs() {
+    anywhere async fn o4_a_queued_job_past_its_deadline_never_runs() {
         let pool = pool(1, 4);
-        let (gate, held) = hold(&pool);
+        let (gate, held) = occupy_thread(&pool);
         let ran = Arc::new(AtomicUsize::new(0));
         let ran2 = ran.clone();
         let late = pool.job("late").deadline(Duration::from_millis(20)).run(move |_| ran2.fetch_add(1, SeqCst));
@@ -170,9 +170,9 @@ on_loops! {
         assert_eq!(pool.stats().deadline_exceeded, 1);
     }
 
-    anywhere async fn o4_the_deadline_counts_from_the_call_not_from_the_first_poll() {
+    anywhere async fn o4_the_deadline_starts_at_the_call_not_at_the_first_poll() {
         let pool = pool(1, 4);
-        let (gate, held) = hold(&pool);
+        let (gate, held) = occupy_thread(&pool);
         let mut late = pool.job("late").deadline(Duration::from_millis(10)).run(|_| ());
         let until = Instant::now() + Duration::from_millis(10);
         eventually(|| Instant::now() > until);
@@ -184,18 +184,18 @@ on_loops! {
         });
     }
 
-    anywhere async fn o4_past_its_deadline_a_running_job_is_told_and_its_caller_answered() {
+    anywhere async fn o4_a_running_job_past_its_deadline_is_cancelled_and_its_caller_gets_an_error() {
         let pool = pool(1, 4);
-        let told = Arc::new(Gate::default());
-        let told2 = told.clone();
+        let saw_cancel = Arc::new(Gate::default());
+        let saw_cancel2 = saw_cancel.clone();
         let late = pool.job("late").deadline(Duration::from_millis(300)).run(move |worker| {
             assert!(worker.deadline().is_some());
             eventually(|| worker.check().is_err());
             assert!(matches!(worker.check(), Err(Interrupted::Deadline)));
-            told2.open();
+            saw_cancel2.open();
         });
         assert!(matches!(late.await, Err(Interrupted::Deadline)));
-        assert!(told.pass());
+        assert!(saw_cancel.pass());
     }
 
     anywhere async fn o4_sleep_ends_early_at_the_deadline() {
@@ -210,7 +210,7 @@ on_loops! {
         assert!(matches!(slept.lock().unwrap().take(), Some(Err(Interrupted::Deadline))));
     }
 
-    anywhere async fn o5_a_panic_reaches_the_caller_with_its_payload_and_the_thread_lives_on() {
+    anywhere async fn o5_a_panic_reaches_the_caller_with_its_payload_and_the_thread_survives() {
         let pool = pool(1, 4);
         let before = pool.run(|_| std::thread::current().id()).await.unwrap();
         let Err(Interrupted::Panicked(panic)) = pool.run(|_| -> u8 { panic!("boiler {}", std::hint::black_box(7)) }).await else { panic!("no panic") };
@@ -222,7 +222,7 @@ on_loops! {
         assert_eq!(pool.stats().panicked, 1);
     }
 
-    anywhere async fn o5_a_panic_in_the_drop_of_an_unwanted_result_does_not_end_the_thread() {
+    anywhere async fn o5_a_panic_in_the_drop_of_an_unused_result_does_not_end_the_thread() {
         struct Bomb;
         impl Drop for Bomb { fn drop(&mut self) { if !std::thread::panicking() { panic!("in a drop") } } }
         let pool = pool(1, 4);
@@ -235,9 +235,9 @@ on_loops! {
         assert_eq!(pool.run(|_| 1).await.unwrap(), 1);
     }
 
-    anywhere async fn o8_drain_runs_what_is_queued_and_refuses_what_is_new() {
+    anywhere async fn o8_drain_runs_queued_jobs_and_rejects_new_ones() {
         let pool = pool(1, 8);
-        let (gate, held) = hold(&pool);
+        let (gate, held) = occupy_thread(&pool);
         let queued: Vec<_> = (0..4).map(|n| pool.run(move |_| n)).collect();
         let mut drain = Box::pin(pool.drain(LIMIT));
         assert!(poll_once(&mut drain).is_pending());
@@ -248,10 +248,10 @@ on_loops! {
         for (n, offload) in queued.into_iter().enumerate() { assert_eq!(offload.await.unwrap(), n); }
     }
 
-    anywhere async fn o8_drain_cancels_at_its_deadline_and_names_what_is_stuck() {
+    anywhere async fn o8_drain_cancels_at_its_deadline_and_reports_stuck_jobs() {
         let pool = pool(2, 8);
-        let (gate, held) = hold(&pool);
-        let heeds = pool.job("Mill::heeds").run(|worker| { eventually(|| worker.is_cancelled()); });
+        let (gate, held) = occupy_thread(&pool);
+        let checks = pool.job("Mill::heeds").run(|worker| { eventually(|| worker.is_cancelled()); });
         eventually(|| pool.stats().running == 2);
         let queued = pool.run(|_| ());
         let report = pool.drain(Duration::from_millis(10)).await;
@@ -259,13 +259,13 @@ on_loops! {
         assert_eq!(report.stuck.len(), 1, "{report}");
         assert_eq!((report.stuck[0].method, report.stuck[0].pool.as_str()), ("closure", "test"));
         assert!(report.to_string().contains("on pool `test`"), "{report}");
-        for ended in [heeds.await.map(drop), queued.await, held.await.map(drop)] {
+        for ended in [checks.await.map(drop), queued.await, held.await.map(drop)] {
             assert!(matches!(ended, Err(Interrupted::Cancelled)));
         }
         gate.open();
     }
 
-    anywhere async fn o8_a_stuck_job_is_reported_with_the_crossing_that_it_waits_in() {
+    anywhere async fn o8_a_stuck_job_is_reported_with_the_location_where_it_waits() {
         let pool = pool(1, 8);
         let (inside, line) = (Arc::new(Gate::default()), line!() + 3);
         let mut host_not_polled = pool.job("Mill::waits").run({ let inside = inside.clone(); move |worker| {
@@ -292,7 +292,7 @@ on_loops! {
         });
     }
 
-    anywhere async fn o9_loop_and_pool_call_each_other_on_one_thread() {
+    anywhere async fn o9_nested_offloads_and_waits_complete_on_one_thread() {
         fn chain(pool: Pool, n: u32) -> BoxFuture<'static, Result<u32, Interrupted>> {
             Box::pin(async move {
                 if n == 0 { return Ok(0) }
@@ -304,7 +304,7 @@ on_loops! {
         assert!(matches!(chain(pool(1, 1), 80).await, Err(Interrupted::TooDeep)));
     }
 
-    anywhere async fn o9_two_pools_of_one_thread_each() {
+    anywhere async fn o9_nested_offloads_between_two_single_thread_pools_complete() {
         fn chain(a: Pool, b: Pool, n: u32) -> BoxFuture<'static, Result<u32, Interrupted>> {
             Box::pin(async move {
                 if n == 0 { return Ok(0) }
@@ -315,7 +315,7 @@ on_loops! {
         assert_eq!(chain(pool(1, 1), pool(1, 1), 60).await.unwrap(), 60);
     }
 
-    anywhere async fn o9_a_waiting_thread_runs_several_offloads_made_on_its_behalf() {
+    anywhere async fn o9_a_waiting_thread_runs_several_offloads_made_for_it() {
         let one = rejecting(1, 0, Overflow::Reject);
         let inner = one.clone();
         let sum = one.run(move |worker| async move {
@@ -337,7 +337,7 @@ on_loops! {
 
     // One `?` for a job, whatever it returns: what interrupts the wait comes as the job's own
     // error.
-    anywhere async fn o9_a_wait_for_an_offload_gives_what_an_await_gives() {
+    anywhere async fn o9_waiting_for_an_offload_returns_what_awaiting_it_returns() {
         let one = pool(1, 1);
         let inner = one.clone();
         let (plain, failed, panicked, late) = one.try_run(move |worker| {
@@ -352,27 +352,27 @@ on_loops! {
         assert_eq!(late.unwrap_err().0, Interrupted::Deadline.to_string());
     }
 
-    anywhere async fn o9_an_offload_lent_to_a_thread_that_never_waits_goes_back_to_the_queue() {
+    anywhere async fn o9_a_job_lent_to_a_thread_that_never_waits_returns_to_the_queue() {
         let one = pool(1, 1);
         let inner = one.clone();
         let offload = one.run(move |_| inner.run(|_| 7)).await.unwrap();
         assert_eq!(offload.await.unwrap(), 7);
     }
 
-    anywhere async fn o9_a_relay_of_jobs_is_no_descent() {
+    anywhere async fn o9_jobs_that_submit_their_successor_do_not_form_a_chain() {
         let one = pool(1, 1);
-        let (done, left) = (Arc::new(Gate::default()), Arc::new(AtomicUsize::new(500)));
-        fn next(pool: Pool, left: Arc<AtomicUsize>, done: Arc<Gate>) {
+        let (done, exited) = (Arc::new(Gate::default()), Arc::new(AtomicUsize::new(500)));
+        fn next(pool: Pool, exited: Arc<AtomicUsize>, done: Arc<Gate>) {
             let again = pool.clone();
             pool.run(move |_| {
-                if left.fetch_sub(1, SeqCst) == 1 { done.open() } else { next(again, left, done) }
+                if exited.fetch_sub(1, SeqCst) == 1 { done.open() } else { next(again, exited, done) }
             }).detach();
         }
-        next(one.clone(), left, done.clone());
+        next(one.clone(), exited, done.clone());
         assert!(done.pass());
     }
 
-    anywhere async fn idle_threads_leave_and_come_back_when_they_are_needed() {
+    anywhere async fn idle_threads_exit_and_restart_on_demand() {
         let pool = Pool::builder("lazy").threads(3).thread_keep_alive(Duration::from_millis(1)).build().unwrap();
         let ended = Arc::new(AtomicUsize::new(0));
         struct Count(Arc<AtomicUsize>);
@@ -386,27 +386,27 @@ on_loops! {
                 pool.run(move |_| { COUNT.with(|slot| slot.borrow_mut().get_or_insert_with(|| Count(ended)).0.clone()); inside.wait(); })
             }).collect();
             // A thread that was just leaving comes back with the next call.
-            let nudge = pool.clone();
-            eventually(|| { nudge.run(|_| ()).detach(); pool.stats().running + pool.stats().completed as usize >= 3 * round });
+            let wake = pool.clone();
+            eventually(|| { wake.run(|_| ()).detach(); pool.stats().running + pool.stats().completed as usize >= 3 * round });
             for offload in offloads { offload.await.unwrap(); }
             eventually(|| ended.load(SeqCst) >= 2 * round);
         }
     }
 
-    anywhere async fn o10_a_thread_that_cannot_be_had_is_an_error_at_build_time() {
+    anywhere async fn o10_a_failure_to_start_a_thread_is_an_error_at_build() {
         // No machine has the address space for this stack.
         let refused = Pool::builder("huge").threads(2).stack_size(usize::MAX / 4).build();
         assert!(refused.is_err());
     }
 
-    anywhere async fn o11_a_pool_stops_with_its_last_handle_and_what_is_queued_still_runs() {
+    anywhere async fn o11_dropping_the_last_handle_stops_the_pool_after_its_queued_jobs() {
         let one = pool(1, 8);
-        let (gate, held) = hold(&one);
+        let (gate, held) = occupy_thread(&one);
         let queued = one.run(|_| 5);
         let ended = Arc::new(Gate::default());
-        std::thread_local! { static TELL: std::cell::RefCell<Option<Tell>> = const { std::cell::RefCell::new(None) }; }
-        let tell = Tell(ended.clone());
-        let sets = one.run(move |_| TELL.with(|slot| *slot.borrow_mut() = Some(tell)));
+        std::thread_local! { static TELL: std::cell::RefCell<Option<OpenOnDrop>> = const { std::cell::RefCell::new(None) }; }
+        let guard = OpenOnDrop(ended.clone());
+        let sets = one.run(move |_| TELL.with(|slot| *slot.borrow_mut() = Some(guard)));
         drop(one);
         gate.open();
         held.await.unwrap();
@@ -415,10 +415,10 @@ on_loops! {
         assert!(ended.pass(), "the thread has ended");
     }
 
-    anywhere async fn o12_a_lane_keeps_its_jobs_in_order_while_others_run_beside_it() {
+    anywhere async fn o12_a_lane_keeps_its_jobs_in_order_while_other_jobs_run() {
         let pool = pool(3, 64);
         let (log, at_once) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));
-        let (gate, held) = hold(&pool);
+        let (gate, held) = occupy_thread(&pool);
         let offloads: Vec<_> = (0..60_u32).map(|n| {
             let (log, at_once, lane) = (log.clone(), at_once.clone(), n % 3);
             pool.job("lane").lane(&lane).run(move |_| {
@@ -439,7 +439,7 @@ on_loops! {
 
     anywhere async fn o12_a_cancelled_job_of_a_lane_does_not_block_it() {
         let pool = rejecting(1, 4, Overflow::Reject);
-        let (gate, held) = hold(&pool);
+        let (gate, held) = occupy_thread(&pool);
         let mut offloads: Vec<_> = (0..4).map(|n| pool.job("lane").lane("a").run(move |_| n)).collect();
         assert!(matches!(pool.job("lane").lane("a").run(|_| 0).await, Err(Interrupted::Full)), "those aside hold places");
         drop(offloads.remove(2));
@@ -454,24 +454,24 @@ on_loops! {
         assert!(pool.drain(LIMIT).await.is_clean());
     }
 
-    anywhere async fn o12_a_job_made_on_behalf_of_its_own_lane_does_not_wait_for_itself() {
+    anywhere async fn o12_a_nested_job_of_the_same_lane_does_not_deadlock() {
         let pool = pool(2, 8);
         let inner = pool.clone();
         let nested = pool.job("lane").lane(&1).run(move |worker| inner.job("lane").lane(&1).run(|_| 5).wait(worker).unwrap());
         assert_eq!(nested.await.unwrap(), 5);
     }
 
-    anywhere async fn o11_threads_end_after_the_last_job_of_a_lane() {
-        std::thread_local! { static TELL: std::cell::RefCell<Option<Tell>> = const { std::cell::RefCell::new(None) }; }
+    anywhere async fn o11_threads_exit_after_the_last_job_of_a_lane() {
+        std::thread_local! { static TELL: std::cell::RefCell<Option<OpenOnDrop>> = const { std::cell::RefCell::new(None) }; }
         for cancel in [false, true] {
             let pool = pool(2, 8);
             let ends: Vec<_> = (0..2).map(|_| Arc::new(Gate::default())).collect();
             let (gate, mut holds) = (Arc::new(Gate::default()), Vec::new());
             let both = Arc::new(std::sync::Barrier::new(2));
             for end in &ends {
-                let (tell, gate, both) = (Tell(end.clone()), gate.clone(), both.clone());
+                let (guard, gate, both) = (OpenOnDrop(end.clone()), gate.clone(), both.clone());
                 holds.push(pool.job("hold").lane(&holds.len()).run(move |_| {
-                    TELL.with(|slot| *slot.borrow_mut() = Some(tell));
+                    TELL.with(|slot| *slot.borrow_mut() = Some(guard));
                     both.wait();
                     gate.pass()
                 }));
@@ -486,7 +486,7 @@ on_loops! {
         }
     }
 
-    anywhere async fn o12_lanes_under_drops_lose_nothing() {
+    anywhere async fn o12_lanes_lose_no_job_when_offloads_are_dropped() {
         let pool = pool(2, 2);
         for round in 0..200_u32 {
             let offloads: Vec<_> = (0..8_u32).map(|n| pool.job("lane").lane(&(n % 2)).run(move |_| n)).collect();
@@ -507,7 +507,7 @@ on_loops! {
         offload.await.unwrap();
     }
 
-    anywhere async fn stress_no_wake_up_is_lost_with_a_fresh_pool_each_time() {
+    anywhere async fn stress_new_pools_lose_no_wake_up() {
         // The pattern that found tokio's lost spawn (tokio#8068): threads that are just about to
         // sleep for the first time.
         for round in 0..300_u32 {
@@ -546,7 +546,7 @@ on_loops! {
 }
 
 on_loops! {
-    async fn o9_what_loses_the_chain_ends_by_deadline_and_not_never() {
+    async fn o9_an_offload_that_lost_its_chain_ends_at_its_deadline() {
         let one = pool(1, 1);
         let inner = one.clone();
         let lost = one.job("lost").deadline(Duration::from_millis(50)).run(move |worker| async move {

@@ -11,7 +11,7 @@ use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use portcullis::{Interrupted, Offload, Overflow, Pool};
-use portcullis_tests::{Gate, LIMIT, eventually, hold, on_loops, poll_once};
+use portcullis_tests::{Gate, LIMIT, eventually, occupy_thread, on_loops, poll_once};
 
 /// Panics when it is dropped.
 struct Bomb;
@@ -55,9 +55,9 @@ fn answer<T>(offload: &mut Offload<T>, woken: &Woken) -> Result<T, Interrupted> 
 }
 
 #[test]
-fn o4_past_its_deadline_a_job_is_answered_though_its_captures_panic_when_they_are_dropped() {
+fn o4_a_job_past_its_deadline_returns_although_its_captures_panic_on_drop() {
     let pool = pool(4, Overflow::Wait);
-    let (gate, held) = hold(&pool);
+    let (gate, held) = occupy_thread(&pool);
     let bomb = Bomb;
     let mut queued = pool.job("bomb").deadline(Duration::from_millis(50)).run(move |_| drop(bomb));
     let woken = wait_for(&mut queued);
@@ -67,21 +67,21 @@ fn o4_past_its_deadline_a_job_is_answered_though_its_captures_panic_when_they_ar
 }
 
 /// Holds whoever drops it until the gate opens.
-struct Sluggish(Arc<Gate>);
+struct BlockingDrop(Arc<Gate>);
 
-impl Drop for Sluggish {
+impl Drop for BlockingDrop {
     fn drop(&mut self) {
         assert!(self.0.pass());
     }
 }
 
 /// Holds whoever wakes it until the gate opens.
-struct Stubborn {
+struct BlockingWaker {
     woken: Gate,
     gate: Arc<Gate>,
 }
 
-impl Wake for Stubborn {
+impl Wake for BlockingWaker {
     fn wake(self: Arc<Self>) {
         self.woken.open();
         assert!(self.gate.pass());
@@ -89,22 +89,24 @@ impl Wake for Stubborn {
 }
 
 #[test]
-fn o4_a_drop_or_a_waker_that_takes_long_holds_up_no_other_deadline() {
+fn o4_a_slow_drop_or_waker_delays_no_other_deadline() {
     let pool = pool(16, Overflow::Wait);
-    let (held_gate, held) = hold(&pool);
+    let (held_gate, held) = occupy_thread(&pool);
     let gate = Arc::new(Gate::default());
     let short = Duration::from_millis(20);
     // Several at once: each holds a thread of its own.
     let slow: Vec<_> = (0..4)
         .map(|_| {
-            let sluggish = Sluggish(Arc::clone(&gate));
-            pool.job("slow").deadline(short).run(move |_| drop(sluggish))
+            let blocking_drop = BlockingDrop(Arc::clone(&gate));
+            pool.job("slow").deadline(short).run(move |_| drop(blocking_drop))
         })
         .collect();
-    let mut stubborn = pool.job("stubborn").deadline(short).run(|_| ());
-    let waker = Arc::new(Stubborn { woken: Gate::default(), gate: Arc::clone(&gate) });
+    let mut blocking_waker = pool.job("stubborn").deadline(short).run(|_| ());
+    let waker = Arc::new(BlockingWaker { woken: Gate::default(), gate: Arc::clone(&gate) });
     assert!(
-        Pin::new(&mut stubborn).poll(&mut Context::from_waker(&Waker::from(Arc::clone(&waker)))).is_pending()
+        Pin::new(&mut blocking_waker)
+            .poll(&mut Context::from_waker(&Waker::from(Arc::clone(&waker))))
+            .is_pending()
     );
     for _ in 0..3 {
         let mut timed = pool.job("timed").deadline(short).run(|_| ());
@@ -124,9 +126,9 @@ fn o4_a_drop_or_a_waker_that_takes_long_holds_up_no_other_deadline() {
 }
 
 #[test]
-fn o2_a_shed_job_is_answered_and_its_captures_panic_into_nobody_elses_call() {
+fn o2_a_shed_job_returns_and_its_panicking_captures_reach_no_other_call() {
     let pool = pool(1, Overflow::ShedOldest);
-    let (gate, _held) = hold(&pool);
+    let (gate, _held) = occupy_thread(&pool);
     let bomb = Bomb;
     let mut oldest = pool.run(move |_| drop(bomb));
     let woken = wait_for(&mut oldest);
@@ -137,9 +139,9 @@ fn o2_a_shed_job_is_answered_and_its_captures_panic_into_nobody_elses_call() {
 }
 
 on_loops! {
-    anywhere async fn o8_a_drain_goes_on_after_a_drop_that_panics() {
+    anywhere async fn o8_a_drain_continues_after_a_panicking_drop() {
         let pool = pool(4, Overflow::Wait);
-        let (gate, _held) = hold(&pool);
+        let (gate, _held) = occupy_thread(&pool);
         let bomb = Bomb;
         let jobs = [pool.run(move |_| drop(bomb)), pool.run(|_| ())];
         let report = pool.drain(Duration::ZERO).await;
@@ -150,9 +152,9 @@ on_loops! {
         gate.open();
     }
 
-    anywhere async fn o8_a_drain_may_take_for_ever() {
+    anywhere async fn o8_a_drain_accepts_an_unlimited_timeout() {
         let pool = pool(4, Overflow::Wait);
-        let (gate, held) = hold(&pool);
+        let (gate, held) = occupy_thread(&pool);
         held.detach();
         let mut draining = Box::pin(pool.drain(Duration::MAX));
         assert!(poll_once(&mut draining).is_pending());
@@ -172,10 +174,10 @@ impl Wake for Refuses {
 }
 
 #[test]
-fn o5_a_waker_that_panics_ends_no_thread() {
+fn o5_a_panicking_waker_ends_no_thread() {
     let pool = pool(4, Overflow::Wait);
     for round in 0..3 {
-        let (gate, held) = hold(&pool);
+        let (gate, held) = occupy_thread(&pool);
         let mut offload = pool.run(move |_| round);
         let refuses = Arc::new(Refuses::default());
         let waker = Waker::from(Arc::clone(&refuses));
@@ -194,9 +196,9 @@ portcullis::context! {
 }
 
 #[test]
-fn o5_a_context_value_that_panics_when_it_is_dropped_ends_no_thread() {
+fn o5_a_context_value_that_panics_on_drop_ends_no_thread() {
     let pool = pool(4, Overflow::Wait);
-    let (gate, held) = hold(&pool);
+    let (gate, held) = occupy_thread(&pool);
     // The job is the last to hold it.
     let value = Arc::new(Bomb);
     let weak = Arc::downgrade(&value);
@@ -208,7 +210,7 @@ fn o5_a_context_value_that_panics_when_it_is_dropped_ends_no_thread() {
 }
 
 #[test]
-fn o12_a_threads_value_that_panics_when_it_is_dropped_costs_no_thread() {
+fn o12_a_thread_state_that_panics_on_drop_loses_no_thread() {
     let made = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&made);
     // Without a spin: on a crowded machine a thread that spins is found by the next job, and never
@@ -243,7 +245,7 @@ fn o12_a_threads_value_that_panics_when_it_is_dropped_costs_no_thread() {
 
 /// A task of an executor whose wakers own their tasks: the last waker drops the task.
 struct Task {
-    looks_at: Pool,
+    watched: Pool,
     holds: Mutex<Option<Offload<()>>>,
 }
 
@@ -254,26 +256,26 @@ impl Wake for Task {
 impl Drop for Task {
     fn drop(&mut self) {
         // What a drop may do: look at the pool's jobs, and give up its own.
-        assert!(!self.looks_at.running_jobs().is_empty());
+        assert!(!self.watched.running_jobs().is_empty());
         drop(self.holds.lock().unwrap().take());
     }
 }
 
 #[test]
-fn o3_an_offload_that_goes_to_another_task_may_be_the_end_of_the_first() {
+fn o3_moving_an_offload_to_another_task_may_drop_the_first_task() {
     let pool = Pool::builder("test").threads(2).build().unwrap();
-    let (gate, held) = hold(&pool);
-    let (gate2, mut offload) = hold(&pool);
-    let task = Task { looks_at: pool.clone(), holds: Mutex::new(Some(pool.run(|_| ()))) };
+    let (gate, held) = occupy_thread(&pool);
+    let (gate2, mut offload) = occupy_thread(&pool);
+    let task = Task { watched: pool.clone(), holds: Mutex::new(Some(pool.run(|_| ()))) };
     let waker = Waker::from(Arc::new(task));
     assert!(Pin::new(&mut offload).poll(&mut Context::from_waker(&waker)).is_pending());
     drop(waker);
-    let (tell, told) = std::sync::mpsc::channel();
+    let (tx, rx) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let pending = poll_once(&mut offload).is_pending();
-        let _ = tell.send((pending, offload));
+        let _ = tx.send((pending, offload));
     });
-    let (pending, offload) = told.recv_timeout(LIMIT).expect("no deadlock");
+    let (pending, offload) = rx.recv_timeout(LIMIT).expect("no deadlock");
     assert!(pending);
     gate.open();
     gate2.open();
@@ -282,7 +284,7 @@ fn o3_an_offload_that_goes_to_another_task_may_be_the_end_of_the_first() {
 }
 
 #[test]
-fn o2_a_queue_without_an_end_is_one_that_is_never_full() {
+fn o2_a_queue_of_usize_max_is_never_full() {
     for overflow in [Overflow::Wait, Overflow::Reject, Overflow::ShedOldest] {
         let pool = Pool::builder("endless")
             .threads(2)
@@ -290,7 +292,7 @@ fn o2_a_queue_without_an_end_is_one_that_is_never_full() {
             .overflow(overflow)
             .build()
             .unwrap();
-        let (gate, held) = hold(&pool);
+        let (gate, held) = occupy_thread(&pool);
         let jobs: Vec<_> = (0..100).map(|n| pool.run(move |_| n)).collect();
         assert_eq!(pool.stats().waiting_for_capacity, 0);
         let again = pool.clone();
@@ -306,7 +308,7 @@ fn o2_a_queue_without_an_end_is_one_that_is_never_full() {
 }
 
 #[test]
-fn o10_what_no_system_has_is_an_error_at_build_time() {
+fn o10_impossible_settings_are_errors_at_build() {
     let kind = |builder: portcullis::PoolBuilder| builder.build().unwrap_err().kind();
     assert_eq!(kind(Pool::builder("many").threads(usize::MAX)), std::io::ErrorKind::InvalidInput);
     assert_eq!(kind(Pool::builder("no\0name")), std::io::ErrorKind::InvalidInput);
@@ -314,7 +316,7 @@ fn o10_what_no_system_has_is_an_error_at_build_time() {
 }
 
 /// Each job sets a value for the next.
-fn relay(pool: Pool, left: u32, end: Arc<Gate>) {
+fn submit_next(pool: Pool, left: u32, end: Arc<Gate>) {
     if left == 0 {
         return end.open();
     }
@@ -322,25 +324,25 @@ fn relay(pool: Pool, left: u32, end: Arc<Gate>) {
     SERIAL.sync_scope(left, || {
         pool.run(move |_| {
             assert_eq!(SERIAL.get(), Some(left));
-            relay(again, left - 1, end);
+            submit_next(again, left - 1, end);
         })
         .detach();
     });
 }
 
 #[test]
-fn o6_a_relay_of_jobs_keeps_only_the_values_that_are_set_last() {
+fn o6_a_chain_of_jobs_keeps_only_the_latest_context_values() {
     let pool = pool(4, Overflow::Wait);
     let (token, end) = (Arc::new(()), Arc::new(Gate::default()));
     // Beside the one that every job sets anew, one that stays.
-    TOKEN.sync_scope(Arc::clone(&token), || relay(pool.clone(), 100_000, Arc::clone(&end)));
+    TOKEN.sync_scope(Arc::clone(&token), || submit_next(pool.clone(), 100_000, Arc::clone(&end)));
     assert!(end.pass());
     drop(pool);
     eventually(|| Arc::strong_count(&token) == 1);
 }
 
 #[test]
-fn o12_jobs_that_are_given_up_behind_a_long_one_leave_nothing_behind() {
+fn o12_cancelled_jobs_of_a_blocked_lane_leak_nothing() {
     let pool = pool(4, Overflow::Wait);
     let gate = Arc::new(Gate::default());
     let passes = Arc::clone(&gate);
@@ -362,51 +364,51 @@ fn o12_jobs_that_are_given_up_behind_a_long_one_leave_nothing_behind() {
 }
 
 /// A task whose drop looks, or whatever it does.
-struct Looks(Box<dyn Fn() + Send + Sync>);
+struct RunOnDrop(Box<dyn Fn() + Send + Sync>);
 
-impl Wake for Looks {
+impl Wake for RunOnDrop {
     fn wake(self: Arc<Self>) {}
 }
 
-impl Drop for Looks {
+impl Drop for RunOnDrop {
     fn drop(&mut self) {
         (self.0)();
     }
 }
 
-/// Polls `future` in a task that `looks` when it goes, then in another: the first goes when the
+/// Polls `future` in a task that `on_drop` when it goes, then in another: the first goes when the
 /// second comes.
-fn handed_on<F: Future + Unpin + Send + 'static>(
+fn poll_in_two_tasks<F: Future + Unpin + Send + 'static>(
     mut future: F,
-    looks: impl Fn() + Send + Sync + 'static,
+    on_drop: impl Fn() + Send + Sync + 'static,
 ) -> F {
-    let waker = Waker::from(Arc::new(Looks(Box::new(looks))));
+    let waker = Waker::from(Arc::new(RunOnDrop(Box::new(on_drop))));
     assert!(Pin::new(&mut future).poll(&mut Context::from_waker(&waker)).is_pending());
     drop(waker);
-    let (tell, told) = std::sync::mpsc::channel();
+    let (tx, rx) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         assert!(poll_once(&mut future).is_pending());
-        let _ = tell.send(future);
+        let _ = tx.send(future);
     });
-    told.recv_timeout(LIMIT).expect("no deadlock")
+    rx.recv_timeout(LIMIT).expect("no deadlock")
 }
 
 on_loops! {
-    async fn p3_a_task_that_is_waited_for_elsewhere_may_be_the_end_of_who_waited_first() {
+    async fn p3_moving_a_portal_task_may_drop_the_task_that_awaited_it() {
         let portal = portcullis::Portal::current().unwrap();
         let task = portal.spawn(std::future::pending::<()>());
         let cancel_handle = task.cancel_handle();
-        let looks = cancel_handle.clone();
-        let task = handed_on(task, move || assert!(!looks.is_finished()));
+        let on_drop = cancel_handle.clone();
+        let task = poll_in_two_tasks(task, move || assert!(!on_drop.is_finished()));
         assert!(cancel_handle.cancel());
         assert!(matches!(task.await, Err(Interrupted::Cancelled)));
     }
 
-    async fn a_receiver_that_goes_to_another_task_may_be_the_end_of_the_first() {
+    async fn moving_a_receiver_may_drop_the_task_that_awaited_it() {
         let (sender, mut receiver) = portcullis::channel::<u32>(1);
-        let looks = sender.clone();
-        let next = handed_on(Box::pin(async move { receiver.recv().await }), move || {
-            assert!(!looks.is_closed());
+        let on_drop = sender.clone();
+        let next = poll_in_two_tasks(Box::pin(async move { receiver.recv().await }), move || {
+            assert!(!on_drop.is_closed());
         });
         drop(sender);
         drop(next);
@@ -414,7 +416,7 @@ on_loops! {
 }
 
 #[test]
-fn o5_a_job_that_enters_a_runtime_and_never_leaves_it_ends_no_thread() {
+fn o5_a_job_that_leaks_a_runtime_guard_ends_no_thread() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (mine, other) = (runtime(), runtime());
     let pool = pool(4, Overflow::Wait);
@@ -429,7 +431,7 @@ fn o5_a_job_that_enters_a_runtime_and_never_leaves_it_ends_no_thread() {
 }
 
 #[test]
-fn o11_the_shared_pool_stands_any_environment() {
+fn o11_the_shared_pool_ignores_invalid_environment_variables() {
     const CHILD: &str = "PORTCULLIS_TESTS_CHILD";
     if std::env::var_os(CHILD).is_some() {
         assert_eq!(futures::executor::block_on(Pool::shared().run(|_| 7)).unwrap(), 7);
@@ -438,7 +440,7 @@ fn o11_the_shared_pool_stands_any_environment() {
     let most = usize::MAX.to_string();
     for (threads, queue) in [("0", "0"), ("-1", "many"), (most.as_str(), most.as_str()), (" 3 ", "1e9")] {
         let child = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "o11_the_shared_pool_stands_any_environment"])
+            .args(["--exact", "o11_the_shared_pool_ignores_invalid_environment_variables"])
             .env(CHILD, "yes")
             .env("PORTCULLIS_SHARED_THREADS", threads)
             .env("PORTCULLIS_SHARED_QUEUE", queue)

@@ -10,17 +10,17 @@ use std::task::Poll;
 use std::time::Duration;
 
 use portcullis::{Interrupted, Pool, Wait};
-use portcullis_tests::{Gate, LIMIT, Tell, eventually, on_loops, poll_once};
+use portcullis_tests::{Gate, LIMIT, OpenOnDrop, eventually, on_loops, poll_once};
 
 fn pool() -> Pool {
     Pool::builder("test").threads(2).queue_capacity(16).build().expect("threads")
 }
 
 /// Yields once to the loop.
-async fn turn() {
-    let mut turned = false;
+async fn yield_once() {
+    let mut yielded = false;
     poll_fn(|cx| {
-        if std::mem::replace(&mut turned, true) {
+        if std::mem::replace(&mut yielded, true) {
             return Poll::Ready(());
         }
         cx.waker().wake_by_ref();
@@ -47,7 +47,7 @@ on_loops! {
     anywhere async fn p1_wait_executes_inside_the_task_that_awaits_the_offload() {
         let offload = pool().run(|worker| {
             let here = IN_TASK.get();
-            let there = async { turn().await; (IN_TASK.get(), std::thread::current().id()) }.wait(worker).unwrap();
+            let there = async { yield_once().await; (IN_TASK.get(), std::thread::current().id()) }.wait(worker).unwrap();
             let called = worker.call(|| IN_TASK.get()).unwrap();
             assert_ne!(there.1, std::thread::current().id());
             (here, there.0, called)
@@ -56,7 +56,7 @@ on_loops! {
     }
 
     anywhere async fn p1_a_thousand_calls_of_one_job() {
-        let sum = pool().run(|worker| (0..1000_u64).map(|n| async move { turn().await; n }.wait(worker).unwrap()).sum::<u64>());
+        let sum = pool().run(|worker| (0..1000_u64).map(|n| async move { yield_once().await; n }.wait(worker).unwrap()).sum::<u64>());
         assert_eq!(sum.await.unwrap(), 499_500);
     }
 
@@ -64,9 +64,9 @@ on_loops! {
         let (inside, ended) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
         let (inside2, ended2) = (inside.clone(), ended.clone());
         let polled_dropped = Arc::new(Gate::default());
-        let tell = Tell(polled_dropped.clone());
+        let guard = OpenOnDrop(polled_dropped.clone());
         let mut offload = pool().run(move |worker| {
-            let end = async move { let _tell = tell; inside2.open(); pending::<()>().await }.wait(worker);
+            let end = async move { let _guard = guard; inside2.open(); pending::<()>().await }.wait(worker);
             assert!(matches!(end, Err(Interrupted::Abandoned)), "{end:?}");
             assert!(matches!(worker.call(|| ()), Err(Interrupted::Abandoned)));
             ended2.open();
@@ -103,7 +103,7 @@ on_loops! {
 
     anywhere async fn p2_a_panic_in_the_future_comes_back_and_not_into_the_loop() {
         let survived = pool().run(|worker| {
-            let Err(Interrupted::Panicked(panic)) = async { turn().await; panic!("on the loop") }.wait(worker) else { return false };
+            let Err(Interrupted::Panicked(panic)) = async { yield_once().await; panic!("on the loop") }.wait(worker) else { return false };
             let Err(Interrupted::Panicked(call)) = worker.call(|| panic!("in a call")) else { return false };
             panic.message() == "on the loop" && call.message() == "in a call" && worker.call(|| 1).is_ok()
         });
@@ -182,7 +182,7 @@ on_loops! {
     async fn p3_spawned_tasks_run_outlive_the_job_and_give_their_results() {
         let (gate, log) = (Arc::new(Gate::default()), Arc::new(AtomicUsize::new(0)));
         let task = pool().run({ let (gate, log) = (gate.clone(), log.clone()); move |worker| {
-            let quick = worker.spawn(async { turn().await; 5 });
+            let quick = worker.spawn(async { yield_once().await; 5 });
             assert_eq!(quick.wait(worker).unwrap().unwrap(), 5);
             worker.spawn(async move { while !gate.is_open() { tokio::task::yield_now().await } log.fetch_add(1, SeqCst) })
         }}).await.unwrap();
@@ -202,9 +202,9 @@ on_loops! {
 
     async fn p3_cancel_at_any_time_before_completion_and_whoever_waits_is_told() {
         let dropped = Arc::new(Gate::default());
-        let tell = Tell(dropped.clone());
+        let guard = OpenOnDrop(dropped.clone());
         let end = pool().run(move |worker| {
-            let task = worker.spawn(async move { let _tell = tell; pending::<()>().await });
+            let task = worker.spawn(async move { let _guard = guard; pending::<()>().await });
             let done = worker.spawn(async { 3 });
             worker.call(|| ()).unwrap();
             eventually(|| done.is_finished());
@@ -247,7 +247,7 @@ on_loops! {
         let done = Arc::new(tokio::sync::Notify::new());
         let done2 = done.clone();
         pool().run(move |worker| {
-            assert_eq!(async { turn().await; 4 }.wait(worker).unwrap(), 4);
+            assert_eq!(async { yield_once().await; 4 }.wait(worker).unwrap(), 4);
             assert_eq!(worker.call(|| 5).unwrap(), 5);
             worker.call_soon(move || done2.notify_one()).unwrap();
         }).detach();
@@ -305,7 +305,7 @@ on_loops! {
         let (tell, told) = tokio::sync::oneshot::channel();
         std::thread::spawn(move || {
             let entered = portal.enter_thread(|worker| {
-                let waited = async { turn().await; 1 }.wait(worker).unwrap();
+                let waited = async { yield_once().await; 1 }.wait(worker).unwrap();
                 let called = portal.call(worker, || 2).unwrap();
                 let by_worker = worker.call(|| 3).unwrap();
                 let spawned = portal.spawn(async { 4 }).wait(worker).unwrap().unwrap();

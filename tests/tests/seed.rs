@@ -132,13 +132,13 @@ impl Demo {
 
     #[blocking(pool = self.pool)]
     fn call_async(&self, worker: &Worker) -> Result<(String, Option<tokio::task::Id>), Interrupted> {
-        let task = self.turn().wait(worker)?;
+        let task = self.yield_once().wait(worker)?;
         assert_eq!(task, worker.call(tokio::task::try_id)?);
         Ok((this_thread(), task))
     }
 
     /// Has really to wait on the loop: for the test.
-    async fn turn(&self) -> Option<tokio::task::Id> {
+    async fn yield_once(&self) -> Option<tokio::task::Id> {
         self.started.fetch_add(1, SeqCst);
         self.turns[0].notified().await;
         tokio::task::try_id()
@@ -169,13 +169,13 @@ impl Demo {
     }
 
     async fn long_running_task(&self, index: usize) -> String {
-        struct Tell<'a>(&'a AtomicBool);
-        impl Drop for Tell<'_> {
+        struct OpenOnDrop<'a>(&'a AtomicBool);
+        impl Drop for OpenOnDrop<'_> {
             fn drop(&mut self) {
                 self.0.store(true, SeqCst);
             }
         }
-        let _tell = Tell(&self.dropped[index]);
+        let _guard = OpenOnDrop(&self.dropped[index]);
         self.started.fetch_add(1, SeqCst);
         self.turns[index].notified().await;
         format!("task {index}")
@@ -247,7 +247,7 @@ impl BySession {
 }
 
 /// A server of one of them, on a free port.
-struct Served<C> {
+struct TestServer<C> {
     demo: Arc<Demo>,
     codec: C,
     addr: SocketAddr,
@@ -255,7 +255,7 @@ struct Served<C> {
     serving: JoinHandle<io::Result<StopReport>>,
 }
 
-impl<C: Codec<Request, Response> + Codec<Response, Request>> Served<C> {
+impl<C: Codec<Request, Response> + Codec<Response, Request>> TestServer<C> {
     fn start<S: Service<Request = Request, Response = Response>>(
         demo: &Arc<Demo>,
         service: S,
@@ -271,7 +271,7 @@ impl<C: Codec<Request, Response> + Codec<Response, Request>> Served<C> {
     }
 
     /// Clients that have sent `request`, and are not answered yet.
-    async fn asking<const N: usize>(
+    async fn clients_awaiting<const N: usize>(
         &self,
         request: impl Fn() -> Request,
     ) -> Vec<Client<Request, Response, C>> {
@@ -310,12 +310,12 @@ macro_rules! scenarios {
             on_loops! {
                 async fn request() {
                     let demo = Demo::new($threads);
-                    let $served = Served::start(&demo, ByRequest(Arc::clone(&demo)), LengthPrefixed::<Postcard>::new());
+                    let $served = TestServer::start(&demo, ByRequest(Arc::clone(&demo)), LengthPrefixed::<Postcard>::new());
                     $body
                 }
                 async fn session() {
                     let demo = Demo::new($threads);
-                    let $served = Served::start(&demo, BySession(Arc::clone(&demo)), JsonLines::new());
+                    let $served = TestServer::start(&demo, BySession(Arc::clone(&demo)), JsonLines::new());
                     $body
                 }
             }
@@ -324,26 +324,26 @@ macro_rules! scenarios {
 }
 
 scenarios! {
-    async fn a_blocking_function_runs_in_the_shared_pool_and_the_loop_goes_on(served: 1 threads) {
-        let mut asking = served.asking::<1>(|| Request::SharedPool).await;
+    async fn a_blocking_function_runs_on_the_shared_pool_without_blocking_the_loop(served: 1 threads) {
+        let mut clients_awaiting = served.clients_awaiting::<1>(|| Request::SharedPool).await;
         until(|| served.demo.inside.load(SeqCst) == 1).await;
         // Were it on the loop, nobody would be answered now.
         assert_eq!(served.client().await.call(Request::Ping).await.unwrap(), Response::Pong);
         assert_eq!(served.demo.inside.load(SeqCst), 1);
         served.demo.gate.open();
-        let Response::RanOn { thread } = answer(&mut asking[0]).await else { panic!("another answer") };
+        let Response::RanOn { thread } = answer(&mut clients_awaiting[0]).await else { panic!("another answer") };
         assert!(thread.starts_with("shared-"), "{thread}");
         assert!(served.stop().await.is_clean());
         assert_eq!(Pool::shared().run(|_| 1).await.unwrap(), 1, "the shared pool is nobody's to stop");
     }
 
     async fn a_pool_of_four_threads_runs_four_at_once_and_stops_with_the_server(served: 4 threads) {
-        let mut asking = served.asking::<5>(|| Request::OwnPool).await;
+        let mut clients_awaiting = served.clients_awaiting::<5>(|| Request::OwnPool).await;
         let stats = || served.demo.pool.stats();
         until(|| served.demo.inside.load(SeqCst) == 4 && stats().queued == 1).await;
         served.demo.gate.open();
         let mut threads = BTreeSet::new();
-        for client in &mut asking {
+        for client in &mut clients_awaiting {
             let Response::RanOn { thread } = answer(client).await else { panic!("another answer") };
             threads.insert(thread);
         }
@@ -356,24 +356,24 @@ scenarios! {
         assert!(matches!(pool.run(|_| ()).await, Err(Interrupted::Closed)));
     }
 
-    async fn a_worker_calls_async_code_in_the_task_of_its_handler(served: 1 threads) {
-        let mut asking = served.asking::<1>(|| Request::CallAsync).await;
+    async fn a_worker_runs_async_code_in_the_task_of_its_handler(served: 1 threads) {
+        let mut clients_awaiting = served.clients_awaiting::<1>(|| Request::CallAsync).await;
         until(|| served.demo.started.load(SeqCst) == 1).await;
         // The thread waits, the loop does not.
         assert_eq!(served.client().await.call(Request::Ping).await.unwrap(), Response::Pong);
         assert_eq!(served.demo.pool.stats().running, 1);
         served.demo.turns[0].notify_one();
         let expected = Response::CalledFrom { thread: "own-0".to_owned(), in_the_task_of_the_handler: true };
-        assert_eq!(answer(&mut asking[0]).await, expected);
+        assert_eq!(answer(&mut clients_awaiting[0]).await, expected);
         assert!(served.stop().await.is_clean());
     }
 
-    async fn a_detached_thread_sets_an_event_on_the_loop(served: 1 threads) {
-        let mut asking = served.asking::<1>(|| Request::SetEvent).await;
+    async fn a_detached_job_sets_an_event_on_the_loop(served: 1 threads) {
+        let mut clients_awaiting = served.clients_awaiting::<1>(|| Request::SetEvent).await;
         until(|| served.demo.inside.load(SeqCst) == 1).await;
         assert_eq!(*served.demo.event_set_on.lock().unwrap(), None);
         served.demo.gate.open();
-        assert_eq!(answer(&mut asking[0]).await, Response::EventSet);
+        assert_eq!(answer(&mut clients_awaiting[0]).await, Response::EventSet);
         let demo = Arc::clone(&served.demo);
         assert!(served.stop().await.is_clean());
         // The stop has waited for the job, which nobody else did.
@@ -381,8 +381,8 @@ scenarios! {
         assert!(!set_on.starts_with("own-"), "{set_on} is no thread of the loop");
     }
 
-    async fn tasks_of_a_worker_come_as_they_complete_and_one_is_cancelled(served: 1 threads) {
-        let mut asking = served.asking::<1>(|| Request::SpawnTasks).await;
+    async fn a_workers_tasks_are_returned_as_they_complete_and_one_is_cancelled(served: 1 threads) {
+        let mut clients_awaiting = served.clients_awaiting::<1>(|| Request::SpawnTasks).await;
         let demo = &served.demo;
         until(|| demo.started.load(SeqCst) == 4).await;
         demo.gate.open();
@@ -394,13 +394,13 @@ scenarios! {
         }
         let expected = [(2, "cancelled"), (3, "task 3"), (0, "task 0"), (1, "task 1")];
         let expected = expected.map(|(place, text)| (place, text.to_owned())).to_vec();
-        assert_eq!(answer(&mut asking[0]).await, Response::Results(expected));
+        assert_eq!(answer(&mut clients_awaiting[0]).await, Response::Results(expected));
         assert!(served.stop().await.is_clean());
     }
 
     /// The guide's pattern hangs here (H1 and H3 of its review).
-    async fn a_stop_ends_though_a_thread_waits_for_the_loop(served: 1 threads) {
-        let _asking = served.asking::<1>(|| Request::WaitForever).await;
+    async fn a_stop_ends_although_a_thread_waits_for_the_loop(served: 1 threads) {
+        let _asking = served.clients_awaiting::<1>(|| Request::WaitForever).await;
         until(|| served.demo.inside.load(SeqCst) == 1).await;
         served.handle.stop_within(Duration::from_millis(10));
         let demo = Arc::clone(&served.demo);
@@ -411,7 +411,7 @@ scenarios! {
         assert!(matches!(why, Some(Interrupted::Abandoned | Interrupted::Cancelled)), "{why:?}");
     }
 
-    async fn quickstart_corrupt_input_is_answered_and_the_session_lives_on(served: 1 threads) {
+    async fn quickstart_corrupt_input_is_answered_and_the_session_continues(served: 1 threads) {
         served.demo.gate.open();
         let mut client = served.client().await;
         let good = |serial| Response::Parsed { serial, text: "fine".to_owned() };
@@ -422,9 +422,9 @@ scenarios! {
         assert!(served.stop().await.is_clean());
     }
 
-    async fn quickstart_the_loop_answers_while_the_pool_is_saturated(served: 2 threads) {
+    async fn quickstart_the_loop_responds_while_the_pool_is_saturated(served: 2 threads) {
         let mut pinging = served.client().await;
-        let mut asking = served.asking::<4>(|| Request::Parse(b"text".to_vec())).await;
+        let mut clients_awaiting = served.clients_awaiting::<4>(|| Request::Parse(b"text".to_vec())).await;
         let stats = || served.demo.pool.stats();
         until(|| (stats().running, stats().queued, stats().waiting_for_capacity) == (2, 1, 1)).await;
         for _ in 0..100 {
@@ -433,7 +433,7 @@ scenarios! {
         assert_eq!((stats().running, stats().queued, stats().waiting_for_capacity), (2, 1, 1), "nothing has moved meanwhile");
         served.demo.gate.open();
         let mut serials = BTreeSet::new();
-        for client in &mut asking {
+        for client in &mut clients_awaiting {
             let Response::Parsed { serial, .. } = answer(client).await else { panic!("another answer") };
             serials.insert(serial);
         }
@@ -443,12 +443,12 @@ scenarios! {
 }
 
 on_loops! {
-    async fn a_client_that_leaves_ends_the_wait_of_its_thread() {
+    async fn a_disconnected_client_ends_the_wait_of_its_thread() {
         let demo = Demo::new(1);
-        let served = Served::start(&demo, BySession(Arc::clone(&demo)), JsonLines::new());
-        let asking = served.asking::<1>(|| Request::WaitForever).await;
+        let served = TestServer::start(&demo, BySession(Arc::clone(&demo)), JsonLines::new());
+        let clients_awaiting = served.clients_awaiting::<1>(|| Request::WaitForever).await;
         until(|| demo.inside.load(SeqCst) == 1).await;
-        drop(asking);
+        drop(clients_awaiting);
         until(|| demo.wait_ended_with.lock().unwrap().is_some()).await;
         let why = demo.wait_ended_with.lock().unwrap().take();
         assert!(matches!(why, Some(Interrupted::Abandoned | Interrupted::Cancelled)), "{why:?}");

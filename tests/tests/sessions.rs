@@ -13,36 +13,36 @@ use std::time::Duration;
 use portcullis::codec::Codec;
 use portcullis::prelude::*;
 use portcullis::{LengthPrefixed, Postcard, Service, Transport, TrySendError};
-use portcullis_tests::served::{self, Served, line};
-use portcullis_tests::{Gate, LIMIT, Tell, on_loops, poll_once, wait};
+use portcullis_tests::served::{self, TestServer, line};
+use portcullis_tests::{Gate, LIMIT, OpenOnDrop, on_loops, poll_once, wait};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-async fn serve<S: Service, C: Codec<S::Request, S::Response>>(service: &Arc<S>, codec: C) -> Served {
+async fn serve<S: Service, C: Codec<S::Request, S::Response>>(service: &Arc<S>, codec: C) -> TestServer {
     let server = Server::new(Arc::clone(service)).codec(codec).max_queued_responses(64);
-    Served::new(server.bind("127.0.0.1:0").unwrap()).await
+    TestServer::new(server.bind("127.0.0.1:0").unwrap()).await
 }
 
 /// All that comes back for `bytes`, up to the session's end.
-async fn all(server: &Served, bytes: &[u8]) -> String {
+async fn all(server: &TestServer, bytes: &[u8]) -> String {
     let mut stream = server.connect().await;
     stream.write_all(bytes).await.unwrap();
-    rest(&mut stream).await
+    read_rest(&mut stream).await
 }
 
-async fn say(stream: &mut TcpStream, text: &str) {
+async fn send_line(stream: &mut TcpStream, text: &str) {
     stream.write_all(format!("{text}\n").as_bytes()).await.unwrap();
 }
 
-async fn rest(stream: &mut TcpStream) -> String {
-    String::from_utf8(served::rest(stream).await).unwrap()
+async fn read_rest(stream: &mut TcpStream) -> String {
+    String::from_utf8(served::read_remaining(stream).await).unwrap()
 }
 
 /// A linear session that does as its lines say; one run of its handler takes lines up to `return`.
 #[derive(Default)]
-struct Guide {
+struct Commands {
     /// Asks for nothing in its first run.
     mute: bool,
     runs: AtomicUsize,
@@ -53,7 +53,7 @@ struct Guide {
     dropped: Arc<Gate>,
 }
 
-impl Guide {
+impl Commands {
     async fn end(&self, count: usize) -> Reason {
         wait(|| self.ended.lock().unwrap().len() == count).await;
         self.ended.lock().unwrap()[count - 1].clone()
@@ -61,7 +61,7 @@ impl Guide {
 }
 
 #[service]
-impl Guide {
+impl Commands {
     #[session]
     async fn talk(&self, session: &mut Session<String, String>) -> Result<(), String> {
         let run = self.runs.fetch_add(1, SeqCst);
@@ -86,13 +86,13 @@ impl Guide {
                 }
                 Err(error) => return Err(format!("waiting: {error}")),
             };
-            let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));
+            let (word, read_rest) = line.split_once(' ').unwrap_or((&line, ""));
             let answer = match word {
                 "return" => return Ok(()),
-                "fail" => return Err(rest.into()),
+                "fail" => return Err(read_rest.into()),
                 "run" => run.to_string(),
                 "patience" => {
-                    let limit = Duration::from_millis(rest.parse().unwrap());
+                    let limit = Duration::from_millis(read_rest.parse().unwrap());
                     match session.next_timeout(limit).await {
                         Ok(line) => format!("in time: {line}"),
                         Err(SessionError::Timeout) => "out of patience".into(),
@@ -107,7 +107,7 @@ impl Guide {
                     () = tokio::task::yield_now() => "no line yet".into(),
                 },
                 "hold" => {
-                    let _tell = Tell(Arc::clone(&self.dropped));
+                    let _guard = OpenOnDrop(Arc::clone(&self.dropped));
                     self.holding.notify_one();
                     self.release.notified().await;
                     "held".into()
@@ -125,108 +125,108 @@ impl Guide {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, reason: Reason) {
+    async fn disconnected(&self, reason: Reason) {
         self.ended.lock().unwrap().push(reason);
     }
 }
 
 on_loops! {
-    async fn s4_a_handler_that_returns_before_it_asks_ends_the_connection_once_it_has_spoken() {
-        let guide = Arc::new(Guide { mute: true, ..Guide::default() });
-        let server = serve(&guide, Lines::new()).await;
+    async fn s4_a_handler_that_returns_without_reading_ends_the_connection_after_its_responses() {
+        let commands = Arc::new(Commands { mute: true, ..Commands::default() });
+        let server = serve(&commands, Lines::new()).await;
         assert_eq!(all(&server, b"is anybody there?\n").await, "closed today\n");
-        assert_eq!(guide.end(1).await, Reason::Closed);
-        assert_eq!(guide.runs.load(SeqCst), 1);
+        assert_eq!(commands.end(1).await, Reason::Closed);
+        assert_eq!(commands.runs.load(SeqCst), 1);
         server.stop().await;
     }
 
-    async fn s4_a_handler_that_returns_after_a_request_is_started_again_for_the_next() {
-        let guide = Arc::new(Guide::default());
-        let server = serve(&guide, Lines::new()).await;
+    async fn s4_a_handler_that_returns_after_a_request_is_restarted_for_the_next() {
+        let commands = Arc::new(Commands::default());
+        let server = serve(&commands, Lines::new()).await;
         let mut stream = server.connect().await;
         for run in 0..3 {
-            say(&mut stream, "run").await;
+            send_line(&mut stream, "run").await;
             assert_eq!(line(&mut stream).await, run.to_string());
-            say(&mut stream, "return").await;
+            send_line(&mut stream, "return").await;
         }
         // Nor does it matter how the lines come: what was read in one run is there in the next.
         stream.write_all(b"return\nreturn\nrun\nreturn\nrun\n").await.unwrap();
         assert_eq!((line(&mut stream).await, line(&mut stream).await), ("5".into(), "6".into()));
         drop(stream);
-        assert_eq!(guide.end(1).await, Reason::PeerClosed);
+        assert_eq!(commands.end(1).await, Reason::PeerClosed);
         server.stop().await;
     }
 
-    async fn s4_a_handler_that_fails_is_answered_for_and_started_again() {
-        let guide = Arc::new(Guide::default());
-        let server = serve(&guide, Lines::new()).await;
+    async fn s4_a_handler_that_fails_is_answered_by_on_error_and_restarted() {
+        let commands = Arc::new(Commands::default());
+        let server = serve(&commands, Lines::new()).await;
         let mut stream = server.connect().await;
         stream.write_all(b"fail so\nrun\n").await.unwrap();
         assert_eq!((line(&mut stream).await, line(&mut stream).await), ("error: so".into(), "1".into()));
         drop(stream);
-        guide.end(1).await;
+        commands.end(1).await;
         // That the peer has closed is no error to answer, though the handler makes it one.
-        assert_eq!(*guide.failed.lock().unwrap(), ["so"]);
+        assert_eq!(*commands.failed.lock().unwrap(), ["so"]);
         server.stop().await;
     }
 
-    async fn s3_malformed_input_arrives_at_the_waiting_point_and_may_be_answered_there() {
-        let guide = Arc::new(Guide::default());
-        let server = serve(&guide, Lines::new().max_length(64)).await;
+    async fn s3_next_returns_malformed_input_as_an_error_that_the_handler_can_answer() {
+        let commands = Arc::new(Commands::default());
+        let server = serve(&commands, Lines::new().max_length(64)).await;
         let mut stream = server.connect().await;
-        say(&mut stream, "return").await;
+        send_line(&mut stream, "return").await;
         let bytes = [b"\xff\n", &b"x".repeat(1000)[..], b"\nrun\npatience 60000\n\xfe\nrun\n"].concat();
         stream.write_all(&bytes).await.unwrap();
         for expected in ["pardon, in run 1?", "pardon, in run 1?", "1", "in time, and malformed", "1"] {
             assert_eq!(line(&mut stream).await, expected);
         }
-        assert_eq!(*guide.failed.lock().unwrap(), [""; 0]);
+        assert_eq!(*commands.failed.lock().unwrap(), [""; 0]);
         drop(stream);
-        guide.end(1).await;
+        commands.end(1).await;
         server.stop().await;
     }
 
-    async fn s3_where_the_codec_cannot_read_on_the_handler_may_still_answer() {
-        let guide = Arc::new(Guide::default());
-        let server = serve(&guide, LengthPrefixed::<Postcard>::new().max_frame(64)).await;
+    async fn s3_the_handler_can_answer_an_unrecoverable_decode_error() {
+        let commands = Arc::new(Commands::default());
+        let server = serve(&commands, LengthPrefixed::<Postcard>::new().max_frame(64)).await;
         let mut stream = server.connect().await;
         // Half a frame, and the end.
         stream.write_all(b"\0\0\0\x09half").await.unwrap();
         stream.shutdown().await.unwrap();
-        assert_eq!(rest(&mut stream).await, "\0\0\0\x0f\x0eI can't follow");
-        assert!(matches!(guide.end(1).await, Reason::Decode(_)));
+        assert_eq!(read_rest(&mut stream).await, "\0\0\0\x0f\x0eI can't follow");
+        assert!(matches!(commands.end(1).await, Reason::Decode(_)));
         server.stop().await;
     }
 
-    async fn next_within_is_a_value_when_it_runs_out_and_the_session_goes_on() {
-        let guide = Arc::new(Guide::default());
-        let server = serve(&guide, Lines::new()).await;
+    async fn next_timeout_returns_an_error_and_the_session_continues() {
+        let commands = Arc::new(Commands::default());
+        let server = serve(&commands, Lines::new()).await;
         let mut stream = server.connect().await;
         // What has come of a line is kept for the next time.
         stream.write_all(b"patience 50\nhal").await.unwrap();
         assert_eq!(line(&mut stream).await, "out of patience");
-        say(&mut stream, "f a line").await;
+        send_line(&mut stream, "f a line").await;
         assert_eq!(line(&mut stream).await, "half a line");
         // One that is there is taken without any time.
         stream.write_all(b"patience 0\nthere\n").await.unwrap();
         assert_eq!(line(&mut stream).await, "in time: there");
-        say(&mut stream, "patience 60000").await;
-        say(&mut stream, "in a while").await;
+        send_line(&mut stream, "patience 60000").await;
+        send_line(&mut stream, "in a while").await;
         assert_eq!(line(&mut stream).await, "in time: in a while");
         // Nor is the end a timeout.
-        say(&mut stream, "patience 60000").await;
+        send_line(&mut stream, "patience 60000").await;
         stream.shutdown().await.unwrap();
-        assert_eq!(rest(&mut stream).await, "the session ended: closed by the peer\n");
-        assert_eq!(guide.end(1).await, Reason::PeerClosed);
+        assert_eq!(read_rest(&mut stream).await, "the session ended: closed by the peer\n");
+        assert_eq!(commands.end(1).await, Reason::PeerClosed);
         server.stop().await;
     }
 
-    async fn a_next_that_is_given_up_has_taken_nothing() {
-        let guide = Arc::new(Guide::default());
-        let server = serve(&guide, Lines::new()).await;
+    async fn a_cancelled_next_loses_no_request() {
+        let commands = Arc::new(Commands::default());
+        let server = serve(&commands, Lines::new()).await;
         let mut stream = server.connect().await;
         for n in 0..50 {
-            say(&mut stream, "race").await;
+            send_line(&mut stream, "race").await;
             let answer = line(&mut stream).await;
             assert_eq!(answer, "no line yet", "{n}");
             stream.write_all(b"race\nafter\nlast\n").await.unwrap();
@@ -244,43 +244,43 @@ on_loops! {
         server.stop().await;
     }
 
-    async fn s5_a_stop_ends_who_waits_and_lets_finish_who_works() {
-        let guide = Arc::new(Guide::default());
-        let server = serve(&guide, Lines::new()).await;
+    async fn s5_a_stop_ends_idle_handlers_and_lets_busy_ones_finish() {
+        let commands = Arc::new(Commands::default());
+        let server = serve(&commands, Lines::new()).await;
         let (mut idle, mut patient, mut busy) = (server.connect().await, server.connect().await, server.connect().await);
-        say(&mut idle, "x").await;
+        send_line(&mut idle, "x").await;
         assert_eq!(line(&mut idle).await, "x");
         // One waits within a limit that is far.
-        say(&mut patient, "x").await;
+        send_line(&mut patient, "x").await;
         assert_eq!(line(&mut patient).await, "x");
-        say(&mut patient, "patience 3600000").await;
-        say(&mut busy, "hold").await;
-        guide.holding.notified().await;
+        send_line(&mut patient, "patience 3600000").await;
+        send_line(&mut busy, "hold").await;
+        commands.holding.notified().await;
         server.handle.stop();
-        assert_eq!(rest(&mut idle).await, "");
+        assert_eq!(read_rest(&mut idle).await, "");
         // Told at its waiting point, if it had come there.
-        let told = rest(&mut patient).await;
-        assert!(matches!(&*told, "" | "the session ended: the server stopped\n"), "{told}");
-        guide.release.notify_one();
-        assert_eq!(rest(&mut busy).await, "held\n");
+        let ends = read_rest(&mut patient).await;
+        assert!(matches!(&*ends, "" | "the session ended: the server stopped\n"), "{ends}");
+        commands.release.notify_one();
+        assert_eq!(read_rest(&mut busy).await, "held\n");
         let report = server.stop().await;
         assert_eq!((report.sessions_finished, report.sessions_cancelled), (3, 0), "{report}");
-        assert!(guide.ended.lock().unwrap().iter().all(|end| *end == Reason::Stopped));
+        assert!(commands.ended.lock().unwrap().iter().all(|end| *end == Reason::Stopped));
     }
 
-    async fn s8_a_linear_session_that_is_busy_is_dropped_when_its_peer_is_gone() {
+    async fn s8_a_busy_linear_session_is_dropped_when_its_peer_disconnects() {
         for by_reset in [true, false] {
-            let guide = Arc::new(Guide::default());
-            let server = serve(&guide, Lines::new()).await;
+            let commands = Arc::new(Commands::default());
+            let server = serve(&commands, Lines::new()).await;
             let mut stream = server.connect().await;
-            say(&mut stream, "hold").await;
-            guide.holding.notified().await;
+            send_line(&mut stream, "hold").await;
+            commands.holding.notified().await;
             if by_reset {
                 stream.set_zero_linger().unwrap();
             }
             drop(stream);
-            wait(|| guide.dropped.is_open()).await;
-            assert_eq!(guide.end(1).await, if by_reset { Reason::Reset } else { Reason::PeerClosed });
+            wait(|| commands.dropped.is_open()).await;
+            assert_eq!(commands.end(1).await, if by_reset { Reason::Reset } else { Reason::PeerClosed });
             server.stop().await;
         }
     }
@@ -308,34 +308,36 @@ impl Office {
     }
 
     #[request(half_close = answer)]
-    async fn ask(&self, peer: &Peer<String>, line: String) -> Result<String, String> {
-        let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));
+    async fn handle(&self, peer: &Peer<String>, line: String) -> Result<String, String> {
+        let (word, read_rest) = line.split_once(' ').unwrap_or((&line, ""));
         match word {
             // What one handler sends goes out in its order, and in front of its answer.
             "count" => {
-                for n in 0..rest.parse().unwrap() {
+                for n in 0..read_rest.parse().unwrap() {
                     peer.send(format!("{n}")).await.map_err(|error| error.to_string())?;
                 }
                 Ok("counted".into())
             }
             "task" => {
-                let (peer, rest) = (peer.clone(), rest.to_owned());
-                tokio::spawn(async move { peer.send(format!("{rest}, by a task")).await });
+                let (peer, read_rest) = (peer.clone(), read_rest.to_owned());
+                tokio::spawn(async move { peer.send(format!("{read_rest}, by a task")).await });
                 Ok("begun".into())
             }
             "thread" => {
-                let (peer, rest, pool) = (peer.clone(), rest.to_owned(), self.pool.clone().unwrap());
-                pool.run(move |worker| drop(peer.send(format!("{rest}, by a thread")).wait(worker))).detach();
+                let (peer, read_rest, pool) =
+                    (peer.clone(), read_rest.to_owned(), self.pool.clone().unwrap());
+                pool.run(move |worker| drop(peer.send(format!("{read_rest}, by a thread")).wait(worker)))
+                    .detach();
                 Ok("begun".into())
             }
-            "big" => Ok("b".repeat(rest.parse().unwrap())),
+            "big" => Ok("b".repeat(read_rest.parse().unwrap())),
             _ => Ok(line),
         }
     }
 }
 
 on_loops! {
-    async fn s7_what_a_handler_sends_goes_out_in_its_order_and_before_its_answer() {
+    async fn s7_messages_sent_by_a_handler_go_out_in_order_before_its_response() {
         let office = Arc::new(Office::default());
         let server = serve(&office, Lines::new()).await;
         let mut stream = server.connect().await;
@@ -349,7 +351,7 @@ on_loops! {
         server.stop().await;
     }
 
-    async fn a_request_is_answered_later_by_a_task_or_a_thread_while_others_are_served() {
+    async fn a_task_or_a_thread_may_answer_a_request_later() {
         let pool = Pool::builder("office").threads(1).build().unwrap();
         let office = Arc::new(Office { pool: Some(pool), ..Office::default() });
         let server = serve(&office, Lines::new()).await;
@@ -370,7 +372,7 @@ on_loops! {
         server.stop().await;
     }
 
-    async fn s7_try_send_never_waits_and_a_broadcast_does_not_wait_for_the_slowest() {
+    async fn s7_try_send_never_waits_for_a_slow_peer() {
         let office = Arc::new(Office::default());
         let server = serve(&office, Lines::new().max_length(1 << 20)).await;
         let _slow = server.connect().await;
@@ -399,14 +401,14 @@ on_loops! {
             assert_eq!(line(&mut quick).await, n.to_string());
         }
         // Nor does the slow one keep the server from serving, or from stopping.
-        say(&mut quick, "served").await;
+        send_line(&mut quick, "served").await;
         assert_eq!(line(&mut quick).await, "served");
         drop(quick);
         server.handle.stop_within(Duration::from_millis(50));
         server.stop().await;
     }
 
-    async fn s7_answers_that_are_ready_together_go_out_in_one_write() {
+    async fn s7_responses_that_are_ready_together_are_written_at_once() {
         let office = Arc::new(Office::default());
         let (near, far) = tokio::io::duplex(1 << 16);
         let (counted, writes) = Counting::new(far);
@@ -424,24 +426,24 @@ on_loops! {
         timeout(LIMIT, serving).await.expect("in time").unwrap().unwrap();
     }
 
-    async fn s8_who_works_for_a_peer_elsewhere_is_told_of_its_end() {
+    async fn s8_peer_closed_completes_in_other_tasks_when_the_session_ends() {
         let office = Arc::new(Office::default());
         let server = serve(&office, Lines::new()).await;
         let mut stream = server.connect().await;
-        say(&mut stream, "here").await;
+        send_line(&mut stream, "here").await;
         assert_eq!(line(&mut stream).await, "here");
         let peer = office.peer(0).await;
-        let told: Vec<_> = (0..3).map(|_| tokio::spawn(peer.closed())).collect();
+        let ends: Vec<_> = (0..3).map(|_| tokio::spawn(peer.closed())).collect();
         // One that is given up is forgotten, one that is polled by another task is told there.
         let mut moved = Box::pin(peer.closed());
         assert!(poll_once(&mut moved).is_pending());
         assert!(poll_once(&mut Box::pin(peer.closed())).is_pending());
         let moved = tokio::spawn(moved);
-        say(&mut stream, "still").await;
+        send_line(&mut stream, "still").await;
         assert_eq!(line(&mut stream).await, "still");
-        assert!(!moved.is_finished() && told.iter().all(|task| !task.is_finished()));
+        assert!(!moved.is_finished() && ends.iter().all(|task| !task.is_finished()));
         drop(stream);
-        for task in told.into_iter().chain([moved]) {
+        for task in ends.into_iter().chain([moved]) {
             timeout(LIMIT, task).await.expect("in time").unwrap();
         }
         timeout(LIMIT, peer.closed()).await.expect("long since");

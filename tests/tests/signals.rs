@@ -33,18 +33,18 @@ const ROLE: &str = "PORTCULLIS_TEST_SERVER";
 const SHORT: &str = "PORTCULLIS_TEST_SHORT_GRACE";
 
 /// Whether logging blocks for ever.
-static CLOGGED: AtomicBool = AtomicBool::new(false);
+static LOGGING_BLOCKS: AtomicBool = AtomicBool::new(false);
 
-struct Desk {
+struct TestService {
     release: Semaphore,
     /// Whether `on(disconnect)` takes all the time that it is given.
     lingers: AtomicBool,
 }
 
 #[service]
-impl Desk {
+impl TestService {
     #[request]
-    async fn ask(&self, peer: &Peer<String>, line: String) -> Result<String, String> {
+    async fn handle(&self, peer: &Peer<String>, line: String) -> Result<String, String> {
         match line.as_str() {
             "hold" => {
                 peer.try_send("holding".into()).map_err(|error| error.to_string())?;
@@ -60,7 +60,7 @@ impl Desk {
                 }
             }
             "clog" => {
-                CLOGGED.store(true, Ordering::SeqCst);
+                LOGGING_BLOCKS.store(true, Ordering::SeqCst);
                 Ok("clogged".into())
             }
             "fail" => Err("no such shelf".into()),
@@ -74,7 +74,7 @@ impl Desk {
     }
 
     #[on(disconnect)]
-    async fn gone(&self) {
+    async fn disconnected(&self) {
         if self.lingers.load(Ordering::SeqCst) {
             println!("\nsaying goodbye");
             std::future::pending::<()>().await;
@@ -101,7 +101,7 @@ impl tracing::Subscriber for Log {
                 self.0.push_str(&format!(" {}: {value:?}", field.name()));
             }
         }
-        while CLOGGED.load(Ordering::SeqCst) {
+        while LOGGING_BLOCKS.load(Ordering::SeqCst) {
             thread::park();
         }
         let kind = if *event.metadata().level() <= Level::WARN { "log" } else { "info" };
@@ -120,8 +120,8 @@ fn the_child() {
         return;
     }
     tracing::subscriber::set_global_default(Log).unwrap();
-    let desk = Arc::new(Desk { release: Semaphore::new(0), lingers: AtomicBool::new(false) });
-    let server = Server::new(desk.clone()).codec(Lines::new());
+    let service = Arc::new(TestService { release: Semaphore::new(0), lingers: AtomicBool::new(false) });
+    let server = Server::new(service.clone()).codec(Lines::new());
     let grace = if std::env::var_os(SHORT).is_some() { Duration::from_millis(50) } else { LIMIT };
     let server = server.grace(grace).bind("127.0.0.1:0").unwrap();
     let tls = server_tls().build().unwrap().handshake_timeout(Duration::MAX);
@@ -130,7 +130,7 @@ fn the_child() {
     println!("\nin TLS on {}", server.local_addrs()[1]);
     thread::spawn(move || {
         for _ in std::io::stdin().lock().lines() {
-            desk.release.add_permits(1);
+            service.release.add_permits(1);
         }
         // The parent is gone, by whatever way: nobody would end this process.
         std::process::exit(4);
@@ -168,21 +168,21 @@ impl Process {
             .unwrap();
         let stdin = child.stdin.take().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
-        let (tell, lines) = mpsc::channel();
+        let (guard, lines) = mpsc::channel();
         thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
-                if tell.send(line).is_err() {
+                if guard.send(line).is_err() {
                     return;
                 }
             }
         });
         let mut process = Self { child, stdin, lines, addr: ([0; 4], 0).into() };
-        process.addr = process.says("serving on ").parse().unwrap();
+        process.addr = process.wait_for_line("serving on ").parse().unwrap();
         process
     }
 
     /// What follows `start` in the line that begins so.
-    fn says(&self, start: &str) -> String {
+    fn wait_for_line(&self, start: &str) -> String {
         loop {
             let line = self.lines.recv_timeout(LIMIT).expect("it says so in time");
             if let Some(rest) = line.strip_prefix(start) {
@@ -231,7 +231,7 @@ impl Talk {
         line.trim_end().to_owned()
     }
 
-    fn ask(&mut self, line: &str) -> String {
+    fn call(&mut self, line: &str) -> String {
         self.send(line);
         self.next()
     }
@@ -242,8 +242,8 @@ fn s5_a_signal_lets_a_busy_handler_finish() {
     for name in ["TERM", "INT"] {
         let mut process = Process::start("");
         let (mut idle, mut busy) = (process.connect(), process.connect());
-        assert_eq!(idle.ask("x"), "x");
-        assert_eq!(busy.ask("hold"), "holding");
+        assert_eq!(idle.call("x"), "x");
+        assert_eq!(busy.call("hold"), "holding");
         process.signal(name);
         // The idle one ends at once, and nobody new is let in.
         assert_eq!(idle.next(), "");
@@ -251,7 +251,7 @@ fn s5_a_signal_lets_a_busy_handler_finish() {
         process.stdin.write_all(b"go on\n").unwrap();
         assert_eq!(busy.next(), "hold");
         assert_eq!(busy.next(), "");
-        assert!(process.says("report: ").ends_with(": 2 sessions ended, nothing left"));
+        assert!(process.wait_for_line("report: ").ends_with(": 2 sessions ended, nothing left"));
         assert_eq!(process.code(), Some(0), "{name}");
     }
 }
@@ -259,7 +259,7 @@ fn s5_a_signal_lets_a_busy_handler_finish() {
 #[test]
 fn s5_a_signal_does_not_wait_for_handshakes() {
     let mut process = Process::start("");
-    let addr: SocketAddr = process.says("in TLS on ").parse().unwrap();
+    let addr: SocketAddr = process.wait_for_line("in TLS on ").parse().unwrap();
     let name = ServerName::try_from("localhost").unwrap();
     let mut hello = Vec::new();
     ClientConnection::new(client_config(None, &[]), name).unwrap().write_tls(&mut hello).unwrap();
@@ -274,7 +274,7 @@ fn s5_a_signal_does_not_wait_for_handshakes() {
         })
         .collect();
     shaking[3].read_exact(&mut [0; 5]).unwrap();
-    assert_eq!(process.connect().ask("x"), "x");
+    assert_eq!(process.connect().call("x"), "x");
     process.signal("TERM");
     assert_eq!(process.code(), Some(0));
     for stream in &mut shaking {
@@ -294,15 +294,15 @@ fn s5_a_second_signal_ends_the_process() {
     for (first, second, code) in [("TERM", "TERM", 143), ("INT", "TERM", 143), ("TERM", "INT", 130)] {
         let mut process = Process::start("");
         let mut busy = process.connect();
-        assert_eq!(busy.ask("hold"), "holding");
+        assert_eq!(busy.call("hold"), "holding");
         process.signal(first);
-        process.says("info: message: a signal stops the server");
+        process.wait_for_line("info: message: a signal stops the server");
         // It waits for its handler, and lets nobody in.
         eventually(|| TcpStream::connect(process.addr).is_err());
         assert!(process.child.try_wait().unwrap().is_none());
         let began = Instant::now();
         process.signal(second);
-        process.says("log: message: a second signal ends the process");
+        process.wait_for_line("log: message: a second signal ends the process");
         ends_at_once(&mut process, code, began);
         let mut rest = Vec::new();
         let _ = busy.0.read_to_end(&mut rest);
@@ -314,9 +314,9 @@ fn s5_a_second_signal_ends_the_process() {
 fn s5_a_second_signal_does_not_wait_for_hooks() {
     let mut process = Process::start("");
     let mut busy = process.connect();
-    assert_eq!(busy.ask("linger"), "lingering");
+    assert_eq!(busy.call("linger"), "lingering");
     process.signal("TERM");
-    process.says("saying goodbye");
+    process.wait_for_line("saying goodbye");
     let began = Instant::now();
     process.signal("TERM");
     ends_at_once(&mut process, 143, began);
@@ -326,8 +326,8 @@ fn s5_a_second_signal_does_not_wait_for_hooks() {
 fn s5_a_second_signal_does_not_wait_for_a_logger_that_blocks() {
     let mut process = Process::start("");
     let mut busy = process.connect();
-    assert_eq!(busy.ask("hold"), "holding");
-    assert_eq!(process.connect().ask("clog"), "clogged");
+    assert_eq!(busy.call("hold"), "holding");
+    assert_eq!(process.connect().call("clog"), "clogged");
     process.signal("TERM");
     eventually(|| TcpStream::connect(process.addr).is_err());
     let began = Instant::now();
@@ -338,22 +338,22 @@ fn s5_a_second_signal_does_not_wait_for_a_logger_that_blocks() {
 #[test]
 fn s10_a_stop_ends_in_time_although_the_logger_blocks() {
     let mut process = Process::start(&format!("{SHORT}=1"));
-    assert_eq!(process.connect().ask("clog"), "clogged");
+    assert_eq!(process.connect().call("clog"), "clogged");
     let began = Instant::now();
     process.signal("TERM");
-    let report = process.says("report: ");
+    let report = process.wait_for_line("report: ");
     assert!(report.contains("the loop is held"), "{report}");
     ends_at_once(&mut process, 0, began);
 }
 
 /// A process each of whose loop threads is held by a handler.
-fn hogged(first: &str) -> (Process, Vec<Talk>) {
+fn with_blocked_loop(first: &str) -> (Process, Vec<Talk>) {
     let process = Process::start(first);
     let threads = thread::available_parallelism().unwrap().get().max(2);
     let hogs = (0..threads)
         .map(|_| {
             let mut talk = process.connect();
-            assert_eq!(talk.ask("hog"), "hogging");
+            assert_eq!(talk.call("hog"), "hogging");
             talk
         })
         .collect();
@@ -361,32 +361,32 @@ fn hogged(first: &str) -> (Process, Vec<Talk>) {
 }
 
 #[test]
-fn s10_a_signal_is_heard_although_handlers_hold_every_thread_of_the_loop() {
-    let (mut process, hogs) = hogged(&format!("{SHORT}=1"));
+fn s10_a_signal_stops_the_server_although_handlers_block_every_loop_thread() {
+    let (mut process, hogs) = with_blocked_loop(&format!("{SHORT}=1"));
     let began = Instant::now();
     process.signal("TERM");
-    let report = process.says("report: ");
+    let report = process.wait_for_line("report: ");
     assert!(report.contains("the loop is held"), "{report}");
-    let named: Vec<_> = hogs.iter().map(|_| process.says("  session ")).collect();
-    assert!(named.iter().all(|line| line.ends_with("`Desk::ask` blocks a thread")), "{named:?}");
+    let named: Vec<_> = hogs.iter().map(|_| process.wait_for_line("  session ")).collect();
+    assert!(named.iter().all(|line| line.ends_with("`TestService::handle` blocks a thread")), "{named:?}");
     ends_at_once(&mut process, 0, began);
 }
 
 #[test]
-fn s10_a_second_signal_ends_the_process_although_handlers_hold_every_thread_of_the_loop() {
-    let (mut process, _hogs) = hogged("");
+fn s10_a_second_signal_ends_the_process_although_handlers_block_every_loop_thread() {
+    let (mut process, _hogs) = with_blocked_loop("");
     process.signal("TERM");
-    process.says("info: message: a signal stops the server");
+    process.wait_for_line("info: message: a signal stops the server");
     let began = Instant::now();
     process.signal("INT");
     ends_at_once(&mut process, 130, began);
 }
 
 #[test]
-fn s6_a_server_that_runs_out_of_files_serves_again_when_there_are_some() {
+fn s6_a_server_that_ran_out_of_descriptors_accepts_again_when_some_are_free() {
     let mut process = Process::start("ulimit -n 40;");
     let mut first = process.connect();
-    assert_eq!(first.ask("x"), "x");
+    assert_eq!(first.call("x"), "x");
     // More than there are files for; the kernel takes them in.
     let mut others: Vec<_> = (0..60).map(|_| process.connect()).collect();
     others.iter_mut().for_each(|other| other.send("y"));
@@ -396,29 +396,29 @@ fn s6_a_server_that_runs_out_of_files_serves_again_when_there_are_some() {
     last.0.get_mut().set_read_timeout(Some(Duration::from_millis(300))).unwrap();
     assert!(last.0.fill_buf().is_err(), "not short of files");
     last.0.get_mut().set_read_timeout(Some(LIMIT)).unwrap();
-    assert_eq!(first.ask("still"), "still", "who is in is served");
+    assert_eq!(first.call("still"), "still", "who is in is served");
     let mut last = others.split_off(50);
     drop(others);
     last.iter_mut().for_each(|last| assert_eq!(last.next(), "y"));
     drop(last);
     for _ in 0..3 {
-        assert_eq!(process.connect().ask("again"), "again");
+        assert_eq!(process.connect().call("again"), "again");
     }
     process.signal("TERM");
-    assert!(process.says("report: ").ends_with("nothing left"));
+    assert!(process.wait_for_line("report: ").ends_with("nothing left"));
     assert_eq!(process.code(), Some(0));
 }
 
 #[test]
-fn a_handler_that_fails_or_panics_and_is_not_answered_for_is_not_silent() {
+fn unhandled_errors_and_panics_of_handlers_are_logged() {
     let mut process = Process::start("");
-    assert_eq!(process.connect().ask("fail"), "");
-    let log = process.says("log:");
+    assert_eq!(process.connect().call("fail"), "");
+    let log = process.wait_for_line("log:");
     assert!(log.contains("no such shelf"), "{log}");
-    assert_eq!(process.connect().ask("panic"), "");
-    let log = process.says("log:");
+    assert_eq!(process.connect().call("panic"), "");
+    let log = process.wait_for_line("log:");
     assert!(log.contains("the desk broke"), "{log}");
     process.signal("TERM");
-    process.says("report: ");
+    process.wait_for_line("report: ");
     assert_eq!(process.code(), Some(0));
 }

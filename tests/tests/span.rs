@@ -80,7 +80,7 @@ impl Subscriber for Shared {
 static METADATA: std::sync::OnceLock<&'static Metadata<'static>> = std::sync::OnceLock::new();
 
 #[test]
-fn o6_the_callers_span_and_subscriber_are_current_in_the_job_and_one_line_tells_of_it() {
+fn o6_the_callers_span_and_subscriber_are_current_in_the_job_and_one_event_is_logged() {
     let notes = Arc::new(Notes::default());
     let pool = Pool::builder("test").threads(1).build().expect("a thread");
     tracing::subscriber::with_default(Shared(notes.clone()), || {

@@ -8,9 +8,9 @@ use portcullis_tests::{LIMIT, on_current_thread};
 use tracing::span;
 
 /// A subscriber that panics wherever it is asked anything about a job.
-struct Grumbles;
+struct PanickingSubscriber;
 
-impl tracing::Subscriber for Grumbles {
+impl tracing::Subscriber for PanickingSubscriber {
     fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
         metadata.target() == "portcullis::pool"
     }
@@ -27,9 +27,9 @@ impl tracing::Subscriber for Grumbles {
 }
 
 #[test]
-fn o6_a_subscriber_that_panics_costs_neither_the_answer_nor_the_thread() {
+fn o6_a_panicking_subscriber_loses_neither_the_result_nor_the_thread() {
     let pool = Pool::builder("test").threads(1).build().expect("a thread");
-    let mut offload = tracing::subscriber::with_default(Grumbles, || pool.run(|_| 7));
+    let mut offload = tracing::subscriber::with_default(PanickingSubscriber, || pool.run(|_| 7));
     let answered = on_current_thread(async { tokio::time::timeout(LIMIT / 2, &mut offload).await });
     match answered.expect("an answer") {
         Err(Interrupted::Panicked(panic)) => assert_eq!(panic.message(), "a subscriber that panics"),

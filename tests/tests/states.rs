@@ -31,13 +31,13 @@ impl Log {
 }
 
 /// A service whose hooks all take notes, and fail as they are told.
-struct Desk {
+struct Recorder {
     log: Log,
     /// Whoever is asked to wait waits for this.
     gate: Semaphore,
 }
 
-impl Default for Desk {
+impl Default for Recorder {
     fn default() -> Self {
         Self { log: Log::default(), gate: Semaphore::new(0) }
     }
@@ -60,7 +60,7 @@ impl From<Interrupted> for Refused {
 
 /// What the connection counts.
 #[derive(Debug, Default, PartialEq)]
-struct Visit {
+struct Totals {
     requests: u32,
     responses: u32,
 }
@@ -71,10 +71,10 @@ enum Note {
     Panics,
 }
 
-type Next = (String, DeskState);
+type Next = (String, RecorderState);
 
 #[service(state(derive(Debug, PartialEq)))]
-impl Desk {
+impl Recorder {
     #[on(start)]
     async fn start(&self) {
         self.log.note("start");
@@ -86,18 +86,18 @@ impl Desk {
     }
 
     #[on(connect)]
-    async fn connected(&self) -> (Visit, DeskState) {
+    async fn connected(&self) -> (Totals, RecorderState) {
         self.log.note("connect");
-        (Visit::default(), DeskState::Queue)
+        (Totals::default(), RecorderState::Queue)
     }
 
     #[before]
     async fn admit(
         &self,
-        visit: &mut Visit,
+        totals: &mut Totals,
         request: String,
     ) -> Result<ControlFlow<String, String>, Refused> {
-        visit.requests += 1;
+        totals.requests += 1;
         self.log.note(format!("before {request}"));
         match request.as_str() {
             "hi" => Ok(ControlFlow::Break("hello".to_owned())),
@@ -112,22 +112,22 @@ impl Desk {
     }
 
     #[after]
-    async fn count(&self, visit: &mut Visit, response: &String) {
-        visit.responses += 1;
+    async fn count(&self, totals: &mut Totals, response: &String) {
+        totals.responses += 1;
         self.log.note(format!("after {response}"));
         assert_ne!(response, "after panics");
     }
 
     /// Waiting for a turn.
     #[state(start)]
-    async fn queue(&self, request: String) -> Result<(String, DeskState), Refused> {
+    async fn queue(&self, request: String) -> Result<(String, RecorderState), Refused> {
         self.log.note(format!("queue {request}"));
         match request.as_str() {
             "fail" => Err(Refused(request)),
             "panic" => panic!("{request}"),
-            "take" => Ok(("taken".to_owned(), DeskState::Counter(1, "ticket".to_owned()))),
-            "leave" => Ok(("goodbye".to_owned(), DeskState::Closed)),
-            _ => Ok((request, DeskState::Queue)),
+            "take" => Ok(("taken".to_owned(), RecorderState::Counter(1, "ticket".to_owned()))),
+            "leave" => Ok(("goodbye".to_owned(), RecorderState::Closed)),
+            _ => Ok((request, RecorderState::Queue)),
         }
     }
 
@@ -139,7 +139,7 @@ impl Desk {
         turn: u32,
         ticket: String,
         request: String,
-    ) -> Result<DeskState, Refused> {
+    ) -> Result<RecorderState, Refused> {
         self.log.note(format!("counter {request}"));
         match request.as_str() {
             "fail" => return Err(Refused(request)),
@@ -147,33 +147,33 @@ impl Desk {
             "work" => self.work(peer.clone()).await?,
             _ => drop(peer.send(format!("{ticket} {turn}: {request}")).await),
         }
-        Ok(DeskState::Counter(turn + 1, ticket))
+        Ok(RecorderState::Counter(turn + 1, ticket))
     }
 
     /// By another name, which the compiler sees through.
     #[event(counter)]
-    async fn told(&self, turn: u32, ticket: String, note: Note) -> Result<Next, Refused> {
+    async fn noted(&self, turn: u32, ticket: String, note: Note) -> Result<Next, Refused> {
         match note {
-            Note::Said(text) => Ok((text, DeskState::Counter(turn, ticket))),
+            Note::Said(text) => Ok((text, RecorderState::Counter(turn, ticket))),
             Note::Fails => Err(Refused("told".to_owned())),
             Note::Panics => panic!("told"),
         }
     }
 
     #[on(timeout = counter)]
-    async fn dozed(&self, turn: u32, ticket: String) -> Next {
-        (format!("{ticket} {turn}: next, please"), DeskState::Queue)
+    async fn timed_out(&self, turn: u32, ticket: String) -> Next {
+        (format!("{ticket} {turn}: next, please"), RecorderState::Queue)
     }
 
     #[on(error)]
-    async fn failed(&self, visit: &mut Visit, error: SessionError<Refused>) -> ControlFlow<Reason, String> {
-        self.log.note(format!("error after {} requests: {error}", visit.requests));
+    async fn failed(&self, totals: &mut Totals, error: SessionError<Refused>) -> ControlFlow<Reason, String> {
+        self.log.note(format!("error after {} requests: {error}", totals.requests));
         ControlFlow::Continue(format!("sorry: {error}"))
     }
 
     #[on(disconnect)]
-    async fn gone(&self, visit: Visit, last: Option<DeskState>, reason: Reason) {
-        self.log.note(format!("{visit:?}, {last:?}, {reason}"));
+    async fn gone(&self, totals: Totals, last: Option<RecorderState>, reason: Reason) {
+        self.log.note(format!("{totals:?}, {last:?}, {reason}"));
     }
 
     /// A job whose completion moves the session on, and which waits for its place in the queue.
@@ -183,24 +183,24 @@ impl Desk {
     }
 }
 
-async fn visit() -> (Client<Desk>, Arc<Desk>) {
-    let desk = Arc::new(Desk::default());
-    let client = test::connect(Arc::clone(&desk)).await.unwrap();
-    (client, desk)
+async fn totals() -> (Client<Recorder>, Arc<Recorder>) {
+    let recorder = Arc::new(Recorder::default());
+    let client = test::connect(Arc::clone(&recorder)).await.unwrap();
+    (client, recorder)
 }
 
 /// The last line of the log, which `on(disconnect)` writes.
-async fn end(mut client: Client<Desk>, desk: &Desk) -> String {
+async fn end(mut client: Client<Recorder>, recorder: &Recorder) -> String {
     client.ended().await.unwrap();
     client.close().await.unwrap();
-    let mut log = desk.log.take();
+    let mut log = recorder.log.take();
     assert_eq!(log.pop().as_deref(), Some("stop"));
     log.pop().unwrap()
 }
 
 on_loops! {
-    async fn hooks_run_in_their_order() {
-        let (mut client, desk) = visit().await;
+    async fn hooks_run_in_order() {
+        let (mut client, recorder) = totals().await;
         assert_eq!(client.call("x".to_owned()).await.unwrap(), "x");
         client.half_close();
         client.ended().await.unwrap();
@@ -214,41 +214,41 @@ on_loops! {
             "Visit { requests: 1, responses: 1 }, Some(Queue), closed by the peer",
             "stop",
         ];
-        assert_eq!(desk.log.take(), expected);
+        assert_eq!(recorder.log.take(), expected);
     }
 
-    async fn before_answers_and_the_state_stays() {
-        let (mut client, desk) = visit().await;
+    async fn an_answer_by_before_keeps_the_state() {
+        let (mut client, recorder) = totals().await;
         assert_eq!(client.call("take".to_owned()).await.unwrap(), "taken");
         assert_eq!(client.call("hi".to_owned()).await.unwrap(), "hello");
         assert_eq!(client.call("y".to_owned()).await.unwrap(), "ticket 1: y", "and data is where it was");
-        assert!(desk.log.take().contains(&"after hello".to_owned()), "an answer is a response");
+        assert!(recorder.log.take().contains(&"after hello".to_owned()), "an answer is a response");
     }
 
-    async fn after_does_not_see_what_is_sent_out_of_band() {
-        let (mut client, desk) = visit().await;
+    async fn after_does_not_see_messages_sent_through_the_peer() {
+        let (mut client, recorder) = totals().await;
         client.call("take".to_owned()).await.unwrap();
         client.call("y".to_owned()).await.unwrap();
-        assert!(!desk.log.take().contains(&"after ticket 1: y".to_owned()));
+        assert!(!recorder.log.take().contains(&"after ticket 1: y".to_owned()));
     }
 
-    async fn data_moves_in_and_out() {
-        let (mut client, _desk) = visit().await;
+    async fn state_data_moves_in_and_out() {
+        let (mut client, _recorder) = totals().await;
         client.call("take".to_owned()).await.unwrap();
         for turn in 1..=3 {
             assert_eq!(client.call("y".to_owned()).await.unwrap(), format!("ticket {turn}: y"));
         }
     }
 
-    async fn closed_ends_the_session_behind_its_reply() {
-        let (mut client, desk) = visit().await;
+    async fn closed_ends_the_session_after_its_response() {
+        let (mut client, recorder) = totals().await;
         assert!(client.send("leave".to_owned()) && client.send("never".to_owned()));
         assert_eq!(client.next().await.unwrap(), "goodbye");
-        assert_eq!(end(client, &desk).await, "Visit { requests: 1, responses: 1 }, Some(Closed), closed by the service");
+        assert_eq!(end(client, &recorder).await, "Visit { requests: 1, responses: 1 }, Some(Closed), closed by the service");
     }
 
-    async fn s1_an_error_in_a_state_without_data_is_answered_and_the_session_goes_on() {
-        let (mut client, _desk) = visit().await;
+    async fn s1_an_error_in_a_state_without_data_is_answered_and_the_session_continues() {
+        let (mut client, _recorder) = totals().await;
         for request in ["fail", "before fails"] {
             assert_eq!(client.call(request.to_owned()).await.unwrap(), format!("sorry: {request}"));
         }
@@ -256,19 +256,19 @@ on_loops! {
     }
 
     async fn s1_an_error_in_a_state_with_data_is_answered_and_the_session_ends() {
-        let (mut client, desk) = visit().await;
+        let (mut client, recorder) = totals().await;
         client.call("take".to_owned()).await.unwrap();
         assert_eq!(client.call("fail".to_owned()).await.unwrap(), "sorry: fail");
-        let end = end(client, &desk).await;
+        let end = end(client, &recorder).await;
         assert_eq!(end, "Visit { requests: 2, responses: 1 }, None, in state `counter`: failed: fail");
     }
 
-    async fn s1_a_panic_anywhere_ends_the_session_with_its_value_given_back() {
+    async fn s1_a_panic_anywhere_ends_the_session_and_on_disconnect_gets_its_value() {
         for (request, requests) in [("panic", 1), ("before panics", 1), ("after panics", 1)] {
-            let (mut client, desk) = visit().await;
+            let (mut client, recorder) = totals().await;
             let answer = client.call(request.to_owned()).await.unwrap();
             assert!(answer.starts_with("sorry: "), "{answer}");
-            let end = end(client, &desk).await;
+            let end = end(client, &recorder).await;
             let expected = format!("Visit {{ requests: {requests}, responses: ");
             assert!(end.starts_with(&expected) && end.contains("None, in state `queue`: panicked"), "{end}");
         }
@@ -276,44 +276,44 @@ on_loops! {
 
     async fn s1_an_event_that_fails_or_panics_is_answered_and_ends_the_session() {
         for (note, what) in [(Note::Fails, "failed: told"), (Note::Panics, "panicked: told")] {
-            let (mut client, desk) = visit().await;
+            let (mut client, recorder) = totals().await;
             client.call("take".to_owned()).await.unwrap();
             client.peer().post(note).await.unwrap();
             assert!(client.next().await.unwrap().starts_with("sorry: "));
-            let end = end(client, &desk).await;
+            let end = end(client, &recorder).await;
             assert_eq!(end, format!("Visit {{ requests: 1, responses: 1 }}, None, in state `counter`: {what}"));
         }
     }
 
-    async fn s8_a_reset_drops_whatever_is_pending_and_names_the_state() {
+    async fn s8_a_reset_drops_a_pending_handler_and_reports_its_state() {
         for (first, request, state, requests) in
             [("x", "before waits", "queue", 2), ("take", "before waits", "counter", 2), ("take", "wait", "counter", 2)]
         {
-            let (mut client, desk) = visit().await;
+            let (mut client, recorder) = totals().await;
             client.call(first.to_owned()).await.unwrap();
             assert!(client.send(request.to_owned()));
-            while !desk.log.0.lock().unwrap().iter().any(|line| line.ends_with(request)) {
+            while !recorder.log.0.lock().unwrap().iter().any(|line| line.ends_with(request)) {
                 tokio::task::yield_now().await;
             }
             client.reset();
-            let end = end(client, &desk).await;
+            let end = end(client, &recorder).await;
             assert_eq!(end, format!("Visit {{ requests: {requests}, responses: 1 }}, None, in state `{state}`: reset"));
         }
     }
 
-    async fn s10_a_stop_gives_an_idle_session_its_last_state() {
-        let (mut client, desk) = visit().await;
+    async fn s10_on_disconnect_of_a_stopped_idle_session_gets_its_state() {
+        let (mut client, recorder) = totals().await;
         client.call("take".to_owned()).await.unwrap();
         client.stop().await.unwrap();
-        let log = desk.log.take();
+        let log = recorder.log.take();
         assert_eq!(
             log[log.len() - 2..],
             ["Visit { requests: 1, responses: 1 }, Some(Counter(1, \"ticket\")), the server stopped", "stop"]
         );
     }
 
-    async fn events_move_the_machine_on_from_tasks_and_from_pool_threads() {
-        let (mut client, _desk) = visit().await;
+    async fn events_from_tasks_and_pool_threads_change_the_state() {
+        let (mut client, _recorder) = totals().await;
         client.peer().post(Note::Panics).await.unwrap();
         assert_eq!(client.call("take".to_owned()).await.unwrap(), "taken", "passed over in a state that has no handler");
         let peer = client.peer().clone();
@@ -322,40 +322,40 @@ on_loops! {
         assert_eq!(client.call("work".to_owned()).await.unwrap(), "worked", "a job's completion");
     }
 
-    async fn a_session_that_has_ended_gives_events_back() {
-        let (mut client, desk) = visit().await;
+    async fn posting_to_an_ended_session_returns_the_event() {
+        let (mut client, recorder) = totals().await;
         let peer = client.peer().clone();
         client.call("leave".to_owned()).await.unwrap();
-        end(client, &desk).await;
+        end(client, &recorder).await;
         assert!(matches!(peer.post(Note::Fails).await, Err(error) if matches!(error.0, Note::Fails)));
         assert!(peer.try_post(Note::Fails).is_err());
     }
 }
 
 #[tokio::test]
-async fn a_state_that_is_left_alone_goes_on_by_itself() {
-    let (mut client, desk) = visit().await;
+async fn a_state_times_out_to_its_next_state() {
+    let (mut client, recorder) = totals().await;
     let time = test::pause();
     client.call("take".to_owned()).await.unwrap();
     assert_eq!(client.next().await.unwrap(), "ticket 1: next, please", "after an hour without a request");
     assert!(time.elapsed() >= Duration::from_secs(3600));
     assert_eq!(client.call("x".to_owned()).await.unwrap(), "x", "and it is in line again");
-    assert!(desk.log.take().contains(&"after ticket 1: next, please".to_owned()));
+    assert!(recorder.log.take().contains(&"after ticket 1: next, please".to_owned()));
 }
 
 /// With a value of its own for the connection, a peer, generics and a name for the enum.
-struct Shelf<T>(T);
+struct Inventory<T>(T);
 
 #[service(request = u32, response = u32, state(name = Stage, vis = pub(crate), derive(Clone, Debug)))]
-impl<T: Clone + Send + Sync + Into<u32> + 'static> Shelf<T> {
+impl<T: Clone + Send + Sync + Into<u32> + 'static> Inventory<T> {
     #[on(connect)]
     async fn connected(&self) -> Result<Stage<T>, Infallible> {
         Ok(Stage::Full(self.0.clone()))
     }
 
     #[state(start)]
-    async fn full(&self, thing: T, more: u32) -> (u32, Stage<T>) {
-        (thing.into() + more, Stage::Empty)
+    async fn full(&self, item: T, more: u32) -> (u32, Stage<T>) {
+        (item.into() + more, Stage::Empty)
     }
 
     #[state]
@@ -365,8 +365,8 @@ impl<T: Clone + Send + Sync + Into<u32> + 'static> Shelf<T> {
 }
 
 #[tokio::test]
-async fn a_generic_machine_keeps_what_it_is_made_for() {
-    let mut client = test::connect(Shelf(7_u8)).await.unwrap();
+async fn a_generic_state_service_keeps_its_data() {
+    let mut client = test::connect(Inventory(7_u8)).await.unwrap();
     assert_eq!(client.call(1).await.unwrap(), 8);
     assert_eq!(client.call(1).await.unwrap(), 0);
     assert_eq!(client.call(2).await.unwrap(), 9);
@@ -374,10 +374,10 @@ async fn a_generic_machine_keeps_what_it_is_made_for() {
 }
 
 /// Around a `#[request]`, too.
-struct Gatekeeper(Mutex<Vec<u32>>);
+struct Filter(Mutex<Vec<u32>>);
 
 #[service]
-impl Gatekeeper {
+impl Filter {
     #[request]
     async fn double(&self, n: u32) -> Result<u32, Panic> {
         Ok(n * 2)
@@ -396,7 +396,7 @@ impl Gatekeeper {
 
 #[tokio::test]
 async fn before_and_after_run_around_a_request() {
-    let keeper = Arc::new(Gatekeeper(Mutex::default()));
+    let keeper = Arc::new(Filter(Mutex::default()));
     let mut client = test::connect(Arc::clone(&keeper)).await.unwrap();
     assert_eq!(client.call(2).await.unwrap(), 24);
     assert_eq!(client.call(3).await.unwrap(), 0);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use portcullis::prelude::*;
 use portcullis::{Client, Interrupted, RunningServer};
-use portcullis_tests::{Gate, LIMIT, Tell, on_loops, wait};
+use portcullis_tests::{Gate, LIMIT, OpenOnDrop, on_loops, wait};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -108,12 +108,12 @@ impl Club {
 
     /// One method may be for more states than one, where their data are the same.
     #[event(hall, nap)]
-    async fn thrown_out(&self, _note: Note) -> (String, ClubState) {
+    async fn evicted(&self, _note: Note) -> (String, ClubState) {
         ("thrown out".into(), ClubState::Closed)
     }
 
     #[on(disconnect)]
-    async fn gone(&self, said: Vec<String>, last: Option<ClubState>, reason: Reason) {
+    async fn disconnected(&self, said: Vec<String>, last: Option<ClubState>, reason: Reason) {
         self.ended.lock().unwrap().push((said, last, reason));
     }
 
@@ -127,18 +127,18 @@ impl Club {
     }
 
     async fn hold(&self) {
-        let _tell = Tell(self.dropped.clone());
+        let _guard = OpenOnDrop(self.dropped.clone());
         self.holding.open();
         std::future::pending::<()>().await;
     }
 }
 
-struct Served {
+struct TestServer {
     club: Arc<Club>,
     server: RunningServer,
 }
 
-impl Served {
+impl TestServer {
     async fn start() -> Self {
         let club = Arc::new(Club {
             cpu: Pool::builder("club").threads(1).build().unwrap(),
@@ -153,18 +153,18 @@ impl Served {
     }
 
     /// Somebody who is at the door.
-    async fn guest(&self) -> Guest {
+    async fn client(&self) -> TestClient {
         let client = Client::connect(self.server.local_addr(), Lines::new()).await.unwrap();
-        Guest(client)
+        TestClient(client)
     }
 
     /// Somebody who has said `lines`, each of which was answered.
-    async fn guest_after(&self, lines: &[&str]) -> Guest {
-        let mut guest = self.guest().await;
+    async fn client_after(&self, lines: &[&str]) -> TestClient {
+        let mut client = self.client().await;
         for line in lines {
-            guest.ask(line).await;
+            client.call(line).await;
         }
-        guest
+        client
     }
 
     fn peer(&self) -> Peer<String, Note> {
@@ -177,14 +177,14 @@ impl Served {
     }
 }
 
-struct Guest(Client<String, String, Lines>);
+struct TestClient(Client<String, String, Lines>);
 
-impl Guest {
-    async fn ask(&mut self, line: &str) -> String {
+impl TestClient {
+    async fn call(&mut self, line: &str) -> String {
         timeout(LIMIT, self.0.call(line.to_owned())).await.expect("in time").expect("an answer")
     }
 
-    async fn tell(&mut self, line: &str) {
+    async fn send_line(&mut self, line: &str) {
         timeout(LIMIT, self.0.send(line.to_owned())).await.expect("in time").expect("sent");
     }
 
@@ -193,7 +193,7 @@ impl Guest {
         timeout(LIMIT, self.0.next()).await.expect("in time").expect("a proper end")
     }
 
-    async fn hears(&mut self, line: &str) {
+    async fn expect_line(&mut self, line: &str) {
         assert_eq!(self.next().await.as_deref(), Some(line));
     }
 }
@@ -203,74 +203,74 @@ fn while_in(state: &'static str, reason: Reason) -> Reason {
 }
 
 on_loops! {
-    async fn data_goes_from_handler_to_handler_and_answers_come_with_the_next_state() {
-        let served = Served::start().await;
-        let mut guest = served.guest().await;
-        assert_eq!(guest.ask("open up").await, "1 left");
-        assert_eq!(guest.ask("sesame").await, "welcome");
-        assert_eq!(guest.ask("room").await, "room: done");
-        assert_eq!(guest.ask("hello").await, "hello in blue, 1");
-        guest.tell("quiet").await;
-        assert_eq!(guest.ask("hello").await, "hello in blue, 3");
-        guest.tell("leave").await;
-        assert_eq!(guest.ask("room").await, "room: done");
-        assert_eq!(guest.ask("again").await, "again in blue, 1");
+    async fn state_data_moves_between_handlers() {
+        let served = TestServer::start().await;
+        let mut client = served.client().await;
+        assert_eq!(client.call("open up").await, "1 left");
+        assert_eq!(client.call("sesame").await, "welcome");
+        assert_eq!(client.call("room").await, "room: done");
+        assert_eq!(client.call("hello").await, "hello in blue, 1");
+        client.send_line("quiet").await;
+        assert_eq!(client.call("hello").await, "hello in blue, 3");
+        client.send_line("leave").await;
+        assert_eq!(client.call("room").await, "room: done");
+        assert_eq!(client.call("again").await, "again in blue, 1");
     }
 
-    async fn requests_that_come_together_go_through_the_states_in_their_order() {
-        let served = Served::start().await;
-        let mut guest = served.guest().await;
+    async fn pipelined_requests_pass_through_the_states_in_order() {
+        let served = TestServer::start().await;
+        let mut client = served.client().await;
         for line in ["sesame", "room", "quiet", "here", "leave", "bye"] {
-            guest.tell(line).await;
+            client.send_line(line).await;
         }
         for line in ["welcome", "room: done", "here in blue, 2", "bye: done"] {
-            guest.hears(line).await;
+            client.expect_line(line).await;
         }
     }
 
-    async fn closed_ends_the_session_once_its_answer_is_written() {
-        let served = Served::start().await;
-        let mut guest = served.guest_after(&["open up"]).await;
+    async fn closed_ends_the_session_after_its_response_is_written() {
+        let served = TestServer::start().await;
+        let mut client = served.client_after(&["open up"]).await;
         // What comes after that is not handled.
-        guest.tell("open up").await;
-        guest.tell("sesame").await;
-        guest.hears("goodbye").await;
-        assert_eq!(guest.next().await, None);
+        client.send_line("open up").await;
+        client.send_line("sesame").await;
+        client.expect_line("goodbye").await;
+        assert_eq!(client.next().await, None);
         let said = ["came", "open up", "open up"].map(str::to_owned).to_vec();
         assert_eq!(served.ended().await, (said, Some(ClubState::Closed), Reason::Closed));
     }
 
-    async fn s2_a_timeout_leads_on_where_the_state_has_a_handler_for_it() {
-        let served = Served::start().await;
-        let mut guest = served.guest_after(&["sesame", "nap"]).await;
-        guest.hears("rise").await;
-        assert_eq!(guest.ask("up").await, "up: done");
-        drop(guest);
+    async fn s2_a_timeout_runs_the_states_timeout_handler() {
+        let served = TestServer::start().await;
+        let mut client = served.client_after(&["sesame", "nap"]).await;
+        client.expect_line("rise").await;
+        assert_eq!(client.call("up").await, "up: done");
+        drop(client);
         let (said, last, reason) = served.ended().await;
         assert_eq!(said, ["came", "sesame", "nap", "woken", "up"]);
         assert_eq!((last, reason), (Some(ClubState::Hall), Reason::PeerClosed));
     }
 
-    async fn s2_a_timeout_without_a_handler_ends_the_session_and_leaves_its_state() {
-        let served = Served::start().await;
-        let mut guest = served.guest_after(&["sesame", "wait"]).await;
-        assert_eq!(guest.next().await, None);
+    async fn s2_a_timeout_without_a_handler_ends_the_session_in_its_state() {
+        let served = TestServer::start().await;
+        let mut client = served.client_after(&["sesame", "wait"]).await;
+        assert_eq!(client.next().await, None);
         let (_, last, reason) = served.ended().await;
         assert_eq!((last, reason), (Some(ClubState::Wait(7)), Reason::Timeout));
     }
 
-    async fn s2_a_state_that_is_its_own_next_does_not_prolong_within() {
-        let served = Served::start().await;
-        let mut guest = served.guest_after(&["sesame", "wait"]).await;
+    async fn s2_staying_in_a_state_does_not_extend_its_time_limit() {
+        let served = TestServer::start().await;
+        let mut client = served.client_after(&["sesame", "wait"]).await;
         // However often it asks, the time is over in the end.
-        let asking = async { while guest.0.send("more".into()).await.is_ok() { tokio::task::yield_now().await } };
+        let asking = async { while client.0.send("more".into()).await.is_ok() { tokio::task::yield_now().await } };
         let ended = timeout(LIMIT, async { tokio::join!(asking, served.ended()).1 }).await.expect("in time");
         assert_eq!((ended.1, ended.2), (Some(ClubState::Wait(7)), Reason::Timeout));
     }
 
-    async fn events_of_a_task_move_the_session_on_in_their_order() {
-        let served = Served::start().await;
-        let mut guest = served.guest_after(&["sesame", "room"]).await;
+    async fn events_from_a_task_change_the_state_in_order() {
+        let served = TestServer::start().await;
+        let mut client = served.client_after(&["sesame", "room"]).await;
         let peer = served.peer();
         let task = tokio::spawn(async move {
             peer.post(Note::Said("a")).await.unwrap();
@@ -278,37 +278,37 @@ on_loops! {
             peer.try_post(Note::Said("b")).unwrap();
         });
         for line in ["heard a in blue", "now in red", "heard b in red"] {
-            guest.hears(line).await;
+            client.expect_line(line).await;
         }
         task.await.unwrap();
-        assert_eq!(guest.ask("hello").await, "hello in red, 1");
+        assert_eq!(client.call("hello").await, "hello in red, 1");
     }
 
-    async fn events_of_a_thread_move_the_session_on_in_their_order() {
-        let served = Served::start().await;
-        let mut guest = served.guest_after(&["sesame", "room"]).await;
+    async fn events_from_a_thread_change_the_state_in_order() {
+        let served = TestServer::start().await;
+        let mut client = served.client_after(&["sesame", "room"]).await;
         let work = tokio::spawn(served.club.work(served.peer()));
         for n in 0..5 {
-            guest.hears(&format!("got {n}")).await;
+            client.expect_line(&format!("got {n}")).await;
         }
         work.await.unwrap().unwrap();
     }
 
-    async fn an_event_is_handled_by_the_method_for_the_state_that_it_finds() {
-        let served = Served::start().await;
+    async fn an_event_is_handled_by_the_method_of_the_current_state() {
+        let served = TestServer::start().await;
         // No method is for `login`: there it is passed over, and the state stays as it is.
-        let mut guest = served.guest_after(&["open up"]).await;
+        let mut client = served.client_after(&["open up"]).await;
         served.peer().post(Note::Said("nothing")).await.unwrap();
-        assert_eq!(guest.ask("sesame").await, "welcome");
+        assert_eq!(client.call("sesame").await, "welcome");
         served.peer().post(Note::Said("nothing")).await.unwrap();
-        guest.hears("thrown out").await;
-        assert_eq!(guest.next().await, None);
+        client.expect_line("thrown out").await;
+        assert_eq!(client.next().await, None);
         assert_eq!(served.ended().await.2, Reason::Closed);
     }
 
-    async fn an_event_of_a_session_that_has_ended_comes_back() {
-        let served = Served::start().await;
-        drop(served.guest().await);
+    async fn posting_to_an_ended_session_returns_the_event() {
+        let served = TestServer::start().await;
+        drop(served.client().await);
         served.ended().await;
         let peer = served.peer();
         wait(|| peer.is_closed()).await;
@@ -317,11 +317,11 @@ on_loops! {
     }
 
     async fn s8_a_half_close_cancels_a_handler_that_takes_the_peer() {
-        let served = Served::start().await;
-        let mut guest = served.guest_after(&["sesame", "room"]).await;
-        guest.tell("hold").await;
+        let served = TestServer::start().await;
+        let mut client = served.client_after(&["sesame", "room"]).await;
+        client.send_line("hold").await;
         wait(|| served.club.holding.is_open()).await;
-        guest.0.finish().await.unwrap();
+        client.0.finish().await.unwrap();
         let (_, last, reason) = served.ended().await;
         assert!(served.club.dropped.is_open());
         assert_eq!((last, reason.cause()), (None, &Reason::PeerClosed));
@@ -329,24 +329,24 @@ on_loops! {
     }
 
     async fn s8_a_reset_cancels_a_handler_of_any_state() {
-        let served = Served::start().await;
-        let mut guest = TcpStream::connect(served.server.local_addr()).await.unwrap();
-        guest.write_all(b"sesame\nhold\n").await.unwrap();
+        let served = TestServer::start().await;
+        let mut client = TcpStream::connect(served.server.local_addr()).await.unwrap();
+        client.write_all(b"sesame\nhold\n").await.unwrap();
         wait(|| served.club.holding.is_open()).await;
-        guest.set_zero_linger().unwrap();
-        drop(guest);
+        client.set_zero_linger().unwrap();
+        drop(client);
         let (said, last, reason) = served.ended().await;
         assert!(served.club.dropped.is_open());
         assert_eq!((said.len(), last, reason), (3, None, while_in("hall", Reason::Reset)));
     }
 
-    async fn s5_a_stop_leaves_the_state_of_an_idle_session_and_names_that_of_a_busy_one() {
-        let served = Served::start().await;
-        let _idle = served.guest_after(&["sesame", "room"]).await;
-        let mut busy = served.guest_after(&["sesame"]).await;
-        busy.tell("hold").await;
+    async fn s5_on_disconnect_of_a_stopped_session_gets_the_idle_state_or_the_busy_states_name() {
+        let served = TestServer::start().await;
+        let _idle = served.client_after(&["sesame", "room"]).await;
+        let mut busy = served.client_after(&["sesame"]).await;
+        busy.send_line("hold").await;
         wait(|| served.club.holding.is_open()).await;
-        let Served { club, server } = served;
+        let TestServer { club, server } = served;
         let report = timeout(LIMIT, server.stop()).await.expect("in time").unwrap();
         assert_eq!((report.sessions_finished, report.sessions_cancelled), (1, 1));
         let ended = std::mem::take(&mut *club.ended.lock().unwrap());

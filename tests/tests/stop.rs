@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use portcullis::prelude::*;
 use portcullis::{ClientError, Interrupted, Lines, Portal, PortalTask, ServerHandle};
-use portcullis_tests::served::{self, Serving, client};
-use portcullis_tests::{Gate, Tell, eventually, on_loops, wait};
+use portcullis_tests::served::{self, ServeTask, client};
+use portcullis_tests::{Gate, OpenOnDrop, eventually, on_loops, wait};
 
-async fn start<S>(service: Arc<S>) -> (SocketAddr, ServerHandle, Serving)
+async fn start<S>(service: Arc<S>) -> (SocketAddr, ServerHandle, ServeTask)
 where
     S: portcullis::Service<Request = String, Response = String>,
 {
@@ -25,11 +25,11 @@ where
 }
 
 /// Does to its pool, its tasks and its portal what a line asks for.
-struct Yard {
+struct Jobs {
     pool: Pool,
     inside: Gate,
     /// Connected by jobs that have been told to stop.
-    told: Gate,
+    cancelled: Gate,
     /// Lets jobs go that don't listen.
     release: Gate,
     /// What a foreign thread is given.
@@ -38,12 +38,12 @@ struct Yard {
     task_dropped: Arc<Gate>,
 }
 
-impl Yard {
+impl Jobs {
     fn new() -> Arc<Self> {
         Arc::new(Self {
             pool: Pool::builder("yard").threads(2).queue_capacity(8).build().unwrap(),
             inside: Gate::default(),
-            told: Gate::default(),
+            cancelled: Gate::default(),
             release: Gate::default(),
             portal: Mutex::default(),
             task: Mutex::default(),
@@ -53,14 +53,14 @@ impl Yard {
 }
 
 #[service]
-impl Yard {
+impl Jobs {
     #[request(half_close = cancel)]
-    async fn ask(&self, line: String) -> Result<String, Interrupted> {
+    async fn handle(&self, line: String) -> Result<String, Interrupted> {
         match line.as_str() {
-            "heed" => self.heed().await?,
+            "heed" => self.check().await?,
             "ignore" => self.ignore().await?,
-            "wait" => self.wait_for_ever().await?,
-            "detach" => self.heed().detach(),
+            "wait" => self.wait_forever().await?,
+            "detach" => self.check().detach(),
             "spawn" => self.spawn().await?,
             "portal" => *self.portal.lock().unwrap() = Some(Portal::current()?),
             _ => {}
@@ -69,10 +69,10 @@ impl Yard {
     }
 
     #[blocking(pool = self.pool)]
-    fn heed(&self, worker: &Worker) {
+    fn check(&self, worker: &Worker) {
         self.inside.open();
         eventually(|| worker.is_cancelled());
-        self.told.open();
+        self.cancelled.open();
     }
 
     #[blocking(pool = self.pool)]
@@ -82,18 +82,18 @@ impl Yard {
     }
 
     #[blocking(pool = self.pool)]
-    fn wait_for_ever(&self, worker: &Worker) {
+    fn wait_forever(&self, worker: &Worker) {
         self.inside.open();
         if pending::<()>().wait(worker).is_err() {
-            self.told.open();
+            self.cancelled.open();
         }
     }
 
     #[blocking(pool = self.pool)]
     fn spawn(&self, worker: &Worker) {
-        let tell = Tell(Arc::clone(&self.task_dropped));
+        let guard = OpenOnDrop(Arc::clone(&self.task_dropped));
         let task = worker.spawn(async move {
-            let _tell = tell;
+            let _guard = guard;
             pending().await
         });
         *self.task.lock().unwrap() = Some(task);
@@ -101,81 +101,81 @@ impl Yard {
 }
 
 on_loops! {
-    async fn s10_a_stop_ends_within_its_grace_while_a_handler_awaits_a_job_that_heeds() {
-        let yard = Yard::new();
-        let (addr, handle, serving) = start(yard.clone()).await;
+    async fn s10_a_stop_ends_within_its_grace_while_a_handler_awaits_a_job_that_checks_for_cancellation() {
+        let jobs = Jobs::new();
+        let (addr, handle, serving) = start(jobs.clone()).await;
         let mut client = client(addr).await;
         client.send("heed".into()).await.unwrap();
-        wait(|| yard.inside.is_open()).await;
+        wait(|| jobs.inside.is_open()).await;
         handle.stop();
         let report = serving.await.unwrap().unwrap();
         assert_eq!((report.sessions_cancelled, report.stuck.len()), (1, 0), "{report}");
-        wait(|| yard.told.is_open()).await;
+        wait(|| jobs.cancelled.is_open()).await;
         assert!(matches!(client.next().await, Ok(None) | Err(ClientError::Io(_))));
     }
 
-    async fn s10_a_stop_ends_whatever_the_job_does_and_names_it() {
-        let yard = Yard::new();
-        let (addr, handle, serving) = start(yard.clone()).await;
+    async fn s10_a_stop_ends_although_a_job_ignores_cancellation_and_reports_it() {
+        let jobs = Jobs::new();
+        let (addr, handle, serving) = start(jobs.clone()).await;
         let mut client = client(addr).await;
         client.send("ignore".into()).await.unwrap();
-        wait(|| yard.inside.is_open()).await;
+        wait(|| jobs.inside.is_open()).await;
         handle.stop();
         let report = serving.await.unwrap().unwrap();
         assert_eq!(report.stuck.len(), 1, "{report}");
         assert_eq!((report.stuck[0].method, report.stuck[0].pool.as_str()), ("Yard::ignore", "yard"));
-        yard.release.open();
+        jobs.release.open();
     }
 
-    async fn h3_a_worker_that_waits_for_the_loop_does_not_hold_the_stop() {
-        let yard = Yard::new();
-        let (addr, handle, serving) = start(yard.clone()).await;
+    async fn h3_a_worker_that_waits_for_the_loop_does_not_block_the_stop() {
+        let jobs = Jobs::new();
+        let (addr, handle, serving) = start(jobs.clone()).await;
         let mut client = client(addr).await;
         client.send("wait".into()).await.unwrap();
-        wait(|| yard.inside.is_open()).await;
+        wait(|| jobs.inside.is_open()).await;
         handle.stop();
         assert!(serving.await.unwrap().unwrap().stuck.is_empty());
-        wait(|| yard.told.is_open()).await;
+        wait(|| jobs.cancelled.is_open()).await;
     }
 
-    async fn o11_a_stop_drains_the_jobs_of_this_server_and_not_a_pool_that_others_use() {
-        let (yard, theirs) = (Yard::new(), Arc::new(Gate::default()));
-        let (addr, handle, serving) = start(yard.clone()).await;
+    async fn o11_a_stop_drains_this_servers_jobs_and_not_a_shared_pool() {
+        let (jobs, theirs) = (Jobs::new(), Arc::new(Gate::default()));
+        let (addr, handle, serving) = start(jobs.clone()).await;
         // On the same pool, and nobody's business here.
         let gate = theirs.clone();
-        let foreign = yard.pool.run(move |worker| { gate.pass(); worker.is_cancelled() });
+        let foreign = jobs.pool.run(move |worker| { gate.pass(); worker.is_cancelled() });
         let mut client = client(addr).await;
         assert_eq!(client.call("detach".into()).await.unwrap(), "detach");
-        wait(|| yard.inside.is_open()).await;
+        wait(|| jobs.inside.is_open()).await;
         handle.stop();
         let report = serving.await.unwrap().unwrap();
         assert!(report.stuck.is_empty(), "{report}");
         // The detached job was this server's: it was waited for, and then told.
-        wait(|| yard.told.is_open()).await;
+        wait(|| jobs.cancelled.is_open()).await;
         theirs.open();
         assert!(!foreign.await.unwrap(), "not cancelled");
-        assert_eq!(yard.pool.run(|_| 1).await.unwrap(), 1, "not drained");
+        assert_eq!(jobs.pool.run(|_| 1).await.unwrap(), 1, "not drained");
     }
 
     async fn p3_tasks_outlive_their_job_and_are_cancelled_by_the_servers_stop() {
-        let yard = Yard::new();
-        let (addr, handle, serving) = start(yard.clone()).await;
+        let jobs = Jobs::new();
+        let (addr, handle, serving) = start(jobs.clone()).await;
         let mut client = client(addr).await;
         assert_eq!(client.call("spawn".into()).await.unwrap(), "spawn");
-        assert!(!yard.task_dropped.is_open());
+        assert!(!jobs.task_dropped.is_open());
         handle.stop();
         serving.await.unwrap().unwrap();
-        assert!(yard.task_dropped.is_open());
-        let task = yard.task.lock().unwrap().take().unwrap();
+        assert!(jobs.task_dropped.is_open());
+        let task = jobs.task.lock().unwrap().take().unwrap();
         assert!(matches!(task.await, Err(Interrupted::Cancelled)));
     }
 
     async fn p6_after_the_server_has_stopped_every_portal_call_is_closed() {
-        let yard = Yard::new();
-        let (addr, handle, serving) = start(yard.clone()).await;
+        let jobs = Jobs::new();
+        let (addr, handle, serving) = start(jobs.clone()).await;
         let mut client = client(addr).await;
         assert_eq!(client.call("portal".into()).await.unwrap(), "portal");
-        let portal = yard.portal.lock().unwrap().take().unwrap();
+        let portal = jobs.portal.lock().unwrap().take().unwrap();
         let before = portal.clone();
         let called = tokio::task::spawn_blocking(move || before.enter_thread(|worker| before.call(worker, || 1))).await.unwrap();
         assert_eq!(called.unwrap().unwrap(), 1);
@@ -194,11 +194,11 @@ on_loops! {
     }
 
     async fn p6_a_call_in_flight_at_the_stop_is_answered() {
-        let yard = Yard::new();
-        let (addr, handle, serving) = start(yard.clone()).await;
+        let jobs = Jobs::new();
+        let (addr, handle, serving) = start(jobs.clone()).await;
         let mut client = client(addr).await;
         assert_eq!(client.call("portal".into()).await.unwrap(), "portal");
-        let portal = yard.portal.lock().unwrap().take().unwrap();
+        let portal = jobs.portal.lock().unwrap().take().unwrap();
         let inside = Arc::new(Gate::default());
         let inside2 = inside.clone();
         let waiting = tokio::task::spawn_blocking(move || portal.enter_thread(|worker| {
@@ -211,14 +211,14 @@ on_loops! {
         assert!(matches!(end, Err(Interrupted::Abandoned | Interrupted::Closed)), "{end:?}");
     }
 
-    async fn s8_a_hung_up_client_tells_the_job() {
-        let yard = Yard::new();
-        let (addr, handle, serving) = start(yard.clone()).await;
+    async fn s8_a_disconnected_client_cancels_the_job() {
+        let jobs = Jobs::new();
+        let (addr, handle, serving) = start(jobs.clone()).await;
         let mut client = client(addr).await;
         client.send("heed".into()).await.unwrap();
-        wait(|| yard.inside.is_open()).await;
+        wait(|| jobs.inside.is_open()).await;
         drop(client);
-        wait(|| yard.told.is_open()).await;
+        wait(|| jobs.cancelled.is_open()).await;
         handle.stop();
         assert!(serving.await.unwrap().unwrap().is_clean());
     }
@@ -254,7 +254,7 @@ impl Rows {
 }
 
 on_loops! {
-    async fn streaming_from_a_worker_is_held_back_by_its_peer_and_stops_when_that_goes_away() {
+    async fn streaming_from_a_worker_waits_for_its_peer_and_ends_when_it_disconnects() {
         let rows = Arc::new(Rows { stopped: Mutex::default(), pool: Pool::builder("rows").threads(1).build().unwrap() });
         let (addr, handle, serving) = start(rows.clone()).await;
         let mut client = client(addr).await;
@@ -286,9 +286,9 @@ struct Tasks {
 impl Tasks {
     #[on(start)]
     async fn start(&self, cleanup: &mut Cleanup) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let tell = Tell(Arc::clone(&self.dropped));
+        let guard = OpenOnDrop(Arc::clone(&self.dropped));
         cleanup.spawn(async move {
-            let _tell = tell;
+            let _guard = guard;
             // A periodic task, which would go on for ever.
             loop {
                 tokio::time::sleep(Duration::from_millis(1)).await;
@@ -330,9 +330,9 @@ fn tasks(tasks: &Arc<Tasks>, grace: Duration) -> Server<Tasks, Lines, portcullis
 }
 
 on_loops! {
-    async fn s10_background_tasks_end_as_the_stop_begins_and_before_the_stop_hook() {
+    async fn s10_background_tasks_are_cancelled_before_on_stop() {
         let service = Arc::new(Tasks::default());
-        let served = served::Served::new(tasks(&service, portcullis_tests::LIMIT)).await;
+        let served = served::TestServer::new(tasks(&service, portcullis_tests::LIMIT)).await;
         let stopping = served.handle.stopping();
         assert_eq!(client(served.addr).await.call("x".into()).await.unwrap(), "x");
         assert!(!service.dropped.is_open());
@@ -345,16 +345,16 @@ on_loops! {
         stopping.await;
     }
 
-    async fn s10_background_tasks_end_when_the_start_fails() {
+    async fn s10_background_tasks_are_cancelled_when_on_start_fails() {
         let service = Arc::new(Tasks { fails: true, ..Tasks::default() });
         let error = tasks(&service, Duration::ZERO).serve().await.unwrap_err();
         assert!(error.to_string().contains("as told"), "{error}");
         assert!(service.dropped.is_open());
     }
 
-    async fn s10_a_task_that_the_stop_had_to_cancel_is_named_by_where_it_was_spawned() {
+    async fn s10_a_task_that_the_stop_cancelled_is_reported_with_its_spawn_location() {
         let service = Arc::new(Tasks { forgets: true, ..Tasks::default() });
-        let served = served::Served::new(tasks(&service, Duration::from_millis(50))).await;
+        let served = served::TestServer::new(tasks(&service, Duration::from_millis(50))).await;
         let report = served.stop().await;
         assert!(!report.is_clean(), "{report}");
         let [at] = report.tasks_cancelled[..] else { panic!("{report}") };

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use portcullis::prelude::*;
 use portcullis::{Interrupted, WaitsFor, channel};
-use portcullis_tests::served::{Served, client};
+use portcullis_tests::served::{TestServer, client};
 use portcullis_tests::{LIMIT, on_loops, wait};
 
 /// Streams lines out of a thread: as many as are asked for.
@@ -18,15 +18,15 @@ struct Reports {
     disk: Pool,
     peer: Mutex<Option<Peer<String>>>,
     /// Threads that were told that nobody wants the rest.
-    told: AtomicUsize,
+    closed: AtomicUsize,
     ended: Mutex<Vec<String>>,
 }
 
 impl Reports {
     fn new() -> Arc<Self> {
         let disk = Pool::builder("disk").threads(1).build().unwrap();
-        let (peer, told, ended) = Default::default();
-        Arc::new(Self { disk, peer, told, ended })
+        let (peer, closed, ended) = Default::default();
+        Arc::new(Self { disk, peer, closed, ended })
     }
 
     fn server(self: &Arc<Self>) -> Server<Self, Lines, portcullis::Bound> {
@@ -61,7 +61,7 @@ impl Reports {
     ) -> Result<(), Interrupted> {
         for n in 1..=lines {
             if sender.send(worker, format!("line {n}")).is_err() {
-                self.told.fetch_add(1, SeqCst);
+                self.closed.fetch_add(1, SeqCst);
                 break;
             }
         }
@@ -70,7 +70,7 @@ impl Reports {
             while !sender.is_closed() {
                 worker.sleep(Duration::from_millis(1))?;
             }
-            self.told.fetch_add(1, SeqCst);
+            self.closed.fetch_add(1, SeqCst);
         }
         Ok(())
     }
@@ -79,7 +79,7 @@ impl Reports {
 on_loops! {
     async fn a_stream_is_forwarded_to_its_end() {
         let reports = Reports::new();
-        let served = Served::new(reports.server()).await;
+        let served = TestServer::new(reports.server()).await;
         let mut client = client(served.addr).await;
         client.send("100".into()).await.unwrap();
         for n in 1..=100 {
@@ -93,7 +93,7 @@ on_loops! {
 
     async fn a_stream_ends_when_its_session_is_closed_from_elsewhere() {
         let reports = Reports::new();
-        let served = Served::new(reports.server()).await;
+        let served = TestServer::new(reports.server()).await;
         let mut client = client(served.addr).await;
         client.send("100000000".into()).await.unwrap();
         for _ in 0..10 {
@@ -101,26 +101,26 @@ on_loops! {
         }
         reports.peer.lock().unwrap().as_ref().unwrap().close();
         while client.next().await.unwrap().is_some() {}
-        wait(|| reports.told.load(SeqCst) == 1).await;
+        wait(|| reports.closed.load(SeqCst) == 1).await;
         assert_eq!(*reports.ended.lock().unwrap(), ["true the session ended: closed by the service"]);
         assert!(served.stop().await.is_clean());
     }
 
-    async fn a_stream_that_gives_nothing_ends_with_its_session_too() {
+    async fn a_silent_stream_ends_with_its_session() {
         let reports = Reports::new();
-        let served = Served::new(reports.server()).await;
+        let served = TestServer::new(reports.server()).await;
         let mut client = client(served.addr).await;
         client.send("0".into()).await.unwrap();
         wait(|| reports.peer.lock().unwrap().is_some()).await;
         reports.peer.lock().unwrap().as_ref().unwrap().close();
         assert!(client.next().await.unwrap().is_none());
-        wait(|| reports.told.load(SeqCst) == 1).await;
+        wait(|| reports.closed.load(SeqCst) == 1).await;
         assert!(served.stop().await.is_clean());
     }
 
-    async fn a_stream_is_forwarded_by_a_peer_in_a_task_of_its_own() {
+    async fn a_task_can_forward_a_stream_to_a_peer() {
         let reports = Reports::new();
-        let served = Served::new(reports.server()).await;
+        let served = TestServer::new(reports.server()).await;
         let mut client = client(served.addr).await;
         client.send("0".into()).await.unwrap();
         wait(|| reports.peer.lock().unwrap().is_some()).await;
@@ -136,7 +136,7 @@ on_loops! {
         assert!(served.stop().await.is_clean());
     }
 
-    async fn a_thread_that_waits_is_reported_with_its_pool_and_where_and_for_what() {
+    async fn a_waiting_thread_is_reported_with_its_pool_location_and_cause() {
         let pool = Pool::builder("waiters").threads(4).build().unwrap();
         let (sender, _receiver) = channel::<u32>(1);
         let sends = pool.job("sends").try_run(move |worker| {

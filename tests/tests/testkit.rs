@@ -21,14 +21,14 @@ struct Mill {
     cpu: Pool,
     seen: Mutex<Vec<String>>,
     open: Arc<Gate>,
-    told: Arc<Gate>,
+    saw_cancel: Arc<Gate>,
     running: AtomicUsize,
 }
 
 impl Mill {
     fn on(cpu: Pool) -> Arc<Self> {
-        let (seen, open, told) = (Mutex::default(), Arc::default(), Arc::default());
-        Arc::new(Self { cpu, seen, open, told, running: AtomicUsize::new(0) })
+        let (seen, open, saw_cancel) = (Mutex::default(), Arc::default(), Arc::default());
+        Arc::new(Self { cpu, seen, open, saw_cancel, running: AtomicUsize::new(0) })
     }
 
     fn new() -> Arc<Self> {
@@ -66,7 +66,7 @@ impl Mill {
                 peer.close();
                 Ok(14)
             }
-            15 => self.stay(n).await,
+            15 => self.sleep_long(n).await,
             n => self.grind(n).await,
         }
     }
@@ -81,11 +81,11 @@ impl Mill {
     }
 
     #[blocking(pool = self.cpu)]
-    fn stay(&self, worker: &Worker, n: u64) -> Result<u64, Interrupted> {
+    fn sleep_long(&self, worker: &Worker, n: u64) -> Result<u64, Interrupted> {
         self.running.fetch_add(1, SeqCst);
         // Ends when the job is told to; a test that lets it sleep does not end in time.
         let slept = worker.sleep(Duration::from_secs(60));
-        self.told.open();
+        self.saw_cancel.open();
         slept.map(|()| n)
     }
 
@@ -94,7 +94,7 @@ impl Mill {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, reason: Reason) {
+    async fn disconnected(&self, reason: Reason) {
         self.saw(reason.to_string());
     }
 
@@ -113,7 +113,7 @@ on_loops! {
         assert_eq!(mill.seen(), ["start", "connect", "closed by the peer", "stop"]);
     }
 
-    async fn requests_sent_together_are_answered_in_their_order() {
+    async fn pipelined_requests_are_answered_in_order() {
         let mut client = test::connect(Mill::new()).await.unwrap();
         for n in 0..10 {
             assert!(client.send(n));
@@ -127,7 +127,7 @@ on_loops! {
         client.close().await.unwrap();
     }
 
-    async fn a_panic_and_an_error_are_the_reason_that_the_client_is_told() {
+    async fn the_client_gets_a_panic_or_an_error_as_the_reason() {
         let mill = Mill::new();
         let mut client = test::connect(Arc::clone(&mill)).await.unwrap();
         let mut other = client.connect_another().await.unwrap();
@@ -140,21 +140,21 @@ on_loops! {
         assert!(third.close().await.unwrap().is_clean());
     }
 
-    async fn what_ends_the_start_is_told_by_connect() {
+    async fn connect_returns_the_error_or_panic_of_on_start() {
         let mill = Mill::new();
         mill.open.open();
         let error = test::connect(Arc::clone(&mill)).await.unwrap_err();
         assert_eq!(error.to_string(), "the mill is out of order");
     }
 
-    async fn s8_a_reset_cancels_the_handler_and_tells_its_worker() {
+    async fn s8_a_reset_cancels_the_handler_and_its_job() {
         let mill = Mill::new();
         let mut client = test::connect(Arc::clone(&mill)).await.unwrap();
         client.send(15);
         wait(|| mill.running.load(SeqCst) == 1).await;
         client.reset();
         assert_eq!(client.ended().await.unwrap(), Reason::Reset);
-        wait(|| mill.told.is_open()).await;
+        wait(|| mill.saw_cancel.is_open()).await;
         assert!(client.stop().await.unwrap().is_clean());
     }
 
@@ -165,11 +165,11 @@ on_loops! {
         wait(|| mill.running.load(SeqCst) == 1).await;
         client.half_close();
         assert_eq!(client.ended().await.unwrap(), Reason::PeerClosed);
-        wait(|| mill.told.is_open()).await;
+        wait(|| mill.saw_cancel.is_open()).await;
         assert!(client.close().await.unwrap().is_clean());
     }
 
-    async fn a_malformed_request_ends_the_session_with_what_was_wrong() {
+    async fn a_malformed_request_ends_the_session_with_its_decode_error() {
         let mut client = test::connect(Mill::new()).await.unwrap();
         client.send_malformed("no number", false);
         let Err(Error::Ended(Reason::Decode(said))) = client.call(1).await else { panic!("it was taken") };
@@ -177,7 +177,7 @@ on_loops! {
         client.close().await.unwrap();
     }
 
-    async fn a_handler_sends_and_closes() {
+    async fn a_handler_can_send_and_close() {
         let mut client = test::connect(Mill::new()).await.unwrap();
         assert_eq!(client.call(14).await.unwrap(), 1);
         assert_eq!(client.next().await.unwrap(), 14);
@@ -186,7 +186,7 @@ on_loops! {
         client.close().await.unwrap();
     }
 
-    async fn s11_a_client_that_does_not_read_holds_the_writer_back() {
+    async fn s11_a_client_that_does_not_read_blocks_the_writer() {
         let server = Server::new(Mill::new()).max_queued_responses(2);
         let mut client = test::connect_to(server).await.unwrap().window(1);
         let peer = client.peer().clone();
@@ -204,14 +204,14 @@ on_loops! {
         client.close().await.unwrap();
     }
 
-    async fn a_wait_that_is_in_vain_ends_at_its_limit() {
+    async fn a_wait_without_a_response_times_out() {
         let client = test::connect(Mill::new()).await.unwrap();
         let mut client = client.timeout(Duration::from_millis(20));
         assert!(matches!(client.next().await, Err(Error::Timeout(_))));
         drop(client);
     }
 
-    async fn s5_a_stop_ends_what_is_idle() {
+    async fn s5_a_stop_ends_idle_sessions() {
         let mill = Mill::new();
         let mut client = test::connect(Arc::clone(&mill)).await.unwrap();
         client.handle().stop();
@@ -220,7 +220,7 @@ on_loops! {
         assert_eq!(mill.seen().last().unwrap(), "stop");
     }
 
-    async fn a_service_on_an_inline_pool_or_a_stepped_one() {
+    async fn a_service_works_on_inline_and_stepped_pools() {
         let mut client = test::connect(Mill::on(Pool::inline())).await.unwrap();
         assert_eq!(client.call(9).await.unwrap(), 81);
         client.close().await.unwrap();
@@ -235,7 +235,7 @@ on_loops! {
         client.close().await.unwrap();
     }
 
-    async fn a_peer_shows_what_was_sent_and_is_full_and_is_closed() {
+    async fn a_test_peer_records_messages_fills_up_and_closes() {
         let (peer, mut sent) = test::bounded_peer::<u32, Infallible>(2);
         peer.send(1).await.unwrap();
         peer.try_send(2).unwrap();
@@ -264,7 +264,7 @@ on_loops! {
         assert!(sent.is_closed() && peer.is_closed());
     }
 
-    async fn a_peer_whose_other_end_is_gone_takes_nothing() {
+    async fn a_test_peer_rejects_messages_after_its_receiver_is_dropped() {
         let (peer, sent) = test::peer::<u32, Infallible>();
         drop(sent);
         assert_eq!(peer.try_send(1), Err(TrySendError::Closed(1)));
@@ -274,7 +274,7 @@ on_loops! {
         assert_ne!(peer.id(), other.id());
     }
 
-    async fn a_peer_shows_the_events_that_were_posted() {
+    async fn a_test_peer_records_posted_events() {
         let (peer, mut sent) = test::bounded_peer::<u32, &str>(1);
         peer.try_post("news").unwrap();
         assert_eq!(peer.try_post("more"), Err(TrySendError::Full("more")));
@@ -282,14 +282,14 @@ on_loops! {
         assert_eq!(sent.try_next_event(), None);
     }
 
-    async fn a_job_sends_to_a_peer_of_the_kit() {
+    async fn a_job_can_send_to_a_test_peer() {
         let (peer, mut sent) = test::peer::<u32, Infallible>();
         let pool = Pool::builder("test").threads(1).build().unwrap();
         pool.run(move |worker| peer.send(5).wait(worker).unwrap().unwrap()).await.unwrap();
         assert_eq!(sent.next().await, Some(5));
     }
 
-    async fn a_faulty_stream_serves_all_the_same() {
+    async fn a_faulty_stream_can_be_served() {
         for faulty in [Faulty::tiny_reads, Faulty::tiny_writes, Faulty::delayed_flush] {
             let (near, far) = tokio::io::duplex(4096);
             let server = Server::new(Mill::new()).codec(JsonLines::new());
@@ -303,7 +303,7 @@ on_loops! {
         }
     }
 
-    async fn a_cut_stream_is_at_its_end_and_a_broken_one_a_reset() {
+    async fn a_cut_stream_reads_eof_and_a_broken_one_a_reset() {
         let (mut near, far) = tokio::io::duplex(64);
         let mut far = Faulty::new(far).cut_reads_after(3).cut_writes_after(2);
         near.write_all(b"hello").await.unwrap();
@@ -349,7 +349,7 @@ on_loops! {
         assert_eq!(writing.await.unwrap().err().unwrap().kind(), ErrorKind::ConnectionReset);
     }
 
-    async fn a_reset_stream_says_so_to_who_only_waits() {
+    async fn a_reset_stream_wakes_a_pending_wait_for_reset() {
         let (_near, far) = tokio::io::duplex(64);
         let far = Faulty::new(far);
         let faults = far.faults();
@@ -374,7 +374,7 @@ on_loops! {
 }
 
 #[test]
-fn a_body_is_called_on_the_tests_own_thread_and_may_wait_for_a_loop() {
+fn a_worker_body_runs_on_the_test_thread_and_may_wait_for_the_loop() {
     let mill = Mill::new();
     let here = std::thread::current().id();
     let (there, squared) =
@@ -389,14 +389,14 @@ fn a_body_is_called_on_the_tests_own_thread_and_may_wait_for_a_loop() {
 }
 
 #[test]
-fn a_body_is_cancelled_or_late() {
+fn a_worker_body_can_be_cancelled_or_past_its_deadline() {
     let mill = Mill::new();
     let cancelled = test::WorkerBuilder::new().cancelled();
     assert!(matches!(cancelled.run(|worker| mill.blocking_grind(worker, 6)), Err(Interrupted::Cancelled)));
     let late = test::WorkerBuilder::new().deadline(Duration::ZERO);
     assert!(matches!(late.run(|worker| mill.blocking_grind(worker, 6)), Err(Interrupted::Deadline)));
     let late = test::WorkerBuilder::new().deadline(Duration::from_millis(10));
-    assert!(matches!(late.run(|worker| mill.blocking_stay(worker, 6)), Err(Interrupted::Deadline)));
+    assert!(matches!(late.run(|worker| mill.blocking_sleep_long(worker, 6)), Err(Interrupted::Deadline)));
 
     // In the middle of a wait for the loop: nobody is left to answer.
     let body = test::WorkerBuilder::new();
@@ -412,7 +412,7 @@ fn a_body_is_cancelled_or_late() {
 }
 
 #[test]
-fn a_body_finds_the_state_of_the_pool_whose_thread_it_is_taken_for() {
+fn a_worker_body_has_the_thread_state_of_its_pool() {
     let pool = Pool::builder("db").threads(1).thread_state(|| String::from("connection")).build().unwrap();
     let state =
         test::WorkerBuilder::new().pool(&pool).run(|worker| worker.local::<String>().as_str().to_owned());
@@ -420,7 +420,7 @@ fn a_body_finds_the_state_of_the_pool_whose_thread_it_is_taken_for() {
 }
 
 #[test]
-fn a_panic_of_a_body_is_the_tests_own() {
+fn a_panic_of_a_worker_body_propagates_to_the_test() {
     let panicked = std::panic::catch_unwind(|| test::worker(|_| -> () { panic!("as it is") }));
     assert_eq!(*panicked.unwrap_err().downcast::<&str>().unwrap(), "as it is");
 }

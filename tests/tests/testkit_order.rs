@@ -18,13 +18,13 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// Runs `test` on a current-thread runtime, within [`LIMIT`] by the real clock.
 fn in_real_time<F: Future<Output = ()>>(started_paused: bool, test: impl FnOnce() -> F + Send + 'static) {
-    let (tell, told) = mpsc::channel();
+    let (tx, rx) = mpsc::channel();
     let thread = std::thread::spawn(move || {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         builder.enable_all().start_paused(started_paused).build().unwrap().block_on(test());
-        tell.send(()).unwrap();
+        tx.send(()).unwrap();
     });
-    if let Err(mpsc::RecvTimeoutError::Timeout) = told.recv_timeout(LIMIT) {
+    if let Err(mpsc::RecvTimeoutError::Timeout) = rx.recv_timeout(LIMIT) {
         panic!("not within {LIMIT:?}");
     }
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -53,7 +53,7 @@ fn busy() {
 }
 
 paused! {
-    async fn time_stands_while_a_job_is_at_work(time) {
+    async fn time_is_paused_while_a_job_runs(time) {
         let pool = pool(1);
         for _ in 0..5 {
             timeout(Duration::from_millis(1), pool.run(|_| busy())).await.expect("no time has passed").unwrap();
@@ -61,7 +61,7 @@ paused! {
         assert_eq!(time.elapsed(), Duration::ZERO);
     }
 
-    async fn time_stands_for_jobs_in_the_queue_and_for_those_that_nobody_awaits(time) {
+    async fn time_is_paused_for_queued_and_detached_jobs(time) {
         let pool = pool(1);
         let ran = Arc::new(AtomicUsize::new(0));
         for _ in 0..5 {
@@ -73,10 +73,10 @@ paused! {
         assert!(time.elapsed() < SECOND);
     }
 
-    async fn time_goes_on_while_a_job_waits_for_the_loop(time) {
+    async fn time_advances_while_a_job_waits_for_the_loop(time) {
         let pool = pool(1);
         // The second is queued behind one that rests, and does not hold the clock either.
-        let jobs = [HOUR, 2 * HOUR].map(|nap| pool.run(move |worker| { busy(); sleep(nap).wait(worker) }));
+        let jobs = [HOUR, 2 * HOUR].map(|delay| pool.run(move |worker| { busy(); sleep(delay).wait(worker) }));
         for job in jobs {
             job.await.unwrap().unwrap();
         }
@@ -84,7 +84,7 @@ paused! {
         assert!(time.elapsed() < 3 * HOUR + SECOND);
     }
 
-    async fn time_goes_on_while_a_lane_waits_behind_one_that_rests(time) {
+    async fn time_advances_while_a_lane_waits_for_a_parked_job(time) {
         let pool = pool(2);
         let jobs = [(); 3].map(|()| pool.job("nap").lane("one").run(|worker| sleep(HOUR).wait(worker)));
         for job in jobs {
@@ -93,7 +93,7 @@ paused! {
         assert!(time.elapsed() >= 3 * HOUR);
     }
 
-    async fn time_goes_on_while_an_offload_that_asks_is_not_polled(time) {
+    async fn time_advances_while_a_waiting_jobs_offload_is_not_polled(time) {
         let pool = pool(1);
         let asking = pool.run(|worker| async { 1 }.wait(worker));
         sleep(HOUR).await;
@@ -101,18 +101,18 @@ paused! {
         assert!(time.elapsed() >= HOUR);
     }
 
-    async fn time_goes_on_while_a_lent_job_rests_on_the_thread_that_waits_for_it(time) {
+    async fn time_advances_while_a_lent_job_is_parked(time) {
         let pool = pool(1);
         let same = pool.clone();
-        let napping = pool.run(move |worker| {
-            let nap = async move { same.run(|worker| { busy(); sleep(HOUR).wait(worker) }).await };
-            nap.wait(worker)
+        let pausing = pool.run(move |worker| {
+            let delay = async move { same.run(|worker| { busy(); sleep(HOUR).wait(worker) }).await };
+            delay.wait(worker)
         });
-        napping.await.unwrap().unwrap().unwrap().unwrap();
+        pausing.await.unwrap().unwrap().unwrap().unwrap();
         assert!(time.elapsed() >= HOUR && time.elapsed() < HOUR + SECOND);
     }
 
-    async fn time_stands_while_a_lent_job_is_at_work(time) {
+    async fn time_is_paused_while_a_lent_job_runs(time) {
         let pool = pool(1);
         let same = pool.clone();
         let busy_twice = pool.run(move |worker| {
@@ -123,7 +123,7 @@ paused! {
         assert_eq!(time.elapsed(), Duration::ZERO);
     }
 
-    async fn a_worker_sleeps_and_a_deadline_passes_by_the_paused_clock(time) {
+    async fn worker_sleep_and_deadlines_use_the_paused_clock(time) {
         let pool = pool(1);
         pool.run(|worker| worker.sleep(HOUR)).await.unwrap().unwrap();
         assert!(time.elapsed() >= HOUR);
@@ -139,7 +139,7 @@ paused! {
         in_time.await.unwrap().unwrap();
     }
 
-    async fn a_queued_job_is_late_by_the_paused_clock(time) {
+    async fn a_queued_job_expires_by_the_paused_clock(time) {
         let (pool, stepper) = Pool::builder("stepped").threads(1).stepped().unwrap();
         let late = pool.job("late").deadline(HOUR).run(|_| ());
         sleep(HOUR / 2).await;
@@ -151,7 +151,7 @@ paused! {
         assert!(time.elapsed() >= HOUR);
     }
 
-    async fn a_job_at_work_is_told_when_the_clock_is_moved(time) {
+    async fn advancing_the_clock_past_a_deadline_cancels_a_running_job(time) {
         let pool = pool(1);
         let began = Arc::new(Gate::default());
         let here = Arc::clone(&began);
@@ -170,7 +170,7 @@ paused! {
         assert!(matches!(job.await, Err(Interrupted::Deadline)));
     }
 
-    async fn what_a_job_streams_is_awaited_and_what_it_waits_for_lets_time_go(time) {
+    async fn time_is_paused_while_a_job_streams_and_advances_while_it_waits(time) {
         let pool = pool(1);
         let (sender, mut receiver) = portcullis::channel(1);
         let job = pool.run(move |worker| {
@@ -187,19 +187,19 @@ paused! {
         assert!(time.elapsed() < HOUR + SECOND);
     }
 
-    async fn a_state_machine_is_moved_by_requests_events_and_time(time) {
-        let mut client = test::connect(Door).await.unwrap();
-        assert_eq!(client.call("knock".into()).await.unwrap(), "knock 1");
+    async fn requests_events_and_timeouts_drive_a_state_service(time) {
+        let mut client = test::connect(Turnstile).await.unwrap();
+        assert_eq!(client.call("push".into()).await.unwrap(), "push 1");
         client.peer().post(5).await.unwrap();
-        assert_eq!(client.next().await.unwrap(), "told");
-        assert_eq!(client.call("knock".into()).await.unwrap(), "knock 7");
+        assert_eq!(client.next().await.unwrap(), "added");
+        assert_eq!(client.call("push".into()).await.unwrap(), "push 7");
         assert!(time.elapsed() < SECOND);
-        assert_eq!(client.next().await.unwrap(), "slammed after 7");
+        assert_eq!(client.next().await.unwrap(), "locked after 7");
         assert!(time.elapsed() >= HOUR);
         assert!(client.close().await.unwrap().is_clean());
     }
 
-    async fn a_service_lives_by_the_paused_clock(time) {
+    async fn a_service_uses_the_paused_clock(time) {
         let server = Server::new(Slow { cpu: pool(1) }).idle_timeout(HOUR);
         let mut client = test::connect_to(server).await.unwrap();
         assert_eq!(client.call(60).await.unwrap(), 60);
@@ -210,29 +210,29 @@ paused! {
     }
 }
 
-/// Counts while somebody knocks; an hour without a knock shuts it.
-struct Door;
+/// Counts while somebody pushes; an hour without a push shuts it.
+struct Turnstile;
 
 #[service]
-impl Door {
+impl Turnstile {
     #[state(start, idle = "1h")]
-    async fn ajar(&self, knocks: u32, knock: String) -> (String, DoorState) {
-        (format!("{knock} {}", knocks + 1), DoorState::Ajar(knocks + 1))
+    async fn unlocked(&self, pushes: u32, push: String) -> (String, TurnstileState) {
+        (format!("{push} {}", pushes + 1), TurnstileState::Unlocked(pushes + 1))
     }
 
-    #[event(ajar)]
-    async fn told(&self, knocks: u32, by: u32) -> (String, DoorState) {
-        ("told".to_owned(), DoorState::Ajar(knocks + by))
+    #[event(unlocked)]
+    async fn added(&self, pushes: u32, by: u32) -> (String, TurnstileState) {
+        ("added".to_owned(), TurnstileState::Unlocked(pushes + by))
     }
 
-    #[on(timeout = ajar)]
-    async fn slammed(&self, knocks: u32) -> (String, DoorState) {
-        (format!("slammed after {knocks}"), DoorState::Closed)
+    #[on(timeout = unlocked)]
+    async fn locked_again(&self, pushes: u32) -> (String, TurnstileState) {
+        (format!("locked after {pushes}"), TurnstileState::Closed)
     }
 
     #[on(connect)]
-    async fn opened(&self) -> DoorState {
-        DoorState::Ajar(0)
+    async fn opened(&self) -> TurnstileState {
+        TurnstileState::Unlocked(0)
     }
 }
 
@@ -256,7 +256,7 @@ impl Slow {
 }
 
 #[test]
-fn a_runtime_that_was_started_paused_stays_so() {
+fn a_runtime_that_was_started_paused_stays_paused() {
     in_real_time(true, || async {
         let time = test::pause();
         timeout(Duration::from_millis(1), pool(1).run(|_| busy())).await.unwrap().unwrap();
@@ -266,7 +266,7 @@ fn a_runtime_that_was_started_paused_stays_so() {
 }
 
 #[test]
-fn time_goes_on_when_the_guard_is_dropped() {
+fn dropping_the_guard_resumes_time() {
     in_real_time(false, || async {
         let gate = Arc::new(Gate::default());
         let inside = Arc::clone(&gate);
@@ -312,14 +312,14 @@ on_loops! {
         assert!(!nothing.await);
     }
 
-    async fn a_stepped_job_waits_for_the_loop_that_goes_on() {
+    async fn a_stepped_job_waits_for_the_running_loop() {
         let (pool, stepper) = Pool::builder("db").threads(2).stepped().unwrap();
-        let (tell, told) = tokio::sync::oneshot::channel::<u32>();
-        let asking = tokio::spawn(pool.job("asking").run(move |worker| told.wait(worker)));
+        let (tx, rx) = tokio::sync::oneshot::channel::<u32>();
+        let asking = tokio::spawn(pool.job("asking").run(move |worker| rx.wait(worker)));
         let step = stepper.step();
         assert!(!step.is_finished());
         // Another one meanwhile, on the other thread; a third finds none.
-        let other = pool.job("other").run(move |_| tell.send(7));
+        let other = pool.job("other").run(move |_| tx.send(7));
         let third = pool.job("third").run(|_| 3);
         assert!(stepper.step().await);
         other.await.unwrap().unwrap();
@@ -329,7 +329,7 @@ on_loops! {
         assert_eq!(third.await.unwrap(), 3);
     }
 
-    async fn a_stepped_pool_has_the_threads_and_places_of_any_other() {
+    async fn a_stepped_pool_respects_its_threads_and_capacity() {
         let builder = Pool::builder("db").threads(1).queue_capacity(1).overflow(Overflow::Reject);
         let (pool, stepper) = builder.stepped().unwrap();
         let gate = Arc::new(Gate::default());
@@ -347,7 +347,7 @@ on_loops! {
         assert!(!stepper.step().await);
     }
 
-    async fn without_its_stepper_a_pool_goes_on_by_itself() {
+    async fn a_pool_runs_freely_after_its_stepper_is_dropped() {
         let (pool, stepper) = Pool::builder("db").threads(1).stepped().unwrap();
         let jobs = [1, 2].map(|n| pool.run(move |_| n));
         drop(stepper);
@@ -362,7 +362,7 @@ on_loops! {
         drop(pool);
     }
 
-    async fn a_step_after_an_outcome_finds_the_thread_free() {
+    async fn a_thread_is_free_for_a_step_after_its_job_completed() {
         let (pool, stepper) = Pool::builder("db").threads(1).stepped().unwrap();
         for n in 0..200 {
             let job = pool.run(move |_| n);
@@ -408,15 +408,15 @@ on_loops! {
         }
     }
 
-    async fn inline_jobs_that_rest_make_room_for_none_beyond_the_threads() {
+    async fn parked_inline_jobs_keep_their_threads_busy() {
         let pool = Pool::builder("inline").threads(1).inline().unwrap();
-        let (tell, told) = tokio::sync::oneshot::channel::<u32>();
-        let first = pool.run(move |worker| told.wait(worker));
+        let (tx, rx) = tokio::sync::oneshot::channel::<u32>();
+        let first = pool.run(move |worker| rx.wait(worker));
         let ran = Arc::new(Gate::default());
         let inside = Arc::clone(&ran);
         let second = pool.run(move |_| inside.open()); // queued, and the call returns
         assert!(!ran.is_open());
-        tell.send(1).unwrap();
+        tx.send(1).unwrap();
         assert_eq!(first.await.unwrap().unwrap(), Ok(1));
         second.await.unwrap();
         wait(|| ran.is_open()).await;
@@ -424,7 +424,7 @@ on_loops! {
 }
 
 #[test]
-fn a_step_is_joined_without_a_loop() {
+fn a_step_can_be_joined_without_a_loop() {
     let (pool, stepper) = Pool::builder("db").threads(1).stepped().unwrap();
     let job = pool.run(|_| 4);
     assert!(stepper.step().join());

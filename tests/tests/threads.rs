@@ -10,10 +10,10 @@ use std::process::Command;
 use futures::executor::block_on;
 use portcullis::Interrupted;
 use portcullis::prelude::*;
-use portcullis_tests::{eventually, hold};
+use portcullis_tests::{eventually, occupy_thread};
 
 /// Runs this test again in a process of its own: `true` in that process.
-fn in_a_process_of_its_own(test: &str) -> bool {
+fn in_own_process(test: &str) -> bool {
     const CHILD: &str = "PORTCULLIS_TESTS_CHILD";
     if std::env::var_os(CHILD).is_some() {
         return true;
@@ -69,7 +69,7 @@ fn o1_the_threads_of_a_pool_show_distinct_names() {
 }
 
 #[test]
-fn o1_a_name_is_cut_between_characters() {
+fn o1_a_long_thread_name_is_truncated_at_a_character_boundary() {
     let _pool = Pool::builder("прекрасный-пул").threads(2).build().unwrap();
     wait_for(&["прекра-0", "прекра-1"]);
     let _pool = Pool::builder("🦀🦀🦀🦀").threads(1).build().unwrap();
@@ -86,7 +86,7 @@ fn o1_the_rayon_threads_of_a_pool_show_distinct_names_beside_its_own() {
 /// threads show the same.
 #[test]
 fn the_threads_of_several_servers_show_distinct_names() {
-    if !in_a_process_of_its_own("the_threads_of_several_servers_show_distinct_names") {
+    if !in_own_process("the_threads_of_several_servers_show_distinct_names") {
         return;
     }
     let serve =
@@ -122,8 +122,8 @@ fn without_threads<R>(f: impl FnOnce() -> R) -> R {
 }
 
 #[test]
-fn o10_the_shared_pool_comes_to_life_when_there_are_threads_again() {
-    if !in_a_process_of_its_own("o10_the_shared_pool_comes_to_life_when_there_are_threads_again") {
+fn o10_the_shared_pool_recovers_when_threads_are_available_again() {
+    if !in_own_process("o10_the_shared_pool_recovers_when_threads_are_available_again") {
         return;
     }
     let refused = without_threads(|| [(); 3].map(|()| block_on(Pool::shared().run(|_| 7))));
@@ -133,7 +133,7 @@ fn o10_the_shared_pool_comes_to_life_when_there_are_threads_again() {
     assert_eq!(Pool::shared().stats().rejected, 3);
     assert_eq!(block_on(Pool::shared().run(|_| 8)).unwrap(), 8);
     // All of its threads, one after the other, as they are needed.
-    let held: Vec<_> = (0..4).map(|_| hold(Pool::shared())).collect();
+    let held: Vec<_> = (0..4).map(|_| occupy_thread(Pool::shared())).collect();
     for (gate, held) in held {
         gate.open();
         assert!(block_on(held).unwrap());
@@ -141,8 +141,8 @@ fn o10_the_shared_pool_comes_to_life_when_there_are_threads_again() {
 }
 
 #[test]
-fn o10_a_server_that_gets_no_thread_is_an_error() {
-    if !in_a_process_of_its_own("o10_a_server_that_gets_no_thread_is_an_error") {
+fn o10_spawn_thread_returns_an_error_if_no_thread_starts() {
+    if !in_own_process("o10_spawn_thread_returns_an_error_if_no_thread_starts") {
         return;
     }
     let bound = || Server::new(Echo).codec(JsonLines::new()).bind("127.0.0.1:0").unwrap();
@@ -157,8 +157,8 @@ fn o10_a_server_that_gets_no_thread_is_an_error() {
 }
 
 #[test]
-fn o10_a_deadline_that_nobody_could_watch_is_refused() {
-    if !in_a_process_of_its_own("o10_a_deadline_that_nobody_could_watch_is_refused") {
+fn o10_a_job_with_a_deadline_is_rejected_without_a_timer_thread() {
+    if !in_own_process("o10_a_job_with_a_deadline_is_rejected_without_a_timer_thread") {
         return;
     }
     let pool = Pool::builder("ready").threads(1).build().unwrap();

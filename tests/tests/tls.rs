@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use portcullis::prelude::*;
 use portcullis::{Bound, Client, ClientTls, RunningServer, Tcp, Tls, Unix};
 use portcullis_tests::pki::{Identity, certificate, client_config, pki, server_tls, strangers};
-use portcullis_tests::streams::{Conn, Folder, tcp, tls};
+use portcullis_tests::streams::{Conn, TempDir, tcp, tls};
 use portcullis_tests::{LIMIT, on_loops, wait};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
@@ -21,7 +21,7 @@ use tokio::time::timeout;
 
 const SHORT: Duration = Duration::from_millis(150);
 
-struct Desk {
+struct TestService {
     connected: AtomicUsize,
     holding: AtomicUsize,
     release: Semaphore,
@@ -30,7 +30,7 @@ struct Desk {
 }
 
 #[service]
-impl Desk {
+impl TestService {
     #[on(connect)]
     async fn connected(&self, peer: &Peer<String>) {
         self.connected.fetch_add(1, SeqCst);
@@ -38,7 +38,7 @@ impl Desk {
     }
 
     #[request(half_close = answer)]
-    async fn ask(&self, peer: &Peer<String>, line: String) -> String {
+    async fn handle(&self, peer: &Peer<String>, line: String) -> String {
         let tls = peer.tls().expect("it is TLS");
         match line.as_str() {
             "alpn" => format!("{:?}", tls.alpn().map(String::from_utf8_lossy)),
@@ -55,13 +55,13 @@ impl Desk {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, reason: Reason) {
+    async fn disconnected(&self, reason: Reason) {
         self.ended.lock().unwrap().push(reason);
     }
 }
 
-fn desk() -> Arc<Desk> {
-    Arc::new(Desk {
+fn service() -> Arc<TestService> {
+    Arc::new(TestService {
         connected: AtomicUsize::new(0),
         holding: AtomicUsize::new(0),
         release: Semaphore::new(0),
@@ -70,7 +70,7 @@ fn desk() -> Arc<Desk> {
     })
 }
 
-impl Desk {
+impl TestService {
     fn bound(self: &Arc<Self>, tls: Tls) -> Server<Self, Lines, Bound> {
         Server::new(Arc::clone(self)).codec(Lines::new()).listen(Tcp::new("127.0.0.1:0").tls(tls)).unwrap()
     }
@@ -103,39 +103,39 @@ async fn stop(server: RunningServer) {
 }
 
 on_loops! {
-    async fn a_peer_knows_what_was_agreed_on() {
-        let desk = desk();
-        let server = desk.bound(server_tls().alpn(["desk/2", "desk/1"]).build().unwrap()).spawn().await.unwrap();
+    async fn a_peer_reports_the_negotiated_tls_parameters() {
+        let service = service();
+        let server = service.bound(server_tls().alpn(["desk/2", "desk/1"]).build().unwrap()).spawn().await.unwrap();
         let addr = server.local_addr();
         let mut both = tls(addr, client_config(None, &["desk/1", "desk/2"])).await.unwrap();
-        assert_eq!(both.ask("alpn").await, r#"Some("desk/2")"#);
-        assert_eq!(both.ask("name").await, r#"Some("localhost")"#);
-        assert_eq!(both.ask("version").await, "Some(TLSv1_3)");
-        assert_eq!(both.ask("certificates").await, "0");
+        assert_eq!(both.call("alpn").await, r#"Some("desk/2")"#);
+        assert_eq!(both.call("name").await, r#"Some("localhost")"#);
+        assert_eq!(both.call("version").await, "Some(TLSv1_3)");
+        assert_eq!(both.call("certificates").await, "0");
         let mut none = connect(addr).await;
-        assert_eq!(none.ask("alpn").await, "None");
+        assert_eq!(none.call("alpn").await, "None");
         // The address is there as ever, and a handle that is kept still knows.
-        let peer = desk.peers.lock().unwrap()[0].clone();
+        let peer = service.peers.lock().unwrap()[0].clone();
         assert!(peer.addr().is_some_and(|addr| addr.ip().is_loopback()));
         assert_eq!(peer.credentials(), None);
         drop((both, none));
-        desk.end(2).await;
+        service.end(2).await;
         assert_eq!(peer.tls().and_then(|tls| tls.alpn()), Some(&b"desk/2"[..]));
 
         let error = refused(addr, None, &["http/1.1"]).await;
         assert!(error.to_string().contains("NoApplicationProtocol"), "{error}");
-        assert_eq!(desk.connected.load(SeqCst), 2);
+        assert_eq!(service.connected.load(SeqCst), 2);
         stop(server).await;
     }
 
-    async fn over_a_unix_socket_a_peer_is_known_to_both_the_kernel_and_the_certificate() {
-        let desk = desk();
-        let folder = Folder::new();
-        let path = folder.join("socket");
-        let server = Server::new(desk.clone()).codec(Lines::new());
+    async fn tls_over_a_unix_socket_reports_credentials_and_certificate() {
+        let service = service();
+        let dir = TempDir::new();
+        let path = dir.join("socket");
+        let server = Server::new(service.clone()).codec(Lines::new());
         let server = server.listen(Unix::new(&path).tls(server_tls().alpn(["desk/1"]).build().unwrap())).unwrap();
         // Sockets that the user has made, too.
-        let second = folder.join("second");
+        let second = dir.join("second");
         let listener = std::os::unix::net::UnixListener::bind(&second).unwrap();
         let server = server.listen(Unix::from(listener).tls(server_tls().build().unwrap())).unwrap();
         assert_eq!(server.unix_addrs()[1].as_pathname(), Some(&*second));
@@ -144,7 +144,7 @@ on_loops! {
             let config = client_config(None, &["desk/1"]);
             let mut client = Client::<String, String, _>::connect(Unix::new(path).tls(ClientTls::new("localhost", config)), Lines::new()).await.unwrap();
             assert_eq!(client.call("name".into()).await.unwrap(), r#"Some("localhost")"#);
-            let peer = desk.peers.lock().unwrap()[n].clone();
+            let peer = service.peers.lock().unwrap()[n].clone();
             assert_eq!(peer.credentials().unwrap().pid, Some(std::process::id().cast_signed()));
             assert_eq!(peer.addr(), None);
             assert_eq!(peer.tls().unwrap().alpn().is_some(), n == 0);
@@ -153,12 +153,12 @@ on_loops! {
     }
 
     async fn a_client_certificate_is_required() {
-        let desk = desk();
-        let server = desk.bound(server_tls().client_roots(&pki().root).build().unwrap()).spawn().await.unwrap();
+        let service = service();
+        let server = service.bound(server_tls().client_roots(&pki().root).build().unwrap()).spawn().await.unwrap();
         let addr = server.local_addr();
         let mut known = tls(addr, client_config(Some(&pki().client), &[])).await.unwrap();
-        assert_eq!(known.ask("certificates").await, "1");
-        let shown = desk.peers.lock().unwrap()[0].tls().unwrap().certificates()[0].clone();
+        assert_eq!(known.call("certificates").await, "1");
+        let shown = service.peers.lock().unwrap()[0].tls().unwrap().certificates()[0].clone();
         assert_eq!(shown, certificate(&pki().client.chain));
         let error = refused(addr, None, &[]).await;
         assert!(error.to_string().contains("CertificateRequired"), "{error}");
@@ -167,30 +167,30 @@ on_loops! {
         let forged = Identity { chain: strangers().client.chain.clone(), key: strangers().client.key.clone() };
         let error = refused(addr, Some(&forged), &[]).await;
         assert!(error.to_string().contains("received fatal alert"), "{error}");
-        assert_eq!(desk.connected.load(SeqCst), 1);
+        assert_eq!(service.connected.load(SeqCst), 1);
         drop(known);
         stop(server).await;
     }
 
     async fn a_client_certificate_is_optional() {
-        let desk = desk();
+        let service = service();
         let tls_ = server_tls().client_roots(&pki().root).client_certificate_optional().build().unwrap();
-        let server = desk.bound(tls_).spawn().await.unwrap();
+        let server = service.bound(tls_).spawn().await.unwrap();
         let addr = server.local_addr();
-        assert_eq!(connect(addr).await.ask("certificates").await, "0");
+        assert_eq!(connect(addr).await.call("certificates").await, "0");
         let mut known = tls(addr, client_config(Some(&pki().client), &[])).await.unwrap();
-        assert_eq!(known.ask("certificates").await, "1");
+        assert_eq!(known.call("certificates").await, "1");
         drop(known);
         let error = refused(addr, Some(&strangers().client), &[]).await;
         assert!(error.to_string().contains("received fatal alert"), "{error}");
-        assert_eq!(desk.connected.load(SeqCst), 2);
+        assert_eq!(service.connected.load(SeqCst), 2);
         stop(server).await;
     }
 
-    async fn s2_a_handshake_that_takes_too_long_costs_its_place_and_nothing_else() {
-        let desk = desk();
+    async fn s2_a_slow_handshake_times_out_and_frees_its_slot() {
+        let service = service();
         let tls_ = server_tls().build().unwrap().handshake_timeout(SHORT);
-        let server = desk.bound(tls_).max_connections(2).spawn().await.unwrap();
+        let server = service.bound(tls_).max_connections(2).spawn().await.unwrap();
         let addr = server.local_addr();
         let began = Instant::now();
         let mut silent = tcp(addr).await;
@@ -212,43 +212,43 @@ on_loops! {
         let _ = timeout(LIMIT, reads.read_to_end(&mut back)).await.expect("in time");
         // Both places are free again.
         let (mut one, mut two) = (connect(addr).await, connect(addr).await);
-        assert_eq!((one.ask("1").await, two.ask("2").await), ("1".into(), "2".into()));
-        assert_eq!(desk.connected.load(SeqCst), 2);
+        assert_eq!((one.call("1").await, two.call("2").await), ("1".into(), "2".into()));
+        assert_eq!(service.connected.load(SeqCst), 2);
         dripping.await.unwrap();
         drop((one, two));
         stop(server).await;
     }
 
     async fn s5_a_stop_does_not_wait_for_a_handshake() {
-        let desk = desk();
-        let server = desk.bound(server_tls().build().unwrap().handshake_timeout(Duration::MAX)).spawn().await.unwrap();
+        let service = service();
+        let server = service.bound(server_tls().build().unwrap().handshake_timeout(Duration::MAX)).spawn().await.unwrap();
         let addr = server.local_addr();
         let mut silent = tcp(addr).await;
         // It has a place when those behind it have.
-        assert_eq!(connect(addr).await.ask("x").await, "x");
+        assert_eq!(connect(addr).await.call("x").await, "x");
         stop(server).await;
         let mut back = Vec::new();
         timeout(LIMIT, silent.read_to_end(&mut back)).await.expect("in time").unwrap();
         assert_eq!(back, b"");
     }
 
-    async fn s5_nor_is_a_handshake_left_behind_when_serving_is_dropped() {
-        let desk = desk();
-        let server = desk.bound(server_tls().build().unwrap().handshake_timeout(Duration::MAX));
+    async fn s5_dropping_the_serve_future_ends_handshakes() {
+        let service = service();
+        let server = service.bound(server_tls().build().unwrap().handshake_timeout(Duration::MAX));
         let (addr, handle) = (server.local_addr(), server.handle());
         let serving = tokio::spawn(server.serve());
         assert!(handle.ready().await);
         let mut silent = tcp(addr).await;
-        assert_eq!(connect(addr).await.ask("x").await, "x");
+        assert_eq!(connect(addr).await.call("x").await, "x");
         serving.abort();
         let mut back = Vec::new();
         timeout(LIMIT, silent.read_to_end(&mut back)).await.expect("in time").unwrap();
         assert_eq!(back, b"");
     }
 
-    async fn what_is_no_tls_is_told_so_and_never_comes_to_a_session() {
-        let desk = desk();
-        let server = desk.bound(server_tls().build().unwrap()).spawn().await.unwrap();
+    async fn plaintext_is_rejected_and_never_becomes_a_session() {
+        let service = service();
+        let server = service.bound(server_tls().build().unwrap()).spawn().await.unwrap();
         let addr = server.local_addr();
         for text in [&b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"[..], &[0xff; 2000], b"\n"] {
             let mut stream = tcp(addr).await;
@@ -261,44 +261,44 @@ on_loops! {
         }
         // Garbage in a session that went well.
         let mut stream = connect(addr).await;
-        assert_eq!(stream.ask("x").await, "x");
+        assert_eq!(stream.call("x").await, "x");
         let Conn::Tls(mut stream) = stream else { unreachable!() };
         stream.get_mut().0.write_all(b"\x17\x03\x03\x00\x20this was never encrypted by any key").await.unwrap();
-        assert_eq!(desk.end(1).await, Reason::Reset);
-        assert_eq!(connect(addr).await.ask("x").await, "x");
-        assert_eq!(desk.connected.load(SeqCst), 2);
+        assert_eq!(service.end(1).await, Reason::Reset);
+        assert_eq!(connect(addr).await.call("x").await, "x");
+        assert_eq!(service.connected.load(SeqCst), 2);
         stop(server).await;
     }
 
-    async fn s8_an_end_without_a_farewell_is_a_reset_and_not_an_end() {
-        let desk = desk();
-        let server = desk.bound(server_tls().build().unwrap()).spawn().await.unwrap();
+    async fn s8_an_eof_without_close_notify_is_a_reset() {
+        let service = service();
+        let server = service.bound(server_tls().build().unwrap()).spawn().await.unwrap();
         let addr = server.local_addr();
         // As someone on the way would do it: the connection below ends, in the middle of a line.
         let Conn::Tls(mut stream) = connect(addr).await else { unreachable!() };
         stream.write_all(b"give all my money to Eve").await.unwrap();
         stream.flush().await.unwrap();
         stream.get_mut().0.shutdown().await.unwrap();
-        assert_eq!(desk.end(1).await, Reason::Reset);
+        assert_eq!(service.end(1).await, Reason::Reset);
         // With a farewell the line is as good as any.
         let mut stream = connect(addr).await;
-        stream.say("give all my money to Everyone").await;
+        stream.send("give all my money to Everyone").await;
         stream.shutdown().await.unwrap();
-        assert_eq!(stream.rest().await, b"give all my money to Everyone\n");
-        assert_eq!(desk.end(2).await, Reason::PeerClosed);
+        assert_eq!(stream.read_remaining().await, b"give all my money to Everyone\n");
+        assert_eq!(service.end(2).await, Reason::PeerClosed);
         // Nor is a busy handler left to answer nobody.
         let Conn::Tls(mut stream) = connect(addr).await else { unreachable!() };
         stream.write_all(b"hold\n").await.unwrap();
         stream.flush().await.unwrap();
-        wait(|| desk.holding.load(SeqCst) == 1).await;
+        wait(|| service.holding.load(SeqCst) == 1).await;
         stream.get_mut().0.shutdown().await.unwrap();
-        assert_eq!(desk.end(3).await, Reason::Reset);
+        assert_eq!(service.end(3).await, Reason::Reset);
         stop(server).await;
     }
 
     async fn certificates_are_replaced_while_the_server_runs() {
-        let folder = Folder::new();
-        let (chain, key) = (folder.join("chain.pem"), folder.join("key.pem"));
+        let dir = TempDir::new();
+        let (chain, key) = (dir.join("chain.pem"), dir.join("key.pem"));
         let write = |identity: &Identity| {
             fs::write(&chain, &identity.chain).unwrap();
             fs::write(&key, &identity.key).unwrap();
@@ -306,8 +306,8 @@ on_loops! {
         write(&pki().server);
         let tls_ = Tls::pem_files(&chain, &key).build().unwrap();
         let reloader = tls_.reloader();
-        let desk = desk();
-        let server = desk.bound(tls_).spawn().await.unwrap();
+        let service = service();
+        let server = service.bound(tls_).spawn().await.unwrap();
         let addr = server.local_addr();
         let shown = |stream: &Conn| {
             let Conn::Tls(stream) = stream else { unreachable!() };
@@ -320,7 +320,7 @@ on_loops! {
         reloader.reload().unwrap();
         let after = connect(addr).await;
         assert_eq!(shown(&after), certificate(&pki().renewed.chain));
-        assert_eq!(before.ask("still").await, "still");
+        assert_eq!(before.call("still").await, "still");
 
         // What can't be read, or does not belong together, changes nothing.
         fs::write(&key, &pki().server.key).unwrap();
@@ -340,7 +340,7 @@ on_loops! {
 }
 
 #[test]
-fn a_configuration_of_ones_own_has_no_files_to_read_again() {
+fn a_user_supplied_configuration_cannot_be_reloaded_from_files() {
     let tls = Tls::from(server_tls().config().unwrap());
     assert_eq!(tls.reloader().reload().unwrap_err().kind(), io::ErrorKind::Unsupported);
     let error = Tls::pem("", &pki().server.key).build().unwrap_err();

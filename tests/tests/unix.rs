@@ -13,29 +13,29 @@ use std::time::Duration;
 
 use portcullis::prelude::*;
 use portcullis::{BlockingClient, Client, Credentials, RunningServer, Unix};
-use portcullis_tests::streams::{Conn, Folder};
+use portcullis_tests::streams::{Conn, TempDir};
 use portcullis_tests::{LIMIT, on_loops};
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 #[derive(Default)]
-struct Desk {
+struct TestService {
     seen: Mutex<Vec<Option<Credentials>>>,
 }
 
 #[service]
-impl Desk {
+impl TestService {
     #[request(half_close = answer)]
-    async fn ask(&self, peer: &Peer<String>, line: String) -> String {
+    async fn handle(&self, peer: &Peer<String>, line: String) -> String {
         assert_eq!(peer.addr(), None);
         self.seen.lock().unwrap().push(peer.credentials());
         line
     }
 }
 
-fn server() -> Server<Desk, Lines> {
-    Server::new(Desk::default()).codec(Lines::new())
+fn server() -> Server<TestService, Lines> {
+    Server::new(TestService::default()).codec(Lines::new())
 }
 
 async fn connect(path: &Path) -> Conn {
@@ -48,83 +48,83 @@ async fn stop(server: RunningServer) {
 }
 
 /// What is left when a process is killed: a socket's file that nobody listens behind.
-fn leave_behind(path: &Path) -> u64 {
+fn create_stale_socket(path: &Path) -> u64 {
     drop(UnixListener::bind(path).unwrap());
     fs::symlink_metadata(path).unwrap().ino()
 }
 
 on_loops! {
-    async fn a_socket_is_there_while_the_server_is_and_no_longer() {
-        let folder = Folder::new();
-        let path = folder.join("socket");
+    async fn the_socket_file_exists_only_while_the_server_runs() {
+        let dir = TempDir::new();
+        let path = dir.join("socket");
         let running = server().listen(Unix::new(&path)).unwrap().spawn().await.unwrap();
         assert_eq!(running.unix_addrs()[0].as_pathname(), Some(&*path));
         assert!(running.local_addrs().is_empty());
-        assert_eq!(connect(&path).await.ask("x").await, "x");
+        assert_eq!(connect(&path).await.call("x").await, "x");
         stop(running).await;
         assert!(!path.exists());
         // Also when it never comes to be served.
         drop(server().listen(Unix::new(&path)).unwrap());
         assert!(!path.exists());
         // Nothing else is left in the folder, either.
-        assert_eq!(fs::read_dir(&*folder).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(&*dir).unwrap().count(), 0);
     }
 
-    async fn the_file_has_the_mode_that_was_asked_for() {
-        let folder = Folder::new();
+    async fn the_socket_file_has_the_configured_mode() {
+        let dir = TempDir::new();
         for mode in [0o600, 0o660, 0o666, 0o777] {
-            let path = folder.join(format!("{mode:o}"));
+            let path = dir.join(format!("{mode:o}"));
             let running = server().listen(Unix::new(&path).mode(mode)).unwrap().spawn().await.unwrap();
             let found = fs::symlink_metadata(&path).unwrap();
             assert!(found.file_type().is_socket());
             assert_eq!(found.permissions().mode() & 0o777, mode);
-            assert_eq!(connect(&path).await.ask("x").await, "x");
+            assert_eq!(connect(&path).await.call("x").await, "x");
             stop(running).await;
         }
     }
 
-    async fn what_a_server_left_that_is_gone_is_replaced() {
-        let folder = Folder::new();
-        let path = folder.join("socket");
-        leave_behind(&path);
+    async fn a_stale_socket_file_is_replaced() {
+        let dir = TempDir::new();
+        let path = dir.join("socket");
+        create_stale_socket(&path);
         let running = server().listen(Unix::new(&path)).unwrap().spawn().await.unwrap();
-        assert_eq!(connect(&path).await.ask("x").await, "x");
+        assert_eq!(connect(&path).await.call("x").await, "x");
         stop(running).await;
-        assert_eq!(fs::read_dir(&*folder).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(&*dir).unwrap().count(), 0);
     }
 
-    async fn nothing_else_is() {
-        let folder = Folder::new();
+    async fn only_a_stale_socket_file_is_replaced() {
+        let dir = TempDir::new();
         // Somebody listens there.
-        let path = folder.join("taken");
+        let path = dir.join("taken");
         let running = server().listen(Unix::new(&path)).unwrap().spawn().await.unwrap();
         assert_eq!(server().listen(Unix::new(&path)).unwrap_err().kind(), io::ErrorKind::AddrInUse);
-        assert_eq!(connect(&path).await.ask("x").await, "x");
+        assert_eq!(connect(&path).await.call("x").await, "x");
         // Also if nobody accepts there, and the queue is full.
-        let full = folder.join("full");
+        let full = dir.join("full");
         let busy = server().listen(Unix::new(&full).backlog(0)).unwrap();
         let waiting = std::os::unix::net::UnixStream::connect(&full).unwrap();
         assert_eq!(server().listen(Unix::new(&full)).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         drop((waiting, busy));
         // It is no socket.
-        let file = folder.join("file");
+        let file = dir.join("file");
         fs::write(&file, "of value").unwrap();
         assert_eq!(server().listen(Unix::new(&file)).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         assert_eq!(fs::read_to_string(&file).unwrap(), "of value");
         // It is a link to one that is gone.
-        let (gone, link) = (folder.join("gone"), folder.join("link"));
-        leave_behind(&gone);
-        std::os::unix::fs::symlink(&gone, &link).unwrap();
+        let (stale, link) = (dir.join("gone"), dir.join("link"));
+        create_stale_socket(&stale);
+        std::os::unix::fs::symlink(&stale, &link).unwrap();
         assert_eq!(server().listen(Unix::new(&link)).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         assert!(link.symlink_metadata().unwrap().is_symlink());
-        assert!(server().listen(Unix::new(folder.join("no/such/folder"))).is_err());
-        assert!(server().listen(Unix::new(folder.join("x".repeat(200)))).is_err());
+        assert!(server().listen(Unix::new(dir.join("no/such/folder"))).is_err());
+        assert!(server().listen(Unix::new(dir.join("x".repeat(200)))).is_err());
         stop(running).await;
     }
 
-    async fn only_a_file_of_its_own_is_removed() {
-        let folder = Folder::new();
-        let path = folder.join("socket");
+    async fn only_the_servers_own_socket_file_is_removed() {
+        let dir = TempDir::new();
+        let path = dir.join("socket");
         let running = server().listen(Unix::new(&path)).unwrap().spawn().await.unwrap();
         // An impatient successor.
         fs::remove_file(&path).unwrap();
@@ -133,19 +133,19 @@ on_loops! {
         assert!(path.exists());
         // Nor is one that was made elsewhere.
         let running = server().listen(successor).unwrap().spawn().await.unwrap();
-        assert_eq!(connect(&path).await.ask("x").await, "x");
+        assert_eq!(connect(&path).await.call("x").await, "x");
         stop(running).await;
         assert!(path.exists());
     }
 
-    async fn a_peer_has_credentials_that_the_kernel_vouches_for() {
-        let folder = Folder::new();
-        let path = folder.join("socket");
-        let desk = Arc::new(Desk::default());
-        let running = Server::new(desk.clone()).codec(Lines::new()).listen(Unix::new(&path)).unwrap().spawn().await.unwrap();
-        assert_eq!(connect(&path).await.ask("x").await, "x");
-        let me = fs::metadata(&*folder).unwrap();
-        let seen = desk.seen.lock().unwrap()[0].expect("the kernel tells");
+    async fn a_peer_has_credentials_from_the_kernel() {
+        let dir = TempDir::new();
+        let path = dir.join("socket");
+        let service = Arc::new(TestService::default());
+        let running = Server::new(service.clone()).codec(Lines::new()).listen(Unix::new(&path)).unwrap().spawn().await.unwrap();
+        assert_eq!(connect(&path).await.call("x").await, "x");
+        let me = fs::metadata(&*dir).unwrap();
+        let seen = service.seen.lock().unwrap()[0].expect("the kernel tells");
         assert_eq!((seen.uid, seen.gid), (me.uid(), me.gid()));
         if cfg!(target_os = "linux") {
             assert_eq!(seen.pid, Some(std::process::id().try_into().unwrap()));
@@ -153,15 +153,15 @@ on_loops! {
         stop(running).await;
     }
 
-    async fn clients_that_do_not_wait_for_an_answer_leave_nothing_behind() {
-        let folder = Folder::new();
-        let path = folder.join("socket");
+    async fn clients_that_disconnect_without_reading_leak_nothing() {
+        let dir = TempDir::new();
+        let path = dir.join("socket");
         let running = server().listen(Unix::new(&path)).unwrap().spawn().await.unwrap();
         for _ in 0..200 {
             let Conn::Unix(mut stream) = connect(&path).await else { unreachable!() };
             stream.write_all(b"x\n").await.unwrap();
         }
-        assert_eq!(connect(&path).await.ask("x").await, "x");
+        assert_eq!(connect(&path).await.call("x").await, "x");
         let report = timeout(LIMIT, running.stop_within(Duration::from_secs(5))).await.expect("in time").unwrap();
         assert!(report.is_clean(), "{report}");
     }
@@ -169,7 +169,7 @@ on_loops! {
 
 #[cfg(target_os = "linux")]
 on_loops! {
-    async fn an_abstract_name_has_no_file() {
+    async fn an_abstract_address_has_no_file() {
         use std::os::linux::net::SocketAddrExt;
 
         let name = format!("portcullis-test-{}-{:?}", std::process::id(), std::thread::current().id());
@@ -181,7 +181,7 @@ on_loops! {
             stream.set_nonblocking(true)?;
             UnixStream::from_std(stream)
         };
-        assert_eq!(Conn::Unix(connect().unwrap()).ask("x").await, "x");
+        assert_eq!(Conn::Unix(connect().unwrap()).call("x").await, "x");
         let unix = Unix::abstract_name(&name);
         let mut client = Client::<String, String, _>::connect(unix.clone(), Lines::new()).await.unwrap().timeout(LIMIT);
         assert_eq!(client.call("y".into()).await.unwrap(), "y");

@@ -7,28 +7,28 @@ use portcullis::codec::DatagramCodec;
 use super::*;
 
 on_loops! {
-    async fn d11_a_port_that_is_closed_ends_neither_the_server_nor_its_session() {
+    async fn d11_a_closed_client_port_ends_neither_the_server_nor_the_session() {
         let counter = Arc::new(Counter::default());
         let server = counter.bound();
         let stats = server.datagram_stats();
         let server = server.spawn().await.unwrap();
         for n in 1..=10 {
-            let gone = raw(server.local_addr()).await;
-            gone.send(b"hold").await.unwrap();
+            let closed = raw(server.local_addr()).await;
+            closed.send(b"hold").await.unwrap();
             wait(|| counter.begun.load(SeqCst) == n).await;
         }
         // All of them are gone; the system tells of it, or not, at one of the answers or after it.
         counter.gate.add_permits(10);
         wait(|| stats.counts().sent + stats.counts().dropped_send_failed >= 10).await;
-        assert_eq!(ask(&raw(server.local_addr()).await, "a").await, "1: a");
+        assert_eq!(call(&raw(server.local_addr()).await, "a").await, "1: a");
         assert!(counter.ended.lock().unwrap().is_empty());
         stop(server).await;
     }
 
-    async fn an_endpoint_outlives_a_port_where_nobody_listens() {
-        let gone = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let addr = gone.local_addr().unwrap();
-        drop(gone);
+    async fn an_endpoint_stays_usable_after_connection_refused() {
+        let closed = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let addr = closed.local_addr().unwrap();
+        drop(closed);
         let mut client = client(addr).await;
         let Err(ClientError::Io(error)) = client.call("a".into()).await else { panic!("nobody is there") };
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
@@ -45,7 +45,7 @@ on_loops! {
         stop(server).await;
     }
 
-    async fn an_endpoint_that_sends_again_outlives_a_restart() {
+    async fn an_endpoint_that_retransmits_survives_a_server_restart() {
         let before = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let addr = before.local_addr().unwrap();
         let asking = tokio::spawn(async move {
@@ -60,13 +60,13 @@ on_loops! {
         stop(server).await;
     }
 
-    async fn an_endpoint_sends_again_only_when_it_was_told_to() {
+    async fn an_endpoint_retransmits_only_if_configured_to() {
         // One that answers the third datagram.
         let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let addr = server.local_addr().unwrap();
         let count = Arc::new(AtomicUsize::new(0));
         let seen = Arc::clone(&count);
-        let deaf = tokio::spawn(async move {
+        let responder = tokio::spawn(async move {
             let mut buffer = [0; 100];
             loop {
                 let (length, from) = server.recv_from(&mut buffer).await.unwrap();
@@ -82,10 +82,10 @@ on_loops! {
         let mut insistent = client(addr).await.retransmit_interval(SHORT);
         assert_eq!(insistent.call("b".into()).await.unwrap(), "b");
         assert_eq!(count.load(SeqCst), 3);
-        deaf.abort();
+        responder.abort();
     }
 
-    async fn an_endpoint_can_tell_an_answer_from_those_to_requests_before() {
+    async fn call_matching_skips_responses_to_earlier_requests() {
         let counter = Arc::new(Counter::default());
         let server = counter.bound().spawn().await.unwrap();
         let mut client = client(server.local_addr()).await.timeout(SHORT);
@@ -97,7 +97,7 @@ on_loops! {
         stop(server).await;
     }
 
-    async fn endpoints_talk_among_themselves_and_are_streams_of_what_comes() {
+    async fn endpoints_exchange_datagrams_and_implement_stream() {
         use futures::StreamExt;
         let mut center = Endpoint::<&[u8], Vec<u8>, _>::bind(Udp::new("127.0.0.1:0", Datagrams::<Raw>::new().max_size(10))).unwrap();
         let to = center.local_addr().unwrap().ip().unwrap();
@@ -155,7 +155,7 @@ impl Square {
 }
 
 #[test]
-fn a_thread_talks_to_a_server_without_a_runtime_in_any_format() {
+fn a_blocking_endpoint_works_without_a_runtime_in_every_format() {
     let server = Server::new(Square)
         .listen(Udp::new("127.0.0.1:0", Number))
         .unwrap()
@@ -165,21 +165,21 @@ fn a_thread_talks_to_a_server_without_a_runtime_in_any_format() {
         .unwrap()
         .spawn_thread()
         .unwrap();
-    fn ask(to: SocketAddr, codec: impl DatagramCodec<u64, u64>) {
+    fn call(to: SocketAddr, codec: impl DatagramCodec<u64, u64>) {
         let mut client =
             BlockingEndpoint::<u64, u64, _>::connect(Udp::new(to, codec)).unwrap().timeout(LIMIT);
         assert_eq!(client.call(12).unwrap(), 144);
         client.send(5).unwrap();
         assert_eq!(client.next().unwrap().unwrap().0, 25);
     }
-    ask(server.local_addrs()[0], Number);
-    ask(server.local_addrs()[1], Datagrams::<Json>::new());
-    ask(server.local_addrs()[2], Datagrams::<Postcard>::new());
+    call(server.local_addrs()[0], Number);
+    call(server.local_addrs()[1], Datagrams::<Json>::new());
+    call(server.local_addrs()[2], Datagrams::<Postcard>::new());
     assert!(server.stop().unwrap().is_clean());
 }
 
 #[test]
-fn a_blocking_endpoint_keeps_its_time_limit_and_tells_of_what_is_no_message() {
+fn a_blocking_endpoint_times_out_and_reports_malformed_datagrams() {
     let mut quiet =
         BlockingEndpoint::<u64, u64, _>::bind(Udp::new("127.0.0.1:0", Number)).unwrap().timeout(SHORT);
     let to = quiet.local_addr().unwrap();

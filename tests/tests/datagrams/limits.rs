@@ -5,7 +5,7 @@ use portcullis::Udp;
 use super::*;
 
 on_loops! {
-    async fn d5_a_flood_fills_its_own_queue_and_holds_up_nobody() {
+    async fn d5_a_flood_fills_only_its_own_queue() {
         let counter = Arc::new(Counter::default());
         let server = counter.bound().max_queued_datagram_bytes(4000);
         let stats = server.datagram_stats();
@@ -19,7 +19,7 @@ on_loops! {
             sent += 1;
             tokio::task::yield_now().await;
         }
-        assert_eq!(ask(&other, "a").await, "1: a");
+        assert_eq!(call(&other, "a").await, "1: a");
         counter.gate.add_permits(1);
         assert_eq!(answer(&flood).await, "1: hold");
         // What was queued, and one buffer that was read ahead, and no more.
@@ -29,13 +29,13 @@ on_loops! {
         assert!((1..30).contains(&handled), "{handled} of {sent}");
     }
 
-    async fn s2_strangers_beyond_the_limit_of_sessions_are_dropped_until_one_leaves() {
+    async fn s2_new_addresses_over_the_session_limit_are_dropped_until_a_session_ends() {
         let counter = Arc::new(Counter::default());
         let server = counter.bound().max_connections(2).idle_timeout(SHORT * 4);
         let stats = server.datagram_stats();
         let server = server.spawn().await.unwrap();
         let (one, two) = (raw(server.local_addr()).await, raw(server.local_addr()).await);
-        ask(&one, "a").await;
+        call(&one, "a").await;
         two.send(b"hold").await.unwrap();
         wait(|| counter.begun.load(SeqCst) == 2).await;
         let three = raw(server.local_addr()).await;
@@ -50,7 +50,7 @@ on_loops! {
         stop(server).await;
     }
 
-    async fn a_flood_of_addresses_takes_no_place_of_connections() {
+    async fn datagram_sessions_do_not_count_as_connections() {
         let counter = Arc::new(Counter::default());
         let server = Server::new(Arc::clone(&counter)).codec(Lines::new()).bind("127.0.0.1:0").unwrap();
         let server = server.listen(Udp::new("127.0.0.1:0", text())).unwrap();
@@ -75,7 +75,7 @@ on_loops! {
         stop(server).await;
     }
 
-    async fn an_address_that_sends_more_than_its_rate_is_cut_down_to_it_and_others_are_served() {
+    async fn an_address_over_its_rate_is_throttled_and_others_are_served() {
         let counter = Arc::new(Counter::default());
         let server = counter.bound().datagram_rate(20);
         let stats = server.datagram_stats();
@@ -92,7 +92,7 @@ on_loops! {
         let admitted = 20 + (began.elapsed().as_secs_f64() * 20.0) as u64 + 1;
         assert!((200 - admitted..=180).contains(&dropped), "{dropped} dropped; no more than {admitted} may pass");
         if let Some(other) = from_another_ip(server.local_addr()).await {
-            assert_eq!(ask(&other, "b").await, "1: b");
+            assert_eq!(call(&other, "b").await, "1: b");
         }
         // It goes on when it is slow enough.
         let mut slow = client(server.local_addr()).await.retransmit_interval(SHORT);
@@ -101,13 +101,13 @@ on_loops! {
         stop(server).await;
     }
 
-    async fn one_host_does_not_take_all_places_by_sending_from_all_its_ports() {
+    async fn one_host_cannot_open_all_sessions_from_its_ports() {
         let counter = Arc::new(Counter::default());
         let server = counter.bound().datagram_session_rate(5).max_datagram_sessions(20);
         let stats = server.datagram_stats();
         let server = server.spawn().await.unwrap();
         let known = raw(server.local_addr()).await;
-        assert_eq!(ask(&known, "a").await, "1: a");
+        assert_eq!(call(&known, "a").await, "1: a");
         let began = Instant::now();
         let mut ports = Vec::new();
         for sent in 2..=16 {
@@ -120,48 +120,48 @@ on_loops! {
         let dropped = stats.counts().dropped_session_rate;
         assert!((16 - admitted..=11).contains(&dropped), "{dropped} dropped; no more than {admitted} may pass");
         // A peer that has a session and other addresses are served.
-        assert_eq!(ask(&known, "b").await, "2: b");
+        assert_eq!(call(&known, "b").await, "2: b");
         if let Some(other) = from_another_ip(server.local_addr()).await {
-            assert_eq!(ask(&other, "c").await, "1: c");
+            assert_eq!(call(&other, "c").await, "1: c");
         }
         assert_eq!((stats.counts().dropped_rate, stats.counts().dropped_session_limit), (0, 0));
         stop(server).await;
     }
 
-    async fn without_a_rate_an_address_sends_what_it_likes() {
+    async fn without_a_rate_limit_no_datagram_is_dropped() {
         let counter = Arc::new(Counter::default());
         let server = counter.bound().datagram_rate(usize::MAX).datagram_session_rate(usize::MAX);
         let stats = server.datagram_stats();
         let server = server.spawn().await.unwrap();
         let socket = raw(server.local_addr()).await;
         for n in 1..=200 {
-            assert_eq!(ask(&socket, "a").await, format!("{n}: a"));
+            assert_eq!(call(&socket, "a").await, format!("{n}: a"));
         }
         assert_eq!(stats.counts().dropped_rate, 0);
         stop(server).await;
     }
 
-    async fn an_address_that_does_not_come_back_is_forgotten_soon() {
+    async fn the_session_of_an_address_that_sends_once_ends_soon() {
         let counter = Arc::new(Counter::default());
         let server = counter.bound().max_datagram_sessions(2).spawn().await.unwrap();
         let (once, twice) = (raw(server.local_addr()).await, raw(server.local_addr()).await);
-        ask(&twice, "a").await;
-        ask(&twice, "b").await;
-        ask(&once, "a").await;
+        call(&twice, "a").await;
+        call(&twice, "b").await;
+        call(&once, "a").await;
         assert_eq!(counter.end(1).await, Reason::Timeout);
-        assert_eq!(ask(&twice, "c").await, "3: c");
-        assert_eq!(ask(&once, "b").await, "1: b", "it is a stranger again");
+        assert_eq!(call(&twice, "c").await, "3: c");
+        assert_eq!(call(&once, "b").await, "1: b", "it is a stranger again");
         stop(server).await;
     }
 
-    async fn a_slow_handler_holds_up_no_other_session() {
+    async fn a_slow_handler_delays_no_other_session() {
         let counter = Arc::new(Counter::default());
         let server = counter.bound().spawn().await.unwrap();
         let slow = raw(server.local_addr()).await;
         slow.send(b"hold").await.unwrap();
         wait(|| counter.begun.load(SeqCst) == 1).await;
         for _ in 0..20 {
-            assert_eq!(ask(&raw(server.local_addr()).await, "a").await, "1: a");
+            assert_eq!(call(&raw(server.local_addr()).await, "a").await, "1: a");
         }
         counter.gate.add_permits(1);
         assert_eq!(answer(&slow).await, "1: hold");

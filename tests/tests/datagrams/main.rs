@@ -95,7 +95,7 @@ impl Counter {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, _: usize, reason: Reason) {
+    async fn disconnected(&self, _: usize, reason: Reason) {
         self.ended.lock().unwrap().push(reason);
     }
 }
@@ -126,7 +126,7 @@ async fn answer(socket: &UdpSocket) -> String {
     String::from_utf8(buffer[..length].to_vec()).unwrap()
 }
 
-async fn ask(socket: &UdpSocket, request: &str) -> String {
+async fn call(socket: &UdpSocket, request: &str) -> String {
     socket.send(request.as_bytes()).await.unwrap();
     answer(socket).await
 }

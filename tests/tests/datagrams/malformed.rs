@@ -36,36 +36,36 @@ impl DatagramCodec<String, String> for Brittle {
 }
 
 on_loops! {
-    async fn s1_a_codec_that_panics_when_it_is_cloned_costs_one_datagram() {
+    async fn s1_a_panic_in_the_codecs_clone_loses_one_datagram() {
         let breaks = Arc::new(AtomicBool::new(false));
         let codec = Brittle { breaks: Arc::clone(&breaks), text: text() };
         let counter = Arc::new(Counter::default());
         let server = Server::new(Arc::clone(&counter)).listen(Udp::new("127.0.0.1:0", codec)).unwrap();
         let server = server.spawn().await.unwrap();
         let (known, stranger) = (raw(server.local_addr()).await, raw(server.local_addr()).await);
-        assert_eq!(ask(&known, "a").await, "1: a");
+        assert_eq!(call(&known, "a").await, "1: a");
         breaks.store(true, SeqCst);
         stranger.send(b"lost").await.unwrap();
-        assert_eq!(ask(&known, "b").await, "2: b");
+        assert_eq!(call(&known, "b").await, "2: b");
         breaks.store(false, SeqCst);
-        assert_eq!(ask(&stranger, "c").await, "1: c");
+        assert_eq!(call(&stranger, "c").await, "1: c");
         stop(server).await;
     }
 
-    async fn d6_what_is_no_message_is_an_error_of_its_sender_who_goes_on() {
+    async fn d6_a_malformed_datagram_is_an_error_of_its_session_which_continues() {
         let counter = Arc::new(Counter::default());
         let server = counter.bound().spawn().await.unwrap();
         let (bad, good) = (raw(server.local_addr()).await, raw(server.local_addr()).await);
-        assert_eq!(ask(&good, "a").await, "1: a");
+        assert_eq!(call(&good, "a").await, "1: a");
         bad.send(b"\xff\xff").await.unwrap();
         assert!(answer(&bad).await.starts_with("error: malformed input: invalid utf-8"));
-        assert_eq!(ask(&bad, "b").await, "1: b");
-        assert_eq!(ask(&good, "c").await, "2: c");
+        assert_eq!(call(&bad, "b").await, "1: b");
+        assert_eq!(call(&good, "c").await, "2: c");
         assert!(counter.ended.lock().unwrap().is_empty());
         stop(server).await;
     }
 
-    async fn s3_garbage_and_foreign_frames_end_nothing() {
+    async fn s3_garbage_and_foreign_frames_end_no_session() {
         let counter = Arc::new(Counter::default());
         let server = counter.bound().spawn().await.unwrap();
         let socket = raw(server.local_addr()).await;
@@ -74,12 +74,12 @@ on_loops! {
             socket.send(garbage).await.unwrap();
             assert!(answer(&socket).await.starts_with("error: malformed input"));
         }
-        assert_eq!(ask(&socket, "\0\0\0\u{9}").await, "1: \0\0\0\u{9}");
+        assert_eq!(call(&socket, "\0\0\0\u{9}").await, "1: \0\0\0\u{9}");
         assert_eq!(counter.connected.load(SeqCst), 1);
         stop(server).await;
     }
 
-    async fn s9_a_datagram_over_the_limit_is_malformed_and_the_next_is_read() {
+    async fn s9_a_datagram_over_the_limit_is_malformed_and_the_next_one_is_read() {
         let counter = Arc::new(Counter::default());
         let server = counter.bound().spawn().await.unwrap();
         let socket = raw(server.local_addr()).await;
@@ -87,17 +87,17 @@ on_loops! {
             socket.send(&vec![b'x'; length]).await.unwrap();
             assert_eq!(answer(&socket).await, "error: malformed input: a frame is longer than 1000 bytes");
         }
-        assert_eq!(ask(&socket, &"x".repeat(990)).await, format!("1: {}", "x".repeat(990)));
+        assert_eq!(call(&socket, &"x".repeat(990)).await, format!("1: {}", "x".repeat(990)));
         stop(server).await;
     }
 
-    async fn a_response_over_the_limit_is_an_encode_error_and_nothing_of_it_is_sent() {
+    async fn a_response_over_the_limit_is_an_encode_error_and_is_not_sent() {
         let counter = Arc::new(Counter::default());
         let server = counter.bound().spawn().await.unwrap();
         let socket = raw(server.local_addr()).await;
-        assert_eq!(ask(&socket, "big 1000").await.len(), 1000);
+        assert_eq!(call(&socket, "big 1000").await.len(), 1000);
         assert_eq!(
-            ask(&socket, "big 1001").await,
+            call(&socket, "big 1001").await,
             "error: can't be sent: the message is longer than 1000 bytes"
         );
         // Nor is more than UDP carries, whatever the codec allows.
@@ -117,27 +117,27 @@ on_loops! {
         stop(wide).await;
     }
 
-    async fn an_empty_datagram_is_a_datagram() {
+    async fn an_empty_datagram_is_a_message() {
         let counter = Arc::new(Counter::default());
         let server = counter.bound().spawn().await.unwrap();
         let socket = raw(server.local_addr()).await;
-        assert_eq!(ask(&socket, "").await, "1: ");
-        assert_eq!(ask(&socket, "").await, "2: ");
+        assert_eq!(call(&socket, "").await, "1: ");
+        assert_eq!(call(&socket, "").await, "2: ");
         // In the other direction, too.
-        assert_eq!(ask(&socket, "big 0").await, "");
+        assert_eq!(call(&socket, "big 0").await, "");
         assert_eq!(client(server.local_addr()).await.call("big 0".into()).await.unwrap(), "");
         stop(server).await;
     }
 
-    async fn d7_an_error_and_a_panic_of_a_handler_are_of_one_session() {
+    async fn d7_an_error_or_panic_of_a_handler_affects_only_its_session() {
         let counter = Arc::new(Counter::default());
         let server = counter.bound().spawn().await.unwrap();
         let (one, other) = (raw(server.local_addr()).await, raw(server.local_addr()).await);
-        assert_eq!(ask(&one, "fail so").await, "error: so");
-        assert_eq!(ask(&one, "a").await, "2: a");
-        assert_eq!(ask(&one, "panic").await, "error: panicked: asked to");
+        assert_eq!(call(&one, "fail so").await, "error: so");
+        assert_eq!(call(&one, "a").await, "2: a");
+        assert_eq!(call(&one, "panic").await, "error: panicked: asked to");
         assert_eq!(counter.end(1).await, Reason::Panicked("asked to".into()));
-        assert_eq!(ask(&other, "b").await, "1: b");
+        assert_eq!(call(&other, "b").await, "1: b");
         stop(server).await;
     }
 }

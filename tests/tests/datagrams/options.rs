@@ -13,7 +13,7 @@ const GROUP: Ipv4Addr = Ipv4Addr::new(239, 77, 7, 1);
 on_loops! {
     // Elsewhere nobody broadcasts to this host itself.
     #[cfg(target_os = "linux")]
-    async fn a_server_answers_what_was_sent_to_all() {
+    async fn a_server_answers_a_broadcast() {
         let counter = Arc::new(Counter::default());
         let server = Server::new(counter).listen(Udp::new("0.0.0.0:0", text())).unwrap().spawn().await.unwrap();
         let port = server.local_addr().port();
@@ -28,7 +28,7 @@ on_loops! {
         stop(server).await;
     }
 
-    async fn every_member_of_a_group_hears_what_is_sent_to_it_and_nobody_else_does() {
+    async fn a_multicast_datagram_reaches_every_member_and_no_other_socket() {
         let counter = Arc::new(Counter::default());
         let hears = |port| {
             let udp = Udp::new(("0.0.0.0", port), text());
@@ -54,7 +54,7 @@ on_loops! {
 }
 
 #[test]
-fn an_option_that_can_t_be_had_is_an_error_of_binding() {
+fn an_unsupported_option_is_an_error_at_bind() {
     let udp = || Udp::new("127.0.0.1:0", Datagrams::<Utf8>::new());
     let none = udp().join_multicast_v4(Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST);
     let bound = BlockingEndpoint::<String, String, _>::bind(none);

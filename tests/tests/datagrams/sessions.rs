@@ -24,13 +24,13 @@ impl Pairs {
 
 /// Asks for nothing.
 #[derive(Default)]
-struct Deaf {
+struct ReadsNothing {
     started: AtomicUsize,
     ended: AtomicUsize,
 }
 
 #[service]
-impl Deaf {
+impl ReadsNothing {
     #[session]
     async fn deaf(&self, session: &mut Session<String, String>) -> Result<(), io::Error> {
         self.started.fetch_add(1, SeqCst);
@@ -39,14 +39,14 @@ impl Deaf {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, reason: Reason) {
+    async fn disconnected(&self, reason: Reason) {
         assert_eq!(reason, Reason::Closed);
         self.ended.fetch_add(1, SeqCst);
     }
 }
 
 on_loops! {
-    async fn d1_each_address_has_a_session_with_a_value_of_its_own() {
+    async fn d1_each_address_has_a_session_with_its_own_connection_value() {
         let counter = Arc::new(Counter::default());
         let server = counter.bound().spawn().await.unwrap();
         let mut clients = Vec::new();
@@ -66,7 +66,7 @@ on_loops! {
         assert_eq!(counter.end(50).await, Reason::Stopped);
     }
 
-    async fn d1_datagrams_of_one_address_are_handled_in_order_and_answered_as_they_come() {
+    async fn d1_datagrams_of_one_address_are_handled_in_order() {
         let counter = Arc::new(Counter::default());
         let server = counter.bound().spawn().await.unwrap();
         let socket = raw(server.local_addr()).await;
@@ -79,13 +79,13 @@ on_loops! {
         stop(server).await;
     }
 
-    async fn d2_an_idle_session_ends_and_the_next_datagram_begins_a_new_one() {
+    async fn d2_an_idle_session_ends_and_the_next_datagram_starts_a_new_one() {
         let counter = Arc::new(Counter::default());
         let server = counter.bound().idle_timeout(SHORT).spawn().await.unwrap();
         let socket = raw(server.local_addr()).await;
-        assert_eq!(ask(&socket, "a").await, "1: a");
+        assert_eq!(call(&socket, "a").await, "1: a");
         assert_eq!(counter.end(1).await, Reason::Timeout);
-        assert_eq!(ask(&socket, "b").await, "1: b");
+        assert_eq!(call(&socket, "b").await, "1: b");
         assert_eq!(counter.connected.load(SeqCst), 2);
         stop(server).await;
     }
@@ -98,7 +98,7 @@ on_loops! {
         wait(|| counter.begun.load(SeqCst) == 1).await;
         // Two that begin later end by the limit, one after the other.
         for ended in 1..=2 {
-            assert_eq!(ask(&idle, "a").await, "1: a");
+            assert_eq!(call(&idle, "a").await, "1: a");
             assert_eq!(counter.end(ended).await, Reason::Timeout);
         }
         counter.gate.add_permits(1);
@@ -110,8 +110,8 @@ on_loops! {
         let counter = Arc::new(Counter::default());
         let server = counter.bound().spawn().await.unwrap();
         let socket = raw(server.local_addr()).await;
-        assert_eq!(ask(&socket, "a").await, "1: a");
-        assert_eq!(ask(&socket, "close").await, "2: close");
+        assert_eq!(call(&socket, "a").await, "1: a");
+        assert_eq!(call(&socket, "close").await, "2: close");
         assert_eq!(counter.end(1).await, Reason::Closed);
         // What comes while the old session goes may be lost with it.
         let mut buffer = [0; 100];
@@ -125,8 +125,8 @@ on_loops! {
         stop(server).await;
     }
 
-    async fn d3_a_session_that_asks_for_nothing_ends_and_its_datagram_is_discarded() {
-        let deaf = Arc::new(Deaf::default());
+    async fn d3_a_session_that_reads_nothing_ends_and_its_datagram_is_discarded() {
+        let deaf = Arc::new(ReadsNothing::default());
         let server = Server::new(Arc::clone(&deaf)).listen(Udp::new("127.0.0.1:0", text())).unwrap();
         let server = server.spawn().await.unwrap();
         for n in 1..4 {
@@ -139,7 +139,7 @@ on_loops! {
         stop(server).await;
     }
 
-    async fn d4_a_linear_session_takes_what_is_queued_and_starts_again() {
+    async fn d4_a_linear_session_reads_queued_datagrams_and_starts_again() {
         let server = Server::new(Pairs).listen(Udp::new("127.0.0.1:0", text())).unwrap().spawn().await.unwrap();
         let socket = raw(server.local_addr()).await;
         for request in ["a", "b", "c", "d"] {

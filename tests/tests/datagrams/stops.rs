@@ -5,11 +5,11 @@ use portcullis::Udp;
 use super::*;
 
 on_loops! {
-    async fn s5_a_stop_lets_the_busy_finish_and_takes_nothing_new() {
+    async fn s5_a_stop_lets_busy_handlers_finish_and_accepts_nothing_new() {
         let counter = Arc::new(Counter::default());
         let server = counter.bound().spawn().await.unwrap();
         let (busy, idle) = (raw(server.local_addr()).await, raw(server.local_addr()).await);
-        ask(&idle, "a").await;
+        call(&idle, "a").await;
         busy.send(b"hold").await.unwrap();
         wait(|| counter.begun.load(SeqCst) == 2).await;
         server.handle().stop();
@@ -24,7 +24,7 @@ on_loops! {
         assert_eq!(counter.end(2).await, Reason::Stopped);
     }
 
-    async fn s10_a_stop_ends_within_its_grace_whatever_handlers_do() {
+    async fn s10_a_stop_ends_within_its_grace_although_handlers_never_return() {
         let counter = Arc::new(Counter::default());
         let server = counter.bound().grace(SHORT).spawn().await.unwrap();
         let busy = raw(server.local_addr()).await;
@@ -37,14 +37,14 @@ on_loops! {
         assert_eq!(counter.end(1).await, Reason::Stopped);
     }
 
-    async fn after_a_stop_the_port_is_free() {
+    async fn a_stop_releases_the_port() {
         let counter = Arc::new(Counter::default());
         let server = counter.bound().spawn().await.unwrap();
         let addr = server.local_addr();
-        ask(&raw(addr).await, "a").await;
+        call(&raw(addr).await, "a").await;
         stop(server).await;
         let again = Server::new(Arc::clone(&counter)).listen(Udp::new(addr, text())).unwrap().spawn().await.unwrap();
-        assert_eq!(ask(&raw(addr).await, "b").await, "1: b");
+        assert_eq!(call(&raw(addr).await, "b").await, "1: b");
         stop(again).await;
     }
 }

@@ -6,7 +6,7 @@ use portcullis::codec::Framed;
 use super::*;
 
 on_loops! {
-    async fn tcp_and_udp_are_one_server_with_one_stop_and_a_limit_each() {
+    async fn tcp_and_udp_share_a_stop_and_have_separate_limits() {
         let counter = Arc::new(Counter::default());
         let server = Server::new(Arc::clone(&counter))
             .codec(Lines::new())
@@ -23,8 +23,8 @@ on_loops! {
         let &[tcp, udp, other] = server.local_addrs() else { panic!("three addresses") };
         let mut stream = Client::<&str, String, _>::connect(tcp, Lines::new()).await.unwrap();
         assert_eq!(timeout(LIMIT, stream.call("a")).await.unwrap().unwrap(), "1: a");
-        assert_eq!(ask(&raw(udp).await, "b").await, "1: b");
-        assert_eq!(ask(&raw(other).await, "c").await, "1: c");
+        assert_eq!(call(&raw(udp).await, "b").await, "1: b");
+        assert_eq!(call(&raw(other).await, "c").await, "1: c");
         raw(udp).await.send(b"d").await.unwrap();
         wait(|| stats.counts().dropped_session_limit == 1).await;
         // All places of connections are taken, too: the next one has its turn when that one leaves.
@@ -34,7 +34,7 @@ on_loops! {
         assert_eq!(stop(server).await.sessions_finished, 3);
     }
 
-    async fn a_stream_carries_datagrams_that_are_framed() {
+    async fn a_stream_carries_framed_datagrams() {
         let counter = Arc::new(Counter::default());
         let server = counter.bound().codec(Framed::new(text())).bind("127.0.0.1:0").unwrap().spawn().await.unwrap();
         let addr = server.local_addrs()[1];

@@ -3,7 +3,7 @@
 use super::*;
 
 on_loops! {
-    anywhere async fn e2_a_job_is_submitted_at_once_and_runs_on_a_thread_of_the_pool() {
+    anywhere async fn e2_a_job_is_submitted_at_the_call_and_runs_on_a_pool_thread() {
         let ran_on = Arc::new(Mutex::new(None));
         let ran_on2 = ran_on.clone();
         let offload = pool(1, 8).run(move |_| *ran_on2.lock().unwrap() = Some(thread::current().id()));
@@ -12,7 +12,7 @@ on_loops! {
         offload.await.unwrap();
     }
 
-    anywhere async fn e3_the_value_or_the_error_of_the_job_arrives_unchanged() {
+    anywhere async fn e3_the_value_or_error_of_a_job_arrives_unchanged() {
         #[derive(Debug, PartialEq)]
         enum Failure { Division, Interrupted }
         impl From<Interrupted> for Failure { fn from(_: Interrupted) -> Self { Self::Interrupted } }
@@ -22,7 +22,7 @@ on_loops! {
         assert_eq!(pool.run(|_| "x".parse::<i32>()).await.unwrap(), "x".parse::<i32>());
     }
 
-    anywhere async fn e5_a_call_takes_a_copy_of_the_callers_context_and_nothing_flows_back() {
+    anywhere async fn e5_a_job_gets_a_copy_of_the_callers_context() {
         let pool = pool(1, 8);
         WHO.scope("caller", async {
             // Taken at the call: what is current where it is awaited does not matter.
@@ -35,10 +35,10 @@ on_loops! {
         assert_eq!(pool.run(|_| WHO.get()).await.unwrap(), None);
     }
 
-    anywhere async fn e7_cancelled_while_queued_a_job_never_runs_and_its_awaiter_ends_at_once() {
+    anywhere async fn e7_a_job_cancelled_in_the_queue_never_runs_and_its_caller_returns_at_once() {
         let pool = pool(1, 8);
         let ran = Arc::new(Gate::default());
-        let (gate, held) = hold(&pool);
+        let (gate, held) = occupy_thread(&pool);
         let ran2 = ran.clone();
         let (waiting, abort) = abortable(pool.run(move |_| ran2.open()));
         let mut waiting = Box::pin(waiting);
@@ -54,20 +54,20 @@ on_loops! {
     // There a running job's awaiter can't be cancelled: it waits for the end of the job, and gets
     // its result. Here it goes at once and the job is told, since a cancel that has to wait for
     // what it cancels is what stops hang on (H1).
-    anywhere async fn e8_cancelled_while_running_the_awaiter_ends_at_once_and_the_job_is_told() {
+    anywhere async fn e8_cancelling_a_running_job_returns_at_once_and_the_job_sees_it() {
         let pool = pool(1, 8);
-        let [inside, told, end] = [(); 3].map(|()| Arc::new(Gate::default()));
-        let (inside2, told2, end2) = (inside.clone(), told.clone(), end.clone());
+        let [inside, saw_cancel, end] = [(); 3].map(|()| Arc::new(Gate::default()));
+        let (inside2, saw_cancel2, end2) = (inside.clone(), saw_cancel.clone(), end.clone());
         let (waiting, abort) = abortable(pool.run(move |worker| {
             inside2.open();
             eventually(|| worker.is_cancelled());
-            told2.open();
+            saw_cancel2.open();
             end2.pass()
         }));
         assert!(inside.pass());
         abort.abort();
         assert!(waiting.await.is_err());
-        assert!(told.pass());
+        assert!(saw_cancel.pass());
         assert_eq!(pool.stats().running, 1, "it still has its thread");
         end.open();
         pool.run(|_| ()).await.unwrap();
@@ -75,18 +75,18 @@ on_loops! {
 
     // There the awaiter of a queued job gets an exception of another class than the loop's own
     // cancellation. Here it is a value like any other, and the task that awaits goes on.
-    anywhere async fn e12_a_job_cancelled_by_the_shutdown_answers_its_awaiter_with_a_value() {
+    anywhere async fn e12_a_job_cancelled_by_a_shutdown_returns_an_error_value() {
         let pool = pool(1, 8);
-        let (gate, held) = hold(&pool);
+        let (gate, held) = occupy_thread(&pool);
         let queued = pool.run(|_| 1);
         assert_eq!(pool.drain(Duration::ZERO).await.cancelled, 2);
         assert!(matches!(queued.await, Err(Interrupted::Cancelled)));
-        turn().await;
+        yield_once().await;
         assert!(matches!(held.await, Err(Interrupted::Cancelled)));
         gate.open();
     }
 
-    anywhere async fn e13_after_the_shutdown_a_job_is_refused() {
+    anywhere async fn e13_a_job_after_the_shutdown_is_rejected() {
         let pool = pool(1, 8);
         assert!(pool.drain(LIMIT).await.is_clean());
         assert!(matches!(pool.run(|_| ()).await, Err(Interrupted::Closed)));
@@ -96,17 +96,17 @@ on_loops! {
     // There `shutdown()` waits without a limit, even when it is cancelled. Here it has a deadline,
     // and a dropped drain only stops waiting: the pool stays closed, its jobs go on, and it can be
     // drained again.
-    anywhere async fn e14_a_drain_waits_for_what_is_pending_and_the_loop_lives_on() {
+    anywhere async fn e14_a_drain_waits_for_pending_jobs_without_blocking_the_loop() {
         let pool = pool(1, 8);
-        let (gate, held) = hold(&pool);
+        let (gate, held) = occupy_thread(&pool);
         let queued = pool.run(|_| 5);
-        let mut given_up = Box::pin(pool.drain(LIMIT));
-        assert!(poll_once(&mut given_up).is_pending());
-        drop(given_up);
+        let mut cancelled_caller = Box::pin(pool.drain(LIMIT));
+        assert!(poll_once(&mut cancelled_caller).is_pending());
+        drop(cancelled_caller);
         assert!(matches!(pool.run(|_| ()).await, Err(Interrupted::Closed)));
         let mut again = Box::pin(pool.drain(LIMIT));
         assert!(poll_once(&mut again).is_pending());
-        let (report, ()) = join(again, async { turn().await; gate.open() }).await;
+        let (report, ()) = join(again, async { yield_once().await; gate.open() }).await;
         assert!(report.is_clean());
         assert_eq!((held.await.unwrap(), queued.await.unwrap()), (true, 5));
         assert!(pool.drain(Duration::ZERO).await.is_clean(), "idempotent");
@@ -114,7 +114,7 @@ on_loops! {
 
     // There `shutdown(cancel_futures=True)` lets running jobs finish. Here the drain's time being
     // over they are told, too.
-    anywhere async fn e15_a_drain_without_time_cancels_what_is_queued_and_tells_what_runs() {
+    anywhere async fn e15_a_drain_without_time_cancels_queued_and_running_jobs() {
         let pool = pool(1, 8);
         let inside = Arc::new(Gate::default());
         let inside2 = inside.clone();
@@ -131,9 +131,9 @@ on_loops! {
 
     // There leaving the `async with` waits. Here the end of the last handle blocks nobody; `drain`
     // and `cleanup.pool` wait.
-    anywhere async fn e16_after_its_last_handle_a_pool_runs_what_is_queued() {
+    anywhere async fn e16_a_pool_without_handles_runs_its_queued_jobs() {
         let one = pool(1, 8);
-        let (gate, held) = hold(&one);
+        let (gate, held) = occupy_thread(&one);
         let queued: Vec<_> = (0..8).map(|n| one.run(move |_| n)).collect();
         drop(one); // returns, although a job is held
         gate.open();
@@ -144,10 +144,10 @@ on_loops! {
     // There all jobs are submitted at the call, with no bound, and the first exception ends the
     // iterator. Here items are taken as results are, a queue's worth ahead, and an error stands in
     // its place.
-    anywhere async fn e17_map_gives_results_in_order_takes_no_more_than_it_needs_and_goes_on_after_an_error() {
+    anywhere async fn e17_map_yields_in_order_reads_ahead_by_the_queue_and_continues_after_an_error() {
         let pool = pool(1, 2);
         let taken = Arc::new(AtomicUsize::new(0));
-        let (gate, held) = hold(&pool);
+        let (gate, held) = occupy_thread(&pool);
         let items = { let taken = taken.clone(); (0..50).inspect(move |_| { taken.fetch_add(1, SeqCst); }) };
         let mut results = pool.map(items, |_, n| if n == 3 { panic!("three") } else { n });
         assert_eq!(taken.load(SeqCst), 0);
@@ -164,10 +164,10 @@ on_loops! {
         assert!(results.next().await.is_none());
     }
 
-    anywhere async fn e17_leaving_a_map_early_cancels_what_has_not_started() {
+    anywhere async fn e17_dropping_a_map_cancels_jobs_that_have_not_started() {
         let pool = pool(1, 2);
         let ran = Arc::new(AtomicUsize::new(0));
-        let (gate, held) = hold(&pool);
+        let (gate, held) = occupy_thread(&pool);
         let counter = ran.clone();
         let mut results = pool.map(0..50, move |_, _| counter.fetch_add(1, SeqCst));
         assert!(poll_once(&mut Box::pin(results.next())).is_pending());
@@ -180,9 +180,9 @@ on_loops! {
 
     // There 5 000 calls queue 5 000 work items. Here the queue is bounded, whichever way the rest
     // is dealt with.
-    anywhere async fn e18_of_five_thousand_calls_no_more_than_the_bound_are_queued() {
+    anywhere async fn e18_five_thousand_calls_queue_no_more_than_the_bound() {
         let waits = pool(1, 64);
-        let (gate, held) = hold(&waits);
+        let (gate, held) = occupy_thread(&waits);
         let offloads: Vec<_> = (0..5000).map(|n| waits.run(move |_| n)).collect();
         assert_eq!((waits.stats().queued, waits.stats().waiting_for_capacity), (64, 4936));
         gate.open();
@@ -190,7 +190,7 @@ on_loops! {
         for (n, result) in join_all(offloads).await.into_iter().enumerate() { assert_eq!(result.unwrap(), n); }
 
         let rejects = Pool::builder("test").threads(1).queue_capacity(64).overflow(Overflow::Reject).build().unwrap();
-        let (gate, held) = hold(&rejects);
+        let (gate, held) = occupy_thread(&rejects);
         let offloads: Vec<_> = (0..5000).map(|_| rejects.run(|_| ())).collect();
         gate.open();
         assert!(held.await.unwrap());
@@ -204,7 +204,7 @@ on_loops! {
     // other.
     anywhere async fn e19_fire_and_forget_is_a_detached_job_and_keeps_the_context() {
         let pool = pool(1, 8);
-        let (gate, held) = hold(&pool);
+        let (gate, held) = occupy_thread(&pool);
         let seen = Arc::new(Mutex::new(None));
         let seen2 = seen.clone();
         WHO.scope("caller", async { pool.run(move |_| *seen2.lock().unwrap() = WHO.get()).detach() }).await;
@@ -218,28 +218,28 @@ on_loops! {
 on_loops! {
     // There the first `task.cancel()` is swallowed by the running job, and the task goes on after
     // it.
-    async fn e9_a_cancellation_is_not_lost_to_a_running_job() {
+    async fn e9_a_cancellation_during_a_running_job_is_not_lost() {
         let pool = pool(1, 8);
-        let (gate, held) = hold(&pool);
-        let (awaiting, went_on) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
-        let (awaiting2, went_on2) = (awaiting.clone(), went_on.clone());
+        let (gate, held) = occupy_thread(&pool);
+        let (awaiting, continued) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
+        let (awaiting2, continued2) = (awaiting.clone(), continued.clone());
         let task = tokio::spawn(async move {
             awaiting2.open();
             let _ = held.await;
-            went_on2.open();
+            continued2.open();
         });
         wait(|| awaiting.is_open()).await;
         task.abort();
         assert!(task.await.unwrap_err().is_cancelled(), "while the job still runs");
         gate.open();
         pool.run(|_| ()).await.unwrap();
-        assert!(!went_on.is_open());
+        assert!(!continued.is_open());
     }
 
     // There a timeout round a job takes as long as the job.
-    async fn e10_a_timeout_round_a_running_job_takes_its_time_and_no_longer() {
+    async fn e10_a_timeout_around_a_running_job_ends_on_time() {
         let pool = pool(1, 8);
-        let (gate, held) = hold(&pool);
+        let (gate, held) = occupy_thread(&pool);
         assert!(tokio::time::timeout(Duration::from_millis(10), held).await.is_err());
         assert_eq!(pool.stats().running, 1, "the job goes on");
         gate.open();

@@ -29,7 +29,7 @@ use portcullis::prelude::*;
 use portcullis::{
     BoxTask, ClientError, Interrupted, Lines, Overflow, Portal, PortalTask, ServerHandle, Spawn,
 };
-use portcullis_tests::{Gate, LIMIT, Tell, eventually, hold, on_loops, poll_once, wait};
+use portcullis_tests::{Gate, LIMIT, OpenOnDrop, eventually, occupy_thread, on_loops, poll_once, wait};
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 
@@ -43,10 +43,10 @@ fn pool(threads: usize, queue: usize) -> Pool {
 }
 
 /// Yields once to the loop.
-async fn turn() {
-    let mut turned = false;
+async fn yield_once() {
+    let mut yielded = false;
     poll_fn(|cx| {
-        if std::mem::replace(&mut turned, true) {
+        if std::mem::replace(&mut yielded, true) {
             return Poll::Ready(());
         }
         cx.waker().wake_by_ref();

@@ -4,16 +4,16 @@ use super::*;
 
 /// A loop whose tasks run when the test says so.
 #[derive(Default)]
-struct ByHand(Mutex<Vec<BoxTask>>);
+struct ManualExecutor(Mutex<Vec<BoxTask>>);
 
-impl Spawn for ByHand {
+impl Spawn for ManualExecutor {
     fn spawn(&self, task: BoxTask) -> Result<(), Interrupted> {
         self.0.lock().unwrap().push(task);
         Ok(())
     }
 }
 
-impl ByHand {
+impl ManualExecutor {
     fn portal() -> (Arc<Self>, Portal) {
         let this = Arc::new(Self::default());
         let portal = Portal::new(this.clone());
@@ -21,7 +21,7 @@ impl ByHand {
     }
 
     /// Polls each task once.
-    fn turn(&self) {
+    fn poll_all(&self) {
         let tasks = std::mem::take(&mut *self.0.lock().unwrap());
         for mut task in tasks {
             if task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
@@ -37,12 +37,12 @@ impl ByHand {
 }
 
 #[test]
-fn t2_without_a_loop_there_is_no_portal_to_call() {
+fn t2_a_portal_needs_a_loop() {
     assert!(matches!(Portal::current(), Err(Interrupted::NoRuntime)));
 }
 
 on_loops! {
-    anywhere async fn t4_a_call_runs_on_the_loop_and_its_panic_is_the_callers_alone() {
+    anywhere async fn t4_a_call_runs_on_the_loop_and_its_panic_reaches_only_the_caller() {
         let here = pool(1, 8).run(|worker| {
             let on = worker.call(|| thread::current().id()).unwrap();
             assert_ne!(on, thread::current().id());
@@ -54,45 +54,45 @@ on_loops! {
 
     // There giving an `async def` to `run_sync` is a `TypeError`. Here what it returns is a future
     // like any other.
-    anywhere async fn t7_an_async_function_given_to_call_gives_a_future_to_wait_for() {
-        let got = pool(1, 8).run(|worker| worker.call(|| async { turn().await; 7 }).unwrap().wait(worker).unwrap());
+    anywhere async fn t7_calling_an_async_function_returns_its_future() {
+        let got = pool(1, 8).run(|worker| worker.call(|| async { yield_once().await; 7 }).unwrap().wait(worker).unwrap());
         assert_eq!(got.await.unwrap(), 7);
     }
 
     // There a coroutine that was cancelled before its first step still starts, and ends at its
     // first `await`.
-    anywhere async fn t6_and_t12_what_is_cancelled_before_its_first_step_never_starts_and_whoever_waits_is_told() {
-        let (the_loop, portal) = ByHand::portal();
+    anywhere async fn t6_and_t12_a_task_cancelled_before_its_first_poll_never_starts_and_its_waiter_gets_an_error() {
+        let (executor, portal) = ManualExecutor::portal();
         let (ran, dropped) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
-        let (ran2, tell) = (ran.clone(), Tell(dropped.clone()));
-        let mut task = portal.spawn(async move { ran2.open(); drop(tell) });
+        let (ran2, guard) = (ran.clone(), OpenOnDrop(dropped.clone()));
+        let mut task = portal.spawn(async move { ran2.open(); drop(guard) });
         assert!(poll_once(&mut task).is_pending());
         assert!(task.cancel());
         assert!(matches!(poll_once(&mut task), Poll::Ready(Err(Interrupted::Cancelled))), "before the loop's next turn");
-        the_loop.turn();
+        executor.poll_all();
         assert!(!ran.is_open() && dropped.is_open());
     }
 
     // There the call blocks until the loop has made the task. Here it never does.
     anywhere async fn t9_spawn_does_not_wait_for_the_loop() {
-        let (the_loop, portal) = ByHand::portal();
+        let (executor, portal) = ManualExecutor::portal();
         let mut task = portal.spawn(async { 9 }); // and the loop does not turn
         assert!(poll_once(&mut task).is_pending() && !task.is_finished());
-        the_loop.turn();
+        executor.poll_all();
         assert_eq!(task.await.unwrap(), 9);
     }
 
-    anywhere async fn t10_a_task_can_be_cancelled_at_any_time_before_it_is_done() {
-        let (the_loop, portal) = ByHand::portal();
+    anywhere async fn t10_a_task_can_be_cancelled_until_it_completes() {
+        let (executor, portal) = ManualExecutor::portal();
         let dropped = Arc::new(Gate::default());
-        let tell = Tell(dropped.clone());
-        let mut task = portal.spawn(async move { let _tell = tell; pending::<()>().await });
+        let guard = OpenOnDrop(dropped.clone());
+        let mut task = portal.spawn(async move { let _guard = guard; pending::<()>().await });
         let done = portal.spawn(async { 10 });
-        the_loop.turn();
+        executor.poll_all();
         assert!(task.cancel() && !task.cancel());
         assert!(matches!(poll_once(&mut task), Poll::Ready(Err(Interrupted::Cancelled))));
         assert!(!dropped.is_open(), "it goes on the loop");
-        the_loop.turn();
+        executor.poll_all();
         assert!(dropped.is_open());
         assert!(!done.cancel(), "too late");
         assert_eq!(done.await.unwrap(), 10);
@@ -101,41 +101,41 @@ on_loops! {
     // There a coroutine may suppress its cancellation and go on. Here it can't: it is dropped. Only
     // a result that comes in the very poll in which it is cancelled exists, and is dropped, as
     // there.
-    anywhere async fn t11_a_task_cannot_refuse_and_a_result_that_comes_too_late_is_dropped() {
-        let (the_loop, portal) = ByHand::portal();
-        let slot: Arc<Mutex<Option<PortalTask<Tell>>>> = Arc::default();
+    anywhere async fn t11_a_task_cannot_ignore_cancellation_and_a_late_result_is_dropped() {
+        let (executor, portal) = ManualExecutor::portal();
+        let slot: Arc<Mutex<Option<PortalTask<OpenOnDrop>>>> = Arc::default();
         let dropped = Arc::new(Gate::default());
-        let (slot2, tell) = (slot.clone(), Tell(dropped.clone()));
+        let (slot2, guard) = (slot.clone(), OpenOnDrop(dropped.clone()));
         let task = portal.spawn(async move {
             assert!(slot2.lock().unwrap().as_ref().unwrap().cancel());
-            tell
+            guard
         });
         *slot.lock().unwrap() = Some(task);
-        the_loop.turn();
+        executor.poll_all();
         assert!(dropped.is_open());
         let task = slot.lock().unwrap().take().unwrap();
         assert!(matches!(task.await, Err(Interrupted::Cancelled)));
     }
 
-    anywhere async fn t13_a_task_that_its_loop_drops_answers_cancelled() {
-        let (the_loop, portal) = ByHand::portal();
+    anywhere async fn t13_a_task_dropped_by_its_loop_is_reported_as_cancelled() {
+        let (executor, portal) = ManualExecutor::portal();
         let (started, unstarted) = (portal.spawn(pending::<()>()), portal.spawn(async { 1 }));
-        the_loop.turn();
+        executor.poll_all();
         assert_eq!(unstarted.await.unwrap(), 1);
         let unstarted = portal.spawn(async { 2 });
-        the_loop.shut_down();
+        executor.shut_down();
         assert!(matches!(started.await, Err(Interrupted::Cancelled)));
         assert!(matches!(unstarted.await, Err(Interrupted::Cancelled)));
     }
 
     // There it is the calling thread's. Here a job is part of what its caller does, and so is all
     // that it asks of the loop.
-    anywhere async fn t14_a_call_sees_the_context_of_the_job_and_nothing_flows_back() {
+    anywhere async fn t14_a_call_sees_the_context_of_the_job() {
         WHO.scope("caller", async {
             let seen = pool(1, 8).run(|worker| {
                 let called = worker.call(|| WHO.get()).unwrap();
                 let set = worker.call(|| WHO.sync_scope("callback", || WHO.get())).unwrap();
-                let waited = async { WHO.scope("callback", async { turn().await; WHO.get() }).await }.wait(worker).unwrap();
+                let waited = async { WHO.scope("callback", async { yield_once().await; WHO.get() }).await }.wait(worker).unwrap();
                 (called, set, waited, worker.call(|| WHO.get()).unwrap(), WHO.get())
             }).await.unwrap();
             assert_eq!(seen, (Some("caller"), Some("callback"), Some("callback"), Some("caller"), Some("caller")));
@@ -145,30 +145,30 @@ on_loops! {
 
     // A thread that no pool owns has no caller: there it is its own context that travels, as in
     // EasyNetwork.
-    anywhere async fn t14_a_task_of_a_foreign_thread_sees_that_threads_context() {
-        let (the_loop, portal) = ByHand::portal();
+    anywhere async fn t14_a_task_spawned_by_an_external_thread_sees_that_threads_context() {
+        let (executor, portal) = ManualExecutor::portal();
         let task = thread::spawn(move || WHO.sync_scope("thread", || portal.spawn(async { WHO.get() }))).join().unwrap();
-        the_loop.turn();
+        executor.poll_all();
         assert_eq!(task.await.unwrap(), Some("thread"));
         assert_eq!(WHO.get(), None);
     }
 
-    anywhere async fn t14_what_a_foreign_thread_asks_for_soon_sees_that_threads_context() {
+    anywhere async fn t14_call_soon_from_an_external_thread_sees_that_threads_context() {
         // Whoever made the portal has nothing to do with what comes through it.
-        let (the_loop, portal) = WHO.scope("maker", async { ByHand::portal() }).await;
+        let (executor, portal) = WHO.scope("maker", async { ManualExecutor::portal() }).await;
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (with, without) = (seen.clone(), seen.clone());
         thread::spawn(move || {
             WHO.sync_scope("thread", || portal.call_soon(move || with.lock().unwrap().push(WHO.get()))).unwrap();
             portal.call_soon(move || without.lock().unwrap().push(WHO.get())).unwrap();
         }).join().unwrap();
-        the_loop.turn();
+        executor.poll_all();
         assert_eq!(*seen.lock().unwrap(), [Some("thread"), None]);
     }
 }
 
 #[test]
-fn t13_a_thread_that_waits_when_its_loop_goes_is_told() {
+fn t13_a_waiting_thread_returns_when_its_loop_is_dropped() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
     let portal = runtime.block_on(async { Portal::current().unwrap() });
     let inside = Arc::new(Gate::default());
@@ -197,7 +197,7 @@ on_loops! {
     // There a portal is entered on the loop, once, and used up when left. Here there is nothing to
     // enter on the loop: portals are handles, and threads come and go, even one inside its own
     // visit.
-    async fn t1_a_portal_can_be_used_again_and_again() {
+    async fn t1_a_portal_can_be_entered_repeatedly() {
         let portal = Portal::current().unwrap();
         for _ in 0..2 {
             let portal = portal.clone();
@@ -211,7 +211,7 @@ on_loops! {
 
     // There a thread that runs another loop may call, and blocks that loop. Here no loop's thread
     // waits.
-    async fn t3_a_loops_own_thread_does_not_wait() {
+    async fn t3_waiting_on_the_loops_own_thread_is_refused() {
         let portal = Portal::current().unwrap();
         assert!(matches!(portal.enter_thread(|_| ()), Err(Interrupted::OnEventLoop)));
         let inside_a_call = portal.clone();
@@ -224,7 +224,7 @@ on_loops! {
         assert!(matches!(another.await.unwrap(), Err(Interrupted::OnEventLoop)));
     }
 
-    async fn t5_what_a_foreign_thread_asks_for_soon_happens_in_its_order() {
+    async fn t5_call_soon_from_an_external_thread_keeps_its_order() {
         let portal = Portal::current().unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let asking = log.clone();
@@ -241,31 +241,31 @@ on_loops! {
         assert_eq!(found, 500, "a call comes after every `call_soon` before it");
     }
 
-    async fn t5_what_a_visiting_thread_asks_for_soon_happens_in_its_order() {
+    async fn t5_call_soon_from_an_entered_thread_keeps_its_order() {
         let portal = Portal::current().unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let asking = log.clone();
-        let found = spawn_blocking(move || portal.enter_thread(|worker| ask_in_order(worker, &asking))).await.unwrap().unwrap();
+        let found = spawn_blocking(move || portal.enter_thread(|worker| call_soon_in_order(worker, &asking))).await.unwrap().unwrap();
         wait(|| log.lock().unwrap().len() == 500).await;
         assert!(log.lock().unwrap().is_sorted());
         assert_eq!(found, 500, "a call comes after every `call_soon` before it");
     }
 
-    async fn t5_what_a_detached_job_asks_for_soon_happens_in_its_order() {
+    async fn t5_call_soon_from_a_detached_job_keeps_its_order() {
         let (log, found) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(None)));
         let (asking, found2) = (log.clone(), found.clone());
-        pool(1, 8).run(move |worker| *found2.lock().unwrap() = Some(ask_in_order(worker, &asking))).detach();
+        pool(1, 8).run(move |worker| *found2.lock().unwrap() = Some(call_soon_in_order(worker, &asking))).detach();
         wait(|| found.lock().unwrap().is_some() && log.lock().unwrap().len() == 500).await;
         assert!(log.lock().unwrap().is_sorted());
         assert_eq!(*found.lock().unwrap(), Some(500), "a call comes after every `call_soon` before it");
     }
 
-    async fn t8_a_tasks_panic_is_its_callers_alone() {
+    async fn t8_a_panic_in_a_task_reaches_only_its_caller() {
         let all = pool(1, 8).run(|worker| {
             let go = Arc::new(Notify::new());
             let wait = go.clone();
             let sibling = worker.spawn(async move { wait.notified().await; 8 });
-            let failed = worker.spawn(async { turn().await; panic!("alone") }).wait(worker).unwrap();
+            let failed = worker.spawn(async { yield_once().await; panic!("alone") }).wait(worker).unwrap();
             go.notify_one();
             (failed, sibling.wait(worker).unwrap().unwrap())
         }).await.unwrap();
@@ -286,7 +286,7 @@ on_loops! {
 }
 
 /// Asks for five hundred things soon, and returns how many a call after them finds done.
-fn ask_in_order(worker: &Worker, log: &Arc<Mutex<Vec<i32>>>) -> usize {
+fn call_soon_in_order(worker: &Worker, log: &Arc<Mutex<Vec<i32>>>) -> usize {
     for n in 0..500 {
         let log = log.clone();
         worker.call_soon(move || log.lock().unwrap().push(n)).unwrap();

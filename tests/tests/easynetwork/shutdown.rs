@@ -1,6 +1,6 @@
 //! H: the guide's pattern at shutdown; and the E and T rules that are about the same.
 
-use portcullis_tests::served::{self, Lined, Serving, client};
+use portcullis_tests::served::{self, LinesClient, ServeTask, client};
 
 use super::*;
 
@@ -10,7 +10,7 @@ const SHORT: Duration = Duration::from_millis(50);
 /// machine adds.
 const BEYOND: Duration = Duration::from_secs(4);
 
-async fn start<S>(service: Arc<S>, grace: Duration) -> (SocketAddr, ServerHandle, Serving)
+async fn start<S>(service: Arc<S>, grace: Duration) -> (SocketAddr, ServerHandle, ServeTask)
 where
     S: portcullis::Service<Request = String, Response = String>,
 {
@@ -21,11 +21,11 @@ where
 }
 
 /// The guide's service: an executor, a portal, and a line that says what to do with them.
-struct Guide {
+struct Example {
     pool: Pool,
     jobs: AtomicUsize,
     inside: Gate,
-    told: Gate,
+    cancelled: Gate,
     release: Gate,
     called: Mutex<Option<Result<u32, Interrupted>>>,
     portal: Mutex<Option<Portal>>,
@@ -33,13 +33,13 @@ struct Guide {
     go: Arc<Notify>,
 }
 
-impl Guide {
+impl Example {
     fn new() -> Arc<Self> {
         Arc::new(Self {
             pool: pool(1, 8),
             jobs: AtomicUsize::new(0),
             inside: Gate::default(),
-            told: Gate::default(),
+            cancelled: Gate::default(),
             release: Gate::default(),
             called: Mutex::default(),
             portal: Mutex::default(),
@@ -50,7 +50,7 @@ impl Guide {
 }
 
 #[service]
-impl Guide {
+impl Example {
     #[on(start)]
     async fn service_init(&self, cleanup: &mut Cleanup) {
         cleanup.pool(self.pool.clone());
@@ -60,9 +60,9 @@ impl Guide {
     async fn handle(&self, line: String) -> Result<String, Interrupted> {
         match line.as_str() {
             "run" => self.run().await?,
-            "wait" => self.wait_for_ever().await?,
+            "wait" => self.wait_forever().await?,
             "wait for a task" => self.wait_for_a_task().await?,
-            "submit a wait" => self.wait_for_ever().detach(),
+            "submit a wait" => self.wait_forever().detach(),
             "submit a call" => self.call_later().detach(),
             "submit three" => (0..3).for_each(|_| self.run().detach()),
             "spawn" => self.spawn().await?,
@@ -80,10 +80,10 @@ impl Guide {
     }
 
     #[blocking(pool = self.pool)]
-    fn wait_for_ever(&self, worker: &Worker) {
+    fn wait_forever(&self, worker: &Worker) {
         self.inside.open();
         if pending::<()>().wait(worker).is_err() {
-            self.told.open();
+            self.cancelled.open();
         }
     }
 
@@ -91,7 +91,7 @@ impl Guide {
     fn wait_for_a_task(&self, worker: &Worker) {
         self.inside.open();
         if !matches!(worker.spawn(pending::<()>()).wait(worker), Ok(Ok(()))) {
-            self.told.open();
+            self.cancelled.open();
         }
     }
 
@@ -113,7 +113,7 @@ impl Guide {
 }
 
 /// The same as a conversation: `yield`, `yield`, `yield`.
-struct Conversation(Arc<Guide>);
+struct Conversation(Arc<Example>);
 
 #[service]
 impl Conversation {
@@ -121,10 +121,10 @@ impl Conversation {
     async fn handle(&self, session: &mut Session<String, String>) -> Result<(), SessionError> {
         loop {
             let line = session.next().await?;
-            let guide = Arc::clone(&self.0);
+            let example = Arc::clone(&self.0);
             let job = self.0.pool.job("Conversation::run").run(move |_| {
-                guide.inside.open();
-                guide.release.pass()
+                example.inside.open();
+                example.release.pass()
             });
             let _ = job.await;
             session.send(line).await?;
@@ -133,187 +133,187 @@ impl Conversation {
 }
 
 /// A client that stays sees the end, and not an answer.
-async fn sees_the_end(client: &mut Lined) {
+async fn expect_end(client: &mut LinesClient) {
     assert!(matches!(client.next().await, Ok(None)));
 }
 
 on_loops! {
     // The defect: there the cancellation is lost, the answer sent, and the shutdown waits until
     // this client leaves.
-    async fn h1_a_stop_ends_while_a_handler_awaits_a_running_job_and_the_client_stays() {
-        let guide = Guide::new();
-        let (addr, handle, serving) = start(guide.clone(), SHORT).await;
+    async fn h1_a_stop_ends_although_a_handler_awaits_a_running_job() {
+        let example = Example::new();
+        let (addr, handle, serving) = start(example.clone(), SHORT).await;
         let mut client = client(addr).await;
         client.send("run".into()).await.unwrap();
-        wait(|| guide.inside.is_open()).await;
+        wait(|| example.inside.is_open()).await;
         handle.stop();
         let report = serving.await.unwrap().unwrap();
         assert!(report.took < SHORT + BEYOND, "{report}");
         assert_eq!((report.sessions_cancelled, report.stuck.len()), (1, 1), "{report}");
         assert_eq!((report.stuck[0].method, report.stuck[0].pool.as_str()), ("Guide::run", "test"));
-        sees_the_end(&mut client).await;
-        guide.release.open();
+        expect_end(&mut client).await;
+        example.release.open();
     }
 
-    async fn h1_a_stop_ends_while_a_session_awaits_a_running_job_and_the_client_stays() {
-        let guide = Guide::new();
-        let (addr, handle, serving) = start(Arc::new(Conversation(guide.clone())), SHORT).await;
+    async fn h1_a_stop_ends_although_a_linear_session_awaits_a_running_job() {
+        let example = Example::new();
+        let (addr, handle, serving) = start(Arc::new(Conversation(example.clone())), SHORT).await;
         let mut client = client(addr).await;
         client.send("hello".into()).await.unwrap();
-        wait(|| guide.inside.is_open()).await;
+        wait(|| example.inside.is_open()).await;
         handle.stop();
         let report = serving.await.unwrap().unwrap();
         assert!(report.took < SHORT + BEYOND, "{report}");
         assert_eq!((report.sessions_cancelled, report.stuck.len()), (1, 1), "{report}");
         assert_eq!(report.stuck[0].method, "Conversation::run");
-        sees_the_end(&mut client).await;
-        guide.release.open();
+        expect_end(&mut client).await;
+        example.release.open();
     }
 
-    async fn h1_a_job_that_ends_within_the_grace_is_answered_and_no_request_follows() {
-        let guide = Guide::new();
-        let (addr, handle, serving) = start(guide.clone(), LIMIT / 2).await;
+    async fn h1_a_job_that_ends_within_the_grace_is_answered_and_no_further_request_is_handled() {
+        let example = Example::new();
+        let (addr, handle, serving) = start(example.clone(), LIMIT / 2).await;
         let (mut client, mut idle) = (client(addr).await, client(addr).await);
         assert_eq!(idle.call("portal".into()).await.unwrap(), "portal");
         client.send("run".into()).await.unwrap();
-        wait(|| guide.inside.is_open()).await;
+        wait(|| example.inside.is_open()).await;
         handle.stop();
-        sees_the_end(&mut idle).await; // the stop has begun
-        guide.release.open();
+        expect_end(&mut idle).await; // the stop has begun
+        example.release.open();
         assert_eq!(client.next().await.unwrap().unwrap(), "run");
-        sees_the_end(&mut client).await;
+        expect_end(&mut client).await;
         let report = serving.await.unwrap().unwrap();
         assert!(report.is_clean(), "{report}");
     }
 
     // There, in this order (executor before portal), the portal goes first and late calls raise.
     // Here the loop serves its jobs for as long as the grace.
-    async fn h2_during_the_drain_a_job_may_still_call_the_loop() {
-        let guide = Guide::new();
-        let (addr, handle, serving) = start(guide.clone(), LIMIT / 2).await;
+    async fn h2_a_job_can_call_the_loop_during_the_drain() {
+        let example = Example::new();
+        let (addr, handle, serving) = start(example.clone(), LIMIT / 2).await;
         let mut client = client(addr).await;
         assert_eq!(client.call("submit a call".into()).await.unwrap(), "submit a call");
-        wait(|| guide.inside.is_open()).await;
+        wait(|| example.inside.is_open()).await;
         handle.stop();
-        sees_the_end(&mut client).await;
-        guide.release.open();
+        expect_end(&mut client).await;
+        example.release.open();
         let report = serving.await.unwrap().unwrap();
         assert!(report.is_clean(), "{report}");
-        assert!(matches!(guide.called.lock().unwrap().take(), Some(Ok(1))));
+        assert!(matches!(example.called.lock().unwrap().take(), Some(Ok(1))));
     }
 
     // There, in the other order, the drain waits for the worker, and the worker for a coroutine
     // that nobody cancels.
-    async fn h3_a_worker_that_waits_for_what_never_ends_does_not_hold_the_stop() {
+    async fn h3_a_worker_that_waits_forever_does_not_block_the_stop() {
         for how in ["wait", "wait for a task", "submit a wait"] {
-            let guide = Guide::new();
-            let (addr, handle, serving) = start(guide.clone(), SHORT).await;
+            let example = Example::new();
+            let (addr, handle, serving) = start(example.clone(), SHORT).await;
             let mut client = client(addr).await;
             client.send(how.into()).await.unwrap();
-            wait(|| guide.inside.is_open()).await;
+            wait(|| example.inside.is_open()).await;
             handle.stop();
             let report = serving.await.unwrap().unwrap();
             assert!(report.took < SHORT + BEYOND && report.stuck.is_empty(), "{how}: {report}");
-            wait(|| guide.told.is_open()).await;
+            wait(|| example.cancelled.is_open()).await;
         }
     }
 
     // The rule is of datagrams. Of two requests on one connection, the second behind a running job:
     // there the stop takes as long as the job, and the second is dropped with an error logged; here
     // it ends within its grace, and the second is never begun.
-    async fn h4_what_is_behind_a_running_job_is_dropped_by_the_stop_and_does_not_hold_it() {
-        let guide = Guide::new();
-        let (addr, handle, serving) = start(guide.clone(), SHORT).await;
+    async fn h4_a_request_queued_after_a_running_job_is_dropped_by_the_stop() {
+        let example = Example::new();
+        let (addr, handle, serving) = start(example.clone(), SHORT).await;
         let mut client = client(addr).await;
         client.send("run".into()).await.unwrap();
         client.send("run".into()).await.unwrap();
-        wait(|| guide.inside.is_open()).await;
+        wait(|| example.inside.is_open()).await;
         handle.stop();
         let report = serving.await.unwrap().unwrap();
         assert!(report.took < SHORT + BEYOND, "{report}");
         // A reset, if the second request was not even read.
         assert!(matches!(client.next().await, Ok(None) | Err(ClientError::Io(_))));
-        guide.release.open();
-        wait(|| guide.pool.stats().running == 0).await;
-        assert_eq!(guide.jobs.load(SeqCst), 1);
+        example.release.open();
+        wait(|| example.pool.stats().running == 0).await;
+        assert_eq!(example.jobs.load(SeqCst), 1);
     }
 
     // There nothing cuts a shutdown short that waits for a job.
-    async fn h5_a_second_order_ends_the_grace_of_a_stop_that_waits_for_a_job() {
-        let guide = Guide::new();
-        let (addr, handle, serving) = start(guide.clone(), LIMIT * 10).await;
+    async fn h5_a_second_stop_ends_the_grace_of_the_first() {
+        let example = Example::new();
+        let (addr, handle, serving) = start(example.clone(), LIMIT * 10).await;
         let (mut client, mut idle) = (client(addr).await, client(addr).await);
         assert_eq!(idle.call("portal".into()).await.unwrap(), "portal");
         client.send("run".into()).await.unwrap();
-        wait(|| guide.inside.is_open()).await;
+        wait(|| example.inside.is_open()).await;
         handle.stop();
-        sees_the_end(&mut idle).await;
+        expect_end(&mut idle).await;
         assert!(!serving.is_finished());
         handle.stop_within(Duration::ZERO);
         let report = serving.await.unwrap().unwrap();
         assert_eq!((report.sessions_cancelled, report.stuck.len()), (1, 1), "{report}");
-        guide.release.open();
+        example.release.open();
     }
 
     // `async with AsyncExecutor()` in `service_init`.
-    async fn e16_a_pool_on_the_cleanup_runs_what_is_queued_before_the_stop_ends() {
-        let guide = Guide::new();
-        let (addr, handle, serving) = start(guide.clone(), LIMIT / 2).await;
+    async fn e16_a_cleanup_pool_runs_its_queued_jobs_before_the_stop_ends() {
+        let example = Example::new();
+        let (addr, handle, serving) = start(example.clone(), LIMIT / 2).await;
         let mut client = client(addr).await;
         assert_eq!(client.call("submit three".into()).await.unwrap(), "submit three");
-        wait(|| guide.inside.is_open()).await;
+        wait(|| example.inside.is_open()).await;
         handle.stop();
-        sees_the_end(&mut client).await;
-        guide.release.open();
+        expect_end(&mut client).await;
+        example.release.open();
         let report = serving.await.unwrap().unwrap();
         assert!(report.is_clean(), "{report}");
-        assert_eq!(guide.jobs.load(SeqCst), 3);
+        assert_eq!(example.jobs.load(SeqCst), 3);
     }
 
     // There the portal's exit waits for its coroutines without a limit. Here for as long as the
     // grace …
-    async fn t15_a_task_that_ends_within_the_grace_is_waited_for() {
-        let guide = Guide::new();
-        let (addr, handle, serving) = start(guide.clone(), LIMIT / 2).await;
+    async fn t15_the_stop_waits_for_a_task_within_the_grace() {
+        let example = Example::new();
+        let (addr, handle, serving) = start(example.clone(), LIMIT / 2).await;
         let mut client = client(addr).await;
         assert_eq!(client.call("spawn".into()).await.unwrap(), "spawn");
         handle.stop();
-        sees_the_end(&mut client).await;
+        expect_end(&mut client).await;
         assert!(!serving.is_finished());
-        guide.go.notify_one();
+        example.go.notify_one();
         let report = serving.await.unwrap().unwrap();
         assert!(report.is_clean(), "{report}");
-        let task = guide.task.lock().unwrap().take().unwrap();
+        let task = example.task.lock().unwrap().take().unwrap();
         assert!(task.is_finished());
         assert_eq!(task.await.unwrap(), 15);
     }
 
     // … and there a server's shutdown, which leaves the portal by an exception, cancels them at
     // once. Here when it is over.
-    async fn t16_a_task_that_does_not_end_is_cancelled_when_the_grace_is_over() {
-        let guide = Guide::new();
-        let (addr, handle, serving) = start(guide.clone(), SHORT).await;
+    async fn t16_a_task_is_cancelled_after_the_grace() {
+        let example = Example::new();
+        let (addr, handle, serving) = start(example.clone(), SHORT).await;
         let mut client = client(addr).await;
         assert_eq!(client.call("spawn".into()).await.unwrap(), "spawn");
         handle.stop();
         assert!(serving.await.unwrap().unwrap().took < SHORT + BEYOND);
-        let task = guide.task.lock().unwrap().take().unwrap();
+        let task = example.task.lock().unwrap().take().unwrap();
         assert!(matches!(task.await, Err(Interrupted::Cancelled)));
     }
 
-    async fn t2_and_t17_calls_of_many_threads_all_end_when_the_server_stops() {
-        let guide = Guide::new();
-        let (addr, handle, serving) = start(guide.clone(), SHORT).await;
+    async fn t2_and_t17_portal_calls_from_many_threads_all_return_when_the_server_stops() {
+        let example = Example::new();
+        let (addr, handle, serving) = start(example.clone(), SHORT).await;
         assert_eq!(client(addr).await.call("portal".into()).await.unwrap(), "portal");
-        let portal = guide.portal.lock().unwrap().take().unwrap();
+        let portal = example.portal.lock().unwrap().take().unwrap();
         let rounds = Arc::new(AtomicUsize::new(0));
         let threads: Vec<_> = (0..4).map(|_| {
             let (portal, rounds) = (portal.clone(), rounds.clone());
             thread::spawn(move || portal.enter_thread(|worker| loop {
                 let soon = portal.call_soon(|| ()).map(|()| 0);
                 let called = portal.call(worker, || 1);
-                let waited = async { turn().await; 2 }.wait(worker);
-                let spawned = portal.spawn(async { turn().await; 3 }).wait(worker).and_then(|task| task);
+                let waited = async { yield_once().await; 2 }.wait(worker);
+                let spawned = portal.spawn(async { yield_once().await; 3 }).wait(worker).and_then(|task| task);
                 let ends = [soon, called, waited, spawned];
                 if ends.iter().any(Result::is_err) { break ends }
                 rounds.fetch_add(1, SeqCst);

@@ -22,7 +22,7 @@ use portcullis::codec::{
 use portcullis::prelude::*;
 use portcullis::{Datagrams, RunningServer, Udp, UnixDatagram};
 use portcullis_tests::pki;
-use portcullis_tests::streams::{Folder, Kind, Way, bind};
+use portcullis_tests::streams::{Kind, ServerAddr, TempDir, bind};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
@@ -82,18 +82,18 @@ impl<P: Packet> Echo<P> {
 struct Servers {
     running: Vec<RunningServer>,
     places: Vec<String>,
-    folders: Vec<Folder>,
+    folders: Vec<TempDir>,
 }
 
 impl Servers {
     async fn stream<P: Packet>(&mut self, kind: Kind, name: &str, codec: impl Codec<P, P>) {
-        let (server, way) = bind(kind, Server::new(Echo::<P>(PhantomData)).codec(codec));
+        let (server, server_addr) = bind(kind, Server::new(Echo::<P>(PhantomData)).codec(codec));
         self.running.push(server.spawn().await.unwrap());
-        match way {
-            Way::Tcp(addr) | Way::Tls(addr) => self.places.push(format!("{name}={addr}")),
-            Way::Unix(path, folder) | Way::UnixTls(path, folder) => {
+        match server_addr {
+            ServerAddr::Tcp(addr) | ServerAddr::Tls(addr) => self.places.push(format!("{name}={addr}")),
+            ServerAddr::Unix(path, dir) | ServerAddr::UnixTls(path, dir) => {
                 self.places.push(format!("{name}={}", path.display()));
-                self.folders.push(folder);
+                self.folders.push(dir);
             }
         }
     }
@@ -124,13 +124,8 @@ impl Servers {
         self.running.push(server);
     }
 
-    async fn unix_datagrams<P: Packet>(
-        &mut self,
-        folder: &Path,
-        name: &str,
-        codec: impl DatagramCodec<P, P>,
-    ) {
-        let path = folder.join(name);
+    async fn unix_datagrams<P: Packet>(&mut self, dir: &Path, name: &str, codec: impl DatagramCodec<P, P>) {
+        let path = dir.join(name);
         let server = Server::new(Echo(PhantomData))
             .listen(UnixDatagram::new(&path, codec))
             .unwrap()
@@ -142,14 +137,14 @@ impl Servers {
     }
 
     /// Lets the script talk to them, and stops them.
-    async fn talk(self, kind: &'static str) {
-        let folder = Folder::new();
-        fs::write(folder.join("root.pem"), &pki::pki().root).unwrap();
+    async fn run_clients(self, kind: &'static str) {
+        let dir = TempDir::new();
+        fs::write(dir.join("root.pem"), &pki::pki().root).unwrap();
         let mut command = Command::new(python());
         command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/easynetwork_clients/talk.py"));
-        command.arg(kind).arg(&*folder).args(&self.places).stdin(Stdio::null());
-        let talk = tokio::task::spawn_blocking(move || command.output().expect("python3"));
-        let output = timeout(Duration::from_secs(120), talk).await.expect("in time").unwrap();
+        command.arg(kind).arg(&*dir).args(&self.places).stdin(Stdio::null());
+        let run_clients = tokio::task::spawn_blocking(move || command.output().expect("python3"));
+        let output = timeout(Duration::from_secs(120), run_clients).await.expect("in time").unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "ok");
         for server in self.running {
@@ -167,7 +162,7 @@ fn python() -> OsString {
 ///
 /// # Panics
 /// If there is none, in CI.
-fn there_is_easynetwork() -> bool {
+fn easynetwork_is_installed() -> bool {
     static FOUND: OnceLock<bool> = OnceLock::new();
     let found = *FOUND.get_or_init(|| {
         let import = ["-c", "import easynetwork, cbor2, msgpack"];
@@ -184,28 +179,28 @@ fn there_is_easynetwork() -> bool {
 
 #[tokio::test]
 async fn its_tcp_clients_are_answered() {
-    if there_is_easynetwork() {
-        Servers::streams(Kind::Tcp).await.talk("tcp").await;
+    if easynetwork_is_installed() {
+        Servers::streams(Kind::Tcp).await.run_clients("tcp").await;
     }
 }
 
 #[tokio::test]
 async fn its_tls_clients_are_answered() {
-    if there_is_easynetwork() {
-        Servers::streams(Kind::Tls).await.talk("tls").await;
+    if easynetwork_is_installed() {
+        Servers::streams(Kind::Tls).await.run_clients("tls").await;
     }
 }
 
 #[tokio::test]
 async fn its_unix_stream_clients_are_answered() {
-    if there_is_easynetwork() {
-        Servers::streams(Kind::Unix).await.talk("unix").await;
+    if easynetwork_is_installed() {
+        Servers::streams(Kind::Unix).await.run_clients("unix").await;
     }
 }
 
 #[tokio::test]
 async fn its_udp_clients_are_answered() {
-    if !there_is_easynetwork() {
+    if !easynetwork_is_installed() {
         return;
     }
     let mut servers = Servers::default();
@@ -215,20 +210,20 @@ async fn its_udp_clients_are_answered() {
     servers.udp::<Note>("cbor", Datagrams::<Cbor>::new()).await;
     servers.udp::<Note>("base64", Datagrams::<Base64<Sha256<Json>>>::new()).await;
     servers.udp::<Note>("zlib", Datagrams::<Zlib<Json>>::new()).await;
-    servers.talk("udp").await;
+    servers.run_clients("udp").await;
 }
 
 #[tokio::test]
 async fn its_unix_datagram_clients_are_answered() {
-    if !there_is_easynetwork() {
+    if !easynetwork_is_installed() {
         return;
     }
-    let (folder, mut servers) = (Folder::new(), Servers::default());
-    servers.unix_datagrams::<String>(&folder, "lines", Datagrams::<Utf8>::new()).await;
-    servers.unix_datagrams::<Note>(&folder, "json", Datagrams::<Json>::new()).await;
-    servers.unix_datagrams::<Note>(&folder, "msgpack", Datagrams::<MessagePack>::new()).await;
-    servers.unix_datagrams::<Note>(&folder, "cbor", Datagrams::<Cbor>::new()).await;
-    servers.unix_datagrams::<Note>(&folder, "base64", Datagrams::<Base64<Sha256<Json>>>::new()).await;
-    servers.unix_datagrams::<Note>(&folder, "zlib", Datagrams::<Zlib<Json>>::new()).await;
-    servers.talk("unixgram").await;
+    let (dir, mut servers) = (TempDir::new(), Servers::default());
+    servers.unix_datagrams::<String>(&dir, "lines", Datagrams::<Utf8>::new()).await;
+    servers.unix_datagrams::<Note>(&dir, "json", Datagrams::<Json>::new()).await;
+    servers.unix_datagrams::<Note>(&dir, "msgpack", Datagrams::<MessagePack>::new()).await;
+    servers.unix_datagrams::<Note>(&dir, "cbor", Datagrams::<Cbor>::new()).await;
+    servers.unix_datagrams::<Note>(&dir, "base64", Datagrams::<Base64<Sha256<Json>>>::new()).await;
+    servers.unix_datagrams::<Note>(&dir, "zlib", Datagrams::<Zlib<Json>>::new()).await;
+    servers.run_clients("unixgram").await;
 }

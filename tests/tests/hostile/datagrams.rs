@@ -24,9 +24,9 @@ async fn from(ip: Ipv4Addr) -> UdpSocket {
 }
 
 on_loops! {
-    async fn s2_a_datagram_each_from_hundreds_of_addresses_costs_hundreds_of_places_for_a_while() {
-        let desk = desk();
-        let server = Server::new(Arc::clone(&desk)).max_connections(64).idle_timeout(SHORT * 4);
+    async fn s2_one_datagram_each_from_hundreds_of_addresses_occupies_sessions_only_briefly() {
+        let service = service();
+        let server = Server::new(Arc::clone(&service)).max_connections(64).idle_timeout(SHORT * 4);
         let server = server.listen(Udp::new("127.0.0.1:0", text())).unwrap().spawn().await.unwrap();
         let addr = server.local_addr();
         let mut known = good(addr).await;
@@ -35,7 +35,7 @@ on_loops! {
         for n in 0..600_u32 {
             let ip = Ipv4Addr::from_bits(Ipv4Addr::new(127, 1, 0, 0).to_bits() + n);
             let _ = from(ip).await.send_to(b"x", addr).await;
-            assert!(desk.connected.load(SeqCst) - desk.ended() <= 64);
+            assert!(service.connected.load(SeqCst) - service.ended() <= 64);
         }
         // Who had a place is served all the while; and when the strangers have had their time, so
         // is anybody.
@@ -44,9 +44,9 @@ on_loops! {
         assert!(timeout(LIMIT, server.stop()).await.expect("in time").unwrap().is_clean());
     }
 
-    async fn s9_a_flood_of_the_empty_the_oversized_and_the_malformed_is_of_its_sender_alone() {
-        let desk = desk();
-        let server = Server::new(Arc::clone(&desk)).listen(Udp::new("127.0.0.1:0", text())).unwrap().spawn().await.unwrap();
+    async fn s9_a_flood_of_empty_oversized_and_malformed_datagrams_affects_only_its_sender() {
+        let service = service();
+        let server = Server::new(Arc::clone(&service)).listen(Udp::new("127.0.0.1:0", text())).unwrap().spawn().await.unwrap();
         let addr = server.local_addr();
         let (flood, mut known) = (from(Ipv4Addr::LOCALHOST).await, good(addr).await);
         let oversized = vec![b'x'; LONGEST];
@@ -59,13 +59,13 @@ on_loops! {
         }
         // The sender itself is answered when it comes to its senses.
         wait_for_answer(&flood, addr).await;
-        assert_eq!(desk.connected.load(SeqCst), 2);
+        assert_eq!(service.connected.load(SeqCst), 2);
         assert!(timeout(LIMIT, server.stop()).await.expect("in time").unwrap().is_clean());
     }
 
     async fn s5_a_stop_in_a_flood_of_datagrams_ends_in_time() {
-        let desk = desk();
-        let server = Server::new(Arc::clone(&desk)).listen(Udp::new("127.0.0.1:0", text())).unwrap().spawn().await.unwrap();
+        let service = service();
+        let server = Server::new(Arc::clone(&service)).listen(Udp::new("127.0.0.1:0", text())).unwrap().spawn().await.unwrap();
         let addr = server.local_addr();
         let flooding = tokio::spawn(async move {
             let sockets = [from(Ipv4Addr::LOCALHOST).await, from(Ipv4Addr::new(127, 0, 0, 2)).await];
@@ -76,11 +76,11 @@ on_loops! {
                 tokio::task::yield_now().await;
             }
         });
-        wait(|| desk.asked.load(SeqCst) > 100).await;
+        wait(|| service.asked.load(SeqCst) > 100).await;
         let report = timeout(LIMIT, server.stop()).await.expect("in time").unwrap();
         flooding.abort();
         assert!(report.is_clean(), "{report}");
-        assert_eq!(desk.ended(), desk.connected.load(SeqCst));
+        assert_eq!(service.ended(), service.connected.load(SeqCst));
     }
 }
 

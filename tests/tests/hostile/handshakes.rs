@@ -60,9 +60,9 @@ fn no_handshakes() -> Vec<Vec<u8>> {
     all
 }
 
-async fn serve_tls(desk: &Arc<Desk>) -> (RunningServer, SocketAddr) {
+async fn serve_tls(service: &Arc<TestService>) -> (RunningServer, SocketAddr) {
     let tls = server_tls().build().unwrap().handshake_timeout(Duration::from_secs(5));
-    let server = desk.server().listen(Tcp::new("127.0.0.1:0").tls(tls)).unwrap().spawn().await.unwrap();
+    let server = service.server().listen(Tcp::new("127.0.0.1:0").tls(tls)).unwrap().spawn().await.unwrap();
     let addr = server.local_addr();
     (server, addr)
 }
@@ -73,28 +73,28 @@ async fn stop(server: RunningServer) {
 }
 
 on_loops! {
-    async fn s3_no_handshake_that_is_none_comes_to_a_session() {
-        let desk = desk();
-        let (server, addr) = serve_tls(&desk).await;
+    async fn s3_an_invalid_handshake_never_becomes_a_session() {
+        let service = service();
+        let (server, addr) = serve_tls(&service).await;
         for (n, bytes) in no_handshakes().into_iter().enumerate() {
             let mut stream = tcp(addr).await;
             let _ = stream.write_all(&bytes).await;
             let _ = stream.shutdown().await;
-            let back = until_gone(&mut stream).await;
+            let back = read_until_closed(&mut stream).await;
             // Nothing, an alert, or the server's part of a handshake that goes no further.
             assert!(back.is_empty() || matches!(back[0], 0x15 | 0x16), "{n}: {back:?}");
-            assert_eq!(desk.connected.load(SeqCst), 0, "{n}");
+            assert_eq!(service.connected.load(SeqCst), 0, "{n}");
         }
         let mut good = tls(addr, client_config(None, &[])).await.unwrap();
-        assert_eq!(good.ask("x").await, "x");
+        assert_eq!(good.call("x").await, "x");
         drop(good);
         stop(server).await;
     }
 
-    async fn s8_a_reset_in_the_midst_of_a_handshake_frees_its_place() {
-        let desk = desk();
+    async fn s8_a_reset_during_a_handshake_frees_its_connection_slot() {
+        let service = service();
         let tls_ = server_tls().build().unwrap().handshake_timeout(Duration::MAX);
-        let server = desk.server().max_connections(1).listen(Tcp::new("127.0.0.1:0").tls(tls_)).unwrap().spawn().await.unwrap();
+        let server = service.server().max_connections(1).listen(Tcp::new("127.0.0.1:0").tls(tls_)).unwrap().spawn().await.unwrap();
         let addr = server.local_addr();
         let hello = hello();
         for length in (0..=hello.len()).step_by(29) {
@@ -109,15 +109,15 @@ on_loops! {
         stream.set_zero_linger().unwrap();
         drop(stream);
         let mut good = timeout(LIMIT, tls(addr, client_config(None, &[]))).await.expect("in time").unwrap();
-        assert_eq!(good.ask("x").await, "x");
-        assert_eq!(desk.connected.load(SeqCst), 1);
+        assert_eq!(good.call("x").await, "x");
+        assert_eq!(service.connected.load(SeqCst), 1);
         drop(good);
         stop(server).await;
     }
 
-    async fn s2_keys_that_are_renewed_for_ever_are_answered_for_as_long_as_the_answers_are_read() {
-        let desk = desk();
-        let (server, addr) = serve_tls(&desk).await;
+    async fn s2_endless_key_updates_are_answered_only_while_the_answers_are_read() {
+        let service = service();
+        let (server, addr) = serve_tls(&service).await;
         let Conn::Tls(mut stream) = tls(addr, client_config(None, &[])).await.unwrap() else { unreachable!() };
         let mut back = [0; 2];
         for _ in 0..200 {
@@ -135,23 +135,23 @@ on_loops! {
             let _ = stream.flush().await;
         }
         let mut good = tls(addr, client_config(None, &[])).await.unwrap();
-        assert_eq!(good.ask("x").await, "x");
+        assert_eq!(good.call("x").await, "x");
         drop((good, stream));
-        desk.empties().await;
+        service.wait_until_empty().await;
         stop(server).await;
     }
 
-    async fn s3_a_renegotiation_is_not_entered_into_and_is_nobody_elses_affair() {
-        let desk = desk();
-        let (server, addr) = serve_tls(&desk).await;
-        let asking = tokio::task::spawn_blocking(move || Openssl::renegotiates(addr)).await.unwrap();
+    async fn s3_a_renegotiation_is_refused_and_affects_only_its_session() {
+        let service = service();
+        let (server, addr) = serve_tls(&service).await;
+        let asking = tokio::task::spawn_blocking(move || Openssl::start(addr)).await.unwrap();
         let mut good = tls(addr, client_config(None, &[])).await.unwrap();
-        assert_eq!(good.ask("x").await, "x");
+        assert_eq!(good.call("x").await, "x");
         // Where there is no openssl, nobody here can ask for one.
         if let Some(asking) = asking {
-            assert_eq!(desk.asked.load(SeqCst), 2);
+            assert_eq!(service.asked.load(SeqCst), 2);
             drop(asking);
-            desk.ends(1).await;
+            service.ends(1).await;
         }
         drop(good);
         stop(server).await;
@@ -163,7 +163,7 @@ struct Openssl(Child);
 
 impl Openssl {
     /// Talks once, and then asks (by its command `R`). `None` if there is no such program.
-    fn renegotiates(addr: SocketAddr) -> Option<Self> {
+    fn start(addr: SocketAddr) -> Option<Self> {
         let mut client = Command::new("openssl")
             .args(["s_client", "-tls1_2", "-connect", &addr.to_string()])
             .stdin(Stdio::piped())
@@ -175,21 +175,21 @@ impl Openssl {
         let (out, err) = (client.stdout.take().expect("a pipe"), client.stderr.take().expect("a pipe"));
         let client = Self(client);
         // Who waits for words of one that hangs hears its end.
-        let (tell, told) = mpsc::channel();
+        let (tx, rx) = mpsc::channel();
         for (lines, word) in
             [(Box::new(out) as Box<dyn Read + Send>, "before"), (Box::new(err), "RENEGOTIATING")]
         {
-            let tell = tell.clone();
+            let tx = tx.clone();
             thread::spawn(move || {
                 let mut lines = BufReader::new(lines).lines().map_while(Result::ok);
-                let _ = tell.send(lines.any(|line| line == word));
+                let _ = tx.send(lines.any(|line| line == word));
             });
         }
         stdin.write_all(b"before\n").expect("it listens");
-        assert!(told.recv_timeout(LIMIT / 2).expect("an answer in time"));
+        assert!(rx.recv_timeout(LIMIT / 2).expect("an answer in time"));
         // A command is a line that is read alone.
         stdin.write_all(b"R\n").expect("it listens");
-        assert!(told.recv_timeout(LIMIT / 2).expect("it asks in time"));
+        assert!(rx.recv_timeout(LIMIT / 2).expect("it asks in time"));
         Some(client)
     }
 }

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use portcullis::prelude::*;
 use portcullis::{RunningServer, Unbound};
-use portcullis_tests::streams::{Conn, Kind, Way, bind, tcp};
+use portcullis_tests::streams::{Conn, Kind, ServerAddr, bind, tcp};
 use portcullis_tests::{LIMIT, on_loops, wait};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -49,15 +49,15 @@ macro_rules! on_streams {
 use on_streams;
 
 /// Does what a line says, and counts.
-struct Desk {
+struct TestService {
     connected: AtomicUsize,
     ended: Mutex<Vec<Reason>>,
     asked: AtomicUsize,
     release: Semaphore,
 }
 
-fn desk() -> Arc<Desk> {
-    Arc::new(Desk {
+fn service() -> Arc<TestService> {
+    Arc::new(TestService {
         connected: AtomicUsize::new(0),
         ended: Mutex::default(),
         asked: AtomicUsize::new(0),
@@ -65,7 +65,7 @@ fn desk() -> Arc<Desk> {
     })
 }
 
-impl Desk {
+impl TestService {
     fn server(self: &Arc<Self>) -> Server<Self, Lines> {
         Server::new(Arc::clone(self)).codec(Lines::new().max_length(1 << 20))
     }
@@ -83,20 +83,20 @@ impl Desk {
     }
 
     /// That of those who connected nobody is left.
-    async fn empties(&self) {
+    async fn wait_until_empty(&self) {
         wait(|| self.ended() == self.connected.load(SeqCst)).await;
     }
 }
 
 #[service]
-impl Desk {
+impl TestService {
     #[on(connect)]
     async fn connected(&self) {
         self.connected.fetch_add(1, SeqCst);
     }
 
     #[request(half_close = answer)]
-    async fn ask(&self, peer: &Peer<String>, line: String) -> Result<String, String> {
+    async fn handle(&self, peer: &Peer<String>, line: String) -> Result<String, String> {
         self.asked.fetch_add(1, SeqCst);
         match line.split_once(' ').unwrap_or((&line, "")) {
             ("hold", _) => self.release.acquire().await.unwrap().forget(),
@@ -113,29 +113,29 @@ impl Desk {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, reason: Reason) {
+    async fn disconnected(&self, reason: Reason) {
         self.ended.lock().unwrap().push(reason);
     }
 }
 
-struct Served {
+struct TestServer {
     server: RunningServer,
-    way: Way,
+    server_addr: ServerAddr,
 }
 
-async fn serve(kind: Kind, server: Server<Desk, Lines, Unbound>) -> Served {
-    let (server, way) = bind(kind, server);
-    Served { server: server.spawn().await.unwrap(), way }
+async fn serve(kind: Kind, server: Server<TestService, Lines, Unbound>) -> TestServer {
+    let (server, server_addr) = bind(kind, server);
+    TestServer { server: server.spawn().await.unwrap(), server_addr }
 }
 
-impl Served {
+impl TestServer {
     async fn connect(&self) -> Conn {
-        self.way.connect().await
+        self.server_addr.connect().await
     }
 
     /// That the server still serves, whatever happened before.
     async fn still_echoes(&self) {
-        assert_eq!(self.connect().await.ask("still there?").await, "still there?");
+        assert_eq!(self.connect().await.call("still there?").await, "still there?");
     }
 
     async fn stop(self) {
@@ -145,7 +145,7 @@ impl Served {
 }
 
 /// All that comes, up to whatever end.
-async fn until_gone(stream: &mut (impl AsyncReadExt + Unpin)) -> Vec<u8> {
+async fn read_until_closed(stream: &mut (impl AsyncReadExt + Unpin)) -> Vec<u8> {
     let mut back = Vec::new();
     let _ = timeout(LIMIT, stream.read_to_end(&mut back)).await.expect("in time");
     back

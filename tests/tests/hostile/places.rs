@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Barrier;
 use std::thread;
 
-use portcullis_tests::streams::Folder;
+use portcullis_tests::streams::TempDir;
 use portcullis_tests::{LIMIT, eventually};
 
 use portcullis::Unix;
@@ -14,26 +14,26 @@ use portcullis::Unix;
 use super::*;
 
 on_streams! {
-    async fn s2_a_flood_of_silent_connections_gets_no_more_than_the_places_and_not_for_long(kind) {
-        let desk = desk();
+    async fn s2_silent_connections_occupy_at_most_max_connections_and_time_out(kind) {
+        let service = service();
         // A handshake has the same limit: the places behind it are what is fought for.
-        let served = serve(kind, desk.server().max_connections(4).first_request_timeout(SHORT)).await;
-        let way = Arc::new(served.way);
+        let served = serve(kind, service.server().max_connections(4).first_request_timeout(SHORT)).await;
+        let server_addr = Arc::new(served.server_addr);
         let mut flood = tokio::task::JoinSet::new();
         for _ in 0..60 {
-            let way = Arc::clone(&way);
+            let server_addr = Arc::clone(&server_addr);
             flood.spawn(async move {
                 // A Unix socket whose queue is full refuses at once.
-                if let Ok(mut stream) = way.try_connect().await {
-                    until_gone(&mut stream).await;
+                if let Ok(mut stream) = server_addr.try_connect().await {
+                    read_until_closed(&mut stream).await;
                 }
             });
         }
         // One that has something to ask comes through in its turn.
-        assert_eq!(timeout(LIMIT, way.connect()).await.expect("in time").ask("x").await, "x");
+        assert_eq!(timeout(LIMIT, server_addr.connect()).await.expect("in time").call("x").await, "x");
         timeout(LIMIT, flood.join_all()).await.expect("in time");
-        desk.empties().await;
-        let ended = desk.ended.lock().unwrap().clone();
+        service.wait_until_empty().await;
+        let ended = service.ended.lock().unwrap().clone();
         assert!(ended.iter().filter(|reason| **reason == Reason::Timeout).count() >= 50, "{ended:?}");
         let report = served.server.stop().await.unwrap();
         assert!(report.is_clean(), "{report}");
@@ -41,19 +41,19 @@ on_streams! {
 
     async fn s5_a_stop_in_a_flood_of_connections_ends_in_time(kind) {
         for turns in (0..40).step_by(8) {
-            let desk = desk();
-            let served = serve(kind, desk.server().max_connections(8)).await;
-            let way = Arc::new(served.way);
+            let service = service();
+            let served = serve(kind, service.server().max_connections(8)).await;
+            let server_addr = Arc::new(served.server_addr);
             let flood: Vec<_> = (0..30).map(|n| {
-                let way = Arc::clone(&way);
+                let server_addr = Arc::clone(&server_addr);
                 tokio::spawn(async move {
-                    let raw = match &*way {
-                        Way::Tcp(addr) | Way::Tls(addr) => TcpStream::connect(addr).await.map(Conn::Tcp),
-                        Way::Unix(path, _) | Way::UnixTls(path, _) => tokio::net::UnixStream::connect(path).await.map(Conn::Unix),
+                    let raw = match &*server_addr {
+                        ServerAddr::Tcp(addr) | ServerAddr::Tls(addr) => TcpStream::connect(addr).await.map(Conn::Tcp),
+                        ServerAddr::Unix(path, _) | ServerAddr::UnixTls(path, _) => tokio::net::UnixStream::connect(path).await.map(Conn::Unix),
                     };
                     if let Ok(mut stream) = raw {
                         let _ = stream.write_all(&b"hold\n\x16\x03\x01"[n % 8..]).await;
-                        until_gone(&mut stream).await;
+                        read_until_closed(&mut stream).await;
                     }
                 })
             }).collect();
@@ -62,7 +62,7 @@ on_streams! {
             }
             let report = timeout(LIMIT, served.server.stop_within(Duration::ZERO)).await.expect("in time").unwrap();
             assert_eq!((report.sessions_stuck, report.unfinished), (0, 0), "after {turns}: {report}");
-            assert_eq!(desk.ended(), desk.connected.load(SeqCst), "after {turns}");
+            assert_eq!(service.ended(), service.connected.load(SeqCst), "after {turns}");
             for client in flood {
                 timeout(LIMIT, client).await.expect("in time").unwrap();
             }
@@ -70,8 +70,8 @@ on_streams! {
     }
 }
 
-fn path(folder: &Folder) -> PathBuf {
-    folder.join("socket")
+fn path(dir: &TempDir) -> PathBuf {
+    dir.join("socket")
 }
 
 /// Somewhere to serve from, of each thread's own.
@@ -80,17 +80,17 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 #[test]
-fn while_one_listens_nobody_takes_its_place_however_many_try() {
-    let folder = Folder::new();
-    let path = path(&folder);
-    let running = desk().server().listen(Unix::new(&path)).unwrap().spawn_thread().unwrap();
+fn a_listening_unix_socket_is_never_taken_over() {
+    let dir = TempDir::new();
+    let path = path(&dir);
+    let running = service().server().listen(Unix::new(&path)).unwrap().spawn_thread().unwrap();
     let barrier = Barrier::new(8);
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
                 barrier.wait();
                 for _ in 0..50 {
-                    let error = desk().server().listen(Unix::new(&path)).expect_err("it is taken");
+                    let error = service().server().listen(Unix::new(&path)).expect_err("it is taken");
                     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
                     StdUnixStream::connect(&path).expect("it listens all the while");
                 }
@@ -98,13 +98,13 @@ fn while_one_listens_nobody_takes_its_place_however_many_try() {
         }
     });
     assert!(running.stop().unwrap().is_clean());
-    assert_eq!(fs::read_dir(&*folder).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(&*dir).unwrap().count(), 0);
 }
 
 #[test]
-fn of_those_who_come_upon_a_socket_that_was_left_behind_one_gets_its_place() {
-    let folder = Folder::new();
-    let path = path(&folder);
+fn exactly_one_server_takes_over_a_stale_unix_socket() {
+    let dir = TempDir::new();
+    let path = path(&dir);
     for round in 0..100 {
         drop(UnixListener::bind(&path).unwrap());
         let barrier = Barrier::new(4);
@@ -113,7 +113,7 @@ fn of_those_who_come_upon_a_socket_that_was_left_behind_one_gets_its_place() {
                 .map(|_| {
                     scope.spawn(|| {
                         barrier.wait();
-                        desk().server().listen(Unix::new(&path))
+                        service().server().listen(Unix::new(&path))
                     })
                 })
                 .collect();
@@ -123,17 +123,17 @@ fn of_those_who_come_upon_a_socket_that_was_left_behind_one_gets_its_place() {
         StdUnixStream::connect(&path).expect("it listens");
         drop(bound);
         // Nor has any of the others left something.
-        assert_eq!(fs::read_dir(&*folder).unwrap().count(), 0, "in round {round}");
+        assert_eq!(fs::read_dir(&*dir).unwrap().count(), 0, "in round {round}");
     }
 }
 
 #[test]
-fn a_file_that_comes_and_goes_at_the_path_is_nobodys_but_its_makers() {
-    let folder = Folder::new();
-    let path = path(&folder);
-    let (go_on, done) = (Arc::new(std::sync::atomic::AtomicBool::new(true)), AtomicUsize::new(0));
+fn a_file_created_at_the_path_is_never_removed() {
+    let dir = TempDir::new();
+    let path = path(&dir);
+    let (keep_trying, done) = (Arc::new(std::sync::atomic::AtomicBool::new(true)), AtomicUsize::new(0));
     thread::scope(|scope| {
-        let (path, turning) = (&path, Arc::clone(&go_on));
+        let (path, turning) = (&path, Arc::clone(&keep_trying));
         let done = &done;
         scope.spawn(move || {
             while turning.load(SeqCst) {
@@ -152,10 +152,10 @@ fn a_file_that_comes_and_goes_at_the_path_is_nobodys_but_its_makers() {
         for _ in 0..200 {
             // Where the other was quicker it is an error, and else the place is ours for the
             // moment.
-            drop(desk().server().listen(Unix::new(path)));
+            drop(service().server().listen(Unix::new(path)));
         }
         eventually(|| done.load(SeqCst) > 3);
-        go_on.store(false, SeqCst);
+        keep_trying.store(false, SeqCst);
     });
-    assert!(fs::read_dir(&*folder).unwrap().count() <= 1);
+    assert!(fs::read_dir(&*dir).unwrap().count() <= 1);
 }

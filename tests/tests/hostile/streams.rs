@@ -13,9 +13,9 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use super::*;
 
 /// A stream on which each byte goes out alone, in a packet of its own.
-struct Alone(TcpStream);
+struct SingleBytes(TcpStream);
 
-impl AsyncRead for Alone {
+impl AsyncRead for SingleBytes {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -25,7 +25,7 @@ impl AsyncRead for Alone {
     }
 }
 
-impl AsyncWrite for Alone {
+impl AsyncWrite for SingleBytes {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.0).poll_write(cx, &bytes[..bytes.len().min(1)])
     }
@@ -40,25 +40,25 @@ impl AsyncWrite for Alone {
 }
 
 on_streams! {
-    async fn s8_a_reset_behind_each_byte_of_a_conversation_leaves_nothing_behind(kind) {
+    async fn s8_a_reset_after_any_byte_leaks_nothing(kind) {
         const TEXT: &str = "x\nbig 70000\nclose\nmore";
-        let desk = desk();
-        let served = serve(kind, desk.server()).await;
+        let service = service();
+        let served = serve(kind, service.server()).await;
         for cut in 0..=TEXT.len() {
             let mut stream = served.connect().await;
-            stream.say(&TEXT[..cut]).await;
+            stream.send(&TEXT[..cut]).await;
             stream.reset();
         }
         // One that was reset in the queue of the kernel may never have been accepted.
         served.still_echoes().await;
-        desk.empties().await;
+        service.wait_until_empty().await;
         served.stop().await;
     }
 
-    async fn s9_frames_of_a_megabyte_from_many_at_once_and_one_that_is_a_byte_longer(kind) {
+    async fn s9_large_frames_at_the_limit_are_read_and_one_byte_more_is_rejected(kind) {
         const MAX: usize = 1 << 20;
-        let desk = desk();
-        let served = serve(kind, desk.server()).await;
+        let service = service();
+        let served = serve(kind, service.server()).await;
         let mut clients = Vec::new();
         for n in 0..8 {
             let stream = served.connect().await;
@@ -89,55 +89,55 @@ on_streams! {
         for client in clients {
             client.await.unwrap();
         }
-        desk.empties().await;
+        service.wait_until_empty().await;
         served.stop().await;
     }
 
-    async fn s11_one_that_asks_on_and_on_and_never_reads_is_asked_to_wait_and_then_to_go(kind) {
-        let desk = desk();
-        let served = serve(kind, desk.server().write_timeout(SHORT * 4)).await;
+    async fn s11_a_client_that_never_reads_is_blocked_and_then_disconnected(kind) {
+        let service = service();
+        let served = serve(kind, service.server().write_timeout(SHORT * 4)).await;
         let mut stream = served.connect().await;
         // Without an end: the server takes what it can answer, and no more of it.
         let asking = tokio::spawn(async move {
             while stream.write_all(b"big 1000000\n").await.is_ok() && stream.flush().await.is_ok() {}
         });
         served.still_echoes().await;
-        wait(|| desk.ended.lock().unwrap().contains(&Reason::Timeout)).await;
-        let asked = desk.asked.load(SeqCst);
+        wait(|| service.ended.lock().unwrap().contains(&Reason::Timeout)).await;
+        let asked = service.asked.load(SeqCst);
         assert!(asked < 100, "{asked} megabytes were answered to nobody");
         timeout(LIMIT, asking).await.expect("in time").unwrap();
         served.stop().await;
     }
 
-    async fn s2_the_place_of_one_that_closes_half_and_then_does_nothing_is_free(kind) {
-        let desk = desk();
-        let served = serve(kind, desk.server().max_connections(1)).await;
+    async fn s2_a_half_closed_idle_connection_frees_its_slot(kind) {
+        let service = service();
+        let served = serve(kind, service.server().max_connections(1)).await;
         let mut half = served.connect().await;
-        half.say("x\n").await;
+        half.send("x\n").await;
         half.shutdown().await.unwrap();
         // It neither reads nor goes; the next one has its place all the same.
         served.still_echoes().await;
-        assert_eq!(desk.ends(2).await[0], Reason::PeerClosed);
+        assert_eq!(service.ends(2).await[0], Reason::PeerClosed);
         drop(half);
         served.stop().await;
     }
 
-    async fn s2_the_place_of_one_that_stays_behind_our_last_words_is_free_in_a_while(kind) {
-        let desk = desk();
-        let served = serve(kind, desk.server().max_connections(1)).await;
+    async fn s2_a_client_that_does_not_close_after_the_final_response_frees_its_slot(kind) {
+        let service = service();
+        let served = serve(kind, service.server().max_connections(1)).await;
         let mut stays = served.connect().await;
-        assert_eq!(stays.ask("close").await, "close");
-        assert_eq!(stays.rest().await, b"");
+        assert_eq!(stays.call("close").await, "close");
+        assert_eq!(stays.read_remaining().await, b"");
         served.still_echoes().await;
         drop(stays);
         served.stop().await;
     }
 
-    async fn s2_nor_is_it_kept_by_sending_on(kind) {
-        let desk = desk();
-        let served = serve(kind, desk.server().max_connections(1)).await;
+    async fn s2_a_client_that_keeps_sending_after_the_final_response_frees_its_slot(kind) {
+        let service = service();
+        let served = serve(kind, service.server().max_connections(1)).await;
         let mut stream = served.connect().await;
-        assert_eq!(stream.ask("close").await, "close");
+        assert_eq!(stream.call("close").await, "close");
         // Far more than is listened to, and for longer.
         let sending = tokio::spawn(async move {
             let bytes = [b'x'; 64 * 1024];
@@ -145,33 +145,33 @@ on_streams! {
         });
         served.still_echoes().await;
         timeout(LIMIT, sending).await.expect("in time").unwrap();
-        assert_eq!(desk.asked.load(SeqCst), 2);
+        assert_eq!(service.asked.load(SeqCst), 2);
         served.stop().await;
     }
 }
 
 on_loops! {
-    async fn s9_a_handshake_and_a_session_of_single_bytes_are_as_good_as_any() {
-        let desk = desk();
-        let served = serve(Kind::Tls, desk.server()).await;
-        let Way::Tls(addr) = served.way else { unreachable!() };
+    async fn s9_a_handshake_and_a_session_may_arrive_in_single_bytes() {
+        let service = service();
+        let served = serve(Kind::Tls, service.server()).await;
+        let ServerAddr::Tls(addr) = served.server_addr else { unreachable!() };
         let connector = TlsConnector::from(client_config(None, &[]));
         let name = ServerName::try_from("localhost").unwrap();
-        let mut stream = timeout(LIMIT, connector.connect(name, Alone(tcp(addr).await))).await.expect("in time").unwrap();
+        let mut stream = timeout(LIMIT, connector.connect(name, SingleBytes(tcp(addr).await))).await.expect("in time").unwrap();
         let mut back = vec![0; 6];
         stream.write_all(b"hello\n").await.unwrap();
         stream.flush().await.unwrap();
         timeout(LIMIT, stream.read_exact(&mut back)).await.expect("in time").unwrap();
         assert_eq!(back, b"hello\n");
         drop(stream);
-        desk.empties().await;
+        service.wait_until_empty().await;
         served.stop().await;
     }
 
-    async fn s11_a_window_of_no_size_holds_up_nobody_else() {
-        let desk = desk();
-        let served = serve(Kind::Tcp, desk.server().write_timeout(SHORT * 4)).await;
-        let Way::Tcp(addr) = served.way else { unreachable!() };
+    async fn s11_a_zero_receive_window_delays_no_other_session() {
+        let service = service();
+        let served = serve(Kind::Tcp, service.server().write_timeout(SHORT * 4)).await;
+        let ServerAddr::Tcp(addr) = served.server_addr else { unreachable!() };
         let mut small = Vec::new();
         for _ in 0..20 {
             let socket = tokio::net::TcpSocket::new_v4().unwrap();
@@ -183,13 +183,13 @@ on_loops! {
         for _ in 0..5 {
             served.still_echoes().await;
         }
-        wait(|| desk.ended.lock().unwrap().iter().filter(|reason| **reason == Reason::Timeout).count() == 20).await;
+        wait(|| service.ended.lock().unwrap().iter().filter(|reason| **reason == Reason::Timeout).count() == 20).await;
         served.stop().await;
     }
 
-    async fn s3_urgent_bytes_between_others_are_bytes_at_the_most() {
-        let desk = desk();
-        let served = serve(Kind::Tcp, desk.server()).await;
+    async fn s3_urgent_bytes_are_handled_as_ordinary_bytes_or_dropped() {
+        let service = service();
+        let served = serve(Kind::Tcp, service.server()).await;
         let Conn::Tcp(mut stream) = served.connect().await else { unreachable!() };
         for part in [&b"hel"[..], b"lo", b"\nsec", b"ond\n"] {
             stream.write_all(part).await.unwrap();
@@ -198,20 +198,20 @@ on_loops! {
         stream.shutdown().await.unwrap();
         // Those that are not the last any more stand among the others: that is what TCP makes of
         // them.
-        let mut back = until_gone(&mut stream).await;
+        let mut back = read_until_closed(&mut stream).await;
         back.retain(|byte| *byte != b'!');
         assert_eq!(back, b"hello\nsecond\n");
-        desk.empties().await;
+        service.wait_until_empty().await;
         served.stop().await;
     }
 
-    async fn s8_one_that_closes_its_reading_side_only_is_noticed_at_the_answer() {
-        let desk = desk();
-        let served = serve(Kind::Unix, desk.server()).await;
+    async fn s8_a_client_that_closed_its_reading_side_is_detected_at_the_response() {
+        let service = service();
+        let served = serve(Kind::Unix, service.server()).await;
         let Conn::Unix(mut stream) = served.connect().await else { unreachable!() };
         SockRef::from(&stream).shutdown(std::net::Shutdown::Read).unwrap();
         stream.write_all(b"x\n").await.unwrap();
-        assert_eq!(desk.ends(1).await, [Reason::Reset]);
+        assert_eq!(service.ends(1).await, [Reason::Reset]);
         served.still_echoes().await;
         served.stop().await;
     }

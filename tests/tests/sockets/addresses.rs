@@ -33,13 +33,13 @@ impl Dead {
 }
 
 /// An address at which somebody accepts, and says nothing.
-fn silent() -> (SocketAddr, TcpListener) {
+fn silent_server() -> (SocketAddr, TcpListener) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     (listener.local_addr().unwrap(), listener)
 }
 
 /// An address at which nobody is.
-fn refuses() -> SocketAddr {
+fn refusing_addr() -> SocketAddr {
     UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
@@ -50,124 +50,124 @@ async fn echo() -> (RunningServer, SocketAddr) {
     (server, addr)
 }
 
-type Asks = Client<String, String, Lines>;
-type AsksBlocking = BlockingClient<String, String, Lines>;
+type AsyncClient = Client<String, String, Lines>;
+type SyncClient = BlockingClient<String, String, Lines>;
 
 on_loops! {
-    async fn a_limit_is_for_all_addresses_and_a_dead_one_leaves_time_for_the_next() {
+    async fn a_connect_timeout_is_shared_so_that_a_dead_address_leaves_time_for_the_next() {
         let dead = Dead::new();
         let (server, alive) = echo().await;
         // Also one that is shorter than the head starts together.
         for limit in [Duration::from_secs(5), Duration::from_millis(900)] {
             let addrs = [dead.addr, dead.addr, alive];
-            let mut client = Asks::connect_timeout(&addrs[..], Lines::new(), limit).await.unwrap();
+            let mut client = AsyncClient::connect_timeout(&addrs[..], Lines::new(), limit).await.unwrap();
             assert_eq!(client.call("here".into()).await.unwrap(), "here");
-            let connected = blocking(move || AsksBlocking::connect_timeout(&addrs[..], Lines::new(), limit));
+            let connected = blocking(move || SyncClient::connect_timeout(&addrs[..], Lines::new(), limit));
             let mut client = connected.await.unwrap();
             assert_eq!(blocking(move || client.call("here".into())).await.unwrap(), "here");
         }
         // Nor without a limit.
         let addrs = [dead.addr, alive];
-        let mut client = Asks::connect(&addrs[..], Lines::new()).await.unwrap();
+        let mut client = AsyncClient::connect(&addrs[..], Lines::new()).await.unwrap();
         assert_eq!(client.call("here".into()).await.unwrap(), "here");
         stop(server).await;
     }
 
-    async fn a_limit_holds_if_all_addresses_are_dead() {
+    async fn a_connect_timeout_holds_if_all_addresses_are_dead() {
         let (one, other) = (Dead::new(), Dead::new());
         let addrs = [one.addr, other.addr];
         let limit = Duration::from_millis(300);
-        let error = Asks::connect_timeout(&addrs[..], Lines::new(), limit).await.unwrap_err();
+        let error = AsyncClient::connect_timeout(&addrs[..], Lines::new(), limit).await.unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
-        let error = blocking(move || AsksBlocking::connect_timeout(&addrs[..], Lines::new(), limit));
+        let error = blocking(move || SyncClient::connect_timeout(&addrs[..], Lines::new(), limit));
         assert_eq!(error.await.unwrap_err().kind(), std::io::ErrorKind::TimedOut);
     }
 
-    async fn with_tls_a_peer_that_does_not_shake_hands_leaves_time_for_the_next() {
-        let (silent, _listener) = silent();
+    async fn a_peer_that_ignores_the_tls_handshake_leaves_time_for_the_next_address() {
+        let (silent_server, _listener) = silent_server();
         let tls = server_tls().build().unwrap();
         let server = Server::new(Echo).codec(Lines::new()).listen(Tcp::new("127.0.0.1:0").tls(tls)).unwrap();
         let server = server.spawn().await.unwrap();
-        let addrs = [silent, server.local_addr()];
+        let addrs = [silent_server, server.local_addr()];
         let (config, limit) = (client_config(None, &[]), Duration::from_secs(10));
-        let client = Asks::connect_timeout(Tcp::new(&addrs[..]).tls(ClientTls::new("localhost", Arc::clone(&config))), Lines::new(), limit);
+        let client = AsyncClient::connect_timeout(Tcp::new(&addrs[..]).tls(ClientTls::new("localhost", Arc::clone(&config))), Lines::new(), limit);
         assert_eq!(client.await.unwrap().call("here".into()).await.unwrap(), "here");
-        let client = Asks::connect(Tcp::new(&addrs[..]).tls(ClientTls::new("localhost", Arc::clone(&config))), Lines::new());
+        let client = AsyncClient::connect(Tcp::new(&addrs[..]).tls(ClientTls::new("localhost", Arc::clone(&config))), Lines::new());
         assert_eq!(client.await.unwrap().call("here".into()).await.unwrap(), "here");
         let limit = Duration::from_secs(2);
         let connected =
-            blocking(move || AsksBlocking::connect_timeout(Tcp::new(&addrs[..]).tls(ClientTls::new("localhost", config)), Lines::new(), limit));
+            blocking(move || SyncClient::connect_timeout(Tcp::new(&addrs[..]).tls(ClientTls::new("localhost", config)), Lines::new(), limit));
         let mut client = connected.await.unwrap();
         assert_eq!(blocking(move || client.call("here".into())).await.unwrap(), "here");
         stop(server).await;
     }
 
-    async fn clients_that_reconnect_reach_the_address_that_is_alive() {
+    async fn reconnecting_clients_reach_the_live_address() {
         let dead = Dead::new();
         let (server, alive) = echo().await;
         let addrs = [dead.addr, alive];
         let backoff = Backoff::new().max_attempts(1).connect_timeout(Duration::from_secs(5));
         let mut client = ReconnectingClient::new(move || async move {
-            Ok::<_, ClientError>(Asks::connect(&addrs[..], Lines::new()).await?)
+            Ok::<_, ClientError>(AsyncClient::connect(&addrs[..], Lines::new()).await?)
         })
         .backoff(backoff.clone());
         assert_eq!(client.call("here".into()).await.unwrap(), "here");
         let mut client = BlockingReconnectingClient::new(move || {
-            AsksBlocking::connect_timeout(&addrs[..], Lines::new(), Duration::from_secs(1))
+            SyncClient::connect_timeout(&addrs[..], Lines::new(), Duration::from_secs(1))
         })
         .backoff(backoff);
         assert_eq!(blocking(move || client.call("here".into())).await.unwrap(), "here");
         stop(server).await;
     }
 
-    async fn an_endpoint_goes_to_the_next_address_if_the_first_refuses() {
+    async fn an_endpoint_uses_the_next_address_if_the_first_refuses() {
         let server = Server::new(Echo).listen(Udp::new("127.0.0.1:0", text())).unwrap().spawn().await.unwrap();
-        let addrs = [refuses(), refuses(), server.local_addr()];
+        let addrs = [refusing_addr(), refusing_addr(), server.local_addr()];
         let connect = || Endpoint::<String, String, _>::connect(Udp::new(&addrs[..], text()));
-        let mut asks = connect().await.unwrap().timeout(LIMIT);
-        assert_eq!(asks.call("call".into()).await.unwrap(), "call");
-        assert_eq!(asks.call("again".into()).await.unwrap(), "again");
-        let mut asks = connect().await.unwrap().timeout(LIMIT);
-        asks.send("send".into()).await.unwrap();
-        assert_eq!(asks.recv().await.unwrap(), "send");
+        let mut endpoint = connect().await.unwrap().timeout(LIMIT);
+        assert_eq!(endpoint.call("call".into()).await.unwrap(), "call");
+        assert_eq!(endpoint.call("again".into()).await.unwrap(), "again");
+        let mut endpoint = connect().await.unwrap().timeout(LIMIT);
+        endpoint.send("send".into()).await.unwrap();
+        assert_eq!(endpoint.recv().await.unwrap(), "send");
         // The refusal may also be told to what is sent next.
-        let mut asks = connect().await.unwrap().timeout(LIMIT);
+        let mut endpoint = connect().await.unwrap().timeout(LIMIT);
         for n in 0..5 {
-            asks.send(format!("{n}")).await.unwrap();
+            endpoint.send(format!("{n}")).await.unwrap();
         }
-        while asks.recv().await.unwrap() != "4" {}
+        while endpoint.recv().await.unwrap() != "4" {}
 
         blocking(move || {
             let connect = || BlockingEndpoint::<String, String, _>::connect(Udp::new(&addrs[..], text()));
-            let mut asks = connect().unwrap().timeout(LIMIT);
-            assert_eq!(asks.call("call".into()).unwrap(), "call");
-            assert_eq!(asks.call("again".into()).unwrap(), "again");
-            let mut asks = connect().unwrap().timeout(LIMIT);
+            let mut endpoint = connect().unwrap().timeout(LIMIT);
+            assert_eq!(endpoint.call("call".into()).unwrap(), "call");
+            assert_eq!(endpoint.call("again".into()).unwrap(), "again");
+            let mut endpoint = connect().unwrap().timeout(LIMIT);
             for n in 0..5 {
-                asks.send(format!("{n}")).unwrap();
+                endpoint.send(format!("{n}")).unwrap();
             }
-            while asks.recv().unwrap() != "4" {}
+            while endpoint.recv().unwrap() != "4" {}
         })
         .await;
         stop(server).await;
     }
 
-    async fn an_endpoint_whose_addresses_all_refuse_says_so_and_one_that_was_answered_stays() {
-        let (one, other) = (refuses(), refuses());
-        let mut asks = Endpoint::<String, String, _>::connect(Udp::new(&[one, other][..], text())).await.unwrap().timeout(LIMIT);
-        let Err(ClientError::Io(error)) = asks.call("anyone?".into()).await else { panic!("nobody is there") };
+    async fn an_endpoint_reports_refusal_by_all_addresses_and_keeps_one_that_answered() {
+        let (one, other) = (refusing_addr(), refusing_addr());
+        let mut endpoint = Endpoint::<String, String, _>::connect(Udp::new(&[one, other][..], text())).await.unwrap().timeout(LIMIT);
+        let Err(ClientError::Io(error)) = endpoint.call("anyone?".into()).await else { panic!("nobody is there") };
         assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
 
         let first = Server::new(Echo).listen(Udp::new("127.0.0.1:0", text())).unwrap().spawn().await.unwrap();
         let second = Server::new(Echo).listen(Udp::new("127.0.0.1:0", text())).unwrap().spawn().await.unwrap();
         let addrs = [first.local_addr(), second.local_addr()];
-        let mut asks = Endpoint::<String, String, _>::connect(Udp::new(&addrs[..], text())).await.unwrap().timeout(LIMIT);
-        assert_eq!(asks.call("one".into()).await.unwrap(), "one");
-        let local = asks.local_addr().unwrap();
+        let mut endpoint = Endpoint::<String, String, _>::connect(Udp::new(&addrs[..], text())).await.unwrap().timeout(LIMIT);
+        assert_eq!(endpoint.call("one".into()).await.unwrap(), "one");
+        let local = endpoint.local_addr().unwrap();
         stop(first).await;
-        let Err(ClientError::Io(error)) = asks.call("two".into()).await else { panic!("it stays with the first") };
+        let Err(ClientError::Io(error)) = endpoint.call("two".into()).await else { panic!("it stays with the first") };
         assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
-        assert_eq!(asks.local_addr().unwrap(), local);
+        assert_eq!(endpoint.local_addr().unwrap(), local);
         stop(second).await;
     }
 }

@@ -30,42 +30,42 @@ fn numbers() -> Numbers {
 }
 
 /// Connected: it hears nothing from another address than this one.
-async fn ask(to: SocketAddr) -> String {
-    let asks = Endpoint::<String, String, _>::connect(Udp::new(to, text())).await.unwrap();
-    asks.timeout(LIMIT).call("hello".into()).await.unwrap()
+async fn call(to: SocketAddr) -> String {
+    let endpoint = Endpoint::<String, String, _>::connect(Udp::new(to, text())).await.unwrap();
+    endpoint.timeout(LIMIT).call("hello".into()).await.unwrap()
 }
 
 on_loops! {
-    async fn each_address_of_a_host_answers_for_itself() {
+    async fn a_wildcard_server_answers_from_the_address_that_was_asked() {
         let server = Server::new(numbers()).listen(Udp::new("0.0.0.0:0", text())).unwrap().spawn().await.unwrap();
         let port = server.local_addr().port();
         for last in [1, 2, 3, 99] {
-            assert!(ask(SocketAddr::from(([127, 0, 0, last], port))).await.ends_with(" hello"));
+            assert!(call(SocketAddr::from(([127, 0, 0, last], port))).await.ends_with(" hello"));
         }
         stop(server).await;
     }
 
-    async fn both_families_of_one_socket_answer_for_themselves() {
+    async fn a_dual_stack_server_answers_from_the_address_that_was_asked() {
         // Where there is no IPv6 there is nothing to be seen.
         let Ok(server) = Server::new(numbers()).listen(Udp::new("[::]:0", text())) else { return };
         let server = server.spawn().await.unwrap();
         let port = server.local_addr().port();
         for to in [SocketAddr::from(([127, 0, 0, 3], port)), format!("[::1]:{port}").parse().unwrap()] {
-            assert!(ask(to).await.ends_with(" hello"));
+            assert!(call(to).await.ends_with(" hello"));
         }
         stop(server).await;
     }
 
-    async fn a_peer_that_asks_at_two_addresses_has_a_session_at_each() {
+    async fn a_peer_has_a_session_for_each_local_address_it_uses() {
         let server = Server::new(numbers()).listen(Udp::new("0.0.0.0:0", text())).unwrap().spawn().await.unwrap();
         let port = server.local_addr().port();
-        let mut asks = Endpoint::<String, String, _>::bind(Udp::new("127.0.0.1:0", text())).unwrap().timeout(LIMIT);
+        let mut endpoint = Endpoint::<String, String, _>::bind(Udp::new("127.0.0.1:0", text())).unwrap().timeout(LIMIT);
         let mut answered = HashSet::new();
         for _ in 0..3 {
             for last in [4, 5] {
                 let to = SocketAddr::from(([127, 0, 0, last], port)).into();
-                asks.send_to("hello".into(), &to).await.unwrap();
-                let (answer, from) = asks.recv_from().await.unwrap();
+                endpoint.send_to("hello".into(), &to).await.unwrap();
+                let (answer, from) = endpoint.recv_from().await.unwrap();
                 assert_eq!(from, to);
                 answered.insert(answer);
             }
@@ -74,13 +74,13 @@ on_loops! {
         stop(server).await;
     }
 
-    async fn an_answer_as_large_as_udp_has_them_goes_out_in_fragments() {
+    async fn a_response_of_the_maximum_udp_size_is_sent() {
         let large = || Datagrams::<Utf8>::new().max_size(65_000);
         let server = Server::new(Echo).listen(Udp::new("0.0.0.0:0", large())).unwrap().spawn().await.unwrap();
         let to = SocketAddr::from(([127, 0, 0, 2], server.local_addr().port()));
-        let asks = Endpoint::<String, String, _>::connect(Udp::new(to, large())).await.unwrap();
+        let endpoint = Endpoint::<String, String, _>::connect(Udp::new(to, large())).await.unwrap();
         let question = "x".repeat(60_000);
-        assert!(asks.timeout(LIMIT).call(question.clone()).await.unwrap() == question);
+        assert!(endpoint.timeout(LIMIT).call(question.clone()).await.unwrap() == question);
         stop(server).await;
     }
 }

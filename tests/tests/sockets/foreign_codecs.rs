@@ -56,14 +56,15 @@ impl Linear {
     }
 }
 
-async fn goes_on<S>(service: S)
+async fn assert_continues<S>(service: S)
 where
     S: portcullis::Service<Request = String, Response = String>,
 {
-    let (server, way) = bind(Kind::Tcp, Server::new(service).codec(LinesCodec::new_with_max_length(20)));
+    let (server, server_addr) =
+        bind(Kind::Tcp, Server::new(service).codec(LinesCodec::new_with_max_length(20)));
     let server = server.spawn().await.unwrap();
-    let mut conn = way.connect().await;
-    conn.say(b"one\n\xff\xfe\ntwo\nmuch too long to be a line of this codec\nthree\n").await;
+    let mut conn = server_addr.connect().await;
+    conn.send(b"one\n\xff\xfe\ntwo\nmuch too long to be a line of this codec\nthree\n").await;
     for expected in ["one", "bad", "two", "bad", "three"] {
         assert_eq!(conn.line().await, expected);
     }
@@ -71,19 +72,19 @@ where
 }
 
 on_loops! {
-    async fn requests_go_on_behind_a_line_that_is_none() {
-        goes_on(Requests).await;
+    async fn request_services_continue_after_a_malformed_line() {
+        assert_continues(Requests).await;
     }
 
-    async fn states_go_on_behind_a_line_that_is_none() {
-        goes_on(States).await;
+    async fn state_services_continue_after_a_malformed_line() {
+        assert_continues(States).await;
     }
 
-    async fn a_session_goes_on_behind_a_line_that_is_none() {
-        goes_on(Linear).await;
+    async fn linear_sessions_continue_after_a_malformed_line() {
+        assert_continues(Linear).await;
     }
 
-    async fn clients_go_on_behind_a_line_that_is_none() {
+    async fn clients_continue_after_a_malformed_line() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let say = async {
@@ -92,7 +93,7 @@ on_loops! {
                 tokio::io::AsyncWriteExt::write_all(&mut stream, b"\xff\ntwo\n").await.unwrap();
             }
         };
-        let hear = async {
+        let receive = async {
             let mut client =
                 Client::<String, String, _>::connect(addr, LinesCodec::new()).await.unwrap().timeout(LIMIT);
             assert!(matches!(client.next().await, Err(ClientError::Decode(error)) if error.is_recoverable()));
@@ -105,6 +106,6 @@ on_loops! {
             })
             .await;
         };
-        tokio::join!(say, hear);
+        tokio::join!(say, receive);
     }
 }

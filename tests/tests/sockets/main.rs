@@ -43,7 +43,7 @@ async fn stop(server: RunningServer) {
 
 /// Runs `work` on a thread of its own, and waits for it on this loop.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    let (tell, told) = tokio::sync::oneshot::channel();
-    thread::spawn(move || tell.send(work()).ok());
-    timeout(LIMIT, told).await.expect("in time").expect("no panic")
+    let (tx, rx) = tokio::sync::oneshot::channel();
+    thread::spawn(move || tx.send(work()).ok());
+    timeout(LIMIT, rx).await.expect("in time").expect("no panic")
 }

@@ -6,12 +6,12 @@ use std::net::Ipv4Addr;
 
 use portcullis::{BlockingEndpoint, ClientTls, Endpoint, Tcp, Udp, Unix};
 use portcullis_tests::pki::{client_config, server_tls};
-use portcullis_tests::streams::Folder;
+use portcullis_tests::streams::TempDir;
 
 use super::*;
 
 on_loops! {
-    async fn a_server_serves_whatever_keepalive_it_was_given() {
+    async fn any_keepalive_duration_is_rounded_to_one_the_system_supports() {
         let second = Duration::from_secs(1);
         let times = [Duration::ZERO, Duration::from_nanos(1), second / 2, second, 32_768 * second, Duration::MAX];
         for after in times {
@@ -31,7 +31,7 @@ on_loops! {
         }
     }
 
-    async fn a_number_of_hops_that_no_datagram_has_is_an_error_of_binding() {
+    async fn an_invalid_hop_limit_is_an_error_at_bind() {
         for hops in [256, u32::MAX] {
             let udp = |addr| Udp::new(addr, text()).multicast_hops(hops);
             let kind = |error: std::io::Error| error.kind();
@@ -52,9 +52,9 @@ on_loops! {
 }
 
 #[test]
-fn a_mode_that_can_t_be_had_is_an_error_of_binding() {
-    let folder = Folder::new();
-    let path = folder.join("socket");
+fn an_impossible_file_mode_is_an_error_at_bind() {
+    let dir = TempDir::new();
+    let path = dir.join("socket");
     let bind = |mode| Server::new(Echo).codec(Lines::new()).listen(Unix::new(&path).mode(mode));
     assert_eq!(bind(0o100_600).unwrap_err().kind(), ErrorKind::InvalidInput);
     assert!(!path.exists());

@@ -3,7 +3,7 @@
 
 use portcullis::{ClientTls, Tcp, Unix};
 use portcullis_tests::pki::client_config;
-use portcullis_tests::streams::{Kind, Way, bind};
+use portcullis_tests::streams::{Kind, ServerAddr, bind};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::rustls::ClientConfig;
 
@@ -23,16 +23,16 @@ fn request(n: usize) -> String {
     number + &dots
 }
 
-async fn server(kind: Kind) -> (RunningServer, Way) {
-    let (server, way) = bind(kind, Server::new(Echo).codec(lines()));
-    (server.spawn().await.unwrap(), way)
+async fn server(kind: Kind) -> (RunningServer, ServerAddr) {
+    let (server, server_addr) = bind(kind, Server::new(Echo).codec(lines()));
+    (server.spawn().await.unwrap(), server_addr)
 }
 
 fn config() -> Arc<ClientConfig> {
     client_config(None, &[])
 }
 
-type Asks = Client<String, String, Lines>;
+type AsyncClient = Client<String, String, Lines>;
 
 async fn sends_then_reads<IO>(
     client: impl Future<Output = std::io::Result<Client<String, String, Lines, IO>>>,
@@ -58,19 +58,19 @@ async fn sends_then_reads<IO>(
     assert!(receives.next().await.unwrap().is_none());
 }
 
-type AsksBlocking = BlockingClient<String, String, Lines>;
+type SyncClient = BlockingClient<String, String, Lines>;
 
 async fn sends_then_reads_on_a_thread(
-    connect: impl FnOnce() -> std::io::Result<AsksBlocking> + Send + 'static,
+    connect: impl FnOnce() -> std::io::Result<SyncClient> + Send + 'static,
 ) {
     blocking(move || {
         // Without a limit at first, then with one.
         let mut client = connect().unwrap();
-        for turn in 0..2 {
+        for yield_once in 0..2 {
             for n in 0..REQUESTS {
                 client.send(request(n)).unwrap();
             }
-            if turn == 1 {
+            if yield_once == 1 {
                 client.finish().unwrap();
             }
             for n in 0..REQUESTS {
@@ -84,42 +84,42 @@ async fn sends_then_reads_on_a_thread(
 }
 
 on_loops! {
-    async fn a_client_that_sends_before_it_reads_does_not_stall() {
+    async fn a_client_that_pipelines_before_it_reads_does_not_deadlock() {
         for kind in [Kind::Tcp, Kind::Tls, Kind::Unix, Kind::UnixTls] {
-            let (server, way) = server(kind).await;
-            match &way {
-                Way::Tcp(addr) => sends_then_reads(Asks::connect(*addr, lines())).await,
-                Way::Tls(addr) => sends_then_reads(Asks::connect(Tcp::new(*addr).tls(ClientTls::new("localhost", config())), lines())).await,
-                Way::Unix(path, _) => sends_then_reads(Asks::connect(Unix::new(path), lines())).await,
-                Way::UnixTls(path, _) => {
-                    sends_then_reads(Asks::connect(Unix::new(path).tls(ClientTls::new("localhost", config())), lines())).await
+            let (server, server_addr) = server(kind).await;
+            match &server_addr {
+                ServerAddr::Tcp(addr) => sends_then_reads(AsyncClient::connect(*addr, lines())).await,
+                ServerAddr::Tls(addr) => sends_then_reads(AsyncClient::connect(Tcp::new(*addr).tls(ClientTls::new("localhost", config())), lines())).await,
+                ServerAddr::Unix(path, _) => sends_then_reads(AsyncClient::connect(Unix::new(path), lines())).await,
+                ServerAddr::UnixTls(path, _) => {
+                    sends_then_reads(AsyncClient::connect(Unix::new(path).tls(ClientTls::new("localhost", config())), lines())).await
                 }
             }
             stop(server).await;
         }
     }
 
-    async fn a_blocking_client_that_sends_before_it_reads_does_not_stall() {
+    async fn a_blocking_client_that_pipelines_before_it_reads_does_not_deadlock() {
         for kind in [Kind::Tcp, Kind::Tls, Kind::Unix, Kind::UnixTls] {
-            let (server, way) = server(kind).await;
+            let (server, server_addr) = server(kind).await;
             // The folder is kept until the server has stopped.
-            let way = Arc::new(way);
-            let to = Arc::clone(&way);
+            let server_addr = Arc::new(server_addr);
+            let to = Arc::clone(&server_addr);
             sends_then_reads_on_a_thread(move || match &*to {
-                Way::Tcp(addr) => AsksBlocking::connect(*addr, lines()),
-                Way::Tls(addr) => AsksBlocking::connect(Tcp::new(*addr).tls(ClientTls::new("localhost", config())), lines()),
-                Way::Unix(path, _) => AsksBlocking::connect(Unix::new(path), lines()),
-                Way::UnixTls(path, _) => AsksBlocking::connect(Unix::new(path).tls(ClientTls::new("localhost", config())), lines()),
+                ServerAddr::Tcp(addr) => SyncClient::connect(*addr, lines()),
+                ServerAddr::Tls(addr) => SyncClient::connect(Tcp::new(*addr).tls(ClientTls::new("localhost", config())), lines()),
+                ServerAddr::Unix(path, _) => SyncClient::connect(Unix::new(path), lines()),
+                ServerAddr::UnixTls(path, _) => SyncClient::connect(Unix::new(path).tls(ClientTls::new("localhost", config())), lines()),
             })
             .await;
             stop(server).await;
-            drop(way);
+            drop(server_addr);
         }
     }
 
-    async fn beyond_what_is_read_ahead_sending_fails_and_goes_on_after_reading() {
-        let (server, way) = server(Kind::Tcp).await;
-        let Way::Tcp(addr) = way else { unreachable!() };
+    async fn sending_fails_beyond_the_read_ahead_limit_and_continues_after_reading() {
+        let (server, server_addr) = server(Kind::Tcp).await;
+        let ServerAddr::Tcp(addr) = server_addr else { unreachable!() };
         let client = Client::<String, String, _>::connect(addr, lines()).await.unwrap();
         let mut client = client.timeout(LIMIT).read_ahead(SIZE);
         let mut sent = 0;
@@ -139,7 +139,7 @@ on_loops! {
             assert!(client.next().await.unwrap().unwrap() == request(n));
         }
 
-        let failed_and_went_on = blocking(move || {
+        let failed_and_continued = blocking(move || {
             let client = BlockingClient::<String, String, _>::connect(addr, lines()).unwrap();
             let mut client = client.timeout(LIMIT).read_ahead(SIZE);
             let mut sent = 0;
@@ -158,15 +158,15 @@ on_loops! {
             }
             true
         });
-        assert!(failed_and_went_on.await);
+        assert!(failed_and_continued.await);
         stop(server).await;
     }
 
-    async fn halves_of_two_tasks_share_the_stream_without_losing_a_wake_up() {
+    async fn split_halves_in_two_tasks_lose_no_wake_up() {
         for kind in [Kind::Tcp, Kind::Tls] {
-            let (server, way) = server(kind).await;
-            let addr = match way {
-                Way::Tcp(addr) | Way::Tls(addr) => addr,
+            let (server, server_addr) = server(kind).await;
+            let addr = match server_addr {
+                ServerAddr::Tcp(addr) | ServerAddr::Tls(addr) => addr,
                 _ => unreachable!(),
             };
             if kind == Kind::Tcp {

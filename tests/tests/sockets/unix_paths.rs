@@ -5,22 +5,22 @@ use std::path::Path;
 use std::process::{Command, ExitStatus};
 
 use portcullis::{BlockingEndpoint, DatagramAddr, Endpoint, Json, Unix, UnixDatagram};
-use portcullis_tests::streams::Folder;
+use portcullis_tests::streams::TempDir;
 
 use super::*;
 
 const CHILD: &str = "PORTCULLIS_DEEP_FOLDER";
 
 #[test]
-fn a_short_path_in_a_deep_folder_can_be_bound_and_connected_to() {
+fn a_short_relative_path_in_a_deep_directory_can_be_bound_and_connected_to() {
     if std::env::var_os(CHILD).is_some() {
-        portcullis_tests::on_current_thread(in_a_deep_folder());
+        portcullis_tests::on_current_thread(in_a_deep_directory());
         return;
     }
-    let folder = Folder::new();
-    let deep = folder.join("d".repeat(60)).join("e".repeat(60));
+    let dir = TempDir::new();
+    let deep = dir.join("d".repeat(60)).join("e".repeat(60));
     std::fs::create_dir_all(&deep).unwrap();
-    let name = "unix_paths::a_short_path_in_a_deep_folder_can_be_bound_and_connected_to";
+    let name = "unix_paths::a_short_relative_path_in_a_deep_directory_can_be_bound_and_connected_to";
     let mut child = Command::new(std::env::current_exe().unwrap());
     let child = child.args(["--exact", name, "--nocapture"]).env(CHILD, "1").current_dir(&deep);
     let status: ExitStatus = child.status().unwrap();
@@ -28,7 +28,7 @@ fn a_short_path_in_a_deep_folder_can_be_bound_and_connected_to() {
     assert_eq!(std::fs::read_dir(&deep).unwrap().count(), 0, "files were left behind");
 }
 
-async fn in_a_deep_folder() {
+async fn in_a_deep_directory() {
     // What a server that is gone has left there is replaced there, too.
     drop(std::os::unix::net::UnixListener::bind("stream").unwrap());
     drop(std::os::unix::net::UnixDatagram::bind("datagrams").unwrap());
@@ -46,17 +46,18 @@ async fn in_a_deep_folder() {
 
     let to = || DatagramAddr::from(Path::new("datagrams"));
     let json = Datagrams::<Json>::new;
-    let asks = Endpoint::<String, String, _>::connect(UnixDatagram::new("datagrams", json())).await.unwrap();
-    assert_eq!(asks.timeout(LIMIT).call("here".into()).await.unwrap(), "here");
-    let asks =
+    let endpoint =
+        Endpoint::<String, String, _>::connect(UnixDatagram::new("datagrams", json())).await.unwrap();
+    assert_eq!(endpoint.timeout(LIMIT).call("here".into()).await.unwrap(), "here");
+    let endpoint =
         BlockingEndpoint::<String, String, _>::connect(UnixDatagram::new("datagrams", json())).unwrap();
-    assert_eq!(blocking(move || asks.timeout(LIMIT).call("here".into())).await.unwrap(), "here");
+    assert_eq!(blocking(move || endpoint.timeout(LIMIT).call("here".into())).await.unwrap(), "here");
     // An endpoint with a file of its own is answered there.
-    let mut asks =
+    let mut endpoint =
         Endpoint::<String, String, _>::bind(UnixDatagram::new("endpoint", json())).unwrap().timeout(LIMIT);
-    asks.send_to("here".into(), &to()).await.unwrap();
-    assert_eq!(asks.recv_from().await.unwrap(), ("here".to_owned(), to()));
-    drop(asks);
+    endpoint.send_to("here".into(), &to()).await.unwrap();
+    assert_eq!(endpoint.recv_from().await.unwrap(), ("here".to_owned(), to()));
+    drop(endpoint);
     // The files go although this process is elsewhere by now.
     std::env::set_current_dir("/").unwrap();
     stop(server).await;

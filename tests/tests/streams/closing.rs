@@ -58,7 +58,7 @@ struct Ending {
 }
 
 impl Ending {
-    fn says(&self, line: String) -> String {
+    fn bytes_of(&self, line: String) -> String {
         self.said.fetch_add(line.len() + 1, SeqCst);
         self.handled.fetch_add(1, SeqCst);
         line
@@ -71,7 +71,7 @@ impl Ending {
     async fn connected(&self, peer: &Peer<String>) -> Result<EndingState, String> {
         if self.refuses.load(SeqCst) {
             for _ in 0..2 {
-                peer.send(self.says("r".repeat(BIG))).await.map_err(|error| error.to_string())?;
+                peer.send(self.bytes_of("r".repeat(BIG))).await.map_err(|error| error.to_string())?;
             }
             self.ended.fetch_add(1, SeqCst);
             return Err("refused".to_owned());
@@ -92,20 +92,20 @@ impl Ending {
                 peer.close();
                 EndingState::Talking
             }
-            "big" => return Ok((self.says("b".repeat(rest.parse().unwrap())), EndingState::Talking)),
+            "big" => return Ok((self.bytes_of("b".repeat(rest.parse().unwrap())), EndingState::Talking)),
             _ => EndingState::Talking,
         };
-        Ok((self.says(line), next))
+        Ok((self.bytes_of(line), next))
     }
 
     /// A peer that never stops sending is in here until its time is over.
     #[state(max_duration = "100ms")]
     async fn timed(&self, line: String) -> (String, EndingState) {
-        (self.says(line), EndingState::Timed)
+        (self.bytes_of(line), EndingState::Timed)
     }
 
     #[on(disconnect)]
-    async fn gone(&self, peer: &Peer<String>) {
+    async fn disconnected(&self, peer: &Peer<String>) {
         let word = "a last word".to_owned();
         let length = word.len() + 1;
         if peer.send(word).await.is_ok() {
@@ -116,7 +116,7 @@ impl Ending {
 }
 
 /// A client that writes one line after the other, until it can't.
-fn write_on(mut writes: impl AsyncWrite + Unpin + Send + 'static) -> Arc<AtomicUsize> {
+fn keep_writing(mut writes: impl AsyncWrite + Unpin + Send + 'static) -> Arc<AtomicUsize> {
     let written = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&written);
     tokio::spawn(async move {
@@ -167,7 +167,7 @@ async fn loses_nothing(kind: Kind, end: End) {
     let codec = Lines::new().max_length(1 << 20);
     let server = Server::new(Arc::clone(&service)).codec(codec).grace(LIMIT).linger(LIMIT);
     let server = serve(kind, server).await;
-    let (reads, mut writes) = split(server.way.connect_receiving(8192).await);
+    let (reads, mut writes) = split(server.server_addr.connect_receiving(8192).await);
     let word = match end {
         End::State => &b"state\n"[..],
         End::Peer => b"close\n",
@@ -180,7 +180,7 @@ async fn loses_nothing(kind: Kind, end: End) {
     let first = [format!("big {BIG}\nbig {BIG}\n").as_bytes(), word].concat();
     let _ = writes.write_all(&first).await;
     let _ = writes.flush().await;
-    let written = write_on(writes);
+    let written = keep_writing(writes);
     let ended = || service.ended.load(SeqCst) == 1;
     let ending = async {
         eventually_async(|| service.handled.load(SeqCst) >= 2).await;
@@ -201,7 +201,7 @@ async fn loses_nothing(kind: Kind, end: End) {
 }
 
 on_streams! {
-    async fn s12_answers_reach_a_late_reader_that_goes_on_sending_whatever_the_session_ends_with(kind) {
+    async fn s12_responses_reach_a_late_reader_that_keeps_sending_however_the_session_ends(kind) {
         for end in ENDS {
             loses_nothing(kind, end).await;
         }
@@ -239,30 +239,30 @@ impl Brief {
 }
 
 on_streams! {
-    async fn s12_answers_reach_a_late_reader_when_a_linear_session_returns(kind) {
+    async fn s12_responses_reach_a_late_reader_when_a_linear_session_returns(kind) {
         let service = Arc::new(Once::default());
         let codec = Lines::new().max_length(1 << 20);
         let server = serve(kind, Server::new(Arc::clone(&service)).codec(codec).linger(LIMIT)).await;
-        let (reads, mut writes) = split(server.way.connect_receiving(8192).await);
+        let (reads, mut writes) = split(server.server_addr.connect_receiving(8192).await);
         writes.write_all(b"go\n").await.unwrap();
         writes.flush().await.unwrap();
-        let written = write_on(writes);
+        let written = keep_writing(writes);
         let read = read_late(reads, || service.0.load(SeqCst) == 2, &written, MORE).await;
         assert_eq!(read.unwrap(), 2 * (BIG + 1));
         server.handle.stop_within(Duration::ZERO);
         stopped(server.serving).await;
     }
 
-    async fn s12_a_lingering_connection_has_given_up_its_place(kind) {
+    async fn s12_a_lingering_connection_does_not_count_as_a_connection(kind) {
         let server = Server::new(Brief).codec(Lines::new()).max_connections(1).linger(LIMIT);
         let server = serve(kind, server).await;
         let (mut reads, mut writes) = split(server.connect().await);
         writes.write_all(b"go\n").await.unwrap();
         writes.flush().await.unwrap();
         // This one goes on sending, and is not closed before the limit.
-        let written = write_on(writes);
-        assert_eq!(portcullis_tests::served::rest(&mut reads).await, b"go\n");
-        assert_eq!(server.connect().await.ask("stay").await, "stay");
+        let written = keep_writing(writes);
+        assert_eq!(portcullis_tests::served::read_remaining(&mut reads).await, b"go\n");
+        assert_eq!(server.connect().await.call("stay").await, "stay");
         assert!(written.load(SeqCst) < usize::MAX / 2, "it lingers still");
         server.handle.stop_within(Duration::ZERO);
         stopped(server.serving).await;
@@ -270,15 +270,15 @@ on_streams! {
 }
 
 on_loops! {
-    async fn s12_as_many_linger_as_may_and_further_ones_keep_their_place() {
+    async fn s12_lingering_connections_over_the_bound_count_as_connections() {
         let server = Server::new(Brief).codec(Lines::new()).max_connections(1).max_lingering(0).linger(LIMIT);
         let server = serve(Kind::Tcp, server).await;
         let (mut reads, mut writes) = split(server.connect().await);
         writes.write_all(b"go\n").await.unwrap();
-        let written = write_on(writes);
-        assert_eq!(portcullis_tests::served::rest(&mut reads).await, b"go\n");
+        let written = keep_writing(writes);
+        assert_eq!(portcullis_tests::served::read_remaining(&mut reads).await, b"go\n");
         let mut next = server.connect().await;
-        let mut asking = std::pin::pin!(next.ask("stay"));
+        let mut asking = std::pin::pin!(next.call("stay"));
         let early = timeout(Duration::from_millis(100), asking.as_mut()).await;
         // Both ways are right on a machine that stood still meanwhile, but not this answer beside
         // that connection.
@@ -287,25 +287,25 @@ on_loops! {
         stopped(server.serving).await;
     }
 
-    async fn s12_a_lingering_connection_is_closed_when_its_time_is_over() {
+    async fn s12_a_lingering_connection_is_closed_after_its_timeout() {
         let server = Server::new(Brief).codec(Lines::new()).linger(Duration::from_millis(50));
         let server = serve(Kind::Tcp, server).await;
         let (mut reads, mut writes) = split(server.connect().await);
         writes.write_all(b"go\n").await.unwrap();
-        let written = write_on(writes);
-        assert_eq!(portcullis_tests::served::rest(&mut reads).await, b"go\n");
+        let written = keep_writing(writes);
+        assert_eq!(portcullis_tests::served::read_remaining(&mut reads).await, b"go\n");
         // The writes fail in the end.
         eventually_async(|| written.load(SeqCst) >= usize::MAX / 2).await;
         assert!(server.stop().await.is_clean());
     }
 
-    async fn s12_a_lingering_connection_does_not_hold_a_stop_beyond_its_grace() {
+    async fn s12_a_lingering_connection_does_not_delay_a_stop_beyond_its_grace() {
         let server = Server::new(Brief).codec(Lines::new()).linger(LIMIT).grace(Duration::from_millis(100));
         let server = serve(Kind::Tcp, server).await;
         let (mut reads, mut writes) = split(server.connect().await);
         writes.write_all(b"stay\n").await.unwrap();
         assert_eq!(portcullis_tests::served::line(&mut reads).await, "stay");
-        let written = write_on(writes);
+        let written = keep_writing(writes);
         eventually_async(|| written.load(SeqCst) > 0).await;
         let report = server.stop().await;
         assert!(report.took < LIMIT / 2, "{report}");
@@ -313,14 +313,14 @@ on_loops! {
         assert!(report.is_clean(), "{report}");
     }
 
-    async fn s12_a_peer_that_sends_more_than_kernels_keep_loses_nothing() {
+    async fn s12_a_peer_that_sends_more_than_the_kernel_buffers_loses_no_response() {
         let service = Arc::new(Ending::default());
         let codec = Lines::new().max_length(1 << 20);
         let server = Server::new(Arc::clone(&service)).codec(codec).grace(LIMIT).linger(LIMIT);
         let server = serve(Kind::Tcp, server).await;
-        let (reads, mut writes) = split(server.way.connect_receiving(8192).await);
+        let (reads, mut writes) = split(server.server_addr.connect_receiving(8192).await);
         writes.write_all(format!("big {BIG}\nbig {BIG}\nstate\n").as_bytes()).await.unwrap();
-        let written = write_on(writes);
+        let written = keep_writing(writes);
         let read = read_late(reads, || service.ended.load(SeqCst) == 1, &written, 20 << 20).await;
         assert_eq!(read.unwrap(), service.said.load(SeqCst));
         server.handle.stop_within(Duration::ZERO);
@@ -334,7 +334,7 @@ async fn s5_a_stop_does_not_wait_for_a_peer_that_is_idle() {
     let server = Server::new(Brief).codec(Lines::new());
     let handle = server.handle();
     let serving = tokio::spawn(server.serve_stream(far));
-    assert_eq!(portcullis_tests::served::ask(&mut near, "stay").await, "stay");
+    assert_eq!(portcullis_tests::served::call(&mut near, "stay").await, "stay");
     // By the paused clock: until the peer counts as idle.
     tokio::time::sleep(Duration::from_secs(3)).await;
     let began = tokio::time::Instant::now();

@@ -6,76 +6,76 @@ use super::*;
 const SHORT: Duration = Duration::from_millis(150);
 
 on_streams! {
-    async fn s9_the_rest_of_a_frame_over_the_limit_is_no_request(kind) {
-        let desk = Arc::new(Desk::default());
-        let server = serve(kind, Server::new(Arc::clone(&desk)).codec(Lines::new().max_length(64))).await;
+    async fn s9_the_remainder_of_an_oversized_frame_is_not_read_as_a_request(kind) {
+        let service = Arc::new(TestService::default());
+        let server = serve(kind, Server::new(Arc::clone(&service)).codec(Lines::new().max_length(64))).await;
         let mut stream = server.connect().await;
         for part in ["x".repeat(40), "close ".repeat(2000), "\nbehind\n".to_owned()] {
-            stream.say(part).await;
+            stream.send(part).await;
         }
         stream.shutdown().await.unwrap();
-        let back = String::from_utf8(stream.rest().await).unwrap();
+        let back = String::from_utf8(stream.read_remaining().await).unwrap();
         assert_eq!(back, "error: malformed input: a frame is longer than 64 bytes\nbehind\n");
-        assert_eq!(desk.end(1).await, Reason::PeerClosed);
+        assert_eq!(service.end(1).await, Reason::PeerClosed);
         server.stop().await;
     }
 
-    async fn s2_the_time_to_the_first_request(kind) {
-        let desk = Arc::new(Desk::default());
-        let server = serve(kind, desk.server().first_request_timeout(SHORT)).await;
+    async fn s2_the_first_request_times_out(kind) {
+        let service = Arc::new(TestService::default());
+        let server = serve(kind, service.server().first_request_timeout(SHORT)).await;
         let mut stream = server.connect().await;
-        stream.say("half a li").await;
-        assert_eq!(stream.rest().await, b"");
-        assert_eq!(desk.end(1).await, Reason::Timeout);
+        stream.send("half a li").await;
+        assert_eq!(stream.read_remaining().await, b"");
+        assert_eq!(service.end(1).await, Reason::Timeout);
         server.stop().await;
     }
 
-    async fn s2_the_time_between_requests(kind) {
-        let desk = Arc::new(Desk::default());
-        let server = serve(kind, desk.server().idle_timeout(SHORT)).await;
+    async fn s2_an_idle_session_times_out(kind) {
+        let service = Arc::new(TestService::default());
+        let server = serve(kind, service.server().idle_timeout(SHORT)).await;
         let mut stream = server.connect().await;
-        assert_eq!(stream.ask("x").await, "x");
-        assert_eq!(stream.rest().await, b"");
-        assert_eq!(desk.end(1).await, Reason::Timeout);
+        assert_eq!(stream.call("x").await, "x");
+        assert_eq!(stream.read_remaining().await, b"");
+        assert_eq!(service.end(1).await, Reason::Timeout);
         server.stop().await;
     }
 
-    async fn s2_the_time_to_write(kind) {
-        let desk = Arc::new(Desk::default());
-        let server = serve(kind, desk.server().write_timeout(SHORT)).await;
+    async fn s2_a_write_times_out(kind) {
+        let service = Arc::new(TestService::default());
+        let server = serve(kind, service.server().write_timeout(SHORT)).await;
         let mut stream = server.connect().await;
-        stream.say("big 16000000\n").await;
-        assert_eq!(desk.end(1).await, Reason::Timeout);
+        stream.send("big 16000000\n").await;
+        assert_eq!(service.end(1).await, Reason::Timeout);
         server.still_echoes().await;
         server.stop().await;
     }
 
-    async fn s2_connections(kind) {
-        let desk = Arc::new(Desk::default());
-        let server = serve(kind, desk.server().max_connections(2)).await;
+    async fn s2_connections_are_bounded(kind) {
+        let service = Arc::new(TestService::default());
+        let server = serve(kind, service.server().max_connections(2)).await;
         let (mut first, mut second) = (server.connect().await, server.connect().await);
-        assert_eq!(first.ask("1").await, "1");
-        assert_eq!(second.ask("2").await, "2");
+        assert_eq!(first.call("1").await, "1");
+        assert_eq!(second.call("2").await, "2");
         // Waits in the kernel, for one to leave.
-        let third = async { server.connect().await.ask("3").await };
+        let third = async { server.connect().await.call("3").await };
         let leave = async {
             tokio::task::yield_now().await;
-            assert_eq!(desk.connected.load(SeqCst), 2);
+            assert_eq!(service.connected.load(SeqCst), 2);
             drop(first);
         };
         let (answer, ()) = tokio::join!(third, leave);
         assert_eq!(answer, "3");
         drop(second);
-        desk.end(3).await;
+        service.end(3).await;
         server.stop().await;
     }
 
-    async fn s11_a_slow_reader_holds_up_who_sends_to_it_and_nobody_else(kind) {
-        let desk = Arc::new(Desk::default());
-        let server = serve(kind, desk.server().max_queued_responses(4)).await;
+    async fn s11_a_slow_reader_blocks_only_its_senders(kind) {
+        let service = Arc::new(TestService::default());
+        let server = serve(kind, service.server().max_queued_responses(4)).await;
         let mut slow = server.connect().await;
-        assert_eq!(slow.ask("x").await, "x");
-        let peer = desk.peers.lock().unwrap()[0].clone();
+        assert_eq!(slow.call("x").await, "x");
+        let peer = service.peers.lock().unwrap()[0].clone();
         let text = "x".repeat(60_000);
         // Until the buffers on the way are full, and the queue behind them.
         let mut sent = 0;

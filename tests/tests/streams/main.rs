@@ -16,8 +16,8 @@ use std::time::Duration;
 use portcullis::codec::Codec;
 use portcullis::prelude::*;
 use portcullis::{ServerHandle, Service, StopReport, Unbound};
-use portcullis_tests::served::{Serving, start, stopped};
-use portcullis_tests::streams::{Conn, Kind, Way, bind};
+use portcullis_tests::served::{ServeTask, start, stopped};
+use portcullis_tests::streams::{Conn, Kind, ServerAddr, bind};
 use portcullis_tests::{LIMIT, on_loops, wait};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
@@ -41,24 +41,24 @@ macro_rules! on_streams {
 }
 use on_streams;
 
-struct Served {
-    way: Way,
+struct TestServer {
+    server_addr: ServerAddr,
     handle: ServerHandle,
-    serving: Serving,
+    serving: ServeTask,
 }
 
 async fn serve<S: Service, C: Codec<S::Request, S::Response>>(
     kind: Kind,
     server: Server<S, C, Unbound>,
-) -> Served {
-    let (server, way) = bind(kind, server);
+) -> TestServer {
+    let (server, server_addr) = bind(kind, server);
     let (handle, serving) = start(server).await;
-    Served { way, handle, serving }
+    TestServer { server_addr, handle, serving }
 }
 
-impl Served {
+impl TestServer {
     async fn connect(&self) -> Conn {
-        self.way.connect().await
+        self.server_addr.connect().await
     }
 
     async fn stop(self) -> StopReport {
@@ -68,13 +68,13 @@ impl Served {
 
     /// That the server still serves, whatever happened before.
     async fn still_echoes(&self) {
-        assert_eq!(self.connect().await.ask("still there?").await, "still there?");
+        assert_eq!(self.connect().await.call("still there?").await, "still there?");
     }
 }
 
 /// Does what a line says, and counts.
 #[derive(Default)]
-struct Desk {
+struct TestService {
     connected: AtomicUsize,
     holding: AtomicUsize,
     dropped: AtomicUsize,
@@ -91,15 +91,15 @@ impl Default for Held {
     }
 }
 
-struct Tell<'a>(&'a AtomicUsize);
+struct OpenOnDrop<'a>(&'a AtomicUsize);
 
-impl Drop for Tell<'_> {
+impl Drop for OpenOnDrop<'_> {
     fn drop(&mut self) {
         self.0.fetch_add(1, SeqCst);
     }
 }
 
-impl Desk {
+impl TestService {
     fn server(self: &Arc<Self>) -> Server<Self, Lines> {
         Server::new(Arc::clone(self)).codec(Lines::new().max_length(1 << 24))
     }
@@ -118,7 +118,7 @@ impl Desk {
 }
 
 #[service]
-impl Desk {
+impl TestService {
     #[on(connect)]
     async fn connected(&self, peer: &Peer<String>) {
         self.connected.fetch_add(1, SeqCst);
@@ -126,14 +126,14 @@ impl Desk {
     }
 
     #[request(half_close = answer)]
-    async fn ask(&self, peer: &Peer<String>, line: String) -> Result<String, String> {
+    async fn handle(&self, peer: &Peer<String>, line: String) -> Result<String, String> {
         let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));
         match word {
             "hold" => {
-                let tell = Tell(&self.dropped);
+                let guard = OpenOnDrop(&self.dropped);
                 self.holding.fetch_add(1, SeqCst);
                 self.release.0.acquire().await.unwrap().forget();
-                std::mem::forget(tell);
+                std::mem::forget(guard);
                 Ok("held".into())
             }
             "big" => Ok("b".repeat(rest.parse().unwrap())),

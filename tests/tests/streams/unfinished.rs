@@ -65,26 +65,26 @@ async fn only(ended: &Mutex<Vec<Reason>>) -> Reason {
 const LARGE: usize = 1 << 18;
 
 on_streams! {
-    async fn s2_the_time_of_a_frame_that_has_begun(kind) {
-        let desk = Arc::new(Desk::default());
-        let server = serve(kind, desk.server().frame_timeout(SHORT)).await;
+    async fn s2_an_unfinished_frame_times_out(kind) {
+        let service = Arc::new(TestService::default());
+        let server = serve(kind, service.server().frame_timeout(SHORT)).await;
         let mut stream = server.connect().await;
-        assert_eq!(stream.ask("x").await, "x");
-        stream.say("half a li").await;
-        assert_eq!(stream.rest().await, b"");
-        assert_eq!(desk.end(1).await, Reason::Timeout);
+        assert_eq!(stream.call("x").await, "x");
+        stream.send("half a li").await;
+        assert_eq!(stream.read_remaining().await, b"");
+        assert_eq!(service.end(1).await, Reason::Timeout);
         server.stop().await;
     }
 
-    async fn s2_the_time_of_a_frame_in_a_state_and_in_a_session_that_asks(kind) {
+    async fn s2_an_unfinished_frame_times_out_in_states_and_linear_sessions(kind) {
         let (stated, asking) = (Arc::new(Stated::default()), Arc::new(Asking::default()));
         let first = serve(kind, Server::new(Arc::clone(&stated)).codec(Lines::new()).frame_timeout(SHORT)).await;
         let second = serve(kind, Server::new(Arc::clone(&asking)).codec(Lines::new()).frame_timeout(SHORT)).await;
         for server in [&first, &second] {
             let mut stream = server.connect().await;
-            assert_eq!(stream.ask("x").await, "x");
-            stream.say("half a li").await;
-            assert_eq!(stream.rest().await, b"");
+            assert_eq!(stream.call("x").await, "x");
+            stream.send("half a li").await;
+            assert_eq!(stream.read_remaining().await, b"");
         }
         assert_eq!(only(&stated.0).await, Reason::Timeout);
         assert_eq!(only(&asking.0).await, Reason::Timeout);
@@ -92,22 +92,22 @@ on_streams! {
         second.stop().await;
     }
 
-    async fn s2_the_memory_of_frames_that_are_not_complete(kind) {
-        let desk = Arc::new(Desk::default());
+    async fn s2_the_memory_of_unfinished_frames_is_bounded(kind) {
+        let service = Arc::new(TestService::default());
         // A buffer may be twice what is in it.
-        let server = serve(kind, desk.server().max_unfinished_bytes(6 * LARGE)).await;
+        let server = serve(kind, service.server().max_unfinished_bytes(6 * LARGE)).await;
         let large = "l".repeat(LARGE);
         let mut holding = Vec::new();
         // So many hold what they have, and the next ones find no room.
         let refused = loop {
             let mut stream = server.connect().await;
-            assert_eq!(stream.ask("x").await, "x");
+            assert_eq!(stream.call("x").await, "x");
             // The server may be gone before all of it is taken.
             let said = stream.write_all(large.as_bytes()).await.is_ok() && stream.flush().await.is_ok();
             holding.push(stream);
-            let all_is_read = || !desk.ended.lock().unwrap().is_empty();
+            let all_is_read = || !service.ended.lock().unwrap().is_empty();
             if !said || timeout(SHORT, wait(all_is_read)).await.is_ok() {
-                break desk.end(1).await;
+                break service.end(1).await;
             }
             assert!(holding.len() < 20, "no bound");
         };
@@ -116,12 +116,12 @@ on_streams! {
         // Small ones are served all the same, and those that hold their memory go on.
         server.still_echoes().await;
         let mut first = holding.swap_remove(0);
-        first.say("!\n").await;
+        first.send("!\n").await;
         assert_eq!(first.line().await, format!("{large}!"));
         // What they had is there for others, when they are complete or gone.
         drop(holding);
         for _ in 0..5 {
-            assert_eq!(first.ask(&large).await, large);
+            assert_eq!(first.call(&large).await, large);
         }
         drop(first);
         server.stop().await;

@@ -103,14 +103,14 @@ impl Line {
     }
 }
 
-type Next = (String, DoorState);
-use DoorState as Phase;
+type Next = (String, TurnstileState);
+use TurnstileState as Phase;
 
 /// All of a machine.
-struct Door(Arc<Mutex<Option<bool>>>);
+struct Turnstile(Arc<Mutex<Option<bool>>>);
 
 #[service]
-impl Door {
+impl Turnstile {
     #[on(connect)]
     async fn connected(&self) -> Fallible<Connected> {
         Ok((1, Phase::Shut))
@@ -123,7 +123,7 @@ impl Door {
 
     #[state(idle = "1h")]
     async fn shut(&self, line: String) -> Next {
-        (format!("shut {line}"), DoorState::Open)
+        (format!("shut {line}"), TurnstileState::Open)
     }
 
     #[event(open, shut)]
@@ -137,13 +137,13 @@ impl Door {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, last: Last) {
-        *self.0.lock().unwrap() = Some(matches!(last, Some(DoorState::Open)));
+    async fn disconnected(&self, last: Last) {
+        *self.0.lock().unwrap() = Some(matches!(last, Some(TurnstileState::Open)));
     }
 }
 
-type Connected = (u64, DoorState);
-type Last = Option<DoorState>;
+type Connected = (u64, TurnstileState);
+type Last = Option<TurnstileState>;
 
 /// The connection's value by an alias, and a first state that is the marked one.
 struct Shop;
@@ -211,7 +211,7 @@ macro_rules! by_fragments {
             }
 
             #[on(disconnect)]
-            async fn gone(&self, conn: u64, last: $last, _reason: Reason) {
+            async fn disconnected(&self, conn: u64, last: $last, _reason: Reason) {
                 let _ = (conn, last);
             }
         }
@@ -285,7 +285,7 @@ macro_rules! ends {
             }
 
             #[on(disconnect)]
-            async fn gone(&self, $($end: $ty),*) {
+            async fn disconnected(&self, $($end: $ty),*) {
                 self.0.0.store($body, SeqCst);
             }
         }
@@ -304,7 +304,7 @@ ends! {
 }
 
 #[tokio::test]
-async fn a_result_is_one_by_any_name() {
+async fn a_result_is_recognised_by_type() {
     let service = Asked::default();
     let seen = Arc::clone(&service.0);
     let mut client = portcullis::test::connect(service).await.unwrap();
@@ -326,9 +326,9 @@ async fn a_result_is_one_by_any_name() {
 }
 
 #[tokio::test]
-async fn a_state_is_one_by_any_name() {
+async fn a_state_is_recognised_by_type() {
     let seen = Arc::default();
-    let mut client = portcullis::test::connect(Door(Arc::clone(&seen))).await.unwrap();
+    let mut client = portcullis::test::connect(Turnstile(Arc::clone(&seen))).await.unwrap();
     assert_eq!(client.call("a".into()).await.unwrap(), "shut a");
     assert_eq!(client.call("b".into()).await.unwrap(), "open b 1");
     assert_eq!(client.call("c".into()).await.unwrap(), "shut c");
@@ -350,8 +350,8 @@ async fn a_state_is_one_by_any_name() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_session_is_told_as_asked() {
-    macro_rules! told {
+async fn on_disconnect_takes_its_arguments_by_type() {
+    macro_rules! expect_end {
         ($($name:ident $n:expr;)*) => { $(
             let seen = Ends::default();
             let mut client = portcullis::test::connect($name(seen.clone())).await.unwrap();
@@ -360,7 +360,7 @@ async fn the_end_of_a_session_is_told_as_asked() {
             assert_eq!(seen.0.load(SeqCst), $n, stringify!($name));
         )* };
     }
-    told! { Nobody 1; Value 40; Aliased 41; State 1; Both 41; All 41; Why1 1; StateWhy 1; }
+    expect_end! { Nobody 1; Value 40; Aliased 41; State 1; Both 41; All 41; Why1 1; StateWhy 1; }
 }
 
 #[portcullis::blocking(flat)]
@@ -369,7 +369,7 @@ fn flat(n: u64) -> Outcome<u64, Interrupted> {
 }
 
 #[tokio::test]
-async fn a_job_is_flat_if_it_says_so() {
+async fn flat_jobs_return_their_own_result() {
     let given: Result<u64, Interrupted> = flat(3).await;
     assert_eq!(given.ok(), Some(3));
 }

@@ -63,7 +63,7 @@ macro_rules! told_apart_by_hygiene {
 told_apart_by_hygiene!(n);
 
 #[tokio::test]
-async fn arguments_work() {
+async fn attribute_arguments_may_name_any_parameter() {
     let ledger = Arc::new(Ledger { disks: vec![Pool::inline()] });
     let order = || Order { account: 7, entry: "a".into() };
     assert_eq!(ledger.append(0, 7, 9, "a".into()).await.ok().as_deref(), Some("a"));

@@ -57,7 +57,7 @@ impl Single {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, _n: u8, _reason: Reason) {}
+    async fn disconnected(&self, _n: u8, _reason: Reason) {}
 
     #[blocking]
     fn job(&self, n: u8) -> u8 {
@@ -104,7 +104,7 @@ impl Line {
 }
 
 #[tokio::test]
-async fn enums_work() {
+async fn enum_services_may_have_any_variant_names() {
     let mut client = portcullis::test::connect(Single::Error).await.unwrap();
     assert_eq!(client.call("a".into()).await.unwrap(), "a 2 true");
     let mut client = portcullis::test::connect(Machine::State).await.unwrap();

@@ -38,7 +38,7 @@ macro_rules! echoes {
             }
 
             #[on(disconnect)]
-            async fn gone(&self, held: hr::$name) {
+            async fn disconnected(&self, held: hr::$name) {
                 drop(held);
             }
         }
@@ -66,7 +66,7 @@ mod imported {
         }
 
         #[on(disconnect)]
-        async fn gone(&self, held: Reason) {
+        async fn disconnected(&self, held: Reason) {
             drop(held);
         }
     }
@@ -97,7 +97,7 @@ impl Kept {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, reason: hr::Reason, last: Option<KeptState>) {
+    async fn disconnected(&self, reason: hr::Reason, last: Option<KeptState>) {
         let _ = (reason, last);
     }
 }
@@ -119,7 +119,7 @@ fn both(_: &Thread, worker: hr::Worker) -> u64 {
 }
 
 #[tokio::test]
-async fn they_are_the_users() {
+async fn user_types_with_library_names_are_not_mistaken() {
     macro_rules! echo {
         ($($service:ident($name:ident))*) => { $(
             let mut client = portcullis::test::connect($service).await.unwrap();

@@ -103,7 +103,7 @@ mod elsewhere {
 }
 
 #[tokio::test]
-async fn receivers_work() {
+async fn blocking_functions_without_receiver_work() {
     assert!(Files::read("/dev/null".into()).await.is_ok());
     assert_eq!(Files::first((7, 0), vec![]).await.ok(), Some(7));
     assert_eq!(Files::converted(5u8).await.ok(), Some(5));
@@ -246,7 +246,7 @@ mod clashes {
     }
 
     #[tokio::test]
-    async fn each_call_runs_the_body_of_its_own_function() {
+    async fn each_call_runs_its_own_body() {
         assert_eq!(answer(1).await.unwrap(), "free 1");
         assert_eq!(Plain::answer(1).await.unwrap(), "plain 1");
         assert_eq!(Generic::<Plain>::answer(1).await.unwrap(), "generic 1");
@@ -271,7 +271,7 @@ mod clashes {
     }
 
     #[tokio::test]
-    async fn each_body_on_this_thread_is_the_one_that_is_named() {
+    async fn each_direct_call_runs_the_named_body() {
         let free = portcullis::test::worker(|worker| {
             [
                 blocking_answer(worker, 1),
@@ -305,7 +305,7 @@ mod clashes {
     }
 
     #[tokio::test]
-    async fn a_static_is_there_once_for_each_function() {
+    async fn a_static_in_a_blocking_function_exists_once() {
         assert_eq!(counted().await.unwrap(), 0);
         assert_eq!(further::counted().await.unwrap(), 100);
         assert_eq!(portcullis::test::worker(|worker| blocking_counted(worker)), 1);

@@ -93,7 +93,7 @@ where
         sum + n
             + self.of_any(1u8).await
             + u64::from(self.boxed().await.await)
-            + self.lent("three").await
+            + self.borrowed("three").await
             + Self::outside(1)
             + self.with(Box::new(|n: &u64| *n)).await
             + self.block().await
@@ -108,7 +108,7 @@ where
         Box::pin(async { 1 })
     }
 
-    async fn lent<'a>(&self, text: &'a str) -> u64
+    async fn borrowed<'a>(&self, text: &'a str) -> u64
     where
         'a: 'a,
     {
@@ -172,7 +172,7 @@ impl Beats {
 }
 
 #[tokio::test]
-async fn signatures_work() {
+async fn every_signature_that_rust_accepts_is_accepted() {
     let mut client = portcullis::test::connect(Bound::<u8>(PhantomData)).await.unwrap();
     assert_eq!(client.call("a".into()).await.unwrap(), "a");
     let mut client = portcullis::test::connect(Implied::<u8>(PhantomData)).await.unwrap();

@@ -37,16 +37,16 @@ impl Vault {
 }
 
 trait Store: Send + Sync + 'static {
-    type Seat: Send + Clone + Default;
+    type Slot: Send + Clone + Default;
 }
 
 struct Memory;
 
 impl Store for Memory {
-    type Seat = u8;
+    type Slot = u8;
 }
 
-struct Ticket<S: Store>(S::Seat);
+struct Ticket<S: Store>(S::Slot);
 
 struct Cart<S: Store, T: ?Sized, const N: usize>(S, PhantomData<fn(&T)>);
 
@@ -59,42 +59,42 @@ where
 {
     #[state(start)]
     async fn empty(&self, line: String) -> (String, CartState<S, T, N>) {
-        (line, CartState::Full(S::Seat::default(), vec![], Ticket(S::Seat::default()), None, [0; N]))
+        (line, CartState::Full(S::Slot::default(), vec![], Ticket(S::Slot::default()), None, [0; N]))
     }
 
     #[state]
     async fn full(
         &self,
-        seat: S::Seat,
-        seats: Vec<<S as Store>::Seat>,
+        slot: S::Slot,
+        reserved: Vec<<S as Store>::Slot>,
         ticket: Ticket<S>,
         other: Option<Arc<T>>,
         rows: [u8; N],
         line: String,
     ) -> (String, CartState<S, T, N>) {
-        (line, CartState::Full(seat, seats, ticket, other, rows))
+        (line, CartState::Full(slot, reserved, ticket, other, rows))
     }
 }
 
 /// What a state merely holds needs no bounds, and functions beside the block may name the enum
 /// without them.
-struct Shelf<T>(PhantomData<T>);
+struct Inventory<T>(PhantomData<T>);
 
 #[service]
-impl<T: Send + Sync + 'static> Shelf<T> {
+impl<T: Send + Sync + 'static> Inventory<T> {
     #[state(start)]
-    async fn empty(&self, line: String) -> (String, ShelfState<T>) {
+    async fn empty(&self, line: String) -> (String, InventoryState<T>) {
         (line, full(vec![]))
     }
 
     #[state]
-    async fn full(&self, all: Vec<Arc<T>>, line: String) -> (String, ShelfState<T>) {
+    async fn full(&self, all: Vec<Arc<T>>, line: String) -> (String, InventoryState<T>) {
         (line, full(all))
     }
 }
 
-fn full<T>(all: Vec<Arc<T>>) -> ShelfState<T> {
-    ShelfState::Full(all)
+fn full<T>(all: Vec<Arc<T>>) -> InventoryState<T> {
+    InventoryState::Full(all)
 }
 
 macro_rules! told_apart_by_hygiene {
@@ -127,9 +127,9 @@ where
 }
 
 #[tokio::test]
-async fn state_data_work() {
+async fn state_data_may_use_self_and_generics() {
     assert_eq!(second_answer(Vault).await, "second 3 7");
     assert_eq!(second_answer(Cart::<Memory, str, 2>(Memory, PhantomData)).await, "second");
-    assert_eq!(second_answer(Shelf::<u8>(PhantomData)).await, "second");
+    assert_eq!(second_answer(Inventory::<u8>(PhantomData)).await, "second");
     assert_eq!(second_answer(Shop).await, "second 1 2");
 }

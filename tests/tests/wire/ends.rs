@@ -10,55 +10,55 @@ use super::*;
 
 on_loops! {
     async fn s8_a_reset_is_seen_in_every_state() {
-        let desk = Arc::new(Desk::default());
-        let server = serve(&desk, Lines::new().max_length(1 << 20)).await;
+        let service = Arc::new(TestService::default());
+        let server = serve(&service, Lines::new().max_length(1 << 20)).await;
 
         let mut idle = server.connect().await;
-        assert_eq!(ask(&mut idle, "x").await, "x");
+        assert_eq!(call(&mut idle, "x").await, "x");
         reset(idle);
-        assert_eq!(desk.end(1).await, Reason::Reset);
+        assert_eq!(service.end(1).await, Reason::Reset);
 
         let mut busy = server.connect().await;
         busy.write_all(b"hold\n").await.unwrap();
-        desk.holds(1).await;
+        service.holds(1).await;
         reset(busy);
-        assert_eq!(desk.end(2).await, Reason::Reset);
-        assert_eq!(desk.dropped.load(SeqCst), 1);
+        assert_eq!(service.end(2).await, Reason::Reset);
+        assert_eq!(service.dropped.load(SeqCst), 1);
 
         // More than all buffers on the way hold, so the server is writing.
         let mut writing = server.connect().await;
         writing.write_all(&b"big 60000\n".repeat(1000)).await.unwrap();
         assert_eq!(line(&mut writing).await.len(), 60000);
         reset(writing);
-        assert_eq!(desk.end(3).await, Reason::Reset);
+        assert_eq!(service.end(3).await, Reason::Reset);
 
         let mut half = server.connect().await;
         half.write_all(b"hold\n").await.unwrap();
         half.shutdown().await.unwrap();
-        desk.holds(2).await;
+        service.holds(2).await;
         reset(half);
-        assert_eq!(desk.end(4).await, Reason::Reset);
-        assert_eq!(desk.connected.load(SeqCst), 4);
+        assert_eq!(service.end(4).await, Reason::Reset);
+        assert_eq!(service.connected.load(SeqCst), 4);
         assert!(server.stop().await.is_clean());
     }
 
-    async fn s8_half_close_and_everything_that_was_asked_is_answered() {
-        let desk = Arc::new(Desk::default());
-        let server = serve(&desk, Lines::new().max_length(1 << 20)).await;
+    async fn s8_every_request_before_a_half_close_is_answered() {
+        let service = Arc::new(TestService::default());
+        let server = serve(&service, Lines::new().max_length(1 << 20)).await;
         let mut stream = server.connect().await;
         // The last one without its newline.
         stream.write_all(b"hold\nbig 100000\nlast").await.unwrap();
         stream.shutdown().await.unwrap();
-        desk.holds(1).await;
-        desk.release.0.add_permits(1);
-        assert_eq!(rest(&mut stream).await, [&b"held\n"[..], &b"b".repeat(100_000), b"\nlast\n"].concat());
-        assert_eq!(desk.end(1).await, Reason::PeerClosed);
+        service.holds(1).await;
+        service.release.0.add_permits(1);
+        assert_eq!(read_remaining(&mut stream).await, [&b"held\n"[..], &b"b".repeat(100_000), b"\nlast\n"].concat());
+        assert_eq!(service.end(1).await, Reason::PeerClosed);
         server.stop().await;
     }
 
-    async fn close_reaches_a_peer_that_is_still_sending() {
-        let desk = Arc::new(Desk::default());
-        let server = serve(&desk, Lines::new().max_length(1 << 20)).await;
+    async fn closing_delivers_all_responses_to_a_peer_that_keeps_sending() {
+        let service = Arc::new(TestService::default());
+        let server = serve(&service, Lines::new().max_length(1 << 20)).await;
         let mut stream = server.connect().await;
         // What comes behind `close` is not handled; nor must it turn the answers before it into a
         // reset.
@@ -68,31 +68,31 @@ on_loops! {
         let (read, _) = tokio::join!(timeout(LIMIT, reads.read_to_end(&mut back)), writes.write_all(&bytes));
         read.expect("in time").expect("a proper end");
         assert_eq!(back.len(), 5 * 200_001 + 6);
-        assert_eq!(desk.end(1).await, Reason::Closed);
+        assert_eq!(service.end(1).await, Reason::Closed);
         server.stop().await;
     }
 
-    async fn s5_what_was_answered_before_a_stop_reaches_a_client_that_reads_late() {
-        let desk = Arc::new(Desk::default());
-        let server = serve(&desk, Lines::new().max_length(1 << 20)).await;
+    async fn s5_responses_written_before_a_stop_reach_a_late_reader() {
+        let service = Arc::new(TestService::default());
+        let server = serve(&service, Lines::new().max_length(1 << 20)).await;
         let mut stream = server.connect().await;
         // Answers enough to fill what the kernel keeps, and behind `hold` more requests than are
         // read ahead: bytes that nobody has read when the server closes.
         let bytes = [&b"big 50000\n".repeat(20)[..], b"hold\n", &b"not read\n".repeat(20_000)].concat();
         stream.write_all(&bytes).await.unwrap();
-        desk.holds(1).await;
+        service.holds(1).await;
         server.handle.stop();
-        desk.release.0.add_permits(1);
+        service.release.0.add_permits(1);
         let report = server.stop().await;
         assert_eq!((report.sessions_finished, report.sessions_cancelled), (1, 0), "{report}");
-        let back = rest(&mut stream).await;
+        let back = read_remaining(&mut stream).await;
         assert!(back.ends_with(b"\n") && back.len() > 20 * 50_001, "{}", back.len());
-        assert_eq!(back.iter().filter(|byte| **byte == b'\n').count(), desk.asked.load(SeqCst));
+        assert_eq!(back.iter().filter(|byte| **byte == b'\n').count(), service.asked.load(SeqCst));
     }
 
-    async fn a_storm_of_connections_leaves_nothing_behind() {
-        let desk = Arc::new(Desk::default());
-        let server = serve(&desk, Lines::new().max_length(1 << 20)).await;
+    async fn a_storm_of_connections_leaks_nothing() {
+        let service = Arc::new(TestService::default());
+        let server = serve(&service, Lines::new().max_length(1 << 20)).await;
         let mut storm = JoinSet::new();
         const CONNECTIONS: usize = 2000;
         for n in 0..CONNECTIONS {
@@ -105,11 +105,11 @@ on_loops! {
                 match n % 5 {
                     0 => {}
                     1 => reset(stream),
-                    2 => assert_eq!(ask(&mut stream, "x").await, "x"),
+                    2 => assert_eq!(call(&mut stream, "x").await, "x"),
                     3 => {
                         stream.write_all(b"x\nhalf a li").await.unwrap();
                         stream.shutdown().await.unwrap();
-                        assert_eq!(rest(&mut stream).await, b"x\nhalf a li\n");
+                        assert_eq!(read_remaining(&mut stream).await, b"x\nhalf a li\n");
                     }
                     _ => {
                         stream.write_all(b"big 100000\n").await.unwrap();
@@ -121,23 +121,23 @@ on_loops! {
         storm.join_all().await;
         // Each that was accepted ends, once. One that was reset in the queue of the kernel may
         // never have been accepted.
-        wait(|| { let ended = desk.ended.lock().unwrap().len(); ended == desk.connected.load(SeqCst) && ended >= CONNECTIONS * 3 / 5 }).await;
+        wait(|| { let ended = service.ended.lock().unwrap().len(); ended == service.connected.load(SeqCst) && ended >= CONNECTIONS * 3 / 5 }).await;
         wait(|| sockets(server.addr) == 0).await;
-        assert!(desk.peers.lock().unwrap().iter().all(Peer::is_closed));
+        assert!(service.peers.lock().unwrap().iter().all(Peer::is_closed));
         still_echoes(&server).await;
         server.stop().await;
     }
 
-    async fn peers_that_are_kept_only_say_that_they_are_closed() {
-        let desk = Arc::new(Desk::default());
-        let server = serve(&desk, Lines::new().max_length(1 << 20)).await;
+    async fn peers_kept_after_their_sessions_report_closed() {
+        let service = Arc::new(TestService::default());
+        let server = serve(&service, Lines::new().max_length(1 << 20)).await;
         let mut stream = server.connect().await;
-        assert_eq!(ask(&mut stream, "x").await, "x");
-        let peer = desk.peers.lock().unwrap()[0].clone();
+        assert_eq!(call(&mut stream, "x").await, "x");
+        let peer = service.peers.lock().unwrap()[0].clone();
         peer.send("pushed".into()).await.unwrap();
         assert_eq!(line(&mut stream).await, "pushed");
         drop(stream);
-        desk.end(1).await;
+        service.end(1).await;
         wait(|| peer.is_closed()).await;
         assert!(peer.send("late".into()).await.is_err_and(|error| error.0 == "late"));
         assert!(matches!(peer.try_send("late".into()), Err(TrySendError::Closed(text)) if text == "late"));
@@ -147,13 +147,13 @@ on_loops! {
         assert!(peer.try_send("later still".into()).is_err());
     }
 
-    async fn s7_what_threads_send_while_a_handler_runs_goes_out_meanwhile_and_in_order() {
-        let desk = Arc::new(Desk::default());
-        let server = serve(&desk, Lines::new().max_length(1 << 20)).await;
+    async fn s7_messages_from_threads_go_out_in_order_while_a_handler_runs() {
+        let service = Arc::new(TestService::default());
+        let server = serve(&service, Lines::new().max_length(1 << 20)).await;
         let mut stream = server.connect().await;
         stream.write_all(b"hold\n").await.unwrap();
-        desk.holds(1).await;
-        let peer = desk.peers.lock().unwrap()[0].clone();
+        service.holds(1).await;
+        let peer = service.peers.lock().unwrap()[0].clone();
         let senders: Vec<_> = (0..4).map(|sender| {
             let peer = peer.clone();
             thread::spawn(move || for n in 0..500 {
@@ -173,7 +173,7 @@ on_loops! {
         for n in 0..200 {
             let peer = peer.clone();
             let sender = thread::spawn(move || peer.try_send("beside".into()).unwrap());
-            desk.release.0.add_permits(1);
+            service.release.0.add_permits(1);
             let mut lines = [line(&mut stream).await, line(&mut stream).await];
             lines.sort();
             assert_eq!(lines, ["beside", "held"], "{n}");

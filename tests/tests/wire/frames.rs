@@ -12,8 +12,8 @@ use super::*;
 
 on_loops! {
     async fn s7_ten_thousand_pipelined_requests_are_answered_in_order() {
-        let desk = Arc::new(Desk::default());
-        let server = serve(&desk, Lines::new().max_length(1 << 20)).await;
+        let service = Arc::new(TestService::default());
+        let server = serve(&service, Lines::new().max_length(1 << 20)).await;
         let (mut reads, mut writes) = server.connect().await.into_split();
         let text: String = (0..10_000).map(|n| format!("{n}\n")).collect();
         let bytes = text.clone();
@@ -22,14 +22,14 @@ on_loops! {
         reads.read_exact(&mut back).await.unwrap();
         assert!(back == text.as_bytes());
         drop(writing.await.unwrap().unwrap());
-        assert_eq!(desk.end(1).await, Reason::PeerClosed);
+        assert_eq!(service.end(1).await, Reason::PeerClosed);
         assert!(server.stop().await.is_clean());
     }
 
-    async fn a_client_that_pipelines_does_not_keep_the_loop_to_itself() {
-        let desk = Arc::new(Desk::default());
-        let server = serve(&desk, Lines::new().max_length(1 << 20)).await;
-        let ticking = desk.clone();
+    async fn a_pipelining_client_does_not_monopolise_the_loop() {
+        let service = Arc::new(TestService::default());
+        let server = serve(&service, Lines::new().max_length(1 << 20)).await;
+        let ticking = service.clone();
         let ticker = tokio::spawn(async move {
             loop {
                 ticking.ticks.fetch_add(1, SeqCst);
@@ -46,18 +46,18 @@ on_loops! {
         ticker.abort();
         // Several threads: the ticker has one of its own, unless the machine has none to spare.
         if tokio::runtime::Handle::current().metrics().num_workers() == 1 {
-            assert!(desk.most.load(SeqCst) <= 256, "{} requests in one turn", desk.most.load(SeqCst));
+            assert!(service.most.load(SeqCst) <= 256, "{} requests in one turn", service.most.load(SeqCst));
         }
         drop(stream);
         server.stop().await;
     }
 
-    async fn s9_frames_are_put_together_from_single_bytes() {
-        let desk = Arc::new(Desk::default());
+    async fn s9_frames_are_assembled_from_single_bytes() {
+        let service = Arc::new(TestService::default());
         let codecs: (_, _, _, _) =
             (Lines::new(), JsonLines::new(), LengthPrefixed::<Json>::new(), LengthPrefixed::<Postcard>::new());
-        async fn drip<C: Codec<String, String>>(desk: &Arc<Desk>, mut codec: C) {
-            let server = serve(desk, codec.clone()).await;
+        async fn drip<C: Codec<String, String>>(service: &Arc<TestService>, mut codec: C) {
+            let server = serve(service, codec.clone()).await;
             let mut bytes = BytesMut::new();
             for text in ["a", "", "two words", &"x".repeat(300)] {
                 codec.encode(text.to_owned(), &mut bytes).unwrap();
@@ -74,15 +74,15 @@ on_loops! {
             assert_eq!(back, bytes[..]);
             server.stop().await;
         }
-        drip(&desk, codecs.0).await;
-        drip(&desk, codecs.1).await;
-        drip(&desk, codecs.2).await;
-        drip(&desk, codecs.3).await;
+        drip(&service, codecs.0).await;
+        drip(&service, codecs.1).await;
+        drip(&service, codecs.2).await;
+        drip(&service, codecs.3).await;
     }
 
-    async fn s9_a_frame_over_the_limit_is_skipped_to_its_last_byte_wherever_it_is_cut() {
-        let desk = Arc::new(Desk::default());
-        let server = serve(&desk, LengthPrefixed::<Json>::new().max_frame(64)).await;
+    async fn s9_an_oversized_frame_is_skipped_to_its_last_byte_however_it_is_split() {
+        let service = Arc::new(TestService::default());
+        let server = serve(&service, LengthPrefixed::<Json>::new().max_frame(64)).await;
         // Inside of what is refused there is what looks like a frame.
         let inner = [&8u32.to_be_bytes()[..], br#""inside""#].concat();
         let refused = [&(inner.len() as u32 * 20).to_be_bytes()[..], &inner.repeat(20)].concat();
@@ -104,10 +104,10 @@ on_loops! {
         server.stop().await;
     }
 
-    async fn s3_garbage_ends_or_is_answered_and_never_more_than_its_session() {
+    async fn s3_garbage_ends_at_most_its_own_session() {
         async fn throw<C: Codec<String, String>>(codec: C) {
-            let desk = Arc::new(Desk::default());
-            let server = serve(&desk, codec).await;
+            let service = Arc::new(TestService::default());
+            let server = serve(&service, codec).await;
             let mut seed = 1u64;
             let mut garbage: Vec<Vec<u8>> = (0..20).map(|_| (0..5000).map(|_| {
                 seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -131,8 +131,8 @@ on_loops! {
                 });
             }
             timeout(LIMIT, throwing.join_all()).await.expect("in time");
-            desk.end(count).await;
-            assert!(desk.ended().iter().all(|end| matches!(end, Reason::PeerClosed | Reason::Decode(_))), "{:?}", desk.ended());
+            service.end(count).await;
+            assert!(service.ended().iter().all(|end| matches!(end, Reason::PeerClosed | Reason::Decode(_))), "{:?}", service.ended());
             assert!(server.stop().await.is_clean());
         }
         throw(Lines::new()).await;
@@ -141,21 +141,21 @@ on_loops! {
         throw(LengthPrefixed::<Postcard>::new()).await;
     }
 
-    async fn an_end_inside_a_frame_is_told_as_such() {
-        let desk = Arc::new(Desk::default());
-        let server = serve(&desk, LengthPrefixed::<Json>::new()).await;
+    async fn an_eof_inside_a_frame_is_an_error() {
+        let service = Arc::new(TestService::default());
+        let server = serve(&service, LengthPrefixed::<Json>::new()).await;
         let mut stream = server.connect().await;
         stream.write_all(b"\0\0\0\x09\"half").await.unwrap();
         stream.shutdown().await.unwrap();
-        assert_eq!(rest(&mut stream).await, b"\0\0\0\x07\"what?\"");
-        let end = desk.end(1).await;
+        assert_eq!(read_remaining(&mut stream).await, b"\0\0\0\x07\"what?\"");
+        let end = service.end(1).await;
         assert!(matches!(&end, Reason::Decode(text) if text.contains("ended inside a frame")), "{end}");
         server.stop().await;
     }
 
-    async fn a_codec_may_find_several_messages_in_one_read() {
-        let desk = Arc::new(Desk::default());
-        let server = serve(&desk, Pairs::default()).await;
+    async fn a_codec_may_decode_several_messages_from_one_read() {
+        let service = Arc::new(TestService::default());
+        let server = serve(&service, Pairs::default()).await;
         let mut stream = server.connect().await;
         stream.write_all(b"abcdef").await.unwrap();
         let mut back = [0; 6];

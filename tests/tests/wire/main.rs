@@ -17,7 +17,7 @@ use std::time::Duration;
 use portcullis::Service;
 use portcullis::codec::Codec;
 use portcullis::prelude::*;
-use portcullis_tests::served::{Served, ask, line, rest};
+use portcullis_tests::served::{TestServer, call, line, read_remaining};
 use portcullis_tests::{LIMIT, on_loops, wait};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -25,13 +25,13 @@ use tokio::sync::Semaphore;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
-async fn serve<S: Service, C: Codec<S::Request, S::Response>>(service: &Arc<S>, codec: C) -> Served {
-    Served::new(Server::new(Arc::clone(service)).codec(codec).bind("127.0.0.1:0").unwrap()).await
+async fn serve<S: Service, C: Codec<S::Request, S::Response>>(service: &Arc<S>, codec: C) -> TestServer {
+    TestServer::new(Server::new(Arc::clone(service)).codec(codec).bind("127.0.0.1:0").unwrap()).await
 }
 
 /// That the server still serves, whatever happened before.
-async fn still_echoes(server: &Served) {
-    assert_eq!(ask(&mut server.connect().await, "still there?").await, "still there?");
+async fn still_echoes(server: &TestServer) {
+    assert_eq!(call(&mut server.connect().await, "still there?").await, "still there?");
 }
 
 fn reset(stream: TcpStream) {
@@ -40,7 +40,7 @@ fn reset(stream: TcpStream) {
 
 /// Does what a line says, and counts.
 #[derive(Default)]
-struct Desk {
+struct TestService {
     asked: AtomicUsize,
     connected: AtomicUsize,
     holding: AtomicUsize,
@@ -62,16 +62,16 @@ impl Default for Held {
     }
 }
 
-struct Tell<'a>(&'a AtomicUsize, bool);
+struct OpenOnDrop<'a>(&'a AtomicUsize, bool);
 
-impl Drop for Tell<'_> {
+impl Drop for OpenOnDrop<'_> {
     fn drop(&mut self) {
         self.0.fetch_add(1, SeqCst);
         assert!(!self.1, "as told, when dropped");
     }
 }
 
-impl Desk {
+impl TestService {
     fn ended(&self) -> Vec<Reason> {
         self.ended.lock().unwrap().clone()
     }
@@ -90,7 +90,7 @@ impl Desk {
 }
 
 #[service]
-impl Desk {
+impl TestService {
     #[on(connect)]
     async fn connected(&self, peer: &Peer<String>) {
         self.connected.fetch_add(1, SeqCst);
@@ -98,12 +98,12 @@ impl Desk {
     }
 
     #[request(half_close = answer)]
-    async fn ask(&self, peer: &Peer<String>, line: String) -> Result<String, String> {
+    async fn handle(&self, peer: &Peer<String>, line: String) -> Result<String, String> {
         self.asked.fetch_add(1, SeqCst);
         let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));
         match word {
             "hold" | "trap" => {
-                let _tell = Tell(&self.dropped, word == "trap");
+                let _guard = OpenOnDrop(&self.dropped, word == "trap");
                 self.holding.fetch_add(1, SeqCst);
                 self.release.0.acquire().await.unwrap().forget();
                 Ok("held".into())

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use bytes::BytesMut;
 use portcullis::JsonLines;
 use portcullis::codec::{Codec, DecodeError, EncodeError};
-use portcullis_tests::served::ask;
+use portcullis_tests::served::call;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::*;
@@ -27,7 +27,7 @@ impl Mine {
     }
 
     #[request]
-    async fn ask(&self, line: String) -> Result<String, String> {
+    async fn handle(&self, line: String) -> Result<String, String> {
         assert!(self.at != "request", "as told");
         Err(line)
     }
@@ -39,7 +39,7 @@ impl Mine {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, reason: Reason) {
+    async fn disconnected(&self, reason: Reason) {
         self.ended.lock().unwrap().push(reason);
         assert!(self.at != "disconnect", "as told");
     }
@@ -68,8 +68,8 @@ struct Fuse;
 #[service]
 impl Fuse {
     #[request]
-    async fn ask(&self, ask: Ask) -> Reply {
-        Reply { text: "asked".into(), fuse: ask.fuse }
+    async fn handle(&self, call: Ask) -> Reply {
+        Reply { text: "asked".into(), fuse: call.fuse }
     }
 
     #[on(error)]
@@ -102,24 +102,24 @@ impl Codec<String, String> for Brittle {
 }
 
 on_loops! {
-    async fn s1_a_codec_that_panics_when_it_is_cloned_costs_one_connection() {
+    async fn s1_a_panic_in_the_codecs_clone_loses_one_connection() {
         let breaks = Arc::new(AtomicBool::new(false));
         let mine = Arc::new(Mine { at: "nowhere", ..Mine::default() });
         let server = serve(&mine, Brittle { breaks: Arc::clone(&breaks), lines: Lines::new() }).await;
         let mut first = server.connect().await;
-        assert_eq!(ask(&mut first, "x").await, "x");
+        assert_eq!(call(&mut first, "x").await, "x");
         breaks.store(true, SeqCst);
         let mut second = server.connect().await;
-        assert_eq!(rest(&mut second).await, b"");
+        assert_eq!(read_remaining(&mut second).await, b"");
         breaks.store(false, SeqCst);
         // The others live on, and more may come.
-        assert_eq!(ask(&mut first, "y").await, "y");
+        assert_eq!(call(&mut first, "y").await, "y");
         let mut third = server.connect().await;
-        assert_eq!(ask(&mut third, "z").await, "z");
+        assert_eq!(call(&mut third, "z").await, "z");
         assert!(server.stop().await.is_clean());
     }
 
-    async fn s1_a_panic_anywhere_ends_its_session_and_is_told_once() {
+    async fn s1_a_panic_anywhere_ends_its_session_and_is_reported_once() {
         for at in ["connect", "request", "error", "disconnect"] {
             let mine = Arc::new(Mine { at, ..Mine::default() });
             let server = serve(&mine, Lines::new()).await;
@@ -127,7 +127,7 @@ on_loops! {
                 let mut stream = server.connect().await;
                 stream.write_all(b"x\n").await.unwrap();
                 stream.shutdown().await.unwrap();
-                let back = rest(&mut stream).await;
+                let back = read_remaining(&mut stream).await;
                 let answered: &[u8] = match at {
                     "request" => b"panicked: as told\n",
                     "disconnect" => b"x\n",
@@ -146,24 +146,24 @@ on_loops! {
         }
     }
 
-    async fn s1_a_handler_that_panics_when_it_is_dropped_does_not_keep_its_session_from_being_told() {
-        let desk = Arc::new(Desk::default());
-        let server = serve(&desk, Lines::new().max_length(1 << 20)).await;
+    async fn s1_a_handler_that_panics_on_drop_does_not_skip_on_disconnect() {
+        let service = Arc::new(TestService::default());
+        let server = serve(&service, Lines::new().max_length(1 << 20)).await;
         let mut stream = server.connect().await;
         stream.write_all(b"trap\n").await.unwrap();
-        desk.holds(1).await;
+        service.holds(1).await;
         server.handle.stop_within(Duration::ZERO);
         let report = server.stop().await;
         assert_eq!((report.sessions_cancelled, report.sessions_stuck), (1, 0), "{report}");
-        assert_eq!(desk.dropped.load(SeqCst), 1);
-        assert_eq!(desk.ended().len(), 1);
+        assert_eq!(service.dropped.load(SeqCst), 1);
+        assert_eq!(service.ended().len(), 1);
     }
 
-    async fn s1_of_a_response_whose_encoding_panics_nothing_is_sent() {
+    async fn s1_a_response_whose_encoding_panics_is_not_sent() {
         let server = serve(&Arc::new(Fuse), JsonLines::new()).await;
         let mut stream = server.connect().await;
         stream.write_all(b"{\"fuse\":false}\n{\"fuse\":true}\n{\"fuse\":false}\n").await.unwrap();
-        let back = String::from_utf8(rest(&mut stream).await).unwrap();
+        let back = String::from_utf8(read_remaining(&mut stream).await).unwrap();
         let lines: Vec<_> = back.lines().collect();
         assert_eq!(lines, [r#"{"text":"asked","fuse":false}"#, r#"{"text":"panicked: as told","fuse":false}"#]);
         server.stop().await;

@@ -3,10 +3,10 @@
 use super::*;
 
 on_loops! {
-    async fn s5_a_stop_at_any_moment_ends_in_time_and_every_session_is_told_once() {
+    async fn s5_a_stop_at_any_moment_ends_in_time_and_runs_on_disconnect_once() {
         for turns in 0..120 {
-            let desk = Arc::new(Desk::default());
-            let server = serve(&desk, Lines::new().max_length(1 << 20)).await;
+            let service = Arc::new(TestService::default());
+            let server = serve(&service, Lines::new().max_length(1 << 20)).await;
             let addr = server.addr;
             let clients: Vec<_> = (0..3).map(|n| tokio::spawn(async move {
                 let Ok(mut stream) = TcpStream::connect(addr).await else { return };
@@ -20,7 +20,7 @@ on_loops! {
             }
             let report = server.stop().await;
             assert!(report.is_clean(), "after {turns}: {report}");
-            assert_eq!(desk.ended().len(), desk.connected.load(SeqCst), "after {turns}");
+            assert_eq!(service.ended().len(), service.connected.load(SeqCst), "after {turns}");
             for client in clients {
                 timeout(LIMIT, client).await.expect("in time").unwrap();
             }
@@ -32,10 +32,10 @@ on_loops! {
         let (one, two) = (Arc::new(Worked { pool: pool.clone() }), Arc::new(Worked { pool: pool.clone() }));
         let (first, second) = (serve(&one, Lines::new()).await, serve(&two, Lines::new()).await);
         let (mut a, mut b) = (first.connect().await, second.connect().await);
-        assert_eq!(ask(&mut a, "a").await, "A");
-        assert_eq!(ask(&mut b, "b").await, "B");
+        assert_eq!(call(&mut a, "a").await, "A");
+        assert_eq!(call(&mut b, "b").await, "B");
         assert!(first.stop().await.is_clean());
-        assert_eq!(ask(&mut b, "still").await, "STILL");
+        assert_eq!(call(&mut b, "still").await, "STILL");
         assert!(second.stop().await.is_clean());
         assert_eq!(pool.run(|_| 1).await.unwrap(), 1);
     }
@@ -48,7 +48,7 @@ struct Worked {
 #[service]
 impl Worked {
     #[request]
-    async fn ask(&self, line: String) -> Result<String, portcullis::Interrupted> {
+    async fn handle(&self, line: String) -> Result<String, portcullis::Interrupted> {
         self.upper(line).await
     }
 
@@ -71,7 +71,7 @@ struct Hung {
 impl Hung {
     async fn hook(&self, name: &str) {
         if self.at == name {
-            let _tell = Tell(&self.dropped, false);
+            let _guard = OpenOnDrop(&self.dropped, false);
             self.inside.fetch_add(1, SeqCst);
             std::future::pending().await
         }
@@ -100,14 +100,14 @@ impl Hung {
     }
 
     #[on(disconnect)]
-    async fn gone(&self) {
+    async fn disconnected(&self) {
         self.ended.fetch_add(1, SeqCst);
         self.hook("disconnect").await;
     }
 }
 
 on_loops! {
-    async fn s8_a_hook_that_is_pending_is_dropped_when_its_peer_is_gone_and_at_the_end_of_the_grace() {
+    async fn s8_a_pending_hook_is_dropped_by_a_disconnect_and_after_the_grace() {
         for at in ["connect", "session", "error", "disconnect"] {
             for go in ["reset", "half-close", "stop"] {
                 let hung = Arc::new(Hung { at, ..Hung::default() });
