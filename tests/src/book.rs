@@ -1,5 +1,5 @@
-//! The guide's pages, whose Rust code is compiled and run as doc tests. `tests/book.rs` sees that
-//! none is missing here.
+//! The pages of the guide, whose Rust code is compiled and run as doc tests. `tests/book.rs` checks
+//! that no page is missing here.
 
 macro_rules! pages {
     ($($name:ident: $file:literal;)*) => {

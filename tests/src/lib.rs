@@ -1,5 +1,5 @@
-//! Helpers of the behaviour tests: loops of several makes, waits with a limit, and gates between
-//! threads.
+//! Helpers of the behaviour tests: event loops of several kinds, waits with a limit, and gates
+//! between threads.
 
 #![forbid(unsafe_code)]
 
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use portcullis::{Offload, Pool};
 
-/// The limit of every wait in the tests: long enough for a loaded machine, short enough to see a
+/// The limit of every wait in the tests: long enough for a loaded machine, short enough to notice a
 /// hang.
 pub const LIMIT: Duration = Duration::from_secs(20);
 
@@ -42,7 +42,7 @@ where
     })
 }
 
-/// Runs `test` on a loop that is not tokio.
+/// Runs `test` on an event loop that is not tokio's.
 pub fn on_futures_executor<F>(test: F) -> F::Output
 where
     F: Future + Send + 'static,
@@ -60,7 +60,8 @@ where
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// One test, on both tokio flavours and (`anywhere`) on a loop that is not tokio.
+/// Defines each test on both tokio flavours and, with `anywhere`, on an event loop that is not
+/// tokio's.
 #[macro_export]
 macro_rules! on_loops {
     ($( $(#[$meta:meta])* anywhere async fn $name:ident() $body:block )*) => {$(
@@ -84,7 +85,7 @@ macro_rules! on_loops {
     )*};
 }
 
-/// A gate between threads: closed until opened, for good.
+/// A gate between threads. It is closed until it is opened, and then stays open.
 #[derive(Debug, Default)]
 pub struct Gate {
     open: Mutex<bool>,
@@ -92,13 +93,13 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Opens it for all who wait and all who come.
+    /// Opens the gate for all current and future waiters.
     pub fn open(&self) {
         *self.open.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.moved.notify_all();
     }
 
-    /// Blocks this thread until it is open; `false` after [`LIMIT`].
+    /// Blocks this thread until the gate is open. Returns `false` after [`LIMIT`].
     pub fn pass(&self) -> bool {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let (open, _) =
@@ -106,13 +107,13 @@ impl Gate {
         *open
     }
 
-    /// Whether it is open now.
+    /// Whether the gate is open.
     pub fn is_open(&self) -> bool {
         *self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Blocks this thread until `done`, yielding in between.
+/// Blocks this thread until `done` returns `true`, and yields in between.
 ///
 /// # Panics
 /// After [`LIMIT`].
@@ -130,7 +131,7 @@ pub fn poll_once<F: Future + Unpin>(future: &mut F) -> std::task::Poll<F::Output
     std::pin::Pin::new(future).poll(&mut cx)
 }
 
-/// Occupies one thread of `pool` until the gate opens, whatever it is told.
+/// Occupies one thread of `pool` until the gate opens. The job ignores cancellation.
 ///
 /// # Panics
 /// If no thread is free within [`LIMIT`].
@@ -155,21 +156,22 @@ impl Drop for OpenOnDrop {
     }
 }
 
-/// As [`eventually`], on a tokio loop, and without keeping it busy: for what takes its time.
+/// The same as [`eventually`] on a tokio loop. Sleeps between two checks, so that a long wait does
+/// not keep the loop busy.
 ///
 /// # Panics
 /// After [`LIMIT`].
 pub async fn eventually_async(done: impl Fn() -> bool) {
     let turns = async {
         while !done() {
-            // The pause between two looks.
+            // The interval of the polling.
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
     tokio::time::timeout(LIMIT, turns).await.expect("in time");
 }
 
-/// Waits on a tokio loop until `done`.
+/// Waits on a tokio loop until `done` returns `true`.
 ///
 /// # Panics
 /// After [`LIMIT`].

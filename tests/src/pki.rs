@@ -1,4 +1,5 @@
-//! A certificate authority for the tests, and what it has signed; made once a process.
+//! A certificate authority for the tests, and the certificates that it has signed. They are
+//! generated once per process.
 
 use std::sync::{Arc, OnceLock};
 
@@ -20,7 +21,7 @@ pub struct Identity {
     pub key: String,
 }
 
-/// An authority, and three that it vouches for.
+/// A certificate authority, and three identities that it has signed.
 #[derive(Debug)]
 pub struct Pki {
     /// The authority's certificate, as PEM.
@@ -42,7 +43,7 @@ impl Pki {
             CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a root");
         let sign = |name: &str, purpose| {
             let mut params = CertificateParams::new([name.to_owned()]).expect("params");
-            // Of the authority's name, it would look as if it had signed itself.
+            // With the authority's name, it would look self-signed.
             params.distinguished_name.push(DnType::CommonName, name);
             params.extended_key_usages = vec![purpose];
             let key = KeyPair::generate().expect("a key");
@@ -58,25 +59,25 @@ impl Pki {
     }
 }
 
-/// The tests' own authority.
+/// The authority that servers and clients of the tests trust.
 pub fn pki() -> &'static Pki {
     static PKI: OnceLock<Pki> = OnceLock::new();
     PKI.get_or_init(Pki::new)
 }
 
-/// Another, that nobody knows.
+/// Another authority, which neither servers nor clients trust.
 pub fn strangers() -> &'static Pki {
     static PKI: OnceLock<Pki> = OnceLock::new();
     PKI.get_or_init(Pki::new)
 }
 
-/// A server's side, to be finished.
+/// The server side of TLS, with the certificate for `localhost`.
 pub fn server_tls() -> TlsBuilder {
     let Identity { chain, key } = &pki().server;
     Tls::pem(chain, key)
 }
 
-/// A client's side: trusts the authority, shows `identity` if it is asked, and offers `alpn`.
+/// The client side of TLS: trusts the authority, presents `identity` on request, and offers `alpn`.
 ///
 /// # Panics
 /// If the identity is none.

@@ -1,5 +1,5 @@
-//! Servers in a task, and those who talk to them: typed clients, and raw streams whose every wait
-//! has a limit.
+//! Servers that run in a task, and clients for them: typed clients, and raw streams with a limit on
+//! every wait.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,15 +13,15 @@ use tokio::time::timeout;
 
 use crate::LIMIT;
 
-/// A client that talks in lines.
+/// A client for lines of text.
 pub type LinesClient = Client<String, String, Lines>;
-/// The task that serves.
+/// The task that runs the server.
 pub type ServeTask = JoinHandle<io::Result<StopReport>>;
 
-/// Serves in a task of its own, from now on.
+/// Runs the server in a task and waits until it is ready.
 ///
 /// # Panics
-/// If it does not come to that.
+/// If the server does not become ready.
 pub async fn start<S: Service, C: Codec<S::Request, S::Response>>(
     server: Server<S, C, Bound>,
 ) -> (ServerHandle, ServeTask) {
@@ -31,44 +31,44 @@ pub async fn start<S: Service, C: Codec<S::Request, S::Response>>(
     (handle, serving)
 }
 
-/// What comes of a server that was told to stop.
+/// Waits until a stopping server has ended, and returns its report.
 ///
 /// # Panics
-/// If that takes too long, or it failed.
+/// If that takes longer than [`LIMIT`], or the server failed.
 pub async fn stopped(serving: ServeTask) -> StopReport {
     timeout(LIMIT, serving).await.expect("in time").expect("no panic").expect("a report")
 }
 
-/// A server that has a port.
+/// A running server and its address.
 #[derive(Debug)]
 pub struct TestServer {
-    /// Where.
+    /// The address of the first listener.
     pub addr: SocketAddr,
-    /// To stop it by.
+    /// Stops the server.
     pub handle: ServerHandle,
-    /// Its end.
+    /// The task that runs the server.
     pub serving: ServeTask,
 }
 
 impl TestServer {
-    /// As [`start`].
+    /// Starts the server; see [`start`].
     pub async fn new<S: Service, C: Codec<S::Request, S::Response>>(server: Server<S, C, Bound>) -> Self {
         let addr = server.local_addr();
         let (handle, serving) = start(server).await;
         Self { addr, handle, serving }
     }
 
-    /// A raw connection.
+    /// Opens a raw connection.
     ///
     /// # Panics
-    /// If nobody listens.
+    /// If nothing listens at the address.
     pub async fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.addr).await.expect("it listens");
         stream.set_nodelay(true).expect("a connection");
         stream
     }
 
-    /// Stops it.
+    /// Stops the server and returns its report.
     ///
     /// # Panics
     /// As [`stopped`].
@@ -78,18 +78,18 @@ impl TestServer {
     }
 }
 
-/// A client of who listens at `addr`.
+/// Connects a client for lines of text to `addr`.
 ///
 /// # Panics
-/// If nobody does.
+/// If nothing listens at the address.
 pub async fn client(addr: SocketAddr) -> LinesClient {
     Client::connect(addr, Lines::new()).await.expect("it listens").timeout(LIMIT)
 }
 
-/// The next line.
+/// Reads the next line.
 ///
 /// # Panics
-/// If none comes.
+/// If the stream ends first, or within [`LIMIT`] no line arrives.
 pub async fn line(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut line = Vec::new();
     let reading = async {
@@ -104,20 +104,20 @@ pub async fn line(stream: &mut (impl AsyncRead + Unpin)) -> String {
     timeout(LIMIT, reading).await.expect("in time")
 }
 
-/// Says a line, and gives the next one back.
+/// Sends a line, and returns the next line that arrives.
 ///
 /// # Panics
-/// If the connection is gone, or none comes.
+/// If the connection is closed, or no line arrives.
 pub async fn call(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), text: &str) -> String {
     stream.write_all(format!("{text}\n").as_bytes()).await.expect("it is taken");
     stream.flush().await.expect("it is taken");
     line(stream).await
 }
 
-/// All that comes up to a proper end.
+/// Reads everything up to a regular end of the stream.
 ///
 /// # Panics
-/// If there is none: a reset, or TLS without its farewell.
+/// If the stream ends otherwise: by a reset, or without `close_notify` in TLS.
 pub async fn read_remaining(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
     let mut rest = Vec::new();
     timeout(LIMIT, stream.read_to_end(&mut rest)).await.expect("in time").expect("a proper end");

@@ -1,4 +1,4 @@
-//! Servers on each kind of stream, and clients of them that the tests have in hand byte by byte.
+//! Servers on each kind of stream, and raw clients for them.
 
 use std::io;
 use std::net::SocketAddr;
@@ -34,23 +34,23 @@ pub enum Kind {
     Passing,
 }
 
-/// How to come to a server.
+/// How to connect to a server.
 #[derive(Debug)]
 pub enum ServerAddr {
-    /// At a TCP address.
+    /// A TCP address.
     Tcp(SocketAddr),
-    /// At a TCP address, in TLS.
+    /// A TCP address, with TLS.
     Tls(SocketAddr),
-    /// At a path.
+    /// A path.
     Unix(PathBuf, TempDir),
-    /// At a path, in TLS.
+    /// A path, with TLS.
     UnixTls(PathBuf, TempDir),
 }
 
-/// Binds `server` to a place of this kind.
+/// Binds `server` to a stream of this kind.
 ///
 /// # Panics
-/// If it can't be.
+/// If binding fails.
 pub fn bind<S, C>(kind: Kind, server: Server<S, C, Unbound>) -> (Server<S, C, Bound>, ServerAddr)
 where
     S: Service,
@@ -91,20 +91,20 @@ impl ServerAddr {
     /// Connects.
     ///
     /// # Panics
-    /// If it can't.
+    /// If connecting fails.
     pub async fn connect(&self) -> Conn {
         self.try_connect().await.expect("it listens")
     }
 
-    /// Connects; over TCP with a receive buffer of about this many bytes, where the kernel has room
-    /// for no more than that.
+    /// Connects. A TCP socket gets a receive buffer of about `bytes` bytes.
     ///
     /// # Panics
-    /// If it can't.
+    /// If connecting fails.
     pub async fn connect_receiving(&self, bytes: u32) -> Conn {
         let (Self::Tcp(addr) | Self::Tls(addr)) = self else { return self.connect().await };
         let socket = TcpSocket::new_v4().expect("a socket");
-        // Later the kernel would drop what it has no room for, and have it sent again much later.
+        // Set before connecting: otherwise the kernel drops segments for which the smaller buffer
+        // has no room, and their retransmission takes long.
         socket.set_recv_buffer_size(bytes).expect("a socket");
         let stream = socket.connect(*addr).await.expect("it listens");
         match self {
@@ -115,10 +115,10 @@ impl ServerAddr {
         }
     }
 
-    /// Connects, if it can.
+    /// Connects, and returns an error if that fails.
     ///
     /// # Errors
-    /// Nobody listens, or the handshake fails.
+    /// Nothing listens at the address, or the handshake fails.
     ///
     /// # Panics
     /// If a handshake takes too long.
@@ -140,7 +140,7 @@ impl ServerAddr {
 /// Connects over TCP.
 ///
 /// # Panics
-/// If it can't.
+/// If connecting fails.
 pub async fn tcp(addr: SocketAddr) -> TcpStream {
     try_tcp(addr).await.expect("it listens")
 }
@@ -157,7 +157,7 @@ async fn try_tcp(addr: SocketAddr) -> io::Result<TcpStream> {
 /// The handshake fails.
 ///
 /// # Panics
-/// If nobody listens.
+/// If nothing listens at the address.
 pub async fn tls(addr: SocketAddr, config: Arc<ClientConfig>) -> io::Result<Conn> {
     Ok(Conn::Tls(Box::new(shake(tcp(addr).await, config).await?)))
 }
@@ -184,11 +184,11 @@ pub enum Conn {
 }
 
 impl Conn {
-    /// Ends the connection in the rudest way that it has: over TCP a reset, without a word of TLS'.
-    /// A Unix socket resets if something was left unread.
+    /// Closes the connection abruptly: TCP sends a reset, and TLS no `close_notify`. A Unix socket
+    /// resets if it holds unread data.
     ///
     /// # Panics
-    /// If the connection is gone.
+    /// If the connection is closed.
     pub fn reset(self) {
         match &self {
             Self::Tcp(stream) => stream.set_zero_linger().expect("a connection"),
@@ -200,7 +200,7 @@ impl Conn {
     /// Waits until there is something to read.
     ///
     /// # Panics
-    /// If there never is.
+    /// If nothing arrives within [`LIMIT`].
     pub async fn readable(&self) {
         let readable = async {
             match self {
@@ -213,35 +213,35 @@ impl Conn {
         timeout(LIMIT, readable).await.expect("in time").expect("a connection");
     }
 
-    /// Writes all of it.
+    /// Writes and flushes all of `bytes`.
     ///
     /// # Panics
-    /// If the connection is gone.
+    /// If the connection is closed.
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.write_all(bytes.as_ref()).await.expect("it is taken");
         self.flush().await.expect("it is taken");
     }
 
-    /// The next line.
+    /// Reads the next line.
     ///
     /// # Panics
-    /// If none comes.
+    /// If no line arrives.
     pub async fn line(&mut self) -> String {
         served::line(self).await
     }
 
-    /// Says a line, and gives the next one back.
+    /// Sends a line, and returns the next line that arrives.
     ///
     /// # Panics
-    /// As [`say`](Self::say) and [`line`](Self::line).
+    /// As [`send`](Self::send) and [`line`](Self::line).
     pub async fn call(&mut self, text: &str) -> String {
         served::call(self, text).await
     }
 
-    /// All that comes up to a proper end.
+    /// Reads everything up to a regular end of the stream.
     ///
     /// # Panics
-    /// If there is none: a reset, or TLS without its farewell.
+    /// If the stream ends otherwise: by a reset, or without `close_notify` in TLS.
     pub async fn read_remaining(&mut self) -> Vec<u8> {
         served::read_remaining(self).await
     }
@@ -279,13 +279,13 @@ impl AsyncWrite for Conn {
     }
 }
 
-/// A folder of one's own, gone when it is dropped.
+/// A new directory, which is removed when this is dropped.
 #[derive(Debug)]
 pub struct TempDir(PathBuf);
 
 impl TempDir {
     /// # Panics
-    /// If it can't be made.
+    /// If the directory cannot be created.
     #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);

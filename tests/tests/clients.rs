@@ -1,5 +1,5 @@
-//! Clients over every kind of stream, on a loop and on a thread: what they are told, and how long
-//! they wait.
+//! Clients over every kind of stream, async and blocking: what they return, how long they wait, and
+//! how they reconnect.
 
 #![forbid(unsafe_code)]
 #![cfg(unix)]
@@ -90,7 +90,7 @@ fn exercise_blocking(client: LinesBlockingClient) {
     assert_eq!(packets, (0..500).map(|n| n.to_string()).collect::<Vec<_>>());
 }
 
-/// A server that takes one client, answers its first line with `answer`, in writes of so many
+/// A server that accepts one client, answers its first line with `answer` in writes of `size`
 /// bytes, and closes.
 fn server_that_answers(answer: &'static [u8], size: usize) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -111,7 +111,7 @@ fn server_that_answers(answer: &'static [u8], size: usize) -> SocketAddr {
 
 type DrippedClient = BlockingClient<String, String, CountingLines>;
 
-/// Lines, and a word each time that it is looked whether there is one.
+/// [`Lines`], with a message to the channel at each call of `decode`.
 #[derive(Clone)]
 struct CountingLines(Lines, mpsc::Sender<()>);
 
@@ -126,8 +126,7 @@ impl Codec<String, String> for CountingLines {
     }
 }
 
-/// A server that sends its client a byte each time that the one before was looked at, and never a
-/// whole line.
+/// A server that sends its client one byte after each call of `decode`, and never a whole line.
 fn server_that_drips() -> (SocketAddr, CountingLines) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
@@ -208,7 +207,7 @@ on_loops! {
         let tcp = Tcp::new(addr).tls(tls.clone());
         let connected = blocking(move || LinesBlockingClient::connect_timeout(tcp, Lines::new(), SHORT)).await;
         assert_eq!(connected.unwrap_err().kind(), io::ErrorKind::TimedOut);
-        // Over a Unix socket, too.
+        // The same over a Unix socket.
         let dir = TempDir::new();
         let _silent = std::os::unix::net::UnixListener::bind(dir.join("socket")).unwrap();
         let unix = Unix::new(dir.join("socket")).tls(tls);
@@ -237,14 +236,14 @@ on_loops! {
         let mut client = Client::<String, String, _>::connect(addr, Lines::new()).await.unwrap().timeout(SHORT);
         assert!(timed_out(client.call("never".into()).await));
         assert!(blocking(move || timed_out(LinesBlockingClient::connect(addr, Lines::new()).unwrap().timeout(SHORT).call("never".into()))).await);
-        // However little comes at a time.
+        // Bytes that trickle in do not extend the timeout.
         let (addr, codec) = server_that_drips();
         assert!(blocking(move || timed_out(DrippedClient::connect(addr, codec).unwrap().timeout(SHORT).call("x".into()))).await);
         let (addr, codec) = server_that_drips();
         let mut dripped = Client::<String, String, _>::connect(addr, codec).await.unwrap().timeout(SHORT);
         assert!(timed_out(dripped.call("x".into()).await));
         drop((client, dripped));
-        // Its handlers never end.
+        // Its handlers never return.
         server.stop_within(Duration::ZERO).await.unwrap();
     }
 
@@ -255,7 +254,7 @@ on_loops! {
             let addr = server_that_answers(ANSWER, size);
             let mut client = Client::<u8, Value, _>::connect(addr, JsonLines::new()).await.unwrap().timeout(LIMIT);
             assert_eq!(client.call(1).await.unwrap()["text"], "äöü");
-            // The next one is none, and the one behind it is the end.
+            // The second document is not a message of the type; after it the stream ends.
             assert!(matches!(StreamExt::next(&mut client).await, Some(Err(ClientError::Decode(_)))));
             assert!(StreamExt::next(&mut client).await.is_none());
         }
@@ -294,7 +293,8 @@ on_loops! {
         assert_eq!(timeout(LIMIT, client.call("three".into())).await.unwrap().unwrap(), "three");
         drop(client);
         server.stop().await.unwrap();
-        // Taken, and never answered: lost, and not asked again (that server takes one client).
+        // The server reads the request and closes: the client reports it as lost and does not
+        // resend it. (The server accepts only one client.)
         let addr = server_that_answers(b"", 1);
         let mut client = ReconnectingClient::new(move || Client::<String, String, _>::connect(addr, Lines::new()));
         assert!(matches!(timeout(LIMIT, client.call("x".into())).await.unwrap(), Err(ClientError::ConnectionLost(_))));
@@ -309,7 +309,7 @@ on_loops! {
         let (answer, client) = blocking(move || (client.call("one".into()), client)).await;
         assert_eq!(answer.unwrap(), "one");
         server.stop().await.unwrap();
-        // Told once, by who waits for a packet; and then there is nobody.
+        // `next` reports the lost connection once; after that, connecting fails.
         let mut client = client;
         let (lost, refused, mut client) = blocking(move || (client.next(), client.call("two".into()), client)).await;
         assert!(matches!(lost, Err(ClientError::ConnectionLost(_))));
@@ -317,17 +317,17 @@ on_loops! {
         for (n, text) in ["three", "four"].into_iter().enumerate() {
             let server = Server::new(Arc::new(TestService)).codec(Lines::new()).bind(addr).unwrap().spawn().await.unwrap();
             let (answer, back) = blocking(move || (client.call(text.into()), client)).await;
-            // The second time the connection was closed while nothing was asked: it is replaced
-            // without a word.
+            // The second time the connection was closed while no request was pending: it is
+            // replaced silently.
             assert_eq!(answer.unwrap(), text, "{n}");
             client = back;
             server.stop().await.unwrap();
         }
-        // Taken, and never answered.
+        // The server reads the request and closes.
         let addr = server_that_answers(b"", 1);
         let mut client = reconnecting(move || Ok(LinesBlockingClient::connect(addr, Lines::new())?));
         assert!(blocking(move || matches!(client.call("x".into()), Err(ClientError::ConnectionLost(_)))).await);
-        // Asked, answered once of twice, and not sent again.
+        // Two requests and one response: the second request is lost and is not sent again.
         let addr = server_that_answers(b"1\n", 2);
         let mut client = reconnecting(move || Ok(LinesBlockingClient::connect(addr, Lines::new())?.timeout(LIMIT)));
         let outcome = blocking(move || {
@@ -361,8 +361,8 @@ on_loops! {
                 client
             }).await;
             server.stop().await.unwrap();
-            // It was seen to be gone before anything was sent: so nothing is lost, and there is
-            // nobody to connect to.
+            // The client detects the closed connection before it sends. Nothing is lost, and
+            // connecting fails.
             let error = blocking(move || client.call("x".into())).await.unwrap_err();
             assert!(matches!(error, ClientError::Io(_)), "{kind:?}: {error:?}");
         }
@@ -375,7 +375,7 @@ on_loops! {
         let (lost, connected, waited, still) = blocking(move || {
             let lost = client.call("never".into());
             let connected = client.is_connected();
-            // A wait may be gone on with.
+            // A timeout of `next` keeps the connection.
             (lost, connected, timed_out(client.next()), client.is_connected())
         }).await;
         assert!(matches!(&lost, Err(ClientError::ConnectionLost(error)) if error.kind() == io::ErrorKind::TimedOut), "{lost:?}");

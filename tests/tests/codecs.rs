@@ -1,5 +1,5 @@
-//! What every codec promises, on whatever messages and bytes come up: round trips, frames in
-//! pieces, cut, over the limit, and garbage.
+//! Properties of every codec, checked with generated messages and bytes: round trips, frames in
+//! pieces, truncated streams, frames over the limit, and garbage.
 
 #![forbid(unsafe_code)]
 
@@ -30,16 +30,16 @@ enum Secret {}
 
 impl HmacKey for Secret {
     fn key() -> &'static [u8] {
-        b"known to the tests and nobody else"
+        b"a secret of the tests"
     }
 }
 
-/// Messages of any size that can't be made smaller.
+/// Messages of any size that do not compress.
 trait OfLength: PartialEq + Sized {
     fn of_length(length: usize) -> Self;
 
-    /// Whether this may be read where `whole` was cut: the last line of a stream need not have its
-    /// ending.
+    /// Whether this may be read if the stream ended inside `whole`: the last line of a stream needs
+    /// no line ending.
     fn may_be_cut_from(&self, whole: &Self) -> bool {
         self == whole
     }
@@ -99,7 +99,7 @@ fn lines() -> impl Strategy<Value = String> {
 }
 
 fn frames() -> impl Strategy<Value = Vec<u8>> {
-    // Full of what looks like the separator.
+    // Full of bytes that look like the delimiter.
     vec(prop_oneof![Just(b'\r'), Just(b'\n'), any::<u8>()], 0..30).prop_filter(
         "a separator in a message is refused",
         |frame| {
@@ -110,11 +110,11 @@ fn frames() -> impl Strategy<Value = Vec<u8>> {
     )
 }
 
-/// An outcome: a message, or an error that says whether the stream resumes.
+/// A message, or an error and whether it is recoverable.
 type Outcome<M> = Result<M, bool>;
 
-/// What a codec makes of bytes that come in pieces of `step`. Checks that it gets on and does not
-/// hoard.
+/// Decodes bytes that arrive in pieces of `step`. Checks that the codec makes progress and does not
+/// accumulate data.
 fn read<M, C: Codec<M, M>>(mut codec: C, bytes: &[u8], step: usize, limit: usize) -> Vec<Outcome<M>> {
     let (mut input, mut out) = (BytesMut::new(), Vec::new());
     for piece in bytes.chunks(step) {
@@ -139,7 +139,7 @@ fn read<M, C: Codec<M, M>>(mut codec: C, bytes: &[u8], step: usize, limit: usize
             return out;
         }
     }
-    assert!(input.is_empty(), "{} bytes are left and not told of", input.len());
+    assert!(input.is_empty(), "{} bytes are left without an error", input.len());
     out
 }
 
@@ -164,8 +164,7 @@ where
     }
 }
 
-/// A stream that ends anywhere gives the messages that are there, and then says that there was
-/// more.
+/// A truncated stream yields its complete messages, and then an error for the incomplete one.
 fn cut<M, C>(codec: C, messages: &[M], at: usize, step: usize)
 where
     M: OfLength + Clone + Debug + PartialEq,
@@ -180,7 +179,7 @@ where
             Some(Err(_)) => {}
             Some(Ok(last)) if last.may_be_cut_from(&messages[whole]) => {}
             Some(Ok(last)) => panic!("{last:?} passes for {:?}", messages[whole]),
-            None => panic!("nobody is told that there was more"),
+            None => panic!("the incomplete message is not reported"),
         }
     }
     for (index, outcome) in out.iter().enumerate() {
@@ -188,7 +187,8 @@ where
     }
 }
 
-/// Whatever comes: no panic, no hoard, an end; and pieces make no difference to what is understood.
+/// Garbage causes no panic, no accumulation and no endless loop, and the messages do not depend on
+/// how the bytes are split.
 fn garbage<M, C>(codec: C, bytes: &[u8], step: usize, limit: usize)
 where
     M: Debug + PartialEq,

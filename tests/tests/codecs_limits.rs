@@ -1,5 +1,5 @@
-//! What a frame may cost whoever reads it: stack, memory and time, whatever its bytes say; and what
-//! must be read all the same.
+//! What a frame may cost its reader in stack, memory and time, whatever its bytes announce; and
+//! frames that must be read nevertheless.
 
 #![forbid(unsafe_code)]
 
@@ -31,7 +31,7 @@ fn read<F: Format, T: DeserializeOwned>(frame: &[u8]) -> Result<T, String> {
     })
 }
 
-/// Each test for each format.
+/// Defines each test for each format.
 macro_rules! formats {
     ($($test:ident;)*) => {$(
         mod $test {
@@ -71,7 +71,7 @@ formats! {
 
 // ---- stack
 
-/// A node of 8 KiB that travels as a number.
+/// A node of 8 KiB that is encoded as one number.
 #[derive(Serialize, Deserialize)]
 struct Node {
     #[serde(with = "large")]
@@ -113,8 +113,8 @@ fn a_recursive_message_with_large_nodes_is_an_error_not_a_stack_overflow<F: Form
         assert_eq!(read::<F, Option<Box<Node>>>(&frame).map(Node::unchain), Ok(length));
         Node::unchain(few);
     }
-    // Within the limit of levels. How many there may be is a matter of the compiler: that the test
-    // ends is what counts.
+    // These are within the limit of nesting levels. How many fit into the stack depends on the
+    // compiler; the test checks that the stack does not overflow.
     for length in [16, 32, 63] {
         let many = Node::chain(length);
         let frame = written::<F>(&many).expect("a node is written from where it is");
@@ -126,8 +126,8 @@ fn a_recursive_message_with_large_nodes_is_an_error_not_a_stack_overflow<F: Form
     }
 }
 
-/// In some formats an `Option` that is there takes no bytes, and neither does a newtype: any value
-/// is one of these within another, without end.
+/// In some formats `Some` and newtypes take no bytes, so any value is a valid encoding of endlessly
+/// nested ones.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Maybe(Option<Box<Maybe>>);
 
@@ -140,7 +140,7 @@ fn a_message_that_nests_without_bytes_is_an_error_not_a_stack_overflow<F: Format
         error.contains("nests deeper than") || error.contains("too much stack") || nothing == "\0",
         "{error}"
     );
-    // Postcard tells each.
+    // Postcard encodes each `Some` in a byte.
     let somes = [1; 10_000];
     let error = read::<F, Maybe>(&somes).expect_err("without end");
     assert!(
@@ -149,7 +149,7 @@ fn a_message_that_nests_without_bytes_is_an_error_not_a_stack_overflow<F: Format
     );
 }
 
-/// Its drop does not recurse.
+/// Drops without recursion.
 #[derive(Serialize, Default)]
 struct Long {
     next: Option<Box<Long>>,
@@ -169,7 +169,7 @@ fn writing_a_message_that_is_too_deep_is_an_error_not_a_stack_overflow<F: Format
     assert!(written::<F>(&of(50)).is_ok());
     let error = written::<F>(&of(100_000)).expect_err("far too deep");
     assert!(error.contains("too much stack") || error.contains("depth limit"), "{error}");
-    // Nothing is left of it when it is written by a codec: the next message is whole.
+    // A codec removes the partial output, so the next message is whole.
     let (mut codec, mut output) = (LengthPrefixed::<F>::new(), BytesMut::new());
     let refused = Codec::<u64, Long>::encode(&mut codec, of(100_000), &mut output);
     assert!(refused.is_err());
@@ -193,7 +193,7 @@ fn list<F: Format>(item: &impl Serialize, count: usize) -> Vec<u8> {
     written::<F>(&List(item, count)).expect("within the frame").to_vec()
 }
 
-/// Travels as a byte or two, and takes 1 KiB.
+/// Encoded in a byte or two, and takes 1 KiB in memory.
 struct Inflated([u64; 128]);
 
 impl<'de> Deserialize<'de> for Inflated {
@@ -212,7 +212,7 @@ fn lists_far_larger_than_their_frame_are_rejected_early<F: Format>() {
     const LARGE: &str = "the lists of the message are larger than its frame allows";
     let frame = list::<F>(&1, 100_000);
     assert_eq!(read::<F, Vec<u64>>(&frame).map(|list| list.len()), Ok(100_000));
-    // A hundred megabytes of them would fit into this one.
+    // A hundred megabytes of them fit into this frame.
     assert_eq!(read::<F, Vec<Inflated>>(&frame).map(mem::drop), Err(LARGE.to_owned()));
     let few = list::<F>(&1, 1000);
     assert_eq!(read::<F, Vec<Inflated>>(&few).map(|list| list.len()), Ok(1000));
@@ -226,17 +226,15 @@ fn long_lists_of_small_things_are_read<F: Format>() {
 
 #[test]
 fn a_list_with_a_huge_count_of_empty_items_is_rejected() {
-    // 2^63 units, which take no bytes at all.
+    // A list of 2^63 units, which take no bytes.
     let frame = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1];
-    assert!(
-        read::<Postcard, Vec<()>>(&frame).expect_err("for ever").contains("larger than its frame allows")
-    );
+    assert!(read::<Postcard, Vec<()>>(&frame).expect_err("endless").contains("larger than its frame allows"));
     assert_eq!(read::<Postcard, Vec<()>>(&[100]).map(|list| list.len()), Ok(100));
 }
 
 // ---- texts and bytes
 
-/// Reads a text as whoever borrows it does.
+/// A string that is read with `deserialize_str`, as by a type that borrows it.
 #[derive(Debug, PartialEq)]
 struct Borrowing(String);
 
@@ -319,8 +317,8 @@ fn strings_and_bytes_of_every_length_are_read_by_every_visitor<F: Format>() {
     }
 }
 
-/// The CBOR of a text (0x60) or byte string (0x40) in chunks of `step`, each behind its length in
-/// four bytes.
+/// The CBOR of a text (0x60) or byte string (0x40) in chunks of `step` bytes, each after its length
+/// in four bytes.
 fn chunked(major: u8, bytes: &[u8], step: usize) -> Vec<u8> {
     let mut frame = vec![major | 31];
     for chunk in bytes.chunks(step) {
@@ -342,7 +340,7 @@ fn chunked_cbor_is_read_in_every_position() {
         let bytes = chunked(0x40, long.as_bytes(), step);
         assert_eq!(read::<Cbor, Blob>(&bytes), Ok(Blob(long.clone().into_bytes())));
         assert_eq!(read::<Cbor, Vec<u8>>(&bytes), Ok(long.clone().into_bytes()));
-        // The name of a variant and those of fields, in a list and a map without a length.
+        // The names of a variant and of fields, in a list and a map of indefinite length.
         let both = [
             &[0x9f, 0xa1][..],
             &chunked(0x60, b"Both", step),
@@ -357,22 +355,22 @@ fn chunked_cbor_is_read_in_every_position() {
         let expected = vec![Kept::Both { text: long.clone(), blob: Blob(long.clone().into_bytes()) }];
         assert_eq!(read::<Cbor, Vec<Kept>>(&both), Ok(expected));
     }
-    // A character may not be cut by the end of the text, and a chunk must be one of its kind.
+    // A text must not end inside a character, and a chunk must have the type of its string.
     assert!(read::<Cbor, String>(&chunked(0x60, &"ä".as_bytes()[..1], 1)).is_err());
     assert!(read::<Cbor, String>(&[0x7f, 0x41, b'x', 0xff]).is_err());
 }
 
 #[test]
 fn cbor_with_too_many_or_too_few_items_is_rejected() {
-    // Three in a list where two are asked for, with a length and without.
+    // Three items in a list where two are expected, with a definite and an indefinite length.
     assert!(read::<Cbor, Vec<(u8, u8)>>(&[0x82, 0x83, 1, 2, 3, 0x82, 1, 2]).is_err());
     assert!(read::<Cbor, Vec<(u8, u8)>>(&[0x82, 0x9f, 1, 2, 3, 0xff, 0x82, 1, 2]).is_err());
     assert_eq!(read::<Cbor, Vec<(u8, u8)>>(&[0x82, 0x9f, 1, 2, 0xff, 0x82, 3, 4]), Ok(vec![(1, 2), (3, 4)]));
-    // A variant with a value, by its name alone.
+    // The name of a variant without its value.
     assert!(read::<Cbor, Vec<Kept>>(b"\x82\x64Text\x61x").is_err());
 }
 
-/// What `ciborium` says of the bytes, if it reads them to their end.
+/// The value that `ciborium` reads, if it reads all bytes.
 fn by_ciborium<T: DeserializeOwned>(frame: &[u8]) -> Option<T> {
     let mut rest = frame;
     let value = ciborium::from_reader(&mut rest).ok()?;
@@ -400,7 +398,7 @@ fn value() -> impl Strategy<Value = ciborium::Value> {
 }
 
 proptest! {
-    /// Both ways: what is written is read by `ciborium`, and what it writes is read.
+    /// In both directions: `ciborium` reads what we write, and we read what it writes.
     #[test]
     fn cbor_is_read_as_ciborium_reads_it(value in value()) {
         let frame = written::<Cbor>(&value).expect("within the frame");
@@ -409,7 +407,7 @@ proptest! {
         prop_assert_eq!(format!("{:?}", read::<Cbor, ciborium::Value>(&frame).expect("what was written")), text.as_str());
     }
 
-    /// Of bytes that nobody has written, too.
+    /// The same for arbitrary bytes.
     #[test]
     fn arbitrary_bytes_are_read_as_ciborium_reads_them(frame in vec(any::<u8>(), 0..40)) {
         if let Some(value) = by_ciborium::<ciborium::Value>(&frame) {
@@ -430,7 +428,7 @@ proptest! {
 
 // ---- compression
 
-/// A message that compresses a thousand times, in a frame that a peer without limits has written.
+/// A message that compresses a thousandfold, in a frame written without limits.
 fn bomb(length: usize, compress: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
     compress(format!("\"{}\"", "0".repeat(length)).as_bytes())
 }
@@ -456,16 +454,16 @@ fn a_decompression_bomb_is_rejected_before_it_is_decompressed() {
     let mut input = BytesMut::from(&zlibbed[..]);
     let refused = Codec::<String, u8>::decode(&mut Concatenated::<Zlib<Json>>::new(), &mut input);
     assert_eq!(refused.expect_err("it ends the stream").to_string(), RATIO);
-    // Whoever means it says so.
+    // A higher ratio can be allowed.
     assert_eq!(read::<Zlib<Json, { 8 << 20 }, 2000>, String>(&zlibbed).map(|text| text.len()), Ok(4_000_000));
     assert_eq!(
         read::<Zstd<Json, { 8 << 20 }, 100_000>, String>(&zstdded).map(|text| text.len()),
         Ok(4_000_000)
     );
-    // Small ones do no harm, whatever their ratio.
+    // Small frames are not limited by their ratio.
     assert_eq!(read::<Zlib<Json>, String>(&bomb(1_000_000, zlib)).map(|text| text.len()), Ok(1_000_000));
     assert_eq!(read::<Zstd<Json>, String>(&bomb(1_000_000, zstd)).map(|text| text.len()), Ok(1_000_000));
-    // What could not be read is not written.
+    // A frame that could not be read is not written.
     assert_eq!(written::<Zlib<Json>>(&"0".repeat(4_000_000)), Err(RATIO.to_owned()));
     assert_eq!(written::<Zstd<Json>>(&"0".repeat(4_000_000)), Err(RATIO.to_owned()));
     assert!(written::<Zlib<Json>>(&"0".repeat(60_000)).is_ok());

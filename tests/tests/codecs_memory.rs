@@ -1,7 +1,6 @@
-//! S3: what a peer announces is not believed. A frame of a few bytes costs a few bytes, whatever it
-//! says of itself.
+//! S3: a frame of a few bytes costs a few bytes of memory, whatever length it announces.
 //!
-//! One test, because the count is that of the whole process.
+//! This file has one test, because the allocation count is that of the whole process.
 
 #![forbid(unsafe_code)]
 
@@ -31,7 +30,7 @@ enum Tree {
 #[derive(Debug, Serialize, Deserialize)]
 struct Branches(Vec<Branches>);
 
-/// For every codec: far below what is announced, above what compression needs for itself.
+/// The same for every codec: far below the announced sizes, and above what the decompressors need.
 const BUDGET: usize = 2 * 1024 * 1024;
 
 fn refuses<In, C: Codec<In, u8>>(what: &str, mut codec: C, bytes: &[u8]) {
@@ -60,7 +59,7 @@ fn prefixed(frame: &[u8]) -> Vec<u8> {
 }
 
 fn announcements<In: DeserializeOwned>(what: &str) {
-    // An array, a map, bytes and text of four thousand million; once, and one in the other.
+    // An array, a map, bytes and text of 2^32 - 1 items, alone and nested.
     for kind in [0xddu8, 0xdf, 0xc6, 0xdb, 0xc9] {
         let once = [kind, 0xff, 0xff, 0xff, 0xff];
         for times in [1, 20, 100] {
@@ -91,12 +90,12 @@ fn s3_announced_lengths_allocate_nothing() {
     announcements::<Branches>("a tree of lists");
     announcements::<IgnoredAny>("anything");
 
-    // Postcard: a list of 2^56, in lists of 2^56.
+    // Postcard: a list of 2^56 items, nested.
     let frame = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f].repeat(120);
     refuses::<Branches, _>("a tree of lists", LengthPrefixed::<Postcard>::new(), &prefixed(&frame));
     refuses::<Vec<Vec<u64>>, _>("a list of lists", LengthPrefixed::<Postcard>::new(), &prefixed(&frame));
 
-    // Nothing that is over the limit is kept.
+    // Bytes of a frame over the limit are not kept.
     let mut lines = Lines::new().max_length(1024);
     let mut words = Delimited::new(b"--").max_length(1024);
     let mut json = Concatenated::<Json>::new().max_frame(1024);
@@ -109,7 +108,7 @@ fn s3_announced_lengths_allocate_nothing() {
         }
     }
 
-    // A thousandfold, and a little more than is allowed.
+    // A thousand times the limit, and one byte over the limit.
     for size in [64 * 1024 + 1, 64 * 1024 * 1024] {
         let before = HEAP.allocated();
         let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
@@ -126,13 +125,12 @@ fn s3_announced_lengths_allocate_nothing() {
         refuses::<IgnoredAny, _>("a bomb", Concatenated::<Zlib<Json, 65536>>::new(), &zlib);
         refuses::<IgnoredAny, _>("a bomb", LengthPrefixed::<Zstd<Json, 65536>>::new(), &prefixed(&zstd));
     }
-    // zstd: a frame that asks for a window of 128 MiB, and then a block of one byte a thousand
-    // times over.
+    // zstd: a frame that needs a window of 128 MiB, and a block that repeats one byte.
     let frame = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x88, 0x43, 0x1f, 0x00, b'x'];
     refuses::<IgnoredAny, _>("a wide window", LengthPrefixed::<Zstd<Json, 65536>>::new(), &prefixed(&frame));
 }
 
-/// [`Codec::decode`], where only the memory matters.
+/// [`Codec::decode`] for tests of memory, which ignore the message.
 trait Decode {
     fn decode_and_forget(&mut self, input: &mut BytesMut);
 }

@@ -1,5 +1,4 @@
-//! What the codecs put on the wire, byte for byte; what they make of bytes from elsewhere; and how
-//! deep they follow them.
+//! The exact bytes that codecs write, bytes from other implementations, and limits of nesting.
 
 #![forbid(unsafe_code)]
 
@@ -28,7 +27,7 @@ fn pair() -> Pair {
     Pair { n: 1, s: "x".to_owned() }
 }
 
-/// A key of 32 bytes, as many as EasyNetwork's `generate_key` makes.
+/// A key of 32 bytes, the size that EasyNetwork's `generate_key` uses.
 enum Secret {}
 
 impl HmacKey for Secret {
@@ -71,14 +70,14 @@ fn read<M, C: Codec<M, u8>>(mut codec: C, bytes: &[u8]) -> Vec<Result<M, bool>> 
     out
 }
 
-// The bytes of tests called `…_is_what_easynetwork_writes` were written by the serializers of
-// EasyNetwork 1.2.0. Whether the two understand each other is tried in `easynetwork_clients`. The
-// others are of our own making.
+// The bytes in the tests `…_is_what_easynetwork_writes` were written by the serializers of
+// EasyNetwork 1.2.0. `easynetwork_clients` tests that both sides interoperate.
 
 #[test]
 fn json_is_what_easynetwork_writes() {
     is_written(JsonLines::new(), pair(), b"{\"n\":1,\"s\":\"x\"}\n");
-    // `use_lines=False`: documents in brackets have nothing behind them, others a newline.
+    // `use_lines=False`: objects, arrays and strings have no separator after them, other documents
+    // a newline.
     let bytes = b"{\"n\":1,\"s\":\"x}\\\"\"}[1,[2]]\"a\\\"\"12\n3\nnull\ntrue\n";
     let read = read::<Shape, _>(Concatenated::<Json>::new(), bytes);
     let text = |text: &str| Ok(Shape::Text(text.to_owned()));
@@ -147,7 +146,7 @@ fn a_crc_follows_its_frame_and_detects_damage() {
 
 #[test]
 fn every_form_of_cbor_is_read() {
-    // Of known and unknown length, in one another, with a tag; RFC 8949's own examples among them.
+    // Definite and indefinite lengths, nested, with a tag; some are examples of RFC 8949.
     let forms: &[&[u8]] = &[
         b"\x9f\xff",
         b"\x9f\x01\x82\x02\x03\x9f\x04\x05\xff\xff",
@@ -186,7 +185,7 @@ fn an_invalid_frame_ends_a_stream_without_lengths() {
     for bytes in [b"\x01\x1c\x01".as_slice(), b"\x01\xff\x01", b"\x01\x9f\xc1\xff\xff\x01"] {
         assert_eq!(read::<u8, _>(Concatenated::<Cbor>::new(), bytes), [Ok(1), Err(false)]);
     }
-    // And stays ended, whoever asks.
+    // The stream stays ended.
     let mut codec = Concatenated::<MessagePack>::new();
     for bytes in [b"\xc1".as_slice(), b"\x01", b"\x01"] {
         let error = Codec::<u8, u8>::decode(&mut codec, &mut BytesMut::from(bytes)).expect_err("no frame");
@@ -248,7 +247,7 @@ fn a_decompressed_frame_has_its_own_limit_in_both_directions() {
         assert!(error.to_string().contains("1000 bytes"), "{error}");
     }
     limited::<Zlib<Json>, Zlib<Json, 1000>>();
-    // Exactly as much as is allowed: 2000 characters and their quotes.
+    // Exactly the limit: 2000 characters and their quotes.
     limited::<Zlib<Json, 2002>, Zlib<Json, 1000>>();
     limited::<Zstd<Json>, Zstd<Json, 1000>>();
     limited::<Zstd<Json, 2002>, Zstd<Json, 1000>>();
@@ -266,7 +265,7 @@ struct Nest(Vec<Nest>);
 #[derive(Debug, Serialize, Deserialize)]
 struct Maybe(Option<Box<Maybe>>);
 
-/// In the smallest stack that a thread of tokio or of std gets, unless it is told.
+/// On the default stack size of threads of tokio and std.
 #[test]
 fn s3_endlessly_nested_frames_are_an_error_not_a_stack_overflow() {
     fn nested<F: Format>(frames: &[&[u8]]) {
@@ -275,8 +274,8 @@ fn s3_endlessly_nested_frames_are_an_error_not_a_stack_overflow() {
             let framed = [&(frame.len() as u32).to_be_bytes(), &frame[..]].concat();
             refused::<F, Chain>(&framed);
             refused::<F, Nest>(&framed);
-            // Of JSON, this takes the first bracket for ever, and nobody can have written such a
-            // type.
+            // JSON would match the first bracket endlessly; no peer can have written a value of
+            // this type.
             if std::any::TypeId::of::<F>() != std::any::TypeId::of::<Json>() {
                 refused::<F, Maybe>(&framed);
             }
@@ -335,7 +334,7 @@ fn a_delimiter_may_be_any_bytes_but_not_empty() {
         let encoded = Codec::<Vec<u8>, _>::encode(&mut Delimited::new("END"), message, &mut BytesMut::new());
         assert!(encoded.is_err(), "{message}");
     }
-    // With the separator behind it, this begins one earlier.
+    // Followed by its delimiter, this message would end one byte earlier.
     assert!(Codec::<Vec<u8>, _>::encode(&mut Delimited::new("aa"), "xa", &mut BytesMut::new()).is_err());
 }
 
@@ -439,7 +438,7 @@ on_loops! {
     }
 }
 
-/// What the service expects, or something else.
+/// A message that the service expects, or another one.
 enum Either {
     Numbers(Vec<u32>),
     Text(String),

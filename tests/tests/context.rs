@@ -1,4 +1,5 @@
-//! What travels with a job (`context!`), what a thread keeps (O12), and what streams out of one.
+//! Context values (`context!`, O6), ordered `map` (O7), thread state (O12), and the channel of
+//! streaming jobs.
 
 #![forbid(unsafe_code)]
 
@@ -13,9 +14,9 @@ fn pool(threads: usize) -> Pool {
 }
 
 portcullis::context! {
-    /// The tenant that the work is for.
+    /// The tenant that the job runs for.
     static TENANT: &'static str;
-    /// A second key, to tell apart.
+    /// A second key, independent of the first.
     static REQUEST: u32;
 }
 
@@ -38,7 +39,7 @@ on_loops! {
             assert_eq!(TENANT.scope("inner", async { TENANT.get() }).await, Some("inner"));
             assert_eq!(TENANT.get(), Some("acme"));
         })).await;
-        // Nothing of it is left on the thread.
+        // The thread keeps no value.
         assert_eq!(pool.run(|_| TENANT.get()).await.unwrap(), None);
     }
 

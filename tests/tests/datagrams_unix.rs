@@ -1,4 +1,5 @@
-//! Unix datagrams (D13): names, files, and peers that can't be answered or don't read.
+//! Unix datagrams (D13): addresses of every kind, socket files, and peers that cannot be answered
+//! or do not read.
 
 #![cfg(target_os = "linux")]
 #![forbid(unsafe_code)]
@@ -20,7 +21,7 @@ use portcullis_tests::{LIMIT, on_loops, wait};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-/// A folder that goes with it.
+/// A new directory, which is removed when this is dropped.
 struct TempDir(PathBuf);
 
 impl TempDir {
@@ -43,7 +44,7 @@ impl Drop for TempDir {
     }
 }
 
-/// Echoes; `many` is answered with a thousand kilobytes, one after the other.
+/// Echoes requests. `many` sends a thousand messages of a kilobyte.
 struct Echo {
     begun: AtomicUsize,
     ended: Mutex<Vec<Reason>>,
@@ -148,7 +149,7 @@ on_loops! {
     async fn the_socket_file_is_removed_at_the_stop_and_a_stale_one_is_replaced() {
         let dir = TempDir::new();
         let path = dir.at("server");
-        // Left behind: std removes no file.
+        // `std` does not remove the file.
         drop(StdUnixDatagram::bind(&path).unwrap());
         assert!(path.exists());
         let (_, server) = at(&path);
@@ -158,7 +159,7 @@ on_loops! {
         assert_eq!(client(&path).await.call("a".into()).await.unwrap(), "a");
         stop(server).await;
         assert!(!path.exists());
-        // Also of one that was never served.
+        // The file of a server that never served is removed too.
         drop(at(&path));
         assert!(!path.exists());
     }
@@ -198,8 +199,8 @@ on_loops! {
         let dir = TempDir::new();
         let (echo, server) = at(dir.at("server"));
         let server = server.max_queued_responses(4).spawn().await.unwrap();
-        // Not connected: only then the kernel bounds what waits for it alone (see the server's
-        // docs).
+        // Not connected: only then does the kernel bound this socket's own queue (see the docs of
+        // `Server`).
         let mut slow = Endpoint::<String, String, _>::bind(UnixDatagram::new(dir.at("slow"), Text::new())).unwrap();
         slow.send_to("many".into(), &(&*dir.at("server")).into()).await.unwrap();
         wait(|| echo.begun.load(SeqCst) == 1).await;
@@ -234,7 +235,7 @@ on_loops! {
         let mut client = client(dir.at("server")).await;
         assert_eq!(client.call("a".into()).await.unwrap(), "a");
         stop(server).await;
-        let Err(ClientError::Io(error)) = client.call("b".into()).await else { panic!("it is gone") };
+        let Err(ClientError::Io(error)) = client.call("b".into()).await else { panic!("the server is closed") };
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     }
 }
@@ -243,7 +244,7 @@ on_loops! {
 fn a_blocking_endpoint_works_over_unix_sockets() {
     let dir = TempDir::new();
     let (_, server) = at(dir.at("server"));
-    // Not `spawn_thread`, whose address is one of IP.
+    // Not `spawn_thread`, which returns an IP address.
     let handle = server.handle();
     let serving = std::thread::spawn(move || portcullis_tests::on_current_thread(server.serve()));
     let mut client =

@@ -1,5 +1,5 @@
-//! Large frames are decoded on a pool, small ones on the loop, and nobody can tell by the order or
-//! the end of a session.
+//! Decoding of large frames on a pool: the order of responses and the ends of sessions are the same
+//! as for frames decoded on the loop.
 
 #![forbid(unsafe_code)]
 
@@ -17,12 +17,13 @@ use tokio::time::timeout;
 
 const ABOVE: usize = 4096;
 
-/// Where a message waits while it is decoded: it has come there, and it may go on.
+/// The gates of a message in decoding: the first opens when decoding has begun, the second lets it
+/// continue.
 type Gates = (Arc<Gate>, Arc<Gate>);
 
 static GATES: LazyLock<Mutex<HashMap<String, Gates>>> = LazyLock::new(Mutex::default);
 
-/// A text, and the thread that has decoded it. Does what it says.
+/// A text and the thread that decoded it. Some texts are commands to the decoder.
 struct Located {
     text: String,
     thread: String,
@@ -37,9 +38,9 @@ impl<'de> Deserialize<'de> for Located {
             entered.open();
             opened.pass();
         }
-        assert!(word != "panic", "as told");
+        assert!(word != "panic", "on request");
         if word == "refuse" {
-            return Err(serde::de::Error::custom("as told"));
+            return Err(serde::de::Error::custom("on request"));
         }
         let thread = std::thread::current().name().unwrap_or("").to_owned();
         Ok(Self { text, thread })
@@ -54,12 +55,12 @@ impl Located {
     }
 }
 
-/// `word`, and so much behind it that it is large.
+/// `word`, padded to a large frame.
 fn large(word: &str) -> String {
     format!("{word} {}", "x".repeat(2 * ABOVE))
 }
 
-/// A word of its own for each test, with its gates.
+/// A unique word, with its gates.
 fn gate() -> (String, Arc<Gate>, Arc<Gate>) {
     let (entered, opened) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
     let mut gates = GATES.lock().unwrap();
@@ -98,7 +99,7 @@ impl Linear {
     async fn talk(&self, session: &mut Session<Located, String>) -> Result<(), SessionError> {
         loop {
             let located = match session.next_timeout(Duration::from_millis(5)).await {
-                // What is being decoded is kept.
+                // The frame that is being decoded is kept.
                 Err(SessionError::Timeout) => continue,
                 located => located?,
             };
@@ -139,7 +140,7 @@ async fn inside(gate: &Arc<Gate>) {
     assert!(tokio::task::spawn_blocking(move || gate.pass()).await.unwrap());
 }
 
-/// A conversation of small and large requests, all sent before the first answer is read.
+/// Sends small and large requests, and then reads all responses.
 async fn keeps_order<C>(mut client: Client<String, String, C>)
 where
     C: Codec<String, String> + 'static,
@@ -185,8 +186,8 @@ on_loops! {
     }
 
     async fn compressed_frames_are_decompressed_on_the_pool() {
-        // By the length as it travels: what is large only when it is decompressed is decoded on the
-        // loop.
+        // The compressed length counts: a frame that is large only when it is decompressed is
+        // decoded on the loop.
         let server = Server::new(Steps::default()).codec(LengthPrefixed::<Zstd<Json>>::new()).decode_on(&pool(), 50);
         let served = TestServer::new(server.bind("127.0.0.1:0").unwrap()).await;
         let mut client = Client::<String, String, _>::connect(served.addr, LengthPrefixed::<Zstd<Json>>::new()).await.unwrap();
@@ -201,14 +202,14 @@ on_loops! {
         let served = TestServer::new(bound(Arc::new(Steps::default()), &pool())).await;
         let (mut waiting, mut other) = (connect(&served).await, connect(&served).await);
         waiting.send(large(&word)).await.unwrap();
-        waiting.send("behind".to_owned()).await.unwrap();
+        waiting.send("after".to_owned()).await.unwrap();
         inside(&entered).await;
         for _ in 0..100 {
             assert_eq!(call(&mut other, "small".to_owned()).await, "small on the loop");
         }
         opened.open();
         assert_eq!(waiting.next().await.unwrap(), Some(format!("{word} on the pool")));
-        assert_eq!(waiting.next().await.unwrap().as_deref(), Some("behind on the loop"));
+        assert_eq!(waiting.next().await.unwrap().as_deref(), Some("after on the loop"));
         served.stop().await;
     }
 
@@ -275,9 +276,9 @@ on_loops! {
         let pool = Pool::builder("decode").threads(1).queue_capacity(1).overflow(Overflow::Reject).build().unwrap();
         let served = TestServer::new(bound(Arc::new(Steps::default()), &pool)).await;
         let mut client = connect(&served).await;
-        assert_eq!(call(&mut client, large("refuse")).await.split(" at").next(), Some("error: malformed input: as told"));
+        assert_eq!(call(&mut client, large("refuse")).await.split(" at").next(), Some("error: malformed input: on request"));
         assert_eq!(call(&mut client, large("fine")).await, "fine on the pool");
-        // The one thread, and the one place.
+        // Occupies the pool's only thread and its only queue slot.
         let (release, held) = occupy_thread(&pool);
         let place = pool.run(|_| ());
         let refused = call(&mut client, large("refused")).await;
@@ -286,13 +287,13 @@ on_loops! {
         release.open();
         assert!(held.await.unwrap());
         place.await.unwrap();
-        assert_eq!(call(&mut client, large("panic")).await, "error: panicked: as told");
+        assert_eq!(call(&mut client, large("panic")).await, "error: panicked: on request");
         assert_eq!(client.next().await.unwrap(), None);
         served.stop().await;
     }
 }
 
-/// Counts what it handles.
+/// Counts its requests.
 #[derive(Default)]
 struct Counting(std::sync::atomic::AtomicUsize);
 
@@ -305,8 +306,7 @@ impl Counting {
     }
 }
 
-/// On the loop: a few bytes that mean much work are a turn of their own, and others have theirs in
-/// between.
+/// On the loop: after a few bytes that cost much work, other sessions get a turn.
 #[test]
 fn many_highly_compressed_frames_do_not_block_the_loop() {
     const MANY: usize = 100;
@@ -319,7 +319,7 @@ fn many_highly_compressed_frames_do_not_block_the_loop() {
         let mut other = Client::<String, u64, _>::connect(served.addr, codec()).await.unwrap();
         assert_eq!(flood.call("x".to_owned()).await.unwrap(), 1);
         assert_eq!(other.call("x".to_owned()).await.unwrap(), 1);
-        // 60 KB in some fifty bytes each: all of them go into one read.
+        // Each frame is 60 KB compressed to about fifty bytes, so one read returns all of them.
         let mut frames = bytes::BytesMut::new();
         for _ in 0..MANY {
             Codec::<u64, String>::encode(&mut codec(), "z".repeat(60_000), &mut frames).unwrap();

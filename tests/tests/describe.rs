@@ -1,5 +1,5 @@
-//! Services as values and as pictures: the files are in the repository's `docs`, as a reader sees
-//! them.
+//! Descriptions of services as values, text and diagrams. The expected diagrams are files in
+//! `docs`.
 
 use std::marker::PhantomData;
 use std::panic::catch_unwind;
@@ -24,7 +24,7 @@ struct Thumbnails {
 
 /// Makes pictures "small" & quick.
 ///
-/// The rest is not in the picture.
+/// Later paragraphs are not in the diagram.
 #[service]
 #[allow(dead_code)]
 impl Thumbnails {
@@ -52,7 +52,7 @@ impl Thumbnails {
         size / 2
     }
 
-    /// On the loop, for whoever asks.
+    /// Runs on the event loop.
     async fn count(&self, n: u32) -> u32 {
         n
     }
@@ -67,7 +67,7 @@ struct Chat<T>(PhantomData<fn() -> T>);
 
 #[service]
 impl<T: Send + 'static> Chat<T> {
-    /// Whatever is said comes back.
+    /// Echoes every line.
     #[session]
     async fn chat(&self, session: &mut Session<String, String>) -> Result<(), Reason> {
         while let Ok(line) = session.next().await {
@@ -77,7 +77,7 @@ impl<T: Send + 'static> Chat<T> {
     }
 }
 
-/// Bodies that say where they lead, and one that does not.
+/// Handlers whose bodies name their next state, and one that does not.
 struct Turnstile;
 
 #[service(request = u8, response = u8, state(derive(Debug)))]
@@ -119,8 +119,8 @@ fn a_request_service_with_pools_is_drawn() {
     assert_diagram!(Thumbnails, "../docs/thumbnails.json");
 }
 
-/// The checkout was moved, or the test came in an archive: the files are those of the place where
-/// it runs.
+/// The sources may have been moved, or the test may come from an archive: the files are looked up
+/// relative to the directory of the test run.
 #[test]
 fn a_diagram_is_read_from_the_directory_of_the_test_run() {
     let moved = std::env::temp_dir().join(format!("portcullis-moved-{}", std::process::id()));
@@ -235,7 +235,7 @@ fn an_outdated_diagram_fails_with_the_lines_that_differ() {
 fn the_text_output_fits_a_terminal() {
     let text = Smtp::describe().to_string();
     for line in [
-        "  receiving   state (of Mail, idle 3m, within 10m): Lines are text now",
+        "  receiving     state (of Mail, idle 3m, max_duration 10m): Collects the lines",
         "calls store (offload)",
         "  receiving -> ready",
     ] {

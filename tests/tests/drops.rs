@@ -1,5 +1,5 @@
-//! Values of the user's whose drop panics: whatever a session holds when it ends, `on(disconnect)`
-//! runs, and the next session is served.
+//! Values whose drop panics: whatever a session holds when it ends, `on(disconnect)` runs, and the
+//! next session is served.
 
 #![forbid(unsafe_code)]
 
@@ -15,7 +15,7 @@ use portcullis_tests::served::TestServer;
 use portcullis_tests::{Gate, LIMIT, eventually, on_loops};
 use tokio::time::timeout;
 
-/// Panics when it is dropped, if it is armed.
+/// Panics on drop if it is armed.
 #[derive(Debug)]
 struct Bomb(bool);
 
@@ -27,7 +27,7 @@ impl Drop for Bomb {
     }
 }
 
-/// A line to the service, where it goes off if it is told to; and a line back.
+/// A request whose drop may panic, and a response.
 #[derive(Clone)]
 struct Armed(Lines);
 
@@ -55,7 +55,7 @@ struct Failure(#[expect(dead_code)] Bomb);
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("as told")
+        f.write_str("on request")
     }
 }
 
@@ -123,12 +123,12 @@ impl Counted {
             }
             "error" => return Err(Failure(Bomb(true))),
             "payload" => std::panic::panic_any(Bomb(true)),
-            "panic" => panic!("as told"),
+            "panic" => panic!("on request"),
             _ => {}
         }
         self.holding.fetch_add(1, Ordering::SeqCst);
         if line == "event" || line == "hold" {
-            // The events are not handled before the session is over.
+            // The events stay queued until the session ends.
             std::future::pending::<()>().await;
         }
         Ok((Response(line, Bomb(false)), CountedState::First(data)))
@@ -156,7 +156,7 @@ on_loops! {
                     let service = Arc::clone(&service);
                     tokio::task::spawn_blocking(move || eventually(|| service.holding.load(Ordering::SeqCst) > before)).await.unwrap();
                 } else {
-                    // An answer, or the end.
+                    // A response, or the end of the stream.
                     let _ = timeout(LIMIT, client.next()).await.expect("in time");
                 }
                 if reset {
@@ -197,7 +197,7 @@ on_loops! {
         for _ in 0..3 {
             peer.try_post(Bomb(true)).unwrap();
         }
-        // By another task, whose panic it would be.
+        // Closed by another task, which would receive the panic.
         tokio::spawn(async move { peer.close() }).await.expect("no panic");
         service.release.notify_one();
         assert_eq!(timeout(LIMIT, held.next()).await.expect("in time").unwrap().as_deref(), Some("held"));

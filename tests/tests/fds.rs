@@ -1,4 +1,4 @@
-//! Descriptors that go along with messages over Unix sockets, and that none of them is left open.
+//! Descriptors that are passed along with messages over Unix sockets; none of them leaks.
 
 #![forbid(unsafe_code)]
 #![cfg(unix)]
@@ -67,7 +67,7 @@ impl TestService {
         Arc::new(Self { dir: TempDir::new(), ended: Mutex::default(), peers: Mutex::default() })
     }
 
-    /// A file that says `text`.
+    /// A file with the contents `text`.
     fn file(&self, text: &str) -> OwnedFd {
         let path = self.dir.join(text);
         fs::write(&path, text).unwrap();
@@ -90,7 +90,7 @@ impl TestService {
     }
 }
 
-/// A client on a thread of its own, which may block.
+/// A blocking client on its own thread.
 async fn client<T: Send + 'static>(
     service: &TestService,
     talk: impl FnOnce(StdStream) -> T + Send + 'static,
@@ -128,7 +128,8 @@ fn receive(stream: &StdStream) -> (String, Vec<OwnedFd>) {
     (String::from_utf8_lossy(&bytes[..count]).into_owned(), fds.flatten().collect())
 }
 
-/// One end of a pair, and the other, which hears of the end when every copy of the first is closed.
+/// One end of a socket pair, and the other end, which reads EOF when every copy of the first is
+/// closed.
 fn witness_pair() -> (OwnedFd, StdStream) {
     let (held, listens) = StdStream::pair().unwrap();
     listens.set_read_timeout(Some(LIMIT)).unwrap();
@@ -157,7 +158,7 @@ on_loops! {
             lines(&mut stream, 25)
         }).await;
         assert_eq!(back, "a\nb\nc\nnothing came along\n");
-        // Such a socket knows who is there, as any.
+        // Such a socket has peer credentials too.
         assert!(service.peers.lock().unwrap()[0].credentials().is_some());
         assert!(server.stop().await.unwrap().is_clean());
     }
@@ -188,7 +189,7 @@ on_loops! {
             assert_eq!(lines(&mut stream, 2), "x\n");
         }).await;
         assert_eq!(service.end(1).await, Reason::PeerClosed);
-        // Although a handle on the peer is kept.
+        // Although a handle to the peer is kept.
         client(&service, move |_| expect_closed(witness_pair)).await;
         let peer = service.peers.lock().unwrap()[0].clone();
         assert!(peer.take_fd().is_none());
@@ -227,7 +228,7 @@ on_loops! {
         client(&service, move |mut stream| {
             pass(&stream, "read\n", &[held]);
             assert_eq!(lines(&mut stream, 19), "nothing came along\n");
-            // Closed by the kernel, while the session goes on.
+            // The kernel closes the descriptor, and the session continues.
             expect_closed(witness_pair);
             stream.write_all(b"x\n").unwrap();
             assert_eq!(lines(&mut stream, 2), "x\n");

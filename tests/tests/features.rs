@@ -1,5 +1,4 @@
-//! What the features `metrics`, `rayon` and `serde` give, and portcullis on smol's executor, which
-//! nobody taught it.
+//! The features `metrics`, `rayon` and `serde`, and portcullis on smol's executor.
 
 #![forbid(unsafe_code)]
 
@@ -27,7 +26,7 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 // ----------------------------------------------------------------------------------------------
 // metrics
 
-/// Keeps all that it is told, by name and labels.
+/// Records all values by name and labels.
 #[derive(Default)]
 struct Ledger(Mutex<BTreeMap<String, Arc<Account>>>);
 
@@ -40,7 +39,7 @@ impl CounterFn for Account {
     }
 
     fn absolute(&self, _: u64) {
-        unreachable!("nobody sets a counter");
+        unreachable!("the library sets no counter");
     }
 }
 
@@ -51,7 +50,7 @@ impl HistogramFn for Account {
 }
 
 impl Ledger {
-    /// The one of this process: pool threads report to no other.
+    /// The process has one recorder, because pool threads report to the global one.
     fn global() -> &'static Self {
         static LEDGER: OnceLock<&'static Ledger> = OnceLock::new();
         LEDGER.get_or_init(|| {
@@ -69,7 +68,7 @@ impl Ledger {
         self.0.lock().unwrap().entry(name).or_default().clone()
     }
 
-    /// All that was told under this name.
+    /// All values recorded under this name.
     fn values(&self, name: &str) -> Vec<f64> {
         let accounts = self.0.lock().unwrap();
         accounts.get(name).map(|account| account.0.lock().unwrap().clone()).unwrap_or_default()
@@ -94,7 +93,7 @@ impl metrics::Recorder for &'static Ledger {
     }
 }
 
-/// A name that no other test's pool has.
+/// A pool name that no other test uses.
 fn unique(name: &str) -> String {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     format!("{name}{}", NEXT.fetch_add(1, SeqCst))
@@ -251,7 +250,7 @@ on_loops! {
     anywhere async fn serde_settings_in_a_file_override_the_defaults() {
         let config = &read("[pools.cpu]\nthreads = 2\noverflow = \"reject\"").unwrap()["cpu"];
         let pool = Pool::builder("cpu").threads(7).queue_capacity(1).config(config).build().unwrap();
-        // Two threads and the reject are the file's, the queue of one is the program's.
+        // The threads and the overflow policy are the file's, the queue of one is the program's.
         let (first, second) = (occupy_thread(&pool), occupy_thread(&pool));
         let queued = pool.run(|_| 1);
         assert_eq!((pool.stats().running, pool.stats().queued), (2, 1));
@@ -266,8 +265,8 @@ on_loops! {
 // ----------------------------------------------------------------------------------------------
 // smol
 
-/// What a program on smol's executor writes to give portcullis somewhere to run its tasks. Weak,
-/// since the tasks keep it.
+/// The adapter that a program on smol's executor writes to spawn portcullis' tasks. It is weak
+/// because the tasks hold it.
 struct Smol(Weak<Executor<'static>>);
 
 impl Spawn for Smol {
@@ -315,7 +314,6 @@ fn pool() -> Pool {
     Pool::builder("test").threads(1).queue_capacity(8).build().unwrap()
 }
 
-/// Yields once to the loop.
 async fn yield_once() {
     let mut yielded = false;
     poll_fn(|cx| {
@@ -340,7 +338,7 @@ fn smol_awaits_jobs_and_polls_their_waits() {
                 thread::current().id()
             };
             assert_ne!(waited.wait(worker).unwrap(), here);
-            // From the loop back to this very thread.
+            // From the loop back to this thread.
             let nested = async move { inner.run(|_| thread::current().id()).await };
             assert_eq!(nested.wait(worker).unwrap().unwrap(), here);
             (0..100).map(|n| worker.call(move || n).unwrap()).sum::<u32>()
@@ -406,7 +404,8 @@ fn smol_jobs_of_portal_tasks_inherit_the_portal() {
         let (tx, rx) = oneshot::channel();
         let job = async move {
             assert!(Portal::current().is_ok());
-            // Nobody awaits it, and there is no tokio: what it waits for runs where the task did.
+            // The job is detached and there is no tokio: its futures run on the executor of the
+            // portal task.
             pool()
                 .run(move |worker| {
                     let waited = async {
@@ -463,8 +462,7 @@ fn a_dropped_smol_executor_cancels_tasks_and_releases_waiting_threads() {
     assert!(matches!(portal.call_soon(|| ()), Err(Interrupted::Closed)));
 }
 
-/// An executor that takes one task at a time, and is as intolerant of panics as smol's, which would
-/// abort the process.
+/// An executor of one task that, like smol's, does not tolerate panics.
 #[derive(Default)]
 struct StrictExecutor(Mutex<Option<BoxTask>>);
 
@@ -482,7 +480,7 @@ impl StrictExecutor {
         (this, portal)
     }
 
-    /// Polls the task; drops it if it is done, or `at_once`.
+    /// Polls the task; drops it if it has completed, or always if `at_once`.
     fn run(&self, at_once: bool) {
         let mut task = self.0.lock().unwrap().take().expect("a task");
         let polled = catch_unwind(AssertUnwindSafe(|| {
@@ -493,7 +491,6 @@ impl StrictExecutor {
     }
 }
 
-/// Panics when it is dropped.
 struct Bomb;
 impl Drop for Bomb {
     fn drop(&mut self) {

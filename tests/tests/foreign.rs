@@ -1,5 +1,5 @@
-//! Clients that we did not write: `openssl s_client`, `socat`, `nc`. What is not installed is
-//! skipped, and said to be; in CI it is an error.
+//! Third-party clients: `openssl s_client`, `socat` and `nc`. A test whose program is not installed
+//! is skipped with a message; in CI it fails.
 
 #![forbid(unsafe_code)]
 #![cfg(unix)]
@@ -51,7 +51,7 @@ fn stop(server: ServerThread) {
     assert!(report.is_clean(), "{report}");
 }
 
-/// Whether there is this program.
+/// Whether the program is installed.
 fn is_installed(program: &str, package: &str) -> bool {
     let found = Command::new("sh")
         .args(["-c", &format!("command -v {program}")])
@@ -65,11 +65,10 @@ fn is_installed(program: &str, package: &str) -> bool {
     found.success()
 }
 
-/// Runs a client: what it says on its standard output until it ends by itself, and whether that
-/// went well.
+/// Runs a client, and returns its standard output and whether it succeeded.
 ///
-/// Its standard input stays open until it has ended if `listens`, for clients that end with their
-/// input.
+/// If `listens`, its standard input stays open until it exits, for clients that exit at the end of
+/// their input.
 fn run(program: &str, args: &[&str], input: &str, listens: bool) -> (String, bool) {
     let mut client = Command::new(program)
         .args(args)
@@ -112,7 +111,7 @@ fn openssl_over_tls() {
     let as_client = |server: &ServerThread, more: &[&str], input: &str| {
         let addr = server.local_addr().to_string();
         let args = ["s_client", "-quiet", "-connect", &addr, "-servername", "localhost", "-CAfile", &root];
-        // Without the first, it would be content with any server.
+        // Without the first option it would accept any server.
         let args = [&args[..], &["-verify_return_error", "-verify_hostname", "localhost"], more].concat();
         run("openssl", &args, input, true)
     };
@@ -124,11 +123,11 @@ fn openssl_over_tls() {
     }
     let (said, well) = as_client(&server, &["-alpn", "http/1.1"], "one\nclose\n");
     assert_eq!((said.as_str(), well), ("", false));
-    // Too old to be safe.
+    // TLS 1.1 is disabled.
     assert!(!as_client(&server, &["-tls1_1"], "one\nclose\n").1);
     stop(server);
 
-    // It does not know who vouches for this one.
+    // The client does not trust the authority of this certificate.
     let Identity { chain, key } = &strangers().server;
     let server = tls_server(Tls::pem(chain, key).build().unwrap());
     assert_eq!(as_client(&server, &[], "one\nclose\n"), (String::new(), false));
@@ -137,7 +136,7 @@ fn openssl_over_tls() {
     let server = tls_server(server_tls().client_roots(&pki().root).build().unwrap());
     let (chain, key) = (write("client.pem", &pki().client.chain), write("client.key", &pki().client.key));
     let (said, well) = as_client(&server, &["-cert", &chain, "-key", &key], "certificates\nclose\n");
-    // It sends the root along.
+    // The client sends the root certificate along.
     assert_eq!((said.as_str(), well), ("2\nclose\n", true));
     let (chain, key) =
         (write("forged.pem", &strangers().client.chain), write("forged.key", &strangers().client.key));
@@ -161,14 +160,15 @@ fn socat_over_everything() {
         .spawn_thread()
         .unwrap();
     let [plain, tls] = *server.local_addrs() else { unreachable!() };
-    // It closes its writing side at the end of its input, and waits for answers: the last line has
-    // no end of its own.
+    // `socat` closes its writing side at the end of its input, and waits for responses. The last
+    // line has no line ending.
     let call = |address: &str, input: &str| run("socat", &["-t20", "-", address], input, false);
     let local = format!("UNIX-CONNECT:{}", path.display());
     assert_eq!(call(&local, "one\npid\nlast"), ("one\ntrue\nlast\n".into(), true));
     assert_eq!(call(&format!("TCP:{plain}"), "one\npid\nlast"), ("one\nfalse\nlast\n".into(), true));
     let tls = format!("OPENSSL:{tls},cafile={},commonname=localhost,snihost=localhost", root.display());
-    // When the server has closed, it waits for the end of its input for no longer than it is told.
+    // When the server has closed, `socat` waits for the end of its input for at most the given
+    // time.
     let (said, well) = run("socat", &["-t0.1", "-", &tls], "one\nalpn\nclose\n", true);
     assert_eq!((said.as_str(), well), ("one\nNone\nclose\n", true));
     let large = "x".repeat(50_000) + "\n";
@@ -199,7 +199,7 @@ fn nc_over_tcp_and_unix_sockets() {
     let server =
         server().listen(Unix::new(&path)).unwrap().bind("127.0.0.1:0").unwrap().spawn_thread().unwrap();
     let port = server.local_addr().port().to_string();
-    // `-N`: closes its writing side at the end of its input.
+    // `-N` closes the writing side at the end of the input.
     let said = run("nc", &["-N", "127.0.0.1", &port], "one\nlast", false).0;
     assert_eq!(said, "one\nlast\n");
     let said = run("nc", &["-N", "-U", path.to_str().unwrap()], "one\npid\nlast", false).0;

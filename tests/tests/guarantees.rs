@@ -1,8 +1,8 @@
-//! The list of guarantees in the guide is the list that the tests are named after.
+//! Compares the list of guarantees in the guide with the names of the tests.
 //!
-//! A test of guarantee S2 is called `s2_…`. This test reads every test's name and holds
-//! `docs/src/guarantees.md` to them: each number there has a test, each number of a test is there,
-//! and the last column names the files. `PORTCULLIS_BLESS=1` writes that column.
+//! A test of guarantee S2 is called `s2_…`. This test reads the names of all tests and checks
+//! `docs/src/guarantees.md`: each number there has a test, each number of a test is there, and the
+//! last column names the test files. `PORTCULLIS_BLESS=1` writes that column.
 
 #![forbid(unsafe_code)]
 
@@ -35,8 +35,8 @@ fn numbers(name: &str) -> Vec<String> {
     found.map(|(_, part)| part.to_ascii_uppercase()).collect()
 }
 
-/// The number of each test in the folder, and where it is: one of the test programs, or a crate's
-/// own tests.
+/// Collects the numbers of the tests in the folder, and where they are: in a test program, or in
+/// the tests of a crate.
 fn tests(dir: &Path, place: Option<&str>, found: &mut BTreeMap<String, BTreeSet<String>>) {
     for entry in fs::read_dir(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display())) {
         let path = entry.expect("an entry").path();
@@ -46,7 +46,7 @@ fn tests(dir: &Path, place: Option<&str>, found: &mut BTreeMap<String, BTreeSet<
             tests(&path, Some(place), found);
         } else if path.extension().is_some_and(|ext| ext == "rs") && place != "guarantees" {
             for line in read(&path).lines() {
-                // Some stand in a macro: `both_flavors! { async fn s2_.. }`.
+                // Some are in a macro: `on_loops! { async fn s2_.. }`.
                 let name = line.split("fn ").nth(1).and_then(|rest| rest.split('(').next());
                 for number in name.map(|name| numbers(name.trim())).unwrap_or_default() {
                     found.entry(number).or_default().insert(place.to_owned());
@@ -56,7 +56,7 @@ fn tests(dir: &Path, place: Option<&str>, found: &mut BTreeMap<String, BTreeSet<
     }
 }
 
-/// The rows of the page's tables: the number and the guarantee.
+/// Splits a table row of the page into the number and the guarantee.
 fn row(line: &str) -> Option<(&str, &str)> {
     let (first, rest) = line.strip_prefix("| ")?.split_once(" | ")?;
     let is_number = !numbers(&first.to_ascii_lowercase()).is_empty();

@@ -1,7 +1,7 @@
-//! Handlers that hold loop threads: what still works, and how a stop ends (S10).
+//! Handlers that block loop threads: what still works, and how a stop ends (S10).
 //!
-//! A handler that blocks is a mistake, but one that shows in production. It must cost its own
-//! session, and not the stop.
+//! A handler that blocks is a mistake, but one that occurs in production. It must affect its own
+//! session, and must not prevent the stop.
 
 #![forbid(unsafe_code)]
 
@@ -20,7 +20,7 @@ use tokio::runtime::{self, Runtime};
 use tokio::sync::Semaphore;
 
 const GRACE: Duration = Duration::from_millis(200);
-/// The grace, a second and a half, and what a loaded machine may add.
+/// The grace, 1.5 s, and a margin for a loaded machine.
 const IN_TIME: Duration = Duration::from_secs(8);
 
 #[derive(Default)]
@@ -29,7 +29,7 @@ struct Held {
     /// How often `on(stop)` has run.
     stopped: AtomicUsize,
     release: Gate,
-    /// For a handler that stops its own server.
+    /// For the handler that stops its own server.
     handle: OnceLock<ServerHandle>,
 }
 
@@ -65,12 +65,12 @@ impl Held {
     }
 }
 
-/// As many sessions as hold every thread of a loop of `spawn_thread`'s.
+/// Opens as many sessions as block every thread of the loop of `spawn_thread`.
 fn hold_all(addr: SocketAddr, held: &Held) -> Vec<TcpStream> {
     hold("hold", thread::available_parallelism().unwrap().get().max(2), addr, held)
 }
 
-/// Sessions that block this many threads, by this request.
+/// Opens `threads` sessions that block a thread each with this request.
 fn hold(request: &str, threads: usize, addr: SocketAddr, held: &Held) -> Vec<TcpStream> {
     let holding = |n: usize| {
         let mut stream = TcpStream::connect(addr).unwrap();
@@ -81,8 +81,8 @@ fn hold(request: &str, threads: usize, addr: SocketAddr, held: &Held) -> Vec<Tcp
     (0..threads).map(holding).collect()
 }
 
-/// The stop that began then has ended in time, without the loop, and names all these sessions. Lets
-/// the handlers go.
+/// Checks that the stop ended in time without the loop and reports all these sessions. Then
+/// releases the handlers.
 fn ends_held(held: &Held, report: &StopReport, began: Instant, streams: &[TcpStream]) {
     let took = began.elapsed();
     let stopped = held.stopped.load(SeqCst);
@@ -112,7 +112,7 @@ fn s10_a_server_thread_stops_although_handlers_block_every_loop_thread() {
     assert!(says.contains("the loop is held"), "{says}");
 }
 
-/// Spawns a task that holds its loop thread once there is a permit, as often as there are threads.
+/// Spawns as many tasks as there are threads; each blocks its loop thread once there is a permit.
 struct Busy(Arc<Held>, Arc<Semaphore>);
 
 #[service]
@@ -142,7 +142,7 @@ fn s10_tasks_that_block_the_loop_are_reported_with_their_spawn_location() {
     let server = Server::new(Busy(Arc::clone(&held), Arc::clone(&permits))).codec(Lines::new()).grace(GRACE);
     let server = server.bind("127.0.0.1:0").unwrap().spawn_thread().unwrap();
     let threads = thread::available_parallelism().unwrap().get().max(2);
-    // It accepts connections now.
+    // The server accepts connections now.
     permits.add_permits(threads);
     eventually(|| held.inside.load(SeqCst) == threads);
     let report = server.stop().unwrap();
@@ -160,7 +160,7 @@ fn s10_a_handler_that_blocks_one_loop_thread_is_reported_and_hooks_run() {
     let mut stream = TcpStream::connect(addr).unwrap();
     stream.write_all(b"hold\n").unwrap();
     eventually(|| held.inside.load(SeqCst) == 1);
-    // Others are served, also if that thread was the one that waited for sockets.
+    // Other sessions are served, even if the blocked thread was the one that polled the I/O driver.
     let mut other = TcpStream::connect(addr).unwrap();
     other.set_read_timeout(Some(LIMIT)).unwrap();
     other.write_all(b"other\n").unwrap();
@@ -198,8 +198,8 @@ fn s10_a_blocked_thread_of_the_users_runtime_blocks_neither_sockets_nor_the_stop
 
 #[test]
 fn s10_a_handler_that_stops_its_server_and_then_blocks_does_not_block_the_stop() {
-    // What a task wakes is to run next on its own thread, from which another thread cannot take it
-    // at once.
+    // A task that is woken by the running task is placed in its thread's LIFO slot, from which
+    // other threads cannot steal it at once.
     on_multi_thread(async {
         let held = Arc::new(Held::default());
         let served = TestServer::new(held.server()).await;
@@ -216,7 +216,7 @@ fn s10_a_handler_that_stops_its_server_and_then_blocks_does_not_block_the_stop()
     });
 }
 
-/// A runtime of two threads for handlers; who is in its `block_on` has a third.
+/// A runtime of two worker threads; the thread in `block_on` is a third.
 fn two_threads() -> Runtime {
     runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
@@ -230,7 +230,7 @@ fn s10_awaiting_a_stop_beside_a_blocked_loop_ends_in_time() {
     let began = Instant::now();
     let report = runtime.block_on(server.stop()).unwrap();
     ends_held(&held, &report, began, &streams);
-    // The loop is free again, and the server's task goes on to its end.
+    // The loop is free again, and the server's task runs to its end.
     eventually(|| held.stopped.load(SeqCst) == 1);
 }
 
@@ -310,7 +310,7 @@ fn a_blocking_stop_of_an_idle_loop_is_clean() {
     let server = runtime.block_on(held.server().spawn()).unwrap();
     let report = server.blocking_stop().unwrap();
     assert!(report.is_clean() && held.stopped.load(SeqCst) == 1, "{report}");
-    // In a task it would hold the loop; the server goes on.
+    // In a task it would block the loop; the server continues.
     runtime.block_on(async {
         let mut server = held.server().spawn().await.unwrap();
         let error = server.blocking_join().unwrap_err();
@@ -324,7 +324,7 @@ fn a_blocking_stop_of_an_idle_loop_is_clean() {
 fn s10_handlers_in_block_in_place_are_reported_and_block_neither_the_loop_nor_the_stop() {
     let held = Arc::new(Held::default());
     let server = held.server().spawn_thread().unwrap();
-    // More of them than the loop has threads.
+    // More sessions than the loop has threads.
     let streams = hold(
         "in place",
         2 * thread::available_parallelism().unwrap().get().max(2),
@@ -371,7 +371,7 @@ fn run_until_signal_works_wherever_a_thread_may_block() {
     assert!(ran.unwrap().is_clean(), "in a job of a pool");
 }
 
-/// Each blocking form, once: a server's thread, a client, a portal, a pool.
+/// Calls each blocking function once: a server thread, a client, a portal and a pool.
 fn blocks(held: &Arc<Held>, portal: &Portal) {
     let server = held.server().spawn_thread().unwrap();
     let mut client = BlockingClient::<String, String, _>::connect(server.local_addr(), Lines::new()).unwrap();

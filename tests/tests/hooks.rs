@@ -1,5 +1,5 @@
-//! The order of hooks, and what a failure, a panic and a cancellation inside each of them come to:
-//! by macro, over real sockets.
+//! The order of the hooks of a service, and the consequences of an error, a panic and a
+//! cancellation in each of them, over real sockets.
 
 #![forbid(unsafe_code)]
 
@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// Where a method of the service is.
+/// The methods of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum At {
     Start,
@@ -38,7 +38,7 @@ enum Act {
     Hang,
 }
 
-/// Writes down where it has been; acts up once, where the plan says so.
+/// Records the methods that run. Each fails once, in the way and place that the plan names.
 #[derive(Default)]
 struct Traced {
     plan: Mutex<Option<(At, Act)>>,
@@ -49,8 +49,8 @@ struct Traced {
     dropped: Arc<Gate>,
 }
 
-/// Where the connection's value has been, whether the hanging hook had been dropped by then, and
-/// why.
+/// The methods that had the connection value, whether the hanging hook had been dropped by then,
+/// the last state and the reason.
 type Ended = (Vec<At>, bool, Option<TracedState>, Reason);
 
 impl Traced {
@@ -179,7 +179,7 @@ impl TestServer {
         TestClient(Client::connect(self.server.local_addr(), Lines::new()).await.unwrap())
     }
 
-    /// Has the session reach `at` for the first time; the answers ahead of it are read.
+    /// Drives the session to `at` for the first time, and reads the responses before it.
     async fn reach(&self, at: At) -> TestClient {
         let mut client = self.client().await;
         match at {
@@ -194,7 +194,7 @@ impl TestServer {
         client
     }
 
-    /// As [`reach`](Self::reach), by a peer that resets the connection once the hook is pending.
+    /// As [`reach`](Self::reach), with a peer that resets the connection once the hook is pending.
     async fn reset_in(&self, at: At) {
         let mut stream = TcpStream::connect(self.server.local_addr()).await.unwrap();
         match at {
@@ -219,7 +219,7 @@ impl TestServer {
         self.service.trace.lock().unwrap().clone()
     }
 
-    /// What went wrong in one session is nothing to the others.
+    /// A failure in one session does not affect others.
     async fn assert_serves(&self) {
         assert_eq!(self.client().await.call("still here").await, "STILL HERE");
     }
@@ -241,13 +241,13 @@ impl TestClient {
         timeout(LIMIT, self.0.flush()).await.expect("in time").expect("written");
     }
 
-    /// The next line, or `None` at a proper end.
+    /// The next line, or `None` at a regular end of the stream.
     async fn next(&mut self) -> Option<String> {
         timeout(LIMIT, self.0.next()).await.expect("in time").expect("a proper end")
     }
 }
 
-/// Where a state is lent while it runs, and that state.
+/// The methods that run with a state, and that state.
 const WITH_STATE: [(At, &str); 5] =
     [(Before, "calm"), (Handler, "calm"), (After, "calm"), (Event, "calm"), (Timeout, "napping")];
 
@@ -260,17 +260,17 @@ on_loops! {
         let served = TestServer::start(None).await;
         let mut client = served.client().await;
         assert_eq!(client.call("hello").await, "HELLO");
-        // Answered ahead of the handler.
+        // Answered by `before`, without the handler.
         assert_eq!(client.call("halt").await, "no further");
         let peer = served.service.peers.lock().unwrap()[0].clone();
         peer.post(7).await.unwrap();
         assert_eq!(client.next().await.unwrap(), "7");
-        // Sent out of band: no hook sees it.
+        // Sent through the peer: no hook sees it.
         peer.send("by the way".to_owned()).await.unwrap();
         assert_eq!(client.next().await.unwrap(), "by the way");
         assert_eq!(client.call("nap").await, "NAP");
         assert_eq!(client.next().await.unwrap(), "woken");
-        // A handler without a response has nothing to look at afterwards.
+        // A handler without a response is not followed by `after`.
         assert_eq!(client.call("mute").await, "MUTE");
         client.send_line("unheard").await;
         assert_eq!(client.call("hello").await, "HELLO");
@@ -318,7 +318,7 @@ on_loops! {
             let served = TestServer::start(Some((at, Act::Fail))).await;
             let mut client = served.reach(at).await;
             assert_eq!(client.next().await, Some(format!("sorry: {at:?} failed")), "{at:?}");
-            // That answer is not shown to `after`.
+            // `after` does not see that response.
             let trace = served.trace();
             let error = trace.iter().position(|at| *at == Error).expect("the hook has run");
             assert_ne!(trace.get(error + 1), Some(&After), "{at:?}");
@@ -340,7 +340,7 @@ on_loops! {
             assert_eq!(client.next().await, None, "{at:?}");
             let (been, _, last, reason) = served.ended().await;
             assert_eq!((last, reason), (None, while_in(state, Reason::Panicked(format!("{at:?} panicked")))));
-            // The connection's value as it was left behind.
+            // The connection value as the failing hook left it.
             assert_eq!(been[been.len() - 2..], [at, Error]);
             assert_eq!(served.trace().last(), Some(&Disconnect));
             served.assert_serves().await;
@@ -394,8 +394,7 @@ on_loops! {
             (Act::Hang, Reason::Reset),
         ] {
             let served = TestServer::start(Some((Error, act))).await;
-            // A codec that reads on: the malformed line is an error, and the state stays with the
-            // session.
+            // A recoverable codec: the malformed line is an error, and the session keeps its state.
             let mut stream = TcpStream::connect(served.server.local_addr()).await.unwrap();
             stream.write_all(b"\xff\n").await.unwrap();
             if act == Act::Hang {
@@ -434,7 +433,7 @@ on_loops! {
         wait(|| served.service.hanging.is_open()).await;
         stream.set_zero_linger().unwrap();
         drop(stream);
-        // Long enough for its session to have seen the reset.
+        // Long enough for the session to notice the reset.
         for _ in 0..20 {
             served.assert_serves().await;
         }

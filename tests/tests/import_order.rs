@@ -1,10 +1,8 @@
-//! The import order that `ARCHITECTURE.md` states is the order of the code.
+//! Compares the import order in `ARCHITECTURE.md` with the code.
 //!
-//! A block of that page whose fence says `text order=FOLDER` lists the modules of the crate in that
-//! folder, from the bottom up: a module imports only itself and modules of lines above its own. The
-//! block `order=crates` does the same for crates. An import is every path that begins with `crate`,
-//! `$crate` or a chain of `super` that leads out of a module, in a `use` or elsewhere, outside of
-//! `#[cfg(test)]`. Macros are read as tokens, so that an import in one counts too.
+//! Each block there that begins with ````
+//! ```text order=FOLDER ```` lists the modules of the crate in that folder, lowest first: a module imports only itself and modules listed above it. The block `order=crates` does the same for crates. An import is every path that begins with `crate`, `$crate` or a chain of `super` that leads out of a module, in a `use` or elsewhere, outside of `#[cfg(test)]`.
+//! Macros are read as tokens, so that imports in macros count too.
 
 #![forbid(unsafe_code)]
 
@@ -22,7 +20,7 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// For each block of the page: which line of it a name stands on.
+/// For each block of the page: the line number of each name.
 fn stated(page: &str) -> BTreeMap<String, BTreeMap<String, usize>> {
     let mut blocks = BTreeMap::new();
     let mut lines = page.lines();
@@ -30,7 +28,7 @@ fn stated(page: &str) -> BTreeMap<String, BTreeMap<String, usize>> {
         if let Some(name) = line.strip_prefix("```text order=") {
             let block = lines.by_ref().take_while(|line| *line != "```").enumerate();
             let names = block.flat_map(|(at, line)| {
-                // What stands behind a dash is for the reader.
+                // The text after a dash is for the reader.
                 let names = line.split(" – ").next().unwrap_or_default();
                 names.split(" · ").map(move |name| (name.trim().to_owned(), at))
             });
@@ -69,8 +67,8 @@ fn word(tree: Option<&TokenTree>) -> Option<String> {
     }
 }
 
-/// The paths that begin at `trees[0]`, behind what `before` has already; a group has one for each
-/// of its items.
+/// The paths that begin at `trees[0]`, appended to `before`; a group yields one for each of its
+/// items.
 fn paths(trees: &[TokenTree], before: &[String], found: &mut Vec<Vec<String>>) {
     let mut path = before.to_vec();
     let mut rest = trees;
@@ -100,7 +98,7 @@ fn is_cfg_test(tree: Option<&TokenTree>) -> bool {
     group.delimiter() == Delimiter::Bracket && group.stream().to_string().replace(' ', "") == "cfg(test)"
 }
 
-/// The modules of the crate, at its top, that the tokens name.
+/// The top-level modules of the crate that the tokens name.
 fn imports(stream: TokenStream, module: &[String], found: &mut BTreeSet<String>) {
     let trees: Vec<_> = stream.into_iter().collect();
     let mut module = module.to_vec();
@@ -123,13 +121,13 @@ fn imports(stream: TokenStream, module: &[String], found: &mut BTreeSet<String>)
                 let mut all = Vec::new();
                 paths(&trees[at..], &[], &mut all);
                 found.extend(all.iter().filter_map(|path| top(path, &module)));
-                // A group of a `use` is read.
+                // Groups of a `use` are read recursively.
                 while word(trees.get(at)).is_some() || is(trees.get(at), ':') {
                     at += 1;
                 }
                 continue;
             }
-            // The name of a module that is written in place, for `super` in it.
+            // An inline module, for `super` in it.
             Some("mod") => {
                 if let (Some(name), Some(TokenTree::Group(body))) =
                     (word(trees.get(at + 1)), trees.get(at + 2))
@@ -150,7 +148,7 @@ fn imports(stream: TokenStream, module: &[String], found: &mut BTreeSet<String>)
     }
 }
 
-/// The module at the top of the crate that a path leads to; `None` for an item of the crate's root.
+/// The top-level module that a path leads to; `None` for an item of the crate's root.
 fn top(path: &[String], module: &[String]) -> Option<String> {
     let supers = path.iter().take_while(|part| *part == "super").count();
     if supers > 0 {
@@ -160,7 +158,7 @@ fn top(path: &[String], module: &[String]) -> Option<String> {
     path.get(1).cloned()
 }
 
-/// What of the crate in `dir` is not as the block says.
+/// The imports of the crate in `dir` that violate the block.
 fn deviations(dir: &str, order: &BTreeMap<String, usize>) -> BTreeSet<String> {
     let source = root().join(dir).join("src");
     let mut found = Vec::new();
@@ -168,7 +166,7 @@ fn deviations(dir: &str, order: &BTreeMap<String, usize>) -> BTreeSet<String> {
     let modules: BTreeSet<_> = found.iter().filter_map(|(_, module)| module.first().cloned()).collect();
     let mut wrong = BTreeSet::new();
     for (path, module) in &found {
-        // The root declares all of them; tests may import what they like.
+        // The root module declares all modules; tests may import anything.
         let Some(own) = module.first() else { continue };
         if module.iter().any(|part| matches!(&**part, "tests" | "models" | "snapshots" | "ide_tests")) {
             continue;
@@ -245,7 +243,7 @@ fn crates_depend_only_on_crates_listed_above_them() {
             );
         }
     }
-    // All that is published is in the list.
+    // Every published crate is in the list.
     let members = manifest(".")["workspace"]["members"].as_array().expect("members").clone();
     for member in members.iter().filter_map(toml::Value::as_str) {
         let published = manifest(member)["package"].get("publish").is_none();

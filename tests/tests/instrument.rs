@@ -1,5 +1,5 @@
-//! `#[tracing::instrument]` on jobs, helpers and handlers. A process of its own, since tracing
-//! caches interest across all threads.
+//! `#[tracing::instrument]` on jobs, helpers and handlers. A separate test program, because tracing
+//! caches callsite interest for all threads.
 
 #![forbid(unsafe_code)]
 #![deny(warnings)]
@@ -12,7 +12,7 @@ use tracing::instrument;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-/// A span: its name, and the names of the fields that it records.
+/// A span: its name and the names of its recorded fields.
 type Recorded = (&'static str, Vec<&'static str>);
 
 #[derive(Clone, Default)]
@@ -68,7 +68,7 @@ impl Mill {
         Ok(grain * 2)
     }
 
-    /// Without a worker, there is one all the same.
+    /// A method without a worker parameter has a worker nevertheless.
     #[blocking(pool = self.pool)]
     #[instrument(skip(self))]
     fn sift(&self, grain: u32) -> u32 {
@@ -82,7 +82,7 @@ impl Mill {
     }
 }
 
-/// Its attribute can't see whether it is free.
+/// A function for which the attribute cannot tell whether it is free or associated.
 #[blocking]
 #[instrument]
 fn weigh(worker: &Worker, grain: u32) -> Result<u32, Interrupted> {

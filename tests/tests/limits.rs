@@ -1,4 +1,4 @@
-//! Bounded everywhere (S2, S11): one test for each limit, against raw clients that go beyond it.
+//! Each limit of a server, against raw clients that exceed it (S2, S11).
 
 #![forbid(unsafe_code)]
 
@@ -15,17 +15,17 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
-/// Short enough to wait for, long enough for what must come in time on a loaded machine.
+/// Short enough to wait for, and long enough for what must happen in time on a loaded machine.
 const SHORT: Duration = Duration::from_millis(150);
 
-/// Echoes, counts, and keeps its peers.
+/// Echoes lines, counts sessions, and keeps its peers.
 #[derive(Default)]
 struct Counter {
     connected: AtomicUsize,
     failed: AtomicUsize,
     ended: Mutex<Vec<Reason>>,
     peers: Mutex<Vec<Peer<String>>>,
-    /// How long `on(disconnect)` takes, and whether it came to its end.
+    /// How long `on(disconnect)` takes, and whether it completed.
     disconnect_delay: Duration,
     disconnect_completed: AtomicBool,
 }
@@ -66,7 +66,7 @@ impl Counter {
     #[on(disconnect)]
     async fn disconnected(&self, reason: Reason) {
         self.ended.lock().unwrap().push(reason);
-        // That it takes longer than a limit is what the test is about that sets it.
+        // One test needs an `on(disconnect)` that takes longer than a limit.
         sleep(self.disconnect_delay).await;
         self.disconnect_completed.store(true, SeqCst);
     }
@@ -82,7 +82,7 @@ on_loops! {
             stream.write_all(b"x\n").await.unwrap();
             streams.push(stream);
         }
-        // Each that leaves lets one in, in the order in which they came.
+        // Each disconnect admits one waiting client, in the order of their arrival.
         for (n, mut stream) in streams.into_iter().enumerate() {
             let mut back = [0; 2];
             timeout(LIMIT, stream.read_exact(&mut back)).await.expect("in time").unwrap();
@@ -110,7 +110,7 @@ on_loops! {
             }
             assert_eq!(back.as_bytes(), &expected[..]);
             assert_eq!(counter.end(1).await, Reason::PeerClosed);
-            // Nor is more written.
+            // The encoder has the same limit.
             let mut stream = server.connect().await;
             let mut bytes = bytes::BytesMut::new();
             writer.encode("big 100".into(), &mut bytes).unwrap();
@@ -134,12 +134,12 @@ on_loops! {
         wait(|| counter.connected.load(SeqCst) == 1).await;
         let peer = counter.peers.lock().unwrap()[0].clone();
         let text = "x".repeat(1 << 20);
-        // Until the buffers of the kernel are full, and the queue behind them: that is a dozen, and
-        // not a million.
+        // Until the kernel's buffers and the queue are full: after about a dozen messages, not a
+        // million.
         let mut sent = 0;
         let mut waiting = loop {
             let mut sending = Box::pin(peer.send(text.clone()));
-            // A driver that can still write does so within a moment; one that can't never does.
+            // A driver that can still write does so soon; one that cannot never does.
             match timeout(SHORT, &mut sending).await {
                 Ok(done) => done.unwrap(),
                 Err(_) => break sending,
@@ -166,7 +166,7 @@ on_loops! {
         let began = Instant::now();
         let dripping = tokio::spawn(async move {
             while writes.write_all(b"x").await.is_ok() {
-                // A client that drips is what the test is about.
+                // The client sends one byte at a time.
                 sleep(SHORT / 50).await;
             }
         });
@@ -186,18 +186,18 @@ on_loops! {
         let server = TestServer::new(counter.bound(Lines::new()).idle_timeout(limit)).await;
         let (mut reads, mut writes) = server.connect().await.into_split();
         let mut back = [0; 2];
-        // As long as there are requests, there is no limit.
+        // While requests arrive, the timeout does not apply.
         let began = Instant::now();
         while began.elapsed() < 2 * limit {
             writes.write_all(b"x\n").await.unwrap();
             reads.read_exact(&mut back).await.unwrap();
-            // For longer than the limit, with pauses that are shorter.
+            // In total longer than the timeout, with shorter pauses.
             sleep(SHORT / 10).await;
         }
         assert_eq!(counter.ended.lock().unwrap().len(), 0);
         let dripping = tokio::spawn(async move {
             while writes.write_all(b"x").await.is_ok() {
-                // A client that drips is what the test is about.
+                // The client sends one byte at a time.
                 sleep(SHORT / 50).await;
             }
         });
@@ -209,7 +209,7 @@ on_loops! {
     async fn time_during_which_the_loop_is_blocked_does_not_count_as_idle() {
         let counter = Arc::new(Counter::default());
         let server = TestServer::new(counter.bound(Lines::new()).idle_timeout(SHORT)).await;
-        // A client of its own thread, which no loop holds up.
+        // A client on its own thread, which the blocked loop does not delay.
         let addr = server.addr;
         let (call, asked) = std::sync::mpsc::channel::<()>();
         let client = std::thread::spawn(move || {
@@ -226,10 +226,10 @@ on_loops! {
             }
         });
         wait(|| counter.connected.load(SeqCst) == 1).await;
-        // Just in time, in front of a loop that does not look for longer than the limit.
+        // The request arrives in time, just before the loop is blocked for longer than the timeout.
         call.send(()).unwrap();
         tokio::task::yield_now().await;
-        // That each thread of the loop is held for longer than the limit is what the test is about.
+        // Blocks each thread of the loop for longer than the timeout.
         let workers = tokio::runtime::Handle::current().metrics().num_workers();
         let held = (1..workers).map(|_| tokio::spawn(async { std::thread::sleep(2 * SHORT) })).collect::<Vec<_>>();
         std::thread::sleep(2 * SHORT);
@@ -250,7 +250,8 @@ on_loops! {
         stream.write_all(b"big 16000000\n").await.unwrap();
         assert_eq!(counter.end(1).await, Reason::Timeout);
         wait(|| counter.disconnect_completed.load(SeqCst)).await;
-        // Its seat is free at once: it is not given that time again for what it did not read.
+        // The connection slot is free at once: the session does not get the write timeout again for
+        // `on(disconnect)`.
         let began = Instant::now();
         server.handle.stop();
         let report = server.stop().await;
@@ -266,7 +267,7 @@ on_loops! {
         stream.write_all(b"big 16000000\n").await.unwrap();
         let (began, mut left) = (Instant::now(), 16_000_001);
         let mut buffer = vec![0; 1 << 20];
-        // Much slower than it could, and without a pause that is as long as the limit.
+        // Slower than possible, but with pauses shorter than the timeout.
         while left > 0 {
             tokio::time::sleep(SHORT).await;
             let most = buffer.len().min(left);
@@ -285,7 +286,7 @@ on_loops! {
         let mut stream = server.connect().await;
         stream.write_all(&b"\xff\n".repeat(5000)).await.unwrap();
         wait(|| counter.ended.load(SeqCst)).await;
-        // As many as the kernel takes, and not 300 MB of them.
+        // As many errors as the kernel buffers, not 300 MB of them.
         let failed = counter.failed.load(SeqCst);
         assert!((1..1000).contains(&failed), "{failed}");
         drop(stream);
@@ -293,7 +294,7 @@ on_loops! {
     }
 }
 
-/// A linear session in which errors answer at length.
+/// A linear session with long error responses.
 #[derive(Default)]
 struct Asked {
     failed: AtomicUsize,

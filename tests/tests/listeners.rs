@@ -1,5 +1,5 @@
-//! Several listeners on one server: of mixed kinds, made by the user, handed over by systemd; what
-//! they share, and how TCP's are opened.
+//! Several listeners on one server: mixed kinds, user-defined transports, and sockets from systemd;
+//! shared limits, and socket options of TCP listeners.
 
 #![forbid(unsafe_code)]
 #![cfg(unix)]
@@ -84,10 +84,10 @@ async fn stop(server: RunningServer) {
     assert!(report.is_clean(), "{report}");
 }
 
-/// What the transport tells of a connection.
+/// The information that the transport gives about a connection.
 struct Medium(&'static str);
 
-/// A transport of the user's own: pipes in memory.
+/// A user-defined transport: in-memory pipes.
 struct Pipes {
     accepted: mpsc::UnboundedReceiver<io::Result<(DuplexStream, SocketAddr)>>,
     is_started: bool,
@@ -147,17 +147,17 @@ on_loops! {
         connect.send(stream).unwrap();
         assert_eq!(first.call("who".into()).await.unwrap(), "ip true tls false unix false");
         assert_eq!(first.call("medium".into()).await.unwrap(), "memory");
-        // The limit of one connection for each address counts these addresses.
+        // `max_connections_per_ip(1)` counts these addresses.
         let (mut second, stream) = pipe(2);
         connect.send(stream).unwrap();
         assert!(second.next().await.unwrap().is_none());
-        // Neither an error nor a panic of the listener ends the server.
+        // An error or a panic of the listener does not end the server.
         connect.send(Err(io::ErrorKind::ConnectionAborted.into())).unwrap();
         connect.send(Err(io::Error::other("the listener panics"))).unwrap();
         let (mut third, stream) = pipe(4);
         connect.send(stream).unwrap();
         assert_eq!(third.call("x".into()).await.unwrap(), "x");
-        // TLS over it.
+        // TLS over the transport.
         let (near, far) = tokio::io::duplex(1024);
         connect_tls.send(Ok((far, at(5)))).unwrap();
         let name = "localhost".try_into().unwrap();
@@ -166,11 +166,11 @@ on_loops! {
         let mut fourth = Client::<String, String, _, _>::from_stream(near, Lines::new()).timeout(LIMIT);
         assert_eq!(fourth.call("who".into()).await.unwrap(), "ip true tls true unix false");
         assert_eq!(fourth.call("medium".into()).await.unwrap(), "memory");
-        // Beside it, TCP.
+        // TCP on the same server.
         assert_eq!(plain(running.local_addrs()[2]).await.call("y").await, "y");
         stop(running).await;
         assert_eq!((service.connected.load(SeqCst), service.ended.load(SeqCst)), (4, 4));
-        // The listener is gone with the server.
+        // The listener is dropped with the server.
         assert!(connect.is_closed());
     }
 
@@ -217,7 +217,7 @@ on_loops! {
         let addr = running.local_addr();
         let (mut one, mut two) = (plain(addr).await, unix(dir.join("socket")).await);
         assert_eq!((one.call("1").await, two.call("2").await), ("1".into(), "2".into()));
-        // At each listener one waits; a place that is free is free for both, whoever has left it.
+        // One client waits at each listener; a free slot is free for both.
         let (mut three, mut four) = (unix(dir.join("socket")).await, plain(addr).await);
         three.send("3\n").await;
         four.send("4\n").await;
@@ -246,10 +246,11 @@ on_loops! {
         let addrs = running.local_addrs().to_vec();
         let mut one = from([127, 0, 0, 1], addrs[0]).await;
         assert_eq!(one.call("1").await, "1");
-        // A handshake counts from its beginning.
+        // A connection counts from the beginning of its handshake.
         let shaking = tcp(addrs[1]).await;
         let mut third = loop {
-            // Accepting is fair, not ordered: the handshake may be let in after this.
+            // Accepting is fair, but not ordered: the handshake may be accepted after this
+            // connection.
             let mut third = from([127, 0, 0, 1], addrs[0]).await;
             third.write_all(b"3\n").await.unwrap();
             match timeout(LIMIT, third.read_u8()).await.expect("in time") {
@@ -261,10 +262,10 @@ on_loops! {
         };
         // Closed at once.
         assert!(third.read_u8().await.is_err());
-        // Others are let in, and who has no address.
+        // Other addresses are accepted, and so are connections without an address.
         let (mut other, mut local) = (from([127, 0, 0, 2], addrs[0]).await, unix(dir.join("socket")).await);
         assert_eq!((other.call("x").await, local.call("y").await), ("x".into(), "y".into()));
-        // Each that leaves makes room for one.
+        // Each disconnect admits one client.
         drop(shaking);
         let mut again = loop {
             let mut again = from([127, 0, 0, 1], addrs[0]).await;
@@ -310,7 +311,7 @@ on_loops! {
         let addr = running.local_addr();
         let mut stream = plain(addr).await;
         assert_eq!(stream.call("x").await, "x");
-        // The server closes first, so its side is the one that lingers.
+        // The server closes first, so its side is in TIME_WAIT.
         stop(running).await;
         assert_eq!(stream.read_remaining().await, b"");
         drop(stream);
@@ -339,7 +340,7 @@ fn spawn_thread_serves_unix_sockets_without_an_ip_address() {
 
 const ROLE: &str = "PORTCULLIS_TEST_LISTEN_FDS";
 
-/// Not a test: what the child of the next one runs.
+/// Not a test: the code of the child process of the next test.
 #[test]
 fn the_child() {
     if std::env::var_os(ROLE).is_none() {
@@ -372,13 +373,13 @@ fn the_child() {
     }
     let server = server.spawn_thread().unwrap();
     eprintln!("\nserving {description:?}");
-    // Until the parent ends it; or by itself, if there is no parent any more.
+    // Runs until the parent kills it, or ends by itself if the parent has died.
     std::thread::sleep(LIMIT);
     drop(server);
     std::process::exit(1);
 }
 
-/// Ends with the test, however that does.
+/// Kills the child when the test ends.
 struct KillOnDrop(Child);
 
 impl Drop for KillOnDrop {
@@ -388,10 +389,11 @@ impl Drop for KillOnDrop {
     }
 }
 
-/// A child that has these two sockets from systemd, with these names; and what it says of them.
+/// Starts a child that inherits these two sockets with these names by systemd's protocol, and
+/// returns what it prints about them.
 fn child_with(one: OwnedFd, two: OwnedFd, names: &str) -> (KillOnDrop, String) {
-    // systemd's protocol: sockets from descriptor 3 on, how many, and the process that they are
-    // for. The shell gets them as its standard input and output, and moves them there.
+    // systemd's protocol: sockets from descriptor 3 on, their number, and the process that they are
+    // for. The shell gets them as its standard input and output, and moves them.
     let script = "exec 3<&0 4<&1 </dev/null >/dev/null; export LISTEN_FDS=2 LISTEN_PID=$$; exec \"$0\" --exact the_child --nocapture";
     let child = Command::new("sh")
         .args(["-c", script])

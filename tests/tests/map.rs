@@ -1,4 +1,4 @@
-//! O7: `pool.map`, and how it keeps within the pool's queue whatever else comes there.
+//! O7: `pool.map`, and how it respects the capacity of the pool's queue beside other jobs.
 
 #![forbid(unsafe_code)]
 
@@ -19,7 +19,7 @@ fn pool(threads: usize, queue: usize, overflow: Overflow) -> Pool {
 
 const KINDS: [Overflow; 3] = [Overflow::Wait, Overflow::Reject, Overflow::ShedOldest];
 
-/// Doubles the numbers up to `n`; the errors that came instead.
+/// Doubles the numbers up to `n` with `map`, and returns the errors.
 async fn doubled(pool: &Pool, n: u32) -> Vec<Interrupted> {
     let results: Vec<_> = pool.map(0..n, |_, n| n * 2).collect().await;
     assert_eq!(results.len(), n as usize);
@@ -108,7 +108,7 @@ on_loops! {
         let (gate, held) = occupy_thread(&pool);
         let foreign = pool.run(|_| 1);
         let mut map = pool.map([5, 6], |_, n| n);
-        assert!(poll_next_once(&mut map).is_pending()); // one place is left for it
+        assert!(poll_next_once(&mut map).is_pending()); // one queue slot is left for it
         assert_eq!((pool.stats().queued, pool.stats().shed), (2, 0));
         let (second, third) = (pool.run(|_| 2), pool.run(|_| 3));
         assert!(matches!(foreign.await, Err(Interrupted::Shed)));
@@ -147,7 +147,7 @@ on_loops! {
         let mut map = pool.map(0..2, |_, n| n);
         let mut draining = Box::pin(pool.drain(Duration::MAX));
         let first = std::future::poll_fn(|cx| {
-            // The drain closes the pool when the map waits already.
+            // The drain closes the pool while the map waits.
             let polled = map.poll_next_unpin(cx);
             assert!(draining.as_mut().poll(cx).is_pending());
             polled
@@ -215,8 +215,8 @@ on_loops! {
     }
 }
 
-/// What watches for room is gone when nobody waits: a pool goes on as fast as before (its jobs take
-/// no lock at their end).
+/// The watcher for capacity is removed when nothing waits: a pool is as fast as before, since its
+/// jobs take no lock at their end.
 #[test]
 fn o7_capacity_is_accurate_after_many_maps() {
     let pool = pool(2, 2, Overflow::Reject);
@@ -225,7 +225,7 @@ fn o7_capacity_is_accurate_after_many_maps() {
             let maps = future::join(doubled(&pool, 20), doubled(&pool, 20)).await;
             assert!(maps.0.is_empty() && maps.1.is_empty());
         }
-        // All of its places are there: two threads and two in the queue, and not one more.
+        // The pool has its whole capacity: two threads and two queue slots, and no more.
         let gate = Arc::new(Gate::default());
         let held: Vec<_> = (0..4)
             .map(|_| {

@@ -1,11 +1,12 @@
-//! A stop in the middle of a hundred thousand requests loses no answer that was promised (S5).
+//! A stop in the middle of a hundred thousand requests loses no response of a request that had
+//! started (S5).
 //!
-//! What is promised: a request that its session had begun when the stop came is answered within the
-//! grace, and the answer arrives; so at the end every request that was ever begun has been
-//! answered. What a client got is answers to the first of its requests, in their order, each whole.
-//! Then the connection ends with an end of file, and is not reset. (Who goes on sending to a server
-//! that is gone gets a reset for that. Linux has read the end by then, and keeps it.) A request
-//! that was not begun is not answered: a client asks it again elsewhere.
+//! The guarantee: a request that its session had begun when the stop came is answered within the
+//! grace, and the response arrives. So in the end every request that was begun has been answered. A
+//! client receives responses to the first of its requests, in order, each complete. Then the stream
+//! ends with EOF and is not reset. (A client that keeps sending to a closed server gets a reset.
+//! Linux has read the EOF by then, and keeps it.) A request that was not begun is not answered; a
+//! client sends it to another server.
 
 #![cfg(target_os = "linux")]
 #![forbid(unsafe_code)]
@@ -27,17 +28,17 @@ use tokio::time::timeout;
 
 /// Requests in all.
 const REQUESTS: usize = 100_000;
-/// Clients, if there may be so many descriptors.
+/// The number of clients, if the limit of descriptors allows it.
 const CLIENTS: usize = 1_000;
-/// How many requests a client sends before it reads the answers; one in three sends all that it
-/// has.
+/// How many requests a client sends before it reads the responses; every third client sends all of
+/// its requests first.
 const BATCH: usize = 10;
-/// Every so many clients, one has its request in the middle held until the stop has come.
+/// One of this many clients has its middle request held until the stop.
 const HELD: usize = 10;
-/// Longer than all of it takes: what has been begun is to end by itself.
+/// Longer than the test takes: requests that have begun must end by themselves.
 const GRACE: Duration = Duration::from_secs(60);
 
-/// How many clients, and how many requests each has.
+/// The number of clients, and of requests per client.
 fn sizes() -> (usize, usize) {
     let needed = 2 * CLIENTS as u64 + 100;
     let limit = getrlimit(Resource::Nofile);
@@ -55,15 +56,15 @@ fn sizes() -> (usize, usize) {
     (clients, REQUESTS / clients)
 }
 
-/// What has been begun; and what decides when the stop comes.
+/// Counts the started requests, and decides when to stop.
 struct Tally {
     requests: usize,
-    /// How many requests each client has had begun.
+    /// The number of started requests of each client.
     begun: Vec<AtomicU32>,
     in_all: AtomicUsize,
     held: AtomicUsize,
     middle: Notify,
-    /// Says that the server has been told to stop.
+    /// Signals that the stop has begun.
     stopped: watch::Sender<bool>,
 }
 
@@ -74,7 +75,7 @@ impl Tally {
         Self { requests, begun, in_all, held, middle: Notify::new(), stopped: watch::Sender::new(false) }
     }
 
-    /// Notes that a request is begun, and holds one in the middle for each client that is held.
+    /// Counts a started request, and holds the middle request of each client that is held.
     async fn begin(&self, line: &str) {
         let (client, n) = line.split_once(' ').expect("what clients send");
         let (client, n): (usize, u32) = (client.parse().unwrap(), n.parse().unwrap());
@@ -113,7 +114,7 @@ impl OnTheLoop {
     }
 }
 
-/// Answers on threads. They are held at the stop, and requests wait in the line before them.
+/// Answers on pool threads. The threads are held at the stop, while requests wait in the queue.
 struct OnThreads {
     tally: Arc<Tally>,
     pool: Pool,
@@ -141,7 +142,7 @@ fn answer(line: &str) -> String {
     format!("{line} is answered")
 }
 
-/// Asks its requests, and gives back what came before the end of the file.
+/// Sends its requests, and returns what it received before EOF.
 async fn client(id: usize, requests: usize, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) -> String {
     let (mut got, mut lines) = (Vec::new(), 0);
     let batch = if id % 3 == 1 { requests } else { BATCH };
@@ -161,7 +162,7 @@ async fn client(id: usize, requests: usize, mut from: OwnedReadHalf, mut to: Own
     String::from_utf8(got).expect("text")
 }
 
-/// Lets the clients at the server, stops it in the middle, and looks at what came of it.
+/// Runs the clients, stops the server in the middle, and checks the results.
 async fn stop_in_the_middle(server: RunningServer, tally: &Tally, gate: &Gate) {
     let (clients, requests) = (tally.begun.len(), tally.requests);
     let mut talks = Vec::new();
@@ -198,7 +199,7 @@ async fn stop_in_the_middle(server: RunningServer, tally: &Tally, gate: &Gate) {
     assert!(answered < clients * requests, "it was in the middle");
 }
 
-/// One at a time: each takes two thousand descriptors.
+/// One test at a time, because each needs two thousand descriptors.
 fn run(test: impl Future<Output = ()> + Send + 'static) {
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);

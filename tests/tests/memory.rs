@@ -1,5 +1,4 @@
-//! What a session costs: nothing is allocated for a request of one that goes on, and an idle one
-//! holds no buffers.
+//! The memory of sessions: a request allocates nothing, and an idle session holds no buffers.
 
 #![forbid(unsafe_code)]
 
@@ -18,7 +17,7 @@ use portcullis_tests::{LIMIT, eventually};
 #[global_allocator]
 static HEAP: Cap<System> = Cap::new(System, usize::MAX);
 
-/// The heap is everybody's: one test at a time.
+/// One test at a time, because the heap is shared.
 static TURN: Mutex<()> = Mutex::new(());
 
 struct Echo;
@@ -63,8 +62,7 @@ fn connect(addr: SocketAddr) -> TcpStream {
 fn a_request_of_an_open_session_allocates_nothing() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let server = Server::new(Echo).codec(FixedSize::<8>::new()).bind("127.0.0.1:0").unwrap();
-    // Each thread of a loop has buffers of its own, and a session may move to one that has made
-    // none yet.
+    // Each loop thread has its own buffers, and a session may move to a thread that has none yet.
     let (addr, handle) = (server.local_addr(), server.handle());
     let serving = on_one_thread(server);
     let mut stream = connect(addr);
@@ -79,7 +77,7 @@ fn a_request_of_an_open_session_allocates_nothing() {
         HEAP.total_allocated() - before
     };
     call(2000);
-    // Not a byte a request; what the loop's own clock may need is no matter of requests.
+    // No allocation per request; the timer of the loop may allocate.
     let allocated = call(5000);
     assert!(allocated < 5000, "{allocated} bytes for 5000 requests");
     drop(stream);
@@ -87,11 +85,11 @@ fn a_request_of_an_open_session_allocates_nothing() {
     assert!(serving.join().unwrap().unwrap().is_clean());
 }
 
-/// Of these 256 are tokio's registration of the socket and 256 its task, 104 are what a session
-/// shares with its peers and its server, and 88 its own, besides its codec, its connection's value
-/// and its state. Here the codec has 48, and the server's list of sessions up to 16. Of the
-/// system's memory it is a little more, since tokio aligns to 128 bytes; the bench `idle` weighs
-/// that.
+/// Of these bytes, 256 are tokio's registration of the socket and 256 its task, 104 are shared by
+/// the session, its peers and its server, and 88 are the session's own. Added are its codec, its
+/// connection value and its state: here the codec has 48, and the server's list of sessions up to
+/// 16. The resident memory is a little more, because tokio aligns to 128 bytes; the bench `idle`
+/// measures that.
 const IDLE: usize = 768;
 
 #[test]
@@ -101,8 +99,8 @@ fn an_idle_session_takes_at_most_768_bytes() {
     is_small(Server::new(Counting).codec(Lines::new()).bind("127.0.0.1:0").unwrap());
 }
 
-/// What the first sessions make for all that follow is not counted; nor is what another loop thread
-/// would make for itself.
+/// The allocations of the first sessions, which later ones reuse, are not counted, nor those of a
+/// second loop thread.
 fn is_small<S: Service, C: Codec<S::Request, S::Response>>(server: Server<S, C, Bound>) {
     const SESSIONS: usize = 64;
     let (addr, handle) = (server.local_addr(), server.handle());
@@ -120,7 +118,7 @@ fn is_small<S: Service, C: Codec<S::Request, S::Response>>(server: Server<S, C, 
     let before = HEAP.allocated();
     streams.extend((0..SESSIONS).map(|_| talk()));
     let held = || HEAP.allocated().saturating_sub(before) / SESSIONS;
-    // The last of them may be putting their things away still.
+    // The last sessions may still be releasing their memory.
     eventually(|| held() <= IDLE);
     assert!(held() > IDLE / 2, "{} bytes for a session: counted wrongly", held());
     drop(streams);
@@ -145,8 +143,7 @@ fn idle_sessions_hold_no_buffers() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let server = Server::new(Long).codec(Lines::new()).bind("127.0.0.1:0").unwrap();
     let (addr, handle) = (server.local_addr(), server.handle());
-    // Each loop thread keeps some buffers for whoever comes: of one thread that is no more than
-    // sixty-four.
+    // Each loop thread keeps a free list of buffers: for one thread at most sixty-four.
     let serving = on_one_thread(server);
     let line = [&[b'x'; 7000][..], b"\n"].concat();
     let mut back = vec![0; line.len()];
@@ -154,17 +151,17 @@ fn idle_sessions_hold_no_buffers() {
         stream.write_all(&line).unwrap();
         stream.read_exact(&mut back).unwrap();
     };
-    // What all share is there already.
+    // The shared allocations exist by now.
     for _ in 0..3 {
         talk(&mut connect(addr));
     }
     let before = HEAP.allocated();
     let mut streams: Vec<_> = (0..SESSIONS).map(|_| connect(addr)).collect();
     streams.iter_mut().for_each(&mut talk);
-    // A buffer is eight kilobytes, and each had two.
+    // A buffer has eight kilobytes, and each session had two.
     let held = || HEAP.allocated().saturating_sub(before) / SESSIONS;
     eventually(|| held() < 6000);
-    // In the midst of a line it is that, and no whole buffer.
+    // A session with a partial line holds that, and no whole buffer.
     for stream in &mut streams {
         stream.write_all(b"half a li").unwrap();
     }

@@ -1,4 +1,4 @@
-//! O1–O11: what an offload promises, on every loop.
+//! O1 to O12: the guarantees of offloads, on every event loop.
 
 #![forbid(unsafe_code)]
 
@@ -18,7 +18,7 @@ fn rejecting(threads: usize, queue: usize, overflow: Overflow) -> Pool {
     Pool::builder("test").threads(threads).queue_capacity(queue).overflow(overflow).build().expect("threads")
 }
 
-/// An error of one's own, with why the job was interrupted.
+/// A user-defined error that contains why the job was interrupted.
 #[derive(Debug)]
 struct Stopped(String);
 
@@ -56,7 +56,7 @@ on_loops! {
     anywhere async fn o2_an_idle_thread_does_not_count_as_queue_capacity() {
         let pool = rejecting(2, 0, Overflow::Reject);
         let (gate, held) = occupy_thread(&pool);
-        // One thread is free, and none waits behind it.
+        // One thread is idle, and the queue has no capacity.
         assert_eq!(pool.run(|_| 1).await.unwrap(), 1);
         let (gate2, held2) = occupy_thread(&pool);
         assert!(matches!(pool.run(|_| ()).await, Err(Interrupted::Full)));
@@ -75,7 +75,7 @@ on_loops! {
             pool.run(move |_| log.lock().unwrap().push(n))
         }).collect();
         assert_eq!((pool.stats().queued, pool.stats().waiting_for_capacity), (2, 98));
-        // The order of the polls does not matter, the order of the calls does.
+        // The order of the polls does not matter, only the order of the calls.
         offloads.reverse();
         gate.open();
         held.await.unwrap();
@@ -106,7 +106,7 @@ on_loops! {
             drop(offload);
             assert!(dropped.is_open(), "captures are dropped at once");
         }
-        // A hundred cancelled jobs hold no place.
+        // A hundred cancelled jobs occupy no capacity.
         let after: Vec<_> = (0..2).map(|_| pool.run(|_| ())).collect();
         gate.open();
         held.await.unwrap();
@@ -251,7 +251,7 @@ on_loops! {
     anywhere async fn o8_drain_cancels_at_its_deadline_and_reports_stuck_jobs() {
         let pool = pool(2, 8);
         let (gate, held) = occupy_thread(&pool);
-        let checks = pool.job("Mill::heeds").run(|worker| { eventually(|| worker.is_cancelled()); });
+        let checks = pool.job("Mill::checks").run(|worker| { eventually(|| worker.is_cancelled()); });
         eventually(|| pool.stats().running == 2);
         let queued = pool.run(|_| ());
         let report = pool.drain(Duration::from_millis(10)).await;
@@ -284,7 +284,7 @@ on_loops! {
         assert_eq!(stuck.method, "Mill::waits");
         let at = stuck.waiting_at.unwrap();
         assert_eq!((at.file(), at.line()), (file!(), line));
-        // P8: held, not polled; and it ends with the drain all the same (P2).
+        // P8: the offload is held and not polled. Its worker is released by the drain (P2).
         assert!(pool.drain(Duration::ZERO).await.stuck.is_empty());
         eventually(|| match poll_once(&mut host_not_polled) {
             std::task::Poll::Ready(r) => { assert!(matches!(r, Err(Interrupted::Cancelled))); true }
@@ -335,8 +335,7 @@ on_loops! {
         assert_eq!(outer, nested);
     }
 
-    // One `?` for a job, whatever it returns: what interrupts the wait comes as the job's own
-    // error.
+    // One `?` for every job: an interruption of the wait is converted to the job's own error.
     anywhere async fn o9_waiting_for_an_offload_returns_what_awaiting_it_returns() {
         let one = pool(1, 1);
         let inner = one.clone();
@@ -379,13 +378,13 @@ on_loops! {
         impl Drop for Count { fn drop(&mut self) { self.0.fetch_add(1, SeqCst); } }
         std::thread_local! { static COUNT: std::cell::RefCell<Option<Count>> = const { std::cell::RefCell::new(None) }; }
         for round in 1..=3 {
-            // All three at once, each marking its thread.
+            // All three threads run at once, and each marks itself.
             let inside = Arc::new(std::sync::Barrier::new(3));
             let offloads: Vec<_> = (0..3).map(|_| {
                 let (inside, ended) = (inside.clone(), ended.clone());
                 pool.run(move |_| { COUNT.with(|slot| slot.borrow_mut().get_or_insert_with(|| Count(ended)).0.clone()); inside.wait(); })
             }).collect();
-            // A thread that was just leaving comes back with the next call.
+            // A thread that was just exiting is replaced at the next call.
             let wake = pool.clone();
             eventually(|| { wake.run(|_| ()).detach(); pool.stats().running + pool.stats().completed as usize >= 3 * round });
             for offload in offloads { offload.await.unwrap(); }
@@ -476,10 +475,10 @@ on_loops! {
                     gate.pass()
                 }));
             }
-            let behind = pool.job("behind").lane(&0_usize).run(|_| ());
+            let next = pool.job("next").lane(&0_usize).run(|_| ());
             eventually(|| pool.stats().running == 2);
             drop(pool);
-            if cancel { drop(behind) } else { gate.open(); behind.await.unwrap(); }
+            if cancel { drop(next) } else { gate.open(); next.await.unwrap(); }
             gate.open();
             for hold in holds { hold.await.unwrap(); }
             assert!(ends.iter().all(|end| end.pass()));
@@ -508,8 +507,8 @@ on_loops! {
     }
 
     anywhere async fn stress_new_pools_lose_no_wake_up() {
-        // The pattern that found tokio's lost spawn (tokio#8068): threads that are just about to
-        // sleep for the first time.
+        // The pattern that found tokio's lost wake-up (tokio#8068): threads that are about to park
+        // for the first time.
         for round in 0..300_u32 {
             let pool = Pool::builder("fresh").threads(2).queue_capacity(4).idle_spins(round % 3).build().unwrap();
             let submitters: Vec<_> = (0..2).map(|_| {
@@ -550,9 +549,9 @@ on_loops! {
         let one = pool(1, 1);
         let inner = one.clone();
         let lost = one.job("lost").deadline(Duration::from_millis(50)).run(move |worker| async move {
-            // A bare `tokio::spawn` forgets on whose behalf it runs: its offload waits for the one
-            // thread, which waits for it. (An offload that is made before and moved into the task
-            // is fine: the call counts.)
+            // A plain `tokio::spawn` loses the chain of waiting jobs: its offload waits for the
+            // only thread, which waits for the task. (An offload that is created before the spawn
+            // and moved into the task keeps the chain.)
             tokio::spawn(async move { inner.run(|_| 1).await }).await.unwrap()
         }.wait(worker));
         assert!(matches!(lost.await, Err(Interrupted::Deadline)));

@@ -1,5 +1,5 @@
-//! O1–O12 among code that does what it had better not do: drops, wakers and subscribers that panic,
-//! wakers that own what they wake, numbers without measure.
+//! O1 to O12 with misbehaving user code: drops, wakers and subscribers that panic, wakers that own
+//! their tasks, and extreme settings.
 
 #![forbid(unsafe_code)]
 
@@ -13,7 +13,6 @@ use std::time::Duration;
 use portcullis::{Interrupted, Offload, Overflow, Pool};
 use portcullis_tests::{Gate, LIMIT, eventually, occupy_thread, on_loops, poll_once};
 
-/// Panics when it is dropped.
 struct Bomb;
 
 impl Drop for Bomb {
@@ -28,7 +27,7 @@ fn pool(queue: usize, overflow: Overflow) -> Pool {
     Pool::builder("test").threads(1).queue_capacity(queue).overflow(overflow).build().expect("a thread")
 }
 
-/// The waker of a task that is woken, or not: nothing but the waker says so.
+/// A waker that records whether it was called.
 #[derive(Default)]
 struct Woken(Gate);
 
@@ -38,7 +37,7 @@ impl Wake for Woken {
     }
 }
 
-/// Polls once, and answers with the gate that the offload's waker opens.
+/// Polls once, and returns the gate that the offload's waker opens.
 fn wait_for<T>(offload: &mut Offload<T>) -> Arc<Woken> {
     let woken = Arc::new(Woken::default());
     let waker = Waker::from(Arc::clone(&woken));
@@ -66,7 +65,7 @@ fn o4_a_job_past_its_deadline_returns_although_its_captures_panic_on_drop() {
     assert!(futures::executor::block_on(held).unwrap());
 }
 
-/// Holds whoever drops it until the gate opens.
+/// Blocks the thread that drops it until the gate opens.
 struct BlockingDrop(Arc<Gate>);
 
 impl Drop for BlockingDrop {
@@ -75,7 +74,7 @@ impl Drop for BlockingDrop {
     }
 }
 
-/// Holds whoever wakes it until the gate opens.
+/// Blocks the thread that wakes it until the gate opens.
 struct BlockingWaker {
     woken: Gate,
     gate: Arc<Gate>,
@@ -94,7 +93,7 @@ fn o4_a_slow_drop_or_waker_delays_no_other_deadline() {
     let (held_gate, held) = occupy_thread(&pool);
     let gate = Arc::new(Gate::default());
     let short = Duration::from_millis(20);
-    // Several at once: each holds a thread of its own.
+    // Several at once: each blocks a thread.
     let slow: Vec<_> = (0..4)
         .map(|_| {
             let blocking_drop = BlockingDrop(Arc::clone(&gate));
@@ -114,7 +113,7 @@ fn o4_a_slow_drop_or_waker_delays_no_other_deadline() {
         assert!(matches!(answer(&mut timed, &woken), Err(Interrupted::Deadline)));
     }
     assert!(waker.woken.pass());
-    // And drains keep their time.
+    // Drains end on time too.
     let report = futures::executor::block_on(pool.drain(short));
     assert_eq!(report.stuck.len(), 1);
     gate.open();
@@ -199,7 +198,7 @@ portcullis::context! {
 fn o5_a_context_value_that_panics_on_drop_ends_no_thread() {
     let pool = pool(4, Overflow::Wait);
     let (gate, held) = occupy_thread(&pool);
-    // The job is the last to hold it.
+    // The job holds the last reference.
     let value = Arc::new(Bomb);
     let weak = Arc::downgrade(&value);
     VALUE.sync_scope(value, || pool.run(|_| ()).detach());
@@ -213,8 +212,7 @@ fn o5_a_context_value_that_panics_on_drop_ends_no_thread() {
 fn o12_a_thread_state_that_panics_on_drop_loses_no_thread() {
     let made = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&made);
-    // Without a spin: on a crowded machine a thread that spins is found by the next job, and never
-    // leaves.
+    // Without spinning: on a loaded machine a spinning thread finds the next job, and never exits.
     let pool = Pool::builder("state")
         .threads(2)
         .idle_spins(0)
@@ -225,8 +223,7 @@ fn o12_a_thread_state_that_panics_on_drop_loses_no_thread() {
         })
         .build()
         .unwrap();
-    // Both at once, each time again: a thread that has left comes back, whatever its leaving was
-    // like.
+    // Both threads, repeatedly: a thread that exited is replaced, although its exit panicked.
     while made.load(SeqCst) < 6 {
         let both: [_; 2] = std::array::from_fn(|_| Arc::new(Gate::default()));
         let jobs = [(0, 1), (1, 0)].map(|(mine, other)| {
@@ -243,7 +240,7 @@ fn o12_a_thread_state_that_panics_on_drop_loses_no_thread() {
     }
 }
 
-/// A task of an executor whose wakers own their tasks: the last waker drops the task.
+/// A task of an executor whose wakers own their tasks: dropping the last waker drops the task.
 struct Task {
     watched: Pool,
     holds: Mutex<Option<Offload<()>>>,
@@ -255,7 +252,7 @@ impl Wake for Task {
 
 impl Drop for Task {
     fn drop(&mut self) {
-        // What a drop may do: look at the pool's jobs, and give up its own.
+        // A drop may list the pool's jobs, and drop its own offload.
         assert!(!self.watched.running_jobs().is_empty());
         drop(self.holds.lock().unwrap().take());
     }
@@ -296,7 +293,7 @@ fn o2_a_queue_of_usize_max_is_never_full() {
         let jobs: Vec<_> = (0..100).map(|n| pool.run(move |_| n)).collect();
         assert_eq!(pool.stats().waiting_for_capacity, 0);
         let again = pool.clone();
-        // Lent to, or admitted: in no case refused.
+        // The job is lent or admitted, and never rejected.
         let nested = pool.run(move |worker| again.run(|_| 7).wait(worker));
         gate.open();
         assert_eq!(futures::executor::block_on(nested).unwrap().unwrap(), 7);
@@ -315,7 +312,7 @@ fn o10_impossible_settings_are_errors_at_build() {
     assert_eq!(kind(Pool::builder("high").stack_size(usize::MAX)), std::io::ErrorKind::InvalidInput);
 }
 
-/// Each job sets a value for the next.
+/// Each job sets a context value and submits the next job.
 fn submit_next(pool: Pool, left: u32, end: Arc<Gate>) {
     if left == 0 {
         return end.open();
@@ -334,7 +331,7 @@ fn submit_next(pool: Pool, left: u32, end: Arc<Gate>) {
 fn o6_a_chain_of_jobs_keeps_only_the_latest_context_values() {
     let pool = pool(4, Overflow::Wait);
     let (token, end) = (Arc::new(()), Arc::new(Gate::default()));
-    // Beside the one that every job sets anew, one that stays.
+    // One value is set by every job, the other is set once and inherited.
     TOKEN.sync_scope(Arc::clone(&token), || submit_next(pool.clone(), 100_000, Arc::clone(&end)));
     assert!(end.pass());
     drop(pool);
@@ -350,12 +347,12 @@ fn o12_cancelled_jobs_of_a_blocked_lane_leak_nothing() {
     let token = Arc::new(());
     let mut kept = Vec::new();
     for n in 0..10_000 {
-        // Not a capture, which goes with the cancel, but what the job itself holds.
+        // The job's own context, not a capture, which the cancellation drops.
         let job = TOKEN.sync_scope(Arc::clone(&token), || pool.job("short").lane("one").run(move |_| n));
         if n % 1000 == 0 { kept.push(job) } else { drop(job) }
     }
     let left = Arc::strong_count(&token);
-    assert!(left < 100, "{left} jobs that nobody wants are kept");
+    assert!(left < 100, "{left} cancelled jobs are kept");
     gate.open();
     assert!(futures::executor::block_on(long).unwrap());
     for (n, job) in kept.into_iter().enumerate() {
@@ -363,7 +360,7 @@ fn o12_cancelled_jobs_of_a_blocked_lane_leak_nothing() {
     }
 }
 
-/// A task whose drop looks, or whatever it does.
+/// Runs a function on drop.
 struct RunOnDrop(Box<dyn Fn() + Send + Sync>);
 
 impl Wake for RunOnDrop {
@@ -376,8 +373,8 @@ impl Drop for RunOnDrop {
     }
 }
 
-/// Polls `future` in a task that `on_drop` when it goes, then in another: the first goes when the
-/// second comes.
+/// Polls `future` in a task that runs a function on drop, then in a second task. The second poll
+/// drops the first task.
 fn poll_in_two_tasks<F: Future + Unpin + Send + 'static>(
     mut future: F,
     on_drop: impl Fn() + Send + Sync + 'static,

@@ -1,5 +1,5 @@
-//! The scenarios of the seed's guide (threads in servers), and what the quickstart promises: each
-//! with both kinds of handler, on both tokio flavours, over real sockets.
+//! The scenarios of EasyNetwork's guide on threads in servers, and those of the quickstart: each
+//! with `#[request]` and with `#[session]`, on both tokio flavours, over real sockets.
 
 #![forbid(unsafe_code)]
 
@@ -46,7 +46,7 @@ enum Response {
     Failed(String),
 }
 
-/// What the scenarios do; the tests hold the gates.
+/// The service of the scenarios; the tests hold the gates.
 struct Demo {
     pool: Pool,
     gate: Gate,
@@ -78,11 +78,11 @@ impl Demo {
         })
     }
 
-    /// Holds this thread until the test opens the gate.
+    /// Blocks this thread until the test opens the gate.
     fn hold(&self) {
         let inside = self.inside.fetch_add(1, SeqCst) + 1;
         self.most_inside.fetch_max(inside, SeqCst);
-        assert!(self.gate.pass(), "nobody opened the gate");
+        assert!(self.gate.pass(), "the gate was not opened");
         self.inside.fetch_sub(1, SeqCst);
     }
 }
@@ -137,7 +137,7 @@ impl Demo {
         Ok((this_thread(), task))
     }
 
-    /// Has really to wait on the loop: for the test.
+    /// Yields, so that the worker really waits for the loop.
     async fn yield_once(&self) -> Option<tokio::task::Id> {
         self.started.fetch_add(1, SeqCst);
         self.turns[0].notified().await;
@@ -188,7 +188,7 @@ impl Demo {
         *self.wait_ended_with.lock().unwrap() = ended.err();
     }
 
-    /// The quickstart's `shrink`, with text for pictures.
+    /// The `shrink` method of the quickstart, with text instead of pictures.
     #[blocking(pool = self.pool, deadline = "1m")]
     fn parse(&self, worker: &Worker, bytes: Vec<u8>) -> Result<Response, Error> {
         let text = String::from_utf8(bytes)?;
@@ -246,7 +246,7 @@ impl BySession {
     }
 }
 
-/// A server of one of them, on a free port.
+/// A running server of one of the services.
 struct TestServer<C> {
     demo: Arc<Demo>,
     codec: C,
@@ -270,7 +270,7 @@ impl<C: Codec<Request, Response> + Codec<Response, Request>> TestServer<C> {
         Client::connect(self.addr, self.codec.clone()).await.expect("a connection")
     }
 
-    /// Clients that have sent `request`, and are not answered yet.
+    /// Clients that have sent `request` and wait for the response.
     async fn clients_awaiting<const N: usize>(
         &self,
         request: impl Fn() -> Request,
@@ -294,14 +294,15 @@ async fn answer<C: Codec<Response, Request>>(client: &mut Client<Request, Respon
     client.next().await.expect("an answer").expect("a connection that is still there")
 }
 
-/// Lets the loop go on until `done`; each test has its limit.
+/// Yields to the loop until `done`; each test has a time limit.
 async fn until(mut done: impl FnMut() -> bool) {
     while !done() {
         yield_now().await;
     }
 }
 
-/// Each test with a `#[request]` (and postcard), and with a `#[session]` (and JSON).
+/// Defines each test with a `#[request]` service (and postcard), and with a `#[session]` service
+/// (and JSON).
 macro_rules! scenarios {
     ($( $(#[$meta:meta])* async fn $name:ident($served:ident: $threads:literal threads) $body:block )*) => {$(
         $(#[$meta])*
@@ -327,14 +328,14 @@ scenarios! {
     async fn a_blocking_function_runs_on_the_shared_pool_without_blocking_the_loop(served: 1 threads) {
         let mut clients_awaiting = served.clients_awaiting::<1>(|| Request::SharedPool).await;
         until(|| served.demo.inside.load(SeqCst) == 1).await;
-        // Were it on the loop, nobody would be answered now.
+        // If the job ran on the loop, no other client would be answered now.
         assert_eq!(served.client().await.call(Request::Ping).await.unwrap(), Response::Pong);
         assert_eq!(served.demo.inside.load(SeqCst), 1);
         served.demo.gate.open();
         let Response::RanOn { thread } = answer(&mut clients_awaiting[0]).await else { panic!("another answer") };
         assert!(thread.starts_with("shared-"), "{thread}");
         assert!(served.stop().await.is_clean());
-        assert_eq!(Pool::shared().run(|_| 1).await.unwrap(), 1, "the shared pool is nobody's to stop");
+        assert_eq!(Pool::shared().run(|_| 1).await.unwrap(), 1, "the stop does not drain the shared pool");
     }
 
     async fn a_pool_of_four_threads_runs_four_at_once_and_stops_with_the_server(served: 4 threads) {
@@ -359,7 +360,7 @@ scenarios! {
     async fn a_worker_runs_async_code_in_the_task_of_its_handler(served: 1 threads) {
         let mut clients_awaiting = served.clients_awaiting::<1>(|| Request::CallAsync).await;
         until(|| served.demo.started.load(SeqCst) == 1).await;
-        // The thread waits, the loop does not.
+        // The thread waits, but the loop does not.
         assert_eq!(served.client().await.call(Request::Ping).await.unwrap(), Response::Pong);
         assert_eq!(served.demo.pool.stats().running, 1);
         served.demo.turns[0].notify_one();
@@ -376,7 +377,7 @@ scenarios! {
         assert_eq!(answer(&mut clients_awaiting[0]).await, Response::EventSet);
         let demo = Arc::clone(&served.demo);
         assert!(served.stop().await.is_clean());
-        // The stop has waited for the job, which nobody else did.
+        // The stop has waited for the detached job.
         let set_on = demo.event_set_on.lock().unwrap().take().expect("`worker.call` has returned");
         assert!(!set_on.starts_with("own-"), "{set_on} is no thread of the loop");
     }
@@ -398,7 +399,7 @@ scenarios! {
         assert!(served.stop().await.is_clean());
     }
 
-    /// The guide's pattern hangs here (H1 and H3 of its review).
+    /// The pattern of EasyNetwork's guide hangs here (H1 and H3).
     async fn a_stop_ends_although_a_thread_waits_for_the_loop(served: 1 threads) {
         let _asking = served.clients_awaiting::<1>(|| Request::WaitForever).await;
         until(|| served.demo.inside.load(SeqCst) == 1).await;
@@ -452,7 +453,7 @@ on_loops! {
         until(|| demo.wait_ended_with.lock().unwrap().is_some()).await;
         let why = demo.wait_ended_with.lock().unwrap().take();
         assert!(matches!(why, Some(Interrupted::Abandoned | Interrupted::Cancelled)), "{why:?}");
-        // Its thread serves the next one.
+        // Its thread runs the next job.
         demo.gate.open();
         assert!(matches!(served.client().await.call(Request::OwnPool).await, Ok(Response::RanOn { .. })));
         assert!(served.stop().await.is_clean());

@@ -1,5 +1,5 @@
-//! Linear sessions and answers out of band, by macro, over real sockets: the waiting point (S3,
-//! S4), the order of what is sent (S7), and what one session's trouble is to the others (S1, S8).
+//! Linear sessions and responses sent through peers, over real sockets: the wait for the next
+//! request (S3, S4), the order of responses (S7), and the isolation of sessions (S1, S8).
 
 #![forbid(unsafe_code)]
 
@@ -25,7 +25,7 @@ async fn serve<S: Service, C: Codec<S::Request, S::Response>>(service: &Arc<S>, 
     TestServer::new(server.bind("127.0.0.1:0").unwrap()).await
 }
 
-/// All that comes back for `bytes`, up to the session's end.
+/// Sends `bytes`, and returns everything received up to the session's end.
 async fn all(server: &TestServer, bytes: &[u8]) -> String {
     let mut stream = server.connect().await;
     stream.write_all(bytes).await.unwrap();
@@ -40,10 +40,10 @@ async fn read_rest(stream: &mut TcpStream) -> String {
     String::from_utf8(served::read_remaining(stream).await).unwrap()
 }
 
-/// A linear session that does as its lines say; one run of its handler takes lines up to `return`.
+/// A linear session whose requests are commands; one run of its handler reads lines up to `return`.
 #[derive(Default)]
 struct Commands {
-    /// Asks for nothing in its first run.
+    /// Reads no request in its first run.
     mute: bool,
     runs: AtomicUsize,
     ended: Mutex<Vec<Reason>>,
@@ -73,7 +73,7 @@ impl Commands {
             let line = match session.next().await {
                 Ok(line) => line,
                 Err(SessionError::Decode(error)) if error.is_recoverable() => {
-                    // A value at the waiting point: the handler answers and goes on where it is.
+                    // The error is returned by `next`: the handler answers it and continues.
                     session
                         .send(format!("pardon, in run {run}?"))
                         .await
@@ -100,7 +100,7 @@ impl Commands {
                         Err(error) => format!("{error}"),
                     }
                 }
-                // Gives up on a `next` that has been polled.
+                // Drops a `next` future that has been polled.
                 "race" => tokio::select! {
                     biased;
                     line = session.next() => format!("a line: {line:?}"),
@@ -149,7 +149,8 @@ on_loops! {
             assert_eq!(line(&mut stream).await, run.to_string());
             send_line(&mut stream, "return").await;
         }
-        // Nor does it matter how the lines come: what was read in one run is there in the next.
+        // The handler's runs do not depend on how the lines arrive: lines read ahead in one run are
+        // used in the next.
         stream.write_all(b"return\nreturn\nrun\nreturn\nrun\n").await.unwrap();
         assert_eq!((line(&mut stream).await, line(&mut stream).await), ("5".into(), "6".into()));
         drop(stream);
@@ -165,7 +166,7 @@ on_loops! {
         assert_eq!((line(&mut stream).await, line(&mut stream).await), ("error: so".into(), "1".into()));
         drop(stream);
         commands.end(1).await;
-        // That the peer has closed is no error to answer, though the handler makes it one.
+        // A closed peer is not an error that `on(error)` answers, even if the handler returns it.
         assert_eq!(*commands.failed.lock().unwrap(), ["so"]);
         server.stop().await;
     }
@@ -190,7 +191,7 @@ on_loops! {
         let commands = Arc::new(Commands::default());
         let server = serve(&commands, LengthPrefixed::<Postcard>::new().max_frame(64)).await;
         let mut stream = server.connect().await;
-        // Half a frame, and the end.
+        // Half a frame, and EOF.
         stream.write_all(b"\0\0\0\x09half").await.unwrap();
         stream.shutdown().await.unwrap();
         assert_eq!(read_rest(&mut stream).await, "\0\0\0\x0f\x0eI can't follow");
@@ -202,18 +203,18 @@ on_loops! {
         let commands = Arc::new(Commands::default());
         let server = serve(&commands, Lines::new()).await;
         let mut stream = server.connect().await;
-        // What has come of a line is kept for the next time.
+        // The received part of a line is kept for the next call.
         stream.write_all(b"patience 50\nhal").await.unwrap();
         assert_eq!(line(&mut stream).await, "out of patience");
         send_line(&mut stream, "f a line").await;
         assert_eq!(line(&mut stream).await, "half a line");
-        // One that is there is taken without any time.
+        // A request that is already there is returned with a timeout of zero.
         stream.write_all(b"patience 0\nthere\n").await.unwrap();
         assert_eq!(line(&mut stream).await, "in time: there");
         send_line(&mut stream, "patience 60000").await;
         send_line(&mut stream, "in a while").await;
         assert_eq!(line(&mut stream).await, "in time: in a while");
-        // Nor is the end a timeout.
+        // EOF is not reported as a timeout.
         send_line(&mut stream, "patience 60000").await;
         stream.shutdown().await.unwrap();
         assert_eq!(read_rest(&mut stream).await, "the session ended: closed by the peer\n");
@@ -230,7 +231,7 @@ on_loops! {
             let answer = line(&mut stream).await;
             assert_eq!(answer, "no line yet", "{n}");
             stream.write_all(b"race\nafter\nlast\n").await.unwrap();
-            // Whichever it was, each line is taken once.
+            // Whichever branch won, each line is read once.
             let lines = [line(&mut stream).await, line(&mut stream).await];
             match lines[0].as_str() {
                 "no line yet" => {
@@ -250,7 +251,7 @@ on_loops! {
         let (mut idle, mut patient, mut busy) = (server.connect().await, server.connect().await, server.connect().await);
         send_line(&mut idle, "x").await;
         assert_eq!(line(&mut idle).await, "x");
-        // One waits within a limit that is far.
+        // One session waits in `next_timeout` with a long timeout.
         send_line(&mut patient, "x").await;
         assert_eq!(line(&mut patient).await, "x");
         send_line(&mut patient, "patience 3600000").await;
@@ -258,7 +259,7 @@ on_loops! {
         commands.holding.notified().await;
         server.handle.stop();
         assert_eq!(read_rest(&mut idle).await, "");
-        // Told at its waiting point, if it had come there.
+        // If the handler has reached `next`, it gets the stop as an error there.
         let ends = read_rest(&mut patient).await;
         assert!(matches!(&*ends, "" | "the session ended: the server stopped\n"), "{ends}");
         commands.release.notify_one();
@@ -286,7 +287,7 @@ on_loops! {
     }
 }
 
-/// Answers out of band: the handler starts something, and says no more than that.
+/// Responses through the peer: the handler starts a task or a job, and returns nothing.
 #[derive(Default)]
 struct Office {
     peers: Mutex<Vec<Peer<String>>>,
@@ -311,7 +312,7 @@ impl Office {
     async fn handle(&self, peer: &Peer<String>, line: String) -> Result<String, String> {
         let (word, read_rest) = line.split_once(' ').unwrap_or((&line, ""));
         match word {
-            // What one handler sends goes out in its order, and in front of its answer.
+            // Messages that a handler sends go out in order, before its response.
             "count" => {
                 for n in 0..read_rest.parse().unwrap() {
                     peer.send(format!("{n}")).await.map_err(|error| error.to_string())?;
@@ -341,7 +342,7 @@ on_loops! {
         let office = Arc::new(Office::default());
         let server = serve(&office, Lines::new()).await;
         let mut stream = server.connect().await;
-        // More than the queue holds, and pipelined.
+        // More messages than the queue holds, and pipelined requests.
         stream.write_all(b"count 500\nnext\ncount 3\nlast\n").await.unwrap();
         let expected = (0..500).map(|n| n.to_string()).chain(["counted".into(), "next".into()]);
         for expected in expected.chain(["0", "1", "2", "counted", "last"].map(String::from)) {
@@ -362,7 +363,7 @@ on_loops! {
             for _ in 0..5 {
                 lines.push(line(&mut stream).await);
             }
-            // The session's own answers keep their order, whatever comes between.
+            // The session's own responses keep their order, whatever is sent between them.
             let own: Vec<_> = lines.iter().filter(|line| !line.contains(", by a")).collect();
             assert_eq!(own, ["begun", "begun", "meanwhile"]);
             lines.sort();
@@ -380,7 +381,7 @@ on_loops! {
         let mut quick = server.connect().await;
         let quick_peer = office.peer(1).await;
         let text = "x".repeat(60_000);
-        // Until neither the kernel nor the queue takes more for the one that does not read.
+        // Until neither the kernel nor the queue accepts more for the peer that does not read.
         timeout(LIMIT, async {
             let mut full = 0;
             while full < 100 {
@@ -400,7 +401,7 @@ on_loops! {
             quick_peer.try_send(format!("{n}")).unwrap();
             assert_eq!(line(&mut quick).await, n.to_string());
         }
-        // Nor does the slow one keep the server from serving, or from stopping.
+        // The slow peer does not prevent the server from serving others or from stopping.
         send_line(&mut quick, "served").await;
         assert_eq!(line(&mut quick).await, "served");
         drop(quick);
@@ -420,7 +421,7 @@ on_loops! {
         let mut back = Vec::new();
         timeout(LIMIT, reads.read_to_end(&mut back)).await.expect("in time").unwrap();
         assert_eq!(back, b"x\n".repeat(1000));
-        // As many as there were reads, if that.
+        // At most as many writes as reads.
         let writes = writes.load(SeqCst);
         assert!(writes <= 10, "{writes} writes for 1000 answers");
         timeout(LIMIT, serving).await.expect("in time").unwrap().unwrap();
@@ -434,7 +435,8 @@ on_loops! {
         assert_eq!(line(&mut stream).await, "here");
         let peer = office.peer(0).await;
         let ends: Vec<_> = (0..3).map(|_| tokio::spawn(peer.closed())).collect();
-        // One that is given up is forgotten, one that is polled by another task is told there.
+        // A `closed` future that is dropped is deregistered; one that moves to another task
+        // completes there.
         let mut moved = Box::pin(peer.closed());
         assert!(poll_once(&mut moved).is_pending());
         assert!(poll_once(&mut Box::pin(peer.closed())).is_pending());
@@ -457,7 +459,7 @@ on_loops! {
         let mut stream = server.connect().await;
         stream.write_all(&b"big 500000\n".repeat(100)).await.unwrap();
         let peer = office.peer(0).await;
-        // Sent from elsewhere, and waiting for a place: told that there will be none.
+        // A send from another task that waits for capacity returns an error.
         let sending = tokio::spawn(async move {
             while peer.send("x".repeat(60_000)).await.is_ok() {}
         });
@@ -468,7 +470,7 @@ on_loops! {
     }
 }
 
-/// A stream that counts what is written to it, in calls.
+/// A stream that counts the calls of `write`.
 struct Counting<IO> {
     io: IO,
     writes: Arc<AtomicUsize>,

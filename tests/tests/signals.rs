@@ -1,9 +1,9 @@
-//! `run_until_signal` in a process of its own, with real signals; a process that runs out of files
-//! (S6); and what a server logs.
+//! `run_until_signal` in a child process with real signals (S5, S10); a process that runs out of
+//! descriptors (S6); and what a server logs.
 //!
-//! The child is this test binary, told by an environment variable to be a server. What it has to
-//! say, its warnings too, it says on its standard output; it is told to let its handlers go by its
-//! standard input.
+//! The child is this test program, started with an environment variable that makes it a server. It
+//! prints its address and its log to standard output, and releases its handlers when its standard
+//! input says so.
 
 #![forbid(unsafe_code)]
 #![cfg(unix)]
@@ -29,15 +29,15 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata};
 
 const ROLE: &str = "PORTCULLIS_TEST_SERVER";
-/// Set for a child whose grace is short.
+/// Set for a child with a short grace.
 const SHORT: &str = "PORTCULLIS_TEST_SHORT_GRACE";
 
-/// Whether logging blocks for ever.
+/// Whether logging blocks forever.
 static LOGGING_BLOCKS: AtomicBool = AtomicBool::new(false);
 
 struct TestService {
     release: Semaphore,
-    /// Whether `on(disconnect)` takes all the time that it is given.
+    /// Whether `on(disconnect)` takes all the time that it gets.
     lingers: AtomicBool,
 }
 
@@ -52,7 +52,7 @@ impl TestService {
                 Ok(line)
             }
             "hog" => {
-                // Holds its loop thread, until the process ends.
+                // Blocks its loop thread until the process ends.
                 peer.try_send("hogging".into()).map_err(|error| error.to_string())?;
                 tokio::task::yield_now().await;
                 loop {
@@ -113,7 +113,7 @@ impl tracing::Subscriber for Log {
     fn exit(&self, _: &Id) {}
 }
 
-/// Not a test: what the child runs.
+/// Not a test: the code of the child process.
 #[test]
 fn the_child() {
     if std::env::var_os(ROLE).is_none() {
@@ -132,7 +132,7 @@ fn the_child() {
         for _ in std::io::stdin().lock().lines() {
             service.release.add_permits(1);
         }
-        // The parent is gone, by whatever way: nobody would end this process.
+        // The parent has died, so nothing else would end this process.
         std::process::exit(4);
     });
     let code = match server.run_until_signal() {
@@ -156,7 +156,7 @@ struct Process {
 }
 
 impl Process {
-    /// Starts the child, by way of a shell that says `first` before.
+    /// Starts the child through a shell that runs `first` before.
     fn start(first: &str) -> Self {
         let mut child = Command::new("sh")
             .args(["-c", &format!("{first} exec \"$0\" --exact the_child --nocapture")])
@@ -181,7 +181,7 @@ impl Process {
         process
     }
 
-    /// What follows `start` in the line that begins so.
+    /// Waits for a line that begins with `start`, and returns the remainder.
     fn wait_for_line(&self, start: &str) -> String {
         loop {
             let line = self.lines.recv_timeout(LIMIT).expect("it says so in time");
@@ -196,8 +196,8 @@ impl Process {
         assert!(done.unwrap().success());
     }
 
-    /// Bound, but not yet accepting perhaps: the signals count from where it serves, which an
-    /// answer shows.
+    /// The child may be bound but not yet accepting. Signals are handled once it serves, which a
+    /// response shows.
     fn connect(&self) -> Talk {
         let stream = TcpStream::connect(self.addr).unwrap();
         stream.set_read_timeout(Some(LIMIT)).unwrap();
@@ -245,7 +245,7 @@ fn s5_a_signal_lets_a_busy_handler_finish() {
         assert_eq!(idle.call("x"), "x");
         assert_eq!(busy.call("hold"), "holding");
         process.signal(name);
-        // The idle one ends at once, and nobody new is let in.
+        // The idle session ends at once, and no new one is accepted.
         assert_eq!(idle.next(), "");
         eventually(|| TcpStream::connect(process.addr).is_err());
         process.stdin.write_all(b"go on\n").unwrap();
@@ -263,7 +263,8 @@ fn s5_a_signal_does_not_wait_for_handshakes() {
     let name = ServerName::try_from("localhost").unwrap();
     let mut hello = Vec::new();
     ClientConnection::new(client_config(None, &[]), name).unwrap().write_tls(&mut hello).unwrap();
-    // Silent; in the midst of its first words; waited for, behind the server's.
+    // Handshakes that are silent, that have sent a part of the ClientHello, or that wait for the
+    // client after the server's part.
     let mut shaking: Vec<_> = [0, 1, hello.len() / 2, hello.len()]
         .into_iter()
         .map(|length| {
@@ -278,12 +279,12 @@ fn s5_a_signal_does_not_wait_for_handshakes() {
     process.signal("TERM");
     assert_eq!(process.code(), Some(0));
     for stream in &mut shaking {
-        // Over what was not read it is a reset, and else a proper end.
+        // A reset if data was left unread, and EOF otherwise.
         let _ = stream.read_to_end(&mut Vec::new());
     }
 }
 
-/// The process ends at once, with this code.
+/// Checks that the process ends at once with this exit code.
 fn ends_at_once(process: &mut Process, code: i32, since: Instant) {
     assert_eq!(process.code(), Some(code));
     assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
@@ -297,7 +298,7 @@ fn s5_a_second_signal_ends_the_process() {
         assert_eq!(busy.call("hold"), "holding");
         process.signal(first);
         process.wait_for_line("info: message: a signal stops the server");
-        // It waits for its handler, and lets nobody in.
+        // The server waits for its handler, and accepts no connection.
         eventually(|| TcpStream::connect(process.addr).is_err());
         assert!(process.child.try_wait().unwrap().is_none());
         let began = Instant::now();
@@ -346,7 +347,7 @@ fn s10_a_stop_ends_in_time_although_the_logger_blocks() {
     ends_at_once(&mut process, 0, began);
 }
 
-/// A process each of whose loop threads is held by a handler.
+/// A child whose loop threads are all blocked by handlers.
 fn with_blocked_loop(first: &str) -> (Process, Vec<Talk>) {
     let process = Process::start(first);
     let threads = thread::available_parallelism().unwrap().get().max(2);
@@ -387,11 +388,11 @@ fn s6_a_server_that_ran_out_of_descriptors_accepts_again_when_some_are_free() {
     let mut process = Process::start("ulimit -n 40;");
     let mut first = process.connect();
     assert_eq!(first.call("x"), "x");
-    // More than there are files for; the kernel takes them in.
+    // More connections than there are descriptors; the kernel's backlog takes them.
     let mut others: Vec<_> = (0..60).map(|_| process.connect()).collect();
     others.iter_mut().for_each(|other| other.send("y"));
     assert_eq!(others[0].next(), "y");
-    // It is short of files now: of the last ones nobody has been accepted.
+    // The server has run out of descriptors now: the last connections have not been accepted.
     let last = others.last_mut().unwrap();
     last.0.get_mut().set_read_timeout(Some(Duration::from_millis(300))).unwrap();
     assert!(last.0.fill_buf().is_err(), "not short of files");

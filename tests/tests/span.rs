@@ -1,5 +1,5 @@
-//! O6: the caller's span and subscriber. A process of its own, since tracing caches interest across
-//! all threads.
+//! O6: the caller's span and subscriber. A separate test program, because tracing caches callsite
+//! interest for all threads.
 
 #![forbid(unsafe_code)]
 
@@ -9,7 +9,7 @@ use portcullis::Pool;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-/// A subscriber that notes which span is current at each event, and which spans are open.
+/// A subscriber that records the current span of each event, and the open spans.
 #[derive(Default)]
 struct Notes {
     spans: Mutex<Vec<(&'static str, bool)>>,
@@ -89,7 +89,7 @@ fn o6_the_callers_span_and_subscriber_are_current_in_the_job_and_one_event_is_lo
         let offload = span.in_scope(|| pool.job("Mill::grind").run(|_| tracing::info!("inside")));
         drop(span);
         futures::executor::block_on(offload).unwrap();
-        // Released before the result was delivered.
+        // The span was released before the result was delivered.
         assert!(notes.entered.lock().unwrap().is_empty());
     });
     let events = notes.events.lock().unwrap();
@@ -97,7 +97,7 @@ fn o6_the_callers_span_and_subscriber_are_current_in_the_job_and_one_event_is_lo
     let (line, span) = &events[1];
     assert!(line.starts_with("queued ") && line.contains(" ran ") && line.ends_with(" on test-0"), "{line}");
     assert_eq!(*span, Some("request"));
-    // Without a subscriber at the call, none in the job.
+    // Without a subscriber at the call, the job has none.
     futures::executor::block_on(pool.run(|_| tracing::info!("outside"))).unwrap();
     assert_eq!(events.len(), 2);
 }

@@ -1,5 +1,5 @@
-//! O6: a subscriber that panics. A process of its own, since tracing caches interest across all
-//! threads.
+//! O6: a subscriber that panics. A separate test program, because tracing caches callsite interest
+//! for all threads.
 
 #![forbid(unsafe_code)]
 
@@ -7,7 +7,7 @@ use portcullis::{Interrupted, Pool};
 use portcullis_tests::{LIMIT, on_current_thread};
 use tracing::span;
 
-/// A subscriber that panics wherever it is asked anything about a job.
+/// A subscriber that panics in every method about a job.
 struct PanickingSubscriber;
 
 impl tracing::Subscriber for PanickingSubscriber {

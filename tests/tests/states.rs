@@ -1,8 +1,7 @@
-//! `#[state]` and its kin, written as users write them: what runs when, what is kept, and what an
-//! end leaves.
+//! `#[state]`, `#[event]` and hooks as users write them: the order of calls, the values that are
+//! kept, and the end of a session.
 //!
-//! That the driver keeps its promises for any machine is tested by hand-written ones in the
-//! runtime.
+//! The driver itself is tested with hand-written services in the crates.
 
 #![forbid(unsafe_code)]
 
@@ -30,10 +29,10 @@ impl Log {
     }
 }
 
-/// A service whose hooks all take notes, and fail as they are told.
+/// A service whose hooks all log their calls, and fail on request.
 struct Recorder {
     log: Log,
-    /// Whoever is asked to wait waits for this.
+    /// `wait` requests wait for a permit.
     gate: Semaphore,
 }
 
@@ -58,7 +57,7 @@ impl From<Interrupted> for Refused {
     }
 }
 
-/// What the connection counts.
+/// The connection value: counters.
 #[derive(Debug, Default, PartialEq)]
 struct Totals {
     requests: u32,
@@ -118,7 +117,7 @@ impl Recorder {
         assert_ne!(response, "after panics");
     }
 
-    /// Waiting for a turn.
+    /// The first state, without data.
     #[state(start)]
     async fn queue(&self, request: String) -> Result<(String, RecorderState), Refused> {
         self.log.note(format!("queue {request}"));
@@ -131,7 +130,7 @@ impl Recorder {
         }
     }
 
-    /// It is one's turn.
+    /// A state with data and time limits.
     #[state(idle = "1h", max_duration = "2h")]
     async fn counter(
         &self,
@@ -150,13 +149,13 @@ impl Recorder {
         Ok(RecorderState::Counter(turn + 1, ticket))
     }
 
-    /// By another name, which the compiler sees through.
+    /// The return type is an alias, which the compiler resolves.
     #[event(counter)]
     async fn noted(&self, turn: u32, ticket: String, note: Note) -> Result<Next, Refused> {
         match note {
             Note::Said(text) => Ok((text, RecorderState::Counter(turn, ticket))),
-            Note::Fails => Err(Refused("told".to_owned())),
-            Note::Panics => panic!("told"),
+            Note::Fails => Err(Refused("on request".to_owned())),
+            Note::Panics => panic!("on request"),
         }
     }
 
@@ -176,7 +175,7 @@ impl Recorder {
         self.log.note(format!("{totals:?}, {last:?}, {reason}"));
     }
 
-    /// A job whose completion moves the session on, and which waits for its place in the queue.
+    /// A job that posts an event when it has completed, and waits for capacity in the queue.
     #[blocking]
     fn work(&self, worker: &Worker, peer: Peer<String, Note>) -> Result<(), Refused> {
         peer.post(Note::Said("worked".to_owned())).wait(worker)?.map_err(|error| Refused(error.to_string()))
@@ -189,7 +188,7 @@ async fn totals() -> (Client<Recorder>, Arc<Recorder>) {
     (client, recorder)
 }
 
-/// The last line of the log, which `on(disconnect)` writes.
+/// Waits for the last line of the log, which `on(disconnect)` writes.
 async fn end(mut client: Client<Recorder>, recorder: &Recorder) -> String {
     client.ended().await.unwrap();
     client.close().await.unwrap();
@@ -211,7 +210,7 @@ on_loops! {
             "before x",
             "queue x",
             "after x",
-            "Visit { requests: 1, responses: 1 }, Some(Queue), closed by the peer",
+            "Totals { requests: 1, responses: 1 }, Some(Queue), closed by the peer",
             "stop",
         ];
         assert_eq!(recorder.log.take(), expected);
@@ -244,7 +243,7 @@ on_loops! {
         let (mut client, recorder) = totals().await;
         assert!(client.send("leave".to_owned()) && client.send("never".to_owned()));
         assert_eq!(client.next().await.unwrap(), "goodbye");
-        assert_eq!(end(client, &recorder).await, "Visit { requests: 1, responses: 1 }, Some(Closed), closed by the service");
+        assert_eq!(end(client, &recorder).await, "Totals { requests: 1, responses: 1 }, Some(Closed), closed by the service");
     }
 
     async fn s1_an_error_in_a_state_without_data_is_answered_and_the_session_continues() {
@@ -260,7 +259,7 @@ on_loops! {
         client.call("take".to_owned()).await.unwrap();
         assert_eq!(client.call("fail".to_owned()).await.unwrap(), "sorry: fail");
         let end = end(client, &recorder).await;
-        assert_eq!(end, "Visit { requests: 2, responses: 1 }, None, in state `counter`: failed: fail");
+        assert_eq!(end, "Totals { requests: 2, responses: 1 }, None, in state `counter`: failed: fail");
     }
 
     async fn s1_a_panic_anywhere_ends_the_session_and_on_disconnect_gets_its_value() {
@@ -269,19 +268,19 @@ on_loops! {
             let answer = client.call(request.to_owned()).await.unwrap();
             assert!(answer.starts_with("sorry: "), "{answer}");
             let end = end(client, &recorder).await;
-            let expected = format!("Visit {{ requests: {requests}, responses: ");
+            let expected = format!("Totals {{ requests: {requests}, responses: ");
             assert!(end.starts_with(&expected) && end.contains("None, in state `queue`: panicked"), "{end}");
         }
     }
 
     async fn s1_an_event_that_fails_or_panics_is_answered_and_ends_the_session() {
-        for (note, what) in [(Note::Fails, "failed: told"), (Note::Panics, "panicked: told")] {
+        for (note, what) in [(Note::Fails, "failed: on request"), (Note::Panics, "panicked: on request")] {
             let (mut client, recorder) = totals().await;
             client.call("take".to_owned()).await.unwrap();
             client.peer().post(note).await.unwrap();
             assert!(client.next().await.unwrap().starts_with("sorry: "));
             let end = end(client, &recorder).await;
-            assert_eq!(end, format!("Visit {{ requests: 1, responses: 1 }}, None, in state `counter`: {what}"));
+            assert_eq!(end, format!("Totals {{ requests: 1, responses: 1 }}, None, in state `counter`: {what}"));
         }
     }
 
@@ -297,7 +296,7 @@ on_loops! {
             }
             client.reset();
             let end = end(client, &recorder).await;
-            assert_eq!(end, format!("Visit {{ requests: {requests}, responses: 1 }}, None, in state `{state}`: reset"));
+            assert_eq!(end, format!("Totals {{ requests: {requests}, responses: 1 }}, None, in state `{state}`: reset"));
         }
     }
 
@@ -308,7 +307,7 @@ on_loops! {
         let log = recorder.log.take();
         assert_eq!(
             log[log.len() - 2..],
-            ["Visit { requests: 1, responses: 1 }, Some(Counter(1, \"ticket\")), the server stopped", "stop"]
+            ["Totals { requests: 1, responses: 1 }, Some(Counter(1, \"ticket\")), the server stopped", "stop"]
         );
     }
 
@@ -343,7 +342,7 @@ async fn a_state_times_out_to_its_next_state() {
     assert!(recorder.log.take().contains(&"after ticket 1: next, please".to_owned()));
 }
 
-/// With a value of its own for the connection, a peer, generics and a name for the enum.
+/// With a connection value, a peer, generics and a renamed enum.
 struct Inventory<T>(T);
 
 #[service(request = u32, response = u32, state(name = Stage, vis = pub(crate), derive(Clone, Debug)))]
@@ -373,7 +372,7 @@ async fn a_generic_state_service_keeps_its_data() {
     client.close().await.unwrap();
 }
 
-/// Around a `#[request]`, too.
+/// `#[before]` and `#[after]` with a `#[request]`.
 struct Filter(Mutex<Vec<u32>>);
 
 #[service]

@@ -1,5 +1,5 @@
-//! Machines over real sockets: bytes that come together, time limits, events from tasks and
-//! threads, half-closes, resets, and what `on(disconnect)` gets of each.
+//! State services over real sockets: pipelined bytes, time limits, events from tasks and threads,
+//! half-closes, resets, and the arguments of `on(disconnect)`.
 
 #![forbid(unsafe_code)]
 
@@ -13,7 +13,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// A login with attempts, a hall, rooms, and states with limits.
+/// A login with attempts, a hall, rooms, and states with time limits.
 struct Club {
     cpu: Pool,
     peers: Mutex<Vec<Peer<String, Note>>>,
@@ -29,10 +29,10 @@ enum Note {
     Moved(&'static str),
 }
 
-/// The connection's value, the last state, the reason.
+/// The connection value, the last state, the reason.
 type Ended = (Vec<String>, Option<ClubState>, Reason);
 
-/// A return type by another name: the compiler sees through it.
+/// An alias as the return type, which the compiler resolves.
 type Answer = (String, ClubState);
 
 #[service(response = String, state(derive(Clone, Debug, PartialEq)))]
@@ -69,7 +69,7 @@ impl Club {
         (format!("{line}: done"), next)
     }
 
-    /// Takes the peer, so that a half-close ends it; answers by itself.
+    /// Takes the peer, so that a half-close cancels it; sends its responses itself.
     #[state]
     async fn room(&self, peer: &Peer<String, Note>, color: String, visits: u32, line: String) -> ClubState {
         match line.as_str() {
@@ -106,7 +106,7 @@ impl Club {
         }
     }
 
-    /// One method may be for more states than one, where their data are the same.
+    /// One method handles events of several states with the same data.
     #[event(hall, nap)]
     async fn evicted(&self, _note: Note) -> (String, ClubState) {
         ("thrown out".into(), ClubState::Closed)
@@ -117,7 +117,7 @@ impl Club {
         self.ended.lock().unwrap().push((said, last, reason));
     }
 
-    /// On a thread: five events, each of which waits for a place.
+    /// On a pool thread: posts five events, each of which waits for capacity.
     #[blocking(pool = self.cpu)]
     fn work(&self, worker: &Worker, peer: Peer<String, Note>) -> Result<(), Interrupted> {
         for n in 0..5 {
@@ -152,13 +152,13 @@ impl TestServer {
         Self { club, server }
     }
 
-    /// Somebody who is at the door.
+    /// Connects a client.
     async fn client(&self) -> TestClient {
         let client = Client::connect(self.server.local_addr(), Lines::new()).await.unwrap();
         TestClient(client)
     }
 
-    /// Somebody who has said `lines`, each of which was answered.
+    /// Connects a client that has sent `lines` and read their responses.
     async fn client_after(&self, lines: &[&str]) -> TestClient {
         let mut client = self.client().await;
         for line in lines {
@@ -188,7 +188,7 @@ impl TestClient {
         timeout(LIMIT, self.0.send(line.to_owned())).await.expect("in time").expect("sent");
     }
 
-    /// The next line, or `None` at a proper end.
+    /// The next line, or `None` at a regular end of the stream.
     async fn next(&mut self) -> Option<String> {
         timeout(LIMIT, self.0.next()).await.expect("in time").expect("a proper end")
     }
@@ -231,7 +231,7 @@ on_loops! {
     async fn closed_ends_the_session_after_its_response_is_written() {
         let served = TestServer::start().await;
         let mut client = served.client_after(&["open up"]).await;
-        // What comes after that is not handled.
+        // Later requests are not handled.
         client.send_line("open up").await;
         client.send_line("sesame").await;
         client.expect_line("goodbye").await;
@@ -262,7 +262,7 @@ on_loops! {
     async fn s2_staying_in_a_state_does_not_extend_its_time_limit() {
         let served = TestServer::start().await;
         let mut client = served.client_after(&["sesame", "wait"]).await;
-        // However often it asks, the time is over in the end.
+        // Requests do not extend the time limit.
         let asking = async { while client.0.send("more".into()).await.is_ok() { tokio::task::yield_now().await } };
         let ended = timeout(LIMIT, async { tokio::join!(asking, served.ended()).1 }).await.expect("in time");
         assert_eq!((ended.1, ended.2), (Some(ClubState::Wait(7)), Reason::Timeout));
@@ -296,7 +296,7 @@ on_loops! {
 
     async fn an_event_is_handled_by_the_method_of_the_current_state() {
         let served = TestServer::start().await;
-        // No method is for `login`: there it is passed over, and the state stays as it is.
+        // No method handles events in `login`: there the event is discarded and the state is kept.
         let mut client = served.client_after(&["open up"]).await;
         served.peer().post(Note::Said("nothing")).await.unwrap();
         assert_eq!(client.call("sesame").await, "welcome");

@@ -1,5 +1,5 @@
 //! What a server's stop does to jobs, portals, tasks and pools (O8, O11, P3, P6, S10), and what a
-//! hang-up does (O3).
+//! disconnect does (O3, S8).
 
 #![forbid(unsafe_code)]
 
@@ -24,15 +24,15 @@ where
     (addr, handle, serving)
 }
 
-/// Does to its pool, its tasks and its portal what a line asks for.
+/// Each line is a command for its pool, its tasks and its portal.
 struct Jobs {
     pool: Pool,
     inside: Gate,
-    /// Connected by jobs that have been told to stop.
+    /// Opened by jobs that see their cancellation.
     cancelled: Gate,
-    /// Lets jobs go that don't listen.
+    /// Releases jobs that ignore cancellation.
     release: Gate,
-    /// What a foreign thread is given.
+    /// The portal for an external thread.
     portal: Mutex<Option<Portal>>,
     task: Mutex<Option<PortalTask<()>>>,
     task_dropped: Arc<Gate>,
@@ -123,7 +123,7 @@ on_loops! {
         handle.stop();
         let report = serving.await.unwrap().unwrap();
         assert_eq!(report.stuck.len(), 1, "{report}");
-        assert_eq!((report.stuck[0].method, report.stuck[0].pool.as_str()), ("Yard::ignore", "yard"));
+        assert_eq!((report.stuck[0].method, report.stuck[0].pool.as_str()), ("Jobs::ignore", "yard"));
         jobs.release.open();
     }
 
@@ -141,7 +141,7 @@ on_loops! {
     async fn o11_a_stop_drains_this_servers_jobs_and_not_a_shared_pool() {
         let (jobs, theirs) = (Jobs::new(), Arc::new(Gate::default()));
         let (addr, handle, serving) = start(jobs.clone()).await;
-        // On the same pool, and nobody's business here.
+        // A job on the same pool that is not the server's.
         let gate = theirs.clone();
         let foreign = jobs.pool.run(move |worker| { gate.pass(); worker.is_cancelled() });
         let mut client = client(addr).await;
@@ -150,7 +150,7 @@ on_loops! {
         handle.stop();
         let report = serving.await.unwrap().unwrap();
         assert!(report.stuck.is_empty(), "{report}");
-        // The detached job was this server's: it was waited for, and then told.
+        // The detached job was this server's: the stop waited for it, and then cancelled it.
         wait(|| jobs.cancelled.is_open()).await;
         theirs.open();
         assert!(!foreign.await.unwrap(), "not cancelled");
@@ -224,7 +224,7 @@ on_loops! {
     }
 }
 
-/// Streams a long answer until its peer goes away.
+/// Streams a long response until its peer disconnects.
 struct Rows {
     stopped: Mutex<Option<(u64, &'static str)>>,
     pool: Pool,
@@ -244,8 +244,8 @@ impl Rows {
         for row in 0.. {
             let end = match peer.send(format!("row {row}")).wait(worker) {
                 Ok(Ok(())) => continue,
-                Ok(Err(_)) => "the peer is gone",
-                Err(_) => "the session is gone",
+                Ok(Err(_)) => "the peer is closed",
+                Err(_) => "the session has ended",
             };
             *self.stopped.lock().unwrap() = Some((row, end));
             return;
@@ -270,12 +270,12 @@ on_loops! {
     }
 }
 
-/// Has tasks of every kind, begun by `on(start)`.
+/// Starts tasks of every kind in `on(start)`.
 #[derive(Default)]
 struct Tasks {
-    /// Whether `on(start)` fails behind them.
+    /// Whether `on(start)` fails after starting them.
     fails: bool,
-    /// Whether one of them goes on for ever and is no background task.
+    /// Whether one of them runs forever without being a background task.
     forgets: bool,
     dropped: Arc<Gate>,
     flushed: Arc<Gate>,
@@ -289,7 +289,7 @@ impl Tasks {
         let guard = OpenOnDrop(Arc::clone(&self.dropped));
         cleanup.spawn(async move {
             let _guard = guard;
-            // A periodic task, which would go on for ever.
+            // A periodic task without an end.
             loop {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
@@ -301,7 +301,7 @@ impl Tasks {
         Portal::current()?
             .spawn(async move {
                 stopping.wait().await;
-                // The stop waits for what comes now.
+                // The stop waits for the following.
                 for _ in 0..10 {
                     tokio::task::yield_now().await;
                 }
@@ -311,7 +311,7 @@ impl Tasks {
         if self.forgets {
             Portal::current()?.spawn(pending::<()>()).detach();
         }
-        if self.fails { Err("as told".into()) } else { Ok(()) }
+        if self.fails { Err("on request".into()) } else { Ok(()) }
     }
 
     #[request]
@@ -348,7 +348,7 @@ on_loops! {
     async fn s10_background_tasks_are_cancelled_when_on_start_fails() {
         let service = Arc::new(Tasks { fails: true, ..Tasks::default() });
         let error = tasks(&service, Duration::ZERO).serve().await.unwrap_err();
-        assert!(error.to_string().contains("as told"), "{error}");
+        assert!(error.to_string().contains("on request"), "{error}");
         assert!(service.dropped.is_open());
     }
 

@@ -1,5 +1,5 @@
-//! Streams out of threads to a peer: they end with whichever ends first. And what reports say of
-//! threads that wait.
+//! Streams from pool threads to a peer: they end when the stream or the session ends. And reports
+//! about waiting threads.
 
 #![forbid(unsafe_code)]
 
@@ -13,11 +13,11 @@ use portcullis::{Interrupted, WaitsFor, channel};
 use portcullis_tests::served::{TestServer, client};
 use portcullis_tests::{LIMIT, on_loops, wait};
 
-/// Streams lines out of a thread: as many as are asked for.
+/// Streams as many lines as are requested from a pool thread.
 struct Reports {
     disk: Pool,
     peer: Mutex<Option<Peer<String>>>,
-    /// Threads that were told that nobody wants the rest.
+    /// The number of threads that saw their receiver closed.
     closed: AtomicUsize,
     ended: Mutex<Vec<String>>,
 }
@@ -66,7 +66,7 @@ impl Reports {
             }
         }
         if lines == 0 {
-            // It holds the sender, and sends nothing until it is told to stop.
+            // Holds the sender, and sends nothing until it is closed.
             while !sender.is_closed() {
                 worker.sleep(Duration::from_millis(1))?;
             }

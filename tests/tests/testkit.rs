@@ -1,5 +1,5 @@
-//! `portcullis::test`: a service without sockets, a peer without a connection, a body without a
-//! pool, a stream that misbehaves.
+//! `portcullis::test`: services without sockets, peers without connections, worker bodies without
+//! pools, and faulty streams.
 
 #![forbid(unsafe_code)]
 
@@ -16,7 +16,7 @@ use portcullis_tests::{Gate, on_loops, wait};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
-/// Squares numbers on a pool; says what has happened to it.
+/// Squares numbers on a pool, and records what happened to it.
 struct Mill {
     cpu: Pool,
     seen: Mutex<Vec<String>>,
@@ -83,7 +83,7 @@ impl Mill {
     #[blocking(pool = self.cpu)]
     fn sleep_long(&self, worker: &Worker, n: u64) -> Result<u64, Interrupted> {
         self.running.fetch_add(1, SeqCst);
-        // Ends when the job is told to; a test that lets it sleep does not end in time.
+        // Ends when the job is cancelled; otherwise the test exceeds its limit.
         let slept = worker.sleep(Duration::from_secs(60));
         self.saw_cancel.open();
         slept.map(|()| n)
@@ -191,7 +191,7 @@ on_loops! {
         let mut client = test::connect_to(server).await.unwrap().window(1);
         let peer = client.peer().clone();
         let mut sent = 0;
-        // One on the wire, some on their way, two in the queue: then it is full.
+        // One message is being written, some are buffered, two are queued: then the queue is full.
         timeout(portcullis_tests::LIMIT, async {
             while peer.try_send(sent).is_ok() {
                 sent += 1;
@@ -366,7 +366,7 @@ on_loops! {
         let mut client = test::connect_to(server).await.unwrap();
         client.faults().stall_writes();
         client.send(2);
-        // Not for its limit: what the peer does not read is dropped, and the session ends.
+        // Not because of its limit: unread messages are dropped, and the session ends.
         wait(|| mill.seen().len() == 3).await;
         assert_eq!(mill.seen()[2], Reason::Timeout.to_string());
         client.stop().await.unwrap();
@@ -381,7 +381,7 @@ fn a_worker_body_runs_on_the_test_thread_and_may_wait_for_the_loop() {
         test::worker(|worker| (std::thread::current().id(), mill.blocking_grind(worker, 6)));
     assert_eq!(there, here);
     assert_eq!(squared.unwrap(), 36);
-    // The loop has timers.
+    // The loop has a timer.
     let slept = test::worker(|worker| tokio::time::sleep(Duration::from_millis(1)).wait(worker));
     slept.unwrap();
     let spawned = test::worker(|worker| worker.spawn(async { 5 }).wait(worker));
@@ -398,7 +398,7 @@ fn a_worker_body_can_be_cancelled_or_past_its_deadline() {
     let late = test::WorkerBuilder::new().deadline(Duration::from_millis(10));
     assert!(matches!(late.run(|worker| mill.blocking_sleep_long(worker, 6)), Err(Interrupted::Deadline)));
 
-    // In the middle of a wait for the loop: nobody is left to answer.
+    // Cancelled while it waits for the loop.
     let body = test::WorkerBuilder::new();
     let cancel = body.cancel_handle();
     let waited = body.run(|worker| {

@@ -1,4 +1,5 @@
-//! `portcullis::test`: what runs before what, and when: paused time, stepped pools, inline pools.
+//! `portcullis::test`: control of time and order, with paused clocks, stepped pools and inline
+//! pools.
 
 #![forbid(unsafe_code)]
 
@@ -30,7 +31,7 @@ fn in_real_time<F: Future<Output = ()>>(started_paused: bool, test: impl FnOnce(
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
 }
 
-/// Makes tests whose clock is paused: what they sleep is no real time.
+/// Defines tests with a paused clock: their sleeps take no real time.
 macro_rules! paused {
     ($( async fn $name:ident($time:ident) $body:block )*) => {$(
         #[test]
@@ -47,7 +48,7 @@ fn pool(threads: usize) -> Pool {
     Pool::builder("test").threads(threads).queue_capacity(16).build().unwrap()
 }
 
-/// Takes a thread some real time, while which the paused clock has to stand.
+/// Keeps a thread busy for some real time, during which the paused clock must not advance.
 fn busy() {
     std::thread::sleep(Duration::from_millis(60));
 }
@@ -75,7 +76,7 @@ paused! {
 
     async fn time_advances_while_a_job_waits_for_the_loop(time) {
         let pool = pool(1);
-        // The second is queued behind one that rests, and does not hold the clock either.
+        // The second is queued after a parked job, and does not stop the clock either.
         let jobs = [HOUR, 2 * HOUR].map(|delay| pool.run(move |worker| { busy(); sleep(delay).wait(worker) }));
         for job in jobs {
             job.await.unwrap().unwrap();
@@ -179,7 +180,7 @@ paused! {
                 sender.send(worker, n).unwrap();
             }
         });
-        sleep(HOUR).await; // room for one; then it waits for us
+        sleep(HOUR).await; // capacity for one; then it waits for the receiver
         for n in 0..5 {
             assert_eq!(timeout(Duration::from_millis(1), receiver.recv()).await.unwrap(), Some(n));
         }
@@ -210,7 +211,7 @@ paused! {
     }
 }
 
-/// Counts while somebody pushes; an hour without a push shuts it.
+/// Counts pushes; an hour without one ends the session.
 struct Turnstile;
 
 #[service]
@@ -249,7 +250,7 @@ impl Slow {
 
     #[blocking(pool = self.cpu, deadline = "10ms")]
     fn work(&self, millis: u64) -> Result<u64, Interrupted> {
-        // It is busy for longer than its deadline, and heeds nothing.
+        // The job runs for longer than its deadline, and ignores cancellation.
         std::thread::sleep(Duration::from_millis(millis));
         Ok(millis)
     }
@@ -273,9 +274,9 @@ fn dropping_the_guard_resumes_time() {
         let time = test::pause();
         let held = pool(1).run(move |_| inside.pass());
         assert!(time.is_waiting_for_jobs());
-        drop(time); // and the runtime is not held up by a job that is at work
+        drop(time); // and a running job does not block the runtime
         let before = tokio::time::Instant::now();
-        // That real time passes here is what the test is about.
+        // Real time must pass here.
         sleep(Duration::from_millis(2)).await;
         assert!(before.elapsed() >= Duration::from_millis(2) && before.elapsed() < LIMIT);
         gate.open();
@@ -318,7 +319,7 @@ on_loops! {
         let asking = tokio::spawn(pool.job("asking").run(move |worker| rx.wait(worker)));
         let step = stepper.step();
         assert!(!step.is_finished());
-        // Another one meanwhile, on the other thread; a third finds none.
+        // Another job runs meanwhile on the other thread; a third finds no free thread.
         let other = pool.job("other").run(move |_| tx.send(7));
         let third = pool.job("third").run(|_| 3);
         assert!(stepper.step().await);
@@ -354,7 +355,7 @@ on_loops! {
         for (job, n) in jobs.into_iter().zip([1, 2]) {
             assert_eq!(job.await.unwrap(), n);
         }
-        // A step that was begun comes to its end also without it.
+        // A step that has begun completes without the stepper too.
         let (pool, stepper) = Pool::builder("db").threads(1).stepped().unwrap();
         let job = pool.run(|_| 3);
         drop((stepper.step(), stepper));
@@ -396,8 +397,8 @@ on_loops! {
         });
         assert_eq!(at.load(SeqCst), 1);
         for n in 2..=4 {
-            // The first poll lets the loop's other tasks go first, as `yield_now` says; the second
-            // answers.
+            // The first poll yields to the loop's other tasks, as `yield_now` does; the second
+            // completes.
             std::future::poll_fn(|cx| {
                 if at.load(SeqCst) < n && std::pin::Pin::new(&mut job).poll(cx).is_pending() && at.load(SeqCst) < n {
                     return std::task::Poll::Pending;

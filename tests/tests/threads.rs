@@ -1,5 +1,5 @@
-//! The process's threads: the names that the operating system shows, and a system that gives no
-//! more threads.
+//! Thread names as the operating system shows them (O1), and a system that starts no more threads
+//! (O10).
 
 #![cfg(target_os = "linux")]
 #![forbid(unsafe_code)]
@@ -12,7 +12,7 @@ use portcullis::Interrupted;
 use portcullis::prelude::*;
 use portcullis_tests::{eventually, occupy_thread};
 
-/// Runs this test again in a process of its own: `true` in that process.
+/// Runs this test again in a child process. Returns `true` in the child.
 fn in_own_process(test: &str) -> bool {
     const CHILD: &str = "PORTCULLIS_TESTS_CHILD";
     if std::env::var_os(CHILD).is_some() {
@@ -32,8 +32,8 @@ fn in_own_process(test: &str) -> bool {
     false
 }
 
-/// The names of the threads of this process, as the system shows them. (A thread that has just
-/// begun may have the start of its name, cut anywhere.)
+/// The names of this process' threads, as the system shows them. (A thread that has just started
+/// may have a truncated name.)
 fn names() -> Vec<String> {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     let read = |task: std::io::Result<std::fs::DirEntry>| std::fs::read(task.ok()?.path().join("comm")).ok();
@@ -61,7 +61,7 @@ fn o1_the_threads_of_a_pool_show_distinct_names() {
     wait_for(&["thumbnails-of-0", "thumbnails-of-1", "thumbnails-of-2", "thumbnails-of-3"]);
     let many = Pool::builder("a-pool-of-a-dozen").threads(12).build().unwrap();
     wait_for(&["a-pool-of-a-d-9", "a-pool-of-a--10", "a-pool-of-a--11"]);
-    // In Rust they have their names in full.
+    // `std` has the full names.
     let full = block_on(many.run(|_| std::thread::current().name().map(str::to_owned))).unwrap().unwrap();
     assert!(full.starts_with("a-pool-of-a-dozen-"), "{full}");
     let _short = Pool::builder("short").threads(1).build().unwrap();
@@ -82,8 +82,8 @@ fn o1_the_rayon_threads_of_a_pool_show_distinct_names_beside_its_own() {
     wait_for(&["histograms-of-0", "histograms-of-1", "histogr-rayon-0", "histogr-rayon-1"]);
 }
 
-/// All names of servers, loops and the timer start with `portcullis`; of several servers no two
-/// threads show the same.
+/// The names of all threads of servers, loops and the timer start with `portcullis`, and no two
+/// threads of several servers have the same name.
 #[test]
 fn the_threads_of_several_servers_show_distinct_names() {
     if !in_own_process("the_threads_of_several_servers_show_distinct_names") {
@@ -95,7 +95,7 @@ fn the_threads_of_several_servers_show_distinct_names() {
     block_on(Pool::shared().job("timed").deadline(std::time::Duration::from_secs(60)).run(|_| ())).unwrap();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let ours = || names().into_iter().filter(|name| name.starts_with("portcullis")).collect::<Vec<_>>();
-    // A thread has the name of the one that started it for a moment.
+    // A new thread has the name of its parent for a moment.
     eventually(|| {
         let distinct: BTreeSet<_> = ours().into_iter().collect();
         let of = |start: &str| distinct.iter().filter(|name| name.starts_with(start)).count();
@@ -106,14 +106,15 @@ fn the_threads_of_several_servers_show_distinct_names() {
     }
 }
 
-/// Lets no more memory be mapped than now, and so no stack of a thread, while `f` runs.
+/// Runs `f` while the address space is limited to its present size, so that no thread stack can be
+/// allocated.
 fn without_threads<R>(f: impl FnOnce() -> R) -> R {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let before = getrlimit(Resource::As);
     let pages: u64 =
         std::fs::read_to_string("/proc/self/statm").unwrap().split(' ').next().unwrap().parse().unwrap();
     let now = pages * rustix::param::page_size() as u64;
-    // Something is left for what is small.
+    // A small reserve for other allocations.
     setrlimit(Resource::As, Rlimit { current: Some(now + (1 << 20)), maximum: before.maximum }).unwrap();
     assert!(std::thread::Builder::new().spawn(|| ()).is_err(), "the limit is not one");
     let result = f();
@@ -132,7 +133,7 @@ fn o10_the_shared_pool_recovers_when_threads_are_available_again() {
     }
     assert_eq!(Pool::shared().stats().rejected, 3);
     assert_eq!(block_on(Pool::shared().run(|_| 8)).unwrap(), 8);
-    // All of its threads, one after the other, as they are needed.
+    // Starts all of its threads, one after the other.
     let held: Vec<_> = (0..4).map(|_| occupy_thread(Pool::shared())).collect();
     for (gate, held) in held {
         gate.open();
@@ -149,7 +150,7 @@ fn o10_spawn_thread_returns_an_error_if_no_thread_starts() {
     let (one, other) = (bound(), bound());
     let refused = without_threads(|| (one.spawn_thread().map(drop), other.run_until_signal().map(drop)));
     assert!(refused.0.is_err() && refused.1.is_err(), "{refused:?}");
-    // Also where a runtime may not be dropped.
+    // Also inside a runtime, where another runtime must not be dropped.
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let server = bound();
     assert!(runtime.block_on(async { without_threads(|| server.spawn_thread().is_err()) }));

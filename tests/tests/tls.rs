@@ -1,4 +1,4 @@
-//! TLS: what a handshake agrees on, whom it refuses, and what a client can do to it.
+//! TLS: negotiated parameters, rejected clients, and misbehaving clients (S2, S5, S8).
 
 #![forbid(unsafe_code)]
 #![cfg(unix)]
@@ -85,8 +85,8 @@ async fn connect(addr: SocketAddr) -> Conn {
     tls(addr, client_config(None, &[])).await.unwrap()
 }
 
-/// What comes of a client whose certificate is not taken: in TLS 1.3 it is told so only after its
-/// own handshake.
+/// The error of a client whose certificate is rejected: in TLS 1.3 it arrives after the client's
+/// part of the handshake.
 async fn refused(addr: SocketAddr, identity: Option<&Identity>, alpn: &[&str]) -> io::Error {
     match tls(addr, client_config(identity, alpn)).await {
         Err(error) => error,
@@ -114,7 +114,7 @@ on_loops! {
         assert_eq!(both.call("certificates").await, "0");
         let mut none = connect(addr).await;
         assert_eq!(none.call("alpn").await, "None");
-        // The address is there as ever, and a handle that is kept still knows.
+        // The address is known, and a handle that outlives the session still has the parameters.
         let peer = service.peers.lock().unwrap()[0].clone();
         assert!(peer.addr().is_some_and(|addr| addr.ip().is_loopback()));
         assert_eq!(peer.credentials(), None);
@@ -134,7 +134,7 @@ on_loops! {
         let path = dir.join("socket");
         let server = Server::new(service.clone()).codec(Lines::new());
         let server = server.listen(Unix::new(&path).tls(server_tls().alpn(["desk/1"]).build().unwrap())).unwrap();
-        // Sockets that the user has made, too.
+        // Sockets created by the user too.
         let second = dir.join("second");
         let listener = std::os::unix::net::UnixListener::bind(&second).unwrap();
         let server = server.listen(Unix::from(listener).tls(server_tls().build().unwrap())).unwrap();
@@ -162,8 +162,8 @@ on_loops! {
         assert_eq!(shown, certificate(&pki().client.chain));
         let error = refused(addr, None, &[]).await;
         assert!(error.to_string().contains("CertificateRequired"), "{error}");
-        // A client does not show a certificate whose issuer was not asked for: one of the right
-        // name is forged.
+        // A client does not present a certificate whose issuer was not requested: this one has a
+        // forged issuer name.
         let forged = Identity { chain: strangers().client.chain.clone(), key: strangers().client.key.clone() };
         let error = refused(addr, Some(&forged), &[]).await;
         assert!(error.to_string().contains("received fatal alert"), "{error}");
@@ -194,14 +194,14 @@ on_loops! {
         let addr = server.local_addr();
         let began = Instant::now();
         let mut silent = tcp(addr).await;
-        // Begins as it should, and goes on a byte at a time.
+        // Begins a regular handshake, and continues a byte at a time.
         let (mut reads, mut writes) = tcp(addr).await.into_split();
         let dripping = tokio::spawn(async move {
             for byte in b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".iter().chain(std::iter::repeat(&0)) {
                 if writes.write_all(&[*byte]).await.is_err() {
                     break;
                 }
-                // A client that drips is what the test is about.
+                // The client sends one byte at a time.
                 tokio::time::sleep(SHORT / 50).await;
             }
         });
@@ -210,7 +210,7 @@ on_loops! {
         assert_eq!(back, b"");
         assert!(began.elapsed() >= SHORT);
         let _ = timeout(LIMIT, reads.read_to_end(&mut back)).await.expect("in time");
-        // Both places are free again.
+        // Both connection slots are free again.
         let (mut one, mut two) = (connect(addr).await, connect(addr).await);
         assert_eq!((one.call("1").await, two.call("2").await), ("1".into(), "2".into()));
         assert_eq!(service.connected.load(SeqCst), 2);
@@ -224,7 +224,7 @@ on_loops! {
         let server = service.bound(server_tls().build().unwrap().handshake_timeout(Duration::MAX)).spawn().await.unwrap();
         let addr = server.local_addr();
         let mut silent = tcp(addr).await;
-        // It has a place when those behind it have.
+        // Its connection has been accepted when later ones have.
         assert_eq!(connect(addr).await.call("x").await, "x");
         stop(server).await;
         let mut back = Vec::new();
@@ -256,10 +256,10 @@ on_loops! {
             stream.shutdown().await.unwrap();
             let mut back = Vec::new();
             timeout(LIMIT, stream.read_to_end(&mut back)).await.expect("in time").expect("a proper end");
-            // An alert, if it was enough to be sure.
+            // An alert, if the server had read enough to decide.
             assert!(back.is_empty() || back[0] == 0x15, "{back:?}");
         }
-        // Garbage in a session that went well.
+        // Garbage after a valid handshake.
         let mut stream = connect(addr).await;
         assert_eq!(stream.call("x").await, "x");
         let Conn::Tls(mut stream) = stream else { unreachable!() };
@@ -274,19 +274,19 @@ on_loops! {
         let service = service();
         let server = service.bound(server_tls().build().unwrap()).spawn().await.unwrap();
         let addr = server.local_addr();
-        // As someone on the way would do it: the connection below ends, in the middle of a line.
+        // Like an attacker on the network: the TCP connection ends in the middle of a line.
         let Conn::Tls(mut stream) = connect(addr).await else { unreachable!() };
         stream.write_all(b"give all my money to Eve").await.unwrap();
         stream.flush().await.unwrap();
         stream.get_mut().0.shutdown().await.unwrap();
         assert_eq!(service.end(1).await, Reason::Reset);
-        // With a farewell the line is as good as any.
+        // With `close_notify` the line is complete.
         let mut stream = connect(addr).await;
         stream.send("give all my money to Everyone").await;
         stream.shutdown().await.unwrap();
         assert_eq!(stream.read_remaining().await, b"give all my money to Everyone\n");
         assert_eq!(service.end(2).await, Reason::PeerClosed);
-        // Nor is a busy handler left to answer nobody.
+        // A busy handler is cancelled too.
         let Conn::Tls(mut stream) = connect(addr).await else { unreachable!() };
         stream.write_all(b"hold\n").await.unwrap();
         stream.flush().await.unwrap();
@@ -322,7 +322,7 @@ on_loops! {
         assert_eq!(shown(&after), certificate(&pki().renewed.chain));
         assert_eq!(before.call("still").await, "still");
 
-        // What can't be read, or does not belong together, changes nothing.
+        // Unreadable or mismatched files change nothing.
         fs::write(&key, &pki().server.key).unwrap();
         assert_eq!(reloader.reload().unwrap_err().kind(), io::ErrorKind::InvalidInput);
         fs::write(&chain, "nothing").unwrap();
@@ -345,7 +345,7 @@ fn a_user_supplied_configuration_cannot_be_reloaded_from_files() {
     assert_eq!(tls.reloader().reload().unwrap_err().kind(), io::ErrorKind::Unsupported);
     let error = Tls::pem("", &pki().server.key).build().unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
-    // Keys are not for logs.
+    // Keys do not appear in `Debug` output.
     let text = format!("{:?} {:?}", server_tls(), tls);
     assert!(!text.contains("PRIVATE") && text.len() < 200, "{text}");
 }

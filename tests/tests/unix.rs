@@ -1,4 +1,4 @@
-//! Unix sockets: whose the file is, who may connect, and who has.
+//! Unix sockets: ownership of the file, permissions, and peer credentials.
 
 #![forbid(unsafe_code)]
 #![cfg(unix)]
@@ -47,7 +47,7 @@ async fn stop(server: RunningServer) {
     assert!(report.is_clean(), "{report}");
 }
 
-/// What is left when a process is killed: a socket's file that nobody listens behind.
+/// Leaves the socket file of a process that was killed: a file without a listener.
 fn create_stale_socket(path: &Path) -> u64 {
     drop(UnixListener::bind(path).unwrap());
     fs::symlink_metadata(path).unwrap().ino()
@@ -63,10 +63,10 @@ on_loops! {
         assert_eq!(connect(&path).await.call("x").await, "x");
         stop(running).await;
         assert!(!path.exists());
-        // Also when it never comes to be served.
+        // Also if the server never serves.
         drop(server().listen(Unix::new(&path)).unwrap());
         assert!(!path.exists());
-        // Nothing else is left in the folder, either.
+        // No other file is left in the directory.
         assert_eq!(fs::read_dir(&*dir).unwrap().count(), 0);
     }
 
@@ -95,24 +95,24 @@ on_loops! {
 
     async fn only_a_stale_socket_file_is_replaced() {
         let dir = TempDir::new();
-        // Somebody listens there.
+        // A socket with a listener.
         let path = dir.join("taken");
         let running = server().listen(Unix::new(&path)).unwrap().spawn().await.unwrap();
         assert_eq!(server().listen(Unix::new(&path)).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         assert_eq!(connect(&path).await.call("x").await, "x");
-        // Also if nobody accepts there, and the queue is full.
+        // Also if nothing accepts there, and the backlog is full.
         let full = dir.join("full");
         let busy = server().listen(Unix::new(&full).backlog(0)).unwrap();
         let waiting = std::os::unix::net::UnixStream::connect(&full).unwrap();
         assert_eq!(server().listen(Unix::new(&full)).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         drop((waiting, busy));
-        // It is no socket.
+        // A regular file.
         let file = dir.join("file");
         fs::write(&file, "of value").unwrap();
         assert_eq!(server().listen(Unix::new(&file)).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         assert_eq!(fs::read_to_string(&file).unwrap(), "of value");
-        // It is a link to one that is gone.
-        let (stale, link) = (dir.join("gone"), dir.join("link"));
+        // A symbolic link to a stale socket.
+        let (stale, link) = (dir.join("stale"), dir.join("link"));
         create_stale_socket(&stale);
         std::os::unix::fs::symlink(&stale, &link).unwrap();
         assert_eq!(server().listen(Unix::new(&link)).unwrap_err().kind(), io::ErrorKind::AddrInUse);
@@ -126,12 +126,12 @@ on_loops! {
         let dir = TempDir::new();
         let path = dir.join("socket");
         let running = server().listen(Unix::new(&path)).unwrap().spawn().await.unwrap();
-        // An impatient successor.
+        // A new server that removes the file itself.
         fs::remove_file(&path).unwrap();
         let successor = UnixListener::bind(&path).unwrap();
         stop(running).await;
         assert!(path.exists());
-        // Nor is one that was made elsewhere.
+        // A file that another process created is not removed.
         let running = server().listen(successor).unwrap().spawn().await.unwrap();
         assert_eq!(connect(&path).await.call("x").await, "x");
         stop(running).await;
@@ -145,7 +145,7 @@ on_loops! {
         let running = Server::new(service.clone()).codec(Lines::new()).listen(Unix::new(&path)).unwrap().spawn().await.unwrap();
         assert_eq!(connect(&path).await.call("x").await, "x");
         let me = fs::metadata(&*dir).unwrap();
-        let seen = service.seen.lock().unwrap()[0].expect("the kernel tells");
+        let seen = service.seen.lock().unwrap()[0].expect("credentials from the kernel");
         assert_eq!((seen.uid, seen.gid), (me.uid(), me.gid()));
         if cfg!(target_os = "linux") {
             assert_eq!(seen.pid, Some(std::process::id().try_into().unwrap()));

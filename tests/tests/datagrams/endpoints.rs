@@ -1,4 +1,4 @@
-//! The clients of datagrams, on a loop and on a thread (D11).
+//! Datagram clients, async and blocking (D11).
 
 use portcullis::BlockingEndpoint;
 use portcullis::Udp;
@@ -17,7 +17,7 @@ on_loops! {
             closed.send(b"hold").await.unwrap();
             wait(|| counter.begun.load(SeqCst) == n).await;
         }
-        // All of them are gone; the system tells of it, or not, at one of the answers or after it.
+        // All clients are closed. The system reports that at a later send, or not at all.
         counter.gate.add_permits(10);
         wait(|| stats.counts().sent + stats.counts().dropped_send_failed >= 10).await;
         assert_eq!(call(&raw(server.local_addr()).await, "a").await, "1: a");
@@ -30,12 +30,12 @@ on_loops! {
         let addr = closed.local_addr().unwrap();
         drop(closed);
         let mut client = client(addr).await;
-        let Err(ClientError::Io(error)) = client.call("a".into()).await else { panic!("nobody is there") };
+        let Err(ClientError::Io(error)) = client.call("a".into()).await else { panic!("the port is closed") };
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
         client.send("nor now".into()).await.unwrap();
         let counter = Arc::new(Counter::default());
         let server = Server::new(counter).listen(Udp::new(addr, text())).unwrap().spawn().await.unwrap();
-        // What is to be told of the one before is no reason not to send this one.
+        // An error about the earlier datagram does not prevent this one from being sent.
         client.send("b".into()).await.unwrap();
         let mut heard = client.recv().await;
         if heard.is_err() {
@@ -51,7 +51,7 @@ on_loops! {
         let asking = tokio::spawn(async move {
             client(addr).await.retransmit_interval(SHORT).call("a".into()).await.unwrap()
         });
-        // It has asked a server that goes without an answer.
+        // The first server receives the request and closes without a response.
         timeout(LIMIT, before.recv(&mut [0; 10])).await.expect("in time").unwrap();
         drop(before);
         let server = Arc::new(Counter::default());
@@ -61,7 +61,7 @@ on_loops! {
     }
 
     async fn an_endpoint_retransmits_only_if_configured_to() {
-        // One that answers the third datagram.
+        // A server that answers only the third datagram.
         let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let addr = server.local_addr().unwrap();
         let count = Arc::new(AtomicUsize::new(0));
@@ -119,7 +119,7 @@ on_loops! {
     }
 }
 
-/// A protocol of one's own: a number in eight bytes.
+/// A user-defined protocol: a number in eight bytes.
 #[derive(Clone)]
 struct Number;
 
@@ -183,7 +183,7 @@ fn a_blocking_endpoint_times_out_and_reports_malformed_datagrams() {
     let mut quiet =
         BlockingEndpoint::<u64, u64, _>::bind(Udp::new("127.0.0.1:0", Number)).unwrap().timeout(SHORT);
     let to = quiet.local_addr().unwrap();
-    let Err(ClientError::Io(error)) = quiet.recv() else { panic!("nobody has sent") };
+    let Err(ClientError::Io(error)) = quiet.recv() else { panic!("nothing was sent") };
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     let mut other =
         BlockingEndpoint::<&[u8], Vec<u8>, _>::bind(Udp::new("127.0.0.1:0", Datagrams::<Raw>::new()))

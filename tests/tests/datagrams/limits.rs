@@ -1,4 +1,4 @@
-//! What is bounded, and whom that holds up (D5, S2).
+//! Limits of datagram sessions: queues, numbers of sessions, rates and lifetimes (D5, S2).
 
 use portcullis::Udp;
 
@@ -22,7 +22,7 @@ on_loops! {
         assert_eq!(call(&other, "a").await, "1: a");
         counter.gate.add_permits(1);
         assert_eq!(answer(&flood).await, "1: hold");
-        // What was queued, and one buffer that was read ahead, and no more.
+        // The queue and one buffer that was read ahead, and no more.
         wait(|| counter.begun.load(SeqCst) > 2).await;
         stop(server).await;
         let handled = counter.begun.load(SeqCst) - 2;
@@ -64,8 +64,8 @@ on_loops! {
             stranger.send(b"a").await.unwrap();
             flood.push(stranger);
         }
-        // One host has as many sessions of datagrams as it may have connections, and those beside
-        // them.
+        // `max_connections_per_ip` bounds a host's datagram sessions too, separately from its
+        // connections.
         wait(|| stats.counts().dropped_session_limit == 48).await;
         assert_eq!(counter.begun.load(SeqCst), 2);
         for n in 0..2 {
@@ -88,13 +88,13 @@ on_loops! {
             wait(|| stats.counts().received == sent).await;
         }
         let dropped = stats.counts().dropped_rate;
-        // A second's at once and 20 a second from then on, from all its ports together.
+        // A burst of one second's worth, then 20 a second, over all ports together.
         let admitted = 20 + (began.elapsed().as_secs_f64() * 20.0) as u64 + 1;
         assert!((200 - admitted..=180).contains(&dropped), "{dropped} dropped; no more than {admitted} may pass");
         if let Some(other) = from_another_ip(server.local_addr()).await {
             assert_eq!(call(&other, "b").await, "1: b");
         }
-        // It goes on when it is slow enough.
+        // The address is served again when it sends slowly enough.
         let mut slow = client(server.local_addr()).await.retransmit_interval(SHORT);
         assert_eq!(slow.call("d".into()).await.unwrap(), "1: d");
         assert_eq!(stats.counts().dropped_session_rate, 0);
@@ -119,7 +119,7 @@ on_loops! {
         let admitted = 5 + (began.elapsed().as_secs_f64() * 5.0) as u64 + 1;
         let dropped = stats.counts().dropped_session_rate;
         assert!((16 - admitted..=11).contains(&dropped), "{dropped} dropped; no more than {admitted} may pass");
-        // A peer that has a session and other addresses are served.
+        // A peer that already has a session is served, and so are other addresses.
         assert_eq!(call(&known, "b").await, "2: b");
         if let Some(other) = from_another_ip(server.local_addr()).await {
             assert_eq!(call(&other, "c").await, "1: c");

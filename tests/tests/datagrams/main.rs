@@ -1,4 +1,4 @@
-//! Datagrams (D1 to D13, S2, S3, S5, S11): a session for each address, over real UDP sockets.
+//! Datagram sessions, one for each address, over real UDP sockets (D1 to D7, D11, S2, S3, S5, S11).
 
 #![forbid(unsafe_code)]
 
@@ -24,15 +24,15 @@ use tokio::net::UdpSocket;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-/// Short enough to wait for, long enough for what must come in time on a loaded machine.
+/// Short enough to wait for, and long enough for what must happen in time on a loaded machine.
 const SHORT: Duration = Duration::from_millis(150);
 
-/// Counts the requests of each peer, and does what they say.
+/// Counts the requests of each peer. Some requests are commands.
 struct Counter {
     connected: AtomicUsize,
     begun: AtomicUsize,
     ended: Mutex<Vec<Reason>>,
-    /// Who says `hold` waits for a place here.
+    /// `hold` requests wait for a permit.
     gate: Semaphore,
 }
 
@@ -110,7 +110,7 @@ async fn raw(to: SocketAddr) -> UdpSocket {
     socket
 }
 
-/// From another address of this host, on systems where all of 127.0.0.0/8 is its own.
+/// A socket at another address of this host, on systems where 127.0.0.0/8 is local.
 async fn from_another_ip(to: SocketAddr) -> Option<UdpSocket> {
     if !cfg!(target_os = "linux") {
         return None;

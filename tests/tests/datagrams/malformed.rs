@@ -1,4 +1,5 @@
-//! What is no message, and what can't be one (D6, D7, S3, S9).
+//! Malformed, oversized and empty datagrams, and codecs and handlers that fail or panic (S1, D6,
+//! D7, S3, S9).
 
 use std::sync::atomic::AtomicBool;
 
@@ -8,7 +9,7 @@ use portcullis::codec::{DatagramCodec, DecodeError, EncodeError};
 
 use super::*;
 
-/// Text, by a codec that can't always be cloned.
+/// A codec for text whose `clone` can panic.
 struct Brittle {
     breaks: Arc<AtomicBool>,
     text: Datagrams<Utf8>,
@@ -16,7 +17,7 @@ struct Brittle {
 
 impl Clone for Brittle {
     fn clone(&self) -> Self {
-        assert!(!self.breaks.load(SeqCst), "as told");
+        assert!(!self.breaks.load(SeqCst), "on request");
         Self { breaks: Arc::clone(&self.breaks), text: self.text.clone() }
     }
 }
@@ -69,7 +70,7 @@ on_loops! {
         let counter = Arc::new(Counter::default());
         let server = counter.bound().spawn().await.unwrap();
         let socket = raw(server.local_addr()).await;
-        // Among them what would be a frame, or half of one, in the session's own stream.
+        // Among them are complete and partial frames of the session's internal stream.
         for garbage in [&b"\xff\xff\xff\xff"[..], b"\0\0\0\x04\xff", b"\0\0\0\x01\xff\xff", &[0xfe; 900]] {
             socket.send(garbage).await.unwrap();
             assert!(answer(&socket).await.starts_with("error: malformed input"));
@@ -100,7 +101,7 @@ on_loops! {
             call(&socket, "big 1001").await,
             "error: can't be sent: the message is longer than 1000 bytes"
         );
-        // Nor is more than UDP carries, whatever the codec allows.
+        // A response over UDP's maximum is an encode error even if the codec allows it.
         let wide = Server::new(Arc::clone(&counter))
             .listen(Udp::new("127.0.0.1:0", Datagrams::<Utf8>::new().max_size(1_000_000)))
             .unwrap()
@@ -123,7 +124,7 @@ on_loops! {
         let socket = raw(server.local_addr()).await;
         assert_eq!(call(&socket, "").await, "1: ");
         assert_eq!(call(&socket, "").await, "2: ");
-        // In the other direction, too.
+        // The same for responses.
         assert_eq!(call(&socket, "big 0").await, "");
         assert_eq!(client(server.local_addr()).await.call("big 0".into()).await.unwrap(), "");
         stop(server).await;

@@ -1,4 +1,4 @@
-//! Datagrams to several at once: broadcast and multicast, on this host's own network.
+//! Broadcast and multicast on the loopback network, and unsupported options.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -11,7 +11,7 @@ type Text = Endpoint<String, String, Datagrams<Utf8>>;
 const GROUP: Ipv4Addr = Ipv4Addr::new(239, 77, 7, 1);
 
 on_loops! {
-    // Elsewhere nobody broadcasts to this host itself.
+    // Only Linux delivers broadcasts to the loopback network.
     #[cfg(target_os = "linux")]
     async fn a_server_answers_a_broadcast() {
         let counter = Arc::new(Counter::default());
@@ -36,7 +36,7 @@ on_loops! {
         };
         let server = Server::new(Arc::clone(&counter)).listen(hears(0)).unwrap();
         let port = server.local_addr().port();
-        // Beside other sockets of the same server, which are no members.
+        // The server has another socket, which is not a member.
         let server = server.listen(Udp::new("127.0.0.1:0", text()).receive_buffer(1 << 16)).unwrap();
         let server = server.spawn().await.unwrap();
         let mut member = Text::bind(hears(port)).unwrap().timeout(LIMIT);
@@ -59,7 +59,7 @@ fn an_unsupported_option_is_an_error_at_bind() {
     let none = udp().join_multicast_v4(Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST);
     let bound = BlockingEndpoint::<String, String, _>::bind(none);
     assert!(bound.is_err());
-    // A group of the other family.
+    // A group of the other address family.
     let other = udp().join_multicast_v6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 7, 7), 0);
     let bound = Server::new(Counter::default()).listen(other);
     assert!(bound.is_err());

@@ -1,10 +1,10 @@
-//! What a session of datagrams is (D1 to D4).
+//! The life of a datagram session (D1 to D4).
 
 use portcullis::Udp;
 
 use super::*;
 
-/// A linear session: greets, then numbers what it reads, two at a time.
+/// A linear session that greets, and then numbers its requests, two in each run.
 struct Pairs;
 
 #[service]
@@ -22,7 +22,7 @@ impl Pairs {
     }
 }
 
-/// Asks for nothing.
+/// Reads no request.
 #[derive(Default)]
 struct ReadsNothing {
     started: AtomicUsize,
@@ -96,7 +96,7 @@ on_loops! {
         let (busy, idle) = (raw(server.local_addr()).await, raw(server.local_addr()).await);
         busy.send(b"hold").await.unwrap();
         wait(|| counter.begun.load(SeqCst) == 1).await;
-        // Two that begin later end by the limit, one after the other.
+        // Two sessions that begin later time out one after the other.
         for ended in 1..=2 {
             assert_eq!(call(&idle, "a").await, "1: a");
             assert_eq!(counter.end(ended).await, Reason::Timeout);
@@ -113,7 +113,7 @@ on_loops! {
         assert_eq!(call(&socket, "a").await, "1: a");
         assert_eq!(call(&socket, "close").await, "2: close");
         assert_eq!(counter.end(1).await, Reason::Closed);
-        // What comes while the old session goes may be lost with it.
+        // A datagram that arrives while the old session ends may be lost.
         let mut buffer = [0; 100];
         let length = loop {
             socket.send(b"b").await.unwrap();
@@ -130,7 +130,7 @@ on_loops! {
         let server = Server::new(Arc::clone(&deaf)).listen(Udp::new("127.0.0.1:0", text())).unwrap();
         let server = server.spawn().await.unwrap();
         for n in 1..4 {
-            // What comes while the old session goes may be lost with it.
+            // A datagram that arrives while the old session ends may be lost.
             let mut client = client(server.local_addr()).await;
             assert_eq!(client.call("x".into()).await.unwrap(), "not now");
             assert_eq!(deaf.started.load(SeqCst), n);

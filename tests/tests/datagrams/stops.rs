@@ -1,4 +1,4 @@
-//! How a server of datagrams ends (S5, S10).
+//! How a datagram server stops (S5, S10).
 
 use portcullis::Udp;
 
@@ -14,7 +14,7 @@ on_loops! {
         wait(|| counter.begun.load(SeqCst) == 2).await;
         server.handle().stop();
         assert_eq!(counter.end(1).await, Reason::Stopped);
-        // Refused by the kernel or dropped by the server, as late as it comes.
+        // The kernel rejects it or the server drops it, depending on the timing.
         let _ = raw(server.local_addr()).await.send(b"b").await;
         counter.gate.add_permits(1);
         assert_eq!(answer(&busy).await, "1: hold");

@@ -1,4 +1,4 @@
-//! Datagrams beside streams, and in them.
+//! Datagrams and streams on one server, and datagrams framed in a stream.
 
 use portcullis::Udp;
 use portcullis::codec::Framed;
@@ -27,7 +27,7 @@ on_loops! {
         assert_eq!(call(&raw(other).await, "c").await, "1: c");
         raw(udp).await.send(b"d").await.unwrap();
         wait(|| stats.counts().dropped_session_limit == 1).await;
-        // All places of connections are taken, too: the next one has its turn when that one leaves.
+        // `max_connections` is reached: the next connection is accepted when that one ends.
         let mut waits = Client::<&str, String, _>::connect(tcp, Lines::new()).await.unwrap();
         drop(stream);
         assert_eq!(timeout(LIMIT, waits.call("e")).await.unwrap().unwrap(), "1: e");

@@ -1,4 +1,4 @@
-//! E: the executor.
+//! E: the rules of EasyNetwork's executor.
 
 use super::*;
 
@@ -7,7 +7,7 @@ on_loops! {
         let ran_on = Arc::new(Mutex::new(None));
         let ran_on2 = ran_on.clone();
         let offload = pool(1, 8).run(move |_| *ran_on2.lock().unwrap() = Some(thread::current().id()));
-        eventually(|| ran_on.lock().unwrap().is_some()); // and nobody has polled
+        eventually(|| ran_on.lock().unwrap().is_some()); // although it was never polled
         assert_ne!(*ran_on.lock().unwrap(), Some(thread::current().id()));
         offload.await.unwrap();
     }
@@ -25,7 +25,7 @@ on_loops! {
     anywhere async fn e5_a_job_gets_a_copy_of_the_callers_context() {
         let pool = pool(1, 8);
         WHO.scope("caller", async {
-            // Taken at the call: what is current where it is awaited does not matter.
+            // The context is captured at the call, not at the await.
             let early = pool.run(|_| WHO.get());
             assert_eq!(WHO.scope("later", early).await.unwrap(), Some("caller"));
             assert_eq!(pool.run(|_| WHO.sync_scope("worker", || WHO.get())).await.unwrap(), Some("worker"));
@@ -51,9 +51,9 @@ on_loops! {
         assert!(!ran.is_open());
     }
 
-    // There a running job's awaiter can't be cancelled: it waits for the end of the job, and gets
-    // its result. Here it goes at once and the job is told, since a cancel that has to wait for
-    // what it cancels is what stops hang on (H1).
+    // EasyNetwork does not cancel the awaiter of a running job: it waits for the job's result. Here
+    // the awaiter returns at once and the job is cancelled, because waiting for a cancelled job is
+    // what makes stops hang (H1).
     anywhere async fn e8_cancelling_a_running_job_returns_at_once_and_the_job_sees_it() {
         let pool = pool(1, 8);
         let [inside, saw_cancel, end] = [(); 3].map(|()| Arc::new(Gate::default()));
@@ -73,8 +73,8 @@ on_loops! {
         pool.run(|_| ()).await.unwrap();
     }
 
-    // There the awaiter of a queued job gets an exception of another class than the loop's own
-    // cancellation. Here it is a value like any other, and the task that awaits goes on.
+    // In EasyNetwork the awaiter of a queued job gets an exception of another class than the loop's
+    // own cancellation. Here it is an ordinary error, and the awaiting task continues.
     anywhere async fn e12_a_job_cancelled_by_a_shutdown_returns_an_error_value() {
         let pool = pool(1, 8);
         let (gate, held) = occupy_thread(&pool);
@@ -93,9 +93,9 @@ on_loops! {
         assert!(matches!(pool.map([1], |_, n| n).next().await, Some(Err(Interrupted::Closed))));
     }
 
-    // There `shutdown()` waits without a limit, even when it is cancelled. Here it has a deadline,
-    // and a dropped drain only stops waiting: the pool stays closed, its jobs go on, and it can be
-    // drained again.
+    // EasyNetwork's `shutdown()` waits without a limit, even when it is cancelled. Here a drain has
+    // a timeout, and dropping it only ends the wait: the pool stays closed, its jobs continue, and
+    // it can be drained again.
     anywhere async fn e14_a_drain_waits_for_pending_jobs_without_blocking_the_loop() {
         let pool = pool(1, 8);
         let (gate, held) = occupy_thread(&pool);
@@ -112,8 +112,8 @@ on_loops! {
         assert!(pool.drain(Duration::ZERO).await.is_clean(), "idempotent");
     }
 
-    // There `shutdown(cancel_futures=True)` lets running jobs finish. Here the drain's time being
-    // over they are told, too.
+    // EasyNetwork's `shutdown(cancel_futures=True)` lets running jobs finish. Here they are
+    // cancelled when the drain's timeout is over.
     anywhere async fn e15_a_drain_without_time_cancels_queued_and_running_jobs() {
         let pool = pool(1, 8);
         let inside = Arc::new(Gate::default());
@@ -129,21 +129,21 @@ on_loops! {
         assert!(matches!(running.await, Err(Interrupted::Cancelled)));
     }
 
-    // There leaving the `async with` waits. Here the end of the last handle blocks nobody; `drain`
-    // and `cleanup.pool` wait.
+    // In EasyNetwork leaving the `async with` waits. Here dropping the last handle does not block;
+    // `drain` and `cleanup.pool` wait.
     anywhere async fn e16_a_pool_without_handles_runs_its_queued_jobs() {
         let one = pool(1, 8);
         let (gate, held) = occupy_thread(&one);
         let queued: Vec<_> = (0..8).map(|n| one.run(move |_| n)).collect();
-        drop(one); // returns, although a job is held
+        drop(one); // returns although a job is running
         gate.open();
         assert!(held.await.unwrap());
         for (n, offload) in queued.into_iter().enumerate() { assert_eq!(offload.await.unwrap(), n); }
     }
 
-    // There all jobs are submitted at the call, with no bound, and the first exception ends the
-    // iterator. Here items are taken as results are, a queue's worth ahead, and an error stands in
-    // its place.
+    // EasyNetwork submits all jobs at the call, without a bound, and the first exception ends the
+    // iterator. Here items are submitted as results are taken, as many ahead as the queue holds,
+    // and an error takes the place of its result.
     anywhere async fn e17_map_yields_in_order_reads_ahead_by_the_queue_and_continues_after_an_error() {
         let pool = pool(1, 2);
         let taken = Arc::new(AtomicUsize::new(0));
@@ -178,8 +178,8 @@ on_loops! {
         assert_eq!(ran.load(SeqCst), 0);
     }
 
-    // There 5 000 calls queue 5 000 work items. Here the queue is bounded, whichever way the rest
-    // is dealt with.
+    // In EasyNetwork 5,000 calls queue 5,000 work items. Here the queue is bounded, for every
+    // overflow policy.
     anywhere async fn e18_five_thousand_calls_queue_no_more_than_the_bound() {
         let waits = pool(1, 64);
         let (gate, held) = occupy_thread(&waits);
@@ -200,8 +200,8 @@ on_loops! {
         assert!(full.iter().all(|result| matches!(result, Err(Interrupted::Full))));
     }
 
-    // There the raw executor's `submit` copies no context. Here a detached job is a job like any
-    // other.
+    // EasyNetwork's raw `submit` copies no context. Here a detached job has the same context as any
+    // job.
     anywhere async fn e19_fire_and_forget_is_a_detached_job_and_keeps_the_context() {
         let pool = pool(1, 8);
         let (gate, held) = occupy_thread(&pool);
@@ -216,8 +216,8 @@ on_loops! {
 }
 
 on_loops! {
-    // There the first `task.cancel()` is swallowed by the running job, and the task goes on after
-    // it.
+    // In EasyNetwork the running job swallows the first `task.cancel()`, and the task continues
+    // after it.
     async fn e9_a_cancellation_during_a_running_job_is_not_lost() {
         let pool = pool(1, 8);
         let (gate, held) = occupy_thread(&pool);
@@ -236,7 +236,7 @@ on_loops! {
         assert!(!continued.is_open());
     }
 
-    // There a timeout round a job takes as long as the job.
+    // In EasyNetwork a timeout around a job takes as long as the job.
     async fn e10_a_timeout_around_a_running_job_ends_on_time() {
         let pool = pool(1, 8);
         let (gate, held) = occupy_thread(&pool);

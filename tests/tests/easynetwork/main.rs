@@ -1,14 +1,14 @@
-//! The rules of EasyNetwork, the system that this one learnt from, as tests beside our promises: E
-//! (executor), T (threads portal), H (its guide's pattern at shutdown). Where we differ on purpose
-//! the test asserts ours and says so in its comment.
+//! The rules of EasyNetwork, from which this design is derived: E (executor), T (threads portal), H
+//! (both together at shutdown). Where we differ on purpose, the test asserts our behaviour and its
+//! comment explains EasyNetwork's.
 //!
-//! Without a counterpart here:
-//! - E1 (not an executor), T7's error (an `async def` given to `run_sync`): these don't compile, or
-//!   are no mistake.
+//! Rules without a counterpart here:
+//! - E1 (not an executor), T7's error (an `async def` given to `run_sync`): these do not compile,
+//!   or are no mistake.
 //! - E4 (`StopIteration`): Rust has none. A job that panics is O5.
-//! - E6 (`handle_contexts=False`): is for process pools. There are none.
-//! - E11 (which of two cancellations wins): a future that was dropped has nobody left to tell.
-//! - E20, T17's fork: what a portal costs there, and what a fork does to its lock.
+//! - E6 (`handle_contexts=False`): for process pools, which do not exist here.
+//! - E11 (which of two cancellations wins): a dropped future has no caller that could see it.
+//! - E20, T17's fork: the cost of EasyNetwork's portal, and the effect of a fork on its lock.
 
 #![forbid(unsafe_code)]
 
@@ -34,7 +34,7 @@ use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 
 portcullis::context! {
-    /// On whose behalf.
+    /// The caller of the job.
     static WHO: &'static str;
 }
 
@@ -42,7 +42,6 @@ fn pool(threads: usize, queue: usize) -> Pool {
     Pool::builder("test").threads(threads).queue_capacity(queue).build().expect("threads")
 }
 
-/// Yields once to the loop.
 async fn yield_once() {
     let mut yielded = false;
     poll_fn(|cx| {

@@ -1,8 +1,8 @@
-//! T: the portal of threads.
+//! T: the rules of EasyNetwork's threads portal.
 
 use super::*;
 
-/// A loop whose tasks run when the test says so.
+/// An executor that polls its tasks only when the test asks for it.
 #[derive(Default)]
 struct ManualExecutor(Mutex<Vec<BoxTask>>);
 
@@ -52,15 +52,15 @@ on_loops! {
         assert_eq!(here.await.unwrap(), 4);
     }
 
-    // There giving an `async def` to `run_sync` is a `TypeError`. Here what it returns is a future
-    // like any other.
+    // In EasyNetwork giving an `async def` to `run_sync` is a `TypeError`. Here the function
+    // returns a future like any other.
     anywhere async fn t7_calling_an_async_function_returns_its_future() {
         let got = pool(1, 8).run(|worker| worker.call(|| async { yield_once().await; 7 }).unwrap().wait(worker).unwrap());
         assert_eq!(got.await.unwrap(), 7);
     }
 
-    // There a coroutine that was cancelled before its first step still starts, and ends at its
-    // first `await`.
+    // In EasyNetwork a coroutine that was cancelled before its first step still starts, and ends at
+    // its first `await`.
     anywhere async fn t6_and_t12_a_task_cancelled_before_its_first_poll_never_starts_and_its_waiter_gets_an_error() {
         let (executor, portal) = ManualExecutor::portal();
         let (ran, dropped) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
@@ -68,15 +68,15 @@ on_loops! {
         let mut task = portal.spawn(async move { ran2.open(); drop(guard) });
         assert!(poll_once(&mut task).is_pending());
         assert!(task.cancel());
-        assert!(matches!(poll_once(&mut task), Poll::Ready(Err(Interrupted::Cancelled))), "before the loop's next turn");
+        assert!(matches!(poll_once(&mut task), Poll::Ready(Err(Interrupted::Cancelled))), "before the loop polls again");
         executor.poll_all();
         assert!(!ran.is_open() && dropped.is_open());
     }
 
-    // There the call blocks until the loop has made the task. Here it never does.
+    // In EasyNetwork the call blocks until the loop has created the task. Here it never blocks.
     anywhere async fn t9_spawn_does_not_wait_for_the_loop() {
         let (executor, portal) = ManualExecutor::portal();
-        let mut task = portal.spawn(async { 9 }); // and the loop does not turn
+        let mut task = portal.spawn(async { 9 }); // and the loop polls nothing
         assert!(poll_once(&mut task).is_pending() && !task.is_finished());
         executor.poll_all();
         assert_eq!(task.await.unwrap(), 9);
@@ -98,9 +98,9 @@ on_loops! {
         assert_eq!(done.await.unwrap(), 10);
     }
 
-    // There a coroutine may suppress its cancellation and go on. Here it can't: it is dropped. Only
-    // a result that comes in the very poll in which it is cancelled exists, and is dropped, as
-    // there.
+    // In EasyNetwork a coroutine may suppress its cancellation. Here it is dropped. Only a result
+    // that is returned by the very poll in which the task is cancelled exists, and it is dropped,
+    // as there.
     anywhere async fn t11_a_task_cannot_ignore_cancellation_and_a_late_result_is_dropped() {
         let (executor, portal) = ManualExecutor::portal();
         let slot: Arc<Mutex<Option<PortalTask<OpenOnDrop>>>> = Arc::default();
@@ -128,8 +128,8 @@ on_loops! {
         assert!(matches!(unstarted.await, Err(Interrupted::Cancelled)));
     }
 
-    // There it is the calling thread's. Here a job is part of what its caller does, and so is all
-    // that it asks of the loop.
+    // In EasyNetwork the context is the calling thread's. Here a job belongs to its caller, and so
+    // do its calls to the loop.
     anywhere async fn t14_a_call_sees_the_context_of_the_job() {
         WHO.scope("caller", async {
             let seen = pool(1, 8).run(|worker| {
@@ -143,8 +143,7 @@ on_loops! {
         }).await;
     }
 
-    // A thread that no pool owns has no caller: there it is its own context that travels, as in
-    // EasyNetwork.
+    // An external thread has no caller: its own context is used, as in EasyNetwork.
     anywhere async fn t14_a_task_spawned_by_an_external_thread_sees_that_threads_context() {
         let (executor, portal) = ManualExecutor::portal();
         let task = thread::spawn(move || WHO.sync_scope("thread", || portal.spawn(async { WHO.get() }))).join().unwrap();
@@ -154,7 +153,7 @@ on_loops! {
     }
 
     anywhere async fn t14_call_soon_from_an_external_thread_sees_that_threads_context() {
-        // Whoever made the portal has nothing to do with what comes through it.
+        // The context in which the portal was created does not matter.
         let (executor, portal) = WHO.scope("maker", async { ManualExecutor::portal() }).await;
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (with, without) = (seen.clone(), seen.clone());
@@ -194,9 +193,8 @@ fn t13_a_waiting_thread_returns_when_its_loop_is_dropped() {
 }
 
 on_loops! {
-    // There a portal is entered on the loop, once, and used up when left. Here there is nothing to
-    // enter on the loop: portals are handles, and threads come and go, even one inside its own
-    // visit.
+    // In EasyNetwork a portal is entered on the loop, once. Here portals are handles: threads enter
+    // and leave at any time, even nested.
     async fn t1_a_portal_can_be_entered_repeatedly() {
         let portal = Portal::current().unwrap();
         for _ in 0..2 {
@@ -209,8 +207,8 @@ on_loops! {
         }
     }
 
-    // There a thread that runs another loop may call, and blocks that loop. Here no loop's thread
-    // waits.
+    // In EasyNetwork a thread that runs another loop may call, and blocks that loop. Here a thread
+    // that runs a loop cannot wait.
     async fn t3_waiting_on_the_loops_own_thread_is_refused() {
         let portal = Portal::current().unwrap();
         assert!(matches!(portal.enter_thread(|_| ()), Err(Interrupted::OnEventLoop)));
@@ -285,7 +283,8 @@ on_loops! {
     }
 }
 
-/// Asks for five hundred things soon, and returns how many a call after them finds done.
+/// Makes five hundred `call_soon` calls, and returns how many of them a following `call` sees
+/// completed.
 fn call_soon_in_order(worker: &Worker, log: &Arc<Mutex<Vec<i32>>>) -> usize {
     for n in 0..500 {
         let log = log.clone();

@@ -1,13 +1,13 @@
-//! H: the guide's pattern at shutdown; and the E and T rules that are about the same.
+//! H: the pattern of EasyNetwork's guide at shutdown, and the E and T rules about it.
 
 use portcullis_tests::served::{self, LinesClient, ServeTask, client};
 
 use super::*;
 
-/// Short enough for a test to be over soon.
+/// A short grace period.
 const SHORT: Duration = Duration::from_millis(50);
-/// What a stop may take beyond its grace (a second, and a tenth for its jobs), and what a loaded
-/// machine adds.
+/// How much longer than its grace a stop may take (1.1 s by design), with a margin for a loaded
+/// machine.
 const BEYOND: Duration = Duration::from_secs(4);
 
 async fn start<S>(service: Arc<S>, grace: Duration) -> (SocketAddr, ServerHandle, ServeTask)
@@ -20,7 +20,7 @@ where
     (addr, handle, serving)
 }
 
-/// The guide's service: an executor, a portal, and a line that says what to do with them.
+/// The service of EasyNetwork's guide: an executor, a portal, and commands for them.
 struct Example {
     pool: Pool,
     jobs: AtomicUsize,
@@ -71,7 +71,7 @@ impl Example {
         Ok(line)
     }
 
-    /// Listens to nobody.
+    /// Ignores cancellation.
     #[blocking(pool = self.pool)]
     fn run(&self) {
         self.jobs.fetch_add(1, SeqCst);
@@ -112,7 +112,7 @@ impl Example {
     }
 }
 
-/// The same as a conversation: `yield`, `yield`, `yield`.
+/// The same as a linear session, which corresponds to `yield` in EasyNetwork.
 struct Conversation(Arc<Example>);
 
 #[service]
@@ -132,14 +132,14 @@ impl Conversation {
     }
 }
 
-/// A client that stays sees the end, and not an answer.
+/// The client gets the end of the stream instead of a response.
 async fn expect_end(client: &mut LinesClient) {
     assert!(matches!(client.next().await, Ok(None)));
 }
 
 on_loops! {
-    // The defect: there the cancellation is lost, the answer sent, and the shutdown waits until
-    // this client leaves.
+    // In EasyNetwork the cancellation is lost, the response is sent, and the shutdown waits until
+    // this client disconnects.
     async fn h1_a_stop_ends_although_a_handler_awaits_a_running_job() {
         let example = Example::new();
         let (addr, handle, serving) = start(example.clone(), SHORT).await;
@@ -150,7 +150,7 @@ on_loops! {
         let report = serving.await.unwrap().unwrap();
         assert!(report.took < SHORT + BEYOND, "{report}");
         assert_eq!((report.sessions_cancelled, report.stuck.len()), (1, 1), "{report}");
-        assert_eq!((report.stuck[0].method, report.stuck[0].pool.as_str()), ("Guide::run", "test"));
+        assert_eq!((report.stuck[0].method, report.stuck[0].pool.as_str()), ("Example::run", "test"));
         expect_end(&mut client).await;
         example.release.open();
     }
@@ -186,8 +186,8 @@ on_loops! {
         assert!(report.is_clean(), "{report}");
     }
 
-    // There, in this order (executor before portal), the portal goes first and late calls raise.
-    // Here the loop serves its jobs for as long as the grace.
+    // In EasyNetwork, in this order (executor before portal), the portal closes first and late
+    // calls raise. Here the loop serves jobs until the grace is over.
     async fn h2_a_job_can_call_the_loop_during_the_drain() {
         let example = Example::new();
         let (addr, handle, serving) = start(example.clone(), LIMIT / 2).await;
@@ -202,8 +202,8 @@ on_loops! {
         assert!(matches!(example.called.lock().unwrap().take(), Some(Ok(1))));
     }
 
-    // There, in the other order, the drain waits for the worker, and the worker for a coroutine
-    // that nobody cancels.
+    // In EasyNetwork, in the other order, the drain waits for the worker, and the worker for a
+    // coroutine that is never cancelled.
     async fn h3_a_worker_that_waits_forever_does_not_block_the_stop() {
         for how in ["wait", "wait for a task", "submit a wait"] {
             let example = Example::new();
@@ -218,9 +218,10 @@ on_loops! {
         }
     }
 
-    // The rule is of datagrams. Of two requests on one connection, the second behind a running job:
-    // there the stop takes as long as the job, and the second is dropped with an error logged; here
-    // it ends within its grace, and the second is never begun.
+    // The rule is about datagrams. Here it is tested with two requests on one connection, the
+    // second queued after a running job. In EasyNetwork the stop takes as long as the job, and the
+    // second request is dropped with an error in the log. Here the stop ends within its grace, and
+    // the second request never starts.
     async fn h4_a_request_queued_after_a_running_job_is_dropped_by_the_stop() {
         let example = Example::new();
         let (addr, handle, serving) = start(example.clone(), SHORT).await;
@@ -231,14 +232,14 @@ on_loops! {
         handle.stop();
         let report = serving.await.unwrap().unwrap();
         assert!(report.took < SHORT + BEYOND, "{report}");
-        // A reset, if the second request was not even read.
+        // A reset is allowed if the second request was not read.
         assert!(matches!(client.next().await, Ok(None) | Err(ClientError::Io(_))));
         example.release.open();
         wait(|| example.pool.stats().running == 0).await;
         assert_eq!(example.jobs.load(SeqCst), 1);
     }
 
-    // There nothing cuts a shutdown short that waits for a job.
+    // In EasyNetwork nothing shortens a shutdown that waits for a job.
     async fn h5_a_second_stop_ends_the_grace_of_the_first() {
         let example = Example::new();
         let (addr, handle, serving) = start(example.clone(), LIMIT * 10).await;
@@ -270,8 +271,8 @@ on_loops! {
         assert_eq!(example.jobs.load(SeqCst), 3);
     }
 
-    // There the portal's exit waits for its coroutines without a limit. Here for as long as the
-    // grace …
+    // In EasyNetwork the portal's exit waits for its coroutines without a limit. Here the stop
+    // waits within its grace.
     async fn t15_the_stop_waits_for_a_task_within_the_grace() {
         let example = Example::new();
         let (addr, handle, serving) = start(example.clone(), LIMIT / 2).await;
@@ -288,8 +289,8 @@ on_loops! {
         assert_eq!(task.await.unwrap(), 15);
     }
 
-    // … and there a server's shutdown, which leaves the portal by an exception, cancels them at
-    // once. Here when it is over.
+    // In EasyNetwork a server's shutdown, which leaves the portal by an exception, cancels them at
+    // once. Here they are cancelled after the grace.
     async fn t16_a_task_is_cancelled_after_the_grace() {
         let example = Example::new();
         let (addr, handle, serving) = start(example.clone(), SHORT).await;

@@ -1,9 +1,8 @@
-//! Clients that were not written for us: EasyNetwork's own, of PyPI's `easynetwork` 1.2, with its
-//! serializers, over each transport.
+//! EasyNetwork's own clients (PyPI's `easynetwork` 1.2) with its serializers, over each transport.
 //!
 //! Needs a Python in which `easynetwork` with its extras `cbor` and `msgpack` can be imported:
-//! `python3`, or what `PORTCULLIS_PYTHON` says. Where there is none the tests are skipped, and say
-//! so; with `CI=true` they fail.
+//! `python3`, or the program that `PORTCULLIS_PYTHON` names. Without one the tests are skipped with
+//! a message; with `CI=true` they fail.
 
 #![cfg(target_os = "linux")]
 #![forbid(unsafe_code)]
@@ -26,7 +25,7 @@ use portcullis_tests::streams::{Kind, ServerAddr, TempDir, bind};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
-/// A packet of the formats that have a structure.
+/// A packet for the structured formats.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Note {
     n: i64,
@@ -61,7 +60,7 @@ impl Packet for String {
     }
 }
 
-/// Answers each packet with the next, and what is none with a word of its own.
+/// Answers each packet with the next one, and malformed input with a message of its own.
 struct Echo<P>(PhantomData<fn() -> P>);
 
 #[service]
@@ -77,7 +76,7 @@ impl<P: Packet> Echo<P> {
     }
 }
 
-/// Servers, one for each serializer, and where they are, as the script wants it.
+/// Servers, one for each serializer, and their addresses in the form that the script expects.
 #[derive(Default)]
 struct Servers {
     running: Vec<RunningServer>,
@@ -98,7 +97,7 @@ impl Servers {
         }
     }
 
-    /// As the table of `portcullis::codec` has it.
+    /// The pairs in the table of `portcullis::codec`.
     async fn streams(kind: Kind) -> Self {
         const MAX: usize = 1 << 20;
         let mut servers = Self::default();
@@ -136,7 +135,7 @@ impl Servers {
         self.running.push(server);
     }
 
-    /// Lets the script talk to them, and stops them.
+    /// Runs the script against the servers, and stops them.
     async fn run_clients(self, kind: &'static str) {
         let dir = TempDir::new();
         fs::write(dir.join("root.pem"), &pki::pki().root).unwrap();
@@ -158,10 +157,10 @@ fn python() -> OsString {
     std::env::var_os("PORTCULLIS_PYTHON").unwrap_or_else(|| "python3".into())
 }
 
-/// Whether there is a Python with EasyNetwork; says so if not.
+/// Whether a Python with EasyNetwork is installed. Prints a message if not.
 ///
 /// # Panics
-/// If there is none, in CI.
+/// If it is not installed, in CI.
 fn easynetwork_is_installed() -> bool {
     static FOUND: OnceLock<bool> = OnceLock::new();
     let found = *FOUND.get_or_init(|| {

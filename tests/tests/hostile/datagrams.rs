@@ -1,4 +1,4 @@
-//! Datagrams that are sent to do harm (S2, S3, S9, D5).
+//! Hostile datagrams (S2, S3, S9, D5).
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -8,7 +8,7 @@ use tokio::net::UdpSocket;
 
 use super::*;
 
-/// The longest that UDP carries, which is more than the codec takes.
+/// The maximum of UDP, which is more than the codec accepts.
 const LONGEST: usize = 65_507;
 
 fn text() -> Datagrams<Utf8> {
@@ -31,14 +31,14 @@ on_loops! {
         let addr = server.local_addr();
         let mut known = good(addr).await;
         assert_eq!(known.call("before".into()).await.unwrap(), "before");
-        // As forged ones would be: nobody is there any more when the answer comes.
+        // Like forged datagrams: the sender is closed when the response is sent.
         for n in 0..600_u32 {
             let ip = Ipv4Addr::from_bits(Ipv4Addr::new(127, 1, 0, 0).to_bits() + n);
             let _ = from(ip).await.send_to(b"x", addr).await;
             assert!(service.connected.load(SeqCst) - service.ended() <= 64);
         }
-        // Who had a place is served all the while; and when the strangers have had their time, so
-        // is anybody.
+        // A peer that had a session is served throughout; new peers are served when the sessions
+        // have timed out.
         assert_eq!(known.call("still".into()).await.unwrap(), "still");
         assert_eq!(good(addr).await.call("new".into()).await.unwrap(), "new");
         assert!(timeout(LIMIT, server.stop()).await.expect("in time").unwrap().is_clean());
@@ -57,7 +57,7 @@ on_loops! {
                 assert_eq!(known.call(format!("{n}")).await.unwrap(), format!("{n}"));
             }
         }
-        // The sender itself is answered when it comes to its senses.
+        // The flooding sender is answered when it behaves again.
         wait_for_answer(&flood, addr).await;
         assert_eq!(service.connected.load(SeqCst), 2);
         assert!(timeout(LIMIT, server.stop()).await.expect("in time").unwrap().is_clean());
@@ -84,7 +84,7 @@ on_loops! {
     }
 }
 
-/// Sends until the answer to that comes, which may be behind many others.
+/// Sends until its response arrives, possibly after many others.
 async fn wait_for_answer(socket: &UdpSocket, addr: SocketAddr) {
     let mut buffer = [0; 2000];
     let answered = async {

@@ -1,4 +1,4 @@
-//! What is done to TLS, before a session and in one (S2, S3, S5).
+//! Attacks on TLS, before and in a session (S2, S3, S5, S8).
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use portcullis::Tcp;
 
 use super::*;
 
-/// The first words of a client as rustls is one.
+/// The ClientHello of rustls.
 fn hello() -> Vec<u8> {
     let name = ServerName::try_from("localhost").unwrap();
     let mut connection = ClientConnection::new(client_config(None, &[]), name).unwrap();
@@ -24,7 +24,7 @@ fn hello() -> Vec<u8> {
     bytes
 }
 
-/// What is none, in whatever way.
+/// Byte sequences that are not a handshake.
 fn no_handshakes() -> Vec<Vec<u8>> {
     let hello = hello();
     let spoilt = |at: usize, byte: u8| {
@@ -32,27 +32,26 @@ fn no_handshakes() -> Vec<Vec<u8>> {
         bytes[at] = byte;
         bytes
     };
-    // Each byte that says how long something is, told wrongly; and every other kind of record and
-    // message.
+    // Each length byte changed, and every other type of record and message.
     let mut all: Vec<Vec<u8>> = (0..60).map(|at| spoilt(at, !hello[at])).collect();
     all.extend((0..hello.len()).step_by(17).map(|length| hello[..length].to_vec()));
     all.extend([
-        // Twice; and a request behind it that nobody has encrypted.
+        // The ClientHello twice, and an unencrypted request after it.
         [&hello[..], &hello].concat(),
         [&hello[..], b"give me all\n"].concat(),
-        // What a client says when it is through, at once.
+        // The final messages of a handshake, at once.
         b"\x14\x03\x03\x00\x01\x01".repeat(1000),
         b"\x17\x03\x03\x00\x05hello".to_vec(),
         b"\x15\x03\x03\x00\x02\x01\x00".to_vec(),
         b"\x15\x03\x03\x00\x02\x01\x5a".repeat(1000),
-        // Records of nothing, and one that is longer than any may be.
+        // Empty records, and one over the maximum length.
         b"\x16\x03\x01\x00\x00".repeat(1000),
         [&b"\x16\x03\x01\xff\xff"[..], &[0; 0xffff]].concat(),
-        // A message that announces sixteen megabytes, and does send some.
+        // A message that announces sixteen megabytes, and a part of it.
         [&b"\x16\x03\x01\x40\x00\x01\xff\xff\xff"[..], &[0; 0x3ffc]].concat(),
         // SSL 2.
         b"\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10\x01\x00\x80\x02\x00\x80".to_vec(),
-        // SSH, HTTP/2, a proxy's word before it.
+        // SSH, HTTP/2, and a PROXY header.
         b"SSH-2.0-OpenSSH_9.9\r\n".to_vec(),
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
         [&b"PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\n"[..], &hello].concat(),
@@ -81,7 +80,7 @@ on_loops! {
             let _ = stream.write_all(&bytes).await;
             let _ = stream.shutdown().await;
             let back = read_until_closed(&mut stream).await;
-            // Nothing, an alert, or the server's part of a handshake that goes no further.
+            // Nothing, an alert, or the server's part of a handshake that does not continue.
             assert!(back.is_empty() || matches!(back[0], 0x15 | 0x16), "{n}: {back:?}");
             assert_eq!(service.connected.load(SeqCst), 0, "{n}");
         }
@@ -102,7 +101,7 @@ on_loops! {
             stream.write_all(&hello[..length]).await.unwrap();
             stream.set_zero_linger().unwrap();
         }
-        // The server has said its part, and waits for ours.
+        // The server has sent its part and waits for ours.
         let mut stream = tcp(addr).await;
         stream.write_all(&hello).await.unwrap();
         stream.readable().await.unwrap();
@@ -126,8 +125,7 @@ on_loops! {
             stream.flush().await.unwrap();
             timeout(LIMIT, stream.read_exact(&mut back)).await.expect("in time").unwrap();
         }
-        // All at once, and no request between them: whether they are borne is rustls' affair, and
-        // nobody else's.
+        // All at once, without a request between them: rustls decides whether to accept them.
         for _ in 0..20 {
             for _ in 0..50 {
                 let _ = stream.get_mut().1.refresh_traffic_keys();
@@ -147,7 +145,7 @@ on_loops! {
         let asking = tokio::task::spawn_blocking(move || Openssl::start(addr)).await.unwrap();
         let mut good = tls(addr, client_config(None, &[])).await.unwrap();
         assert_eq!(good.call("x").await, "x");
-        // Where there is no openssl, nobody here can ask for one.
+        // Without the openssl program, renegotiation cannot be requested.
         if let Some(asking) = asking {
             assert_eq!(service.asked.load(SeqCst), 2);
             drop(asking);
@@ -158,11 +156,12 @@ on_loops! {
     }
 }
 
-/// `openssl s_client` in the midst of asking for a renegotiation.
+/// `openssl s_client` that is requesting a renegotiation.
 struct Openssl(Child);
 
 impl Openssl {
-    /// Talks once, and then asks (by its command `R`). `None` if there is no such program.
+    /// Sends a request, and then asks for a renegotiation (command `R`). `None` if openssl is not
+    /// installed.
     fn start(addr: SocketAddr) -> Option<Self> {
         let mut client = Command::new("openssl")
             .args(["s_client", "-tls1_2", "-connect", &addr.to_string()])
@@ -174,7 +173,7 @@ impl Openssl {
         let mut stdin = client.stdin.take().expect("a pipe");
         let (out, err) = (client.stdout.take().expect("a pipe"), client.stderr.take().expect("a pipe"));
         let client = Self(client);
-        // Who waits for words of one that hangs hears its end.
+        // The reader ends when the process exits.
         let (tx, rx) = mpsc::channel();
         for (lines, word) in
             [(Box::new(out) as Box<dyn Read + Send>, "before"), (Box::new(err), "RENEGOTIATING")]
@@ -187,7 +186,7 @@ impl Openssl {
         }
         stdin.write_all(b"before\n").expect("it listens");
         assert!(rx.recv_timeout(LIMIT / 2).expect("an answer in time"));
-        // A command is a line that is read alone.
+        // `openssl` takes a line as a command only if it reads it alone.
         stdin.write_all(b"R\n").expect("it listens");
         assert!(rx.recv_timeout(LIMIT / 2).expect("it asks in time"));
         Some(client)

@@ -1,14 +1,12 @@
-//! Clients that mean it: each does what no client of ours would, to a server that serves others all
-//! the while.
+//! Hostile clients: each test attacks a server that serves other clients meanwhile.
 //!
-//! What must hold against all of them: they get no more than they may have, what they held is free
-//! again when they have had their time, nobody else is held up, and no panic, no session and no
-//! socket is left behind.
+//! In all tests, the attacker gets no more than its limits allow, its resources are freed when its
+//! time is over, other clients are not delayed, and no panic, session or socket is left.
 
 #![forbid(unsafe_code)]
 #![cfg(unix)]
 
-// By addresses of this host that only Linux has.
+// Uses addresses of this host that only Linux has.
 #[cfg(target_os = "linux")]
 mod datagrams;
 mod handshakes;
@@ -28,10 +26,10 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-/// Short enough to wait for, long enough for what must come in time on a loaded machine.
+/// Short enough to wait for, and long enough for what must happen in time on a loaded machine.
 const SHORT: Duration = Duration::from_millis(150);
 
-/// A test on every kind of stream, and on both tokio flavours.
+/// Defines each test on every kind of stream and on both tokio flavours.
 macro_rules! on_streams {
     ($( async fn $name:ident($kind:ident) $body:block )*) => {$(
         mod $name {
@@ -48,7 +46,7 @@ macro_rules! on_streams {
 }
 use on_streams;
 
-/// Does what a line says, and counts.
+/// Echoes lines, runs those that are commands, and counts sessions.
 struct TestService {
     connected: AtomicUsize,
     ended: Mutex<Vec<Reason>>,
@@ -74,7 +72,7 @@ impl TestService {
         self.ended.lock().unwrap().len()
     }
 
-    /// That so many sessions have ended, and how.
+    /// Waits until `count` sessions have ended, and returns their reasons.
     async fn ends(&self, count: usize) -> Vec<Reason> {
         wait(|| self.ended() >= count).await;
         let ended = self.ended.lock().unwrap().clone();
@@ -82,7 +80,7 @@ impl TestService {
         ended
     }
 
-    /// That of those who connected nobody is left.
+    /// Waits until no session is left.
     async fn wait_until_empty(&self) {
         wait(|| self.ended() == self.connected.load(SeqCst)).await;
     }
@@ -133,7 +131,7 @@ impl TestServer {
         self.server_addr.connect().await
     }
 
-    /// That the server still serves, whatever happened before.
+    /// Checks that the server still serves new clients.
     async fn still_echoes(&self) {
         assert_eq!(self.connect().await.call("still there?").await, "still there?");
     }
@@ -144,7 +142,7 @@ impl TestServer {
     }
 }
 
-/// All that comes, up to whatever end.
+/// Reads until the stream ends in any way.
 async fn read_until_closed(stream: &mut (impl AsyncReadExt + Unpin)) -> Vec<u8> {
     let mut back = Vec::new();
     let _ = timeout(LIMIT, stream.read_to_end(&mut back)).await.expect("in time");

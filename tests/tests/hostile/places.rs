@@ -1,4 +1,4 @@
-//! Who would take all the places, and the place of a socket's file (S2, S5, S6).
+//! Exhaustion of connection slots, and races for the file of a Unix socket (S2, S5, S6).
 
 use std::fs;
 use std::os::unix::net::{UnixListener, UnixStream as StdUnixStream};
@@ -16,20 +16,21 @@ use super::*;
 on_streams! {
     async fn s2_silent_connections_occupy_at_most_max_connections_and_time_out(kind) {
         let service = service();
-        // A handshake has the same limit: the places behind it are what is fought for.
+        // The handshake has the same time limit, so the connection slots are the contended
+        // resource.
         let served = serve(kind, service.server().max_connections(4).first_request_timeout(SHORT)).await;
         let server_addr = Arc::new(served.server_addr);
         let mut flood = tokio::task::JoinSet::new();
         for _ in 0..60 {
             let server_addr = Arc::clone(&server_addr);
             flood.spawn(async move {
-                // A Unix socket whose queue is full refuses at once.
+                // A Unix socket with a full backlog refuses at once.
                 if let Ok(mut stream) = server_addr.try_connect().await {
                     read_until_closed(&mut stream).await;
                 }
             });
         }
-        // One that has something to ask comes through in its turn.
+        // A client that sends a request is served eventually.
         assert_eq!(timeout(LIMIT, server_addr.connect()).await.expect("in time").call("x").await, "x");
         timeout(LIMIT, flood.join_all()).await.expect("in time");
         service.wait_until_empty().await;
@@ -74,7 +75,7 @@ fn path(dir: &TempDir) -> PathBuf {
     dir.join("socket")
 }
 
-/// Somewhere to serve from, of each thread's own.
+/// A runtime for each thread.
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
@@ -122,7 +123,7 @@ fn exactly_one_server_takes_over_a_stale_unix_socket() {
         assert_eq!(bound.len(), 1, "in round {round}");
         StdUnixStream::connect(&path).expect("it listens");
         drop(bound);
-        // Nor has any of the others left something.
+        // The other servers have left no file.
         assert_eq!(fs::read_dir(&*dir).unwrap().count(), 0, "in round {round}");
     }
 }
@@ -137,10 +138,10 @@ fn a_file_created_at_the_path_is_never_removed() {
         let done = &done;
         scope.spawn(move || {
             while turning.load(SeqCst) {
-                // Where there is a socket at the moment, this is no place for a file.
+                // While a socket exists at the path, the file cannot be created.
                 if fs::OpenOptions::new().write(true).create_new(true).open(path).is_ok() {
                     thread::yield_now();
-                    // Whoever takes it for a socket that was left behind would have removed it.
+                    // A server that took it for a stale socket would have removed it.
                     assert!(fs::symlink_metadata(path).unwrap().is_file());
                     fs::remove_file(path).unwrap();
                     done.fetch_add(1, SeqCst);
@@ -150,7 +151,7 @@ fn a_file_created_at_the_path_is_never_removed() {
         let runtime = runtime();
         let _on_it = runtime.enter();
         for _ in 0..200 {
-            // Where the other was quicker it is an error, and else the place is ours for the
+            // If the other thread was faster, this is an error; otherwise the path is ours for a
             // moment.
             drop(service().server().listen(Unix::new(path)));
         }

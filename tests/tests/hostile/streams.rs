@@ -1,4 +1,4 @@
-//! What is done to one connection (S2, S3, S8, S9, S11).
+//! Attacks through one connection (S2, S3, S8, S9, S11).
 
 use std::io;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::*;
 
-/// A stream on which each byte goes out alone, in a packet of its own.
+/// A stream that sends each byte in a packet of its own.
 struct SingleBytes(TcpStream);
 
 impl AsyncRead for SingleBytes {
@@ -49,7 +49,7 @@ on_streams! {
             stream.send(&TEXT[..cut]).await;
             stream.reset();
         }
-        // One that was reset in the queue of the kernel may never have been accepted.
+        // A connection that was reset in the kernel's backlog may never have been accepted.
         served.still_echoes().await;
         service.wait_until_empty().await;
         served.stop().await;
@@ -71,15 +71,15 @@ on_streams! {
                     for part in frame.chunks(8191) {
                         writes.write_all(part).await.unwrap();
                     }
-                    writes.write_all(b"behind\n").await.unwrap();
+                    writes.write_all(b"next\n").await.unwrap();
                     writes.shutdown().await.unwrap();
                 };
                 let mut back = Vec::new();
                 let (read, ()) = timeout(LIMIT, async { tokio::join!(reads.read_to_end(&mut back), write) }).await.expect("in time");
                 read.expect("a proper end");
-                frame.extend_from_slice(b"behind\n");
+                frame.extend_from_slice(b"next\n");
                 let expected = if length > MAX {
-                    format!("error: malformed input: a frame is longer than {MAX} bytes\nbehind\n").into_bytes()
+                    format!("error: malformed input: a frame is longer than {MAX} bytes\nnext\n").into_bytes()
                 } else {
                     frame
                 };
@@ -97,14 +97,14 @@ on_streams! {
         let service = service();
         let served = serve(kind, service.server().write_timeout(SHORT * 4)).await;
         let mut stream = served.connect().await;
-        // Without an end: the server takes what it can answer, and no more of it.
+        // Sends without end: the server reads only as much as it can answer.
         let asking = tokio::spawn(async move {
             while stream.write_all(b"big 1000000\n").await.is_ok() && stream.flush().await.is_ok() {}
         });
         served.still_echoes().await;
         wait(|| service.ended.lock().unwrap().contains(&Reason::Timeout)).await;
         let asked = service.asked.load(SeqCst);
-        assert!(asked < 100, "{asked} megabytes were answered to nobody");
+        assert!(asked < 100, "{asked} megabytes were accepted without a reader");
         timeout(LIMIT, asking).await.expect("in time").unwrap();
         served.stop().await;
     }
@@ -115,7 +115,7 @@ on_streams! {
         let mut half = served.connect().await;
         half.send("x\n").await;
         half.shutdown().await.unwrap();
-        // It neither reads nor goes; the next one has its place all the same.
+        // The client neither reads nor closes; the next client is served nevertheless.
         served.still_echoes().await;
         assert_eq!(service.ends(2).await[0], Reason::PeerClosed);
         drop(half);
@@ -138,7 +138,7 @@ on_streams! {
         let served = serve(kind, service.server().max_connections(1)).await;
         let mut stream = served.connect().await;
         assert_eq!(stream.call("close").await, "close");
-        // Far more than is listened to, and for longer.
+        // Far more data than the server discards, for a longer time.
         let sending = tokio::spawn(async move {
             let bytes = [b'x'; 64 * 1024];
             while stream.write_all(&bytes).await.is_ok() && stream.flush().await.is_ok() {}
@@ -196,8 +196,7 @@ on_loops! {
             SockRef::from(&stream).send_out_of_band(b"!").unwrap();
         }
         stream.shutdown().await.unwrap();
-        // Those that are not the last any more stand among the others: that is what TCP makes of
-        // them.
+        // Only the last urgent byte is out of band; TCP delivers the others inline.
         let mut back = read_until_closed(&mut stream).await;
         back.retain(|byte| *byte != b'!');
         assert_eq!(back, b"hello\nsecond\n");

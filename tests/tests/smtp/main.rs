@@ -1,4 +1,4 @@
-//! The SMTP example, and a client that was not written for it.
+//! The SMTP example against Python's `smtplib`.
 
 #![forbid(unsafe_code)]
 
@@ -16,7 +16,7 @@ mod wire;
 use self::service::Smtp;
 use self::wire::Wire;
 
-/// Python's `smtplib` is refused where RFC 5321 refuses it, and delivers a megabyte.
+/// `smtplib` gets the error codes of RFC 5321, and delivers a megabyte.
 #[tokio::test]
 async fn smtplib_delivers_a_megabyte_and_gets_the_codes_of_the_rfc() {
     let spool = env::temp_dir().join(format!("portcullis-smtp-test-{}", process::id()));

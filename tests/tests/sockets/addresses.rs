@@ -1,4 +1,4 @@
-//! Several addresses of one name: one that is dead does not use up the time of all.
+//! Names with several addresses: a dead address does not use up the time of the others.
 
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 
@@ -10,7 +10,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::*;
 
-/// An address at which connecting hangs, as long as this is kept.
+/// An address at which connecting hangs as long as this is kept.
 struct Dead {
     addr: SocketAddr,
     _listener: TcpListener,
@@ -32,13 +32,13 @@ impl Dead {
     }
 }
 
-/// An address at which somebody accepts, and says nothing.
+/// An address that accepts connections and never sends anything.
 fn silent_server() -> (SocketAddr, TcpListener) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     (listener.local_addr().unwrap(), listener)
 }
 
-/// An address at which nobody is.
+/// An address that refuses connections.
 fn refusing_addr() -> SocketAddr {
     UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
@@ -57,7 +57,7 @@ on_loops! {
     async fn a_connect_timeout_is_shared_so_that_a_dead_address_leaves_time_for_the_next() {
         let dead = Dead::new();
         let (server, alive) = echo().await;
-        // Also one that is shorter than the head starts together.
+        // Also a timeout that is shorter than the delays between attempts together.
         for limit in [Duration::from_secs(5), Duration::from_millis(900)] {
             let addrs = [dead.addr, dead.addr, alive];
             let mut client = AsyncClient::connect_timeout(&addrs[..], Lines::new(), limit).await.unwrap();
@@ -66,7 +66,7 @@ on_loops! {
             let mut client = connected.await.unwrap();
             assert_eq!(blocking(move || client.call("here".into())).await.unwrap(), "here");
         }
-        // Nor without a limit.
+        // The same without a timeout.
         let addrs = [dead.addr, alive];
         let mut client = AsyncClient::connect(&addrs[..], Lines::new()).await.unwrap();
         assert_eq!(client.call("here".into()).await.unwrap(), "here");
@@ -130,7 +130,7 @@ on_loops! {
         let mut endpoint = connect().await.unwrap().timeout(LIMIT);
         endpoint.send("send".into()).await.unwrap();
         assert_eq!(endpoint.recv().await.unwrap(), "send");
-        // The refusal may also be told to what is sent next.
+        // The refusal may be reported for a later datagram.
         let mut endpoint = connect().await.unwrap().timeout(LIMIT);
         for n in 0..5 {
             endpoint.send(format!("{n}")).await.unwrap();
@@ -155,7 +155,7 @@ on_loops! {
     async fn an_endpoint_reports_refusal_by_all_addresses_and_keeps_one_that_answered() {
         let (one, other) = (refusing_addr(), refusing_addr());
         let mut endpoint = Endpoint::<String, String, _>::connect(Udp::new(&[one, other][..], text())).await.unwrap().timeout(LIMIT);
-        let Err(ClientError::Io(error)) = endpoint.call("anyone?".into()).await else { panic!("nobody is there") };
+        let Err(ClientError::Io(error)) = endpoint.call("anyone?".into()).await else { panic!("the port is closed") };
         assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
 
         let first = Server::new(Echo).listen(Udp::new("127.0.0.1:0", text())).unwrap().spawn().await.unwrap();

@@ -1,5 +1,5 @@
-//! A server at the wildcard address answers from the address that it was asked at. On Linux, where
-//! a host has all of 127.0.0.0/8.
+//! A server at the wildcard address answers from the address that the request was sent to. On
+//! Linux, where 127.0.0.0/8 is local.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use portcullis::Udp;
 
 use super::*;
 
-/// Which sessions there are: each answers with its number.
+/// Each session answers with its number.
 struct Numbers(std::sync::atomic::AtomicUsize);
 
 #[service]
@@ -29,7 +29,7 @@ fn numbers() -> Numbers {
     Numbers(0.into())
 }
 
-/// Connected: it hears nothing from another address than this one.
+/// The socket is connected, so it receives datagrams from this address only.
 async fn call(to: SocketAddr) -> String {
     let endpoint = Endpoint::<String, String, _>::connect(Udp::new(to, text())).await.unwrap();
     endpoint.timeout(LIMIT).call("hello".into()).await.unwrap()
@@ -46,7 +46,7 @@ on_loops! {
     }
 
     async fn a_dual_stack_server_answers_from_the_address_that_was_asked() {
-        // Where there is no IPv6 there is nothing to be seen.
+        // Without IPv6 there is nothing to test.
         let Ok(server) = Server::new(numbers()).listen(Udp::new("[::]:0", text())) else { return };
         let server = server.spawn().await.unwrap();
         let port = server.local_addr().port();

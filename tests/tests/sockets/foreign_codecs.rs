@@ -1,4 +1,4 @@
-//! Codecs of `tokio_util` under a server: a line that is none costs itself, and not the session.
+//! `tokio_util` codecs: a malformed line is an error, and the session continues.
 
 use std::io;
 

@@ -1,5 +1,5 @@
-//! What sockets and systems do to servers and clients, and what those make of it: addresses that do
-//! not answer, options that can't be had, files of Unix sockets, peers that send before they read.
+//! Behaviour that depends on sockets and the system: unreachable addresses, unsupported options,
+//! files of Unix sockets, and peers that send before they read.
 
 #![forbid(unsafe_code)]
 #![cfg(unix)]
@@ -41,7 +41,7 @@ async fn stop(server: RunningServer) {
     timeout(LIMIT, server.stop()).await.expect("in time").unwrap();
 }
 
-/// Runs `work` on a thread of its own, and waits for it on this loop.
+/// Runs `work` on its own thread, and awaits it on this loop.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let (tx, rx) = tokio::sync::oneshot::channel();
     thread::spawn(move || tx.send(work()).ok());

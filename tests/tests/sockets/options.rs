@@ -1,5 +1,5 @@
-//! Options of sockets that the system does not have: the nearest that it has, or an error when the
-//! server is bound.
+//! Socket options that the system does not support: the nearest supported value, or an error at
+//! bind.
 
 use std::io::ErrorKind;
 use std::net::Ipv4Addr;
@@ -40,10 +40,10 @@ on_loops! {
             let bound = Endpoint::<String, String, _>::bind(udp("127.0.0.1:0"));
             assert_eq!(bound.map(drop).map_err(kind), Err(ErrorKind::InvalidInput));
             let bound = BlockingEndpoint::<String, String, _>::bind(udp("[::1]:0"));
-            // Where there is no IPv6 it is another error.
+            // Without IPv6 it is another error.
             assert!(bound.is_err());
         }
-        // The options are those of a connected endpoint, too.
+        // Connected endpoints have the same options.
         let connected = Endpoint::<String, String, _>::connect(Udp::new("127.0.0.1:9", text()).multicast_hops(256));
         assert_eq!(connected.await.map(drop).map_err(|error| error.kind()), Err(ErrorKind::InvalidInput));
         let most = Udp::new("127.0.0.1:0", text()).multicast_hops(255).multicast_if_v4(Ipv4Addr::LOCALHOST);
@@ -61,7 +61,8 @@ fn an_impossible_file_mode_is_an_error_at_bind() {
     drop(bind(0o600).unwrap());
     #[cfg(target_os = "linux")]
     {
-        // A name has no file that could have permissions: nobody is to believe that it has.
+        // An abstract address has no file with permissions; the option must not be ignored
+        // silently.
         let name = format!("portcullis-mode-{}", std::process::id());
         let bind = |unix| Server::new(Echo).codec(Lines::new()).listen(unix);
         let unix = Unix::abstract_name(&name);

@@ -1,5 +1,4 @@
-//! Clients that send much before they read, to a server that answers much: neither waits for the
-//! other for ever.
+//! Clients that send much before they read, against a server that answers much: no deadlock.
 
 use portcullis::{ClientTls, Tcp, Unix};
 use portcullis_tests::pki::client_config;
@@ -9,7 +8,7 @@ use tokio_rustls::rustls::ClientConfig;
 
 use super::*;
 
-/// More than systems hold for a connection.
+/// More than the kernel buffers for a connection.
 const REQUESTS: usize = 24;
 const SIZE: usize = 1 << 20;
 
@@ -46,7 +45,7 @@ async fn sends_then_reads<IO>(
     for n in 0..REQUESTS {
         assert!(client.next().await.unwrap().unwrap() == request(n));
     }
-    // As one task, which sends with one half and then receives with the other.
+    // One task, which sends with one half and then receives with the other.
     let (mut sends, mut receives) = client.into_split();
     for n in 0..REQUESTS {
         sends.send(request(n)).await.unwrap();
@@ -64,7 +63,7 @@ async fn sends_then_reads_on_a_thread(
     connect: impl FnOnce() -> std::io::Result<SyncClient> + Send + 'static,
 ) {
     blocking(move || {
-        // Without a limit at first, then with one.
+        // First without a timeout, then with one.
         let mut client = connect().unwrap();
         for yield_once in 0..2 {
             for n in 0..REQUESTS {
@@ -102,7 +101,7 @@ on_loops! {
     async fn a_blocking_client_that_pipelines_before_it_reads_does_not_deadlock() {
         for kind in [Kind::Tcp, Kind::Tls, Kind::Unix, Kind::UnixTls] {
             let (server, server_addr) = server(kind).await;
-            // The folder is kept until the server has stopped.
+            // The directory is kept until the server has stopped.
             let server_addr = Arc::new(server_addr);
             let to = Arc::clone(&server_addr);
             sends_then_reads_on_a_thread(move || match &*to {
@@ -133,7 +132,7 @@ on_loops! {
             }
         };
         assert!((SIZE..SIZE * 8).contains(&waiting), "{waiting}");
-        // The request that did not find room is sent all the same.
+        // The request that exceeded the limit is sent nevertheless.
         for n in 0..sent {
             let _ = client.flush().await;
             assert!(client.next().await.unwrap().unwrap() == request(n));
@@ -179,12 +178,12 @@ on_loops! {
     }
 }
 
-/// A sender that is at times held up, and a receiver that is at times late.
+/// A sender that is sometimes blocked, and a receiver that is sometimes late.
 async fn two_tasks<IO>(client: Client<String, String, Lines, IO>)
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    // Little, so that it is often full.
+    // A small limit, so that it is often reached.
     let (mut sends, mut receives) = client.timeout(LIMIT).read_ahead(3 * SIZE).into_split();
     let sending = tokio::spawn(async move {
         for n in 0..REQUESTS {
@@ -197,11 +196,11 @@ where
         assert!(receives.next().await.unwrap().unwrap() == request(n));
         assert_eq!(receives.next().await.unwrap().unwrap(), n.to_string());
         if n % 7 == 0 {
-            // That the receiver is late is what the test is about.
+            // The test needs a late receiver.
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
-    // One that waits is woken, whoever of both has read.
+    // A blocked sender is woken, whichever half has read.
     let mut sends = sending.await.unwrap();
     let (sent, received) = tokio::join!(sends.send("last".into()), receives.next());
     sent.unwrap();

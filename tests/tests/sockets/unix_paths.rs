@@ -1,5 +1,5 @@
-//! A short path in a folder whose own path is too long for a socket's address. In a process of its
-//! own: it changes the folder that it works in, which is everybody's.
+//! A short relative path in a directory whose absolute path is too long for a socket address. A
+//! separate process, because it changes its working directory.
 
 use std::path::Path;
 use std::process::{Command, ExitStatus};
@@ -25,11 +25,11 @@ fn a_short_relative_path_in_a_deep_directory_can_be_bound_and_connected_to() {
     let child = child.args(["--exact", name, "--nocapture"]).env(CHILD, "1").current_dir(&deep);
     let status: ExitStatus = child.status().unwrap();
     assert!(status.success());
-    assert_eq!(std::fs::read_dir(&deep).unwrap().count(), 0, "files were left behind");
+    assert_eq!(std::fs::read_dir(&deep).unwrap().count(), 0, "files are left");
 }
 
 async fn in_a_deep_directory() {
-    // What a server that is gone has left there is replaced there, too.
+    // A stale socket is replaced there too.
     drop(std::os::unix::net::UnixListener::bind("stream").unwrap());
     drop(std::os::unix::net::UnixDatagram::bind("datagrams").unwrap());
     let server = Server::new(Echo).codec(Lines::new()).listen(Unix::new("stream")).unwrap();
@@ -52,13 +52,13 @@ async fn in_a_deep_directory() {
     let endpoint =
         BlockingEndpoint::<String, String, _>::connect(UnixDatagram::new("datagrams", json())).unwrap();
     assert_eq!(blocking(move || endpoint.timeout(LIMIT).call("here".into())).await.unwrap(), "here");
-    // An endpoint with a file of its own is answered there.
+    // An endpoint with its own file receives responses there.
     let mut endpoint =
         Endpoint::<String, String, _>::bind(UnixDatagram::new("endpoint", json())).unwrap().timeout(LIMIT);
     endpoint.send_to("here".into(), &to()).await.unwrap();
     assert_eq!(endpoint.recv_from().await.unwrap(), ("here".to_owned(), to()));
     drop(endpoint);
-    // The files go although this process is elsewhere by now.
+    // The files are removed although the working directory has changed.
     std::env::set_current_dir("/").unwrap();
     stop(server).await;
 }

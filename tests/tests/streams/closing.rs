@@ -1,5 +1,4 @@
-//! What was answered reaches a peer that reads late and goes on sending (S12), whatever the session
-//! ends with.
+//! Responses reach a peer that reads late and keeps sending, however the session ends (S12).
 
 use std::sync::atomic::AtomicBool;
 
@@ -8,24 +7,24 @@ use tokio::io::{AsyncWrite, ReadHalf, split};
 
 use super::*;
 
-/// How a session comes to its end.
+/// How a session ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     /// `#[on(connect)]` fails.
     Refused,
-    /// The next state is one that closes.
+    /// The next state is `Closed`.
     State,
     /// The handler closes the peer.
     Peer,
-    /// Somebody else closes the peer.
+    /// Another task closes the peer.
     Elsewhere,
-    /// The handler fails, and nothing answers its error.
+    /// The handler fails, and no `on(error)` answers.
     Error,
     /// The handler panics.
     Panic,
-    /// What comes is no request.
+    /// The input is malformed.
     Input,
-    /// The time of the state is over.
+    /// The state times out.
     Time,
     Stop,
 }
@@ -42,12 +41,12 @@ const ENDS: [End; 9] = [
     End::Stop,
 ];
 
-/// Far more than the client's socket holds.
+/// Far more than the client's receive buffer.
 const BIG: usize = 300_000;
-/// What the client still sends when the session has ended already.
+/// How much the client sends after the session has ended.
 const MORE: usize = 512 * 1024;
 
-/// Counts the bytes of what it says.
+/// Counts the bytes that it sends.
 #[derive(Default)]
 struct Ending {
     refuses: AtomicBool,
@@ -86,8 +85,8 @@ impl Ending {
         let next = match word {
             "state" => EndingState::Closed,
             "timed" => EndingState::Timed,
-            "fail" => return Err("as told".to_owned()),
-            "panic" => panic!("as told"),
+            "fail" => return Err("on request".to_owned()),
+            "panic" => panic!("on request"),
             "close" => {
                 peer.close();
                 EndingState::Talking
@@ -98,7 +97,7 @@ impl Ending {
         Ok((self.bytes_of(line), next))
     }
 
-    /// A peer that never stops sending is in here until its time is over.
+    /// The state of a peer that keeps sending until the time limit.
     #[state(max_duration = "100ms")]
     async fn timed(&self, line: String) -> (String, EndingState) {
         (self.bytes_of(line), EndingState::Timed)
@@ -115,7 +114,7 @@ impl Ending {
     }
 }
 
-/// A client that writes one line after the other, until it can't.
+/// Writes one line after the other, until writing fails.
 fn keep_writing(mut writes: impl AsyncWrite + Unpin + Send + 'static) -> Arc<AtomicUsize> {
     let written = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&written);
@@ -124,14 +123,14 @@ fn keep_writing(mut writes: impl AsyncWrite + Unpin + Send + 'static) -> Arc<Ato
         while let Ok(length) = writes.write(lines.as_bytes()).await {
             count.fetch_add(length, SeqCst);
         }
-        // Nobody waits for more of it.
+        // Ends the wait for more.
         count.fetch_add(usize::MAX / 2, SeqCst);
     });
     written
 }
 
-/// Reads to a proper end: steadily before `ended`, then next to nothing until `written` has grown
-/// by `more`.
+/// Reads to a regular end: steadily until `ended`, then very little until `written` has grown by
+/// `more`.
 async fn read_late(
     mut reads: ReadHalf<Conn>,
     ended: impl Fn() -> bool,
@@ -146,9 +145,8 @@ async fn read_late(
         }
         let late = target.is_some_and(|target| written.load(SeqCst) < target);
         if late {
-            // A peer that reads slowly is what the tests are about. It does not read nothing at
-            // all: there may be more than the kernel holds, and the server would not come to its
-            // end.
+            // The tests need a slow reader. It reads a little, because the kernel's buffers might
+            // otherwise keep the server from finishing.
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let room = if late { 512 } else { buffer.len() };
@@ -163,7 +161,7 @@ async fn read_late(
 async fn loses_nothing(kind: Kind, end: End) {
     let service = Arc::new(Ending::default());
     service.refuses.store(end == End::Refused, SeqCst);
-    // All the time that a loaded machine may need.
+    // As much time as a loaded machine may need.
     let codec = Lines::new().max_length(1 << 20);
     let server = Server::new(Arc::clone(&service)).codec(codec).grace(LIMIT).linger(LIMIT);
     let server = serve(kind, server).await;
@@ -208,7 +206,7 @@ on_streams! {
     }
 }
 
-/// Answers once, in its first run, and returns without having asked in its second.
+/// Answers once in its first run, and returns without reading in its second.
 #[derive(Default)]
 struct Once(AtomicUsize);
 
@@ -226,7 +224,7 @@ impl Once {
     }
 }
 
-/// Ends each session at its first request; one that says "stay" goes on.
+/// Ends each session at its first request, except `stay`.
 struct Brief;
 
 #[service]
@@ -259,7 +257,7 @@ on_streams! {
         let (mut reads, mut writes) = split(server.connect().await);
         writes.write_all(b"go\n").await.unwrap();
         writes.flush().await.unwrap();
-        // This one goes on sending, and is not closed before the limit.
+        // This client keeps sending, and is not closed before the limit.
         let written = keep_writing(writes);
         assert_eq!(portcullis_tests::served::read_remaining(&mut reads).await, b"go\n");
         assert_eq!(server.connect().await.call("stay").await, "stay");
@@ -280,8 +278,8 @@ on_loops! {
         let mut next = server.connect().await;
         let mut asking = std::pin::pin!(next.call("stay"));
         let early = timeout(Duration::from_millis(100), asking.as_mut()).await;
-        // Both ways are right on a machine that stood still meanwhile, but not this answer beside
-        // that connection.
+        // On a machine that was stalled either order is right, but not this response while the
+        // connection is open.
         assert!(early.is_err() || written.load(SeqCst) >= usize::MAX / 2);
         server.handle.stop_within(Duration::ZERO);
         stopped(server.serving).await;
@@ -294,7 +292,7 @@ on_loops! {
         writes.write_all(b"go\n").await.unwrap();
         let written = keep_writing(writes);
         assert_eq!(portcullis_tests::served::read_remaining(&mut reads).await, b"go\n");
-        // The writes fail in the end.
+        // The writes fail eventually.
         eventually_async(|| written.load(SeqCst) >= usize::MAX / 2).await;
         assert!(server.stop().await.is_clean());
     }
@@ -309,7 +307,7 @@ on_loops! {
         eventually_async(|| written.load(SeqCst) > 0).await;
         let report = server.stop().await;
         assert!(report.took < LIMIT / 2, "{report}");
-        // Its session had ended by itself.
+        // Its session had already ended.
         assert!(report.is_clean(), "{report}");
     }
 

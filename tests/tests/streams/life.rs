@@ -1,4 +1,4 @@
-//! How sessions go and how they end (S1, S5, S7, S8, S10).
+//! How sessions run and end (S1, S5, S7, S8, S10).
 
 use super::*;
 
@@ -25,7 +25,7 @@ on_streams! {
         let service = Arc::new(TestService::default());
         let server = serve(kind, service.server()).await;
         let mut stream = server.connect().await;
-        // The last one without its newline.
+        // The last line has no newline.
         stream.send("hold\nbig 100000\nlast").await;
         stream.shutdown().await.unwrap();
         service.holds(1).await;
@@ -38,8 +38,8 @@ on_streams! {
     async fn s8_a_reset_is_seen_in_every_state(kind) {
         let service = Arc::new(TestService::default());
         let server = serve(kind, service.server()).await;
-        // A Unix socket resets over what was left unread: so in each state there is something that
-        // nobody reads.
+        // A Unix socket resets if data was left unread, so in each state there are unread
+        // responses.
         let peer = |n: usize| service.peers.lock().unwrap()[n].clone();
 
         let mut idle = server.connect().await;
@@ -59,7 +59,7 @@ on_streams! {
         assert_eq!(service.end(2).await, Reason::Reset);
         assert_eq!(service.dropped.load(SeqCst), 1);
 
-        // More than all buffers on the way hold, so the server is writing.
+        // More than all buffers hold, so the server is writing.
         let mut writing = server.connect().await;
         writing.send("big 60000\n".repeat(1000)).await;
         assert_eq!(writing.line().await.len(), 60000);
@@ -71,7 +71,7 @@ on_streams! {
     async fn closing_delivers_all_responses_to_a_peer_that_keeps_sending(kind) {
         let service = Arc::new(TestService::default());
         let server = serve(kind, service.server()).await;
-        // What comes behind `close` is not handled; nor must it turn the answers before it into a
+        // Requests after `close` are not handled, and must not turn the responses before it into a
         // reset.
         let bytes = [&b"big 200000\n".repeat(5)[..], b"close\n", &b"more and more\n".repeat(20_000)].concat();
         let (mut reads, mut writes) = tokio::io::split(server.connect().await);
@@ -91,7 +91,7 @@ on_streams! {
         let server = serve(kind, service.server()).await;
         let mut stream = server.connect().await;
         stream.send("x\npanic\n").await;
-        assert_eq!(stream.read_remaining().await, b"x\nerror: panicked: as told\n");
+        assert_eq!(stream.read_remaining().await, b"x\nerror: panicked: on request\n");
         assert!(matches!(service.end(1).await, Reason::Panicked(_)));
         server.still_echoes().await;
         server.stop().await;
@@ -105,7 +105,7 @@ on_streams! {
         busy.send("hold\n").await;
         service.holds(1).await;
         server.handle.stop();
-        // A proper end, of TLS too.
+        // A regular end, with `close_notify` in TLS.
         assert_eq!(idle.read_remaining().await, b"");
         assert_eq!(service.dropped.load(SeqCst), 0);
         service.release.0.add_permits(1);
@@ -136,7 +136,7 @@ on_streams! {
             let clients: Vec<_> = (0..2).map(|n| {
                 let server_addr = Arc::clone(&server_addr);
                 tokio::spawn(async move {
-                    // A handshake may be cut by the stop.
+                    // The stop may interrupt a handshake.
                     let Ok(mut stream) = server_addr.try_connect().await else { return };
                     let text: &[u8] = [&b"one\ntwo\nthree\npartial"[..], b"big 300000\nbig 300000\n"][n];
                     let _ = stream.write_all(text).await;
@@ -153,7 +153,7 @@ on_streams! {
             assert!(report.is_clean(), "after {turns}: {report}");
             assert_eq!(service.ended.lock().unwrap().len(), service.connected.load(SeqCst), "after {turns}");
             for client in clients {
-                // Who came too late has found nobody.
+                // A late client cannot connect.
                 client.abort();
                 let _ = timeout(LIMIT, client).await.expect("in time");
             }

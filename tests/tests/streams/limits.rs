@@ -1,8 +1,8 @@
-//! What is bounded (S2, S9, S11), on every kind of stream.
+//! Limits on every kind of stream (S2, S9, S11).
 
 use super::*;
 
-/// Short enough to wait for, long enough for what must come in time on a loaded machine.
+/// Short enough to wait for, and long enough for what must happen in time on a loaded machine.
 const SHORT: Duration = Duration::from_millis(150);
 
 on_streams! {
@@ -56,7 +56,7 @@ on_streams! {
         let (mut first, mut second) = (server.connect().await, server.connect().await);
         assert_eq!(first.call("1").await, "1");
         assert_eq!(second.call("2").await, "2");
-        // Waits in the kernel, for one to leave.
+        // Waits in the kernel's backlog until a connection ends.
         let third = async { server.connect().await.call("3").await };
         let leave = async {
             tokio::task::yield_now().await;
@@ -77,7 +77,7 @@ on_streams! {
         assert_eq!(slow.call("x").await, "x");
         let peer = service.peers.lock().unwrap()[0].clone();
         let text = "x".repeat(60_000);
-        // Until the buffers on the way are full, and the queue behind them.
+        // Until all buffers and the queue are full.
         let mut sent = 0;
         let mut waiting = loop {
             let mut sending = Box::pin(peer.send(text.clone()));

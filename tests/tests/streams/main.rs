@@ -1,5 +1,4 @@
-//! What a session promises, on every kind of stream: TCP, Unix sockets, TLS over both; and what is
-//! the same for all listeners.
+//! The guarantees of sessions on every kind of stream: TCP, Unix sockets, and TLS over both.
 
 #![forbid(unsafe_code)]
 #![cfg(unix)]
@@ -23,7 +22,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-/// A test on every kind of stream, and on both tokio flavours.
+/// Defines each test on every kind of stream and on both tokio flavours.
 macro_rules! on_streams {
     ($( async fn $name:ident($kind:ident) $body:block )*) => {$(
         mod $name {
@@ -66,13 +65,13 @@ impl TestServer {
         stopped(self.serving).await
     }
 
-    /// That the server still serves, whatever happened before.
+    /// Checks that the server still serves new clients.
     async fn still_echoes(&self) {
         assert_eq!(self.connect().await.call("still there?").await, "still there?");
     }
 }
 
-/// Does what a line says, and counts.
+/// Echoes lines, runs those that are commands, and counts sessions.
 #[derive(Default)]
 struct TestService {
     connected: AtomicUsize,
@@ -104,7 +103,7 @@ impl TestService {
         Server::new(Arc::clone(self)).codec(Lines::new().max_length(1 << 24))
     }
 
-    /// The session's reason, once `count` sessions have ended.
+    /// Waits until `count` sessions have ended, and returns the last reason.
     async fn end(&self, count: usize) -> Reason {
         wait(|| self.ended.lock().unwrap().len() >= count).await;
         let ended = self.ended.lock().unwrap();
@@ -137,7 +136,7 @@ impl TestService {
                 Ok("held".into())
             }
             "big" => Ok("b".repeat(rest.parse().unwrap())),
-            "panic" => panic!("as told"),
+            "panic" => panic!("on request"),
             "close" => {
                 peer.close();
                 Ok(line)

@@ -1,12 +1,12 @@
-//! Frames that begin and do not end: they have a time and, all together, so much memory (S2), on
-//! every kind of stream.
+//! Unfinished frames: a time limit for each, and a memory limit for all of a server (S2), on every
+//! kind of stream.
 
 use super::*;
 use portcullis::Session;
 
 const SHORT: Duration = Duration::from_millis(150);
 
-/// A service with states that echoes; each of its states is as patient as can be.
+/// A state service that echoes; its states have no time limits.
 #[derive(Default)]
 struct Stated(Mutex<Vec<Reason>>);
 
@@ -41,7 +41,7 @@ impl Asking {
     #[session]
     async fn talk(&self, session: &mut Session<String, String>) -> Result<(), SessionError> {
         loop {
-            // One that asks again and again gives the frame no more time.
+            // Repeated calls do not extend the time limit of the frame.
             match session.next_timeout(Duration::from_millis(10)).await {
                 Ok(line) => session.send(line).await?,
                 Err(SessionError::Timeout) => {}
@@ -94,15 +94,15 @@ on_streams! {
 
     async fn s2_the_memory_of_unfinished_frames_is_bounded(kind) {
         let service = Arc::new(TestService::default());
-        // A buffer may be twice what is in it.
+        // A buffer may be twice as large as its contents.
         let server = serve(kind, service.server().max_unfinished_bytes(6 * LARGE)).await;
         let large = "l".repeat(LARGE);
         let mut holding = Vec::new();
-        // So many hold what they have, and the next ones find no room.
+        // Open sessions until one exceeds the memory limit.
         let refused = loop {
             let mut stream = server.connect().await;
             assert_eq!(stream.call("x").await, "x");
-            // The server may be gone before all of it is taken.
+            // The server may close before it has read everything.
             let said = stream.write_all(large.as_bytes()).await.is_ok() && stream.flush().await.is_ok();
             holding.push(stream);
             let all_is_read = || !service.ended.lock().unwrap().is_empty();
@@ -113,12 +113,12 @@ on_streams! {
         };
         assert_eq!(refused, Reason::Overload);
         assert!(holding.len() > 2, "{} of them", holding.len());
-        // Small ones are served all the same, and those that hold their memory go on.
+        // Small frames are served, and sessions that hold memory continue.
         server.still_echoes().await;
         let mut first = holding.swap_remove(0);
         first.send("!\n").await;
         assert_eq!(first.line().await, format!("{large}!"));
-        // What they had is there for others, when they are complete or gone.
+        // The memory is available again when those frames are complete or dropped.
         drop(holding);
         for _ in 0..5 {
             assert_eq!(first.call(&large).await, large);

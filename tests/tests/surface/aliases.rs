@@ -1,5 +1,5 @@
-//! A type is what it is, and not what it is called: aliases, imports, associated types and
-//! fragments of macros.
+//! Types are recognised by what they are, not by their spelling: aliases, imports, associated types
+//! and macro fragments.
 use portcullis::Interrupted;
 use portcullis::prelude::*;
 use std::io;
@@ -13,7 +13,7 @@ type Flow = ControlFlow<String, String>;
 type Nothing = Fallible<()>;
 type Guest<R> = Peer<R>;
 
-/// `#[request]`: the error of an alias is the service's, and not the wire's.
+/// `#[request]`: the error of an alias goes to `on(error)`, not to the client.
 #[derive(Default)]
 struct Asked(Arc<Mutex<Vec<String>>>);
 
@@ -54,7 +54,7 @@ impl Asked {
 type Nothing2 = Outcome<(), io::Error>;
 type Flow2 = ControlFlow<Reason, String>;
 
-/// The error comes from a hook alone, whose alias says so.
+/// Only a hook has an error, through an alias.
 struct Guarded;
 
 #[service]
@@ -78,7 +78,7 @@ impl Guarded {
     }
 }
 
-/// With `send_result`, the whole alias goes out.
+/// With `send_result`, the aliased `Result` is the response.
 struct Wired;
 
 #[service]
@@ -106,7 +106,7 @@ impl Line {
 type Next = (String, TurnstileState);
 use TurnstileState as Phase;
 
-/// All of a machine.
+/// Every part of a state service.
 struct Turnstile(Arc<Mutex<Option<bool>>>);
 
 #[service]
@@ -145,7 +145,7 @@ impl Turnstile {
 type Connected = (u64, TurnstileState);
 type Last = Option<TurnstileState>;
 
-/// The connection's value by an alias, and a first state that is the marked one.
+/// The connection value through an alias, and the marked first state.
 struct Shop;
 
 type Visit = Vec<String>;
@@ -165,7 +165,7 @@ impl Shop {
     }
 }
 
-/// An associated type, and a state alone.
+/// An associated type, and a state on its own.
 struct Gate;
 
 trait Opens {
@@ -219,7 +219,7 @@ macro_rules! by_fragments {
 }
 by_fragments!((u64, MadeState), (String, MadeState), Option<MadeState>, &Peer<String>);
 
-/// In a block with parameters too, where what a state returns is told by its type.
+/// In a generic block, where the type decides what a state returns.
 struct Many<T>(T);
 
 type Turn<T> = Fallible<(String, ManyState<T>)>;
@@ -242,7 +242,7 @@ impl<T: Clone + Send + Sync + 'static> Many<T> {
     }
 }
 
-/// What is written out in part.
+/// Types that are written out in part.
 #[allow(unused_parens)]
 mod parens {
     use super::*;
@@ -264,7 +264,7 @@ mod parens {
 }
 use parens::Parens;
 
-/// `on(disconnect)` takes any of three, in their order.
+/// `on(disconnect)` takes any of three arguments, in order.
 #[derive(Clone, Default)]
 struct Ends(Arc<AtomicUsize>);
 

@@ -1,5 +1,5 @@
-//! `pool`, `lane` and `deadline` may name what the body does not use, and parts of what it takes
-//! apart.
+//! The options `pool`, `lane` and `timeout` may name parameters that the body does not use, and
+//! parts of destructured ones.
 use portcullis::prelude::*;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! An enum may be a service, and have variants that are called like anything.
+//! An enum can be a service, with variants of any name.
 use portcullis::prelude::*;
 
 macro_rules! of_every_name {

@@ -1,10 +1,8 @@
-//! What Rust takes, the attributes take: signatures, names and types as users write them.
-//!
-//! A service is told from its signatures, and types and names in it are the user's: each file holds
-//! what was misread once.
+//! The attributes accept what Rust accepts: signatures, names and types as users write them. Each
+//! file holds cases that were once rejected or misread.
 #![forbid(unsafe_code)]
 #![deny(warnings)]
-// Signatures are odd on purpose.
+// The signatures are unusual on purpose.
 #![allow(clippy::all)]
 
 mod aliases;

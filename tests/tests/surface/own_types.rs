@@ -1,4 +1,4 @@
-//! Types of the user's that are called like ours.
+//! User types with the names of the library's types.
 use portcullis::Worker as Thread;
 use portcullis::prelude::*;
 use portcullis::{Interrupted, blocking};
@@ -46,7 +46,7 @@ macro_rules! echoes {
 }
 echoes! { Workers(Worker) Peers(Peer) Reasons(Reason) Sessions(Session) Results(Result) }
 
-/// Called as ours is, and not in full.
+/// Named like the library's type, and imported.
 mod imported {
     use super::hr::Reason;
     use portcullis::prelude::*;

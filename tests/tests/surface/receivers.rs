@@ -1,4 +1,4 @@
-//! A blocking function without a receiver may stand in an `impl` block, which its attribute does
+//! `#[blocking]` functions without a receiver may be in an `impl` block, which the attribute does
 //! not see.
 use portcullis::Interrupted;
 use portcullis::prelude::*;
@@ -59,7 +59,7 @@ impl<const N: usize> Row<N> {
     }
 }
 
-/// A `Self` inside of the body is not one of this function.
+/// A `Self` in a nested item of the body is not this function's.
 #[blocking]
 fn nested() -> u8 {
     struct Three(u8);
@@ -77,7 +77,7 @@ fn nested() -> u8 {
     Three::new().0
 }
 
-/// What a free function counts is counted once, whichever of the two functions is called.
+/// A static in a free function exists once, although two functions are generated.
 #[blocking]
 fn count() -> u32 {
     use std::sync::atomic::{AtomicU32, Ordering};
@@ -119,8 +119,8 @@ async fn blocking_functions_without_receiver_work() {
     assert_eq!(counted, (2, 1));
 }
 
-/// Free functions and associated ones of the same names and signatures: each call runs the body of
-/// the function that it names.
+/// Free and associated functions with the same names and signatures: each call runs the body of the
+/// named function.
 mod clashes {
     use std::fmt::Display;
     use std::sync::atomic::{AtomicU32, Ordering};
@@ -194,7 +194,7 @@ mod clashes {
             Self::named(n)
         }
 
-        /// The function that it names without `Self` is the free one.
+        /// Without `Self`, the name refers to the free function.
         #[blocking]
         fn nested(worker: &Worker, n: u32) -> String {
             format!("plain {}", blocking_answer(worker, n))

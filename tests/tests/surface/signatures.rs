@@ -1,4 +1,4 @@
-//! The `impl` grammar is the user's: whatever Rust takes, a block takes.
+//! Every form of `impl` block and signature that Rust accepts is accepted.
 use portcullis::prelude::*;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -6,7 +6,7 @@ use std::ops::Add;
 use std::pin::Pin;
 use std::sync::Arc;
 
-/// A bound on the service is one on its parameters.
+/// A bound on the service type bounds its parameters.
 struct Bound<T>(PhantomData<fn() -> T>);
 
 #[service]
@@ -47,7 +47,7 @@ where
     }
 }
 
-/// What nothing is said of is asked for where the service is served.
+/// Bounds that the block does not state are required where the service is served.
 struct Open<T, U>(T, PhantomData<U>);
 
 impl<T, U> Open<T, U> {
@@ -145,7 +145,7 @@ where
     }
 }
 
-/// A helper may go on for good.
+/// A helper may never return.
 struct Beats(Arc<std::sync::atomic::AtomicBool>);
 
 #[service]

@@ -1,5 +1,5 @@
-//! What a state keeps is of the service: `Self`, its constants and associated types, and what its
-//! parameters are bound to.
+//! State data may use the service's `Self`, its constants and associated types, and the bounds of
+//! its parameters.
 use portcullis::prelude::*;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -76,8 +76,8 @@ where
     }
 }
 
-/// What a state merely holds needs no bounds, and functions beside the block may name the enum
-/// without them.
+/// Data that a state only holds needs no bounds, and functions outside of the block may name the
+/// enum without them.
 struct Inventory<T>(PhantomData<T>);
 
 #[service]

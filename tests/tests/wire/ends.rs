@@ -1,4 +1,4 @@
-//! How connections end, and what then still goes out (S5, S7, S8).
+//! How connections end, and which responses are still delivered (S5, S7, S8).
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -25,7 +25,7 @@ on_loops! {
         assert_eq!(service.end(2).await, Reason::Reset);
         assert_eq!(service.dropped.load(SeqCst), 1);
 
-        // More than all buffers on the way hold, so the server is writing.
+        // More than all buffers hold, so the server is writing.
         let mut writing = server.connect().await;
         writing.write_all(&b"big 60000\n".repeat(1000)).await.unwrap();
         assert_eq!(line(&mut writing).await.len(), 60000);
@@ -46,7 +46,7 @@ on_loops! {
         let service = Arc::new(TestService::default());
         let server = serve(&service, Lines::new().max_length(1 << 20)).await;
         let mut stream = server.connect().await;
-        // The last one without its newline.
+        // The last line has no newline.
         stream.write_all(b"hold\nbig 100000\nlast").await.unwrap();
         stream.shutdown().await.unwrap();
         service.holds(1).await;
@@ -60,7 +60,7 @@ on_loops! {
         let service = Arc::new(TestService::default());
         let server = serve(&service, Lines::new().max_length(1 << 20)).await;
         let mut stream = server.connect().await;
-        // What comes behind `close` is not handled; nor must it turn the answers before it into a
+        // Requests after `close` are not handled, and must not turn the responses before it into a
         // reset.
         let bytes = [&b"big 200000\n".repeat(5)[..], b"close\n", &b"more and more\n".repeat(20_000)].concat();
         let (mut reads, mut writes) = stream.split();
@@ -76,8 +76,8 @@ on_loops! {
         let service = Arc::new(TestService::default());
         let server = serve(&service, Lines::new().max_length(1 << 20)).await;
         let mut stream = server.connect().await;
-        // Answers enough to fill what the kernel keeps, and behind `hold` more requests than are
-        // read ahead: bytes that nobody has read when the server closes.
+        // Enough responses to fill the kernel's buffers, and after `hold` more requests than are
+        // read ahead: unread bytes when the server closes.
         let bytes = [&b"big 50000\n".repeat(20)[..], b"hold\n", &b"not read\n".repeat(20_000)].concat();
         stream.write_all(&bytes).await.unwrap();
         service.holds(1).await;
@@ -119,8 +119,8 @@ on_loops! {
             });
         }
         storm.join_all().await;
-        // Each that was accepted ends, once. One that was reset in the queue of the kernel may
-        // never have been accepted.
+        // Each accepted connection ends once. One that was reset in the kernel's backlog may never
+        // have been accepted.
         wait(|| { let ended = service.ended.lock().unwrap().len(); ended == service.connected.load(SeqCst) && ended >= CONNECTIONS * 3 / 5 }).await;
         wait(|| sockets(server.addr) == 0).await;
         assert!(service.peers.lock().unwrap().iter().all(Peer::is_closed));
@@ -169,7 +169,7 @@ on_loops! {
             *expected += 1;
         }
         senders.into_iter().for_each(|sender| sender.join().unwrap());
-        // While it is pending, and in the moment in which it is not any more.
+        // While the handler is pending, and at the moment at which it completes.
         for n in 0..200 {
             let peer = peer.clone();
             let sender = thread::spawn(move || peer.try_send("beside".into()).unwrap());
@@ -185,9 +185,9 @@ on_loops! {
     }
 }
 
-/// How many of the server's sockets are open, by the kernel's word.
+/// How many of the server's sockets are open, according to the kernel.
 fn sockets(server: SocketAddr) -> usize {
-    // On other systems there is nobody to ask.
+    // Only Linux has this table.
     let Ok(table) = std::fs::read_to_string("/proc/net/tcp") else { return 0 };
     let local = format!(":{:04X}", server.port());
     let states = table.lines().skip(1).filter_map(|row| {

@@ -1,4 +1,4 @@
-//! What comes in: pieces, floods, garbage, ends inside a frame (S3, S7, S9).
+//! Input in pieces, floods, garbage, and EOF inside a frame (S3, S7, S9).
 
 use std::collections::VecDeque;
 use std::io;
@@ -44,7 +44,7 @@ on_loops! {
         wrote.unwrap();
         read.unwrap();
         ticker.abort();
-        // Several threads: the ticker has one of its own, unless the machine has none to spare.
+        // With several threads the ticker has its own, unless the machine has only one.
         if tokio::runtime::Handle::current().metrics().num_workers() == 1 {
             assert!(service.most.load(SeqCst) <= 256, "{} requests in one turn", service.most.load(SeqCst));
         }
@@ -83,7 +83,7 @@ on_loops! {
     async fn s9_an_oversized_frame_is_skipped_to_its_last_byte_however_it_is_split() {
         let service = Arc::new(TestService::default());
         let server = serve(&service, LengthPrefixed::<Json>::new().max_frame(64)).await;
-        // Inside of what is refused there is what looks like a frame.
+        // The rejected frame contains bytes that look like a frame.
         let inner = [&8u32.to_be_bytes()[..], br#""inside""#].concat();
         let refused = [&(inner.len() as u32 * 20).to_be_bytes()[..], &inner.repeat(20)].concat();
         let good = [&6u32.to_be_bytes()[..], br#""good""#].concat();
@@ -123,8 +123,7 @@ on_loops! {
             for bytes in garbage {
                 let (mut reads, mut writes) = server.connect().await.into_split();
                 throwing.spawn(async move {
-                    // Read meanwhile: a client that does not would be held back, and that is
-                    // another test.
+                    // Reads meanwhile, because a client that does not read would be blocked.
                     let write = async { let _ = writes.write_all(&bytes).await; let _ = writes.shutdown().await; };
                     let mut back = Vec::new();
                     let (_, ()) = tokio::join!(reads.read_to_end(&mut back), write);
@@ -166,7 +165,7 @@ on_loops! {
     }
 }
 
-/// Takes all bytes that are there at once, and gives them out one by one.
+/// Takes all bytes that are there, and returns them one by one.
 #[derive(Clone, Default)]
 struct Pairs(VecDeque<u8>);
 

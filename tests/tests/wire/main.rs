@@ -1,6 +1,5 @@
-//! Servers against clients that nobody has seen yet: raw sockets that send in pieces, in floods, in
-//! garbage, that stop half-way, that never read; and handlers, hooks and codecs that panic (S1, S3,
-//! S5, S7, S8, S9).
+//! Servers against raw sockets that send in pieces, in floods or garbage, that stop half-way or
+//! never read; and handlers, hooks and codecs that panic (S1, S3, S5, S7, S8, S9, O11).
 
 #![forbid(unsafe_code)]
 
@@ -29,7 +28,7 @@ async fn serve<S: Service, C: Codec<S::Request, S::Response>>(service: &Arc<S>, 
     TestServer::new(Server::new(Arc::clone(service)).codec(codec).bind("127.0.0.1:0").unwrap()).await
 }
 
-/// That the server still serves, whatever happened before.
+/// Checks that the server still serves new clients.
 async fn still_echoes(server: &TestServer) {
     assert_eq!(call(&mut server.connect().await, "still there?").await, "still there?");
 }
@@ -38,7 +37,7 @@ fn reset(stream: TcpStream) {
     stream.set_zero_linger().unwrap();
 }
 
-/// Does what a line says, and counts.
+/// Echoes lines, runs those that are commands, and counts sessions.
 #[derive(Default)]
 struct TestService {
     asked: AtomicUsize,
@@ -48,7 +47,7 @@ struct TestService {
     ended: Mutex<Vec<Reason>>,
     peers: Mutex<Vec<Peer<String>>>,
     release: Held,
-    /// Moved on by another task of the loop, to see how many requests are handled in between.
+    /// Advanced by another task of the loop, to see how many requests are handled in between.
     ticks: AtomicUsize,
     last: Mutex<(usize, usize)>,
     most: AtomicUsize,
@@ -67,7 +66,7 @@ struct OpenOnDrop<'a>(&'a AtomicUsize, bool);
 impl Drop for OpenOnDrop<'_> {
     fn drop(&mut self) {
         self.0.fetch_add(1, SeqCst);
-        assert!(!self.1, "as told, when dropped");
+        assert!(!self.1, "panics on drop");
     }
 }
 
@@ -76,7 +75,7 @@ impl TestService {
         self.ended.lock().unwrap().clone()
     }
 
-    /// The session's reason, once `count` sessions have ended.
+    /// Waits until `count` sessions have ended, and returns the last reason.
     async fn end(&self, count: usize) -> Reason {
         wait(|| self.ended.lock().unwrap().len() >= count).await;
         let ended = self.ended();
@@ -109,8 +108,8 @@ impl TestService {
                 Ok("held".into())
             }
             "big" => Ok("b".repeat(rest.parse().unwrap())),
-            "panic" => panic!("as told"),
-            "fail" => Err("as told".into()),
+            "panic" => panic!("on request"),
+            "fail" => Err("on request".into()),
             "close" => {
                 peer.close();
                 Ok(line)

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::*;
 
-/// Panics where it is told to.
+/// Panics in the named method.
 #[derive(Default)]
 struct Mine {
     at: &'static str,
@@ -22,30 +22,30 @@ struct Mine {
 impl Mine {
     #[on(connect)]
     async fn connected(&self) {
-        assert!(self.at != "connect", "as told");
+        assert!(self.at != "connect", "on request");
         self.connected.fetch_add(1, SeqCst);
     }
 
     #[request]
     async fn handle(&self, line: String) -> Result<String, String> {
-        assert!(self.at != "request", "as told");
+        assert!(self.at != "request", "on request");
         Err(line)
     }
 
     #[on(error)]
     async fn failed(&self, error: SessionError<String>) -> ControlFlow<Reason, String> {
-        assert!(self.at != "error", "as told");
+        assert!(self.at != "error", "on request");
         ControlFlow::Continue(error.to_string())
     }
 
     #[on(disconnect)]
     async fn disconnected(&self, reason: Reason) {
         self.ended.lock().unwrap().push(reason);
-        assert!(self.at != "disconnect", "as told");
+        assert!(self.at != "disconnect", "on request");
     }
 }
 
-/// Answers that can't be told to the end.
+/// Responses whose encoding panics.
 #[derive(Serialize)]
 struct Reply {
     text: String,
@@ -54,7 +54,7 @@ struct Reply {
 }
 
 fn light<S: Serializer>(fuse: &bool, serializer: S) -> Result<S::Ok, S::Error> {
-    assert!(!*fuse, "as told");
+    assert!(!*fuse, "on request");
     serializer.serialize_bool(*fuse)
 }
 
@@ -78,7 +78,7 @@ impl Fuse {
     }
 }
 
-/// Lines, by a codec that can't always be cloned.
+/// Lines, with a codec whose `clone` can panic.
 struct Brittle {
     breaks: Arc<AtomicBool>,
     lines: Lines,
@@ -86,7 +86,7 @@ struct Brittle {
 
 impl Clone for Brittle {
     fn clone(&self) -> Self {
-        assert!(!self.breaks.load(SeqCst), "as told");
+        assert!(!self.breaks.load(SeqCst), "on request");
         Self { breaks: Arc::clone(&self.breaks), lines: self.lines.clone() }
     }
 }
@@ -112,7 +112,7 @@ on_loops! {
         let mut second = server.connect().await;
         assert_eq!(read_remaining(&mut second).await, b"");
         breaks.store(false, SeqCst);
-        // The others live on, and more may come.
+        // Other sessions continue, and new ones are accepted.
         assert_eq!(call(&mut first, "y").await, "y");
         let mut third = server.connect().await;
         assert_eq!(call(&mut third, "z").await, "z");
@@ -129,7 +129,7 @@ on_loops! {
                 stream.shutdown().await.unwrap();
                 let back = read_remaining(&mut stream).await;
                 let answered: &[u8] = match at {
-                    "request" => b"panicked: as told\n",
+                    "request" => b"panicked: on request\n",
                     "disconnect" => b"x\n",
                     _ => b"",
                 };
@@ -141,7 +141,7 @@ on_loops! {
             assert!(report.is_clean(), "{at}: {report}");
             let ended = mine.ended.lock().unwrap().clone();
             assert_eq!(ended.len(), mine.connected.load(SeqCst));
-            let panicked = |end: &Reason| matches!(end, Reason::Panicked(text) if text == "as told");
+            let panicked = |end: &Reason| matches!(end, Reason::Panicked(text) if text == "on request");
             assert_eq!(ended.iter().filter(|end| panicked(end)).count(), if matches!(at, "request" | "error") { 3 } else { 0 });
         }
     }
@@ -165,7 +165,7 @@ on_loops! {
         stream.write_all(b"{\"fuse\":false}\n{\"fuse\":true}\n{\"fuse\":false}\n").await.unwrap();
         let back = String::from_utf8(read_remaining(&mut stream).await).unwrap();
         let lines: Vec<_> = back.lines().collect();
-        assert_eq!(lines, [r#"{"text":"asked","fuse":false}"#, r#"{"text":"panicked: as told","fuse":false}"#]);
+        assert_eq!(lines, [r#"{"text":"asked","fuse":false}"#, r#"{"text":"panicked: on request","fuse":false}"#]);
         server.stop().await;
     }
 }

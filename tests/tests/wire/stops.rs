@@ -58,7 +58,7 @@ impl Worked {
     }
 }
 
-/// Hangs in one of its hooks, and counts.
+/// Hangs in one of its hooks, and counts calls and drops.
 #[derive(Default)]
 struct Hung {
     at: &'static str,
@@ -124,7 +124,7 @@ on_loops! {
                     "half-close" => drop(stream),
                     _ => server.handle.stop_within(Duration::ZERO),
                 }
-                // The last hook is not the peer's to end: only the server's own end drops it.
+                // A disconnect does not drop the last hook: only the end of the grace does.
                 wait(|| if at == "disconnect" { hung.inside.load(SeqCst) == 1 } else { hung.dropped.load(SeqCst) == 1 }).await;
                 server.handle.stop_within(Duration::ZERO);
                 let report = server.stop().await;
@@ -149,7 +149,7 @@ on_loops! {
             assert!(report.is_clean(), "after {turns}: {report}");
             assert_eq!(hung.ended.load(SeqCst), hung.connected.load(SeqCst), "after {turns}");
             let mut back = Vec::new();
-            // If it was never accepted, its end is a reset.
+            // A reset if the connection was never accepted.
             let end = timeout(LIMIT, stream.read_to_end(&mut back)).await.expect("in time");
             assert!(end.is_ok() || hung.connected.load(SeqCst) == 0, "after {turns}: {end:?}");
         }
