@@ -1,5 +1,9 @@
 //! Call asynchronous code from a worker thread.
 //!
+//! ```text
+//! cargo run --example call_async
+//! ```
+//!
 //! Ports "Calling asynchronous code from a worker thread" of EasyNetwork's guide on threads in
 //! servers:
 //!
@@ -16,13 +20,13 @@
 //!     return Response()
 //! ```
 //!
-//! Where we differ:
-//! - There is no portal to create, keep and close: a method that needs one takes a `worker`. On the
-//!   loop there is none to be had, so what raises an error there when it runs does not compile
-//!   here.
-//! - What the thread waits for runs inside the handler that awaits the thread. If the client
-//!   leaves, the handler is dropped, and the thread's wait ends with `Interrupted::Abandoned`
-//!   instead of going on.
+//! Differences:
+//! - There is no portal to create, keep and close: a method that needs one takes a `worker`. Code
+//!   on the event loop has no worker, so a mistake that raises an error at run time there does not
+//!   compile here.
+//! - The future that the thread waits for runs inside the handler that awaits the thread. If the
+//!   client disconnects, the handler is dropped, and the thread's wait ends with
+//!   `Interrupted::Abandoned`.
 
 #![forbid(unsafe_code)]
 
@@ -45,7 +49,7 @@ struct Request {
 
 #[derive(Serialize, Deserialize)]
 struct Response {
-    asked_from: String,
+    called_from: String,
     ran_on: String,
 }
 
@@ -66,12 +70,12 @@ impl Demo {
 
     #[blocking(pool = self.pool)]
     fn data_processing(&self, worker: &Worker, request: Request) -> Result<Response, Interrupted> {
-        // Back to the loop for a while. Any `Send + 'static` future can be waited for, a method of
-        // the service ...
+        // The thread waits while the event loop runs a future. Any `Send + 'static` future can be
+        // waited for: a method of the service ...
         self.pause(Duration::from_millis(request.pause_ms)).wait(worker)?;
-        // ... or a block. Synchronous code goes there by `worker.call`.
+        // ... or an async block. `worker.call` runs a synchronous function on the loop.
         let ran_on = async { this_thread() }.wait(worker)?;
-        Ok(Response { asked_from: this_thread(), ran_on })
+        Ok(Response { called_from: this_thread(), ran_on })
     }
 
     async fn pause(&self, time: Duration) {
@@ -91,10 +95,12 @@ async fn main() -> Result<(), Error> {
 
     let mut client = Client::<Request, Response, _>::connect(server.local_addr(), JsonLines::new()).await?;
     for pause_ms in [300, 100] {
-        let asked = Instant::now();
-        let Response { asked_from, ran_on } = client.call(Request { pause_ms }).await?;
-        let took = asked.elapsed();
-        println!("a pause of {pause_ms} ms on the loop ({ran_on}), waited for by {asked_from}: {took:.1?}");
+        let started = Instant::now();
+        let Response { called_from, ran_on } = client.call(Request { pause_ms }).await?;
+        let took = started.elapsed();
+        println!(
+            "{called_from} waited for a pause of {pause_ms} ms on the event loop ({ran_on}): {took:.1?}"
+        );
     }
 
     println!("server {}", server.stop().await?);

@@ -1,8 +1,12 @@
-//! One service over UDP and TCP at once: sensors report by datagram, a screen asks over a
+//! One service over UDP and TCP at once: sensors report by datagram, and a display queries over a
 //! connection.
 //!
-//! Each sensor's address has a session with a value of its own, which ends when the sensor has been
-//! silent for a while. Run it with `cargo run --example datagrams`; it plays all parts itself.
+//! ```text
+//! cargo run --example datagrams
+//! ```
+//!
+//! Each sensor's address has its own session with a connection value. The session ends when the
+//! sensor has been silent for 300 milliseconds.
 
 #![forbid(unsafe_code)]
 
@@ -15,7 +19,7 @@ use portcullis::prelude::*;
 use portcullis::{BlockingEndpoint, Client, Datagrams, Endpoint, Udp};
 use serde::{Deserialize, Serialize};
 
-/// What sensors and screens say.
+/// The requests of sensors and displays.
 #[derive(Debug, Serialize, Deserialize)]
 enum Request {
     /// A sensor's name and what it has measured.
@@ -25,11 +29,11 @@ enum Request {
 
 #[derive(Debug, Serialize, Deserialize)]
 enum Response {
-    /// How many of this sensor's reports have arrived. Datagrams get lost: it may tell by the
-    /// count.
-    Noted(u64),
+    /// The number of reports that have arrived from this sensor, which can detect lost datagrams
+    /// with it.
+    Recorded(u64),
     Sensors(BTreeMap<String, f64>),
-    Misunderstood(String),
+    Malformed(String),
 }
 
 #[derive(Default)]
@@ -37,7 +41,7 @@ struct Station {
     sensors: Mutex<BTreeMap<String, f64>>,
 }
 
-/// One peer's own value.
+/// The connection value: what is known about one peer.
 #[derive(Default)]
 struct Reports {
     name: Option<String>,
@@ -59,32 +63,32 @@ impl Station {
                 sensors.insert(name.clone(), value);
                 reports.name = Some(name);
                 reports.count += 1;
-                Response::Noted(reports.count)
+                Response::Recorded(reports.count)
             }
             Request::Sensors => Response::Sensors(sensors.clone()),
         }
     }
 
-    /// A datagram that is no message is its sender's mistake, and no reason to forget the sender.
+    /// A malformed datagram is answered, and the session continues.
     #[on(error)]
-    async fn misunderstood(
+    async fn malformed(
         &self,
         error: SessionError<std::convert::Infallible>,
     ) -> ControlFlow<Reason, Response> {
-        ControlFlow::Continue(Response::Misunderstood(error.to_string()))
+        ControlFlow::Continue(Response::Malformed(error.to_string()))
     }
 
-    /// A sensor that is silent for too long is off the list.
+    /// Removes a sensor that has been silent for too long.
     #[on(disconnect)]
-    async fn silent(&self, reports: Reports, reason: Reason) {
+    async fn disconnected(&self, reports: Reports, reason: Reason) {
         if let Some(name) = reports.name {
-            println!("station: {name} is gone ({reason}) after {} reports", reports.count);
+            println!("station: {name} is removed ({reason}) after {} reports", reports.count);
             self.sensors.lock().expect("no handler panics").remove(&name);
         }
     }
 }
 
-/// What surely passes any network in one piece.
+/// 1200 bytes pass every network in one piece.
 fn datagrams() -> Datagrams<Json> {
     Datagrams::new().max_size(1200)
 }
@@ -98,11 +102,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .idle_timeout(Duration::from_millis(300));
     let stats = server.datagram_stats();
     let server = server.spawn().await?;
-    let &[tcp, udp] = server.local_addrs() else { unreachable!("it was bound twice") };
+    let &[tcp, udp] = server.local_addrs() else { unreachable!("the server has two addresses") };
     println!("station: streams on {tcp}, datagrams on {udp}");
 
-    // A sensor on a loop. An answer that does not come is asked for again, since a report may
-    // arrive twice.
+    // An async sensor. It retransmits a report that is not answered, because a duplicate does no
+    // harm.
     let mut roof = Endpoint::<Request, Response, _>::connect(Udp::new(udp, datagrams()))
         .await?
         .timeout(Duration::from_secs(5))
@@ -111,7 +115,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         println!("roof: {:?}", roof.call(Request::Measured("roof".into(), value)).await?);
     }
 
-    // A sensor without a loop.
+    // A sensor without an event loop.
     let cellar = tokio::task::spawn_blocking(move || {
         let mut cellar = BlockingEndpoint::<Request, Response, _>::connect(Udp::new(udp, datagrams()))?
             .timeout(Duration::from_secs(5));
@@ -119,19 +123,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
     });
     println!("cellar: {:?}", cellar.await??);
 
-    // One that speaks another language.
+    // A client that sends something else than requests.
     let mut stranger = Endpoint::<&str, Response, _>::connect(Udp::new(udp, datagrams()))
         .await?
         .timeout(Duration::from_secs(5));
-    println!("stranger: {:?}", stranger.call("hello?").await?);
+    println!("stranger: {:?}", stranger.call("hello").await?);
 
-    let mut screen = Client::<Request, Response, _>::connect(tcp, JsonLines::new()).await?;
-    println!("screen: {:?}", screen.call(Request::Sensors).await?);
+    let mut display = Client::<Request, Response, _>::connect(tcp, JsonLines::new()).await?;
+    println!("display: {:?}", display.call(Request::Sensors).await?);
 
-    // Both sensors are silent now, and their sessions end.
+    // Both sensors are silent now, so their sessions end.
     tokio::time::sleep(Duration::from_millis(900)).await;
-    let mut screen = Client::<Request, Response, _>::connect(tcp, JsonLines::new()).await?;
-    println!("screen: {:?}", screen.call(Request::Sensors).await?);
+    let mut display = Client::<Request, Response, _>::connect(tcp, JsonLines::new()).await?;
+    println!("display: {:?}", display.call(Request::Sensors).await?);
 
     println!("{}", server.stop().await?);
     println!("{:?}", stats.counts());

@@ -1,13 +1,13 @@
-//! Draw a service: its machine as Mermaid, as DOT and as an SVG file.
+//! Draws the state machine of a service: as Mermaid, as DOT and as an SVG file.
 //!
 //! ```text
 //! cargo run --example diagram              # into the folder for temporary files
 //! cargo run --example diagram -- door.svg  # or where you like
 //! ```
 //!
-//! The description is a constant that `#[service]` writes: what stands at the methods, and what
-//! their bodies name. In a test, `assert_diagram!(Door, "docs/door.mmd")` keeps a picture in the
-//! repository and the code together.
+//! `#[service]` generates the description as a constant, from the attributes, the signatures, and
+//! the states that the bodies name. In a test, `assert_diagram!(Door, "docs/door.mmd")` checks that
+//! a diagram in the repository is up to date.
 
 #![forbid(unsafe_code)]
 
@@ -21,7 +21,7 @@ use portcullis::describe::Chart;
 use portcullis::prelude::*;
 use portcullis_examples::{Error, time_limit};
 
-// Only described here: nobody asks.
+// The service is only described, never served.
 #[allow(dead_code)]
 enum Request {
     Badge(String),
@@ -34,10 +34,10 @@ struct Door {
     wait: u8,
 }
 
-/// A door with a lock.
+/// A door with a badge reader and a keypad.
 #[service(state(derive(Debug)))]
 impl Door {
-    /// Nobody is there.
+    /// Waits for a badge.
     #[state(start)]
     async fn locked(&self, request: Request) -> (bool, DoorState) {
         match request {
@@ -46,7 +46,7 @@ impl Door {
         }
     }
 
-    /// Somebody is known, and has attempts left.
+    /// A badge was read; waits for the code. There are some attempts left.
     #[state(max_duration = "20s")]
     async fn badged(
         &self,
@@ -62,7 +62,7 @@ impl Door {
         }
     }
 
-    /// Until it is pushed, or five seconds are over.
+    /// Open until it is pushed, or for five seconds.
     #[state(max_duration = "5s")]
     async fn open(&self, name: String, request: Request) -> (bool, DoorState) {
         match request {
@@ -72,16 +72,16 @@ impl Door {
     }
 
     #[on(timeout = badged)]
-    async fn forget(&self, _name: String, _attempts: u8) -> DoorState {
+    async fn badge_expired(&self, _name: String, _attempts: u8) -> DoorState {
         DoorState::Locked
     }
 
     #[on(timeout = open)]
-    async fn fall_shut(&self, _name: String) -> DoorState {
+    async fn close(&self, _name: String) -> DoorState {
         DoorState::Locked
     }
 
-    /// Reads a slow file.
+    /// Reads the code from a slow disk.
     #[blocking(pool = self.disk, deadline = "1s", nested)]
     fn verify(&self, name: String, code: u32) -> bool {
         std::thread::sleep(Duration::from_millis(self.wait.into()));
@@ -102,7 +102,7 @@ fn main() -> Result<(), Error> {
     let file =
         env::args_os().nth(1).map_or_else(|| env::temp_dir().join("portcullis-door.svg"), PathBuf::from);
     fs::write(&file, svg)?;
-    println!("drawn: {}", file.display());
+    println!("SVG file: {}", file.display());
     Ok(())
 }
 

@@ -1,4 +1,8 @@
-//! Use a pool of your own, which the server stops.
+//! Runs jobs on a pool of the service's own, which the server drains at its stop.
+//!
+//! ```text
+//! cargo run --example own_pool
+//! ```
 //!
 //! Ports "Use A Custom Thread Pool" of EasyNetwork's guide on threads in servers:
 //!
@@ -15,12 +19,13 @@
 //!     await client.send_packet(response)
 //! ```
 //!
-//! Where we differ:
+//! Differences:
 //! - The pool is a field from the start, so there is no time at which `self.executor` does not
-//!   exist. `cleanup.pool(..)` is the guide's `enter_async_context`.
-//! - Which pool a method runs on stands at the method (`pool = self.pool`), not at each call.
-//! - The stop has a deadline and a report, whatever handlers and threads do. (The guide's pattern,
-//!   on asyncio, does not stop while a client stays connected whose handler awaited a running job.)
+//!   exist. `cleanup.pool(..)` corresponds to `enter_async_context`.
+//! - The attribute of a method names its pool (`pool = self.pool`), instead of each call.
+//! - The stop has a deadline and returns a report, whatever handlers and jobs do. (EasyNetwork's
+//!   pattern, on asyncio, does not stop while a client stays connected whose handler awaited a
+//!   running job.)
 
 #![forbid(unsafe_code)]
 
@@ -49,7 +54,8 @@ struct Response {
 
 #[service]
 impl Demo {
-    /// Drains the pool at the server's stop: what is queued still runs, within the server's grace.
+    /// Drains the pool at the server's stop: queued jobs still run, within the server's grace
+    /// period.
     #[on(start)]
     async fn service_init(&self, cleanup: &mut Cleanup) {
         cleanup.pool(self.pool.clone());
@@ -86,7 +92,7 @@ async fn main() -> Result<(), Error> {
             tokio::spawn(async move {
                 let mut client = Client::<Request, Response, _>::connect(addr, JsonLines::new()).await?;
                 let Response { square, computed_on } = client.call(Request { number }).await?;
-                println!("{number} squared is {square:2}, says {computed_on}");
+                println!("{number} squared is {square:2}, computed on {computed_on}");
                 Ok::<_, Error>(())
             })
         })
@@ -94,12 +100,12 @@ async fn main() -> Result<(), Error> {
     for client in clients {
         client.await??;
     }
-    println!("eight computations of 250 ms each, on four threads: {:.0?} in all", started.elapsed());
+    println!("eight computations of 250 ms each on four threads took {:.0?}", started.elapsed());
 
     println!("server {}", server.stop().await?);
     match pool.run(|_| ()).await {
-        Err(refused) => println!("and the pool stopped with it: {refused}"),
-        Ok(()) => return Err("the pool outlived its server".into()),
+        Err(rejected) => println!("the pool was drained with it: {rejected}"),
+        Ok(()) => return Err("the pool still accepts jobs".into()),
     }
     Ok(())
 }

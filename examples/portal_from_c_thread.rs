@@ -1,15 +1,19 @@
-//! A thread that no pool owns talks to the loop: the callback of a C library, through a [`Portal`].
+//! A thread of a C library calls the event loop through a [`Portal`].
 //!
-//! The library starts a thread of its own and calls us from it, one reading of its thermometer at a
-//! time. (Here it is written in Rust, for no example needs `unsafe`. What matters is the same: the
-//! thread is the library's.)
+//! The library starts its own thread and calls a callback on it for each reading of a thermometer.
+//! (The library is written in Rust here, because no example needs `unsafe`; its thread is an
+//! external thread all the same.)
 //!
-//! - `call_soon` says something to the loop and does not wait: the everyday callback.
-//! - `enter_thread` lends the thread a `Worker` for as long as a closure runs. With it, it may
-//!   wait: `.wait(worker)`, `call`.
+//! ```text
+//! cargo run --example portal_from_c_thread
+//! ```
+//!
+//! - `call_soon` runs a function on the loop and does not wait for it.
+//! - `enter_thread` gives the thread a `Worker` while a closure runs. With it, the thread can wait:
+//!   `.wait(worker)`, `call`.
 //! - `spawn` starts a task on the loop, which outlives the callback.
-//! - When the server has stopped, each of them answers `Closed`, and so the library learns that
-//!   nobody listens any more.
+//! - After the server has stopped, each of them returns `Closed`, which tells the callback to end
+//!   the library's thread.
 
 #![forbid(unsafe_code)]
 
@@ -23,7 +27,7 @@ use portcullis_examples::{Error, time_limit};
 use serde::{Deserialize, Serialize};
 
 // ----------------------------------------------------------------------------------------------
-// the library
+// library
 
 mod libthermo {
     use std::thread::{self, JoinHandle};
@@ -33,14 +37,14 @@ mod libthermo {
     /// ends the thread.
     pub(crate) type Callback = Box<dyn FnMut(f64) -> i32 + Send>;
 
-    pub(crate) const GO_ON: i32 = 0;
-    pub(crate) const ENOUGH: i32 = 1;
+    pub(crate) const CONTINUE: i32 = 0;
+    pub(crate) const STOP: i32 = 1;
 
-    /// Calls back, from a thread of the library's, ten times a second and more.
+    /// Calls the callback on a thread of the library, every 80 milliseconds.
     pub(crate) fn thermo_start(mut callback: Callback) -> std::io::Result<JoinHandle<()>> {
         thread::Builder::new().name("libthermo".to_owned()).spawn(move || {
             let mut readings = (0..).map(|n| 20.0 + f64::from(n) * 0.5);
-            while callback(readings.next().unwrap_or_default()) == GO_ON {
+            while callback(readings.next().unwrap_or_default()) == CONTINUE {
                 thread::sleep(Duration::from_millis(80));
             }
         })
@@ -48,7 +52,7 @@ mod libthermo {
 }
 
 // ----------------------------------------------------------------------------------------------
-// the service
+// service
 
 #[derive(Default)]
 struct Weather {
@@ -70,20 +74,20 @@ struct Listen {
 #[derive(Serialize, Deserialize, Clone)]
 struct Reading {
     celsius: f64,
-    said_by: String,
+    sent_on: String,
 }
 
 #[service]
 impl Weather {
     #[on(start)]
     async fn start(&self) -> Result<(), Error> {
-        // Made in a hook of the server, it is a portal to this server.
+        // Created in a hook of the server, this is a portal to this server.
         let (weather, portal) = (Arc::clone(self), Portal::current()?);
         let callback = move |celsius| match weather.on_reading(&portal, celsius) {
-            Ok(()) => libthermo::GO_ON,
+            Ok(()) => libthermo::CONTINUE,
             Err(why) => {
-                println!("{:>9}: told that {why}; no more readings", this_thread());
-                libthermo::ENOUGH
+                println!("{:>9}: {why}; stops the library", this_thread());
+                libthermo::STOP
             }
         };
         *lock(&self.thermometer) = Some(libthermo::thermo_start(Box::new(callback))?);
@@ -98,7 +102,7 @@ impl Weather {
         }
     }
 
-    /// Who wants to know? On the loop, as all of a service's async methods are, whoever asks.
+    /// The peers that want this reading. Async methods always run on the loop.
     async fn interested(&self, celsius: f64) -> Vec<Peer<Reading>> {
         let mut listeners = lock(&self.listeners);
         listeners.retain(|listener| !listener.peer.is_closed());
@@ -108,20 +112,21 @@ impl Weather {
 
     async fn publish(&self, peers: Vec<Peer<Reading>>, celsius: f64) {
         for peer in peers {
-            // Waits for a listener that is slow to read. The library's thread does not.
-            let _ = peer.send(Reading { celsius, said_by: this_thread() }).await;
+            // Waits for a listener that reads slowly. The library's thread does not wait for this
+            // task.
+            let _ = peer.send(Reading { celsius, sent_on: this_thread() }).await;
         }
     }
 }
 
 impl Weather {
-    /// The callback: on the library's thread.
+    /// The callback, which runs on the library's thread.
     fn on_reading(self: &Arc<Self>, portal: &Portal, celsius: f64) -> Result<(), Interrupted> {
-        // To be said, and forgotten.
+        // Without waiting.
         let weather = Arc::clone(self);
         portal.call_soon(move || *lock(&weather.latest) = Some(celsius))?;
 
-        // To be answered: this thread waits for the loop, and shows by the worker that it may.
+        // With waiting: the worker shows that this thread may block.
         let (interested, latest, on) = portal.enter_thread(|worker| {
             let interested = self.interested(celsius).wait(worker)?;
             let weather = Arc::clone(self);
@@ -129,19 +134,19 @@ impl Weather {
             Ok::<_, Interrupted>((interested, latest, on))
         })??;
         println!(
-            "{:>9}: {celsius:.1} °C, of interest to {}; {on} has {:.1} °C as the latest",
+            "{:>9}: {celsius:.1} °C, wanted by {} listeners; the latest on {on} is {:.1} °C",
             this_thread(),
             interested.len(),
             latest.unwrap_or(f64::NAN),
         );
 
-        // To be done, however long it takes.
+        // As a task, which may take as long as it needs.
         portal.spawn(self.publish(interested, celsius)).detach();
         Ok(())
     }
 }
 
-/// No panic happens under these locks.
+/// Ignores poisoning, because no code panics while it holds these locks.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
@@ -151,7 +156,7 @@ fn this_thread() -> String {
 }
 
 // ----------------------------------------------------------------------------------------------
-// its client
+// client
 
 // One thread, `main`, is the loop.
 #[tokio::main(flavor = "current_thread")]
@@ -164,17 +169,17 @@ async fn main() -> Result<(), Error> {
     let mut client = Client::<Listen, Reading, _>::connect(server.local_addr(), JsonLines::new()).await?;
     client.send(Listen { above: 20.9 }).await?;
     for _ in 0..4 {
-        let Some(Reading { celsius, said_by }) = client.next().await? else {
-            return Err("the server has gone".into());
+        let Some(Reading { celsius, sent_on }) = client.next().await? else {
+            return Err("the server closed the connection".into());
         };
-        println!("{:>9}: {celsius:.1} °C, says {said_by}", "a client");
+        println!("{:>9}: {celsius:.1} °C, sent on {sent_on}", "a client");
     }
 
     println!("   server: {}", server.stop().await?);
 
-    // Nobody has told the library to stop: its next callback finds the server closed.
+    // The library has not been stopped: its next callback gets `Closed`.
     let thermometer = lock(&weather.thermometer).take().ok_or("no thermometer")?;
     thermometer.join().map_err(|_| "the library's thread panicked")?;
-    println!("{:>9}: has ended", "libthermo");
+    println!("{:>9}: thread has ended", "libthermo");
     Ok(())
 }

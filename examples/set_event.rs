@@ -1,4 +1,8 @@
-//! Set an event on the loop, from a thread that nobody awaits.
+//! Sets an event on the event loop from a detached job.
+//!
+//! ```text
+//! cargo run --example set_event
+//! ```
 //!
 //! Ports "Calling synchronous code from a worker thread" of EasyNetwork's guide on threads in
 //! servers:
@@ -17,14 +21,13 @@
 //!     self.portal.run_sync(event.set)
 //! ```
 //!
-//! Where we differ:
-//! - To submit and not await is `.detach()`, seen at the call. (Not awaiting alone would cancel the
-//!   job.)
-//! - tokio's `Notify` is thread-safe, so this thread could set it itself. `worker.call` is for what
-//!   should happen on the loop, between two polls of its tasks; it returns the function's value,
-//!   and returns when that has run.
-//! - Nobody awaits this job, so its call runs as a task of the server. When the server has stopped,
-//!   it answers `Closed`.
+//! Differences:
+//! - `.detach()` submits the job without awaiting it. (Dropping the offload would cancel the job.)
+//! - tokio's `Notify` is thread-safe, so this thread could set it directly. `worker.call` is for
+//!   functions that must run on the loop, between two polls of its tasks. It returns the function's
+//!   value.
+//! - Nothing awaits this job, so its call runs as a task of the server. After the server has
+//!   stopped, the call returns `Closed`.
 
 #![forbid(unsafe_code)]
 
@@ -47,7 +50,7 @@ struct Request;
 
 #[derive(Serialize, Deserialize)]
 struct Response {
-    words: String,
+    message: String,
 }
 
 #[service]
@@ -65,16 +68,16 @@ impl Demo {
         self.set_later(Arc::clone(&event)).detach();
         event.notified().await;
 
-        session.send(Response { words: "the event is set".to_owned() }).await?;
+        session.send(Response { message: "the event is set".to_owned() }).await?;
         Ok(())
     }
 
     #[blocking(pool = self.pool)]
     fn set_later(&self, worker: &Worker, event: Arc<Notify>) -> Result<(), Interrupted> {
         thread::sleep(Duration::from_millis(300));
-        println!("{} has the event set", this_thread());
+        println!("job on {}: sets the event", this_thread());
         worker.call(move || {
-            println!("{} sets it, on the loop", this_thread());
+            println!("event set on {}, the event loop", this_thread());
             event.notify_one();
         })
     }
@@ -91,9 +94,9 @@ async fn main() -> Result<(), Error> {
     let server = Server::new(Demo { pool }).codec(JsonLines::new()).bind("127.0.0.1:0")?.spawn().await?;
 
     let mut client = Client::<Request, Response, _>::connect(server.local_addr(), JsonLines::new()).await?;
-    let asked = Instant::now();
-    let Response { words } = client.call(Request).await?;
-    println!("after {:.0?} the client hears: {words}", asked.elapsed());
+    let started = Instant::now();
+    let Response { message } = client.call(Request).await?;
+    println!("the client got a response after {:.0?}: {message}", started.elapsed());
 
     println!("server {}", server.stop().await?);
     Ok(())

@@ -1,4 +1,8 @@
-//! Run a blocking function in a worker thread: the shared pool.
+//! Runs a blocking function on the process-wide shared pool.
+//!
+//! ```text
+//! cargo run --example shared_pool
+//! ```
 //!
 //! Ports "Run Blocking Functions In A Worker Thread" of EasyNetwork's guide on threads in servers:
 //!
@@ -13,13 +17,13 @@
 //!     return Response()
 //! ```
 //!
-//! Where we differ:
-//! - What blocks says so itself (`#[blocking]`), and so every call of it is an offload. There is no
+//! Differences:
+//! - The function is marked as `#[blocking]`, so every call of it is an offload. There is no
 //!   `to_thread` to forget.
-//! - `Pool::shared()` is bounded, its queue too. Nobody who floods the server can make it hoard
-//!   jobs.
-//! - A client that goes away cancels its job: one in the queue never runs, and one that runs can
-//!   find out (`worker.check()?`).
+//! - `Pool::shared()` is bounded, and so is its queue: a flood of requests cannot fill the memory
+//!   with jobs.
+//! - A client that disconnects cancels its job: a queued job never runs, and a running one can
+//!   check for it (`worker.check()?`).
 
 #![forbid(unsafe_code)]
 
@@ -46,8 +50,8 @@ struct Response {
 
 #[service]
 impl Demo {
-    /// `session.next()` is the guide's `yield`, `session.send(..)` its `client.send_packet(..)`.
-    /// Having returned, the handler is started again for the next request, as there.
+    /// `session.next()` corresponds to `yield`, and `session.send(..)` to `client.send_packet(..)`.
+    /// When the handler has returned, it is started again for the next request, as in EasyNetwork.
     #[session]
     async fn handle(&self, session: &mut Session<Request, Response>) -> Result<(), Error> {
         let request = session.next().await?;
@@ -56,7 +60,7 @@ impl Demo {
         Ok(())
     }
 
-    /// No `pool = …`: the shared pool.
+    /// Without `pool = …` the job runs on the shared pool.
     #[blocking]
     fn data_processing(&self, request: Request) -> Response {
         thread::sleep(Duration::from_millis(250)); // Simulate long computing
@@ -65,7 +69,7 @@ impl Demo {
     }
 }
 
-// One thread for the loop, to show that four handlers wait on it at once.
+// One thread for the event loop, to show that it serves four handlers while their jobs run.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     time_limit(Duration::from_secs(30));
@@ -78,7 +82,7 @@ async fn main() -> Result<(), Error> {
             tokio::spawn(async move {
                 let mut client = Client::<Request, Response, _>::connect(addr, JsonLines::new()).await?;
                 let Response { square, computed_on } = client.call(Request { number }).await?;
-                println!("{number} squared is {square:2}, says {computed_on}");
+                println!("{number} squared is {square:2}, computed on {computed_on}");
                 Ok::<_, Error>(())
             })
         })
@@ -86,7 +90,7 @@ async fn main() -> Result<(), Error> {
     for client in clients {
         client.await??;
     }
-    println!("four computations of 250 ms each, one loop thread: {:.0?} in all", started.elapsed());
+    println!("four computations of 250 ms each beside one loop thread took {:.0?}", started.elapsed());
 
     println!("server {}", server.stop().await?);
     Ok(())

@@ -1,5 +1,9 @@
-//! Spawn tasks on the loop from a worker thread, take their results as they complete, and cancel
-//! one.
+//! Spawns tasks on the event loop from a worker thread, takes their results as they complete, and
+//! cancels one.
+//!
+//! ```text
+//! cargo run --example spawn_tasks
+//! ```
 //!
 //! Ports "Spawning tasks from worker threads" of EasyNetwork's guide on threads in servers:
 //!
@@ -24,13 +28,12 @@
 //!         print(future.result())
 //! ```
 //!
-//! Where we differ:
-//! - The tasks are the server's: its stop cancels those that are left when its grace is over.
-//!   (There, at once.)
-//! - `as_completed` says which task it is whose result it gives: a task that was cancelled has no
-//!   value to tell it by.
-//! - Waiting is waiting like any other: it ends if the client leaves, at the deadline, at the
-//!   server's stop.
+//! Differences:
+//! - The tasks belong to the server: its stop cancels those that still run after the grace period.
+//!   (EasyNetwork cancels them at once.)
+//! - `as_completed` yields the position of each task with its result, which identifies a cancelled
+//!   task too.
+//! - The wait ends early if the client disconnects, at the deadline, and at the server's stop.
 
 #![forbid(unsafe_code)]
 
@@ -41,7 +44,7 @@ use portcullis::{Client, Interrupted, as_completed, codec::JsonLines};
 use portcullis_examples::{Error, time_limit};
 use serde::{Deserialize, Serialize};
 
-/// The guide's second, so that the example takes a second and not five.
+/// A scaled second, so that the example takes about one second instead of five.
 const SECOND: Duration = Duration::from_millis(200);
 
 struct Demo {
@@ -78,8 +81,8 @@ impl Demo {
         tasks[2].cancel();
 
         let mut results = Vec::new();
-        for (place, result) in as_completed(worker, tasks) {
-            let result = result.unwrap_or_else(|why| format!("Task {}: {why}", place + 1));
+        for (position, result) in as_completed(worker, tasks) {
+            let result = result.unwrap_or_else(|why| format!("Task {}: {why}", position + 1));
             println!("{result}");
             results.push(result);
         }
@@ -101,9 +104,9 @@ async fn main() -> Result<(), Error> {
     let server = Server::new(Demo { pool }).codec(JsonLines::new()).bind("127.0.0.1:0")?.spawn().await?;
 
     let mut client = Client::<Request, Response, _>::connect(server.local_addr(), JsonLines::new()).await?;
-    let asked = Instant::now();
+    let started = Instant::now();
     let Response { results } = client.call(Request).await?;
-    println!("after {:.1?} the client hears of {} tasks", asked.elapsed(), results.len());
+    println!("the client got {1} results after {0:.1?}", started.elapsed(), results.len());
 
     println!("server {}", server.stop().await?);
     Ok(())

@@ -1,13 +1,12 @@
-//! One service, any transport: a guest book that is open over TCP, over TLS and over a Unix socket
-//! at once.
+//! One service on several transports: a guest book over TCP, TLS and a Unix socket at once.
 //!
 //! ```text
 //! cargo run --example transports
 //! ```
 //!
-//! The service does not know which it is served over, unless it asks: the visitor's name is what
-//! the transport can vouch for. Then the certificate is replaced while the server runs, and one
-//! stop closes all listeners. Clients connect to the same kinds of addresses.
+//! The service is independent of the transport; it uses `Peer` to find out how its client
+//! connected. The example also replaces the certificate while the server runs. Clients connect to
+//! the same kinds of addresses.
 
 #![forbid(unsafe_code)]
 
@@ -22,7 +21,7 @@ use portcullis_examples::{Error, time_limit};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 // ----------------------------------------------------------------------------------------------
-// the service
+// service
 
 #[derive(Default)]
 struct GuestBook {
@@ -33,30 +32,30 @@ struct GuestBook {
 impl GuestBook {
     #[request]
     async fn sign(&self, peer: &Peer<String>, text: String) -> String {
-        let entry = format!("{} wrote: {text}", visitor(peer));
+        let entry = format!("{} wrote: {text}", describe(peer));
         let mut entries = self.entries.lock().unwrap();
         entries.push(entry.clone());
         format!("{}. {entry}", entries.len())
     }
 }
 
-/// What the transport knows of the other end.
-fn visitor(peer: &Peer<String>) -> String {
+/// Describes the client by what the transport knows.
+fn describe(peer: &Peer<String>) -> String {
     if let Some(tls) = peer.tls() {
         let protocol = tls.alpn().map(String::from_utf8_lossy).unwrap_or_default();
-        return format!("someone who asked for `{}` and speaks {protocol}", tls.server_name().unwrap_or("?"));
+        return format!("a TLS client of `{}` with {protocol}", tls.server_name().unwrap_or("?"));
     }
-    if let Some(who) = peer.credentials() {
-        return format!("user {} of this machine", who.uid);
+    if let Some(credentials) = peer.credentials() {
+        return format!("local user {}", credentials.uid);
     }
     match peer.addr() {
-        Some(addr) => format!("someone at {}", addr.ip()),
-        None => "someone".to_owned(),
+        Some(addr) => format!("a client at {}", addr.ip()),
+        None => "an unknown client".to_owned(),
     }
 }
 
 // ----------------------------------------------------------------------------------------------
-// its server and clients
+// server and clients
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
@@ -74,25 +73,27 @@ async fn main() -> Result<(), Error> {
         .listen(Unix::new(&path).mode(0o600))?
         .spawn()
         .await?;
-    let [plain, secure] = *server.local_addrs() else { return Err("two addresses were bound".into()) };
-    println!("open at {plain}, at {secure} (TLS) and at {}", path.display());
+    let [plain, secure] = *server.local_addrs() else {
+        return Err("the server has two TCP addresses".into());
+    };
+    println!("listening on {plain}, {secure} (TLS) and {}", path.display());
 
     let secure = Tcp::new(secure).tls(authority.client_tls()?);
-    visit(plain, "hello").await?;
-    visit(secure.clone(), "hello, and don't tell anyone").await?;
-    visit(Unix::new(&path), "hello from next door").await?;
+    sign(plain, "hello over TCP").await?;
+    sign(secure.clone(), "hello over TLS").await?;
+    sign(Unix::new(&path), "hello over a Unix socket").await?;
 
     let (chain, key) = authority.sign("localhost")?;
     reloader.set(Tls::pem(chain, key).alpn(["guests/1"]).config()?);
-    println!("the certificate is replaced");
-    visit(secure, "hello again").await?;
+    println!("certificate replaced");
+    sign(secure, "hello with the new certificate").await?;
 
     println!("{}", server.stop_within(Duration::from_secs(5)).await?);
-    assert!(!path.exists(), "the socket's file goes with the server");
+    assert!(!path.exists(), "the server removes its socket file");
     Ok(())
 }
 
-async fn visit(address: impl Connect, text: &str) -> Result<(), Error> {
+async fn sign(address: impl Connect, text: &str) -> Result<(), Error> {
     let client = Client::<String, String, _>::connect(address, Lines::new()).await?;
     let mut client = client.timeout(Duration::from_secs(5));
     println!("{}", client.call(text.to_owned()).await?);
@@ -100,7 +101,8 @@ async fn visit(address: impl Connect, text: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Vouches for the example's certificates. Yours come from a real one, in files: `Tls::pem_files`.
+/// Signs the certificates of the example. Use your own certificates from files with
+/// `Tls::pem_files`.
 struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }

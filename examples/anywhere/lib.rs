@@ -1,3 +1,3 @@
-//! See the example beside this file.
+//! The package of the example `offload_anywhere`, which is beside this file.
 
 #![forbid(unsafe_code)]

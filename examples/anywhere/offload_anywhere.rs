@@ -1,16 +1,15 @@
-//! `#[blocking]` without a server of ours: an axum app that hashes passwords and asks a database.
+//! `#[blocking]` functions in an axum app that hashes passwords and queries a database.
 //!
 //! ```text
 //! cargo run --example offload_anywhere
 //! ```
 //!
-//! The first half is the app. Its handlers are axum's own; what blocks in them runs on two bounded
-//! pools. The second half sends it real requests, and shows what they meet: a pool that is full
-//! (503), a deadline (504), a job that stops because its client has hung up, and a loop, of one
-//! thread, that answers all the while.
+//! The first half is the app. Its handlers are ordinary axum handlers; the blocking calls in them
+//! run on two bounded pools. The second half sends it HTTP requests, and prints the results: a full
+//! pool (503), an exceeded deadline (504), a job that stops because its client disconnected, and
+//! the latency of the event loop, which has a single thread.
 //!
-//! Such a program needs portcullis with `default-features = false, features = ["axum"]`, and no
-//! more.
+//! Such a program needs portcullis only with `default-features = false, features = ["axum"]`.
 
 #![forbid(unsafe_code)]
 
@@ -36,10 +35,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 // ----------------------------------------------------------------------------------------------
-// the pools
+// pools
 
-/// Hashing is made to be slow. Two hashes at once, two more in the queue; whoever comes then is
-/// told to come back later.
+/// Password hashing is slow on purpose. Two hashes run at once, two more wait in the queue, and
+/// further ones are rejected.
 static HASHING: LazyLock<Pool> = LazyLock::new(|| {
     Pool::builder("hash")
         .threads(2)
@@ -49,8 +48,7 @@ static HASHING: LazyLock<Pool> = LazyLock::new(|| {
         .expect("two threads")
 });
 
-/// Each of its threads has a connection of its own: SQLite's is not to be shared, and here it need
-/// not be.
+/// Each thread has its own SQLite connection, so that connections need not be shared.
 static DATABASE: LazyLock<Pool> = LazyLock::new(|| {
     let connect = || Connection::open(&*FILE).expect("a database");
     Pool::builder("db").threads(2).queue_capacity(64).thread_state(connect).build().expect("two threads")
@@ -60,7 +58,7 @@ static FILE: LazyLock<PathBuf> =
     LazyLock::new(|| env::temp_dir().join(format!("portcullis-users-{}.sqlite", process::id())));
 
 // ----------------------------------------------------------------------------------------------
-// what blocks
+// blocking functions
 
 #[blocking(pool = HASHING)]
 fn hash(password: String) -> Result<String, Failure> {
@@ -93,19 +91,19 @@ fn find(worker: &Worker, name: String) -> Result<Option<String>, Failure> {
     Ok(database.query_row("SELECT hash FROM users WHERE name = ?1", [name], |row| row.get(0)).optional()?)
 }
 
-/// Far too long a query. It has two hundred milliseconds.
+/// A query without end, with a deadline of 200 milliseconds.
 #[blocking(pool = DATABASE, deadline = "200ms")]
 fn report(worker: &Worker) -> Result<u64, Failure> {
     count_rows(worker)
 }
 
-/// The same for those who have the time.
+/// The same query without a deadline.
 #[blocking(pool = DATABASE)]
 fn long_report(worker: &Worker) -> Result<u64, Failure> {
     count_rows(worker)
 }
 
-/// Counts rows, with which a real report would do something. There is no end of them.
+/// Counts rows of an endless result. A real report would process them.
 fn count_rows(worker: &Worker) -> Result<u64, Failure> {
     let database = worker.local::<Connection>();
     let mut query = database.prepare(
@@ -114,7 +112,7 @@ fn count_rows(worker: &Worker) -> Result<u64, Failure> {
     let mut rows = query.query([])?;
     let mut seen = 0;
     while rows.next()?.is_some() {
-        // Deadline passed? Client gone?
+        // Stops if the deadline has passed or the client has disconnected.
         if let Err(why) = worker.check() {
             println!("    ({} stops after {seen} rows: {why})", thread::current().name().unwrap_or("?"));
             return Err(why.into());
@@ -125,13 +123,13 @@ fn count_rows(worker: &Worker) -> Result<u64, Failure> {
 }
 
 // ----------------------------------------------------------------------------------------------
-// the app
+// app
 
-/// Every handler awaits what blocks like anything else. If axum drops it (the client hung up), its
-/// job is told.
+/// Every handler awaits its blocking calls like other futures. If axum drops the handler because
+/// the client disconnected, the job is cancelled.
 fn app() -> Router {
     Router::new()
-        .route("/", get(async || "still here"))
+        .route("/", get(async || "pong"))
         .route("/users/{name}", post(sign_up))
         .route("/users/{name}/login", post(log_in))
         .route("/report", get(async || Ok::<_, Failure>(report().await?.to_string())))
@@ -145,18 +143,18 @@ async fn sign_up(Path(name): Path<String>, password: String) -> Result<String, F
 }
 
 async fn log_in(Path(name): Path<String>, password: String) -> Result<Response, Failure> {
-    let welcome = match find(name.clone()).await? {
+    let is_verified = match find(name.clone()).await? {
         Some(hash) => verify(password, hash).await?,
         None => false,
     };
-    Ok(if welcome {
+    Ok(if is_verified {
         format!("hello, {name}").into_response()
     } else {
         StatusCode::UNAUTHORIZED.into_response()
     })
 }
 
-/// What goes wrong. That a job was interrupted is a case like any other.
+/// The errors of the handlers. An interrupted job is one of them.
 #[derive(Debug)]
 enum Failure {
     Interrupted(Interrupted),
@@ -194,7 +192,7 @@ impl From<password_hash::Error> for Failure {
     }
 }
 
-// One thread for the loop: if a handler held it, every other request would wait.
+// One thread for the event loop: if a handler blocked it, every other request would wait.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     time_limit(Duration::from_secs(60));
@@ -204,73 +202,78 @@ async fn main() -> Result<(), Error> {
     println!("listening on http://{addr}\n");
 
     let serving = axum::serve(listener, app());
-    let seen = tokio::select! {
-        seen = be_the_clients(addr) => seen,
+    let result = tokio::select! {
+        result = run_clients(addr) => result,
         served = serving => served.map_err(Error::from),
     };
     for suffix in ["", "-wal", "-shm"] {
         let _ = fs::remove_file(format!("{}{suffix}", FILE.display()));
     }
-    seen
+    result
 }
 
 // ----------------------------------------------------------------------------------------------
-// its clients
+// clients
 
-async fn be_the_clients(addr: SocketAddr) -> Result<(), Error> {
-    println!("Twelve people sign up at once; two hashes run at a time, two wait, more are refused:");
-    let mut refused = Vec::new();
+async fn run_clients(addr: SocketAddr) -> Result<(), Error> {
+    println!("Twelve users sign up at once; two hashes run at a time, two wait, others are rejected:");
+    let mut rejected = Vec::new();
     let mut signing_up = JoinSet::new();
     for n in 1..=12 {
         let name = format!("user{n:02}");
         signing_up.spawn(async move { (sign_up_over_http(addr, &name).await, name) });
     }
     let mut pings = Vec::new();
-    let crowd = async {
+    let sign_ups = async {
         while let Some(joined) = signing_up.join_next().await {
             let (answer, name) = joined?;
             let answer = answer?;
             println!("    {name}: {answer}");
             if answer.status == 503 {
-                refused.push(name);
+                rejected.push(name);
             }
         }
         Ok::<_, Error>(())
     };
     tokio::select! {
-        done = crowd => done?,
+        done = sign_ups => done?,
         failed = ping(addr, &mut pings) => failed?,
     }
     pings.sort();
     if let (Some(median), Some(worst)) = (pings.get(pings.len() / 2), pings.last()) {
         let pings = pings.len();
-        println!("  Meanwhile the loop answered {pings} pings: median {median:.1?}, worst {worst:.1?}.\n");
+        println!(
+            "  Meanwhile the event loop answered {pings} pings: median {median:.1?}, worst {worst:.1?}.\n"
+        );
     }
 
-    println!("Later:");
-    let name = refused.first().ok_or("nobody was refused, so this shows nothing")?;
+    println!("A rejected user signs up again:");
+    let name = rejected.first().ok_or("no sign-up was rejected")?;
     println!("    {name}: {}", sign_up_over_http(addr, name).await?);
     println!("    {name} logs in: {}", http(addr, "POST", &format!("/users/{name}/login"), "secret").await?);
-    println!("    with a typo: {}\n", http(addr, "POST", &format!("/users/{name}/login"), "sercet").await?);
+    println!(
+        "    with a wrong password: {}\n",
+        http(addr, "POST", &format!("/users/{name}/login"), "sercet").await?
+    );
 
-    println!("A report that takes too long, with a deadline of 200 ms:");
-    let asked = Instant::now();
+    println!("A report with a deadline of 200 ms:");
+    let started = Instant::now();
     let answer = http(addr, "GET", "/report", "").await?;
-    println!("    {answer}, after {:.0?}\n", asked.elapsed());
-    the_database_is_idle().await;
+    println!("    {answer}, after {:.0?}\n", started.elapsed());
+    wait_until_database_is_idle().await;
 
-    println!("A report without a deadline, whose client hangs up after 150 ms:");
+    println!("A report without a deadline, whose client disconnects after 150 ms:");
     let mut client = TcpStream::connect(addr).await?;
     client.write_all(request("GET", "/long-report", "").as_bytes()).await?;
     tokio::time::sleep(Duration::from_millis(150)).await;
     drop(client);
-    let hung_up = Instant::now();
-    the_database_is_idle().await;
-    println!("    {:.1?} later the pool is idle, and its threads are free for others", hung_up.elapsed());
+    let disconnected = Instant::now();
+    wait_until_database_is_idle().await;
+    println!("    after {:.1?} the pool is idle", disconnected.elapsed());
     Ok(())
 }
 
-async fn the_database_is_idle() {
+async fn wait_until_database_is_idle() {
     while DATABASE.stats().running > 0 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
@@ -280,12 +283,12 @@ async fn sign_up_over_http(addr: SocketAddr, name: &str) -> Result<Answer, Error
     http(addr, "POST", &format!("/users/{name}"), "secret").await
 }
 
-/// Asks for nothing but an answer, again and again, and notes how long each took.
+/// Sends requests one after the other, and records how long each took.
 async fn ping(addr: SocketAddr, took: &mut Vec<Duration>) -> Result<(), Error> {
     loop {
-        let asked = Instant::now();
+        let started = Instant::now();
         http(addr, "GET", "/", "").await?;
-        took.push(asked.elapsed());
+        took.push(started.elapsed());
     }
 }
 
@@ -308,13 +311,13 @@ fn request(method: &str, path: &str, body: &str) -> String {
     )
 }
 
-/// As little of a client as will do: one request a connection.
+/// A minimal HTTP client: one request per connection.
 async fn http(addr: SocketAddr, method: &str, path: &str, body: &str) -> Result<Answer, Error> {
     let mut stream = TcpStream::connect(addr).await?;
     stream.write_all(request(method, path, body).as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
-    let (head, text) = answer.split_once("\r\n\r\n").ok_or("half an answer")?;
-    let status = head.split(' ').nth(1).ok_or("no status")?.parse()?;
+    let (head, text) = answer.split_once("\r\n\r\n").ok_or("truncated response")?;
+    let status = head.split(' ').nth(1).ok_or("no status code")?.parse()?;
     Ok(Answer { status, text: text.to_owned() })
 }

@@ -1,13 +1,13 @@
-//! A thumbnail service: pictures over TCP, shrunk on a bounded pool, counted on the loop.
+//! A thumbnail service: it receives pictures over TCP, shrinks them on a bounded pool, and counts
+//! them on the event loop.
 //!
 //! ```text
 //! cargo run --example quickstart                      # the pictures beside this file
 //! cargo run --example quickstart -- ~/Pictures/*.jpg  # or your own
 //! ```
 //!
-//! The first half is the whole service. The second half plays its clients: three connections that
-//! keep both threads of the pool busy, and a fourth that asks, all the while, whether the loop
-//! still answers.
+//! The first half is the whole service. The second half is its clients: three connections that keep
+//! both threads of the pool busy, and a fourth that measures meanwhile how fast the loop responds.
 
 #![forbid(unsafe_code)]
 
@@ -30,10 +30,10 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
 // ----------------------------------------------------------------------------------------------
-// the service
+// service
 
-/// What clients ask for is bounded, too.
-const LARGEST: u32 = 1024;
+/// The largest width and height of a thumbnail.
+const MAX_SIDE: u32 = 1024;
 
 struct Thumbnails {
     cpu: Pool,
@@ -43,8 +43,8 @@ struct Thumbnails {
 #[derive(Serialize, Deserialize)]
 enum Request {
     Shrink {
-        // As one run of bytes: serde takes a plain `Vec<u8>` byte by byte, and decoding happens on
-        // the loop.
+        // `serde_bytes` decodes all bytes at once; serde decodes a plain `Vec<u8>` byte by byte,
+        // and decoding runs on the loop.
         #[serde(with = "serde_bytes")]
         picture: Vec<u8>,
         width: u32,
@@ -73,20 +73,21 @@ struct Thumbnail {
 
 impl Thumbnails {
     fn open() -> Result<Self, Error> {
-        // Two threads, and a queue of 16 jobs: whoever comes after that waits for a place.
+        // Two threads, and a queue of 16 jobs. Further callers wait until the queue has capacity.
         Ok(Self { cpu: Pool::builder("cpu").threads(2).queue_capacity(16).build()?, made: AtomicU64::new(0) })
     }
 }
 
 #[service]
 impl Thumbnails {
-    /// The pool is this service's own, so the server may end it with itself.
+    /// The pool belongs to this service, so the server drains it at its stop.
     #[on(start)]
     async fn start(&self, cleanup: &mut Cleanup) {
         cleanup.pool(self.cpu.clone());
     }
 
-    /// One request in, one response out. On the loop, so nothing here may block.
+    /// Handles one request and returns its response. Runs on the event loop, so nothing here may
+    /// block.
     #[request]
     async fn answer(&self, request: Request) -> Result<Response, Error> {
         match request {
@@ -97,21 +98,21 @@ impl Thumbnails {
         }
     }
 
-    /// Runs on a thread of `self.cpu`; given up (and told to stop) five seconds after the call.
+    /// Runs on a thread of `self.cpu`. It is cancelled five seconds after the call.
     #[blocking(pool = self.cpu, deadline = "5s")]
     fn shrink(&self, worker: &Worker, picture: Vec<u8>, width: u32, height: u32) -> Result<Thumbnail, Error> {
         let started = Instant::now();
         let picture = image::load_from_memory(&picture)?;
-        worker.check()?; // client gone? deadline passed? server stopping?
-        let small = picture.resize(width.min(LARGEST), height.min(LARGEST), FilterType::Lanczos3);
+        worker.check()?; // client disconnected? deadline passed? server stopping?
+        let thumbnail = picture.resize(width.min(MAX_SIDE), height.min(MAX_SIDE), FilterType::Lanczos3);
         let mut png = Vec::new();
-        small.write_to(&mut Cursor::new(&mut png), ImageFormat::Png)?;
+        thumbnail.write_to(&mut Cursor::new(&mut png), ImageFormat::Png)?;
 
-        let serial = self.count(1).wait(worker)?; // an async method, from a thread: it runs on the loop
+        let serial = self.count(1).wait(worker)?; // an async method, called from the thread; it runs on the loop
         Ok(Thumbnail {
             serial,
             original: (picture.width(), picture.height()),
-            size: (small.width(), small.height()),
+            size: (thumbnail.width(), thumbnail.height()),
             png,
             thread: thread::current().name().unwrap_or("?").to_owned(),
             took: started.elapsed(),
@@ -122,8 +123,8 @@ impl Thumbnails {
         self.made.fetch_add(n, Relaxed) + n
     }
 
-    /// A picture that can't be read, a deadline that passed, a request that makes no sense: each is
-    /// answered, and the session goes on.
+    /// A corrupt picture, a missed deadline and a malformed request are answered, and the session
+    /// continues.
     #[on(error)]
     async fn failed(&self, error: SessionError<Error>) -> ControlFlow<Reason, Response> {
         ControlFlow::Continue(Response::Failed(error.to_string()))
@@ -133,35 +134,35 @@ impl Thumbnails {
 fn main() -> Result<(), Error> {
     time_limit(Duration::from_secs(30));
 
-    // Port 0: any free one.
+    // Port 0: the system chooses a free port.
     let server =
         Server::new(Thumbnails::open()?).codec(LengthPrefixed::<Postcard>::new()).bind("127.0.0.1:0")?;
     println!("serving thumbnails on {}\n", server.local_addr());
 
-    // The clients would be other programs. Here they are a thread, which stops the server when it
-    // has seen enough.
+    // The clients would usually be other programs. Here they run in a thread, which stops the
+    // server at the end.
     let (addr, handle) = (server.local_addr(), server.handle());
     let clients = thread::spawn(move || {
-        let seen = be_the_clients(addr);
+        let result = run_clients(addr);
         handle.stop();
-        seen
+        result
     });
 
     let report = server.run_until_signal()?; // blocks until Ctrl-C, or until `handle.stop()`
-    clients.join().map_err(|_| "the clients panicked")??;
+    clients.join().map_err(|_| "a client panicked")??;
     println!("The server {report}.");
     Ok(())
 }
 
 // ----------------------------------------------------------------------------------------------
-// its clients
+// clients
 
 type Connection = Client<Request, Response, LengthPrefixed<Postcard>>;
 
-/// One more than the pool has threads, so that there is always a job in the queue.
+/// One more than the pool has threads, so that a job is always waiting in the queue.
 const CONNECTIONS: usize = 3;
 
-/// One picture's way through the service, as its client saw it.
+/// The result of one picture, as its client saw it.
 struct Row {
     file: PathBuf,
     bytes: usize,
@@ -169,7 +170,7 @@ struct Row {
     outcome: Result<Thumbnail, String>,
 }
 
-fn be_the_clients(addr: SocketAddr) -> Result<(), Error> {
+fn run_clients(addr: SocketAddr) -> Result<(), Error> {
     let mut shares: Vec<Vec<(PathBuf, Vec<u8>)>> = vec![Vec::new(); CONNECTIONS];
     for (n, file) in pictures()?.into_iter().enumerate() {
         let bytes = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
@@ -177,7 +178,7 @@ fn be_the_clients(addr: SocketAddr) -> Result<(), Error> {
     }
 
     let started = Instant::now();
-    let (mut rows, pings) = tokio::runtime::Runtime::new()?.block_on(meet(addr, shares))?;
+    let (mut rows, pings) = tokio::runtime::Runtime::new()?.block_on(send_all(addr, shares))?;
     let took = started.elapsed();
 
     rows.sort_by(|a, b| a.file.cmp(&b.file));
@@ -186,9 +187,8 @@ fn be_the_clients(addr: SocketAddr) -> Result<(), Error> {
     save(&rows)
 }
 
-/// Sends all pictures, over several connections at once, and pings over one more until they are
-/// done.
-async fn meet(
+/// Sends all pictures over several connections at once, and pings over another until they are done.
+async fn send_all(
     addr: SocketAddr,
     shares: Vec<Vec<(PathBuf, Vec<u8>)>>,
 ) -> Result<(Vec<Row>, Vec<Duration>), Error> {
@@ -211,7 +211,8 @@ async fn meet(
     Ok((rows, pings))
 }
 
-/// One connection: a picture after the other. That one of them is corrupt does not end it.
+/// Sends pictures one after the other over one connection. A corrupt picture does not end the
+/// connection.
 async fn album(
     addr: SocketAddr,
     connection: usize,
@@ -224,25 +225,25 @@ async fn album(
         let outcome = match client.call(Request::Shrink { picture, width: 160, height: 120 }).await? {
             Response::Thumbnail(thumbnail) => Ok(thumbnail),
             Response::Failed(why) => Err(why),
-            Response::Pong => return Err("a pong for a picture".into()),
+            Response::Pong => return Err("unexpected response".into()),
         };
         rows.push(Row { file, bytes, connection, outcome });
     }
     Ok(rows)
 }
 
-/// Asks for nothing but an answer, again and again, and notes how long each took.
+/// Sends requests one after the other, and records how long each took.
 async fn ping(addr: SocketAddr, took: &mut Vec<Duration>) -> Result<Infallible, Error> {
     let mut client = Connection::connect(addr, LengthPrefixed::new()).await?;
     loop {
-        let asked = Instant::now();
+        let started = Instant::now();
         client.call(Request::Ping).await?;
-        took.push(asked.elapsed());
+        took.push(started.elapsed());
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
-/// The files named on the command line, else those in the folder `images` beside this file.
+/// The files given on the command line, or those in the folder `images` beside this file.
 fn pictures() -> Result<Vec<PathBuf>, Error> {
     let named: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
     if !named.is_empty() {
@@ -274,7 +275,7 @@ fn print_table(rows: &[Row]) {
                 format!("{}x{}", size.0, size.1),
                 format!("{:.1} ms", millis(*took)),
             ),
-            Err(why) => println!("{file:16} {bytes:>9}  refused, over connection {connection}: {why}"),
+            Err(why) => println!("{file:16} {bytes:>9}  failed on connection {connection}: {why}"),
         }
     }
 }
@@ -285,9 +286,9 @@ fn print_pings(mut pings: Vec<Duration>, took: Duration, rows: &[Row]) {
         || rows.iter().filter_map(|row| row.outcome.as_ref().ok()).map(|thumbnail| thumbnail.took);
     let (Some(worst), Some(median)) = (pings.last(), pings.get(pings.len() / 2)) else { return };
     println!(
-        "\nThe pictures took {:.0} ms, in which the two pool threads worked {:.0} ms together.\n\
-         Meanwhile the loop answered {} pings: median {:.2} ms, worst {:.2} ms.\n\
-         (Had the loop shrunk the pictures itself, one ping would have waited {:.0} ms and more.)\n",
+        "\nAll pictures took {:.0} ms, during which the two pool threads worked for {:.0} ms in total.\n\
+         Meanwhile the event loop answered {} pings: median {:.2} ms, worst {:.2} ms.\n\
+         (If the event loop shrank the pictures itself, a ping would wait {:.0} ms or more.)\n",
         millis(took),
         millis(shrinking().sum()),
         pings.len(),
@@ -297,7 +298,7 @@ fn print_pings(mut pings: Vec<Duration>, took: Duration, rows: &[Row]) {
     );
 }
 
-/// Writes the thumbnails to a folder of the system's temporary one.
+/// Writes the thumbnails to a folder in the system's temporary directory.
 fn save(rows: &[Row]) -> Result<(), Error> {
     let folder = env::temp_dir().join("portcullis-thumbnails");
     fs::create_dir_all(&folder)?;
@@ -308,7 +309,7 @@ fn save(rows: &[Row]) -> Result<(), Error> {
             saved += 1;
         }
     }
-    println!("{saved} thumbnails are in {}.\n", folder.display());
+    println!("Saved {saved} thumbnails in {}.\n", folder.display());
     Ok(())
 }
 

@@ -1,11 +1,12 @@
-//! A mail receiver whose session is a state machine: RFC 5321, one state a method.
+//! A mail server whose session is a state machine: RFC 5321, with one method for each state.
 //!
 //! ```text
-//! cargo run --example smtp                      # a client of its own says what is shown
-//! cargo run --example smtp -- 127.0.0.1:2525    # or yours: swaks, msmtp, python's smtplib, nc -C
+//! cargo run --example smtp                      # runs its own client
+//! cargo run --example smtp -- 127.0.0.1:2525    # for your client: swaks, msmtp, python's smtplib, nc -C
 //! ```
 //!
-//! `service.rs` is the machine, `wire.rs` its lines and replies, and this file a client.
+//! `service.rs` is the state machine, `wire.rs` the codec for its lines and replies, and this file
+//! a client.
 
 #![forbid(unsafe_code)]
 
@@ -29,7 +30,7 @@ fn main() -> Result<(), Error> {
     let spool = Spool::new()?;
     let server = Server::new(Smtp::open("example.org", spool.0.clone())?).codec(Wire::default());
     if let Some(addr) = env::args().nth(1) {
-        println!("mail for example.org at {addr}, kept in {} until the end: ctrl-c", spool.0.display());
+        println!("accepting mail for example.org at {addr}; stored in {} until ctrl-c", spool.0.display());
         println!("{}", server.bind(addr)?.run_until_signal()?);
         return Ok(());
     }
@@ -37,28 +38,28 @@ fn main() -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let server = server.bind("127.0.0.1:0")?.spawn().await?;
-        converse(server.local_addr()).await?;
+        run_client(server.local_addr()).await?;
         println!("\n{}", server.stop().await?);
         show(&spool.0)
     })
 }
 
-/// One client, that first does it wrong and then right.
-async fn converse(addr: SocketAddr) -> Result<(), Error> {
+/// A client that makes some mistakes first.
+async fn run_client(addr: SocketAddr) -> Result<(), Error> {
     let mut client = Client { stream: BufStream::new(TcpStream::connect(addr).await?) };
     client.reply().await?;
-    client.say("DATA").await?;
-    client.say("EHLO client.example.com").await?;
-    client.say("RCPT TO:<ann@example.org>").await?;
-    client.say("MAIL FROM:<bob@example.com> SIZE=99999999").await?;
-    client.say("MAIL FROM:<bob@example.com>").await?;
-    client.say("RCPT TO:<carol@elsewhere.example>").await?;
-    client.say("RCPT TO:<ann@example.org>").await?;
-    client.say("RCPT TO:<dan@example.org>").await?;
-    client.say("DATA").await?;
+    client.send("DATA").await?;
+    client.send("EHLO client.example.com").await?;
+    client.send("RCPT TO:<ann@example.org>").await?;
+    client.send("MAIL FROM:<bob@example.com> SIZE=99999999").await?;
+    client.send("MAIL FROM:<bob@example.com>").await?;
+    client.send("RCPT TO:<carol@elsewhere.example>").await?;
+    client.send("RCPT TO:<ann@example.org>").await?;
+    client.send("RCPT TO:<dan@example.org>").await?;
+    client.send("DATA").await?;
     let text = "Subject: states\r\n\r\nOne state a method.\r\n..and a line that begins with a dot.\r\n.";
-    client.say(text).await?;
-    client.say("QUIT").await
+    client.send(text).await?;
+    client.send("QUIT").await
 }
 
 struct Client {
@@ -66,7 +67,7 @@ struct Client {
 }
 
 impl Client {
-    async fn say(&mut self, text: &str) -> Result<(), Error> {
+    async fn send(&mut self, text: &str) -> Result<(), Error> {
         text.lines().for_each(|line| println!("C: {line}"));
         self.stream.write_all(text.as_bytes()).await?;
         self.stream.write_all(b"\r\n").await?;
@@ -74,12 +75,12 @@ impl Client {
         self.reply().await
     }
 
-    /// All lines of one reply.
+    /// Reads all lines of one reply.
     async fn reply(&mut self) -> Result<(), Error> {
         loop {
             let mut line = String::new();
             if self.stream.read_line(&mut line).await? == 0 {
-                return Err("the server hung up".into());
+                return Err("the server closed the connection".into());
             }
             println!("S: {}", line.trim_end());
             if line.as_bytes().get(3) != Some(&b'-') {
@@ -98,7 +99,7 @@ fn show(spool: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// A folder that goes with the program.
+/// A temporary directory, which is removed when the program ends.
 struct Spool(PathBuf);
 
 impl Spool {

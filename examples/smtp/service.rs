@@ -1,8 +1,8 @@
-//! A mail receiver: the session of RFC 5321 as states.
+//! The session of RFC 5321 as a state machine.
 //!
-//! Each state is a method, and holds what is known by then: nobody can say `DATA` before there is a
-//! recipient, because only the state that has one understands it. Where a session goes is what its
-//! methods return.
+//! Each state is a method, and holds the data that is known in it. `DATA` before a recipient is
+//! impossible, because only the state with an envelope handles it. The return value of a method is
+//! the next state.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -13,50 +13,51 @@ use portcullis::prelude::*;
 
 use super::wire::{Command, Line, Reply};
 
-/// The longest message that is taken, in bytes (RFC 1870).
+/// The maximum size of a message in bytes (RFC 1870).
 pub(crate) const MAX_SIZE: usize = 10 * 1024 * 1024;
-/// RFC 5321, 4.5.3.1.8: at least 100 must be taken.
+/// At least 100 recipients must be accepted (RFC 5321, 4.5.3.1.8).
 const MAX_RECIPIENTS: usize = 100;
 
-/// Takes mail for one domain, and puts each message into a file of its own.
+/// Accepts mail for one domain, and stores each message in a file.
 pub(crate) struct Smtp {
     domain: String,
     spool: PathBuf,
-    /// Disks block: no file is touched on the loop.
+    /// File operations block, so they run on this pool.
     disk: Pool,
-    taken: AtomicU64,
+    count: AtomicU64,
 }
 
 impl Smtp {
-    /// Takes mail for `domain` into the folder `spool`, which is there.
+    /// Accepts mail for `domain` into the existing directory `spool`.
     pub(crate) fn open(domain: &str, spool: PathBuf) -> io::Result<Self> {
         let disk = Pool::builder("disk").threads(2).queue_capacity(64).build()?;
-        Ok(Self { domain: domain.to_owned(), spool, disk, taken: AtomicU64::new(0) })
+        Ok(Self { domain: domain.to_owned(), spool, disk, count: AtomicU64::new(0) })
     }
 }
 
-/// From whom, to whom.
+/// The sender and the recipients of a message.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Envelope {
-    /// Empty for what must not be answered (RFC 5321, 4.5.5).
+    /// Empty for messages that must not be answered (RFC 5321, 4.5.5).
     pub(crate) from: String,
     /// At least one, once there is data.
     pub(crate) to: Vec<String>,
 }
 
-/// A message on its way in.
+/// A message that is being received.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Mail {
     envelope: Envelope,
     text: Vec<u8>,
-    /// Why the message is refused at its end, if it is. Its lines must be read all the same.
+    /// Why the message will be refused at its end. Its lines must be read nevertheless.
     refused: Option<Refusal>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Refusal {
     TooLarge,
-    /// A line that another server might take for two, or for the end: the smuggling of December 2023.
+    /// A line that another server might read as two, or as the end of the message ("SMTP
+    /// smuggling").
     BadLine,
 }
 
@@ -68,13 +69,13 @@ impl Smtp {
         let _ = peer.send(Reply::new(220, format!("{} ready", self.domain))).await;
     }
 
-    /// Nobody has said hello.
+    /// Waits for `EHLO` or `HELO`.
     #[state(start, idle = "5m")]
     async fn connected(&self, line: Line) -> (Reply, SmtpState) {
         match Command::of(&line) {
             Command::Hello(client) => (self.hello(&client), SmtpState::Ready),
             Command::Quit => (self.bye(), SmtpState::Closed),
-            other => (other.anywhere("say EHLO first"), SmtpState::Connected),
+            other => (other.reply_in_any_state("send EHLO first"), SmtpState::Connected),
         }
     }
 
@@ -83,18 +84,17 @@ impl Smtp {
     async fn ready(&self, line: Line) -> (Reply, SmtpState) {
         match Command::of(&line) {
             Command::Mail { size, .. } if size > MAX_SIZE => (too_large(), SmtpState::Ready),
-            Command::Mail { from, .. } => (
-                Reply::new(250, "2.1.0 sender is welcome"),
-                SmtpState::Addressing(Envelope { from, to: Vec::new() }),
-            ),
+            Command::Mail { from, .. } => {
+                (Reply::new(250, "2.1.0 sender ok"), SmtpState::Addressing(Envelope { from, to: Vec::new() }))
+            }
             Command::Hello(client) => (self.hello(&client), SmtpState::Ready),
-            Command::Reset => (Reply::new(250, "2.0.0 nothing to forget"), SmtpState::Ready),
+            Command::Reset => (Reply::new(250, "2.0.0 ok"), SmtpState::Ready),
             Command::Quit => (self.bye(), SmtpState::Closed),
-            other => (other.anywhere("say MAIL first"), SmtpState::Ready),
+            other => (other.reply_in_any_state("send MAIL first"), SmtpState::Ready),
         }
     }
 
-    /// The sender is known, and so are recipients, one by one.
+    /// The sender is known; collects recipients.
     #[state(idle = "5m")]
     async fn addressing(&self, mut envelope: Envelope, line: Line) -> (Reply, SmtpState) {
         match Command::of(&line) {
@@ -102,51 +102,53 @@ impl Smtp {
                 (Reply::new(452, "4.5.3 too many recipients"), SmtpState::Addressing(envelope))
             }
             Command::Recipient(to) if !self.is_ours(&to) => {
-                (Reply::new(550, "5.7.1 no mail for others is taken here"), SmtpState::Addressing(envelope))
+                (Reply::new(550, "5.7.1 relaying denied"), SmtpState::Addressing(envelope))
             }
             Command::Recipient(to) => {
                 envelope.to.push(to);
-                (Reply::new(250, "2.1.5 recipient is ours"), SmtpState::Addressing(envelope))
+                (Reply::new(250, "2.1.5 recipient ok"), SmtpState::Addressing(envelope))
             }
             Command::Data if envelope.to.is_empty() => {
-                (Reply::new(503, "5.5.1 say RCPT first"), SmtpState::Addressing(envelope))
+                (Reply::new(503, "5.5.1 send RCPT first"), SmtpState::Addressing(envelope))
             }
             Command::Data => (
-                Reply::new(354, "end with a dot on a line of its own"),
+                Reply::new(354, "end data with a line containing only a dot"),
                 SmtpState::Receiving(Mail { envelope, text: Vec::new(), refused: None }),
             ),
             Command::Hello(client) => (self.hello(&client), SmtpState::Ready),
-            Command::Reset => (Reply::new(250, "2.0.0 forgotten"), SmtpState::Ready),
+            Command::Reset => (Reply::new(250, "2.0.0 ok"), SmtpState::Ready),
             Command::Quit => (self.bye(), SmtpState::Closed),
-            other => (other.anywhere("sender was given already"), SmtpState::Addressing(envelope)),
+            other => {
+                (other.reply_in_any_state("a sender was already given"), SmtpState::Addressing(envelope))
+            }
         }
     }
 
-    /// Lines are text now, and nothing is answered before the last: so the answer is sent, not
-    /// returned.
+    /// Collects the lines of the message. Answers only the last one, through the peer.
     #[state(idle = "3m", max_duration = "10m", half_close = answer)]
     async fn receiving(&self, peer: &Peer<Reply>, mut mail: Mail, line: Line) -> SmtpState {
         if !line.is_dot() {
-            mail.take(&line);
+            mail.append(&line);
             return SmtpState::Receiving(mail);
         }
         let answer = match mail.refused {
             Some(Refusal::TooLarge) => too_large(),
-            Some(Refusal::BadLine) => Reply::new(554, "5.6.0 a line ends with CRLF, and holds neither alone"),
+            Some(Refusal::BadLine) => {
+                Reply::new(554, "5.6.0 lines must end with CRLF and contain no other CR or LF")
+            }
             None => match self.store(mail).await {
-                Ok(name) => Reply::new(250, format!("2.0.0 kept as {name}")),
-                Err(error) => Reply::new(451, format!("4.3.0 could not be kept: {error}")),
+                Ok(name) => Reply::new(250, format!("2.0.0 stored as {name}")),
+                Err(error) => Reply::new(451, format!("4.3.0 could not be stored: {error}")),
             },
         };
         let _ = peer.send(answer).await;
         SmtpState::Ready
     }
 
-    /// One file a message, there as a whole or not at all. The name is given only when the disk has
-    /// it.
+    /// Stores a message in a file atomically, and returns its name.
     #[blocking(pool = self.disk, deadline = "1m")]
     fn store(&self, mail: Mail) -> io::Result<String> {
-        let name = format!("{:06}.eml", self.taken.fetch_add(1, Relaxed) + 1);
+        let name = format!("{:06}.eml", self.count.fetch_add(1, Relaxed) + 1);
         let unfinished = self.spool.join(format!(".{name}"));
         let mut file = fs::File::create_new(&unfinished)?;
         write!(file, "Return-Path: <{}>\r\n", mail.envelope.from)?;
@@ -159,23 +161,23 @@ impl Smtp {
         Ok(name)
     }
 
-    /// What can't be read as a line at all.
+    /// Answers malformed input.
     #[on(error)]
     async fn failed(&self, error: SessionError) -> ControlFlow<Reason, Reply> {
         ControlFlow::Continue(Reply::new(500, format!("5.5.2 {error}")))
     }
 
-    /// A client that is sent away is told so (RFC 5321, 3.8).
+    /// Informs a client that the server disconnects (RFC 5321, 3.8).
     #[on(disconnect)]
-    async fn gone(&self, peer: &Peer<Reply>, reason: Reason) {
+    async fn disconnected(&self, peer: &Peer<Reply>, reason: Reason) {
         match reason {
-            Reason::Timeout => drop(peer.try_send(Reply::new(421, "4.4.2 you are too slow"))),
-            Reason::Stopped => drop(peer.try_send(Reply::new(421, "4.3.2 the server stops"))),
+            Reason::Timeout => drop(peer.try_send(Reply::new(421, "4.4.2 timeout"))),
+            Reason::Stopped => drop(peer.try_send(Reply::new(421, "4.3.2 server shutting down"))),
             _ => {}
         }
     }
 
-    /// The disk's queue is emptied before the server is gone.
+    /// Queued messages are stored before the server ends.
     #[on(start)]
     async fn start(&self, cleanup: &mut Cleanup) {
         cleanup.pool(self.disk.clone());
@@ -192,10 +194,11 @@ impl Smtp {
     }
 
     fn bye(&self) -> Reply {
-        Reply::new(221, format!("2.0.0 {} closes", self.domain))
+        Reply::new(221, format!("2.0.0 {} closing connection", self.domain))
     }
 
-    /// Of this domain, or the `postmaster` that every server has (RFC 5321, 4.5.1).
+    /// Whether the address is in this domain, or is the `postmaster` of every server (RFC 5321,
+    /// 4.5.1).
     fn is_ours(&self, to: &str) -> bool {
         let is_ours = |(_, domain): (&str, &str)| domain.eq_ignore_ascii_case(&self.domain);
         to.rsplit_once('@').map_or(to.eq_ignore_ascii_case("postmaster"), is_ours)
@@ -203,11 +206,12 @@ impl Smtp {
 }
 
 impl Mail {
-    fn take(&mut self, line: &Line) {
+    fn append(&mut self, line: &Line) {
         if self.refused.is_some() {
             return;
         }
-        // A dot that a line begins with was put there so that no line is the end (RFC 5321, 4.5.2).
+        // A leading dot was added by the client so that no line looks like the end (RFC 5321,
+        // 4.5.2).
         let text = line.text.strip_prefix(b".").unwrap_or(&line.text);
         if line.is_bad() {
             self.refuse(Refusal::BadLine);

@@ -1,36 +1,36 @@
-//! What goes over the wire: lines in, replies out (RFC 5321, 4.1 and 4.2).
+//! The codec: lines in, replies out (RFC 5321, 4.1 and 4.2).
 
 use bytes::{Buf, BytesMut};
 use memchr::memmem;
 use portcullis::Codec;
 use portcullis::codec::{DecodeError, EncodeError};
 
-/// RFC 5321 asks for 1 000 bytes of text at least; people's software sends more.
+/// RFC 5321 requires at least 1000 bytes of text; clients send more.
 const MAX_LINE: usize = 8 * 1024;
 
 /// A line without its CRLF.
 #[derive(Debug)]
 pub(crate) struct Line {
-    /// Any bytes: 8BITMIME.
+    /// Any bytes, because of 8BITMIME.
     pub(crate) text: Vec<u8>,
-    /// It was longer than a line may be; this is its beginning.
+    /// The line exceeded the maximum; `text` is its beginning.
     pub(crate) is_cut: bool,
 }
 
 impl Line {
-    /// The end of a message.
+    /// Whether this is the end of a message.
     pub(crate) fn is_dot(&self) -> bool {
         self.text == b"."
     }
 
-    /// Longer than a line may be, or with a CR or LF on its own, which others take for an end of
-    /// line.
+    /// Whether the line is too long, or contains a CR or LF that another server might take for a
+    /// line ending.
     pub(crate) fn is_bad(&self) -> bool {
         self.is_cut || self.text.iter().any(|byte| matches!(byte, b'\r' | b'\n'))
     }
 }
 
-/// A command, as far as this server knows it.
+/// The commands that this server knows.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     /// `EHLO client` or `HELO client`
@@ -48,15 +48,15 @@ pub(crate) enum Command {
     Noop,
     Verify,
     Help,
-    /// A command that is known, but not its arguments.
+    /// A known command with invalid arguments, and its syntax.
     BadArguments(&'static str),
-    /// A parameter of `MAIL` or `RCPT` that was not offered.
+    /// An unsupported parameter of `MAIL` or `RCPT`.
     BadParameter(String),
     Unknown,
 }
 
 impl Command {
-    /// What a line says. Verbs are read in any case.
+    /// Parses a line. Verbs are case-insensitive.
     pub(crate) fn of(line: &Line) -> Self {
         let Ok(text) = std::str::from_utf8(&line.text) else { return Self::Unknown };
         if line.is_bad() {
@@ -69,9 +69,9 @@ impl Command {
             "EHLO" | "HELO" => Self::Hello(arguments.to_owned()),
             "MAIL" => Self::mail(arguments),
             "RCPT" => Self::recipient(arguments),
-            "DATA" => Self::alone(arguments, Self::Data, "DATA"),
-            "RSET" => Self::alone(arguments, Self::Reset, "RSET"),
-            "QUIT" => Self::alone(arguments, Self::Quit, "QUIT"),
+            "DATA" => Self::without_arguments(arguments, Self::Data, "DATA"),
+            "RSET" => Self::without_arguments(arguments, Self::Reset, "RSET"),
+            "QUIT" => Self::without_arguments(arguments, Self::Quit, "QUIT"),
             "NOOP" => Self::Noop,
             "VRFY" => Self::Verify,
             "HELP" => Self::Help,
@@ -79,7 +79,7 @@ impl Command {
         }
     }
 
-    fn alone(arguments: &str, command: Self, syntax: &'static str) -> Self {
+    fn without_arguments(arguments: &str, command: Self, syntax: &'static str) -> Self {
         if arguments.is_empty() { command } else { Self::BadArguments(syntax) }
     }
 
@@ -110,24 +110,24 @@ impl Command {
         }
     }
 
-    /// The reply to what every state answers alike; `order` is what a command that comes too early
-    /// or late is told.
-    pub(crate) fn anywhere(&self, order: &str) -> Reply {
+    /// The reply to commands that every state answers in the same way. `order` explains which
+    /// command must come first.
+    pub(crate) fn reply_in_any_state(&self, order: &str) -> Reply {
         match self {
-            Self::Noop => Reply::new(250, "2.0.0 fine"),
-            Self::Verify => Reply::new(252, "2.1.5 send, and see"),
+            Self::Noop => Reply::new(250, "2.0.0 ok"),
+            Self::Verify => Reply::new(252, "2.1.5 cannot verify, send to try"),
             Self::Help => {
                 Reply::new(214, "2.0.0 EHLO, MAIL, RCPT, DATA, RSET, NOOP, VRFY, QUIT: see RFC 5321")
             }
-            Self::BadArguments(syntax) => Reply::new(501, format!("5.5.4 write {syntax}")),
-            Self::BadParameter(parameter) => Reply::new(555, format!("5.5.4 {parameter} was not offered")),
+            Self::BadArguments(syntax) => Reply::new(501, format!("5.5.4 syntax: {syntax}")),
+            Self::BadParameter(parameter) => Reply::new(555, format!("5.5.4 {parameter} is not supported")),
             Self::Unknown => Reply::new(500, "5.5.2 no such command"),
             _ => Reply::new(503, format!("5.5.1 {order}")),
         }
     }
 }
 
-/// `FROM:<path> parameters`: the path, and the parameters.
+/// Parses `FROM:<path> parameters` into the path and the parameters.
 fn path<'a>(arguments: &'a str, keyword: &str) -> Option<(&'a str, &'a str)> {
     let head = arguments.get(..keyword.len())?;
     let rest = arguments[keyword.len()..].trim_start().strip_prefix('<')?;
@@ -136,7 +136,7 @@ fn path<'a>(arguments: &'a str, keyword: &str) -> Option<(&'a str, &'a str)> {
     (head.eq_ignore_ascii_case(keyword) && is_plain).then(|| (path, parameters.trim()))
 }
 
-/// A code and one line of text or several.
+/// A code and one or more lines of text.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
     code: u16,
@@ -148,7 +148,7 @@ impl Reply {
         Self { code, lines: vec![text.into()] }
     }
 
-    /// One line more.
+    /// Appends a line.
     #[must_use]
     pub(crate) fn line(mut self, text: impl Into<String>) -> Self {
         self.lines.push(text.into());
@@ -156,11 +156,11 @@ impl Reply {
     }
 }
 
-/// Lines end with CRLF and with nothing else: what ends them elsewhere is what smugglers look for.
+/// The codec. Only CRLF ends a line: accepting other line endings enables SMTP smuggling.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wire {
-    /// Within a line that was too long, up to its end.
-    skips: bool,
+    /// Whether the remainder of an oversized line is being skipped.
+    is_skipping: bool,
 }
 
 impl Codec<Line, Reply> for Wire {
@@ -170,16 +170,16 @@ impl Codec<Line, Reply> for Wire {
                 Some(end) => {
                     let text = input[..end.min(MAX_LINE)].to_vec();
                     input.advance(end + 2);
-                    if std::mem::take(&mut self.skips) {
+                    if std::mem::take(&mut self.is_skipping) {
                         continue;
                     }
                     return Ok(Some(Line { text, is_cut: end > MAX_LINE }));
                 }
                 None if input.len() > MAX_LINE => {
                     let text = input[..MAX_LINE].to_vec();
-                    // All but what may be the first half of its end.
+                    // Keeps the last byte, which may be the CR of the line ending.
                     input.advance(input.len() - 1);
-                    if std::mem::replace(&mut self.skips, true) {
+                    if std::mem::replace(&mut self.is_skipping, true) {
                         continue;
                     }
                     return Ok(Some(Line { text, is_cut: true }));
@@ -193,7 +193,7 @@ impl Codec<Line, Reply> for Wire {
         let last = reply.lines.len() - 1;
         for (number, line) in reply.lines.iter().enumerate() {
             let mark = if number == last { ' ' } else { '-' };
-            // What clients said is in some replies, and must not become lines of ours.
+            // Some replies contain text from clients, which must not add lines to the reply.
             let line = line.replace(['\r', '\n'], " ");
             output.extend_from_slice(format!("{}{mark}{line}\r\n", reply.code).as_bytes());
         }
