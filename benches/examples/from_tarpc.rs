@@ -1,5 +1,4 @@
-//! A service that hashes passwords, as one writes it with tarpc: one side of the guide's page on
-//! coming from there.
+//! A password hashing service written with tarpc, for the guide's page "Coming from RPC".
 
 #![forbid(unsafe_code)]
 

@@ -1,8 +1,7 @@
-//! Row 9, as far as it is about what the macros write: lines for each method.
+//! `expand`: lines that the macros generate for each method.
 //!
-//! Counted in the expansion snapshots of the macros' own tests, which are formatted as
-//! `cargo expand` does it: all lines of the form, bodies and docs included, shared out among the
-//! methods that were written.
+//! Counted in the expansion snapshots of the macros' tests, which are formatted as `cargo expand`
+//! does: all lines of a form, with bodies and docs, divided by the number of methods written.
 
 use crate::measure::{Plan, Shown};
 use crate::table::{Goal, Row, Table};
@@ -42,7 +41,7 @@ pub(crate) fn run(_: &Plan, table: &mut Table) {
     }
 }
 
-/// How many functions there are in a source, at the start of a line.
+/// Counts the functions in a source, at the start of a line.
 fn methods(source: &str) -> usize {
     let is_function = |line: &&str| {
         let mut words = line

@@ -1,9 +1,8 @@
-//! Row 6: the memory of a session that has nothing to do: resident bytes for each of 9 000
-//! connections after two requests.
+//! `idle`: resident bytes of an idle session, for each of 9,000 connections after two requests.
 //!
-//! Each repetition is a server process of its own, another process which holds the connections, and
-//! what the kernel says of the former before and after. (Each server has a port of its own, so that
-//! the client's ports never run out.)
+//! Each repetition starts a server process and another process that holds the connections, and
+//! reads the server's memory before and after. (Each server has its own port, so that the client
+//! never runs out of ports.)
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -20,10 +19,10 @@ use crate::table::{Goal, Row, Table};
 
 const BENCH: &str = "idle";
 const CONNECTIONS: usize = 9000;
-/// What a server does once, for its first connections, is not counted.
+/// The one-time allocations for the first connections are not counted.
 const WARM_UP: usize = 50;
 const KINDS: [Kind; 4] = [Kind::Request, Kind::State, Kind::Session, Kind::SendFuture];
-/// The first arguments of the processes that serve, and that hold connections.
+/// The first arguments of the server process and of the process that holds the connections.
 pub(crate) const SERVER: &str = "__serve";
 pub(crate) const HOLDER: &str = "__hold";
 
@@ -39,7 +38,7 @@ pub(crate) fn run(plan: &Plan, table: &mut Table) {
     let Some((by_hand, ours)) = shown.split_last() else { return };
     for (ours, kind) in ours.iter().zip(KINDS) {
         let case = format!("{connections} sessions, {}", kind.name());
-        // A linear session keeps its future.
+        // A linear session keeps the future of its handler.
         let goal = |goal| (kind != Kind::Session).then_some(Goal::AtMost(goal));
         table.add(&Row::compare(BENCH, &case, "bytes", (ours, by_hand), 0).goal(goal(0.1)));
         let kibibyte = Shown { name: "1 KiB", metrics: vec![vec![1024.0; ours.metrics[0].len()]] };
@@ -47,7 +46,7 @@ pub(crate) fn run(plan: &Plan, table: &mut Table) {
     }
 }
 
-/// Resident bytes for each of so many sessions.
+/// Resident bytes for each of `connections` sessions.
 fn resident(kind: Kind, connections: usize) -> f64 {
     let mut server = Load::start(&[SERVER.to_owned(), kind.name().to_owned()]);
     let addr = server.line();
@@ -63,10 +62,10 @@ fn resident(kind: Kind, connections: usize) -> f64 {
     (after - before) / connections as f64
 }
 
-/// Resident bytes of a process, once they no longer change.
+/// Resident bytes of a process, once they are stable.
 fn settled(process: u32) -> f64 {
     let mut last = f64::NAN;
-    // For 5 s at most: what is still not settled then shows in the spread.
+    // For at most 5 s; remaining changes show in the spread.
     for _ in 0..100 {
         thread::sleep(Duration::from_millis(50));
         let now = resident_bytes(process).expect("Linux: /proc/<process>/smaps_rollup");
@@ -78,24 +77,24 @@ fn settled(process: u32) -> f64 {
     last
 }
 
-/// From the page tables: what `VmRSS` says lags behind by some pages for each thread.
+/// From the page tables, because `VmRSS` is imprecise by some pages for each thread.
 fn resident_bytes(process: u32) -> Option<f64> {
     let text = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
     let kibibytes = text.lines().find_map(|line| line.strip_prefix("Rss:"))?.split_whitespace().next()?;
     Some(kibibytes.parse::<f64>().ok()? * 1024.0)
 }
 
-/// Allows as many open files as may be allowed, to this process and those that it starts; how many
-/// that are.
+/// Raises the limit of open files to its maximum, for this process and its children, and returns
+/// it.
 fn open_files() -> usize {
     let limit = getrlimit(Resource::Nofile);
-    // Without a change where that is refused.
+    // Without a change if the system refuses.
     let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
     let current = if raised.is_ok() { limit.maximum } else { limit.current };
     current.map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX))
 }
 
-/// What the process does that serves: until its input ends.
+/// The code of the server process, which runs until its input ends.
 pub(crate) fn server(arguments: &[String]) -> io::Result<()> {
     let kind = arguments.first().and_then(|name| Kind::named(name));
     let kind = kind.ok_or(io::Error::new(ErrorKind::InvalidInput, "no such server"))?;
@@ -103,7 +102,7 @@ pub(crate) fn server(arguments: &[String]) -> io::Result<()> {
     io::stdin().read_to_end(&mut Vec::new()).map(drop)
 }
 
-/// What the process does that holds connections: until its input ends.
+/// The code of the process that holds connections, which runs until its input ends.
 pub(crate) fn holder(arguments: &[String]) -> io::Result<()> {
     let wrong = || io::Error::new(ErrorKind::InvalidInput, "address, connections");
     let [addr, count] = arguments else { return Err(wrong()) };
@@ -115,7 +114,7 @@ pub(crate) fn holder(arguments: &[String]) -> io::Result<()> {
     io::stdin().read_to_end(&mut Vec::new()).map(drop)
 }
 
-/// A connection that has had two answers.
+/// Opens a connection and reads two responses.
 fn connection(addr: SocketAddr) -> io::Result<TcpStream> {
     let mut io = TcpStream::connect(addr)?;
     io.set_nodelay(true)?;

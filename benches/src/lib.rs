@@ -1,13 +1,13 @@
 //! The benchmarks of portcullis:
 //! `cargo run --release -p portcullis-bench -- <what> [--json] [--quick]`.
 //!
-//! Every figure is a ratio in one run: ours and the peer side by side, interleaved, medians of
-//! several repetitions with their spread (least..most). Allocations are counted exactly. Nothing
-//! here is a test: no figure fails a run.
+//! Ours and the peer are measured in the same run, interleaved; figures are medians of several
+//! repetitions with their spread (lowest..highest), and ratios. Allocations are counted exactly. No
+//! figure fails a run.
 //!
-//! A bench is a function that adds [`Row`](table::Row)s to a [`Table`]; [`BENCHES`] is the list of
-//! them. What counts allocations is a program of its own ([`counting`]), so that whatever is timed
-//! or weighed has the system's allocator as it is.
+//! A benchmark is a function that adds [`Row`](table::Row)s to a [`Table`]; [`BENCHES`] lists them.
+//! Allocations are counted in a separate program ([`counting`]), so that all other benchmarks use
+//! the system's allocator.
 
 #![forbid(unsafe_code)]
 
@@ -30,19 +30,19 @@ use std::process::{Command, ExitCode};
 use measure::Plan;
 use table::Table;
 
-/// Measures, and adds its rows to the table.
+/// Runs a benchmark and adds its rows to the table.
 type Bench = fn(&Plan, &mut Table);
 
-/// Name, what it measures, and how.
+/// The name, the description and the function of each benchmark.
 const BENCHES: &[(&str, &str, Bench)] = &[
     ("offload", "no-op jobs: latency, throughput, and the tail of handlers beside them", offload_and_tail),
     ("portal", "round trips from a pool thread to the loop", portal::run),
     ("echo", "frames over TCP, closed loop and 32 in flight", echo::run),
-    ("idle", "memory of a session that has nothing to do", idle::run),
-    ("alloc", "heap allocations of a request and of each crossing", alloc::run),
+    ("idle", "memory of an idle session", idle::run),
+    ("alloc", "heap allocations of a request, an offload and a portal call", alloc::run),
     #[cfg(feature = "peers")]
-    ("build", "clean builds of a little service, and of the quickstart", build::run),
-    ("expand", "lines that the macros write for a method", expand::run),
+    ("build", "clean builds of a small service and of the quickstart", build::run),
+    ("expand", "lines that the macros generate for a method", expand::run),
 ];
 
 fn offload_and_tail(plan: &Plan, table: &mut Table) {
@@ -79,7 +79,7 @@ pub fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// What a process does that a bench has started, be it as a client or as a server.
+/// Runs the helper process that a benchmark has started, if the arguments name one.
 fn as_helper(arguments: &[String]) -> Option<ExitCode> {
     let (word, rest) = arguments.split_first()?;
     let ended = match word.as_str() {
@@ -97,7 +97,7 @@ fn as_helper(arguments: &[String]) -> Option<ExitCode> {
     })
 }
 
-/// The program `counting`: the bench `alloc`, with an allocator that counts, for [`main`] to start.
+/// The program `counting`: the benchmark `alloc` with an allocator that counts. [`main`] starts it.
 pub fn counting() -> ExitCode {
     let flags: Vec<String> = std::env::args().skip(1).collect();
     let has = |flag: &str| flags.iter().any(|given| given == flag);
@@ -118,15 +118,15 @@ fn usage() -> ExitCode {
     }
     eprintln!("  {:<8} all of them\n", "all");
     eprintln!(
-        "  --json   a line of JSON for each figure\n  --quick  a few seconds, for a smoke test: the figures are noise"
+        "  --json   a line of JSON for each figure\n  --quick  a smoke test of a few seconds; the figures are not meaningful"
     );
     ExitCode::from(2)
 }
 
-/// This program once more, with `name` set in its environment, unless it is set already; the exit
-/// code of that run.
+/// Runs this program again with the environment variable `name`, unless it is set already, and
+/// returns the exit code of that run.
 ///
-/// (Setting a variable of the running process is `unsafe` in this edition, and rightly so.)
+/// (Setting a variable of the running process is `unsafe`.)
 fn again_with(name: &str, value: String) -> Option<ExitCode> {
     if std::env::var_os(name).is_some() {
         return None;

@@ -1,13 +1,13 @@
-//! How a figure is taken: warm-up, interleaved repetitions, medians.
+//! How a figure is measured: a warm-up, interleaved repetitions, and medians.
 
 use std::time::{Duration, Instant};
 
-/// How much work goes into a figure.
+/// How much work is measured for a figure.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan {
     /// Measured rounds of each contestant.
     repetitions: usize,
-    /// What a round's full size is divided by.
+    /// The divisor of a round's full size.
     shrink: usize,
 }
 
@@ -20,7 +20,7 @@ impl Plan {
         Self { repetitions: 5, shrink: 50 }
     }
 
-    /// For rounds that take a minute each.
+    /// A plan for rounds that take a minute each.
     #[cfg(feature = "peers")]
     pub(crate) fn few(&self) -> Self {
         Self { repetitions: 3, ..*self }
@@ -36,7 +36,7 @@ impl Plan {
     }
 }
 
-/// One way to do the work. A round of it yields one value for each metric of the case.
+/// One implementation of the work. A round returns one value for each metric of the case.
 pub(crate) struct Contestant {
     pub(crate) name: &'static str,
     pub(crate) round: Box<dyn FnMut() -> Vec<f64>>,
@@ -48,16 +48,15 @@ impl Contestant {
     }
 }
 
-/// What a contestant showed: `metrics[m][r]` is metric `m` in repetition `r`.
+/// The results of a contestant: `metrics[m][r]` is metric `m` in repetition `r`.
 pub(crate) struct Shown {
     pub(crate) name: &'static str,
     pub(crate) metrics: Vec<Vec<f64>>,
 }
 
-/// Lets everybody do one round to warm up, then round after round in turn.
+/// Runs one warm-up round of each contestant, and then measured rounds in turn.
 ///
-/// Who begins changes from repetition to repetition, so that a machine that slows down favours
-/// nobody.
+/// The order rotates, so that a machine that slows down favours none.
 pub(crate) fn interleave(plan: &Plan, mut contestants: Vec<Contestant>) -> Vec<Shown> {
     let mut shown: Vec<Shown> = contestants
         .iter_mut()
@@ -78,7 +77,7 @@ pub(crate) fn interleave(plan: &Plan, mut contestants: Vec<Contestant>) -> Vec<S
     shown
 }
 
-/// The median and the ends of a few values.
+/// The median, the minimum and the maximum of some values.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Spread {
     pub(crate) median: f64,
@@ -95,11 +94,11 @@ impl Spread {
     }
 }
 
-/// Latencies, one by one.
+/// Collects latencies.
 pub(crate) struct Latencies(Vec<Duration>);
 
 impl Latencies {
-    pub(crate) fn with_room_for(count: usize) -> Self {
+    pub(crate) fn with_capacity(count: usize) -> Self {
         Self(Vec::with_capacity(count))
     }
 

@@ -1,4 +1,4 @@
-//! Rows 1 and 2: what it costs to run nothing on another thread.
+//! `offload`: latency and throughput of no-op jobs on another thread.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -51,7 +51,7 @@ fn add(
     }
 }
 
-/// One contestant each; ours first.
+/// One contestant for each peer, ours first.
 fn everybody(mut enter: impl FnMut(&'static str, Box<dyn Bench>) -> Contestant) -> Vec<Contestant> {
     vec![
         enter(Ours::NAME, Box::new(Ours(pool()))),
@@ -63,11 +63,12 @@ fn everybody(mut enter: impl FnMut(&'static str, Box<dyn Bench>) -> Contestant) 
     ]
 }
 
-/// The cases, for an [`Offloader`] whose type is forgotten.
+/// The cases of an [`Offloader`] with its type erased.
 trait Bench {
     /// p50 and p99 of `offloads` no-op jobs, one after the other.
     fn latency(&self, offloads: usize) -> Vec<f64>;
-    /// Thousands of jobs a second while `callers` tasks await `each` of them, one after the other.
+    /// Thousands of jobs per second while `callers` tasks await `each` of them, one after the
+    /// other.
     fn throughput(&self, callers: usize, each: usize) -> Vec<f64>;
 }
 
@@ -75,7 +76,7 @@ impl<O: Offloader> Bench for O {
     fn latency(&self, offloads: usize) -> Vec<f64> {
         let pool = self.clone();
         on_loop(async move {
-            let mut latencies = Latencies::with_room_for(offloads);
+            let mut latencies = Latencies::with_capacity(offloads);
             for n in 0..offloads {
                 let start = Instant::now();
                 black_box(pool.offload(move || n).await);

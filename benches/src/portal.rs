@@ -1,4 +1,4 @@
-//! Row 3: the round trip from a pool thread to the loop and back.
+//! `portal`: the round trip from a pool thread to the event loop and back.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -53,7 +53,7 @@ fn ours(name: &'static str, trips: usize, trip: fn(&Worker, u64) -> u64) -> Cont
     })
 }
 
-/// On a thread of tokio's own blocking pool, as one would by hand.
+/// On a thread of tokio's blocking pool.
 fn by_hand(trips: usize, trip: impl Fn(u64) -> u64 + Send + 'static) -> Vec<f64> {
     on_loop(async move {
         let thread = tokio::task::spawn_blocking(move || latencies(trips, trip));
@@ -62,7 +62,7 @@ fn by_hand(trips: usize, trip: impl Fn(u64) -> u64 + Send + 'static) -> Vec<f64>
 }
 
 fn latencies(trips: usize, trip: impl Fn(u64) -> u64) -> Vec<f64> {
-    let mut latencies = Latencies::with_room_for(trips);
+    let mut latencies = Latencies::with_capacity(trips);
     for n in 0..trips as u64 {
         let start = Instant::now();
         black_box(trip(n));

@@ -1,10 +1,10 @@
-//! The one table that every bench prints into.
+//! The table that all benchmarks print into.
 
 use std::fmt;
 
 use crate::measure::{Shown, Spread};
 
-/// What a ratio (ours / peer) is reached for to be.
+/// The goal of a ratio (ours / peer).
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Goal {
     AtMost(f64),
@@ -29,7 +29,7 @@ impl fmt::Display for Goal {
     }
 }
 
-/// One figure of ours beside one of a peer's.
+/// One figure of ours and the same figure of a peer.
 pub(crate) struct Row {
     pub(crate) bench: &'static str,
     pub(crate) case: String,
@@ -37,13 +37,13 @@ pub(crate) struct Row {
     pub(crate) ours: Spread,
     pub(crate) peer: Spread,
     pub(crate) peer_name: &'static str,
-    /// Of the repetitions, one by one: what slows both down for a while cancels out.
+    /// The ratio of each repetition, so that whatever slows down both sides cancels out.
     pub(crate) ratio: Spread,
     pub(crate) goal: Option<Goal>,
 }
 
 impl Row {
-    /// Metric number `metric` of ours and of a peer.
+    /// Compares metric number `metric` of ours and of a peer.
     pub(crate) fn compare(
         bench: &'static str,
         case: impl Into<String>,
@@ -66,7 +66,7 @@ impl Row {
         }
     }
 
-    /// Says what is reached for.
+    /// Sets the goal.
     pub(crate) fn goal(mut self, goal: Option<Goal>) -> Self {
         self.goal = goal;
         self
@@ -99,12 +99,12 @@ impl Row {
     }
 }
 
-/// Who needs as much as the other has a ratio of 1, also where both need nothing.
+/// Equal values have a ratio of 1, even if both are zero.
 fn quotient(mine: f64, theirs: f64) -> f64 {
     if mine == theirs { 1.0 } else { mine / theirs }
 }
 
-/// JSON knows no NaN and no infinity.
+/// JSON has neither NaN nor infinity.
 fn number(value: f64) -> String {
     if value.is_finite() { format!("{value:.4}") } else { "null".to_owned() }
 }
@@ -122,7 +122,7 @@ fn with_ends(spread: Spread) -> String {
     if least == most { median } else { format!("{median} ({least}..{most})") }
 }
 
-/// Prints rows: as JSON at once, or aligned at the end.
+/// Prints rows, as JSON at once or as an aligned table at the end.
 pub(crate) struct Table {
     json: bool,
     rows: Vec<[String; 7]>,
@@ -147,7 +147,7 @@ impl Table {
     }
 
     pub(crate) fn finish(self) {
-        // No row, where a bench has printed for itself.
+        // There are no rows if the benchmark has printed its own table.
         if self.json || self.rows.len() == 1 {
             return;
         }

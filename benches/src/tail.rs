@@ -1,9 +1,8 @@
-//! Row 8: whether handlers on the loop feel that the threads of a pool have more than enough to do.
+//! `offload`, tail latency: the effect of saturated pool threads on handlers on the event loop.
 //!
-//! The handler answers a byte that comes over TCP; what is shown is the 99th percentile of its
-//! answers, as a client sees them, while many callers keep a pool saturated, with jobs that block
-//! or with jobs that burn the processor. (The latter share the cores with the loop: what they cost
-//! is the scheduler's doing, the same for everybody.)
+//! The handler echoes a byte over TCP. The figure is the 99th percentile of its responses, measured
+//! by a client, while many callers saturate a pool with jobs that block or that use the processor.
+//! (The latter share the cores with the loop: their cost is the scheduler's, for every pool.)
 
 use std::hint::black_box;
 use std::io::{self, Read, Write};
@@ -23,7 +22,7 @@ use crate::peers::{HeldSpawnBlocking, Offloader, Ours, pool};
 use crate::table::{Goal, Row, Table};
 
 const BENCH: &str = "offload";
-/// Tasks that offload as fast as they are answered.
+/// The number of tasks that submit jobs in a loop.
 const CALLERS: usize = 64;
 
 pub(crate) fn run(plan: &Plan, table: &mut Table) {
@@ -47,12 +46,12 @@ pub(crate) fn run(plan: &Plan, table: &mut Table) {
     }
 }
 
-/// A query to somewhere else.
+/// A job that blocks.
 fn block() {
     thread::sleep(Duration::from_millis(2));
 }
 
-/// A computation.
+/// A job that computes.
 fn burn() {
     let until = Instant::now() + Duration::from_micros(200);
     while Instant::now() < until {
@@ -83,7 +82,7 @@ fn beside<O: Offloader>(pool: &O, job: fn(), requests: usize) -> Vec<f64> {
     metrics
 }
 
-/// The address of a server on the loop that answers each byte with itself.
+/// The address of a server on the loop that echoes each byte.
 static SERVER: LazyLock<SocketAddr> = LazyLock::new(|| {
     LOOP.block_on(async {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
@@ -105,11 +104,11 @@ async fn answer(mut connection: TcpStream) -> io::Result<()> {
     }
 }
 
-/// p50 and p99 of `requests` answers, as a client in a thread of its own sees them.
+/// p50 and p99 of `requests` responses, measured by a client in its own thread.
 fn handler(requests: usize) -> Vec<f64> {
     let mut connection = std::net::TcpStream::connect(*SERVER).expect("a connection");
     connection.set_nodelay(true).expect("an option of the socket");
-    let mut latencies = Latencies::with_room_for(requests);
+    let mut latencies = Latencies::with_capacity(requests);
     for _ in 0..requests {
         let start = Instant::now();
         let mut byte = [7];

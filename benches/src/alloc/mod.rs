@@ -1,5 +1,5 @@
-//! Row 7: heap allocations of a request and of each crossing, in steady state, exactly; counted by
-//! a program of its own.
+//! `alloc`: heap allocations of a request, an offload and a portal call in steady state. They are
+//! counted exactly, in a program of their own.
 
 mod requests;
 
@@ -19,7 +19,7 @@ use crate::table::{Goal, Row, Table};
 
 const BENCH: &str = "alloc";
 
-/// Allocations of all threads while counting is switched on; growing one counts as one.
+/// Counts the allocations of all threads while counting is enabled. A reallocation counts as one.
 #[derive(Clone, Default)]
 struct Count(Arc<AtomicUsize>);
 
@@ -31,7 +31,7 @@ impl AllocationTracker for Count {
     fn deallocated(&self, _: usize, _: usize, _: usize, _: AllocationGroupId, _: AllocationGroupId) {}
 }
 
-/// Has the program `counting` built as this one is, and run: it prints a table of its own.
+/// Builds the program `counting` as this program was built, and runs it. It prints its own table.
 pub(crate) fn run(plan: &Plan, table: &mut Table) {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["run", "--quiet", "--bin", "counting", "--manifest-path"]);
@@ -48,7 +48,7 @@ pub(crate) fn run(plan: &Plan, table: &mut Table) {
     assert!(status.success(), "counting failed: {status}");
 }
 
-/// What the program does.
+/// The code of the program `counting`.
 pub(crate) fn count(plan: &Plan, table: &mut Table) {
     let count = Count::default();
     AllocationRegistry::set_global_tracker(count.clone()).expect("the only tracker");
@@ -63,7 +63,7 @@ fn a_request(plan: &Plan, table: &mut Table, count: &Count) {
     let Some((by_hand, ours)) = shown.split_last() else { return };
     for ours in ours {
         let case = format!("a request, {}", ours.name);
-        let none = Shown { name: "what is reached for", metrics: vec![vec![0.0; ours.metrics[0].len()]] };
+        let none = Shown { name: "the goal", metrics: vec![vec![0.0; ours.metrics[0].len()]] };
         table.add(&Row::compare(BENCH, &case, "allocations", (ours, &none), 0).goal(Some(Goal::AtMost(1.0))));
         table.add(&Row::compare(BENCH, &case, "allocations", (ours, by_hand), 0));
     }
@@ -85,10 +85,10 @@ fn one_offload_and_call(plan: &Plan, table: &mut Table, count: &Count, times: us
     add(table, "an offload with a portal call", 2.0, &interleave(plan, contestants));
 }
 
-/// What is reached for is a number of ours, whatever the peers need: see the column `ours`.
+/// The goal is a number of allocations of ours, independent of the peers; see the column `ours`.
 fn add(table: &mut Table, case: &str, goal: f64, shown: &[Shown]) {
     let Some((ours, peers)) = shown.split_first() else { return };
-    let allowed = Shown { name: "what is reached for", metrics: vec![vec![goal; ours.metrics[0].len()]] };
+    let allowed = Shown { name: "the goal", metrics: vec![vec![goal; ours.metrics[0].len()]] };
     table.add(&Row::compare(BENCH, case, "allocations", (ours, &allowed), 0).goal(Some(Goal::AtMost(1.0))));
     for peer in peers {
         table.add(&Row::compare(BENCH, case, "allocations", (ours, peer), 0));
@@ -129,7 +129,8 @@ fn by_hand_with_a_call(count: &Count, times: usize) -> Contestant {
     })
 }
 
-/// Allocations per `crossing`, of `times` that are awaited one after the other on the loop.
+/// Allocations of each of `times` calls of `crossing`, which are awaited one after the other on the
+/// loop.
 fn counted<F, C>(count: &Count, times: usize, crossing: F) -> Vec<f64>
 where
     F: Fn() -> C + Send + 'static,

@@ -11,7 +11,7 @@ use crate::echo::frame::FRAME;
 use crate::echo::servers::Kind;
 use crate::measure::{Contestant, Plan, Shown, interleave};
 
-/// What is reached for is none, whatever it takes by hand.
+/// The goal is zero, whatever the servers by hand need.
 pub(super) fn shown(plan: &Plan, count: &Count, times: usize) -> Vec<Shown> {
     let kinds = [Kind::Request, Kind::State, Kind::Session, Kind::SendFuture];
     interleave(plan, kinds.map(|kind| requests(kind, count.clone(), times)).into())
@@ -22,7 +22,7 @@ fn requests(kind: Kind, count: Count, times: usize) -> Contestant {
     io.set_nodelay(true).expect("no delay");
     Contestant::new(kind.name(), move || {
         let mut frame = FRAME;
-        // What the first requests make for all that follow is not counted.
+        // The first requests allocate what later ones reuse, and are not counted.
         for _ in 0..100 {
             trip(&mut io, &mut frame);
         }

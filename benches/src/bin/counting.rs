@@ -1,6 +1,6 @@
-//! The bench `alloc`, which `portcullis-bench -- alloc` starts: it counts heap allocations, by an
-//! allocator that puts a header of its own before each of them. That is as much as the alignment:
-//! 128 bytes for a task, so nothing is weighed here.
+//! The bench `alloc`, which `portcullis-bench -- alloc` starts. It counts heap allocations with an
+//! allocator that adds a header to each. The header is as large as the alignment, 128 bytes for a
+//! task, so this program measures no memory.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! A service that greets, and its client.
+//! A greeting service and its client.
 use portcullis::{Client, JsonLines, prelude::*};
 
 struct Hello;

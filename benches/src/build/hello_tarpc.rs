@@ -1,4 +1,4 @@
-//! A service that greets, and its client, by tarpc: after its own example service.
+//! A greeting service and its client with tarpc, after tarpc's example service.
 use futures::StreamExt;
 use tarpc::server::{BaseChannel, Channel};
 use tarpc::tokio_serde::formats::Json;

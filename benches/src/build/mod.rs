@@ -1,14 +1,14 @@
-//! Row 9, as far as it is about time: how long a clean build takes. Like with like: the same little
-//! service, and its client, with us and with tarpc. And what each shows to those who come: our
-//! quickstart, pictures and all, and tarpc's example service, telemetry and all.
+//! `build`: how long clean builds take. Compares the same small service and client with portcullis
+//! and with tarpc, and the quickstart (with its image formats) with tarpc's example service (with
+//! its telemetry).
 //!
-//! Each repetition is a `cargo build --offline` into an empty folder, of a package of its own that
-//! is made here, with the versions of this workspace; crates that are not at hand are fetched
-//! before. The time is that of the processors (user and system, all processes together), which
-//! another load on the machine moves less than the clock; the clock's is shown too.
+//! Each repetition is a `cargo build --offline` into an empty folder, of a package generated here
+//! with the versions of this workspace; missing crates are fetched before. The figure is processor
+//! time (user and system, all processes together), which other load affects less than wall-clock
+//! time; that is shown too.
 //!
-//! And what the attributes themselves take: `cargo check` of a hundred copies of each form, as it
-//! is written and as it is expanded (`ui-tests/strict`).
+//! Also the cost of the attributes: `cargo check` of a hundred copies of the same services, as
+//! written and as expanded (`ui-tests/strict`).
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -19,9 +19,9 @@ use crate::measure::{Contestant, Plan, interleave};
 use crate::table::{Goal, Row, Table};
 
 const BENCH: &str = "build";
-/// The folder of the workspace.
+/// The root of the workspace.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-/// Of each form.
+/// How many copies of each form are checked.
 const COPIES: usize = 100;
 const GOAL: Goal = Goal::AtMost(0.7);
 
@@ -106,7 +106,7 @@ pub(crate) fn run(plan: &Plan, table: &mut Table) {
     }
 }
 
-/// The same services, written and expanded, many times over.
+/// Many copies of the same services, as written and as expanded.
 fn forms() -> [Program; 2] {
     ["written", "expanded"].map(|name| {
         let source = fs::read_to_string(format!("{ROOT}/ui-tests/strict/{name}.rs")).expect(name);
@@ -120,7 +120,7 @@ fn forms() -> [Program; 2] {
     })
 }
 
-/// Seconds of the processors for checking the package, its dependencies being there.
+/// Processor seconds of checking the package; its dependencies are already checked.
 fn check(package: &Path) -> Vec<f64> {
     let check = || {
         let mut cargo = cargo(package, "check");
@@ -150,7 +150,7 @@ fn cargo(package: &Path, what: &str) -> Command {
     cargo
 }
 
-/// Makes a package of the program; its folder.
+/// Creates a package of the program, and returns its folder.
 fn package(folder: &Path, program: &Program) -> PathBuf {
     let write = |name: &str, text: &str| fs::write(folder.join(name), text).expect(name);
     fs::create_dir_all(folder.join("src")).expect("a folder for the package");
@@ -160,14 +160,14 @@ fn package(folder: &Path, program: &Program) -> PathBuf {
     );
     write("Cargo.toml", &manifest);
     write("src/main.rs", &program.main);
-    // So that nothing is newer there than here.
+    // The same versions of all dependencies as here.
     write("Cargo.lock", &fs::read_to_string(format!("{ROOT}/Cargo.lock")).expect("Cargo.lock"));
     let fetched = cargo(folder, "fetch").status();
     assert!(fetched.is_ok_and(|status| status.success()), "what {} needs can't be fetched", program.name);
     folder.to_owned()
 }
 
-/// Seconds of the processors, and of the clock, for a clean build.
+/// Processor seconds and wall-clock seconds of a clean build.
 fn build(package: &Path) -> Vec<f64> {
     let target = package.join("target");
     let _ = fs::remove_dir_all(&target);
@@ -177,12 +177,12 @@ fn build(package: &Path) -> Vec<f64> {
     vec![of_children() - before, began.elapsed().as_secs_f64()]
 }
 
-/// Processor time of the processes that this one started and that have ended, in seconds.
+/// Processor seconds of this process' children that have exited.
 fn of_children() -> f64 {
-    // A hundredth of a second is the unit on every Linux of today.
+    // The unit is 10 ms on every Linux.
     const TICKS: f64 = 100.0;
     let stat = fs::read_to_string("/proc/self/stat").expect("Linux: /proc/self/stat");
-    // The name before the bracket may have spaces in it.
+    // The process name in brackets may contain spaces.
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let ticks = |field: usize| {
         fields.get(field).and_then(|ticks| ticks.parse::<f64>().ok()).expect("cutime and cstime")

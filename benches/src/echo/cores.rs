@@ -1,19 +1,19 @@
-//! A core for the servers' loop and another one for the client, so that no figure hangs on where
-//! the scheduler put them.
+//! CPU affinity: one core for the servers' loop and another for the client, so that the figures do
+//! not depend on the scheduler.
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-/// Keeps this thread on the first core that this process may use.
+/// Pins this thread to the first core that this process may use.
 pub(super) fn first() {
     keep_to(|cores| (0..CpuSet::MAX_CPU).find(|&core| cores.is_set(core)));
 }
 
-/// Keeps this thread on the last core that this process may use.
+/// Pins this thread to the last core that this process may use.
 pub(super) fn last() {
     keep_to(|cores| (0..CpuSet::MAX_CPU).rev().find(|&core| cores.is_set(core)));
 }
 
-/// Where that is refused the scheduler places the thread.
+/// Does nothing if the system refuses.
 fn keep_to(choose: impl Fn(&CpuSet) -> Option<usize>) {
     if let Some(core) = sched_getaffinity(None).ok().as_ref().and_then(choose) {
         let mut only = CpuSet::new();

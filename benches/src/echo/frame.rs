@@ -1,5 +1,5 @@
-//! What is echoed: frames of 64 bytes, and the codec of them that ours and the echoes by hand
-//! share, so that nothing but what is around it differs.
+//! The frames of 64 bytes that are echoed, and their codec, which our servers and the servers by
+//! hand share.
 
 use std::io;
 
@@ -9,14 +9,14 @@ use tokio_util::codec::{Decoder, Encoder};
 pub(crate) const SIZE: usize = 64;
 pub(crate) type Frame = [u8; SIZE];
 
-/// A frame as clients send it: text, and the end of a line.
+/// The frame that clients send: text and a line ending.
 pub(crate) const FRAME: Frame = {
     let mut frame = [b'x'; SIZE];
     frame[SIZE - 1] = b'\n';
     frame
 };
 
-/// For `Framed`, and for our servers, which take every codec of `tokio_util`.
+/// The codec, for `Framed` and for our servers, which accept every codec of `tokio_util`.
 #[derive(Clone, Copy)]
 pub(crate) struct Frames;
 

@@ -1,7 +1,7 @@
-//! Other makers' servers, and what a client of them sends over a connection.
+//! Servers of other frameworks, and the bytes that a client sends them.
 //!
-//! The client of this bench knows none of their protocols: it sends the same bytes again and again,
-//! so that it costs the same with everybody. Each answer then has the same length, too.
+//! The client of this bench does not implement their protocols: it sends the same bytes repeatedly,
+//! so that it costs the same with every server. Therefore all responses have the same length.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use super::servers::{SERVERS, listen};
 
 pub(crate) const TARPC: &str = "tarpc, JSON";
 pub(crate) const JSONRPSEE: &str = "jsonrpsee, WebSocket";
-/// More than any bench opens.
+/// More connections than any bench opens.
 const CONNECTIONS: u32 = 1024;
 
 #[tarpc::service]
@@ -39,7 +39,7 @@ impl Echo for Echoing {
     }
 }
 
-/// As in tarpc's own example service: JSON over TCP, a task for each request.
+/// As in tarpc's example service: JSON over TCP, a task for each request.
 pub(crate) fn tarpc() -> (SocketAddr, Talk) {
     let addr = listen(|io| {
         let framed = LengthDelimitedCodec::builder().new_framed(io);
@@ -49,7 +49,7 @@ pub(crate) fn tarpc() -> (SocketAddr, Talk) {
         })
     });
     let mut context = tarpc::context::current();
-    // Travels as the time that is left.
+    // Encoded as the remaining time.
     context.deadline += Duration::from_secs(60);
     let message = EchoRequest::Echo { line: line() };
     let request = serde_json::to_vec(&ClientMessage::Request(Request { context, id: 0, message }));
@@ -59,7 +59,7 @@ pub(crate) fn tarpc() -> (SocketAddr, Talk) {
     (addr, Talk { hello: Vec::new(), request })
 }
 
-/// Over WebSocket, which costs it less than a whole HTTP request for each call.
+/// Over WebSocket, which is cheaper than an HTTP request for each call.
 pub(crate) fn jsonrpsee() -> (SocketAddr, Talk) {
     let addr = SERVERS.block_on(async {
         let options = ServerConfig::builder().max_connections(CONNECTIONS).ws_only().build();
@@ -81,12 +81,12 @@ pub(crate) fn jsonrpsee() -> (SocketAddr, Talk) {
     let call = format!(r#"{{"jsonrpc":"2.0","id":0,"method":"echo","params":["{}"]}}"#, line());
     let length = u8::try_from(call.len()).expect("a short call");
     assert!(length <= 125, "a call of {length} bytes has another head");
-    // A whole text message, its length, and a mask that changes nothing.
+    // The header of a text message: its length, and a mask of zeros.
     let head = [0x81, 0x80 | length, 0, 0, 0, 0];
     (addr, Talk { hello: hello.into_bytes(), request: [&head, call.as_bytes()].concat() })
 }
 
-/// The line, without its end, which is what their strings hold; padded to the same 64 bytes.
+/// The payload of the string: the line without its ending, padded to 64 bytes.
 fn line() -> String {
     String::from_utf8_lossy(&FRAME[..SIZE - 1]).into_owned() + "."
 }

@@ -1,9 +1,9 @@
-//! The client, in a process of its own: so many connections, each with so many requests in flight,
-//! by one thread.
+//! The client, in a process of its own: one thread with a number of connections, and a number of
+//! requests in flight on each.
 //!
-//! The bench starts its own program again, with [`WORD`] as first argument. It says on the standard
-//! input for how many milliseconds to go on, and reads from the standard output how many answers a
-//! second there were.
+//! The bench starts its own program again, with [`WORD`] as the first argument. It writes to the
+//! process' standard input for how many milliseconds to measure, and reads the number of responses
+//! per second from its standard output.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -15,17 +15,17 @@ use mio::{Events, Interest, Poll, Token};
 use super::cores;
 use super::frame::FRAME;
 
-/// The first argument of a process that is such a client.
+/// The first argument of a client process.
 pub(crate) const WORD: &str = "__load";
-/// Far more than any answer takes.
+/// Far more than any response takes.
 const LIMIT: Duration = Duration::from_secs(30);
-/// No answer comes in two pieces that are further apart.
+/// The pieces of a response are never further apart.
 const QUIET: Duration = Duration::from_millis(100);
 
-/// What a client says: once at first, and then again and again.
+/// The bytes that a client sends: `hello` once, then `request` repeatedly.
 #[derive(Clone)]
 pub(crate) struct Talk {
-    /// Answered by a head of HTTP; may be empty.
+    /// Answered by the head of an HTTP response; may be empty.
     pub(crate) hello: Vec<u8>,
     pub(crate) request: Vec<u8>,
 }
@@ -36,7 +36,7 @@ impl Talk {
     }
 }
 
-/// A client process. It ends when this is dropped.
+/// A client process, which ends when this is dropped.
 pub(crate) struct Load {
     process: Child,
     orders: Option<ChildStdin>,
@@ -44,14 +44,14 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Starts a client, which opens its connections when it is first asked.
+    /// Starts a client, which opens its connections at its first measurement.
     pub(crate) fn on(addr: SocketAddr, talk: &Talk, connections: usize, in_flight: usize) -> Self {
         let numbers = [connections, in_flight].map(|number| number.to_string());
         let bytes = [&talk.hello, &talk.request].map(|bytes| to_hex(bytes));
         Self::start(&[&[WORD.to_owned(), addr.to_string()], &numbers[..], &bytes[..]].concat())
     }
 
-    /// This program once more, with other arguments.
+    /// Starts this program with other arguments.
     pub(crate) fn start(arguments: &[String]) -> Self {
         let program = std::env::current_exe().expect("the path of this program");
         let mut command = Command::new(program);
@@ -66,7 +66,7 @@ impl Load {
         self.process.id()
     }
 
-    /// Answers a second, over `time`.
+    /// Responses per second, measured over `time`.
     pub(crate) fn measure(&mut self, time: Duration) -> f64 {
         let mut orders = self.orders.as_ref().expect("open until dropped");
         writeln!(orders, "{}", time.as_millis()).expect("a client that listens");
@@ -84,7 +84,7 @@ impl Load {
 
 impl Drop for Load {
     fn drop(&mut self) {
-        // It reads the end of its input, and ends.
+        // The process ends at the end of its input.
         self.orders = None;
         drop(self.process.wait());
     }
@@ -98,7 +98,7 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect()
 }
 
-/// The client's side: what the process does whose arguments, after [`WORD`], are `arguments`.
+/// The code of the client process, whose arguments after [`WORD`] are `arguments`.
 pub(crate) fn client(arguments: &[String]) -> io::Result<()> {
     let wrong = || io::Error::new(ErrorKind::InvalidInput, "address, connections, in flight, hello, request");
     let [addr, connections, in_flight, hello, request] = arguments else { return Err(wrong()) };
@@ -126,7 +126,7 @@ pub(crate) fn client(arguments: &[String]) -> io::Result<()> {
 struct Client {
     poll: Poll,
     connections: Vec<Connection>,
-    /// As many requests as are in flight on one connection, in a row.
+    /// All requests in flight on one connection, concatenated.
     requests: Vec<u8>,
     request: usize,
     answer: usize,
@@ -135,7 +135,7 @@ struct Client {
 
 struct Connection {
     io: mio::net::TcpStream,
-    /// Bytes of an answer that is not whole yet.
+    /// Bytes of an incomplete response.
     got: usize,
 }
 
@@ -169,7 +169,7 @@ impl Client {
         })
     }
 
-    /// Answers a second. When it returns, nothing is in flight.
+    /// Responses per second. When this returns, no request is in flight.
     fn measure(&mut self, time: Duration) -> io::Result<f64> {
         let (mut events, mut buffer) = (Events::with_capacity(256), vec![0; 1 << 18]);
         let mut in_flight = self.in_flight * self.connections.len();
@@ -202,10 +202,10 @@ impl Client {
 }
 
 impl Connection {
-    /// How many answers of `length` bytes are whole now.
+    /// Reads, and returns the number of responses of `length` bytes that are complete now.
     fn receive(&mut self, buffer: &mut [u8], length: usize) -> io::Result<usize> {
-        // The buffer is larger than all that can be in flight: a read that does not fill it has
-        // left nothing behind.
+        // The buffer is larger than everything in flight, so a read that does not fill it has
+        // emptied the socket.
         match self.io.read(buffer) {
             Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
             Ok(count) => self.got += count,
@@ -218,7 +218,7 @@ impl Connection {
     }
 }
 
-/// What is in flight fits the socket's buffer, so this never has to wait.
+/// The requests in flight fit into the socket's buffer, so this never blocks.
 fn send(io: &mut mio::net::TcpStream, bytes: &[u8]) -> io::Result<()> {
     if bytes.is_empty() { Ok(()) } else { io.write_all(bytes) }
 }
@@ -234,7 +234,7 @@ fn greet(io: &mut std::net::TcpStream, hello: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// All that comes until there is quiet, which has to be an echo.
+/// Reads a response until nothing arrives for [`QUIET`], and checks that it is an echo.
 fn length_of_answer(io: &mut std::net::TcpStream) -> io::Result<usize> {
     let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
     loop {

@@ -1,8 +1,7 @@
-//! Rows 4 and 5: echo of 64-byte frames over TCP, with one request at a time on each connection,
-//! and with 32.
+//! `echo`: frames of 64 bytes over TCP, with one request at a time on each connection, and with 32.
 //!
-//! All servers run on one loop of one thread in this process, and only one of them is asked at a
-//! time. The client is another process, the same for all of them (see [`load`]), on another core.
+//! All servers run on one loop of one thread in this process, and only one of them is measured at a
+//! time. The client is another process on another core, the same for all servers (see [`load`]).
 
 mod cores;
 pub(crate) mod frame;
@@ -65,7 +64,7 @@ fn in_flight(peer: &str) -> Option<Goal> {
     goals.iter().find(|(kind, _)| kind.name() == peer).map(|&(_, goal)| Goal::AtLeast(goal))
 }
 
-/// The first entry beside each of the others.
+/// Compares the first entry with each of the others.
 fn compare(
     plan: &Plan,
     table: &mut Table,

@@ -1,5 +1,5 @@
-//! The servers: ours in each style, and the same by hand. Each listens on a port of its own, on one
-//! loop of one thread.
+//! The echo servers: ours with each kind of handler, and servers by hand. Each listens on its own
+//! port, on one loop of one thread.
 
 use std::future::Future;
 use std::io;
@@ -16,7 +16,7 @@ use tokio_util::codec::Framed;
 use super::cores;
 use super::frame::{Frame, Frames};
 
-/// One thread: the other core is the client's, which is another process.
+/// One thread, because the client process uses the other core.
 pub(crate) static SERVERS: LazyLock<Runtime> = LazyLock::new(|| {
     Builder::new_multi_thread()
         .worker_threads(1)
@@ -69,7 +69,7 @@ impl Kind {
     }
 }
 
-/// Room for the 9 000 sessions of the bench `idle`.
+/// Enough for the 9,000 sessions of the bench `idle`.
 const CONNECTIONS: usize = 20_000;
 
 struct Requests;
@@ -127,7 +127,7 @@ macro_rules! ours {
     )*};
 }
 
-/// What `Server` asks of a service would have to be repeated here for a generic function.
+/// A trait, because a generic function would have to repeat the bounds of `Server`.
 trait Echo {
     fn serve(self) -> SocketAddr;
 }
@@ -138,7 +138,7 @@ fn ours(service: impl Echo) -> SocketAddr {
     service.serve()
 }
 
-/// A server by hand: a task for each connection.
+/// A server by hand, with a task for each connection.
 pub(crate) fn listen<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> SocketAddr
 where
     F: Future<Output = ()> + Send + 'static,
@@ -147,7 +147,7 @@ where
     let addr = listener.local_addr().expect("an address");
     SERVERS.spawn(async move {
         while let Ok((io, _)) = listener.accept().await {
-            // As ours does.
+            // The same option as our server's.
             if io.set_nodelay(true).is_ok() {
                 tokio::spawn(serve(io));
             }
@@ -156,7 +156,7 @@ where
     addr
 }
 
-/// As most write it: every answer is flushed at once.
+/// The usual code: every response is flushed at once.
 async fn sending(io: TcpStream) -> io::Result<()> {
     let mut framed = Framed::new(io, Frames);
     while let Some(frame) = framed.next().await {
@@ -165,7 +165,7 @@ async fn sending(io: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// As one writes it who has measured: what has come together is answered together.
+/// The optimised code: requests that arrive together are answered together.
 async fn batching(io: TcpStream) -> io::Result<()> {
     let mut framed = Framed::new(io, Frames);
     while let Some(frame) = framed.next().await {

@@ -1,4 +1,4 @@
-//! A thread's way back to the loop with what tokio has: spawn a task there, block on its handle.
+//! A portal call with tokio alone: spawn a task on the loop, and block on its handle.
 
 use tokio::runtime::Handle;
 

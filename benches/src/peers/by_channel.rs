@@ -1,5 +1,5 @@
-//! A thread's way back to the loop by hand: a task that runs what comes through a channel, a
-//! oneshot for each answer.
+//! A portal call by hand: a task runs the functions that arrive in a channel, and answers each
+//! through a oneshot.
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
@@ -8,7 +8,7 @@ pub(crate) const NAME: &str = "mpsc + oneshot";
 
 type Call = Box<dyn FnOnce() + Send>;
 
-/// The sending end of the channel; the task ends with the last of them.
+/// The sending half of the channel; the task ends when the last one is dropped.
 #[derive(Clone)]
 pub(crate) struct ByChannel(mpsc::Sender<Call>);
 

@@ -1,4 +1,5 @@
-//! A pool by hand: a bounded crossbeam channel of boxed closures, answers through a tokio oneshot.
+//! A pool by hand: a bounded crossbeam channel of boxed closures that answer through a tokio
+//! oneshot.
 
 use std::future::Future;
 use std::thread;

@@ -1,5 +1,4 @@
-//! The same work in other hands: each way to run a closure on another thread and await it, as its
-//! users write it.
+//! Other ways to run a closure on another thread and await it, each written as its users write it.
 
 pub(crate) mod block_on;
 pub(crate) mod by_channel;
@@ -17,8 +16,8 @@ pub(crate) use rayon::Rayon;
 pub(crate) use spawn_blocking::{HeldSpawnBlocking, SpawnBlocking};
 pub(crate) use unblock::Unblock;
 
-/// A pool that closures are offloaded to: of [`POOL_THREADS`](crate::loops::POOL_THREADS) threads,
-/// but for [`SpawnBlocking`].
+/// A pool that runs closures on [`POOL_THREADS`](crate::loops::POOL_THREADS) threads;
+/// [`SpawnBlocking`] has more.
 pub(crate) trait Offloader: Clone + Send + Sync + 'static {
     const NAME: &'static str;
 

@@ -1,12 +1,12 @@
-//! Tokio's own blocking pool: as it comes, and held to as many threads as the other pools have.
+//! Tokio's blocking pool: with its defaults, and limited to as many threads as the other pools.
 
 use std::future::Future;
 
 use super::Offloader;
 use crate::loops::HELD;
 
-/// Of the loop that calls it, with up to 512 threads (tokio's default): what one gets who just
-/// calls `spawn_blocking`.
+/// The blocking pool of the calling loop, with up to 512 threads (tokio's default): the result of a
+/// plain `spawn_blocking`.
 #[derive(Clone)]
 pub(crate) struct SpawnBlocking;
 
@@ -23,7 +23,7 @@ impl Offloader for SpawnBlocking {
     }
 }
 
-/// Of a runtime that `max_blocking_threads` holds to four.
+/// The blocking pool of a runtime with `max_blocking_threads(4)`.
 #[derive(Clone)]
 pub(crate) struct HeldSpawnBlocking;
 

@@ -21,8 +21,8 @@ impl Offloader for Unblock {
     }
 }
 
-/// The crate takes the number of its threads from the environment alone; so this program needs it
-/// from its start.
+/// Restarts this program, because the crate reads the number of its threads from the environment at
+/// its first use.
 pub(crate) fn again_with_its_threads_limited() -> Option<ExitCode> {
     crate::again_with("BLOCKING_MAX_THREADS", POOL_THREADS.to_string())
 }
