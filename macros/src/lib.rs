@@ -24,7 +24,7 @@ mod pipeline;
 mod report;
 #[cfg(test)]
 mod snapshots;
-mod source;
+mod tokens;
 
 use attributes::AttrKind;
 use proc_macro::TokenStream;

@@ -8,7 +8,7 @@ use crate::{
         peel,
     },
     parse::HookEvent,
-    source,
+    tokens::to_text,
 };
 use proc_macro2::{Ident, TokenTree};
 use quote::ToTokens;
@@ -140,7 +140,7 @@ fn awaited_offload(ty: &Type) -> Option<String> {
     let Type::Path(path) = peel(ty) else { return None };
     let last = path.path.segments.last().filter(|last| last.ident == "Offload")?;
     let PathArguments::AngleBracketed(brackets) = &last.arguments else { return None };
-    let args: Vec<String> = brackets.args.iter().map(source::of).collect();
+    let args: Vec<String> = brackets.args.iter().map(to_text).collect();
     match args.as_slice() {
         [ok] => Some(format!("Result<{ok}, Interrupted>")),
         [ok, err] => Some(format!("Result<{ok}, {err}>")),

@@ -115,7 +115,7 @@ fn message(method: &Method, misuse: &Misuse) -> (TokenStream, String) {
 
 /// The result of the method, as it was written.
 fn name_of(method: &Method) -> String {
-    method.function.output().map_or_else(|| "()".to_owned(), crate::source::of)
+    method.function.output().map_or_else(|| "()".to_owned(), crate::tokens::to_text)
 }
 
 fn what(is_job: bool) -> &'static str {

@@ -8,7 +8,7 @@ use crate::{
         Trigger, connect_output, is_of_std, named_response, next_states, no_variant, variant,
     },
     parse::{HookEvent, StateOptions},
-    source,
+    tokens::to_text,
 };
 use proc_macro2::Ident;
 use syn::ext::IdentExt;
@@ -126,7 +126,7 @@ fn order(service: &Service, states: &StateEnum) {
     for (method, transition) in service.transition_handlers() {
         let ReturnShape::ResponseAndState { response, state } = &transition.return_shape else { continue };
         if states.is(response) && is_of_std(state) {
-            let (first, second) = (source::of(response), source::of(state));
+            let (first, second) = (to_text(response), to_text(state));
             let message = format!("the response must come first: write `({second}, {first})`");
             method.sink.error(response, message);
         }
@@ -353,7 +353,7 @@ fn same_data(
         return;
     }
     let types: Vec<String> =
-        of.data.iter().map(|param| format!("`{}`", source::of(&param.written.ty))).collect();
+        of.data.iter().map(|param| format!("`{}`", to_text(&param.written.ty))).collect();
     let message = match types.as_slice() {
         [] => format!("state `{name}` has no data: remove this parameter"),
         types => {

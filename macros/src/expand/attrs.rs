@@ -17,6 +17,7 @@ use crate::{
     lint,
     model::{Function, Method, Role, Service, first_line},
     parse::{inner_meta, with_inner_meta},
+    tokens::mentions,
 };
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -289,12 +290,4 @@ fn split(tokens: TokenStream) -> Vec<TokenStream> {
 /// `clippy::unused_async`, without spaces.
 fn compact(tokens: &TokenStream) -> String {
     tokens.to_string().split_whitespace().collect()
-}
-
-fn mentions(tokens: TokenStream, word: &str) -> bool {
-    tokens.into_iter().any(|tree| match tree {
-        TokenTree::Ident(ident) => ident == word,
-        TokenTree::Group(group) => mentions(group.stream(), word),
-        _ => false,
-    })
 }

@@ -26,11 +26,9 @@ use super::{
     types, warnings,
 };
 use crate::{
-    model::{
-        Blocking, BodyCallee, BodyCopy, DurationArg, Function, Param, ReturnKind, Shape, first_static,
-        mentions,
-    },
-    parse::inner_meta,
+    model::{Blocking, BodyCallee, BodyCopy, Function, Param, ReturnKind, Shape, first_static},
+    parse::{DurationArg, inner_meta},
+    tokens::mentions,
 };
 use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -346,7 +344,7 @@ fn at_end(function: &Function) -> Span {
 
 /// The body, which uses what an expression of the attribute names of its arguments.
 fn uses_what_is_named(function: &Function, blocking: &Blocking) -> Group {
-    let is_used = |name: &&Ident| mentions(function.body.stream(), &name.to_string());
+    let is_used = |name: &&Ident| mentions(function.body.stream(), *name);
     let unused: Vec<_> = blocking
         .args
         .iter()

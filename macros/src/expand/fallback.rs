@@ -12,6 +12,7 @@ use crate::model::{
     Blocking, Borrow, Function, Method, Misuse, Param, Receiver, ReturnKind, Role, Shape, find_borrow,
     is_of_std, is_taken_apart,
 };
+use crate::tokens::find_ident;
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
 use syn::{Lifetime, Path, ReceiverKind, ReturnType, Safety, Token, Type};
@@ -80,7 +81,7 @@ fn in_use(method: &Method) -> Option<Group> {
     let mistake = method.sink.take_first()?.to_compile_error();
     let is_waiting =
         |misuse: &Misuse| matches!(misuse, Misuse::WaitOnLoop(_) | Misuse::BlockingOnLoop { .. });
-    let missing = misuses.iter().any(is_waiting).then(|| first(body.stream(), "worker")).flatten();
+    let missing = misuses.iter().any(is_waiting).then(|| find_ident(body.stream(), "worker")).flatten();
     let worker = missing.map(|worker| quote_spanned!(site=> let #worker = this;));
     // Its type may be the only use of an import.
     let written = match receiver {
@@ -99,14 +100,6 @@ fn in_use(method: &Method) -> Option<Group> {
     }
     whole.set_span(site.located_at(body.span()));
     Some(whole)
-}
-
-fn first(tokens: TokenStream, name: &str) -> Option<Ident> {
-    tokens.into_iter().find_map(|tree| match tree {
-        TokenTree::Ident(ident) => (ident == name).then_some(ident),
-        TokenTree::Group(group) => first(group.stream(), name),
-        _ => None,
-    })
 }
 
 /// `this` for each `self` that is the method's own.

@@ -40,7 +40,7 @@ pub(super) fn attr_probes(service: &Service) -> TokenStream {
         .map(|(method, path)| {
             let cfgs = method.function.cfgs();
             let name = proc_macro2::Ident::new(PROBE, Span::mixed_site());
-            let written = crate::source::of(path);
+            let written = crate::tokens::to_text(path);
             let last = path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default();
             let message = format!(
                 "`{written}` isn't an attribute of portcullis, but `#[service]` reads every attribute on a method that is called `{last}`: import it under another name"

@@ -15,8 +15,8 @@
 //! and so does what is in a macro.
 
 use super::at;
-use crate::model::Param;
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use crate::{model::Param, tokens::mentions};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::{
     BinOp, Block, Expr, ExprBinary, ExprCall, ExprIf, ExprMatch, ExprMethodCall, ExprParen, ExprStruct,
@@ -45,7 +45,7 @@ impl<'a> Reader<'a> {
     fn without(&self, bound: &impl ToTokens) -> Self {
         let mut inner = self.clone();
         let bound = bound.to_token_stream();
-        inner.names.retain(|name| !mentions(bound.clone(), name));
+        inner.names.retain(|name| !mentions(bound.clone(), *name));
         inner
     }
 
@@ -277,12 +277,4 @@ fn ungroup(expr: &mut Expr) {
             expr: Box::new(other),
         }),
     };
-}
-
-fn mentions(tokens: TokenStream, name: &Ident) -> bool {
-    tokens.into_iter().any(|tree| match tree {
-        TokenTree::Ident(ident) => ident == *name,
-        TokenTree::Group(group) => mentions(group.stream(), name),
-        _ => false,
-    })
 }

@@ -1,10 +1,12 @@
 //! A plain `fn` with `&self` that calls a method which needs the service's `Arc`: rustc says only
 //! that there is no such method.
 
-use super::level::is_mark;
-use crate::model::{Method, Receiver, Role, Service};
-use crate::report::{Lint, Warning};
-use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
+use crate::{
+    model::{Method, Receiver, Role, Service},
+    report::{Lint, Warning},
+    tokens::{Walk, walk},
+};
+use proc_macro2::Ident;
 use quote::ToTokens;
 
 /// The methods of the block that `#[service]` gives `self: &Arc<Self>`.
@@ -21,31 +23,18 @@ pub(super) fn find(method: &Method, methods: &[Ident]) -> Vec<Warning> {
     let function = &method.function;
     let plain = matches!(method.role, Role::Plain) && function.sig.asyncness.is_none();
     let has_none = matches!(function.receiver, Receiver::Shared(_)) && function.incomplete.is_none();
+    if !(plain && has_none) || method.sink.has_errors() {
+        return Vec::new();
+    }
     let mut found = Vec::new();
-    if plain && has_none && !method.sink.has_errors() {
-        calls(function.body.stream(), methods, &mut found);
-    }
-    found
-}
-
-fn calls(body: TokenStream, methods: &[Ident], found: &mut Vec<Warning>) {
-    let trees: Vec<TokenTree> = body.into_iter().collect();
-    let mut foreign = false;
-    for (at, tree) in trees.iter().enumerate() {
-        match tree {
-            // A nested `impl` or `trait` has a `self` of its own.
-            TokenTree::Ident(word) if word == "impl" || word == "trait" => foreign = true,
-            TokenTree::Group(group) if foreign && group.delimiter() == Delimiter::Brace => foreign = false,
-            TokenTree::Group(group) if !super::dropped_job::is_of_macro(&trees, at) => {
-                if let [.., TokenTree::Ident(own), dot, TokenTree::Ident(name)] = &trees[..at] {
-                    let is_call = own == "self" && is_mark(Some(dot), '.');
-                    if is_call && group.delimiter() == Delimiter::Parenthesis && methods.contains(name) {
-                        found.push(Warning { lint: Lint::ArcMissing, at: name.to_token_stream() });
-                    }
-                }
-                calls(group.stream(), methods, found);
-            }
-            _ => {}
+    walk(function.body.stream(), &mut |site| {
+        if site.is_foreign() {
+            return Walk::Skip;
         }
-    }
+        if let Some(call) = site.self_call().filter(|call| methods.contains(call.name)) {
+            found.push(Warning { lint: Lint::ArcMissing, at: call.name.to_token_stream() });
+        }
+        Walk::Enter
+    });
+    found
 }

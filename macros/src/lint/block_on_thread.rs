@@ -1,9 +1,11 @@
 //! `block_on` in a blocking method, where the wait through the worker was meant.
 
-use super::level::{self, is_mark};
-use crate::model::{Method, Role, Service};
-use crate::report::{Lint, Warning};
-use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
+use crate::{
+    model::{Method, Role, Service},
+    report::{Lint, Warning},
+    tokens::{Walk, is_punct, walk},
+};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 
 /// The `async fn`s and jobs of the block.
 pub(super) fn futures(service: &Service) -> Vec<Ident> {
@@ -15,17 +17,17 @@ pub(super) fn futures(service: &Service) -> Vec<Ident> {
 /// other `block_on` may be of another runtime, where it is right.
 pub(super) fn find(body: TokenStream, futures: &[Ident]) -> Vec<Warning> {
     let mut found = Vec::new();
-    level::each(body, &mut |trees| {
-        for (at, tree) in trees.iter().enumerate() {
-            let TokenTree::Group(group) = tree else { continue };
-            let Some([before @ .., TokenTree::Ident(name)]) = trees.get(..at) else { continue };
-            if name == "block_on"
-                && group.delimiter() == Delimiter::Parenthesis
-                && (is_current(before) || is_own(group.stream(), futures))
-            {
-                found.push(Warning { lint: Lint::BlockOnAThread, at: TokenTree::Ident(name.clone()).into() });
+    walk(body, &mut |site| {
+        if site.context.closure || site.context.nested_fn {
+            return Walk::Skip;
+        }
+        if let Some(called) = site.called().filter(|called| called.name == "block_on") {
+            if is_current(called.before) || is_own(called.arguments.stream(), futures) {
+                let at = TokenTree::Ident(called.name.clone()).into();
+                found.push(Warning { lint: Lint::BlockOnAThread, at });
             }
         }
+        Walk::Enter
     });
     found
 }
@@ -34,7 +36,7 @@ pub(super) fn find(body: TokenStream, futures: &[Ident]) -> Vec<Warning> {
 fn is_current(before: &[TokenTree]) -> bool {
     match before {
         [.., TokenTree::Ident(handle), one, two, TokenTree::Ident(current), TokenTree::Group(empty), dot] => {
-            let path = is_mark(Some(one), ':') && is_mark(Some(two), ':') && is_mark(Some(dot), '.');
+            let path = is_punct(Some(one), ':') && is_punct(Some(two), ':') && is_punct(Some(dot), '.');
             path && handle == "Handle" && current == "current" && empty.stream().is_empty()
         }
         _ => false,
@@ -46,7 +48,7 @@ fn is_own(arguments: TokenStream, futures: &[Ident]) -> bool {
     let trees: Vec<TokenTree> = arguments.into_iter().collect();
     match trees.as_slice() {
         [TokenTree::Ident(own), dot, TokenTree::Ident(name), TokenTree::Group(_)] => {
-            own == "self" && is_mark(Some(dot), '.') && futures.contains(name)
+            own == "self" && is_punct(Some(dot), '.') && futures.contains(name)
         }
         _ => false,
     }

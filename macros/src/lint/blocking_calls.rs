@@ -1,21 +1,22 @@
 //! Calls that stop the loop.
 
-use super::level::{self, chain, is_mark};
-use crate::report::{Lint, Warning};
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use crate::{
+    report::{Lint, Warning},
+    tokens::{Walk, is_punct, method_chain, walk},
+};
+use proc_macro2::{TokenStream, TokenTree};
 
 /// Each call in a loop method that blocks its thread.
 pub(super) fn find(body: TokenStream) -> Vec<Warning> {
     let mut found = Vec::new();
-    level::each(body, &mut |trees| {
-        for (at, tree) in trees.iter().enumerate() {
-            match tree {
-                TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis => {
-                    found.extend(call(trees, at));
-                }
-                _ => {}
-            }
+    walk(body, &mut |site| {
+        if site.context.closure || site.context.nested_fn {
+            return Walk::Skip;
         }
+        if site.called().is_some() {
+            found.extend(call(site.trees, site.at));
+        }
+        Walk::Enter
     });
     found
 }
@@ -23,8 +24,11 @@ pub(super) fn find(body: TokenStream) -> Vec<Warning> {
 /// What is called with the brackets at `at`.
 fn call(trees: &[TokenTree], at: usize) -> Option<Warning> {
     let path = Path::before(trees, at)?;
-    let lint =
-        if path.is_method { of_method(&path, &chain(trees, at)) } else { of_path(&path, &chain(trees, at)) }?;
+    let lint = if path.is_method {
+        of_method(&path, &method_chain(trees, at))
+    } else {
+        of_path(&path, &method_chain(trees, at))
+    }?;
     let at = trees.get(path.start..at)?.iter().cloned().collect();
     Some(Warning { lint, at })
 }
@@ -45,14 +49,14 @@ impl Path {
             start -= 1;
             let colons = start
                 .checked_sub(2)
-                .is_some_and(|two| is_mark(trees.get(two), ':') && is_mark(trees.get(two + 1), ':'));
+                .is_some_and(|two| is_punct(trees.get(two), ':') && is_punct(trees.get(two + 1), ':'));
             if !colons {
                 break;
             }
             start -= 2;
         }
         let before = start.checked_sub(1).and_then(|at| trees.get(at));
-        (!names.is_empty()).then(|| Path { start, is_method: is_mark(before, '.'), names })
+        (!names.is_empty()).then(|| Path { start, is_method: is_punct(before, '.'), names })
     }
 
     /// It ends with these names.

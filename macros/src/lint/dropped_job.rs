@@ -1,9 +1,11 @@
 //! A job of the block that is cancelled in the statement that starts it.
 
-use super::level::is_mark;
-use crate::model::{Method, Receiver, Role, Service};
-use crate::report::{Lint, Warning};
-use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
+use crate::{
+    model::{Method, Receiver, Role, Service},
+    report::{Lint, Warning},
+    tokens::{Site, Walk, is_ident, is_punct, walk},
+};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 
 /// The jobs of the block that a drop cancels.
@@ -21,74 +23,42 @@ pub(super) fn jobs(service: &Service) -> Vec<Ident> {
 
 /// Each `let _ = self.job(..);`, `_ = self.job(..);` and `drop(self.job(..))`.
 pub(super) fn find(body: TokenStream, jobs: &[Ident]) -> Vec<Warning> {
-    let trees: Vec<TokenTree> = body.into_iter().collect();
     let mut found = Vec::new();
-    let mut foreign = false;
-    for (at, tree) in trees.iter().enumerate() {
-        match tree {
-            // A nested `impl` or `trait` has a `self` of its own.
-            TokenTree::Ident(word) if word == "impl" || word == "trait" => foreign = true,
-            TokenTree::Group(group) if foreign && group.delimiter() == Delimiter::Brace => foreign = false,
-            TokenTree::Group(group) if !is_of_macro(&trees, at) => {
-                match statement(&trees, at, jobs).or_else(|| dropped(&trees, at, jobs)) {
-                    Some(at) => found.push(Warning { lint: Lint::OffloadDropped, at }),
-                    None => found.extend(find(group.stream(), jobs)),
-                }
-            }
-            _ => {}
+    walk(body, &mut |site| {
+        if site.is_foreign() {
+            return Walk::Skip;
         }
-    }
+        match assigned_to_nothing(site, jobs).or_else(|| passed_to_drop(site, jobs)) {
+            Some(job) => {
+                found.push(Warning { lint: Lint::OffloadDropped, at: job.to_token_stream() });
+                Walk::Skip
+            }
+            None => Walk::Enter,
+        }
+    });
     found
 }
 
-/// `[let] _ = self.job(..)`, whose brackets are at `at`.
-fn statement(trees: &[TokenTree], at: usize, jobs: &[Ident]) -> Option<TokenStream> {
-    let ends = trees.get(at + 1).is_none_or(|tree| is_mark(Some(tree), ';'));
-    let (before, name) = call(trees.get(..at)?, jobs)?;
-    match before {
-        [.., TokenTree::Ident(nothing), TokenTree::Punct(equals)] => {
-            (ends && nothing == "_" && equals.as_char() == '=').then(|| name.to_token_stream())
+/// The job of `[let] _ = self.job(..)`, where this is the group of the arguments.
+fn assigned_to_nothing(site: &Site<'_>, jobs: &[Ident]) -> Option<Ident> {
+    let call = site.self_call().filter(|call| jobs.contains(call.name))?;
+    let ends = call.after.first().is_none_or(|tree| is_punct(Some(tree), ';'));
+    match call.before {
+        [.., nothing, equals] if ends && is_ident(Some(nothing), "_") && is_punct(Some(equals), '=') => {
+            Some(call.name.clone())
         }
         _ => None,
     }
 }
 
-/// `drop(self.job(..))`, whose brackets are at `at`.
-fn dropped(trees: &[TokenTree], at: usize, jobs: &[Ident]) -> Option<TokenStream> {
-    let (Some(TokenTree::Ident(drop)), Some(TokenTree::Group(group))) =
-        (trees.get(..at)?.last(), trees.get(at))
-    else {
-        return None;
-    };
-    let inner: Vec<TokenTree> = group.stream().into_iter().collect();
-    let name = match inner.as_slice() {
-        [before @ .., TokenTree::Group(arguments)] if arguments.delimiter() == Delimiter::Parenthesis => {
-            call(before, jobs).filter(|(before, _)| before.is_empty()).map(|(_, name)| name.to_token_stream())
-        }
-        _ => None,
-    };
-    let is_method = is_mark(at.checked_sub(2).and_then(|dot| trees.get(dot)), '.');
-    name.filter(|_| drop == "drop" && !is_method)
-}
-
-/// What stands in front of `self.job`, and the name.
-fn call<'a>(trees: &'a [TokenTree], jobs: &[Ident]) -> Option<(&'a [TokenTree], &'a Ident)> {
-    match trees {
-        [before @ .., TokenTree::Ident(own), TokenTree::Punct(dot), TokenTree::Ident(name)]
-            if own == "self" && dot.as_char() == '.' && jobs.contains(name) =>
-        {
-            Some((before, name))
-        }
-        _ => None,
-    }
-}
-
-/// The brackets of a macro, whose tokens may mean anything.
-pub(super) fn is_of_macro(trees: &[TokenTree], at: usize) -> bool {
-    let name = at.checked_sub(2).and_then(|name| trees.get(name));
-    let is_bang = at.checked_sub(1).is_some_and(|bang| is_mark(trees.get(bang), '!'));
-    is_bang
-        && matches!(name, Some(TokenTree::Ident(name)) if !["if", "while", "match", "return", "in"].iter().any(|keyword| name == keyword))
+/// The job of `drop(self.job(..))`, where this is the group of the arguments of `drop`.
+fn passed_to_drop(site: &Site<'_>, jobs: &[Ident]) -> Option<Ident> {
+    let drop =
+        site.called().filter(|called| called.name == "drop" && !is_punct(called.before.last(), '.'))?;
+    let trees: Vec<TokenTree> = drop.arguments.stream().into_iter().collect();
+    let last = Site { trees: &trees, at: trees.len().checked_sub(1)?, context: site.context };
+    let call = last.self_call().filter(|call| call.before.is_empty() && jobs.contains(call.name))?;
+    Some(call.name.clone())
 }
 
 #[cfg(test)]

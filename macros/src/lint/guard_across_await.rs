@@ -1,15 +1,17 @@
 //! A lock of std that is still held at an `.await`.
 
-use super::level::{self, is_mark};
-use crate::report::{Lint, Warning};
+use crate::{
+    report::{Lint, Warning},
+    tokens::{Walk, each_block, is_ident, is_punct, own_regions, walk},
+};
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 
 /// Each `let guard = ..lock().unwrap();` with an `.await` behind it and no `drop(guard)` in
 /// between.
 pub(super) fn find(body: TokenStream) -> Vec<Warning> {
     let mut found = Vec::new();
-    level::each(body, &mut |trees| {
-        let statements: Vec<&[TokenTree]> = trees.split(|tree| is_mark(Some(tree), ';')).collect();
+    each_block(body, &mut |trees| {
+        let statements: Vec<&[TokenTree]> = trees.split(|tree| is_punct(Some(tree), ';')).collect();
         for (at, statement) in statements.iter().enumerate() {
             let Some(guard) = guard(statement) else { continue };
             let behind = statements.get(at + 1..).unwrap_or_default();
@@ -30,13 +32,13 @@ pub(super) fn find(body: TokenStream) -> Vec<Warning> {
 /// somebody's own).
 pub(crate) fn noted(body: TokenStream, note: &impl Fn(&Ident) -> TokenStream) -> TokenStream {
     let trees: Vec<TokenTree> = body.into_iter().collect();
+    let executed = own_regions(&trees);
     let mut noted = TokenStream::new();
-    // The level as `find` sees it, and which of its tokens are whole.
-    let (mut level, mut at) = (Vec::new(), 0);
-    while let Some(tree) = trees.get(at) {
-        if let Some(end) = level::elsewhere(&trees, at) {
-            noted.extend(trees.get(at..end).unwrap_or_default().iter().cloned());
-            at = end;
+    // The statement as `find` sees it.
+    let mut statement = Vec::new();
+    for (at, (tree, executed)) in trees.iter().zip(executed).enumerate() {
+        if !executed {
+            noted.extend([tree.clone()]);
             continue;
         }
         let tree = match tree {
@@ -47,23 +49,22 @@ pub(crate) fn noted(body: TokenStream, note: &impl Fn(&Ident) -> TokenStream) ->
             }
             other => other.clone(),
         };
-        let ends = is_mark(Some(&tree), ';');
+        let ends = is_punct(Some(&tree), ';');
         noted.extend([tree.clone()]);
         if ends {
             let rest: Vec<TokenTree> = trees.get(at + 1..).unwrap_or_default().to_vec();
-            noted.extend(guard(&level).filter(|guard| is_waiting_for_jobs(guard, &rest)).map(note));
-            level.clear();
+            noted.extend(guard(&statement).filter(|guard| is_waiting_for_jobs(guard, &rest)).map(note));
+            statement.clear();
         } else {
-            level.push(tree);
+            statement.push(tree);
         }
-        at += 1;
     }
     noted
 }
 
 /// An `.await` stands in the statements behind a guard, ahead of what gives it away.
 fn is_waiting_for_jobs(guard: &Ident, behind: &[TokenTree]) -> bool {
-    let statements = behind.split(|tree| is_mark(Some(tree), ';'));
+    let statements = behind.split(|tree| is_punct(Some(tree), ';'));
     let mut held = statements.take_while(|statement| !drops(statement, guard));
     held.any(has_await)
 }
@@ -105,26 +106,21 @@ fn drops(statement: &[TokenTree], guard: &Ident) -> bool {
     })
 }
 
-/// `.await`, but for that of an `async` block, which may run elsewhere.
+/// Whether there is an `.await` outside of code that is itself `async` and may run elsewhere.
 pub(crate) fn awaits(body: TokenStream) -> bool {
-    has_await(&body.into_iter().collect::<Vec<_>>())
+    let mut found = false;
+    walk(body, &mut |site| {
+        if site.context.async_code {
+            return Walk::Skip;
+        }
+        found |= is_ident(site.tree(), "await") && is_punct(site.before().last(), '.');
+        Walk::Enter
+    });
+    found
 }
 
 fn has_await(statement: &[TokenTree]) -> bool {
-    statement.iter().enumerate().any(|(at, tree)| match tree {
-        TokenTree::Ident(word) => {
-            word == "await" && at.checked_sub(1).is_some_and(|dot| is_mark(statement.get(dot), '.'))
-        }
-        TokenTree::Group(group) => {
-            let of_async = statement.get(..at).is_some_and(|before| match before {
-                [.., TokenTree::Ident(word)] if word == "async" => true,
-                [.., TokenTree::Ident(word), TokenTree::Ident(moved)] => word == "async" && moved == "move",
-                _ => false,
-            });
-            !of_async && awaits(group.stream())
-        }
-        _ => false,
-    })
+    awaits(statement.iter().cloned().collect())
 }
 
 #[cfg(test)]

@@ -13,7 +13,6 @@ mod block_on_thread;
 mod blocking_calls;
 mod dropped_job;
 mod guard_across_await;
-mod level;
 mod pool_cycle;
 mod unreachable_state;
 mod unused_value;
@@ -21,9 +20,11 @@ mod unused_value;
 pub(crate) use guard_across_await::{awaits, noted};
 
 use crate::{
-    model::{Method, Role, Service},
+    model::{Method, Role, RunsOn, Service},
     report::{Lint, Warning},
+    tokens::{Walk, walk},
 };
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 
 /// Every warning of a block goes to the sinks of its methods.
@@ -46,7 +47,7 @@ pub(crate) fn service(service: &Service) {
         for warning in dropped_job::find(body, &jobs).into_iter().chain(waits) {
             method.sink.warn(warning);
         }
-        if on_the_loop(method) {
+        if matches!(method.runs_on(), RunsOn::EventLoop) {
             let body = method.function.body.stream();
             for warning in
                 blocking_calls::find(body.clone()).into_iter().chain(guard_across_await::find(body))
@@ -63,16 +64,23 @@ pub(crate) fn service(service: &Service) {
 pub(crate) fn method(method: &Method) {
     if let Role::Blocking(blocking) = &method.role {
         let name = blocking.worker.as_ref().and_then(|worker| worker.name());
-        let unused = name.filter(|name| !level::mentions(&method.function.body.stream(), name));
+        let unused = name.filter(|name| !is_used(method.function.body.stream(), name));
         if let Some(name) = unused {
             method.sink.warn(Warning { lint: Lint::UnusedWorker, at: name.to_token_stream() });
         }
     }
 }
 
-/// Its body is polled by the event loop.
-fn on_the_loop(method: &Method) -> bool {
-    method.function.sig.asyncness.is_some()
-        && !method.function.has_worker()
-        && !matches!(method.role, Role::Blocking(_) | Role::Unusable)
+/// Whether the body names the worker, also in a format string: `"{worker:?}"`.
+fn is_used(body: TokenStream, worker: &Ident) -> bool {
+    let mut found = false;
+    walk(body, &mut |site| {
+        found |= match site.tree() {
+            Some(TokenTree::Ident(ident)) => ident == worker,
+            Some(TokenTree::Literal(literal)) => literal.to_string().contains(&format!("{{{worker}")),
+            _ => false,
+        };
+        Walk::Enter
+    });
+    found
 }

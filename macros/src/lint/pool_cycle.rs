@@ -7,10 +7,12 @@
 //! Counted is only what is written: `self.f(..).wait(worker)` of a blocking method, and likewise of
 //! an `async fn` of the block which awaits `self.f(..)`, by as many of them as it takes.
 
-use super::level::chain;
-use crate::model::{Method, Role, Service};
-use crate::report::{Lint, Warning};
-use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
+use crate::{
+    model::{Method, Role, Service},
+    report::{Lint, Warning},
+    tokens::{Walk, method_chain, walk},
+};
+use proc_macro2::Ident;
 use quote::ToTokens;
 
 /// Warns at the call that closes a circle.
@@ -65,33 +67,16 @@ fn leads(edges: &[(String, String)], from: &str, to: &str, seen: &mut Vec<String
 
 /// Each `self.f(..).wait(..)` or `.await` of the body, where `f` is a method of the block.
 fn calls<'a>(service: &'a Service, method: &Method, how: &str) -> Vec<(Ident, &'a Method)> {
-    let mut names = Vec::new();
-    scan(method.function.body.stream(), how, &mut names);
-    let of = |name: Ident| {
-        let found = service.methods().find(|method| method.function.sig.ident == name)?;
-        Some((name, found))
-    };
-    names.into_iter().filter_map(of).collect()
-}
-
-fn scan(tokens: TokenStream, how: &str, names: &mut Vec<Ident>) {
-    let trees: Vec<TokenTree> = tokens.into_iter().collect();
-    for (at, tree) in trees.iter().enumerate() {
-        if let TokenTree::Group(group) = tree {
-            scan(group.stream(), how, names);
-            let called = match trees.get(..at) {
-                Some([.., TokenTree::Ident(this), TokenTree::Punct(dot), TokenTree::Ident(name)])
-                    if this == "self"
-                        && dot.as_char() == '.'
-                        && group.delimiter() == Delimiter::Parenthesis =>
-                {
-                    Some(name)
-                }
-                _ => None,
-            };
-            names.extend(called.filter(|_| chain(&trees, at).iter().any(|next| next == how)).cloned());
+    let mut found = Vec::new();
+    walk(method.function.body.stream(), &mut |site| {
+        if let Some(call) = site.self_call() {
+            let callee = service.methods().find(|method| method.function.sig.ident == *call.name);
+            let waits = method_chain(site.trees, site.at).iter().any(|next| next == how);
+            found.extend(callee.filter(|_| waits).map(|callee| (call.name.clone(), callee)));
         }
-    }
+        Walk::Enter
+    });
+    found
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 //! rustc tells of `self.count(1).await;` where `count` is an `async fn`. A helper is a `fn` that
 //! returns a future when rustc sees it.
 
-use super::level::{self, is_mark};
 use crate::{
     model::{Role, Service},
     parse::inner_meta,
+    tokens::{each_block, is_punct},
 };
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 
@@ -25,8 +25,8 @@ pub(super) fn find(body: TokenStream, helpers: &[&Ident]) -> Vec<TokenStream> {
     if helpers.is_empty() {
         return found;
     }
-    level::each(body, &mut |trees| {
-        let mut statements: Vec<&[TokenTree]> = trees.split(|tree| is_mark(Some(tree), ';')).collect();
+    each_block(body, &mut |trees| {
+        let mut statements: Vec<&[TokenTree]> = trees.split(|tree| is_punct(Some(tree), ';')).collect();
         // What has no semicolon behind it is the value of its block.
         statements.pop();
         for statement in statements {

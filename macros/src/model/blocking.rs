@@ -1,10 +1,12 @@
 //! `#[blocking]`.
 
 use super::{BodyCallee, Function, Param, Placement, ReturnKind, Shape, is_of_std, peel};
-use crate::parse::{self, BlockingOptions};
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use crate::{
+    parse::{BlockingOptions, DurationArg},
+    tokens::mentions,
+};
+use proc_macro2::Ident;
 use quote::ToTokens;
-use std::time::Duration;
 use syn::{Expr, Path, Type, ext::IdentExt};
 
 /// A function that runs on the threads of a pool.
@@ -30,11 +32,6 @@ pub(crate) struct Blocking {
     pub(crate) has_name_conflict: bool,
 }
 
-pub(crate) enum DurationArg {
-    Literal(Duration),
-    Expr(Box<Expr>),
-}
-
 impl Blocking {
     /// Whether an expression of the attribute names the argument, or a part of it.
     pub(crate) fn names(&self, name: &Ident) -> bool {
@@ -43,7 +40,7 @@ impl Blocking {
             _ => None,
         };
         let exprs = [self.pool.as_ref(), self.lane.as_ref(), deadline];
-        exprs.into_iter().flatten().any(|expr| mentions(expr.to_token_stream(), &name.to_string()))
+        exprs.into_iter().flatten().any(|expr| mentions(expr.to_token_stream(), name))
     }
 
     pub(super) fn new(
@@ -67,10 +64,7 @@ impl Blocking {
             callee: BodyCallee::of(function, placement),
             pool_may_borrow: pool.as_ref().is_some_and(|pool| mentions_argument(pool, &args)),
             pool,
-            deadline: deadline.map(|keyed| match keyed.value {
-                parse::DurationArg::Literal(duration) => DurationArg::Literal(duration),
-                parse::DurationArg::Expr(expr) => DurationArg::Expr(expr),
-            }),
+            deadline: deadline.map(|keyed| keyed.value),
             lane: lane.map(|keyed| keyed.value),
             detached: detached.is_some(),
             return_kind: match (&nested, &flat, function.output()) {
@@ -113,14 +107,5 @@ fn may_be_worker(param: &Param) -> bool {
 
 fn mentions_argument(expr: &Expr, args: &[Param]) -> bool {
     let tokens = expr.to_token_stream();
-    args.iter().flat_map(Param::bindings).any(|name| mentions(tokens.clone(), &name.to_string()))
-}
-
-/// The name is among the tokens, at any depth.
-pub(crate) fn mentions(tokens: TokenStream, name: &str) -> bool {
-    tokens.into_iter().any(|tree| match tree {
-        TokenTree::Ident(ident) => ident == name,
-        TokenTree::Group(group) => mentions(group.stream(), name),
-        _ => false,
-    })
+    args.iter().flat_map(Param::bindings).any(|name| mentions(tokens.clone(), name))
 }

@@ -1,7 +1,8 @@
 //! Where a function stands that an attribute sees alone: in an `impl` block, or not.
 
-use super::{Function, Placement, Receiver, mentions};
+use super::{Function, Placement, Receiver};
 use crate::parse::inner_meta;
+use crate::tokens::{Site, Walk, is_ident, is_one_of, is_punct, mentions, walk};
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -63,11 +64,7 @@ impl BodyCopy {
         let generics =
             sig.generics.to_token_stream().into_iter().chain(sig.generics.where_clause.to_token_stream());
         let tokens = sig.inputs.to_token_stream().into_iter().chain(output).chain(generics).chain(body);
-        if names_a_parameter(&tokens.collect::<Vec<_>>(), &own) {
-            BodyCopy::Closure
-        } else {
-            BodyCopy::NestedFn
-        }
+        if names_a_parameter(tokens.collect(), &own) { BodyCopy::Closure } else { BodyCopy::NestedFn }
     }
 }
 
@@ -100,31 +97,23 @@ fn is_of_the_compiler(attr: &Attribute) -> bool {
     is_tool || NAMES.iter().any(|name| meta.path().is_ident(name))
 }
 
-/// `Self` is among the tokens of a body, outside of items in it, which have a `Self` of their own.
+/// Whether a body names `Self`, outside of items in it, which have a `Self` of their own.
 pub(super) fn has_own_self(body: TokenStream) -> bool {
-    let mut in_item = false;
-    let mut trees = body.into_iter().peekable();
-    while let Some(tree) = trees.next() {
-        match tree {
-            TokenTree::Ident(word) if ["impl", "trait", "struct", "enum"].iter().any(|item| word == item) => {
-                in_item = true;
-            }
-            TokenTree::Ident(word) if word == "union" => {
-                in_item |= matches!(trees.peek(), Some(TokenTree::Ident(_)));
-            }
-            TokenTree::Ident(word) if word == "Self" && !in_item => return true,
-            TokenTree::Punct(end) if end.as_char() == ';' => in_item = false,
-            TokenTree::Group(group) if in_item => in_item = group.delimiter() != Delimiter::Brace,
-            TokenTree::Group(group) if has_own_self(group.stream()) => return true,
-            _ => {}
+    let mut found = false;
+    walk(body, &mut |site| {
+        if site.context.nested_item {
+            return Walk::Skip;
         }
-    }
-    false
+        found |= is_ident(site.tree(), "Self");
+        Walk::Enter
+    });
+    found
 }
 
-/// A name that may be a type or const parameter of the block around: one that begins in upper case
-/// and stands at the front of a path. One that is called or has fields is none.
-fn names_a_parameter(trees: &[TokenTree], own: &impl Fn(&str) -> bool) -> bool {
+/// Whether the tokens have a name that may be a type or const parameter of a surrounding block: one
+/// in upper case at the front of a path, which isn't called and has no fields. `own` are the
+/// parameters of the function.
+fn names_a_parameter(tokens: TokenStream, own: &impl Fn(&str) -> bool) -> bool {
     const KNOWN: [&str; 22] = [
         "Arc",
         "Box",
@@ -149,58 +138,68 @@ fn names_a_parameter(trees: &[TokenTree], own: &impl Fn(&str) -> bool) -> bool {
         "Vec",
         "Worker",
     ];
-    trees.iter().enumerate().any(|(at, tree)| match tree {
-        TokenTree::Ident(word) => {
-            let word = word.to_string();
-            let before = |distance: usize, mark| at >= distance && is_mark(trees, at - distance, mark);
-            let in_a_path =
-                before(1, ':') && before(2, ':') || before(1, '.') && !before(2, '.') || before(1, '\'');
-            let after = trees.get(at + 1);
-            // `for i in 0..N { .. }`
-            let is_const = !word.contains(char::is_lowercase);
-            let connect_output = match after {
-                Some(TokenTree::Group(group)) => match group.delimiter() {
-                    Delimiter::Parenthesis => true,
-                    Delimiter::Brace => !is_const,
-                    Delimiter::Bracket | Delimiter::None => false,
-                },
-                _ => false,
-            };
-            let is_upper = word.starts_with(char::is_uppercase);
-            is_upper && !in_a_path && !connect_output && !KNOWN.contains(&&*word) && !own(&word)
-        }
-        TokenTree::Group(group) => names_a_parameter(&group.stream().into_iter().collect::<Vec<_>>(), own),
-        // `"{N} bytes"`
-        TokenTree::Literal(text) => {
-            let text = text.to_string();
-            text.starts_with('"') && text.split('{').skip(1).any(|rest| rest.starts_with(char::is_uppercase))
-        }
-        TokenTree::Punct(_) => false,
-    })
+    let mut found = false;
+    walk(tokens, &mut |site| {
+        found |= match site.tree() {
+            Some(TokenTree::Ident(name)) => {
+                let name = name.to_string();
+                let is_upper = name.starts_with(char::is_uppercase);
+                is_upper
+                    && !is_part_of_path(site)
+                    && !is_constructed(site, &name)
+                    && !KNOWN.contains(&&*name)
+                    && !own(&name)
+            }
+            // `"{N} bytes"`
+            Some(TokenTree::Literal(text)) => {
+                let text = text.to_string();
+                let mut formatted = text.split('{').skip(1);
+                text.starts_with('"') && formatted.any(|name| name.starts_with(char::is_uppercase))
+            }
+            _ => false,
+        };
+        Walk::Enter
+    });
+    found
 }
 
-fn is_mark(trees: &[TokenTree], at: usize, mark: char) -> bool {
-    matches!(trees.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == mark)
+/// After `::`, `.` or `'`.
+fn is_part_of_path(site: &Site<'_>) -> bool {
+    let before = |distance: usize, mark| {
+        site.at.checked_sub(distance).is_some_and(|at| is_punct(site.trees.get(at), mark))
+    };
+    before(1, ':') && before(2, ':') || before(1, '.') && !before(2, '.') || before(1, '\'')
 }
 
-/// The first `static`, but of a lifetime; or the name of a macro that is known to make one.
+/// `Name(..)`, `Name { .. }`; but not the constant of `for i in 0..N { .. }`.
+fn is_constructed(site: &Site<'_>, name: &str) -> bool {
+    let is_const = !name.contains(char::is_lowercase);
+    match site.after().first() {
+        Some(TokenTree::Group(group)) => match group.delimiter() {
+            Delimiter::Parenthesis => true,
+            Delimiter::Brace => !is_const,
+            Delimiter::Bracket | Delimiter::None => false,
+        },
+        _ => false,
+    }
+}
+
+/// The first `static`, or the first name of a macro that is known to write one. `'static` is none.
 pub(crate) fn first_static(tokens: TokenStream) -> Option<Ident> {
-    let mut in_lifetime = false;
-    tokens.into_iter().find_map(|tree| {
-        let after_quote = std::mem::take(&mut in_lifetime);
-        match tree {
-            TokenTree::Punct(quote) => {
-                in_lifetime = quote.as_char() == '\'';
-                None
+    let mut found = None;
+    walk(tokens, &mut |site| {
+        match site.tree() {
+            Some(TokenTree::Ident(name))
+                if is_one_of(site.tree(), &["static", "thread_local", "lazy_static"])
+                    && !is_punct(site.before().last(), '\'') =>
+            {
+                found.get_or_insert_with(|| name.clone());
             }
-            TokenTree::Ident(word) => {
-                let makes = ["static", "thread_local", "lazy_static"].iter().any(|name| word == name);
-                (makes && !after_quote).then_some(word)
-            }
-            TokenTree::Group(group) => first_static(group.stream()),
-            TokenTree::Literal(_) => None,
+            _ => {}
         }
-    })
+        Walk::Enter
+    });
+    found
 }
 
 #[cfg(test)]
@@ -247,7 +246,7 @@ mod tests {
     fn what_may_be_a_parameter_of_the_block_is_told_from_what_is_not() {
         let may = |text: &str| {
             let tokens: TokenStream = text.parse().expect(text);
-            names_a_parameter(&tokens.into_iter().collect::<Vec<_>>(), &|name| name == "P")
+            names_a_parameter(tokens, &|name| name == "P")
         };
         for text in [
             "T::default()",

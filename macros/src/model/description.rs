@@ -1,7 +1,10 @@
 //! A service as it is described: what stands at its methods, and what their bodies name, as text.
 
-use super::{Blocking, DurationArg, Method, Role, Service, TransitionHandler, Trigger, next_states, variant};
-use crate::parse::{self, HookEvent, StateOptions};
+use super::{Blocking, Method, Role, Service, TransitionHandler, Trigger, next_states, variant};
+use crate::{
+    parse::{DurationArg, HookEvent, StateOptions},
+    tokens::{Walk, is_one_of, is_punct, walk},
+};
 use portcullis_describe as describe;
 use proc_macro2::{Delimiter, Ident, Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -34,7 +37,7 @@ impl Service {
         let known: Vec<(String, bool)> =
             all.iter().map(|one| (one.name.clone(), one.role == describe::Role::OnThread)).collect();
         for one in &mut all {
-            calls(one.method.function.body.stream(), &known, &mut one.calls);
+            add_calls(one.method.function.body.stream(), &known, &mut one.calls);
         }
         all
     }
@@ -92,9 +95,9 @@ impl MethodDescription<'_> {
         match &transition.trigger {
             Trigger::Request(StateOptions { start, idle, max_duration, .. }) => {
                 self.start = start.is_some();
-                let limit = |limit: &parse::DurationArg| match limit {
-                    parse::DurationArg::Literal(duration) => said(*duration),
-                    parse::DurationArg::Expr(expr) => text(expr),
+                let limit = |limit: &DurationArg| match limit {
+                    DurationArg::Literal(duration) => said(*duration),
+                    DurationArg::Expr(expr) => text(expr),
                 };
                 self.idle = idle.as_ref().map(|keyed| limit(&keyed.value));
                 self.max_duration = max_duration.as_ref().map(|keyed| limit(&keyed.value));
@@ -165,41 +168,35 @@ pub(crate) fn first_line(attrs: &[Attribute]) -> String {
     lines.find(|line| !line.is_empty()).unwrap_or_default()
 }
 
-/// `self.name(`, `self.name::<T>(`, `Self::name(`: each of `known` that the body calls, in the
-/// order that it does. Of a blocking method there is also `blocking_name`.
-fn calls(body: TokenStream, known: &[(String, bool)], found: &mut Vec<String>) {
-    let trees: Vec<TokenTree> = body.into_iter().collect();
-    for (at, tree) in trees.iter().enumerate() {
-        match tree {
-            TokenTree::Group(group) => calls(group.stream(), known, found),
-            TokenTree::Ident(ident) if ident == "self" || ident == "Self" => {
-                let Some(name) = trees.get(at + 1..).and_then(called) else { continue };
-                let is = |(known, blocking): &(String, bool)| {
-                    name == *known || (*blocking && name.strip_prefix("blocking_") == Some(known))
-                };
-                if known.iter().any(is) && !found.contains(&name) {
-                    found.push(name);
-                }
-            }
-            _ => {}
+/// Adds each of the `known` methods that the body calls, in the order of the calls: `self.name(`,
+/// `self.name::<T>(` and `Self::name(`. A blocking method may also be called as `blocking_name`.
+fn add_calls(body: TokenStream, known: &[(String, bool)], found: &mut Vec<String>) {
+    walk(body, &mut |site| {
+        if is_one_of(site.tree(), &["self", "Self"]) {
+            let name = called_method(site.after()).filter(|name| {
+                known.iter().any(|(known, blocking)| {
+                    name == known || *blocking && name.strip_prefix("blocking_") == Some(known)
+                })
+            });
+            found.extend(name.filter(|name| !found.contains(name)));
         }
-    }
+        Walk::Enter
+    });
 }
 
-/// What is called, behind `self` or `Self`.
-fn called(behind: &[TokenTree]) -> Option<String> {
-    let mark = |tree: Option<&TokenTree>, mark: char| matches!(tree, Some(TokenTree::Punct(punct)) if punct.as_char() == mark);
-    let rest = match behind {
-        [dot, rest @ ..] if mark(Some(dot), '.') => rest,
-        [one, two, rest @ ..] if mark(Some(one), ':') && mark(Some(two), ':') => rest,
+/// The method that is called by the tokens after `self` or `Self`.
+fn called_method(after: &[TokenTree]) -> Option<String> {
+    let tail = match after {
+        [dot, tail @ ..] if is_punct(Some(dot), '.') => tail,
+        [one, two, tail @ ..] if is_punct(Some(one), ':') && is_punct(Some(two), ':') => tail,
         _ => return None,
     };
-    let [TokenTree::Ident(name), rest @ ..] = rest else { return None };
-    let called = match rest.first() {
+    let [TokenTree::Ident(name), tail @ ..] = tail else { return None };
+    let is_call = match tail.first() {
         Some(TokenTree::Group(group)) => group.delimiter() == Delimiter::Parenthesis,
-        first => mark(first, ':') && mark(rest.get(1), ':') && mark(rest.get(2), '<'),
+        first => is_punct(first, ':') && is_punct(tail.get(1), ':') && is_punct(tail.get(2), '<'),
     };
-    called.then(|| name.unraw().to_string())
+    is_call.then(|| name.unraw().to_string())
 }
 
 /// A duration as it is said: `1m30s`.
@@ -303,7 +300,7 @@ mod tests {
             Self::blocking_shrink(self, worker, self.r#type::<u8>());
             self.count(2).await
         };
-        calls(body, &known, &mut found);
+        add_calls(body, &known, &mut found);
         assert_eq!(found, ["count", "blocking_shrink", "type"]);
     }
 

@@ -7,11 +7,9 @@
 mod blocking;
 mod body_callee;
 mod borrow;
-mod calls;
 mod connect;
 mod description;
 mod function;
-mod handed;
 mod handler;
 mod hook;
 mod interceptor;
@@ -22,12 +20,10 @@ mod params;
 mod response;
 mod return_kind;
 mod shared;
-mod spawned;
 
-pub(crate) use blocking::{Blocking, DurationArg, mentions};
+pub(crate) use blocking::Blocking;
 pub(crate) use body_callee::{BodyCallee, BodyCopy, first_static};
 pub(crate) use borrow::{Borrow, NotOwned, find as find_borrow};
-pub(crate) use calls::owned_form;
 pub(crate) use connect::{ConnectOutput, connect_output};
 pub(crate) use description::{MethodDescription, first_line};
 pub(crate) use function::{Function, Param, Placement, Receiver, Shape, peel};
@@ -35,16 +31,16 @@ pub(crate) use handler::{Handler, HandlerKind, SessionTypes};
 pub(crate) use hook::Hook;
 pub(crate) use interceptor::{Interceptor, Side};
 pub(crate) use machine::{ReturnShape, StateEnum, TransitionHandler, Trigger, no_variant, variant};
-pub(crate) use misuse::{Misuse, is_taken_apart};
+pub(crate) use misuse::{Misuse, is_taken_apart, owned_form};
 pub(crate) use next_states::{NextStates, next_states};
 pub(crate) use response::{named_response, unconditional_first};
 pub(crate) use return_kind::{ReturnKind, is_concrete, is_of_std};
 
-use self::handed::Job;
 use crate::{
     attributes::AttrKind,
     parse::{self, Attr, AttrArgs, HookEvent, KeyValue, RequestOptions, ServiceOptions},
     report::ErrorSink,
+    tokens::mentions,
 };
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens;
@@ -136,8 +132,7 @@ impl Service {
         last_values(&mut items, states.as_ref());
         reasons(&mut items, states.as_ref());
         twins(&mut items);
-        handed(&mut items);
-        called(&mut items);
+        misuse::find_in_calls(&mut items);
         if items.iter().any(owns) {
             shared::bound(&mut head);
         }
@@ -241,6 +236,30 @@ impl Service {
     }
 }
 
+/// The thread that a body runs on.
+#[derive(Clone, Copy)]
+pub(crate) enum RunsOn<'a> {
+    EventLoop,
+    PoolThread {
+        worker: Option<&'a Ident>,
+    },
+    /// The caller's, or it can't be told.
+    Unknown,
+}
+
+impl<'a> RunsOn<'a> {
+    fn of(role: &'a Role, function: &Function) -> Self {
+        match (role, function.sig.asyncness) {
+            (Role::Blocking(blocking), None) => {
+                RunsOn::PoolThread { worker: blocking.worker.as_ref().and_then(Param::name) }
+            }
+            (Role::Blocking(_) | Role::Unusable, _) | (_, None) => RunsOn::Unknown,
+            (_, Some(_)) if function.has_worker() => RunsOn::Unknown,
+            (_, Some(_)) => RunsOn::EventLoop,
+        }
+    }
+}
+
 impl Method {
     /// A method of a block, or a function under an attribute of ours that stands alone.
     pub(crate) fn new(written: parse::Function, placement: &Placement, krate: Option<&Path>) -> Self {
@@ -254,28 +273,18 @@ impl Method {
             None if function.is_helper() => Role::Helper,
             None => Role::Plain,
         };
-        function.misuses = role.misuses(&function, placement);
+        function.misuses = misuse::of_method(&role, &function, placement);
         sink.only_under(function.cfgs().map(ToTokens::to_token_stream).collect());
         Method { function, role, own_attrs: names, paths, sink }
+    }
+
+    pub(crate) fn runs_on(&self) -> RunsOn<'_> {
+        RunsOn::of(&self.role, &self.function)
     }
 
     /// Whether a `cfg` decides if it is there.
     pub(crate) fn is_conditional(&self) -> bool {
         self.function.cfgs().next().is_some()
-    }
-
-    /// Where its body runs.
-    fn runs_on(&self) -> calls::RunsOn<'_> {
-        match &self.role {
-            Role::Blocking(blocking) if self.function.sig.asyncness.is_none() => {
-                calls::RunsOn::PoolThread { worker: blocking.worker.as_ref().and_then(Param::name) }
-            }
-            Role::Blocking(_) | Role::Unusable => calls::RunsOn::Unknown,
-            _ if self.function.sig.asyncness.is_some() && !self.function.has_worker() => {
-                calls::RunsOn::EventLoop
-            }
-            _ => calls::RunsOn::Unknown,
-        }
     }
 
     /// A second method of a name is the compiler's to report: once, and not of what is generated
@@ -293,49 +302,6 @@ impl Method {
         } else {
             names.push(name.clone());
         }
-    }
-}
-
-impl Role {
-    fn misuses(&self, function: &Function, placement: &Placement) -> Vec<Misuse> {
-        let in_service = matches!(placement, Placement::Service { .. });
-        let body = || function.body.stream();
-        let mut found = Vec::new();
-        let worker = match self {
-            Role::Blocking(blocking) => blocking.worker.as_ref().and_then(Param::name),
-            _ => None,
-        };
-        if in_service && self.has_rewritten_receiver(function) {
-            found.extend(misuse::find(body(), placement.type_name()));
-            // `&'static self` may go anywhere.
-            if function.receiver.lifetime().is_none() {
-                found.extend(spawned::find(body(), worker));
-            }
-        }
-        if let Some(worker) = worker {
-            found.extend(calls::sent(body(), worker));
-            if function.output().is_none_or(is_of_std) {
-                found.extend(calls::propagated(body(), worker));
-            }
-        }
-        match (self, function.sig.asyncness) {
-            (Role::Blocking(_), None) => found.extend(misuse::awaits(body())),
-            (role, Some(_))
-                if in_service
-                    && !function.has_worker()
-                    && !matches!(role, Role::Blocking(_) | Role::Unusable) =>
-            {
-                found.extend(misuse::waits(body()));
-            }
-            _ => {}
-        }
-        found
-    }
-
-    /// Here `&self` is `self: &Arc<Self>`.
-    fn has_rewritten_receiver(&self, function: &Function) -> bool {
-        let crosses = function.sig.asyncness.is_some() || matches!(self, Role::Blocking(_));
-        crosses && matches!(function.receiver, Receiver::Shared(_))
     }
 }
 
@@ -432,44 +398,6 @@ fn reasons(items: &mut [Item], states: Option<&StateEnum>) {
         } else if valueless {
             hook.expect_reason();
         }
-    }
-}
-
-/// Calls of blocking methods that hand them the worker of the body that they stand in.
-fn handed(items: &mut [Item]) {
-    let jobs: Vec<Job> = items
-        .iter()
-        .filter_map(|item| match item {
-            Item::Method(method) if !method.is_conditional() => Job::of(method),
-            _ => None,
-        })
-        .collect();
-    for item in items {
-        let Item::Method(method) = item else { continue };
-        let Role::Blocking(blocking) = &method.role else { continue };
-        let Some(worker) = blocking.worker.as_ref().and_then(Param::name) else { continue };
-        let found = handed::find(method.function.body.stream(), worker, &jobs);
-        method.function.misuses.extend(found);
-    }
-}
-
-/// Calls of the block's own methods that can't be meant where they stand.
-fn called(items: &mut [Item]) {
-    let methods = |item: &Item| match item {
-        Item::Method(method) => calls::Known::of(method),
-        _ => None,
-    };
-    let known: Vec<calls::Known> = items.iter().filter_map(methods).collect();
-    for item in items {
-        let Item::Method(method) = item else { continue };
-        let body = method.function.body.stream();
-        let is_shared = matches!(method.function.receiver, Receiver::Shared(_) | Receiver::Arc(_));
-        if !is_shared || method.function.incomplete.is_some() {
-            continue;
-        }
-        let found = calls::find(body.clone(), &method.runs_on(), &known);
-        method.function.misuses.extend(found);
-        method.function.misuses.extend(calls::assigned(body));
     }
 }
 

@@ -1,18 +1,17 @@
-//! Where a body goes on: which states it names, and whether it can come to any other.
+//! The states that a body may lead to, read from its tokens.
 //!
-//! Two readers: the description draws an edge for each state that is named, and a dashed one where
-//! others may follow; the check for states that nothing leads to speaks up only where every body
-//! was understood. So the doubtful is "not understood" here: a state that is taken for unreachable
-//! and is not would be a wrong error.
+//! The description draws an edge for each state that is named, and a dashed edge if there may be
+//! others. A state that nothing leads to produces a warning, but only if every body was read
+//! completely. Therefore every doubt counts as "there may be others".
 //!
-//! A body is understood if each value that it can return is *written out* as a variant: at its end,
-//! behind `return`, in every arm and branch, alone, in `Ok(..)`, as the second of a pair, or by way
-//! of a variable that `let` and `=` give such values and nothing else touches. `Err(..)`, `panic!`
-//! and their like return no state. Whatever else a value comes from (a call, a method, `?`, a
-//! macro, a pattern) is not looked into, nor is a macro whose name is not that of a well-known one:
-//! a `return` may be hidden in it.
+//! A body is read completely if each value that it can return is *written out* as a variant: at the
+//! end of the body and of each branch, and after each `return`. It may be alone, in `Ok(..)`, second
+//! in a pair, or come from a variable that only `let` and `=` give such values. `Err(..)` and
+//! `panic!` return no state. Calls, `?`, patterns and unknown macros are not followed.
 
+use crate::tokens::{Walk, is_ident, is_punct, mentions, walk};
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::{
     Block, Expr, Local, Pat, Path, Stmt,
     ext::IdentExt,
@@ -22,90 +21,89 @@ use syn::{
 /// The states that a body may lead to.
 #[derive(Debug)]
 pub(crate) struct NextStates {
-    /// The variants that stand anywhere in the body, each once, as they come. Their spans are the
-    /// first mention's.
+    /// The variants that the body names anywhere, each once, in the order of the source. The span is
+    /// that of the first mention.
     pub(crate) named: Vec<Ident>,
-    /// No other than these can come out of it.
+    /// Whether the body leads to no other state.
     pub(crate) exhaustive: bool,
 }
 
-/// What `body` (what is between the braces of a function) can return of the enum called `states`,
-/// by its last name. `variants` are all of the enum's, `Closed` among them: what else stands behind
-/// the enum's name is none.
+/// The next states of `body`, the tokens between the braces of a function. `states` is the name of
+/// the enum, and `variants` are all of its variants, `Closed` included.
 pub(crate) fn next_states(body: &TokenStream, states: &Ident, variants: &[Ident]) -> NextStates {
-    let mut reader = Reader { body, states, variants, seen: Vec::new() };
-    let mut named = Vec::new();
-    reader.mentions(body, &mut named);
-    let exhaustive = plain_macros(body) && reader.body_is_understood();
+    let mut reader = Reader { body, states, variants, returned: Vec::new() };
+    let named = reader.named_variants();
+    let exhaustive = has_only_known_macros(body) && reader.is_written_out();
     NextStates { named, exhaustive }
 }
 
-/// Macros in which no `return` is hidden, or none that gives a state.
+/// Macros that hide no `return`, or none of a state.
 const MACROS: &str = "anyhow assert assert_eq assert_ne bail concat dbg debug debug_assert debug_assert_eq \
     debug_assert_ne debug_span ensure env eprint eprintln error error_span event format format_args \
     include_bytes include_str info info_span join json matches panic print println select stringify todo trace \
     try_join unimplemented unreachable vec warn write writeln";
-/// Those that have no value: behind them, nothing is returned. `todo!` is not among them: there,
-/// something will be.
+/// Macros after which nothing is returned. `todo!` is not one of them, because its author will return
+/// something.
 const NEVER: [&str; 3] = ["bail", "panic", "unreachable"];
 
 struct Reader<'a> {
     body: &'a TokenStream,
     states: &'a Ident,
     variants: &'a [Ident],
-    /// Variables in result position, and how often each stands there.
-    seen: Vec<(Ident, usize)>,
+    /// Variables that are returned, and how often each is.
+    returned: Vec<(Ident, usize)>,
 }
 
 impl Reader<'_> {
     /// Every `States::Variant`, with or without type arguments between, in macros too.
-    fn mentions(&self, tokens: &TokenStream, named: &mut Vec<Ident>) {
-        let trees: Vec<TokenTree> = tokens.clone().into_iter().collect();
-        for (at, tree) in trees.iter().enumerate() {
-            match tree {
-                TokenTree::Group(group) => self.mentions(&group.stream(), named),
-                TokenTree::Ident(ident) if ident == self.states => {
-                    let variant = trees.get(at + 1..).and_then(behind_colons);
-                    let known = variant.filter(|variant| self.variants.contains(variant));
-                    named.extend(known.filter(|variant| !named.contains(variant)).cloned());
-                }
-                _ => {}
+    fn named_variants(&self) -> Vec<Ident> {
+        let mut named: Vec<Ident> = Vec::new();
+        walk(self.body.clone(), &mut |site| {
+            if matches!(site.tree(), Some(TokenTree::Ident(ident)) if ident == self.states) {
+                let variant = after_colons(site.after());
+                let known = variant.filter(|variant| self.variants.contains(variant));
+                named.extend(known.filter(|variant| !named.contains(variant)).cloned());
             }
-        }
+            Walk::Enter
+        });
+        named
     }
 
-    fn body_is_understood(&mut self) -> bool {
+    /// Whether every value that the body can return is a state that is written out.
+    fn is_written_out(&mut self) -> bool {
         let Ok(stmts) = Block::parse_within.parse2(self.body.clone()) else { return false };
-        self.tail(&stmts) && self.returns(self.body) && self.variables()
+        self.tail_expr(&stmts) && self.returns() && self.variables()
     }
 
-    /// What is behind each `return`, wherever it stands: one in a closure is taken for one of the
-    /// body.
-    fn returns(&mut self, tokens: &TokenStream) -> bool {
-        let trees: Vec<TokenTree> = tokens.clone().into_iter().collect();
-        trees.iter().enumerate().all(|(at, tree)| match tree {
-            TokenTree::Group(group) => self.returns(&group.stream()),
-            TokenTree::Ident(ident) if ident == "return" => match trees.get(at + 1) {
-                None => true,
-                Some(TokenTree::Punct(punct)) if matches!(punct.as_char(), ';' | ',') => true,
-                Some(_) => first::<Expr>(&trees, at + 1).is_some_and(|value| self.value(&value)),
-            },
-            _ => true,
-        })
+    /// Whether the value of each `return` is a state that is written out. A `return` in a closure
+    /// counts as one of the body.
+    fn returns(&mut self) -> bool {
+        let mut all = true;
+        walk(self.body.clone(), &mut |site| {
+            if is_ident(site.tree(), "return") {
+                all &= match site.after().first() {
+                    None => true,
+                    Some(TokenTree::Punct(punct)) if matches!(punct.as_char(), ';' | ',') => true,
+                    Some(_) => parse_first::<Expr>(site.after()).is_some_and(|value| self.value(&value)),
+                };
+            }
+            Walk::Enter
+        });
+        all
     }
 
-    /// Each variable that is returned: all that it is given, with no mention of it that is anything
-    /// else.
+    /// Whether the variables that are returned have only states that are written out, and no other
+    /// use.
     fn variables(&mut self) -> bool {
         let mut done = 0;
-        while let Some((name, _)) = self.seen.get(done).cloned() {
+        while let Some((name, _)) = self.returned.get(done).cloned() {
             let mut uses = UseCounts::default();
-            if !self.given(self.body, &name, &mut uses) {
+            if !self.check_bindings(&name, &mut uses) {
                 return false;
             }
             done += 1;
             // A value may have led to this variable once more.
-            let returned = self.seen.get(done - 1).map_or(0, |(_, times)| *times);
+            let returned = self.returned.get(done - 1).map_or(0, |(_, times)| *times);
             if uses.lets == 0 || uses.others != returned {
                 return false;
             }
@@ -113,55 +111,56 @@ impl Reader<'_> {
         true
     }
 
-    /// Reads what `name` is given in `tokens`; false if one of the values is not understood.
-    fn given(&mut self, tokens: &TokenStream, name: &Ident, uses: &mut UseCounts) -> bool {
-        let trees: Vec<TokenTree> = tokens.clone().into_iter().collect();
-        let mut exhaustive = true;
-        for (at, tree) in trees.iter().enumerate() {
-            match tree {
-                TokenTree::Group(group) => exhaustive &= self.given(&group.stream(), name, uses),
-                TokenTree::Ident(ident) if ident == name => match giving(&trees, at) {
-                    Binding::Let(from) => {
-                        uses.lets += 1;
-                        let local = first::<OneLocal>(&trees, from);
-                        exhaustive &= local.is_some_and(|OneLocal(local)| match &local.init {
-                            Some(init) => init.diverge.is_none() && self.value(&init.expr),
-                            None => true,
-                        });
-                    }
-                    // Before the variable there is another one of its name: a parameter.
-                    _ if uses.lets == 0 => return false,
-                    Binding::Assignment(from) => {
-                        exhaustive &= first::<Expr>(&trees, from).is_some_and(|value| self.value(&value));
-                    }
-                    Binding::None => uses.others += 1,
-                },
-                _ => {}
+    /// Reads each value that is bound to `name`; false if one of them is not a state that is written
+    /// out.
+    fn check_bindings(&mut self, name: &Ident, uses: &mut UseCounts) -> bool {
+        let mut all = true;
+        walk(self.body.clone(), &mut |site| {
+            if !matches!(site.tree(), Some(TokenTree::Ident(ident)) if ident == name) {
+                return Walk::Enter;
             }
-        }
-        exhaustive
+            match binding(site.trees, site.at) {
+                Binding::Let(from) => {
+                    uses.lets += 1;
+                    let local = site.trees.get(from..).and_then(parse_first::<PlainLocal>);
+                    all &= local.is_some_and(|PlainLocal(local)| match &local.init {
+                        Some(init) => init.diverge.is_none() && self.value(&init.expr),
+                        None => true,
+                    });
+                }
+                // Another variable of the name, or a parameter, comes first.
+                _ if uses.lets == 0 => all = false,
+                Binding::Assignment(from) => {
+                    let value = site.trees.get(from..).and_then(parse_first::<Expr>);
+                    all &= value.is_some_and(|value| self.value(&value));
+                }
+                Binding::None => uses.others += 1,
+            }
+            Walk::Enter
+        });
+        all
     }
 
-    /// The last of these statements gives a state that is written out, or gives none.
-    fn tail(&mut self, stmts: &[Stmt]) -> bool {
+    /// Whether the last of these statements has a state that is written out, or no value.
+    fn tail_expr(&mut self, stmts: &[Stmt]) -> bool {
         match stmts.last() {
             Some(Stmt::Expr(value, None)) => self.value(value),
-            Some(Stmt::Macro(last)) if last.semi_token.is_none() => never(&last.mac.path),
-            // Then it gives `()`, or does not come so far.
+            Some(Stmt::Macro(last)) if last.semi_token.is_none() => never_returns(&last.mac.path),
+            // The value is `()`, or the end is not reached.
             _ => true,
         }
     }
 
-    /// The value is a state that is written out, or there is none.
+    /// Whether the value is a state that is written out, or there is none.
     fn value(&mut self, value: &Expr) -> bool {
         match value {
             Expr::Paren(inner) => self.value(&inner.expr),
             Expr::Group(inner) => self.value(&inner.expr),
-            Expr::Block(inner) => inner.label.is_none() && self.tail(&inner.block.stmts),
-            Expr::Unsafe(inner) => self.tail(&inner.block.stmts),
+            Expr::Block(inner) => inner.label.is_none() && self.tail_expr(&inner.block.stmts),
+            Expr::Unsafe(inner) => self.tail_expr(&inner.block.stmts),
             Expr::If(inner) => {
                 let otherwise = inner.else_branch.as_ref().is_none_or(|(_, value)| self.value(value));
-                otherwise && self.tail(&inner.then_branch.stmts)
+                otherwise && self.tail_expr(&inner.then_branch.stmts)
             }
             Expr::Match(inner) => inner.arms.iter().all(|arm| self.value(&arm.body)),
             Expr::Tuple(pair) if pair.elems.len() == 2 => {
@@ -176,11 +175,12 @@ impl Reader<'_> {
             },
             Expr::Struct(literal) => self.is_variant(&literal.path),
             Expr::Path(path) => self.is_variant(&path.path) || self.variable(&path.path),
-            // Values of `return` are read where they stand.
+            // `returns` reads the value of each `return`.
             Expr::Return(_) | Expr::Continue(_) => true,
             Expr::Break(inner) => inner.expr.is_none() && inner.label.is_none(),
-            Expr::Loop(inner) => !breaks(&quote::ToTokens::to_token_stream(&inner.body)),
-            Expr::Macro(inner) => never(&inner.mac.path),
+            // A `break` of an inner loop counts too.
+            Expr::Loop(inner) => !mentions(inner.body.to_token_stream(), "break"),
+            Expr::Macro(inner) => never_returns(&inner.mac.path),
             _ => false,
         }
     }
@@ -192,65 +192,65 @@ impl Reader<'_> {
             && names.next().is_some_and(|of| of == self.states)
     }
 
-    /// A plain name: whether it is a variable, and of what value, is seen later.
+    /// Notes a plain name. Whether it is a variable, and of which values, `variables` finds out.
     fn variable(&mut self, path: &Path) -> bool {
         let Some(name) = path.get_ident() else { return false };
-        match self.seen.iter_mut().find(|(seen, _)| seen == name) {
+        match self.returned.iter_mut().find(|(seen, _)| seen == name) {
             Some((_, times)) => *times += 1,
-            None => self.seen.push((name.clone(), 1)),
+            None => self.returned.push((name.clone(), 1)),
         }
         true
     }
 }
 
-/// How a variable's name is used.
+/// How often the name of a variable is used.
 #[derive(Default)]
 struct UseCounts {
     lets: usize,
     others: usize,
 }
 
-/// What the name at a place is there for.
+/// What a name is used for.
 enum Binding {
-    /// `let name`; the place is that of `let`.
+    /// `let name`, with the position of `let`.
     Let(usize),
-    /// `name = value`; the place is that of the value.
+    /// `name = value`, with the position of the value.
     Assignment(usize),
     None,
 }
 
-fn giving(trees: &[TokenTree], at: usize) -> Binding {
-    let word = |back: usize, name: &str| matches!(at.checked_sub(back).and_then(|at| trees.get(at)), Some(TokenTree::Ident(ident)) if ident == name);
-    let mark = |at: usize, is: fn(char) -> bool| matches!(trees.get(at), Some(TokenTree::Punct(punct)) if is(punct.as_char()));
-    let begins = match at.checked_sub(1).and_then(|at| trees.get(at)) {
+/// What the name at `at` is used for.
+fn binding(trees: &[TokenTree], at: usize) -> Binding {
+    let back = |count: usize| at.checked_sub(count).and_then(|at| trees.get(at));
+    let starts_statement = match back(1) {
         None => true,
         Some(TokenTree::Punct(punct)) => matches!(punct.as_char(), ';' | '>'),
         Some(TokenTree::Group(group)) => group.delimiter() == Delimiter::Brace,
         Some(_) => false,
     };
-    let equals = mark(at + 1, |c| c == '=') && !mark(at + 2, |c| matches!(c, '=' | '>'));
-    let let_ = match () {
-        () if word(1, "let") => Some(1),
-        () if word(1, "mut") && word(2, "let") => Some(2),
+    let mark = |at: usize, mark| is_punct(trees.get(at), mark);
+    let assigns = mark(at + 1, '=') && !mark(at + 2, '=') && !mark(at + 2, '>');
+    let distance = match () {
+        () if is_ident(back(1), "let") => Some(1),
+        () if is_ident(back(1), "mut") && is_ident(back(2), "let") => Some(2),
         () => None,
     };
-    // `if let name = ..` and its like are patterns.
-    let dedup_name = |back: usize| {
-        let before = at.checked_sub(back + 1).and_then(|at| trees.get(at));
-        !matches!(before, Some(TokenTree::Ident(_)))
-            && !matches!(before, Some(TokenTree::Punct(punct)) if punct.as_char() == '&')
+    // `if let name = ..` has a pattern.
+    let is_statement = |distance: usize| {
+        let before = back(distance + 1);
+        !matches!(before, Some(TokenTree::Ident(_))) && !is_punct(before, '&')
     };
-    match let_ {
-        Some(back) if dedup_name(back) => Binding::Let(at - back),
-        None if begins && equals => Binding::Assignment(at + 2),
+    match distance {
+        Some(distance) if is_statement(distance) => Binding::Let(at - distance),
+        None if starts_statement && assigns => Binding::Assignment(at + 2),
         _ => Binding::None,
     }
 }
 
-/// `let` of a plain name.
-struct OneLocal(Local);
+/// A `let` that binds a plain name.
+struct PlainLocal(Local);
 
-impl Parse for OneLocal {
+impl Parse for PlainLocal {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let is_name = |pat: &Pat| match pat {
             Pat::Ident(pat) => pat.by_ref.is_none() && pat.subpat.is_none(),
@@ -258,93 +258,65 @@ impl Parse for OneLocal {
         };
         match input.parse()? {
             Stmt::Local(local) => {
-                let plain = match &local.pat {
+                let is_plain = match &local.pat {
                     Pat::Type(typed) => is_name(&typed.pat),
                     pat => is_name(pat),
                 };
-                if plain { Ok(OneLocal(local)) } else { Err(input.error("not a plain name")) }
+                if is_plain { Ok(PlainLocal(local)) } else { Err(input.error("not a plain name")) }
             }
             _ => Err(input.error("not a `let`")),
         }
     }
 }
 
-/// The syntax that starts at a place, whatever comes after it.
-fn first<T: Parse>(trees: &[TokenTree], from: usize) -> Option<T> {
-    let tokens: TokenStream = trees.get(from..)?.iter().cloned().collect();
+/// The syntax that these tokens begin with, whatever comes after it.
+fn parse_first<T: Parse>(trees: &[TokenTree]) -> Option<T> {
     let read = |input: ParseStream<'_>| {
         let found = input.parse::<T>()?;
         input.parse::<TokenStream>()?;
         Ok(found)
     };
-    read.parse2(tokens).ok()
+    read.parse2(trees.iter().cloned().collect()).ok()
 }
 
 /// `Variant` of `::Variant` or `::<T>::Variant`.
-fn behind_colons(trees: &[TokenTree]) -> Option<&Ident> {
-    let colon = |tree: &TokenTree| matches!(tree, TokenTree::Punct(punct) if punct.as_char() == ':');
+fn after_colons(trees: &[TokenTree]) -> Option<&Ident> {
+    let colon = |tree: &TokenTree| is_punct(Some(tree), ':');
     match trees {
         [one, two, TokenTree::Ident(name), ..] if colon(one) && colon(two) => Some(name),
-        [one, two, TokenTree::Punct(open), rest @ ..]
-            if colon(one) && colon(two) && open.as_char() == '<' =>
-        {
+        [one, two, open, tail @ ..] if colon(one) && colon(two) && is_punct(Some(open), '<') => {
             let mut depth = 1_usize;
-            let end = rest.iter().position(|tree| {
-                match tree {
-                    TokenTree::Punct(punct) if punct.as_char() == '<' => depth += 1,
-                    TokenTree::Punct(punct) if punct.as_char() == '>' => depth -= 1,
-                    _ => {}
-                }
+            let end = tail.iter().position(|tree| {
+                depth += usize::from(is_punct(Some(tree), '<'));
+                depth -= usize::from(is_punct(Some(tree), '>'));
                 depth == 0
             })?;
-            behind_colons(rest.get(end + 1..)?)
+            after_colons(tail.get(end + 1..)?)
         }
         _ => None,
     }
 }
 
-/// The path's last name; `Ok` of `Result::Ok`.
+/// Whether the last name of the path is this: `Ok` of `Result::Ok`.
 fn is(path: &Path, name: &str) -> bool {
     path.segments.last().is_some_and(|last| last.ident == name)
 }
 
-fn never(path: &Path) -> bool {
+fn never_returns(path: &Path) -> bool {
     NEVER.iter().any(|name| is(path, name))
 }
 
-/// A `break` anywhere: that of an inner loop counts as well.
-fn breaks(tokens: &TokenStream) -> bool {
-    tokens.clone().into_iter().any(|tree| match tree {
-        TokenTree::Ident(ident) => ident == "break",
-        TokenTree::Group(group) => breaks(&group.stream()),
-        _ => false,
-    })
-}
-
-/// Every macro that is called is one of [`MACROS`].
-fn plain_macros(tokens: &TokenStream) -> bool {
-    let trees: Vec<TokenTree> = tokens.clone().into_iter().collect();
-    trees.iter().enumerate().all(|(at, tree)| match tree {
-        TokenTree::Group(group) => {
-            let behind = match trees.get(..at) {
-                Some([.., TokenTree::Ident(name), TokenTree::Punct(mark)]) if mark.as_char() == '!' => {
-                    Some(name)
-                }
-                _ => None,
-            };
-            let known = |name: &Ident| {
-                let name = name.unraw();
-                MACROS.split_whitespace().any(|known| name == known) || is_keyword(&name)
-            };
-            behind.is_none_or(known) && plain_macros(&group.stream())
+/// Whether every macro that is called is one of [`MACROS`].
+fn has_only_known_macros(body: &TokenStream) -> bool {
+    let mut known = true;
+    walk(body.clone(), &mut |site| {
+        if let Some(name) = site.macro_name() {
+            let name = name.unraw();
+            known &= MACROS.split_whitespace().any(|known| name == known);
         }
-        _ => true,
-    })
-}
-
-/// What `!(..)` may follow.
-fn is_keyword(name: &Ident) -> bool {
-    ["if", "while", "match", "return", "in", "break"].iter().any(|keyword| name == keyword)
+        Walk::Enter
+    });
+    known
 }
 
 #[cfg(test)]
@@ -360,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_named_is_found_in_any_depth() {
+    fn named_states_are_found_at_any_depth() {
         for (body, named) in [
             ("SmtpState::Mail", vec!["Mail"]),
             ("(r, crate::smtp::SmtpState::Mail(from))", vec!["Mail"]),
@@ -377,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_out_is_understood() {
+    fn bodies_that_write_states_out_are_exhaustive() {
         for body in [
             "SmtpState::Mail",
             "SmtpState::Mail(from, SmtpState::start())",
@@ -407,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_from_elsewhere_is_not() {
+    fn bodies_with_other_values_are_not_exhaustive() {
         for body in [
             "self.next(request).await",
             "Ok((r, self.next()))",

@@ -3,8 +3,8 @@
 use super::{
     function::{last_segment, peel},
     machine::only_argument,
-    mentions,
 };
+use crate::tokens::mentions;
 use proc_macro2::Ident;
 use quote::ToTokens;
 use syn::{GenericArgument, PathArguments, Type};
@@ -114,7 +114,7 @@ fn is_unclear(ty: &Type) -> bool {
 /// The type mentions none of the block's parameters, nor the type that has them.
 pub(crate) fn is_concrete(ty: &Type, params: &[Ident]) -> bool {
     let tokens = || ty.to_token_stream();
-    let is_mentioned = |name: &Ident| mentions(tokens(), &name.to_string());
+    let is_mentioned = |name: &Ident| mentions(tokens(), name);
     params.is_empty() || !(mentions(tokens(), "Self") || params.iter().any(is_mentioned))
 }
 

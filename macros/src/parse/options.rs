@@ -112,7 +112,7 @@ fn rest(input: ParseStream<'_>) -> String {
             Err(_) => break,
         }
     }
-    crate::source::of(&tokens)
+    crate::tokens::to_text(&tokens)
 }
 
 fn check_once(given: bool, key: &Ident) -> syn::Result<()> {

@@ -1,8 +1,8 @@
 //! The generics of the enum of the states.
 
 use super::Machine;
-use crate::{expand::types, model::peel};
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use crate::{expand::types, model::peel, tokens::mentions};
+use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
 use syn::{
     GenericArgument, GenericParam, Generics, PathArguments, Type, TypeParamBound, WherePredicate,
@@ -121,12 +121,4 @@ fn is_relaxed(bound: &TypeParamBound) -> bool {
 
 fn relaxes(predicate: &WherePredicate) -> bool {
     matches!(predicate, WherePredicate::Type(predicate) if predicate.bounds.iter().any(is_relaxed))
-}
-
-fn mentions(tokens: TokenStream, name: &Ident) -> bool {
-    tokens.into_iter().any(|tree| match tree {
-        TokenTree::Ident(ident) => ident == *name,
-        TokenTree::Group(group) => mentions(group.stream(), name),
-        _ => false,
-    })
 }

@@ -8,8 +8,9 @@ mod transitions;
 
 use super::{at, attrs};
 use crate::{
-    model::{Method, Param, Service, StateEnum, TransitionHandler, mentions, variant},
+    model::{Method, Param, Service, StateEnum, TransitionHandler, variant},
     parse::HalfClose,
+    tokens::mentions,
 };
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -86,7 +87,7 @@ impl Machine<'_> {
         let generics = &self.service.head.generics;
         let is_generic = |ty: &Type| {
             let tokens = ty.to_token_stream();
-            generics.type_params().any(|param| mentions(tokens.clone(), &param.ident.to_string()))
+            generics.type_params().any(|param| mentions(tokens.clone(), &param.ident))
         };
         self.state_handlers()
             .into_iter()

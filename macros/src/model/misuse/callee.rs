@@ -1,16 +1,16 @@
-//! The methods of the block that a call on `self` may name.
+//! What a call on `self` may name: the methods of the block, and what each of them returns.
 
 use crate::model::{Borrow, Method, Param, Receiver, Role, borrow};
 use proc_macro2::Ident;
 use syn::Type;
 
 /// A method of the block that a call on `self` may name.
-pub(in crate::model) struct Known {
+pub(super) struct Callee {
     pub(super) name: Ident,
-    pub(super) kind: Kind,
+    pub(super) kind: CalleeKind,
 }
 
-pub(super) enum Kind {
+pub(super) enum CalleeKind {
     /// A handler or a hook: its future borrows the service.
     Handler,
     /// An `async fn` whose future owns what it uses.
@@ -23,9 +23,9 @@ pub(super) enum Kind {
     TakesWorker { args: usize },
 }
 
-impl Known {
+impl Callee {
     /// None for what the compiler alone can judge.
-    pub(in crate::model) fn of(method: &Method) -> Option<Self> {
+    pub(super) fn of(method: &Method) -> Option<Self> {
         let function = &method.function;
         let lends = matches!(function.receiver, Receiver::Shared(_) | Receiver::Arc(_));
         if !lends
@@ -37,24 +37,26 @@ impl Known {
         }
         let is_async = function.sig.asyncness.is_some();
         let kind = match &method.role {
-            Role::Blocking(blocking) => Kind::Job { args: blocking.args.len() },
-            Role::Helper => Kind::Helper,
+            Role::Blocking(blocking) => CalleeKind::Job { args: blocking.args.len() },
+            Role::Helper => CalleeKind::Helper,
             Role::Handler(_) | Role::Transition(_) | Role::Interceptor(_) | Role::Hook(_) if is_async => {
-                Kind::Handler
+                CalleeKind::Handler
             }
-            Role::Plain if is_async => Kind::Borrowing { param: borrowed(&function.params)? },
+            Role::Plain if is_async => CalleeKind::Borrowing { param: borrowed(&function.params)? },
             Role::Plain => match function.params.as_slice() {
-                [worker, rest @ ..] if worker.is_named("Worker") => Kind::TakesWorker { args: rest.len() },
+                [worker, rest @ ..] if worker.is_named("Worker") => {
+                    CalleeKind::TakesWorker { args: rest.len() }
+                }
                 _ => return None,
             },
             _ => return None,
         };
-        Some(Known { name: function.sig.ident.clone(), kind })
+        Some(Callee { name: function.sig.ident.clone(), kind })
     }
 
     /// How its value is had where the call stands; none if that is what the call gives.
     pub(super) fn is_future(&self) -> bool {
-        !matches!(self.kind, Kind::TakesWorker { .. })
+        !matches!(self.kind, CalleeKind::TakesWorker { .. })
     }
 }
 
@@ -77,7 +79,7 @@ fn borrowed(params: &[Param]) -> Option<Option<String>> {
 /// The std type that owns what a reference to `ty` borrows.
 pub(crate) fn owned_form(ty: &Type) -> Option<String> {
     match ty {
-        Type::Slice(slice) => Some(format!("Vec<{}>", crate::source::of(&slice.elem))),
+        Type::Slice(slice) => Some(format!("Vec<{}>", crate::tokens::to_text(&slice.elem))),
         Type::Path(path) => match path.path.get_ident()?.to_string().as_str() {
             "str" => Some("String".to_owned()),
             "Path" => Some("PathBuf".to_owned()),

@@ -1,10 +1,10 @@
-//! Tokens as somebody would write them: for types and parameters that a message repeats.
+//! Tokens printed as they are written, for types and parameters that a message repeats.
 
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
 
 /// `HashMap<String, Vec<u8>>`, where tokens print as `HashMap < String , Vec < u8 > >`.
-pub(crate) fn of(tokens: &impl ToTokens) -> String {
+pub(crate) fn to_text(tokens: &impl ToTokens) -> String {
     let mut text = String::new();
     print(tokens.to_token_stream(), &mut text);
     text
@@ -90,7 +90,7 @@ mod tests {
             "dyn ::std::error::Error",
         ] {
             let tokens: proc_macro2::TokenStream = text.parse().expect(text);
-            assert_eq!(super::of(&tokens), text);
+            assert_eq!(super::to_text(&tokens), text);
         }
     }
 }

@@ -1,0 +1,251 @@
+//! Calls of the block's own methods that can't be meant: the method is known, so a wrong call is found
+//! in the tokens.
+//!
+//! Each finding is an error for the compiler too, which would report it in other words: "no method
+//! named `wait`", "cannot add `u32` to `impl Future`".
+
+use super::{
+    Misuse,
+    callee::{Callee, CalleeKind},
+};
+use crate::{
+    model::RunsOn,
+    tokens::{Called, Context, SelfCall, Walk, is_ident, is_punct, mentions, walk},
+};
+use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::ext::IdentExt;
+
+/// Each of them in a body that runs there.
+pub(super) fn find(body: TokenStream, runs_on: &RunsOn<'_>, callees: &[Callee]) -> Vec<Misuse> {
+    let caller = Caller { runs_on, callees };
+    let mut found = Vec::new();
+    walk(body, &mut |site| {
+        if site.is_foreign() {
+            return Walk::Skip;
+        }
+        let in_call = site.self_call().and_then(|call| caller.misuse_in_call(&call, site.context));
+        let is_passed = matches!(in_call, Some(Misuse::WorkerPassed(_)));
+        found.extend(in_call);
+        found.extend(site.called().and_then(|called| caller.call_of_future(&called)));
+        if is_passed { Walk::Skip } else { Walk::Enter }
+    });
+    found
+}
+
+/// The method whose body is read.
+struct Caller<'a> {
+    runs_on: &'a RunsOn<'a>,
+    callees: &'a [Callee],
+}
+
+impl Caller<'_> {
+    fn misuse_in_call(&self, call: &SelfCall<'_>, context: Context) -> Option<Misuse> {
+        let Some(callee) = self.callees.iter().find(|callee| callee.name == *call.name) else {
+            return self.blocking_on_loop(call, context);
+        };
+        let name = call.name.clone();
+        let is_job = matches!(callee.kind, CalleeKind::Job { .. });
+        match (self.runs_on, &callee.kind, call.wait()) {
+            (RunsOn::EventLoop, CalleeKind::TakesWorker { args }, _) => {
+                (call.argument_count() == Some(*args)).then_some(Misuse::MissingWorker(name))
+            }
+            (_, CalleeKind::TakesWorker { .. }, _) => None,
+            (RunsOn::PoolThread { worker: Some(worker) }, CalleeKind::Job { args }, _)
+                if call.argument_count() == Some(args + 1) && call.passes_first(worker) =>
+            {
+                Some(Misuse::WorkerPassed(name))
+            }
+            (RunsOn::EventLoop, _, Some((at, arguments))) => {
+                arguments.stream().is_empty().then_some(Misuse::WaitOnLoop(at))
+            }
+            (RunsOn::PoolThread { .. }, _, Some((at, arguments)))
+                if arguments.stream().is_empty() && !context.async_code =>
+            {
+                Some(Misuse::WaitWithoutWorker(at))
+            }
+            (RunsOn::PoolThread { .. }, CalleeKind::Handler, Some(_)) => Some(Misuse::WaitForHandler(name)),
+            (RunsOn::PoolThread { .. }, CalleeKind::Borrowing { param }, Some(_)) => {
+                Some(Misuse::WaitForBorrow { name, owned: param.clone() })
+            }
+            (RunsOn::EventLoop, _, None) if call.is_operand() => Some(Misuse::MissingAwait { name, is_job }),
+            (RunsOn::PoolThread { .. }, _, None) if call.is_operand() && !context.async_code => {
+                Some(Misuse::MissingWait { name, is_job })
+            }
+            _ => None,
+        }
+    }
+
+    /// `self.blocking_f(..)` on the event loop, without a worker, or with one that the service keeps.
+    fn blocking_on_loop(&self, call: &SelfCall<'_>, context: Context) -> Option<Misuse> {
+        if !matches!(self.runs_on, RunsOn::EventLoop) || context.closure {
+            return None;
+        }
+        let name = call.name.unraw().to_string();
+        let own = name.strip_prefix("blocking_")?;
+        let args = self.callees.iter().find_map(|callee| match callee.kind {
+            CalleeKind::Job { args } if callee.name.unraw() == own => Some(args),
+            _ => None,
+        })?;
+        let trees: Vec<TokenTree> = call.arguments.stream().into_iter().collect();
+        let passes_field = match trees.as_slice() {
+            [first, second, ..] => {
+                is_ident(Some(first), "self") && is_punct(Some(second), '.')
+                    || is_punct(Some(first), '&') && is_ident(Some(second), "self")
+            }
+            _ => false,
+        };
+        let count = call.argument_count();
+        let lacks_worker = count == Some(args) && !mentions(call.arguments.stream(), "worker");
+        let is_misuse = lacks_worker || passes_field && count == Some(args + 1);
+        is_misuse
+            .then(|| Misuse::BlockingOnLoop { at: call.name.to_token_stream(), name: format!("self.{own}") })
+    }
+
+    /// `worker.call(|| self.f(..))` where `f` is async: the call returns a future, which is not run.
+    fn call_of_future(&self, called: &Called<'_>) -> Option<Misuse> {
+        let RunsOn::PoolThread { worker: Some(worker) } = self.runs_on else { return None };
+        if called.receiver() != Some(*worker) || called.name != "call" {
+            return None;
+        }
+        let name = only_call(called.arguments.stream())?;
+        let callee = self.callees.iter().find(|callee| callee.name == name)?;
+        callee.is_future().then_some(Misuse::CallOfFuture(name))
+    }
+}
+
+/// `name` of `[move] || self.name(..)`, if that is all there is.
+pub(super) fn only_call(tokens: TokenStream) -> Option<Ident> {
+    let trees: Vec<TokenTree> = tokens.into_iter().collect();
+    let closure = match trees.as_slice() {
+        [first, tail @ ..] if is_ident(Some(first), "move") => tail,
+        tail => tail,
+    };
+    match closure {
+        [open, close, own, dot, TokenTree::Ident(name), TokenTree::Group(arguments)]
+            if is_punct(Some(open), '|')
+                && is_punct(Some(close), '|')
+                && is_ident(Some(own), "self")
+                && is_punct(Some(dot), '.')
+                && arguments.delimiter() == Delimiter::Parenthesis =>
+        {
+            Some(name.clone())
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quote::format_ident;
+
+    fn callees() -> Vec<Callee> {
+        let callee = |name: &str, kind: CalleeKind| Callee { name: format_ident!("{name}"), kind };
+        vec![
+            callee("handler", CalleeKind::Handler),
+            callee("helper", CalleeKind::Helper),
+            callee("lends", CalleeKind::Borrowing { param: None }),
+            callee("job", CalleeKind::Job { args: 1 }),
+            callee("plain", CalleeKind::TakesWorker { args: 1 }),
+        ]
+    }
+
+    fn on_the_loop(text: &str) -> usize {
+        find(text.parse().expect(text), &RunsOn::EventLoop, &callees()).len()
+    }
+
+    fn on_a_thread(text: &str) -> usize {
+        let worker = format_ident!("worker");
+        find(text.parse().expect(text), &RunsOn::PoolThread { worker: Some(&worker) }, &callees()).len()
+    }
+
+    #[test]
+    fn what_the_loop_cannot_mean() {
+        for text in [
+            "self.blocking_job(1)",
+            "self.blocking_job(&self.worker, 1)",
+            "self.job(1).wait()?",
+            "let f = |n| self.job(n).wait();",
+            "self.helper().wait()",
+            "self.plain(1).await?",
+            "n += self.job(1);",
+            "self.job(1) + 1",
+            "if self.job(1) { a }",
+            "if n == self.helper() { a }",
+        ] {
+            assert_eq!(on_the_loop(text), 1, "{text}");
+        }
+        for text in [
+            "n += self.job(1).await?;",
+            "1 + self.job(1).await? + self.helper().await",
+            "let f: Offload<u8> = self.job(1);",
+            "if self.job(1).await? { a }",
+            "pool.run(move |worker| self.blocking_job(worker, 1))",
+            "pool.run(move |w| self.blocking_job(w, 1))",
+            "self.blocking_other(1)",
+            "self.job(1)",
+            "self.plain(worker, 1)",
+            "self.other(1) + 1",
+            "let f = |n| self.job(n);",
+            "match n { 1 => self.job(1), _ => self.job(2) }",
+            "&self.job(1)",
+            "(self.job(1), self.helper())",
+            "select! { n = self.job(1) => n + self.job(2) }",
+            "impl X for Y { fn f(&self) { self.job(1) + 1; } }",
+            "child.wait()",
+            "self.child.wait()",
+        ] {
+            assert_eq!(on_the_loop(text), 0, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_thread_cannot_mean() {
+        for text in [
+            "self.job(1).wait()?",
+            "self.handler(1).wait(worker)?",
+            "list.map(|n| self.lends(&n).wait(worker))",
+            "n += self.job(1);",
+            "worker.call(|| self.helper())?",
+            "worker.call(move || self.job(1))?",
+        ] {
+            assert_eq!(on_a_thread(text), 1, "{text}");
+        }
+        for text in [
+            "n += self.job(1).wait(worker)?;",
+            "self.helper().wait(worker)?",
+            "async { self.handler(1).await }",
+            "Box::pin(self.handler(1))",
+            "worker.call(|| self.other())?",
+            "worker.call(|| 1)?",
+            "other.call(|| self.helper())?",
+            "self.blocking_job(worker, 1) + 1",
+        ] {
+            assert_eq!(on_a_thread(text), 0, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_job_is_handed_no_worker() {
+        for text in [
+            "self.job(worker, 1)",
+            "g(self.job(worker, n - 1,).wait(worker)?)",
+            "if a { self.job(worker, (1, 2)) }",
+        ] {
+            assert_eq!(on_a_thread(text), 1, "{text}");
+        }
+        for text in [
+            "self.blocking_job(worker, 1)",
+            "self.job(worker)",
+            "self.job(1)",
+            "self.other.job(worker, 1)",
+            "this.job(worker, 1)",
+            "self.job(worker, |a, b| a)",
+            "log!(self.job(worker, 1))",
+            "self.job(worker.n, 1)",
+        ] {
+            assert_eq!(on_a_thread(text), 0, "{text}");
+        }
+    }
+}
