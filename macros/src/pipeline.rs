@@ -46,7 +46,7 @@ pub(crate) fn blocking(options: TokenStream, item: TokenStream) -> TokenStream {
         let method = Method::new(function, &Placement::Standalone, None);
         check::method(&method, &Placement::Standalone);
         lint::method(&method);
-        expand::alone(&method)
+        expand::standalone(&method)
     };
     let item = match parse::Function::blocking(&options, item.clone(), &sink) {
         Ok(functions) => functions.into_iter().map(one).collect(),

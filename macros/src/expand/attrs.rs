@@ -68,14 +68,14 @@ pub(super) fn inner(function: &Function, worker: Option<&Ident>) -> TokenStream 
 }
 
 /// The attributes of what stands in front of a blocking function's body.
-pub(super) fn in_front(function: &Function) -> TokenStream {
+pub(super) fn forwarding(function: &Function) -> TokenStream {
     let is_doc = |attr: &&Attribute| inner_meta(attr).is_some_and(|meta| meta.path().is_ident("doc"));
     function.attrs.iter().filter(|attr| !is_doc(attr)).map(outer_attr).collect()
 }
 
 /// The attributes of a blocking function's body, which can be called as well; docs are for the
 /// caller to write.
-pub(super) fn twin(function: &Function, worker: Option<&Ident>) -> TokenStream {
+pub(super) fn of_body(function: &Function, worker: Option<&Ident>) -> TokenStream {
     let one = |attr: &Attribute| {
         let Some(meta) = inner_meta(attr) else { return attr.to_token_stream() };
         if meta.path().is_ident("doc") {

@@ -3,10 +3,10 @@
 //! These are always there, so that a hook under a `cfg` needs its opposite as well.
 
 use super::{
-    at, cfg,
-    service::{self, Unclear},
+    call, cfg,
     service_types::ServiceTypes,
-    types,
+    span::at,
+    types::{self, ErrorProjection},
 };
 use crate::{
     model::{ConnectOutput, Function, Hook, Method, Service, connect_output, is_concrete, params, peel},
@@ -134,7 +134,7 @@ impl Start<'_> {
             Some((function, hook)) => {
                 let fails = service_types.try_operator(function, &hook.return_kind);
                 let args = hook.peer.iter().map(|param| service_types.peer_arg(param));
-                let call = service::call(function, args, &quote!(.await #fails));
+                let call = call::call(function, args, &quote!(.await #fails));
                 let value = types::settled(&hook.return_kind, &call, service_types.krate);
                 match &self.plain {
                     Some(plain) => quote_spanned!(self.site=> { #plain #value }),
@@ -171,7 +171,11 @@ fn infallible() -> TokenStream {
 }
 
 /// `type Error` and `type Conn`; the handler's error comes first.
-pub(super) fn types(starts: &[Start<'_>], error: Option<&TokenStream>, unclear: &[Unclear]) -> TokenStream {
+pub(super) fn types(
+    starts: &[Start<'_>],
+    error: Option<&TokenStream>,
+    unclear: &[ErrorProjection],
+) -> TokenStream {
     let one = |Start { cfgs, error: own, conn, .. }: &Start<'_>| {
         let own = unclear.iter().rev().fold(own.clone(), |otherwise, error| error(otherwise));
         let (own, conn) = (types::named("Error", &own), types::named("Conn", conn));
@@ -194,7 +198,7 @@ pub(super) fn methods(
     let one = |start: &Start<'_>| {
         let Start { cfgs, takes_peer, connect_output, both, site, .. } = start;
         let value = start.value(service_types);
-        let peer = service::unused("peer", !takes_peer);
+        let peer = call::unused("peer", !takes_peer);
         let opened = match connect_output {
             ConnectOutput::Conn => {
                 quote_spanned!(*site=> #krate::__private::Connected { conn: #value, state: #first })

@@ -29,7 +29,7 @@ pub(super) fn name(function: &Function) -> Ident {
 }
 
 /// The deprecated handler or hook by its own name, which nobody may have a use for.
-pub(super) fn in_front(function: &Function) -> Option<TokenStream> {
+pub(super) fn deprecated_name(function: &Function) -> Option<TokenStream> {
     if !attrs::is_deprecated(function) {
         return None;
     }

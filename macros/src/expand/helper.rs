@@ -17,7 +17,7 @@
 //!
 //! That `Send` is written is what lets methods call each other in circles with threads in between.
 
-use super::{at, attrs, signature, types};
+use super::{attrs, signature, span::at, types};
 use crate::model::Function;
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -52,7 +52,7 @@ fn future(function: &Function, block: &Generics, krate: &Path) -> TokenStream {
         let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(#self_);
         async move { Self::#name #turbofish (&this #(, #names)*).await }
     };
-    let future = signature::as_written(function, future);
+    let future = signature::in_body_braces(function, future);
     quote_spanned!(at(&sig.ident)=> #attrs #vis #head #future)
 }
 

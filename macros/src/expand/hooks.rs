@@ -1,9 +1,9 @@
 //! The hooks that `Service` has defaults for: start, stop, disconnect, error.
 
 use super::{
-    at,
-    service::{argument, at_output, call, unused},
+    call::{argument, at_output, call, unused},
     service_types::ServiceTypes,
+    span::at,
 };
 use crate::{
     model::{Function, Hook, Param, ReturnKind, Service},

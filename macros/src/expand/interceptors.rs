@@ -1,10 +1,11 @@
 //! What runs ahead of and behind the handlers, as `step` calls it.
 
 use super::{
-    at, cfg,
-    service::{Unclear, argument, call},
+    call::{argument, call},
+    cfg,
     service_types::ServiceTypes,
-    types,
+    span::at,
+    types::{self, ErrorProjection},
 };
 use crate::model::{Interceptor, Method, ReturnKind, Service, Side, unconditional_first};
 use proc_macro2::{Span, TokenStream};
@@ -98,7 +99,7 @@ pub(super) fn error(service: &Service, krate: &Path) -> Option<TokenStream> {
 }
 
 /// As [`error`], of those that return something by another name.
-pub(super) fn unclear_errors(service: &Service, krate: &Path) -> Vec<Unclear> {
+pub(super) fn unclear_errors(service: &Service, krate: &Path) -> Vec<ErrorProjection> {
     let interceptors = [Side::Before, Side::After].into_iter().flat_map(|side| service.interceptors(side));
     interceptors
         .filter(|(method, _)| !method.is_conditional())
@@ -112,7 +113,7 @@ pub(super) fn unclear_errors(service: &Service, krate: &Path) -> Vec<Unclear> {
                     Side::After => {
                         quote_spanned!(at(&ty)=> <#ty as #krate::__private::Completes<#otherwise>>::Err)
                     }
-                }) as Unclear)
+                }) as ErrorProjection)
             }
             _ => None,
         })

@@ -1,26 +1,35 @@
-//! What is written into the user's crate: a file for each thing.
+//! The code that is written into the user's crate: one file for each thing that is generated.
 //!
-//! Our own locals are spelt with `Span::mixed_site()`, so that they and the user's names never
-//! meet; what stands for something of the user's carries its span, so that messages land there.
+//! | file | generates |
+//! |---|---|
+//! | `blocking/` | the two functions of a `#[blocking]` one |
+//! | `helper`, `handler` | the methods: helpers get a future that owns its service |
+//! | `service`, `machine/` | `impl Service`, for one handler and for a state machine |
+//! | `connect`, `hooks`, `interceptors`, `describe` | parts of `impl Service` |
+//! | `recovery`, `stub` | what takes the place of code with a mistake |
+//! | `misplaced` | the message of an attribute that nothing reads |
+//! | `warnings` | the uses of deprecated constants that are warnings |
+//!
+//! The others are helpers. Names of the expansion have the hygiene of `Span::mixed_site()`, so that
+//! they can't collide with the user's, and the location of what they stand for.
 
 mod attrs;
 mod blocking;
+mod call;
 mod cfg;
 mod connect;
 mod describe;
-mod fallback;
 mod handler;
 mod helper;
 mod hooks;
-mod incomplete;
 mod interceptors;
 mod machine;
 mod misplaced;
-mod pattern;
-mod reads;
+mod recovery;
 mod service;
 mod service_types;
 mod signature;
+mod span;
 mod stub;
 mod types;
 mod warnings;
@@ -35,68 +44,66 @@ use crate::{
 };
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
-use std::time::Duration;
 use syn::{ImplItem, Path};
 
-/// The block, its items in their order, and behind it the impls of `Service`.
+/// The block with its items in their order, and after it the impls of `Service`.
 pub(crate) fn block(service: &Service) -> TokenStream {
-    let krate = krate(service.krate.as_ref());
-    let borrowed = service.borrowed().is_some();
+    let krate = types::facade(service.krate.as_ref());
+    let is_borrowed = service.borrowed().is_some();
     let items = service.items.iter().map(|item| match item {
-        Item::Method(method) if borrowed => unowned(method, &krate),
+        Item::Method(method) if is_borrowed => borrowed_method(method, &krate),
         Item::Method(method) => self::method(method, &krate, Some(service)),
         Item::Other(tokens) => tokens.clone(),
+        // These come last: see `trailing_items`.
         Item::Unparsed(_) => TokenStream::new(),
     });
     let mut block = service.head.clone();
-    let items = items.chain(incomplete::behind(service, &krate));
+    let items = items.chain(recovery::trailing_items(service, &krate));
     block.items = vec![ImplItem::Verbatim(items.collect())];
     let block = match block.generics.params.is_empty() {
         true => with_brackets(block.to_token_stream()),
         false => block.to_token_stream(),
     };
-    let (states, impls) = match borrowed || check::is_elsewhere(service) || !crate::HAS_SERVERS {
+    let (states, impls) = match is_borrowed || check::is_elsewhere(service) || !crate::HAS_SERVERS {
         true => Default::default(),
         false => (machine::items(service, &krate), service::impls(service, &krate)),
     };
-    let attributes = incomplete::attributes(service, &krate);
+    let attributes = recovery::attribute_uses(service, &krate);
     let probes = misplaced::attr_probes(service);
-    let in_front = in_front(service);
+    let deprecated = deprecated_methods(service);
     let levels = attrs::of_block(service);
     let warnings: TokenStream =
-        service.methods().filter_map(|method| warnings::behind(method, &levels, &krate)).collect();
-    quote!(#block #warnings #in_front #states #impls #attributes #probes)
+        service.methods().filter_map(|method| warnings::trailing(method, &levels, &krate)).collect();
+    quote!(#block #warnings #deprecated #states #impls #attributes #probes)
 }
 
-/// A function with `#[blocking]` outside of `#[service]`.
-pub(crate) fn alone(function: &Method) -> TokenStream {
-    let item = method(function, &krate(None), None);
-    let incomplete = incomplete::alone(function, false);
-    quote!(#item #incomplete)
+/// A function under `#[blocking]` outside of a `#[service]` block.
+pub(crate) fn standalone(function: &Method) -> TokenStream {
+    let item = method(function, &types::facade(None), None);
+    let trailing = recovery::trailing_fn(function, false);
+    quote!(#item #trailing)
 }
 
-/// `#[service]` on something that is no block of methods: the item as it is, what is wrong with it,
-/// and what keeps other places from failing because of it.
+/// `#[service]` on an item that is no inherent `impl` block: the error, the item, and an `impl
+/// Service` without content, so that the places that use the service report nothing more.
 pub(crate) fn not_a_block(other: &NotAnImpl, item: TokenStream, sink: &ErrorSink) -> TokenStream {
-    let stub = stub::of_other(other, &item, &krate(None));
+    let stub = stub::of_other(other, &item, &types::facade(None));
     let item = misplaced::not_a_block(other, item, sink);
     quote!(#item #stub)
 }
 
-/// A block of its own for what may be without a use: of none of its methods the compiler tells
-/// that, as it would of no method beside one that a macro wrote.
-fn in_front(service: &Service) -> Option<TokenStream> {
+/// The deprecated handlers and hooks, in an `impl` block of their own. If they stood beside generated
+/// methods, the compiler would not report which of the block's methods are unused.
+fn deprecated_methods(service: &Service) -> Option<TokenStream> {
     let is_called = |method: &&Method| {
-        let handles = matches!(
-            method.role,
-            Role::Handler(_) | Role::Transition(_) | Role::Interceptor(_) | Role::Hook(_)
-        );
-        handles && method.function.incomplete.is_none() && service.borrowed().is_none()
+        is_called_by_service(&method.role)
+            && method.function.incomplete.is_none()
+            && service.borrowed().is_none()
     };
     let methods: TokenStream = service
         .methods()
         .filter(is_called)
-        .filter_map(|method| handler::in_front(&method.function))
+        .filter_map(|method| handler::deprecated_name(&method.function))
         .collect();
     let (attrs, head) = (attrs::of_block(service), &service.head);
     let (generics, _, where_clause) = head.generics.split_for_impl();
@@ -105,61 +112,58 @@ fn in_front(service: &Service) -> Option<TokenStream> {
         .then(|| quote_spanned!(Span::mixed_site()=> #attrs impl #generics #ty #where_clause { #methods }))
 }
 
-/// `impl<> Thumbnails`: of a type that it does not know the compiler may say that a type parameter
-/// is missing, but not of each place that names it, so that there are two errors. It has no such
-/// advice for brackets that nobody wrote.
+/// Whether `impl Service` calls the method.
+fn is_called_by_service(role: &Role) -> bool {
+    matches!(role, Role::Handler(_) | Role::Transition(_) | Role::Interceptor(_) | Role::Hook(_))
+}
+
+/// `impl<> Thumbnails`. For an unknown type without brackets, the compiler suggests a type parameter
+/// in one error and reports each use of the type in another.
 fn with_brackets(block: TokenStream) -> TokenStream {
-    let mut written = false;
+    let mut done = false;
     let tree = |tree: TokenTree| {
         let is_impl = matches!(&tree, TokenTree::Ident(word) if word == "impl");
-        let here = is_impl && !written;
-        written |= is_impl;
-        let brackets = here.then(signature::brackets);
+        let brackets = (is_impl && !done).then(signature::brackets);
+        done |= is_impl;
         tree.into_token_stream().into_iter().chain(brackets.into_iter().flatten())
     };
     block.into_iter().flat_map(tree).collect()
 }
 
-/// One method, as it was written if nothing was said about it; `service` is the block that it is
-/// in.
+/// One method of `service`, or a standalone function.
 fn method(method: &Method, krate: &Path, service: Option<&Service>) -> TokenStream {
-    let block = service.map(|service| &service.head.generics);
-    let clean = !method.sink.has_errors();
-    let changed = match clean {
-        // A plain method is the user's, as it stands: what is said of it stands behind the block.
-        true if warnings::is_untouched(method) => None,
-        true => warnings::told(method, krate),
-        false => Some(fallback::mended(method, block.is_none(), krate)),
+    let generics = service.map(|service| &service.head.generics);
+    let has_errors = method.sink.has_errors();
+    let changed = match has_errors {
+        true => Some(recovery::recovered(method, service.is_none(), krate)),
+        // A plain method stays as it is written, and its warnings follow the block.
+        false if warnings::is_untouched(method) => None,
+        false => warnings::with_warnings(method, krate),
     };
     let function = changed.as_ref().unwrap_or(&method.function);
     if let Some(incomplete) = &function.incomplete {
-        return incomplete::method(function, &method.role, incomplete, krate, block);
+        return recovery::incomplete_fn(function, &method.role, incomplete, krate, generics);
     }
-    match (&method.role, block) {
-        (Role::Blocking(blocking), _) if clean => {
+    match (&method.role, generics) {
+        (Role::Blocking(blocking), _) if !has_errors => {
             blocking::items(function, blocking, krate, service.is_some_and(is_service))
         }
         (Role::Blocking(blocking), _) if blocking.has_name_conflict => {
-            fallback::without_job(function, blocking, krate)
+            recovery::offload_without_job(function, blocking, krate)
         }
-        (Role::Blocking(blocking), _) => fallback::offload(function, blocking, krate),
-        (Role::Helper, Some(block)) => helper::items(function, block, krate),
-        (Role::Handler(_) | Role::Transition(_) | Role::Interceptor(_) | Role::Hook(_), _) => {
-            handler::item(function)
-        }
-        (Role::Helper | Role::Plain | Role::Unusable, _) => handler::plain(function),
+        (Role::Blocking(blocking), _) => recovery::blocking_pair(function, blocking, krate),
+        (Role::Helper, Some(generics)) => helper::items(function, generics, krate),
+        (role, _) if is_called_by_service(role) => handler::item(function),
+        _ => handler::plain(function),
     }
 }
 
-/// Whether the compiler knows the block's type for a service, whatever the `cfg`s, and asks nothing
-/// of type parameters for it.
-///
-/// What is wrong with such a type is said where it becomes a service, and its jobs need not say it
-/// again.
+/// Whether the type is a `Service` under every `cfg`, without bounds on type parameters. The compiler
+/// then reports at the service what is wrong with the type, and need not repeat it for each job.
 fn is_service(service: &Service) -> bool {
     let is_handled = match service.states {
         Some(_) => true,
-        None => service.handlers().any(|(method, _)| method.function.cfgs().next().is_none()),
+        None => service.handlers().any(|(method, _)| !method.is_conditional()),
     };
     crate::HAS_SERVERS
         && is_handled
@@ -167,44 +171,16 @@ fn is_service(service: &Service) -> bool {
         && !check::is_elsewhere(service)
 }
 
-/// A method of a service that can't be owned, and is no service: without what an owner would do.
-fn unowned(method: &Method, krate: &Path) -> TokenStream {
-    let function = fallback::mended(method, false, krate);
+/// A method of a type that contains a reference, which is reported: without jobs and futures that
+/// would own the service.
+fn borrowed_method(method: &Method, krate: &Path) -> TokenStream {
+    let function = recovery::recovered(method, false, krate);
     if let Some(incomplete) = &function.incomplete {
-        return incomplete::method(&function, &method.role, incomplete, krate, None);
+        return recovery::incomplete_fn(&function, &method.role, incomplete, krate, None);
     }
     match &method.role {
-        Role::Blocking(blocking) => fallback::offload(&function, blocking, krate),
-        Role::Handler(_) | Role::Transition(_) | Role::Interceptor(_) | Role::Hook(_) => {
-            handler::item(&function)
-        }
-        Role::Helper | Role::Plain | Role::Unusable => handler::plain(&function),
+        Role::Blocking(blocking) => recovery::blocking_pair(&function, blocking, krate),
+        role if is_called_by_service(role) => handler::item(&function),
+        _ => handler::plain(&function),
     }
-}
-
-/// How expansions name the facade: `::portcullis`, or what `crate = ..` says.
-fn krate(written: Option<&Path>) -> Path {
-    written.cloned().unwrap_or_else(|| {
-        let name = syn::Ident::new("portcullis", Span::mixed_site());
-        let mut path = Path::from(name);
-        path.leading_colon = Some(syn::Token![::](proc_macro2::Span::mixed_site()));
-        path
-    })
-}
-
-/// `Duration::from_secs(2)`
-fn duration(duration: Duration) -> TokenStream {
-    if duration.subsec_millis() == 0 {
-        let seconds = duration.as_secs();
-        return quote!(::core::time::Duration::from_secs(#seconds));
-    }
-    // What is written is in milliseconds at the least, and fits.
-    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    quote!(::core::time::Duration::from_millis(#millis))
-}
-
-/// Tokens of `span`'s place that resolve as our own.
-fn at(tokens: &impl ToTokens) -> proc_macro2::Span {
-    let place = syn::spanned::Spanned::span(&tokens.to_token_stream());
-    proc_macro2::Span::mixed_site().located_at(place)
 }

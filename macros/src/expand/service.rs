@@ -4,11 +4,17 @@
 //! exclude each other make two services, one of which is compiled.
 
 use super::{
-    at, attrs, connect, describe, handler, hooks, interceptors, service_types::ServiceTypes, stub, types,
+    attrs,
+    call::{argument, call, unused},
+    connect, describe, hooks, interceptors,
+    service_types::ServiceTypes,
+    span::at,
+    stub,
+    types::{self, ErrorProjection},
 };
 use crate::{
     check,
-    model::{Function, Handler, HandlerKind, Method, Param, ReturnKind, Service, SessionTypes, Side},
+    model::{Handler, HandlerKind, Method, Param, ReturnKind, Service, SessionTypes, Side},
     parse::HalfClose,
 };
 use proc_macro2::{Span, TokenStream};
@@ -31,9 +37,6 @@ pub(super) fn impls(service: &Service, krate: &Path) -> TokenStream {
         .map(|(method, handler)| Of { service, method, handler, krate }.service_impl())
         .collect()
 }
-
-/// The error of what may fail by another name, given what it is otherwise.
-pub(super) type Unclear = Box<dyn Fn(TokenStream) -> TokenStream>;
 
 /// A service and the handler that makes it one.
 struct Of<'a> {
@@ -120,7 +123,7 @@ impl Of<'_> {
     }
 
     /// What handlers may fail with that return something by another name.
-    fn unclear_errors(&self) -> Vec<Unclear> {
+    fn unclear_errors(&self) -> Vec<ErrorProjection> {
         let krate = self.krate;
         let own = match (&self.handler.kind, &self.handler.return_kind) {
             (HandlerKind::Session { .. }, ReturnKind::Unresolved { ty, .. }) => {
@@ -128,11 +131,12 @@ impl Of<'_> {
                 let krate = krate.clone();
                 Some(Box::new(
                     move |otherwise: TokenStream| quote_spanned!(at(&ty)=> <#ty as #krate::__private::Completes<#otherwise>>::Err),
-                ) as Unclear)
+                ) as ErrorProjection)
             }
             (_, return_kind @ ReturnKind::Unresolved { concrete: true, .. }) => {
                 let (return_kind, krate) = (return_kind.clone(), krate.clone());
-                Some(Box::new(move |otherwise| types::err_or(&return_kind, otherwise, &krate)) as Unclear)
+                Some(Box::new(move |otherwise| types::err_or(&return_kind, otherwise, &krate))
+                    as ErrorProjection)
             }
             _ => None,
         };
@@ -298,35 +302,4 @@ impl Of<'_> {
             }
         }
     }
-}
-
-/// `Self::method(self, args).await`, spanned at the return type: that is what a mismatch of it is
-/// about.
-pub(super) fn call(
-    function: &Function,
-    args: impl Iterator<Item = TokenStream>,
-    tail: &TokenStream,
-) -> TokenStream {
-    let mut name = handler::name(function);
-    name.set_span(at(&name));
-    quote_spanned!(at_output(function)=> Self::#name(self #(, #args)*) #tail)
-}
-
-/// Where messages about the result belong: the return type, or the name.
-pub(super) fn at_output(function: &Function) -> Span {
-    match function.output() {
-        Some(ty) => at(ty),
-        None => at(&function.sig.ident),
-    }
-}
-
-/// One of our locals handed to the user's method, spanned at the type that it has there.
-pub(super) fn argument(name: &str, param: &Param) -> TokenStream {
-    syn::Ident::new(name, at(&param.written.ty)).to_token_stream()
-}
-
-/// The name of a parameter of ours, or what says that it is not used.
-pub(super) fn unused(name: &str, unused: bool) -> TokenStream {
-    let name = if unused { format!("_{name}") } else { name.to_owned() };
-    syn::Ident::new(&name, Span::mixed_site()).to_token_stream()
 }

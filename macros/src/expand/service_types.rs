@@ -6,8 +6,8 @@
 //! wrote, the wrong way round: `private::agree` says it at the user's type.
 
 use super::{
-    at,
-    service::{argument, at_output},
+    call::{argument, at_output},
+    span::at,
     types,
 };
 use crate::model::{Function, Param, ReturnKind, Shape, StateEnum};

@@ -1,6 +1,6 @@
 //! Heads of functions: the user's signature with another name, other inputs, or another result.
 
-use super::at;
+use super::span::at;
 use crate::model::{Function, Param, Receiver};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -102,7 +102,7 @@ pub(super) fn turbofish(sig: &Signature) -> Option<TokenStream> {
 
 /// The braces of the user's body around what is done in its place: lints take the function for one
 /// that is written, and tell of it if nobody uses it.
-pub(super) fn as_written(function: &Function, body: TokenStream) -> Group {
+pub(super) fn in_body_braces(function: &Function, body: TokenStream) -> Group {
     let mut block = Group::new(Delimiter::Brace, body);
     block.set_span(function.body.span());
     block

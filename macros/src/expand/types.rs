@@ -1,10 +1,10 @@
 //! Types that an expansion names: of what a function returns, and of what a handler takes.
 
-use super::at;
+use super::span::at;
 use crate::model::{ReturnKind, Shape, find_borrow, peel};
 use proc_macro2::{Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Path, Type};
+use syn::{Path, Token, Type};
 
 /// What the function gives when it succeeds.
 pub(super) fn ok(return_kind: &ReturnKind, krate: &Path) -> TokenStream {
@@ -191,3 +191,16 @@ pub(super) fn named(name: &str, ty: &TokenStream) -> TokenStream {
     let name = Ident::new(name, site);
     quote_spanned!(site=> type #name = #ty;)
 }
+
+/// The path of the facade: `::portcullis`, or that of `crate = ..`.
+pub(super) fn facade(written: Option<&Path>) -> Path {
+    written.cloned().unwrap_or_else(|| {
+        let mut path = Path::from(Ident::new("portcullis", Span::mixed_site()));
+        path.leading_colon = Some(Token![::](Span::mixed_site()));
+        path
+    })
+}
+
+/// The error type of a method whose return type may be an alias of `Result`; the argument is the error
+/// type for the case that it is not.
+pub(super) type ErrorProjection = Box<dyn Fn(TokenStream) -> TokenStream>;

@@ -10,6 +10,7 @@
 //! It stands in the body, so that lint levels of the method, the block and the crate are heeded,
 //! `expect` too.
 
+use super::span::relocate;
 use crate::{
     lint,
     model::{Function, Method, Role},
@@ -20,7 +21,7 @@ use quote::{quote, quote_spanned};
 use syn::{Attribute, Path};
 
 /// The function with its warnings, if there are any.
-pub(super) fn told(method: &Method, krate: &Path) -> Option<Function> {
+pub(super) fn with_warnings(method: &Method, krate: &Path) -> Option<Function> {
     let warnings = method.sink.warnings();
     if warnings.is_empty() {
         return None;
@@ -35,7 +36,7 @@ pub(super) fn told(method: &Method, krate: &Path) -> Option<Function> {
     }
     let others = warnings.iter().filter(|warning| !is_guard(warning));
     let notes: TokenStream = others.map(|warning| note(warning, krate)).collect();
-    function.body = ahead(&notes, &function.body);
+    function.body = prepend(&notes, &function.body);
     Some(function)
 }
 
@@ -51,7 +52,7 @@ pub(super) fn is_untouched(method: &Method) -> bool {
 }
 
 /// The warnings of a method that is left untouched, for behind the block.
-pub(super) fn behind(method: &Method, levels: &TokenStream, krate: &Path) -> Option<TokenStream> {
+pub(super) fn trailing(method: &Method, levels: &TokenStream, krate: &Path) -> Option<TokenStream> {
     let warnings = method.sink.warnings();
     if warnings.is_empty() || !is_untouched(method) {
         return None;
@@ -91,7 +92,7 @@ fn guard_note(guard: &Ident, krate: &Path) -> TokenStream {
 }
 
 /// The body with `tokens` at its head: behind `#![allow(..)]`, ahead of what is done.
-pub(super) fn ahead(tokens: &TokenStream, body: &Group) -> Group {
+pub(super) fn prepend(tokens: &TokenStream, body: &Group) -> Group {
     let trees: Vec<TokenTree> = body.stream().into_iter().collect();
     let is =
         |tree: &TokenTree, mark: char| matches!(tree, TokenTree::Punct(punct) if punct.as_char() == mark);
@@ -115,7 +116,7 @@ fn note(warning: &Warning, krate: &Path) -> TokenStream {
         Span::mixed_site().located_at(place)
     };
     let (first, last) = (place(at.clone().into_iter().next()), place(at.clone().into_iter().last()));
-    let krate = spread(krate, first);
+    let krate = relocate(krate, first);
     let name = Ident::new(lint.name(), last);
     let path = quote_spanned!(last=> #krate::lints::#name);
     match lint {
@@ -123,14 +124,4 @@ fn note(warning: &Warning, krate: &Path) -> TokenStream {
         Lint::UnusedWorker => quote_spanned!(last=> #path(#at);),
         _ => quote_spanned!(last=> const _: () = #path;),
     }
-}
-
-/// The path, as if it began there.
-pub(super) fn spread(krate: &Path, first: Span) -> TokenStream {
-    let tokens = quote!(#krate);
-    let move_ = |mut tree: TokenTree| {
-        tree.set_span(tree.span().located_at(first));
-        tree
-    };
-    tokens.into_iter().map(move_).collect()
 }

@@ -6,7 +6,7 @@ mod service;
 mod states;
 mod transitions;
 
-use super::{at, attrs};
+use super::{attrs, span::at};
 use crate::{
     model::{Method, Param, Service, StateEnum, TransitionHandler, variant},
     parse::HalfClose,

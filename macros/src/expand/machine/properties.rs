@@ -2,9 +2,10 @@
 //! be gone on in.
 
 use super::{Machine, half_close};
-use crate::{expand::at, parse::DurationArg};
+use crate::{expand::span::at, parse::DurationArg};
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
+use std::time::Duration;
 use syn::ext::IdentExt;
 
 impl Machine<'_> {
@@ -108,9 +109,20 @@ fn limit(limit: Option<&DurationArg>) -> TokenStream {
     match limit {
         None => quote!(::core::option::Option::None),
         Some(DurationArg::Literal(duration)) => {
-            let duration = crate::expand::duration(*duration);
+            let duration = from_whole_units(*duration);
             quote!(::core::option::Option::Some(#duration))
         }
         Some(DurationArg::Expr(expr)) => quote_spanned!(at(expr)=> ::core::option::Option::Some(#expr)),
     }
+}
+
+/// `Duration::from_secs(2)`
+fn from_whole_units(duration: Duration) -> TokenStream {
+    if duration.subsec_millis() == 0 {
+        let seconds = duration.as_secs();
+        return quote!(::core::time::Duration::from_secs(#seconds));
+    }
+    // The smallest unit of a duration is a millisecond, and the parser limits it to a `u64` of them.
+    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    quote!(::core::time::Duration::from_millis(#millis))
 }

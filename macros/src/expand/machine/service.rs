@@ -4,7 +4,10 @@ use super::{Machine, half_close};
 use crate::{
     check::no_first_data,
     expand::{
-        at, cfg, connect, describe, hooks, interceptors, service::Unclear, service_types::ServiceTypes, types,
+        cfg, connect, describe, hooks, interceptors,
+        service_types::ServiceTypes,
+        span::at,
+        types::{self, ErrorProjection},
     },
     model::{
         Method, ReturnKind, ReturnShape, TransitionHandler, Trigger, is_concrete, named_response, params,
@@ -115,7 +118,7 @@ impl<'a> Machine<'a> {
     }
 
     /// What they may fail with that return something by another name.
-    fn unclear_errors(&self) -> Vec<Unclear> {
+    fn unclear_errors(&self) -> Vec<ErrorProjection> {
         let params = params(&self.service.head.generics);
         let of_moves = self.by_another_name().map(|ty| {
             let (ty, krate) = (ty.clone(), self.krate.clone());
@@ -125,7 +128,7 @@ impl<'a> Machine<'a> {
                     types::err_or(&return_kind, otherwise, &krate)
                 }
                 _ => quote_spanned!(at(&ty)=> <#ty as #krate::__private::NextTypes<#otherwise>>::Err),
-            }) as Unclear
+            }) as ErrorProjection
         });
         of_moves.chain(interceptors::unclear_errors(self.service, self.krate)).collect()
     }

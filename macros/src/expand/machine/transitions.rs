@@ -4,8 +4,9 @@
 use super::Machine;
 use crate::{
     expand::{
-        at, cfg, interceptors,
-        service::{at_output, call, unused},
+        call::{at_output, call, unused},
+        cfg, interceptors,
+        span::at,
     },
     model::{Method, ReturnShape, Side, TransitionHandler, Trigger, variant},
 };

@@ -14,7 +14,7 @@
 //! What is borrowed as it is, by `&`, a call of a method or a comparison, stays as it is written;
 //! and so does what is in a macro.
 
-use super::at;
+use crate::expand::span::at;
 use crate::{model::Param, tokens::mentions};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
