@@ -126,14 +126,14 @@ impl AttrKind {
 
     /// The word that `#[path]` stands for: by its last name, as modules and crates have other names
     /// here and there. Whether it is ours by another path is [asked of the
-    /// compiler](AttrKind::is_plain).
+    /// compiler](AttrKind::is_unambiguous).
     pub(crate) fn of(path: &Path) -> Option<AttrKind> {
         let last = path.segments.last()?;
         AttrKind::ALL.into_iter().find(|word| last.ident == word.name())
     }
 
     /// The path leaves no doubt: a name alone, or one behind the crate's name.
-    pub(crate) fn is_plain(path: &Path) -> bool {
+    pub(crate) fn is_unambiguous(path: &Path) -> bool {
         path.segments.len() == 1 || path.segments.first().is_some_and(|first| first.ident == "portcullis")
     }
 
@@ -269,7 +269,8 @@ mod tests {
         assert_eq!(word("portcullis::on"), Some(AttrKind::On));
         assert_eq!(word("p::request"), Some(AttrKind::Request));
         assert_eq!(word("inline"), None);
-        let plain = |text: &str| syn::parse_str::<Path>(text).is_ok_and(|path| AttrKind::is_plain(&path));
+        let plain =
+            |text: &str| syn::parse_str::<Path>(text).is_ok_and(|path| AttrKind::is_unambiguous(&path));
         assert!(plain("request") && plain("::portcullis::prelude::request") && !plain("p::request"));
     }
 

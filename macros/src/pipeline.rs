@@ -48,7 +48,7 @@ pub(crate) fn blocking(options: TokenStream, item: TokenStream) -> TokenStream {
         lint::method(&method);
         expand::standalone(&method)
     };
-    let item = match parse::Function::blocking(&options, item.clone(), &sink) {
+    let item = match parse::blocking_fn(&options, item.clone(), &sink) {
         Ok(functions) => functions.into_iter().map(one).collect(),
         Err(_) => expand::not_a_function(item, &sink),
     };

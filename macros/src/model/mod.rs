@@ -405,7 +405,7 @@ fn reasons(items: &mut [Item], states: Option<&StateEnum>) {
 /// that is too many stands ahead of it where somebody is about to write a method there; and a
 /// handler is async.
 fn role_attr(mut own_attrs: Vec<Attr>, function: &Function) -> Option<Attr> {
-    let is_blocking = |attr: &Attr| matches!(attr.kind, AttrArgs::Blocking(_));
+    let is_blocking = |attr: &Attr| matches!(attr.args, AttrArgs::Blocking(_));
     let fits = |attr: &Attr| is_blocking(attr) != function.sig.asyncness.is_some();
     let fitting = own_attrs.iter().rposition(fits).unwrap_or_default();
     // Of one that is written twice, the second is the one to remove.
@@ -415,8 +415,8 @@ fn role_attr(mut own_attrs: Vec<Attr>, function: &Function) -> Option<Attr> {
 }
 
 fn role_from_attr(attr: Attr, function: &Function, placement: &Placement, krate: Option<&Path>) -> Role {
-    let Attr { name: _, path: _, kind } = attr;
-    match kind {
+    let Attr { name: _, path: _, args } = attr;
+    match args {
         AttrArgs::Blocking(options) => {
             Role::Blocking(Box::new(Blocking::new(*options, function, placement, krate)))
         }
@@ -459,7 +459,7 @@ fn states(
 ) -> Option<StateEnum> {
     let is_state = |item: &parse::Item| match item {
         parse::Item::Fn(function) => {
-            function.own_attrs.iter().any(|attr| matches!(attr.kind, AttrArgs::State(_)))
+            function.own_attrs.iter().any(|attr| matches!(attr.args, AttrArgs::State(_)))
         }
         parse::Item::Other(_) | parse::Item::Unparsed(_) => false,
     };

@@ -261,7 +261,7 @@ fn a_job_is_called_as_its_function_stands() {
         "Svc::type"
     );
     let alone = |tokens: TokenStream| {
-        let function = parse::Function::blocking(&TokenStream::new(), tokens, &ErrorSink::root())
+        let function = parse::blocking_fn(&TokenStream::new(), tokens, &ErrorSink::root())
             .expect("a function")
             .remove(0);
         match Method::new(function, &Placement::Standalone, None).role {

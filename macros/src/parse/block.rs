@@ -3,6 +3,7 @@
 use super::{
     ServiceOptions, cfg,
     function::{Function, RawFn},
+    incomplete::parse_incomplete,
     options::strip_none_group,
 };
 use crate::report::ErrorSink;
@@ -114,7 +115,7 @@ fn item(input: ParseStream<'_>, sink: &ErrorSink) -> syn::Result<Vec<Item>> {
         return Ok(items);
     }
     let tokens = tokens_of_item(input)?;
-    Ok(vec![match Function::incomplete(tokens.clone(), sink) {
+    Ok(vec![match parse_incomplete(tokens.clone(), sink) {
         Some(function) => Item::Fn(Box::new(function)),
         None => Item::Unparsed(tokens),
     }])
@@ -122,10 +123,10 @@ fn item(input: ParseStream<'_>, sink: &ErrorSink) -> syn::Result<Vec<Item>> {
 
 fn parse_item(input: ParseStream<'_>, sink: &ErrorSink) -> Option<Vec<Item>> {
     let fork = input.fork();
-    if let Ok(bare) = fork.parse::<RawFn>() {
+    if let Ok(raw) = fork.parse::<RawFn>() {
         input.advance_to(&fork);
-        let function = |bare| Item::Fn(Box::new(Function::new(bare, sink.child())));
-        return Some(bare.cases().into_iter().map(function).collect());
+        let function = |raw| Item::Fn(Box::new(Function::new(raw, sink.child())));
+        return Some(raw.cases().into_iter().map(function).collect());
     }
     let fork = input.fork();
     let item = fork.parse().ok().filter(|item| !matches!(item, ImplItem::Verbatim(_)))?;

@@ -1,12 +1,12 @@
-//! A function as written, in an `impl` block or free.
+//! A function in an `impl` block, or a free one: its attributes and its signature. The body stays a
+//! group of tokens.
 
 use super::{
-    attrs::{self, Attr, AttrArgs},
+    attrs::{self, Attr},
     cfg,
-    incomplete::IncompleteFn,
 };
-use crate::{attributes::AttrKind, report::ErrorSink};
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use crate::report::ErrorSink;
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use syn::{
     Attribute, Signature, Token, Visibility,
     parse::{Parse, ParseStream},
@@ -19,18 +19,31 @@ pub(crate) struct Function {
     pub(crate) vis: Visibility,
     pub(crate) sig: Signature,
     pub(crate) body: Group,
-    /// Of a function that can't be read as a whole: its tokens. What can be read of it is in the
-    /// other fields.
+    /// The tokens of a function that can't be parsed as a whole. The other fields have what can be
+    /// parsed of it.
     pub(crate) incomplete: Option<IncompleteFn>,
-    /// Where everything about this function is reported.
+    /// Everything about this function is reported there.
     pub(crate) sink: ErrorSink,
 }
 
-/// What [`Function::parse`] reads before our attributes are told apart.
+/// The tokens of a function that can't be parsed as a whole, without our attributes.
+#[derive(Clone)]
+pub(crate) struct IncompleteFn {
+    /// The tokens up to `fn`, or all of them if there is no name.
+    pub(crate) head: TokenStream,
+    pub(crate) name: Option<Ident>,
+    /// The tokens after the name.
+    pub(crate) tail: TokenStream,
+    /// Whether the mistake is reported: by the compiler, if this can't be Rust, or by us. Otherwise it
+    /// may be syntax that only a newer compiler can parse.
+    pub(crate) is_reported: bool,
+}
+
+/// A function with all of its attributes, as it is parsed.
 #[derive(Clone)]
 pub(super) struct RawFn {
-    /// An attribute of ours is known to stand on it.
-    is_ours: bool,
+    /// Whether it had one of our attributes that the compiler has removed.
+    has_own_attr: bool,
     attrs: Vec<Attribute>,
     vis: Visibility,
     sig: Signature,
@@ -38,43 +51,21 @@ pub(super) struct RawFn {
 }
 
 impl Function {
-    pub(super) fn new(bare: RawFn, sink: ErrorSink) -> Self {
-        let RawFn { is_ours: _, mut attrs, vis, sig, body } = bare;
+    pub(super) fn new(raw: RawFn, sink: ErrorSink) -> Self {
+        let RawFn { has_own_attr: _, mut attrs, vis, sig, body } = raw;
         let own_attrs = attrs::extract(&mut attrs, &sink);
         Function { attrs, own_attrs, vis, sig, body, incomplete: None, sink }
-    }
-
-    /// A function that stands alone, under `#[blocking(options)]`; or the cases of one.
-    pub(crate) fn blocking(
-        options: &TokenStream,
-        item: TokenStream,
-        sink: &ErrorSink,
-    ) -> syn::Result<Vec<Self>> {
-        let item = super::strip_none_group(item);
-        let mut functions = match syn::parse2::<RawFn>(item.clone()) {
-            Ok(mut bare) => {
-                // The one that has brought us here is gone: what a `cfg` says of the others is said
-                // of a blocking function.
-                bare.is_ours = true;
-                bare.cases().into_iter().map(|bare| Function::new(bare, sink.child())).collect()
-            }
-            Err(error) => vec![Function::incomplete_blocking(item, sink).ok_or(error)?],
-        };
-        for function in &mut functions {
-            let name = Ident::new(AttrKind::Blocking.name(), Span::call_site());
-            let options = super::options(options.clone(), &function.sink);
-            let attr = Attr { name, path: None, kind: AttrArgs::Blocking(Box::new(options)) };
-            function.own_attrs.insert(0, attr);
-        }
-        Ok(functions)
     }
 }
 
 impl RawFn {
-    /// The function, or one for each case that a `cfg` in its signature or around an attribute of
-    /// ours makes.
+    pub(super) fn with_own_attr(self) -> Self {
+        RawFn { has_own_attr: true, ..self }
+    }
+
+    /// The function, or one for each case of the `cfg`s in its signature and around our attributes.
     pub(super) fn cases(mut self) -> Vec<RawFn> {
-        match cfg::cases_of_fn(&mut self.attrs, &mut self.sig, self.is_ours) {
+        match cfg::cases_of_fn(&mut self.attrs, &mut self.sig, self.has_own_attr) {
             None => vec![self],
             Some(cases) => {
                 let case = |(attrs, sig)| RawFn { attrs, sig, ..self.clone() };
@@ -90,12 +81,11 @@ impl Parse for RawFn {
         let vis = input.parse()?;
         let sig = input.parse()?;
         let body = body(input)?;
-        Ok(RawFn { is_ours: false, attrs, vis, sig, body })
+        Ok(RawFn { has_own_attr: false, attrs, vis, sig, body })
     }
 }
 
-/// The braces and what is in them, unread. `$body:block` of a `macro_rules` has invisible brackets
-/// around them.
+/// The group of the body. A `$body:block` of `macro_rules` is in a group without delimiters.
 fn body(input: ParseStream<'_>) -> syn::Result<Group> {
     if input.peek(Token![;]) {
         return Err(input.error("expected a body in braces"));

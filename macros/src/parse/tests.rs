@@ -30,7 +30,7 @@ fn marks_are_taken_off_and_the_rest_is_kept() {
     });
     assert_eq!(messages, [""; 0]);
     assert_eq!(function.attrs.len(), 2);
-    let [Attr { kind: AttrArgs::Blocking(options), .. }] = function.own_attrs.as_slice() else {
+    let [Attr { args: AttrArgs::Blocking(options), .. }] = function.own_attrs.as_slice() else {
         panic!("one mark")
     };
     assert!(options.pool.is_some() && options.detached.is_some() && options.flat.is_none());
@@ -90,7 +90,7 @@ fn states_have_their_options() {
         async fn f(&self) {}
     ));
     assert!(messages.is_empty(), "{messages:?}");
-    let [Attr { kind: AttrArgs::State(options), .. }] = function.own_attrs.as_slice() else {
+    let [Attr { args: AttrArgs::State(options), .. }] = function.own_attrs.as_slice() else {
         panic!("a state")
     };
     assert!(

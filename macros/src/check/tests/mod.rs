@@ -25,8 +25,7 @@ fn block(options: TokenStream, methods: TokenStream) -> Vec<String> {
 
 fn alone(function: TokenStream) -> Vec<String> {
     let sink = ErrorSink::root();
-    let function =
-        parse::Function::blocking(&TokenStream::new(), function, &sink).expect("a function").remove(0);
+    let function = parse::blocking_fn(&TokenStream::new(), function, &sink).expect("a function").remove(0);
     super::method(&Method::new(function, &Placement::Standalone, None), &Placement::Standalone);
     sink.messages()
 }

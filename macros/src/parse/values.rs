@@ -1,0 +1,56 @@
+//! The values of options that mean more than their syntax.
+
+use super::duration;
+use std::time::Duration;
+use syn::{Expr, ExprLit, Ident, Lit};
+
+/// The value of `deadline = ..` and of other options with a duration.
+#[derive(Clone)]
+pub(crate) enum DurationArg {
+    /// A string, which is parsed here: `"2s"`.
+    Literal(Duration),
+    /// Any other expression, whose type the compiler checks.
+    Expr(Box<Expr>),
+}
+
+/// The value of `half_close = ..`: what happens to a running handler when the peer closes its writing
+/// side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HalfClose {
+    /// It is dropped.
+    Cancel,
+    /// It goes on, and its response is sent.
+    Answer,
+}
+
+pub(super) fn duration_arg(written: Expr) -> syn::Result<DurationArg> {
+    let literal = unwrap_groups(&written);
+    let Expr::Lit(ExprLit { lit, .. }) = literal else { return Ok(DurationArg::Expr(Box::new(written))) };
+    match lit {
+        Lit::Str(text) => duration::parse(&text.value())
+            .map(DurationArg::Literal)
+            .map_err(|message| syn::Error::new(text.span(), message)),
+        other => Err(syn::Error::new_spanned(
+            other,
+            "expected a duration with a unit, such as `\"2s\"`, or an expression of type `Duration`",
+        )),
+    }
+}
+
+/// What is in brackets, or in the invisible ones of `$limit:literal`, of which each `macro_rules`
+/// on the way adds a pair.
+fn unwrap_groups(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Group(group) => unwrap_groups(&group.expr),
+        Expr::Paren(paren) => unwrap_groups(&paren.expr),
+        other => other,
+    }
+}
+
+pub(super) fn half_close(word: Ident) -> syn::Result<HalfClose> {
+    match word.to_string().as_str() {
+        "cancel" => Ok(HalfClose::Cancel),
+        "answer" => Ok(HalfClose::Answer),
+        _ => Err(syn::Error::new(word.span(), "`half_close` must be `cancel` or `answer`")),
+    }
+}
