@@ -24,9 +24,10 @@
 //! - There is no portal to create, keep and close: a method that needs one takes a `worker`. Code
 //!   on the event loop has no worker, so a mistake that raises an error at run time there does not
 //!   compile here.
-//! - The future that the thread waits for runs inside the handler that awaits the thread. If the
-//!   client disconnects, the handler is dropped, and the thread's wait ends with
-//!   `Interrupted::Abandoned`.
+//! - The thread polls the future itself. `run_on_loop` runs a future inside the handler that awaits
+//!   the thread instead.
+//! - If the client disconnects, the handler is dropped, and the thread's wait ends with
+//!   `Interrupted::Cancelled`.
 
 #![forbid(unsafe_code)]
 
@@ -49,7 +50,7 @@ struct Request {
 
 #[derive(Serialize, Deserialize)]
 struct Response {
-    called_from: String,
+    waited_on: String,
     ran_on: String,
 }
 
@@ -70,12 +71,17 @@ impl Demo {
 
     #[blocking(pool = self.pool)]
     fn data_processing(&self, worker: &Worker, request: Request) -> Result<Response, Interrupted> {
-        // The thread waits while the event loop runs a future. Any `Send + 'static` future can be
-        // waited for: a method of the service ...
-        self.pause(Duration::from_millis(request.pause_ms)).wait(worker)?;
-        // ... or an async block. `worker.call` runs a synchronous function on the loop.
-        let ran_on = async { this_thread() }.wait(worker)?;
-        Ok(Response { called_from: this_thread(), ran_on })
+        // A thread can wait for any future: a method of the service, or an async block, which may
+        // borrow. The thread polls it.
+        let time = Duration::from_millis(request.pause_ms);
+        let waited_on = async {
+            self.pause(time).await;
+            this_thread()
+        }
+        .wait(worker)?;
+        // The event loop runs this one. `worker.call` runs a synchronous function there.
+        let ran_on = worker.run_on_loop(async { this_thread() })?;
+        Ok(Response { waited_on, ran_on })
     }
 
     async fn pause(&self, time: Duration) {
@@ -96,10 +102,10 @@ async fn main() -> Result<(), Error> {
     let mut client = Client::<Request, Response, _>::connect(server.local_addr(), JsonLines::new()).await?;
     for pause_ms in [300, 100] {
         let started = Instant::now();
-        let Response { called_from, ran_on } = client.call(Request { pause_ms }).await?;
+        let Response { waited_on, ran_on } = client.call(Request { pause_ms }).await?;
         let took = started.elapsed();
         println!(
-            "{called_from} waited for a pause of {pause_ms} ms on the event loop ({ran_on}): {took:.1?}"
+            "a pause of {pause_ms} ms on {waited_on}, then a call to the event loop ({ran_on}): {took:.1?}"
         );
     }
 

@@ -7,7 +7,7 @@
 //! | where you are | an `async fn` of the service | a `#[blocking] fn` of the service |
 //! |---|---|---|
 //! | loop (handlers, hooks, tasks) | `self.audit(3).await` | `self.decode(img).await`: offloaded to its pool |
-//! | thread (a blocking body, which holds `worker: &Worker`) | `self.audit(3).wait(worker)?`: runs on the loop, this thread waits | `self.decode(img).wait(worker)?`: on its own pool (in place if this thread is of that pool); `self.blocking_decode(worker, img)`: a plain call here |
+//! | thread (a blocking body, which holds `worker: &Worker`) | `self.audit(3).wait(worker)?`: this thread polls it until it is ready | `self.decode(img).wait(worker)?`: on its own pool (in place if this thread is of that pool); `self.blocking_decode(worker, img)`: a plain call here |
 //!
 //! Waiting for the loop from the loop, calling a blocking body from the loop, or taking a
 //! [`Worker`] off its thread does not compile.

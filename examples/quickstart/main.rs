@@ -108,7 +108,7 @@ impl Thumbnails {
         let mut png = Vec::new();
         thumbnail.write_to(&mut Cursor::new(&mut png), ImageFormat::Png)?;
 
-        let serial = self.count(1).wait(worker)?; // an async method, called from the thread; it runs on the loop
+        let serial = self.count(1).wait(worker)?; // an async method, called from the thread
         Ok(Thumbnail {
             serial,
             original: (picture.width(), picture.height()),

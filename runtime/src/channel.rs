@@ -1,8 +1,8 @@
 //! A channel from a thread to the loop, with back-pressure: tokens of a model, rows of a query.
 //!
-//! The sending side waits on the thread; the receiving side is a [`Stream`]. The sender's wait ends
-//! when the job is told to stop, and a send fails when the receiver is gone: a long sequence stops
-//! soon after nobody wants it.
+//! The sender blocks its thread while the channel is full; the receiver is a [`Stream`]. A blocked
+//! send ends when the job is cancelled, and each send fails after the receiver was dropped, so a
+//! job that produces a long sequence stops soon after its consumer has.
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -21,7 +21,7 @@ use crate::report::WaitsFor;
 use crate::sync::Mutex;
 use crate::worker::Worker;
 
-/// A channel of at most `capacity` items (at least one) on their way.
+/// A channel that holds at most `capacity` items (at least one).
 ///
 /// ```
 /// # use portcullis_runtime::{Pool, channel};
@@ -29,7 +29,7 @@ use crate::worker::Worker;
 /// let (sender, mut receiver) = channel(8);
 /// let job = Pool::shared().run(move |worker| {
 ///     for n in 0..1000 {
-///         if sender.send(worker, n).is_err() { break } // nobody wants the rest
+///         if sender.send(worker, n).is_err() { break } // the receiver was dropped
 ///     }
 /// });
 /// let mut got = 0;
@@ -61,14 +61,13 @@ struct Shared<T> {
 struct State<T> {
     items: VecDeque<T>,
     senders: usize,
-    /// The receiver was dropped.
     receiver_dropped: bool,
     receiver: Option<Waker>,
-    /// The jobs whose workers wait for room.
+    /// The jobs whose workers wait for capacity.
     blocked_senders: Vec<Arc<dyn Host>>,
 }
 
-/// The side that threads send on.
+/// The sending side, for threads.
 pub struct Sender<T> {
     shared: Arc<Shared<T>>,
 }
@@ -77,24 +76,24 @@ pub struct Sender<T> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ChannelError<T> {
-    /// The receiver was dropped: nobody wants more.
+    /// The receiver was dropped.
     Closed(T),
-    /// This thread's job was told to stop while it waited for room.
+    /// The job was cancelled while it waited for capacity.
     Interrupted(T, Interrupted),
 }
 
 impl<T> fmt::Display for ChannelError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Closed(_) => f.write_str("the receiver is gone"),
-            Self::Interrupted(_, why) => write!(f, "interrupted while waiting for room: {why}"),
+            Self::Closed(_) => f.write_str("the receiver was dropped"),
+            Self::Interrupted(_, why) => write!(f, "interrupted while waiting for capacity: {why}"),
         }
     }
 }
 
 impl<T: fmt::Debug> Error for ChannelError<T> {}
 
-/// A missing receiver is a cancellation: whoever wanted the items has gone.
+/// A dropped receiver is a cancellation.
 impl<T> From<ChannelError<T>> for Interrupted {
     fn from(error: ChannelError<T>) -> Self {
         match error {
@@ -105,14 +104,14 @@ impl<T> From<ChannelError<T>> for Interrupted {
 }
 
 impl<T: Send + 'static> Sender<T> {
-    /// Sends one item; while the channel is full, this thread waits. Items of one sender arrive in
-    /// order.
+    /// Sends one item, and blocks this thread while the channel is full. Items of one sender arrive
+    /// in order.
     ///
     /// # Errors
-    /// [`ChannelError`] gives the item back: the receiver is gone, or the job was told to stop.
+    /// [`ChannelError`] returns the item: the receiver was dropped, or the job was cancelled.
     #[track_caller]
     pub fn send(&self, worker: &Worker, item: T) -> Result<(), ChannelError<T>> {
-        let at = (Location::caller(), WaitsFor::Room);
+        let at = (Location::caller(), WaitsFor::Capacity);
         let mut state = self.shared.state.lock();
         while state.items.len() >= self.shared.capacity && !state.receiver_dropped {
             let host = worker.host();
@@ -120,12 +119,12 @@ impl<T: Send + 'static> Sender<T> {
                 state.blocked_senders.push(Arc::clone(host));
             }
             drop(state);
-            let room = || {
+            let has_capacity = || {
                 let state = self.shared.state.lock();
                 state.items.len() < self.shared.capacity || state.receiver_dropped
             };
-            if let Err(why) = host.park(at, &room) {
-                // A receiver that never looks again must not keep all who have given up.
+            if let Err(why) = host.park(at, &has_capacity) {
+                // A receiver that is never polled again must not keep the jobs that have ended.
                 self.shared.state.lock().blocked_senders.retain(|known| !Arc::ptr_eq(known, host));
                 return Err(ChannelError::Interrupted(item, why));
             }
@@ -145,7 +144,7 @@ impl<T: Send + 'static> Sender<T> {
 }
 
 impl<T> Sender<T> {
-    /// Whether the receiver is gone.
+    /// Whether the receiver was dropped.
     pub fn is_closed(&self) -> bool {
         self.shared.state.lock().receiver_dropped
     }
@@ -170,15 +169,15 @@ impl<T> Drop for Sender<T> {
     }
 }
 
-/// The side that the loop receives on: a [`Stream`], or [`recv`](Self::recv) after `recv`. Dropping
-/// it tells the senders.
-#[must_use = "dropping the receiver tells the senders to stop"]
+/// The receiving side, for the loop: a [`Stream`], or one [`recv`](Self::recv) after the other.
+/// Dropping it makes each send fail.
+#[must_use = "dropping the receiver makes each send fail"]
 pub struct Receiver<T> {
     shared: Arc<Shared<T>>,
 }
 
 impl<T> Receiver<T> {
-    /// The next item; `None` when every sender is gone and everything has been received.
+    /// The next item; `None` after every sender was dropped and every item was received.
     /// Cancel-safe.
     pub async fn recv(&mut self) -> Option<T> {
         poll_fn(|cx| self.poll_recv(cx)).await
@@ -192,7 +191,7 @@ impl<T> Receiver<T> {
             }
             let before = state.receiver.replace(cx.waker().clone());
             drop(state);
-            drop(before); // a waker may own its task, whose drop is the user's code
+            drop(before); // a waker may own its task, whose drop is user code
             return Poll::Pending;
         };
         let blocked = std::mem::take(&mut state.blocked_senders);
@@ -223,7 +222,7 @@ impl<T> Drop for Receiver<T> {
 
 impl<T> fmt::Debug for Sender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sender").field("gone", &self.is_closed()).finish_non_exhaustive()
+        f.debug_struct("Sender").field("closed", &self.is_closed()).finish_non_exhaustive()
     }
 }
 

@@ -1,4 +1,4 @@
-//! [`HostTask`]: the task that polls the calls of a worker whose job nobody awaits.
+//! [`HostTask`]: the task that polls the calls of a worker whose job no task awaits.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,13 +8,13 @@ use std::task::{Context, Poll};
 use crate::context::{self, Current};
 use crate::error::catch_panic;
 use crate::host_call::BoxCall;
-use crate::job::{Host, HostRequest};
+use crate::job::{Host, HostRequest, HostTaskStep};
 
 /// Polls a worker's requests, one after the other, until none is left.
 ///
-/// A worker has one host task at a time, so its requests keep their order (P7). A host task that is
-/// dropped before its end (its executor was shut down, its server's grace is over) tells the worker
-/// so.
+/// A worker has one host task at a time, so its requests keep their order (P7). If a host task is
+/// dropped before its end (its executor was shut down, its server's grace is over), the worker's
+/// wait ends. For that reason it also stays while the worker polls a future itself.
 pub(crate) struct HostTask {
     host: Arc<dyn Host>,
     current: Current,
@@ -24,7 +24,7 @@ pub(crate) struct HostTask {
 }
 
 impl HostTask {
-    /// `call`: one that somebody else has begun to poll.
+    /// `call`: one that another task has begun to poll.
     pub(crate) fn new(host: Arc<dyn Host>, call: Option<BoxCall>) -> Self {
         Self { current: Current::for_job(Arc::clone(&host)), host, call, done: false }
     }
@@ -43,12 +43,13 @@ impl Future for HostTask {
                 }
                 this.host.complete_call(call);
             }
-            match this.host.next_request() {
-                Some(HostRequest::Call(call)) => this.call = Some(call),
-                Some(HostRequest::CallSoon(mut call)) => {
+            match this.host.next_step(cx.waker()) {
+                HostTaskStep::Run(HostRequest::Call(call)) => this.call = Some(call),
+                HostTaskStep::Run(HostRequest::CallSoon(mut call)) => {
                     let _ = context::with(&mut this.current, true, || call.as_mut().poll_call(cx));
                 }
-                None => {
+                HostTaskStep::Stay => return Poll::Pending,
+                HostTaskStep::End => {
                     this.done = true;
                     return Poll::Ready(());
                 }
@@ -63,8 +64,7 @@ impl Drop for HostTask {
             return;
         }
         self.host.host_task_dropped(self.call.is_some());
-        // What the worker waited for is the user's, and a panic of its drop is not for the
-        // executor.
+        // The future is the user's. A panic in its drop must not reach the executor.
         let call = self.call.take();
         if let Err(panic) = catch_panic(|| drop(call)) {
             tracing::error!(%panic, "a panic in a drop, at the end of a wait");

@@ -11,6 +11,7 @@ use std::any::Any;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use crate::error::Interrupted;
@@ -20,6 +21,7 @@ use crate::report::{RunningJob, WaitsAt};
 use crate::scope::Scope;
 use crate::spawn::Executor;
 use crate::sync::Mutex;
+use crate::sync::atomic::AtomicBool;
 use crate::values::ContextValues;
 
 /// The deepest that loop and pool may call each other (O9).
@@ -72,8 +74,8 @@ impl CancelReason {
         }
     }
 
-    /// How a worker that waits for the loop hears of it: nobody is left to answer a dropped job.
-    pub(crate) fn to_wait_error(self) -> Interrupted {
+    /// The error of a worker's call to its host: if the job was dropped, its host is dropped too.
+    pub(crate) fn to_call_error(self) -> Interrupted {
         match self {
             Self::Dropped => Interrupted::Abandoned,
             other => other.to_interrupted(),
@@ -200,8 +202,17 @@ impl JobMeta {
 pub(crate) enum HostRequest {
     /// Poll this to its end and complete the call with it; the worker waits.
     Call(BoxCall),
-    /// Poll this once, it is a function; nobody waits.
+    /// Poll this once: it is a function, and no thread waits for it.
     CallSoon(BoxCall),
+}
+
+/// What a host task does next.
+pub(crate) enum HostTaskStep {
+    Run(HostRequest),
+    /// Stay, so that the end of its executor ends the worker's wait. The waker is registered.
+    Stay,
+    /// End. The next request gets a new host task.
+    End,
 }
 
 /// A job, or a thread that entered through a portal: one allocation, observed.
@@ -219,39 +230,46 @@ pub(crate) trait Job: Any + Send + Sync {
     fn describe_running(&self) -> RunningJob;
 }
 
-/// A job whose worker waits for its host, which is a task: the two ends of that.
+/// A job as its worker and its host see it: the two ends of a call.
 pub(crate) trait Host: Job {
-    // Called on the worker's side.
+    // Called by the worker.
 
-    /// The worker waits until `call` has been polled to its end by the host. `at`: where, for the
-    /// reports.
+    /// Waits until the host has polled `call` to its end. `at`: where, for the reports.
     fn call_host(
         self: Arc<Self>,
         call: BoxCall,
         at: &'static Location<'static>,
     ) -> Result<BoxCall, Interrupted>;
-    /// The host polls `call` (which is ready at its first poll) when it gets there; the worker goes
-    /// on.
+    /// Has the host poll `call`, which is ready at its first poll, and does not wait for it.
     fn call_host_soon(self: Arc<Self>, call: BoxCall) -> Result<(), Interrupted>;
-    /// Blocks the worker's thread for `time`; ends early when the job is told to stop. `at`: where,
-    /// for the reports.
+    /// Blocks the worker's thread for `time`, or until the job is cancelled. `at`: where, for the
+    /// reports.
     fn sleep(&self, time: Duration, at: &'static Location<'static>) -> Result<(), Interrupted>;
-    /// Blocks the worker's thread until `done`, which is asked again after each `notify_worker`;
-    /// ends early when the job is told to stop. `at`: where, for the reports.
+    /// Blocks the worker's thread until `done`, which is called again after each `notify_worker`,
+    /// or until the job is cancelled. `at`: where, for the reports.
     fn park(&self, at: WaitsAt, done: &dyn Fn() -> bool) -> Result<(), Interrupted>;
+    /// As `park`, between two polls of a future: until `is_woken`, or until the runtime of a job
+    /// that no task awaits was shut down. Runs a job that was handed off to this thread also if
+    /// `is_woken` is set already. `this` is this job.
+    fn park_until_woken(
+        &self,
+        this: &Arc<dyn Host>,
+        at: &'static Location<'static>,
+        is_woken: &AtomicBool,
+    ) -> Result<(), Interrupted>;
+    /// Makes a worker that is parked check its condition again.
     fn notify_worker(&self);
-    /// Runs `job` on this job's thread as soon as that waits; gives it back if it will not wait any
-    /// more.
+    /// Runs `job` on this job's thread as soon as that is parked; gives it back if the worker does
+    /// not park any more.
     fn hand_off(&self, job: Arc<dyn HandedOff>) -> Result<(), Arc<dyn HandedOff>>;
 
-    // Called on the host's side.
+    // Called by the host.
 
-    /// For a host task: what to do next; with nothing left it has ended.
-    fn next_request(&self) -> Option<HostRequest>;
+    /// For a host task: what to do next.
+    fn next_step(&self, waker: &Waker) -> HostTaskStep;
     fn complete_call(&self, call: BoxCall);
-    /// The host task goes away before its time; `unanswered`: with a call that the worker waits
-    /// for.
-    fn host_task_dropped(&self, unanswered: bool);
+    /// The host task was dropped before its end; `has_call`: with a call that the worker waits for.
+    fn host_task_dropped(&self, has_call: bool);
 }
 
 /// A job that runs on the thread of another one, which waits for it.

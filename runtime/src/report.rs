@@ -1,4 +1,4 @@
-//! [`RunningJob`]: what the report of a drain says of a job.
+//! [`RunningJob`]: what the report of a drain says about a job.
 
 use std::panic::Location;
 use std::time::Duration;
@@ -7,19 +7,21 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitsFor {
-    /// The loop, to run a future to its end: `.wait(worker)`, `worker.call(..)`.
+    /// The future that it polls: `future.wait(worker)`.
+    Future,
+    /// The event loop: [`Worker::call`](crate::Worker::call),
+    /// [`Worker::run_on_loop`](crate::Worker::run_on_loop).
     Loop,
-    /// The receiver of a [`channel`](crate::channel()), to make room:
-    /// [`Sender::send`](crate::Sender::send).
-    Room,
-    /// Time to pass: [`Worker::sleep`](crate::Worker::sleep).
+    /// Free capacity in a [`channel`](crate::channel()): [`Sender::send`](crate::Sender::send).
+    Capacity,
+    /// Time: [`Worker::sleep`](crate::Worker::sleep).
     Time,
 }
 
-/// A place in the user's code where a worker waits, and for what.
+/// Where in the user's code a worker waits, and for what.
 pub(crate) type WaitsAt = (&'static Location<'static>, WaitsFor);
 
-/// Where a job stands, for a drain's report.
+/// A job that runs, in the report of a drain.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct RunningJob {
@@ -29,11 +31,12 @@ pub struct RunningJob {
     pub pool: String,
     /// Time since the call.
     pub age: Duration,
-    /// Where the job waits, if it waits in a function of this crate; else it runs code of its own.
+    /// Where the job waits, if it waits in a function of this crate. `None`: it runs its own code.
     pub waiting_at: Option<&'static Location<'static>>,
     /// What it waits for there.
     pub waits_for: Option<WaitsFor>,
-    /// The job waits in a crossing for an `Offload` that is held but that nobody polls (P8).
+    /// The job waits for the task that awaits it, and that task holds the `Offload` without polling
+    /// it (P8).
     pub host_not_polled: bool,
 }
 
@@ -42,11 +45,12 @@ impl std::fmt::Display for RunningJob {
         write!(f, "`{}` on pool `{}` for {:?}", self.method, self.pool, self.age)?;
         match self.waiting_at {
             Some(at) if self.host_not_polled => {
-                write!(f, ", waiting at {at} for an offload that nobody polls")
+                write!(f, ", waiting at {at} for an `Offload` that is not polled")
             }
             Some(at) => match self.waits_for {
-                Some(WaitsFor::Room) => write!(f, ", waiting for room in a channel at {at}"),
+                Some(WaitsFor::Capacity) => write!(f, ", waiting for capacity in a channel at {at}"),
                 Some(WaitsFor::Time) => write!(f, ", sleeping at {at}"),
+                Some(WaitsFor::Future) => write!(f, ", waiting for a future at {at}"),
                 Some(WaitsFor::Loop) | None => write!(f, ", waiting for the loop at {at}"),
             },
             None => f.write_str(", running"),

@@ -175,3 +175,34 @@ fn idle_sessions_hold_no_buffers() {
     handle.stop();
     assert!(serving.join().unwrap().unwrap().is_clean());
 }
+
+/// Ready at once, after one wake-up of its own, and after a wake-up by another thread.
+#[test]
+fn p9_a_wait_allocates_nothing_after_the_first_of_its_job() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let pool = Pool::builder("waits").threads(1).build().unwrap();
+    let requests = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
+    let answers = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
+    let (asks, takes) = (requests.clone(), answers.clone());
+    let answering = thread::spawn(move || {
+        for _ in 0..200 {
+            futures::executor::block_on(requests.acquire()).unwrap().forget();
+            answers.add_permits(1);
+        }
+    });
+    let job = pool.run(move |worker| {
+        let round = || {
+            assert_eq!(async { 1 }.wait(worker).unwrap(), 1);
+            tokio::task::yield_now().wait(worker).unwrap();
+            asks.add_permits(1);
+            takes.acquire().wait(worker).unwrap().unwrap().forget();
+        };
+        (0..100).for_each(|_| round());
+        let before = HEAP.total_allocated();
+        (0..100).for_each(|_| round());
+        HEAP.total_allocated() - before
+    });
+    assert_eq!(runtime.block_on(job).unwrap(), 0);
+    answering.join().unwrap();
+}

@@ -44,10 +44,10 @@ async fn marked<F: Future>(mark: u32, future: F) -> F::Output {
 }
 
 on_loops! {
-    anywhere async fn p1_wait_executes_inside_the_task_that_awaits_the_offload() {
+    anywhere async fn p1_a_call_runs_inside_the_task_that_awaits_the_offload() {
         let offload = pool().run(|worker| {
             let here = IN_TASK.get();
-            let there = async { yield_once().await; (IN_TASK.get(), std::thread::current().id()) }.wait(worker).unwrap();
+            let there = worker.run_on_loop(async { yield_once().await; (IN_TASK.get(), std::thread::current().id()) }).unwrap();
             let called = worker.call(|| IN_TASK.get()).unwrap();
             assert_ne!(there.1, std::thread::current().id());
             (here, there.0, called)
@@ -56,17 +56,17 @@ on_loops! {
     }
 
     anywhere async fn p1_a_thousand_calls_of_one_job() {
-        let sum = pool().run(|worker| (0..1000_u64).map(|n| async move { yield_once().await; n }.wait(worker).unwrap()).sum::<u64>());
+        let sum = pool().run(|worker| (0..1000_u64).map(|n| worker.run_on_loop(async move { yield_once().await; n }).unwrap()).sum::<u64>());
         assert_eq!(sum.await.unwrap(), 499_500);
     }
 
-    anywhere async fn p2_a_wait_ends_at_once_when_the_task_is_gone() {
+    anywhere async fn p2_a_call_ends_at_once_when_the_task_is_dropped() {
         let (inside, ended) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
         let (inside2, ended2) = (inside.clone(), ended.clone());
         let polled_dropped = Arc::new(Gate::default());
         let guard = OpenOnDrop(polled_dropped.clone());
         let mut offload = pool().run(move |worker| {
-            let end = async move { let _guard = guard; inside2.open(); pending::<()>().await }.wait(worker);
+            let end = worker.run_on_loop(async move { let _guard = guard; inside2.open(); pending::<()>().await });
             assert!(matches!(end, Err(Interrupted::Abandoned)), "{end:?}");
             assert!(matches!(worker.call(|| ()), Err(Interrupted::Abandoned)));
             ended2.open();
@@ -77,7 +77,7 @@ on_loops! {
         assert!(ended.pass());
     }
 
-    anywhere async fn p2_a_wait_that_nobody_polls_ends_when_its_task_goes() {
+    anywhere async fn p2_a_call_that_is_not_polled_ends_when_its_task_is_dropped() {
         let (inside, ended) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
         let (inside2, ended2) = (inside.clone(), ended.clone());
         let offload = pool().run(move |worker| {
@@ -89,11 +89,11 @@ on_loops! {
         assert!(ended.pass());
     }
 
-    anywhere async fn p2_a_wait_ends_at_the_deadline_of_its_job() {
+    anywhere async fn p2_a_call_ends_at_the_deadline_of_its_job() {
         let ended = Arc::new(Mutex::new(None));
         let ended2 = ended.clone();
         let late = pool().job("late").deadline(Duration::from_millis(300)).run(move |worker| {
-            let end = pending::<()>().wait(worker);
+            let end = worker.run_on_loop(pending::<()>());
             *ended2.lock().unwrap() = Some(end);
         });
         assert!(matches!(late.await, Err(Interrupted::Deadline)));
@@ -103,7 +103,7 @@ on_loops! {
 
     anywhere async fn p2_a_panic_in_the_future_comes_back_and_not_into_the_loop() {
         let survived = pool().run(|worker| {
-            let Err(Interrupted::Panicked(panic)) = async { yield_once().await; panic!("on the loop") }.wait(worker) else { return false };
+            let Err(Interrupted::Panicked(panic)) = worker.run_on_loop(async { yield_once().await; panic!("on the loop") }) else { return false };
             let Err(Interrupted::Panicked(call)) = worker.call(|| panic!("in a call")) else { return false };
             panic.message() == "on the loop" && call.message() == "in a call" && worker.call(|| 1).is_ok()
         });
@@ -142,7 +142,7 @@ on_loops! {
         let pool = pool();
         let mut offload = pool.run(move |worker| { worker.call(|| ()).unwrap(); done2.open(); });
         eventually(|| pool.running_jobs().iter().any(|job| job.host_not_polled));
-        assert!(pool.running_jobs()[0].to_string().contains("an offload that nobody polls"));
+        assert!(pool.running_jobs()[0].to_string().contains("an `Offload` that is not polled"));
         assert!(!done.is_open());
         eventually(|| poll_once(&mut offload).is_ready());
         assert!(done.is_open());
@@ -167,7 +167,10 @@ fn p2_a_detached_job_whose_runtime_is_gone_is_told() {
         let (inside, told) = (inside.clone(), told.clone());
         pool.run(move |worker| {
             inside.pass();
-            if worker.call(|| ()).is_err() && pending::<()>().wait(worker).is_err() {
+            if worker.call(|| ()).is_err()
+                && worker.run_on_loop(async {}).is_err()
+                && pending::<()>().wait(worker).is_err()
+            {
                 told.open();
             }
         })
@@ -243,11 +246,12 @@ on_loops! {
         assert!(matches!(end, Err::<(), _>(Interrupted::Panicked(p)) if p.message() == "task"));
     }
 
-    async fn p3_what_a_detached_job_waits_for_runs_as_a_task() {
+    async fn p3_the_calls_of_a_detached_job_run_as_a_task() {
         let done = Arc::new(tokio::sync::Notify::new());
         let done2 = done.clone();
         pool().run(move |worker| {
-            assert_eq!(async { yield_once().await; 4 }.wait(worker).unwrap(), 4);
+            assert_eq!(async { yield_once().await; 3 }.wait(worker).unwrap(), 3);
+            assert_eq!(worker.run_on_loop(async { yield_once().await; 4 }).unwrap(), 4);
             assert_eq!(worker.call(|| 5).unwrap(), 5);
             worker.call_soon(move || done2.notify_one()).unwrap();
         }).detach();
@@ -258,7 +262,7 @@ on_loops! {
         let (inside, go, done) = (Arc::new(Gate::default()), Arc::new(tokio::sync::Notify::new()), Arc::new(tokio::sync::Notify::new()));
         let (inside2, go2, done2) = (inside.clone(), go.clone(), done.clone());
         let mut offload = pool().run(move |worker| {
-            async move { inside2.open(); go2.notified().await }.wait(worker).unwrap();
+            worker.run_on_loop(async move { inside2.open(); go2.notified().await }).unwrap();
             done2.notify_one();
         });
         eventually(|| { assert!(poll_once(&mut offload).is_pending()); inside.is_open() });
@@ -306,6 +310,7 @@ on_loops! {
         std::thread::spawn(move || {
             let entered = portal.enter_thread(|worker| {
                 let waited = async { yield_once().await; 1 }.wait(worker).unwrap();
+                assert_eq!(worker.run_on_loop(async { yield_once().await; 1 }).unwrap(), waited);
                 let called = portal.call(worker, || 2).unwrap();
                 let by_worker = worker.call(|| 3).unwrap();
                 let spawned = portal.spawn(async { 4 }).wait(worker).unwrap().unwrap();

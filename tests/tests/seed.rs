@@ -132,13 +132,15 @@ impl Demo {
 
     #[blocking(pool = self.pool)]
     fn call_async(&self, worker: &Worker) -> Result<(String, Option<tokio::task::Id>), Interrupted> {
-        let task = self.yield_once().wait(worker)?;
+        let task = worker.run_on_loop(self.wait_for_turn())?;
+        // A plain wait polls here, on the thread, outside of every task.
+        assert_eq!(async { tokio::task::try_id() }.wait(worker)?, None);
         assert_eq!(task, worker.call(tokio::task::try_id)?);
         Ok((this_thread(), task))
     }
 
-    /// Yields, so that the worker really waits for the loop.
-    async fn yield_once(&self) -> Option<tokio::task::Id> {
+    /// Waits on the loop for the test.
+    async fn wait_for_turn(&self) -> Option<tokio::task::Id> {
         self.started.fetch_add(1, SeqCst);
         self.turns[0].notified().await;
         tokio::task::try_id()

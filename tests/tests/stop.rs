@@ -183,12 +183,15 @@ on_loops! {
         serving.await.unwrap().unwrap();
         let closed = tokio::task::spawn_blocking(move || {
             let closed = portal.enter_thread(|worker| {
-                (worker.call(|| 1), async { 1 }.wait(worker), portal.call(worker, || 1), worker.spawn(async { 1 }).wait(worker))
+                let waits = [worker.run_on_loop(async { 1 }), pending::<i32>().wait(worker)];
+                // What needs nothing of the server goes on.
+                assert_eq!(async { 1 }.wait(worker).unwrap(), 1);
+                (worker.call(|| 1), waits, portal.call(worker, || 1), worker.spawn(async { 1 }).wait(worker))
             }).unwrap();
             (closed, portal.call_soon(|| ()))
         }).await.unwrap();
-        let ((a, b, c, d), soon) = closed;
-        for (n, end) in [a, b, c, d.and_then(|d| d), soon.map(|()| 1)].into_iter().enumerate() {
+        let ((a, [b, c], d, e), soon) = closed;
+        for (n, end) in [a, b, c, d, e.and_then(|e| e), soon.map(|()| 1)].into_iter().enumerate() {
             assert!(matches!(end, Err(Interrupted::Closed)), "{n}: {end:?}");
         }
     }

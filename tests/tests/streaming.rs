@@ -145,16 +145,18 @@ on_loops! {
             }
             Ok::<_, Interrupted>(())
         });
-        let waits = tokio::spawn(pool.job("waits").try_run(move |worker| pending::<()>().wait(worker)));
+        let calls = tokio::spawn(pool.job("calls").try_run(move |worker| worker.run_on_loop(pending::<()>())));
+        let waits = pool.job("waits").try_run(move |worker| pending::<()>().wait(worker));
         let sleeps = pool.job("sleeps").try_run(move |worker| worker.sleep(LIMIT));
         let waiting = || pool.running_jobs().iter().filter(|job| job.waiting_at.is_some() && !job.host_not_polled).count();
-        wait(|| waiting() == 3).await;
+        wait(|| waiting() == 4).await;
         let mut jobs = pool.running_jobs();
         jobs.sort_by_key(|job| job.method);
         let expected = [
-            ("sends", WaitsFor::Room, "waiting for room in a channel at "),
+            ("calls", WaitsFor::Loop, "waiting for the loop at "),
+            ("sends", WaitsFor::Capacity, "waiting for capacity in a channel at "),
             ("sleeps", WaitsFor::Time, "sleeping at "),
-            ("waits", WaitsFor::Loop, "waiting for the loop at "),
+            ("waits", WaitsFor::Future, "waiting for a future at "),
         ];
         for (job, (method, what, says)) in jobs.iter().zip(expected) {
             assert_eq!((job.method, job.pool.as_str(), job.waits_for), (method, "waiters", Some(what)));
@@ -162,7 +164,7 @@ on_loops! {
             assert!(job.to_string().contains(says), "{job}");
         }
         let report = pool.drain(Duration::ZERO).await;
-        assert!(report.to_string().starts_with("pool `waiters`: 3 cancelled, 0 stuck"), "{report}");
-        drop((sends, waits, sleeps));
+        assert!(report.to_string().starts_with("pool `waiters`: 4 cancelled, 0 stuck"), "{report}");
+        drop((calls, sends, waits, sleeps));
     }
 }

@@ -398,17 +398,22 @@ fn a_worker_body_can_be_cancelled_or_past_its_deadline() {
     let late = test::WorkerBuilder::new().deadline(Duration::from_millis(10));
     assert!(matches!(late.run(|worker| mill.blocking_sleep_long(worker, 6)), Err(Interrupted::Deadline)));
 
-    // Cancelled while it waits for the loop.
-    let body = test::WorkerBuilder::new();
-    let cancel = body.cancel_handle();
-    let waited = body.run(|worker| {
+    // Cancelled in the middle of a wait, and of a call to the loop.
+    let cancels = |body: &test::WorkerBuilder| {
+        let cancel = body.cancel_handle();
         async move {
             cancel.cancel();
             std::future::pending::<()>().await;
         }
-        .wait(worker)
-    });
-    assert!(matches!(waited, Err(Interrupted::Abandoned)), "{waited:?}");
+    };
+    let body = test::WorkerBuilder::new();
+    let future = cancels(&body);
+    let waited = body.run(|worker| future.wait(worker));
+    assert!(matches!(waited, Err(Interrupted::Cancelled)), "{waited:?}");
+    let body = test::WorkerBuilder::new();
+    let future = cancels(&body);
+    let called = body.run(|worker| worker.run_on_loop(future));
+    assert!(matches!(called, Err(Interrupted::Abandoned)), "{called:?}");
 }
 
 #[test]

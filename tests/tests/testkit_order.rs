@@ -383,14 +383,14 @@ on_loops! {
         }
     }
 
-    async fn an_inline_job_runs_to_its_next_wait_for_the_loop() {
+    async fn an_inline_job_runs_to_its_next_call_of_the_loop() {
         let at = Arc::new(AtomicUsize::new(0));
         let steps = Arc::clone(&at);
         let mut job = Pool::inline().run(move |worker| {
             for n in 1..=3 {
                 busy();
                 steps.store(n, SeqCst);
-                tokio::task::yield_now().wait(worker).unwrap();
+                worker.run_on_loop(tokio::task::yield_now()).unwrap();
             }
             busy();
             steps.store(4, SeqCst);

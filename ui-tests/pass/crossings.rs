@@ -41,7 +41,7 @@ impl Steps {
     #[blocking]
     fn asks_for_more(&self, worker: &Worker) -> Result<u64, Interrupted> {
         let block = async { 1_u64 }.wait(worker)?;
-        let called = worker.call(|| 2_u64)?;
+        let called = worker.call(|| 1_u64)? + worker.run_on_loop(async { 1_u64 })?;
         // One `?` for a job, whatever it returns; an `Interrupted` becomes the job's own error.
         let plain = self.half(4).wait(worker)?;
         let own: Result<u64, Odd> = self.half_of_even(3).wait(worker);

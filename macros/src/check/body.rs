@@ -58,22 +58,6 @@ fn message(method: &Method, misuse: &Misuse) -> (TokenStream, String) {
             ),
         ),
         Misuse::WaitWithoutWorker(at) => (at.clone(), format!("`.wait` needs the worker of this thread: {}", wait(method))),
-        Misuse::WaitForHandler(name) => (
-            name.to_token_stream(),
-            format!(
-                "`{name}` is a handler, whose future borrows the service, and a thread can wait only for a future that owns what it uses: move the shared code into an `async fn` without an attribute, and `.wait` for that"
-            ),
-        ),
-        Misuse::WaitForBorrow { name, owned } => {
-            let suggestion = match owned {
-                Some(owned) => format!("let `{name}` take {owned}"),
-                None => format!("let `{name}` take its arguments by value"),
-            };
-            let message = format!(
-                "`{name}` borrows its arguments, and a thread can wait only for a future that owns what it uses: {suggestion}"
-            );
-            (name.to_token_stream(), message)
-        }
         Misuse::MissingWait { name, is_job } => (name.to_token_stream(), unwaited(method, name, *is_job)),
         Misuse::MissingAwait { name, is_job } => {
             let what = what(*is_job);

@@ -218,16 +218,6 @@ impl<'a> Site<'a> {
     pub(crate) fn self_call(&self) -> Option<SelfCall<'a>> {
         self.called().and_then(SelfCall::of)
     }
-
-    /// Whether this is the group of `async { .. }` or `async move { .. }`.
-    pub(crate) fn is_async_block(&self) -> bool {
-        self.tree().is_some_and(is_braces)
-            && match self.before() {
-                [.., word] if is_ident(Some(word), "async") => true,
-                [.., word, moved] => is_ident(Some(word), "async") && is_ident(Some(moved), "move"),
-                _ => false,
-            }
-    }
 }
 
 #[cfg(test)]

@@ -98,6 +98,11 @@ pub fn is_polling_task() -> bool {
     thread_state() == ThreadState::PollingTask
 }
 
+/// Whether this thread runs a job right now, or polls a future of one.
+pub(crate) fn is_running_job() -> bool {
+    matches!(thread_state(), ThreadState::Running | ThreadState::PoolThread)
+}
+
 /// As [`with`], and cheaper: for a job without scope and values that is this pool thread's current
 /// job.
 pub(crate) fn with_pool_thread_job<R>(f: impl FnOnce() -> R) -> R {

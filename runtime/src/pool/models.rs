@@ -13,7 +13,6 @@ use super::builder::Spin;
 use super::queue::{Claim, JobQueue, PushResult, Reserved};
 use super::{Overflow, Pool};
 use crate::error::Interrupted;
-use crate::worker::Wait;
 
 fn model(f: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
@@ -337,7 +336,7 @@ fn portal_call_against_abandoned_host() {
     model(|| {
         let pool = pool();
         let mut offload = pool.run(|worker| {
-            let answer = std::future::pending::<()>().wait(worker);
+            let answer = worker.run_on_loop(std::future::pending::<()>());
             assert!(matches!(answer, Err(Interrupted::Abandoned)));
         });
         block_on(std::future::poll_fn(|cx| {

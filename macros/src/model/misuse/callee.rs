@@ -1,6 +1,6 @@
 //! What a call on `self` may name: the methods of the block, and what each of them returns.
 
-use crate::model::{Borrow, Method, Param, Receiver, Role, borrow};
+use crate::model::{Method, Receiver, Role};
 use proc_macro2::Ident;
 use syn::Type;
 
@@ -11,12 +11,8 @@ pub(super) struct Callee {
 }
 
 pub(super) enum CalleeKind {
-    /// A handler or a hook: its future borrows the service.
-    Handler,
-    /// An `async fn` whose future owns what it uses.
-    Helper,
-    /// An `async fn` that borrows an argument: which one, and what would own it.
-    Borrowing { param: Option<String> },
+    /// An `async fn`: a helper, a handler or a hook.
+    Async,
     /// `#[blocking]`
     Job { args: usize },
     /// A plain function with a worker, and how many arguments it takes besides.
@@ -38,11 +34,12 @@ impl Callee {
         let is_async = function.sig.asyncness.is_some();
         let kind = match &method.role {
             Role::Blocking(blocking) => CalleeKind::Job { args: blocking.args.len() },
-            Role::Helper => CalleeKind::Helper,
-            Role::Handler(_) | Role::Transition(_) | Role::Interceptor(_) | Role::Hook(_) if is_async => {
-                CalleeKind::Handler
+            Role::Helper => CalleeKind::Async,
+            Role::Handler(_) | Role::Transition(_) | Role::Interceptor(_) | Role::Hook(_) | Role::Plain
+                if is_async =>
+            {
+                CalleeKind::Async
             }
-            Role::Plain if is_async => CalleeKind::Borrowing { param: borrowed(&function.params)? },
             Role::Plain => match function.params.as_slice() {
                 [worker, rest @ ..] if worker.is_named("Worker") => {
                     CalleeKind::TakesWorker { args: rest.len() }
@@ -58,22 +55,6 @@ impl Callee {
     pub(super) fn is_future(&self) -> bool {
         !matches!(self.kind, CalleeKind::TakesWorker { .. })
     }
-}
-
-/// The first argument that is borrowed, as it would be owned. None if something else keeps the
-/// function from being a helper: a `cfg` on a parameter, or an `impl Trait`.
-fn borrowed(params: &[Param]) -> Option<Option<String>> {
-    if params.iter().any(|param| param.cfg().is_some()) {
-        return None;
-    }
-    let loans = params.iter().filter_map(|param| Some((param, borrow::find(&param.written.ty)?)));
-    let (param, find_borrow) =
-        loans.into_iter().find(|(_, find_borrow)| !matches!(find_borrow, Borrow::ImplTrait(_)))?;
-    let owned = match find_borrow {
-        Borrow::Reference(reference) => owned_form(&reference.elem),
-        _ => None,
-    };
-    Some(param.name().zip(owned).map(|(name, owned)| format!("`{name}: {owned}`")))
 }
 
 /// The std type that owns what a reference to `ty` borrows.

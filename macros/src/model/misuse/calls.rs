@@ -64,10 +64,6 @@ impl Caller<'_> {
             {
                 Some(Misuse::WaitWithoutWorker(at))
             }
-            (RunsOn::PoolThread { .. }, CalleeKind::Handler, Some(_)) => Some(Misuse::WaitForHandler(name)),
-            (RunsOn::PoolThread { .. }, CalleeKind::Borrowing { param }, Some(_)) => {
-                Some(Misuse::WaitForBorrow { name, owned: param.clone() })
-            }
             (RunsOn::EventLoop, _, None) if call.is_operand() => Some(Misuse::MissingAwait { name, is_job }),
             (RunsOn::PoolThread { .. }, _, None) if call.is_operand() && !context.async_code => {
                 Some(Misuse::MissingWait { name, is_job })
@@ -143,9 +139,7 @@ mod tests {
     fn callees() -> Vec<Callee> {
         let callee = |name: &str, kind: CalleeKind| Callee { name: format_ident!("{name}"), kind };
         vec![
-            callee("handler", CalleeKind::Handler),
-            callee("helper", CalleeKind::Helper),
-            callee("lends", CalleeKind::Borrowing { param: None }),
+            callee("helper", CalleeKind::Async),
             callee("job", CalleeKind::Job { args: 1 }),
             callee("plain", CalleeKind::TakesWorker { args: 1 }),
         ]
@@ -204,8 +198,6 @@ mod tests {
     fn what_a_thread_cannot_mean() {
         for text in [
             "self.job(1).wait()?",
-            "self.handler(1).wait(worker)?",
-            "list.map(|n| self.lends(&n).wait(worker))",
             "n += self.job(1);",
             "worker.call(|| self.helper())?",
             "worker.call(move || self.job(1))?",
@@ -215,8 +207,9 @@ mod tests {
         for text in [
             "n += self.job(1).wait(worker)?;",
             "self.helper().wait(worker)?",
-            "async { self.handler(1).await }",
-            "Box::pin(self.handler(1))",
+            "list.map(|n| self.helper(&n).wait(worker))",
+            "async { self.helper(1).await }",
+            "Box::pin(self.helper(1))",
             "worker.call(|| self.other())?",
             "worker.call(|| 1)?",
             "other.call(|| self.helper())?",

@@ -48,10 +48,6 @@ pub(crate) enum Misuse {
     WorkerPassed(Ident),
     /// `.wait()` on a thread
     WaitWithoutWorker(TokenStream),
-    /// `self.f(..).wait(worker)`, where `f` is a handler
-    WaitForHandler(Ident),
-    /// The same, where `f` borrows an argument; what would own it.
-    WaitForBorrow { name: Ident, owned: Option<String> },
     /// `1 + self.f(..)` on a thread, where `f` is async or a job
     MissingWait { name: Ident, is_job: bool },
     /// `1 + self.f(..)` on the loop, where `f` is async or a job

@@ -6,7 +6,7 @@ use crate::tokens::{Called, Site, Walk, is_ident, is_one_of, is_punct, walk};
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 
-/// The worker in each `async` block that is waited for or spawned. The block runs on the event loop.
+/// The worker in each `async` block that `spawn` or `run_on_loop` sends to the event loop.
 pub(super) fn escapes(body: TokenStream, worker: &Ident) -> Vec<Misuse> {
     let mut found = Vec::new();
     walk(body, &mut |site| {
@@ -25,17 +25,14 @@ pub(super) fn escapes(body: TokenStream, worker: &Ident) -> Vec<Misuse> {
     found
 }
 
-/// `async { .. }.wait(..)`, `worker.spawn(async ..)`
+/// `worker.spawn(async ..)`, `worker.run_on_loop(async ..)`
 fn leaves_thread(site: &Site<'_>, worker: &Ident) -> bool {
-    let waited = || match site.after() {
-        [dot, wait, ..] => is_punct(Some(dot), '.') && is_ident(Some(wait), "wait"),
-        _ => false,
-    };
-    let spawned = |called: Called<'_>| {
+    let is_sent = |called: Called<'_>| {
         let first = called.arguments.stream().into_iter().next();
-        called.receiver() == Some(worker) && called.name == "spawn" && is_ident(first.as_ref(), "async")
+        let is_sent = called.name == "spawn" || called.name == "run_on_loop";
+        called.receiver() == Some(worker) && is_sent && is_ident(first.as_ref(), "async")
     };
-    site.is_async_block() && waited() || site.called().is_some_and(spawned)
+    site.called().is_some_and(is_sent)
 }
 
 /// The first use of the worker; `None` if its name may be something else's.
@@ -102,18 +99,19 @@ mod tests {
         let worker = format_ident!("worker");
         let count = |text: &str| escapes(text.parse().expect(text), &worker).len();
         for text in [
-            "async { worker.check()?; }.wait(worker)?",
+            "worker.run_on_loop(async { worker.check()?; })?",
             "worker.spawn(async move { worker.check() });",
-            "f(async { self.other(worker, 1) }.wait(worker))",
+            "f(worker.run_on_loop(async { self.other(worker, 1) }))",
         ] {
             assert_eq!(count(text), 1, "{text}");
         }
         for text in [
             "block_on(async { worker.check() })",
+            "async { worker.check()?; }.wait(worker)?",
             "async { f().await }.wait(worker)",
-            "async { pool.run(|worker| worker.check()).await }.wait(worker)",
-            "async { let worker = 1; worker + 1 }.wait(worker)",
-            "async { self.worker.name() }.wait(worker)",
+            "worker.spawn(async { pool.run(|worker| worker.check()).await })",
+            "worker.spawn(async { let worker = 1; worker + 1 })",
+            "worker.spawn(async { self.worker.name() })",
             "worker.spawn(self.f())",
         ] {
             assert_eq!(count(text), 0, "{text}");

@@ -1,26 +1,33 @@
 //! How a worker that waits and its host exchange calls.
 //!
-//! The host is the task that awaits the job; of a job that nobody awaits, and of an external
-//! thread, it is a
-//! [`HostTask`]: one task at a time for one worker, so that what the worker asks for happens in its order (P7). It is
-//! spawned when there is something to do and ends when there is not.
+//! The host is the task that awaits the job. A job that no task awaits, and an external thread,
+//! have a [`HostTask`] instead: one at a time for each worker, so its calls keep their order (P7).
+//! The first call spawns it, and it ends when no call is left.
+//!
+//! A worker that polls a future itself needs no host. But where no task awaits the job, nothing
+//! would end its wait when the runtime is shut down. Therefore the first such wait spawns a host
+//! task, too, which stays: until the job ends if it belongs to no server, and for as long as the
+//! worker is parked if it does, because a server's stop waits for its tasks. Its drop ends the
+//! wait. A job of a server's pool needs none of that: the server's drain cancels it.
 
 use std::collections::VecDeque;
 use std::panic::Location;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::{Awaiter, JobCell, Stage, State};
 use crate::context::spawn_for;
-use crate::error::Interrupted;
+use crate::error::{Interrupted, catch_and_log};
 use crate::hooks::{HookTimer, Hooks};
 use crate::host_call::BoxCall;
 use crate::host_task::HostTask;
-use crate::job::{HandedOff, Host, HostRequest, Job};
+use crate::job::{HandedOff, Host, HostRequest, HostTaskStep, Job};
 use crate::pool::builder::Spin;
 use crate::report::{WaitsAt, WaitsFor};
+use crate::spawn::Executor;
 use crate::sync::MutexGuard;
-use crate::sync::atomic::Ordering;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::timer::TimerGuard;
 use crate::worker::Worker;
 
@@ -28,10 +35,13 @@ use crate::worker::Worker;
 pub(super) struct HostChannel {
     pub(super) pending_call: Option<BoxCall>,
     completed_call: Option<BoxCall>,
-    /// The host dropped the call that it had taken.
+    /// The host dropped the call that it had taken; or the host task was dropped while the worker
+    /// was parked between two polls.
     abandoned: bool,
-    /// A host task is on its way, or at work.
+    /// A host task was spawned and has not ended.
     has_host_task: bool,
+    /// The host task stays when it has nothing to do.
+    host_task_stays: bool,
     pub(super) waiting_at: Option<WaitsAt>,
     parked: bool,
     /// Boxed, since hardly any job has any of it and every job's cell travels from core to core.
@@ -60,7 +70,7 @@ impl HostChannel {
         self.rare.get_or_insert_default()
     }
 
-    /// What the host is to do next, in the order in which the worker asked; it waits only for the
+    /// What the host does next, in the order of the worker's calls. The worker waits only for the
     /// last.
     #[inline]
     pub(super) fn next_request(&mut self) -> Option<HostRequest> {
@@ -97,8 +107,7 @@ impl HostChannel {
     }
 }
 
-/// Jobs that were handed off to a thread which never waited go back to the queue that they came
-/// for.
+/// Puts jobs that were handed off to a thread which did not park back into their queue.
 pub(super) fn requeue(handed_off: Option<VecDeque<Arc<dyn HandedOff>>>) {
     handed_off.into_iter().flatten().for_each(HandedOff::requeue);
 }
@@ -120,49 +129,37 @@ where
         if let Some(why) = self.cancel_reason() {
             drop(state);
             drop(call);
-            return Err(why.to_wait_error());
+            return Err(why.to_call_error());
         }
-        state.host.waiting_at = Some((at, WaitsFor::Loop));
+        state.host.abandoned = false;
         state.host.pending_call = Some(call);
-        let answer = self.notify_host(state).and_then(|()| self.wait_for_answer());
-        let mut state = self.state.lock();
-        state.host.waiting_at = None;
-        if answer.is_err() {
-            // A refused host task has said that it is gone, and this says so already.
-            state.host.abandoned = false;
-        }
-        answer
-    }
-
-    fn wait_for_answer(&self) -> Result<BoxCall, Interrupted> {
-        let answer = self.wait_until(self.state.lock(), self.spin(), None, |state| {
+        self.notify_host(state)?;
+        let at = (at, WaitsFor::Loop);
+        let answer = self.wait_until(self.state.lock(), at, self.spin(), None, |state| {
             if let Some(call) = state.host.completed_call.take() {
                 return Some(Ok(call));
             }
             if std::mem::take(&mut state.host.abandoned) {
                 return Some(Err(Interrupted::Abandoned));
             }
-            self.cancel_reason().map(|why| Err(why.to_wait_error()))
+            self.cancel_reason().map(|why| Err(why.to_call_error()))
         });
         answer.unwrap_or(Err(Interrupted::Abandoned))
     }
 
-    /// Has the host poll `call`, a function, when it gets there.
+    /// Has the host poll `call`, a function, after the calls before it.
     pub(super) fn ask_soon(self: Arc<Self>, call: BoxCall) -> Result<(), Interrupted> {
         let mut state = self.state.lock();
         if let Some(why) = self.cancel_reason() {
-            return Err(why.to_wait_error());
+            return Err(why.to_call_error());
         }
         state.host.rare_mut().queued_calls.push_back(call);
         self.notify_host(state)
     }
 
-    /// Tells the host that there is something to do.
+    /// Wakes the host, because there is something to do.
     fn notify_host(self: &Arc<Self>, mut state: MutexGuard<'_, State<F, T, E>>) -> Result<(), Interrupted> {
-        if state.awaiter == Awaiter::Detached {
-            if std::mem::replace(&mut state.host.has_host_task, true) {
-                return Ok(());
-            }
+        if state.awaiter == Awaiter::Detached && !std::mem::replace(&mut state.host.has_host_task, true) {
             drop(state);
             return self.spawn_host_task(None);
         }
@@ -175,50 +172,109 @@ where
     }
 
     fn spawn_host_task(self: &Arc<Self>, taken: Option<BoxCall>) -> Result<(), Interrupted> {
-        // Where nothing can run it, dropping it says so to the worker.
+        // If no executor takes it, it is dropped, which ends the worker's wait.
         let host = Arc::clone(self) as Arc<dyn Host>;
         spawn_for(&self.meta, Box::pin(HostTask::new(host, taken)), None)
     }
 
-    /// Blocks the worker for `time`, or until the job is told to stop.
-    pub(super) fn rest(&self, time: Duration, at: &'static Location<'static>) -> Result<(), Interrupted> {
-        let limit = Instant::now().checked_add(time);
-        let mut state = self.state.lock();
-        state.host.waiting_at = Some((at, WaitsFor::Time));
-        let told = self.wait_until(state, Spin::NONE, limit, |_| self.cancel_reason());
-        self.state.lock().host.waiting_at = None;
-        told.map_or(Ok(()), |why| Err(why.to_interrupted()))
+    /// Whether a wait without a host needs a host task that stays, for its drop.
+    fn needs_host_task_to_wait(&self) -> bool {
+        match (&self.meta.scope, &self.meta.executor) {
+            (Some(_), _) => self.meta.pool.is_none(),
+            (None, Executor::None) => false,
+            (None, Executor::Tokio(_) | Executor::Custom(_)) => true,
+        }
     }
 
-    /// Blocks the worker until `done`, or until the job is told to stop.
+    /// Blocks the worker for `time`, or until the job is cancelled.
+    pub(super) fn rest(&self, time: Duration, at: &'static Location<'static>) -> Result<(), Interrupted> {
+        let limit = Instant::now().checked_add(time);
+        let at = (at, WaitsFor::Time);
+        let reason = self.wait_until(self.state.lock(), at, Spin::NONE, limit, |_| self.cancel_reason());
+        reason.map_or(Ok(()), |why| Err(why.to_interrupted()))
+    }
+
+    /// Blocks the worker until `done`, or until the job is cancelled.
     pub(super) fn park_until(&self, at: WaitsAt, done: &dyn Fn() -> bool) -> Result<(), Interrupted> {
-        let mut state = self.state.lock();
-        state.host.waiting_at = Some(at);
-        let ended = self.wait_until(state, self.spin(), None, |_| match self.cancel_reason() {
-            _ if done() => Some(Ok(())),
-            Some(why) => Some(Err(why.to_interrupted())),
-            None => None,
-        });
-        self.state.lock().host.waiting_at = None;
+        let ended =
+            self.wait_until(self.state.lock(), at, self.spin(), None, |_| match self.cancel_reason() {
+                _ if done() => Some(Ok(())),
+                Some(why) => Some(Err(why.to_interrupted())),
+                None => None,
+            });
         ended.unwrap_or(Ok(()))
+    }
+
+    /// Blocks the worker between two polls of a future. `this` is this job.
+    pub(super) fn park_between_polls(
+        &self,
+        this: &Arc<dyn Host>,
+        at: &'static Location<'static>,
+        is_woken: &AtomicBool,
+    ) -> Result<(), Interrupted> {
+        let mut state = self.state.lock();
+        if is_woken.load(Ordering::Acquire) {
+            // The future may wait for this very job.
+            if let Some(job) = state.host.next_handed_off() {
+                drop(state);
+                job.run_handed_off(&self.meta);
+            }
+            return self.cancel_reason().map_or(Ok(()), |why| Err(why.to_interrupted()));
+        }
+        let stays = state.awaiter == Awaiter::Detached && self.needs_host_task_to_wait();
+        if stays {
+            state.host.host_task_stays = true;
+            if !std::mem::replace(&mut state.host.has_host_task, true) {
+                state.host.abandoned = false;
+                drop(state);
+                let task = Box::pin(HostTask::new(Arc::clone(this), None));
+                spawn_for(&self.meta, task, None)?;
+                state = self.state.lock();
+            }
+        }
+        let ended = self.wait_until(state, (at, WaitsFor::Future), self.spin(), None, |state| {
+            if is_woken.load(Ordering::Acquire) {
+                return Some(Ok(()));
+            }
+            if std::mem::take(&mut state.host.abandoned) {
+                return Some(Err(Interrupted::Abandoned));
+            }
+            self.cancel_reason().map(|why| Err(why.to_interrupted()))
+        });
+        if stays && self.meta.scope.is_some() {
+            self.let_host_task_end();
+        }
+        ended.unwrap_or(Ok(()))
+    }
+
+    /// Lets a host task end that has stayed although it had nothing to do.
+    pub(super) fn let_host_task_end(&self) {
+        let mut state = self.state.lock();
+        let waker = state.host_task_waker();
+        drop(state);
+        wake_host_task(waker);
     }
 
     fn spin(&self) -> Spin {
         self.pool().map_or(Spin::NONE, |pool| pool.wait_spins)
     }
 
-    /// Blocks the worker until `done` finds what it waits for; runs jobs handed off to this thread
-    /// meanwhile.
+    /// Blocks the worker until `done` returns something, or until `limit`; runs jobs that are
+    /// handed off to this thread meanwhile.
     fn wait_until<'a, R>(
         &'a self,
         mut state: MutexGuard<'a, State<F, T, E>>,
+        at: WaitsAt,
         spin: Spin,
         limit: Option<Instant>,
         mut done: impl FnMut(&mut State<F, T, E>) -> Option<R>,
     ) -> Option<R> {
         let mut may_spin = true;
+        // A job that is polled here may wait inside the wait of this one.
+        let before = state.host.waiting_at.replace(at);
         loop {
             if let Some(result) = done(&mut state) {
+                state.host.waiting_at = before;
                 return Some(result);
             }
             if let Some(job) = state.host.next_handed_off() {
@@ -237,7 +293,10 @@ where
             }
             let now = Instant::now();
             match limit {
-                Some(limit) if limit <= now => return None,
+                Some(limit) if limit <= now => {
+                    state.host.waiting_at = before;
+                    return None;
+                }
                 Some(limit) => {
                     state.host.parked = true;
                     state = self.condvar.wait_for(state, limit - now);
@@ -260,8 +319,8 @@ where
     T: Send + 'static,
     E: Send + 'static,
 {
-    /// Tells the worker, if it waits, to look again. Under the lock, so that it can't fall asleep
-    /// in between.
+    /// Makes a worker that waits check its condition again. Under the lock, so that the worker
+    /// cannot park in between.
     pub(super) fn notify(&self, state: &mut State<F, T, E>) {
         self.meta.notify(Hooks::resumed);
         self.notified.store(true, Ordering::Release);
@@ -286,39 +345,65 @@ where
         Ok(())
     }
 
-    /// The host task's next request; with none left it is done, and the next one is a new host
-    /// task's.
-    pub(super) fn request_of_host_task(&self) -> Option<HostRequest> {
+    /// The host task's next step.
+    pub(super) fn step_of_host_task(&self, waker: &Waker) -> HostTaskStep {
         let mut state = self.state.lock();
-        let request = state.host.next_request();
-        state.host.has_host_task = request.is_some();
-        request
+        if let Some(request) = state.host.next_request() {
+            return HostTaskStep::Run(request);
+        }
+        if state.host.host_task_stays {
+            let before = state.waker.replace(waker.clone());
+            drop(state);
+            drop(before); // it may be the last to hold its task, whose drop is the user's code
+            return HostTaskStep::Stay;
+        }
+        state.host.has_host_task = false;
+        HostTaskStep::End
     }
 
-    /// The host task goes away before its time; `unanswered`: with a call in hand that the worker
-    /// waits for.
-    pub(super) fn without_host_task(&self, unanswered: bool) {
+    /// The host task was dropped before its end; `has_call`: with a call that the worker waits for.
+    pub(super) fn without_host_task(&self, has_call: bool) {
         let mut state = self.state.lock();
         let asked = state.host.pending_call.take();
         let soon = state.host.take_queued_calls();
+        let waker = state.waker.take();
         state.host.has_host_task = false;
-        state.host.abandoned = unanswered || asked.is_some();
+        state.host.abandoned = has_call || asked.is_some() || state.host.host_task_stays;
         self.notify(&mut state);
         drop(state);
-        drop((asked, soon));
+        drop((asked, soon, waker));
     }
 
-    /// From now on nobody awaits the job. `taken`: the call that whoever did was polling for it.
+    /// From now on no task awaits the job. `taken`: the call that the task was polling for it.
     pub(super) fn go_on_detached(self: &Arc<Self>, taken: Option<BoxCall>) {
         let mut state = self.state.lock();
         state.awaiter = Awaiter::Detached;
         let left = (state.output.take(), state.waker.take());
-        let busy = taken.is_some() || state.host.pending_call.is_some() || state.host.has_queued_calls();
+        let polls = matches!(state.host.waiting_at, Some((_, WaitsFor::Future)));
+        let stays = polls && self.needs_host_task_to_wait();
+        state.host.host_task_stays = stays;
+        let busy =
+            stays || taken.is_some() || state.host.pending_call.is_some() || state.host.has_queued_calls();
         state.host.has_host_task = busy;
         drop(state);
         drop(left);
         if busy {
             let _ = self.spawn_host_task(taken);
         }
+    }
+}
+
+impl<F, T, E> State<F, T, E> {
+    /// Lets the host task end, if there is one that stays; its waker, to be called without the
+    /// lock.
+    pub(super) fn host_task_waker(&mut self) -> Option<Waker> {
+        let stays = std::mem::take(&mut self.host.host_task_stays);
+        if stays { self.waker.take() } else { None }
+    }
+}
+
+pub(super) fn wake_host_task(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        catch_and_log("a waker", || waker.wake());
     }
 }

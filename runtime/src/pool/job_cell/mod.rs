@@ -26,7 +26,7 @@ use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use self::host::{DeadlineTimer, HostChannel, requeue};
+use self::host::{DeadlineTimer, HostChannel, requeue, wake_host_task};
 pub(super) use self::run::{Payload, TraceContext};
 use self::state::{AtomicJobState, JobState};
 use super::queue::{Claim, RunGuard};
@@ -35,7 +35,7 @@ use super::{Inner, QueuedJob, RunResult, registry, thread};
 use crate::error::Interrupted;
 use crate::hooks::Hooks;
 use crate::host_call::BoxCall;
-use crate::job::{CancelReason, HandedOff, Host, HostRequest, Job, JobMeta};
+use crate::job::{CancelReason, HandedOff, Host, HostRequest, HostTaskStep, Job, JobMeta};
 use crate::report::{RunningJob, WaitsAt};
 use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use crate::sync::{Condvar, Mutex};
@@ -319,6 +319,15 @@ where
         self.park_until(at, done)
     }
 
+    fn park_until_woken(
+        &self,
+        this: &Arc<dyn Host>,
+        at: &'static Location<'static>,
+        is_woken: &AtomicBool,
+    ) -> Result<(), Interrupted> {
+        self.park_between_polls(this, at, is_woken)
+    }
+
     fn notify_worker(&self) {
         self.notify(&mut self.state.lock());
     }
@@ -327,16 +336,16 @@ where
         self.accept_handoff(job)
     }
 
-    fn next_request(&self) -> Option<HostRequest> {
-        self.request_of_host_task()
+    fn next_step(&self, waker: &Waker) -> HostTaskStep {
+        self.step_of_host_task(waker)
     }
 
     fn complete_call(&self, call: BoxCall) {
         self.put_completed(call);
     }
 
-    fn host_task_dropped(&self, unanswered: bool) {
-        self.without_host_task(unanswered);
+    fn host_task_dropped(&self, has_call: bool) {
+        self.without_host_task(has_call);
     }
 }
 
@@ -440,7 +449,9 @@ where
         let mut state = self.state.lock();
         state.stage = Stage::Finished;
         let handed_off = state.host.take_handed_off();
+        let host_task = state.host_task_waker();
         drop(state);
         requeue(handed_off);
+        wake_host_task(host_task);
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, Span, dispatcher};
 
-use super::host::requeue;
+use super::host::{requeue, wake_host_task};
 use super::{Awaiter, JobCell, Output, Stage};
 use crate::context::{self, Current};
 use crate::error::{Interrupted, Panic, catch_panic};
@@ -196,9 +196,11 @@ where
             requeue(handed_off);
             return RunResult { caller, ended: Some(ended_at) };
         }
+        let host_task = state.host_task_waker();
         drop(state);
         drop(timer);
-        // Nobody waits for it: its drop, which is the user's code, must not end this thread.
+        wake_host_task(host_task);
+        // The output is dropped here. A panic in the user's `Drop` must not end the pool thread.
         let _ = catch_panic(|| drop(ended));
         requeue(handed_off);
         RunResult::default()

@@ -1,12 +1,10 @@
 // errors: 1
-// The future goes to the loop, which is another thread.
+// The loop may poll the future after the thread has stopped waiting for it.
 use portcullis::{Interrupted, prelude::*};
-use std::rc::Rc;
 
 #[blocking]
 fn shout(worker: &Worker, name: String) -> Result<usize, Interrupted> {
-    let name: Rc<str> = name.into();
-    async move { name.len() }.wait(worker)
+    worker.run_on_loop(async { name.len() })
 }
 
 fn main() {}

@@ -1,5 +1,5 @@
 // errors: 1
-// What a thread waits for is polled on the loop, by a task that goes from thread to thread.
+// The task that polls the future may move from thread to thread.
 use portcullis::{Interrupted, prelude::*};
 use std::rc::Rc;
 
@@ -10,7 +10,7 @@ fn work(worker: &Worker) -> Result<u64, Interrupted> {
         tokio::task::yield_now().await;
         *n
     };
-    future.wait(worker)
+    worker.run_on_loop(future)
 }
 
 fn main() {}

@@ -8,11 +8,10 @@ struct Words;
 impl Words {
     #[blocking]
     fn words_of(&self, worker: &Worker, text: String) -> Result<usize, Interrupted> {
-        async move {
+        worker.run_on_loop(async move {
             worker.check()?;
             Ok::<_, Interrupted>(text.len())
-        }
-        .wait(worker)?
+        })?
     }
 }
 

@@ -1,10 +1,12 @@
 // errors: 1
-// The future goes to the loop, and the thread may give up waiting for it.
+// The loop polls the future on another thread.
 use portcullis::{Interrupted, prelude::*};
+use std::rc::Rc;
 
 #[blocking]
 fn shout(worker: &Worker, name: String) -> Result<usize, Interrupted> {
-    async { name.len() }.wait(worker)
+    let name: Rc<str> = name.into();
+    worker.run_on_loop(async move { name.len() })
 }
 
 fn main() {}
