@@ -13,8 +13,8 @@ use std::thread;
 use std::time::Duration;
 
 use portcullis::test::{TestPool, TestPoolBuilder};
-use portcullis::{Interrupted, Overflow, Pool, Portal, Spawn, Wait, Worker, context};
-use portcullis_tests::{Gate, LIMIT, OpenOnDrop, eventually, hold, on_loops, poll_once};
+use portcullis::{Interrupted, Pool, Portal, Spawn, Wait, Worker, context};
+use portcullis_tests::{Gate, LIMIT, OpenOnDrop, eventually, on_loops, poll_once};
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
 fn pool() -> Pool {
@@ -555,16 +555,6 @@ on_loops! {
         });
         assert_eq!(got.await.unwrap().unwrap(), 1);
     }
-
-    async fn o9_a_held_pool_lends_no_thread_to_a_foreign_job() {
-        // Only jobs on behalf of the one that waits run on its thread.
-        let pool = Pool::builder("one").threads(1).queue_capacity(1).overflow(Overflow::Reject).build().unwrap();
-        let (gate, held) = hold(&pool);
-        let foreign = pool.run(|_| thread::current().id());
-        gate.open();
-        assert!(held.await.unwrap());
-        foreign.await.unwrap();
-    }
 }
 
 #[test]
@@ -572,7 +562,7 @@ fn p9_local_tasks_are_for_run_on_loop() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let local = tokio::task::LocalSet::new();
     let job = pool().run(|worker| {
-        let here = async { tokio::task::spawn_local(async {}) }.wait(worker);
+        let here = async { drop(tokio::task::spawn_local(async {})) }.wait(worker);
         assert!(matches!(here, Err(Interrupted::Panicked(_))));
         let there = async { tokio::task::spawn_local(async { 4 }).await };
         worker.run_on_loop(there).unwrap().unwrap()
