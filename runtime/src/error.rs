@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 use std::{error, fmt, io};
 
 /// Why a crossing between the loop and a thread did not end with its value.
@@ -18,7 +19,7 @@ use std::{error, fmt, io};
 ///
 /// | variant | the work |
 /// |---|---|
-/// | [`Full`](Self::Full), [`Shed`](Self::Shed), [`Closed`](Self::Closed), [`TooDeep`](Self::TooDeep), [`NoRuntime`](Self::NoRuntime), [`OnEventLoop`](Self::OnEventLoop) | never ran |
+/// | [`Full`](Self::Full), [`Overloaded`](Self::Overloaded), [`Shed`](Self::Shed), [`Closed`](Self::Closed), [`TooDeep`](Self::TooDeep), [`NoRuntime`](Self::NoRuntime), [`OnEventLoop`](Self::OnEventLoop) | never ran |
 /// | [`Deadline`](Self::Deadline), [`Cancelled`](Self::Cancelled) | never ran, or was told to stop while running |
 /// | [`Panicked`](Self::Panicked) | ran and panicked |
 /// | [`Abandoned`](Self::Abandoned) | was dropped by the loop before it was done |
@@ -28,6 +29,13 @@ pub enum Interrupted {
     /// The pool's queue is full and its [`Overflow`](crate::Overflow) is `Reject`, or a thread
     /// could not be had.
     Full,
+    /// The pool cannot run the job by its deadline, because the jobs in its queue take too long; or
+    /// the job waited for too long in a queue with a
+    /// [limit of the delay](crate::PoolBuilder::queue_delay).
+    Overloaded {
+        /// When the jobs that are queued now should be done: a good time to try again.
+        retry_after: Duration,
+    },
     /// The pool's queue was full and this job, the oldest in it, made room
     /// ([`Overflow::ShedOldest`](crate::Overflow::ShedOldest)).
     Shed,
@@ -57,6 +65,7 @@ impl Interrupted {
     pub(crate) fn duplicate(&self) -> Self {
         match self {
             Self::Full => Self::Full,
+            Self::Overloaded { retry_after } => Self::Overloaded { retry_after: *retry_after },
             Self::Shed => Self::Shed,
             Self::Deadline => Self::Deadline,
             Self::Cancelled => Self::Cancelled,
@@ -74,6 +83,9 @@ impl fmt::Display for Interrupted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Full => "the pool's queue is full",
+            Self::Overloaded { retry_after } => {
+                return write!(f, "the pool is overloaded: try again after {retry_after:.0?}");
+            }
             Self::Shed => "shed from a full queue to make room for newer work",
             Self::Deadline => "the deadline passed",
             Self::Cancelled => "cancelled",
@@ -99,6 +111,10 @@ impl axum_core::response::IntoResponse for Interrupted {
             Self::Panicked(_) => 500,
             _ => 503,
         };
+        let retry_after = match self {
+            Self::Overloaded { retry_after } => Some(whole_seconds(retry_after)),
+            _ => None,
+        };
         // What a panic said is for the log, not for whoever asked.
         let text = match self {
             Self::Panicked(_) => "internal error".to_owned(),
@@ -108,8 +124,17 @@ impl axum_core::response::IntoResponse for Interrupted {
         if let Ok(status) = status.try_into() {
             *response.status_mut() = status;
         }
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert("retry-after", seconds.into());
+        }
         response
     }
+}
+
+/// At least `time`, and at least one second: the header knows no less.
+#[cfg(feature = "axum")]
+fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)).max(1)
 }
 
 /// Keeps the `Interrupted` as the source: `error.get_ref()` finds it again.
@@ -117,7 +142,9 @@ impl From<Interrupted> for io::Error {
     fn from(interrupted: Interrupted) -> Self {
         let kind = match interrupted {
             Interrupted::Deadline => io::ErrorKind::TimedOut,
-            Interrupted::Full | Interrupted::Shed => io::ErrorKind::ResourceBusy,
+            Interrupted::Full | Interrupted::Shed | Interrupted::Overloaded { .. } => {
+                io::ErrorKind::ResourceBusy
+            }
             Interrupted::Cancelled | Interrupted::Abandoned => io::ErrorKind::ConnectionAborted,
             _ => io::ErrorKind::Other,
         };
@@ -249,6 +276,12 @@ mod tests {
         assert_eq!(status(Interrupted::Full), 503);
         assert_eq!(status(Interrupted::Closed), 503);
         assert_eq!(status(Interrupted::Deadline), 504);
+        let retry_after = Duration::from_millis(1_200);
+        let response = Interrupted::Overloaded { retry_after }.into_response();
+        assert_eq!(response.status().as_u16(), 503);
+        assert_eq!(response.headers()["retry-after"], "2");
+        let response = Interrupted::Overloaded { retry_after: Duration::ZERO }.into_response();
+        assert_eq!(response.headers()["retry-after"], "1");
         assert_eq!(status(Interrupted::Panicked(Panic::new(Box::new("secret")))), 500);
     }
 }

@@ -8,6 +8,7 @@
 //! | `QueuedJob` in `pool` | the job queue and the pool's threads |
 
 use std::any::Any;
+use std::num::NonZeroUsize;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -29,14 +30,27 @@ pub(crate) const MAX_DEPTH: u32 = 64;
 
 /// The number of a pool. A job knows its pool by this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct PoolId(usize);
+pub(crate) struct PoolId(NonZeroUsize);
 
 impl PoolId {
     /// A number that no pool has had.
     pub(crate) fn next() -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        Self(NEXT.fetch_add(1, Relaxed))
+        static NEXT: AtomicUsize = AtomicUsize::new(1);
+        Self(NonZeroUsize::new(NEXT.fetch_add(1, Relaxed)).unwrap_or(NonZeroUsize::MIN))
     }
+}
+
+/// The number of the estimate that the jobs of one call site share, in their pool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct EstimateId(pub(crate) u16);
+
+/// What a job is expected to take, by the estimate when it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Charge {
+    /// The expected run time. It is added to the queue's work and subtracted again, so it must not
+    /// change in between.
+    pub(crate) micros: u32,
+    pub(crate) estimate: EstimateId,
 }
 
 /// A lane's key, hashed. Two keys that meet in one number share a lane, which is slower and still
@@ -55,11 +69,13 @@ pub(crate) enum CancelReason {
     Drained = 4,
     /// Its pool has no thread, and the system gives it none.
     NoThread = 5,
+    /// It waited for too long in a queue that limits the delay.
+    Overloaded = 6,
 }
 
 impl CancelReason {
     pub(crate) fn from_code(code: u8) -> Option<Self> {
-        [Self::Dropped, Self::Deadline, Self::Shed, Self::Drained, Self::NoThread]
+        [Self::Dropped, Self::Deadline, Self::Shed, Self::Drained, Self::NoThread, Self::Overloaded]
             .into_iter()
             .find(|why| *why as u8 == code)
     }
@@ -71,6 +87,7 @@ impl CancelReason {
             Self::Deadline => Interrupted::Deadline,
             Self::Shed => Interrupted::Shed,
             Self::NoThread => Interrupted::Full,
+            Self::Overloaded => Interrupted::Overloaded { retry_after: Duration::ZERO },
         }
     }
 
@@ -89,6 +106,7 @@ pub(crate) struct JobMeta {
     /// `None`: a thread that no pool owns (`Portal::enter_thread`).
     pub(crate) pool: Option<PoolId>,
     pub(crate) submitted_at: Instant,
+    pub(crate) charge: Charge,
     /// The server that the caller belongs to.
     pub(crate) scope: Option<Arc<Scope>>,
     /// What the caller had set with `context!`.
@@ -103,6 +121,8 @@ pub(crate) struct JobMeta {
 #[derive(Default)]
 pub(crate) struct RareMeta {
     pub(crate) deadline: Option<Instant>,
+    /// When the job was made, by the clock of its deadline; `None` if that is `submitted_at`.
+    pub(crate) called_at: Option<Instant>,
     /// Jobs of one lane run one after the other.
     pub(crate) lane: Option<LaneKey>,
     /// The job on whose behalf the call was made: its thread waits, or will.
@@ -138,6 +158,11 @@ impl ParentLink {
         }
     }
 
+    /// The deadline that a job on behalf of this one inherits.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.nearest_running()?.meta().deadline()
+    }
+
     /// How many jobs up the chain wait.
     pub(crate) fn depth(&self) -> u32 {
         std::iter::successors(self.nearest_running(), |job| job.meta().parent().nearest_running())
@@ -166,6 +191,11 @@ impl ParentLink {
 impl JobMeta {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.rare.as_ref().and_then(|rare| rare.deadline)
+    }
+
+    /// When the job was made, by the clock of its deadline.
+    pub(crate) fn called_at(&self) -> Instant {
+        self.rare.as_ref().and_then(|rare| rare.called_at).unwrap_or(self.submitted_at)
     }
 
     pub(crate) fn lane(&self) -> Option<LaneKey> {

@@ -87,7 +87,8 @@ pub use channel::{ChannelError, Receiver, Sender, channel};
 pub use context::{ContextFuture, ContextKey};
 pub use error::{Interrupted, Panic};
 pub use pool::{
-    DrainReport, Histogram, JobBuilder, Offload, Overflow, Pool, PoolBuilder, PoolConfig, PoolMap, PoolStats,
+    DEADLINE, DrainReport, Histogram, JobBuilder, MethodEstimate, Offload, Overflow, Pool, PoolBuilder,
+    PoolConfig, PoolMap, PoolStats,
 };
 pub use portal::{AsCompleted, CancelHandle, Portal, PortalTask, as_completed, join_all};
 pub use report::{RunningJob, WaitsFor};

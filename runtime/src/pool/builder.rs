@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use super::Pool;
+use super::inner::Inner;
 use super::local::ThreadLocals;
-use super::thread_slot::ThreadSlot;
-use super::{Inner, Pool};
 use crate::hooks::PoolHooks;
 use crate::sync::yield_now;
 #[cfg(feature = "rayon")]
@@ -115,9 +115,11 @@ const ROUNDS: u32 = 0;
 #[must_use = "a builder does nothing until `.build()`"]
 pub struct PoolBuilder {
     pub(super) name: String,
-    threads: usize,
+    pub(super) threads: usize,
     pub(super) queue_capacity: usize,
     pub(super) overflow: Overflow,
+    pub(super) deadline: Option<Duration>,
+    pub(super) queue_delay: Option<Duration>,
     pub(super) stack_size: Option<usize>,
     pub(super) idle_spins: Spin,
     pub(super) wait_spins: Spin,
@@ -136,6 +138,8 @@ impl PoolBuilder {
             threads,
             queue_capacity: 256,
             overflow: Overflow::Wait,
+            deadline: None,
+            queue_delay: None,
             stack_size: None,
             idle_spins: Spin(32),
             wait_spins: Spin(256),
@@ -184,6 +188,31 @@ impl PoolBuilder {
     /// What happens when the queue is full. Default: [`Overflow::Wait`].
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.overflow = overflow;
+        self
+    }
+
+    /// Gives the jobs of this pool that name no deadline one of `time` from their call. Default:
+    /// none. The jobs of [`Pool::map`] have none either way.
+    ///
+    /// Only jobs with a deadline can be refused when the pool is overloaded, so this is what
+    /// protects a pool from overload as a whole. See the guide's page on overload.
+    pub fn deadline(mut self, time: Duration) -> Self {
+        self.deadline = Some(time);
+        self
+    }
+
+    /// Bounds the time that jobs wait in the queue, besides their number: controlled delay (CoDel,
+    /// RFC 8289), as in the executors of Facebook's folly. Default: no bound.
+    ///
+    /// If for an interval of 20 × `target` every job has waited for longer than `target`, the queue
+    /// does not absorb a burst but stands. Until an interval in which it does not, each job that
+    /// has waited for more than 2 × `target` is refused with
+    /// [`Interrupted::Overloaded`](crate::Interrupted::Overloaded), as long as another job waits.
+    /// Jobs with a lane are exempt, since they may have waited for their lane.
+    ///
+    /// Use it where callers set no deadline. 5 ms is a good target if jobs take less than that.
+    pub fn queue_delay(mut self, target: Duration) -> Self {
+        self.queue_delay = Some(target);
         self
     }
 
@@ -291,9 +320,8 @@ impl PoolBuilder {
 
     /// Begins with `threads` of the pool's threads; the others are started when they are needed.
     pub(super) fn start(&self, threads: usize) -> io::Result<Pool> {
-        let slots: Vec<Arc<ThreadSlot>> = (0..self.threads).map(|_| ThreadSlot::new(&self.name)).collect();
         #[cfg_attr(not(feature = "rayon"), allow(unused_mut))]
-        let mut inner = Inner::new(self, slots, threads);
+        let mut inner = Inner::new(self, threads);
         #[cfg(feature = "rayon")]
         if let Some(threads) = self.rayon {
             let name = self.name.clone();

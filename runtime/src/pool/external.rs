@@ -7,7 +7,7 @@ use super::Pool;
 use super::job_cell::JobCell;
 use crate::context::{self, Current};
 use crate::error::Interrupted;
-use crate::job::{CancelReason, Host, Job, JobMeta, RareMeta};
+use crate::job::{CancelReason, Charge, Host, Job, JobMeta, RareMeta};
 use crate::spawn::Executor;
 use crate::timer::{self, Expire, TimerGuard};
 use crate::worker::Worker;
@@ -36,6 +36,7 @@ impl ExternalJob {
         Self::new(JobMeta {
             name,
             pool: pool.map(|pool| pool.inner().id),
+            charge: Charge::default(),
             submitted_at: Instant::now(),
             scope: None,
             values: context::values(),

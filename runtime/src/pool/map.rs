@@ -4,14 +4,16 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::iter::Fuse;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use futures_core::Stream;
 
 use super::queue::Reserved;
-use super::{Offload, Pool};
+use super::{JobBuilder, Offload, Pool};
 use crate::error::Interrupted;
 use crate::worker::Worker;
 
@@ -28,6 +30,7 @@ pub struct PoolMap<I: Iterator, F, T> {
     next: Option<I::Item>,
     f: Arc<F>,
     ahead: usize,
+    called_at: &'static Location<'static>,
     flight: VecDeque<Flight<T>>,
 }
 
@@ -65,6 +68,7 @@ impl Pool {
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// # }).unwrap();
     /// ```
+    #[track_caller]
     pub fn map<I, F, T>(&self, items: I, f: F) -> PoolMap<I::IntoIter, F, T>
     where
         I: IntoIterator,
@@ -73,8 +77,15 @@ impl Pool {
         T: Send + 'static,
     {
         let ahead = self.inner().queue.capacity().max(1);
-        let items = items.into_iter().fuse();
-        PoolMap { pool: self.clone(), items, next: None, f: Arc::new(f), ahead, flight: VecDeque::new() }
+        PoolMap {
+            pool: self.clone(),
+            items: items.into_iter().fuse(),
+            next: None,
+            f: Arc::new(f),
+            ahead,
+            called_at: Location::caller(),
+            flight: VecDeque::new(),
+        }
     }
 }
 
@@ -93,7 +104,10 @@ where
     fn fill(&mut self, waker: &Waker) {
         while self.flight.len() < self.ahead {
             let Some(item) = self.next.take().or_else(|| self.items.next()) else { return };
-            let (f, job) = (Arc::clone(&self.f), self.pool.job("map"));
+            let (f, job) = (
+                Arc::clone(&self.f),
+                JobBuilder::new(&self.pool, "map", self.called_at).deadline(Duration::MAX),
+            );
             let offload = match self.pool.reserve(waker) {
                 Reserved::Slot(slot) => job.run_in(slot, move |worker| f(worker, item)),
                 Reserved::NotNeeded => job.run(move |worker| f(worker, item)),

@@ -4,15 +4,18 @@
 //! `RUSTFLAGS="--cfg portcullis_loom" cargo test -p portcullis-runtime --release --lib models`
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use loom::future::block_on;
 use loom::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use loom::thread;
 
 use super::builder::Spin;
-use super::queue::{Claim, JobQueue, PushResult, Reserved};
+use super::estimate::RunTime;
+use super::queue::{Claim, Demand, JobQueue, PushResult, Refusal, Reserved, TimeLimit};
 use super::{Overflow, Pool};
 use crate::error::Interrupted;
+use crate::job::{Charge, EstimateId};
 
 fn model(f: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
@@ -20,11 +23,15 @@ fn model(f: impl Fn() + Send + Sync + 'static) {
     builder.check(f);
 }
 
-/// A job that counts who got it.
+/// A job that counts what happens to it.
 struct FakeJob {
     state: AtomicUsize,
     ran: AtomicUsize,
+    refused: AtomicUsize,
+    demand: Demand,
 }
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 const NEW: usize = 0;
 const QUEUED: usize = 1;
@@ -33,7 +40,20 @@ const CANCELLED: usize = 3;
 
 impl FakeJob {
     fn new() -> Arc<Self> {
-        Arc::new(Self { state: AtomicUsize::new(NEW), ran: AtomicUsize::new(0) })
+        Self::with(Demand::default())
+    }
+
+    fn with(demand: Demand) -> Arc<Self> {
+        let (ran, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Arc::new(Self { state: AtomicUsize::new(NEW), ran, refused, demand })
+    }
+
+    /// A job that the queue does not expect to end by its deadline.
+    fn doomed(queue: &JobQueue<Arc<Self>>) -> Arc<Self> {
+        let charge = Charge { micros: 5, estimate: EstimateId(0) };
+        queue.estimates.record(charge.estimate, HOUR, false);
+        let limit = TimeLimit { deadline: Instant::now() + HOUR / 60, allowed: HOUR, by_test_clock: false };
+        Self::with(Demand { charge, limit: Some(limit) })
     }
 
     fn transition(&self, from: usize, to: usize) -> bool {
@@ -43,7 +63,7 @@ impl FakeJob {
     fn cancel(&self, queue: &JobQueue<Arc<Self>>) -> bool {
         let cancelled = self.transition(QUEUED, CANCELLED);
         if cancelled {
-            queue.note_cancelled();
+            queue.note_cancelled(self.demand.charge);
         }
         cancelled
     }
@@ -65,6 +85,28 @@ impl Claim for Arc<FakeJob> {
     fn is_cancelled(&self) -> bool {
         self.state.load(SeqCst) == CANCELLED
     }
+
+    fn demand(&self) -> Demand {
+        self.demand
+    }
+
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn queue_delay(&self) -> Option<(Instant, Duration)> {
+        None
+    }
+
+    fn refuse(&self, refusal: Refusal) {
+        assert_eq!(refusal, Refusal::CannotEndInTime);
+        self.refused.fetch_add(1, SeqCst);
+    }
+}
+
+fn push(queue: &JobQueue<Arc<FakeJob>>, job: Arc<FakeJob>) -> PushResult<Arc<FakeJob>> {
+    let demand = job.demand;
+    queue.push(job, &demand, false)
 }
 
 fn run_all(queue: &JobQueue<Arc<FakeJob>>, spin: Spin) {
@@ -92,7 +134,7 @@ fn no_job_is_lost(spin: Spin) {
             .collect();
         let jobs = [FakeJob::new(), FakeJob::new()];
         for job in &jobs {
-            assert!(matches!(queue.push(Arc::clone(job), false), PushResult::Queued));
+            assert!(matches!(push(&queue, Arc::clone(job)), PushResult::Queued));
         }
         queue.close();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
@@ -126,7 +168,7 @@ fn queue_wakes_a_thread_without_a_close() {
         });
         let jobs = [FakeJob::new(), FakeJob::new()];
         for job in &jobs {
-            assert!(matches!(queue.push(Arc::clone(job), false), PushResult::Queued));
+            assert!(matches!(push(&queue, Arc::clone(job)), PushResult::Queued));
         }
         thread.join().unwrap();
         assert!(jobs.iter().all(|job| job.ran.load(SeqCst) == 1));
@@ -138,7 +180,7 @@ fn cancel_at_dequeue_against_run() {
     model(|| {
         let queue = Arc::new(JobQueue::new(1, 1, Overflow::Reject));
         let job = FakeJob::new();
-        assert!(matches!(queue.push(Arc::clone(&job), false), PushResult::Queued));
+        assert!(matches!(push(&queue, Arc::clone(&job)), PushResult::Queued));
         let theirs = Arc::clone(&queue);
         let thread = thread::spawn(move || run_all(&theirs, Spin::NONE));
         let cancelled = job.cancel(&queue);
@@ -159,11 +201,11 @@ fn a_cancelled_jobs_place_is_free_at_once() {
     model(|| {
         let queue = Arc::new(JobQueue::new(1, 0, Overflow::Reject));
         let (first, second) = (FakeJob::new(), FakeJob::new());
-        assert!(matches!(queue.push(Arc::clone(&first), false), PushResult::Queued));
+        assert!(matches!(push(&queue, Arc::clone(&first)), PushResult::Queued));
         let theirs = Arc::clone(&queue);
         let thread = thread::spawn(move || run_all(&theirs, Spin::NONE));
         let cancelled = first.cancel(&queue);
-        let admitted = matches!(queue.push(Arc::clone(&second), false), PushResult::Queued);
+        let admitted = matches!(push(&queue, Arc::clone(&second)), PushResult::Queued);
         assert!(admitted || !cancelled);
         queue.close();
         thread.join().unwrap();
@@ -178,7 +220,7 @@ fn a_place_that_falls_free_is_told() {
         model(move || {
             let queue = Arc::new(JobQueue::new(1, 0, Overflow::Reject));
             let (first, second) = (FakeJob::new(), FakeJob::new());
-            assert!(matches!(queue.push(Arc::clone(&first), false), PushResult::Queued));
+            assert!(matches!(push(&queue, Arc::clone(&first)), PushResult::Queued));
             let theirs = Arc::clone(&queue);
             let thread = thread::spawn(move || run_all(&theirs, Spin::NONE));
             let waits = Arc::clone(&queue);
@@ -211,7 +253,7 @@ fn a_cancelled_job_hides_nobody_behind_it() {
     model(|| {
         let queue = Arc::new(JobQueue::new(1, 2, Overflow::Wait));
         let (first, second) = (FakeJob::new(), FakeJob::new());
-        assert!(matches!(queue.push(Arc::clone(&first), false), PushResult::Queued));
+        assert!(matches!(push(&queue, Arc::clone(&first)), PushResult::Queued));
         let (theirs, last) = (Arc::clone(&queue), Arc::clone(&second));
         let thread = thread::spawn(move || {
             loop {
@@ -224,7 +266,7 @@ fn a_cancelled_job_hides_nobody_behind_it() {
             }
         });
         let cancelled = first.cancel(&queue);
-        assert!(matches!(queue.push(Arc::clone(&second), false), PushResult::Queued));
+        assert!(matches!(push(&queue, Arc::clone(&second)), PushResult::Queued));
         thread.join().unwrap();
         assert_eq!(first.ran.load(SeqCst), usize::from(!cancelled));
     });
@@ -245,7 +287,7 @@ fn a_job_on_its_way_to_a_seat_is_seen() {
             *sits.lock().unwrap() = false;
             drop(place);
         });
-        assert!(matches!(queue.push(FakeJob::new(), false), PushResult::Queued));
+        assert!(matches!(push(&queue, FakeJob::new()), PushResult::Queued));
         let on_its_way = queue.at_one_moment(|waiting, running| {
             let occupied = usize::from(*slot.lock().unwrap());
             waiting > 0 || running > occupied
@@ -261,13 +303,101 @@ fn cancel_at_dequeue_against_idle() {
     model(|| {
         let queue = Arc::new(JobQueue::new(1, 1, Overflow::Reject));
         let job = FakeJob::new();
-        assert!(matches!(queue.push(Arc::clone(&job), false), PushResult::Queued));
+        assert!(matches!(push(&queue, Arc::clone(&job)), PushResult::Queued));
         let theirs = Arc::clone(&queue);
         let thread = thread::spawn(move || run_all(&theirs, Spin::NONE));
         job.cancel(&queue);
         wait_for_idle(&queue);
         queue.close();
         thread.join().unwrap();
+    });
+}
+
+/// A job that cannot end in time leaves its thread to the next one. It is answered once, by the
+/// thread or by whoever cancels it; the next one runs; and nothing of it is left in the counts.
+#[test]
+fn refusal_at_dequeue_against_cancel() {
+    model(|| {
+        let queue = Arc::new(JobQueue::new(1, 2, Overflow::Wait));
+        let (doomed, next) = (FakeJob::doomed(&queue), FakeJob::new());
+        assert!(matches!(push(&queue, Arc::clone(&doomed)), PushResult::Queued));
+        assert!(matches!(push(&queue, Arc::clone(&next)), PushResult::Queued));
+        let theirs = Arc::clone(&queue);
+        let thread = thread::spawn(move || run_all(&theirs, Spin::NONE));
+        let cancelled = doomed.cancel(&queue);
+        queue.close();
+        thread.join().unwrap();
+        assert_eq!(doomed.refused.load(SeqCst), usize::from(!cancelled));
+        assert_eq!((doomed.ran.load(SeqCst), next.ran.load(SeqCst)), (0, 1));
+        assert_eq!((queue.waiting(), queue.running(), queue.work_micros()), ((0, 0), 0, 0));
+    });
+}
+
+/// Two threads, one job that cannot end in time and one that can: the first is refused, or runs
+/// because the other thread has taken the second.
+#[test]
+fn refusal_at_dequeue_against_another_thread() {
+    model(|| {
+        let queue = Arc::new(JobQueue::new(2, 2, Overflow::Wait));
+        let threads: Vec<_> = (0..2)
+            .map(|_| {
+                let queue = Arc::clone(&queue);
+                thread::spawn(move || run_all(&queue, Spin::NONE))
+            })
+            .collect();
+        let (doomed, next) = (FakeJob::doomed(&queue), FakeJob::new());
+        assert!(matches!(push(&queue, Arc::clone(&doomed)), PushResult::Queued));
+        assert!(matches!(push(&queue, Arc::clone(&next)), PushResult::Queued));
+        queue.close();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(doomed.refused.load(SeqCst) + doomed.ran.load(SeqCst), 1);
+        assert_eq!(next.ran.load(SeqCst), 1);
+        assert_eq!((queue.waiting(), queue.running(), queue.work_micros()), ((0, 0), 0, 0));
+    });
+}
+
+/// A waiter for an idle pool is woken also if the last thing that a thread did was to refuse a job.
+#[test]
+fn refusal_at_dequeue_against_idle() {
+    model(|| {
+        let queue = Arc::new(JobQueue::new(1, 2, Overflow::Wait));
+        let (doomed, next) = (FakeJob::doomed(&queue), FakeJob::new());
+        assert!(matches!(push(&queue, doomed), PushResult::Queued));
+        assert!(matches!(push(&queue, Arc::clone(&next)), PushResult::Queued));
+        let theirs = Arc::clone(&queue);
+        let thread = thread::spawn(move || run_all(&theirs, Spin::NONE));
+        // The thread finds one job or none after this.
+        next.cancel(&queue);
+        wait_for_idle(&queue);
+        queue.close();
+        thread.join().unwrap();
+        assert_eq!(queue.work_micros(), 0);
+    });
+}
+
+/// Threads update the estimate of a call site while callers read it: a sample may be lost, but
+/// every value that is read is the estimate after some of the samples, never half of one and half
+/// of another.
+#[test]
+fn estimate_updates_are_whole() {
+    model(|| {
+        let fold = |samples: &[u64]| {
+            let run_time = RunTime::default();
+            samples.iter().for_each(|sample| drop(run_time.record(*sample, false)));
+            run_time.load()
+        };
+        let possible = [&[][..], &[100], &[900], &[100, 900], &[900, 100]].map(fold);
+        let run_time = Arc::new(RunTime::default());
+        let threads: Vec<_> = [100, 900]
+            .into_iter()
+            .map(|sample| {
+                let run_time = Arc::clone(&run_time);
+                thread::spawn(move || drop(run_time.record(sample, false)))
+            })
+            .collect();
+        assert!(possible.contains(&run_time.load()));
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert!(possible[1..].contains(&run_time.load()));
     });
 }
 
@@ -279,7 +409,7 @@ fn drain_against_submit() {
         let thread = thread::spawn(move || run_all(&theirs, Spin::NONE));
         let job = FakeJob::new();
         let (queue2, job2) = (Arc::clone(&queue), Arc::clone(&job));
-        let submitter = thread::spawn(move || matches!(queue2.push(job2, false), PushResult::Queued));
+        let submitter = thread::spawn(move || matches!(push(&queue2, job2), PushResult::Queued));
         queue.close();
         wait_for_idle(&queue);
         let admitted = submitter.join().unwrap();

@@ -4,6 +4,8 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use super::estimate::{CallSite, Estimate, Estimates, MethodEstimate};
+
 /// The running totals.
 #[derive(Default)]
 pub(crate) struct Counters {
@@ -11,6 +13,8 @@ pub(crate) struct Counters {
     shed: AtomicU64,
     panicked: AtomicU64,
     deadline_exceeded: AtomicU64,
+    expired_unstarted: AtomicU64,
+    overloaded: AtomicU64,
 }
 
 /// The times of the jobs of one thread, which alone writes them.
@@ -76,9 +80,24 @@ impl Counters {
         tell("missed its deadline", pool);
     }
 
+    /// A job that was counted as [`deadline_exceeded`](Self::deadline_exceeded) never ran.
+    pub(crate) fn expired_unstarted(&self, pool: &str) {
+        self.expired_unstarted.fetch_add(1, Relaxed);
+        #[cfg(feature = "metrics")]
+        metrics::counter!("portcullis_jobs_expired_unstarted_total", "pool" => pool.to_owned()).increment(1);
+        #[cfg(not(feature = "metrics"))]
+        let _ = pool;
+    }
+
+    pub(crate) fn overloaded(&self, pool: &str) {
+        self.overloaded.fetch_add(1, Relaxed);
+        tell("overloaded", pool);
+    }
+
     pub(super) fn stats<'a>(
         &self,
         (queued, waiting, running): (usize, usize, usize),
+        estimates: &Estimates,
         times: impl Iterator<Item = &'a ThreadHistograms>,
     ) -> PoolStats {
         let (mut waited, mut ran) = (Histogram::EMPTY, Histogram::EMPTY);
@@ -95,8 +114,11 @@ impl Counters {
             shed: self.shed.load(Relaxed),
             panicked: self.panicked.load(Relaxed),
             deadline_exceeded: self.deadline_exceeded.load(Relaxed),
+            expired_unstarted: self.expired_unstarted.load(Relaxed),
+            overloaded: self.overloaded.load(Relaxed),
             wait_time: waited,
             run_time: ran,
+            estimates: estimates.snapshot(),
         }
     }
 }
@@ -110,12 +132,24 @@ fn tell(reason: &'static str, pool: &str) {
     let _ = (reason, pool);
 }
 
-/// A look at a [`Pool`](crate::Pool), from [`Pool::stats`](crate::Pool::stats).
+/// The estimate of a call site has changed.
+#[inline]
+pub(super) fn report_estimate(pool: &str, site: CallSite, estimate: Estimate) {
+    #[cfg(feature = "metrics")]
+    metrics::gauge!("portcullis_job_estimate_seconds", "pool" => pool.to_owned(), "method" => site.method)
+        .set(estimate.run_time().as_secs_f64());
+    #[cfg(not(feature = "metrics"))]
+    let _ = (pool, site, estimate);
+}
+
+/// The state and the totals of a [`Pool`](crate::Pool), from [`Pool::stats`](crate::Pool::stats).
 ///
 /// With feature `metrics` the same goes to the [`metrics`](https://docs.rs/metrics) facade,
 /// labelled with the pool's name: `portcullis_job_wait_seconds`, `portcullis_job_run_seconds`
-/// (histograms), `portcullis_jobs_failed_total` (a counter, by `reason`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// (histograms), `portcullis_jobs_failed_total` (a counter, by `reason`),
+/// `portcullis_jobs_expired_unstarted_total` (a counter) and `portcullis_job_estimate_seconds` (a
+/// gauge, by `method`).
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolStats {
     /// Jobs in the queue now.
@@ -132,12 +166,21 @@ pub struct PoolStats {
     pub shed: u64,
     /// Jobs whose body panicked.
     pub panicked: u64,
-    /// Jobs whose deadline passed, queued or running.
+    /// Jobs answered with [`Interrupted::Deadline`](crate::Interrupted::Deadline), queued or
+    /// running.
     pub deadline_exceeded: u64,
+    /// Those of them that never ran: their deadline passed in the queue, or they could not have
+    /// ended by it and left their thread to another job.
+    pub expired_unstarted: u64,
+    /// Jobs refused with [`Interrupted::Overloaded`](crate::Interrupted::Overloaded).
+    pub overloaded: u64,
     /// The times from call to start, of the jobs done.
     pub wait_time: Histogram,
     /// The times from start to end, of the jobs done.
     pub run_time: Histogram,
+    /// How long the jobs of each method take, by the pool's estimates. A pool keeps 64 of them;
+    /// methods beyond that share one, which is not listed.
+    pub estimates: Vec<MethodEstimate>,
 }
 
 /// How many times fell into each power of two of microseconds.
@@ -182,7 +225,8 @@ mod tests {
             let times = if millis % 3 == 0 { &one } else { &other };
             times.ran("p", Duration::from_micros(millis), Duration::from_millis(millis));
         }
-        let run = Counters::default().stats((0, 0, 0), [&one, &other].into_iter()).run_time;
+        let run =
+            Counters::default().stats((0, 0, 0), &Estimates::default(), [&one, &other].into_iter()).run_time;
         assert_eq!(run.count(), 100);
         let half = run.quantile(0.5).unwrap();
         assert!(half >= Duration::from_millis(50) && half <= Duration::from_millis(100), "{half:?}");

@@ -2,10 +2,12 @@
 
 use std::cell::OnceCell;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::stats::ThreadHistograms;
+use super::estimate::Estimates;
+use super::stats::{self, ThreadHistograms};
 use crate::context::{PoolThread, set_pool_thread};
-use crate::job::Host;
+use crate::job::{EstimateId, Host};
 use crate::sync::{Mutex, thread_local};
 
 /// One pool thread's jobs, outermost first: more than one while it runs jobs that were handed off
@@ -17,6 +19,8 @@ pub(crate) struct ThreadSlot {
     state: Mutex<SlotState>,
     /// Of the jobs that have run here. Written by this thread alone.
     pub(super) times: ThreadHistograms,
+    /// Shared by the threads of the pool.
+    estimates: Arc<Estimates>,
 }
 
 #[derive(Default)]
@@ -29,8 +33,24 @@ struct SlotState {
 }
 
 impl ThreadSlot {
-    pub(super) fn new(pool: &str) -> Arc<Self> {
-        Arc::new(Self { pool: pool.to_owned(), state: Mutex::default(), times: ThreadHistograms::default() })
+    pub(super) fn new(pool: &str, estimates: &Arc<Estimates>) -> Arc<Self> {
+        Arc::new(Self {
+            pool: pool.to_owned(),
+            state: Mutex::default(),
+            times: ThreadHistograms::default(),
+            estimates: Arc::clone(estimates),
+        })
+    }
+
+    /// A job has run here for `time`: see [`Estimates::record`].
+    #[inline]
+    pub(super) fn record_run(&self, id: EstimateId, time: Duration, cut_short: bool) {
+        if cfg!(portcullis_loom) {
+            return; // the time is the real one, and a model must not depend on it
+        }
+        if let Some((site, estimate)) = self.estimates.record(id, time, cut_short) {
+            stats::report_estimate(&self.pool, site, estimate);
+        }
     }
 
     pub(crate) fn jobs(&self) -> Vec<Arc<dyn Host>> {

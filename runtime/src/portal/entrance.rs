@@ -9,7 +9,7 @@ use super::PortalTask;
 use crate::context::{self, boxed_call};
 use crate::error::{Interrupted, catch_panic};
 use crate::host_call;
-use crate::job::{Host, JobMeta, RareMeta};
+use crate::job::{Charge, Host, JobMeta, RareMeta};
 use crate::pool::{ExternalJob, root_job};
 use crate::scope::Scope;
 use crate::spawn::{Executor, Spawn};
@@ -157,6 +157,7 @@ fn meta(scope: Option<Arc<Scope>>, executor: Executor, root: Option<&Arc<dyn Hos
     JobMeta {
         name: "Portal::enter_thread",
         pool: None,
+        charge: Charge::default(),
         submitted_at: Instant::now(),
         scope,
         values: context::values(),

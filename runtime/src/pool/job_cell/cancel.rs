@@ -43,6 +43,9 @@ where
         drop(state);
         if first && why == CancelReason::Deadline {
             self.record(Counters::deadline_exceeded);
+            if cancelled_from.is_some() {
+                self.record(Counters::expired_unstarted);
+            }
         }
         if let Some(from) = cancelled_from {
             self.give_up_place(from);
@@ -83,22 +86,33 @@ where
         }
     }
 
-    /// For whoever has claimed the job in order to make room.
-    pub(super) fn end_shed(&self) {
+    /// Ends a job that the caller of this has claimed in order to end it, and that never runs.
+    pub(super) fn end_unstarted(&self, why: CancelReason, answer: Interrupted) {
         self.pass_lane();
         let mut state = self.state.lock();
-        self.cancel_code.store(CancelReason::Shed as u8, Ordering::Release);
+        let first =
+            self.cancel_code.compare_exchange(0, why as u8, Ordering::AcqRel, Ordering::Acquire).is_ok();
         let stage = std::mem::replace(&mut state.stage, Stage::Finished);
-        let awaited = state.awaiter == Awaiter::Attached;
-        let waker = if awaited {
-            state.output = Some(Output::Interrupted(Interrupted::Shed));
+        let waker = if first && state.awaiter == Awaiter::Attached {
+            state.output = Some(Output::Interrupted(answer));
             state.waker.take()
         } else {
             None
         };
         let timer = state.host.take_timer();
         drop(state);
-        catch_and_log("a drop of what a shed job captured", || drop((stage, timer)));
+        match why {
+            CancelReason::Shed if first => self.record(Counters::shed),
+            CancelReason::Overloaded if first => self.record(Counters::overloaded),
+            CancelReason::Deadline => {
+                if first {
+                    self.record(Counters::deadline_exceeded);
+                }
+                self.record(Counters::expired_unstarted);
+            }
+            _ => {}
+        }
+        catch_and_log("a drop of what a refused job captured", || drop((stage, timer)));
         if let Some(waker) = waker {
             catch_and_log("a waker", || waker.wake());
         }
@@ -109,7 +123,7 @@ where
         let Some(pool) = self.pool() else { return };
         match from {
             JobState::LaneBlocked => return pool.queue.note_blocked_cancelled(), // behind the lane's holder, not holding it
-            JobState::Queued => pool.queue.note_cancelled(),
+            JobState::Queued => pool.queue.note_cancelled(self.meta.charge),
             _ => {}
         }
         self.pass_lane();

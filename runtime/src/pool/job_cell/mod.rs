@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 use self::host::{DeadlineTimer, HostChannel, requeue, wake_host_task};
 pub(super) use self::run::{Payload, TraceContext};
 use self::state::{AtomicJobState, JobState};
-use super::queue::{Claim, RunGuard};
+use super::queue::{Claim, Demand, Refusal, RunGuard};
 use super::stats::Counters;
 use super::{Inner, QueuedJob, RunResult, registry, thread};
 use crate::error::Interrupted;
@@ -411,8 +411,18 @@ where
         self.pass_lane();
     }
 
-    fn shed(&self) {
-        self.end_shed();
+    fn refuse(&self, refusal: Refusal) {
+        match refusal {
+            Refusal::Shed => self.end_unstarted(CancelReason::Shed, Interrupted::Shed),
+            Refusal::CannotEndInTime => self.end_unstarted(CancelReason::Deadline, Interrupted::Deadline),
+            Refusal::Delayed { retry_after } => {
+                self.end_unstarted(CancelReason::Overloaded, Interrupted::Overloaded { retry_after });
+            }
+        }
+    }
+
+    fn now(&self) -> Instant {
+        JobCell::now(self)
     }
 
     fn into_handed_off(self: Arc<Self>) -> Arc<dyn HandedOff> {
@@ -435,6 +445,27 @@ impl Claim for Arc<dyn QueuedJob> {
 
     fn is_cancelled(&self) -> bool {
         QueuedJob::is_cancelled(&**self)
+    }
+
+    fn demand(&self) -> Demand {
+        Demand::of(self.meta())
+    }
+
+    fn now(&self) -> Instant {
+        QueuedJob::now(&**self)
+    }
+
+    fn queue_delay(&self) -> Option<(Instant, Duration)> {
+        let meta = self.meta();
+        if meta.lane().is_some() {
+            return None; // it may have waited for its lane
+        }
+        let now = QueuedJob::now(&**self);
+        Some((now, now.saturating_duration_since(meta.called_at())))
+    }
+
+    fn refuse(&self, refusal: Refusal) {
+        QueuedJob::refuse(&**self, refusal);
     }
 }
 

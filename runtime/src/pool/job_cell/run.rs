@@ -104,7 +104,10 @@ where
         if late {
             self.interrupt(CancelReason::Deadline);
         }
-        if self.cancel_reason().is_some() {
+        if let Some(reason) = self.cancel_reason() {
+            if reason == CancelReason::Deadline {
+                self.record(Counters::expired_unstarted);
+            }
             return self.never_run(payload, place);
         }
         let outermost = !place.is_uncounted();
@@ -146,6 +149,7 @@ where
         let Payload { body, traced, member } = payload;
         let started = since.unwrap_or_else(Instant::now);
         let waited = started.saturating_duration_since(self.meta.submitted_at);
+        let started_by_test_clock = self.meta.hooks().map(|hooks| hooks.now());
         let body = || (catch_panic(|| body(worker)), Instant::now());
         let body = || match traced {
             // The body has caught its own panic; a subscriber's must not cost the thread, nor the
@@ -163,6 +167,11 @@ where
         };
         if let Some(slot) = slot {
             slot.times.ran(&slot.pool, waited, ended - started);
+            // Of a deadline by a test's clock, the run takes its time by that clock, too.
+            let ran = started_by_test_clock
+                .map_or(ended - started, |start| self.now().saturating_duration_since(start));
+            let cut_short = result.is_err() || self.cancel_reason().is_some();
+            slot.record_run(self.meta.charge.estimate, ran, cut_short);
         }
         drop(member);
         (result, ended)

@@ -10,17 +10,27 @@
 //! - while a runnable job is queued, a thread is on its way to it or no thread is idle: no wake-up
 //!   is lost ([`workers`]).
 
+mod choose;
+mod delay;
+mod entry;
 mod reserve;
 mod workers;
 
+pub(crate) use self::choose::Refusal;
+pub(crate) use self::entry::{Demand, TimeLimit};
 pub(crate) use self::reserve::{Reservation, Reserved};
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::task::Waker;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use self::delay::DelayLimit;
+use self::entry::{Entry, Epoch};
 use super::builder::Overflow;
+use super::estimate::Estimates;
 use crate::error::catch_and_log;
+use crate::job::Charge;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{CachePadded, Condvar, Mutex, MutexGuard};
 
@@ -35,19 +45,31 @@ pub(crate) trait Claim {
     fn claim(&self) -> bool;
     /// Whether the job was cancelled while it was queued. Such an entry of the queue is a *tombstone*.
     fn is_cancelled(&self) -> bool;
+    /// What the job asks of the queue.
+    fn demand(&self) -> Demand;
+    /// The time by the clock of the job's deadline.
+    fn now(&self) -> Instant;
+    /// The time, and for how long the job has waited in the queue; `None` if the limit of the delay
+    /// does not apply to it.
+    fn queue_delay(&self) -> Option<(Instant, Duration)>;
+    /// Answers the caller of a job that was claimed in order to refuse it.
+    fn refuse(&self, refusal: Refusal);
 }
 
 /// What became of a job that was to enter the queue.
 pub(crate) enum PushResult<J> {
     /// It is queued.
     Queued,
-    /// It is queued, and this older job had to leave the queue. The caller tells that job.
+    /// It is queued, and this older job had to leave the queue. The caller has to
+    /// [refuse](Claim::refuse) it.
     QueuedShedding(J),
     /// No thread is free and the caller has a waiting ancestor on a thread of this pool: hand the
     /// job off to that thread.
     HandOff(J),
     /// The queue is full.
     Full,
+    /// The job cannot end by its deadline: the jobs before it take this long.
+    Overloaded(Duration),
     /// The queue is closed.
     Closed,
 }
@@ -58,8 +80,13 @@ enum Admission<J> {
     AcceptShedding(J),
     HandOff,
     Full,
+    Overloaded(Duration),
     Closed,
 }
+
+/// A new job must be expected to end this many mean deviations before its deadline. More than at
+/// the dequeue, so that most callers are informed at the call.
+const DEVIATIONS_AT_CALL: u64 = 4;
 
 /// See [`JobQueue::running`].
 const WATCHED: usize = 1 << (usize::BITS - 1);
@@ -78,6 +105,9 @@ pub(crate) struct JobQueue<J> {
     threads: usize,
     capacity: usize,
     overflow: Overflow,
+    /// The moment from which `entry` counts.
+    epoch: Epoch,
+    pub(super) estimates: Arc<Estimates>,
     /// Threads that are idle for so long end, all but one; they are started again when they are
     /// needed.
     keep_alive: Option<Duration>,
@@ -90,7 +120,12 @@ pub(crate) struct JobQueue<J> {
 }
 
 struct State<J> {
-    jobs: VecDeque<J>,
+    jobs: VecDeque<Entry<J>>,
+    /// The sum of the charges of the runnable jobs. As `tombstones`, it may be wrong for a moment
+    /// while a cancelled job leaves the queue.
+    work_micros: i64,
+    /// Refuses jobs that have waited for too long.
+    delay_limit: Option<DelayLimit>,
     /// Tombstones in `jobs`, and those that a thread has taken out and not looked at yet. A cancel
     /// marks its job first and counts it here a moment later, so this may lag (and fall below zero
     /// if a thread meets the tombstone in between).
@@ -130,6 +165,37 @@ impl<J> State<J> {
     fn in_system(&self, running: usize) -> usize {
         ((self.jobs.len() + self.lane_blocked + running) as isize - self.tombstones).max(0) as usize
     }
+
+    #[inline]
+    fn push_back(&mut self, entry: Entry<J>) {
+        self.work_micros += i64::from(entry.charge.micros);
+        self.jobs.push_back(entry);
+    }
+
+    fn push_front(&mut self, entry: Entry<J>) {
+        self.work_micros += i64::from(entry.charge.micros);
+        self.jobs.push_front(entry);
+    }
+
+    #[inline]
+    fn pop_front(&mut self) -> Option<Entry<J>> {
+        let entry = self.jobs.pop_front()?;
+        self.work_micros -= i64::from(entry.charge.micros);
+        Some(entry)
+    }
+
+    fn remove(&mut self, at: usize) -> Option<Entry<J>> {
+        let entry = self.jobs.remove(at)?;
+        self.work_micros -= i64::from(entry.charge.micros);
+        Some(entry)
+    }
+
+    /// An entry that was taken out is a tombstone: whoever cancelled it has subtracted its charge,
+    /// or will in a moment.
+    fn note_tombstone(&mut self, charge_micros: u32) {
+        self.tombstones -= 1;
+        self.work_micros += i64::from(charge_micros);
+    }
 }
 
 impl<J: Claim> JobQueue<J> {
@@ -137,6 +203,8 @@ impl<J: Claim> JobQueue<J> {
         Self {
             state: CachePadded(Mutex::new(State {
                 jobs: VecDeque::new(),
+                work_micros: 0,
+                delay_limit: None,
                 tombstones: 0,
                 lane_blocked: 0,
                 parked: 0,
@@ -154,6 +222,8 @@ impl<J: Claim> JobQueue<J> {
             threads,
             capacity,
             overflow,
+            epoch: Epoch::now(),
+            estimates: Arc::default(),
             keep_alive: None,
             on_demand: false,
             #[cfg(debug_assertions)]
@@ -167,6 +237,12 @@ impl<J: Claim> JobQueue<J> {
         self
     }
 
+    /// Limits the time that jobs wait in the queue.
+    pub(crate) fn delay_limit(mut self, target: Option<Duration>) -> Self {
+        self.state.0.get_mut().delay_limit = target.map(DelayLimit::new);
+        self
+    }
+
     /// For a pool that could not get all of its threads: it begins with `live_threads` of them.
     pub(crate) fn begin_with(mut self, live_threads: usize) -> Self {
         self.on_demand |= live_threads < self.threads;
@@ -176,17 +252,19 @@ impl<J: Claim> JobQueue<J> {
 
     /// Queues the job, or says why not. `has_waiting_ancestor`: a thread of this pool waits for the
     /// caller.
-    pub(crate) fn push(&self, job: J, has_waiting_ancestor: bool) -> PushResult<J> {
+    #[inline]
+    pub(crate) fn push(&self, job: J, demand: &Demand, has_waiting_ancestor: bool) -> PushResult<J> {
         let mut state = self.state.lock();
-        let shed = match self.admit(&mut state, has_waiting_ancestor) {
+        let shed = match self.admit(&mut state, demand, has_waiting_ancestor) {
             Admission::Accept => None,
             Admission::AcceptShedding(oldest) => Some(oldest),
             Admission::HandOff => return PushResult::HandOff(job),
             Admission::Full => return PushResult::Full,
+            Admission::Overloaded(wait) => return PushResult::Overloaded(wait),
             Admission::Closed => return PushResult::Closed,
         };
         if job.mark_queued() {
-            state.jobs.push_back(job);
+            state.push_back(Entry::new(job, demand, self.epoch));
             self.notify_one_thread(state);
         }
         shed.map_or(PushResult::Queued, PushResult::QueuedShedding)
@@ -195,10 +273,12 @@ impl<J: Claim> JobQueue<J> {
     /// As [`push`](Self::push), for a job that is blocked by its lane.
     pub(crate) fn push_lane_blocked(&self, job: &J) -> PushResult<J> {
         let mut state = self.state.lock();
-        let shed = match self.admit(&mut state, false) {
+        // The job waits for its lane, so the work in the queue says nothing about its wait.
+        let shed = match self.admit(&mut state, &Demand::default(), false) {
             Admission::Accept | Admission::HandOff => None,
             Admission::AcceptShedding(oldest) => Some(oldest),
             Admission::Full => return PushResult::Full,
+            Admission::Overloaded(wait) => return PushResult::Overloaded(wait),
             Admission::Closed => return PushResult::Closed,
         };
         if job.mark_lane_blocked() {
@@ -207,9 +287,15 @@ impl<J: Claim> JobQueue<J> {
         shed.map_or(PushResult::Queued, PushResult::QueuedShedding)
     }
 
-    fn admit(&self, state: &mut State<J>, has_waiting_ancestor: bool) -> Admission<J> {
+    #[inline]
+    fn admit(&self, state: &mut State<J>, demand: &Demand, has_waiting_ancestor: bool) -> Admission<J> {
         if state.closed {
             return Admission::Closed;
+        }
+        if let (Some(limit), false) = (&demand.limit, has_waiting_ancestor) {
+            if let Some(wait) = self.wait_beyond(state, demand.charge, limit) {
+                return Admission::Overloaded(wait);
+            }
         }
         if state.queued() < self.capacity && !has_waiting_ancestor {
             return Admission::Accept; // never mind how many run: they have a thread each
@@ -228,6 +314,20 @@ impl<J: Claim> JobQueue<J> {
         }
     }
 
+    /// The predicted wait of a new job, if that leaves too little time for its run. Its own run
+    /// counts as at most half of the time allowed: a job whose estimate exceeds its deadline may
+    /// still be quick this time.
+    fn wait_beyond(&self, state: &State<J>, charge: Charge, limit: &TimeLimit) -> Option<Duration> {
+        if state.runnable() == 0 || self.running() < self.threads {
+            return None; // a thread is free, or no job would run before this one
+        }
+        let work = u64::try_from(state.work_micros).unwrap_or(0);
+        let wait = Duration::from_micros(work / self.threads as u64);
+        let run = self.estimates.get(charge.estimate).at_most(DEVIATIONS_AT_CALL);
+        let run = Duration::from_micros(run).min(limit.allowed / 2);
+        (wait.saturating_add(run) > limit.allowed).then_some(wait)
+    }
+
     /// Whether a job without a waiting ancestor would be admitted, and no other one would be shed
     /// for it.
     fn has_capacity(&self, state: &State<J>) -> bool {
@@ -242,7 +342,8 @@ impl<J: Claim> JobQueue<J> {
         let comes = job.mark_queued();
         if comes {
             state.lane_blocked -= 1;
-            state.jobs.push_front(job);
+            let demand = job.demand();
+            state.push_front(Entry::new(job, &demand, self.epoch));
             self.notify_one_thread(state);
         }
         comes
@@ -264,28 +365,25 @@ impl<J: Claim> JobQueue<J> {
     pub(crate) fn requeue_front(&self, job: J) {
         let mut state = self.state.lock();
         if job.mark_queued() {
-            state.jobs.push_front(job);
+            let demand = job.demand();
+            state.push_front(Entry::new(job, &demand, self.epoch));
             self.notify_one_thread(state);
         }
     }
 
     /// A queued job was cancelled: its slot is free from here on.
-    pub(crate) fn note_cancelled(&self) {
+    pub(crate) fn note_cancelled(&self, charge: Charge) {
         let mut state = self.state.lock();
         state.tombstones += 1;
+        state.work_micros -= i64::from(charge.micros);
         let mut removed = Vec::new();
         if state.tombstones > 32 && state.tombstones > state.jobs.len() as isize / 2 {
-            let (kept, tombstones): (VecDeque<J>, Vec<J>) = {
-                let mut kept = VecDeque::with_capacity(state.runnable());
-                let mut tombstones = Vec::new();
-                for job in state.jobs.drain(..) {
-                    if job.is_cancelled() { tombstones.push(job) } else { kept.push_back(job) }
-                }
-                (kept, tombstones)
-            };
+            let mut kept = VecDeque::with_capacity(state.runnable());
+            for entry in state.jobs.drain(..) {
+                if entry.job.is_cancelled() { removed.push(entry) } else { kept.push_back(entry) }
+            }
             state.jobs = kept;
-            state.tombstones -= tombstones.len() as isize;
-            removed = tombstones;
+            state.tombstones -= removed.len() as isize;
         }
         self.wake_waiters(state);
         drop(removed);
@@ -336,7 +434,7 @@ impl<J: Claim> JobQueue<J> {
     where
         J: Clone,
     {
-        self.state.lock().jobs.iter().cloned().collect()
+        self.state.lock().jobs.iter().map(|entry| entry.job.clone()).collect()
     }
 
     /// How many jobs have a slot, and how many behind those wait for a slot.
@@ -354,6 +452,11 @@ impl<J: Claim> JobQueue<J> {
         look(state.runnable(), self.running())
     }
 
+    #[cfg(all(test, portcullis_loom))]
+    pub(crate) fn work_micros(&self) -> i64 {
+        self.state.lock().work_micros
+    }
+
     pub(crate) fn capacity(&self) -> usize {
         self.capacity
     }
@@ -368,11 +471,11 @@ fn wake_all(wakers: Vec<Waker>) {
 }
 
 fn shed_oldest<J: Claim>(state: &mut State<J>) -> Option<J> {
-    while let Some(job) = state.jobs.pop_front() {
+    while let Some(Entry { job, charge, .. }) = state.pop_front() {
         if job.claim() {
             return Some(job);
         }
-        state.tombstones -= 1;
+        state.note_tombstone(charge.micros);
     }
     None
 }

@@ -2,6 +2,7 @@
 
 use std::task::Waker;
 
+use super::entry::Entry;
 use super::{Claim, JobQueue, WATCHED};
 use crate::pool::Overflow;
 use crate::sync::atomic::Ordering;
@@ -56,7 +57,8 @@ impl<J: Claim> Reservation<'_, J> {
         let mut state = queue.state.lock();
         if job.mark_queued() {
             state.lane_blocked -= 1;
-            state.jobs.push_back(job);
+            let demand = job.demand();
+            state.push_back(Entry::new(job, &demand, queue.epoch));
             queue.notify_one_thread(state);
             std::mem::forget(self);
         }

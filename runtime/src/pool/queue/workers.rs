@@ -5,6 +5,8 @@
 use crate::sync::atomic::Ordering;
 use std::time::Instant;
 
+use super::choose::Taken;
+use super::entry::Entry;
 use super::{Claim, JobQueue, RunGuard, State, WATCHED};
 use crate::error::catch_and_log;
 use crate::pool::builder::Spin;
@@ -61,27 +63,31 @@ impl<J: Claim> JobQueue<J> {
         }
     }
 
-    /// Takes out the first job of the queue that nobody has cancelled; it counts as running.
+    /// Takes the next job out of the queue; it counts as running.
     ///
     /// The claim comes after the lock is released: the job's state is in another core's cache, and
-    /// everybody would wait for it.
+    /// all threads would wait for it.
     fn try_pop<'a>(&'a self, mut state: MutexGuard<'a, State<J>>) -> PopResult<'a, J> {
-        while let Some(job) = state.jobs.pop_front() {
-            self.running.fetch_add(1, Ordering::AcqRel);
+        while let Some(Taken { entry, refused }) = self.take_next(&mut state) {
+            self.running.fetch_add(1 + refused.len(), Ordering::AcqRel);
             if state.jobs.is_empty() {
                 self.work_hint.store(false, Ordering::Relaxed);
             }
             drop(state);
             #[cfg(debug_assertions)]
             self.before_claim.get().into_iter().for_each(|hold| hold());
+            if !refused.is_empty() {
+                self.refuse(refused);
+            }
+            let Entry { job, charge, .. } = entry;
             if job.claim() {
                 return PopResult::Job(job);
             }
-            // A tombstone is freed outside the lock, too: it may be the last to hold what its
-            // caller had current.
+            // A tombstone is dropped outside the lock, too: it may be the last handle on values of
+            // its caller.
             catch_and_log("a drop of what a job's caller had current", || drop(job));
             state = self.state.lock();
-            state.tombstones -= 1;
+            state.note_tombstone(charge.micros);
             if self.running.fetch_sub(1, Ordering::AcqRel) & WATCHED != 0 {
                 self.wake_waiters(state);
                 state = self.state.lock();
@@ -90,23 +96,12 @@ impl<J: Claim> JobQueue<J> {
         PopResult::Empty(state)
     }
 
-    /// As [`pop_blocking`](Self::pop_blocking), but takes what is there, or nothing. For stepped
-    /// pools.
+    /// Takes the next job, if there is one, without waiting. For stepped pools.
     pub(in crate::pool) fn try_pop_now(&self) -> Option<(J, RunGuard<'_, J>)> {
-        let mut state = self.state.lock();
-        let mut tombstones = Vec::new();
-        let taken = loop {
-            let Some(job) = state.jobs.pop_front() else { break None };
-            if job.claim() {
-                self.running.fetch_add(1, Ordering::AcqRel);
-                break Some((job, RunGuard { queue: Some(self), was_idle: true }));
-            }
-            state.tombstones -= 1;
-            tombstones.push(job);
-        };
-        drop(state);
-        drop(tombstones);
-        taken
+        match self.try_pop(self.state.lock()) {
+            PopResult::Job(job) => Some((job, RunGuard { queue: Some(self), was_idle: true })),
+            PopResult::Empty(_) => None,
+        }
     }
 
     /// Every thread has a job.

@@ -1,0 +1,261 @@
+//! [`JobBuilder`]: makes a job, and submits it.
+//!
+//! | step | what ends it early |
+//! |---|---|
+//! | collect what is current for the caller | |
+//! | start the timer of the deadline | no timer thread: `Full` |
+//! | acquire the lane, or wait for it | |
+//! | enter the queue, or be handed off to a waiting ancestor | `Full`, `Overloaded`, `Closed`, `TooDeep` |
+//!
+//! The deadline is the earliest of three: the job's own (or the default of the pool), that of the
+//! job on whose behalf it is made, and [`DEADLINE`].
+
+use std::hash::Hash;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::estimate::CallSite;
+use super::inner::{Inner, QueuedJob};
+use super::job_cell::{JobCell, OffloadHandle, Payload, TraceContext};
+use super::lanes::lane_key;
+use super::queue::{Demand, PushResult, Refusal, Reservation};
+use super::{Offload, Pool};
+use crate::context;
+use crate::error::Interrupted;
+use crate::hooks::{self, Hooks};
+use crate::job::{Job, JobMeta, LaneKey, MAX_DEPTH, ParentLink, RareMeta};
+use crate::spawn::Executor;
+use crate::worker::Worker;
+
+crate::context! {
+    /// The moment by which the work that is current has to be done, for all jobs that it makes.
+    ///
+    /// A job made inside `DEADLINE.scope(at, future)` has the earlier of `at` and its own deadline,
+    /// and so have the jobs that it makes in turn. Use it where a request comes in: in a middleware
+    /// of axum, for example. A job made with [`detached`](JobBuilder::detached) ignores it.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use portcullis_runtime::{DEADLINE, Pool};
+    ///
+    /// # futures::executor::block_on(async {
+    /// let pool = Pool::builder("db").threads(1).build().unwrap();
+    /// let at = Instant::now() + Duration::from_millis(200);
+    /// let deadline = DEADLINE.scope(at, async { pool.run(|worker| worker.deadline()).await });
+    /// assert_eq!(deadline.await.unwrap(), Some(at));
+    /// # });
+    /// ```
+    pub static DEADLINE: Instant;
+}
+
+/// One job on its way to a [`Pool`]; made by [`Pool::job`].
+#[derive(Debug, Clone)]
+#[must_use = "nothing runs until `.run(..)` or `.try_run(..)`"]
+pub struct JobBuilder<'a> {
+    pool: &'a Pool,
+    site: CallSite,
+    deadline: Option<Duration>,
+    lane: Option<LaneKey>,
+    detached: bool,
+}
+
+impl<'a> JobBuilder<'a> {
+    #[inline]
+    pub(super) fn new(pool: &'a Pool, method: &'static str, at: &'static Location<'static>) -> Self {
+        Self { pool, site: CallSite { method, at }, deadline: None, lane: None, detached: false }
+    }
+}
+
+impl JobBuilder<'_> {
+    /// Ends the job `time` after the call, instead of the pool's
+    /// [default](super::PoolBuilder::deadline). If it is queued then it never runs; if it runs, its
+    /// worker is cancelled. The caller gets [`Interrupted::Deadline`] at once.
+    ///
+    /// A job that cannot end by its deadline may be answered earlier: see the guide's page on
+    /// overload. A job that is made on behalf of another one has the earlier of both deadlines.
+    /// `Duration::MAX` stands for no deadline of its own.
+    #[rustfmt::skip]
+    pub fn deadline(mut self, time: Duration) -> Self { // `Duration::from_secs(..)` for a number of seconds
+        self.deadline = Some(time);
+        self
+    }
+
+    /// Runs the jobs of this pool with equal keys one after the other, in the order of their calls;
+    /// those with different keys run in parallel. A job made on behalf of one of the same lane
+    /// (which waits for it) is part of that one.
+    #[rustfmt::skip]
+    pub fn lane<K: Hash + ?Sized>(mut self, key: &K) -> Self { // for `f64`, `to_bits()`; for a type of yours, `#[derive(Hash)]`
+        self.lane = Some(lane_key(key));
+        self
+    }
+
+    /// Lets the job run on when the [`Offload`] is dropped, as [`Offload::detach`] does. Such a job
+    /// inherits no deadline.
+    pub fn detached(mut self) -> Self {
+        self.detached = true;
+        self
+    }
+
+    /// As [`Pool::run`].
+    pub fn run<F, T>(self, f: F) -> Offload<T>
+    where
+        F: FnOnce(&Worker) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.try_run(move |worker| Ok(f(worker)))
+    }
+
+    /// As [`Pool::try_run`].
+    pub fn try_run<F, T, E>(self, f: F) -> Offload<T, E>
+    where
+        F: FnOnce(&Worker) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Interrupted> + Send + 'static,
+    {
+        self.start(f, submit)
+    }
+
+    /// As [`run`](Self::run), for a job without lane that has a slot already.
+    pub(super) fn run_in<F, T>(self, place: Reservation<'_, Arc<dyn QueuedJob>>, f: F) -> Offload<T>
+    where
+        F: FnOnce(&Worker) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.start(
+            move |worker| Ok(f(worker)),
+            |_, cell| {
+                if cell.meta().parent().depth() > MAX_DEPTH {
+                    return Err(Interrupted::TooDeep);
+                }
+                place.take(Arc::clone(cell) as Arc<dyn QueuedJob>);
+                Ok(())
+            },
+        )
+    }
+
+    #[inline]
+    fn start<F, T, E>(
+        self,
+        f: F,
+        submit: impl FnOnce(&Arc<Inner>, &Arc<JobCell<F, T, E>>) -> Result<(), Interrupted>,
+    ) -> Offload<T, E>
+    where
+        F: FnOnce(&Worker) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Interrupted> + Send + 'static,
+    {
+        let pool = self.pool.inner();
+        let meta = self.meta();
+        let payload = Payload {
+            body: f,
+            traced: TraceContext::current(),
+            member: meta.scope.as_ref().map(|scope| scope.register_job(pool)),
+        };
+        let cell = JobCell::new(meta, payload);
+        if let Err(refused) = cell.start_deadline_timer().and_then(|()| submit(pool, &cell)) {
+            match refused {
+                Interrupted::Full => pool.counters.rejected(&pool.name),
+                Interrupted::Overloaded { .. } => pool.counters.overloaded(&pool.name),
+                _ => {}
+            }
+            cell.reject(refused);
+        }
+        pool.ensure_thread();
+        cell.meta().notify(Hooks::submitted);
+        Offload::new(cell as Arc<dyn OffloadHandle<T, E>>, self.detached)
+    }
+
+    #[inline]
+    fn meta(&self) -> JobMeta {
+        let context::Current { host, scope, values } = context::current();
+        let executor = host.as_ref().map_or_else(Executor::current, |job| job.meta().executor.clone());
+        let submitted_at = Instant::now();
+        let pool = self.pool.inner();
+        let charge = pool.queue.estimates.charge(self.site);
+        let hooks = hooks::of_new_job(pool.hooks.as_ref(), &executor, pool);
+        let timeout = self.deadline.or(pool.default_deadline).filter(|timeout| *timeout < Duration::MAX);
+        let of_context = if values.is_some() && !self.detached { DEADLINE.get() } else { None };
+        let is_plain = host.is_none()
+            && timeout.is_none()
+            && of_context.is_none()
+            && self.lane.is_none()
+            && hooks.is_none();
+        let rare = if is_plain {
+            None
+        } else {
+            let parent = ParentLink::new(host);
+            let now = hooks.as_ref().map(|hooks| hooks.now());
+            let own = timeout.and_then(|timeout| now.unwrap_or(submitted_at).checked_add(timeout));
+            let of_parent = if self.detached { None } else { parent.deadline() };
+            Some(Box::new(RareMeta {
+                deadline: [own, of_context, of_parent].into_iter().flatten().min(),
+                called_at: now,
+                lane: self.lane.filter(|lane| !parent.holds_lane(pool.id, *lane)),
+                parent,
+                portal_root: None,
+                hooks,
+            }))
+        };
+        let name = self.site.method;
+        JobMeta { name, pool: Some(pool.id), charge, submitted_at, scope, values, executor, rare }
+    }
+}
+
+/// Pushes a job to the queue, or hands it off to the waiting thread that is to run it.
+fn submit(pool: &Arc<Inner>, cell: &Arc<impl QueuedJob>) -> Result<(), Interrupted> {
+    if cell.meta().rare.is_none() {
+        // No ancestor, no lane, no deadline: as nearly every job.
+        let demand = Demand::of(cell.meta());
+        let joined = pool.queue.push(Arc::clone(cell) as Arc<dyn QueuedJob>, &demand, false);
+        return handle_push_result(joined).map(drop);
+    }
+    if cell.meta().parent().depth() > MAX_DEPTH {
+        return Err(Interrupted::TooDeep);
+    }
+    let mut job = Arc::clone(cell) as Arc<dyn QueuedJob>;
+    if let Some(lane) = cell.meta().lane() {
+        let admit = || match pool.queue.push_lane_blocked(&job) {
+            joined @ (PushResult::Queued | PushResult::QueuedShedding(_)) => Ok(joined),
+            refused => Err(refused),
+        };
+        if let Some(joined) = pool.lanes.acquire(lane, &job, admit) {
+            return handle_push_result(joined).map(drop);
+        }
+        cell.acquire_lane();
+    }
+    let demand = Demand::of(cell.meta());
+    let mut ancestor = cell.meta().parent().waiting_ancestor(pool.id);
+    loop {
+        let joined = pool.queue.push(job, &demand, ancestor.is_some());
+        let Some(back) = handle_push_result(joined).inspect_err(|_| cell.release_lane())? else {
+            return Ok(());
+        };
+        let Some(to) = ancestor.take() else { return Err(Interrupted::Full) };
+        if !back.mark_handed_off() {
+            return Ok(()); // cancelled already, and answered
+        }
+        match to.hand_off(back.into_handed_off()) {
+            Ok(()) => return Ok(()),
+            Err(_) => job = Arc::clone(cell) as Arc<dyn QueuedJob>, // it has just ended: a thread is free, or soon will be
+        }
+    }
+}
+
+/// What the queue's answer means to the caller; the job comes back if it is to run on a waiting
+/// thread.
+fn handle_push_result(
+    joined: PushResult<Arc<dyn QueuedJob>>,
+) -> Result<Option<Arc<dyn QueuedJob>>, Interrupted> {
+    match joined {
+        PushResult::Queued => Ok(None),
+        PushResult::Full => Err(Interrupted::Full),
+        PushResult::Overloaded(wait) => Err(Interrupted::Overloaded { retry_after: wait }),
+        PushResult::Closed => Err(Interrupted::Closed),
+        PushResult::HandOff(back) => Ok(Some(back)),
+        PushResult::QueuedShedding(oldest) => {
+            oldest.refuse(Refusal::Shed);
+            Ok(None)
+        }
+    }
+}

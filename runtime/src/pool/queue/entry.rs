@@ -1,0 +1,94 @@
+//! [`Entry`]: a job in the queue, with what the queue has to know of it under its lock.
+//!
+//! The job itself is in the cache of the core that made it, so the queue copies the few values that
+//! it compares: the deadline, and the [`Charge`].
+
+use std::time::{Duration, Instant};
+
+use crate::job::{Charge, JobMeta};
+
+/// What a job asks of the queue. It is fixed when the job is made.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Demand {
+    pub(crate) charge: Charge,
+    pub(crate) limit: Option<TimeLimit>,
+}
+
+impl Demand {
+    #[inline]
+    pub(crate) fn of(meta: &JobMeta) -> Self {
+        let limit = meta.deadline().map(|deadline| TimeLimit {
+            deadline,
+            allowed: deadline.saturating_duration_since(meta.called_at()),
+            by_test_clock: meta.hooks().is_some(),
+        });
+        Self { charge: meta.charge, limit }
+    }
+}
+
+/// The deadline of a job.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TimeLimit {
+    pub(crate) deadline: Instant,
+    /// The time from the call to the deadline.
+    pub(crate) allowed: Duration,
+    /// The deadline is counted by the clock of a test, [`Claim::now`](super::Claim::now).
+    pub(crate) by_test_clock: bool,
+}
+
+/// A deadline that never passes.
+const NEVER: u64 = u64::MAX;
+
+/// A job in the queue.
+pub(super) struct Entry<J> {
+    pub(super) job: J,
+    /// In nanoseconds since the queue's [`Epoch`].
+    deadline: u64,
+    pub(super) charge: Charge,
+    pub(super) by_test_clock: bool,
+}
+
+impl<J> Entry<J> {
+    #[inline]
+    pub(super) fn new(job: J, demand: &Demand, epoch: Epoch) -> Self {
+        let charge = demand.charge;
+        match &demand.limit {
+            None => Self { job, deadline: NEVER, charge, by_test_clock: false },
+            Some(limit) => {
+                let deadline = epoch.nanos(limit.deadline);
+                Self { job, deadline, charge, by_test_clock: limit.by_test_clock }
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn has_deadline(&self) -> bool {
+        self.deadline != NEVER
+    }
+
+    /// Whether a job that starts at `now` and takes `run_time` ends by its deadline. Both in
+    /// nanoseconds.
+    pub(super) fn ends_in_time(&self, now: u64, run_time: u64) -> bool {
+        now.saturating_add(run_time) <= self.deadline
+    }
+
+    pub(super) fn is_due_after(&self, other: &Self) -> bool {
+        self.deadline > other.deadline
+    }
+}
+
+/// The moment from which a queue counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Epoch(Instant);
+
+impl Epoch {
+    pub(super) fn now() -> Self {
+        Self(Instant::now())
+    }
+
+    /// The nanoseconds from the epoch to `at`: zero for an earlier moment, and less than [`NEVER`].
+    pub(super) fn nanos(self, at: Instant) -> u64 {
+        let nanos = at.saturating_duration_since(self.0).as_nanos();
+        u64::try_from(nanos).map_or(NEVER - 1, |nanos| nanos.min(NEVER - 1))
+    }
+}
