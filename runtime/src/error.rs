@@ -86,15 +86,15 @@ impl fmt::Display for Interrupted {
             Self::Overloaded { retry_after } => {
                 return write!(f, "the pool is overloaded: try again after {retry_after:.0?}");
             }
-            Self::Shed => "shed from a full queue to make room for newer work",
+            Self::Shed => "removed from the full queue in favour of a newer job",
             Self::Deadline => "the deadline passed",
             Self::Cancelled => "cancelled",
             Self::Panicked(panic) => return write!(f, "panicked: {}", panic.message()),
-            Self::Abandoned => "the task that would have answered is gone",
+            Self::Abandoned => "the task that awaits the job was dropped",
             Self::Closed => "the pool or the server is closed",
-            Self::NoRuntime => "no event loop to run the task on",
-            Self::OnEventLoop => "the loop's own thread can't wait for the loop",
-            Self::TooDeep => "loop and pool call each other more than 64 levels deep",
+            Self::NoRuntime => "no async runtime to run the task on",
+            Self::OnEventLoop => "blocking wait on a thread of the event loop",
+            Self::TooDeep => "more than 64 nested calls between event loop and pools",
         })
     }
 }

@@ -61,8 +61,8 @@ impl<E: fmt::Display> fmt::Display for SessionError<E> {
         match self {
             Self::Handler(error) => error.fmt(f),
             Self::Decode(error) => write!(f, "malformed input: {error}"),
-            Self::Encode(error) => write!(f, "can't be sent: {error}"),
-            Self::Timeout => f.write_str("no request in time"),
+            Self::Encode(error) => write!(f, "failed to encode: {error}"),
+            Self::Timeout => f.write_str("timed out waiting for a request"),
             Self::Panicked(panic) => write!(f, "panicked: {panic}"),
             Self::Ended(reason) => write!(f, "the session ended: {reason}"),
         }

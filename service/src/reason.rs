@@ -71,11 +71,11 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PeerClosed => f.write_str("closed by the peer"),
-            Self::Reset => f.write_str("reset"),
+            Self::Reset => f.write_str("connection reset"),
             Self::Stopped => f.write_str("the server stopped"),
             Self::Closed => f.write_str("closed by the service"),
             Self::Timeout => f.write_str("timed out"),
-            Self::Overload => f.write_str("no memory for the rest of a frame"),
+            Self::Overload => f.write_str("the memory limit for incomplete frames was reached"),
             Self::Decode(text) => write!(f, "malformed input: {text}"),
             Self::Failed(text) => write!(f, "failed: {text}"),
             Self::Panicked(text) => write!(f, "panicked: {text}"),

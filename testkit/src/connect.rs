@@ -271,7 +271,7 @@ impl<S: Service> Client<S> {
     pub async fn stop(self) -> Result<StopReport, Error> {
         self.served.handle.stop();
         let serving = self.served.serving.lock().take();
-        let told_before = || Error::Server(io::Error::other("the server's end has been told"));
+        let told_before = || Error::Server(io::Error::other("the result was already returned by `join`"));
         let ended = within(self.timeout, serving.ok_or_else(told_before)?).await?;
         ended.map_err(io::Error::other).and_then(|served| served).map_err(Error::Server)
     }

@@ -42,16 +42,18 @@ impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => error.fmt(f),
-            Self::Closed => f.write_str("the server closed the connection before it answered"),
+            Self::Closed => f.write_str("the server closed the connection before it responded"),
             Self::Decode(error) => write!(f, "malformed response: {error}"),
-            Self::Encode(error) => write!(f, "can't be sent: {error}"),
+            Self::Encode(error) => write!(f, "failed to encode: {error}"),
             Self::Unread(bytes) => {
                 write!(
                     f,
-                    "{bytes} bytes of responses wait to be read: read them before more requests are sent"
+                    "{bytes} bytes of responses are unread: read responses before sending more requests"
                 )
             }
-            Self::ConnectionLost(error) => write!(f, "lost with the connection, and not sent again: {error}"),
+            Self::ConnectionLost(error) => {
+                write!(f, "connection lost before the response, and the request was not resent: {error}")
+            }
         }
     }
 }

@@ -130,7 +130,7 @@ fn abstract_addr(name: &[u8]) -> io::Result<UnixAddr> {
 
 /// The address is of another kind than the socket.
 fn elsewhere() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, "this socket can't send there")
+    io::Error::new(io::ErrorKind::InvalidInput, "address family not supported by this socket")
 }
 
 /// The addresses of a name that have not been tried yet, and the options of the sockets that

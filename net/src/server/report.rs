@@ -68,7 +68,7 @@ impl fmt::Display for StopReport {
         let drained = self.drained.iter().filter(|report| report.is_clean()).count();
         write!(f, ": {}", counted(self.sessions_finished, ["session ended", "sessions ended"]))?;
         for (count, what) in [
-            (self.sessions_cancelled, ["session cut short", "sessions cut short"]),
+            (self.sessions_cancelled, ["session cancelled", "sessions cancelled"]),
             (self.sessions_stuck, ["session stuck", "sessions stuck"]),
             (drained, ["pool drained", "pools drained"]),
             (self.unfinished, ["hook unfinished", "hooks unfinished"]),
@@ -83,11 +83,11 @@ impl fmt::Display for StopReport {
             f.write_str(", nothing left")?;
         }
         if self.loop_held {
-            f.write_str(", the loop is held: no hook has run since")?;
+            f.write_str(", the event loop is blocked: no hook has run since")?;
         }
         self.stuck_sessions.iter().try_for_each(|session| write!(f, "\n  {session}"))?;
         self.stuck.iter().try_for_each(|job| write!(f, "\n  {job}"))?;
-        self.tasks_cancelled.iter().try_for_each(|at| write!(f, "\n  a task that was spawned at {at}"))?;
+        self.tasks_cancelled.iter().try_for_each(|at| write!(f, "\n  a task spawned at {at}"))?;
         self.drained
             .iter()
             .filter(|report| !report.is_clean())
@@ -126,7 +126,7 @@ mod tests {
         report.took = Duration::from_millis(10_250);
         assert_eq!(
             report.to_string(),
-            "stopped in 10.2 s: 0 sessions ended, 2 sessions cut short, 2 pools drained, 1 hook unfinished\n  \
+            "stopped in 10.2 s: 0 sessions ended, 2 sessions cancelled, 2 pools drained, 1 hook unfinished\n  \
              pool `db`: 1 cancelled, 0 stuck"
         );
     }

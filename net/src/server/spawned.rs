@@ -186,7 +186,7 @@ impl RunningServer {
 }
 
 fn told_already() -> io::Error {
-    io::Error::other("the server's end has been told")
+    io::Error::other("the result was already returned by `join`")
 }
 
 impl Drop for RunningServer {

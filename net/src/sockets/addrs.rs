@@ -193,7 +193,8 @@ impl Failures {
     }
 
     pub(super) fn into_error(self) -> io::Error {
-        self.0.unwrap_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "there is no such address"))
+        self.0
+            .unwrap_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the address resolved to nothing"))
     }
 }
 

@@ -170,7 +170,7 @@ impl UnixOptions {
     /// Listens at `path`; a file that a server which is gone has left there is replaced.
     fn listen(&self, path: &Path) -> io::Result<(UnixListener, SocketFile)> {
         if let Some(mode) = self.mode.filter(|mode| mode & !0o7777 != 0) {
-            return Err(invalid(format!("`mode`: {mode:#o} is no mode of a file")));
+            return Err(invalid(format!("`mode`: {mode:#o} is not a file mode")));
         }
         let listen = |socket: &Socket| socket.listen(self.backlog.try_into().unwrap_or(i32::MAX));
         let (socket, file) = socket_file::bind(path, Type::STREAM, || self.socket(), listen)?;
@@ -186,7 +186,7 @@ impl UnixOptions {
         use std::os::unix::ffi::OsStrExt;
 
         if self.mode.is_some() {
-            return Err(invalid("`mode`: an abstract name has no file, and so no permissions"));
+            return Err(invalid("`mode`: an abstract socket has no file, so it has no permissions"));
         }
         let addr = SockAddr::unix(OsStr::from_bytes(&[b"\0", name].concat()))?;
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;

@@ -100,7 +100,7 @@ impl FdQueues {
     fn put(&self, come: Vec<OwnedFd>) -> io::Result<()> {
         if let Some(waiting) = &mut *self.waiting.lock() {
             if waiting.come.len() + come.len() > self.bound {
-                return Err(io::Error::other("more descriptors were passed than may wait"));
+                return Err(io::Error::other("too many file descriptors are queued"));
             }
             waiting.come.extend(come);
         }
@@ -162,7 +162,7 @@ impl PassingStream {
             .flatten()
             .collect();
         if message.flags.contains(ReturnFlags::CTRUNC) {
-            return Err(io::Error::other("some of the descriptors that were passed are lost"));
+            return Err(io::Error::other("some of the passed file descriptors were lost"));
         }
         if !come.is_empty() {
             self.fds().put(come)?;

@@ -99,7 +99,7 @@ on_loops! {
         assert_eq!(call(&socket, "big 1000").await.len(), 1000);
         assert_eq!(
             call(&socket, "big 1001").await,
-            "error: can't be sent: the message is longer than 1000 bytes"
+            "error: failed to encode: the message is longer than 1000 bytes"
         );
         // A response over UDP's maximum is an encode error even if the codec allows it.
         let wide = Server::new(Arc::clone(&counter))
@@ -112,7 +112,7 @@ on_loops! {
         assert_eq!(client.call("big 65507".into()).await.unwrap().len(), 65_507);
         assert_eq!(
             client.call("big 65508".into()).await.unwrap(),
-            "error: can't be sent: the message is longer than 65507 bytes"
+            "error: failed to encode: the message is longer than 65507 bytes"
         );
         stop(server).await;
         stop(wide).await;

@@ -111,7 +111,7 @@ impl AsyncWrite for Packets {
             }
         }
         if written == 0 {
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "not a whole datagram")));
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "incomplete datagram")));
         }
         Poll::Ready(Ok(written))
     }

@@ -184,7 +184,7 @@ on_both_flavours! {
             .timeout(LIMIT);
         let error = client.call("one".to_owned()).await.expect_err("refused");
         assert!(matches!(error, ClientError::Closed), "{error}");
-        assert_eq!(error.to_string(), "the server closed the connection before it answered");
+        assert_eq!(error.to_string(), "the server closed the connection before it responded");
         assert_eq!(io::Error::from(error).kind(), io::ErrorKind::UnexpectedEof);
         server.stop().await.expect("it stops");
     }
