@@ -199,7 +199,7 @@ pub mod private {
     message = "`{Self}` is not a codec that reads `{In}` and writes `{Out}`",
     label = "can't carry these messages",
     note = "a service's codec reads its requests and writes its responses; a client's does the reverse",
-    note = "with `LengthPrefixed`, `NewlineDelimited` and `JsonLines`, `{In}` needs `serde::Deserialize` and `{Out}` needs `serde::Serialize`; \
+    note = "with `JsonLines`, `NewlineDelimited` and `LengthPrefixed`, write `#[derive(serde::Deserialize)]` on `{In}` and `#[derive(serde::Serialize)]` on `{Out}`; \
             a custom codec implements `portcullis::Codec<{In}, {Out}>`, or `Clone` and `tokio_util`'s `Decoder<Item = {In}>` and `Encoder<{Out}>`"
 )]
 pub trait Codec<In, Out>: Clone + Send + 'static {

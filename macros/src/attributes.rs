@@ -147,14 +147,14 @@ impl AttrKind {
         self.options().iter().find(|option| option.name == name)
     }
 
-    /// "`pool`, `deadline` and `detached`": all options.
+    /// Lists the options: "one of `pool`, `deadline` or `detached`".
     pub(crate) fn list(self) -> String {
         match self.options() {
             [] => String::new(),
             [only] => format!("`{}`", only.name),
             [firsts @ .., last] => {
                 let firsts: Vec<_> = firsts.iter().map(|option| format!("`{}`", option.name)).collect();
-                format!("{} and `{}`", firsts.join(", "), last.name)
+                format!("one of {} or `{}`", firsts.join(", "), last.name)
             }
         }
     }

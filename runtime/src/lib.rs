@@ -30,12 +30,11 @@ mod timer;
 mod values;
 mod worker;
 
-/// What messages of the compiler name: the bounds that expansions ask for. Nothing in here is to be
-/// called by hand.
+/// Bounds of generated code that compiler messages name. Not for use by hand.
 pub mod bounds {
     pub use crate::private::{
-        Fallible, FromInterrupted, InAnImplBlock, IsNoWorker, IsWorker, Nowhere, OfAFreeFunction,
-        crosses_as_worker, is_error_of_a_job, moves_between_threads,
+        BodyInImplBlock, FromInterrupted, InFreeFunction, IsWorker, NoValue, NotAWorker, ResultType,
+        is_error_of_a_job, is_not_a_worker, moves_between_threads,
     };
 }
 

@@ -1,76 +1,61 @@
-//! What expansions name and people do not. No stability promise: the macros and this module are
-//! released together.
+//! Items used by macro expansions. Not public API; no stability guarantee. The macros and this
+//! module are released together.
 
-/// The spanned assertion: an expansion calls it once for each type that crosses, with the user's
-/// own tokens.
+mod arguments;
+mod placement;
+
+pub use self::arguments::*;
+pub use self::placement::*;
+pub use crate::__for_editors as for_editors;
+
+/// Asserts that a type can move between threads. An expansion calls it once for each argument and
+/// result of a job, with the span of the user's type.
 ///
-/// Its bound is `Send` itself, which leads the compiler to the field that is not, and to the bound
-/// that a type parameter lacks. The message shows the bound with its line, and so with the comment
-/// behind it.
+/// The bound is `Send` itself, so that the compiler points at the field that is not `Send`, or at
+/// the type parameter that lacks the bound. The message shows this line and its comment.
 #[rustfmt::skip]
-pub const fn moves_between_threads<T: Send>() {} // goes to a thread or comes back: `Arc` for `Rc`, `Mutex` for `RefCell`, `dyn T + Send` for `dyn T`
+pub const fn moves_between_threads<T: Send>() {} // use `Arc` for `Rc`, `Mutex` for `RefCell`, `dyn T + Send` for `dyn T`
 
-/// The pool of a job: what coerces to `&Pool`. The message shows the parameter with its line.
+/// The pool of a job: anything that coerces to `&Pool`. The message shows the parameter with its
+/// line.
 #[rustfmt::skip]
 #[must_use]
-pub const fn runs_on(pool: &crate::Pool) -> &crate::Pool { // `self.cpu.as_ref().expect("..")` for a field that is an `Option<Pool>`
+pub const fn runs_on(pool: &crate::Pool) -> &crate::Pool { // for a field that is an `Option<Pool>`: `self.cpu.as_ref().expect("..")`
     pool
 }
 
-/// [`moves_between_threads`] of an argument by value whose type is called `Worker`: a type of the
-/// user's, or the library's by mistake.
-pub const fn crosses_as_worker<T: IsNoWorker>() {}
+/// Like [`moves_between_threads`], for an argument by value whose type is called `Worker`: a type
+/// of the user, or a worker that should be a reference.
+pub const fn is_not_a_worker<T: NotAWorker>() {}
 
-/// What is called `Worker` and can cross.
+/// A type called `Worker` that can move between threads, which the library's worker can't.
 #[diagnostic::on_unimplemented(
     message = "the worker must be a shared reference and the first parameter: write `worker: &Worker`",
-    label = "stays on its thread"
+    label = "a worker can't leave its thread"
 )]
-pub trait IsNoWorker {}
+pub trait NotAWorker {}
 
 #[diagnostic::do_not_recommend]
-impl<T: Send> IsNoWorker for T {}
+impl<T: Send> NotAWorker for T {}
 
-/// The worker, whatever it is called where the job is written.
+/// The worker, under any name.
 #[diagnostic::on_unimplemented(
     message = "this argument is a reference, but a job may outlive its caller: take it by value, or share it in an `Arc`",
     label = "only `&Worker` can be borrowed by a job"
 )]
 pub trait IsWorker {
-    /// The worker as what it is called.
-    fn lent(worker: &crate::Worker) -> &Self;
+    /// Returns the worker unchanged.
+    fn from_worker(worker: &crate::Worker) -> &Self;
 }
 
 impl IsWorker for crate::Worker {
-    fn lent(worker: &crate::Worker) -> &Self {
+    fn from_worker(worker: &crate::Worker) -> &Self {
         worker
     }
 }
 
-/// A part of an argument that an expression of `#[blocking]` names: it is read ahead of the job,
-/// which gets the whole.
-pub struct Part<'a, T>(pub &'a T);
-
-impl<T: Copy> Part<'_, T> {
-    /// A copy. Found ahead of the trait's.
-    pub fn read(&self) -> T {
-        *self.0
-    }
-}
-
-/// A part that can't be copied.
-pub trait ByReference<'a, T> {
-    /// A reference to it.
-    fn read(&self) -> &'a T;
-}
-
-impl<'a, T> ByReference<'a, T> for Part<'a, T> {
-    fn read(&self) -> &'a T {
-        self.0
-    }
-}
-
-/// The error of a blocking function can take in what a crossing can end with.
+/// The error type of a blocking function, which must be able to hold an
+/// [`Interrupted`](crate::Interrupted).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` must implement `From<Interrupted>`, because a job can be interrupted",
     label = "no `From<Interrupted>`",
@@ -82,116 +67,46 @@ pub trait FromInterrupted: From<crate::Interrupted> {}
 #[diagnostic::do_not_recommend]
 impl<E: From<crate::Interrupted>> FromInterrupted for E {}
 
-/// The spanned assertion for the error type of a flattened result.
+/// Asserts that a type can be the error type of a job. An expansion calls it with the span of the
+/// user's type.
 pub const fn is_error_of_a_job<E: FromInterrupted>() {}
 
-/// Sees through aliases of `Result` (`io::Result<T>`, `anyhow::Result<T>`).
+/// The type parameters of a `Result`, also through an alias such as `io::Result<T>`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a `Result`",
-    label = "taken for a `Result`",
+    label = "used as a `Result` because of its name",
     note = "on `#[blocking]`, write `nested` to leave the type as it is; elsewhere, return a `Result<_, _>`, or import the type under another name: `use exam::Result as ExamResult`"
 )]
-pub trait Fallible {
-    /// The value.
+pub trait ResultType {
+    /// The value type.
     type Ok;
-    /// The error.
+    /// The error type.
     type Err;
 }
 
-impl<T, E> Fallible for Result<T, E> {
+impl<T, E> ResultType for Result<T, E> {
     type Ok = T;
     type Err = E;
 }
 
-/// Gives `!` a name: `<fn() -> ! as Gives>::Output`.
-pub trait Gives {
-    /// What the function gives.
+/// The return type of a function, which gives `!` a name: `<fn() -> ! as FnOutput>::Output`.
+pub trait FnOutput {
+    /// The return type.
     type Output;
 }
 
-impl<T> Gives for fn() -> T {
+impl<T> FnOutput for fn() -> T {
     type Output = T;
 }
 
-/// The value that stands in for one that a mistake has left out, or that no `cfg` leaves: of any
-/// type, and nothing behind it is unreachable.
+/// A value for code that is never called, because of an error or a `cfg`. Unlike `!`, it doesn't
+/// make the code after it unreachable.
 pub fn never<T>() -> T {
     unreachable!("this code is not compiled, or never called")
 }
 
-/// What an expression in an attribute reads of an argument that it must leave where it is.
-pub fn argument<T: ?Sized>(argument: &T) -> Argument<'_, T> {
-    Argument(ArgumentBehind(argument))
-}
-
-/// Reads a `Copy` type by its value; and is one that reads any other by a reference.
-pub struct Argument<'a, T: ?Sized>(ArgumentBehind<'a, T>);
-
-/// Reads any type by a reference.
-pub struct ArgumentBehind<'a, T: ?Sized>(&'a T);
-
-impl<T: Copy> Argument<'_, T> {
-    /// Found ahead of the other.
-    pub fn read(&self) -> T {
-        *self.0.0
-    }
-}
-
-impl<'a, T: ?Sized> std::ops::Deref for Argument<'a, T> {
-    type Target = ArgumentBehind<'a, T>;
-
-    fn deref(&self) -> &ArgumentBehind<'a, T> {
-        &self.0
-    }
-}
-
-impl<'a, T: ?Sized> ArgumentBehind<'a, T> {
-    /// Found where there is no other.
-    pub fn read(&self) -> &'a T {
-        self.0
-    }
-}
-
-/// As [`argument`], for a field whose type is known: it gets a reference, or a clone if it owns
-/// what it has.
-#[diagnostic::on_unimplemented(
-    message = "an attribute only reads its arguments: there is no `{V}` to be had of a `{Self}`",
-    label = "the body takes this, so that this expression gets a reference or a clone",
-    note = "write the conversion: `name.clone()`, `&name`, `name.as_str()`"
-)]
-pub trait Fills<V> {
-    /// The value for the field.
-    fn fill(self) -> V;
-}
-
-impl<'a, T: ?Sized> Fills<&'a T> for &'a T {
-    fn fill(self) -> &'a T {
-        self
-    }
-}
-
-impl<T: Clone> Fills<T> for &T {
-    fn fill(self) -> T {
-        self.clone()
-    }
-}
-
-impl<'a> Fills<&'a str> for &'a String {
-    fn fill(self) -> &'a str {
-        self
-    }
-}
-
-impl<'a, T> Fills<&'a [T]> for &'a Vec<T> {
-    fn fill(self) -> &'a [T] {
-        self
-    }
-}
-
-pub use crate::__for_editors as for_editors;
-
-/// `{ what is compiled } { what is written }`: of a function that is half written, or has a body
-/// that can't be compiled, editors read the latter.
+/// `{ compiled } { written }`: expands to the first for the compiler, and to the second for
+/// editors. For functions that are incomplete or whose body can't be compiled.
 #[cfg(not(rust_analyzer))]
 #[doc(hidden)]
 #[macro_export]
@@ -205,7 +120,3 @@ macro_rules! __for_editors {
 macro_rules! __for_editors {
     ({ $($compiled:tt)* } { $($written:tt)* }) => { $($written)* };
 }
-
-mod place;
-
-pub use self::place::*;

@@ -55,14 +55,13 @@ pub use self::shared::send::{PostFuture, SendFuture};
 pub use self::steps::{StateLimits, Step};
 pub use self::stopping::Stopping;
 
-/// What messages of the compiler name: the bounds that expansions ask for. Nothing in here is to be
-/// called by hand.
+/// Bounds of generated code that compiler messages name. Not for use by hand.
 pub mod bounds {
     pub use crate::private::{
-        BeginsWithConn, BorrowsCleanup, BorrowsConn, Completes, DerefTarget, EndOfConn, FailsWith, First,
-        Flows, IsState, IsWire, MakesBoth, NextState, NextTypes, SameType, SessionTypes, Step, TakesConn,
-        TakesData, TakesError, TakesEvent, TakesPeer, TakesReason, TakesRequest, TakesResponse, Unknown,
-        WrittenOut,
+        BeforeOutput, BorrowsCleanup, BorrowsConn, ConnValueAndState, DerefTarget, DisconnectParamsWithConn,
+        FailsWith, IsState, NextState, NextTypes, SameType, SendsResult, SessionTypes, StartState,
+        StartsWithConn, Step, TakesConn, TakesData, TakesError, TakesEvent, TakesPeer, TakesReason,
+        TakesRequest, TakesResponse, UnitOrResult, Unknown, WrittenOut,
     };
 }
 

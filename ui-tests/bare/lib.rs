@@ -1,4 +1,4 @@
-//! A user whose Cargo.toml says `default-features = false`. Its tests build crates of their own, so that the features of the
-//! workspace's other members do not reach them.
+//! A crate that depends on portcullis with `default-features = false`. Its tests build separate
+//! crates, which don't get the features of other workspace members.
 
 #![forbid(unsafe_code)]

@@ -1,4 +1,4 @@
-//! An attribute is known by its last name, by whatever path.
+//! Attributes are recognised by the last segment of their path.
 #![deny(warnings)]
 use portcullis::prelude as p;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What is forbidden in bodies is found in tokens: these only look like it.
+//! Bodies that contain the tokens of a misused `.await` or `.wait`, but are correct.
 use portcullis::{Interrupted, prelude::*};
 use std::sync::{Arc, Barrier};
 

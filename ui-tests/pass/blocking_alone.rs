@@ -1,4 +1,4 @@
-//! `#[blocking]` with no service at all: free functions and methods, from any executor.
+//! `#[blocking]` without a service: free functions and methods, on any executor.
 use portcullis::{Interrupted, prelude::*};
 use std::sync::{Arc, LazyLock};
 

@@ -1,4 +1,4 @@
-//! Bodies with the words of a mistake, and without the mistake.
+//! Bodies that contain the tokens of a misused `self`, but are correct.
 use std::sync::Arc;
 
 use portcullis::{Interrupted, prelude::*};
@@ -7,7 +7,7 @@ macro_rules! text {
     ($($words:tt)*) => { stringify!($($words)*) };
 }
 
-/// Not the one that we know.
+/// Not the type of the prelude.
 mod task {
     pub fn spawn<T>(work: impl Fn() -> T) -> T {
         work()

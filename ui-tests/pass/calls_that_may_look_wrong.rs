@@ -1,4 +1,4 @@
-//! What is forbidden in calls of a block's own methods is found in tokens: these only look like it.
+//! Calls of the block's own methods that look like a mistake, but are correct.
 #![deny(warnings)]
 use portcullis::{Interrupted, Offload, prelude::*};
 use std::sync::{

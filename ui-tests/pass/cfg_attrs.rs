@@ -1,4 +1,4 @@
-//! `cfg_attr` on methods and parameters: around attributes of ours and of others, and around a `cfg`.
+//! `cfg_attr` on methods and parameters, with attributes of portcullis, of other crates, and `cfg`.
 #![deny(warnings)]
 use portcullis::prelude::*;
 struct S;

@@ -1,4 +1,4 @@
-//! `cfg`s on methods, handlers and hooks: what is not there leaves nothing behind.
+//! `cfg` on methods, handlers and hooks: nothing is generated for a method that is configured out.
 #![deny(warnings)]
 use portcullis::prelude::*;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `cfg` on parameters and generic parameters: of functions, methods, handlers and the block.
+//! `cfg` on parameters and generic parameters of functions, methods, handlers and the block.
 #![deny(warnings)]
 use portcullis::prelude::*;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The connection's value by another name, and through its `DerefMut`, as arguments are coerced everywhere.
+//! The connection's value through an alias and through its `DerefMut`.
 #![deny(warnings)]
 use portcullis::prelude::*;
 

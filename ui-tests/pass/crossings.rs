@@ -1,4 +1,4 @@
-//! All ways across: loop to thread, thread to loop, thread to thread, here, and round in circles.
+//! All calls between event loop and threads: in both directions, between threads, and nested.
 use portcullis::{Interrupted, prelude::*};
 use std::sync::Arc;
 

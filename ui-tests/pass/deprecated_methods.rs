@@ -1,4 +1,4 @@
-//! What is deprecated is called by generated code all the same, without a warning.
+//! Generated code calls deprecated methods without a warning.
 #![deny(warnings)]
 use portcullis::prelude::*;
 struct S;

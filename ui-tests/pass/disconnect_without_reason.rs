@@ -1,4 +1,4 @@
-//! `#[on(disconnect)]` takes any of its parameters without the others.
+//! `#[on(disconnect)]` takes any subset of its parameters.
 #![deny(warnings)]
 use portcullis::prelude::*;
 

@@ -1,4 +1,4 @@
-//! `#[expect(..)]` on methods and blocks is fulfilled as it is without attributes of ours.
+//! `#[expect(..)]` on methods and blocks is fulfilled as without the attributes.
 #![deny(warnings)]
 use portcullis::prelude::*;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The expressions of `#[blocking(..)]` read the arguments and leave them where they are, through macros too.
+//! Expressions of `#[blocking(..)]` read the arguments without moving them, also through macros.
 #![deny(warnings)]
 use portcullis::Interrupted;
 use portcullis::prelude::*;

@@ -1,4 +1,4 @@
-//! An expansion allows nothing that `#![forbid(unused)]` is about.
+//! Expansions contain no `allow` of a lint in a forbidden group.
 #![deny(warnings)]
 #![forbid(unused)]
 use portcullis::prelude::*;

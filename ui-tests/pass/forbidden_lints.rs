@@ -1,4 +1,4 @@
-//! Lints may be forbidden: no expansion writes an `allow` of them.
+//! Expansions contain no `allow` of a forbidden lint.
 #![deny(warnings)]
 #![forbid(
     dead_code,

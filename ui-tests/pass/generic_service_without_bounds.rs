@@ -1,4 +1,4 @@
-//! A generic service says nothing of threads: whoever serves it has a type that may go there.
+//! A generic service needs no `Send` bounds. They are checked where it is served.
 #![deny(warnings)]
 use portcullis::prelude::*;
 use std::fmt::Debug;

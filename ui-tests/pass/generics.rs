@@ -1,4 +1,4 @@
-//! Generics, where clauses and const generics: of the block, of its methods, of free functions.
+//! Generics, where clauses and const generics of the block, of its methods and of free functions.
 use portcullis::prelude::*;
 use std::{fmt::Display, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! A service written by a `macro_rules`: names, types and bodies come through fragments.
+//! A service in a `macro_rules`: names, types and bodies are fragments.
 use portcullis::prelude::*;
 use std::sync::Arc;
 

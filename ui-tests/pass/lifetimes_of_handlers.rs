@@ -1,4 +1,4 @@
-//! Handlers and hooks may name what they borrow for.
+//! Handlers and hooks can name the lifetimes of what they borrow.
 use portcullis::prelude::*;
 
 struct Echo;

@@ -1,4 +1,4 @@
-//! Lint levels of a block and of its methods hold for all that is made of them.
+//! Lint levels of a block and its methods apply to all generated code.
 #![deny(warnings)]
 use portcullis::prelude::*;
 #[deprecated]

@@ -1,4 +1,4 @@
-//! Nothing is taken from the prelude of std.
+//! Expansions use nothing from the prelude of std.
 #![no_implicit_prelude]
 use ::portcullis::prelude::{Pool, service};
 

@@ -1,4 +1,4 @@
-//! Whoever calls a job's body only has a use for the job.
+//! A caller of `blocking_f` uses the job `f` as well, so `f` causes no `dead_code` warning.
 #![deny(warnings)]
 use portcullis::prelude::*;
 use std::sync::Arc;

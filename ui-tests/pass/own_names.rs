@@ -1,4 +1,4 @@
-//! The user's names and ours never meet.
+//! Names of the user and of generated code don't collide.
 use portcullis::prelude::*;
 use std::sync::Arc;
 

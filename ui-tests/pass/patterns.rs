@@ -1,4 +1,4 @@
-//! Parameters are patterns, wherever rustc takes one.
+//! Parameters can be patterns.
 use portcullis::prelude::*;
 use std::sync::Arc;
 

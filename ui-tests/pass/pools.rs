@@ -1,4 +1,4 @@
-//! `on` is any expression that gives a pool, and sees the arguments; so do deadline and lane.
+//! `pool`, `deadline` and `lane` are expressions over `self` and the arguments.
 use portcullis::prelude::*;
 use std::{
     sync::{Arc, LazyLock},

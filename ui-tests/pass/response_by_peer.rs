@@ -1,4 +1,4 @@
-//! A machine whose only answers go by its peer: that names the response.
+//! In a machine that responds only through its peer, the peer's type is the response.
 #![deny(warnings)]
 use portcullis::prelude::*;
 

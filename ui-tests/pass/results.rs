@@ -1,4 +1,4 @@
-//! Every way to return: plain, flattened, nested, through an alias, `io::Result`, nothing.
+//! All return types: plain, flattened, nested, aliases, `io::Result`, none.
 use portcullis::{Interrupted, prelude::*};
 use std::{fmt, io};
 

@@ -1,4 +1,4 @@
-//! Names that are used twice, each time rightly.
+//! Names that are used twice, correctly.
 use std::sync::Arc;
 
 use portcullis::prelude::*;
@@ -7,7 +7,7 @@ trait Get {
     fn get(&self, key: u32) -> u32;
 }
 
-/// Not the one that everybody knows: this one is `'static`.
+/// Not the type of std: this one is `'static`.
 trait Stream: Send + Sync + 'static {
     fn first(&self) -> u32;
 }
@@ -64,7 +64,7 @@ impl Stream for Numbers {
     }
 }
 
-/// What is behind a `Deref` is found, too.
+/// Methods are found through `Deref` too.
 struct Wrapped(Store<Numbers>);
 
 impl std::ops::Deref for Wrapped {

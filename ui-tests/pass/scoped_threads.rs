@@ -1,4 +1,4 @@
-//! A blocking body is a plain function: it may lend the service's fields to scoped threads, which need no worker.
+//! A blocking body can lend the service's fields to scoped threads, which need no worker.
 use portcullis::prelude::*;
 use std::sync::Arc;
 

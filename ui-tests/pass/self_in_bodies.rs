@@ -1,4 +1,4 @@
-//! `self` is a `&Arc<Self>` in what crosses: taking it apart, another handle, a trait object, a plain method.
+//! `self` is a `&Arc<Self>`: destructuring, cloning, trait objects and plain methods.
 use portcullis::prelude::*;
 use std::{fmt::Debug, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! `wire` sends the `Result` itself.
+//! `send_result` sends the whole `Result`.
 use portcullis::{LengthPrefixed, Postcard, prelude::*};
 
 struct Divide;

@@ -1,10 +1,10 @@
-//! A machine with data, limits, events and time limits; a service that others see, with every lint on.
+//! A machine with data, limits, events and time limits, in a public service with all lints.
 #![deny(missing_docs, warnings, unreachable_pub, clippy::pedantic)]
 #![forbid(unsafe_code)]
 
 use portcullis::prelude::*;
 
-/// What is seen from outside.
+/// The public part.
 pub mod inner {
     use super::*;
 
@@ -14,7 +14,7 @@ pub mod inner {
         pub turns: std::sync::atomic::AtomicU64,
     }
 
-    /// What the operator says.
+    /// Commands of the operator.
     #[derive(Debug)]
     pub enum Order {
         /// Let one pass.
@@ -31,7 +31,7 @@ pub mod inner {
             }
         }
 
-        /// Documented, as the other one is not.
+        /// Documented, unlike the other state.
         #[state(idle = "30s", max_duration = "2m", half_close = cancel)]
         async fn unlocked(&self, coins: u32, more: Coins, request: String) -> TurnstileState {
             match request.as_str() {
@@ -54,7 +54,7 @@ pub mod inner {
         }
     }
 
-    // Private, and data of a state all the same.
+    // A private type can be the data of a state.
     struct Coins(u32);
 }
 

@@ -1,4 +1,4 @@
-//! `cfg`s in a machine: a state that is not there leaves no variant, no arm and no limit.
+//! A state that is configured out leaves no variant, no match arm and no limit.
 #![deny(warnings)]
 use portcullis::prelude::*;
 
@@ -64,7 +64,7 @@ impl Chat {
     }
 }
 
-/// Nothing but states is there in any case.
+/// Only the states have no `cfg`.
 struct Bare;
 
 #[service]
@@ -97,7 +97,7 @@ impl Bare {
     async fn behind(&self, _peer: &Peer<u64, Missing>, _response: &u64) {}
 }
 
-/// Around a request.
+/// Interceptors of a request.
 struct Echo;
 
 #[service]

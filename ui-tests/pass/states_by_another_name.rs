@@ -1,4 +1,4 @@
-//! Aliases of results and of pairs are seen through; the first state may come from a hook that fails.
+//! Aliases of results and pairs. The start state can come from a fallible hook.
 #![deny(warnings)]
 
 use portcullis::prelude::*;

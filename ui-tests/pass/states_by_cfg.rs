@@ -1,4 +1,4 @@
-//! States, their arms and their variants go with their `cfg`.
+//! Variants and match arms have the `cfg` of their state.
 #![deny(warnings)]
 
 use portcullis::prelude::*;

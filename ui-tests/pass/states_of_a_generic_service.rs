@@ -1,4 +1,4 @@
-//! The enum takes the parameters that its data mention, and no others.
+//! The enum has the type parameters that its data mention, and no others.
 #![deny(warnings)]
 
 use portcullis::prelude::*;

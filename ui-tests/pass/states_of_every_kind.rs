@@ -1,4 +1,4 @@
-//! A machine with data, events, time limits and the connection's value; states alone, with an answer, by other names.
+//! A machine with data, events, time limits and a connection value; all return types, with aliases.
 #![deny(warnings)]
 use portcullis::prelude::*;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The user's names in a machine and ours never meet: data, variants, types.
+//! Names of the user and of generated code don't collide in a machine: data, variants, types.
 #![deny(warnings)]
 use portcullis::prelude::*;
 

@@ -1,4 +1,4 @@
-//! A machine under the strictest levels that a crate may ask for.
+//! A machine under the strictest lint levels that a crate can set.
 #![forbid(unsafe_code)]
 #![deny(warnings, missing_docs, missing_debug_implementations, unreachable_pub, unused, nonstandard_style)]
 #![deny(rust_2018_idioms, rust_2024_compatibility, single_use_lifetimes, unused_qualifications)]
@@ -24,7 +24,7 @@ impl Door {
     #[after]
     async fn behind(&self, _response: &u64) {}
 
-    /// Nobody passes.
+    /// No one can pass.
     #[state(start)]
     pub async fn shut(&self, count: &mut u64, request: u64) -> (u64, DoorState) {
         *count += 1;

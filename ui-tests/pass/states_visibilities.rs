@@ -1,4 +1,4 @@
-//! The enum of a private, a public and a restricted service; its name and derives.
+//! The enum of a private, a public and a restricted service, with its name and derives.
 #![deny(warnings, missing_docs, unreachable_pub, private_interfaces, private_bounds)]
 
 /// A public service with its public enum.
@@ -27,7 +27,7 @@ pub mod public {
 mod private {
     use portcullis::prelude::*;
 
-    /// What only this module knows.
+    /// Private to this module.
     struct Secret;
 
     struct Vault;

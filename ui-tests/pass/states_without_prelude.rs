@@ -1,4 +1,4 @@
-//! Nothing that an expansion names has to be in scope.
+//! Expansions need nothing in scope.
 #![no_implicit_prelude]
 #![deny(warnings)]
 

@@ -1,4 +1,4 @@
-//! What is generated holds under the strictest levels that a crate may ask for.
+//! Generated code under the strictest lint levels that a crate can set.
 #![forbid(unsafe_code)]
 #![deny(warnings, missing_docs, missing_debug_implementations, unreachable_pub, unused, nonstandard_style)]
 #![deny(rust_2018_idioms, rust_2024_compatibility, single_use_lifetimes, unused_qualifications)]

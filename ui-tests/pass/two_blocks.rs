@@ -1,4 +1,4 @@
-//! A service split over two blocks: handlers in one, the rest wherever it reads best.
+//! A service in two blocks: the handlers in one, other methods in both.
 use portcullis::{JsonLines, prelude::*};
 
 struct Search {

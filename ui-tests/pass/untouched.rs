@@ -1,4 +1,4 @@
-//! What has no role is left alone: constants, types, plain methods, borrowing async methods, other attributes.
+//! Items without a role are unchanged: constants, types, plain methods, other attributes.
 #![deny(warnings)]
 use portcullis::prelude::*;
 use std::sync::Arc;

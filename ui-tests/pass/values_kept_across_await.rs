@@ -1,4 +1,5 @@
-//! What is copied out of a lock may be kept across an `.await`, and so may what a `read()` gives that is no lock.
+//! A value copied out of a lock can be kept across an `.await`, as can the output of another
+//! `read()`.
 #![deny(warnings)]
 use portcullis::prelude::*;
 use std::sync::{Mutex, RwLock};

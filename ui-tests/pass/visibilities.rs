@@ -1,4 +1,4 @@
-//! Visibilities are kept, on both functions.
+//! Both functions of a job keep the visibility.
 #![deny(warnings)]
 
 mod maths {

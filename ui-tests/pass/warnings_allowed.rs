@@ -1,4 +1,4 @@
-//! What is warned of can be allowed and expected: of a method, of a block; and nothing is said of what is right.
+//! Warnings can be allowed and expected, on a method and on a block. Correct code has none.
 #![deny(warnings)]
 use portcullis::Interrupted;
 use portcullis::prelude::*;

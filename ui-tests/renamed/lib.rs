@@ -1,4 +1,5 @@
-//! A service whose crate knows portcullis as `gate`, in edition 2021: nothing in an expansion may name `::portcullis`.
+//! A crate of edition 2021 that depends on portcullis as `gate`: no expansion may name
+//! `::portcullis`.
 
 #![forbid(unsafe_code)]
 
@@ -7,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use gate::{Interrupted, Peer, Reason, SessionError, Wait, Worker, blocking, service};
 
-/// Counts what it is asked.
+/// Counts requests.
 #[derive(Debug, Default)]
 pub struct Echo {
     asked: AtomicU64,
@@ -37,7 +38,7 @@ impl Echo {
     }
 }
 
-/// Blocking work with no service around it.
+/// A blocking function without a service.
 #[blocking(crate = gate)]
 pub fn double(n: u64) -> u64 {
     n * 2

@@ -1,9 +1,9 @@
-//! `written.rs`, expanded.
+//! The source that is expanded into `expanded.rs`: each form once.
 use portcullis::prelude::*;
 use portcullis::{Interrupted, Peer};
 use std::fmt::Error as Odd;
 use std::time::Duration;
-/// Answers, with work on threads.
+/// Responds, with jobs on pool threads.
 #[derive(Debug)]
 pub struct Echo {
     greeting: String,
@@ -66,7 +66,7 @@ impl Echo {
             .job("Echo::upper")
             .deadline(::core::time::Duration::from_secs(2))
             .lane(&at);
-        ::portcullis::__private::JobOf(job, this)
+        ::portcullis::__private::ServiceJob(job, this)
             .try_run::<
                 _,
                 String,
@@ -96,7 +96,7 @@ impl Echo {
         let count = self.count(text.clone()).wait(worker)?;
         Ok(format!("{}{count}{at}{}", self.greeting, text.to_uppercase()))
     }
-    /// Counts; what it gives is no `Result`.
+    /// Counts. The type of the output isn't a `Result`.
     fn length(
         self: &::std::sync::Arc<Self>,
         text: String,
@@ -106,13 +106,13 @@ impl Echo {
         let pool: &::portcullis::Pool = ::portcullis::Pool::shared();
         let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
         let job = pool.job("Echo::length").deadline(Duration::from_secs(1)).detached();
-        ::portcullis::__private::JobOf(job, this)
+        ::portcullis::__private::ServiceJob(job, this)
             .run::<
                 _,
                 usize,
             >(move |this, worker| Self::blocking_length(this, worker, text))
     }
-    /// Counts; what it gives is no `Result`.
+    /// Counts. The type of the output isn't a `Result`.
     ///
     /// Runs on the calling thread: for code that holds a `Worker` already.
     #[allow(
@@ -290,7 +290,7 @@ impl ::portcullis::Service for Echo {
             Method::new(
                     Role::OnThread,
                     "length",
-                    "Counts; what it gives is no `Result`.",
+                    "Counts. The type of the output isn't a `Result`.",
                 )
                 .deadline("Duration::from_secs(1)"),
             Method::new(Role::OnDemand, "count", "Counts.").calls(&["length"]),
@@ -308,7 +308,7 @@ impl ::portcullis::Service for Echo {
     ::portcullis::blocking as _; use ::portcullis::on as _; use ::portcullis::on as _;
     use ::portcullis::on as _; }; }
 }
-/// Opens and shuts.
+/// Opens and closes.
 #[derive(Debug)]
 pub struct Door;
 impl Door {
@@ -331,7 +331,7 @@ impl Door {
     }
     #[allow(clippy::unused_async, clippy::unused_self)]
     async fn behind(self: &::std::sync::Arc<Self>, _response: &u64) {}
-    /// Nobody passes.
+    /// No one can pass.
     #[allow(
         clippy::unused_async,
         clippy::unused_self,
@@ -393,7 +393,7 @@ impl Door {
 /// Where a session stands: a variant for each `#[state]`.
 #[derive(Debug)]
 pub enum DoorState {
-    /// Nobody passes.
+    /// No one can pass.
     Shut,
     /// The state `open`.
     Open((u64)),
@@ -601,7 +601,9 @@ impl ::portcullis::Service for Door {
             Method::new(Role::OnConnect, "opened", ""),
             Method::new(Role::Before, "ahead", ""),
             Method::new(Role::After, "behind", ""),
-            Method::new(Role::OnState, "shut", "Nobody passes.").start().next(&["open"]),
+            Method::new(Role::OnState, "shut", "No one can pass.")
+                .start()
+                .next(&["open"]),
             Method::new(Role::OnState, "open", "")
                 .idle("1m")
                 .max_duration("1h")
@@ -622,7 +624,7 @@ impl ::portcullis::Service for Door {
     use ::portcullis::event as _; use ::portcullis::on as _; use ::portcullis::on as _;
     }; }
 }
-/// Talks, in one method.
+/// A session in one method.
 #[derive(Debug)]
 pub struct Talk<T> {
     word: T,
@@ -713,7 +715,7 @@ where
 ::portcullis::__private::for_editors! {
     {} { const _ : () = { use ::portcullis::session as _; }; }
 }
-/// Works; no service is needed.
+/// A job without a service.
 pub fn work(n: u64) -> ::portcullis::Offload<u64> {
     fn __body(_worker: &Worker, n: u64) -> u64 {
         n
@@ -730,7 +732,7 @@ pub fn work(n: u64) -> ::portcullis::Offload<u64> {
     let pool: &::portcullis::Pool = ::portcullis::Pool::shared();
     pool.job("work").run::<_, u64>(move |worker| __body(worker, n))
 }
-/// Works; no service is needed.
+/// A job without a service.
 ///
 /// Runs on the calling thread: for code that holds a `Worker` already.
 #[allow(

@@ -1,11 +1,11 @@
-//! What a user writes: each form once.
+//! The source that is expanded into `expanded.rs`: each form once.
 
 use portcullis::prelude::*;
 use portcullis::{Interrupted, Peer};
 use std::fmt::Error as Odd;
 use std::time::Duration;
 
-/// Answers, with work on threads.
+/// Responds, with jobs on pool threads.
 #[derive(Debug)]
 pub struct Echo {
     greeting: String,
@@ -57,7 +57,7 @@ impl Echo {
         Ok(format!("{}{count}{at}{}", self.greeting, text.to_uppercase()))
     }
 
-    /// Counts; what it gives is no `Result`.
+    /// Counts. The type of the output isn't a `Result`.
     #[blocking(detached, deadline = Duration::from_secs(1))]
     fn length(&self, text: String) -> usize {
         text.len()
@@ -84,7 +84,7 @@ impl Echo {
     async fn stopped(&self) {}
 }
 
-/// Opens and shuts.
+/// Opens and closes.
 #[derive(Debug)]
 pub struct Door;
 
@@ -103,7 +103,7 @@ impl Door {
     #[after]
     async fn behind(&self, _response: &u64) {}
 
-    /// Nobody passes.
+    /// No one can pass.
     #[state(start)]
     pub async fn shut(&self, count: &mut u64, request: u64) -> (u64, DoorState) {
         *count += 1;
@@ -129,7 +129,7 @@ impl Door {
     async fn gone(&self, _count: u64, _last: Option<DoorState>, _reason: Reason) {}
 }
 
-/// Talks, in one method.
+/// A session in one method.
 #[derive(Debug)]
 pub struct Talk<T> {
     word: T,
@@ -153,7 +153,7 @@ impl<T: std::fmt::Display + Send + Sync + 'static> Talk<T> {
     }
 }
 
-/// Works; no service is needed.
+/// A job without a service.
 #[blocking]
 pub fn work(_worker: &Worker, n: u64) -> u64 {
     n

@@ -1,5 +1,4 @@
-//! `docs/src/diagnostics.md`: every message of the catalogue, in a table that is made of the
-//! `.stderr` files.
+//! Generates `docs/src/diagnostics.md` from the `.stderr` files, and checks that it is up to date.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
@@ -10,28 +9,29 @@ use std::{env, fs};
 const HEAD: &str = "\
 # Every message
 
-What the compiler says, and which file of `ui-tests/fail` makes it say so. This page is made of the `.stderr` files that the
-tests compare with the compiler: it is never out of date. A message says what is wrong, and behind the colon what to write
-instead. All mistakes of a block are reported at once; none of them causes a second error.
+All messages of the compiler about the attributes and types of portcullis, with links to programs
+that cause them. A test compares this page with the `.stderr` files, which other tests compare with
+the compiler's output. A message says what is wrong and, after the colon, what to write instead. All
+mistakes of a block are reported in one compile, and none of them causes a second error.
 ";
 
-/// What an area's folder is about, in the order of the page.
+/// The areas with their titles, in the order of the page.
 const AREAS: [(&str, &str); 16] = [
     ("blocking", "`#[blocking]`"),
-    ("crossing", "Crossing between loop and threads"),
+    ("crossing", "Calls between event loop and threads"),
     ("handlers", "`#[request]` and `#[session]`"),
     ("state", "`#[state]`"),
     ("event", "`#[event]` and `#[on(timeout)]`"),
-    ("around", "`#[before]` and `#[after]`"),
+    ("interceptor", "`#[before]` and `#[after]`"),
     ("hooks", "`#[on(..)]`"),
     ("receiver", "`self`"),
     ("options", "Options of the attributes"),
-    ("outside", "Attributes where they don't belong"),
+    ("misplaced", "Attributes outside a `#[service]` block"),
     ("service", "`#[service]`"),
     ("codec", "Codecs"),
     ("transport", "Transports"),
     ("warnings", "Warnings, under `#![deny(deprecated)]`"),
-    ("half_typed", "Half-typed text, of which the compiler's own word is enough"),
+    ("incomplete", "Incomplete code, which the compiler reports itself"),
     ("several", "Several mistakes at once"),
 ];
 
@@ -71,7 +71,7 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
     entries
 }
 
-/// The first line of each error, with its code, fit for a table.
+/// Returns the first line of each error, with its code, escaped for a table.
 fn messages(said: &str) -> impl Iterator<Item = String> + '_ {
     said.lines().filter(|line| line.starts_with("error:") || line.starts_with("error[")).map(|line| {
         let line = line.strip_prefix("error: ").or(line.strip_prefix("error")).unwrap_or(line);

@@ -1,4 +1,4 @@
-//! What must not compile, with what the compiler says; and what must.
+//! Programs that must not compile, with the compiler's output, and programs that must.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -15,8 +15,8 @@ fn ui() {
     cases.compile_fail("fail/*/*.rs");
 }
 
-/// The catalogue's own rules (see the README): a header, as many errors as it says, and no names of
-/// ours.
+/// Checks the rules of the README: the header, the number of errors, and that no message contains a
+/// generated name.
 #[test]
 fn catalogue() {
     let mut faults = Vec::new();

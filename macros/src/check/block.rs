@@ -1,5 +1,5 @@
-//! The rules of a block as a whole: one handler, each hook once, and nothing that needs what is not
-//! there.
+//! Rules of the block as a whole: the number of handlers and hooks, and methods that need another
+//! method of the block.
 
 use super::{handler::is_unit, hook};
 use crate::{
@@ -19,7 +19,7 @@ pub(super) fn check(service: &Service) {
         serverless(service);
     }
     owned(service);
-    twins(service);
+    name_conflicts(service);
     handlers(service);
     offloads(service);
     hooks(service);
@@ -32,7 +32,7 @@ pub(super) fn check(service: &Service) {
     }
 }
 
-/// Handlers in a program without servers: the traits that would be implemented are not there.
+/// Rejects handlers without the feature `server`, which has the traits that they would implement.
 fn serverless(service: &Service) {
     let serves = |method: &&Method| matches!(method.role, Role::Handler(_) | Role::Transition(_));
     let Some(method) = service.methods().find(serves) else { return };
@@ -45,8 +45,8 @@ fn serverless(service: &Service) {
     }
 }
 
-/// What crosses and what serves owns the service. (That a reference has no methods of its own, the
-/// compiler says.)
+/// Rejects a service type that contains a reference or is unsized. (The compiler rejects an `impl`
+/// block of a reference.)
 fn owned(service: &Service) {
     match service.borrowed() {
         Some(NotOwned::Type(Borrow::Lifetime(lifetime))) => {
@@ -66,18 +66,18 @@ fn owned(service: &Service) {
     }
 }
 
-/// `blocking_f` beside `#[blocking] fn f`.
-fn twins(service: &Service) {
+/// Rejects a method `blocking_f` beside `#[blocking] fn f`, which generates that name.
+fn name_conflicts(service: &Service) {
     for (method, blocking) in service.methods().filter_map(|method| match &method.role {
         Role::Blocking(blocking) => Some((method, blocking)),
         _ => None,
     }) {
         let name = method.function.sig.ident.unraw();
-        let twin = format!("blocking_{name}");
-        let taken = service.methods().find(|other| other.function.sig.ident == twin);
+        let generated = format!("blocking_{name}");
+        let taken = service.methods().find(|other| other.function.sig.ident == generated);
         if let (true, Some(taken)) = (blocking.has_name_conflict, taken) {
             let message = format!(
-                "`#[blocking] fn {name}` also generates `{twin}`, which runs it on the calling thread: choose another name for this method"
+                "`#[blocking] fn {name}` also generates `{generated}`, which runs it on the calling thread: choose another name for this method"
             );
             taken.sink.error(&taken.function.sig.ident, message);
             method.sink.mark_failed();
@@ -85,7 +85,8 @@ fn twins(service: &Service) {
     }
 }
 
-/// One handler; more of them only under `cfg`s that exclude each other, which the compiler sees to.
+/// Rejects a second handler, unless both have `cfg`s. If the `cfg`s don't exclude each other, the
+/// compiler reports it.
 fn handlers(service: &Service) {
     let mut handlers = service.handlers();
     if let Some((state, _)) = service.state_handlers().next() {
@@ -102,8 +103,8 @@ fn handlers(service: &Service) {
     }
 }
 
-/// A handler that returns the future of a job: its type is the library's, whatever else is called
-/// `Offload`, if the body is a call of one of the block's own jobs.
+/// Rejects a handler that returns the `Offload` of a job. The type is the library's, and not the
+/// user's of the same name, if the body calls a job of the block.
 fn offloads(service: &Service) {
     let is_job = |name: &Ident| {
         service
@@ -130,12 +131,12 @@ fn offloads(service: &Service) {
     }
 }
 
-/// `Offload<T>`
+/// Whether the type is written `Offload<T>`.
 pub(crate) fn is_offload(ty: &Type) -> bool {
     awaited_offload(ty).is_some()
 }
 
-/// `Result<T, Interrupted>` of `Offload<T>`.
+/// Returns the output of an `Offload<T>`: `Result<T, Interrupted>`.
 fn awaited_offload(ty: &Type) -> Option<String> {
     let Type::Path(path) = peel(ty) else { return None };
     let last = path.path.segments.last().filter(|last| last.ident == "Offload")?;
@@ -148,7 +149,7 @@ fn awaited_offload(ty: &Type) -> Option<String> {
     }
 }
 
-/// A block with states has no other handlers.
+/// Rejects other handlers in a block with states.
 fn beside_states(service: &Service, state: &Method) {
     for (method, handler) in service.handlers() {
         if let Some(attr) = method.own_attrs.first() {
@@ -192,13 +193,13 @@ fn hooks(service: &Service) {
     }
 }
 
-/// Hooks and types are of a handler: without one they would be dropped in silence. That there is
-/// none is one mistake, whatever needs it.
+/// Rejects hooks and type options in a block without handlers, where they would have no effect. The
+/// missing handler is one error, however many items need it.
 fn without_handlers(service: &Service) {
-    let mut said = false;
+    let mut is_reported = false;
     for (method, hook) in service.hooks() {
         if let (Some(event), Some(attr)) = (hook.event, method.own_attrs.first()) {
-            if std::mem::replace(&mut said, true) {
+            if std::mem::replace(&mut is_reported, true) {
                 method.sink.mark_failed();
                 continue;
             }
@@ -210,7 +211,7 @@ fn without_handlers(service: &Service) {
         }
     }
     for option in [&service.request, &service.response].into_iter().flatten() {
-        if std::mem::replace(&mut said, true) {
+        if std::mem::replace(&mut is_reported, true) {
             continue;
         }
         let key = &option.key;
@@ -222,7 +223,7 @@ fn without_handlers(service: &Service) {
     }
 }
 
-/// `last: ChatState`, in `#[on(disconnect)]`.
+/// Rejects `last: ChatState` in `#[on(disconnect)]`.
 fn last_states(service: &Service) {
     let Some(states) = &service.states else { return };
     for (method, hook) in service.hooks().filter(|(_, hook)| hook.event == Some(HookEvent::Disconnect)) {
@@ -237,16 +238,16 @@ fn last_states(service: &Service) {
     }
 }
 
-/// `conn: &mut C` needs somebody who makes a `C`.
+/// Rejects a parameter `conn: &mut C` without an `#[on(connect)]` hook that makes a `C`.
 fn connection_values(service: &Service) {
     if service.hooks().any(|(_, hook)| hook.event == Some(HookEvent::Connect)) {
         return;
     }
-    // Of a hook in a wrong shape, something else was said: this may not be the connection's value.
-    // A hook whose event can't be read may be the one that makes it.
-    let mut said = service.hooks().any(|(_, hook)| hook.event.is_none());
+    // In a method with another error, the parameter may not be the connection's value. A hook with
+    // an unknown event may be the one that makes it.
+    let mut is_reported = service.hooks().any(|(_, hook)| hook.event.is_none());
     for (method, conn) in connection_params(service).filter(|(method, _)| !method.sink.has_errors()) {
-        if std::mem::replace(&mut said, true) {
+        if std::mem::replace(&mut is_reported, true) {
             method.sink.mark_failed();
             continue;
         }
@@ -274,12 +275,12 @@ fn connection_params(service: &Service) -> impl Iterator<Item = (&Method, &Param
             Shape::Shared(reference) | Shape::Exclusive(reference) => &reference.elem,
             Shape::Owned => &conn.written.ty,
         };
-        // Nobody needs to make a `()`.
+        // `()` needs no hook.
         (!is_unit(ty)).then_some((method, conn))
     })
 }
 
-/// What `#[on(connect)]` makes.
+/// Returns the types that `#[on(connect)]` hooks return.
 fn connect_output(service: &Service) -> Vec<&Type> {
     service
         .hooks()
@@ -298,8 +299,8 @@ fn is_among(connect_output: &[&Type], ty: &Type) -> bool {
     })
 }
 
-/// The last parameter of a `#[session]` is the session; one of the type that `#[on(connect)]` makes
-/// was meant for that.
+/// Rejects a `#[session]` handler whose last parameter has the type that `#[on(connect)]` returns:
+/// the session is missing.
 fn sessions(service: &Service) {
     let connect_output = connect_output(service);
     for (method, handler) in service.handlers() {

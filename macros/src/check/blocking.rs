@@ -1,4 +1,4 @@
-//! The rules of `#[blocking]`.
+//! Rules of `#[blocking]`.
 
 use super::function;
 use crate::model::{Blocking, Method, Placement, Receiver, Shape};
@@ -68,7 +68,7 @@ fn receiver_of(placement: &Placement) -> &'static str {
 fn arguments(method: &Method, blocking: &Blocking) {
     let mut all_owned = true;
     for (index, arg) in blocking.args.iter().enumerate() {
-        // One by value may be a type of the user's: whether it can cross, the compiler knows.
+        // A `Worker` by value may be a type of the user. Generated code checks that by type.
         if arg.is_named("Worker") && !matches!(arg.shape, Shape::Owned) {
             let suggestion = match arg.shape {
                 _ if blocking.worker.is_some() => "a job has only one worker: remove this parameter",
@@ -86,13 +86,13 @@ fn arguments(method: &Method, blocking: &Blocking) {
             all_owned &= function::owned(method, &arg.written.ty, "this argument", WHY);
         }
     }
-    // The lifetime of a borrowed argument is that mistake, and not another one.
+    // A lifetime that only a borrowed argument uses isn't a second mistake.
     if all_owned {
         function::no_lifetimes(method, WHAT);
     }
 }
 
-/// `pool = "self.cpu"`
+/// Rejects `pool = "self.cpu"`.
 fn pool(method: &Method, blocking: &Blocking) {
     if let Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) = &blocking.pool {
         let value = text.value();

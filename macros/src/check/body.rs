@@ -1,4 +1,4 @@
-//! The few things in a body that can't be meant where they stand.
+//! Messages for the misuses that the model finds in bodies.
 
 use crate::model::{Method, Misuse, Param, Role};
 use proc_macro2::{Ident, TokenStream};
@@ -27,8 +27,8 @@ fn message(method: &Method, misuse: &Misuse) -> (TokenStream, String) {
         }
         Misuse::SelfCloned(at) => (
             at.clone(),
-            "`self` is a `&Arc<Self>` here: write `Arc::clone(self)` for another handle on this service, \
-             `Self::clone(self)` for another service"
+            "`self` is a `&Arc<Self>` here: write `Arc::clone(self)` to clone the handle, or `Self::clone(self)` to \
+             clone the service"
                 .to_owned(),
         ),
         Misuse::WaitOnLoop(at) => (
@@ -53,7 +53,7 @@ fn message(method: &Method, misuse: &Misuse) -> (TokenStream, String) {
             name.to_token_stream(),
             format!(
                 "`{name}` runs as its own job and takes no worker: call `blocking_{}` to run it on this thread, or remove the \
-                 argument and `.wait` for the job",
+                 argument and add `.wait(..)?`",
                 name.unraw()
             ),
         ),
@@ -97,7 +97,7 @@ fn message(method: &Method, misuse: &Misuse) -> (TokenStream, String) {
     }
 }
 
-/// The result of the method, as it was written.
+/// Returns the result type of the method as written.
 fn name_of(method: &Method) -> String {
     method.function.output().map_or_else(|| "()".to_owned(), crate::tokens::to_text)
 }
@@ -108,13 +108,13 @@ fn what(is_job: bool) -> &'static str {
 
 fn unwaited(method: &Method, name: &Ident, is_job: bool) -> String {
     let own = name.unraw();
-    let twin = match worker(method).and_then(Param::name) {
+    let in_place = match worker(method).and_then(Param::name) {
         Some(worker) if is_job => {
             format!(", or call `self.blocking_{own}({worker}, ..)` to run it on this thread")
         }
         _ => String::new(),
     };
-    format!("`{name}` is {}, and this is its future, not its value: {}{twin}", what(is_job), wait(method))
+    format!("`{name}` is {}, and this is its future, not its value: {}{in_place}", what(is_job), wait(method))
 }
 
 fn worker(method: &Method) -> Option<&Param> {
@@ -124,13 +124,13 @@ fn worker(method: &Method) -> Option<&Param> {
     }
 }
 
-/// `wait(worker)?`, with the worker's own name.
+/// Returns `wait(worker)?` with the name of this function's worker.
 fn waiting(method: &Method) -> String {
     let name = worker(method).and_then(Param::name).map_or_else(|| "worker".to_owned(), Ident::to_string);
     format!("wait({name})?")
 }
 
-/// How this function waits.
+/// Returns the suggestion to wait in this function.
 fn wait(method: &Method) -> String {
     let waiting = waiting(method);
     match worker(method) {

@@ -1,9 +1,9 @@
-//! What holds for every function with a role: its qualifiers, its receiver, its generics.
+//! Rules of all functions with an attribute: qualifiers, receiver, generics.
 
 use crate::model::{Borrow, Function, Method, Param, Receiver, Role, Shape, owned_form};
 use syn::{GenericParam, Safety, Type};
 
-/// Two of our attributes on one method.
+/// Rejects two attributes on one method.
 pub(super) fn one_attribute(method: &Method) {
     let [first, rest @ ..] = method.own_attrs.as_slice() else { return };
     if method.sink.has_errors() {
@@ -21,7 +21,7 @@ pub(super) fn one_attribute(method: &Method) {
     }
 }
 
-/// A method without an attribute, in a block.
+/// Checks a method without an attribute.
 pub(super) fn plain(method: &Method) {
     let Receiver::Exclusive(written) = &method.function.receiver else { return };
     if method.function.sig.asyncness.is_some() {
@@ -34,7 +34,7 @@ pub(super) fn plain(method: &Method) {
     }
 }
 
-/// `const`, `unsafe`, `extern "C"`, `...`: nothing that generated code could call.
+/// Rejects `const`, `unsafe`, `extern "C"` and `...`, because generated code calls the function.
 pub(super) fn qualifiers(method: &Method, what: &str) {
     let sig = &method.function.sig;
     let sink = &method.sink;
@@ -51,7 +51,7 @@ pub(super) fn qualifiers(method: &Method, what: &str) {
     if let Some(variadic) = &sig.variadic {
         sink.error(variadic, message("..."));
     }
-    // With fewer of them the function was written once for each case.
+    // With fewer `cfg`s, the function has been expanded for each case before.
     if let Some(cfg) = method.function.params.iter().find_map(Param::cfg) {
         let message = format!(
             "{what} is generated for each case of the `cfg`s on its parameters, and more than four are too many: \
@@ -61,7 +61,7 @@ pub(super) fn qualifiers(method: &Method, what: &str) {
     }
 }
 
-/// A handler or hook: an `async fn` of the service that takes `&self`.
+/// Checks a handler or hook, which must be an `async fn` with `&self`.
 pub(super) fn on_the_loop(method: &Method, what: &str) {
     let Function { sig, receiver, .. } = &method.function;
     if sig.asyncness.is_none() {
@@ -71,9 +71,9 @@ pub(super) fn on_the_loop(method: &Method, what: &str) {
         );
         method.sink.error(sig.fn_token, message);
     }
-    // Whatever is lent to a handler is ours.
-    let lent = |param: &&Param| matches!(param.shape, Shape::Shared(_)) && param.is_named("Worker");
-    for worker in method.function.params.iter().filter(lent) {
+    // A parameter `&Worker` is the library's type, because handlers borrow nothing else by `&`.
+    let is_worker = |param: &&Param| matches!(param.shape, Shape::Shared(_)) && param.is_named("Worker");
+    for worker in method.function.params.iter().filter(is_worker) {
         let message = "handlers run on the event loop and have no worker: remove this parameter, and `.await` a `#[blocking]` \
                        method for what blocks";
         method.sink.error(&worker.written, message);
@@ -98,7 +98,7 @@ pub(super) fn on_the_loop(method: &Method, what: &str) {
             );
         }
     }
-    // Lifetimes are nobody's business: generated code names none.
+    // Lifetimes are allowed: generated code names none.
     let named = |param: &&GenericParam| !matches!(param, GenericParam::Lifetime(_));
     if sig.generics.params.iter().any(|param| named(&param)) {
         let message = format!(
@@ -108,12 +108,12 @@ pub(super) fn on_the_loop(method: &Method, what: &str) {
     }
 }
 
-/// Type parameters are repeated on generated items; lifetimes would end before a job does.
+/// Rejects lifetime parameters, because a job may outlive them. Type parameters are allowed.
 pub(super) fn no_lifetimes(method: &Method, what: &str) {
     let of_receiver = method.function.receiver.lifetime();
     for param in &method.function.sig.generics.params {
         if let GenericParam::Lifetime(param) = param {
-            // Said at the receiver.
+            // Reported at the receiver.
             if of_receiver == Some(&param.lifetime) {
                 continue;
             }
@@ -123,8 +123,8 @@ pub(super) fn no_lifetimes(method: &Method, what: &str) {
     }
 }
 
-/// Whether a type is owned and named; if not, says so.
-pub(super) fn owned(method: &Method, ty: &Type, whose: &str, why: &str) -> bool {
+/// Reports a type that contains a reference or `impl Trait`. Returns whether it contains neither.
+pub(super) fn owned(method: &Method, ty: &Type, place: &str, why: &str) -> bool {
     match crate::model::find_borrow(ty) {
         None => return true,
         Some(Borrow::Reference(reference)) => {
@@ -132,27 +132,27 @@ pub(super) fn owned(method: &Method, ty: &Type, whose: &str, why: &str) -> bool 
                 Some(form) => format!("write `{form}`"),
                 None => "take it by value, or share it in an `Arc`".to_owned(),
             };
-            method.sink.error(reference, format!("{whose} is a reference, but {why}: {suggestion}"));
+            method.sink.error(reference, format!("{place} is a reference, but {why}: {suggestion}"));
         }
         Some(Borrow::Lifetime(lifetime)) => {
             let message =
-                format!("{whose} contains a reference (`{lifetime}`), but {why}: use an owned type");
+                format!("{place} contains a reference (`{lifetime}`), but {why}: use an owned type");
             method.sink.error(lifetime, message);
         }
         Some(Borrow::ImplTrait(opaque)) => {
-            // A handler has no type parameters of its own.
+            // Handlers can't have type parameters.
             let or = match method.role {
                 Role::Blocking(_) => ", or add a type parameter",
                 _ => "",
             };
-            let message = format!("`impl Trait` isn't supported in {whose}: write the type{or}");
+            let message = format!("`impl Trait` isn't supported in {place}: write the type{or}");
             method.sink.error(opaque, message);
         }
     }
     false
 }
 
-/// Parameters that no role wants: the expected signature is printed once, at the first of them.
+/// Reports parameters that match none of the expected ones, once, with the expected signature.
 pub(super) fn unmatched(method: &Method, unmatched: &[Param], what: &str, expected: &str) {
     if let Some(unmatched) = unmatched.first() {
         let message = format!("unexpected parameter in {what}: write `{expected}`");

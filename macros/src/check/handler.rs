@@ -1,4 +1,4 @@
-//! The rules of `#[request]` and `#[session]`.
+//! Rules of `#[request]` and `#[session]`.
 
 use super::function;
 use crate::model::{Handler, HandlerKind, Method, Param, ReturnKind, Shape, peel};
@@ -32,7 +32,7 @@ fn request(method: &Method, handler: &Handler, request: Option<&Param>, send_res
                 "it goes from the connection to the handler",
             );
         }
-        // The last parameter was meant for the request, if it is neither the peer nor the
+        // The last parameter is meant as the request if it is neither the peer nor the
         // connection's value.
         (None, Some(last)) if !handler.unmatched.is_empty() || !is_other_role(last) => {
             let suggestion = format!("the request must be the last parameter, by value: write `{expected}`");
@@ -46,9 +46,9 @@ fn request(method: &Method, handler: &Handler, request: Option<&Param>, send_res
         }
     }
     let output = method.function.output();
-    // `fn f(..) -> impl Future` was told to be an `async fn`.
-    let told = method.function.sig.asyncness.is_none() && output.is_some_and(is_future);
-    if let Some(ty) = output.filter(|_| !told) {
+    // `fn f(..) -> impl Future` is already reported as not `async`.
+    let is_reported = method.function.sig.asyncness.is_none() && output.is_some_and(is_future);
+    if let Some(ty) = output.filter(|_| !is_reported) {
         function::owned(method, ty, "the response", "it goes out after the handler is done");
     }
     if let Some(send_result) = send_result {
@@ -60,7 +60,7 @@ fn request(method: &Method, handler: &Handler, request: Option<&Param>, send_res
     }
 }
 
-/// `impl Future<..>`, `Pin<Box<dyn Future<..>>>`, `BoxFuture<'_, T>`
+/// Whether the type is `impl Future<..>`, `Pin<Box<dyn Future<..>>>` or `BoxFuture<'_, T>`.
 fn is_future(ty: &Type) -> bool {
     match peel(ty) {
         Type::ImplTrait(_) => true,
@@ -74,8 +74,8 @@ fn is_future(ty: &Type) -> bool {
     }
 }
 
-/// The parameter goes by a name of another role, so that the request was forgotten and not
-/// borrowed.
+/// Whether the parameter is the peer or the connection's value, so that the request is missing and
+/// not borrowed.
 fn is_other_role(param: &Param) -> bool {
     match &param.shape {
         Shape::Shared(_) => param.is_named("Peer"),

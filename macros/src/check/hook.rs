@@ -1,4 +1,4 @@
-//! The rules of `#[on(..)]`.
+//! Rules of `#[on(..)]`.
 
 use super::{function, handler::is_unit};
 use crate::{
@@ -15,7 +15,7 @@ pub(super) fn check(method: &Method, hook: &Hook) {
         if let (false, Some(attr)) = (hook.is_invalid, method.own_attrs.first()) {
             method.sink.error(
                 attr,
-                format!("`#[on]` needs an event: write `#[on(..)]` with one of {}", AttrKind::On.list()),
+                format!("`#[on]` needs an event: write `#[on(..)]` with {}", AttrKind::On.list()),
             );
         }
         return;
@@ -27,7 +27,7 @@ pub(super) fn check(method: &Method, hook: &Hook) {
     function::unmatched(method, &hook.unmatched, &what, &expected);
     for owned in [&hook.conn, &hook.state, &hook.last].into_iter().flatten().chain(&hook.ends) {
         if matches!(owned.shape, crate::model::Shape::Owned) {
-            function::owned(method, &owned.written.ty, "this parameter", "the hook is given it by value");
+            function::owned(method, &owned.written.ty, "this parameter", "the hook takes it by value");
         }
     }
     result(method, hook, event);

@@ -1,4 +1,4 @@
-//! The rules of `#[before]` and `#[after]`.
+//! Rules of `#[before]` and `#[after]`.
 
 use super::function;
 use crate::model::HandlerKind;
@@ -57,7 +57,7 @@ fn result(method: &Method, interceptor: &Interceptor, expected: &str) {
                 ),
             );
         }
-        // `Result<Request, Response>`, as elsewhere: an error here is one of the session.
+        // In `Result<Request, Response>`, the response would be the error that ends the session.
         (Side::Before, ReturnKind::Result { ok, .. }, Some(ty))
             if is_of_std(ok) || is_the_request(interceptor, ok) =>
         {
@@ -81,7 +81,7 @@ fn is_the_request(interceptor: &Interceptor, ty: &Type) -> bool {
     interceptor.message.as_ref().is_some_and(|request| text(&request.written.ty) == text(ty))
 }
 
-/// Each once, and of handlers that get their requests one by one.
+/// Rejects a second interceptor, and interceptors in a block with a `#[session]` or no handler.
 pub(super) fn service(service: &Service) {
     for side in [Side::Before, Side::After] {
         let mut interceptors = service.interceptors(side);

@@ -1,4 +1,4 @@
-//! The rules of state machines: `#[state]`, `#[event]`, `#[on(timeout = ..)]`.
+//! Rules of state machines: `#[state]`, `#[event]`, `#[on(timeout = ..)]`.
 
 use super::function;
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 use proc_macro2::Ident;
 use syn::ext::IdentExt;
 
-/// The rules of one method.
+/// Checks one transition handler.
 pub(super) fn transition(method: &Method, transition: &TransitionHandler) {
     let what = what(transition);
     function::qualifiers(method, &what);
@@ -43,7 +43,7 @@ pub(super) fn transition(method: &Method, transition: &TransitionHandler) {
     result(method, transition, &expected);
 }
 
-/// `a `#[state]` handler`
+/// Returns ``a `#[state]` handler``.
 fn what(transition: &TransitionHandler) -> String {
     let article = if matches!(transition.trigger, Trigger::Request(_)) { "a" } else { "an" };
     format!("{article} `{}` handler", transition.attribute())
@@ -61,9 +61,9 @@ fn expected(method: &Method, transition: &TransitionHandler) -> String {
     )
 }
 
-/// The request or the event, and what has no place.
+/// Checks the request or the event, and parameters that match none of the expected ones.
 fn message(method: &Method, transition: &TransitionHandler, what: &str, expected: &str) {
-    let whose = match transition.trigger {
+    let what_is_taken = match transition.trigger {
         Trigger::Request(_) => "request",
         Trigger::Event { .. } => "event",
         Trigger::Timeout { .. } => return function::unmatched(method, &transition.unmatched, what, expected),
@@ -72,15 +72,17 @@ fn message(method: &Method, transition: &TransitionHandler, what: &str, expected
         (Some(message), _) => {
             function::unmatched(method, &transition.unmatched, what, expected);
             let why = format!("the session hands it to {what}");
-            function::owned(method, &message.written.ty, &format!("the {whose}"), &why);
+            function::owned(method, &message.written.ty, &format!("the {what_is_taken}"), &why);
         }
         (None, Some(last)) if !is_other_role(last) => {
-            let message = format!("the {whose} must be the last parameter, by value: write `{expected}`");
+            let message =
+                format!("the {what_is_taken} must be the last parameter, by value: write `{expected}`");
             method.sink.error(&last.written, message);
         }
         (None, _) => {
-            let message =
-                format!("{what} must take the {whose} by value as its last parameter: write `{expected}`");
+            let message = format!(
+                "{what} must take the {what_is_taken} by value as its last parameter: write `{expected}`"
+            );
             method.sink.error(&method.function.sig.ident, message);
         }
     }
@@ -107,7 +109,7 @@ fn result(method: &Method, transition: &TransitionHandler, expected: &str) {
     }
 }
 
-/// The rules of the machine as a whole.
+/// Checks the state machine as a whole.
 pub(super) fn check(service: &Service) {
     let Some(states) = &service.states else { return without_states(service) };
     names(service);
@@ -121,7 +123,7 @@ pub(super) fn check(service: &Service) {
     response(service);
 }
 
-/// `(SmtpState, String)`
+/// Rejects `(SmtpState, String)`: the response comes first.
 fn order(service: &Service, states: &StateEnum) {
     for (method, transition) in service.transition_handlers() {
         let ReturnShape::ResponseAndState { response, state } = &transition.return_shape else { continue };
@@ -133,17 +135,17 @@ fn order(service: &Service, states: &StateEnum) {
     }
 }
 
-/// What is about states, in a block that has none.
+/// Rejects options and handlers that need states, in a block without states.
 fn without_states(service: &Service) {
     if let Some(key) = &service.state_key {
         let message = "`state(..)` applies to the enum of the states, but this block has no `#[state]` handler: remove it, or write a \
                        `#[state(start)]` handler";
         service.sink.error(key, message);
     }
-    let mut said = service.state_key.is_some();
+    let mut is_reported = service.state_key.is_some();
     for (method, transition) in service.transition_handlers() {
         if let Some(attr) = method.own_attrs.first() {
-            if std::mem::replace(&mut said, true) {
+            if std::mem::replace(&mut is_reported, true) {
                 method.sink.mark_failed();
                 continue;
             }
@@ -156,18 +158,18 @@ fn without_states(service: &Service) {
     }
 }
 
-/// Each state its own variant, and none of them `Closed`.
+/// Checks that each state makes a variant of its own, which isn't `Closed`.
 fn names(service: &Service) {
     let mut known: Vec<(Ident, &Method)> = Vec::new();
     for (method, _) in service.state_handlers() {
         let name = &method.function.sig.ident;
         if let Some(pascal) = no_variant(name) {
             let makes = match &*pascal {
-                "" => "none".to_owned(),
+                "" => "no name".to_owned(),
                 pascal => format!("`{pascal}`, which is not a name"),
             };
             let message = format!(
-                "the name of a state, in PascalCase, becomes a variant, and `{name}` makes {makes}: choose another name"
+                "the name of a state becomes a variant in PascalCase, but `{name}` becomes {makes}: choose another name"
             );
             method.sink.error(name, message);
             continue;
@@ -190,7 +192,7 @@ fn names(service: &Service) {
     }
 }
 
-/// Exactly one is the first.
+/// Checks that there is exactly one start state, and returns it.
 fn start(service: &Service) -> Option<(&Method, &TransitionHandler)> {
     let key = |transition: &TransitionHandler| match &transition.trigger {
         Trigger::Request(StateOptions { start, .. }) => start.clone(),
@@ -198,7 +200,7 @@ fn start(service: &Service) -> Option<(&Method, &TransitionHandler)> {
     };
     let mut starts = service.state_handlers().filter(|(_, transition)| key(transition).is_some());
     let Some(first) = starts.next() else {
-        // Where the options of one are mistaken, `start` may be among them.
+        // A handler with wrong options may be the start state.
         let is_invalid = service.state_handlers().any(|(method, _)| method.sink.has_errors());
         if let Some((method, _)) = service.state_handlers().next().filter(|_| !is_invalid) {
             if let Some(attr) = method.own_attrs.first() {
@@ -226,8 +228,8 @@ fn start(service: &Service) -> Option<(&Method, &TransitionHandler)> {
     Some(first)
 }
 
-/// States that belong to another block: none of them is the first, and no body in the block leads
-/// to any of them.
+/// Whether the states belong to another block: none is the start state, and no body in this block
+/// returns any of them.
 pub(crate) fn is_elsewhere(service: &Service) -> bool {
     let Some(states) = &service.states else { return false };
     let is_start = |transition: &TransitionHandler| matches!(&transition.trigger, Trigger::Request(options) if options.start.is_some());
@@ -244,29 +246,29 @@ pub(crate) fn is_elsewhere(service: &Service) -> bool {
         && !service.methods().any(leads_here)
 }
 
-/// A first state with data is made by `#[on(connect)]`.
+/// Rejects a start state with data that no `#[on(connect)]` hook returns.
 fn first_data(service: &Service, states: &StateEnum, method: &Method, transition: &TransitionHandler) {
     let Some(data) = transition.data.first() else { return };
     let return_shape = |event: Option<HookEvent>| event == Some(HookEvent::Connect);
-    let given = service.hooks().any(|(_, hook)| {
+    let is_provided = service.hooks().any(|(_, hook)| {
         return_shape(hook.event) && connect_output(hook, Some(states)) != ConnectOutput::Conn
     });
-    // Of a start under a `cfg` nobody knows here whether it is one.
-    if !given && !method.is_conditional() {
+    // A start state with a `cfg` may be absent.
+    if !is_provided && !method.is_conditional() {
         method.sink.error(&data.written, no_first_data(&states.ident, method));
     }
 }
 
-/// What is wrong with a first state that has data.
+/// Returns the message for a start state with data.
 pub(crate) fn no_first_data(states: &Ident, method: &Method) -> String {
     let variant = variant(&method.function.sig.ident);
     format!(
-        "the first state has data, and nothing gives it: write `#[on(connect)] async fn connected(&self) -> {states}` \
-         that returns a `{states}::{variant}(..)`"
+        "the start state has data, but nothing provides it: write `#[on(connect)] async fn connected(&self) -> {states}` \
+         that returns `{states}::{variant}(..)`"
     )
 }
 
-/// `#[event(state, ..)]`: known states, each with one handler, which takes its data.
+/// Checks `#[event(state, ..)]`: the states exist, and each has one handler, which takes its data.
 fn events(service: &Service) {
     let mut handled: Vec<(&Ident, &Method)> = Vec::new();
     for (method, transition) in service.transition_handlers() {
@@ -287,7 +289,7 @@ fn events(service: &Service) {
     }
 }
 
-/// `#[on(timeout = state)]`: a known state that has a limit, once.
+/// Checks `#[on(timeout = state)]`: the state exists, has a time limit and one handler.
 fn timeouts(service: &Service) {
     let mut handled: Vec<(&Ident, &Method)> = Vec::new();
     for (method, transition) in service.transition_handlers() {
@@ -314,12 +316,12 @@ fn timeouts(service: &Service) {
     }
 }
 
-/// Whether `cfg`s may see to it that one of the two is there.
+/// Whether both methods have `cfg`s, so that only one of them may exist.
 fn exclude(first: &Method, second: &Method) -> bool {
     first.is_conditional() && second.is_conditional()
 }
 
-/// The state of this name; if there is none, says so.
+/// Returns the state of this name, or reports that there is none.
 fn known<'a>(
     service: &'a Service,
     method: &Method,
@@ -341,14 +343,15 @@ fn known<'a>(
     found
 }
 
-/// As many parameters as the state has data; their types are the compiler's to compare.
+/// Checks that the handler has as many data parameters as the state. The compiler compares the
+/// types.
 fn same_data(
     method: &Method,
     transition: &TransitionHandler,
     (state, of): (&Method, &TransitionHandler),
     name: &Ident,
 ) {
-    // Under a `cfg` there may be another state of the name; the compiler sees which is there.
+    // With a `cfg` there may be another state of this name. The compiler knows which one exists.
     if transition.data.len() == of.data.len() || state.sink.has_errors() || state.is_conditional() {
         return;
     }
@@ -369,7 +372,7 @@ fn same_data(
     }
 }
 
-/// Somebody says what the response is.
+/// Rejects a state machine whose response type is unknown.
 fn response(service: &Service) {
     let silent = service
         .transition_handlers()
@@ -377,7 +380,7 @@ fn response(service: &Service) {
     if service.response.is_none() && silent && named_response(service).is_none() {
         if let Some((method, _)) = service.state_handlers().next() {
             let message =
-                "no handler of this service names a response: write `#[service(response = Response)]`";
+                "no handler of this service returns a response: write `#[service(response = Response)]`";
             method.sink.error(&method.function.sig.ident, message);
         }
     }

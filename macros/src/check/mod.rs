@@ -1,7 +1,7 @@
-//! Every rule of the language, and nothing else.
+//! The rules whose violation is an error.
 //!
-//! A rule looks at the model and reports to the sink of the method that breaks it: what is wrong,
-//! where it belongs, what to write instead.
+//! Each rule reads the model and reports to the sink of the method that violates it. A message says
+//! what is wrong, where, and what to write instead.
 
 mod block;
 mod blocking;
@@ -17,17 +17,17 @@ pub(crate) use machine::{is_elsewhere, no_first_data};
 
 use crate::model::{Method, Placement, Role, Service};
 
-/// The rules of a `#[service]` block: of each method, then of all of them together.
+/// Checks a `#[service]` block: each method, then the block as a whole.
 pub(crate) fn service(service: &Service) {
     let placement = Placement::Service { name: String::new(), states: None, params: Vec::new() };
     for method in service.methods() {
-        // In a block without states there is one thing to say of it, which is said below.
+        // In a block without states, `machine::check` reports the missing `#[state]` handler.
         if matches!(method.role, Role::Transition(_)) && service.states.is_none() {
             continue;
         }
         self::method(method, &placement);
     }
-    // What is missed may be what is being written.
+    // A handler that seems to be missing may be the method that is incomplete.
     if service.has_incomplete_fn() || service.methods().any(|method| method.own_attrs.len() > 1) {
         service.sink.silence();
     }
@@ -36,10 +36,10 @@ pub(crate) fn service(service: &Service) {
     interceptor::service(service);
 }
 
-/// The rules of one method, or of a function that stands alone.
+/// Checks one method, or a function outside a block.
 pub(crate) fn method(method: &Method, placement: &Placement) {
     if method.own_attrs.len() > 1 {
-        // What it should look like depends on which of them was meant.
+        // The other rules depend on which attribute was meant.
         return function::one_attribute(method);
     }
     match &method.role {

@@ -38,7 +38,7 @@ pub(super) struct Start<'a> {
 
 /// `opens!(Visit, ChatState)`: which of them it is.
 fn opens(ok: &TokenStream, state: &TokenStream, krate: &Path) -> TokenStream {
-    quote_spanned!(at(ok)=> #krate::__private::opens!(#ok, #state))
+    quote_spanned!(at(ok)=> #krate::__private::connect_output!(#ok, #state))
 }
 
 /// All ways, exactly one of which is compiled.
@@ -87,7 +87,7 @@ fn of_hook<'a>(
         (ConnectOutput::State, _) => quote!(()),
         (ConnectOutput::Unknown, _) => {
             let opens = unclear.map(|state| opens(&ok, state, krate));
-            let connect_output = quote_spanned!(at(&ok)=> #krate::__private::Makes<{ #opens }, #unclear>);
+            let connect_output = quote_spanned!(at(&ok)=> #krate::__private::ConnValue<{ #opens }, #unclear>);
             match function.output() {
                 Some(ty) => types::across_as(ty, &ok, &connect_output, "Conn"),
                 None => types::across(&ok, &connect_output, "Conn"),
@@ -111,15 +111,15 @@ fn of_hook<'a>(
             (ConnectOutput::Unknown, Some(state)) => {
                 let (opens, site) = (opens(&ok, state, krate), at(&ok));
                 Some(
-                    quote_spanned!(site=> <#ok as #krate::__private::MakesBoth<{ #opens }, #state, _>>::both),
+                    quote_spanned!(site=> <#ok as #krate::__private::ConnValueAndState<{ #opens }, #state, _>>::both),
                 )
             }
             _ => None,
         },
         plain: match (connect_output, unclear) {
             (ConnectOutput::Conn, Some(state)) => Some(quote_spanned! {at(&ok)=>
-                use #krate::__private::OpensWithoutState as _;
-                <#krate::__private::Opens<#ok, #state>>::ASKED.is_the_value();
+                use #krate::__private::ConnectOutputWithoutState as _;
+                <#krate::__private::ConnectOutput<#ok, #state>>::PROBE.is_the_value();
             }),
             _ => None,
         },

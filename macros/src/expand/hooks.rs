@@ -48,7 +48,7 @@ fn start(function: &Function, hook: &Hook, service_types: &ServiceTypes<'_>) -> 
     let mut call = call(function, args, &quote!(.await #fails));
     if let ReturnKind::Unresolved { ty, .. } = &hook.return_kind {
         let error = quote_spanned!(at(ty)=> #krate::__private::BoxError);
-        call = quote_spanned!(at(ty)=> <#ty as #krate::__private::Completes<#error>>::complete(#call)?);
+        call = quote_spanned!(at(ty)=> <#ty as #krate::__private::UnitOrResult<#error>>::into_result(#call)?);
     }
     quote_spanned! {at(&function.sig.ident)=>
         async fn on_start(
@@ -101,7 +101,7 @@ fn disconnect(function: &Function, hook: &Hook, service_types: &ServiceTypes<'_>
     }
 }
 
-/// `let (end0,) = End::<(Seat,), Self>::ASKED.of(conn, last, reason);`: which of the three they
+/// `let (end0,) = DisconnectParams::<(Seat,), Self>::PROBE.of(conn, last, reason);`: which of the three they
 /// are, where only their types tell.
 fn told(names: &[String], ends: &[Param], krate: &Path) -> Option<TokenStream> {
     let first = ends.first()?;
@@ -109,8 +109,8 @@ fn told(names: &[String], ends: &[Param], krate: &Path) -> Option<TokenStream> {
     let types = ends.iter().map(|end| &end.written.ty);
     let site = at(&first.written.ty);
     Some(quote_spanned! {site=>
-        use #krate::__private::EndOfConn as _;
-        let (#(#names,)*) = <#krate::__private::End<(#(#types,)*), Self>>::ASKED
+        use #krate::__private::DisconnectParamsWithConn as _;
+        let (#(#names,)*) = <#krate::__private::DisconnectParams<(#(#types,)*), Self>>::PROBE
             .of::<<Self as #krate::Service>::Conn, <Self as #krate::Service>::State>(conn, last, reason);
     })
 }

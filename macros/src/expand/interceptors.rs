@@ -35,7 +35,7 @@ pub(super) fn before(
         let mut flow = called(method, interceptor, message, service_types);
         if let ReturnKind::Unresolved { ty, .. } = &interceptor.return_kind {
             let error = quote_spanned!(at(ty)=> <Self as #krate::Service>::Error);
-            flow = quote_spanned!(at(ty)=> <#ty as #krate::__private::Flows<#error>>::flow(#flow)?);
+            flow = quote_spanned!(at(ty)=> <#ty as #krate::__private::BeforeOutput<#error>>::into_result(#flow)?);
         }
         let flow = match &interceptor.message {
             Some(param) => service_types.checked_flow(flow, param),
@@ -108,10 +108,10 @@ pub(super) fn unclear_errors(service: &Service, krate: &Path) -> Vec<ErrorProjec
                 let (ty, krate, side) = (ty.clone(), krate.clone(), interceptor.side);
                 Some(Box::new(move |otherwise: TokenStream| match side {
                     Side::Before => {
-                        quote_spanned!(at(&ty)=> <#ty as #krate::__private::Flows<#otherwise>>::Err)
+                        quote_spanned!(at(&ty)=> <#ty as #krate::__private::BeforeOutput<#otherwise>>::Err)
                     }
                     Side::After => {
-                        quote_spanned!(at(&ty)=> <#ty as #krate::__private::Completes<#otherwise>>::Err)
+                        quote_spanned!(at(&ty)=> <#ty as #krate::__private::UnitOrResult<#otherwise>>::Err)
                     }
                 }) as ErrorProjection)
             }
@@ -125,7 +125,7 @@ fn completed(interceptor: &Interceptor, call: TokenStream, krate: &Path) -> Toke
     match &interceptor.return_kind {
         ReturnKind::Unresolved { ty, .. } => {
             let error = quote_spanned!(at(ty)=> <Self as #krate::Service>::Error);
-            quote_spanned!(at(ty)=> <#ty as #krate::__private::Completes<#error>>::complete(#call)?)
+            quote_spanned!(at(ty)=> <#ty as #krate::__private::UnitOrResult<#error>>::into_result(#call)?)
         }
         _ => call,
     }

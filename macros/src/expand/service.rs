@@ -130,7 +130,7 @@ impl Of<'_> {
                 let ty = ty.clone();
                 let krate = krate.clone();
                 Some(Box::new(
-                    move |otherwise: TokenStream| quote_spanned!(at(&ty)=> <#ty as #krate::__private::Completes<#otherwise>>::Err),
+                    move |otherwise: TokenStream| quote_spanned!(at(&ty)=> <#ty as #krate::__private::UnitOrResult<#otherwise>>::Err),
                 ) as ErrorProjection)
             }
             (_, return_kind @ ReturnKind::Unresolved { concrete: true, .. }) => {
@@ -254,7 +254,7 @@ impl Of<'_> {
             (HandlerKind::Request { send_result: Some(_), .. }, Some(ty))
                 if !ReturnKind::of(Some(ty)).is_fallible() =>
             {
-                quote_spanned!(at(ty)=> <#ty as #krate::__private::IsWire>::wire(#response))
+                quote_spanned!(at(ty)=> <#ty as #krate::__private::SendsResult>::response(#response))
             }
             _ => response,
         }
@@ -283,7 +283,7 @@ impl Of<'_> {
             match return_kind {
                 ReturnKind::Unresolved { ty, .. } => {
                     let error = quote_spanned!(at(ty)=> <Self as #krate::Service>::Error);
-                    quote_spanned!(at(ty)=> <#ty as #krate::__private::Completes<#error>>::complete(#call))
+                    quote_spanned!(at(ty)=> <#ty as #krate::__private::UnitOrResult<#error>>::into_result(#call))
                 }
                 return_kind if return_kind.is_fallible() => call,
                 _ => quote_spanned!(site=> #call; ::core::result::Result::Ok(())),

@@ -42,7 +42,7 @@ impl ServiceTypes<'_> {
             return flow;
         }
         let (krate, ty, given) = (self.krate, &param.written.ty, self.of_service("Request", param));
-        quote_spanned!(at(ty)=> <#ty as #krate::__private::TakesRequest<#given>>::goes_on(#flow))
+        quote_spanned!(at(ty)=> <#ty as #krate::__private::TakesRequest<#given>>::continued(#flow))
     }
 
     pub(super) fn event_arg(&self, param: &Param) -> TokenStream {
@@ -53,7 +53,7 @@ impl ServiceTypes<'_> {
     /// The response that `#[after]` looks at: `response` is a reference to it.
     pub(super) fn response_arg(&self, response: &TokenStream, param: &Param) -> TokenStream {
         let same = |ty: &Type| spelt(ty) == self.response;
-        self.borrowed(response, param, same, "TakesResponse", "shown", &self.of_service("Response", param))
+        self.borrowed(response, param, same, "TakesResponse", "borrowed", &self.of_service("Response", param))
     }
 
     /// `let response: <Self as Service>::Response = response;`
@@ -80,7 +80,7 @@ impl ServiceTypes<'_> {
         }
         let krate = self.krate;
         quote_spanned! {at(ty)=>
-            <#ty as #krate::__private::IsState<<Self as #krate::Service>::State>>::given(#next)
+            <#ty as #krate::__private::IsState<<Self as #krate::Service>::State>>::next_state(#next)
         }
     }
 
@@ -93,7 +93,7 @@ impl ServiceTypes<'_> {
             (Some([response, event]), Some(own)) => *response == self.response && event == own,
             _ => false,
         };
-        self.borrowed(&argument("peer", param), param, same, "TakesPeer", "shown", &given)
+        self.borrowed(&argument("peer", param), param, same, "TakesPeer", "borrowed", &given)
     }
 
     /// The connection's value, lent to a handler.
@@ -101,7 +101,7 @@ impl ServiceTypes<'_> {
         let given = self.of_service("Conn", param);
         let given = quote_spanned!(at(&param.written.ty)=> #given, _);
         let same = |ty: &Type| self.is_conn(ty);
-        self.borrowed(&argument("conn", param), param, same, "BorrowsConn", "lent", &given)
+        self.borrowed(&argument("conn", param), param, same, "BorrowsConn", "borrowed", &given)
     }
 
     /// The connection's value, given to `#[on(disconnect)]`.
@@ -134,7 +134,7 @@ impl ServiceTypes<'_> {
             return local;
         };
         let (krate, ty) = (self.krate, &reference.elem);
-        quote_spanned!(at(&param.written.ty)=> <#ty as #krate::__private::BorrowsCleanup>::lent(#local))
+        quote_spanned!(at(&param.written.ty)=> <#ty as #krate::__private::BorrowsCleanup>::borrowed(#local))
     }
 
     /// `?`, for what this function fails with; nothing, if it can't fail.
@@ -150,7 +150,7 @@ impl ServiceTypes<'_> {
         };
         let own = quote_spanned!(site=> <Self as #krate::Service>::Error);
         Some(quote_spanned! {site=>
-            .map_err(|error| <#error as #krate::__private::FailsWith<#own>>::failed(error))?
+            .map_err(|error| <#error as #krate::__private::FailsWith<#own>>::into_error(error))?
         })
     }
 

@@ -15,14 +15,14 @@ pub(super) fn ok(return_kind: &ReturnKind, krate: &Path) -> TokenStream {
         ReturnKind::ResultAlias(whole) => of_alias(whole, "Ok", krate),
         ReturnKind::Unresolved { ty, concrete: true } => {
             let is_result = is_result(ty, krate);
-            let chosen = quote_spanned!(at(ty)=> #krate::__private::Succeeds<{ #is_result }>);
+            let chosen = quote_spanned!(at(ty)=> #krate::__private::OkType<{ #is_result }>);
             across(ty, &chosen, "Ok")
         }
         ReturnKind::Unresolved { ty, concrete: false } => ty.to_token_stream(),
     }
 }
 
-/// `<Fallible<String> as Trait>::Name`, in the place of the type: what is said of it is said there.
+/// `<Alias<String> as Trait>::Name`, in the place of the type: what is said of it is said there.
 pub(super) fn across(ty: &impl ToTokens, of: &TokenStream, name: &str) -> TokenStream {
     across_as(ty, ty, of, name)
 }
@@ -42,7 +42,7 @@ pub(super) fn across_as(
     quote_spanned!(at(ty)=> #open #ty as #of>::#name)
 }
 
-/// `is_result!(Fallible<String>)`
+/// `is_result!(Alias<String>)`
 pub(super) fn is_result(ty: &Type, krate: &Path) -> TokenStream {
     quote_spanned!(at(ty)=> #krate::__private::is_result!(#ty))
 }
@@ -52,7 +52,7 @@ pub(super) fn err_or(return_kind: &ReturnKind, otherwise: TokenStream, krate: &P
     match return_kind {
         ReturnKind::Unresolved { ty, concrete: true } => {
             let is_result = is_result(ty, krate);
-            let chosen = quote_spanned!(at(ty)=> #krate::__private::Fails<{ #is_result }, #otherwise>);
+            let chosen = quote_spanned!(at(ty)=> #krate::__private::ErrType<{ #is_result }, #otherwise>);
             across(ty, &chosen, "Err")
         }
         return_kind => err(return_kind, krate).unwrap_or(otherwise),
@@ -65,14 +65,14 @@ pub(super) fn settled(return_kind: &ReturnKind, call: &TokenStream, krate: &Path
         ReturnKind::Unresolved { ty, concrete: true } => {
             let (site, is_result) = (at(ty), is_result(ty, krate));
             let error = quote_spanned!(site=> <Self as #krate::Service>::Error);
-            quote_spanned!(site=> <#ty as #krate::__private::Settles<{ #is_result }, #error>>::settle(#call)?)
+            quote_spanned!(site=> <#ty as #krate::__private::IntoServiceResult<{ #is_result }, #error>>::into_result(#call)?)
         }
         ReturnKind::Unresolved { ty, concrete: false } => {
             let site = at(ty);
             quote_spanned! {site=>
                 {
-                    use #krate::__private::IsNoResult as _;
-                    <#krate::__private::IsResult<#ty>>::ASKED.is_plain();
+                    use #krate::__private::NotAResult as _;
+                    <#krate::__private::IsResult<#ty>>::PROBE.is_plain();
                     #call
                 }
             }
@@ -86,7 +86,7 @@ pub(super) fn whole(output: Option<&Type>, krate: &Path) -> TokenStream {
     match output {
         None => quote!(()),
         Some(ty) if matches!(peel(ty), Type::Never(_)) => {
-            quote_spanned!(at(ty)=> <fn() -> #ty as #krate::__private::Gives>::Output)
+            quote_spanned!(at(ty)=> <fn() -> #ty as #krate::__private::FnOutput>::Output)
         }
         Some(ty) => ty.to_token_stream(),
     }
@@ -101,11 +101,11 @@ pub(super) fn err(return_kind: &ReturnKind, krate: &Path) -> Option<TokenStream>
     }
 }
 
-/// `<io::Result<T> as Fallible>::Ok`, from the type's first token to its last.
+/// `<io::Result<T> as ResultType>::Ok`, from the type's first token to its last.
 fn of_alias(whole: &Type, name: &str, krate: &Path) -> TokenStream {
     let place = whole.to_token_stream().into_iter().last().map_or_else(Span::call_site, |tree| tree.span());
     let name = Ident::new(name, Span::mixed_site().located_at(place));
-    quote_spanned!(at(whole)=> <#whole as #krate::__private::Fallible>::#name)
+    quote_spanned!(at(whole)=> <#whole as #krate::__private::ResultType>::#name)
 }
 
 /// The type as written; behind a mistake, `Unknown`, so that there is no second one.

@@ -1,4 +1,4 @@
-//! A plain `fn` with `&self` that calls a method which needs the service's `Arc`: rustc says only
+//! Finds a plain `fn` with `&self` that calls a method with `self: &Arc<Self>`. rustc reports only
 //! that there is no such method.
 
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
 use proc_macro2::Ident;
 use quote::ToTokens;
 
-/// The methods of the block that `#[service]` gives `self: &Arc<Self>`.
+/// Returns the methods of the block whose receiver becomes `self: &Arc<Self>`.
 pub(super) fn methods(service: &Service) -> Vec<Ident> {
     let needs = |method: &&Method| {
         let shared = matches!(method.function.receiver, Receiver::Shared(_) | Receiver::Arc(_));
@@ -18,7 +18,7 @@ pub(super) fn methods(service: &Service) -> Vec<Ident> {
     service.methods().filter(needs).map(|method| method.function.sig.ident.clone()).collect()
 }
 
-/// Each `self.method(..)` in a plain `fn` that has no `Arc`.
+/// Finds each `self.method(..)` in a plain `fn` with `&self`.
 pub(super) fn find(method: &Method, methods: &[Ident]) -> Vec<Warning> {
     let function = &method.function;
     let plain = matches!(method.role, Role::Plain) && function.sig.asyncness.is_none();

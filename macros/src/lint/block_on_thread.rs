@@ -1,4 +1,4 @@
-//! `block_on` in a blocking method, where the wait through the worker was meant.
+//! Finds `block_on` in a blocking method, which should wait with its worker.
 
 use crate::{
     model::{Method, Role, Service},
@@ -7,14 +7,14 @@ use crate::{
 };
 use proc_macro2::{Ident, TokenStream, TokenTree};
 
-/// The `async fn`s and jobs of the block.
+/// Returns the `async fn`s and jobs of the block.
 pub(super) fn futures(service: &Service) -> Vec<Ident> {
     let is_future = |method: &&Method| matches!(method.role, Role::Helper | Role::Blocking(_));
     service.methods().filter(is_future).map(|method| method.function.sig.ident.clone()).collect()
 }
 
-/// Each `Handle::current().block_on(..)`, and each `block_on` of a method of this service. Any
-/// other `block_on` may be of another runtime, where it is right.
+/// Finds each `Handle::current().block_on(..)`, and each `block_on` of a method of this service.
+/// Any other `block_on` may belong to another runtime, where it is correct.
 pub(super) fn find(body: TokenStream, futures: &[Ident]) -> Vec<Warning> {
     let mut found = Vec::new();
     walk(body, &mut |site| {
@@ -32,7 +32,7 @@ pub(super) fn find(body: TokenStream, futures: &[Ident]) -> Vec<Warning> {
     found
 }
 
-/// `Handle::current().`
+/// Whether the tokens end with `Handle::current().`.
 fn is_current(before: &[TokenTree]) -> bool {
     match before {
         [.., TokenTree::Ident(handle), one, two, TokenTree::Ident(current), TokenTree::Group(empty), dot] => {
@@ -43,7 +43,7 @@ fn is_current(before: &[TokenTree]) -> bool {
     }
 }
 
-/// `self.f(..)`
+/// Whether the arguments are a call `self.f(..)` of one of these methods.
 fn is_own(arguments: TokenStream, futures: &[Ident]) -> bool {
     let trees: Vec<TokenTree> = arguments.into_iter().collect();
     match trees.as_slice() {
@@ -60,7 +60,7 @@ mod tests {
     use quote::format_ident;
 
     #[test]
-    fn waits_that_hold_the_thread() {
+    fn block_on_of_the_loop_is_found() {
         let count = |text: &str| find(text.parse().expect(text), &[format_ident!("helper")]).len();
         for text in [
             "Handle::current().block_on(f())",

@@ -1,4 +1,4 @@
-//! Calls that stop the loop.
+//! Finds calls that block the event loop.
 
 use crate::{
     report::{Lint, Warning},
@@ -6,7 +6,7 @@ use crate::{
 };
 use proc_macro2::{TokenStream, TokenTree};
 
-/// Each call in a loop method that blocks its thread.
+/// Finds each call in the body of an `async fn` that blocks its thread.
 pub(super) fn find(body: TokenStream) -> Vec<Warning> {
     let mut found = Vec::new();
     walk(body, &mut |site| {
@@ -21,7 +21,7 @@ pub(super) fn find(body: TokenStream) -> Vec<Warning> {
     found
 }
 
-/// What is called with the brackets at `at`.
+/// Checks the call whose parentheses are at `at`.
 fn call(trees: &[TokenTree], at: usize) -> Option<Warning> {
     let path = Path::before(trees, at)?;
     let lint = if path.is_method {
@@ -33,7 +33,7 @@ fn call(trees: &[TokenTree], at: usize) -> Option<Warning> {
     Some(Warning { lint, at })
 }
 
-/// `std::fs::read` in front of brackets.
+/// The path before the parentheses of a call, such as `std::fs::read`.
 struct Path {
     start: usize,
     names: Vec<String>,
@@ -59,13 +59,13 @@ impl Path {
         (!names.is_empty()).then(|| Path { start, is_method: is_punct(before, '.'), names })
     }
 
-    /// It ends with these names.
+    /// Whether the path ends with these names.
     fn ends(&self, names: &[&str]) -> bool {
         self.names.len() >= names.len()
             && self.names.iter().rev().zip(names.iter().rev()).all(|(name, end)| name == end)
     }
 
-    /// `std::..`, behind these names.
+    /// Whether the path is `std::` followed by these names.
     fn of_std(&self, names: &[&str]) -> bool {
         self.names.first().is_some_and(|first| first == "std")
             && self.names.iter().skip(1).zip(names).filter(|(name, wanted)| name == wanted).count()
@@ -73,14 +73,14 @@ impl Path {
     }
 }
 
-/// What only a `Result` has, and no future.
+/// Methods of `Result` that no future has.
 const RESULT: &str = "? unwrap unwrap_or unwrap_or_default unwrap_or_else expect expect_err is_ok is_err ok";
 /// Functions of `std::fs`.
 const FS: &str = "canonicalize copy create_dir create_dir_all exists hard_link metadata read read_dir read_link read_to_string \
     remove_dir remove_dir_all remove_file rename set_permissions symlink_metadata write";
-/// Crates whose functions block, and which have no others.
+/// Crates whose functions all block.
 const CRATES: &str = "attohttpc minreq rusqlite ureq";
-/// Methods that block, by names that nothing else has.
+/// Methods that block, with names that are used for nothing else.
 const METHODS: &str = "blocking_lock blocking_lock_owned blocking_read blocking_recv blocking_recv_many blocking_send blocking_write recv_timeout";
 
 fn is_of(list: &str, name: &str) -> bool {
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_blocks_is_found() {
+    fn blocking_calls_are_found() {
         for (body, lint) in [
             ("std::thread::sleep(d);", Lint::ThreadSleep),
             ("if a { thread::sleep(d) }", Lint::ThreadSleep),
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_not_block_is_left_alone() {
+    fn calls_that_may_be_async_are_ignored() {
         for body in [
             "tokio::time::sleep(d).await",
             "sleep(d).await",

@@ -1,4 +1,4 @@
-//! A job of the block that is cancelled in the statement that starts it.
+//! Finds jobs that are cancelled by the statement that starts them.
 
 use crate::{
     model::{Method, Receiver, Role, Service},
@@ -8,7 +8,7 @@ use crate::{
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 
-/// The jobs of the block that a drop cancels.
+/// Returns the jobs of the block that a drop of their `Offload` cancels.
 pub(super) fn jobs(service: &Service) -> Vec<Ident> {
     let job = |method: &Method| match &method.role {
         Role::Blocking(blocking) => {
@@ -21,7 +21,7 @@ pub(super) fn jobs(service: &Service) -> Vec<Ident> {
     service.methods().filter_map(job).collect()
 }
 
-/// Each `let _ = self.job(..);`, `_ = self.job(..);` and `drop(self.job(..))`.
+/// Finds each `let _ = self.job(..);`, `_ = self.job(..);` and `drop(self.job(..))`.
 pub(super) fn find(body: TokenStream, jobs: &[Ident]) -> Vec<Warning> {
     let mut found = Vec::new();
     walk(body, &mut |site| {
@@ -39,7 +39,7 @@ pub(super) fn find(body: TokenStream, jobs: &[Ident]) -> Vec<Warning> {
     found
 }
 
-/// The job of `[let] _ = self.job(..)`, where this is the group of the arguments.
+/// Returns the job of `[let] _ = self.job(..)`, given the group of its arguments.
 fn assigned_to_nothing(site: &Site<'_>, jobs: &[Ident]) -> Option<Ident> {
     let call = site.self_call().filter(|call| jobs.contains(call.name))?;
     let ends = call.after.first().is_none_or(|tree| is_punct(Some(tree), ';'));
@@ -51,7 +51,7 @@ fn assigned_to_nothing(site: &Site<'_>, jobs: &[Ident]) -> Option<Ident> {
     }
 }
 
-/// The job of `drop(self.job(..))`, where this is the group of the arguments of `drop`.
+/// Returns the job of `drop(self.job(..))`, given the group of the arguments of `drop`.
 fn passed_to_drop(site: &Site<'_>, jobs: &[Ident]) -> Option<Ident> {
     let drop =
         site.called().filter(|called| called.name == "drop" && !is_punct(called.before.last(), '.'))?;
@@ -67,7 +67,7 @@ mod tests {
     use quote::format_ident;
 
     #[test]
-    fn jobs_that_never_run() {
+    fn jobs_that_are_dropped_are_found() {
         let count = |text: &str| find(text.parse().expect(text), &[format_ident!("job")]).len();
         for text in [
             "let _ = self.job(1);",

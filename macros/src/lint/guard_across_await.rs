@@ -1,4 +1,4 @@
-//! A lock of std that is still held at an `.await`.
+//! Finds guards of `std::sync` locks that are held across an `.await`.
 
 use crate::{
     report::{Lint, Warning},
@@ -6,16 +6,16 @@ use crate::{
 };
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 
-/// Each `let guard = ..lock().unwrap();` with an `.await` behind it and no `drop(guard)` in
-/// between.
+/// Finds each `let guard = ..lock().unwrap();` that is followed by an `.await` without a
+/// `drop(guard)` before it.
 pub(super) fn find(body: TokenStream) -> Vec<Warning> {
     let mut found = Vec::new();
     each_block(body, &mut |trees| {
         let statements: Vec<&[TokenTree]> = trees.split(|tree| is_punct(Some(tree), ';')).collect();
         for (at, statement) in statements.iter().enumerate() {
             let Some(guard) = guard(statement) else { continue };
-            let behind = statements.get(at + 1..).unwrap_or_default();
-            let held = behind.iter().take_while(|statement| !drops(statement, guard));
+            let after = statements.get(at + 1..).unwrap_or_default();
+            let held = after.iter().take_while(|statement| !drops(statement, guard));
             if held.into_iter().any(|statement| has_await(statement)) {
                 found.push(Warning {
                     lint: Lint::GuardAcrossAwait,
@@ -27,14 +27,15 @@ pub(super) fn find(body: TokenStream) -> Vec<Warning> {
     found
 }
 
-/// The body with what `note` says of each of them, behind its statement: only there is it seen what
-/// type the value has, which may be no guard at all (`let n = *n.lock().unwrap();`, a `read()` of
-/// somebody's own).
+/// Returns the body with the tokens of `note` after the statement of each guard.
+///
+/// The compiler decides there by type whether the value is a guard: it isn't in
+/// `let n = *n.lock().unwrap();`, and `read()` may be a method of the user.
 pub(crate) fn noted(body: TokenStream, note: &impl Fn(&Ident) -> TokenStream) -> TokenStream {
     let trees: Vec<TokenTree> = body.into_iter().collect();
     let executed = own_regions(&trees);
     let mut noted = TokenStream::new();
-    // The statement as `find` sees it.
+    // The tokens of the current statement.
     let mut statement = Vec::new();
     for (at, (tree, executed)) in trees.iter().zip(executed).enumerate() {
         if !executed {
@@ -53,7 +54,7 @@ pub(crate) fn noted(body: TokenStream, note: &impl Fn(&Ident) -> TokenStream) ->
         noted.extend([tree.clone()]);
         if ends {
             let rest: Vec<TokenTree> = trees.get(at + 1..).unwrap_or_default().to_vec();
-            noted.extend(guard(&statement).filter(|guard| is_waiting_for_jobs(guard, &rest)).map(note));
+            noted.extend(guard(&statement).filter(|guard| is_held(guard, &rest)).map(note));
             statement.clear();
         } else {
             statement.push(tree);
@@ -62,14 +63,14 @@ pub(crate) fn noted(body: TokenStream, note: &impl Fn(&Ident) -> TokenStream) ->
     noted
 }
 
-/// An `.await` stands in the statements behind a guard, ahead of what gives it away.
-fn is_waiting_for_jobs(guard: &Ident, behind: &[TokenTree]) -> bool {
-    let statements = behind.split(|tree| is_punct(Some(tree), ';'));
+/// Whether the statements after a guard contain an `.await` before the guard is dropped or moved.
+fn is_held(guard: &Ident, after: &[TokenTree]) -> bool {
+    let statements = after.split(|tree| is_punct(Some(tree), ';'));
     let mut held = statements.take_while(|statement| !drops(statement, guard));
     held.any(has_await)
 }
 
-/// `let mut guard = .. .lock().unwrap()`: its name.
+/// Returns the name in `let mut guard = .. .lock().unwrap()`.
 fn guard(statement: &[TokenTree]) -> Option<&Ident> {
     let [TokenTree::Ident(let_), rest @ ..] = statement else { return None };
     let rest = match rest {
@@ -94,7 +95,7 @@ fn guard(statement: &[TokenTree]) -> Option<&Ident> {
     (let_ == "let" && name != "_" && locks && unwraps && empty.stream().is_empty()).then_some(name)
 }
 
-/// `drop(guard)`, or the guard is given away otherwise.
+/// Whether the statement drops or moves the guard: `drop(guard)`.
 fn drops(statement: &[TokenTree], guard: &Ident) -> bool {
     statement.iter().any(|tree| match tree {
         TokenTree::Group(group) => {
@@ -106,7 +107,7 @@ fn drops(statement: &[TokenTree], guard: &Ident) -> bool {
     })
 }
 
-/// Whether there is an `.await` outside of code that is itself `async` and may run elsewhere.
+/// Whether the tokens contain an `.await` outside `async` blocks, which may run elsewhere.
 pub(crate) fn awaits(body: TokenStream) -> bool {
     let mut found = false;
     walk(body, &mut |site| {

@@ -1,12 +1,12 @@
-//! What compiles and had better not: warnings, never errors.
+//! Warnings for code that compiles but is probably a mistake.
 //!
-//! Each finding names a constant of `portcullis::lints`, which is deprecated: using it is how a
-//! macro warns on stable Rust, at the user's own tokens, and `#[allow(deprecated)]` on the method,
-//! the block or the crate silences it. What is said stands in the runtime, beside that constant.
+//! Macros can't define lints on stable Rust. Each warning is a use of a deprecated item of
+//! `portcullis::lints` at the user's tokens, and the note of that item is the text. The user
+//! silences it with `#[allow(deprecated)]` on the method, the block or the crate.
 //!
-//! Only tokens are seen here. So a finding is made where they leave no doubt: not in closures,
-//! which may run on any thread, nor in nested functions; and not of a short path (`fs::read(..)`)
-//! unless its value is used at once as only the blocking one's can be.
+//! The lints see tokens and no types, so they warn only where the tokens leave no doubt. They skip
+//! closures and nested functions, which may run on another thread. They report a short path
+//! (`fs::read(..)`) only if its value is used in a way that a future doesn't allow.
 
 mod arc_missing;
 mod block_on_thread;
@@ -27,7 +27,7 @@ use crate::{
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 
-/// Every warning of a block goes to the sinks of its methods.
+/// Reports the warnings of a block to the sinks of its methods.
 pub(crate) fn service(service: &Service) {
     let (jobs, futures) = (dropped_job::jobs(service), block_on_thread::futures(service));
     let (helpers, need_the_arc) = (unused_value::helpers(service), arc_missing::methods(service));
@@ -60,7 +60,7 @@ pub(crate) fn service(service: &Service) {
     unreachable_state::check(service);
 }
 
-/// The warnings of one method, or of a function that stands alone.
+/// Reports the warnings of one method, or of a function outside a block.
 pub(crate) fn method(method: &Method) {
     if let Role::Blocking(blocking) = &method.role {
         let name = blocking.worker.as_ref().and_then(|worker| worker.name());
@@ -71,7 +71,7 @@ pub(crate) fn method(method: &Method) {
     }
 }
 
-/// Whether the body names the worker, also in a format string: `"{worker:?}"`.
+/// Whether the body uses the worker, also in a format string: `"{worker:?}"`.
 fn is_used(body: TokenStream, worker: &Ident) -> bool {
     let mut found = false;
     walk(body, &mut |site| {

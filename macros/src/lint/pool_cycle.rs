@@ -1,11 +1,11 @@
-//! Pools whose threads may wait for one another in a circle.
+//! Finds cycles of pools whose threads can wait for each other.
 //!
-//! A thread that waits runs what its own chain of jobs asks of its pool, so one chain never stands
-//! still. Two do, if all threads of one pool wait for a second, all of whose threads wait for the
-//! first: each for a job that is still queued behind the others.
+//! A waiting thread runs the jobs that its own chain of jobs submits to its pool, so one chain
+//! can't deadlock. Two chains can, if all threads of each pool wait for a job that is queued in the
+//! other.
 //!
-//! Counted is only what is written: `self.f(..).wait(worker)` of a blocking method, and likewise of
-//! an `async fn` of the block which awaits `self.f(..)`, by as many of them as it takes.
+//! The lint follows calls in the source: `self.f(..).wait(worker)` of a blocking method, directly
+//! or through `async fn`s of the block that await `self.f(..)`.
 
 use crate::{
     model::{Method, Role, Service},
@@ -15,7 +15,7 @@ use crate::{
 use proc_macro2::Ident;
 use quote::ToTokens;
 
-/// Warns at the call that closes a circle.
+/// Warns at the call that closes a cycle.
 pub(super) fn check(service: &Service) {
     let mut edges: Vec<(String, String)> = Vec::new();
     for method in service.methods() {
@@ -35,12 +35,12 @@ pub(super) fn check(service: &Service) {
     }
 }
 
-/// How a pool is written; two that are written alike are one.
+/// Returns the pool's expression. Equal expressions are the same pool.
 fn pool(blocking: &crate::model::Blocking) -> String {
     blocking.pool.as_ref().map(|pool| pool.to_token_stream().to_string()).unwrap_or_default()
 }
 
-/// The pools that a call of `method` ends up waiting for.
+/// Returns the pools that a call of `method` waits for.
 fn reached<'a>(service: &'a Service, method: &'a Method, seen: &mut Vec<&'a Ident>) -> Vec<String> {
     let name = &method.function.sig.ident;
     if seen.contains(&name) {
@@ -65,7 +65,7 @@ fn leads(edges: &[(String, String)], from: &str, to: &str, seen: &mut Vec<String
     from == to || edges.iter().any(|(start, end)| start == from && leads(edges, end, to, seen))
 }
 
-/// Each `self.f(..).wait(..)` or `.await` of the body, where `f` is a method of the block.
+/// Returns each `self.f(..).wait(..)` or `.await` of the body where `f` is a method of the block.
 fn calls<'a>(service: &'a Service, method: &Method, how: &str) -> Vec<(Ident, &'a Method)> {
     let mut found = Vec::new();
     walk(method.function.body.stream(), &mut |site| {
@@ -84,8 +84,8 @@ mod tests {
     use crate::{pipeline, report::Lint};
     use proc_macro2::TokenStream;
 
-    /// How many circles are closed in a block with these methods.
-    fn circles(methods: &str) -> usize {
+    /// Returns the number of cycles in a block with these methods.
+    fn cycles(methods: &str) -> usize {
         let block: TokenStream = format!("impl S {{ {methods} }}").parse().expect(methods);
         let expanded = pipeline::service(TokenStream::new(), block).to_string();
         expanded.matches(Lint::PoolCycle.name()).count()
@@ -94,7 +94,7 @@ mod tests {
     const BACK: &str = "#[blocking(pool = self.b)] fn back(&self, w: &Worker) { self.one().wait(w) } #[blocking(pool = self.a)] fn one(&self) {}";
 
     #[test]
-    fn circles_are_found() {
+    fn cycles_are_found() {
         for (there, count) in [
             ("#[blocking(pool = self.a)] fn there(&self, w: &Worker) { self.back().wait(w)?; }", 1),
             (
@@ -105,7 +105,7 @@ mod tests {
                 "#[blocking(pool = self.a)] fn there(&self, w: &Worker) { self.c().wait(w)?; } #[blocking(pool = self.c)] fn c(&self, w: &Worker) { self.back().wait(w)?; }",
                 1,
             ),
-            // Another pool, the same pool, not waited for, on this very thread.
+            // Another pool, the same pool, not waited for, run on this thread.
             ("#[blocking(pool = self.c)] fn there(&self, w: &Worker) { self.back().wait(w)?; }", 0),
             ("#[blocking(pool = self.b)] fn there(&self, w: &Worker) { self.back().wait(w)?; }", 0),
             ("#[blocking(pool = self.a)] fn there(&self, w: &Worker) { w.spawn(self.back()); }", 0),
@@ -115,7 +115,7 @@ mod tests {
                 0,
             ),
         ] {
-            assert_eq!(circles(&format!("{there} {BACK}")), count, "{there}");
+            assert_eq!(cycles(&format!("{there} {BACK}")), count, "{there}");
         }
     }
 }

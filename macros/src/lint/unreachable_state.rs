@@ -1,7 +1,7 @@
-//! A state that no handler leads to.
+//! Finds states that no handler returns.
 //!
-//! What a body leads to is read from its tokens, which is a guess where they go through a macro or
-//! another function: so this is a warning, and silent as soon as one body leaves a doubt.
+//! The next states are read from the tokens of the bodies. If any body is unclear, because it uses
+//! a macro or another function, there is no warning.
 
 use crate::model::{ConnectOutput, NextStates, Role, Service, Trigger, connect_output, next_states, variant};
 use crate::parse::HookEvent;
@@ -9,7 +9,7 @@ use crate::report::{Lint, Warning};
 use proc_macro2::Ident;
 use quote::ToTokens;
 
-/// A state that nothing leads to, where every body that leads to states was understood.
+/// Warns at each state that no body returns, if all bodies are clear.
 pub(super) fn check(service: &Service) {
     let Some(states) = service.states.as_ref().filter(|_| !service.sink.has_errors()) else { return };
     let variants = service.variants();
@@ -26,8 +26,7 @@ pub(super) fn check(service: &Service) {
         if leads {
             let NextStates { named, exhaustive } =
                 next_states(&method.function.body.stream(), &states.ident, &variants);
-            // One that should give a state and names none is yet to be written, or the compiler's
-            // to explain.
+            // A body that returns no state is incomplete, or an error of the compiler.
             if !exhaustive || named.is_empty() {
                 return;
             }
@@ -53,7 +52,7 @@ mod tests {
 
     const NONE: [&str; 0] = [];
 
-    /// The names of the states that are out of reach.
+    /// Returns the names of the unreachable states.
     fn unreachable(methods: TokenStream) -> Vec<String> {
         let sink = ErrorSink::root();
         let options = parse::options(TokenStream::new(), &sink);
@@ -66,7 +65,7 @@ mod tests {
         warnings.map(|warning| warning.at.to_string()).collect()
     }
 
-    /// `a` is the start, `b` is what may be out of reach; both of them end as they are told.
+    /// A machine with the start state `a` and a state `b`, with these bodies.
     fn states(a: &TokenStream, b: &TokenStream) -> TokenStream {
         quote! {
             #[state(start)] async fn a(&self, r: Req) -> (Rsp, SvcState) { #a }
@@ -75,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_that_nothing_leads_to_is_found() {
+    fn an_unreachable_state_is_found() {
         let (only_a, closed) = (quote!((Rsp, SvcState::A)), quote!((Rsp, SvcState::Closed)));
         assert_eq!(unreachable(states(&only_a, &closed)), ["b"]);
         assert_eq!(
@@ -96,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_found_where_a_body_leaves_a_doubt() {
+    fn an_unclear_body_suppresses_the_warning() {
         let closed = quote!((Rsp, SvcState::Closed));
         for doubtful in [
             quote!((Rsp, self.next())),

@@ -1,7 +1,7 @@
-//! The value of a helper that is `#[must_use]`.
+//! Finds unused values of `#[must_use]` helpers.
 //!
-//! rustc tells of `self.count(1).await;` where `count` is an `async fn`. A helper is a `fn` that
-//! returns a future when rustc sees it.
+//! rustc warns at `self.count(1).await;` if `count` is a `#[must_use] async fn`. A helper is expanded
+//! to a `fn` that returns a future, for which rustc doesn't warn.
 
 use crate::{
     model::{Role, Service},
@@ -10,7 +10,7 @@ use crate::{
 };
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 
-/// The helpers of the block whose value must be used.
+/// Returns the `#[must_use]` helpers of the block.
 pub(super) fn helpers(service: &Service) -> Vec<&Ident> {
     let must = |attrs: &[syn::Attribute]| {
         attrs.iter().filter_map(inner_meta).any(|meta| meta.path().is_ident("must_use"))
@@ -19,7 +19,7 @@ pub(super) fn helpers(service: &Service) -> Vec<&Ident> {
     methods.filter(|method| must(&method.function.attrs)).map(|method| &method.function.sig.ident).collect()
 }
 
-/// Each statement `self.count(..).await;` of one of them.
+/// Finds each statement `self.count(..).await;` of these helpers.
 pub(super) fn find(body: TokenStream, helpers: &[&Ident]) -> Vec<TokenStream> {
     let mut found = Vec::new();
     if helpers.is_empty() {
@@ -27,7 +27,7 @@ pub(super) fn find(body: TokenStream, helpers: &[&Ident]) -> Vec<TokenStream> {
     }
     each_block(body, &mut |trees| {
         let mut statements: Vec<&[TokenTree]> = trees.split(|tree| is_punct(Some(tree), ';')).collect();
-        // What has no semicolon behind it is the value of its block.
+        // The last part has no semicolon: it is the value of the block.
         statements.pop();
         for statement in statements {
             let [
@@ -43,7 +43,7 @@ pub(super) fn find(body: TokenStream, helpers: &[&Ident]) -> Vec<TokenStream> {
                 continue;
             };
             let calls = self_ == "self" && dot.as_char() == '.' && args.delimiter() == Delimiter::Parenthesis;
-            // A block needs no semicolon behind it.
+            // A statement can follow a block without a semicolon.
             let begins = match before.last() {
                 None => true,
                 Some(TokenTree::Group(group)) => group.delimiter() == Delimiter::Brace,
@@ -63,7 +63,7 @@ mod tests {
     use quote::format_ident;
 
     #[test]
-    fn a_value_that_is_thrown_away_is_found() {
+    fn an_unused_value_is_found() {
         let (count, other) = (format_ident!("count"), format_ident!("other"));
         for (body, times) in [
             ("self.count(1).await; 2", 1),

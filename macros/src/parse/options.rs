@@ -173,7 +173,7 @@ fn expected_option(word: AttrKind, input: ParseStream<'_>) -> syn::Error {
         Ok(text) if matches!(look_up(word, &text.value()), Lookup::Known(_)) => {
             in_quotes(&text, &text.value())
         }
-        _ => input.error(format!("expected an option of `#[{}]`: {}", word.name(), word.list())),
+        _ => input.error(format!("expected an option of `#[{}]`, {}", word.name(), word.list())),
     }
 }
 
@@ -184,13 +184,13 @@ fn describe(word: AttrKind, key: &str, mistake: &Lookup) -> String {
         Lookup::Misspelt(near) => format!("unknown {what} `{key}` of `#[{on}]`: did you mean `{near}`?"),
         Lookup::Misplaced(other) => {
             format!(
-                "`{key}` is an option of `#[{}]`, not of `#[{on}]`, which knows {}",
+                "`{key}` is an option of `#[{}]`, not of `#[{on}]`: expected {}",
                 other.name(),
                 word.list()
             )
         }
         Lookup::Known(_) | Lookup::Unknown => {
-            format!("unknown {what} `{key}` of `#[{on}]`, which knows {}", word.list())
+            format!("unknown {what} `{key}` of `#[{on}]`: expected {}", word.list())
         }
     }
 }

@@ -50,8 +50,8 @@ fn each_option_reports_for_itself() {
             "`pool` needs a value: write `pool = self.pool`",
             "unknown option `dedline` of `#[blocking]`: did you mean `deadline`?",
             "`flat` takes no value: write `flat`",
-            "`send_result` is an option of `#[request]`, not of `#[blocking]`, which knows `pool`, `deadline`, \
-             `lane`, `detached`, `nested`, `flat` and `crate`",
+            "`send_result` is an option of `#[request]`, not of `#[blocking]`: expected one of `pool`, `deadline`, \
+             `lane`, `detached`, `nested`, `flat` or `crate`",
             "`nested` is given twice: remove one of the two",
             "`lane` needs a value: write `lane = key`",
         ]
@@ -72,7 +72,7 @@ fn malformed_values_name_the_mend() {
         (quote!(pool = self.cpu flat), "expected `,` and the next option"),
         (
             quote!("2s"),
-            "expected an option of `#[blocking]`: `pool`, `deadline`, `lane`, `detached`, `nested`, `flat` and `crate`",
+            "expected an option of `#[blocking]`, one of `pool`, `deadline`, `lane`, `detached`, `nested`, `flat` or `crate`",
         ),
         (
             quote!(crate = "text"),

@@ -1,8 +1,8 @@
-//! A tree of error sinks: each block, and each method in it, reports for itself.
+//! [`ErrorSink`]: a tree that collects errors and warnings, with a node for each block and method.
 //!
-//! All mistakes of a block come out in one compile, and a stage can ask of a method whether
-//! anything was said about it: what is clean is generated in full, what is not falls back to
-//! something that causes no second error. Warnings go the same way, and spoil nothing.
+//! All errors of a block are reported in one compile. Later stages ask whether a method has errors:
+//! a method without errors is generated in full, and one with errors is replaced by a fallback that
+//! causes no second error. Warnings don't affect what is generated.
 
 mod warning;
 
@@ -12,7 +12,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use std::{cell::RefCell, fmt::Display, rc::Rc};
 
-/// One node of the tree; clones are the same node.
+/// One node of the tree. Clones refer to the same node.
 #[derive(Clone)]
 pub(crate) struct ErrorSink {
     tree: Rc<RefCell<Tree>>,
@@ -29,9 +29,9 @@ struct Tree {
 struct Node {
     parent: Option<usize>,
     has_errors: bool,
-    /// Mistakes are taken note of, and not said.
+    /// Errors are recorded but not emitted.
     silenced: bool,
-    /// The `cfg`s under which it is there.
+    /// The `cfg`s of the item. Its errors are emitted under them.
     cfgs: TokenStream,
 }
 
@@ -45,7 +45,7 @@ impl ErrorSink {
         ErrorSink { tree: Rc::new(RefCell::new(tree)), node: 0 }
     }
 
-    /// A sink for a part: what it hears makes this one unclean too.
+    /// Creates a sink for a part. An error in the part is an error of this node too.
     pub(crate) fn child(&self) -> Self {
         let mut tree = self.tree.borrow_mut();
         let silenced = tree.nodes.get(self.node).is_some_and(|node| node.silenced);
@@ -58,8 +58,8 @@ impl ErrorSink {
         ErrorSink { tree: Rc::clone(&self.tree), node: tree.nodes.len() - 1 }
     }
 
-    /// A sink for a part of which the compiler has said already what is wrong: it is unclean, and
-    /// nothing is said of it again.
+    /// Creates a sink for a part with an error that the compiler has already reported. The part has
+    /// errors, but emits none.
     pub(crate) fn silenced_child(&self) -> Self {
         let child = self.child();
         if let Some(node) = child.tree.borrow_mut().nodes.get_mut(child.node) {
@@ -69,19 +69,20 @@ impl ErrorSink {
         child
     }
 
-    /// What is wrong is said under these `cfg`s only: of what is not there nobody wants to hear.
+    /// Emits the errors of this node under these `cfg`s only, because an item that is configured
+    /// out must cause none.
     pub(crate) fn only_under(&self, cfgs: TokenStream) {
         if let Some(node) = self.tree.borrow_mut().nodes.get_mut(self.node) {
             node.cfgs = cfgs;
         }
     }
 
-    /// From now on nothing is said of any part.
+    /// Emits no further errors, of any node.
     pub(crate) fn silence(&self) {
         self.tree.borrow_mut().nodes.iter_mut().for_each(|node| node.silenced = true);
     }
 
-    /// Reports a mistake at these tokens: what is wrong, where it belongs, what to write instead.
+    /// Reports an error at these tokens. The message says what is wrong and what to write instead.
     pub(crate) fn error(&self, at: impl ToTokens, message: impl Display) {
         self.push(syn::Error::new_spanned(at, message));
     }
@@ -94,15 +95,15 @@ impl ErrorSink {
         }
     }
 
-    /// Takes the first mistake of this very part out of the tree, for a place in the code that is
-    /// generated for it.
+    /// Removes the first error of this node from the tree, for a caller that emits it inside the
+    /// generated code.
     pub(crate) fn take_first(&self) -> Option<syn::Error> {
         let errors = &mut self.tree.borrow_mut().errors;
         let first = errors.iter().position(|(node, _)| *node == self.node)?;
         Some(errors.remove(first).1)
     }
 
-    /// Something is wrong here, and was said elsewhere.
+    /// Marks this node and its ancestors as failed, for an error that is reported elsewhere.
     pub(crate) fn mark_failed(&self) {
         let mut tree = self.tree.borrow_mut();
         let mut next = Some(self.node);
@@ -112,12 +113,12 @@ impl ErrorSink {
         }
     }
 
-    /// Warns of something that is legal.
+    /// Reports a warning.
     pub(crate) fn warn(&self, warning: Warning) {
         self.tree.borrow_mut().warnings.push((self.node, warning));
     }
 
-    /// What this very part was warned of.
+    /// Returns the warnings of this node.
     pub(crate) fn warnings(&self) -> Vec<Warning> {
         let tree = self.tree.borrow();
         tree.warnings
@@ -127,13 +128,12 @@ impl ErrorSink {
             .collect()
     }
 
-    /// Nothing was reported here or below.
+    /// Whether this node or a descendant has errors.
     pub(crate) fn has_errors(&self) -> bool {
         self.tree.borrow().nodes.get(self.node).is_some_and(|node| node.has_errors)
     }
 
-    /// Every mistake of the tree as `compile_error!`s, in the order of the parts that they are
-    /// about.
+    /// Returns all errors of the tree as `compile_error!`s, in the order of the nodes.
     pub(crate) fn into_compile_errors(self) -> TokenStream {
         let mut errors = std::mem::take(&mut self.tree.borrow_mut().errors);
         errors.sort_by_key(|(node, _)| *node);
@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mistake_is_heard_by_its_ancestors_only() {
+    fn an_error_marks_its_ancestors_only() {
         let root = ErrorSink::root();
         let (left, right) = (root.child(), root.child());
         left.child().error(quote!(x), "wrong");
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_elsewhere_is_not_said_again() {
+    fn a_silenced_part_emits_no_errors() {
         let root = ErrorSink::root();
         let silenced = root.silenced_child();
         assert!(root.has_errors() && silenced.has_errors());
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_come_out_part_by_part() {
+    fn errors_are_emitted_in_the_order_of_the_parts() {
         let root = ErrorSink::root();
         let (first, second) = (root.child(), root.child());
         second.error(quote!(y), "second");

@@ -1,8 +1,8 @@
-//! [`Warning`]: a warning on its way from the lints to the code that is generated.
+//! [`Warning`]: a finding of the lints, which becomes a use of a deprecated item.
 
 use proc_macro2::TokenStream;
 
-/// A warning: the constant's name in `portcullis::lints`.
+/// The kind of a warning: an item of `portcullis::lints`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lint {
     ThreadSleep,
@@ -13,7 +13,7 @@ pub(crate) enum Lint {
     BlockOn,
     BlockingCall,
     GuardAcrossAwait,
-    /// The value of an awaited helper that is `#[must_use]`: rustc's own lint tells of it.
+    /// The unused value of a `#[must_use]` helper, for which rustc's own lint is triggered.
     UnusedValue,
     UnusedWorker,
     PoolCycle,
@@ -45,7 +45,7 @@ impl Lint {
     }
 }
 
-/// A warning, and the tokens that it is about.
+/// A warning and the tokens that it points at.
 #[derive(Clone)]
 pub(crate) struct Warning {
     pub(crate) lint: Lint,

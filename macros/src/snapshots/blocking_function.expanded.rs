@@ -3,8 +3,8 @@
 pub fn read<P: Into<PathBuf> + Send + 'static>(
     path: P,
 ) -> ::portcullis::Offload<
-    <io::Result<Vec<u8>> as ::portcullis::__private::Fallible>::Ok,
-    <io::Result<Vec<u8>> as ::portcullis::__private::Fallible>::Err,
+    <io::Result<Vec<u8>> as ::portcullis::__private::ResultType>::Ok,
+    <io::Result<Vec<u8>> as ::portcullis::__private::ResultType>::Err,
 > {
     fn __body<P: Into<PathBuf> + Send + 'static>(
         _worker: &::portcullis::Worker,
@@ -22,20 +22,20 @@ pub fn read<P: Into<PathBuf> + Send + 'static>(
     };
     ::portcullis::__private::moves_between_threads::<P>();
     ::portcullis::__private::moves_between_threads::<
-        <io::Result<Vec<u8>> as ::portcullis::__private::Fallible>::Ok,
+        <io::Result<Vec<u8>> as ::portcullis::__private::ResultType>::Ok,
     >();
     ::portcullis::__private::moves_between_threads::<
-        <io::Result<Vec<u8>> as ::portcullis::__private::Fallible>::Err,
+        <io::Result<Vec<u8>> as ::portcullis::__private::ResultType>::Err,
     >();
     ::portcullis::__private::is_error_of_a_job::<
-        <io::Result<Vec<u8>> as ::portcullis::__private::Fallible>::Err,
+        <io::Result<Vec<u8>> as ::portcullis::__private::ResultType>::Err,
     >();
     let pool: &::portcullis::Pool = ::portcullis::Pool::shared();
     pool.job("read")
         .try_run::<
             _,
-            <io::Result<Vec<u8>> as ::portcullis::__private::Fallible>::Ok,
-            <io::Result<Vec<u8>> as ::portcullis::__private::Fallible>::Err,
+            <io::Result<Vec<u8>> as ::portcullis::__private::ResultType>::Ok,
+            <io::Result<Vec<u8>> as ::portcullis::__private::ResultType>::Err,
         >(move |worker| __body::<P>(worker, path))
 }
 /// Reads a file.

@@ -51,26 +51,26 @@ impl Maths {
         self: &::std::sync::Arc<Self>,
         n: u64,
     ) -> ::portcullis::Offload<
-        <Solved as ::portcullis::__private::Fallible>::Ok,
-        <Solved as ::portcullis::__private::Fallible>::Err,
+        <Solved as ::portcullis::__private::ResultType>::Ok,
+        <Solved as ::portcullis::__private::ResultType>::Err,
     > {
         ::portcullis::__private::moves_between_threads::<u64>();
         ::portcullis::__private::moves_between_threads::<
-            <Solved as ::portcullis::__private::Fallible>::Ok,
+            <Solved as ::portcullis::__private::ResultType>::Ok,
         >();
         ::portcullis::__private::moves_between_threads::<
-            <Solved as ::portcullis::__private::Fallible>::Err,
+            <Solved as ::portcullis::__private::ResultType>::Err,
         >();
         ::portcullis::__private::is_error_of_a_job::<
-            <Solved as ::portcullis::__private::Fallible>::Err,
+            <Solved as ::portcullis::__private::ResultType>::Err,
         >();
         let pool: &::portcullis::Pool = ::portcullis::__private::runs_on(&self.cpu);
         let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
         pool.job("Maths::solve")
             .try_run::<
                 _,
-                <Solved as ::portcullis::__private::Fallible>::Ok,
-                <Solved as ::portcullis::__private::Fallible>::Err,
+                <Solved as ::portcullis::__private::ResultType>::Ok,
+                <Solved as ::portcullis::__private::ResultType>::Err,
             >(move |worker| Self::blocking_solve(&this, worker, n))
     }
     /// Runs on the calling thread: for code that holds a `Worker` already.

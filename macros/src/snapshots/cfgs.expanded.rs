@@ -63,12 +63,12 @@ impl Files {
 #[automatically_derived]
 impl ::portcullis::Service for Files {
     type Request = ReadV2;
-    type Response = <FileV2 as ::portcullis::__private::Succeeds<
+    type Response = <FileV2 as ::portcullis::__private::OkType<
         { ::portcullis::__private::is_result!(FileV2) },
     >>::Ok;
     #[cfg(feature = "quota")]
     #[cfg(unix)]
-    type Error = <FileV2 as ::portcullis::__private::Fails<
+    type Error = <FileV2 as ::portcullis::__private::ErrType<
         { ::portcullis::__private::is_result!(FileV2) },
         Full,
     >>::Err;
@@ -76,7 +76,7 @@ impl ::portcullis::Service for Files {
     #[cfg(unix)]
     type Conn = Quota;
     #[cfg(not(all(feature = "quota", unix)))]
-    type Error = <FileV2 as ::portcullis::__private::Fails<
+    type Error = <FileV2 as ::portcullis::__private::ErrType<
         { ::portcullis::__private::is_result!(FileV2) },
         ::core::convert::Infallible,
     >>::Err;
@@ -104,7 +104,7 @@ impl ::portcullis::Service for Files {
                 .await
                 .map_err(|error| <Full as ::portcullis::__private::FailsWith<
                     <Self as ::portcullis::Service>::Error,
-                >>::failed(error))?,
+                >>::into_error(error))?,
             state: (),
         })
     }
@@ -141,12 +141,12 @@ impl ::portcullis::Service for Files {
         ::portcullis::__private::Step<Self>,
         <Self as ::portcullis::Service>::Error,
     > {
-        let response: <FileV2 as ::portcullis::__private::Succeeds<
+        let response: <FileV2 as ::portcullis::__private::OkType<
             { ::portcullis::__private::is_result!(FileV2) },
-        >>::Ok = <FileV2 as ::portcullis::__private::Settles<
+        >>::Ok = <FileV2 as ::portcullis::__private::IntoServiceResult<
             { ::portcullis::__private::is_result!(FileV2) },
             <Self as ::portcullis::Service>::Error,
-        >>::settle(Self::read(self, request).await)?;
+        >>::into_result(Self::read(self, request).await)?;
         ::core::result::Result::Ok(::portcullis::__private::Step::reply(state, response))
     }
     const SERVICE_DESCRIPTION: ::portcullis::describe::Description<'static> = {
@@ -174,12 +174,12 @@ impl ::portcullis::Service for Files {
 #[automatically_derived]
 impl ::portcullis::Service for Files {
     type Request = Read;
-    type Response = <File as ::portcullis::__private::Succeeds<
+    type Response = <File as ::portcullis::__private::OkType<
         { ::portcullis::__private::is_result!(File) },
     >>::Ok;
     #[cfg(feature = "quota")]
     #[cfg(unix)]
-    type Error = <File as ::portcullis::__private::Fails<
+    type Error = <File as ::portcullis::__private::ErrType<
         { ::portcullis::__private::is_result!(File) },
         Full,
     >>::Err;
@@ -187,7 +187,7 @@ impl ::portcullis::Service for Files {
     #[cfg(unix)]
     type Conn = Quota;
     #[cfg(not(all(feature = "quota", unix)))]
-    type Error = <File as ::portcullis::__private::Fails<
+    type Error = <File as ::portcullis::__private::ErrType<
         { ::portcullis::__private::is_result!(File) },
         ::core::convert::Infallible,
     >>::Err;
@@ -215,7 +215,7 @@ impl ::portcullis::Service for Files {
                 .await
                 .map_err(|error| <Full as ::portcullis::__private::FailsWith<
                     <Self as ::portcullis::Service>::Error,
-                >>::failed(error))?,
+                >>::into_error(error))?,
             state: (),
         })
     }
@@ -252,12 +252,12 @@ impl ::portcullis::Service for Files {
         ::portcullis::__private::Step<Self>,
         <Self as ::portcullis::Service>::Error,
     > {
-        let response: <File as ::portcullis::__private::Succeeds<
+        let response: <File as ::portcullis::__private::OkType<
             { ::portcullis::__private::is_result!(File) },
-        >>::Ok = <File as ::portcullis::__private::Settles<
+        >>::Ok = <File as ::portcullis::__private::IntoServiceResult<
             { ::portcullis::__private::is_result!(File) },
             <Self as ::portcullis::Service>::Error,
-        >>::settle(Self::read(self, request).await)?;
+        >>::into_result(Self::read(self, request).await)?;
         ::core::result::Result::Ok(::portcullis::__private::Step::reply(state, response))
     }
     const SERVICE_DESCRIPTION: ::portcullis::describe::Description<'static> = {

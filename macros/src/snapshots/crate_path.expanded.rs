@@ -14,7 +14,7 @@ impl Pinger {
         facade::net::__private::is_error_of_a_job::<facade::net::Interrupted>();
         let pool: &facade::net::Pool = facade::net::Pool::shared();
         let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
-        facade::net::__private::JobOf(
+        facade::net::__private::ServiceJob(
                 pool
                     .job("Pinger::hash")
                     .deadline(::core::time::Duration::from_millis(250)),
@@ -55,7 +55,7 @@ flowchart LR
 impl facade::net::Service for Pinger {
     type Request = Ping;
     type Response = Pong;
-    type Error = <Pong as facade::net::__private::Fails<
+    type Error = <Pong as facade::net::__private::ErrType<
         { facade::net::__private::is_result!(Pong) },
         ::core::convert::Infallible,
     >>::Err;
@@ -93,10 +93,10 @@ impl facade::net::Service for Pinger {
         facade::net::__private::Step<Self>,
         <Self as facade::net::Service>::Error,
     > {
-        let response: Pong = <Pong as facade::net::__private::Settles<
+        let response: Pong = <Pong as facade::net::__private::IntoServiceResult<
             { facade::net::__private::is_result!(Pong) },
             <Self as facade::net::Service>::Error,
-        >>::settle(Self::ping(self, request).await)?;
+        >>::into_result(Self::ping(self, request).await)?;
         ::core::result::Result::Ok(facade::net::__private::Step::reply(state, response))
     }
     const SERVICE_DESCRIPTION: facade::net::describe::Description<'static> = {

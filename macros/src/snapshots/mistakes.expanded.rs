@@ -127,7 +127,7 @@ impl ::portcullis::Service for Wrong {
     type Response = <Self as ::portcullis::__private::NextTypes<
         ::portcullis::__private::Unknown,
     >>::Response;
-    type Error = <Self as ::portcullis::__private::Fails<
+    type Error = <Self as ::portcullis::__private::ErrType<
         { ::portcullis::__private::is_result!(Self) },
         ::core::convert::Infallible,
     >>::Err;

@@ -22,7 +22,7 @@ impl ::portcullis::Service for Thumbnails {
     type Request = ImageRequest;
     type Response = Thumbnail;
     type Error = Error;
-    type Conn = <Conn as ::portcullis::__private::Succeeds<
+    type Conn = <Conn as ::portcullis::__private::OkType<
         { ::portcullis::__private::is_result!(Conn) },
     >>::Ok;
     type Event = ::core::convert::Infallible;
@@ -41,10 +41,10 @@ impl ::portcullis::Service for Thumbnails {
         <Self as ::portcullis::Service>::Error,
     > {
         ::core::result::Result::Ok(::portcullis::__private::Connected {
-            conn: <Conn as ::portcullis::__private::Settles<
+            conn: <Conn as ::portcullis::__private::IntoServiceResult<
                 { ::portcullis::__private::is_result!(Conn) },
                 <Self as ::portcullis::Service>::Error,
-            >>::settle(Self::connected(self).await)?,
+            >>::into_result(Self::connected(self).await)?,
             state: (),
         })
     }
@@ -67,7 +67,7 @@ impl ::portcullis::Service for Thumbnails {
                 <Conn as ::portcullis::__private::BorrowsConn<
                     <Self as ::portcullis::Service>::Conn,
                     _,
-                >>::lent(conn),
+                >>::borrowed(conn),
                 request,
             )
             .await?;

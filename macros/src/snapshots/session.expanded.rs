@@ -60,12 +60,12 @@ where
                             <Self as ::portcullis::Service>::Response,
                             <Self as ::portcullis::Service>::Event,
                         >,
-                    >>::shown(peer),
+                    >>::borrowed(peer),
                 )
                 .await
                 .map_err(|error| <Refused as ::portcullis::__private::FailsWith<
                     <Self as ::portcullis::Service>::Error,
-                >>::failed(error))?,
+                >>::into_error(error))?,
             state: (),
         })
     }

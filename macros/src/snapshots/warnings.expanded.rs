@@ -13,7 +13,7 @@ impl Thumbnails {
         ::portcullis::__private::moves_between_threads::<Vec<u8>>();
         let pool: &::portcullis::Pool = ::portcullis::__private::runs_on(&self.disk);
         let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
-        ::portcullis::__private::JobOf(pool.job("Thumbnails::read"), this)
+        ::portcullis::__private::ServiceJob(pool.job("Thumbnails::read"), this)
             .run::<
                 _,
                 Vec<u8>,

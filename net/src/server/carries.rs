@@ -72,7 +72,7 @@ impl<C, Out> Carries<Unknown, Out, Mistaken> for C {
 #[diagnostic::on_unimplemented(
     message = "this server has no codec",
     label = "cannot read requests of type `{In}`",
-    note = "write `.codec(..)` ahead of this call, for example `.codec(JsonLines::new())`"
+    note = "write `.codec(..)` before this call, for example `.codec(JsonLines::new())`"
 )]
 pub trait HasCodec<In, Out, How>: Codec<In, Out> {}
 

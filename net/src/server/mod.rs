@@ -111,11 +111,11 @@ pub struct Server<S, C = NoCodec, B = Unbound> {
 
 /// A server without a codec: [`Server::codec`] gives it one.
 #[derive(Clone, Copy, Debug)]
-pub struct NoCodec; // write `.codec(..)` ahead of this call
+pub struct NoCodec; // write `.codec(..)` before this call
 
 /// A server without an address: [`Server::bind`] gives it one.
 #[derive(Clone, Copy, Debug)]
-pub struct Unbound; // write `.bind(addr)?` ahead of this call
+pub struct Unbound; // write `.bind(addr)?` before this call
 
 /// A server with at least one listener.
 #[derive(Debug)]
@@ -126,8 +126,8 @@ pub struct Bound {
 /// A server that can be served: it is [`Bound`].
 #[diagnostic::on_unimplemented(
     message = "this server is not bound to an address",
-    label = "listens nowhere",
-    note = "write `.bind(addr)?` ahead of this"
+    label = "has no listener",
+    note = "write `.bind(addr)?` before this call"
 )]
 pub trait IsBound: Send + 'static {
     /// What it is bound to.

@@ -37,7 +37,7 @@ trait a_Worker_belongs_to_its_own_pool_thread {}
 /// }
 /// ```
 #[rustfmt::skip]
-pub struct Worker { // lent to one thread: `check` it there; for others, a flag, a channel or `Pool::map`
+pub struct Worker { // belongs to one thread: call `check` there, and give other threads a flag, a channel or `Pool::map`
     host: Arc<dyn Host>,
     wait_state: WaitState,
     _here: PhantomData<dyn a_Worker_belongs_to_its_own_pool_thread>,

@@ -1,25 +1,28 @@
-//! What a signature means where its types go by another name: an alias, an import, an associated
-//! type.
+//! Decides by type what a signature means, so that aliases, renamed imports and associated types
+//! work.
 //!
-//! A macro sees how a type is spelt. What it is, the compiler tells: by a trait where what may be
-//! returned is one of few types, and by a constant where it may be any
-//! ([`is_result!`](crate::__is_result), [`opens!`](crate::__opens)), which chooses among impls.
+//! A macro sees only how a type is written. Where a function may return one of a few types, a trait
+//! tells them apart. Where it may return any type, a constant
+//! ([`is_result!`](crate::__is_result), [`connect_output!`](crate::__connect_output)) selects the
+//! impl. The constants rely on method resolution: an inherent item is found before a trait's item
+//! of the same name.
 
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
 
 use crate::{Reason, Service};
 
-pub use crate::{__is_result as is_result, __opens as opens};
+pub use crate::{__connect_output as connect_output, __is_result as is_result};
 
-/// `IsResult::<T>::YES`: whether a type is a `Result`, whatever it is called.
+/// `IsResult::<T>::YES`: whether a type is a `Result`, under any name.
 pub struct IsResult<T>(PhantomData<T>);
 
 impl<T, E> IsResult<Result<T, E>> {
-    /// Found ahead of the trait's.
+    /// Found before the trait's constant.
     pub const YES: bool = true;
 
-    /// Found ahead of the trait's: it is written out where no constant can tell.
+    /// Found before the trait's method. Its bound reports an alias where no constant can be
+    /// evaluated.
     pub const fn is_plain(&self)
     where
         Result<T, E>: WrittenOut,
@@ -28,25 +31,26 @@ impl<T, E> IsResult<Result<T, E>> {
 }
 
 impl<T> IsResult<T> {
-    /// The question.
-    pub const ASKED: Self = Self(PhantomData);
+    /// The value whose methods are looked up.
+    pub const PROBE: Self = Self(PhantomData);
 }
 
-/// Of what is no `Result`.
-pub trait IsNoResult {
-    /// Found where there is no other.
+/// The fallback of [`IsResult`], for any type that is not a `Result`.
+pub trait NotAResult {
+    /// Found if there is no inherent constant.
     const YES: bool = false;
 
-    /// Found where there is no other.
+    /// Found if there is no inherent method.
     fn is_plain(&self) {}
 }
 
-impl<T> IsNoResult for IsResult<T> {}
+impl<T> NotAResult for IsResult<T> {}
 
-/// What a block with parameters of its own has to write out, since nothing can tell its aliases.
+/// A type that must be written out in a block with type parameters, where aliases can't be
+/// resolved. No type implements it.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has another name here, which can't be resolved in a block with type parameters",
-    label = "write the type out"
+    message = "this is an alias of `{Self}`, which can't be resolved in a block with type parameters",
+    label = "write the type in full"
 )]
 pub trait WrittenOut {}
 
@@ -54,105 +58,105 @@ pub trait WrittenOut {}
 #[macro_export]
 macro_rules! __is_result {
     ($ty:ty) => {{
-        use $crate::private::IsNoResult as _;
+        use $crate::private::NotAResult as _;
         <$crate::private::IsResult<$ty>>::YES
     }};
 }
 
-/// A response under `send_result`.
+/// The response of a handler with `send_result`.
 #[diagnostic::on_unimplemented(
     message = "`send_result` requires a `Result` return type, but this handler returns `{Self}`: remove `send_result`",
     label = "not a `Result`"
 )]
-pub trait IsWire: Sized {
-    /// The same.
+pub trait SendsResult: Sized {
+    /// Returns the response unchanged.
     #[must_use]
-    fn wire(self) -> Self {
+    fn response(self) -> Self {
         self
     }
 }
 
-impl<T, E> IsWire for Result<T, E> {}
+impl<T, E> SendsResult for Result<T, E> {}
 
-/// What a function gives when it succeeds: of a `Result` its value, of anything else the whole.
-pub trait Succeeds<const RESULT: bool> {
-    /// That.
+/// The type of success: of a `Result` its value type, of any other type the type itself.
+pub trait OkType<const RESULT: bool> {
+    /// The value type.
     type Ok;
 }
 
-impl<T, E> Succeeds<true> for Result<T, E> {
+impl<T, E> OkType<true> for Result<T, E> {
     type Ok = T;
 }
 
-impl<T> Succeeds<false> for T {
+impl<T> OkType<false> for T {
     type Ok = T;
 }
 
-/// What a function fails with, or `Otherwise` if it can't fail.
-pub trait Fails<const RESULT: bool, Otherwise> {
-    /// That.
+/// The error type, or `Otherwise` for a type that isn't a `Result`.
+pub trait ErrType<const RESULT: bool, Otherwise> {
+    /// The error type.
     type Err;
 }
 
-impl<T, E, Otherwise> Fails<true, Otherwise> for Result<T, E> {
+impl<T, E, Otherwise> ErrType<true, Otherwise> for Result<T, E> {
     type Err = E;
 }
 
-impl<T, Otherwise> Fails<false, Otherwise> for T {
+impl<T, Otherwise> ErrType<false, Otherwise> for T {
     type Err = Otherwise;
 }
 
-/// The value as a `Result` with the error of the service.
-pub trait Settles<const RESULT: bool, Err>: Succeeds<RESULT> {
-    /// That.
+/// Converts the output of a handler into a `Result` with the service's error type.
+pub trait IntoServiceResult<const RESULT: bool, Err>: OkType<RESULT> {
+    /// Converts the output.
     ///
     /// # Errors
-    /// The value's own, if it is a `Result`.
-    fn settle(self) -> Result<Self::Ok, Err>;
+    /// The error of the output, if it is a `Result`.
+    fn into_result(self) -> Result<Self::Ok, Err>;
 }
 
-impl<T, E, Err: From<E>> Settles<true, Err> for Result<T, E> {
-    fn settle(self) -> Result<T, Err> {
+impl<T, E, Err: From<E>> IntoServiceResult<true, Err> for Result<T, E> {
+    fn into_result(self) -> Result<T, Err> {
         self.map_err(Err::from)
     }
 }
 
-impl<T, Err> Settles<false, Err> for T {
-    fn settle(self) -> Result<T, Err> {
+impl<T, Err> IntoServiceResult<false, Err> for T {
+    fn into_result(self) -> Result<T, Err> {
         Ok(self)
     }
 }
 
-/// What returns nothing, and may fail.
+/// The output of a hook or session that returns nothing and may fail.
 #[diagnostic::on_unimplemented(
     message = "this must return `()` or `Result<(), Error>`, but it returns `{Self}`",
     label = "neither `()` nor a `Result<(), Error>`"
 )]
-pub trait Completes<Otherwise> {
-    /// What it fails with, or `Otherwise`.
+pub trait UnitOrResult<Otherwise> {
+    /// The error type, or `Otherwise`.
     type Err;
 
-    /// The value as a `Result`.
+    /// Converts the output.
     ///
     /// # Errors
-    /// The value's own, if it is a `Result`.
-    fn complete(self) -> Result<(), Otherwise>
+    /// The error of the output, if it is a `Result`.
+    fn into_result(self) -> Result<(), Otherwise>
     where
         Otherwise: From<Self::Err>;
 }
 
-impl<Otherwise> Completes<Otherwise> for () {
+impl<Otherwise> UnitOrResult<Otherwise> for () {
     type Err = Otherwise;
 
-    fn complete(self) -> Result<(), Otherwise> {
+    fn into_result(self) -> Result<(), Otherwise> {
         Ok(())
     }
 }
 
-impl<E, Otherwise> Completes<Otherwise> for Result<(), E> {
+impl<E, Otherwise> UnitOrResult<Otherwise> for Result<(), E> {
     type Err = E;
 
-    fn complete(self) -> Result<(), Otherwise>
+    fn into_result(self) -> Result<(), Otherwise>
     where
         Otherwise: From<E>,
     {
@@ -160,44 +164,44 @@ impl<E, Otherwise> Completes<Otherwise> for Result<(), E> {
     }
 }
 
-/// What `#[before]` returns: a `ControlFlow`, or a `Result` of one.
+/// The output of `#[before]`: a `ControlFlow`, or a `Result` of one.
 #[diagnostic::on_unimplemented(
     message = "a `#[before]` method must return `ControlFlow<Response, Request>`, but this one returns `{Self}`",
     label = "not a `ControlFlow<Response, Request>`"
 )]
-pub trait Flows<Otherwise> {
-    /// The answer.
+pub trait BeforeOutput<Otherwise> {
+    /// The response that ends the request.
     type Break;
-    /// The request.
+    /// The request that goes to the handler.
     type Continue;
-    /// What it fails with, or `Otherwise`.
+    /// The error type, or `Otherwise`.
     type Err;
 
-    /// The value as a `Result`.
+    /// Converts the output.
     ///
     /// # Errors
-    /// The value's own, if it is a `Result`.
-    fn flow(self) -> Result<ControlFlow<Self::Break, Self::Continue>, Otherwise>
+    /// The error of the output, if it is a `Result`.
+    fn into_result(self) -> Result<ControlFlow<Self::Break, Self::Continue>, Otherwise>
     where
         Otherwise: From<Self::Err>;
 }
 
-impl<B, C, Otherwise> Flows<Otherwise> for ControlFlow<B, C> {
+impl<B, C, Otherwise> BeforeOutput<Otherwise> for ControlFlow<B, C> {
     type Break = B;
     type Continue = C;
     type Err = Otherwise;
 
-    fn flow(self) -> Result<Self, Otherwise> {
+    fn into_result(self) -> Result<Self, Otherwise> {
         Ok(self)
     }
 }
 
-impl<B, C, E, Otherwise> Flows<Otherwise> for Result<ControlFlow<B, C>, E> {
+impl<B, C, E, Otherwise> BeforeOutput<Otherwise> for Result<ControlFlow<B, C>, E> {
     type Break = B;
     type Continue = C;
     type Err = E;
 
-    fn flow(self) -> Result<ControlFlow<B, C>, Otherwise>
+    fn into_result(self) -> Result<ControlFlow<B, C>, Otherwise>
     where
         Otherwise: From<E>,
     {
@@ -205,15 +209,16 @@ impl<B, C, E, Otherwise> Flows<Otherwise> for Result<ControlFlow<B, C>, E> {
     }
 }
 
-/// `Opens::<T, State>::KIND`: what a value is that `#[on(connect)]` makes. 1 is the first state, 2
-/// the connection's value and the first state, 0 the connection's value.
-pub struct Opens<T, State>(PhantomData<(T, State)>);
+/// `ConnectOutput::<T, State>::KIND`: what `#[on(connect)]` returns. 0 is the connection's value, 1
+/// the start state, and 2 a pair of both.
+pub struct ConnectOutput<T, State>(PhantomData<(T, State)>);
 
-impl<State> Opens<State, State> {
-    /// Found ahead of the trait's.
+impl<State> ConnectOutput<State, State> {
+    /// Found before the trait's constant.
     pub const KIND: u8 = 1;
 
-    /// Found ahead of the trait's: it is written out where no constant can tell.
+    /// Found before the trait's method. Its bound reports an alias where no constant can be
+    /// evaluated.
     pub const fn is_the_value(&self)
     where
         State: WrittenOut,
@@ -221,11 +226,12 @@ impl<State> Opens<State, State> {
     }
 }
 
-impl<Conn, State> Opens<(Conn, State), State> {
-    /// Found ahead of the trait's.
+impl<Conn, State> ConnectOutput<(Conn, State), State> {
+    /// Found before the trait's constant.
     pub const KIND: u8 = 2;
 
-    /// Found ahead of the trait's: it is written out where no constant can tell.
+    /// Found before the trait's method. Its bound reports an alias where no constant can be
+    /// evaluated.
     pub const fn is_the_value(&self)
     where
         (Conn, State): WrittenOut,
@@ -233,163 +239,163 @@ impl<Conn, State> Opens<(Conn, State), State> {
     }
 }
 
-impl<T, State> Opens<T, State> {
-    /// The question.
-    pub const ASKED: Self = Self(PhantomData);
+impl<T, State> ConnectOutput<T, State> {
+    /// The value whose methods are looked up.
+    pub const PROBE: Self = Self(PhantomData);
 }
 
-/// Of what has no state in it.
-pub trait OpensWithoutState {
-    /// Found where there is no other.
+/// The fallback of [`ConnectOutput`], for any type that contains no state.
+pub trait ConnectOutputWithoutState {
+    /// Found if there is no inherent constant.
     const KIND: u8 = 0;
 
-    /// Found where there is no other.
+    /// Found if there is no inherent method.
     fn is_the_value(&self) {}
 }
 
-impl<T, State> OpensWithoutState for Opens<T, State> {}
+impl<T, State> ConnectOutputWithoutState for ConnectOutput<T, State> {}
 
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __opens {
+macro_rules! __connect_output {
     ($ty:ty, $state:ty) => {{
-        use $crate::private::OpensWithoutState as _;
-        <$crate::private::Opens<$ty, $state>>::KIND
+        use $crate::private::ConnectOutputWithoutState as _;
+        <$crate::private::ConnectOutput<$ty, $state>>::KIND
     }};
 }
 
-/// The connection's value in what `#[on(connect)]` makes.
-pub trait Makes<const KIND: u8, State> {
+/// The connection's value in the output of `#[on(connect)]`.
+pub trait ConnValue<const KIND: u8, State> {
     /// Its type.
     type Conn;
 }
 
-impl<State> Makes<1, State> for State {
+impl<State> ConnValue<1, State> for State {
     type Conn = ();
 }
 
-impl<Conn, State> Makes<2, State> for (Conn, State) {
+impl<Conn, State> ConnValue<2, State> for (Conn, State) {
     type Conn = Conn;
 }
 
-impl<Conn, State> Makes<0, State> for Conn {
+impl<Conn, State> ConnValue<0, State> for Conn {
     type Conn = Conn;
 }
 
-/// The first state, where `#[on(connect)]` does not make it.
+/// The start state, if `#[on(connect)]` doesn't return it.
 #[diagnostic::on_unimplemented(
-    message = "the first state has data, and nothing gives it: `#[on(connect)]` returns it, alone or as `(Conn, State)`",
-    label = "makes no state"
+    message = "the start state has data, but nothing provides it: return the state from `#[on(connect)]`, alone or as `(Conn, State)`",
+    label = "returns no state"
 )]
-pub trait First<State> {
-    /// That state.
-    fn first(self) -> State;
+pub trait StartState<State> {
+    /// Returns the start state.
+    fn start_state(self) -> State;
 }
 
-impl<State, F: FnOnce() -> State> First<State> for F {
-    fn first(self) -> State {
+impl<State, F: FnOnce() -> State> StartState<State> for F {
+    fn start_state(self) -> State {
         self()
     }
 }
 
-/// There is none that could be made without data.
-pub struct NoFirst;
+/// The start state has data, so it can't be made without `#[on(connect)]`.
+pub struct NoStartState;
 
-/// Both in what `#[on(connect)]` makes.
-pub trait MakesBoth<const KIND: u8, State, F>: Makes<KIND, State> {
-    /// The connection's value and the first state.
-    fn both(self, first: F) -> (Self::Conn, State);
+/// Splits the output of `#[on(connect)]`.
+pub trait ConnValueAndState<const KIND: u8, State, F>: ConnValue<KIND, State> {
+    /// Returns the connection's value and the start state.
+    fn both(self, start: F) -> (Self::Conn, State);
 }
 
-impl<State, F> MakesBoth<1, State, F> for State {
+impl<State, F> ConnValueAndState<1, State, F> for State {
     fn both(self, _: F) -> ((), State) {
         ((), self)
     }
 }
 
-impl<Conn, State, F> MakesBoth<2, State, F> for (Conn, State) {
+impl<Conn, State, F> ConnValueAndState<2, State, F> for (Conn, State) {
     fn both(self, _: F) -> Self {
         self
     }
 }
 
-impl<Conn, State, F: First<State>> MakesBoth<0, State, F> for Conn {
-    fn both(self, first: F) -> (Conn, State) {
-        (self, first.first())
+impl<Conn, State, F: StartState<State>> ConnValueAndState<0, State, F> for Conn {
+    fn both(self, start: F) -> (Conn, State) {
+        (self, start.start_state())
     }
 }
 
-/// What the owned parameters of `#[on(disconnect)]` are: some of the connection's value, the last
-/// state, and the reason, in this order.
-pub struct End<T, S>(PhantomData<(T, S)>);
+/// The parameters of `#[on(disconnect)]` that are taken by value: any of the connection's value, the
+/// last state and the reason, in this order.
+pub struct DisconnectParams<T, S>(PhantomData<(T, S)>);
 
-impl<T, S> End<T, S> {
-    /// The question.
-    pub const ASKED: Self = Self(PhantomData);
+impl<T, S> DisconnectParams<T, S> {
+    /// The value whose methods are looked up.
+    pub const PROBE: Self = Self(PhantomData);
 }
 
-impl<S: Service> End<(Reason,), S> {
-    /// Found ahead of the trait's.
+impl<S: Service> DisconnectParams<(Reason,), S> {
+    /// Found before the trait's method.
     pub fn of<Conn, State>(&self, _: Conn, _: Option<State>, reason: Reason) -> (Reason,) {
         (reason,)
     }
 }
 
-impl<S: Service> End<(Option<S::State>,), S> {
-    /// Found ahead of the trait's.
+impl<S: Service> DisconnectParams<(Option<S::State>,), S> {
+    /// Found before the trait's method.
     pub fn of<Conn, State>(&self, _: Conn, last: Option<State>, _: Reason) -> (Option<State>,) {
         (last,)
     }
 }
 
-impl<S: Service> End<(Option<S::State>, Reason), S> {
-    /// Found ahead of the trait's.
+impl<S: Service> DisconnectParams<(Option<S::State>, Reason), S> {
+    /// Found before the trait's method.
     pub fn of<Conn, State>(&self, _: Conn, last: Option<State>, reason: Reason) -> (Option<State>, Reason) {
         (last, reason)
     }
 }
 
-/// Of what begins with the connection's value.
-pub trait EndOfConn<T> {
-    /// Found where there is no other.
+/// The fallback of [`DisconnectParams`], for parameters that start with the connection's value.
+pub trait DisconnectParamsWithConn<T> {
+    /// Found if there is no inherent method.
     fn of<Conn, State>(&self, conn: Conn, last: Option<State>, reason: Reason) -> T
     where
-        T: BeginsWithConn<Conn, State>;
+        T: StartsWithConn<Conn, State>;
 }
 
-impl<T, S> EndOfConn<T> for End<T, S> {
+impl<T, S> DisconnectParamsWithConn<T> for DisconnectParams<T, S> {
     fn of<Conn, State>(&self, conn: Conn, last: Option<State>, reason: Reason) -> T
     where
-        T: BeginsWithConn<Conn, State>,
+        T: StartsWithConn<Conn, State>,
     {
-        T::begin(conn, last, reason)
+        T::select(conn, last, reason)
     }
 }
 
-/// The connection's value, and what else is taken of the two.
+/// The connection's value, followed by the last state, the reason, or neither.
 #[diagnostic::on_unimplemented(
     message = "an `#[on(disconnect)]` hook takes `[conn: Conn,] [last: Option<State>,] [reason: Reason]`, by value and in this order",
-    label = "`Conn` is what `#[on(connect)]` makes: here, `{Conn}`"
+    label = "`Conn` is the type that `#[on(connect)]` returns, `{Conn}`"
 )]
-pub trait BeginsWithConn<Conn, State> {
-    /// Those.
-    fn begin(conn: Conn, last: Option<State>, reason: Reason) -> Self;
+pub trait StartsWithConn<Conn, State> {
+    /// Selects the arguments.
+    fn select(conn: Conn, last: Option<State>, reason: Reason) -> Self;
 }
 
-impl<Conn, State> BeginsWithConn<Conn, State> for (Conn,) {
-    fn begin(conn: Conn, _: Option<State>, _: Reason) -> Self {
+impl<Conn, State> StartsWithConn<Conn, State> for (Conn,) {
+    fn select(conn: Conn, _: Option<State>, _: Reason) -> Self {
         (conn,)
     }
 }
 
-impl<Conn, State> BeginsWithConn<Conn, State> for (Conn, Reason) {
-    fn begin(conn: Conn, _: Option<State>, reason: Reason) -> Self {
+impl<Conn, State> StartsWithConn<Conn, State> for (Conn, Reason) {
+    fn select(conn: Conn, _: Option<State>, reason: Reason) -> Self {
         (conn, reason)
     }
 }
 
-impl<Conn, State> BeginsWithConn<Conn, State> for (Conn, Option<State>) {
-    fn begin(conn: Conn, last: Option<State>, _: Reason) -> Self {
+impl<Conn, State> StartsWithConn<Conn, State> for (Conn, Option<State>) {
+    fn select(conn: Conn, last: Option<State>, _: Reason) -> Self {
         (conn, last)
     }
 }

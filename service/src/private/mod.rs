@@ -1,7 +1,7 @@
-//! What expansions of `#[service]` name and people do not. No stability promise: the macros and this
-//! module are released together.
+//! Items used by expansions of `#[service]`. Not public API; no stability guarantee. The macros and
+//! this module are released together.
 
-mod agree;
+mod agreement;
 mod by_type;
 
 use std::sync::Arc;
@@ -9,20 +9,20 @@ use std::time::Duration;
 
 use portcullis_runtime::{Interrupted, JobBuilder, Offload, Worker};
 
-pub use self::agree::*;
+pub use self::agreement::*;
 pub use self::by_type::*;
 use crate::Service;
 pub use crate::{BoxError, Connected, HalfClose, HandlerKind, PerRequest, PerSession, Step};
 
-/// A job that holds its service.
+/// A job that owns an `Arc` of its service.
 ///
-/// That a service may go to a thread is known from [`Service`]: if it may not, the compiler
-/// says so of the service, and not of each of its jobs as well.
+/// Its bounds don't require `Send` of the service, which [`Service`] implies. A service that can't
+/// move between threads is therefore one error at the service, and none at its jobs.
 #[derive(Debug)]
-pub struct JobOf<'a, S>(pub JobBuilder<'a>, pub Arc<S>);
+pub struct ServiceJob<'a, S>(pub JobBuilder<'a>, pub Arc<S>);
 
-impl<S: Service> JobOf<'_, S> {
-    /// As [`JobBuilder::run`].
+impl<S: Service> ServiceJob<'_, S> {
+    /// Like [`JobBuilder::run`], with the service as an argument.
     pub fn run<F, T>(self, f: F) -> Offload<T>
     where
         F: FnOnce(&Arc<S>, &Worker) -> T + Send + 'static,
@@ -32,7 +32,7 @@ impl<S: Service> JobOf<'_, S> {
         job.run(move |worker| f(&service, worker))
     }
 
-    /// As [`JobBuilder::try_run`].
+    /// Like [`JobBuilder::try_run`], with the service as an argument.
     pub fn try_run<F, T, E>(self, f: F) -> Offload<T, E>
     where
         F: FnOnce(&Arc<S>, &Worker) -> Result<T, E> + Send + 'static,
@@ -44,15 +44,15 @@ impl<S: Service> JobOf<'_, S> {
     }
 }
 
-/// Sees through aliases of `Session<Req, Rsp>`.
+/// The type parameters of `Session<Req, Rsp>`, also through an alias.
 #[diagnostic::on_unimplemented(
-    message = "the last parameter of a `#[session]` is `&mut Session<Request, Response>`, not `&mut {Self}`",
+    message = "the last parameter of a `#[session]` handler must be `&mut Session<Request, Response>`, not `&mut {Self}`",
     label = "not a `Session`"
 )]
 pub trait SessionTypes {
-    /// What the session receives.
+    /// The type that the session receives.
     type Request;
-    /// What it sends.
+    /// The type that the session sends.
     type Response;
 }
 
@@ -61,24 +61,24 @@ impl<Req, Rsp> SessionTypes for crate::Session<Req, Rsp> {
     type Response = Rsp;
 }
 
-/// Taken for a session, a peer is one that receives nothing; that it is none is said where the
-/// session is handed to it.
+/// A `#[session]` handler that takes the peer by mistake. The error is reported where generated
+/// code passes the session, and not here as well.
 impl<Rsp, Ev> SessionTypes for crate::Peer<Rsp, Ev> {
     type Request = std::convert::Infallible;
     type Response = Rsp;
 }
 
-/// What a method of a state machine returns, whatever it is called: a state, or a response and
-/// a state.
+/// The output of a transition handler: a state, a `(Response, State)` pair, or a `Result` of
+/// either.
 #[diagnostic::on_unimplemented(
-    message = "a handler of a state machine returns the next state, or a response and the next state, not `{Self}`",
+    message = "a handler of a state machine must return the next state or `(Response, State)`, but this one returns `{Self}`",
     label = "neither a state nor `(Response, State)`"
 )]
 pub trait NextState<S: Service> {
-    /// The step that it stands for.
+    /// Converts the output.
     ///
     /// # Errors
-    /// The value's own, if it is a `Result`.
+    /// The error of the output, if it is a `Result`.
     fn into_step(self) -> Result<Step<S>, S::Error>;
 }
 
@@ -98,10 +98,10 @@ where
     }
 }
 
-/// The types in what a method of a state machine returns by another name, or `Otherwise` where
-/// there is none.
+/// The response and error types in the output of a transition handler, or `Otherwise` for a type
+/// that the output lacks.
 #[diagnostic::on_unimplemented(
-    message = "a handler of a state machine returns the next state, or a response and the next state, not `{Self}`",
+    message = "a handler of a state machine must return the next state or `(Response, State)`, but this one returns `{Self}`",
     label = "neither a state nor `(Response, State)`"
 )]
 pub trait NextTypes<Otherwise> {
@@ -121,7 +121,7 @@ impl<N: NextTypes<Otherwise>, E, Otherwise> NextTypes<Otherwise> for Result<N, E
     type Err = E;
 }
 
-/// The shortest of these times.
+/// Returns the shortest of these durations.
 pub const fn shortest(times: &[Option<Duration>]) -> Option<Duration> {
     let mut shortest: Option<Duration> = None;
     let mut index = 0;
@@ -136,8 +136,8 @@ pub const fn shortest(times: &[Option<Duration>]) -> Option<Duration> {
     shortest
 }
 
-/// Stands for a request or response that a mistaken handler left unsaid, so that the mistake is
-/// the only error: every codec carries it.
+/// Stands for a request or response type that is unknown because of an error in the handler. Every
+/// codec accepts it, so that the error in the handler stays the only one.
 #[derive(Debug)]
 pub enum Unknown {}
 

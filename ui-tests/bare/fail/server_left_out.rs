@@ -1,4 +1,4 @@
-//! The compiler says which feature it is.
+//! The compiler names the feature `server`.
 use portcullis::Server;
 
 fn main() {}

@@ -1,4 +1,4 @@
-//! One error, however much of the service the feature leaves out.
+//! A handler without the feature `server` is one error.
 use portcullis::prelude::*;
 
 struct Echo;

@@ -1,4 +1,4 @@
-//! States are served as well.
+//! A state without the feature `server` is one error.
 use portcullis::prelude::*;
 
 struct Door;

@@ -1,4 +1,4 @@
-//! What the compiler says of what a feature has left out; and what needs none.
+//! Messages about items whose feature is disabled, and programs that need no feature.
 
 #![forbid(unsafe_code)]
 

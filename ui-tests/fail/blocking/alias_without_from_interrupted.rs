@@ -1,5 +1,5 @@
 // errors: 1
-// An alias of `Result` is seen through, by type.
+// The compiler resolves an alias of `Result`.
 use portcullis::prelude::*;
 
 struct Broken;

@@ -1,5 +1,5 @@
 // errors: 1
-// A job may outlive its caller: the future can be dropped while the thread goes on.
+// A job may outlive its caller: if the future is dropped, the thread still runs.
 use portcullis::prelude::*;
 
 #[blocking]

@@ -1,5 +1,5 @@
 // errors: 1
-// What is borrowed may be gone before the job runs; only the worker is lent to it, by whatever name.
+// A job may outlive its caller. Only the worker is borrowed, under any name.
 use portcullis::prelude::*;
 
 struct Config(usize);

@@ -1,5 +1,5 @@
 // errors: 1
-// A job may outlive its caller, so it can't write into what the caller keeps.
+// A job may outlive its caller, so it can't write to the caller's value.
 use portcullis::prelude::*;
 
 struct Image;

@@ -1,5 +1,5 @@
 // errors: 1
-// A lifetime inside a type is a borrow as well.
+// A type with a lifetime contains a reference.
 use portcullis::prelude::*;
 use std::borrow::Cow;
 

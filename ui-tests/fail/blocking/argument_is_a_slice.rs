@@ -1,5 +1,5 @@
 // errors: 1
-// A job may outlive its caller, and a slice is the caller's.
+// A job may outlive its caller, which owns the slice.
 use portcullis::prelude::*;
 
 #[blocking]

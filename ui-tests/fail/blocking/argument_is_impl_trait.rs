@@ -1,5 +1,5 @@
 // errors: 1
-// The argument's type is written a second time, on the function that runs here.
+// The argument's type is repeated on the second function.
 use portcullis::prelude::*;
 
 #[blocking]

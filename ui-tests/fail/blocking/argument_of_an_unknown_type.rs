@@ -1,5 +1,5 @@
 // errors: 1
-// A name that was not imported is one mistake, however often the expansion repeats it.
+// A missing import is one error, although the expansion repeats the name.
 use portcullis::prelude::*;
 
 struct Thumbnails;

@@ -1,5 +1,5 @@
 // errors: 1
-// A blocking function runs on a pool thread: there is nothing there that would poll it.
+// Nothing on a pool thread polls the future of an `async fn`.
 use portcullis::prelude::*;
 
 #[blocking]

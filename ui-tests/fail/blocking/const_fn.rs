@@ -1,5 +1,5 @@
 // errors: 1
-// The job is made at run time, on a pool that exists at run time.
+// A job is created at run time, on a pool that exists at run time.
 use portcullis::prelude::*;
 
 #[blocking]

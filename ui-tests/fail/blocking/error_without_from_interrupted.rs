@@ -1,5 +1,5 @@
 // errors: 1
-// Whoever awaits it gets one `Result`: what a crossing can end with goes into the function's own error.
+// The caller gets one `Result`, so the function's error type must hold `Interrupted`.
 use portcullis::prelude::*;
 
 struct Broken;

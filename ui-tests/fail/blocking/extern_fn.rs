@@ -1,5 +1,5 @@
 // errors: 1
-// A job is Rust: only Rust calls it.
+// Only Rust code calls a job.
 use portcullis::prelude::*;
 
 #[blocking]

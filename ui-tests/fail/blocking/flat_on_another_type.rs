@@ -1,5 +1,5 @@
 // errors: 1
-// `flat` joins the function's own error with `Interrupted`, and a number has none.
+// `flat` merges the function's error with `Interrupted`, and a number has no error.
 use portcullis::prelude::*;
 
 #[blocking(flat)]

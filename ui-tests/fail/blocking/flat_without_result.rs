@@ -1,5 +1,5 @@
 // errors: 1
-// `flat` joins the function's own error with `Interrupted`.
+// `flat` merges the function's error with `Interrupted`.
 use portcullis::prelude::*;
 
 #[blocking(flat)]

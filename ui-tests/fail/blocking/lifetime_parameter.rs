@@ -1,5 +1,5 @@
 // errors: 1
-// A job outlives every borrow.
+// A job may outlive every reference.
 use portcullis::prelude::*;
 
 #[blocking]

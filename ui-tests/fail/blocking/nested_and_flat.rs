@@ -1,5 +1,5 @@
 // errors: 1
-// The two say opposite things about a `Result`.
+// The two options contradict each other.
 use portcullis::prelude::*;
 use portcullis::Interrupted;
 

@@ -1,5 +1,6 @@
 // errors: 3
-// A trait has no place for the second function. (The attribute sees only the function, so the rest is rustc's.)
+// A trait doesn't declare the second function. The attribute sees only the function, so rustc
+// reports that.
 use portcullis::prelude::*;
 
 trait Hash {

@@ -1,5 +1,5 @@
 // errors: 1
-// There is no body that could run on a thread.
+// There is no body to run on a thread.
 use portcullis::prelude::*;
 
 #[blocking]

@@ -1,5 +1,5 @@
 // errors: 1
-// There is no body that could run on a thread, and no place for a second function.
+// There is no body to run on a thread, and a trait doesn't declare the second function.
 use portcullis::prelude::*;
 
 trait Work {

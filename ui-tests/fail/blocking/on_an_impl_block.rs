@@ -1,5 +1,5 @@
 // errors: 1
-// Each function says for itself where it runs.
+// Each function has its own attribute.
 use portcullis::prelude::*;
 
 struct Work;

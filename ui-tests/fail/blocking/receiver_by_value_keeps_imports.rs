@@ -1,5 +1,5 @@
 // errors: 1
-// What the receiver names is used, in spite of the mistake: no warning stands beside the error.
+// Imports that only the receiver uses cause no warning beside the error.
 use portcullis::prelude::*;
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
 // errors: 1
-// The result comes back from another thread, after the job's arguments are gone.
+// The result comes back from another thread, after the job has dropped its arguments.
 use portcullis::prelude::*;
 
 #[blocking]

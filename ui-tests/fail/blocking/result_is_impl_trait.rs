@@ -1,5 +1,5 @@
 // errors: 1
-// The result's type is written a second time, as that of the offload.
+// The result's type is repeated in the `Offload`.
 use portcullis::prelude::*;
 
 #[blocking]

@@ -1,5 +1,5 @@
 // errors: 1
-// A job's value is a type that generics can name, and `!` is none yet.
+// `Offload` needs a type that generics can name, and `!` isn't one yet.
 use portcullis::prelude::*;
 
 #[blocking]

@@ -1,5 +1,6 @@
 // errors: 1
-// The body exists once for the job and once for callers with a worker, and each would have its own count.
+// The body exists twice: for the job and for callers with a worker. Each would have its own
+// `static`.
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use portcullis::prelude::*;

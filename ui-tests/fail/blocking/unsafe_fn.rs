@@ -1,5 +1,5 @@
 // errors: 1
-// The call on the pool's thread is generated, and nobody has promised there what `unsafe` asks for.
+// Generated code calls the function on the pool thread, and can't uphold the contract of `unsafe`.
 use portcullis::prelude::*;
 
 #[blocking]

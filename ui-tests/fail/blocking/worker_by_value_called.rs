@@ -1,5 +1,5 @@
 // errors: 2
-// Who calls the job hands it no worker. (By value it may be a type of the user's, so that the compiler tells of the call as well.)
+// Callers pass no worker. By value the type may be the user's, so rustc reports the call as well.
 use portcullis::{Interrupted, prelude::*};
 
 struct Words;

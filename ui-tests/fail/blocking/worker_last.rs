@@ -1,5 +1,5 @@
 // errors: 1
-// The worker comes first in `blocking_f(worker, ..)`, and so it does where it is written.
+// The worker is the first parameter of `blocking_f(worker, ..)`, so it is the first here too.
 use portcullis::prelude::*;
 
 #[blocking]

@@ -1,5 +1,5 @@
 // errors: 1
-// A worker is lent by `&`: several calls on the way may hold it at once.
+// A worker is a shared reference, because nested calls may hold it at the same time.
 use portcullis::prelude::*;
 
 #[blocking]

@@ -1,5 +1,5 @@
 // errors: 1
-// Who calls the job hands it no worker, and is not to be told that one is missing.
+// Callers pass no worker, and get no error about a missing one.
 use portcullis::{Interrupted, prelude::*};
 
 struct Words;

@@ -1,5 +1,5 @@
 // errors: 1
-// Each would make a function of the same name.
+// Each attribute would generate a function of the same name.
 use portcullis::prelude::*;
 
 #[blocking]

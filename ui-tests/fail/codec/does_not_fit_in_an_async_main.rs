@@ -1,5 +1,5 @@
 // errors: 1
-// Of a codec that does not fit, what comes behind it says nothing: neither `spawn` nor its future.
+// A codec that doesn't fit is one error: none at `spawn` and its future.
 use portcullis::prelude::*;
 
 struct Counter;

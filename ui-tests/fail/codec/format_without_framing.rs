@@ -1,5 +1,5 @@
 // errors: 1
-// A format says what is in a frame, a codec where it ends.
+// A format defines the content of a frame, a codec where it ends.
 use portcullis::{LengthPrefixed, prelude::*};
 
 struct Counter;

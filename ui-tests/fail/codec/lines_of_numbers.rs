@@ -1,5 +1,5 @@
 // errors: 1
-// `Lines` carries `String`s.
+// `Lines` reads and writes `String`s.
 use portcullis::{Lines, prelude::*};
 
 struct Counter;

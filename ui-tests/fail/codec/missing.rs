@@ -1,5 +1,5 @@
 // errors: 1
-// A server must know how to read.
+// A server needs a codec to read requests.
 use portcullis::prelude::*;
 
 struct Counter;

@@ -1,5 +1,5 @@
 // errors: 1
-// A binary frame may hold a newline.
+// A binary frame can contain a newline.
 use portcullis::{NewlineDelimited, Postcard, prelude::*};
 
 struct Counter;

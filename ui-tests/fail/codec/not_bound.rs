@@ -1,5 +1,5 @@
 // errors: 1
-// A server listens somewhere.
+// A server needs an address to listen on.
 use portcullis::prelude::*;
 
 struct Counter;

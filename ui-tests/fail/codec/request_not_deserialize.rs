@@ -1,5 +1,5 @@
 // errors: 1
-// A server's codec reads requests: it says so where the codec is given.
+// A server's codec reads requests. The error is at the call that sets the codec.
 use portcullis::{JsonLines, prelude::*};
 
 struct Ask(u64);

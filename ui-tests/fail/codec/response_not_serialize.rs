@@ -1,5 +1,5 @@
 // errors: 1
-// A server's codec writes responses: it says so where the codec is given.
+// A server's codec writes responses. The error is at the call that sets the codec.
 use portcullis::{LengthPrefixed, Postcard, prelude::*};
 
 struct Answer(u64);

@@ -1,5 +1,5 @@
 // errors: 1
-// A type parameter says for itself that it is `Send`.
+// A type parameter needs its own `Send` bound.
 use portcullis::prelude::*;
 
 #[blocking]

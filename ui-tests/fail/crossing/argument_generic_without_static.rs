@@ -1,5 +1,5 @@
 // errors: 1
-// A type parameter says for itself that it owns what it needs.
+// A type parameter needs its own `'static` bound.
 use portcullis::prelude::*;
 
 #[blocking]

@@ -1,5 +1,5 @@
 // errors: 1
-// A trait object says for itself that it is `Send`.
+// A trait object needs its own `Send` bound.
 use portcullis::prelude::*;
 
 #[blocking]

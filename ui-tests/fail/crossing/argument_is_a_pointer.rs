@@ -1,5 +1,5 @@
 // errors: 1
-// A raw pointer goes nowhere by itself.
+// A raw pointer isn't `Send`.
 use portcullis::prelude::*;
 
 #[blocking]

@@ -1,5 +1,5 @@
 // errors: 1
-// Arguments go to another thread.
+// Arguments move to another thread.
 use portcullis::prelude::*;
 use std::rc::Rc;
 

@@ -1,5 +1,5 @@
 // errors: 1
-// What is inside an argument goes to another thread as well.
+// All parts of an argument move to another thread.
 use portcullis::prelude::*;
 use std::rc::Rc;
 

@@ -1,5 +1,5 @@
 // errors: 1
-// What two threads share is `Sync`.
+// A value that two threads share must be `Sync`.
 use portcullis::prelude::*;
 use std::{cell::RefCell, sync::Arc};
 

@@ -1,5 +1,5 @@
 // errors: 1
-// A thread is not polled: it waits.
+// A thread has no executor: it waits with `.wait(worker)`.
 use portcullis::prelude::*;
 
 struct Counter;

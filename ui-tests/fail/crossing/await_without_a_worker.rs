@@ -1,5 +1,5 @@
 // errors: 1
-// A thread is not polled: it waits, for which it needs its worker.
+// A thread has no executor: it waits with `.wait(worker)`, for which it needs a worker.
 use portcullis::prelude::*;
 
 struct Counter;

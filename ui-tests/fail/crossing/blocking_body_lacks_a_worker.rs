@@ -1,5 +1,5 @@
 // errors: 1
-// Nobody on the loop has a worker, so rustc must not ask for one.
+// Code on the event loop has no worker, so rustc must not suggest passing one.
 use portcullis::prelude::*;
 
 struct Words;

@@ -1,5 +1,5 @@
 // errors: 1
-// The body blocks, and the loop has no worker to lend it.
+// The body blocks, and the event loop has no worker.
 use portcullis::prelude::*;
 
 struct Counter;

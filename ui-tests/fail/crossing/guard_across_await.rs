@@ -1,5 +1,5 @@
 // errors: 1
-// A lock that is held at an `.await` would be given back by another thread.
+// After an `.await` the task may run on another thread, which can't release the lock.
 use portcullis::prelude::*;
 use std::sync::Mutex;
 

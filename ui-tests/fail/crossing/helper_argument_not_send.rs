@@ -1,5 +1,5 @@
 // errors: 1
-// A helper's future owns its arguments, and is `Send`.
+// A helper's future owns its arguments and must be `Send`.
 use portcullis::prelude::*;
 use std::rc::Rc;
 

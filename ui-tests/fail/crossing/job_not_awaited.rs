@@ -1,5 +1,5 @@
 // errors: 1
-// A job's future is no number, and the method that made it is of this block.
+// A call of a job returns a future, not the value.
 use portcullis::prelude::*;
 
 struct Words;

@@ -1,5 +1,5 @@
 // errors: 1
-// `.wait(worker)?` can end early, and the function's own error has to say so.
+// `.wait(worker)?` can fail, so the function's error type must hold `Interrupted`.
 use portcullis::prelude::*;
 
 struct Counter;

@@ -1,5 +1,5 @@
 // errors: 1
-// A helper that borrows is a part of the handler that awaits it, and moves between threads with it.
+// A helper that borrows runs in its handler's task, which moves between threads.
 use portcullis::prelude::*;
 use std::rc::Rc;
 

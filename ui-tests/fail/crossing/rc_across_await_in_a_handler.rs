@@ -1,5 +1,5 @@
 // errors: 1
-// A session's task goes from thread to thread at each `.await`.
+// A session's task may move to another thread at each `.await`.
 use portcullis::prelude::*;
 use std::rc::Rc;
 

@@ -1,5 +1,5 @@
 // errors: 1
-// A helper may be spawned, and asked for from a thread: its future is `Send`.
+// A helper can be spawned, and awaited from a thread, so its future must be `Send`.
 use portcullis::prelude::*;
 use std::rc::Rc;
 

@@ -1,5 +1,5 @@
 // errors: 1
-// Hooks run in the session's task, which goes from thread to thread.
+// Hooks run in the session's task, which moves between threads.
 use portcullis::prelude::*;
 use std::rc::Rc;
 

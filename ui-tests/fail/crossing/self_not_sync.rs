@@ -1,5 +1,5 @@
 // errors: 1
-// The job shares the value with whoever called it.
+// The job shares the value with its caller.
 use portcullis::prelude::*;
 use std::{cell::Cell, sync::Arc};
 

@@ -1,5 +1,5 @@
 // errors: 1
-// The closure runs on the loop as well, where nothing may wait.
+// The closure runs on the event loop too, which must not block.
 use portcullis::{Interrupted, prelude::*};
 
 struct Words;

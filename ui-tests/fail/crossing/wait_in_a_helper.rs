@@ -1,5 +1,5 @@
 // errors: 1
-// Waiting on the loop for the loop would never end: there is no worker there.
+// A blocking wait on the event loop would never end, so there is no worker.
 use portcullis::prelude::*;
 
 struct Counter;

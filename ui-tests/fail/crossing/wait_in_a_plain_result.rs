@@ -1,5 +1,5 @@
 // errors: 1
-// The wait may end early, and this function's result has no room for that.
+// The wait can fail, and the function's return type can't hold an error.
 use portcullis::prelude::*;
 
 struct Words;

@@ -1,5 +1,5 @@
 // errors: 1
-// The worker is the proof that this thread may block.
+// A worker proves that this thread may block.
 use portcullis::prelude::*;
 
 struct Counter;

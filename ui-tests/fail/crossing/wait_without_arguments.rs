@@ -1,5 +1,5 @@
 // errors: 1
-// The worker is there, and has to be handed to the wait.
+// The function has a worker, which the wait takes.
 use portcullis::{Interrupted, prelude::*};
 
 struct Counter;

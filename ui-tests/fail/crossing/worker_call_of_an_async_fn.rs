@@ -1,5 +1,5 @@
 // errors: 1
-// `worker.call` runs a plain function, and gives back the future that it returns.
+// `worker.call` runs a plain function and returns its output, here a future.
 use portcullis::{Interrupted, prelude::*};
 
 struct Words;

@@ -1,5 +1,5 @@
 // errors: 1
-// A function that takes a worker without being a job: nobody on the loop can call it.
+// Code on the event loop has no worker, so it can't call a function that takes one.
 use portcullis::{Interrupted, prelude::*};
 
 struct Words;

@@ -1,5 +1,5 @@
 // errors: 1
-// The block runs on the loop, and a worker belongs to its thread.
+// The block runs on the event loop, and a worker can't leave its thread.
 use portcullis::{Interrupted, prelude::*};
 
 struct Words;

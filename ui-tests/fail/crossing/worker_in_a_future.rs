@@ -1,5 +1,5 @@
 // errors: 1
-// A future runs on the loop, and a worker belongs to its thread.
+// A future runs on the event loop, and a worker can't leave its thread.
 use portcullis::prelude::*;
 
 #[blocking]

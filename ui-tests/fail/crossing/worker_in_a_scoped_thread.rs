@@ -1,5 +1,5 @@
 // errors: 1
-// A worker belongs to its thread, even if another one ends before it does.
+// A worker can't leave its thread, even for a thread that ends before the job.
 use portcullis::prelude::*;
 
 #[blocking]

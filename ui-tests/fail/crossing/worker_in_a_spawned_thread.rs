@@ -1,5 +1,5 @@
 // errors: 1
-// A worker belongs to its thread.
+// A worker can't leave its thread.
 use portcullis::prelude::*;
 
 #[blocking]

@@ -1,5 +1,5 @@
 // errors: 1
-// A worker belongs to its thread: a job of its own has one of its own.
+// A worker can't leave its thread: another job has its own.
 use portcullis::prelude::*;
 
 #[blocking]

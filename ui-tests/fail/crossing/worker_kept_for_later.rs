@@ -1,5 +1,5 @@
 // errors: 1
-// A worker is lent for as long as the job runs.
+// A worker is borrowed while the job runs.
 use portcullis::prelude::*;
 use std::cell::Cell;
 

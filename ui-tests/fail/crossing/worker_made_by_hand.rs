@@ -1,5 +1,5 @@
 // errors: 1
-// Only a pool's thread has a worker.
+// Only a pool thread has a worker.
 use portcullis::prelude::*;
 
 struct Counter;

@@ -1,5 +1,5 @@
 // errors: 1
-// Types in messages are spelt as they are written.
+// Messages print types as they are written.
 use portcullis::prelude::*;
 
 struct Door;

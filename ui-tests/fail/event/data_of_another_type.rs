@@ -1,5 +1,5 @@
 // errors: 1
-// An event's handler takes the state's data.
+// An event handler takes the state's data.
 use portcullis::prelude::*;
 
 struct Door;

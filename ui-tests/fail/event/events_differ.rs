@@ -1,5 +1,5 @@
 // errors: 1
-// A service has one type of events, compared by the compiler.
+// A service has one event type, which the compiler compares.
 use portcullis::prelude::*;
 
 struct Door;

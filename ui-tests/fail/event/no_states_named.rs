@@ -1,5 +1,5 @@
 // errors: 1
-// An event is for certain states.
+// An event applies to certain states.
 use portcullis::prelude::*;
 
 struct Door;

@@ -1,5 +1,5 @@
 // errors: 1
-// The brackets list states.
+// The parentheses contain states.
 use portcullis::prelude::*;
 
 struct Door;

@@ -1,5 +1,5 @@
 // errors: 1
-// The peer of a service with events is one that takes them.
+// In a service with events, the peer's type names the event type.
 use portcullis::prelude::*;
 
 struct Door;

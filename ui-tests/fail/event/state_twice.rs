@@ -1,5 +1,5 @@
 // errors: 1
-// An event in a state has one handler.
+// A state has one event handler.
 use portcullis::prelude::*;
 
 struct Door;

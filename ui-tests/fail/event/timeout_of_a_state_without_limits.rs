@@ -1,5 +1,5 @@
 // errors: 1
-// Only a time that is limited can end.
+// Only a state with a time limit can time out.
 use portcullis::prelude::*;
 
 struct Door;

@@ -1,5 +1,5 @@
 // errors: 1
-// A slip in a state's name is named.
+// A misspelt state gets a suggestion.
 use portcullis::prelude::*;
 
 struct Door;

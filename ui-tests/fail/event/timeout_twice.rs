@@ -1,5 +1,5 @@
 // errors: 1
-// The end of a state's time has one handler.
+// A state has one timeout handler.
 use portcullis::prelude::*;
 
 struct Door;

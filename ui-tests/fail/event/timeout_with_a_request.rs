@@ -1,5 +1,5 @@
 // errors: 1
-// Nothing was asked.
+// A timeout has no request.
 use portcullis::prelude::*;
 
 struct Door;

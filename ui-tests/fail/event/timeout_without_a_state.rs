@@ -1,5 +1,5 @@
 // errors: 1
-// A timeout is that of a state.
+// A timeout handler applies to a state.
 use portcullis::prelude::*;
 
 struct Door;

@@ -1,5 +1,5 @@
 // errors: 1
-// Events move state machines on.
+// Events cause transitions of a state machine.
 use portcullis::prelude::*;
 
 struct Door;

@@ -1,5 +1,5 @@
 // errors: 1
-// A method is called for one thing.
+// A method has one role.
 use portcullis::prelude::*;
 
 struct Maths;

@@ -1,5 +1,5 @@
 // errors: 1
-// A handler runs on the loop; what blocks is a method of its own.
+// A handler runs on the event loop. Code that blocks is a method of its own.
 use portcullis::prelude::*;
 
 struct Maths;

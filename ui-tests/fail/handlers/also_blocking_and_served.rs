@@ -1,5 +1,5 @@
 // errors: 1
-// A method is one thing; the server is not told that this is no service.
+// A method has one role. `Server::new` doesn't report a missing service as well.
 use portcullis::prelude::*;
 
 struct Words;

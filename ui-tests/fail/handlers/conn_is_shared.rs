@@ -1,5 +1,5 @@
 // errors: 1
-// `&T` is the peer.
+// A parameter `&T` is the peer.
 use portcullis::prelude::*;
 
 struct Visit;

@@ -1,5 +1,5 @@
 // errors: 1
-// Somebody has to make the connection's value.
+// Only `#[on(connect)]` makes the connection's value.
 use portcullis::prelude::*;
 
 struct Maths;

@@ -1,5 +1,5 @@
 // errors: 1
-// An error ends the session, after the handler is gone.
+// An error ends the session, after the handler has returned.
 use portcullis::prelude::*;
 
 struct Echo;

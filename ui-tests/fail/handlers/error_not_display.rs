@@ -1,5 +1,5 @@
 // errors: 1
-// What a handler fails with is reported, and has to read as text.
+// The error of a handler is logged, so it needs `Display`.
 use portcullis::prelude::*;
 
 struct Broken;

@@ -1,5 +1,5 @@
 // errors: 1
-// Handlers are `async fn`s: what they return is the response.
+// Handlers are `async fn`s: the return type is the response.
 use std::future::Future;
 
 use portcullis::prelude::*;

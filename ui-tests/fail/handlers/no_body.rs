@@ -1,5 +1,5 @@
 // errors: 1
-// A handler is called by the service: there would be nothing to call.
+// The service calls the handler.
 use portcullis::prelude::*;
 
 struct Maths;

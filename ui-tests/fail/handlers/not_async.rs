@@ -1,5 +1,5 @@
 // errors: 1
-// A handler runs on the loop: what blocks belongs on a thread.
+// A handler runs on the event loop. Code that blocks runs on a thread.
 use portcullis::prelude::*;
 
 struct Maths;

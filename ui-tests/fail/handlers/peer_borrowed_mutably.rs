@@ -1,5 +1,5 @@
 // errors: 1
-// A peer is shared with whoever else sends to it.
+// Other tasks send to the same peer.
 use portcullis::prelude::*;
 
 struct Echo;

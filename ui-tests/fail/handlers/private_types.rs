@@ -1,6 +1,5 @@
 // errors: 4
-// What a public service names is public: that is Rust's rule for associated types, told at each of the types. (And once more where the
-// error of two of them is looked for.)
+// Associated types of a public type must be public. rustc repeats one in the error type.
 use portcullis::prelude::*;
 
 pub struct Door;

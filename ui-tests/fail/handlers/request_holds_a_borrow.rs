@@ -1,5 +1,5 @@
 // errors: 1
-// The request goes from the connection to the handler, and the bytes are gone by then.
+// The handler owns the request, because the codec doesn't keep the bytes.
 use portcullis::prelude::*;
 use std::borrow::Cow;
 

@@ -1,5 +1,5 @@
 // errors: 1
-// The request goes from the connection to the handler: nobody keeps it meanwhile.
+// The handler owns the request, because the codec doesn't keep it.
 use portcullis::prelude::*;
 
 struct Echo;

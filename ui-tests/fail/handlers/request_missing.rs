@@ -1,5 +1,5 @@
 // errors: 1
-// A handler answers something.
+// A handler responds to a request.
 use portcullis::prelude::*;
 
 struct Clock;

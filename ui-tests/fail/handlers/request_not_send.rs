@@ -1,5 +1,5 @@
 // errors: 1
-// A request may be handled by another thread than it was read on.
+// A request may be handled on another thread than it was read on.
 use portcullis::prelude::*;
 use std::rc::Rc;
 

@@ -1,5 +1,5 @@
 // errors: 1
-// The first of the two holds, so that the codec is not told of a `Result`.
+// The first attribute counts, so that the codec isn't compared with a `Result`.
 use portcullis::prelude::*;
 
 struct Echo;

@@ -1,5 +1,5 @@
 // errors: 1
-// The response goes out after the handler is done.
+// The response is written after the handler has returned.
 use portcullis::prelude::*;
 
 struct Greeter {

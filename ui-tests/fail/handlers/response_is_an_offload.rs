@@ -1,5 +1,5 @@
 // errors: 1
-// What goes to the peer is the job's result.
+// The peer gets the value of the job.
 use portcullis::{Offload, prelude::*};
 
 struct Words;

@@ -1,5 +1,5 @@
 // errors: 1
-// The service's `Response` is a type, and has a name.
+// The service's `Response` is a type that can be named.
 use portcullis::prelude::*;
 
 struct Echo;

@@ -1,5 +1,5 @@
 // errors: 1
-// A response may be written by another thread than it was made on.
+// A response may be written on another thread than it was made on.
 use portcullis::prelude::*;
 use std::rc::Rc;
 

@@ -1,5 +1,5 @@
 // errors: 1
-// A session sends what it sends.
+// A `#[session]` handler sends its responses itself.
 use portcullis::prelude::*;
 
 struct Talk;

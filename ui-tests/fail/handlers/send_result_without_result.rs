@@ -1,5 +1,5 @@
 // errors: 1
-// `wire` sends the `Result` itself.
+// `send_result` sends the whole `Result`.
 use portcullis::prelude::*;
 
 struct Maths;

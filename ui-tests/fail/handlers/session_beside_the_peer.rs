@@ -1,5 +1,5 @@
 // errors: 1
-// A session knows its peer.
+// A session has its peer.
 use portcullis::prelude::*;
 
 struct Talk;

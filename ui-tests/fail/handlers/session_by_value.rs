@@ -1,5 +1,5 @@
 // errors: 1
-// The session is lent: the connection goes on after the handler.
+// The connection continues after the handler, so the session is borrowed.
 use portcullis::prelude::*;
 
 struct Talk;

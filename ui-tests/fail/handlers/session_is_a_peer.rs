@@ -1,5 +1,5 @@
 // errors: 1
-// A peer can be sent to; the session is what requests come from.
+// Requests come from the session. A peer can only send.
 use std::convert::Infallible;
 
 use portcullis::prelude::*;

@@ -1,5 +1,5 @@
 // errors: 1
-// A session handler asks its session for requests: behind the connection's value, it is the last parameter.
+// A `#[session]` handler reads requests from its session, the last parameter.
 use std::convert::Infallible;
 
 use portcullis::prelude::*;

@@ -1,5 +1,5 @@
 // errors: 1
-// A session handler asks its session for requests.
+// A `#[session]` handler reads requests from its session.
 use portcullis::prelude::*;
 
 struct Talk;

@@ -1,5 +1,5 @@
 // errors: 1
-// A session sends its responses: what it returned would go nowhere.
+// A `#[session]` handler sends its responses, so its output would be discarded.
 use portcullis::prelude::*;
 
 struct Talk;

@@ -1,5 +1,5 @@
 // errors: 1
-// A session is read and written.
+// Reading from and writing to a session changes it.
 use portcullis::prelude::*;
 
 struct Echo;

@@ -1,5 +1,5 @@
 // errors: 1
-// Either each request is answered by itself, or one method has the whole connection.
+// Either a method handles one request, or the whole connection.
 use portcullis::prelude::*;
 
 struct Maths;

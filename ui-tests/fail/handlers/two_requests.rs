@@ -1,5 +1,5 @@
 // errors: 1
-// A connection speaks one language: what to do is part of the request.
+// A connection has one request type, which says what to do.
 use portcullis::prelude::*;
 
 struct Maths;

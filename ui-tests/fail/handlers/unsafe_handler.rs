@@ -1,5 +1,5 @@
 // errors: 1
-// A handler is called by generated code, which promises nothing.
+// Generated code calls the handler, and can't uphold the contract of `unsafe`.
 use portcullis::prelude::*;
 
 struct Maths;

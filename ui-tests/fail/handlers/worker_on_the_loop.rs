@@ -1,5 +1,5 @@
 // errors: 1
-// A handler runs on the loop; a worker belongs to a thread.
+// A handler runs on the event loop, and a worker can't leave its thread.
 use portcullis::prelude::*;
 
 struct Maths;

@@ -1,5 +1,5 @@
 // errors: 1
-// No request has been read yet.
+// `#[on(connect)]` runs before the first request.
 use portcullis::prelude::*;
 
 struct Maths;

@@ -1,5 +1,5 @@
 // errors: 1
-// A connection's task goes from thread to thread.
+// A connection's task moves between threads.
 use portcullis::prelude::*;
 use std::rc::Rc;
 

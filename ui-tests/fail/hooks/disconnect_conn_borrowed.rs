@@ -1,5 +1,5 @@
 // errors: 1
-// The connection is over: its value is handed to the hook.
+// The connection is closed, so the hook owns its value.
 use portcullis::prelude::*;
 
 struct Maths;

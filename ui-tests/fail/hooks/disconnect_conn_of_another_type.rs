@@ -1,5 +1,5 @@
 // errors: 1
-// The connection's value is what `#[on(connect)]` made.
+// The connection's value is what `#[on(connect)]` returns.
 use portcullis::prelude::*;
 
 struct Maths;

@@ -1,5 +1,5 @@
 // errors: 1
-// The last owned parameter is the reason, whatever it is called.
+// The last parameter by value is the reason, under any name.
 use portcullis::prelude::*;
 
 struct Maths;

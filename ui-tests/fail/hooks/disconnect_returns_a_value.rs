@@ -1,5 +1,5 @@
 // errors: 1
-// Nobody is left to hear of it.
+// The connection is closed, so the output would be discarded.
 use portcullis::prelude::*;
 
 struct Maths;

@@ -1,5 +1,5 @@
 // errors: 1
-// What the hook is told is what the handler fails with.
+// The hook takes the error type of the handlers.
 use portcullis::prelude::*;
 use std::{fmt, io, ops::ControlFlow};
 

@@ -1,5 +1,5 @@
 // errors: 1
-// Does the session go on, or why does it end?
+// The hook decides whether the session continues.
 use portcullis::prelude::*;
 use std::convert::Infallible;
 

@@ -1,5 +1,5 @@
 // errors: 1
-// Does the session go on, and with which answer?
+// The hook decides whether the session continues, and with which response.
 use portcullis::prelude::*;
 use std::convert::Infallible;
 

@@ -1,5 +1,5 @@
 // errors: 1
-// What went wrong may be the handler's error, a panic, or bytes that are no request.
+// The error may come from the handler, a panic or the codec.
 use portcullis::prelude::*;
 use std::{fmt, ops::ControlFlow};
 

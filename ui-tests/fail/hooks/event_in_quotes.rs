@@ -1,5 +1,5 @@
 // errors: 1
-// An event is a name.
+// An event is an identifier.
 use portcullis::prelude::*;
 
 struct Echo;

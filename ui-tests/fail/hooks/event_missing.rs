@@ -1,5 +1,5 @@
 // errors: 1
-// A hook is for an event.
+// A hook handles an event.
 use portcullis::prelude::*;
 
 struct Maths;

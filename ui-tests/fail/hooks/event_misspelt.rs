@@ -1,5 +1,5 @@
 // errors: 1
-// A hook for an event that never comes would be dropped in silence.
+// A hook for an unknown event would never run.
 use portcullis::prelude::*;
 
 struct Maths;

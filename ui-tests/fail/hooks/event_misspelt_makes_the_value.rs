@@ -1,5 +1,5 @@
 // errors: 1
-// The hook that makes the connection's value is there, and only its event is misspelt.
+// The hook that makes the connection's value exists, and only its event is misspelt.
 use portcullis::prelude::*;
 
 struct Counter;

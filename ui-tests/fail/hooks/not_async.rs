@@ -1,5 +1,5 @@
 // errors: 1
-// Hooks run on the loop.
+// Hooks run on the event loop.
 use portcullis::prelude::*;
 
 struct Maths;

@@ -1,5 +1,5 @@
 // errors: 1
-// The service is there already: a start can only fail.
+// The service exists before `#[on(start)]`, which can only fail.
 use portcullis::prelude::*;
 
 struct Maths;

@@ -1,5 +1,5 @@
 // errors: 1
-// What a start borrows mutably is the cleanup.
+// The `&mut` parameter of `#[on(start)]` is the cleanup.
 use portcullis::prelude::*;
 
 struct Maths;

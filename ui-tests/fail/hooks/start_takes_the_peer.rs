@@ -1,5 +1,5 @@
 // errors: 1
-// Nobody is connected yet.
+// `#[on(start)]` runs before the first connection.
 use portcullis::prelude::*;
 
 struct Maths;

@@ -1,5 +1,5 @@
 // errors: 1
-// At stop there is nothing to be told.
+// `#[on(stop)]` has no parameters.
 use portcullis::prelude::*;
 
 struct Maths;

@@ -1,5 +1,5 @@
 // errors: 1
-// Which of the two comes first?
+// The order of two hooks would be undefined.
 use portcullis::prelude::*;
 
 struct Maths;

@@ -1,5 +1,5 @@
 // errors: 1
-// Each event has parameters of its own.
+// Each event has its own parameters.
 use portcullis::prelude::*;
 
 struct Maths;

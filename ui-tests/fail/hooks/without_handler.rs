@@ -1,5 +1,5 @@
 // errors: 1
-// Hooks are of the service that the handler makes.
+// Hooks belong to the service that the handlers define.
 use portcullis::prelude::*;
 
 struct Maths;

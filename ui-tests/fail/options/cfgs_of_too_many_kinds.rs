@@ -1,5 +1,5 @@
 // errors: 1
-// Each `cfg` on a parameter makes two cases of the function: sixteen are enough.
+// Each `cfg` on a parameter doubles the generated functions. Sixteen is the maximum.
 use portcullis::prelude::*;
 
 #[blocking]

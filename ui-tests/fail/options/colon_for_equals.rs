@@ -1,5 +1,5 @@
 // errors: 1
-// An option is a name, `=` and a value.
+// An option is written `name = value`.
 use portcullis::prelude::*;
 
 struct Words {

@@ -1,5 +1,5 @@
 // errors: 1
-// No deadline is no option.
+// To set no deadline, omit the option.
 use portcullis::prelude::*;
 
 #[blocking(deadline = "")]

@@ -1,5 +1,5 @@
 // errors: 1
-// Two of what?
+// A number has no unit.
 use portcullis::prelude::*;
 
 #[blocking(deadline = 2)]

@@ -1,5 +1,5 @@
 // errors: 1
-// An expression gives a `Duration`.
+// The expression must be a `Duration`.
 use portcullis::prelude::*;
 
 const SECONDS: u64 = 2;

@@ -1,5 +1,5 @@
 // errors: 1
-// A slip of the pen is more likely than a meaning.
+// Units go from large to small, so this is probably a mistake.
 use portcullis::prelude::*;
 
 #[blocking(deadline = "30s1m")]

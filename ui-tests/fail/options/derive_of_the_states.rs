@@ -1,5 +1,5 @@
 // errors: 1
-// The enum of the states has brackets of its own.
+// The options of the state enum are in `state(..)`.
 use portcullis::prelude::*;
 
 struct Door;

@@ -1,5 +1,5 @@
 // errors: 1
-// Units are `ms`, `s`, `m` and `h`, behind the number.
+// The units are `ms`, `s`, `m` and `h`, after the number.
 use portcullis::prelude::*;
 
 #[blocking(deadline = "2 seconds")]

@@ -1,5 +1,5 @@
 // errors: 1
-// Once is enough: the second may have been meant as something else.
+// The second flag may have been meant as another option.
 use portcullis::prelude::*;
 
 #[blocking(detached, detached)]

@@ -1,5 +1,5 @@
 // errors: 1
-// When a peer has said its last word, a pending handler is dropped or finished.
+// When the peer half-closes, a pending handler is cancelled or finishes.
 use portcullis::prelude::*;
 
 struct Echo;

@@ -1,5 +1,5 @@
 // errors: 1
-// A value alone does not say what it is.
+// A value alone doesn't select an option.
 use portcullis::prelude::*;
 
 #[blocking("2s")]

@@ -1,5 +1,5 @@
 // errors: 1
-// Jobs of equal keys run in order: equal to what?
+// Jobs with equal keys run in order, so a lane needs a key.
 use portcullis::prelude::*;
 
 #[blocking(lane)]

@@ -1,5 +1,5 @@
 // errors: 1
-// Lanes are told apart by their keys.
+// Lanes are looked up by the hash of their keys.
 use portcullis::prelude::*;
 
 #[blocking(lane = weight)]

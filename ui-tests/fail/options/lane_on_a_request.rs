@@ -1,5 +1,5 @@
 // errors: 1
-// Requests of a connection are in order already; lanes are of jobs.
+// Requests of a connection are handled in order already. Lanes apply to jobs.
 use portcullis::prelude::*;
 
 struct Echo;

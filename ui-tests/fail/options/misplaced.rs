@@ -1,5 +1,5 @@
 // errors: 1
-// A deadline is the job's: it is counted from the call, and the thread is told.
+// A deadline applies to a job: it counts from the call, and `worker.check()` reports it.
 use portcullis::prelude::*;
 
 struct Echo;

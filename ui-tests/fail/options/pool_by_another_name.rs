@@ -1,5 +1,5 @@
 // errors: 1
-// An option that goes by another name elsewhere leads to ours.
+// A name from another library gets a suggestion.
 use portcullis::prelude::*;
 
 struct Thumbnails {

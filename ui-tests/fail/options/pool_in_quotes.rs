@@ -1,5 +1,5 @@
 // errors: 1
-// A pool is an expression, as time limits are texts.
+// A pool is an expression. Only durations are strings.
 use portcullis::prelude::*;
 
 struct Thumbnails {

@@ -1,5 +1,5 @@
 // errors: 1
-// A job goes to a pool that is there.
+// A job needs a pool that exists.
 use portcullis::prelude::*;
 use std::sync::Arc;
 

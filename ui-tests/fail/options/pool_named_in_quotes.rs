@@ -1,5 +1,5 @@
 // errors: 1
-// A name in quotes is no pool, and the method has it in a field.
+// A name in quotes isn't a pool. The pool is in a field.
 use portcullis::prelude::*;
 
 struct Words {

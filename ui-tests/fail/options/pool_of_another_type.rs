@@ -1,5 +1,5 @@
 // errors: 1
-// `on` says on which pool, not on how many threads.
+// `pool` selects a pool, not the number of threads.
 use portcullis::prelude::*;
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
 // errors: 1
-// The pool's expression is the user's, and so is the message about it.
+// The pool is the user's expression, so the error is at its tokens.
 use portcullis::prelude::*;
 use std::sync::Arc;
 

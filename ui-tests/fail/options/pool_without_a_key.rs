@@ -1,5 +1,5 @@
 // errors: 1
-// An attribute has several options, and each has a name.
+// The attribute has several options, so each has a name.
 use portcullis::prelude::*;
 
 struct Thumbnails {

@@ -1,5 +1,5 @@
 // errors: 1
-// Which of the two is meant?
+// It is unclear which of the two is meant.
 use portcullis::prelude::*;
 
 #[blocking(deadline = "2s", deadline = "3s")]

@@ -1,5 +1,5 @@
 // errors: 1
-// An option that is not known would be dropped in silence.
+// An unknown option would have no effect.
 use portcullis::prelude::*;
 
 struct Echo;

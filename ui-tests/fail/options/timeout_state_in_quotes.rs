@@ -1,5 +1,5 @@
 // errors: 1
-// A state is a name: that of its method.
+// A state is an identifier, the name of its handler.
 use portcullis::prelude::*;
 
 struct Door;

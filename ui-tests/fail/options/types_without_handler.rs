@@ -1,5 +1,5 @@
 // errors: 1
-// In a block that answers nobody, the types would be dropped in silence.
+// In a block without handlers the types would have no effect.
 use portcullis::prelude::*;
 
 struct Echo;

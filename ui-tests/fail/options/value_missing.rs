@@ -1,5 +1,5 @@
 // errors: 1
-// A deadline of which length?
+// A deadline needs a duration.
 use portcullis::prelude::*;
 
 #[blocking(deadline)]

@@ -1,5 +1,5 @@
 // errors: 1
-// A flag is there or it is not.
+// A flag has no value.
 use portcullis::prelude::*;
 
 #[blocking(detached = true)]

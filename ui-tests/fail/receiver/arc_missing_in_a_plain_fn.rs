@@ -1,5 +1,5 @@
 // errors: 1
-// A job may go on without its caller and owns a handle on the service; a plain `fn` with `&self` has none to give.
+// A job may outlive its caller and owns an `Arc`, which a plain `fn` with `&self` doesn't have.
 use portcullis::prelude::*;
 
 struct Mail;

@@ -1,5 +1,5 @@
 // errors: 1
-// The handle is lent: the job takes one of its own.
+// The job clones the `Arc` itself.
 use portcullis::prelude::*;
 
 struct Counter;

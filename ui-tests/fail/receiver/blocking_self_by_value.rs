@@ -1,5 +1,5 @@
 // errors: 1
-// The service stays when the job is done.
+// The service outlives the job.
 use portcullis::prelude::*;
 
 struct Counter;

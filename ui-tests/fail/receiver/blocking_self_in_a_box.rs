@@ -1,5 +1,5 @@
 // errors: 1
-// A job owns the service by an `Arc`: others have it as well.
+// A job shares the service, so it owns an `Arc`.
 use portcullis::prelude::*;
 
 struct Counter;

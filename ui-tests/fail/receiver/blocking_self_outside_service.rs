@@ -1,5 +1,5 @@
 // errors: 1
-// Outside `#[service]` nothing makes an `Arc` out of `&self`.
+// Without `#[service]`, `&self` gives no `Arc`.
 use portcullis::prelude::*;
 
 struct Counter;

@@ -1,5 +1,5 @@
 // errors: 1
-// The job owns the service, for no lifetime in particular.
+// The job owns the service, so the lifetime has no meaning.
 use portcullis::prelude::*;
 
 struct Counter;

@@ -1,5 +1,5 @@
 // errors: 1
-// Connections and jobs share the service, so nothing in it can be assigned to.
+// Connections and jobs share the service, so its fields can't be assigned to.
 use portcullis::prelude::*;
 
 struct Counter {

@@ -1,5 +1,5 @@
 // errors: 1
-// The service stays when the request is answered.
+// The service outlives the request.
 use portcullis::prelude::*;
 
 struct Counter {

@@ -1,5 +1,5 @@
 // errors: 1
-// A service is shared by all its connections.
+// All connections share the service.
 use portcullis::prelude::*;
 
 struct Counter {

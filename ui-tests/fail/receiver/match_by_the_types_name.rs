@@ -1,5 +1,5 @@
 // errors: 1
-// `self` is the service's `Arc` in what crosses, and an `Arc` has no variants.
+// `self` is an `Arc` of the service, and an `Arc` has no variants.
 use portcullis::prelude::*;
 
 enum Mode {

@@ -1,5 +1,5 @@
 // errors: 1
-// `&self` is `self: &Arc<Self>` where something may cross: which of the two is to be cloned?
+// `&self` becomes `self: &Arc<Self>`, so it is unclear which of the two is cloned.
 use portcullis::prelude::*;
 
 #[derive(Clone)]

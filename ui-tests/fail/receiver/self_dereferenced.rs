@@ -1,5 +1,5 @@
 // errors: 1
-// `&self` is `self: &Arc<Self>` where something may cross: one star gives the `Arc`.
+// `&self` becomes `self: &Arc<Self>`, so one `*` gives the `Arc`.
 use portcullis::prelude::*;
 
 #[derive(Clone, Copy)]

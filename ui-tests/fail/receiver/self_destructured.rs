@@ -1,5 +1,5 @@
 // errors: 1
-// `&self` is `self: &Arc<Self>` where something may cross, and an `Arc` has no fields to match.
+// `&self` becomes `self: &Arc<Self>`, and an `Arc` has no fields to match.
 use portcullis::prelude::*;
 
 struct Counter {

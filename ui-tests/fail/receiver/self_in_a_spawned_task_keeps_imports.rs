@@ -1,5 +1,5 @@
 // errors: 1
-// What the body uses is used, in spite of the mistake: no warning stands beside the error.
+// Imports that only the body uses cause no warning beside the error.
 use portcullis::prelude::*;
 use std::{
     sync::atomic::{AtomicUsize, Ordering::Relaxed},

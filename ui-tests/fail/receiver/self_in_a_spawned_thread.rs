@@ -1,5 +1,5 @@
 // errors: 1
-// A thread may outlive the method that starts it, and `self` is lent.
+// A thread may outlive the method that spawns it, which only borrows `self`.
 use portcullis::prelude::*;
 
 struct Mail {

@@ -1,5 +1,5 @@
 // errors: 1
-// The task may outlive the job, whose handle on the service is only borrowed here.
+// The task may outlive the job, which only borrows `self`.
 use portcullis::prelude::*;
 
 struct Words;

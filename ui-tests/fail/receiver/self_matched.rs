@@ -1,5 +1,5 @@
 // errors: 1
-// `self` is the handle on the service: a pattern of the service does not fit it.
+// `self` is an `Arc` of the service, which a pattern of the service doesn't match.
 use portcullis::prelude::*;
 
 enum Store {

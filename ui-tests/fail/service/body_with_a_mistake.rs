@@ -1,5 +1,5 @@
 // errors: 1
-// A mistake in a body is the compiler's to report, at its place and once.
+// The compiler reports errors in a body, once and at the user's tokens.
 use portcullis::prelude::*;
 
 struct Maths;

@@ -1,5 +1,5 @@
 // errors: 1
-// The offloading function keeps the argument's type.
+// The function that starts the job keeps the argument's type.
 use portcullis::{Interrupted, prelude::*};
 
 struct Maths;

@@ -1,5 +1,5 @@
 // errors: 1
-// A block without a handler is legal, and no service. (`Server` asks in two places.)
+// A block without a handler is valid, but its type isn't a service.
 use portcullis::prelude::*;
 
 struct Echo;

@@ -1,5 +1,6 @@
 // errors: 1
-// A trait has no place for what is generated; the server is not told that this is no service.
+// A trait doesn't declare what is generated. `Server::new` doesn't report a missing service as
+// well.
 use portcullis::prelude::*;
 
 struct Echo;

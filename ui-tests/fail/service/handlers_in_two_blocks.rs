@@ -1,5 +1,5 @@
 // errors: 1
-// Handlers live in one block, since a block does not see the other.
+// All handlers are in one block, because a block doesn't see another.
 use portcullis::prelude::*;
 
 struct Maths;

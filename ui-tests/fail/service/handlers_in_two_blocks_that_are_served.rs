@@ -1,5 +1,5 @@
 // errors: 2
-// Handlers live in one block, since a block does not see the other. (Of what is served the compiler can't tell which of the two it is.)
+// All handlers are in one block. At `Server`, the compiler can't select one of the two impls.
 use portcullis::prelude::*;
 
 struct Maths;

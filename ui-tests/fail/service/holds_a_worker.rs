@@ -1,5 +1,5 @@
 // errors: 2
-// A worker belongs to its thread, and a service is on many. (It may neither be sent nor shared, which are two facts for the compiler.)
+// A worker can't leave its thread. `Send` and `Sync` are two errors of rustc.
 use portcullis::{Interrupted, prelude::*};
 
 struct Words {

@@ -1,5 +1,5 @@
 // errors: 2
-// A service is shared by its connections and jobs, on many threads. (It may neither be sent nor shared, which are two facts for the compiler.)
+// Connections and jobs share a service between threads. `Send` and `Sync` are two errors of rustc.
 use portcullis::prelude::*;
 use std::rc::Rc;
 

@@ -1,5 +1,5 @@
 // errors: 1
-// Two methods of one name: the compiler's own message, once.
+// The compiler reports two methods of one name, once.
 use portcullis::prelude::*;
 
 struct Maths;

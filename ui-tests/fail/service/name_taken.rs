@@ -1,5 +1,5 @@
 // errors: 1
-// `#[blocking]` writes `blocking_f` beside `f`.
+// `#[blocking]` generates `blocking_f` beside `f`.
 use portcullis::prelude::*;
 
 struct Maths;

@@ -1,5 +1,5 @@
 // errors: 1
-// A server needs somebody who answers. (`Server` asks in two places.)
+// A server needs a type that handles requests.
 use portcullis::prelude::*;
 
 struct Echo;

@@ -1,5 +1,5 @@
 // errors: 1
-// A service is shared by its connections and jobs, on many threads.
+// Connections and jobs share a service between threads.
 use portcullis::prelude::*;
 use std::cell::Cell;
 

@@ -1,5 +1,5 @@
 // errors: 1
-// What is wrong with the service is said of the service, and not of each of its jobs once more.
+// A service that isn't `Sync` is one error at the service, and none at its jobs.
 use portcullis::prelude::*;
 use std::cell::RefCell;
 

@@ -1,5 +1,5 @@
 // errors: 1
-// A generic service asks for nothing; what it is served with goes to other threads.
+// A generic service has no `Send` bound. The error is where it is served.
 use portcullis::prelude::*;
 
 struct Keys<S> {

@@ -1,5 +1,5 @@
 // errors: 1
-// An offload that nobody awaits is cancelled at once.
+// A dropped `Offload` cancels its job.
 #![deny(unused_must_use)]
 use portcullis::prelude::*;
 

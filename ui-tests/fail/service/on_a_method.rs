@@ -1,5 +1,5 @@
 // errors: 1
-// The attribute is the block's.
+// The attribute belongs on the block.
 use portcullis::prelude::*;
 
 struct Echo;

@@ -1,5 +1,5 @@
 // errors: 1
-// A service is a type with its methods' bodies.
+// A service is a type whose methods have bodies.
 use portcullis::prelude::*;
 
 #[service]

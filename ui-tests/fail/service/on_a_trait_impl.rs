@@ -1,5 +1,5 @@
 // errors: 1
-// A trait has no place for what is generated.
+// A trait doesn't declare what is generated.
 use portcullis::prelude::*;
 
 struct Echo;

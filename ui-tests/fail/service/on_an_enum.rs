@@ -1,5 +1,5 @@
 // errors: 1
-// Handlers are methods: the attribute reads an `impl` block.
+// The attribute reads the methods of an `impl` block.
 use portcullis::prelude::*;
 
 #[service]

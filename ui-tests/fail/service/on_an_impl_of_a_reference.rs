@@ -1,5 +1,5 @@
 // errors: 1
-// There is no type that could be owned.
+// A reference can't be owned.
 use portcullis::prelude::*;
 
 struct Echo;

@@ -1,5 +1,5 @@
 // errors: 1
-// What the block says and what the handler gives is compared by the compiler.
+// The compiler compares the types of the block and of the handler.
 use portcullis::prelude::*;
 
 struct Echo;

@@ -1,5 +1,5 @@
 // errors: 1
-// What comes back from a thread may have been interrupted.
+// A job can be interrupted, so it returns a `Result`.
 use portcullis::prelude::*;
 
 struct Maths;

@@ -1,5 +1,5 @@
 // errors: 1
-// A type that is not there is reported where it is written.
+// An unknown type is reported where it is written.
 use portcullis::prelude::*;
 
 struct Maths;

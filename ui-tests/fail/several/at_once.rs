@@ -1,5 +1,5 @@
 // errors: 7
-// All mistakes of a block are reported in one compile, each where it is.
+// All mistakes of a block are reported in one compile, each at its tokens.
 use portcullis::prelude::*;
 
 struct Thumbnails {

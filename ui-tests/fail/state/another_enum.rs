@@ -1,5 +1,5 @@
 // errors: 1
-// The enum of the states is written by `#[service]`.
+// `#[service]` generates the enum of the states.
 use portcullis::prelude::*;
 
 struct Door;

@@ -1,5 +1,5 @@
 // errors: 1
-// The handlers of a service are of one kind.
+// A service has one kind of handler.
 use portcullis::prelude::*;
 
 struct Door;

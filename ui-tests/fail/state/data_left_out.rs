@@ -1,5 +1,5 @@
 // errors: 1
-// A state is entered with its data.
+// A transition provides the data of the next state.
 use portcullis::prelude::*;
 
 struct Door;

@@ -1,5 +1,5 @@
 // errors: 2
-// A session moves between threads, and the data of its state with it. (The handler that takes the data is a future of its own.)
+// A session moves between threads with its state. The handler's future takes the data as well.
 use portcullis::prelude::*;
 use std::rc::Rc;
 

@@ -1,5 +1,5 @@
 // errors: 1
-// The enum's options are few.
+// The enum has three options.
 use portcullis::prelude::*;
 
 struct Door;

@@ -1,5 +1,5 @@
 // errors: 1
-// Without states there is no enum.
+// A block without states has no enum.
 use portcullis::prelude::*;
 
 struct Door;

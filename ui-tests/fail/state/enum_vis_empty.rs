@@ -1,5 +1,5 @@
 // errors: 1
-// A visibility is written out.
+// The visibility must be written out.
 use portcullis::prelude::*;
 
 struct Door;

@@ -1,5 +1,5 @@
 // errors: 1
-// One error type takes in the others, by `?`.
+// A service has one error type, which must hold the errors of all handlers.
 use portcullis::prelude::*;
 
 struct Door;

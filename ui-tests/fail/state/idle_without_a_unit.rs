@@ -1,5 +1,5 @@
 // errors: 1
-// A time has a unit.
+// A duration has a unit.
 use portcullis::prelude::*;
 
 struct Door;

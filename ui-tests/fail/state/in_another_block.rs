@@ -1,5 +1,5 @@
 // errors: 2
-// A block does not see the other: the first one lacks the state that the second one has.
+// A block doesn't see another: the first lacks the state that the second has.
 use portcullis::prelude::*;
 
 struct Door;

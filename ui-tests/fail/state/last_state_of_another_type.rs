@@ -1,5 +1,5 @@
 // errors: 1
-// `last` is an `Option` of the enum.
+// `last` is an `Option` of the state enum.
 use portcullis::prelude::*;
 
 struct Door;

@@ -1,5 +1,5 @@
 // errors: 1
-// A handler that was at work when the connection ended has taken the state along.
+// A handler that was running when the connection ended has taken the state.
 use portcullis::prelude::*;
 
 struct Door;

@@ -1,5 +1,5 @@
 // errors: 1
-// A state is a variant of an enum: a name that makes none would be a panic, or an error at code that nobody wrote.
+// A state becomes a variant. A name that makes none would be an error in generated code.
 use portcullis::prelude::*;
 
 struct Login;

@@ -1,5 +1,5 @@
 // errors: 1
-// `Closed` is the state in which every session ends.
+// `Closed` is the variant that ends a session.
 use portcullis::prelude::*;
 
 struct Door;

@@ -1,5 +1,5 @@
 // errors: 1
-// `Self` is one of Rust's words, and no name for a variant.
+// `Self` is a keyword and can't be a variant.
 use portcullis::prelude::*;
 
 struct Mirror;

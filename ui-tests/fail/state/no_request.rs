@@ -1,5 +1,5 @@
 // errors: 1
-// A state is for requests.
+// A state handles requests.
 use portcullis::prelude::*;
 
 struct Door;

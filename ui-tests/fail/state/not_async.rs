@@ -1,5 +1,5 @@
 // errors: 1
-// Handlers run on the loop.
+// Handlers run on the event loop.
 use portcullis::prelude::*;
 
 struct Door;

@@ -1,5 +1,5 @@
 // errors: 1
-// What a handler returns by another name is seen through.
+// The compiler resolves an alias of the output.
 use portcullis::prelude::*;
 
 struct Door;

@@ -1,5 +1,5 @@
 // errors: 4
-// A renamed enum goes by its new name only.
+// A renamed enum has only its new name.
 use portcullis::prelude::*;
 
 struct Door;

@@ -1,5 +1,5 @@
 // errors: 1
-// The request goes to the handler by value.
+// The handler takes the request by value.
 use portcullis::prelude::*;
 
 struct Door;

@@ -1,5 +1,5 @@
 // errors: 1
-// A service has one type of requests, compared by the compiler.
+// A service has one request type, which the compiler compares.
 use portcullis::prelude::*;
 
 struct Door;

@@ -1,5 +1,5 @@
 // errors: 1
-// A handler says where the session goes.
+// A handler returns the next state.
 use portcullis::prelude::*;
 
 struct Door;

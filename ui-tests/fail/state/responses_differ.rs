@@ -1,5 +1,5 @@
 // errors: 1
-// A service has one type of responses, compared by the compiler.
+// A service has one response type, which the compiler compares.
 use portcullis::prelude::*;
 
 struct Door;

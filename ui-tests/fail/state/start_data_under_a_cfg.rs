@@ -1,5 +1,5 @@
 // errors: 1
-// With the hook's `cfg` off a session would begin in a state that nothing has made.
+// Without the hook, a session would start in a state without its data.
 use portcullis::prelude::*;
 
 struct Service;

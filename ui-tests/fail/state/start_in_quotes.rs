@@ -1,5 +1,5 @@
 // errors: 1
-// What was meant to be `start` is reported once, and not missed besides.
+// `start` in quotes is one error. A missing start state isn't reported as well.
 use portcullis::prelude::*;
 
 struct Door;

@@ -1,5 +1,5 @@
 // errors: 1
-// A session begins in one of its states.
+// A session starts in one of its states.
 use portcullis::prelude::*;
 
 struct Door;

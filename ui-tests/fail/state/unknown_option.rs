@@ -1,5 +1,5 @@
 // errors: 1
-// A slip in an option is named.
+// A misspelt option gets a suggestion.
 use portcullis::prelude::*;
 
 struct Door;

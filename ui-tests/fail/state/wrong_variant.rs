@@ -1,5 +1,5 @@
 // errors: 1
-// A wrong target is the compiler's own error, on the user's tokens.
+// A wrong target is the compiler's own error, at the user's tokens.
 use portcullis::prelude::*;
 
 struct Door;

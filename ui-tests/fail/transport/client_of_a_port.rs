@@ -1,5 +1,5 @@
 // errors: 1
-// A client connects to an address, and a port is none.
+// A client connects to an address, not to a port.
 use portcullis::{BlockingClient, Lines};
 
 fn main() {

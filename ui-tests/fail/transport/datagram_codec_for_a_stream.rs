@@ -1,5 +1,5 @@
 // errors: 1
-// A stream does not say where a datagram ends.
+// A stream doesn't mark where a datagram ends.
 use portcullis::{Datagrams, prelude::*};
 
 struct Counter;

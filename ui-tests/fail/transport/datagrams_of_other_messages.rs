@@ -1,5 +1,5 @@
 // errors: 1
-// `Utf8` carries `String`s.
+// `Utf8` reads and writes `String`s.
 use portcullis::{Datagrams, Udp, codec::Utf8, prelude::*};
 
 struct Counter;

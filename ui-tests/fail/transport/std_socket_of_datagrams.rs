@@ -1,5 +1,5 @@
 // errors: 1
-// A socket says nothing of the codec of its datagrams.
+// A socket of std has no codec for its datagrams.
 use portcullis::prelude::*;
 
 struct Counter;

@@ -1,5 +1,5 @@
 // errors: 1
-// What reads the connections does not read the datagrams beside them.
+// Datagrams need their own codec, beside that of the connections.
 use portcullis::prelude::*;
 use portcullis::Udp;
 

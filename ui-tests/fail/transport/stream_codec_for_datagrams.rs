@@ -1,5 +1,5 @@
 // errors: 1
-// A datagram has no end to look for: one without a newline would never be a request.
+// A codec that looks for a newline would never find a request in a datagram without one.
 use portcullis::{Lines, Udp, prelude::*};
 
 struct Counter;

@@ -1,5 +1,5 @@
 // errors: 1
-// The thread waits without taking jobs, and the future may need the task that waits for this very job.
+// The thread can't run jobs while it waits, and the future may need the task that awaits this job.
 #![deny(deprecated)]
 use portcullis::prelude::*;
 use tokio::runtime::Handle;

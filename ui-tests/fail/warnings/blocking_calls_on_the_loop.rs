@@ -1,5 +1,5 @@
 // errors: 8
-// Whatever waits in the thread's own way stops the loop; each has its own way out.
+// Each of these calls blocks the event loop, and has an async counterpart.
 #![deny(deprecated)]
 use portcullis::prelude::*;
 use std::{fs, future::Future, net::ToSocketAddrs};

@@ -1,5 +1,5 @@
 // errors: 2
-// Generated code calls what is deprecated without a word, people do not.
+// Generated code calls deprecated methods without a warning. The user's calls do warn.
 #![deny(deprecated)]
 use portcullis::prelude::*;
 

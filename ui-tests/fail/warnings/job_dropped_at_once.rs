@@ -1,5 +1,5 @@
 // errors: 1
-// The job is cancelled before a thread takes it, and rustc itself suggests `let _ =` for an unused future.
+// The job is cancelled before it runs, and rustc suggests `let _ =` for an unused future.
 #![deny(deprecated)]
 use portcullis::prelude::*;
 

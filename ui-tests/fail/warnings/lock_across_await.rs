@@ -1,5 +1,5 @@
 // errors: 1
-// In an `async fn` that borrows, nothing asks for `Send`; the lock is held all the same.
+// In an `async fn` that borrows, no bound asks for `Send`, but the lock is held anyway.
 #![deny(deprecated)]
 use portcullis::prelude::*;
 use std::sync::Mutex;

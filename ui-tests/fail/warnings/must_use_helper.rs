@@ -1,5 +1,5 @@
 // errors: 3
-// `#[must_use]` of a helper is that of its value, and of the method that is called. (A future must be used in any case, which rustc says apart.)
+// `#[must_use]` of a helper applies to its output and its call. rustc reports the future as well.
 #![forbid(unused_must_use)]
 use portcullis::prelude::*;
 

@@ -1,5 +1,5 @@
 // errors: 3
-// A thread that sleeps polls nobody: the loop stands still, with every session on it.
+// A sleeping thread polls no task: the event loop and all its sessions stop.
 #![deny(deprecated)]
 use portcullis::prelude::*;
 use std::{thread, time::Duration};

@@ -1,5 +1,5 @@
 // errors: 1
-// An unused helper is told of with its neighbours, as a plain method is.
+// An unused helper is reported with its neighbours, like a plain method.
 #![deny(dead_code)]
 use portcullis::prelude::*;
 

@@ -1,5 +1,5 @@
 // errors: 2
-// An unused blocking method is told of with its neighbours, and an unused blocking function alone.
+// An unused blocking method is reported with its neighbours, an unused blocking function alone.
 #![deny(dead_code)]
 use portcullis::prelude::*;
 

@@ -1,4 +1,4 @@
-//! It does not only compile, it runs.
+//! Runs a service that depends on portcullis under another name.
 
 #![forbid(unsafe_code)]
 

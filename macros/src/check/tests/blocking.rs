@@ -1,95 +1,95 @@
-//! `#[blocking]`, and bodies under the sugar.
+//! Rules of `#[blocking]` and of bodies.
 
-use super::{alone, says};
+use super::{alone, reports};
 use quote::quote;
 
 #[test]
-fn blocking_functions_run_on_threads() {
-    says(
+fn signatures_of_blocking_functions_are_checked() {
+    reports(
         quote!(
             #[blocking]
             async fn b(&self) {}
         ),
         &["remove `async`"],
     );
-    says(
+    reports(
         quote!(
             #[blocking]
             fn b(&mut self) {}
         ),
         &["must take `&self`"],
     );
-    says(
+    reports(
         quote!(
             #[blocking]
             fn b(self) {}
         ),
         &["write `&self`"],
     );
-    says(
+    reports(
         quote!(
             #[blocking]
             fn b(&self, a: A, w: &Worker) {}
         ),
         &["the worker must be the first parameter"],
     );
-    says(
+    reports(
         quote!(
             #[blocking]
             fn b(&self, w: &mut Worker) {}
         ),
         &["must be a shared reference"],
     );
-    says(
+    reports(
         quote!(
             #[blocking]
             fn b(&self, s: &str) {}
         ),
         &["write `String`"],
     );
-    says(
+    reports(
         quote!(
             #[blocking]
             fn b<'a>(&self, s: &'a Img) {}
         ),
         &["this argument is a reference"],
     );
-    says(
+    reports(
         quote!(
             #[blocking]
             fn b<'a>(&self) {}
         ),
         &["can't have lifetime parameters"],
     );
-    says(
+    reports(
         quote!(
             #[blocking]
             fn b(&self, f: impl Fn()) {}
         ),
         &["`impl Trait` isn't supported in this argument"],
     );
-    says(
+    reports(
         quote!(
             #[blocking]
             fn b(&self) -> &[u8] {}
         ),
         &["write `Vec<u8>`"],
     );
-    says(
+    reports(
         quote!(
             #[blocking(nested, flat)]
             fn b(&self) -> R {}
         ),
         &["can't be used together"],
     );
-    says(
+    reports(
         quote!(
             #[blocking(flat)]
             fn b(&self) {}
         ),
         &["remove it"],
     );
-    says(
+    reports(
         quote!(
             #[blocking]
             const fn b(
@@ -121,8 +121,8 @@ fn blocking_functions_run_on_threads() {
 }
 
 #[test]
-fn worlds_are_kept_apart() {
-    says(
+fn bodies_wait_where_they_run() {
+    reports(
         quote!(
             async fn h(&self) {
                 self.f(1).wait(worker);
@@ -133,7 +133,7 @@ fn worlds_are_kept_apart() {
         ),
         &["write `.await`", "write `f(..).await`"],
     );
-    says(
+    reports(
         quote!(
             #[blocking]
             fn a(&self) {
@@ -151,21 +151,21 @@ fn worlds_are_kept_apart() {
         ),
         &["take `worker: &Worker` as the first parameter", "write `.wait(w)?`", "name the worker"],
     );
-    says(
+    reports(
         quote!(
             #[blocking]
             fn b(&self, w: &Worker, other: &Worker) {}
         ),
         &["has only one worker: remove this parameter"],
     );
-    says(
+    reports(
         quote!(
             #[blocking(flat)]
             fn b(&self) -> u64 {}
         ),
         &["requires a `Result` return type"],
     );
-    says(
+    reports(
         quote!(
             #[blocking]
             fn b<'a>(&'a self) {}
@@ -175,8 +175,8 @@ fn worlds_are_kept_apart() {
 }
 
 #[test]
-fn misused_selves_recover() {
-    says(
+fn misuses_of_self_are_reported_once() {
+    reports(
         quote!(
             async fn h(&self) {
                 let Self { a } = self;
@@ -186,7 +186,7 @@ fn misused_selves_recover() {
         ),
         &["`= &**self`", "`**self`", "`Arc::clone(self)`"],
     );
-    says(
+    reports(
         quote!(
             async fn h(self: &Arc<Self>) {
                 self.clone();

@@ -1,70 +1,70 @@
-//! Requests and sessions.
+//! Rules of `#[request]` and `#[session]`.
 
-use super::says;
+use super::reports;
 use quote::quote;
 
 #[test]
-fn handlers_are_one() {
+fn a_service_has_one_handler() {
     let request = quote!(
         #[request]
         async fn r(&self, r: Req) -> Rsp {}
     );
-    says(
+    reports(
         quote!(#request #[request] async fn q(&self, r: Req) -> Rsp {}),
         &["one `#[request]` handler, and `r` already is one"],
     );
-    says(
+    reports(
         quote!(#request #[session] async fn q(&self, s: &mut Session<A, B>) {}),
         &["can't mix handler kinds, and `r` is a `#[request]`"],
     );
-    says(quote!(#[cfg(a)] #request #[cfg(not(a))] #request), &[]);
+    reports(quote!(#[cfg(a)] #request #[cfg(not(a))] #request), &[]);
 }
 
 #[test]
-fn requests_have_a_request() {
-    says(
+fn request_handlers_take_the_request() {
+    reports(
         quote!(
             #[request]
             async fn r(&self) -> Rsp {}
         ),
         &["must take the request by value"],
     );
-    says(
+    reports(
         quote!(
             #[request]
             async fn r(&self, peer: &Peer<Rsp>) -> Rsp {}
         ),
         &["must take the request by value"],
     );
-    says(
+    reports(
         quote!(
             #[request]
             async fn r(&self, r: &Req) -> Rsp {}
         ),
         &["the request must be the last parameter, by value"],
     );
-    says(
+    reports(
         quote!(
             #[request]
             async fn r(&self, r: Cow<'_, str>) -> Rsp {}
         ),
         &["contains a reference (`'_`)"],
     );
-    says(
+    reports(
         quote!(
             #[request]
             async fn r(&self, a: A, r: Req) -> Rsp {}
         ),
         &["unexpected parameter"],
     );
-    says(
+    reports(
         quote!(
             #[request(send_result)]
             async fn r(&self, r: Req) -> Vec<Rsp> {}
         ),
         &["`send_result` requires a `Result`"],
     );
-    says(
+    reports(
         quote!(
             #[request]
             async fn r(&self, r: Req) -> &str {}
@@ -74,36 +74,36 @@ fn requests_have_a_request() {
 }
 
 #[test]
-fn sessions_have_a_session() {
-    says(
+fn session_handlers_take_the_session() {
+    reports(
         quote!(
             #[session]
             async fn s(&self) {}
         ),
         &["must take the session as its last parameter"],
     );
-    says(
+    reports(
         quote!(
             #[session]
             async fn s(&self, s: &mut Vec<u8>) {}
         ),
         &["must be the session: write"],
     );
-    says(
+    reports(
         quote!(
             #[session]
             async fn s(&self, p: &Peer<B>, s: &mut Session<A, B>) {}
         ),
         &["`session.peer()`"],
     );
-    says(
+    reports(
         quote!(
             #[session]
             async fn s(&self, s: &mut Session<A, B>) -> u8 {}
         ),
         &["must return `()` or `Result<(), Error>`"],
     );
-    says(
+    reports(
         quote!(
             #[session]
             async fn s(&self, s: &mut Session<A, B>) -> Result<B, E> {}
@@ -113,43 +113,43 @@ fn sessions_have_a_session() {
 }
 
 #[test]
-fn handlers_run_on_the_loop() {
-    says(
+fn handlers_are_async() {
+    reports(
         quote!(
             #[request]
             fn r(&self, r: Req) -> Rsp {}
         ),
         &["write `async fn r`"],
     );
-    says(
+    reports(
         quote!(
             #[request]
             async fn r(r: Req) -> Rsp {}
         ),
         &["write `&self` as its first parameter"],
     );
-    says(
+    reports(
         quote!(
             #[request]
             async fn r(&mut self, r: Req) -> Rsp {}
         ),
         &["must take `&self`"],
     );
-    says(
+    reports(
         quote!(
             #[request]
             async fn r<T>(&self, r: T) -> Rsp {}
         ),
         &["can't be generic"],
     );
-    says(
+    reports(
         quote!(
             #[request]
             async unsafe fn r(&self, r: Req) -> Rsp {}
         ),
         &["remove `unsafe`"],
     );
-    says(
+    reports(
         quote!(
             async fn h(&mut self) {}
         ),

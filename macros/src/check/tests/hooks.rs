@@ -1,76 +1,76 @@
-//! `#[on(..)]`, and what a block as a whole needs.
+//! Rules of `#[on(..)]` and of the block as a whole.
 
-use super::{block, says};
+use super::{block, reports};
 use proc_macro2::TokenStream;
 use quote::quote;
 
 #[test]
-fn hooks_have_their_shapes() {
+fn signatures_of_hooks_are_checked() {
     let with = |hook: TokenStream| quote!(#[request] async fn r(&self, r: Req) -> Rsp {} #hook);
-    says(
+    reports(
         with(quote!(
             #[on]
             async fn h(&self) {}
         )),
         &["`#[on]` needs an event"],
     );
-    says(
+    reports(
         with(quote!(
             #[on(stp)]
             async fn h(&self) {}
         )),
         &["did you mean `stop`?"],
     );
-    says(
+    reports(
         with(quote!(
             #[on(timeout = idle)]
             async fn h(&self) {}
         )),
         &["`#[on(timeout)]` requires a state machine"],
     );
-    says(
+    reports(
         with(quote!(
             #[on(stop, start)]
             async fn h(&self) {}
         )),
         &["only one event"],
     );
-    says(
+    reports(
         with(quote!(
             #[on(stop)]
             async fn h(&self, x: u8) {}
         )),
         &["unexpected parameter"],
     );
-    says(
+    reports(
         with(quote!(
             #[on(stop)]
             async fn h(&self) -> u8 {}
         )),
         &["must return `()`"],
     );
-    says(
+    reports(
         with(quote!(
             #[on(start)]
             async fn h(&self) -> u8 {}
         )),
         &["must return `()` or `Result"],
     );
-    says(
+    reports(
         with(quote!(
             #[on(error)]
             async fn h(&self, e: E) {}
         )),
         &["ControlFlow<Reason, Response>"],
     );
-    says(
+    reports(
         with(quote!(
             #[on(error)]
             async fn h(&self, e: E) -> Result<Rsp, E> {}
         )),
         &["ControlFlow<Reason, Response>"],
     );
-    says(
+    reports(
         with(quote!(
             #[on(connect)]
             async fn c(&self) -> Name {}
@@ -79,14 +79,14 @@ fn hooks_have_their_shapes() {
         )),
         &[],
     );
-    says(
+    reports(
         with(quote!(
             #[on(connect)]
             async fn h(&self) -> &str {}
         )),
         &["the connection's value is a reference"],
     );
-    says(
+    reports(
         with(quote!(
             #[on(stop)]
             async fn h(&self) {}
@@ -95,7 +95,7 @@ fn hooks_have_their_shapes() {
         )),
         &["`h` already is one"],
     );
-    says(
+    reports(
         with(quote!(
             #[cfg(a)]
             #[on(stop)]
@@ -106,7 +106,7 @@ fn hooks_have_their_shapes() {
         )),
         &[],
     );
-    says(
+    reports(
         quote!(
             #[on(stop)]
             async fn h(&self) {}
@@ -116,15 +116,15 @@ fn hooks_have_their_shapes() {
 }
 
 #[test]
-fn the_connections_value_is_made_by_somebody() {
-    says(
+fn the_connections_value_needs_a_connect_hook() {
+    reports(
         quote!(
             #[request]
             async fn r(&self, c: &mut Conn, r: Req) -> Rsp {}
         ),
         &["no `#[on(connect)]` hook makes one"],
     );
-    says(
+    reports(
         quote!(
             #[request]
             async fn r(&self, c: &mut (), r: Req) -> Rsp {}
@@ -134,7 +134,7 @@ fn the_connections_value_is_made_by_somebody() {
 }
 
 #[test]
-fn types_are_of_a_handler() {
+fn type_options_need_a_handler() {
     let messages = block(quote!(request = Req), quote!());
     assert!(
         messages.len() == 1

@@ -1,4 +1,4 @@
-//! Each rule by the block that breaks it, and that nothing else is said.
+//! Each rule with a block that violates it: the rule's error is the only one.
 
 mod blocking;
 mod handlers;
@@ -30,9 +30,9 @@ fn alone(function: TokenStream) -> Vec<String> {
     sink.messages()
 }
 
-/// The block has exactly the mistakes that these texts are part of.
+/// Asserts that the block has exactly one error for each of these texts, which contains it.
 #[track_caller]
-fn says(methods: TokenStream, parts: &[&str]) {
+fn reports(methods: TokenStream, parts: &[&str]) {
     let messages = block(TokenStream::new(), methods.clone());
     let fits = messages.len() == parts.len()
         && messages.iter().zip(parts).all(|(message, part)| message.contains(part));
@@ -46,8 +46,8 @@ fn says(methods: TokenStream, parts: &[&str]) {
 }
 
 #[test]
-fn what_is_right_is_silent() {
-    says(
+fn a_correct_block_has_no_errors() {
+    reports(
         quote! {
             #[request] async fn r(&self, peer: &Peer<Rsp>, conn: &mut Conn, Req(n): Req) -> Result<Rsp, E> {}
             #[blocking(pool = self.cpu, deadline = "2s")] fn b(&self, w: &Worker, f: Box<dyn Fn(&str) + Send>) -> io::Result<u8> {}
@@ -65,8 +65,8 @@ fn what_is_right_is_silent() {
 }
 
 #[test]
-fn one_method_is_one_thing() {
-    says(
+fn a_method_has_one_attribute() {
+    reports(
         quote!(
             #[request]
             #[on(stop)]
@@ -74,7 +74,7 @@ fn one_method_is_one_thing() {
         ),
         &["can't be used on the same method"],
     );
-    says(
+    reports(
         quote!(
             #[blocking]
             #[blocking]

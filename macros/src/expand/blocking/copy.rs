@@ -40,7 +40,7 @@ impl Expansion<'_> {
             }
             BodyCopy::SharedFn(_) => {
                 let output =
-                    quote_spanned!(Span::mixed_site()=> -> <() as #krate::__private::Stands>::InAnImpl);
+                    quote_spanned!(Span::mixed_site()=> -> <() as #krate::__private::Placement>::InImplBlock);
                 self.shared_fn(&output)?
             }
         };

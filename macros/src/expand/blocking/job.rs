@@ -50,7 +50,7 @@ impl Expansion<'_> {
         if let BodyCallee::Copy(BodyCopy::SharedFn(_)) = blocking.callee {
             let location = first_static(function.body.stream()).map_or(Span::mixed_site(), |name| at(&name));
             call = quote_spanned! {location=>
-                { use #krate::__private::OfAFreeFunction as _; #call.of_a_free_function() }
+                { use #krate::__private::InFreeFunction as _; #call.in_free_function() }
             };
         }
         // Errors of the job are reported at the name of the function.
@@ -67,7 +67,7 @@ impl Expansion<'_> {
         };
         let start = match of_service {
             true => {
-                quote_spanned!(site=> #krate::__private::JobOf(#job, this).#run(move |this, worker| #call))
+                quote_spanned!(site=> #krate::__private::ServiceJob(#job, this).#run(move |this, worker| #call))
             }
             false => quote_spanned!(site=> #job .#run(move |worker| #call)),
         };
@@ -111,7 +111,7 @@ impl Expansion<'_> {
         match self.blocking.worker.as_ref().map(|param| (param, &param.shape)) {
             Some((param, Shape::Shared(reference))) if !param.is_named("Worker") => {
                 let ty = &reference.elem;
-                quote_spanned!(at(&param.written.ty)=> <#ty as #krate::__private::IsWorker>::lent(worker))
+                quote_spanned!(at(&param.written.ty)=> <#ty as #krate::__private::IsWorker>::from_worker(worker))
             }
             _ => quote_spanned!(Span::mixed_site()=> worker),
         }
@@ -202,7 +202,7 @@ impl Expansion<'_> {
         for arg in &self.blocking.args {
             let ty = arg.written.ty.to_token_stream();
             lines.extend(match arg.is_named("Worker") {
-                true => assertion("crosses_as_worker", &ty, self.krate),
+                true => assertion("is_not_a_worker", &ty, self.krate),
                 false => assert_send(&ty),
             });
         }

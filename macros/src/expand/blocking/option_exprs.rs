@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! lane = (tenant, id)        (argument(&tenant).read(), argument(&id).read())
-//! lane = Key { tenant }      Key { tenant: Fills::fill(&tenant) }
+//! lane = Key { tenant }      Key { tenant: FillsField::fill(&tenant) }
 //! pool = pick(&self.pools, tenant)
 //! ```
 //!
@@ -117,7 +117,7 @@ impl<'a> Reader<'a> {
         }
         self.place(expr);
         let krate = self.krate;
-        *expr = Expr::Verbatim(quote_spanned!(at(expr)=> #krate::__private::Fills::fill(&#expr)));
+        *expr = Expr::Verbatim(quote_spanned!(at(expr)=> #krate::__private::FillsField::fill(&#expr)));
     }
 
     fn read(&self, expr: &Expr) -> Expr {

@@ -142,7 +142,7 @@ impl<'a> Machine<'a> {
             .iter()
             .any(|(_, transition)| is_start(transition) && !transition.data.is_empty());
         if has_data {
-            return quote_spanned!(Span::mixed_site()=> #krate::__private::NoFirst);
+            return quote_spanned!(Span::mixed_site()=> #krate::__private::NoStartState);
         }
         let first = self.first_state();
         quote_spanned!(Span::mixed_site()=> || #first)

@@ -30,37 +30,37 @@ use proc_macro2::{Ident, TokenStream};
 pub(crate) enum Misuse {
     /// `let Self { .. } = self`
     SelfDestructured(TokenStream),
-    /// `*self`, where the service was meant and the `Arc` is had.
+    /// `*self`, which is the `Arc` and not the service.
     SelfDereferenced(TokenStream),
     /// `self.clone()`
     SelfCloned(TokenStream),
-    /// `.wait(worker)` on the loop
+    /// `.wait(worker)` on the event loop
     WaitOnLoop(TokenStream),
-    /// `blocking_f(worker, ..)` on the loop
+    /// `blocking_f(worker, ..)` on the event loop
     BlockingOnLoop { at: TokenStream, name: String },
-    /// `.await` on a thread
+    /// `.await` on a pool thread
     AwaitOnThread(TokenStream),
-    /// `self` in a task or a thread that outlives the method
+    /// `self` in a task or thread that may outlive the method
     SelfEscapes(TokenStream),
     /// `match self { Self::On => .. }`
     SelfMatched(TokenStream),
-    /// `self.f(worker, ..)`, which is a job
+    /// `self.f(worker, ..)`, where `f` is a job
     WorkerPassed(Ident),
-    /// `.wait()` on a thread
+    /// `.wait()` on a pool thread
     WaitWithoutWorker(TokenStream),
-    /// `1 + self.f(..)` on a thread, where `f` is async or a job
+    /// `1 + self.f(..)` on a pool thread, where `f` is async or a job
     MissingWait { name: Ident, is_job: bool },
-    /// `1 + self.f(..)` on the loop, where `f` is async or a job
+    /// `1 + self.f(..)` on the event loop, where `f` is async or a job
     MissingAwait { name: Ident, is_job: bool },
-    /// `self.f(..)` on the loop, where `f` takes a worker besides
+    /// `self.f(..)` on the event loop, where `f` takes a worker and isn't a job
     MissingWorker(Ident),
     /// `worker.call(|| self.f(..))`, where `f` is async
     CallOfFuture(Ident),
     /// `self.field = ..`
     FieldAssigned(TokenStream),
-    /// The worker in a future that goes to the loop
+    /// The worker in a future that runs on the event loop
     WorkerEscapes(Ident),
-    /// The `?` of `.wait(worker)?` in a function that can't pass it on
+    /// The `?` of `.wait(worker)?` in a function whose return type can't hold the error
     InterruptedPropagated(TokenStream),
 }
 

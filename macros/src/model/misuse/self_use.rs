@@ -1,10 +1,10 @@
-//! Uses of `self` that would be right for `&Self`, and are wrong for `&Arc<Self>`.
+//! Finds uses of `self` that are correct for `&Self` but not for `&Arc<Self>`.
 
 use super::Misuse;
 use crate::tokens::{Walk, is_ident, is_punct, walk};
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 
-/// Each of them in `body`; `own` is the name of the service's type.
+/// Finds the misuses in `body`. `own` is the name of the service's type.
 pub(super) fn find(body: TokenStream, own: &str) -> Vec<Misuse> {
     let mut found = Vec::new();
     walk(body, &mut |site| {
@@ -22,7 +22,7 @@ pub(super) fn find(body: TokenStream, own: &str) -> Vec<Misuse> {
     found
 }
 
-/// `trees[at]` is `self`.
+/// Checks the `self` at `at`.
 fn misuse_of_self(trees: &[TokenTree], at: usize, own: &str) -> Option<Misuse> {
     let (before, after) = (trees.get(..at)?, trees.get(at..)?);
     let tokens = |from: usize, to: usize| trees.iter().take(to).skip(from).cloned().collect::<TokenStream>();
@@ -39,16 +39,16 @@ fn misuse_of_self(trees: &[TokenTree], at: usize, own: &str) -> Option<Misuse> {
     }
 }
 
-/// The `self` at `at` is matched on or taken apart, by patterns of the service's type.
+/// Whether the `self` at `at` is matched or destructured by a pattern of the service's type.
 pub(crate) fn is_taken_apart(trees: &[TokenTree], at: usize) -> bool {
     let (before, after) = (trees.get(..at).unwrap_or_default(), trees.get(at..).unwrap_or_default());
     destructured(before, after) || matched(before, after, ANY)
 }
 
-/// For a type of any name.
+/// Stands for a type of any name.
 const ANY: &str = "*";
 
-/// `Self { .. } = self`, and nothing taken from that `self`.
+/// Matches `Self { .. } = self`, with nothing after `self`.
 fn destructured(before: &[TokenTree], after: &[TokenTree]) -> bool {
     let ends = match after.get(1) {
         None => true,
@@ -64,7 +64,7 @@ fn destructured(before: &[TokenTree], after: &[TokenTree]) -> bool {
     }
 }
 
-/// `match self { Self::On => .. }`, `if let Self::On = self { .. }`
+/// Matches `match self { Self::On => .. }` and `if let Self::On = self { .. }`.
 fn matched(before: &[TokenTree], after: &[TokenTree], own: &str) -> bool {
     let Some(TokenTree::Group(arms)) = after.get(1).filter(|_| !before.is_empty()) else { return false };
     if arms.delimiter() != Delimiter::Brace {
@@ -91,12 +91,12 @@ fn matched(before: &[TokenTree], after: &[TokenTree], own: &str) -> bool {
     }
 }
 
-/// `Self`, or the type's own name.
+/// Whether the name is `Self` or the name of the service's type.
 fn is_own(name: &Ident, own: &str) -> bool {
     name == "Self" || own == ANY || (!own.is_empty() && name == own)
 }
 
-/// `Self::On ..`
+/// Whether the tokens begin with a path such as `Self::On`.
 fn begins_with_variant(trees: &[TokenTree], own: &str) -> bool {
     let is = |tree: &TokenTree| is_punct(Some(tree), ':');
     match trees {
@@ -106,7 +106,7 @@ fn begins_with_variant(trees: &[TokenTree], own: &str) -> bool {
     }
 }
 
-/// `self` of `matches!(self, Self::On)`
+/// Returns the `self` of `matches!(self, Self::On)`.
 fn matched_by_macro(tokens: &TokenStream, own: &str) -> Option<TokenStream> {
     let trees: Vec<TokenTree> = tokens.clone().into_iter().collect();
     match trees.as_slice() {
@@ -119,7 +119,7 @@ fn matched_by_macro(tokens: &TokenStream, own: &str) -> Option<TokenStream> {
     }
 }
 
-/// `*self` as a whole: not `a * self`, not `*self.field`, and neither `&*self` nor `**self`.
+/// Matches `*self` as a whole expression: not `a * self`, `*self.field`, `&*self` or `**self`.
 fn dereferenced(before: &[TokenTree], after: &[TokenTree]) -> bool {
     let [earlier @ .., TokenTree::Punct(star)] = before else { return false };
     let prefix = match earlier.last() {
@@ -129,7 +129,7 @@ fn dereferenced(before: &[TokenTree], after: &[TokenTree]) -> bool {
         Some(TokenTree::Group(_) | TokenTree::Literal(_)) => false,
     };
     let whole = match after.get(1) {
-        // Alone in brackets it may still be `(*self).field`, which means the same.
+        // `(*self)` may be followed by `.field`, which is correct.
         None => !earlier.is_empty(),
         Some(TokenTree::Punct(punct)) => matches!(punct.as_char(), ';' | ','),
         Some(TokenTree::Group(group)) => group.delimiter() == Delimiter::Brace,
@@ -138,7 +138,7 @@ fn dereferenced(before: &[TokenTree], after: &[TokenTree]) -> bool {
     star.as_char() == '*' && prefix && whole
 }
 
-/// `self.clone()`
+/// Matches `self.clone()`.
 fn cloned(after: &[TokenTree]) -> bool {
     match after {
         [_, TokenTree::Punct(dot), TokenTree::Ident(method), TokenTree::Group(arguments), ..] => {
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_means_something_else() {
+    fn misuses_of_self_are_found() {
         for text in [
             "let Self { a, .. } = self;",
             "if let Self { a: Some(a), .. } = self { }",
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn matches_on_the_handle() {
+    fn matches_on_self_are_found() {
         for text in [
             "match self { Self::On => 1, _ => 2 }",
             "if let Self::On(n) = self { n } else { 0 }",
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_means_the_same() {
+    fn correct_uses_of_self_are_ignored() {
         for text in [
             "let Self { a, .. } = &**self;",
             "let Self { a, .. } = self.inner;",

@@ -8,7 +8,7 @@ use proc_macro2::{TokenStream, TokenTree};
 /// The usual name of a worker. A worker by another name is a name that the compiler doesn't find.
 const WORKER: &str = "worker";
 
-/// Waiting in an `async fn`. Reported only if `worker` can't be anything but the missing worker.
+/// Finds waits in an `async fn`, if every use of `worker` is an argument of a wait.
 pub(super) fn waits(body: TokenStream) -> Vec<Misuse> {
     let mut found = Vec::new();
     let (mut passed, mut all) = (0, 0);
@@ -22,11 +22,11 @@ pub(super) fn waits(body: TokenStream) -> Vec<Misuse> {
         }
         Walk::Enter
     });
-    // Any other use of the name may be of a worker: the parameter of a closure for a pool, say.
+    // Otherwise `worker` may be a variable, for example the parameter of a closure for a pool.
     if passed == all { found } else { Vec::new() }
 }
 
-/// `wait(worker)`, `blocking_f(worker, ..)`
+/// Matches `wait(worker)` and `blocking_f(worker, ..)`.
 fn wait(called: &Called<'_>) -> Option<Misuse> {
     let name = TokenTree::Ident(called.name.clone());
     if called.name == "wait" {
@@ -37,14 +37,14 @@ fn wait(called: &Called<'_>) -> Option<Misuse> {
     Some(Misuse::BlockingOnLoop { at: name.into(), name: own })
 }
 
-/// How many arguments are `worker` and nothing else.
+/// Returns how many arguments are just `worker`.
 fn workers_in(called: &Called<'_>) -> usize {
     let trees: Vec<TokenTree> = called.arguments.stream().into_iter().collect();
     let is_worker = |argument: &&[TokenTree]| matches!(argument, [name] if is_ident(Some(name), WORKER));
     split_commas(&trees).filter(is_worker).count()
 }
 
-/// `.await` in a function that is not `async`, outside of code that is.
+/// Finds `.await` in a function that isn't `async`, outside `async` blocks.
 pub(super) fn awaits(body: TokenStream) -> Vec<Misuse> {
     let mut found = Vec::new();
     walk(body, &mut |site| {
