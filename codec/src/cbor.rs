@@ -44,7 +44,7 @@ impl SelfDelimiting for Cbor {
 /// Finds the end of an item without decoding it.
 #[derive(Debug, Default)]
 pub struct CborScanner {
-    /// How many items are still to come: at the top level, and in each open container of indefinite
+    /// The number of items to come: at the top level, and in each open container of indefinite
     /// length, where `None` means "until its break". A container of definite length adds to the
     /// count of its parent.
     open: Vec<Option<u64>>,

@@ -24,16 +24,17 @@ pub struct Crc32<F>(PhantomData<fn() -> F>);
 
 /// A format that appends the SHA-256 digest (32 bytes) to each frame of format `F`.
 ///
-/// It detects accidental errors. Anybody can compute the digest, so it does not detect forgery: use
-/// [`HmacSha256`] for that.
+/// It detects accidental errors. Every peer can compute the digest, so it does not detect forgery:
+/// use [`HmacSha256`] for that.
 #[derive(Debug)]
 pub struct Sha256<F>(PhantomData<fn() -> F>);
 
 /// A format that appends an HMAC-SHA-256 (32 bytes) with the key of `K` to each frame of format
 /// `F`.
 ///
-/// It proves that somebody who has the key wrote the frame. It does not prove when, so a frame can
-/// be replayed, and it does not encrypt. TLS does both. Codes are compared in constant time.
+/// It proves that the writer of the frame has the key. It does not prove when the frame was
+/// written, so a frame can be replayed, and it does not encrypt. TLS does both. Codes are compared
+/// in constant time.
 #[derive(Debug)]
 pub struct HmacSha256<F, K>(PhantomData<fn() -> (F, K)>);
 
@@ -72,7 +73,7 @@ fn split_trailer<const N: usize>(frame: &[u8]) -> Result<(&[u8], &[u8; N]), Deco
 }
 
 /// Writes the frame of `F`, then its checksum, which `sum` computes.
-fn write_with<F: Format, T: Serialize, S: AsRef<[u8]>>(
+fn write_with_trailer<F: Format, T: Serialize, S: AsRef<[u8]>>(
     message: &T,
     frame: &mut FrameWriter<'_>,
     sum: impl FnOnce(&[u8]) -> Result<S, EncodeError>,
@@ -93,7 +94,7 @@ impl<F: Format> Format for Crc32<F> {
     }
 
     fn write<T: Serialize>(message: &T, frame: &mut FrameWriter<'_>) -> Result<(), EncodeError> {
-        write_with::<F, _, _>(message, frame, |frame| Ok(crc32fast::hash(frame).to_be_bytes()))
+        write_with_trailer::<F, _, _>(message, frame, |frame| Ok(crc32fast::hash(frame).to_be_bytes()))
     }
 }
 
@@ -107,7 +108,7 @@ impl<F: Format> Format for Sha256<F> {
     }
 
     fn write<T: Serialize>(message: &T, frame: &mut FrameWriter<'_>) -> Result<(), EncodeError> {
-        write_with::<F, _, _>(message, frame, |frame| Ok(sha2::Sha256::digest(frame)))
+        write_with_trailer::<F, _, _>(message, frame, |frame| Ok(sha2::Sha256::digest(frame)))
     }
 }
 
@@ -127,7 +128,7 @@ impl<F: Format, K: HmacKey> Format for HmacSha256<F, K> {
     }
 
     fn write<T: Serialize>(message: &T, frame: &mut FrameWriter<'_>) -> Result<(), EncodeError> {
-        write_with::<F, _, _>(message, frame, |frame| {
+        write_with_trailer::<F, _, _>(message, frame, |frame| {
             Ok(Self::mac(frame).map_err(EncodeError::new)?.finalize().into_bytes())
         })
     }

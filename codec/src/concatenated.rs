@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use super::format::{Format, FrameWriter, decode_later};
 use super::{Codec, DecodeError, Decoded, EncodeError};
 
-/// A self-delimiting [`Format`]: its frames tell where they end, so they need no length and no
-/// delimiter.
+/// A self-delimiting [`Format`]: the end of a frame can be found in the frame itself, so the codec
+/// needs no length and no delimiter.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not self-delimiting",
     note = "use `LengthPrefixed<{Self}>`"
@@ -34,7 +34,8 @@ pub trait SelfDelimiting: Format {
 /// Finds the end of one frame in bytes that arrive piece by piece. It sees each byte once.
 ///
 /// A scanner checks only the structure of a frame. [`Format::read`] decides whether the frame is a
-/// message. A scanner must use a bounded amount of memory, whatever lengths the frame announces.
+/// message. A scanner must use a bounded amount of memory, independent of the lengths that the
+/// frame announces.
 pub trait Scanner: Default + Send + 'static {
     /// Scans the `bytes` that follow those of the last call. Returns `Some(n)` if the frame ends
     /// after the first `n` of them.
@@ -43,7 +44,7 @@ pub trait Scanner: Default + Send + 'static {
     /// The bytes are not a frame, so the position of the next frame is unknown.
     fn scan(&mut self, bytes: &[u8]) -> Result<Option<usize>, DecodeError>;
 
-    /// Returns the least number of bytes that are still to come. The codec refuses a frame as soon
+    /// Returns the least number of bytes that are still to come. The codec rejects a frame as soon
     /// as it announces more than the limit.
     fn min_remaining(&self) -> u64 {
         0
@@ -64,8 +65,8 @@ pub trait Scanner: Default + Send + 'static {
 /// | `Concatenated<Json>` | JSON values; writes a newline after each, reads them with or without white space between |
 /// | `Concatenated<Zlib<Json>>` | zlib streams |
 ///
-/// A frame over the limit is a [`DecodeError`], after which the codec discards the rest of that
-/// frame without buffering it. A well-formed frame that is not the expected message is a
+/// A frame over the limit is a [`DecodeError`], after which the codec discards the remaining bytes
+/// of that frame without buffering them. A well-formed frame that is not the expected message is a
 /// `DecodeError`, after which decoding resumes with the next frame. Bytes that are not well-formed
 /// end the stream, because the position of the next frame is unknown. If a session must survive
 /// malformed frames, use [`LengthPrefixed`](super::LengthPrefixed) or
@@ -75,7 +76,7 @@ pub struct Concatenated<F: SelfDelimiting> {
     scanner: F::Scanner,
     /// The number of bytes at the front of the buffer that the scanner has seen.
     scanned: usize,
-    /// Set inside a refused frame, whose bytes are discarded up to its end.
+    /// Set inside a rejected frame, whose bytes are discarded up to its end.
     discarding: bool,
     /// Set after bytes that are not a frame: the position of the next frame is unknown.
     desynchronized: bool,
@@ -210,8 +211,7 @@ impl<F: SelfDelimiting, In: DeserializeOwned, Out: Serialize> Codec<In, Out> for
         }
         let complete = self.scanner.is_complete_at_eof();
         match input.len() {
-            // The rest of a refused frame, for which an earlier call returned the error, is no
-            // error.
+            // These are the last bytes of a rejected frame. An earlier call returned its error.
             0 => Ok(None),
             length if complete => {
                 self.scanner = F::Scanner::default();

@@ -79,7 +79,7 @@ pub trait DatagramCodec<In, Out>: Clone + Send + 'static {
     ///
     /// # Errors
     /// The message cannot be encoded. The caller then removes the bytes that were appended. It also
-    /// removes and refuses a message over [`max_size`](Self::max_size).
+    /// removes and rejects a message over [`max_size`](Self::max_size).
     fn encode(&mut self, message: Out, datagram: &mut BytesMut) -> Result<(), EncodeError>;
 }
 
@@ -201,8 +201,8 @@ impl<In: From<Vec<u8>>, Out: AsRef<[u8]>> DatagramCodec<In, Out> for Datagrams<R
     }
 }
 
-/// Adapts a datagram codec to streams: the length of each datagram (four bytes, big endian) is
-/// before it.
+/// Adapts a datagram codec to streams. On the stream, the length of each datagram (four bytes, big
+/// endian) precedes it.
 ///
 /// `LengthPrefixed` does the same for serde formats. A server that has only a datagram codec uses
 /// `Framed` when it is bound to a stream as well.
@@ -227,7 +227,7 @@ impl<C> Framed<C> {
         Self { codec, max_datagram, prefix: LengthPrefix::new() }
     }
 
-    fn limit<In, Out>(&self) -> usize
+    fn max_frame<In, Out>(&self) -> usize
     where
         C: DatagramCodec<In, Out>,
     {
@@ -237,16 +237,16 @@ impl<C> Framed<C> {
 
 impl<C: DatagramCodec<In, Out>, In, Out> Codec<In, Out> for Framed<C> {
     fn decode(&mut self, input: &mut BytesMut) -> Result<Option<In>, DecodeError> {
-        let limit = self.limit();
-        let Some(length) = self.prefix.next_frame(input, limit)? else { return Ok(None) };
+        let max = self.max_frame();
+        let Some(length) = self.prefix.next_frame(input, max)? else { return Ok(None) };
         let message = self.codec.decode(&input[PREFIX_LEN..PREFIX_LEN + length]);
         input.advance(PREFIX_LEN + length);
         message.map(Some).map_err(DecodeError::recoverable)
     }
 
     fn encode(&mut self, message: Out, output: &mut BytesMut) -> Result<(), EncodeError> {
-        let limit = self.limit();
-        write_prefixed(output, limit, |output| self.codec.encode(message, output))
+        let max = self.max_frame();
+        write_prefixed(output, max, |output| self.codec.encode(message, output))
     }
 }
 
@@ -258,7 +258,8 @@ mod tests {
         Framed::new(Datagrams::new().max_size(max_size))
     }
 
-    /// What comes out of `bytes` when they arrive in pieces of `step`.
+    /// Decodes `bytes`, which arrive in pieces of `step` bytes. Errors become their
+    /// `is_recoverable`.
     fn read(mut codec: Framed<Datagrams<Utf8>>, bytes: &[u8], step: usize) -> Vec<Result<String, bool>> {
         let (mut input, mut out) = (BytesMut::new(), Vec::new());
         for piece in bytes.chunks(step) {
@@ -272,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn on_a_stream_datagrams_round_trip_split_at_every_byte() {
+    fn datagrams_round_trip_on_a_stream_split_at_every_byte() {
         let messages = ["one", "", "drei äöü"];
         let mut bytes = BytesMut::new();
         for message in messages {
@@ -285,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn one_over_the_limit_is_skipped_exactly_and_one_that_is_no_message_alone() {
+    fn an_oversized_frame_and_a_bad_message_do_not_affect_the_next_frame() {
         let mut bytes = vec![0, 0, 0, 8];
         bytes.extend([0, 0, 0, 1].repeat(2));
         bytes.extend([0, 0, 0, 2, 0xff, 0xff, 0, 0, 0, 1, b'x']);
@@ -295,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_over_the_limit_is_written_whoever_sets_it() {
+    fn the_limits_of_codec_and_transport_apply_to_writes() {
         let mut output = BytesMut::new();
         let mut encode = |mut codec: Framed<Datagrams<Utf8>>| {
             Codec::<String, _>::encode(&mut codec, "12345678", &mut output).map_err(|error| error.to_string())
@@ -307,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_read_as_they_are() {
+    fn raw_datagrams_are_read_unchanged() {
         let mut codec = Datagrams::<Raw>::new();
         let read: Vec<u8> = DatagramCodec::<_, &[u8]>::decode(&mut codec, b"\0\xff").expect("any bytes");
         assert_eq!(read, b"\0\xff");

@@ -12,7 +12,7 @@ use super::{Codec, DecodeError, EncodeError};
 ///
 /// It reads `Vec<u8>` and types that are `From<Vec<u8>>`, such as [`Bytes`](bytes::Bytes), and
 /// writes anything that is `AsRef<[u8]>`. A frame can be empty. A frame over the limit is a
-/// [`DecodeError`], after which decoding resumes behind the next delimiter. A message that contains
+/// [`DecodeError`], after which decoding resumes after the next delimiter. A message that contains
 /// the delimiter is an [`EncodeError`], because the peer would read two messages. A stream that
 /// ends without a delimiter is an error, because the last frame may be incomplete.
 ///
@@ -27,7 +27,7 @@ pub struct Delimited {
     max_length: usize,
     /// The number of bytes at the front of the buffer where no delimiter begins.
     scanned: usize,
-    /// Set inside a refused frame, whose bytes are discarded up to its delimiter.
+    /// Set inside a rejected frame, whose bytes are discarded up to its delimiter.
     discarding: bool,
 }
 
@@ -48,7 +48,7 @@ impl Delimited {
         Self { max_length: bytes, ..self }
     }
 
-    /// The most bytes at the end of a buffer that can be the beginning of a delimiter.
+    /// Returns the most bytes at the end of a buffer that can be the beginning of a delimiter.
     fn overlap(&self) -> usize {
         self.delimiter.len() - 1
     }
@@ -108,8 +108,8 @@ impl<In: From<Vec<u8>>, Out: AsRef<[u8]>> Codec<In, Out> for Delimited {
         let start = output.len();
         output.extend_from_slice(frame);
         output.extend_from_slice(&self.delimiter);
-        // A delimiter can also begin in the frame and end behind it: "\r\r\n" does after a frame
-        // that ends in "\r".
+        // A delimiter can begin in the frame and end in the delimiter that is written after it: the
+        // peer would read "\r\r\n" after a frame that ends in "\r".
         match memmem::find(&output[start..], &self.delimiter) {
             Some(at) if at < frame.len() => Err(EncodeError::new("the message contains the delimiter")),
             _ => Ok(()),

@@ -7,8 +7,8 @@ type Source = Box<dyn Error + Send + Sync>;
 
 /// The error of bytes that are not a message.
 ///
-/// [`is_recoverable`](Self::is_recoverable) tells whether the codec can decode the rest of the
-/// stream. It can after a bad payload in an intact frame, because the position of the next frame is
+/// [`is_recoverable`](Self::is_recoverable) returns whether the codec can decode the frames that
+/// follow. It can after a bad payload in an intact frame, because the position of the next frame is
 /// known. It usually cannot after bytes that are not a frame.
 #[derive(Debug)]
 pub struct DecodeError {
@@ -17,7 +17,7 @@ pub struct DecodeError {
 }
 
 impl DecodeError {
-    /// Makes an error after which the rest of the stream cannot be decoded; see
+    /// Makes an error after which the stream cannot be decoded further; see
     /// [`recoverable`](Self::recoverable).
     pub fn new(source: impl Into<Source>) -> Self {
         Self { source: source.into(), recoverable: false }
@@ -72,8 +72,9 @@ impl From<DecodeError> for io::Error {
     }
 }
 
-/// Unwraps a `DecodeError` inside the `io::Error`. Any other error becomes one that does not
-/// resume. A `Decoder` of `tokio_util` needs this conversion to have `DecodeError` as its error.
+/// Returns the `DecodeError` inside the `io::Error`. Any other error becomes a `DecodeError` that
+/// is not recoverable. A `Decoder` of `tokio_util` needs this conversion to have `DecodeError` as
+/// its error type.
 impl From<io::Error> for DecodeError {
     fn from(error: io::Error) -> Self {
         error.downcast().unwrap_or_else(Self::new)

@@ -31,8 +31,8 @@ use super::{Codec, DecodeError, EncodeError};
 ///     }
 /// }
 ///
-/// fn a_codec_of_points(codec: impl Codec<Point, Point>) {}
-/// a_codec_of_points(FixedSize::<4>::new());
+/// fn takes_codec_of_points(codec: impl Codec<Point, Point>) {}
+/// takes_codec_of_points(FixedSize::<4>::new());
 /// ```
 ///
 /// If the conversion fails, that is a [`DecodeError`], after which decoding resumes with the next

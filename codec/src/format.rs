@@ -18,9 +18,9 @@ use super::{DecodeError, Decoded, EncodeError};
 /// The type names the format and has no values. A format can wrap another one:
 /// `LengthPrefixed<Crc32<Json>>`.
 ///
-/// The bytes that [`read`](Self::read) gets come from an untrusted peer. `read` must not panic. The
-/// size of the frame must bound the memory that it allocates and the depth of its recursion;
-/// lengths in the frame must not. A framing may treat every error of `read` as
+/// The input of [`read`](Self::read) comes from an untrusted peer. `read` must not panic. The
+/// memory that it allocates and the depth of its recursion must be bounded by the size of the
+/// frame, not by lengths in the frame. A framing may treat every error of `read` as
 /// [recoverable](DecodeError::recoverable).
 ///
 /// ```
@@ -89,7 +89,7 @@ pub enum Json {}
 impl Format for Json {
     fn read<T: DeserializeOwned>(frame: &[u8]) -> Result<T, DecodeError> {
         let mut deserializer = serde_json::Deserializer::from_slice(frame);
-        // `serde_json` limits the depth of brackets. Types that nest without brackets, such as
+        // `serde_json` limits the depth of brackets, but types that nest without brackets, such as
         // `Option`s of newtypes, use stack too.
         let message = ReadLimits::new(frame.len()).without_depth_limit().read(&mut deserializer)?;
         deserializer.end().map_err(|error| DecodeError::new(error).recoverable())?;
@@ -129,7 +129,7 @@ impl Format for Postcard {
     }
 }
 
-/// The writer of a frame: an [`io::Write`] that refuses bytes over the limit of the frame.
+/// The writer of a frame: an [`io::Write`] that rejects bytes over the limit of the frame.
 #[derive(Debug)]
 pub struct FrameWriter<'a> {
     output: &'a mut BytesMut,
@@ -155,7 +155,7 @@ impl<'a> FrameWriter<'a> {
         self.limit - self.written().len()
     }
 
-    /// Returns whether a write was refused because of the limit.
+    /// Returns whether a write was rejected because of the limit.
     pub fn is_overflowed(&self) -> bool {
         self.overflowed
     }

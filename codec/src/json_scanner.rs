@@ -16,8 +16,8 @@ impl SelfDelimiting for Json {
     }
 }
 
-/// Counts brackets outside strings. A document without brackets or quotes ends before white space,
-/// a bracket or a quote.
+/// Counts the brackets that are not in strings. A document without brackets or quotes ends before
+/// white space, a bracket or a quote.
 #[derive(Debug, Default)]
 pub struct JsonScanner {
     state: ScanState,

@@ -1,5 +1,5 @@
-//! The length before a frame: four bytes, big endian. [`LengthPrefixed`](super::LengthPrefixed) and
-//! [`Framed`](super::Framed) share it.
+//! The length that precedes a frame: four bytes, big endian. Used by
+//! [`LengthPrefixed`](super::LengthPrefixed) and [`Framed`](super::Framed).
 
 use bytes::{Buf, BufMut, BytesMut};
 
@@ -8,10 +8,10 @@ use super::{DecodeError, EncodeError};
 /// The number of bytes of a length.
 pub const PREFIX_LEN: usize = 4;
 
-/// Reads lengths, and skips frames over the limit without buffering them.
+/// Reads length prefixes, and skips frames over the limit without buffering them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LengthPrefix {
-    /// How many bytes of a refused frame are still to be skipped.
+    /// How many bytes of a rejected frame are still to be skipped.
     bytes_to_skip: usize,
 }
 
@@ -48,7 +48,7 @@ impl LengthPrefix {
     }
 }
 
-/// Appends the frame that `write` appends, with its length before it.
+/// Calls `write` to append a frame, and writes the length of that frame before it.
 ///
 /// # Errors
 /// Those of `write`, and a frame of more than `max` bytes.

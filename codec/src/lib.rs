@@ -8,10 +8,10 @@
 //! Every codec here guarantees:
 //!
 //! - it buffers at most its limit of an incomplete frame;
-//! - it does not panic, whatever the input is, and limits how deep a message nests, and the memory
-//!   and stack that decoding takes;
+//! - it does not panic on any input. It limits how deep a message nests, and the memory and stack
+//!   that decoding takes;
 //! - it allocates memory for bytes that have arrived, not for a length that the peer announces;
-//! - it never takes the rest of a frame that it refused for a new message.
+//! - after it rejects a frame, it never reads the remaining bytes of that frame as a new message.
 //!
 //! Limits count the bytes of a frame on the wire.
 //!
@@ -47,7 +47,7 @@
 //! arrived, with all bytes that `decode` has not removed yet. `decode` removes one complete message
 //! from the front of the input, or leaves the input as it is and returns `None`. Three rules:
 //!
-//! - Refuse a frame over your limit as soon as its length is known.
+//! - Reject a frame over your limit as soon as its length is known.
 //! - Make an error [`recoverable`](DecodeError::recoverable) only if `decode` removes the bytes of
 //!   the bad frame, now or in later calls.
 //! - Do not index with a length that the peer sent.
@@ -98,8 +98,6 @@
 
 #[cfg(feature = "base64")]
 mod base64;
-#[cfg(any(feature = "zlib", feature = "zstd"))]
-mod bounded;
 #[cfg(feature = "cbor")]
 mod cbor;
 #[cfg(feature = "checksum")]
@@ -108,6 +106,8 @@ mod checksum;
 mod concatenated;
 mod datagram;
 mod decode_cost;
+#[cfg(any(feature = "zlib", feature = "zstd"))]
+mod decompression;
 mod delimited;
 mod error;
 mod fixed_size;
@@ -214,7 +214,7 @@ pub trait Codec<In, Out>: Clone + Send + 'static {
     /// returns `None`.
     ///
     /// # Errors
-    /// Those of `decode`, and an error if the rest of the input is not a whole frame.
+    /// Those of `decode`, and an error if the remaining input is not a whole frame.
     fn decode_eof(&mut self, input: &mut BytesMut) -> Result<Option<In>, DecodeError> {
         match self.decode(input)? {
             Some(message) => Ok(Some(message)),
@@ -265,7 +265,7 @@ impl<In> fmt::Debug for Decoded<In> {
     }
 }
 
-/// Refuses a frame that has bytes after its message: the peer probably sent a message of another
+/// Rejects a frame that has bytes after its message: the peer probably sent a message of another
 /// type.
 #[cfg(any(feature = "cbor", feature = "msgpack", feature = "postcard", feature = "zlib", feature = "zstd"))]
 fn reject_trailing_bytes(rest: &[u8]) -> Result<(), DecodeError> {

@@ -5,13 +5,13 @@ use memchr::memchr;
 
 use super::DecodeError;
 
-/// Finds the end of the next line. It scans each byte once, in whatever pieces the bytes arrive.
+/// Finds the end of the next line. It scans each byte once, however the input is split.
 #[derive(Clone, Debug)]
 pub(super) struct LineScanner {
     limit: usize,
     /// The number of bytes at the front of the buffer that have no newline in them.
     scanned: usize,
-    /// Set inside a refused line, whose bytes are discarded up to its newline.
+    /// Set inside a rejected line, whose bytes are discarded up to its newline.
     discarding: bool,
 }
 
@@ -41,7 +41,7 @@ impl LineScanner {
                 input.advance(end + 1);
                 continue;
             }
-            let line = Line { len: without_cr(&input[..end]), consume: end + 1 };
+            let line = Line { len: len_without_cr(&input[..end]), consume: end + 1 };
             if line.len > self.limit {
                 input.advance(line.consume);
                 return Err(DecodeError::too_long(self.limit));
@@ -73,7 +73,7 @@ impl LineScanner {
         if input.is_empty() {
             return Ok(None);
         }
-        let line = Line { len: without_cr(input), consume: input.len() };
+        let line = Line { len: len_without_cr(input), consume: input.len() };
         if line.len > self.limit {
             input.clear();
             return Err(DecodeError::too_long(self.limit));
@@ -83,6 +83,6 @@ impl LineScanner {
 }
 
 /// The length of a line without a CR at its end.
-fn without_cr(line: &[u8]) -> usize {
+fn len_without_cr(line: &[u8]) -> usize {
     line.strip_suffix(b"\r").unwrap_or(line).len()
 }

@@ -125,7 +125,8 @@ impl Scanner for MsgpackScanner {
                 let info = Self::parse_header(kind, &self.header[1..self.held]);
                 self.held = 0;
                 // Each header adds less than 2^33, and a frame within the limit has less than 2^31
-                // headers. The rest of a refused frame is counted as well, so the sum saturates.
+                // headers. The scanner also counts the remaining bytes of a rejected frame, so the
+                // sum saturates.
                 self.values = (self.values - 1).saturating_add(info.values);
                 self.payload = info.payload;
             }

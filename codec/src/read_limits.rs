@@ -1,14 +1,14 @@
-//! Limits what decoding one message may take: levels of nesting, stack, and memory.
+//! Limits the nesting, the stack and the memory that decoding one message may take.
 //!
-//! Binary formats announce how many elements follow. `Vec` reserves room for them, up to a megabyte
-//! at each level. Formats follow a recursive type as deep as the bytes say, until the stack
-//! overflows. One byte of a frame can become a value of a hundred bytes. [`ReadLimits`] wraps the
-//! deserializer of a format, so that:
+//! Binary formats announce how many elements follow. `Vec` allocates capacity for them, up to a
+//! megabyte at each level. Formats follow a recursive type as deep as the input says, until the
+//! stack overflows. One byte of a frame can become a value of a hundred bytes. [`ReadLimits`] wraps
+//! the deserializer of a format, so that:
 //!
 //! - a message that nests deeper than [`MAX_DEPTH`] levels or takes too much [stack](super::stack)
 //!   is an error;
 //! - a message whose lists and maps hold more than [`max_elements_size`] bytes is an error;
-//! - a collection reserves room for at most [`MAX_SIZE_HINT`] elements before it reads them.
+//! - a collection allocates capacity for at most [`MAX_SIZE_HINT`] elements before it reads them.
 //!
 //! Serde buffers values for `untagged`, `flatten` and `tag`, and reads them again from its buffer.
 //! The limits do not apply to this second read. The depth of the buffer is limited, but not the
@@ -22,13 +22,13 @@ use serde::de::{
     VariantAccess, Visitor,
 };
 
-use super::stack::{self, Place};
+use super::stack::{self, StackPosition};
 use super::{DecodeError, decode_cost};
 
 /// The most levels of a message. Elements, fields and the contents of an `Option` or a newtype are
 /// one level deeper.
 const MAX_DEPTH: u16 = 128;
-/// The most elements that a collection may reserve room for before it reads them.
+/// The most elements that a collection may allocate capacity for before it reads them.
 const MAX_SIZE_HINT: usize = 256;
 /// The least size that an element counts, in bytes, because an element of no bytes takes time as
 /// well.
@@ -42,15 +42,15 @@ fn max_elements_size(frame: usize) -> usize {
     frame.saturating_mul(16).max(MIN)
 }
 
-/// The limits of one message, and how much of them is left.
+/// The limits of one message, and how much of them is unused.
 pub(super) struct ReadLimits {
-    top: Place,
+    start: StackPosition,
     max_depth: u16,
     /// How many more bytes of elements the message may have.
     size_left: Cell<usize>,
     frame: usize,
-    /// The limit that was exceeded. Some formats replace the error that they get, so it is kept
-    /// here.
+    /// The limit that was exceeded. Some formats replace the error that the deserializer returned,
+    /// so this field keeps it.
     exceeded: Cell<Option<Exceeded>>,
 }
 
@@ -65,7 +65,7 @@ impl fmt::Display for Exceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Depth => write!(f, "the message nests deeper than {MAX_DEPTH} levels"),
-            Self::Stack => f.write_str(stack::TOO_FAR),
+            Self::Stack => f.write_str(stack::STACK_EXCEEDED),
             Self::Size => f.write_str("the lists of the message are larger than its frame allows"),
         }
     }
@@ -75,7 +75,13 @@ impl ReadLimits {
     /// The limits of a message in a frame of `frame` bytes.
     pub(super) fn new(frame: usize) -> Self {
         let size_left = Cell::new(max_elements_size(frame));
-        Self { top: Place::here(), max_depth: MAX_DEPTH, size_left, frame, exceeded: Cell::new(None) }
+        Self {
+            start: StackPosition::current(),
+            max_depth: MAX_DEPTH,
+            size_left,
+            frame,
+            exceeded: Cell::new(None),
+        }
     }
 
     /// Lifts the limit of levels, for a format that has such a limit itself.
@@ -119,12 +125,13 @@ impl ReadLimits {
     }
 }
 
-/// A deserializer, visitor or access of serde, `inner`, within the limits.
+/// `inner`, a deserializer, visitor or access of serde, within the limits.
 struct Limited<'a, T> {
     inner: T,
     limits: &'a ReadLimits,
     depth_left: u16,
-    /// Whether its elements are on the heap, so that the size of no type contains them.
+    /// Whether the elements are on the heap. Their size is then not a part of the size of a type,
+    /// and they are counted one by one.
     is_collection: bool,
 }
 
@@ -134,17 +141,17 @@ impl<'a, T> Limited<'a, T> {
         Limited { inner, limits: self.limits, depth_left: self.depth_left, is_collection }
     }
 
-    /// Splits a visitor into itself and `inner`, which is one level deeper.
+    /// Returns the visitor and `inner`, with `inner` one level deeper.
     ///
     /// # Errors
-    /// That is too deep, or takes too much stack.
+    /// The level is too deep, or the stack limit is exceeded.
     #[inline]
     fn descend<U, E: Error>(self, inner: U) -> Result<(T, Limited<'a, U>), E> {
         let Self { inner: visitor, limits, depth_left, is_collection } = self;
         let Some(depth_left) = depth_left.checked_sub(1) else {
             return Err(limits.exceeded(Exceeded::Depth));
         };
-        if limits.top.is_far() {
+        if limits.start.is_too_far() {
             return Err(limits.exceeded(Exceeded::Stack));
         }
         Ok((visitor, Limited { inner, limits, depth_left, is_collection }))
@@ -233,7 +240,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Limited<'_, V> {
         let (visitor, list) = self.descend(inner)?;
         let mut elements = Elements { list, at_end: false };
         let value = visitor.visit_seq(&mut elements)?;
-        elements.end()?;
+        elements.expect_end()?;
         Ok(value)
     }
 
@@ -261,16 +268,16 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Limited<'_, S> {
 /// The elements of a list.
 struct Elements<'a, A> {
     list: Limited<'a, A>,
-    /// Set when the list has returned `None`. After that it must not be called again.
+    /// Set when the list has returned `None`. It must not be called after that.
     at_end: bool,
 }
 
 impl<'de, A: SeqAccess<'de>> Elements<'_, A> {
-    /// Reads to the end of the list. A visitor of a tuple stops after the last element that it
-    /// needs, and not every format then checks whether the list ends there. A CBOR list of
-    /// indefinite length has an end mark after its last element.
+    /// Checks that the list has no more elements. A visitor of a tuple stops after the last element
+    /// that it needs, and some formats do not check whether the list ends there. A CBOR list of
+    /// indefinite length has an end mark after its last element, which this call consumes.
     #[inline]
-    fn end(&mut self) -> Result<(), A::Error> {
+    fn expect_end(&mut self) -> Result<(), A::Error> {
         if self.at_end || self.list.inner.next_element::<IgnoredAny>()?.is_none() {
             return Ok(());
         }

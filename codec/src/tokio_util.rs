@@ -31,7 +31,7 @@ where
 
 /// Converts an error of a `tokio_util` codec.
 ///
-/// The traits of `tokio_util` do not tell whether decoding resumes after an error. It does after
+/// The traits of `tokio_util` do not say whether decoding can resume after an error. It can after
 /// the errors in [`is_line_error`], and after a recoverable [`DecodeError`], alone or inside an
 /// `io::Error`.
 fn into_decode_error<E: Error + Send + Sync + 'static>(error: E) -> DecodeError {
@@ -43,8 +43,9 @@ fn into_decode_error<E: Error + Send + Sync + 'static>(error: E) -> DecodeError 
     if recoverable { error.recoverable() } else { error }
 }
 
-/// Returns whether the error is that of one line or chunk. After a line over the limit, the codecs
-/// of `tokio_util` discard the rest of it. They have already removed a line that is not UTF-8.
+/// Returns whether the error concerns one line or chunk only. After a line over the limit, the
+/// codecs of `tokio_util` discard its remaining bytes. They have already removed a line that is not
+/// UTF-8.
 fn is_line_error(error: &(dyn Error + 'static)) -> bool {
     match (error.downcast_ref(), error.downcast_ref()) {
         (Some(LinesCodecError::MaxLineLengthExceeded), _) => true,

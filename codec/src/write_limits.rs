@@ -1,5 +1,5 @@
-//! Limits the stack that encoding one message may take, so that a message that nests too deep is an
-//! error and does not overflow the stack.
+//! Limits the stack that encoding one message may take: a message that nests too deep is an error,
+//! and does not overflow the stack.
 
 use std::cell::Cell;
 use std::fmt::Display;
@@ -9,10 +9,11 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-use super::stack::{self, Place};
+use super::stack::{self, StackPosition};
 use super::{EncodeError, FrameWriter};
 
-/// Writes `message` with the function `write`, within the limit of the stack.
+/// Calls `write` with `message`, which is an error when it takes more than the limit of the
+/// [stack](super::stack).
 pub(super) fn write<T, E>(
     message: &T,
     frame: &mut FrameWriter<'_>,
@@ -21,41 +22,41 @@ pub(super) fn write<T, E>(
 where
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let top = Top { place: Place::here(), exceeded: Cell::new(false) };
-    let written = write(&StackLimited { inner: message, top: &top }, frame);
-    written.map_err(|error| match top.exceeded.get() {
-        true => EncodeError::new(stack::TOO_FAR),
+    let limits = WriteLimits { start: StackPosition::current(), exceeded: Cell::new(false) };
+    let written = write(&StackLimited { inner: message, limits: &limits }, frame);
+    written.map_err(|error| match limits.exceeded.get() {
+        true => EncodeError::new(stack::STACK_EXCEEDED),
         false => frame.map_error(error),
     })
 }
 
-/// The beginning of the message on the stack.
-struct Top {
-    place: Place,
-    /// Set when the limit is exceeded. Some formats replace the error that they get, so it is kept
-    /// here.
+/// Where on the stack encoding began, and whether it went too far.
+struct WriteLimits {
+    start: StackPosition,
+    /// Set when the limit is exceeded. Some formats replace the error that the serializer returned,
+    /// so this field keeps it.
     exceeded: Cell<bool>,
 }
 
-/// A message or a serializer, `inner`, within the limit of the [stack](super::stack).
+/// `inner`, a message or a serializer, within the limit.
 pub(super) struct StackLimited<'a, T> {
     inner: T,
-    top: &'a Top,
+    limits: &'a WriteLimits,
 }
 
 impl<'a, T> StackLimited<'a, T> {
     #[inline]
     fn wrap<U>(&self, inner: U) -> StackLimited<'a, U> {
-        StackLimited { inner, top: self.top }
+        StackLimited { inner, limits: self.limits }
     }
 }
 
 impl<T: Serialize + ?Sized> Serialize for StackLimited<'_, &T> {
     #[inline]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.top.place.is_far() {
-            self.top.exceeded.set(true);
-            return Err(S::Error::custom(stack::TOO_FAR));
+        if self.limits.start.is_too_far() {
+            self.limits.exceeded.set(true);
+            return Err(S::Error::custom(stack::STACK_EXCEEDED));
         }
         self.inner.serialize(self.wrap(serializer))
     }
@@ -74,8 +75,8 @@ macro_rules! compounds {
     ($($method:ident($($arg:ident: $ty:ty),*) -> $compound:ident;)*) => {$(
         #[inline]
         fn $method(self $(, $arg: $ty)*) -> Result<Self::$compound, S::Error> {
-            let top = self.top;
-            self.inner.$method($($arg),*).map(|inner| StackLimited { inner, top })
+            let limits = self.limits;
+            self.inner.$method($($arg),*).map(|inner| StackLimited { inner, limits })
         }
     )*};
 }

@@ -9,8 +9,8 @@ use flate2::{Compression, Decompress, FlushDecompress, Status};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::bounded::{self, Bound};
 use super::concatenated::{Scanner, SelfDelimiting};
+use super::decompression::{self, DecompressionLimits};
 use super::format::{Format, FrameWriter};
 use super::{DecodeError, EncodeError};
 
@@ -43,8 +43,8 @@ pub struct Zlib<F, const MAX: usize = { 8 * 1024 * 1024 }, const RATIO: usize = 
 impl<F: Format, const MAX: usize, const RATIO: usize> Format for Zlib<F, MAX, RATIO> {
     fn read<T: DeserializeOwned>(frame: &[u8]) -> Result<T, DecodeError> {
         let mut decoder = ZlibDecoder::new(frame);
-        let bound = Bound { max: MAX, ratio: RATIO };
-        let plain = bounded::read_to_end(&mut decoder, frame.len(), bound)?;
+        let limits = DecompressionLimits { max: MAX, ratio: RATIO };
+        let plain = decompression::read_to_end(&mut decoder, frame.len(), limits)?;
         super::reject_trailing_bytes(decoder.into_inner())?;
         F::read(&plain)
     }
@@ -55,10 +55,12 @@ impl<F: Format, const MAX: usize, const RATIO: usize> Format for Zlib<F, MAX, RA
         let start = frame.written().len();
         let mut encoder = ZlibEncoder::new(&mut *frame, Compression::default());
         let written = std::io::Write::write_all(&mut encoder, &plain).and_then(|()| encoder.try_finish());
-        // If the writer is full, dropping the encoder would write again. That error is of no use.
+        // Drop the encoder before `frame` is used again. Its drop writes once more if the writer is
+        // full, and ignores that error.
         drop(encoder);
         written.map_err(|error| frame.map_error(error))?;
-        Bound { max: MAX, ratio: RATIO }.check_written(plain.len(), frame.written().len() - start)
+        DecompressionLimits { max: MAX, ratio: RATIO }
+            .check_written(plain.len(), frame.written().len() - start)
     }
 }
 
@@ -84,14 +86,14 @@ impl<const MAX: usize, const RATIO: usize> Scanner for ZlibScanner<MAX, RATIO> {
                 .decompress(&bytes[at..], &mut discarded, FlushDecompress::None)
                 .map_err(DecodeError::new)?;
             at = (inflate.total_in() - before) as usize;
-            let bound = Bound { max: MAX, ratio: RATIO };
-            if let Some(text) = bound.refuses(inflate.total_out(), inflate.total_in() as usize) {
+            let limits = DecompressionLimits { max: MAX, ratio: RATIO };
+            if let Some(text) = limits.describe_excess(inflate.total_out(), inflate.total_in() as usize) {
                 return Err(DecodeError::new(text));
             }
             if status == Status::StreamEnd {
                 return Ok(Some(at));
             }
-            // There can be more output after the last of the input.
+            // The decompressor can have more output after it has consumed the input.
             if at == bytes.len() && inflate.total_out() == out {
                 return Ok(None);
             }

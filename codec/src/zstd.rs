@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use zstd::stream::read::Decoder;
 use zstd::stream::write::Encoder;
 
-use super::bounded::{self, Bound};
+use super::decompression::{self, DecompressionLimits};
 use super::format::{Format, FrameWriter};
 use super::{DecodeError, EncodeError};
 
@@ -29,9 +29,10 @@ pub struct Zstd<F, const MAX: usize = { 8 * 1024 * 1024 }, const RATIO: usize = 
 }
 
 impl<F, const MAX: usize, const RATIO: usize> Zstd<F, MAX, RATIO> {
-    const BOUND: Bound = Bound { max: MAX, ratio: RATIO };
+    const LIMITS: DecompressionLimits = DecompressionLimits { max: MAX, ratio: RATIO };
 
-    /// The binary logarithm of the window that holds `MAX` bytes, within the range of the format.
+    /// The binary logarithm of the window that holds `MAX` bytes, clamped to the range of the
+    /// format.
     const WINDOW: u32 = {
         let bits = usize::BITS - MAX.saturating_sub(1).leading_zeros();
         if bits < 10 {
@@ -44,10 +45,10 @@ impl<F, const MAX: usize, const RATIO: usize> Zstd<F, MAX, RATIO> {
     };
 
     fn decompress(frame: &[u8]) -> Result<Vec<u8>, DecodeError> {
-        let wrong = |error: io::Error| DecodeError::new(error).recoverable();
-        let mut decoder = Decoder::with_buffer(frame).map_err(wrong)?.single_frame();
-        decoder.window_log_max(Self::WINDOW).map_err(wrong)?;
-        let plain = bounded::read_to_end(&mut decoder, frame.len(), Self::BOUND)?;
+        let recoverable = |error: io::Error| DecodeError::new(error).recoverable();
+        let mut decoder = Decoder::with_buffer(frame).map_err(recoverable)?.single_frame();
+        decoder.window_log_max(Self::WINDOW).map_err(recoverable)?;
+        let plain = decompression::read_to_end(&mut decoder, frame.len(), Self::LIMITS)?;
         super::reject_trailing_bytes(decoder.into_inner())?;
         Ok(plain)
     }
@@ -70,6 +71,6 @@ impl<F: Format, const MAX: usize, const RATIO: usize> Format for Zstd<F, MAX, RA
         F::write(message, &mut FrameWriter::new(&mut plain, MAX))?;
         let start = frame.written().len();
         Self::compress(&plain, frame).map_err(|error| frame.map_error(error))?;
-        Self::BOUND.check_written(plain.len(), frame.written().len() - start)
+        Self::LIMITS.check_written(plain.len(), frame.written().len() - start)
     }
 }

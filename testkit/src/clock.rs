@@ -60,7 +60,7 @@ use crate::timer;
 /// are looked at.
 ///
 /// # Panics
-/// SessionsView a tokio runtime, and on one that is not current-thread: tokio can pause no other.
+/// Outside a tokio runtime, and on one that is not current-thread: tokio can pause no other.
 #[must_use = "time goes on when the guard is dropped"]
 #[track_caller]
 pub fn pause() -> Paused {

@@ -33,7 +33,7 @@ use portcullis_net::{Server, ServerHandle, StopReport};
 /// `#[on(start)]` failed.
 ///
 /// # Panics
-/// SessionsView a tokio runtime that has time enabled.
+/// Outside a tokio runtime that has time enabled.
 pub async fn connect<S: Service>(service: impl IntoService<Service = S>) -> io::Result<Client<S>> {
     connect_to(Server::new(service)).await
 }
@@ -45,7 +45,7 @@ pub async fn connect<S: Service>(service: impl IntoService<Service = S>) -> io::
 /// `#[on(start)]` failed.
 ///
 /// # Panics
-/// SessionsView a tokio runtime that has time enabled.
+/// Outside a tokio runtime that has time enabled.
 pub async fn connect_to<S: Service>(server: Server<S>) -> io::Result<Client<S>> {
     let handle = server.handle();
     let (streams, accepted) = mpsc::unbounded_channel();

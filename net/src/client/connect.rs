@@ -1,4 +1,5 @@
-//! [`Connect`]: what a client connects to, and how: TCP, TLS, Unix sockets.
+//! [`Connect`]: the addresses that clients connect to. Each address type determines the type of the
+//! stream.
 
 use std::io;
 use std::net::SocketAddr;
@@ -23,16 +24,16 @@ use crate::sockets::unix::Unix;
 use crate::sockets::wrappers::OverTls;
 use crate::sockets::{SocketAddrs, race};
 
-/// What a client connects to: a TCP address, as it is or with options by
-/// [`Tcp::new`](crate::Tcp::new); `Unix::new(path)`; either of them over TLS, by
-/// `.tls(ClientTls::new(server_name, config))`.
+/// The address that a client connects to: a TCP address, plain or with options
+/// ([`Tcp::new`](crate::Tcp::new)); `Unix::new(path)`; or either of them over TLS
+/// (`.tls(ClientTls::new(server_name, config))`).
 ///
-/// A name may have several addresses, and a slice of addresses is taken as well. A [`Client`] tries
-/// them as RFC 8305 ("happy eyeballs") says: IPv6 and IPv4 take turns, and an address that has not
-/// answered after 250 ms goes on while the next one is tried beside it. With TLS an attempt is
-/// both, connection and handshake, so an address where somebody accepts and then says nothing does
-/// not hold up the others. The first that succeeds is taken, the others are dropped. For several
-/// addresses the runtime must have time enabled.
+/// A name may have several addresses, and a slice of addresses works as well. A [`Client`] tries
+/// them as RFC 8305 ("Happy Eyeballs") describes: IPv6 and IPv4 alternate, and if an address has
+/// not answered after 250 ms, the next one is tried concurrently. With TLS, an attempt consists of
+/// connecting and the handshake, so an address that accepts and then sends nothing does not block
+/// the others. The first successful attempt is used, and the others are dropped. With several
+/// addresses, the runtime must have time enabled.
 #[diagnostic::on_unimplemented(
     message = "a client cannot connect to `{Self}`",
     label = "is not an address",
@@ -42,12 +43,12 @@ pub trait Connect {
     /// The stream of the connection.
     type Stream: AsyncRead + AsyncWrite + Unpin;
 
-    /// Connects, on the current tokio runtime. `limit` is a hint for how the time is shared; the
-    /// caller applies it.
+    /// Connects on the current tokio runtime. `timeout` determines how the time is shared by
+    /// several addresses; the caller applies it.
     #[doc(hidden)]
     fn connect(self, limit: Option<Duration>) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 
-    /// Connects, and blocks this thread.
+    /// Connects, and blocks the thread.
     #[doc(hidden)]
     fn connect_blocking(self, until: Option<Instant>) -> io::Result<BlockingStream>;
 }
@@ -94,11 +95,12 @@ impl Connect for Unix {
 
 async fn tcp(addr: SocketAddr, options: TcpOptions) -> io::Result<TcpStream> {
     let io = TcpStream::connect(addr).await?;
-    options.set_up(&io)?;
+    options.apply_to_stream(&io)?;
     Ok(io)
 }
 
-/// TLS for a client: with whom it talks, and by which roots it knows that.
+/// The TLS configuration of a client: the name of the server, and the roots that its certificate
+/// must be signed by.
 #[cfg(feature = "tls")]
 #[derive(Clone, Debug)]
 pub struct ClientTls {
@@ -106,16 +108,17 @@ pub struct ClientTls {
     config: Arc<ClientConfig>,
 }
 
-/// The stream under a [`Client`] that is connected over TLS.
+/// The stream of a [`Client`] that is connected over TLS.
 #[cfg(feature = "tls")]
 pub type ClientTlsStream<IO = TcpStream> = tokio_rustls::client::TlsStream<IO>;
 
 #[cfg(feature = "tls")]
 impl ClientTls {
-    /// The server is the one of this name (a DNS name or an IP address), by the roots in `config`.
+    /// Makes a configuration for the server with this name (a DNS name or an IP address), whose
+    /// certificate is checked as `config` says.
     ///
-    /// Connecting fails if it is no name (`InvalidInput`), or if the handshake fails
-    /// (`InvalidData`, with rustls's own error inside).
+    /// Connecting fails with `InvalidInput` if it is not a name, and with `InvalidData` if the
+    /// handshake fails (the error of rustls is inside).
     pub fn new(server_name: impl Into<String>, config: impl Into<Arc<ClientConfig>>) -> Self {
         Self { server_name: server_name.into(), config: config.into() }
     }
@@ -162,24 +165,23 @@ impl Connect for OverTls<Unix, ClientTls> {
     }
 }
 
-/// All on the current tokio runtime. Connecting may be dropped at any time, and so given a time
-/// limit from outside, too.
+/// These functions run on the current tokio runtime. Their futures may be dropped at any time.
 ///
-/// `Client::<Req, Rsp, _>::connect` connects to every kind of address: the address says which
-/// stream the client has.
+/// `Client::<Req, Rsp, _>::connect` connects to every kind of address: the address determines the
+/// stream type of the client.
 impl<Req, Rsp, C: Codec<Rsp, Req>> Client<Req, Rsp, C> {
-    /// Connects to a TCP address, with `TCP_NODELAY`; or to what else is [`Connect`].
+    /// Connects to a TCP address, with `TCP_NODELAY`, or to another [`Connect`] address.
     ///
     /// # Errors
-    /// The address can't be resolved, or nobody answers there; of a Unix socket `WouldBlock` if too
-    /// many wait there already; of TLS, see `ClientTls::new`.
+    /// The address cannot be resolved, or the connection is refused. For a Unix socket,
+    /// `WouldBlock` if the backlog of the server is full. For TLS, see `ClientTls::new`.
     pub async fn connect<A: Connect>(address: A, codec: C) -> io::Result<Client<Req, Rsp, C, A::Stream>> {
         Ok(Client::from_stream(address.connect(None).await?, codec))
     }
 
-    /// As [`connect`](Self::connect), with a time limit for all of it: for looking the name up, for
-    /// all addresses together, and for the handshake. Each address is tried in the first half of
-    /// the limit.
+    /// Like [`connect`](Self::connect), with a time limit for everything: resolving the name, all
+    /// addresses together, and the handshake. Each address is tried within the first half of the
+    /// limit.
     ///
     /// # Errors
     /// As `connect`; `TimedOut`.

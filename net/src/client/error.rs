@@ -1,34 +1,34 @@
-//! [`ClientError`].
+//! [`ClientError`]: the error of all clients and endpoints.
 
 use std::{error, fmt, io};
 
 use crate::codec::{DecodeError, EncodeError};
 
-/// What a [`Client`](crate::Client) fails with, and every other client.
+/// The error of a [`Client`](crate::Client) and of every other client.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientError {
     /// The connection failed, or took too long (`TimedOut`).
     Io(io::Error),
-    /// The server closed the connection before it answered.
+    /// The server closed the connection before it sent a response.
     Closed,
-    /// What came is no response.
+    /// The input is not a response.
     Decode(DecodeError),
-    /// The request can't be written; nothing of it was sent.
+    /// The request cannot be encoded. Nothing of it was sent.
     Encode(EncodeError),
-    /// The request waits for room, and so many bytes of responses wait to be read, which is as much
-    /// as a client reads ahead: neither side goes on unless they are taken. Take them with `next`;
-    /// the request is written by the next `send` or `flush`.
+    /// The request cannot be written, and this many bytes of responses are unread, which is the
+    /// most that the client [reads ahead](crate::Client::read_ahead). Neither side continues until
+    /// they are read. Receive them with `next`; the next `send` or `flush` writes the request.
     Unread(usize),
-    /// From [`ReconnectingClient`](crate::ReconnectingClient) only: the connection is gone, and
-    /// with it requests that nobody has answered. They may have been handled, or may not, and are
-    /// not sent again.
+    /// Only from [`ReconnectingClient`](crate::ReconnectingClient): the connection was lost with
+    /// requests that have no response. They may or may not have been handled, and are not sent
+    /// again.
     ConnectionLost(io::Error),
 }
 
 impl ClientError {
-    /// Whether the next packet can be asked for all the same.
-    pub(super) fn goes_on(&self) -> bool {
+    /// Returns whether the next message can still be received.
+    pub(super) fn is_recoverable(&self) -> bool {
         match self {
             Self::Io(error) => error.kind() == io::ErrorKind::TimedOut,
             Self::Decode(error) => error.is_recoverable(),

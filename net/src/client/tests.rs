@@ -1,4 +1,4 @@
-//! Over pipes in memory, whose end is seen at once; and what needs no stream at all.
+//! Tests of clients over in-memory pipes, and of what needs no stream.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -11,11 +11,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use super::{Backoff, Client, ClientError, ReconnectingClient};
 use crate::codec::Lines;
 
-type Talker = Client<String, String, Lines, DuplexStream>;
-type Again = ReconnectingClient<String, String, Lines, DuplexStream>;
+type TestClient = Client<String, String, Lines, DuplexStream>;
+type TestReconnecting = ReconnectingClient<String, String, Lines, DuplexStream>;
 
-/// A client whose connections are made here, and the far ends of them.
-fn reconnecting() -> (Again, Arc<Mutex<Vec<DuplexStream>>>) {
+/// Returns a client whose connections are in-memory pipes, and the far ends of them.
+fn reconnecting() -> (TestReconnecting, Arc<Mutex<Vec<DuplexStream>>>) {
     let ends = Arc::new(Mutex::new(Vec::new()));
     let ends2 = Arc::clone(&ends);
     let client = ReconnectingClient::new(move || {
@@ -37,24 +37,24 @@ async fn line(far: &mut DuplexStream, expected: &str) {
 }
 
 #[test]
-fn pauses_grow_up_to_the_cap_and_are_any_time_below() {
+fn delays_grow_up_to_the_maximum_and_are_random() {
     let backoff = Backoff::new().initial_delay(Duration::from_millis(100)).max_delay(Duration::from_secs(1));
     for (failures, bound) in [(0, 100), (1, 200), (2, 400), (3, 800), (4, 1000), (40, 1000), (u32::MAX, 1000)]
     {
         let bound = Duration::from_millis(bound);
         let nanos = u64::try_from(bound.as_nanos()).unwrap();
-        assert_eq!(backoff.pause(failures, 0), Duration::ZERO);
-        assert_eq!(backoff.pause(failures, nanos), bound);
-        assert_eq!(backoff.pause(failures, nanos + 1), Duration::ZERO);
-        assert!(backoff.pause(failures, u64::MAX) <= bound);
+        assert_eq!(backoff.delay(failures, 0), Duration::ZERO);
+        assert_eq!(backoff.delay(failures, nanos), bound);
+        assert_eq!(backoff.delay(failures, nanos + 1), Duration::ZERO);
+        assert!(backoff.delay(failures, u64::MAX) <= bound);
     }
-    assert_eq!(Backoff::new().max_delay(Duration::ZERO).pause(3, 77), Duration::ZERO);
+    assert_eq!(Backoff::new().max_delay(Duration::ZERO).delay(3, 77), Duration::ZERO);
     let endless = Backoff::new().initial_delay(Duration::MAX).max_delay(Duration::MAX);
-    assert!(endless.pause(u32::MAX, u64::MAX - 1) > Duration::from_secs(1 << 33));
+    assert!(endless.delay(u32::MAX, u64::MAX - 1) > Duration::from_secs(1 << 33));
 }
 
 #[tokio::test]
-async fn a_connection_closed_while_nothing_was_asked_is_replaced_without_a_word() {
+async fn a_connection_closed_with_no_request_in_flight_is_replaced_silently() {
     let (mut client, ends) = reconnecting();
     for question in ["one\n", "two\n", "three\n"] {
         let server = async {
@@ -74,7 +74,7 @@ async fn a_connection_closed_while_nothing_was_asked_is_replaced_without_a_word(
 }
 
 #[tokio::test]
-async fn requests_without_an_answer_are_told_as_lost_once_and_the_next_one_is_not_sent() {
+async fn requests_in_flight_are_reported_lost_once_and_the_next_one_is_not_sent() {
     let (mut client, ends) = reconnecting();
     client.send("one".into()).await.unwrap();
     client.send("two".into()).await.unwrap();
@@ -89,7 +89,7 @@ async fn requests_without_an_answer_are_told_as_lost_once_and_the_next_one_is_no
 }
 
 #[tokio::test]
-async fn a_call_that_was_dropped_leaves_no_answer_to_the_next_one() {
+async fn the_answer_to_a_dropped_call_is_not_that_of_the_next() {
     let (mut client, ends) = reconnecting();
     assert!(tokio::time::timeout(Duration::from_millis(10), client.call("one".into())).await.is_err());
     let mut far = last(&ends);
@@ -100,14 +100,14 @@ async fn a_call_that_was_dropped_leaves_no_answer_to_the_next_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_time_limit_of_a_call_closes_the_connection_and_that_of_a_wait_does_not() {
+async fn a_timeout_of_a_call_closes_the_connection_and_a_timeout_of_next_does_not() {
     let ends = Arc::new(Mutex::new(Vec::new()));
     let ends2 = Arc::clone(&ends);
     let mut client = ReconnectingClient::new(move || {
         let (near, far) = duplex(64);
         ends2.lock().unwrap().push(far);
         async {
-            Ok::<_, ClientError>(Talker::from_stream(near, Lines::new()).timeout(Duration::from_secs(1)))
+            Ok::<_, ClientError>(TestClient::from_stream(near, Lines::new()).timeout(Duration::from_secs(1)))
         }
     });
     assert!(
@@ -122,14 +122,14 @@ async fn the_time_limit_of_a_call_closes_the_connection_and_that_of_a_wait_does_
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_gives_up_after_so_many_attempts_or_at_once_if_they_are_in_vain() {
+async fn it_stops_after_max_attempts_or_after_a_permanent_error() {
     for (kind, expected) in [(std::io::ErrorKind::ConnectionRefused, 5), (std::io::ErrorKind::InvalidData, 1)]
     {
         let attempts = Arc::new(Mutex::new(0));
         let attempts2 = Arc::clone(&attempts);
         let mut client = ReconnectingClient::new(move || {
             *attempts2.lock().unwrap() += 1;
-            async move { Err::<Talker, _>(std::io::Error::from(kind)) }
+            async move { Err::<TestClient, _>(std::io::Error::from(kind)) }
         })
         .backoff(Backoff::new().max_attempts(5));
         let error = client.call("x".into()).await.unwrap_err();
@@ -137,7 +137,7 @@ async fn it_gives_up_after_so_many_attempts_or_at_once_if_they_are_in_vain() {
         assert_eq!(*attempts.lock().unwrap(), expected);
     }
     // An attempt that never ends counts as well.
-    let mut client = ReconnectingClient::new(std::future::pending::<Result<Talker, ClientError>>)
+    let mut client = ReconnectingClient::new(std::future::pending::<Result<TestClient, ClientError>>)
         .backoff(Backoff::new().max_attempts(2).connect_timeout(Duration::from_secs(3)));
     let began = tokio::time::Instant::now();
     let error = client.next().await.unwrap_err();
@@ -149,9 +149,9 @@ async fn it_gives_up_after_so_many_attempts_or_at_once_if_they_are_in_vain() {
 }
 
 #[tokio::test]
-async fn a_stream_of_packets_goes_on_behind_a_bad_one_and_ends_behind_a_bad_end() {
+async fn a_stream_continues_after_a_bad_message_and_ends_after_a_truncated_one() {
     let (near, mut far) = duplex(64);
-    let mut client = Talker::from_stream(near, Lines::new());
+    let mut client = TestClient::from_stream(near, Lines::new());
     far.write_all(b"one\n\xff\ntwo\n").await.unwrap();
     drop(far);
     let mut next = async || poll_fn(|cx| Pin::new(&mut client).poll_next(cx)).await;

@@ -5,19 +5,19 @@ use std::path::Path;
 
 use crate::sockets::unix::{Name, UnixName};
 
-/// A Unix datagram socket: its path or abstract name, and the codec of its datagrams, one message
-/// each. [`Server::listen`](crate::Server::listen) receives there, as [`Udp`](crate::Udp) does on a
-/// UDP port, and so does [`Endpoint::bind`](crate::Endpoint::bind).
+/// The path or abstract name of a Unix datagram socket, and the codec of its datagrams, one message
+/// each. [`Server::listen`](crate::Server::listen) and [`Endpoint::bind`](crate::Endpoint::bind)
+/// receive there, as [`Udp`](crate::Udp) does on a UDP port.
 ///
-/// A file that a server which is gone has left at the path is replaced; our own is removed when the
-/// server stops, if it still is the same. A datagram from a socket without a name can't be
-/// answered: it is dropped, and counted.
+/// A stale file at the path, which an earlier server has left, is replaced. The socket's own file
+/// is removed when the server stops, if it is still the same. A datagram from a socket without a
+/// name cannot be answered: it is dropped and counted.
 ///
-/// All peers share the send buffer of this socket, so peers that are connected to it and don't read
-/// hold up the answers to others: for peers that need not be trusted, serve a stream.
+/// All peers share the send buffer of this socket. A peer that is connected to it and does not read
+/// can therefore block the answers to other peers: for untrusted peers, serve a stream.
 ///
-/// `UnixDatagram::from_std(socket, codec)` takes a socket of std that is bound already. Its file,
-/// if it has one, is left to whoever made the socket.
+/// `UnixDatagram::from_std(socket, codec)` takes a socket of std that is already bound. Its file,
+/// if it has one, is not removed.
 ///
 /// ```
 /// use portcullis::{Datagrams, UnixDatagram, codec::Utf8};
@@ -45,7 +45,7 @@ impl<D> UnixDatagram<D> {
 }
 
 impl<D> UnixDatagram<D, net::UnixDatagram> {
-    /// A socket that is bound already, with the codec of its datagrams.
+    /// Takes a socket that is already bound, with the codec of its datagrams.
     pub fn from_std(socket: net::UnixDatagram, codec: D) -> Self {
         Self { addr: socket, codec }
     }

@@ -1,18 +1,20 @@
-//! [`BlockingEndpoint`]: datagrams on a thread, without a runtime.
+//! [`BlockingEndpoint`]: an endpoint that blocks its thread.
 
 use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 
-use super::wire::{self, Wire};
+use super::datagram_buffers::{CallStep, DatagramBuffers, is_unreachable};
 use crate::client::ClientError;
+use crate::client::time_limit::std_deadline_after;
 use crate::codec::DatagramCodec;
-use crate::datagram::{DatagramAddr, DatagramSocket, Others, Socket};
+use crate::datagram::{DatagramAddr, DatagramSocket, FallbackAddrs, Socket};
 
-/// As [`Endpoint`](crate::Endpoint), for a thread: each operation blocks it, and no runtime is
+/// Like [`Endpoint`](crate::Endpoint), for a thread: each operation blocks it, and no runtime is
 /// needed.
 ///
-/// On a loop use the other one. As an iterator, it gives the messages that come.
+/// In async code, use [`Endpoint`](crate::Endpoint). As an iterator, it yields the messages that
+/// arrive.
 ///
 /// ```
 /// use std::time::Duration;
@@ -31,103 +33,104 @@ use crate::datagram::{DatagramAddr, DatagramSocket, Others, Socket};
 /// ```
 pub struct BlockingEndpoint<Req, Rsp, C> {
     socket: Socket,
-    wire: Wire<C>,
+    buffers: DatagramBuffers<C>,
     timeout: Option<Duration>,
-    resend: Option<Duration>,
-    /// Where else the peer may be: until somebody has answered.
-    others: Others,
+    retransmit_interval: Option<Duration>,
+    /// Further addresses of the peer, until an answer has arrived.
+    fallback: FallbackAddrs,
     messages: PhantomData<fn(Req) -> Rsp>,
 }
 
 impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> BlockingEndpoint<Req, Rsp, C> {
-    /// Connects to an address: `Udp::new(addr, codec)` or `UnixDatagram::new(path, codec)`, as
-    /// [`Endpoint::connect`](crate::Endpoint::connect) does.
+    /// Connects to an address: `Udp::new(addr, codec)` or `UnixDatagram::new(path, codec)`. If a
+    /// name has several addresses, they are tried as by
+    /// [`Endpoint::connect`](crate::Endpoint::connect).
     ///
     /// # Errors
-    /// The address can't be resolved, or there is no way there. That nobody listens there is not
-    /// known yet of UDP.
+    /// The address cannot be resolved, or there is no route. With UDP it is not known yet whether
+    /// anything listens there.
     pub fn connect(address: impl DatagramSocket<Codec = C>) -> io::Result<Self> {
         let (parts, codec) = address.into_parts();
-        let (socket, others) = parts.connect_blocking()?;
-        Ok(Self { others, ..Self::from_socket(socket, codec) })
+        let (socket, fallback) = parts.connect_blocking()?;
+        Ok(Self { fallback, ..Self::from_socket(socket, codec) })
     }
 
-    /// Binds a socket: `Udp::new(addr, codec)`, where port 0 is any free port, or
-    /// `UnixDatagram::new(path, codec)`, whose file is removed with the endpoint, if it still is
-    /// the same.
+    /// Binds a socket: `Udp::new(addr, codec)`, where port 0 means any free port, or
+    /// `UnixDatagram::new(path, codec)`, whose file is removed with the endpoint if it is still the
+    /// same.
     ///
     /// # Errors
-    /// The address can't be resolved, or can't be bound; the system refuses an option.
+    /// The address cannot be resolved or bound; the system rejects an option.
     pub fn bind(address: impl DatagramSocket<Codec = C>) -> io::Result<Self> {
         let (parts, codec) = address.into_parts();
         Ok(Self::from_socket(parts.bind()?, codec))
     }
 
     fn from_socket(socket: Socket, codec: C) -> Self {
-        let wire = Wire::new(&socket, codec);
-        let others = Others::default();
-        Self { socket, wire, timeout: None, resend: None, others, messages: PhantomData }
+        let buffers = DatagramBuffers::new(&socket, codec);
+        let fallback = FallbackAddrs::default();
+        Self { socket, buffers, timeout: None, retransmit_interval: None, fallback, messages: PhantomData }
     }
 
-    /// How long each wait for a message may take from now on.
+    /// Sets how long each wait for a message may take. No limit by default. Sending has no limit.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Has [`call`](Self::call) send its request again each time that there was no response for so
-    /// long. Only for requests that may be handled twice.
+    /// Makes [`call`](Self::call) send its request again each time that this much time has passed
+    /// without a response. Only for requests that may be handled twice. Off by default.
     #[must_use]
-    pub fn retransmit_interval(mut self, pause: Duration) -> Self {
-        self.resend = Some(pause);
+    pub fn retransmit_interval(mut self, interval: Duration) -> Self {
+        self.retransmit_interval = Some(interval);
         self
     }
 
-    /// Where this endpoint is reached.
+    /// Returns the address of this endpoint.
     ///
     /// # Errors
-    /// The system does not tell.
+    /// The system call fails.
     pub fn local_addr(&self) -> io::Result<DatagramAddr> {
         self.socket.local_addr()
     }
 
-    /// Sends a message to where the endpoint is connected.
+    /// Sends a message to the connected address.
     ///
     /// # Errors
-    /// The message can't be encoded, or the system does not send it.
+    /// The message cannot be encoded, or the system does not send it.
     pub fn send(&mut self, request: Req) -> Result<(), ClientError> {
-        self.wire.encode::<Rsp, Req>(request)?;
+        self.buffers.encode::<Rsp, Req>(request)?;
         self.write()
     }
 
-    /// Sends a message to `to`. For endpoints that are not connected.
+    /// Sends a message to `to`. For endpoints that are bound, not connected.
     ///
     /// # Errors
     /// As [`send`](Self::send).
     pub fn send_to(&mut self, request: Req, to: &DatagramAddr) -> Result<(), ClientError> {
-        self.wire.encode::<Rsp, Req>(request)?;
-        Ok(self.socket.send(self.wire.encoded(), Some(to))?)
+        self.buffers.encode::<Rsp, Req>(request)?;
+        Ok(self.socket.send(self.buffers.encoded(), Some(to))?)
     }
 
-    /// The next message.
+    /// Receives the next message.
     ///
     /// # Errors
-    /// What came is no message, the system has something to tell of what was sent before, or the
+    /// The datagram is not a message, the system reports the error of an earlier datagram, or the
     /// time limit has passed.
     pub fn recv(&mut self) -> Result<Rsp, ClientError> {
         Ok(self.recv_from()?.0)
     }
 
-    /// The next message, and where it came from.
+    /// Receives the next message and its source.
     ///
     /// # Errors
     /// As [`recv`](Self::recv).
     pub fn recv_from(&mut self) -> Result<(Rsp, DatagramAddr), ClientError> {
-        self.read(from_now(self.timeout))
+        self.read(std_deadline_after(self.timeout))
     }
 
-    /// Sends a request, and takes the first message that comes for its response.
+    /// Sends a request, and returns the next message as its response.
     ///
     /// # Errors
     /// As [`send`](Self::send) and [`recv`](Self::recv).
@@ -135,54 +138,52 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> BlockingEndpoint<Req, Rsp, C> {
         self.call_matching(request, |_| true)
     }
 
-    /// Sends a request, and waits for the response to it: others are thrown away, and so is what is
-    /// no message.
+    /// Sends a request, and waits for a message for which `is_response` returns true. Other
+    /// messages, and datagrams that are not messages, are dropped.
     ///
     /// # Errors
-    /// As [`send`](Self::send) and [`recv`](Self::recv), but not what comes and is no message.
+    /// As [`send`](Self::send) and [`recv`](Self::recv), except that a datagram that is not a
+    /// message is no error.
     pub fn call_matching(
         &mut self,
         request: Req,
         mut is_response: impl FnMut(&Rsp) -> bool,
     ) -> Result<Rsp, ClientError> {
-        self.wire.encode::<Rsp, Req>(request)?;
-        let until = from_now(self.timeout);
+        self.buffers.encode::<Rsp, Req>(request)?;
+        let deadline = std_deadline_after(self.timeout);
         loop {
             self.write()?;
-            let again = from_now(self.resend);
-            let first = until.into_iter().chain(again).min();
+            let retransmit_at = std_deadline_after(self.retransmit_interval);
+            let read_until = deadline.into_iter().chain(retransmit_at).min();
             loop {
-                match self.read(first) {
-                    Ok((response, _)) if is_response(&response) => return Ok(response),
-                    Ok(_) | Err(ClientError::Decode(_)) => {}
-                    Err(ClientError::Io(error)) if timed_out(&error) && first != until => break,
-                    // Whoever is to be asked again may be there then.
-                    Err(ClientError::Io(error)) if wire::found_nobody(&error) && first != until => {}
-                    Err(error) => return Err(error),
+                let read = self.read(read_until).map(|(response, _)| response);
+                match CallStep::after_read(read, read_until == deadline, &mut is_response) {
+                    CallStep::Return(result) => return result,
+                    CallStep::ReadAgain => {}
+                    CallStep::Retransmit => break,
                 }
             }
         }
     }
 
     fn write(&mut self) -> Result<(), ClientError> {
-        // Where there is another address to go to, an error of the datagram before is a reason to
-        // go there.
-        if !self.others.is_empty() {
-            match self.socket.send_once(self.wire.encoded(), None) {
-                Err(error) if wire::found_nobody(&error) && self.moves_on() => return Ok(()),
+        // If there is another address, use it after an error of the previous datagram.
+        if !self.fallback.is_empty() {
+            match self.socket.send_once(self.buffers.encoded(), None) {
+                Err(error) if is_unreachable(&error) && self.try_next_address() => return Ok(()),
                 Err(_) => {}
                 Ok(()) => return Ok(()),
             }
         }
-        Ok(self.socket.send(self.wire.encoded(), None)?)
+        Ok(self.socket.send(self.buffers.encoded(), None)?)
     }
 
-    fn read(&mut self, until: Option<Instant>) -> Result<(Rsp, DatagramAddr), ClientError> {
+    fn read(&mut self, deadline: Option<Instant>) -> Result<(Rsp, DatagramAddr), ClientError> {
         loop {
-            match self.read_once(until) {
-                Err(ClientError::Io(error)) if wire::found_nobody(&error) && self.moves_on() => {}
+            match self.read_once(deadline) {
+                Err(ClientError::Io(error)) if is_unreachable(&error) && self.try_next_address() => {}
                 Ok(read) => {
-                    self.others = Others::default();
+                    self.fallback = FallbackAddrs::default();
                     return Ok(read);
                 }
                 failed => return failed,
@@ -190,43 +191,38 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> BlockingEndpoint<Req, Rsp, C> {
         }
     }
 
-    /// Goes to the next address that there is a way to, and sends the last message there; `false`
+    /// Connects to the next address with a route, and sends the last message there. Returns `false`
     /// if there is none.
-    fn moves_on(&mut self) -> bool {
-        let others = std::mem::take(&mut self.others);
-        let Some((socket, others)) = self.wire.next_address(others) else { return false };
+    fn try_next_address(&mut self) -> bool {
+        let fallback = std::mem::take(&mut self.fallback);
+        let Some((socket, fallback)) = self.buffers.next_address(fallback) else { return false };
         if socket.set_blocking().is_err() {
             return false;
         }
-        (self.socket, self.others) = (socket, others);
+        (self.socket, self.fallback) = (socket, fallback);
         true
     }
 
-    fn read_once(&mut self, until: Option<Instant>) -> Result<(Rsp, DatagramAddr), ClientError> {
-        let limit = until.map(|until| until.saturating_duration_since(Instant::now()));
+    fn read_once(&mut self, deadline: Option<Instant>) -> Result<(Rsp, DatagramAddr), ClientError> {
+        let limit = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         if limit.is_some_and(|limit| limit.is_zero()) {
             return Err(io::Error::from(io::ErrorKind::TimedOut).into());
         }
         self.socket.set_read_timeout(limit)?;
-        let (length, from) = self.socket.recv_from(self.wire.buffer::<Rsp, Req>()).map_err(|error| {
-            // What POSIX calls a time limit that has passed.
-            if timed_out(&error) { io::Error::from(io::ErrorKind::TimedOut) } else { error }
+        let (length, from) = self.socket.recv_from(self.buffers.buffer::<Rsp, Req>()).map_err(|error| {
+            // POSIX systems return `WouldBlock` when a timeout has passed.
+            if is_timeout(&error) { io::Error::from(io::ErrorKind::TimedOut) } else { error }
         })?;
-        Ok((self.wire.decode::<Rsp, Req>(length)?, from))
+        Ok((self.buffers.decode::<Rsp, Req>(length)?, from))
     }
 }
 
-/// `None`: never, which is also what is too far away for the clock.
-fn from_now(time: Option<Duration>) -> Option<Instant> {
-    time.and_then(|time| Instant::now().checked_add(time))
-}
-
-fn timed_out(error: &io::Error) -> bool {
+fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock)
 }
 
-/// The messages that come, with where they come from; it never ends by itself. An error is of one
-/// message, or of the time limit, and the next item is tried for all the same.
+/// Yields the messages with their sources. The iterator never ends. An error concerns one message
+/// or the time limit; the next item is another attempt.
 impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> Iterator for BlockingEndpoint<Req, Rsp, C> {
     type Item = Result<(Rsp, DatagramAddr), ClientError>;
 

@@ -1,14 +1,14 @@
-//! Endpoints: datagrams with messages in them, for clients and for peers among themselves.
+//! Endpoints: clients of datagram servers, and peers that exchange datagrams.
 //!
-//! - [`Endpoint`]: on a tokio loop;
-//! - [`BlockingEndpoint`]: on a thread, without a runtime;
-//! - [`wire`]: what they share: messages to bytes and back.
+//! - [`Endpoint`]: async, on tokio;
+//! - [`BlockingEndpoint`]: blocking, without a runtime;
+//! - [`datagram_buffers`]: encoding, decoding, and the rules of a call, which both share.
 //!
-//! Datagrams get lost, come twice, and overtake each other, and nobody is told. An endpoint adds
-//! nothing to that but a time limit and, where it is asked to, sending a request again.
+//! Datagrams can be lost, duplicated and reordered without any error. An endpoint adds a time limit
+//! and, on request, retransmission of a request.
 
 mod blocking;
-mod wire;
+mod datagram_buffers;
 
 use std::fmt;
 use std::io;
@@ -18,32 +18,32 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_core::Stream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 pub use self::blocking::BlockingEndpoint;
-use self::wire::Wire;
+use self::datagram_buffers::{CallStep, DatagramBuffers, is_unreachable};
 use crate::client::ClientError;
+use crate::client::time_limit::{deadline_after, with_deadline};
 use crate::codec::DatagramCodec;
-use crate::datagram::{AsyncSocket, DatagramAddr, DatagramSocket, Others, Socket, SocketFile};
+use crate::datagram::{AsyncSocket, DatagramAddr, DatagramSocket, FallbackAddrs, Socket, SocketFile};
 
-/// A datagram socket that sends `Req` and receives `Rsp`, one message a datagram; on the current
+/// A datagram socket that sends `Req` and receives `Rsp`, one message per datagram, on the current
 /// tokio runtime.
 ///
-/// [Connected](Self::connect), it talks to one address, and hears nothing from elsewhere;
-/// [bound](Self::bind), it [receives from](Self::recv_from) anywhere and says [where it sends
-/// to](Self::send_to).
+/// A [connected](Self::connect) endpoint exchanges messages with one address, and receives from no
+/// other. A [bound](Self::bind) endpoint [receives from](Self::recv_from) any address, and each
+/// message is [sent to](Self::send_to) an address.
 ///
-/// A message that is not one ([`ClientError::Decode`]) leaves the next one alone. A port where
-/// nobody listens may be told as `ConnectionRefused` by a later operation, or not at all: that is
-/// how networks are, and no reason to give up the endpoint.
+/// After a datagram that is not a message ([`ClientError::Decode`]), the next one can be received.
+/// If nothing listens on the remote port, a later operation may return `ConnectionRefused`, or no
+/// error is reported at all. The endpoint stays usable.
 ///
 /// An endpoint that is bound to the wildcard address sends from the address that the system
-/// chooses, also where it answers: bind it to the address that peers are connected to, or
-/// [serve](crate::Udp) them.
+/// chooses, also when it answers: bind it to the address that peers are connected to, or use a
+/// [server](crate::Udp).
 ///
-/// Unix sockets lose nothing: a sender waits while its peer has not read what came before. Two
-/// endpoints that both send without receiving wait for each other until a [time
-/// limit](Self::timeout) ends that.
+/// Unix sockets lose no datagrams: a sender waits until its peer has read. Two endpoints that both
+/// send without receiving wait for each other until the [time limit](Self::timeout) passes.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -65,77 +65,84 @@ use crate::datagram::{AsyncSocket, DatagramAddr, DatagramSocket, Others, Socket,
 pub struct Endpoint<Req, Rsp, C> {
     socket: AsyncSocket,
     local: DatagramAddr,
-    wire: Wire<C>,
+    buffers: DatagramBuffers<C>,
     timeout: Option<Duration>,
-    resend: Option<Duration>,
-    /// Where else the peer may be: until somebody has answered.
-    others: Others,
-    /// Goes with the endpoint.
+    retransmit_interval: Option<Duration>,
+    /// Further addresses of the peer, until an answer has arrived.
+    fallback: FallbackAddrs,
+    /// Removes the file of the socket on drop.
     _file: Option<SocketFile>,
     messages: PhantomData<fn(Req) -> Rsp>,
 }
 
 impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> Endpoint<Req, Rsp, C> {
     /// Connects to an address: `Udp::new(addr, codec)` from a UDP socket of any port, or
-    /// `UnixDatagram::new(path, codec)` from a Unix socket that has a name of its own to be
-    /// answered by.
+    /// `UnixDatagram::new(path, codec)` from a Unix socket with a name that the system chooses, so
+    /// that the peer can answer.
     ///
-    /// Of a UDP name with several addresses, or a slice of them, it takes the first. If an
-    /// operation finds out that nobody listens there, and nothing has come from there before, the
-    /// endpoint moves on to the next address: with a new socket, whose port is another, and over
-    /// which it sends the last message once more. Nobody has received that message yet. An address
-    /// that is silent, and does not refuse, is not left.
+    /// If a UDP name has several addresses, or a slice is given, the endpoint uses the first. When
+    /// an operation finds that nothing listens there, and no answer has arrived from there before,
+    /// the endpoint uses the next address: with a new socket, which has another port, and over
+    /// which it sends the last message again. No peer has received that message yet. An address
+    /// that does not answer and does not refuse is kept.
     ///
     /// # Errors
-    /// The address can't be resolved, or there is no way there. That nobody listens there is not
-    /// known yet of UDP.
+    /// The address cannot be resolved, or there is no route. With UDP it is not known yet whether
+    /// anything listens there.
     ///
     /// # Panics
-    /// SessionsView a tokio runtime.
+    /// Outside a tokio runtime with I/O and time enabled.
     pub async fn connect(address: impl DatagramSocket<Codec = C>) -> io::Result<Self> {
         let (parts, codec) = address.into_parts();
-        let (socket, others) = parts.connect().await?;
-        Ok(Self { others, ..Self::from_socket(socket, codec)? })
+        let (socket, fallback) = parts.connect().await?;
+        Ok(Self { fallback, ..Self::from_socket(socket, codec)? })
     }
 
-    /// Binds a socket: `Udp::new(addr, codec)`, where port 0 is any free port, or
-    /// `UnixDatagram::new(path, codec)`, whose file is removed with the endpoint, if it still is
-    /// the same.
+    ///
     ///
     /// # Errors
-    /// The address can't be resolved (which blocks, if it is a name), or can't be bound; the system
-    /// refuses an option.
+    /// The address cannot be resolved (which blocks, if it is a name) or bound; the system rejects
+    /// an option.
     ///
     /// # Panics
-    /// SessionsView a tokio runtime.
+    /// Outside a tokio runtime with I/O and time enabled.
     pub fn bind(address: impl DatagramSocket<Codec = C>) -> io::Result<Self> {
         let (parts, codec) = address.into_parts();
         Self::from_socket(parts.bind()?, codec)
     }
 
     fn from_socket(socket: Socket, codec: C) -> io::Result<Self> {
-        let (local, wire) = (socket.local_addr()?, Wire::new(&socket, codec));
+        let (local, buffers) = (socket.local_addr()?, DatagramBuffers::new(&socket, codec));
         let (socket, _file) = AsyncSocket::new(socket)?;
-        let others = Others::default();
-        Ok(Self { socket, local, wire, timeout: None, resend: None, others, _file, messages: PhantomData })
+        let fallback = FallbackAddrs::default();
+        Ok(Self {
+            socket,
+            local,
+            buffers,
+            timeout: None,
+            retransmit_interval: None,
+            fallback,
+            _file,
+            messages: PhantomData,
+        })
     }
 
-    /// How long each operation may take from now on.
+    /// Sets how long each operation may take. No limit by default.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Has [`call`](Self::call) send its request again each time that there was no response for so
-    /// long. Only for requests that may be handled twice.
+    /// Makes [`call`](Self::call) send its request again each time that this much time has passed
+    /// without a response. Only for requests that may be handled twice. Off by default.
     #[must_use]
-    pub fn retransmit_interval(mut self, pause: Duration) -> Self {
-        self.resend = Some(pause);
+    pub fn retransmit_interval(mut self, interval: Duration) -> Self {
+        self.retransmit_interval = Some(interval);
         self
     }
 
-    /// Where this endpoint is reached.
+    /// Returns the address of this endpoint.
     ///
     /// # Errors
     /// None at present.
@@ -143,19 +150,19 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> Endpoint<Req, Rsp, C> {
         Ok(self.local.clone())
     }
 
-    /// Sends a message to where the endpoint is connected.
+    /// Sends a message to the connected address.
     ///
     /// # Errors
-    /// The message can't be encoded, the system does not send it, or the time limit has passed.
+    /// The message cannot be encoded, the system does not send it, or the time limit has passed.
     ///
     /// # Cancellation
-    /// Dropped before its end, it has sent nothing.
+    /// If the future is dropped, the message was not sent.
     pub async fn send(&mut self, request: Req) -> Result<(), ClientError> {
-        self.wire.encode::<Rsp, Req>(request)?;
+        self.buffers.encode::<Rsp, Req>(request)?;
         self.write(None).await
     }
 
-    /// Sends a message to `to`. For endpoints that are not connected.
+    /// Sends a message to `to`. For endpoints that are bound, not connected.
     ///
     /// # Errors
     /// As [`send`](Self::send).
@@ -163,23 +170,23 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> Endpoint<Req, Rsp, C> {
     /// # Cancellation
     /// As [`send`](Self::send).
     pub async fn send_to(&mut self, request: Req, to: &DatagramAddr) -> Result<(), ClientError> {
-        self.wire.encode::<Rsp, Req>(request)?;
+        self.buffers.encode::<Rsp, Req>(request)?;
         self.write(Some(to)).await
     }
 
-    /// The next message.
+    /// Receives the next message.
     ///
     /// # Errors
-    /// What came is no message, the system has something to tell of what was sent before, or the
+    /// The datagram is not a message, the system reports the error of an earlier datagram, or the
     /// time limit has passed.
     ///
     /// # Cancellation
-    /// Dropped before its end, it has taken nothing.
+    /// If the future is dropped, no message is lost.
     pub async fn recv(&mut self) -> Result<Rsp, ClientError> {
         Ok(self.recv_from().await?.0)
     }
 
-    /// The next message, and where it came from.
+    /// Receives the next message and its source.
     ///
     /// # Errors
     /// As [`recv`](Self::recv).
@@ -187,15 +194,14 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> Endpoint<Req, Rsp, C> {
     /// # Cancellation
     /// As [`recv`](Self::recv).
     pub async fn recv_from(&mut self) -> Result<(Rsp, DatagramAddr), ClientError> {
-        let until = from_now(self.timeout);
-        self.read(until).await
+        let deadline = deadline_after(self.timeout);
+        self.read(deadline).await
     }
 
-    /// Sends a request, and takes the first message that comes for its response.
+    /// Sends a request, and returns the next message as its response.
     ///
-    /// The response to a request that was given up, or was sent twice, may come now: messages that
-    /// can tell which request they answer are better served by
-    /// [`call_matching`](Self::call_matching).
+    /// That may be a late response to an earlier request, which timed out or was sent twice. If
+    /// responses say which request they answer, use [`call_matching`](Self::call_matching).
     ///
     /// # Errors
     /// As [`send`](Self::send) and [`recv`](Self::recv).
@@ -203,100 +209,82 @@ impl<Req, Rsp, C: DatagramCodec<Rsp, Req>> Endpoint<Req, Rsp, C> {
         self.call_matching(request, |_| true).await
     }
 
-    /// Sends a request, and waits for the response to it: others are thrown away, and so is what is
-    /// no message.
+    /// Sends a request, and waits for a message for which `is_response` returns true. Other
+    /// messages, and datagrams that are not messages, are dropped.
     ///
     /// # Errors
-    /// As [`send`](Self::send) and [`recv`](Self::recv), but not what comes and is no message.
+    /// As [`send`](Self::send) and [`recv`](Self::recv), except that a datagram that is not a
+    /// message is no error.
     pub async fn call_matching(
         &mut self,
         request: Req,
         mut is_response: impl FnMut(&Rsp) -> bool,
     ) -> Result<Rsp, ClientError> {
-        self.wire.encode::<Rsp, Req>(request)?;
-        let until = from_now(self.timeout);
+        self.buffers.encode::<Rsp, Req>(request)?;
+        let deadline = deadline_after(self.timeout);
         loop {
             self.write(None).await?;
-            let again = from_now(self.resend);
-            let last = earlier(until, again) == until;
+            let retransmit_at = deadline_after(self.retransmit_interval);
+            let read_until = deadline.into_iter().chain(retransmit_at).min();
             loop {
-                match self.read(earlier(until, again)).await {
-                    Ok((response, _)) if is_response(&response) => return Ok(response),
-                    Ok(_) | Err(ClientError::Decode(_)) => {}
-                    Err(ClientError::Io(error)) if error.kind() == io::ErrorKind::TimedOut && !last => break,
-                    // Whoever is to be asked again may be there then.
-                    Err(ClientError::Io(error)) if wire::found_nobody(&error) && !last => {}
-                    Err(error) => return Err(error),
+                let read = self.read(read_until).await.map(|(response, _)| response);
+                match CallStep::after_read(read, read_until == deadline, &mut is_response) {
+                    CallStep::Return(result) => return result,
+                    CallStep::ReadAgain => {}
+                    CallStep::Retransmit => break,
                 }
             }
         }
     }
 
     async fn write(&mut self, to: Option<&DatagramAddr>) -> Result<(), ClientError> {
-        let until = from_now(self.timeout);
-        // Where there is another address to go to, an error of the datagram before is a reason to
-        // go there.
-        if !self.others.is_empty() && to.is_none() {
-            match self.socket.try_send(self.wire.encoded(), to) {
-                Err(error) if wire::found_nobody(&error) && self.moves_on() => return Ok(()),
+        let deadline = deadline_after(self.timeout);
+        // If there is another address, use it after an error of the previous datagram.
+        if !self.fallback.is_empty() && to.is_none() {
+            match self.socket.try_send(self.buffers.encoded(), to) {
+                Err(error) if is_unreachable(&error) && self.try_next_address() => return Ok(()),
                 Err(_) => {}
                 Ok(_) => return Ok(()),
             }
         }
-        Ok(within(until, self.socket.send(self.wire.encoded(), to)).await?)
+        Ok(with_deadline(deadline, self.socket.send(self.buffers.encoded(), to)).await?)
     }
 
-    async fn read(&mut self, until: Option<Instant>) -> Result<(Rsp, DatagramAddr), ClientError> {
+    async fn read(&mut self, deadline: Option<Instant>) -> Result<(Rsp, DatagramAddr), ClientError> {
         loop {
-            match within(until, self.socket.recv_from(self.wire.buffer::<Rsp, Req>())).await {
+            match with_deadline(deadline, self.socket.recv_from(self.buffers.buffer::<Rsp, Req>())).await {
                 Ok((length, from)) => {
-                    self.others = Others::default();
-                    return Ok((self.wire.decode::<Rsp, Req>(length)?, from));
+                    self.fallback = FallbackAddrs::default();
+                    return Ok((self.buffers.decode::<Rsp, Req>(length)?, from));
                 }
-                Err(error) if wire::found_nobody(&error) && self.moves_on() => {}
+                Err(error) if is_unreachable(&error) && self.try_next_address() => {}
                 Err(error) => return Err(error.into()),
             }
         }
     }
 
-    /// Goes to the next address that there is a way to, and sends the last message there; `false`
+    /// Connects to the next address with a route, and sends the last message there. Returns `false`
     /// if there is none.
-    fn moves_on(&mut self) -> bool {
-        let others = std::mem::take(&mut self.others);
-        let Some((socket, others)) = self.wire.next_address(others) else { return false };
+    fn try_next_address(&mut self) -> bool {
+        let fallback = std::mem::take(&mut self.fallback);
+        let Some((socket, fallback)) = self.buffers.next_address(fallback) else { return false };
         let Ok(local) = socket.local_addr() else { return false };
         let Ok((socket, _)) = AsyncSocket::new(socket) else { return false };
-        (self.socket, self.local, self.others) = (socket, local, others);
+        (self.socket, self.local, self.fallback) = (socket, local, fallback);
         true
     }
 }
 
-/// `None`: never, which is also what is too far away for the clock.
-fn from_now(time: Option<Duration>) -> Option<Instant> {
-    time.and_then(|time| Instant::now().checked_add(time))
-}
-
-fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
-    one.into_iter().chain(other).min()
-}
-
-async fn within<T>(until: Option<Instant>, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    match until {
-        None => work.await,
-        Some(until) => timeout_at(until, work).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())),
-    }
-}
-
-/// The messages that come, with where they come from; it never ends by itself, and knows no time
-/// limit. An error is of one message, and the next item is tried for all the same.
+/// Yields the messages with their sources. The stream never ends, and the time limit does not
+/// apply. An error concerns one message; the next item is another attempt.
 impl<Req, Rsp, C: DatagramCodec<Rsp, Req> + Unpin> Stream for Endpoint<Req, Rsp, C> {
     type Item = Result<(Rsp, DatagramAddr), ClientError>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        let item = match ready!(this.socket.poll_recv_from(cx, this.wire.buffer::<Rsp, Req>())) {
+        let item = match ready!(this.socket.poll_recv_from(cx, this.buffers.buffer::<Rsp, Req>())) {
             Ok((length, from)) => {
-                this.wire.decode::<Rsp, Req>(length).map(|message| (message, from)).map_err(Into::into)
+                this.buffers.decode::<Rsp, Req>(length).map(|message| (message, from)).map_err(Into::into)
             }
             Err(error) => Err(error.into()),
         };

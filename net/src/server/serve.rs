@@ -89,7 +89,7 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
     /// as long as the runtime does.
     ///
     /// # Panics
-    /// SessionsView a tokio runtime that has I/O and time enabled.
+    /// Outside a tokio runtime that has I/O and time enabled.
     pub async fn serve(self) -> io::Result<StopReport> {
         let Self { service, codec: _, bound, listeners, counters, options, control } = self;
         let addrs = bound.bound().addrs.clone();
@@ -137,7 +137,7 @@ impl<S: Service, C, B> Server<S, C, B> {
     /// As [`serve`](Server::serve).
     ///
     /// # Panics
-    /// SessionsView a tokio runtime that has time enabled.
+    /// Outside a tokio runtime that has time enabled.
     pub async fn serve_stream<IO: Transport>(self, io: IO) -> io::Result<StopReport>
     where
         C: Codec<S::Request, S::Response>,

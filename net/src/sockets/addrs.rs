@@ -1,5 +1,5 @@
-//! [`SocketAddrs`]: where a socket is bound or connected; and names to sockets, one address after another:
-//! [`first_of`], and [`each_its_share`] of a time limit.
+//! [`SocketAddrs`]: IP addresses or a name. Also [`try_each_addr`] and [`try_each_addr_until`],
+//! which open a socket for the first address that works.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -8,7 +8,7 @@ use std::vec;
 
 /// IP addresses with ports, or a host name that is resolved when the socket is opened.
 ///
-/// It is made from everything that std takes for an address: `"127.0.0.1:0"`, `"localhost:80"`, a
+/// Everything that std accepts as an address converts to it: `"127.0.0.1:0"`, `"localhost:80"`, a
 /// `SocketAddr`, `(host, port)` where `host` is a name, an `IpAddr` or the bytes of one, and a
 /// slice or `Vec` of `SocketAddr`s.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ enum Addrs {
 }
 
 impl SocketAddrs {
-    /// Resolves the name without blocking the loop.
+    /// Resolves the name on a thread of tokio's blocking pool.
     pub(crate) async fn lookup(self) -> io::Result<Vec<SocketAddr>> {
         match self.0 {
             Addrs::Known(addrs) => Ok(addrs),
@@ -33,7 +33,7 @@ impl SocketAddrs {
     }
 }
 
-/// Resolves the name, which blocks.
+/// Resolves the name. This blocks the thread.
 impl ToSocketAddrs for SocketAddrs {
     type Iter = vec::IntoIter<SocketAddr>;
 
@@ -120,8 +120,11 @@ macro_rules! from_reference {
 
 from_reference!(SocketAddr, String, SocketAddrs, Vec<SocketAddr>);
 
-/// What `open` makes of the first of the addresses that it can, or why it can't of the last.
-pub(crate) fn first_of<T>(
+/// Calls `open` with one address after another, and returns its first success.
+///
+/// # Errors
+/// Those of resolving the name, or the error of an address; see [`Failures`].
+pub(crate) fn try_each_addr<T>(
     addrs: impl ToSocketAddrs,
     mut open: impl FnMut(SocketAddr) -> io::Result<T>,
 ) -> io::Result<T> {
@@ -135,40 +138,41 @@ pub(crate) fn first_of<T>(
     Err(failures.into_error())
 }
 
-/// As [`first_of`], where all together may take until then: each address gets an equal share of
-/// what is left.
-pub(crate) fn each_its_share<T>(
+/// Like [`try_each_addr`], with a deadline for all addresses together. The families alternate, and
+/// each address gets an equal share of the time that remains.
+pub(crate) fn try_each_addr_until<T>(
     addrs: impl ToSocketAddrs,
-    until: Instant,
+    deadline: Instant,
     mut open: impl FnMut(SocketAddr, Instant) -> io::Result<T>,
 ) -> io::Result<T> {
-    let addrs = alternating(addrs.to_socket_addrs()?.collect());
+    let addrs = interleave_families(addrs.to_socket_addrs()?.collect());
     let mut failures = Failures::default();
     for (index, addr) in addrs.iter().enumerate() {
         let now = Instant::now();
-        let waiting = u32::try_from(addrs.len() - index).unwrap_or(u32::MAX);
-        match open(*addr, now + until.saturating_duration_since(now) / waiting) {
+        let untried = u32::try_from(addrs.len() - index).unwrap_or(u32::MAX);
+        match open(*addr, now + deadline.saturating_duration_since(now) / untried) {
             Ok(opened) => return Ok(opened),
             Err(error) => failures.push(error),
         }
-        if left(until).is_err() {
+        if remaining(deadline).is_err() {
             break;
         }
     }
     Err(failures.into_error())
 }
 
-/// How long it is until then.
+/// Returns the time until `deadline`.
 ///
 /// # Errors
-/// `TimedOut` if that is now or before.
-pub(crate) fn left(until: Instant) -> io::Result<Duration> {
-    let left = until.saturating_duration_since(Instant::now());
-    if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
+/// `TimedOut` if the deadline has passed.
+pub(crate) fn remaining(deadline: Instant) -> io::Result<Duration> {
+    let remaining = deadline.saturating_duration_since(Instant::now());
+    if remaining.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(remaining) }
 }
 
-/// The families take turns, so that one which leads nowhere costs one attempt (RFC 8305, section 4).
-pub(super) fn alternating(addrs: Vec<SocketAddr>) -> Vec<SocketAddr> {
+/// Reorders the addresses so that IPv4 and IPv6 alternate: a family without a route costs one
+/// attempt, not all of its addresses (RFC 8305, section 4).
+pub(super) fn interleave_families(addrs: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let Some(first) = addrs.first().map(SocketAddr::is_ipv6) else { return addrs };
     let (one, other): (Vec<_>, Vec<_>) = addrs.into_iter().partition(|addr| addr.is_ipv6() == first);
     let (mut one, mut other) = (one.into_iter(), other.into_iter());
@@ -180,8 +184,9 @@ pub(super) fn alternating(addrs: Vec<SocketAddr>) -> Vec<SocketAddr> {
     all
 }
 
-/// Why each address failed, of which one error is told: the last, or that of an address where
-/// somebody answered.
+/// Collects the errors of several addresses and keeps one: the last, but `InvalidData` is kept over
+/// later errors. It means that a peer answered and the TLS handshake failed, which says more than a
+/// refused connection.
 #[derive(Default)]
 pub(super) struct Failures(Option<io::Error>);
 
@@ -203,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn socket_addrs_are_made_from_what_std_takes() {
+    fn socket_addrs_convert_from_the_types_that_std_accepts() {
         let addr: SocketAddr = "127.0.0.1:7".parse().unwrap();
         let all: [SocketAddrs; 9] = [
             addr.into(),
@@ -229,21 +234,21 @@ mod tests {
     }
 
     #[test]
-    fn families_take_turns_and_keep_their_order() {
+    fn families_alternate_and_keep_their_order() {
         let addrs = |text: &[&str]| text.iter().map(|addr| addr.parse().unwrap()).collect::<Vec<_>>();
         let mixed = addrs(&["[::1]:1", "[::1]:2", "[::1]:3", "1.1.1.1:1", "1.1.1.1:2"]);
         let turns = addrs(&["[::1]:1", "1.1.1.1:1", "[::1]:2", "1.1.1.1:2", "[::1]:3"]);
-        assert_eq!(alternating(mixed), turns);
-        assert_eq!(alternating(Vec::new()), []);
+        assert_eq!(interleave_families(mixed), turns);
+        assert_eq!(interleave_families(Vec::new()), []);
     }
 
     #[test]
-    fn what_an_address_does_not_use_is_for_the_others() {
+    fn unused_time_is_shared_by_the_remaining_addresses() {
         let addrs: Vec<SocketAddr> = (1..=3).map(|port| ([127, 0, 0, 1], port).into()).collect();
-        let until = Instant::now() + Duration::from_secs(90);
+        let deadline = Instant::now() + Duration::from_secs(90);
         let mut shares = Vec::new();
-        let failed = each_its_share(&addrs[..], until, |_, share| {
-            shares.push(left(share).unwrap().as_secs_f64().round());
+        let failed = try_each_addr_until(&addrs[..], deadline, |_, share| {
+            shares.push(remaining(share).unwrap().as_secs_f64().round());
             Err::<(), _>(io::ErrorKind::ConnectionRefused.into())
         });
         assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);

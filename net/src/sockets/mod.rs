@@ -1,15 +1,16 @@
-//! What servers, clients and endpoints need of sockets, streams and datagrams alike. It imports
-//! nothing of this crate.
+//! Addresses and sockets, for servers, clients and endpoints. This module imports nothing else of
+//! the crate.
 //!
-//! - [`tcp`], [`unix`]: addresses with the options of their sockets, for servers and clients;
-//!   [`wrappers`]: the same over TLS, or passing descriptors;
-//! - [`addrs`]: names to sockets, one address after another; [`race`]: several at a time;
-//! - [`options`]: options that sockets of several kinds have;
-//! - [`socket_file`]: the files of Unix sockets, and who may remove them.
+//! - [`tcp`], [`unix`]: addresses with the options of their sockets; [`wrappers`]: the same over
+//!   TLS, or with descriptor passing;
+//! - [`addrs`]: resolves names, and tries one address after another; [`happy_eyeballs`]: tries
+//!   several at a time;
+//! - [`options`]: options that TCP and UDP share;
+//! - [`socket_file`]: creates, replaces and removes the files of Unix sockets.
 
 mod addrs;
+mod happy_eyeballs;
 mod options;
-mod race;
 #[cfg(unix)]
 pub(crate) mod socket_file;
 pub(crate) mod tcp;
@@ -19,6 +20,6 @@ pub(crate) mod unix;
 pub(crate) mod wrappers;
 
 pub use self::addrs::SocketAddrs;
-pub(crate) use self::addrs::{each_its_share, first_of, left};
-pub(crate) use self::options::{set_buffers, set_reuse_port};
-pub(crate) use self::race::race;
+pub(crate) use self::addrs::{remaining, try_each_addr, try_each_addr_until};
+pub(crate) use self::happy_eyeballs::race;
+pub(crate) use self::options::{IpOptions, set_buffers};

@@ -1,15 +1,14 @@
-//! [`SocketFile`]: the file of a Unix socket that was bound here, of streams and of datagrams.
+//! [`SocketFile`]: the file of a bound Unix socket, stream or datagram.
 //!
-//! A socket's file outlives the process that made it. So one behind which nobody is any more is
-//! replaced, one behind which somebody is is an error; and at the end a file is removed only if it
-//! is the one that was made here.
+//! The file of a socket outlives its process. [`bind`] replaces a stale file, and fails if a server
+//! uses the file. Dropping the `SocketFile` removes the file if it is still the one that `bind`
+//! created.
 //!
-//! Two servers may do that at once. Each holds a lock of the folder, from its first look at the
-//! file until its own is ready, and while it removes its own. A program that knows nothing of the
-//! lock may put a socket there in between: so a file is put aside before it is looked at for the
-//! last time, and it goes back if it is in use. A file is known by its inode, whose number can't be
-//! that of another file as long as the socket is open: the last descriptor is closed after the file
-//! was removed.
+//! Several servers can do this at once. Each holds a lock of the folder from its first check of the
+//! file until its own socket is ready, and while it removes its file. A program that does not use
+//! the lock can bind between two steps. Therefore a stale file is renamed before it is checked once
+//! more, and renamed back if it is in use. Files are compared by inode. The number of an inode is
+//! not reused while the socket is open, so the last descriptor is closed after the file is removed.
 
 use std::fs::{self, File};
 use std::os::fd::{AsFd, OwnedFd};
@@ -22,74 +21,75 @@ use std::{io, thread};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-/// How long somebody else may hold the lock of a folder. Anyone who can read the folder could hold
-/// it for ever.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long to wait for the lock of a folder. Every process that can read the folder can hold its
+/// lock indefinitely.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Binds the socket that `make` makes at `path`, and lets `ready` do what else it takes to be found
-/// there.
+/// Binds the socket that `make_socket` returns at `path`, and then calls `ready`, which makes it
+/// reachable (`listen`, for streams).
 ///
 /// # Errors
-/// `AddrInUse`: somebody is there. Else what the system says: the file can't be made, the path is
-/// too long.
+/// `AddrInUse` if a server uses the path, or the file is not a socket. Else the error of the
+/// system: the file cannot be created, or the path is too long.
 pub(crate) fn bind(
     path: &Path,
     kind: Type,
-    make: impl Fn() -> io::Result<Socket>,
+    make_socket: impl Fn() -> io::Result<Socket>,
     ready: impl FnOnce(&Socket) -> io::Result<()>,
 ) -> io::Result<(Socket, SocketFile)> {
-    bind_and_look(path, kind, make, ready, |_| ())
+    bind_with_hook(path, kind, make_socket, ready, |_| ())
 }
 
-/// Moments in which another server may come between.
+/// Points at which another server can interfere. Tests run code there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Gap {
-    /// Nobody is behind the file, which is about to be removed.
+enum RacePoint {
+    /// The file is stale and is about to be removed.
     Stale,
-    /// The socket is bound, and not ready yet.
+    /// The socket is bound and not ready yet.
     Bound,
 }
 
-fn bind_and_look(
+fn bind_with_hook(
     path: &Path,
     kind: Type,
-    make: impl Fn() -> io::Result<Socket>,
+    make_socket: impl Fn() -> io::Result<Socket>,
     ready: impl FnOnce(&Socket) -> io::Result<()>,
-    look: impl Fn(Gap),
+    hook: impl Fn(RacePoint),
 ) -> io::Result<(Socket, SocketFile)> {
-    let place = Place::of(path)?;
-    let _lock = FolderLock::of(&place.path);
-    let mut socket = make()?;
-    if let Err(error) = socket.bind(&place.addr) {
-        if error.kind() != io::ErrorKind::AddrInUse || !place.remove_stale(kind, &look)? {
+    let target = SocketPath::new(path)?;
+    let _lock = FolderLock::acquire(&target.path);
+    let mut socket = make_socket()?;
+    if let Err(error) = socket.bind(&target.addr) {
+        if error.kind() != io::ErrorKind::AddrInUse || !target.remove_stale(kind, &hook)? {
             return Err(error);
         }
-        socket = make()?;
-        socket.bind(&place.addr)?;
+        socket = make_socket()?;
+        socket.bind(&target.addr)?;
     }
-    // At once: as long as it is not ready, a program without the lock may take the file for one
-    // that was left behind.
-    let made = Inode::at(&place.path);
-    look(Gap::Bound);
-    let readied = ready(&socket);
-    let file = SocketFile::of(place.path, made, &socket)?;
-    readied?;
+    // Read the inode before `ready`: until then, a program that does not use the lock may take the
+    // file for a stale one.
+    let created = Inode::of_socket_at(&target.path);
+    hook(RacePoint::Bound);
+    let ready_result = ready(&socket);
+    let file = SocketFile::new(target.path, created, &socket)?;
+    ready_result?;
     Ok((socket, file))
 }
 
-/// Where a socket is to be.
-struct Place {
-    /// From the root: the file is removed in the end, wherever this process is then.
+/// The path at which a socket is to be bound.
+struct SocketPath {
+    /// Absolute, because the file is removed later, and the working directory may have changed by
+    /// then.
     path: PathBuf,
-    /// The same, as short as a socket's address must be.
-    reach: PathBuf,
+    /// The same file, by a path that fits into the address of a socket.
+    short_path: PathBuf,
     addr: SockAddr,
 }
 
-impl Place {
-    /// A path from the root is what peers can be told. It may be too long for a socket's address
-    /// where the path that was given is not.
-    fn of(given: &Path) -> io::Result<Self> {
+impl SocketPath {
+    /// Makes `given` absolute, which is what peers see. The path as it was given is used for the
+    /// address if the absolute path is too long.
+    fn new(given: &Path) -> io::Result<Self> {
         if given.as_os_str().as_bytes().contains(&0) {
             let text =
                 "the path of a Unix socket has no byte of zero; abstract names have functions of their own";
@@ -97,51 +97,53 @@ impl Place {
         }
         let path = std::path::absolute(given)?;
         Ok(match SockAddr::unix(&path) {
-            Ok(addr) => Self { reach: path.clone(), path, addr },
-            Err(_) => Self { path, reach: given.to_owned(), addr: SockAddr::unix(given)? },
+            Ok(addr) => Self { short_path: path.clone(), path, addr },
+            Err(_) => Self { path, short_path: given.to_owned(), addr: SockAddr::unix(given)? },
         })
     }
 
-    /// Removes the file if nobody is behind it. Whether there is a place now.
-    fn remove_stale(&self, kind: Type, look: impl Fn(Gap)) -> io::Result<bool> {
-        let Some(found) = Inode::at(&self.path) else { return Ok(!self.path.exists()) };
-        if !nobody_is_behind(&self.addr, kind)? {
+    /// Removes the file if it is stale. Returns whether the path is free.
+    fn remove_stale(&self, kind: Type, hook: impl Fn(RacePoint)) -> io::Result<bool> {
+        let Some(found) = Inode::of_socket_at(&self.path) else { return Ok(!self.path.exists()) };
+        if !is_stale(&self.addr, kind)? {
             return Ok(false);
         }
-        look(Gap::Stale);
+        hook(RacePoint::Stale);
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let suffix = format!(".stale-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let [aside, reach] = [&self.path, &self.reach].map(|path| {
-            let mut aside = path.as_os_str().to_owned();
-            aside.push(&suffix);
-            PathBuf::from(aside)
+        let [moved, short_path] = [&self.path, &self.short_path].map(|path| {
+            let mut moved = path.as_os_str().to_owned();
+            moved.push(&suffix);
+            PathBuf::from(moved)
         });
-        match fs::rename(&self.path, &aside) {
+        match fs::rename(&self.path, &moved) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
             Err(error) => return Err(error),
         }
-        // And one that has only just bound its socket listens by now, if it was not held up.
-        let stale = Inode::at(&aside) == Some(found)
-            && SockAddr::unix(&reach).map_or(Ok(true), |addr| nobody_is_behind(&addr, kind))?;
+        // Check the inode again, and connect once more: a socket that was bound a moment ago
+        // listens by now.
+        let stale = Inode::of_socket_at(&moved) == Some(found)
+            && SockAddr::unix(&short_path).map_or(Ok(true), |addr| is_stale(&addr, kind))?;
         if !stale {
-            // Not over one that is newer still.
-            let _ = fs::hard_link(&aside, &self.path);
+            // A hard link does not replace a file that was created meanwhile.
+            let _ = fs::hard_link(&moved, &self.path);
         }
-        fs::remove_file(&aside)?;
+        fs::remove_file(&moved)?;
         Ok(stale)
     }
 }
 
-/// A socket of the other kind is not: connecting to it is refused with another error.
-fn nobody_is_behind(addr: &SockAddr, kind: Type) -> io::Result<bool> {
+/// Returns whether no socket is bound to the file. Connecting to a socket of the other type fails
+/// with another error, so such a file is not stale.
+fn is_stale(addr: &SockAddr, kind: Type) -> io::Result<bool> {
     let probe = Socket::new(Domain::UNIX, kind, None)?;
-    // One whose queue is full is listened to as well: it must not hold us up.
+    // A server whose backlog is full uses the file too; do not wait for it.
     probe.set_nonblocking(true)?;
     Ok(probe.connect(addr).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused))
 }
 
-/// Which file it is, whatever it is called.
+/// Identifies a file independently of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Inode {
     device: u64,
@@ -149,28 +151,28 @@ struct Inode {
 }
 
 impl Inode {
-    /// Of the socket at `path`, if there is one.
-    fn at(path: &Path) -> Option<Self> {
+    /// Returns the inode of the socket at `path`, if there is one.
+    fn of_socket_at(path: &Path) -> Option<Self> {
         let found = fs::symlink_metadata(path).ok().filter(|found| found.file_type().is_socket())?;
         Some(Self { device: found.dev(), number: found.ino() })
     }
 }
 
-/// A socket's file that was made here. Dropped, it removes the file, if that is still the same.
+/// The file of a socket that was bound here. Dropping it removes the file, if it is still the same.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
     inode: Inode,
-    /// Closed after the file was removed.
+    /// Closed after the file was removed, so that its inode number is not reused before.
     _socket: OwnedFd,
 }
 
 impl SocketFile {
-    /// The file at `path`, if it still is the one that was `made`.
-    fn of(path: PathBuf, made: Option<Inode>, socket: &Socket) -> io::Result<Self> {
+    /// Returns an error unless the file at `path` is still the one that was `created`.
+    fn new(path: PathBuf, created: Option<Inode>, socket: &Socket) -> io::Result<Self> {
         let error = |kind, text| Err(io::Error::new(kind, text));
-        match (Inode::at(&path), made) {
-            (Some(inode), Some(made)) if inode == made => {
+        match (Inode::of_socket_at(&path), created) {
+            (Some(inode), Some(created)) if inode == created => {
                 Ok(Self { path, inode, _socket: socket.as_fd().try_clone_to_owned()? })
             }
             (Some(_), _) => error(io::ErrorKind::AddrInUse, "another server was quicker"),
@@ -185,15 +187,14 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let _lock = FolderLock::of(&self.path);
-        if Inode::at(&self.path) == Some(self.inode) {
+        let _lock = FolderLock::acquire(&self.path);
+        if Inode::of_socket_at(&self.path) == Some(self.inode) {
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// The right to make and to remove sockets in a folder, among those who ask for it; free again when
-/// it is dropped.
+/// A lock (`flock`) of a folder, for creating and removing sockets in it. Released on drop.
 #[cfg(not(any(target_os = "redox", target_os = "solaris")))]
 struct FolderLock {
     _lock: nix::fcntl::Flock<File>,
@@ -201,21 +202,21 @@ struct FolderLock {
 
 #[cfg(not(any(target_os = "redox", target_os = "solaris")))]
 impl FolderLock {
-    /// The lock of the folder that `path` is in. `None` where there can be none, or somebody holds
-    /// it for too long: then it must do without.
-    fn of(path: &Path) -> Option<Self> {
-        let until = Instant::now() + PATIENCE;
+    /// Waits for the lock of the folder of `path`. Returns `None` if the folder cannot be locked,
+    /// or if another process holds the lock for too long; the caller continues without it.
+    fn acquire(path: &Path) -> Option<Self> {
+        let deadline = Instant::now() + LOCK_TIMEOUT;
         loop {
-            match Self::try_of(path)? {
+            match Self::try_acquire(path)? {
                 Ok(lock) => return Some(lock),
-                Err(()) if Instant::now() >= until => return None,
+                Err(()) if Instant::now() >= deadline => return None,
                 Err(()) => thread::sleep(Duration::from_millis(1)),
             }
         }
     }
 
-    /// `Err` if somebody holds it.
-    fn try_of(path: &Path) -> Option<Result<Self, ()>> {
+    /// Returns `Err` if another process or thread holds the lock.
+    fn try_acquire(path: &Path) -> Option<Result<Self, ()>> {
         use nix::errno::Errno;
         use nix::fcntl::{Flock, FlockArg};
 
@@ -228,17 +229,17 @@ impl FolderLock {
     }
 }
 
-/// There is no such lock: in this process nobody comes between.
+/// These systems have no `flock`, so the lock covers this process only.
 #[cfg(any(target_os = "redox", target_os = "solaris"))]
 struct FolderLock {
-    _turn: std::sync::MutexGuard<'static, ()>,
+    _guard: std::sync::MutexGuard<'static, ()>,
 }
 
 #[cfg(any(target_os = "redox", target_os = "solaris"))]
 impl FolderLock {
-    fn of(_: &Path) -> Option<Self> {
-        static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
-        Some(Self { _turn: TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner) })
+    fn acquire(_: &Path) -> Option<Self> {
+        static PROCESS_LOCK: std::sync::Mutex<()> = std::sync::Mutex::new(());
+        Some(Self { _guard: PROCESS_LOCK.lock().unwrap_or_else(std::sync::PoisonError::into_inner) })
     }
 }
 

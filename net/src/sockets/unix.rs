@@ -1,4 +1,4 @@
-//! [`Unix`]: the address of a Unix socket with its options, and names to sockets.
+//! [`Unix`]: the address of a Unix socket with its options.
 
 use std::fs::{self, File, Permissions};
 use std::io;
@@ -13,7 +13,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::socket_file::{self, SocketFile};
 
-/// A Unix socket: its path or abstract name, with its options.
+/// The path or abstract name of a Unix socket, with the options of the socket.
 /// [`Server::listen`](crate::Server::listen) listens there, and
 /// [`Client::connect`](crate::Client::connect) connects to it.
 ///
@@ -23,21 +23,21 @@ use super::socket_file::{self, SocketFile};
 /// let unix = Unix::new("/run/desk.sock").mode(0o660);
 /// ```
 ///
-/// A server replaces a file that a server which is gone has left at the path. It removes its own
-/// file when it stops, if the file is still its own. Of several servers that replace one file at
-/// once, one succeeds; they hold a lock (`flock`) of the folder for that moment.
+/// A server replaces a stale file at the path, which an earlier server has left. It removes its own
+/// file when it stops, if the file is still its own. If several servers replace one file at once,
+/// one succeeds; they hold a lock (`flock`) of the folder while they do.
 ///
-/// A relative path is made absolute, and so it is what [`unix_addrs`](crate::Server::unix_addrs)
-/// returns. If that is longer than the address of a socket may be (107 bytes on Linux), the path is
-/// used as it was given: a short path can be bound in a deep folder.
+/// A relative path is made absolute, and [`unix_addrs`](crate::Server::unix_addrs) returns the
+/// absolute path. If that is longer than the address of a socket may be (107 bytes on Linux), the
+/// path is used as it was given: a short relative path can be bound in a deep folder.
 ///
-/// `Unix::from(listener)` takes a `UnixListener` of std that listens already. Its file, if it has
-/// one, is left to whoever made the socket.
+/// `Unix::from(listener)` takes a `UnixListener` of std that already listens. Its file, if it has
+/// one, is not removed.
 ///
 /// # Errors
-/// Listening fails if another server listens there, or if there is a file that is not a socket
-/// (`AddrInUse`); if the file cannot be made; if the path is too long both ways, a mode is given
-/// that no file can have, or a mode is given for an abstract name (`InvalidInput`).
+/// Listening fails if another server listens there, or if the file is not a socket (`AddrInUse`);
+/// if the file cannot be created; and with `InvalidInput` if the path is too long in both forms, if
+/// the mode is not a file mode, or if a mode is given for an abstract name.
 #[derive(Clone, Debug)]
 #[must_use = "an address does nothing before a server listens there or a client connects to it"]
 pub struct Unix<A = UnixName> {
@@ -45,7 +45,7 @@ pub struct Unix<A = UnixName> {
     pub(crate) options: UnixOptions,
 }
 
-/// A path, or an abstract name of the kernel's.
+/// A path, or an abstract name in the kernel (Linux).
 #[derive(Clone, Debug)]
 pub struct UnixName(pub(crate) Name);
 
@@ -69,15 +69,15 @@ impl Default for UnixOptions {
 }
 
 impl Unix {
-    /// The socket at `path`, with the default options: the mode that the umask of the process
-    /// leaves, a backlog of 1024.
+    /// The socket at `path`, with the default options: permissions according to the umask of the
+    /// process, and a backlog of 1024.
     pub fn new(path: impl AsRef<Path>) -> Self {
         let addr = UnixName(Name::Path(path.as_ref().to_owned()));
         Self { addr, options: UnixOptions::default() }
     }
 
-    /// The socket with an abstract name, which has no file and no permissions (Linux only). Whoever
-    /// is in the same network namespace may connect: look at
+    /// The socket with an abstract name, which has no file and no permissions (Linux only). Every
+    /// process in the same network namespace may connect: check
     /// [`Peer::credentials`](portcullis_service::Peer::credentials).
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub fn abstract_name(name: impl AsRef<[u8]>) -> Self {
@@ -85,21 +85,22 @@ impl Unix {
         Self { addr, options: UnixOptions::default() }
     }
 
-    /// The permissions of the socket's file: who may write to it may connect. On Linux it never has
-    /// more than these, not even for a moment.
+    /// Sets the permissions of the socket's file: processes that may write to it may connect. On
+    /// Linux the file never has more permissions than these, not even between its creation and this
+    /// setting.
     pub fn mode(mut self, mode: u32) -> Self {
         self.options.mode = Some(mode);
         self
     }
 
-    /// How many connections wait in the kernel to be accepted; the system has a limit of its own.
-    /// 1024 by default.
+    /// Sets how many connections may wait in the kernel to be accepted; the system has its own
+    /// limit. 1024 by default.
     pub fn backlog(mut self, count: u32) -> Self {
         self.options.backlog = count;
         self
     }
 
-    pub(crate) fn listener(&self) -> io::Result<(UnixListener, Option<SocketFile>)> {
+    pub(crate) fn open(&self) -> io::Result<(UnixListener, Option<SocketFile>)> {
         match &self.addr.0 {
             Name::Path(path) => self.options.listen(path).map(|(socket, file)| (socket, Some(file))),
             #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -115,19 +116,19 @@ impl From<UnixListener> for Unix<UnixListener> {
 }
 
 impl<A> Unix<A> {
-    /// The same for a server that passes descriptors with messages:
+    /// Makes the server receive and send descriptors with messages:
     /// [`Peer::take_fd`](crate::FdPeer::take_fd), [`Peer::attach_fd`](crate::FdPeer::attach_fd). At
-    /// most `count` (and 253) descriptors wait in each direction: a peer that sends more, which
-    /// nobody takes, is cut off. Without this, the kernel closes the descriptors that a peer
-    /// passes. Set the other options first.
+    /// most `count` descriptors (and at most 253) wait in each direction; a peer that sends more
+    /// than the handlers take is disconnected. Without this, the kernel closes the descriptors that
+    /// a peer passes. Set the other options first.
     #[cfg(feature = "fds")]
     pub fn pass_fds(self, count: usize) -> super::wrappers::PassFds<Self> {
         super::wrappers::PassFds { inner: self, count }
     }
 
-    /// The same over TLS: a certificate tells who the peer is, as well as the kernel. `config` is a
-    /// [`Tls`](crate::Tls) for a server, or a [`ClientTls`](crate::ClientTls) for a client. Set the
-    /// other options first.
+    /// Wraps the address in TLS: then the peer also has a certificate, in addition to the
+    /// credentials from the kernel. `config` is a [`Tls`](crate::Tls) for a server, or a
+    /// [`ClientTls`](crate::ClientTls) for a client. Set the other options first.
     #[cfg(feature = "tls")]
     pub fn tls<T>(self, config: T) -> super::wrappers::OverTls<Self, T> {
         super::wrappers::OverTls::new(self, config)
@@ -135,7 +136,8 @@ impl<A> Unix<A> {
 }
 
 impl UnixName {
-    /// As tokio takes it: an abstract name is a path that begins with a zero.
+    /// Returns the path in tokio's form, where an abstract name is a path that begins with a zero
+    /// byte.
     pub(crate) fn to_path(&self) -> PathBuf {
         match &self.0 {
             Name::Path(path) => path.clone(),
@@ -149,7 +151,7 @@ impl UnixName {
         }
     }
 
-    /// The address of a socket that connects there.
+    /// Returns the address in std's form.
     pub(crate) fn to_addr(&self) -> io::Result<std::os::unix::net::SocketAddr> {
         match &self.0 {
             Name::Path(path) => std::os::unix::net::SocketAddr::from_pathname(path),
@@ -167,13 +169,13 @@ impl UnixName {
 }
 
 impl UnixOptions {
-    /// Listens at `path`; a file that a server which is gone has left there is replaced.
+    /// Listens at `path`, and replaces a stale file there.
     fn listen(&self, path: &Path) -> io::Result<(UnixListener, SocketFile)> {
         if let Some(mode) = self.mode.filter(|mode| mode & !0o7777 != 0) {
-            return Err(invalid(format!("`mode`: {mode:#o} is not a file mode")));
+            return Err(invalid_input(format!("`mode`: {mode:#o} is not a file mode")));
         }
         let listen = |socket: &Socket| socket.listen(self.backlog.try_into().unwrap_or(i32::MAX));
-        let (socket, file) = socket_file::bind(path, Type::STREAM, || self.socket(), listen)?;
+        let (socket, file) = socket_file::bind(path, Type::STREAM, || self.new_socket(), listen)?;
         if let Some(mode) = self.mode {
             fs::set_permissions(file.path(), Permissions::from_mode(mode))?;
         }
@@ -186,7 +188,7 @@ impl UnixOptions {
         use std::os::unix::ffi::OsStrExt;
 
         if self.mode.is_some() {
-            return Err(invalid("`mode`: an abstract socket has no file, so it has no permissions"));
+            return Err(invalid_input("`mode`: an abstract socket has no file, so it has no permissions"));
         }
         let addr = SockAddr::unix(OsStr::from_bytes(&[b"\0", name].concat()))?;
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
@@ -195,18 +197,19 @@ impl UnixOptions {
         Ok(socket.into())
     }
 
-    /// On Linux a file is made with the permissions that its socket has, so they are set before
-    /// there is one.
-    fn socket(&self) -> io::Result<Socket> {
+    /// On Linux, the file gets the permissions that the socket has when it is bound, so they are
+    /// set before.
+    fn new_socket(&self) -> io::Result<Socket> {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         let Some(mode) = self.mode else { return Ok(socket) };
         let descriptor = File::from(OwnedFd::from(socket));
-        // Where that is not so, the mode is set as soon as the file is there.
+        // On other systems this fails or has no effect, and `listen` sets the mode after the file
+        // exists.
         let _ = descriptor.set_permissions(Permissions::from_mode(mode));
         Ok(OwnedFd::from(descriptor).into())
     }
 }
 
-fn invalid(text: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+fn invalid_input(text: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, text)
 }

@@ -1,4 +1,4 @@
-//! [`BlockingClient`]: a client on a thread, without a runtime. [`stream`] is what it talks through.
+//! [`BlockingClient`]: a client that blocks its thread. Its socket is in [`stream`].
 
 mod stream;
 
@@ -8,18 +8,20 @@ use std::time::{Duration, Instant};
 use std::{fmt, io};
 
 pub use self::stream::BlockingStream;
-use super::wire::{READ_AHEAD, Wire};
+use super::frame_buffer::{FrameBuffer, READ_AHEAD};
+use super::time_limit::std_deadline_after;
 use super::{ClientError, Connect};
 use crate::codec::Codec;
-use crate::sockets::left;
+use crate::sockets::remaining;
 
-/// As [`Client`](crate::Client), for a thread: each operation blocks it, and no runtime is needed.
+/// Like [`Client`](crate::Client), for a thread: each operation blocks it, and no runtime is
+/// needed.
 ///
-/// On a loop use the other one. `for packet in &mut client` takes the packets that come.
+/// In async code, use [`Client`](crate::Client). `for message in &mut client` receives the messages
+/// that arrive.
 ///
-/// An operation that has run out of time leaves the stream whole: what is left of a request is
-/// written first by the next [`send`](Self::send) or [`flush`](Self::flush), what has been read in
-/// part is kept.
+/// A timeout does not damage the stream. The next [`send`](Self::send) or [`flush`](Self::flush)
+/// writes what is left of a request, and a partly received response is kept.
 ///
 /// ```
 /// use std::io::{BufRead, BufReader, Write};
@@ -44,106 +46,107 @@ use crate::sockets::left;
 /// ```
 pub struct BlockingClient<Req, Rsp, C> {
     io: BlockingStream,
-    wire: Wire<C>,
+    frames: FrameBuffer<C>,
     timeout: Option<Duration>,
     read_ahead: usize,
     messages: PhantomData<fn(Req) -> Rsp>,
 }
 
 impl<Req, Rsp, C: Codec<Rsp, Req>> BlockingClient<Req, Rsp, C> {
-    /// Connects to a TCP address, with `TCP_NODELAY`; or to what else is [`Connect`]. To a Unix
-    /// socket it blocks for as long as too many wait there already.
+    /// Connects to a TCP address, with `TCP_NODELAY`, or to another [`Connect`] address. Connecting
+    /// to a Unix socket blocks while the backlog of the server is full.
     ///
     /// # Errors
-    /// The address can't be resolved, or nobody answers there; of TLS, see `ClientTls::new`.
+    /// The address cannot be resolved, or the connection is refused. For TLS, see `ClientTls::new`.
     pub fn connect(address: impl Connect, codec: C) -> io::Result<Self> {
         Ok(Self::from_stream(address.connect_blocking(None)?, codec))
     }
 
-    /// As [`connect`](Self::connect), with a time limit for all addresses together: each gets an
-    /// equal share of what is left when its turn comes, for its handshake, too, so that one which
-    /// does not answer leaves time for the next. Without a limit, an address that does not answer
-    /// takes as long as the system says, which may be minutes.
+    /// Like [`connect`](Self::connect), with a time limit for all addresses together. Each address
+    /// gets an equal share of the time that remains, for connecting and the handshake, so an
+    /// address that does not answer leaves time for the next. Without a limit, such an address
+    /// takes as long as the system waits, which may be minutes.
     ///
-    /// The time for looking a name up counts. But a lookup on a thread can't be broken off: one
-    /// that takes longer than the limit ends when the system's resolver gives up, and is an error
-    /// then. The connection to a Unix socket has no limit, only its handshake has.
+    /// The time for resolving a name counts. But a lookup cannot be interrupted: one that takes
+    /// longer than the limit ends when the resolver of the system gives up, and is an error then.
+    /// Connecting to a Unix socket has no limit; its handshake does.
     ///
     /// # Errors
     /// As `connect`; `TimedOut`.
     pub fn connect_timeout(address: impl Connect, codec: C, timeout: Duration) -> io::Result<Self> {
-        Ok(Self::from_stream(address.connect_blocking(until(Some(timeout)))?, codec))
+        Ok(Self::from_stream(address.connect_blocking(std_deadline_after(Some(timeout)))?, codec))
     }
 
-    /// A client over a stream that is connected already: a `TcpStream`, a `UnixStream`. Its time
-    /// limits are the client's to set.
+    /// Makes a client over a stream that is already connected: a `TcpStream` or a `UnixStream`. The
+    /// client sets the timeouts of the socket.
     pub fn from_stream(stream: impl Into<BlockingStream>, codec: C) -> Self {
-        let (io, wire) = (stream.into(), Wire::new(codec));
-        Self { io, wire, timeout: None, read_ahead: READ_AHEAD, messages: PhantomData }
+        let (io, frames) = (stream.into(), FrameBuffer::new(codec));
+        Self { io, frames, timeout: None, read_ahead: READ_AHEAD, messages: PhantomData }
     }
 
-    /// How long each operation may take from now on, however little comes at a time.
+    /// Sets how long each operation may take, also if bytes keep arriving. No limit by default.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// How many bytes of responses are read while a request waits for room; 64 MiB unless said
-    /// otherwise. As [`Client::read_ahead`](crate::Client::read_ahead).
+    /// Sets how many bytes of responses are read while a request cannot be written. 64 MiB by
+    /// default. See [`Client::read_ahead`](crate::Client::read_ahead).
     #[must_use]
     pub fn read_ahead(mut self, bytes: usize) -> Self {
         self.read_ahead = bytes;
         self
     }
 
-    /// Sends a request. While there is no room for it, answers are read in, up to
+    /// Sends a request. While it cannot be written, responses are read, up to
     /// [`read_ahead`](Self::read_ahead).
     ///
     /// # Errors
-    /// The request can't be encoded, the connection is gone, too many answers wait to be read
+    /// The request cannot be encoded, the connection is closed, too many responses are unread
     /// ([`ClientError::Unread`]), or the time limit has passed.
     pub fn send(&mut self, request: Req) -> Result<(), ClientError> {
-        self.wire.encode(request)?;
+        self.frames.encode(request)?;
         self.flush()
     }
 
-    /// Writes what a `send` that ran out of time, or failed with [`ClientError::Unread`], has left.
+    /// Writes what a `send` has left that timed out or failed with [`ClientError::Unread`].
     ///
     /// # Errors
     /// As [`send`](Self::send).
     pub fn flush(&mut self) -> Result<(), ClientError> {
-        let until = until(self.timeout);
-        self.io.set_until(until);
-        // Where answers were taken in before, they will be again: it need not be waited for.
-        if self.wire.unread() == 0 {
-            self.io.set_brief(true);
+        let deadline = std_deadline_after(self.timeout);
+        self.io.set_deadline(deadline);
+        // If responses are already buffered, the server probably waits again: do not try a blocking
+        // write first.
+        if self.frames.unread() == 0 {
+            self.io.set_short_writes(true);
             let written = self.write_out();
-            self.io.set_brief(false);
+            self.io.set_short_writes(false);
             match written {
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                    until.map_or(Ok(()), |until| left(until).map(drop))?;
+                    deadline.map_or(Ok(()), |deadline| remaining(deadline).map(drop))?;
                 }
                 written => return Ok(written?),
             }
         }
-        // The server may wait for its answers to be taken before it takes more.
+        // The server may not read further requests before its responses are read.
         self.io.set_nonblocking(true)?;
-        let flushed = self.flush_and_read(until);
+        let flushed = self.flush_and_read(deadline);
         self.io.set_nonblocking(false)?;
         flushed
     }
 
     fn write_out(&mut self) -> io::Result<()> {
-        while !self.wire.unsent().is_empty() {
-            let written = self.io.write(self.wire.unsent())?;
-            self.wire.sent(written)?;
+        while !self.frames.pending_output().is_empty() {
+            let written = self.io.write(self.frames.pending_output())?;
+            self.frames.advance_output(written)?;
         }
         self.io.flush()
     }
 
-    /// Of a socket that does not block.
-    fn flush_and_read(&mut self, until: Option<Instant>) -> Result<(), ClientError> {
+    /// Writes and reads alternately. The socket is nonblocking.
+    fn flush_and_read(&mut self, deadline: Option<Instant>) -> Result<(), ClientError> {
         let mut bytes = vec![0; 64 * 1024];
         loop {
             match self.write_out() {
@@ -151,42 +154,41 @@ impl<Req, Rsp, C: Codec<Rsp, Req>> BlockingClient<Req, Rsp, C> {
                 written => return Ok(written?),
             }
             let mut has_read = false;
-            while !self.wire.has_ended() {
-                if self.wire.unread() >= self.read_ahead {
-                    return Err(ClientError::Unread(self.wire.unread()));
+            while !self.frames.has_ended() {
+                if self.frames.unread() >= self.read_ahead {
+                    return Err(ClientError::Unread(self.frames.unread()));
                 }
-                let Some(count) = self.io.read_now(&mut bytes)? else { break };
-                self.wire.came(&bytes[..count]);
+                let Some(count) = self.io.read_nonblocking(&mut bytes)? else { break };
+                self.frames.received(&bytes[..count]);
                 has_read = true;
             }
             if !has_read {
-                self.io.wait(!self.wire.has_ended(), until)?;
+                self.io.wait_ready(!self.frames.has_ended(), deadline)?;
             }
         }
     }
 
-    /// The next response; `None` when the server has closed the connection.
+    /// Receives the next response. Returns `None` when the server has closed the connection.
     ///
     /// # Errors
-    /// What came is no response, the connection is gone, or the time limit has passed.
+    /// The input is not a response, the connection was reset, or the time limit has passed.
     #[allow(clippy::should_implement_trait)] // as `Client::next`; an iterator would have it inside out
     pub fn next(&mut self) -> Result<Option<Rsp>, ClientError> {
-        self.io.set_until(until(self.timeout));
+        self.io.set_deadline(std_deadline_after(self.timeout));
         loop {
-            if let Poll::Ready(message) = self.wire.decode() {
+            if let Poll::Ready(message) = self.frames.decode() {
                 return Ok(message?);
             }
             let mut bytes = [0; 4096];
             let count = self.io.read(&mut bytes)?;
-            self.wire.came(&bytes[..count]);
+            self.frames.received(&bytes[..count]);
         }
     }
 
-    /// Sends a request and reads one response. Each of both has the time limit.
+    /// Sends a request and receives one response. The time limit applies to each of the two.
     ///
-    /// Out of time, it may have sent the request: then the response is still to come, and is what
-    /// the following [`next`](Self::next) or `call` reads. Take it with `next` first, or connect
-    /// anew.
+    /// After a timeout, the request may have been sent. Its response is then what the next
+    /// [`next`](Self::next) or `call` receives: receive it with `next` first, or connect again.
     ///
     /// # Errors
     /// As [`send`](Self::send) and [`next`](Self::next); [`ClientError::Closed`] at the end of the
@@ -196,37 +198,34 @@ impl<Req, Rsp, C: Codec<Rsp, Req>> BlockingClient<Req, Rsp, C> {
         self.next()?.ok_or(ClientError::Closed)
     }
 
-    /// Closes the writing side: says that no request will follow. Responses can still be read.
+    /// Closes the writing side (half-close), so that the server knows that no request follows.
+    /// Responses can still be received.
     ///
     /// # Errors
-    /// The connection is gone, or the time limit has passed.
+    /// The connection is closed, or the time limit has passed.
     pub fn finish(&mut self) -> Result<(), ClientError> {
         self.flush()?;
         Ok(self.io.finish()?)
     }
 
-    /// Whether the server has closed or reset the connection, as far as that is known by now. Does
-    /// not block.
+    /// Returns whether the server has closed or reset the connection, as far as the system has
+    /// reported it. Does not block.
     pub(super) fn is_closed(&mut self) -> bool {
         let mut bytes = [0; 4096];
         match self.io.try_read(&mut bytes) {
             Ok(None) => false,
             Ok(Some(count)) => {
-                self.wire.came(&bytes[..count]);
+                self.frames.received(&bytes[..count]);
                 count == 0
             }
             Err(_) => true,
         }
     }
 
-    /// The packets that come; see [`Incoming`].
+    /// Iterates over the messages that arrive; see [`Incoming`].
     pub fn incoming(&mut self) -> Incoming<'_, Req, Rsp, C> {
         Incoming { client: self }
     }
-}
-
-fn until(limit: Option<Duration>) -> Option<Instant> {
-    limit.and_then(|limit| Instant::now().checked_add(limit))
 }
 
 impl<'a, Req, Rsp, C: Codec<Rsp, Req>> IntoIterator for &'a mut BlockingClient<Req, Rsp, C> {
@@ -238,11 +237,11 @@ impl<'a, Req, Rsp, C: Codec<Rsp, Req>> IntoIterator for &'a mut BlockingClient<R
     }
 }
 
-/// The packets that come to a [`BlockingClient`], up to the end of the connection.
+/// The messages that arrive at a [`BlockingClient`], until the connection is closed.
 ///
-/// An error of one packet
-/// ([`DecodeError::is_recoverable`](portcullis_codec::DecodeError::is_recoverable)), or of the time
-/// limit, leaves the next one alone; any other is the last item.
+/// After an error of one message
+/// ([`DecodeError::is_recoverable`](portcullis_codec::DecodeError::is_recoverable)) or of the time
+/// limit, the iteration continues; any other error is the last item.
 #[derive(Debug)]
 pub struct Incoming<'a, Req, Rsp, C> {
     client: &'a mut BlockingClient<Req, Rsp, C>,
@@ -252,11 +251,11 @@ impl<Req, Rsp, C: Codec<Rsp, Req>> Iterator for Incoming<'_, Req, Rsp, C> {
     type Item = Result<Rsp, ClientError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.client.wire.is_over() {
+        if self.client.frames.is_terminated() {
             return None;
         }
         let next = self.client.next();
-        self.client.wire.item(next)
+        self.client.frames.stream_item(next)
     }
 }
 

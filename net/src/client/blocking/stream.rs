@@ -1,4 +1,4 @@
-//! [`BlockingStream`]: a socket of the standard library, or TLS over one, with a moment until which it may block.
+//! [`BlockingStream`]: a socket of std, or TLS over one, with a deadline for its operations.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -15,83 +15,83 @@ use socket2::SockRef;
 #[cfg(feature = "tls")]
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned, pki_types::ServerName};
 
-#[cfg(feature = "tls")]
-use crate::sockets::first_of;
 use crate::sockets::tcp::TcpOptions;
-use crate::sockets::{SocketAddrs, each_its_share, left};
+#[cfg(feature = "tls")]
+use crate::sockets::try_each_addr;
+use crate::sockets::{SocketAddrs, remaining, try_each_addr_until};
 
-/// What a [`BlockingClient`](crate::BlockingClient) talks through: made from a `TcpStream` or a
+/// The stream of a [`BlockingClient`](crate::BlockingClient). It is made from a `TcpStream` or a
 /// `UnixStream`, or by connecting.
 pub struct BlockingStream {
     kind: Kind,
 }
 
 enum Kind {
-    Plain(Timed),
+    Plain(DeadlineSocket),
     #[cfg(feature = "tls")]
-    Tls(Box<StreamOwned<ClientConnection, Timed>>),
+    Tls(Box<StreamOwned<ClientConnection, DeadlineSocket>>),
 }
 
 impl BlockingStream {
     pub(in crate::client) fn tcp(
         addr: SocketAddrs,
         options: TcpOptions,
-        until: Option<Instant>,
+        deadline: Option<Instant>,
     ) -> io::Result<Self> {
-        Ok(dial(addr, options, until)?.into())
+        Ok(connect_tcp(addr, options, deadline)?.into())
     }
 
-    /// Does the handshake, too.
+    /// Connects, and does the TLS handshake.
     #[cfg(feature = "tls")]
     pub(in crate::client) fn tls(
         addr: SocketAddrs,
         options: TcpOptions,
         server_name: &ServerName<'static>,
         config: Arc<ClientConfig>,
-        until: Option<Instant>,
+        deadline: Option<Instant>,
     ) -> io::Result<Self> {
-        let open = |addr: SocketAddr, until| {
-            Self::shaken(server_name, Arc::clone(&config), until, || {
-                Ok(Socket::Tcp(dial(addr, options, until)?))
+        let open = |addr: SocketAddr, deadline| {
+            Self::connect_tls(server_name, Arc::clone(&config), deadline, || {
+                Ok(Socket::Tcp(connect_tcp(addr, options, deadline)?))
             })
         };
-        match until {
-            None => first_of(addr, |addr| open(addr, None)),
-            Some(until) => each_its_share(addr, until, |addr, share| open(addr, Some(share))),
+        match deadline {
+            None => try_each_addr(addr, |addr| open(addr, None)),
+            Some(deadline) => try_each_addr_until(addr, deadline, |addr, share| open(addr, Some(share))),
         }
     }
 
-    /// Does the handshake, too.
+    /// Connects, and does the TLS handshake.
     #[cfg(all(unix, feature = "tls"))]
     pub(in crate::client) fn unix_tls(
         addr: &std::os::unix::net::SocketAddr,
         server_name: &ServerName<'static>,
         config: Arc<ClientConfig>,
-        until: Option<Instant>,
+        deadline: Option<Instant>,
     ) -> io::Result<Self> {
-        Self::shaken(server_name, config, until, || Ok(Socket::Unix(UnixStream::connect_addr(addr)?)))
+        Self::connect_tls(server_name, config, deadline, || Ok(Socket::Unix(UnixStream::connect_addr(addr)?)))
     }
 
     #[cfg(feature = "tls")]
-    fn shaken(
+    fn connect_tls(
         server_name: &ServerName<'static>,
         config: Arc<ClientConfig>,
-        until: Option<Instant>,
+        deadline: Option<Instant>,
         connect: impl FnOnce() -> io::Result<Socket>,
     ) -> io::Result<Self> {
         let mut connection = ClientConnection::new(config, server_name.clone())
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        let mut socket = Timed::new(connect()?);
-        socket.until = until;
+        let mut socket = DeadlineSocket::new(connect()?);
+        socket.deadline = deadline;
         while connection.is_handshaking() {
             connection.complete_io(&mut socket)?;
         }
         Ok(Self { kind: Kind::Tls(Box::new(StreamOwned::new(connection, socket))) })
     }
 
-    /// Until when all that follows may block.
-    pub(super) fn set_until(&mut self, until: Option<Instant>) {
-        self.timed().until = until;
+    /// Sets the deadline of all following operations.
+    pub(super) fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.socket_mut().deadline = deadline;
     }
 
     pub(super) fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
@@ -102,17 +102,17 @@ impl BlockingStream {
         }
     }
 
-    /// As [`read`](Self::read), of what is there; `None` if nothing is.
+    /// Reads what is available, without blocking. `None` if nothing is.
     pub(super) fn try_read(&mut self, bytes: &mut [u8]) -> io::Result<Option<usize>> {
         self.set_nonblocking(true)?;
-        let read = self.read_now(bytes);
+        let read = self.read_nonblocking(bytes);
         self.set_nonblocking(false)?;
         read
     }
 
-    /// As [`try_read`](Self::try_read), of a stream that does not block. Nothing is written,
-    /// whatever TLS has to write.
-    pub(super) fn read_now(&mut self, bytes: &mut [u8]) -> io::Result<Option<usize>> {
+    /// Like [`try_read`](Self::try_read), for a stream that is already nonblocking. Writes nothing,
+    /// even if TLS has something to write.
+    pub(super) fn read_nonblocking(&mut self, bytes: &mut [u8]) -> io::Result<Option<usize>> {
         let read = match &mut self.kind {
             Kind::Plain(socket) => socket.read(bytes),
             #[cfg(feature = "tls")]
@@ -125,22 +125,23 @@ impl BlockingStream {
         }
     }
 
-    /// While this is on, no operation blocks: it fails with `TimedOut`.
+    /// Sets whether the socket is nonblocking. Then operations that would block fail with
+    /// `TimedOut`.
     pub(super) fn set_nonblocking(&mut self, on: bool) -> io::Result<()> {
-        self.timed().set_nonblocking(on)
+        self.socket_mut().set_nonblocking(on)
     }
 
-    /// Whether a write waits for no longer than [`BRIEF`].
-    pub(super) fn set_brief(&mut self, on: bool) {
-        self.timed().brief = on;
+    /// Sets whether a write blocks for at most [`SHORT_WRITE`].
+    pub(super) fn set_short_writes(&mut self, on: bool) {
+        self.socket_mut().short_writes = on;
     }
 
-    /// Waits until the socket can be written to, or read from.
+    /// Waits until the socket is writable or, if `reads`, readable.
     ///
     /// # Errors
-    /// `TimedOut`; it can't be waited for.
-    pub(super) fn wait(&mut self, reads: bool, until: Option<Instant>) -> io::Result<()> {
-        self.timed().wait(reads, until)
+    /// `TimedOut`; the system cannot wait for the socket.
+    pub(super) fn wait_ready(&mut self, reads: bool, deadline: Option<Instant>) -> io::Result<()> {
+        self.socket_mut().wait_ready(reads, deadline)
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -165,14 +166,14 @@ impl BlockingStream {
             stream.conn.send_close_notify();
             stream.flush()?;
         }
-        match &self.timed().socket {
+        match &self.socket_mut().socket {
             Socket::Tcp(socket) => socket.shutdown(Shutdown::Write),
             #[cfg(unix)]
             Socket::Unix(socket) => socket.shutdown(Shutdown::Write),
         }
     }
 
-    fn timed(&mut self) -> &mut Timed {
+    fn socket_mut(&mut self) -> &mut DeadlineSocket {
         match &mut self.kind {
             Kind::Plain(socket) => socket,
             #[cfg(feature = "tls")]
@@ -181,9 +182,12 @@ impl BlockingStream {
     }
 }
 
-/// Reads without [`StreamOwned`], which would write first.
+/// Reads from a TLS stream. `StreamOwned` would write first.
 #[cfg(feature = "tls")]
-fn read_tls(stream: &mut StreamOwned<ClientConnection, Timed>, bytes: &mut [u8]) -> io::Result<usize> {
+fn read_tls(
+    stream: &mut StreamOwned<ClientConnection, DeadlineSocket>,
+    bytes: &mut [u8],
+) -> io::Result<usize> {
     loop {
         match stream.conn.reader().read(bytes) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -195,32 +199,36 @@ fn read_tls(stream: &mut StreamOwned<ClientConnection, Timed>, bytes: &mut [u8])
     }
 }
 
-fn dial(addr: impl ToSocketAddrs, options: TcpOptions, until: Option<Instant>) -> io::Result<TcpStream> {
-    let socket = match until {
+fn connect_tcp(
+    addr: impl ToSocketAddrs,
+    options: TcpOptions,
+    deadline: Option<Instant>,
+) -> io::Result<TcpStream> {
+    let socket = match deadline {
         None => TcpStream::connect(addr)?,
-        Some(until) => {
-            each_its_share(addr, until, |addr, share| TcpStream::connect_timeout(&addr, left(share)?))?
-        }
+        Some(deadline) => try_each_addr_until(addr, deadline, |addr, share| {
+            TcpStream::connect_timeout(&addr, remaining(share)?)
+        })?,
     };
-    options.set(SockRef::from(&socket))?;
+    options.apply(SockRef::from(&socket))?;
     Ok(socket)
 }
 
-/// After how long a write that goes on nowhere is looked at.
-const BRIEF: Duration = Duration::from_millis(20);
+/// How long a write blocks before the client reads responses.
+const SHORT_WRITE: Duration = Duration::from_millis(20);
 
-/// A socket whose every read and write gets what is left of the time, so that many of them get no
-/// more than one.
-struct Timed {
+/// A socket with a deadline: each read and write gets the time that remains, so many small ones
+/// take no longer than one.
+struct DeadlineSocket {
     socket: Socket,
-    until: Option<Instant>,
-    /// Its writes wait for no longer than [`BRIEF`].
-    brief: bool,
+    deadline: Option<Instant>,
+    /// Whether writes block for at most [`SHORT_WRITE`].
+    short_writes: bool,
     nonblocking: bool,
-    /// Whether the socket has a time limit for reads now.
-    reads: bool,
-    /// The time limit for writes that it has now; `None`: it is not known.
-    writes: Option<Option<Duration>>,
+    /// Whether a read timeout is set on the socket.
+    has_read_timeout: bool,
+    /// The write timeout that is set on the socket. The outer `None` means that it is not known.
+    write_timeout: Option<Option<Duration>>,
 }
 
 enum Socket {
@@ -229,10 +237,17 @@ enum Socket {
     Unix(UnixStream),
 }
 
-impl Timed {
-    /// Whatever time limits the socket had are gone with its first read and write.
+impl DeadlineSocket {
+    /// Timeouts that are set on `socket` are replaced at the first read and write.
     fn new(socket: Socket) -> Self {
-        Self { socket, until: None, brief: false, nonblocking: false, reads: true, writes: None }
+        Self {
+            socket,
+            deadline: None,
+            short_writes: false,
+            nonblocking: false,
+            has_read_timeout: true,
+            write_timeout: None,
+        }
     }
 
     fn set_nonblocking(&mut self, on: bool) -> io::Result<()> {
@@ -246,7 +261,7 @@ impl Timed {
     }
 
     #[cfg(unix)]
-    fn wait(&self, reads: bool, until: Option<Instant>) -> io::Result<()> {
+    fn wait_ready(&self, reads: bool, deadline: Option<Instant>) -> io::Result<()> {
         use std::os::fd::AsFd;
 
         use nix::errno::Errno;
@@ -257,36 +272,36 @@ impl Timed {
             Socket::Unix(socket) => socket.as_fd(),
         };
         let wanted = if reads { PollFlags::POLLIN | PollFlags::POLLOUT } else { PollFlags::POLLOUT };
-        // Up to a day at once, which is less than `poll` can count.
-        let most = Duration::from_secs(24 * 60 * 60);
-        let limit = until.map(left).transpose()?.unwrap_or(most).min(most) + Duration::from_millis(1);
-        let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
-        match poll(&mut [PollFd::new(socket, wanted)], limit) {
+        // A day at most, which fits into the argument of `poll`.
+        let max = Duration::from_secs(24 * 60 * 60);
+        let timeout = deadline.map(remaining).transpose()?.unwrap_or(max).min(max) + Duration::from_millis(1);
+        let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(socket, wanted)], timeout) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// There is nothing in std to wait for one of both.
+    /// std has no function that waits for reading or writing.
     #[cfg(not(unix))]
-    fn wait(&self, _reads: bool, until: Option<Instant>) -> io::Result<()> {
-        let rest = Duration::from_millis(1);
-        std::thread::sleep(until.map(left).transpose()?.unwrap_or(rest).min(rest));
+    fn wait_ready(&self, _reads: bool, deadline: Option<Instant>) -> io::Result<()> {
+        let interval = Duration::from_millis(1);
+        std::thread::sleep(deadline.map(remaining).transpose()?.unwrap_or(interval).min(interval));
         Ok(())
     }
 }
 
-impl Read for Timed {
+impl Read for DeadlineSocket {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        retried(|| {
-            if !self.nonblocking && (self.until.is_some() || self.reads) {
-                let left = self.until.map(left).transpose()?;
+        retry_interrupted(|| {
+            if !self.nonblocking && (self.deadline.is_some() || self.has_read_timeout) {
+                let remaining = self.deadline.map(remaining).transpose()?;
                 match &self.socket {
-                    Socket::Tcp(socket) => socket.set_read_timeout(left)?,
+                    Socket::Tcp(socket) => socket.set_read_timeout(remaining)?,
                     #[cfg(unix)]
-                    Socket::Unix(socket) => socket.set_read_timeout(left)?,
+                    Socket::Unix(socket) => socket.set_read_timeout(remaining)?,
                 }
-                self.reads = left.is_some();
+                self.has_read_timeout = remaining.is_some();
             }
             match &mut self.socket {
                 Socket::Tcp(socket) => socket.read(bytes),
@@ -297,18 +312,22 @@ impl Read for Timed {
     }
 }
 
-impl Write for Timed {
+impl Write for DeadlineSocket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        retried(|| {
-            let left = self.until.map(left).transpose()?;
-            let limit = if self.brief { Some(left.map_or(BRIEF, |left| left.min(BRIEF))) } else { left };
-            if !self.nonblocking && self.writes != Some(limit) {
+        retry_interrupted(|| {
+            let remaining = self.deadline.map(remaining).transpose()?;
+            let timeout = if self.short_writes {
+                Some(remaining.map_or(SHORT_WRITE, |remaining| remaining.min(SHORT_WRITE)))
+            } else {
+                remaining
+            };
+            if !self.nonblocking && self.write_timeout != Some(timeout) {
                 match &self.socket {
-                    Socket::Tcp(socket) => socket.set_write_timeout(limit)?,
+                    Socket::Tcp(socket) => socket.set_write_timeout(timeout)?,
                     #[cfg(unix)]
-                    Socket::Unix(socket) => socket.set_write_timeout(limit)?,
+                    Socket::Unix(socket) => socket.set_write_timeout(timeout)?,
                 }
-                self.writes = Some(limit);
+                self.write_timeout = Some(timeout);
             }
             match &mut self.socket {
                 Socket::Tcp(socket) => socket.write(bytes),
@@ -323,8 +342,9 @@ impl Write for Timed {
     }
 }
 
-/// A signal is no reason to stop, and what POSIX calls a time limit that has passed is called so.
-fn retried(mut operation: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+/// Repeats an operation that a signal has interrupted. POSIX systems return `WouldBlock` when a
+/// timeout has passed; that becomes `TimedOut`.
+fn retry_interrupted(mut operation: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
     loop {
         match operation() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -338,25 +358,25 @@ fn retried(mut operation: impl FnMut() -> io::Result<usize>) -> io::Result<usize
 
 impl From<TcpStream> for BlockingStream {
     fn from(socket: TcpStream) -> Self {
-        Self { kind: Kind::Plain(Timed::new(Socket::Tcp(socket))) }
+        Self { kind: Kind::Plain(DeadlineSocket::new(Socket::Tcp(socket))) }
     }
 }
 
 #[cfg(unix)]
 impl From<UnixStream> for BlockingStream {
     fn from(socket: UnixStream) -> Self {
-        Self { kind: Kind::Plain(Timed::new(Socket::Unix(socket))) }
+        Self { kind: Kind::Plain(DeadlineSocket::new(Socket::Unix(socket))) }
     }
 }
 
 impl fmt::Debug for BlockingStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (timed, tls) = match &self.kind {
+        let (socket, tls) = match &self.kind {
             Kind::Plain(socket) => (socket, false),
             #[cfg(feature = "tls")]
             Kind::Tls(stream) => (&stream.sock, true),
         };
-        let socket: &dyn fmt::Debug = match &timed.socket {
+        let socket: &dyn fmt::Debug = match &socket.socket {
             Socket::Tcp(socket) => socket,
             #[cfg(unix)]
             Socket::Unix(socket) => socket,

@@ -1,21 +1,21 @@
-//! [`BlockingReconnectingClient`]: connects anew on a thread, without a runtime.
+//! [`BlockingReconnectingClient`]: a reconnecting client that blocks its thread.
 
 use std::{fmt, io, thread};
 
 use tokio::time::Instant;
 
 use super::Backoff;
-use super::past::Past;
+use super::state::ReconnectState;
 use crate::client::{BlockingClient, ClientError};
 use crate::codec::Codec;
 
 type Connect<T> = Box<dyn FnMut() -> Result<T, ClientError> + Send>;
 
-/// As [`ReconnectingClient`](crate::ReconnectingClient), for a thread: a [`BlockingClient`] that
-/// connects when it is needed, and again when its connection is lost. Connecting, waiting between
-/// attempts and every operation block.
+/// Like [`ReconnectingClient`](crate::ReconnectingClient), for a thread: a [`BlockingClient`] that
+/// connects when it is first used, and again when its connection is lost. Connecting, the delays
+/// between attempts and every operation block.
 ///
-/// What connects has its own time limit, if any: [`BlockingClient::connect_timeout`].
+/// The closure that connects sets its own time limit: [`BlockingClient::connect_timeout`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -29,112 +29,112 @@ type Connect<T> = Box<dyn FnMut() -> Result<T, ClientError> + Send>;
 /// .backoff(Backoff::new().initial_delay(Duration::from_millis(1)).max_attempts(3));
 /// match client.call("hello".into()) {
 ///     Ok(answer) => println!("{answer}"),
-///     Err(ClientError::ConnectionLost(error)) => println!("nobody knows whether it was handled: {error}"),
-///     Err(error) => println!("nobody there, three times: {error}"),
+///     Err(ClientError::ConnectionLost(error)) => println!("it may have been handled: {error}"),
+///     Err(error) => println!("three attempts to connect failed: {error}"),
 /// }
 /// ```
 pub struct BlockingReconnectingClient<Req, Rsp, C> {
     connect: Connect<BlockingClient<Req, Rsp, C>>,
     client: Option<BlockingClient<Req, Rsp, C>>,
-    past: Past,
+    state: ReconnectState,
 }
 
 impl<Req, Rsp, C: Codec<Rsp, Req>> BlockingReconnectingClient<Req, Rsp, C> {
-    /// A client that is connected by `connect`, by the first operation at the earliest.
+    /// Makes a client that connects with `connect`. The first operation connects.
     pub fn new<E: Into<ClientError>>(
         mut connect: impl FnMut() -> Result<BlockingClient<Req, Rsp, C>, E> + Send + 'static,
     ) -> Self {
         let connect = Box::new(move || connect().map_err(Into::into));
-        Self { connect, client: None, past: Past::default() }
+        Self { connect, client: None, state: ReconnectState::default() }
     }
 
-    /// How patiently it connects.
+    /// Sets the delays between attempts to connect, and how many attempts one operation makes.
     #[must_use]
     pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.past.backoff = backoff;
+        self.state.backoff = backoff;
         self
     }
 
-    /// Sends a request and reads one response, on a connection that has not been seen to be gone.
+    /// Sends a request and receives one response. Connects first, if needed.
     ///
     /// # Errors
-    /// [`Io`](ClientError::Io): there is no connection, and nothing was sent.
-    /// [`ConnectionLost`](ClientError::ConnectionLost): the connection was lost before the answer
-    /// came, or the time limit of the client has passed; then it is closed, so that a late answer
-    /// is never taken for that of another request. Else as [`BlockingClient::call`].
+    /// [`Io`](ClientError::Io): the client could not connect, and nothing was sent.
+    /// [`ConnectionLost`](ClientError::ConnectionLost): the connection was lost before the response
+    /// arrived, or the time limit of the client has passed; then the connection is closed, so that
+    /// a late response is not taken for that of another request. Otherwise as
+    /// [`BlockingClient::call`].
     pub fn call(&mut self, request: Req) -> Result<Rsp, ClientError> {
-        self.ready()?;
+        self.ensure_writable()?;
         let Some(client) = &mut self.client else { return Err(ClientError::Closed) };
         match client.call(request) {
             Err(ClientError::Io(error)) if error.kind() == io::ErrorKind::TimedOut => {
                 self.client = None;
-                self.past.lost();
+                self.state.on_connection_lost();
                 Err(ClientError::ConnectionLost(error))
             }
-            // The rest of the request would be written later, and its answer be taken for
-            // another's.
+            // Otherwise a later operation would write the remaining bytes of the request, and
+            // receive its response.
             Err(error @ ClientError::Unread(_)) => {
                 self.client = None;
-                self.past.lost();
+                self.state.on_connection_lost();
                 Err(ClientError::ConnectionLost(error.into()))
             }
-            result => self.past.settled(result, &mut self.client),
+            result => self.state.on_result(result, &mut self.client),
         }
     }
 
-    /// Sends a request, on a connection that has not been seen to be gone. Its answer is for
-    /// [`next`](Self::next).
+    /// Sends a request. Connects first, if needed. Receive its response with [`next`](Self::next).
     ///
     /// # Errors
-    /// As [`call`](Self::call). If the connection is gone, and with it the answers to earlier
-    /// requests, that is `ConnectionLost` too: this request was not sent then.
+    /// As [`call`](Self::call). If the connection was lost with responses to earlier requests, the
+    /// error is `ConnectionLost` as well; this request was not sent then.
     pub fn send(&mut self, request: Req) -> Result<(), ClientError> {
-        self.ready()?;
+        self.ensure_writable()?;
         let Some(client) = &mut self.client else { return Err(ClientError::Closed) };
-        self.past.asked();
+        self.state.request_started();
         let sent = client.send(request);
-        self.past.sent(sent, &mut self.client)
+        self.state.request_sent(sent, &mut self.client)
     }
 
-    /// The next packet. Connects, if need be.
+    /// Receives the next message. Connects first, if needed.
     ///
     /// # Errors
     /// As [`ReconnectingClient::next`](crate::ReconnectingClient::next).
     #[allow(clippy::should_implement_trait)] // as `ReconnectingClient::next`; an iterator would have it inside out
     pub fn next(&mut self) -> Result<Rsp, ClientError> {
-        self.connect()?;
+        self.ensure_connected()?;
         let Some(client) = &mut self.client else { return Err(ClientError::Closed) };
         let next = client.next();
-        self.past.came(next, &mut self.client)
+        self.state.response_received(next, &mut self.client)
     }
 
-    /// Whether there is a connection that has not been seen to be gone.
+    /// Returns whether there is a connection, as far as the client has noticed.
     pub fn is_connected(&self) -> bool {
         self.client.is_some()
     }
 
-    fn ready(&mut self) -> Result<(), ClientError> {
+    fn ensure_writable(&mut self) -> Result<(), ClientError> {
         if self.client.as_mut().is_some_and(BlockingClient::is_closed) {
             self.client = None;
-            self.past.gone()?;
+            self.state.on_peer_closed()?;
         }
-        self.connect()
+        self.ensure_connected()
     }
 
-    fn connect(&mut self) -> Result<(), ClientError> {
+    fn ensure_connected(&mut self) -> Result<(), ClientError> {
         let mut attempts = 0;
         while self.client.is_none() {
-            if let Some(when) = self.past.not_before() {
+            if let Some(when) = self.state.next_attempt_at() {
                 thread::sleep(when.saturating_duration_since(Instant::now()));
             }
             match (self.connect)() {
                 Ok(client) => {
-                    self.past.connected();
+                    self.state.on_connected();
                     self.client = Some(client);
                 }
                 Err(error) => {
                     attempts += 1;
-                    self.past.failed(error, attempts)?;
+                    self.state.on_connect_failed(error, attempts)?;
                 }
             }
         }
@@ -146,7 +146,7 @@ impl<Req, Rsp, C> fmt::Debug for BlockingReconnectingClient<Req, Rsp, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BlockingReconnectingClient")
             .field("connected", &self.client.is_some())
-            .field("backoff", &self.past.backoff)
+            .field("backoff", &self.state.backoff)
             .finish_non_exhaustive()
     }
 }

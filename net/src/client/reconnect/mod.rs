@@ -1,14 +1,13 @@
-//! Clients that connect anew when their connection is lost.
+//! Clients that connect again when their connection is lost.
 //!
-//! - [`ReconnectingClient`]: on a tokio loop;
-//! - [`BlockingReconnectingClient`]: on a thread, without a runtime;
-//! - [`past`]: what both remember, and what it means: which requests are lost, when to connect
-//!   again;
-//! - [`backoff`]: how patiently.
+//! - [`ReconnectingClient`]: async, on tokio;
+//! - [`BlockingReconnectingClient`]: blocking, without a runtime;
+//! - [`state`]: which requests are lost and when to connect again, which both share;
+//! - [`backoff`]: the delays between attempts.
 
 mod backoff;
 mod blocking;
-mod past;
+mod state;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -20,26 +19,27 @@ use tokio::time::sleep_until;
 
 pub use self::backoff::Backoff;
 pub use self::blocking::BlockingReconnectingClient;
-use self::past::Past;
-use super::{Client, ClientError, limited};
+use self::state::ReconnectState;
+use super::time_limit::with_timeout;
+use super::{Client, ClientError};
 use crate::codec::Codec;
 
 type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, ClientError>> + Send>>;
 type Connect<T> = Box<dyn FnMut() -> Connecting<T> + Send>;
 
-/// A client that connects when it is needed, and again when its connection is lost.
+/// A client that connects when it is first used, and again when its connection is lost.
 ///
-/// What connects is a closure: [`Client::connect`] and its likes, a time limit for the operations,
-/// a login that goes before everything else. Between attempts it waits as its [`Backoff`] says;
-/// only a packet that comes ends the waiting, so that a server which accepts and hangs up is not
-/// run down.
+/// A closure connects: it calls [`Client::connect`] or similar, sets the time limit of the
+/// operations, and logs in if the protocol requires it. Between attempts the client waits as
+/// [`Backoff`] says. Only a received message resets the backoff, so a server that accepts and
+/// closes at once is not flooded with connections.
 ///
-/// **No request is ever sent twice.** A request that was handed to a connection, and whose answer
-/// had not come when that was lost, is [`ClientError::ConnectionLost`]: it may have been handled,
-/// and whether it may be sent again is for the caller to say. [`Io`](ClientError::Io) from
-/// [`call`](Self::call) or [`send`](Self::send) means that there was no connection to be had, and
-/// nothing was sent. A connection that the server has closed while nothing was asked is replaced
-/// without a word.
+/// **No request is ever sent twice.** If the connection is lost after a request was passed to it
+/// and before its response has arrived, the result is [`ClientError::ConnectionLost`]. The request
+/// may have been handled, and the caller decides whether to send it again. [`Io`](ClientError::Io)
+/// from [`call`](Self::call) or [`send`](Self::send) means that the client could not connect and
+/// nothing was sent. A connection that the server has closed while no response was outstanding is
+/// replaced silently.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -54,8 +54,8 @@ type Connect<T> = Box<dyn FnMut() -> Connecting<T> + Send>;
 /// .backoff(Backoff::new().initial_delay(Duration::from_millis(1)).max_attempts(3));
 /// match client.call("hello".into()).await {
 ///     Ok(answer) => println!("{answer}"),
-///     Err(ClientError::ConnectionLost(error)) => println!("nobody knows whether it was handled: {error}"),
-///     Err(error) => println!("nobody there, three times: {error}"),
+///     Err(ClientError::ConnectionLost(error)) => println!("it may have been handled: {error}"),
+///     Err(error) => println!("three attempts to connect failed: {error}"),
 /// }
 /// # Ok(())
 /// # }
@@ -63,7 +63,7 @@ type Connect<T> = Box<dyn FnMut() -> Connecting<T> + Send>;
 pub struct ReconnectingClient<Req, Rsp, C, IO = TcpStream> {
     connect: Connect<Client<Req, Rsp, C, IO>>,
     client: Option<Client<Req, Rsp, C, IO>>,
-    past: Past,
+    state: ReconnectState,
 }
 
 impl<Req, Rsp, C, IO> ReconnectingClient<Req, Rsp, C, IO>
@@ -71,7 +71,7 @@ where
     C: Codec<Rsp, Req>,
     IO: AsyncRead + AsyncWrite + Unpin,
 {
-    /// A client that is connected by `connect`, by the first operation at the earliest.
+    /// Makes a client that connects with `connect`. The first operation connects.
     pub fn new<F, E>(mut connect: impl FnMut() -> F + Send + 'static) -> Self
     where
         F: Future<Output = Result<Client<Req, Rsp, C, IO>, E>> + Send + 'static,
@@ -83,116 +83,117 @@ where
                 Box::pin(async { connecting.await.map_err(Into::into) })
             }),
             client: None,
-            past: Past::default(),
+            state: ReconnectState::default(),
         }
     }
 
-    /// How patiently it connects.
+    /// Sets the delays between attempts to connect, and how many attempts one operation makes.
     #[must_use]
     pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.past.backoff = backoff;
+        self.state.backoff = backoff;
         self
     }
 
-    /// Sends a request and reads one response, on a connection that has not been seen to be gone.
+    /// Sends a request and receives one response. Connects first, if needed.
     ///
     /// # Errors
-    /// [`Io`](ClientError::Io): there is no connection, and nothing was sent.
-    /// [`ConnectionLost`](ClientError::ConnectionLost): the connection was lost before the answer
-    /// came, or the time limit of the client has passed. Else as [`Client::call`].
+    /// [`Io`](ClientError::Io): the client could not connect, and nothing was sent.
+    /// [`ConnectionLost`](ClientError::ConnectionLost): the connection was lost before the response
+    /// arrived, or the time limit of the client has passed. Otherwise as [`Client::call`].
     ///
     /// # Cancellation
-    /// Dropped before its end, it may have sent the request, and closes the connection, so that a
-    /// late answer is never taken for that of another request. The next operation connects anew.
+    /// If the future is dropped, the request may have been sent, and the connection is closed: a
+    /// late response cannot be taken for that of another request. The next operation connects
+    /// again.
     pub async fn call(&mut self, request: Req) -> Result<Rsp, ClientError> {
-        self.ready().await?;
-        // It is not here while it is at work: with this future, it is dropped.
+        self.ensure_writable().await?;
+        // Taken out during the call, so that dropping this future closes the connection.
         let Some(mut client) = self.client.take() else { return Err(ClientError::Closed) };
         match client.call(request).await {
             Err(ClientError::Io(error)) if error.kind() == io::ErrorKind::TimedOut => {
-                self.past.lost();
+                self.state.on_connection_lost();
                 Err(ClientError::ConnectionLost(error))
             }
-            // The rest of the request would be written later, and its answer be taken for
-            // another's.
+            // Otherwise a later operation would write the remaining bytes of the request, and
+            // receive its response.
             Err(error @ ClientError::Unread(_)) => {
-                self.past.lost();
+                self.state.on_connection_lost();
                 Err(ClientError::ConnectionLost(error.into()))
             }
             result => {
                 self.client = Some(client);
-                self.past.settled(result, &mut self.client)
+                self.state.on_result(result, &mut self.client)
             }
         }
     }
 
-    /// Sends a request, on a connection that has not been seen to be gone. Its answer is for
-    /// [`next`](Self::next).
+    /// Sends a request. Connects first, if needed. Receive its response with [`next`](Self::next).
     ///
     /// # Errors
-    /// As [`call`](Self::call). If the connection is gone, and with it the answers to earlier
-    /// requests, that is `ConnectionLost` too: this request was not sent then.
+    /// As [`call`](Self::call). If the connection was lost with responses to earlier requests, the
+    /// error is `ConnectionLost` as well; this request was not sent then.
     ///
     /// # Cancellation
-    /// As [`Client`]: what was encoded is written by the next `send`, on the same connection.
+    /// As with [`Client`]: the next `send` writes what was encoded, on the same connection.
     pub async fn send(&mut self, request: Req) -> Result<(), ClientError> {
-        self.ready().await?;
+        self.ensure_writable().await?;
         let Some(client) = &mut self.client else { return Err(ClientError::Closed) };
-        // Before anything of it may be written.
-        self.past.asked();
+        // Count it before any of its bytes can be written.
+        self.state.request_started();
         let sent = client.send(request).await;
-        self.past.sent(sent, &mut self.client)
+        self.state.request_sent(sent, &mut self.client)
     }
 
-    /// The next packet. Connects, if need be.
+    /// Receives the next message. Connects first, if needed.
     ///
     /// # Errors
-    /// [`ConnectionLost`](ClientError::ConnectionLost) when the connection ends: once, and what the
-    /// server had to say meanwhile nobody knows. The next call connects anew; `Io` if it can't, or
-    /// if the time limit of the client has passed. Else as [`Client::next`].
+    /// [`ConnectionLost`](ClientError::ConnectionLost), once, when the connection ends; messages
+    /// that the server has sent meanwhile may be lost. The next call connects again.
+    /// [`Io`](ClientError::Io) if that fails, or if the time limit of the client has passed.
+    /// Otherwise as [`Client::next`].
     ///
     /// # Cancellation
-    /// Dropped before its end, it has taken nothing.
+    /// If the future is dropped, no message is lost.
     pub async fn next(&mut self) -> Result<Rsp, ClientError> {
-        self.connect().await?;
+        self.ensure_connected().await?;
         let Some(client) = &mut self.client else { return Err(ClientError::Closed) };
         let next = client.next().await;
-        self.past.came(next, &mut self.client)
+        self.state.response_received(next, &mut self.client)
     }
 
-    /// Whether there is a connection that has not been seen to be gone.
+    /// Returns whether there is a connection, as far as the client has noticed.
     pub fn is_connected(&self) -> bool {
         self.client.is_some()
     }
 
-    /// The connection, to be written to: what the server has closed is replaced, if nothing is lost
-    /// with it.
-    async fn ready(&mut self) -> Result<(), ClientError> {
-        let gone = match &mut self.client {
+    /// Ensures that there is a connection to write to. Replaces one that the server has closed, if
+    /// no response is lost with it.
+    async fn ensure_writable(&mut self) -> Result<(), ClientError> {
+        let is_closed = match &mut self.client {
             Some(client) => client.is_closed().await,
             None => false,
         };
-        if gone {
+        if is_closed {
             self.client = None;
-            self.past.gone()?;
+            self.state.on_peer_closed()?;
         }
-        self.connect().await
+        self.ensure_connected().await
     }
 
-    async fn connect(&mut self) -> Result<(), ClientError> {
+    async fn ensure_connected(&mut self) -> Result<(), ClientError> {
         let mut attempts = 0;
         while self.client.is_none() {
-            if let Some(when) = self.past.not_before() {
+            if let Some(when) = self.state.next_attempt_at() {
                 sleep_until(when).await;
             }
-            match limited(self.past.backoff.attempt_timeout(), (self.connect)()).await {
+            match with_timeout(self.state.backoff.attempt_timeout(), (self.connect)()).await {
                 Ok(client) => {
-                    self.past.connected();
+                    self.state.on_connected();
                     self.client = Some(client);
                 }
                 Err(error) => {
                     attempts += 1;
-                    self.past.failed(error, attempts)?;
+                    self.state.on_connect_failed(error, attempts)?;
                 }
             }
         }
@@ -204,7 +205,7 @@ impl<Req, Rsp, C, IO> fmt::Debug for ReconnectingClient<Req, Rsp, C, IO> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReconnectingClient")
             .field("connected", &self.client.is_some())
-            .field("backoff", &self.past.backoff)
+            .field("backoff", &self.state.backoff)
             .finish_non_exhaustive()
     }
 }

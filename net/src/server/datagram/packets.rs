@@ -52,15 +52,15 @@ impl Packets {
     fn send(&mut self, datagram: &[u8]) -> io::Result<bool> {
         let socket = &self.shared.socket;
         let Conversation { addr, local } = &self.conversation;
-        match socket.try_answer(datagram, addr, *local) {
+        match socket.try_send_from(datagram, addr, *local) {
             Ok(_) => self.shared.counters.sent(),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 let (shared, tries) = (Arc::clone(&self.shared), self.tries);
-                self.blocked = Some(Box::pin(async move { shared.socket.sendable(tries).await }));
+                self.blocked = Some(Box::pin(async move { shared.socket.wait_writable(tries).await }));
                 self.tries += 1;
                 return Ok(false);
             }
-            Err(error) if socket.says_gone(&error) => return Err(error),
+            Err(error) if socket.is_disconnect_error(&error) => return Err(error),
             Err(error) => {
                 debug!(%error, "a datagram was not sent");
                 self.shared.counters.dropped(DropReason::SendFailed);

@@ -22,7 +22,7 @@ use super::packets::Packets;
 use super::rate::Rates;
 use super::stats::{Counters, DropReason};
 use crate::codec::Codec;
-use crate::datagram::{AsyncSocket, DatagramAddr, Told};
+use crate::datagram::{AsyncSocket, DatagramAddr, PacketInfoBuffer};
 use crate::error::catch_panic;
 use crate::scope::Scope;
 use crate::server::serve::ServeContext;
@@ -184,7 +184,7 @@ impl<S: Service> Route<S> {
 /// Routes for as long as it is polled.
 pub(in crate::server) async fn run<S, C, D>(
     mut route: Route<S>,
-    mut told: Option<Told>,
+    mut packet_info: Option<PacketInfoBuffer>,
     drive: Arc<D>,
     codec: C,
 ) where
@@ -195,11 +195,13 @@ pub(in crate::server) async fn run<S, C, D>(
     // One byte more than fits: what fills it was longer, and the codec says so.
     let mut buffer = vec![0; route.longest + 1];
     loop {
-        match poll_fn(|cx| route.shared.socket.poll_recv_told(cx, &mut buffer, told.as_mut())).await {
+        match poll_fn(|cx| route.shared.socket.poll_recv_with_dest(cx, &mut buffer, packet_info.as_mut()))
+            .await
+        {
             Ok((length, addr, local)) => {
                 route.deliver(&buffer[..length], Conversation { addr, local }, &drive, &codec);
             }
-            // Told here, it is of a datagram that was sent before: nobody is there any more who
+            // PacketInfoBuffer here, it is of a datagram that was sent before: nobody is there any more who
             // could be told.
             Err(error) if is_of_one_peer(&error) => debug!(%error, "a datagram did not arrive"),
             Err(error) => {

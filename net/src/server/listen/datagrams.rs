@@ -8,7 +8,7 @@ use super::{Addrs, BoundListener, Erased, Listen, ServeContext, Serves};
 use crate::codec::{DatagramCodec, Framed};
 #[cfg(unix)]
 use crate::datagram::UnixDatagram;
-use crate::datagram::{AsyncSocket, DatagramAddr, DatagramSocket, Socket, SocketFile, Told, Udp};
+use crate::datagram::{AsyncSocket, DatagramAddr, DatagramSocket, PacketInfoBuffer, Socket, SocketFile, Udp};
 use crate::server::acceptor::Source;
 use crate::server::carries::Fits;
 use crate::server::datagram::{Packets, Route, route};
@@ -77,17 +77,17 @@ impl<S: Service, D: DatagramCodec<S::Request, S::Response>> BoundListener<S> for
 
     fn start(self: Box<Self>, context: &ServeContext<S>) -> io::Result<Source> {
         let Self { socket, addr, codec } = *self;
-        let ceiling = socket.ceiling();
-        let told = Told::of(addr.ip());
-        let longest = codec.max_size().min(ceiling);
-        let codec = Framed::with_max(codec, ceiling);
+        let max_datagram = socket.max_datagram();
+        let packet_info = PacketInfoBuffer::new(addr.ip());
+        let longest = codec.max_size().min(max_datagram);
+        let codec = Framed::with_max(codec, max_datagram);
         let (socket, file): (AsyncSocket, Option<SocketFile>) = AsyncSocket::new(socket)?;
         let factory = Arc::new(session_factory::<S, Packets, Framed<D>>(Arc::clone(&context.registry)));
         let routed = Route::new(context, socket, longest);
         Ok(Source::Datagrams(Box::pin(async move {
             // The file goes when nothing more is read, while sessions may still answer.
             let _file = file;
-            route(routed, told, factory, codec).await;
+            route(routed, packet_info, factory, codec).await;
         })))
     }
 }

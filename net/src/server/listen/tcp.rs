@@ -30,7 +30,7 @@ impl Listen for Tcp {
     type Bound = Streams<BoundTcp>;
 
     fn bind(self) -> io::Result<Self::Bound> {
-        BoundTcp::new(self.listener()?, self.options)
+        BoundTcp::new(self.open()?, self.options)
     }
 }
 
@@ -56,7 +56,7 @@ impl Listener for BoundTcp {
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted<TcpStream>>> {
         let (io, addr) = ready!(self.socket.started()?.poll_accept(cx))?;
-        if let Err(error) = self.options.set_up(&io) {
+        if let Err(error) = self.options.apply_to_stream(&io) {
             // Not a line for each connection.
             if mem::replace(&mut self.has_warned, true) {
                 debug!(peer = %addr, %error, "an option of a connection was not set");

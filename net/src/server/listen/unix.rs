@@ -16,7 +16,7 @@ use crate::sockets::unix::Unix;
 #[derive(Debug)]
 pub struct BoundUnix {
     socket: Socket<net::UnixListener, UnixListener>,
-    /// Kept until nothing more is accepted. There is none if the socket was made elsewhere, or has
+    /// Kept until nothing more is accepted. There is none if the socket was made wrong_address_family, or has
     /// no file.
     _file: Option<SocketFile>,
 }
@@ -32,7 +32,7 @@ impl Listen for Unix {
     type Bound = Streams<BoundUnix>;
 
     fn bind(self) -> io::Result<Self::Bound> {
-        let (socket, file) = self.listener()?;
+        let (socket, file) = self.open()?;
         BoundUnix::new(socket, file)
     }
 }

@@ -1,4 +1,4 @@
-//! Takeovers, with the gaps between their steps held open.
+//! Tests of takeovers, which stop at the points where another server can interfere.
 
 use std::cell::RefCell;
 use std::os::unix::net::{UnixDatagram, UnixListener};
@@ -20,10 +20,10 @@ impl Folder {
         Self(path)
     }
 
-    /// A path where a server has left its file behind.
-    fn stale(&self, kind: Type) -> PathBuf {
+    /// Returns a path with the file of a server that has ended.
+    fn make_stale(&self, kind: Type) -> PathBuf {
         let path = self.0.join("socket");
-        drop(foreign(&path, kind));
+        drop(bind_without_lock(&path, kind));
         path
     }
 }
@@ -42,65 +42,65 @@ fn ready(kind: Type) -> impl Fn(&Socket) -> io::Result<()> {
     move |socket| if kind == Type::STREAM { socket.listen(5) } else { Ok(()) }
 }
 
-fn bound(path: &Path, kind: Type) -> io::Result<(Socket, SocketFile)> {
+fn bind_at(path: &Path, kind: Type) -> io::Result<(Socket, SocketFile)> {
     bind(path, kind, || socket(kind), ready(kind))
 }
 
-/// A server that knows nothing of locks.
-fn foreign(path: &Path, kind: Type) -> OwnedFd {
+/// Binds without the lock of the folder, as other programs do.
+fn bind_without_lock(path: &Path, kind: Type) -> OwnedFd {
     match kind {
-        Type::STREAM => UnixListener::bind(path).expect("a place").into(),
-        _ => UnixDatagram::bind(path).expect("a place").into(),
+        Type::STREAM => UnixListener::bind(path).expect("the path is free").into(),
+        _ => UnixDatagram::bind(path).expect("the path is free").into(),
     }
 }
 
-fn answers(path: &Path, kind: Type) -> bool {
+fn is_listening(path: &Path, kind: Type) -> bool {
     socket(kind).and_then(|probe| probe.connect(&SockAddr::unix(path)?)).is_ok()
 }
 
 fn is_locked(path: &Path) -> bool {
-    matches!(FolderLock::try_of(path), Some(Err(())))
+    matches!(FolderLock::try_acquire(path), Some(Err(())))
 }
 
 #[test]
-fn what_was_left_behind_is_replaced_and_what_is_in_use_is_not() {
+fn a_stale_file_is_replaced_and_a_file_in_use_is_not() {
     for kind in KINDS {
         let folder = Folder::new();
-        let path = folder.stale(kind);
-        let (socket, file) = bound(&path, kind).expect("nobody is there");
-        assert!(answers(&path, kind));
+        let path = folder.make_stale(kind);
+        let (socket, file) = bind_at(&path, kind).expect("nobody is there");
+        assert!(is_listening(&path, kind));
         for other in KINDS {
-            assert_eq!(bound(&path, other).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+            assert_eq!(bind_at(&path, other).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         }
-        assert!(answers(&path, kind));
+        assert!(is_listening(&path, kind));
         drop((socket, file));
         assert_eq!(fs::read_dir(&folder.0).expect("a folder").count(), 0);
         fs::write(&path, "no socket").expect("a file");
-        assert_eq!(bound(&path, kind).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(bind_at(&path, kind).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         assert_eq!(fs::read(&path).expect("it is still there"), b"no socket");
     }
 }
 
 #[test]
-fn a_server_that_comes_while_a_file_is_taken_over_stays() {
+fn a_server_that_binds_during_a_takeover_keeps_its_file() {
     for kind in KINDS {
         let folder = Folder::new();
-        let path = folder.stale(kind);
+        let path = folder.make_stale(kind);
         let other = RefCell::new(None);
-        let take_over = bind_and_look(
+        let take_over = bind_with_hook(
             &path,
             kind,
             || socket(kind),
             ready(kind),
-            |gap| {
-                if gap == Gap::Stale {
+            |point| {
+                if point == RacePoint::Stale {
                     fs::remove_file(&path).expect("the stale one");
-                    *other.borrow_mut() = Some(foreign(&path, kind));
+                    *other.borrow_mut() = Some(bind_without_lock(&path, kind));
                 }
             },
         );
         assert_eq!(take_over.unwrap_err().kind(), io::ErrorKind::AddrInUse, "{kind:?}");
-        assert!(other.borrow().is_some() && answers(&path, kind), "{kind:?}");
+        assert!(other.borrow().is_some() && is_listening(&path, kind), "{kind:?}");
         assert_eq!(fs::read_dir(&folder.0).expect("a folder").count(), 1);
     }
 }
@@ -109,51 +109,52 @@ fn a_server_that_comes_while_a_file_is_taken_over_stays() {
 fn a_server_whose_file_is_replaced_before_it_is_ready_removes_nothing() {
     for kind in KINDS {
         let folder = Folder::new();
-        let path = folder.stale(kind);
+        let path = folder.make_stale(kind);
         let other = RefCell::new(None);
-        let take_over = bind_and_look(
+        let take_over = bind_with_hook(
             &path,
             kind,
             || socket(kind),
             ready(kind),
-            |gap| {
-                if gap == Gap::Bound {
+            |point| {
+                if point == RacePoint::Bound {
                     fs::remove_file(&path).expect("the new one");
-                    *other.borrow_mut() = Some(foreign(&path, kind));
+                    *other.borrow_mut() = Some(bind_without_lock(&path, kind));
                 }
             },
         );
         assert_eq!(take_over.unwrap_err().kind(), io::ErrorKind::AddrInUse, "{kind:?}");
-        assert!(answers(&path, kind));
+        assert!(is_listening(&path, kind));
     }
 }
 
 #[test]
-fn from_the_first_look_until_it_is_ready_a_server_holds_the_lock() {
+fn a_server_holds_the_lock_from_the_first_check_until_it_is_ready() {
     for kind in KINDS {
         let folder = Folder::new();
-        let path = folder.stale(kind);
+        let path = folder.make_stale(kind);
         let seen = RefCell::new(Vec::new());
-        let look = |gap| seen.borrow_mut().push((gap, is_locked(&path)));
-        let served = bind_and_look(&path, kind, || socket(kind), ready(kind), look).expect("a place");
-        assert_eq!(*seen.borrow(), [(Gap::Stale, true), (Gap::Bound, true)]);
+        let hook = |point| seen.borrow_mut().push((point, is_locked(&path)));
+        let served =
+            bind_with_hook(&path, kind, || socket(kind), ready(kind), hook).expect("the path is free");
+        assert_eq!(*seen.borrow(), [(RacePoint::Stale, true), (RacePoint::Bound, true)]);
         assert!(!is_locked(&path));
         drop(served);
     }
 }
 
 #[test]
-fn the_file_of_a_later_server_is_no_inode_of_ours() {
+fn the_file_of_a_later_server_is_not_removed() {
     for kind in KINDS {
         let folder = Folder::new();
         let path = folder.0.join("socket");
         for _ in 0..20 {
-            let (socket, file) = bound(&path, kind).expect("a place");
+            let (socket, file) = bind_at(&path, kind).expect("the path is free");
             drop(socket);
             fs::remove_file(&path).expect("ours");
-            let other = foreign(&path, kind);
+            let other = bind_without_lock(&path, kind);
             drop(file);
-            assert!(answers(&path, kind), "the file of another server was removed");
+            assert!(is_listening(&path, kind), "the file of another server was removed");
             drop(other);
             fs::remove_file(&path).expect("theirs");
         }
@@ -161,18 +162,18 @@ fn the_file_of_a_later_server_is_no_inode_of_ours() {
 }
 
 #[test]
-fn of_servers_that_take_over_one_file_one_does() {
+fn one_of_several_concurrent_takeovers_succeeds() {
     for kind in KINDS {
         let folder = Arc::new(Folder::new());
         for round in 0..100 {
-            let path = folder.stale(kind);
+            let path = folder.make_stale(kind);
             let start = Arc::new(Barrier::new(3));
             let threads: Vec<_> = (0..3)
                 .map(|_| {
                     let (path, start) = (path.clone(), Arc::clone(&start));
                     thread::spawn(move || {
                         start.wait();
-                        bound(&path, kind)
+                        bind_at(&path, kind)
                     })
                 })
                 .collect();
@@ -182,7 +183,7 @@ fn of_servers_that_take_over_one_file_one_does() {
             for lost in lost {
                 assert_eq!(lost.unwrap_err().kind(), io::ErrorKind::AddrInUse, "{kind:?}, round {round}");
             }
-            assert!(answers(&path, kind), "{kind:?}, round {round}");
+            assert!(is_listening(&path, kind), "{kind:?}, round {round}");
             drop(won);
             assert!(!path.exists());
         }
@@ -190,10 +191,10 @@ fn of_servers_that_take_over_one_file_one_does() {
 }
 
 #[test]
-fn a_path_has_no_zero_in_it() {
+fn a_path_with_a_zero_byte_is_rejected() {
     use std::ffi::OsStr;
     for bytes in [&b"\0name"[..], b"na\0me"] {
-        let error = bound(Path::new(OsStr::from_bytes(bytes)), Type::STREAM).unwrap_err();
+        let error = bind_at(Path::new(OsStr::from_bytes(bytes)), Type::STREAM).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
     }
 }

@@ -4,61 +4,71 @@ use std::io::Read;
 
 use super::{DecodeError, EncodeError, decode_cost};
 
-/// The first capacity of the output, in bytes. Then the capacity doubles.
+/// The initial capacity of the output, in bytes. It doubles when the output is full.
 const INITIAL_CAPACITY: usize = 4096;
-/// The decompressed size that any frame may have, whatever its ratio. A repetitive message of this
-/// length is common, and takes about a millisecond to decompress.
-const ANY_RATIO: usize = 1024 * 1024;
+/// A frame with a decompressed size up to this is not checked for its ratio. Repetitive messages of
+/// this length are common, and take about a millisecond to decompress.
+const RATIO_EXEMPT_LEN: usize = 1024 * 1024;
 
 /// The limits of the decompressed size: `max` bytes, and `ratio` times the size of the frame.
 #[derive(Clone, Copy)]
-pub(super) struct Bound {
+pub(super) struct DecompressionLimits {
     pub(super) max: usize,
     pub(super) ratio: usize,
 }
 
-impl Bound {
+impl DecompressionLimits {
     /// Returns the limit for a frame of `frame` bytes.
-    fn of(self, frame: usize) -> usize {
-        self.max.min(frame.saturating_mul(self.ratio).max(ANY_RATIO))
+    fn max_len(self, frame: usize) -> usize {
+        self.max.min(frame.saturating_mul(self.ratio).max(RATIO_EXEMPT_LEN))
     }
 
-    /// Returns why `plain` bytes from a frame of `frame` bytes are over the limit, or `None` if
-    /// they are not.
-    pub(super) fn refuses(self, plain: u64, frame: usize) -> Option<String> {
+    /// Returns the error text if `plain` bytes, decompressed from a frame of `frame` bytes, are
+    /// over a limit.
+    pub(super) fn describe_excess(self, plain: u64, frame: usize) -> Option<String> {
         let Self { max, ratio } = self;
         if plain > max as u64 {
             Some(format!("a frame is longer than {max} bytes when it is decompressed"))
-        } else if plain > self.of(frame) as u64 {
+        } else if plain > self.max_len(frame) as u64 {
             Some(format!("a frame is more than {ratio} times as long when it is decompressed"))
         } else {
             None
         }
     }
 
-    /// Refuses to write a message that a peer with the same limits could not read.
+    /// Checks that a peer with the same limits can read a message of `plain` bytes, compressed to
+    /// `frame` bytes.
     pub(super) fn check_written(self, plain: usize, frame: usize) -> Result<(), EncodeError> {
-        match self.refuses(plain as u64, frame) {
+        match self.describe_excess(plain as u64, frame) {
             Some(text) => Err(EncodeError::new(text)),
             None => Ok(()),
         }
     }
 }
 
-/// Reads everything from `reader`, which decompresses a frame of `frame` bytes. Memory grows with
-/// the output, and stays within `bound`.
+/// Reads all output of `reader`, which decompresses a frame of `frame` bytes. Memory grows with the
+/// output, up to `limits`.
 ///
 /// # Errors
-/// The output is over the bound, or `reader` fails.
-pub(super) fn read_to_end(mut reader: impl Read, frame: usize, bound: Bound) -> Result<Vec<u8>, DecodeError> {
-    let plain = read_within(&mut reader, frame, bound);
-    // An error may come after as much output as the bound allows.
-    decode_cost::add(plain.as_ref().map_or(bound.of(frame), Vec::len));
+/// The output is over the limits, or `reader` fails.
+pub(super) fn read_to_end(
+    mut reader: impl Read,
+    frame: usize,
+    limits: DecompressionLimits,
+) -> Result<Vec<u8>, DecodeError> {
+    let plain = read_limited(&mut reader, frame, limits);
+    // A decompressor can fail after it has produced the whole permitted output, so that is what an
+    // error costs.
+    decode_cost::add(plain.as_ref().map_or(limits.max_len(frame), Vec::len));
     plain
 }
 
-fn read_within(reader: &mut impl Read, frame: usize, bound: Bound) -> Result<Vec<u8>, DecodeError> {
-    let max = bound.of(frame);
+fn read_limited(
+    reader: &mut impl Read,
+    frame: usize,
+    limits: DecompressionLimits,
+) -> Result<Vec<u8>, DecodeError> {
+    let max = limits.max_len(frame);
     let mut plain = Vec::new();
     let mut filled = 0;
     loop {
@@ -83,7 +93,7 @@ fn read_within(reader: &mut impl Read, frame: usize, bound: Bound) -> Result<Vec
     match reader.read(&mut [0]) {
         Ok(0) => Ok(plain),
         Ok(_) => {
-            let text = bound.refuses(max as u64 + 1, frame).unwrap_or_default();
+            let text = limits.describe_excess(max as u64 + 1, frame).unwrap_or_default();
             Err(DecodeError::new(text).recoverable())
         }
         Err(error) => Err(DecodeError::new(error).recoverable()),

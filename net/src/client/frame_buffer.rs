@@ -1,4 +1,5 @@
-//! [`Wire`]: messages to bytes and back, whatever the bytes go through. What all clients share.
+//! [`FrameBuffer`]: the input and output buffers of a client, with its codec. It does no I/O
+//! itself, so async and blocking clients share it.
 
 use std::io;
 use std::pin::Pin;
@@ -11,27 +12,27 @@ use tokio_util::io::poll_read_buf;
 use super::ClientError;
 use crate::codec::{Codec, DecodeError, EncodeError};
 
-/// How much room there is for a read, at least.
-const ROOM: usize = 4096;
-/// How much may be read while a request waits for room, and then wait to be asked for.
+/// The least free capacity of the input buffer for a read, in bytes.
+const READ_CHUNK: usize = 4096;
+/// The default of `read_ahead`, in bytes.
 pub(super) const READ_AHEAD: usize = 64 * 1024 * 1024;
 
-pub(super) struct Wire<C> {
+pub(super) struct FrameBuffer<C> {
     codec: C,
     input: BytesMut,
     output: BytesMut,
-    /// The peer has said that no more will come.
+    /// The peer has closed its writing side.
     eof: bool,
-    /// For iteration: an error has been told that nothing comes after.
-    over: bool,
+    /// For iteration: an unrecoverable error has been returned.
+    terminated: bool,
 }
 
-impl<C> Wire<C> {
+impl<C> FrameBuffer<C> {
     pub(super) fn new(codec: C) -> Self {
-        Self { codec, input: BytesMut::new(), output: BytesMut::new(), eof: false, over: false }
+        Self { codec, input: BytesMut::new(), output: BytesMut::new(), eof: false, terminated: false }
     }
 
-    /// One that keeps what has been read, and one that keeps what is to be written.
+    /// Splits into a buffer that keeps the input and one that keeps the output.
     pub(super) fn split(mut self) -> (Self, Self)
     where
         C: Clone,
@@ -41,7 +42,7 @@ impl<C> Wire<C> {
         (self, writes)
     }
 
-    /// Puts a request behind what is to be written; all of it, or nothing.
+    /// Appends a request to the output: all of it, or nothing.
     pub(super) fn encode<Rsp, Req>(&mut self, request: Req) -> Result<(), EncodeError>
     where
         C: Codec<Rsp, Req>,
@@ -50,7 +51,8 @@ impl<C> Wire<C> {
         self.codec.encode(request, &mut self.output).inspect_err(|_| self.output.truncate(before))
     }
 
-    /// The next message, or the end (`None`), as far as that can be told from what has been read.
+    /// Decodes the next message, or the end of the stream (`None`). Pending if that takes more
+    /// input.
     pub(super) fn decode<Rsp, Req>(&mut self) -> Poll<Result<Option<Rsp>, DecodeError>>
     where
         C: Codec<Rsp, Req>,
@@ -68,12 +70,12 @@ impl<C> Wire<C> {
         self.eof
     }
 
-    pub(super) fn unsent(&self) -> &[u8] {
+    pub(super) fn pending_output(&self) -> &[u8] {
         &self.output
     }
 
-    /// So many bytes have been written.
-    pub(super) fn sent(&mut self, count: usize) -> io::Result<()> {
+    /// Removes `count` bytes of the output, which have been written.
+    pub(super) fn advance_output(&mut self, count: usize) -> io::Result<()> {
         if count == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
@@ -81,19 +83,19 @@ impl<C> Wire<C> {
         Ok(())
     }
 
-    /// These bytes have come; none is the end.
-    pub(super) fn came(&mut self, bytes: &[u8]) {
+    /// Appends received bytes to the input. No bytes mean the end of the stream.
+    pub(super) fn received(&mut self, bytes: &[u8]) {
         self.input.extend_from_slice(bytes);
         self.eof = bytes.is_empty();
     }
 
-    /// How much has been read and not been asked for.
+    /// Returns how many bytes of input are not decoded yet.
     pub(super) fn unread(&self) -> usize {
         self.input.len()
     }
 
-    /// These bytes were read elsewhere, and so was the end, perhaps.
-    pub(super) fn take(&mut self, bytes: &mut BytesMut, eof: bool) {
+    /// Appends bytes that the other half has read to the input, and the end of the stream if `eof`.
+    pub(super) fn append_input(&mut self, bytes: &mut BytesMut, eof: bool) {
         if self.input.is_empty() {
             self.input = std::mem::take(bytes);
         } else {
@@ -103,9 +105,8 @@ impl<C> Wire<C> {
         self.eof |= eof;
     }
 
-    /// As [`poll_flush`](Self::poll_flush). While there is no room for what is to be written, reads
-    /// what has come: the server may wait for its answers to be taken before it takes more
-    /// requests.
+    /// Like [`poll_flush`](Self::poll_flush), but reads while the output cannot be written: the
+    /// server may not read further requests before its responses are read.
     pub(super) fn poll_flush_and_read(
         &mut self,
         io: &mut (impl AsyncRead + AsyncWrite + Unpin),
@@ -133,7 +134,7 @@ impl<C> Wire<C> {
     ) -> Poll<io::Result<()>> {
         while !self.output.is_empty() {
             let written = ready!(Pin::new(&mut *io).poll_write(cx, &self.output))?;
-            self.sent(written)?;
+            self.advance_output(written)?;
         }
         Pin::new(io).poll_flush(cx)
     }
@@ -143,7 +144,7 @@ impl<C> Wire<C> {
         io: &mut (impl AsyncRead + Unpin),
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        self.input.reserve(ROOM);
+        self.input.reserve(READ_CHUNK);
         self.eof = ready!(poll_read_buf(Pin::new(io), cx, &mut self.input))? == 0;
         Poll::Ready(Ok(()))
     }
@@ -164,7 +165,7 @@ impl<C> Wire<C> {
         }
     }
 
-    /// As [`poll_next`](Self::poll_next), for a `Stream`.
+    /// Like [`poll_next`](Self::poll_next), for a `Stream`.
     pub(super) fn poll_item<Rsp, Req>(
         &mut self,
         io: &mut (impl AsyncRead + Unpin),
@@ -173,23 +174,23 @@ impl<C> Wire<C> {
     where
         C: Codec<Rsp, Req>,
     {
-        if self.over {
+        if self.terminated {
             return Poll::Ready(None);
         }
         let next = ready!(self.poll_next(io, cx));
-        Poll::Ready(self.item(next))
+        Poll::Ready(self.stream_item(next))
     }
 
-    pub(super) fn is_over(&self) -> bool {
-        self.over
+    pub(super) fn is_terminated(&self) -> bool {
+        self.terminated
     }
 
-    /// As an item of an iteration that ends behind an error which leaves nothing to go on with.
-    pub(super) fn item<Rsp>(
+    /// Converts a result to an item of an iteration, which ends after an unrecoverable error.
+    pub(super) fn stream_item<Rsp>(
         &mut self,
         next: Result<Option<Rsp>, ClientError>,
     ) -> Option<Result<Rsp, ClientError>> {
-        self.over = next.as_ref().err().is_some_and(|error| !error.goes_on());
+        self.terminated = next.as_ref().err().is_some_and(|error| !error.is_recoverable());
         next.transpose()
     }
 }

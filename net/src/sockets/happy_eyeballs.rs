@@ -1,4 +1,5 @@
-//! [`race`]: connects to the first of several addresses that answers, as RFC 8305 ("happy eyeballs") describes.
+//! [`race`]: connects to several addresses concurrently, with staggered starts, and keeps the first
+//! connection (RFC 8305, "Happy Eyeballs").
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -7,46 +8,45 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::timeout as with_timeout;
 
-use super::addrs::{Failures, alternating};
+use super::addrs::{Failures, interleave_families};
 
-/// How long an attempt is left alone before the next one starts beside it: the value that RFC 8305
-/// recommends.
-const HEAD_START: Duration = Duration::from_millis(250);
+/// The time between the starts of two attempts. RFC 8305 recommends this value ("Connection Attempt
+/// Delay").
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// Calls `attempt` for one address after another, and returns what the first successful attempt
-/// gives.
+/// Calls `attempt` for one address after another, and returns the first success. The other attempts
+/// are dropped.
 ///
-/// The next attempt starts when the one before has failed, or has had its head start; attempts that
-/// have begun go on. All of them are to be over within `limit`, so the head starts together take at
-/// most half of it. The caller applies the limit.
+/// The next attempt starts when the previous one has failed or when the delay has passed; attempts
+/// that have started continue. `timeout` is the time limit that the caller applies to the whole
+/// call: the delays together take at most half of it.
 ///
 /// # Errors
-/// That of the attempt which failed last; an attempt that reached somebody (`InvalidData`) is
-/// preferred.
+/// The error of an address; see [`Failures`].
 pub(crate) async fn race<T, F>(
     addrs: Vec<SocketAddr>,
-    limit: Option<Duration>,
+    timeout: Option<Duration>,
     mut attempt: impl FnMut(SocketAddr) -> F,
 ) -> io::Result<T>
 where
     F: Future<Output = io::Result<T>>,
 {
-    let head_start = head_start(limit, addrs.len());
-    let mut waiting = alternating(addrs).into_iter();
+    let attempt_delay = attempt_delay(timeout, addrs.len());
+    let mut untried = interleave_families(addrs).into_iter();
     let mut attempts = Vec::new();
     let mut failures = Failures::default();
     loop {
-        attempts.extend(waiting.next().map(|addr| Box::pin(attempt(addr))));
+        attempts.extend(untried.next().map(|addr| Box::pin(attempt(addr))));
         if attempts.is_empty() {
             return Err(failures.into_error());
         }
         let ended = poll_fn(|cx| poll_any(&mut attempts, cx));
-        let ended = if waiting.len() == 0 {
+        let ended = if untried.len() == 0 {
             ended.await
         } else {
-            let Ok(ended) = timeout(head_start, ended).await else { continue };
+            let Ok(ended) = with_timeout(attempt_delay, ended).await else { continue };
             ended
         };
         match ended {
@@ -56,12 +56,12 @@ where
     }
 }
 
-fn head_start(limit: Option<Duration>, count: usize) -> Duration {
-    let share = limit.map(|limit| limit / u32::try_from(count.max(1)).unwrap_or(u32::MAX) / 2);
-    share.map_or(HEAD_START, |share| share.min(HEAD_START))
+fn attempt_delay(timeout: Option<Duration>, count: usize) -> Duration {
+    let share = timeout.map(|timeout| timeout / u32::try_from(count.max(1)).unwrap_or(u32::MAX) / 2);
+    share.map_or(ATTEMPT_DELAY, |share| share.min(ATTEMPT_DELAY))
 }
 
-/// The result of an attempt that has ended, which is removed.
+/// Returns the result of an attempt that has completed, and removes it.
 fn poll_any<T, F>(attempts: &mut Vec<Pin<Box<F>>>, cx: &mut Context<'_>) -> Poll<io::Result<T>>
 where
     F: Future<Output = io::Result<T>>,
@@ -87,19 +87,19 @@ mod tests {
         (1..=count).map(|port| ([127, 0, 0, 1], port).into()).collect()
     }
 
-    /// What a race returns, and after how many milliseconds of a clock that stands still otherwise.
+    /// Returns the result of a race, and how many milliseconds of paused time it took.
     async fn timed(
         count: u16,
-        limit: Option<Duration>,
+        timeout: Option<Duration>,
         attempt: impl AsyncFn(u16) -> io::Result<u16>,
     ) -> (io::Result<u16>, u128) {
         let began = Instant::now();
-        let result = race(addrs(count), limit, |addr| attempt(addr.port())).await;
+        let result = race(addrs(count), timeout, |addr| attempt(addr.port())).await;
         (result, began.elapsed().as_millis())
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_address_that_is_silent_costs_a_head_start_and_one_that_fails_nothing() {
+    async fn a_silent_address_costs_one_delay_and_a_failing_address_none() {
         let (won, ms) = timed(3, None, async |port| if port == 3 { Ok(port) } else { pending().await }).await;
         assert_eq!((won.unwrap(), ms), (3, 500));
 
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_slow_attempt_goes_on_beside_the_next() {
+    async fn a_slow_attempt_continues_while_the_next_one_runs() {
         let (won, ms) = timed(2, None, async |port| {
             if port == 1 {
                 sleep(Duration::from_millis(300)).await
@@ -126,16 +126,16 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_short_limit_reaches_all_addresses_in_its_first_half() {
-        let limit = Some(Duration::from_millis(80));
+    async fn a_short_timeout_reaches_all_addresses_in_its_first_half() {
+        let timeout = Some(Duration::from_millis(80));
         let (won, ms) =
-            timed(4, limit, async |port| if port == 4 { Ok(port) } else { pending().await }).await;
+            timed(4, timeout, async |port| if port == 4 { Ok(port) } else { pending().await }).await;
         assert_eq!(won.unwrap(), 4);
         assert!(ms <= 40, "{ms} ms");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_error_is_the_last_one_and_that_of_whoever_answered_first_of_all() {
+    async fn the_error_is_the_last_one_unless_a_peer_answered() {
         let refused = async |_| Err(io::ErrorKind::ConnectionRefused.into());
         assert_eq!(timed(2, None, refused).await.0.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
         let (lost, _) = timed(2, None, async |port| match port {

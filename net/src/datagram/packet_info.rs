@@ -1,10 +1,11 @@
-//! Which address of this host a datagram was sent to, so that it can be answered from there.
+//! The address of this host that a datagram was sent to, so that the answer comes from there.
 //!
-//! A socket at the wildcard address (`0.0.0.0`, `[::]`) is reached at every address of its host,
-//! and the system answers from the one that the route to the peer begins at. A peer that has asked
-//! at another one, and is connected to that, never hears it. The system tells the address along
-//! with each datagram if it is asked to (`IP_PKTINFO`, `IPV6_PKTINFO`), and takes it along with an
-//! answer. Here that is done on Linux, Android and Apple's systems. Elsewhere the system chooses.
+//! A socket at the wildcard address (`0.0.0.0`, `[::]`) receives what is sent to any address of its
+//! host, and the system sends from the address at which the route to the peer begins. A peer that
+//! is connected to another address does not receive such an answer. With `IP_PKTINFO` and
+//! `IPV6_PKTINFO` the system reports the destination of each datagram, and sends from the address
+//! that it is given. This is used on Linux, Android and Apple's systems. Elsewhere, the system
+//! chooses.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -12,30 +13,31 @@ use std::task::{Context, Poll};
 
 use tokio::net::UdpSocket;
 
-/// Where the addresses come: room for what the system tells along with a datagram.
+/// A buffer for the control message that the system returns with a datagram.
 #[derive(Debug)]
-pub(crate) struct Told {
+pub(crate) struct PacketInfoBuffer {
     #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
     bytes: Vec<u8>,
 }
 
-impl Told {
-    /// For this socket; `None` if it has one address only, or the system can't tell.
-    pub(crate) fn of(addr: Option<SocketAddr>) -> Option<Self> {
+impl PacketInfoBuffer {
+    /// Returns a buffer for a socket at `addr`, or `None` if the socket has one address only or the
+    /// system has no such option.
+    pub(crate) fn new(addr: Option<SocketAddr>) -> Option<Self> {
         addr.filter(|addr| addr.ip().is_unspecified())?;
-        room()
+        new_buffer()
     }
 }
 
-/// What can be asked to tell.
+/// A socket on which the option can be set.
 #[cfg(unix)]
-pub(crate) use std::os::fd::AsFd as Askable;
+pub(crate) use std::os::fd::AsFd as MaybeFd;
 
-/// What can be asked to tell.
+/// A socket on which the option can be set.
 #[cfg(not(unix))]
-pub(crate) trait Askable {}
+pub(crate) trait MaybeFd {}
 #[cfg(not(unix))]
-impl<T> Askable for T {}
+impl<T> MaybeFd for T {}
 
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
 mod system {
@@ -53,30 +55,31 @@ mod system {
 
     use super::*;
 
-    pub(super) fn room() -> Option<Told> {
-        Some(Told { bytes: nix::cmsg_space!(in_pktinfo, in6_pktinfo) })
+    pub(super) fn new_buffer() -> Option<PacketInfoBuffer> {
+        Some(PacketInfoBuffer { bytes: nix::cmsg_space!(in_pktinfo, in6_pktinfo) })
     }
 
-    /// Has the system tell. Before the socket is bound: of what came before, it does not know.
-    pub(crate) fn ask(socket: &impl AsFd, v6: bool) -> io::Result<()> {
-        let asked = if v6 {
+    /// Sets the option. Call it before the socket is bound, so that it applies to every datagram.
+    pub(crate) fn enable(socket: &impl AsFd, v6: bool) -> io::Result<()> {
+        let enabled = if v6 {
             setsockopt(socket, Ipv6RecvPacketInfo, &true)
         } else {
             setsockopt(socket, Ipv4PacketInfo, &true)
         };
-        Ok(asked?)
+        Ok(enabled?)
     }
 
-    /// The next datagram, where it comes from, and the address of this host that it was sent to.
+    /// Receives a datagram. Returns its length, its source, and the address of this host that it
+    /// was sent to.
     pub(crate) fn poll_recv(
         socket: &UdpSocket,
         cx: &mut Context<'_>,
         buffer: &mut [u8],
-        told: &mut Told,
+        packet_info: &mut PacketInfoBuffer,
     ) -> Poll<io::Result<(usize, SocketAddr, Option<IpAddr>)>> {
         loop {
             ready!(socket.poll_recv_ready(cx))?;
-            match socket.try_io(Interest::READABLE, || recv(socket, buffer, told)) {
+            match socket.try_io(Interest::READABLE, || recv(socket, buffer, packet_info)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 received => return Poll::Ready(received),
             }
@@ -86,17 +89,18 @@ mod system {
     fn recv(
         socket: &UdpSocket,
         buffer: &mut [u8],
-        told: &mut Told,
+        packet_info: &mut PacketInfoBuffer,
     ) -> io::Result<(usize, SocketAddr, Option<IpAddr>)> {
         let mut buffers = [IoSliceMut::new(buffer)];
         let message = recvmsg::<SockaddrStorage>(
             socket.as_raw_fd(),
             &mut buffers,
-            Some(&mut told.bytes),
+            Some(&mut packet_info.bytes),
             MsgFlags::empty(),
         )?;
         let from = message.address.as_ref().and_then(to_std).ok_or(io::ErrorKind::InvalidData)?;
-        let local = message.cmsgs().ok().and_then(|mut told| told.find_map(|told| local(&told)));
+        let local =
+            message.cmsgs().ok().and_then(|mut messages| messages.find_map(|message| local_addr(&message)));
         Ok((message.bytes, from, local))
     }
 
@@ -105,25 +109,26 @@ mod system {
         v4.or_else(|| addr.as_sockaddr_in6().map(|addr| SocketAddr::V6((*addr).into())))
     }
 
-    /// One that an answer can come from: no group and no broadcast.
-    fn local(told: &ControlMessageOwned) -> Option<IpAddr> {
-        let ip = match told {
-            ControlMessageOwned::Ipv4PacketInfo(told) => {
-                // Linux gives the host's own address here, also for what was sent to many.
-                let own = if told.ipi_spec_dst.s_addr == 0 { told.ipi_addr } else { told.ipi_spec_dst };
+    /// Returns the address in a control message if it can be a source address: not a group, not a
+    /// broadcast.
+    fn local_addr(message: &ControlMessageOwned) -> Option<IpAddr> {
+        let ip = match message {
+            ControlMessageOwned::Ipv4PacketInfo(info) => {
+                // Linux puts an address of this host here, also for a datagram to a group.
+                let own = if info.ipi_spec_dst.s_addr == 0 { info.ipi_addr } else { info.ipi_spec_dst };
                 IpAddr::from(own.s_addr.to_ne_bytes())
             }
-            ControlMessageOwned::Ipv6PacketInfo(told) => IpAddr::from(told.ipi6_addr.s6_addr),
+            ControlMessageOwned::Ipv6PacketInfo(info) => IpAddr::from(info.ipi6_addr.s6_addr),
             _ => return None,
         };
-        let one = match ip.to_canonical() {
+        let is_unicast = match ip.to_canonical() {
             IpAddr::V4(ip) => !ip.is_multicast() && !ip.is_broadcast() && !ip.is_unspecified(),
             IpAddr::V6(ip) => !ip.is_multicast() && !ip.is_unspecified(),
         };
-        one.then_some(ip)
+        is_unicast.then_some(ip)
     }
 
-    /// Sends from this address of the host. There is one small allocation in it.
+    /// Sends a datagram with `local` as the source address. This makes one small allocation.
     pub(crate) fn try_send(
         socket: &UdpSocket,
         datagram: &[u8],
@@ -160,20 +165,20 @@ mod system {
 mod system {
     use super::*;
 
-    pub(super) fn room() -> Option<Told> {
+    pub(super) fn new_buffer() -> Option<PacketInfoBuffer> {
         None
     }
 
-    pub(crate) fn ask<T>(_: &T, _v6: bool) -> io::Result<()> {
+    pub(crate) fn enable<T>(_: &T, _v6: bool) -> io::Result<()> {
         Ok(())
     }
 
-    /// Nobody has a [`Told`].
+    /// Never called, because `new_buffer` returns `None`.
     pub(crate) fn poll_recv(
         _: &UdpSocket,
         _: &mut Context<'_>,
         _: &mut [u8],
-        _: &mut Told,
+        _: &mut PacketInfoBuffer,
     ) -> Poll<io::Result<(usize, SocketAddr, Option<IpAddr>)>> {
         Poll::Ready(Err(io::ErrorKind::Unsupported.into()))
     }
@@ -188,5 +193,5 @@ mod system {
     }
 }
 
-use self::system::room;
-pub(crate) use self::system::{ask, poll_recv, try_send};
+use self::system::new_buffer;
+pub(crate) use self::system::{enable, poll_recv, try_send};
