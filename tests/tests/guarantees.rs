@@ -67,7 +67,7 @@ fn row(line: &str) -> Option<(&str, &str)> {
 fn each_guarantee_has_tests_and_each_test_its_guarantee() {
     let mut found = BTreeMap::new();
     tests(&root().join("tests/tests"), None, &mut found);
-    for name in ["runtime", "net", "testkit"] {
+    for name in ["runtime", "service", "net", "testkit"] {
         let dir = root().join(name).join("src");
         if dir.is_dir() {
             tests(&dir, Some(name), &mut found);
