@@ -1,8 +1,10 @@
 //! Compares the import order in `ARCHITECTURE.md` with the code.
 //!
-//! Each block there that begins with ````
-//! ```text order=FOLDER ```` lists the modules of the crate in that folder, lowest first: a module imports only itself and modules listed above it. The block `order=crates` does the same for crates. An import is every path that begins with `crate`, `$crate` or a chain of `super` that leads out of a module, in a `use` or elsewhere, outside of `#[cfg(test)]`.
-//! Macros are read as tokens, so that imports in macros count too.
+//! A block of that page whose fence says `text order=FOLDER` lists the modules of the crate in that
+//! folder, lowest first: a module imports only itself and modules listed above it. The block
+//! `order=crates` does the same for crates. An import is every path that begins with `crate`,
+//! `$crate` or a chain of `super` that leads out of a module, in a `use` or elsewhere, outside of
+//! `#[cfg(test)]`. Macros are read as tokens, so that imports in macros count too.
 
 #![forbid(unsafe_code)]
 
