@@ -134,7 +134,7 @@ impl Weather {
             Ok::<_, Interrupted>((interested, latest, on))
         })??;
         println!(
-            "{:>9}: {celsius:.1} °C, wanted by {} listeners; the latest on {on} is {:.1} °C",
+            "{:>9}: {celsius:.1} °C, listeners: {}; the latest on {on} is {:.1} °C",
             this_thread(),
             interested.len(),
             latest.unwrap_or(f64::NAN),

@@ -1,4 +1,4 @@
-//! Rooms, and who sits in them.
+//! The rooms and their members.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,49 +7,50 @@ use portcullis::Peer;
 
 use super::service::{Response, User};
 
-/// What sessions post to each other.
+/// The events that sessions post to each other.
 #[derive(Clone, Debug)]
 pub(crate) enum Note {
     Said { from: String, text: String },
-    Came { name: String },
-    Went { name: String },
+    Joined { name: String },
+    Left { name: String },
     Kicked { by: String },
 }
 
 type Member = Peer<Response, Note>;
 
-/// All rooms. One is there while somebody is in it.
+/// All rooms. A room exists while it has members.
 #[derive(Clone, Default)]
 pub(crate) struct Rooms(Arc<Mutex<HashMap<String, BTreeMap<String, Member>>>>);
 
-/// A user's place in a room: dropped, the user is gone, and the others know.
-pub(crate) struct Seat {
+/// The membership of a user in a room. Dropping it removes the user and informs the other members.
+pub(crate) struct Membership {
     rooms: Rooms,
     room: String,
     user: User,
 }
 
 impl Rooms {
-    /// A place for `user`; none if there is one already. The others are told.
-    pub(crate) fn join(&self, room: &str, user: &User, peer: &Member) -> Option<Seat> {
+    /// Adds `user` to the room and informs the other members. Returns `None` if the user is already
+    /// a member.
+    pub(crate) fn join(&self, room: &str, user: &User, peer: &Member) -> Option<Membership> {
         let mut rooms = self.lock();
         let members = rooms.entry(room.to_owned()).or_default();
         if members.contains_key(&user.name) {
             return None;
         }
-        tell(members, &Note::Came { name: user.name.clone() });
+        post(members, &Note::Joined { name: user.name.clone() });
         members.insert(user.name.clone(), peer.clone());
         drop(rooms);
-        Some(Seat { rooms: self.clone(), room: room.to_owned(), user: user.clone() })
+        Some(Membership { rooms: self.clone(), room: room.to_owned(), user: user.clone() })
     }
 
-    /// Held for a few lookups and never across an await.
+    /// The lock is held for a few lookups, and never across an await.
     fn lock(&self) -> MutexGuard<'_, HashMap<String, BTreeMap<String, Member>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Seat {
+impl Membership {
     pub(crate) fn user(&self) -> &User {
         &self.user
     }
@@ -58,19 +59,19 @@ impl Seat {
         &self.room
     }
 
-    /// The names of all who are there.
-    pub(crate) fn present(&self) -> Vec<String> {
+    /// The names of all members.
+    pub(crate) fn members(&self) -> Vec<String> {
         self.rooms.lock().get(&self.room).map_or(Vec::new(), |members| members.keys().cloned().collect())
     }
 
-    /// Posts to everyone in the room, this one too.
-    pub(crate) fn tell_all(&self, note: &Note) {
+    /// Posts to every member, including this one.
+    pub(crate) fn post_to_all(&self, note: &Note) {
         if let Some(members) = self.rooms.lock().get(&self.room) {
-            tell(members, note);
+            post(members, note);
         }
     }
 
-    /// Whether there was anybody of that name to kick.
+    /// Posts a kick to the member `name`. Returns whether there is such a member.
     pub(crate) fn kick(&self, name: &str) -> bool {
         let note = Note::Kicked { by: self.user.name.clone() };
         let member = self.rooms.lock().get(&self.room).and_then(|members| members.get(name).cloned());
@@ -82,7 +83,7 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for Membership {
     fn drop(&mut self) {
         let mut rooms = self.rooms.lock();
         let Some(members) = rooms.get_mut(&self.room) else { return };
@@ -90,14 +91,14 @@ impl Drop for Seat {
         if members.is_empty() {
             rooms.remove(&self.room);
         } else {
-            tell(members, &Note::Went { name: self.user.name.clone() });
+            post(members, &Note::Left { name: self.user.name.clone() });
         }
     }
 }
 
-/// Never waits: who is so far behind that nothing more may be posted is sent away, and holds up
-/// nobody.
-fn tell(members: &BTreeMap<String, Member>, note: &Note) {
+/// Never waits. A member whose event queue is full is disconnected, so that a slow client does not
+/// delay the others.
+fn post(members: &BTreeMap<String, Member>, note: &Note) {
     for member in members.values() {
         if member.try_post(note.clone()).is_err() {
             member.close();

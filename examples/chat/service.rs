@@ -1,11 +1,11 @@
-//! Chat rooms: who may do what is what the session's state is.
+//! The chat service. The state of a session decides which requests are allowed.
 //!
 //! ```text
-//! login(attempts) ──right password──▶ lobby(user) ──join──▶ room(seat) ──leave, kicked──▶ lobby(user)
+//! login(attempts) ──right password──▶ lobby(user) ──join──▶ room(membership) ──leave, kicked──▶ lobby(user)
 //! ```
 //!
-//! What others do in a room comes to a session as an event, in order with its own requests. A
-//! [`Seat`] is a state's data, so however the session ends, its place in the room ends with it.
+//! Actions of other members arrive as events, in order with the session's own requests. A
+//! [`Membership`] is the data of a state, so it is dropped when the session ends in any way.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,9 +17,9 @@ use portcullis::Interrupted;
 use portcullis::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::rooms::{Note, Rooms, Seat};
+use super::rooms::{Membership, Note, Rooms};
 
-/// What a client says.
+/// The requests of a client.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Request {
     Login { name: String, password: String },
@@ -30,7 +30,7 @@ pub(crate) enum Request {
     Leave,
 }
 
-/// What it is told.
+/// The responses and notifications to a client.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Response {
     Welcome {
@@ -50,15 +50,15 @@ pub(crate) enum Response {
         names: Vec<String>,
     },
     Done,
-    /// Somebody said something, in the room.
+    /// A message to the room.
     Said {
         from: String,
         text: String,
     },
-    Came {
+    UserJoined {
         name: String,
     },
-    Went {
+    UserLeft {
         name: String,
     },
     Kicked {
@@ -69,7 +69,7 @@ pub(crate) enum Response {
     },
 }
 
-/// Somebody who has logged in.
+/// A user who has logged in.
 #[derive(Clone, Debug)]
 pub(crate) struct User {
     pub(crate) name: String,
@@ -82,15 +82,16 @@ struct Account {
 }
 
 pub(crate) struct Chat {
-    /// Hashing a password takes all of a core for a while, which is its purpose.
+    /// Hashing a password is slow on purpose and uses a whole core.
     cpu: Pool,
     accounts: HashMap<String, Account>,
-    /// What the password of nobody is compared with, so that names can't be told from their timing.
-    nobody: String,
+    /// The hash that passwords of unknown users are compared with, so that the response time does
+    /// not reveal which names exist.
+    unknown: String,
     rooms: Rooms,
 }
 
-const ATTEMPTS: u8 = 3;
+const MAX_ATTEMPTS: u8 = 3;
 
 #[service(response = Response)]
 impl Chat {
@@ -99,13 +100,13 @@ impl Chat {
         cleanup.pool(self.cpu.clone());
     }
 
-    /// Every session begins with its number of attempts.
+    /// Every session starts with its number of attempts.
     #[on(connect)]
     async fn connected(&self) -> ChatState {
-        ChatState::Login(ATTEMPTS)
+        ChatState::Login(MAX_ATTEMPTS)
     }
 
-    /// Until the right password. Half a minute for all attempts together.
+    /// Waits for the right password, for at most 30 seconds in total.
     #[state(start, max_duration = "30s")]
     async fn login(&self, attempts: u8, request: Request) -> Result<(Response, ChatState), Interrupted> {
         let Request::Login { name, password } = request else {
@@ -118,7 +119,7 @@ impl Chat {
         }
     }
 
-    /// Logged in, and in no room.
+    /// Logged in, but in no room.
     #[state(idle = "5m")]
     async fn lobby(
         &self,
@@ -128,73 +129,79 @@ impl Chat {
     ) -> (Response, ChatState) {
         match request {
             Request::Join { room } => match self.rooms.join(&room, &user, peer) {
-                Some(seat) => (Response::Joined { room, present: seat.present() }, ChatState::Room(seat)),
-                None => (refused("you are there already"), ChatState::Lobby(user)),
+                Some(membership) => {
+                    (Response::Joined { room, present: membership.members() }, ChatState::Room(membership))
+                }
+                None => (refused("you are already in this room"), ChatState::Lobby(user)),
             },
-            Request::Login { .. } => (refused("you have logged in"), ChatState::Lobby(user)),
+            Request::Login { .. } => (refused("you are logged in already"), ChatState::Lobby(user)),
             _ => (refused("join a room first"), ChatState::Lobby(user)),
         }
     }
 
-    /// In a room. The idle time is short so that the example can show it.
+    /// In a room. The idle timeout is short so that the example can show it.
     #[state(idle = "2s")]
-    async fn room(&self, seat: Seat, request: Request) -> (Response, ChatState) {
+    async fn room(&self, membership: Membership, request: Request) -> (Response, ChatState) {
         match request {
             Request::Say { text } => {
-                seat.tell_all(&Note::Said { from: seat.user().name.clone(), text });
-                (Response::Done, ChatState::Room(seat))
+                membership.post_to_all(&Note::Said { from: membership.user().name.clone(), text });
+                (Response::Done, ChatState::Room(membership))
             }
-            Request::Who => (Response::Present { names: seat.present() }, ChatState::Room(seat)),
-            Request::Kick { .. } if !seat.user().is_moderator => {
-                (refused("you are no moderator"), ChatState::Room(seat))
+            Request::Who => (Response::Present { names: membership.members() }, ChatState::Room(membership)),
+            Request::Kick { .. } if !membership.user().is_moderator => {
+                (refused("only moderators may kick"), ChatState::Room(membership))
             }
             Request::Kick { name } => {
-                let response =
-                    if seat.kick(&name) { Response::Done } else { refused("nobody of that name is here") };
-                (response, ChatState::Room(seat))
+                let response = if membership.kick(&name) {
+                    Response::Done
+                } else {
+                    refused("no such user in this room")
+                };
+                (response, ChatState::Room(membership))
             }
             Request::Leave => {
-                (Response::Left { room: seat.room().to_owned() }, ChatState::Lobby(seat.leave()))
+                (Response::Left { room: membership.room().to_owned() }, ChatState::Lobby(membership.leave()))
             }
-            _ => (refused("leave this room first"), ChatState::Room(seat)),
+            _ => (refused("leave this room first"), ChatState::Room(membership)),
         }
     }
 
-    /// What others do moves this session on, as its own requests do.
+    /// Actions of other members.
     #[event(room)]
-    async fn noted(&self, seat: Seat, note: Note) -> (Response, ChatState) {
+    async fn notified(&self, membership: Membership, note: Note) -> (Response, ChatState) {
         match note {
-            Note::Said { from, text } => (Response::Said { from, text }, ChatState::Room(seat)),
-            Note::Came { name } => (Response::Came { name }, ChatState::Room(seat)),
-            Note::Went { name } => (Response::Went { name }, ChatState::Room(seat)),
-            Note::Kicked { by } => (Response::Kicked { by }, ChatState::Lobby(seat.leave())),
+            Note::Said { from, text } => (Response::Said { from, text }, ChatState::Room(membership)),
+            Note::Joined { name } => (Response::UserJoined { name }, ChatState::Room(membership)),
+            Note::Left { name } => (Response::UserLeft { name }, ChatState::Room(membership)),
+            Note::Kicked { by } => (Response::Kicked { by }, ChatState::Lobby(membership.leave())),
         }
     }
 
-    /// Whoever says nothing in a room makes place.
+    /// Disconnects a user who is idle in a room.
     #[on(timeout = room)]
-    async fn asleep(&self, _seat: Seat) -> (Response, ChatState) {
-        (Response::Bye { why: "you fell asleep".into() }, ChatState::Closed)
+    async fn idle(&self, _seat: Membership) -> (Response, ChatState) {
+        (Response::Bye { why: "idle for too long".into() }, ChatState::Closed)
     }
 
-    /// Too busy for a password, or no JSON: answered, and the session goes on where it can.
+    /// Answers a full pool, a missed deadline and malformed JSON; the session continues if it can.
     #[on(error)]
     async fn failed(&self, error: SessionError<Interrupted>) -> ControlFlow<Reason, Response> {
         ControlFlow::Continue(refused(&error.to_string()))
     }
 
-    /// On a thread of `self.cpu`: given up after five seconds, or when the client goes away.
+    /// Runs on a thread of `self.cpu`. It is cancelled after five seconds, or when the client
+    /// disconnects.
     #[blocking(pool = self.cpu, deadline = "5s", nested)]
     fn verify(&self, name: String, password: String) -> Option<User> {
         let account = self.accounts.get(&name);
-        let hash = PasswordHash::new(account.map_or(&self.nobody, |account| &account.hash)).ok()?;
+        let hash = PasswordHash::new(account.map_or(&self.unknown, |account| &account.hash)).ok()?;
         let verified = Argon2::default().verify_password(password.as_bytes(), &hash).is_ok();
         account.filter(|_| verified).map(|account| User { name, is_moderator: account.is_moderator })
     }
 }
 
 impl Chat {
-    /// Knows `accounts`: a name, a password, and whether it may kick.
+    /// Creates the service with `accounts`: a name, a password, and whether the user may kick.
     pub(crate) fn open(
         accounts: &[(&str, &str, bool)],
     ) -> Result<Arc<Self>, Box<dyn std::error::Error + Send + Sync>> {
@@ -208,7 +215,7 @@ impl Chat {
         Ok(Arc::new(Self {
             cpu: Pool::builder("cpu").threads(2).queue_capacity(16).build()?,
             accounts: hashed.map_err(|error| error.to_string())?,
-            nobody: hash("nobody's").map_err(|error| error.to_string())?,
+            unknown: hash("unknown").map_err(|error| error.to_string())?,
             rooms: Rooms::default(),
         }))
     }
