@@ -293,6 +293,20 @@ on_loops! {
         stop(running).await;
     }
 
+    async fn ready_is_false_for_a_server_that_is_dropped_before_it_serves() {
+        let server = Server::new(Arc::new(TestService::default())).codec(Lines::new()).bind("127.0.0.1:0").unwrap();
+        let handle = server.handle();
+        let ready = tokio::spawn({ let handle = handle.clone(); async move { handle.ready().await } });
+        drop(server);
+        assert!(!ready.await.unwrap());
+        assert!(!handle.ready().await);
+        // The same if the future of `serve` is dropped before its first poll.
+        let server = Server::new(Arc::new(TestService::default())).codec(Lines::new()).bind("127.0.0.1:0").unwrap();
+        let handle = server.handle();
+        drop(server.serve());
+        assert!(!handle.ready().await);
+    }
+
     async fn several_servers_share_a_port_with_reuse_port() {
         let (_, first) = service();
         let first = first.listen(Tcp::new("127.0.0.1:0").reuse_port(true)).unwrap().spawn().await.unwrap();

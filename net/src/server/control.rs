@@ -28,6 +28,16 @@ struct Shown {
     tasks: Weak<Tasks>,
 }
 
+/// The server's reference to its [`Control`]. Dropping it ends the server for its handles, whether it
+/// has served or not.
+pub(super) struct OwnedControl(pub(super) Arc<Control>);
+
+impl Drop for OwnedControl {
+    fn drop(&mut self) {
+        self.0.set_stage(Stage::Ended);
+    }
+}
+
 /// Shared by a server and its handles.
 pub(super) struct Control {
     /// When the grace is over; set by the first order to stop, only made shorter by later ones.

@@ -46,8 +46,8 @@ use std::time::Duration;
 use self::bind::Addrs;
 pub use self::blocking::ServerThread;
 use self::carries::Carries;
-use self::control::Control;
 pub use self::control::ServerHandle;
+use self::control::{Control, OwnedControl};
 use self::datagram::{Counters, Rate};
 pub use self::datagram::{DatagramCounts, DatagramStats};
 use self::listen::BoundListener;
@@ -106,7 +106,7 @@ pub struct Server<S, C = NoCodec, B = Unbound> {
     /// Of datagrams.
     counters: Arc<Counters>,
     options: Options,
-    control: Arc<Control>,
+    control: OwnedControl,
 }
 
 /// A server without a codec: [`Server::codec`] gives it one.
@@ -193,7 +193,7 @@ impl<S> Server<S> {
             listeners: Vec::new(),
             counters: Arc::default(),
             options: Options::default(),
-            control: Arc::new(Control::new(Duration::from_secs(10))),
+            control: OwnedControl(Arc::new(Control::new(Duration::from_secs(10)))),
         }
     }
 }
@@ -216,17 +216,17 @@ impl<S, B> Server<S, NoCodec, B> {
 
 impl<S, C, B> Server<S, C, B> {
     fn control(&self) -> Arc<Control> {
-        Arc::clone(&self.control)
+        Arc::clone(&self.control.0)
     }
 
     /// A handle to stop the server by, from anywhere.
     pub fn handle(&self) -> ServerHandle {
-        ServerHandle::new(Arc::clone(&self.control))
+        ServerHandle::new(self.control())
     }
 
     /// How long sessions that are at work when the server stops may go on.
     pub fn grace(self, grace: Duration) -> Self {
-        self.control.set_grace(grace);
+        self.control.0.set_grace(grace);
         self
     }
 

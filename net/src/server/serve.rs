@@ -94,7 +94,8 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
         let Self { service, codec: _, bound, listeners, counters, options, control } = self;
         let addrs = bound.bound().addrs.clone();
         drop(bound);
-        let _ended = Ended(Arc::clone(&control));
+        let owned = control;
+        let control = Arc::clone(&owned.0);
         let max_connections = options.max_connections;
         let max_datagram_sessions = options.max_datagram_sessions.unwrap_or(max_connections);
         let max_queued_datagram_bytes = options.max_queued_datagram_bytes;
@@ -143,7 +144,8 @@ impl<S: Service, C, B> Server<S, C, B> {
         C: Codec<S::Request, S::Response>,
     {
         let Self { service, codec, options, control, .. } = self;
-        let _ended = Ended(Arc::clone(&control));
+        let owned = control;
+        let control = Arc::clone(&owned.0);
         let running = Running::new(service, options, control);
         let accepting = async {
             let drive = Arc::new(session_factory::<S, IO, C>(Arc::clone(&running.hub)));
@@ -308,15 +310,6 @@ impl<S: Service> Drop for Running<S> {
         self.hub.advance(ShutdownPhase::Cancelling);
         self.scope.close();
         self.tasks.abort();
-    }
-}
-
-/// Tells those who wait for the server to be ready that it has ended, however it has.
-struct Ended(Arc<Control>);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        self.0.set_stage(Stage::Ended);
     }
 }
 
