@@ -1,16 +1,21 @@
-//! Threaded network services by annotation: async handlers on the loop, blocking methods on bounded
-//! pools, and a portal back.
+//! Runs the blocking and CPU-heavy parts of an async network service on bounded thread pools.
+//!
+//! `#[service]` turns an `impl` block into a network service. `#[blocking]` runs a method on a
+//! [`Pool`] and returns a future. A method on a pool can call async methods of the service.
 //!
 //! **`.await` on the loop, `.wait(worker)?` on a thread. Same methods, two worlds, and grep finds
 //! every crossing.**
 //!
-//! | where you are | an `async fn` of the service | a `#[blocking] fn` of the service |
+//! | the caller runs | to call an `async fn` of the service | to call a `#[blocking] fn` of the service |
 //! |---|---|---|
-//! | loop (handlers, hooks, tasks) | `self.audit(3).await` | `self.decode(img).await`: offloaded to its pool |
-//! | thread (a blocking body, which holds `worker: &Worker`) | `self.audit(3).wait(worker)?`: this thread polls it until it is ready | `self.decode(img).wait(worker)?`: on its own pool (in place if this thread is of that pool); `self.blocking_decode(worker, img)`: a plain call here |
+//! | on the event loop: handlers, hooks, tasks | `self.audit(3).await` | `self.decode(img).await`: runs on its pool |
+//! | on a thread: a `#[blocking]` body with `worker: &Worker` | `self.audit(3).wait(worker)?`: this thread polls it until it is ready | `self.decode(img).wait(worker)?`: runs on its pool (on this thread if no other is free); `self.blocking_decode(worker, img)`: a plain call on this thread |
 //!
-//! Waiting for the loop from the loop, calling a blocking body from the loop, or taking a
-//! [`Worker`] off its thread does not compile.
+//! Three mistakes do not compile: waiting with `.wait(worker)` on the event loop, calling a
+//! blocking body on the event loop, and sending a [`Worker`] to another thread.
+//!
+//! [The guide](https://portcullis-rs.github.io/portcullis/) has a page for each attribute, and
+//! pages on pools, servers, codecs, clients and tests.
 //!
 //! # A service
 //!
@@ -27,23 +32,23 @@
 //!
 //! #[service]
 //! impl Primes {
-//!     /// One request in, one response out.
+//!     /// Answers one request. Runs on the event loop.
 //!     #[request]
 //!     async fn check(&self, n: u64) -> Result<Answer, Interrupted> {
 //!         self.test(n).await
 //!     }
 //!
-//!     /// Runs on a thread of `self.cpu`; given up, and told to stop, after two seconds.
+//!     /// Runs on a thread of `self.cpu`. After two seconds, the job is cancelled.
 //!     #[blocking(pool = self.cpu, deadline = "2s")]
 //!     fn test(&self, worker: &Worker, n: u64) -> Result<Answer, Interrupted> {
 //!         let mut prime = n > 1;
 //!         let mut divisor = 2;
 //!         while prime && divisor * divisor <= n {
-//!             worker.check()?; // cancelled? past the deadline? server stopping?
+//!             worker.check()?; // returns an error after cancellation
 //!             prime = n % divisor != 0;
 //!             divisor += 1;
 //!         }
-//!         let serial = self.count(1).wait(worker)?; // an async method, from a thread
+//!         let serial = self.count(1).wait(worker)?; // waits for an async method
 //!         Ok(Answer::Prime { n, prime, serial })
 //!     }
 //!
@@ -51,7 +56,7 @@
 //!         self.asked.fetch_add(more, Relaxed) + more
 //!     }
 //!
-//!     /// An error answers, and the session goes on.
+//!     /// Sends an error as the response. The session continues.
 //!     #[on(error)]
 //!     async fn failed(&self, error: SessionError<Interrupted>) -> ControlFlow<Reason, Answer> {
 //!         ControlFlow::Continue(Answer::Failed(error.to_string()))
@@ -61,7 +66,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let service = Primes { cpu: Pool::builder("cpu").threads(2).queue_capacity(64).build()?, asked: AtomicU64::new(0) };
-//! // Or, blocking, in `fn main`: `.bind(..)?.run_until_signal()`
+//! // In a `fn main` that is not async: `.bind(..)?.run_until_signal()?`
 //! let server = Server::new(service).codec(JsonLines::new()).bind("127.0.0.1:0")?.spawn().await?;
 //!
 //! let mut client = Client::<u64, Answer, _>::connect(server.local_addr(), JsonLines::new()).await?;
@@ -74,9 +79,9 @@
 //!
 //! # Sessions with states
 //!
-//! Where a session's requests mean different things at different times, each [state](macro@state)
-//! is a method. Its parameters are what is known by then, its return value is where the session
-//! goes, and the enum of all states is written for you.
+//! If requests have different meanings at different times, write one method for each
+//! [state](macro@state). Its parameters are the data of that state, and its return value is the
+//! next state. `#[service]` generates the enum of all states.
 //!
 //! ```
 //! use portcullis::prelude::*;
@@ -85,7 +90,7 @@
 //!
 //! #[service]
 //! impl Turnstile {
-//!     /// Closed until somebody pays.
+//!     /// Locked until a client pays.
 //!     #[state(start)]
 //!     async fn locked(&self, request: String) -> (String, TurnstileState) {
 //!         match request.parse() {
@@ -94,7 +99,7 @@
 //!         }
 //!     }
 //!
-//!     /// Open for one, for a while.
+//!     /// Unlocked for one push, for at most ten seconds.
 //!     #[state(idle = "10s")]
 //!     async fn unlocked(&self, paid: u32, request: String) -> (String, TurnstileState) {
 //!         match request.as_str() {
@@ -121,25 +126,57 @@
 //! # }
 //! ```
 //!
-//! # The parts
-//! - [`macro@service`], with [`macro@request`], [`macro@session`] or [`macro@state`],
-//!   [`macro@event`], [`macro@on`], [`macro@before`] and [`macro@after`], and [`macro@blocking`]:
-//!   the language. `#[blocking]` also works with no service at all, on methods and free functions.
-//! - [`Pool`], [`Offload`], [`Worker`], [`Wait`], [`Portal`], [`PortalTask`]: threads and the way
-//!   back. One error, [`Interrupted`].
-//! - [`context!`] values travel with the work; [`channel`](channel()) streams out of a thread, with
-//!   back-pressure.
-//! - [`Server`], [`Peer`], [`Session`], [`Client`] and [`codec`]: the network (feature `server`).
+//! # Blocking code without a service
+//!
+//! `#[blocking]` works on methods and functions of any program, with any executor:
+//!
+//! ```
+//! use portcullis::{Interrupted, Worker, blocking};
+//!
+//! #[blocking(deadline = "2s")]
+//! fn checksum(worker: &Worker, data: Vec<u8>) -> Result<u32, Interrupted> {
+//!     let mut sum = 0_u32;
+//!     for chunk in data.chunks(4096) {
+//!         worker.check()?; // returns an error after cancellation
+//!         sum = chunk.iter().fold(sum, |sum, byte| sum.wrapping_mul(31).wrapping_add((*byte).into()));
+//!     }
+//!     Ok(sum)
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Interrupted> {
+//! // Runs on `Pool::shared()`. Dropping the future cancels the job.
+//! assert_eq!(checksum(vec![1, 2]).await?, 33);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Contents
+//!
+//! | for | see |
+//! |---|---|
+//! | services | [`macro@service`], [`macro@request`], [`macro@session`], [`macro@state`], [`macro@event`], [`macro@on`], [`macro@before`], [`macro@after`] |
+//! | blocking code | [`macro@blocking`], [`Pool`], [`Offload`], [`Worker`]. A job without a result returns an [`Interrupted`] |
+//! | async code from threads | [`Wait`], [`Portal`], [`PortalTask`]; [`channel`](channel()) sends a stream from a thread |
+//! | values that travel with jobs and tasks | [`context!`] |
+//! | the network (feature `server`) | [`Server`], [`Peer`], [`Session`], [`Client`], [`codec`] |
+//!
+//! # Logging
+//!
+//! Portcullis logs with `tracing`. The targets are `portcullis_net` (servers and sessions),
+//! `portcullis_service` (cleanup), `portcullis_runtime` (panics in tasks) and `portcullis::pool`
+//! (one line per job, at level `DEBUG`). Each session is a span `session` with the fields `id` and
+//! `peer`, and a job inherits the span of its caller.
 //!
 //! # Features
-//! | feature | gives | default |
+//! | feature | adds | default |
 //! |---|---|---|
 //! | `server` | servers, sessions, codecs, the client | yes |
 //! | `json` | [`codec::Json`] | yes |
 //! | `postcard` | [`codec::Postcard`] | yes |
-//! | `tls` | TLS listeners, by rustls with ring; certificates replaced while the server runs | |
-//! | `systemd` | `listen_fds`: sockets that systemd has opened | |
-//! | `fds` | descriptors that go along with messages over Unix sockets | |
+//! | `tls` | TLS by rustls with ring; certificates can be replaced while the server runs | |
+//! | `systemd` | `listen_fds`: sockets from systemd | |
+//! | `fds` | file descriptors that are sent with messages over Unix sockets | |
 //! | `msgpack` | [`codec::MessagePack`] | |
 //! | `cbor` | [`codec::Cbor`] | |
 //! | `base64` | [`codec::Base64`], around any format | |
@@ -152,11 +189,11 @@
 //! | `rayon` | parallel iterators inside jobs | |
 //! | `test-util` | `portcullis::test`, for the tests of services | |
 //!
-//! With `default-features = false`, `#[blocking]`, the pools and the portal remain: no codec, no
-//! socket, no server.
+//! With `default-features = false`, the crate contains `#[blocking]`, the pools and the portal. It
+//! then has no codec, no socket and no server.
 
 #![forbid(unsafe_code)]
-// docs.rs builds with nightly, and says of each item which feature it needs.
+// docs.rs builds with nightly and shows which feature an item needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "test-util")]
@@ -165,7 +202,7 @@ pub mod test;
 pub use portcullis_macros::{after, before, blocking, event, on, request, service, session, state};
 pub use portcullis_runtime::*;
 
-/// What expansions name and people do not.
+/// Items that macro expansions use. They are not part of the API.
 #[doc(hidden)]
 pub mod __private {
     pub use portcullis_runtime::private::*;
@@ -173,7 +210,7 @@ pub mod __private {
     pub use portcullis_service::private::*;
 }
 
-/// The bounds that messages of the compiler name. Nothing in here is to be called by hand.
+/// Traits that appear in compiler messages. Do not use them directly.
 pub mod bounds {
     #[cfg(feature = "server")]
     pub use portcullis_net::bounds::*;
@@ -186,7 +223,7 @@ pub mod bounds {
 #[doc(inline)]
 pub use portcullis_codec as codec;
 
-// By name: of what a feature leaves out, the compiler then says which feature it is.
+// Listed by name, so that the compiler can say which feature a missing item needs.
 #[cfg(feature = "cbor")]
 pub use portcullis_codec::Cbor;
 #[cfg(feature = "msgpack")]
@@ -225,13 +262,13 @@ pub use portcullis_service::{
     assert_diagram, describe,
 };
 
-/// What a service's file needs: the attributes, [`Wait`], the codecs, and the types that signatures
-/// name (std's [`ControlFlow`](std::ops::ControlFlow) among them, for `#[on(error)]`). No `Result`
-/// and no error type.
+/// Imports for a file with a service: the attributes, [`Wait`], the codecs, and the types in
+/// signatures, including std's [`ControlFlow`](std::ops::ControlFlow) for `#[on(error)]`. It
+/// contains no `Result` and no error type.
 pub mod prelude {
     #[cfg(any(feature = "json", feature = "postcard", feature = "msgpack", feature = "cbor"))]
     pub use crate::LengthPrefixed;
-    // For their methods on a `Peer`.
+    // Traits with methods of a `Peer`.
     #[cfg(all(feature = "fds", unix))]
     pub use crate::FdPeer as _;
     #[cfg(feature = "postcard")]
@@ -245,7 +282,7 @@ pub mod prelude {
     #[cfg(feature = "json")]
     pub use crate::{Json, JsonLines};
     pub use crate::{Pool, Wait, Worker};
-    // Without `event`, which is a macro of `tracing` as well: `#[service]` knows its attributes
+    // Without `event`, which is also a macro of `tracing`. `#[service]` recognizes its attributes
     // without an import.
     pub use crate::{after, before, blocking, on, request, service, session, state};
     pub use std::ops::ControlFlow;

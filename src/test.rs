@@ -1,18 +1,18 @@
-//! For the tests of services: no sockets, no waiting, no chance (feature `test-util`, for
+//! Tests services without sockets, with paused time and stepped pools (feature `test-util`, for
 //! `[dev-dependencies]`).
 //!
-//! | to test | take |
+//! | to test | use |
 //! |---|---|
-//! | a service, hooks and all, as its clients see it | [`connect`], [`connect_to`] |
+//! | a service with its hooks | [`connect`], [`connect_to`] |
 //! | one handler or hook | [`peer`], [`bounded_peer`] |
 //! | one blocking body | [`worker`], [`Body`] |
-//! | what happens when time passes | [`pause`] |
-//! | what runs before what | [`PoolBuilder::stepped`](crate::test::TestPoolBuilder::stepped), [`Pool::inline`](crate::test::TestPool::inline) |
+//! | time limits | [`pause`] |
+//! | the order of jobs | [`PoolBuilder::stepped`](crate::test::TestPoolBuilder::stepped), [`Pool::inline`](crate::test::TestPool::inline) |
 //! | a bad connection | [`Faulty`], [`Client::faults`] |
 //!
-//! The pieces work together, on either of tokio's flavours; only time can be paused on the
-//! current-thread one alone. Each wait in here has a limit by the real clock (ten seconds, where
-//! nothing else is said): a test that would hang fails instead.
+//! Everything works on both flavors of tokio, except that [`pause`] needs the current-thread
+//! flavor. Every wait has a limit by the real clock (ten seconds by default), so a test that would
+//! hang fails instead.
 //!
 //! # A service without sockets
 //! ```
@@ -38,12 +38,12 @@
 //! let mut client = test::connect(Squares { cpu: Pool::inline() }).await?;
 //! assert_eq!(client.call(7).await?, 49);
 //!
-//! // Several at once, as on a wire; the answers come in the order of the requests.
+//! // Several requests at once. The responses arrive in the order of the requests.
 //! client.send(2);
 //! client.send(3);
 //! assert_eq!((client.next().await?, client.next().await?), (4, 9));
 //!
-//! // One more connection to the same server. What ends a session is its reason, here too.
+//! // A second connection to the same server. The error contains the reason why it ended.
 //! let mut other = client.connect_another().await?;
 //! let error = other.call(1000).await.unwrap_err();
 //! assert_eq!(error.to_string(), "the session ended: failed: panicked: 1000 is too much");
@@ -66,7 +66,7 @@
 //! # async fn main() {
 //! let (peer, mut sent) = test::bounded_peer::<String, std::convert::Infallible>(1);
 //! welcome(&peer).await;
-//! welcome(&peer).await; // the queue is full, and that is all right
+//! welcome(&peer).await; // the queue is full, which the hook ignores
 //! assert_eq!(sent.next().await.as_deref(), Some("hello"));
 //! assert_eq!(sent.try_next(), None);
 //! # }
@@ -97,8 +97,8 @@
 //! ```
 //!
 //! # Time
-//! [`pause`] stops tokio's clock, which then jumps to the next timer whenever there is nothing else
-//! to do; and it stands while a job is at work, which tokio alone would take for nothing to do.
+//! [`pause`] stops tokio's clock. The clock advances to the next timer when nothing else can run,
+//! and does not advance while a job runs.
 //!
 //! ```
 //! use std::time::Duration;
@@ -112,18 +112,18 @@
 //! let pool = Pool::builder("cpu").threads(1).build()?;
 //!
 //! let busy = pool.run(|_| std::thread::sleep(Duration::from_millis(20)));
-//! timeout(Duration::from_millis(1), busy).await??; // busy, but not late
+//! timeout(Duration::from_millis(1), busy).await??; // the clock does not advance meanwhile
 //!
 //! let nap = pool.run(|worker| sleep(Duration::from_secs(3600)).wait(worker));
-//! nap.await??; // an hour, at once
+//! nap.await??; // an hour of paused time
 //! assert!(time.elapsed() >= Duration::from_secs(3600));
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! # What runs before what
-//! A [stepped](crate::test::TestPoolBuilder::stepped) pool runs one job for each [`Stepper::step`];
-//! an [inline](crate::test::TestPool::inline) one runs each job where it is called.
+//! # The order of jobs
+//! A [stepped](crate::test::TestPoolBuilder::stepped) pool runs one job for each [`Stepper::step`].
+//! An [inline](crate::test::TestPool::inline) pool runs each job at the place of its call.
 //!
 //! ```
 //! use portcullis::prelude::*;
@@ -134,10 +134,10 @@
 //! let write = pool.job("write").run(|_| 1);
 //! let read = pool.job("read").run(|_| 2);
 //! assert_eq!(stepper.queued(), ["write", "read"]);
-//! drop(write); // what if it is cancelled before it runs?
+//! drop(write); // cancels the job before it runs
 //! assert!(stepper.step().await);
 //! assert_eq!(read.await?, 2);
-//! assert!(!stepper.step().await); // nothing left
+//! assert!(!stepper.step().await); // the queue is empty
 //! # Ok(())
 //! # }
 //! ```
