@@ -1,8 +1,8 @@
-//! The guide in `docs/`: its pages are listed and tested, its links lead somewhere, and what it
-//! shows of other files is there.
+//! Checks the guide in `docs/`: every page is listed and tested, links resolve, and included files
+//! exist.
 //!
-//! The Rust code of the pages is run as doc tests: `src/book.rs`. All of this reads files, and
-//! needs no mdbook.
+//! The Rust code of the pages is run as doc tests: `src/book.rs`. These tests only read files.
+//! `.ci/book` builds the book with mdbook and checks the links of the HTML.
 
 #![forbid(unsafe_code)]
 
@@ -10,8 +10,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Made by other tests, of what is true.
+/// Pages that other tests generate.
 const GENERATED: [&str; 2] = ["what-the-macro-writes.md", "diagnostics.md"];
+
+/// Where the book is published.
+const SITE: &str = "https://portcullis-rs.github.io/portcullis/";
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -25,7 +28,7 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The pages' names, but for the summary.
+/// The names of the pages, without the summary.
 fn pages() -> BTreeSet<String> {
     let entries = fs::read_dir(source()).expect("the book's folder");
     let names = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"));
@@ -43,7 +46,7 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, Option<&str>, &str)> {
         let was = fence;
         match line.trim().strip_prefix("```") {
             Some(info) if was.is_none() => fence = Some(info),
-            // Only a bare one ends it.
+            // Only a fence without an info string ends a block.
             Some("") => fence = None,
             _ => {}
         }
@@ -51,11 +54,11 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, Option<&str>, &str)> {
     })
 }
 
-/// The targets of the links in a text that is no code: what stands behind `](`.
+/// The targets of the links in a text, outside of code: the text after `](`.
 fn links(text: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     for (at, _, line) in lines(text).filter(|(_, fence, _)| fence.is_none()) {
-        // What is in backticks is no link.
+        // Inline code contains no links.
         let prose: String = line.split('`').step_by(2).collect::<Vec<_>>().join("`");
         for target in prose.split("](").skip(1) {
             let target = target.split(')').next().unwrap_or_default();
@@ -65,7 +68,7 @@ fn links(text: &str) -> Vec<(usize, String)> {
     found
 }
 
-/// What mdbook makes of a heading, to be linked to.
+/// The anchor that mdbook generates for a heading.
 fn anchor(heading: &str) -> String {
     let kept = heading.chars().filter_map(|c| match c {
         ' ' => Some('-'),
@@ -83,7 +86,7 @@ fn anchors(text: &str) -> BTreeSet<String> {
     headings.collect()
 }
 
-/// `{{#include path:anchor}}`, or `path:from:to`: the path, and what is behind it.
+/// `{{#include path:anchor}}`, or `path:from:to`: the path, and the text after the first `:`.
 fn includes(text: &str) -> Vec<(usize, String, Option<String>)> {
     let with_lines = text.lines().enumerate();
     let found = with_lines.filter_map(|(at, line)| {
@@ -146,6 +149,35 @@ fn links_lead_somewhere() {
         }
     }
     report(&faults);
+}
+
+/// README, changelog and rustdoc link to the rendered book: each of these links names a page and a
+/// heading of it.
+#[test]
+fn links_to_the_site_lead_to_pages() {
+    let mut faults = Vec::new();
+    let mut count = 0;
+    for name in ["README.md", "CHANGELOG.md", "src/lib.rs", "src/test.rs", "macros/src/lib.rs"] {
+        for (at, line) in read(&root().join(name)).lines().enumerate() {
+            for target in line.split(SITE).skip(1) {
+                count += 1;
+                let end = target.find([')', '>', ' ', ']', '"', '`']).unwrap_or(target.len());
+                let (page_name, heading) = target[..end].split_once('#').unwrap_or((&target[..end], ""));
+                let page_name = match page_name.strip_suffix(".html") {
+                    _ if page_name.is_empty() => "introduction.md".to_owned(),
+                    Some(stem) => format!("{stem}.md"),
+                    None => page_name.to_owned(),
+                };
+                if !pages().contains(&page_name) {
+                    faults.push(format!("{name}:{}: there is no page {page_name}", at + 1));
+                } else if !heading.is_empty() && !anchors(&page(&page_name)).contains(heading) {
+                    faults.push(format!("{name}:{}: {page_name} has no heading {heading}", at + 1));
+                }
+            }
+        }
+    }
+    report(&faults);
+    assert!(count > 5, "{count} links: is the address still right?");
 }
 
 #[test]
@@ -278,7 +310,7 @@ fn every_option_is_in_the_guide() {
 
 /// The names of an attribute's options, in the table of the macros.
 fn table(attribute: &str) -> Vec<String> {
-    let text = read(&root().join("macros/src/names.rs"));
+    let text = read(&root().join("macros/src/attributes.rs"));
     let begins = format!("const {attribute}: ");
     let from = text.split_once(&begins).unwrap_or_else(|| panic!("no table of {attribute}")).1;
     let options = from.split("];").next().unwrap_or_default().split("option(\"").skip(1);
