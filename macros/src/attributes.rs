@@ -1,8 +1,9 @@
-//! The words of the language: its attributes, and their options.
+//! The table of the attributes and their options. Parsing, messages and suggestions for misspelt
+//! options all read it.
 
 use syn::Path;
 
-/// An attribute of ours.
+/// One of our attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AttrKind {
     Service,
@@ -14,19 +15,19 @@ pub(crate) enum AttrKind {
     Event,
     Before,
     After,
-    /// The brackets of `#[service(state(..))]`: no attribute, but options of their own.
+    /// `#[service(state(..))]`: not an attribute, but it has options of its own.
     StateEnum,
 }
 
-/// An option of an attribute, and how it is written: the mend in every message about it.
+/// An option of an attribute, with an example of it for messages.
 #[derive(Debug)]
 pub(crate) struct OptionName {
     pub(crate) name: &'static str,
-    pub(crate) written: &'static str,
+    pub(crate) example: &'static str,
 }
 
-const fn option(name: &'static str, written: &'static str) -> OptionName {
-    OptionName { name, written }
+const fn option(name: &'static str, example: &'static str) -> OptionName {
+    OptionName { name, example }
 }
 
 const SERVICE: &[OptionName] = &[
@@ -67,7 +68,7 @@ const STATE_ENUM: &[OptionName] = &[
     option("derive", "derive(Debug, PartialEq)"),
 ];
 
-/// What people call an option who know it from elsewhere.
+/// Names of options in other frameworks, which are suggested as misspellings.
 const SYNONYMS: &[(AttrKind, &str, &[&str])] = &[
     (AttrKind::Blocking, "pool", &["on", "executor", "runtime", "threads"]),
     (AttrKind::Blocking, "deadline", &["timeout", "within", "limit", "time_limit"]),
@@ -124,20 +125,20 @@ impl AttrKind {
         }
     }
 
-    /// The word that `#[path]` stands for: by its last name, as modules and crates have other names
-    /// here and there. Whether it is ours by another path is [asked of the
+    /// The attribute that `#[path]` names, by its last segment, because crates and modules may be
+    /// renamed. If the path is ambiguous, the expansion [asks the
     /// compiler](AttrKind::is_unambiguous).
     pub(crate) fn of(path: &Path) -> Option<AttrKind> {
         let last = path.segments.last()?;
-        AttrKind::ALL.into_iter().find(|word| last.ident == word.name())
+        AttrKind::ALL.into_iter().find(|kind| last.ident == kind.name())
     }
 
-    /// The path leaves no doubt: a name alone, or one behind the crate's name.
+    /// Whether the path can't name another attribute: a name alone, or one in `portcullis`.
     pub(crate) fn is_unambiguous(path: &Path) -> bool {
         path.segments.len() == 1 || path.segments.first().is_some_and(|first| first.ident == "portcullis")
     }
 
-    /// One of the words that make a handler, with one slip of the finger in it.
+    /// Whether the path is the attribute of a handler with one typing error.
     pub(crate) fn is_nearly_a_handler(path: &Path) -> bool {
         let Some(name) = path.get_ident().map(ToString::to_string) else { return false };
         ["request", "session", "state"].iter().any(|word| slipped(&name, word))
@@ -160,26 +161,26 @@ impl AttrKind {
     }
 }
 
-/// What a key in the brackets of an attribute turns out to be.
+/// What the name of an option turns out to be.
 #[derive(Debug)]
 pub(crate) enum Lookup {
     Known(&'static OptionName),
-    /// An option, but of another attribute.
+    /// An option of another attribute.
     Misplaced(AttrKind),
-    /// No option, but close to one.
+    /// Not an option, but similar to this one.
     Misspelt(&'static str),
     Unknown,
 }
 
-pub(crate) fn look_up(word: AttrKind, key: &str) -> Lookup {
-    if let Some(option) = word.option(key) {
+pub(crate) fn look_up(kind: AttrKind, key: &str) -> Lookup {
+    if let Some(option) = kind.option(key) {
         return Lookup::Known(option);
     }
-    let elsewhere = |(of, _, names): &&(AttrKind, &str, &[&str])| *of == word && names.contains(&key);
+    let elsewhere = |(of, _, names): &&(AttrKind, &str, &[&str])| *of == kind && names.contains(&key);
     if let Some((_, name, _)) = SYNONYMS.iter().find(elsewhere) {
         return Lookup::Misspelt(name);
     }
-    if let Some(near) = nearest(key, word.options().iter().map(|option| option.name)) {
+    if let Some(near) = nearest(key, kind.options().iter().map(|option| option.name)) {
         return Lookup::Misspelt(near);
     }
     match AttrKind::ALL.into_iter().find(|other| other.option(key).is_some()) {
@@ -188,13 +189,12 @@ pub(crate) fn look_up(word: AttrKind, key: &str) -> Lookup {
     }
 }
 
-/// The closest of the user's own names.
+/// The most similar of the user's own names.
 pub(crate) fn nearest_of<'a>(word: &str, names: &'a [String]) -> Option<&'a str> {
     nearest(word, names.iter().map(String::as_str))
 }
 
-/// The closest of `names`, if it is close enough to be what was meant: a slip in every three
-/// letters.
+/// The most similar of `names`, if it has at most one error in three letters.
 fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     names
         .map(|name| (distance(word, name), name))
@@ -203,7 +203,7 @@ fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a s
         .map(|(_, name)| name)
 }
 
-/// A letter more, a letter less, another one, or two that have changed places.
+/// Whether one letter is missing, added or replaced, or two letters are swapped.
 fn slipped(name: &str, word: &str) -> bool {
     let letters = |text: &str| {
         let mut letters: Vec<char> = text.chars().collect();
@@ -217,7 +217,7 @@ fn slipped(name: &str, word: &str) -> bool {
     }
 }
 
-/// Levenshtein's distance: letters put in, left out or changed.
+/// The Levenshtein distance.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
@@ -256,9 +256,9 @@ mod tests {
 
     #[test]
     fn names_from_elsewhere_lead_to_ours() {
-        for (word, name, others) in SYNONYMS {
-            assert!(word.option(name).is_some(), "{name}");
-            assert!(others.iter().all(|other| word.option(other).is_none()), "{name}");
+        for (kind, name, others) in SYNONYMS {
+            assert!(kind.option(name).is_some(), "{name}");
+            assert!(others.iter().all(|other| kind.option(other).is_none()), "{name}");
         }
     }
 

@@ -1,7 +1,6 @@
-//! The stages in their order: parse, model, check, lint, expand.
-//!
-//! Each stage reads what the one before made. Mistakes of all of them go to one [`ErrorSink`], and come
-//! out as `compile_error!`s beside what could be generated.
+//! Runs the stages in their order: parse, model, check, lint, expand. Each stage reads the result
+//! of the one before. The errors of all stages go to one [`ErrorSink`] and are emitted as
+//! `compile_error!`s after the expansion.
 
 use crate::{
     check, expand, lint,

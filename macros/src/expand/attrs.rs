@@ -1,17 +1,17 @@
-//! Where the attributes on a method go, of which more than one item is made.
+//! The attributes of a method that is expanded to more than one item.
 //!
-//! | attribute | function that is called | function with the body | what else names the types |
+//! | attribute | function that is called | function with the body | other items that name the types |
 //! |---|---|---|---|
-//! | `doc` | yes | only of a blocking one | |
+//! | `doc` | yes | only of a `#[blocking]` one | |
 //! | `cfg` | yes | yes | yes |
 //! | `allow`, `warn`, `deny`, `forbid` | yes | yes | yes |
-//! | `expect` | the lints that speak of it, the others as `allow` | the other lints, those as `allow` | `allow` |
-//! | `deprecated` | yes | no: the call of it is ours | |
+//! | `expect` | the lints about it, the others as `allow` | the other lints, those as `allow` | `allow` |
+//! | `deprecated` | yes | no, because the expansion calls it | |
 //! | `must_use` | yes | no | |
-//! | `tracing::instrument` | no | yes, with the name that is written | |
+//! | `tracing::instrument` | no | yes, with the name of the method | |
 //! | any other | no | yes | |
 //!
-//! `#[cfg_attr(P, ..)]` goes where the attribute in it goes.
+//! A `#[cfg_attr(P, ..)]` is treated as the attribute in it.
 
 use crate::{
     lint,
@@ -24,18 +24,18 @@ use quote::{ToTokens, quote};
 use syn::{Attribute, Meta, Path, ext::IdentExt};
 
 const LEVELS: [&str; 5] = ["allow", "expect", "warn", "deny", "forbid"];
-/// Lints that speak of the function that is called: it has the name, the docs and the visibility,
-/// and callers.
+/// Lints about the function that is called, which has the name, the docs, the visibility and the
+/// callers.
 const OF_THE_OUTER: [&str; 4] = ["dead_code", "unused", "missing_docs", "unreachable_pub"];
 
-/// Which of two functions an attribute is for.
+/// The function of two that an attribute is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
     Outer,
     Inner,
 }
 
-/// The attributes of the function that people call, in front of a hidden one with the body.
+/// The attributes of the function that the user calls. A hidden one has the body.
 pub(super) fn outer(attrs: &[Attribute]) -> TokenStream {
     attrs.iter().map(outer_attr).collect()
 }
@@ -47,14 +47,14 @@ fn outer_attr(attr: &Attribute) -> TokenStream {
         return expected(attr, &meta, Side::Outer);
     }
     if is("must_use") && matches!(meta, Meta::Path(_)) {
-        // The future must be used in any case, and a lint asks for a reason to say so again.
+        // A future is `#[must_use]` already, and clippy wants a reason for a second attribute.
         return with_inner_meta(attr, &quote!(must_use = "what it comes to is meant to be used"));
     }
     let kept = ["doc", "cfg", "deprecated", "must_use", "allow", "warn", "deny", "forbid"];
     if kept.iter().any(|name| is(name)) { attr.to_token_stream() } else { TokenStream::new() }
 }
 
-/// The attributes of the function with the body, behind one that is called in its place.
+/// The attributes of the hidden function with the body.
 pub(super) fn inner(function: &Function, worker: Option<&Ident>) -> TokenStream {
     let one = |attr: &Attribute| {
         let Some(meta) = inner_meta(attr) else { return attr.to_token_stream() };
@@ -67,14 +67,13 @@ pub(super) fn inner(function: &Function, worker: Option<&Ident>) -> TokenStream 
     function.attrs.iter().map(one).collect()
 }
 
-/// The attributes of what stands in front of a blocking function's body.
+/// The attributes of a `blocking_` function that calls a hidden one.
 pub(super) fn forwarding(function: &Function) -> TokenStream {
     let is_doc = |attr: &&Attribute| inner_meta(attr).is_some_and(|meta| meta.path().is_ident("doc"));
     function.attrs.iter().filter(|attr| !is_doc(attr)).map(outer_attr).collect()
 }
 
-/// The attributes of a blocking function's body, which can be called as well; docs are for the
-/// caller to write.
+/// The attributes of a `blocking_` function with the body. The caller writes its docs.
 pub(super) fn of_body(function: &Function, worker: Option<&Ident>) -> TokenStream {
     let one = |attr: &Attribute| {
         let Some(meta) = inner_meta(attr) else { return attr.to_token_stream() };
@@ -97,7 +96,7 @@ fn body_attr(attr: &Attribute, meta: &Meta, function: &Function, worker: Option<
 }
 
 /// `#[expect(dead_code, unused_variables)]`: each lint is expected of one of the two functions, and
-/// allowed in the other.
+/// allowed for the other.
 fn expected(attr: &Attribute, meta: &Meta, side: Side) -> TokenStream {
     let Meta::List(list) = meta else { return TokenStream::new() };
     let (mut here, mut there, mut reason) = (Vec::new(), Vec::new(), None);
@@ -119,8 +118,8 @@ fn expected(attr: &Attribute, meta: &Meta, side: Side) -> TokenStream {
     quote!(#expect #allow)
 }
 
-/// For each item that is generated beside the block: its `cfg`s and its lint levels; and what its
-/// methods allow, since their types are named there. What the compiler has to say of those, it says
+/// The attributes of each item after the block: `cfg`s and lint levels of the block, and the lints
+/// that its methods allow, because the item repeats their types. The compiler reports on the types
 /// at the methods.
 pub(super) fn of_block(service: &Service) -> TokenStream {
     let head = &service.head.attrs;
@@ -139,7 +138,7 @@ pub(super) fn of_block(service: &Service) -> TokenStream {
     cfgs.chain(levels).collect()
 }
 
-/// `allow` and `expect` as `allow`, and `others` as they are.
+/// `allow` and `expect` as `allow`; the levels in `others` as they are.
 fn level(attr: &Attribute, others: &[&str]) -> Option<TokenStream> {
     let meta = inner_meta(attr)?;
     let Meta::List(list) = &meta else { return None };
@@ -151,8 +150,8 @@ fn level(attr: &Attribute, others: &[&str]) -> Option<TokenStream> {
     others.iter().any(|level| is(level)).then(|| with_inner_meta(attr, &meta.to_token_stream()))
 }
 
-/// The docs of a state's variant: the first line of its handler's, without the links. Those would
-/// lead from another item, private ones too; and examples would be run twice.
+/// The docs of the variant of a state: the first line of the handler's docs without links. Links
+/// may not resolve from the enum, and examples would run twice.
 pub(super) fn of_variant(function: &Function) -> TokenStream {
     let cfgs: TokenStream = function.cfgs().map(ToTokens::to_token_stream).collect();
     let line = without_links(&first_line(&function.attrs));
@@ -184,8 +183,8 @@ fn without_links(line: &str) -> String {
     text
 }
 
-/// What clippy may think of a function whose shape is not its author's choice: an `#[allow(..)]` of
-/// those of its lints that can be meant. Lints that the author has an own word on are left to it.
+/// An `#[allow(..)]` of the clippy lints about the shape of a function, which the attribute
+/// determines and not the author. Lints that the author has set stay.
 pub(super) fn of_shape(function: &Function, others: &[(&str, bool)]) -> TokenStream {
     let body = function.body.stream();
     let owned = function.params.iter().any(|param| param.is_owned());
@@ -199,7 +198,7 @@ pub(super) fn of_shape(function: &Function, others: &[(&str, bool)]) -> TokenStr
     quiet(function, likely.map(|(lint, _)| *lint))
 }
 
-/// `#[allow(..)]` of lints of which neither the function nor its block says anything.
+/// `#[allow(..)]` of those lints that neither the function nor its block sets.
 fn quiet<'a>(function: &Function, lints: impl Iterator<Item = &'a str>) -> TokenStream {
     let own: Vec<String> = function.attrs.iter().flat_map(|attr| named(attr, &LEVELS)).collect();
     let interceptor: Vec<String> =
@@ -209,7 +208,7 @@ fn quiet<'a>(function: &Function, lints: impl Iterator<Item = &'a str>) -> Token
     if lints.is_empty() { TokenStream::new() } else { quote!(#[allow(#(#lints),*)]) }
 }
 
-/// Somebody expects that this function is not used.
+/// Whether the function is expected to be unused.
 pub(super) fn expects_dead_code(function: &Function) -> bool {
     let mut named = function.attrs.iter().chain(&function.levels).flat_map(|attr| named(attr, &["expect"]));
     named.any(|lint| ["dead_code", "unused", "warnings"].contains(&&*lint))
@@ -238,8 +237,7 @@ fn is_instrument(path: &Path) -> bool {
         && of.is_none_or(|of| of == "tracing" || of == "tracing_attributes")
 }
 
-/// The span has the name that is written, and not that of a hidden function; and it does not record
-/// the worker.
+/// The arguments of `instrument` with the name that is written, and without the worker as a field.
 fn instrumented(meta: &Meta, function: &Function, worker: Option<&Ident>) -> TokenStream {
     let path = meta.path();
     let mut args = match meta {
@@ -279,7 +277,7 @@ fn also_skipping(skip: &TokenStream, worker: &Ident) -> TokenStream {
     skip.clone().into_iter().map(tree).collect()
 }
 
-/// The parts of a list.
+/// The elements of a list.
 fn split(tokens: TokenStream) -> Vec<TokenStream> {
     let trees: Vec<TokenTree> = tokens.into_iter().collect();
     let is_comma = |tree: &TokenTree| matches!(tree, TokenTree::Punct(punct) if punct.as_char() == ',');

@@ -1,11 +1,11 @@
-//! The `cfg`s of methods, for what is written of several of them.
+//! Combines the `cfg`s of methods, for code that depends on several of them.
 
 use crate::model::Method;
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::Meta;
 
-/// The predicate of a method's `cfg`s.
+/// The predicate of the `cfg`s of a method.
 pub(super) fn condition(method: &Method) -> Option<TokenStream> {
     let predicates: Vec<_> = method
         .function
@@ -22,13 +22,13 @@ pub(super) fn condition(method: &Method) -> Option<TokenStream> {
     }
 }
 
-/// `#[cfg(any(..))]`: that one of them is there; nothing, if one is in any case.
+/// `#[cfg(any(..))]`: one of them is compiled. `None` if one is unconditional.
 pub(super) fn any_of<'a>(methods: impl IntoIterator<Item = &'a Method>) -> Option<TokenStream> {
     one_of(methods).map(|condition| quote!(#[cfg(#condition)]))
 }
 
-/// `#[cfg(not(any(..)))]`, which is no attribute at all for none; `None`, if one is there in any
-/// case.
+/// `#[cfg(not(any(..)))]`: none of them is compiled. Without methods there is no attribute, and
+/// `None` means that one is unconditional.
 pub(super) fn none_of<'a>(methods: impl IntoIterator<Item = &'a Method>) -> Option<TokenStream> {
     let mut methods = methods.into_iter().peekable();
     if methods.peek().is_none() {

@@ -1,6 +1,8 @@
-//! What a connection starts with: `Conn`, `on_connect`, and `Error` where the handler has none.
+//! How a connection variants: `type Conn`, `on_connect`, and `type Error` if the handler has none.
 //!
-//! These are always there, so that a hook under a `cfg` needs its opposite as well.
+//! `impl Service` needs each of them exactly once, also if `cfg`s decide which `#[on(connect)]`
+//! hook is compiled. Therefore there is one `ConnectVariant` for each hook, and one for the case
+//! that there is none.
 
 use super::{
     call, cfg,
@@ -16,42 +18,46 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Path, Type};
 
-/// One way to start a connection: a hook, or that there is none.
-pub(super) struct Start<'a> {
-    /// When this is the way.
+/// One way to start a connection: a hook, or no hook.
+pub(super) struct ConnectVariant<'a> {
+    /// The `cfg`s under which this is the way.
     cfgs: Vec<TokenStream>,
     error: TokenStream,
     conn: TokenStream,
     takes_peer: bool,
-    /// The hook, if there is one that can be called.
+    /// The hook, if it has no errors and can be called.
     hook: Option<(&'a Function, &'a Hook)>,
-    /// There is a hook.
+    /// Whether there is a hook.
     hooked: bool,
     connect_output: ConnectOutput,
-    /// The function that tells them apart, of [`ConnectOutput::Unknown`].
+    /// For [`ConnectOutput::Unknown`]: the function that takes the value apart by its type.
     both: Option<TokenStream>,
-    /// What sees to it that there is no state in it, where nothing can tell.
+    /// For a value that is taken for the connection's: a check by the compiler that it is no state.
     plain: Option<TokenStream>,
-    /// What is said of `on_connect` is said of the hook.
+    /// The span of `on_connect`, so that its errors are reported at the hook.
     site: Span,
 }
 
-/// `opens!(Visit, ChatState)`: which of them it is.
+/// `opens!(Visit, ChatState)`: a constant that tells what the type is.
 fn opens(ok: &TokenStream, state: &TokenStream, krate: &Path) -> TokenStream {
     quote_spanned!(at(ok)=> #krate::__private::connect_output!(#ok, #state))
 }
 
-/// All ways, exactly one of which is compiled.
-pub(super) fn starts<'a>(service: &'a Service, state: Option<&TokenStream>, krate: &Path) -> Vec<Start<'a>> {
+/// All ways. Exactly one of them is compiled.
+pub(super) fn variants<'a>(
+    service: &'a Service,
+    state: Option<&TokenStream>,
+    krate: &Path,
+) -> Vec<ConnectVariant<'a>> {
     let hooks: Vec<_> = service.hooks().filter(|(_, hook)| hook.event == Some(HookEvent::Connect)).collect();
-    // A second hook beside one that is there in any case was reported, and goes nowhere.
+    // A second hook beside an unconditional one is reported, and not used.
     if let Some((method, hook)) = hooks.iter().find(|(method, _)| !method.is_conditional()) {
         return vec![of_hook(method, hook, service, state, krate)];
     }
     let cfg = cfg::none_of(hooks.iter().map(|(method, _)| *method));
-    let mut starts: Vec<_> =
+    let mut variants: Vec<_> =
         hooks.into_iter().map(|(method, hook)| of_hook(method, hook, service, state, krate)).collect();
-    starts.push(Start {
+    variants.push(ConnectVariant {
         cfgs: cfg.into_iter().collect(),
         error: infallible(),
         conn: quote!(()),
@@ -63,7 +69,7 @@ pub(super) fn starts<'a>(service: &'a Service, state: Option<&TokenStream>, krat
         plain: None,
         site: Span::mixed_site(),
     });
-    starts
+    variants
 }
 
 fn of_hook<'a>(
@@ -72,7 +78,7 @@ fn of_hook<'a>(
     service: &Service,
     state: Option<&TokenStream>,
     krate: &Path,
-) -> Start<'a> {
+) -> ConnectVariant<'a> {
     let function = &method.function;
     let ok = types::ok(&hook.return_kind, krate);
     let concrete = service.has_concrete_states()
@@ -95,11 +101,11 @@ fn of_hook<'a>(
         }
         (ConnectOutput::Both, Some(Type::Tuple(tuple))) => {
             let conn = &tuple.elems[0];
-            types::known(Some(conn), conn.to_token_stream(), krate)
+            types::or_unknown(Some(conn), conn.to_token_stream(), krate)
         }
-        _ => types::known(function.output(), types::ok(&hook.return_kind, krate), krate),
+        _ => types::or_unknown(function.output(), types::ok(&hook.return_kind, krate), krate),
     };
-    Start {
+    ConnectVariant {
         cfgs: function.cfgs().map(ToTokens::to_token_stream).collect(),
         error: types::err_or(&hook.return_kind, infallible(), krate),
         conn,
@@ -127,8 +133,8 @@ fn of_hook<'a>(
     }
 }
 
-impl Start<'_> {
-    /// The expression that makes what the hook makes.
+impl ConnectVariant<'_> {
+    /// The expression for the value that the hook returns.
     fn value(&self, service_types: &ServiceTypes<'_>) -> TokenStream {
         match self.hook {
             Some((function, hook)) => {
@@ -150,17 +156,17 @@ impl Start<'_> {
     }
 }
 
-/// The connection's value as it is spelt, unless `cfg`s decide.
-pub(super) fn only_conn(starts: &[Start<'_>]) -> Option<String> {
-    match starts {
+/// The tokens of the connection's type, unless `cfg`s decide on it.
+pub(super) fn only_conn(variants: &[ConnectVariant<'_>]) -> Option<String> {
+    match variants {
         [only] => Some(only.conn.to_string()),
         _ => None,
     }
 }
 
-/// What the one hook fails with, if it can.
-pub(super) fn only_error(starts: &[Start<'_>]) -> Option<TokenStream> {
-    match starts {
+/// The error type of the only hook, if it has one.
+pub(super) fn only_error(variants: &[ConnectVariant<'_>]) -> Option<TokenStream> {
+    match variants {
         [only] => Some(only.error.clone()).filter(|error| error.to_string() != infallible().to_string()),
         _ => None,
     }
@@ -170,33 +176,33 @@ fn infallible() -> TokenStream {
     quote!(::core::convert::Infallible)
 }
 
-/// `type Error` and `type Conn`; the handler's error comes first.
+/// `type Error` and `type Conn`. The handler's error type has precedence.
 pub(super) fn types(
-    starts: &[Start<'_>],
+    variants: &[ConnectVariant<'_>],
     error: Option<&TokenStream>,
     unclear: &[ErrorProjection],
 ) -> TokenStream {
-    let one = |Start { cfgs, error: own, conn, .. }: &Start<'_>| {
+    let one = |ConnectVariant { cfgs, error: own, conn, .. }: &ConnectVariant<'_>| {
         let own = unclear.iter().rev().fold(own.clone(), |otherwise, error| error(otherwise));
         let (own, conn) = (types::named("Error", &own), types::named("Conn", conn));
         let own = error.is_none().then(|| quote!(#(#cfgs)* #own));
         quote!(#own #(#cfgs)* #conn)
     };
-    let of_starts: TokenStream = starts.iter().map(one).collect();
+    let of_starts: TokenStream = variants.iter().map(one).collect();
     let of_handler = error.map(|error| types::named("Error", error));
     quote!(#of_handler #of_starts)
 }
 
 /// `async fn on_connect(..)`
 pub(super) fn methods(
-    starts: &[Start<'_>],
+    variants: &[ConnectVariant<'_>],
     first: &TokenStream,
     first_if_any: &TokenStream,
     service_types: &ServiceTypes<'_>,
 ) -> TokenStream {
     let krate = service_types.krate;
-    let one = |start: &Start<'_>| {
-        let Start { cfgs, takes_peer, connect_output, both, site, .. } = start;
+    let one = |start: &ConnectVariant<'_>| {
+        let ConnectVariant { cfgs, takes_peer, connect_output, both, site, .. } = start;
         let value = start.value(service_types);
         let peer = call::unused("peer", !takes_peer);
         let opened = match connect_output {
@@ -229,5 +235,5 @@ pub(super) fn methods(
             }
         }
     };
-    starts.iter().map(one).collect()
+    variants.iter().map(one).collect()
 }

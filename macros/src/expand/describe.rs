@@ -1,7 +1,7 @@
-//! The description in `impl Service`: the service as a constant, and its picture in the docs.
+//! The description in `impl Service`: the service as a constant, and its diagram in the docs.
 //!
 //! ```text
-//! /// (the picture)
+//! /// (the diagram)
 //! impl Service for Thumbnails {
 //!     const SERVICE_DESCRIPTION: Description<'static> = {
 //!         const METHODS: &[Method<'static>] = &[
@@ -13,8 +13,8 @@
 //! }
 //! ```
 //!
-//! A method under a `cfg` is there under that `cfg`. The picture can't know it, and shows the first
-//! of each name.
+//! A method under a `cfg` is in the constant under that `cfg`. The diagram can't depend on it, and
+//! shows the first method of each name.
 
 use crate::model::{MethodDescription, Service, first_line, type_name};
 use portcullis_describe::{Chart, Crossing, Description, Kind, Method};
@@ -22,7 +22,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::Path;
 
-/// The constant of `impl Service`, and the picture for the impl's docs.
+/// The constant of `impl Service`, and the diagram for the docs of the impl.
 pub(super) fn of(service: &Service, krate: &Path) -> (TokenStream, Option<TokenStream>) {
     let methods = service.described();
     (constant(service, &methods, krate), docs(service, &methods))
@@ -40,7 +40,7 @@ fn constant(service: &Service, methods: &[MethodDescription<'_>], krate: &Path) 
     }
 }
 
-/// What differs from a method of which nothing is said.
+/// The constructor of a method, with calls for what is not default.
 fn method(described: &MethodDescription<'_>) -> TokenStream {
     let MethodDescription { method, role, name, doc, .. } = described;
     let cfgs = method.function.cfgs();
@@ -74,8 +74,7 @@ fn method(described: &MethodDescription<'_>) -> TokenStream {
     quote!(#(#cfgs)* Method::new(Role::#role, #name, #doc) #(#said)*)
 }
 
-/// The pictures that say more than the block does at a glance: of states, and of threads where
-/// there are any.
+/// The diagrams for the docs: of the states, and of the threads if there are calls between them.
 fn docs(service: &Service, methods: &[MethodDescription<'_>]) -> Option<TokenStream> {
     let lists: Vec<[Vec<&str>; 4]> = methods
         .iter()

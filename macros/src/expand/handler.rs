@@ -1,5 +1,4 @@
-//! Handlers and hooks stay methods: only their attribute goes, and `&self` becomes
-//! `self: &Arc<Self>`.
+//! Handlers, hooks and plain methods. They stay methods: `&self` becomes `self: &Arc<Self>`.
 
 use super::{attrs, signature};
 use crate::model::Function;
@@ -7,7 +6,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::Visibility;
 
-/// A handler or hook. Its shape is the service's and not its author's choice, which lints are told.
+/// A handler or hook. Lints about its shape, which the service determines, are allowed.
 pub(super) fn item(function: &Function) -> TokenStream {
     let lints = attrs::of_shape(function, &[]);
     if !attrs::is_deprecated(function) {
@@ -21,14 +20,14 @@ pub(super) fn item(function: &Function) -> TokenStream {
     method(&hidden, &quote!(#attrs #[doc(hidden)] #lints))
 }
 
-/// What generated code calls it by. It has no warning for a use of what is deprecated: the user's
-/// name stands in front of a hidden method then.
+/// The name for calls from generated code. A deprecated method is hidden under another name, so
+/// that the calls produce no warning.
 pub(super) fn name(function: &Function) -> Ident {
     let name = &function.sig.ident;
     if attrs::is_deprecated(function) { signature::prefixed("__", name) } else { name.clone() }
 }
 
-/// The deprecated handler or hook by its own name, which nobody may have a use for.
+/// The deprecated handler or hook under its own name, which calls the hidden method.
 pub(super) fn deprecated_name(function: &Function) -> Option<TokenStream> {
     if !attrs::is_deprecated(function) {
         return None;
@@ -49,8 +48,7 @@ pub(super) fn deprecated_name(function: &Function) -> Option<TokenStream> {
     })
 }
 
-/// A method without a role: an `async fn` has the receiver of its neighbours, anything else is as
-/// it was.
+/// A method without a role. An `async fn` gets the receiver of the others.
 pub(super) fn plain(function: &Function) -> TokenStream {
     if function.sig.asyncness.is_some() {
         return method(function, &TokenStream::new());
@@ -59,7 +57,7 @@ pub(super) fn plain(function: &Function) -> TokenStream {
     quote!(#(#attrs)* #vis #sig #body)
 }
 
-/// The method with the receiver of a shared service.
+/// The method with `self: &Arc<Self>`.
 fn method(function: &Function, lints: &TokenStream) -> TokenStream {
     let Function { attrs, vis, sig, body, .. } = function;
     let inputs: Vec<_> = signature::receiver(&function.receiver)
@@ -68,6 +66,6 @@ fn method(function: &Function, lints: &TokenStream) -> TokenStream {
         .collect();
     let asyncness = &sig.asyncness;
     let head = signature::head(sig, &sig.ident, &inputs, &sig.output.to_token_stream());
-    // `async` stands between `const` and `unsafe`, which no `async fn` that we rewrite has.
+    // `async` is written between `const` and `unsafe`, which no rewritten `async fn` has.
     quote!(#(#attrs)* #lints #vis #asyncness #head #body)
 }

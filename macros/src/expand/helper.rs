@@ -1,5 +1,5 @@
-//! A plain `async fn` of a service: a future that owns its service, over a hidden method with the
-//! body.
+//! A helper, which is an `async fn` without an attribute: a future that owns its service, and a
+//! hidden method with the body.
 //!
 //! ```text
 //! async fn count(&self, n: u64) -> u64 { .. }
@@ -11,11 +11,11 @@
 //! async fn __count(self: &Arc<Self>, n: u64) -> u64 { .. }
 //! ```
 //!
-//! The compiler tells of neither if both are unused and the first looks generated, nor of any
-//! neighbour: so that one has the author's braces. A name with an underscore ahead is never told
-//! of.
+//! The first has the braces of the user's body: if it looked generated, the compiler would report
+//! none of the block's methods as unused. It never reports names with a leading underscore.
 //!
-//! That `Send` is written is what lets methods call each other in circles with threads in between.
+//! `Send` is written out so that methods can call each other recursively through jobs: the compiler
+//! could not infer it.
 
 use super::{attrs, signature, span::at, types};
 use crate::model::Function;
@@ -47,7 +47,7 @@ fn future(function: &Function, block: &Generics, krate: &Path) -> TokenStream {
     let (name, turbofish) = (signature::prefixed("__", &sig.ident), signature::turbofish(sig));
     let self_ = signature::self_token(function);
     let names = params.iter().map(|param| &param.name);
-    // That it is not `Send` is said of the method.
+    // A future that is not `Send` is reported at the method.
     let future = quote_spanned! {at(&sig.ident)=>
         let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(#self_);
         async move { Self::#name #turbofish (&this #(, #names)*).await }
@@ -74,7 +74,7 @@ fn body(function: &Function) -> TokenStream {
     }
 }
 
-/// All that the future may name: everything but the borrow of `self`.
+/// Everything that the future may capture, which is all but the borrow of `self`.
 fn captured(generics: &Generics) -> impl Iterator<Item = TokenStream> + '_ {
     generics.params.iter().map(|param| match param {
         GenericParam::Lifetime(param) => param.lifetime.to_token_stream(),

@@ -1,4 +1,4 @@
-//! The hooks that `Service` has defaults for: start, stop, disconnect, error.
+//! The hooks whose methods have defaults in `Service`: start, stop, disconnect, error.
 
 use super::{
     call::{argument, at_output, call, unused},
@@ -13,7 +13,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::Path;
 
-/// The methods of `impl Service` that hooks replace, each under its hook's `cfg`s.
+/// The methods that the hooks define, each under the `cfg`s of its hook.
 pub(super) fn items(service: &Service, service_types: &ServiceTypes<'_>) -> TokenStream {
     let mut done: Vec<HookEvent> = Vec::new();
     service
@@ -23,7 +23,7 @@ pub(super) fn items(service: &Service, service_types: &ServiceTypes<'_>) -> Toke
             let event = hook.event?;
             let function = &method.function;
             let cfgs: Vec<_> = function.cfgs().collect();
-            // A second hook that is there in any case was reported.
+            // A second unconditional hook is reported.
             if cfgs.is_empty() && done.contains(&event) {
                 return None;
             }
@@ -101,8 +101,8 @@ fn disconnect(function: &Function, hook: &Hook, service_types: &ServiceTypes<'_>
     }
 }
 
-/// `let (end0,) = DisconnectParams::<(Seat,), Self>::PROBE.of(conn, last, reason);`: which of the three they
-/// are, where only their types tell.
+/// `let (end0,) = DisconnectParams::<(Seat,), Self>::PROBE.of(conn, last, reason);` decides by
+/// type which of the three each parameter is.
 fn told(names: &[String], ends: &[Param], krate: &Path) -> Option<TokenStream> {
     let first = ends.first()?;
     let names = names.iter().zip(ends).map(|(name, end)| argument(name, end));

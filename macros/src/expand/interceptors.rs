@@ -1,4 +1,4 @@
-//! What runs ahead of and behind the handlers, as `step` calls it.
+//! The calls of `#[before]` and `#[after]` around the handlers.
 
 use super::{
     call::{argument, call},
@@ -12,8 +12,8 @@ use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::Path;
 
-/// `match Self::check(self, conn, request).await { .. }`: the request goes on, or is answered.
-/// Nothing, if there is no such hook.
+/// `match Self::check(self, conn, request).await { .. }` with an arm for a request that goes on and
+/// one for a request that is answered; `None` without a `#[before]`.
 pub(super) fn before(
     service: &Service,
     goes_on: &TokenStream,
@@ -24,7 +24,7 @@ pub(super) fn before(
     if hooks.is_empty() {
         return None;
     }
-    // With its type said, a mismatch is one of this value.
+    // With this type, a mismatch is reported at the value.
     let krate = service_types.krate;
     let ty = quote! {
         ::core::ops::ControlFlow<<Self as #krate::Service>::Response, <Self as #krate::Service>::Request>
@@ -56,7 +56,7 @@ pub(super) fn before(
     })
 }
 
-/// `Self::count(self, conn, response).await;`, for a response that is at hand.
+/// `Self::count(self, conn, response).await;`
 pub(super) fn after(service: &Service, service_types: &ServiceTypes<'_>) -> TokenStream {
     let one = |(method, interceptor): (&Method, &Interceptor)| {
         let cfgs = method.function.cfgs();
@@ -72,7 +72,7 @@ pub(super) fn after(service: &Service, service_types: &ServiceTypes<'_>) -> Toke
     service.valid_interceptors(Side::After).map(one).collect()
 }
 
-/// As [`after`], for a step that may have a response.
+/// As [`after`], for a step that may have no response.
 pub(super) fn after_step(service: &Service, service_types: &ServiceTypes<'_>) -> TokenStream {
     let one = |(method, interceptor): (&Method, &Interceptor)| {
         let cfgs = method.function.cfgs();
@@ -92,13 +92,13 @@ pub(super) fn after_step(service: &Service, service_types: &ServiceTypes<'_>) ->
     service.valid_interceptors(Side::After).map(one).collect()
 }
 
-/// What they fail with, if they can.
+/// The error type of the interceptors, if they have one.
 pub(super) fn error(service: &Service, krate: &Path) -> Option<TokenStream> {
     let interceptors = [Side::Before, Side::After].into_iter().flat_map(|side| service.interceptors(side));
     unconditional_first(interceptors).find_map(|(_, interceptor)| types::err(&interceptor.return_kind, krate))
 }
 
-/// As [`error`], of those that return something by another name.
+/// As [`error`], for those that return an alias.
 pub(super) fn unclear_errors(service: &Service, krate: &Path) -> Vec<ErrorProjection> {
     let interceptors = [Side::Before, Side::After].into_iter().flat_map(|side| service.interceptors(side));
     interceptors
@@ -120,7 +120,7 @@ pub(super) fn unclear_errors(service: &Service, krate: &Path) -> Vec<ErrorProjec
         .collect()
 }
 
-/// What `#[after]` returns by another name is nothing, or a `Result`.
+/// `#[after]` may return an alias of `()` or of a `Result`.
 fn completed(interceptor: &Interceptor, call: TokenStream, krate: &Path) -> TokenStream {
     match &interceptor.return_kind {
         ReturnKind::Unresolved { ty, .. } => {

@@ -1,4 +1,4 @@
-//! Attributes that stand where they mean nothing: one message, and the item as it was.
+//! Attributes in places where they have no meaning: one error, and the item as it is written.
 
 use crate::{
     attributes::AttrKind,
@@ -10,8 +10,8 @@ use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::{Item, Path};
 
-/// A method's attribute that no `#[service]` has read: there is none, or it knows the attribute by
-/// its own name only.
+/// A method's attribute that the compiler has called. `#[service]` did not read it: there is none,
+/// or the attribute has another name here.
 pub(crate) fn misplaced_attr(word: AttrKind, item: TokenStream) -> TokenStream {
     if is_probe(&item) {
         return TokenStream::new();
@@ -29,11 +29,12 @@ pub(crate) fn misplaced_attr(word: AttrKind, item: TokenStream) -> TokenStream {
     quote!(#item #mistake)
 }
 
-/// What asks the compiler whether an attribute is ours.
+/// The name of the function under each probe.
 const PROBE: &str = "portcullis_reads_this_attribute";
 
-/// For each attribute that is ours by its last name: a function under it, which ours takes away,
-/// and anything else leaves with its message in it.
+/// A probe for each attribute that is ours by its last name only: a function under the attribute,
+/// with an error in its body. Our attribute removes the function. Any other leaves it, and its
+/// error is reported.
 pub(super) fn attr_probes(service: &Service) -> TokenStream {
     let probes = service.methods().flat_map(|method| method.paths.iter().map(move |path| (method, path)));
     let questions: TokenStream = probes
@@ -53,13 +54,13 @@ pub(super) fn attr_probes(service: &Service) -> TokenStream {
     if questions.is_empty() { questions } else { quote!(const _: () = { #questions };) }
 }
 
-/// A question of [`ask`].
+/// Whether this is the function of a probe.
 pub(crate) fn is_probe(item: &TokenStream) -> bool {
     item.clone().into_iter().any(|tree| matches!(tree, TokenTree::Ident(name) if name == PROBE))
 }
 
-/// `self: &::std::sync::Arc<Self>`, as [`signature::receiver`](super::signature::receiver) writes
-/// it for a method of a service.
+/// Whether the first parameter is `self: &::std::sync::Arc<Self>`, as
+/// [`signature::receiver`](super::signature::receiver) writes it for a method of a service.
 fn is_of_a_service(item: &TokenStream) -> bool {
     let is_inputs = |tree: &TokenTree| matches!(tree, TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis);
     let inputs = item.clone().into_iter().find(is_inputs).map(|tree| tree.to_string()).unwrap_or_default();
@@ -67,7 +68,7 @@ fn is_of_a_service(item: &TokenStream) -> bool {
     inputs.starts_with("(self:&::std::sync::Arc<Self>")
 }
 
-/// `#[service]` on something else than an inherent `impl` block.
+/// The error for `#[service]` on an item that is no inherent `impl` block.
 pub(super) fn not_a_block(other: &NotAnImpl, item: TokenStream, sink: &ErrorSink) -> TokenStream {
     match other {
         NotAnImpl::TraitImpl(head) => {
@@ -90,7 +91,7 @@ pub(super) fn not_a_block(other: &NotAnImpl, item: TokenStream, sink: &ErrorSink
                 format!("`#[service]` can be used only on an `impl` block, not on {what}: {suggestion}"),
             );
         }
-        // The compiler has said so.
+        // The compiler has reported it.
         NotAnImpl::Unparsable if is_incomplete_block(&item) => {}
         NotAnImpl::Unparsable => {
             let message =
@@ -101,7 +102,7 @@ pub(super) fn not_a_block(other: &NotAnImpl, item: TokenStream, sink: &ErrorSink
     strip_attrs(item)
 }
 
-/// An `impl` that breaks off ahead of its braces.
+/// Whether this is an `impl` that ends before its braces.
 fn is_incomplete_block(item: &TokenStream) -> bool {
     let head = item
         .clone()
@@ -110,7 +111,7 @@ fn is_incomplete_block(item: &TokenStream) -> bool {
     !parse::is_terminated(item) || parse::is_truncated(&head.collect())
 }
 
-/// Where to point, what it is, and where the attribute belongs.
+/// The location of the error, the kind of the item, and the suggestion.
 fn described(item: &Item) -> (TokenStream, &'static str, String) {
     let of_type = |name: &syn::Ident| format!("write `#[service] impl {name} {{ .. }}`");
     let elsewhere = || "move it to the `impl` block of the service's type".to_owned();
@@ -129,10 +130,10 @@ fn first(tokens: TokenStream) -> TokenStream {
     tokens.into_iter().take(1).collect()
 }
 
-/// `#[blocking]` on something else than a function with a body.
+/// The error for `#[blocking]` on an item that is no function with a body.
 pub(crate) fn not_a_function(item: TokenStream, sink: &ErrorSink) -> TokenStream {
     if !parse::is_terminated(&item) {
-        // Somebody is about to write what it stands on.
+        // The item is being typed.
         return strip_attrs(item);
     }
     if let Ok(Item::Impl(block)) = syn::parse2(item.clone()) {
@@ -156,7 +157,7 @@ pub(crate) fn not_a_function(item: TokenStream, sink: &ErrorSink) -> TokenStream
     strip_attrs(item)
 }
 
-/// The tokens without attributes of ours, which would report themselves again.
+/// The tokens without our attributes, which would report errors of their own.
 pub(super) fn strip_attrs(tokens: TokenStream) -> TokenStream {
     let mut kept: Vec<TokenTree> = Vec::new();
     for tree in tokens {
@@ -175,7 +176,7 @@ pub(super) fn strip_attrs(tokens: TokenStream) -> TokenStream {
     kept.into_iter().collect()
 }
 
-/// `[request(..)]` behind a `#`.
+/// Whether this is `[request(..)]` after a `#`.
 fn is_mark(group: &Group, before: Option<&TokenTree>) -> bool {
     let behind = matches!(before, Some(TokenTree::Punct(punct)) if punct.as_char() == '#');
     let path: TokenStream = group.stream().into_iter().take_while(is_of_path).collect();

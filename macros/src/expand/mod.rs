@@ -54,7 +54,7 @@ pub(crate) fn block(service: &Service) -> TokenStream {
         Item::Method(method) if is_borrowed => borrowed_method(method, &krate),
         Item::Method(method) => self::method(method, &krate, Some(service)),
         Item::Other(tokens) => tokens.clone(),
-        // These come last: see `trailing_items`.
+        // Emitted last: see `trailing_items`.
         Item::Unparsed(_) => TokenStream::new(),
     });
     let mut block = service.head.clone();
@@ -92,8 +92,8 @@ pub(crate) fn not_a_block(other: &NotAnImpl, item: TokenStream, sink: &ErrorSink
     quote!(#item #stub)
 }
 
-/// The deprecated handlers and hooks, in an `impl` block of their own. If they stood beside generated
-/// methods, the compiler would not report which of the block's methods are unused.
+/// The deprecated handlers and hooks, in an `impl` block of their own. If they stood beside
+/// generated methods, the compiler would not report which of the block's methods are unused.
 fn deprecated_methods(service: &Service) -> Option<TokenStream> {
     let is_called = |method: &&Method| {
         is_called_by_service(&method.role)
@@ -117,8 +117,8 @@ fn is_called_by_service(role: &Role) -> bool {
     matches!(role, Role::Handler(_) | Role::Transition(_) | Role::Interceptor(_) | Role::Hook(_))
 }
 
-/// `impl<> Thumbnails`. For an unknown type without brackets, the compiler suggests a type parameter
-/// in one error and reports each use of the type in another.
+/// `impl<> Thumbnails`. For an unknown type without brackets, the compiler suggests a type
+/// parameter in one error and reports each use of the type in another.
 fn with_brackets(block: TokenStream) -> TokenStream {
     let mut done = false;
     let tree = |tree: TokenTree| {
@@ -158,8 +158,9 @@ fn method(method: &Method, krate: &Path, service: Option<&Service>) -> TokenStre
     }
 }
 
-/// Whether the type is a `Service` under every `cfg`, without bounds on type parameters. The compiler
-/// then reports at the service what is wrong with the type, and need not repeat it for each job.
+/// Whether the type is a `Service` under every `cfg`, without bounds on type parameters. The
+/// compiler then reports at the service what is wrong with the type, and need not repeat it for
+/// each job.
 fn is_service(service: &Service) -> bool {
     let is_handled = match service.states {
         Some(_) => true,

@@ -1,6 +1,7 @@
-//! `impl Service`: its types, its hooks, and `on_request` or `on_session` for the handler's kind.
+//! `impl Service` of a `#[request]` or `#[session]` handler: its types, its hooks, and `on_request`
+//! or `on_session`.
 //!
-//! There is one of each for a handler, under the handler's own `cfg`s: two handlers whose `cfg`s
+//! There is one impl for each handler, under the `cfg`s of the handler: two handlers whose `cfg`s
 //! exclude each other make two services, one of which is compiled.
 
 use super::{
@@ -21,32 +22,32 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Path, ext::IdentExt};
 
-/// All impls of the block; none if it has no handler.
+/// All impls of the block; nothing if it has no handler.
 pub(super) fn impls(service: &Service, krate: &Path) -> TokenStream {
     let mut handlers = service.handlers();
     if service.states.is_some() {
-        // Handlers beside states were reported.
+        // Handlers beside states are reported.
         return TokenStream::new();
     }
     let Some(first) = handlers.next() else { return stub::of_block(service, krate).unwrap_or_default() };
     let conditional = |(method, _): &(&Method, &Handler)| method.function.cfgs().next().is_some();
-    // A second handler that is there in any case was reported, and is no second service.
+    // A second unconditional handler is reported, and makes no service.
     let others = handlers.filter(|other| conditional(&first) && conditional(other));
     std::iter::once(first)
         .chain(others)
-        .map(|(method, handler)| Of { service, method, handler, krate }.service_impl())
+        .map(|(method, handler)| HandlerImpl { service, method, handler, krate }.service_impl())
         .collect()
 }
 
-/// A service and the handler that makes it one.
-struct Of<'a> {
+/// A handler and its service.
+struct HandlerImpl<'a> {
     service: &'a Service,
     method: &'a Method,
     handler: &'a Handler,
     krate: &'a Path,
 }
 
-impl Of<'_> {
+impl HandlerImpl<'_> {
     fn service_impl(&self) -> TokenStream {
         let krate = self.krate;
         let (request, response, error) = (self.request(), self.response(), self.error());
@@ -60,10 +61,10 @@ impl Of<'_> {
             HalfClose::Answer => quote!(Answer),
         };
         let handler = self.method.function.sig.ident.unraw().to_string();
-        let starts = connect::starts(self.service, None, krate);
-        let types = connect::types(&starts, error.as_ref(), &unclear);
+        let variants = connect::variants(self.service, None, krate);
+        let types = connect::types(&variants, error.as_ref(), &unclear);
         let service_types = self.service_types();
-        let on_connect = connect::methods(&starts, &quote!(()), &quote!(()), &service_types);
+        let on_connect = connect::methods(&variants, &quote!(()), &quote!(()), &service_types);
         let hooks = hooks::items(self.service, &service_types);
         let handles = match &self.handler.kind {
             HandlerKind::Request { request, .. } => self.on_request(request.as_ref()),
@@ -104,25 +105,25 @@ impl Of<'_> {
         }
     }
 
-    /// What the handler fails with, or what is around it.
+    /// The error type of the handler, or of the interceptors.
     fn error(&self) -> Option<TokenStream> {
         types::err(&self.handler.return_kind, self.krate)
             .or_else(|| interceptors::error(self.service, self.krate))
     }
 
     fn service_types(&self) -> ServiceTypes<'_> {
-        let starts = connect::starts(self.service, None, self.krate);
+        let variants = connect::variants(self.service, None, self.krate);
         ServiceTypes {
             krate: self.krate,
             request: self.request().to_string(),
             response: self.response().to_string(),
             event: None,
-            error: self.error().or_else(|| connect::only_error(&starts)).map(|error| error.to_string()),
-            conn: connect::only_conn(&starts),
+            error: self.error().or_else(|| connect::only_error(&variants)).map(|error| error.to_string()),
+            conn: connect::only_conn(&variants),
         }
     }
 
-    /// What handlers may fail with that return something by another name.
+    /// The error types of a handler and of interceptors that return an alias.
     fn unclear_errors(&self) -> Vec<ErrorProjection> {
         let krate = self.krate;
         let own = match (&self.handler.kind, &self.handler.return_kind) {
@@ -155,7 +156,7 @@ impl Of<'_> {
         match &self.handler.kind {
             HandlerKind::Request { request: Some(request), .. } => {
                 let ty = &*request.written.ty;
-                types::known(Some(ty), ty.to_token_stream(), krate)
+                types::or_unknown(Some(ty), ty.to_token_stream(), krate)
             }
             HandlerKind::Session { session: Some(session) } => match Handler::session_types(session) {
                 Some(SessionTypes::Written { request, .. }) => request.to_token_stream(),
@@ -165,7 +166,7 @@ impl Of<'_> {
                 _ => types::unknown(krate),
             },
             _ => match self.method.function.params.last() {
-                Some(last) => types::behind(&last.shape, krate),
+                Some(last) => types::referent(&last.shape, krate),
                 None => types::unknown(krate),
             },
         }
@@ -179,11 +180,11 @@ impl Of<'_> {
         match &self.handler.kind {
             HandlerKind::Request { .. } => {
                 let output = self.method.function.output();
-                // The future of a job was told to be awaited.
+                // A handler that returns an `Offload` is reported.
                 if self.method.sink.has_errors() && output.is_some_and(check::is_offload) {
                     return types::unknown(krate);
                 }
-                types::known(output, types::ok(&self.handler.return_kind, krate), krate)
+                types::or_unknown(output, types::ok(&self.handler.return_kind, krate), krate)
             }
             HandlerKind::Session { session } => match session.as_ref().and_then(Handler::session_types) {
                 Some(SessionTypes::Written { response, .. }) => response.to_token_stream(),
@@ -210,9 +211,9 @@ impl Of<'_> {
             let response = call(function, args.into_iter().flatten(), &quote!(.await #fails));
             let response = types::settled(return_kind, &response, krate);
             let response = self.wired(response);
-            let response = self.behind_before(&response, &service_types);
+            let response = self.through_before(&response, &service_types);
             let after = interceptors::after(self.service, &service_types);
-            // With its type said, a mismatch is one of this value.
+            // With this type, a mismatch is reported at the value.
             let ty = self.response();
             quote_spanned! {site=>
                 let response: #ty = #response;
@@ -247,7 +248,8 @@ impl Of<'_> {
         }
     }
 
-    /// `send_result` is of a `Result`: by another name, the compiler sees to it that it is one.
+    /// The response of a handler with `send_result`. If its type is an alias, a trait of the
+    /// runtime checks that it is a `Result`.
     fn wired(&self, response: TokenStream) -> TokenStream {
         let krate = self.krate;
         match (&self.handler.kind, self.method.function.output()) {
@@ -260,8 +262,8 @@ impl Of<'_> {
         }
     }
 
-    /// The handler's response, or that of `#[before]`.
-    fn behind_before(&self, response: &TokenStream, service_types: &ServiceTypes<'_>) -> TokenStream {
+    /// The response of the handler, or that of `#[before]`.
+    fn through_before(&self, response: &TokenStream, service_types: &ServiceTypes<'_>) -> TokenStream {
         let answers = quote_spanned!(Span::mixed_site()=> response);
         match interceptors::before(self.service, response, &answers, service_types) {
             Some(before) => quote_spanned!(Span::mixed_site()=> { #before }),

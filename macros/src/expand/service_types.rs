@@ -1,9 +1,8 @@
-//! The types on which the methods of a service agree, and what is handed to a method that names
-//! another one.
+//! The types of the service, and the conversion of generated locals to the user's parameters.
 //!
-//! Where a method spells a type as the service does, it is handed our local as it is. Elsewhere the
-//! two may be one type by two names, or a mistake, which would be a mismatch in a call that nobody
-//! wrote, the wrong way round: `private::agree` says it at the user's type.
+//! If a parameter spells its type as the service does, it gets the local. Otherwise it may be
+//! another name of the same type, or a mistake. A mismatch would be reported in a call that the
+//! user has not written, so a trait of `private::agree` reports it at the user's type.
 
 use super::{
     call::{argument, at_output},
@@ -15,16 +14,16 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::{GenericArgument, Path, PathArguments, Type};
 
-/// The service's types as they are spelt.
+/// The tokens of the service's types.
 pub(super) struct ServiceTypes<'a> {
     pub(super) krate: &'a Path,
     pub(super) request: String,
     pub(super) response: String,
-    /// None if there are no events.
+    /// `None` if there are no events.
     pub(super) event: Option<String>,
-    /// None if nothing can fail.
+    /// `None` if nothing can fail.
     pub(super) error: Option<String>,
-    /// None if `cfg`s decide.
+    /// `None` if `cfg`s decide on it.
     pub(super) conn: Option<String>,
 }
 
@@ -35,8 +34,8 @@ impl ServiceTypes<'_> {
         self.owned("request", param, same, "TakesRequest", &self.of_service("Request", param))
     }
 
-    /// What a `#[before]` that takes this gives on is the service's request, or nothing of which a
-    /// handler could be told.
+    /// The flow of a `#[before]` with this parameter, checked to continue with the service's
+    /// request.
     pub(super) fn checked_flow(&self, flow: TokenStream, param: &Param) -> TokenStream {
         if spelt(&param.written.ty) == self.request {
             return flow;
@@ -50,7 +49,7 @@ impl ServiceTypes<'_> {
         self.owned("event", param, same, "TakesEvent", &self.of_service("Event", param))
     }
 
-    /// The response that `#[after]` looks at: `response` is a reference to it.
+    /// The response for `#[after]`. `response` is a reference to it.
     pub(super) fn response_arg(&self, response: &TokenStream, param: &Param) -> TokenStream {
         let same = |ty: &Type| spelt(ty) == self.response;
         self.borrowed(response, param, same, "TakesResponse", "borrowed", &self.of_service("Response", param))
@@ -63,17 +62,18 @@ impl ServiceTypes<'_> {
             .then(|| quote_spanned!(at(ty)=> let #response: <Self as #krate::Service>::Response = #response;))
     }
 
-    /// The data of a state, which is called `name` here, and is given by the `#[state]`.
+    /// Data of a state. It is in the local `name`, and its type is that in the `#[state]` handler,
+    /// `given`.
     pub(super) fn data_arg(&self, name: &Ident, param: &Param, given: &Param) -> TokenStream {
         if spelt(&param.written.ty) == spelt(&given.written.ty) {
             return name.to_token_stream();
         }
         let krate = self.krate;
-        let (ty, given) = (types::kept(&param.written.ty, krate), types::kept(&given.written.ty, krate));
+        let (ty, given) = (types::stored(&param.written.ty, krate), types::stored(&given.written.ty, krate));
         quote_spanned!(at(&param.written.ty)=> <#ty as #krate::__private::TakesData<#given>>::taken(#name))
     }
 
-    /// The next state, by the name that it has in the method's type.
+    /// The next state, checked to be the enum if the method spells it otherwise.
     pub(super) fn next_state(&self, next: &Ident, ty: &Type, states: &StateEnum) -> TokenStream {
         if states.is(ty) {
             return next.to_token_stream();
@@ -96,7 +96,7 @@ impl ServiceTypes<'_> {
         self.borrowed(&argument("peer", param), param, same, "TakesPeer", "borrowed", &given)
     }
 
-    /// The connection's value, lent to a handler.
+    /// The connection's value, by `&mut`.
     pub(super) fn conn_arg(&self, param: &Param) -> TokenStream {
         let given = self.of_service("Conn", param);
         let given = quote_spanned!(at(&param.written.ty)=> #given, _);
@@ -104,7 +104,7 @@ impl ServiceTypes<'_> {
         self.borrowed(&argument("conn", param), param, same, "BorrowsConn", "borrowed", &given)
     }
 
-    /// The connection's value, given to `#[on(disconnect)]`.
+    /// The connection's value for `#[on(disconnect)]`, by value.
     pub(super) fn last_conn_arg(&self, param: &Param) -> TokenStream {
         let same = self.is_conn(&param.written.ty);
         self.owned("conn", param, same, "TakesConn", &self.of_service("Conn", param))
@@ -137,7 +137,7 @@ impl ServiceTypes<'_> {
         quote_spanned!(at(&param.written.ty)=> <#ty as #krate::__private::BorrowsCleanup>::borrowed(#local))
     }
 
-    /// `?`, for what this function fails with; nothing, if it can't fail.
+    /// `?` for a function that can fail, with a conversion if its error type has another name.
     pub(super) fn try_operator(&self, function: &Function, return_kind: &ReturnKind) -> Option<TokenStream> {
         let krate = self.krate;
         let error = types::err(return_kind, krate)?;
@@ -154,7 +154,7 @@ impl ServiceTypes<'_> {
         })
     }
 
-    /// `#[on(connect)]` says so.
+    /// Whether `#[on(connect)]` makes this type.
     fn is_conn(&self, ty: &Type) -> bool {
         self.conn.as_ref().is_some_and(|conn| *conn == spelt(ty))
     }
@@ -189,7 +189,7 @@ impl ServiceTypes<'_> {
             return local.clone();
         };
         let (krate, site, ty) = (self.krate, at(&param.written.ty), &*reference.elem);
-        // A reference is coerced to one of an object.
+        // A reference is coerced to a trait object.
         if same(ty) || matches!(ty, Type::TraitObject(_)) {
             return local.clone();
         }

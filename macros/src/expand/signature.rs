@@ -1,4 +1,5 @@
-//! Heads of functions: the user's signature with another name, other inputs, or another result.
+//! Signatures of generated functions: the user's, with another name, other inputs, or another
+//! return type.
 
 use super::span::at;
 use crate::model::{Function, Param, Receiver};
@@ -6,7 +7,7 @@ use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{GenericParam, ReceiverKind, Signature, ext::IdentExt};
 
-/// `const unsafe extern "C" fn name<..>(inputs) -> output where ..`, `async` left to the caller.
+/// `const unsafe extern "C" fn name<..>(inputs) -> output where ..`. The caller writes `async`.
 pub(super) fn head(
     sig: &Signature,
     name: &Ident,
@@ -19,12 +20,12 @@ pub(super) fn head(
     quote!(#constness #safety #abi #fn_token #name #generics #brackets (#(#inputs,)* #variadic) #output #where_clause)
 }
 
-/// `<>` of nobody's.
+/// `<>`, located in the expansion.
 pub(super) fn brackets() -> TokenStream {
     quote_spanned!(Span::mixed_site()=> <>)
 }
 
-/// The receiver as generated functions have it: `&self` becomes `self: &Arc<Self>`.
+/// The receiver of generated functions: `&self` becomes `self: &Arc<Self>`.
 pub(super) fn receiver(receiver: &Receiver) -> Option<TokenStream> {
     let written = receiver.written()?;
     Some(match (receiver, &written.kind) {
@@ -36,7 +37,7 @@ pub(super) fn receiver(receiver: &Receiver) -> Option<TokenStream> {
     })
 }
 
-/// The receiver of a function that only hands itself on, and so has no use for `mut`.
+/// The receiver of a function that only forwards it, without `mut`.
 pub(super) fn forwarding_receiver(receiver: &Receiver) -> Option<TokenStream> {
     match receiver {
         Receiver::Arc(written) => {
@@ -47,25 +48,24 @@ pub(super) fn forwarding_receiver(receiver: &Receiver) -> Option<TokenStream> {
     }
 }
 
-/// `self`, with the span that makes it the user's.
+/// `self` with the user's span, without which it would not resolve.
 pub(super) fn self_token(function: &Function) -> Option<syn::Token![self]> {
     function.receiver.written().map(|written| written.self_token)
 }
 
-/// A parameter that is handed on: its name, and how it is declared under that name.
+/// A forwarded parameter: its name, and its declaration.
 pub(super) struct Forwarded {
     pub(super) name: Ident,
     pub(super) declared: TokenStream,
 }
 
-/// Patterns (`Point { x, y }: Point`, `_: T`) are taken apart by the body; on the way there they
-/// need a name.
+/// The parameters, with names in the place of patterns (`Point { x, y }: Point`, `_: T`), which the
+/// function with the body has.
 pub(super) fn forwarded(params: &[Param]) -> Vec<Forwarded> {
     forwarded_as(params, |_| false)
 }
 
-/// As [`forwarded`]; what expressions beside the body name is there under its name, though the body
-/// may not use it.
+/// As [`forwarded`]; parameters whose names `is_named` keep them, even with a leading underscore.
 pub(super) fn forwarded_as(params: &[Param], is_named: impl Fn(&Ident) -> bool) -> Vec<Forwarded> {
     let name = |(index, param): (usize, &Param)| {
         let unused = || param.ident().filter(|name| is_named(name));
@@ -85,7 +85,7 @@ pub(super) fn forwarded_as(params: &[Param], is_named: impl Fn(&Ident) -> bool) 
         .collect()
 }
 
-/// `::<T, N>`, so that the body is called with the very types of the call.
+/// `::<T, N>`: the body is called with the types of the call.
 pub(super) fn turbofish(sig: &Signature) -> Option<TokenStream> {
     let names: Vec<_> = sig
         .generics
@@ -100,16 +100,16 @@ pub(super) fn turbofish(sig: &Signature) -> Option<TokenStream> {
     (!names.is_empty()).then(|| quote!(::<#(#names),*>))
 }
 
-/// The braces of the user's body around what is done in its place: lints take the function for one
-/// that is written, and tell of it if nobody uses it.
+/// The statements in the braces of the user's body: lints then take the function for written code,
+/// and report it if it is unused.
 pub(super) fn in_body_braces(function: &Function, body: TokenStream) -> Group {
     let mut block = Group::new(Delimiter::Brace, body);
     block.set_span(function.body.span());
     block
 }
 
-/// Where the signature ends. One that ends in tokens of ours has its place at our attribute,
-/// whatever else is in it.
+/// The end of the signature. A signature that ended in a generated token would be located at the
+/// attribute.
 pub(super) fn end(function: &Function) -> Span {
     let last = function.output().and_then(|ty| ty.to_token_stream().into_iter().last());
     last.map_or(function.sig.paren_token.span.close(), |tree| match tree {
@@ -118,7 +118,7 @@ pub(super) fn end(function: &Function) -> Span {
     })
 }
 
-/// `prefix` and the name, with the name's own span: `blocking_shrink`, `__count`.
+/// `prefix` and the name, with the span of the name: `blocking_shrink`, `__count`.
 pub(super) fn prefixed(prefix: &str, name: &Ident) -> Ident {
     Ident::new(&format!("{prefix}{}", name.unraw()), name.span())
 }

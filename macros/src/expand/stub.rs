@@ -1,5 +1,5 @@
-//! A service in name only: what stands in for handlers that a mistake has lost, so that whoever
-//! serves it is not told that it is none.
+//! An `impl Service` without content, for a block that has lost its handlers to an error, so that
+//! the code that serves the type reports no second one.
 
 use crate::{
     expand::{misplaced, types},
@@ -10,7 +10,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 use syn::{Attribute, ItemImpl, Path};
 
-/// For a block whose only handler has another attribute of ours as well, and was taken for that.
+/// For a block whose only handler has a second attribute of ours, and was taken for that.
 pub(super) fn of_block(service: &Service, krate: &Path) -> Option<TokenStream> {
     let is_handler =
         |name: &proc_macro2::Ident| ["request", "session", "state"].iter().any(|word| name == word);
@@ -19,7 +19,7 @@ pub(super) fn of_block(service: &Service, krate: &Path) -> Option<TokenStream> {
     lost.then(|| stub(&service.head, krate))
 }
 
-/// For `#[service] impl Trait for Type`, if there are handlers in it.
+/// For `#[service] impl Trait for Type` with handlers in it.
 pub(super) fn of_other(other: &NotAnImpl, item: &TokenStream, krate: &Path) -> Option<TokenStream> {
     let NotAnImpl::TraitImpl(head) = other else { return None };
     let has_marks = misplaced::strip_attrs(item.clone()).to_string() != item.to_string();

@@ -1,4 +1,4 @@
-//! Types that an expansion names: of what a function returns, and of what a handler takes.
+//! Types in generated code: success and error types of functions, and types of parameters.
 
 use super::span::at;
 use crate::model::{ReturnKind, Shape, find_borrow, peel};
@@ -6,7 +6,7 @@ use proc_macro2::{Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Path, Token, Type};
 
-/// What the function gives when it succeeds.
+/// The success type.
 pub(super) fn ok(return_kind: &ReturnKind, krate: &Path) -> TokenStream {
     match return_kind {
         ReturnKind::Unit => quote!(()),
@@ -22,12 +22,12 @@ pub(super) fn ok(return_kind: &ReturnKind, krate: &Path) -> TokenStream {
     }
 }
 
-/// `<Alias<String> as Trait>::Name`, in the place of the type: what is said of it is said there.
+/// `<Alias<String> as Trait>::Name`, located at the type, so that errors are reported there.
 pub(super) fn across(ty: &impl ToTokens, of: &TokenStream, name: &str) -> TokenStream {
     across_as(ty, ty, of, name)
 }
 
-/// As [`across`], in the place of another type.
+/// As [`across`], located at another type.
 pub(super) fn across_as(
     place: &impl ToTokens,
     ty: &impl ToTokens,
@@ -47,7 +47,7 @@ pub(super) fn is_result(ty: &Type, krate: &Path) -> TokenStream {
     quote_spanned!(at(ty)=> #krate::__private::is_result!(#ty))
 }
 
-/// What the function fails with, or `otherwise` where only the compiler can tell whether it fails.
+/// The error type, or `otherwise` if only the compiler can tell whether there is one.
 pub(super) fn err_or(return_kind: &ReturnKind, otherwise: TokenStream, krate: &Path) -> TokenStream {
     match return_kind {
         ReturnKind::Unresolved { ty, concrete: true } => {
@@ -59,7 +59,7 @@ pub(super) fn err_or(return_kind: &ReturnKind, otherwise: TokenStream, krate: &P
     }
 }
 
-/// The value of a call, with its error on its way out where it has one.
+/// The value of a call that returns an alias, with `?` if that is a `Result`.
 pub(super) fn settled(return_kind: &ReturnKind, call: &TokenStream, krate: &Path) -> TokenStream {
     match return_kind {
         ReturnKind::Unresolved { ty, concrete: true } => {
@@ -81,7 +81,7 @@ pub(super) fn settled(return_kind: &ReturnKind, call: &TokenStream, krate: &Path
     }
 }
 
-/// What a function gives, with a name for `!`, which has none of its own yet.
+/// The return type, with a name for `!`, which can't be written there.
 pub(super) fn whole(output: Option<&Type>, krate: &Path) -> TokenStream {
     match output {
         None => quote!(()),
@@ -92,42 +92,42 @@ pub(super) fn whole(output: Option<&Type>, krate: &Path) -> TokenStream {
     }
 }
 
-/// What it fails with, if it can.
+/// The error type, if there is one.
 pub(super) fn err(return_kind: &ReturnKind, krate: &Path) -> Option<TokenStream> {
     match return_kind {
         ReturnKind::Unit | ReturnKind::Plain(_) | ReturnKind::Unresolved { .. } => None,
-        ReturnKind::Result { err, .. } => Some(known(Some(err), err.to_token_stream(), krate)),
+        ReturnKind::Result { err, .. } => Some(or_unknown(Some(err), err.to_token_stream(), krate)),
         ReturnKind::ResultAlias(whole) => Some(of_alias(whole, "Err", krate)),
     }
 }
 
-/// `<io::Result<T> as ResultType>::Ok`, from the type's first token to its last.
+/// `<io::Result<T> as ResultType>::Ok`, located at the whole type.
 fn of_alias(whole: &Type, name: &str, krate: &Path) -> TokenStream {
     let place = whole.to_token_stream().into_iter().last().map_or_else(Span::call_site, |tree| tree.span());
     let name = Ident::new(name, Span::mixed_site().located_at(place));
     quote_spanned!(at(whole)=> <#whole as #krate::__private::ResultType>::#name)
 }
 
-/// The type as written; behind a mistake, `Unknown`, so that there is no second one.
-pub(super) fn known(ty: Option<&Type>, tokens: TokenStream, krate: &Path) -> TokenStream {
+/// The type, or `Unknown` if it contains a reference, which is reported.
+pub(super) fn or_unknown(ty: Option<&Type>, tokens: TokenStream, krate: &Path) -> TokenStream {
     match ty {
         Some(ty) if find_borrow(ty).is_some() => unknown(krate),
         _ => tokens,
     }
 }
 
-/// The type of what a session keeps; a borrow, which is a mistake, is kept as one that lasts.
-pub(super) fn kept(ty: &Type, krate: &Path) -> TokenStream {
+/// The type of data that a session stores. A reference, which is reported, becomes a `'static` one.
+pub(super) fn stored(ty: &Type, krate: &Path) -> TokenStream {
     match ty {
         Type::Reference(reference) if find_borrow(&reference.elem).is_none() => {
             let elem = &reference.elem;
             quote_spanned!(at(ty)=> &'static #elem)
         }
-        ty => known(Some(ty), ty.to_token_stream(), krate),
+        ty => or_unknown(Some(ty), ty.to_token_stream(), krate),
     }
 }
 
-/// The type as it reads outside of the block: `Self` is the service there, too.
+/// The tokens with the type of the service for `Self`, for use outside of the block.
 pub(super) fn without_self(tokens: TokenStream, service: &Type) -> TokenStream {
     let mut trees = tokens.into_iter().peekable();
     let mut out = TokenStream::new();
@@ -152,12 +152,12 @@ pub(super) fn without_self(tokens: TokenStream, service: &Type) -> TokenStream {
     out
 }
 
-/// What a reference refers to: what a request that was borrowed by mistake was meant to be.
-pub(super) fn behind(shape: &Shape, krate: &Path) -> TokenStream {
+/// The type that a reference refers to. It is the request that is meant if the request is borrowed
+/// by mistake.
+pub(super) fn referent(shape: &Shape, krate: &Path) -> TokenStream {
     match shape {
         Shape::Shared(reference) => match &*reference.elem {
-            // `str` and its like can't stand alone.
-            // Nor is it the peer that was meant.
+            // `str` and similar types are unsized, and `Peer` is no request.
             Type::Path(path)
                 if path
                     .path
@@ -165,7 +165,7 @@ pub(super) fn behind(shape: &Shape, krate: &Path) -> TokenStream {
                     .last()
                     .is_some_and(|last| last.ident != "str" && last.ident != "Peer") =>
             {
-                known(Some(&reference.elem), path.to_token_stream(), krate)
+                or_unknown(Some(&reference.elem), path.to_token_stream(), krate)
             }
             _ => unknown(krate),
         },
@@ -178,14 +178,14 @@ pub(super) fn unknown(krate: &Path) -> TokenStream {
     quote!(#krate::__private::Unknown)
 }
 
-/// The request of a service with this response: with one of the two unknown, so is the other, and
-/// every codec fits.
+/// The request type. If the response is `Unknown`, so is the request, because every codec fits
+/// both.
 pub(super) fn request_beside(response: &TokenStream, request: TokenStream, krate: &Path) -> TokenStream {
     let unknown = unknown(krate);
     if response.to_string() == unknown.to_string() { unknown } else { request }
 }
 
-/// `type Request = Ask;`, at the user's type: what is wrong with it is said there.
+/// `type Request = Ask;`, located at the user's type, so that errors are reported there.
 pub(super) fn named(name: &str, ty: &TokenStream) -> TokenStream {
     let site = at(ty);
     let name = Ident::new(name, site);
@@ -201,6 +201,6 @@ pub(super) fn facade(written: Option<&Path>) -> Path {
     })
 }
 
-/// The error type of a method whose return type may be an alias of `Result`; the argument is the error
-/// type for the case that it is not.
+/// The error type of a method whose return type may be an alias of `Result`; the argument is the
+/// error type for the case that it is not.
 pub(super) type ErrorProjection = Box<dyn Fn(TokenStream) -> TokenStream>;

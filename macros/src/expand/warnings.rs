@@ -1,4 +1,5 @@
-//! Warnings: at the head of a body, a use of the deprecated constant that says what is the matter.
+//! Warnings: a use of a deprecated constant at the beginning of a body. The compiler prints the
+//! note of the deprecation.
 //!
 //! ```text
 //! async fn poll(self: &Arc<Self>) {
@@ -7,8 +8,8 @@
 //! }
 //! ```
 //!
-//! It stands in the body, so that lint levels of the method, the block and the crate are heeded,
-//! `expect` too.
+//! It is in the body, so that the lint levels of the method, the block and the crate apply to it,
+//! `expect` included.
 
 use super::span::relocate;
 use crate::{
@@ -40,8 +41,8 @@ pub(super) fn with_warnings(method: &Method, krate: &Path) -> Option<Function> {
     Some(function)
 }
 
-/// Whether nothing is written into the method: it is plain, has no lint level that a warning in it
-/// would heed, and none of its warnings asks for the type of a value in its body.
+/// Whether the method stays untouched: it is plain, sets no lint level that a warning in its body
+/// would have to follow, and no warning needs the type of a value in the body.
 pub(super) fn is_untouched(method: &Method) -> bool {
     let levels = ["allow", "warn", "deny", "forbid", "expect", "cfg_attr"];
     let has_level = |attr: &Attribute| levels.iter().any(|level| attr.path().is_ident(level));
@@ -51,7 +52,7 @@ pub(super) fn is_untouched(method: &Method) -> bool {
         && !method.function.attrs.iter().any(has_level)
 }
 
-/// The warnings of a method that is left untouched, for behind the block.
+/// The warnings of an untouched method, for after the block.
 pub(super) fn trailing(method: &Method, levels: &TokenStream, krate: &Path) -> Option<TokenStream> {
     let warnings = method.sink.warnings();
     if warnings.is_empty() || !is_untouched(method) {
@@ -62,8 +63,8 @@ pub(super) fn trailing(method: &Method, levels: &TokenStream, krate: &Path) -> O
     Some(quote_spanned!(Span::mixed_site()=> #(#cfgs)* #levels const _: () = { #notes };))
 }
 
-/// A call whose value must be used, and is not, from `self` to `await` as rustc has it: at those
-/// very tokens, since it would look behind an expansion for what is written.
+/// The warning for a `#[must_use]` value that is ignored. It has the tokens from `self` to `await`,
+/// as rustc's own; rustc would not report at generated tokens.
 fn unused_value(call: &TokenStream) -> TokenStream {
     let trees: Vec<TokenTree> = call.clone().into_iter().collect();
     let (Some(first), Some(TokenTree::Ident(name)), Some(last)) = (trees.first(), trees.get(2), trees.last())
@@ -84,14 +85,14 @@ fn unused_value(call: &TokenStream) -> TokenStream {
     }
 }
 
-/// `(&guard).held_across_await();`, which is deprecated if it is one.
+/// `(&guard).held_across_await();`, a method that is deprecated if the value is a guard.
 fn guard_note(guard: &Ident, krate: &Path) -> TokenStream {
     let site = Span::mixed_site().located_at(guard.span());
     let name = Ident::new("held_across_await", site);
     quote_spanned!(site=> { use #krate::lints::{Guard as _, Value as _}; (&#guard).#name(); })
 }
 
-/// The body with `tokens` at its head: behind `#![allow(..)]`, ahead of what is done.
+/// The body with `tokens` before its statements, and after its inner attributes.
 pub(super) fn prepend(tokens: &TokenStream, body: &Group) -> Group {
     let trees: Vec<TokenTree> = body.stream().into_iter().collect();
     let is =
@@ -110,7 +111,7 @@ pub(super) fn prepend(tokens: &TokenStream, body: &Group) -> Group {
 
 fn note(warning: &Warning, krate: &Path) -> TokenStream {
     let Warning { lint, at } = warning;
-    // From the first of the tokens to the last.
+    // From the first token to the last.
     let place = |tree: Option<TokenTree>| {
         let place = tree.map_or_else(Span::call_site, |tree| tree.span());
         Span::mixed_site().located_at(place)

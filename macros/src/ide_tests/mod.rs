@@ -1,16 +1,16 @@
-//! IncompleteFn-typed input: what editors show while somebody types is what the macros make of such text.
+//! Input that is being typed: editors complete and highlight names by the expansion of such input.
 //!
-//! Each `#[service]` block and each `#[blocking]` function of the examples and of the README is cut
-//! behind every token, with what is open closed, as compilers and editors do before they call a
-//! macro: once with nothing behind the cut, as text is written, and once with the methods behind it
-//! left in their places, as it is changed. Whatever is left must be expanded so that
+//! Each `#[service]` block and each `#[blocking]` function of the examples and of the README is
+//! truncated after every token, with the open groups closed, as compilers and editors do before
+//! they call a macro: once with nothing after it, as text is written, and once with the other
+//! methods in their places, as it is changed. The expansion must satisfy:
 //!
 //! - nothing panics;
-//! - each name that was typed is in the expansion, in its place: there is completion, hover and "go
-//!   to" only for what is there;
-//! - the methods that are whole are expanded as ever, so that no call of them becomes an error;
-//! - what is not Rust is the compiler's to report, and is not reported again; and of what is Rust,
-//!   but no service yet, as little is said as can be.
+//! - each name that was typed is in the expansion at its place, because editors complete, describe
+//!   and look up only what is there;
+//! - complete methods are expanded as always, so that no call of them becomes an error;
+//! - the compiler reports what is not Rust, so that is not reported again; for what is Rust, but no
+//!   service yet, there are few errors.
 
 mod source;
 mod truncate;
@@ -34,11 +34,11 @@ impl Subject {
     }
 }
 
-/// What an expansion shows an editor.
+/// What an editor finds in an expansion.
 #[derive(Default)]
 struct IdeView {
     idents: HashSet<(String, Place)>,
-    /// `name` of each `fn name`.
+    /// The `name` of each `fn name`.
     functions: HashSet<String>,
     errors: Vec<String>,
 }
@@ -81,8 +81,8 @@ impl IdeView {
         }
     }
 
-    /// Whether `ident` is there: as it was written, or in front of the name of a function that is
-    /// made of it.
+    /// Whether the name is in the expansion, alone or in the name of a function that is generated
+    /// for it.
     fn has(&self, (name, at): &(String, Place)) -> bool {
         let connect_output = || {
             ["blocking_", "__"]
@@ -93,19 +93,19 @@ impl IdeView {
     }
 }
 
-/// Without `r#`, which our own names are made without.
+/// The name without `r#`, which generated names don't have.
 fn written(name: String) -> String {
     name.strip_prefix("r#").map_or(name.clone(), str::to_owned)
 }
 
-/// The names that were typed: all but those that only we read.
+/// The names that were typed, without those in our attributes.
 fn typed_names(tokens: TokenStream, names: &mut Vec<(String, Place)>) {
     let mut behind_hash = false;
     for tree in tokens {
         match &tree {
             TokenTree::Group(group) if behind_hash && is_ours(&group.stream()) => {}
             TokenTree::Group(group) => typed_names(group.stream(), names),
-            // A word that may be the mistake.
+            // The word may be the error.
             TokenTree::Ident(ident) if ident == "async" => {}
             TokenTree::Ident(ident) => names.push((written(ident.to_string()), place(ident.span()))),
             TokenTree::Punct(_) | TokenTree::Literal(_) => {}
@@ -114,19 +114,19 @@ fn typed_names(tokens: TokenStream, names: &mut Vec<(String, Place)>) {
     }
 }
 
-/// In the brackets of an attribute of ours, or of one that is on the way to it.
+/// Whether this is one of our attributes, or the beginning of one.
 fn is_ours(attribute: &TokenStream) -> bool {
     let path: TokenStream =
         attribute.clone().into_iter().take_while(|tree| !matches!(tree, TokenTree::Group(_))).collect();
     syn::parse2(path).is_ok_and(|path| AttrKind::of(&path).is_some())
 }
 
-/// How far a compiler would read it.
+/// How much of the input a compiler can parse.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum ParseDepth {
     /// All of it.
     Whole,
-    /// All but what is in bodies, which are not ours to read.
+    /// All except bodies, which the macro does not parse.
     Heads,
     No,
 }
@@ -148,7 +148,7 @@ fn read(tokens: &TokenStream) -> ParseDepth {
     }
 }
 
-/// With braces emptied: those of an `impl` are kept.
+/// The tokens with empty braces, except those of an `impl`.
 fn without_bodies(tokens: TokenStream, depth: usize) -> TokenStream {
     let is_impl =
         tokens.clone().into_iter().any(|tree| matches!(tree, TokenTree::Ident(ident) if ident == "impl"));
@@ -163,15 +163,15 @@ fn without_bodies(tokens: TokenStream, depth: usize) -> TokenStream {
     tokens.into_iter().map(tree).collect()
 }
 
-/// So many errors of ours may one cut of what is Rust lead to.
+/// The number of our errors that one truncation of valid Rust may cause.
 const MAX_ERRORS: usize = 2;
 
-/// What was seen of all cuts.
+/// The results for all truncations.
 #[derive(Default)]
 struct Summary {
     cuts: usize,
     broken: usize,
-    /// How many cuts led to so many errors of ours.
+    /// How many truncations led to each number of errors.
     errors: BTreeMap<usize, usize>,
     messages: BTreeMap<String, usize>,
     faults: Vec<String>,
@@ -203,7 +203,7 @@ impl Summary {
         if view.errors.len() > few {
             self.fault(subject, cut, &format!("{read:?}: {:?}", view.errors));
         }
-        // What stands around what is no Rust has to be.
+        // Generated code around invalid Rust must be valid.
         let expansion = if read == ParseDepth::Whole { expansion } else { without_first_body(expansion) };
         let has_braces =
             |tree| matches!(tree, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace);
@@ -221,7 +221,7 @@ impl Summary {
     }
 }
 
-/// What stands behind the user's block must be Rust, whatever is in that.
+/// Generated code after the user's block must be valid, whatever is in the block.
 fn without_first_body(tokens: TokenStream) -> TokenStream {
     let mut body = true;
     tokens

@@ -1,4 +1,4 @@
-//! The texts: every example, and the services of the README.
+//! The source texts: every example, and the services of the README.
 
 use crate::attributes::AttrKind;
 use proc_macro2::{TokenStream, TokenTree};
@@ -27,7 +27,7 @@ pub(super) fn subjects() -> Vec<Subject> {
     }
     let readme = fs::read_to_string(root.join("README.md")).expect("the README");
     for code in readme.split("```rust").skip(1).filter_map(|code| code.split("```").next()) {
-        // What is no whole file is no example of one.
+        // An excerpt that is not a complete file is not an example of one.
         if let Ok(File { items, .. }) = syn::parse_file(code.trim_start_matches(|letter| letter != '\n')) {
             of_items("README", items, &mut subjects);
         }
@@ -84,7 +84,7 @@ fn of_block(name: &str, items: Vec<ImplItem>, subjects: &mut Vec<Subject>) {
     }
 }
 
-/// The attribute that the compiler calls us for.
+/// The attribute for which the compiler calls the macro.
 fn taken(attrs: &mut Vec<Attribute>) -> Option<(AttrKind, TokenStream)> {
     let is_ours =
         |attr: &Attribute| matches!(AttrKind::of(attr.path()), Some(AttrKind::Service | AttrKind::Blocking));
@@ -98,7 +98,7 @@ fn taken(attrs: &mut Vec<Attribute>) -> Option<(AttrKind, TokenStream)> {
 }
 
 impl Subject {
-    /// A block's items are in its braces.
+    /// The braces of a block, with its items.
     pub(super) fn braces(&self) -> Option<(Vec<TokenTree>, proc_macro2::Group)> {
         let mut trees: Vec<_> = self.item.clone().into_iter().collect();
         match (self.word, trees.pop()) {

@@ -1,4 +1,4 @@
-//! Cuts: a text up to one of its tokens, with what is open there closed.
+//! Truncations: a text up to one of its tokens, with closing delimiters for the open groups.
 
 use super::source::Subject;
 use crate::attributes::AttrKind;
@@ -6,7 +6,7 @@ use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{ImplItem, ImplItemFn, ItemImpl};
 
-/// What is left behind a cut.
+/// What follows the truncated text.
 #[derive(Clone, Copy)]
 pub(super) enum Rest {
     Nothing,
@@ -15,13 +15,13 @@ pub(super) enum Rest {
 
 pub(super) struct Truncation {
     pub(super) tokens: TokenStream,
-    /// The last tokens ahead of it, to be told by.
+    /// The last tokens of the text, to identify the truncation in messages.
     pub(super) behind: String,
-    /// The functions that must be there: those of methods that are whole.
+    /// The functions that must be in the expansion: those of complete methods.
     pub(super) whole: Vec<String>,
 }
 
-/// All cuts of a text.
+/// All truncations of a text.
 pub(super) fn all(subject: &Subject, rest: Rest) -> Vec<Truncation> {
     let Some((_, braces)) = subject.braces() else {
         let none = |_| Vec::new();
@@ -51,7 +51,7 @@ pub(super) fn all(subject: &Subject, rest: Rest) -> Vec<Truncation> {
     }
 }
 
-/// One method cut, and all others in their places.
+/// One method truncated, with all others in their places.
 fn in_the_middle(block: &ItemImpl, index: usize) -> Vec<Truncation> {
     let mut whole = Vec::new();
     for (other, item) in block.items.iter().enumerate() {
@@ -67,7 +67,7 @@ fn in_the_middle(block: &ItemImpl, index: usize) -> Vec<Truncation> {
     of(&block.items[index].to_token_stream(), with, |_| whole.clone())
 }
 
-/// What is made of a method, as far as calls go.
+/// The functions that a method is expanded to.
 fn functions(item: &ImplItem, names: &mut Vec<String>) {
     let ImplItem::Fn(ImplItemFn { attrs, sig, .. }) = item else { return };
     names.push(sig.ident.to_string());
@@ -92,7 +92,7 @@ fn of(
         .collect()
 }
 
-/// Tokens, depth first; the opening of a group is one.
+/// The number of tokens, depth first. The opening of a group counts as one.
 fn size(tokens: &TokenStream) -> usize {
     units(tokens).iter().map(|unit| size_of(unit)).sum()
 }
@@ -136,7 +136,8 @@ fn opening(delimiter: Delimiter) -> &'static str {
     }
 }
 
-/// Tokens that are typed at once: those that a comment stands for are cut behind only.
+/// Tokens that are typed at once. A doc comment is several tokens, and is truncated only at its
+/// end.
 fn units(tokens: &TokenStream) -> Vec<Vec<TokenTree>> {
     let mut units: Vec<Vec<TokenTree>> = Vec::new();
     for tree in tokens.clone() {

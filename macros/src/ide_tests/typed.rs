@@ -1,20 +1,20 @@
-//! What is typed most: each of these stands ahead of whole methods, as a method that somebody is
-//! about to write does.
+//! Frequent beginnings of methods, each put before complete methods, as if its author were about to
+//! write it.
 
 use super::{IdeView, typed_names};
 use crate::pipeline;
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
-/// What is typed, and a word of each message of ours about it.
+/// The typed text, and a word from each message that we report about it.
 const TYPED: &[(&str, &[&str])] = &[
-    // Rust, of which bodies are the compiler's.
+    // Valid Rust. Errors in bodies are for the compiler to report.
     ("async fn f(&self) { self. }", &[]),
     ("async fn f(&self) { let x = }", &[]),
     ("async fn f(&self) { let x = self.count(1).await self.count(x).await; }", &[]),
     ("async fn f(&self) { self.count(1 }", &[]),
     ("#[on(stop)] async fn f(&self) { self.count( }", &[]),
     ("#[blocking] fn f(&self, worker: &Worker) { match self. }", &[]),
-    // No Rust: the compiler has said so.
+    // Invalid Rust, which the compiler has reported.
     ("async fn f(&self) -> { self.count(1).await }", &[]),
     ("async fn f(&self, n) -> u64 { n }", &[]),
     ("async fn f(&self, n: ) -> u64 { 1 }", &[]),
@@ -38,7 +38,7 @@ const TYPED: &[(&str, &[&str])] = &[
     ("#[]", &[]),
     ("#[] async fn f(&self) {}", &[]),
     ("#[] #[blocking] fn f(&self) {}", &[]),
-    // Attributes, which the compiler does not read.
+    // Attributes, which the compiler does not interpret.
     ("#[blocking(pool = self.)] fn f(&self) {}", &["`pool` can't be parsed"]),
     ("#[blocking(pool =)] fn f(&self) {}", &["`pool` can't be parsed"]),
     ("#[blocking(pool)] fn f(&self) {}", &["`pool` needs a value"]),
@@ -57,7 +57,7 @@ const SERVICE: &str = "
     #[blocking(pool = self.cpu)] fn slow(&self, n: u64) -> u64 { n }
 ";
 
-/// The text, with what is open closed.
+/// The text with closing delimiters for the open ones.
 fn closed(text: &str) -> TokenStream {
     let mut open = Vec::new();
     for letter in text.chars() {
@@ -66,7 +66,7 @@ fn closed(text: &str) -> TokenStream {
             '[' => open.push(']'),
             '{' => open.push('}'),
             letter if open.last() == Some(&letter) => drop(open.pop()),
-            // Closed too early, as by an editor: what is in it ends here.
+            // Closed too early, as an editor may do: the content ends here.
             ')' | ']' | '}' => {
                 let before = text.split_once(letter).map_or(text, |(before, _)| before);
                 return closed(&format!("{before})}}"));
@@ -106,7 +106,7 @@ fn neighbours_of_what_is_typed_are_there() {
     }
 }
 
-/// What only newer compilers read must go through to them, and not be taken for half of something.
+/// Syntax of newer compilers must be passed through, and not be taken for an incomplete item.
 #[test]
 fn what_may_be_rust_is_left_to_the_compiler() {
     let expanded = |text: &str| pipeline::service(TokenStream::new(), block(text.parse().expect("tokens")));
@@ -121,7 +121,7 @@ fn what_may_be_rust_is_left_to_the_compiler() {
         expansion.contains("pub (crate) gen fn f") && expansion.contains("fn g (& self) ;"),
         "{expansion}"
     );
-    // What has a role that it can't be given would be left out in silence.
+    // A method whose role can't be parsed would otherwise be left out without a message.
     let view = IdeView::of(expanded("#[on(stop)] async fn f(&self, n: u8 is u9) {}"));
     assert!(view.errors.len() == 1 && view.errors[0].contains("`f` can't be parsed"), "{:?}", view.errors);
 }

@@ -1,4 +1,4 @@
-//! `#[blocking]`.
+//! The model of `#[blocking]` functions.
 
 use super::{BodyCallee, Function, Param, Placement, ReturnKind, Shape, is_of_std, peel};
 use crate::{
@@ -12,15 +12,15 @@ use syn::{Expr, Path, Type, ext::IdentExt};
 /// A function that runs on the threads of a pool.
 pub(crate) struct Blocking {
     pub(crate) krate: Option<Path>,
-    /// The name that the job goes by: `Thumbnails::shrink`.
+    /// The name of the job: `Thumbnails::shrink`.
     pub(crate) label: String,
     pub(crate) callee: BodyCallee,
-    /// `pool = ..`; the shared pool otherwise.
+    /// The value of `pool`; the shared pool otherwise.
     pub(crate) pool: Option<Expr>,
-    /// The pool's expression mentions an argument, which is about to move into the job.
+    /// Whether the expression of the pool names an argument, which moves into the job.
     pub(crate) pool_may_borrow: bool,
     pub(crate) deadline: Option<DurationArg>,
-    /// Jobs whose keys are equal run in order.
+    /// The value of `lane`.
     pub(crate) lane: Option<Expr>,
     pub(crate) detached: bool,
     pub(crate) nested: Option<Ident>,
@@ -28,7 +28,7 @@ pub(crate) struct Blocking {
     pub(crate) worker: Option<Param>,
     pub(crate) args: Vec<Param>,
     pub(crate) return_kind: ReturnKind,
-    /// The block has a method of the name of the second function.
+    /// Whether the block has a method with the name of the second function.
     pub(crate) has_name_conflict: bool,
 }
 
@@ -81,10 +81,11 @@ impl Blocking {
     }
 }
 
-/// The worker is the first parameter, if that is `&T`. Nothing else can be lent to a job: where `T`
-/// surely is no worker by another name, it is an argument that is borrowed by mistake.
+/// Separates the worker from the arguments. It is the first parameter if that is a `&T`, because
+/// nothing else can be borrowed by a job. If `T` can't be a worker, the parameter is an argument
+/// that is borrowed by mistake.
 fn worker(params: &[Param]) -> (Option<Param>, Vec<Param>) {
-    // A worker by its own name that stands elsewhere is the one that was meant.
+    // A `&Worker` in another position is the worker.
     let is_named = |param: &Param| matches!(param.shape, Shape::Shared(_)) && param.is_named("Worker");
     let misplaced = params.iter().skip(1).any(is_named);
     match params {
@@ -95,7 +96,7 @@ fn worker(params: &[Param]) -> (Option<Param>, Vec<Param>) {
     }
 }
 
-/// `&Worker`, or `&Name`: what `Name` is, the compiler knows.
+/// `&Worker`, or `&Name`, which may be an alias.
 fn may_be_worker(param: &Param) -> bool {
     const OTHERS: [&str; 6] = ["Path", "PathBuf", "OsStr", "OsString", "CStr", "CString"];
     let Shape::Shared(reference) = &param.shape else { return false };

@@ -1,4 +1,5 @@
-//! Where a function stands that an attribute sees alone: in an `impl` block, or not.
+//! How the job of a blocking function calls the body. The attribute sees only its function, so it
+//! may not know whether there is an `impl` block around it.
 
 use super::{Function, Placement, Receiver};
 use crate::parse::inner_meta;
@@ -8,27 +9,26 @@ use quote::ToTokens;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use syn::{Attribute, GenericParam};
 
-/// How the job of a blocking function reaches the body.
+/// What the job of a blocking function calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum BodyCallee {
-    /// In an `impl` block: `Self::blocking_f` is the function with the body.
+    /// `Self::blocking_f`, in an `impl` block.
     Associated,
-    /// An attribute sees its function and nothing around it. Without a receiver and without `Self`,
-    /// the function may be free, or belong to a type whose name nobody wrote. `blocking_f` would
-    /// name a free function from within an `impl` block too, and not the one beside it.
+    /// A copy of the body. A function without a receiver and without `Self` may be free, or belong
+    /// to a type of unknown name. `blocking_f` alone would name a free function also inside of an
+    /// `impl` block, and not the associated one.
     Copy(BodyCopy),
 }
 
-/// What the job calls in place of a function that it can't name.
+/// A copy of the body in the function that starts the job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum BodyCopy {
-    /// A function in the job's function, with the same body.
+    /// A nested function.
     NestedFn,
-    /// A closure with the same body: a function in a function can't name the parameters of an
-    /// `impl<T>`.
+    /// A closure. A nested function can't use the parameters of an `impl<T>`.
     Closure,
-    /// A third function beside the two, with a name that no other has: a `static` must not be there
-    /// twice. In an `impl` block that name is not found either, and the program is refused.
+    /// A third function with a unique name, which is called by both others, because a `static` must
+    /// exist only once. In an `impl` block the name is not found, and the program does not compile.
     SharedFn(usize),
 }
 
@@ -55,7 +55,7 @@ impl BodyCopy {
                 GenericParam::Lifetime(_) => false,
             })
         };
-        // An attribute that rewrites the body has to have a function to rewrite.
+        // An attribute that rewrites the body needs a function.
         if function.attrs.iter().any(|attr| !is_of_the_compiler(attr)) {
             return BodyCopy::NestedFn;
         }
@@ -68,13 +68,13 @@ impl BodyCopy {
     }
 }
 
-/// Counts in this process, and so in a crate.
+/// A number that is unique in this process, and therefore in the crate.
 fn next_number() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// An attribute that leaves the body as it is.
+/// Whether the attribute does not change the body.
 fn is_of_the_compiler(attr: &Attribute) -> bool {
     const NAMES: [&str; 13] = [
         "doc",

@@ -1,16 +1,15 @@
-//! Borrowed types, as far as tokens tell: what can't be carried to another thread.
-//!
-//! References and lifetimes inside `Fn(&T)`, `fn(&T)` are the callee's business and do not count.
+//! References and lifetimes in types, as far as tokens tell: a value with one can't move to another
+//! thread. Those inside of `Fn(&T)` and `fn(&T)` belong to the callee and do not count.
 
 use syn::{
     GenericArgument, Lifetime, Path, PathArguments, Type, TypeImplTrait, TypeParamBound, TypeReference,
 };
 
-/// The first thing in a type that keeps it from being owned, or from being named.
+/// The first part of a type because of which it is not owned, or can't be named.
 pub(crate) enum Borrow<'a> {
     Reference(&'a TypeReference),
     Lifetime(&'a Lifetime),
-    /// `impl Trait`: owned perhaps, but without a name to repeat.
+    /// `impl Trait`, which may be owned, but has no name to repeat.
     ImplTrait(&'a TypeImplTrait),
 }
 
@@ -38,8 +37,7 @@ pub(crate) fn find(ty: &Type) -> Option<Borrow<'_>> {
             path.qself.as_ref().and_then(|qself| find(&qself.ty)).or_else(|| in_path(&path.path))
         }
         Type::TraitObject(object) => object.bounds.iter().find_map(in_bound),
-        // Function pointers bind their own lifetimes; the rest holds no type that we could look
-        // into.
+        // Function pointers bind their own lifetimes. The other kinds of types contain no types.
         _ => None,
     }
 }

@@ -1,9 +1,9 @@
-//! What `#[on(connect)]` makes: the connection's value, the first state, or both.
+//! The value of `#[on(connect)]`: the connection's value, the first state, or both.
 
 use super::{Hook, StateEnum, is_of_std, peel};
 use syn::Type;
 
-/// What a hook makes, as far as tokens tell.
+/// What a hook returns, as far as tokens tell.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ConnectOutput {
     /// The connection's value.
@@ -12,11 +12,11 @@ pub(crate) enum ConnectOutput {
     State,
     /// `(Conn, State)`
     Both,
-    /// One of these, by another name: the compiler tells which.
+    /// An alias of one of these, which the compiler resolves.
     Unknown,
 }
 
-/// What `#[on(connect)]` makes, where its type says so.
+/// What this `#[on(connect)]` hook returns.
 pub(crate) fn connect_output(hook: &Hook, states: Option<&StateEnum>) -> ConnectOutput {
     let Some(states) = states else { return ConnectOutput::Conn };
     match hook.return_kind.ok().map(peel) {

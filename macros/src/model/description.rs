@@ -1,4 +1,5 @@
-//! A service as it is described: what stands at its methods, and what their bodies name, as text.
+//! The description of a service as text: the options of its methods, and the states and calls in
+//! their bodies.
 
 use super::{Blocking, Method, Role, Service, TransitionHandler, Trigger, next_states, variant};
 use crate::{
@@ -11,7 +12,7 @@ use quote::ToTokens;
 use std::time::Duration;
 use syn::{Attribute, Expr, ExprLit, Lit, Meta, ext::IdentExt};
 
-/// What is said of one method; the fields are those of [`describe::Method`].
+/// The description of one method, with the fields of [`describe::Method`].
 pub(crate) struct MethodDescription<'a> {
     pub(crate) method: &'a Method,
     pub(crate) role: describe::Role,
@@ -31,7 +32,7 @@ pub(crate) struct MethodDescription<'a> {
 }
 
 impl Service {
-    /// Every method that has a part in the service.
+    /// The descriptions of all methods with a role.
     pub(crate) fn described(&self) -> Vec<MethodDescription<'_>> {
         let mut all: Vec<_> = self.methods().filter_map(|method| self.described_method(method)).collect();
         let known: Vec<(String, bool)> =
@@ -65,7 +66,7 @@ impl Service {
                 one.transition_handlers(transition);
                 self.leads(method, true, &mut one);
             }
-            // What gives no state is not understood, and need not be.
+            // A hook that returns no state is not exhaustive, and need not be.
             Role::Hook(hook) if hook.event == Some(HookEvent::Connect) => self.leads(method, false, &mut one),
             Role::Blocking(blocking) => one.runs(blocking),
             _ => {}
@@ -73,7 +74,7 @@ impl Service {
         Some(one)
     }
 
-    /// The states that the body leads to, by their methods' names.
+    /// Adds the states that the body leads to, by the names of their methods.
     fn leads(&self, method: &Method, gives_a_state: bool, one: &mut MethodDescription<'_>) {
         let Some(states) = &self.states else { return };
         let found = next_states(&method.function.body.stream(), &states.ident, &self.variants());
@@ -153,7 +154,7 @@ fn role(method: &Method) -> Option<describe::Role> {
     })
 }
 
-/// The first line of a doc comment that has something in it.
+/// The first line of a doc comment that is not empty.
 pub(crate) fn first_line(attrs: &[Attribute]) -> String {
     let line = |attr: &Attribute| match &attr.meta {
         Meta::NameValue(pair) if pair.path.is_ident("doc") => match &pair.value {
@@ -199,7 +200,7 @@ fn called_method(after: &[TokenTree]) -> Option<String> {
     is_call.then(|| name.unraw().to_string())
 }
 
-/// A duration as it is said: `1m30s`.
+/// A duration in the syntax of the options: `1m30s`.
 fn said(duration: Duration) -> String {
     let mut rest = duration.as_millis();
     let mut said = String::new();
@@ -212,7 +213,7 @@ fn said(duration: Duration) -> String {
     said
 }
 
-/// An expression or a type about as it was written: `self.pools[i % 2]`, `Vec<&'static str>`.
+/// An expression or a type as it is usually written: `self.pools[i % 2]`, `Vec<&'static str>`.
 fn text(tokens: &impl ToTokens) -> String {
     let mut out = String::new();
     write(tokens.to_token_stream(), &mut out);

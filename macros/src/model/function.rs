@@ -1,4 +1,4 @@
-//! What every role shares: receiver, parameters, where the function stands.
+//! The parts of functions that are the same for every role: receiver, parameters, body.
 
 use super::{Misuse, StateEnum, borrow};
 use crate::parse::IncompleteFn;
@@ -12,28 +12,28 @@ use syn::{
 pub(crate) struct Function {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
-    /// As written; receiver and parameters are looked up in the fields below.
+    /// As it is written. The fields below have receiver and parameters.
     pub(crate) sig: Signature,
     pub(crate) receiver: Receiver,
     pub(crate) params: Vec<Param>,
     pub(crate) body: Group,
     pub(crate) misuses: Vec<Misuse>,
-    /// It is half written, and this is all of it.
+    /// The tokens, if the function can't be parsed as a whole.
     pub(crate) incomplete: Option<IncompleteFn>,
-    /// The attributes of the block that it stands in, for the lint levels among them.
+    /// The attributes of the block, for the lint levels among them.
     pub(crate) levels: Vec<Attribute>,
 }
 
-/// Where a function with an attribute of ours stands.
+/// Whether a function is in a `#[service]` block.
 pub(crate) enum Placement {
-    /// In a `#[service]` block of the type of this name.
+    /// In the `#[service]` block of a type of this name.
     Service {
         name: String,
         states: Option<Box<StateEnum>>,
         /// Its type and const parameters.
         params: Vec<Ident>,
     },
-    /// Under an attribute that sees only the function.
+    /// Under `#[blocking]`, which sees only the function.
     Standalone,
 }
 
@@ -63,17 +63,17 @@ impl Placement {
     }
 }
 
-/// How a method takes itself.
+/// The receiver of a method.
 #[derive(Clone)]
 pub(crate) enum Receiver {
     None,
-    /// `&self`, in `#[service]` sugar for `self: &Arc<Self>`.
+    /// `&self`, which is `self: &Arc<Self>` in a service.
     Shared(syn::Receiver),
     /// `self: &Arc<Self>`.
     Arc(syn::Receiver),
     /// `&mut self`.
     Exclusive(syn::Receiver),
-    /// `self`, and every other type of it.
+    /// `self`, or any other type of it.
     Other(syn::Receiver),
 }
 
@@ -83,7 +83,7 @@ pub(crate) struct Param {
     pub(crate) shape: Shape,
 }
 
-/// Reference kind: what decides the role of a handler's parameter.
+/// Whether a parameter is a reference, which decides its role in a handler.
 #[derive(Clone)]
 pub(crate) enum Shape {
     /// `&T`
@@ -123,20 +123,20 @@ impl Function {
         }
     }
 
-    /// A parameter that is a worker, or is called one.
+    /// Whether a parameter is a worker, or has the name of one.
     pub(crate) fn has_worker(&self) -> bool {
         self.params
             .iter()
             .any(|param| param.is_named("Worker") || param.name().is_none_or(|name| name == "worker"))
     }
 
-    /// `cfg`s are repeated on whatever is generated for the function.
+    /// The `cfg`s, which are repeated on all items that are generated for the function.
     pub(crate) fn cfgs(&self) -> impl Iterator<Item = &Attribute> {
         self.attrs.iter().filter(|attr| attr.path().is_ident("cfg"))
     }
 
-    /// An `async fn` whose future can own all that it needs. One that borrows, or that names a type
-    /// by `impl` (which a precise `use<..>` can't), stays as it is.
+    /// Whether this is an `async fn` whose future can own all that it needs. One that borrows stays
+    /// as it is, and so does one with an `impl Trait`, which can't be named in `use<..>`.
     pub(super) fn is_helper(&self) -> bool {
         let plain_async =
             self.sig.asyncness.is_some() && self.sig.constness.is_none() && self.sig.abi.is_none();
@@ -182,7 +182,8 @@ impl Receiver {
     }
 }
 
-/// `&Arc<..>` by the last path segment: what is behind it, the compiler compares with `Self`.
+/// Whether the type is `&Arc<..>`, by the last segment of its path. The compiler checks that `Self`
+/// is in it.
 fn is_shared_arc(ty: &Type) -> bool {
     match peel(ty) {
         Type::Reference(reference) if reference.mutability.is_none() => {
@@ -192,7 +193,7 @@ fn is_shared_arc(ty: &Type) -> bool {
     }
 }
 
-/// The type inside round brackets and inside the invisible ones of a `$ty:ty`.
+/// The type without parentheses and without the groups around a `$ty:ty`.
 pub(crate) fn peel(ty: &Type) -> &Type {
     match ty {
         Type::Paren(inner) => peel(&inner.elem),
@@ -215,20 +216,20 @@ impl Param {
         Param { written, shape }
     }
 
-    /// The plain name that generated code may hand the argument on by. A leading underscore says
-    /// "unused", which would no longer be true.
+    /// The name under which generated code may forward the argument. A leading underscore says
+    /// "unused", which would be wrong then.
     pub(crate) fn name(&self) -> Option<&Ident> {
         self.ident().filter(|ident| !ident.unraw().to_string().starts_with('_'))
     }
 
-    /// What the parameter binds: its name, or the names in its pattern.
+    /// The name of the parameter, or the names in its pattern.
     pub(crate) fn bindings(&self) -> Vec<&Ident> {
         let mut found = Vec::new();
         bindings(&self.written.pat, &mut found);
         found
     }
 
-    /// The plain name, also of an argument that is unused.
+    /// The name, with or without a leading underscore.
     pub(crate) fn ident(&self) -> Option<&Ident> {
         match &*self.written.pat {
             Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => Some(&pat.ident),
@@ -244,7 +245,7 @@ impl Param {
         self.written.attrs.iter().find(|attr| attr.path().is_ident("cfg"))
     }
 
-    /// The type's last name, for the one parameter that goes by it: the worker.
+    /// Whether the last segment of the type is this name. Only the worker is recognized by it.
     pub(crate) fn is_named(&self, name: &str) -> bool {
         let ty = match &self.shape {
             Shape::Shared(reference) | Shape::Exclusive(reference) => &*reference.elem,

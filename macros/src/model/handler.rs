@@ -1,17 +1,17 @@
-//! `#[request]` and `#[session]`.
+//! The model of `#[request]` and `#[session]` methods.
 
 use super::{Function, Param, Placement, ReturnKind, Shape, function::peel, params::ParamMatcher};
 use crate::parse::{HalfClose, KeyValue, RequestOptions, SessionOptions};
 use proc_macro2::Ident;
 use syn::{GenericArgument, PathArguments, Type};
 
-/// What answers a connection.
+/// The handler of a service without states.
 pub(crate) struct Handler {
     pub(crate) kind: HandlerKind,
     pub(crate) half_close: HalfClose,
     pub(crate) peer: Option<Param>,
     pub(crate) conn: Option<Param>,
-    /// Parameters without a place.
+    /// Parameters without a role.
     pub(crate) unmatched: Vec<Param>,
     pub(crate) return_kind: ReturnKind,
 }
@@ -19,7 +19,7 @@ pub(crate) struct Handler {
 pub(crate) enum HandlerKind {
     Request {
         request: Option<Param>,
-        /// `send_result`: the whole `Result` is the response.
+        /// The key of `send_result`, with which the whole `Result` is the response.
         send_result: Option<Ident>,
     },
     Session {
@@ -27,11 +27,11 @@ pub(crate) enum HandlerKind {
     },
 }
 
-/// The two types of a session.
+/// The message types of a session.
 pub(crate) enum SessionTypes<'a> {
-    /// `Session<Request, Response>`, both written.
+    /// `Session<Request, Response>` with both types.
     Written { request: &'a Type, response: &'a Type },
-    /// An alias, which the compiler sees through.
+    /// An alias, which the compiler resolves.
     Alias(&'a Type),
 }
 
@@ -46,7 +46,7 @@ impl Handler {
             Some(_) => ReturnKind::plain(function.output()),
             None => ReturnKind::by_type(function.output(), placement.params()),
         };
-        // A handler that knows its peer sends to it, and learns that it has gone.
+        // A handler with a peer may send to it, which fails once the peer has closed.
         let default = if peer.is_some() { HalfClose::Cancel } else { HalfClose::Answer };
         Handler {
             half_close: chosen(half_close, default),
@@ -74,7 +74,7 @@ impl Handler {
         }
     }
 
-    /// `#[request]`, `#[session]`: as messages name it.
+    /// The attribute, for messages.
     pub(crate) fn attribute(&self) -> &'static str {
         match self.kind {
             HandlerKind::Request { .. } => "#[request]",
@@ -82,14 +82,14 @@ impl Handler {
         }
     }
 
-    /// `session: &Session<..>`, at the end, where `&mut` was forgotten.
+    /// The last parameter, if it is a `session: &Session<..>` without `mut`.
     pub(crate) fn shared_session<'a>(&self, function: &'a Function) -> Option<&'a Param> {
         let last = function.params.last()?;
         let is_shared = matches!(last.shape, Shape::Shared(_)) && last.is_named("Session");
         (is_shared && matches!(self.kind, HandlerKind::Session { session: None })).then_some(last)
     }
 
-    /// The types that a session's parameter names.
+    /// The message types in the type of the session.
     pub(crate) fn session_types(session: &Param) -> Option<SessionTypes<'_>> {
         let Shape::Exclusive(reference) = &session.shape else { return None };
         Some(written(&reference.elem).unwrap_or(SessionTypes::Alias(&reference.elem)))
@@ -100,7 +100,7 @@ fn chosen(written: Option<KeyValue<HalfClose>>, default: HalfClose) -> HalfClose
     written.map_or(default, |keyed| keyed.value)
 }
 
-/// `Session<A, B>`, by its last name and two type arguments.
+/// `Session<A, B>`, recognized by its last segment with two types.
 fn written(ty: &Type) -> Option<SessionTypes<'_>> {
     let Type::Path(path) = peel(ty) else { return None };
     let last = path.path.segments.last().filter(|last| last.ident == "Session")?;

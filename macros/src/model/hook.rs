@@ -1,4 +1,4 @@
-//! `#[on(..)]`.
+//! The model of `#[on(..)]` methods, except `#[on(timeout = ..)]`, which is a transition handler.
 
 use super::{Function, Param, Placement, ReturnKind, StateEnum, function::peel, params::ParamMatcher};
 use crate::parse::{HookEvent, KeyValue, OnOptions};
@@ -8,33 +8,32 @@ use syn::Type;
 
 /// A hook in the life of the service or of a connection.
 pub(crate) struct Hook {
-    /// None if the brackets are empty or mistaken.
+    /// `None` if there is no valid option.
     pub(crate) event: Option<HookEvent>,
     pub(crate) event_key: Option<Ident>,
-    /// A second event in the same brackets.
+    /// A second event in the options.
     pub(crate) second: Option<Ident>,
-    /// The brackets were reported already.
+    /// Whether an error in the options is reported.
     pub(crate) is_invalid: bool,
-    /// `&T`: connect, disconnect and error.
+    /// `&T` of connect, disconnect and error.
     pub(crate) peer: Option<Param>,
-    /// `&mut T` in error, owned in disconnect.
+    /// `&mut T` of error, by value in disconnect.
     pub(crate) conn: Option<Param>,
-    /// `&mut T` in start.
+    /// `&mut T` of start.
     pub(crate) cleanup: Option<Param>,
     /// The reason of disconnect, the error of error.
     pub(crate) last: Option<Param>,
-    /// The last state, in disconnect.
+    /// The last state of disconnect.
     pub(crate) state: Option<Param>,
-    /// Of disconnect: the owned parameters, where their names leave open which of the three they
-    /// are.
+    /// The parameters of disconnect by value, if only their types tell which of the three they are.
     pub(crate) ends: Vec<Param>,
-    /// Parameters without a place.
+    /// Parameters without a role.
     pub(crate) unmatched: Vec<Param>,
     pub(crate) return_kind: ReturnKind,
 }
 
 impl Hook {
-    /// Where there is neither a value nor a state, one that stands alone is the reason, whatever it
+    /// Without a connection's value and states, a single parameter is the reason, whatever its type
     /// is called.
     pub(super) fn expect_reason(&mut self) {
         if self.event == Some(HookEvent::Disconnect) && self.ends.len() == 1 {
@@ -42,8 +41,8 @@ impl Hook {
         }
     }
 
-    /// The connection's value may be a `Reason` of the user's: then the name of one that stands
-    /// alone tells nothing.
+    /// If the connection's value may be a `Reason` of the user's, the name of a single parameter's
+    /// type decides nothing.
     pub(super) fn doubt_reason(&mut self) {
         if let (Some(HookEvent::Disconnect), None, None, true) =
             (self.event, &self.conn, &self.state, self.ends.is_empty())
@@ -96,8 +95,7 @@ impl Hook {
         }
     }
 
-    /// Of a value that `#[on(connect)]` makes: what is taken for the reason is that, where its type
-    /// says so.
+    /// Makes a single parameter the connection's value if it has one of the types in `made`.
     pub(super) fn takes_only(&mut self, connect_output: &[String]) {
         let is_made =
             |param: &&mut Param| connect_output.contains(&param.written.ty.to_token_stream().to_string());
@@ -109,7 +107,7 @@ impl Hook {
         }
     }
 
-    /// The type of the connection's value that `#[on(connect)]` makes, as it is spelt.
+    /// The tokens of the type of the connection's value that `#[on(connect)]` makes.
     pub(super) fn makes(&self, states: Option<&StateEnum>) -> Option<String> {
         let connect_output = match self.return_kind.ok()? {
             Type::Tuple(pair)
@@ -123,10 +121,10 @@ impl Hook {
     }
 }
 
-/// The connection's value, the last state, the reason: each may be left out, and they stand in this
-/// order. Taken from `owned` if all of them are told by their number and their names.
+/// The connection's value, the last state and the reason. Each may be missing, and they come in
+/// this order. They are taken out of `owned` if number and names decide which is which.
 fn ends(owned: &mut Vec<Param>, placement: &Placement) -> (Option<Param>, Option<Param>, Option<Param>) {
-    // `hr::Reason` is another.
+    // `hr::Reason` is another type.
     let is_reason = |param: &Param| match peel(&param.written.ty) {
         Type::Path(path) => {
             let names = &path.path.segments;
@@ -143,7 +141,7 @@ fn ends(owned: &mut Vec<Param>, placement: &Placement) -> (Option<Param>, Option
         [conn, state, reason] => (Some(conn), Some(state), Some(reason)),
         [state, reason] if is_state(state) && is_reason(reason) => (None, Some(state), Some(reason)),
         [conn, state] if is_state(state) => (Some(conn), Some(state), None),
-        // Without states there is no last one.
+        // Without states there is no last state.
         [conn, reason] if !has_states => (Some(conn), None, Some(reason)),
         [reason] if is_reason(reason) => (None, None, Some(reason)),
         [state] if is_state(state) => (None, Some(state), None),

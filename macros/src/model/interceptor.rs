@@ -1,16 +1,16 @@
-//! `#[before]` and `#[after]`.
+//! The model of `#[before]` and `#[after]` methods.
 
 use super::{Function, Param, Placement, ReturnKind, function::peel, params::ParamMatcher};
 use syn::{GenericArgument, PathArguments, Type};
 
-/// What runs ahead of or behind every handler.
+/// A method that runs before or after every handler.
 pub(crate) struct Interceptor {
     pub(crate) side: Side,
     pub(crate) peer: Option<Param>,
     pub(crate) conn: Option<Param>,
-    /// The request, owned; or the response, `&T`.
+    /// The request by value, or the response by reference.
     pub(crate) message: Option<Param>,
-    /// Parameters without a place.
+    /// Parameters without a role.
     pub(crate) unmatched: Vec<Param>,
     pub(crate) return_kind: ReturnKind,
 }
@@ -33,7 +33,7 @@ impl Interceptor {
         Interceptor { side, peer, conn, message, unmatched: hand.unmatched(), return_kind }
     }
 
-    /// `#[before]`, `#[after]`
+    /// The attribute, for messages.
     pub(crate) fn attribute(&self) -> &'static str {
         match self.side {
             Side::Before => "#[before]",

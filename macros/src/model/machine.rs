@@ -1,5 +1,5 @@
-//! Sessions as state machines: `#[state]`, and what else moves them on, `#[event]` and
-//! `#[on(timeout = ..)]`.
+//! The model of state machines: the enum of the states, and the methods that lead from one state to
+//! the next.
 
 use super::{
     Function, Param, ReturnKind, Shape,
@@ -15,12 +15,12 @@ use syn::{GenericArgument, Path, PathArguments, Type, Visibility, ext::IdentExt}
 /// The enum of a block's states.
 pub(crate) struct StateEnum {
     pub(crate) ident: Ident,
-    /// As it is written; public as far as its module, otherwise.
+    /// The visibility that is written; `pub` otherwise.
     pub(crate) vis: Option<Visibility>,
     pub(crate) derive: Vec<Path>,
 }
 
-/// A method that takes a state's data and gives the next state.
+/// A method that takes the data of a state and returns the next state.
 pub(crate) struct TransitionHandler {
     pub(crate) trigger: Trigger,
     pub(crate) peer: Option<Param>,
@@ -28,29 +28,29 @@ pub(crate) struct TransitionHandler {
     pub(crate) data: Vec<Param>,
     /// The request or the event.
     pub(crate) message: Option<Param>,
-    /// Parameters without a place.
+    /// Parameters without a role.
     pub(crate) unmatched: Vec<Param>,
     pub(crate) return_kind: ReturnKind,
     pub(crate) return_shape: ReturnShape,
 }
 
-/// What makes a session move on.
+/// What a transition handler is called for.
 pub(crate) enum Trigger {
-    /// `#[state]`: a request, in the state that the method is named after.
+    /// `#[state]`: a request in the state that the method is named after.
     Request(StateOptions),
-    /// `#[event(..)]`: what was posted, in one of these states.
+    /// `#[event(..)]`: an event in one of these states.
     Event { states: Vec<Ident>, is_invalid: bool },
-    /// `#[on(timeout = ..)]`: that the time of this state is over.
+    /// `#[on(timeout = ..)]`: a timeout of this state.
     Timeout { state: Option<Ident>, second: Option<Ident> },
 }
 
-/// What a method of a machine returns when it succeeds, as far as tokens tell.
+/// The success type of a transition handler, as far as tokens tell.
 pub(crate) enum ReturnShape {
     /// The next state.
     State,
     /// A response, and the next state.
     ResponseAndState { response: Box<Type>, state: Box<Type> },
-    /// By another name: the compiler sees through it.
+    /// An alias, which the compiler resolves.
     Alias(Box<Type>),
     /// No `->`.
     Unit,
@@ -100,11 +100,11 @@ impl TransitionHandler {
             Trigger::Timeout { .. } => None,
             Trigger::Request(_) | Trigger::Event { .. } => hand.last_owned(),
         };
-        // Where the message is borrowed by mistake, what is borrowed is that.
+        // If the message is borrowed by mistake, the `&T` is the message and not the peer.
         let forgotten = message.is_none() && !matches!(trigger, Trigger::Timeout { .. });
         let peer = if forgotten { hand.shared() } else { hand.peer() };
         let conn = hand.exclusive();
-        // `&T` is data that is borrowed by mistake; a second `&mut T` has no place.
+        // `&T` is data that is borrowed by mistake; a second `&mut T` has no role.
         let (data, unmatched) =
             hand.unmatched().into_iter().partition(|param| !matches!(param.shape, Shape::Exclusive(_)));
         let return_kind = ReturnKind::of(function.output());
@@ -112,7 +112,7 @@ impl TransitionHandler {
         TransitionHandler { trigger, peer, conn, data, message, unmatched, return_kind, return_shape }
     }
 
-    /// `#[state]`, `#[event]`, `#[on(timeout)]`: as messages name it.
+    /// The attribute, for messages.
     pub(crate) fn attribute(&self) -> &'static str {
         match self.trigger {
             Trigger::Request(_) => "#[state]",
@@ -121,7 +121,7 @@ impl TransitionHandler {
         }
     }
 
-    /// What becomes of the handler when the peer closes its writing side: as `#[request]` has it.
+    /// What happens to the running handler when the peer closes its writing side.
     pub(crate) fn half_close(&self) -> HalfClose {
         let default = if self.peer.is_some() { HalfClose::Cancel } else { HalfClose::Answer };
         match &self.trigger {
@@ -130,7 +130,7 @@ impl TransitionHandler {
         }
     }
 
-    /// The state's limits, if it has one at all.
+    /// The timeouts of the state, if it has one.
     pub(crate) fn limits(&self) -> Option<(Option<&DurationArg>, Option<&DurationArg>)> {
         match &self.trigger {
             Trigger::Request(StateOptions { idle, max_duration, .. })
@@ -151,7 +151,7 @@ fn return_shape(return_kind: &ReturnKind, states: Option<&StateEnum>) -> ReturnS
         ReturnKind::Unit => return ReturnShape::Unit,
         ReturnKind::Plain(ty) | ReturnKind::Unresolved { ty, .. } => ty,
         ReturnKind::Result { ok, .. } => ok,
-        // `io::Result<(Reply, ChatState)>`; what else it may be, the compiler knows.
+        // `io::Result<(Reply, ChatState)>`; any other alias is for the compiler.
         ReturnKind::ResultAlias(ty) => only_argument(ty, "Result").unwrap_or(ty),
     };
     match peel(ok) {
@@ -175,15 +175,15 @@ pub(super) fn only_argument<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
     }
 }
 
-/// `end_of_data` to `EndOfData`, in the same place.
+/// `EndOfData` for `end_of_data`, with its span.
 pub(crate) fn variant(state: &Ident) -> Ident {
     let name = pascal(state);
-    // Of a name that makes none, which is reported, there is a stand-in.
+    // A name that makes no identifier is reported, and gets a substitute.
     let name = if is_variant_name(&name) { name } else { format!("State{name}") };
     Ident::new(&name, state.span())
 }
 
-/// What keeps the state's name from making the name of a variant: `2fa` of `_2fa`, `Self` of
+/// The text that a state's name makes if that can't be a variant: `2fa` for `_2fa`, `Self` for
 /// `self_`.
 pub(crate) fn no_variant(state: &Ident) -> Option<String> {
     Some(pascal(state)).filter(|name| !is_variant_name(name))
@@ -199,7 +199,7 @@ fn pascal(state: &Ident) -> String {
     name
 }
 
-/// An identifier, and none of Rust's words.
+/// Whether this is an identifier and no keyword.
 fn is_variant_name(name: &str) -> bool {
     syn::parse_str::<Ident>(name).is_ok()
 }

@@ -5,9 +5,9 @@
 //! completely. Therefore every doubt counts as "there may be others".
 //!
 //! A body is read completely if each value that it can return is *written out* as a variant: at the
-//! end of the body and of each branch, and after each `return`. It may be alone, in `Ok(..)`, second
-//! in a pair, or come from a variable that only `let` and `=` give such values. `Err(..)` and
-//! `panic!` return no state. Calls, `?`, patterns and unknown macros are not followed.
+//! end of the body and of each branch, and after each `return`. It may be alone, in `Ok(..)`,
+//! second in a pair, or come from a variable that only `let` and `=` give such values. `Err(..)`
+//! and `panic!` return no state. Calls, `?`, patterns and unknown macros are not followed.
 
 use crate::tokens::{Walk, is_ident, is_punct, mentions, walk};
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
@@ -21,8 +21,8 @@ use syn::{
 /// The states that a body may lead to.
 #[derive(Debug)]
 pub(crate) struct NextStates {
-    /// The variants that the body names anywhere, each once, in the order of the source. The span is
-    /// that of the first mention.
+    /// The variants that the body names anywhere, each once, in the order of the source. The span
+    /// is that of the first mention.
     pub(crate) named: Vec<Ident>,
     /// Whether the body leads to no other state.
     pub(crate) exhaustive: bool,
@@ -42,8 +42,8 @@ const MACROS: &str = "anyhow assert assert_eq assert_ne bail concat dbg debug de
     debug_assert_ne debug_span ensure env eprint eprintln error error_span event format format_args \
     include_bytes include_str info info_span join json matches panic print println select stringify todo trace \
     try_join unimplemented unreachable vec warn write writeln";
-/// Macros after which nothing is returned. `todo!` is not one of them, because its author will return
-/// something.
+/// Macros after which nothing is returned. `todo!` is not one of them, because its author will
+/// return something.
 const NEVER: [&str; 3] = ["bail", "panic", "unreachable"];
 
 struct Reader<'a> {
@@ -111,8 +111,8 @@ impl Reader<'_> {
         true
     }
 
-    /// Reads each value that is bound to `name`; false if one of them is not a state that is written
-    /// out.
+    /// Reads each value that is bound to `name`; false if one of them is not a state that is
+    /// written out.
     fn check_bindings(&mut self, name: &Ident, uses: &mut UseCounts) -> bool {
         let mut all = true;
         walk(self.body.clone(), &mut |site| {

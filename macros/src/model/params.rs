@@ -1,12 +1,12 @@
-//! Parameters dealt to roles: reference kind and position decide, never a type's name.
+//! Matches parameters with roles. Position and kind of reference decide, never the name of a type.
 
 use super::{
     function::{Param, Shape},
     is_of_std,
 };
 
-/// The parameters of a handler or hook, taken from the front and the back; what is left over has no
-/// place.
+/// The parameters of a handler or hook. They are taken from both ends; those that remain have no
+/// role.
 pub(super) struct ParamMatcher {
     params: Vec<Param>,
 }
@@ -26,44 +26,45 @@ impl ParamMatcher {
         if fits { self.params.pop() } else { None }
     }
 
-    /// `&T` at the front.
+    /// A `&T` that comes first.
     pub(super) fn shared(&mut self) -> Option<Param> {
         self.first(|shape| matches!(shape, Shape::Shared(_)))
     }
 
-    /// `&T` at the front, unless `T` is surely no peer: then it is something borrowed by mistake.
+    /// A `&T` that comes first, unless `T` can't be a peer, and the parameter is borrowed by
+    /// mistake.
     pub(super) fn peer(&mut self) -> Option<Param> {
         self.first(|shape| matches!(shape, Shape::Shared(reference) if !is_of_std(&reference.elem)))
     }
 
-    /// `&mut T` at the front.
+    /// A `&mut T` that comes first.
     pub(super) fn exclusive(&mut self) -> Option<Param> {
         self.first(|shape| matches!(shape, Shape::Exclusive(_)))
     }
 
-    /// An owned one at the back.
+    /// A parameter by value that comes last.
     pub(super) fn last_owned(&mut self) -> Option<Param> {
         self.last(|shape| matches!(shape, Shape::Owned))
     }
 
-    /// `&mut T` at the back.
+    /// A `&mut T` that comes last.
     pub(super) fn last_exclusive(&mut self) -> Option<Param> {
         self.last(|shape| matches!(shape, Shape::Exclusive(_)))
     }
 
-    /// `&T` at the back.
+    /// A `&T` that comes last.
     pub(super) fn last_shared(&mut self) -> Option<Param> {
         self.last(|shape| matches!(shape, Shape::Shared(_)))
     }
 
-    /// Up to three owned ones at the back, in their order.
+    /// Up to three parameters by value that come last, in their order.
     pub(super) fn owned(&mut self) -> Vec<Param> {
         let mut owned: Vec<_> = std::iter::from_fn(|| self.last_owned()).take(3).collect();
         owned.reverse();
         owned
     }
 
-    /// Those that no role wants.
+    /// The parameters without a role.
     pub(super) fn unmatched(self) -> Vec<Param> {
         self.params
     }

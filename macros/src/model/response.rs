@@ -1,13 +1,13 @@
-//! The response of a state machine, where a method names it.
+//! The response type of a state machine, which one of its methods names.
 
 use super::{Method, Param, ReturnShape, Service, Shape, Side};
 use syn::{GenericArgument, PathArguments, Type};
 
-/// The response that a method of a machine names, if one does.
+/// The response type that a transition handler, an interceptor or a peer names.
 pub(crate) fn named_response(service: &Service) -> Option<&Type> {
     let of_moves = unconditional_first(service.transition_handlers()).find_map(|(_, transition)| {
         match &transition.return_shape {
-            // The wrong way round, which is reported, the response is behind the state.
+            // In a swapped pair, which is reported, the response comes second.
             ReturnShape::ResponseAndState { response, state } => {
                 let swapped =
                     service.states.as_ref().is_some_and(|states| states.is(response) && !states.is(state));
@@ -40,7 +40,7 @@ fn peer_of(param: &Param) -> Option<&Type> {
     }
 }
 
-/// Those without `cfg`s ahead of the others: what they name is there.
+/// The methods without `cfg`s before the others, because they exist in every case.
 pub(crate) fn unconditional_first<'a, T>(
     methods: impl Iterator<Item = (&'a Method, T)>,
 ) -> impl Iterator<Item = (&'a Method, T)> {

@@ -1,4 +1,4 @@
-//! What a function returns, and whether it can fail.
+//! The return type of a function, and whether it can fail.
 
 use super::{
     function::{last_segment, peel},
@@ -9,28 +9,28 @@ use proc_macro2::Ident;
 use quote::ToTokens;
 use syn::{GenericArgument, PathArguments, Type};
 
-/// A return type, as far as tokens tell: the guess goes by the last path segment `Result`, aliases
-/// resolve by type.
+/// A return type, as far as tokens tell. The last path segment `Result` decides; the compiler
+/// resolves aliases.
 #[derive(Clone)]
 pub(crate) enum ReturnKind {
     /// No `->`.
     Unit,
-    /// Not a `Result`, or one that is to be left as it is.
+    /// Not a `Result`, or one that is used as it is.
     Plain(Type),
-    /// `Result<T, E>`, both written.
+    /// `Result<T, E>` with both types.
     Result { ok: Box<Type>, err: Box<Type> },
-    /// `io::Result<T>` and the like.
+    /// `io::Result<T>` and similar aliases.
     ResultAlias(Type),
-    /// By a name that leaves it open; what it is, the compiler tells.
+    /// A name that may be an alias of anything. The compiler resolves it.
     Unresolved {
         ty: Type,
-        /// None of the block's parameters is in it, so that a constant can tell.
+        /// Whether it names no parameter of the block, so that a constant can tell what it is.
         concrete: bool,
     },
 }
 
 impl ReturnKind {
-    /// The guess.
+    /// By name.
     pub(crate) fn of(ty: Option<&Type>) -> Self {
         match ty {
             Some(ty) if last_segment(ty).is_some_and(|last| last == "Result") => ReturnKind::fallible(ty),
@@ -38,8 +38,7 @@ impl ReturnKind {
         }
     }
 
-    /// By type, where the name leaves it open: of a handler or hook in a block with these
-    /// parameters.
+    /// By type if the name does not decide, for a handler or hook in a block with these parameters.
     pub(crate) fn by_type(ty: Option<&Type>, params: &[Ident]) -> Self {
         match ty {
             Some(ty) if is_unclear(ty) => {
@@ -53,8 +52,7 @@ impl ReturnKind {
         }
     }
 
-    /// As [`by_type`](Self::by_type), of what can't return a type of the user's: what is called
-    /// `Result` is one.
+    /// As [`by_type`](Self::by_type), for methods whose `Result` can only be the standard one.
     pub(crate) fn of_hook(ty: Option<&Type>, params: &[Ident]) -> Self {
         match ty {
             Some(ty) if last_segment(ty).is_some_and(|last| last == "Result") => ReturnKind::of(Some(ty)),
@@ -62,12 +60,12 @@ impl ReturnKind {
         }
     }
 
-    /// As it is.
+    /// The type as a plain value.
     pub(crate) fn plain(ty: Option<&Type>) -> Self {
         ty.cloned().map_or(ReturnKind::Unit, ReturnKind::Plain)
     }
 
-    /// A `Result`, whatever it is called.
+    /// A `Result` under any name.
     pub(crate) fn fallible(ty: &Type) -> Self {
         match written(ty) {
             Some((ok, err)) => ReturnKind::Result { ok: Box::new(ok), err: Box::new(err) },
@@ -75,7 +73,7 @@ impl ReturnKind {
         }
     }
 
-    /// The type of success, if it can be seen: in `io::Result<T>` too.
+    /// The success type, if the tokens have it: `T` of `io::Result<T>` too.
     pub(crate) fn ok(&self) -> Option<&Type> {
         match self {
             ReturnKind::Unit => None,
@@ -85,7 +83,7 @@ impl ReturnKind {
         }
     }
 
-    /// It is a `Result`, or may be one by another name.
+    /// Whether it is a `Result`, or may be an alias of one.
     pub(crate) fn may_fail(&self) -> bool {
         self.is_fallible() || matches!(self, ReturnKind::Unresolved { .. })
     }
@@ -95,7 +93,7 @@ impl ReturnKind {
     }
 }
 
-/// A path that may stand for any type: neither one of std's, nor `Result<T, E>` in full.
+/// Whether the type may be an alias: neither a type of std nor a complete `Result<T, E>`.
 fn is_unclear(ty: &Type) -> bool {
     match peel(ty) {
         Type::Path(path) => {
@@ -111,7 +109,7 @@ fn is_unclear(ty: &Type) -> bool {
     }
 }
 
-/// The type mentions none of the block's parameters, nor the type that has them.
+/// Whether the type names no parameter of the block, and not `Self`.
 pub(crate) fn is_concrete(ty: &Type, params: &[Ident]) -> bool {
     let tokens = || ty.to_token_stream();
     let is_mentioned = |name: &Ident| mentions(tokens(), name);
@@ -132,8 +130,7 @@ fn written(ty: &Type) -> Option<(Type, Type)> {
     }
 }
 
-/// A type that is surely what it looks like, and so no `Result` and no `ControlFlow` by another
-/// name.
+/// Whether the type can't be an alias of `Result` or `ControlFlow`.
 pub(crate) fn is_of_std(ty: &Type) -> bool {
     const NAMES: [&str; 21] = [
         "bool", "char", "str", "String", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32",

@@ -1,7 +1,7 @@
-//! What a generic service has to be: shared by threads, and as long-lived as the server.
+//! Bounds for generic services, which are shared between threads and live as long as the server.
 //!
-//! Of a block's own parameters nothing else says so, and the compiler would miss it at each of the
-//! things that are written. Where the type is served, it tells of the parameter that is not.
+//! Without them, the compiler would report the type parameters at each generated item. With them,
+//! it reports a type argument that does not satisfy them where the service is used.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
@@ -23,7 +23,7 @@ pub(super) fn bound(head: &mut ItemImpl) {
     head.generics.make_where_clause().predicates.extend(predicates);
 }
 
-/// The type parameters that no `cfg` takes away.
+/// The type parameters without `cfg`s.
 fn conditionless(generics: &Generics) -> impl Iterator<Item = TokenStream> + '_ {
     let is_cfg = |attr: &syn::Attribute| attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr");
     generics

@@ -1,7 +1,11 @@
-//! Roles, and who gets which parameter.
+//! Tests of the roles of methods and of their parameters.
 
 use super::*;
-use crate::parse::{HalfClose, HookEvent, ServiceOptions, Target, target};
+use crate::{
+    parse::{self, HalfClose, HookEvent, ServiceOptions, Target, target},
+    report::ErrorSink,
+};
+use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 
 fn service(methods: TokenStream) -> Service {
@@ -155,7 +159,7 @@ fn hooks_take_what_they_need() {
         #[on(disconnect)]
         async fn f(&self, c: C) {}
     ));
-    // Nothing makes a value here, and there are no states.
+    // No hook makes a value here, and there are no states.
     assert_eq!((ty(gone.conn.as_ref()), ty(gone.last.as_ref())), (String::new(), "C".into()));
     let failed = hook(quote!(
         #[on(error)]

@@ -21,7 +21,7 @@ pub(crate) struct ServiceOptions {
 }
 
 impl ServiceOptions {
-    /// What `state(..)` says of the enum.
+    /// The options in `state(..)`.
     pub(crate) fn state_enum(&self, sink: &ErrorSink) -> StateEnumOptions {
         self.state.as_ref().map(|keyed| options::parse(keyed.value.clone(), sink)).unwrap_or_default()
     }
@@ -49,13 +49,13 @@ pub(crate) struct SessionOptions {
     pub(crate) half_close: Option<KeyValue<HalfClose>>,
 }
 
-/// `#[on(..)]` names one event; a second one is kept to be reported.
+/// `#[on(..)]` has one event. A second one is kept, so that `check` can report it.
 #[derive(Default)]
 pub(crate) struct OnOptions {
     pub(crate) events: Vec<KeyValue<HookEvent>>,
     /// The state of `timeout = state`.
     pub(crate) state: Option<Ident>,
-    /// Something in the brackets was reported already: "needs an event" would be a second error.
+    /// Whether an error in the options is reported, so that "needs an event" would be a second one.
     pub(crate) is_invalid: bool,
 }
 
@@ -67,15 +67,15 @@ pub(crate) struct StateOptions {
     pub(crate) half_close: Option<KeyValue<HalfClose>>,
 }
 
-/// `#[event(state, ..)]` lists states, by name.
+/// The names of the states in `#[event(state, ..)]`.
 #[derive(Default)]
 pub(crate) struct EventOptions {
     pub(crate) states: Vec<Ident>,
-    /// The brackets were reported already: "names no state" would be a second error.
+    /// Whether an error in the options is reported, so that "names no state" would be a second one.
     pub(crate) is_invalid: bool,
 }
 
-/// How the enum of the states is to be.
+/// The options of the enum of the states.
 #[derive(Default)]
 pub(crate) struct StateEnumOptions {
     pub(crate) vis: Option<KeyValue<Visibility>>,

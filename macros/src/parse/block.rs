@@ -1,4 +1,5 @@
-//! The item under `#[service]`, as written.
+//! The item under `#[service]`. The head of the block is parsed without its items, and each item by
+//! itself, so that a syntax error in one does not affect the others.
 
 use super::{
     ServiceOptions, cfg,
@@ -14,29 +15,28 @@ use syn::{
     parse::{ParseStream, Parser, discouraged::Speculative},
 };
 
-/// What the attribute stands on.
+/// The item under the attribute.
 pub(crate) enum Target {
     /// An inherent `impl` block.
     Block(Box<Block>),
-    /// Anything else.
+    /// Any other item.
     NotAnImpl(Box<NotAnImpl>),
 }
 
-/// An item that can't be a service, and what to call it.
+/// An item that can't be a service.
 pub(crate) enum NotAnImpl {
     TraitImpl(ItemImpl),
     Item { item: syn::Item },
     Unparsable,
 }
 
-/// An inherent `impl` block; its items are read apart from its head, so that a body is never
-/// parsed.
+/// An inherent `impl` block.
 pub(crate) struct Block {
     pub(crate) options: ServiceOptions,
-    /// Everything but the items.
+    /// The block without its items.
     pub(crate) head: ItemImpl,
     pub(crate) items: Vec<Item>,
-    /// The parent of the functions' sinks.
+    /// The parent of the sinks of the functions.
     pub(crate) sink: ErrorSink,
 }
 
@@ -44,11 +44,11 @@ pub(crate) enum Item {
     Fn(Box<Function>),
     /// Constants, types, macro calls.
     Other(TokenStream),
-    /// What only the compiler can explain.
+    /// Tokens that only the compiler can report on.
     Unparsed(TokenStream),
 }
 
-/// Reads the item and tells what it is.
+/// Parses the item.
 pub(crate) fn target(options: ServiceOptions, tokens: TokenStream, sink: &ErrorSink) -> Target {
     let tokens = strip_none_group(tokens);
     let other = match head(&tokens) {
@@ -68,7 +68,7 @@ pub(crate) fn target(options: ServiceOptions, tokens: TokenStream, sink: &ErrorS
     Target::NotAnImpl(Box::new(other))
 }
 
-/// An `impl` block whose parameters a `cfg` decides: the item for each case.
+/// If `cfg`s on the parameters of the `impl` decide which of them exist: the block for each case.
 pub(crate) fn cases_of_block(tokens: &TokenStream) -> Option<Vec<TokenStream>> {
     let (head, body) = head(&super::strip_none_group(tokens.clone()))?;
     let items = ImplItem::Verbatim(body.stream());
@@ -77,7 +77,7 @@ pub(crate) fn cases_of_block(tokens: &TokenStream) -> Option<Vec<TokenStream>> {
     Some(cases.into_iter().map(|parts| case(parts).into_token_stream()).collect())
 }
 
-/// The block without its items, and the braces that they are in.
+/// The block without its items, and the group of the items.
 fn head(tokens: &TokenStream) -> Option<(ItemImpl, Group)> {
     let mut trees: Vec<TokenTree> = tokens.clone().into_iter().collect();
     let Some(TokenTree::Group(body)) = trees.pop() else { return None };
@@ -109,7 +109,7 @@ fn items(tokens: TokenStream, sink: &ErrorSink) -> (Vec<Attribute>, Vec<Item>) {
     }
 }
 
-/// One item, or the cases of one.
+/// One item, or one for each case of its `cfg`s.
 fn item(input: ParseStream<'_>, sink: &ErrorSink) -> syn::Result<Vec<Item>> {
     if let Some(items) = parse_item(input, sink) {
         return Ok(items);
@@ -134,11 +134,11 @@ fn parse_item(input: ParseStream<'_>, sink: &ErrorSink) -> Option<Vec<Item>> {
     Some(vec![Item::Other(item.into_token_stream())])
 }
 
-/// An item that can't be read as a whole: up to its semicolon or braces, or to the next item that
-/// can.
+/// The tokens of an item that can't be parsed: up to its semicolon or braces, or to the next item
+/// that can.
 fn tokens_of_item(input: ParseStream<'_>) -> syn::Result<TokenStream> {
     let mut tokens = TokenStream::new();
-    // Words, of which a newer compiler may know one: `pub(crate) gen fn f() {}`.
+    // Qualifiers, which a newer compiler may know: `pub(crate) gen fn f() {}`.
     let mut qualifies = true;
     while !input.is_empty() {
         let tree: TokenTree = input.parse()?;
@@ -160,8 +160,8 @@ fn tokens_of_item(input: ParseStream<'_>) -> syn::Result<TokenStream> {
     Ok(tokens)
 }
 
-/// IncompleteFn an item has no end of its own: what can be read as one behind it is the next, unless the
-/// words so far may belong to that.
+/// Whether the next item starts here. An incomplete item has no end of its own, but words before
+/// `fn` may be qualifiers of what follows.
 fn next_item_starts(input: ParseStream<'_>, qualifies: bool) -> bool {
     let first = input.peek(Token![#]) || input.peek(Token![pub]);
     let inner = input.peek(Token![async])

@@ -1,8 +1,9 @@
-//! What a `cfg` decides of an item's shape: one item for each case, under the `cfg` of the case.
+//! `cfg`s in signatures, and `cfg_attr`s around our attributes: one item for each case, under the
+//! `cfg` of the case.
 //!
-//! The attributes that are read here come ahead of the compiler, which has not resolved their
-//! `cfg`s yet. Generated code repeats a function's parameters where no attribute may stand
-//! (`f::<T, U>`, `use<T, U>`), so the decision moves to the function:
+//! The compiler has not resolved the `cfg`s in the item yet. Generated code repeats the parameters
+//! of a function in places where attributes are not allowed (`f::<T, U>`, `use<T, U>`), so the
+//! `cfg` moves to the function:
 //!
 //! ```text
 //! #[cfg_attr(P, blocking)]                     #[cfg(P)] #[blocking] fn f<T, U>(..) { .. }
@@ -14,17 +15,16 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::quote;
 use syn::{Attribute, FnArg, GenericParam, Generics, Meta, Signature, parse::Parser, punctuated::Punctuated};
 
-/// Two cases for each of them: more would be too much code.
+/// Each predicate doubles the number of cases.
 const MAX_PREDICATES: usize = 4;
 
-/// Takes each `cfg_attr` apart, so that one has one attribute, which is no other `cfg_attr` and no
-/// `cfg`.
+/// Splits each `cfg_attr`, so that it has one attribute, which is neither a `cfg_attr` nor a `cfg`.
 pub(crate) fn flatten(attrs: &mut Vec<Attribute>) {
     *attrs = std::mem::take(attrs).into_iter().flat_map(flatten_one).collect();
 }
 
-/// `#[cfg_attr(P, a, cfg(Q))]` as `#[cfg_attr(P, a)] #[cfg(any(not(P), Q))]`. What can't be read is
-/// for the compiler to judge.
+/// `#[cfg_attr(P, a, cfg(Q))]` as `#[cfg_attr(P, a)] #[cfg(any(not(P), Q))]`. What can't be parsed
+/// stays, and the compiler reports it.
 fn flatten_one(attr: Attribute) -> Vec<Attribute> {
     let Some((predicate, metas)) = conditional(&attr) else { return vec![attr] };
     metas
@@ -54,7 +54,7 @@ fn flatten_one(attr: Attribute) -> Vec<Attribute> {
         .collect()
 }
 
-/// The predicate of a `cfg_attr`, and its attributes.
+/// The predicate and the attributes of a `cfg_attr`.
 fn conditional(attr: &Attribute) -> Option<(TokenStream, Vec<TokenStream>)> {
     match &attr.meta {
         Meta::List(list) if list.path.is_ident("cfg_attr") => split_off(list.tokens.clone()),
@@ -62,7 +62,7 @@ fn conditional(attr: &Attribute) -> Option<(TokenStream, Vec<TokenStream>)> {
     }
 }
 
-/// The first of a list, and the others.
+/// The first element of a list, and the other elements.
 fn split_off(tokens: TokenStream) -> Option<(TokenStream, Vec<TokenStream>)> {
     let trees: Vec<TokenTree> = tokens.into_iter().collect();
     let is_comma = |tree: &TokenTree| matches!(tree, TokenTree::Punct(punct) if punct.as_char() == ',');
@@ -75,7 +75,8 @@ fn split_off(tokens: TokenStream) -> Option<(TokenStream, Vec<TokenStream>)> {
     (!rest.is_empty()).then_some((first, rest))
 }
 
-/// What an attribute says, under a `cfg_attr` or not: `allow(..)` of `#[cfg_attr(P, allow(..))]`.
+/// The content of an attribute, or of the one in a `cfg_attr`: `allow(..)` of
+/// `#[cfg_attr(P, allow(..))]`.
 pub(crate) fn inner_meta(attr: &Attribute) -> Option<Meta> {
     match conditional(attr) {
         None => Some(attr.meta.clone()),
@@ -83,7 +84,7 @@ pub(crate) fn inner_meta(attr: &Attribute) -> Option<Meta> {
     }
 }
 
-/// The same attribute, under the same `cfg_attr`, saying something else.
+/// The attribute with other content, under the same `cfg_attr`.
 pub(crate) fn with_inner_meta(attr: &Attribute, inner_meta: &TokenStream) -> TokenStream {
     match conditional(attr) {
         None => quote!(#[#inner_meta]),
@@ -91,7 +92,7 @@ pub(crate) fn with_inner_meta(attr: &Attribute, inner_meta: &TokenStream) -> Tok
     }
 }
 
-/// What is decided, and whether it is so.
+/// One assignment of values to the predicates: the bit of a predicate is set if it holds.
 struct Case<'a> {
     predicates: &'a [TokenStream],
     holds: usize,
@@ -104,7 +105,7 @@ impl Case<'_> {
         index.is_none_or(|index| self.holds & (1 << index) != 0)
     }
 
-    /// The `cfg`s of the case.
+    /// The `cfg` attributes under which this case is compiled.
     fn cfgs(&self) -> Vec<Attribute> {
         let one = |predicate: &TokenStream| match self.holds(predicate) {
             true => quote!(#[cfg(#predicate)]),
@@ -114,7 +115,7 @@ impl Case<'_> {
         Attribute::parse_outer.parse2(cfgs).unwrap_or_default()
     }
 
-    /// Whether what these attributes stand on is there; their `cfg`s, which are decided, go.
+    /// Whether an item with these attributes exists in this case. Its `cfg`s are removed.
     fn keeps(&self, attrs: &mut Vec<Attribute>) -> bool {
         let mut there = true;
         attrs.retain(|attr| match predicate(attr) {
@@ -127,7 +128,7 @@ impl Case<'_> {
         there
     }
 
-    /// Our attributes under a `cfg_attr`.
+    /// Resolves the `cfg_attr`s of our attributes.
     fn resolve_own_attrs(&self, attrs: &mut Vec<Attribute>) {
         attrs.retain_mut(|attr| {
             let Some((predicate, meta)) = conditional_own_attr(attr) else { return true };
@@ -167,7 +168,7 @@ fn attrs_of_input(input: &mut FnArg) -> &mut Vec<Attribute> {
     }
 }
 
-/// Those of `list` that are there.
+/// Keeps the elements of `list` that exist in this case.
 fn keep<T: Clone, P: Default>(
     list: &mut Punctuated<T, P>,
     case: &Case<'_>,
@@ -180,7 +181,7 @@ fn keep<T: Clone, P: Default>(
     *list = kept.collect();
 }
 
-/// A function's attributes and signature, one for each case; `None` if nothing is to be decided, or
+/// Attributes and signature of a function for each case; `None` if there is nothing to resolve, or
 /// too much.
 pub(super) fn cases_of_fn(
     attrs: &mut Vec<Attribute>,
@@ -218,8 +219,8 @@ pub(super) fn cases_of_fn(
     Some(cases)
 }
 
-/// An `impl` block's attributes and generics, one for each case; `None` if nothing is to be
-/// decided, or too much.
+/// Attributes and generics of an `impl` block for each case; `None` if there is nothing to resolve,
+/// or too much.
 pub(super) fn cases_of_impl(
     attrs: &[Attribute],
     generics: &Generics,

@@ -1,11 +1,10 @@
-//! How tokens end: whether they may be a whole item, as far as tokens tell.
-//!
-//! What is taken for half an item is not shown to the compiler again, so this is sure or says no:
-//! newer compilers know syntax that is not known here.
+//! Whether tokens may be a complete item. Tokens that are found incomplete are not shown to the
+//! compiler again. Newer compilers know syntax that is unknown here, so every doubt counts as
+//! "complete".
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-/// Whether there is an end to it: a semicolon, or braces.
+/// Whether the tokens end as an item does: with a semicolon, or with braces.
 pub(crate) fn is_terminated(tokens: &TokenStream) -> bool {
     match tokens.clone().into_iter().last() {
         Some(TokenTree::Group(group)) => group.delimiter() == Delimiter::Brace,
@@ -13,11 +12,11 @@ pub(crate) fn is_terminated(tokens: &TokenStream) -> bool {
     }
 }
 
-/// Whether the head of an item breaks off where no Rust does: behind an operator, in angle
-/// brackets, at a parameter without a type.
+/// Whether the head of an item ends where no Rust syntax does: after an operator, in angle
+/// brackets, or at a parameter without a type.
 pub(crate) fn is_truncated(head: &TokenStream) -> bool {
     let trees: Vec<TokenTree> = head.clone().into_iter().collect();
-    // `where T:` is Rust.
+    // `where T:` is valid.
     let ends = ends_mid_syntax(&trees) && !(punct(trees.last()) == Some(':') && has_word(&trees, "where"));
     ends || !angles_balanced(&trees) || trees.iter().any(group_is_truncated)
 }
@@ -31,7 +30,7 @@ fn group_is_truncated(tree: &TokenTree) -> bool {
                 || !angles_balanced(&trees)
                 || trees.iter().any(group_is_truncated)
         }
-        // Behind the semicolon of an array there may be any expression.
+        // Any expression may follow the semicolon of an array.
         Delimiter::Bracket => ends_mid_syntax(&trees) || punct(trees.last()) == Some(';'),
         Delimiter::Brace | Delimiter::None => false,
     }
@@ -52,13 +51,13 @@ pub(super) fn punct(tree: Option<&TokenTree>) -> Option<char> {
     }
 }
 
-/// At a token that something has to follow.
+/// Whether the last token needs another one after it.
 fn ends_mid_syntax(trees: &[TokenTree]) -> bool {
     const WORDS: [&str; 9] = ["mut", "dyn", "impl", "as", "for", "const", "ref", "unsafe", "async"];
     let back = |count: usize| trees.len().checked_sub(count).and_then(|index| trees.get(index));
     match back(1) {
         Some(TokenTree::Ident(word)) => {
-            // `&'a` of a type that is missing.
+            // `&'a` without a type.
             let lends = punct(back(2)) == Some('\'') && punct(back(3)) == Some('&');
             lends || WORDS.iter().any(|open| word == open)
         }
@@ -71,7 +70,7 @@ fn ends_mid_syntax(trees: &[TokenTree]) -> bool {
     }
 }
 
-/// As many `>` as `<`, those of arrows apart.
+/// Whether the angle brackets are balanced. Arrows have a `>` too.
 fn angles_balanced(trees: &[TokenTree]) -> bool {
     let mut open = 0_i32;
     let mut before = None;

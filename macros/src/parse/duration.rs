@@ -1,12 +1,12 @@
-//! Durations as they are said: `"250ms"`, `"2s"`, `"1m30s"`, `"2h"`.
+//! Parses durations: `"250ms"`, `"2s"`, `"1m30s"`, `"2h"`.
 
 use std::time::Duration;
 
-/// Units from large to small, each with its milliseconds.
+/// The units from large to small, with their milliseconds.
 const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 const EXAMPLE: &str = "write it as `\"250ms\"`, `\"2s\"`, `\"1m30s\"` or `\"2h\"`";
 
-/// Units as they are called elsewhere.
+/// Common names of the units, for suggestions.
 const SYNONYMS: [(&str, &[&str]); 4] = [
     ("h", &["hour", "hours", "hr", "hrs", "H"]),
     ("m", &["min", "mins", "minute", "minutes", "M"]),
@@ -14,7 +14,7 @@ const SYNONYMS: [(&str, &[&str]); 4] = [
     ("ms", &["msec", "msecs", "milli", "millis", "millisecond", "milliseconds"]),
 ];
 
-/// The duration, or what is wrong with the text.
+/// The duration, or the message of the error.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     if text.trim().is_empty() {
         return Err(format!("an empty duration: {EXAMPLE}"));
@@ -43,7 +43,7 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// The leading digits, the letters behind them, and the rest.
+/// The leading digits, the letters after them, and the remaining text.
 fn split(text: &str) -> (&str, &str, &str) {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, rest) = text.split_at(digits);
@@ -75,7 +75,7 @@ fn millis_of(number: &str, unit: &str, tail: &str, text: &str) -> Result<u64, St
     })
 }
 
-/// The text without blanks, and with our units for those of elsewhere, if that is a duration.
+/// A suggestion: the text without blanks and with our units, if that is a duration.
 fn meant(text: &str) -> Option<String> {
     let dense: String = text.chars().filter(|c| !c.is_whitespace()).collect();
     let mut rest = dense.as_str();
@@ -89,7 +89,7 @@ fn meant(text: &str) -> Option<String> {
     (meant != text && parse(&meant).is_ok()).then_some(meant)
 }
 
-/// `1m30s` of `1` and `5m`.
+/// `1m30s` for `1` and `5m`, which are `1.5m`.
 fn fraction(whole: &str, tail: &str) -> Option<String> {
     let (digits, unit, rest) = split(tail);
     let unit = UNITS.iter().find(|(name, _)| *name == unit).filter(|_| rest.is_empty())?.1;

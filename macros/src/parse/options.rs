@@ -1,6 +1,5 @@
-//! The brackets of an attribute: a list of `key` and `key = value`, read one by one.
-//!
-//! A mistake in one option is reported at its key, and the next one is read all the same.
+//! Parses the options of an attribute: a list of `key`, `key = value` and `key(..)`. An error in
+//! one option is reported at its key, and parsing goes on with the next option.
 
 use crate::{
     attributes::{AttrKind, Lookup, OptionName, look_up},
@@ -13,29 +12,29 @@ use syn::{
     parse::{Parse, ParseStream, Parser},
 };
 
-/// A value and the key that it was given by: messages point at keys.
+/// A value, and its key for messages.
 #[derive(Clone)]
 pub(crate) struct KeyValue<T> {
     pub(crate) key: Ident,
     pub(crate) value: T,
 }
 
-/// The options of one attribute, all of them optional.
+/// The options of one attribute. All of them may be missing.
 pub(crate) trait Options: Default {
     const KIND: AttrKind;
 
-    /// Takes the option `key`, which is known to be one of [`KIND`](Self::KIND)'s.
+    /// Parses the option `key`, which is one of those of [`KIND`](Self::KIND).
     fn set(&mut self, key: Ident, input: &Value<'_>) -> syn::Result<()>;
 }
 
-/// What stands behind a key.
+/// The input after a key.
 pub(crate) struct Value<'a> {
     input: ParseStream<'a>,
     option: &'static OptionName,
 }
 
 impl Value<'_> {
-    /// `key`, standing alone.
+    /// `key` without a value.
     pub(crate) fn flag(&self, slot: &mut Option<Ident>, key: Ident) -> syn::Result<()> {
         if self.input.peek(Token![=]) || self.input.peek(syn::token::Paren) {
             return Err(syn::Error::new(key.span(), format!("`{key}` takes no value: write `{key}`")));
@@ -50,7 +49,7 @@ impl Value<'_> {
         self.read(slot, key, Ok)
     }
 
-    /// `key = value`, where the value is syntax with a meaning of its own.
+    /// `key = value`, where `meaning` converts the syntax of the value.
     pub(crate) fn read<S: Parse, T>(
         &self,
         slot: &mut Option<KeyValue<T>>,
@@ -63,7 +62,7 @@ impl Value<'_> {
             return Err(syn::Error::new(colon.span, message));
         }
         if !self.input.peek(Token![=]) {
-            let message = format!("`{key}` needs a value: write `{}`", self.option.written);
+            let message = format!("`{key}` needs a value: write `{}`", self.option.example);
             return Err(syn::Error::new(key.span(), message));
         }
         self.input.parse::<Token![=]>()?;
@@ -77,7 +76,7 @@ impl Value<'_> {
         Ok(())
     }
 
-    /// `key(..)`: the tokens in the brackets.
+    /// `key(..)`: the tokens in the parentheses.
     pub(crate) fn brackets(&self, slot: &mut Option<KeyValue<TokenStream>>, key: Ident) -> syn::Result<()> {
         if !self.input.peek(syn::token::Paren) {
             return Err(self.malformed(&key));
@@ -91,18 +90,18 @@ impl Value<'_> {
     }
 
     pub(crate) fn malformed(&self, key: &Ident) -> syn::Error {
-        let message = format!("the value of `{key}` can't be parsed: write `{}`", self.option.written);
+        let message = format!("the value of `{key}` can't be parsed: write `{}`", self.option.example);
         syn::Error::new(key.span(), message)
     }
 }
 
-/// A string where a name stands.
+/// The error for a string in the place of a name.
 fn in_quotes(text: &LitStr, write: &str) -> syn::Error {
     let message = format!("expected an identifier, found a string: write `{write}` without quotes");
     syn::Error::new(text.span(), message)
 }
 
-/// What is written up to the next comma.
+/// The text up to the next comma.
 fn rest(input: ParseStream<'_>) -> String {
     let fork = input.fork();
     let mut tokens = TokenStream::new();
@@ -122,7 +121,7 @@ fn check_once(given: bool, key: &Ident) -> syn::Result<()> {
     Ok(())
 }
 
-/// Reads all options, reporting the mistaken ones.
+/// Parses all options and reports the wrong ones.
 pub(crate) fn parse<O: Options>(tokens: TokenStream, sink: &ErrorSink) -> O {
     let mut options = O::default();
     let list = |input: ParseStream<'_>| {
@@ -142,23 +141,23 @@ pub(crate) fn parse<O: Options>(tokens: TokenStream, sink: &ErrorSink) -> O {
 }
 
 fn parse_option<O: Options>(options: &mut O, input: ParseStream<'_>) -> syn::Result<()> {
-    let word = O::KIND;
+    let kind = O::KIND;
     let all = rest(input);
     let Ok(key) = input.call(Ident::parse_any) else {
-        return Err(expected_option(word, input));
+        return Err(expected_option(kind, input));
     };
     let name = key.to_string();
-    let option = match look_up(word, &name) {
+    let option = match look_up(kind, &name) {
         Lookup::Known(option) => option,
-        _ if word == AttrKind::Blocking && name == "self" => {
+        _ if kind == AttrKind::Blocking && name == "self" => {
             let message = format!("expected an option; to select a pool, write `pool = {all}`");
             return Err(syn::Error::new(key.span(), message));
         }
-        Lookup::Unknown if word == AttrKind::Service && AttrKind::StateEnum.option(&name).is_some() => {
+        Lookup::Unknown if kind == AttrKind::Service && AttrKind::StateEnum.option(&name).is_some() => {
             let message = format!("`{name}` applies to the enum of the states: write `state({all})`");
             return Err(syn::Error::new(key.span(), message));
         }
-        mistake => return Err(syn::Error::new(key.span(), describe(word, &name, &mistake))),
+        mistake => return Err(syn::Error::new(key.span(), describe(kind, &name, &mistake))),
     };
     options.set(key, &Value { input, option })?;
     if !input.is_empty() && !input.peek(Token![,]) {
@@ -167,58 +166,58 @@ fn parse_option<O: Options>(options: &mut O, input: ParseStream<'_>) -> syn::Res
     Ok(())
 }
 
-/// What stands here is no name.
-fn expected_option(word: AttrKind, input: ParseStream<'_>) -> syn::Error {
+/// The error for a token that can't be a key.
+fn expected_option(kind: AttrKind, input: ParseStream<'_>) -> syn::Error {
     match input.fork().parse::<LitStr>() {
-        Ok(text) if matches!(look_up(word, &text.value()), Lookup::Known(_)) => {
+        Ok(text) if matches!(look_up(kind, &text.value()), Lookup::Known(_)) => {
             in_quotes(&text, &text.value())
         }
-        _ => input.error(format!("expected an option of `#[{}]`, {}", word.name(), word.list())),
+        _ => input.error(format!("expected an option of `#[{}]`, {}", kind.name(), kind.list())),
     }
 }
 
-fn describe(word: AttrKind, key: &str, mistake: &Lookup) -> String {
-    let on = word.name();
-    let what = if word == AttrKind::On { "event" } else { "option" };
+fn describe(kind: AttrKind, key: &str, mistake: &Lookup) -> String {
+    let on = kind.name();
+    let what = if kind == AttrKind::On { "event" } else { "option" };
     match mistake {
         Lookup::Misspelt(near) => format!("unknown {what} `{key}` of `#[{on}]`: did you mean `{near}`?"),
         Lookup::Misplaced(other) => {
             format!(
                 "`{key}` is an option of `#[{}]`, not of `#[{on}]`: expected {}",
                 other.name(),
-                word.list()
+                kind.list()
             )
         }
         Lookup::Known(_) | Lookup::Unknown => {
-            format!("unknown {what} `{key}` of `#[{on}]`: expected {}", word.list())
+            format!("unknown {what} `{key}` of `#[{on}]`: expected {}", kind.list())
         }
     }
 }
 
-/// After a mistake: on to the next comma that is not inside a group.
+/// Skips to the next comma that is not in a group.
 fn skip_to_comma(input: ParseStream<'_>) {
     while !input.is_empty() && !input.peek(Token![,]) {
-        // A group is one token tree, and a parse of any tree can only fail at the end.
+        // A group is one token tree, so this can fail only at the end.
         if input.parse::<TokenTree>().is_err() {
             return;
         }
     }
 }
 
-/// The tokens in an attribute's brackets; `#[name = ..]` has none that we would read.
-pub(crate) fn of_attribute(attr: &syn::Attribute, word: AttrKind, sink: &ErrorSink) -> TokenStream {
+/// The tokens in the parentheses of an attribute. `#[name = ..]` is an error.
+pub(crate) fn of_attribute(attr: &syn::Attribute, kind: AttrKind, sink: &ErrorSink) -> TokenStream {
     match &attr.meta {
         syn::Meta::Path(_) => TokenStream::new(),
         syn::Meta::List(list) => list.tokens.clone(),
         syn::Meta::NameValue(pair) => {
-            let name = word.name();
+            let name = kind.name();
             sink.error(pair, format!("expected options in parentheses: write `#[{name}(..)]`"));
             TokenStream::new()
         }
     }
 }
 
-/// A `macro_rules` fragment arrives in invisible brackets: what is in them is what was written.
+/// The tokens without the group that a `macro_rules` fragment such as `$item:item` arrives in.
 pub(crate) fn strip_none_group(tokens: TokenStream) -> TokenStream {
     let mut trees = tokens.clone().into_iter();
     match (trees.next(), trees.next()) {

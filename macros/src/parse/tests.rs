@@ -1,4 +1,4 @@
-//! What is written is kept, and what can't be read is said, once each.
+//! Everything that is written is kept, and each syntax error is reported once.
 
 use super::*;
 use crate::report::ErrorSink;

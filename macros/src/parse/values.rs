@@ -13,8 +13,8 @@ pub(crate) enum DurationArg {
     Expr(Box<Expr>),
 }
 
-/// The value of `half_close = ..`: what happens to a running handler when the peer closes its writing
-/// side.
+/// The value of `half_close = ..`: what happens to a running handler when the peer closes its
+/// writing side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HalfClose {
     /// It is dropped.
@@ -37,8 +37,8 @@ pub(super) fn duration_arg(written: Expr) -> syn::Result<DurationArg> {
     }
 }
 
-/// What is in brackets, or in the invisible ones of `$limit:literal`, of which each `macro_rules`
-/// on the way adds a pair.
+/// The expression without parentheses and without the groups that `macro_rules` puts around a
+/// `$limit:literal`, one at each level.
 fn unwrap_groups(expr: &Expr) -> &Expr {
     match expr {
         Expr::Group(group) => unwrap_groups(&group.expr),

@@ -1,9 +1,8 @@
-//! The expressions of `#[blocking(..)]`: they read the arguments, which the job takes a moment
-//! later.
+//! The expressions of `#[blocking(..)]`. They read the arguments, and must not move them, because
+//! the job takes them afterwards.
 //!
-//! Nothing may move then. Where an expression has an argument's own value, or that of a field or an
-//! element of one, it gets a copy if the type is `Copy`, and a reference otherwise; a field of a
-//! struct is filled with whichever of value and reference it is of:
+//! If an expression uses the value of an argument, or of a field or element of one, it gets a copy
+//! if the type is `Copy`, and a reference otherwise. The field of a struct gets what fits its type:
 //!
 //! ```text
 //! lane = (tenant, id)        (argument(&tenant).read(), argument(&id).read())
@@ -11,8 +10,8 @@
 //! pool = pick(&self.pools, tenant)
 //! ```
 //!
-//! What is borrowed as it is, by `&`, a call of a method or a comparison, stays as it is written;
-//! and so does what is in a macro.
+//! Operands of `&`, of comparisons and of method calls are borrowed anyway, and stay as they are
+//! written. The arguments of macros stay too.
 
 use crate::expand::span::at;
 use crate::{model::Param, tokens::mentions};
@@ -23,7 +22,7 @@ use syn::{
     Member, Pat, Path, Stmt, UnOp, token,
 };
 
-/// The expression, of which a reference is wanted, or which is `Copy` in any case.
+/// The expression in a form that moves no argument. It is used by reference, or is `Copy`.
 pub(super) fn reading(expr: &Expr, args: &[Param], krate: &Path) -> Expr {
     let mut expr = expr.clone();
     Reader::new(args, krate).place(&mut expr);
@@ -41,7 +40,7 @@ impl<'a> Reader<'a> {
         Reader { names: args.iter().filter_map(Param::ident).collect(), krate }
     }
 
-    /// Where these patterns bind names of their own.
+    /// The reader inside of these patterns, which may hide arguments.
     fn without(&self, bound: &impl ToTokens) -> Self {
         let mut inner = self.clone();
         let bound = bound.to_token_stream();
@@ -49,7 +48,7 @@ impl<'a> Reader<'a> {
         inner
     }
 
-    /// Where the value of an expression is wanted.
+    /// An expression whose value is used.
     fn value(&self, expr: &mut Expr) {
         if self.is_read(expr) {
             self.place(expr);
@@ -92,7 +91,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `a.b[c]` is borrowed, if anything: `c` is not.
+    /// A place expression, which is borrowed at most. In `a.b[c]`, the value of `c` is used.
     fn place(&self, expr: &mut Expr) {
         match expr {
             Expr::Path(_) => {}
@@ -110,7 +109,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// As `value`, where the type is known from around it.
+    /// As `value`, for an expression whose type is known from its context.
     fn fill(&self, expr: &mut Expr) {
         if !self.is_read(expr) {
             return self.value(expr);
@@ -125,7 +124,7 @@ impl<'a> Reader<'a> {
         Expr::Verbatim(quote_spanned!(at(expr)=> #krate::__private::argument(&#expr).read()))
     }
 
-    /// An argument, or a part of one or of `self`: what would move.
+    /// Whether the expression is an argument, or a part of one or of `self`, which would move.
     fn is_read(&self, expr: &Expr) -> bool {
         match expr {
             Expr::Field(_) | Expr::Index(_) => self.is_part(expr),
@@ -176,7 +175,7 @@ impl<'a> Reader<'a> {
         let consumes = name == "into" || name.starts_with("into_");
         if consumes && self.is_read(&call.receiver) {
             let receiver = &call.receiver;
-            // An iterator goes over a reference as well; what is made of a `String` wants one.
+            // `into_iter` works on a reference too. Other methods of the kind need a value.
             let borrowed = match &*name {
                 "into_iter" => quote_spanned!(at(receiver)=> (&#receiver)),
                 _ => quote_spanned!(at(receiver)=> ::core::clone::Clone::clone(&#receiver)),
@@ -253,8 +252,8 @@ impl ToTokens for Bound<'_> {
     }
 }
 
-/// `Key(..)`, `Key::Of(..)`: the types of its fields are known. Of `Some(..)` and its like they are
-/// not.
+/// Whether this is a constructor such as `Key(..)` or `Key::Of(..)`, whose fields have known types.
+/// Those of `Some(..)` and similar ones don't.
 fn constructs(func: &Expr) -> bool {
     let Expr::Path(path) = func else { return false };
     path.path.segments.last().is_some_and(|last| {
@@ -264,8 +263,8 @@ fn constructs(func: &Expr) -> bool {
     })
 }
 
-/// A fragment of a `macro_rules` is one expression, whatever stands beside it: brackets say so to
-/// the compiler.
+/// The fragment of a `macro_rules` is one expression, whatever is around it. Parentheses tell that
+/// to the compiler.
 fn ungroup(expr: &mut Expr) {
     let Expr::Group(group) = expr else { return };
     let inner = group.expr.clone();

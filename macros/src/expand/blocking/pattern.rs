@@ -1,10 +1,11 @@
-//! The pattern of an argument, read by reference: what an attribute's expression may name of it.
+//! Patterns of arguments, changed to match on a reference: the expressions of an attribute may name
+//! the parts.
 
 use proc_macro2::Ident;
 use syn::{Pat, PatIdent, PatWild, Token, spanned::Spanned};
 
-/// The pattern against a reference to the argument: without `mut` and `ref`, and with those names
-/// only that are wanted.
+/// The pattern for a reference to the argument, without `mut` and `ref`, and with the `wanted`
+/// names only.
 pub(super) fn by_reference(written: &Pat, wanted: &[&Ident]) -> Pat {
     let inner = |pat: &Pat| Box::new(by_reference(pat, wanted));
     match written {
@@ -31,7 +32,7 @@ pub(super) fn by_reference(written: &Pat, wanted: &[&Ident]) -> Pat {
             let mut fields = fields.clone();
             for field in &mut fields.fields {
                 *field.pat = by_reference(&field.pat, wanted);
-                // `x` is short for `x: x`, and `_` is not.
+                // `x` is short for `x: x`, but `_` has no short form.
                 let is_short = matches!(&*field.pat, Pat::Ident(pat) if pat.subpat.is_none());
                 if !is_short && field.colon_token.is_none() {
                     field.colon_token = Some(Token![:](field.pat.span()));

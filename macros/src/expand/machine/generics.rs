@@ -10,11 +10,14 @@ use syn::{
 };
 
 impl Machine<'_> {
-    /// Those of the block that the states' data mention. A parameter has its bounds where the data
-    /// may ask for them: `S: Store` for `S::Seat`, or for a `Seat<S>` of the user's.
+    /// The parameters of the block that the data of the states mention. A parameter keeps its
+    /// bounds if the data may need them: `S: Store` for `S::Seat`, or for a user's `Seat<S>`.
     pub(super) fn enum_generics(&self) -> Generics {
-        let data: TokenStream =
-            self.service.state_handlers().flat_map(|(_, step)| self.kept(step).collect::<Vec<_>>()).collect();
+        let data: TokenStream = self
+            .service
+            .state_handlers()
+            .flat_map(|(_, step)| self.stored_data(step).collect::<Vec<_>>())
+            .collect();
         let ty = &self.service.head.self_ty;
         let block = &self.service.head.generics;
         let asks: Vec<bool> = block.type_params().map(|param| self.asks(&param.ident)).collect();
@@ -51,7 +54,7 @@ impl Machine<'_> {
         generics
     }
 
-    /// The predicates of the block that speak of parameters of the enum, and of no others.
+    /// Adds the predicates of the block that mention parameters of the enum, and no others.
     fn enum_clause(&self, generics: &mut Generics) {
         let ty = &self.service.head.self_ty;
         let block = &self.service.head.generics;
@@ -79,18 +82,18 @@ impl Machine<'_> {
         }
     }
 
-    /// Whether a state's data may need to know more of the parameter than that it is there.
+    /// Whether the data of a state may need a bound of the parameter.
     fn asks(&self, param: &Ident) -> bool {
-        self.service.state_handlers().flat_map(|(_, step)| self.kept(step).collect::<Vec<_>>()).any(|data| {
-            match syn::parse2(data.clone()) {
+        self.service.state_handlers().flat_map(|(_, step)| self.stored_data(step).collect::<Vec<_>>()).any(
+            |data| match syn::parse2(data.clone()) {
                 Ok(ty) => asks(&ty, param),
                 Err(_) => mentions(data, param),
-            }
-        })
+            },
+        )
     }
 }
 
-/// `T`, and what std makes of it, ask for nothing.
+/// Whether the type may need a bound of the parameter. `T` and collections of it need none.
 fn asks(ty: &Type, param: &Ident) -> bool {
     const UNASKING: &str = "Arc BTreeMap BTreeSet BinaryHeap Box HashMap HashSet Mutex Option PhantomData Rc Result RwLock Vec VecDeque Weak";
     match peel(ty) {

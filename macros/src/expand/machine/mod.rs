@@ -1,4 +1,6 @@
-//! State machines: the enum of the states, and `impl Service`, which leads from state to state.
+//! State machines: the enum of the states (`states`, `generics`) and their `impl Service`
+//! (`service`), with the functions that call handlers (`transitions`) and those about states
+//! (`properties`).
 
 mod generics;
 mod properties;
@@ -23,7 +25,7 @@ pub(super) struct Machine<'a> {
     krate: &'a Path,
 }
 
-/// The enum and the impls; none if the block has no states.
+/// The enum and the impls; nothing if the block has no states.
 pub(super) fn items(service: &Service, krate: &Path) -> TokenStream {
     let Some(states) = &service.states else { return TokenStream::new() };
     let machine = Machine { service, states, krate };
@@ -33,7 +35,7 @@ pub(super) fn items(service: &Service, krate: &Path) -> TokenStream {
 }
 
 impl<'a> Machine<'a> {
-    /// Each state once; of two methods that make one variant, which was reported, the first.
+    /// Each state once. Of two methods that make the same variant, which is reported, the first.
     fn state_handlers(&self) -> Vec<(&'a Method, &'a TransitionHandler)> {
         let mut known: Vec<Ident> = vec![format_ident!("Closed")];
         let is_new = |(method, _): &(&Method, &TransitionHandler)| {
@@ -45,7 +47,7 @@ impl<'a> Machine<'a> {
         self.service.state_handlers().filter(is_new).collect()
     }
 
-    /// `ChatState::Room(seat)`: a state taken apart, and the names of its data.
+    /// The pattern `ChatState::Room(seat)`, and the names of the data in it.
     fn pattern(&self, method: &Method, data: &[Param]) -> (TokenStream, Vec<Ident>) {
         let (states, name) = (&self.states.ident, variant(&method.function.sig.ident));
         let names: Vec<_> = (0..data.len()).filter_map(|index| data_name(index, data)).collect();
@@ -81,8 +83,8 @@ impl<'a> Machine<'a> {
 }
 
 impl Machine<'_> {
-    /// `Option<S>: Send`, of data with type parameters: as with the service's type, whoever serves
-    /// it sees to that.
+    /// `Option<S>: Send` for data with type parameters. The code that serves the type must satisfy
+    /// it.
     fn data_is_send(&self) -> impl Iterator<Item = WherePredicate> + '_ {
         let generics = &self.service.head.generics;
         let is_generic = |ty: &Type| {
@@ -99,8 +101,8 @@ impl Machine<'_> {
     }
 }
 
-/// The user's own name for it, unless that is one of ours, or of two parameters that only hygiene
-/// tells apart.
+/// The name of the parameter, unless it is a name of the expansion, or two parameters differ only
+/// in hygiene.
 fn data_name(index: usize, data: &[Param]) -> Option<Ident> {
     const OURS: [&str; 5] = ["peer", "conn", "request", "event", "state"];
     let param = data.get(index)?;

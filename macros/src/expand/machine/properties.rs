@@ -1,5 +1,4 @@
-//! What is known of each state: its name, its limits, what its end of input means, whether it can
-//! be gone on in.
+//! Properties of the states: `state_name`, `state_limits`, `half_close` and `recover`.
 
 use super::{Machine, half_close};
 use crate::{expand::span::at, parse::DurationArg};
@@ -26,7 +25,7 @@ impl Machine<'_> {
         }
     }
 
-    /// Nothing, if no state has limits.
+    /// `None` if no state has a timeout.
     pub(super) fn state_limits(&self) -> Option<TokenStream> {
         let krate = self.krate;
         let (mut arms, mut all) = (TokenStream::new(), TokenStream::new());
@@ -52,7 +51,7 @@ impl Machine<'_> {
         })
     }
 
-    /// Nothing, if all states have the same.
+    /// `None` if all states have the same.
     pub(super) fn half_closes(&self) -> Option<TokenStream> {
         let krate = self.krate;
         let usual = self.half_close();
@@ -78,7 +77,7 @@ impl Machine<'_> {
         })
     }
 
-    /// States without data can be gone on in; nothing, if there are none.
+    /// `fn recover`: a session can go on in a state without data. `None` if there is none.
     pub(super) fn recover(&self) -> Option<TokenStream> {
         let krate = self.krate;
         let arms: Vec<_> = self
@@ -122,7 +121,7 @@ fn from_whole_units(duration: Duration) -> TokenStream {
         let seconds = duration.as_secs();
         return quote!(::core::time::Duration::from_secs(#seconds));
     }
-    // The smallest unit of a duration is a millisecond, and the parser limits it to a `u64` of them.
+    // Durations are whole milliseconds, and the parser limits their number to a `u64`.
     let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     quote!(::core::time::Duration::from_millis(#millis))
 }

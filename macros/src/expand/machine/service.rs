@@ -1,4 +1,4 @@
-//! `impl Service` of a machine.
+//! `impl Service` of a state machine: its types, and the first state.
 
 use super::{Machine, half_close};
 use crate::{
@@ -29,10 +29,11 @@ impl<'a> Machine<'a> {
             let (cfgs, name) = (method.function.cfgs(), method.function.sig.ident.unraw().to_string());
             quote!(#(#cfgs)* #name)
         });
-        let starts = connect::starts(self.service, Some(&states), krate);
-        let types = connect::types(&starts, self.error().as_ref(), &self.unclear_errors());
+        let variants = connect::variants(self.service, Some(&states), krate);
+        let types = connect::types(&variants, self.error().as_ref(), &self.unclear_errors());
         let service_types = self.service_types();
-        let on_connect = connect::methods(&starts, &self.first_state(), &self.first_if_any(), &service_types);
+        let on_connect =
+            connect::methods(&variants, &self.first_state(), &self.first_if_any(), &service_types);
         let hooks = hooks::items(self.service, &service_types);
         let steps = self.steps();
         let (description, docs) = describe::of(self.service, krate);
@@ -54,9 +55,9 @@ impl<'a> Machine<'a> {
         self.implement(docs.as_ref(), &items)
     }
 
-    /// What the methods agree on, as it is spelt.
+    /// The types that the methods share.
     pub(super) fn service_types(&self) -> ServiceTypes<'_> {
-        let starts = connect::starts(self.service, Some(&self.state_type()), self.krate);
+        let variants = connect::variants(self.service, Some(&self.state_type()), self.krate);
         let events =
             unconditional_first(self.service.transition_handlers()).find_map(|(method, transition)| {
                 let is_event =
@@ -68,8 +69,8 @@ impl<'a> Machine<'a> {
             request: self.request().to_string(),
             response: self.response().to_string(),
             event: events.map(|param| param.written.ty.to_token_stream().to_string()),
-            error: self.error().or_else(|| connect::only_error(&starts)).map(|error| error.to_string()),
-            conn: connect::only_conn(&starts),
+            error: self.error().or_else(|| connect::only_error(&variants)).map(|error| error.to_string()),
+            conn: connect::only_conn(&variants),
         }
     }
 
@@ -85,7 +86,7 @@ impl<'a> Machine<'a> {
             .find_map(|(_, transition)| transition.message.as_ref());
         match first {
             Some(param) => {
-                types::known(Some(&param.written.ty), param.written.ty.to_token_stream(), self.krate)
+                types::or_unknown(Some(&param.written.ty), param.written.ty.to_token_stream(), self.krate)
             }
             None => types::unknown(self.krate),
         }
@@ -96,7 +97,7 @@ impl<'a> Machine<'a> {
             return written.value.to_token_stream();
         }
         if let Some(ty) = named_response(self.service) {
-            return types::known(Some(ty), ty.to_token_stream(), self.krate);
+            return types::or_unknown(Some(ty), ty.to_token_stream(), self.krate);
         }
         let krate = self.krate;
         let unclear = self.by_another_name();
@@ -105,8 +106,7 @@ impl<'a> Machine<'a> {
         })
     }
 
-    /// What methods return when they succeed, where its name leaves open which of a state and a
-    /// pair it is.
+    /// The success types of methods whose name does not tell whether it is a state or a pair.
     fn by_another_name(&self) -> impl DoubleEndedIterator<Item = &'a Type> {
         let is_there = |method: &Method| !method.is_conditional() && !method.sink.has_errors();
         let transition_handlers: Vec<_> =
@@ -117,7 +117,7 @@ impl<'a> Machine<'a> {
         })
     }
 
-    /// What they may fail with that return something by another name.
+    /// The error types of methods that return an alias.
     fn unclear_errors(&self) -> Vec<ErrorProjection> {
         let params = params(&self.service.head.generics);
         let of_moves = self.by_another_name().map(|ty| {
@@ -133,7 +133,7 @@ impl<'a> Machine<'a> {
         of_moves.chain(interceptors::unclear_errors(self.service, self.krate)).collect()
     }
 
-    /// The first state as a closure, for a hook that may make one or not.
+    /// The first state as a closure, for a hook that may return one or not.
     fn first_if_any(&self) -> TokenStream {
         let krate = self.krate;
         let is_start = |transition: &TransitionHandler| matches!(&transition.trigger, Trigger::Request(options) if options.start.is_some());
@@ -148,7 +148,7 @@ impl<'a> Machine<'a> {
         quote_spanned!(Span::mixed_site()=> || #first)
     }
 
-    /// `type Event`: that of the first handler that is there; they are of one type.
+    /// `type Event`: the type of the first handler that is compiled. All have the same.
     fn events(&self) -> TokenStream {
         let mut types = TokenStream::new();
         let mut before: Vec<&Method> = Vec::new();
@@ -158,7 +158,8 @@ impl<'a> Machine<'a> {
             };
             let Some(first) = cfg::none_of(before.iter().copied()) else { break };
             let cfgs = method.function.cfgs();
-            let ty = types::known(Some(&param.written.ty), param.written.ty.to_token_stream(), self.krate);
+            let ty =
+                types::or_unknown(Some(&param.written.ty), param.written.ty.to_token_stream(), self.krate);
             let event = types::named("Event", &ty);
             types.extend(quote!(#(#cfgs)* #first #event));
             before.push(method);
@@ -167,39 +168,39 @@ impl<'a> Machine<'a> {
         quote!(#types #none)
     }
 
-    /// That of the first method that can fail; the others' are turned into it, by `?`.
+    /// The error type of the first method that has one. `?` converts the errors of the others.
     fn error(&self) -> Option<TokenStream> {
         unconditional_first(self.service.transition_handlers())
             .find_map(|(_, transition)| types::err(&transition.return_kind, self.krate))
             .or_else(|| interceptors::error(self.service, self.krate))
     }
 
-    /// Where sessions begin, unless `#[on(connect)]` says otherwise.
+    /// The first state of sessions if `#[on(connect)]` makes none.
     fn first_state(&self) -> TokenStream {
         let is_start = |(_, transition): &&(&Method, &TransitionHandler)| matches!(&transition.trigger, Trigger::Request(options) if options.start.is_some());
         let handlers = self.state_handlers();
-        let starts: Vec<_> = handlers.iter().filter(is_start).collect();
+        let variants: Vec<_> = handlers.iter().filter(is_start).collect();
         let krate = self.krate;
         let reported = || quote!(#krate::__private::never());
         let first = |(method, transition): &(&Method, &TransitionHandler)| match transition.data.first() {
             None => self.pattern(method, &[]).0,
             Some(_) if self.service.sink.has_errors() => reported(),
-            // Where `cfg`s decide whether something gives it, the compiler knows.
+            // If `cfg`s decide whether a hook makes it, only the compiler can tell.
             Some(data) => {
                 let message = no_first_data(&self.states.ident, method);
                 quote_spanned!(at(&data.written.ty)=> ::core::compile_error!(#message))
             }
         };
-        let Some(none) = cfg::none_of(starts.iter().map(|(method, _)| *method)) else {
-            return starts
+        let Some(none) = cfg::none_of(variants.iter().map(|(method, _)| *method)) else {
+            return variants
                 .iter()
                 .find(|(method, _)| !method.is_conditional())
                 .map_or_else(reported, |start| first(start));
         };
-        if starts.is_empty() {
+        if variants.is_empty() {
             return reported();
         }
-        let ways = starts.iter().map(|start| {
+        let ways = variants.iter().map(|start| {
             let (cfgs, first) = (start.0.function.cfgs(), first(start));
             quote!(#(#cfgs)* { #first })
         });
@@ -207,7 +208,7 @@ impl<'a> Machine<'a> {
         quote_spanned!(Span::mixed_site()=> { #(#ways)* #none { ::core::compile_error!(#message) } })
     }
 
-    /// What most states have.
+    /// The value that most states have.
     pub(super) fn half_close(&self) -> HalfClose {
         let handlers = self.state_handlers();
         let cancels =

@@ -12,9 +12,9 @@ use syn::GenericParam;
 impl Machine<'_> {
     pub(super) fn state_enum(&self) -> TokenStream {
         let StateEnum { ident, vis, derive } = self.states;
-        // A private type can't be a part of a public service (E0446), and the block does not say
-        // which kind this is. That it is public for no one the compiler does not tell of what a
-        // macro wrote, which it takes this for by the first and the last token.
+        // A private type can't be part of a public service (E0446), and the block does not tell
+        // whether the service is public. The compiler does not report an unreachable `pub` on an
+        // item that looks generated, which it decides by the first and the last token.
         let site = Span::mixed_site();
         let vis = vis.as_ref().map_or_else(|| quote_spanned!(site=> pub), ToTokens::to_token_stream);
         let derive = (!derive.is_empty()).then(|| quote!(#[derive(#(#derive),*)]));
@@ -26,9 +26,9 @@ impl Machine<'_> {
             let function = &method.function;
             let name = variant(&function.sig.ident);
             let attrs = attrs::of_variant(function);
-            let data = self.kept(transition);
-            // The brackets are ours: a field that looks written is told of, if its type is less
-            // public than the enum.
+            let data = self.stored_data(transition);
+            // With generated parentheses: the compiler warns about a field that looks written, if
+            // its type is less public than the enum.
             let data =
                 (!transition.data.is_empty()).then(|| quote_spanned!(Span::mixed_site()=> (#((#data)),*)));
             quote!(#attrs #name #data)
@@ -45,7 +45,7 @@ impl Machine<'_> {
         }
     }
 
-    /// For methods that return a state by another name; nothing, if there are none.
+    /// The impls for methods that return the enum under another name; `None` if there is none.
     pub(super) fn next_impl(&self) -> Option<TokenStream> {
         let by_another_name = |(_, transition): (&Method, &TransitionHandler)| {
             matches!(transition.return_shape, ReturnShape::Alias(_))
@@ -82,8 +82,8 @@ impl Machine<'_> {
         })
     }
 
-    /// The types that a session keeps in this state.
-    pub(super) fn kept<'b>(
+    /// The types of the data that a session stores in this state.
+    pub(super) fn stored_data<'b>(
         &'b self,
         transition: &'b TransitionHandler,
     ) -> impl Iterator<Item = TokenStream> + 'b {
@@ -91,7 +91,7 @@ impl Machine<'_> {
         transition
             .data
             .iter()
-            .map(move |param| types::without_self(types::kept(&param.written.ty, self.krate), service))
+            .map(move |param| types::without_self(types::stored(&param.written.ty, self.krate), service))
     }
 
     /// `ChatState<S>`

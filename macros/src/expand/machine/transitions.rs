@@ -1,5 +1,5 @@
-//! What moves a machine on, in its `impl Service`: a match over the states for each thing that
-//! moves a session on.
+//! `on_request`, `on_event` and `on_timeout` of a state machine: each matches on the state and
+//! calls its handler.
 
 use super::Machine;
 use crate::{
@@ -65,20 +65,19 @@ impl Machine<'_> {
         }
     }
 
-    /// Nothing, if the block has no `#[event]`.
+    /// `None` if the block has no `#[event]`.
     fn on_event(&self) -> Option<TokenStream> {
         let krate = self.krate;
         let event = quote_spanned!(Span::mixed_site()=> event: <Self as #krate::Service>::Event);
         self.by_state("on_event", |trigger| matches!(trigger, Trigger::Event { .. }), Some(&event))
     }
 
-    /// Nothing, if the block has no `#[on(timeout = ..)]`.
+    /// `None` if the block has no `#[on(timeout = ..)]`.
     fn on_timeout(&self) -> Option<TokenStream> {
         self.by_state("on_timeout", |trigger| matches!(trigger, Trigger::Timeout { .. }), None)
     }
 
-    /// `async fn on_event(..)`, `async fn on_timeout(..)`: for those states that have a handler of
-    /// this kind.
+    /// `async fn on_event(..)` or `async fn on_timeout(..)`.
     fn by_state(
         &self,
         name: &str,
@@ -111,7 +110,7 @@ impl Machine<'_> {
         })
     }
 
-    /// A match over the states that these handlers are for; in any other, the state is given back.
+    /// A match over the states of these handlers. Any other state is returned unchanged.
     fn arms(&self, handlers: &[(&Method, &TransitionHandler)]) -> Option<TokenStream> {
         let mut done: Vec<&Ident> = Vec::new();
         let mut arms = TokenStream::new();
@@ -122,7 +121,7 @@ impl Machine<'_> {
                 Trigger::Request(_) => Vec::new(),
             };
             for name in names {
-                // One that is unknown, or has a handler already, was reported.
+                // A state that is unknown or has a handler already is reported.
                 if done.contains(&name) && !method.is_conditional() {
                     continue;
                 }
@@ -133,8 +132,8 @@ impl Machine<'_> {
                 done.push(name);
             }
         }
-        // Where `cfg`s or mistakes leave none of the states, the match has a value all the same,
-        // and what is behind it is no dead code.
+        // If `cfg`s or errors leave no state, the match still needs a type, and the code after it
+        // must not be unreachable.
         let krate = self.krate;
         let conditional = self.state_handlers().iter().any(|(state, _)| state.is_conditional())
             || self.service.sink.has_errors();
@@ -152,8 +151,8 @@ impl Machine<'_> {
         })
     }
 
-    /// `ChatState::Room(seat) => { .. }`: the handler is called with the state's data, and gives a
-    /// `Step`.
+    /// { .. }`: the handler => `ChatState::Room(seat) => { ..
+    /// }`: calls the handler with the data of the state, and makes its value a `Step`.
     fn arm(
         &self,
         (state, of): (&Method, &TransitionHandler),
@@ -197,7 +196,7 @@ impl Machine<'_> {
                 quote_spanned!(site=> #krate::__private::Step::go(#call))
             }
             ReturnShape::ResponseAndState { response, state } => {
-                // Spanned at their types: that is what a mismatch is about.
+                // Located at the types, which are what a mismatch is about.
                 let (answer, next) = (Ident::new("response", at(response)), Ident::new("next", at(state)));
                 let is_response = service_types.response_check(&answer, response);
                 let is_state = service_types.next_state(&next, state, self.states);
@@ -224,7 +223,8 @@ impl Machine<'_> {
         }
     }
 
-    /// The parameters `peer` and `conn`, by what these handlers, and what is around them, take.
+    /// The names of the parameters `peer` and `conn`: with an underscore if neither the handlers
+    /// nor the interceptors take them.
     fn used(&self, handlers: &[(&Method, &TransitionHandler)], sides: &[Side]) -> (TokenStream, TokenStream) {
         let handlers =
             || handlers.iter().filter(|(method, _)| !method.sink.has_errors()).map(|(_, step)| step);

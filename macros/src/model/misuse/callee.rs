@@ -15,12 +15,12 @@ pub(super) enum CalleeKind {
     Async,
     /// `#[blocking]`
     Job { args: usize },
-    /// A plain function with a worker, and how many arguments it takes besides.
+    /// A plain function with a worker, and the number of its other arguments.
     TakesWorker { args: usize },
 }
 
 impl Callee {
-    /// None for what the compiler alone can judge.
+    /// `None` for methods that only the compiler can judge.
     pub(super) fn of(method: &Method) -> Option<Self> {
         let function = &method.function;
         let lends = matches!(function.receiver, Receiver::Shared(_) | Receiver::Arc(_));
@@ -51,7 +51,7 @@ impl Callee {
         Some(Callee { name: function.sig.ident.clone(), kind })
     }
 
-    /// How its value is had where the call stands; none if that is what the call gives.
+    /// Whether a call returns a future.
     pub(super) fn is_future(&self) -> bool {
         !matches!(self.kind, CalleeKind::TakesWorker { .. })
     }

@@ -1,5 +1,5 @@
-//! Calls of the block's own methods that can't be meant: the method is known, so a wrong call is found
-//! in the tokens.
+//! Calls of the block's own methods that can't be meant: the method is known, so a wrong call is
+//! found in the tokens.
 //!
 //! Each finding is an error for the compiler too, which would report it in other words: "no method
 //! named `wait`", "cannot add `u32` to `impl Future`".
@@ -72,7 +72,8 @@ impl Caller<'_> {
         }
     }
 
-    /// `self.blocking_f(..)` on the event loop, without a worker, or with one that the service keeps.
+    /// `self.blocking_f(..)` on the event loop, without a worker, or with one that the service
+    /// keeps.
     fn blocking_on_loop(&self, call: &SelfCall<'_>, context: Context) -> Option<Misuse> {
         if !matches!(self.runs_on, RunsOn::EventLoop) || context.closure {
             return None;
@@ -98,7 +99,8 @@ impl Caller<'_> {
             .then(|| Misuse::BlockingOnLoop { at: call.name.to_token_stream(), name: format!("self.{own}") })
     }
 
-    /// `worker.call(|| self.f(..))` where `f` is async: the call returns a future, which is not run.
+    /// `worker.call(|| self.f(..))` where `f` is async: the call returns a future, which is not
+    /// run.
     fn call_of_future(&self, called: &Called<'_>) -> Option<Misuse> {
         let RunsOn::PoolThread { worker: Some(worker) } = self.runs_on else { return None };
         if called.receiver() != Some(*worker) || called.name != "call" {

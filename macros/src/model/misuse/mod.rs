@@ -1,5 +1,5 @@
-//! Mistakes in bodies that the tokens show without doubt, and that the compiler would report in words
-//! that do not mention the service.
+//! Mistakes in bodies that the tokens show without doubt, and that the compiler would report in
+//! words that do not mention the service.
 //!
 //! | file | mistake |
 //! |---|---|

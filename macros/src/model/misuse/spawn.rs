@@ -1,5 +1,5 @@
-//! `self` in a task or thread that is started in the body. `self` is borrowed, and the task may outlive
-//! the call.
+//! `self` in a task or thread that is started in the body. `self` is borrowed, and the task may
+//! outlive the call.
 
 use super::{Misuse, calls::only_call};
 use crate::tokens::{Called, Walk, is_ident, is_one_of, is_punct, walk};

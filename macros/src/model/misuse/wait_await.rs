@@ -1,5 +1,5 @@
-//! `.wait(worker)` on the event loop, where there is no worker, and `.await` on a pool thread, where
-//! nothing polls.
+//! `.wait(worker)` on the event loop, where there is no worker, and `.await` on a pool thread,
+//! where nothing polls.
 
 use super::Misuse;
 use crate::tokens::{Called, Walk, is_ident, is_punct, split_commas, walk};

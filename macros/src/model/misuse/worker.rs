@@ -1,5 +1,5 @@
-//! The worker where it can't be used: in a future that leaves its thread, and before a `?` without a
-//! `Result` around it.
+//! The worker where it can't be used: in a future that leaves its thread, and before a `?` without
+//! a `Result` around it.
 
 use super::Misuse;
 use crate::tokens::{Called, Site, Walk, is_ident, is_one_of, is_punct, walk};
@@ -56,7 +56,8 @@ fn first_use(tokens: TokenStream, worker: &Ident) -> Option<Ident> {
     found.filter(|_| !is_rebound)
 }
 
-/// The `?` of each `.wait(worker)?`, `worker.check()?` and `worker.sleep(..)?` of the function itself.
+/// The `?` of each `.wait(worker)?`, `worker.check()?` and `worker.sleep(..)?` of the function
+/// itself.
 pub(super) fn propagated(body: TokenStream, worker: &Ident) -> Vec<Misuse> {
     let mut found = Vec::new();
     walk(body, &mut |site| {
