@@ -12,11 +12,10 @@
 //!
 //! The waker belongs to the job, not to the wait: a job allocates it at its first wait.
 
-use std::cell::OnceCell;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
 use tokio::task::coop::unconstrained;
@@ -28,12 +27,15 @@ use crate::job::Host;
 use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// What the waits of one job share.
+///
+/// Only the worker's thread uses it. The fields are `Sync` all the same, so that the compiler names
+/// only [`Worker`](super::Worker) if a worker is moved to another thread.
 #[derive(Default)]
 pub(super) struct WaitState {
     /// Made by the first wait.
-    waker: OnceCell<JobWaker>,
+    waker: OnceLock<JobWaker>,
     /// A wait of this worker is on the stack.
-    is_polling: std::cell::Cell<bool>,
+    is_polling: std::sync::atomic::AtomicBool,
 }
 
 /// The waker of a job's waits, and its flag.
@@ -119,12 +121,13 @@ fn poll_until_ready<F: Future>(
     future: Pin<&mut F>,
     at: &'static Location<'static>,
 ) -> Result<F::Output, Interrupted> {
-    if state.is_polling.replace(true) {
+    if state.is_polling.load(Ordering::Relaxed) {
         // A wait inside a poll of another one: a waker of its own keeps the wake-ups of both apart.
         return poll_with(host, &JobWaker::new(host), future, at);
     }
+    state.is_polling.store(true, Ordering::Relaxed);
     let output = poll_with(host, state.waker.get_or_init(|| JobWaker::new(host)), future, at);
-    state.is_polling.set(false);
+    state.is_polling.store(false, Ordering::Relaxed);
     output
 }
 
