@@ -21,7 +21,7 @@ const BENCH: &str = "idle";
 const CONNECTIONS: usize = 9000;
 /// The one-time allocations for the first connections are not counted.
 const WARM_UP: usize = 50;
-const KINDS: [Kind; 4] = [Kind::Request, Kind::State, Kind::Session, Kind::SendFuture];
+const KINDS: [Kind; 4] = [Kind::Request, Kind::State, Kind::Session, Kind::Sending];
 /// The first arguments of the server process and of the process that holds the connections.
 pub(crate) const SERVER: &str = "__serve";
 pub(crate) const HOLDER: &str = "__hold";

@@ -20,6 +20,7 @@ mod idle;
 mod loops;
 mod measure;
 mod offload;
+mod overload;
 mod peers;
 mod portal;
 mod table;
@@ -36,6 +37,11 @@ type Bench = fn(&Plan, &mut Table);
 /// The name, the description and the function of each benchmark.
 const BENCHES: &[(&str, &str, Bench)] = &[
     ("offload", "no-op jobs: latency, throughput, and the tail of handlers beside them", offload_and_tail),
+    (
+        "overload",
+        "goodput, and when refused callers are informed, at 0.8 to 5 times the capacity",
+        overload::run,
+    ),
     ("portal", "round trips from a pool thread to the loop", portal::run),
     ("echo", "frames over TCP, closed loop and 32 in flight", echo::run),
     ("idle", "memory of an idle session", idle::run),

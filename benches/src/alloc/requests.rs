@@ -13,7 +13,7 @@ use crate::measure::{Contestant, Plan, Shown, interleave};
 
 /// The goal is zero, whatever the servers by hand need.
 pub(super) fn shown(plan: &Plan, count: &Count, times: usize) -> Vec<Shown> {
-    let kinds = [Kind::Request, Kind::State, Kind::Session, Kind::SendFuture];
+    let kinds = [Kind::Request, Kind::State, Kind::Session, Kind::Sending];
     interleave(plan, kinds.map(|kind| requests(kind, count.clone(), times)).into())
 }
 
