@@ -23,6 +23,7 @@ pages! {
     hooks: "hooks.md";
     helpers: "helpers.md";
     pools: "pools.md";
+    overload: "overload.md";
     portal: "portal.md";
     interrupted: "interrupted.md";
     streaming: "streaming.md";
