@@ -98,7 +98,8 @@ fn bare(name: &str) -> &str {
     name.strip_prefix("r#").unwrap_or(name)
 }
 
-/// A string of DOT's. `&` begins an entity there; a line's end is `\n`, which puts a label in the middle.
+/// Quotes a DOT string. `&` is escaped because it begins an entity, and the end of a line becomes
+/// `\n`, which centers the line.
 fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in bare(text).chars() {

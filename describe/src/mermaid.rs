@@ -125,7 +125,7 @@ fn id(name: &str) -> String {
     id
 }
 
-/// Text that means nothing but itself, whatever is in it: all that might be syntax is written by its number.
+/// Escapes a label: every character that could be syntax is written as a numeric entity.
 fn label(text: &str) -> String {
     let text = text.strip_prefix("r#").unwrap_or(text);
     let escaped = |c: char| match c {

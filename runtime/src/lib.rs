@@ -1,8 +1,8 @@
 //! The offload core of [portcullis](https://docs.rs/portcullis): bounded pools, offloads and the
 //! portal. It needs no socket, no codec and no particular executor.
 //!
-//! Applications depend on `portcullis`, which re-exports everything here. `ARCHITECTURE.md` in the repository lists the modules in the order in which they
-//! import each other.
+//! Applications depend on `portcullis`, which re-exports everything here. `ARCHITECTURE.md` in the
+//! repository lists the modules in the order in which they import each other.
 
 #![forbid(unsafe_code)]
 // docs.rs builds with nightly, and says of each item which feature it needs.
@@ -38,8 +38,8 @@ pub mod bounds {
     };
 }
 
-/// For `portcullis-service`, `portcullis-net` and `portcullis-testkit`, which are released together with this crate. Not
-/// part of the public interface.
+/// For `portcullis-service`, `portcullis-net` and `portcullis-testkit`, which are released together
+/// with this crate. Not part of the public interface.
 #[doc(hidden)]
 pub mod internal {
     pub mod context {

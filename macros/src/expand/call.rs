@@ -1,4 +1,5 @@
-//! Calls of the user's methods from generated code, and the parameters of the functions around them.
+//! Calls of the user's methods from generated code, and the parameters of the functions around
+//! them.
 
 use super::{handler, span::at};
 use crate::model::{Function, Param};
@@ -25,7 +26,8 @@ pub(super) fn at_output(function: &Function) -> Span {
     }
 }
 
-/// A local of the expansion as an argument of the user's method, located at the type of the parameter.
+/// A local of the expansion as an argument of the user's method, located at the type of the
+/// parameter.
 pub(super) fn argument(name: &str, param: &Param) -> TokenStream {
     syn::Ident::new(name, at(&param.written.ty)).to_token_stream()
 }

@@ -1,7 +1,7 @@
 //! What is expanded for a method with a mistake, or one that is being typed.
 //!
-//! A mistake is one error. Callers, and the other methods of the block, must not report it again, and
-//! editors must go on completing names. Therefore:
+//! A mistake is one error. Callers, and the other methods of the block, must not report it again,
+//! and editors must go on completing names. Therefore:
 //!
 //! - The method keeps its name and types. Qualifiers, receiver and lifetimes that nothing generated
 //!   could call are replaced.
@@ -179,8 +179,8 @@ pub(super) fn blocking_pair(function: &Function, blocking: &Blocking, krate: &Pa
     quote_spanned!(Span::mixed_site()=> #offload #[allow(unused)] #body)
 }
 
-/// The worker, wherever it stands and however it is written, and the other parameters. Callers of the
-/// function pass no worker.
+/// The worker, wherever it stands and however it is written, and the other parameters. Callers of
+/// the function pass no worker.
 fn worker_and_args(blocking: &Blocking) -> (Option<Param>, Vec<Param>) {
     let mut args = blocking.args.clone();
     // A `Worker` by value may be a type of the user's.
@@ -199,7 +199,8 @@ fn worker_and_args(blocking: &Blocking) -> (Option<Param>, Vec<Param>) {
     (Some(worker), args)
 }
 
-/// The function that returns the `Offload`, without a job: the mistake may be in the pool or the types.
+/// The function that returns the `Offload`, without a job: the mistake may be in the pool or the
+/// types.
 pub(super) fn offload_without_job(function: &Function, blocking: &Blocking, krate: &Path) -> TokenStream {
     let krate = blocking.krate.as_ref().unwrap_or(krate);
     // `impl Trait` and `!` can't be repeated in the type of another function.
@@ -223,8 +224,8 @@ fn compiler_or_ide(compiled: &TokenStream, typed: &TokenStream, krate: &Path) ->
     quote_spanned!(Span::mixed_site()=> #krate::__private::for_editors! { { #compiled } { #typed } })
 }
 
-/// A function that is incomplete. If it may be Rust that only the compiler can parse, its tokens come
-/// from [`trailing_items`].
+/// A function that is incomplete. If it may be Rust that only the compiler can parse, its tokens
+/// come from [`trailing_items`].
 pub(super) fn incomplete_fn(
     function: &Function,
     role: &Role,
@@ -261,8 +262,8 @@ pub(super) fn attribute_uses(service: &Service, krate: &Path) -> Option<TokenStr
     (!names.is_empty()).then(|| compiler_or_ide(&TokenStream::new(), &uses, krate))
 }
 
-/// The items that only the compiler can judge. It reads a block up to the first syntax error, so they
-/// come last.
+/// The items that only the compiler can judge. It reads a block up to the first syntax error, so
+/// they come last.
 pub(super) fn trailing_items<'a>(
     service: &'a Service,
     krate: &'a Path,

@@ -1,7 +1,7 @@
 //! Finds unused values of `#[must_use]` helpers.
 //!
-//! rustc warns at `self.count(1).await;` if `count` is a `#[must_use] async fn`. A helper is expanded
-//! to a `fn` that returns a future, for which rustc doesn't warn.
+//! rustc warns at `self.count(1).await;` if `count` is a `#[must_use] async fn`. A helper is
+//! expanded to a `fn` that returns a future, for which rustc doesn't warn.
 
 use crate::{
     model::{Role, Service},

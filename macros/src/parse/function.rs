@@ -34,8 +34,8 @@ pub(crate) struct IncompleteFn {
     pub(crate) name: Option<Ident>,
     /// The tokens after the name.
     pub(crate) tail: TokenStream,
-    /// Whether the mistake is reported: by the compiler, if this can't be Rust, or by us. Otherwise it
-    /// may be syntax that only a newer compiler can parse.
+    /// Whether the mistake is reported: by the compiler, if this can't be Rust, or by us. Otherwise
+    /// it may be syntax that only a newer compiler can parse.
     pub(crate) is_reported: bool,
 }
 

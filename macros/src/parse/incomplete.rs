@@ -2,8 +2,8 @@
 //!
 //! Compilers and editors recover from a syntax error and call the macro with the tokens that they
 //! have. As much as possible of the function is parsed, so that callers find it, and its tokens are
-//! kept, so that editors can complete the names in it. If the tokens can't be Rust, the compiler has
-//! reported that already.
+//! kept, so that editors can complete the names in it. If the tokens can't be Rust, the compiler
+//! has reported that already.
 
 use super::{
     attrs::{self, Attr, AttrArgs},
@@ -230,8 +230,8 @@ fn note_body(tree: TokenTree, body: &mut Option<Group>) {
     };
 }
 
-/// The parameters. One that can't be parsed becomes one of any type, so that calls have the same number
-/// of arguments.
+/// The parameters. One that can't be parsed becomes one of any type, so that calls have the same
+/// number of arguments.
 fn inputs(input: ParseStream<'_>, is_untyped: &mut bool) -> syn::Result<Punctuated<FnArg, Token![,]>> {
     let mut inputs = Punctuated::new();
     while !input.is_empty() {

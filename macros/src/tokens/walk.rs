@@ -1,9 +1,9 @@
 //! The one walk over the tokens of a body.
 //!
 //! [`walk`] visits every token in the order of the source, the inside of a group after the group
-//! itself. A visitor reads the token and its neighbours from the [`Site`], and what the token stands
-//! in from the [`Context`]: it decides there whether a closure, a nested item or the arguments of a
-//! macro concern it. [`each_block`] is for visitors that read whole statements.
+//! itself. A visitor reads the token and its neighbours from the [`Site`], and what the token
+//! stands in from the [`Context`]: it decides there whether a closure, a nested item or the
+//! arguments of a macro concern it. [`each_block`] is for visitors that read whole statements.
 
 use super::shape::{Called, SelfCall, is_ident, is_keyword_before_expr, is_one_of, is_punct};
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};

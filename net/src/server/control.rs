@@ -28,8 +28,8 @@ struct Shown {
     tasks: Weak<Tasks>,
 }
 
-/// The server's reference to its [`Control`]. Dropping it ends the server for its handles, whether it
-/// has served or not.
+/// The server's reference to its [`Control`]. Dropping it ends the server for its handles, whether
+/// it has served or not.
 pub(super) struct OwnedControl(pub(super) Arc<Control>);
 
 impl Drop for OwnedControl {

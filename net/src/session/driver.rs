@@ -36,7 +36,8 @@ pub struct NewSession<S: Service, IO, C> {
     codec: C,
 }
 
-/// Makes the task of each session of one server, over one kind of stream: what [`session_factory`] returns.
+/// Makes the task of each session of one server, over one kind of stream: what [`session_factory`]
+/// returns.
 pub trait Drive<S: Service, IO, C>: SessionFactory<NewSession<S, IO, C>> {
     /// The task of one session.
     fn drive(self: &Arc<Self>, guard: SessionGuard<S>, transport: IO, codec: C) -> Self::Task {

@@ -325,8 +325,8 @@ impl<Conn, State, F: StartState<State>> ConnValueAndState<0, State, F> for Conn 
     }
 }
 
-/// The parameters of `#[on(disconnect)]` that are taken by value: any of the connection's value, the
-/// last state and the reason, in this order.
+/// The parameters of `#[on(disconnect)]` that are taken by value: any of the connection's value,
+/// the last state and the reason, in this order.
 pub struct DisconnectParams<T, S>(PhantomData<(T, S)>);
 
 impl<T, S> DisconnectParams<T, S> {

@@ -33,9 +33,9 @@ pub(super) fn worker_name(worker: Option<&Param>) -> Option<Ident> {
     worker.map_or_else(|| Some(format_ident!("_worker")), |it| it.ident().cloned())
 }
 
-/// Allows the lints about the shape of the body's function: the job determines that arguments are owned
-/// and that there is a `self`, and the author has decided for the other function whether its value must
-/// be used.
+/// Allows the lints about the shape of the body's function: the job determines that arguments are
+/// owned and that there is a `self`, and the author has decided for the other function whether its
+/// value must be used.
 pub(super) fn lints(function: &Function, inputs: usize) -> TokenStream {
     let is_candidate = !matches!(function.vis, Visibility::Inherited) && function.output().is_some();
     attrs::of_shape(
@@ -44,8 +44,8 @@ pub(super) fn lints(function: &Function, inputs: usize) -> TokenStream {
     )
 }
 
-/// A use of the free function of this name. In an `impl` block there is none, and the empty function is
-/// used instead.
+/// A use of the free function of this name. In an `impl` block there is none, and the empty
+/// function is used instead.
 pub(super) fn use_of_free_fn(name: &Ident, function: &Function) -> TokenStream {
     let mut name = name.clone();
     name.set_span(at_end(function));
@@ -100,9 +100,9 @@ impl Expansion<'_> {
         quote_spanned!(Span::mixed_site()=> #docs #attrs #vis #head #block)
     }
 
-    /// The body, after a use of the function that starts the job: code that calls only the body uses that
-    /// function too, and the compiler must not report it as unused. A function that is expected to be
-    /// unused would be used by its own body.
+    /// The body, after a use of the function that starts the job: code that calls only the body
+    /// uses that function too, and the compiler must not report it as unused. A function that is
+    /// expected to be unused would be used by its own body.
     pub(super) fn with_use_of_job(&self, body: &Group) -> Group {
         let function = self.function;
         if attrs::expects_dead_code(function) || attrs::is_deprecated(function) {
@@ -116,8 +116,8 @@ impl Expansion<'_> {
                 name.set_span(at_end(function));
                 (quote_spanned!(location=> let _ = Self::#name #turbofish;), function.body.span())
             }
-            // The compiler reports each unused free function. With this span, the second does not look
-            // written by the user.
+            // The compiler reports each unused free function. With this span, the second does not
+            // look written by the user.
             BodyCallee::Copy(_) => {
                 (use_of_free_fn(name, function), Span::mixed_site().located_at(function.body.span()))
             }

@@ -1,5 +1,5 @@
-//! What the job of a free function calls. The attribute does not see whether there is an `impl` block
-//! around the function, so the job can't name the function with the body: see [`BodyCopy`].
+//! What the job of a free function calls. The attribute does not see whether there is an `impl`
+//! block around the function, so the job can't name the function with the body: see [`BodyCopy`].
 
 use super::{Expansion, body::inputs};
 use crate::{
@@ -10,7 +10,8 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::ReturnType;
 
-/// The name of the nested function with the body. Items have no hygiene, so no body must use the name.
+/// The name of the nested function with the body. Items have no hygiene, so no body must use the
+/// name.
 pub(super) fn nested_name(function: &Function) -> Ident {
     Ident::new("__body", at(&function.sig.ident))
 }
@@ -59,9 +60,9 @@ impl Expansion<'_> {
         quote_spanned!(Span::mixed_site()=> |#(#inputs),*| #output #block)
     }
 
-    /// `body` as the hidden function of a free one: the glob import finds it in the module, before the
-    /// nested function of the same name. In an `impl` block it is not in the module, and the nested one,
-    /// which returns `output`, is found.
+    /// `body` as the hidden function of a free one: the glob import finds it in the module, before
+    /// the nested function of the same name. In an `impl` block it is not in the module, and the
+    /// nested one, which returns `output`, is found.
     pub(super) fn shared_fn(&self, output: &TokenStream) -> Option<TokenStream> {
         let Expansion { function, blocking, krate } = self;
         let BodyCallee::Copy(BodyCopy::SharedFn(_)) = blocking.callee else { return None };

@@ -1,5 +1,5 @@
-//! The statements of the function that starts the job: checks of its types, the pool, the options, and
-//! the call of the body in a closure.
+//! The statements of the function that starts the job: checks of its types, the pool, the options,
+//! and the call of the body in a closure.
 
 use super::{Expansion, body::use_of_free_fn, body_name, copy::nested_name, option_exprs::reading, pattern};
 use crate::{
@@ -17,8 +17,8 @@ use quote::{ToTokens, quote_spanned};
 use syn::{Expr, Path};
 
 impl Expansion<'_> {
-    /// The statements. The job of a service is a `JobOf` it, which the compiler knows to be `Send`: if
-    /// the service isn't, that is reported at the service alone.
+    /// The statements. The job of a service is a `JobOf` it, which the compiler knows to be `Send`:
+    /// if the service isn't, that is reported at the service alone.
     pub(super) fn job(&self, of_service: bool) -> TokenStream {
         let Expansion { function, blocking, krate } = *self;
         let assertions = self.assertions();
@@ -104,8 +104,8 @@ impl Expansion<'_> {
         quote_spanned!(site=> #callee (#this #worker #(, #args)*))
     }
 
-    /// The worker. If its type has another name than `Worker`, a trait of the runtime checks that it is
-    /// one.
+    /// The worker. If its type has another name than `Worker`, a trait of the runtime checks that
+    /// it is one.
     fn worker(&self) -> TokenStream {
         let krate = self.krate;
         match self.blocking.worker.as_ref().map(|param| (param, &param.shape)) {
@@ -117,8 +117,8 @@ impl Expansion<'_> {
         }
     }
 
-    /// `let (account, _) = &arg0;` for each argument whose pattern has names that the expressions of the
-    /// attribute use, and a copy of each name whose type is `Copy`.
+    /// `let (account, _) = &arg0;` for each argument whose pattern has names that the expressions
+    /// of the attribute use, and a copy of each name whose type is `Copy`.
     fn argument_parts(&self) -> TokenStream {
         let (site, krate) = (Span::mixed_site(), self.krate);
         let args = self.blocking.args.iter().zip(self.forwarded_args());
@@ -177,8 +177,8 @@ impl Expansion<'_> {
         }
     }
 
-    /// `run::<_, T>` or `try_run::<_, T, E>`. With the types written, the compiler checks their bounds
-    /// where the assertions have checked them, and does not repeat the error.
+    /// `run::<_, T>` or `try_run::<_, T, E>`. With the types written, the compiler checks their
+    /// bounds where the assertions have checked them, and does not repeat the error.
     fn run(&self) -> TokenStream {
         let site = at(&self.function.sig.ident);
         let ok = types::ok(&self.blocking.return_kind, self.krate);
@@ -188,7 +188,8 @@ impl Expansion<'_> {
         }
     }
 
-    /// A check of each type of the job, so that the error is at the type. Each type is checked once.
+    /// A check of each type of the job, so that the error is at the type. Each type is checked
+    /// once.
     fn assertions(&self) -> TokenStream {
         let mut lines = TokenStream::new();
         let mut checked: Vec<String> = Vec::new();

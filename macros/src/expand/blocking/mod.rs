@@ -14,9 +14,9 @@
 //! fn blocking_shrink(self: &Arc<Self>, worker: &Worker, image: Image) -> Result<Image, Error> { .. }
 //! ```
 //!
-//! `job` writes the first, `body` the second. If the body were in the closure, two methods that call
-//! each other would each need to know first whether the other's future is `Send`. `copy` is for
-//! functions without an `impl` block, which the job can't name.
+//! `job` writes the first, `body` the second. If the body were in the closure, two methods that
+//! call each other would each need to know first whether the other's future is `Send`. `copy` is
+//! for functions without an `impl` block, which the job can't name.
 
 mod body;
 mod copy;
@@ -138,9 +138,9 @@ impl Expansion<'_> {
         body::worker_name(self.blocking.worker.as_ref())
     }
 
-    /// The name of a third function with the body, which the other two call. A deprecated method needs
-    /// one, because its second function is deprecated too, and so does a body with a `static`, which
-    /// must not exist twice.
+    /// The name of a third function with the body, which the other two call. A deprecated method
+    /// needs one, because its second function is deprecated too, and so does a body with a
+    /// `static`, which must not exist twice.
     fn hidden_name(&self) -> Option<Ident> {
         let ident = &self.function.sig.ident;
         match &self.blocking.callee {

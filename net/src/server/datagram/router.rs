@@ -201,8 +201,8 @@ pub(in crate::server) async fn run<S, C, D>(
             Ok((length, addr, local)) => {
                 route.deliver(&buffer[..length], Conversation { addr, local }, &drive, &codec);
             }
-            // PacketInfoBuffer here, it is of a datagram that was sent before: nobody is there any more who
-            // could be told.
+            // PacketInfoBuffer here, it is of a datagram that was sent before: nobody is there any
+            // more who could be told.
             Err(error) if is_of_one_peer(&error) => debug!(%error, "a datagram did not arrive"),
             Err(error) => {
                 warn!(%error, "receiving failed; trying again in {PAUSE:?}");

@@ -16,8 +16,8 @@ use crate::sockets::unix::Unix;
 #[derive(Debug)]
 pub struct BoundUnix {
     socket: Socket<net::UnixListener, UnixListener>,
-    /// Kept until nothing more is accepted. There is none if the socket was made wrong_address_family, or has
-    /// no file.
+    /// Kept until nothing more is accepted. `None` if the socket was created elsewhere or has no
+    /// file.
     _file: Option<SocketFile>,
 }
 
