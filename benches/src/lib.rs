@@ -44,6 +44,8 @@ const BENCHES: &[(&str, &str, Bench)] = &[
     ),
     ("portal", "round trips from a pool thread to the loop", portal::run),
     ("echo", "frames over TCP, closed loop and 32 in flight", echo::run),
+    ("frames", "frames of 10,000 bytes over TCP, 32 in flight", echo::large::run),
+    ("broadcast", "a message to 10 and 100 subscribers, by events and by try_send", echo::broadcast::run),
     ("idle", "memory of an idle session", idle::run),
     ("alloc", "heap allocations of a request, an offload and a portal call", alloc::run),
     #[cfg(feature = "peers")]
@@ -120,9 +122,9 @@ pub fn counting() -> ExitCode {
 fn usage() -> ExitCode {
     eprintln!("usage: portcullis-bench <what>.. [--json] [--quick]\n");
     for (name, what, _) in BENCHES {
-        eprintln!("  {name:<8} {what}");
+        eprintln!("  {name:<9} {what}");
     }
-    eprintln!("  {:<8} all of them\n", "all");
+    eprintln!("  {:<9} all of them\n", "all");
     eprintln!(
         "  --json   a line of JSON for each figure\n  --quick  a smoke test of a few seconds; the figures are not meaningful"
     );

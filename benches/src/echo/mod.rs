@@ -3,10 +3,12 @@
 //! All servers run on one loop of one thread in this process, and only one of them is measured at a
 //! time. The client is another process on another core, the same for all servers (see [`load`]).
 
+pub(crate) mod broadcast;
 mod cores;
 pub(crate) mod frame;
 #[cfg(feature = "peers")]
 mod frameworks;
+pub(crate) mod large;
 pub(crate) mod load;
 pub(crate) mod servers;
 
