@@ -76,6 +76,7 @@ pub mod internal {
     };
     pub use super::session::RequestSlot;
     pub use super::shared::SessionShared;
+    pub use super::shared::yield_request::take as take_yield_request;
 }
 
 /// Any error, for hooks whose failure is only reported.

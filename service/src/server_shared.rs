@@ -73,6 +73,8 @@ pub struct QueueLimits {
     pub responses: usize,
     /// What the waiting responses may weigh together.
     pub response_weight: Option<WeightLimit>,
+    /// How many bytes of responses may be encoded and not written while requests go on being handled.
+    pub unwritten: usize,
     /// How many events may wait.
     pub events: usize,
     /// Where large frames are decoded, if not on the loop.
@@ -168,6 +170,13 @@ impl ServerShared {
     pub fn hold(&self, bytes: usize) -> bool {
         let held = self.unfinished.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         self.limits.unfinished.is_none_or(|max| held <= max)
+    }
+
+    /// Returns whether `bytes` more would leave half of the memory of unfinished frames to others.
+    #[inline]
+    pub fn has_spare_memory(&self, bytes: usize) -> bool {
+        let held = self.unfinished.load(Ordering::Relaxed).saturating_add(bytes);
+        self.limits.unfinished.is_none_or(|max| held <= max / 2)
     }
 
     /// Unfinished frames hold so many bytes fewer.

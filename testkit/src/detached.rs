@@ -15,7 +15,13 @@ pub(crate) struct DetachedPeer<Rsp, Ev>(Arc<SessionShared<Rsp, Ev>>);
 impl<Rsp: Send + 'static, Ev: Send + 'static> DetachedPeer<Rsp, Ev> {
     pub(crate) fn new(addr: Option<SocketAddr>, bound: usize) -> (Peer<Rsp, Ev>, Self) {
         static IDS: AtomicU64 = AtomicU64::new(1);
-        let limits = QueueLimits { responses: bound, response_weight: None, events: bound, decode_on: None };
+        let limits = QueueLimits {
+            responses: bound,
+            response_weight: None,
+            unwritten: 0,
+            events: bound,
+            decode_on: None,
+        };
         let server = Arc::new(ServerShared::new(SessionLimits::default(), limits));
         let shared = SessionShared::new(IDS.fetch_add(1, Ordering::Relaxed), addr.into(), server);
         (Peer::of(&shared), Self(shared))

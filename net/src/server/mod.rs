@@ -83,6 +83,7 @@ use crate::service::internal::{DecodeOn, QueueLimits, SessionLimits, WeightLimit
 /// | [`max_connections_per_ip`](Self::max_connections_per_ip) | no limit |
 /// | [`max_queued_responses`](Self::max_queued_responses) | 128 responses |
 /// | [`max_queued_response_bytes`](Self::max_queued_response_bytes) | no limit |
+/// | [`max_unwritten_bytes`](Self::max_unwritten_bytes) | 1 MiB |
 /// | [`max_queued_events`](Self::max_queued_events) | 128 events |
 /// | [`max_datagram_sessions`](Self::max_datagram_sessions) | as many as `max_connections` |
 /// | [`max_queued_datagram_bytes`](Self::max_queued_datagram_bytes) | 64 KiB of datagrams |
@@ -164,7 +165,13 @@ impl Default for Options {
             max_queued_datagram_bytes: datagram::MAX_INBOUND,
             datagram_rate: Rate::per_second(datagram::DATAGRAM_RATE),
             datagram_session_rate: Rate::per_second(datagram::SESSION_RATE),
-            queue_limits: QueueLimits { responses: 128, response_weight: None, events: 128, decode_on: None },
+            queue_limits: QueueLimits {
+                responses: 128,
+                response_weight: None,
+                unwritten: 1024 * 1024,
+                events: 128,
+                decode_on: None,
+            },
             max_per_host: None,
             max_lingering: 1000,
             limits: SessionLimits {
@@ -283,6 +290,21 @@ impl<S, C, B> Server<S, C, B> {
         self
     }
 
+    /// How many bytes of responses may wait to be written while the session goes on handling
+    /// requests. Beyond that it handles the next request when the peer has read some of them.
+    ///
+    /// A client that writes all its requests before it reads an answer, as the pipelines of many
+    /// database drivers do, needs a bound that is larger than all the answers, less what the kernel
+    /// buffers. At least 64 KiB are allowed, which are written at once.
+    ///
+    /// The bound concerns the answers of `#[request]` and `#[state]` handlers. What is sent to the
+    /// peer waits in [its queue](Self::max_queued_responses) while 64 KiB or more are unwritten, and a
+    /// `#[session]` handler decides itself when it asks for a request.
+    pub fn max_unwritten_bytes(mut self, bytes: usize) -> Self {
+        self.options.queue_limits.unwritten = bytes;
+        self
+    }
+
     /// How many events may wait for a session that is busy: then `post` waits.
     pub fn max_queued_events(mut self, count: usize) -> Self {
         self.options.queue_limits.events = count;
@@ -300,6 +322,9 @@ impl<S, C, B> Server<S, C, B> {
 
     /// How long a session may take from one answer to the next whole request; a state's own `idle`
     /// counts in its place.
+    ///
+    /// The time goes on while an answer waits to be read, and begins anew when the peer has read it,
+    /// or 64 KiB of it.
     pub fn idle_timeout(mut self, limit: Duration) -> Self {
         self.options.limits.idle = limited(limit);
         self

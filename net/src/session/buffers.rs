@@ -1,4 +1,4 @@
-//! Buffers that a session has while it works. An idle session has none.
+//! [`Buffers`]: the input and output buffers of an active session. An idle session has none.
 //!
 //! They come in pairs, in a box, so that an idle session has no more than a pointer for them. Each
 //! loop thread keeps a few; a pair may be given back on another thread than it came from.
@@ -7,12 +7,13 @@ use std::cell::RefCell;
 
 use bytes::BytesMut;
 
-use super::unfinished::Unfinished;
+use super::read_size::MAX_READ_SIZE;
+use super::unfinished::{HeldMemory, Unfinished};
 
 /// The size of a new buffer, and the most that is read ahead of a busy handler.
 pub(super) const BUFFER_SIZE: usize = 8 * 1024;
 /// A buffer that has grown beyond this is not kept.
-const MAX_RETAINED: usize = 4 * BUFFER_SIZE;
+const MAX_RETAINED: usize = MAX_READ_SIZE;
 const MAX_POOLED: usize = 32;
 
 /// What is on its way in, and out.
@@ -24,6 +25,18 @@ pub(super) struct Buffers {
     pub(super) taken: usize,
     /// What the frame has whose first bytes are in `input`.
     pub(super) unfinished: Unfinished,
+}
+
+impl Buffers {
+    /// Moves a short input out of a large buffer. Returns the memory that was counted for it.
+    pub(super) fn shrink_input(&mut self) -> Option<HeldMemory> {
+        if self.unfinished.held_bytes() == 0 || self.input.len() > BUFFER_SIZE {
+            return None;
+        }
+        // The capacity says nothing: it may be what is left of a large buffer.
+        self.input = BytesMut::from(&self.input[..]);
+        self.unfinished.take_held()
+    }
 }
 
 thread_local! {

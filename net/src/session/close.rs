@@ -112,7 +112,7 @@ where
             }
             let patience = match shared.stopping() {
                 false => SILENCE,
-                true if heard || io.has_written_lately() => SILENCE_AT_STOP,
+                true if heard || io.has_written_recently() => SILENCE_AT_STOP,
                 true => return Poll::Ready(false),
             };
             let silent_until = until().min(heard_at + patience);

@@ -1,22 +1,21 @@
-//! [`Deadlines`]: until when a request must be there, a state be left, and the peer have read.
+//! [`Deadlines`]: until when a request must be complete, a state be left, and the peer have read.
 
 use std::mem;
 use std::time::Duration;
 
 use crate::service::StateLimits;
-use crate::service::internal::{MAX_TICK, SessionShared, millis};
+use crate::service::internal::{MAX_TICK, ServerShared, SessionShared, millis};
 
-/// Points of the server's clock; zero is none, and [`NEVER`] one that counts for nothing. The
-/// nearest one is what the session is armed with: the methods say whether it may be another one
-/// now.
+/// The deadlines of one session, as points of the server's clock. Zero is none, and [`NEVER`] is
+/// one that does not count. The session is armed with the nearest one: methods that return a
+/// boolean return whether that may have changed.
 #[derive(Default)]
 pub(super) struct Deadlines {
-    /// The server's: to the first request, or idle. Below zero while the wait for a request pauses:
-    /// a flag beside it would cost every idle session eight bytes.
+    /// The server's limit of the wait for a request: the first one, or idle. Negative while the
+    /// wait is paused: a flag beside it would cost every idle session eight bytes.
     read_deadline: i64,
     write_deadline: u64,
-    /// Made for the first state that has a limit; most services have none, and an idle session is
-    /// to be small.
+    /// Allocated for the first state that has a limit. Most services have none.
     state: Option<Box<StateDeadlines>>,
 }
 
@@ -24,19 +23,24 @@ pub(super) struct Deadlines {
 struct StateDeadlines {
     /// The state's `idle`.
     idle_deadline: u64,
-    /// The state's `within`; runs on while handlers do, but only tells between them.
+    /// The state's `max_duration`. Goes on while handlers run, and takes effect between them.
     state_deadline: u64,
-    /// Its own `idle` counts, and not the server's.
+    /// The state's `idle` in milliseconds; zero is none.
+    idle_millis: u32,
+    /// The state's `idle` counts, and not the server's.
     overrides_server_idle: bool,
-    /// No handler runs, and no request is awaited either: what was answered is not read. `within`
-    /// counts all the same.
+    /// No handler runs and no request is awaited, because the peer has not read its answers.
     blocked_on_write: bool,
 }
 
 pub(super) const NEVER: u64 = i64::MAX.unsigned_abs();
 
+fn deadline_after(server: &ServerShared, limit: Option<Duration>) -> u64 {
+    limit.map_or(NEVER, |limit| server.deadline_after(limit).min(NEVER))
+}
+
 impl Deadlines {
-    /// A state is entered: its times begin.
+    /// Starts the limits of a state.
     pub(super) fn enter_state<Rsp, Ev>(
         &mut self,
         shared: &SessionShared<Rsp, Ev>,
@@ -51,8 +55,8 @@ impl Deadlines {
         counts
     }
 
-    /// A request is awaited: its limits count from the first time that this is said, until it is
-    /// there. Where the server has none, `idle` is the transport's own.
+    /// Starts the limits of a wait for a request, or continues them. `idle` is the transport's own
+    /// limit, for servers that have none.
     pub(super) fn begin_read_wait<Rsp, Ev>(
         &mut self,
         shared: &SessionShared<Rsp, Ev>,
@@ -61,25 +65,43 @@ impl Deadlines {
         state: StateLimits,
     ) {
         let server = shared.server();
-        let after = |limit: Option<_>| limit.map_or(NEVER, |limit| server.deadline_after(limit).min(NEVER));
         if self.read_deadline == 0 {
             let limits = server.limits();
-            let by = after(if had_request { limits.idle } else { limits.first_request }.or(idle));
-            self.read_deadline = i64::try_from(by).unwrap_or(i64::MAX);
+            let limit = if had_request { limits.idle } else { limits.first_request }.or(idle);
+            self.set_read_deadline(deadline_after(server, limit));
         }
         self.read_deadline = self.read_deadline.abs();
         if state.idle.is_some() || self.state.is_some() {
-            let times = self.state.get_or_insert_default();
-            if times.idle_deadline == 0 {
-                times.idle_deadline = after(state.idle);
+            let deadlines = self.state.get_or_insert_default();
+            if deadlines.idle_deadline == 0 {
+                deadlines.idle_deadline = deadline_after(server, state.idle);
+                deadlines.idle_millis =
+                    state.idle.map_or(0, |idle| u32::try_from(millis(idle)).unwrap_or(u32::MAX));
             }
-            // The server's runs on, for a state without one that an event may lead to before the
-            // next request.
-            times.overrides_server_idle = had_request && state.idle.is_some();
+            // The server's limit goes on: an event may lead to a state without one before the next
+            // request.
+            deadlines.overrides_server_idle = had_request && state.idle.is_some();
         }
     }
 
-    /// Something else is done now; the wait goes on afterwards.
+    /// Starts the idle limits anew, if a request is awaited.
+    pub(super) fn restart_idle<Rsp, Ev>(&mut self, shared: &SessionShared<Rsp, Ev>, idle: Option<Duration>) {
+        if !self.waits() {
+            return;
+        }
+        let server = shared.server();
+        self.set_read_deadline(deadline_after(server, server.limits().idle.or(idle)));
+        if let Some(deadlines) = self.state.as_mut().filter(|deadlines| deadlines.idle_millis != 0) {
+            deadlines.idle_deadline =
+                server.deadline_after(Duration::from_millis(deadlines.idle_millis.into()));
+        }
+    }
+
+    fn set_read_deadline(&mut self, deadline: u64) {
+        self.read_deadline = i64::try_from(deadline).unwrap_or(i64::MAX);
+    }
+
+    /// Pauses the wait for a request while something else is done.
     pub(super) fn pause_read_wait(&mut self) -> bool {
         let waits = self.waits();
         if waits {
@@ -88,76 +110,76 @@ impl Deadlines {
         waits
     }
 
-    /// The request is there, or awaited no more.
+    /// Ends the wait for a request.
     pub(super) fn end_read_wait(&mut self) -> bool {
         let waited = self.pause_read_wait();
         self.read_deadline = 0;
-        if let Some(times) = &mut self.state {
-            times.idle_deadline = 0;
+        if let Some(deadlines) = &mut self.state {
+            deadlines.idle_deadline = 0;
         }
         waited
     }
 
-    /// Whether a request is awaited.
+    /// Returns whether a request is awaited.
     pub(super) fn waits(&self) -> bool {
         self.read_deadline > 0
     }
 
-    /// Whether it is the state whose time has passed, and not the server's limit.
+    /// Returns whether a limit of the state, and none of the server, has passed.
     pub(super) fn state_timed_out<Rsp, Ev>(&self, shared: &SessionShared<Rsp, Ev>) -> bool {
         let now = shared.server().now();
         let has_passed = |at: u64| at != 0 && at <= now;
         !has_passed(self.server_read_deadline())
             && !has_passed(self.write_deadline)
-            && self
-                .state
-                .as_ref()
-                .is_some_and(|times| has_passed(times.idle_deadline) || has_passed(times.state_deadline))
+            && self.state.as_ref().is_some_and(|deadlines| {
+                has_passed(deadlines.idle_deadline) || has_passed(deadlines.state_deadline)
+            })
     }
 
-    /// Whether the state should have been left before now; asked between two requests.
+    /// Returns whether the state's `max_duration` has passed. Asked between two requests.
     pub(super) fn state_expired<Rsp, Ev>(&self, shared: &SessionShared<Rsp, Ev>) -> bool {
-        self.state
-            .as_ref()
-            .is_some_and(|times| times.state_deadline != 0 && times.state_deadline <= shared.server().now())
+        self.state.as_ref().is_some_and(|deadlines| {
+            deadlines.state_deadline != 0 && deadlines.state_deadline <= shared.server().now()
+        })
     }
 
-    /// Whether the peer holds the session up, between two handlers.
-    pub(super) fn set_blocked_on_write(&mut self, blocked_on_write: bool) -> bool {
-        let times = self.state.as_mut().filter(|times| times.blocked_on_write != blocked_on_write);
-        times.map(|times| times.blocked_on_write = blocked_on_write).is_some()
+    /// Notes whether the session can do nothing before the peer reads.
+    pub(super) fn set_blocked_on_write(&mut self, blocked: bool) -> bool {
+        let deadlines = self.state.as_mut().filter(|deadlines| deadlines.blocked_on_write != blocked);
+        deadlines.map(|deadlines| deadlines.blocked_on_write = blocked).is_some()
     }
 
     fn server_read_deadline(&self) -> u64 {
-        if self.state.as_ref().is_some_and(|times| times.overrides_server_idle) {
+        if self.state.as_ref().is_some_and(|deadlines| deadlines.overrides_server_idle) {
             0
         } else {
             self.read_deadline.unsigned_abs()
         }
     }
 
-    /// The peer does not take what is there. Counts until a whole batch is
-    /// [written](Self::end_write_wait): a peer that reads a byte now and then does not renew it.
+    /// Starts the limit of a wait for the peer to read, unless it has begun. It counts until a
+    /// whole batch [is written](Self::end_write_wait): a peer that reads a byte now and then does
+    /// not restart it.
     pub(super) fn begin_write_wait<Rsp, Ev>(&mut self, shared: &SessionShared<Rsp, Ev>) -> bool {
         let begins = self.write_deadline == 0;
         if begins {
             let server = shared.server();
-            self.write_deadline = server.limits().write.map_or(0, |limit| server.deadline_after(limit));
+            self.write_deadline = deadline_after(server, server.limits().write);
         }
         begins
     }
 
-    /// The batch is written, or as much as one of a larger response.
+    /// Ends the wait for the peer to read. Returns whether there was one.
     pub(super) fn end_write_wait(&mut self) -> bool {
         mem::take(&mut self.write_deadline) != 0
     }
 
-    /// Whether the peer has had its time to read, and did not.
+    /// Returns whether the peer has not read in time.
     pub(super) fn write_timed_out<Rsp, Ev>(&self, shared: &SessionShared<Rsp, Ev>) -> bool {
         self.write_deadline != 0 && self.write_deadline <= shared.server().now()
     }
 
-    /// The nearest point that counts now, or [`NEVER`].
+    /// Returns the nearest deadline that counts now, or [`NEVER`].
     pub(super) fn nearest(&self) -> u64 {
         let or_never = |at| if at == 0 { NEVER } else { at };
         let mut nearest = or_never(self.write_deadline);

@@ -10,14 +10,14 @@ use std::task::{Context, Poll};
 
 use super::io::SessionIo;
 use super::run_with_io::{EofPolicy, NoDemand, run_with_io};
-use super::unfinished::Room;
+use super::unfinished::HeldMemory;
 use crate::codec::{Codec, DecodeError};
 use crate::error::Interrupted;
 use crate::pool::{Offload, Pool};
 use crate::service::{Reason, Service};
 use crate::transport::Transport;
 
-/// What the codec has found.
+/// The next request, or the job that decodes it.
 pub(super) enum Found<Req> {
     Request(Req),
     Later(Later<Req>),
@@ -27,16 +27,16 @@ pub(super) enum Found<Req> {
 pub(super) struct Later<Req> {
     job: Offload<Result<Req, DecodeError>>,
     /// The frame's memory is counted until it is decoded.
-    _room: Option<Room>,
+    _held: Option<HeldMemory>,
 }
 
 impl<Req: Send + 'static> Later<Req> {
     pub(super) fn new(
         pool: &Pool,
-        room: Option<Room>,
+        held: Option<HeldMemory>,
         decode: impl FnOnce() -> Result<Req, DecodeError> + Send + 'static,
     ) -> Self {
-        Self { job: pool.job("decode").run(move |_| decode()), _room: room }
+        Self { job: pool.job("decode").run(move |_| decode()), _held: held }
     }
 }
 
@@ -50,7 +50,7 @@ impl<Req> Future for Later<Req> {
             Ok(decoded) => decoded,
             // As if the codec had panicked here.
             Err(Interrupted::Panicked(panic)) => panic.resume(),
-            // The frame is lost, and nothing but the frame.
+            // Only this frame is lost.
             Err(refused) => {
                 Err(DecodeError::new(format!("a large frame was not decoded: {refused}")).recoverable())
             }
@@ -58,8 +58,8 @@ impl<Req> Future for Later<Req> {
     }
 }
 
-/// Waits for the message, and attends to the connection meanwhile. `Err` is the reason why nobody
-/// needs it any more.
+/// Waits for the message, and reads and writes meanwhile. `Err` is the reason why the session ends
+/// without it.
 ///
 /// Also after the peer's end: a frame that was complete before is decoded, on the loop or not.
 pub(super) async fn decoded<S, IO, C>(

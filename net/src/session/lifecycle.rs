@@ -231,7 +231,7 @@ where
 {
     match io.end() {
         Some(ReadEnd::Failed) => Some(Reason::Reset),
-        _ if io.has_no_room() => Some(Reason::Overload),
+        _ if io.is_out_of_memory() => Some(Reason::Overload),
         Some(ReadEnd::Eof) => Some(Reason::PeerClosed),
         None if io.shared().is_closed() => Some(Reason::Closed),
         None => io.shared().stopping().then_some(Reason::Stopped),

@@ -25,11 +25,13 @@ pub(crate) mod driver;
 pub(crate) mod future_pool;
 pub(crate) mod io;
 pub(crate) mod lifecycle;
+pub(crate) mod read_size;
 pub(crate) mod registry;
 pub(crate) mod request_handler;
 pub(crate) mod request_source;
 pub(crate) mod run_with_io;
 pub(crate) mod session_handler;
+pub(crate) mod transitions;
 pub(crate) mod unfinished;
 
 pub use self::registry::StuckSession;

@@ -92,13 +92,19 @@ impl<Rsp, Ev> Mailbox<Rsp, Ev> {
 
     /// Whether it is open and holds nothing.
     pub(crate) fn is_idle(&self) -> bool {
-        let is_empty = |queues: &Queues<_, _>| queues.responses.len() == 0 && queues.events.len() == 0;
+        let is_empty =
+            |queues: &Queues<_, _>| queues.responses.ready_len() == 0 && queues.events.ready_len() == 0;
         self.send_state == SendState::Open && self.queues.as_deref().is_none_or(is_empty)
     }
 
     /// How many responses are queued.
     pub(crate) fn queued_responses(&self) -> usize {
-        self.queues.as_ref().map_or(0, |queues| queues.responses.len())
+        self.queues.as_ref().map_or(0, |queues| queues.responses.ready_len())
+    }
+
+    /// How many events are queued.
+    pub(crate) fn queued_events(&self) -> usize {
+        self.queues.as_ref().map_or(0, |queues| queues.events.ready_len())
     }
 
     /// Both queues and those who wait for the end; made by the first call.

@@ -10,7 +10,10 @@ pub(crate) mod queue;
 pub(crate) mod send;
 #[cfg(test)]
 mod tests;
+pub(crate) mod yield_request;
 
+use std::collections::VecDeque;
+use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -55,10 +58,10 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
 
     // ---- the peers' side
 
-    /// Runs `work` on the mailbox under its lock, and wakes the task that it returns after that.
-    pub(crate) fn with_mailbox<T>(
+    /// Runs `work` on the mailbox under its lock, and wakes the tasks that it returns after that.
+    pub(crate) fn with_mailbox<T, W: IntoIterator<Item = Waker>>(
         &self,
-        work: impl FnOnce(&mut Mailbox<Rsp, Ev>) -> (T, Option<Waker>),
+        work: impl FnOnce(&mut Mailbox<Rsp, Ev>) -> (T, W),
     ) -> T {
         let mut mailbox = self.mailbox.lock();
         let (value, woken) = work(&mut mailbox);
@@ -149,6 +152,50 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
         wake(driver);
     }
 
+    /// Takes all queued responses. `None` if there are none. The responses that are left when the
+    /// returned value is dropped go back to the queue.
+    pub fn take_responses(&self) -> Option<TakenResponses<'_, Rsp, Ev>> {
+        if !self.is_dirty() {
+            return None;
+        }
+        let mut responses = VecDeque::new();
+        self.with_mailbox(|mailbox| {
+            if let Some(queues) = mailbox.existing_queues() {
+                queues.responses.take(&mut responses);
+            }
+            ((), None)
+        });
+        (!responses.is_empty()).then_some(TakenResponses { shared: self, responses })
+    }
+
+    /// Takes all queued events into `events`, which is empty. Returns false if there are none, as
+    /// in a session that is closing. The caller [puts back](Self::put_back_events) those that it
+    /// has not handled before it waits for anything.
+    pub fn take_events(&self, events: &mut VecDeque<Ev>) -> bool {
+        if self.is_dirty() {
+            self.with_mailbox(|mailbox| {
+                if let Some(queues) = mailbox.existing_queues() {
+                    queues.events.take(events);
+                }
+                ((), None)
+            });
+        }
+        !events.is_empty()
+    }
+
+    /// Puts back the events that were taken and not handled. If the session is closing they are
+    /// dropped.
+    pub fn put_back_events(&self, events: &mut VecDeque<Ev>) {
+        let discarded = self.with_mailbox(|mailbox| {
+            let is_open = mailbox.send_state() == SendState::Open;
+            match mailbox.existing_queues() {
+                Some(queues) if is_open => (VecDeque::new(), queues.events.put_back(events)),
+                _ => (mem::take(events), Vec::new()),
+            }
+        });
+        discard((VecDeque::<Rsp>::new(), discarded));
+    }
+
     /// The next response to write.
     pub fn pop(&self) -> Option<Rsp> {
         self.pop_with(|mailbox| mailbox.existing_queues()?.responses.pop())
@@ -175,6 +222,11 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
     /// How many responses are queued.
     pub fn queued_responses(&self) -> usize {
         if self.is_dirty() { self.mailbox.lock().queued_responses() } else { 0 }
+    }
+
+    /// How many events are queued.
+    pub fn queued_events(&self) -> usize {
+        if self.is_dirty() { self.mailbox.lock().queued_events() } else { 0 }
     }
 
     /// Whether an idle session has something to do that is not reading.
@@ -224,6 +276,34 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
     /// As [`stopped`](Self::stopped), and also when the deadline has passed.
     pub fn abort_reason(&self, phase: ShutdownPhase) -> Option<Reason> {
         self.stop_reason(phase).or_else(|| self.is_past_deadline().then_some(Reason::Timeout))
+    }
+}
+
+/// The responses that a driver has taken from the queue, in order.
+pub struct TakenResponses<'a, Rsp, Ev> {
+    shared: &'a SessionShared<Rsp, Ev>,
+    responses: VecDeque<Rsp>,
+}
+
+impl<Rsp, Ev> Iterator for TakenResponses<'_, Rsp, Ev> {
+    type Item = Rsp;
+
+    fn next(&mut self) -> Option<Rsp> {
+        self.responses.pop_front()
+    }
+}
+
+impl<Rsp, Ev> Drop for TakenResponses<'_, Rsp, Ev> {
+    fn drop(&mut self) {
+        let responses = &mut self.responses;
+        let discarded = self.shared.with_mailbox(|mailbox| {
+            let is_closed = mailbox.send_state() == SendState::Closed;
+            match mailbox.existing_queues() {
+                Some(queues) if !is_closed => (VecDeque::new(), queues.responses.put_back(responses)),
+                _ => (mem::take(responses), Vec::new()),
+            }
+        });
+        discard((discarded, VecDeque::<Ev>::new()));
     }
 }
 

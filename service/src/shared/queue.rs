@@ -1,20 +1,33 @@
 //! [`BoundedQueue`]: a bounded queue whose senders wait in order of arrival.
 //!
 //! A sender that finds the queue full leaves its item in `waiting` and keeps the waiter's id. As
-//! the queue empties, items move from `waiting` to `ready` here, so that no wake-up can be lost or
-//! overtaken. A sender that is dropped takes its item back, and so do all of them at the end of the
-//! session. The queue is bounded by the number of its items, and by their weight if they have one.
-//! Everything here happens under the lock of the [`Mailbox`](super::mailbox::Mailbox) that it is
-//! part of.
+//! the queue empties, items move from `waiting` to `ready` here, so no wake-up is lost and no item
+//! overtakes another. A sender that is dropped takes its item back, and so do all of them at the
+//! end of the session. The queue is bounded by the number of its items, and by their weight if they
+//! have one.
+//!
+//! The driver [takes](BoundedQueue::take) all ready items at once and [puts
+//! back](BoundedQueue::put_back) those that it has not handled. Items that are taken count against
+//! the bound until then. Everything here happens under the lock of the
+//! [`Mailbox`](super::mailbox::Mailbox) that it is part of.
 
 use std::collections::VecDeque;
 use std::mem;
 use std::task::Waker;
 
+use super::yield_request;
+
 #[derive(Debug)]
 pub(crate) struct BoundedQueue<T> {
     ready: VecDeque<T>,
-    /// The weight of each item in `ready`, if they are weighed; their sum; and the limit of that.
+    /// How many items the driver has taken and not put back.
+    taken: usize,
+    /// The most items that were taken at once since the memory of `ready` was released, and before
+    /// that.
+    peak: usize,
+    last_peak: usize,
+    /// The weight of each item that is taken or ready, if they are weighed; their sum; and the
+    /// limit of that.
     weights: VecDeque<usize>,
     weight: usize,
     max_weight: usize,
@@ -47,6 +60,9 @@ impl<T> BoundedQueue<T> {
     pub(crate) fn new() -> Self {
         Self {
             ready: VecDeque::new(),
+            taken: 0,
+            peak: 0,
+            last_peak: 0,
             weights: VecDeque::new(),
             weight: 0,
             max_weight: usize::MAX,
@@ -55,23 +71,38 @@ impl<T> BoundedQueue<T> {
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// How many items are ready to be taken.
+    pub(crate) fn ready_len(&self) -> usize {
         self.ready.len()
     }
 
-    /// Whether an item of this cost may be pushed now. An empty queue always has room for one.
+    /// How many items are ready or taken.
+    fn len(&self) -> usize {
+        self.ready.len() + self.taken
+    }
+
+    /// Returns whether an item of this cost may be pushed now. An empty queue accepts any item.
     pub(crate) fn has_room(&self, cost: Cost) -> bool {
-        let bears = |(weight, max_weight): (usize, usize)| self.weight.saturating_add(weight) <= max_weight;
-        self.waiting.is_empty()
-            && (self.ready.is_empty() || self.ready.len() < cost.max_count && cost.weight.is_none_or(bears))
+        let fits = |(weight, max_weight): (usize, usize)| self.weight.saturating_add(weight) <= max_weight;
+        let len = self.len();
+        self.waiting.is_empty() && (len == 0 || len < cost.max_count && cost.weight.is_none_or(fits))
     }
 
     /// Only if there [is room](Self::has_room).
+    ///
+    /// Requests that the current task yields if the queue is half full: a session that sends faster
+    /// than it yields would fill it before the receiver can run.
     pub(crate) fn push(&mut self, item: T, cost: Cost) {
         self.push_ready(item, cost.weight.map(|(weight, _)| weight));
+        if self.len() >= cost.max_count.div_ceil(2) {
+            yield_request::set();
+        }
     }
 
     fn push_ready(&mut self, item: T, weight: Option<usize>) {
+        if self.ready.capacity() == 0 {
+            self.ready.reserve(self.last_peak);
+        }
         self.ready.push_back(item);
         if let Some(weight) = weight {
             self.weights.push_back(weight);
@@ -105,18 +136,42 @@ impl<T> BoundedQueue<T> {
     /// The next item, and the sender of the one that has moved up from `waiting`.
     pub(crate) fn pop(&mut self) -> Option<(T, Option<Waker>)> {
         let item = self.ready.pop_front()?;
+        self.pop_weight();
+        Some((item, self.promote_waiter()))
+    }
+
+    /// Moves all ready items to `items`, which is empty.
+    pub(crate) fn take(&mut self, items: &mut VecDeque<T>) {
+        mem::swap(&mut self.ready, items);
+        self.taken = items.len();
+        self.peak = self.peak.max(self.taken);
+    }
+
+    /// Puts the items back that were taken and not handled, before those that were pushed since.
+    /// Returns the senders whose items have moved up from `waiting`.
+    pub(crate) fn put_back(&mut self, items: &mut VecDeque<T>) -> Vec<Waker> {
+        let handled = mem::take(&mut self.taken).saturating_sub(items.len());
+        // Either way `ready` has the memory that it had before.
+        items.append(&mut self.ready);
+        mem::swap(&mut self.ready, items);
+        for _ in 0..handled.min(self.weights.len()) {
+            self.pop_weight();
+        }
+        (0..handled).map_while(|_| self.promote_waiter()).collect()
+    }
+
+    fn pop_weight(&mut self) {
         if let Some(weight) = self.weights.pop_front() {
-            // A sum that has saturated is not exact any more; the last item makes it exact again.
+            // A sum that has saturated is not exact any more. The last item makes it exact again.
             self.weight = if self.weights.is_empty() { 0 } else { self.weight.saturating_sub(weight) };
         }
-        Some((item, self.promote_waiter()))
     }
 
     /// Moves the first waiting item to `ready`, unless it is too heavy now: then a later call moves
     /// it, at the latest the one that finds `ready` empty.
     fn promote_waiter(&mut self) -> Option<Waker> {
         let weight = self.waiting.front()?.weight.unwrap_or(0);
-        if !self.ready.is_empty() && self.weight.saturating_add(weight) > self.max_weight {
+        if self.len() > 0 && self.weight.saturating_add(weight) > self.max_weight {
             return None;
         }
         let next = self.waiting.pop_front()?;
@@ -124,7 +179,7 @@ impl<T> BoundedQueue<T> {
         Some(next.sender)
     }
 
-    /// The senders that wait for a place. At the end of the session they are woken, and take their
+    /// The senders that wait for capacity. At the end of the session they are woken, and take their
     /// items back.
     pub(crate) fn blocked_senders(&self) -> impl Iterator<Item = Waker> + '_ {
         self.waiting.iter().map(|waiting| waiting.sender.clone())
@@ -135,6 +190,7 @@ impl<T> BoundedQueue<T> {
     pub(crate) fn drain(&mut self) -> VecDeque<T> {
         self.weights = VecDeque::new();
         self.weight = 0;
+        self.taken = 0;
         mem::take(&mut self.ready)
     }
 
@@ -143,6 +199,7 @@ impl<T> BoundedQueue<T> {
         if self.ready.is_empty() && self.ready.capacity() * size_of::<T>() > MAX_RETAINED {
             self.ready = VecDeque::new();
             self.weights = VecDeque::new();
+            self.last_peak = mem::take(&mut self.peak);
         }
     }
 

@@ -13,7 +13,8 @@ use crate::server_shared::{QueueLimits, SessionLimits, WeightLimit};
 use crate::{Peer, SendError, SendFuture, TrySendError};
 
 fn server(bound: usize, response_weight: Option<WeightLimit>) -> Arc<ServerShared> {
-    let limits = QueueLimits { responses: bound, response_weight, events: bound, decode_on: None };
+    let limits =
+        QueueLimits { responses: bound, response_weight, unwritten: 0, events: bound, decode_on: None };
     Arc::new(ServerShared::new(SessionLimits::default(), limits))
 }
 

@@ -7,6 +7,7 @@ mod closing;
 mod life;
 mod limits;
 mod unfinished;
+mod unread;
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -75,6 +76,7 @@ impl TestServer {
 #[derive(Default)]
 struct TestService {
     connected: AtomicUsize,
+    asked: AtomicUsize,
     holding: AtomicUsize,
     dropped: AtomicUsize,
     ended: Mutex<Vec<Reason>>,
@@ -126,6 +128,7 @@ impl TestService {
 
     #[request(half_close = answer)]
     async fn handle(&self, peer: &Peer<String>, line: String) -> Result<String, String> {
+        self.asked.fetch_add(1, SeqCst);
         let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));
         match word {
             "hold" => {

@@ -1,6 +1,7 @@
 //! How long a session may be in a state. The time is paused, so these tests take none, and hold to
 //! the millisecond.
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep};
 
 use super::machine::{Phase, Talker, ended, narrow, peer, piped, within};
@@ -193,7 +194,7 @@ paused! {
     }
 
     async fn s2_a_peer_that_does_not_read_has_its_time_and_no_more_however_often_a_state_is_timed_out() {
-        let limited = |server: Server<_, _>| server.write_timeout(secs(5)).idle_timeout(secs(3));
+        let limited = |server: Server<_, _>| server.write_timeout(secs(5));
         let (mut client, _, mut told) = narrow(16, "one within=1000 then quiet", limited);
         let began = Instant::now();
         client.send("tell more than the pipe holds".to_owned()).await.expect("sent");
@@ -203,15 +204,57 @@ paused! {
         assert_eq!((handled.iter().filter(|text| *text == "quiet").count(), reason), (4, Reason::Timeout));
     }
 
-    async fn idle_does_not_count_while_a_peer_does_not_read_an_answer() {
+    async fn s2_idle_counts_while_a_peer_neither_reads_an_answer_nor_sends() {
         let (mut client, _, mut told) = narrow(16, "one idle=1000 then to closed", |server| server);
+        let began = Instant::now();
         client.send("tell more than the pipe holds".to_owned()).await.expect("sent");
-        sleep(secs(10)).await;
+        assert_eq!(ended(&mut told).await.2, Reason::Closed);
+        took(began, secs(1));
+        assert_eq!(next(&mut client).await, "more than the pipe holds");
+        assert_eq!(next(&mut client).await, "at closed");
+    }
+
+    async fn idle_begins_anew_when_the_peer_has_read_an_answer() {
+        let (mut client, _, mut told) = narrow(16, "one idle=2000 then to closed", |server| server);
+        client.send("tell more than the pipe holds".to_owned()).await.expect("sent");
+        sleep(Duration::from_millis(1500)).await;
         let began = Instant::now();
         assert_eq!(next(&mut client).await, "more than the pipe holds");
         assert_eq!(next(&mut client).await, "at closed");
-        took(began, secs(1));
+        took(began, secs(2));
         assert_eq!(ended(&mut told).await.2, Reason::Closed);
+    }
+
+    async fn requests_are_handled_and_restart_idle_while_a_peer_does_not_read() {
+        let (mut client, _, mut told) = narrow(16, "one idle=2000 then to closed", |server| server);
+        client.send("tell more than the pipe holds".to_owned()).await.expect("sent");
+        let began = Instant::now();
+        for n in 0..5 {
+            sleep(secs(1)).await;
+            client.send(format!("tell {n}")).await.expect("sent");
+        }
+        let (handled, _, reason) = ended(&mut told).await;
+        took(began, secs(7));
+        assert_eq!((handled.len(), reason), (7, Reason::Closed), "{handled:?}");
+    }
+
+    async fn s2_requests_are_handled_up_to_a_bound_of_answers_that_are_not_read() {
+        let (service, mut told) = super::machine::machine("one");
+        let (mut near, far) = tokio::io::duplex(1024);
+        let server = Server::new(service).codec(Lines::new()).max_unwritten_bytes(128 * 1024);
+        tokio::spawn(server.serve_stream(far));
+        let request = format!("tell {}\n", "x".repeat(1023));
+        // Each answer has a KiB. The pipe and the buffer that is read ahead hold ten at most.
+        let mut sent = 0;
+        while sent < 200 && timeout(secs(1), near.write_all(request.as_bytes())).await.is_ok() {
+            sent += 1;
+        }
+        assert!((128..=140).contains(&sent), "{sent}");
+        // The bound holds the session back, and does not end it.
+        let mut answers = vec![0; 128 * 1024];
+        near.read_exact(&mut answers).await.expect("the answers");
+        drop(near);
+        assert!(ended(&mut told).await.0.len() >= 128);
     }
 
     async fn s2_the_idle_time_of_a_state_counts_in_place_of_the_servers() {

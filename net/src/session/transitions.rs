@@ -1,0 +1,294 @@
+//! The calls of a service's handlers for one request, one event, or one time limit of the state,
+//! and what becomes of their results.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::ops::ControlFlow;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+
+use tracing::debug;
+
+use super::decoding::{Found, decoded};
+use super::driver::IdleSession;
+use super::io::{ReadEnd, SessionIo};
+use super::lifecycle::run_on_error;
+use super::registry::SessionRegistry;
+use super::run_with_io::{NoDemand, resume_with_io, run_with_io};
+use crate::codec::Codec;
+use crate::service::internal::SessionShared;
+use crate::service::{Peer, Reason, Service, SessionError, Step};
+use crate::transport::Transport;
+
+/// A session whose handlers are given requests, in its active phase.
+pub(super) struct ActiveSession<'a, S: Service, IO, C> {
+    pub(super) registry: &'a SessionRegistry<S>,
+    pub(super) peer: &'a Peer<S::Response, S::Event>,
+    pub(super) idle: &'a mut IdleSession<S, IO, C>,
+    pub(super) handling: &'a mut Handling<S::Event>,
+}
+
+/// What an active session has taken to handle it.
+pub(super) struct Handling<Ev> {
+    /// The name of the state that the last handler has taken. Not in the idle session, which is to
+    /// be small.
+    pub(super) state: &'static str,
+    /// Events that were taken from the mailbox all at once, and are handled one by one. They are
+    /// put back before the session waits, so that they count against the bound of the queue for no
+    /// longer than they wait.
+    events: VecDeque<Ev>,
+    has_taken_events: bool,
+}
+
+impl<Ev> Default for Handling<Ev> {
+    fn default() -> Self {
+        Self { state: "", events: VecDeque::new(), has_taken_events: false }
+    }
+}
+
+impl<Ev> Handling<Ev> {
+    /// The next event, if there is one and the server does not stop.
+    #[inline]
+    fn next_event<Rsp>(&mut self, shared: &SessionShared<Rsp, Ev>) -> Option<Ev> {
+        if self.events.is_empty() {
+            if !self.has_taken_events && !shared.is_dirty() {
+                return None;
+            }
+            self.put_back_events(shared);
+            self.has_taken_events = !shared.stopping() && shared.take_events(&mut self.events);
+        } else if shared.stopping() {
+            return None;
+        }
+        self.events.pop_front()
+    }
+
+    /// Puts the events back into the mailbox that were not handled.
+    #[inline]
+    pub(super) fn put_back_events<Rsp>(&mut self, shared: &SessionShared<Rsp, Ev>) {
+        if self.has_taken_events {
+            self.has_taken_events = false;
+            shared.put_back_events(&mut self.events);
+        }
+    }
+}
+
+/// What an event handler, or the handler of a time limit, has returned: `Break` gives back the
+/// state that has no such handler.
+type Outcome<S> = Result<ControlFlow<<S as Service>::State, Step<S>>, <S as Service>::Error>;
+
+impl<S, IO, C> ActiveSession<'_, S, IO, C>
+where
+    S: Service,
+    IO: Transport,
+    C: Codec<S::Request, S::Response>,
+{
+    /// Handles one request. Returns false if there is none.
+    pub(super) async fn handle_request(&mut self) -> ControlFlow<Reason, bool> {
+        let request = match self.idle.io.decode_request() {
+            Ok(None) => return ControlFlow::Continue(false),
+            Ok(Some(Found::Request(request))) => Ok(request),
+            Ok(Some(Found::Later(later))) => {
+                self.handling.put_back_events(self.idle.io.shared());
+                // Boxed to keep the future of each active phase small.
+                match Box::pin(decoded(&mut self.idle.io, later)).await {
+                    Ok(request) => request,
+                    Err(reason) => return ControlFlow::Break(reason),
+                }
+            }
+            Err(error) => Err(error),
+        };
+        let error = match request {
+            Err(error) => SessionError::Decode(error),
+            Ok(request) => {
+                let Self { registry, peer, idle, handling } = self;
+                let IdleSession { io, conn, state } = &mut **idle;
+                let before = take_state::<S>(state, &mut handling.state)?;
+                let half_close = S::half_close(&before);
+                let mut handler = pin!(registry.service().on_request(before, peer, conn, request));
+                // Many handlers never wait: their response is encoded here, where it is returned,
+                // because each move of a message is a copy of it.
+                let at_once = InlinePollFn(|cx: &mut Context<'_>| {
+                    let polled = handler.as_mut().poll(cx);
+                    Poll::Ready(polled.map(|done| apply_step(io, state, handling.state, done)))
+                });
+                let applied = match at_once.await {
+                    Poll::Ready(applied) => applied,
+                    Poll::Pending => {
+                        handling.put_back_events(io.shared());
+                        match resume_with_io(io, half_close.into(), handler).await {
+                            Ok(done) => apply_step(io, state, handling.state, done),
+                            Err(reason) => return ControlFlow::Break(reason),
+                        }
+                    }
+                };
+                match applied {
+                    Ok(()) => return ControlFlow::Continue(true),
+                    Err(error) => error,
+                }
+            }
+        };
+        Box::pin(self.handle_error(error)).await?;
+        ControlFlow::Continue(true)
+    }
+
+    /// Handles one event. Returns false if there is none.
+    #[inline]
+    pub(super) async fn handle_event(&mut self) -> ControlFlow<Reason, bool> {
+        let Some(event) = self.handling.next_event(self.idle.io.shared()) else {
+            return ControlFlow::Continue(false);
+        };
+        // Handling an event does not end the wait for a request, which goes on afterwards.
+        self.idle.io.pause_read_wait();
+        let applied = {
+            let Self { registry, peer, idle, handling } = &mut *self;
+            let IdleSession { io, conn, state } = &mut **idle;
+            let before = take_state::<S>(state, &mut handling.state)?;
+            let half_close = S::half_close(&before);
+            let mut handler = pin!(registry.service().on_event(before, peer, conn, event));
+            let at_once = InlinePollFn(|cx: &mut Context<'_>| {
+                let polled = handler.as_mut().poll(cx);
+                Poll::Ready(polled.map(|done| apply_outcome(io, state, handling.state, done)))
+            });
+            match at_once.await {
+                Poll::Ready(applied) => applied,
+                Poll::Pending => {
+                    handling.put_back_events(io.shared());
+                    match resume_with_io(io, half_close.into(), handler).await {
+                        Ok(done) => apply_outcome(io, state, handling.state, done),
+                        Err(reason) => return ControlFlow::Break(reason),
+                    }
+                }
+            }
+        };
+        match applied {
+            Ok(true) => {}
+            Ok(false) => debug!(state = self.handling.state, "event ignored: no handler for this state"),
+            Err(error) => Box::pin(self.handle_error(error)).await?,
+        }
+        ControlFlow::Continue(true)
+    }
+
+    /// Handles a time limit of the state that has passed.
+    pub(super) async fn handle_state_timeout(&mut self) -> ControlFlow<Reason> {
+        self.handling.put_back_events(self.idle.io.shared());
+        self.idle.io.pause_read_wait();
+        let applied = {
+            let Self { registry, peer, idle, handling } = &mut *self;
+            let IdleSession { io, conn, state } = &mut **idle;
+            let before = take_state::<S>(state, &mut handling.state)?;
+            let half_close = S::half_close(&before);
+            let handler = pin!(registry.service().on_timeout(before, peer, conn));
+            match run_with_io(io, half_close.into(), &mut NoDemand, handler).await {
+                Ok(done) => apply_outcome(io, state, handling.state, done),
+                Err(reason) => return ControlFlow::Break(reason),
+            }
+        };
+        match applied {
+            Ok(true) => {}
+            Ok(false) => return ControlFlow::Break(Reason::Timeout),
+            Err(error) => Box::pin(self.handle_error(error)).await?,
+        }
+        // Also if the state is the same: its limits begin anew, or they would have passed at once.
+        if let Some(state) = &self.idle.state {
+            self.idle.io.enter_state(S::state_limits(state));
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Has `on_error` answer an error. Then the session is in the state that it can recover.
+    async fn handle_error(&mut self, error: SessionError<S::Error>) -> ControlFlow<Reason> {
+        let Self { registry, idle, handling, .. } = self;
+        handling.put_back_events(idle.io.shared());
+        if idle.io.end() == Some(ReadEnd::Failed) && !matches!(error, SessionError::Decode(_)) {
+            return ControlFlow::Break(Reason::Reset);
+        }
+        let reason = Reason::from_error(&error);
+        run_on_error(registry, &mut idle.io, &mut idle.conn, error).await?;
+        if idle.state.is_some() {
+            return ControlFlow::Continue(());
+        }
+        let Some(state) = registry.service().recover(handling.state) else {
+            return ControlFlow::Break(reason);
+        };
+        if S::state_name(&state) != handling.state {
+            idle.io.enter_state(S::state_limits(&state));
+        }
+        idle.state = Some(state);
+        ControlFlow::Continue(())
+    }
+}
+
+/// Takes the state for a handler that is about to run.
+fn take_state<S: Service>(
+    state: &mut Option<S::State>,
+    active_state: &mut &'static str,
+) -> ControlFlow<Reason, S::State> {
+    match state.take() {
+        Some(state) => {
+            *active_state = S::state_name(&state);
+            ControlFlow::Continue(state)
+        }
+        None => ControlFlow::Break(Reason::Failed("no state to go on in".to_owned())),
+    }
+}
+
+/// As `std::future::PollFn`, and always inlined: each request goes through it.
+struct InlinePollFn<F>(F);
+
+impl<F> Unpin for InlinePollFn<F> {}
+
+impl<T, F: FnMut(&mut Context<'_>) -> Poll<T>> Future for InlinePollFn<F> {
+    type Output = T;
+
+    #[inline(always)]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        (self.0)(cx)
+    }
+}
+
+/// Takes the state back from a handler, and encodes its response.
+#[inline(always)]
+fn apply_step<S, IO, C>(
+    io: &mut SessionIo<S, IO, C>,
+    state: &mut Option<S::State>,
+    came_from: &str,
+    done: Result<Step<S>, S::Error>,
+) -> Result<(), SessionError<S::Error>>
+where
+    S: Service,
+    IO: Transport,
+    C: Codec<S::Request, S::Response>,
+{
+    let Step { state: next, response } = done.map_err(SessionError::Handler)?;
+    if S::state_name(&next) != came_from {
+        io.enter_state(S::state_limits(&next));
+    }
+    *state = Some(next);
+    match response {
+        Some(response) => io.queue_response(response).map_err(SessionError::Encode),
+        None => Ok(()),
+    }
+}
+
+/// As [`apply_step`]. Returns false if the state has no handler, and takes it back unchanged.
+#[inline(always)]
+fn apply_outcome<S, IO, C>(
+    io: &mut SessionIo<S, IO, C>,
+    state: &mut Option<S::State>,
+    came_from: &str,
+    done: Outcome<S>,
+) -> Result<bool, SessionError<S::Error>>
+where
+    S: Service,
+    IO: Transport,
+    C: Codec<S::Request, S::Response>,
+{
+    match done {
+        Ok(ControlFlow::Break(same)) => {
+            *state = Some(same);
+            Ok(false)
+        }
+        Ok(ControlFlow::Continue(step)) => apply_step(io, state, came_from, Ok(step)).map(|()| true),
+        Err(error) => Err(SessionError::Handler(error)),
+    }
+}
