@@ -107,6 +107,11 @@ impl Latencies {
         self.0.push(start.elapsed());
     }
 
+    /// Adds the mean of `count` trips that began at `start`.
+    pub(crate) fn since_for_each(&mut self, start: Instant, count: usize) {
+        self.0.push(start.elapsed().div_f64(count as f64));
+    }
+
     /// p50 and p99 in microseconds: the metrics of a latency case.
     pub(crate) fn percentiles(mut self) -> Vec<f64> {
         self.0.sort_unstable();
