@@ -41,7 +41,7 @@ impl Future for HostTask {
                     this.call = Some(call);
                     return Poll::Pending;
                 }
-                this.host.complete_call(call);
+                this.host.complete_call(call, cx.waker());
             }
             match this.host.next_step(cx.waker()) {
                 HostTaskStep::Run(HostRequest::Call(call)) => this.call = Some(call),

@@ -262,16 +262,17 @@ pub(crate) trait Job: Any + Send + Sync {
 
 /// A job as its worker and its host see it: the two ends of a call.
 pub(crate) trait Host: Job {
-    // Called by the worker.
+    // Called by the worker. `this` is this job.
 
     /// Waits until the host has polled `call` to its end. `at`: where, for the reports.
     fn call_host(
-        self: Arc<Self>,
+        &self,
+        this: &Arc<dyn Host>,
         call: BoxCall,
         at: &'static Location<'static>,
     ) -> Result<BoxCall, Interrupted>;
     /// Has the host poll `call`, which is ready at its first poll, and does not wait for it.
-    fn call_host_soon(self: Arc<Self>, call: BoxCall) -> Result<(), Interrupted>;
+    fn call_host_soon(&self, this: &Arc<dyn Host>, call: BoxCall) -> Result<(), Interrupted>;
     /// Blocks the worker's thread for `time`, or until the job is cancelled. `at`: where, for the
     /// reports.
     fn sleep(&self, time: Duration, at: &'static Location<'static>) -> Result<(), Interrupted>;
@@ -280,7 +281,7 @@ pub(crate) trait Host: Job {
     fn park(&self, at: WaitsAt, done: &dyn Fn() -> bool) -> Result<(), Interrupted>;
     /// As `park`, between two polls of a future: until `is_woken`, or until the runtime of a job
     /// that no task awaits was shut down. Runs a job that was handed off to this thread also if
-    /// `is_woken` is set already. `this` is this job.
+    /// `is_woken` is set already.
     fn park_until_woken(
         &self,
         this: &Arc<dyn Host>,
@@ -297,7 +298,7 @@ pub(crate) trait Host: Job {
 
     /// For a host task: what to do next.
     fn next_step(&self, waker: &Waker) -> HostTaskStep;
-    fn complete_call(&self, call: BoxCall);
+    fn complete_call(&self, call: BoxCall, waker: &Waker);
     /// The host task was dropped before its end; `has_call`: with a call that the worker waits for.
     fn host_task_dropped(&self, has_call: bool);
 }

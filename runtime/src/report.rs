@@ -7,8 +7,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitsFor {
-    /// The future that it polls: `future.wait(worker)`.
-    Future,
+    /// A wake-up for the future that it polls: `future.wait(worker)`.
+    Wakeup,
     /// The event loop: [`Worker::call`](crate::Worker::call),
     /// [`Worker::run_on_loop`](crate::Worker::run_on_loop).
     Loop,
@@ -50,7 +50,7 @@ impl std::fmt::Display for RunningJob {
             Some(at) => match self.waits_for {
                 Some(WaitsFor::Capacity) => write!(f, ", waiting for capacity in a channel at {at}"),
                 Some(WaitsFor::Time) => write!(f, ", sleeping at {at}"),
-                Some(WaitsFor::Future) => write!(f, ", waiting for a future at {at}"),
+                Some(WaitsFor::Wakeup) => write!(f, ", waiting for a future at {at}"),
                 Some(WaitsFor::Loop) | None => write!(f, ", waiting for the loop at {at}"),
             },
             None => f.write_str(", running"),

@@ -156,7 +156,7 @@ on_loops! {
             ("calls", WaitsFor::Loop, "waiting for the loop at "),
             ("sends", WaitsFor::Capacity, "waiting for capacity in a channel at "),
             ("sleeps", WaitsFor::Time, "sleeping at "),
-            ("waits", WaitsFor::Future, "waiting for a future at "),
+            ("waits", WaitsFor::Wakeup, "waiting for a future at "),
         ];
         for (job, (method, what, says)) in jobs.iter().zip(expected) {
             assert_eq!((job.method, job.pool.as_str(), job.waits_for), (method, "waiters", Some(what)));

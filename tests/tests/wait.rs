@@ -185,7 +185,7 @@ on_loops! {
         let inside2 = inside.clone();
         let job = pool.run(move |worker| async { inside2.open(); pending::<()>().await }.wait(worker));
         assert!(inside.pass());
-        eventually(|| pool.running_jobs().iter().any(|job| job.waits_for == Some(portcullis::WaitsFor::Future)));
+        eventually(|| pool.running_jobs().iter().any(|job| job.waits_for == Some(portcullis::WaitsFor::Wakeup)));
         assert!(pool.running_jobs()[0].to_string().contains("waiting for a future at "), "{}", pool.running_jobs()[0]);
         let report = pool.drain(Duration::ZERO).await;
         assert!(report.to_string().contains("1 cancelled, 0 "), "{report}");
@@ -258,7 +258,7 @@ on_loops! {
                 if polls2.fetch_add(1, SeqCst) < 2 { Poll::Pending } else { Poll::Ready(()) }
             }).wait(worker).unwrap();
         });
-        let parked = || pool.running_jobs().first().is_some_and(|job| job.waits_for == Some(portcullis::WaitsFor::Future));
+        let parked = || pool.running_jobs().first().is_some_and(|job| job.waits_for == Some(portcullis::WaitsFor::Wakeup));
         for n in 1..=2 {
             eventually(|| polls.load(SeqCst) == n && parked());
             wake.lock().unwrap().take().unwrap().wake();
@@ -280,7 +280,7 @@ on_loops! {
         });
         assert!(inside.pass());
         kept.lock().unwrap()[0].wake_by_ref(); // it sleeps on
-        eventually(|| pool.running_jobs()[0].waits_for == Some(portcullis::WaitsFor::Future));
+        eventually(|| pool.running_jobs()[0].waits_for == Some(portcullis::WaitsFor::Wakeup));
         go.open();
         kept.lock().unwrap()[0].wake_by_ref();
         assert_eq!(job.await.unwrap(), 1);

@@ -9,7 +9,6 @@ use std::task::{Context, Poll};
 use super::job_cell::{HostPoll, OffloadHandle};
 use crate::context::{self, Current};
 use crate::error::Interrupted;
-use crate::hooks::Hooks;
 use crate::host_call::BoxCall;
 use crate::job::HostRequest;
 use crate::worker::{Wait, Worker};
@@ -123,8 +122,12 @@ impl<T, E> Future for Offload<T, E> {
         loop {
             if this.call.as_mut().is_some_and(|hosted| hosted.poll(cx).is_ready()) {
                 if let Some(HostedCall { call, .. }) = this.call.take() {
-                    job.complete_call(call);
-                    job.job_meta().notify(Hooks::call_completed);
+                    let idle = job.complete_call(call, cx.waker());
+                    match job.job_meta().hooks() {
+                        Some(hooks) => hooks.call_completed(),
+                        None if idle => return Poll::Pending,
+                        None => {}
+                    }
                 }
             }
             let ended = match job.poll_host(this.call.is_some(), cx.waker()) {

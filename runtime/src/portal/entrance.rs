@@ -143,7 +143,7 @@ impl Portal {
         let here = context::current().host.filter(|host| self.owns(host));
         let host = here.unwrap_or_else(|| Arc::clone(&self.root));
         let call = boxed_call(&host, host_call::catch_and_log_panic(f));
-        host.call_host_soon(call)
+        host.call_host_soon(&host, call)
     }
 
     /// Whether `host` is a thread that entered through this portal (or a clone of it), whose own

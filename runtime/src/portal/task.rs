@@ -129,7 +129,7 @@ impl<T: Send + 'static> PortalTask<T> {
         let shared = Arc::new(Shared::new());
         let give = Finish(Arc::clone(&shared));
         let call = async move { give.0.finish(catch_panic(f).map_err(Interrupted::Panicked)) };
-        if let Err(refused) = Arc::clone(host).call_host_soon(boxed_call(host, call)) {
+        if let Err(refused) = host.call_host_soon(host, boxed_call(host, call)) {
             shared.state.lock().result = Some(Err(refused));
         }
         Self { shared }

@@ -148,7 +148,7 @@ impl Worker {
         F: FnOnce() + Send + 'static,
     {
         let call = boxed_call(&self.host, host_call::catch_and_log_panic(f));
-        Arc::clone(&self.host).call_host_soon(call)
+        self.host.call_host_soon(&self.host, call)
     }
 
     /// Runs `future` on the event loop, inside the task that awaits this job, and returns its
@@ -192,7 +192,7 @@ impl Worker {
     {
         let at = Location::caller();
         let call = boxed_call(&self.host, future);
-        let completed = Arc::clone(&self.host).call_host(call, at)?;
+        let completed = self.host.call_host(&self.host, call, at)?;
         host_call::into_output(completed)
     }
 }

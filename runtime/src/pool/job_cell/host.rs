@@ -121,7 +121,8 @@ where
 {
     /// Has the host poll `call` to its end, and waits for it.
     pub(super) fn ask(
-        self: Arc<Self>,
+        &self,
+        this: &Arc<dyn Host>,
         call: BoxCall,
         at: &'static Location<'static>,
     ) -> Result<BoxCall, Interrupted> {
@@ -133,9 +134,18 @@ where
         }
         state.host.abandoned = false;
         state.host.pending_call = Some(call);
-        self.notify_host(state)?;
+        // The host answers soon, so this thread spins first, and leaves the lock to the host.
+        self.notified.store(false, Ordering::Release);
         let at = (at, WaitsFor::Loop);
-        let answer = self.wait_until(self.state.lock(), at, self.spin(), None, |state| {
+        let before = state.host.waiting_at.replace(at);
+        let called = self.notify_host(this, state);
+        if called.is_ok() {
+            self.spin().until(|| self.notified.load(Ordering::Acquire));
+        }
+        let mut state = self.state.lock();
+        state.host.waiting_at = before;
+        called?;
+        let answer = self.wait_until(state, at, Spin::NONE, None, |state| {
             if let Some(call) = state.host.completed_call.take() {
                 return Some(Ok(call));
             }
@@ -148,20 +158,24 @@ where
     }
 
     /// Has the host poll `call`, a function, after the calls before it.
-    pub(super) fn ask_soon(self: Arc<Self>, call: BoxCall) -> Result<(), Interrupted> {
+    pub(super) fn ask_soon(&self, this: &Arc<dyn Host>, call: BoxCall) -> Result<(), Interrupted> {
         let mut state = self.state.lock();
         if let Some(why) = self.cancel_reason() {
             return Err(why.to_call_error());
         }
         state.host.rare_mut().queued_calls.push_back(call);
-        self.notify_host(state)
+        self.notify_host(this, state)
     }
 
     /// Wakes the host, because there is something to do.
-    fn notify_host(self: &Arc<Self>, mut state: MutexGuard<'_, State<F, T, E>>) -> Result<(), Interrupted> {
+    fn notify_host(
+        &self,
+        this: &Arc<dyn Host>,
+        mut state: MutexGuard<'_, State<F, T, E>>,
+    ) -> Result<(), Interrupted> {
         if state.awaiter == Awaiter::Detached && !std::mem::replace(&mut state.host.has_host_task, true) {
             drop(state);
-            return self.spawn_host_task(None);
+            return self.spawn_host_task(this, None);
         }
         let waker = state.waker.take();
         drop(state);
@@ -171,10 +185,9 @@ where
         Ok(())
     }
 
-    fn spawn_host_task(self: &Arc<Self>, taken: Option<BoxCall>) -> Result<(), Interrupted> {
+    fn spawn_host_task(&self, this: &Arc<dyn Host>, taken: Option<BoxCall>) -> Result<(), Interrupted> {
         // If no executor takes it, it is dropped, which ends the worker's wait.
-        let host = Arc::clone(self) as Arc<dyn Host>;
-        spawn_for(&self.meta, Box::pin(HostTask::new(host, taken)), None)
+        spawn_for(&self.meta, Box::pin(HostTask::new(Arc::clone(this), taken)), None)
     }
 
     /// Whether a wait without a host needs a host task that stays, for its drop.
@@ -227,12 +240,11 @@ where
             if !std::mem::replace(&mut state.host.has_host_task, true) {
                 state.host.abandoned = false;
                 drop(state);
-                let task = Box::pin(HostTask::new(Arc::clone(this), None));
-                spawn_for(&self.meta, task, None)?;
+                self.spawn_host_task(this, None)?;
                 state = self.state.lock();
             }
         }
-        let ended = self.wait_until(state, (at, WaitsFor::Future), self.spin(), None, |state| {
+        let ended = self.wait_until(state, (at, WaitsFor::Wakeup), self.spin(), None, |state| {
             if is_woken.load(Ordering::Acquire) {
                 return Some(Ok(()));
             }
@@ -329,10 +341,25 @@ where
         }
     }
 
-    pub(super) fn put_completed(&self, call: BoxCall) {
+    /// Returns the completed call to the worker, and registers `waker` for what comes next. In one
+    /// step, because the worker that goes on takes the lock, too. `false` if there is something for
+    /// the host already.
+    pub(super) fn put_completed(&self, call: BoxCall, waker: &Waker) -> bool {
         let mut state = self.state.lock();
         state.host.completed_call = Some(call);
-        self.notify(&mut state);
+        self.meta.notify(Hooks::resumed);
+        let idle = state.output.is_none() && !state.host.has_queued_calls();
+        let before = if idle { state.waker.replace(waker.clone()) } else { None };
+        let parked = std::mem::take(&mut state.host.parked);
+        drop(state);
+        // After the lock, for which the worker would have to wait. Where it is not parked yet, it
+        // finds the call before it parks.
+        self.notified.store(true, Ordering::Release);
+        if parked {
+            self.condvar.notify_one();
+        }
+        drop(before); // it may be the last to hold its task, whose drop is user code
+        idle
     }
 
     pub(super) fn accept_handoff(&self, job: Arc<dyn HandedOff>) -> Result<(), Arc<dyn HandedOff>> {
@@ -358,6 +385,9 @@ where
             return HostTaskStep::Stay;
         }
         state.host.has_host_task = false;
+        let before = state.waker.take();
+        drop(state);
+        drop(before);
         HostTaskStep::End
     }
 
@@ -379,7 +409,7 @@ where
         let mut state = self.state.lock();
         state.awaiter = Awaiter::Detached;
         let left = (state.output.take(), state.waker.take());
-        let polls = matches!(state.host.waiting_at, Some((_, WaitsFor::Future)));
+        let polls = matches!(state.host.waiting_at, Some((_, WaitsFor::Wakeup)));
         let stays = polls && self.needs_host_task_to_wait();
         state.host.host_task_stays = stays;
         let busy =
@@ -388,7 +418,8 @@ where
         drop(state);
         drop(left);
         if busy {
-            let _ = self.spawn_host_task(taken);
+            let this = Arc::clone(self) as Arc<dyn Host>;
+            let _ = self.spawn_host_task(&this, taken);
         }
     }
 }

@@ -94,7 +94,8 @@ pub(crate) trait OffloadHandle<T, E>: Send + Sync {
     /// What there is to do for the host; with nothing to do, `waker` is registered. `busy`: it
     /// still polls a call.
     fn poll_host(&self, busy: bool, waker: &Waker) -> Option<HostPoll<T, E>>;
-    fn complete_call(&self, call: BoxCall);
+    /// The host has completed `call`. `true`: `waker` is registered, and there is nothing to do.
+    fn complete_call(&self, call: BoxCall, waker: &Waker) -> bool;
     fn job_meta(&self) -> &JobMeta;
     fn as_host(self: Arc<Self>) -> Arc<dyn Host>;
     /// The caller goes: what it would have got is dropped, and the job is told to stop.
@@ -210,8 +211,8 @@ where
         None
     }
 
-    fn complete_call(&self, call: BoxCall) {
-        self.put_completed(call);
+    fn complete_call(&self, call: BoxCall, waker: &Waker) -> bool {
+        self.put_completed(call, waker)
     }
 
     fn job_meta(&self) -> &JobMeta {
@@ -300,15 +301,16 @@ where
     E: Send + 'static,
 {
     fn call_host(
-        self: Arc<Self>,
+        &self,
+        this: &Arc<dyn Host>,
         call: BoxCall,
         at: &'static Location<'static>,
     ) -> Result<BoxCall, Interrupted> {
-        self.ask(call, at)
+        self.ask(this, call, at)
     }
 
-    fn call_host_soon(self: Arc<Self>, call: BoxCall) -> Result<(), Interrupted> {
-        self.ask_soon(call)
+    fn call_host_soon(&self, this: &Arc<dyn Host>, call: BoxCall) -> Result<(), Interrupted> {
+        self.ask_soon(this, call)
     }
 
     fn sleep(&self, time: Duration, at: &'static Location<'static>) -> Result<(), Interrupted> {
@@ -340,8 +342,8 @@ where
         self.step_of_host_task(waker)
     }
 
-    fn complete_call(&self, call: BoxCall) {
-        self.put_completed(call);
+    fn complete_call(&self, call: BoxCall, waker: &Waker) {
+        self.put_completed(call, waker);
     }
 
     fn host_task_dropped(&self, has_call: bool) {
