@@ -152,7 +152,7 @@ fn queue_park_wake_spinning_threads() {
     no_job_is_lost(Spin::turns_for_models(1));
 }
 
-/// No close to help: what wakes the thread is the job itself.
+/// The push wakes the thread, without the help of a close.
 #[test]
 fn queue_wakes_a_thread_without_a_close() {
     model(|| {
@@ -184,7 +184,7 @@ fn cancel_at_dequeue_against_run() {
         let theirs = Arc::clone(&queue);
         let thread = thread::spawn(move || run_all(&theirs, Spin::NONE));
         let cancelled = job.cancel(&queue);
-        // Its place is free at once, whoever met the shell first.
+        // The slot is free at once, whether the thread or the cancel met the tombstone first.
         if cancelled {
             assert_eq!(queue.waiting(), (0, 0));
         }
@@ -195,9 +195,9 @@ fn cancel_at_dequeue_against_run() {
     });
 }
 
-/// The thread may have taken the shell out, and not looked at it yet.
+/// The thread may have taken the tombstone out, and not looked at it yet.
 #[test]
-fn a_cancelled_jobs_place_is_free_at_once() {
+fn slot_of_a_cancelled_job_is_free_at_once() {
     model(|| {
         let queue = Arc::new(JobQueue::new(1, 0, Overflow::Reject));
         let (first, second) = (FakeJob::new(), FakeJob::new());
@@ -213,9 +213,9 @@ fn a_cancelled_jobs_place_is_free_at_once() {
     });
 }
 
-/// Who waits for a place is told when a job ends, and when one is cancelled where it stood.
+/// A waiter for a slot is woken when a job ends, and when a queued job is cancelled.
 #[test]
-fn a_place_that_falls_free_is_told() {
+fn free_slot_wakes_its_waiter() {
     for cancelled in [false, true] {
         model(move || {
             let queue = Arc::new(JobQueue::new(1, 0, Overflow::Reject));
@@ -247,9 +247,9 @@ fn a_place_that_falls_free_is_told() {
     }
 }
 
-/// Nor is the next one overlooked, when nothing else calls the thread.
+/// The thread does not overlook the next job, even if nothing else notifies it.
 #[test]
-fn a_cancelled_job_hides_nobody_behind_it() {
+fn tombstone_does_not_hide_the_next_job() {
     model(|| {
         let queue = Arc::new(JobQueue::new(1, 2, Overflow::Wait));
         let (first, second) = (FakeJob::new(), FakeJob::new());
@@ -272,9 +272,10 @@ fn a_cancelled_job_hides_nobody_behind_it() {
     });
 }
 
-/// A job is in the queue, in a thread's hand, or on its slot: whoever looks at one moment sees it.
+/// A job is in the queue, taken out by a thread, or on its slot: `at_one_moment` sees it
+/// everywhere.
 #[test]
-fn a_job_on_its_way_to_a_seat_is_seen() {
+fn job_before_its_slot_is_counted() {
     model(|| {
         let queue = Arc::new(JobQueue::new(1, 1, Overflow::Wait));
         let slot = Arc::new(loom::sync::Mutex::new(false));
@@ -297,7 +298,7 @@ fn a_job_on_its_way_to_a_seat_is_seen() {
     });
 }
 
-/// Who waits for an idle pool is told also when the last job of it was cancelled.
+/// A waiter for an idle pool is woken also if the last job was cancelled.
 #[test]
 fn cancel_at_dequeue_against_idle() {
     model(|| {
@@ -422,7 +423,7 @@ fn pool() -> Pool {
     Pool::builder("model").threads(1).queue_capacity(1).idle_spins(0).wait_spins(0).build().expect("a thread")
 }
 
-/// Tells how often it was dropped.
+/// Counts how often it was dropped.
 struct Counted(Arc<AtomicUsize>);
 
 impl Drop for Counted {
@@ -446,7 +447,7 @@ fn deliver_against_drop() {
         let dropped = Arc::new(AtomicUsize::new(0));
         let counted = Counted(Arc::clone(&dropped));
         drop(pool.run(move |_| counted));
-        // The one thread has let go of it when it takes the next job.
+        // The only thread has dropped it when it takes the next job.
         block_on(pool.run(|_| ())).expect("the thread lives on");
         assert_eq!(dropped.load(SeqCst), 1);
     });
