@@ -1,5 +1,5 @@
-//! The pages of the guide and the docs of the attributes, whose Rust code is compiled and run as doc
-//! tests. `tests/book.rs` checks that no page is missing here.
+//! The pages of the guide and the docs of the attributes. Their Rust code is compiled and run as
+//! doc tests. `tests/book.rs` checks that no page is missing here.
 
 macro_rules! pages {
     ($($name:ident: $file:literal;)*) => {
