@@ -15,7 +15,7 @@
 
 use crate::{
     lint,
-    model::{Function, Method, Role, Service, first_line},
+    model::{Function, Method, Role, Service, summary},
     parse::{inner_meta, with_inner_meta},
     tokens::mentions,
 };
@@ -150,11 +150,11 @@ fn level(attr: &Attribute, others: &[&str]) -> Option<TokenStream> {
     others.iter().any(|level| is(level)).then(|| with_inner_meta(attr, &meta.to_token_stream()))
 }
 
-/// The docs of the variant of a state: the first line of the handler's docs without links. Links
-/// may not resolve from the enum, and examples would run twice.
+/// The docs of the variant of a state: the first paragraph of the handler's docs without links.
+/// Links may not resolve from the enum, and examples would run twice.
 pub(super) fn of_variant(function: &Function) -> TokenStream {
     let cfgs: TokenStream = function.cfgs().map(ToTokens::to_token_stream).collect();
-    let line = without_links(&first_line(&function.attrs));
+    let line = without_links(&summary(&function.attrs));
     let doc = match line.is_empty() {
         true => format!(" The state `{}`.", function.sig.ident.unraw()),
         false => format!(" {line}"),

@@ -16,7 +16,7 @@
 //! A method under a `cfg` is in the constant under that `cfg`. The diagram can't depend on it, and
 //! shows the first method of each name.
 
-use crate::model::{MethodDescription, Service, first_line, type_name};
+use crate::model::{MethodDescription, Service, summary, type_name};
 use portcullis_describe::{Chart, Crossing, Description, Kind, Method};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -29,7 +29,7 @@ pub(super) fn of(service: &Service, krate: &Path) -> (TokenStream, Option<TokenS
 }
 
 fn constant(service: &Service, methods: &[MethodDescription<'_>], krate: &Path) -> TokenStream {
-    let (name, doc) = (type_name(&service.head.self_ty), first_line(&service.head.attrs));
+    let (name, doc) = (type_name(&service.head.self_ty), summary(&service.head.attrs));
     let methods = methods.iter().map(method);
     quote_spanned! {Span::mixed_site()=>
         const SERVICE_DESCRIPTION: #krate::describe::Description<'static> = {

@@ -48,7 +48,7 @@ impl Service {
             method,
             role: role(method)?,
             name: method.function.sig.ident.unraw().to_string(),
-            doc: first_line(&method.function.attrs),
+            doc: summary(&method.function.attrs),
             states: Vec::new(),
             start: false,
             idle: None,
@@ -154,19 +154,30 @@ fn role(method: &Method) -> Option<describe::Role> {
     })
 }
 
-/// The first line of a doc comment that is not empty.
-pub(crate) fn first_line(attrs: &[Attribute]) -> String {
-    let line = |attr: &Attribute| match &attr.meta {
+/// The first paragraph of a doc comment on one line, which is what rustdoc shows as its summary.
+pub(crate) fn summary(attrs: &[Attribute]) -> String {
+    let text = |attr: &Attribute| match &attr.meta {
         Meta::NameValue(pair) if pair.path.is_ident("doc") => match &pair.value {
             Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
             _ => None,
         },
         _ => None,
     };
-    let lines = attrs.iter().filter_map(line);
-    let mut lines =
-        lines.flat_map(|text| text.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>());
-    lines.find(|line| !line.is_empty()).unwrap_or_default()
+    let begins_block = |line: &str| {
+        ["```", "~~~", "#", "- ", "* ", "+ ", "> ", "|", "1."].iter().any(|start| line.starts_with(start))
+    };
+    let texts: Vec<String> = attrs.iter().filter_map(text).collect();
+    // A doc attribute of an empty text is an empty line.
+    let lines = texts.iter().flat_map(|text| if text.is_empty() { vec![""] } else { text.lines().collect() });
+    let mut lines = lines.map(str::trim).skip_while(|line| line.is_empty());
+    let mut summary = lines.next().unwrap_or_default().to_owned();
+    if !begins_block(&summary) {
+        for line in lines.take_while(|line| !line.is_empty() && !begins_block(line)) {
+            summary.push(' ');
+            summary.push_str(line);
+        }
+    }
+    summary
 }
 
 /// Adds each of the `known` methods that the body calls, in the order of the calls: `self.name(`,
@@ -306,12 +317,18 @@ mod tests {
     }
 
     #[test]
-    fn docs_begin_with_their_first_line() {
-        let item: syn::ItemStruct = syn::parse_quote! {
-            #[doc = "\n  One.\nTwo."]
-            #[doc = "Three."]
+    fn the_summary_of_docs_is_their_first_paragraph() {
+        let of = |item: syn::ItemStruct| summary(&item.attrs);
+        let item = syn::parse_quote! {
+            #[doc = "\n  One, which\nwraps."]
+            #[doc = "Still one."]
+            #[doc = ""]
+            #[doc = "Two."]
             struct S;
         };
-        assert_eq!(first_line(&item.attrs), "One.");
+        assert_eq!(of(item), "One, which wraps. Still one.");
+        assert_eq!(of(syn::parse_quote! { #[doc = "One:\n- a\n- b"] struct S; }), "One:");
+        assert_eq!(of(syn::parse_quote! { #[doc = "# Title\ntext"] struct S; }), "# Title");
+        assert_eq!(of(syn::parse_quote! { struct S; }), "");
     }
 }

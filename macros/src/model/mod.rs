@@ -36,7 +36,7 @@ pub(crate) use blocking::Blocking;
 pub(crate) use body_callee::{BodyCallee, BodyCopy, first_static};
 pub(crate) use borrow::{Borrow, NotOwned, find as find_borrow};
 pub(crate) use connect::{ConnectOutput, connect_output};
-pub(crate) use description::{MethodDescription, first_line};
+pub(crate) use description::{MethodDescription, summary};
 pub(crate) use function::{Function, Param, Placement, Receiver, Shape, peel};
 pub(crate) use handler::{Handler, HandlerKind, SessionTypes};
 pub(crate) use hook::Hook;
