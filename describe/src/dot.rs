@@ -1,12 +1,11 @@
-//! DOT: what Graphviz and its like draw.
+//! Prints a description in the language of Graphviz.
 
-use crate::{Chart, Description, Kind, Method, Role, Target, World, threads::Crossing};
+use crate::{Chart, Description, Kind, Method, Role, RunsOn, Target, threads::Crossing};
 
 impl Description<'_> {
-    /// The picture in the language of [Graphviz](https://graphviz.org/doc/info/lang.html).
-    ///
-    /// The same picture as [`mermaid`](Self::mermaid): what a body does not name is dashed, and so
-    /// are the ways back through the portal.
+    /// The chart in the language of [Graphviz](https://graphviz.org/doc/info/lang.html). It has the
+    /// content of [`mermaid`](Self::mermaid): edges to states that a body does not name are dashed,
+    /// and so are calls through the portal.
     #[must_use]
     pub fn dot(&self, chart: Chart) -> String {
         let direction = match chart {
@@ -37,7 +36,7 @@ impl Description<'_> {
             let data = (!method.data.is_empty()).then(|| method.data.join(", "));
             *out += &node(method, data.into_iter().chain(method.limits()).collect(), "    ", "");
         }
-        if leads(Target::Dynamic) {
+        if leads(Target::Unknown) {
             *out += "    \"[any]\" [label=\"?\", style=\"rounded,dashed\"];\n";
         }
         if leads(Target::Closed) {
@@ -48,9 +47,9 @@ impl Description<'_> {
             let (to, dashed) = match edge.to {
                 Target::Named(name) => (quoted(name), false),
                 Target::Closed => ("\"[end]\"".to_owned(), false),
-                Target::Dynamic => ("\"[any]\"".to_owned(), true),
+                Target::Unknown => ("\"[any]\"".to_owned(), true),
             };
-            *out += &arrow(&from, &to, edge.cause.label(), dashed);
+            *out += &arrow(&from, &to, edge.trigger.label(), dashed);
         }
     }
 
@@ -62,15 +61,15 @@ impl Description<'_> {
         *out += "    }\n";
         for (at, pool) in self.pools().into_iter().enumerate() {
             *out += &format!("    subgraph \"cluster_pool_{at}\" {{\n        label={};\n", quoted(pool));
-            for method in self.methods.iter().filter(|method| method.runs_on() == Some(pool)) {
+            for method in self.methods.iter().filter(|method| method.pool_name() == Some(pool)) {
                 *out += &node(method, method.options().collect(), "        ", ", style=solid");
             }
             *out += "    }\n";
         }
         for call in self.calls() {
-            let world = self.method(call.from).map_or(World::Loop, Method::world);
-            let dashed = call.crossing == Crossing::ToLoop;
-            *out += &arrow(&quoted(call.from), &quoted(call.to), call.crossing.written(world), dashed);
+            let runs_on = self.method(call.from).map_or(RunsOn::EventLoop, Method::runs_on);
+            let dashed = call.crossing == Crossing::ToEventLoop;
+            *out += &arrow(&quoted(call.from), &quoted(call.to), call.crossing.call_syntax(runs_on), dashed);
         }
     }
 }

@@ -1,8 +1,8 @@
-//! JSON: the whole description, for tools.
+//! Prints the whole description as JSON, for tools.
 
 use crate::{Description, Method, Target};
 
-/// A value, before it is written.
+/// A JSON value.
 enum Value {
     Text(String),
     Flag(bool),
@@ -12,25 +12,24 @@ enum Value {
 }
 
 impl Description<'_> {
-    /// All of it as JSON, with transitions, calls and pools worked out: an object of
-    /// `service`, `doc`, `pools`, `methods`, `transitions` and `calls`.
-    ///
-    /// What is not there is left out, except that a transition's `from` is `null` where the
-    /// connection begins, and its `to` where it leads to what the body does not name.
+    /// The whole description as JSON, with transitions, calls and pools: an object of `service`,
+    /// `doc`, `pools`, `methods`, `transitions` and `calls`. Empty values are left out, except that
+    /// the `from` of a transition is `null` for the start of the connection, and `to` is `null` for
+    /// states that the body does not name.
     #[must_use]
     pub fn json(&self) -> String {
         let transitions = self.transitions().into_iter().map(|edge| {
             let to = match edge.to {
                 Target::Named(name) => text(name),
                 Target::Closed => text("closed"),
-                Target::Dynamic => Value::Null,
+                Target::Unknown => Value::Null,
             };
             let mut fields = vec![
                 ("from", edge.from.map_or(Value::Null, text)),
                 ("to", to),
-                ("cause", text(edge.cause.name())),
+                ("trigger", text(edge.trigger.name())),
             ];
-            fields.extend(edge.cause.by().map(|name| ("by", text(name))));
+            fields.extend(edge.trigger.by().map(|name| ("by", text(name))));
             Value::Object(fields)
         });
         let calls = self.calls().into_iter().map(|call| {
@@ -56,11 +55,11 @@ fn method(method: &Method<'_>) -> Value {
     let mut fields = vec![
         ("name", text(method.name)),
         ("role", text(method.role.name())),
-        ("world", text(method.world().name())),
+        ("runs_on", text(method.runs_on().name())),
     ];
     let texts_of = [
         ("doc", Some(method.doc).filter(|doc| !doc.is_empty())),
-        ("pool", method.runs_on()),
+        ("pool", method.pool_name()),
         ("deadline", method.deadline),
         ("lane", method.lane),
         ("idle", method.idle),
@@ -85,7 +84,7 @@ fn texts(list: &[&str]) -> Value {
 }
 
 impl Value {
-    /// Two columns a level; lists of texts stay on a line.
+    /// Indents by two columns. A list of strings is on one line.
     fn write(&self, depth: usize, out: &mut String) {
         match self {
             Value::Text(text) => string(text, out),
@@ -129,7 +128,7 @@ fn lines<T>(
     out.push(close);
 }
 
-/// As RFC 8259 has it.
+/// A string as in RFC 8259.
 fn string(text: &str, out: &mut String) {
     out.push('"');
     for c in text.chars() {

@@ -1,15 +1,14 @@
-//! What a service is, as a value, and how it is drawn.
+//! The description of a service as a value, and its diagrams.
 //!
-//! Applications depend on `portcullis`, which re-exports this. It is a crate of its own, without
-//! dependencies, because two need it: the macros draw a service for its docs while they expand, the
-//! runtime has the same value as a constant. So there is one printer for each form, and no picture
-//! that the other one contradicts.
+//! Applications use it through `portcullis`, which re-exports it. It is a crate without
+//! dependencies, because two crates need it: the macros print the diagrams for the docs, and the
+//! runtime has the same value as a constant. So there is one printer for each format.
 //!
-//! What is known is what stands in the block: names, options, first lines of docs, and what bodies
-//! name. Nothing is run, and types are text.
+//! A description has what is written in the `#[service]` block: names, options, first lines of
+//! docs, and the states and methods that bodies name. Nothing is run, and types are text.
 
-// No variant has the name of a type that people write (`Offload`, `Session`, `Pool`): rustc's
-// messages shorten a path to its last name only while no other public item is called so.
+// No variant may have the name of a type that users write (`Offload`, `Session`, `Pool`): messages
+// of rustc print only the last segment of a path as long as no other public item has that name.
 
 #![forbid(unsafe_code)]
 
@@ -21,49 +20,49 @@ mod method;
 mod text;
 mod threads;
 
-pub use machine::{Cause, Target, Transition};
-pub use method::{Method, Role, World};
+pub use machine::{Target, Transition, Trigger};
+pub use method::{Method, Role, RunsOn};
 pub use threads::{Call, Crossing};
 
-/// What a service is: printed as text by `Display`, as a picture by [`mermaid`](Self::mermaid) and
-/// [`dot`](Self::dot), and in full by [`json`](Self::json).
+/// The description of a service. `Display` prints it as text, [`mermaid`](Self::mermaid) and
+/// [`dot`](Self::dot) as a diagram, and [`json`](Self::json) in full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Description<'a> {
-    /// The service's type, by its last name.
+    /// The last segment of the service's type.
     pub service: &'a str,
-    /// The first line of the block's docs; empty if there is none.
+    /// The first line of the docs of the block, or an empty string.
     pub doc: &'a str,
-    /// In the order of the block, without those that a `cfg` leaves out.
+    /// The methods in the order of the block, without those that a `cfg` removes.
     pub methods: &'a [Method<'a>],
 }
 
-/// What makes a session of the service.
+/// The kind of handlers of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind {
-    /// `#[request]`: a machine of one state.
+    /// One `#[request]`, a state machine with one state.
     PerRequest,
-    /// `#[session]`: a method from the first request to the last.
+    /// One `#[session]`, which handles the whole connection.
     PerSession,
-    /// `#[state]`s.
+    /// Any number of `#[state]`s.
     PerState,
-    /// No handler.
+    /// No handlers.
     NoHandler,
 }
 
-/// Which of the two pictures.
+/// The kind of a diagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Chart {
-    /// The session's states, and what leads from one to the next.
+    /// The states of a session, and the transitions between them.
     States,
-    /// The methods by the threads that they run on, and the crossings between them.
+    /// The methods by the threads that they run on, and the calls between them.
     Threads,
 }
 
 impl<'a> Description<'a> {
-    /// For expansions.
+    /// Called by generated code.
     #[doc(hidden)]
     #[must_use]
     pub const fn new(service: &'a str, doc: &'a str, methods: &'a [Method<'a>]) -> Self {
@@ -76,7 +75,7 @@ impl<'a> Description<'a> {
         self.methods.iter().find(|method| method.name == name)
     }
 
-    /// What makes a session of it.
+    /// The kind of its handlers.
     #[must_use]
     pub fn kind(&self) -> Kind {
         let has = |role| self.methods.iter().any(|method| method.role == role);
@@ -88,7 +87,7 @@ impl<'a> Description<'a> {
         }
     }
 
-    /// The states, each the method that handles its requests; `closed` is none of them.
+    /// The `#[state]` methods. `closed` has none.
     pub fn states(&self) -> impl Iterator<Item = &'a Method<'a>> + use<'a> {
         self.methods.iter().filter(|method| method.role == Role::OnState)
     }
@@ -98,11 +97,11 @@ impl<'a> Description<'a> {
         self.methods.iter().filter(|method| method.role.is_hook())
     }
 
-    /// What `pool = ..` says, each once; `Pool::shared()` for methods that say nothing.
+    /// The values of `pool = ..`, each once; `Pool::shared()` for methods without one.
     #[must_use]
     pub fn pools(&self) -> Vec<&'a str> {
         let mut pools = Vec::new();
-        for pool in self.methods.iter().filter_map(Method::runs_on) {
+        for pool in self.methods.iter().filter_map(Method::pool_name) {
             if !pools.contains(&pool) {
                 pools.push(pool);
             }

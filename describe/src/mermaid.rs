@@ -1,21 +1,20 @@
-//! Mermaid: what documentation sites draw.
+//! Prints a description in the language of Mermaid, which documentation sites render.
 
-use crate::{Chart, Description, Kind, Method, Role, Target, World, threads::Crossing};
+use crate::{Chart, Description, Kind, Method, Role, RunsOn, Target, threads::Crossing};
 
-/// Stands for the states that a body does not name.
+/// The node for states that a body does not name.
 const ANY: &str = "any__state";
 
-/// Names that mean something to Mermaid where a name is expected, in small letters.
+/// Keywords of Mermaid in lower case, which can't be names.
 const KEYWORDS: &str = "accdescr acctitle as call choice class classdef click concurrent default direction down end \
     flowchart fork graph hide href join left linkstyle lr note of over right rl scale state statediagram style \
     subgraph tb td title up";
 
 impl Description<'_> {
-    /// The picture in the language of [Mermaid](https://mermaid.js.org): a `stateDiagram-v2`, or a
-    /// `flowchart`.
-    ///
-    /// In the first an edge without a name is a request, and what a body does not name leads to
-    /// `?`. In the second the solid edges are offloads, the dashed ones go back through the portal.
+    /// The chart in the language of [Mermaid](https://mermaid.js.org): a `stateDiagram-v2`, or a
+    /// `flowchart`. In the first, an edge without a label is a request, and `?` stands for states
+    /// that a body does not name. In the second, solid edges are offloads, and dashed ones calls
+    /// through the portal.
     #[must_use]
     pub fn mermaid(&self, chart: Chart) -> String {
         let mut out = String::new();
@@ -40,7 +39,7 @@ impl Description<'_> {
             }
         }
         let edges = self.transitions();
-        if edges.iter().any(|edge| edge.to == Target::Dynamic) {
+        if edges.iter().any(|edge| edge.to == Target::Unknown) {
             *out += &format!(
                 "    {ANY} : #63;\n    classDef dashed stroke-dasharray: 4\n    class {ANY} dashed\n"
             );
@@ -50,9 +49,9 @@ impl Description<'_> {
             let to = match edge.to {
                 Target::Named(name) => id(name),
                 Target::Closed => "[*]".to_owned(),
-                Target::Dynamic => ANY.to_owned(),
+                Target::Unknown => ANY.to_owned(),
             };
-            let label = match edge.cause.label() {
+            let label = match edge.trigger.label() {
                 "" => String::new(),
                 name => format!(" : {}", label(name)),
             };
@@ -68,18 +67,18 @@ impl Description<'_> {
         *out += "    end\n";
         for (at, pool) in self.pools().into_iter().enumerate() {
             *out += &format!("    subgraph pool-{at}[\"{}\"]\n", label(pool));
-            for method in self.methods.iter().filter(|method| method.runs_on() == Some(pool)) {
+            for method in self.methods.iter().filter(|method| method.pool_name() == Some(pool)) {
                 *out += &node(method);
             }
             *out += "    end\n";
         }
         for call in self.calls() {
-            let world = self.method(call.from).map_or(World::Loop, Method::world);
+            let runs_on = self.method(call.from).map_or(RunsOn::EventLoop, Method::runs_on);
             let arrow = match call.crossing {
-                Crossing::ToLoop => "-.->",
-                Crossing::ToThread | Crossing::Inside => "-->",
+                Crossing::ToEventLoop => "-.->",
+                Crossing::ToPool | Crossing::SameThread => "-->",
             };
-            let label = match call.crossing.written(world) {
+            let label = match call.crossing.call_syntax(runs_on) {
                 "" => String::new(),
                 written => format!("|\"{}\"|", label(written)),
             };
@@ -88,7 +87,7 @@ impl Description<'_> {
     }
 }
 
-/// What stands under a method's name.
+/// The lines under the name of a method.
 fn notes(method: &Method<'_>) -> Vec<String> {
     let data = (!method.data.is_empty()).then(|| method.data.join(", "));
     let limits: Vec<_> = method.limits().collect();
@@ -96,19 +95,19 @@ fn notes(method: &Method<'_>) -> Vec<String> {
     data.into_iter().chain(limits).collect()
 }
 
-/// A handler is round, a helper has two sides, and a job is a box.
+/// A handler is round, a helper has double sides, and a job is a box.
 fn node(method: &Method<'_>) -> String {
-    let (open, close) = match method.world() {
-        World::Loop => ("(", ")"),
-        World::Helper => ("[[", "]]"),
-        World::Threads => ("[", "]"),
+    let (open, close) = match method.runs_on() {
+        RunsOn::EventLoop => ("(", ")"),
+        RunsOn::Caller => ("[[", "]]"),
+        RunsOn::PoolThread => ("[", "]"),
     };
     let lines: Vec<_> =
         std::iter::once(method.name.to_owned()).chain(method.options()).map(|line| label(&line)).collect();
     format!("        {}{open}\"{}\"{close}\n", id(method.name), lines.join("<br/>"))
 }
 
-/// A name that is no word of Mermaid's.
+/// A name that is no keyword of Mermaid.
 fn id(name: &str) -> String {
     let name = name.strip_prefix("r#").unwrap_or(name);
     let mut id: String = name

@@ -1,43 +1,41 @@
-//! One method, and where it runs.
+//! One method of a service, its options, and the thread that it runs on.
 
-/// A method of the block: what stands at it, and what its body names.
-///
-/// Expressions and types are their text as written.
+/// A method of the block: its options, and what its body names. Expressions and types are text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Method<'a> {
-    /// Its name; that of the state, for `#[state]`.
+    /// The name, which is also that of the state for `#[state]`.
     pub name: &'a str,
-    /// The first line of its docs; empty if there is none.
+    /// The first line of the docs, or an empty string.
     pub doc: &'a str,
-    /// What it is for.
+    /// The role that its attribute gives it.
     pub role: Role,
-    /// The states that `#[event]` and `#[on(timeout = ..)]` name.
+    /// The states in `#[event(..)]` and `#[on(timeout = ..)]`.
     pub states: &'a [&'a str],
-    /// Sessions begin in this state.
+    /// Whether sessions begin in this state.
     pub start: bool,
-    /// `idle = ..` of the state.
+    /// The value of `idle` of the state.
     pub idle: Option<&'a str>,
-    /// `max_duration = ..` of the state.
+    /// The value of `max_duration` of the state.
     pub max_duration: Option<&'a str>,
-    /// The types of the state's data.
+    /// The types of the data of the state.
     pub data: &'a [&'a str],
     /// The states that the body names, `closed` among them.
     pub next: &'a [&'a str],
-    /// The body may lead to states that it does not name.
+    /// Whether the body may lead to states that it does not name.
     pub dynamic: bool,
-    /// `pool = ..` of a blocking method.
+    /// The value of `pool` of a blocking method.
     pub pool: Option<&'a str>,
-    /// `deadline = ..` of a blocking method.
+    /// The value of `deadline` of a blocking method.
     pub deadline: Option<&'a str>,
-    /// `lane = ..` of a blocking method.
+    /// The value of `lane` of a blocking method.
     pub lane: Option<&'a str>,
-    /// What the body calls by `self.name(..)`; `blocking_name` for a body that it runs on its own
-    /// thread.
+    /// The methods that the body calls as `self.name(..)`. `blocking_name` is a body that runs on
+    /// the same thread.
     pub calls: &'a [&'a str],
 }
 
-/// What a method is for.
+/// The role of a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Role {
@@ -66,38 +64,39 @@ pub enum Role {
     /// `#[on(stop)]`
     OnStop,
     /// `#[blocking]`
-    OnThread,
-    /// An `async fn` that can be awaited, spawned, and waited for from a thread.
-    OnDemand,
+    RunsOnPool,
+    /// An `async fn` without an attribute, which can be awaited, spawned, and waited for on a pool
+    /// thread.
+    AsyncHelper,
 }
 
-/// Where a method runs.
+/// The thread that a method runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum World {
-    /// On the loop: handlers and hooks.
-    Loop,
-    /// On a thread of a pool.
-    Threads,
-    /// On the loop, for whoever asks: also for threads.
-    Helper,
+pub enum RunsOn {
+    /// The event loop: handlers and hooks.
+    EventLoop,
+    /// A thread of a pool.
+    PoolThread,
+    /// The event loop, in the task of the caller, or of the job that waits for it.
+    Caller,
 }
 
-/// What runs a job that says nothing of a pool.
+/// The pool of a blocking method without an option.
 const SHARED: &str = "Pool::shared()";
 
 impl Role {
-    /// Where a method of this role runs.
+    /// The thread that a method of this role runs on.
     #[must_use]
-    pub const fn world(self) -> World {
+    pub const fn runs_on(self) -> RunsOn {
         match self {
-            Role::OnThread => World::Threads,
-            Role::OnDemand => World::Helper,
-            _ => World::Loop,
+            Role::RunsOnPool => RunsOn::PoolThread,
+            Role::AsyncHelper => RunsOn::Caller,
+            _ => RunsOn::EventLoop,
         }
     }
 
-    /// The attribute as written, without what varies: `state`, `on(connect)`.
+    /// The attribute without its options: `state`, `on(connect)`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -113,8 +112,8 @@ impl Role {
             Role::OnError => "on(error)",
             Role::OnDisconnect => "on(disconnect)",
             Role::OnStop => "on(stop)",
-            Role::OnThread => "blocking",
-            Role::OnDemand => "helper",
+            Role::RunsOnPool => "blocking",
+            Role::AsyncHelper => "helper",
         }
     }
 
@@ -124,47 +123,47 @@ impl Role {
     }
 }
 
-impl World {
+impl RunsOn {
     /// `loop`, `pool` or `helper`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            World::Loop => "loop",
-            World::Threads => "pool",
-            World::Helper => "helper",
+            RunsOn::EventLoop => "loop",
+            RunsOn::PoolThread => "pool",
+            RunsOn::Caller => "helper",
         }
     }
 }
 
 impl<'a> Method<'a> {
-    /// Where it runs.
+    /// The thread that it runs on.
     #[must_use]
-    pub const fn world(&self) -> World {
-        self.role.world()
+    pub const fn runs_on(&self) -> RunsOn {
+        self.role.runs_on()
     }
 
-    /// The pool of a blocking method, whether or not one is written.
+    /// The pool of a blocking method; `Pool::shared()` if none is written.
     #[must_use]
-    pub fn runs_on(&self) -> Option<&'a str> {
-        (self.role == Role::OnThread).then(|| self.pool.unwrap_or(SHARED))
+    pub fn pool_name(&self) -> Option<&'a str> {
+        (self.role == Role::RunsOnPool).then(|| self.pool.unwrap_or(SHARED))
     }
 
-    /// The limits of the state, as written: `idle 30s`.
+    /// The timeouts of the state, such as `idle 30s`.
     pub(crate) fn limits(&self) -> impl Iterator<Item = String> {
-        said([("idle", self.idle), ("max_duration", self.max_duration)])
+        format_options([("idle", self.idle), ("max_duration", self.max_duration)])
     }
 
-    /// What is said of the job, as written: `deadline 2s`.
+    /// The options of the job, such as `deadline 2s`.
     pub(crate) fn options(&self) -> impl Iterator<Item = String> {
-        said([("deadline", self.deadline), ("lane", self.lane)])
+        format_options([("deadline", self.deadline), ("lane", self.lane)])
     }
 }
 
-fn said(options: [(&str, Option<&str>); 2]) -> impl Iterator<Item = String> {
+fn format_options(options: [(&str, Option<&str>); 2]) -> impl Iterator<Item = String> {
     options.into_iter().filter_map(|(name, value)| Some(format!("{name} {}", value?)))
 }
 
-/// For expansions: each says one thing that stands at the method.
+/// Called by generated code: each sets one property.
 #[doc(hidden)]
 impl<'a> Method<'a> {
     #[must_use]

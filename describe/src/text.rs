@@ -1,9 +1,9 @@
-//! Plain text: for a terminal.
+//! Prints a description as plain text, for a terminal.
 
 use crate::{Crossing, Description, Method, Target};
 use std::fmt::{self, Display, Formatter};
 
-/// The service, its methods with what stands at them, what each calls and where each leads.
+/// The service, and its methods with their options, calls and next states.
 impl Display for Description<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(self.service)?;
@@ -19,7 +19,7 @@ impl Display for Description<'_> {
             }
             for call in self.calls().iter().filter(|call| call.from == method.name) {
                 let crossing = match call.crossing {
-                    Crossing::Inside => "",
+                    Crossing::SameThread => "",
                     crossing => crossing.name(),
                 };
                 write!(f, "\n  {:width$}    calls {}{}", "", call.to, in_brackets(crossing))?;
@@ -29,10 +29,10 @@ impl Display for Description<'_> {
             let to = match edge.to {
                 Target::Named(name) => name,
                 Target::Closed => "closed",
-                Target::Dynamic => "any state",
+                Target::Unknown => "any state",
             };
             let from = edge.from.unwrap_or("begin");
-            write!(f, "\n  {from} -> {to}{}", in_brackets(edge.cause.label()))?;
+            write!(f, "\n  {from} -> {to}{}", in_brackets(edge.trigger.label()))?;
         }
         Ok(())
     }
@@ -42,7 +42,7 @@ fn about(method: &Method<'_>, f: &mut Formatter<'_>) -> fmt::Result {
     let start = method.start.then(|| "start".to_owned());
     let states = (!method.states.is_empty()).then(|| format!("in {}", method.states.join(", ")));
     let data = (!method.data.is_empty()).then(|| format!("of {}", method.data.join(", ")));
-    let pool = method.runs_on().map(|pool| format!("on {pool}"));
+    let pool = method.pool_name().map(|pool| format!("on {pool}"));
     let parts: Vec<_> = start
         .into_iter()
         .chain(states)

@@ -1,29 +1,29 @@
-//! Who calls whom across threads.
+//! The calls between methods, and the threads that they cross.
 
-use crate::{Description, Method, World};
+use crate::{Description, Method, RunsOn};
 
-/// A call of one method by another, as far as a body names it: `self.name(..)`.
+/// A call of one method by another, as `self.name(..)` in its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Call<'a> {
-    /// The method whose body it stands in.
+    /// The calling method.
     pub from: &'a str,
-    /// The method that it names.
+    /// The called method.
     pub to: &'a str,
-    /// What lies between the two.
+    /// The crossing between their threads.
     pub crossing: Crossing,
 }
 
-/// What lies between a method and the one that it calls.
+/// The crossing between the threads of caller and callee.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Crossing {
-    /// To a thread of a pool: an `Offload`.
-    ToThread,
-    /// From a thread to the loop: `.wait(worker)`.
-    ToLoop,
-    /// Nothing: both run in the same place.
-    Inside,
+    /// From the event loop to a pool thread: an `Offload`.
+    ToPool,
+    /// From a pool thread to the event loop: `.wait(worker)`.
+    ToEventLoop,
+    /// None: both run on the same thread.
+    SameThread,
 }
 
 impl Crossing {
@@ -31,37 +31,37 @@ impl Crossing {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Crossing::ToThread => "offload",
-            Crossing::ToLoop => "portal",
-            Crossing::Inside => "plain",
+            Crossing::ToPool => "offload",
+            Crossing::ToEventLoop => "portal",
+            Crossing::SameThread => "plain",
         }
     }
 
-    /// How it is written between two methods that run in these places.
-    pub(crate) fn written(self, from: World) -> &'static str {
+    /// The syntax of such a call from a method that runs there.
+    pub(crate) fn call_syntax(self, from: RunsOn) -> &'static str {
         match (self, from) {
-            (Crossing::Inside, _) => "",
-            (_, World::Threads) => ".wait(worker)",
+            (Crossing::SameThread, _) => "",
+            (_, RunsOn::PoolThread) => ".wait(worker)",
             _ => ".await",
         }
     }
 }
 
 impl<'a> Description<'a> {
-    /// What bodies call, method by method, where both are there.
+    /// The calls between methods of the service, caller by caller.
     #[must_use]
     pub fn calls(&self) -> Vec<Call<'a>> {
         let of = |caller: &'a Method<'a>| caller.calls.iter().filter_map(move |name| self.call(caller, name));
         self.methods.iter().flat_map(of).collect()
     }
 
-    /// The methods on the loop that have a part in this: those that call, or are called.
+    /// The methods on the event loop that call another method, or are called.
     pub(crate) fn callers(&self) -> Vec<&'a Method<'a>> {
         let calls = self.calls();
         let has_part = |name| calls.iter().any(|call| call.from == name || call.to == name);
         self.methods
             .iter()
-            .filter(|method| method.world() != World::Threads && has_part(method.name))
+            .filter(|method| method.runs_on() != RunsOn::PoolThread && has_part(method.name))
             .collect()
     }
 
@@ -72,11 +72,11 @@ impl<'a> Description<'a> {
             (None, Some(callee)) => (callee, true),
             (None, None) => return None,
         };
-        let crossing = match (caller.world(), callee.world()) {
-            _ if here => Crossing::Inside,
-            (_, World::Threads) => Crossing::ToThread,
-            (World::Threads, _) => Crossing::ToLoop,
-            _ => Crossing::Inside,
+        let crossing = match (caller.runs_on(), callee.runs_on()) {
+            _ if here => Crossing::SameThread,
+            (_, RunsOn::PoolThread) => Crossing::ToPool,
+            (RunsOn::PoolThread, _) => Crossing::ToEventLoop,
+            _ => Crossing::SameThread,
         };
         Some(Call { from: caller.name, to: callee.name, crossing })
     }

@@ -4,7 +4,7 @@
 use std::marker::PhantomData;
 use std::panic::catch_unwind;
 
-use portcullis::describe::{Cause, Chart, Crossing, Kind, Method, Role, Target, World};
+use portcullis::describe::{Chart, Crossing, Kind, Method, Role, RunsOn, Target, Trigger};
 use portcullis::prelude::*;
 use portcullis::{Describe, Interrupted, assert_diagram};
 
@@ -168,12 +168,12 @@ fn targets_that_a_body_does_not_name_are_drawn_as_unknown() {
     assert_diagram!(Turnstile, "../docs/turnstile.dot");
     let edges = Turnstile::describe().transitions();
     let from =
-        |name| edges.iter().filter(move |edge| edge.from == Some(name)).map(|edge| (edge.to, edge.cause));
-    assert!(from("open").any(|edge| edge == (Target::Dynamic, Cause::Asked)));
-    assert!(from("open").any(|edge| edge == (Target::Closed, Cause::Posted("evacuate"))));
-    assert!(!from("open").any(|(_, cause)| matches!(cause, Cause::TimedOut(_))), "it has no limit");
-    assert!(from("locked").any(|edge| edge == (Target::Closed, Cause::TimedOut(None))));
-    assert!(from("locked").all(|(to, _)| to != Target::Dynamic));
+        |name| edges.iter().filter(move |edge| edge.from == Some(name)).map(|edge| (edge.to, edge.trigger));
+    assert!(from("open").any(|edge| edge == (Target::Unknown, Trigger::ByRequest)));
+    assert!(from("open").any(|edge| edge == (Target::Closed, Trigger::ByEvent("evacuate"))));
+    assert!(!from("open").any(|(_, trigger)| matches!(trigger, Trigger::TimedOut(_))), "it has no limit");
+    assert!(from("locked").any(|edge| edge == (Target::Closed, Trigger::TimedOut(None))));
+    assert!(from("locked").all(|(to, _)| to != Target::Unknown));
 }
 
 #[test]
@@ -185,18 +185,18 @@ fn a_description_is_a_constant() {
     assert_eq!(thumbnails.kind(), Kind::PerRequest);
     assert_eq!(thumbnails.pools(), ["self.cpu", "self.disks[size as usize % 2]", "Pool::shared()"]);
     let shrink = thumbnails.method("shrink").unwrap();
-    assert_eq!((shrink.world(), shrink.deadline), (World::Threads, Some("1m30s")));
-    assert_eq!(thumbnails.method("count").map(Method::world), Some(World::Helper));
+    assert_eq!((shrink.runs_on(), shrink.deadline), (RunsOn::PoolThread, Some("1m30s")));
+    assert_eq!(thumbnails.method("count").map(Method::runs_on), Some(RunsOn::Caller));
     assert_eq!(thumbnails.hooks().map(|hook| hook.role).collect::<Vec<_>>(), [Role::OnError]);
     let crossing = |from, to| {
         let calls = thumbnails.calls();
         calls.iter().find(|call| (call.from, call.to) == (from, to)).map(|call| call.crossing)
     };
-    assert_eq!(crossing("thumbnail", "shrink"), Some(Crossing::ToThread));
-    assert_eq!(crossing("thumbnail", "count"), Some(Crossing::Inside));
-    assert_eq!(crossing("shrink", "count"), Some(Crossing::ToLoop));
-    assert_eq!(crossing("shrink", "keep"), Some(Crossing::ToThread));
-    assert_eq!(crossing("shrink", "halve"), Some(Crossing::Inside));
+    assert_eq!(crossing("thumbnail", "shrink"), Some(Crossing::ToPool));
+    assert_eq!(crossing("thumbnail", "count"), Some(Crossing::SameThread));
+    assert_eq!(crossing("shrink", "count"), Some(Crossing::ToEventLoop));
+    assert_eq!(crossing("shrink", "keep"), Some(Crossing::ToPool));
+    assert_eq!(crossing("shrink", "halve"), Some(Crossing::SameThread));
     assert_eq!(crossing("keep", "shrink"), None);
 }
 

@@ -282,19 +282,19 @@ impl ::portcullis::Service for Echo {
             Method::new(Role::OnStart, "started", ""),
             Method::new(Role::OnConnect, "opened", ""),
             Method::new(Role::OnRequest, "echo", "Answers.").calls(&["tell", "upper"]),
-            Method::new(Role::OnThread, "upper", "Shouts.")
+            Method::new(Role::RunsOnPool, "upper", "Shouts.")
                 .pool("self.pools[at % 2]")
                 .deadline("2s")
                 .lane("at")
                 .calls(&["count"]),
             Method::new(
-                    Role::OnThread,
+                    Role::RunsOnPool,
                     "length",
                     "Counts. The type of the output isn't a `Result`.",
                 )
                 .deadline("Duration::from_secs(1)"),
-            Method::new(Role::OnDemand, "count", "Counts.").calls(&["length"]),
-            Method::new(Role::OnDemand, "tell", ""),
+            Method::new(Role::AsyncHelper, "count", "Counts.").calls(&["length"]),
+            Method::new(Role::AsyncHelper, "tell", ""),
             Method::new(Role::OnError, "failed", ""),
             Method::new(Role::OnDisconnect, "gone", ""),
             Method::new(Role::OnStop, "stopped", ""),
@@ -707,7 +707,7 @@ where
         use ::portcullis::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[
             Method::new(Role::OnSession, "talk", "").calls(&["answer"]),
-            Method::new(Role::OnDemand, "answer", ""),
+            Method::new(Role::AsyncHelper, "answer", ""),
         ];
         Description::new("Talk", "", METHODS)
     };

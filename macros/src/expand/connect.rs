@@ -83,8 +83,8 @@ fn of_hook<'a>(
     let ok = types::ok(&hook.return_kind, krate);
     let concrete = service.has_concrete_states()
         && function.output().is_none_or(|ty| is_concrete(ty, &params(&service.head.generics)));
-    let told = connect_output(hook, service.states.as_ref());
-    let (connect_output, unclear) = match (told, state) {
+    let output = connect_output(hook, service.states.as_ref());
+    let (connect_output, unclear) = match (output, state) {
         (ConnectOutput::Unknown, Some(state)) if concrete => (ConnectOutput::Unknown, Some(state)),
         (ConnectOutput::Unknown, state) => (ConnectOutput::Conn, state),
         (connect_output, _) => (connect_output, None),

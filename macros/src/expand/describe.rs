@@ -6,7 +6,7 @@
 //!     const SERVICE_DESCRIPTION: Description<'static> = {
 //!         const METHODS: &[Method<'static>] = &[
 //!             Method::new(Role::OnRequest, "thumbnail", "One request in, one response out.").calls(&["shrink"]),
-//!             Method::new(Role::OnThread, "shrink", "").pool("self.cpu").deadline("2s").calls(&["count"]),
+//!             Method::new(Role::RunsOnPool, "shrink", "").pool("self.cpu").deadline("2s").calls(&["count"]),
 //!         ];
 //!         Description::new("Thumbnails", "", METHODS)
 //!     };
@@ -99,7 +99,7 @@ fn docs(service: &Service, methods: &[MethodDescription<'_>]) -> Option<TokenStr
     let name = type_name(&service.head.self_ty);
     let description = Description::new(&name, "", &drawn);
     let states = (description.kind() == Kind::PerState).then_some(Chart::States);
-    let crosses = description.calls().iter().any(|call| call.crossing != Crossing::Inside);
+    let crosses = description.calls().iter().any(|call| call.crossing != Crossing::SameThread);
     let threads = crosses.then_some(Chart::Threads);
     let pictures: Vec<String> = [states, threads]
         .into_iter()

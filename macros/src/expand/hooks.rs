@@ -83,10 +83,10 @@ fn disconnect(function: &Function, hook: &Hook, service_types: &ServiceTypes<'_>
     let args =
         args.into_iter().flatten().chain(names.iter().zip(ends).map(|(name, end)| argument(name, end)));
     let call = call(function, args, &quote!(.await));
-    let told = told(&names, ends, krate);
-    let is_told = |param: &Option<Param>| param.is_some() || !ends.is_empty();
-    let (peer, conn) = (unused("peer", peer.is_none()), unused("conn", !is_told(conn)));
-    let (state, reason) = (unused("last", !is_told(state)), unused("reason", !is_told(last)));
+    let resolve = resolve_params(&names, ends, krate);
+    let is_used = |param: &Option<Param>| param.is_some() || !ends.is_empty();
+    let (peer, conn) = (unused("peer", peer.is_none()), unused("conn", !is_used(conn)));
+    let (state, reason) = (unused("last", !is_used(state)), unused("reason", !is_used(last)));
     quote_spanned! {at(&function.sig.ident)=>
         async fn on_disconnect(
             self: &::std::sync::Arc<Self>,
@@ -95,7 +95,7 @@ fn disconnect(function: &Function, hook: &Hook, service_types: &ServiceTypes<'_>
             #state: ::core::option::Option<<Self as #krate::Service>::State>,
             #reason: #krate::Reason,
         ) {
-            #told
+            #resolve
             #call;
         }
     }
@@ -103,7 +103,7 @@ fn disconnect(function: &Function, hook: &Hook, service_types: &ServiceTypes<'_>
 
 /// `let (end0,) = DisconnectParams::<(Seat,), Self>::PROBE.of(conn, last, reason);` decides by
 /// type which of the three each parameter is.
-fn told(names: &[String], ends: &[Param], krate: &Path) -> Option<TokenStream> {
+fn resolve_params(names: &[String], ends: &[Param], krate: &Path) -> Option<TokenStream> {
     let first = ends.first()?;
     let names = names.iter().zip(ends).map(|(name, end)| argument(name, end));
     let types = ends.iter().map(|end| &end.written.ty);

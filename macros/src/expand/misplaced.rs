@@ -178,9 +178,9 @@ pub(super) fn strip_attrs(tokens: TokenStream) -> TokenStream {
 
 /// Whether this is `[request(..)]` after a `#`.
 fn is_mark(group: &Group, before: Option<&TokenTree>) -> bool {
-    let behind = matches!(before, Some(TokenTree::Punct(punct)) if punct.as_char() == '#');
+    let follows_hash = matches!(before, Some(TokenTree::Punct(punct)) if punct.as_char() == '#');
     let path: TokenStream = group.stream().into_iter().take_while(is_of_path).collect();
-    behind
+    follows_hash
         && group.delimiter() == Delimiter::Bracket
         && syn::parse2::<Path>(path).is_ok_and(|path| AttrKind::of(&path).is_some())
 }

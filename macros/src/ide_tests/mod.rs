@@ -217,7 +217,7 @@ impl Summary {
     }
 
     fn fault(&mut self, subject: &Subject, cut: &Truncation, what: &str) {
-        self.faults.push(format!("{}, cut behind {}: {what}", subject.name, cut.behind));
+        self.faults.push(format!("{}, truncated after {}: {what}", subject.name, cut.last_tokens));
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) enum Rest {
 pub(super) struct Truncation {
     pub(super) tokens: TokenStream,
     /// The last tokens of the text, to identify the truncation in messages.
-    pub(super) behind: String,
+    pub(super) last_tokens: String,
     /// The functions that must be in the expansion: those of complete methods.
     pub(super) whole: Vec<String>,
 }
@@ -86,8 +86,8 @@ fn of(
             let mut left = place;
             let mut last = Vec::new();
             let tokens = with(up_to(tokens, &mut left, &mut last));
-            let behind = last[last.len().saturating_sub(8)..].join(" ");
-            Truncation { tokens, behind, whole: whole(place) }
+            let last_tokens = last[last.len().saturating_sub(8)..].join(" ");
+            Truncation { tokens, last_tokens, whole: whole(place) }
         })
         .collect()
 }

@@ -36,7 +36,7 @@ impl Service {
     pub(crate) fn described(&self) -> Vec<MethodDescription<'_>> {
         let mut all: Vec<_> = self.methods().filter_map(|method| self.described_method(method)).collect();
         let known: Vec<(String, bool)> =
-            all.iter().map(|one| (one.name.clone(), one.role == describe::Role::OnThread)).collect();
+            all.iter().map(|one| (one.name.clone(), one.role == describe::Role::RunsOnPool)).collect();
         for one in &mut all {
             add_calls(one.method.function.body.stream(), &known, &mut one.calls);
         }
@@ -128,8 +128,8 @@ fn role(method: &Method) -> Option<describe::Role> {
     use describe::Role as Of;
     Some(match &method.role {
         Role::Plain | Role::Unusable => return None,
-        Role::Helper => Of::OnDemand,
-        Role::Blocking(_) => Of::OnThread,
+        Role::Helper => Of::AsyncHelper,
+        Role::Blocking(_) => Of::RunsOnPool,
         Role::Handler(handler) => match handler.kind {
             HandlerKind::Request { .. } => Of::OnRequest,
             HandlerKind::Session { .. } => Of::OnSession,

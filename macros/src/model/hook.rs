@@ -136,7 +136,7 @@ fn ends(owned: &mut Vec<Param>, placement: &Placement) -> (Option<Param>, Option
     let is_state =
         |param: &Param| placement.states().is_some_and(|states| states.is_option(&param.written.ty));
     let has_states = placement.states().is_some();
-    let told = match owned.as_slice() {
+    let resolved = match owned.as_slice() {
         [] => (None, None, None),
         [conn, state, reason] => (Some(conn), Some(state), Some(reason)),
         [state, reason] if is_state(state) && is_reason(reason) => (None, Some(state), Some(reason)),
@@ -147,7 +147,7 @@ fn ends(owned: &mut Vec<Param>, placement: &Placement) -> (Option<Param>, Option
         [state] if is_state(state) => (None, Some(state), None),
         _ => return (None, None, None),
     };
-    let told = (told.0.cloned(), told.1.cloned(), told.2.cloned());
+    let resolved = (resolved.0.cloned(), resolved.1.cloned(), resolved.2.cloned());
     owned.clear();
-    told
+    resolved
 }

@@ -147,20 +147,20 @@ fn reference_kind_and_position_decide() {
 
 #[test]
 fn hooks_take_what_they_need() {
-    let gone = hook(quote!(
+    let disconnect = hook(quote!(
         #[on(disconnect)]
         async fn f(&self, a: &A, b: B, c: C) {}
     ));
     assert_eq!(
-        (ty(gone.peer.as_ref()), ty(gone.conn.as_ref()), ty(gone.last.as_ref())),
+        (ty(disconnect.peer.as_ref()), ty(disconnect.conn.as_ref()), ty(disconnect.last.as_ref())),
         ("& A".into(), "B".into(), "C".into())
     );
-    let gone = hook(quote!(
+    let disconnect = hook(quote!(
         #[on(disconnect)]
         async fn f(&self, c: C) {}
     ));
     // No hook makes a value here, and there are no states.
-    assert_eq!((ty(gone.conn.as_ref()), ty(gone.last.as_ref())), (String::new(), "C".into()));
+    assert_eq!((ty(disconnect.conn.as_ref()), ty(disconnect.last.as_ref())), (String::new(), "C".into()));
     let failed = hook(quote!(
         #[on(error)]
         async fn f(&self, b: &mut B, e: E) -> F {}

@@ -56,7 +56,7 @@ fn each_option_reports_for_itself() {
             "`lane` needs a value: write `lane = key`",
         ]
     );
-    assert!(options.detached.is_some(), "what stands behind a mistake is read all the same");
+    assert!(options.detached.is_some(), "options after an error are parsed");
 }
 
 #[test]

@@ -162,9 +162,9 @@ impl ::portcullis::Service for Files {
             #[cfg(feature = "quota")]
             Method::new(Role::OnStop, "stopped", ""),
             #[cfg(feature = "v2")]
-            Method::new(Role::OnDemand, "open", ""),
+            Method::new(Role::AsyncHelper, "open", ""),
             #[cfg(feature = "quota")]
-            Method::new(Role::OnThread, "measure", ""),
+            Method::new(Role::RunsOnPool, "measure", ""),
         ];
         Description::new("Files", "", METHODS)
     };
@@ -273,9 +273,9 @@ impl ::portcullis::Service for Files {
             #[cfg(feature = "quota")]
             Method::new(Role::OnStop, "stopped", ""),
             #[cfg(feature = "v2")]
-            Method::new(Role::OnDemand, "open", ""),
+            Method::new(Role::AsyncHelper, "open", ""),
             #[cfg(feature = "quota")]
-            Method::new(Role::OnThread, "measure", ""),
+            Method::new(Role::RunsOnPool, "measure", ""),
         ];
         Description::new("Files", "", METHODS)
     };

@@ -103,7 +103,7 @@ impl facade::net::Service for Pinger {
         use facade::net::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[
             Method::new(Role::OnRequest, "ping", "").calls(&["hash"]),
-            Method::new(Role::OnThread, "hash", "").deadline("250ms"),
+            Method::new(Role::RunsOnPool, "hash", "").deadline("250ms"),
         ];
         Description::new("Pinger", "", METHODS)
     };

@@ -198,9 +198,9 @@ impl ::portcullis::Service for Wrong {
         const METHODS: &[Method<'static>] = &[
             Method::new(Role::OnRequest, "ping", ""),
             Method::new(Role::OnSession, "talk", ""),
-            Method::new(Role::OnThread, "shrink", "").pool("self.cpu"),
-            Method::new(Role::OnThread, "hash", "").calls(&["count"]),
-            Method::new(Role::OnDemand, "count", ""),
+            Method::new(Role::RunsOnPool, "shrink", "").pool("self.cpu"),
+            Method::new(Role::RunsOnPool, "hash", "").calls(&["count"]),
+            Method::new(Role::AsyncHelper, "count", ""),
             Method::new(Role::OnState, "greeting", "").start(),
         ];
         Description::new("Wrong", "", METHODS)

@@ -91,7 +91,7 @@ impl ::portcullis::Service for Thumbnails {
         use ::portcullis::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[
             Method::new(Role::OnRequest, "load", "").calls(&["read"]),
-            Method::new(Role::OnThread, "read", "").pool("self.disk"),
+            Method::new(Role::RunsOnPool, "read", "").pool("self.disk"),
         ];
         Description::new("Thumbnails", "", METHODS)
     };

@@ -38,18 +38,17 @@ impl Machine<'_> {
         let (krate, states) = (self.krate, &self.states.ident);
         let handlers = self.state_handlers();
         let arms = handlers.iter().map(|(method, step)| self.arm((method, step), method, step));
-        let transition_handlers = quote_spanned! {Span::mixed_site()=>
+        let matched = quote_spanned! {Span::mixed_site()=>
             match state {
                 #(#arms)*
                 #states::Closed => #krate::__private::Step::go(#states::Closed),
             }
         };
         let answers = quote_spanned!(Span::mixed_site()=> #krate::__private::Step::reply(state, response));
-        let step =
-            match interceptors::before(self.service, &transition_handlers, &answers, &self.service_types()) {
-                Some(before) => quote_spanned!(Span::mixed_site()=> { #before }),
-                None => transition_handlers,
-            };
+        let step = match interceptors::before(self.service, &matched, &answers, &self.service_types()) {
+            Some(before) => quote_spanned!(Span::mixed_site()=> { #before }),
+            None => matched,
+        };
         let ends = self.end(&step, &quote_spanned!(Span::mixed_site()=> step));
         let (peer, conn) = self.used(&handlers, &[Side::Before, Side::After]);
         quote_spanned! {Span::mixed_site()=>
