@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 
 use tokio::task::AbortHandle;
 
-use super::clock::Keeper;
+use super::clock::ClockController;
 use crate::hooks::{HookTimer, Hooks, PoolProbe};
 use crate::spawn::Executor;
 
 /// The limit of every wait in here that a test can't set: a test that hangs is to say so.
-pub(crate) const LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Does {
+enum ActivityState {
     Queued,
-    AtWork,
+    Running,
     Parked,
     HandedOff,
     Finished,
@@ -24,10 +24,10 @@ enum Does {
 
 /// What one job does now.
 pub(crate) struct Activity {
-    keeper: Option<Arc<Keeper>>,
+    controller: Option<Arc<ClockController>>,
     /// Its pool, if that is inline.
     inline: Option<Arc<dyn PoolProbe>>,
-    does: Mutex<Does>,
+    state: Mutex<ActivityState>,
     changed: Condvar,
 }
 
@@ -39,107 +39,112 @@ impl Activity {
         pool: &Arc<dyn PoolProbe>,
         is_inline: bool,
     ) -> Option<Arc<dyn Hooks>> {
-        let keeper = match executor {
-            Executor::Tokio(handle) => Keeper::of(handle),
+        let controller = match executor {
+            Executor::Tokio(handle) => ClockController::of(handle),
             Executor::None | Executor::Custom(_) => None,
         };
-        if keeper.is_none() && !is_inline {
+        if controller.is_none() && !is_inline {
             return None;
         }
-        if let Some(keeper) = &keeper {
-            keeper.expect_from(pool);
+        if let Some(controller) = &controller {
+            controller.job_submitted(pool);
         }
         let inline = is_inline.then(|| Arc::clone(pool));
-        let does = Mutex::new(Does::Queued);
-        Some(Arc::new(Self { keeper, inline, does, changed: Condvar::new() }))
+        let state = Mutex::new(ActivityState::Queued);
+        Some(Arc::new(Self { controller, inline, state, changed: Condvar::new() }))
     }
 
-    fn goes(&self, to: Does, from: impl FnOnce(Does) -> bool) {
-        let mut does = self.does();
-        let before = *does;
+    fn transition(&self, to: ActivityState, from: impl FnOnce(ActivityState) -> bool) {
+        let mut state = self.state();
+        let before = *state;
         if !from(before) {
             return;
         }
-        *does = to;
-        if let Some(keeper) = &self.keeper {
+        *state = to;
+        if let Some(controller) = &self.controller {
             // Under the lock, so that the keeper hears of the steps in their order.
-            match (before == Does::AtWork, to == Does::AtWork) {
-                (false, true) => keeper.take(),
-                (true, false) => keeper.give_back(),
-                _ => keeper.look_again(),
+            match (before == ActivityState::Running, to == ActivityState::Running) {
+                (false, true) => controller.job_started(),
+                (true, false) => controller.job_stopped(),
+                _ => controller.recheck(),
             }
         }
-        drop(does);
+        drop(state);
         self.changed.notify_all();
     }
 
-    fn does(&self) -> MutexGuard<'_, Does> {
-        self.does.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, ActivityState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Hooks for Activity {
     fn now(&self) -> Instant {
-        self.keeper.as_ref().map_or_else(Instant::now, |keeper| keeper.now())
+        self.controller.as_ref().map_or_else(Instant::now, |controller| controller.now())
     }
 
     fn start_timer(&self, deadline: Instant, action: Box<dyn FnOnce() + Send>) -> Option<Box<dyn HookTimer>> {
-        Some(Box::new(Timer(self.keeper.as_ref()?.at(deadline, action))))
+        Some(Box::new(Timer(self.controller.as_ref()?.run_at(deadline, action))))
     }
 
     fn submitted(&self) {
-        if let Some(keeper) = &self.keeper {
-            keeper.look_again();
+        if let Some(controller) = &self.controller {
+            controller.recheck();
         }
         self.call_completed();
     }
 
     fn started(&self) {
-        self.goes(Does::AtWork, |does| does == Does::Queued);
+        self.transition(ActivityState::Running, |state| state == ActivityState::Queued);
     }
 
     fn resumed(&self) {
-        self.goes(Does::AtWork, |does| does == Does::Parked);
+        self.transition(ActivityState::Running, |state| state == ActivityState::Parked);
     }
 
     fn parked(&self) {
-        self.goes(Does::Parked, |does| does == Does::AtWork);
+        self.transition(ActivityState::Parked, |state| state == ActivityState::Running);
     }
 
     fn handing_thread_off(&self) {
-        self.goes(Does::HandedOff, |does| matches!(does, Does::AtWork | Does::Parked));
+        self.transition(ActivityState::HandedOff, |state| {
+            matches!(state, ActivityState::Running | ActivityState::Parked)
+        });
     }
 
     fn thread_returned(&self) {
-        self.goes(Does::AtWork, |does| does == Does::HandedOff);
+        self.transition(ActivityState::Running, |state| state == ActivityState::HandedOff);
     }
 
     fn finished(&self) {
-        self.goes(Does::Finished, |does| does != Does::Finished);
+        self.transition(ActivityState::Finished, |state| state != ActivityState::Finished);
     }
 
     /// An inline pool's caller waits here until the job is parked, or finished, or no thread is
     /// free for it.
     fn call_completed(&self) {
         let Some(pool) = &self.inline else { return };
-        let until = Instant::now() + LIMIT;
-        let mut does = self.does();
+        let deadline = Instant::now() + TEST_TIMEOUT;
+        let mut state = self.state();
         loop {
-            match *does {
-                Does::Parked | Does::HandedOff | Does::Finished => return,
-                Does::Queued if pool.all_threads_run_a_job() => return,
-                Does::Queued | Does::AtWork => {}
+            match *state {
+                ActivityState::Parked | ActivityState::HandedOff | ActivityState::Finished => return,
+                ActivityState::Queued if pool.all_threads_run_a_job() => return,
+                ActivityState::Queued | ActivityState::Running => {}
             }
             assert!(
-                Instant::now() < until,
-                "a job on the inline pool `{}` has been at work for {LIMIT:?}, and the loop waits for it: does it wait for the loop \
-                 otherwise than by `.wait(worker)`?",
+                Instant::now() < deadline,
+                "a job on the inline pool `{}` has been running for {TEST_TIMEOUT:?} while the event loop waits for it; \
+                 use `.wait(worker)` in the job to wait for the loop",
                 pool.name()
             );
             // Not for ever: whether a thread is free is not told here.
-            let limit =
-                if *does == Does::Queued { Duration::from_millis(1) } else { Duration::from_millis(50) };
-            does = self.changed.wait_timeout(does, limit).unwrap_or_else(PoisonError::into_inner).0;
+            let limit = if *state == ActivityState::Queued {
+                Duration::from_millis(1)
+            } else {
+                Duration::from_millis(50)
+            };
+            state = self.changed.wait_timeout(state, limit).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }
@@ -147,9 +152,9 @@ impl Hooks for Activity {
 impl Drop for Activity {
     /// Whatever has become of the job, it holds the clock no longer.
     fn drop(&mut self) {
-        let does = *self.does.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let (Does::AtWork, Some(keeper)) = (does, &self.keeper) {
-            keeper.give_back();
+        let state = *self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let (ActivityState::Running, Some(controller)) = (state, &self.controller) {
+            controller.job_stopped();
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Tokio moves a paused clock on when the loop has nothing to do, and for all it knows a thread of
 //! ours does nothing. It spares its own `spawn_blocking`, though: while such a task is there, the
-//! clock stands. So the [`Keeper`] of a paused runtime keeps one there for as long as a job is at
+//! clock stands. So the [`ClockController`] of a paused runtime keeps one there for as long as a job is at
 //! work, and looks for itself, at its end, whether that is so.
 
 use std::fmt;
@@ -65,27 +65,27 @@ use crate::timer;
 #[track_caller]
 pub fn pause() -> Paused {
     let handle = Handle::current();
-    let ours = !is_paused();
-    if ours {
+    let paused_by_us = !is_paused();
+    if paused_by_us {
         time::pause();
     }
-    let keeper = Keeper::new(handle);
-    register(&keeper);
-    Paused { keeper, since: time::Instant::now(), ours }
+    let controller = ClockController::new(handle);
+    register(&controller);
+    Paused { controller, since: time::Instant::now(), paused_by_us }
 }
 
 /// Tokio's clock stands while this lives; made by [`pause`].
 pub struct Paused {
-    keeper: Arc<Keeper>,
+    controller: Arc<ClockController>,
     since: time::Instant,
     /// It is we who have paused it.
-    ours: bool,
+    paused_by_us: bool,
 }
 
 impl Paused {
     /// How far the clock has gone since it was paused.
     pub fn elapsed(&self) -> Duration {
-        self.keeper.instant().duration_since(self.since)
+        self.controller.instant().duration_since(self.since)
     }
 
     /// Moves the clock on, whoever is at work: by this time, and by the millisecond that tokio
@@ -102,7 +102,7 @@ impl Paused {
 
     /// Whether a job is at work, so that the clock stands.
     pub fn is_waiting_for_jobs(&self) -> bool {
-        self.keeper.state().held
+        self.controller.state().is_clock_held
     }
 }
 
@@ -114,10 +114,10 @@ impl fmt::Debug for Paused {
 
 impl Drop for Paused {
     fn drop(&mut self) {
-        unregister(&self.keeper);
-        self.keeper.close();
-        let _entered = self.keeper.handle.enter();
-        if self.ours && is_paused() {
+        unregister(&self.controller);
+        self.controller.close();
+        let _entered = self.controller.handle.enter();
+        if self.paused_by_us && is_paused() {
             time::resume();
         }
     }
@@ -132,24 +132,24 @@ fn is_paused() -> bool {
     time::Instant::now() == from
 }
 
-static KEEPERS: Mutex<Vec<(Id, Arc<Keeper>)>> = Mutex::new(Vec::new());
+static CONTROLLERS: Mutex<Vec<(Id, Arc<ClockController>)>> = Mutex::new(Vec::new());
 
-fn keepers() -> MutexGuard<'static, Vec<(Id, Arc<Keeper>)>> {
-    KEEPERS.lock().unwrap_or_else(PoisonError::into_inner)
+fn controllers() -> MutexGuard<'static, Vec<(Id, Arc<ClockController>)>> {
+    CONTROLLERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn register(keeper: &Arc<Keeper>) {
-    keepers().push((keeper.handle.id(), Arc::clone(keeper)));
+fn register(controller: &Arc<ClockController>) {
+    controllers().push((controller.handle.id(), Arc::clone(controller)));
     hooks::install(|executor, pool| Activity::of_new_job(executor, pool, false));
 }
 
-fn unregister(keeper: &Arc<Keeper>) {
-    keepers().retain(|(_, known)| !Arc::ptr_eq(known, keeper));
+fn unregister(controller: &Arc<ClockController>) {
+    controllers().retain(|(_, known)| !Arc::ptr_eq(known, controller));
     hooks::uninstall();
 }
 
 /// Keeps the clock of one runtime.
-pub(crate) struct Keeper {
+pub(crate) struct ClockController {
     handle: Handle,
     state: Mutex<State>,
     changed: Condvar,
@@ -164,11 +164,11 @@ struct State {
     /// Counts what has happened.
     epoch: u64,
     /// A blocking task of tokio's is there.
-    held: bool,
+    is_clock_held: bool,
     closed: bool,
 }
 
-impl Keeper {
+impl ClockController {
     fn new(handle: Handle) -> Arc<Self> {
         Arc::new(Self { handle, state: Mutex::default(), changed: Condvar::new() })
     }
@@ -176,7 +176,11 @@ impl Keeper {
     /// The keeper of this runtime's clock, if it is paused by [`pause`]; of several the latest.
     pub(crate) fn of(handle: &Handle) -> Option<Arc<Self>> {
         let id = handle.id();
-        keepers().iter().rev().find(|(known, _)| *known == id).map(|(_, keeper)| Arc::clone(keeper))
+        controllers()
+            .iter()
+            .rev()
+            .find(|(known, _)| *known == id)
+            .map(|(_, controller)| Arc::clone(controller))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -194,42 +198,42 @@ impl Keeper {
     }
 
     /// Has `f` run on the loop when `when` has come.
-    pub(crate) fn at(&self, when: Instant, f: impl FnOnce() + Send + 'static) -> AbortHandle {
-        let rings = async move {
+    pub(crate) fn run_at(&self, when: Instant, f: impl FnOnce() + Send + 'static) -> AbortHandle {
+        let timer = async move {
             time::sleep_until(time::Instant::from_std(when)).await;
             f();
         };
-        self.handle.spawn(rings).abort_handle()
+        self.handle.spawn(timer).abort_handle()
     }
 
     /// A job is about to be submitted to `pool`: from here on there may be one on its way to a
     /// thread.
-    pub(crate) fn expect_from(self: &Arc<Self>, pool: &Arc<dyn PoolProbe>) {
+    pub(crate) fn job_submitted(self: &Arc<Self>, pool: &Arc<dyn PoolProbe>) {
         let mut state = self.state();
         if !state.pools.iter().any(|known| std::ptr::addr_eq(known.as_ptr(), Arc::as_ptr(pool))) {
             state.pools.retain(|known| known.strong_count() > 0);
             state.pools.push(Arc::downgrade(pool));
         }
-        self.hold(state);
+        self.hold_clock(state);
     }
 
     /// A job is at work.
-    pub(crate) fn take(self: &Arc<Self>) {
+    pub(crate) fn job_started(self: &Arc<Self>) {
         let mut state = self.state();
         state.at_work += 1;
-        self.hold(state);
+        self.hold_clock(state);
     }
 
     /// A job that was at work rests, or is over.
-    pub(crate) fn give_back(self: &Arc<Self>) {
+    pub(crate) fn job_stopped(self: &Arc<Self>) {
         let mut state = self.state();
         state.at_work -= 1;
-        self.hold(state);
+        self.hold_clock(state);
     }
 
     /// Something else has happened to a job.
-    pub(crate) fn look_again(self: &Arc<Self>) {
-        self.hold(self.state());
+    pub(crate) fn recheck(self: &Arc<Self>) {
+        self.hold_clock(self.state());
     }
 
     fn close(&self) {
@@ -238,20 +242,20 @@ impl Keeper {
     }
 
     /// Makes the clock stand until it is found that nobody is at work.
-    fn hold(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+    fn hold_clock(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
         state.epoch += 1;
-        if !state.held && !state.closed {
-            state.held = true;
-            let keeper = Arc::clone(self);
+        if !state.is_clock_held && !state.closed {
+            state.is_clock_held = true;
+            let controller = Arc::clone(self);
             // From this call on tokio does not move the clock.
-            drop(self.handle.spawn_blocking(move || keeper.stand()));
+            drop(self.handle.spawn_blocking(move || controller.wait_until_idle()));
         }
         drop(state);
         self.changed.notify_all();
     }
 
     /// On a thread of tokio's: returns when no job is at work and none is on its way to a thread.
-    fn stand(&self) {
+    fn wait_until_idle(&self) {
         let mut state = self.state();
         loop {
             if state.closed {
@@ -278,15 +282,15 @@ impl Keeper {
             let limit = Duration::from_millis(if state.at_work == 0 { 1 } else { 100 });
             state = self.changed.wait_timeout(state, limit).unwrap_or_else(PoisonError::into_inner).0;
         }
-        state.held = false;
+        state.is_clock_held = false;
     }
 }
 
 /// Runs `work`, until `limit` by the real clock.
-pub(crate) async fn limited<T>(limit: Instant, work: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn with_real_deadline<T>(deadline: Instant, work: impl Future<Output = T>) -> Option<T> {
     let mut work = std::pin::pin!(work);
     let mut out = None;
-    timer::until(limit, |waker| {
+    timer::until(deadline, |waker| {
         let done = work.as_mut().poll(&mut Context::from_waker(waker));
         match done {
             Poll::Ready(value) => {

@@ -10,9 +10,9 @@ use std::{error, fmt, io};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::LIMIT;
+use super::TEST_TIMEOUT;
 use super::faulty::{Faults, Faulty};
-use super::wire::{Far, Markers, Wire};
+use super::memory::{InMemoryLink, MarkerCodec, ServerEnd};
 use crate::codec::DecodeError;
 use crate::scope::Scope;
 use crate::service::{IntoService, Peer, Reason, Service};
@@ -58,17 +58,17 @@ pub async fn connect_to<S: Service>(server: Server<S>) -> io::Result<Client<S>> 
             Err(error) => Err(io::Error::other(error)),
         };
     }
-    let served = Served { handle, streams, serving: Mutex::new(Some(serving)) };
-    Client::connect(Arc::new(served)).await.map_err(io::Error::other)
+    let server = TestServer { handle, streams, serving: Mutex::new(Some(serving)) };
+    Client::connect(Arc::new(server)).await.map_err(io::Error::other)
 }
 
 /// A connection to a server of the test kit: a stream, its codec, and where to send the handle on
 /// its peer.
-type Incoming<S> = (StreamOf<S>, MarkersOf<S>, oneshot::Sender<PeerOf<S>>);
+type Incoming<S> = (StreamOf<S>, CodecOf<S>, oneshot::Sender<PeerOf<S>>);
 
-type StreamOf<S> = Faulty<Far<<S as Service>::Request, <S as Service>::Response>>;
+type StreamOf<S> = Faulty<ServerEnd<<S as Service>::Request, <S as Service>::Response>>;
 
-type MarkersOf<S> = Markers<<S as Service>::Request, <S as Service>::Response>;
+type CodecOf<S> = MarkerCodec<<S as Service>::Request, <S as Service>::Response>;
 
 type PeerOf<S> = Peer<<S as Service>::Response, <S as Service>::Event>;
 
@@ -104,12 +104,12 @@ struct InMemoryAcceptor<S: Service, F> {
     end: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
-impl<S: Service, F: Drive<S, StreamOf<S>, MarkersOf<S>>> Acceptor for InMemoryAcceptor<S, F> {
+impl<S: Service, F: Drive<S, StreamOf<S>, CodecOf<S>>> Acceptor for InMemoryAcceptor<S, F> {
     fn poll_accept_session(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if let Some(streams) = &mut self.accepted {
-            if let Some((io, codec, tell)) = ready!(streams.poll_recv(cx)) {
+            if let Some((io, codec, peer_tx)) = ready!(streams.poll_recv(cx)) {
                 let guard = self.registry.admit(None);
-                let _ = tell.send(guard.peer());
+                let _ = peer_tx.send(guard.peer());
                 drop(tokio::spawn(self.scope.enter(self.factory.drive(guard, io, codec))));
                 return Poll::Ready(Ok(()));
             }
@@ -123,7 +123,7 @@ impl<S: Service, F: Drive<S, StreamOf<S>, MarkersOf<S>>> Acceptor for InMemoryAc
 }
 
 /// The server that clients share.
-struct Served<S: Service> {
+struct TestServer<S: Service> {
     handle: ServerHandle,
     streams: mpsc::UnboundedSender<Incoming<S>>,
     /// `None` when its end has been told.
@@ -136,22 +136,22 @@ struct Served<S: Service> {
 /// Each wait has a limit of ten seconds by the real clock ([`timeout`](Self::timeout)), also while
 /// tokio's is [paused](crate::pause()).
 pub struct Client<S: Service> {
-    served: Arc<Served<S>>,
-    wire: Arc<Wire<S::Request, S::Response>>,
+    server: Arc<TestServer<S>>,
+    link: Arc<InMemoryLink<S::Request, S::Response>>,
     faults: Faults,
     peer: PeerOf<S>,
     timeout: Duration,
 }
 
 impl<S: Service> Client<S> {
-    async fn connect(served: Arc<Served<S>>) -> Result<Self, Error> {
-        let wire = Wire::new();
-        let far = Faulty::new(Far(Arc::clone(&wire)));
-        let (faults, (tell, told)) = (far.faults(), oneshot::channel());
+    async fn connect(server: Arc<TestServer<S>>) -> Result<Self, Error> {
+        let link = InMemoryLink::new();
+        let server_end = Faulty::new(ServerEnd(Arc::clone(&link)));
+        let (faults, (peer_tx, peer_rx)) = (server_end.faults(), oneshot::channel());
         let ended = || Error::Ended(Reason::Stopped);
-        served.streams.send((far, Markers(Arc::clone(&wire)), tell)).map_err(|_| ended())?;
-        let peer = within(LIMIT, told).await?.map_err(|_| ended())?;
-        Ok(Self { served, wire, faults, peer, timeout: LIMIT })
+        server.streams.send((server_end, MarkerCodec(Arc::clone(&link)), peer_tx)).map_err(|_| ended())?;
+        let peer = with_timeout(TEST_TIMEOUT, peer_rx).await?.map_err(|_| ended())?;
+        Ok(Self { server, link, faults, peer, timeout: TEST_TIMEOUT })
     }
 
     /// One more connection to the same server.
@@ -159,7 +159,7 @@ impl<S: Service> Client<S> {
     /// # Errors
     /// The server has stopped.
     pub async fn connect_another(&self) -> Result<Self, Error> {
-        Ok(Self::connect(Arc::clone(&self.served)).await?.timeout(self.timeout))
+        Ok(Self::connect(Arc::clone(&self.server)).await?.timeout(self.timeout))
     }
 
     /// How long each wait may take from now on, by the real clock.
@@ -173,7 +173,7 @@ impl<S: Service> Client<S> {
     /// that writes more waits. Default: 64.
     #[must_use]
     pub fn window(self, responses: usize) -> Self {
-        self.wire.set_window(responses);
+        self.link.set_window(responses);
         self
     }
 
@@ -189,14 +189,14 @@ impl<S: Service> Client<S> {
     /// Sends a request; `false` if the session has ended, or this side was
     /// [closed](Self::half_close). Never waits: the wire takes any number.
     pub fn send(&mut self, request: S::Request) -> bool {
-        self.wire.send(Ok(request))
+        self.link.send(Ok(request))
     }
 
     /// Sends what the codec takes for a bad frame. `recoverable`: the next request is read all the
     /// same.
     pub fn send_malformed(&mut self, why: &str, recoverable: bool) -> bool {
         let error = DecodeError::new(why);
-        self.wire.send(Err(if recoverable { error.recoverable() } else { error }))
+        self.link.send(Err(if recoverable { error.recoverable() } else { error }))
     }
 
     /// The next response.
@@ -209,7 +209,7 @@ impl<S: Service> Client<S> {
     /// # Cancellation
     /// Dropped before its end, it has taken nothing.
     pub async fn next(&mut self) -> Result<S::Response, Error> {
-        within(self.timeout, poll_fn(|cx| self.wire.poll_next(cx))).await?.map_err(Error::Ended)
+        with_timeout(self.timeout, poll_fn(|cx| self.link.poll_next(cx))).await?.map_err(Error::Ended)
     }
 
     /// Waits for the session to end; responses that come until then are dropped.
@@ -219,17 +219,17 @@ impl<S: Service> Client<S> {
     pub async fn ended(&mut self) -> Result<Reason, Error> {
         let end = async {
             loop {
-                if let Err(reason) = poll_fn(|cx| self.wire.poll_next(cx)).await {
+                if let Err(reason) = poll_fn(|cx| self.link.poll_next(cx)).await {
                     return reason;
                 }
             }
         };
-        within(self.timeout, end).await
+        with_timeout(self.timeout, end).await
     }
 
     /// Says that no request will follow. Responses still come.
     pub fn half_close(&mut self) {
-        self.wire.finish();
+        self.link.finish();
     }
 
     /// Resets the connection: a busy handler is cancelled, what was to be sent is lost.
@@ -249,7 +249,7 @@ impl<S: Service> Client<S> {
 
     /// A handle to stop the server by.
     pub fn handle(&self) -> ServerHandle {
-        self.served.handle.clone()
+        self.server.handle.clone()
     }
 
     /// Closes this connection, as a client does that has had all its answers; then stops the
@@ -269,17 +269,18 @@ impl<S: Service> Client<S> {
     /// # Errors
     /// As [`close`](Self::close).
     pub async fn stop(self) -> Result<StopReport, Error> {
-        self.served.handle.stop();
-        let serving = self.served.serving.lock().take();
-        let told_before = || Error::Server(io::Error::other("the result was already returned by `join`"));
-        let ended = within(self.timeout, serving.ok_or_else(told_before)?).await?;
+        self.server.handle.stop();
+        let serving = self.server.serving.lock().take();
+        let already_returned =
+            || Error::Server(io::Error::other("the result was already returned by `join`"));
+        let ended = with_timeout(self.timeout, serving.ok_or_else(already_returned)?).await?;
         ended.map_err(io::Error::other).and_then(|served| served).map_err(Error::Server)
     }
 }
 
 impl<S: Service> Drop for Client<S> {
     fn drop(&mut self) {
-        self.wire.leave();
+        self.link.disconnect();
     }
 }
 
@@ -320,7 +321,7 @@ impl error::Error for Error {
     }
 }
 
-async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Error> {
-    let until = Instant::now().checked_add(limit).unwrap_or_else(|| Instant::now() + LIMIT);
-    super::clock::limited(until, work).await.ok_or(Error::Timeout(limit))
+async fn with_timeout<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Error> {
+    let until = Instant::now().checked_add(limit).unwrap_or_else(|| Instant::now() + TEST_TIMEOUT);
+    super::clock::with_real_deadline(until, work).await.ok_or(Error::Timeout(limit))
 }

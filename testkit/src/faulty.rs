@@ -40,7 +40,7 @@ pub struct Faulty<IO> {
     /// What was written and not flushed, if flushes are delayed.
     unflushed: Option<Vec<u8>>,
     /// The next flush that has something to do is put off for a turn.
-    put_off: bool,
+    delays_flush: bool,
     faults: Faults,
 }
 
@@ -50,23 +50,23 @@ struct Plan {
     /// At most so many bytes at once.
     chunk: usize,
     /// What happens after so many bytes.
-    ends: Option<(u64, Ends)>,
+    fault: Option<(u64, Fault)>,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Ends {
+enum Fault {
     /// The end of the stream to who reads, a broken pipe to who writes.
-    Cut,
-    Fails(ErrorKind),
+    Eof,
+    Error(ErrorKind),
     /// Once: released, it goes on.
-    Stalls,
+    Stall,
 }
 
 impl<IO> Faulty<IO> {
     /// A stream that does nothing wrong yet.
     pub fn new(io: IO) -> Self {
-        let plan = Plan { chunk: usize::MAX, ends: None };
-        Self { io, reads: plan, writes: plan, unflushed: None, put_off: true, faults: Faults::default() }
+        let plan = Plan { chunk: usize::MAX, fault: None };
+        Self { io, reads: plan, writes: plan, unflushed: None, delays_flush: true, faults: Faults::default() }
     }
 
     /// Reads bring one byte at a time.
@@ -98,7 +98,7 @@ impl<IO> Faulty<IO> {
     /// After `bytes` that were read the stream is at its end: a half-close, as it seems.
     #[must_use]
     pub fn cut_reads_after(mut self, bytes: u64) -> Self {
-        self.reads.ends = Some((bytes, Ends::Cut));
+        self.reads.fault = Some((bytes, Fault::Eof));
         self
     }
 
@@ -106,7 +106,7 @@ impl<IO> Faulty<IO> {
     /// `BrokenPipe`.
     #[must_use]
     pub fn cut_writes_after(mut self, bytes: u64) -> Self {
-        self.writes.ends = Some((bytes, Ends::Cut));
+        self.writes.fault = Some((bytes, Fault::Eof));
         self
     }
 
@@ -114,7 +114,7 @@ impl<IO> Faulty<IO> {
     /// reset](Faults::reset).
     #[must_use]
     pub fn fail_reads_after(mut self, bytes: u64, error: ErrorKind) -> Self {
-        self.reads.ends = Some((bytes, Ends::Fails(error)));
+        self.reads.fault = Some((bytes, Fault::Error(error)));
         self
     }
 
@@ -122,21 +122,21 @@ impl<IO> Faulty<IO> {
     /// `error`. With `ConnectionReset` the stream [is reset](Faults::reset).
     #[must_use]
     pub fn fail_writes_after(mut self, bytes: u64, error: ErrorKind) -> Self {
-        self.writes.ends = Some((bytes, Ends::Fails(error)));
+        self.writes.fault = Some((bytes, Fault::Error(error)));
         self
     }
 
     /// After `bytes` nothing more can be read, until it is [released](Faults::release).
     #[must_use]
     pub fn stall_reads_after(mut self, bytes: u64) -> Self {
-        self.reads.ends = Some((bytes, Ends::Stalls));
+        self.reads.fault = Some((bytes, Fault::Stall));
         self
     }
 
     /// After `bytes` nothing more is taken, until it is [released](Faults::release).
     #[must_use]
     pub fn stall_writes_after(mut self, bytes: u64) -> Self {
-        self.writes.ends = Some((bytes, Ends::Stalls));
+        self.writes.fault = Some((bytes, Fault::Stall));
         self
     }
 
@@ -209,7 +209,7 @@ impl Faults {
         self.change(|state| state.writes_stall = true);
     }
 
-    /// Ends every stall, planned ones included: they don't come again.
+    /// Fault every stall, planned ones included: they don't come again.
     pub fn release(&self) {
         self.change(|state| (state.reads_stall, state.writes_stall, state.released) = (false, false, true));
     }
@@ -239,23 +239,29 @@ impl Faults {
 impl State {
     /// How many bytes may pass now; `Err` says what happens instead, `Ok(0)` is the end of what can
     /// be read.
-    fn may_pass(&mut self, plan: &Plan, done: u64, reads: bool, waker: &Waker) -> Poll<io::Result<usize>> {
+    fn poll_allowed(
+        &mut self,
+        plan: &Plan,
+        done: u64,
+        reads: bool,
+        waker: &Waker,
+    ) -> Poll<io::Result<usize>> {
         if self.reset {
             return Poll::Ready(Err(ErrorKind::ConnectionReset.into()));
         }
         let stalls = if reads { self.reads_stall } else { self.writes_stall };
-        let (left, ends) = match plan.ends {
-            Some((_, Ends::Stalls)) if self.released => (u64::MAX, None),
-            Some((at, ends)) => (at.saturating_sub(done), Some(ends)),
+        let (left, fault) = match plan.fault {
+            Some((_, Fault::Stall)) if self.released => (u64::MAX, None),
+            Some((at, fault)) => (at.saturating_sub(done), Some(fault)),
             None => (u64::MAX, None),
         };
-        let ends = if self.cut { Some(Ends::Cut) } else { ends.filter(|_| left == 0) };
-        match ends {
+        let fault = if self.cut { Some(Fault::Eof) } else { fault.filter(|_| left == 0) };
+        match fault {
             _ if stalls => {}
-            Some(Ends::Stalls) => {}
-            Some(Ends::Cut) if reads => return Poll::Ready(Ok(0)),
-            Some(Ends::Cut) => return Poll::Ready(Err(ErrorKind::BrokenPipe.into())),
-            Some(Ends::Fails(error)) => {
+            Some(Fault::Stall) => {}
+            Some(Fault::Eof) if reads => return Poll::Ready(Ok(0)),
+            Some(Fault::Eof) => return Poll::Ready(Err(ErrorKind::BrokenPipe.into())),
+            Some(Fault::Error(error)) => {
                 self.reset |= error == ErrorKind::ConnectionReset;
                 return Poll::Ready(Err(error.into()));
             }
@@ -280,13 +286,13 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Faulty<IO> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        let may = {
+        let allowed = {
             let mut state = this.faults.state();
             let read = state.read;
-            ready!(state.may_pass(&this.reads, read, true, cx.waker()))?
+            ready!(state.poll_allowed(&this.reads, read, true, cx.waker()))?
         };
-        let room = buf.remaining().min(may);
-        let mut part = vec![0; room.min(64 * 1024)];
+        let len = buf.remaining().min(allowed);
+        let mut part = vec![0; len.min(64 * 1024)];
         if part.is_empty() {
             return Poll::Ready(Ok(()));
         }
@@ -307,7 +313,7 @@ impl<IO: AsyncWrite + Unpin> Faulty<IO> {
     /// Passes on what was delayed.
     fn poll_deliver(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(unflushed) = &mut self.unflushed else { return Poll::Ready(Ok(())) };
-        if !unflushed.is_empty() && std::mem::take(&mut self.put_off) {
+        if !unflushed.is_empty() && std::mem::take(&mut self.delays_flush) {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -317,7 +323,7 @@ impl<IO: AsyncWrite + Unpin> Faulty<IO> {
                 written => drop(unflushed.drain(..written)),
             }
         }
-        self.put_off = true;
+        self.delays_flush = true;
         Poll::Ready(Ok(()))
     }
 
@@ -338,12 +344,12 @@ impl<IO: AsyncWrite + Unpin> Faulty<IO> {
 impl<IO: AsyncWrite + Unpin> AsyncWrite for Faulty<IO> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
-        let may = {
+        let allowed = {
             let mut state = this.faults.state();
             let written = state.written;
-            ready!(state.may_pass(&this.writes, written, false, cx.waker()))?
+            ready!(state.poll_allowed(&this.writes, written, false, cx.waker()))?
         };
-        let part = &bytes[..bytes.len().min(may)];
+        let part = &bytes[..bytes.len().min(allowed)];
         let written = match &mut this.unflushed {
             Some(unflushed) => {
                 unflushed.extend_from_slice(part);
@@ -376,7 +382,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Faulty<IO> {
 
 impl<IO: Transport> Transport for Faulty<IO> {
     async fn wait_for_reset(&self) {
-        let ours = poll_fn(|cx| {
+        let injected = poll_fn(|cx| {
             let mut state = self.faults.state();
             if state.reset {
                 return Poll::Ready(());
@@ -384,11 +390,11 @@ impl<IO: Transport> Transport for Faulty<IO> {
             state.register(cx.waker());
             Poll::Pending
         });
-        let mut ours = std::pin::pin!(ours);
-        let mut theirs = std::pin::pin!(self.io.wait_for_reset());
-        poll_fn(|cx| match ours.as_mut().poll(cx) {
+        let mut injected = std::pin::pin!(injected);
+        let mut inner = std::pin::pin!(self.io.wait_for_reset());
+        poll_fn(|cx| match injected.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(()),
-            Poll::Pending => theirs.as_mut().poll(cx),
+            Poll::Pending => inner.as_mut().poll(cx),
         })
         .await;
     }

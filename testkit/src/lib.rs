@@ -17,11 +17,11 @@ mod clock;
 mod connect;
 mod detached;
 mod faulty;
+mod memory;
 mod peer;
 mod stepped;
 #[cfg(test)]
 mod tests;
-mod wire;
 mod worker;
 
 // The modules of the crates below, under their own names.
@@ -29,7 +29,7 @@ pub(crate) use portcullis_codec as codec;
 pub(crate) use portcullis_runtime::internal::{hooks, pool, scope, spawn, sync, threads, timer};
 pub(crate) use portcullis_service as service;
 
-pub(crate) use self::activity::LIMIT;
+pub(crate) use self::activity::TEST_TIMEOUT;
 pub use self::clock::{Paused, pause};
 pub use self::connect::{Client, Error, connect, connect_to};
 pub use self::faulty::{Faults, Faulty};

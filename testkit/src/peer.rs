@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::fmt;
 
-use super::LIMIT;
+use super::TEST_TIMEOUT;
 use super::detached::DetachedPeer;
 use crate::service::Peer;
 
@@ -59,7 +59,7 @@ impl<Rsp, Ev> SentMessages<Rsp, Ev> {
     /// # Panics
     /// If nothing comes for ten seconds of real time.
     pub async fn next(&mut self) -> Option<Rsp> {
-        within(self.detached.next(DetachedPeer::response), "was sent to the peer").await
+        within_test_timeout(self.detached.next(DetachedPeer::response), "was sent to the peer").await
     }
 
     /// The next response, if there is one.
@@ -73,7 +73,7 @@ impl<Rsp, Ev> SentMessages<Rsp, Ev> {
     /// # Panics
     /// If nothing comes for ten seconds of real time.
     pub async fn next_event(&mut self) -> Option<Ev> {
-        within(self.detached.next(DetachedPeer::event), "was posted to the peer").await
+        within_test_timeout(self.detached.next(DetachedPeer::event), "was posted to the peer").await
     }
 
     /// The next event, if there is one.
@@ -88,9 +88,9 @@ impl<Rsp, Ev> SentMessages<Rsp, Ev> {
     }
 }
 
-async fn within<T>(next: impl Future<Output = T>, what: &str) -> T {
-    let next = super::clock::limited(std::time::Instant::now() + LIMIT, next).await;
-    next.unwrap_or_else(|| panic!("nothing {what} within {LIMIT:?}"))
+async fn within_test_timeout<T>(next: impl Future<Output = T>, what: &str) -> T {
+    let next = super::clock::with_real_deadline(std::time::Instant::now() + TEST_TIMEOUT, next).await;
+    next.unwrap_or_else(|| panic!("nothing {what} within {TEST_TIMEOUT:?}"))
 }
 
 impl<Rsp, Ev> Drop for SentMessages<Rsp, Ev> {

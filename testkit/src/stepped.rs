@@ -10,14 +10,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use super::LIMIT;
+use super::TEST_TIMEOUT;
 use super::activity::Activity;
 use crate::hooks::{Hooks, PoolHooks, PoolProbe, SteppedThread};
 use crate::pool::{Pool, PoolBuilder};
 use crate::spawn::Executor;
 
 /// How long to wait before looking again at what nobody tells.
-const TURN: Duration = Duration::from_millis(50);
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The caller of a job waits for it.
 struct Inline;
@@ -46,9 +46,9 @@ impl PoolHooks for Orders {
     /// Takes jobs as the stepper orders it, until that is gone.
     fn run_thread(&self, thread: &dyn SteppedThread) {
         while let Some(run) = self.next() {
-            let ran = thread.run_next(&mut |method| run.begins(method));
-            self.come_back();
-            run.set(if ran { Stage::Done } else { Stage::Nothing });
+            let ran = thread.run_next(&mut |method| run.set_running(method));
+            self.thread_returned();
+            run.set(if ran { StepState::Done } else { StepState::Nothing });
         }
     }
 }
@@ -156,11 +156,11 @@ impl Stepper {
     /// while no thread is free, runs on its thread, as ever, and takes no step.
     pub fn step(&self) -> Step {
         let run = Arc::new(Run::default());
-        if self.orders.give(&run, self.pool.threads(), || self.pool.all_threads_have_a_job()) {
+        if self.orders.assign(&run, self.pool.threads(), || self.pool.all_threads_have_a_job()) {
             // A claim is a moment's work, so steps begin in the order of their calls.
-            run.wait_for(|stage| stage != Stage::Ordered);
+            run.wait_for(|step_state| step_state != StepState::Ordered);
         } else {
-            run.set(Stage::Nothing);
+            run.set(StepState::Nothing);
         }
         Step { run }
     }
@@ -185,7 +185,7 @@ impl Stepper {
 impl Drop for Stepper {
     fn drop(&mut self) {
         self.orders.state().closed = true;
-        self.orders.given.notify_all();
+        self.orders.changed.notify_all();
     }
 }
 
@@ -210,7 +210,7 @@ impl Step {
 
     /// Whether the job has ended, or there was none.
     pub fn is_finished(&self) -> bool {
-        self.run.state().stage.is_over()
+        self.run.state().step_state.is_finished()
     }
 
     /// Blocks this thread until the job has ended, for tests that are not async; `false` if there
@@ -220,13 +220,13 @@ impl Step {
     /// If the job takes longer than ten seconds: on the loop's own thread a job that waits for the
     /// loop never ends.
     pub fn join(self) -> bool {
-        let stage = self.run.wait_for(Stage::is_over);
+        let step_state = self.run.wait_for(StepState::is_finished);
         assert!(
-            stage.is_over(),
-            "the step of `{}` is not over within {LIMIT:?}",
+            step_state.is_finished(),
+            "the step of `{}` did not finish within {TEST_TIMEOUT:?}",
             self.job_name().unwrap_or("?")
         );
-        stage == Stage::Done
+        step_state == StepState::Done
     }
 }
 
@@ -235,8 +235,8 @@ impl Future for Step {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<bool> {
         let mut state = self.run.state();
-        if state.stage.is_over() {
-            return Poll::Ready(state.stage == Stage::Done);
+        if state.step_state.is_finished() {
+            return Poll::Ready(state.step_state == StepState::Done);
         }
         state.waker = Some(cx.waker().clone());
         Poll::Pending
@@ -255,15 +255,15 @@ impl fmt::Debug for Step {
 /// What a stepper has ordered.
 #[derive(Default)]
 struct Orders {
-    state: Mutex<Ordered>,
+    state: Mutex<OrderQueue>,
     /// There is an order, or no more will come.
-    given: Condvar,
+    changed: Condvar,
     /// A thread is free again.
-    back: Condvar,
+    thread_free: Condvar,
 }
 
 #[derive(Default)]
-struct Ordered {
+struct OrderQueue {
     runs: VecDeque<Arc<Run>>,
     /// Threads that have an order, or will.
     busy: usize,
@@ -271,24 +271,28 @@ struct Ordered {
 }
 
 impl Orders {
-    fn state(&self) -> MutexGuard<'_, Ordered> {
+    fn state(&self) -> MutexGuard<'_, OrderQueue> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gives an order to one of `threads`; `false` if they all have a job.
-    fn give(&self, run: &Arc<Run>, threads: usize, taken: impl Fn() -> bool) -> bool {
+    fn assign(&self, run: &Arc<Run>, threads: usize, taken: impl Fn() -> bool) -> bool {
         let mut state = self.state();
         while state.busy >= threads {
             if taken() {
                 return false;
             }
             // Its job is over and its outcome told: it comes back in a moment.
-            state = self.back.wait_timeout(state, TURN).unwrap_or_else(PoisonError::into_inner).0;
+            state = self
+                .thread_free
+                .wait_timeout(state, CHECK_INTERVAL)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
         state.busy += 1;
         state.runs.push_back(Arc::clone(run));
         drop(state);
-        self.given.notify_one();
+        self.changed.notify_one();
         true
     }
 
@@ -302,32 +306,32 @@ impl Orders {
             if state.closed {
                 return None;
             }
-            state = self.given.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    fn come_back(&self) {
+    fn thread_returned(&self) {
         self.state().busy -= 1;
-        self.back.notify_all();
+        self.thread_free.notify_all();
     }
 }
 
 /// One order, and what has become of it.
 #[derive(Default)]
 struct Run {
-    state: Mutex<Ran>,
+    state: Mutex<RunState>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct Ran {
-    stage: Stage,
+struct RunState {
+    step_state: StepState,
     method: Option<&'static str>,
     waker: Option<Waker>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Stage {
+enum StepState {
     #[default]
     Ordered,
     Running,
@@ -335,26 +339,26 @@ enum Stage {
     Nothing,
 }
 
-impl Stage {
-    fn is_over(self) -> bool {
+impl StepState {
+    fn is_finished(self) -> bool {
         matches!(self, Self::Done | Self::Nothing)
     }
 }
 
 impl Run {
-    fn state(&self) -> MutexGuard<'_, Ran> {
+    fn state(&self) -> MutexGuard<'_, RunState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn begins(&self, method: &'static str) {
+    fn set_running(&self, method: &'static str) {
         self.state().method = Some(method);
-        self.set(Stage::Running);
+        self.set(StepState::Running);
     }
 
-    fn set(&self, stage: Stage) {
+    fn set(&self, step_state: StepState) {
         let mut state = self.state();
-        state.stage = stage;
-        let waker = if stage.is_over() { state.waker.take() } else { None };
+        state.step_state = step_state;
+        let waker = if step_state.is_finished() { state.waker.take() } else { None };
         drop(state);
         self.changed.notify_all();
         if let Some(waker) = waker {
@@ -363,12 +367,13 @@ impl Run {
     }
 
     /// Blocks until `done`, or until the limit; the stage as it is then.
-    fn wait_for(&self, done: impl Fn(Stage) -> bool) -> Stage {
-        let until = Instant::now() + LIMIT;
+    fn wait_for(&self, done: impl Fn(StepState) -> bool) -> StepState {
+        let deadline = Instant::now() + TEST_TIMEOUT;
         let mut state = self.state();
-        while !done(state.stage) && Instant::now() < until {
-            state = self.changed.wait_timeout(state, TURN).unwrap_or_else(PoisonError::into_inner).0;
+        while !done(state.step_state) && Instant::now() < deadline {
+            state =
+                self.changed.wait_timeout(state, CHECK_INTERVAL).unwrap_or_else(PoisonError::into_inner).0;
         }
-        state.stage
+        state.step_state
     }
 }

@@ -96,11 +96,11 @@ impl WorkerBuilder {
     /// # Panics
     /// As [`worker`].
     pub fn run<R>(self, f: impl FnOnce(&Worker) -> R) -> R {
-        let own_loop = OwnLoop::start();
+        let runtime = TestRuntime::start();
         let deadline = self.deadline.and_then(|time| Instant::now().checked_add(time));
-        let executor = Executor::Tokio(own_loop.handle.clone());
+        let executor = Executor::Tokio(runtime.handle.clone());
         let mut job = ExternalJob::in_place_of(self.pool.as_ref(), "test::worker", deadline, executor);
-        self.cancel.aim(job.cancel_handle());
+        self.cancel.bind(job.cancel_handle());
         job.start_deadline_timer();
         job.run(f)
     }
@@ -108,10 +108,10 @@ impl WorkerBuilder {
 
 /// Cancels a [`WorkerBuilder`], as if whoever awaited the job had dropped it.
 #[derive(Clone, Default)]
-pub struct WorkerCancelHandle(Arc<crate::sync::Mutex<Aim>>);
+pub struct WorkerCancelHandle(Arc<crate::sync::Mutex<CancelTarget>>);
 
 #[derive(Default)]
-struct Aim {
+struct CancelTarget {
     job: Option<ExternalCancelHandle>,
     cancelled: bool,
 }
@@ -119,20 +119,20 @@ struct Aim {
 impl WorkerCancelHandle {
     /// Now; before the body runs it will be cancelled when it does.
     pub fn cancel(&self) {
-        let mut aim = self.0.lock();
-        aim.cancelled = true;
-        let job = aim.job.clone();
-        drop(aim);
+        let mut target = self.0.lock();
+        target.cancelled = true;
+        let job = target.job.clone();
+        drop(target);
         if let Some(job) = job {
             job.cancel();
         }
     }
 
-    fn aim(&self, job: ExternalCancelHandle) {
-        let mut aim = self.0.lock();
-        aim.job = Some(job.clone());
-        let cancelled = aim.cancelled;
-        drop(aim);
+    fn bind(&self, job: ExternalCancelHandle) {
+        let mut target = self.0.lock();
+        target.job = Some(job.clone());
+        let cancelled = target.cancelled;
+        drop(target);
         if cancelled {
             job.cancel();
         }
@@ -148,26 +148,26 @@ impl std::fmt::Debug for WorkerCancelHandle {
 }
 
 /// A tokio loop on a thread of its own, for as long as this lives.
-struct OwnLoop {
+struct TestRuntime {
     handle: Handle,
     /// Dropped, the loop ends.
     _stop: oneshot::Sender<()>,
 }
 
-impl OwnLoop {
+impl TestRuntime {
     fn start() -> Self {
-        let (tell, told) = mpsc::channel();
+        let (handle_tx, handle_rx) = mpsc::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let run = move || {
             let Ok(runtime) = Builder::new_current_thread().enable_all().build() else { return };
-            let _ = tell.send(runtime.handle().clone());
+            let _ = handle_tx.send(runtime.handle().clone());
             let _ = runtime.block_on(stopped);
             // Blocking tasks of a body must not hold up anything.
             runtime.shutdown_background();
         };
         let thread = threads::start(ThreadName::internal("test-loop"), None, run);
         drop(thread.expect("a thread for the test's loop"));
-        let handle = told.recv().expect("a tokio runtime for the test's loop");
+        let handle = handle_rx.recv().expect("a tokio runtime for the test's loop");
         Self { handle, _stop: stop }
     }
 }

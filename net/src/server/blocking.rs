@@ -2,7 +2,7 @@
 //! their own.
 //!
 //! The loop has a runtime of its own, and the thread that waits for the server's end has another
-//! one, for that and the signals alone ([`watched`]). A handler can hold the threads of the loop,
+//! one, for that and the signals alone ([`supervise`]). A handler can hold the threads of the loop,
 //! but not this one: signals are heard, and the grace ends, whatever handlers do.
 
 use std::future::pending;
@@ -18,7 +18,7 @@ use tracing::{error, info, warn};
 
 use super::bind::Addrs;
 use super::control::Control;
-use super::serve::BEYOND;
+use super::serve::HOOK_GRACE;
 use super::{IsBound, Server, ServerHandle, StopReport};
 use crate::context;
 use crate::error::Panic;
@@ -31,11 +31,11 @@ use crate::timer;
 /// How much later than the end of a stop that is on its way its end is given up.
 const SLACK: Duration = Duration::from_millis(400);
 /// How long a thread that must go on waits for the log to take a line.
-const LOG_WITHIN: Duration = Duration::from_millis(200);
+const LOG_TIMEOUT: Duration = Duration::from_millis(200);
 /// How often the loop is looked at from outside.
-const LOOK: Duration = Duration::from_millis(500);
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 /// A session that is in the same poll after this time holds its thread.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+const STUCK_AFTER: Duration = Duration::from_millis(20);
 
 /// The task that serves.
 pub(super) type Serving = task::JoinHandle<io::Result<StopReport>>;
@@ -74,23 +74,23 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
             let text = "`run_until_signal` blocks, and this thread polls an async task: use `serve().await`";
             return Err(io::Error::other(text));
         }
-        let own = Own::new()?;
+        let runtimes = Runtimes::new()?;
         let handle = self.handle();
-        own.run(async |own| {
+        runtimes.run(async |runtimes| {
             let mut signals = Signals::new()?;
             let control = self.control();
-            let serving = own.runtime.spawn(self.serve());
+            let serving = runtimes.runtime.spawn(self.serve());
             let signalled = async {
                 signals.next().await;
                 handle.stop();
-                log_aside(|| info!("a signal stops the server"));
+                log_on_thread(|| info!("a signal stops the server"));
                 let number = signals.next().await;
-                log_aside(move || error!(number, "a second signal ends the process"));
+                log_on_thread(move || error!(number, "a second signal ends the process"));
                 process::exit(128 + number)
             };
             tokio::select! {
                 biased;
-                result = watched(serving, &control, own.runtime.handle()) => result,
+                result = supervise(serving, &control, runtimes.runtime.handle()) => result,
                 never = signalled => never,
             }
         })
@@ -106,26 +106,30 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
     pub fn spawn_thread(self) -> io::Result<ServerThread> {
         let handle = self.handle();
         let addrs = self.bound.bound().addrs.clone();
-        let (tell, told) = mpsc::channel();
+        let (ready_tx, ready_rx) = mpsc::channel();
         let ready = handle.clone();
         // The runtimes are made there: one that is dropped here, because there is no thread, would
         // panic in an async task.
         let thread = threads::start(ThreadName::internal("server"), None, move || {
-            Own::new()?.run(async |own| {
+            Runtimes::new()?.run(async |runtimes| {
                 let control = self.control();
-                own.runtime.spawn(async move { tell.send(ready.ready().await) });
-                let serving = own.runtime.spawn(self.serve());
-                watched(serving, &control, own.runtime.handle()).await
+                runtimes.runtime.spawn(async move { ready_tx.send(ready.ready().await) });
+                let serving = runtimes.runtime.spawn(self.serve());
+                supervise(serving, &control, runtimes.runtime.handle()).await
             })
         })?;
         let thread = ServerThread { handle, addrs, thread: Some(thread) };
         // An error to receive is a runtime that is gone already: the thread's result says why.
-        if told.recv().unwrap_or(false) { Ok(thread) } else { thread.join().and_then(|_| Err(ended_early())) }
+        if ready_rx.recv().unwrap_or(false) {
+            Ok(thread)
+        } else {
+            thread.join().and_then(|_| Err(stopped_while_starting()))
+        }
     }
 }
 
 /// The runtime of a server's loop, and that of the thread which waits for its end.
-struct Own {
+struct Runtimes {
     runtime: Runtime,
     waiting: Runtime,
 }
@@ -151,7 +155,7 @@ fn runtime() -> io::Result<Runtime> {
     })
 }
 
-impl Own {
+impl Runtimes {
     fn new() -> io::Result<Self> {
         Ok(Self { runtime: runtime()?, waiting: Builder::new_current_thread().enable_all().build()? })
     }
@@ -166,34 +170,34 @@ impl Own {
 }
 
 /// Waits for the end of a server on `runtime`, from a thread that is none of that runtime's.
-async fn watched(mut serving: Serving, control: &Control, runtime: &Handle) -> io::Result<StopReport> {
+async fn supervise(mut serving: Serving, control: &Control, runtime: &Handle) -> io::Result<StopReport> {
     tokio::select! {
         biased;
-        result = ended(&mut serving, control) => result,
-        () = attend(control, runtime) => unreachable!("attending never ends"),
+        result = wait_until_ended(&mut serving, control) => result,
+        () = keep_loop_driven(control, runtime) => unreachable!("attending never ends"),
     }
 }
 
-/// As [`watched`]; blocks this thread.
+/// As [`supervise`]; blocks this thread.
 ///
 /// # Errors
 /// The system gives no means to wait by; the server's own.
 pub(super) fn wait_for(serving: Serving, control: &Control, runtime: &Handle) -> io::Result<StopReport> {
     let waiting = Builder::new_current_thread().enable_time().build()?;
-    waiting.block_on(watched(serving, control, runtime))
+    waiting.block_on(supervise(serving, control, runtime))
 }
 
 /// The end of a server as its own task reports it; or, if that does not end in time, as it is seen
 /// from outside.
-pub(super) async fn ended(serving: &mut Serving, control: &Control) -> io::Result<StopReport> {
+pub(super) async fn wait_until_ended(serving: &mut Serving, control: &Control) -> io::Result<StopReport> {
     tokio::select! {
         biased;
-        ended = serving => joined(ended),
-        report = overdue(control) => Ok(report),
+        ended = serving => flatten_join(ended),
+        report = report_overdue(control) => Ok(report),
     }
 }
 
-fn joined(ended: Result<io::Result<StopReport>, JoinError>) -> io::Result<StopReport> {
+fn flatten_join(ended: Result<io::Result<StopReport>, JoinError>) -> io::Result<StopReport> {
     ended.unwrap_or_else(|error| match error.try_into_panic() {
         Ok(payload) => panic::resume_unwind(payload),
         Err(error) => Err(io::Error::other(error)),
@@ -202,10 +206,10 @@ fn joined(ended: Result<io::Result<StopReport>, JoinError>) -> io::Result<StopRe
 
 /// The thread that waits for the loop's sockets and timers may be one that a handler holds now. A
 /// task from outside wakes another one, which waits for them from then on.
-async fn attend(control: &Control, runtime: &Handle) {
+async fn keep_loop_driven(control: &Control, runtime: &Handle) {
     loop {
-        sleep(LOOK).await;
-        if control.outside().is_some_and(|sessions| sessions.is_clock_late()) {
+        sleep(CHECK_INTERVAL).await;
+        if control.sessions().is_some_and(|sessions| sessions.is_clock_late()) {
             drop(runtime.spawn(async {}));
         }
     }
@@ -216,40 +220,40 @@ async fn attend(control: &Control, runtime: &Handle) {
 /// The timers are those of the crate's own thread, since the loop's may stand still. After the end
 /// by the loop's clock there is a pause by the real one: a clock that a test has paused may be
 /// ahead of the threads.
-async fn overdue(control: &Control) -> StopReport {
-    control.stopped().await;
+async fn report_overdue(control: &Control) -> StopReport {
+    control.wait_for_stop().await;
     let began = Instant::now();
-    let _ = control.within(BEYOND, pending::<()>()).await;
-    pause(SLACK).await;
+    let _ = control.run_until_deadline(HOOK_GRACE, pending::<()>()).await;
+    wait(SLACK).await;
     let mut report = StopReport { loop_held: true, took: began.elapsed(), ..StopReport::default() };
-    if let Some(sessions) = control.outside() {
+    if let Some(sessions) = control.sessions() {
         let before = sessions.polled_sessions();
-        pause(LOOK_AGAIN).await;
+        wait(STUCK_AFTER).await;
         report.stuck_sessions = find_stuck(&before, sessions.polled_sessions());
         report.sessions_cancelled = sessions.active_count();
         report.sessions_stuck = report.stuck_sessions.len();
     }
-    report.tasks_cancelled = control.tasks().map(|tasks| tasks.left()).unwrap_or_default();
+    report.tasks_cancelled = control.tasks().map(|tasks| tasks.running_locations()).unwrap_or_default();
     let text = report.to_string();
-    log_aside(move || warn!("{text}"));
+    log_on_thread(move || warn!("{text}"));
     report
 }
 
-async fn pause(time: Duration) {
+async fn wait(time: Duration) {
     timer::until(timer::after(time), |_| false).await;
 }
 
-/// Logs on another thread, and waits for it no longer than [`LOG_WITHIN`]. The logger is the
+/// Logs on another thread, and waits for it no longer than [`LOG_TIMEOUT`]. The logger is the
 /// user's, and may block (on a pipe that nobody reads, or on a lock that a handler holds); this
 /// thread still hears signals and ends the grace.
-fn log_aside(log: impl FnOnce() + Send + 'static) {
-    let (tell, told) = mpsc::channel::<()>();
+fn log_on_thread(log: impl FnOnce() + Send + 'static) {
+    let (done_tx, done_rx) = mpsc::channel::<()>();
     let thread = threads::start(ThreadName::internal("log"), None, move || {
-        let _ended = tell;
+        let _ended = done_tx;
         log();
     });
     if thread.is_ok() {
-        let _ = told.recv_timeout(LOG_WITHIN);
+        let _ = done_rx.recv_timeout(LOG_TIMEOUT);
     }
 }
 
@@ -258,7 +262,7 @@ pub(super) fn must_not_block() -> bool {
     context::is_polling_task() || in_tokio_task()
 }
 
-pub(super) fn ended_early() -> io::Error {
+pub(super) fn stopped_while_starting() -> io::Error {
     io::Error::new(io::ErrorKind::Interrupted, "stopped while starting")
 }
 
@@ -320,7 +324,7 @@ impl ServerThread {
     /// # Panics
     /// If the server's thread did, with its payload.
     pub fn join(mut self) -> io::Result<StopReport> {
-        let Some(thread) = self.thread.take() else { return Err(ended_early()) };
+        let Some(thread) = self.thread.take() else { return Err(stopped_while_starting()) };
         thread.join().unwrap_or_else(|payload| panic::resume_unwind(payload))
     }
 }

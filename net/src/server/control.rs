@@ -9,23 +9,23 @@ use tokio::sync::watch;
 use tokio::task;
 use tokio::time::Instant;
 
-use super::attended::attended;
-use super::tasks::Tasks;
+use super::robust_sleep::robust_sleep_until;
+use super::tasks::TaskTracker;
 use crate::service::Stopping;
 use crate::session::registry::SessionsView;
 use crate::sync::Mutex;
 use crate::threads::{self, ThreadName};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum Lifecycle {
     Starting,
     Ready,
     Ended,
 }
 
-struct Shown {
+struct Views {
     sessions: Weak<dyn SessionsView>,
-    tasks: Weak<Tasks>,
+    tasks: Weak<TaskTracker>,
 }
 
 /// The server's reference to its [`Control`]. Dropping it ends the server for its handles, whether
@@ -41,35 +41,35 @@ impl Drop for OwnedControl {
 /// Shared by a server and its handles.
 pub(super) struct Control {
     /// When the grace is over; set by the first order to stop, only made shorter by later ones.
-    until: watch::Sender<Option<Instant>>,
-    stage: watch::Sender<Stage>,
+    shutdown_deadline: watch::Sender<Option<Instant>>,
+    lifecycle: watch::Sender<Lifecycle>,
     grace: Mutex<Duration>,
     /// Where the sessions and tasks are to be seen, once there may be any.
-    outside: Mutex<Option<Shown>>,
+    views: Mutex<Option<Views>>,
 }
 
 impl Control {
     pub(super) fn new(grace: Duration) -> Self {
         Self {
-            until: watch::Sender::new(None),
-            stage: watch::Sender::new(Stage::Starting),
+            shutdown_deadline: watch::Sender::new(None),
+            lifecycle: watch::Sender::new(Lifecycle::Starting),
             grace: Mutex::new(grace),
-            outside: Mutex::new(None),
+            views: Mutex::new(None),
         }
     }
 
-    pub(super) fn show(&self, sessions: Weak<dyn SessionsView>, tasks: Weak<Tasks>) {
-        *self.outside.lock() = Some(Shown { sessions, tasks });
+    pub(super) fn set_views(&self, sessions: Weak<dyn SessionsView>, tasks: Weak<TaskTracker>) {
+        *self.views.lock() = Some(Views { sessions, tasks });
     }
 
     /// The sessions, while there may be any.
-    pub(super) fn outside(&self) -> Option<Arc<dyn SessionsView>> {
-        self.outside.lock().as_ref()?.sessions.upgrade()
+    pub(super) fn sessions(&self) -> Option<Arc<dyn SessionsView>> {
+        self.views.lock().as_ref()?.sessions.upgrade()
     }
 
     /// The tasks, while there may be any.
-    pub(super) fn tasks(&self) -> Option<Arc<Tasks>> {
-        self.outside.lock().as_ref()?.tasks.upgrade()
+    pub(super) fn tasks(&self) -> Option<Arc<TaskTracker>> {
+        self.views.lock().as_ref()?.tasks.upgrade()
     }
 
     pub(super) fn set_grace(&self, grace: Duration) {
@@ -85,9 +85,9 @@ impl Control {
         // Far enough away to be never, and near enough not to overflow a clock.
         let grace = grace.min(Duration::from_secs(60 * 60 * 24 * 365));
         let new = Instant::now() + grace;
-        let wake_here = !in_task_of_many_threads();
+        let wake_here = !is_in_multi_thread_task();
         let mut shorter = false;
-        self.until.send_if_modified(|until| {
+        self.shutdown_deadline.send_if_modified(|until| {
             shorter = until.is_none_or(|old| new < old);
             if shorter {
                 *until = Some(new);
@@ -96,68 +96,72 @@ impl Control {
         });
         if shorter && !wake_here {
             let control = Arc::clone(self);
-            let wake = move || control.wake_all();
+            let wake = move || control.notify_waiters();
             if threads::start(ThreadName::internal("stop"), None, wake).is_err() {
-                self.wake_all();
+                self.notify_waiters();
             }
         }
     }
 
     /// Wakes those who wait for an order.
-    fn wake_all(&self) {
-        self.until.send_if_modified(|_| true);
+    fn notify_waiters(&self) {
+        self.shutdown_deadline.send_if_modified(|_| true);
     }
 
-    pub(super) fn set_stage(&self, stage: Stage) {
-        self.stage.send_replace(stage);
+    pub(super) fn set_lifecycle(&self, lifecycle: Lifecycle) {
+        self.lifecycle.send_replace(lifecycle);
     }
 
     /// Ready when the order to stop has come.
     pub(super) fn stopping(&self) -> Stopping {
-        Stopping::new(self.until.subscribe())
+        Stopping::new(self.shutdown_deadline.subscribe())
     }
 
     /// Waits for the order to stop.
-    pub(super) async fn stopped(&self) {
+    pub(super) async fn wait_for_stop(&self) {
         // The sender is `self`, so waiting can't fail.
-        let _ = self.until.subscribe().wait_for(Option::is_some).await;
+        let _ = self.shutdown_deadline.subscribe().wait_for(Option::is_some).await;
     }
 
     /// Waits until nothing more is to begin: the order to stop has come, or serving was dropped.
     #[cfg(feature = "tls")]
-    pub(super) async fn over(&self) {
-        let mut stage = self.stage.subscribe();
+    pub(super) async fn wait_for_stop_or_end(&self) {
+        let mut lifecycle = self.lifecycle.subscribe();
         tokio::select! {
-            () = self.stopped() => {}
-            _ = stage.wait_for(|stage| *stage == Stage::Ended) => {}
+            () = self.wait_for_stop() => {}
+            _ = lifecycle.wait_for(|lifecycle| *lifecycle == Lifecycle::Ended) => {}
         }
     }
 
     /// When the grace is over, as ordered so far; now, if nothing was ordered.
-    pub(super) fn until(&self) -> Instant {
-        self.until.borrow().unwrap_or_else(Instant::now)
+    pub(super) fn shutdown_deadline(&self) -> Instant {
+        self.shutdown_deadline.borrow().unwrap_or_else(Instant::now)
     }
 
     /// Runs `work`, no longer than to the end of the grace and `beyond`, as later orders may have
     /// it.
-    pub(super) async fn within<T>(&self, beyond: Duration, work: impl Future<Output = T>) -> Option<T> {
-        let mut orders = self.until.subscribe();
+    pub(super) async fn run_until_deadline<T>(
+        &self,
+        extra: Duration,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        let mut orders = self.shutdown_deadline.subscribe();
         let mut work = std::pin::pin!(work);
         loop {
-            let until = self.until() + beyond;
+            let until = self.shutdown_deadline() + extra;
             tokio::select! {
                 biased;
                 value = &mut work => return Some(value),
-                () = attended(until) => return None,
+                () = robust_sleep_until(until) => return None,
                 _ = orders.changed() => {}
             }
         }
     }
 }
 
-fn in_task_of_many_threads() -> bool {
-    let many = |handle: Handle| handle.runtime_flavor() != RuntimeFlavor::CurrentThread;
-    task::try_id().is_some() && Handle::try_current().is_ok_and(many)
+fn is_in_multi_thread_task() -> bool {
+    let is_multi_thread = |handle: Handle| handle.runtime_flavor() != RuntimeFlavor::CurrentThread;
+    task::try_id().is_some() && Handle::try_current().is_ok_and(is_multi_thread)
 }
 
 /// Stops a server, from anywhere: any task, any thread, a handler of the server itself.
@@ -197,15 +201,18 @@ impl ServerHandle {
     /// # Cancellation
     /// Only the waiting ends.
     pub async fn ready(&self) -> bool {
-        let mut stage = self.control.stage.subscribe();
-        let stage = stage.wait_for(|stage| *stage != Stage::Starting).await.map(|stage| *stage);
-        stage.is_ok_and(|stage| stage == Stage::Ready)
+        let mut lifecycle = self.control.lifecycle.subscribe();
+        let lifecycle = lifecycle
+            .wait_for(|lifecycle| *lifecycle != Lifecycle::Starting)
+            .await
+            .map(|lifecycle| *lifecycle);
+        lifecycle.is_ok_and(|lifecycle| lifecycle == Lifecycle::Ready)
     }
 }
 
 impl fmt::Debug for ServerHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stage = *self.control.stage.borrow();
-        f.debug_struct("ServerHandle").field("stage", &stage).finish_non_exhaustive()
+        let lifecycle = *self.control.lifecycle.borrow();
+        f.debug_struct("ServerHandle").field("lifecycle", &lifecycle).finish_non_exhaustive()
     }
 }

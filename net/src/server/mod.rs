@@ -18,7 +18,6 @@
 //! - [`report`]: what a stop has to say.
 
 mod acceptor;
-mod attended;
 mod bind;
 mod blocking;
 pub(crate) mod carries;
@@ -26,6 +25,7 @@ mod control;
 pub(crate) mod datagram;
 mod listen;
 mod report;
+mod robust_sleep;
 mod serve;
 mod spawned;
 mod tasks;
@@ -152,7 +152,7 @@ struct Options {
     datagram_session_rate: Rate,
     queue_limits: QueueLimits,
     /// How many sessions one host may have.
-    max_per_host: Option<usize>,
+    max_sessions_per_ip: Option<usize>,
     max_lingering: usize,
     limits: SessionLimits,
 }
@@ -162,7 +162,7 @@ impl Default for Options {
         Self {
             max_connections: 10_000,
             max_datagram_sessions: None,
-            max_queued_datagram_bytes: datagram::MAX_INBOUND,
+            max_queued_datagram_bytes: datagram::DEFAULT_MAX_QUEUED_BYTES,
             datagram_rate: Rate::per_second(datagram::DATAGRAM_RATE),
             datagram_session_rate: Rate::per_second(datagram::SESSION_RATE),
             queue_limits: QueueLimits {
@@ -172,7 +172,7 @@ impl Default for Options {
                 events: 128,
                 decode_on: None,
             },
-            max_per_host: None,
+            max_sessions_per_ip: None,
             max_lingering: 1000,
             limits: SessionLimits {
                 first_request: Some(Duration::from_secs(60)),
@@ -251,7 +251,7 @@ impl<S, C, B> Server<S, C, B> {
     /// sockets don't count. Sessions of datagrams, whose addresses may be forged, count by
     /// themselves: as many beside the connections.
     pub fn max_connections_per_ip(mut self, count: usize) -> Self {
-        self.options.max_per_host = Some(count.max(1));
+        self.options.max_sessions_per_ip = Some(count.max(1));
         self
     }
 
@@ -315,8 +315,8 @@ impl<S, C, B> Server<S, C, B> {
     ///
     /// That ends clients that only listen, too, whatever is sent to them: for a service that has
     /// such, `Duration::MAX`.
-    pub fn first_request_timeout(mut self, limit: Duration) -> Self {
-        self.options.limits.first_request = limited(limit);
+    pub fn first_request_timeout(mut self, timeout: Duration) -> Self {
+        self.options.limits.first_request = unless_max(timeout);
         self
     }
 
@@ -325,8 +325,8 @@ impl<S, C, B> Server<S, C, B> {
     ///
     /// The time goes on while an answer waits to be read, and begins anew when the peer has read it,
     /// or 64 KiB of it.
-    pub fn idle_timeout(mut self, limit: Duration) -> Self {
-        self.options.limits.idle = limited(limit);
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.options.limits.idle = unless_max(timeout);
         self
     }
 
@@ -337,8 +337,8 @@ impl<S, C, B> Server<S, C, B> {
     /// session whose frame takes too long ends with
     /// [`Reason::Timeout`](portcullis_service::Reason::Timeout). While a handler is at work the
     /// time stands.
-    pub fn frame_timeout(mut self, limit: Duration) -> Self {
-        self.options.limits.frame = limited(limit);
+    pub fn frame_timeout(mut self, timeout: Duration) -> Self {
+        self.options.limits.frame = unless_max(timeout);
         self
     }
 
@@ -405,8 +405,8 @@ impl<S, C, B> Server<S, C, B> {
     /// What counts is what the system takes for the peer. A full buffer takes more only when about
     /// a third of it is free again, which may be a megabyte: a limit of a second is too short for
     /// peers on slow lines.
-    pub fn write_timeout(mut self, limit: Duration) -> Self {
-        self.options.limits.write = limited(limit);
+    pub fn write_timeout(mut self, timeout: Duration) -> Self {
+        self.options.limits.write = unless_max(timeout);
         self
     }
 
@@ -430,9 +430,9 @@ impl<S, C, B> Server<S, C, B> {
     /// [`max_lingering`](Self::max_lingering).
     ///
     /// `Duration::ZERO` closes at once.
-    pub fn linger(mut self, limit: Duration) -> Self {
+    pub fn linger(mut self, timeout: Duration) -> Self {
         // Far enough away to be never, and near enough not to overflow a clock.
-        self.options.limits.linger = limit.min(Duration::from_secs(60 * 60 * 24));
+        self.options.limits.linger = timeout.min(Duration::from_secs(60 * 60 * 24));
         self
     }
 
@@ -445,8 +445,8 @@ impl<S, C, B> Server<S, C, B> {
     }
 }
 
-fn limited(limit: Duration) -> Option<Duration> {
-    (limit != Duration::MAX).then_some(limit)
+fn unless_max(timeout: Duration) -> Option<Duration> {
+    (timeout != Duration::MAX).then_some(timeout)
 }
 
 impl<S, C, B: fmt::Debug> fmt::Debug for Server<S, C, B> {

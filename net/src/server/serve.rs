@@ -3,13 +3,13 @@
 //! # The stop, in order
 //! 1. Nothing more is accepted. Idle sessions end; those at work go on, until the grace is over.
 //! 2. What is left is cancelled: handlers are dropped (and with them their offloads, which tells
-//!    the jobs), and `on(disconnect)` runs. After half of [`BEYOND`] even that is dropped.
+//!    the jobs), and `on(disconnect)` runs. After half of [`HOOK_GRACE`] even that is dropped.
 //! 3. Background tasks, which were cancelled when the stop began, are waited for. Then `on(stop)`,
 //!    then the cleanup, in reverse.
 //! 4. Jobs of this server that still run are waited for, and tasks that they spawned, until the
 //!    grace is over; then they are cancelled and the report names those that have not heeded it.
 //!
-//! All of it ends within the grace and [`BEYOND`] (and the tenth of a second that a cancelled job
+//! All of it ends within the grace and [`HOOK_GRACE`] (and the tenth of a second that a cancelled job
 //! is given), provided that the task which serves is polled. If handlers hold all threads of its
 //! runtime it is not, and who waits for its end makes the report: see
 //! [`blocking`](super::blocking).
@@ -24,10 +24,10 @@ use tracing::{info, warn};
 
 use super::acceptor::Source;
 use super::acceptor::accept_loop::AcceptLoop;
-use super::attended::attended;
-use super::control::{Control, Stage};
+use super::control::{Control, Lifecycle};
 use super::datagram::{Counters, Rate};
-use super::tasks::Tasks;
+use super::robust_sleep::robust_sleep_until;
+use super::tasks::TaskTracker;
 use super::{IsBound, Options, Server, StopReport, datagram};
 use crate::codec::Codec;
 use crate::error::CatchUnwind;
@@ -40,7 +40,7 @@ use crate::session::registry::{SessionRegistry, SessionsView, find_stuck};
 use crate::transport::Transport;
 
 /// How long hooks may go on after the grace.
-pub(super) const BEYOND: Duration = Duration::from_secs(1);
+pub(super) const HOOK_GRACE: Duration = Duration::from_secs(1);
 
 /// What the listeners of one server share while it runs.
 pub struct ServeContext<S: Service> {
@@ -100,9 +100,9 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
         let max_datagram_sessions = options.max_datagram_sessions.unwrap_or(max_connections);
         let max_queued_datagram_bytes = options.max_queued_datagram_bytes;
         let datagram_rates = [options.datagram_rate, options.datagram_session_rate];
-        let running = Running::new(service, options, control);
+        let running = ServerCore::new(service, options, control);
         let context = ServeContext {
-            registry: Arc::clone(&running.hub),
+            registry: Arc::clone(&running.registry),
             scope: Arc::clone(&running.scope),
             control: Arc::clone(&running.control),
             counters,
@@ -120,7 +120,7 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
         let accepting = async {
             info!(?addrs, "serving");
             let accept_loop = AcceptLoop::new(acceptors);
-            tokio::join!(accept_loop.run(&running.hub, max_connections), datagram::poll_all(routers));
+            tokio::join!(accept_loop.run(&running.registry, max_connections), datagram::poll_all(routers));
         };
         running.serve(accepting).await
     }
@@ -146,12 +146,12 @@ impl<S: Service, C, B> Server<S, C, B> {
         let Self { service, codec, options, control, .. } = self;
         let owned = control;
         let control = Arc::clone(&owned.0);
-        let running = Running::new(service, options, control);
+        let running = ServerCore::new(service, options, control);
         let accepting = async {
-            let drive = Arc::new(session_factory::<S, IO, C>(Arc::clone(&running.hub)));
-            let task = drive.drive(running.hub.admit(None), io, codec);
+            let drive = Arc::new(session_factory::<S, IO, C>(Arc::clone(&running.registry)));
+            let task = drive.drive(running.registry.admit(None), io, codec);
             drop(tokio::spawn(running.scope.enter(task)));
-            running.hub.wait_until_at_most(0).await;
+            running.registry.wait_until_at_most(0).await;
             running.control.stop(None);
         };
         running.serve(accepting).await
@@ -159,11 +159,11 @@ impl<S: Service, C, B> Server<S, C, B> {
 }
 
 /// Moves the sessions' clock.
-async fn sweep<S: Service>(hub: &SessionRegistry<S>) {
-    let tick = hub.server().limits().tick();
+async fn run_clock<S: Service>(registry: &SessionRegistry<S>) {
+    let tick = registry.server().limits().tick();
     loop {
-        hub.sweep();
-        attended(Instant::now() + tick).await;
+        registry.sweep();
+        robust_sleep_until(Instant::now() + tick).await;
         // The loop may have been held up, and not have looked at its sockets since: it does so
         // before this goes on. Otherwise a session that the clock wakes would overlook a request
         // that came in time.
@@ -172,33 +172,34 @@ async fn sweep<S: Service>(hub: &SessionRegistry<S>) {
 }
 
 /// A server between its start and the end of its stop.
-struct Running<S: Service> {
-    hub: Arc<SessionRegistry<S>>,
+struct ServerCore<S: Service> {
+    registry: Arc<SessionRegistry<S>>,
     scope: Arc<Scope>,
-    tasks: Arc<Tasks>,
+    tasks: Arc<TaskTracker>,
     control: Arc<Control>,
 }
 
-impl<S: Service> Running<S> {
+impl<S: Service> ServerCore<S> {
     /// Must be called on the runtime that will serve.
     fn new(service: Arc<S>, options: Options, control: Arc<Control>) -> Self {
-        let tasks = Arc::new(Tasks::new());
-        let scope = Scope::new(Arc::<Tasks>::clone(&tasks));
-        let Options { limits, queue_limits, max_per_host, max_lingering, .. } = options;
-        let hub = SessionRegistry::new(service, limits, queue_limits, max_per_host, max_lingering);
-        let sessions: Arc<dyn SessionsView> = Arc::<SessionRegistry<S>>::clone(&hub);
-        control.show(Arc::downgrade(&sessions), Arc::downgrade(&tasks));
-        Self { hub, scope, tasks, control }
+        let tasks = Arc::new(TaskTracker::new());
+        let scope = Scope::new(Arc::<TaskTracker>::clone(&tasks));
+        let Options { limits, queue_limits, max_sessions_per_ip, max_lingering, .. } = options;
+        let registry =
+            SessionRegistry::new(service, limits, queue_limits, max_sessions_per_ip, max_lingering);
+        let sessions: Arc<dyn SessionsView> = Arc::<SessionRegistry<S>>::clone(&registry);
+        control.set_views(Arc::downgrade(&sessions), Arc::downgrade(&tasks));
+        Self { registry, scope, tasks, control }
     }
 
     /// From the start to the end of the stop; `accepting` makes sessions in between.
     async fn serve(&self, accepting: impl Future<Output = ()>) -> io::Result<StopReport> {
         let serving = async {
             let cleanup = self.start().await?;
-            self.control.set_stage(Stage::Ready);
+            self.control.set_lifecycle(Lifecycle::Ready);
             tokio::select! {
                 biased;
-                () = self.control.stopped() => {}
+                () = self.control.wait_for_stop() => {}
                 () = accepting => {}
             }
             Ok(self.stop(cleanup).await)
@@ -206,7 +207,7 @@ impl<S: Service> Running<S> {
         tokio::select! {
             biased;
             result = self.scope.enter(serving) => result,
-            () = sweep(&self.hub) => unreachable!("sweeping never ends"),
+            () = run_clock(&self.registry) => unreachable!("sweeping never ends"),
         }
     }
 
@@ -215,23 +216,25 @@ impl<S: Service> Running<S> {
     async fn start(&self) -> io::Result<Cleanup> {
         let mut cleanup = Cleanup::new(Arc::clone(&self.scope), self.control.stopping());
         let started = {
-            let hook = CatchUnwind::new(self.hub.service().on_start(&mut cleanup));
+            let hook = CatchUnwind::new(self.registry.service().on_start(&mut cleanup));
             tokio::select! {
                 biased;
                 started = hook => started
                     .unwrap_or_else(|panic| Err(BoxError::from(format!("on(start) panicked: {panic}"))))
                     .map_err(into_io_error),
-                () = self.control.stopped() => Err(io::Error::new(io::ErrorKind::Interrupted, "stopped while starting")),
+                () = self.control.wait_for_stop() => Err(io::Error::new(io::ErrorKind::Interrupted, "stopped while starting")),
             }
         };
         match started {
             Ok(()) => Ok(cleanup),
             Err(error) => {
                 self.control.stop(None);
-                self.control.within(BEYOND, cleanup.wait_for_background()).await;
-                let until = self.control.until();
-                self.control.within(BEYOND, cleanup.run(until, until + BEYOND)).await;
-                self.end_tasks().await;
+                self.control.run_until_deadline(HOOK_GRACE, cleanup.wait_for_background()).await;
+                let deadline = self.control.shutdown_deadline();
+                self.control
+                    .run_until_deadline(HOOK_GRACE, cleanup.run(deadline, deadline + HOOK_GRACE))
+                    .await;
+                self.shut_down_tasks().await;
                 Err(error)
             }
         }
@@ -240,26 +243,30 @@ impl<S: Service> Running<S> {
     async fn stop(&self, mut cleanup: Cleanup) -> StopReport {
         let began = Instant::now();
         let mut report = StopReport::default();
-        info!(sessions = self.hub.active_count(), "stopping");
-        self.end_sessions(&mut report).await;
+        info!(sessions = self.registry.active_count(), "stopping");
+        self.shut_down_sessions(&mut report).await;
         // They end as the stop begins, so there is nothing to wait for unless one holds its thread.
-        if self.control.within(BEYOND, cleanup.wait_for_background()).await.is_none() {
+        if self.control.run_until_deadline(HOOK_GRACE, cleanup.wait_for_background()).await.is_none() {
             warn!("a background task holds its loop thread");
         }
-        let hook = self.control.within(BEYOND, caught(self.hub.service().on_stop())).await;
+        let hook = self
+            .control
+            .run_until_deadline(HOOK_GRACE, run_stop_hook(self.registry.service().on_stop()))
+            .await;
         if hook.is_none() {
             warn!("on(stop) was not finished in time");
             report.unfinished += 1;
         }
-        let until = self.control.until();
-        match self.control.within(BEYOND, cleanup.run(until, until + BEYOND)).await {
+        let deadline = self.control.shutdown_deadline();
+        match self.control.run_until_deadline(HOOK_GRACE, cleanup.run(deadline, deadline + HOOK_GRACE)).await
+        {
             Some(unwound) => {
                 report.drained = unwound.drained;
                 report.unfinished += unwound.unfinished;
             }
             None => report.unfinished += 1,
         }
-        (report.stuck, report.tasks_cancelled) = self.end_tasks().await;
+        (report.stuck, report.tasks_cancelled) = self.shut_down_tasks().await;
         report.took = began.elapsed();
         if report.is_clean() {
             info!("{report}");
@@ -269,30 +276,39 @@ impl<S: Service> Running<S> {
         report
     }
 
-    async fn end_sessions(&self, report: &mut StopReport) {
-        let present = self.hub.active_count();
-        self.hub.advance(ShutdownPhase::Draining);
-        if self.control.within(Duration::ZERO, self.hub.wait_until_at_most(0)).await.is_none() {
-            report.sessions_cancelled = self.hub.active_count();
-            self.hub.advance(ShutdownPhase::Cancelling);
-            let _ = self.control.within(BEYOND / 2, self.hub.wait_until_at_most(0)).await;
-            self.hub.advance(ShutdownPhase::Aborting);
-            let before = SessionsView::polled_sessions(&*self.hub);
-            let _ = self.control.within(BEYOND * 3 / 5, self.hub.wait_until_at_most(0)).await;
-            report.sessions_stuck = self.hub.count();
-            report.stuck_sessions = find_stuck(&before, SessionsView::polled_sessions(&*self.hub));
+    async fn shut_down_sessions(&self, report: &mut StopReport) {
+        let present = self.registry.active_count();
+        self.registry.advance(ShutdownPhase::Draining);
+        if self
+            .control
+            .run_until_deadline(Duration::ZERO, self.registry.wait_until_at_most(0))
+            .await
+            .is_none()
+        {
+            report.sessions_cancelled = self.registry.active_count();
+            self.registry.advance(ShutdownPhase::Cancelling);
+            let _ =
+                self.control.run_until_deadline(HOOK_GRACE / 2, self.registry.wait_until_at_most(0)).await;
+            self.registry.advance(ShutdownPhase::Aborting);
+            let before = SessionsView::polled_sessions(&*self.registry);
+            let _ = self
+                .control
+                .run_until_deadline(HOOK_GRACE * 3 / 5, self.registry.wait_until_at_most(0))
+                .await;
+            report.sessions_stuck = self.registry.count();
+            report.stuck_sessions = find_stuck(&before, SessionsView::polled_sessions(&*self.registry));
         }
         report.sessions_finished = present.saturating_sub(report.sessions_cancelled);
     }
 
     /// Jobs and tasks finish until the grace is over; then they are cancelled.
-    async fn end_tasks(&self) -> (Vec<RunningJob>, Vec<&'static Location<'static>>) {
-        let until = self.control.until();
-        let both = async { tokio::join!(self.scope.drained(until.into_std()), self.tasks.finished()).0 };
-        let drained = self.control.within(Duration::ZERO, both).await;
-        let left = self.tasks.left();
+    async fn shut_down_tasks(&self) -> (Vec<RunningJob>, Vec<&'static Location<'static>>) {
+        let deadline = self.control.shutdown_deadline();
+        let both = async { tokio::join!(self.scope.drained(deadline.into_std()), self.tasks.wait()).0 };
+        let drained = self.control.run_until_deadline(Duration::ZERO, both).await;
+        let left = self.tasks.running_locations();
         self.scope.close();
-        if self.control.within(BEYOND, self.tasks.end()).await.is_none() {
+        if self.control.run_until_deadline(HOOK_GRACE, self.tasks.abort_and_wait()).await.is_none() {
             warn!("a task holds its loop thread");
         }
         let stuck = match drained {
@@ -304,16 +320,16 @@ impl<S: Service> Running<S> {
     }
 }
 
-impl<S: Service> Drop for Running<S> {
+impl<S: Service> Drop for ServerCore<S> {
     /// After a stop there is nothing left to do; after serving was dropped, this is the stop.
     fn drop(&mut self) {
-        self.hub.advance(ShutdownPhase::Cancelling);
+        self.registry.advance(ShutdownPhase::Cancelling);
         self.scope.close();
         self.tasks.abort();
     }
 }
 
-async fn caught(hook: impl Future<Output = ()>) {
+async fn run_stop_hook(hook: impl Future<Output = ()>) {
     if let Err(panic) = CatchUnwind::new(hook).await {
         warn!(%panic, "on(stop) panicked");
     }

@@ -8,7 +8,7 @@ use std::{fmt, io};
 use tokio::runtime::Handle;
 
 use super::bind::Addrs;
-use super::blocking::{Serving, ended, ended_early, must_not_block, wait_for};
+use super::blocking::{Serving, must_not_block, stopped_while_starting, wait_for, wait_until_ended};
 use super::control::Control;
 use super::{IsBound, Server, ServerHandle, StopReport};
 use crate::service::Service;
@@ -36,7 +36,7 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
         if server.handle.ready().await {
             Ok(server)
         } else {
-            server.join().await.and_then(|_| Err(ended_early()))
+            server.join().await.and_then(|_| Err(stopped_while_starting()))
         }
     }
 }
@@ -131,8 +131,8 @@ impl RunningServer {
     /// # Panics
     /// If the server did, with its payload.
     pub async fn join(&mut self) -> io::Result<StopReport> {
-        let task = self.task.as_mut().ok_or_else(told_already)?;
-        let result = ended(task, &self.control).await;
+        let task = self.task.as_mut().ok_or_else(already_joined)?;
+        let result = wait_until_ended(task, &self.control).await;
         self.task = None;
         result
     }
@@ -180,12 +180,12 @@ impl RunningServer {
             let text = "`blocking_stop` and `blocking_join` block, and this thread polls an async task: await `stop` or `join`";
             return Err(io::Error::other(text));
         }
-        let task = self.task.take().ok_or_else(told_already)?;
+        let task = self.task.take().ok_or_else(already_joined)?;
         wait_for(task, &self.control, &self.runtime)
     }
 }
 
-fn told_already() -> io::Error {
+fn already_joined() -> io::Error {
     io::Error::other("the result was already returned by `join`")
 }
 

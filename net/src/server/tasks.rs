@@ -12,7 +12,7 @@ use crate::error::Interrupted;
 use crate::spawn::{BoxTask, Spawn};
 use crate::sync::Mutex;
 
-pub(super) struct Tasks {
+pub(super) struct TaskTracker {
     runtime: Handle,
     /// `None` when the server has stopped.
     running: Mutex<Option<Running>>,
@@ -27,7 +27,7 @@ struct Running {
 
 impl Running {
     /// Ready when no task is left.
-    fn poll_finished(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_all_ended(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while let Some(ended) = ready!(self.tasks.poll_join_next_with_id(cx)) {
             self.spawned.remove(&id_of(ended));
         }
@@ -35,7 +35,7 @@ impl Running {
     }
 
     /// Those that have ended would stay in the set for ever.
-    fn forget_ended(&mut self) {
+    fn remove_ended(&mut self) {
         while let Some(ended) = self.tasks.try_join_next_with_id() {
             self.spawned.remove(&id_of(ended));
         }
@@ -46,26 +46,26 @@ fn id_of(ended: Result<(Id, ()), JoinError>) -> Id {
     ended.map_or_else(|error| error.id(), |(id, ())| id)
 }
 
-impl Tasks {
+impl TaskTracker {
     /// Must be called on the runtime that will serve.
     pub(super) fn new() -> Self {
         Self { runtime: Handle::current(), running: Mutex::new(Some(Running::default())) }
     }
 
     /// Waits until no task is left, also for those that come meanwhile.
-    pub(super) async fn finished(&self) {
+    pub(super) async fn wait(&self) {
         poll_fn(|cx| match &mut *self.running.lock() {
             None => Poll::Ready(()),
-            Some(running) => running.poll_finished(cx),
+            Some(running) => running.poll_all_ended(cx),
         })
         .await;
     }
 
     /// Where the tasks were spawned that are still running.
-    pub(super) fn left(&self) -> Vec<&'static Location<'static>> {
+    pub(super) fn running_locations(&self) -> Vec<&'static Location<'static>> {
         let mut left: Vec<&'static Location<'static>> = Vec::new();
         if let Some(running) = &mut *self.running.lock() {
-            running.forget_ended();
+            running.remove_ended();
             left.extend(running.spawned.values().copied());
         }
         left.sort_by_key(|at| (at.file(), at.line(), at.column()));
@@ -80,7 +80,7 @@ impl Tasks {
 
     /// As [`abort`](Self::abort), and waits until the tasks are gone: one that is being polled goes
     /// after that poll.
-    pub(super) async fn end(&self) {
+    pub(super) async fn abort_and_wait(&self) {
         let running = self.running.lock().take();
         if let Some(mut running) = running {
             running.tasks.shutdown().await;
@@ -90,14 +90,14 @@ impl Tasks {
     fn start(&self, task: BoxTask, at: Option<&'static Location<'static>>) -> Result<(), Interrupted> {
         let mut running = self.running.lock();
         let running = running.as_mut().ok_or(Interrupted::Closed)?;
-        running.forget_ended();
+        running.remove_ended();
         let id = running.tasks.spawn_on(task, &self.runtime).id();
         running.spawned.extend(at.map(|at| (id, at)));
         Ok(())
     }
 }
 
-impl Spawn for Tasks {
+impl Spawn for TaskTracker {
     fn spawn(&self, task: BoxTask) -> Result<(), Interrupted> {
         self.start(task, None)
     }

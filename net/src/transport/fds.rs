@@ -1,4 +1,4 @@
-//! Unix sockets that pass descriptors: [`PassingStream`], the [`FdQueues`] in which they wait, and
+//! Unix sockets that pass descriptors: [`FdPassingStream`], the [`FdQueues`] in which they wait, and
 //! [`FdPeer`], by which handlers get at them.
 //!
 //! The kernel passes descriptors along with bytes; how many belong to a message is the protocol's
@@ -28,7 +28,7 @@ use crate::service::{Peer, SendError};
 use crate::sync::Mutex;
 
 /// What Linux passes with one message, and no system passes more.
-const MOST: usize = 253;
+const MAX_FDS_PER_MESSAGE: usize = 253;
 
 /// What a listener that [passes descriptors](crate::Unix::pass_fds) adds to a [`Peer`]. In the
 /// prelude.
@@ -63,32 +63,32 @@ impl<Rsp, Ev> FdPeer for Peer<Rsp, Ev> {
 /// The descriptors that wait on their way to and from one peer: the extension of its origin.
 pub(crate) struct FdQueues {
     /// How many may wait, each way.
-    bound: usize,
+    capacity: usize,
     /// `None` when the session has ended.
-    waiting: Mutex<Option<Waiting>>,
+    queues: Mutex<Option<Queues>>,
 }
 
 #[derive(Default)]
-struct Waiting {
-    come: VecDeque<OwnedFd>,
-    going: VecDeque<OwnedFd>,
+struct Queues {
+    incoming: VecDeque<OwnedFd>,
+    outgoing: VecDeque<OwnedFd>,
 }
 
 impl FdQueues {
-    pub(crate) fn new(bound: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         // What waits together goes out together.
-        let bound = bound.min(MOST);
-        Self { bound, waiting: Mutex::new(Some(Waiting::default())) }
+        let capacity = capacity.min(MAX_FDS_PER_MESSAGE);
+        Self { capacity, queues: Mutex::new(Some(Queues::default())) }
     }
 
     fn take(&self) -> Option<OwnedFd> {
-        self.waiting.lock().as_mut()?.come.pop_front()
+        self.queues.lock().as_mut()?.incoming.pop_front()
     }
 
     fn attach(&self, fd: OwnedFd) -> Result<(), OwnedFd> {
-        match &mut *self.waiting.lock() {
-            Some(waiting) if waiting.going.len() < self.bound => {
-                waiting.going.push_back(fd);
+        match &mut *self.queues.lock() {
+            Some(queues) if queues.outgoing.len() < self.capacity => {
+                queues.outgoing.push_back(fd);
                 Ok(())
             }
             _ => Err(fd),
@@ -97,44 +97,44 @@ impl FdQueues {
 
     /// # Errors
     /// More are waiting than may: all that has just come is closed.
-    fn put(&self, come: Vec<OwnedFd>) -> io::Result<()> {
-        if let Some(waiting) = &mut *self.waiting.lock() {
-            if waiting.come.len() + come.len() > self.bound {
+    fn push_incoming(&self, incoming: Vec<OwnedFd>) -> io::Result<()> {
+        if let Some(queues) = &mut *self.queues.lock() {
+            if queues.incoming.len() + incoming.len() > self.capacity {
                 return Err(io::Error::other("too many file descriptors are queued"));
             }
-            waiting.come.extend(come);
+            queues.incoming.extend(incoming);
         }
         Ok(())
     }
 
     /// Those that go out with the next message.
-    fn going(&self) -> Vec<OwnedFd> {
-        match &mut *self.waiting.lock() {
-            Some(Waiting { going, .. }) => going.drain(..).collect(),
+    fn take_outgoing(&self) -> Vec<OwnedFd> {
+        match &mut *self.queues.lock() {
+            Some(Queues { outgoing, .. }) => outgoing.drain(..).collect(),
             None => Vec::new(),
         }
     }
 
     /// They did not go.
-    fn put_back(&self, fds: Vec<OwnedFd>) {
-        if let Some(waiting) = &mut *self.waiting.lock() {
-            fds.into_iter().rev().for_each(|fd| waiting.going.push_front(fd));
+    fn restore_outgoing(&self, fds: Vec<OwnedFd>) {
+        if let Some(queues) = &mut *self.queues.lock() {
+            fds.into_iter().rev().for_each(|fd| queues.outgoing.push_front(fd));
         }
     }
 
     fn close(&self) {
-        let waiting = self.waiting.lock().take();
-        drop(waiting);
+        let queues = self.queues.lock().take();
+        drop(queues);
     }
 }
 
 /// A Unix socket that passes descriptors.
-pub struct PassingStream {
+pub struct FdPassingStream {
     stream: UnixStream,
     origin: Arc<Extended<FdQueues>>,
 }
 
-impl PassingStream {
+impl FdPassingStream {
     /// `origin` is that of its peer.
     pub(crate) fn new(stream: UnixStream, origin: Arc<Extended<FdQueues>>) -> Self {
         Self { stream, origin }
@@ -145,7 +145,7 @@ impl PassingStream {
     }
 
     fn receive(&self, bytes: &mut [u8]) -> io::Result<usize> {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS_PER_MESSAGE))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         #[cfg(not(any(target_vendor = "apple", target_os = "aix", target_os = "cygwin")))]
         let flags = RecvFlags::CMSG_CLOEXEC;
@@ -153,7 +153,7 @@ impl PassingStream {
         let flags = RecvFlags::empty();
         let message = recvmsg(&self.stream, &mut [IoSliceMut::new(bytes)], &mut control, flags)?;
         // First, so that they are owned whatever else is wrong.
-        let come: Vec<OwnedFd> = control
+        let incoming: Vec<OwnedFd> = control
             .drain()
             .filter_map(|message| match message {
                 RecvAncillaryMessage::ScmRights(fds) => Some(fds),
@@ -164,15 +164,15 @@ impl PassingStream {
         if message.flags.contains(ReturnFlags::CTRUNC) {
             return Err(io::Error::other("some of the passed file descriptors were lost"));
         }
-        if !come.is_empty() {
-            self.fds().put(come)?;
+        if !incoming.is_empty() {
+            self.fds().push_incoming(incoming)?;
         }
         Ok(message.bytes)
     }
 
     fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        let fds = self.fds().going();
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
+        let fds = self.fds().take_outgoing();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS_PER_MESSAGE))];
         let mut control = SendAncillaryBuffer::new(&mut space);
         let borrowed: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
         if !borrowed.is_empty() {
@@ -184,25 +184,25 @@ impl PassingStream {
         let flags = SendFlags::empty();
         let sent = sendmsg(&self.stream, &[IoSlice::new(bytes)], &mut control, flags);
         if sent.is_err() {
-            self.fds().put_back(fds);
+            self.fds().restore_outgoing(fds);
         }
         Ok(sent?)
     }
 }
 
-impl Drop for PassingStream {
+impl Drop for FdPassingStream {
     fn drop(&mut self) {
         self.fds().close();
     }
 }
 
-impl Transport for PassingStream {
+impl Transport for FdPassingStream {
     async fn wait_for_reset(&self) {
         self.stream.wait_for_reset().await;
     }
 }
 
-impl AsyncRead for PassingStream {
+impl AsyncRead for FdPassingStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
             ready!(self.stream.poll_read_ready(cx))?;
@@ -220,7 +220,7 @@ impl AsyncRead for PassingStream {
     }
 }
 
-impl AsyncWrite for PassingStream {
+impl AsyncWrite for FdPassingStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.stream.poll_write_ready(cx))?;

@@ -21,7 +21,7 @@ use crate::session::registry::SessionGuard;
 use crate::transport::Transport;
 use crate::transport::tls::Tls;
 use crate::transport::tls::info::Handshake;
-use crate::transport::tls::stream::{TlsStream, shake};
+use crate::transport::tls::stream::{TlsStream, accept_tls};
 
 /// As a [`SessionAcceptor`], with a handshake before the session.
 pub(crate) struct TlsAcceptor<S: Service, C, L, F> {
@@ -79,11 +79,11 @@ async fn accept<IO: Transport>(
     tls: Tls,
     control: Arc<Control>,
 ) -> Option<TlsStream<IO>> {
-    let handshake = timeout(tls.limit(), shake(io, tls.config()));
+    let handshake = timeout(tls.max_handshake(), accept_tls(io, tls.config()));
     let accepted = tokio::select! {
         biased;
         accepted = handshake => accepted,
-        () = control.over() => return None,
+        () = control.wait_for_stop_or_end() => return None,
     };
     match accepted {
         Ok(Ok(io)) => Some(io),
@@ -92,7 +92,7 @@ async fn accept<IO: Transport>(
             None
         }
         Err(_) => {
-            debug!(?peer, limit = ?tls.limit(), "TLS handshake timed out");
+            debug!(?peer, limit = ?tls.max_handshake(), "TLS handshake timed out");
             None
         }
     }

@@ -11,11 +11,11 @@ use crate::codec::private::PREFIX_LEN;
 use crate::sync::Mutex;
 
 /// An idle session keeps a queue of no more than this many bytes.
-const KEPT: usize = 512;
+const MIN_SHRINK_CAPACITY: usize = 512;
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Put {
-    Taken,
+pub(super) enum PushResult {
+    Queued,
     /// There is no room: the datagram is dropped.
     Full,
     /// The session is at its end.
@@ -23,7 +23,7 @@ pub(super) enum Put {
 }
 
 pub(super) struct Inbox {
-    bound: usize,
+    capacity: usize,
     state: Mutex<State>,
 }
 
@@ -35,12 +35,12 @@ struct State {
     read: usize,
     reader: Option<Waker>,
     closed: bool,
-    came: Came,
+    received: Received,
 }
 
 /// How many datagrams have come, as far as that matters.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Came {
+enum Received {
     #[default]
     None,
     One,
@@ -48,38 +48,38 @@ enum Came {
 }
 
 impl Inbox {
-    pub(super) fn new(bound: usize) -> Self {
-        Self { bound, state: Mutex::new(State::default()) }
+    pub(super) fn new(capacity: usize) -> Self {
+        Self { capacity, state: Mutex::new(State::default()) }
     }
 
-    pub(super) fn put(&self, datagram: &[u8]) -> Put {
+    pub(super) fn push(&self, datagram: &[u8]) -> PushResult {
         let mut state = self.state.lock();
         if state.closed {
-            return Put::Closed;
+            return PushResult::Closed;
         }
         let waiting = state.bytes.len() - state.read;
         // What waits keeps its head, so that empty datagrams are bounded, too.
-        if waiting > 0 && waiting + PREFIX_LEN + datagram.len() > self.bound {
-            return Put::Full;
+        if waiting > 0 && waiting + PREFIX_LEN + datagram.len() > self.capacity {
+            return PushResult::Full;
         }
         if state.read > 0 {
             let read = state.read;
             state.bytes.drain(..read);
             state.read = 0;
         }
-        state.came = if state.came == Came::None { Came::One } else { Came::More };
+        state.received = if state.received == Received::None { Received::One } else { Received::More };
         // Not even 16 MiB, which is the longest.
         state.bytes.extend_from_slice(&(datagram.len() as u32).to_be_bytes());
         state.bytes.extend_from_slice(datagram);
         let reader = state.reader.take();
         drop(state);
         reader.into_iter().for_each(Waker::wake);
-        Put::Taken
+        PushResult::Queued
     }
 
     /// Whether the peer has not come back after its first datagram.
-    pub(super) fn is_newcomer(&self) -> bool {
-        self.state.lock().came != Came::More
+    pub(super) fn has_single_datagram(&self) -> bool {
+        self.state.lock().received != Received::More
     }
 
     /// Reads what is there. Nothing is read of a closed inbox: that is the end of a stream.
@@ -103,7 +103,7 @@ impl Inbox {
         if *read == bytes.len() {
             *read = 0;
             bytes.clear();
-            bytes.shrink_to(KEPT);
+            bytes.shrink_to(MIN_SHRINK_CAPACITY);
         }
         Poll::Ready(())
     }
@@ -134,7 +134,10 @@ mod tests {
     #[test]
     fn datagrams_come_out_as_frames_in_whatever_pieces() {
         let inbox = Inbox::new(1000);
-        assert_eq!((inbox.put(b"ab"), inbox.put(b""), inbox.put(b"c")), (Put::Taken, Put::Taken, Put::Taken));
+        assert_eq!(
+            (inbox.push(b"ab"), inbox.push(b""), inbox.push(b"c")),
+            (PushResult::Queued, PushResult::Queued, PushResult::Queued)
+        );
         let mut bytes = Vec::new();
         while let Some(piece) = read(&inbox, 3) {
             bytes.extend(piece);
@@ -145,21 +148,24 @@ mod tests {
     #[test]
     fn s11_the_newest_is_dropped_at_the_bound_and_one_always_fits() {
         let inbox = Inbox::new(10);
-        assert_eq!(inbox.put(&[1; 100]), Put::Taken);
-        assert_eq!(inbox.put(b""), Put::Full);
+        assert_eq!(inbox.push(&[1; 100]), PushResult::Queued);
+        assert_eq!(inbox.push(b""), PushResult::Full);
         assert_eq!(read(&inbox, 200).map(|bytes| bytes.len()), Some(104));
-        assert_eq!([inbox.put(b""), inbox.put(b"ab"), inbox.put(b"")], [Put::Taken, Put::Taken, Put::Full]);
+        assert_eq!(
+            [inbox.push(b""), inbox.push(b"ab"), inbox.push(b"")],
+            [PushResult::Queued, PushResult::Queued, PushResult::Full]
+        );
         // Half of a frame that was read makes room.
         assert_eq!(read(&inbox, 4), Some(vec![0; 4]));
-        assert_eq!(inbox.put(b""), Put::Taken);
+        assert_eq!(inbox.push(b""), PushResult::Queued);
     }
 
     #[test]
     fn a_closed_inbox_takes_and_gives_nothing() {
         let inbox = Inbox::new(10);
-        inbox.put(b"a");
+        inbox.push(b"a");
         assert!(inbox.close());
-        assert_eq!(inbox.put(b"a"), Put::Closed);
+        assert_eq!(inbox.push(b"a"), PushResult::Closed);
         assert_eq!(read(&inbox, 10), Some(Vec::new()));
         assert!(!inbox.close());
     }
@@ -169,9 +175,9 @@ mod tests {
         let inbox = Inbox::new(100_000);
         assert_eq!(read(&inbox, 10), None);
         assert!(inbox.state.lock().reader.is_some());
-        inbox.put(&[0; 50_000]);
+        inbox.push(&[0; 50_000]);
         assert!(inbox.state.lock().reader.is_none());
         read(&inbox, 100_000);
-        assert!(inbox.state.lock().bytes.capacity() <= KEPT);
+        assert!(inbox.state.lock().bytes.capacity() <= MIN_SHRINK_CAPACITY);
     }
 }

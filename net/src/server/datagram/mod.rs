@@ -24,7 +24,7 @@
 //!   [`SessionError::Decode`](portcullis_service::SessionError::Decode) for its sender's session,
 //!   which can answer and go on (D6).
 //! - There is no end to a conversation of datagrams, so there is always an idle limit:
-//!   [`Server::idle_timeout`], or [`IDLE`] where that is unlimited, and [`NEWCOMER`] for a peer
+//!   [`Server::idle_timeout`], or [`DEFAULT_IDLE_TIMEOUT`] where that is unlimited, and [`FIRST_IDLE_TIMEOUT`] for a peer
 //!   that has sent one datagram and never came back.
 //! - One host sends no more than [`Server::datagram_rate`], and begins no more sessions than
 //!   [`Server::datagram_session_rate`]; the rest is dropped before a session is looked for. A host
@@ -51,32 +51,32 @@
 //! `idle_timeout` of a second keeps the sessions of strangers few.
 
 mod inbox;
-mod packets;
 mod rate;
 mod router;
 mod stats;
+mod stream;
 
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-pub(super) use self::packets::Packets;
 pub(super) use self::rate::Rate;
-pub(super) use self::router::{Route, run as route};
+pub(super) use self::router::{Router, run as route};
 pub(super) use self::stats::Counters;
 pub use self::stats::{DatagramCounts, DatagramStats};
+pub(super) use self::stream::DatagramStream;
 use super::Server;
 
 /// The idle limit of datagram sessions whose server has none.
-pub(crate) const IDLE: Duration = Duration::from_secs(60);
+pub(crate) const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// The same for an address that only one datagram came from.
-pub(crate) const NEWCOMER: Duration = Duration::from_secs(10);
+pub(crate) const FIRST_IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The default of [`Server::max_queued_datagram_bytes`].
-pub(super) const MAX_INBOUND: usize = 64 * 1024;
+pub(super) const DEFAULT_MAX_QUEUED_BYTES: usize = 64 * 1024;
 /// The default of [`Server::datagram_rate`].
 pub(super) const DATAGRAM_RATE: usize = 10_000;
-/// The default of [`Server::datagram_session_rate`]. With the ten seconds of [`NEWCOMER`], one host
+/// The default of [`Server::datagram_session_rate`]. With the ten seconds of [`FIRST_IDLE_TIMEOUT`], one host
 /// that sends from ever new ports has half of the default's ten thousand sessions.
 pub(super) const SESSION_RATE: usize = 500;
 

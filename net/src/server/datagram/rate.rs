@@ -2,7 +2,7 @@
 //!
 //! Each limit is a GCRA (the generic cell rate algorithm; a token bucket that is kept as one point
 //! in time). A host may save up one second, so it may send a second's datagrams at once. A host
-//! whose points have passed is as one that never sent, so it is forgotten, and a flood from forged
+//! whose points have passed is as one that never sent, so it is removed, and a flood from forged
 //! addresses leaves a few milliseconds of entries.
 //!
 //! The table belongs to the task that reads one socket: there is no lock, and each socket has
@@ -14,11 +14,11 @@ use std::time::Instant;
 
 const SECOND: u64 = 1_000_000_000;
 
-/// How many hosts are kept before those are looked for that can be forgotten.
-const FORGET_AT: usize = 1024;
+/// How many hosts are kept before those are looked for that can be removed.
+const MIN_CLEANUP_AT: usize = 1024;
 /// How many hosts are kept. Those beyond have no limit: it takes millions of forged addresses a
 /// second to come to that, and the bounds of sessions and of bytes hold all the same.
-const MOST: usize = 1 << 16;
+const MAX_HOSTS: usize = 1 << 16;
 
 /// So many in a second; `None` is no limit.
 #[derive(Clone, Copy, Debug)]
@@ -56,12 +56,12 @@ pub(super) struct Rates {
     sessions: Rate,
     began: Instant,
     hosts: HashMap<IpAddr, Used>,
-    forget_at: usize,
+    cleanup_at: usize,
 }
 
 impl Rates {
     pub(super) fn new(datagrams: Rate, sessions: Rate) -> Self {
-        Self { datagrams, sessions, began: Instant::now(), hosts: HashMap::new(), forget_at: FORGET_AT }
+        Self { datagrams, sessions, began: Instant::now(), hosts: HashMap::new(), cleanup_at: MIN_CLEANUP_AT }
     }
 
     /// Whether `host` may send one more datagram now.
@@ -90,22 +90,22 @@ impl Rates {
         rate: Rate,
         of: impl FnOnce(&mut Used) -> &mut u64,
     ) -> bool {
-        if self.hosts.len() >= self.forget_at {
-            self.forget(now);
+        if self.hosts.len() >= self.cleanup_at {
+            self.remove_expired(now);
         }
-        if self.hosts.len() >= MOST && !self.hosts.contains_key(&host) {
+        if self.hosts.len() >= MAX_HOSTS && !self.hosts.contains_key(&host) {
             return true;
         }
         rate.take(of(self.hosts.entry(host).or_default()), now)
     }
 
     /// Forgets the hosts that have used nothing of what they may send from `now` on.
-    fn forget(&mut self, now: u64) {
+    fn remove_expired(&mut self, now: u64) {
         self.hosts.retain(|_, used| used.datagrams > now || used.sessions > now);
         // Looking through all of them is paid by as many that come before the next time.
-        self.forget_at = (2 * self.hosts.len()).max(FORGET_AT);
-        if self.hosts.capacity() > 8 * FORGET_AT {
-            self.hosts.shrink_to(self.forget_at);
+        self.cleanup_at = (2 * self.hosts.len()).max(MIN_CLEANUP_AT);
+        if self.hosts.capacity() > 8 * MIN_CLEANUP_AT {
+            self.hosts.shrink_to(self.cleanup_at);
         }
     }
 
@@ -174,10 +174,10 @@ mod tests {
     fn the_table_is_bounded_and_hosts_beyond_it_are_served() {
         let mut rates = Rates::new(Rate::per_second(1), Rate::per_second(1));
         let rate = rates.datagrams;
-        for number in 0..2 * MOST as u32 {
+        for number in 0..2 * MAX_HOSTS as u32 {
             assert!(rates.take_at(0, host(number), rate, |used| &mut used.datagrams));
         }
-        assert_eq!(rates.hosts.len(), MOST);
+        assert_eq!(rates.hosts.len(), MAX_HOSTS);
         assert!(!rates.take_at(0, host(0), rate, |used| &mut used.datagrams));
     }
 }

@@ -17,10 +17,10 @@ use std::time::Duration;
 
 use tracing::{debug, warn};
 
-use super::inbox::{Inbox, Put};
-use super::packets::Packets;
+use super::inbox::{Inbox, PushResult};
 use super::rate::Rates;
 use super::stats::{Counters, DropReason};
+use super::stream::DatagramStream;
 use crate::codec::Codec;
 use crate::datagram::{AsyncSocket, DatagramAddr, PacketInfoBuffer};
 use crate::error::catch_panic;
@@ -33,9 +33,9 @@ use crate::session::registry::{SessionRegistry, limit_key};
 use crate::sync::Mutex;
 
 /// How long receiving rests when the system is out of something (S6).
-const PAUSE: Duration = Duration::from_millis(100);
+const RECV_BACKOFF: Duration = Duration::from_millis(100);
 /// A map that is empty keeps room for no more than this.
-const KEPT: usize = 1024;
+const MIN_SHRINK_CAPACITY: usize = 1024;
 
 /// Who talks to whom: a peer that asks at two addresses of this host has two conversations, and is
 /// answered from each.
@@ -60,48 +60,52 @@ impl Shared {
     }
 
     /// Takes out the inbox of a session that is gone, unless another has taken its place.
-    pub(super) fn forget(&self, conversation: &Conversation, inbox: &Arc<Inbox>) {
+    pub(super) fn remove(&self, conversation: &Conversation, inbox: &Arc<Inbox>) {
         let mut inboxes = self.inboxes.lock();
-        let forgotten = match inboxes.get(conversation) {
+        let removed = match inboxes.get(conversation) {
             Some(there) if Arc::ptr_eq(there, inbox) => inboxes.remove(conversation),
             _ => None,
         };
-        if inboxes.is_empty() && inboxes.capacity() > KEPT {
+        if inboxes.is_empty() && inboxes.capacity() > MIN_SHRINK_CAPACITY {
             *inboxes = HashMap::new();
         }
         drop(inboxes);
-        drop(forgotten);
+        drop(removed);
     }
 }
 
 /// A socket's way to its sessions.
-pub(in crate::server) struct Route<S: Service> {
+pub(in crate::server) struct Router<S: Service> {
     shared: Arc<Shared>,
-    hub: Arc<SessionRegistry<S>>,
+    registry: Arc<SessionRegistry<S>>,
     scope: Arc<Scope>,
     max_sessions: usize,
     max_queued_datagram_bytes: usize,
     rates: Rates,
     /// The longest datagram that is read whole.
-    longest: usize,
+    max_datagram: usize,
 }
 
-impl<S: Service> Route<S> {
-    pub(in crate::server) fn new(context: &ServeContext<S>, socket: AsyncSocket, longest: usize) -> Self {
+impl<S: Service> Router<S> {
+    pub(in crate::server) fn new(
+        context: &ServeContext<S>,
+        socket: AsyncSocket,
+        max_datagram: usize,
+    ) -> Self {
         let counters = Arc::clone(&context.counters);
         let shared = Arc::new(Shared { socket, counters, inboxes: Mutex::default() });
-        let (hub, scope) = (Arc::clone(&context.registry), Arc::clone(&context.scope));
+        let (registry, scope) = (Arc::clone(&context.registry), Arc::clone(&context.scope));
         let (max_sessions, max_queued_datagram_bytes) =
             (context.max_datagram_sessions, context.max_queued_datagram_bytes);
         let [datagrams, sessions] = context.datagram_rates;
         Self {
             shared,
-            hub,
+            registry,
             scope,
             max_sessions,
             max_queued_datagram_bytes,
             rates: Rates::new(datagrams, sessions),
-            longest,
+            max_datagram,
         }
     }
 
@@ -115,9 +119,11 @@ impl<S: Service> Route<S> {
     ) -> Option<Arc<Inbox>>
     where
         C: Codec<S::Request, S::Response>,
-        D: Drive<S, Packets, C>,
+        D: Drive<S, DatagramStream, C>,
     {
-        if self.hub.datagram_count() >= self.max_sessions || !self.hub.has_capacity_for(&origin, true) {
+        if self.registry.datagram_count() >= self.max_sessions
+            || !self.registry.has_capacity_for(&origin, true)
+        {
             return None;
         }
         // The user's code: its panic is of one stranger.
@@ -126,8 +132,8 @@ impl<S: Service> Route<S> {
             .ok()?;
         let inbox = Arc::new(Inbox::new(self.max_queued_datagram_bytes));
         self.shared.inboxes.lock().insert(conversation.clone(), Arc::clone(&inbox));
-        let seat = self.hub.admit_datagrams(origin);
-        let packets = Packets::new(Arc::clone(&self.shared), Arc::clone(&inbox), conversation);
+        let seat = self.registry.admit_datagrams(origin);
+        let packets = DatagramStream::new(Arc::clone(&self.shared), Arc::clone(&inbox), conversation);
         drop(tokio::spawn(self.scope.enter(drive.drive(seat, packets, codec))));
         Some(inbox)
     }
@@ -135,7 +141,7 @@ impl<S: Service> Route<S> {
     fn deliver<C, D>(&mut self, datagram: &[u8], conversation: Conversation, drive: &Arc<D>, codec: &C)
     where
         C: Codec<S::Request, S::Response>,
-        D: Drive<S, Packets, C>,
+        D: Drive<S, DatagramStream, C>,
     {
         self.shared.counters.received();
         if let Err(why) = self.try_deliver(datagram, conversation, drive, codec) {
@@ -152,7 +158,7 @@ impl<S: Service> Route<S> {
     ) -> Result<(), DropReason>
     where
         C: Codec<S::Request, S::Response>,
-        D: Drive<S, Packets, C>,
+        D: Drive<S, DatagramStream, C>,
     {
         if conversation.addr == DatagramAddr::Unnamed {
             return Err(DropReason::UnnamedSender);
@@ -162,38 +168,38 @@ impl<S: Service> Route<S> {
         if host.is_some_and(|host| !self.rates.admits_datagram(host)) {
             return Err(DropReason::Rate);
         }
-        let known = self.shared.find(&conversation).map(|inbox| inbox.put(datagram));
+        let known = self.shared.find(&conversation).map(|inbox| inbox.push(datagram));
         let put = match known {
-            Some(put @ (Put::Taken | Put::Full)) => put,
-            Some(Put::Closed) | None => {
+            Some(put @ (PushResult::Queued | PushResult::Full)) => put,
+            Some(PushResult::Closed) | None => {
                 if host.is_some_and(|host| !self.rates.admits_session(host)) {
                     return Err(DropReason::SessionRate);
                 }
                 let inbox = self.admit(conversation, origin, drive, codec).ok_or(DropReason::SessionLimit)?;
-                inbox.put(datagram)
+                inbox.push(datagram)
             }
         };
         match put {
-            Put::Taken => Ok(()),
-            Put::Full => Err(DropReason::QueueFull),
-            Put::Closed => Err(DropReason::SessionEnded),
+            PushResult::Queued => Ok(()),
+            PushResult::Full => Err(DropReason::QueueFull),
+            PushResult::Closed => Err(DropReason::SessionEnded),
         }
     }
 }
 
 /// Routes for as long as it is polled.
 pub(in crate::server) async fn run<S, C, D>(
-    mut route: Route<S>,
+    mut route: Router<S>,
     mut packet_info: Option<PacketInfoBuffer>,
     drive: Arc<D>,
     codec: C,
 ) where
     S: Service,
     C: Codec<S::Request, S::Response>,
-    D: Drive<S, Packets, C>,
+    D: Drive<S, DatagramStream, C>,
 {
     // One byte more than fits: what fills it was longer, and the codec says so.
-    let mut buffer = vec![0; route.longest + 1];
+    let mut buffer = vec![0; route.max_datagram + 1];
     loop {
         match poll_fn(|cx| route.shared.socket.poll_recv_with_dest(cx, &mut buffer, packet_info.as_mut()))
             .await
@@ -201,19 +207,19 @@ pub(in crate::server) async fn run<S, C, D>(
             Ok((length, addr, local)) => {
                 route.deliver(&buffer[..length], Conversation { addr, local }, &drive, &codec);
             }
-            // PacketInfoBuffer here, it is of a datagram that was sent before: nobody is there any
-            // more who could be told.
-            Err(error) if is_of_one_peer(&error) => debug!(%error, "a datagram did not arrive"),
+            // PacketInfoBuffer here, it is of a datagram that was sent before: nobody is there any more who
+            // could be told.
+            Err(error) if is_peer_error(&error) => debug!(%error, "a datagram did not arrive"),
             Err(error) => {
-                warn!(%error, "receiving failed; trying again in {PAUSE:?}");
-                tokio::time::sleep(PAUSE).await;
+                warn!(%error, "receiving failed; trying again in {RECV_BACKOFF:?}");
+                tokio::time::sleep(RECV_BACKOFF).await;
             }
         }
     }
 }
 
 /// Some systems report to a socket that one of its datagrams found nobody (D11).
-fn is_of_one_peer(error: &io::Error) -> bool {
+fn is_peer_error(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable};
     use io::ErrorKind::{Interrupted, NetworkUnreachable};
     matches!(

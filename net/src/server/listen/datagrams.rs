@@ -11,7 +11,7 @@ use crate::datagram::UnixDatagram;
 use crate::datagram::{AsyncSocket, DatagramAddr, DatagramSocket, PacketInfoBuffer, Socket, SocketFile, Udp};
 use crate::server::acceptor::Source;
 use crate::server::carries::Fits;
-use crate::server::datagram::{Packets, Route, route};
+use crate::server::datagram::{DatagramStream, Router, route};
 use crate::service::Service;
 use crate::session::driver::session_factory;
 
@@ -79,11 +79,12 @@ impl<S: Service, D: DatagramCodec<S::Request, S::Response>> BoundListener<S> for
         let Self { socket, addr, codec } = *self;
         let max_datagram = socket.max_datagram();
         let packet_info = PacketInfoBuffer::new(addr.ip());
-        let longest = codec.max_size().min(max_datagram);
+        let max_datagram = codec.max_size().min(max_datagram);
         let codec = Framed::with_max(codec, max_datagram);
         let (socket, file): (AsyncSocket, Option<SocketFile>) = AsyncSocket::new(socket)?;
-        let factory = Arc::new(session_factory::<S, Packets, Framed<D>>(Arc::clone(&context.registry)));
-        let routed = Route::new(context, socket, longest);
+        let factory =
+            Arc::new(session_factory::<S, DatagramStream, Framed<D>>(Arc::clone(&context.registry)));
+        let routed = Router::new(context, socket, max_datagram);
         Ok(Source::Datagrams(Box::pin(async move {
             // The file goes when nothing more is read, while sessions may still answer.
             let _file = file;

@@ -1,4 +1,4 @@
-//! [`BoundUnix`]: a Unix socket that listens; [`BoundPassing`]: one that passes descriptors.
+//! [`BoundUnix`]: a Unix socket that listens; [`BoundFdPassing`]: one that passes descriptors.
 
 use std::io;
 use std::os::unix::net;
@@ -85,31 +85,31 @@ mod passing {
     use super::*;
     use crate::service::internal::Extended;
     use crate::sockets::wrappers::PassFds;
-    use crate::transport::fds::{FdQueues, PassingStream};
+    use crate::transport::fds::{FdPassingStream, FdQueues};
 
     #[doc(hidden)]
     #[derive(Debug)]
-    pub struct BoundPassing {
+    pub struct BoundFdPassing {
         unix: BoundUnix,
         count: usize,
     }
 
     impl<L: Listen<Bound = Streams<BoundUnix>>> Listen for PassFds<L> {
-        type Bound = Streams<BoundPassing>;
+        type Bound = Streams<BoundFdPassing>;
 
         fn bind(self) -> io::Result<Self::Bound> {
-            Ok(Streams(BoundPassing { unix: self.inner.bind()?.0, count: self.count }))
+            Ok(Streams(BoundFdPassing { unix: self.inner.bind()?.0, count: self.count }))
         }
     }
 
     #[diagnostic::do_not_recommend]
-    impl Listener for BoundPassing {
-        type Stream = PassingStream;
+    impl Listener for BoundFdPassing {
+        type Stream = FdPassingStream;
 
-        fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted<PassingStream>>> {
+        fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted<FdPassingStream>>> {
             let Accepted { io, origin } = ready!(self.unix.poll_accept(cx))?;
             let origin = Arc::new(Extended { below: origin, extension: FdQueues::new(self.count) });
-            let io = PassingStream::new(io, Arc::clone(&origin));
+            let io = FdPassingStream::new(io, Arc::clone(&origin));
             Poll::Ready(Ok(Accepted { io, origin: Origin::Extended(origin) }))
         }
 

@@ -1,8 +1,8 @@
 //! Servers over real sockets, with services written by hand, on both tokio flavours. Every wait has
 //! a limit.
 
+mod closing;
 mod events;
-mod last_words;
 mod life;
 mod linear;
 mod machine;

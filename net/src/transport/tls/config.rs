@@ -27,32 +27,32 @@ use crate::sync::Mutex;
 /// reloaded with it.
 #[derive(Clone)]
 pub struct Tls {
-    current: Arc<Current>,
-    handshake: Duration,
+    current: Arc<ReloadableConfig>,
+    handshake_timeout: Duration,
 }
 
 /// What is shown to the next client, shared with the reloaders.
-struct Current {
+struct ReloadableConfig {
     config: Mutex<Arc<ServerConfig>>,
     /// Where it came from, if it came from files.
-    source: Option<TlsBuilder>,
+    builder: Option<TlsBuilder>,
 }
 
 impl Tls {
     /// From a certificate chain and its key, each a PEM file. They are read by
     /// [`build`](TlsBuilder::build).
     pub fn pem_files(chain: impl AsRef<Path>, key: impl AsRef<Path>) -> TlsBuilder {
-        TlsBuilder::of_files(chain.as_ref(), key.as_ref())
+        TlsBuilder::from_files(chain.as_ref(), key.as_ref())
     }
 
     /// From a certificate chain and its key, as the text of PEM files.
     pub fn pem(chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> TlsBuilder {
-        TlsBuilder::of_text(chain.as_ref(), key.as_ref())
+        TlsBuilder::from_text(chain.as_ref(), key.as_ref())
     }
 
-    pub(super) fn new(config: Arc<ServerConfig>, source: Option<TlsBuilder>) -> Self {
-        let current = Arc::new(Current { config: Mutex::new(config), source });
-        Self { current, handshake: Duration::from_secs(10) }
+    pub(super) fn new(config: Arc<ServerConfig>, builder: Option<TlsBuilder>) -> Self {
+        let current = Arc::new(ReloadableConfig { config: Mutex::new(config), builder });
+        Self { current, handshake_timeout: Duration::from_secs(10) }
     }
 
     /// How long a handshake may take; 10 seconds unless said otherwise.
@@ -60,8 +60,8 @@ impl Tls {
     /// It takes a place among the [connections](crate::Server::max_connections) and nothing else:
     /// no handler and no hook sees a client that does not finish it.
     #[must_use]
-    pub fn handshake_timeout(mut self, limit: Duration) -> Self {
-        self.handshake = limit;
+    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.handshake_timeout = timeout;
         self
     }
 
@@ -74,8 +74,8 @@ impl Tls {
         Arc::clone(&self.current.config.lock())
     }
 
-    pub(crate) fn limit(&self) -> Duration {
-        self.handshake
+    pub(crate) fn max_handshake(&self) -> Duration {
+        self.handshake_timeout
     }
 }
 
@@ -93,7 +93,7 @@ impl From<ServerConfig> for Tls {
 
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tls").field("handshake", &self.handshake).finish_non_exhaustive()
+        f.debug_struct("Tls").field("handshake_timeout", &self.handshake_timeout).finish_non_exhaustive()
     }
 }
 
@@ -103,7 +103,7 @@ impl fmt::Debug for Tls {
 /// theirs.
 #[derive(Clone)]
 pub struct TlsReloader {
-    current: Arc<Current>,
+    current: Arc<ReloadableConfig>,
 }
 
 impl TlsReloader {
@@ -114,11 +114,11 @@ impl TlsReloader {
     /// As [`TlsBuilder::build`]; `Unsupported` if it was not built by one. What was shown before
     /// still is.
     pub fn reload(&self) -> io::Result<()> {
-        let Some(source) = &self.current.source else {
+        let Some(builder) = &self.current.builder else {
             let text = "this `Tls` was not made from PEM: give `TlsReloader::set` a new configuration";
             return Err(io::Error::new(io::ErrorKind::Unsupported, text));
         };
-        self.set(source.config()?);
+        self.set(builder.config()?);
         Ok(())
     }
 

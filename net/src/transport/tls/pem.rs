@@ -23,11 +23,11 @@ pub struct TlsBuilder {
     chain: Pem,
     key: Pem,
     alpn: Vec<Vec<u8>>,
-    clients: Option<Clients>,
+    client_auth: Option<ClientAuth>,
 }
 
 #[derive(Clone)]
-struct Clients {
+struct ClientAuth {
     roots: Pem,
     required: bool,
 }
@@ -39,16 +39,16 @@ enum Pem {
 }
 
 impl TlsBuilder {
-    pub(super) fn of_files(chain: &Path, key: &Path) -> Self {
+    pub(super) fn from_files(chain: &Path, key: &Path) -> Self {
         Self::new(Pem::File(chain.to_owned()), Pem::File(key.to_owned()))
     }
 
-    pub(super) fn of_text(chain: &[u8], key: &[u8]) -> Self {
+    pub(super) fn from_text(chain: &[u8], key: &[u8]) -> Self {
         Self::new(Pem::Text(chain.to_owned()), Pem::Text(key.to_owned()))
     }
 
     fn new(chain: Pem, key: Pem) -> Self {
-        Self { chain, key, alpn: Vec::new(), clients: None }
+        Self { chain, key, alpn: Vec::new(), client_auth: None }
     }
 
     /// The application protocols that are spoken, the preferred one first. A client that offers
@@ -62,20 +62,20 @@ impl TlsBuilder {
     /// refuses those that have none. The certificate is in
     /// [`TlsInfo::certificates`](crate::TlsInfo::certificates).
     pub fn client_roots(mut self, roots: impl AsRef<[u8]>) -> Self {
-        self.clients = Some(Clients { roots: Pem::Text(roots.as_ref().to_owned()), required: true });
+        self.client_auth = Some(ClientAuth { roots: Pem::Text(roots.as_ref().to_owned()), required: true });
         self
     }
 
     /// As [`client_roots`](Self::client_roots), from a PEM file.
     pub fn client_roots_file(mut self, roots: impl AsRef<Path>) -> Self {
-        self.clients = Some(Clients { roots: Pem::File(roots.as_ref().to_owned()), required: true });
+        self.client_auth = Some(ClientAuth { roots: Pem::File(roots.as_ref().to_owned()), required: true });
         self
     }
 
     /// Lets clients without a certificate in, too; one that is not valid is still refused.
     pub fn client_certificate_optional(mut self) -> Self {
-        if let Some(clients) = &mut self.clients {
-            clients.required = false;
+        if let Some(client_auth) = &mut self.client_auth {
+            client_auth.required = false;
         }
         self
     }
@@ -99,9 +99,9 @@ impl TlsBuilder {
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(invalid)?;
-        let builder = match &self.clients {
+        let builder = match &self.client_auth {
             None => builder.with_no_client_auth(),
-            Some(clients) => builder.with_client_cert_verifier(clients.verifier(provider)?),
+            Some(client_auth) => builder.with_client_cert_verifier(client_auth.verifier(provider)?),
         };
         let key = self.key.one_key()?;
         let mut config = builder.with_single_cert(self.chain.certificates()?, key).map_err(invalid)?;
@@ -110,7 +110,7 @@ impl TlsBuilder {
     }
 }
 
-impl Clients {
+impl ClientAuth {
     fn verifier(&self, provider: Arc<CryptoProvider>) -> io::Result<Arc<dyn ClientCertVerifier>> {
         let mut roots = RootCertStore::empty();
         for root in self.roots.certificates()? {
@@ -133,15 +133,19 @@ impl Pem {
 
     fn certificates(&self) -> io::Result<Vec<CertificateDer<'static>>> {
         let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&self.text()?).collect();
-        let certificates = certificates.map_err(|error| self.no_pem(&error))?;
-        if certificates.is_empty() { Err(self.no_pem(&pem::Error::NoItemsFound)) } else { Ok(certificates) }
+        let certificates = certificates.map_err(|error| self.pem_error(&error))?;
+        if certificates.is_empty() {
+            Err(self.pem_error(&pem::Error::NoItemsFound))
+        } else {
+            Ok(certificates)
+        }
     }
 
     fn one_key(&self) -> io::Result<PrivateKeyDer<'static>> {
-        PrivateKeyDer::from_pem_slice(&self.text()?).map_err(|error| self.no_pem(&error))
+        PrivateKeyDer::from_pem_slice(&self.text()?).map_err(|error| self.pem_error(&error))
     }
 
-    fn no_pem(&self, error: &pem::Error) -> io::Error {
+    fn pem_error(&self, error: &pem::Error) -> io::Error {
         match self {
             Self::File(path) => invalid(format!("{}: {error}", path.display())),
             Self::Text(_) => invalid(error.to_string()),

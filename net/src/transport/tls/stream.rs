@@ -1,4 +1,4 @@
-//! [`TlsStream`]: the encrypted stream under a session; and [`shake`], which makes one.
+//! [`TlsStream`]: the encrypted stream under a session; and [`accept_tls`], which makes one.
 //!
 //! A stream that ends without TLS' own word of farewell may have been cut by anyone on the way:
 //! reading it is an error, so a session over it is reset and not closed.
@@ -16,7 +16,7 @@ use super::info::TlsInfo;
 use crate::transport::Transport;
 
 /// What a client that was refused may still send while it is told why.
-const UNHEARD: u64 = 64 * 1024;
+const MAX_DISCARDED: u64 = 64 * 1024;
 
 /// The server's end of a TLS connection over `IO`.
 // In a box: a session is moved from phase to phase, and rustls' state is large.
@@ -25,14 +25,17 @@ pub(crate) struct TlsStream<IO>(Box<server::TlsStream<IO>>);
 /// Makes a TLS connection of a stream. A client that is refused is told so, as long as it listens.
 ///
 /// Has no limit of its own.
-pub(crate) async fn shake<IO: Transport>(io: IO, config: Arc<ServerConfig>) -> io::Result<TlsStream<IO>> {
+pub(crate) async fn accept_tls<IO: Transport>(
+    io: IO,
+    config: Arc<ServerConfig>,
+) -> io::Result<TlsStream<IO>> {
     match TlsAcceptor::from(config).accept(io).into_fallible().await {
         Ok(stream) => Ok(TlsStream(Box::new(stream))),
         Err((error, mut io)) => {
             // Closed over what it is still sending, the connection would be reset, and the alert
             // lost.
             let _ = io.shutdown().await;
-            let _ = tokio::io::copy(&mut io.take(UNHEARD), &mut tokio::io::sink()).await;
+            let _ = tokio::io::copy(&mut io.take(MAX_DISCARDED), &mut tokio::io::sink()).await;
             Err(error)
         }
     }

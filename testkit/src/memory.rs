@@ -17,9 +17,9 @@ use portcullis_net::Transport;
 const MARKER: u8 = b'.';
 
 /// What the two ends share.
-pub(crate) struct Wire<Req, Rsp>(Mutex<Ends<Req, Rsp>>);
+pub(crate) struct InMemoryLink<Req, Rsp>(Mutex<LinkState<Req, Rsp>>);
 
-struct Ends<Req, Rsp> {
+struct LinkState<Req, Rsp> {
     requests: VecDeque<Result<Req, DecodeError>>,
     /// Requests that the session has not read the marker of.
     unread: usize,
@@ -29,11 +29,11 @@ struct Ends<Req, Rsp> {
     /// How many of those there may be.
     window: usize,
     /// The client has closed its writing side.
-    finished: bool,
+    client_closed: bool,
     /// The client is gone.
-    left: bool,
+    client_dropped: bool,
     /// The session has closed its writing side, or is gone.
-    over: bool,
+    server_closed: bool,
     reason: Option<Reason>,
     reader: Option<Waker>,
     writer: Option<Waker>,
@@ -46,17 +46,17 @@ fn wake(waker: Option<Waker>) {
     }
 }
 
-impl<Req, Rsp> Wire<Req, Rsp> {
+impl<Req, Rsp> InMemoryLink<Req, Rsp> {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Ends {
+        Arc::new(Self(Mutex::new(LinkState {
             requests: VecDeque::new(),
             unread: 0,
             responses: VecDeque::new(),
             arrived: 0,
             window: 64,
-            finished: false,
-            left: false,
-            over: false,
+            client_closed: false,
+            client_dropped: false,
+            server_closed: false,
             reason: None,
             reader: None,
             writer: None,
@@ -64,7 +64,7 @@ impl<Req, Rsp> Wire<Req, Rsp> {
         })))
     }
 
-    fn ends(&self) -> MutexGuard<'_, Ends<Req, Rsp>> {
+    fn state(&self) -> MutexGuard<'_, LinkState<Req, Rsp>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -72,121 +72,121 @@ impl<Req, Rsp> Wire<Req, Rsp> {
 
     /// `false` if the session has ended.
     pub(super) fn send(&self, request: Result<Req, DecodeError>) -> bool {
-        let mut ends = self.ends();
-        if ends.over || ends.finished {
+        let mut state = self.state();
+        if state.server_closed || state.client_closed {
             return false;
         }
-        ends.requests.push_back(request);
-        ends.unread += 1;
-        let reader = ends.reader.take();
-        drop(ends);
+        state.requests.push_back(request);
+        state.unread += 1;
+        let reader = state.reader.take();
+        drop(state);
         wake(reader);
         true
     }
 
     pub(super) fn finish(&self) {
-        let mut ends = self.ends();
-        ends.finished = true;
-        let reader = ends.reader.take();
-        drop(ends);
+        let mut state = self.state();
+        state.client_closed = true;
+        let reader = state.reader.take();
+        drop(state);
         wake(reader);
     }
 
-    pub(super) fn leave(&self) {
-        let mut ends = self.ends();
-        ends.left = true;
-        ends.finished = true;
-        let (reader, writer) = (ends.reader.take(), ends.writer.take());
-        drop(ends);
+    pub(super) fn disconnect(&self) {
+        let mut state = self.state();
+        state.client_dropped = true;
+        state.client_closed = true;
+        let (reader, writer) = (state.reader.take(), state.writer.take());
+        drop(state);
         wake(reader);
         wake(writer);
     }
 
     pub(super) fn set_window(&self, window: usize) {
-        let mut ends = self.ends();
-        ends.window = window.max(1);
-        let writer = ends.writer.take();
-        drop(ends);
+        let mut state = self.state();
+        state.window = window.max(1);
+        let writer = state.writer.take();
+        drop(state);
         wake(writer);
     }
 
     /// The next response; `Err` when none will come.
     pub(super) fn poll_next(&self, cx: &Context<'_>) -> Poll<Result<Rsp, Reason>> {
-        let mut ends = self.ends();
-        if ends.arrived > 0 {
-            if let Some(response) = ends.responses.pop_front() {
-                ends.arrived -= 1;
-                let writer = ends.writer.take();
-                drop(ends);
+        let mut state = self.state();
+        if state.arrived > 0 {
+            if let Some(response) = state.responses.pop_front() {
+                state.arrived -= 1;
+                let writer = state.writer.take();
+                drop(state);
                 wake(writer);
                 return Poll::Ready(Ok(response));
             }
         }
-        if ends.over {
+        if state.server_closed {
             // Who has seen the end hangs up.
-            ends.finished = true;
-            let reason = ends.reason.clone().unwrap_or(Reason::Reset);
-            let reader = ends.reader.take();
-            drop(ends);
+            state.client_closed = true;
+            let reason = state.reason.clone().unwrap_or(Reason::Reset);
+            let reader = state.reader.take();
+            drop(state);
             wake(reader);
             return Poll::Ready(Err(reason));
         }
-        ends.client = Some(cx.waker().clone());
+        state.client = Some(cx.waker().clone());
         Poll::Pending
     }
 
     pub(super) fn set_reason(&self, reason: &Reason) {
-        self.ends().reason.get_or_insert_with(|| reason.clone());
+        self.state().reason.get_or_insert_with(|| reason.clone());
     }
 
-    fn set_over(&self) {
-        let mut ends = self.ends();
-        ends.over = true;
-        let client = ends.client.take();
-        drop(ends);
+    fn set_server_closed(&self) {
+        let mut state = self.state();
+        state.server_closed = true;
+        let client = state.client.take();
+        drop(state);
         wake(client);
     }
 }
 
 /// The stream under the session.
-pub(crate) struct Far<Req, Rsp>(pub(super) Arc<Wire<Req, Rsp>>);
+pub(crate) struct ServerEnd<Req, Rsp>(pub(super) Arc<InMemoryLink<Req, Rsp>>);
 
-impl<Req, Rsp> Drop for Far<Req, Rsp> {
+impl<Req, Rsp> Drop for ServerEnd<Req, Rsp> {
     fn drop(&mut self) {
-        self.0.set_over();
+        self.0.set_server_closed();
     }
 }
 
-impl<Req, Rsp> AsyncRead for Far<Req, Rsp> {
+impl<Req, Rsp> AsyncRead for ServerEnd<Req, Rsp> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let mut ends = self.0.ends();
-        let count = ends.unread.min(buf.remaining());
-        if count == 0 && !ends.finished {
-            ends.reader = Some(cx.waker().clone());
+        let mut state = self.0.state();
+        let count = state.unread.min(buf.remaining());
+        if count == 0 && !state.client_closed {
+            state.reader = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        ends.unread -= count;
-        drop(ends);
+        state.unread -= count;
+        drop(state);
         buf.initialize_unfilled_to(count).fill(MARKER);
         buf.advance(count);
         Poll::Ready(Ok(()))
     }
 }
 
-impl<Req, Rsp> AsyncWrite for Far<Req, Rsp> {
+impl<Req, Rsp> AsyncWrite for ServerEnd<Req, Rsp> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let mut ends = self.0.ends();
-        if ends.left || ends.over {
+        let mut state = self.0.state();
+        if state.client_dropped || state.server_closed {
             return Poll::Ready(Err(ErrorKind::BrokenPipe.into()));
         }
-        let count = bytes.len().min(ends.window.saturating_sub(ends.arrived));
+        let count = bytes.len().min(state.window.saturating_sub(state.arrived));
         if count == 0 && !bytes.is_empty() {
-            ends.writer = Some(cx.waker().clone());
+            state.writer = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        ends.arrived += count;
-        let client = ends.client.take();
-        drop(ends);
+        state.arrived += count;
+        let client = state.client.take();
+        drop(state);
         wake(client);
         Poll::Ready(Ok(count))
     }
@@ -196,12 +196,12 @@ impl<Req, Rsp> AsyncWrite for Far<Req, Rsp> {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.set_over();
+        self.0.set_server_closed();
         Poll::Ready(Ok(()))
     }
 }
 
-impl<Req: Send + 'static, Rsp: Send + 'static> Transport for Far<Req, Rsp> {
+impl<Req: Send + 'static, Rsp: Send + 'static> Transport for ServerEnd<Req, Rsp> {
     fn session_ended(&self, reason: &Reason) {
         self.0.set_reason(reason);
     }
@@ -212,27 +212,27 @@ impl<Req: Send + 'static, Rsp: Send + 'static> Transport for Far<Req, Rsp> {
 }
 
 /// Reads and writes markers, and finds the messages beside them.
-pub(crate) struct Markers<Req, Rsp>(pub(super) Arc<Wire<Req, Rsp>>);
+pub(crate) struct MarkerCodec<Req, Rsp>(pub(super) Arc<InMemoryLink<Req, Rsp>>);
 
-impl<Req, Rsp> Clone for Markers<Req, Rsp> {
+impl<Req, Rsp> Clone for MarkerCodec<Req, Rsp> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<Req: Send + 'static, Rsp: Send + 'static> Codec<Req, Rsp> for Markers<Req, Rsp> {
+impl<Req: Send + 'static, Rsp: Send + 'static> Codec<Req, Rsp> for MarkerCodec<Req, Rsp> {
     fn decode(&mut self, input: &mut BytesMut) -> Result<Option<Req>, DecodeError> {
         if input.is_empty() {
             return Ok(None);
         }
         input.advance(1);
-        let request = self.0.ends().requests.pop_front();
+        let request = self.0.state().requests.pop_front();
         request.transpose()
     }
 
     fn encode(&mut self, message: Rsp, output: &mut BytesMut) -> Result<(), EncodeError> {
         output.put_u8(MARKER);
-        self.0.ends().responses.push_back(message);
+        self.0.state().responses.push_back(message);
         Ok(())
     }
 }

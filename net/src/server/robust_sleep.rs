@@ -1,4 +1,4 @@
-//! [`attended`]: a sleep that ends in time although a handler holds the loop.
+//! [`robust_sleep_until`]: a sleep that ends in time although a handler holds the loop.
 
 use std::pin::pin;
 use std::task::Context;
@@ -17,7 +17,7 @@ const LATER: Duration = Duration::from_millis(50);
 /// tokio's timers stand still, although other loop threads are free. The timer thread of the
 /// runtime wakes the task a moment later: another loop thread polls it, and attends to sockets and
 /// timers from there on.
-pub(super) async fn attended(when: Instant) {
+pub(super) async fn robust_sleep_until(when: Instant) {
     let mut sleep = pin!(sleep_until(when));
     let left = when.saturating_duration_since(Instant::now());
     // The time itself, and not the timer, says that it has come: under a paused clock it may not

@@ -1,4 +1,4 @@
-//! [`Packets`]: the transport of a datagram session.
+//! [`DatagramStream`]: the transport of a datagram session.
 //!
 //! Reads give the frames of its [`Inbox`]; of what is written, each frame goes out as a datagram. A
 //! link writes whole frames, many at once, and so each write here begins with one.
@@ -16,7 +16,7 @@ use tracing::debug;
 use super::inbox::Inbox;
 use super::router::{Conversation, Shared};
 use super::stats::DropReason;
-use super::{IDLE, NEWCOMER};
+use super::{DEFAULT_IDLE_TIMEOUT, FIRST_IDLE_TIMEOUT};
 use crate::codec::private::PREFIX_LEN;
 use crate::transport::Transport;
 
@@ -24,22 +24,22 @@ use crate::transport::Transport;
 type Blocked = Pin<Box<dyn Future<Output = io::Result<()>> + Send + Sync>>;
 
 /// One session's datagrams as a stream.
-pub(in crate::server) struct Packets {
+pub(in crate::server) struct DatagramStream {
     shared: Arc<Shared>,
     inbox: Arc<Inbox>,
     conversation: Conversation,
     blocked: Option<Blocked>,
     /// How often the next datagram was refused in a row.
-    tries: u32,
+    attempts: u32,
 }
 
-impl Packets {
+impl DatagramStream {
     pub(super) fn new(shared: Arc<Shared>, inbox: Arc<Inbox>, conversation: Conversation) -> Self {
-        Self { shared, inbox, conversation, blocked: None, tries: 0 }
+        Self { shared, inbox, conversation, blocked: None, attempts: 0 }
     }
 
     /// Ready when sending may be tried.
-    fn poll_blocked(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_send_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if let Some(blocked) = &mut self.blocked {
             let done = ready!(blocked.as_mut().poll(cx));
             self.blocked = None;
@@ -55,9 +55,9 @@ impl Packets {
         match socket.try_send_from(datagram, addr, *local) {
             Ok(_) => self.shared.counters.sent(),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                let (shared, tries) = (Arc::clone(&self.shared), self.tries);
-                self.blocked = Some(Box::pin(async move { shared.socket.wait_writable(tries).await }));
-                self.tries += 1;
+                let (shared, attempts) = (Arc::clone(&self.shared), self.attempts);
+                self.blocked = Some(Box::pin(async move { shared.socket.wait_writable(attempts).await }));
+                self.attempts += 1;
                 return Ok(false);
             }
             Err(error) if socket.is_disconnect_error(&error) => return Err(error),
@@ -66,7 +66,7 @@ impl Packets {
                 self.shared.counters.dropped(DropReason::SendFailed);
             }
         }
-        self.tries = 0;
+        self.attempts = 0;
         Ok(true)
     }
 
@@ -77,7 +77,7 @@ impl Packets {
     }
 }
 
-impl AsyncRead for Packets {
+impl AsyncRead for DatagramStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         // A flood must not keep the loop.
         let coop = ready!(tokio::task::coop::poll_proceed(cx));
@@ -87,7 +87,7 @@ impl AsyncRead for Packets {
     }
 }
 
-impl AsyncWrite for Packets {
+impl AsyncWrite for DatagramStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, frames: &[u8]) -> Poll<io::Result<usize>> {
         let mut written = 0;
         while let Some((head, rest)) = frames[written..].split_first_chunk::<PREFIX_LEN>() {
@@ -95,14 +95,14 @@ impl AsyncWrite for Packets {
             let Some(datagram) = rest.get(..length) else { break };
             // A link that is told of a wait, or of an error, has lost nothing of what was sent
             // before it.
-            let sent = match self.poll_blocked(cx)? {
+            let sent = match self.poll_send_ready(cx)? {
                 Poll::Ready(()) => self.send(datagram),
                 Poll::Pending => Ok(false),
             };
             match sent {
                 Ok(true) => written += PREFIX_LEN + length,
                 Ok(false) if written == 0 => {
-                    if self.poll_blocked(cx)?.is_pending() {
+                    if self.poll_send_ready(cx)?.is_pending() {
                         return Poll::Pending;
                     }
                 }
@@ -127,9 +127,9 @@ impl AsyncWrite for Packets {
     }
 }
 
-impl Transport for Packets {
+impl Transport for DatagramStream {
     fn default_idle_timeout(&self) -> Option<Duration> {
-        Some(if self.inbox.is_newcomer() { NEWCOMER } else { IDLE })
+        Some(if self.inbox.has_single_datagram() { FIRST_IDLE_TIMEOUT } else { DEFAULT_IDLE_TIMEOUT })
     }
 
     fn lingers(&self) -> bool {
@@ -137,9 +137,9 @@ impl Transport for Packets {
     }
 }
 
-impl Drop for Packets {
+impl Drop for DatagramStream {
     fn drop(&mut self) {
         self.close();
-        self.shared.forget(&self.conversation, &self.inbox);
+        self.shared.remove(&self.conversation, &self.inbox);
     }
 }
