@@ -1,5 +1,5 @@
-//! What a job does now, and who is told: the paused clock of its runtime, and the inline pool's
-//! caller.
+//! [`Activity`]: the state of a job in a test, which it reports to the paused clock of its runtime
+//! and to the caller of an inline pool.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use super::clock::ClockController;
 use crate::hooks::{HookTimer, Hooks, PoolProbe};
 use crate::spawn::Executor;
 
-/// The limit of every wait in here that a test can't set: a test that hangs is to say so.
+/// The limit of every wait in this crate that a test cannot set, so that a test that hangs fails.
 pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,18 +22,18 @@ enum ActivityState {
     Finished,
 }
 
-/// What one job does now.
+/// The state of one job.
 pub(crate) struct Activity {
     controller: Option<Arc<ClockController>>,
-    /// Its pool, if that is inline.
+    /// The job's pool, if it is inline.
     inline: Option<Arc<dyn PoolProbe>>,
     state: Mutex<ActivityState>,
     changed: Condvar,
 }
 
 impl Activity {
-    /// The hooks of a job that is made for `pool` where `executor` is current. Nobody wants to know
-    /// of most jobs of a test: those have none.
+    /// Returns the hooks of a job for `pool`, made where `executor` is current. `None` if neither a
+    /// paused clock nor an inline pool observes it.
     pub(super) fn of_new_job(
         executor: &Executor,
         pool: &Arc<dyn PoolProbe>,
@@ -62,7 +62,7 @@ impl Activity {
         }
         *state = to;
         if let Some(controller) = &self.controller {
-            // Under the lock, so that the keeper hears of the steps in their order.
+            // Under the lock, so that the clock is informed in the order of the transitions.
             match (before == ActivityState::Running, to == ActivityState::Running) {
                 (false, true) => controller.job_started(),
                 (true, false) => controller.job_stopped(),
@@ -120,7 +120,7 @@ impl Hooks for Activity {
         self.transition(ActivityState::Finished, |state| state != ActivityState::Finished);
     }
 
-    /// An inline pool's caller waits here until the job is parked, or finished, or no thread is
+    /// Blocks the caller of an inline pool until the job is parked or finished, or no thread is
     /// free for it.
     fn call_completed(&self) {
         let Some(pool) = &self.inline else { return };
@@ -138,7 +138,8 @@ impl Hooks for Activity {
                  use `.wait(worker)` in the job to wait for the loop",
                 pool.name()
             );
-            // Not for ever: whether a thread is free is not told here.
+            // Check again after a while, because a thread that becomes free does not notify this
+            // condvar.
             let limit = if *state == ActivityState::Queued {
                 Duration::from_millis(1)
             } else {
@@ -150,7 +151,7 @@ impl Hooks for Activity {
 }
 
 impl Drop for Activity {
-    /// Whatever has become of the job, it holds the clock no longer.
+    /// A dropped job no longer stops the clock.
     fn drop(&mut self) {
         let state = *self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let (ActivityState::Running, Some(controller)) = (state, &self.controller) {
@@ -159,7 +160,7 @@ impl Drop for Activity {
     }
 }
 
-/// A timer of the paused clock.
+/// A timer on the paused clock.
 struct Timer(AbortHandle);
 
 impl HookTimer for Timer {

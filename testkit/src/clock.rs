@@ -1,9 +1,8 @@
-//! [`pause`]: tokio's paused clock, made to stand still while a job is at work.
+//! [`pause`]: pauses tokio's clock, and also stops it while jobs run.
 //!
-//! Tokio moves a paused clock on when the loop has nothing to do, and for all it knows a thread of
-//! ours does nothing. It spares its own `spawn_blocking`, though: while such a task is there, the
-//! clock stands. So the [`ClockController`] of a paused runtime keeps one there for as long as a job is at
-//! work, and looks for itself, at its end, whether that is so.
+//! Tokio advances a paused clock when the event loop is idle, and it does not know of pool threads.
+//! It does not advance the clock while a task of its own `spawn_blocking` exists. Therefore the
+//! [`ClockController`] of a paused runtime keeps such a task alive while a job runs.
 
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -78,12 +77,12 @@ pub fn pause() -> Paused {
 pub struct Paused {
     controller: Arc<ClockController>,
     since: time::Instant,
-    /// It is we who have paused it.
+    /// Whether [`pause`] has paused the clock; else it was paused before.
     paused_by_us: bool,
 }
 
 impl Paused {
-    /// How far the clock has gone since it was paused.
+    /// Returns how far the clock has advanced since it was paused.
     pub fn elapsed(&self) -> Duration {
         self.controller.instant().duration_since(self.since)
     }
@@ -94,13 +93,13 @@ impl Paused {
     pub async fn advance(&self, by: Duration) {
         // Tokio's timers count in whole milliseconds, rounded up.
         time::advance(by + Duration::from_millis(1)).await;
-        // They fire when the loop looks at them next; their tasks run at the turn after that.
+        // They fire when the loop next polls them; their tasks run in the turn after that.
         for _ in 0..3 {
             tokio::task::yield_now().await;
         }
     }
 
-    /// Whether a job is at work, so that the clock stands.
+    /// Returns whether a job is running, so that the clock is stopped.
     pub fn is_waiting_for_jobs(&self) -> bool {
         self.controller.state().is_clock_held
     }
@@ -123,7 +122,7 @@ impl Drop for Paused {
     }
 }
 
-/// Tokio has no such question: a clock that goes does so within a microsecond.
+/// Tokio has no such query. A clock that is not paused advances within a microsecond.
 fn is_paused() -> bool {
     let (from, real) = (time::Instant::now(), Instant::now());
     while real.elapsed() < Duration::from_micros(2) {
@@ -148,7 +147,7 @@ fn unregister(controller: &Arc<ClockController>) {
     hooks::uninstall();
 }
 
-/// Keeps the clock of one runtime.
+/// Controls the clock of one runtime.
 pub(crate) struct ClockController {
     handle: Handle,
     state: Mutex<State>,
@@ -157,13 +156,13 @@ pub(crate) struct ClockController {
 
 #[derive(Default)]
 struct State {
-    /// Jobs at work.
+    /// Running jobs.
     at_work: usize,
     /// Pools that jobs were made for.
     pools: Vec<Weak<dyn PoolProbe>>,
-    /// Counts what has happened.
+    /// Incremented by each event.
     epoch: u64,
-    /// A blocking task of tokio's is there.
+    /// Whether the blocking task exists that stops tokio's clock.
     is_clock_held: bool,
     closed: bool,
 }
@@ -173,7 +172,8 @@ impl ClockController {
         Arc::new(Self { handle, state: Mutex::default(), changed: Condvar::new() })
     }
 
-    /// The keeper of this runtime's clock, if it is paused by [`pause`]; of several the latest.
+    /// Returns the controller of this runtime's clock if [`pause`] has paused it; of several, the
+    /// latest.
     pub(crate) fn of(handle: &Handle) -> Option<Arc<Self>> {
         let id = handle.id();
         controllers()
@@ -192,12 +192,12 @@ impl ClockController {
         time::Instant::now()
     }
 
-    /// The time by the paused clock.
+    /// Returns the time by the paused clock.
     pub(crate) fn now(&self) -> Instant {
         self.instant().into_std()
     }
 
-    /// Has `f` run on the loop when `when` has come.
+    /// Runs `f` on the event loop at `when`.
     pub(crate) fn run_at(&self, when: Instant, f: impl FnOnce() + Send + 'static) -> AbortHandle {
         let timer = async move {
             time::sleep_until(time::Instant::from_std(when)).await;
@@ -206,8 +206,7 @@ impl ClockController {
         self.handle.spawn(timer).abort_handle()
     }
 
-    /// A job is about to be submitted to `pool`: from here on there may be one on its way to a
-    /// thread.
+    /// Call before a job is submitted to `pool`: from now on a thread may be about to run it.
     pub(crate) fn job_submitted(self: &Arc<Self>, pool: &Arc<dyn PoolProbe>) {
         let mut state = self.state();
         if !state.pools.iter().any(|known| std::ptr::addr_eq(known.as_ptr(), Arc::as_ptr(pool))) {
@@ -217,21 +216,21 @@ impl ClockController {
         self.hold_clock(state);
     }
 
-    /// A job is at work.
+    /// A job runs.
     pub(crate) fn job_started(self: &Arc<Self>) {
         let mut state = self.state();
         state.at_work += 1;
         self.hold_clock(state);
     }
 
-    /// A job that was at work rests, or is over.
+    /// A running job has parked or finished.
     pub(crate) fn job_stopped(self: &Arc<Self>) {
         let mut state = self.state();
         state.at_work -= 1;
         self.hold_clock(state);
     }
 
-    /// Something else has happened to a job.
+    /// Another event of a job.
     pub(crate) fn recheck(self: &Arc<Self>) {
         self.hold_clock(self.state());
     }
@@ -241,7 +240,7 @@ impl ClockController {
         self.changed.notify_all();
     }
 
-    /// Makes the clock stand until it is found that nobody is at work.
+    /// Stops the clock until no job runs.
     fn hold_clock(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
         state.epoch += 1;
         if !state.is_clock_held && !state.closed {
@@ -254,7 +253,8 @@ impl ClockController {
         self.changed.notify_all();
     }
 
-    /// On a thread of tokio's: returns when no job is at work and none is on its way to a thread.
+    /// Runs on a blocking thread of tokio. Returns when no job runs and no thread is about to run
+    /// one.
     fn wait_until_idle(&self) {
         let mut state = self.state();
         loop {
@@ -278,7 +278,8 @@ impl ClockController {
                     continue;
                 }
             }
-            // What is due is so for an instant. Who is at work says when it is not.
+            // A job is about to begin for an instant only, so check again soon. Running jobs notify
+            // the condvar.
             let limit = Duration::from_millis(if state.at_work == 0 { 1 } else { 100 });
             state = self.changed.wait_timeout(state, limit).unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -286,7 +287,7 @@ impl ClockController {
     }
 }
 
-/// Runs `work`, until `limit` by the real clock.
+/// Awaits `work` until `deadline` by the real clock. `None` is a timeout.
 pub(crate) async fn with_real_deadline<T>(deadline: Instant, work: impl Future<Output = T>) -> Option<T> {
     let mut work = std::pin::pin!(work);
     let mut out = None;

@@ -122,11 +122,11 @@ impl<S: Service, F: Drive<S, StreamOf<S>, CodecOf<S>>> Acceptor for InMemoryAcce
     }
 }
 
-/// The server that clients share.
+/// The server, which its clients share.
 struct TestServer<S: Service> {
     handle: ServerHandle,
     streams: mpsc::UnboundedSender<Incoming<S>>,
-    /// `None` when its end has been told.
+    /// `None` after its result was returned.
     serving: Mutex<Option<JoinHandle<io::Result<StopReport>>>>,
 }
 
@@ -154,7 +154,7 @@ impl<S: Service> Client<S> {
         Ok(Self { server, link, faults, peer, timeout: TEST_TIMEOUT })
     }
 
-    /// One more connection to the same server.
+    /// Makes another connection to the same server.
     ///
     /// # Errors
     /// The server has stopped.
@@ -290,13 +290,13 @@ impl<S: Service> fmt::Debug for Client<S> {
     }
 }
 
-/// What a [`Client`] fails with.
+/// The error of a [`Client`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// The session has ended, for this reason of its own.
     Ended(Reason),
-    /// Nothing has happened for so long.
+    /// Nothing has arrived within this time limit.
     Timeout(Duration),
     /// The server failed.
     Server(io::Error),

@@ -1,4 +1,4 @@
-//! [`Faulty`]: a stream that misbehaves as it is told.
+//! [`Faulty`]: a stream that injects faults.
 
 use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind};
@@ -11,8 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::service::Reason;
 use portcullis_net::Transport;
 
-/// A stream around another that misbehaves: what it is told beforehand here, what it is told
-/// meanwhile by its [`Faults`].
+/// A stream that wraps another one and injects faults: planned ones with the methods here, and
+/// later ones with its [`Faults`].
 ///
 /// For either side: `server.serve_stream(Faulty::new(io).tiny_reads())`,
 /// `Client::from_stream(Faulty::new(io), codec)`.
@@ -37,33 +37,33 @@ pub struct Faulty<IO> {
     io: IO,
     reads: Plan,
     writes: Plan,
-    /// What was written and not flushed, if flushes are delayed.
+    /// Bytes that are written and not flushed, if flushes are delayed.
     unflushed: Option<Vec<u8>>,
-    /// The next flush that has something to do is put off for a turn.
+    /// Whether the next flush that has bytes to write is delayed by one poll.
     delays_flush: bool,
     faults: Faults,
 }
 
-/// What one direction does by itself.
+/// The planned faults of one direction.
 #[derive(Clone, Copy, Debug)]
 struct Plan {
-    /// At most so many bytes at once.
+    /// The most bytes per call.
     chunk: usize,
-    /// What happens after so many bytes.
+    /// The fault that occurs after this many bytes.
     fault: Option<(u64, Fault)>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Fault {
-    /// The end of the stream to who reads, a broken pipe to who writes.
+    /// Reads return the end of the stream, writes fail with `BrokenPipe`.
     Eof,
     Error(ErrorKind),
-    /// Once: released, it goes on.
+    /// No progress until it is released, once.
     Stall,
 }
 
 impl<IO> Faulty<IO> {
-    /// A stream that does nothing wrong yet.
+    /// Wraps `io`, without faults.
     pub fn new(io: IO) -> Self {
         let plan = Plan { chunk: usize::MAX, fault: None };
         Self { io, reads: plan, writes: plan, unflushed: None, delays_flush: true, faults: Faults::default() }
@@ -95,7 +95,7 @@ impl<IO> Faulty<IO> {
         self
     }
 
-    /// After `bytes` that were read the stream is at its end: a half-close, as it seems.
+    /// Makes reads return the end of the stream after `bytes`, like a half-close.
     #[must_use]
     pub fn cut_reads_after(mut self, bytes: u64) -> Self {
         self.reads.fault = Some((bytes, Fault::Eof));
@@ -126,45 +126,45 @@ impl<IO> Faulty<IO> {
         self
     }
 
-    /// After `bytes` nothing more can be read, until it is [released](Faults::release).
+    /// Makes reads stall after `bytes`, until the stream is [released](Faults::release).
     #[must_use]
     pub fn stall_reads_after(mut self, bytes: u64) -> Self {
         self.reads.fault = Some((bytes, Fault::Stall));
         self
     }
 
-    /// After `bytes` nothing more is taken, until it is [released](Faults::release).
+    /// Makes writes stall after `bytes`, until the stream is [released](Faults::release).
     #[must_use]
     pub fn stall_writes_after(mut self, bytes: u64) -> Self {
         self.writes.fault = Some((bytes, Fault::Stall));
         self
     }
 
-    /// Keeps what is written until it is flushed, as a TLS stream or a `BufWriter` may; and puts
-    /// each flush off for a turn.
+    /// Keeps written bytes until a flush, as a TLS stream or a `BufWriter` may, and delays each
+    /// flush by one poll.
     #[must_use]
     pub fn delayed_flush(mut self) -> Self {
         self.unflushed = Some(Vec::new());
         self
     }
 
-    /// What it is to do wrong from now on, said from elsewhere.
+    /// Returns a handle that injects faults from elsewhere.
     pub fn faults(&self) -> Faults {
         self.faults.clone()
     }
 
-    /// The stream within.
+    /// Returns the wrapped stream.
     pub fn get_ref(&self) -> &IO {
         &self.io
     }
 
-    /// The stream within; what is delayed is lost.
+    /// Returns the wrapped stream. Delayed bytes are lost.
     pub fn into_inner(self) -> IO {
         self.io
     }
 }
 
-/// Has a [`Faulty`] stream do wrong, or right again, from anywhere.
+/// Injects faults into a [`Faulty`] stream, or ends them, from anywhere.
 #[derive(Clone, Debug, Default)]
 pub struct Faults(Arc<Mutex<State>>);
 
@@ -194,27 +194,27 @@ impl Faults {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// From now on nothing can be read and nothing is taken.
+    /// Stalls reads and writes from now on.
     pub fn stall(&self) {
         self.change(|state| (state.reads_stall, state.writes_stall) = (true, true));
     }
 
-    /// From now on nothing can be read.
+    /// Stalls reads from now on.
     pub fn stall_reads(&self) {
         self.change(|state| state.reads_stall = true);
     }
 
-    /// From now on nothing is taken: a peer that does not read.
+    /// Stalls writes from now on, as a peer does that does not read.
     pub fn stall_writes(&self) {
         self.change(|state| state.writes_stall = true);
     }
 
-    /// Fault every stall, planned ones included: they don't come again.
+    /// Ends all stalls, planned ones included; they do not occur again.
     pub fn release(&self) {
         self.change(|state| (state.reads_stall, state.writes_stall, state.released) = (false, false, true));
     }
 
-    /// From now on the stream is at its end for who reads, and a broken pipe for who writes.
+    /// From now on, reads return the end of the stream, and writes fail with `BrokenPipe`.
     pub fn cut(&self) {
         self.change(|state| state.cut = true);
     }
@@ -225,20 +225,20 @@ impl Faults {
         self.change(|state| state.reset = true);
     }
 
-    /// How many bytes have been read.
+    /// Returns how many bytes have been read.
     pub fn read(&self) -> u64 {
         self.state().read
     }
 
-    /// How many bytes have been written; delayed ones count.
+    /// Returns how many bytes have been written, including delayed ones.
     pub fn written(&self) -> u64 {
         self.state().written
     }
 }
 
 impl State {
-    /// How many bytes may pass now; `Err` says what happens instead, `Ok(0)` is the end of what can
-    /// be read.
+    /// Returns how many bytes may pass now. `Ok(0)` is the end of a read, and `Err` the injected
+    /// error.
     fn poll_allowed(
         &mut self,
         plan: &Plan,
@@ -271,7 +271,7 @@ impl State {
         Poll::Pending
     }
 
-    /// Who waits here hears of every change; a stream is read and written by few.
+    /// Registers a task that every change wakes; a stream has few of them.
     fn register(&mut self, waker: &Waker) {
         if !self.wakers.iter().any(|known| known.will_wake(waker)) {
             self.wakers.push(waker.clone());
@@ -299,7 +299,7 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Faulty<IO> {
         let mut part = ReadBuf::new(&mut part);
         let polled = Pin::new(&mut this.io).poll_read(cx, &mut part);
         if polled.is_pending() {
-            // A fault that comes meanwhile ends this wait.
+            // A fault that is injected meanwhile wakes this task.
             this.faults.state().register(cx.waker());
         }
         ready!(polled)?;
@@ -310,7 +310,7 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Faulty<IO> {
 }
 
 impl<IO: AsyncWrite + Unpin> Faulty<IO> {
-    /// Passes on what was delayed.
+    /// Writes delayed bytes.
     fn poll_deliver(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(unflushed) = &mut self.unflushed else { return Poll::Ready(Ok(())) };
         if !unflushed.is_empty() && std::mem::take(&mut self.delays_flush) {
@@ -327,7 +327,7 @@ impl<IO: AsyncWrite + Unpin> Faulty<IO> {
         Poll::Ready(Ok(()))
     }
 
-    /// Whether anything may go out now at all.
+    /// Ready when writes are permitted.
     fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut state = self.faults.state();
         if state.reset {

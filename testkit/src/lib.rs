@@ -1,12 +1,12 @@
 //! The test kit of [portcullis](https://docs.rs/portcullis): tests of services without sockets and
-//! without waiting.
+//! without real waiting.
 //!
 //! Applications find it as `portcullis::test` (feature `test-util`), with a guide.
 //!
-//! - [`connect()`]: a service as its clients see it, over a [`wire`] that carries values, with
-//!   injected faults ([`faulty`]);
+//! - [`connect()`]: a client of a service over an in-memory connection ([`memory`]), with injected
+//!   faults ([`faulty`]);
 //! - [`peer()`], [`worker()`]: the arguments of handlers, hooks and blocking bodies;
-//! - [`pause()`]: the [`clock`], which stands still while jobs are at work; the jobs report to
+//! - [`pause()`]: pauses tokio's [`clock`], which also stops while jobs run; the jobs report to
 //!   [`activity`];
 //! - stepped and inline pools are in [`stepped`].
 

@@ -1,5 +1,5 @@
-//! The wire between a test's client and a session: one marker a message on the stream, the messages
-//! themselves beside it.
+//! [`InMemoryLink`]: the connection between a test's client and a session. The stream carries one
+//! marker byte per message; the messages are in queues beside it.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -16,23 +16,23 @@ use portcullis_net::Transport;
 
 const MARKER: u8 = b'.';
 
-/// What the two ends share.
+/// The connection, which both ends share.
 pub(crate) struct InMemoryLink<Req, Rsp>(Mutex<LinkState<Req, Rsp>>);
 
 struct LinkState<Req, Rsp> {
     requests: VecDeque<Result<Req, DecodeError>>,
-    /// Requests that the session has not read the marker of.
+    /// Requests whose marker the session has not read.
     unread: usize,
     responses: VecDeque<Rsp>,
-    /// Responses whose marker was written, and which the client has not taken.
+    /// Responses whose marker was written and that the client has not taken.
     arrived: usize,
-    /// How many of those there may be.
+    /// The maximum of `arrived`.
     window: usize,
     /// The client has closed its writing side.
     client_closed: bool,
-    /// The client is gone.
+    /// The client was dropped.
     client_dropped: bool,
-    /// The session has closed its writing side, or is gone.
+    /// The session has closed its writing side, or was dropped.
     server_closed: bool,
     reason: Option<Reason>,
     reader: Option<Waker>,
@@ -70,7 +70,7 @@ impl<Req, Rsp> InMemoryLink<Req, Rsp> {
 
     // ---- the client's side
 
-    /// `false` if the session has ended.
+    /// Queues a request. Returns `false` if the session has ended.
     pub(super) fn send(&self, request: Result<Req, DecodeError>) -> bool {
         let mut state = self.state();
         if state.server_closed || state.client_closed {
@@ -110,7 +110,7 @@ impl<Req, Rsp> InMemoryLink<Req, Rsp> {
         wake(writer);
     }
 
-    /// The next response; `Err` when none will come.
+    /// Returns the next response, or the reason of the end when none will come.
     pub(super) fn poll_next(&self, cx: &Context<'_>) -> Poll<Result<Rsp, Reason>> {
         let mut state = self.state();
         if state.arrived > 0 {
@@ -123,7 +123,7 @@ impl<Req, Rsp> InMemoryLink<Req, Rsp> {
             }
         }
         if state.server_closed {
-            // Who has seen the end hangs up.
+            // A client that has seen the end closes its side.
             state.client_closed = true;
             let reason = state.reason.clone().unwrap_or(Reason::Reset);
             let reader = state.reader.take();
@@ -148,7 +148,7 @@ impl<Req, Rsp> InMemoryLink<Req, Rsp> {
     }
 }
 
-/// The stream under the session.
+/// The server's end: the stream of the session.
 pub(crate) struct ServerEnd<Req, Rsp>(pub(super) Arc<InMemoryLink<Req, Rsp>>);
 
 impl<Req, Rsp> Drop for ServerEnd<Req, Rsp> {
@@ -211,7 +211,7 @@ impl<Req: Send + 'static, Rsp: Send + 'static> Transport for ServerEnd<Req, Rsp>
     }
 }
 
-/// Reads and writes markers, and finds the messages beside them.
+/// The codec of the session: a marker on the stream is a message in the queues.
 pub(crate) struct MarkerCodec<Req, Rsp>(pub(super) Arc<InMemoryLink<Req, Rsp>>);
 
 impl<Req, Rsp> Clone for MarkerCodec<Req, Rsp> {

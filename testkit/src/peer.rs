@@ -1,4 +1,4 @@
-//! [`peer`]: a handle on nobody, and what was sent to it.
+//! [`peer`]: a peer without a connection, for unit tests of handlers.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -47,7 +47,8 @@ pub fn bounded_peer<Rsp: Send + 'static, Ev: Send + 'static>(
     (peer, SentMessages { detached })
 }
 
-/// What was sent and posted to a [`peer`], in its order. Dropped, the connection is gone.
+/// The messages that were sent and posted to a [`peer`], in order. Dropping it disconnects the
+/// peer.
 pub struct SentMessages<Rsp, Ev = Infallible> {
     detached: DetachedPeer<Rsp, Ev>,
 }
@@ -62,7 +63,7 @@ impl<Rsp, Ev> SentMessages<Rsp, Ev> {
         within_test_timeout(self.detached.next(DetachedPeer::response), "was sent to the peer").await
     }
 
-    /// The next response, if there is one.
+    /// Returns the next response, if there is one.
     pub fn try_next(&mut self) -> Option<Rsp> {
         self.detached.response()
     }
@@ -76,7 +77,7 @@ impl<Rsp, Ev> SentMessages<Rsp, Ev> {
         within_test_timeout(self.detached.next(DetachedPeer::event), "was posted to the peer").await
     }
 
-    /// The next event, if there is one.
+    /// Returns the next event, if there is one.
     pub fn try_next_event(&mut self) -> Option<Ev> {
         self.detached.event()
     }

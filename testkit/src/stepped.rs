@@ -16,10 +16,10 @@ use crate::hooks::{Hooks, PoolHooks, PoolProbe, SteppedThread};
 use crate::pool::{Pool, PoolBuilder};
 use crate::spawn::Executor;
 
-/// How long to wait before looking again at what nobody tells.
+/// How often conditions are checked that notify no condvar.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The caller of a job waits for it.
+/// The hooks of an inline pool: the caller of a job waits for it.
 struct Inline;
 
 impl PoolHooks for Inline {
@@ -43,7 +43,7 @@ impl PoolHooks for Orders {
         !self.state().closed
     }
 
-    /// Takes jobs as the stepper orders it, until that is gone.
+    /// Runs jobs when the stepper requests it, until the stepper is dropped.
     fn run_thread(&self, thread: &dyn SteppedThread) {
         while let Some(run) = self.next() {
             let ran = thread.run_next(&mut |method| run.set_running(method));
@@ -53,8 +53,8 @@ impl PoolHooks for Orders {
     }
 }
 
-/// Pools for tests: jobs by hand, and jobs where they are called. The prelude of `portcullis`
-/// brings the methods.
+/// Pools for tests: jobs run when the test says so, or where they are called. The prelude of
+/// `portcullis` has the methods.
 pub trait TestPoolBuilder: Sized {
     /// As [`build`](PoolBuilder::build), but the pool's threads take a job only when the
     /// [`Stepper`] says so: a test decides what runs when. Everything else is as in any pool:
@@ -157,7 +157,8 @@ impl Stepper {
     pub fn step(&self) -> Step {
         let run = Arc::new(Run::default());
         if self.orders.assign(&run, self.pool.threads(), || self.pool.all_threads_have_a_job()) {
-            // A claim is a moment's work, so steps begin in the order of their calls.
+            // Wait until the job is claimed, which is short, so that steps begin in the order of
+            // their calls.
             run.wait_for(|step_state| step_state != StepState::Ordered);
         } else {
             run.set(StepState::Nothing);
@@ -252,20 +253,20 @@ impl fmt::Debug for Step {
     }
 }
 
-/// What a stepper has ordered.
+/// The steps that a stepper has requested.
 #[derive(Default)]
 struct Orders {
     state: Mutex<OrderQueue>,
-    /// There is an order, or no more will come.
+    /// Notified when there is a step to run, or no more will come.
     changed: Condvar,
-    /// A thread is free again.
+    /// Notified when a thread has finished a step.
     thread_free: Condvar,
 }
 
 #[derive(Default)]
 struct OrderQueue {
     runs: VecDeque<Arc<Run>>,
-    /// Threads that have an order, or will.
+    /// Threads that run a step, or have one assigned.
     busy: usize,
     closed: bool,
 }
@@ -275,14 +276,14 @@ impl Orders {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives an order to one of `threads`; `false` if they all have a job.
+    /// Assigns a step to one of `threads`; `false` if they all have a job.
     fn assign(&self, run: &Arc<Run>, threads: usize, taken: impl Fn() -> bool) -> bool {
         let mut state = self.state();
         while state.busy >= threads {
             if taken() {
                 return false;
             }
-            // Its job is over and its outcome told: it comes back in a moment.
+            // Its job has finished and the result is visible: it returns soon.
             state = self
                 .thread_free
                 .wait_timeout(state, CHECK_INTERVAL)
@@ -296,7 +297,7 @@ impl Orders {
         true
     }
 
-    /// For a thread: the next order; `None` when no more will come.
+    /// Blocks a thread until there is a step for it; `None` when no more will come.
     fn next(&self) -> Option<Arc<Run>> {
         let mut state = self.state();
         loop {
@@ -316,7 +317,7 @@ impl Orders {
     }
 }
 
-/// One order, and what has become of it.
+/// One step, and its state.
 #[derive(Default)]
 struct Run {
     state: Mutex<RunState>,
@@ -366,7 +367,7 @@ impl Run {
         }
     }
 
-    /// Blocks until `done`, or until the limit; the stage as it is then.
+    /// Blocks until `done` or the limit. Returns the state at that time.
     fn wait_for(&self, done: impl Fn(StepState) -> bool) -> StepState {
         let deadline = Instant::now() + TEST_TIMEOUT;
         let mut state = self.state();

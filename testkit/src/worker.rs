@@ -1,4 +1,4 @@
-//! [`worker`]: a blocking body, called by a test.
+//! [`worker`]: calls a blocking body with a [`Worker`] on the test's thread.
 
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -34,7 +34,7 @@ pub fn worker<R>(f: impl FnOnce(&Worker) -> R) -> R {
     WorkerBuilder::new().run(f)
 }
 
-/// As [`worker`], under circumstances: cancelled, late, on a thread of a certain pool.
+/// Like [`worker`], with a deadline, a cancellation, or the thread state of a pool.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -60,32 +60,32 @@ pub struct WorkerBuilder {
 }
 
 impl WorkerBuilder {
-    /// No deadline, not cancelled, no pool's thread.
+    /// No deadline, not cancelled, no pool.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The body has so long, from [`run`](Self::run) on, by the real clock. Zero: its time is up
-    /// when it begins.
+    /// Sets the time that the body has, from [`run`](Self::run) on, by the real clock. Zero: the
+    /// deadline has passed when it begins.
     pub fn deadline(mut self, time: Duration) -> Self {
         self.deadline = Some(time);
         self
     }
 
-    /// Whoever awaited the job is gone when it begins.
+    /// The job is already cancelled when it begins.
     pub fn cancelled(self) -> Self {
         self.cancel.cancel();
         self
     }
 
-    /// Can cancel it meanwhile, from the body itself or from elsewhere.
+    /// Returns a handle that cancels the job, from the body itself or from elsewhere.
     pub fn cancel_handle(&self) -> WorkerCancelHandle {
         self.cancel.clone()
     }
 
-    /// The thread counts as one of `pool`'s: the body finds its
-    /// [`thread_state`](portcullis_runtime::PoolBuilder::thread_state), and what it offloads there
-    /// while no other is free runs here. The state stays with the test's thread.
+    /// Makes the thread count as one of `pool`'s: the body finds its
+    /// [`thread_state`](portcullis_runtime::PoolBuilder::thread_state), and jobs that it submits
+    /// there while no thread is free run here. The state stays with the test's thread.
     pub fn pool(mut self, pool: &Pool) -> Self {
         self.pool = Some(pool.clone());
         self
@@ -106,7 +106,7 @@ impl WorkerBuilder {
     }
 }
 
-/// Cancels a [`WorkerBuilder`], as if whoever awaited the job had dropped it.
+/// Cancels the job of a [`WorkerBuilder`], as if its `Offload` had been dropped.
 #[derive(Clone, Default)]
 pub struct WorkerCancelHandle(Arc<crate::sync::Mutex<CancelTarget>>);
 
@@ -117,7 +117,7 @@ struct CancelTarget {
 }
 
 impl WorkerCancelHandle {
-    /// Now; before the body runs it will be cancelled when it does.
+    /// Cancels the job now, or at its beginning if it has not begun.
     pub fn cancel(&self) {
         let mut target = self.0.lock();
         target.cancelled = true;
@@ -147,10 +147,10 @@ impl std::fmt::Debug for WorkerCancelHandle {
     }
 }
 
-/// A tokio loop on a thread of its own, for as long as this lives.
+/// A tokio runtime on a thread of its own, until this is dropped.
 struct TestRuntime {
     handle: Handle,
-    /// Dropped, the loop ends.
+    /// Dropping it stops the runtime.
     _stop: oneshot::Sender<()>,
 }
 
@@ -162,7 +162,7 @@ impl TestRuntime {
             let Ok(runtime) = Builder::new_current_thread().enable_all().build() else { return };
             let _ = handle_tx.send(runtime.handle().clone());
             let _ = runtime.block_on(stopped);
-            // Blocking tasks of a body must not hold up anything.
+            // Do not wait for blocking tasks of the body.
             runtime.shutdown_background();
         };
         let thread = threads::start(ThreadName::internal("test-loop"), None, run);

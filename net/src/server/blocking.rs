@@ -1,9 +1,9 @@
-//! Servers in programs that are not async: on this thread until a signal comes, or on a thread of
-//! their own.
+//! Servers for programs that are not async: on this thread until a signal arrives, or on a thread
+//! of their own.
 //!
-//! The loop has a runtime of its own, and the thread that waits for the server's end has another
-//! one, for that and the signals alone ([`supervise`]). A handler can hold the threads of the loop,
-//! but not this one: signals are heard, and the grace ends, whatever handlers do.
+//! There are two runtimes: one serves, and the thread that waits for the end has another one for
+//! that and the signals ([`supervise`]). Handlers can block the threads of the first but not this
+//! thread, so signals and the end of the grace period are handled in time.
 
 use std::future::pending;
 use std::sync::mpsc;
@@ -28,16 +28,16 @@ use crate::session::registry::find_stuck;
 use crate::threads::{self, ThreadName};
 use crate::timer;
 
-/// How much later than the end of a stop that is on its way its end is given up.
+/// How long after the deadline of a stop the supervisor stops waiting for it.
 const SLACK: Duration = Duration::from_millis(400);
-/// How long a thread that must go on waits for the log to take a line.
+/// How long the supervisor waits for the logger.
 const LOG_TIMEOUT: Duration = Duration::from_millis(200);
-/// How often the loop is looked at from outside.
+/// How often the supervisor checks the event loop.
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
-/// A session that is in the same poll after this time holds its thread.
+/// A session that is in the same poll after this time blocks its thread.
 const STUCK_AFTER: Duration = Duration::from_millis(20);
 
-/// The task that serves.
+/// The serving task.
 pub(super) type Serving = task::JoinHandle<io::Result<StopReport>>;
 
 impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
@@ -128,7 +128,7 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
     }
 }
 
-/// The runtime of a server's loop, and that of the thread which waits for its end.
+/// The runtime that serves, and the runtime of the supervising thread.
 struct Runtimes {
     runtime: Runtime,
     waiting: Runtime,
@@ -160,8 +160,7 @@ impl Runtimes {
         Ok(Self { runtime: runtime()?, waiting: Builder::new_current_thread().enable_all().build()? })
     }
 
-    /// Waits on this thread for what `serve` makes of the server. What is left on its loop then is
-    /// not waited for.
+    /// Runs `serve` on this thread. Does not wait for what is then left on the serving runtime.
     fn run(self, serve: impl AsyncFnOnce(&Self) -> io::Result<StopReport>) -> io::Result<StopReport> {
         let result = self.waiting.block_on(serve(&self));
         self.runtime.shutdown_background();
@@ -169,7 +168,7 @@ impl Runtimes {
     }
 }
 
-/// Waits for the end of a server on `runtime`, from a thread that is none of that runtime's.
+/// Waits for the end of a server on `runtime`, from a thread outside that runtime.
 async fn supervise(mut serving: Serving, control: &Control, runtime: &Handle) -> io::Result<StopReport> {
     tokio::select! {
         biased;
@@ -178,16 +177,16 @@ async fn supervise(mut serving: Serving, control: &Control, runtime: &Handle) ->
     }
 }
 
-/// As [`supervise`]; blocks this thread.
+/// Like [`supervise`], but blocks this thread.
 ///
 /// # Errors
-/// The system gives no means to wait by; the server's own.
+/// The runtime for waiting cannot be made; the errors of the server.
 pub(super) fn wait_for(serving: Serving, control: &Control, runtime: &Handle) -> io::Result<StopReport> {
     let waiting = Builder::new_current_thread().enable_time().build()?;
     waiting.block_on(supervise(serving, control, runtime))
 }
 
-/// The end of a server as its own task reports it; or, if that does not end in time, as it is seen
+/// Returns the report of the serving task, or, if it does not end in time, a report that is made
 /// from outside.
 pub(super) async fn wait_until_ended(serving: &mut Serving, control: &Control) -> io::Result<StopReport> {
     tokio::select! {
@@ -204,8 +203,8 @@ fn flatten_join(ended: Result<io::Result<StopReport>, JoinError>) -> io::Result<
     })
 }
 
-/// The thread that waits for the loop's sockets and timers may be one that a handler holds now. A
-/// task from outside wakes another one, which waits for them from then on.
+/// Keeps sockets and timers driven. The runtime thread that drives them may be blocked by a
+/// handler; a task that is spawned from outside wakes another thread, which then drives them.
 async fn keep_loop_driven(control: &Control, runtime: &Handle) {
     loop {
         sleep(CHECK_INTERVAL).await;
@@ -215,11 +214,11 @@ async fn keep_loop_driven(control: &Control, runtime: &Handle) {
     }
 }
 
-/// Waits until a stop should have ended, and reports what can be seen of the server from outside.
+/// Waits until a stop is overdue, and reports what is visible from outside the runtime.
 ///
-/// The timers are those of the crate's own thread, since the loop's may stand still. After the end
-/// by the loop's clock there is a pause by the real one: a clock that a test has paused may be
-/// ahead of the threads.
+/// Uses the timer thread of `portcullis-runtime`, because the timers of the blocked runtime may not
+/// fire. After the deadline by tokio's clock there is a wait by the real clock, because a clock
+/// that a test has paused can be ahead of the threads.
 async fn report_overdue(control: &Control) -> StopReport {
     control.wait_for_stop().await;
     let began = Instant::now();
@@ -243,9 +242,9 @@ async fn wait(time: Duration) {
     timer::until(timer::after(time), |_| false).await;
 }
 
-/// Logs on another thread, and waits for it no longer than [`LOG_TIMEOUT`]. The logger is the
-/// user's, and may block (on a pipe that nobody reads, or on a lock that a handler holds); this
-/// thread still hears signals and ends the grace.
+/// Logs on another thread, and waits for it for at most [`LOG_TIMEOUT`]. The logger may block (on a
+/// full pipe, or on a lock that a handler holds), and this thread must still handle signals and the
+/// deadline.
 fn log_on_thread(log: impl FnOnce() + Send + 'static) {
     let (done_tx, done_rx) = mpsc::channel::<()>();
     let thread = threads::start(ThreadName::internal("log"), None, move || {
@@ -257,7 +256,7 @@ fn log_on_thread(log: impl FnOnce() + Send + 'static) {
     }
 }
 
-/// Whether this thread polls an async task, which a call that blocks would hold.
+/// Returns whether this thread is polling an async task, which a blocking call would block.
 pub(super) fn must_not_block() -> bool {
     context::is_polling_task() || in_tokio_task()
 }
@@ -266,7 +265,7 @@ pub(super) fn stopped_while_starting() -> io::Error {
     io::Error::new(io::ErrorKind::Interrupted, "stopped while starting")
 }
 
-/// A server on a thread of its own. Dropped, it stops the server and does not wait.
+/// A server on a thread of its own. Dropping it stops the server without waiting.
 pub struct ServerThread {
     handle: ServerHandle,
     addrs: Addrs,
@@ -316,7 +315,7 @@ impl ServerThread {
         self.join()
     }
 
-    /// Waits until the server ends, by a handle. Blocks this thread.
+    /// Waits until the server ends. A [handle](Self::handle) stops it. Blocks this thread.
     ///
     /// # Errors
     /// As [`Server::serve`].
@@ -354,7 +353,7 @@ impl Signals {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    /// The next one's number.
+    /// Returns the number of the next signal.
     async fn next(&mut self) -> i32 {
         use tokio::signal::unix::SignalKind;
         let kind = tokio::select! {

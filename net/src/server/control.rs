@@ -1,4 +1,5 @@
-//! Orders to a server, and [`ServerHandle`], which gives them.
+//! The shared control state of a server: its lifecycle and shutdown deadline. [`ServerHandle`] is
+//! the public side.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -40,11 +41,11 @@ impl Drop for OwnedControl {
 
 /// Shared by a server and its handles.
 pub(super) struct Control {
-    /// When the grace is over; set by the first order to stop, only made shorter by later ones.
+    /// The end of the grace period. The first stop sets it; later stops can only make it earlier.
     shutdown_deadline: watch::Sender<Option<Instant>>,
     lifecycle: watch::Sender<Lifecycle>,
     grace: Mutex<Duration>,
-    /// Where the sessions and tasks are to be seen, once there may be any.
+    /// Views of the sessions and tasks, after serving has begun.
     views: Mutex<Option<Views>>,
 }
 
@@ -62,12 +63,12 @@ impl Control {
         *self.views.lock() = Some(Views { sessions, tasks });
     }
 
-    /// The sessions, while there may be any.
+    /// Returns the sessions, while the server runs.
     pub(super) fn sessions(&self) -> Option<Arc<dyn SessionsView>> {
         self.views.lock().as_ref()?.sessions.upgrade()
     }
 
-    /// The tasks, while there may be any.
+    /// Returns the tasks, while the server runs.
     pub(super) fn tasks(&self) -> Option<Arc<TaskTracker>> {
         self.views.lock().as_ref()?.tasks.upgrade()
     }
@@ -76,13 +77,13 @@ impl Control {
         *self.grace.lock() = grace;
     }
 
-    /// The order is given when this returns. In a task of a multi-threaded runtime, those who wait
-    /// for it are woken by another thread: tokio would have this thread run the task that serves
-    /// next, and lets no other thread take it from there. A handler that gives the order and then
-    /// holds its thread would hold the stop.
+    /// Requests the stop. In a task of a multi-threaded runtime, another thread wakes the waiting
+    /// tasks: tokio would schedule the serving task as the next task of this thread, from where no
+    /// other thread can steal it. A handler that stops the server and then blocks its thread would
+    /// block the stop.
     pub(super) fn stop(self: &Arc<Self>, grace: Option<Duration>) {
         let grace = grace.unwrap_or_else(|| *self.grace.lock());
-        // Far enough away to be never, and near enough not to overflow a clock.
+        // A year is practically unlimited, and does not overflow the clock.
         let grace = grace.min(Duration::from_secs(60 * 60 * 24 * 365));
         let new = Instant::now() + grace;
         let wake_here = !is_in_multi_thread_task();
@@ -103,7 +104,7 @@ impl Control {
         }
     }
 
-    /// Wakes those who wait for an order.
+    /// Wakes the tasks that wait for a stop.
     fn notify_waiters(&self) {
         self.shutdown_deadline.send_if_modified(|_| true);
     }
@@ -112,18 +113,18 @@ impl Control {
         self.lifecycle.send_replace(lifecycle);
     }
 
-    /// Ready when the order to stop has come.
+    /// Returns a future that completes when a stop is requested.
     pub(super) fn stopping(&self) -> Stopping {
         Stopping::new(self.shutdown_deadline.subscribe())
     }
 
-    /// Waits for the order to stop.
+    /// Waits until a stop is requested.
     pub(super) async fn wait_for_stop(&self) {
         // The sender is `self`, so waiting can't fail.
         let _ = self.shutdown_deadline.subscribe().wait_for(Option::is_some).await;
     }
 
-    /// Waits until nothing more is to begin: the order to stop has come, or serving was dropped.
+    /// Waits until a stop is requested, or serving has ended or was dropped.
     #[cfg(feature = "tls")]
     pub(super) async fn wait_for_stop_or_end(&self) {
         let mut lifecycle = self.lifecycle.subscribe();
@@ -133,13 +134,13 @@ impl Control {
         }
     }
 
-    /// When the grace is over, as ordered so far; now, if nothing was ordered.
+    /// Returns the end of the grace period, or now if no stop was requested.
     pub(super) fn shutdown_deadline(&self) -> Instant {
         self.shutdown_deadline.borrow().unwrap_or_else(Instant::now)
     }
 
-    /// Runs `work`, no longer than to the end of the grace and `beyond`, as later orders may have
-    /// it.
+    /// Runs `work` until `extra` after the end of the grace period. Follows changes of that
+    /// deadline. Returns `None` if `work` did not finish.
     pub(super) async fn run_until_deadline<T>(
         &self,
         extra: Duration,
@@ -164,7 +165,7 @@ fn is_in_multi_thread_task() -> bool {
     task::try_id().is_some() && Handle::try_current().is_ok_and(is_multi_thread)
 }
 
-/// Stops a server, from anywhere: any task, any thread, a handler of the server itself.
+/// Stops a server. Usable from any task, any thread, and handlers of the server itself.
 #[derive(Clone)]
 pub struct ServerHandle {
     control: Arc<Control>,
@@ -175,31 +176,32 @@ impl ServerHandle {
         Self { control }
     }
 
-    /// Stops the server with the grace that it was built with. Returns at once; serving returns
-    /// when it is done.
+    /// Stops the server with its configured grace period. Returns at once; `serve` returns when the
+    /// stop is complete.
     ///
-    /// Stopping twice is stopping once. A server that is not served yet will start and stop at
-    /// once.
+    /// Further calls have no effect. A server that is not serving yet will start and stop
+    /// immediately.
     pub fn stop(&self) {
         self.control.stop(None);
     }
 
-    /// Stops the server with this grace; of several orders the one that ends first counts.
+    /// Stops the server with this grace period. Of several stops, the one with the earliest
+    /// deadline applies.
     pub fn stop_within(&self, grace: Duration) {
         self.control.stop(Some(grace));
     }
 
-    /// Tells when the server has been told to stop: for what works beside it, and should end with
-    /// it.
+    /// Returns a future that completes when the stop begins, for tasks that should end with the
+    /// server.
     pub fn stopping(&self) -> Stopping {
         self.control.stopping()
     }
 
-    /// Waits until the server accepts connections; `false` if it ended without ever doing so, or
-    /// has ended since.
+    /// Waits until the server accepts connections. Returns `false` if it ended before, or has ended
+    /// since.
     ///
     /// # Cancellation
-    /// Only the waiting ends.
+    /// Dropping the future does not affect the server.
     pub async fn ready(&self) -> bool {
         let mut lifecycle = self.control.lifecycle.subscribe();
         let lifecycle = lifecycle

@@ -1,21 +1,19 @@
 //! Builds and runs servers: listening, accepting, and graceful shutdown.
 //!
-//! A server keeps promises S2, S5, S6 and S10 of the design: it accepts no more sessions than it
-//! has places for, survives the errors of accepting, and its stop ends within the grace and a
-//! second, whatever handlers, hooks and jobs do, as long as one thread is free to poll the task
-//! that serves; [`blocking`] tells what ends a stop where handlers hold them all.
+//! The server keeps guarantees S2, S5, S6 and S10: it limits its sessions, survives errors of
+//! accepting, and its shutdown ends within the grace period and a second, as long as one thread
+//! polls the serving task. [`blocking`] ends a shutdown while handlers block all threads.
 //!
 //! - this file: the builder;
-//! - [`listen`]: what a server can listen on; [`bind`]: `Server::listen`, and the addresses that
-//!   were bound;
-//! - [`acceptor`]: listeners to sessions;
-//! - [`datagram`]: sockets without connections, and a session for each address;
-//! - [`serve`]: the life of a server, start to stop;
-//! - [`control`]: the orders to stop, and [`ServerHandle`];
-//! - [`tasks`]: where tasks of the server's jobs run;
-//! - [`spawned`]: a server in a task of its own;
-//! - [`blocking`]: the forms for programs that are not async;
-//! - [`report`]: what a stop has to say.
+//! - [`listen`]: the kinds of listener; [`bind`]: `Server::listen`, and the bound addresses;
+//! - [`acceptor`]: accepts connections and starts their sessions;
+//! - [`datagram`]: datagram sockets, with a session for each source address;
+//! - [`serve`]: start, serve, shutdown;
+//! - [`control`]: the state that a server shares with its [`ServerHandle`]s;
+//! - [`tasks`]: the tasks that the server's jobs spawn;
+//! - [`spawned`]: a server in its own task;
+//! - [`blocking`]: servers for programs that are not async;
+//! - [`report`]: the result of a shutdown.
 
 mod acceptor;
 mod bind;
@@ -63,7 +61,7 @@ use crate::service::IntoService;
 use crate::service::Service;
 use crate::service::internal::{DecodeOn, QueueLimits, SessionLimits, WeightLimit};
 
-/// A service on its way to the network: give it a codec, bind it, serve it.
+/// Binds a service to addresses, with a codec and limits, and serves it.
 ///
 /// | to serve | where | until |
 /// |---|---|---|
@@ -74,7 +72,7 @@ use crate::service::internal::{DecodeOn, QueueLimits, SessionLimits, WeightLimit
 /// | [`serve_stream`](Self::serve_stream) | in the task that awaits it | the one stream ends |
 ///
 /// # Limits
-/// Everything is bounded from the start; `Duration::MAX` takes a time limit away.
+/// Every limit has a default; `Duration::MAX` removes a time limit.
 ///
 /// | | default |
 /// |---|---|
@@ -231,31 +229,33 @@ impl<S, C, B> Server<S, C, B> {
         ServerHandle::new(self.control())
     }
 
-    /// How long sessions that are at work when the server stops may go on.
+    /// Sets the grace period: how long busy sessions may continue after a stop is requested. 10
+    /// seconds by default.
     pub fn grace(self, grace: Duration) -> Self {
         self.control.0.set_grace(grace);
         self
     }
 
-    /// How many connections there may be; further ones wait in the kernel for a place. Sessions of
-    /// datagrams are [counted by themselves](Self::max_datagram_sessions).
+    /// Sets how many connections are served at the same time; further ones wait in the kernel.
+    /// 10,000 by default. Datagram sessions are [counted separately](Self::max_datagram_sessions).
     pub fn max_connections(mut self, count: usize) -> Self {
         self.options.max_connections = count.max(1);
         self
     }
 
-    /// How many sessions one IP address may have; further connections from there are closed at
-    /// once, and logged.
+    /// Sets how many sessions one IP address may have; further connections from it are closed at
+    /// once, and logged. No limit by default.
     ///
-    /// An address of IPv6 counts with all of its /64, which is what a single host is given. Unix
-    /// sockets don't count. Sessions of datagrams, whose addresses may be forged, count by
-    /// themselves: as many beside the connections.
+    /// An IPv6 address counts as its /64, which is what one host is usually assigned. Unix sockets
+    /// are not counted. Datagram sessions, whose addresses may be forged, are counted separately,
+    /// with the same limit.
     pub fn max_connections_per_ip(mut self, count: usize) -> Self {
         self.options.max_sessions_per_ip = Some(count.max(1));
         self
     }
 
-    /// How many responses may wait for a peer that does not read: then `send` waits.
+    /// Sets how many responses may be queued for a peer that does not read; then `send` waits. 128
+    /// by default.
     pub fn max_queued_responses(mut self, count: usize) -> Self {
         self.options.queue_limits.responses = count;
         self
@@ -290,64 +290,64 @@ impl<S, C, B> Server<S, C, B> {
         self
     }
 
-    /// How many bytes of responses may wait to be written while the session goes on handling
-    /// requests. Beyond that it handles the next request when the peer has read some of them.
+    /// Sets how many bytes of responses may be unwritten while the session continues to handle
+    /// requests. Beyond that, it handles the next request when the peer has read some of them. 1
+    /// MiB by default.
     ///
-    /// A client that writes all its requests before it reads an answer, as the pipelines of many
-    /// database drivers do, needs a bound that is larger than all the answers, less what the kernel
+    /// A client that writes all its requests before it reads a response, as the pipelines of many
+    /// database drivers do, needs a bound larger than all the responses, minus what the kernel
     /// buffers. At least 64 KiB are allowed, which are written at once.
     ///
-    /// The bound concerns the answers of `#[request]` and `#[state]` handlers. What is sent to the
-    /// peer waits in [its queue](Self::max_queued_responses) while 64 KiB or more are unwritten, and a
-    /// `#[session]` handler decides itself when it asks for a request.
+    /// The bound concerns the responses of `#[request]` and `#[state]` handlers. Messages sent to
+    /// the peer wait in [its queue](Self::max_queued_responses) while 64 KiB or more are unwritten,
+    /// and a `#[session]` handler decides itself when it takes a request.
     pub fn max_unwritten_bytes(mut self, bytes: usize) -> Self {
         self.options.queue_limits.unwritten = bytes;
         self
     }
 
-    /// How many events may wait for a session that is busy: then `post` waits.
+    /// Sets how many events may be queued for a busy session; then `post` waits. 128 by default.
     pub fn max_queued_events(mut self, count: usize) -> Self {
         self.options.queue_limits.events = count;
         self
     }
 
-    /// How long a connection may take to its first whole request.
+    /// Sets how long a connection may take to send its first complete request. 1 minute by default.
     ///
-    /// That ends clients that only listen, too, whatever is sent to them: for a service that has
-    /// such, `Duration::MAX`.
+    /// This also ends clients that only receive. If the service has such clients, use
+    /// `Duration::MAX`.
     pub fn first_request_timeout(mut self, timeout: Duration) -> Self {
         self.options.limits.first_request = unless_max(timeout);
         self
     }
 
-    /// How long a session may take from one answer to the next whole request; a state's own `idle`
-    /// counts in its place.
+    /// Sets how long a session may take from a response to the next complete request. A state's own
+    /// `idle` replaces it. No limit by default.
     ///
-    /// The time goes on while an answer waits to be read, and begins anew when the peer has read it,
-    /// or 64 KiB of it.
+    /// The time continues while a response waits to be read, and restarts when the peer has read it, or
+    /// 64 KiB of it.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.options.limits.idle = unless_max(timeout);
         self
     }
 
-    /// How long a frame may take from its first byte to its last, for as long as a request is
-    /// awaited.
+    /// Sets how long a frame may take from its first byte to its last, while a request is awaited.
+    /// 30 seconds by default.
     ///
-    /// A large frame may take longer, if it keeps coming: see [`frame_rate`](Self::frame_rate). A
-    /// session whose frame takes too long ends with
-    /// [`Reason::Timeout`](portcullis_service::Reason::Timeout). While a handler is at work the
-    /// time stands.
+    /// A large frame may take longer while its bytes keep arriving: see
+    /// [`frame_rate`](Self::frame_rate). A session whose frame takes too long ends with
+    /// [`Reason::Timeout`](portcullis_service::Reason::Timeout). While a handler runs, the time
+    /// does not count.
     pub fn frame_timeout(mut self, timeout: Duration) -> Self {
         self.options.limits.frame = unless_max(timeout);
         self
     }
 
-    /// How slowly a large frame may come: it has a second more than
-    /// [`frame_timeout`](Self::frame_timeout) for each so many bytes of it that have come.
-    /// `usize::MAX` gives no frame more time.
+    /// Sets the lowest rate of a large frame, in bytes per second: each time that this many bytes
+    /// have arrived, the frame gets a second more than [`frame_timeout`](Self::frame_timeout).
+    /// `usize::MAX` gives no frame more time. 16 KiB by default.
     ///
-    /// By default (16 KiB a second) a frame of 8 MiB may take nine minutes, and one of which
-    /// nothing more comes is given up after half a minute, or what it had gained.
+    /// By default, a frame of 8 MiB may take nine minutes.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -410,8 +410,8 @@ impl<S, C, B> Server<S, C, B> {
         self
     }
 
-    /// How long a connection that the server closes may linger, so that the peer can read what was
-    /// written to it.
+    /// Sets how long a connection that the server closes may linger, so that the peer can read what
+    /// was written to it. 2 seconds by default.
     ///
     /// A socket that is closed while its peer is still sending resets the connection, and the peer
     /// loses the answers that it has not read yet. Therefore the server closes its writing side

@@ -1,4 +1,4 @@
-//! [`StopReport`]: what a server left behind.
+//! [`StopReport`]: the result of a server's shutdown.
 
 use std::fmt;
 use std::panic::Location;
@@ -8,25 +8,25 @@ use crate::pool::DrainReport;
 use crate::report::RunningJob;
 use crate::session::StuckSession;
 
-/// How a server's stop went.
+/// The result of a server's shutdown.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct StopReport {
-    /// Sessions that were there when the stop began and ended by themselves.
+    /// Sessions that were active when the stop began and ended by themselves.
     pub sessions_finished: usize,
-    /// Sessions that were cut short when the grace was over.
+    /// Sessions that were cancelled at the end of the grace period.
     pub sessions_cancelled: usize,
-    /// Sessions that did not even end then: their handlers or hooks block a thread.
+    /// Sessions that did not end after that: their handlers or hooks block a thread.
     pub sessions_stuck: usize,
-    /// Those of them that block a thread, by name.
+    /// The sessions that block a thread, with their handlers.
     pub stuck_sessions: Vec<StuckSession>,
-    /// Whether the report was made without the server's own task, which did not end in time:
-    /// handlers hold all threads of the loop, or a hook holds the thread that stops the server.
-    /// Hooks and cleanup have not run, or not to their end.
+    /// Whether the serving task did not end in time, so that the report was made without it:
+    /// handlers block all threads of the loop, or a hook blocks the serving thread. Hooks and
+    /// cleanup have not run or not finished.
     ///
-    /// [`serve`](crate::Server::serve) never says so, since it is that task.
+    /// Never set by [`serve`](crate::Server::serve), which is that task.
     pub loop_held: bool,
-    /// Jobs of this server that went on after they had been cancelled.
+    /// Jobs of this server that still ran after they were cancelled.
     pub stuck: Vec<RunningJob>,
     /// Where the tasks were spawned that had to be cancelled when the grace was over (or, if [the
     /// loop is held](Self::loop_held), that were still running then): by
@@ -34,16 +34,16 @@ pub struct StopReport {
     /// [`Worker::spawn`](portcullis_runtime::Worker::spawn) or
     /// [`Cleanup::spawn`](portcullis_service::Cleanup::spawn).
     pub tasks_cancelled: Vec<&'static Location<'static>>,
-    /// How the pools on the cleanup drained, in the order in which they did.
+    /// The reports of the pools that the cleanup drained, in that order.
     pub drained: Vec<DrainReport>,
-    /// Hooks and cleanup steps that had to be dropped.
+    /// Hooks and cleanup steps that did not finish in time.
     pub unfinished: usize,
     /// How long the stop took.
     pub took: Duration,
 }
 
 impl StopReport {
-    /// Nothing was cut short and nothing is left.
+    /// Returns whether nothing was cancelled and nothing is left.
     pub fn is_clean(&self) -> bool {
         !self.loop_held
             && self.sessions_cancelled == 0

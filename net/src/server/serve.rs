@@ -1,18 +1,17 @@
-//! The life of a server: start, serve, stop.
+//! The life of a server: start, serve, shutdown.
 //!
-//! # The stop, in order
-//! 1. Nothing more is accepted. Idle sessions end; those at work go on, until the grace is over.
-//! 2. What is left is cancelled: handlers are dropped (and with them their offloads, which tells
-//!    the jobs), and `on(disconnect)` runs. After half of [`HOOK_GRACE`] even that is dropped.
-//! 3. Background tasks, which were cancelled when the stop began, are waited for. Then `on(stop)`,
-//!    then the cleanup, in reverse.
-//! 4. Jobs of this server that still run are waited for, and tasks that they spawned, until the
-//!    grace is over; then they are cancelled and the report names those that have not heeded it.
+//! # The shutdown
+//! 1. Accepting ends. Idle sessions end; busy sessions continue until the end of the grace period.
+//! 2. The remaining sessions are cancelled: their handlers are dropped, which cancels their jobs,
+//!    and `on(disconnect)` runs. After half of [`HOOK_GRACE`] that is dropped too.
+//! 3. Background tasks, which were cancelled when the stop began, are awaited. Then `on(stop)`
+//!    runs, and then the cleanup in reverse order.
+//! 4. Jobs of this server, and tasks that they spawned, are awaited until the end of the grace
+//!    period and are then cancelled. The report lists those that still run.
 //!
-//! All of it ends within the grace and [`HOOK_GRACE`] (and the tenth of a second that a cancelled job
-//! is given), provided that the task which serves is polled. If handlers hold all threads of its
-//! runtime it is not, and who waits for its end makes the report: see
-//! [`blocking`](super::blocking).
+//! All of this ends within the grace period plus [`HOOK_GRACE`] and 100 ms, if the serving task is
+//! polled. If handlers block all threads of the runtime, it is not polled, and the caller that
+//! waits for the end makes the report: see [`blocking`](super::blocking).
 
 use std::io;
 use std::panic::Location;
@@ -39,7 +38,7 @@ use crate::session::driver::{Drive, session_factory};
 use crate::session::registry::{SessionRegistry, SessionsView, find_stuck};
 use crate::transport::Transport;
 
-/// How long hooks may go on after the grace.
+/// How long hooks may run after the grace period.
 pub(super) const HOOK_GRACE: Duration = Duration::from_secs(1);
 
 /// What the listeners of one server share while it runs.
@@ -68,25 +67,24 @@ impl<S: Service> ServeContext<S> {
 }
 
 impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
-    /// Serves until it is told to stop, by a [handle](Self::handle); on the current tokio runtime,
+    /// Serves until a [handle](Self::handle) stops the server. Runs on the current tokio runtime,
     /// of either flavour.
     ///
     /// # Errors
-    /// `#[on(start)]` failed, or the sockets can't be used on this runtime. Nothing that happens to
-    /// a connection is an error here.
+    /// `#[on(start)]` failed, or the sockets cannot be registered with this runtime. An error of a
+    /// connection is not an error here.
     ///
-    /// # When handlers hold the loop
-    /// The stop needs a thread on which this future is polled. Awaited in `Runtime::block_on` of a
-    /// multi-threaded runtime (so in the `main` of `#[tokio::main]`), it has one of its own, and
-    /// ends within the grace and about a second whatever handlers do. In a task, or on a
-    /// current-thread runtime, it waits while handlers hold all threads of the runtime:
-    /// [`spawn`](Self::spawn) with [`blocking_stop`](super::RunningServer::blocking_stop),
-    /// [`spawn_thread`](Self::spawn_thread) and [`run_until_signal`](Self::run_until_signal) do
-    /// not.
+    /// # When handlers block the event loop
+    /// The stop needs a thread that polls this future. Awaited in `Runtime::block_on` of a
+    /// multi-threaded runtime (as in a `main` with `#[tokio::main]`), it has its own thread, and
+    /// ends within the grace period and about a second. In a task, or on a current-thread runtime,
+    /// it waits while handlers block all threads of the runtime. [`spawn`](Self::spawn) with
+    /// [`blocking_stop`](super::RunningServer::blocking_stop), [`spawn_thread`](Self::spawn_thread)
+    /// and [`run_until_signal`](Self::run_until_signal) do not have this limit.
     ///
     /// # Cancellation
-    /// Dropped, the server stops without a grace: sessions are cancelled, `#[on(disconnect)]` runs
-    /// as long as the runtime does.
+    /// Dropping the future stops the server without a grace period: sessions are cancelled, and
+    /// `#[on(disconnect)]` runs while the runtime does.
     ///
     /// # Panics
     /// Outside a tokio runtime that has I/O and time enabled.
@@ -127,9 +125,8 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
 }
 
 impl<S: Service, C, B> Server<S, C, B> {
-    /// Serves one session over a stream that is connected already: an in-memory pipe, a socket from
-    /// elsewhere. The server starts with it and stops after it; addresses that were bound are not
-    /// accepted on.
+    /// Serves one session over a connected stream: an in-memory pipe, or a socket from elsewhere.
+    /// The server starts before it and stops after it. Bound addresses are not used.
     ///
     /// # Errors
     /// `#[on(start)]` failed.
@@ -158,20 +155,19 @@ impl<S: Service, C, B> Server<S, C, B> {
     }
 }
 
-/// Moves the sessions' clock.
+/// Advances the clock of the sessions.
 async fn run_clock<S: Service>(registry: &SessionRegistry<S>) {
     let tick = registry.server().limits().tick();
     loop {
         registry.sweep();
         robust_sleep_until(Instant::now() + tick).await;
-        // The loop may have been held up, and not have looked at its sockets since: it does so
-        // before this goes on. Otherwise a session that the clock wakes would overlook a request
-        // that came in time.
+        // If the loop was blocked, it has not polled its sockets since. It does so before this task
+        // continues. Otherwise a session could time out although its request arrived in time.
         tokio::task::yield_now().await;
     }
 }
 
-/// A server between its start and the end of its stop.
+/// A server from its start to the end of its shutdown.
 struct ServerCore<S: Service> {
     registry: Arc<SessionRegistry<S>>,
     scope: Arc<Scope>,
@@ -180,7 +176,7 @@ struct ServerCore<S: Service> {
 }
 
 impl<S: Service> ServerCore<S> {
-    /// Must be called on the runtime that will serve.
+    /// Call it on the runtime that will serve.
     fn new(service: Arc<S>, options: Options, control: Arc<Control>) -> Self {
         let tasks = Arc::new(TaskTracker::new());
         let scope = Scope::new(Arc::<TaskTracker>::clone(&tasks));
@@ -192,7 +188,7 @@ impl<S: Service> ServerCore<S> {
         Self { registry, scope, tasks, control }
     }
 
-    /// From the start to the end of the stop; `accepting` makes sessions in between.
+    /// Starts, polls `accepting` until a stop is requested, and shuts down.
     async fn serve(&self, accepting: impl Future<Output = ()>) -> io::Result<StopReport> {
         let serving = async {
             let cleanup = self.start().await?;
@@ -211,8 +207,7 @@ impl<S: Service> ServerCore<S> {
         }
     }
 
-    /// Runs `on_start`. If it fails, or the server is stopped meanwhile, what it had put on the
-    /// cleanup is undone.
+    /// Runs `on_start`. If it fails or a stop is requested meanwhile, the registered cleanup runs.
     async fn start(&self) -> io::Result<Cleanup> {
         let mut cleanup = Cleanup::new(Arc::clone(&self.scope), self.control.stopping());
         let started = {
@@ -245,7 +240,8 @@ impl<S: Service> ServerCore<S> {
         let mut report = StopReport::default();
         info!(sessions = self.registry.active_count(), "stopping");
         self.shut_down_sessions(&mut report).await;
-        // They end as the stop begins, so there is nothing to wait for unless one holds its thread.
+        // They were cancelled when the stop began, so this waits only for a task that blocks its
+        // thread.
         if self.control.run_until_deadline(HOOK_GRACE, cleanup.wait_for_background()).await.is_none() {
             warn!("a background task holds its loop thread");
         }
@@ -301,7 +297,7 @@ impl<S: Service> ServerCore<S> {
         report.sessions_finished = present.saturating_sub(report.sessions_cancelled);
     }
 
-    /// Jobs and tasks finish until the grace is over; then they are cancelled.
+    /// Waits for jobs and tasks until the end of the grace period, then cancels them.
     async fn shut_down_tasks(&self) -> (Vec<RunningJob>, Vec<&'static Location<'static>>) {
         let deadline = self.control.shutdown_deadline();
         let both = async { tokio::join!(self.scope.drained(deadline.into_std()), self.tasks.wait()).0 };
@@ -313,7 +309,7 @@ impl<S: Service> ServerCore<S> {
         }
         let stuck = match drained {
             Some(stuck) => stuck,
-            // Out of time: this cancels the jobs, and gives them a moment to heed it.
+            // Out of time: cancel the jobs, and give them 100 ms to end.
             None => self.scope.drained(std::time::Instant::now()).await,
         };
         (stuck, left)
@@ -321,7 +317,7 @@ impl<S: Service> ServerCore<S> {
 }
 
 impl<S: Service> Drop for ServerCore<S> {
-    /// After a stop there is nothing left to do; after serving was dropped, this is the stop.
+    /// Has no effect after a shutdown. If the serve future was dropped, this is the shutdown.
     fn drop(&mut self) {
         self.registry.advance(ShutdownPhase::Cancelling);
         self.scope.close();

@@ -1,4 +1,4 @@
-//! A server in a task of its own, for programs (and tests) that have more to do than to serve.
+//! [`RunningServer`]: a server in its own task, for programs (and tests) that do more than serve.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,17 +14,16 @@ use super::{IsBound, Server, ServerHandle, StopReport};
 use crate::service::Service;
 
 impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
-    /// Serves in a task of its own, on the current tokio runtime; returns when connections are
-    /// accepted.
+    /// Serves in its own task, on the current tokio runtime. Returns when connections are accepted.
     ///
-    /// What happens to a stop while handlers hold threads of that runtime is told at
-    /// [`RunningServer`](RunningServer#when-handlers-hold-the-loop).
+    /// See [`RunningServer`](RunningServer#when-handlers-hold-the-loop) for a stop while handlers
+    /// block threads of the runtime.
     ///
     /// # Errors
     /// As [`serve`](Self::serve) when starting.
     ///
     /// # Cancellation
-    /// Dropped before its end, the server stops.
+    /// If the future is dropped, the server stops.
     ///
     /// # Panics
     /// As [`serve`](Self::serve).
@@ -41,7 +40,7 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
     }
 }
 
-/// A server in a task of its own. Dropped, it stops the server and does not wait.
+/// A server in its own task. Dropping it stops the server without waiting.
 ///
 /// # When handlers hold the loop
 /// The task that serves needs a free thread of its runtime to stop. If handlers hold all of them,
@@ -61,9 +60,9 @@ pub struct RunningServer {
     handle: ServerHandle,
     addrs: Addrs,
     control: Arc<Control>,
-    /// That of the task.
+    /// The runtime of the task.
     runtime: Handle,
-    /// `None` when its end has been told.
+    /// `None` after `join` has returned the result.
     task: Option<Serving>,
 }
 
@@ -123,7 +122,7 @@ impl RunningServer {
     /// Waits until the server ends, by a [handle](Self::handle). Its end is told once.
     ///
     /// # Errors
-    /// As [`Server::serve`]; the runtime is shutting down; the end has been told already.
+    /// As [`Server::serve`]; the runtime is shutting down; the result was already returned.
     ///
     /// # Cancellation
     /// Only the waiting ends: the server goes on, and may be waited for again.

@@ -1,4 +1,4 @@
-//! Where tasks run that a server's jobs spawn: until the grace is over, and no longer.
+//! [`TaskTracker`]: the tasks that jobs of a server spawn. They end when the grace period ends.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -21,7 +21,7 @@ pub(super) struct TaskTracker {
 #[derive(Default)]
 struct Running {
     tasks: JoinSet<()>,
-    /// Where those were spawned that are the user's.
+    /// Where the tasks of users were spawned.
     spawned: HashMap<Id, &'static Location<'static>>,
 }
 
@@ -34,7 +34,7 @@ impl Running {
         Poll::Ready(())
     }
 
-    /// Those that have ended would stay in the set for ever.
+    /// Removes ended tasks, which would otherwise remain in the set.
     fn remove_ended(&mut self) {
         while let Some(ended) = self.tasks.try_join_next_with_id() {
             self.spawned.remove(&id_of(ended));
@@ -47,12 +47,12 @@ fn id_of(ended: Result<(Id, ()), JoinError>) -> Id {
 }
 
 impl TaskTracker {
-    /// Must be called on the runtime that will serve.
+    /// Call it on the runtime that will serve.
     pub(super) fn new() -> Self {
         Self { runtime: Handle::current(), running: Mutex::new(Some(Running::default())) }
     }
 
-    /// Waits until no task is left, also for those that come meanwhile.
+    /// Waits until no task is left, including tasks that are spawned meanwhile.
     pub(super) async fn wait(&self) {
         poll_fn(|cx| match &mut *self.running.lock() {
             None => Poll::Ready(()),
@@ -61,7 +61,7 @@ impl TaskTracker {
         .await;
     }
 
-    /// Where the tasks were spawned that are still running.
+    /// Returns where the running tasks were spawned.
     pub(super) fn running_locations(&self) -> Vec<&'static Location<'static>> {
         let mut left: Vec<&'static Location<'static>> = Vec::new();
         if let Some(running) = &mut *self.running.lock() {
@@ -72,14 +72,14 @@ impl TaskTracker {
         left
     }
 
-    /// Cancels what runs, and takes nothing more.
+    /// Cancels all tasks, and accepts no more.
     pub(super) fn abort(&self) {
         let running = self.running.lock().take();
         drop(running);
     }
 
-    /// As [`abort`](Self::abort), and waits until the tasks are gone: one that is being polled goes
-    /// after that poll.
+    /// Like [`abort`](Self::abort), and waits until the tasks are dropped. A task that is being
+    /// polled is dropped after that poll.
     pub(super) async fn abort_and_wait(&self) {
         let running = self.running.lock().take();
         if let Some(mut running) = running {

@@ -1,11 +1,13 @@
 //! Unix sockets that pass descriptors: [`FdPassingStream`], the [`FdQueues`] in which they wait, and
 //! [`FdPeer`], by which handlers get at them.
 //!
-//! The kernel passes descriptors along with bytes; how many belong to a message is the protocol's
-//! to say. So they wait in order, apart from the messages: what has come with a request is there
-//! when the request is, and what goes out does so no later than the response behind it.
+//! The kernel passes descriptors together with bytes, and the protocol determines which message
+//! they belong to. Therefore descriptors are queued separately from messages: those that arrive
+//! with a request are available when it is handled, and those that are attached are sent no later
+//! than the next response.
 //!
-//! Every descriptor here is owned: what nobody takes is closed, with the session at the latest.
+//! Every descriptor here is owned. Descriptors that no handler takes are closed when the session
+//! ends.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -27,7 +29,7 @@ use crate::service::internal::Extended;
 use crate::service::{Peer, SendError};
 use crate::sync::Mutex;
 
-/// What Linux passes with one message, and no system passes more.
+/// The maximum of Linux (`SCM_MAX_FD`); no system passes more.
 const MAX_FDS_PER_MESSAGE: usize = 253;
 
 /// What a listener that [passes descriptors](crate::Unix::pass_fds) adds to a [`Peer`]. In the
@@ -60,9 +62,9 @@ impl<Rsp, Ev> FdPeer for Peer<Rsp, Ev> {
     }
 }
 
-/// The descriptors that wait on their way to and from one peer: the extension of its origin.
+/// The queued descriptors of one peer, in both directions. An extension of its origin.
 pub(crate) struct FdQueues {
-    /// How many may wait, each way.
+    /// The maximum of queued descriptors in each direction.
     capacity: usize,
     /// `None` when the session has ended.
     queues: Mutex<Option<Queues>>,
@@ -76,7 +78,7 @@ struct Queues {
 
 impl FdQueues {
     pub(crate) fn new(capacity: usize) -> Self {
-        // What waits together goes out together.
+        // All queued descriptors are sent with one message.
         let capacity = capacity.min(MAX_FDS_PER_MESSAGE);
         Self { capacity, queues: Mutex::new(Some(Queues::default())) }
     }
@@ -96,7 +98,7 @@ impl FdQueues {
     }
 
     /// # Errors
-    /// More are waiting than may: all that has just come is closed.
+    /// The queue would exceed its capacity. The new descriptors are closed.
     fn push_incoming(&self, incoming: Vec<OwnedFd>) -> io::Result<()> {
         if let Some(queues) = &mut *self.queues.lock() {
             if queues.incoming.len() + incoming.len() > self.capacity {
@@ -107,7 +109,7 @@ impl FdQueues {
         Ok(())
     }
 
-    /// Those that go out with the next message.
+    /// Takes the descriptors that are sent with the next message.
     fn take_outgoing(&self) -> Vec<OwnedFd> {
         match &mut *self.queues.lock() {
             Some(Queues { outgoing, .. }) => outgoing.drain(..).collect(),
@@ -115,7 +117,7 @@ impl FdQueues {
         }
     }
 
-    /// They did not go.
+    /// Puts back descriptors that were not sent.
     fn restore_outgoing(&self, fds: Vec<OwnedFd>) {
         if let Some(queues) = &mut *self.queues.lock() {
             fds.into_iter().rev().for_each(|fd| queues.outgoing.push_front(fd));
@@ -152,7 +154,7 @@ impl FdPassingStream {
         #[cfg(any(target_vendor = "apple", target_os = "aix", target_os = "cygwin"))]
         let flags = RecvFlags::empty();
         let message = recvmsg(&self.stream, &mut [IoSliceMut::new(bytes)], &mut control, flags)?;
-        // First, so that they are owned whatever else is wrong.
+        // Take ownership first, before any error is returned.
         let incoming: Vec<OwnedFd> = control
             .drain()
             .filter_map(|message| match message {

@@ -1,10 +1,10 @@
 //! [`Transport`]: the byte stream under a session.
 //!
-//! A session is driven over any stream that can be read and written; what a transport adds is that
-//! it can tell of a reset while nobody reads (S8: a busy handler learns that its peer is gone).
+//! A session runs over any stream that can be read and written. A transport can also report a reset
+//! while the session does not read, so that a busy handler is cancelled (S8).
 //!
-//! - this file: TCP, Unix sockets, pipes in memory;
-//! - [`tls`]: TLS over any of them;
+//! - this file: the trait, for TCP, Unix sockets and in-memory pipes;
+//! - [`tls`]: TLS over any of these;
 //! - [`fds`]: Unix sockets that pass descriptors.
 
 #[cfg(all(feature = "fds", unix))]
@@ -24,30 +24,28 @@ use crate::service::Reason;
 
 /// A byte stream that a session can run over.
 pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {
-    /// Ends when the peer has reset the connection, even if bytes that nobody has read are in the
-    /// way.
+    /// Completes when the peer has reset the connection, even if received bytes are unread.
     ///
-    /// A transport that can't know never ends it. The peer having closed its writing side is not a
-    /// reset.
+    /// A transport that cannot detect a reset never completes it. A half-close is not a reset.
     fn wait_for_reset(&self) -> impl Future<Output = ()> + Send {
         pending()
     }
 
-    /// The session over this stream ends, for this reason. For tests.
+    /// Called with the reason when the session ends. For tests.
     #[doc(hidden)]
     fn session_ended(&self, reason: &Reason) {
         let _ = reason;
     }
 
-    /// Whether the peer loses what it has not read yet if the stream is closed while the peer is
-    /// still sending; then the session reads on for a while before it closes (see
-    /// [`Server::linger`](crate::Server::linger)). So do sockets, and streams over them.
+    /// Returns whether closing the stream while the peer is sending makes the peer lose unread
+    /// responses, as with sockets. If so, the session reads on for a while before it closes (see
+    /// [`Server::linger`](crate::Server::linger)). The default is `true`.
     fn lingers(&self) -> bool {
         true
     }
 
-    /// How long a session may wait for its next request where the server sets no limit: for
-    /// transports that can't tell that their peer is gone. None, unless said otherwise.
+    /// Returns the idle timeout of a session if the server sets none, for transports that cannot
+    /// detect that the peer has disconnected. The default is no limit.
     fn default_idle_timeout(&self) -> Option<Duration> {
         None
     }

@@ -1,8 +1,8 @@
-//! [`SessionAcceptor`]: a listener with all that it takes to start a session for each connection.
+//! [`SessionAcceptor`]: a listener, with what it takes to start a session for each connection.
 //!
-//! The kind of the streams ends here: each acceptor makes sessions of one kind of stream, with a
-//! driver that is compiled for it. The accept loop sees [`Acceptor`]s only. Those of [`tls`] begin
-//! a session with a handshake.
+//! The type of the stream is erased here: each acceptor starts sessions on one kind of stream, with
+//! a driver that is compiled for it, and the accept loop uses `dyn` [`Acceptor`]. The acceptors in
+//! [`tls`] begin a session with a handshake.
 
 pub(super) mod accept_loop;
 #[cfg(feature = "tls")]
@@ -23,11 +23,11 @@ use crate::service::Service;
 use crate::session::driver::Drive;
 use crate::session::registry::SessionRegistry;
 
-/// Where sessions come from, while the server runs.
+/// A source of sessions, while the server runs.
 pub enum Source {
-    /// The accept loop polls it while there is a place for another connection.
+    /// The accept loop polls it while another connection may be accepted.
     Connections(Box<dyn Acceptor>),
-    /// Routes datagrams to their sessions for as long as it is polled; it never ends.
+    /// Passes datagrams to their sessions. Never completes.
     Datagrams(Pin<Box<dyn Future<Output = ()> + Send>>),
 }
 
@@ -37,7 +37,7 @@ pub trait Acceptor: Send {
     fn poll_accept_session(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 }
 
-/// Starts sessions whose streams are ready as they are.
+/// Starts sessions directly on accepted streams.
 pub(super) struct SessionAcceptor<S: Service, C, L, F> {
     registry: Arc<SessionRegistry<S>>,
     scope: Arc<Scope>,
@@ -52,7 +52,7 @@ impl<S: Service, C, L: Listener, F> SessionAcceptor<S, C, L, F> {
         Self { registry, scope, codec, listener, factory: Arc::new(factory) }
     }
 
-    /// `None` is a connection that gets no session, because there are too many from its host.
+    /// `None` is a connection that was rejected by the limit per IP address.
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Accepted<L::Stream>>>> {
         let accepted = ready!(self.listener.poll_accept(cx))?;
         let has_room = self.registry.has_capacity_for(&accepted.origin, false);

@@ -1,5 +1,5 @@
-//! Acceptors whose sessions begin with a TLS handshake. It runs in the session's own task, so that
-//! a slow client takes one place and does not block accepting.
+//! [`TlsAcceptor`]: starts sessions with a TLS handshake. It runs in the task of the session, so a
+//! slow client does not block accepting.
 
 use std::io;
 use std::net::SocketAddr;
@@ -23,7 +23,7 @@ use crate::transport::tls::Tls;
 use crate::transport::tls::info::Handshake;
 use crate::transport::tls::stream::{TlsStream, accept_tls};
 
-/// As a [`SessionAcceptor`], with a handshake before the session.
+/// Like [`SessionAcceptor`], with a handshake before the session.
 pub(crate) struct TlsAcceptor<S: Service, C, L, F> {
     pub(crate) acceptor: SessionAcceptor<S, C, L, F>,
     pub(crate) tls: Tls,
@@ -57,7 +57,7 @@ async fn session<S, IO, C, F>(
     factory: Arc<F>,
     guard: SessionGuard<S>,
     origin: Arc<Extended<Handshake>>,
-    // In a box, which is freed when the session begins.
+    // Boxed, and freed before the session begins.
     handshake: Pin<Box<impl Future<Output = Option<TlsStream<IO>>>>>,
     codec: C,
 ) where
@@ -65,7 +65,7 @@ async fn session<S, IO, C, F>(
     F: Drive<S, TlsStream<IO>, C>,
 {
     if let Some(io) = handshake.await {
-        // Nothing else sets it.
+        // This is the only place that sets it.
         let _ = origin.extension.set(io.info());
         drop(origin);
         factory.drive(guard, io, codec).await;

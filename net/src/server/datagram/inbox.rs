@@ -1,7 +1,7 @@
-//! [`Inbox`]: what came for one session and was not read yet, bounded in bytes.
+//! [`Inbox`]: the datagrams that a session has not read, bounded in bytes.
 //!
-//! The router puts whole datagrams in, the session's driver takes bytes out. A closed inbox takes
-//! nothing: whoever finds it closed makes a new session.
+//! The router pushes whole datagrams, and the session's driver reads bytes. A closed inbox accepts
+//! nothing: the router then starts a new session.
 
 use std::task::{Context, Poll, Waker};
 
@@ -10,15 +10,15 @@ use tokio::io::ReadBuf;
 use crate::codec::private::PREFIX_LEN;
 use crate::sync::Mutex;
 
-/// An idle session keeps a queue of no more than this many bytes.
+/// The queue of an idle session keeps at most this capacity, in bytes.
 const MIN_SHRINK_CAPACITY: usize = 512;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum PushResult {
     Queued,
-    /// There is no room: the datagram is dropped.
+    /// The queue is full, and the datagram is dropped.
     Full,
-    /// The session is at its end.
+    /// The session has ended.
     Closed,
 }
 
@@ -29,16 +29,16 @@ pub(super) struct Inbox {
 
 #[derive(Default)]
 struct State {
-    /// Datagrams, each behind its length.
+    /// Datagrams, each preceded by its length.
     bytes: Vec<u8>,
-    /// How much of that has been read.
+    /// How many of these bytes have been read.
     read: usize,
     reader: Option<Waker>,
     closed: bool,
     received: Received,
 }
 
-/// How many datagrams have come, as far as that matters.
+/// How many datagrams have arrived; only the first two matter.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Received {
     #[default]
@@ -58,7 +58,7 @@ impl Inbox {
             return PushResult::Closed;
         }
         let waiting = state.bytes.len() - state.read;
-        // What waits keeps its head, so that empty datagrams are bounded, too.
+        // The length prefix counts, so that the number of empty datagrams is bounded too.
         if waiting > 0 && waiting + PREFIX_LEN + datagram.len() > self.capacity {
             return PushResult::Full;
         }
@@ -68,7 +68,7 @@ impl Inbox {
             state.read = 0;
         }
         state.received = if state.received == Received::None { Received::One } else { Received::More };
-        // Not even 16 MiB, which is the longest.
+        // A datagram has at most 16 MiB, so its length fits.
         state.bytes.extend_from_slice(&(datagram.len() as u32).to_be_bytes());
         state.bytes.extend_from_slice(datagram);
         let reader = state.reader.take();
@@ -77,12 +77,12 @@ impl Inbox {
         PushResult::Queued
     }
 
-    /// Whether the peer has not come back after its first datagram.
+    /// Returns whether at most one datagram has arrived.
     pub(super) fn has_single_datagram(&self) -> bool {
         self.state.lock().received != Received::More
     }
 
-    /// Reads what is there. Nothing is read of a closed inbox: that is the end of a stream.
+    /// Reads what is available. A closed inbox returns no bytes: the end of the stream.
     pub(super) fn poll_read(&self, cx: &Context<'_>, into: &mut ReadBuf<'_>) -> Poll<()> {
         let mut state = self.state.lock();
         let State { bytes, read, reader, closed, .. } = &mut *state;
@@ -108,7 +108,7 @@ impl Inbox {
         Poll::Ready(())
     }
 
-    /// Takes nothing more. Whether there was something that will not be read.
+    /// Closes the inbox. Returns whether unread datagrams were dropped.
     pub(super) fn close(&self) -> bool {
         let mut state = self.state.lock();
         state.closed = true;

@@ -1,54 +1,55 @@
-//! Datagrams: a session for each address that they come from.
+//! Datagram servers: a session for each source address.
 //!
-//! A datagram session is a session like any other, with its own state and its hooks. What is
-//! different is below it, and is all here:
+//! A datagram session is driven like any other, with its own state and hooks. The differences are
+//! in the transport below it:
 //!
-//! - [`router`]: one task part a socket, which reads datagrams, finds or makes the session of each
-//!   address, and never waits for one;
-//! - [`inbox`]: the bounded queue of one session, what came and was not read yet;
-//! - [`packets`]: the two ends of a session's byte stream: frames out of the inbox, frames as
-//!   datagrams to the socket;
-//! - [`rate`]: how many datagrams, and new sessions, one host may have in a second;
-//! - [`stats`]: what was dropped, and why.
+//! - [`router`]: reads the datagrams of one socket, finds or creates the session of each source,
+//!   and never waits for a session;
+//! - [`inbox`]: the bounded queue of datagrams that one session has not read;
+//! - [`stream`]: the byte stream of a session: reads frames from its inbox, sends frames as
+//!   datagrams;
+//! - [`rate`]: limits the datagrams and the new sessions of one host per second;
+//! - [`stats`]: counts datagrams, and why they were dropped.
 //!
-//! The bytes between router and driver are [`Framed`]: each datagram behind its length. They never
-//! leave the process.
+//! Between router and driver, the bytes are [`Framed`]: each datagram is preceded by its length.
+//! These frames never leave the process.
 //!
 //! # What is promised
-//! - One session an address, and its datagrams in the order in which they came (D1, D2). Sessions
-//!   don't hold up each other.
-//! - Everything is bounded (S2, S11, against D5): the bytes that wait for one session
-//!   ([`Server::max_queued_datagram_bytes`]), the sessions, and what a session writes. What does
-//!   not fit is dropped, the newest first, and counted: a network does no less.
-//! - A datagram that is no message, or is over the codec's limit, is
-//!   [`SessionError::Decode`](portcullis_service::SessionError::Decode) for its sender's session,
-//!   which can answer and go on (D6).
-//! - There is no end to a conversation of datagrams, so there is always an idle limit:
-//!   [`Server::idle_timeout`], or [`DEFAULT_IDLE_TIMEOUT`] where that is unlimited, and [`FIRST_IDLE_TIMEOUT`] for a peer
-//!   that has sent one datagram and never came back.
-//! - One host sends no more than [`Server::datagram_rate`], and begins no more sessions than
-//!   [`Server::datagram_session_rate`]; the rest is dropped before a session is looked for. A host
-//!   is told by its IP address, or its /64; peers of Unix sockets are not limited.
-//! - A flood from addresses that are forged takes no places of connections: sessions of datagrams
-//!   have a bound of their own ([`Server::max_datagram_sessions`]), and count by themselves for
+//! - Each address has one session, which handles its datagrams in order of arrival (D1, D2).
+//!   Sessions do not block each other.
+//! - Everything is bounded (S2, S11, D5): the bytes that wait for one session
+//!   ([`Server::max_queued_datagram_bytes`]), the sessions, and what a session writes. Datagrams
+//!   over a bound are dropped, the newest first, and counted.
+//! - A datagram that is not a message, or is over the limit of the codec, is
+//!   [`SessionError::Decode`](portcullis_service::SessionError::Decode) for the session of its
+//!   sender, which can answer and continues (D6).
+//! - Datagram peers do not disconnect, so there is always an idle timeout:
+//!   [`Server::idle_timeout`], or [`DEFAULT_IDLE_TIMEOUT`] if that is unlimited, and
+//!   [`FIRST_IDLE_TIMEOUT`] for a peer that has sent one datagram only.
+//! - One host can send at most [`Server::datagram_rate`] datagrams and begin
+//!   [`Server::datagram_session_rate`] sessions per second. Further datagrams are dropped before a
+//!   session is looked up. A host is an IPv4 address or an IPv6 /64; peers of Unix sockets are not
+//!   limited.
+//! - A flood from forged addresses uses no capacity of connections: datagram sessions have their
+//!   own limit ([`Server::max_datagram_sessions`]) and are counted separately for
 //!   [`Server::max_connections_per_ip`].
-//! - No error of a socket ends the server (D11), and no error of sending a UDP datagram ends even
-//!   the session: it counts as lost, which its sender must be ready for anyhow.
-//! - Nothing is sent but what the service sends, to an address that a datagram came from. That
-//!   address may be forged: a service that answers strangers with more than they sent makes others'
-//!   floods larger, and `on(connect)` that sends does so for every forged address.
+//! - No error of a socket ends the server (D11). An error of sending a UDP datagram does not end
+//!   the session either: the datagram counts as lost.
+//! - The server sends only what the service sends, to the address that a datagram came from. That
+//!   address may be forged. A service that sends unknown peers more than they sent amplifies
+//!   attacks, and so does an `on(connect)` that sends.
 //!
 //! # Unix sockets
-//! The kernel charges what a peer has not read to the buffer of the socket that sent it. So peers
-//! that are connected to a server and don't read hold up its answers to all of that socket's peers,
-//! until they read or go; `write_timeout` ends their sessions, which gives nothing back. Peers that
-//! need not be trusted are better served over a Unix *stream*.
+//! The kernel charges a datagram that a peer has not read to the send buffer of the sender. Peers
+//! that are connected to a server and do not read therefore block its answers to all peers of that
+//! socket until they read or close. `write_timeout` ends their sessions, but frees no buffer. Serve
+//! untrusted peers over a Unix *stream*.
 //!
 //! # No path without sessions
-//! A service without state could do without sessions. Measured by what it would save, that is one
-//! map entry and one small task for each address and idle time, and what it would cost is a second
-//! driver with second rules for errors, panics, order, stop and limits. So there is none:
-//! `idle_timeout` of a second keeps the sessions of strangers few.
+//! Services without state also have sessions. Handling datagrams without sessions would save a map
+//! entry and a small task for each recent address, and would need a second driver with its own
+//! rules for errors, panics, order, stop and limits. An `idle_timeout` of a second keeps the number
+//! of sessions low.
 
 mod inbox;
 mod rate;
@@ -68,9 +69,9 @@ pub use self::stats::{DatagramCounts, DatagramStats};
 pub(super) use self::stream::DatagramStream;
 use super::Server;
 
-/// The idle limit of datagram sessions whose server has none.
+/// The idle timeout of datagram sessions if the server has none.
 pub(crate) const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
-/// The same for an address that only one datagram came from.
+/// The idle timeout of a session that has received one datagram only.
 pub(crate) const FIRST_IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The default of [`Server::max_queued_datagram_bytes`].
 pub(super) const DEFAULT_MAX_QUEUED_BYTES: usize = 64 * 1024;

@@ -1,12 +1,12 @@
-//! [`Rates`]: limits of how many datagrams one host may send in a second, and how many sessions it may begin.
+//! [`Rates`]: limits how many datagrams one host may send, and how many sessions it may begin, per
+//! second.
 //!
-//! Each limit is a GCRA (the generic cell rate algorithm; a token bucket that is kept as one point
-//! in time). A host may save up one second, so it may send a second's datagrams at once. A host
-//! whose points have passed is as one that never sent, so it is removed, and a flood from forged
-//! addresses leaves a few milliseconds of entries.
+//! Each limit is a GCRA (generic cell rate algorithm, a token bucket that is stored as one point in
+//! time). The burst is one second: an idle host may send a second's datagrams at once. A host whose
+//! point in time has passed is equivalent to a new one, so its entry is removed, and a flood from
+//! forged addresses leaves entries of a few milliseconds only.
 //!
-//! The table belongs to the task that reads one socket: there is no lock, and each socket has
-//! limits of its own.
+//! Each socket has its own table, owned by the task that reads the socket, so there is no lock.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -14,24 +14,24 @@ use std::time::Instant;
 
 const SECOND: u64 = 1_000_000_000;
 
-/// How many hosts are kept before those are looked for that can be removed.
+/// The number of hosts at which expired entries are first removed.
 const MIN_CLEANUP_AT: usize = 1024;
-/// How many hosts are kept. Those beyond have no limit: it takes millions of forged addresses a
-/// second to come to that, and the bounds of sessions and of bytes hold all the same.
+/// The maximum number of hosts. Further hosts are not limited: reaching this takes millions of
+/// forged addresses per second, and the bounds of sessions and bytes still apply.
 const MAX_HOSTS: usize = 1 << 16;
 
-/// So many in a second; `None` is no limit.
+/// A rate, as the interval between two events in nanoseconds. `None` is no limit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rate(Option<u64>);
 
 impl Rate {
-    /// `usize::MAX` is no limit; at least one a second.
+    /// Makes a rate of `count` per second, at least one. `usize::MAX` is no limit.
     pub(crate) fn per_second(count: usize) -> Self {
         Self((count != usize::MAX).then(|| SECOND / (count as u64).clamp(1, SECOND)))
     }
 
-    /// Takes one at `now`, if the limit lets it. `next` is the point up to which the host has used
-    /// its rate.
+    /// Counts one event at `now`, if the limit permits it. `next` is the point up to which the host
+    /// has used its rate.
     fn take(self, next: &mut u64, now: u64) -> bool {
         let Some(interval) = self.0 else { return true };
         let from = (*next).max(now);

@@ -1,12 +1,12 @@
-//! From a socket to sessions.
+//! [`Router`]: passes the datagrams of one socket to sessions.
 //!
-//! One loop a socket: it reads a datagram, looks up the inbox of its sender, and puts it in; a
-//! stranger gets a session first. It waits for nothing but the socket: what does not fit is
+//! For each datagram, it looks up the inbox of the sender and pushes the datagram; for a new sender
+//! it starts a session first. It waits only for the socket: a datagram that exceeds a limit is
 //! dropped.
 //!
-//! A session takes its inbox out of the map when it goes. Before that it closes the inbox, so that
-//! a datagram that comes in between finds it closed and gets a new session, whose inbox takes the
-//! old one's place in the map.
+//! A session closes its inbox before it removes it from the map. If a datagram arrives between the
+//! two, it finds a closed inbox and starts a new session, whose inbox replaces the old one in the
+//! map.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -32,18 +32,18 @@ use crate::session::driver::Drive;
 use crate::session::registry::{SessionRegistry, limit_key};
 use crate::sync::Mutex;
 
-/// How long receiving rests when the system is out of something (S6).
+/// How long receiving pauses when the system is out of a resource (S6).
 const RECV_BACKOFF: Duration = Duration::from_millis(100);
-/// A map that is empty keeps room for no more than this.
+/// The capacity above which an empty map is freed.
 const MIN_SHRINK_CAPACITY: usize = 1024;
 
-/// Who talks to whom: a peer that asks at two addresses of this host has two conversations, and is
-/// answered from each.
+/// The key of a session: the peer, and the address of this host that it sends to. A peer that sends
+/// to two addresses has two sessions, each of which answers from its address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Conversation {
     pub(super) addr: DatagramAddr,
-    /// The address of this host that the peer has asked at, where it is known: of sockets at the
-    /// wildcard address.
+    /// The address of this host that the peer sends to, if known: for sockets at the wildcard
+    /// address.
     pub(super) local: Option<IpAddr>,
 }
 
@@ -59,7 +59,7 @@ impl Shared {
         self.inboxes.lock().get(conversation).cloned()
     }
 
-    /// Takes out the inbox of a session that is gone, unless another has taken its place.
+    /// Removes the inbox of an ended session, unless another inbox has replaced it.
     pub(super) fn remove(&self, conversation: &Conversation, inbox: &Arc<Inbox>) {
         let mut inboxes = self.inboxes.lock();
         let removed = match inboxes.get(conversation) {
@@ -74,7 +74,7 @@ impl Shared {
     }
 }
 
-/// A socket's way to its sessions.
+/// Passes datagrams of one socket to the sessions of one server.
 pub(in crate::server) struct Router<S: Service> {
     shared: Arc<Shared>,
     registry: Arc<SessionRegistry<S>>,
@@ -82,7 +82,7 @@ pub(in crate::server) struct Router<S: Service> {
     max_sessions: usize,
     max_queued_datagram_bytes: usize,
     rates: Rates,
-    /// The longest datagram that is read whole.
+    /// The longest datagram that is accepted, in bytes.
     max_datagram: usize,
 }
 
@@ -109,7 +109,7 @@ impl<S: Service> Router<S> {
         }
     }
 
-    /// Gives a stranger a session, if there is a place.
+    /// Starts a session for a new sender, if the limits permit it.
     fn admit<C, D>(
         &self,
         conversation: Conversation,
@@ -126,7 +126,7 @@ impl<S: Service> Router<S> {
         {
             return None;
         }
-        // The user's code: its panic is of one stranger.
+        // The clone is user code. If it panics, only this sender is affected.
         let codec = catch_panic(|| codec.clone())
             .map_err(|panic| warn!(%panic, "a codec panicked while it was cloned"))
             .ok()?;
@@ -187,7 +187,7 @@ impl<S: Service> Router<S> {
     }
 }
 
-/// Routes for as long as it is polled.
+/// Receives and passes on datagrams. Never returns.
 pub(in crate::server) async fn run<S, C, D>(
     mut route: Router<S>,
     mut packet_info: Option<PacketInfoBuffer>,
@@ -198,7 +198,7 @@ pub(in crate::server) async fn run<S, C, D>(
     C: Codec<S::Request, S::Response>,
     D: Drive<S, DatagramStream, C>,
 {
-    // One byte more than fits: what fills it was longer, and the codec says so.
+    // One byte more than the limit, so that the codec notices a longer datagram.
     let mut buffer = vec![0; route.max_datagram + 1];
     loop {
         match poll_fn(|cx| route.shared.socket.poll_recv_with_dest(cx, &mut buffer, packet_info.as_mut()))
@@ -207,8 +207,8 @@ pub(in crate::server) async fn run<S, C, D>(
             Ok((length, addr, local)) => {
                 route.deliver(&buffer[..length], Conversation { addr, local }, &drive, &codec);
             }
-            // PacketInfoBuffer here, it is of a datagram that was sent before: nobody is there any more who
-            // could be told.
+            // The error belongs to a datagram that was sent earlier, and its session is unknown
+            // here.
             Err(error) if is_peer_error(&error) => debug!(%error, "a datagram did not arrive"),
             Err(error) => {
                 warn!(%error, "receiving failed; trying again in {RECV_BACKOFF:?}");
@@ -218,7 +218,8 @@ pub(in crate::server) async fn run<S, C, D>(
     }
 }
 
-/// Some systems report to a socket that one of its datagrams found nobody (D11).
+/// Returns whether the error concerns one peer. Some systems report ICMP errors of unconnected
+/// sockets (D11).
 fn is_peer_error(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable};
     use io::ErrorKind::{Interrupted, NetworkUnreachable};

@@ -1,5 +1,4 @@
-//! What becomes of datagrams: [`DatagramStats`] counts, and the log hears of what is dropped, now
-//! and then.
+//! Counts datagrams and logs drops: [`DatagramStats`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,19 +17,19 @@ pub(in crate::server) struct Counters {
 /// Why a datagram was dropped.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum DropReason {
-    /// Its session had not read enough of those before.
+    /// The queue of the session is full.
     QueueFull,
-    /// There was no place for another session.
+    /// There are `max_datagram_sessions` sessions.
     SessionLimit,
-    /// Its sender has no address.
+    /// The sender has no address.
     UnnamedSender,
-    /// Its session ended before it was read.
+    /// The session ended before it read the datagram.
     SessionEnded,
-    /// The system did not send it.
+    /// The system call failed.
     SendFailed,
-    /// Its host sends too many.
+    /// The host is over `datagram_rate`.
     Rate,
-    /// Its host begins too many sessions.
+    /// The host is over `datagram_session_rate`.
     SessionRate,
 }
 
@@ -57,7 +56,8 @@ impl Counters {
         self.sent.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Logged at the first, the second, the fourth …: a flood must not become a flood of lines.
+    /// Counts, and logs the first, second, fourth, eighth … drop, so that a flood does not flood
+    /// the log.
     pub(super) fn dropped(&self, why: DropReason) {
         let count = self.dropped[why as usize].fetch_add(1, Ordering::Relaxed) + 1;
         if count.is_power_of_two() {
@@ -70,7 +70,7 @@ impl Counters {
     }
 }
 
-/// Counts the datagrams of a server, of all its sockets; a clonable handle, from
+/// Counts the datagrams of all sockets of a server. A handle that can be cloned, from
 /// [`Server::datagram_stats`](crate::Server::datagram_stats).
 #[derive(Clone)]
 pub struct DatagramStats(Arc<Counters>);
@@ -80,7 +80,7 @@ impl DatagramStats {
         Self(Arc::clone(counters))
     }
 
-    /// What was counted so far.
+    /// Returns the counts so far.
     pub fn counts(&self) -> DatagramCounts {
         let Self(counters) = self;
         DatagramCounts {
@@ -103,30 +103,30 @@ impl fmt::Debug for DatagramStats {
     }
 }
 
-/// What became of a server's datagrams, as of [`DatagramStats::counts`].
+/// The datagrams of a server; returned by [`DatagramStats::counts`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DatagramCounts {
-    /// Read from a socket, those that were dropped after it among them.
+    /// Received, including those that were dropped afterwards.
     pub received: u64,
-    /// Handed to the system to be sent.
+    /// Passed to the system for sending.
     pub sent: u64,
-    /// DropReason since their session had not read enough of those before
+    /// Dropped because the queue of their session was full
     /// ([`max_queued_datagram_bytes`](crate::Server::max_queued_datagram_bytes)).
     pub dropped_queue_full: u64,
-    /// DropReason since there was no place for another session
-    /// ([`max_datagram_sessions`](crate::Server::max_datagram_sessions)).
+    /// Dropped because there were [`max_datagram_sessions`](crate::Server::max_datagram_sessions)
+    /// sessions.
     pub dropped_session_limit: u64,
-    /// DropReason since their sender has no address: a Unix socket that was not bound.
+    /// Dropped because the sender cannot be answered: a Unix socket that is not bound.
     pub dropped_unnamed_sender: u64,
-    /// Sessions that ended over datagrams that they had not read.
+    /// Sessions that ended with unread datagrams.
     pub dropped_session_ended: u64,
-    /// Not sent: refused by the system.
+    /// Not sent, because the system call failed.
     pub dropped_send_failed: u64,
-    /// DropReason because their address sent more than
+    /// Dropped because their address sent more than
     /// [`datagram_rate`](crate::Server::datagram_rate).
     pub dropped_rate: u64,
-    /// DropReason because their address began more sessions than
+    /// Dropped because their address began more sessions than
     /// [`datagram_session_rate`](crate::Server::datagram_session_rate).
     pub dropped_session_rate: u64,
 }

@@ -1,7 +1,7 @@
 //! [`DatagramStream`]: the transport of a datagram session.
 //!
-//! Reads give the frames of its [`Inbox`]; of what is written, each frame goes out as a datagram. A
-//! link writes whole frames, many at once, and so each write here begins with one.
+//! Reads return the frames of the session's [`Inbox`]; each frame that is written is sent as a
+//! datagram. The session writes whole frames, many at once, so each write begins with a frame.
 
 use std::future::Future;
 use std::io;
@@ -20,7 +20,7 @@ use super::{DEFAULT_IDLE_TIMEOUT, FIRST_IDLE_TIMEOUT};
 use crate::codec::private::PREFIX_LEN;
 use crate::transport::Transport;
 
-/// Waits until it may be worth the try again to send.
+/// Waits before sending is tried again.
 type Blocked = Pin<Box<dyn Future<Output = io::Result<()>> + Send + Sync>>;
 
 /// One session's datagrams as a stream.
@@ -29,7 +29,7 @@ pub(in crate::server) struct DatagramStream {
     inbox: Arc<Inbox>,
     conversation: Conversation,
     blocked: Option<Blocked>,
-    /// How often the next datagram was refused in a row.
+    /// How often sending the next datagram has failed with `WouldBlock`.
     attempts: u32,
 }
 
@@ -38,7 +38,7 @@ impl DatagramStream {
         Self { shared, inbox, conversation, blocked: None, attempts: 0 }
     }
 
-    /// Ready when sending may be tried.
+    /// Ready when sending can be tried.
     fn poll_send_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if let Some(blocked) = &mut self.blocked {
             let done = ready!(blocked.as_mut().poll(cx));
@@ -48,7 +48,7 @@ impl DatagramStream {
         Poll::Ready(Ok(()))
     }
 
-    /// Sends one datagram: `false` if it must wait.
+    /// Sends one datagram. Returns `false` if the socket is not ready.
     fn send(&mut self, datagram: &[u8]) -> io::Result<bool> {
         let socket = &self.shared.socket;
         let Conversation { addr, local } = &self.conversation;
@@ -79,7 +79,7 @@ impl DatagramStream {
 
 impl AsyncRead for DatagramStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        // A flood must not keep the loop.
+        // Yield to other tasks during a flood.
         let coop = ready!(tokio::task::coop::poll_proceed(cx));
         ready!(self.inbox.poll_read(cx, into));
         coop.made_progress();
@@ -93,8 +93,7 @@ impl AsyncWrite for DatagramStream {
         while let Some((head, rest)) = frames[written..].split_first_chunk::<PREFIX_LEN>() {
             let length = u32::from_be_bytes(*head) as usize;
             let Some(datagram) = rest.get(..length) else { break };
-            // A link that is told of a wait, or of an error, has lost nothing of what was sent
-            // before it.
+            // Report a wait or an error only if nothing was written before it in this call.
             let sent = match self.poll_send_ready(cx)? {
                 Poll::Ready(()) => self.send(datagram),
                 Poll::Pending => Ok(false),
@@ -120,7 +119,7 @@ impl AsyncWrite for DatagramStream {
         Poll::Ready(Ok(()))
     }
 
-    /// Nothing more will be said or heard: the next datagram from there is for a new session.
+    /// Closes the inbox: the next datagram of this peer starts a new session.
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.close();
         Poll::Ready(Ok(()))

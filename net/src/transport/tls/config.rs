@@ -1,4 +1,4 @@
-//! [`Tls`] and [`TlsReloader`].
+//! [`Tls`], the TLS configuration of a listener, and [`TlsReloader`], which replaces it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use tokio_rustls::rustls::ServerConfig;
 use super::pem::TlsBuilder;
 use crate::sync::Mutex;
 
-/// What a TLS listener shows to its clients and asks of them: certificates, application protocols,
-/// how long a handshake may take.
+/// The TLS configuration of a listener: certificates, application protocols, and the time limit of
+/// the handshake.
 ///
 /// From PEM files, which can be read again while the server runs:
 ///
@@ -31,10 +31,10 @@ pub struct Tls {
     handshake_timeout: Duration,
 }
 
-/// What is shown to the next client, shared with the reloaders.
+/// The current configuration, shared with the reloaders.
 struct ReloadableConfig {
     config: Mutex<Arc<ServerConfig>>,
-    /// Where it came from, if it came from files.
+    /// The builder that read the configuration, if one did.
     builder: Option<TlsBuilder>,
 }
 
@@ -55,17 +55,17 @@ impl Tls {
         Self { current, handshake_timeout: Duration::from_secs(10) }
     }
 
-    /// How long a handshake may take; 10 seconds unless said otherwise.
+    /// Sets how long a handshake may take. 10 seconds by default.
     ///
-    /// It takes a place among the [connections](crate::Server::max_connections) and nothing else:
-    /// no handler and no hook sees a client that does not finish it.
+    /// During the handshake a client counts as a [connection](crate::Server::max_connections), but
+    /// no handler and no hook runs for it.
     #[must_use]
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.handshake_timeout = timeout;
         self
     }
 
-    /// Replaces certificates while the server runs.
+    /// Returns a handle that replaces certificates while the server runs.
     pub fn reloader(&self) -> TlsReloader {
         TlsReloader { current: Arc::clone(&self.current) }
     }
@@ -122,10 +122,10 @@ impl TlsReloader {
         Ok(())
     }
 
-    /// Shows this from now on.
+    /// Uses this configuration from now on.
     pub fn set(&self, config: impl Into<Arc<ServerConfig>>) {
         let old = std::mem::replace(&mut *self.current.config.lock(), config.into());
-        // After the lock: it may be the last of a large one.
+        // Drop it after the lock is released, because it can be large.
         drop(old);
     }
 }

@@ -1,4 +1,4 @@
-//! [`TlsInfo`]: what a handshake has told of the peer, and [`TlsPeer`], by which handlers get at it.
+//! [`TlsInfo`]: the result of a TLS handshake, and [`TlsPeer`], with which handlers read it.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -10,7 +10,7 @@ use crate::service::Peer;
 
 /// What a listener with TLS adds to a [`Peer`]. In the prelude.
 pub trait TlsPeer {
-    /// What the TLS handshake has told of the other end: its certificates, the application
+    /// Returns the result of the TLS handshake: the client's certificates, the application
     /// protocol. `None` without TLS.
     fn tls(&self) -> Option<&TlsInfo>;
 }
@@ -24,7 +24,7 @@ impl<Rsp, Ev> TlsPeer for Peer<Rsp, Ev> {
 /// The result of a handshake, once there is one: the extension of a connection's origin.
 pub(crate) type Handshake = OnceLock<TlsInfo>;
 
-/// What a TLS handshake has told of the peer; from [`TlsPeer::tls`](crate::TlsPeer::tls).
+/// The result of a TLS handshake; returned by [`TlsPeer::tls`](crate::TlsPeer::tls).
 pub struct TlsInfo {
     alpn: Option<Box<[u8]>>,
     server_name: Option<Box<str>>,

@@ -1,10 +1,10 @@
 //! TLS, by rustls with ring.
 //!
-//! - [`config`]: [`Tls`], what a listener shows to its clients and asks of them, and
-//!   [`TlsReloader`], which replaces it while the server runs;
-//! - [`pem`]: [`TlsBuilder`], which makes one from PEM;
-//! - [`stream`]: the encrypted stream under a session;
-//! - [`info`]: what a handshake has told, and [`TlsPeer`], by which handlers get at it.
+//! - [`config`]: [`Tls`], the configuration of a listener, and [`TlsReloader`], which replaces it
+//!   while the server runs;
+//! - [`pem`]: [`TlsBuilder`], which makes a configuration from PEM;
+//! - [`stream`]: the encrypted stream of a session;
+//! - [`info`]: the result of a handshake, and [`TlsPeer`], with which handlers read it.
 
 pub(crate) mod config;
 pub(crate) mod info;

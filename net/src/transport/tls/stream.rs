@@ -1,7 +1,7 @@
 //! [`TlsStream`]: the encrypted stream under a session; and [`accept_tls`], which makes one.
 //!
-//! A stream that ends without TLS' own word of farewell may have been cut by anyone on the way:
-//! reading it is an error, so a session over it is reset and not closed.
+//! If a stream ends without `close_notify`, an attacker may have truncated it: reading it is an
+//! error, so the session ends as reset and not as closed.
 
 use std::io;
 use std::pin::Pin;
@@ -15,16 +15,16 @@ use tokio_rustls::{TlsAcceptor, server};
 use super::info::TlsInfo;
 use crate::transport::Transport;
 
-/// What a client that was refused may still send while it is told why.
+/// How many bytes are read and discarded from a rejected client while the alert is sent.
 const MAX_DISCARDED: u64 = 64 * 1024;
 
 /// The server's end of a TLS connection over `IO`.
-// In a box: a session is moved from phase to phase, and rustls' state is large.
+// Boxed, because the state of rustls is large and a session is moved between phases.
 pub(crate) struct TlsStream<IO>(Box<server::TlsStream<IO>>);
 
-/// Makes a TLS connection of a stream. A client that is refused is told so, as long as it listens.
+/// Does the TLS handshake as the server. A rejected client receives the alert.
 ///
-/// Has no limit of its own.
+/// It has no time limit.
 pub(crate) async fn accept_tls<IO: Transport>(
     io: IO,
     config: Arc<ServerConfig>,
@@ -32,8 +32,8 @@ pub(crate) async fn accept_tls<IO: Transport>(
     match TlsAcceptor::from(config).accept(io).into_fallible().await {
         Ok(stream) => Ok(TlsStream(Box::new(stream))),
         Err((error, mut io)) => {
-            // Closed over what it is still sending, the connection would be reset, and the alert
-            // lost.
+            // Read before closing: closing while the client sends would reset the connection, and
+            // the alert would be lost.
             let _ = io.shutdown().await;
             let _ = tokio::io::copy(&mut io.take(MAX_DISCARDED), &mut tokio::io::sink()).await;
             Err(error)
@@ -76,7 +76,7 @@ impl<IO: Transport> AsyncWrite for TlsStream<IO> {
         Pin::new(&mut *self.0).poll_flush(cx)
     }
 
-    /// Says farewell in TLS' own words, then closes the writing side below.
+    /// Sends `close_notify`, then closes the writing side of the inner stream.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut *self.0).poll_shutdown(cx)
     }
