@@ -109,7 +109,7 @@ fn s10_a_server_thread_stops_although_handlers_block_every_loop_thread() {
     ends_held(&held, &report, began, &streams);
     let says = report.to_string();
     assert!(says.contains("`Held::hold` blocks a thread"), "{says}");
-    assert!(says.contains("the loop is held"), "{says}");
+    assert!(says.contains("the event loop is blocked"), "{says}");
 }
 
 /// Spawns as many tasks as there are threads; each blocks its loop thread once there is a permit.

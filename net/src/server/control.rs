@@ -35,7 +35,7 @@ pub(super) struct OwnedControl(pub(super) Arc<Control>);
 
 impl Drop for OwnedControl {
     fn drop(&mut self) {
-        self.0.set_stage(Stage::Ended);
+        self.0.set_lifecycle(Lifecycle::Ended);
     }
 }
 
