@@ -2,8 +2,10 @@
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use std::os::unix::net::SocketAddr as UnixAddr;
 #[cfg(unix)]
-use std::os::unix::net::{SocketAddr as UnixAddr, UnixDatagram};
+use std::os::unix::net::UnixDatagram;
 #[cfg(unix)]
 use std::path::Path;
 use std::time::Duration;

@@ -324,8 +324,8 @@ impl<S, C, B> Server<S, C, B> {
     /// Sets how long a session may take from a response to the next complete request. A state's own
     /// `idle` replaces it. No limit by default.
     ///
-    /// The time continues while a response waits to be read, and restarts when the peer has read it, or
-    /// 64 KiB of it.
+    /// The time continues while a response waits to be read, and restarts when the peer has read
+    /// it, or 64 KiB of it.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.options.limits.idle = unless_max(timeout);
         self

@@ -1,5 +1,5 @@
-//! Unix sockets that pass descriptors: [`FdPassingStream`], the [`FdQueues`] in which they wait, and
-//! [`FdPeer`], by which handlers get at them.
+//! Unix sockets that pass descriptors: [`FdPassingStream`], the [`FdQueues`] in which they wait,
+//! and [`FdPeer`], by which handlers get at them.
 //!
 //! The kernel passes descriptors together with bytes, and the protocol determines which message
 //! they belong to. Therefore descriptors are queued separately from messages: those that arrive

@@ -77,8 +77,9 @@ pub(crate) const FIRST_IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const DEFAULT_MAX_QUEUED_BYTES: usize = 64 * 1024;
 /// The default of [`Server::datagram_rate`].
 pub(super) const DATAGRAM_RATE: usize = 10_000;
-/// The default of [`Server::datagram_session_rate`]. With the ten seconds of [`FIRST_IDLE_TIMEOUT`], one host
-/// that sends from ever new ports has half of the default's ten thousand sessions.
+/// The default of [`Server::datagram_session_rate`]. With the ten seconds of
+/// [`FIRST_IDLE_TIMEOUT`], one host that sends from ever new ports has half of the default's ten
+/// thousand sessions.
 pub(super) const SESSION_RATE: usize = 500;
 
 /// Polls all routers in turn, so that a busy one cannot starve the others. Never ends.
