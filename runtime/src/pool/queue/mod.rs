@@ -318,8 +318,8 @@ impl<J: Claim> JobQueue<J> {
     /// counts as at most half of the time allowed: a job whose estimate exceeds its deadline may
     /// still be quick this time.
     fn wait_beyond(&self, state: &State<J>, charge: Charge, limit: &TimeLimit) -> Option<Duration> {
-        if state.runnable() == 0 || self.running() < self.threads {
-            return None; // a thread is free, or no job would run before this one
+        if state.runnable() == 0 || state.in_system(self.running()) < self.threads {
+            return None; // no job would run before this one, or a thread is free for it
         }
         let work = u64::try_from(state.work_micros).unwrap_or(0);
         let wait = Duration::from_micros(work / self.threads as u64);
