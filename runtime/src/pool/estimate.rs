@@ -24,6 +24,7 @@ const PROBES: usize = if cfg!(portcullis_loom) { 1 } else { 8 };
 /// Shorter runs count as zero, so that the word of a call site whose jobs are that short never
 /// changes, and the cores of its callers and threads share its cache line.
 const SHORTEST_MICROS: u64 = 4;
+const SHORTEST: Duration = Duration::from_micros(SHORTEST_MICROS);
 
 /// A sample below this limit is never cut.
 const UNCUT_MICROS: u64 = 1_000;
@@ -117,6 +118,9 @@ impl Estimates {
         time: Duration,
         cut_short: bool,
     ) -> Option<(CallSite, Estimate)> {
+        if time < SHORTEST && self.get(id).micros() == 0 {
+            return None; // as nearly every job that does next to nothing
+        }
         let micros = time.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(time.subsec_micros()));
         let changed = self.run_time(id).record(micros, cut_short)?;
         let site = self.entries.get(usize::from(id.0))?.site.get()?;

@@ -166,10 +166,10 @@ where
             context::with(&mut Current::for_job(Arc::clone(worker.host())), false, body)
         };
         if let Some(slot) = slot {
-            slot.times.ran(&slot.pool, waited, ended - started);
+            let ran = ended - started;
+            slot.times.ran(&slot.pool, waited, ran);
             // Of a deadline by a test's clock, the run takes its time by that clock, too.
-            let ran = started_by_test_clock
-                .map_or(ended - started, |start| self.now().saturating_duration_since(start));
+            let ran = started_by_test_clock.map_or(ran, |start| self.now().saturating_duration_since(start));
             let cut_short = result.is_err() || self.cancel_reason().is_some();
             slot.record_run(self.meta.charge.estimate, ran, cut_short);
         }

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use super::entry::Entry;
 use super::{Claim, JobQueue, State, WATCHED};
 use crate::error::catch_and_log;
+use crate::sync::MutexGuard;
 use crate::sync::atomic::Ordering;
 
 /// How many entries are looked at to find a job that can end in time. The lock is held meanwhile.
@@ -40,27 +41,27 @@ pub(crate) enum Refusal {
 }
 
 /// A job that was taken out of the queue, and those that had to leave for it.
-pub(super) struct Taken<J> {
-    pub(super) entry: Entry<J>,
-    /// Empty, and then not allocated, for nearly every job.
-    pub(super) refused: Vec<(Entry<J>, Refusal)>,
+struct Taken<J> {
+    entry: Entry<J>,
+    refused: Vec<(Entry<J>, Refusal)>,
 }
 
 /// The time of this choice, read at most once: nanoseconds since the queue's epoch.
 struct Now(Option<u64>);
 
 impl<J: Claim> JobQueue<J> {
-    /// Takes the next job for a thread out of the queue.
-    #[inline]
-    pub(super) fn take_next(&self, state: &mut State<J>) -> Option<Taken<J>> {
-        let entry = state.pop_front()?;
-        if entry.has_deadline() || state.delay_limit.is_some() {
-            return Some(self.choose(state, entry));
+    /// Chooses a job for a thread, counts it as running, and refuses those that have to leave for
+    /// it. `first` is the first job of the queue, which was just taken out.
+    #[inline(never)]
+    pub(super) fn choose_and_refuse(&self, mut state: MutexGuard<'_, State<J>>, first: Entry<J>) -> Entry<J> {
+        let Taken { entry, refused } = self.choose(&mut state, first);
+        self.note_taken(state, 1 + refused.len());
+        if !refused.is_empty() {
+            self.refuse(refused);
         }
-        Some(Taken { entry, refused: Vec::new() })
+        entry
     }
 
-    #[inline(never)]
     fn choose(&self, state: &mut State<J>, first: Entry<J>) -> Taken<J> {
         let mut refused = Vec::new();
         let first = refuse_delayed(state, first, &mut refused);
@@ -118,7 +119,7 @@ impl<J: Claim> JobQueue<J> {
     /// Answers the callers of jobs that were taken out and are counted as running. Called without
     /// the lock, since the jobs' captures are dropped here.
     #[cold]
-    pub(super) fn refuse(&self, refused: Vec<(Entry<J>, Refusal)>) {
+    fn refuse(&self, refused: Vec<(Entry<J>, Refusal)>) {
         let count = refused.len();
         let (mut tombstones, mut micros) = (0, 0);
         for (Entry { job, charge, .. }, refusal) in refused {

@@ -5,7 +5,6 @@
 use crate::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::choose::Taken;
 use super::entry::Entry;
 use super::{Claim, JobQueue, RunGuard, State, WATCHED};
 use crate::error::catch_and_log;
@@ -68,18 +67,15 @@ impl<J: Claim> JobQueue<J> {
     /// The claim comes after the lock is released: the job's state is in another core's cache, and
     /// all threads would wait for it.
     fn try_pop<'a>(&'a self, mut state: MutexGuard<'a, State<J>>) -> PopResult<'a, J> {
-        while let Some(Taken { entry, refused }) = self.take_next(&mut state) {
-            self.running.fetch_add(1 + refused.len(), Ordering::AcqRel);
-            if state.jobs.is_empty() {
-                self.work_hint.store(false, Ordering::Relaxed);
-            }
-            drop(state);
+        while let Some(first) = state.pop_front() {
+            let Entry { job, charge, .. } = if first.has_deadline() || state.delay_limit.is_some() {
+                self.choose_and_refuse(state, first)
+            } else {
+                self.note_taken(state, 1);
+                first
+            };
             #[cfg(debug_assertions)]
             self.before_claim.get().into_iter().for_each(|hold| hold());
-            if !refused.is_empty() {
-                self.refuse(refused);
-            }
-            let Entry { job, charge, .. } = entry;
             if job.claim() {
                 return PopResult::Job(job);
             }
@@ -94,6 +90,16 @@ impl<J: Claim> JobQueue<J> {
             }
         }
         PopResult::Empty(state)
+    }
+
+    /// Counts jobs that were just taken out as running, and releases the lock.
+    #[inline]
+    pub(super) fn note_taken(&self, state: MutexGuard<'_, State<J>>, count: usize) {
+        self.running.fetch_add(count, Ordering::AcqRel);
+        if state.jobs.is_empty() {
+            self.work_hint.store(false, Ordering::Relaxed);
+        }
+        drop(state);
     }
 
     /// Takes the next job, if there is one, without waiting. For stepped pools.
