@@ -64,8 +64,8 @@ impl Cleanup {
     /// The task is cancelled as soon as the stop begins: its future is dropped at the await where
     /// it is. So it never makes a stop last. It has ended before `#[on(stop)]` runs and before the
     /// cleanup is undone. A task with something to do at the end, such as a last flush, is spawned
-    /// by [`Portal::spawn`](portcullis_runtime::Portal::spawn) and watches [`stopping`](Self::stopping): the
-    /// stop waits for it until the grace is over.
+    /// by [`Portal::spawn`](portcullis_runtime::Portal::spawn) and watches
+    /// [`stopping`](Self::stopping): the stop waits for it until the grace is over.
     ///
     /// ```
     /// # use std::time::Duration;

@@ -127,8 +127,8 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
     /// session.
     ///
     /// The stream is dropped then, whichever ends first, also while its next item is waited for. So
-    /// whoever fills it is told: the thread behind a [`channel`](portcullis_runtime::channel()) gets an error
-    /// from its next `send`. The future is `Send + 'static` if the stream is.
+    /// whoever fills it is told: the thread behind a [`channel`](portcullis_runtime::channel())
+    /// gets an error from its next `send`. The future is `Send + 'static` if the stream is.
     ///
     /// # Errors
     /// [`SessionError::Ended`] with the reason, if the session has ended or is closing before the

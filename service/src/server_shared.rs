@@ -73,7 +73,8 @@ pub struct QueueLimits {
     pub responses: usize,
     /// What the waiting responses may weigh together.
     pub response_weight: Option<WeightLimit>,
-    /// How many bytes of responses may be encoded and not written while requests go on being handled.
+    /// How many bytes of responses may be encoded and not written while requests go on being
+    /// handled.
     pub unwritten: usize,
     /// How many events may wait.
     pub events: usize,

@@ -71,8 +71,8 @@ impl<Req, Rsp> Session<Req, Rsp> {
     /// session.
     ///
     /// The stream is dropped then, whichever ends first, also while its next item is waited for. So
-    /// its producer stops: a thread that sends into a [`channel`](portcullis_runtime::channel()) gets an error
-    /// from its next `send`. See [`Peer::forward`].
+    /// its producer stops: a thread that sends into a [`channel`](portcullis_runtime::channel())
+    /// gets an error from its next `send`. See [`Peer::forward`].
     ///
     /// # Errors
     /// [`SessionError::Ended`] with the reason, if the connection is gone or closing before the
