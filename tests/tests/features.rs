@@ -337,10 +337,15 @@ fn smol_awaits_jobs_and_polls_their_waits() {
                 yield_once().await;
                 thread::current().id()
             };
-            assert_ne!(waited.wait(worker).unwrap(), here);
-            // From the loop back to this thread.
+            assert_eq!(waited.wait(worker).unwrap(), here);
+            // A job of the waiting thread is handed off to it.
             let nested = async move { inner.run(|_| thread::current().id()).await };
             assert_eq!(nested.wait(worker).unwrap().unwrap(), here);
+            let on_loop = async {
+                yield_once().await;
+                thread::current().id()
+            };
+            assert_ne!(worker.run_on_loop(on_loop).unwrap(), here);
             (0..100).map(|n| worker.call(move || n).unwrap()).sum::<u32>()
         });
         assert_eq!(sum.await.unwrap(), 4950);
@@ -559,10 +564,27 @@ fn a_panic_in_the_drop_of_an_external_threads_future_does_not_reach_the_executor
             let _bomb = bomb;
             pending::<()>().await
         };
-        portal.enter_thread(|worker| waits.wait(worker))
+        portal.enter_thread(|worker| worker.run_on_loop(waits))
     });
     eventually(|| executor.0.lock().unwrap().is_some());
     executor.run(true);
     eventually(|| waiting.is_finished());
     assert!(matches!(waiting.join().unwrap().unwrap(), Err(Interrupted::Abandoned)));
+}
+
+#[test]
+fn a_panic_in_the_drop_of_a_waited_future_is_returned_to_the_external_thread() {
+    let (executor, portal) = StrictExecutor::portal();
+    let waiting = thread::spawn(move || {
+        let bomb = Bomb;
+        let waits = async move {
+            let _bomb = bomb;
+            pending::<()>().await
+        };
+        portal.enter_thread(|worker| waits.wait(worker))
+    });
+    eventually(|| executor.0.lock().unwrap().is_some());
+    executor.run(true);
+    eventually(|| waiting.is_finished());
+    assert!(matches!(waiting.join().unwrap().unwrap(), Err(Interrupted::Panicked(_))));
 }
