@@ -296,7 +296,7 @@ on_loops! {
             }
             client.reset();
             let end = end(client, &recorder).await;
-            assert_eq!(end, format!("Totals {{ requests: {requests}, responses: 1 }}, None, in state `{state}`: reset"));
+            assert_eq!(end, format!("Totals {{ requests: {requests}, responses: 1 }}, None, in state `{state}`: connection reset"));
         }
     }
 
