@@ -7,6 +7,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
@@ -72,10 +73,31 @@ fn hold_all(addr: SocketAddr, held: &Held) -> Vec<TcpStream> {
 
 /// Opens `threads` sessions that block a thread each with this request.
 fn hold(request: &str, threads: usize, addr: SocketAddr, held: &Held) -> Vec<TcpStream> {
+    hold_beside(request, threads, addr, held, || ())
+}
+
+/// As [`hold`], on a runtime of the test's own.
+///
+/// If a worker of tokio's gets its task from the I/O driver and the task blocks, no other worker
+/// polls the driver until something wakes one. A task from outside does.
+fn hold_on(runtime: &runtime::Handle, addr: SocketAddr, held: &Held) -> Vec<TcpStream> {
+    hold_beside("hold", 2, addr, held, || drop(runtime.spawn(async {})))
+}
+
+fn hold_beside(
+    request: &str,
+    threads: usize,
+    addr: SocketAddr,
+    held: &Held,
+    wake_a_worker: impl Fn(),
+) -> Vec<TcpStream> {
     let holding = |n: usize| {
         let mut stream = TcpStream::connect(addr).unwrap();
         writeln!(stream, "{request}").unwrap();
-        eventually(|| held.inside.load(SeqCst) > n);
+        eventually(|| {
+            wake_a_worker();
+            held.inside.load(SeqCst) > n
+        });
         stream
     };
     (0..threads).map(holding).collect()
@@ -226,7 +248,7 @@ fn s10_awaiting_a_stop_beside_a_blocked_loop_ends_in_time() {
     let held = Arc::new(Held::default());
     let runtime = two_threads();
     let server = runtime.block_on(held.server().spawn()).unwrap();
-    let streams = hold("hold", 2, server.local_addr(), &held);
+    let streams = hold_on(runtime.handle(), server.local_addr(), &held);
     let began = Instant::now();
     let report = runtime.block_on(server.stop()).unwrap();
     ends_held(&held, &report, began, &streams);
@@ -239,7 +261,7 @@ fn s10_an_end_that_was_reported_without_the_loop_is_reported_once() {
     let held = Arc::new(Held::default());
     let runtime = two_threads();
     let mut server = runtime.block_on(held.server().spawn()).unwrap();
-    let streams = hold("hold", 2, server.local_addr(), &held);
+    let streams = hold_on(runtime.handle(), server.local_addr(), &held);
     let began = Instant::now();
     server.handle().stop_within(Duration::ZERO);
     let report = runtime.block_on(server.join()).unwrap();
@@ -255,10 +277,12 @@ fn s10_a_server_beside_a_blocked_loop_runs_its_hooks_at_the_stop() {
     let server = held.server();
     let (addr, handle) = (server.local_addr(), server.handle());
     let stopping = Arc::clone(&held);
+    let loops = runtime.handle().clone();
     let stops = thread::spawn(move || {
-        let streams = hold("hold", 2, addr, &stopping);
+        let streams = catch_unwind(AssertUnwindSafe(|| hold_on(&loops, addr, &stopping)));
+        // Whatever has failed, the server ends, and with it the test.
         handle.stop();
-        streams
+        streams.unwrap()
     });
     let began = Instant::now();
     let report = runtime.block_on(server.serve()).unwrap();
@@ -297,7 +321,7 @@ fn s10_a_blocking_stop_ends_in_time_although_every_loop_thread_is_blocked() {
     let held = Arc::new(Held::default());
     let runtime = two_threads();
     let server = runtime.block_on(held.server().spawn()).unwrap();
-    let streams = hold("hold", 2, server.local_addr(), &held);
+    let streams = hold_on(runtime.handle(), server.local_addr(), &held);
     let began = Instant::now();
     let report = server.blocking_stop().unwrap();
     ends_held(&held, &report, began, &streams);
