@@ -69,7 +69,7 @@ impl Cleanup {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use portcullis_runtime::Cleanup;
+    /// # use portcullis::Cleanup;
     /// # fn report() {}
     /// # fn on_start(cleanup: &mut Cleanup) {
     /// cleanup.spawn(async {
@@ -107,7 +107,7 @@ impl Cleanup {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use portcullis_runtime::{Cleanup, Interrupted, Portal};
+    /// # use portcullis::{Cleanup, Interrupted, Portal};
     /// # async fn flush() {}
     /// # fn on_start(cleanup: &mut Cleanup) -> Result<(), Interrupted> {
     /// let stopping = cleanup.stopping();

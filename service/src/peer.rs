@@ -212,7 +212,7 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
     /// `select!` between it and their work. The future is `Send + 'static` and cancel-safe.
     ///
     /// ```
-    /// # use portcullis_runtime::{Interrupted, Peer, Portal};
+    /// # use portcullis::{Interrupted, Peer, Portal};
     /// # async fn tick() -> String { String::new() }
     /// /// A task of the server (its stop waits for it, and ends it after the grace) that ends with the session.
     /// async fn push(peer: Peer<String>) -> Result<(), Interrupted> {
