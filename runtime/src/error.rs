@@ -20,7 +20,7 @@ use std::{error, fmt, io};
 /// | variant | the work |
 /// |---|---|
 /// | [`Full`](Self::Full), [`Overloaded`](Self::Overloaded), [`Shed`](Self::Shed), [`Closed`](Self::Closed), [`TooDeep`](Self::TooDeep), [`NoRuntime`](Self::NoRuntime), [`OnEventLoop`](Self::OnEventLoop) | never ran |
-/// | [`Deadline`](Self::Deadline), [`Cancelled`](Self::Cancelled) | never ran, or was told to stop while running |
+/// | [`Deadline`](Self::Deadline), [`Cancelled`](Self::Cancelled) | never ran, or was cancelled while running |
 /// | [`Panicked`](Self::Panicked) | ran and panicked |
 /// | [`Abandoned`](Self::Abandoned) | was dropped by the loop before it was done |
 #[derive(Debug)]
@@ -40,14 +40,14 @@ pub enum Interrupted {
     /// ([`Overflow::ShedOldest`](crate::Overflow::ShedOldest)).
     Shed,
     /// The deadline passed, counted from the call: while queued (the job never ran) or while
-    /// running (it was told).
+    /// running (its next `check` fails).
     Deadline,
     /// The work was cancelled: its future was dropped, its task cancelled, or a drain ran out of
     /// time.
     Cancelled,
     /// The work panicked; the payload is kept.
     Panicked(Panic),
-    /// A worker waited for the loop, and the task that should have answered is gone.
+    /// A worker waited for the loop, and the task that should have answered was dropped.
     Abandoned,
     /// The pool is draining, or the server that ran the portal has stopped.
     Closed,
@@ -60,8 +60,8 @@ pub enum Interrupted {
 }
 
 impl Interrupted {
-    /// The same reason once more, for several who waited for one thing. (A panic's payload goes to
-    /// one of them.)
+    /// A copy of the error, for several tasks that waited for the same job. (A panic's payload goes
+    /// to one of them.)
     pub(crate) fn duplicate(&self) -> Self {
         match self {
             Self::Full => Self::Full,
@@ -115,7 +115,7 @@ impl axum_core::response::IntoResponse for Interrupted {
             Self::Overloaded { retry_after } => Some(whole_seconds(retry_after)),
             _ => None,
         };
-        // What a panic said is for the log, not for whoever asked.
+        // The message of a panic belongs in the log, not in the response.
         let text = match self {
             Self::Panicked(_) => "internal error".to_owned(),
             other => other.to_string(),
@@ -154,7 +154,7 @@ impl From<Interrupted> for io::Error {
 
 /// The payload of a panic that was caught at a crossing.
 ///
-/// A payload is `Send` but not `Sync`; it is kept behind a lock so that errors which hold it stay
+/// A payload is `Send` but not `Sync`; a lock guards it, so that errors which hold it stay
 /// `Sync` (and `?` into `anyhow::Error` works).
 pub struct Panic(Box<Caught>);
 

@@ -3,7 +3,7 @@
 //! Production code has none. A job keeps its hooks in the boxed, rarely used part of its metadata,
 //! a pool in an `Option`; both are `None` there, and the same code is compiled whether a test kit
 //! is part of the build or not. The kit's paused clock stands still while a job is at work, and the
-//! caller of an inline pool waits for as long. The hooks of a job are told what it does:
+//! caller of an inline pool waits for as long. The hooks of a job are called for what it does:
 //!
 //! ```text
 //! queued ── started ──> at work <── resumed / parked ──> parked       any ── finished ──> finished
@@ -48,7 +48,7 @@ pub trait Hooks: Send + Sync {
     /// The host has completed a call of the worker's.
     fn call_completed(&self);
 
-    /// The job's output is delivered, or nobody gets one.
+    /// The job's output was delivered or dropped.
     fn finished(&self);
 }
 
@@ -72,7 +72,8 @@ pub trait PoolHooks: Send + Sync {
 
 /// A pool thread that takes jobs one by one.
 pub trait SteppedThread {
-    /// Runs the first job of the queue to its end, if there is one; `started` is told its name.
+    /// Runs the first job of the queue to its end, if there is one; `started` is called with its
+    /// name.
     fn run_next(&self, started: &mut dyn FnMut(&'static str)) -> bool;
 }
 

@@ -72,7 +72,7 @@ pub(crate) fn into_output<T: 'static>(mut call: BoxCall) -> Result<T, Interrupte
     slot.unwrap_or(Err(Interrupted::Abandoned))
 }
 
-/// A future that is ready at its first poll, for a function whose panic nobody would hear of.
+/// A future that is ready at its first poll, for a function whose panic no caller receives.
 pub(crate) async fn catch_and_log_panic<F: FnOnce() + Send>(f: F) {
     if catch_panic(f).is_err() {
         tracing::error!("a panic in a `call_soon` function");

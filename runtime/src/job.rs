@@ -57,7 +57,7 @@ pub(crate) struct Charge {
 /// right.
 pub(crate) type LaneKey = u64;
 
-/// Why a job was told to stop. The first reason stays.
+/// Why a job was cancelled. The first reason is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum CancelReason {

@@ -89,7 +89,7 @@ impl Scope {
     }
 
     /// Waits for this scope's jobs until `until`, then cancels what is left, and names what does
-    /// not heed it.
+    /// not stop.
     pub async fn drained(self: &Arc<Self>, until: Instant) -> Vec<RunningJob> {
         if timer::until(until, |waker| self.watch_idle(waker)).await {
             return Vec::new();

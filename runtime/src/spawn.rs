@@ -36,8 +36,8 @@ pub trait Spawn: Send + Sync {
 
 impl Spawn for tokio::runtime::Handle {
     fn spawn(&self, task: BoxTask) -> Result<(), Interrupted> {
-        // After the runtime's shutdown tokio drops the task at once: whoever waits for it is told
-        // by its drop.
+        // After the runtime's shutdown tokio drops the task at once: the task that waits for it is
+        // woken by its drop.
         drop(tokio::runtime::Handle::spawn(self, task));
         Ok(())
     }

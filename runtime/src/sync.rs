@@ -1,8 +1,8 @@
 //! The primitives that threads share, from `std` or, under `--cfg portcullis_loom`, from the model
 //! checker.
 //!
-//! Locks here never poison: every value behind one is whole again before user code can panic, since
-//! user code never runs while a lock is held.
+//! Locks here never poison: every value that one guards is consistent again before user code can
+//! panic, since user code never runs while a lock is held.
 
 #[cfg(not(portcullis_loom))]
 pub use std::sync::atomic;
@@ -42,7 +42,7 @@ impl<T> Mutex<T> {
         Self(RawMutex::new(value))
     }
 
-    /// The value, which nobody else can have.
+    /// The value; the exclusive borrow makes a lock unnecessary.
     pub fn get_mut(&mut self) -> &mut T {
         self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
@@ -58,7 +58,7 @@ impl<T> Mutex<T> {
 pub struct Condvar(RawCondvar);
 
 impl Condvar {
-    /// A condition variable that nobody waits for.
+    /// A condition variable without waiting threads.
     pub fn new() -> Self {
         Self(RawCondvar::new())
     }
@@ -85,7 +85,7 @@ impl Condvar {
     }
 }
 
-/// A value on cache lines of its own, so that who writes it does not take its neighbours from the
+/// A value on cache lines of its own, so that a write to it does not take its neighbours from the
 /// cores that read those. 128 bytes, since processors fetch lines in pairs (as crossbeam's
 /// `CachePadded` has it).
 #[derive(Debug, Default)]

@@ -3,10 +3,10 @@
 use std::any::Any;
 use std::sync::Arc;
 
-/// A key, told apart by its address, and its value.
+/// A key, identified by its address, and its value.
 pub(crate) type Entry = (usize, Arc<dyn Any + Send + Sync>);
 
-/// A linked list of context values, innermost first. All who were given the same values share it.
+/// A linked list of context values, innermost first. All jobs with the same values share it.
 pub(crate) struct ContextValues {
     entry: Entry,
     next: Option<Arc<ContextValues>>,

@@ -114,7 +114,7 @@ impl<Rsp> fmt::Display for SendError<Rsp> {
 
 impl<Rsp> Error for SendError<Rsp> {}
 
-/// The payload is dropped: what is told is that the connection is gone.
+/// The payload is dropped: the message says that the session has ended.
 impl<Rsp> From<SendError<Rsp>> for io::Error {
     fn from(error: SendError<Rsp>) -> Self {
         io::Error::new(io::ErrorKind::BrokenPipe, error.to_string())

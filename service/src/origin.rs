@@ -92,7 +92,8 @@ impl From<Option<SocketAddr>> for Origin {
     }
 }
 
-/// Who is at the other end of a Unix socket, as the kernel saw it when the socket was connected.
+/// The process at the other end of a Unix socket, as the kernel saw it when the socket was
+/// connected.
 #[cfg(unix)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

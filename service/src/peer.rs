@@ -87,8 +87,8 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
         self.inner().origin().addr()
     }
 
-    /// Who is at the other end of a Unix socket; `None` on other transports, or where the system
-    /// does not tell.
+    /// The process at the other end of a Unix socket; `None` on other transports, or where the
+    /// system does not tell.
     #[cfg(unix)]
     pub fn credentials(&self) -> Option<Credentials> {
         self.inner().origin().credentials()

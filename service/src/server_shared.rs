@@ -39,7 +39,7 @@ pub struct SessionLimits {
     pub write: Option<Duration>,
     /// From the first byte of a frame to its end.
     pub frame: Option<Duration>,
-    /// A frame has more time by a second for each of so many bytes.
+    /// A frame gets one more second for each of this many bytes.
     pub frame_rate: u64,
     /// How many bytes unfinished frames may hold, in all sessions together.
     pub unfinished: Option<usize>,
@@ -119,11 +119,11 @@ impl fmt::Debug for WeightLimit {
 pub struct DecodeOn {
     /// Where they are decoded.
     pub pool: Pool,
-    /// Frames of so many bytes or fewer are decoded on the loop.
+    /// Frames of at most this many bytes are decoded on the loop.
     pub above: usize,
 }
 
-/// The coarse clock is behind by no more.
+/// The coarse clock is late by no more than this.
 pub const MAX_TICK: Duration = Duration::from_millis(500);
 
 /// What all sessions of a server share.
@@ -165,7 +165,7 @@ impl ServerShared {
         &self.queue_limits
     }
 
-    /// Unfinished frames hold so many bytes more; `false` if that is too much.
+    /// Adds to the bytes that unfinished frames hold; `false` if that exceeds the limit.
     #[must_use]
     #[inline]
     pub fn hold(&self, bytes: usize) -> bool {
@@ -180,7 +180,7 @@ impl ServerShared {
         self.limits.unfinished.is_none_or(|max| held <= max / 2)
     }
 
-    /// Unfinished frames hold so many bytes fewer.
+    /// Subtracts from the bytes that unfinished frames hold.
     #[inline]
     pub fn give_back(&self, bytes: usize) {
         self.unfinished.fetch_sub(bytes, Ordering::Relaxed);

@@ -59,7 +59,7 @@ impl<Req, Rsp> Session<Req, Rsp> {
     /// Sends a response; waits while the peer's queue is full.
     ///
     /// # Errors
-    /// [`SessionError::Ended`] if the connection is gone or closing.
+    /// [`SessionError::Ended`] if the connection is closed or closing.
     ///
     /// # Cancellation
     /// Dropped while it waits, it sends nothing.
@@ -75,7 +75,7 @@ impl<Req, Rsp> Session<Req, Rsp> {
     /// gets an error from its next `send`. See [`Peer::forward`].
     ///
     /// # Errors
-    /// [`SessionError::Ended`] with the reason, if the connection is gone or closing before the
+    /// [`SessionError::Ended`] with the reason, if the connection is closed or closing before the
     /// stream has ended.
     ///
     /// # Cancellation

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// Tells when a server has been told to stop. From [`Cleanup::stopping`](crate::Cleanup::stopping)
+/// Tells when a server is asked to stop. From [`Cleanup::stopping`](crate::Cleanup::stopping)
 /// and `ServerHandle::stopping`.
 ///
 /// `stopping.wait().await` as often as you like, or `stopping.await`. Waiting is cancel-safe.
@@ -28,16 +28,16 @@ impl Stopping {
         Self(None)
     }
 
-    /// Waits until the server has been told to stop.
+    /// Waits until the server is asked to stop.
     pub async fn wait(&self) {
         match self.0.clone() {
-            // An error is a server that is gone.
+            // An error means that the server was dropped.
             Some(mut orders) => drop(orders.wait_for(Option::is_some).await),
             None => pending().await,
         }
     }
 
-    /// Whether the server has been told to stop.
+    /// Whether the server was asked to stop.
     pub fn is_stopping(&self) -> bool {
         self.0.as_ref().is_some_and(|orders| orders.borrow().is_some() || orders.has_changed().is_err())
     }

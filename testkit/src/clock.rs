@@ -52,7 +52,7 @@ use crate::timer;
 /// | the server's limits, its grace | the limits of the kit itself |
 ///
 /// A job that is *at work* past its deadline learns it when the clock moves, which only
-/// [`advance`](Paused::advance) does then; so does a stop whose jobs don't heed it. A job at rest
+/// [`advance`](Paused::advance) does then; so does a stop whose jobs ignore it. A job at rest
 /// (waiting for the loop, for room in a channel, asleep by its worker) lets the clock go on; so
 /// does one that is queued behind such jobs, or on a [stepped](super::TestPoolBuilder::stepped)
 /// pool. Only jobs that were submitted on this runtime, or on behalf of such a one, after this call
@@ -87,9 +87,9 @@ impl Paused {
         self.controller.instant().duration_since(self.since)
     }
 
-    /// Moves the clock on, whoever is at work: by this time, and by the millisecond that tokio
+    /// Moves the clock on, whatever runs: by this time, and by the millisecond that tokio
     /// rounds its timers up by. As [`tokio::time::advance`], and returns when what is due has
-    /// fired: a deadline that passes has told its job.
+    /// fired: a deadline that has passed has cancelled its job.
     pub async fn advance(&self, by: Duration) {
         // Tokio's timers count in whole milliseconds, rounded up.
         time::advance(by + Duration::from_millis(1)).await;

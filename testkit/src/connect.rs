@@ -257,7 +257,7 @@ impl<S: Service> Client<S> {
     ///
     /// # Errors
     /// [`Error::Timeout`] if the session or the server does not end within the limit;
-    /// [`Error::Server`] if the server failed, or its end was told before.
+    /// [`Error::Server`] if the server failed, or its report was returned before.
     pub async fn close(mut self) -> Result<StopReport, Error> {
         self.half_close();
         self.ended().await?;

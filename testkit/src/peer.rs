@@ -8,7 +8,7 @@ use super::detached::DetachedPeer;
 use crate::service::Peer;
 
 /// A [`Peer`] for unit tests of handlers and hooks, and what is sent to it. The queue is that of a
-/// connection (128 wait), which nobody empties but the test.
+/// connection (128 wait), which only the test empties.
 ///
 /// ```
 /// # use portcullis::{Peer, test};
@@ -37,7 +37,7 @@ pub fn peer<Rsp: Send + 'static, Ev: Send + 'static>() -> (Peer<Rsp, Ev>, SentMe
 /// assert!(peer.try_send(1).is_ok());
 /// assert_eq!(peer.try_send(2), Err(TrySendError::Full(2)));
 /// assert_eq!(sent.try_next(), Some(1));
-/// drop(sent); // the connection is gone
+/// drop(sent); // closes the connection
 /// assert_eq!(peer.try_send(3), Err(TrySendError::Closed(3)));
 /// ```
 pub fn bounded_peer<Rsp: Send + 'static, Ev: Send + 'static>(

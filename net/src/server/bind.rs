@@ -12,7 +12,8 @@ use crate::service::Service;
 use crate::sockets::SocketAddrs;
 use crate::sockets::tcp::Tcp;
 
-/// The addresses of a server's listeners, with their real ports; kept when the listeners are gone.
+/// The addresses of a server's listeners, with their real ports; kept after the listeners are
+/// closed.
 #[derive(Clone, Debug, Default)]
 pub struct Addrs {
     ip: Vec<SocketAddr>,

@@ -62,7 +62,7 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
     /// It calls [`std::process::exit`]: standard output is flushed and `atexit` functions run, but
     /// no destructor, hook or cleanup does. A line is logged before, at level `ERROR`; the process
     /// waits for that for a fifth of a second at most, so a logger that blocks does not keep it.
-    /// There is no hook: what must be flushed belongs behind the first signal, and a program that
+    /// There is no hook: what must be flushed belongs after the first signal, and a program that
     /// wants to do more at the second one serves with [`spawn_thread`](Self::spawn_thread) and
     /// listens to the signals itself.
     ///
@@ -119,7 +119,7 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
             })
         })?;
         let thread = ServerThread { handle, addrs, thread: Some(thread) };
-        // An error to receive is a runtime that is gone already: the thread's result says why.
+        // A receive error means that the runtime has ended: the thread's result says why.
         if ready_rx.recv().unwrap_or(false) {
             Ok(thread)
         } else {

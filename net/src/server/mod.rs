@@ -186,8 +186,8 @@ impl Default for Options {
     }
 }
 
-// The bounds stand on the methods that need them: who serves what is no service is told so by
-// `new`, and not again, in other words, by each method behind it.
+// The methods that need the bounds have them: for a type that is no service, the error comes from
+// `new`, and not again, in other words, from each method after it.
 impl<S> Server<S> {
     /// A server of `service`, which may be in an `Arc` already.
     pub fn new(service: impl IntoService<Service = S>) -> Self {

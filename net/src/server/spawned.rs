@@ -119,7 +119,7 @@ impl RunningServer {
         self.join().await
     }
 
-    /// Waits until the server ends, by a [handle](Self::handle). Its end is told once.
+    /// Waits until the server ends, by a [handle](Self::handle). Its report is returned once.
     ///
     /// # Errors
     /// As [`Server::serve`]; the runtime is shutting down; the result was already returned.
@@ -162,7 +162,7 @@ impl RunningServer {
         self.blocking_join()
     }
 
-    /// As [`join`](Self::join), but blocks this thread. Once the server has been told to stop, this
+    /// As [`join`](Self::join), but blocks this thread. Once the server was asked to stop, this
     /// ends within the grace and a second and a half, [whatever handlers
     /// do](Self#when-handlers-hold-the-loop).
     ///

@@ -1,6 +1,6 @@
 //! The end of a connection: what has been written is given the time to reach the peer.
 //!
-//! If a socket is closed while it holds bytes that nobody has read, or if bytes arrive after it was
+//! If a socket is closed while it holds unread bytes, or if bytes arrive after it was
 //! closed, the kernel resets the connection and drops everything that the peer has not taken yet.
 //! Therefore every close goes through
 //! [`close_gracefully`]:

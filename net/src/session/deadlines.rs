@@ -212,7 +212,7 @@ impl Stamp {
         ((millis / Self::UNIT) as u16).max(1)
     }
 
-    /// A point of the coarse clock, which may be behind by one tick.
+    /// A point of the coarse clock, which may be late by one tick.
     pub(super) fn at(now: u64) -> Self {
         Self(Self::units(now))
     }

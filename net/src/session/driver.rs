@@ -137,7 +137,7 @@ impl<S: Service, M, F> DriverFactory<S, M, F> {
     }
 }
 
-/// So many activations in a row that the mailbox alone asked for go without a return to the loop.
+/// After this many activations in a row for the mailbox alone, the session yields to the loop.
 const MAX_ACTIVATIONS_PER_POLL: usize = 4;
 
 enum DriverState<S: Service, IO, C, F> {

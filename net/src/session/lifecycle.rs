@@ -138,7 +138,7 @@ pub(super) async fn run_on_disconnect<S, IO, C>(
     let IdleSession { mut io, conn, state } = *idle;
     io.transport().session_ended(&reason);
     let (shared, peer) = (Arc::clone(io.shared()), io.peer());
-    // SessionLimits of what went before must not cut the hook short.
+    // The time limits of the last handler must not cut the hook short.
     io.clear_deadlines();
     if !reason.can_still_send() {
         peer.close();
@@ -159,7 +159,7 @@ pub(super) async fn run_on_disconnect<S, IO, C>(
     close_gracefully(registry, &mut io).await;
 }
 
-/// An error that nothing answered is the session's reason, so this is where it is told.
+/// An error that nothing answered is the session's reason, so it is reported here.
 fn log_end(reason: &Reason) {
     if reason.should_warn() {
         warn!(%reason, "session ends");

@@ -246,7 +246,7 @@ pub(crate) fn limit_key(addr: SocketAddr) -> IpAddr {
 /// so it cannot be dropped.
 ///
 /// As a rule the thread is one of the loop's, which no other session can use meanwhile. A handler
-/// that blocks inside `tokio::task::block_in_place` is named as well, but holds up nobody else:
+/// that blocks inside `tokio::task::block_in_place` is named as well, but delays no other session:
 /// tokio has put another thread in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -290,7 +290,7 @@ pub(crate) trait SessionsView: Send + Sync {
     fn active_count(&self) -> usize;
     /// The sessions that are being polled right now, each with the number of that poll.
     fn polled_sessions(&self) -> Vec<(StuckSession, u16)>;
-    /// Whether the clock of the sessions is behind by far: then nobody attends to the loop's
+    /// Whether the clock of the sessions is very late: then no thread polls the loop's
     /// sockets and timers.
     fn is_clock_late(&self) -> bool;
 }

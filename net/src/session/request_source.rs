@@ -37,7 +37,7 @@ enum Next<Req> {
 }
 
 impl<Req: Send + 'static> RequestSource<Req> {
-    /// Why the handler was told that no request will come, if it was.
+    /// Why the handler got no further request, if that has happened.
     pub(super) fn ended(&self) -> Option<&Reason> {
         self.ended.as_ref()
     }

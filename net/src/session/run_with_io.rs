@@ -208,7 +208,7 @@ where
     }
 }
 
-/// Nothing to read and nothing to write: only a reset would tell that the peer is gone.
+/// Nothing to read and nothing to write: only a reset shows that the peer has disconnected.
 async fn wait_for_reset<S, IO, C, F>(
     io: &mut SessionIo<S, IO, C>,
     on_eof: EofPolicy,

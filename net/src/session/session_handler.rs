@@ -83,7 +83,7 @@ where
         if !source.was_requested() {
             return Reason::Closed;
         }
-        // A handler is not started to be told of the end at once.
+        // A handler is not started if the session has ended already.
         if end_reason(&idle.io).is_some() {
             if let Err(reason) = source.prefetch(&mut idle.io) {
                 return reason;

@@ -42,7 +42,7 @@ impl fmt::Display for DrainReport {
 impl Pool {
     /// Ends the pool: what is queued still runs, what comes now is refused with
     /// [`Interrupted::Closed`](crate::Interrupted::Closed); after `deadline` what is left is
-    /// cancelled; a tenth of a second later the report names the jobs that have not heeded it.
+    /// cancelled; a tenth of a second later the report names the jobs that still run.
     /// Their threads are left to themselves: this never hangs.
     ///
     /// # Cancellation

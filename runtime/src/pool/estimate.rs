@@ -107,7 +107,7 @@ impl Estimates {
         self.run_time(id).load()
     }
 
-    /// A job has run for `time`. `cut_short`: it was told to stop, or panicked, and might have
+    /// A job has run for `time`. `cut_short`: it was cancelled or panicked, and might have
     /// taken longer; such a sample can raise the estimate, and never lowers it.
     ///
     /// Returns the call site and the new estimate if that has changed.

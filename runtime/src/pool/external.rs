@@ -81,7 +81,7 @@ impl Drop for ExternalJob {
     }
 }
 
-/// Cancels an [`ExternalJob`], as if whoever awaited it had dropped it.
+/// Cancels an [`ExternalJob`], as if its caller had dropped it.
 #[derive(Clone)]
 pub struct ExternalCancelHandle(Arc<dyn Host>);
 

@@ -2,9 +2,9 @@
 //! beside them.
 //!
 //! A lane's first job goes through the queue as any other and *holds* the lane until it has ended.
-//! Those behind it are *blocked*: they count as queued, and no thread is notified for them. When
-//! the holder ends, the next one goes to the front of the queue: it was called before those that
-//! wait there.
+//! The later jobs of the lane are *blocked*: they count as queued, and no thread is notified for
+//! them. When the holder ends, the next one goes to the front of the queue: it was called before
+//! those that wait there.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -19,12 +19,12 @@ pub(crate) fn lane_key<K: Hash + ?Sized>(key: &K) -> LaneKey {
     STATE.get_or_init(RandomState::new).hash_one(key)
 }
 
-/// The lanes that are held, each with the jobs behind its holder.
+/// The lanes that are held, each with the jobs that wait for it.
 #[derive(Default)]
 pub(crate) struct Lanes(Mutex<HashMap<LaneKey, VecDeque<Arc<dyn QueuedJob>>>>);
 
 impl Lanes {
-    /// Takes the lane for `job` if it is free, and puts it behind the holder if not: then `admit`
+    /// Takes the lane for `job` if it is free, and lets it wait for the lane if not: then `admit`
     /// is asked first, under the lock. `None`: the lane is `job`'s.
     pub(super) fn acquire<R>(
         &self,

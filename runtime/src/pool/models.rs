@@ -315,7 +315,8 @@ fn cancel_at_dequeue_against_idle() {
 }
 
 /// A job that cannot end in time leaves its thread to the next one. It is answered once, by the
-/// thread or by whoever cancels it; the next one runs; and nothing of it is left in the counts.
+/// thread or by the one that cancels it; the next one runs; and nothing of it is left in the
+/// counts.
 #[test]
 fn refusal_at_dequeue_against_cancel() {
     model(|| {

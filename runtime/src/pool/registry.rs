@@ -22,7 +22,7 @@ pub(super) fn unregister(id: PoolId) {
     POOLS.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
 }
 
-/// The pool with this number, if it still is: otherwise nobody can have anything of it any more.
+/// The pool with this number, unless its last handle was dropped.
 pub(super) fn pool(id: PoolId) -> Option<Arc<Inner>> {
     POOLS.read().unwrap_or_else(PoisonError::into_inner).get(&id)?.upgrade()
 }

@@ -1,5 +1,5 @@
-//! What a pool has done: exact counts and rough histograms, cheap to keep; told to the `metrics`
-//! facade too, if that feature is on.
+//! What a pool has done: exact counts and rough histograms, cheap to keep; reported to the
+//! `metrics` facade too, if that feature is on.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;

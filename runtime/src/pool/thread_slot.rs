@@ -28,7 +28,7 @@ struct SlotState {
     jobs: Vec<Arc<dyn Host>>,
     /// A drain ran out of time: no job starts here any more.
     closed: bool,
-    /// Jobs that came after that, and that nobody had told to stop.
+    /// Jobs that came after that and were not cancelled.
     turned_away: usize,
 }
 
@@ -98,8 +98,8 @@ pub(super) enum Occupied<R, F> {
 }
 
 /// Shows `job` in this thread's slot while `f` runs. (`f` does not panic: a job's panic is caught
-/// inside.) `given_up` is asked when the job shows: whoever gives up jobs either sees this one, or
-/// is seen.
+/// inside.) `given_up` is asked when the job shows: the scope that gives up its jobs either sees
+/// this one, or is seen.
 pub(super) fn with_running_job<R, F: FnOnce(Option<&ThreadSlot>) -> R>(
     job: &Arc<dyn Host>,
     given_up: impl FnOnce() -> bool,

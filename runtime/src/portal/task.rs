@@ -66,7 +66,7 @@ impl<T> Shared<T> {
         self.state.lock().done
     }
 
-    /// The first result counts; whoever waits is told at once.
+    /// Only the first result counts. It wakes the waiting task at once.
     fn finish(&self, result: Result<T, Interrupted>) {
         let mut state = self.state.lock();
         if state.done {
@@ -115,13 +115,13 @@ impl<T: Send + 'static> PortalTask<T> {
             future: Some(Box::pin(CatchUnwind::new(future))),
         };
         if let Err(refused) = spawn_for(host.meta(), Box::pin(runner), Some(Location::caller())) {
-            // Dropping the runner has just told `Cancelled`: say why instead.
+            // Dropping the runner has just set `Cancelled`: replace it by the cause.
             shared.state.lock().result = Some(Err(refused));
         }
         Self { shared }
     }
 
-    /// Has `host` run `f` in the order of what else it is asked for.
+    /// Makes `host` run `f`, in order with its other calls.
     pub(crate) fn soon<F>(host: &Arc<dyn Host>, f: F) -> Self
     where
         F: FnOnce() -> T + Send + 'static,
@@ -136,7 +136,7 @@ impl<T: Send + 'static> PortalTask<T> {
     }
 }
 
-/// Whoever drops the errand undone has said so.
+/// The code that dropped the call unrun has reported it.
 struct Finish<T>(Arc<Shared<T>>);
 
 impl<T> Drop for Finish<T> {
@@ -147,8 +147,8 @@ impl<T> Drop for Finish<T> {
 
 impl<T> PortalTask<T> {
     /// Cancels the task, at any time before it is done: it is dropped on the loop, at its next
-    /// turn, and whoever waits for it gets [`Interrupted::Cancelled`] at once. `false` if it was
-    /// done already.
+    /// turn, and the task that waits for it gets [`Interrupted::Cancelled`] at once. `false` if it
+    /// was done already.
     pub fn cancel(&self) -> bool {
         self.shared.cancel()
     }
@@ -194,7 +194,7 @@ impl<T> fmt::Debug for PortalTask<T> {
 }
 
 /// Cancels one [`PortalTask`]; made by [`PortalTask::cancel_handle`]. Keeps the task's result, if
-/// nobody has taken it, in memory.
+/// it was not taken, in memory.
 #[derive(Clone)]
 pub struct CancelHandle(Arc<dyn Cancel>);
 
@@ -242,7 +242,7 @@ struct Runner<F: Future> {
 impl<F: Future> Unpin for Runner<F> {}
 
 impl<F: Future> Runner<F> {
-    /// Ends the task. Its future and (if nobody will take it) its result are the user's, and so are
+    /// Ends the task. Its future and (if it was not taken) its result are the user's, and so are
     /// their drops: a panic of one is not for the executor, which may not survive it.
     fn end(&mut self, result: Result<F::Output, Interrupted>) {
         let Some(shared) = self.shared.take() else { return };

@@ -55,7 +55,7 @@ impl Worker {
     /// Whether this job should go on: the everyday line of a long computation.
     ///
     /// # Errors
-    /// [`Interrupted::Cancelled`] if whoever awaited this job has gone or a drain ran out of time,
+    /// [`Interrupted::Cancelled`] if the caller has dropped the offload or a drain ran out of time,
     /// [`Interrupted::Deadline`] if its deadline has passed.
     pub fn check(&self) -> Result<(), Interrupted> {
         match self.host.cancel_reason() {
@@ -64,7 +64,7 @@ impl Worker {
         }
     }
 
-    /// Whether this job has been told to stop, for any reason that [`check`](Self::check) would
+    /// Whether this job was cancelled, for any reason that [`check`](Self::check) would
     /// give.
     pub fn is_cancelled(&self) -> bool {
         self.host.cancel_reason().is_some()
@@ -78,7 +78,7 @@ impl Worker {
     /// Blocks this thread for `time`, but no longer than the job has left.
     ///
     /// # Errors
-    /// As [`check`](Self::check), as soon as the job is told to stop.
+    /// As [`check`](Self::check), as soon as the job is cancelled.
     #[track_caller]
     pub fn sleep(&self, time: Duration) -> Result<(), Interrupted> {
         let at = Location::caller();

@@ -14,7 +14,7 @@ use crate::Peer;
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct ClosedFuture<Rsp, Ev = Infallible> {
     peer: Peer<Rsp, Ev>,
-    /// Its id among those who wait.
+    /// Its id among the waiting tasks.
     waiter_id: Option<u64>,
 }
 

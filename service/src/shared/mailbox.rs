@@ -107,7 +107,7 @@ impl<Rsp, Ev> Mailbox<Rsp, Ev> {
         self.queues.as_ref().map_or(0, |queues| queues.events.ready_len())
     }
 
-    /// Both queues and those who wait for the end; made by the first call.
+    /// Both queues and the tasks that wait for the end; made by the first call.
     pub(crate) fn queues(&mut self) -> &mut Queues<Rsp, Ev> {
         let queues = || Queues {
             responses: BoundedQueue::new(),
@@ -146,7 +146,7 @@ impl<Rsp, Ev> Mailbox<Rsp, Ev> {
         self.polled.then_some(self.polls)
     }
 
-    /// The driver has gone: its waker, to be dropped after the lock is released.
+    /// The driver was dropped: its waker, to be dropped after the lock is released.
     pub(crate) fn forget_driver(&mut self) -> Option<Waker> {
         self.driver.take()
     }

@@ -142,8 +142,8 @@ on_loops! {
     }
 
     // EasyNetwork submits all jobs at the call, without a bound, and the first exception ends the
-    // iterator. Here items are submitted as results are taken, as many ahead as the queue holds,
-    // and an error takes the place of its result.
+    // iterator. Here items are submitted as results are taken, as many in advance as the queue
+    // holds, and an error takes the place of its result.
     anywhere async fn e17_map_yields_in_order_reads_ahead_by_the_queue_and_continues_after_an_error() {
         let pool = pool(1, 2);
         let taken = Arc::new(AtomicUsize::new(0));

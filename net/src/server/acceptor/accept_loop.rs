@@ -77,7 +77,7 @@ mod tests {
     use crate::server::tests::scripted;
     use crate::sync::Mutex;
 
-    /// Fails as it was told to, then admits so many; and says when.
+    /// Fails with the given errors, then accepts this many connections, and records when.
     struct FakeAcceptor {
         name: &'static str,
         fails: VecDeque<io::ErrorKind>,

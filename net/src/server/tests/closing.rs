@@ -1,4 +1,5 @@
-//! How long a session listens behind its last words. The time is paused, so these tests take none.
+//! How long a session reads after its last response. The clock is paused, so these tests take no
+//! time.
 //!
 //! What this is for shows over real sockets only: `close_reaches_a_peer_that_is_still_sending`, and
 //! the clients in `hostile`.

@@ -73,7 +73,7 @@ on_both_flavours! {
         let (mut third, mut fourth) = (peer.post("tell 3".to_owned()), peer.post("tell 4".to_owned()));
         assert!(poll(&mut third).await.is_pending());
         assert!(poll(&mut fourth).await.is_pending());
-        // One that gives up posts nothing, and nobody waits behind it.
+        // A dropped post posts nothing, and does not block the next one.
         let mut given_up = peer.post("tell 8".to_owned());
         assert!(poll(&mut given_up).await.is_pending());
         drop(given_up);
@@ -277,7 +277,8 @@ fn events_and_pipelined_requests_take_turns() {
             peer.try_post(format!("event {n}")).expect("a place");
         }
         client.finish().await.expect("half-closed");
-        // The time goes on when nobody has anything to do: everything that was sent has been read.
+        // The clock moves on when no task has anything to do: everything that was sent has been
+        // read.
         tokio::time::sleep(Duration::from_secs(1)).await;
         service.release.add_permits(1);
         let (handled, ..) = ended(&mut told).await;

@@ -147,7 +147,7 @@ impl Service for Offloading {
         let done = self.pool.run(move |worker| {
             use portcullis_runtime::Wait;
             let _ = peer.send("running".to_owned()).wait(worker);
-            // Heeds nothing but the test.
+            // Ignores everything but the test.
             wait.map(|wait| wait.recv())
         });
         Ok(Step::reply((), format!("{}", done.await.is_ok())))

@@ -15,7 +15,7 @@ use super::config::Tls;
 
 /// Builds a [`Tls`] from PEM; by [`Tls::pem_files`] or [`Tls::pem`].
 ///
-/// TLS 1.3 and 1.2, with rustls' safe defaults; whoever needs another choice makes a
+/// TLS 1.3 and 1.2, with rustls' safe defaults; for another choice, make a
 /// `rustls::ServerConfig`.
 #[derive(Clone)]
 #[must_use = "nothing is read before `build`"]

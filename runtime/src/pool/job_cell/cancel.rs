@@ -50,7 +50,7 @@ where
         if let Some(from) = cancelled_from {
             self.give_up_place(from);
         }
-        // Whoever is here (the timer, a drain, another caller) has no part in what the job
+        // The thread that cancels (the timer, a drain, another caller) has no part in what the job
         // captured.
         catch_and_log("a drop of what a cancelled job captured", || drop((stage, unanswered, timer)));
         if let Some(waker) = waker {
@@ -64,13 +64,14 @@ where
     /// Notes that it holds its lane.
     pub(super) fn take_lane(&self) {
         self.holds_lane.store(true, Ordering::Release);
-        // Cancelled on its way in: whoever did it could not know of the lane yet.
+        // The job was cancelled before it entered the queue, by a thread that did not know of the
+        // lane.
         if self.job_state.is_cancelled() {
             self.pass_lane();
         }
     }
 
-    /// Lets the next job of its lane go ahead, once.
+    /// Releases its lane to the next job, once.
     pub(super) fn pass_lane(&self) {
         let Some(lane) = self.meta.lane() else { return };
         if !self.holds_lane.swap(false, Ordering::AcqRel) {
@@ -122,7 +123,7 @@ where
     fn give_up_place(&self, from: JobState) {
         let Some(pool) = self.pool() else { return };
         match from {
-            JobState::LaneBlocked => return pool.queue.note_blocked_cancelled(), // behind the lane's holder, not holding it
+            JobState::LaneBlocked => return pool.queue.note_blocked_cancelled(), // blocked by its lane, which another job holds
             JobState::Queued => pool.queue.note_cancelled(self.meta.charge),
             _ => {}
         }

@@ -52,7 +52,7 @@ pub(super) struct HostChannel {
 #[derive(Default)]
 struct RareState {
     deadline_timer: Option<DeadlineTimer>,
-    /// For the host: calls that nobody waits for.
+    /// For the host: calls whose result no thread waits for.
     queued_calls: VecDeque<BoxCall>,
     /// For the worker, while it waits: jobs that run on its thread.
     handed_off: VecDeque<Arc<dyn HandedOff>>,

@@ -12,8 +12,8 @@
 //! The output is written at most once, by whichever of the two comes first.
 
 //!
-//! In this folder: [`state`], who has the job; [`run`], its run on a thread; [`host`], its worker
-//! and its host; [`cancel`], its end before its time.
+//! In this folder: [`state`], which thread owns the job; [`run`], its run on a thread; [`host`],
+//! its worker and its host; [`cancel`], its end before its time.
 
 mod cancel;
 mod host;
@@ -98,7 +98,7 @@ pub(crate) trait OffloadHandle<T, E>: Send + Sync {
     fn complete_call(&self, call: BoxCall, waker: &Waker) -> bool;
     fn job_meta(&self) -> &JobMeta;
     fn as_host(self: Arc<Self>) -> Arc<dyn Host>;
-    /// The caller goes: what it would have got is dropped, and the job is told to stop.
+    /// The caller drops the offload: the output is dropped, and the job is cancelled.
     fn drop_awaiter(&self);
     /// The caller goes and lets the job run on. `taken`: the call that it was polling for the
     /// worker.

@@ -126,7 +126,7 @@ where
         }
     }
 
-    /// Ends a claimed job that was told to stop before its body began. `payload` is, or holds, what
+    /// Ends a claimed job that was cancelled before its body began. `payload` is, or holds, what
     /// the job captured.
     fn never_run(&self, payload: impl Sized, place: RunGuard<'_, Arc<dyn QueuedJob>>) -> RunResult {
         let _ = catch_panic(|| drop(payload));
@@ -183,7 +183,8 @@ where
         tracing::debug!(target: "portcullis::pool", method = self.meta.name, "queued {waited:.1?} ran {ran:.1?} on {thread}");
     }
 
-    /// Delivers what the body returned, unless the caller has been answered already or has gone.
+    /// Delivers what the body returned, unless the caller has an answer already or has dropped the
+    /// offload.
     fn finish(&self, result: Result<Result<T, E>, Panic>, ended_at: Instant) -> RunResult {
         let ended = match result {
             Ok(returned) => Output::Returned(returned),

@@ -1,4 +1,4 @@
-//! [`AtomicJobState`]: who has a job. One compare-exchange decides between a thread that claims it and whoever cancels it.
+//! [`AtomicJobState`]: which thread owns a job. One compare-exchange decides between the thread that claims it and the one that cancels it.
 
 use crate::sync::atomic::{AtomicU8, Ordering};
 
@@ -11,11 +11,11 @@ pub(super) struct AtomicJobState(AtomicU8);
 #[repr(u8)]
 pub(super) enum JobState {
     New,
-    /// In the queue; or on its way there, and nobody but its maker knows of it.
+    /// In the queue, or about to enter it and known only to its caller.
     Queued,
     /// Handed off to a thread that waits, or will.
     HandedOff,
-    /// Behind the holder of its lane.
+    /// Waits for its lane, which another job holds.
     LaneBlocked,
     Claimed,
     Cancelled,

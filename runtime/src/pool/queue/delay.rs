@@ -1,7 +1,7 @@
 //! [`DelayLimit`]: bounds the time that jobs wait in the queue, by controlled delay (CoDel).
 //!
 //! A queue that absorbs a burst is useful; a queue that never empties only adds delay. The two are
-//! told apart by the *shortest* delay within an interval (RFC 8289): if even that exceeds the
+//! distinguished by the *shortest* delay within an interval (RFC 8289): if even that exceeds the
 //! target, the queue stands. During the next interval the queue then refuses each job that has
 //! waited for more than twice the target, as the executors of Facebook's folly do. RFC 8289 drops
 //! packets at a rising rate instead, because a network must not lose all packets of a flow; each

@@ -5,7 +5,8 @@
 //! are further back in the same queue, so nothing has to be moved when a slot becomes free.
 //!
 //! Guarantees (`README.md` in the parent folder has the protocol):
-//! - a job is claimed exactly once: by a thread that runs it, or by whoever cancels or sheds it;
+//! - a job is claimed exactly once: by a thread that runs it, or by the one that cancels or sheds
+//!   it;
 //! - a cancelled job gives its slot back before `note_cancelled` returns;
 //! - while a runnable job is queued, a thread is on its way to it or no thread is idle: no wake-up
 //!   is lost ([`workers`]).
@@ -38,7 +39,7 @@ use crate::sync::{CachePadded, Condvar, Mutex, MutexGuard};
 pub(crate) trait Claim {
     /// Enters the queue, under its lock; `false` if it was cancelled on the way.
     fn mark_queued(&self) -> bool;
-    /// Enters a lane behind its holder, under the queue's lock; `false` if it was cancelled on the
+    /// Begins to wait for its lane, under the queue's lock; `false` if it was cancelled on the
     /// way.
     fn mark_lane_blocked(&self) -> bool;
     /// Takes the job out of everybody else's reach; `false` if somebody was quicker.
@@ -132,7 +133,7 @@ struct State<J> {
     tombstones: isize,
     /// Jobs that are blocked by their lane (see `lanes.rs`): admitted, and not runnable yet.
     lane_blocked: usize,
-    /// Threads parked on the condvar that nobody has notified.
+    /// Threads that are parked on the condvar and not notified.
     parked: usize,
     /// Threads notified and not yet awake: each will look at the queue.
     notified: usize,
@@ -146,7 +147,7 @@ struct State<J> {
     /// No new jobs; threads leave when the queue is empty.
     closed: bool,
     idle_wakers: Vec<Waker>,
-    /// Those who wait for capacity without a job in the queue.
+    /// Tasks that wait for capacity and have no job in the queue.
     capacity_wakers: Vec<Waker>,
 }
 
@@ -190,8 +191,8 @@ impl<J> State<J> {
         Some(entry)
     }
 
-    /// An entry that was taken out is a tombstone: whoever cancelled it has subtracted its charge,
-    /// or will in a moment.
+    /// An entry that was taken out is a tombstone: the thread that cancelled it has subtracted its
+    /// charge, or will in a moment.
     fn note_tombstone(&mut self, charge_micros: u32) {
         self.tombstones -= 1;
         self.work_micros += i64::from(charge_micros);
@@ -437,7 +438,7 @@ impl<J: Claim> JobQueue<J> {
         self.state.lock().jobs.iter().map(|entry| entry.job.clone()).collect()
     }
 
-    /// How many jobs have a slot, and how many behind those wait for a slot.
+    /// How many jobs have a slot, and how many wait for one.
     pub(crate) fn waiting(&self) -> (usize, usize) {
         let waiting = self.state.lock().queued();
         let with_slot =
@@ -481,7 +482,8 @@ fn shed_oldest<J: Claim>(state: &mut State<J>) -> Option<J> {
 }
 
 /// Counts a job as running. It is dropped when the job really ends, before its output is delivered:
-/// whoever sees the output finds the thread free. (The order is trio's: idle before delivering.)
+/// a caller that has the output finds the thread free. (The order is trio's: idle before
+/// delivering.)
 pub(crate) struct RunGuard<'a, J: Claim> {
     queue: Option<&'a JobQueue<J>>,
     was_idle: bool,

@@ -1,4 +1,4 @@
-//! Slots reserved ahead of a job, for callers that wait rather than overflow.
+//! Slots reserved before a job is submitted, for callers that wait rather than overflow.
 
 use std::task::Waker;
 
@@ -15,8 +15,8 @@ pub(crate) struct Reservation<'a, J: Claim>(&'a JobQueue<J>);
 /// Whether there is a slot.
 pub(crate) enum Reserved<'a, J: Claim> {
     Slot(Reservation<'a, J>),
-    /// None is needed: a job that is submitted now waits for its slot, or is told that the queue is
-    /// closed.
+    /// None is needed: a job that is submitted now waits for its slot, or is refused because the
+    /// queue is closed.
     NotNeeded,
     /// None is free; the waker will be woken when one is.
     Later,
