@@ -5,7 +5,7 @@
 //! |---|---|
 //! | a service with its hooks | [`connect`], [`connect_to`] |
 //! | one handler or hook | [`peer`], [`bounded_peer`] |
-//! | one blocking body | [`worker`], [`Body`] |
+//! | one blocking body | [`worker`], [`WorkerBuilder`] |
 //! | time limits | [`pause`] |
 //! | the order of jobs | [`PoolBuilder::stepped`](crate::test::TestPoolBuilder::stepped), [`Pool::inline`](crate::test::TestPool::inline) |
 //! | a bad connection | [`Faulty`], [`Client::faults`] |

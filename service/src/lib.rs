@@ -121,7 +121,7 @@ pub trait Service: Sized + Send + Sync + 'static { // `Arc` for `Rc`, `Mutex` or
     /// The names of the methods that handle requests, for reports.
     const HANDLERS: &'static [&'static str] = &[];
 
-    /// What the service is, as a value: what [`Describe`](crate::Describe) gives. `#[service]`
+    /// What the service is, as a value: what [`Describe`] gives. `#[service]`
     /// fills it in.
     const SERVICE_DESCRIPTION: Description<'static> = Description::new("", "", &[]);
 

@@ -206,7 +206,7 @@ impl fmt::Debug for Worker {
 /// `future.wait(worker)`: blocks a pool thread until a future is ready, and polls it there.
 ///
 /// Implemented for every future: a helper of the service (`self.count(1).wait(worker)?`),
-/// [`peer.send(..)`](crate::Peer::send), a [`PortalTask`](crate::PortalTask), any async block. The
+/// `peer.send(..)`, a [`PortalTask`](crate::PortalTask), any async block. The
 /// result is the future's output, or why the wait ended early: a future that gives a `Result`
 /// itself takes two `?`. An [`Offload`](crate::Offload) takes one: its own
 /// [`wait`](crate::Offload::wait) joins both errors.
