@@ -174,7 +174,7 @@ where
         let this = self.get_mut();
         let _entered = this.span.enter();
         this.guard.shared().begin_poll(cx.waker());
-        let mut activations = 0;
+        let (mut activations, mut looks) = (0, 0);
         loop {
             match &mut this.phase {
                 DriverState::Idle(idle) => {
@@ -214,6 +214,14 @@ where
                 DriverState::Finished => return Poll::Ready(()),
             }
             if this.guard.shared().try_park() {
+                return Poll::Pending;
+            }
+            // The mailbox has changed: look again. A session that sends to itself changes it in
+            // each poll, and must return to the loop all the same when it yields.
+            looks += 1;
+            if looks == MAX_ACTIVATIONS_PER_POLL {
+                this.guard.shared().end_poll();
+                cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
         }

@@ -48,3 +48,50 @@ on_streams! {
         server.stop().await;
     }
 }
+
+/// Every line goes to all, as an event.
+#[derive(Default)]
+struct Room {
+    peers: Mutex<Vec<Peer<String, String>>>,
+    full: AtomicUsize,
+}
+
+#[service(response = String)]
+impl Room {
+    #[on(connect)]
+    async fn connected(&self, peer: &Peer<String, String>) {
+        self.peers.lock().unwrap().push(peer.clone());
+    }
+
+    #[state(start)]
+    async fn inside(&self, line: String) -> RoomState {
+        for peer in &*self.peers.lock().unwrap() {
+            if peer.try_post(line.clone()).is_err() {
+                self.full.fetch_add(1, SeqCst);
+            }
+        }
+        RoomState::Inside
+    }
+
+    #[event(inside)]
+    async fn heard(&self, line: String) -> (String, RoomState) {
+        (line, RoomState::Inside)
+    }
+}
+
+/// Far more lines than a queue of events holds, from a client that pipelines them.
+#[tokio::test(flavor = "current_thread")]
+async fn s11_a_session_that_posts_to_all_yields_before_a_queue_is_full() {
+    const COUNT: usize = 2000;
+    let room = Arc::new(Room::default());
+    let server = serve(Kind::Tcp, Server::new(Arc::clone(&room)).codec(Lines::new())).await;
+    let (mut ann, mut bob) = (server.connect().await, server.connect().await);
+    wait(|| room.peers.lock().unwrap().len() == 2).await;
+    ann.send("hello\n".repeat(COUNT)).await;
+    for stream in [&mut ann, &mut bob] {
+        let mut heard = vec![0; 6 * COUNT];
+        timeout(LIMIT, stream.read_exact(&mut heard)).await.expect("all lines").unwrap();
+    }
+    assert_eq!(room.full.load(SeqCst), 0);
+    server.stop().await;
+}
