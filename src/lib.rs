@@ -257,8 +257,8 @@ pub use portcullis_net::{Unix, UnixDatagram, UnixName};
 pub use portcullis_service::Credentials;
 #[cfg(feature = "server")]
 pub use portcullis_service::{
-    Cleanup, ClosedFuture, Describe, Description, HalfClose, IntoService, Peer, PostFuture, Reason,
-    SendError, SendFuture, Service, Session, SessionError, StateLimits, Stopping, TrySendError,
+    Cleanup, ClosedFuture, Describe, Description, EndedFuture, HalfClose, IntoService, Peer, PostFuture,
+    Reason, SendError, SendFuture, Service, Session, SessionError, StateLimits, Stopping, TrySendError,
     assert_diagram, describe,
 };
 

@@ -5,6 +5,19 @@ use std::{fmt, io};
 
 type Source = Box<dyn Error + Send + Sync>;
 
+/// Searches an error and its causes. An `io::Error` may wrap the error of a codec of `tokio_util`.
+fn downcast_chain<'a, E: Error + 'static>(mut error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    loop {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        error = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inner) => inner,
+            None => error.source()?,
+        };
+    }
+}
+
 /// The error of bytes that are not a message.
 ///
 /// [`is_recoverable`](Self::is_recoverable) returns whether the codec can decode the frames that
@@ -33,6 +46,18 @@ impl DecodeError {
     /// Returns whether the frames after the bad one can be decoded.
     pub fn is_recoverable(&self) -> bool {
         self.recoverable
+    }
+
+    /// Returns the codec's own error, or the first of its causes, that is an `E`.
+    ///
+    /// ```
+    /// use portcullis_codec::DecodeError;
+    ///
+    /// let error = DecodeError::new("x".parse::<u8>().unwrap_err());
+    /// assert!(error.downcast_ref::<std::num::ParseIntError>().is_some());
+    /// ```
+    pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
+        downcast_chain(&*self.source)
     }
 
     #[doc(hidden)]
@@ -93,6 +118,11 @@ impl EncodeError {
         Self { source: source.into() }
     }
 
+    /// Returns the codec's own error, or the first of its causes, that is an `E`.
+    pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
+        downcast_chain(&*self.source)
+    }
+
     #[doc(hidden)]
     pub fn too_long(limit: usize) -> Self {
         Self::new(format!("the message is longer than {limit} bytes"))
@@ -115,5 +145,21 @@ impl Error for EncodeError {
 impl From<EncodeError> for io::Error {
     fn from(error: EncodeError) -> Self {
         io::Error::new(io::ErrorKind::InvalidInput, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_of_a_codec_is_found_inside_the_error_that_wraps_it() {
+        let own = || "x".parse::<u8>().unwrap_err();
+        let is_found = |error: DecodeError| error.downcast_ref::<std::num::ParseIntError>().is_some();
+        assert!(is_found(DecodeError::new(own())));
+        assert!(is_found(DecodeError::new(io::Error::other(own()))));
+        assert!(is_found(DecodeError::from(io::Error::from(DecodeError::new(own())))));
+        assert!(!is_found(DecodeError::new("text")));
+        assert!(EncodeError::new(own()).downcast_ref::<std::num::ParseIntError>().is_some());
     }
 }

@@ -50,7 +50,7 @@ pub use self::origin::Credentials;
 pub use self::peer::Peer;
 pub use self::reason::Reason;
 pub use self::session::Session;
-pub use self::shared::closed::ClosedFuture;
+pub use self::shared::closed::{ClosedFuture, EndedFuture};
 pub use self::shared::send::{PostFuture, SendFuture};
 pub use self::steps::{StateLimits, Step};
 pub use self::stopping::Stopping;

@@ -9,17 +9,20 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use futures_core::Stream;
 
 use super::error::{SessionError, TrySendError};
 #[cfg(unix)]
 use super::origin::Credentials;
+use super::reason::Reason;
 use super::shared::SessionShared;
-use super::shared::closed::ClosedFuture;
+use super::shared::closed::{ClosedFuture, EndedFuture};
 use super::shared::mailbox::{Mailbox, SendState};
 use super::shared::queue::{BoundedQueue, Cost};
 use super::shared::send::{PostFuture, SendFuture};
+use super::stopping::Stopping;
 
 /// The other end of a connection: a clonable handle to send to, from anywhere.
 ///
@@ -161,6 +164,47 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
         PostFuture::new(self.clone(), event)
     }
 
+    /// As [`send`](Self::send), for at most `timeout`.
+    ///
+    /// Only a queue that is full makes it wait; with a `timeout` of zero it hardly does.
+    ///
+    /// # Errors
+    /// [`TrySendError`] with the response: the queue was full for the whole time, or the session
+    /// has ended or is closing.
+    ///
+    /// # Cancellation
+    /// Nothing is sent before the first poll. Dropped while it waits, it sends nothing.
+    ///
+    /// # Panics
+    /// If it has to wait and is polled outside a tokio runtime that has time enabled.
+    pub fn send_timeout(
+        &self,
+        response: Rsp,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<(), TrySendError<Rsp>>> + use<Rsp, Ev> {
+        self.send(response).with_timeout(timeout)
+    }
+
+    /// As [`post`](Self::post), for at most `timeout`: a slow session delays a broadcast by no more
+    /// than that.
+    ///
+    /// # Errors
+    /// [`TrySendError`] with the event: the queue was full for the whole time, or the session has
+    /// ended or is closing.
+    ///
+    /// # Cancellation
+    /// Nothing is posted before the first poll. Dropped while it waits, it posts nothing.
+    ///
+    /// # Panics
+    /// If it has to wait and is polled outside a tokio runtime that has time enabled.
+    pub fn post_timeout(
+        &self,
+        event: Ev,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<(), TrySendError<Ev>>> + use<Rsp, Ev> {
+        self.post(event).with_timeout(timeout)
+    }
+
     /// Posts an event if the queue has a place. Never waits: a broadcast is not held up by the
     /// slowest.
     ///
@@ -192,9 +236,43 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
     /// Ends the session once what is queued has been written; a handler that runs is finished
     /// first.
     ///
-    /// Requests that were not begun are dropped. Returns at once; closing twice is closing once.
+    /// Requests that were not begun are dropped. Returns at once, and may be called on any thread;
+    /// closing twice is closing once. For a peer that does not read, the session ends after
+    /// `Server::write_timeout`: [`abort`](Self::abort) does not wait for it.
     pub fn close(&self) {
         self.inner().close();
+    }
+
+    /// As [`close`](Self::close), with a reason, which `#[on(disconnect)]` receives and the log
+    /// names.
+    ///
+    /// Of several calls of `close`, `close_with` and [`abort`](Self::abort), the first one sets the
+    /// reason. A session that ends for another reason before what is queued is written, such as a
+    /// reset, ends with that one.
+    ///
+    /// ```
+    /// use portcullis::{Peer, Reason};
+    ///
+    /// fn revoke(peer: &Peer<String>) {
+    ///     let _ = peer.try_send("error: the token has expired".to_owned());
+    ///     peer.close_with(Reason::Failed("the token has expired".to_owned()));
+    /// }
+    /// ```
+    pub fn close_with(&self, reason: Reason) {
+        self.inner().close_with(reason);
+    }
+
+    /// Ends the session now: drops its handler if that is pending, and what is not yet written.
+    ///
+    /// `#[on(disconnect)]` runs at once, with [`Reason::Closed`] or the reason of an earlier
+    /// [`close_with`](Self::close_with); it cannot send any more. Then the connection is closed
+    /// without waiting for the peer, which may see a reset.
+    ///
+    /// Use it for peers that do not read, also after [`close`](Self::close). Returns at once, and
+    /// may be called on any thread. A handler that blocks its thread ends first. An
+    /// `#[on(disconnect)]` that runs already is not dropped.
+    pub fn abort(&self) {
+        self.inner().abort();
     }
 
     /// Whether nothing can be sent any more: the session has ended or is closing.
@@ -227,6 +305,40 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
     /// ```
     pub fn closed(&self) -> ClosedFuture<Rsp, Ev> {
         ClosedFuture::new(self.clone())
+    }
+
+    /// Ready once the session has ended and `#[on(disconnect)]` has returned or was dropped.
+    ///
+    /// After that the session runs no more code of the service; what is left of its output may
+    /// still be written. [`closed`](Self::closed) is ready earlier, when the end begins.
+    ///
+    /// A handler or hook of the session itself would wait for itself. The future is
+    /// `Send + 'static` and cancel-safe; await it on the loop, or `.wait(worker)?` for it on a
+    /// thread.
+    pub fn ended(&self) -> EndedFuture<Rsp, Ev> {
+        EndedFuture::new(self.clone())
+    }
+
+    /// The beginning of the server's stop, for handlers that wait for something else.
+    ///
+    /// A stop waits for pending handlers until the grace is over, and then drops them. A handler
+    /// that waits for something which may take longer, such as a message from another client,
+    /// selects between that and the stop:
+    ///
+    /// ```
+    /// use portcullis::Peer;
+    ///
+    /// async fn pop(peer: &Peer<String>, queue: &mut tokio::sync::mpsc::Receiver<String>) -> Option<String> {
+    ///     tokio::select! {
+    ///         item = queue.recv() => item,
+    ///         () = peer.stopping() => None,
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// Of a peer that belongs to no server, as that of a test, the stop never begins.
+    pub fn stopping(&self) -> Stopping {
+        self.inner().server().stopping().clone()
     }
 }
 

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::Stopping;
+
 use portcullis_runtime::Pool;
 use portcullis_runtime::internal::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
@@ -137,12 +139,13 @@ pub struct ServerShared {
     queue_limits: QueueLimits,
     /// How many bytes unfinished frames hold.
     unfinished: AtomicUsize,
+    stopping: Stopping,
 }
 
 impl ServerShared {
-    /// The clock begins now.
+    /// The clock begins now. `stopping` is the server's stop.
     #[inline]
-    pub fn new(limits: SessionLimits, queue_limits: QueueLimits) -> Self {
+    pub fn new(limits: SessionLimits, queue_limits: QueueLimits, stopping: Stopping) -> Self {
         Self {
             phase: AtomicU8::new(0),
             began: Instant::now(),
@@ -150,7 +153,14 @@ impl ServerShared {
             limits,
             queue_limits,
             unfinished: AtomicUsize::new(0),
+            stopping,
         }
+    }
+
+    /// The beginning of the server's stop.
+    #[inline]
+    pub fn stopping(&self) -> &Stopping {
+        &self.stopping
     }
 
     /// The time limits of sessions.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
-use crate::service::Peer;
 use crate::service::internal::{QueueLimits, ServerShared, SessionLimits, SessionShared};
+use crate::service::{Peer, Stopping};
 
 /// The driver's side of a [`Peer`] that belongs to no connection.
 pub(crate) struct DetachedPeer<Rsp, Ev>(Arc<SessionShared<Rsp, Ev>>);
@@ -22,7 +22,7 @@ impl<Rsp: Send + 'static, Ev: Send + 'static> DetachedPeer<Rsp, Ev> {
             events: bound,
             decode_on: None,
         };
-        let server = Arc::new(ServerShared::new(SessionLimits::default(), limits));
+        let server = Arc::new(ServerShared::new(SessionLimits::default(), limits, Stopping::never()));
         let shared = SessionShared::new(IDS.fetch_add(1, Ordering::Relaxed), addr.into(), server);
         (Peer::of(&shared), Self(shared))
     }

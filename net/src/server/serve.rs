@@ -181,8 +181,14 @@ impl<S: Service> ServerCore<S> {
         let tasks = Arc::new(TaskTracker::new());
         let scope = Scope::new(Arc::<TaskTracker>::clone(&tasks));
         let Options { limits, queue_limits, max_sessions_per_ip, max_lingering, .. } = options;
-        let registry =
-            SessionRegistry::new(service, limits, queue_limits, max_sessions_per_ip, max_lingering);
+        let registry = SessionRegistry::new(
+            service,
+            limits,
+            queue_limits,
+            max_sessions_per_ip,
+            max_lingering,
+            control.stopping(),
+        );
         let sessions: Arc<dyn SessionsView> = Arc::<SessionRegistry<S>>::clone(&registry);
         control.set_views(Arc::downgrade(&sessions), Arc::downgrade(&tasks));
         Self { registry, scope, tasks, control }

@@ -49,6 +49,9 @@ where
 {
     let shared = Arc::clone(io.shared());
     io.clear_deadlines();
+    if shared.is_aborted() {
+        io.mark_failed();
+    }
     shared.close();
     let written = run_until_aborted(
         || shared.abort_reason(ShutdownPhase::Cancelling),
@@ -56,8 +59,8 @@ where
     )
     .await;
     if written.is_ok() && io.end().is_none() && io.transport().lingers() {
-        let _ =
-            run_until_aborted(|| shared.stop_reason(ShutdownPhase::Cancelling), pin!(Some(linger(io)))).await;
+        let _ = run_until_aborted(|| shared.cancel_reason(ShutdownPhase::Cancelling), pin!(Some(linger(io))))
+            .await;
     }
     shared.end();
 }

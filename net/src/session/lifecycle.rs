@@ -57,10 +57,12 @@ pub(super) async fn run_until_aborted<F: Future>(
     done
 }
 
-/// What a session ends with whose work was cut. A panic is answered by `on_error`.
+/// What a session ends with whose work was cut. A panic is answered by `on_error`. `active_state`
+/// is the name of the state whose handler was running, if one was.
 pub(super) async fn reason_after_abort<S, IO, C>(
     registry: &SessionRegistry<S>,
     idle: &mut IdleSession<S, IO, C>,
+    active_state: Option<&'static str>,
     abort: Abort,
 ) -> Reason
 where
@@ -70,7 +72,10 @@ where
 {
     let error = match abort {
         Abort::Reason(reason) => return reason,
-        Abort::Panicked(panic) => SessionError::Panicked(panic),
+        Abort::Panicked(panic) => {
+            error!(%panic, state = active_state, "a handler or the codec panicked");
+            SessionError::Panicked(panic)
+        }
     };
     let shared = Arc::clone(idle.io.shared());
     let reason = Reason::from_error(&error);
@@ -115,8 +120,9 @@ where
             Reason::Panicked(panic.message().to_owned())
         }
     };
-    log_end(&reason);
+    registry.log_end(&reason);
     io.transport().session_ended(&reason);
+    shared.mark_ended();
     close_gracefully(registry, &mut io).await;
     None
 }
@@ -134,12 +140,15 @@ pub(super) async fn run_on_disconnect<S, IO, C>(
     C: Codec<S::Request, S::Response>,
 {
     // Before anything that may take its time.
-    log_end(&reason);
+    registry.log_end(&reason);
     let IdleSession { mut io, conn, state } = *idle;
     io.transport().session_ended(&reason);
     let (shared, peer) = (Arc::clone(io.shared()), io.peer());
     // The time limits of the last handler must not cut the hook short.
     io.clear_deadlines();
+    if shared.is_aborted() {
+        io.mark_failed();
+    }
     if !reason.can_still_send() {
         peer.close();
     }
@@ -156,16 +165,8 @@ pub(super) async fn run_on_disconnect<S, IO, C>(
         Ok(Err(reason)) | Err(Abort::Reason(reason)) => warn!(%reason, "on(disconnect) was dropped"),
         Err(Abort::Panicked(panic)) => error!(%panic, "on(disconnect) panicked"),
     }
+    shared.mark_ended();
     close_gracefully(registry, &mut io).await;
-}
-
-/// An error that nothing answered is the session's reason, so it is reported here.
-fn log_end(reason: &Reason) {
-    if reason.should_warn() {
-        warn!(%reason, "session ends");
-    } else {
-        debug!(%reason, "session ends");
-    }
 }
 
 /// Has `on_error` answer an error. `Break` is the reason why the session ends; the answer is in the
@@ -204,7 +205,8 @@ where
 
 fn log<E: Display>(error: &SessionError<E>) {
     match error {
-        SessionError::Panicked(panic) => error!(%panic, "a handler panicked"),
+        // Logged where it was caught.
+        SessionError::Panicked(_) => {}
         SessionError::Decode(error) => {
             debug!(%error, recoverable = error.is_recoverable(), "malformed input")
         }
@@ -233,7 +235,7 @@ where
         Some(ReadEnd::Failed) => Some(Reason::Reset),
         _ if io.is_out_of_memory() => Some(Reason::Overload),
         Some(ReadEnd::Eof) => Some(Reason::PeerClosed),
-        None if io.shared().is_closed() => Some(Reason::Closed),
+        None if io.shared().is_closed() => Some(io.shared().close_reason()),
         None => io.shared().stopping().then_some(Reason::Stopped),
     }
 }

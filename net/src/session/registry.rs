@@ -5,15 +5,16 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tracing::{debug, warn};
 
-use crate::service::Peer;
 use crate::service::internal::{
-    Origin, QueueLimits, ServerShared, SessionLimits, SessionShared, ShutdownPhase,
+    Origin, QueueLimits, ServerShared, SessionLimits, SessionShared, ShutdownPhase, millis,
 };
-use crate::service::{HandlerKind, Service};
+use crate::service::{HandlerKind, Peer, Reason, Service, Stopping};
 use crate::sync::Mutex;
 
 /// The service, what its sessions share, and a slot for each session. Aligned, so that its count of
@@ -30,9 +31,35 @@ pub struct SessionRegistry<S: Service> {
     /// How many sessions are of datagrams: they take no places of connections.
     datagrams: AtomicUsize,
     slots: Mutex<Slots<S::Response, S::Event>>,
+    malformed: WarningRate,
+    overloaded: WarningRate,
     /// Notified when a slot becomes free. One task waits for it: the one that accepts, later the
     /// one that stops.
     session_ended: Notify,
+}
+
+/// How often peers can cause a warning in the log.
+const WARNING_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Limits the warnings about sessions that ended because of what their peers sent: a client that
+/// connects again and again must not fill the log.
+#[derive(Default)]
+struct WarningRate {
+    total: AtomicU64,
+    /// A point of the server's clock.
+    next_warning: AtomicU64,
+}
+
+impl WarningRate {
+    /// Counts one more session. Returns how many there were so far if the log is to warn of it: the
+    /// first one, and one in each [`WARNING_INTERVAL`].
+    fn count(&self, now: u64) -> Option<u64> {
+        let total = self.total.fetch_add(1, Ordering::Relaxed) + 1;
+        let next = now.saturating_add(millis(WARNING_INTERVAL));
+        let is_due = |due: u64| (due <= now).then_some(next);
+        let warns = self.next_warning.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_due).is_ok();
+        warns.then_some(total)
+    }
 }
 
 struct Slots<Rsp, Ev> {
@@ -65,10 +92,15 @@ impl<S: Service> SessionRegistry<S> {
         queue_limits: QueueLimits,
         max_per_host: Option<usize>,
         max_lingering: usize,
+        stopping: Stopping,
     ) -> Arc<Self> {
         Arc::new(Self {
             service,
-            server: Arc::new(ServerShared::new(limits.with_states(S::Kind::MIN_STATE_TIMEOUT), queue_limits)),
+            server: Arc::new(ServerShared::new(
+                limits.with_states(S::Kind::MIN_STATE_TIMEOUT),
+                queue_limits,
+                stopping,
+            )),
             max_per_host,
             max_lingering,
             lingering: AtomicUsize::new(0),
@@ -79,6 +111,8 @@ impl<S: Service> SessionRegistry<S> {
                 last_id: 0,
                 per_host: HashMap::new(),
             }),
+            malformed: WarningRate::default(),
+            overloaded: WarningRate::default(),
             session_ended: Notify::new(),
         })
     }
@@ -182,6 +216,21 @@ impl<S: Service> SessionRegistry<S> {
             handler: handler_of::<S>(),
         };
         sessions.iter().filter_map(|shared| Some((stuck(shared), shared.poll()?))).collect()
+    }
+
+    /// Logs why a session ends. An error that no hook answers is the reason of its session, so it
+    /// is reported here.
+    pub(super) fn log_end(&self, reason: &Reason) {
+        let rate = match reason.cause() {
+            Reason::Decode(_) => &self.malformed,
+            Reason::Overload => &self.overloaded,
+            cause if cause.should_warn() => return warn!(%reason, "session ends"),
+            _ => return debug!(%reason, "session ends"),
+        };
+        match rate.count(self.server.now()) {
+            Some(total) => warn!(%reason, total, "session ends"),
+            None => debug!(%reason, "session ends"),
+        }
     }
 
     /// Waits until at most `count` sessions are there. For one task at a time.
@@ -348,6 +397,14 @@ impl<S: Service> Drop for SessionGuard<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn s15_peers_that_connect_again_and_again_cause_one_warning_in_each_interval() {
+        let rate = WarningRate::default();
+        let interval = millis(WARNING_INTERVAL);
+        let logged = [0, 0, interval - 1, interval, interval + 1, 3 * interval].map(|now| rate.count(now));
+        assert_eq!(logged, [Some(1), None, None, Some(4), None, Some(6)]);
+    }
 
     #[test]
     fn a_host_is_an_address_of_ipv4_or_a_network_of_ipv6() {

@@ -81,7 +81,10 @@ where
     let reason = match result {
         Ok(ControlFlow::Continue(())) => return Some(idle),
         Ok(ControlFlow::Break(reason)) => reason,
-        Err(abort) => Box::pin(reason_after_abort(&registry, &mut idle, abort)).await,
+        Err(abort) => {
+            let active_state = handling.active_state(&idle.state);
+            Box::pin(reason_after_abort(&registry, &mut idle, active_state, abort)).await
+        }
     };
     Box::pin(run_on_disconnect(&registry, idle, handling.state, reason)).await;
     None
@@ -186,6 +189,10 @@ where
     fn check_ended(&self) -> ControlFlow<Reason, bool> {
         match &self.idle.state {
             Some(state) if S::closes(state) => ControlFlow::Break(Reason::Closed),
+            _ if !self.idle.io.shared().is_dirty() => ControlFlow::Continue(false),
+            _ if self.idle.io.shared().is_aborted() => {
+                ControlFlow::Break(self.idle.io.shared().close_reason())
+            }
             _ => ControlFlow::Continue(self.idle.io.shared().is_closed()),
         }
     }

@@ -44,7 +44,7 @@ where
     };
     let reason = match ended {
         Ok(reason) => reason,
-        Err(off) => Box::pin(reason_after_abort(&registry, &mut idle, off)).await,
+        Err(off) => Box::pin(reason_after_abort(&registry, &mut idle, None, off)).await,
     };
     Box::pin(run_on_disconnect(&registry, idle, "", reason)).await;
     None
@@ -63,12 +63,13 @@ where
         match run_handler_once(registry, idle, &mut session, &mut source).await {
             Err(SessionError::Ended(reason)) => return reason,
             Err(error) => {
-                // An error that only tells of the end is not one; what the codec can't read is.
-                if let Some(
-                    reason @ (Reason::PeerClosed | Reason::Reset | Reason::Stopped | Reason::Closed),
-                ) = source.ended()
-                {
-                    return reason.clone();
+                // After the session has ended, the handler's error only passes on the reason. Input
+                // that the codec cannot read is an error, however.
+                let is_closed = idle.io.shared().is_closed();
+                match source.ended() {
+                    Some(Reason::Decode(_) | Reason::Overload) if !is_closed => {}
+                    Some(reason) => return reason.clone(),
+                    None => {}
                 }
                 let answered = Box::pin(run_on_error(registry, &mut idle.io, &mut idle.conn, error)).await;
                 if let ControlFlow::Break(reason) = answered {

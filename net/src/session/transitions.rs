@@ -47,6 +47,11 @@ impl<Ev> Default for Handling<Ev> {
 }
 
 impl<Ev> Handling<Ev> {
+    /// The name of the state whose handler was dropped or has panicked, and kept the state's data.
+    pub(super) fn active_state<T>(&self, state: &Option<T>) -> Option<&'static str> {
+        (state.is_none() && !self.state.is_empty()).then_some(self.state)
+    }
+
     /// The next event, if there is one and the server does not stop.
     #[inline]
     fn next_event<Rsp>(&mut self, shared: &SessionShared<Rsp, Ev>) -> Option<Ev> {

@@ -1,4 +1,4 @@
-//! [`ClosedFuture`]: the future of a session's end, for tasks that work for its peer elsewhere.
+//! [`ClosedFuture`] and [`EndedFuture`]: the end of a session, for tasks that work for its peer.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -7,36 +7,98 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use super::mailbox::SendState;
+use super::mailbox::{Mailbox, SendState};
 use crate::Peer;
 
 /// The future of [`Peer::closed`].
 #[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct ClosedFuture<Rsp, Ev = Infallible> {
-    peer: Peer<Rsp, Ev>,
-    /// Its id among the waiting tasks.
-    waiter_id: Option<u64>,
-}
+pub struct ClosedFuture<Rsp, Ev = Infallible>(Wait<Rsp, Ev>);
+
+/// The future of [`Peer::ended`].
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct EndedFuture<Rsp, Ev = Infallible>(Wait<Rsp, Ev>);
 
 impl<Rsp, Ev> ClosedFuture<Rsp, Ev> {
     pub(crate) fn new(peer: Peer<Rsp, Ev>) -> Self {
-        Self { peer, waiter_id: None }
+        Self(Wait { peer, milestone: Milestone::Closed, waiter_id: None })
     }
 }
 
-impl<Rsp, Ev> Unpin for ClosedFuture<Rsp, Ev> {}
+impl<Rsp, Ev> EndedFuture<Rsp, Ev> {
+    pub(crate) fn new(peer: Peer<Rsp, Ev>) -> Self {
+        Self(Wait { peer, milestone: Milestone::Ended, waiter_id: None })
+    }
+}
 
 impl<Rsp, Ev> Future for ClosedFuture<Rsp, Ev> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = &mut *self;
-        let (polled, before) = this.peer.inner().with_mailbox(|mailbox| {
-            if mailbox.send_state() != SendState::Open {
+        self.0.poll(cx)
+    }
+}
+
+impl<Rsp, Ev> Future for EndedFuture<Rsp, Ev> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.poll(cx)
+    }
+}
+
+impl<Rsp, Ev> fmt::Debug for ClosedFuture<Rsp, Ev> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClosedFuture").field("peer", &self.0.peer).finish_non_exhaustive()
+    }
+}
+
+impl<Rsp, Ev> fmt::Debug for EndedFuture<Rsp, Ev> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EndedFuture").field("peer", &self.0.peer).finish_non_exhaustive()
+    }
+}
+
+/// What a task waits for.
+#[derive(Clone, Copy, Debug)]
+enum Milestone {
+    /// Nothing can be sent any more.
+    Closed,
+    /// The last hook has run.
+    Ended,
+}
+
+impl Milestone {
+    fn is_reached<Rsp, Ev>(self, mailbox: &Mailbox<Rsp, Ev>) -> bool {
+        match self {
+            Self::Closed => mailbox.send_state() != SendState::Open,
+            Self::Ended => mailbox.has_ended(),
+        }
+    }
+
+    fn waiters<Rsp, Ev>(self, mailbox: &mut Mailbox<Rsp, Ev>) -> &mut CloseWaiters {
+        match self {
+            Self::Closed => &mut mailbox.queues().close_waiters,
+            Self::Ended => &mut mailbox.queues().end_waiters,
+        }
+    }
+}
+
+struct Wait<Rsp, Ev> {
+    peer: Peer<Rsp, Ev>,
+    milestone: Milestone,
+    /// Its id among the waiting tasks, after the first poll.
+    waiter_id: Option<u64>,
+}
+
+impl<Rsp, Ev> Wait<Rsp, Ev> {
+    fn poll(&mut self, cx: &Context<'_>) -> Poll<()> {
+        let Self { peer, milestone, waiter_id } = self;
+        let (polled, before) = peer.inner().with_mailbox(|mailbox| {
+            if milestone.is_reached(mailbox) {
                 return ((Poll::Ready(()), None), None);
             }
-            let (waiter_id, before) = mailbox.queues().close_waiters.register(this.waiter_id, cx.waker());
-            this.waiter_id = Some(waiter_id);
+            let (id, before) = milestone.waiters(mailbox).register(*waiter_id, cx.waker());
+            *waiter_id = Some(id);
             ((Poll::Pending, before), None)
         });
         drop(before); // outside the lock: it may be the last owner of its task
@@ -44,21 +106,16 @@ impl<Rsp, Ev> Future for ClosedFuture<Rsp, Ev> {
     }
 }
 
-impl<Rsp, Ev> Drop for ClosedFuture<Rsp, Ev> {
+impl<Rsp, Ev> Drop for Wait<Rsp, Ev> {
     fn drop(&mut self) {
         if let Some(waiter_id) = self.waiter_id {
+            let milestone = self.milestone;
             let waker = self
                 .peer
                 .inner()
-                .with_mailbox(|mailbox| (mailbox.queues().close_waiters.unregister(waiter_id), None));
+                .with_mailbox(|mailbox| (milestone.waiters(mailbox).unregister(waiter_id), None));
             drop(waker);
         }
-    }
-}
-
-impl<Rsp, Ev> fmt::Debug for ClosedFuture<Rsp, Ev> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClosedFuture").field("peer", &self.peer).finish_non_exhaustive()
     }
 }
 

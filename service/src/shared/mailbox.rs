@@ -24,6 +24,7 @@ use std::task::Waker;
 
 use super::closed::CloseWaiters;
 use super::queue::BoundedQueue;
+use crate::Reason;
 
 /// What a session still takes from its peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,15 @@ pub(crate) enum SendState {
     Closing,
     /// Nothing is sent any more.
     Closed,
+    /// As `Closed`, by [`Peer::abort`](crate::Peer::abort): the driver ends the session at once.
+    Aborted,
+}
+
+impl SendState {
+    /// Whether queued responses are dropped. Such a state is never left.
+    pub(crate) fn discards_responses(self) -> bool {
+        matches!(self, Self::Closed | Self::Aborted)
+    }
 }
 
 /// The queues of a session, and what its driver waits for.
@@ -52,6 +62,8 @@ pub(crate) struct Mailbox<Rsp, Ev> {
     polls: u16,
     /// The session has given up its place in `max_connections`: its connection only lingers.
     left_place: bool,
+    /// The session has ended, and its last hook has run.
+    ended: bool,
 }
 
 #[derive(Debug)]
@@ -59,6 +71,9 @@ pub(crate) struct Queues<Rsp, Ev> {
     pub(crate) responses: BoundedQueue<Rsp>,
     pub(crate) events: BoundedQueue<Ev>,
     pub(crate) close_waiters: CloseWaiters,
+    pub(crate) end_waiters: CloseWaiters,
+    /// The reason that was given to [`Peer::close_with`](crate::Peer::close_with).
+    close_reason: Option<Reason>,
 }
 
 /// What is dropped after the lock is released: dropping it is the user's code.
@@ -75,6 +90,7 @@ impl<Rsp, Ev> Mailbox<Rsp, Ev> {
             polled: false,
             polls: 0,
             left_place: false,
+            ended: false,
         }
     }
 
@@ -113,6 +129,8 @@ impl<Rsp, Ev> Mailbox<Rsp, Ev> {
             responses: BoundedQueue::new(),
             events: BoundedQueue::new(),
             close_waiters: CloseWaiters::default(),
+            end_waiters: CloseWaiters::default(),
+            close_reason: None,
         };
         self.queues.get_or_insert_with(|| Box::new(queues()))
     }
@@ -166,6 +184,22 @@ impl<Rsp, Ev> Mailbox<Rsp, Ev> {
         true
     }
 
+    /// Notes that the session has ended. Returns the tasks to wake once the lock is released.
+    #[must_use]
+    pub(crate) fn mark_ended(&mut self) -> Vec<Waker> {
+        self.ended = true;
+        self.queues.as_mut().map_or_else(Vec::new, |queues| queues.end_waiters.take_all().collect())
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// The reason of a session that was closed.
+    pub(crate) fn close_reason(&self) -> Reason {
+        self.queues.as_ref().and_then(|queues| queues.close_reason.clone()).unwrap_or(Reason::Closed)
+    }
+
     // ---- everybody's side
 
     /// Notes a change and returns the driver's waker if it is parked. To be woken after the lock is
@@ -176,12 +210,19 @@ impl<Rsp, Ev> Mailbox<Rsp, Ev> {
         if mem::take(&mut self.parked) { self.driver.clone() } else { None }
     }
 
-    /// Moves on to `send_state`, never back; returns whom to wake and what to drop once the lock is
-    /// released.
+    /// Moves on to `send_state`, never back. `reason` is kept if the session was open. Returns the
+    /// tasks to wake and the items to drop after the lock is released.
     #[must_use]
-    pub(crate) fn close(&mut self, send_state: SendState) -> (Vec<Waker>, Discarded<Rsp, Ev>) {
-        if self.send_state == SendState::Closed || self.send_state == send_state {
+    pub(crate) fn close(
+        &mut self,
+        send_state: SendState,
+        reason: Option<Reason>,
+    ) -> (Vec<Waker>, Discarded<Rsp, Ev>) {
+        if self.send_state.discards_responses() || self.send_state == send_state {
             return Default::default();
+        }
+        if self.send_state == SendState::Open && reason.is_some() {
+            self.queues().close_reason = reason;
         }
         self.send_state = send_state;
         let mut wakers: Vec<_> = self.notify().into_iter().collect();
@@ -194,7 +235,7 @@ impl<Rsp, Ev> Mailbox<Rsp, Ev> {
                 .chain(queues.close_waiters.take_all()),
         );
         let responses =
-            if send_state == SendState::Closed { queues.responses.drain() } else { VecDeque::new() };
+            if send_state.discards_responses() { queues.responses.drain() } else { VecDeque::new() };
         (wakers, (responses, queues.events.drain()))
     }
 }

@@ -73,7 +73,35 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
 
     /// Takes nothing more; what is queued is still sent.
     pub fn close(&self) {
-        self.close_to(SendState::Closing);
+        self.close_to(SendState::Closing, None);
+    }
+
+    /// As [`close`](Self::close), and sets the reason of the session's end, unless the session was
+    /// closed before.
+    pub fn close_with(&self, reason: Reason) {
+        self.close_to(SendState::Closing, Some(reason));
+    }
+
+    /// Drops what is queued, and makes the driver end the session at once.
+    pub fn abort(&self) {
+        self.close_to(SendState::Aborted, None);
+    }
+
+    /// Whether the session was [aborted](Self::abort).
+    pub fn is_aborted(&self) -> bool {
+        self.is_dirty() && self.mailbox.lock().send_state() == SendState::Aborted
+    }
+
+    /// The reason of a session that was closed or aborted.
+    pub fn close_reason(&self) -> Reason {
+        self.mailbox.lock().close_reason()
+    }
+
+    /// Notes that the session has ended and its last hook has run, for
+    /// [`Peer::ended`](crate::Peer::ended).
+    pub fn mark_ended(&self) {
+        let wakers = self.mailbox.lock().mark_ended();
+        wake(wakers);
     }
 
     /// Whether nothing can be sent any more.
@@ -95,12 +123,12 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
 
     /// As [`close`](Self::close), and what is queued is dropped.
     pub fn end(&self) {
-        self.close_to(SendState::Closed);
+        self.close_to(SendState::Closed, None);
     }
 
-    fn close_to(&self, state: SendState) {
+    fn close_to(&self, state: SendState, reason: Option<Reason>) {
         let mut mailbox = self.mailbox.lock();
-        let (wakers, discarded) = mailbox.close(state);
+        let (wakers, discarded) = mailbox.close(state, reason);
         self.set_dirty(true);
         drop(mailbox);
         wake(wakers);
@@ -111,6 +139,7 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
     /// driver's task.
     pub fn release_driver(&self) {
         self.end();
+        self.mark_ended();
         let driver = self.mailbox.lock().forget_driver();
         drop(driver);
     }
@@ -251,10 +280,8 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
 
     /// Why nothing can be sent any more.
     pub fn end_reason(&self) -> Reason {
-        match self.mailbox.lock().send_state() {
-            SendState::Closed => Reason::Reset,
-            SendState::Open | SendState::Closing => Reason::Closed,
-        }
+        let mailbox = self.mailbox.lock();
+        if mailbox.send_state() == SendState::Closed { Reason::Reset } else { mailbox.close_reason() }
     }
 
     /// Sets the point of the clock at which the driver is woken; zero is none.
@@ -273,9 +300,14 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
         (self.server.phase() >= phase).then_some(Reason::Stopped)
     }
 
-    /// As [`stopped`](Self::stopped), and also when the deadline has passed.
+    /// As [`stop_reason`](Self::stop_reason), and also when the session was aborted.
+    pub fn cancel_reason(&self, phase: ShutdownPhase) -> Option<Reason> {
+        self.stop_reason(phase).or_else(|| self.is_aborted().then(|| self.close_reason()))
+    }
+
+    /// As [`cancel_reason`](Self::cancel_reason), and also when the deadline has passed.
     pub fn abort_reason(&self, phase: ShutdownPhase) -> Option<Reason> {
-        self.stop_reason(phase).or_else(|| self.is_past_deadline().then_some(Reason::Timeout))
+        self.cancel_reason(phase).or_else(|| self.is_past_deadline().then_some(Reason::Timeout))
     }
 }
 
@@ -297,9 +329,9 @@ impl<Rsp, Ev> Drop for TakenResponses<'_, Rsp, Ev> {
     fn drop(&mut self) {
         let responses = &mut self.responses;
         let discarded = self.shared.with_mailbox(|mailbox| {
-            let is_closed = mailbox.send_state() == SendState::Closed;
+            let discards = mailbox.send_state().discards_responses();
             match mailbox.existing_queues() {
-                Some(queues) if !is_closed => (VecDeque::new(), queues.responses.put_back(responses)),
+                Some(queues) if !discards => (VecDeque::new(), queues.responses.put_back(responses)),
                 _ => (mem::take(responses), Vec::new()),
             }
         });

@@ -3,14 +3,15 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::mem;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use super::mailbox::{Mailbox, SendState};
 use super::queue::{BoundedQueue, Cost};
-use crate::{Peer, SendError};
+use crate::{Peer, SendError, TrySendError};
 
 /// One of the two queues.
 trait QueueKind<Rsp, Ev> {
@@ -104,6 +105,38 @@ impl<Rsp, Ev, Q: QueueKind<Rsp, Ev>> Enqueue<Rsp, Ev, Q> {
     }
 }
 
+impl<Rsp, Ev, Q: QueueKind<Rsp, Ev>> Enqueue<Rsp, Ev, Q> {
+    /// Takes the item back if it still waits.
+    fn cancel(&mut self) -> Option<Q::Item> {
+        match mem::replace(&mut self.state, EnqueueState::Done) {
+            EnqueueState::New(item) | EnqueueState::Weighed(_, item) => Some(item),
+            EnqueueState::Waiting(id) => {
+                self.peer.inner().with_mailbox(|mailbox| (Q::queue(mailbox).cancel_wait(id), None))
+            }
+            EnqueueState::Done => None,
+        }
+    }
+
+    /// Completes within `timeout`. The timer is made only if the queue is full.
+    async fn with_timeout(mut self, timeout: Duration) -> Result<(), TrySendError<Q::Item>> {
+        let mut sleep = pin!(None);
+        poll_fn(|cx| {
+            if let Poll::Ready(sent) = self.poll(cx) {
+                return Poll::Ready(sent.map_err(|SendError(item)| TrySendError::Closed(item)));
+            }
+            if sleep.is_none() {
+                sleep.set(Some(tokio::time::sleep(timeout)));
+            }
+            if sleep.as_mut().as_pin_mut().is_some_and(|sleep| sleep.poll(cx).is_pending()) {
+                return Poll::Pending;
+            }
+            // An item that does not wait any more was moved to the queue.
+            Poll::Ready(self.cancel().map_or(Ok(()), |item| Err(TrySendError::Full(item))))
+        })
+        .await
+    }
+}
+
 impl<Rsp, Ev, Q: QueueKind<Rsp, Ev>> Drop for Enqueue<Rsp, Ev, Q> {
     fn drop(&mut self) {
         if let EnqueueState::Waiting(waiter_id) = self.state {
@@ -124,12 +157,20 @@ pub struct SendFuture<Rsp, Ev = Infallible>(Enqueue<Rsp, Ev, Responses>);
 pub struct PostFuture<Rsp, Ev>(Enqueue<Rsp, Ev, Events>);
 
 impl<Rsp, Ev> SendFuture<Rsp, Ev> {
+    pub(crate) async fn with_timeout(self, timeout: Duration) -> Result<(), TrySendError<Rsp>> {
+        self.0.with_timeout(timeout).await
+    }
+
     pub(crate) fn new(peer: Peer<Rsp, Ev>, response: Rsp) -> Self {
         Self(Enqueue { peer, state: EnqueueState::New(response) })
     }
 }
 
 impl<Rsp, Ev> PostFuture<Rsp, Ev> {
+    pub(crate) async fn with_timeout(self, timeout: Duration) -> Result<(), TrySendError<Ev>> {
+        self.0.with_timeout(timeout).await
+    }
+
     pub(crate) fn new(peer: Peer<Rsp, Ev>, event: Ev) -> Self {
         Self(Enqueue { peer, state: EnqueueState::New(event) })
     }

@@ -6,6 +6,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::mailbox::Mailbox;
 use super::*;
@@ -15,7 +18,7 @@ use crate::{Peer, SendError, SendFuture, TrySendError};
 fn server(bound: usize, response_weight: Option<WeightLimit>) -> Arc<ServerShared> {
     let limits =
         QueueLimits { responses: bound, response_weight, unwritten: 0, events: bound, decode_on: None };
-    Arc::new(ServerShared::new(SessionLimits::default(), limits))
+    Arc::new(ServerShared::new(SessionLimits::default(), limits, crate::Stopping::never()))
 }
 
 fn peer(id: u64, bound: usize) -> Peer<u32> {
@@ -98,6 +101,66 @@ fn after_close_the_queue_is_kept_and_senders_get_their_responses_back() {
     assert_eq!(poll(&mut second), Poll::Ready(Err(SendError(2))));
     assert_eq!(peer.try_send(3), Err(TrySendError::Closed(3)));
     assert_eq!(peer.inner().pop(), Some(1));
+}
+
+#[test]
+fn s13_an_abort_drops_the_queue_also_after_a_close() {
+    for close_first in [false, true] {
+        let peer = peer(1, 1);
+        peer.try_send(1).expect("a place");
+        let mut second = peer.send(2);
+        assert!(poll(&mut second).is_pending());
+        if close_first {
+            peer.close_with(Reason::Overload);
+        }
+        peer.abort();
+        assert_eq!(peer.inner().pop(), None);
+        assert_eq!(poll(&mut second), Poll::Ready(Err(SendError(2))));
+        assert_eq!(peer.try_send(3), Err(TrySendError::Closed(3)));
+        let expected = if close_first { Reason::Overload } else { Reason::Closed };
+        peer.close_with(Reason::Stopped);
+        assert_eq!(peer.inner().close_reason(), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_send_with_a_timeout_gives_the_response_back() {
+    let limit = Duration::from_secs(3);
+    let began = Instant::now();
+    let peer = peer(1, 1);
+    assert_eq!(peer.send_timeout(1, Duration::ZERO).await, Ok(()));
+    assert_eq!(peer.send_timeout(2, limit).await, Err(TrySendError::Full(2)));
+    assert_eq!(began.elapsed().as_secs(), 3);
+    // One that was dropped, or has timed out, does not block the next one.
+    drop(peer.send_timeout(3, limit));
+    let waiting = tokio::spawn(peer.send_timeout(4, limit));
+    tokio::task::yield_now().await;
+    assert_eq!(peer.inner().pop(), Some(1));
+    assert_eq!(waiting.await.expect("no panic"), Ok(()));
+    assert_eq!(peer.inner().pop(), Some(4));
+    assert_eq!(peer.send_timeout(5, limit).await, Ok(()));
+    let waiting = tokio::spawn(peer.send_timeout(6, limit));
+    tokio::task::yield_now().await;
+    peer.close();
+    assert_eq!(waiting.await.expect("no panic"), Err(TrySendError::Closed(6)));
+    assert_eq!(began.elapsed().as_secs(), 3);
+}
+
+#[tokio::test]
+async fn ended_is_ready_when_the_last_hook_has_run() {
+    let peer = peer(1, 1);
+    let (mut ended, mut closed) = (peer.ended(), peer.closed());
+    let mut cx = Context::from_waker(Waker::noop());
+    drop(peer.ended());
+    peer.close();
+    assert!(Pin::new(&mut closed).poll(&mut cx).is_ready());
+    assert!(Pin::new(&mut ended).poll(&mut cx).is_pending());
+    let waiting = tokio::spawn(peer.ended());
+    tokio::task::yield_now().await;
+    peer.inner().mark_ended();
+    assert!(Pin::new(&mut ended).poll(&mut cx).is_ready());
+    waiting.await.expect("no panic");
+    peer.ended().await;
 }
 
 #[test]

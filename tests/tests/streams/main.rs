@@ -4,6 +4,7 @@
 #![cfg(unix)]
 
 mod closing;
+mod ending;
 mod life;
 mod limits;
 mod unfinished;
@@ -140,6 +141,11 @@ impl TestService {
             }
             "big" => Ok("b".repeat(rest.parse().unwrap())),
             "panic" => panic!("on request"),
+            "wait" => {
+                self.holding.fetch_add(1, SeqCst);
+                peer.stopping().wait().await;
+                Ok("the server stops".into())
+            }
             "close" => {
                 peer.close();
                 Ok(line)

@@ -115,7 +115,14 @@ mod tests {
             });
             let accept_loop = AcceptLoop::new(acceptors.collect());
             let Options { limits, queue_limits, .. } = Options::default();
-            let registry = SessionRegistry::new(Arc::new(scripted().0), limits, queue_limits, None, 0);
+            let registry = SessionRegistry::new(
+                Arc::new(scripted().0),
+                limits,
+                queue_limits,
+                None,
+                0,
+                crate::service::Stopping::never(),
+            );
             let _never = timeout(Duration::from_secs(10), accept_loop.run(&registry, 10)).await;
         });
         std::mem::take(&mut *seen.lock())

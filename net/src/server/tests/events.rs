@@ -89,6 +89,26 @@ on_both_flavours! {
         server.stop().await;
     }
 
+    async fn post_timeout_gives_the_event_back_when_the_queue_stays_full() {
+        let (service, mut told) = machine("fresh");
+        let server = serve(bound(Arc::clone(&service)).max_queued_events(1)).await;
+        let (mut client, peer) = held(&server, &mut told).await;
+        let short = Duration::from_millis(20);
+        assert_eq!(peer.post_timeout("tell 1".to_owned(), short).await, Ok(()));
+        let event = "tell 2".to_owned();
+        assert_eq!(peer.post_timeout(event.clone(), short).await, Err(TrySendError::Full(event.clone())));
+        let posting = tokio::spawn(peer.post_timeout(event, LIMIT));
+        service.release.add_permits(1);
+        assert_eq!(posting.await.expect("no panic"), Ok(()));
+        for expected in ["held", "1", "2"] {
+            assert_eq!(client.next().await.expect("read").as_deref(), Some(expected));
+        }
+        peer.close();
+        let event = "tell 3".to_owned();
+        assert_eq!(peer.post_timeout(event.clone(), short).await, Err(TrySendError::Closed(event)));
+        server.stop().await;
+    }
+
     async fn an_event_that_finds_no_session_is_given_back() {
         let (service, mut told) = machine("fresh");
         let server = serve(bound(service).max_queued_events(1)).await;

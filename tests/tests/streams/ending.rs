@@ -1,0 +1,245 @@
+//! Sessions that the service ends, on every kind of stream.
+
+use tokio::io::{DuplexStream, duplex};
+
+use super::*;
+
+impl TestService {
+    /// The peer that connected last.
+    fn last_peer(&self) -> Peer<String> {
+        self.peers.lock().unwrap().last().unwrap().clone()
+    }
+}
+
+/// Returns when the session has ended and its hook has run.
+async fn ended(peer: &Peer<String>) {
+    timeout(LIMIT, peer.ended()).await.expect("in time");
+}
+
+/// The response of `big`, which no kernel takes at once.
+const BIG: &str = "big 16000000\n";
+
+on_streams! {
+    async fn s13_abort_does_not_wait_for_a_peer_that_does_not_read(kind) {
+        let service = Arc::new(TestService::default());
+        // Without `abort`, the session would end after this, later than any `LIMIT`.
+        let server = serve(kind, service.server().write_timeout(3 * LIMIT)).await;
+        for close_first in [false, true] {
+            let mut stream = server.connect().await;
+            let count = service.asked.load(SeqCst) + 1;
+            stream.send(BIG).await;
+            wait(|| service.asked.load(SeqCst) == count).await;
+            let peer = service.last_peer();
+            if close_first {
+                peer.close();
+            }
+            peer.abort();
+            ended(&peer).await;
+            assert_eq!(service.end(count).await, Reason::Closed);
+            assert!(peer.is_closed());
+        }
+        server.still_echoes().await;
+        server.stop().await;
+    }
+
+    async fn s13_abort_drops_a_handler_that_waits(kind) {
+        let service = Arc::new(TestService::default());
+        let server = serve(kind, service.server()).await;
+        let mut stream = server.connect().await;
+        stream.send("hold\n").await;
+        service.holds(1).await;
+        let peer = service.last_peer();
+        peer.abort();
+        ended(&peer).await;
+        assert_eq!((service.end(1).await, service.dropped.load(SeqCst)), (Reason::Closed, 1));
+        // The client sees the end at once, too.
+        let _ = timeout(LIMIT, stream.read(&mut [0; 16])).await.expect("in time");
+        server.stop().await;
+    }
+
+    async fn s13_abort_ends_an_idle_session(kind) {
+        let service = Arc::new(TestService::default());
+        let server = serve(kind, service.server()).await;
+        let mut stream = server.connect().await;
+        assert_eq!(stream.call("x").await, "x");
+        let peer = service.last_peer();
+        let waiting = tokio::spawn(peer.ended());
+        peer.abort();
+        timeout(LIMIT, waiting).await.expect("in time").expect("no panic");
+        assert_eq!(service.end(1).await, Reason::Closed);
+        // Without `close_notify`, because the peer need not read: TLS reports that as an error.
+        let read = timeout(LIMIT, stream.read(&mut [0; 16])).await.expect("in time");
+        assert_eq!(read.unwrap_or(0), 0);
+        server.stop().await;
+    }
+
+    async fn s14_the_session_ends_with_the_reason_of_the_first_close(kind) {
+        let service = Arc::new(TestService::default());
+        let server = serve(kind, service.server()).await;
+        let expired = Reason::Failed("the token has expired".to_owned());
+        for abort in [false, true] {
+            let mut stream = server.connect().await;
+            assert_eq!(stream.call("x").await, "x");
+            let peer = service.last_peer();
+            peer.try_send("bye".to_owned()).unwrap();
+            peer.close_with(expired.clone());
+            if abort {
+                peer.abort();
+            } else {
+                peer.close_with(Reason::Overload);
+                assert_eq!(stream.read_remaining().await, b"bye\n");
+            }
+            ended(&peer).await;
+            assert_eq!(service.end(1 + usize::from(abort)).await, expired);
+        }
+        server.stop().await;
+    }
+
+    async fn s14_a_busy_session_ends_with_the_reason_that_it_was_closed_with(kind) {
+        let service = Arc::new(TestService::default());
+        let server = serve(kind, service.server()).await;
+        let mut stream = server.connect().await;
+        stream.send("hold\nnever\n").await;
+        service.holds(1).await;
+        let peer = service.last_peer();
+        let expired = Reason::Failed("the token has expired".to_owned());
+        peer.close_with(expired.clone());
+        service.release.0.add_permits(1);
+        assert_eq!(stream.read_remaining().await, b"held\n");
+        assert_eq!(service.end(1).await, expired);
+        server.stop().await;
+    }
+
+    async fn s5_a_handler_that_waits_sees_the_stop(kind) {
+        let service = Arc::new(TestService::default());
+        let server = serve(kind, service.server().grace(2 * LIMIT)).await;
+        let mut stream = server.connect().await;
+        stream.send("wait\n").await;
+        service.holds(1).await;
+        let (report, line) = tokio::join!(server.stop(), stream.line());
+        assert_eq!(line, "the server stops");
+        assert!(report.is_clean() && report.took < LIMIT, "{report}");
+    }
+}
+
+/// Serves one session in memory. The pipe takes 1 KiB that is not read.
+fn serve_pipe(service: &Arc<TestService>) -> (DuplexStream, ServerHandle, ServeTask) {
+    let (near, far) = duplex(1024);
+    let server = service.server().write_timeout(3 * LIMIT).grace(2 * LIMIT);
+    let handle = server.handle();
+    (near, handle, tokio::spawn(server.serve_stream(far)))
+}
+
+on_loops! {
+    async fn s13_abort_in_memory() {
+        for (line, dropped) in [("hold\n", 1), (BIG, 0)] {
+            let service = Arc::new(TestService::default());
+            let (mut near, _, serving) = serve_pipe(&service);
+            near.write_all(line.as_bytes()).await.unwrap();
+            wait(|| service.asked.load(SeqCst) == 1).await;
+            let peer = service.last_peer();
+            peer.abort();
+            ended(&peer).await;
+            assert_eq!((service.end(1).await, service.dropped.load(SeqCst)), (Reason::Closed, dropped));
+            stopped(serving).await;
+        }
+    }
+
+    async fn s14_reasons_in_memory() {
+        let service = Arc::new(TestService::default());
+        let (mut near, _, serving) = serve_pipe(&service);
+        near.write_all(b"x\n").await.unwrap();
+        near.read_exact(&mut [0; 2]).await.unwrap();
+        let expired = Reason::Failed("the token has expired".to_owned());
+        service.last_peer().close_with(expired.clone());
+        assert_eq!(service.end(1).await, expired);
+        stopped(serving).await;
+    }
+
+    async fn s5_a_handler_that_waits_sees_the_stop_in_memory() {
+        let service = Arc::new(TestService::default());
+        let (mut near, handle, serving) = serve_pipe(&service);
+        near.write_all(b"wait\n").await.unwrap();
+        service.holds(1).await;
+        handle.stop();
+        let mut line = String::new();
+        timeout(LIMIT, near.read_to_string(&mut line)).await.expect("in time").unwrap();
+        assert_eq!(line, "the server stops\n");
+        assert!(stopped(serving).await.took < LIMIT);
+    }
+}
+
+/// A linear session that waits for something other than its next request.
+#[derive(Default)]
+struct Waits(AtomicUsize);
+
+#[service]
+impl Waits {
+    #[session]
+    async fn waits(&self, session: &mut Session<String, String>) -> Result<(), SessionError> {
+        let line = session.next().await?;
+        if line == "wait" {
+            self.0.fetch_add(1, SeqCst);
+            tokio::select! {
+                () = session.peer().stopping() => session.send("the server stops".to_owned()).await?,
+                () = std::future::pending() => {}
+            }
+        } else {
+            session.peer().close_with(Reason::Failed(line));
+            // Fails with the reason of the end, which is not an error of the handler.
+            session.next().await?;
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn s5_a_linear_session_that_waits_sees_the_stop() {
+    let service = Arc::new(Waits::default());
+    let server = Server::new(Arc::clone(&service)).codec(Lines::new()).grace(2 * LIMIT);
+    let server = serve(Kind::Tcp, server).await;
+    let mut stream = server.connect().await;
+    stream.send("wait\n").await;
+    wait(|| service.0.load(SeqCst) == 1).await;
+    let (report, line) = tokio::join!(server.stop(), stream.line());
+    assert_eq!(line, "the server stops");
+    assert!(report.is_clean() && report.took < LIMIT, "{report}");
+}
+
+#[tokio::test]
+async fn s14_a_linear_session_ends_with_the_reason_that_it_was_closed_with() {
+    let mut client = portcullis::test::connect(Waits::default()).await.unwrap();
+    assert!(client.send("expired".to_owned()));
+    assert_eq!(client.ended().await.unwrap(), Reason::Failed("expired".to_owned()));
+}
+
+/// Responds with `try_send`, which is bounded by a queue.
+#[derive(Default)]
+struct Acks {
+    full: AtomicUsize,
+}
+
+#[service(response = String)]
+impl Acks {
+    #[state(start)]
+    async fn open(&self, peer: &Peer<String>, line: String) -> AcksState {
+        if peer.try_send(line).is_err() {
+            self.full.fetch_add(1, SeqCst);
+        }
+        AcksState::Open
+    }
+}
+
+on_loops! {
+    async fn s11_a_handler_may_respond_to_any_number_of_pipelined_requests_by_try_send() {
+        const COUNT: usize = 1000;
+        let acks = Arc::new(Acks::default());
+        let server = serve(Kind::Tcp, Server::new(Arc::clone(&acks)).codec(Lines::new())).await;
+        let mut stream = server.connect().await;
+        stream.send("hello\n".repeat(COUNT)).await;
+        let mut answers = vec![0; 6 * COUNT];
+        timeout(LIMIT, stream.read_exact(&mut answers)).await.expect("all answers").unwrap();
+        assert_eq!(acks.full.load(SeqCst), 0);
+        server.stop().await;
+    }
+}
