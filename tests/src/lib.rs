@@ -5,6 +5,8 @@
 
 #[cfg(doctest)]
 pub mod book;
+#[cfg(unix)]
+pub mod foreign;
 pub mod pki;
 pub mod served;
 #[cfg(unix)]

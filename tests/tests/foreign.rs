@@ -5,14 +5,10 @@
 #![cfg(unix)]
 
 use std::fs;
-use std::io::{Read, Write};
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
-use std::thread;
 
 use portcullis::prelude::*;
 use portcullis::{ServerThread, Tcp, Tls, Unix};
-use portcullis_tests::LIMIT;
+use portcullis_tests::foreign::{is_installed, run};
 use portcullis_tests::pki::{Identity, pki, server_tls, strangers};
 use portcullis_tests::streams::TempDir;
 
@@ -49,51 +45,6 @@ fn tls_server(tls: Tls) -> ServerThread {
 fn stop(server: ServerThread) {
     let report = server.stop().unwrap();
     assert!(report.is_clean(), "{report}");
-}
-
-/// Whether the program is installed.
-fn is_installed(program: &str, package: &str) -> bool {
-    let found = Command::new("sh")
-        .args(["-c", &format!("command -v {program}")])
-        .stdout(Stdio::null())
-        .status()
-        .unwrap();
-    if !found.success() {
-        assert!(std::env::var("CI").is_err(), "{program} is missing: apt-get install {package}");
-        eprintln!("skipped: {program} (of the package {package}) is not installed");
-    }
-    found.success()
-}
-
-/// Runs a client, and returns its standard output and whether it succeeded.
-///
-/// If `listens`, its standard input stays open until it exits, for clients that exit at the end of
-/// their input.
-fn run(program: &str, args: &[&str], input: &str, listens: bool) -> (String, bool) {
-    let mut client = Command::new(program)
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut stdin = client.stdin.take().unwrap();
-    stdin.write_all(input.as_bytes()).unwrap();
-    let stdin = listens.then_some(stdin);
-    let mut stdout = client.stdout.take().unwrap();
-    let (tx, rx) = mpsc::channel();
-    thread::spawn(move || {
-        let mut text = String::new();
-        let _ = stdout.read_to_string(&mut text);
-        let _ = tx.send(text);
-    });
-    let text = rx.recv_timeout(LIMIT);
-    if text.is_err() {
-        let _ = client.kill();
-    }
-    drop(stdin);
-    let status = client.wait().unwrap();
-    (text.expect("in time"), status.success())
 }
 
 #[test]
