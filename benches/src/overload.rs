@@ -6,6 +6,7 @@
 //! job ever waits. A run has a runtime and a pool of its own, so nothing is left over from the one
 //! before.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::hint::black_box;
 use std::pin::Pin;
@@ -44,18 +45,28 @@ pub(crate) fn run(plan: &Plan, table: &mut Table) {
         for rate in RATES {
             let goal = (rate > 1.0).then_some(Goal::AtLeast(load.goal));
             let (ours, peers) = contestants();
-            let flood = |way: &Way| way.flood(&load, rate * capacity, time).shown(way.name, capacity);
+            let flood = |way: &Way| way.flood(&load, rate * capacity, time).shown(way.name, &load, capacity);
             let peers: Vec<Shown> = peers.iter().map(flood).collect();
             for way in &ours {
                 let case = format!("{}, {rate} × capacity, {}", load.name, way.name);
                 let shown = flood(way);
                 let of_capacity = constant("capacity", 1.0);
-                let row = |peer, metric| {
-                    let (metric_name, unit) = METRICS[metric];
+                let row = |peer, metric: usize| {
+                    let of_method = |method: &(_, _)| (format!("goodput of {}", method.0), "of its capacity");
+                    let (metric_name, unit) = match METRICS.get(metric) {
+                        Some((name, unit)) => ((*name).to_owned(), *unit),
+                        None => of_method(&load.methods[metric - METRICS.len()]),
+                    };
                     Row::compare(BENCH, format!("{case}, {metric_name}"), unit, (&shown, peer), metric)
                 };
                 table.add(&row(&of_capacity, GOODPUT).goal(goal));
                 peers.iter().for_each(|peer| table.add(&row(peer, GOODPUT)));
+                if load.methods.len() > 1 {
+                    for metric in (METRICS.len()..).take(load.methods.len()) {
+                        table.add(&row(&of_capacity, metric).goal(goal.map(|_| Goal::AtLeast(0.7))));
+                        peers.iter().for_each(|peer| table.add(&row(peer, metric)));
+                    }
+                }
                 if rate > 1.0 {
                     let limit = constant("the goal", INFORMED_MILLIS);
                     table.add(&row(&limit, REFUSED).goal(Some(Goal::AtMost(1.0))));
@@ -67,14 +78,17 @@ pub(crate) fn run(plan: &Plan, table: &mut Table) {
     }
 }
 
-/// The metrics of a run, with their units.
+/// The metrics of a run, with their units. The goodput of each method follows them.
 const METRICS: [(&str, &str); 2] = [("goodput", "of capacity"), ("a refused caller is informed after", "ms")];
 const GOODPUT: usize = 0;
 const REFUSED: usize = 1;
 
+/// How many methods a load may have.
+const MAX_METHODS: usize = 2;
+
 /// What a row compares with if it is no peer.
 fn constant(name: &'static str, value: f64) -> Shown {
-    Shown { name, metrics: vec![vec![value]; METRICS.len()] }
+    Shown { name, metrics: vec![vec![value]; METRICS.len() + MAX_METHODS] }
 }
 
 /// How long after a flood of five seconds the p99 is normal again.
@@ -103,6 +117,8 @@ struct Load {
     threads: usize,
     /// What goodput is aimed at, in capacities.
     goal: f64,
+    /// The methods of the jobs, and the share of each in their number.
+    methods: &'static [(&'static str, f64)],
     job: fn(u32) -> Job,
 }
 
@@ -141,19 +157,23 @@ impl Load {
                 name: "jobs that sleep",
                 threads: SLEEPERS,
                 goal: 0.95,
+                methods: &[("sleep", 1.0)],
                 job: |_| Job { method: "sleep", work: Work::Sleep(Duration::from_millis(4)) },
             },
             Self {
                 name: "jobs that burn",
                 threads: cores,
                 goal: 0.95,
+                methods: &[("burn", 1.0)],
                 job: |_| Job { method: "burn", work: Work::Burn },
             },
             Self {
                 name: "90 % quick and 10 % slow",
                 threads: SLEEPERS,
                 goal: 0.9,
-                job: |n| match n % 10 {
+                methods: &[("quick", 0.9), ("slow", 0.1)],
+                // In no regular order, which could be in step with the threads.
+                job: |n| match (n.wrapping_mul(2_654_435_761) >> 16) % 10 {
                     0 => Job { method: "slow", work: Work::Sleep(Duration::from_millis(20)) },
                     _ => Job { method: "quick", work: Work::Sleep(Duration::from_millis(1)) },
                 },
@@ -270,17 +290,23 @@ struct Answers {
     /// How long answers were counted: from one deadline after the beginning, when the queues are
     /// full, to the end of the arrivals.
     counted: Duration,
-    good: usize,
+    /// How many answers of each method arrived in time.
+    good: BTreeMap<&'static str, usize>,
     refused_after: Vec<Duration>,
 }
 
 impl Answers {
-    fn shown(mut self, name: &'static str, capacity: f64) -> Shown {
+    fn shown(mut self, name: &'static str, load: &Load, capacity: f64) -> Shown {
         self.refused_after.sort_unstable();
         let median = self.refused_after.get(self.refused_after.len() / 2);
         let refused = median.map_or(f64::NAN, |time| time.as_secs_f64() * 1e3);
-        let goodput = self.good as f64 / self.counted.as_secs_f64() / capacity;
-        Shown { name, metrics: vec![vec![goodput], vec![refused]] }
+        let goodput = |good: usize| good as f64 / self.counted.as_secs_f64() / capacity;
+        let of_method = |(method, share): &(&str, f64)| {
+            vec![goodput(self.good.get(method).copied().unwrap_or(0)) / share]
+        };
+        let mut metrics = vec![vec![goodput(self.good.values().sum())], vec![refused]];
+        metrics.extend(load.methods.iter().map(of_method));
+        Shown { name, metrics }
     }
 }
 
@@ -371,14 +397,15 @@ async fn offer(call: &Call, job: fn(u32) -> Job, rate: f64, time: Duration) -> A
     let mut tasks = Vec::new();
     let start = Instant::now();
     at_rate(rate, time, |n| {
-        let (called_at, answer, answers) = (Instant::now(), call(job(n)), Arc::clone(&answers));
+        let (called_at, job, answers) = (Instant::now(), job(n), Arc::clone(&answers));
+        let answer = call(job);
         tasks.push(tokio::spawn(async move {
             let is_ok = answer.await;
             let took = called_at.elapsed();
             let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
             if is_ok && took <= DEADLINE {
                 let counts = (DEADLINE..time).contains(&start.elapsed());
-                answers.good += usize::from(counts);
+                *answers.good.entry(job.method).or_default() += usize::from(counts);
             } else {
                 answers.refused_after.push(took);
             }

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::job::{Charge, JobMeta};
+use crate::job::{Charge, EstimateId, JobMeta};
 
 /// What a job asks of the queue. It is fixed when the job is made.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,24 +39,26 @@ pub(crate) struct TimeLimit {
 /// A deadline that never passes.
 const NEVER: u64 = u64::MAX;
 
-/// A job in the queue.
+/// A job in the queue: 32 bytes.
 pub(super) struct Entry<J> {
     pub(super) job: J,
     /// In nanoseconds since the queue's [`Epoch`].
     deadline: u64,
-    pub(super) charge: Charge,
+    /// The job's [`Charge`].
+    pub(super) micros: u32,
+    pub(super) estimate: EstimateId,
     pub(super) by_test_clock: bool,
 }
 
 impl<J> Entry<J> {
     #[inline]
     pub(super) fn new(job: J, demand: &Demand, epoch: Epoch) -> Self {
-        let charge = demand.charge;
+        let Charge { micros, estimate } = demand.charge;
         match &demand.limit {
-            None => Self { job, deadline: NEVER, charge, by_test_clock: false },
+            None => Self { job, deadline: NEVER, micros, estimate, by_test_clock: false },
             Some(limit) => {
                 let deadline = epoch.nanos(limit.deadline);
-                Self { job, deadline, charge, by_test_clock: limit.by_test_clock }
+                Self { job, deadline, micros, estimate, by_test_clock: limit.by_test_clock }
             }
         }
     }

@@ -85,10 +85,6 @@ enum Admission<J> {
     Closed,
 }
 
-/// A new job must be expected to end this many mean deviations before its deadline. More than at
-/// the dequeue, so that most callers are informed at the call.
-const DEVIATIONS_AT_CALL: u64 = 4;
-
 /// See [`JobQueue::running`].
 const WATCHED: usize = 1 << (usize::BITS - 1);
 
@@ -122,6 +118,9 @@ pub(crate) struct JobQueue<J> {
 
 struct State<J> {
     jobs: VecDeque<Entry<J>>,
+    /// How many of the first `jobs` cannot end by their deadlines, or are cancelled, as a thread
+    /// has found.
+    late: usize,
     /// The sum of the charges of the runnable jobs. As `tombstones`, it may be wrong for a moment
     /// while a cancelled job leaves the queue.
     work_micros: i64,
@@ -169,26 +168,40 @@ impl<J> State<J> {
 
     #[inline]
     fn push_back(&mut self, entry: Entry<J>) {
-        self.work_micros += i64::from(entry.charge.micros);
+        self.work_micros += i64::from(entry.micros);
         self.jobs.push_back(entry);
     }
 
+    /// Queues a job before all others that are not late.
     fn push_front(&mut self, entry: Entry<J>) {
-        self.work_micros += i64::from(entry.charge.micros);
+        self.work_micros += i64::from(entry.micros);
         self.jobs.push_front(entry);
+        self.jobs.swap(0, self.late);
+    }
+
+    fn pop_front(&mut self) -> Option<Entry<J>> {
+        self.late = self.late.saturating_sub(1);
+        let entry = self.jobs.pop_front();
+        self.note_removed(entry)
+    }
+
+    /// Takes out the first job after the late ones, which change their order.
+    fn remove_first_in_time(&mut self) -> Option<Entry<J>> {
+        let entry = self.jobs.swap_remove_front(self.late);
+        self.note_removed(entry)
+    }
+
+    /// Takes out a late job.
+    fn remove_late(&mut self, at: usize) -> Option<Entry<J>> {
+        self.late -= 1;
+        let entry = self.jobs.remove(at);
+        self.note_removed(entry)
     }
 
     #[inline]
-    fn pop_front(&mut self) -> Option<Entry<J>> {
-        let entry = self.jobs.pop_front()?;
-        self.work_micros -= i64::from(entry.charge.micros);
-        Some(entry)
-    }
-
-    fn remove(&mut self, at: usize) -> Option<Entry<J>> {
-        let entry = self.jobs.remove(at)?;
-        self.work_micros -= i64::from(entry.charge.micros);
-        Some(entry)
+    fn note_removed(&mut self, entry: Option<Entry<J>>) -> Option<Entry<J>> {
+        self.work_micros -= entry.as_ref().map_or(0, |entry| i64::from(entry.micros));
+        entry
     }
 
     /// An entry that was taken out is a tombstone: the thread that cancelled it has subtracted its
@@ -204,6 +217,7 @@ impl<J: Claim> JobQueue<J> {
         Self {
             state: CachePadded(Mutex::new(State {
                 jobs: VecDeque::new(),
+                late: 0,
                 work_micros: 0,
                 delay_limit: None,
                 tombstones: 0,
@@ -294,7 +308,7 @@ impl<J: Claim> JobQueue<J> {
             return Admission::Closed;
         }
         if let (Some(limit), false) = (&demand.limit, has_waiting_ancestor) {
-            if let Some(wait) = self.wait_beyond(state, demand.charge, limit) {
+            if let Some(wait) = self.wait_beyond(state, limit) {
                 return Admission::Overloaded(wait);
             }
         }
@@ -315,18 +329,20 @@ impl<J: Claim> JobQueue<J> {
         }
     }
 
-    /// The predicted wait of a new job, if that leaves too little time for its run. Its own run
-    /// counts as at most half of the time allowed: a job whose estimate exceeds its deadline may
-    /// still be quick this time.
-    fn wait_beyond(&self, state: &State<J>, charge: Charge, limit: &TimeLimit) -> Option<Duration> {
+    /// The predicted wait of a new job, if that is more than half of the time which its deadline
+    /// allows.
+    ///
+    /// The limit does not depend on how long the job itself takes. If it did, quick jobs would fill
+    /// the queue so far that no slow one could ever enter it; this way all methods with the same
+    /// deadline are refused in the same proportion. The other half is for the run, and for threads
+    /// that are slower than predicted.
+    fn wait_beyond(&self, state: &State<J>, limit: &TimeLimit) -> Option<Duration> {
         if state.runnable() == 0 || state.in_system(self.running()) < self.threads {
             return None; // no job would run before this one, or a thread is free for it
         }
         let work = u64::try_from(state.work_micros).unwrap_or(0);
         let wait = Duration::from_micros(work / self.threads as u64);
-        let run = self.estimates.get(charge.estimate).at_most(DEVIATIONS_AT_CALL);
-        let run = Duration::from_micros(run).min(limit.allowed / 2);
-        (wait.saturating_add(run) > limit.allowed).then_some(wait)
+        (wait > limit.allowed / 2).then_some(wait)
     }
 
     /// Whether a job without a waiting ancestor would be admitted, and no other one would be shed
@@ -379,9 +395,15 @@ impl<J: Claim> JobQueue<J> {
         state.work_micros -= i64::from(charge.micros);
         let mut removed = Vec::new();
         if state.tombstones > 32 && state.tombstones > state.jobs.len() as isize / 2 {
-            let mut kept = VecDeque::with_capacity(state.runnable());
-            for entry in state.jobs.drain(..) {
-                if entry.job.is_cancelled() { removed.push(entry) } else { kept.push_back(entry) }
+            let (late, live) = (state.late, state.runnable());
+            let mut kept = VecDeque::with_capacity(live);
+            for (at, entry) in std::mem::take(&mut state.jobs).into_iter().enumerate() {
+                if entry.job.is_cancelled() {
+                    state.late -= usize::from(at < late);
+                    removed.push(entry);
+                } else {
+                    kept.push_back(entry);
+                }
             }
             state.jobs = kept;
             state.tombstones -= removed.len() as isize;
@@ -472,11 +494,11 @@ fn wake_all(wakers: Vec<Waker>) {
 }
 
 fn shed_oldest<J: Claim>(state: &mut State<J>) -> Option<J> {
-    while let Some(Entry { job, charge, .. }) = state.pop_front() {
+    while let Some(Entry { job, micros, .. }) = state.pop_front() {
         if job.claim() {
             return Some(job);
         }
-        state.note_tombstone(charge.micros);
+        state.note_tombstone(micros);
     }
     None
 }

@@ -67,12 +67,20 @@ impl<J: Claim> JobQueue<J> {
     /// The claim comes after the lock is released: the job's state is in another core's cache, and
     /// all threads would wait for it.
     fn try_pop<'a>(&'a self, mut state: MutexGuard<'a, State<J>>) -> PopResult<'a, J> {
-        while let Some(first) = state.pop_front() {
-            let Entry { job, charge, .. } = if first.has_deadline() || state.delay_limit.is_some() {
-                self.choose_and_refuse(state, first)
+        loop {
+            let Some(first) = state.jobs.front() else { return PopResult::Empty(state) };
+            let (job, micros) = if first.has_deadline() || state.late > 0 || state.delay_limit.is_some() {
+                match self.choose_and_refuse(state) {
+                    Ok(chosen) => chosen,
+                    Err(state) => return PopResult::Empty(state),
+                }
             } else {
+                let Some(Entry { job, micros, .. }) = state.jobs.pop_front() else {
+                    return PopResult::Empty(state);
+                };
+                state.work_micros -= i64::from(micros);
                 self.note_taken(state, 1);
-                first
+                (job, micros)
             };
             #[cfg(debug_assertions)]
             self.before_claim.get().into_iter().for_each(|hold| hold());
@@ -83,13 +91,12 @@ impl<J: Claim> JobQueue<J> {
             // its caller.
             catch_and_log("a drop of what a job's caller had current", || drop(job));
             state = self.state.lock();
-            state.note_tombstone(charge.micros);
+            state.note_tombstone(micros);
             if self.running.fetch_sub(1, Ordering::AcqRel) & WATCHED != 0 {
                 self.wake_waiters(state);
                 state = self.state.lock();
             }
         }
-        PopResult::Empty(state)
     }
 
     /// Counts jobs that were just taken out as running, and releases the lock.
