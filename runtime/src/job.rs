@@ -74,7 +74,11 @@ pub(crate) enum CancelReason {
 }
 
 impl CancelReason {
+    #[inline]
     pub(crate) fn from_code(code: u8) -> Option<Self> {
+        if code == 0 {
+            return None;
+        }
         [Self::Dropped, Self::Deadline, Self::Shed, Self::Drained, Self::NoThread, Self::Overloaded]
             .into_iter()
             .find(|why| *why as u8 == code)
@@ -189,6 +193,7 @@ impl ParentLink {
 }
 
 impl JobMeta {
+    #[inline]
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.rare.as_ref().and_then(|rare| rare.deadline)
     }
@@ -198,6 +203,7 @@ impl JobMeta {
         self.rare.as_ref().and_then(|rare| rare.called_at).unwrap_or(self.submitted_at)
     }
 
+    #[inline]
     pub(crate) fn lane(&self) -> Option<LaneKey> {
         self.rare.as_ref().and_then(|rare| rare.lane)
     }

@@ -24,7 +24,6 @@ const PROBES: usize = if cfg!(portcullis_loom) { 1 } else { 8 };
 /// Shorter runs count as zero, so that the word of a call site whose jobs are that short never
 /// changes, and the cores of its callers and threads share its cache line.
 const SHORTEST_MICROS: u64 = 4;
-const SHORTEST: Duration = Duration::from_micros(SHORTEST_MICROS);
 
 /// A sample below this limit is never cut.
 const UNCUT_MICROS: u64 = 1_000;
@@ -52,11 +51,12 @@ pub(crate) struct CallSite {
 }
 
 impl CallSite {
-    /// The entry to try first.
+    /// The entry to try first: the upper bits of a product, as in Knuth's multiplicative hashing.
     #[inline]
     fn hash(self) -> usize {
         let address = std::ptr::from_ref(self.at).addr() ^ self.method.as_ptr().addr().rotate_left(17);
-        (address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(16) as usize
+        let product = (address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        ((u128::from(product) * SITES as u128) >> 64) as usize
     }
 
     /// Whether the two are the same, by address. One call site may have several addresses.
@@ -79,7 +79,7 @@ impl Estimates {
     /// What a new job of this call site is charged.
     #[inline]
     pub(crate) fn charge(&self, site: CallSite) -> Charge {
-        let first = site.hash() % SITES;
+        let first = site.hash();
         if let Some(known) = self.entries[first].site.get() {
             if known.is(site) {
                 let micros = self.entries[first].run_time.load().expected();
@@ -97,6 +97,7 @@ impl Estimates {
         Charge { micros: self.get(estimate).expected(), estimate }
     }
 
+    #[inline]
     fn run_time(&self, id: EstimateId) -> &RunTime {
         self.entries.get(usize::from(id.0)).map_or(&self.others, |entry| &entry.run_time)
     }
@@ -107,7 +108,7 @@ impl Estimates {
         self.run_time(id).load()
     }
 
-    /// A job has run for `time`. `cut_short`: it was cancelled or panicked, and might have
+    /// A job has run for `micros`. `cut_short`: it was cancelled or panicked, and might have
     /// taken longer; such a sample can raise the estimate, and never lowers it.
     ///
     /// Returns the call site and the new estimate if that has changed.
@@ -115,14 +116,14 @@ impl Estimates {
     pub(crate) fn record(
         &self,
         id: EstimateId,
-        time: Duration,
+        micros: u64,
         cut_short: bool,
     ) -> Option<(CallSite, Estimate)> {
-        if time < SHORTEST && self.get(id).micros() == 0 {
+        let run_time = self.run_time(id);
+        if micros < SHORTEST_MICROS && run_time.load().micros() == 0 {
             return None; // as nearly every job that does next to nothing
         }
-        let micros = time.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(time.subsec_micros()));
-        let changed = self.run_time(id).record(micros, cut_short)?;
+        let changed = run_time.record(micros, cut_short)?;
         let site = self.entries.get(usize::from(id.0))?.site.get()?;
         Some((*site, changed))
     }
@@ -323,7 +324,7 @@ mod tests {
         let estimates = Estimates::default();
         let (one, other) = (site("read"), site("read"));
         assert_ne!(estimates.charge(one).estimate, estimates.charge(other).estimate);
-        estimates.record(estimates.charge(one).estimate, Duration::from_millis(3), false);
+        estimates.record(estimates.charge(one).estimate, 3_000, false);
         assert_eq!((estimates.charge(one).micros, estimates.charge(other).micros), (3_000, 0));
         assert_eq!(estimates.snapshot().len(), 1);
         for n in 0..10 * SITES {
@@ -332,7 +333,7 @@ mod tests {
         }
         let late = estimates.charge(site("late"));
         assert_eq!(late.estimate, OTHERS);
-        assert!(estimates.record(late.estimate, Duration::from_millis(7), false).is_none());
+        assert!(estimates.record(late.estimate, 7_000, false).is_none());
         assert_eq!(estimates.charge(site("later")).micros, 7_000);
         assert_eq!(estimates.charge(one).micros, 3_000);
     }

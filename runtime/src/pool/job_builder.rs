@@ -24,7 +24,7 @@ use super::{Offload, Pool};
 use crate::context;
 use crate::error::Interrupted;
 use crate::hooks::{self, Hooks};
-use crate::job::{Job, JobMeta, LaneKey, MAX_DEPTH, ParentLink, RareMeta};
+use crate::job::{Host, Job, JobMeta, LaneKey, MAX_DEPTH, ParentLink, RareMeta};
 use crate::spawn::Executor;
 use crate::worker::Worker;
 
@@ -174,31 +174,49 @@ impl JobBuilder<'_> {
         let pool = self.pool.inner();
         let charge = pool.queue.estimates.charge(self.site);
         let hooks = hooks::of_new_job(pool.hooks.as_ref(), &executor, pool);
-        let timeout = self.deadline.or(pool.default_deadline).filter(|timeout| *timeout < Duration::MAX);
-        let of_context = if values.is_some() && !self.detached { DEADLINE.get() } else { None };
         let is_plain = host.is_none()
+            && values.is_none()
+            && self.deadline.is_none()
+            && pool.default_deadline.is_none()
+            && self.lane.is_none()
+            && hooks.is_none();
+        let rare = if is_plain { None } else { self.rare_meta(host, values.is_some(), submitted_at, hooks) };
+        let name = self.site.method;
+        JobMeta { name, pool: Some(pool.id), charge, submitted_at, scope, values, executor, rare }
+    }
+
+    /// What few jobs have. `parent`: the job on whose behalf this one is made.
+    #[inline(never)]
+    fn rare_meta(
+        &self,
+        parent: Option<Arc<dyn Host>>,
+        has_values: bool,
+        submitted_at: Instant,
+        hooks: Option<Arc<dyn Hooks>>,
+    ) -> Option<Box<RareMeta>> {
+        let pool = self.pool.inner();
+        let timeout = self.deadline.or(pool.default_deadline).filter(|timeout| *timeout < Duration::MAX);
+        let of_context = if has_values && !self.detached { DEADLINE.get() } else { None };
+        let is_plain = parent.is_none()
             && timeout.is_none()
             && of_context.is_none()
             && self.lane.is_none()
             && hooks.is_none();
-        let rare = if is_plain {
-            None
-        } else {
-            let parent = ParentLink::new(host);
-            let now = hooks.as_ref().map(|hooks| hooks.now());
-            let own = timeout.and_then(|timeout| now.unwrap_or(submitted_at).checked_add(timeout));
-            let of_parent = if self.detached { None } else { parent.deadline() };
-            Some(Box::new(RareMeta {
-                deadline: [own, of_context, of_parent].into_iter().flatten().min(),
-                called_at: now,
-                lane: self.lane.filter(|lane| !parent.holds_lane(pool.id, *lane)),
-                parent,
-                portal_root: None,
-                hooks,
-            }))
-        };
-        let name = self.site.method;
-        JobMeta { name, pool: Some(pool.id), charge, submitted_at, scope, values, executor, rare }
+        if is_plain {
+            return None;
+        }
+        let parent = ParentLink::new(parent);
+        let now = hooks.as_ref().map(|hooks| hooks.now());
+        let own = timeout.and_then(|timeout| now.unwrap_or(submitted_at).checked_add(timeout));
+        let of_parent = if self.detached { None } else { parent.deadline() };
+        Some(Box::new(RareMeta {
+            deadline: [own, of_context, of_parent].into_iter().flatten().min(),
+            called_at: now,
+            lane: self.lane.filter(|lane| !parent.holds_lane(pool.id, *lane)),
+            parent,
+            portal_root: None,
+            hooks,
+        }))
     }
 }
 

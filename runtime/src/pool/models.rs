@@ -51,7 +51,7 @@ impl FakeJob {
     /// A job that the queue does not expect to end by its deadline.
     fn doomed(queue: &JobQueue<Arc<Self>>) -> Arc<Self> {
         let charge = Charge { micros: 5, estimate: EstimateId(0) };
-        queue.estimates.record(charge.estimate, HOUR, false);
+        queue.estimates.record(charge.estimate, HOUR.as_micros() as u64, false);
         let limit = TimeLimit { deadline: Instant::now() + HOUR / 60, allowed: HOUR, by_test_clock: false };
         Self::with(Demand { charge, limit: Some(limit) })
     }

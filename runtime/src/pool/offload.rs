@@ -142,7 +142,9 @@ impl<T, E> Future for Offload<T, E> {
                 }
                 Some(HostPoll::Output(ended)) => ended,
             };
-            this.call = None;
+            if this.call.is_some() {
+                this.call = None; // hardly ever, and a drop of `None` is not free
+            }
             this.job = None;
             return Poll::Ready(ended);
         }

@@ -30,9 +30,14 @@ struct Buckets([AtomicU64; BUCKETS]);
 
 const BUCKETS: usize = 32;
 
+/// The time in whole microseconds.
+#[inline]
+pub(super) fn micros(time: Duration) -> u64 {
+    time.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(time.subsec_micros()))
+}
+
 impl Buckets {
-    fn count(&self, time: Duration) {
-        let micros = time.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(time.subsec_micros()));
+    fn count(&self, micros: u64) {
         let bucket = (u64::BITS - micros.leading_zeros()) as usize;
         let count = &self.0[bucket.min(BUCKETS - 1)];
         count.store(count.load(Relaxed) + 1, Relaxed); // one writer: nothing to lock
@@ -44,10 +49,13 @@ impl Buckets {
 }
 
 impl ThreadHistograms {
-    /// One more job. For the thread that the times belong to.
-    pub(super) fn ran(&self, pool: &str, waited: Duration, ran: Duration) {
-        self.waited.count(waited);
-        self.ran.count(ran);
+    /// Counts one more job, and returns the microseconds that it ran for. For the thread that the
+    /// times belong to.
+    #[inline]
+    pub(super) fn ran(&self, pool: &str, waited: Duration, ran: Duration) -> u64 {
+        let ran_micros = micros(ran);
+        self.waited.count(micros(waited));
+        self.ran.count(ran_micros);
         #[cfg(feature = "metrics")]
         {
             let pool = || metrics::SharedString::from(pool.to_owned());
@@ -56,6 +64,7 @@ impl ThreadHistograms {
         }
         #[cfg(not(feature = "metrics"))]
         let _ = pool;
+        ran_micros
     }
 }
 

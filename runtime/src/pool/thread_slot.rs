@@ -2,7 +2,6 @@
 
 use std::cell::OnceCell;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::estimate::Estimates;
 use super::stats::{self, ThreadHistograms};
@@ -42,13 +41,13 @@ impl ThreadSlot {
         })
     }
 
-    /// A job has run here for `time`: see [`Estimates::record`].
+    /// A job has run here for `micros`: see [`Estimates::record`].
     #[inline]
-    pub(super) fn record_run(&self, id: EstimateId, time: Duration, cut_short: bool) {
+    pub(super) fn record_run(&self, id: EstimateId, micros: u64, cut_short: bool) {
         if cfg!(portcullis_loom) {
             return; // the time is the real one, and a model must not depend on it
         }
-        if let Some((site, estimate)) = self.estimates.record(id, time, cut_short) {
+        if let Some((site, estimate)) = self.estimates.record(id, micros, cut_short) {
             stats::report_estimate(&self.pool, site, estimate);
         }
     }

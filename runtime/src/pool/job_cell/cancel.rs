@@ -7,7 +7,7 @@ use super::state::JobState;
 use super::{Awaiter, JobCell, Output, Stage};
 use crate::error::{Interrupted, catch_and_log};
 use crate::hooks::Hooks;
-use crate::job::CancelReason;
+use crate::job::{CancelReason, LaneKey};
 use crate::pool::stats::Counters;
 use crate::sync::atomic::Ordering;
 use crate::worker::Worker;
@@ -72,8 +72,15 @@ where
     }
 
     /// Releases its lane to the next job, once.
+    #[inline]
     pub(super) fn pass_lane(&self) {
-        let Some(lane) = self.meta.lane() else { return };
+        if let Some(lane) = self.meta.lane() {
+            self.pass_this_lane(lane);
+        }
+    }
+
+    #[inline(never)]
+    fn pass_this_lane(&self, lane: LaneKey) {
         if !self.holds_lane.swap(false, Ordering::AcqRel) {
             return;
         }

@@ -108,8 +108,11 @@ impl HostChannel {
 }
 
 /// Puts jobs that were handed off to a thread which did not park back into their queue.
+#[inline]
 pub(super) fn requeue(handed_off: Option<VecDeque<Arc<dyn HandedOff>>>) {
-    handed_off.into_iter().flatten().for_each(HandedOff::requeue);
+    if let Some(jobs) = handed_off {
+        jobs.into_iter().for_each(HandedOff::requeue);
+    }
 }
 
 /// The worker's side.

@@ -140,10 +140,13 @@ where
 
     /// Starts the timer of the deadline, if there is one. Called before the job is queued, so that
     /// the timer misses no run.
+    #[inline]
     pub(super) fn start_deadline_timer(self: &Arc<Self>) -> Result<(), Interrupted> {
-        let Some(deadline) = self.meta.deadline() else {
-            return Ok(());
-        };
+        self.meta.deadline().map_or(Ok(()), |deadline| self.start_timer(deadline))
+    }
+
+    #[inline(never)]
+    fn start_timer(self: &Arc<Self>, deadline: Instant) -> Result<(), Interrupted> {
         let me: Weak<Self> = Arc::downgrade(self);
         let timer = match self.meta.hooks().and_then(|hooks| {
             let me: Weak<dyn Expire> = me.clone();
@@ -171,6 +174,12 @@ where
     /// The time that the job's deadline is counted by.
     fn now(&self) -> Instant {
         self.meta.hooks().map_or_else(Instant::now, |hooks| hooks.now())
+    }
+
+    /// Whether the job has a cancel reason.
+    #[inline]
+    fn is_interrupted(&self) -> bool {
+        self.cancel_code.load(Ordering::Acquire) != 0
     }
 
     fn pool(&self) -> Option<Arc<Inner>> {

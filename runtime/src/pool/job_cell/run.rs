@@ -13,7 +13,7 @@ use crate::context::{self, Current};
 use crate::error::{Interrupted, Panic, catch_panic};
 use crate::job::{CancelReason, Job};
 use crate::pool::queue::RunGuard;
-use crate::pool::stats::Counters;
+use crate::pool::stats::{self, Counters};
 use crate::pool::thread_slot::{self, Occupied, ThreadSlot};
 use crate::pool::{QueuedJob, RunResult, thread};
 use crate::scope::ScopeGuard;
@@ -166,12 +166,12 @@ where
             context::with(&mut Current::for_job(Arc::clone(worker.host())), false, body)
         };
         if let Some(slot) = slot {
-            let ran = ended - started;
-            slot.times.ran(&slot.pool, waited, ran);
-            // Of a deadline by a test's clock, the run takes its time by that clock, too.
-            let ran = started_by_test_clock.map_or(ran, |start| self.now().saturating_duration_since(start));
-            let cut_short = result.is_err() || self.cancel_reason().is_some();
-            slot.record_run(self.meta.charge.estimate, ran, cut_short);
+            let mut micros = slot.times.ran(&slot.pool, waited, ended - started);
+            if let Some(start) = started_by_test_clock {
+                // The clock of the job's deadline is also that of its run.
+                micros = stats::micros(self.now().saturating_duration_since(start));
+            }
+            slot.record_run(self.meta.charge.estimate, micros, result.is_err() || self.is_interrupted());
         }
         drop(member);
         (result, ended)
@@ -197,7 +197,7 @@ where
         state.stage = Stage::Finished;
         let handed_off = state.host.take_handed_off();
         let timer = state.host.take_timer();
-        let awaited = state.awaiter == Awaiter::Attached && self.cancel_reason().is_none();
+        let awaited = state.awaiter == Awaiter::Attached && !self.is_interrupted();
         if awaited {
             state.output = Some(ended);
             let caller = state.waker.take();
