@@ -9,14 +9,14 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::str;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use portcullis::prelude::*;
-use portcullis::{Codec, Stopping};
+use portcullis::{Codec, TrySendError};
 use tokio::sync::Notify;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::channels::{Channels, Client, Message, Subscriptions};
 use super::store::Store;
@@ -38,7 +38,6 @@ pub(crate) struct Redis {
     file: PathBuf,
     /// Reads and writes the file, because that blocks.
     disk: Pool,
-    stopping: OnceLock<Stopping>,
 }
 
 #[service]
@@ -47,7 +46,6 @@ impl Redis {
     #[on(start)]
     async fn start(&self, cleanup: &mut Cleanup) -> Result<(), Error> {
         cleanup.pool(self.disk.clone());
-        let _ = self.stopping.set(cleanup.stopping());
         self.load().await?;
         let redis = Arc::clone(self);
         cleanup.spawn(async move {
@@ -68,7 +66,9 @@ impl Redis {
                 return self.subscribed(client, Subscriptions::new(&self.channels, client), command).await;
             }
             ("PUBLISH", [channel, payload]) => self.publish(channel, payload).await,
-            ("BLPOP", [keys @ .., seconds]) if !keys.is_empty() => self.pop_or_wait(keys, seconds).await,
+            ("BLPOP", [keys @ .., seconds]) if !keys.is_empty() => {
+                self.pop_or_wait(client, keys, seconds).await
+            }
             ("SAVE", []) => match self.save().await {
                 Ok(()) => Reply::Status("OK"),
                 Err(error) => Reply::error(format!("ERR {error}")),
@@ -208,7 +208,6 @@ impl Redis {
             channels: Channels::default(),
             file,
             disk: Pool::builder("disk").threads(1).queue_capacity(4).build()?,
-            stopping: OnceLock::new(),
         })
     }
 
@@ -229,7 +228,7 @@ impl Redis {
     ///
     /// The session handles no other command meanwhile. If its client disconnects, this is dropped
     /// at an await, where no element has been taken yet.
-    async fn pop_or_wait(&self, keys: &[Bytes], seconds: &[u8]) -> Reply {
+    async fn pop_or_wait(&self, client: &Client, keys: &[Bytes], seconds: &[u8]) -> Reply {
         let seconds = str::from_utf8(seconds).ok().and_then(|text| text.parse().ok());
         let limit = match seconds {
             Some(0.0) => Duration::MAX,
@@ -250,17 +249,11 @@ impl Redis {
                 }
             }
         };
-        let stopping = async {
-            match self.stopping.get() {
-                Some(stopping) => stopping.wait().await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             biased;
             reply = popped => reply,
             () = sleep(limit) => Reply::NullArray,
-            () = stopping => Reply::error("UNBLOCKED the server is stopping"),
+            () = client.stopping() => Reply::error("UNBLOCKED the server is stopping"),
         }
     }
 
@@ -272,8 +265,8 @@ impl Redis {
         for client in full {
             // A burst fills the queue of a client that reads all the while, so it gets some time. A
             // client that does not read is disconnected, because it must not delay the others.
-            if timeout(PATIENCE, client.post(message.clone())).await.is_err() {
-                client.close();
+            if let Err(TrySendError::Full(_)) = client.post_timeout(message.clone(), PATIENCE).await {
+                client.abort();
             }
         }
         Reply::Integer(count as i64)
