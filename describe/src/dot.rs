@@ -1,11 +1,10 @@
 //! Prints a description in the language of Graphviz.
 
-use crate::{Chart, Description, Kind, Method, Role, RunsOn, Target, threads::Crossing};
+use crate::{Chart, Description, Kind, Method, Role, RunsOn, Target};
 
 impl Description<'_> {
     /// The chart in the language of [Graphviz](https://graphviz.org/doc/info/lang.html). It has the
-    /// content of [`mermaid`](Self::mermaid): edges to states that a body does not name are dashed,
-    /// and so are calls through the portal.
+    /// content of [`mermaid`](Self::mermaid): edges to states that a body does not name are dashed.
     #[must_use]
     pub fn dot(&self, chart: Chart) -> String {
         let direction = match chart {
@@ -68,8 +67,7 @@ impl Description<'_> {
         }
         for call in self.calls() {
             let runs_on = self.method(call.from).map_or(RunsOn::EventLoop, Method::runs_on);
-            let dashed = call.crossing == Crossing::ToEventLoop;
-            *out += &arrow(&quoted(call.from), &quoted(call.to), call.crossing.call_syntax(runs_on), dashed);
+            *out += &arrow(&quoted(call.from), &quoted(call.to), call.crossing.call_syntax(runs_on), false);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Prints a description in the language of Mermaid, which documentation sites render.
 
-use crate::{Chart, Description, Kind, Method, Role, RunsOn, Target, threads::Crossing};
+use crate::{Chart, Description, Kind, Method, Role, RunsOn, Target};
 
 /// The node for states that a body does not name.
 const ANY: &str = "any__state";
@@ -13,8 +13,8 @@ const KEYWORDS: &str = "accdescr acctitle as call choice class classdef click co
 impl Description<'_> {
     /// The chart in the language of [Mermaid](https://mermaid.js.org): a `stateDiagram-v2`, or a
     /// `flowchart`. In the first, an edge without a label is a request, and `?` stands for states
-    /// that a body does not name. In the second, solid edges are offloads, and dashed ones calls
-    /// through the portal.
+    /// that a body does not name. In the second, an edge says how the method is called:
+    /// `.await` and `.wait(worker)`, or nothing for a plain call.
     #[must_use]
     pub fn mermaid(&self, chart: Chart) -> String {
         let mut out = String::new();
@@ -74,15 +74,11 @@ impl Description<'_> {
         }
         for call in self.calls() {
             let runs_on = self.method(call.from).map_or(RunsOn::EventLoop, Method::runs_on);
-            let arrow = match call.crossing {
-                Crossing::ToEventLoop => "-.->",
-                Crossing::ToPool | Crossing::SameThread => "-->",
-            };
             let label = match call.crossing.call_syntax(runs_on) {
                 "" => String::new(),
                 written => format!("|\"{}\"|", label(written)),
             };
-            *out += &format!("    {} {arrow}{label} {}\n", id(call.from), id(call.to));
+            *out += &format!("    {} -->{label} {}\n", id(call.from), id(call.to));
         }
     }
 }

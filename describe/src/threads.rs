@@ -20,19 +20,19 @@ pub struct Call<'a> {
 pub enum Crossing {
     /// From the event loop to a pool thread: an `Offload`.
     ToPool,
-    /// From a pool thread to the event loop: `.wait(worker)`.
-    ToEventLoop,
-    /// None: both run on the same thread.
+    /// None: a pool thread polls the future of an async method itself, by `.wait(worker)`.
+    InPlace,
+    /// None: a plain call.
     SameThread,
 }
 
 impl Crossing {
-    /// `offload`, `portal` or `plain`.
+    /// `offload`, `wait` or `plain`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Crossing::ToPool => "offload",
-            Crossing::ToEventLoop => "portal",
+            Crossing::InPlace => "wait",
             Crossing::SameThread => "plain",
         }
     }
@@ -75,7 +75,7 @@ impl<'a> Description<'a> {
         let crossing = match (caller.runs_on(), callee.runs_on()) {
             _ if here => Crossing::SameThread,
             (_, RunsOn::PoolThread) => Crossing::ToPool,
-            (RunsOn::PoolThread, _) => Crossing::ToEventLoop,
+            (RunsOn::PoolThread, _) => Crossing::InPlace,
             _ => Crossing::SameThread,
         };
         Some(Call { from: caller.name, to: callee.name, crossing })

@@ -194,7 +194,7 @@ fn a_description_is_a_constant() {
     };
     assert_eq!(crossing("thumbnail", "shrink"), Some(Crossing::ToPool));
     assert_eq!(crossing("thumbnail", "count"), Some(Crossing::SameThread));
-    assert_eq!(crossing("shrink", "count"), Some(Crossing::ToEventLoop));
+    assert_eq!(crossing("shrink", "count"), Some(Crossing::InPlace));
     assert_eq!(crossing("shrink", "keep"), Some(Crossing::ToPool));
     assert_eq!(crossing("shrink", "halve"), Some(Crossing::SameThread));
     assert_eq!(crossing("keep", "shrink"), None);

@@ -195,7 +195,7 @@ flowchart LR
     end
     echo --> tell
     echo -->|".await"| upper
-    upper -.->|".wait(worker)"| count
+    upper -->|".wait(worker)"| count
     count -->|".await"| length
 ```*/
 #[automatically_derived]

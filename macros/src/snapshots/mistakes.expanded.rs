@@ -119,7 +119,7 @@ flowchart LR
     subgraph pool-1["Pool#58;#58;shared()"]
         hash["hash"]
     end
-    hash -.->|".wait(worker)"| count
+    hash -->|".wait(worker)"| count
 ```*/
 #[automatically_derived]
 impl ::portcullis::Service for Wrong {
