@@ -35,37 +35,6 @@ pub enum Overflow {
     ShedOldest,
 }
 
-/// What a configuration file may say of a pool, for [`PoolBuilder::config`]; read by serde with
-/// feature `serde`.
-///
-/// ```toml
-/// [pools.cpu]
-/// threads = 4
-/// queue = 64
-/// overflow = "reject" # or "wait", "shed_oldest"
-/// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(default, deny_unknown_fields)
-)]
-#[non_exhaustive]
-pub struct PoolConfig {
-    /// See [`PoolBuilder::threads`].
-    pub threads: Option<usize>,
-    /// See [`PoolBuilder::queue_capacity`].
-    pub queue_capacity: Option<usize>,
-    /// See [`PoolBuilder::overflow`].
-    pub overflow: Option<Overflow>,
-    /// See [`PoolBuilder::stack_size`]; in bytes.
-    pub stack_size: Option<usize>,
-    /// See [`PoolBuilder::idle_spins`].
-    pub idle_spins: Option<u32>,
-    /// See [`PoolBuilder::wait_spins`].
-    pub wait_spins: Option<u32>,
-}
-
 /// How often a thread looks again before it sleeps: after some spinning, with a yield before each
 /// look.
 #[derive(Debug, Clone, Copy, Default)]
@@ -157,19 +126,6 @@ impl PoolBuilder {
     pub fn thread_keep_alive(mut self, idle: Duration) -> Self {
         self.keep_alive = Some(idle);
         self
-    }
-
-    /// Takes what `config` says; what it leaves out stays as it is.
-    pub fn config(self, config: &PoolConfig) -> Self {
-        Self {
-            threads: config.threads.map_or(self.threads, |threads| threads.max(1)),
-            queue_capacity: config.queue_capacity.unwrap_or(self.queue_capacity),
-            overflow: config.overflow.unwrap_or(self.overflow),
-            stack_size: config.stack_size.or(self.stack_size),
-            idle_spins: config.idle_spins.map_or(self.idle_spins, Spin),
-            wait_spins: config.wait_spins.map_or(self.wait_spins, Spin),
-            ..self
-        }
     }
 
     /// How many threads; at least 1. Default: one per core.

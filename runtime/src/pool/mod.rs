@@ -6,6 +6,7 @@
 //! `README.md` beside this file.
 
 mod builder;
+mod config;
 mod drain;
 mod estimate;
 mod external;
@@ -31,7 +32,8 @@ use std::panic::Location;
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 
-pub use self::builder::{Overflow, PoolBuilder, PoolConfig};
+pub use self::builder::{Overflow, PoolBuilder};
+pub use self::config::PoolConfig;
 pub use self::drain::DrainReport;
 pub use self::estimate::MethodEstimate;
 pub(crate) use self::external::root_job;
