@@ -33,7 +33,8 @@ impl Description<'_> {
         });
         for method in handlers {
             let data = (!method.data.is_empty()).then(|| method.data.join(", "));
-            *out += &node(method, data.into_iter().chain(method.limits()).collect(), "    ", "");
+            let notes = data.into_iter().chain(method.limits()).chain(method.responds());
+            *out += &node(method, notes.collect(), "    ", "");
         }
         if leads(Target::Unknown) {
             *out += "    \"[any]\" [label=\"?\", style=\"rounded,dashed\"];\n";

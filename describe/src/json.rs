@@ -64,6 +64,7 @@ fn method(method: &Method<'_>) -> Value {
         ("lane", method.lane),
         ("idle", method.idle),
         ("max_duration", method.max_duration),
+        ("responses", method.responses),
     ];
     let lists =
         [("states", method.states), ("data", method.data), ("next", method.next), ("calls", method.calls)];

@@ -88,7 +88,7 @@ fn notes(method: &Method<'_>) -> Vec<String> {
     let data = (!method.data.is_empty()).then(|| method.data.join(", "));
     let limits: Vec<_> = method.limits().collect();
     let limits = (!limits.is_empty()).then(|| limits.join(", "));
-    data.into_iter().chain(limits).collect()
+    data.into_iter().chain(limits).chain(method.responds()).collect()
 }
 
 /// A handler is round, a helper has double sides, and a job is a box.

@@ -20,6 +20,8 @@ pub struct Method<'a> {
     pub max_duration: Option<&'a str>,
     /// The types of the data of the state.
     pub data: &'a [&'a str],
+    /// The return type in place of one response, such as `Option<Reply>` or `Vec<Reply>`.
+    pub responses: Option<&'a str>,
     /// The states that the body names, `closed` among them.
     pub next: &'a [&'a str],
     /// Whether the body may lead to states that it does not name.
@@ -153,6 +155,11 @@ impl<'a> Method<'a> {
         format_options([("idle", self.idle), ("max_duration", self.max_duration)])
     }
 
+    /// What it responds, if that is not one response: `responds Vec<Reply>`.
+    pub(crate) fn responds(&self) -> Option<String> {
+        self.responses.map(|ty| format!("responds {ty}"))
+    }
+
     /// The options of the job, such as `deadline 2s`.
     pub(crate) fn options(&self) -> impl Iterator<Item = String> {
         format_options([("deadline", self.deadline), ("lane", self.lane)])
@@ -177,6 +184,7 @@ impl<'a> Method<'a> {
             idle: None,
             max_duration: None,
             data: &[],
+            responses: None,
             next: &[],
             dynamic: false,
             pool: None,
@@ -213,6 +221,12 @@ impl<'a> Method<'a> {
     #[must_use]
     pub const fn data(mut self, types: &'a [&'a str]) -> Self {
         self.data = types;
+        self
+    }
+
+    #[must_use]
+    pub const fn responses(mut self, ty: &'a str) -> Self {
+        self.responses = Some(ty);
         self
     }
 

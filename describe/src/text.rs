@@ -50,6 +50,7 @@ fn about(method: &Method<'_>, f: &mut Formatter<'_>) -> fmt::Result {
         .chain(pool)
         .chain(method.limits())
         .chain(method.options())
+        .chain(method.responds())
         .collect();
     f.write_str(&in_brackets(&parts.join(", ")))
 }

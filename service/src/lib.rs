@@ -52,16 +52,17 @@ pub use self::reason::Reason;
 pub use self::session::Session;
 pub use self::shared::closed::{ClosedFuture, EndedFuture};
 pub use self::shared::send::{PostFuture, SendFuture};
-pub use self::steps::{StateLimits, Step};
+pub use self::steps::{Responses, StateLimits, Step};
 pub use self::stopping::Stopping;
 
 /// Bounds of generated code that compiler messages name. Not for use by hand.
 pub mod bounds {
     pub use crate::private::{
         BeforeOutput, BorrowsCleanup, BorrowsConn, ConnValueAndState, DerefTarget, DisconnectParamsWithConn,
-        FailsWith, IsState, NextState, NextTypes, SameType, SendsResult, SessionTypes, StartState,
-        StartsWithConn, Step, TakesConn, TakesData, TakesError, TakesEvent, TakesPeer, TakesReason,
-        TakesRequest, TakesResponse, UnitOrResult, Unknown, WrittenOut,
+        FailsWith, Fallible, IntoResponses, IsState, NextState, NextTypes, ReturnsArray, ReturnsOne,
+        ReturnsOption, ReturnsVec, SameType, SendsResult, SessionTypes, StartState, StartsWithConn,
+        StateAlone, Step, TakesConn, TakesData, TakesError, TakesEvent, TakesPeer, TakesReason, TakesRequest,
+        TakesResponse, UnitOrResult, Unknown, WithResponses, WrittenOut,
     };
 }
 

@@ -2,6 +2,7 @@
 //! state.
 
 use std::fmt;
+use std::slice;
 use std::time::Duration;
 
 use super::Service;
@@ -26,24 +27,55 @@ impl StateLimits {
 pub struct Step<S: Service> {
     /// The state before the next request.
     pub state: S::State,
-    /// The answer, if there is one.
-    pub response: Option<S::Response>,
+    /// The responses, in order.
+    pub responses: Responses<S::Response>,
 }
 
 impl<S: Service> Step<S> {
-    /// Answers, and goes on in `state`.
-    pub fn reply(state: S::State, response: S::Response) -> Self {
-        Self { state, response: Some(response) }
+    /// Sends these responses, and continues in `state`.
+    #[inline]
+    pub fn new(state: S::State, responses: Responses<S::Response>) -> Self {
+        Self { state, responses }
     }
 
-    /// Goes on in `state`, with nothing to say.
+    /// Sends one response, and continues in `state`.
+    #[inline]
+    pub fn reply(state: S::State, response: S::Response) -> Self {
+        Self::new(state, Responses::One(response))
+    }
+
+    /// Continues in `state` without a response.
+    #[inline]
     pub fn go(state: S::State) -> Self {
-        Self { state, response: None }
+        Self::new(state, Responses::None)
     }
 }
 
 impl<S: Service> fmt::Debug for Step<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Step").field("responds", &self.response.is_some()).finish_non_exhaustive()
+        f.debug_struct("Step").field("responses", &self.responses.as_slice().len()).finish_non_exhaustive()
+    }
+}
+
+/// The responses to one request, event or timeout: none, one, or several, which are sent in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Responses<Rsp> {
+    /// No response. The client must know from the protocol that none follows.
+    None,
+    /// One response.
+    One(Rsp),
+    /// Any number of responses, also none or one.
+    Many(Vec<Rsp>),
+}
+
+impl<Rsp> Responses<Rsp> {
+    /// The responses, in order.
+    #[inline]
+    pub fn as_slice(&self) -> &[Rsp] {
+        match self {
+            Self::None => &[],
+            Self::One(response) => slice::from_ref(response),
+            Self::Many(responses) => responses,
+        }
     }
 }

@@ -18,6 +18,7 @@ pages! {
     request: "request.md";
     state: "state.md";
     event: "event.md";
+    responses: "responses.md";
     session: "session.md";
     before_and_after: "before-and-after.md";
     hooks: "hooks.md";

@@ -490,7 +490,7 @@ impl ::portcullis::Service for Door {
                 }
             }
         };
-        if let ::core::option::Option::Some(response) = &step.response {
+        for response in step.responses.as_slice() {
             Self::behind(self, response).await;
         }
         ::core::result::Result::Ok(step)
@@ -519,7 +519,7 @@ impl ::portcullis::Service for Door {
                 return ::core::result::Result::Ok(::core::ops::ControlFlow::Break(other));
             }
         };
-        if let ::core::option::Option::Some(response) = &step.response {
+        for response in step.responses.as_slice() {
             Self::behind(self, response).await;
         }
         ::core::result::Result::Ok(::core::ops::ControlFlow::Continue(step))
@@ -548,7 +548,7 @@ impl ::portcullis::Service for Door {
                 return ::core::result::Result::Ok(::core::ops::ControlFlow::Break(other));
             }
         };
-        if let ::core::option::Option::Some(response) = &step.response {
+        for response in step.responses.as_slice() {
             Self::behind(self, response).await;
         }
         ::core::result::Result::Ok(::core::ops::ControlFlow::Continue(step))

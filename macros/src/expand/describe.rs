@@ -63,6 +63,7 @@ fn method(described: &MethodDescription<'_>) -> TokenStream {
         text("idle", &described.idle),
         text("max_duration", &described.max_duration),
         list("data", &described.data),
+        text("responses", &described.responses),
         list("next", &described.next),
         flag("dynamic", described.dynamic),
         text("pool", &described.pool),
@@ -91,6 +92,7 @@ fn docs(service: &Service, methods: &[MethodDescription<'_>]) -> Option<TokenStr
         let mut method =
             Method::new(one.role, &one.name, &one.doc).states(states).data(data).next(next).calls(calls);
         (method.start, method.dynamic) = (one.start, one.dynamic);
+        method.responses = one.responses.as_deref();
         (method.idle, method.max_duration) = (one.idle.as_deref(), one.max_duration.as_deref());
         (method.pool, method.deadline, method.lane) =
             (one.pool.as_deref(), one.deadline.as_deref(), one.lane.as_deref());

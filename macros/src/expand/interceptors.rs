@@ -72,7 +72,7 @@ pub(super) fn after(service: &Service, service_types: &ServiceTypes<'_>) -> Toke
     service.valid_interceptors(Side::After).map(one).collect()
 }
 
-/// As [`after`], for a step that may have no response.
+/// As [`after`], for each response of a step.
 pub(super) fn after_step(service: &Service, service_types: &ServiceTypes<'_>) -> TokenStream {
     let one = |(method, interceptor): (&Method, &Interceptor)| {
         let cfgs = method.function.cfgs();
@@ -84,7 +84,7 @@ pub(super) fn after_step(service: &Service, service_types: &ServiceTypes<'_>) ->
             completed(interceptor, called(method, interceptor, message, service_types), service_types.krate);
         quote_spanned! {Span::mixed_site()=>
             #(#cfgs)*
-            if let ::core::option::Option::Some(response) = &step.response {
+            for response in step.responses.as_slice() {
                 #call;
             }
         }

@@ -15,12 +15,12 @@ use super::{
 };
 use crate::{
     check,
-    model::{Handler, HandlerKind, Method, Param, ReturnKind, Service, SessionTypes, Side},
+    model::{Handler, HandlerKind, Method, Param, ReturnKind, Service, SessionTypes, Side, element_response},
     parse::HalfClose,
 };
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Path, ext::IdentExt};
+use syn::{Path, Type, ext::IdentExt};
 
 /// All impls of the block; nothing if it has no handler.
 pub(super) fn impls(service: &Service, krate: &Path) -> TokenStream {
@@ -179,6 +179,9 @@ impl HandlerImpl<'_> {
         }
         match &self.handler.kind {
             HandlerKind::Request { .. } => {
+                if let Some(element) = element_response(self.service, self.handler) {
+                    return types::or_unknown(Some(element), element.to_token_stream(), krate);
+                }
                 let output = self.method.function.output();
                 // A handler that returns an `Offload` is reported.
                 if self.method.sink.has_errors() && output.is_some_and(check::is_offload) {
@@ -211,14 +214,28 @@ impl HandlerImpl<'_> {
             let response = call(function, args.into_iter().flatten(), &quote!(.await #fails));
             let response = types::settled(return_kind, &response, krate);
             let response = self.wired(response);
-            let response = self.through_before(&response, &service_types);
-            let after = interceptors::after(self.service, &service_types);
-            // With this type, a mismatch is reported at the value.
-            let ty = self.response();
-            quote_spanned! {site=>
-                let response: #ty = #response;
-                #after
-                ::core::result::Result::Ok(#krate::__private::Step::reply(state, response))
+            let answers = quote_spanned!(site=> response);
+            if self.returns_response() {
+                let response = self.through_before(&response, &answers, &service_types);
+                let after = interceptors::after(self.service, &service_types);
+                // With this type, a mismatch is reported at the value.
+                let ty = self.response();
+                quote_spanned! {site=>
+                    let response: #ty = #response;
+                    #after
+                    ::core::result::Result::Ok(#krate::__private::Step::reply(state, response))
+                }
+            } else {
+                let ty = types::ok(return_kind, krate);
+                let responses = service_types.responses(&ty, &response);
+                let answers = quote_spanned!(site=> #krate::__private::Responses::One(#answers));
+                let responses = self.through_before(&responses, &answers, &service_types);
+                let after = interceptors::after_step(self.service, &service_types);
+                quote_spanned! {site=>
+                    let step = #krate::__private::Step::<Self>::new(state, #responses);
+                    #after
+                    ::core::result::Result::Ok(step)
+                }
             }
         } else {
             quote_spanned!(site=> ::core::unreachable!())
@@ -262,10 +279,27 @@ impl HandlerImpl<'_> {
         }
     }
 
-    /// The response of the handler, or that of `#[before]`.
-    fn through_before(&self, response: &TokenStream, service_types: &ServiceTypes<'_>) -> TokenStream {
-        let answers = quote_spanned!(Span::mixed_site()=> response);
-        match interceptors::before(self.service, response, &answers, service_types) {
+    /// Whether what the handler returns is the service's response, as far as tokens tell. For other
+    /// types, the compiler decides.
+    fn returns_response(&self) -> bool {
+        let ty = match &self.handler.return_kind {
+            ReturnKind::Unit | ReturnKind::Plain(Type::Never(_)) => return true,
+            ReturnKind::Unresolved { ty, .. } => ty.to_token_stream(),
+            return_kind => types::ok(return_kind, self.krate),
+        };
+        let is_named =
+            self.service.response.is_some() || element_response(self.service, self.handler).is_some();
+        !is_named || ty.to_string() == self.response().to_string()
+    }
+
+    /// The response of the handler, or `answers`, which is that of `#[before]`.
+    fn through_before(
+        &self,
+        response: &TokenStream,
+        answers: &TokenStream,
+        service_types: &ServiceTypes<'_>,
+    ) -> TokenStream {
+        match interceptors::before(self.service, response, answers, service_types) {
             Some(before) => quote_spanned!(Span::mixed_site()=> { #before }),
             None => response.clone(),
         }

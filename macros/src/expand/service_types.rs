@@ -55,11 +55,17 @@ impl ServiceTypes<'_> {
         self.borrowed(response, param, same, "TakesResponse", "borrowed", &self.of_service("Response", param))
     }
 
-    /// `let response: <Self as Service>::Response = response;`
-    pub(super) fn response_check(&self, response: &Ident, ty: &Type) -> Option<TokenStream> {
+    /// Whether the type is the service's response, under the same name.
+    pub(super) fn is_response(&self, ty: &Type) -> bool {
+        spelt(ty) == self.response
+    }
+
+    /// `<Vec<Reply> as IntoResponses<<Self as Service>::Response, _>>::into_responses(value)`
+    pub(super) fn responses(&self, ty: &impl ToTokens, value: &TokenStream) -> TokenStream {
         let krate = self.krate;
-        (spelt(ty) != self.response)
-            .then(|| quote_spanned!(at(ty)=> let #response: <Self as #krate::Service>::Response = #response;))
+        quote_spanned! {at(ty)=>
+            <#ty as #krate::__private::IntoResponses<<Self as #krate::Service>::Response, _>>::into_responses(#value)
+        }
     }
 
     /// Data of a state. It is in the local `name`, and its type is that in the `#[state]` handler,

@@ -1,7 +1,9 @@
 //! The description of a service as text: the options of its methods, and the states and calls in
 //! their bodies.
 
-use super::{Blocking, Method, Role, Service, TransitionHandler, Trigger, next_states, variant};
+use super::{
+    Blocking, Method, Role, Service, TransitionHandler, Trigger, next_states, several_responses, variant,
+};
 use crate::{
     parse::{DurationArg, HookEvent, StateOptions},
     tokens::{Walk, is_one_of, is_punct, walk},
@@ -23,6 +25,7 @@ pub(crate) struct MethodDescription<'a> {
     pub(crate) idle: Option<String>,
     pub(crate) max_duration: Option<String>,
     pub(crate) data: Vec<String>,
+    pub(crate) responses: Option<String>,
     pub(crate) next: Vec<String>,
     pub(crate) dynamic: bool,
     pub(crate) pool: Option<String>,
@@ -54,6 +57,7 @@ impl Service {
             idle: None,
             max_duration: None,
             data: Vec::new(),
+            responses: several_responses(self, method).map(text),
             next: Vec::new(),
             dynamic: false,
             pool: None,

@@ -45,7 +45,7 @@ pub(crate) use machine::{ReturnShape, StateEnum, TransitionHandler, Trigger, no_
 pub(crate) use method::{Method, Role, RunsOn};
 pub(crate) use misuse::{Misuse, is_taken_apart, owned_form};
 pub(crate) use next_states::{NextStates, next_states};
-pub(crate) use response::{named_response, unconditional_first};
+pub(crate) use response::{element_response, named_response, several_responses, unconditional_first};
 pub(crate) use return_kind::{ReturnKind, is_concrete, is_of_std};
 pub(crate) use service::{Item, Service, params, type_name};
 

@@ -87,7 +87,8 @@ pub enum WrongState {
     Closed,
 }
 #[automatically_derived]
-impl ::portcullis::__private::NextState<Wrong> for WrongState {
+impl ::portcullis::__private::NextState<Wrong, ::portcullis::__private::StateAlone>
+for WrongState {
     fn into_step(
         self,
     ) -> ::core::result::Result<

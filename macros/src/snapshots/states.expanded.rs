@@ -198,7 +198,7 @@ impl ::portcullis::Service for Chat {
                 }
             }
         };
-        if let ::core::option::Option::Some(response) = &step.response {
+        for response in step.responses.as_slice() {
             Self::count(self, response).await;
         }
         ::core::result::Result::Ok(step)
@@ -228,7 +228,7 @@ impl ::portcullis::Service for Chat {
                 return ::core::result::Result::Ok(::core::ops::ControlFlow::Break(other));
             }
         };
-        if let ::core::option::Option::Some(response) = &step.response {
+        for response in step.responses.as_slice() {
             Self::count(self, response).await;
         }
         ::core::result::Result::Ok(::core::ops::ControlFlow::Continue(step))
@@ -257,7 +257,7 @@ impl ::portcullis::Service for Chat {
                 return ::core::result::Result::Ok(::core::ops::ControlFlow::Break(other));
             }
         };
-        if let ::core::option::Option::Some(response) = &step.response {
+        for response in step.responses.as_slice() {
             Self::count(self, response).await;
         }
         ::core::result::Result::Ok(::core::ops::ControlFlow::Continue(step))

@@ -78,7 +78,10 @@ pub enum Phase<T> {
     Closed,
 }
 #[automatically_derived]
-impl<T: Mark> ::portcullis::__private::NextState<Gate<T>> for Phase<T>
+impl<
+    T: Mark,
+> ::portcullis::__private::NextState<Gate<T>, ::portcullis::__private::StateAlone>
+for Phase<T>
 where
     T: 'static,
     Gate<T>: ::core::marker::Send + ::core::marker::Sync,
@@ -217,7 +220,7 @@ where
             }
         };
         #[cfg(feature = "log")]
-        if let ::core::option::Option::Some(response) = &step.response {
+        for response in step.responses.as_slice() {
             Self::log(self, response).await;
         }
         ::core::result::Result::Ok(step)
@@ -261,7 +264,7 @@ where
             }
         };
         #[cfg(feature = "log")]
-        if let ::core::option::Option::Some(response) = &step.response {
+        for response in step.responses.as_slice() {
             Self::log(self, response).await;
         }
         ::core::result::Result::Ok(::core::ops::ControlFlow::Continue(step))

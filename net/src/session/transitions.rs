@@ -17,7 +17,7 @@ use super::registry::SessionRegistry;
 use super::run_with_io::{NoDemand, resume_with_io, run_with_io};
 use crate::codec::Codec;
 use crate::service::internal::SessionShared;
-use crate::service::{Peer, Reason, Service, SessionError, Step};
+use crate::service::{Peer, Reason, Responses, Service, SessionError, Step};
 use crate::transport::Transport;
 
 /// A session whose handlers are given requests, in its active phase.
@@ -251,7 +251,7 @@ impl<T, F: FnMut(&mut Context<'_>) -> Poll<T>> Future for InlinePollFn<F> {
     }
 }
 
-/// Takes the state back from a handler, and encodes its response.
+/// Takes the state back from a handler, and encodes its responses.
 #[inline(always)]
 fn apply_step<S, IO, C>(
     io: &mut SessionIo<S, IO, C>,
@@ -264,15 +264,17 @@ where
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    let Step { state: next, response } = done.map_err(SessionError::Handler)?;
+    let Step { state: next, responses } = done.map_err(SessionError::Handler)?;
     if S::state_name(&next) != came_from {
         io.enter_state(S::state_limits(&next));
     }
     *state = Some(next);
-    match response {
-        Some(response) => io.queue_response(response).map_err(SessionError::Encode),
-        None => Ok(()),
+    match responses {
+        Responses::One(response) => io.queue_response(response),
+        Responses::None => Ok(()),
+        Responses::Many(responses) => io.queue_responses(responses),
     }
+    .map_err(SessionError::Encode)
 }
 
 /// As [`apply_step`]. Returns false if the state has no handler, and takes it back unchanged.

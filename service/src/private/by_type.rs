@@ -10,7 +10,7 @@
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
 
-use crate::{Reason, Service};
+use crate::{Reason, Responses, Service};
 
 pub use crate::{__connect_output as connect_output, __is_result as is_result};
 
@@ -124,6 +124,69 @@ impl<T, E, Err: From<E>> IntoServiceResult<true, Err> for Result<T, E> {
 impl<T, Err> IntoServiceResult<false, Err> for T {
     fn into_result(self) -> Result<T, Err> {
         Ok(self)
+    }
+}
+
+/// What a handler returns as its responses: a response of the service, or an `Option`, `Vec` or
+/// array of them.
+///
+/// The types decide. Where the service's response is `Vec<u8>`, a handler that returns `Vec<u8>`
+/// sends one response, and a handler that returns `Vec<Vec<u8>>` sends several. At most one impl
+/// applies, because no type contains itself; therefore `How` is inferred.
+#[diagnostic::on_unimplemented(
+    message = "this handler returns `{Self}`, but the service's responses are `{Rsp}`",
+    label = "expected `{Rsp}`, or `Option<{Rsp}>`, `Vec<{Rsp}>` or an array for none or several",
+    note = "`#[service(response = ..)]` sets the response type; without it, the first method that names one does"
+)]
+pub trait IntoResponses<Rsp, How> {
+    /// Converts the output.
+    fn into_responses(self) -> Responses<Rsp>;
+}
+
+/// The handler returns a response.
+#[derive(Debug)]
+pub enum ReturnsOne {}
+
+/// The handler returns an `Option`.
+#[derive(Debug)]
+pub enum ReturnsOption {}
+
+/// The handler returns a `Vec`.
+#[derive(Debug)]
+pub enum ReturnsVec {}
+
+/// The handler returns an array.
+#[derive(Debug)]
+pub enum ReturnsArray {}
+
+impl<Rsp> IntoResponses<Rsp, ReturnsOne> for Rsp {
+    #[inline]
+    fn into_responses(self) -> Responses<Rsp> {
+        Responses::One(self)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<Rsp> IntoResponses<Rsp, ReturnsOption> for Option<Rsp> {
+    #[inline]
+    fn into_responses(self) -> Responses<Rsp> {
+        self.map_or(Responses::None, Responses::One)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<Rsp> IntoResponses<Rsp, ReturnsVec> for Vec<Rsp> {
+    #[inline]
+    fn into_responses(self) -> Responses<Rsp> {
+        Responses::Many(self)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<Rsp, const N: usize> IntoResponses<Rsp, ReturnsArray> for [Rsp; N] {
+    #[inline]
+    fn into_responses(self) -> Responses<Rsp> {
+        Responses::Many(self.into())
     }
 }
 

@@ -12,7 +12,7 @@ use portcullis_runtime::{Interrupted, JobBuilder, Offload, Worker};
 pub use self::agreement::*;
 pub use self::by_type::*;
 use crate::Service;
-pub use crate::{BoxError, Connected, HalfClose, HandlerKind, PerRequest, PerSession, Step};
+pub use crate::{BoxError, Connected, HalfClose, HandlerKind, PerRequest, PerSession, Responses, Step};
 
 /// A job that owns an `Arc` of its service.
 ///
@@ -68,13 +68,13 @@ impl<Rsp, Ev> SessionTypes for crate::Peer<Rsp, Ev> {
     type Response = Rsp;
 }
 
-/// The output of a transition handler: a state, a `(Response, State)` pair, or a `Result` of
-/// either.
+/// The output of a transition handler: a state, a pair of responses and a state, or a `Result` of
+/// either. `How` is inferred.
 #[diagnostic::on_unimplemented(
     message = "a handler of a state machine must return the next state or `(Response, State)`, but this one returns `{Self}`",
     label = "neither a state nor `(Response, State)`"
 )]
-pub trait NextState<S: Service> {
+pub trait NextState<S: Service, How> {
     /// Converts the output.
     ///
     /// # Errors
@@ -82,14 +82,26 @@ pub trait NextState<S: Service> {
     fn into_step(self) -> Result<Step<S>, S::Error>;
 }
 
-impl<S: Service> NextState<S> for (S::Response, S::State) {
+/// The handler returns a state.
+#[derive(Debug)]
+pub enum StateAlone {}
+
+/// The handler returns responses and a state.
+#[derive(Debug)]
+pub struct WithResponses<How>(How);
+
+/// The handler returns a `Result`.
+#[derive(Debug)]
+pub struct Fallible<How>(How);
+
+impl<S: Service, R: IntoResponses<S::Response, How>, How> NextState<S, WithResponses<How>> for (R, S::State) {
     fn into_step(self) -> Result<Step<S>, S::Error> {
-        Ok(Step::reply(self.1, self.0))
+        Ok(Step::new(self.1, self.0.into_responses()))
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<S: Service, N: NextState<S>, E> NextState<S> for Result<N, E>
+impl<S: Service, N: NextState<S, How>, E, How> NextState<S, Fallible<How>> for Result<N, E>
 where
     S::Error: From<E>,
 {

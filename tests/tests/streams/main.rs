@@ -7,6 +7,7 @@ mod closing;
 mod ending;
 mod life;
 mod limits;
+mod responses;
 mod unfinished;
 mod unread;
 

@@ -135,3 +135,135 @@ async fn user_types_with_library_names_are_not_mistaken() {
     assert_eq!(renamed(5).await.ok(), Some(5));
     assert_eq!(both(hr::Worker(3)).await.ok(), Some(3));
 }
+
+/// Types decide how many responses a handler returns. A response that is itself a `Vec` or an
+/// `Option` is one.
+mod several_or_one {
+    use portcullis::prelude::*;
+
+    type Bytes = Vec<u8>;
+
+    pub(crate) struct Whole;
+    #[service]
+    impl Whole {
+        #[request]
+        async fn bytes(&self, count: u8) -> Vec<u8> {
+            vec![count; count.into()]
+        }
+    }
+
+    pub(crate) struct Named;
+    #[service(response = Bytes)]
+    impl Named {
+        #[request]
+        async fn bytes(&self, count: u8) -> Vec<u8> {
+            vec![count; count.into()]
+        }
+    }
+
+    pub(crate) struct Lists;
+    #[service(response = Vec<u8>)]
+    impl Lists {
+        #[request]
+        async fn bytes(&self, count: u8) -> Vec<Bytes> {
+            vec![vec![count]; count.into()]
+        }
+    }
+
+    pub(crate) struct Maybe;
+    #[service(response = Option<u8>)]
+    impl Maybe {
+        #[request]
+        async fn maybe(&self, count: u8) -> Option<u8> {
+            count.checked_sub(1)
+        }
+    }
+
+    pub(crate) struct Nested;
+    #[service(response = Option<u8>)]
+    impl Nested {
+        #[request]
+        async fn maybe(&self, count: u8) -> Option<Option<u8>> {
+            (count > 0).then(|| count.checked_sub(2))
+        }
+    }
+
+    /// The peer names the response.
+    pub(crate) struct ByPeer;
+    #[service]
+    impl ByPeer {
+        #[request]
+        async fn bytes(&self, _peer: &Peer<u8>, count: u8) -> Result<Vec<u8>, String> {
+            Ok(vec![count; count.into()])
+        }
+    }
+
+    /// An alias of a `Result`, and interceptors that see each response.
+    type Several = Result<[u8; 2], String>;
+
+    pub(crate) struct Intercepted;
+    #[service(response = u8)]
+    impl Intercepted {
+        #[on(connect)]
+        async fn connected(&self) -> u8 {
+            0
+        }
+
+        #[before]
+        async fn check(&self, count: u8) -> ControlFlow<u8, u8> {
+            if count == 0 { ControlFlow::Break(100) } else { ControlFlow::Continue(count) }
+        }
+
+        #[request]
+        async fn twice(&self, seen: &mut u8, count: u8) -> Several {
+            Ok([count, *seen])
+        }
+
+        #[after]
+        async fn count(&self, seen: &mut u8, _response: &u8) {
+            *seen += 1;
+        }
+    }
+
+    /// In a block with parameters, where no constant can be evaluated.
+    pub(crate) struct Generic<T>(pub(crate) T);
+    #[service(response = T)]
+    impl<T: Clone + Send + Sync + 'static> Generic<T> {
+        #[request]
+        async fn times(&self, count: u8) -> Vec<T> {
+            vec![self.0.clone(); count.into()]
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_response_may_be_a_vec_or_an_option() {
+    use several_or_one::*;
+    let mut client = portcullis::test::connect(Whole).await.unwrap();
+    assert_eq!(client.call(2).await.unwrap(), [2, 2]);
+    let mut client = portcullis::test::connect(Named).await.unwrap();
+    assert_eq!(client.call(2).await.unwrap(), [2, 2]);
+    let mut client = portcullis::test::connect(Lists).await.unwrap();
+    client.send(0);
+    assert_eq!(client.call(2).await.unwrap(), [2]);
+    assert_eq!(client.next().await.unwrap(), [2]);
+    let mut client = portcullis::test::connect(Maybe).await.unwrap();
+    assert_eq!(client.call(0).await.unwrap(), None);
+    assert_eq!(client.call(1).await.unwrap(), Some(0));
+    let mut client = portcullis::test::connect(Nested).await.unwrap();
+    client.send(0);
+    assert_eq!(client.call(1).await.unwrap(), None);
+    assert_eq!(client.call(2).await.unwrap(), Some(0));
+    let mut client = portcullis::test::connect(ByPeer).await.unwrap();
+    client.send(0);
+    assert_eq!(client.call(1).await.unwrap(), 1);
+    let mut client = portcullis::test::connect(Intercepted).await.unwrap();
+    assert_eq!(client.call(7).await.unwrap(), 7);
+    assert_eq!(client.next().await.unwrap(), 0);
+    assert_eq!(client.call(0).await.unwrap(), 100);
+    assert_eq!(client.call(7).await.unwrap(), 7);
+    assert_eq!(client.next().await.unwrap(), 3);
+    let mut client = portcullis::test::connect(Generic("x")).await.unwrap();
+    client.send(0);
+    assert_eq!(client.call(1).await.unwrap(), "x");
+}

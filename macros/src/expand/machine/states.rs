@@ -65,7 +65,7 @@ impl Machine<'_> {
             quote_spanned! {Span::mixed_site()=>
                 #attrs
                 #[automatically_derived]
-                impl #generics #krate::__private::NextState<#ty> for #states #where_clause {
+                impl #generics #krate::__private::NextState<#ty, #krate::__private::StateAlone> for #states #where_clause {
                     fn into_step(
                         self,
                     ) -> ::core::result::Result<#krate::__private::Step<#ty>, <#ty as #krate::Service>::Error> {

@@ -197,13 +197,18 @@ impl Machine<'_> {
             ReturnShape::ResponseAndState { response, state } => {
                 // Located at the types, which are what a mismatch is about.
                 let (answer, next) = (Ident::new("response", at(response)), Ident::new("next", at(state)));
-                let is_response = service_types.response_check(&answer, response);
                 let is_state = service_types.next_state(&next, state, self.states);
+                let step = match service_types.is_response(response) {
+                    true => quote_spanned!(site=> reply(#is_state, #answer)),
+                    false => {
+                        let responses = service_types.responses(response, &answer.to_token_stream());
+                        quote_spanned!(site=> new(#is_state, #responses))
+                    }
+                };
                 quote_spanned! {site=>
                     {
                         let (#answer, #next) = #call;
-                        #is_response
-                        #krate::__private::Step::<Self>::reply(#is_state, #answer)
+                        #krate::__private::Step::<Self>::#step
                     }
                 }
             }

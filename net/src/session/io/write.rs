@@ -33,6 +33,18 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
         self.encode_response(response)
     }
 
+    /// As [`queue_response`](Self::queue_response), for the responses of one handler, with nothing
+    /// between them. After an error, the remaining ones are dropped.
+    #[inline(never)]
+    pub(in crate::session) fn queue_responses(
+        &mut self,
+        responses: Vec<S::Response>,
+    ) -> Result<(), EncodeError> {
+        let mut responses = responses.into_iter();
+        responses.next().map_or(Ok(()), |first| self.queue_response(first))?;
+        responses.try_for_each(|response| self.encode_response(response))
+    }
+
     /// Appends what was sent to the peer, until the output is a whole batch.
     pub(in crate::session) fn encode_queued(&mut self) -> Result<(), EncodeError> {
         while !self.is_full() && self.encode_taken(MAX_BATCH)? {}
