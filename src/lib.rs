@@ -257,9 +257,9 @@ pub use portcullis_net::{Unix, UnixDatagram, UnixName};
 pub use portcullis_service::Credentials;
 #[cfg(feature = "server")]
 pub use portcullis_service::{
-    Cleanup, ClosedFuture, Describe, Description, EndedFuture, HalfClose, IntoService, Peer, PostFuture,
-    Reason, SendError, SendFuture, Service, Session, SessionError, StateLimits, Stopping, TrySendError,
-    assert_diagram, describe,
+    By, Cleanup, ClosedFuture, Describe, Description, EndedFuture, HalfClose, IntoService, Limit, Peer,
+    PostFuture, Reason, SendError, SendFuture, Service, Session, SessionError, StateLimits, Stopping,
+    TrySendError, assert_diagram, describe,
 };
 
 /// Imports for a file with a service: the attributes, [`Wait`], the codecs, and the types in
@@ -278,7 +278,7 @@ pub mod prelude {
     #[cfg(feature = "test-util")]
     pub use crate::test::{TestPool as _, TestPoolBuilder as _};
     #[cfg(feature = "server")]
-    pub use crate::{Cleanup, Describe, Lines, Peer, Reason, Server, Session, SessionError};
+    pub use crate::{By, Cleanup, Describe, Limit, Lines, Peer, Reason, Server, Session, SessionError};
     #[cfg(feature = "json")]
     pub use crate::{Json, JsonLines};
     pub use crate::{Pool, Wait, Worker};

@@ -171,7 +171,7 @@ impl Smtp {
     #[on(disconnect)]
     async fn disconnected(&self, peer: &Peer<Reply>, reason: Reason) {
         match reason {
-            Reason::Timeout => drop(peer.try_send(Reply::new(421, "4.4.2 timeout"))),
+            Reason::Timeout(_) => drop(peer.try_send(Reply::new(421, "4.4.2 timeout"))),
             Reason::Stopped => drop(peer.try_send(Reply::new(421, "4.3.2 server shutting down"))),
             _ => {}
         }

@@ -1,10 +1,11 @@
 //! What goes wrong in a session.
 
+use std::any::Any;
 use std::convert::Infallible;
 use std::error::Error;
 use std::{fmt, io};
 
-use super::reason::Reason;
+use super::reason::{Limit, Reason};
 use portcullis_codec::{DecodeError, EncodeError};
 use portcullis_runtime::internal::error::Panic;
 
@@ -44,12 +45,18 @@ impl<E> SessionError<E> {
 
 impl Reason {
     /// The reason that an error gives when nothing answers it.
-    pub fn from_error<E: fmt::Display>(error: &SessionError<E>) -> Self {
+    ///
+    /// A `SessionError` that a `#[session]` handler passes on with `?` gives the reason that it
+    /// gives by itself.
+    pub fn from_error<E: fmt::Display + 'static>(error: &SessionError<E>) -> Self {
         match error {
-            SessionError::Handler(error) => Self::Failed(error.to_string()),
+            SessionError::Handler(error) => match (error as &dyn Any).downcast_ref::<SessionError>() {
+                Some(error) => Self::from_error(error),
+                None => Self::Failed(error.to_string()),
+            },
             SessionError::Decode(error) => Self::Decode(error.to_string()),
             SessionError::Encode(error) => Self::Failed(error.to_string()),
-            SessionError::Timeout => Self::Timeout,
+            SessionError::Timeout => Self::Timeout(Limit::Next),
             SessionError::Panicked(panic) => Self::Panicked(panic.message().to_owned()),
             SessionError::Ended(reason) => reason.clone(),
         }
@@ -86,7 +93,7 @@ impl From<SessionError> for io::Error {
         let kind = match &error {
             SessionError::Decode(_) => io::ErrorKind::InvalidData,
             SessionError::Encode(_) => io::ErrorKind::InvalidInput,
-            SessionError::Timeout | SessionError::Ended(Reason::Timeout) => io::ErrorKind::TimedOut,
+            SessionError::Timeout | SessionError::Ended(Reason::Timeout(_)) => io::ErrorKind::TimedOut,
             SessionError::Ended(Reason::Reset) => io::ErrorKind::ConnectionReset,
             SessionError::Ended(Reason::PeerClosed) => io::ErrorKind::UnexpectedEof,
             SessionError::Ended(_) => io::ErrorKind::ConnectionAborted,

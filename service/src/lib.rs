@@ -48,7 +48,7 @@ pub use self::kind::{HandlerKind, PerRequest, PerSession};
 #[cfg(unix)]
 pub use self::origin::Credentials;
 pub use self::peer::Peer;
-pub use self::reason::Reason;
+pub use self::reason::{By, Limit, Reason};
 pub use self::session::Session;
 pub use self::shared::closed::{ClosedFuture, EndedFuture};
 pub use self::shared::send::{PostFuture, SendFuture};

@@ -264,9 +264,9 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
 
     /// Ends the session now: drops its handler if that is pending, and what is not yet written.
     ///
-    /// `#[on(disconnect)]` runs at once, with [`Reason::Closed`] or the reason of an earlier
-    /// [`close_with`](Self::close_with); it cannot send any more. Then the connection is closed
-    /// without waiting for the peer, which may see a reset.
+    /// `#[on(disconnect)]` runs at once, with [`By::Abort`](crate::By::Abort) or the reason of an
+    /// earlier [`close_with`](Self::close_with); it cannot send any more. Then the connection is
+    /// closed without waiting for the peer, which may see a reset.
     ///
     /// Use it for peers that do not read, also after [`close`](Self::close). Returns at once, and
     /// may be called on any thread. A handler that blocks its thread ends first. An

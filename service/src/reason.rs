@@ -13,11 +13,11 @@ pub enum Reason {
     Reset,
     /// The server stopped.
     Stopped,
-    /// The service closed the session: by [`Peer::close`](crate::Peer::close), or by its handler's
-    /// return.
-    Closed,
-    /// A time limit passed: to the first request, idle, to finish a frame, or to write.
-    Timeout,
+    /// The service closed the session, and gave no reason of its own
+    /// ([`Peer::close_with`](crate::Peer::close_with)).
+    Closed(By),
+    /// A time limit passed.
+    Timeout(Limit),
     /// The unfinished frames of all sessions had as much memory as they may have
     /// (`Server::max_unfinished_bytes`), and this session's needed more.
     Overload,
@@ -35,6 +35,43 @@ pub enum Reason {
         /// Why the session ended.
         reason: Box<Reason>,
     },
+}
+
+/// Which part of a service closed a session: see [`Reason::Closed`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum By {
+    /// A handler: the next state is `Closed`, or a `#[session]` handler has returned without asking
+    /// for a request.
+    Handler,
+    /// [`Peer::close`](crate::Peer::close).
+    Close,
+    /// [`Peer::abort`](crate::Peer::abort).
+    Abort,
+}
+
+/// A time limit of a session: see [`Reason::Timeout`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Limit {
+    /// `Server::first_request_timeout`: the peer has not sent a request.
+    FirstRequest,
+    /// The `idle` of the state, or `Server::idle_timeout`: the peer has not sent another request.
+    Idle,
+    /// The `max_duration` of the state.
+    MaxDuration,
+    /// `Server::frame_timeout`: the peer has sent a part of a request, and not all of it.
+    Frame,
+    /// `Server::write_timeout`: the peer has not read what was sent to it.
+    Write,
+    /// [`Session::next_timeout`](crate::Session::next_timeout), whose error the handler passed on.
+    Next,
+}
+
+impl Limit {
+    /// All limits, in the order of their declaration.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::FirstRequest, Self::Idle, Self::MaxDuration, Self::Frame, Self::Write, Self::Next];
 }
 
 impl Reason {
@@ -73,13 +110,38 @@ impl fmt::Display for Reason {
             Self::PeerClosed => f.write_str("closed by the peer"),
             Self::Reset => f.write_str("connection reset"),
             Self::Stopped => f.write_str("the server stopped"),
-            Self::Closed => f.write_str("closed by the service"),
-            Self::Timeout => f.write_str("timed out"),
+            Self::Closed(by) => by.fmt(f),
+            Self::Timeout(limit) => write!(f, "timed out: {limit}"),
             Self::Overload => f.write_str("the memory limit for incomplete frames was reached"),
             Self::Decode(text) => write!(f, "malformed input: {text}"),
             Self::Failed(text) => write!(f, "failed: {text}"),
             Self::Panicked(text) => write!(f, "panicked: {text}"),
             Self::InState { state, reason } => write!(f, "in state `{state}`: {reason}"),
         }
+    }
+}
+
+/// As in "closed by a handler".
+impl fmt::Display for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Handler => "closed by a handler",
+            Self::Close => "closed by `Peer::close`",
+            Self::Abort => "closed by `Peer::abort`",
+        })
+    }
+}
+
+/// What did not happen in time, as in "no first request".
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::FirstRequest => "no first request",
+            Self::Idle => "no further request",
+            Self::MaxDuration => "the maximum duration of the state is over",
+            Self::Frame => "an incomplete frame",
+            Self::Write => "the peer does not read",
+            Self::Next => "no request for the handler",
+        })
     }
 }

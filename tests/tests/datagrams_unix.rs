@@ -222,7 +222,7 @@ on_loops! {
         let server = server.write_timeout(Duration::from_millis(200)).spawn().await.unwrap();
         let mut slow = client(dir.at("server")).await;
         slow.send("many".into()).await.unwrap();
-        wait(|| *echo.ended.lock().unwrap() == [Reason::Timeout]).await;
+        wait(|| *echo.ended.lock().unwrap() == [Reason::Timeout(Limit::Write)]).await;
         stop(server).await;
     }
 

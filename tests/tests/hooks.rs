@@ -7,6 +7,8 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::BytesMut;
+use portcullis::codec::{Codec, DecodeError, EncodeError};
 use portcullis::prelude::*;
 use portcullis::{Client, RunningServer};
 use portcullis_tests::{Gate, LIMIT, OpenOnDrop, on_loops, wait};
@@ -479,5 +481,71 @@ on_loops! {
             assert_eq!(service.dropped.is_open(), act == Act::Hang);
             assert_eq!(*service.trace.lock().unwrap(), [Start, Stop], "{act:?}");
         }
+    }
+}
+
+/// The error of a codec that the user has written.
+#[derive(Debug)]
+struct WrongVersion(u8);
+
+impl std::fmt::Display for WrongVersion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "version {}", self.0)
+    }
+}
+
+impl std::error::Error for WrongVersion {}
+
+/// One byte is one message, up to 9.
+#[derive(Clone)]
+struct Versions;
+
+impl Codec<u8, u8> for Versions {
+    fn decode(&mut self, input: &mut BytesMut) -> Result<Option<u8>, DecodeError> {
+        if input.is_empty() {
+            return Ok(None);
+        }
+        match input.split_to(1)[0] {
+            version @ ..=9 => Ok(Some(version)),
+            version => Err(DecodeError::new(WrongVersion(version)).recoverable()),
+        }
+    }
+
+    fn encode(&mut self, byte: u8, output: &mut BytesMut) -> Result<(), EncodeError> {
+        output.extend([byte]);
+        Ok(())
+    }
+}
+
+struct Versioned;
+
+#[service]
+impl Versioned {
+    #[request]
+    async fn echo(&self, version: u8) -> u8 {
+        version
+    }
+
+    /// Sees the error that the codec has made, and responds with the version minus ten.
+    #[on(error)]
+    async fn failed(&self, error: SessionError) -> ControlFlow<Reason, u8> {
+        match &error {
+            SessionError::Decode(error) => {
+                ControlFlow::Continue(error.downcast_ref::<WrongVersion>().unwrap().0 - 10)
+            }
+            _ => ControlFlow::Break(Reason::from_error(&error)),
+        }
+    }
+}
+
+on_loops! {
+    async fn s3_the_error_hook_sees_the_error_of_the_codec() {
+        let server = Server::new(Versioned).codec(Versions).bind("127.0.0.1:0").unwrap().spawn().await.unwrap();
+        let mut stream = TcpStream::connect(server.local_addr()).await.unwrap();
+        stream.write_all(&[5, 17, 6]).await.unwrap();
+        let mut back = [0; 3];
+        timeout(LIMIT, stream.read_exact(&mut back)).await.expect("in time").unwrap();
+        assert_eq!(back, [5, 7, 6]);
+        server.stop().await.unwrap();
     }
 }

@@ -175,7 +175,7 @@ on_loops! {
         let _ = timeout(LIMIT, reads.read_to_end(&mut back)).await.expect("in time");
         assert!(began.elapsed() >= SHORT);
         counter.end(2).await;
-        assert_eq!(*counter.ended.lock().unwrap(), [Reason::Timeout, Reason::Timeout]);
+        assert_eq!(*counter.ended.lock().unwrap(), [Reason::Timeout(Limit::FirstRequest), Reason::Timeout(Limit::FirstRequest)]);
         dripping.await.unwrap();
         server.stop().await;
     }
@@ -201,7 +201,7 @@ on_loops! {
                 sleep(SHORT / 50).await;
             }
         });
-        assert_eq!(counter.end(1).await, Reason::Timeout);
+        assert_eq!(counter.end(1).await, Reason::Timeout(Limit::Idle));
         dripping.await.unwrap();
         server.stop().await;
     }
@@ -248,7 +248,7 @@ on_loops! {
         let server = TestServer::new(counter.bound(Lines::new().max_length(1 << 24)).write_timeout(SHORT)).await;
         let mut stream = server.connect().await;
         stream.write_all(b"big 16000000\n").await.unwrap();
-        assert_eq!(counter.end(1).await, Reason::Timeout);
+        assert_eq!(counter.end(1).await, Reason::Timeout(Limit::Write));
         wait(|| counter.disconnect_completed.load(SeqCst)).await;
         // The connection slot is free at once: the session does not get the write timeout again for
         // `on(disconnect)`.

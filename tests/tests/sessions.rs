@@ -135,7 +135,7 @@ on_loops! {
         let commands = Arc::new(Commands { mute: true, ..Commands::default() });
         let server = serve(&commands, Lines::new()).await;
         assert_eq!(all(&server, b"is anybody there?\n").await, "closed today\n");
-        assert_eq!(commands.end(1).await, Reason::Closed);
+        assert_eq!(commands.end(1).await, Reason::Closed(By::Handler));
         assert_eq!(commands.runs.load(SeqCst), 1);
         server.stop().await;
     }

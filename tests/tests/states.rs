@@ -243,7 +243,7 @@ on_loops! {
         let (mut client, recorder) = totals().await;
         assert!(client.send("leave".to_owned()) && client.send("never".to_owned()));
         assert_eq!(client.next().await.unwrap(), "goodbye");
-        assert_eq!(end(client, &recorder).await, "Totals { requests: 1, responses: 1 }, Some(Closed), closed by the service");
+        assert_eq!(end(client, &recorder).await, "Totals { requests: 1, responses: 1 }, Some(Closed), closed by a handler");
     }
 
     async fn s1_an_error_in_a_state_without_data_is_answered_and_the_session_continues() {

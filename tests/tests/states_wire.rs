@@ -237,7 +237,7 @@ on_loops! {
         client.expect_line("goodbye").await;
         assert_eq!(client.next().await, None);
         let said = ["came", "open up", "open up"].map(str::to_owned).to_vec();
-        assert_eq!(served.ended().await, (said, Some(ClubState::Closed), Reason::Closed));
+        assert_eq!(served.ended().await, (said, Some(ClubState::Closed), Reason::Closed(By::Handler)));
     }
 
     async fn s2_a_timeout_runs_the_states_timeout_handler() {
@@ -256,7 +256,7 @@ on_loops! {
         let mut client = served.client_after(&["sesame", "wait"]).await;
         assert_eq!(client.next().await, None);
         let (_, last, reason) = served.ended().await;
-        assert_eq!((last, reason), (Some(ClubState::Wait(7)), Reason::Timeout));
+        assert_eq!((last, reason), (Some(ClubState::Wait(7)), Reason::Timeout(Limit::MaxDuration)));
     }
 
     async fn s2_staying_in_a_state_does_not_extend_its_time_limit() {
@@ -265,7 +265,7 @@ on_loops! {
         // Requests do not extend the time limit.
         let asking = async { while client.0.send("more".into()).await.is_ok() { tokio::task::yield_now().await } };
         let ended = timeout(LIMIT, async { tokio::join!(asking, served.ended()).1 }).await.expect("in time");
-        assert_eq!((ended.1, ended.2), (Some(ClubState::Wait(7)), Reason::Timeout));
+        assert_eq!((ended.1, ended.2), (Some(ClubState::Wait(7)), Reason::Timeout(Limit::MaxDuration)));
     }
 
     async fn events_from_a_task_change_the_state_in_order() {
@@ -303,7 +303,7 @@ on_loops! {
         served.peer().post(Note::Said("nothing")).await.unwrap();
         client.expect_line("thrown out").await;
         assert_eq!(client.next().await, None);
-        assert_eq!(served.ended().await.2, Reason::Closed);
+        assert_eq!(served.ended().await.2, Reason::Closed(By::Handler));
     }
 
     async fn posting_to_an_ended_session_returns_the_event() {

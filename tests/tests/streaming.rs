@@ -102,7 +102,7 @@ on_loops! {
         reports.peer.lock().unwrap().as_ref().unwrap().close();
         while client.next().await.unwrap().is_some() {}
         wait(|| reports.closed.load(SeqCst) == 1).await;
-        assert_eq!(*reports.ended.lock().unwrap(), ["true the session ended: closed by the service"]);
+        assert_eq!(*reports.ended.lock().unwrap(), ["true the session ended: closed by `Peer::close`"]);
         assert!(served.stop().await.is_clean());
     }
 
@@ -132,7 +132,7 @@ on_loops! {
         let pushing = tokio::spawn(peer.forward(futures::stream::pending()));
         peer.close();
         let ended = pushing.await.unwrap().unwrap_err();
-        assert!(matches!(ended, SessionError::Ended(Reason::Closed)), "{ended}");
+        assert!(matches!(ended, SessionError::Ended(Reason::Closed(By::Close))), "{ended}");
         assert!(served.stop().await.is_clean());
     }
 

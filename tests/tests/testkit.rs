@@ -181,7 +181,7 @@ on_loops! {
         let mut client = test::connect(Mill::new()).await.unwrap();
         assert_eq!(client.call(14).await.unwrap(), 1);
         assert_eq!(client.next().await.unwrap(), 14);
-        assert_eq!(client.ended().await.unwrap(), Reason::Closed);
+        assert_eq!(client.ended().await.unwrap(), Reason::Closed(By::Close));
         assert!(!client.send(1) || client.next().await.is_err());
         client.close().await.unwrap();
     }
@@ -368,7 +368,7 @@ on_loops! {
         client.send(2);
         // Not because of its limit: unread messages are dropped, and the session ends.
         wait(|| mill.seen().len() == 3).await;
-        assert_eq!(mill.seen()[2], Reason::Timeout.to_string());
+        assert_eq!(mill.seen()[2], Reason::Timeout(Limit::Write).to_string());
         client.stop().await.unwrap();
     }
 }

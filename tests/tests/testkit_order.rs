@@ -205,7 +205,7 @@ paused! {
         let mut client = test::connect_to(server).await.unwrap();
         assert_eq!(client.call(60).await.unwrap(), 60);
         assert!(time.elapsed() < SECOND);
-        assert_eq!(client.ended().await.unwrap(), Reason::Timeout);
+        assert_eq!(client.ended().await.unwrap(), Reason::Timeout(Limit::Idle));
         assert!(time.elapsed() >= HOUR);
         assert!(client.close().await.unwrap().is_clean());
     }

@@ -336,7 +336,7 @@ impl<S, C, B> Server<S, C, B> {
     ///
     /// A large frame may take longer while its bytes keep arriving: see
     /// [`frame_rate`](Self::frame_rate). A session whose frame takes too long ends with
-    /// [`Reason::Timeout`](portcullis_service::Reason::Timeout). While a handler runs, the time
+    /// [`Limit::Frame`](portcullis_service::Limit::Frame). While a handler runs, the time
     /// does not count.
     pub fn frame_timeout(mut self, timeout: Duration) -> Self {
         self.options.limits.frame = unless_max(timeout);

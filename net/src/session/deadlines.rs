@@ -3,8 +3,8 @@
 use std::mem;
 use std::time::Duration;
 
-use crate::service::StateLimits;
 use crate::service::internal::{MAX_TICK, ServerShared, SessionShared, millis};
+use crate::service::{Limit, StateLimits};
 
 /// The deadlines of one session, as points of the server's clock. Zero is none, and [`NEVER`] is
 /// one that does not count. The session is armed with the nearest one: methods that return a
@@ -125,15 +125,16 @@ impl Deadlines {
         self.read_deadline > 0
     }
 
-    /// Returns whether a limit of the state, and none of the server, has passed.
-    pub(super) fn state_timed_out<Rsp, Ev>(&self, shared: &SessionShared<Rsp, Ev>) -> bool {
+    /// Returns the limit of the state that has passed, if none of the server has.
+    pub(super) fn passed_state_limit<Rsp, Ev>(&self, shared: &SessionShared<Rsp, Ev>) -> Option<Limit> {
         let now = shared.server().now();
         let has_passed = |at: u64| at != 0 && at <= now;
-        !has_passed(self.server_read_deadline())
-            && !has_passed(self.write_deadline)
-            && self.state.as_ref().is_some_and(|deadlines| {
-                has_passed(deadlines.idle_deadline) || has_passed(deadlines.state_deadline)
-            })
+        if has_passed(self.server_read_deadline()) || has_passed(self.write_deadline) {
+            return None;
+        }
+        let StateDeadlines { idle_deadline, state_deadline, .. } = **self.state.as_ref()?;
+        let limits = [(idle_deadline, Limit::Idle), (state_deadline, Limit::MaxDuration)];
+        limits.into_iter().filter(|(at, _)| has_passed(*at)).min_by_key(|(at, _)| *at).map(|(_, limit)| limit)
     }
 
     /// Returns whether the state's `max_duration` has passed. Asked between two requests.
@@ -179,18 +180,25 @@ impl Deadlines {
         self.write_deadline != 0 && self.write_deadline <= shared.server().now()
     }
 
-    /// Returns the nearest deadline that counts now, or [`NEVER`].
-    pub(super) fn nearest(&self) -> u64 {
-        let or_never = |at| if at == 0 { NEVER } else { at };
-        let mut nearest = or_never(self.write_deadline);
+    /// Returns the nearest deadline that counts now and its limit, or [`NEVER`] and any.
+    pub(super) fn nearest(&self, had_request: bool) -> (u64, Limit) {
+        let mut nearest = (NEVER, Limit::Write);
+        let mut add = |at: u64, limit| {
+            if at != 0 && at < nearest.0 {
+                nearest = (at, limit);
+            }
+        };
+        add(self.write_deadline, Limit::Write);
         if self.waits() {
-            nearest = nearest.min(or_never(self.server_read_deadline()));
+            let limit = if had_request { Limit::Idle } else { Limit::FirstRequest };
+            add(self.server_read_deadline(), limit);
         }
         if let Some(state) = &self.state {
             if self.waits() {
-                nearest = nearest.min(or_never(state.idle_deadline)).min(or_never(state.state_deadline));
-            } else if state.blocked_on_write {
-                nearest = nearest.min(or_never(state.state_deadline));
+                add(state.idle_deadline, Limit::Idle);
+            }
+            if self.waits() || state.blocked_on_write {
+                add(state.state_deadline, Limit::MaxDuration);
             }
         }
         nearest

@@ -30,7 +30,7 @@ use super::transitions::{ActiveSession, Handling};
 use crate::codec::Codec;
 use crate::codec::private::take_decode_cost;
 use crate::service::internal::{ShutdownPhase, take_yield_request};
-use crate::service::{Reason, Service};
+use crate::service::{By, Limit, Reason, Service};
 use crate::transport::Transport;
 
 /// After this many events in a row, without a request between them, the session writes and reads.
@@ -168,7 +168,7 @@ where
             }
             // Here, too: a session that always has requests is never idle.
             if self.idle.io.state_expired() && !self.check_ended()? {
-                self.handle_state_timeout().await?;
+                self.handle_state_timeout(Limit::MaxDuration).await?;
             }
             // What handlers send to their own peer would fill its queue before the session writes.
             if self.idle.io.shared().is_dirty() {
@@ -188,7 +188,7 @@ where
     /// queued is written first). `Break` if the state is one that closes.
     fn check_ended(&self) -> ControlFlow<Reason, bool> {
         match &self.idle.state {
-            Some(state) if S::closes(state) => ControlFlow::Break(Reason::Closed),
+            Some(state) if S::closes(state) => ControlFlow::Break(Reason::Closed(By::Handler)),
             _ if !self.idle.io.shared().is_dirty() => ControlFlow::Continue(false),
             _ if self.idle.io.shared().is_aborted() => {
                 ControlFlow::Break(self.idle.io.shared().close_reason())
@@ -234,9 +234,9 @@ where
     /// peer does not read.
     async fn flush(&mut self) -> ControlFlow<Reason> {
         self.put_back_events();
-        while !self.idle.io.flush_within_state().await {
+        while let Some(limit) = self.idle.io.flush_within_state().await {
             // Boxed to keep the future of each active phase small.
-            Box::pin(self.handle_state_timeout()).await?;
+            Box::pin(self.handle_state_timeout(limit)).await?;
             self.check_ended()?;
         }
         ControlFlow::Continue(())
@@ -285,10 +285,10 @@ where
 
     /// Handles a limit of the state that has passed. Any other reason ends the session.
     async fn handle_deadline(&mut self, reason: Reason) -> ControlFlow<Reason> {
-        if reason == Reason::Timeout && self.idle.io.state_timed_out() {
-            return self.handle_state_timeout().await;
+        match self.idle.io.passed_state_limit() {
+            Some(limit) if matches!(reason, Reason::Timeout(_)) => self.handle_state_timeout(limit).await,
+            _ => ControlFlow::Break(reason),
         }
-        ControlFlow::Break(reason)
     }
 
     fn put_back_events(&mut self) {

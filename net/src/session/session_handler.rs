@@ -18,7 +18,7 @@ use super::request_source::{RequestSource, channel};
 use super::run_with_io::run_with_io;
 use crate::codec::Codec;
 use crate::service::internal::ShutdownPhase;
-use crate::service::{Reason, Service, Session, SessionError};
+use crate::service::{By, Reason, Service, Session, SessionError};
 use crate::transport::Transport;
 
 /// A whole session. Never goes idle, so it never gives anything back.
@@ -82,7 +82,7 @@ where
             return reason.clone();
         }
         if !source.was_requested() {
-            return Reason::Closed;
+            return Reason::Closed(By::Handler);
         }
         // A handler is not started if the session has ended already.
         if end_reason(&idle.io).is_some() {

@@ -17,7 +17,7 @@ use super::registry::SessionRegistry;
 use super::run_with_io::{NoDemand, resume_with_io, run_with_io};
 use crate::codec::Codec;
 use crate::service::internal::SessionShared;
-use crate::service::{Peer, Reason, Responses, Service, SessionError, Step};
+use crate::service::{Limit, Peer, Reason, Responses, Service, SessionError, Step};
 use crate::transport::Transport;
 
 /// A session whose handlers are given requests, in its active phase.
@@ -173,8 +173,8 @@ where
         ControlFlow::Continue(true)
     }
 
-    /// Handles a time limit of the state that has passed.
-    pub(super) async fn handle_state_timeout(&mut self) -> ControlFlow<Reason> {
+    /// Handles a time limit of the state, which has passed.
+    pub(super) async fn handle_state_timeout(&mut self, limit: Limit) -> ControlFlow<Reason> {
         self.handling.put_back_events(self.idle.io.shared());
         self.idle.io.pause_read_wait();
         let applied = {
@@ -190,7 +190,7 @@ where
         };
         match applied {
             Ok(true) => {}
-            Ok(false) => return ControlFlow::Break(Reason::Timeout),
+            Ok(false) => return ControlFlow::Break(Reason::Timeout(limit)),
             Err(error) => Box::pin(self.handle_error(error)).await?,
         }
         // Also if the state is the same: its limits begin anew, or they would have passed at once.

@@ -24,7 +24,7 @@ use std::task::Waker;
 
 use super::closed::CloseWaiters;
 use super::queue::BoundedQueue;
-use crate::Reason;
+use crate::{By, Reason};
 
 /// What a session still takes from its peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub(crate) struct Queues<Rsp, Ev> {
     pub(crate) events: BoundedQueue<Ev>,
     pub(crate) close_waiters: CloseWaiters,
     pub(crate) end_waiters: CloseWaiters,
-    /// The reason that was given to [`Peer::close_with`](crate::Peer::close_with).
+    /// The reason that the first close gave, if it was not [`Peer::close`](crate::Peer::close).
     close_reason: Option<Reason>,
 }
 
@@ -197,7 +197,10 @@ impl<Rsp, Ev> Mailbox<Rsp, Ev> {
 
     /// The reason of a session that was closed.
     pub(crate) fn close_reason(&self) -> Reason {
-        self.queues.as_ref().and_then(|queues| queues.close_reason.clone()).unwrap_or(Reason::Closed)
+        self.queues
+            .as_ref()
+            .and_then(|queues| queues.close_reason.clone())
+            .unwrap_or(Reason::Closed(By::Close))
     }
 
     // ---- everybody's side

@@ -19,11 +19,15 @@ use std::task::Waker;
 
 use self::mailbox::{Discarded, Mailbox, SendState};
 use super::origin::Origin;
-use super::reason::Reason;
+use super::reason::{By, Limit, Reason};
 use super::server_shared::{ServerShared, ShutdownPhase};
 use portcullis_runtime::internal::error::catch_and_log;
 use portcullis_runtime::internal::sync::Mutex;
 use portcullis_runtime::internal::sync::atomic::{AtomicU64, Ordering};
+
+/// How many bits of a deadline name its limit.
+const LIMIT_BITS: u32 = 3;
+const LIMIT_MASK: u64 = (1 << LIMIT_BITS) - 1;
 
 /// What a connection's driver, its peers and its server share.
 pub struct SessionShared<Rsp, Ev> {
@@ -33,7 +37,8 @@ pub struct SessionShared<Rsp, Ev> {
     id_and_dirty: AtomicU64,
     origin: Origin,
     server: Arc<ServerShared>,
-    /// A point of the server's clock; zero is none. Written by the driver, read by the sweeper.
+    /// A point of the server's clock, and in the lowest bits the limit that passes then; zero is
+    /// none. Written by the driver, read by the sweeper.
     deadline: AtomicU64,
     mailbox: Mutex<Mailbox<Rsp, Ev>>,
 }
@@ -84,7 +89,7 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
 
     /// Drops what is queued, and makes the driver end the session at once.
     pub fn abort(&self) {
-        self.close_to(SendState::Aborted, None);
+        self.close_to(SendState::Aborted, Some(Reason::Closed(By::Abort)));
     }
 
     /// Whether the session was [aborted](Self::abort).
@@ -284,15 +289,27 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
         if mailbox.send_state() == SendState::Closed { Reason::Reset } else { mailbox.close_reason() }
     }
 
-    /// Sets the point of the clock at which the driver is woken; zero is none.
-    pub fn set_deadline(&self, at: u64) {
-        self.deadline.store(at, Ordering::Relaxed);
+    /// Sets the point of the clock at which `limit` has passed and the driver is woken.
+    pub fn set_deadline(&self, at: u64, limit: Limit) {
+        let at = at.min(u64::MAX >> LIMIT_BITS);
+        self.deadline.store(at << LIMIT_BITS | limit as u64, Ordering::Relaxed);
+    }
+
+    /// Clears the deadline.
+    pub fn clear_deadline(&self) {
+        self.deadline.store(0, Ordering::Relaxed);
     }
 
     /// Whether that point has passed.
     pub fn is_past_deadline(&self) -> bool {
+        self.passed_limit().is_some()
+    }
+
+    /// The limit that has passed.
+    fn passed_limit(&self) -> Option<Limit> {
         let deadline = self.deadline.load(Ordering::Relaxed);
-        deadline != 0 && deadline <= self.server.now()
+        let has_passed = deadline != 0 && deadline >> LIMIT_BITS <= self.server.now();
+        has_passed.then(|| Limit::ALL[(deadline & LIMIT_MASK) as usize])
     }
 
     /// Why work must be dropped now, if it must: the stop has come to `phase`.
@@ -307,7 +324,7 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
 
     /// As [`cancel_reason`](Self::cancel_reason), and also when the deadline has passed.
     pub fn abort_reason(&self, phase: ShutdownPhase) -> Option<Reason> {
-        self.cancel_reason(phase).or_else(|| self.is_past_deadline().then_some(Reason::Timeout))
+        self.cancel_reason(phase).or_else(|| self.passed_limit().map(Reason::Timeout))
     }
 }
 

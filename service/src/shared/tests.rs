@@ -117,8 +117,8 @@ fn s13_an_abort_drops_the_queue_also_after_a_close() {
         assert_eq!(peer.inner().pop(), None);
         assert_eq!(poll(&mut second), Poll::Ready(Err(SendError(2))));
         assert_eq!(peer.try_send(3), Err(TrySendError::Closed(3)));
-        let expected = if close_first { Reason::Overload } else { Reason::Closed };
-        peer.close_with(Reason::Stopped);
+        let expected = if close_first { Reason::Overload } else { Reason::Closed(By::Abort) };
+        peer.close();
         assert_eq!(peer.inner().close_reason(), expected);
     }
 }
@@ -144,6 +144,22 @@ async fn a_send_with_a_timeout_gives_the_response_back() {
     peer.close();
     assert_eq!(waiting.await.expect("no panic"), Err(TrySendError::Closed(6)));
     assert_eq!(began.elapsed().as_secs(), 3);
+}
+
+#[test]
+fn s14_a_deadline_names_its_limit() {
+    let shared = SessionShared::<u32, Infallible>::new(1, Origin::Unnamed, server(1, None));
+    let reason = || shared.abort_reason(ShutdownPhase::Aborting);
+    for limit in Limit::ALL {
+        shared.set_deadline(0, limit);
+        assert_eq!(reason(), Some(Reason::Timeout(limit)).filter(|_| limit as u64 != 0));
+        for far in [1, u64::MAX >> LIMIT_BITS, u64::MAX] {
+            shared.set_deadline(far, limit);
+            assert_eq!(reason(), None);
+        }
+    }
+    shared.clear_deadline();
+    assert_eq!(reason(), None);
 }
 
 #[tokio::test]

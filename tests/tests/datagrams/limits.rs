@@ -41,7 +41,7 @@ on_loops! {
         let three = raw(server.local_addr()).await;
         three.send(b"b").await.unwrap();
         wait(|| stats.counts().dropped_session_limit == 1).await;
-        assert_eq!(counter.end(1).await, Reason::Timeout);
+        assert_eq!(counter.end(1).await, Reason::Timeout(Limit::Idle));
         let mut four = client(server.local_addr()).await.retransmit_interval(SHORT);
         assert_eq!(four.call("c".into()).await.unwrap(), "1: c");
         assert_eq!(counter.connected.load(SeqCst), 3);
@@ -148,7 +148,7 @@ on_loops! {
         call(&twice, "a").await;
         call(&twice, "b").await;
         call(&once, "a").await;
-        assert_eq!(counter.end(1).await, Reason::Timeout);
+        assert_eq!(counter.end(1).await, Reason::Timeout(Limit::Idle));
         assert_eq!(call(&twice, "c").await, "3: c");
         assert_eq!(call(&once, "b").await, "1: b", "it is a stranger again");
         stop(server).await;

@@ -40,7 +40,7 @@ impl ReadsNothing {
 
     #[on(disconnect)]
     async fn disconnected(&self, reason: Reason) {
-        assert_eq!(reason, Reason::Closed);
+        assert_eq!(reason, Reason::Closed(By::Handler));
         self.ended.fetch_add(1, SeqCst);
     }
 }
@@ -84,7 +84,7 @@ on_loops! {
         let server = counter.bound().idle_timeout(SHORT).spawn().await.unwrap();
         let socket = raw(server.local_addr()).await;
         assert_eq!(call(&socket, "a").await, "1: a");
-        assert_eq!(counter.end(1).await, Reason::Timeout);
+        assert_eq!(counter.end(1).await, Reason::Timeout(Limit::Idle));
         assert_eq!(call(&socket, "b").await, "1: b");
         assert_eq!(counter.connected.load(SeqCst), 2);
         stop(server).await;
@@ -99,7 +99,7 @@ on_loops! {
         // Two sessions that begin later time out one after the other.
         for ended in 1..=2 {
             assert_eq!(call(&idle, "a").await, "1: a");
-            assert_eq!(counter.end(ended).await, Reason::Timeout);
+            assert_eq!(counter.end(ended).await, Reason::Timeout(Limit::Idle));
         }
         counter.gate.add_permits(1);
         assert_eq!(answer(&busy).await, "1: hold");
@@ -112,7 +112,7 @@ on_loops! {
         let socket = raw(server.local_addr()).await;
         assert_eq!(call(&socket, "a").await, "1: a");
         assert_eq!(call(&socket, "close").await, "2: close");
-        assert_eq!(counter.end(1).await, Reason::Closed);
+        assert_eq!(counter.end(1).await, Reason::Closed(By::Close));
         // A datagram that arrives while the old session ends may be lost.
         let mut buffer = [0; 100];
         let length = loop {

@@ -35,7 +35,7 @@ on_streams! {
         timeout(LIMIT, flood.join_all()).await.expect("in time");
         service.wait_until_empty().await;
         let ended = service.ended.lock().unwrap().clone();
-        assert!(ended.iter().filter(|reason| **reason == Reason::Timeout).count() >= 50, "{ended:?}");
+        assert!(ended.iter().filter(|reason| **reason == Reason::Timeout(Limit::FirstRequest)).count() >= 50, "{ended:?}");
         let report = served.server.stop().await.unwrap();
         assert!(report.is_clean(), "{report}");
     }

@@ -102,7 +102,7 @@ on_streams! {
             while stream.write_all(b"big 1000000\n").await.is_ok() && stream.flush().await.is_ok() {}
         });
         served.still_echoes().await;
-        wait(|| service.ended.lock().unwrap().contains(&Reason::Timeout)).await;
+        wait(|| service.ended.lock().unwrap().contains(&Reason::Timeout(Limit::Write))).await;
         let asked = service.asked.load(SeqCst);
         assert!(asked < 100, "{asked} megabytes were accepted without a reader");
         timeout(LIMIT, asking).await.expect("in time").unwrap();
@@ -183,7 +183,7 @@ on_loops! {
         for _ in 0..5 {
             served.still_echoes().await;
         }
-        wait(|| service.ended.lock().unwrap().iter().filter(|reason| **reason == Reason::Timeout).count() == 20).await;
+        wait(|| service.ended.lock().unwrap().iter().filter(|reason| **reason == Reason::Timeout(Limit::Write)).count() == 20).await;
         served.stop().await;
     }
 

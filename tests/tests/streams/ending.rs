@@ -35,7 +35,8 @@ on_streams! {
             }
             peer.abort();
             ended(&peer).await;
-            assert_eq!(service.end(count).await, Reason::Closed);
+            let by = if close_first { By::Close } else { By::Abort };
+            assert_eq!(service.end(count).await, Reason::Closed(by));
             assert!(peer.is_closed());
         }
         server.still_echoes().await;
@@ -51,7 +52,7 @@ on_streams! {
         let peer = service.last_peer();
         peer.abort();
         ended(&peer).await;
-        assert_eq!((service.end(1).await, service.dropped.load(SeqCst)), (Reason::Closed, 1));
+        assert_eq!((service.end(1).await, service.dropped.load(SeqCst)), (Reason::Closed(By::Abort), 1));
         // The client sees the end at once, too.
         let _ = timeout(LIMIT, stream.read(&mut [0; 16])).await.expect("in time");
         server.stop().await;
@@ -66,7 +67,7 @@ on_streams! {
         let waiting = tokio::spawn(peer.ended());
         peer.abort();
         timeout(LIMIT, waiting).await.expect("in time").expect("no panic");
-        assert_eq!(service.end(1).await, Reason::Closed);
+        assert_eq!(service.end(1).await, Reason::Closed(By::Abort));
         // Without `close_notify`, because the peer need not read: TLS reports that as an error.
         let read = timeout(LIMIT, stream.read(&mut [0; 16])).await.expect("in time");
         assert_eq!(read.unwrap_or(0), 0);
@@ -140,7 +141,7 @@ on_loops! {
             let peer = service.last_peer();
             peer.abort();
             ended(&peer).await;
-            assert_eq!((service.end(1).await, service.dropped.load(SeqCst)), (Reason::Closed, dropped));
+            assert_eq!((service.end(1).await, service.dropped.load(SeqCst)), (Reason::Closed(By::Abort), dropped));
             stopped(serving).await;
         }
     }
@@ -171,14 +172,16 @@ on_loops! {
 
 /// A linear session that waits for something other than its next request.
 #[derive(Default)]
-struct Waits(AtomicUsize);
+struct Waits(AtomicUsize, Mutex<Vec<Reason>>);
 
 #[service]
 impl Waits {
     #[session]
     async fn waits(&self, session: &mut Session<String, String>) -> Result<(), SessionError> {
         let line = session.next().await?;
-        if line == "wait" {
+        if line == "next" {
+            session.next_timeout(Duration::from_millis(10)).await?;
+        } else if line == "wait" {
             self.0.fetch_add(1, SeqCst);
             tokio::select! {
                 () = session.peer().stopping() => session.send("the server stops".to_owned()).await?,
@@ -190,6 +193,11 @@ impl Waits {
             session.next().await?;
         }
         Ok(())
+    }
+
+    #[on(disconnect)]
+    async fn ended(&self, reason: Reason) {
+        self.1.lock().unwrap().push(reason);
     }
 }
 
@@ -211,6 +219,23 @@ async fn s14_a_linear_session_ends_with_the_reason_that_it_was_closed_with() {
     let mut client = portcullis::test::connect(Waits::default()).await.unwrap();
     assert!(client.send("expired".to_owned()));
     assert_eq!(client.ended().await.unwrap(), Reason::Failed("expired".to_owned()));
+}
+
+on_streams! {
+    async fn s14_the_errors_of_the_next_request_are_reasons_of_their_own(kind) {
+        let service = Arc::new(Waits::default());
+        let server = serve(kind, Server::new(Arc::clone(&service)).codec(Lines::new())).await;
+        for line in [&b"next\n"[..], b"not UTF-8: \xff\n"] {
+            let mut stream = server.connect().await;
+            stream.write_all(line).await.unwrap();
+            stream.flush().await.unwrap();
+            assert_eq!(stream.read_remaining().await, b"");
+        }
+        let reasons = service.1.lock().unwrap().clone();
+        assert_eq!(reasons[0], Reason::Timeout(Limit::Next));
+        assert!(matches!(reasons[1], Reason::Decode(_)), "{reasons:?}");
+        server.stop().await;
+    }
 }
 
 /// Responds with `try_send`, which is bounded by a queue.

@@ -82,7 +82,7 @@ on_streams! {
         });
         read.expect("in time").expect("a proper end");
         assert_eq!(back.len(), 5 * 200_001 + 6);
-        assert_eq!(service.end(1).await, Reason::Closed);
+        assert_eq!(service.end(1).await, Reason::Closed(By::Close));
         server.stop().await;
     }
 

@@ -26,7 +26,7 @@ on_streams! {
         let mut stream = server.connect().await;
         stream.send("half a li").await;
         assert_eq!(stream.read_remaining().await, b"");
-        assert_eq!(service.end(1).await, Reason::Timeout);
+        assert_eq!(service.end(1).await, Reason::Timeout(Limit::FirstRequest));
         server.stop().await;
     }
 
@@ -36,7 +36,7 @@ on_streams! {
         let mut stream = server.connect().await;
         assert_eq!(stream.call("x").await, "x");
         assert_eq!(stream.read_remaining().await, b"");
-        assert_eq!(service.end(1).await, Reason::Timeout);
+        assert_eq!(service.end(1).await, Reason::Timeout(Limit::Idle));
         server.stop().await;
     }
 
@@ -45,7 +45,7 @@ on_streams! {
         let server = serve(kind, service.server().write_timeout(SHORT)).await;
         let mut stream = server.connect().await;
         stream.send("big 16000000\n").await;
-        assert_eq!(service.end(1).await, Reason::Timeout);
+        assert_eq!(service.end(1).await, Reason::Timeout(Limit::Write));
         server.still_echoes().await;
         server.stop().await;
     }

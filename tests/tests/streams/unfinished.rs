@@ -72,7 +72,7 @@ on_streams! {
         assert_eq!(stream.call("x").await, "x");
         stream.send("half a li").await;
         assert_eq!(stream.read_remaining().await, b"");
-        assert_eq!(service.end(1).await, Reason::Timeout);
+        assert_eq!(service.end(1).await, Reason::Timeout(Limit::Frame));
         server.stop().await;
     }
 
@@ -86,8 +86,8 @@ on_streams! {
             stream.send("half a li").await;
             assert_eq!(stream.read_remaining().await, b"");
         }
-        assert_eq!(only(&stated.0).await, Reason::Timeout);
-        assert_eq!(only(&asking.0).await, Reason::Timeout);
+        assert_eq!(only(&stated.0).await, Reason::Timeout(Limit::Frame));
+        assert_eq!(only(&asking.0).await, Reason::Timeout(Limit::Frame));
         first.stop().await;
         second.stop().await;
     }

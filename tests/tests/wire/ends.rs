@@ -68,7 +68,7 @@ on_loops! {
         let (read, _) = tokio::join!(timeout(LIMIT, reads.read_to_end(&mut back)), writes.write_all(&bytes));
         read.expect("in time").expect("a proper end");
         assert_eq!(back.len(), 5 * 200_001 + 6);
-        assert_eq!(service.end(1).await, Reason::Closed);
+        assert_eq!(service.end(1).await, Reason::Closed(By::Close));
         server.stop().await;
     }
 

@@ -42,7 +42,7 @@ on_both_flavours! {
         assert_eq!(client.next().await.expect("read").as_deref(), Some("Bob"));
         peer.try_post("to closed".to_owned()).expect("a place");
         assert_eq!(rest(&mut client).await, ["at closed"]);
-        assert_eq!(ended(&mut told).await.2, Reason::Closed);
+        assert_eq!(ended(&mut told).await.2, Reason::Closed(By::Handler));
         server.stop().await;
     }
 
@@ -135,7 +135,7 @@ on_both_flavours! {
         assert_eq!(peer.try_post("tell 2".to_owned()), Err(TrySendError::Closed("tell 2".to_owned())));
         service.release.add_permits(1);
         assert_eq!(rest(&mut client).await, ["held"]);
-        assert_eq!(ended(&mut told).await, (vec!["hold".to_owned()], Some(Phase::Fresh), Reason::Closed));
+        assert_eq!(ended(&mut told).await, (vec!["hold".to_owned()], Some(Phase::Fresh), Reason::Closed(By::Close)));
         server.stop().await;
     }
 

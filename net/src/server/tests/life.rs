@@ -31,8 +31,8 @@ on_both_flavours! {
         let mut stream = tokio::net::TcpStream::connect(server.addr).await.expect("it listens");
         stream.write_all(b"par").await.expect("written");
         assert_eq!(rest(&mut slow).await, ["bye"]);
-        assert_eq!(until_end(&mut told).await, Reason::Timeout);
-        assert_eq!(until_end(&mut told).await, Reason::Timeout);
+        assert_eq!(until_end(&mut told).await, Reason::Timeout(Limit::FirstRequest));
+        assert_eq!(until_end(&mut told).await, Reason::Timeout(Limit::FirstRequest));
         assert_eq!(call(&mut quick, "two").await, "two");
         server.stop().await;
     }
@@ -43,7 +43,7 @@ on_both_flavours! {
         let mut client = server.connect().await;
         assert_eq!(call(&mut client, "one").await, "one");
         assert_eq!(rest(&mut client).await, ["bye"]);
-        assert_eq!(until_end(&mut told).await, Reason::Timeout);
+        assert_eq!(until_end(&mut told).await, Reason::Timeout(Limit::Idle));
         server.stop().await;
     }
 
@@ -80,7 +80,7 @@ on_both_flavours! {
         let mut other = server.connect().await;
         let ((), ()) = tokio::join!(stuck, async {
             assert_eq!(call(&mut other, "quick").await, "quick");
-            assert_eq!(until_end(&mut told).await, Reason::Timeout);
+            assert_eq!(until_end(&mut told).await, Reason::Timeout(Limit::Write));
         });
         server.stop().await;
     }

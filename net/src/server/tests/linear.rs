@@ -40,7 +40,7 @@ on_both_flavours! {
         let server = serve(bound(service)).await;
         let mut client = server.connect().await;
         assert_eq!(rest(&mut client).await, ["bye"]);
-        assert_eq!(until_end(&mut told).await, Reason::Closed);
+        assert_eq!(until_end(&mut told).await, Reason::Closed(By::Handler));
         server.stop().await;
     }
 

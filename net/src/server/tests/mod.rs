@@ -27,8 +27,8 @@ use super::*;
 use crate::client::{Client, ClientError};
 use crate::codec::Lines;
 use crate::service::{
-    BoxError, Cleanup, Connected, HalfClose, Peer, PerRequest, PerSession, Reason, Session, SessionError,
-    Step,
+    BoxError, By, Cleanup, Connected, HalfClose, Limit, Peer, PerRequest, PerSession, Reason, Session,
+    SessionError, Step,
 };
 
 const LIMIT: Duration = Duration::from_secs(10);

@@ -39,7 +39,7 @@ paused! {
         let began = Instant::now();
         closes(&mut client).await;
         took(began, secs(2));
-        assert_eq!(ended(&mut told).await, (vec![], Some(Phase::read("one idle=2000")), Reason::Timeout));
+        assert_eq!(ended(&mut told).await, (vec![], Some(Phase::read("one idle=2000")), Reason::Timeout(Limit::Idle)));
     }
 
     async fn s2_idle_restarts_with_each_whole_request_and_with_nothing_less() {
@@ -59,7 +59,7 @@ paused! {
         }
         closes(&mut client).await;
         took(began, secs(2));
-        assert_eq!(ended(&mut told).await.2, Reason::Timeout);
+        assert_eq!(ended(&mut told).await.2, Reason::Timeout(Limit::Idle));
     }
 
     async fn s2_within_runs_from_entry_and_a_state_that_is_its_own_next_does_not_restart_it() {
@@ -158,7 +158,7 @@ paused! {
             client.send("sleep 500".to_owned()).await.expect("sent");
         }
         let (handled, _, reason) = ended(&mut told).await;
-        assert_eq!((handled.len() <= 5, reason), (true, Reason::Timeout), "{handled:?}");
+        assert_eq!((handled.len() <= 5, reason), (true, Reason::Timeout(Limit::MaxDuration)), "{handled:?}");
         // What was handled is answered.
         for _ in 0..handled.len() {
             assert_eq!(next(&mut client).await, "slept");
@@ -174,7 +174,7 @@ paused! {
             peer.try_send("more than the pipe holds".to_owned()).expect("a place");
             let (handled, last, reason) = ended(&mut told).await;
             took(began, secs(2));
-            assert_eq!((handled, last, reason), (vec!["to closed".to_owned()], Some(Phase::Closed), Reason::Closed));
+            assert_eq!((handled, last, reason), (vec!["to closed".to_owned()], Some(Phase::Closed), Reason::Closed(By::Handler)));
             assert_eq!(next(&mut client).await, "more than the pipe holds");
             assert_eq!(next(&mut client).await, "at closed");
             closes(&mut client).await;
@@ -187,7 +187,7 @@ paused! {
         client.send("tell more than the pipe holds".to_owned()).await.expect("sent");
         let (_, last, reason) = ended(&mut told).await;
         took(began, secs(2));
-        assert_eq!((last, reason), (Some(Phase::Closed), Reason::Closed));
+        assert_eq!((last, reason), (Some(Phase::Closed), Reason::Closed(By::Handler)));
         assert_eq!(next(&mut client).await, "more than the pipe holds");
         assert_eq!(next(&mut client).await, "at closed");
         closes(&mut client).await;
@@ -201,14 +201,14 @@ paused! {
         let (handled, _, reason) = ended(&mut told).await;
         took(began, secs(5));
         // One a second; that of the last may be as late as a tick.
-        assert_eq!((handled.iter().filter(|text| *text == "quiet").count(), reason), (4, Reason::Timeout));
+        assert_eq!((handled.iter().filter(|text| *text == "quiet").count(), reason), (4, Reason::Timeout(Limit::Write)));
     }
 
     async fn s2_idle_counts_while_a_peer_neither_reads_an_answer_nor_sends() {
         let (mut client, _, mut told) = narrow(16, "one idle=1000 then to closed", |server| server);
         let began = Instant::now();
         client.send("tell more than the pipe holds".to_owned()).await.expect("sent");
-        assert_eq!(ended(&mut told).await.2, Reason::Closed);
+        assert_eq!(ended(&mut told).await.2, Reason::Closed(By::Handler));
         took(began, secs(1));
         assert_eq!(next(&mut client).await, "more than the pipe holds");
         assert_eq!(next(&mut client).await, "at closed");
@@ -222,7 +222,7 @@ paused! {
         assert_eq!(next(&mut client).await, "more than the pipe holds");
         assert_eq!(next(&mut client).await, "at closed");
         took(began, secs(2));
-        assert_eq!(ended(&mut told).await.2, Reason::Closed);
+        assert_eq!(ended(&mut told).await.2, Reason::Closed(By::Handler));
     }
 
     async fn requests_are_handled_and_restart_idle_while_a_peer_does_not_read() {
@@ -235,7 +235,7 @@ paused! {
         }
         let (handled, _, reason) = ended(&mut told).await;
         took(began, secs(7));
-        assert_eq!((handled.len(), reason), (7, Reason::Closed), "{handled:?}");
+        assert_eq!((handled.len(), reason), (7, Reason::Closed(By::Handler)), "{handled:?}");
     }
 
     async fn s2_requests_are_handled_up_to_a_bound_of_answers_that_are_not_read() {
@@ -266,7 +266,7 @@ paused! {
             closes(&mut client).await;
             took(began, secs(limit));
             let (_, last, reason) = ended(&mut told).await;
-            assert_eq!((last, reason), (Some(Phase::read(&request[3..])), Reason::Timeout));
+            assert_eq!((last, reason), (Some(Phase::read(&request[3..])), Reason::Timeout(Limit::Idle)));
         }
     }
 
@@ -295,7 +295,7 @@ paused! {
         }
         while client.next().await.expect("read").is_some() {}
         took(began, secs(4));
-        assert_eq!(ended(&mut told).await.2, Reason::Timeout);
+        assert_eq!(ended(&mut told).await.2, Reason::Timeout(Limit::FirstRequest));
     }
 
     async fn s5_a_session_that_stops_is_not_timed_out() {

@@ -40,9 +40,9 @@ on_both_flavours! {
         let back = all(&server, text.as_bytes()).await;
         assert_eq!(back, [format!("{long}\n").repeat(100), "at closed\n".to_owned()].concat());
         let (handled, last, reason) = ended(&mut told).await;
-        assert_eq!((handled.len(), last, reason), (101, Some(Phase::Closed), Reason::Closed));
+        assert_eq!((handled.len(), last, reason), (101, Some(Phase::Closed), Reason::Closed(By::Handler)));
         assert_eq!(all(&server, b"go closed\n").await, "");
-        assert_eq!(ended(&mut told).await.2, Reason::Closed);
+        assert_eq!(ended(&mut told).await.2, Reason::Closed(By::Handler));
         // What was sent beside the answers goes out, too.
         assert_eq!(all(&server, b"push last words\ngo closed\n").await, "last words\n");
         server.stop().await;
@@ -52,7 +52,7 @@ on_both_flavours! {
         let (service, mut told) = machine("closed");
         let server = serve(bound(service)).await;
         assert_eq!(all(&server, b"let me in\n").await, "not now\n");
-        assert_eq!(ended(&mut told).await, (vec![], Some(Phase::Closed), Reason::Closed));
+        assert_eq!(ended(&mut told).await, (vec![], Some(Phase::Closed), Reason::Closed(By::Handler)));
         server.stop().await;
     }
 

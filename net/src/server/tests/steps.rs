@@ -135,7 +135,7 @@ on_both_flavours! {
         let mut back = Vec::new();
         stream.read_to_end(&mut back).await.expect("read");
         assert_eq!(back, b"one\nclosing\n");
-        assert_eq!(until_end(&mut told).await, Reason::Closed);
+        assert_eq!(until_end(&mut told).await, Reason::Closed(By::Close));
         server.stop().await;
     }
 }

@@ -71,7 +71,7 @@ paused! {
             stream.write_all(b"n").await.expect("taken");
             assert_eq!(rest(&mut stream).await, "bye\n");
             took(began, secs(30));
-            assert_eq!(until_end(&mut told).await, Reason::Timeout);
+            assert_eq!(until_end(&mut told).await, Reason::Timeout(Limit::Frame));
         }
     }
 
@@ -113,7 +113,7 @@ paused! {
             }
             assert!((4..=6).contains(&parts), "{parts}");
             took(began, secs(parts));
-            assert_eq!(until_end(&mut told).await, Reason::Timeout);
+            assert_eq!(until_end(&mut told).await, Reason::Timeout(Limit::Frame));
         }
     }
 

@@ -17,7 +17,7 @@ use super::deadlines::{Deadlines, NEVER, Stamp};
 use super::read_size::ReadSize;
 use crate::codec::Codec;
 use crate::service::internal::SessionShared;
-use crate::service::{Peer, Service, StateLimits};
+use crate::service::{Limit, Peer, Service, StateLimits};
 use crate::transport::Transport;
 
 /// An idle session keeps a partial frame of at most this many bytes in a buffer of that size.
@@ -115,9 +115,9 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
         }
     }
 
-    /// Returns whether a limit of the state, and none of the server, has passed.
-    pub(super) fn state_timed_out(&self) -> bool {
-        !self.frame_is_late() && self.deadlines.state_timed_out(&self.shared)
+    /// Returns the limit of the state that has passed, if none of the server has.
+    pub(super) fn passed_state_limit(&self) -> Option<Limit> {
+        if self.frame_is_late() { None } else { self.deadlines.passed_state_limit(&self.shared) }
     }
 
     /// Returns whether the session has been in the state for longer than it may be.
@@ -134,12 +134,18 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
 
     /// Has the nearest deadline wake the driver.
     fn arm(&self) {
-        let mut nearest = self.deadlines.nearest();
+        let (mut nearest, mut limit) = self.deadlines.nearest(self.had_request);
         if let Some(buffers) = self.buffers.as_ref().filter(|_| self.deadlines.waits()) {
             let deadline = buffers.unfinished.deadline();
-            nearest = nearest.min(if deadline == 0 { NEVER } else { deadline });
+            if deadline != 0 && deadline < nearest {
+                (nearest, limit) = (deadline, Limit::Frame);
+            }
         }
-        self.shared.set_deadline(if nearest == NEVER { 0 } else { nearest });
+        if nearest == NEVER {
+            self.shared.clear_deadline();
+        } else {
+            self.shared.set_deadline(nearest, limit);
+        }
     }
 
     fn reset_deadlines(&mut self) {

@@ -11,7 +11,7 @@ use bytes::Buf;
 
 use super::{ReadEnd, SessionIo};
 use crate::codec::{Codec, EncodeError};
-use crate::service::Service;
+use crate::service::{Limit, Service};
 use crate::session::buffers::{BUFFER_SIZE, acquire, encode_or_rollback};
 use crate::session::deadlines::Stamp;
 use crate::transport::Transport;
@@ -147,19 +147,19 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
         poll_fn(|cx| self.poll_flush(cx)).await;
     }
 
-    /// As [`flush`](Self::flush), between two handlers. Returns false if the state's time passes
-    /// before all is written.
-    pub(in crate::session) async fn flush_within_state(&mut self) -> bool {
-        let flushed = poll_fn(|cx| match self.poll_flush(cx) {
-            Poll::Ready(()) => Poll::Ready(true),
+    /// As [`flush`](Self::flush), between two handlers. Returns the limit of the state that passes
+    /// before all is written, if one does.
+    pub(in crate::session) async fn flush_within_state(&mut self) -> Option<Limit> {
+        let passed = poll_fn(|cx| match self.poll_flush(cx) {
+            Poll::Ready(()) => Poll::Ready(None),
             Poll::Pending => {
                 self.set_blocked_on_write(true);
-                if self.state_timed_out() { Poll::Ready(false) } else { Poll::Pending }
+                self.passed_state_limit().map_or(Poll::Pending, |limit| Poll::Ready(Some(limit)))
             }
         })
         .await;
         self.set_blocked_on_write(false);
-        flushed
+        passed
     }
 
     /// Closes the writing side. A transport that has bytes to write for it, as TLS has, is given
