@@ -7,7 +7,7 @@
 use portcullis::prelude::*;
 
 use super::sessions::{Client, Ready, Session, Sessions};
-use super::wire::{Connect, ConnectCode, Message, Packet, Packets, Qos};
+use super::wire::{Connect, ConnectCode, Message, Packet, Qos};
 
 #[derive(Default)]
 pub(crate) struct Broker {
@@ -28,7 +28,7 @@ pub(crate) struct Online {
     id: String,
 }
 
-#[service(request = Packet, response = Packets)]
+#[service(request = Packet, response = Packet)]
 impl Broker {
     #[on(connect)]
     async fn opened(&self) -> Connection {
@@ -42,13 +42,12 @@ impl Broker {
         client: &Client,
         connection: &mut Connection,
         packet: Packet,
-    ) -> (Packets, BrokerState) {
-        let refuse =
-            |code| (Packets::one(Packet::ConnAck { session_present: false, code }), BrokerState::Closed);
+    ) -> (Vec<Packet>, BrokerState) {
+        let refuse = |code| (vec![Packet::ConnAck { session_present: false, code }], BrokerState::Closed);
         let connect = match packet {
             Packet::Connect(connect) => connect,
             Packet::ConnectOfAnotherVersion => return refuse(ConnectCode::UnacceptableVersion),
-            _ => return (Packets::none(), BrokerState::Closed),
+            _ => return (Vec::new(), BrokerState::Closed),
         };
         let Connect { client_id, clean_session, will, .. } = connect;
         let id = match client_id.as_str() {
@@ -60,7 +59,7 @@ impl Broker {
         *connection = Connection { id: Some(id.clone()), will };
         let mut packets = vec![Packet::ConnAck { session_present, code: ConnectCode::Accepted }];
         packets.extend(self.sessions.with_session(&id, client, Session::resume).unwrap_or_default());
-        (Packets(packets), BrokerState::Online(Online { id }))
+        (packets, BrokerState::Online(Online { id }))
     }
 
     /// The client has connected.
@@ -71,7 +70,7 @@ impl Broker {
         connection: &mut Connection,
         online: Online,
         packet: Packet,
-    ) -> (Packets, BrokerState) {
+    ) -> (Vec<Packet>, BrokerState) {
         let id = &online.id;
         let session = |f: &dyn Fn(&mut Session) -> Vec<Packet>| self.sessions.with_session(id, client, f);
         let packets = match packet {
@@ -119,16 +118,16 @@ impl Broker {
             _ => None,
         };
         match packets {
-            Some(packets) => (Packets(packets), BrokerState::Online(online)),
-            None => (Packets::none(), BrokerState::Closed),
+            Some(packets) => (packets, BrokerState::Online(online)),
+            None => (Vec::new(), BrokerState::Closed),
         }
     }
 
     /// There are messages for the client.
     #[event(online)]
-    async fn ready(&self, client: &Client, online: Online, _ready: Ready) -> (Packets, BrokerState) {
+    async fn ready(&self, client: &Client, online: Online, _ready: Ready) -> (Vec<Packet>, BrokerState) {
         let packets = self.sessions.with_session(&online.id, client, Session::take).unwrap_or_default();
-        (Packets(packets), BrokerState::Online(online))
+        (packets, BrokerState::Online(online))
     }
 
     /// Runs however the connection ends: by `DISCONNECT`, a reset, a time limit, malformed input.

@@ -12,13 +12,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use portcullis::Peer;
 
 use super::topics;
-use super::wire::{Message, Packet, Packets, Qos};
+use super::wire::{Message, Packet, Qos};
 
 /// The event that messages for this client are ready.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ready;
 
-pub(crate) type Client = Peer<Packets, Ready>;
+pub(crate) type Client = Peer<Packet, Ready>;
 
 /// The maximum number of messages that wait for a client. Further ones are dropped.
 const MAX_QUEUED: usize = 1000;

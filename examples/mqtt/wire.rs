@@ -121,30 +121,6 @@ impl Codec<Packet, Packet> for Mqtt {
     }
 }
 
-/// What a server sends at once.
-#[derive(Debug)]
-pub(crate) struct Packets(pub(crate) Vec<Packet>);
-
-impl Packets {
-    pub(crate) fn none() -> Self {
-        Self(Vec::new())
-    }
-
-    pub(crate) fn one(packet: Packet) -> Self {
-        Self(vec![packet])
-    }
-}
-
-impl Codec<Packet, Packets> for Mqtt {
-    fn decode(&mut self, input: &mut BytesMut) -> Result<Option<Packet>, DecodeError> {
-        Codec::<Packet, Packet>::decode(self, input)
-    }
-
-    fn encode(&mut self, packets: Packets, output: &mut BytesMut) -> Result<(), EncodeError> {
-        packets.0.into_iter().try_for_each(|packet| Codec::<Packet, Packet>::encode(self, packet, output))
-    }
-}
-
 /// The length after the first byte, seven bits a byte, and the number of bytes that it takes.
 fn remaining_length(bytes: &[u8]) -> Result<Option<(usize, usize)>, DecodeError> {
     let mut length = 0;

@@ -50,27 +50,28 @@ impl Subscriptions {
         self.names.is_empty()
     }
 
-    pub(crate) fn names(&self) -> Vec<Bytes> {
-        self.names.iter().cloned().collect()
-    }
-
     /// Subscribes to a channel, and returns the reply.
     pub(crate) fn add(&mut self, channel: &Bytes) -> Reply {
         self.channels.lock().entry(channel.clone()).or_default().insert(self.client.clone());
         self.names.insert(channel.clone());
-        self.reply(b"subscribe", Reply::Bulk(channel.clone()))
+        self.reply(b"subscribe", channel)
     }
 
     /// Ends a subscription, and returns the reply.
     pub(crate) fn remove(&mut self, channel: &Bytes) -> Reply {
         self.names.remove(channel);
         self.leave(channel);
-        self.reply(b"unsubscribe", Reply::Bulk(channel.clone()))
+        self.reply(b"unsubscribe", channel)
     }
 
-    pub(crate) fn reply(&self, kind: &'static [u8], channel: Reply) -> Reply {
+    pub(crate) fn remove_all(&mut self) -> Vec<Reply> {
+        let names: Vec<_> = self.names.iter().cloned().collect();
+        names.iter().map(|channel| self.remove(channel)).collect()
+    }
+
+    fn reply(&self, kind: &'static [u8], channel: &Bytes) -> Reply {
         let count = Reply::Integer(self.names.len() as i64);
-        Reply::Array(vec![Reply::Bulk(Bytes::from_static(kind)), channel, count])
+        Reply::Array(vec![Reply::Bulk(Bytes::from_static(kind)), Reply::Bulk(channel.clone()), count])
     }
 
     fn leave(&self, channel: &Bytes) {

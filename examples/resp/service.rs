@@ -58,12 +58,17 @@ impl Redis {
     }
 
     #[state(start)]
-    async fn ready(&self, client: &Client, command: Command) -> (Reply, RedisState) {
+    async fn ready(&self, client: &Client, command: Command) -> (Option<Reply>, RedisState) {
         let reply = match command.parts() {
-            ("MULTI", []) => return (Reply::Status("OK"), RedisState::Queueing(Some(Vec::new()))),
+            ("MULTI", []) => return (Some(Reply::Status("OK")), RedisState::Queueing(Some(Vec::new()))),
             ("EXEC" | "DISCARD", []) => Reply::error(format!("ERR {} without MULTI", command.parts().0)),
-            ("SUBSCRIBE", [_, ..]) => {
-                return self.subscribed(client, Subscriptions::new(&self.channels, client), command).await;
+            ("SUBSCRIBE", channels @ [_, ..]) => {
+                let mut subscriptions = Subscriptions::new(&self.channels, client);
+                // A `Vec` of responses would be an allocation for each command of this state.
+                for channel in channels {
+                    let _ = client.send(subscriptions.add(channel)).await;
+                }
+                return (None, RedisState::Subscribed(subscriptions));
             }
             ("PUBLISH", [channel, payload]) => self.publish(channel, payload).await,
             ("BLPOP", [keys @ .., seconds]) if !keys.is_empty() => {
@@ -81,11 +86,11 @@ impl Redis {
             ("CLIENT", [_, ..]) => Reply::Status("OK"),
             ("CONFIG", [_, name]) => Reply::Array(vec![Reply::Bulk(name.clone()), Reply::text("")]),
             ("HELLO", [_, ..]) => Reply::error("NOPROTO this server speaks RESP 2"),
-            ("QUIT", []) => return (Reply::Status("OK"), RedisState::Closed),
+            ("QUIT", []) => return (Some(Reply::Status("OK")), RedisState::Closed),
             (name, _) if Store::knows(name) => self.apply(&command),
             (name, _) => Reply::error(format!("ERR unknown command '{name}', or wrong arguments")),
         };
-        (reply, RedisState::Ready)
+        (Some(reply), RedisState::Ready)
     }
 
     /// After `MULTI`: collects commands until `EXEC`. There is no list if a command was refused.
@@ -115,39 +120,30 @@ impl Redis {
         }
     }
 
-    /// Subscribed to a channel at least.
+    /// Subscribed to a channel at least. One command has a reply for each channel.
     #[state]
     async fn subscribed(
         &self,
-        client: &Client,
         mut subscriptions: Subscriptions,
         command: Command,
-    ) -> (Reply, RedisState) {
-        let mut replies = match command.parts() {
+    ) -> (Vec<Reply>, RedisState) {
+        let replies = match command.parts() {
             ("SUBSCRIBE", channels @ [_, ..]) => {
                 channels.iter().map(|channel| subscriptions.add(channel)).collect()
             }
-            ("UNSUBSCRIBE", []) => {
-                subscriptions.names().iter().map(|channel| subscriptions.remove(channel)).collect()
-            }
+            ("UNSUBSCRIBE", []) => subscriptions.remove_all(),
             ("UNSUBSCRIBE", channels) => {
                 channels.iter().map(|channel| subscriptions.remove(channel)).collect()
             }
             ("PING", []) => vec![Reply::Array(vec![Reply::text("pong"), Reply::text("")])],
-            ("QUIT", []) => return (Reply::Status("OK"), RedisState::Closed),
+            ("QUIT", []) => return (vec![Reply::Status("OK")], RedisState::Closed),
             (name, _) => vec![Reply::error(format!(
                 "ERR Can't execute '{name}': only SUBSCRIBE, UNSUBSCRIBE, PING and QUIT are allowed in this context"
             ))],
         };
-        // One command has one reply for each channel. All but the last are sent before the
-        // response.
-        let last = replies.pop().unwrap_or_else(|| subscriptions.reply(b"unsubscribe", Reply::Null));
-        for reply in replies {
-            let _ = client.send(reply).await;
-        }
         let next =
             if subscriptions.is_empty() { RedisState::Ready } else { RedisState::Subscribed(subscriptions) };
-        (last, next)
+        (replies, next)
     }
 
     /// A message to one of the channels.
