@@ -111,7 +111,7 @@ impl PoolBuilder {
             queue_delay: None,
             stack_size: None,
             idle_spins: Spin(32),
-            wait_spins: Spin(256),
+            wait_spins: Spin::NONE,
             keep_alive: None,
             thread_locals: ThreadLocals::default(),
             #[cfg(feature = "rayon")]
@@ -186,8 +186,9 @@ impl PoolBuilder {
         self
     }
 
-    /// As [`idle_spins`](Self::idle_spins), for a worker that waits for the loop. Its answer is
-    /// mostly on its way, so it is patient: the default is 256.
+    /// As [`idle_spins`](Self::idle_spins), for a worker that waits. Default: 0, since the system
+    /// hands the core from the waiting thread to the event loop and back in less time than two
+    /// cores take to wake each other.
     pub fn wait_spins(mut self, turns: u32) -> Self {
         self.wait_spins = Spin(turns);
         self

@@ -32,8 +32,6 @@ pub(crate) struct Inner {
     pub(crate) rayon: Option<rayon::ThreadPool>,
     /// For threads that wait for a job.
     spin: Spin,
-    /// For workers that wait for the event loop.
-    pub(super) wait_spins: Spin,
     /// Of jobs that name no deadline.
     pub(super) default_deadline: Option<Duration>,
     stack_size: Option<usize>,
@@ -56,7 +54,7 @@ impl Inner {
         let queue = JobQueue::new(setup.threads, setup.queue_capacity, setup.overflow)
             .keep_alive(setup.keep_alive)
             .delay_limit(setup.queue_delay);
-        let slot = |_| ThreadSlot::new(&setup.name, &queue.estimates);
+        let slot = |_| ThreadSlot::new(&setup.name, &queue.estimates, setup.wait_spins);
         let slots = (0..setup.threads).map(slot).collect();
         Self {
             id: PoolId::next(),
@@ -68,7 +66,6 @@ impl Inner {
             #[cfg(feature = "rayon")]
             rayon: None,
             spin: setup.idle_spins,
-            wait_spins: setup.wait_spins,
             default_deadline: setup.deadline,
             stack_size: setup.stack_size,
             slots,

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::sync::Arc;
 
+use super::builder::Spin;
 use super::estimate::Estimates;
 use super::stats::{self, ThreadHistograms};
 use crate::context::{PoolThread, set_pool_thread};
@@ -20,6 +21,8 @@ pub(crate) struct ThreadSlot {
     pub(super) times: ThreadHistograms,
     /// Shared by the threads of the pool.
     estimates: Arc<Estimates>,
+    /// How its worker waits.
+    wait_spins: Spin,
 }
 
 #[derive(Default)]
@@ -32,12 +35,13 @@ struct SlotState {
 }
 
 impl ThreadSlot {
-    pub(super) fn new(pool: &str, estimates: &Arc<Estimates>) -> Arc<Self> {
+    pub(super) fn new(pool: &str, estimates: &Arc<Estimates>, wait_spins: Spin) -> Arc<Self> {
         Arc::new(Self {
             pool: pool.to_owned(),
             state: Mutex::default(),
             times: ThreadHistograms::default(),
             estimates: Arc::clone(estimates),
+            wait_spins,
         })
     }
 
@@ -74,6 +78,11 @@ impl ThreadSlot {
 
 thread_local! {
     static SLOT: OnceCell<Arc<ThreadSlot>> = const { OnceCell::new() };
+}
+
+/// How a worker waits on this thread.
+pub(super) fn wait_spins() -> Spin {
+    SLOT.with(|mine| mine.get().map_or(Spin::NONE, |slot| slot.wait_spins))
 }
 
 /// Makes `slot` this thread's own, for good.

@@ -39,8 +39,7 @@ where
         }
         let unanswered = state.host.pending_call.take();
         let timer = state.host.take_timer();
-        self.notify(&mut state);
-        drop(state);
+        self.notify(state);
         if first && why == CancelReason::Deadline {
             self.record(Counters::deadline_exceeded);
             if cancelled_from.is_some() {

@@ -24,6 +24,7 @@ use crate::host_call::BoxCall;
 use crate::host_task::HostTask;
 use crate::job::{HandedOff, Host, HostRequest, HostTaskStep, Job};
 use crate::pool::builder::Spin;
+use crate::pool::thread_slot;
 use crate::report::{WaitsAt, WaitsFor};
 use crate::spawn::Executor;
 use crate::sync::MutexGuard;
@@ -270,8 +271,9 @@ where
         wake_host_task(waker);
     }
 
+    /// How this thread waits. (A job that was handed off waits as the jobs of its thread do.)
     fn spin(&self) -> Spin {
-        self.pool().map_or(Spin::NONE, |pool| pool.wait_spins)
+        if self.meta.pool.is_some() { thread_slot::wait_spins() } else { Spin::NONE }
     }
 
     /// Blocks the worker until `done` returns something, or until `limit`; runs jobs that are
@@ -299,22 +301,22 @@ where
                 may_spin = true;
                 continue;
             }
-            if std::mem::take(&mut may_spin) {
+            if std::mem::take(&mut may_spin) && spin.turns() > 0 {
                 self.notified.store(false, Ordering::Release);
                 drop(state);
                 spin.until(|| self.notified.load(Ordering::Acquire));
                 state = self.state.lock();
                 continue;
             }
-            let now = Instant::now();
             match limit {
-                Some(limit) if limit <= now => {
-                    state.host.waiting_at = before;
-                    return None;
-                }
                 Some(limit) => {
+                    let left = limit.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        state.host.waiting_at = before;
+                        return None;
+                    }
                     state.host.parked = true;
-                    state = self.condvar.wait_for(state, limit - now);
+                    state = self.condvar.wait_for(state, left);
                 }
                 None => {
                     self.meta.notify(Hooks::parked);
@@ -334,12 +336,21 @@ where
     T: Send + 'static,
     E: Send + 'static,
 {
-    /// Makes a worker that waits check its condition again. Under the lock, so that the worker
-    /// cannot park in between.
-    pub(super) fn notify(&self, state: &mut State<F, T, E>) {
+    /// Makes a worker that waits check its condition again, and releases the lock.
+    pub(super) fn notify(&self, mut state: MutexGuard<'_, State<F, T, E>>) {
         self.meta.notify(Hooks::resumed);
+        let parked = std::mem::take(&mut state.host.parked);
+        drop(state);
+        self.wake_worker(parked);
+    }
+
+    /// Wakes the worker after a change that was made under the lock. The lock is released by now,
+    /// because the worker would wait for it. If the worker is not parked yet, it finds the change
+    /// before it parks.
+    #[inline]
+    fn wake_worker(&self, is_parked: bool) {
         self.notified.store(true, Ordering::Release);
-        if std::mem::take(&mut state.host.parked) {
+        if is_parked {
             self.condvar.notify_one();
         }
     }
@@ -355,12 +366,7 @@ where
         let before = if idle { state.waker.replace(waker.clone()) } else { None };
         let parked = std::mem::take(&mut state.host.parked);
         drop(state);
-        // After the lock, for which the worker would have to wait. Where it is not parked yet, it
-        // finds the call before it parks.
-        self.notified.store(true, Ordering::Release);
-        if parked {
-            self.condvar.notify_one();
-        }
+        self.wake_worker(parked);
         drop(before); // it may be the last to hold its task, whose drop is user code
         idle
     }
@@ -371,7 +377,7 @@ where
             return Err(job);
         }
         state.host.rare_mut().handed_off.push_back(job);
-        self.notify(&mut state);
+        self.notify(state);
         Ok(())
     }
 
@@ -402,8 +408,7 @@ where
         let waker = state.waker.take();
         state.host.has_host_task = false;
         state.host.abandoned = has_call || asked.is_some() || state.host.host_task_stays;
-        self.notify(&mut state);
-        drop(state);
+        self.notify(state);
         drop((asked, soon, waker));
     }
 

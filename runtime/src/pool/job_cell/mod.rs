@@ -340,7 +340,7 @@ where
     }
 
     fn notify_worker(&self) {
-        self.notify(&mut self.state.lock());
+        self.notify(self.state.lock());
     }
 
     fn hand_off(&self, job: Arc<dyn HandedOff>) -> Result<(), Arc<dyn HandedOff>> {
