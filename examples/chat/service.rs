@@ -64,6 +64,10 @@ pub(crate) enum Response {
     Kicked {
         by: String,
     },
+    /// The client read too slowly, so it was not sent this number of notifications.
+    Missed {
+        count: usize,
+    },
     Bye {
         why: String,
     },
@@ -173,6 +177,7 @@ impl Chat {
             Note::Said { from, text } => (Response::Said { from, text }, ChatState::Room(membership)),
             Note::Joined { name } => (Response::UserJoined { name }, ChatState::Room(membership)),
             Note::Left { name } => (Response::UserLeft { name }, ChatState::Room(membership)),
+            Note::Missed { count } => (Response::Missed { count }, ChatState::Room(membership)),
             Note::Kicked { by } => (Response::Kicked { by }, ChatState::Lobby(membership.leave())),
         }
     }
