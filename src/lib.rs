@@ -257,8 +257,8 @@ pub use portcullis_net::{Unix, UnixDatagram, UnixName};
 pub use portcullis_service::Credentials;
 #[cfg(feature = "server")]
 pub use portcullis_service::{
-    By, Cleanup, ClosedFuture, Describe, Description, EndedFuture, HalfClose, IntoService, Limit, Peer,
-    PostFuture, Reason, SendError, SendFuture, Service, Session, SessionError, StateLimits, Stopping,
+    AnyPeer, By, Cleanup, ClosedFuture, Describe, Description, EndedFuture, HalfClose, IntoService, Limit,
+    Peer, PostFuture, Reason, SendError, SendFuture, Service, Session, SessionError, StateLimits, Stopping,
     TrySendError, assert_diagram, describe,
 };
 

@@ -47,7 +47,7 @@ pub use self::into_service::IntoService;
 pub use self::kind::{HandlerKind, PerRequest, PerSession};
 #[cfg(unix)]
 pub use self::origin::Credentials;
-pub use self::peer::Peer;
+pub use self::peer::{AnyPeer, Peer};
 pub use self::reason::{By, Limit, Reason};
 pub use self::session::Session;
 pub use self::shared::closed::{ClosedFuture, EndedFuture};

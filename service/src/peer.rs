@@ -16,6 +16,7 @@ use futures_core::Stream;
 use super::error::{SessionError, TrySendError};
 #[cfg(unix)]
 use super::origin::Credentials;
+use super::origin::Origin;
 use super::reason::Reason;
 use super::shared::SessionShared;
 use super::shared::closed::{ClosedFuture, EndedFuture};
@@ -381,5 +382,100 @@ impl<Rsp, Ev> Hash for Peer<Rsp, Ev> {
 impl<Rsp, Ev> fmt::Debug for Peer<Rsp, Ev> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Peer").field("id", &self.id()).field("addr", &self.addr()).finish_non_exhaustive()
+    }
+}
+
+/// A handle on a session of any service: a [`Peer`] without the types of its messages.
+///
+/// `ServerHandle::peers` returns one for each session of a server.
+#[derive(Clone)]
+pub struct AnyPeer(Arc<dyn AnySession>);
+
+trait AnySession: Send + Sync {
+    fn id(&self) -> u64;
+    fn origin(&self) -> &Origin;
+    fn close_with(&self, reason: Option<Reason>);
+    fn abort(&self);
+    fn is_closed(&self) -> bool;
+}
+
+impl<Rsp: Send, Ev: Send> AnySession for SessionShared<Rsp, Ev> {
+    fn id(&self) -> u64 {
+        Self::id(self)
+    }
+
+    fn origin(&self) -> &Origin {
+        Self::origin(self)
+    }
+
+    fn close_with(&self, reason: Option<Reason>) {
+        match reason {
+            Some(reason) => Self::close_with(self, reason),
+            None => Self::close(self),
+        }
+    }
+
+    fn abort(&self) {
+        Self::abort(self);
+    }
+
+    fn is_closed(&self) -> bool {
+        Self::is_closed(self)
+    }
+}
+
+impl AnyPeer {
+    /// A handle on the session that `shared` belongs to.
+    #[doc(hidden)]
+    pub fn of<Rsp: Send + 'static, Ev: Send + 'static>(shared: &Arc<SessionShared<Rsp, Ev>>) -> Self {
+        let shared: Arc<SessionShared<Rsp, Ev>> = Arc::clone(shared);
+        Self(shared)
+    }
+
+    /// As [`Peer::id`].
+    pub fn id(&self) -> u64 {
+        self.0.id()
+    }
+
+    /// As [`Peer::addr`].
+    pub fn addr(&self) -> Option<SocketAddr> {
+        self.0.origin().addr()
+    }
+
+    /// As [`Peer::credentials`].
+    #[cfg(unix)]
+    pub fn credentials(&self) -> Option<Credentials> {
+        self.0.origin().credentials()
+    }
+
+    /// As [`Peer::extension`].
+    pub fn extension<T: Any>(&self) -> Option<&T> {
+        self.0.origin().extension()
+    }
+
+    /// As [`Peer::close`].
+    pub fn close(&self) {
+        self.0.close_with(None);
+    }
+
+    /// As [`Peer::close_with`].
+    pub fn close_with(&self, reason: Reason) {
+        self.0.close_with(Some(reason));
+    }
+
+    /// As [`Peer::abort`].
+    pub fn abort(&self) {
+        self.0.abort();
+    }
+
+    /// As [`Peer::is_closed`].
+    pub fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+}
+
+impl fmt::Debug for AnyPeer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnyPeer").field("id", &self.id()).field("addr", &self.addr()).finish_non_exhaustive()
     }
 }

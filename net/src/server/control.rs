@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::robust_sleep::robust_sleep_until;
 use super::tasks::TaskTracker;
-use crate::service::Stopping;
+use crate::service::{AnyPeer, Stopping};
 use crate::session::registry::SessionsView;
 use crate::sync::Mutex;
 use crate::threads::{self, ThreadName};
@@ -195,6 +195,25 @@ impl ServerHandle {
     /// server.
     pub fn stopping(&self) -> Stopping {
         self.control.stopping()
+    }
+
+    /// Returns a handle on each session that has not ended, in no particular order: for an admin
+    /// page, or to close the sessions of one address.
+    ///
+    /// A connection is listed from the moment it is accepted, and so during a TLS handshake. The
+    /// list is empty before the server serves and after its stop. Returns at once; takes a lock
+    /// that accepting takes too, for a time that grows with the number of sessions.
+    ///
+    /// ```
+    /// # use std::net::IpAddr;
+    /// # use portcullis::ServerHandle;
+    /// fn ban(server: &ServerHandle, ip: IpAddr) {
+    ///     let peers = server.peers().into_iter();
+    ///     peers.filter(|peer| peer.addr().is_some_and(|addr| addr.ip() == ip)).for_each(|peer| peer.abort());
+    /// }
+    /// ```
+    pub fn peers(&self) -> Vec<AnyPeer> {
+        self.control.sessions().map(|sessions| sessions.peers()).unwrap_or_default()
     }
 
     /// Waits until the server accepts connections. Returns `false` if it ended before, or has ended

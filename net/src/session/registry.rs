@@ -14,7 +14,7 @@ use tracing::{debug, warn};
 use crate::service::internal::{
     Origin, QueueLimits, ServerShared, SessionLimits, SessionShared, ShutdownPhase, millis,
 };
-use crate::service::{HandlerKind, Peer, Reason, Service, Stopping};
+use crate::service::{AnyPeer, HandlerKind, Peer, Reason, Service, Stopping};
 use crate::sync::Mutex;
 
 /// The service, what its sessions share, and a slot for each session. Aligned, so that its count of
@@ -339,6 +339,8 @@ pub(crate) trait SessionsView: Send + Sync {
     fn active_count(&self) -> usize;
     /// The sessions that are being polled right now, each with the number of that poll.
     fn polled_sessions(&self) -> Vec<(StuckSession, u16)>;
+    /// The sessions that have not ended.
+    fn peers(&self) -> Vec<AnyPeer>;
     /// Whether the clock of the sessions is very late: then no thread polls the loop's
     /// sockets and timers.
     fn is_clock_late(&self) -> bool;
@@ -351,6 +353,11 @@ impl<S: Service> SessionsView for SessionRegistry<S> {
 
     fn polled_sessions(&self) -> Vec<(StuckSession, u16)> {
         Self::polled_sessions(self)
+    }
+
+    fn peers(&self) -> Vec<AnyPeer> {
+        let slots = self.slots.lock();
+        slots.sessions.iter().flatten().filter(|shared| !shared.has_ended()).map(AnyPeer::of).collect()
     }
 
     fn is_clock_late(&self) -> bool {

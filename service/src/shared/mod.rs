@@ -109,6 +109,11 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
         wake(wakers);
     }
 
+    /// Whether the session has ended and its last hook has run.
+    pub fn has_ended(&self) -> bool {
+        self.mailbox.lock().has_ended()
+    }
+
     /// Whether nothing can be sent any more.
     pub fn is_closed(&self) -> bool {
         self.is_dirty() && self.mailbox.lock().send_state() != SendState::Open

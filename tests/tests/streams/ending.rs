@@ -1,5 +1,8 @@
 //! Sessions that the service ends, on every kind of stream.
 
+use std::collections::BTreeSet;
+
+use portcullis::AnyPeer;
 use tokio::io::{DuplexStream, duplex};
 
 use super::*;
@@ -120,6 +123,38 @@ on_streams! {
         let (report, line) = tokio::join!(server.stop(), stream.line());
         assert_eq!(line, "the server stops");
         assert!(report.is_clean() && report.took < LIMIT, "{report}");
+    }
+}
+
+on_streams! {
+    async fn s17_the_server_lists_its_sessions_and_can_end_each(kind) {
+        let service = Arc::new(TestService::default());
+        let server = serve(kind, service.server()).await;
+        let mut streams = [server.connect().await, server.connect().await, server.connect().await];
+        for stream in &mut streams {
+            assert_eq!(stream.call("x").await, "x");
+        }
+        let ids = |peers: Vec<AnyPeer>| peers.iter().map(AnyPeer::id).collect::<BTreeSet<_>>();
+        let of_service = |peers: &[Peer<String>]| peers.iter().map(Peer::id).collect::<BTreeSet<_>>();
+        let connected = service.peers.lock().unwrap().clone();
+        let peers = server.handle.peers();
+        let is_ip = matches!(kind, Kind::Tcp | Kind::Tls);
+        assert!(peers.iter().all(|peer| peer.addr().is_some() == is_ip), "{peers:?}");
+        assert!(peers.iter().all(|peer| peer.credentials().is_some() != is_ip), "{peers:?}");
+        assert_eq!(ids(peers.clone()), of_service(&connected));
+        let find = |id| peers.iter().find(|peer| peer.id() == id).unwrap();
+        find(connected[0].id()).abort();
+        find(connected[1].id()).close_with(Reason::Overload);
+        for peer in &connected[..2] {
+            ended(peer).await;
+            assert!(find(peer.id()).is_closed());
+        }
+        let reasons = service.ended.lock().unwrap().clone();
+        assert!(reasons.contains(&Reason::Closed(By::Abort)) && reasons.contains(&Reason::Overload), "{reasons:?}");
+        assert_eq!(ids(server.handle.peers()), of_service(&connected[2..]));
+        let handle = server.handle.clone();
+        server.stop().await;
+        assert!(handle.peers().is_empty());
     }
 }
 
