@@ -121,6 +121,29 @@ fn ends_held(held: &Held, report: &StopReport, began: Instant, streams: &[TcpStr
     assert!(streams.iter().all(|stream| peers.contains(&Some(stream.local_addr().unwrap()))), "{report}");
 }
 
+/// Responds with the number of threads of its loop.
+struct Threads;
+
+#[service]
+impl Threads {
+    #[request]
+    async fn count(&self, _request: String) -> String {
+        tokio::runtime::Handle::current().metrics().num_workers().to_string()
+    }
+}
+
+#[test]
+fn a_server_thread_has_as_many_loop_threads_as_it_is_given() {
+    for threads in [1, 5] {
+        let server = Server::new(Threads).codec(Lines::new()).bind("127.0.0.1:0").unwrap();
+        let server = server.loop_threads(threads).spawn_thread().unwrap();
+        let mut client =
+            BlockingClient::<String, String, _>::connect(server.local_addr(), Lines::new()).unwrap();
+        assert_eq!(client.call("?".into()).unwrap(), threads.to_string());
+        server.stop().unwrap();
+    }
+}
+
 #[test]
 fn s10_a_server_thread_stops_although_handlers_block_every_loop_thread() {
     let held = Arc::new(Held::default());

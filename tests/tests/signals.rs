@@ -1,5 +1,5 @@
-//! `run_until_signal` in a child process with real signals (S5, S10); a process that runs out of
-//! descriptors (S6); and what a server logs.
+//! `run_until_signal` and `serve_until_signal` in a child process with real signals (S5, S10); a
+//! process that runs out of descriptors (S6); and what a server logs.
 //!
 //! The child is this test program, started with an environment variable that makes it a server. It
 //! prints its address and its log to standard output, and releases its handlers when its standard
@@ -31,6 +31,9 @@ use tracing::{Event, Level, Metadata};
 const ROLE: &str = "PORTCULLIS_TEST_SERVER";
 /// Set for a child with a short grace.
 const SHORT: &str = "PORTCULLIS_TEST_SHORT_GRACE";
+
+/// Set for a child that serves on a runtime of its own.
+const ON_OWN_RUNTIME: &str = "PORTCULLIS_TEST_OWN_RUNTIME";
 
 /// Whether logging blocks forever.
 static LOGGING_BLOCKS: AtomicBool = AtomicBool::new(false);
@@ -135,7 +138,12 @@ fn the_child() {
         // The parent has died, so nothing else would end this process.
         std::process::exit(4);
     });
-    let code = match server.run_until_signal() {
+    let served = if std::env::var_os(ON_OWN_RUNTIME).is_some() {
+        tokio::runtime::Runtime::new().unwrap().block_on(server.serve_until_signal())
+    } else {
+        server.run_until_signal()
+    };
+    let code = match served {
         Ok(report) => {
             println!("\nreport: {report}");
             0
@@ -254,6 +262,29 @@ fn s5_a_signal_lets_a_busy_handler_finish() {
         assert!(process.wait_for_line("report: ").ends_with(": 2 sessions ended, nothing left"));
         assert_eq!(process.code(), Some(0), "{name}");
     }
+}
+
+#[test]
+fn s5_signals_stop_a_server_on_a_runtime_of_the_programs_own() {
+    let own_runtime = format!("export {ON_OWN_RUNTIME}=1;");
+    let mut process = Process::start(&own_runtime);
+    let mut busy = process.connect();
+    assert_eq!(busy.call("hold"), "holding");
+    process.signal("TERM");
+    eventually(|| TcpStream::connect(process.addr).is_err());
+    process.stdin.write_all(b"go on\n").unwrap();
+    assert_eq!((busy.next(), busy.next()), ("hold".to_owned(), String::new()));
+    assert!(process.wait_for_line("report: ").ends_with(": 1 session ended, nothing left"));
+    assert_eq!(process.code(), Some(0));
+
+    let mut process = Process::start(&own_runtime);
+    let mut busy = process.connect();
+    assert_eq!(busy.call("hold"), "holding");
+    process.signal("INT");
+    process.wait_for_line("info: message: a signal stops the server");
+    let began = Instant::now();
+    process.signal("TERM");
+    ends_at_once(&mut process, 143, began);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! that and the signals ([`supervise`]). Handlers can block the threads of the first but not this
 //! thread, so signals and the end of the grace period are handled in time.
 
+use std::convert::Infallible;
 use std::future::pending;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
@@ -74,26 +75,57 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
             let text = "`run_until_signal` blocks, and this thread polls an async task: use `serve().await`";
             return Err(io::Error::other(text));
         }
-        let runtimes = Runtimes::new()?;
+        let runtimes = Runtimes::new(self.options.loop_threads)?;
         let handle = self.handle();
         runtimes.run(async |runtimes| {
-            let mut signals = Signals::new()?;
+            let signals = Signals::new()?;
             let control = self.control();
             let serving = runtimes.runtime.spawn(self.serve());
-            let signalled = async {
-                signals.next().await;
-                handle.stop();
-                log_on_thread(|| info!("a signal stops the server"));
-                let number = signals.next().await;
-                log_on_thread(move || error!(number, "a second signal ends the process"));
-                process::exit(128 + number)
-            };
             tokio::select! {
                 biased;
                 result = supervise(serving, &control, runtimes.runtime.handle()) => result,
-                never = signalled => never,
+                never = stop_at_signals(handle, signals) => match never {},
             }
         })
+    }
+
+    /// As [`serve`](Self::serve), until SIGINT or SIGTERM (elsewhere: Ctrl-C) stops the server: on
+    /// the current tokio runtime, for a program that has one of its own.
+    ///
+    /// The signals do the same as with [`run_until_signal`](Self::run_until_signal): the first one
+    /// stops the server with its [`grace`](Self::grace), the second one ends the process. Their
+    /// usual effect is off from here on, for the whole process. Several servers may wait for the
+    /// same signals.
+    ///
+    /// ```no_run
+    /// # async fn run<S: portcullis::Service<Request = String, Response = String>>(service: S) -> std::io::Result<()> {
+    /// let server = portcullis::Server::new(service).codec(portcullis::Lines::new());
+    /// let report = server.bind("127.0.0.1:9000")?.serve_until_signal().await?;
+    /// println!("{report}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`serve`](Self::serve); the signals cannot be had.
+    ///
+    /// # When handlers block the event loop
+    /// Signals are handled, and the server stops, [when a thread polls this
+    /// future](Self::serve#when-handlers-block-the-event-loop).
+    ///
+    /// # Cancellation
+    /// As [`serve`](Self::serve). The signals have no effect after that.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime that has I/O and time enabled.
+    pub async fn serve_until_signal(self) -> io::Result<StopReport> {
+        let signals = Signals::new()?;
+        let handle = self.handle();
+        tokio::select! {
+            biased;
+            result = self.serve() => result,
+            never = stop_at_signals(handle, signals) => match never {},
+        }
     }
 
     /// Serves on a thread of its own, on a multi-threaded runtime; returns when connections are
@@ -108,10 +140,11 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
         let addrs = self.bound.bound().addrs.clone();
         let (ready_tx, ready_rx) = mpsc::channel();
         let ready = handle.clone();
+        let loop_threads = self.options.loop_threads;
         // The runtimes are made there: one that is dropped here, because there is no thread, would
         // panic in an async task.
         let thread = threads::start(ThreadName::internal("server"), None, move || {
-            Runtimes::new()?.run(async |runtimes| {
+            Runtimes::new(loop_threads)?.run(async |runtimes| {
                 let control = self.control();
                 runtimes.runtime.spawn(async move { ready_tx.send(ready.ready().await) });
                 let serving = runtimes.runtime.spawn(self.serve());
@@ -128,6 +161,16 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
     }
 }
 
+/// Stops the server at the first signal, and ends the process at the second.
+async fn stop_at_signals(handle: ServerHandle, mut signals: Signals) -> Infallible {
+    signals.next().await;
+    handle.stop();
+    log_on_thread(|| info!("a signal stops the server"));
+    let number = signals.next().await;
+    log_on_thread(move || error!(number, "a second signal ends the process"));
+    process::exit(128 + number)
+}
+
 /// The runtime that serves, and the runtime of the supervising thread.
 struct Runtimes {
     runtime: Runtime,
@@ -137,12 +180,13 @@ struct Runtimes {
 /// # Errors
 /// The system gives no thread. (tokio panics then: it is asked only when a thread could be had just
 /// before, and what panics in spite of that becomes an error.)
-fn runtime() -> io::Result<Runtime> {
+fn runtime(loop_threads: Option<usize>) -> io::Result<Runtime> {
     let thread = threads::start(ThreadName::new("portcullis-loop", ""), None, || ())?;
     thread.join().map_err(|payload| io::Error::other(Panic::new(payload).to_string()))?;
     let build = || {
         // One thread for the loop is not enough: a handler that holds it would hold all sessions.
-        let threads = thread::available_parallelism().map_or(2, |count| count.get().max(2));
+        let default = || thread::available_parallelism().map_or(2, |count| count.get().max(2));
+        let threads = loop_threads.unwrap_or_else(default);
         let mut builder = Builder::new_multi_thread();
         builder
             .worker_threads(threads)
@@ -156,8 +200,11 @@ fn runtime() -> io::Result<Runtime> {
 }
 
 impl Runtimes {
-    fn new() -> io::Result<Self> {
-        Ok(Self { runtime: runtime()?, waiting: Builder::new_current_thread().enable_all().build()? })
+    fn new(loop_threads: Option<usize>) -> io::Result<Self> {
+        Ok(Self {
+            runtime: runtime(loop_threads)?,
+            waiting: Builder::new_current_thread().enable_all().build()?,
+        })
     }
 
     /// Runs `serve` on this thread. Does not wait for what is then left on the serving runtime.

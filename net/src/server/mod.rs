@@ -68,6 +68,7 @@ use crate::service::internal::{DecodeOn, QueueLimits, SessionLimits, WeightLimit
 /// | [`serve`](Self::serve) | in the task that awaits it | a [handle](Self::handle) stops it |
 /// | [`spawn`](Self::spawn) | in a task of its own | stopped or dropped |
 /// | [`spawn_thread`](Self::spawn_thread) | on a thread of its own | stopped or dropped |
+/// | [`serve_until_signal`](Self::serve_until_signal) | in the task that awaits it | SIGINT, SIGTERM |
 /// | [`run_until_signal`](Self::run_until_signal) | on this thread, which blocks | SIGINT, SIGTERM |
 /// | [`serve_stream`](Self::serve_stream) | in the task that awaits it | the one stream ends |
 ///
@@ -153,6 +154,8 @@ struct Options {
     max_sessions_per_ip: Option<usize>,
     max_lingering: usize,
     limits: SessionLimits,
+    /// Threads of a runtime of the server's own.
+    loop_threads: Option<usize>,
 }
 
 impl Default for Options {
@@ -172,6 +175,7 @@ impl Default for Options {
             },
             max_sessions_per_ip: None,
             max_lingering: 1000,
+            loop_threads: None,
             limits: SessionLimits {
                 first_request: Some(Duration::from_secs(60)),
                 idle: None,
@@ -441,6 +445,20 @@ impl<S, C, B> Server<S, C, B> {
     /// while they linger.
     pub fn max_lingering(mut self, count: usize) -> Self {
         self.options.max_lingering = count;
+        self
+    }
+
+    /// Sets how many threads the event loop of [`run_until_signal`](Self::run_until_signal) and
+    /// [`spawn_thread`](Self::spawn_thread) has. As many as there are CPUs by default, and at least
+    /// two: with a single one, a handler that blocks its thread blocks all sessions.
+    ///
+    /// Other ways to serve use the current runtime, whose threads you choose.
+    ///
+    /// # Panics
+    /// If `count` is zero.
+    pub fn loop_threads(mut self, count: usize) -> Self {
+        assert!(count > 0, "an event loop needs a thread");
+        self.options.loop_threads = Some(count);
         self
     }
 }
