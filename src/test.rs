@@ -93,7 +93,7 @@
 //! assert_eq!(test::worker(|worker| counter.blocking_count(worker, 3)).unwrap(), 3);
 //!
 //! let late = test::WorkerBuilder::new().deadline(Duration::ZERO).run(|worker| counter.blocking_count(worker, 3));
-//! assert!(matches!(late, Err(Interrupted::Deadline)));
+//! assert!(matches!(late, Err(Interrupted::Deadline { .. })));
 //! ```
 //!
 //! # Time

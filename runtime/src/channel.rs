@@ -97,7 +97,7 @@ impl<T: fmt::Debug> Error for ChannelError<T> {}
 impl<T> From<ChannelError<T>> for Interrupted {
     fn from(error: ChannelError<T>) -> Self {
         match error {
-            ChannelError::Closed(_) => Self::Cancelled,
+            ChannelError::Closed(_) => Self::Cancelled { began: true },
             ChannelError::Interrupted(_, why) => why,
         }
     }

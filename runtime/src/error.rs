@@ -20,9 +20,11 @@ use std::{error, fmt, io};
 /// | variant | the work |
 /// |---|---|
 /// | [`Full`](Self::Full), [`Overloaded`](Self::Overloaded), [`Shed`](Self::Shed), [`Closed`](Self::Closed), [`TooDeep`](Self::TooDeep), [`NoRuntime`](Self::NoRuntime), [`OnEventLoop`](Self::OnEventLoop) | never ran |
-/// | [`Deadline`](Self::Deadline), [`Cancelled`](Self::Cancelled) | never ran, or was cancelled while running |
+/// | [`Deadline`](Self::Deadline), [`Cancelled`](Self::Cancelled) | never ran (`began` is false), or was cancelled while running |
 /// | [`Panicked`](Self::Panicked) | ran and panicked |
 /// | [`Abandoned`](Self::Abandoned) | was dropped by the loop before it was done |
+///
+/// [`began`](Self::began) says for all of them whether the work may be repeated safely.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Interrupted {
@@ -41,10 +43,16 @@ pub enum Interrupted {
     Shed,
     /// The deadline passed, counted from the call: while queued (the job never ran) or while
     /// running (its next `check` fails).
-    Deadline,
+    Deadline {
+        /// See [`Interrupted::began`].
+        began: bool,
+    },
     /// The work was cancelled: its future was dropped, its task cancelled, or a drain ran out of
     /// time.
-    Cancelled,
+    Cancelled {
+        /// See [`Interrupted::began`].
+        began: bool,
+    },
     /// The work panicked; the payload is kept.
     Panicked(Panic),
     /// A worker waited for the loop, and the task that should have answered was dropped.
@@ -60,6 +68,37 @@ pub enum Interrupted {
 }
 
 impl Interrupted {
+    /// Whether the work has begun, or may have. `false`: it has not begun and never will, so it can
+    /// be repeated without being done twice.
+    ///
+    /// For a job this is exact if it never left the queue. The errors that a worker gets in a wait
+    /// or from [`check`](crate::Worker::check) are about its own job, which has begun.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use portcullis_runtime::Pool;
+    /// # futures::executor::block_on(async {
+    /// let pool = Pool::builder("db").threads(1).build().unwrap();
+    /// let first = pool.run(|_| std::thread::sleep(Duration::from_millis(20)));
+    /// let queued = pool.job("insert").deadline(Duration::from_millis(1)).run(|_| ());
+    /// assert!(!queued.await.unwrap_err().began());
+    /// first.await.unwrap();
+    /// # });
+    /// ```
+    pub fn began(&self) -> bool {
+        match self {
+            Self::Deadline { began } | Self::Cancelled { began } => *began,
+            Self::Panicked(_) | Self::Abandoned => true,
+            Self::Full
+            | Self::Overloaded { .. }
+            | Self::Shed
+            | Self::Closed
+            | Self::NoRuntime
+            | Self::OnEventLoop
+            | Self::TooDeep => false,
+        }
+    }
+
     /// A copy of the error, for several tasks that waited for the same job. (A panic's payload goes
     /// to one of them.)
     pub(crate) fn duplicate(&self) -> Self {
@@ -67,8 +106,8 @@ impl Interrupted {
             Self::Full => Self::Full,
             Self::Overloaded { retry_after } => Self::Overloaded { retry_after: *retry_after },
             Self::Shed => Self::Shed,
-            Self::Deadline => Self::Deadline,
-            Self::Cancelled => Self::Cancelled,
+            Self::Deadline { began } => Self::Deadline { began: *began },
+            Self::Cancelled { began } => Self::Cancelled { began: *began },
             Self::Panicked(panic) => Self::Panicked(Panic::new(Box::new(panic.message().to_owned()))),
             Self::Abandoned => Self::Abandoned,
             Self::Closed => Self::Closed,
@@ -87,8 +126,10 @@ impl fmt::Display for Interrupted {
                 return write!(f, "the pool is overloaded: try again after {retry_after:.0?}");
             }
             Self::Shed => "removed from the full queue in favour of a newer job",
-            Self::Deadline => "the deadline passed",
-            Self::Cancelled => "cancelled",
+            Self::Deadline { began: true } => "the deadline passed",
+            Self::Deadline { began: false } => "the deadline passed before the job began",
+            Self::Cancelled { began: true } => "cancelled",
+            Self::Cancelled { began: false } => "cancelled before it began",
             Self::Panicked(panic) => return write!(f, "panicked: {}", panic.message()),
             Self::Abandoned => "the task that awaits the job was dropped",
             Self::Closed => "the pool or the server is closed",
@@ -107,7 +148,7 @@ impl error::Error for Interrupted {}
 impl axum_core::response::IntoResponse for Interrupted {
     fn into_response(self) -> axum_core::response::Response {
         let status: u16 = match self {
-            Self::Deadline => 504,
+            Self::Deadline { .. } => 504,
             Self::Panicked(_) => 500,
             _ => 503,
         };
@@ -141,11 +182,11 @@ fn whole_seconds(time: Duration) -> u64 {
 impl From<Interrupted> for io::Error {
     fn from(interrupted: Interrupted) -> Self {
         let kind = match interrupted {
-            Interrupted::Deadline => io::ErrorKind::TimedOut,
+            Interrupted::Deadline { .. } => io::ErrorKind::TimedOut,
             Interrupted::Full | Interrupted::Shed | Interrupted::Overloaded { .. } => {
                 io::ErrorKind::ResourceBusy
             }
-            Interrupted::Cancelled | Interrupted::Abandoned => io::ErrorKind::ConnectionAborted,
+            Interrupted::Cancelled { .. } | Interrupted::Abandoned => io::ErrorKind::ConnectionAborted,
             _ => io::ErrorKind::Other,
         };
         io::Error::new(kind, interrupted)
@@ -275,7 +316,7 @@ mod tests {
         let status = |interrupted: Interrupted| interrupted.into_response().status().as_u16();
         assert_eq!(status(Interrupted::Full), 503);
         assert_eq!(status(Interrupted::Closed), 503);
-        assert_eq!(status(Interrupted::Deadline), 504);
+        assert_eq!(status(Interrupted::Deadline { began: true }), 504);
         let retry_after = Duration::from_millis(1_200);
         let response = Interrupted::Overloaded { retry_after }.into_response();
         assert_eq!(response.status().as_u16(), 503);

@@ -84,11 +84,11 @@ impl CancelReason {
             .find(|why| *why as u8 == code)
     }
 
-    /// How the job itself and its caller hear of it.
-    pub(crate) fn to_interrupted(self) -> Interrupted {
+    /// The error of the job's caller, or of the job itself. `began`: see [`Interrupted::began`].
+    pub(crate) fn to_interrupted(self, began: bool) -> Interrupted {
         match self {
-            Self::Dropped | Self::Drained => Interrupted::Cancelled,
-            Self::Deadline => Interrupted::Deadline,
+            Self::Dropped | Self::Drained => Interrupted::Cancelled { began },
+            Self::Deadline => Interrupted::Deadline { began },
             Self::Shed => Interrupted::Shed,
             Self::NoThread => Interrupted::Full,
             Self::Overloaded => Interrupted::Overloaded { retry_after: Duration::ZERO },
@@ -99,7 +99,7 @@ impl CancelReason {
     pub(crate) fn to_call_error(self) -> Interrupted {
         match self {
             Self::Dropped => Interrupted::Abandoned,
-            other => other.to_interrupted(),
+            other => other.to_interrupted(true),
         }
     }
 }

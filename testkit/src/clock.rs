@@ -40,7 +40,7 @@ use crate::timer;
 /// assert!(time.elapsed() >= Duration::from_secs(3600));
 ///
 /// let late = pool.job("late").deadline(Duration::from_secs(60)).run(|worker| worker.sleep(Duration::MAX));
-/// assert!(matches!(late.await, Err(Interrupted::Deadline)));
+/// assert!(matches!(late.await, Err(Interrupted::Deadline { .. })));
 /// # Ok(())
 /// # }
 /// ```

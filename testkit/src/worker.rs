@@ -43,13 +43,13 @@ pub fn worker<R>(f: impl FnOnce(&Worker) -> R) -> R {
 ///     loop { worker.sleep(Duration::from_millis(1))?; }
 /// }
 /// let late = test::WorkerBuilder::new().deadline(Duration::from_millis(5)).run(patient);
-/// assert!(matches!(late, Err(Interrupted::Deadline)));
+/// assert!(matches!(late, Err(Interrupted::Deadline { .. })));
 /// let cancelled = test::WorkerBuilder::new().cancelled().run(patient);
-/// assert!(matches!(cancelled, Err(Interrupted::Cancelled)));
+/// assert!(matches!(cancelled, Err(Interrupted::Cancelled { .. })));
 /// let later = test::WorkerBuilder::new();
 /// let cancel = later.cancel_handle();
 /// std::thread::spawn(move || cancel.cancel());
-/// assert!(matches!(later.run(patient), Err(Interrupted::Cancelled)));
+/// assert!(matches!(later.run(patient), Err(Interrupted::Cancelled { .. })));
 /// ```
 #[derive(Debug, Default)]
 #[must_use = "nothing runs until `.run(..)`"]

@@ -107,7 +107,7 @@ on_loops! {
         let job = pool(1).run(move |worker| {
             sender.send(worker, 1).unwrap();
             full2.open();
-            if matches!(sender.send(worker, 2), Err(ChannelError::Interrupted(2, Interrupted::Cancelled))) { stopped2.open() }
+            if matches!(sender.send(worker, 2), Err(ChannelError::Interrupted(2, Interrupted::Cancelled { .. }))) { stopped2.open() }
         });
         assert!(full.pass());
         drop(job);

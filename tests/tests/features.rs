@@ -135,7 +135,7 @@ on_loops! {
         let late = pool.job("late").deadline(Duration::from_millis(5)).run(|_| ());
         assert!(matches!(pool.run(|_| ()).await, Err(Interrupted::Full)));
         assert!(matches!(pool.run(|_| ()).await, Err(Interrupted::Full)));
-        assert!(matches!(late.await, Err(Interrupted::Deadline)));
+        assert!(matches!(late.await, Err(Interrupted::Deadline { .. })));
         gate.open();
         assert!(held.await.unwrap());
         assert!(matches!(pool.run(|_| panic!("counted")).await, Err::<(), _>(Interrupted::Panicked(_))));
@@ -260,7 +260,7 @@ on_loops! {
         let config = &read("[pools.db]\ndeadline = \"5ms\"").unwrap()["db"];
         let pool = Pool::builder("db").threads(1).deadline(LIMIT).config(config).build().unwrap();
         let job = pool.run(|worker| eventually(|| worker.is_cancelled()));
-        assert!(matches!(job.await, Err(Interrupted::Deadline)));
+        assert!(matches!(job.await, Err(Interrupted::Deadline { .. })));
         let rest = toml::to_string(config).unwrap();
         assert_eq!(rest.trim(), "deadline = \"5ms\"");
     }
@@ -371,7 +371,7 @@ fn smol_awaits_jobs_and_polls_their_waits() {
             .job("late")
             .deadline(Duration::from_millis(5))
             .run(|worker| drop(pending::<()>().wait(worker)));
-        assert!(matches!(late.await, Err(Interrupted::Deadline)));
+        assert!(matches!(late.await, Err(Interrupted::Deadline { .. })));
     });
 }
 
@@ -414,7 +414,7 @@ fn smol_runs_and_cancels_portal_tasks() {
         });
         yield_once().await;
         assert!(task.cancel());
-        assert!(matches!(task.await, Err(Interrupted::Cancelled)));
+        assert!(matches!(task.await, Err(Interrupted::Cancelled { .. })));
         while !dropped.is_open() {
             yield_once().await;
         }
@@ -480,7 +480,7 @@ fn a_dropped_smol_executor_cancels_tasks_and_releases_waiting_threads() {
     let ends = waiting.join().unwrap().unwrap();
     assert!(matches!(ends, (Err(Interrupted::Abandoned), Err(Interrupted::Closed))), "{ends:?}");
     assert!(task.is_finished());
-    assert!(matches!(block_on(task), Err(Interrupted::Cancelled)));
+    assert!(matches!(block_on(task), Err(Interrupted::Cancelled { .. })));
     assert!(matches!(block_on(portal.spawn(async {})), Err(Interrupted::Closed)));
     assert!(matches!(portal.call_soon(|| ()), Err(Interrupted::Closed)));
 }
@@ -535,7 +535,7 @@ fn a_panic_in_the_drop_of_a_cancelled_task_does_not_reach_the_executor() {
     assert!(task.cancel());
     executor.run(false);
     assert!(task.is_finished());
-    assert!(matches!(block_on(task), Err(Interrupted::Cancelled)));
+    assert!(matches!(block_on(task), Err(Interrupted::Cancelled { .. })));
 }
 
 #[test]
@@ -570,7 +570,7 @@ fn a_panic_in_the_drop_of_a_task_does_not_reach_its_dropped_executor() {
     });
     executor.run(true);
     assert!(task.is_finished());
-    assert!(matches!(block_on(task), Err(Interrupted::Cancelled)));
+    assert!(matches!(block_on(task), Err(Interrupted::Cancelled { .. })));
 }
 
 #[test]

@@ -124,7 +124,7 @@ on_loops! {
         let offload = pool.run(move |worker| {
             inside2.open();
             eventually(|| worker.is_cancelled());
-            assert!(matches!(worker.check(), Err(Interrupted::Cancelled)));
+            assert!(matches!(worker.check(), Err(Interrupted::Cancelled { .. })));
             OnDrop(on)
         });
         assert!(inside.pass());
@@ -162,7 +162,7 @@ on_loops! {
         let ran = Arc::new(AtomicUsize::new(0));
         let ran2 = ran.clone();
         let late = pool.job("late").deadline(Duration::from_millis(20)).run(move |_| ran2.fetch_add(1, SeqCst));
-        assert!(matches!(late.await, Err(Interrupted::Deadline)), "answered while the pool is still busy");
+        assert!(matches!(late.await, Err(Interrupted::Deadline { .. })), "answered while the pool is still busy");
         gate.open();
         held.await.unwrap();
         pool.run(|_| ()).await.unwrap();
@@ -179,7 +179,7 @@ on_loops! {
         gate.open();
         held.await.unwrap();
         eventually(|| match poll_once(&mut late) {
-            std::task::Poll::Ready(result) => { assert!(matches!(result, Err(Interrupted::Deadline))); true }
+            std::task::Poll::Ready(result) => { assert!(matches!(result, Err(Interrupted::Deadline { .. }))); true }
             std::task::Poll::Pending => false,
         });
     }
@@ -191,10 +191,10 @@ on_loops! {
         let late = pool.job("late").deadline(Duration::from_millis(300)).run(move |worker| {
             assert!(worker.deadline().is_some());
             eventually(|| worker.check().is_err());
-            assert!(matches!(worker.check(), Err(Interrupted::Deadline)));
+            assert!(matches!(worker.check(), Err(Interrupted::Deadline { .. })));
             saw_cancel2.open();
         });
-        assert!(matches!(late.await, Err(Interrupted::Deadline)));
+        assert!(matches!(late.await, Err(Interrupted::Deadline { .. })));
         assert!(saw_cancel.pass());
     }
 
@@ -205,9 +205,9 @@ on_loops! {
         let late = pool.job("late").deadline(Duration::from_millis(300)).run(move |worker| {
             *slept2.lock().unwrap() = Some(worker.sleep(LIMIT * 10));
         });
-        assert!(matches!(late.await, Err(Interrupted::Deadline)));
+        assert!(matches!(late.await, Err(Interrupted::Deadline { .. })));
         eventually(|| slept.lock().unwrap().is_some());
-        assert!(matches!(slept.lock().unwrap().take(), Some(Err(Interrupted::Deadline))));
+        assert!(matches!(slept.lock().unwrap().take(), Some(Err(Interrupted::Deadline { .. }))));
     }
 
     anywhere async fn o5_a_panic_reaches_the_caller_with_its_payload_and_the_thread_survives() {
@@ -260,7 +260,7 @@ on_loops! {
         assert_eq!((report.stuck[0].method, report.stuck[0].pool.as_str()), ("closure", "test"));
         assert!(report.to_string().contains("on pool `test`"), "{report}");
         for ended in [checks.await.map(drop), queued.await, held.await.map(drop)] {
-            assert!(matches!(ended, Err(Interrupted::Cancelled)));
+            assert!(matches!(ended, Err(Interrupted::Cancelled { .. })));
         }
         gate.open();
     }
@@ -287,7 +287,7 @@ on_loops! {
         // P8: the offload is held and not polled. Its worker is released by the drain (P2).
         assert!(pool.drain(Duration::ZERO).await.stuck.is_empty());
         eventually(|| match poll_once(&mut host_not_polled) {
-            std::task::Poll::Ready(r) => { assert!(matches!(r, Err(Interrupted::Cancelled))); true }
+            std::task::Poll::Ready(r) => { assert!(matches!(r, Err(Interrupted::Cancelled { .. }))); true }
             std::task::Poll::Pending => false,
         });
     }
@@ -348,7 +348,7 @@ on_loops! {
         }).await.unwrap();
         assert_eq!((plain, failed.unwrap_err().0), (5, "odd".to_owned()));
         assert!(matches!(panicked, Err(Interrupted::Panicked(_))));
-        assert_eq!(late.unwrap_err().0, Interrupted::Deadline.to_string());
+        assert_eq!(late.unwrap_err().0, Interrupted::Deadline { began: false }.to_string());
     }
 
     anywhere async fn o9_a_job_lent_to_a_thread_that_never_waits_returns_to_the_queue() {
@@ -554,7 +554,7 @@ on_loops! {
             // and moved into the task keeps the chain.)
             tokio::spawn(async move { inner.run(|_| 1).await }).await.unwrap()
         }.wait(worker));
-        assert!(matches!(lost.await, Err(Interrupted::Deadline)));
+        assert!(matches!(lost.await, Err(Interrupted::Deadline { .. })));
         assert_eq!(one.run(|_| 2).await.unwrap(), 2, "the thread came back");
     }
 }

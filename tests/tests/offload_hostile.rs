@@ -60,7 +60,7 @@ fn o4_a_job_past_its_deadline_returns_although_its_captures_panic_on_drop() {
     let bomb = Bomb;
     let mut queued = pool.job("bomb").deadline(Duration::from_millis(50)).run(move |_| drop(bomb));
     let woken = wait_for(&mut queued);
-    assert!(matches!(answer(&mut queued, &woken), Err(Interrupted::Deadline)));
+    assert!(matches!(answer(&mut queued, &woken), Err(Interrupted::Deadline { .. })));
     gate.open();
     assert!(futures::executor::block_on(held).unwrap());
 }
@@ -110,7 +110,7 @@ fn o4_a_slow_drop_or_waker_delays_no_other_deadline() {
     for _ in 0..3 {
         let mut timed = pool.job("timed").deadline(short).run(|_| ());
         let woken = wait_for(&mut timed);
-        assert!(matches!(answer(&mut timed, &woken), Err(Interrupted::Deadline)));
+        assert!(matches!(answer(&mut timed, &woken), Err(Interrupted::Deadline { .. })));
     }
     assert!(waker.woken.pass());
     // Drains end on time too.
@@ -118,7 +118,7 @@ fn o4_a_slow_drop_or_waker_delays_no_other_deadline() {
     assert_eq!(report.stuck.len(), 1);
     gate.open();
     for job in slow {
-        assert!(matches!(futures::executor::block_on(job), Err(Interrupted::Deadline)));
+        assert!(matches!(futures::executor::block_on(job), Err(Interrupted::Deadline { .. })));
     }
     held_gate.open();
     drop(held);
@@ -146,7 +146,7 @@ on_loops! {
         let report = pool.drain(Duration::ZERO).await;
         assert_eq!((report.cancelled, report.stuck.len()), (3, 1));
         for job in jobs {
-            assert!(matches!(job.await, Err(Interrupted::Cancelled)));
+            assert!(matches!(job.await, Err(Interrupted::Cancelled { .. })));
         }
         gate.open();
     }
@@ -398,7 +398,7 @@ on_loops! {
         let on_drop = cancel_handle.clone();
         let task = poll_in_two_tasks(task, move || assert!(!on_drop.is_finished()));
         assert!(cancel_handle.cancel());
-        assert!(matches!(task.await, Err(Interrupted::Cancelled)));
+        assert!(matches!(task.await, Err(Interrupted::Cancelled { .. })));
     }
 
     async fn moving_a_receiver_may_drop_the_task_that_awaited_it() {

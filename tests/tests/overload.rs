@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use portcullis::prelude::*;
-use portcullis::{DEADLINE, Interrupted, JobBuilder, Offload, test};
+use portcullis::{DEADLINE, Interrupted, JobBuilder, Offload, Overflow, test};
 use portcullis_tests::{LIMIT, eventually, occupy_thread, on_loops, poll_once};
 
 const MS: Duration = Duration::from_millis(1);
@@ -102,6 +102,29 @@ on_loops! {
         held.await.unwrap();
     }
 
+    anywhere async fn o20_an_error_says_whether_the_job_had_begun() {
+        let pool = Pool::builder("test").threads(1).queue_capacity(1).overflow(Overflow::Reject).build().unwrap();
+        let running = pool.job("work").deadline(MS).run(|worker| eventually(|| worker.is_cancelled()));
+        let late = running.await.unwrap_err();
+        assert!(matches!(late, Interrupted::Deadline { began: true }) && late.began(), "{late}");
+        let panicked = pool.run(|_| panic!("on purpose")).await.unwrap_err();
+        assert!(panicked.began());
+
+        let (gate, held) = occupy_thread(&pool);
+        let queued = pool.job("work").deadline(MS).run(|_| ()).await.unwrap_err();
+        assert!(matches!(queued, Interrupted::Deadline { began: false }) && !queued.began(), "{queued}");
+        let last = pool.run(|_| ());
+        assert!(!pool.run(|_| ()).await.unwrap_err().began(), "the queue is full");
+        let report = pool.drain(Duration::ZERO).await;
+        assert_eq!((report.cancelled, report.stuck.len()), (2, 1));
+        let drained = last.await.unwrap_err();
+        assert!(matches!(drained, Interrupted::Cancelled { began: false }), "{drained}");
+        assert!(!pool.run(|_| ()).await.unwrap_err().began(), "the pool is closed");
+        gate.open();
+        let held = held.await.unwrap_err();
+        assert!(matches!(held, Interrupted::Cancelled { began: true }), "{held}");
+    }
+
     anywhere async fn o13_a_cancelled_job_is_no_work() {
         let pool = pool(1);
         train(&pool, "work", 100 * MS).await;
@@ -144,7 +167,7 @@ on_loops! {
         gate.open();
         held.await.unwrap();
         assert_eq!(quick.await.unwrap(), 7);
-        assert!(matches!(long.await, Err(Interrupted::Deadline)));
+        assert!(matches!(long.await, Err(Interrupted::Deadline { .. })));
         let answered_after = called.elapsed();
         assert_eq!(ran.load(SeqCst), 0);
         let stats = pool.stats();
@@ -179,7 +202,7 @@ on_loops! {
         let other = pool.job("next").run(|_| 2);
         gate.open();
         held.await.unwrap();
-        assert!(matches!(long.await, Err(Interrupted::Deadline)));
+        assert!(matches!(long.await, Err(Interrupted::Deadline { .. })));
         assert_eq!((next.await.unwrap(), other.await.unwrap()), (1, 2));
     }
 
@@ -187,11 +210,11 @@ on_loops! {
         let pool = pool(1);
         let (gate, held) = occupy_thread(&pool);
         let queued = job(&pool, "work", MS, MS);
-        assert!(matches!(queued.await, Err(Interrupted::Deadline)));
+        assert!(matches!(queued.await, Err(Interrupted::Deadline { .. })));
         gate.open();
         held.await.unwrap();
         let running = pool.job("work").deadline(MS).run(|worker| eventually(|| worker.is_cancelled()));
-        assert!(matches!(running.await, Err(Interrupted::Deadline)));
+        assert!(matches!(running.await, Err(Interrupted::Deadline { .. })));
         let stats = pool.stats();
         assert_eq!((stats.expired_unstarted, stats.deadline_exceeded), (1, 2));
     }
@@ -264,7 +287,7 @@ on_loops! {
         assert_eq!(seen, ((Some(at), Some(at)), Some(at), None));
         assert_eq!(pool.run(|worker| worker.deadline()).await.unwrap(), None);
         let passed = DEADLINE.scope(Instant::now(), async { pool.run(|_| ()).await }).await;
-        assert!(matches!(passed, Err(Interrupted::Deadline)));
+        assert!(matches!(passed, Err(Interrupted::Deadline { .. })));
     }
 
     anywhere async fn o16_a_pool_gives_its_jobs_a_default_deadline() {
@@ -416,7 +439,7 @@ fn o15_a_job_that_is_cut_short_does_not_lower_the_estimate() {
         let before = expected(&pool, "work");
         for _ in 0..10 {
             let late = sleeper(&pool, "work", 100 * MS, 20 * MS).await;
-            assert!(matches!(late, Err(Interrupted::Deadline)));
+            assert!(matches!(late, Err(Interrupted::Deadline { .. })));
         }
         runs(&pool, "other", MS, 1).await; // the thread has returned from the last of them
         assert_eq!(expected(&pool, "work"), before);
@@ -523,7 +546,7 @@ fn o14_a_stepped_pool_chooses_as_any_other_does() {
         assert_eq!(step.job_name(), Some("quick"));
         assert!(step.await);
         assert_eq!(answered(quick).unwrap(), 7);
-        assert!(matches!(answered(long), Err(Interrupted::Deadline)));
+        assert!(matches!(answered(long), Err(Interrupted::Deadline { .. })));
         assert!(!stepper.step().await);
         assert_eq!(pool.stats().expired_unstarted, 1);
     });
@@ -586,7 +609,7 @@ mod metrics_of_overload {
             gate.open();
             held.await.unwrap();
             quick.await.unwrap();
-            assert!(matches!(long.await, Err(Interrupted::Deadline)));
+            assert!(matches!(long.await, Err(Interrupted::Deadline { .. })));
             assert!(matches!(refused.await, Err(Interrupted::Overloaded { .. })));
         });
         assert_eq!(values.get("portcullis_jobs_failed_total{pool=metered,reason=overloaded}"), 1);

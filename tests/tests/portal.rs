@@ -96,9 +96,9 @@ on_loops! {
             let end = worker.run_on_loop(pending::<()>());
             *ended2.lock().unwrap() = Some(end);
         });
-        assert!(matches!(late.await, Err(Interrupted::Deadline)));
+        assert!(matches!(late.await, Err(Interrupted::Deadline { .. })));
         eventually(|| ended.lock().unwrap().is_some());
-        assert!(matches!(ended.lock().unwrap().take(), Some(Err(Interrupted::Deadline))));
+        assert!(matches!(ended.lock().unwrap().take(), Some(Err(Interrupted::Deadline { .. }))));
     }
 
     anywhere async fn p2_a_panic_in_the_future_comes_back_and_not_into_the_loop() {
@@ -216,7 +216,7 @@ on_loops! {
             assert!(!task.cancel(), "once");
             (task.wait(worker).unwrap(), done.wait(worker).unwrap())
         }).await.unwrap();
-        assert!(matches!(end, (Err(Interrupted::Cancelled), Ok(3))), "{end:?}");
+        assert!(matches!(end, (Err(Interrupted::Cancelled { .. }), Ok(3))), "{end:?}");
         tokio::time::timeout(LIMIT, async { while !dropped.is_open() { tokio::task::yield_now().await } }).await.unwrap();
     }
 
@@ -229,7 +229,7 @@ on_loops! {
         }));
         let cancel_handle = told.await.unwrap();
         assert!(!cancel_handle.is_finished() && cancel_handle.cancel());
-        assert!(matches!(waiting.await.unwrap().unwrap(), Err(Interrupted::Cancelled)));
+        assert!(matches!(waiting.await.unwrap().unwrap(), Err(Interrupted::Cancelled { .. })));
     }
 
     async fn timers_and_sockets_of_the_callers_runtime_can_be_made_on_the_thread() {
@@ -290,7 +290,7 @@ on_loops! {
             let mut order = Vec::new();
             let mut completed = portcullis::as_completed(worker, tasks);
             let (first, result) = completed.next().unwrap();
-            assert!(first == 1 && matches!(result, Err(Interrupted::Cancelled)));
+            assert!(first == 1 && matches!(result, Err(Interrupted::Cancelled { .. })));
             for next in [3, 0, 2] {
                 theirs[next].notify_one();
                 let (at, result) = completed.next().unwrap();

@@ -411,7 +411,7 @@ scenarios! {
         assert_eq!(report.sessions_cancelled, 1, "{report}");
         until(|| demo.wait_ended_with.lock().unwrap().is_some()).await;
         let why = demo.wait_ended_with.lock().unwrap().take();
-        assert!(matches!(why, Some(Interrupted::Abandoned | Interrupted::Cancelled)), "{why:?}");
+        assert!(matches!(why, Some(Interrupted::Abandoned | Interrupted::Cancelled { .. })), "{why:?}");
     }
 
     async fn quickstart_corrupt_input_is_answered_and_the_session_continues(served: 1 threads) {
@@ -454,7 +454,7 @@ on_loops! {
         drop(clients_awaiting);
         until(|| demo.wait_ended_with.lock().unwrap().is_some()).await;
         let why = demo.wait_ended_with.lock().unwrap().take();
-        assert!(matches!(why, Some(Interrupted::Abandoned | Interrupted::Cancelled)), "{why:?}");
+        assert!(matches!(why, Some(Interrupted::Abandoned | Interrupted::Cancelled { .. })), "{why:?}");
         // Its thread runs the next job.
         demo.gate.open();
         assert!(matches!(served.client().await.call(Request::OwnPool).await, Ok(Response::RanOn { .. })));

@@ -167,7 +167,7 @@ on_loops! {
         serving.await.unwrap().unwrap();
         assert!(jobs.task_dropped.is_open());
         let task = jobs.task.lock().unwrap().take().unwrap();
-        assert!(matches!(task.await, Err(Interrupted::Cancelled)));
+        assert!(matches!(task.await, Err(Interrupted::Cancelled { .. })));
     }
 
     async fn p6_after_the_server_has_stopped_every_portal_call_is_closed() {

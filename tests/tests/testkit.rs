@@ -392,11 +392,17 @@ fn a_worker_body_runs_on_the_test_thread_and_may_wait_for_the_loop() {
 fn a_worker_body_can_be_cancelled_or_past_its_deadline() {
     let mill = Mill::new();
     let cancelled = test::WorkerBuilder::new().cancelled();
-    assert!(matches!(cancelled.run(|worker| mill.blocking_grind(worker, 6)), Err(Interrupted::Cancelled)));
+    assert!(matches!(
+        cancelled.run(|worker| mill.blocking_grind(worker, 6)),
+        Err(Interrupted::Cancelled { .. })
+    ));
     let late = test::WorkerBuilder::new().deadline(Duration::ZERO);
-    assert!(matches!(late.run(|worker| mill.blocking_grind(worker, 6)), Err(Interrupted::Deadline)));
+    assert!(matches!(late.run(|worker| mill.blocking_grind(worker, 6)), Err(Interrupted::Deadline { .. })));
     let late = test::WorkerBuilder::new().deadline(Duration::from_millis(10));
-    assert!(matches!(late.run(|worker| mill.blocking_sleep_long(worker, 6)), Err(Interrupted::Deadline)));
+    assert!(matches!(
+        late.run(|worker| mill.blocking_sleep_long(worker, 6)),
+        Err(Interrupted::Deadline { .. })
+    ));
 
     // Cancelled in the middle of a wait, and of a call to the loop.
     let cancels = |body: &test::WorkerBuilder| {
@@ -409,7 +415,7 @@ fn a_worker_body_can_be_cancelled_or_past_its_deadline() {
     let body = test::WorkerBuilder::new();
     let future = cancels(&body);
     let waited = body.run(|worker| future.wait(worker));
-    assert!(matches!(waited, Err(Interrupted::Cancelled)), "{waited:?}");
+    assert!(matches!(waited, Err(Interrupted::Cancelled { .. })), "{waited:?}");
     let body = test::WorkerBuilder::new();
     let future = cancels(&body);
     let called = body.run(|worker| worker.run_on_loop(future));

@@ -130,9 +130,9 @@ paused! {
         assert!(time.elapsed() >= HOUR);
 
         let late = pool.job("late").deadline(HOUR).run(|worker| worker.sleep(2 * HOUR));
-        assert!(matches!(late.await, Err(Interrupted::Deadline)));
+        assert!(matches!(late.await, Err(Interrupted::Deadline { .. })));
         let waits = pool.job("waits").deadline(HOUR).run(|worker| sleep(2 * HOUR).wait(worker));
-        assert!(matches!(waits.await, Err(Interrupted::Deadline)));
+        assert!(matches!(waits.await, Err(Interrupted::Deadline { .. })));
         let elapsed = time.elapsed();
         assert!(elapsed >= 3 * HOUR && elapsed < 3 * HOUR + SECOND, "{elapsed:?}");
 
@@ -147,7 +147,7 @@ paused! {
         assert_eq!(stepper.queued(), ["late"]);
         sleep(HOUR).await;
         assert!(stepper.queued().is_empty());
-        assert!(matches!(late.await, Err(Interrupted::Deadline)));
+        assert!(matches!(late.await, Err(Interrupted::Deadline { .. })));
         assert!(!stepper.step().await);
         assert!(time.elapsed() >= HOUR);
     }
@@ -168,7 +168,7 @@ paused! {
         time.advance(HOUR - SECOND).await;
         assert!(poll_once(&mut job).is_pending());
         time.advance(SECOND).await;
-        assert!(matches!(job.await, Err(Interrupted::Deadline)));
+        assert!(matches!(job.await, Err(Interrupted::Deadline { .. })));
     }
 
     async fn time_is_paused_while_a_job_streams_and_advances_while_it_waits(time) {

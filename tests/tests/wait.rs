@@ -156,10 +156,10 @@ on_loops! {
         let pool = pool();
         let offload = pool.run(move |worker| {
             let end = async move { let _opens = opens; inside2.open(); pending::<()>().await }.wait(worker);
-            assert!(matches!(end, Err(Interrupted::Cancelled)), "{end:?}");
+            assert!(matches!(end, Err(Interrupted::Cancelled { .. })), "{end:?}");
             let polled = Cell::new(false);
             let again = async { polled.set(true) }.wait(worker);
-            assert!(matches!(again, Err(Interrupted::Cancelled)) && !polled.get(), "a cancelled job polls no more");
+            assert!(matches!(again, Err(Interrupted::Cancelled { .. })) && !polled.get(), "a cancelled job polls no more");
             ended2.open();
         });
         assert!(inside.pass());
@@ -174,9 +174,9 @@ on_loops! {
             *ended2.lock().unwrap() = Some(pending::<()>().wait(worker));
             done2.open();
         });
-        assert!(matches!(late.await, Err(Interrupted::Deadline)));
+        assert!(matches!(late.await, Err(Interrupted::Deadline { .. })));
         assert!(done.pass());
-        assert!(matches!(ended.lock().unwrap().take(), Some(Err(Interrupted::Deadline))));
+        assert!(matches!(ended.lock().unwrap().take(), Some(Err(Interrupted::Deadline { .. }))));
     }
 
     anywhere async fn p10_a_wait_ends_at_a_drain() {
@@ -189,7 +189,7 @@ on_loops! {
         assert!(pool.running_jobs()[0].to_string().contains("waiting for a future at "), "{}", pool.running_jobs()[0]);
         let report = pool.drain(Duration::ZERO).await;
         assert!(report.to_string().contains("1 cancelled, 0 "), "{report}");
-        assert!(matches!(job.await, Err(Interrupted::Cancelled)));
+        assert!(matches!(job.await, Err(Interrupted::Cancelled { .. })));
     }
 
     anywhere async fn p10_a_future_that_always_wakes_itself_is_cancelled() {
@@ -198,7 +198,7 @@ on_loops! {
         let ended2 = ended.clone();
         let offload = pool().run(move |worker| {
             let end = async { loop { inside2.open(); yield_once().await } }.wait(worker);
-            assert!(matches!(end, Err::<(), _>(Interrupted::Cancelled)));
+            assert!(matches!(end, Err::<(), _>(Interrupted::Cancelled { .. })));
             ended2.open();
         });
         assert!(inside.pass());

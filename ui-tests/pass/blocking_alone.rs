@@ -12,7 +12,7 @@ fn sum(numbers: Vec<u64>) -> u64 {
 #[blocking(pool = POOL, deadline = "1m")]
 fn parse(worker: &Worker, text: String) -> Result<u64, Interrupted> {
     worker.check()?;
-    text.parse().map_err(|_| Interrupted::Cancelled)
+    text.parse().map_err(|_| Interrupted::Cancelled { began: true })
 }
 
 struct Counter(u64);

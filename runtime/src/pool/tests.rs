@@ -85,7 +85,7 @@ fn a_drain_that_runs_out_of_time_cancels_a_job_in_hand() {
     held.leave.open();
     let report = block_on(drain);
     assert_eq!((report.cancelled, report.stuck.len()), (1, 0));
-    assert!(matches!(block_on(job), Err(Interrupted::Cancelled)));
+    assert!(matches!(block_on(job), Err(Interrupted::Cancelled { .. })));
     assert!(!held.ran.load(SeqCst));
 }
 
@@ -96,7 +96,7 @@ fn a_drain_that_cannot_wait_for_a_job_in_hand_reports_it_and_the_job_never_runs(
     let report = block_on(held.pool.drain(Duration::ZERO));
     assert_eq!((report.cancelled, report.stuck.len()), (1, 0));
     held.leave.open();
-    assert!(matches!(block_on(job), Err(Interrupted::Cancelled)));
+    assert!(matches!(block_on(job), Err(Interrupted::Cancelled { .. })));
     assert!(!held.ran.load(SeqCst));
 }
 
@@ -134,7 +134,7 @@ fn a_job_that_comes_back_to_a_drained_pool_never_runs() {
     let report = block_on(pool.drain(Duration::ZERO));
     assert_eq!(report.stuck.len(), 1);
     leave.open();
-    assert!(matches!(block_on(job), Err(Interrupted::Cancelled)));
+    assert!(matches!(block_on(job), Err(Interrupted::Cancelled { .. })));
     assert!(!ran.load(SeqCst));
 }
 
@@ -153,7 +153,7 @@ fn a_server_that_gives_up_its_jobs_cancels_one_in_hand_and_leaves_the_pool_to_ot
     assert!(drained.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     held.leave.open();
     assert!(block_on(drained).is_empty());
-    assert!(matches!(block_on(job), Err(Interrupted::Cancelled)));
+    assert!(matches!(block_on(job), Err(Interrupted::Cancelled { .. })));
     assert!(!held.ran.load(SeqCst));
     assert_eq!(block_on(held.pool.run(|_| 7)).unwrap(), 7);
 }

@@ -55,7 +55,7 @@ impl<T> Shared<T> {
         state.cancelled = true;
         let runner = state.runner.take();
         drop(state);
-        self.finish(Err(Interrupted::Cancelled));
+        self.finish(Err(Interrupted::Cancelled { began: true }));
         if let Some(runner) = runner {
             runner.wake();
         }
@@ -141,7 +141,7 @@ struct Finish<T>(Arc<Shared<T>>);
 
 impl<T> Drop for Finish<T> {
     fn drop(&mut self) {
-        self.0.finish(Err(Interrupted::Cancelled));
+        self.0.finish(Err(Interrupted::Cancelled { began: true }));
     }
 }
 
@@ -276,7 +276,7 @@ impl<F: Future> Future for Runner<F> {
         };
         drop(before);
         if cancelled {
-            this.end(Err(Interrupted::Cancelled));
+            this.end(Err(Interrupted::Cancelled { began: true }));
             return Poll::Ready(());
         }
         let result = ready!(context::with(&mut this.current, true, || future.as_mut().poll(cx)));
@@ -288,6 +288,6 @@ impl<F: Future> Future for Runner<F> {
 impl<F: Future> Drop for Runner<F> {
     /// Before the end: the executor was shut down, or the server's grace is over.
     fn drop(&mut self) {
-        self.end(Err(Interrupted::Cancelled));
+        self.end(Err(Interrupted::Cancelled { began: true }));
     }
 }

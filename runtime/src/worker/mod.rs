@@ -59,7 +59,7 @@ impl Worker {
     /// [`Interrupted::Deadline`] if its deadline has passed.
     pub fn check(&self) -> Result<(), Interrupted> {
         match self.host.cancel_reason() {
-            Some(why) => Err(why.to_interrupted()),
+            Some(why) => Err(why.to_interrupted(true)),
             None => Ok(()),
         }
     }

@@ -116,7 +116,7 @@ fn a_wake_up_next_to_a_cancellation() {
             let (theirs, ends) = (Arc::clone(&event), Arc::clone(&ended));
             let job = pool.run(move |worker| {
                 let end = theirs.wait().wait(worker);
-                assert!(matches!(end, Ok(()) | Err(Interrupted::Cancelled)));
+                assert!(matches!(end, Ok(()) | Err(Interrupted::Cancelled { .. })));
                 ends.fetch_add(1, SeqCst);
             });
             if wakes_first {

@@ -112,7 +112,8 @@ pub(super) fn poll_to_end<F: Future>(
 }
 
 fn cancelled(host: &Arc<dyn Host>) -> Interrupted {
-    host.cancel_reason().map_or(Interrupted::Cancelled, |reason| reason.to_interrupted())
+    let began = true; // this job has, whatever it waits for
+    host.cancel_reason().map_or(Interrupted::Cancelled { began }, |reason| reason.to_interrupted(began))
 }
 
 fn poll_until_ready<F: Future>(

@@ -80,9 +80,9 @@ on_loops! {
         let (gate, held) = occupy_thread(&pool);
         let queued = pool.run(|_| 1);
         assert_eq!(pool.drain(Duration::ZERO).await.cancelled, 2);
-        assert!(matches!(queued.await, Err(Interrupted::Cancelled)));
+        assert!(matches!(queued.await, Err(Interrupted::Cancelled { .. })));
         yield_once().await;
-        assert!(matches!(held.await, Err(Interrupted::Cancelled)));
+        assert!(matches!(held.await, Err(Interrupted::Cancelled { .. })));
         gate.open();
     }
 
@@ -125,8 +125,8 @@ on_loops! {
         let queued = pool.run(move |_| ran2.open());
         let report = pool.drain(Duration::ZERO).await;
         assert_eq!((report.cancelled, report.stuck.len()), (2, 0), "{report}");
-        assert!(matches!(queued.await, Err(Interrupted::Cancelled)) && !ran.is_open());
-        assert!(matches!(running.await, Err(Interrupted::Cancelled)));
+        assert!(matches!(queued.await, Err(Interrupted::Cancelled { .. })) && !ran.is_open());
+        assert!(matches!(running.await, Err(Interrupted::Cancelled { .. })));
     }
 
     // In EasyNetwork leaving the `async with` waits. Here dropping the last handle does not block;

@@ -299,7 +299,7 @@ on_loops! {
         handle.stop();
         assert!(serving.await.unwrap().unwrap().took < SHORT + BEYOND);
         let task = example.task.lock().unwrap().take().unwrap();
-        assert!(matches!(task.await, Err(Interrupted::Cancelled)));
+        assert!(matches!(task.await, Err(Interrupted::Cancelled { .. })));
     }
 
     async fn t2_and_t17_portal_calls_from_many_threads_all_return_when_the_server_stops() {
@@ -326,7 +326,7 @@ on_loops! {
         wait(|| threads.iter().all(|thread| thread.is_finished())).await;
         for thread in threads {
             for end in thread.join().unwrap().unwrap() {
-                assert!(matches!(end, Ok(0..=3) | Err(Interrupted::Closed | Interrupted::Abandoned | Interrupted::Cancelled)), "{end:?}");
+                assert!(matches!(end, Ok(0..=3) | Err(Interrupted::Closed | Interrupted::Abandoned | Interrupted::Cancelled { .. })), "{end:?}");
             }
         }
         assert!(matches!(portal.call_soon(|| ()), Err(Interrupted::Closed)));

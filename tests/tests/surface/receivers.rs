@@ -17,7 +17,7 @@ impl Files {
         worker.check()?;
         more.push(n);
         'all: loop {
-            break 'all more.first().copied().ok_or(Interrupted::Cancelled);
+            break 'all more.first().copied().ok_or(Interrupted::Cancelled { began: true });
         }
     }
 

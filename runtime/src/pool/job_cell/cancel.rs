@@ -27,6 +27,8 @@ where
         }
         let first =
             self.cancel_code.compare_exchange(0, why as u8, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        // A thread that has claimed the job and not begun finds the reason, and never begins.
+        let began = matches!(state.stage, Stage::Running);
         let stage = if cancelled_from.is_some() {
             Some(std::mem::replace(&mut state.stage, Stage::Finished))
         } else {
@@ -34,7 +36,7 @@ where
         };
         let mut waker = None;
         if state.awaiter == Awaiter::Attached && state.output.is_none() {
-            state.output = Some(Output::Interrupted(why.to_interrupted()));
+            state.output = Some(Output::Interrupted(why.to_interrupted(began)));
             waker = state.waker.take();
         }
         let unanswered = state.host.pending_call.take();

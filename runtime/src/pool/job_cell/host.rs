@@ -208,7 +208,7 @@ where
         let limit = Instant::now().checked_add(time);
         let at = (at, WaitsFor::Time);
         let reason = self.wait_until(self.state.lock(), at, Spin::NONE, limit, |_| self.cancel_reason());
-        reason.map_or(Ok(()), |why| Err(why.to_interrupted()))
+        reason.map_or(Ok(()), |why| Err(why.to_interrupted(true)))
     }
 
     /// Blocks the worker until `done`, or until the job is cancelled.
@@ -216,7 +216,7 @@ where
         let ended =
             self.wait_until(self.state.lock(), at, self.spin(), None, |_| match self.cancel_reason() {
                 _ if done() => Some(Ok(())),
-                Some(why) => Some(Err(why.to_interrupted())),
+                Some(why) => Some(Err(why.to_interrupted(true))),
                 None => None,
             });
         ended.unwrap_or(Ok(()))
@@ -236,7 +236,7 @@ where
                 drop(state);
                 job.run_handed_off(&self.meta);
             }
-            return self.cancel_reason().map_or(Ok(()), |why| Err(why.to_interrupted()));
+            return self.cancel_reason().map_or(Ok(()), |why| Err(why.to_interrupted(true)));
         }
         let stays = state.awaiter == Awaiter::Detached && self.needs_host_task_to_wait();
         if stays {
@@ -255,7 +255,7 @@ where
             if std::mem::take(&mut state.host.abandoned) {
                 return Some(Err(Interrupted::Abandoned));
             }
-            self.cancel_reason().map(|why| Err(why.to_interrupted()))
+            self.cancel_reason().map(|why| Err(why.to_interrupted(true)))
         });
         if stays && self.meta.scope.is_some() {
             self.let_host_task_end();

@@ -425,7 +425,9 @@ where
     fn refuse(&self, refusal: Refusal) {
         match refusal {
             Refusal::Shed => self.end_unstarted(CancelReason::Shed, Interrupted::Shed),
-            Refusal::CannotEndInTime => self.end_unstarted(CancelReason::Deadline, Interrupted::Deadline),
+            Refusal::CannotEndInTime => {
+                self.end_unstarted(CancelReason::Deadline, Interrupted::Deadline { began: false })
+            }
             Refusal::Delayed { retry_after } => {
                 self.end_unstarted(CancelReason::Overloaded, Interrupted::Overloaded { retry_after });
             }

@@ -93,17 +93,16 @@ where
         place: RunGuard<'_, Arc<dyn QueuedJob>>,
         since: Option<Instant>,
     ) -> RunResult {
+        // The timer may be late, and a cancellation may have come since the claim.
+        let late = self.meta.deadline().is_some_and(|deadline| self.now() >= deadline);
+        if late {
+            self.interrupt(CancelReason::Deadline);
+        }
         let stage = {
             let mut state = self.state.lock();
             std::mem::replace(&mut state.stage, Stage::Running)
         };
         let Stage::Pending(payload) = stage else { return RunResult::default() };
-        // Looked at again here: the alarm may be late, and a drop may have come between the queue
-        // and us.
-        let late = self.meta.deadline().is_some_and(|deadline| self.now() >= deadline);
-        if late {
-            self.interrupt(CancelReason::Deadline);
-        }
         if let Some(reason) = self.cancel_reason() {
             if reason == CancelReason::Deadline {
                 self.record(Counters::expired_unstarted);
