@@ -59,10 +59,10 @@ pub use self::stopping::Stopping;
 pub mod bounds {
     pub use crate::private::{
         BeforeOutput, BorrowsCleanup, BorrowsConn, ConnValueAndState, DerefTarget, DisconnectParamsWithConn,
-        FailsWith, Fallible, IntoResponses, IsState, NextState, NextTypes, ReturnsArray, ReturnsOne,
-        ReturnsOption, ReturnsVec, SameType, SendsResult, SessionTypes, StartState, StartsWithConn,
-        StateAlone, Step, TakesConn, TakesData, TakesError, TakesEvent, TakesPeer, TakesReason, TakesRequest,
-        TakesResponse, UnitOrResult, Unknown, WithResponses, WrittenOut,
+        FailsWith, Fallible, IntoResponses, IntoTimeLimit, IsState, NextState, NextTypes, ReturnsArray,
+        ReturnsOne, ReturnsOption, ReturnsVec, SameType, SendsResult, SessionTypes, StartState,
+        StartsWithConn, StateAlone, Step, TakesConn, TakesData, TakesError, TakesEvent, TakesPeer,
+        TakesReason, TakesRequest, TakesResponse, UnitOrResult, Unknown, WithResponses, WrittenOut,
     };
 }
 
@@ -129,7 +129,8 @@ pub trait Service: Sized + Send + Sync + 'static { // `Arc` for `Rc`, `Mutex` or
     /// What becomes of a pending handler when the peer closes its writing side.
     const HALF_CLOSE: HalfClose = HalfClose::Answer;
 
-    /// The shortest of all times in [`state_limits`](Self::state_limits).
+    /// The shortest of all times in [`state_limits`](Self::state_limits) that are known at compile
+    /// time.
     const MIN_STATE_TIMEOUT: Option<Duration> = None;
 
     /// Runs once, before the first connection is accepted. What it puts on `cleanup` runs at stop,
@@ -279,8 +280,9 @@ pub trait Service: Sized + Send + Sync + 'static { // `Arc` for `Rc`, `Mutex` or
         ""
     }
 
-    /// How long a session may be in the state.
-    fn state_limits(state: &Self::State) -> StateLimits {
+    /// The time limits of the state. Called when a session enters the state, and each time it
+    /// begins to wait for a request in it.
+    fn state_limits(self: &Arc<Self>, state: &Self::State) -> StateLimits {
         let _ = state;
         StateLimits::NONE
     }

@@ -63,7 +63,7 @@ impl SessionLimits {
     pub fn tick(&self) -> Duration {
         let shortest =
             [self.first_request, self.idle, self.frame, self.write, self.state].into_iter().flatten().min();
-        let tick = shortest.unwrap_or(Duration::MAX) / 8;
+        let tick = shortest.unwrap_or(Duration::MAX) / TICKS_PER_LIMIT;
         tick.clamp(Duration::from_millis(5), MAX_TICK)
     }
 }
@@ -128,6 +128,13 @@ pub struct DecodeOn {
 /// The coarse clock is late by no more than this.
 pub const MAX_TICK: Duration = Duration::from_millis(500);
 
+/// Limits that are chosen at run time, perhaps by a peer, make the clock no finer than this: each
+/// tick looks at every session.
+const MIN_TICK_AT_RUN_TIME: Duration = Duration::from_millis(50);
+
+/// How many ticks the shortest limit has. A limit may be late by one.
+const TICKS_PER_LIMIT: u32 = 8;
+
 /// What all sessions of a server share.
 #[derive(Debug)]
 pub struct ServerShared {
@@ -135,6 +142,8 @@ pub struct ServerShared {
     began: Instant,
     /// Whole milliseconds since then, as of the last tick.
     now: AtomicU64,
+    /// In milliseconds.
+    tick: AtomicU64,
     limits: SessionLimits,
     queue_limits: QueueLimits,
     /// How many bytes unfinished frames hold.
@@ -150,6 +159,7 @@ impl ServerShared {
             phase: AtomicU8::new(0),
             began: Instant::now(),
             now: AtomicU64::new(0),
+            tick: AtomicU64::new(millis(limits.tick())),
             limits,
             queue_limits,
             unfinished: AtomicUsize::new(0),
@@ -217,6 +227,21 @@ impl ServerShared {
     #[inline]
     pub fn now(&self) -> u64 {
         self.now.load(Ordering::Relaxed)
+    }
+
+    /// The time between two ticks of the clock.
+    #[inline]
+    pub fn tick_interval(&self) -> Duration {
+        Duration::from_millis(self.tick.load(Ordering::Relaxed))
+    }
+
+    /// Makes the clock fine enough for a limit that was chosen at run time.
+    #[inline]
+    pub fn refine_tick(&self, limit: Duration) {
+        let tick = millis((limit / TICKS_PER_LIMIT).max(MIN_TICK_AT_RUN_TIME));
+        if tick < self.tick.load(Ordering::Relaxed) {
+            self.tick.fetch_min(tick, Ordering::Relaxed);
+        }
     }
 
     /// Moves the clock to where the time is.

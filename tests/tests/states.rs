@@ -402,3 +402,125 @@ async fn before_and_after_run_around_a_request() {
     client.close().await.unwrap();
     assert_eq!(*keeper.0.lock().unwrap(), [24, 0]);
 }
+
+/// A client that chooses how long it may be silent, as MQTT's keep-alive.
+struct KeepAlive {
+    log: Log,
+    longest: Option<Duration>,
+}
+
+/// Not `Copy`: the limit must not move it.
+struct Online {
+    patience: Option<Duration>,
+    name: String,
+}
+
+#[service(response = String)]
+impl KeepAlive {
+    #[state(start, idle = "10s")]
+    async fn connecting(&self, peer: &Peer<String, String>, line: String) -> (String, KeepAliveState) {
+        self.log.note(format!("peer {}", peer.id() > 0));
+        let (name, patience) = line.split_once(' ').unwrap_or((&line, "0"));
+        let patience =
+            Some(Duration::from_secs(patience.parse().unwrap())).filter(|patience| !patience.is_zero());
+        ("connected".into(), KeepAliveState::Online(Online { patience, name: name.into() }))
+    }
+
+    #[state(idle = online.patience, max_duration = self.longest)]
+    async fn online(&self, mut online: Online, line: String) -> (Option<String>, KeepAliveState) {
+        if let Some(seconds) = line.strip_prefix("patience ") {
+            online.patience = Some(Duration::from_secs(seconds.parse().unwrap()));
+        }
+        match &*line {
+            "panic" => (Some(line), KeepAliveState::Broken(Duration::from_secs(1))),
+            "ping" => (Some("pong".into()), KeepAliveState::Online(online)),
+            _ => (None, KeepAliveState::Online(online)),
+        }
+    }
+
+    #[event(online)]
+    async fn posted(&self, online: Online, event: String) -> (String, KeepAliveState) {
+        (event, KeepAliveState::Online(online))
+    }
+
+    #[on(timeout = online)]
+    async fn silent(&self, online: Online) -> (String, KeepAliveState) {
+        (format!("{} was silent", online.name), KeepAliveState::Closed)
+    }
+
+    #[state(idle = Duration::from_secs(limit.as_secs().checked_sub(2).expect("too short")))]
+    async fn broken(&self, limit: Duration, _line: String) -> KeepAliveState {
+        KeepAliveState::Broken(limit)
+    }
+}
+
+async fn keep_alive(longest: Option<u64>) -> Client<KeepAlive> {
+    let longest = longest.map(Duration::from_secs);
+    test::connect(KeepAlive { log: Log::default(), longest }).await.unwrap()
+}
+
+#[tokio::test]
+async fn s20_a_state_ends_after_the_time_in_its_data() {
+    for seconds in [2_u64, 60, 3600] {
+        let mut client = keep_alive(None).await;
+        let time = test::pause();
+        client.call(format!("ann {seconds}")).await.unwrap();
+        let limit = Duration::from_secs(seconds);
+        for _ in 0..3 {
+            time.advance(limit - Duration::from_millis(10)).await;
+            assert_eq!(client.call("ping".into()).await.unwrap(), "pong", "each request restarts the limit");
+        }
+        let silent = time.elapsed();
+        assert_eq!(client.next().await.unwrap(), "ann was silent");
+        let silence = time.elapsed() - silent;
+        assert!(silence >= limit && silence <= limit + limit / 8 + Duration::from_millis(500), "{silence:?}");
+        assert_eq!(client.ended().await.unwrap(), Reason::Closed(By::Handler));
+    }
+}
+
+#[tokio::test]
+async fn s20_an_event_does_not_restart_the_limit_and_a_request_may_change_it() {
+    let mut client = keep_alive(None).await;
+    let time = test::pause();
+    client.call("ann 10".into()).await.unwrap();
+    time.advance(Duration::from_secs(9)).await;
+    client.peer().post("news".to_owned()).await.unwrap();
+    assert_eq!(client.next().await.unwrap(), "news");
+    client.send("patience 1000".into());
+    time.advance(Duration::from_secs(900)).await;
+    assert_eq!(client.call("ping".into()).await.unwrap(), "pong");
+    let before = time.elapsed();
+    assert_eq!(client.next().await.unwrap(), "ann was silent");
+    assert!(time.elapsed() - before >= Duration::from_secs(1000));
+}
+
+#[tokio::test]
+async fn s20_no_limit_in_the_data_is_none() {
+    let mut client = keep_alive(None).await;
+    let time = test::pause();
+    client.call("ann 0".into()).await.unwrap();
+    time.advance(Duration::from_secs(1_000_000)).await;
+    assert_eq!(client.call("ping".into()).await.unwrap(), "pong");
+}
+
+#[tokio::test]
+async fn s20_a_limit_of_the_service_counts_from_entering_the_state() {
+    let mut client = keep_alive(Some(5)).await;
+    let time = test::pause();
+    client.call("ann 4".into()).await.unwrap();
+    time.advance(Duration::from_secs(3)).await;
+    assert_eq!(client.call("ping".into()).await.unwrap(), "pong");
+    assert_eq!(client.next().await.unwrap(), "ann was silent");
+    assert!(time.elapsed() < Duration::from_secs(7), "{:?}", time.elapsed());
+}
+
+#[tokio::test]
+async fn s20_a_panic_in_a_limit_ends_its_session() {
+    let mut client = keep_alive(None).await;
+    client.call("ann 9".into()).await.unwrap();
+    client.send("panic".into());
+    let reason = client.ended().await.unwrap();
+    assert!(matches!(reason.cause(), Reason::Panicked(_)), "{reason:?}");
+    let mut other = client.connect_another().await.unwrap();
+    assert_eq!(other.call("bob".into()).await.unwrap(), "connected");
+}

@@ -567,6 +567,7 @@ impl ::portcullis::Service for Door {
         ],
     );
     fn state_limits(
+        self: &::std::sync::Arc<Self>,
         state: &<Self as ::portcullis::Service>::State,
     ) -> ::portcullis::StateLimits {
         match state {

@@ -7,10 +7,11 @@ use crate::{
         ConnectOutput, Method, NextStates, Param, ReturnShape, Service, Shape, StateEnum, TransitionHandler,
         Trigger, connect_output, is_of_std, named_response, next_states, no_variant, variant,
     },
-    parse::{HookEvent, StateOptions},
-    tokens::to_text,
+    parse::{DurationArg, HookEvent, StateOptions},
+    tokens::{is_punct, to_text},
 };
-use proc_macro2::Ident;
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::ext::IdentExt;
 
 /// Checks one transition handler.
@@ -40,7 +41,43 @@ pub(super) fn transition(method: &Method, transition: &TransitionHandler) {
         }
         _ => {}
     }
+    limits(method, transition);
     result(method, transition, &expected);
+}
+
+/// Rejects time limits that depend on the request or another parameter that is not data.
+fn limits(method: &Method, transition: &TransitionHandler) {
+    let (idle, max_duration) = transition.limits().unwrap_or_default();
+    let exprs = [idle, max_duration].into_iter().flatten().filter_map(|limit| match limit {
+        DurationArg::Expr(expr) => Some(expr.to_token_stream()),
+        DurationArg::Literal(_) => None,
+    });
+    let others: Vec<_> = [&transition.message, &transition.peer, &transition.conn]
+        .into_iter()
+        .flatten()
+        .filter_map(Param::ident)
+        .collect();
+    for expr in exprs {
+        for name in others.iter().filter_map(|name| find_value(expr.clone(), name)) {
+            let message = format!(
+                "a time limit counts while no handler runs, so there is no `{name}`: use the data of the state, or `self`"
+            );
+            method.sink.error(name, message);
+        }
+    }
+}
+
+/// The first token that is this name, and not the name of a field or method.
+fn find_value(tokens: TokenStream, name: &Ident) -> Option<Ident> {
+    let mut after_dot = false;
+    tokens.into_iter().find_map(|tree| {
+        let is_member = std::mem::replace(&mut after_dot, is_punct(Some(&tree), '.'));
+        match tree {
+            TokenTree::Ident(ident) => (!is_member && ident == *name).then_some(ident),
+            TokenTree::Group(group) => find_value(group.stream(), name),
+            _ => None,
+        }
+    })
 }
 
 /// Returns ``a `#[state]` handler``.

@@ -278,6 +278,7 @@ impl ::portcullis::Service for Chat {
         ],
     );
     fn state_limits(
+        self: &::std::sync::Arc<Self>,
         state: &<Self as ::portcullis::Service>::State,
     ) -> ::portcullis::StateLimits {
         match state {

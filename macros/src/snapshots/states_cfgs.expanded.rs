@@ -288,6 +288,7 @@ where
         ],
     );
     fn state_limits(
+        self: &::std::sync::Arc<Self>,
         state: &<Self as ::portcullis::Service>::State,
     ) -> ::portcullis::StateLimits {
         match state {

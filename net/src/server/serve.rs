@@ -157,10 +157,9 @@ impl<S: Service, C, B> Server<S, C, B> {
 
 /// Advances the clock of the sessions.
 async fn run_clock<S: Service>(registry: &SessionRegistry<S>) {
-    let tick = registry.server().limits().tick();
     loop {
         registry.sweep();
-        robust_sleep_until(Instant::now() + tick).await;
+        robust_sleep_until(Instant::now() + registry.server().tick_interval()).await;
         // If the loop was blocked, it has not polled its sockets since. It does so before this task
         // continues. Otherwise a session could time out although its request arrived in time.
         tokio::task::yield_now().await;

@@ -48,7 +48,9 @@ impl Deadlines {
     ) -> bool {
         let counts = limits != StateLimits::NONE || self.state.is_some();
         if counts {
-            let state_deadline = limits.max_duration.map_or(0, |limit| shared.server().deadline_after(limit));
+            let server = shared.server();
+            limits.max_duration.into_iter().for_each(|limit| server.refine_tick(limit));
+            let state_deadline = limits.max_duration.map_or(0, |limit| server.deadline_after(limit));
             **self.state.get_or_insert_default() =
                 StateDeadlines { state_deadline, ..StateDeadlines::default() };
         }
@@ -74,6 +76,7 @@ impl Deadlines {
         if state.idle.is_some() || self.state.is_some() {
             let deadlines = self.state.get_or_insert_default();
             if deadlines.idle_deadline == 0 {
+                state.idle.into_iter().for_each(|limit| server.refine_tick(limit));
                 deadlines.idle_deadline = deadline_after(server, state.idle);
                 deadlines.idle_millis =
                     state.idle.map_or(0, |idle| u32::try_from(millis(idle)).unwrap_or(u32::MAX));

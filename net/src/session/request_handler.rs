@@ -56,17 +56,12 @@ where
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
+    let is_new = matches!(activation, Activation::New(_));
     let mut idle = match activation {
         Activation::Resumed(idle) => idle,
         // Boxed, because it runs once in a session's life: the future of each active phase is
         // small.
-        Activation::New(io) => {
-            let mut idle = Box::pin(run_on_connect(&registry, *io)).await?;
-            if let Some(first) = &idle.state {
-                idle.io.enter_state(S::state_limits(first));
-            }
-            idle
-        }
+        Activation::New(io) => Box::pin(run_on_connect(&registry, *io)).await?,
     };
     let (shared, peer) = (Arc::clone(idle.io.shared()), idle.io.peer());
     // Outside of the work, because it is needed after the work was dropped or has panicked.
@@ -74,7 +69,7 @@ where
     let result = {
         let mut session =
             ActiveSession { registry: &registry, peer: &peer, idle: &mut idle, handling: &mut handling };
-        let work = pin!(Some(session.run()));
+        let work = pin!(Some(session.run(is_new)));
         run_until_aborted(|| shared.abort_reason(ShutdownPhase::Cancelling), work).await
     };
     handling.put_back_events(&shared);
@@ -105,7 +100,10 @@ where
     C: Codec<S::Request, S::Response>,
 {
     /// Works until the session is idle (`Continue`) or ends.
-    async fn run(&mut self) -> ControlFlow<Reason> {
+    async fn run(&mut self, is_new: bool) -> ControlFlow<Reason> {
+        if is_new {
+            self.enter_state();
+        }
         let (mut turns, mut reads) = (0, 0);
         loop {
             let handled = self.handle_ready(&mut turns).await?;
@@ -203,7 +201,7 @@ where
 
     fn begin_read_wait(&mut self) {
         if let Some(state) = &self.idle.state {
-            self.idle.io.begin_read_wait(S::state_limits(state));
+            self.idle.io.begin_read_wait(self.registry.service().state_limits(state));
         }
     }
 

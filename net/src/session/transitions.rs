@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::ops::ControlFlow;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tracing::debug;
@@ -114,14 +115,16 @@ where
                 // because each move of a message is a copy of it.
                 let at_once = InlinePollFn(|cx: &mut Context<'_>| {
                     let polled = handler.as_mut().poll(cx);
-                    Poll::Ready(polled.map(|done| apply_step(io, state, handling.state, done)))
+                    Poll::Ready(
+                        polled.map(|done| apply_step(registry.service(), io, state, handling.state, done)),
+                    )
                 });
                 let applied = match at_once.await {
                     Poll::Ready(applied) => applied,
                     Poll::Pending => {
                         handling.put_back_events(io.shared());
                         match resume_with_io(io, half_close.into(), handler).await {
-                            Ok(done) => apply_step(io, state, handling.state, done),
+                            Ok(done) => apply_step(registry.service(), io, state, handling.state, done),
                             Err(reason) => return ControlFlow::Break(reason),
                         }
                     }
@@ -152,14 +155,16 @@ where
             let mut handler = pin!(registry.service().on_event(before, peer, conn, event));
             let at_once = InlinePollFn(|cx: &mut Context<'_>| {
                 let polled = handler.as_mut().poll(cx);
-                Poll::Ready(polled.map(|done| apply_outcome(io, state, handling.state, done)))
+                Poll::Ready(
+                    polled.map(|done| apply_outcome(registry.service(), io, state, handling.state, done)),
+                )
             });
             match at_once.await {
                 Poll::Ready(applied) => applied,
                 Poll::Pending => {
                     handling.put_back_events(io.shared());
                     match resume_with_io(io, half_close.into(), handler).await {
-                        Ok(done) => apply_outcome(io, state, handling.state, done),
+                        Ok(done) => apply_outcome(registry.service(), io, state, handling.state, done),
                         Err(reason) => return ControlFlow::Break(reason),
                     }
                 }
@@ -184,7 +189,7 @@ where
             let half_close = S::half_close(&before);
             let handler = pin!(registry.service().on_timeout(before, peer, conn));
             match run_with_io(io, half_close.into(), &mut NoDemand, handler).await {
-                Ok(done) => apply_outcome(io, state, handling.state, done),
+                Ok(done) => apply_outcome(registry.service(), io, state, handling.state, done),
                 Err(reason) => return ControlFlow::Break(reason),
             }
         };
@@ -194,10 +199,15 @@ where
             Err(error) => Box::pin(self.handle_error(error)).await?,
         }
         // Also if the state is the same: its limits begin anew, or they would have passed at once.
-        if let Some(state) = &self.idle.state {
-            self.idle.io.enter_state(S::state_limits(state));
-        }
+        self.enter_state();
         ControlFlow::Continue(())
+    }
+
+    /// Starts the time limits of the state.
+    pub(super) fn enter_state(&mut self) {
+        if let Some(state) = &self.idle.state {
+            self.idle.io.enter_state(self.registry.service().state_limits(state));
+        }
     }
 
     /// Has `on_error` answer an error. Then the session is in the state that it can recover.
@@ -216,7 +226,7 @@ where
             return ControlFlow::Break(reason);
         };
         if S::state_name(&state) != handling.state {
-            idle.io.enter_state(S::state_limits(&state));
+            idle.io.enter_state(registry.service().state_limits(&state));
         }
         idle.state = Some(state);
         ControlFlow::Continue(())
@@ -254,6 +264,7 @@ impl<T, F: FnMut(&mut Context<'_>) -> Poll<T>> Future for InlinePollFn<F> {
 /// Takes the state back from a handler, and encodes its responses.
 #[inline(always)]
 fn apply_step<S, IO, C>(
+    service: &Arc<S>,
     io: &mut SessionIo<S, IO, C>,
     state: &mut Option<S::State>,
     came_from: &str,
@@ -266,7 +277,7 @@ where
 {
     let Step { state: next, responses } = done.map_err(SessionError::Handler)?;
     if S::state_name(&next) != came_from {
-        io.enter_state(S::state_limits(&next));
+        io.enter_state(service.state_limits(&next));
     }
     *state = Some(next);
     match responses {
@@ -280,6 +291,7 @@ where
 /// As [`apply_step`]. Returns false if the state has no handler, and takes it back unchanged.
 #[inline(always)]
 fn apply_outcome<S, IO, C>(
+    service: &Arc<S>,
     io: &mut SessionIo<S, IO, C>,
     state: &mut Option<S::State>,
     came_from: &str,
@@ -295,7 +307,7 @@ where
             *state = Some(same);
             Ok(false)
         }
-        Ok(ControlFlow::Continue(step)) => apply_step(io, state, came_from, Ok(step)).map(|()| true),
+        Ok(ControlFlow::Continue(step)) => apply_step(service, io, state, came_from, Ok(step)).map(|()| true),
         Err(error) => Err(SessionError::Handler(error)),
     }
 }

@@ -9,6 +9,7 @@
 
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use crate::{Reason, Responses, Service};
 
@@ -187,6 +188,28 @@ impl<Rsp, const N: usize> IntoResponses<Rsp, ReturnsArray> for [Rsp; N] {
     #[inline]
     fn into_responses(self) -> Responses<Rsp> {
         Responses::Many(self.into())
+    }
+}
+
+/// The value of `idle = ..` and `max_duration = ..` of a state.
+#[diagnostic::on_unimplemented(
+    message = "a time limit must be a `Duration` or an `Option<Duration>`, but this is `{Self}`",
+    label = "expected `Duration`"
+)]
+pub trait IntoTimeLimit {
+    /// Converts the value. `None` is no limit.
+    fn into_time_limit(self) -> Option<Duration>;
+}
+
+impl IntoTimeLimit for Duration {
+    fn into_time_limit(self) -> Option<Duration> {
+        Some(self)
+    }
+}
+
+impl IntoTimeLimit for Option<Duration> {
+    fn into_time_limit(self) -> Option<Duration> {
+        self
     }
 }
 

@@ -21,7 +21,7 @@
 mod body;
 mod copy;
 mod job;
-mod option_exprs;
+pub(super) mod option_exprs;
 mod pattern;
 
 use super::{

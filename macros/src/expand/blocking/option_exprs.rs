@@ -1,5 +1,5 @@
-//! The expressions of `#[blocking(..)]`. They read the arguments, and must not move them, because
-//! the job takes them afterwards.
+//! The expressions of `#[blocking(..)]` and of time limits of states. They read the arguments or
+//! the data, and must not move them, because the job or the handler takes them afterwards.
 //!
 //! If an expression uses the value of an argument, or of a field or element of one, it gets a copy
 //! if the type is `Copy`, and a reference otherwise. The field of a struct gets what fits its type:
@@ -29,15 +29,25 @@ pub(super) fn reading(expr: &Expr, args: &[Param], krate: &Path) -> Expr {
     expr
 }
 
+/// As [`reading`], for an expression whose value is used, and where these names are references to
+/// what they stand for.
+pub(in crate::expand) fn reading_references(expr: &Expr, data: &[Param], krate: &Path) -> Expr {
+    let mut expr = expr.clone();
+    Reader { are_references: true, ..Reader::new(data, krate) }.value(&mut expr);
+    expr
+}
+
 #[derive(Clone)]
 struct Reader<'a> {
     names: Vec<&'a Ident>,
+    /// The names are references to the arguments.
+    are_references: bool,
     krate: &'a Path,
 }
 
 impl<'a> Reader<'a> {
     fn new(args: &'a [Param], krate: &'a Path) -> Self {
-        Reader { names: args.iter().filter_map(Param::ident).collect(), krate }
+        Reader { names: args.iter().filter_map(Param::ident).collect(), are_references: false, krate }
     }
 
     /// The reader inside of these patterns, which may hide arguments.
@@ -94,6 +104,9 @@ impl<'a> Reader<'a> {
     /// A place expression, which is borrowed at most. In `a.b[c]`, the value of `c` is used.
     fn place(&self, expr: &mut Expr) {
         match expr {
+            Expr::Path(_) if self.are_references && self.is_argument(expr) => {
+                *expr = Expr::Verbatim(quote_spanned!(at(expr)=> (*#expr)));
+            }
             Expr::Path(_) => {}
             Expr::Paren(paren) => self.place(&mut paren.expr),
             Expr::Field(field) => self.place(&mut field.base),
@@ -174,6 +187,7 @@ impl<'a> Reader<'a> {
         let name = call.method.to_string();
         let consumes = name == "into" || name.starts_with("into_");
         if consumes && self.is_read(&call.receiver) {
+            self.place(&mut call.receiver);
             let receiver = &call.receiver;
             // `into_iter` works on a reference too. Other methods of the kind need a value.
             let borrowed = match &*name {

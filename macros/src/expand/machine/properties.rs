@@ -1,11 +1,19 @@
 //! Properties of the states: `state_name`, `state_limits`, `half_close` and `recover`.
 
 use super::{Machine, half_close};
-use crate::{expand::span::at, parse::DurationArg};
-use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use crate::{
+    expand::{
+        blocking::option_exprs::reading_references,
+        span::{at, relocate},
+    },
+    model::{Method, Param, TransitionHandler, variant},
+    parse::DurationArg,
+    tokens::{find_ident, mentions},
+};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
 use std::time::Duration;
-use syn::ext::IdentExt;
+use syn::{Expr, Path, ext::IdentExt};
 
 impl Machine<'_> {
     pub(super) fn state_name(&self) -> TokenStream {
@@ -29,19 +37,31 @@ impl Machine<'_> {
     pub(super) fn state_limits(&self) -> Option<TokenStream> {
         let krate = self.krate;
         let (mut arms, mut all) = (TokenStream::new(), TokenStream::new());
+        let (mut self_, mut allow) = (None, None);
         for (method, transition) in self.state_handlers() {
             let Some((idle, max_duration)) = transition.limits() else { continue };
-            let (cfgs, state) = (method.function.cfgs().collect::<Vec<_>>(), self.any((method, transition)));
-            let (idle, max_duration) = (limit(idle), limit(max_duration));
+            let cfgs = method.function.cfgs().collect::<Vec<_>>();
+            let limits = [idle, max_duration].map(|limit| Limit::new(limit, &transition.data));
+            let exprs: TokenStream =
+                limits.iter().filter_map(Limit::at_run_time).map(ToTokens::to_token_stream).collect();
+            // A name of the data may also be that of a field.
+            allow = allow.or_else(|| (!exprs.is_empty()).then(|| quote!(#[allow(unused_variables)])));
+            self_ = self_.or_else(|| find_ident(exprs.clone(), "self"));
+            let state = self.borrowed_data((method, transition), &exprs);
+            let [idle, max_duration] = limits.each_ref().map(|limit| limit.value(&transition.data, krate));
             arms.extend(
                 quote!(#(#cfgs)* #state => #krate::StateLimits { idle: #idle, max_duration: #max_duration },),
             );
-            all.extend(quote!(#(#cfgs)* #idle, #(#cfgs)* #max_duration,));
+            let known = limits.iter().filter(|limit| limit.at_run_time().is_none());
+            let known = known.map(|limit| limit.value(&transition.data, krate));
+            all.extend(known.map(|limit| quote!(#(#cfgs)* #limit,)));
         }
+        let self_ = self_.unwrap_or_else(|| Ident::new("self", Span::mixed_site()));
         (!arms.is_empty()).then(|| {
             quote_spanned! {Span::mixed_site()=>
                 const MIN_STATE_TIMEOUT: ::core::option::Option<::core::time::Duration> = #krate::__private::shortest(&[#all]);
-                fn state_limits(state: &<Self as #krate::Service>::State) -> #krate::StateLimits {
+                #allow
+                fn state_limits(#self_: &::std::sync::Arc<Self>, state: &<Self as #krate::Service>::State) -> #krate::StateLimits {
                     match state {
                         #arms
                         _ => #krate::StateLimits::NONE,
@@ -49,6 +69,23 @@ impl Machine<'_> {
                 }
             }
         })
+    }
+
+    /// `ChatState::Room(user, _)`: the state, with the data that the expressions mention.
+    fn borrowed_data(
+        &self,
+        (method, transition): (&Method, &TransitionHandler),
+        exprs: &TokenStream,
+    ) -> TokenStream {
+        let (states, name) = (&self.states.ident, variant(&method.function.sig.ident));
+        let names = || {
+            transition.data.iter().map(|param| param.ident().filter(|name| mentions(exprs.clone(), *name)))
+        };
+        if names().all(|name| name.is_none()) {
+            return self.any((method, transition));
+        }
+        let names = names().map(|name| name.map_or_else(|| quote!(_), ToTokens::to_token_stream));
+        quote!(#states::#name(#(#names),*))
     }
 
     /// `None` if all states have the same.
@@ -103,15 +140,67 @@ impl Machine<'_> {
     }
 }
 
-/// `Some(Duration)`, or `None`.
-fn limit(limit: Option<&DurationArg>) -> TokenStream {
-    match limit {
-        None => quote!(::core::option::Option::None),
-        Some(DurationArg::Literal(duration)) => {
-            let duration = from_whole_units(*duration);
-            quote!(::core::option::Option::Some(#duration))
+/// A time limit of a state.
+enum Limit<'a> {
+    None,
+    /// The compiler knows it.
+    Known(TokenStream),
+    /// It depends on the data of the state, on the service, or on a function.
+    AtRunTime(&'a Expr),
+}
+
+impl<'a> Limit<'a> {
+    fn new(written: Option<&'a DurationArg>, data: &[Param]) -> Self {
+        match written {
+            None => Limit::None,
+            Some(DurationArg::Literal(duration)) => Limit::Known(from_whole_units(*duration)),
+            Some(DurationArg::Expr(expr)) if is_constant(expr, data) => Limit::Known(quote!(#expr)),
+            Some(DurationArg::Expr(expr)) => Limit::AtRunTime(expr),
         }
-        Some(DurationArg::Expr(expr)) => quote_spanned!(at(expr)=> ::core::option::Option::Some(#expr)),
+    }
+
+    fn at_run_time(&self) -> Option<&'a Expr> {
+        match self {
+            Limit::AtRunTime(expr) => Some(expr),
+            Limit::None | Limit::Known(_) => None,
+        }
+    }
+
+    /// An `Option<Duration>`.
+    fn value(&self, data: &[Param], krate: &Path) -> TokenStream {
+        match self {
+            Limit::None => quote!(::core::option::Option::None),
+            Limit::Known(value) => quote_spanned!(at(value)=> ::core::option::Option::Some(#value)),
+            Limit::AtRunTime(expr) => {
+                let (site, value) = (at(expr), reading_references(expr, data, krate));
+                // A value of another type is reported at these tokens.
+                let (limit, krate) = (Ident::new("limit", site), relocate(krate, site));
+                quote_spanned!(site=> { let #limit = #value; #krate::__private::IntoTimeLimit::into_time_limit(#limit) })
+            }
+        }
+    }
+}
+
+/// Whether the expression is certainly a constant: `LIMIT`, `Duration::from_secs(LIMIT)`. Others
+/// are evaluated at run time.
+fn is_constant(expr: &Expr, data: &[Param]) -> bool {
+    match expr {
+        Expr::Lit(_) => true,
+        Expr::Path(path) => {
+            let last = path.path.segments.last().map(|last| last.ident.to_string());
+            let is_data = data.iter().any(|param| param.ident().is_some_and(|name| path.path.is_ident(name)));
+            !is_data && last.is_some_and(|last| !last.contains(char::is_lowercase))
+        }
+        Expr::Call(call) => {
+            let is_duration = match &*call.func {
+                Expr::Path(path) => path.path.segments.iter().any(|segment| segment.ident == "Duration"),
+                _ => false,
+            };
+            is_duration && call.args.iter().all(|arg| is_constant(arg, data))
+        }
+        Expr::Paren(paren) => is_constant(&paren.expr, data),
+        Expr::Group(group) => is_constant(&group.expr, data),
+        _ => false,
     }
 }
 

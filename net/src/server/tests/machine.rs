@@ -268,7 +268,7 @@ impl Service for Machine {
         }
     }
 
-    fn state_limits(state: &Phase) -> StateLimits {
+    fn state_limits(self: &Arc<Self>, state: &Phase) -> StateLimits {
         match state {
             Phase::Timed(timed) => timed.limits,
             _ => StateLimits::NONE,
