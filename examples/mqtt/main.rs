@@ -1,5 +1,5 @@
 //! A broker of MQTT 3.1.1: an own codec for both ends, connections as a state machine, messages
-//! announced by events, and wills by `#[on(disconnect)]`.
+//! announced by events, wills by `#[on(disconnect)]`, and a time limit that each client chooses.
 //!
 //! ```text
 //! cargo run --example mqtt                      # runs its own clients
@@ -7,7 +7,7 @@
 //! ```
 //!
 //! All three levels of quality, retained messages, wildcards, wills, and sessions that outlive
-//! their connection. Missing: authentication, keep-alive, bridges, and sessions that outlive the
+//! their connection. Missing: authentication, bridges, and sessions that outlive the
 //! process.
 //!
 //! `wire.rs` is the codec, `topics.rs` compares topics with filters, `sessions.rs` has the data
@@ -83,6 +83,11 @@ async fn run_clients(addr: SocketAddr) -> Result<(), Error> {
     hall.call(subscribe("alarm/#", Qos::AtMostOnce)).await?;
     let will = Some(message("alarm/bob", "lost", Qos::AtMostOnce));
     drop(MqttClient::connect(Connect { will, ..connect("bob") }, addr).await?);
+    hall.receive().await?;
+
+    println!("\n-- and of a client that is silent for longer than it has announced");
+    let will = Some(message("alarm/carol", "silent", Qos::AtMostOnce));
+    let _carol = MqttClient::connect(Connect { will, keep_alive: 1, ..connect("carol") }, addr).await?;
     hall.receive().await?;
     hall.disconnect().await?;
     ann.disconnect().await

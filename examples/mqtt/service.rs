@@ -4,6 +4,8 @@
 //! connecting ──CONNECT──▶ online(online) ──DISCONNECT──▶ closed
 //! ```
 
+use std::time::Duration;
+
 use portcullis::prelude::*;
 
 use super::sessions::{Client, Ready, Session, Sessions};
@@ -26,6 +28,8 @@ pub(crate) struct Connection {
 /// The data of a client that has connected.
 pub(crate) struct Online {
     id: String,
+    /// The longest time between two packets of the client, if it has announced one.
+    patience: Option<Duration>,
 }
 
 #[service(request = Packet, response = Packet)]
@@ -49,7 +53,7 @@ impl Broker {
             Packet::ConnectOfAnotherVersion => return refuse(ConnectCode::UnacceptableVersion),
             _ => return (Vec::new(), BrokerState::Closed),
         };
-        let Connect { client_id, clean_session, will, .. } = connect;
+        let Connect { client_id, clean_session, keep_alive, will, .. } = connect;
         let id = match client_id.as_str() {
             "" if !clean_session => return refuse(ConnectCode::IdentifierRejected),
             "" => format!("connection {}", client.id()),
@@ -59,11 +63,13 @@ impl Broker {
         *connection = Connection { id: Some(id.clone()), will };
         let mut packets = vec![Packet::ConnAck { session_present, code: ConnectCode::Accepted }];
         packets.extend(self.sessions.with_session(&id, client, Session::resume).unwrap_or_default());
-        (packets, BrokerState::Online(Online { id }))
+        // One and a half times what the client has announced.
+        let patience = (keep_alive > 0).then(|| Duration::from_secs(keep_alive.into()) * 3 / 2);
+        (packets, BrokerState::Online(Online { id, patience }))
     }
 
-    /// The client has connected.
-    #[state]
+    /// The client has connected. A client that is silent for too long is disconnected.
+    #[state(idle = online.patience)]
     async fn online(
         &self,
         client: &Client,

@@ -6,10 +6,11 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::thread;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use portcullis::codec::DecodeError;
-use portcullis::{Codec, Server, ServerThread};
+use portcullis::{Codec, Limit, Reason, Server, ServerThread};
 use portcullis_tests::LIMIT;
 use portcullis_tests::foreign::{is_installed, python_with, run};
 
@@ -261,6 +262,32 @@ fn the_first_packet_is_a_connect_of_this_version() {
         assert_eq!(output, expected, "{input:?}");
     }
     stop(server);
+}
+
+#[tokio::test]
+async fn a_client_that_is_silent_for_too_long_is_disconnected() {
+    let time = portcullis::test::pause();
+    let mut observer = portcullis::test::connect(Broker::default()).await.unwrap();
+    observer.call(Packet::Connect(clean("observer"))).await.unwrap();
+    let filters = vec![("will".into(), Qos::AtMostOnce)];
+    observer.call(Packet::Subscribe { id: 1, filters }).await.unwrap();
+
+    let will = message("will", b"silent", Qos::AtMostOnce);
+    let mut client = observer.connect_another().await.unwrap();
+    let connect = Connect { keep_alive: 60, will: Some(will.clone()), ..clean("client") };
+    client.call(Packet::Connect(connect)).await.unwrap();
+    // A client may be silent for one and a half times what it has announced.
+    for _ in 0..3 {
+        time.advance(Duration::from_secs(85)).await;
+        assert_eq!(client.call(Packet::PingReq).await.unwrap(), Packet::PingResp);
+    }
+    time.advance(Duration::from_secs(91)).await;
+    assert!(matches!(client.ended().await.unwrap(), Reason::Timeout(Limit::Idle)));
+    let expected = Packet::Publish { message: will, id: None, is_duplicate: false };
+    assert_eq!(observer.next().await.unwrap(), expected);
+    // The observer has announced nothing.
+    time.advance(Duration::from_secs(100_000)).await;
+    assert_eq!(observer.call(Packet::PingReq).await.unwrap(), Packet::PingResp);
 }
 
 /// One packet of each kind at least.
