@@ -41,6 +41,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::acceptor::refusal::Refusal;
 use self::bind::Addrs;
 pub use self::blocking::ServerThread;
 use self::carries::Carries;
@@ -156,6 +157,7 @@ struct Options {
     limits: SessionLimits,
     /// Threads of a runtime of the server's own.
     loop_threads: Option<usize>,
+    refusal: Option<Refusal>,
 }
 
 impl Default for Options {
@@ -176,6 +178,7 @@ impl Default for Options {
             max_sessions_per_ip: None,
             max_lingering: 1000,
             loop_threads: None,
+            refusal: None,
             limits: SessionLimits {
                 first_request: Some(Duration::from_secs(60)),
                 idle: None,
@@ -240,8 +243,9 @@ impl<S, C, B> Server<S, C, B> {
         self
     }
 
-    /// Sets how many connections are served at the same time; further ones wait in the kernel.
-    /// 10,000 by default. Datagram sessions are [counted separately](Self::max_datagram_sessions).
+    /// Sets how many connections are served at the same time; further ones wait in the kernel, or
+    /// get a [refusal](Self::refusal). 10,000 by default. Datagram sessions are [counted
+    /// separately](Self::max_datagram_sessions).
     pub fn max_connections(mut self, count: usize) -> Self {
         self.options.max_connections = count.max(1);
         self
@@ -255,6 +259,32 @@ impl<S, C, B> Server<S, C, B> {
     /// with the same limit.
     pub fn max_connections_per_ip(mut self, count: usize) -> Self {
         self.options.max_sessions_per_ip = Some(count.max(1));
+        self
+    }
+
+    /// Sends a last response to each connection that is over
+    /// [`max_connections`](Self::max_connections) or
+    /// [`max_connections_per_ip`](Self::max_connections_per_ip), and closes it. By default the
+    /// former wait in the kernel, and the latter are closed without a response.
+    ///
+    /// ```
+    /// # fn limited<S: portcullis::Service<Response = String>>(service: S) -> portcullis::Server<S> {
+    /// portcullis::Server::new(service).max_connections(100).refusal(|| "error: too many clients".to_owned())
+    /// # }
+    /// ```
+    ///
+    /// A refused connection has no session: no hook runs, and what it sends is discarded. The
+    /// response is encoded by the codec of its listener, over TLS after the handshake. The client
+    /// has two seconds to take it. At most 64 connections are refused at the same time; further
+    /// ones wait in the kernel. Connections of the test kit wait.
+    ///
+    /// `response` is called in the task that accepts. Its panic is handled as an error of
+    /// accepting: the connection is closed, and accepting pauses for 100 ms.
+    pub fn refusal(mut self, response: impl Fn() -> S::Response + Send + Sync + 'static) -> Self
+    where
+        S: Service,
+    {
+        self.options.refusal = Some(Refusal::new(response));
         self
     }
 

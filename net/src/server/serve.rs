@@ -23,6 +23,7 @@ use tracing::{info, warn};
 
 use super::acceptor::Source;
 use super::acceptor::accept_loop::AcceptLoop;
+use super::acceptor::refusal::Refuser;
 use super::control::{Control, Lifecycle};
 use super::datagram::{Counters, Rate};
 use super::robust_sleep::robust_sleep_until;
@@ -48,6 +49,7 @@ pub struct ServeContext<S: Service> {
     /// Its jobs and tasks.
     pub scope: Arc<Scope>,
     pub(super) control: Arc<Control>,
+    pub(super) refuser: Option<Refuser>,
     pub(super) counters: Arc<Counters>,
     pub(super) max_datagram_sessions: usize,
     pub(super) max_queued_datagram_bytes: usize,
@@ -98,11 +100,13 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
         let max_datagram_sessions = options.max_datagram_sessions.unwrap_or(max_connections);
         let max_queued_datagram_bytes = options.max_queued_datagram_bytes;
         let datagram_rates = [options.datagram_rate, options.datagram_session_rate];
+        let refuser = options.refusal.clone().map(|refusal| Refuser::new(refusal, control.stopping()));
         let running = ServerCore::new(service, options, control);
         let context = ServeContext {
             registry: Arc::clone(&running.registry),
             scope: Arc::clone(&running.scope),
             control: Arc::clone(&running.control),
+            refuser,
             counters,
             max_datagram_sessions,
             max_queued_datagram_bytes,
@@ -117,7 +121,7 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
         }
         let accepting = async {
             info!(?addrs, "serving");
-            let accept_loop = AcceptLoop::new(acceptors);
+            let accept_loop = AcceptLoop::new(acceptors, context.refuser.clone());
             tokio::join!(accept_loop.run(&running.registry, max_connections), datagram::poll_all(routers));
         };
         running.serve(accepting).await

@@ -100,3 +100,69 @@ on_streams! {
         server.stop().await;
     }
 }
+
+const REFUSAL: &str = "error: too many clients\n";
+
+fn refuses(service: &Arc<TestService>) -> Server<TestService, Lines> {
+    service.server().refusal(|| REFUSAL.trim_end().to_owned())
+}
+
+on_streams! {
+    async fn s18_connections_over_the_limit_get_a_last_response(kind) {
+        let service = Arc::new(TestService::default());
+        let server = serve(kind, refuses(&service).max_connections(1)).await;
+        let mut first = server.connect().await;
+        assert_eq!(first.call("x").await, "x");
+        // More than are refused at the same time. Each has sent something, which must not cost it
+        // the response.
+        let mut refused = tokio::task::JoinSet::new();
+        let server_addr = Arc::new(server.server_addr);
+        for _ in 0..100 {
+            let server_addr = Arc::clone(&server_addr);
+            refused.spawn(async move {
+                // A Unix socket with a full backlog refuses at once.
+                let Ok(mut stream) = server_addr.try_connect().await else { return false };
+                stream.send("hello\n").await;
+                assert_eq!(stream.read_remaining().await, REFUSAL.as_bytes());
+                true
+            });
+        }
+        let refused = timeout(LIMIT, refused.join_all()).await.expect("in time");
+        assert!(refused.iter().filter(|refused| **refused).count() >= 64, "{refused:?}");
+        assert_eq!((first.call("y").await, service.connected.load(SeqCst)), ("y".to_owned(), 1));
+        // The next one is served when the first session has ended.
+        drop(first);
+        service.end(1).await;
+        wait(|| server.handle.peers().is_empty()).await;
+        assert_eq!(server_addr.connect().await.call("z").await, "z");
+        server.handle.stop();
+        stopped(server.serving).await;
+    }
+
+    async fn s18_refused_connections_do_not_hold_a_stop(kind) {
+        let service = Arc::new(TestService::default());
+        let server = serve(kind, refuses(&service).max_connections(1)).await;
+        let mut first = server.connect().await;
+        assert_eq!(first.call("x").await, "x");
+        let mut second = server.connect().await;
+        assert_eq!(second.line().await, REFUSAL.trim_end());
+        let report = server.stop().await;
+        assert!(report.is_clean() && report.took < Duration::from_secs(2), "{report}");
+        assert_eq!(report.sessions_finished, 1);
+    }
+}
+
+on_loops! {
+    async fn s18_connections_over_the_limit_per_address_get_a_last_response() {
+        for kind in [Kind::Tcp, Kind::Tls] {
+            let service = Arc::new(TestService::default());
+            let server = serve(kind, refuses(&service).max_connections_per_ip(1)).await;
+            let mut first = server.connect().await;
+            assert_eq!(first.call("x").await, "x");
+            let mut second = server.connect().await;
+            assert_eq!(second.read_remaining().await, REFUSAL.as_bytes());
+            assert_eq!(first.call("y").await, "y");
+            server.stop().await;
+        }
+    }
+}

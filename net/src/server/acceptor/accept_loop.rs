@@ -9,6 +9,7 @@ use std::time::Duration;
 use tracing::{debug, warn};
 
 use super::Acceptor;
+use super::refusal::Refuser;
 use crate::error::catch_panic;
 use crate::service::Service;
 use crate::session::registry::SessionRegistry;
@@ -20,20 +21,24 @@ pub(crate) struct AcceptLoop {
     acceptors: Vec<Box<dyn Acceptor>>,
     /// Where to look first, so that a busy acceptor cannot starve the others.
     next: usize,
+    refuser: Option<Refuser>,
 }
 
+/// A method of [`Acceptor`].
+type PollAcceptor = fn(&mut dyn Acceptor, &mut Context<'_>) -> Poll<io::Result<()>>;
+
 impl AcceptLoop {
-    pub(crate) fn new(acceptors: Vec<Box<dyn Acceptor>>) -> Self {
-        Self { acceptors, next: 0 }
+    pub(crate) fn new(acceptors: Vec<Box<dyn Acceptor>>, refuser: Option<Refuser>) -> Self {
+        Self { acceptors, next: 0, refuser }
     }
 
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_with(&mut self, poll: PollAcceptor, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let count = self.acceptors.len();
         for step in 0..count {
             let index = (self.next + step) % count;
             let acceptor = &mut self.acceptors[index];
             // This calls the user's code: a listener of their own, and the clone of the codec.
-            let accepted = catch_panic(|| acceptor.poll_accept_session(cx))
+            let accepted = catch_panic(|| poll(&mut **acceptor, cx))
                 .unwrap_or_else(|panic| Poll::Ready(Err(io::Error::other(format!("panicked: {panic}")))));
             if let Poll::Ready(accepted) = accepted {
                 self.next = (index + 1) % count;
@@ -43,11 +48,30 @@ impl AcceptLoop {
         Poll::Pending
     }
 
+    async fn accept(&mut self) -> io::Result<()> {
+        poll_fn(|cx| self.poll_with(|acceptor, cx| acceptor.poll_accept_session(cx), cx)).await
+    }
+
+    async fn refuse(&mut self, refuser: &Refuser) -> io::Result<()> {
+        refuser.wait_for_permit().await;
+        poll_fn(|cx| self.poll_with(|acceptor, cx| acceptor.poll_refuse(cx), cx)).await
+    }
+
     /// Starts a session for each connection. It never ends.
     pub(crate) async fn run<S: Service>(mut self, registry: &SessionRegistry<S>, max_connections: usize) {
         loop {
-            registry.wait_for_capacity(max_connections).await;
-            match poll_fn(|cx| self.poll_accept(cx)).await {
+            let accepted = match self.refuser.clone() {
+                None => {
+                    registry.wait_for_capacity(max_connections).await;
+                    self.accept().await
+                }
+                Some(refuser) => tokio::select! {
+                    biased;
+                    () = registry.wait_for_capacity(max_connections) => self.accept().await,
+                    refused = self.refuse(&refuser) => refused,
+                },
+            };
+            match accepted {
                 Ok(()) => {}
                 Err(error) if is_connection_error(&error) => debug!(%error, "a connection was not accepted"),
                 Err(error) => {
@@ -113,7 +137,7 @@ mod tests {
                 Box::new(FakeAcceptor { name, fails: fails.into(), admits, seen: Arc::clone(&seen), began })
                     as Box<dyn Acceptor>
             });
-            let accept_loop = AcceptLoop::new(acceptors.collect());
+            let accept_loop = AcceptLoop::new(acceptors.collect(), None);
             let Options { limits, queue_limits, .. } = Options::default();
             let registry = SessionRegistry::new(
                 Arc::new(scripted().0),

@@ -5,16 +5,19 @@
 //! [`tls`] begin a session with a handshake.
 
 pub(super) mod accept_loop;
+pub(super) mod refusal;
 #[cfg(feature = "tls")]
 pub(super) mod tls;
 
+use std::future::ready;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use tracing::info;
+use tracing::{debug, info};
 
+use self::refusal::Refuser;
 use super::listen::{Accepted, Listener};
 use super::serve::ServeContext;
 use crate::codec::Codec;
@@ -22,6 +25,7 @@ use crate::scope::Scope;
 use crate::service::Service;
 use crate::session::driver::Drive;
 use crate::session::registry::SessionRegistry;
+use crate::transport::Transport;
 
 /// A source of sessions, while the server runs.
 pub enum Source {
@@ -35,7 +39,17 @@ pub enum Source {
 pub trait Acceptor: Send {
     /// Accepts one connection and starts its session.
     fn poll_accept_session(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Accepts one connection and refuses it. Called while no more sessions are admitted, if the
+    /// server has a refusal.
+    fn poll_refuse(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let _ = cx;
+        Poll::Pending
+    }
 }
+
+/// A connection; `Err` is one that the limit per IP address does not admit.
+type Admission<IO> = Result<Accepted<IO>, Accepted<IO>>;
 
 /// Starts sessions directly on accepted streams.
 pub(super) struct SessionAcceptor<S: Service, C, L, F> {
@@ -44,22 +58,40 @@ pub(super) struct SessionAcceptor<S: Service, C, L, F> {
     codec: C,
     listener: L,
     factory: Arc<F>,
+    refuser: Option<Refuser>,
 }
 
 impl<S: Service, C, L: Listener, F> SessionAcceptor<S, C, L, F> {
     pub(super) fn new(context: &ServeContext<S>, listener: L, codec: C, factory: F) -> Self {
         let (registry, scope) = (Arc::clone(&context.registry), Arc::clone(&context.scope));
-        Self { registry, scope, codec, listener, factory: Arc::new(factory) }
+        let refuser = context.refuser.clone();
+        Self { registry, scope, codec, listener, factory: Arc::new(factory), refuser }
     }
 
-    /// `None` is a connection that was rejected by the limit per IP address.
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Accepted<L::Stream>>>> {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Admission<L::Stream>>> {
         let accepted = ready!(self.listener.poll_accept(cx))?;
         let has_room = self.registry.has_capacity_for(&accepted.origin, false);
         if !has_room {
             info!(peer = ?accepted.origin.addr(), "connection rejected: per-IP limit reached");
         }
-        Poll::Ready(Ok(has_room.then_some(accepted)))
+        Poll::Ready(Ok(if has_room { Ok(accepted) } else { Err(accepted) }))
+    }
+
+    /// As [`Self::poll_accept`], while no connection is admitted.
+    fn poll_rejected(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted<L::Stream>>> {
+        let accepted = ready!(self.listener.poll_accept(cx))?;
+        debug!(peer = ?accepted.origin.addr(), "connection rejected: limit of connections reached");
+        Poll::Ready(Ok(accepted))
+    }
+
+    /// Sends the refusal, if the server has one. Then the connection is closed.
+    fn refuse<IO: Transport>(&self, connect: impl Future<Output = Option<IO>> + Send + 'static)
+    where
+        C: Codec<S::Request, S::Response>,
+    {
+        if let Some(refuser) = &self.refuser {
+            refuser.refuse::<S, C, IO>(self.codec.clone(), &self.scope, connect);
+        }
     }
 }
 
@@ -71,10 +103,19 @@ where
     F: Drive<S, L::Stream, C>,
 {
     fn poll_accept_session(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Some(Accepted { io, origin }) = ready!(self.poll_accept(cx))? {
-            let task = self.factory.drive(self.registry.admit(origin), io, self.codec.clone());
-            drop(tokio::spawn(self.scope.enter(task)));
+        match ready!(self.poll_accept(cx))? {
+            Ok(Accepted { io, origin }) => {
+                let task = self.factory.drive(self.registry.admit(origin), io, self.codec.clone());
+                drop(tokio::spawn(self.scope.enter(task)));
+            }
+            Err(Accepted { io, .. }) => self.refuse(ready(Some(io))),
         }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_refuse(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Accepted { io, .. } = ready!(self.poll_rejected(cx))?;
+        self.refuse(ready(Some(io)));
         Poll::Ready(Ok(()))
     }
 }

@@ -38,8 +38,12 @@ where
     F: Drive<S, TlsStream<L::Stream>, C>,
 {
     fn poll_accept_session(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Some(Accepted { io, origin: below }) = ready!(self.acceptor.poll_accept(cx))? else {
-            return Poll::Ready(Ok(()));
+        let Accepted { io, origin: below } = match ready!(self.acceptor.poll_accept(cx))? {
+            Ok(accepted) => accepted,
+            Err(rejected) => {
+                self.refuse(rejected);
+                return Poll::Ready(Ok(()));
+            }
         };
         let addr = below.addr();
         let origin = Arc::new(Extended { below, extension: Handshake::new() });
@@ -49,6 +53,23 @@ where
         let handshake = accept(io, addr, self.tls.clone(), Arc::clone(&self.control));
         drop(tokio::spawn(scope.enter(session(factory, guard, origin, Box::pin(handshake), codec))));
         Poll::Ready(Ok(()))
+    }
+
+    fn poll_refuse(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let rejected = ready!(self.acceptor.poll_rejected(cx))?;
+        self.refuse(rejected);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S, C, L, F> TlsAcceptor<S, C, L, F>
+where
+    S: Service,
+    C: Codec<S::Request, S::Response>,
+    L: Listener,
+{
+    fn refuse(&self, Accepted { io, origin }: Accepted<L::Stream>) {
+        self.acceptor.refuse(accept(io, origin.addr(), self.tls.clone(), Arc::clone(&self.control)));
     }
 }
 
