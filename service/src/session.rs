@@ -39,20 +39,26 @@ impl<Req, Rsp> Session<Req, Rsp> {
     /// # Cancellation
     /// Dropped before its end, it has taken nothing.
     pub async fn next(&mut self) -> Result<Req, SessionError> {
-        NextRequest { slot: &self.slot.0 }.await
+        NextRequest { slot: &self.slot.0, only_received: false }.await
     }
 
     /// The next request, if it comes within `limit`.
     ///
+    /// With a limit of zero, it returns a request that has been received already, and does not wait
+    /// for another one. So a handler can take together what a client has pipelined: call it until
+    /// it returns [`SessionError::Timeout`], or the batch is large enough.
+    ///
     /// # Errors
     /// As [`next`](Self::next); [`SessionError::Timeout`] if none came in time: the session can go
-    /// on, and what has arrived of a request is kept. A request that is already there is taken even
-    /// with a limit of zero.
+    /// on, and what has arrived of a request is kept.
     ///
     /// # Cancellation
     /// Dropped before its end, it has taken nothing.
     pub async fn next_timeout(&mut self, limit: Duration) -> Result<Req, SessionError> {
-        let next = NextRequest { slot: &self.slot.0 };
+        let next = NextRequest { slot: &self.slot.0, only_received: limit.is_zero() };
+        if limit.is_zero() {
+            return next.await;
+        }
         tokio::time::timeout(limit, next).await.unwrap_or(Err(SessionError::Timeout))
     }
 
@@ -99,6 +105,7 @@ impl<Req, Rsp> fmt::Debug for Session<Req, Rsp> {
 
 struct NextRequest<'a, Req> {
     slot: &'a Mutex<Slot<Req>>,
+    only_received: bool,
 }
 
 impl<Req> Future for NextRequest<'_, Req> {
@@ -109,6 +116,7 @@ impl<Req> Future for NextRequest<'_, Req> {
         let coop = ready!(tokio::task::coop::poll_proceed(cx));
         let mut slot = self.slot.lock();
         slot.requested = true;
+        slot.only_received = self.only_received;
         if let Some(item) = slot.item.take() {
             slot.waker = None;
             coop.made_progress();
@@ -136,6 +144,8 @@ struct Slot<Req> {
     waker: Option<Waker>,
     /// `next` was called in this run of the handler.
     requested: bool,
+    /// The `next` that is pending takes only a request that has been received already.
+    only_received: bool,
     item: Option<Result<Req, SessionError>>,
 }
 
@@ -143,7 +153,8 @@ impl<Req> RequestSlot<Req> {
     /// A session of `peer`, and the slot that it takes its requests from.
     #[inline]
     pub fn session<Rsp>(peer: Peer<Rsp>) -> (Session<Req, Rsp>, Self) {
-        let slot = Arc::new(Mutex::new(Slot { waker: None, requested: false, item: None }));
+        let slot =
+            Arc::new(Mutex::new(Slot { waker: None, requested: false, only_received: false, item: None }));
         (Session { peer, slot: Self(Arc::clone(&slot)) }, Self(slot))
     }
 
@@ -163,6 +174,13 @@ impl<Req> RequestSlot<Req> {
     #[inline]
     pub fn is_awaited(&self) -> bool {
         self.0.lock().waker.is_some()
+    }
+
+    /// Whether a `next` is pending that takes only a request that has been received already.
+    #[inline]
+    pub fn is_only_received_awaited(&self) -> bool {
+        let slot = self.0.lock();
+        slot.waker.is_some() && slot.only_received
     }
 
     /// Whether there is an item that the handler has not taken.

@@ -524,3 +524,29 @@ async fn s20_a_panic_in_a_limit_ends_its_session() {
     let mut other = client.connect_another().await.unwrap();
     assert_eq!(other.call("bob".into()).await.unwrap(), "connected");
 }
+
+/// Responds with the requests that were received together.
+struct Together;
+
+#[service]
+impl Together {
+    #[session]
+    async fn collect(&self, session: &mut Session<u8, Vec<u8>>) -> Result<(), SessionError> {
+        let mut batch = vec![session.next().await?];
+        while let Ok(request) = session.next_timeout(Duration::ZERO).await {
+            batch.push(request);
+        }
+        session.send(batch).await
+    }
+}
+
+#[tokio::test]
+async fn s21_a_limit_of_zero_takes_no_time() {
+    let mut client = test::connect(Together).await.unwrap();
+    let time = test::pause();
+    for request in 0..100 {
+        assert_eq!(client.call(request).await.unwrap(), [request]);
+    }
+    // A timer of tokio would end at the next millisecond.
+    assert_eq!(time.elapsed(), Duration::ZERO);
+}

@@ -134,6 +134,8 @@ where
         }
         let next = match self.next(io, &mut Context::from_waker(cx.waker())) {
             Next::Given(next) => next,
+            // A frame that is still being decoded is delivered to a later `next`.
+            Next::Later | Next::Nothing if self.slot.is_only_received_awaited() => Err(SessionError::Timeout),
             Next::Later => return false,
             Next::Nothing => {
                 io.begin_read_wait(StateLimits::NONE);

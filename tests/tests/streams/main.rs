@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![cfg(unix)]
 
+mod batches;
 mod closing;
 mod ending;
 mod life;
