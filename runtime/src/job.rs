@@ -125,6 +125,8 @@ pub(crate) struct JobMeta {
 #[derive(Default)]
 pub(crate) struct RareMeta {
     pub(crate) deadline: Option<Instant>,
+    /// The job never runs if it has not begun by then.
+    pub(crate) starts_by: Option<Instant>,
     /// When the job was made, by the clock of its deadline; `None` if that is `submitted_at`.
     pub(crate) called_at: Option<Instant>,
     /// Jobs of one lane run one after the other.
@@ -164,7 +166,8 @@ impl ParentLink {
 
     /// The deadline that a job on behalf of this one inherits.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.nearest_running()?.meta().deadline()
+        let parent = self.nearest_running()?;
+        if parent.is_committed() { None } else { parent.meta().deadline() }
     }
 
     /// How many jobs up the chain wait.
@@ -196,6 +199,12 @@ impl JobMeta {
     #[inline]
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.rare.as_ref().and_then(|rare| rare.deadline)
+    }
+
+    /// The deadline of the job's start.
+    #[inline]
+    pub(crate) fn starts_by(&self) -> Option<Instant> {
+        self.rare.as_ref().and_then(|rare| rare.starts_by)
     }
 
     /// When the job was made, by the clock of its deadline.
@@ -296,6 +305,10 @@ pub(crate) trait Host: Job {
     ) -> Result<(), Interrupted>;
     /// Makes a worker that is parked check its condition again.
     fn notify_worker(&self);
+    /// Makes the job one that nothing interrupts; the reason if it was interrupted before.
+    fn commit(&self) -> Result<(), Interrupted>;
+    /// Whether [`commit`](Self::commit) has succeeded.
+    fn is_committed(&self) -> bool;
     /// Runs `job` on this job's thread as soon as that is parked; gives it back if the worker does
     /// not park any more.
     fn hand_off(&self, job: Arc<dyn HandedOff>) -> Result<(), Arc<dyn HandedOff>>;

@@ -104,7 +104,7 @@ on_loops! {
 
     anywhere async fn o20_an_error_says_whether_the_job_had_begun() {
         let pool = Pool::builder("test").threads(1).queue_capacity(1).overflow(Overflow::Reject).build().unwrap();
-        let running = pool.job("work").deadline(MS).run(|worker| eventually(|| worker.is_cancelled()));
+        let running = pool.job("work").deadline(300 * MS).run(|worker| eventually(|| worker.is_cancelled()));
         let late = running.await.unwrap_err();
         assert!(matches!(late, Interrupted::Deadline { began: true }) && late.began(), "{late}");
         let panicked = pool.run(|_| panic!("on purpose")).await.unwrap_err();
@@ -213,7 +213,7 @@ on_loops! {
         assert!(matches!(queued.await, Err(Interrupted::Deadline { .. })));
         gate.open();
         held.await.unwrap();
-        let running = pool.job("work").deadline(MS).run(|worker| eventually(|| worker.is_cancelled()));
+        let running = pool.job("work").deadline(300 * MS).run(|worker| eventually(|| worker.is_cancelled()));
         assert!(matches!(running.await, Err(Interrupted::Deadline { .. })));
         let stats = pool.stats();
         assert_eq!((stats.expired_unstarted, stats.deadline_exceeded), (1, 2));

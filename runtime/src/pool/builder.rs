@@ -2,7 +2,7 @@
 
 use std::hint::spin_loop;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -215,6 +215,29 @@ impl PoolBuilder {
         self
     }
 
+    /// As [`thread_state`](Self::thread_state), for a value whose creation may fail: a connection,
+    /// for example. Each thread creates its value when it starts. [`build`](Self::build) waits for
+    /// all of them, and returns the first error.
+    ///
+    /// A thread that starts later (see [`thread_keep_alive`](Self::thread_keep_alive)) logs the
+    /// error. A job that then calls [`Worker::local`](crate::Worker::local) tries again, and panics
+    /// if that fails, too.
+    ///
+    /// ```
+    /// # use portcullis_runtime::Pool;
+    /// let connect = || Err::<u32, _>(std::io::Error::other("the database is down"));
+    /// let error = Pool::builder("db").threads(2).try_thread_state(connect).build().unwrap_err();
+    /// assert_eq!(error.to_string(), "the database is down");
+    /// ```
+    pub fn try_thread_state<T, E>(mut self, make: impl Fn() -> Result<T, E> + Send + Sync + 'static) -> Self
+    where
+        T: 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.thread_locals.try_declare(make);
+        self
+    }
+
     /// Gives the pool `threads` rayon threads besides its own, for parallel iterators inside its
     /// jobs: [`Worker::install`](crate::Worker::install).
     #[cfg(feature = "rayon")]
@@ -240,8 +263,9 @@ impl PoolBuilder {
     ///
     /// # Errors
     /// The error of the operating system if a thread can't be started; those started before it end
-    /// at once. `InvalidInput` for more than 65 536 threads, a stack size that no system has, or a
-    /// name that no thread can have.
+    /// at once. The error of a [`try_thread_state`](Self::try_thread_state), for which this
+    /// function waits. `InvalidInput` for more than 65 536 threads, a stack size that no system
+    /// has, or a name that no thread can have.
     pub fn build(self) -> io::Result<Pool> {
         self.validate(self.threads)?;
         self.start(self.threads)
@@ -294,8 +318,14 @@ impl PoolBuilder {
         inner.set_free_slots((0..self.threads).rev().collect());
         // From here on an early return drops the pool, which sends the started threads home.
         let pool = Pool::from_inner(Arc::new(inner));
+        let (ready, outcomes) = mpsc::channel();
+        let waits = self.thread_locals.any_at_start();
         for _ in 0..threads {
-            pool.inner().spawn_pool_thread()?;
+            pool.inner().spawn_pool_thread(waits.then(|| ready.clone()))?;
+        }
+        drop(ready);
+        for _ in 0..if waits { threads } else { 0 } {
+            outcomes.recv().unwrap_or_else(|_| Err(io::Error::other("a thread ended at its start")))?;
         }
         Ok(pool)
     }

@@ -2,7 +2,7 @@
 //! the queue and the threads see it.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -78,14 +78,27 @@ impl Inner {
         *self.free_slots.lock() = slots;
     }
 
-    /// Starts a thread for a free slot; the queue counts it already.
-    pub(super) fn spawn_pool_thread(self: &Arc<Self>) -> io::Result<()> {
+    /// Starts a thread for a free slot; the queue counts it already. `ready`: gets whether the
+    /// thread could create its state.
+    pub(super) fn spawn_pool_thread(
+        self: &Arc<Self>,
+        ready: Option<mpsc::Sender<io::Result<()>>>,
+    ) -> io::Result<()> {
         // A thread that is missing has given its slot back.
         let free_slots = self.free_slots.lock().pop();
         let n = free_slots.ok_or(io::ErrorKind::ResourceBusy)?;
         let inner = Arc::clone(self);
         let name = ThreadName::new(&*self.name, format!("-{n}"));
         let started = spawn_thread(name, self.stack_size, move || {
+            let created = inner.thread_locals.create_at_start();
+            match (ready, created) {
+                (Some(ready), created) => drop(ready.send(created)),
+                (None, Err(error)) => {
+                    // The next job that uses the state tries again.
+                    tracing::error!(pool = inner.name, %error, "a pool thread cannot create its state");
+                }
+                (None, Ok(())) => {}
+            }
             thread::run_loop(&inner, &inner.slots[n], inner.spin);
             inner.free_slots.lock().push(n);
             inner.queue.thread_exited();
@@ -110,7 +123,7 @@ impl Inner {
 
     fn ensure_thread_slow(self: &Arc<Self>) {
         if self.queue.reserve_thread()
-            && self.spawn_pool_thread().is_err()
+            && self.spawn_pool_thread(None).is_err()
             && !self.queue.cancel_thread_reservation()
         {
             // There is no thread, and no other caller is starting one. The next job tries again.

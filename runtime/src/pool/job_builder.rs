@@ -3,7 +3,7 @@
 //! | step | what ends it early |
 //! |---|---|
 //! | collect what is current for the caller | |
-//! | start the timer of the deadline | no timer thread: `Full` |
+//! | start the timers of the deadlines | no timer thread: `Full` |
 //! | acquire the lane, or wait for it | |
 //! | enter the queue, or be handed off to a waiting ancestor | `Full`, `Overloaded`, `Closed`, `TooDeep` |
 //!
@@ -56,6 +56,7 @@ pub struct JobBuilder<'a> {
     pool: &'a Pool,
     site: CallSite,
     deadline: Option<Duration>,
+    start_deadline: Option<Duration>,
     lane: Option<LaneKey>,
     detached: bool,
 }
@@ -63,7 +64,8 @@ pub struct JobBuilder<'a> {
 impl<'a> JobBuilder<'a> {
     #[inline]
     pub(super) fn new(pool: &'a Pool, method: &'static str, at: &'static Location<'static>) -> Self {
-        Self { pool, site: CallSite { method, at }, deadline: None, lane: None, detached: false }
+        let site = CallSite { method, at };
+        Self { pool, site, deadline: None, start_deadline: None, lane: None, detached: false }
     }
 }
 
@@ -78,6 +80,32 @@ impl JobBuilder<'_> {
     #[rustfmt::skip]
     pub fn deadline(mut self, time: Duration) -> Self { // `Duration::from_secs(..)` for a number of seconds
         self.deadline = Some(time);
+        self
+    }
+
+    /// Ends the job if it has not begun `time` after the call. It then never runs, and the caller
+    /// gets [`Interrupted::Deadline`] with `began: false`. Once the job has begun, this deadline no
+    /// longer applies, so it suits work that is better never begun than cut short. The pool refuses
+    /// the job at the call if the queue is expected to take longer.
+    ///
+    /// Jobs that this job makes do not inherit it. It can be combined with
+    /// [`deadline`](Self::deadline). `Duration::MAX` stands for none.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use portcullis_runtime::{Interrupted, Pool};
+    /// # futures::executor::block_on(async {
+    /// let pool = Pool::builder("disk").threads(1).build().unwrap();
+    /// let long = |_: &_| std::thread::sleep(Duration::from_millis(20));
+    /// let write = || pool.job("write").start_deadline(Duration::from_millis(5)).run(long);
+    /// let (first, second) = (write(), write());
+    /// first.await?; // it runs for longer than 5 ms
+    /// assert!(!second.await.unwrap_err().began());
+    /// # Ok::<_, Interrupted>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn start_deadline(mut self, time: Duration) -> Self {
+        self.start_deadline = Some(time);
         self
     }
 
@@ -153,7 +181,7 @@ impl JobBuilder<'_> {
             member: meta.scope.as_ref().map(|scope| scope.register_job(pool)),
         };
         let cell = JobCell::new(meta, payload);
-        if let Err(refused) = cell.start_deadline_timer().and_then(|()| submit(pool, &cell)) {
+        if let Err(refused) = cell.start_deadline_timers().and_then(|()| submit(pool, &cell)) {
             match refused {
                 Interrupted::Full => pool.counters.rejected(&pool.name),
                 Interrupted::Overloaded { .. } => pool.counters.overloaded(&pool.name),
@@ -177,6 +205,7 @@ impl JobBuilder<'_> {
         let is_plain = host.is_none()
             && values.is_none()
             && self.deadline.is_none()
+            && self.start_deadline.is_none()
             && pool.default_deadline.is_none()
             && self.lane.is_none()
             && hooks.is_none();
@@ -196,10 +225,12 @@ impl JobBuilder<'_> {
     ) -> Option<Box<RareMeta>> {
         let pool = self.pool.inner();
         let timeout = self.deadline.or(pool.default_deadline).filter(|timeout| *timeout < Duration::MAX);
-        let of_context = if has_values && !self.detached { DEADLINE.get() } else { None };
+        let is_free = self.detached || parent.as_ref().is_some_and(|parent| parent.is_committed());
+        let of_context = if has_values && !is_free { DEADLINE.get() } else { None };
         let is_plain = parent.is_none()
             && timeout.is_none()
             && of_context.is_none()
+            && self.start_deadline.is_none()
             && self.lane.is_none()
             && hooks.is_none();
         if is_plain {
@@ -207,10 +238,12 @@ impl JobBuilder<'_> {
         }
         let parent = ParentLink::new(parent);
         let now = hooks.as_ref().map(|hooks| hooks.now());
-        let own = timeout.and_then(|timeout| now.unwrap_or(submitted_at).checked_add(timeout));
+        let after_call = |time| now.unwrap_or(submitted_at).checked_add(time);
+        let own = timeout.and_then(after_call);
         let of_parent = if self.detached { None } else { parent.deadline() };
         Some(Box::new(RareMeta {
             deadline: [own, of_context, of_parent].into_iter().flatten().min(),
+            starts_by: self.start_deadline.filter(|time| *time < Duration::MAX).and_then(after_call),
             called_at: now,
             lane: self.lane.filter(|lane| !parent.holds_lane(pool.id, *lane)),
             parent,

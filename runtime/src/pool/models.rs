@@ -52,7 +52,11 @@ impl FakeJob {
     fn doomed(queue: &JobQueue<Arc<Self>>) -> Arc<Self> {
         let charge = Charge { micros: 5, estimate: EstimateId(0) };
         queue.estimates.record(charge.estimate, HOUR.as_micros() as u64, false);
-        let limit = TimeLimit { deadline: Instant::now() + HOUR / 60, allowed: HOUR, by_test_clock: false };
+        let limit = TimeLimit {
+            deadline: Some(Instant::now() + HOUR / 60),
+            longest_wait: HOUR / 2,
+            by_test_clock: false,
+        };
         Self::with(Demand { charge, limit: Some(limit) })
     }
 
@@ -451,6 +455,23 @@ fn deliver_against_drop() {
         // The only thread has dropped it when it takes the next job.
         block_on(pool.run(|_| ())).expect("the thread lives on");
         assert_eq!(dropped.load(SeqCst), 1);
+    });
+}
+
+/// A job that has passed its point of no return is not cancelled by a drop, before or after it.
+#[test]
+fn commit_against_drop() {
+    model(|| {
+        let pool = pool();
+        let offload = pool.run(|worker| {
+            if worker.commit().is_ok() {
+                assert!(worker.check().is_ok());
+            }
+        });
+        drop(offload);
+        // The thread has not panicked.
+        block_on(pool.run(|_| ())).expect("the thread lives on");
+        assert_eq!(pool.stats().panicked, 0);
     });
 }
 

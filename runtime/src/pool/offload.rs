@@ -154,13 +154,8 @@ impl<T, E> Future for Offload<T, E> {
 impl<T, E> Drop for Offload<T, E> {
     fn drop(&mut self) {
         let Some(job) = self.job.take() else { return };
-        if self.detached {
-            job.detach(self.call.take().map(|hosted| hosted.call));
-            return;
-        }
-        // The worker is told before its future goes, so that it never sees an answer that nobody
-        // will give.
-        job.drop_awaiter();
+        let taken = self.call.take().map(|hosted| hosted.call);
+        if self.detached { job.detach(taken) } else { job.drop_awaiter(taken) }
     }
 }
 

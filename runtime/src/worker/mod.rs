@@ -70,9 +70,43 @@ impl Worker {
         self.host.cancel_reason().is_some()
     }
 
-    /// When this job's time is up, if it has a deadline. It was counted from the call.
+    /// When this job's time is up, if it has a deadline. It was counted from the call. `None` after
+    /// [`commit`](Self::commit).
     pub fn deadline(&self) -> Option<Instant> {
-        self.host.meta().deadline()
+        self.host.meta().deadline().filter(|_| !self.host.is_committed())
+    }
+
+    /// Declares the point of no return: returns whether the result is still wanted, and if so makes
+    /// sure that the caller gets it.
+    ///
+    /// Call it before the step that must not be repeated or undone, such as the commit of a
+    /// transaction or a payment. An error means that the caller has been answered already, or is
+    /// gone; return it. After `Ok`, nothing interrupts the job: its deadline no longer applies, not
+    /// to the jobs either that it makes from then on, and [`check`](Self::check) and waits do not
+    /// fail for a cancellation. The caller waits for the result. If the caller drops the
+    /// [`Offload`](crate::Offload), the job runs to its end as a
+    /// [detached](crate::Offload::detach) one. A drain or a stop that runs out of time reports the
+    /// job as stuck.
+    ///
+    /// ```
+    /// # use portcullis_runtime::{Interrupted, Pool, Worker};
+    /// # struct Transaction;
+    /// # impl Transaction { fn commit(self) -> u64 { 7 } }
+    /// fn book(worker: &Worker, transaction: Transaction) -> Result<u64, Interrupted> {
+    ///     worker.commit()?; // a caller that has given up gets no booking
+    ///     Ok(transaction.commit())
+    /// }
+    /// # futures::executor::block_on(async {
+    /// # let pool = Pool::builder("db").threads(1).build().unwrap();
+    /// assert_eq!(pool.try_run(|worker| book(worker, Transaction)).await?, 7);
+    /// # Ok::<_, Interrupted>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub fn commit(&self) -> Result<(), Interrupted> {
+        self.host.commit()
     }
 
     /// Blocks this thread for `time`, but no longer than the job has left.

@@ -7,7 +7,7 @@ use super::state::JobState;
 use super::{Awaiter, JobCell, Output, Stage};
 use crate::error::{Interrupted, catch_and_log};
 use crate::hooks::Hooks;
-use crate::job::{CancelReason, LaneKey};
+use crate::job::{CancelReason, Job, LaneKey};
 use crate::pool::stats::Counters;
 use crate::sync::atomic::Ordering;
 use crate::worker::Worker;
@@ -18,11 +18,42 @@ where
     T: Send + 'static,
     E: Send + 'static,
 {
+    /// Makes the job one that nothing interrupts, unless it is interrupted already: one hold of the
+    /// lock decides.
+    pub(super) fn pass_point_of_no_return(&self) -> Result<(), Interrupted> {
+        // The timer may be late.
+        if self.meta.deadline().is_some_and(|deadline| self.now() >= deadline) {
+            self.end_early(CancelReason::Deadline);
+        }
+        let mut state = self.state.lock();
+        if let Some(why) = self.cancel_reason() {
+            return Err(why.to_interrupted(true));
+        }
+        if state.awaiter == Awaiter::Dropped {
+            return Err(CancelReason::Dropped.to_interrupted(true));
+        }
+        state.committed = true;
+        let timers = state.host.take_timers();
+        drop(state);
+        drop(timers);
+        Ok(())
+    }
+
     /// Gives the job up, queued or running; the first reason stays.
     pub(super) fn end_early(&self, why: CancelReason) {
-        let cancelled_from = self.job_state.cancel();
+        self.end(why, self.job_state.cancel());
+    }
+
+    /// Gives the job up unless a thread has claimed it.
+    pub(super) fn end_unless_claimed(&self, why: CancelReason) {
+        if let Some(from) = self.job_state.cancel() {
+            self.end(why, Some(from));
+        }
+    }
+
+    fn end(&self, why: CancelReason, cancelled_from: Option<JobState>) {
         let mut state = self.state.lock();
-        if matches!(state.stage, Stage::Finished) {
+        if matches!(state.stage, Stage::Finished) || state.committed {
             return;
         }
         let first =
@@ -40,11 +71,11 @@ where
             waker = state.waker.take();
         }
         let unanswered = state.host.pending_call.take();
-        let timer = state.host.take_timer();
+        let timers = state.host.take_timers();
         self.notify(state);
         if first && why == CancelReason::Deadline {
             self.record(Counters::deadline_exceeded);
-            if cancelled_from.is_some() {
+            if !began {
                 self.record(Counters::expired_unstarted);
             }
         }
@@ -53,7 +84,7 @@ where
         }
         // The thread that cancels (the timer, a drain, another caller) has no part in what the job
         // captured.
-        catch_and_log("a drop of what a cancelled job captured", || drop((stage, unanswered, timer)));
+        catch_and_log("a drop of what a cancelled job captured", || drop((stage, unanswered, timers)));
         if let Some(waker) = waker {
             catch_and_log("a waker", || waker.wake());
         }
@@ -108,7 +139,7 @@ where
         } else {
             None
         };
-        let timer = state.host.take_timer();
+        let timers = state.host.take_timers();
         drop(state);
         match why {
             CancelReason::Shed if first => self.record(Counters::shed),
@@ -121,7 +152,7 @@ where
             }
             _ => {}
         }
-        catch_and_log("a drop of what a refused job captured", || drop((stage, timer)));
+        catch_and_log("a drop of what a refused job captured", || drop((stage, timers)));
         if let Some(waker) = waker {
             catch_and_log("a waker", || waker.wake());
         }

@@ -52,11 +52,20 @@ pub(super) struct HostChannel {
 /// What few jobs have.
 #[derive(Default)]
 struct RareState {
-    deadline_timer: Option<DeadlineTimer>,
+    timers: Timers,
     /// For the host: calls whose result no thread waits for.
     queued_calls: VecDeque<BoxCall>,
     /// For the worker, while it waits: jobs that run on its thread.
     handed_off: VecDeque<Arc<dyn HandedOff>>,
+}
+
+/// The timers of a job's deadlines.
+#[derive(Default)]
+pub(super) struct Timers {
+    #[allow(dead_code)]
+    pub(super) end: Option<DeadlineTimer>,
+    #[allow(dead_code)]
+    pub(super) start: Option<DeadlineTimer>,
 }
 
 /// Interrupts the job at its deadline; dropping it prevents that.
@@ -89,13 +98,13 @@ impl HostChannel {
         self.rare.as_mut()?.handed_off.pop_front()
     }
 
-    pub(super) fn set_timer(&mut self, timer: DeadlineTimer) {
-        self.rare_mut().deadline_timer = Some(timer);
+    pub(super) fn set_timers(&mut self, timers: Timers) {
+        self.rare_mut().timers = timers;
     }
 
     #[inline]
-    pub(super) fn take_timer(&mut self) -> Option<DeadlineTimer> {
-        self.rare.as_mut()?.deadline_timer.take()
+    pub(super) fn take_timers(&mut self) -> Option<Timers> {
+        self.rare.as_mut().map(|rare| std::mem::take(&mut rare.timers))
     }
 
     pub(super) fn take_queued_calls(&mut self) -> Option<VecDeque<BoxCall>> {

@@ -26,7 +26,7 @@ use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use self::host::{DeadlineTimer, HostChannel, requeue, wake_host_task};
+use self::host::{DeadlineTimer, HostChannel, Timers, requeue, wake_host_task};
 pub(super) use self::run::{Payload, TraceContext};
 use self::state::{AtomicJobState, JobState};
 use super::queue::{Claim, Demand, Refusal, RunGuard};
@@ -73,6 +73,8 @@ struct State<F, T, E> {
     stage: Stage<F>,
     output: Option<Output<T, E>>,
     awaiter: Awaiter,
+    /// The job has passed its point of no return: nothing interrupts it.
+    committed: bool,
     waker: Option<Waker>,
     host: HostChannel,
 }
@@ -98,8 +100,9 @@ pub(crate) trait OffloadHandle<T, E>: Send + Sync {
     fn complete_call(&self, call: BoxCall, waker: &Waker) -> bool;
     fn job_meta(&self) -> &JobMeta;
     fn as_host(self: Arc<Self>) -> Arc<dyn Host>;
-    /// The caller drops the offload: the output is dropped, and the job is cancelled.
-    fn drop_awaiter(&self);
+    /// The caller drops the offload: the output is dropped, and the job is cancelled unless it has
+    /// passed its point of no return. `taken`: as for `detach`.
+    fn drop_awaiter(self: Arc<Self>, taken: Option<BoxCall>);
     /// The caller goes and lets the job run on. `taken`: the call that it was polling for the
     /// worker.
     fn detach(self: Arc<Self>, taken: Option<BoxCall>);
@@ -129,7 +132,7 @@ where
             holds_lane: AtomicBool::new(false),
             notified: AtomicBool::new(false),
             condvar: Condvar::new(),
-            state: Mutex::new(State { stage, output: None, awaiter, waker: None, host }),
+            state: Mutex::new(State { stage, output: None, awaiter, committed: false, waker: None, host }),
         })
     }
 
@@ -138,24 +141,31 @@ where
         Self::with(meta, JobState::Claimed, Stage::Running, Awaiter::Detached)
     }
 
-    /// Starts the timer of the deadline, if there is one. Called before the job is queued, so that
-    /// the timer misses no run.
+    /// Starts the timers of the deadlines, if there are any. Called before the job is queued, so
+    /// that a timer misses no run.
     #[inline]
-    pub(super) fn start_deadline_timer(self: &Arc<Self>) -> Result<(), Interrupted> {
-        self.meta.deadline().map_or(Ok(()), |deadline| self.start_timer(deadline))
+    pub(super) fn start_deadline_timers(self: &Arc<Self>) -> Result<(), Interrupted> {
+        if self.meta.rare.is_some() { self.start_timers() } else { Ok(()) }
     }
 
     #[inline(never)]
-    fn start_timer(self: &Arc<Self>, deadline: Instant) -> Result<(), Interrupted> {
-        let me: Weak<Self> = Arc::downgrade(self);
-        let timer = match self.meta.hooks().and_then(|hooks| {
-            let me: Weak<dyn Expire> = me.clone();
-            hooks.start_timer(deadline, Box::new(|| timer::expire_now(me)))
-        }) {
-            Some(timer) => DeadlineTimer::Hook(timer),
-            None => DeadlineTimer::Thread(timer::expire_at(deadline, me).map_err(|_| Interrupted::Full)?),
+    fn start_timers(self: &Arc<Self>) -> Result<(), Interrupted> {
+        let start_timer = |at: Instant| {
+            let me: Weak<Self> = Arc::downgrade(self);
+            let by_test_clock = self.meta.hooks().and_then(|hooks| {
+                let me: Weak<dyn Expire> = me.clone();
+                hooks.start_timer(at, Box::new(|| timer::expire_now(me)))
+            });
+            match by_test_clock {
+                Some(timer) => Ok(DeadlineTimer::Hook(timer)),
+                None => timer::expire_at(at, me).map(DeadlineTimer::Thread).map_err(|_| Interrupted::Full),
+            }
         };
-        self.state.lock().host.set_timer(timer);
+        let end = self.meta.deadline().map(start_timer).transpose()?;
+        let start = self.meta.starts_by().map(start_timer).transpose()?;
+        if end.is_some() || start.is_some() {
+            self.state.lock().host.set_timers(Timers { end, start });
+        }
         Ok(())
     }
 
@@ -165,9 +175,9 @@ where
         let mut state = self.state.lock();
         let payload = std::mem::replace(&mut state.stage, Stage::Finished);
         state.output = Some(Output::Interrupted(why));
-        let timer = state.host.take_timer();
+        let timers = state.host.take_timers();
         drop(state);
-        drop((payload, timer));
+        drop((payload, timers));
         self.meta.notify(Hooks::finished);
     }
 
@@ -232,8 +242,12 @@ where
         self
     }
 
-    fn drop_awaiter(&self) {
+    fn drop_awaiter(self: Arc<Self>, taken: Option<BoxCall>) {
         let mut state = self.state.lock();
+        if state.committed {
+            drop(state);
+            return self.go_on_detached(taken);
+        }
         state.awaiter = Awaiter::Dropped;
         let left = (state.output.take(), state.waker.take(), state.host.take_queued_calls());
         let finished = matches!(state.stage, Stage::Finished);
@@ -242,6 +256,8 @@ where
         if !finished {
             self.end_early(CancelReason::Dropped);
         }
+        // Only now, so that the worker does not take it for a call that is still polled.
+        drop(taken);
     }
 
     fn detach(self: Arc<Self>, taken: Option<BoxCall>) {
@@ -299,7 +315,12 @@ where
     E: Send + 'static,
 {
     fn expire(&self) {
-        self.end_early(CancelReason::Deadline);
+        let has_passed = |deadline: Option<Instant>| deadline.is_some_and(|at| self.now() >= at);
+        if has_passed(self.meta.starts_by()) && !has_passed(self.meta.deadline()) {
+            self.end_unless_claimed(CancelReason::Deadline);
+        } else {
+            self.end_early(CancelReason::Deadline);
+        }
     }
 }
 
@@ -341,6 +362,14 @@ where
 
     fn notify_worker(&self) {
         self.notify(self.state.lock());
+    }
+
+    fn commit(&self) -> Result<(), Interrupted> {
+        self.pass_point_of_no_return()
+    }
+
+    fn is_committed(&self) -> bool {
+        self.state.lock().committed
     }
 
     fn hand_off(&self, job: Arc<dyn HandedOff>) -> Result<(), Arc<dyn HandedOff>> {

@@ -94,19 +94,17 @@ where
         since: Option<Instant>,
     ) -> RunResult {
         // The timer may be late, and a cancellation may have come since the claim.
-        let late = self.meta.deadline().is_some_and(|deadline| self.now() >= deadline);
-        if late {
+        if self.meta.rare.is_some() && self.is_late() {
             self.interrupt(CancelReason::Deadline);
         }
-        let stage = {
+        let (stage, reason) = {
             let mut state = self.state.lock();
-            std::mem::replace(&mut state.stage, Stage::Running)
+            // Both in one hold of the lock: an interruption that comes later finds that the job has
+            // begun.
+            (std::mem::replace(&mut state.stage, Stage::Running), self.cancel_reason())
         };
         let Stage::Pending(payload) = stage else { return RunResult::default() };
-        if let Some(reason) = self.cancel_reason() {
-            if reason == CancelReason::Deadline {
-                self.record(Counters::expired_unstarted);
-            }
+        if reason.is_some() {
             return self.never_run(payload, place);
         }
         let outermost = !place.is_uncounted();
@@ -123,6 +121,13 @@ where
                 self.never_run(run, place)
             }
         }
+    }
+
+    /// Whether one of the deadlines has passed.
+    #[inline(never)]
+    fn is_late(&self) -> bool {
+        let deadlines = [self.meta.deadline(), self.meta.starts_by()];
+        deadlines.into_iter().flatten().min().is_some_and(|first| self.now() >= first)
     }
 
     /// Ends a claimed job that was cancelled before its body began. `payload` is, or holds, what
@@ -195,19 +200,19 @@ where
         let mut state = self.state.lock();
         state.stage = Stage::Finished;
         let handed_off = state.host.take_handed_off();
-        let timer = state.host.take_timer();
+        let timers = state.host.take_timers();
         let awaited = state.awaiter == Awaiter::Attached && !self.is_interrupted();
         if awaited {
             state.output = Some(ended);
             let caller = state.waker.take();
             drop(state);
-            drop(timer);
+            drop(timers);
             requeue(handed_off);
             return RunResult { caller, ended: Some(ended_at) };
         }
         let host_task = state.host_task_waker();
         drop(state);
-        drop(timer);
+        drop(timers);
         wake_host_task(host_task);
         // The output is dropped here. A panic in the user's `Drop` must not end the pool thread.
         let _ = catch_panic(|| drop(ended));

@@ -252,7 +252,11 @@ mod tests {
 
         /// Queues a job with `left` until its deadline.
         fn push(&mut self, left: Duration) {
-            let limit = TimeLimit { deadline: self.now + left, allowed: Duration::MAX, by_test_clock: true };
+            let limit = TimeLimit {
+                deadline: Some(self.now + left),
+                longest_wait: Duration::MAX,
+                by_test_clock: true,
+            };
             let demand = Demand { charge: Charge { micros: 0, estimate: SITE }, limit: Some(limit) };
             let (number, counts) = (self.jobs, Arc::clone(&self.counts));
             self.jobs += 1;

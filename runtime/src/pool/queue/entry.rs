@@ -17,23 +17,33 @@ pub(crate) struct Demand {
 impl Demand {
     #[inline]
     pub(crate) fn of(meta: &JobMeta) -> Self {
-        let limit = meta.deadline().map(|deadline| TimeLimit {
-            deadline,
-            allowed: deadline.saturating_duration_since(meta.called_at()),
-            by_test_clock: meta.hooks().is_some(),
-        });
+        let limit = if meta.rare.is_some() { TimeLimit::of(meta) } else { None };
         Self { charge: meta.charge, limit }
     }
 }
 
-/// The deadline of a job.
+/// The deadlines of a job.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TimeLimit {
-    pub(crate) deadline: Instant,
-    /// The time from the call to the deadline.
-    pub(crate) allowed: Duration,
+    /// `None`: the job has only a deadline for its start, and the timer of that ends it.
+    pub(crate) deadline: Option<Instant>,
+    /// If the predicted wait is longer, the job is refused at the call.
+    pub(crate) longest_wait: Duration,
     /// The deadline is counted by the clock of a test, [`Claim::now`](super::Claim::now).
     pub(crate) by_test_clock: bool,
+}
+
+impl TimeLimit {
+    /// The wait may take half of the time until the deadline, and all of the time until the
+    /// deadline of the start.
+    fn of(meta: &JobMeta) -> Option<Self> {
+        let deadline = meta.deadline();
+        let called_at = meta.called_at();
+        let half = deadline.map(|deadline| deadline.saturating_duration_since(called_at) / 2);
+        let to_start = meta.starts_by().map(|starts_by| starts_by.saturating_duration_since(called_at));
+        let longest_wait = [half, to_start].into_iter().flatten().min()?;
+        Some(Self { deadline, longest_wait, by_test_clock: meta.hooks().is_some() })
+    }
 }
 
 /// A deadline that never passes.
@@ -54,13 +64,13 @@ impl<J> Entry<J> {
     #[inline]
     pub(super) fn new(job: J, demand: &Demand, epoch: Epoch) -> Self {
         let Charge { micros, estimate } = demand.charge;
-        match &demand.limit {
-            None => Self { job, deadline: NEVER, micros, estimate, by_test_clock: false },
-            Some(limit) => {
-                let deadline = epoch.nanos(limit.deadline);
-                Self { job, deadline, micros, estimate, by_test_clock: limit.by_test_clock }
+        let (deadline, by_test_clock) = match &demand.limit {
+            Some(TimeLimit { deadline: Some(deadline), by_test_clock, .. }) => {
+                (epoch.nanos(*deadline), *by_test_clock)
             }
-        }
+            _ => (NEVER, false),
+        };
+        Self { job, deadline, micros, estimate, by_test_clock }
     }
 
     #[inline]

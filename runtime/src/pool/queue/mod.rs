@@ -329,20 +329,20 @@ impl<J: Claim> JobQueue<J> {
         }
     }
 
-    /// The predicted wait of a new job, if that is more than half of the time which its deadline
-    /// allows.
+    /// The predicted wait of a new job, if that is longer than its deadlines allow: half of the
+    /// time until its end.
     ///
-    /// The limit does not depend on how long the job itself takes. If it did, quick jobs would fill
-    /// the queue so far that no slow one could ever enter it; this way all methods with the same
-    /// deadline are refused in the same proportion. The other half is for the run, and for threads
-    /// that are slower than predicted.
+    /// This limit does not depend on how long the job itself takes. If it did, quick jobs would
+    /// fill the queue so far that no slow one could ever enter it; this way all methods with the
+    /// same deadline are refused in the same proportion. The other half is for the run, and for
+    /// threads that are slower than predicted.
     fn wait_beyond(&self, state: &State<J>, limit: &TimeLimit) -> Option<Duration> {
         if state.runnable() == 0 || state.in_system(self.running()) < self.threads {
             return None; // no job would run before this one, or a thread is free for it
         }
         let work = u64::try_from(state.work_micros).unwrap_or(0);
         let wait = Duration::from_micros(work / self.threads as u64);
-        (wait > limit.allowed / 2).then_some(wait)
+        (wait > limit.longest_wait).then_some(wait)
     }
 
     /// Whether a job without a waiting ancestor would be admitted, and no other one would be shed
