@@ -77,7 +77,7 @@ pub mod internal {
     };
     pub use super::session::RequestSlot;
     pub use super::shared::SessionShared;
-    pub use super::shared::yield_request::take as take_yield_request;
+    pub use super::shared::congestion::{Congested, take as take_yield_request, take_congested};
 }
 
 /// Any error, for hooks whose failure is only reported.

@@ -20,6 +20,7 @@ use super::origin::Origin;
 use super::reason::Reason;
 use super::shared::SessionShared;
 use super::shared::closed::{ClosedFuture, EndedFuture};
+use super::shared::congestion::{self, Congested};
 use super::shared::mailbox::{Mailbox, SendState};
 use super::shared::queue::{BoundedQueue, Cost};
 use super::shared::send::{PostFuture, SendFuture};
@@ -45,9 +46,10 @@ pub struct Peer<Rsp, Ev = Infallible>(Arc<dyn PeerInner<Rsp, Ev>>);
 trait PeerInner<Rsp, Ev>: Send + Sync {
     fn inner(&self) -> &SessionShared<Rsp, Ev>;
     fn cost_of(&self, response: &Rsp) -> Cost;
+    fn into_congested(self: Arc<Self>) -> Arc<dyn Congested>;
 }
 
-impl<Rsp: Send + 'static, Ev: Send> PeerInner<Rsp, Ev> for SessionShared<Rsp, Ev> {
+impl<Rsp: Send + 'static, Ev: Send + 'static> PeerInner<Rsp, Ev> for SessionShared<Rsp, Ev> {
     fn inner(&self) -> &Self {
         self
     }
@@ -56,6 +58,10 @@ impl<Rsp: Send + 'static, Ev: Send> PeerInner<Rsp, Ev> for SessionShared<Rsp, Ev
         let limits = self.server().queue_limits();
         let weight = limits.response_weight.as_ref().and_then(|limit| limit.weigh(response));
         Cost { max_count: limits.responses, weight }
+    }
+
+    fn into_congested(self: Arc<Self>) -> Arc<dyn Congested> {
+        self
     }
 }
 
@@ -221,7 +227,7 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
         cost: Cost,
         queue: impl FnOnce(&mut Mailbox<Rsp, Ev>) -> &mut BoundedQueue<T>,
     ) -> Result<(), TrySendError<T>> {
-        self.inner().with_mailbox(|mailbox| {
+        let is_half_full = self.inner().with_mailbox(|mailbox| {
             if mailbox.send_state() != SendState::Open {
                 return (Err(TrySendError::Closed(item)), None);
             }
@@ -229,9 +235,18 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
             if !queue.has_room(cost) {
                 return (Err(TrySendError::Full(item)), None);
             }
-            queue.push(item, cost);
-            (Ok(()), mailbox.notify())
-        })
+            (Ok(queue.push(item, cost)), mailbox.notify())
+        })?;
+        if is_half_full {
+            self.report_congestion();
+        }
+        Ok(())
+    }
+
+    /// Makes the session that runs on this thread, if one does, wait for this one.
+    #[cold]
+    pub(super) fn report_congestion(&self) {
+        congestion::report(self.inner().address(), || Arc::clone(&self.0).into_congested());
     }
 
     /// Ends the session once what is queued has been written; a handler that runs is finished

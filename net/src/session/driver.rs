@@ -173,6 +173,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         let _entered = this.span.enter();
+        let _running = this.guard.shared().enter_running();
         this.guard.shared().begin_poll(cx.waker());
         let (mut activations, mut looks) = (0, 0);
         loop {

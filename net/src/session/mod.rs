@@ -11,6 +11,7 @@
 //!   [`request_source`].
 //! - [`lifecycle`]: the hooks at both ends of a connection's life; [`close`]: how a connection is
 //!   closed.
+//! - [`give_way`]: a session that sends faster than others receive waits for them.
 //! - [`run_with_io`]: reads and writes while a handler is pending.
 //! - [`decoding`]: large frames are decoded on a pool.
 //! - [`io`]: bytes to frames and back, over [`buffers`] that an active session holds, within
@@ -23,6 +24,7 @@ pub(crate) mod deadlines;
 pub(crate) mod decoding;
 pub(crate) mod driver;
 pub(crate) mod future_pool;
+pub(crate) mod give_way;
 pub(crate) mod io;
 pub(crate) mod lifecycle;
 pub(crate) mod read_size;

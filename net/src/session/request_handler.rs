@@ -22,6 +22,7 @@ use std::task::{Context, Poll};
 use tokio::task::yield_now;
 
 use super::driver::{Activation, IdleSession};
+use super::give_way::give_way;
 use super::lifecycle::{
     end_reason, reason_after_abort, run_on_connect, run_on_disconnect, run_until_aborted,
 };
@@ -173,10 +174,16 @@ where
                 self.encode_queued()?;
             }
             *turns += 1 + take_decode_cost() / BYTES_PER_TURN;
-            if *turns >= YIELD_EVERY || take_yield_request() {
+            if *turns >= YIELD_EVERY {
                 *turns = 0;
                 self.put_back_events();
                 yield_now().await;
+            }
+            if take_yield_request() {
+                *turns = 0;
+                self.put_back_events();
+                // Boxed to keep the future of each active phase small.
+                Box::pin(give_way(Arc::clone(self.idle.io.shared()))).await;
             }
         }
         ControlFlow::Continue(Handled::All)

@@ -2,15 +2,17 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::decoding::{Found, Later};
+use super::give_way::give_way;
 use super::io::SessionIo;
 use super::lifecycle::end_reason;
 use super::run_with_io::RequestDemand;
 use crate::codec::Codec;
 use crate::service::Session;
-use crate::service::internal::RequestSlot;
+use crate::service::internal::{RequestSlot, take_yield_request};
 use crate::service::{Peer, Reason, Service, SessionError, StateLimits};
 use crate::transport::Transport;
 
@@ -18,21 +20,29 @@ use crate::transport::Transport;
 pub(super) struct RequestSource<Req> {
     slot: RequestSlot<Req>,
     ended: Option<Reason>,
-    /// The next request, if it is being decoded. Boxed, since most sessions never have one.
-    later: Option<Box<Later<Req>>>,
+    /// What must end before the next request is delivered. Boxed, since most sessions never wait
+    /// for any of it.
+    pending: Option<Box<PendingStep<Req>>>,
+}
+
+enum PendingStep<Req> {
+    /// The next request is being decoded.
+    Decoding(Later<Req>),
+    /// The receivers of what the handler has sent are to run first.
+    GivingWay(Pin<Box<dyn Future<Output = ()> + Send>>),
 }
 
 /// A session of `peer`, and what feeds it.
 pub(super) fn channel<Req, Rsp>(peer: Peer<Rsp>) -> (Session<Req, Rsp>, RequestSource<Req>) {
     let (session, slot) = RequestSlot::session(peer);
-    (session, RequestSource { slot, ended: None, later: None })
+    (session, RequestSource { slot, ended: None, pending: None })
 }
 
 /// What comes next.
 enum Next<Req> {
     Given(Result<Req, SessionError>),
-    /// A frame that is still being decoded.
-    Later,
+    /// A frame that is still being decoded, or a receiver that is to run first.
+    Pending,
     Nothing,
 }
 
@@ -68,7 +78,7 @@ impl<Req: Send + 'static> RequestSource<Req> {
                 self.slot.prefetch(given);
                 Ok(())
             }
-            Next::Later | Next::Nothing => Ok(()),
+            Next::Pending | Next::Nothing => Ok(()),
         }
     }
 
@@ -79,18 +89,25 @@ impl<Req: Send + 'static> RequestSource<Req> {
         C: Codec<S::Request, S::Response>,
     {
         if self.ended.is_none() && !io.shared().is_closed() {
-            let request = match self
-                .later
-                .take()
-                .map_or_else(|| io.decode_request(), |later| Ok(Some(Found::Later(*later))))
-            {
+            let found = match self.pending.take().map(|pending| *pending) {
+                None => io.decode_request(),
+                Some(PendingStep::Decoding(later)) => Ok(Some(Found::Later(later))),
+                Some(PendingStep::GivingWay(mut receivers)) => match receivers.as_mut().poll(cx) {
+                    Poll::Ready(()) => io.decode_request(),
+                    Poll::Pending => {
+                        self.pending = Some(Box::new(PendingStep::GivingWay(receivers)));
+                        return Next::Pending;
+                    }
+                },
+            };
+            let request = match found {
                 Ok(None) => None,
                 Ok(Some(Found::Request(request))) => Some(Ok(request)),
                 Ok(Some(Found::Later(mut later))) => match Pin::new(&mut later).poll(cx) {
                     Poll::Ready(request) => Some(request),
                     Poll::Pending => {
-                        self.later = Some(Box::new(later));
-                        return Next::Later;
+                        self.pending = Some(Box::new(PendingStep::Decoding(later)));
+                        return Next::Pending;
                     }
                 },
                 Err(error) => Some(Err(error)),
@@ -104,7 +121,7 @@ impl<Req: Send + 'static> RequestSource<Req> {
                 return Next::Given(request.map_err(SessionError::Decode));
             }
         }
-        self.later = None;
+        self.pending = None;
         self.ended = self.ended.take().or_else(|| end_reason(io));
         match self.ended.clone() {
             Some(reason) => Next::Given(Err(SessionError::Ended(reason))),
@@ -120,11 +137,11 @@ where
     C: Codec<S::Request, S::Response>,
 {
     fn wants_request(&self) -> bool {
-        self.later.is_none() && self.slot.is_awaited()
+        self.pending.is_none() && self.slot.is_awaited()
     }
 
     fn is_busy(&self) -> bool {
-        self.later.is_some() && self.slot.is_awaited()
+        self.pending.is_some() && self.slot.is_awaited()
     }
 
     fn try_deliver(&mut self, io: &mut SessionIo<S, IO, C>, cx: &Context<'_>) -> bool {
@@ -132,11 +149,20 @@ where
             io.end_read_wait();
             return false;
         }
+        if self.slot.is_only_received_awaited() {
+            // It does not wait for receivers either.
+            self.pending.take_if(|pending| matches!(**pending, PendingStep::GivingWay(_)));
+        } else if self.pending.is_none() && take_yield_request() {
+            let receivers = Box::pin(give_way(Arc::clone(io.shared())));
+            self.pending = Some(Box::new(PendingStep::GivingWay(receivers)));
+        }
         let next = match self.next(io, &mut Context::from_waker(cx.waker())) {
             Next::Given(next) => next,
             // A frame that is still being decoded is delivered to a later `next`.
-            Next::Later | Next::Nothing if self.slot.is_only_received_awaited() => Err(SessionError::Timeout),
-            Next::Later => return false,
+            Next::Pending | Next::Nothing if self.slot.is_only_received_awaited() => {
+                Err(SessionError::Timeout)
+            }
+            Next::Pending => return false,
             Next::Nothing => {
                 io.begin_read_wait(StateLimits::NONE);
                 return false;

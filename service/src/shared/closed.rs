@@ -75,7 +75,7 @@ impl Milestone {
         }
     }
 
-    fn waiters<Rsp, Ev>(self, mailbox: &mut Mailbox<Rsp, Ev>) -> &mut CloseWaiters {
+    fn waiters<Rsp, Ev>(self, mailbox: &mut Mailbox<Rsp, Ev>) -> &mut Waiters {
         match self {
             Self::Closed => &mut mailbox.queues().close_waiters,
             Self::Ended => &mut mailbox.queues().end_waiters,
@@ -119,16 +119,16 @@ impl<Rsp, Ev> Drop for Wait<Rsp, Ev> {
     }
 }
 
-/// The tasks that wait for a session's end, each under an id.
+/// Tasks that wait for something of a session, each under an id.
 #[derive(Debug, Default)]
-pub(crate) struct CloseWaiters {
+pub(crate) struct Waiters {
     wakers: Vec<(u64, Waker)>,
     next_id: u64,
 }
 
-impl CloseWaiters {
-    /// Has `waker` woken at the end. With the id of an earlier call it replaces that waker, and
-    /// returns it.
+impl Waiters {
+    /// Has `waker` woken by [`take_all`](Self::take_all). With the id of an earlier call it
+    /// replaces that waker, and returns it.
     pub(crate) fn register(&mut self, waiter_id: Option<u64>, waker: &Waker) -> (u64, Option<Waker>) {
         let known = self.wakers.iter_mut().find(|(known, _)| Some(*known) == waiter_id);
         if let Some((waiter_id, known)) = known {
@@ -144,6 +144,11 @@ impl CloseWaiters {
     pub(crate) fn unregister(&mut self, waiter_id: u64) -> Option<Waker> {
         let at = self.wakers.iter().position(|(known, _)| *known == waiter_id)?;
         Some(self.wakers.swap_remove(at).1)
+    }
+
+    /// As [`take_all`](Self::take_all), without a move if no task waits.
+    pub(crate) fn take_if_any(&mut self) -> Option<impl Iterator<Item = Waker> + use<>> {
+        if self.wakers.is_empty() { None } else { Some(self.take_all()) }
     }
 
     pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Waker> + use<> {

@@ -22,7 +22,7 @@ use std::collections::VecDeque;
 use std::mem;
 use std::task::Waker;
 
-use super::closed::CloseWaiters;
+use super::closed::Waiters;
 use super::queue::BoundedQueue;
 use crate::{By, Reason};
 
@@ -70,10 +70,18 @@ pub(crate) struct Mailbox<Rsp, Ev> {
 pub(crate) struct Queues<Rsp, Ev> {
     pub(crate) responses: BoundedQueue<Rsp>,
     pub(crate) events: BoundedQueue<Ev>,
-    pub(crate) close_waiters: CloseWaiters,
-    pub(crate) end_waiters: CloseWaiters,
+    pub(crate) close_waiters: Waiters,
+    pub(crate) end_waiters: Waiters,
+    /// The sessions that have filled a queue half, and wait until this session has run.
+    pub(crate) relief_waiters: Waiters,
     /// The reason that the first close gave, if it was not [`Peer::close`](crate::Peer::close).
     close_reason: Option<Reason>,
+}
+
+impl<Rsp, Ev> Queues<Rsp, Ev> {
+    fn is_half_full(&self) -> bool {
+        self.responses.is_half_full() || self.events.is_half_full()
+    }
 }
 
 /// What is dropped after the lock is released: dropping it is the user's code.
@@ -128,8 +136,9 @@ impl<Rsp, Ev> Mailbox<Rsp, Ev> {
         let queues = || Queues {
             responses: BoundedQueue::new(),
             events: BoundedQueue::new(),
-            close_waiters: CloseWaiters::default(),
-            end_waiters: CloseWaiters::default(),
+            close_waiters: Waiters::default(),
+            end_waiters: Waiters::default(),
+            relief_waiters: Waiters::default(),
             close_reason: None,
         };
         self.queues.get_or_insert_with(|| Box::new(queues()))
@@ -170,10 +179,10 @@ impl<Rsp, Ev> Mailbox<Rsp, Ev> {
     }
 
     /// Whether the driver may return to its executor; if not, something has changed, and it looks
-    /// again.
-    pub(crate) fn try_park(&mut self) -> bool {
+    /// again. Also returns the tasks to wake after the lock is released.
+    pub(crate) fn try_park(&mut self) -> (bool, Option<impl Iterator<Item = Waker> + use<Rsp, Ev>>) {
         if mem::take(&mut self.changed) {
-            return false;
+            return (false, None);
         }
         if let Some(queues) = &mut self.queues {
             queues.responses.shrink();
@@ -181,7 +190,21 @@ impl<Rsp, Ev> Mailbox<Rsp, Ev> {
         }
         self.parked = true;
         self.polled = false;
-        true
+        (true, self.queues.as_mut().and_then(|queues| queues.relief_waiters.take_if_any()))
+    }
+
+    /// Whether the driver has work that it will do soon, and a queue that is half full.
+    pub(crate) fn is_congested(&self) -> bool {
+        let is_awake = !self.parked && self.driver.is_some();
+        is_awake
+            && self.send_state == SendState::Open
+            && self.queues.as_ref().is_some_and(|queues| queues.is_half_full())
+    }
+
+    /// The sessions to wake after the lock is released, if no queue is half full any more.
+    pub(crate) fn relieved(&mut self) -> Option<impl Iterator<Item = Waker> + use<Rsp, Ev>> {
+        let queues = self.queues.as_mut()?;
+        if queues.is_half_full() { None } else { queues.relief_waiters.take_if_any() }
     }
 
     /// Notes that the session has ended. Returns the tasks to wake once the lock is released.
@@ -235,7 +258,8 @@ impl<Rsp, Ev> Mailbox<Rsp, Ev> {
                 .responses
                 .blocked_senders()
                 .chain(queues.events.blocked_senders())
-                .chain(queues.close_waiters.take_all()),
+                .chain(queues.close_waiters.take_all())
+                .chain(queues.relief_waiters.take_all()),
         );
         let responses =
             if send_state.discards_responses() { queues.responses.drain() } else { VecDeque::new() };

@@ -1,22 +1,24 @@
 //! [`SessionShared`]: what a connection's driver, its peers and its server share. One allocation for each session.
 //!
 //! [`Peer`](crate::Peer) is a handle on it. What peers send and post waits in the [`mailbox`],
-//! which has two bounded [`queue`]s; [`send`] has the futures that wait for a place in them, and
-//! [`closed`] the future of the session's end.
+//! which has two bounded [`queue`]s; [`send`] has the futures that wait for a place in them,
+//! [`closed`] the future of the session's end, and [`congestion`] makes a session that sends faster
+//! than another receives wait for it.
 
 pub(crate) mod closed;
+pub(crate) mod congestion;
 pub(crate) mod mailbox;
 pub(crate) mod queue;
 pub(crate) mod send;
 #[cfg(test)]
 mod tests;
-pub(crate) mod yield_request;
 
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 
+use self::congestion::{Congested, RunningSession};
 use self::mailbox::{Discarded, Mailbox, SendState};
 use super::origin::Origin;
 use super::reason::{By, Limit, Reason};
@@ -182,7 +184,20 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
     /// Whether the driver may return `Pending`; if not, something has changed since
     /// [`begin_poll`](Self::begin_poll).
     pub fn try_park(&self) -> bool {
-        self.mailbox.lock().try_park()
+        let (parked, relieved) = self.mailbox.lock().try_park();
+        wake(relieved.into_iter().flatten());
+        parked
+    }
+
+    /// Notes that this session runs on the current thread, until the returned value is dropped.
+    #[inline]
+    pub fn enter_running(&self) -> RunningSession {
+        RunningSession::enter(self.address())
+    }
+
+    /// Which session this is, for as long as it exists.
+    pub(crate) fn address(&self) -> usize {
+        (&raw const *self).addr()
     }
 
     /// Wakes the driver, so that it looks at the stop and at its deadline.
@@ -227,10 +242,11 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
     pub fn put_back_events(&self, events: &mut VecDeque<Ev>) {
         let discarded = self.with_mailbox(|mailbox| {
             let is_open = mailbox.send_state() == SendState::Open;
-            match mailbox.existing_queues() {
+            let (discarded, woken) = match mailbox.existing_queues() {
                 Some(queues) if is_open => (VecDeque::new(), queues.events.put_back(events)),
                 _ => (mem::take(events), Vec::new()),
-            }
+            };
+            (discarded, woken.into_iter().chain(mailbox.relieved().into_iter().flatten()))
         });
         discard((VecDeque::<Rsp>::new(), discarded));
     }
@@ -333,6 +349,29 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
     }
 }
 
+impl<Rsp: Send, Ev: Send> Congested for SessionShared<Rsp, Ev> {
+    fn poll_relief(&self, waiter_id: &mut Option<u64>, cx: &Context<'_>) -> Poll<()> {
+        let mut mailbox = self.mailbox.lock();
+        let is_congested = mailbox.is_congested();
+        let waiters = &mut mailbox.queues().relief_waiters;
+        let (polled, before) = if is_congested {
+            let (id, before) = waiters.register(*waiter_id, cx.waker());
+            *waiter_id = Some(id);
+            (Poll::Pending, before)
+        } else {
+            (Poll::Ready(()), waiter_id.take().and_then(|id| waiters.unregister(id)))
+        };
+        drop(mailbox);
+        drop(before); // outside the lock: it may be the last owner of its task
+        polled
+    }
+
+    fn cancel_relief(&self, waiter_id: u64) {
+        let waker = self.mailbox.lock().queues().relief_waiters.unregister(waiter_id);
+        drop(waker);
+    }
+}
+
 /// The responses that a driver has taken from the queue, in order.
 pub struct TakenResponses<'a, Rsp, Ev> {
     shared: &'a SessionShared<Rsp, Ev>,
@@ -352,10 +391,11 @@ impl<Rsp, Ev> Drop for TakenResponses<'_, Rsp, Ev> {
         let responses = &mut self.responses;
         let discarded = self.shared.with_mailbox(|mailbox| {
             let discards = mailbox.send_state().discards_responses();
-            match mailbox.existing_queues() {
+            let (discarded, woken) = match mailbox.existing_queues() {
                 Some(queues) if !discards => (VecDeque::new(), queues.responses.put_back(responses)),
                 _ => (mem::take(responses), Vec::new()),
-            }
+            };
+            (discarded, woken.into_iter().chain(mailbox.relieved().into_iter().flatten()))
         });
         discard((discarded, VecDeque::<Ev>::new()));
     }

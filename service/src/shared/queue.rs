@@ -15,8 +15,6 @@ use std::collections::VecDeque;
 use std::mem;
 use std::task::Waker;
 
-use super::yield_request;
-
 #[derive(Debug)]
 pub(crate) struct BoundedQueue<T> {
     ready: VecDeque<T>,
@@ -31,6 +29,8 @@ pub(crate) struct BoundedQueue<T> {
     weights: VecDeque<usize>,
     weight: usize,
     max_weight: usize,
+    /// The limit of the number of items.
+    max_count: usize,
     waiting: VecDeque<Waiting<T>>,
     next_waiter_id: u64,
 }
@@ -66,6 +66,7 @@ impl<T> BoundedQueue<T> {
             weights: VecDeque::new(),
             weight: 0,
             max_weight: usize::MAX,
+            max_count: usize::MAX,
             waiting: VecDeque::new(),
             next_waiter_id: 0,
         }
@@ -88,15 +89,21 @@ impl<T> BoundedQueue<T> {
         self.waiting.is_empty() && (len == 0 || len < cost.max_count && cost.weight.is_none_or(fits))
     }
 
-    /// Only if there [is room](Self::has_room).
-    ///
-    /// Requests that the current task yields if the queue is half full: a session that sends faster
-    /// than it yields would fill it before the receiver can run.
-    pub(crate) fn push(&mut self, item: T, cost: Cost) {
-        self.push_ready(item, cost.weight.map(|(weight, _)| weight));
-        if self.len() >= cost.max_count.div_ceil(2) {
-            yield_request::set();
-        }
+    /// Only if there [is room](Self::has_room). Returns whether the queue is half full.
+    pub(crate) fn push(&mut self, item: T, cost: Cost) -> bool {
+        self.max_count = cost.max_count;
+        let weight = cost.weight.map(|(weight, max_weight)| {
+            self.max_weight = max_weight;
+            weight
+        });
+        self.push_ready(item, weight);
+        self.is_half_full()
+    }
+
+    /// Whether half of what may be queued is queued.
+    pub(crate) fn is_half_full(&self) -> bool {
+        let len = self.len();
+        len > 0 && (len >= self.max_count.div_ceil(2) || self.weight >= self.max_weight.div_ceil(2))
     }
 
     fn push_ready(&mut self, item: T, weight: Option<usize>) {

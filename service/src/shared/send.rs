@@ -69,6 +69,7 @@ impl<Rsp, Ev, Q: QueueKind<Rsp, Ev>> Enqueue<Rsp, Ev, Q> {
             EnqueueState::New(item) => EnqueueState::Weighed(Q::cost(&self.peer, &item), item),
             other => other,
         };
+        let mut is_half_full = false;
         let (state, polled) = self.peer.inner().with_mailbox(|mailbox| {
             let send_state = mailbox.send_state();
             let queue = Q::queue(mailbox);
@@ -77,7 +78,7 @@ impl<Rsp, Ev, Q: QueueKind<Rsp, Ev>> Enqueue<Rsp, Ev, Q> {
                     ((EnqueueState::Done, Poll::Ready(Err(SendError(item)))), None)
                 }
                 EnqueueState::Weighed(cost, item) if queue.has_room(cost) => {
-                    queue.push(item, cost);
+                    is_half_full = queue.push(item, cost);
                     ((EnqueueState::Done, Poll::Ready(Ok(()))), mailbox.notify())
                 }
                 EnqueueState::Weighed(cost, item) => {
@@ -101,6 +102,9 @@ impl<Rsp, Ev, Q: QueueKind<Rsp, Ev>> Enqueue<Rsp, Ev, Q> {
             }
         });
         self.state = state;
+        if is_half_full {
+            self.peer.report_congestion();
+        }
         polled
     }
 }

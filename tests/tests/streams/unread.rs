@@ -79,19 +79,95 @@ impl Room {
     }
 }
 
-/// Far more lines than a queue of events holds, from a client that pipelines them.
-#[tokio::test(flavor = "current_thread")]
-async fn s11_a_session_that_posts_to_all_yields_before_a_queue_is_full() {
-    const COUNT: usize = 2000;
-    let room = Arc::new(Room::default());
-    let server = serve(Kind::Tcp, Server::new(Arc::clone(&room)).codec(Lines::new())).await;
-    let (mut ann, mut bob) = (server.connect().await, server.connect().await);
-    wait(|| room.peers.lock().unwrap().len() == 2).await;
-    ann.send("hello\n".repeat(COUNT)).await;
-    for stream in [&mut ann, &mut bob] {
-        let mut heard = vec![0; 6 * COUNT];
-        timeout(LIMIT, stream.read_exact(&mut heard)).await.expect("all lines").unwrap();
+/// Every line goes to all other sessions.
+#[derive(Default)]
+struct Relay {
+    peers: Mutex<Vec<Peer<String>>>,
+    full: AtomicUsize,
+}
+
+#[service(response = String)]
+impl Relay {
+    #[on(connect)]
+    async fn connected(&self, peer: &Peer<String>) {
+        self.peers.lock().unwrap().push(peer.clone());
     }
-    assert_eq!(room.full.load(SeqCst), 0);
-    server.stop().await;
+
+    #[session]
+    async fn relay(&self, session: &mut Session<String, String>) -> Result<(), SessionError> {
+        loop {
+            let line = session.next().await?;
+            for peer in self.peers.lock().unwrap().iter().filter(|peer| *peer != session.peer()) {
+                if peer.try_send(line.clone()).is_err() {
+                    self.full.fetch_add(1, SeqCst);
+                }
+            }
+        }
+    }
+}
+
+on_streams! {
+    // Far more lines than a queue of events holds, from a client that pipelines them.
+    async fn s22_a_session_that_posts_to_all_waits_for_receivers_before_a_queue_is_full(kind) {
+        const COUNT: usize = 3000;
+        let room = Arc::new(Room::default());
+        let server = serve(kind, Server::new(Arc::clone(&room)).codec(Lines::new())).await;
+        let mut ann = server.connect().await;
+        let mut others = Vec::new();
+        for _ in 0..5 {
+            others.push(server.connect().await);
+        }
+        wait(|| room.peers.lock().unwrap().len() == 6).await;
+        let reading: Vec<_> = others.into_iter().map(|mut other| tokio::spawn(async move {
+            let mut heard = vec![0; 6 * COUNT];
+            timeout(LIMIT, other.read_exact(&mut heard)).await.expect("all lines").unwrap();
+            other
+        })).collect();
+        ann.send("hello\n".repeat(COUNT)).await;
+        let mut heard = vec![0; 6 * COUNT];
+        timeout(LIMIT, ann.read_exact(&mut heard)).await.expect("all lines").unwrap();
+        for other in reading {
+            other.await.unwrap();
+        }
+        assert_eq!(room.full.load(SeqCst), 0);
+        server.stop().await;
+    }
+
+    async fn s22_a_linear_session_that_sends_to_others_waits_for_them(kind) {
+        const COUNT: usize = 3000;
+        let relay = Arc::new(Relay::default());
+        let server = serve(kind, Server::new(Arc::clone(&relay)).codec(Lines::new())).await;
+        let (mut ann, mut bob) = (server.connect().await, server.connect().await);
+        wait(|| relay.peers.lock().unwrap().len() == 2).await;
+        let heard = tokio::spawn(async move {
+            let mut heard = vec![0; 6 * COUNT];
+            timeout(LIMIT, bob.read_exact(&mut heard)).await.expect("all lines").map(drop)
+        });
+        ann.send("hello\n".repeat(COUNT)).await;
+        heard.await.unwrap().unwrap();
+        assert_eq!(relay.full.load(SeqCst), 0);
+        server.stop().await;
+    }
+
+    // Waiting for it would let one client that does not read delay all others.
+    async fn s22_a_receiver_that_does_not_read_does_not_hold_up_a_sender(kind) {
+        const COUNT: usize = 400;
+        let room = Arc::new(Room::default());
+        let server = Server::new(Arc::clone(&room)).codec(Lines::new().max_length(1 << 20));
+        let server = serve(kind, server.max_unwritten_bytes(0).max_queued_events(8)).await;
+        let (mut ann, _silent) = (server.connect().await, server.server_addr.connect_receiving(16 * 1024).await);
+        wait(|| room.peers.lock().unwrap().len() == 2).await;
+        // More than the kernel buffers.
+        let line = format!("{}\n", "x".repeat(20_000));
+        let (mut heard, all) = (vec![0; line.len()], line.clone());
+        for _ in 0..COUNT {
+            ann.send(&all).await;
+            timeout(LIMIT, ann.read_exact(&mut heard)).await.expect("the line").unwrap();
+            assert!(heard == line.as_bytes());
+        }
+        assert_ne!(room.full.load(SeqCst), 0);
+        // A stop would wait for the client that does not read.
+        room.peers.lock().unwrap().iter().for_each(Peer::abort);
+        server.stop().await;
+    }
 }
