@@ -245,7 +245,8 @@ pub use portcullis_net::{
 };
 #[cfg(feature = "tls")]
 pub use portcullis_net::{
-    ClientTls, ClientTlsStream, OverTls, Tls, TlsBuilder, TlsInfo, TlsPeer, TlsReloader, rustls,
+    ClientTls, ClientTlsStream, MaybeTlsStream, OverTls, Tls, TlsBuilder, TlsInfo, TlsPeer, TlsReloader,
+    rustls,
 };
 #[cfg(all(feature = "fds", unix))]
 pub use portcullis_net::{FdPeer, PassFds};

@@ -50,7 +50,7 @@ pub use client::{
     ClientSender, Connect, Incoming, ReconnectingClient,
 };
 #[cfg(feature = "tls")]
-pub use client::{ClientTls, ClientTlsStream};
+pub use client::{ClientTls, ClientTlsStream, MaybeTlsStream};
 #[cfg(unix)]
 pub use datagram::UnixDatagram;
 pub use datagram::{DatagramAddr, DatagramSocket, Udp};

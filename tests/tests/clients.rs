@@ -6,7 +6,10 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};
+use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
@@ -16,13 +19,15 @@ use portcullis::codec::{Codec, DecodeError, EncodeError};
 use portcullis::prelude::*;
 use portcullis::{
     Backoff, BlockingClient, BlockingReconnectingClient, Client, ClientError, ClientTls, JsonLines,
-    ReconnectingClient, RunningServer, Tcp, Unix,
+    MaybeTlsStream, ReconnectingClient, RunningServer, Tcp, Unix,
 };
 use portcullis_tests::pki::{client_config, strangers};
 use portcullis_tests::streams::{Kind, ServerAddr, TempDir, bind};
 use portcullis_tests::{LIMIT, on_loops};
 use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::time::timeout;
+use tokio_util::either::Either;
 
 const SHORT: Duration = Duration::from_millis(100);
 
@@ -72,6 +77,35 @@ macro_rules! exercise {
         assert!(StreamExt::next(&mut receiver).await.is_none());
         sending.await.unwrap();
     }};
+}
+
+/// Counts the writes.
+struct CountingWrites {
+    io: DuplexStream,
+    writes: Arc<AtomicUsize>,
+}
+
+impl AsyncRead for CountingWrites {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, into)
+    }
+}
+
+impl AsyncWrite for CountingWrites {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        self.writes.fetch_add(1, SeqCst);
+        Pin::new(&mut self.io).poll_write(cx, from)
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
 }
 
 type LinesBlockingClient = BlockingClient<String, String, Lines>;
@@ -182,6 +216,82 @@ on_loops! {
             assert!(connected.await);
             server.stop().await.unwrap();
         }
+    }
+
+    async fn whether_a_client_uses_tls_may_be_known_at_run_time() {
+        for (plain, secure) in [(Kind::Tcp, Kind::Tls), (Kind::Unix, Kind::UnixTls)] {
+            for kind in [plain, secure] {
+                let (server, server_addr) = service(kind).await;
+                let tls = (kind == secure).then(|| ClientTls::new("localhost", client_config(None, &[])));
+                let expected = tls.is_some();
+                let blocking_tls = tls.clone();
+                match server_addr {
+                    ServerAddr::Tcp(addr) | ServerAddr::Tls(addr) => {
+                        let client: Client<String, String, _, MaybeTlsStream> =
+                            Client::connect(Tcp::new(addr).tls(tls), Lines::new()).await.unwrap();
+                        assert_eq!(matches!(client.get_ref(), Either::Right(_)), expected);
+                        exercise!(client);
+                        blocking(move || {
+                            exercise_blocking(LinesBlockingClient::connect(Tcp::new(addr).tls(blocking_tls), Lines::new()).unwrap());
+                        }).await;
+                    }
+                    ServerAddr::Unix(path, _dir) | ServerAddr::UnixTls(path, _dir) => {
+                        let client: Client<String, String, _, MaybeTlsStream<tokio::net::UnixStream>> =
+                            Client::connect_timeout(Unix::new(&path).tls(tls), Lines::new(), LIMIT).await.unwrap();
+                        assert_eq!(matches!(client.get_ref(), Either::Right(_)), expected);
+                        exercise!(client);
+                        blocking(move || {
+                            exercise_blocking(LinesBlockingClient::connect(Unix::new(path).tls(blocking_tls), Lines::new()).unwrap());
+                        }).await;
+                    }
+                }
+                server.stop().await.unwrap();
+            }
+        }
+    }
+
+    async fn requests_that_are_fed_go_out_together() {
+        let (near, mut far) = tokio::io::duplex(1 << 20);
+        let writes = Arc::new(AtomicUsize::new(0));
+        let io = CountingWrites { io: near, writes: Arc::clone(&writes) };
+        let mut client: Client<String, String, _, _> = Client::from_stream(io, Lines::new());
+        for n in 0..1000 {
+            client.feed(n.to_string()).await.unwrap();
+        }
+        assert_eq!(writes.load(SeqCst), 0);
+        client.flush().await.unwrap();
+        assert_eq!(writes.load(SeqCst), 1);
+        client.send_all((1000..2000).map(|n| n.to_string())).await.unwrap();
+        assert_eq!(writes.load(SeqCst), 2);
+        // Not all requests are in memory at once.
+        client.send_all((0..10).map(|_| "x".repeat(30_000))).await.unwrap();
+        assert_eq!(writes.load(SeqCst), 6);
+        let (mut sender, receiver) = client.into_split();
+        sender.feed("1".to_owned()).await.unwrap();
+        sender.send_all(["2".to_owned(), "3".to_owned()]).await.unwrap();
+        assert_eq!(writes.load(SeqCst), 7);
+        drop((sender, receiver));
+        let mut sent = String::new();
+        timeout(LIMIT, far.read_to_string(&mut sent)).await.expect("in time").unwrap();
+        let lines: Vec<_> = sent.lines().map(|line| if line.len() > 1000 { "long" } else { line }).collect();
+        let numbers = (0..2000).map(|n| n.to_string());
+        let expected = numbers.chain(std::iter::repeat_n("long".to_owned(), 10)).chain(["1", "2", "3"].map(String::from));
+        assert!(lines.iter().eq(expected.collect::<Vec<_>>().iter()));
+    }
+
+    async fn a_blocking_client_sends_many_requests_and_receives_as_many_responses() {
+        let (server, server_addr) = service(Kind::Tcp).await;
+        let ServerAddr::Tcp(addr) = server_addr else { unreachable!() };
+        blocking(move || {
+            let mut client = LinesBlockingClient::connect(addr, Lines::new()).unwrap().timeout(LIMIT);
+            client.feed("first".into()).unwrap();
+            client.send_all((0..50_000).map(|n| n.to_string())).unwrap();
+            assert_eq!(client.next().unwrap().unwrap(), "first");
+            for n in 0..50_000 {
+                assert_eq!(client.next().unwrap().unwrap(), n.to_string());
+            }
+        }).await;
+        server.stop().await.unwrap();
     }
 
     async fn a_certificate_for_another_name_and_an_invalid_name_are_rejected() {

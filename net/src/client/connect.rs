@@ -14,6 +14,8 @@ use tokio_rustls::{
     TlsConnector,
     rustls::{ClientConfig, pki_types::ServerName},
 };
+#[cfg(feature = "tls")]
+use tokio_util::either::Either;
 
 use super::{BlockingStream, Client};
 use crate::codec::Codec;
@@ -26,7 +28,8 @@ use crate::sockets::{SocketAddrs, race};
 
 /// The address that a client connects to: a TCP address, plain or with options
 /// ([`Tcp::new`](crate::Tcp::new)); `Unix::new(path)`; or either of them over TLS
-/// (`.tls(ClientTls::new(server_name, config))`).
+/// (`.tls(ClientTls::new(server_name, config))`; with an `Option`, whether it is TLS is known at
+/// run time).
 ///
 /// A name may have several addresses, and a slice of addresses works as well. A [`Client`] tries
 /// them as RFC 8305 ("Happy Eyeballs") describes: IPv6 and IPv4 alternate, and if an address has
@@ -112,6 +115,11 @@ pub struct ClientTls {
 #[cfg(feature = "tls")]
 pub type ClientTlsStream<IO = TcpStream> = tokio_rustls::client::TlsStream<IO>;
 
+/// The stream of a [`Client`] that is connected with or without TLS: the address is
+/// `Tcp::new(addr).tls(config)` with an `Option<ClientTls>`.
+#[cfg(feature = "tls")]
+pub type MaybeTlsStream<IO = TcpStream> = Either<IO, ClientTlsStream<IO>>;
+
 #[cfg(feature = "tls")]
 impl ClientTls {
     /// Makes a configuration for the server with this name (a DNS name or an IP address), whose
@@ -162,6 +170,33 @@ impl Connect for OverTls<Unix, ClientTls> {
     fn connect_blocking(self, until: Option<Instant>) -> io::Result<BlockingStream> {
         let (name, config) = self.config.into_parts()?;
         BlockingStream::unix_tls(&self.inner.addr.to_addr()?, &name, config, until)
+    }
+}
+
+/// Plain or over TLS, as the program finds out at run time:
+/// `Tcp::new(addr).tls(use_tls.then_some(config))`. The clients of both have the same type.
+#[cfg(feature = "tls")]
+impl<A> Connect for OverTls<A, Option<ClientTls>>
+where
+    A: Connect + Send,
+    OverTls<A, ClientTls>: Connect<Stream = ClientTlsStream<A::Stream>> + Send,
+{
+    type Stream = MaybeTlsStream<A::Stream>;
+
+    async fn connect(self, limit: Option<Duration>) -> io::Result<Self::Stream> {
+        let Self { inner, config } = self;
+        Ok(match config {
+            None => Either::Left(inner.connect(limit).await?),
+            Some(config) => Either::Right(OverTls { inner, config }.connect(limit).await?),
+        })
+    }
+
+    fn connect_blocking(self, until: Option<Instant>) -> io::Result<BlockingStream> {
+        let Self { inner, config } = self;
+        match config {
+            None => inner.connect_blocking(until),
+            Some(config) => OverTls { inner, config }.connect_blocking(until),
+        }
     }
 }
 

@@ -14,6 +14,8 @@ use crate::codec::{Codec, DecodeError, EncodeError};
 
 /// The least free capacity of the input buffer for a read, in bytes.
 const READ_CHUNK: usize = 4096;
+/// How many bytes of requests are encoded before they are written, if they are fed.
+pub(super) const MAX_FED: usize = 64 * 1024;
 /// The default of `read_ahead`, in bytes.
 pub(super) const READ_AHEAD: usize = 64 * 1024 * 1024;
 

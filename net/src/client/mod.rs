@@ -31,9 +31,9 @@ use tokio::net::TcpStream;
 pub use self::blocking::{BlockingClient, BlockingStream, Incoming};
 pub use self::connect::Connect;
 #[cfg(feature = "tls")]
-pub use self::connect::{ClientTls, ClientTlsStream};
+pub use self::connect::{ClientTls, ClientTlsStream, MaybeTlsStream};
 pub use self::error::ClientError;
-use self::frame_buffer::{FrameBuffer, READ_AHEAD};
+use self::frame_buffer::{FrameBuffer, MAX_FED, READ_AHEAD};
 pub use self::reconnect::{Backoff, BlockingReconnectingClient, ReconnectingClient};
 pub use self::split::{ClientReceiver, ClientSender};
 use self::time_limit::with_timeout;
@@ -102,6 +102,35 @@ where
     /// ([`ClientError::Unread`]), or the time limit has passed.
     pub async fn send(&mut self, request: Req) -> Result<(), ClientError> {
         self.frames.encode(request)?;
+        self.flush().await
+    }
+
+    /// Encodes a request, to be written by the next [`send`](Self::send) or
+    /// [`flush`](Self::flush): several requests that are fed go out in one write. Writes only when
+    /// 64 KiB wait.
+    ///
+    /// Flush before you wait for a response. [`send_all`](Self::send_all) feeds and flushes.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn feed(&mut self, request: Req) -> Result<(), ClientError> {
+        self.frames.encode(request)?;
+        if self.frames.pending_output().len() < MAX_FED { Ok(()) } else { self.flush().await }
+    }
+
+    /// Sends several requests in as few writes as possible. Then receive as many responses with
+    /// [`next`](Self::next).
+    ///
+    /// # Errors
+    /// As [`send`](Self::send). The requests before the one that failed may have been sent.
+    ///
+    /// # Cancellation
+    /// If the future is dropped, the requests that were encoded until then are written by the next
+    /// `send` or `flush`. The others are dropped.
+    pub async fn send_all(&mut self, requests: impl IntoIterator<Item = Req>) -> Result<(), ClientError> {
+        for request in requests {
+            self.feed(request).await?;
+        }
         self.flush().await
     }
 

@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_util::io::poll_read_buf;
 
-use super::frame_buffer::FrameBuffer;
+use super::frame_buffer::{FrameBuffer, MAX_FED};
 use super::time_limit::with_timeout;
 use super::{Client, ClientError};
 use crate::codec::Codec;
@@ -100,6 +100,26 @@ where
     /// As the method of [`Client`].
     pub async fn send(&mut self, request: Req) -> Result<(), ClientError> {
         self.frames.encode(request)?;
+        self.flush().await
+    }
+
+    /// Like [`Client::feed`].
+    ///
+    /// # Errors
+    /// As the method of [`Client`].
+    pub async fn feed(&mut self, request: Req) -> Result<(), ClientError> {
+        self.frames.encode(request)?;
+        if self.frames.pending_output().len() < MAX_FED { Ok(()) } else { self.flush().await }
+    }
+
+    /// Like [`Client::send_all`].
+    ///
+    /// # Errors
+    /// As the method of [`Client`].
+    pub async fn send_all(&mut self, requests: impl IntoIterator<Item = Req>) -> Result<(), ClientError> {
+        for request in requests {
+            self.feed(request).await?;
+        }
         self.flush().await
     }
 

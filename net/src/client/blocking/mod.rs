@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use std::{fmt, io};
 
 pub use self::stream::BlockingStream;
-use super::frame_buffer::{FrameBuffer, READ_AHEAD};
+use super::frame_buffer::{FrameBuffer, MAX_FED, READ_AHEAD};
 use super::time_limit::std_deadline_after;
 use super::{ClientError, Connect};
 use crate::codec::Codec;
@@ -107,6 +107,31 @@ impl<Req, Rsp, C: Codec<Rsp, Req>> BlockingClient<Req, Rsp, C> {
     /// ([`ClientError::Unread`]), or the time limit has passed.
     pub fn send(&mut self, request: Req) -> Result<(), ClientError> {
         self.frames.encode(request)?;
+        self.flush()
+    }
+
+    /// Encodes a request, to be written by the next [`send`](Self::send) or
+    /// [`flush`](Self::flush): several requests that are fed go out in one write. Writes only when
+    /// 64 KiB wait.
+    ///
+    /// Flush before you wait for a response. [`send_all`](Self::send_all) feeds and flushes.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn feed(&mut self, request: Req) -> Result<(), ClientError> {
+        self.frames.encode(request)?;
+        if self.frames.pending_output().len() < MAX_FED { Ok(()) } else { self.flush() }
+    }
+
+    /// Sends several requests in as few writes as possible. Then receive as many responses with
+    /// [`next`](Self::next).
+    ///
+    /// # Errors
+    /// As [`send`](Self::send). The requests before the one that failed may have been sent.
+    pub fn send_all(&mut self, requests: impl IntoIterator<Item = Req>) -> Result<(), ClientError> {
+        for request in requests {
+            self.feed(request)?;
+        }
         self.flush()
     }
 
