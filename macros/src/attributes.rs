@@ -59,6 +59,7 @@ const ON: &[OptionName] = &[
 const STATE: &[OptionName] = &[
     option("start", "start"),
     option("idle", "idle = \"30s\""),
+    option("events_restart_idle", "events_restart_idle"),
     option("max_duration", "max_duration = \"2m\""),
     option("half_close", "half_close = cancel"),
 ];

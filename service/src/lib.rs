@@ -287,6 +287,12 @@ pub trait Service: Sized + Send + Sync + 'static { // `Arc` for `Rc`, `Mutex` or
         StateLimits::NONE
     }
 
+    /// Whether an event restarts the `idle` limit of the state.
+    fn event_restarts_idle(state: &Self::State) -> bool {
+        let _ = state;
+        false
+    }
+
     /// What becomes of a pending handler of the state when the peer closes its writing side.
     fn half_close(state: &Self::State) -> HalfClose {
         let _ = state;

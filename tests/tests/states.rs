@@ -525,6 +525,37 @@ async fn s20_a_panic_in_a_limit_ends_its_session() {
     assert_eq!(other.call("bob".into()).await.unwrap(), "connected");
 }
 
+/// Echoes requests and events, and ends after ten seconds without either.
+struct Radio;
+
+#[service]
+impl Radio {
+    #[state(start, idle = "10s", events_restart_idle)]
+    async fn listening(&self, _peer: &Peer<String, String>, line: String) -> (String, RadioState) {
+        (line, RadioState::Listening)
+    }
+
+    #[event(listening)]
+    async fn heard(&self, event: String) -> (String, RadioState) {
+        (event, RadioState::Listening)
+    }
+}
+
+#[tokio::test]
+async fn s20_an_event_restarts_the_limit_of_a_state_that_says_so() {
+    let mut client = test::connect(Radio).await.unwrap();
+    let time = test::pause();
+    assert_eq!(client.call("on".into()).await.unwrap(), "on");
+    for _ in 0..5 {
+        time.advance(Duration::from_secs(9)).await;
+        client.peer().post("news".to_owned()).await.unwrap();
+        assert_eq!(client.next().await.unwrap(), "news");
+    }
+    let before = time.elapsed();
+    assert_eq!(client.ended().await.unwrap(), Reason::Timeout(portcullis::Limit::Idle));
+    assert!(time.elapsed() - before >= Duration::from_secs(10));
+}
+
 /// Responds with the requests that were received together.
 struct Together;
 

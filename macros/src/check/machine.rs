@@ -48,6 +48,10 @@ pub(super) fn transition(method: &Method, transition: &TransitionHandler) {
 /// Rejects time limits that depend on the request or another parameter that is not data.
 fn limits(method: &Method, transition: &TransitionHandler) {
     let (idle, max_duration) = transition.limits().unwrap_or_default();
+    if let (Some(key), None) = (transition.events_restart_idle(), idle) {
+        let message = "`events_restart_idle` needs a limit that events restart: write `idle = \"30s\"` too";
+        method.sink.error(key, message);
+    }
     let exprs = [idle, max_duration].into_iter().flatten().filter_map(|limit| match limit {
         DurationArg::Expr(expr) => Some(expr.to_token_stream()),
         DurationArg::Literal(_) => None,
@@ -157,7 +161,27 @@ pub(super) fn check(service: &Service) {
     order(service, states);
     events(service);
     timeouts(service);
+    restarts(service);
     response(service);
+}
+
+/// Rejects `events_restart_idle` on a state without events.
+fn restarts(service: &Service) {
+    let is_event_of = |state: &Ident| {
+        service.transition_handlers().any(|(_, transition)| match &transition.trigger {
+            Trigger::Event { states, is_invalid } => *is_invalid || states.contains(state),
+            Trigger::Request(_) | Trigger::Timeout { .. } => false,
+        })
+    };
+    for (method, transition) in service.state_handlers() {
+        let name = &method.function.sig.ident;
+        if let Some(key) = transition.events_restart_idle().filter(|_| !is_event_of(name)) {
+            let message = format!(
+                "state `{name}` handles no events: write an `#[event({name})]` handler, or remove `events_restart_idle`"
+            );
+            method.sink.error(key, message);
+        }
+    }
 }
 
 /// Rejects `(SmtpState, String)`: the response comes first.

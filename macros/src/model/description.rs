@@ -98,13 +98,14 @@ impl Service {
 impl MethodDescription<'_> {
     fn transition_handlers(&mut self, transition: &TransitionHandler) {
         match &transition.trigger {
-            Trigger::Request(StateOptions { start, idle, max_duration, .. }) => {
+            Trigger::Request(StateOptions { start, idle, max_duration, events_restart_idle, .. }) => {
                 self.start = start.is_some();
                 let limit = |limit: &DurationArg| match limit {
                     DurationArg::Literal(duration) => said(*duration),
                     DurationArg::Expr(expr) => text(expr),
                 };
-                self.idle = idle.as_ref().map(|keyed| limit(&keyed.value));
+                let restarts = if events_restart_idle.is_some() { ", restarted by events" } else { "" };
+                self.idle = idle.as_ref().map(|keyed| limit(&keyed.value) + restarts);
                 self.max_duration = max_duration.as_ref().map(|keyed| limit(&keyed.value));
                 self.data = transition.data.iter().map(|param| text(&param.written.ty)).collect();
             }

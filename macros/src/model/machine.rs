@@ -130,6 +130,14 @@ impl TransitionHandler {
         }
     }
 
+    /// The key of `events_restart_idle`.
+    pub(crate) fn events_restart_idle(&self) -> Option<&Ident> {
+        match &self.trigger {
+            Trigger::Request(options) => options.events_restart_idle.as_ref(),
+            Trigger::Event { .. } | Trigger::Timeout { .. } => None,
+        }
+    }
+
     /// The timeouts of the state, if it has one.
     pub(crate) fn limits(&self) -> Option<(Option<&DurationArg>, Option<&DurationArg>)> {
         match &self.trigger {

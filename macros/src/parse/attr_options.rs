@@ -63,6 +63,7 @@ pub(crate) struct OnOptions {
 pub(crate) struct StateOptions {
     pub(crate) start: Option<Ident>,
     pub(crate) idle: Option<KeyValue<DurationArg>>,
+    pub(crate) events_restart_idle: Option<Ident>,
     pub(crate) max_duration: Option<KeyValue<DurationArg>>,
     pub(crate) half_close: Option<KeyValue<HalfClose>>,
 }
@@ -179,6 +180,7 @@ impl Options for StateOptions {
         match key.to_string().as_str() {
             "start" => value.flag(&mut self.start, key),
             "idle" => value.read(&mut self.idle, key, duration_arg),
+            "events_restart_idle" => value.flag(&mut self.events_restart_idle, key),
             "max_duration" => value.read(&mut self.max_duration, key, duration_arg),
             "half_close" => value.read(&mut self.half_close, key, half_close),
             _ => Err(value.malformed(&key)),

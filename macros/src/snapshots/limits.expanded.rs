@@ -12,6 +12,14 @@ impl Broker {
     ) -> BrokerState {
         self.handle(online, packet).await
     }
+    #[allow(clippy::needless_pass_by_value, clippy::large_types_passed_by_value)]
+    async fn posted(
+        self: &::std::sync::Arc<Self>,
+        online: Online,
+        event: Event,
+    ) -> BrokerState {
+        self.post(online, event).await
+    }
 }
 /// Where a session stands: a variant for each `#[state]`.
 pub enum BrokerState {
@@ -28,7 +36,7 @@ stateDiagram-v2
     connecting : idle 10s, max_duration self.settings.longest
     online : online
     online : Online
-    online : idle online.patience
+    online : idle online.patience, restarted by events
     any__state : #63;
     classDef dashed stroke-dasharray: 4
     class any__state dashed
@@ -36,6 +44,7 @@ stateDiagram-v2
     connecting --> any__state
     connecting --> [*] : timeout
     online --> any__state
+    online --> any__state : posted
     online --> [*] : timeout
 ```*/
 #[automatically_derived]
@@ -44,7 +53,7 @@ impl ::portcullis::Service for Broker {
     type Response = Packet;
     type Error = ::core::convert::Infallible;
     type Conn = ();
-    type Event = ::core::convert::Infallible;
+    type Event = Event;
     type State = BrokerState;
     type Kind = ::portcullis::__private::PerRequest;
     const HANDLERS: &'static [&'static str] = &["connecting", "online"];
@@ -89,6 +98,34 @@ impl ::portcullis::Service for Broker {
             BrokerState::Closed => ::portcullis::__private::Step::go(BrokerState::Closed),
         };
         ::core::result::Result::Ok(step)
+    }
+    async fn on_event(
+        self: &::std::sync::Arc<Self>,
+        state: <Self as ::portcullis::Service>::State,
+        _peer: &::portcullis::Peer<
+            <Self as ::portcullis::Service>::Response,
+            <Self as ::portcullis::Service>::Event,
+        >,
+        _conn: &mut <Self as ::portcullis::Service>::Conn,
+        event: <Self as ::portcullis::Service>::Event,
+    ) -> ::core::result::Result<
+        ::core::ops::ControlFlow<
+            <Self as ::portcullis::Service>::State,
+            ::portcullis::__private::Step<Self>,
+        >,
+        <Self as ::portcullis::Service>::Error,
+    > {
+        let step = match state {
+            BrokerState::Online(online) => {
+                ::portcullis::__private::Step::go(
+                    Self::posted(self, online, event).await,
+                )
+            }
+            other => {
+                return ::core::result::Result::Ok(::core::ops::ControlFlow::Break(other));
+            }
+        };
+        ::core::result::Result::Ok(::core::ops::ControlFlow::Continue(step))
     }
     fn state_name(state: &<Self as ::portcullis::Service>::State) -> &'static str {
         match state {
@@ -138,6 +175,12 @@ impl ::portcullis::Service for Broker {
             _ => ::portcullis::StateLimits::NONE,
         }
     }
+    fn event_restarts_idle(state: &<Self as ::portcullis::Service>::State) -> bool {
+        match state {
+            BrokerState::Online(..) => true,
+            _ => false,
+        }
+    }
     fn closes(state: &<Self as ::portcullis::Service>::State) -> bool {
         ::core::matches!(state, BrokerState::Closed)
     }
@@ -159,14 +202,15 @@ impl ::portcullis::Service for Broker {
                 .max_duration("self.settings.longest")
                 .dynamic(),
             Method::new(Role::OnState, "online", "")
-                .idle("online.patience")
+                .idle("online.patience, restarted by events")
                 .data(&["Online"])
                 .dynamic(),
+            Method::new(Role::OnEvent, "posted", "").states(&["online"]).dynamic(),
         ];
         Description::new("Broker", "", METHODS)
     };
 }
 ::portcullis::__private::for_editors! {
-    {} { const _ : () = { use ::portcullis::state as _; use ::portcullis::state as _; };
-    }
+    {} { const _ : () = { use ::portcullis::state as _; use ::portcullis::state as _; use
+    ::portcullis::event as _; }; }
 }

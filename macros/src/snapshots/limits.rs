@@ -7,8 +7,13 @@ impl Broker {
         self.connect(packet).await
     }
 
-    #[state(idle = online.patience)]
+    #[state(idle = online.patience, events_restart_idle)]
     async fn online(&self, online: Online, packet: Packet) -> BrokerState {
         self.handle(online, packet).await
+    }
+
+    #[event(online)]
+    async fn posted(&self, online: Online, event: Event) -> BrokerState {
+        self.post(online, event).await
     }
 }

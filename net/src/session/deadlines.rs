@@ -117,10 +117,15 @@ impl Deadlines {
     pub(super) fn end_read_wait(&mut self) -> bool {
         let waited = self.pause_read_wait();
         self.read_deadline = 0;
+        self.restart_state_idle();
+        waited
+    }
+
+    /// Has the state's `idle` limit begin anew with the next wait.
+    pub(super) fn restart_state_idle(&mut self) {
         if let Some(deadlines) = &mut self.state {
             deadlines.idle_deadline = 0;
         }
-        waited
     }
 
     /// Returns whether a request is awaited.

@@ -145,7 +145,10 @@ where
         let Some(event) = self.handling.next_event(self.idle.io.shared()) else {
             return ControlFlow::Continue(false);
         };
-        // Handling an event does not end the wait for a request, which goes on afterwards.
+        // As a rule, an event does not end the wait for a request, which continues afterwards.
+        if self.idle.state.as_ref().is_some_and(S::event_restarts_idle) {
+            self.idle.io.restart_state_idle();
+        }
         self.idle.io.pause_read_wait();
         let applied = {
             let Self { registry, peer, idle, handling } = &mut *self;

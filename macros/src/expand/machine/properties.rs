@@ -71,6 +71,30 @@ impl Machine<'_> {
         })
     }
 
+    /// `None` if no state has the option.
+    pub(super) fn event_restarts_idle(&self) -> Option<TokenStream> {
+        let krate = self.krate;
+        let arms: Vec<_> = self
+            .state_handlers()
+            .into_iter()
+            .filter(|(_, transition)| transition.events_restart_idle().is_some())
+            .map(|(method, transition)| {
+                let (cfgs, state) = (method.function.cfgs(), self.any((method, transition)));
+                quote!(#(#cfgs)* #state => true,)
+            })
+            .collect();
+        (!arms.is_empty()).then(|| {
+            quote_spanned! {Span::mixed_site()=>
+                fn event_restarts_idle(state: &<Self as #krate::Service>::State) -> bool {
+                    match state {
+                        #(#arms)*
+                        _ => false,
+                    }
+                }
+            }
+        })
+    }
+
     /// `ChatState::Room(user, _)`: the state, with the data that the expressions mention.
     fn borrowed_data(
         &self,

@@ -123,6 +123,11 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
         }
     }
 
+    /// Has the state's `idle` limit begin anew with the next wait.
+    pub(in crate::session) fn restart_state_idle(&mut self) {
+        self.deadlines.restart_state_idle();
+    }
+
     /// Ends the wait for a request.
     pub(in crate::session) fn end_read_wait(&mut self) {
         if self.deadlines.end_read_wait() {
