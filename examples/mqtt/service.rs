@@ -59,7 +59,9 @@ impl Broker {
             "" => format!("connection {}", client.id()),
             _ => client_id,
         };
-        let session_present = self.sessions.connect(&id, client, clean_session);
+        let Some(session_present) = self.sessions.connect(&id, client, clean_session) else {
+            return refuse(ConnectCode::Unavailable);
+        };
         *connection = Connection { id: Some(id.clone()), will };
         let mut packets = vec![Packet::ConnAck { session_present, code: ConnectCode::Accepted }];
         packets.extend(self.sessions.with_session(&id, client, Session::resume).unwrap_or_default());
@@ -107,9 +109,8 @@ impl Broker {
                 vec![Packet::PubRel(packet)]
             }),
             Packet::Subscribe { id: packet, filters } => {
-                let granted = filters.iter().map(|(_, qos)| Some(*qos)).collect();
-                self.sessions.subscribe(id, client, filters);
-                Some(vec![Packet::SubAck { id: packet, granted }])
+                let granted = self.sessions.subscribe(id, client, filters);
+                granted.map(|granted| vec![Packet::SubAck { id: packet, granted }])
             }
             Packet::Unsubscribe { id: packet, filters } => session(&|session| {
                 session.unsubscribe(&filters);

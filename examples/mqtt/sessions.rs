@@ -20,6 +20,10 @@ pub(crate) struct Ready;
 
 pub(crate) type Client = Peer<Packet, Ready>;
 
+/// The maximum number of sessions, with and without a connection.
+const MAX_SESSIONS: usize = 10_000;
+/// The maximum number of filters of a client.
+const MAX_SUBSCRIPTIONS: usize = 100;
 /// The maximum number of messages that wait for a client. Further ones are dropped.
 const MAX_QUEUED: usize = 1000;
 /// The maximum number of messages that a client has not acknowledged. Further ones wait.
@@ -42,10 +46,13 @@ struct Shared {
 
 impl Sessions {
     /// Begins or continues a session with a connection, and ends its previous connection. Returns
-    /// whether the session is continued.
-    pub(crate) fn connect(&self, id: &str, client: &Client, is_clean: bool) -> bool {
+    /// whether the session is continued, or `None` if there are too many sessions.
+    pub(crate) fn connect(&self, id: &str, client: &Client, is_clean: bool) -> Option<bool> {
         let mut shared = self.lock();
         let previous = shared.sessions.remove(id);
+        if shared.sessions.len() >= MAX_SESSIONS {
+            return None;
+        }
         if let Some(connection) = previous.as_ref().and_then(|session| session.connection.as_ref()) {
             connection.abort();
         }
@@ -58,7 +65,7 @@ impl Sessions {
             ..continued.unwrap_or_default()
         };
         shared.sessions.insert(id.to_owned(), session);
-        is_continued
+        Some(is_continued)
     }
 
     /// Ends a connection, and the session with it if it is a clean one.
@@ -81,16 +88,28 @@ impl Sessions {
         session(&mut self.lock().sessions, id, client).map(f)
     }
 
-    /// Subscribes to each filter. The retained messages that match are queued.
-    pub(crate) fn subscribe(&self, id: &str, client: &Client, filters: Vec<(String, Qos)>) {
+    /// Subscribes to filters. The retained messages that match are queued. Returns the quality that
+    /// is granted for each filter, if it is.
+    pub(crate) fn subscribe(
+        &self,
+        id: &str,
+        client: &Client,
+        filters: Vec<(String, Qos)>,
+    ) -> Option<Vec<Option<Qos>>> {
         let Shared { sessions, retained } = &mut *self.lock();
-        let Some(session) = session(sessions, id, client) else { return };
-        for (filter, granted) in filters {
-            for message in retained.values().filter(|message| topics::matches(&filter, &message.topic)) {
-                session.push(Message { qos: message.qos.min(granted), ..message.clone() });
+        let session = session(sessions, id, client)?;
+        let subscribe = |(filter, qos): (String, Qos)| {
+            let is_new = !session.subscriptions.contains_key(&filter);
+            if is_new && session.subscriptions.len() >= MAX_SUBSCRIPTIONS {
+                return None;
             }
-            session.subscriptions.insert(filter, granted);
-        }
+            for message in retained.values().filter(|message| topics::matches(&filter, &message.topic)) {
+                session.push(Message { qos: message.qos.min(qos), ..message.clone() });
+            }
+            session.subscriptions.insert(filter, qos);
+            Some(qos)
+        };
+        Some(filters.into_iter().map(subscribe).collect())
     }
 
     /// Queues the message for each session that has subscribed to its topic.

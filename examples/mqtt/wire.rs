@@ -88,6 +88,7 @@ pub(crate) enum ConnectCode {
     Accepted = 0,
     UnacceptableVersion = 1,
     IdentifierRejected = 2,
+    Unavailable = 3,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -146,6 +147,7 @@ impl<'a> Body<'a> {
                     0 => ConnectCode::Accepted,
                     1 => ConnectCode::UnacceptableVersion,
                     2 => ConnectCode::IdentifierRejected,
+                    3 => ConnectCode::Unavailable,
                     _ => return None,
                 };
                 Packet::ConnAck { session_present, code }

@@ -264,6 +264,18 @@ fn the_first_packet_is_a_connect_of_this_version() {
     stop(server);
 }
 
+#[test]
+fn the_number_of_subscriptions_is_limited() {
+    let server = serve();
+    let mut client = Raw::connect(&server, clean("x"));
+    let filters = (0..101).map(|n| (n.to_string(), Qos::AtMostOnce)).collect();
+    client.send(&[Packet::Subscribe { id: 1, filters }]);
+    let mut granted = vec![Some(Qos::AtMostOnce); 100];
+    granted.push(None);
+    assert_eq!(client.next(), Some(Packet::SubAck { id: 1, granted }));
+    stop(server);
+}
+
 #[tokio::test]
 async fn a_client_that_is_silent_for_too_long_is_disconnected() {
     let time = portcullis::test::pause();
