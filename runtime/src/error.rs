@@ -38,7 +38,7 @@ pub enum Interrupted {
         /// When the jobs that are queued now should be done: a good time to try again.
         retry_after: Duration,
     },
-    /// The pool's queue was full and this job, the oldest in it, made room
+    /// The pool's queue was full, and this job, the oldest in it, left it for a newer one
     /// ([`Overflow::ShedOldest`](crate::Overflow::ShedOldest)).
     Shed,
     /// The deadline passed, counted from the call: while queued (the job never ran) or while
@@ -199,7 +199,7 @@ impl From<Interrupted> for io::Error {
 /// `Sync` (and `?` into `anyhow::Error` works).
 pub struct Panic(Box<Caught>);
 
-/// Boxed, so that results which hardly ever hold one stay small.
+/// Boxed, so that results, which rarely contain one, stay small.
 struct Caught {
     payload: Mutex<Payload>,
     message: String,
@@ -282,11 +282,11 @@ impl<F: Future> Future for CatchUnwind<F> {
     }
 }
 
-/// Runs `f`, which is or drops what is somebody else's, where there is nobody to panic to: a panic
-/// is logged and goes no further.
+/// Runs `f`, which calls or drops the user's code, on a thread that must outlive a panic: a panic
+/// is logged.
 pub fn catch_and_log(what: &str, f: impl FnOnce()) {
     let Err(panic) = catch_panic(f) else { return };
-    // The subscriber is somebody else's too, and so is the drop of the payload.
+    // The subscriber, and the drop of the payload, are the user's code, too.
     let log = || tracing::error!(%panic, "a panic in {what}");
     if let Err(payload) = catch_unwind(AssertUnwindSafe(log)) {
         std::mem::forget(payload);

@@ -117,7 +117,7 @@ pub(crate) struct JobMeta {
     pub(crate) values: Option<Arc<ContextValues>>,
     /// The loop that was current at the call, for tasks of a job that belongs to no server.
     pub(crate) executor: Executor,
-    /// Boxed, since the cell travels from core to core and mostly has nothing of it.
+    /// Boxed, because most jobs have none of it, and a small cell moves faster between cores.
     pub(crate) rare: Option<Box<RareMeta>>,
 }
 
@@ -149,8 +149,8 @@ impl ParentLink {
         Self(host.map(|host| Mutex::new(Some(host))))
     }
 
-    /// The nearest job up the chain that has not ended. Those that have wait for nothing and are
-    /// let go: a relay of jobs, each started by the one before, is no descent and keeps nobody's
+    /// The nearest job up the chain that has not ended. Jobs that have ended wait for nothing and
+    /// are removed from the chain, so a relay of jobs, each of which starts the next, keeps no
     /// memory.
     pub(crate) fn nearest_running(&self) -> Option<Arc<dyn Host>> {
         let nearest = self.0.as_ref()?;
@@ -268,8 +268,8 @@ pub(crate) trait Job: Any + Send + Sync {
     fn cancel_reason(&self) -> Option<CancelReason>;
     /// The body has returned, or never will run.
     fn is_finished(&self) -> bool;
-    /// Gives the job up, queued or running, for the caller and for the thread; the first reason
-    /// stays.
+    /// Interrupts the job, queued or running, for its caller and its thread. The first reason is
+    /// kept.
     fn interrupt(&self, why: CancelReason);
     /// For a report.
     fn describe_running(&self) -> RunningJob;

@@ -17,7 +17,7 @@ pub struct ThreadName {
 }
 
 impl ThreadName {
-    /// `{head}{tail}`, where `tail` tells this thread apart from its siblings.
+    /// `{head}{tail}`, where `tail` distinguishes this thread from its siblings.
     pub fn new(head: impl Into<String>, tail: impl Into<String>) -> Self {
         Self { head: head.into(), tail: tail.into() }
     }

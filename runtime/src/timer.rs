@@ -3,11 +3,11 @@
 //! The thread `portcullis-timer` starts with the first deadline and sleeps until the earliest one.
 //! Starting and cancelling a timer takes one short lock.
 //!
-//! A timer runs the user's code in part: interrupting a job drops what it captured, waking a task
-//! runs an executor, and both may log. Therefore the timer thread only finds the timers that are
-//! due, and other threads fire them: one as a rule, and another one whenever they have been busy
-//! for [`PATIENCE`]. A drop that takes long, or for ever, holds its own thread and delays no
-//! deadline.
+//! A timer may run the user's code: interrupting a job drops what it captured, waking a task calls
+//! an executor, and both may log. Therefore the timer thread only finds the timers that are due,
+//! and other threads fire them. There is one such thread as a rule. Another one starts when all of
+//! them have been busy for [`PATIENCE`]. A drop that takes long, or never returns, blocks its own
+//! thread and delays no deadline.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
@@ -33,7 +33,7 @@ pub(crate) trait Expire: Send + Sync {
     fn expire(&self);
 }
 
-/// What happens when the time has come.
+/// What a timer does when it fires.
 enum TimerAction {
     Interrupt(Weak<dyn Expire>),
     Wake(Waker),
@@ -42,9 +42,9 @@ enum TimerAction {
 struct TimerQueue {
     timers: BTreeMap<(Instant, u64), TimerAction>,
     next_id: u64,
-    /// The timer thread is there.
+    /// The timer thread has started.
     running: bool,
-    /// Timers whose time has come, for a firing thread to take.
+    /// Timers that are due, for a firing thread to take.
     due: VecDeque<TimerAction>,
     /// How many have been taken.
     taken: u64,
@@ -91,8 +91,8 @@ pub(crate) fn expire_at(when: Instant, target: Weak<dyn Expire>) -> Result<Timer
     set(when, TimerAction::Interrupt(target))
 }
 
-/// Calls [`Expire::expire`] now, if `target` still lives. A panic of what that drops or wakes goes
-/// no further.
+/// Calls [`Expire::expire`] now, if `target` still lives. A panic in what that drops or wakes is
+/// logged.
 pub(crate) fn expire_now(target: Weak<dyn Expire>) {
     fire(TimerAction::Interrupt(target));
 }
@@ -119,13 +119,13 @@ fn set(when: Instant, timer: TimerAction) -> Result<TimerGuard, TimerThreadError
 
 impl TimerQueue {
     fn add_firing_thread(&mut self) -> io::Result<()> {
-        threads::start(ThreadName::internal("alarm"), None, fire_due_timers)?;
+        threads::start(ThreadName::internal("fire"), None, fire_due_timers)?;
         self.firing_threads += 1;
         Ok(())
     }
 }
 
-/// The timer thread. No code of the user's runs here.
+/// The timer thread. It runs no code of the user.
 fn run() {
     let mut queue = lock();
     // Since when no thread has taken what is due, and how many were taken then.
@@ -144,7 +144,7 @@ fn run() {
             } else if now.saturating_duration_since(stalled.0) >= PATIENCE {
                 stalled.0 = now;
                 if queue.firing_threads < MAX_FIRING_THREADS {
-                    // If no thread can be started, the others get to it in time.
+                    // If no thread can be started, those that are busy fire the timer later.
                     let _ = queue.add_firing_thread();
                 }
             }
@@ -157,14 +157,14 @@ fn run() {
         queue = match until {
             None => DEADLINE_MOVED.wait(queue).unwrap_or_else(PoisonError::into_inner),
             Some(until) => {
-                let rest = until.saturating_duration_since(now);
-                DEADLINE_MOVED.wait_timeout(queue, rest).unwrap_or_else(PoisonError::into_inner).0
+                let left = until.saturating_duration_since(now);
+                DEADLINE_MOVED.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0
             }
         };
     }
 }
 
-/// A thread that fires timers; it stays if no other one is idle.
+/// A thread that fires timers. It ends when it has nothing to do and another one is idle.
 fn fire_due_timers() {
     let mut queue = lock();
     loop {
@@ -197,16 +197,16 @@ fn fire(timer: TimerAction) {
     });
 }
 
-/// So far away that it is never, and that no clock overflows.
+/// A time that stands for never, and that can be added to any `Instant`.
 pub(crate) const NEVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 
-/// The moment `time` from now; so far away that it is never, where a clock would overflow.
+/// The moment `time` from now, or [`NEVER`] from now if that is earlier.
 pub fn after(time: Duration) -> Instant {
     Instant::now() + time.min(NEVER)
 }
 
-/// Waits until `done` (which registers the waker it is shown) says so, or until `limit`; tells
-/// which.
+/// Waits until `done` returns `true`, or until `limit`, and returns which of the two has happened.
+/// `done` registers the waker that it gets.
 pub async fn until(limit: Instant, done: impl FnMut(&Waker) -> bool + Unpin) -> bool {
     Until { limit, done, guard: None }.await
 }

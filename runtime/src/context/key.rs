@@ -46,7 +46,7 @@ macro_rules! context {
 /// further in does not flow back out. (EasyNetwork's `handle_contexts`: a copy of the caller's
 /// context a call.)
 pub struct ContextKey<T> {
-    /// Gives the key a size, hence an address of its own, which tells it from every other.
+    /// Gives the key a size, hence an address of its own, which distinguishes it from every other.
     _address: u8,
     _type: PhantomData<fn() -> T>,
 }

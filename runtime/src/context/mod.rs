@@ -1,7 +1,7 @@
-//! What is current on a thread: on whose behalf its code runs.
+//! What is current on a thread: the job on whose behalf its code runs, its server and its values.
 //!
-//! On a pool thread that is the job which it runs; on a loop thread, while a portal call or a task
-//! spawned by a worker is polled, the job that asked for it. Offloads made meanwhile know by it
+//! On a pool thread the current job is the one that it runs. On a loop thread it is the job that
+//! made the call or spawned the task that is being polled. Jobs that are made meanwhile know by it
 //! which threads wait for them (see `hand_off` in [`Host`]), and which server they belong to.
 
 use std::cell::{Cell, OnceCell, RefCell};
@@ -27,7 +27,7 @@ use crate::values::ContextValues;
 pub(crate) struct Current {
     pub(crate) host: Option<Arc<dyn Host>>,
     pub(crate) scope: Option<Arc<Scope>>,
-    /// What the user has set (`context!`).
+    /// The values of `context!`.
     pub(crate) values: Option<Arc<ContextValues>>,
 }
 
@@ -45,7 +45,7 @@ thread_local! {
     static POOL_THREAD: OnceCell<Arc<dyn PoolThread>> = const { OnceCell::new() };
 }
 
-/// What a pool thread says of itself.
+/// A pool thread.
 pub(crate) trait PoolThread: Send + Sync {
     /// The job that runs on the thread: the innermost, if there are several.
     fn current_job(&self) -> Option<Arc<dyn Host>>;
@@ -64,17 +64,17 @@ fn job_of_pool_thread() -> Option<Arc<dyn Host>> {
 /// What this thread does right now.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ThreadState {
-    /// Nothing of ours: nothing is current.
+    /// It runs nothing of this crate: nothing is current.
     Foreign,
-    /// It runs something of ours that is no task.
+    /// It runs code of this crate that is no task.
     Running,
-    /// It polls a task of ours.
+    /// It polls a task of this crate.
     PollingTask,
     /// It is a pool thread that runs a job without scope and values: [`PoolThread::current_job`].
     PoolThread,
 }
 
-/// A copy of what is current here; nothing while the thread is being torn down.
+/// A copy of what is current on this thread. Nothing is while the thread-locals are being dropped.
 #[inline]
 pub(crate) fn current() -> Current {
     let state = thread_state();
@@ -93,7 +93,7 @@ fn thread_state() -> ThreadState {
     THREAD_STATE.try_with(Cell::get).unwrap_or(ThreadState::Foreign)
 }
 
-/// Whether this thread polls a task of ours right now.
+/// Whether this thread polls a task of this crate right now.
 pub fn is_polling_task() -> bool {
     thread_state() == ThreadState::PollingTask
 }
@@ -110,7 +110,7 @@ pub(crate) fn with_pool_thread_job<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// What the thread did before.
+/// Restores the state from before when it is dropped.
 struct RestoreThreadState(ThreadState);
 
 impl RestoreThreadState {
@@ -125,8 +125,7 @@ impl Drop for RestoreThreadState {
     }
 }
 
-/// Makes `mine` current while `f` runs, without a copy: the two trade places and trade back, also
-/// on a panic.
+/// Makes `mine` current while `f` runs. It is swapped in and out, also on a panic, and not copied.
 pub(crate) fn with<R>(mine: &mut Current, on_loop: bool, f: impl FnOnce() -> R) -> R {
     struct Back<'a>(&'a mut Current);
     impl Drop for Back<'_> {
@@ -144,7 +143,7 @@ fn swap(with: &mut Current) {
     let _ = CURRENT.try_with(|current| std::mem::swap(&mut *current.borrow_mut(), with));
 }
 
-/// The values that are set here.
+/// The values that are current on this thread.
 pub(crate) fn values() -> Option<Arc<ContextValues>> {
     CURRENT.try_with(|current| current.borrow().values.clone()).unwrap_or_default()
 }
@@ -171,8 +170,9 @@ fn swap_values(with: &mut Option<Arc<ContextValues>>) {
     let _ = CURRENT.try_with(|current| std::mem::swap(&mut current.borrow_mut().values, with));
 }
 
-/// Runs `task` for a job: in its server, else on the executor that was current where the job was
-/// made. `at`: where the user's code has spawned it, for the reports; none if it is one of our own.
+/// Spawns `task` for a job: in its server, or else on the executor that was current where the job
+/// was made. `at`: where the user's code has spawned it, for the reports; `None` for a task of this
+/// crate.
 pub(crate) fn spawn_for(
     job: &JobMeta,
     task: BoxTask,

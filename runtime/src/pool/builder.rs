@@ -14,24 +14,23 @@ use crate::sync::yield_now;
 #[cfg(feature = "rayon")]
 use crate::threads::ThreadName;
 
-/// More are a mistake in a configuration, which should cost an error and not all memory.
+/// More threads are a mistake in a configuration, which should be an error and not use all memory.
 const MAX_THREADS: usize = 1 << 16;
 
 const MAX_STACK: usize = isize::MAX as usize / 2;
 
-/// What happens to a job that comes when the pool's queue is full.
+/// What happens to a new job when the pool's queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Overflow {
-    /// The caller waits for a place, first come, first served, by a ticket taken at the call. The
-    /// default.
+    /// The caller waits for a slot, in the order of the calls. The default.
     #[default]
     Wait,
     /// The caller gets [`Interrupted::Full`](crate::Interrupted::Full) at once.
     Reject,
     /// The oldest queued job gets [`Interrupted::Shed`](crate::Interrupted::Shed), and the new one
-    /// its place.
+    /// gets its slot.
     ShedOldest,
 }
 
@@ -52,7 +51,7 @@ impl Spin {
         self.0
     }
 
-    /// Comes back when `ready`, or when it is enough.
+    /// Returns when `ready` returns `true`, or after the last look.
     pub(crate) fn until(self, mut ready: impl FnMut() -> bool) {
         let rounds = if self.0 == 0 { 0 } else { ROUNDS };
         for round in 0..rounds {
@@ -70,12 +69,12 @@ impl Spin {
     }
 }
 
-/// Twice as long each, a microsecond or so in all: what comes soon comes before the first yield.
-/// Where others want the processor, who has yielded stands behind them all. (The shape is that of
-/// crossbeam's `Backoff`.)
+/// Rounds of spinning, each twice as long as the one before, about a microsecond in all. They come
+/// before the first yield, because a thread that yields runs after all others that want its core.
+/// (crossbeam's `Backoff` does the same.)
 #[cfg(not(portcullis_loom))]
 const ROUNDS: u32 = 5;
-/// For models one look is as good as another.
+/// The models need no more than one kind of look.
 #[cfg(portcullis_loom)]
 const ROUNDS: u32 = 0;
 
@@ -120,9 +119,9 @@ impl PoolBuilder {
         }
     }
 
-    /// Threads with nothing to do for so long end, all but one, and are started again when they are
-    /// needed. Default: they stay. (tokio's name: `thread_keep_alive`.) If the system then refuses
-    /// a thread, the others do its work.
+    /// Ends threads that have been idle for this long, all but one, and starts them again when they
+    /// are needed. Default: threads do not end. (tokio's option of the same name.) If the system
+    /// then refuses a thread, the others do its work.
     pub fn thread_keep_alive(mut self, idle: Duration) -> Self {
         self.keep_alive = Some(idle);
         self
@@ -178,9 +177,9 @@ impl PoolBuilder {
         self
     }
 
-    /// How often a thread with nothing to do yields and looks again before it sleeps; ahead of the
-    /// first yield it spins for about a microsecond. More is quicker to react, and costs idle
-    /// cores. Default: 32. 0: sleep at once.
+    /// How often an idle thread yields and looks at the queue again before it parks. Before the
+    /// first yield it spins for about a microsecond. A higher number reacts faster and uses idle
+    /// cores. Default: 32. With 0 it parks at once.
     pub fn idle_spins(mut self, turns: u32) -> Self {
         self.idle_spins = Spin(turns);
         self
@@ -194,9 +193,9 @@ impl PoolBuilder {
         self
     }
 
-    /// Gives each thread its own value of type `T`, made on that thread at its first use there;
-    /// jobs reach it by [`Worker::local`](crate::Worker::local). Once for each type; the last one
-    /// counts.
+    /// Gives each thread a value of type `T` of its own, which is created on that thread at its
+    /// first use. [`Worker::local`](crate::Worker::local) returns it. If it is set twice for one
+    /// type, the last one applies.
     ///
     /// ```
     /// # use portcullis_runtime::Pool;
@@ -246,8 +245,8 @@ impl PoolBuilder {
         self
     }
 
-    /// For a test kit: how the pool's threads take jobs. On a stepped pool no thread ends for want
-    /// of work.
+    /// For a test kit: how the pool's threads take jobs. On a stepped pool no thread ends because
+    /// it is idle.
     #[doc(hidden)]
     pub fn hooks(mut self, hooks: Arc<dyn PoolHooks>) -> Self {
         if hooks.is_stepped() {
@@ -257,34 +256,34 @@ impl PoolBuilder {
         self
     }
 
-    /// Starts the threads, named `{name}-{n}`: in full for Rust and in logs. Linux shows 15 bytes
-    /// of a thread's name; a longer one is shortened there in front of its number, between two
-    /// characters (`thumbnails-of-cpu-3` shows as `thumbnails-of-3`).
+    /// Starts the threads, named `{name}-{n}`. Linux shows 15 bytes of a thread's name: a longer
+    /// one is shortened there before its number (`thumbnails-of-cpu-3` shows as `thumbnails-of-3`).
+    /// Rust and logs have the full name.
     ///
     /// # Errors
-    /// The error of the operating system if a thread can't be started; those started before it end
-    /// at once. The error of a [`try_thread_state`](Self::try_thread_state), for which this
-    /// function waits. `InvalidInput` for more than 65 536 threads, a stack size that no system
-    /// has, or a name that no thread can have.
+    /// The error of the operating system if a thread cannot be started; the threads that were
+    /// started before it end at once. The error of a [`try_thread_state`](Self::try_thread_state),
+    /// for which this function waits. `InvalidInput` for more than 65 536 threads, a stack size
+    /// that no system has, or a name that no thread can have.
     pub fn build(self) -> io::Result<Pool> {
         self.validate(self.threads)?;
         self.start(self.threads)
     }
 
-    /// As [`build`](Self::build), but content with the threads that can be had now, and be it none.
-    /// For the shared pool: the builder asks for nothing that [`build`](Self::build) refuses.
+    /// As [`build`](Self::build), but begins with as many threads as the system gives now, or with
+    /// none. For the shared pool, whose options [`build`](Self::build) accepts.
     pub(super) fn build_best_effort(self) -> Pool {
         let mut threads = self.threads;
         loop {
             match self.start(threads) {
                 Ok(pool) => return pool,
-                // Not as many as there are: the rest of the program needs some too.
+                // Not all that the system gives: the program needs some for itself.
                 Err(_) => threads /= 2,
             }
         }
     }
 
-    /// What would be a panic, or an end for want of memory, further down.
+    /// Refuses what would panic or exhaust the memory later.
     fn validate(&self, threads: usize) -> io::Result<()> {
         let wrong = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
         if threads > MAX_THREADS {
@@ -316,7 +315,7 @@ impl PoolBuilder {
             inner.rayon = Some(rayon.map_err(io::Error::other)?);
         }
         inner.set_free_slots((0..self.threads).rev().collect());
-        // From here on an early return drops the pool, which sends the started threads home.
+        // From here on an early return drops the pool, which ends the threads that have started.
         let pool = Pool::from_inner(Arc::new(inner));
         let (ready, outcomes) = mpsc::channel();
         let waits = self.thread_locals.any_at_start();

@@ -40,10 +40,10 @@ impl fmt::Display for DrainReport {
 }
 
 impl Pool {
-    /// Ends the pool: what is queued still runs, what comes now is refused with
-    /// [`Interrupted::Closed`](crate::Interrupted::Closed); after `deadline` what is left is
-    /// cancelled; a tenth of a second later the report names the jobs that still run.
-    /// Their threads are left to themselves: this never hangs.
+    /// Closes the pool. Queued jobs still run, new ones are refused with
+    /// [`Interrupted::Closed`](crate::Interrupted::Closed). After `deadline` the jobs that are left
+    /// are cancelled. A tenth of a second later the report names those that still run. This
+    /// function does not wait for them, so it never hangs.
     ///
     /// # Cancellation
     /// Dropped before its end, the pool stays closed and its jobs go on.
@@ -56,23 +56,23 @@ impl Pool {
         }
         let mut left: Vec<_> = inner.jobs().into_iter().filter(|job| !job.is_finished()).collect();
         left.iter().for_each(|job| job.interrupt(CancelReason::Drained));
-        // A job may be on its way: taken out of the queue (or out of its lane, or lent) and not
-        // begun. It finds its slot closed.
+        // A thread may have taken a job out of the queue or of its lane, or may have got it by a
+        // hand off, and not begun it. Such a job finds its thread slot closed.
         for job in inner.slots.iter().flat_map(|slot| slot.close()).map(Job::into_job) {
             if !left.iter().any(|known| Arc::ptr_eq(known, &job)) {
                 job.interrupt(CancelReason::Drained);
                 left.push(job);
             }
         }
-        let gone = timer::until(Instant::now() + CANCEL_GRACE, |waker| inner.queue.poll_idle(waker)).await;
-        let stuck = if gone {
+        let is_idle = timer::until(Instant::now() + CANCEL_GRACE, |waker| inner.queue.poll_idle(waker)).await;
+        let stuck = if is_idle {
             Vec::new()
         } else {
             left.iter().filter(|job| !job.is_finished()).map(|job| job.describe_running()).collect()
         };
         let turned_away: usize = inner.slots.iter().map(|slot| slot.turned_away()).sum();
-        let on_their_way = if gone { 0 } else { inner.in_hand() };
-        let cancelled = left.len() + turned_away + on_their_way;
+        let in_hand = if is_idle { 0 } else { inner.in_hand() };
+        let cancelled = left.len() + turned_away + in_hand;
         DrainReport { pool: inner.name.clone(), cancelled, stuck }
     }
 }

@@ -145,7 +145,7 @@ impl JobBuilder<'_> {
     }
 
     /// As [`run`](Self::run), for a job without lane that has a slot already.
-    pub(super) fn run_in<F, T>(self, place: Reservation<'_, Arc<dyn QueuedJob>>, f: F) -> Offload<T>
+    pub(super) fn run_in<F, T>(self, slot: Reservation<'_, Arc<dyn QueuedJob>>, f: F) -> Offload<T>
     where
         F: FnOnce(&Worker) -> T + Send + 'static,
         T: Send + 'static,
@@ -156,7 +156,7 @@ impl JobBuilder<'_> {
                 if cell.meta().parent().depth() > MAX_DEPTH {
                     return Err(Interrupted::TooDeep);
                 }
-                place.take(Arc::clone(cell) as Arc<dyn QueuedJob>);
+                slot.take(Arc::clone(cell) as Arc<dyn QueuedJob>);
                 Ok(())
             },
         )
@@ -293,8 +293,7 @@ fn submit(pool: &Arc<Inner>, cell: &Arc<impl QueuedJob>) -> Result<(), Interrupt
     }
 }
 
-/// What the queue's answer means to the caller; the job comes back if it is to run on a waiting
-/// thread.
+/// Converts the queue's answer. Returns the job if it is to run on a waiting thread.
 fn handle_push_result(
     joined: PushResult<Arc<dyn QueuedJob>>,
 ) -> Result<Option<Arc<dyn QueuedJob>>, Interrupted> {

@@ -1,10 +1,10 @@
-//! Lanes: jobs of one key run one after the other, in the order of their calls; other keys run
-//! beside them.
+//! Lanes: jobs with one key run one after the other, in the order of their calls. Jobs with other
+//! keys run in parallel.
 //!
-//! A lane's first job goes through the queue as any other and *holds* the lane until it has ended.
-//! The later jobs of the lane are *blocked*: they count as queued, and no thread is notified for
-//! them. When the holder ends, the next one goes to the front of the queue: it was called before
-//! those that wait there.
+//! The first job of a lane enters the queue as any other job, and *holds* the lane until it has
+//! ended. The later jobs of the lane are *blocked*: they count as queued, and no thread is notified
+//! for them. When the holder ends, the next job of the lane goes to the front of the queue, because
+//! it was called before the jobs that wait there.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -14,6 +14,7 @@ use super::QueuedJob;
 use crate::job::LaneKey;
 use crate::sync::Mutex;
 
+/// The number of a key.
 pub(crate) fn lane_key<K: Hash + ?Sized>(key: &K) -> LaneKey {
     static STATE: OnceLock<RandomState> = OnceLock::new();
     STATE.get_or_init(RandomState::new).hash_one(key)
@@ -24,8 +25,8 @@ pub(crate) fn lane_key<K: Hash + ?Sized>(key: &K) -> LaneKey {
 pub(crate) struct Lanes(Mutex<HashMap<LaneKey, VecDeque<Arc<dyn QueuedJob>>>>);
 
 impl Lanes {
-    /// Takes the lane for `job` if it is free, and lets it wait for the lane if not: then `admit`
-    /// is asked first, under the lock. `None`: the lane is `job`'s.
+    /// Gives the lane to `job` if it is free, and returns `None`. Otherwise calls `admit`, under
+    /// the lock, and adds `job` to the blocked jobs of the lane if that returns `Ok`.
     pub(super) fn acquire<R>(
         &self,
         key: LaneKey,
@@ -50,7 +51,8 @@ impl Lanes {
         })
     }
 
-    /// The holder has ended, or never will run: the next live job of the lane, which holds it now.
+    /// The holder of the lane has ended, or will never run. Returns the next job of the lane that
+    /// was not cancelled, which holds it from now on.
     pub(super) fn release(&self, key: LaneKey) -> Option<Arc<dyn QueuedJob>> {
         let mut cancelled = Vec::new(); // freed after the lock
         let mut lanes = self.0.lock();
@@ -72,9 +74,9 @@ impl Lanes {
     }
 }
 
-/// Takes out the jobs that were cancelled while blocked, so that behind a holder that stays for
-/// long there are no more of them than of live ones. Makes room for as many again, so that it costs
-/// each job a step or two.
+/// Removes the jobs that were cancelled while they were blocked, so that a holder that runs for
+/// long does not keep more of them than of live ones. Reserves capacity for as many again, so the
+/// amortised cost for each job is constant.
 fn purge_cancelled(blocked: &mut VecDeque<Arc<dyn QueuedJob>>, cancelled: &mut Vec<Arc<dyn QueuedJob>>) {
     for job in std::mem::take(blocked) {
         if job.is_cancelled() { cancelled.push(job) } else { blocked.push_back(job) }

@@ -26,7 +26,7 @@ use crate::worker::Worker;
 pub struct PoolMap<I: Iterator, F, T> {
     pool: Pool,
     items: Fuse<I>,
-    /// ClaimedJob from `items`, and waits for a place.
+    /// An item that was taken from `items` and waits for a slot.
     next: Option<I::Item>,
     f: Arc<F>,
     ahead: usize,
@@ -42,18 +42,18 @@ enum Flight<T> {
 impl<I: Iterator, F, T> Unpin for PoolMap<I, F, T> {}
 
 impl Pool {
-    /// Runs `f` on this pool's threads for each item, and gives the results in the order of the
+    /// Runs `f` on this pool's threads for each item, and returns the results in the order of the
     /// items.
     ///
-    /// At most as many jobs as the queue has places (at least one) are in flight: the next item is
-    /// taken when a result has been. A job that panics or is interrupted gives its error in its
-    /// place; the others go on.
+    /// At most as many jobs as the queue has slots (at least one) are in flight: the next item is
+    /// taken when a result has been taken. The result of a job that panics or is interrupted is its
+    /// error; the others go on.
     ///
     /// Whatever the pool's [`Overflow`](crate::Overflow), it is never this function that makes a
     /// full queue overflow: if others (another `map`, for example) have filled it, this one waits
-    /// until a place is free, and neither gives [`Interrupted::Full`] nor sheds their jobs. Under
+    /// until a slot is free, and neither returns [`Interrupted::Full`] nor sheds their jobs. Under
     /// [`Overflow::ShedOldest`](crate::Overflow::ShedOldest) jobs that others submit may shed one
-    /// of these: its place in the results has [`Interrupted::Shed`].
+    /// of these: its result is [`Interrupted::Shed`].
     ///
     /// ```
     /// # use portcullis_runtime::Pool;

@@ -167,7 +167,7 @@ impl Pool {
         self.job("closure").run(f)
     }
 
-    /// As [`run`](Self::run), for a function that returns a `Result` whose error can also tell an
+    /// As [`run`](Self::run), for a function that returns a `Result` whose error can also say an
     /// [`Interrupted`].
     #[track_caller]
     pub fn try_run<F, T, E>(&self, f: F) -> Offload<T, E>

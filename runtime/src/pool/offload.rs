@@ -15,42 +15,43 @@ use crate::worker::{Wait, Worker};
 
 /// The future of one job on a [`Pool`](crate::Pool): submitted when made, cancelled when dropped.
 ///
-/// The job has its ticket, its deadline, its span and its cancellation from the call on, whether
-/// this future is polled yet or not. Its output is what the job returned; whatever else can happen
-/// to it comes as an [`Interrupted`], turned into `E` by `From`.
+/// The call fixes the position of the job in the queue, its deadline and its span, whether this
+/// future is polled or not. The output is what the job returned. If the job did not return, it is
+/// an [`Interrupted`], converted to `E` by `From`.
 ///
-/// **It is also the host of the job's worker**: what the job waits for on the loop is polled by
-/// this future, in the task that polls it. An `Offload` that is kept without being polled therefore
-/// leaves a worker that waits waiting (until its deadline, or a drain); a drain reports it as
-/// "waiting for an offload that nobody polls".
+/// **It is also the host of the job's worker**: this future polls what the worker calls on the loop
+/// ([`Worker::call`](crate::Worker::call), [`Worker::run_on_loop`](crate::Worker::run_on_loop)), in
+/// the task that polls it. While an `Offload` is held and not polled, such a call waits, until the
+/// job's deadline or a drain. The report of a drain says so.
 ///
 /// # Cancellation
-/// Dropping it gives the job up. A queued job never runs, its captures are dropped and its place in
-/// the queue is free at once. A running job learns it by [`Worker::check`](crate::Worker::check);
-/// its result is dropped on its thread; its thread stays taken until it really ends.
-/// [`detach`](Self::detach) lets the job run on instead.
+/// Dropping it cancels the job. A queued job never runs, its captures are dropped, and its slot in
+/// the queue is free at once. A running job sees it by [`Worker::check`](crate::Worker::check). Its
+/// result is dropped on its thread, and its thread stays occupied until it returns.
+/// [`detach`](Self::detach) lets the job run on instead. A job that has
+/// [committed](crate::Worker::commit) runs on, too.
 ///
 /// # Panics
-/// A panic of the job arrives as [`Interrupted::Panicked`]; the thread and the pool live on.
-/// Polling again after the output was taken panics.
+/// A panic of the job is returned as [`Interrupted::Panicked`]; the thread and the pool live on.
+/// Polling again after the output was returned panics.
 #[must_use = "dropping an `Offload` cancels its job, also with `let _ =`: `.await` it, `.wait(worker)` for it, or `.detach()` it"]
 pub struct Offload<T, E = Interrupted> {
-    /// `None` when the output was taken.
+    /// `None` after the output was returned.
     job: Option<Arc<dyn OffloadHandle<T, E>>>,
-    /// The worker's call that is being polled.
+    /// The call of the worker that is being polled.
     call: Option<HostedCall>,
-    /// A drop does not cancel.
+    /// A drop does not cancel the job.
     detached: bool,
 }
 
-/// A call of the worker's, and what is current while it is polled.
+/// A call of the worker, and what is current while it is polled.
 struct HostedCall {
     call: BoxCall,
     current: Current,
 }
 
 impl HostedCall {
-    /// What the call offloads in turn knows which thread waits for it.
+    /// Jobs that the call makes know by `current` which thread waits for them.
     fn new<T, E>(job: &Arc<dyn OffloadHandle<T, E>>, call: BoxCall) -> Self {
         Self { call, current: Current::for_job(Arc::clone(job).as_host()) }
     }
@@ -68,12 +69,12 @@ impl<T, E> Offload<T, E> {
         Self { job: Some(job), call: None, detached }
     }
 
-    /// Lets the job run to its end unawaited; its result is dropped on its thread. (EasyNetwork:
-    /// the raw `submit`.)
+    /// Lets the job run to its end without a caller. Its result is dropped on its thread.
+    /// (EasyNetwork: the raw `submit`.)
     ///
-    /// What it waits for on the loop then runs as a task of the server, else of the tokio runtime
-    /// that was current at the call. A job that has no place yet keeps its ticket. The deadline,
-    /// and a drain, still hold.
+    /// What the job calls on the loop then runs as a task of the server, or else of the tokio
+    /// runtime that was current at the call. A job that waits for a slot keeps its position. The
+    /// deadline and a drain still apply.
     pub fn detach(mut self) {
         if let Some(job) = self.job.take() {
             job.detach(self.call.take().map(|hosted| hosted.call));
@@ -86,11 +87,11 @@ where
     T: Send + 'static,
     E: From<Interrupted> + Send + 'static,
 {
-    /// Blocks this thread until the job is done, and gives what `.await` gives:
+    /// Blocks this thread until the job has ended, and returns what `.await` returns:
     /// `self.decode(image).wait(worker)?` is the image.
     ///
-    /// Whatever interrupts the wait arrives as the job's own error, turned into `E` by `From`.
-    /// ([`Wait::wait`], which other futures have, puts it around their output.)
+    /// If the wait is interrupted, the `Interrupted` is converted to the job's own error by `From`.
+    /// ([`Wait::wait`] of other futures returns it around their output.)
     ///
     /// ```
     /// # use portcullis_runtime::{Interrupted, Pool};
@@ -143,7 +144,7 @@ impl<T, E> Future for Offload<T, E> {
                 Some(HostPoll::Output(ended)) => ended,
             };
             if this.call.is_some() {
-                this.call = None; // hardly ever, and a drop of `None` is not free
+                this.call = None; // rare, and dropping a `None` is a call
             }
             this.job = None;
             return Poll::Ready(ended);

@@ -71,22 +71,22 @@ impl ThreadHistograms {
 impl Counters {
     pub(crate) fn rejected(&self, pool: &str) {
         self.rejected.fetch_add(1, Relaxed);
-        tell("rejected", pool);
+        report_failed("rejected", pool);
     }
 
     pub(crate) fn shed(&self, pool: &str) {
         self.shed.fetch_add(1, Relaxed);
-        tell("shed", pool);
+        report_failed("shed", pool);
     }
 
     pub(crate) fn panicked(&self, pool: &str) {
         self.panicked.fetch_add(1, Relaxed);
-        tell("panicked", pool);
+        report_failed("panicked", pool);
     }
 
     pub(crate) fn deadline_exceeded(&self, pool: &str) {
         self.deadline_exceeded.fetch_add(1, Relaxed);
-        tell("missed its deadline", pool);
+        report_failed("missed its deadline", pool);
     }
 
     /// A job that was counted as [`deadline_exceeded`](Self::deadline_exceeded) never ran.
@@ -100,7 +100,7 @@ impl Counters {
 
     pub(crate) fn overloaded(&self, pool: &str) {
         self.overloaded.fetch_add(1, Relaxed);
-        tell("overloaded", pool);
+        report_failed("overloaded", pool);
     }
 
     pub(super) fn stats<'a>(
@@ -133,7 +133,7 @@ impl Counters {
 }
 
 /// One job that did not end well: a counter with the pool and the reason as labels.
-fn tell(reason: &'static str, pool: &str) {
+fn report_failed(reason: &'static str, pool: &str) {
     #[cfg(feature = "metrics")]
     metrics::counter!("portcullis_jobs_failed_total", "pool" => pool.to_owned(), "reason" => reason)
         .increment(1);
@@ -163,7 +163,7 @@ pub(super) fn report_estimate(pool: &str, site: CallSite, estimate: Estimate) {
 pub struct PoolStats {
     /// Jobs in the queue now.
     pub queued: usize,
-    /// Jobs that wait for a place in the queue now ([`Overflow::Wait`](crate::Overflow::Wait)).
+    /// Jobs that wait for a slot in the queue now ([`Overflow::Wait`](crate::Overflow::Wait)).
     pub waiting_for_capacity: usize,
     /// Threads that run a job now.
     pub running: usize,

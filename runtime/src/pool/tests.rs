@@ -112,8 +112,8 @@ fn a_drain_waits_for_a_job_in_hand_while_it_has_time() {
     assert!(held.ran.load(SeqCst));
 }
 
-/// A job that was lent to a thread which did not wait again comes back to the queue, when the pool
-/// is drained already.
+/// A job that was handed off to a thread which did not wait again returns to the queue, when the
+/// pool is drained already.
 #[test]
 fn a_job_that_comes_back_to_a_drained_pool_never_runs() {
     let pool = pool();

@@ -37,7 +37,7 @@ type ClaimedJob<'a> = (Arc<dyn QueuedJob>, RunGuard<'a, Arc<dyn QueuedJob>>);
 fn run_batch<'a>(
     inner: &'a Inner,
     spin: Spin,
-    (mut job, mut place): ClaimedJob<'a>,
+    (mut job, mut guard): ClaimedJob<'a>,
 ) -> Option<ClaimedJob<'a>> {
     let executor = job.meta().executor.clone();
     // As on tokio's own blocking threads: timers and sockets can be made here, to be awaited by
@@ -45,12 +45,12 @@ fn run_batch<'a>(
     let _entered = executor.enter();
     let mut since = None;
     loop {
-        let ended = run(job, place, since);
-        (job, place) = inner.queue.pop_spinning(spin)?;
+        let ended = run(job, guard, since);
+        (job, guard) = inner.queue.pop_spinning(spin)?;
         if !executor.same_as(&job.meta().executor) {
-            return Some((job, place));
+            return Some((job, guard));
         }
-        since = if place.was_idle() { None } else { ended };
+        since = if guard.was_idle() { None } else { ended };
     }
 }
 
@@ -59,11 +59,11 @@ struct Stepped<'a>(&'a Inner);
 
 impl SteppedThread for Stepped<'_> {
     fn run_next(&self, started: &mut dyn FnMut(&'static str)) -> bool {
-        let Some((job, place)) = self.0.queue.try_pop_now() else { return false };
+        let Some((job, guard)) = self.0.queue.try_pop_now() else { return false };
         started(job.meta().name);
         let executor = job.meta().executor.clone();
         let _entered = executor.enter();
-        run(job, place, None);
+        run(job, guard, None);
         true
     }
 }
@@ -84,34 +84,34 @@ pub(super) fn run_handed_off(job: Arc<dyn QueuedJob>, waiting: &JobMeta) {
 /// Runs a job that was claimed. Returns when its body ended.
 fn run(
     job: Arc<dyn QueuedJob>,
-    place: RunGuard<'_, Arc<dyn QueuedJob>>,
+    guard: RunGuard<'_, Arc<dyn QueuedJob>>,
     since: Option<Instant>,
 ) -> Option<Instant> {
     let hooks = job.meta().hooks().cloned();
-    let ended = run_on(job, place, since);
+    let ended = run_on(job, guard, since);
     if let Some(hooks) = hooks {
         hooks.finished();
     }
     ended
 }
 
-/// Runs a job that was claimed, and lets go of it before its caller is woken: so it is the caller
-/// who frees the cell, on the thread that made it. Returns when its body ended.
+/// Runs a job that was claimed, and drops it before its caller is woken. So the caller frees the
+/// cell, on the thread that allocated it. Returns when its body ended.
 #[inline(always)] // 40 instructions a job
 fn run_on(
     job: Arc<dyn QueuedJob>,
-    place: RunGuard<'_, Arc<dyn QueuedJob>>,
+    guard: RunGuard<'_, Arc<dyn QueuedJob>>,
     since: Option<Instant>,
 ) -> Option<Instant> {
-    let RunResult { caller, ended } = job.run(place, since);
+    let RunResult { caller, ended } = job.run(guard, since);
     if let Some(caller) = caller {
         catch_and_log("a waker", || caller.wake());
     }
     ended
 }
 
-/// Lets go of a job that has run. It may be the last to hold its caller's context values, whose
-/// drop is the user's code: the thread outlives a panic of that.
+/// Drops a job that has run. This may be the last handle on its caller's context values, whose drop
+/// is the user's code: a panic in it must not end the thread.
 pub(super) fn release(worker: Worker) {
     catch_and_log("a drop of what a job's caller had current", || drop(worker));
 }

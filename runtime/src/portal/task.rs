@@ -153,8 +153,8 @@ impl<T> PortalTask<T> {
         self.shared.cancel()
     }
 
-    /// A handle that can cancel this task from elsewhere, also while somebody waits for it. (tokio:
-    /// `AbortHandle`.)
+    /// A handle that can cancel this task from elsewhere, also while another thread waits for it.
+    /// (tokio: `AbortHandle`.)
     pub fn cancel_handle(&self) -> CancelHandle
     where
         T: Send + 'static,

@@ -25,7 +25,7 @@ use poll::WaitState;
 #[allow(non_camel_case_types)]
 trait a_Worker_belongs_to_its_own_pool_thread {}
 
-/// Proof that this thread may block: lent to a job for as long as it runs.
+/// Proof that this thread may block. A job gets a reference to it for as long as it runs.
 ///
 /// A `&Worker` is what [`Wait::wait`] asks for, so code on the loop, which has none, cannot wait by
 /// mistake. It is neither `Send` nor `Sync`: a future or another thread can't hold it.
@@ -80,11 +80,11 @@ impl Worker {
     /// sure that the caller gets it.
     ///
     /// Call it before the step that must not be repeated or undone, such as the commit of a
-    /// transaction or a payment. An error means that the caller has been answered already, or is
-    /// gone; return it. After `Ok`, nothing interrupts the job: its deadline no longer applies, not
-    /// to the jobs either that it makes from then on, and [`check`](Self::check) and waits do not
-    /// fail for a cancellation. The caller waits for the result. If the caller drops the
-    /// [`Offload`](crate::Offload), the job runs to its end as a
+    /// transaction or a payment. An error means that the caller has been answered already, or has
+    /// dropped the `Offload`; return it. After `Ok`, nothing interrupts the job: its deadline no
+    /// longer applies, not to the jobs either that it makes from then on, and
+    /// [`check`](Self::check) and waits do not fail for a cancellation. The caller waits for the
+    /// result. If the caller drops the [`Offload`](crate::Offload), the job runs to its end as a
     /// [detached](crate::Offload::detach) one. A drain or a stop that runs out of time reports the
     /// job as stuck.
     ///

@@ -1,5 +1,5 @@
-//! The early end of a job, by a drop, a deadline, a shed or a drain: for its caller, its worker and
-//! its slot in the queue.
+//! The early end of a job, by a drop, a deadline, a shed or a drain, and the commit that prevents
+//! it.
 
 use std::sync::Arc;
 
@@ -39,12 +39,12 @@ where
         Ok(())
     }
 
-    /// Gives the job up, queued or running; the first reason stays.
+    /// Interrupts the job, queued or running. The first reason is kept.
     pub(super) fn end_early(&self, why: CancelReason) {
         self.end(why, self.job_state.cancel());
     }
 
-    /// Gives the job up unless a thread has claimed it.
+    /// Interrupts the job unless a thread has claimed it.
     pub(super) fn end_unless_claimed(&self, why: CancelReason) {
         if let Some(from) = self.job_state.cancel() {
             self.end(why, Some(from));
@@ -80,10 +80,10 @@ where
             }
         }
         if let Some(from) = cancelled_from {
-            self.give_up_place(from);
+            self.free_slot(from);
         }
-        // The thread that cancels (the timer, a drain, another caller) has no part in what the job
-        // captured.
+        // A panic in the drop of what the job captured must not reach the thread that cancels (the
+        // timer, a drain, another caller).
         catch_and_log("a drop of what a cancelled job captured", || drop((stage, unanswered, timers)));
         if let Some(waker) = waker {
             catch_and_log("a waker", || waker.wake());
@@ -96,8 +96,7 @@ where
     /// Notes that it holds its lane.
     pub(super) fn take_lane(&self) {
         self.holds_lane.store(true, Ordering::Release);
-        // The job was cancelled before it entered the queue, by a thread that did not know of the
-        // lane.
+        // A thread that did not know of the lane has cancelled the job before it entered the queue.
         if self.job_state.is_cancelled() {
             self.pass_lane();
         }
@@ -159,10 +158,12 @@ where
         self.meta.notify(Hooks::finished);
     }
 
-    fn give_up_place(&self, from: JobState) {
+    /// Frees the slot of a job that was cancelled in this state.
+    fn free_slot(&self, from: JobState) {
         let Some(pool) = self.pool() else { return };
         match from {
-            JobState::LaneBlocked => return pool.queue.note_blocked_cancelled(), // blocked by its lane, which another job holds
+            // Another job holds the lane.
+            JobState::LaneBlocked => return pool.queue.note_blocked_cancelled(),
             JobState::Queued => pool.queue.note_cancelled(self.meta.charge),
             _ => {}
         }

@@ -45,7 +45,7 @@ pub(super) struct HostChannel {
     host_task_stays: bool,
     pub(super) waiting_at: Option<WaitsAt>,
     parked: bool,
-    /// Boxed, since hardly any job has any of it and every job's cell travels from core to core.
+    /// Boxed, because most jobs have none of it, and a small cell moves faster between cores.
     rare: Option<Box<RareState>>,
 }
 
@@ -147,7 +147,7 @@ where
         }
         state.host.abandoned = false;
         state.host.pending_call = Some(call);
-        // The host answers soon, so this thread spins first, and leaves the lock to the host.
+        // The host answers soon, so this thread spins first, without the lock.
         self.notified.store(false, Ordering::Release);
         let at = (at, WaitsFor::Loop);
         let before = state.host.waiting_at.replace(at);
@@ -213,7 +213,11 @@ where
     }
 
     /// Blocks the worker for `time`, or until the job is cancelled.
-    pub(super) fn rest(&self, time: Duration, at: &'static Location<'static>) -> Result<(), Interrupted> {
+    pub(super) fn sleep_until_cancelled(
+        &self,
+        time: Duration,
+        at: &'static Location<'static>,
+    ) -> Result<(), Interrupted> {
         let limit = Instant::now().checked_add(time);
         let at = (at, WaitsFor::Time);
         let reason = self.wait_until(self.state.lock(), at, Spin::NONE, limit, |_| self.cancel_reason());
@@ -376,7 +380,7 @@ where
         let parked = std::mem::take(&mut state.host.parked);
         drop(state);
         self.wake_worker(parked);
-        drop(before); // it may be the last to hold its task, whose drop is user code
+        drop(before); // this may drop its task, which is the user's code
         idle
     }
 
@@ -399,7 +403,7 @@ where
         if state.host.host_task_stays {
             let before = state.waker.replace(waker.clone());
             drop(state);
-            drop(before); // it may be the last to hold its task, whose drop is the user's code
+            drop(before); // this may drop its task, which is the user's code
             return HostTaskStep::Stay;
         }
         state.host.has_host_task = false;

@@ -1,4 +1,5 @@
-//! [`JobCell`]: one job, in one allocation: its closure, then its output, and the calls between its worker and its host.
+//! [`JobCell`]: a job in one allocation: its closure, then its output, and the calls between its
+//! worker and its host.
 //!
 //! The queue sees it as a [`QueuedJob`], the worker as a [`Host`], the `Offload` as an
 //! [`OffloadHandle`].
@@ -6,11 +7,10 @@
 //! | [`Stage`] | next stage |
 //! |---|---|
 //! | `Pending` | a thread claims and runs it → `Running`; `interrupt` cancels it → `Finished`, closure dropped |
-//! | `Running` | the body returns → `Finished`; `interrupt` answers the caller and tells the worker, the body goes on |
+//! | `Running` | the body returns → `Finished`; `interrupt` answers the caller and notifies the worker, and the body goes on; nothing if the job has committed |
 //! | `Finished` | – |
 //!
 //! The output is written at most once, by whichever of the two comes first.
-
 //!
 //! In this folder: [`state`], which thread owns the job; [`run`], its run on a thread; [`host`],
 //! its worker and its host; [`cancel`], its end before its time.
@@ -47,10 +47,9 @@ pub(crate) struct JobCell<F, T, E> {
     job_state: AtomicJobState,
     /// The first [`CancelReason`], as its code; 0: none.
     cancel_code: AtomicU8,
-    /// It is the one of its lane that may run.
+    /// The job holds its lane: it is the one that may run.
     holds_lane: AtomicBool,
-    /// Something happened that the waiting worker should look at: it spins on this before it
-    /// sleeps.
+    /// The worker should look at its state again. It spins on this before it parks.
     notified: AtomicBool,
     condvar: Condvar,
     state: Mutex<State<F, T, E>>,
@@ -85,16 +84,16 @@ enum Output<T, E> {
     Interrupted(Interrupted),
 }
 
-/// What the host is to do next.
+/// What the host does next.
 pub(crate) enum HostPoll<T, E> {
     Request(HostRequest),
     Output(Result<T, E>),
 }
 
-/// What the `Offload` sees of the cell.
+/// The cell as the `Offload` sees it.
 pub(crate) trait OffloadHandle<T, E>: Send + Sync {
-    /// What there is to do for the host; with nothing to do, `waker` is registered. `busy`: it
-    /// still polls a call.
+    /// What the host has to do. If that is nothing, `waker` is registered. `busy`: the host still
+    /// polls a call.
     fn poll_host(&self, busy: bool, waker: &Waker) -> Option<HostPoll<T, E>>;
     /// The host has completed `call`. `true`: `waker` is registered, and there is nothing to do.
     fn complete_call(&self, call: BoxCall, waker: &Waker) -> bool;
@@ -103,7 +102,7 @@ pub(crate) trait OffloadHandle<T, E>: Send + Sync {
     /// The caller drops the offload: the output is dropped, and the job is cancelled unless it has
     /// passed its point of no return. `taken`: as for `detach`.
     fn drop_awaiter(self: Arc<Self>, taken: Option<BoxCall>);
-    /// The caller goes and lets the job run on. `taken`: the call that it was polling for the
+    /// Lets the job run on without a caller. `taken`: the call that the caller was polling for the
     /// worker.
     fn detach(self: Arc<Self>, taken: Option<BoxCall>);
 }
@@ -116,8 +115,7 @@ where
 {
     #[inline]
     pub(super) fn new(meta: JobMeta, payload: Payload<F>) -> Arc<Self> {
-        // Until it is in the queue, only a timer, a lane or a waiting ancestor could get in
-        // between.
+        // Before a job is in the queue, only a timer, a lane or a waiting ancestor knows of it.
         let job_state = if meta.rare.is_none() { JobState::Queued } else { JobState::New };
         Self::with(meta, job_state, Stage::Pending(payload), Awaiter::Attached)
     }
@@ -136,7 +134,7 @@ where
         })
     }
 
-    /// For a thread that is here already, and that no task awaits.
+    /// The job of an external thread: it runs already, and no task awaits it.
     pub(super) fn external(meta: JobMeta) -> Arc<Self> {
         Self::with(meta, JobState::Claimed, Stage::Running, Awaiter::Detached)
     }
@@ -169,7 +167,7 @@ where
         Ok(())
     }
 
-    /// The job was never admitted.
+    /// Answers the caller of a job that was not admitted.
     pub(super) fn reject(&self, why: Interrupted) {
         self.job_state.cancel();
         let mut state = self.state.lock();
@@ -226,7 +224,7 @@ where
         let known = state.waker.as_ref().is_some_and(|known| known.will_wake(waker));
         let before = if known { None } else { state.waker.replace(waker.clone()) };
         drop(state);
-        drop(before); // it may be the last to hold its task, whose drop is the user's code
+        drop(before); // this may drop its task, which is the user's code
         None
     }
 
@@ -344,7 +342,7 @@ where
     }
 
     fn sleep(&self, time: Duration, at: &'static Location<'static>) -> Result<(), Interrupted> {
-        self.rest(time, at)
+        self.sleep_until_cancelled(time, at)
     }
 
     fn park(&self, at: WaitsAt, done: &dyn Fn() -> bool) -> Result<(), Interrupted> {
@@ -517,7 +515,7 @@ where
     T: Send + 'static,
     E: Send + 'static,
 {
-    /// The external thread leaves: nothing is handed off to it any more.
+    /// Ends the job of an external thread: no more jobs are handed off to it.
     pub(super) fn finish_external(&self) {
         let mut state = self.state.lock();
         state.stage = Stage::Finished;

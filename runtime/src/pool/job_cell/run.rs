@@ -19,10 +19,10 @@ use crate::pool::{QueuedJob, RunResult, thread};
 use crate::scope::ScopeGuard;
 use crate::worker::Worker;
 
-/// Everything that travels to the thread, and is dropped before the output is delivered.
+/// What the thread gets, and drops before it delivers the output.
 pub(in crate::pool) struct Payload<F> {
     pub(in crate::pool) body: F,
-    /// Boxed, since the cell travels from core to core and mostly has none.
+    /// Boxed, because most jobs have none, and a small cell moves faster between cores.
     pub(in crate::pool) traced: Option<Box<TraceContext>>,
     pub(in crate::pool) member: Option<ScopeGuard>,
 }
@@ -34,8 +34,7 @@ pub(in crate::pool) enum TraceContext {
 }
 
 impl TraceContext {
-    /// `None` while nothing listens to anything: there is nothing to carry, and carrying it is not
-    /// free.
+    /// `None` if no subscriber listens, since capturing costs time.
     #[inline]
     pub(in crate::pool) fn current() -> Option<Box<Self>> {
         if LevelFilter::current() == LevelFilter::OFF { None } else { Some(Box::new(Self::capture())) }
@@ -46,7 +45,7 @@ impl TraceContext {
         if span.is_none() { Self::Dispatch(dispatcher::get_default(Clone::clone)) } else { Self::Span(span) }
     }
 
-    /// Runs `body`, then `log`, as if they were called where this was made. The span is let go
+    /// Runs `body`, then `log`, as if they were called where this was captured. The span is dropped
     /// before this returns.
     fn run<R>(self, body: impl FnOnce() -> R, log: impl FnOnce(&R)) -> R {
         let span = match &self {
@@ -71,16 +70,16 @@ where
     T: Send + 'static,
     E: Send + 'static,
 {
-    /// For the thread that has claimed the job. The worker has the thread's one handle to it: a
-    /// second would cost two atomic steps.
+    /// For the thread that has claimed the job. The worker owns the thread's only handle on it,
+    /// because a second one would cost two atomic operations.
     pub(super) fn run_and_release(
         self: Arc<Self>,
-        place: RunGuard<'_, Arc<dyn QueuedJob>>,
+        guard: RunGuard<'_, Arc<dyn QueuedJob>>,
         since: Option<Instant>,
     ) -> RunResult {
         let worker = Worker::new(self);
         let ran = match worker.host().as_any().downcast_ref::<Self>() {
-            Some(cell) => cell.run_on(&worker, place, since),
+            Some(cell) => cell.run_on(&worker, guard, since),
             None => unreachable!("the worker was just made of this type"),
         };
         thread::release(worker);
@@ -90,7 +89,7 @@ where
     fn run_on(
         &self,
         worker: &Worker,
-        place: RunGuard<'_, Arc<dyn QueuedJob>>,
+        guard: RunGuard<'_, Arc<dyn QueuedJob>>,
         since: Option<Instant>,
     ) -> RunResult {
         // The timer may be late, and a cancellation may have come since the claim.
@@ -105,20 +104,20 @@ where
         };
         let Stage::Pending(payload) = stage else { return RunResult::default() };
         if reason.is_some() {
-            return self.never_run(payload, place);
+            return self.never_run(payload, guard);
         }
-        let outermost = !place.is_uncounted();
+        let outermost = !guard.is_uncounted();
         let run = |slot: Option<&ThreadSlot>| self.run_body(payload, worker, slot, outermost, since);
         let given_up = || self.meta.scope.as_ref().is_some_and(|scope| scope.has_given_up());
         match thread_slot::with_running_job(worker.host(), given_up, run) {
             Occupied::Left((result, ended)) => {
                 self.pass_lane();
-                drop(place);
+                drop(guard);
                 self.finish(result, ended)
             }
             Occupied::Closed(run) => {
                 self.interrupt(CancelReason::Drained);
-                self.never_run(run, place)
+                self.never_run(run, guard)
             }
         }
     }
@@ -130,18 +129,17 @@ where
         deadlines.into_iter().flatten().min().is_some_and(|first| self.now() >= first)
     }
 
-    /// Ends a claimed job that was cancelled before its body began. `payload` is, or holds, what
-    /// the job captured.
-    fn never_run(&self, payload: impl Sized, place: RunGuard<'_, Arc<dyn QueuedJob>>) -> RunResult {
+    /// Ends a claimed job that was cancelled before its body began. `payload` contains what the job
+    /// captured.
+    fn never_run(&self, payload: impl Sized, guard: RunGuard<'_, Arc<dyn QueuedJob>>) -> RunResult {
         let _ = catch_panic(|| drop(payload));
         self.pass_lane();
-        drop(place);
+        drop(guard);
         self.state.lock().stage = Stage::Finished;
         RunResult::default()
     }
 
-    /// Runs the body with everything of the caller's that it should see; nothing of it is left
-    /// afterwards.
+    /// Runs the body with the caller's span, values, scope and executor, and drops them afterwards.
     fn run_body(
         &self,
         payload: Payload<F>,
@@ -156,8 +154,8 @@ where
         let started_by_test_clock = self.meta.hooks().map(|hooks| hooks.now());
         let body = || (catch_panic(|| body(worker)), Instant::now());
         let body = || match traced {
-            // The body has caught its own panic; a subscriber's must not cost the thread, nor the
-            // caller its answer.
+            // The body's own panic is caught inside. A panic of the subscriber must not end the
+            // thread, and the caller must get an answer.
             Some(traced) => {
                 let log = |(_, ended): &(_, Instant)| self.log(waited, *ended - started);
                 catch_panic(|| traced.run(body, log)).unwrap_or_else(|panic| (Err(panic), Instant::now()))
@@ -187,8 +185,8 @@ where
         tracing::debug!(target: "portcullis::pool", method = self.meta.name, "queued {waited:.1?} ran {ran:.1?} on {thread}");
     }
 
-    /// Delivers what the body returned, unless the caller has an answer already or has dropped the
-    /// offload.
+    /// Delivers what the body returned, unless the caller has been answered or has dropped the
+    /// `Offload`.
     fn finish(&self, result: Result<Result<T, E>, Panic>, ended_at: Instant) -> RunResult {
         let ended = match result {
             Ok(returned) => Output::Returned(returned),

@@ -1,12 +1,20 @@
-//! [`AtomicJobState`]: which thread owns a job. One compare-exchange decides between the thread that claims it and the one that cancels it.
+//! [`AtomicJobState`]: which thread owns a job. One compare-exchange decides between the thread that
+//! claims it and the one that cancels it.
 
 use crate::sync::atomic::{AtomicU8, Ordering};
 
-/// `New` → `Queued` (maybe by way of `HandedOff` or `LaneBlocked`) or `HandedOff` → `Claimed` by
-/// the thread that runs it, or `Cancelled` from any but that.
+/// The state of a job up to its claim.
+///
+/// | from | to |
+/// |---|---|
+/// | `New` | `Queued`, `HandedOff`, `LaneBlocked` |
+/// | `LaneBlocked` | `Queued` |
+/// | `HandedOff` | `Queued`, `Claimed` |
+/// | `Queued` | `Claimed` |
+/// | all but `Claimed` | `Cancelled` |
 pub(super) struct AtomicJobState(AtomicU8);
 
-/// The state of a job up to its claim.
+/// The values of [`AtomicJobState`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum JobState {
@@ -56,8 +64,8 @@ impl AtomicJobState {
         self.transition(JobState::New, JobState::HandedOff)
     }
 
-    /// Takes the job out of every thread's reach; where it stood, or `None` if a thread has it
-    /// already.
+    /// Cancels the job, so that no thread can claim it. Returns the state before, or `None` if the
+    /// job was claimed or cancelled before.
     pub(super) fn cancel(&self) -> Option<JobState> {
         loop {
             let waiting = [JobState::New, JobState::Queued, JobState::HandedOff, JobState::LaneBlocked];

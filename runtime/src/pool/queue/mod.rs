@@ -1,7 +1,7 @@
 //! [`JobQueue`]: jobs wait here for a thread, and idle threads for a job.
 //!
 //! One lock guards one first-in-first-out queue. The first `capacity` jobs of it hold a *slot*;
-//! under [`Overflow::Wait`] the jobs behind them wait for a slot, in the order of their calls. They
+//! under [`Overflow::Wait`] the jobs after them wait for a slot, in the order of their calls. They
 //! are further back in the same queue, so nothing has to be moved when a slot becomes free.
 //!
 //! Guarantees (`README.md` in the parent folder has the protocol):
@@ -42,7 +42,7 @@ pub(crate) trait Claim {
     /// Begins to wait for its lane, under the queue's lock; `false` if it was cancelled on the
     /// way.
     fn mark_lane_blocked(&self) -> bool;
-    /// Takes the job out of everybody else's reach; `false` if somebody was quicker.
+    /// Claims the job, so that no other thread can; `false` if it was claimed or cancelled before.
     fn claim(&self) -> bool;
     /// Whether the job was cancelled while it was queued. Such an entry of the queue is a *tombstone*.
     fn is_cancelled(&self) -> bool;
@@ -94,8 +94,8 @@ pub(crate) struct JobQueue<J> {
     state: CachePadded<Mutex<State<J>>>,
     condvar: Condvar,
     /// Jobs that threads have taken out and not finished: counted up under the lock, down without
-    /// it. The bit [`WATCHED`] says that somebody wants to know when the pool is idle, or when
-    /// there is capacity. It is in the same word, so that the job that ends cannot miss it.
+    /// it. The bit [`WATCHED`] says that a task waits for the pool to be idle, or for capacity. It
+    /// is in the same word, so that the job that ends cannot miss it.
     running: CachePadded<AtomicUsize>,
     /// Hint for spinning threads: the queue is not empty, or has closed.
     work_hint: CachePadded<AtomicBool>,
@@ -141,7 +141,7 @@ struct State<J> {
     /// Threads that there are, running or not.
     live_threads: usize,
     /// Threads that are ending because they were idle. Each still has its thread slot, so none can
-    /// be started in its place yet.
+    /// be started for it yet.
     exiting_threads: usize,
     /// No new jobs; threads leave when the queue is empty.
     closed: bool,
@@ -313,7 +313,7 @@ impl<J: Claim> JobQueue<J> {
             }
         }
         if state.queued() < self.capacity && !has_waiting_ancestor {
-            return Admission::Accept; // never mind how many run: they have a thread each
+            return Admission::Accept; // the jobs that run have a thread each
         }
         let taken = state.in_system(self.running());
         if taken >= self.threads && has_waiting_ancestor {

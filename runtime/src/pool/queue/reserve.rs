@@ -23,7 +23,7 @@ pub(crate) enum Reserved<'a, J: Claim> {
 }
 
 impl<J: Claim> JobQueue<J> {
-    /// Whether a job that comes to a full queue waits, and does no harm.
+    /// Whether a job waits if the queue is full, instead of overflowing it.
     pub(crate) fn never_overflows(&self) -> bool {
         self.overflow == Overflow::Wait
     }
@@ -34,7 +34,7 @@ impl<J: Claim> JobQueue<J> {
         if state.closed {
             return Reserved::NotNeeded;
         }
-        // Before the look: a job that ends from here on comes to the lock, and finds the waker.
+        // Set before the check: a job that ends from here on takes the lock, and finds the waker.
         self.running.fetch_or(WATCHED, Ordering::AcqRel);
         if self.has_capacity(&state) {
             state.lane_blocked += 1;

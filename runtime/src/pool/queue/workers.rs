@@ -122,7 +122,7 @@ impl<J: Claim> JobQueue<J> {
         self.running() >= self.threads
     }
 
-    /// Parks until notified; tells whether the thread was parked for its whole `keep_alive`.
+    /// Parks until notified; returns whether the thread was parked for its whole `keep_alive`.
     fn park<'a>(&'a self, mut state: MutexGuard<'a, State<J>>) -> (MutexGuard<'a, State<J>>, bool) {
         state.parked += 1;
         let (mut state, keep_alive_elapsed) = match self.keep_alive {
@@ -183,8 +183,8 @@ impl<J: Claim> JobQueue<J> {
     /// already.
     ///
     /// A thread that spins would do as well, but may have been put off the processor by its last
-    /// yield; with a second one on its way the median latency of a lone caller halves, and nobody
-    /// is parked when there is much to do.
+    /// yield. With a second one on its way the median latency of a lone caller halves, and no
+    /// thread is parked when there is much to do.
     pub(super) fn notify_one_thread(&self, mut state: MutexGuard<'_, State<J>>) {
         // It is set already in most cases, and a store would take its cache line from those that
         // spin on it.
