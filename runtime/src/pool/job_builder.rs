@@ -96,11 +96,10 @@ impl JobBuilder<'_> {
     /// # use portcullis_runtime::{Interrupted, Pool};
     /// # futures::executor::block_on(async {
     /// let pool = Pool::builder("disk").threads(1).build().unwrap();
-    /// let long = |_: &_| std::thread::sleep(Duration::from_millis(20));
-    /// let write = || pool.job("write").start_deadline(Duration::from_millis(5)).run(long);
-    /// let (first, second) = (write(), write());
-    /// first.await?; // it runs for longer than 5 ms
-    /// assert!(!second.await.unwrap_err().began());
+    /// let long = pool.run(|_| std::thread::sleep(Duration::from_millis(50)));
+    /// let write = pool.job("write").start_deadline(Duration::from_millis(5)).run(|_| "written");
+    /// assert!(!write.await.unwrap_err().began());
+    /// long.await?;
     /// # Ok::<_, Interrupted>(())
     /// # }).unwrap();
     /// ```
