@@ -206,9 +206,7 @@ async fn run_client(journal: &Journal, addr: SocketAddr) -> Result<(), Error> {
     report("waits for each acknowledgement", journal, began);
 
     let began = Instant::now();
-    for number in COUNT..2 * COUNT {
-        client.send(entry(number)).await?;
-    }
+    client.send_all((COUNT..2 * COUNT).map(entry)).await?;
     for number in COUNT..2 * COUNT {
         expect(next(&mut client).await?, &appended(number))?;
     }

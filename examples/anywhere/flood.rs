@@ -155,7 +155,7 @@ async fn flood(addr: SocketAddr, path: String) -> Result<(), Error> {
     all.refused.sort_unstable();
     if let Some(median) = all.refused.get(all.refused.len() / 2) {
         println!("  {:5.0} per second refused, within {median:.1?},", per_second(all.refused.len() as f64));
-        println!("        with Retry-After: {}", all.retry_after.as_deref().unwrap_or("none"));
+        println!("        with Retry-After: {}", all.retry_after.ok_or("no Retry-After in a refusal")?);
     }
     Ok(())
 }

@@ -102,9 +102,7 @@ async fn run_clients(addr: SocketAddr) -> Result<(), Error> {
     bob.receive().await?;
 
     println!("\n-- a client that writes 20,000 commands before it reads");
-    for _ in 0..20_000 {
-        ann.client.send(command("INCR visits")).await?;
-    }
+    ann.client.send_all((0..20_000).map(|_| command("INCR visits"))).await?;
     let mut last = Reply::Null;
     for _ in 0..20_000 {
         last = ann.client.next().await?.ok_or("the server closed the connection")?;
