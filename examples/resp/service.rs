@@ -259,8 +259,8 @@ impl Redis {
         let message = Message(Reply::Array(parts.map(Reply::Bulk).into()).encoded());
         let (count, full) = self.channels.post(channel, &message);
         for client in full {
-            // A full queue alone does not mean that a client is slow, so it gets some time. A client
-            // that does not read is disconnected, because it must not delay the others.
+            // A full queue alone does not mean that a client is slow, so it gets some time. A
+            // client that does not read is disconnected, because it must not delay the others.
             if let Err(TrySendError::Full(_)) = client.post_timeout(message.clone(), PATIENCE).await {
                 client.abort();
             }
