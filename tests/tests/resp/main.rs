@@ -172,6 +172,28 @@ fn a_stop_does_not_wait_for_a_handler_in_blpop() {
 }
 
 #[test]
+fn a_subscriber_that_does_not_read_is_disconnected() {
+    let dir = TempDir::new();
+    let server = serve(&dir);
+    let mut subscriber = connect(&server, b"SUBSCRIBE news\r\n");
+    let mut subscribed = [0; b"*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n".len()];
+    subscriber.read_exact(&mut subscribed).unwrap();
+
+    // 500 of these are more than the kernel and the queues of a session hold.
+    let message =
+        [&b"*3\r\n$7\r\nPUBLISH\r\n$4\r\nnews\r\n$200000\r\n"[..], &[b'x'; 200_000], b"\r\n"].concat();
+    let mut publisher = connect(&server, b"");
+    let has_ended = (0..500).any(|_| {
+        publisher.write_all(&message).unwrap();
+        let mut subscribers = [0; 4];
+        publisher.read_exact(&mut subscribers).unwrap();
+        subscribers == *b":0\r\n"
+    });
+    assert!(has_ended, "the subscriber was not disconnected");
+    stop(server);
+}
+
+#[test]
 fn malformed_input_is_answered_and_ends_the_session() {
     let dir = TempDir::new();
     let server = serve(&dir);
