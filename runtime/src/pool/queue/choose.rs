@@ -87,6 +87,9 @@ impl<J: Claim> JobQueue<J> {
     }
 
     fn choose(&self, state: &mut State<J>, refused: &mut Refused<J>) -> Choice<J> {
+        if state.jobs.is_empty() {
+            return Choice::None; // other threads have taken the jobs while the lock was released
+        }
         refuse_delayed(state, refused);
         let mut now = Now(None);
         let mut can_run =
@@ -304,6 +307,18 @@ mod tests {
         }
         assert!(matches!(fixture.queue.choose(&mut state, &mut refused), Choice::Job(_)));
         assert!(refused.is_empty());
+    }
+
+    #[test]
+    fn a_thread_that_looks_further_may_find_the_queue_empty() {
+        let mut fixture = Fixture::new();
+        (0..BATCH + 1).for_each(|_| fixture.push(SECOND / 2));
+        let mut state = fixture.queue.state.lock();
+        assert!(matches!(fixture.queue.choose(&mut state, &mut Vec::new()), Choice::LookFurther));
+        while state.pop_front().is_some() {}
+        assert!(matches!(fixture.queue.choose(&mut state, &mut Vec::new()), Choice::None));
+        assert!(fixture.queue.choose_and_refuse(state).is_err());
+        assert_eq!(fixture.take(), None);
     }
 
     #[test]
