@@ -258,9 +258,9 @@ pub use portcullis_net::{Unix, UnixDatagram, UnixName};
 pub use portcullis_service::Credentials;
 #[cfg(feature = "server")]
 pub use portcullis_service::{
-    AnyPeer, By, Cleanup, ClosedFuture, Describe, Description, EndedFuture, HalfClose, IntoService, Limit,
-    Peer, PostFuture, Reason, SendError, SendFuture, Service, Session, SessionError, StateLimits, Stopping,
-    TrySendError, assert_diagram, describe,
+    AnyPeer, By, Cleanup, ClosedFuture, Describe, Description, Encoded, EndedFuture, HalfClose, IntoService,
+    Limit, Peer, PostFuture, Reason, SendError, SendFuture, Service, Session, SessionError, StateLimits,
+    Stopping, TrySendError, assert_diagram, describe,
 };
 
 /// Imports for a file with a service: the attributes, [`Wait`], the codecs, and the types in

@@ -7,6 +7,7 @@ use bytes::{Buf, BytesMut};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::encoding_id::hash;
 use super::format::{Format, FrameWriter, decode_later};
 use super::{Codec, DecodeError, Decoded, EncodeError};
 
@@ -226,5 +227,9 @@ impl<F: SelfDelimiting, In: DeserializeOwned, Out: Serialize> Codec<In, Out> for
         F::write(&message, &mut FrameWriter::new(output, self.max_frame))?;
         output.extend_from_slice(F::TERMINATOR);
         Ok(())
+    }
+
+    fn encoding_id(&self) -> Option<u64> {
+        Some(hash(self.max_frame))
     }
 }

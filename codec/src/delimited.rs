@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::{Buf, BytesMut};
 use memchr::memmem;
 
+use super::encoding_id::hash;
 use super::{Codec, DecodeError, EncodeError};
 
 /// A codec of raw bytes. A delimiter of one or more bytes ends each frame, and is not a part of the
@@ -114,5 +115,9 @@ impl<In: From<Vec<u8>>, Out: AsRef<[u8]>> Codec<In, Out> for Delimited {
             Some(at) if at < frame.len() => Err(EncodeError::new("the message contains the delimiter")),
             _ => Ok(()),
         }
+    }
+
+    fn encoding_id(&self) -> Option<u64> {
+        Some(hash((self.max_length, &self.delimiter)))
     }
 }

@@ -71,4 +71,8 @@ where
         output.extend_from_slice(&message.into());
         Ok(())
     }
+
+    fn encoding_id(&self) -> Option<u64> {
+        Some(0)
+    }
 }

@@ -7,6 +7,7 @@ use bytes::{Buf, BytesMut};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::encoding_id::hash;
 use super::format::{FrameWriter, decode_later};
 use super::length_prefix::{LengthPrefix, PREFIX_LEN, write_prefixed};
 use super::{Codec, DecodeError, Decoded, EncodeError, Format};
@@ -102,5 +103,9 @@ impl<F: Format, In: DeserializeOwned, Out: Serialize> Codec<In, Out> for LengthP
     fn encode(&mut self, message: Out, output: &mut BytesMut) -> Result<(), EncodeError> {
         let max = self.max_frame;
         write_prefixed(output, max, |output| F::write(&message, &mut FrameWriter::new(output, max)))
+    }
+
+    fn encoding_id(&self) -> Option<u64> {
+        Some(hash(self.max_frame))
     }
 }

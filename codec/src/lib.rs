@@ -109,6 +109,7 @@ mod decode_cost;
 #[cfg(any(feature = "zlib", feature = "zstd"))]
 mod decompression;
 mod delimited;
+mod encoding_id;
 mod error;
 mod fixed_size;
 #[cfg(feature = "serde")]
@@ -246,6 +247,18 @@ pub trait Codec<In, Out>: Clone + Send + 'static {
     /// The message cannot be encoded or is over the limit. The caller then removes the bytes that
     /// were appended.
     fn encode(&mut self, message: Out, output: &mut BytesMut) -> Result<(), EncodeError>;
+
+    /// Identifies how this codec encodes: two codecs of this type that return the same number
+    /// encode every message to the same bytes, whatever they have encoded before. `None` if what
+    /// [`encode`](Self::encode) writes depends on the connection, as with a counter or a
+    /// compression context of its own.
+    ///
+    /// A message that many peers are sent (`Encoded`) is then encoded once. The default is `None`,
+    /// which is correct for every codec. A codec without options returns `Some(0)`, and one with
+    /// options a number (or a hash) of those that change the encoding.
+    fn encoding_id(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// The result of [`Codec::decode_later`]: a message, or a frame that is still to be decoded.

@@ -3,6 +3,7 @@
 use bytes::{Buf, BytesMut};
 use memchr::memchr;
 
+use super::encoding_id::hash;
 use super::line_scanner::{Line, LineScanner};
 use super::{Codec, DecodeError, EncodeError};
 
@@ -80,5 +81,10 @@ impl<Out: AsRef<str>> Codec<String, Out> for Lines {
         output.extend_from_slice(line.as_bytes());
         output.extend_from_slice(self.ending.as_bytes());
         Ok(())
+    }
+
+    fn encoding_id(&self) -> Option<u64> {
+        // The limit counts, because a message over it is an error.
+        Some(hash((self.max_length, self.ending)))
     }
 }

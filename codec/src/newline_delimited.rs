@@ -8,6 +8,7 @@ use memchr::memchr;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::encoding_id::hash;
 use super::format::{FrameWriter, decode_later};
 use super::line_scanner::{Line, LineScanner};
 use super::{Codec, DecodeError, Decoded, EncodeError, TextFormat};
@@ -127,5 +128,9 @@ impl<F: TextFormat, In: DeserializeOwned, Out: Serialize> Codec<In, Out> for New
         }
         output.extend_from_slice(self.ending);
         Ok(())
+    }
+
+    fn encoding_id(&self) -> Option<u64> {
+        Some(hash((self.max_frame, self.ending)))
     }
 }

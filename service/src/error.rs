@@ -138,6 +138,14 @@ pub enum TrySendError<Rsp> {
 }
 
 impl<Rsp> TrySendError<Rsp> {
+    /// The same, with another message.
+    pub(crate) fn map<T>(self, f: impl FnOnce(Rsp) -> T) -> TrySendError<T> {
+        match self {
+            Self::Full(message) => TrySendError::Full(f(message)),
+            Self::Closed(message) => TrySendError::Closed(f(message)),
+        }
+    }
+
     /// The response that was not sent.
     pub fn into_inner(self) -> Rsp {
         match self {

@@ -19,6 +19,7 @@
 
 mod cleanup;
 pub mod describe;
+mod encoded;
 mod error;
 mod into_service;
 mod kind;
@@ -42,6 +43,7 @@ use std::time::Duration;
 
 pub use self::cleanup::Cleanup;
 pub use self::describe::{Describe, Description};
+pub use self::encoded::Encoded;
 pub use self::error::{SendError, SessionError, TrySendError};
 pub use self::into_service::IntoService;
 pub use self::kind::{HandlerKind, PerRequest, PerSession};
@@ -70,6 +72,7 @@ pub mod bounds {
 #[doc(hidden)]
 pub mod internal {
     pub use super::cleanup::CleanupReport;
+    pub use super::encoded::{CodecId, QueuedResponse};
     pub use super::kind::{SessionFactories, SessionFactory};
     pub use super::origin::{Extended, Origin};
     pub use super::server_shared::{

@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use futures_core::Stream;
 
-use super::error::{SessionError, TrySendError};
+use super::encoded::{Encoded, QueuedResponse};
+use super::error::{SendError, SessionError, TrySendError};
 #[cfg(unix)]
 use super::origin::Credentials;
 use super::origin::Origin;
@@ -121,7 +122,7 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
     /// # Errors
     /// [`SendError`](crate::SendError) with the response, if the session has ended or is closing.
     pub fn send(&self, response: Rsp) -> SendFuture<Rsp, Ev> {
-        SendFuture::new(self.clone(), response)
+        SendFuture::new(self.clone(), QueuedResponse::Response(response))
     }
 
     /// Sends a response if the peer's queue has a place. Never waits.
@@ -130,7 +131,35 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
     /// [`TrySendError`] with the response: the queue is full, or the session has ended.
     pub fn try_send(&self, response: Rsp) -> Result<(), TrySendError<Rsp>> {
         let cost = self.cost_of(&response);
-        self.try_enqueue(response, cost, |mailbox| &mut mailbox.queues().responses)
+        self.try_enqueue(QueuedResponse::Response(response), cost, |mailbox| &mut mailbox.queues().responses)
+            .map_err(|error| error.map(QueuedResponse::into_message))
+    }
+
+    /// As [`send`](Self::send), for a message that many peers are sent: it is encoded once.
+    ///
+    /// # Errors
+    /// [`SendError`](crate::SendError) with the message, if the session has ended or is closing.
+    ///
+    /// # Cancellation
+    /// Nothing is sent before the first poll. Dropped while it waits, it sends nothing.
+    pub fn send_encoded(
+        &self,
+        response: Encoded<Rsp>,
+    ) -> impl Future<Output = Result<(), SendError<Encoded<Rsp>>>> + use<Rsp, Ev> {
+        let sent = SendFuture::new(self.clone(), QueuedResponse::Encoded(response.clone()));
+        async move { sent.sent().await.map_err(|_| SendError(response)) }
+    }
+
+    /// As [`try_send`](Self::try_send), for a message that many peers are sent: it is encoded once.
+    ///
+    /// # Errors
+    /// [`TrySendError`] with the message: the queue is full, or the session has ended.
+    pub fn try_send_encoded(&self, response: Encoded<Rsp>) -> Result<(), TrySendError<Encoded<Rsp>>> {
+        let cost = self.cost_of(response.message());
+        self.try_enqueue(QueuedResponse::Encoded(response.clone()), cost, |mailbox| {
+            &mut mailbox.queues().responses
+        })
+        .map_err(|error| error.map(|_| response))
     }
 
     /// Sends each item of a stream, as fast as the peer reads; ends with the stream, or with the

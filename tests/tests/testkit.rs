@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use portcullis::prelude::*;
 use portcullis::test::{self, Error, Faulty};
-use portcullis::{Client, Interrupted, Transport, TrySendError};
+use portcullis::{Client, Encoded, Interrupted, Transport, TrySendError};
 use portcullis_tests::{Gate, on_loops, wait};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
@@ -125,6 +125,21 @@ on_loops! {
         assert!(!client.send(11));
         assert!(matches!(client.next().await, Err(Error::Ended(Reason::PeerClosed))));
         client.close().await.unwrap();
+    }
+
+    async fn s23_an_encoded_message_reaches_clients_in_memory_and_peers_without_a_connection() {
+        let mut client = test::connect(Mill::new()).await.unwrap();
+        assert_eq!(client.call(2).await.unwrap(), 4);
+        let message = Encoded::new(5);
+        client.peer().try_send_encoded(message.clone()).unwrap();
+        client.peer().send_encoded(message.clone()).await.unwrap();
+        assert_eq!((client.next().await.unwrap(), client.next().await.unwrap()), (5, 5));
+        client.close().await.unwrap();
+
+        let (peer, mut sent) = test::bounded_peer::<u64, Infallible>(1);
+        peer.try_send_encoded(message.clone()).unwrap();
+        let Err(TrySendError::Full(back)) = peer.try_send_encoded(message) else { panic!("two places") };
+        assert_eq!((sent.next().await, *back.message()), (Some(5), 5));
     }
 
     async fn the_client_gets_a_panic_or_an_error_as_the_reason() {

@@ -24,6 +24,7 @@ use std::task::Waker;
 
 use super::closed::Waiters;
 use super::queue::BoundedQueue;
+use crate::encoded::QueuedResponse;
 use crate::{By, Reason};
 
 /// What a session still takes from its peers.
@@ -68,7 +69,7 @@ pub(crate) struct Mailbox<Rsp, Ev> {
 
 #[derive(Debug)]
 pub(crate) struct Queues<Rsp, Ev> {
-    pub(crate) responses: BoundedQueue<Rsp>,
+    pub(crate) responses: BoundedQueue<QueuedResponse<Rsp>>,
     pub(crate) events: BoundedQueue<Ev>,
     pub(crate) close_waiters: Waiters,
     pub(crate) end_waiters: Waiters,
@@ -85,7 +86,7 @@ impl<Rsp, Ev> Queues<Rsp, Ev> {
 }
 
 /// What is dropped after the lock is released: dropping it is the user's code.
-pub(crate) type Discarded<Rsp, Ev> = (VecDeque<Rsp>, VecDeque<Ev>);
+pub(crate) type Discarded<Rsp, Ev> = (VecDeque<QueuedResponse<Rsp>>, VecDeque<Ev>);
 
 impl<Rsp, Ev> Mailbox<Rsp, Ev> {
     pub(crate) fn new() -> Self {

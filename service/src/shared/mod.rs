@@ -20,6 +20,7 @@ use std::task::{Context, Poll, Waker};
 
 use self::congestion::{Congested, RunningSession};
 use self::mailbox::{Discarded, Mailbox, SendState};
+use super::encoded::QueuedResponse;
 use super::origin::Origin;
 use super::reason::{By, Limit, Reason};
 use super::server_shared::{ServerShared, ShutdownPhase};
@@ -248,12 +249,12 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
             };
             (discarded, woken.into_iter().chain(mailbox.relieved().into_iter().flatten()))
         });
-        discard((VecDeque::<Rsp>::new(), discarded));
+        discard((VecDeque::<QueuedResponse<Rsp>>::new(), discarded));
     }
 
     /// The next response to write.
     pub fn pop(&self) -> Option<Rsp> {
-        self.pop_with(|mailbox| mailbox.existing_queues()?.responses.pop())
+        self.pop_with(|mailbox| mailbox.existing_queues()?.responses.pop()).map(QueuedResponse::into_message)
     }
 
     /// The next event to handle; none in a session that is closing.
@@ -375,13 +376,13 @@ impl<Rsp: Send, Ev: Send> Congested for SessionShared<Rsp, Ev> {
 /// The responses that a driver has taken from the queue, in order.
 pub struct TakenResponses<'a, Rsp, Ev> {
     shared: &'a SessionShared<Rsp, Ev>,
-    responses: VecDeque<Rsp>,
+    responses: VecDeque<QueuedResponse<Rsp>>,
 }
 
 impl<Rsp, Ev> Iterator for TakenResponses<'_, Rsp, Ev> {
-    type Item = Rsp;
+    type Item = QueuedResponse<Rsp>;
 
-    fn next(&mut self) -> Option<Rsp> {
+    fn next(&mut self) -> Option<QueuedResponse<Rsp>> {
         self.responses.pop_front()
     }
 }

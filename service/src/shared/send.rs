@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::mailbox::{Mailbox, SendState};
 use super::queue::{BoundedQueue, Cost};
+use crate::encoded::QueuedResponse;
 use crate::{Peer, SendError, TrySendError};
 
 /// One of the two queues.
@@ -25,14 +26,14 @@ struct Responses;
 struct Events;
 
 impl<Rsp, Ev> QueueKind<Rsp, Ev> for Responses {
-    type Item = Rsp;
+    type Item = QueuedResponse<Rsp>;
 
-    fn queue(mailbox: &mut Mailbox<Rsp, Ev>) -> &mut BoundedQueue<Rsp> {
+    fn queue(mailbox: &mut Mailbox<Rsp, Ev>) -> &mut BoundedQueue<QueuedResponse<Rsp>> {
         &mut mailbox.queues().responses
     }
 
-    fn cost(peer: &Peer<Rsp, Ev>, response: &Rsp) -> Cost {
-        peer.cost_of(response)
+    fn cost(peer: &Peer<Rsp, Ev>, response: &QueuedResponse<Rsp>) -> Cost {
+        peer.cost_of(response.message())
     }
 }
 
@@ -162,10 +163,15 @@ pub struct PostFuture<Rsp, Ev>(Enqueue<Rsp, Ev, Events>);
 
 impl<Rsp, Ev> SendFuture<Rsp, Ev> {
     pub(crate) async fn with_timeout(self, timeout: Duration) -> Result<(), TrySendError<Rsp>> {
-        self.0.with_timeout(timeout).await
+        self.0.with_timeout(timeout).await.map_err(|error| error.map(QueuedResponse::into_message))
     }
 
-    pub(crate) fn new(peer: Peer<Rsp, Ev>, response: Rsp) -> Self {
+    /// As the future itself, with what was queued if it could not be sent.
+    pub(crate) async fn sent(mut self) -> Result<(), SendError<QueuedResponse<Rsp>>> {
+        poll_fn(|cx| self.0.poll(cx)).await
+    }
+
+    pub(crate) fn new(peer: Peer<Rsp, Ev>, response: QueuedResponse<Rsp>) -> Self {
         Self(Enqueue { peer, state: EnqueueState::New(response) })
     }
 }
@@ -188,7 +194,7 @@ impl<Rsp, Ev> Future for SendFuture<Rsp, Ev> {
     type Output = Result<(), SendError<Rsp>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx)
+        self.0.poll(cx).map_err(|SendError(queued)| SendError(queued.into_message()))
     }
 }
 

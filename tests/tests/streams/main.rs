@@ -5,6 +5,7 @@
 
 mod batches;
 mod closing;
+mod encoded;
 mod ending;
 mod life;
 mod limits;

@@ -11,7 +11,8 @@ use bytes::Buf;
 
 use super::{ReadEnd, SessionIo};
 use crate::codec::{Codec, EncodeError};
-use crate::service::{Limit, Service};
+use crate::service::internal::{CodecId, QueuedResponse};
+use crate::service::{Encoded, Limit, Service};
 use crate::session::buffers::{BUFFER_SIZE, acquire, encode_or_rollback};
 use crate::session::deadlines::Stamp;
 use crate::transport::Transport;
@@ -60,8 +61,11 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
         let shared = Arc::clone(&self.shared);
         let Some(mut responses) = shared.take_responses() else { return Ok(false) };
         while self.unwritten() < max {
-            let Some(response) = responses.next() else { break };
-            self.encode_response(response)?;
+            match responses.next() {
+                None => break,
+                Some(QueuedResponse::Response(response)) => self.encode_response(response)?,
+                Some(QueuedResponse::Encoded(response)) => self.encode_shared(&response)?,
+            }
         }
         Ok(true)
     }
@@ -75,6 +79,26 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
             output.reserve(BUFFER_SIZE);
         }
         encode_or_rollback(output, |output| self.codec.encode(response, output))
+    }
+
+    /// Appends a message that many peers are sent. The first session that does so encodes it.
+    fn encode_shared(&mut self, response: &Encoded<S::Response>) -> Result<(), EncodeError> {
+        let Some(codec) = self.codec.encoding_id().map(CodecId::new::<C>) else {
+            return self.encode_response(response.to_message());
+        };
+        if let Some(frame) = response.frame(codec) {
+            if self.end != Some(ReadEnd::Failed) {
+                self.buffers.get_or_insert_with(acquire).output.extend_from_slice(frame);
+            }
+            return Ok(());
+        }
+        let start = self.unwritten();
+        self.encode_response(response.to_message())?;
+        if self.end != Some(ReadEnd::Failed) {
+            let frame = self.buffers.as_ref().and_then(|buffers| buffers.output.get(start..));
+            response.set_frame(codec, frame.unwrap_or_default());
+        }
+        Ok(())
     }
 
     /// Returns whether the output is a whole batch, which should be written before more is
