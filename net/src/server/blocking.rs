@@ -110,8 +110,8 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
     /// As [`serve`](Self::serve); the signals cannot be had.
     ///
     /// # When handlers block the event loop
-    /// Signals are handled, and the server stops, [when a thread polls this
-    /// future](Self::serve#when-handlers-block-the-event-loop).
+    /// Signals are handled, and the server stops, when a thread polls this future: see
+    /// [`serve`](Self::serve).
     ///
     /// # Cancellation
     /// As [`serve`](Self::serve). The signals have no effect after that.
