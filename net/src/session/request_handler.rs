@@ -251,9 +251,12 @@ where
     /// writing count.
     async fn wait_for_peer(&mut self, handled: Handled) -> ControlFlow<Reason> {
         self.put_back_events();
-        // A request that is there and not handled is not awaited.
-        if handled == Handled::All || self.idle.io.is_decoder_empty() {
+        // A request that is there and not handled is not awaited. (Codecs may keep one inside,
+        // which cannot be seen: then the time counts too.)
+        if handled == Handled::All || self.idle.io.is_decoder_empty() || self.idle.io.unread() == 0 {
             self.begin_read_wait();
+        } else {
+            self.idle.io.pause_read_wait();
         }
         match poll_fn(|cx| self.poll_progress(handled, cx)).await {
             None => ControlFlow::Continue(()),

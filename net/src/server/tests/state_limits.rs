@@ -257,6 +257,24 @@ paused! {
         assert!(ended(&mut told).await.0.len() >= 128);
     }
 
+    async fn s2_idle_counts_while_a_peer_does_not_read_an_answer_that_is_over_the_bound() {
+        for (pings, limit, time) in [(false, Limit::Idle, 2), (true, Limit::Write, 5)] {
+            let (service, mut told) = super::machine::machine("one idle=2000");
+            let (mut near, far) = tokio::io::duplex(1024);
+            let server = Server::new(service).codec(Lines::new().max_length(1 << 20)).write_timeout(secs(5));
+            tokio::spawn(server.max_unwritten_bytes(0).serve_stream(far));
+            let began = Instant::now();
+            near.write_all(format!("tell {}\n", "x".repeat(200_000)).as_bytes()).await.expect("sent");
+            sleep(secs(1)).await;
+            if pings {
+                // Is not handled before the peer reads, and shows that the peer is there.
+                near.write_all(b"tell ping\n").await.expect("sent");
+            }
+            assert_eq!(ended(&mut told).await.2, Reason::Timeout(limit));
+            took(began, secs(time));
+        }
+    }
+
     async fn s2_the_idle_time_of_a_state_counts_in_place_of_the_servers() {
         let limited = |server: Server<_, _>| server.idle_timeout(secs(4));
         for (request, limit) in [("to one idle=2000", 2), ("to one idle=9000", 9), ("to fresh", 4)] {

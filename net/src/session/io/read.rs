@@ -187,7 +187,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
     }
 
     /// How many bytes were read and not decoded.
-    pub(super) fn unread(&self) -> usize {
+    pub(in crate::session) fn unread(&self) -> usize {
         self.buffers.as_ref().map_or(0, |buffers| buffers.input.len())
     }
 
