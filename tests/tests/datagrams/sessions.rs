@@ -45,7 +45,31 @@ impl ReadsNothing {
     }
 }
 
+/// Responds with as many datagrams as the request says.
+struct Several;
+
+#[service(response = String)]
+impl Several {
+    #[request]
+    async fn list(&self, count: String) -> Vec<String> {
+        let count = count.parse().unwrap_or(0);
+        (0..count).map(|n| format!("{n} of {count}")).collect()
+    }
+}
+
 on_loops! {
+    async fn s16_each_of_several_responses_is_a_datagram() {
+        let server = Server::new(Several).listen(Udp::new("127.0.0.1:0", Datagrams::<Utf8>::new()));
+        let server = server.unwrap().spawn().await.unwrap();
+        let socket = raw(server.local_addr()).await;
+        socket.send(b"0").await.unwrap();
+        assert_eq!(call(&socket, "3").await, "0 of 3");
+        assert_eq!(answer(&socket).await, "1 of 3");
+        assert_eq!(answer(&socket).await, "2 of 3");
+        assert_eq!(call(&socket, "1").await, "0 of 1");
+        assert!(stop(server).await.is_clean());
+    }
+
     async fn d1_each_address_has_a_session_with_its_own_connection_value() {
         let counter = Arc::new(Counter::default());
         let server = counter.bound().spawn().await.unwrap();
