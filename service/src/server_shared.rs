@@ -135,6 +135,9 @@ const MIN_TICK_AT_RUN_TIME: Duration = Duration::from_millis(50);
 /// How many ticks the shortest limit has. A limit may be late by one.
 const TICKS_PER_LIMIT: u32 = 8;
 
+/// For a limit of this length, no clock is too coarse.
+const COARSEST_LIMIT: Duration = MAX_TICK.saturating_mul(TICKS_PER_LIMIT);
+
 /// What all sessions of a server share.
 #[derive(Debug)]
 pub struct ServerShared {
@@ -238,6 +241,10 @@ impl ServerShared {
     /// Makes the clock fine enough for a limit that was chosen at run time.
     #[inline]
     pub fn refine_tick(&self, limit: Duration) {
+        // A comparison with a constant is cheaper than a division for each wait.
+        if limit >= COARSEST_LIMIT {
+            return;
+        }
         let tick = millis((limit / TICKS_PER_LIMIT).max(MIN_TICK_AT_RUN_TIME));
         if tick < self.tick.load(Ordering::Relaxed) {
             self.tick.fetch_min(tick, Ordering::Relaxed);
