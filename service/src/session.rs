@@ -132,7 +132,13 @@ impl<Req> Future for NextRequest<'_, Req> {
 
 impl<Req> Drop for NextRequest<'_, Req> {
     fn drop(&mut self) {
-        self.slot.lock().waker = None;
+        let mut slot = self.slot.lock();
+        slot.waker = None;
+        // The timeout of this call, if it was dropped before it could return it, is not for the
+        // next one. A request stays.
+        if self.only_received {
+            slot.item.take_if(|item| matches!(item, Err(SessionError::Timeout)));
+        }
     }
 }
 

@@ -30,6 +30,27 @@ impl Journal {
     }
 }
 
+/// Drops a `next_timeout(ZERO)` at the moment at which it has run out of time, then waits for a
+/// request.
+struct Distracted;
+
+#[service]
+impl Distracted {
+    #[session]
+    async fn listen(&self, session: &mut Session<String, String>) -> Result<(), SessionError> {
+        tokio::select! {
+            biased;
+            // Ready when it is polled for the second time, which is before `next_timeout` is.
+            () = tokio::task::yield_now() => {}
+            request = session.next_timeout(Duration::ZERO) => {
+                return session.send(format!("not dropped: {request:?}")).await;
+            }
+        }
+        let request = session.next().await;
+        session.send(format!("{request:?}")).await
+    }
+}
+
 on_streams! {
     async fn s21_a_limit_of_zero_takes_what_was_received_and_does_not_wait(kind) {
         let journal = Arc::new(Journal::default());
@@ -60,6 +81,13 @@ on_streams! {
         assert_eq!(conn.line().await, "a");
         assert_eq!(conn.line().await, "b");
         assert!(conn.read_remaining().await.is_empty());
+        server.stop().await;
+    }
+
+    async fn s21_a_timeout_that_was_dropped_is_not_returned_by_the_next_call(kind) {
+        let server = serve(kind, Server::new(Distracted).codec(Lines::new())).await;
+        let mut conn = server.connect().await;
+        assert_eq!(conn.call("hello").await, "Ok(\"hello\")");
         server.stop().await;
     }
 }
