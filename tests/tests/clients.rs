@@ -26,6 +26,7 @@ use portcullis_tests::streams::{Kind, ServerAddr, TempDir, bind};
 use portcullis_tests::{LIMIT, on_loops};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::either::Either;
 
@@ -40,6 +41,26 @@ impl TestService {
         if line == "never" {
             std::future::pending::<()>().await;
         }
+        line
+    }
+}
+
+/// Answers each request with its text, when a permit has been added for it.
+struct Gate {
+    open: Semaphore,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self { open: Semaphore::new(0) }
+    }
+}
+
+#[service]
+impl Gate {
+    #[request]
+    async fn handle(&self, line: String) -> String {
+        self.open.acquire().await.expect("never closed").forget();
         line
     }
 }
@@ -355,6 +376,40 @@ on_loops! {
         drop((client, dripped));
         // Its handlers never return.
         server.stop_within(Duration::ZERO).await.unwrap();
+    }
+
+    async fn a_late_response_answers_the_next_call() {
+        for kind in [Kind::Tcp, Kind::Tls, Kind::Unix, Kind::UnixTls] {
+            let gate = Arc::new(Gate::default());
+            let (server, addr) = bind(kind, Server::new(gate.clone()).codec(Lines::new()));
+            let server = server.spawn().await.unwrap();
+            let client = Client::<String, String, _, _>::from_stream(addr.connect().await, Lines::new());
+            let mut client = client.timeout(SHORT);
+            assert!(timed_out(client.call("first".into()).await), "{kind:?}");
+            gate.open.add_permits(2);
+            let mut client = client.timeout(LIMIT);
+            // The connection stays usable, and the responses arrive in the order of the requests.
+            assert_eq!(client.call("second".into()).await.unwrap(), "first", "{kind:?}");
+            assert_eq!(client.next().await.unwrap().unwrap(), "second", "{kind:?}");
+            drop(client);
+            server.stop().await.unwrap();
+        }
+    }
+
+    async fn a_late_response_answers_the_next_call_of_a_blocking_client() {
+        let gate = Arc::new(Gate::default());
+        let server = Server::new(gate.clone()).codec(Lines::new()).bind("127.0.0.1:0").unwrap().spawn().await.unwrap();
+        let addr = server.local_addr();
+        blocking(move || {
+            let mut client = LinesBlockingClient::connect(addr, Lines::new()).unwrap().timeout(SHORT);
+            assert!(timed_out(client.call("first".into())));
+            gate.open.add_permits(2);
+            let mut client = client.timeout(LIMIT);
+            assert_eq!(client.call("second".into()).unwrap(), "first");
+            assert_eq!(client.next().unwrap().unwrap(), "second");
+        })
+        .await;
+        server.stop().await.unwrap();
     }
 
     async fn a_response_may_arrive_byte_by_byte() {
