@@ -11,7 +11,7 @@
 //! All stages work on `proc_macro2`, so that they are tested without a compiler. Errors go into a
 //! tree of `report::ErrorSink`s. All of them are reported in one compilation, and each affects only
 //! the expansion of the method that it is about. The docs of the attributes are in `docs/`; the
-//! crate `tests` compiles and runs their examples.
+//! examples are doc tests of this crate.
 #![forbid(unsafe_code)]
 
 mod attributes;

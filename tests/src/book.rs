@@ -1,5 +1,5 @@
-//! The pages of the guide and the docs of the attributes. Their Rust code is compiled and run as
-//! doc tests. `tests/book.rs` checks that no page is missing here.
+//! The pages of the guide. Their Rust code is compiled and run as doc tests. `tests/book.rs` checks
+//! that no page is missing here.
 
 macro_rules! pages {
     ($($name:ident: $file:literal;)*) => {
@@ -42,28 +42,4 @@ pages! {
     coming_from_easynetwork: "coming-from-easynetwork.md";
     coming_from_spawn_blocking: "coming-from-spawn-blocking.md";
     coming_from_rpc: "coming-from-rpc.md";
-}
-
-/// The docs of the attributes.
-pub mod attributes {
-    macro_rules! attributes {
-        ($($name:ident: $file:literal;)*) => {
-            $(
-                #[doc = include_str!(concat!("../../macros/docs/", $file))]
-                pub mod $name {}
-            )*
-        };
-    }
-
-    attributes! {
-        service: "service.md";
-        blocking: "blocking.md";
-        request: "request.md";
-        session: "session.md";
-        state: "state.md";
-        event: "event.md";
-        before: "before.md";
-        after: "after.md";
-        on: "on.md";
-    }
 }
