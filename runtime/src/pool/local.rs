@@ -123,6 +123,7 @@ impl Worker {
     /// # Panics
     /// If the pool declares no such value, or if no pool owns this thread; and if the value cannot
     /// be created. The next job tries again.
+    #[track_caller]
     pub fn local<T: 'static>(&self) -> Rc<T> {
         let pool = self.host().meta().pool.and_then(registry::pool);
         match pool.and_then(|pool| pool.thread_locals.get::<T>()) {
