@@ -336,6 +336,31 @@ mod tests {
     }
 
     #[test]
+    fn threads_that_share_a_queue_of_late_jobs_run_or_refuse_each_once() {
+        let mut fixture = Fixture::new();
+        let runs: Vec<_> = (0..JOBS).map(|_| AtomicUsize::new(0)).collect();
+        // Long sequences of late jobs, so that threads release the lock while they look.
+        for at in 0..JOBS {
+            fixture.push(if at % 500 == 499 { 10 * SECOND } else { SECOND / 2 });
+        }
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while let Some(number) = fixture.take() {
+                        runs[number].fetch_add(1, SeqCst);
+                    }
+                });
+            }
+        });
+        assert!(runs.iter().all(|runs| runs.load(SeqCst) <= 1));
+        let ran: usize = runs.iter().map(|runs| runs.load(SeqCst)).sum();
+        assert_eq!(ran + fixture.counts().1, JOBS);
+        assert!((0..JOBS).filter(|at| at % 500 == 499).all(|at| runs[at].load(SeqCst) == 1));
+        let state = fixture.queue.state.lock();
+        assert_eq!((state.late, state.tombstones, fixture.queue.running()), (0, 0, 0));
+    }
+
+    #[test]
     fn late_jobs_run_if_the_estimate_falls_before_they_are_refused() {
         let mut fixture = Fixture::new();
         (0..4).for_each(|_| fixture.push(SECOND / 2));
