@@ -34,6 +34,7 @@ pages! {
     clients: "clients.md";
     testing: "testing.md";
     faults: "faults.md";
+    protocols: "protocols.md";
     examples: "examples.md";
     guarantees: "guarantees.md";
     diagrams: "diagrams.md";
