@@ -290,6 +290,9 @@ fn every_option_is_in_the_guide() {
     for hook in table("ON") {
         named("hooks.md", &format!("\n## {hook}\n"));
     }
+    for lint in lint_names() {
+        named("lints.md", &format!("| `{lint}` |"));
+    }
     for limit in between("net/src/server/mod.rs", "/// | [`", "`](Self::") {
         named("servers.md", &format!(".{limit}("));
     }
@@ -306,6 +309,17 @@ fn every_option_is_in_the_guide() {
         }
     }
     report(&faults);
+}
+
+/// The names of the lints that are constants.
+fn lint_names() -> Vec<String> {
+    let text = read(&root().join("runtime/src/lints.rs"));
+    let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+    let names =
+        text.lines().filter_map(|line| line.strip_prefix("    ")?.split_once(": \"").map(|(name, _)| name));
+    let names: Vec<_> = names.filter(|name| is_name(name)).map(str::to_owned).collect();
+    assert!(!names.is_empty(), "no lints");
+    names
 }
 
 /// The names of an attribute's options, in the table of the macros.
