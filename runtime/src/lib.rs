@@ -87,7 +87,7 @@ pub use context::{ContextFuture, ContextKey};
 pub use error::{Interrupted, Panic};
 pub use pool::{
     DEADLINE, DrainReport, Histogram, JobBuilder, MethodEstimate, Offload, Overflow, Pool, PoolBuilder,
-    PoolConfig, PoolMap, PoolStats,
+    PoolConfig, PoolMap, PoolStats, deadline,
 };
 pub use portal::{AsCompleted, CancelHandle, Portal, PortalTask, as_completed, join_all};
 pub use report::{RunningJob, WaitsFor};

@@ -252,6 +252,16 @@ impl JobBuilder<'_> {
     }
 }
 
+/// The deadline that a job made here would inherit: the earlier of [`DEADLINE`] and the deadline of
+/// the job on whose thread, or in whose future, this is called. `None` if there is neither.
+///
+/// A client passes it on with a request to another machine.
+pub fn deadline() -> Option<Instant> {
+    let context::Current { host, values, .. } = context::current();
+    let of_context = if values.is_some() { DEADLINE.get() } else { None };
+    [of_context, ParentLink::new(host).deadline()].into_iter().flatten().min()
+}
+
 /// Pushes a job to the queue, or hands it off to the waiting thread that is to run it.
 fn submit(pool: &Arc<Inner>, cell: &Arc<impl QueuedJob>) -> Result<(), Interrupted> {
     if cell.meta().rare.is_none() {
