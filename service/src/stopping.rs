@@ -37,6 +37,12 @@ impl Stopping {
         }
     }
 
+    /// The end of the grace period: what still runs then is cancelled. `None` before the stop, and
+    /// where there is no server. A second stop may make it earlier.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.0.as_ref().and_then(|orders| *orders.borrow())
+    }
+
     /// Whether the server was asked to stop.
     pub fn is_stopping(&self) -> bool {
         self.0.as_ref().is_some_and(|orders| orders.borrow().is_some() || orders.has_changed().is_err())
