@@ -13,18 +13,18 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use portcullis::codec::Utf8;
 use portcullis::prelude::*;
 use portcullis::{
-    Accepted, BlockingEndpoint, Client, Datagrams, InheritedKind, InheritedSocket, Listener, OverTls,
-    RunningServer, Tcp, Udp, Unix, UnixDatagram, listen_fds,
+    Accepted, BlockingEndpoint, Client, Datagrams, InheritedKind, InheritedSocket, Interrupted, Listener,
+    OverTls, RunningServer, Tcp, Udp, Unix, UnixDatagram, listen_fds,
 };
 use portcullis_tests::pki::{client_config, server_tls};
 use portcullis_tests::streams::{Conn, TempDir, tcp, tls};
 use portcullis_tests::{LIMIT, on_loops, wait};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -468,5 +468,97 @@ fn stream_sockets_from_systemd_are_served() {
 fn without_systemd_no_sockets_are_inherited() {
     if std::env::var_os(ROLE).is_none() {
         assert!(listen_fds().unwrap().is_empty());
+    }
+}
+
+/// How a [`Closing`] listener closes.
+#[derive(Clone, Copy, PartialEq)]
+enum Close {
+    /// Refuses what it has received, and says so.
+    Refuses,
+    Never,
+    Panics,
+}
+
+/// A user-defined transport that can be closed; it accepts one connection.
+struct Closing {
+    streams: mpsc::UnboundedReceiver<(DuplexStream, Instant)>,
+    is_accepting: bool,
+    how: Close,
+    refused: mpsc::UnboundedSender<DuplexStream>,
+}
+
+impl Listener for Closing {
+    type Stream = DuplexStream;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted<DuplexStream>>> {
+        match self.is_accepting.then(|| self.streams.poll_recv(cx)) {
+            Some(Poll::Ready(Some((stream, deadline)))) => {
+                self.is_accepting = false;
+                Poll::Ready(Ok(Accepted::new(stream).deadline(deadline)))
+            }
+            _ => Poll::Pending,
+        }
+    }
+
+    fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        match self.how {
+            Close::Refuses => {
+                while let Ok((stream, _)) = self.streams.try_recv() {
+                    self.refused.send(stream).unwrap();
+                }
+                Poll::Ready(())
+            }
+            Close::Never => Poll::Pending,
+            Close::Panics => panic!("a listener's own"),
+        }
+    }
+}
+
+/// Tells what deadline a handler and its job have.
+struct Deadlines;
+
+#[service]
+impl Deadlines {
+    #[request]
+    async fn left(&self, _line: String) -> Result<String, Interrupted> {
+        let of_job = Self::job().await?;
+        Ok((portcullis::deadline() == of_job && of_job.is_some()).to_string())
+    }
+
+    #[blocking]
+    fn job(worker: &Worker) -> Result<Option<Instant>, Interrupted> {
+        assert_eq!(portcullis::deadline(), worker.deadline());
+        Ok(worker.deadline())
+    }
+}
+
+on_loops! {
+    async fn a_listener_is_closed_while_the_server_stops() {
+        for how in [Close::Refuses, Close::Never, Close::Panics] {
+            let (connect, streams) = mpsc::unbounded_channel();
+            let (refused_tx, mut refused) = mpsc::unbounded_channel();
+            let listener = Closing { streams, is_accepting: true, how, refused: refused_tx };
+            let server = Server::new(Deadlines).codec(Lines::new()).listen(listener).unwrap();
+            let server = server.grace(Duration::from_millis(50)).spawn().await.unwrap();
+            let later = Instant::now() + Duration::from_secs(60);
+            let (stream, theirs) = tokio::io::duplex(64);
+            connect.send((theirs, later)).unwrap();
+            // Of a connection with a deadline, the jobs have that deadline.
+            let mut stream = tokio::io::BufReader::new(stream);
+            stream.write_all(b"x\n").await.unwrap();
+            let mut line = String::new();
+            timeout(LIMIT, stream.read_line(&mut line)).await.unwrap().unwrap();
+            assert_eq!(line, "true\n");
+            drop(stream);
+            let (mut waiting, theirs) = tokio::io::duplex(64);
+            connect.send((theirs, later)).unwrap();
+            let report = timeout(LIMIT, server.stop()).await.expect("in time").unwrap();
+            assert!(report.is_clean(), "{report}");
+            let is_refused = refused.try_recv().is_ok();
+            assert_eq!(is_refused, how == Close::Refuses);
+            // Dropped with the listener, if it was not refused.
+            assert_eq!(timeout(LIMIT, waiting.read(&mut [0])).await.unwrap().unwrap(), 0);
+        }
     }
 }

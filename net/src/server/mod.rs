@@ -28,12 +28,13 @@ mod serve;
 mod spawned;
 mod tasks;
 
-/// What a listener is made of that brings codecs of its own: the test kit's.
+/// What a listener is made of that has a codec of its own: those of the test kit and of other
+/// crates of this workspace.
 #[doc(hidden)]
 pub mod erased {
     pub use super::acceptor::{Acceptor, Source};
     pub use super::bind::Addrs;
-    pub use super::listen::{BoundListener, Erased};
+    pub use super::listen::{BoundListener, Erased, erase_with_codec};
     pub use super::serve::ServeContext;
 }
 

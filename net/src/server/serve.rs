@@ -1,7 +1,9 @@
 //! The life of a server: start, serve, shutdown.
 //!
 //! # The shutdown
-//! 1. Accepting ends. Idle sessions end; busy sessions continue until the end of the grace period.
+//! 1. Accepting ends. Listeners refuse what they have received
+//!    ([`Listener::poll_close`](crate::Listener::poll_close)). Idle sessions end; busy sessions
+//!    continue until the end of the grace period.
 //! 2. The remaining sessions are cancelled: their handlers are dropped, which cancels their jobs,
 //!    and `on(disconnect)` runs. After half of [`HOOK_GRACE`] that is dropped too.
 //! 3. Background tasks, which were cancelled when the stop began, are awaited. Then `on(stop)`
@@ -13,9 +15,12 @@
 //! polled. If handlers block all threads of the runtime, it is not polled, and the caller that
 //! waits for the end makes the report: see [`blocking`](super::blocking).
 
+use std::future::poll_fn;
 use std::io;
 use std::panic::Location;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -119,10 +124,21 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
                 Source::Datagrams(router) => routers.push(router),
             }
         }
+        let mut accept_loop = AcceptLoop::new(acceptors, context.refuser.clone());
         let accepting = async {
             info!(?addrs, "serving");
-            let accept_loop = AcceptLoop::new(acceptors, context.refuser.clone());
-            tokio::join!(accept_loop.run(&running.registry, max_connections), datagram::poll_all(routers));
+            let until_stop = async {
+                tokio::join!(
+                    accept_loop.run(&running.registry, max_connections),
+                    datagram::poll_all(routers)
+                );
+            };
+            tokio::select! {
+                biased;
+                () = running.control.wait_for_stop() => {}
+                () = until_stop => {}
+            }
+            poll_fn(|cx| accept_loop.poll_close(cx)).await;
         };
         running.serve(accepting).await
     }
@@ -152,8 +168,11 @@ impl<S: Service, C, B> Server<S, C, B> {
             let drive = Arc::new(session_factory::<S, IO, C>(Arc::clone(&running.registry)));
             let task = drive.drive(running.registry.admit(None), io, codec);
             drop(tokio::spawn(running.scope.enter(task)));
-            running.registry.wait_until_at_most(0).await;
-            running.control.stop(None);
+            tokio::select! {
+                biased;
+                () = running.control.wait_for_stop() => {}
+                () = running.registry.wait_until_at_most(0) => running.control.stop(None),
+            }
         };
         running.serve(accepting).await
     }
@@ -197,17 +216,24 @@ impl<S: Service> ServerCore<S> {
         Self { registry, scope, tasks, control }
     }
 
-    /// Starts, polls `accepting` until a stop is requested, and shuts down.
+    /// Starts, polls `accepting` until a stop is requested, and shuts down. `accepting` ends when a
+    /// stop is requested and its listeners are closed.
     async fn serve(&self, accepting: impl Future<Output = ()>) -> io::Result<StopReport> {
         let serving = async {
             let cleanup = self.start().await?;
             self.control.set_lifecycle(Lifecycle::Ready);
-            tokio::select! {
+            let mut accepting = pin!(accepting);
+            let has_ended = tokio::select! {
                 biased;
-                () = self.control.wait_for_stop() => {}
-                () = accepting => {}
-            }
-            Ok(self.stop(cleanup).await)
+                () = self.control.wait_for_stop() => false,
+                () = &mut accepting => true,
+            };
+            let closing = async {
+                if !has_ended {
+                    accepting.await;
+                }
+            };
+            Ok(self.stop(cleanup, closing).await)
         };
         tokio::select! {
             biased;
@@ -244,11 +270,20 @@ impl<S: Service> ServerCore<S> {
         }
     }
 
-    async fn stop(&self, mut cleanup: Cleanup) -> StopReport {
+    async fn stop(&self, mut cleanup: Cleanup, closing: impl Future<Output = ()>) -> StopReport {
         let began = Instant::now();
         let mut report = StopReport::default();
         info!(sessions = self.registry.active_count(), "stopping");
-        self.shut_down_sessions(&mut report).await;
+        // As long as sessions may take to end, so that a listener can see the last of them off.
+        let mut closing = pin!(self.control.run_until_deadline(HOOK_GRACE * 3 / 5, closing));
+        // Polled once before the sessions begin to end: nothing is accepted after that.
+        let is_closed = poll_fn(|cx| Poll::Ready(closing.as_mut().poll(cx).is_ready())).await;
+        let close = async {
+            if !is_closed && closing.await.is_none() {
+                warn!("a listener was not closed in time");
+            }
+        };
+        tokio::join!(close, self.shut_down_sessions(&mut report));
         // They were cancelled when the stop began, so this waits only for a task that blocks its
         // thread.
         if self.control.run_until_deadline(HOOK_GRACE, cleanup.wait_for_background()).await.is_none() {

@@ -31,8 +31,9 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {
         pending()
     }
 
-    /// Called with the reason when the session ends. For tests.
-    #[doc(hidden)]
+    /// Called once, with the reason, when the session ends and before its stream is shut down: a
+    /// transport with error codes of its own sends one that says why. Not called if the session is
+    /// dropped together with its runtime.
     fn session_ended(&self, reason: &Reason) {
         let _ = reason;
     }

@@ -58,7 +58,7 @@ impl AcceptLoop {
     }
 
     /// Starts a session for each connection. It never ends.
-    pub(crate) async fn run<S: Service>(mut self, registry: &SessionRegistry<S>, max_connections: usize) {
+    pub(crate) async fn run<S: Service>(&mut self, registry: &SessionRegistry<S>, max_connections: usize) {
         loop {
             let accepted = match self.refuser.clone() {
                 None => {
@@ -80,6 +80,22 @@ impl AcceptLoop {
                 }
             }
         }
+    }
+}
+
+impl AcceptLoop {
+    /// Closes the acceptors after the last connection was accepted, all of them together. Each is
+    /// dropped as soon as it is closed.
+    pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.acceptors.retain_mut(|acceptor| {
+            // This calls a listener of the user's.
+            let closed = catch_panic(|| acceptor.poll_close(cx)).unwrap_or_else(|panic| {
+                warn!(%panic, "a listener panicked while it was closed");
+                Poll::Ready(())
+            });
+            closed.is_pending()
+        });
+        if self.acceptors.is_empty() { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
@@ -137,7 +153,7 @@ mod tests {
                 Box::new(FakeAcceptor { name, fails: fails.into(), admits, seen: Arc::clone(&seen), began })
                     as Box<dyn Acceptor>
             });
-            let accept_loop = AcceptLoop::new(acceptors.collect(), None);
+            let mut accept_loop = AcceptLoop::new(acceptors.collect(), None);
             let Options { limits, queue_limits, .. } = Options::default();
             let registry = SessionRegistry::new(
                 Arc::new(scripted().0),

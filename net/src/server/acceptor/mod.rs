@@ -26,6 +26,7 @@ use crate::service::Service;
 use crate::session::driver::Drive;
 use crate::session::registry::SessionRegistry;
 use crate::transport::Transport;
+use portcullis_runtime::DEADLINE;
 
 /// A source of sessions, while the server runs.
 pub enum Source {
@@ -45,6 +46,12 @@ pub trait Acceptor: Send {
     fn poll_refuse(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let _ = cx;
         Poll::Pending
+    }
+
+    /// As [`Listener::poll_close`].
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let _ = cx;
+        Poll::Ready(())
     }
 }
 
@@ -104,9 +111,12 @@ where
 {
     fn poll_accept_session(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match ready!(self.poll_accept(cx))? {
-            Ok(Accepted { io, origin }) => {
+            Ok(Accepted { io, origin, deadline }) => {
                 let task = self.factory.drive(self.registry.admit(origin), io, self.codec.clone());
-                drop(tokio::spawn(self.scope.enter(task)));
+                match deadline {
+                    None => drop(tokio::spawn(self.scope.enter(task))),
+                    Some(at) => drop(tokio::spawn(self.scope.enter(DEADLINE.scope(at, task)))),
+                }
             }
             Err(Accepted { io, .. }) => self.refuse(ready(Some(io))),
         }
@@ -117,5 +127,9 @@ where
         let Accepted { io, .. } = ready!(self.poll_rejected(cx))?;
         self.refuse(ready(Some(io)));
         Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.listener.poll_close(cx)
     }
 }

@@ -22,6 +22,7 @@ use crate::transport::Transport;
 use crate::transport::tls::Tls;
 use crate::transport::tls::info::Handshake;
 use crate::transport::tls::stream::{TlsStream, accept_tls};
+use portcullis_runtime::DEADLINE;
 
 /// Like [`SessionAcceptor`], with a handshake before the session.
 pub(crate) struct TlsAcceptor<S: Service, C, L, F> {
@@ -38,7 +39,7 @@ where
     F: Drive<S, TlsStream<L::Stream>, C>,
 {
     fn poll_accept_session(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Accepted { io, origin: below } = match ready!(self.acceptor.poll_accept(cx))? {
+        let Accepted { io, origin: below, deadline } = match ready!(self.acceptor.poll_accept(cx))? {
             Ok(accepted) => accepted,
             Err(rejected) => {
                 self.refuse(rejected);
@@ -51,7 +52,11 @@ where
         let guard = registry.admit(Origin::Extended(Arc::<Extended<Handshake>>::clone(&origin)));
         let (factory, codec) = (Arc::clone(factory), codec.clone());
         let handshake = accept(io, addr, self.tls.clone(), Arc::clone(&self.control));
-        drop(tokio::spawn(scope.enter(session(factory, guard, origin, Box::pin(handshake), codec))));
+        let session = session(factory, guard, origin, Box::pin(handshake), codec);
+        match deadline {
+            None => drop(tokio::spawn(scope.enter(session))),
+            Some(at) => drop(tokio::spawn(scope.enter(DEADLINE.scope(at, session)))),
+        }
         Poll::Ready(Ok(()))
     }
 
@@ -59,6 +64,10 @@ where
         let rejected = ready!(self.acceptor.poll_rejected(cx))?;
         self.refuse(rejected);
         Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.acceptor.listener.poll_close(cx)
     }
 }
 
@@ -68,7 +77,7 @@ where
     C: Codec<S::Request, S::Response>,
     L: Listener,
 {
-    fn refuse(&self, Accepted { io, origin }: Accepted<L::Stream>) {
+    fn refuse(&self, Accepted { io, origin, .. }: Accepted<L::Stream>) {
         self.acceptor.refuse(accept(io, origin.addr(), self.tls.clone(), Arc::clone(&self.control)));
     }
 }

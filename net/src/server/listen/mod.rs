@@ -25,6 +25,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use super::acceptor::{SessionAcceptor, Source};
 use super::bind::Addrs;
@@ -94,6 +95,17 @@ pub trait Listener: Send + 'static {
         Ok(())
     }
 
+    /// Polled after the last [`poll_accept`](Self::poll_accept), from the beginning of a stop,
+    /// until it is ready or the grace is over: the listener refuses what it has received and not
+    /// accepted, and sends what its streams have left to send. The sessions end meanwhile. The
+    /// listener is dropped after that, and at once if this is ready, which is the default.
+    ///
+    /// A panic is logged and ends the closing.
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let _ = cx;
+        Poll::Ready(())
+    }
+
     /// The IP address where it listens, if there is one:
     /// [`Server::local_addrs`](crate::Server::local_addrs) returns it.
     fn local_addr(&self) -> Option<SocketAddr> {
@@ -112,12 +124,23 @@ pub trait Listener: Send + 'static {
 pub struct Accepted<IO> {
     pub(crate) io: IO,
     pub(crate) origin: Origin,
+    pub(crate) deadline: Option<Instant>,
 }
 
 impl<IO> Accepted<IO> {
     /// A connection of a peer that has no address.
     pub fn new(io: IO) -> Self {
-        Self { io, origin: Origin::from(None) }
+        Self { io, origin: Origin::from(None), deadline: None }
+    }
+
+    /// The time after which nobody waits for the session's responses. It becomes the
+    /// [`DEADLINE`](portcullis_runtime::DEADLINE) of the session: the jobs of its handlers inherit
+    /// it. A stream whose peer is then gone says so by
+    /// [`wait_for_reset`](Transport::wait_for_reset).
+    #[must_use]
+    pub fn deadline(mut self, at: Instant) -> Self {
+        self.deadline = Some(at);
+        self
     }
 
     /// The peer's address: [`Peer::addr`](portcullis_service::Peer::addr) returns it, and
@@ -220,6 +243,17 @@ pub struct Streams<L>(pub(super) L);
 struct WithCodec<L, C> {
     listener: L,
     codec: C,
+}
+
+/// Erases a listener of streams that has a codec of its own instead of the server's.
+#[doc(hidden)]
+pub fn erase_with_codec<S, L, C>(listener: L, codec: C) -> Erased<S>
+where
+    S: Service,
+    L: Listener,
+    C: Codec<S::Request, S::Response>,
+{
+    Erased(Box::new(WithCodec { listener, codec }))
 }
 
 impl<S, C, L, How> Serves<S, C, How> for Streams<L>

@@ -64,7 +64,7 @@ impl Listener for BoundTcp {
                 warn!(peer = %addr, %error, "an option of a connection was not set; it is served without");
             }
         }
-        Poll::Ready(Ok(Accepted { io, origin: addr.into() }))
+        Poll::Ready(Ok(Accepted { io, origin: addr.into(), deadline: None }))
     }
 
     fn start(&mut self) -> io::Result<()> {

@@ -62,7 +62,7 @@ impl Listener for BoundUnix {
         let origin = io.peer_cred().map_or(Origin::Unnamed, |peer| {
             Origin::Unix(Credentials::new(peer.pid(), peer.uid(), peer.gid()))
         });
-        Poll::Ready(Ok(Accepted { io, origin }))
+        Poll::Ready(Ok(Accepted { io, origin, deadline: None }))
     }
 
     fn start(&mut self) -> io::Result<()> {
@@ -107,10 +107,10 @@ mod passing {
         type Stream = FdPassingStream;
 
         fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted<FdPassingStream>>> {
-            let Accepted { io, origin } = ready!(self.unix.poll_accept(cx))?;
+            let Accepted { io, origin, deadline } = ready!(self.unix.poll_accept(cx))?;
             let origin = Arc::new(Extended { below: origin, extension: FdQueues::new(self.count) });
             let io = FdPassingStream::new(io, Arc::clone(&origin));
-            Poll::Ready(Ok(Accepted { io, origin: Origin::Extended(origin) }))
+            Poll::Ready(Ok(Accepted { io, origin: Origin::Extended(origin), deadline }))
         }
 
         fn start(&mut self) -> io::Result<()> {
