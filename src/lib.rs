@@ -176,6 +176,7 @@
 //! | `postcard` | [`codec::Postcard`] | yes |
 //! | `tls` | TLS by rustls with ring; certificates can be replaced while the server runs | |
 //! | `systemd` | `listen_fds`: sockets from systemd | |
+//! | `nats` | [`nats`]: calls, durable jobs and topics over NATS (Rust 1.89) | |
 //! | `fds` | file descriptors that are sent with messages over Unix sockets | |
 //! | `msgpack` | [`codec::MessagePack`] | |
 //! | `cbor` | [`codec::Cbor`] | |
@@ -198,6 +199,10 @@
 
 #[cfg(feature = "test-util")]
 pub mod test;
+
+#[cfg(feature = "nats")]
+#[doc(inline)]
+pub use portcullis_nats as nats;
 
 pub use portcullis_macros::{after, before, blocking, event, on, request, service, session, state};
 pub use portcullis_runtime::*;
