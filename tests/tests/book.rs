@@ -116,12 +116,20 @@ fn the_summary_lists_every_page_and_no_other() {
 
 #[test]
 fn every_page_is_a_doc_test() {
-    let tested = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/book.rs"));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // The page on NATS needs a crate that is built on its own.
+    let tested = read(&root.join("src/book.rs")) + &read(&root.join("../nats/src/lib.rs"));
     let pages = pages();
-    let untested = pages
-        .iter()
-        .filter(|page| !GENERATED.contains(&page.as_str()) && !tested.contains(&format!("\"{page}\"")));
-    report(&untested.map(|page| format!("{page} is not in tests/src/book.rs")).collect::<Vec<_>>());
+    let untested = pages.iter().filter(|page| {
+        !GENERATED.contains(&page.as_str())
+            && !tested.contains(&format!("\"{page}\""))
+            && !tested.contains(&format!("docs/src/{page}\""))
+    });
+    report(
+        &untested
+            .map(|page| format!("{page} is neither in tests/src/book.rs nor in nats/src/lib.rs"))
+            .collect::<Vec<_>>(),
+    );
 }
 
 #[test]
