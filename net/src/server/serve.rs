@@ -273,11 +273,12 @@ impl<S: Service> ServerCore<S> {
     async fn stop(&self, mut cleanup: Cleanup, closing: impl Future<Output = ()>) -> StopReport {
         let began = Instant::now();
         let mut report = StopReport::default();
-        info!(sessions = self.registry.active_count(), "stopping");
         // As long as sessions may take to end, so that a listener can see the last of them off.
         let mut closing = pin!(self.control.run_until_deadline(HOOK_GRACE * 3 / 5, closing));
-        // Polled once before the sessions begin to end: nothing is accepted after that.
+        // Polled once before the sessions begin to end and before a logger may block: nothing is
+        // accepted after that.
         let is_closed = poll_fn(|cx| Poll::Ready(closing.as_mut().poll(cx).is_ready())).await;
+        info!(sessions = self.registry.active_count(), "stopping");
         let close = async {
             if !is_closed && closing.await.is_none() {
                 warn!("a listener was not closed in time");
