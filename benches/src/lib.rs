@@ -19,6 +19,8 @@ mod expand;
 mod idle;
 mod loops;
 mod measure;
+#[cfg(feature = "nats")]
+mod nats;
 mod offload;
 mod overload;
 mod peers;
@@ -46,6 +48,8 @@ const BENCHES: &[(&str, &str, Bench)] = &[
     ("echo", "frames over TCP, closed loop and 32 in flight", echo::run),
     ("frames", "frames of 10,000 bytes over TCP, 32 in flight", echo::large::run),
     ("broadcast", "a message to 10 and 100 subscribers, by events and by try_send", echo::broadcast::run),
+    #[cfg(feature = "nats")]
+    ("nats", "calls over NATS by one and three nodes, and goodput at twice the capacity", nats::run),
     ("idle", "memory of an idle session", idle::run),
     ("alloc", "heap allocations of a request, an offload and a portal call", alloc::run),
     #[cfg(feature = "peers")]
@@ -94,6 +98,8 @@ fn as_helper(arguments: &[String]) -> Option<ExitCode> {
         echo::load::WORD => echo::load::client(rest),
         idle::SERVER => idle::server(rest),
         idle::HOLDER => idle::holder(rest),
+        #[cfg(feature = "nats")]
+        nats::node::WORD => nats::node::run(rest),
         _ => return None,
     };
     Some(match ended {

@@ -27,7 +27,7 @@ use crate::table::{Goal, Row, Table};
 
 const BENCH: &str = "overload";
 
-const DEADLINE: Duration = Duration::from_millis(100);
+pub(crate) const DEADLINE: Duration = Duration::from_millis(100);
 
 /// The rates of arrival, in capacities.
 const RATES: [f64; 4] = [0.8, 1.2, 2.0, 5.0];
@@ -379,7 +379,7 @@ impl Way {
 }
 
 /// Calls at `rate` per second for `time`, each call made by `make` with its number.
-async fn at_rate(rate: f64, time: Duration, mut make: impl FnMut(u32)) {
+pub(crate) async fn at_rate(rate: f64, time: Duration, mut make: impl FnMut(u32)) {
     let gap = Duration::from_secs_f64(1.0 / rate);
     let start = Instant::now();
     let mut made = 0;
