@@ -118,7 +118,7 @@ struct Calling {
 
 const OURS: Calling = Calling { name: "Calls and CallClient", node: Side::Ours, client: Side::Ours };
 const OUR_NODES: Calling =
-    Calling { name: "Calls, called by Client::request", node: Side::Ours, client: Side::ByHand };
+    Calling { name: "Calls, called by Client::send_request", node: Side::Ours, client: Side::ByHand };
 const BY_HAND: Calling =
     Calling { name: "async_nats + spawn_blocking", node: Side::ByHand, client: Side::ByHand };
 const SHEDDING: Calling = Calling {
