@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use async_nats::client::RequestErrorKind;
 use async_nats::service::{NATS_SERVICE_ERROR, NATS_SERVICE_ERROR_CODE};
-use async_nats::{Client, HeaderMap, Message, Request};
+use async_nats::{Client, HeaderMap, HeaderName, Message, Request, Subject};
 use bytes::{Bytes, BytesMut};
 use portcullis_codec::{DatagramCodec, DecodeError, EncodeError};
 
@@ -36,7 +36,7 @@ const MAX_ATTEMPTS: u32 = 4;
 /// On a pool's thread, wait for a call with [`.wait(worker)`](portcullis_runtime::Wait).
 pub struct CallClient<Req, Rsp, D> {
     client: Client,
-    subject: String,
+    subject: Subject,
     codec: D,
     timeout: Duration,
     messages: PhantomData<fn(Req) -> Rsp>,
@@ -65,7 +65,7 @@ impl<Req, Rsp, D: DatagramCodec<Rsp, Req>> CallClient<Req, Rsp, D> {
     pub fn new(client: Client, subject: impl Into<String>, codec: D) -> Self {
         Self {
             client,
-            subject: subject.into(),
+            subject: Subject::from(subject.into()),
             codec,
             timeout: Duration::from_secs(10),
             messages: PhantomData,
@@ -171,7 +171,7 @@ impl<Req, Rsp, D: DatagramCodec<Rsp, Req>> Call<'_, Req, Rsp, D> {
 
 async fn request_once(
     client: &Client,
-    subject: &str,
+    subject: &Subject,
     payload: Bytes,
     mut headers: HeaderMap,
     deadline: Option<Instant>,
@@ -184,11 +184,11 @@ async fn request_once(
         if left.is_zero() {
             return Err(CallError::Deadline);
         }
-        headers.insert(TIMEOUT, to_millis(left));
+        headers.insert(HeaderName::from_static(TIMEOUT), to_millis(left));
         request.timeout = Some(Some(left));
     }
     let bytes = request.payload.as_ref().map_or(0, Bytes::len);
-    client.send_request(subject.to_owned(), request.headers(headers)).await.map_err(|error| {
+    client.send_request(subject.clone(), request.headers(headers)).await.map_err(|error| {
         match error.kind() {
             RequestErrorKind::TimedOut => CallError::Deadline,
             RequestErrorKind::NoResponders => CallError::NoNode,

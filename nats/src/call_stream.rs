@@ -14,8 +14,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use async_nats::service::Request;
-use async_nats::{Client, HeaderMap, Message};
-use bytes::{Buf, Bytes, BytesMut};
+use async_nats::{Client, HeaderMap, Message, Subject};
+use bytes::{Buf, Bytes};
 use portcullis_codec::private::PREFIX_LEN;
 use portcullis_net::Transport;
 use portcullis_service::{Peer, Reason};
@@ -34,7 +34,7 @@ type Sending = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 #[non_exhaustive]
 pub struct CallInfo {
     /// The subject that the request was sent to.
-    pub subject: String,
+    pub subject: Subject,
     /// The headers of the request, such as a trace context.
     pub headers: HeaderMap,
     /// Until when its caller waits for the answer.
@@ -42,9 +42,10 @@ pub struct CallInfo {
 }
 
 impl CallInfo {
-    pub(crate) fn new(message: &Message, deadline: Option<Instant>) -> Self {
-        let headers = message.headers.clone().unwrap_or_default();
-        Self { subject: message.subject.to_string(), headers, deadline }
+    /// Takes the headers, which nothing else needs.
+    pub(crate) fn new(message: &mut Message, deadline: Option<Instant>) -> Self {
+        let headers = message.headers.take().unwrap_or_default();
+        Self { subject: message.subject.clone(), headers, deadline }
     }
 }
 
@@ -66,7 +67,8 @@ pub(crate) struct CallStream {
     request: Arc<Request>,
     deadline: Option<Instant>,
     /// What is left of the frame to read.
-    prefix: Bytes,
+    prefix: [u8; PREFIX_LEN],
+    prefix_read: usize,
     payload: Bytes,
     /// The end of the stream would cancel the handler, so it is shown after the answer only.
     ends_after_answer: bool,
@@ -94,7 +96,8 @@ impl CallStream {
             client,
             request: Arc::new(request),
             deadline,
-            prefix: Bytes::copy_from_slice(&length.to_be_bytes()),
+            prefix: length.to_be_bytes(),
+            prefix_read: 0,
             payload,
             ends_after_answer,
             queue: VecDeque::new(),
@@ -154,7 +157,7 @@ impl AsyncRead for CallStream {
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.prefix.is_empty() && this.payload.is_empty() {
+        if this.prefix_read == PREFIX_LEN && this.payload.is_empty() {
             // The session reads again after it has written.
             return if this.ends_after_answer && !this.answered {
                 Poll::Pending
@@ -162,11 +165,13 @@ impl AsyncRead for CallStream {
                 Poll::Ready(Ok(()))
             };
         }
-        for part in [&mut this.prefix, &mut this.payload] {
-            let count = part.len().min(into.remaining());
-            into.put_slice(&part[..count]);
-            part.advance(count);
-        }
+        let prefix = &this.prefix[this.prefix_read..];
+        let count = prefix.len().min(into.remaining());
+        into.put_slice(&prefix[..count]);
+        this.prefix_read += count;
+        let count = this.payload.len().min(into.remaining());
+        into.put_slice(&this.payload[..count]);
+        this.payload.advance(count);
         Poll::Ready(Ok(()))
     }
 }
@@ -175,14 +180,12 @@ impl AsyncWrite for CallStream {
     /// Takes whole frames, which is what a session writes.
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, frames: &[u8]) -> Poll<io::Result<usize>> {
         ready!(self.poll_send(cx));
-        let mut rest = BytesMut::from(frames);
-        while let Some(prefix) = rest.first_chunk::<PREFIX_LEN>() {
+        let mut rest = frames;
+        while let Some((prefix, after)) = rest.split_first_chunk::<PREFIX_LEN>() {
             let length = u32::from_be_bytes(*prefix) as usize;
-            if rest.len() - PREFIX_LEN < length {
-                break;
-            }
-            rest.advance(PREFIX_LEN);
-            self.queue.push_back(rest.split_to(length).freeze());
+            let Some((answer, after)) = after.split_at_checked(length) else { break };
+            self.queue.push_back(Bytes::copy_from_slice(answer));
+            rest = after;
         }
         match frames.len() - rest.len() {
             0 => Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "incomplete answer"))),

@@ -393,11 +393,11 @@ impl Listener for CallListener {
 }
 
 impl CallListener {
-    fn accept(&self, request: Request, permit: tokio::sync::OwnedSemaphorePermit) -> Accepted<CallStream> {
+    fn accept(&self, mut request: Request, permit: tokio::sync::OwnedSemaphorePermit) -> Accepted<CallStream> {
         let timeout = millis(request.message.headers.as_ref(), TIMEOUT);
         // A time that overflows the clock is no limit.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let info = CallInfo::new(&request.message, deadline);
+        let info = CallInfo::new(&mut request.message, deadline);
         let stream = CallStream::new(self.client.clone(), request, deadline, self.ends_after_answer, permit);
         let accepted = Accepted::new(stream).extension(info);
         match deadline {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_nats::client::RequestErrorKind;
 use async_nats::connection::State;
-use async_nats::{Client, HeaderMap, Request};
+use async_nats::{Client, HeaderMap, HeaderName, Request};
 
 use crate::NatsError;
 
@@ -38,18 +38,21 @@ pub(crate) mod code {
 }
 
 /// The number in a header.
-pub(crate) fn number(headers: Option<&HeaderMap>, name: &str) -> Option<u64> {
-    headers?.get(name)?.as_str().parse().ok()
+pub(crate) fn number(headers: Option<&HeaderMap>, name: &'static str) -> Option<u64> {
+    headers?.get(HeaderName::from_static(name))?.as_str().parse().ok()
 }
 
 /// The milliseconds in a header.
-pub(crate) fn millis(headers: Option<&HeaderMap>, name: &str) -> Option<Duration> {
+pub(crate) fn millis(headers: Option<&HeaderMap>, name: &'static str) -> Option<Duration> {
     number(headers, name).map(Duration::from_millis)
 }
 
 /// As whole milliseconds, rounded up: what is left of a time limit is not zero.
 pub(crate) fn to_millis(time: Duration) -> String {
-    time.as_nanos().div_ceil(1_000_000).to_string()
+    let rest = u64::from(!time.subsec_nanos().is_multiple_of(1_000_000));
+    // Saturates after half a billion years.
+    let whole = time.as_secs().saturating_mul(1000).saturating_add(time.subsec_millis().into());
+    whole.saturating_add(rest).to_string()
 }
 
 /// How long the server may take to answer.
