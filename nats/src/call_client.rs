@@ -188,15 +188,13 @@ async fn request_once(
         request.timeout = Some(Some(left));
     }
     let bytes = request.payload.as_ref().map_or(0, Bytes::len);
-    client.send_request(subject.clone(), request.headers(headers)).await.map_err(|error| {
-        match error.kind() {
-            RequestErrorKind::TimedOut => CallError::Deadline,
-            RequestErrorKind::NoResponders => CallError::NoNode,
-            RequestErrorKind::MaxPayloadExceeded => {
-                CallError::TooLarge { bytes, max: client.server_info().max_payload }
-            }
-            _ => CallError::Nats(error.into()),
+    client.send_request(subject.clone(), request.headers(headers)).await.map_err(|error| match error.kind() {
+        RequestErrorKind::TimedOut => CallError::Deadline,
+        RequestErrorKind::NoResponders => CallError::NoNode,
+        RequestErrorKind::MaxPayloadExceeded => {
+            CallError::TooLarge { bytes, max: client.server_info().max_payload }
         }
+        _ => CallError::Nats(error.into()),
     })
 }
 

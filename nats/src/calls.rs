@@ -393,7 +393,11 @@ impl Listener for CallListener {
 }
 
 impl CallListener {
-    fn accept(&self, mut request: Request, permit: tokio::sync::OwnedSemaphorePermit) -> Accepted<CallStream> {
+    fn accept(
+        &self,
+        mut request: Request,
+        permit: tokio::sync::OwnedSemaphorePermit,
+    ) -> Accepted<CallStream> {
         let timeout = millis(request.message.headers.as_ref(), TIMEOUT);
         // A time that overflows the clock is no limit.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
