@@ -70,8 +70,6 @@ pub(crate) struct CallStream {
     prefix: [u8; PREFIX_LEN],
     prefix_read: usize,
     payload: Bytes,
-    /// The end of the stream would cancel the handler, so it is shown after the answer only.
-    ends_after_answer: bool,
     /// Answers that are to be published.
     queue: VecDeque<Bytes>,
     sending: Option<Sending>,
@@ -86,7 +84,6 @@ impl CallStream {
         client: Client,
         request: Request,
         deadline: Option<Instant>,
-        ends_after_answer: bool,
         permit: OwnedSemaphorePermit,
     ) -> Self {
         let payload = request.message.payload.clone();
@@ -99,7 +96,6 @@ impl CallStream {
             prefix: length.to_be_bytes(),
             prefix_read: 0,
             payload,
-            ends_after_answer,
             queue: VecDeque::new(),
             sending: None,
             answered: false,
@@ -158,12 +154,7 @@ impl AsyncRead for CallStream {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.prefix_read == PREFIX_LEN && this.payload.is_empty() {
-            // The session reads again after it has written.
-            return if this.ends_after_answer && !this.answered {
-                Poll::Pending
-            } else {
-                Poll::Ready(Ok(()))
-            };
+            return Poll::Ready(Ok(()));
         }
         let prefix = &this.prefix[this.prefix_read..];
         let count = prefix.len().min(into.remaining());
@@ -222,6 +213,11 @@ impl Transport for CallStream {
 
     fn session_ended(&self, reason: &Reason) {
         *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.clone());
+    }
+
+    /// The stream ends after the request.
+    fn half_closes(&self) -> bool {
+        false
     }
 
     fn lingers(&self) -> bool {

@@ -22,7 +22,7 @@ use portcullis_net::bounds::{Fits, Serves};
 use portcullis_net::internal::erased::{Erased, erase_with_codec};
 use portcullis_net::{Accepted, Listen, Listener};
 use portcullis_runtime::Pool;
-use portcullis_service::{HalfClose, PerRequest, Service};
+use portcullis_service::{PerRequest, Service};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tracing::{debug, warn};
@@ -298,7 +298,6 @@ where
             in_flight: Arc::new(Semaphore::new(max_in_flight)),
             max_in_flight: max_in_flight as u32,
             refusing: None,
-            ends_after_answer: S::HALF_CLOSE == HalfClose::Cancel,
         };
         erase_with_codec(listener, Framed::with_max(codec, max_payload))
     }
@@ -315,7 +314,6 @@ struct CallListener {
     /// The refusal of a call, before the next one is received: a flood of calls that are refused
     /// does not grow anything.
     refusing: Option<BoxFuture>,
-    ends_after_answer: bool,
 }
 
 enum State {
@@ -402,7 +400,7 @@ impl CallListener {
         // A time that overflows the clock is no limit.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let info = CallInfo::new(&mut request.message, deadline);
-        let stream = CallStream::new(self.client.clone(), request, deadline, self.ends_after_answer, permit);
+        let stream = CallStream::new(self.client.clone(), request, deadline, permit);
         let accepted = Accepted::new(stream).extension(info);
         match deadline {
             Some(at) => accepted.deadline(at),

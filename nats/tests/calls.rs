@@ -337,3 +337,25 @@ async fn calls_go_on_when_the_server_is_back() {
     })
     .await;
 }
+
+struct Silent;
+
+#[service(response = String)]
+impl Silent {
+    #[request(half_close = cancel)]
+    async fn answer(&self, peer: &Peer<String>, ask: bool) -> Option<String> {
+        let _ = peer;
+        ask.then(|| "yes".to_owned())
+    }
+}
+
+#[tokio::test]
+async fn a_call_without_a_response_ends_also_if_the_end_of_the_stream_would_cancel_it() {
+    let nats = nats_server!();
+    let calls = Calls::builder(nats.client().await, "silent", codec()).subscribe().await.expect("subscribed");
+    let _server = Server::new(Silent).listen(calls).expect("a listener").spawn().await.expect("a server");
+    let client = CallClient::<bool, String, _>::new(nats.client().await, "silent", codec());
+    assert_eq!(soon(client.call(true).into_future()).await.expect("an answer"), "yes");
+    let error = soon(client.call(false).into_future()).await.expect_err("no response");
+    assert!(matches!(error, CallError::Refused { code: 204, .. }), "{error:?}");
+}

@@ -141,6 +141,10 @@ where
     C: Codec<S::Request, S::Response>,
     F: Future,
 {
+    let on_eof = match on_eof {
+        EofPolicy::Cancel if !io.transport().half_closes() => EofPolicy::Answer,
+        on_eof => on_eof,
+    };
     loop {
         let reads = on_eof != EofPolicy::Ignore && io.may_read_ahead();
         let progress = if reads || io.has_output() || demand.wants_request() || demand.is_busy() {

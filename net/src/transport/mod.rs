@@ -45,6 +45,12 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {
         true
     }
 
+    /// Returns whether the peer may be leaving when the stream ends. If not, the end of the stream
+    /// never drops a handler, whatever its `half_close` is. The default is `true`.
+    fn half_closes(&self) -> bool {
+        true
+    }
+
     /// Returns the idle timeout of a session if the server sets none, for transports that cannot
     /// detect that the peer has disconnected. The default is no limit.
     fn default_idle_timeout(&self) -> Option<Duration> {

@@ -52,6 +52,10 @@ impl<IO: Transport> Transport for TlsStream<IO> {
         self.0.get_ref().0.wait_for_reset().await;
     }
 
+    fn half_closes(&self) -> bool {
+        self.0.get_ref().0.half_closes()
+    }
+
     fn lingers(&self) -> bool {
         self.0.get_ref().0.lingers()
     }
