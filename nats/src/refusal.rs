@@ -8,7 +8,7 @@ use async_nats::service::error::Error;
 use portcullis_service::Reason;
 use tracing::debug;
 
-use crate::wire::{RETRY_AFTER, code, to_millis};
+use crate::wire::{RETRY_AFTER, code, to_header_text, to_millis};
 
 /// When to try again after "too many calls in flight": long enough for a call or two to end.
 const OVERLOADED: Duration = Duration::from_millis(50);
@@ -62,8 +62,7 @@ impl Refusal {
         if let Some(time) = retry_after {
             headers.insert(RETRY_AFTER, to_millis(time));
         }
-        // A header is one line.
-        let status = text.replace(['\r', '\n'], " ");
+        let status = to_header_text(&text);
         if let Err(error) = request.respond_with_headers(Err(Error { status, code }), headers).await {
             debug!(%error, "a refusal was not sent");
         }

@@ -24,6 +24,8 @@ enum Ask {
     /// Whether the job's deadline is within this many milliseconds.
     JobDeadline(u64),
     Fail(String),
+    /// Fails with a text of this many bytes.
+    FailLarge(usize),
     Panic,
     /// Waits until the test releases it.
     Hold,
@@ -78,6 +80,7 @@ impl Node {
             }
             Ask::JobDeadline(millis) => self.has_deadline(millis).await.map_err(text),
             Ask::Fail(text) => Err(text),
+            Ask::FailLarge(bytes) => Err("x".repeat(bytes)),
             Ask::Panic => panic!("a secret"),
             Ask::Hold => {
                 self.probe.0.holding.fetch_add(1, Ordering::SeqCst);
@@ -167,6 +170,9 @@ async fn the_end_of_a_call_without_a_response_says_why() {
     };
     assert_eq!(refused(Ask::Fail("no such\r\nshelf".into())).await, (500, "no such  shelf".into()));
     assert_eq!(refused(Ask::Panic).await, (500, "internal error".into()));
+    // NATS would not take a header of this size.
+    let (code, message) = refused(Ask::FailLarge(2_000_000)).await;
+    assert!(code == 500 && message.starts_with("xxx"), "{code}");
     let (code, message) = refused(Ask::Large(1_100_000)).await;
     assert_eq!(code, 500, "{message}");
     assert!(message.contains("longer than 1048576 bytes"), "{message}");

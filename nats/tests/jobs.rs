@@ -61,6 +61,7 @@ impl Node {
 fn work(worker: &Worker, job: &str, cancelled: &Notify) -> Result<(), String> {
     match job {
         "fail" => Err("no\nluck".into()),
+        "fail at length" => Err("x".repeat(2_000_000)),
         "panic" => panic!("a broken job"),
         "spin" => loop {
             if let Err(error) = worker.sleep(Duration::from_millis(1)) {
@@ -257,4 +258,14 @@ async fn a_server_without_jetstream_and_a_name_that_cannot_be_are_errors() {
     assert!(error.is_err());
     let error = soon(Jobs::builder(client, "not a name", Datagrams::<Json>::new()).open()).await;
     assert!(error.is_err());
+}
+
+#[tokio::test]
+async fn a_job_with_an_error_of_any_length_is_dead_in_the_end() {
+    let nats = nats_server!();
+    let jobs = queue(&nats, |options| options.max_deliveries(1)).await;
+    let _node = node(&jobs).await;
+    jobs.push("fail at length".into()).await.expect("stored");
+    eventually("it is dead", async || jobs.dead_jobs(10).await.expect("an answer").len() == 1).await;
+    assert!(jobs.dead_jobs(10).await.expect("an answer")[0].error.starts_with("xxx"));
 }

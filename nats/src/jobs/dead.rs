@@ -9,7 +9,7 @@ use portcullis_codec::{DatagramCodec, DecodeError};
 
 use super::{JobQueue, Shared, fresh_id};
 use crate::NatsError;
-use crate::wire::{DELIVERIES, ERROR, number};
+use crate::wire::{DELIVERIES, ERROR, number, to_header_text};
 
 /// A job that was delivered as often as it may be and is not done, or that cannot be decoded.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ impl<D> Shared<D> {
         error: &str,
     ) -> Result<(), NatsError> {
         let mut headers = HeaderMap::new();
-        headers.insert(ERROR, error.replace(['\r', '\n'], " "));
+        headers.insert(ERROR, to_header_text(error));
         headers.insert(DELIVERIES, deliveries.to_string());
         self.publish(&self.dead_subject, id, headers, message.payload.clone()).await?;
         Ok(())
