@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
+use async_nats::client::PublishErrorKind;
 use async_nats::service::Request;
 use async_nats::{Client, HeaderMap, Message, Subject};
 use bytes::{Buf, Bytes};
@@ -109,9 +110,11 @@ impl CallStream {
         let request = Arc::clone(&self.request);
         if !mem::replace(&mut self.answered, true) {
             return Box::pin(async move {
-                // Fails without a reply subject: then nobody waits for the answer.
-                if let Err(error) = request.respond(Ok(answer)).await {
-                    debug!(%error, "an answer was not sent");
+                let Err(error) = request.respond(Ok(answer)).await else { return };
+                // Without a reply subject nothing waits for the answer.
+                debug!(%error, "an answer was not sent");
+                if error.kind() == PublishErrorKind::MaxPayloadExceeded {
+                    Refusal::too_large().send(&request).await;
                 }
             });
         }

@@ -35,6 +35,12 @@ impl Refusal {
         Self { code: code::UNAVAILABLE, text: text.to_owned(), retry_after: Some(retry_after) }
     }
 
+    /// The response is larger than the NATS server allows, which was not known when it was encoded.
+    pub(crate) fn too_large() -> Self {
+        let text = "the response is larger than the NATS server allows".to_owned();
+        Self { code: code::FAILED, text, retry_after: None }
+    }
+
     /// The call's time was over before it was answered.
     pub(crate) fn late() -> Self {
         Self { code: code::DEADLINE, text: "deadline exceeded".to_owned(), retry_after: None }

@@ -365,3 +365,17 @@ async fn a_call_without_a_response_ends_also_if_the_end_of_the_stream_would_canc
     let error = soon(client.call(false).into_future()).await.expect_err("no response");
     assert!(matches!(error, CallError::Refused { code: 204, .. }), "{error:?}");
 }
+
+#[tokio::test]
+async fn an_answer_that_is_too_large_is_refused_also_if_the_limit_was_unknown() {
+    let mut nats = nats_server!();
+    nats.kill();
+    let options = async_nats::ConnectOptions::new().retry_on_initial_connect();
+    let options = options.reconnect_delay_callback(|_| Duration::from_millis(20));
+    let (_server, _probe) = node(&options.connect(nats.url()).await.expect("a client"), "one").await;
+    nats.restart().await;
+    let client = asks(&nats).await;
+    eventually("the node is there", async || client.call(Ask::Echo("x".into())).await.is_ok()).await;
+    let error = soon(client.call(Ask::Large(1_100_000)).into_future()).await.expect_err("too large");
+    assert!(matches!(error, CallError::Refused { code: 500, .. }), "{error:?}");
+}
