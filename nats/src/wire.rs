@@ -20,6 +20,9 @@ pub(crate) const PUBLISHER: &str = "Portcullis-Publisher";
 pub(crate) const SEQUENCE: &str = "Portcullis-Sequence";
 /// On a dead job: the error of its last delivery.
 pub(crate) const ERROR: &str = "Portcullis-Error";
+/// On a dead job: its id in the queue. `Nats-Msg-Id` is its number there, since a queue may get
+/// several jobs with the same id, one after another.
+pub(crate) const JOB_ID: &str = "Portcullis-Job-Id";
 /// On a dead job: how often it was delivered.
 pub(crate) const DELIVERIES: &str = "Portcullis-Deliveries";
 

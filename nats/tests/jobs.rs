@@ -269,3 +269,18 @@ async fn a_job_with_an_error_of_any_length_is_dead_in_the_end() {
     eventually("it is dead", async || jobs.dead_jobs(10).await.expect("an answer").len() == 1).await;
     assert!(jobs.dead_jobs(10).await.expect("an answer")[0].error.starts_with("xxx"));
 }
+
+#[tokio::test]
+async fn dead_jobs_with_the_same_id_are_all_kept() {
+    let nats = nats_server!();
+    let jobs = queue(&nats, |options| options.max_deliveries(1)).await;
+    let _node = node(&jobs).await;
+    let raw = nats.client().await;
+    // Without an id, its number is its id.
+    raw.publish("jobs.work", "no JSON".into()).await.expect("published");
+    jobs.push_with_id("1", "fail".into()).await.expect("stored");
+    eventually("both are done", async || jobs.is_empty().await.expect("an answer")).await;
+    let dead = jobs.dead_jobs(10).await.expect("an answer");
+    assert_eq!(dead.len(), 2, "{dead:?}");
+    assert!(dead.iter().all(|dead| dead.id == "1"), "{dead:?}");
+}

@@ -1,15 +1,14 @@
 //! [`DeadJob`]: a job that has failed as often as it may. Dead jobs stay in a stream of their own
 //! until someone looks: they can be listed, put back into the queue, and removed.
 
-use async_nats::header::NATS_MESSAGE_ID;
+use async_nats::HeaderMap;
 use async_nats::jetstream::Message;
 use async_nats::jetstream::stream::RawMessageErrorKind;
-use async_nats::{HeaderMap, HeaderValue};
 use portcullis_codec::{DatagramCodec, DecodeError};
 
 use super::{JobQueue, Shared, fresh_id};
 use crate::NatsError;
-use crate::wire::{DELIVERIES, ERROR, number, to_header_text};
+use crate::wire::{DELIVERIES, ERROR, JOB_ID, number, to_header_text};
 
 /// A job that was delivered as often as it may be and is not done, or that cannot be decoded.
 #[derive(Debug)]
@@ -48,12 +47,12 @@ impl<T, D: DatagramCodec<T, T>> JobQueue<T, D> {
                 Err(error) => return Err(error.into()),
             };
             let headers = Some(&message.headers);
-            let text = |value: Option<&HeaderValue>| value.map(ToString::to_string).unwrap_or_default();
+            let text = |name: &str| message.headers.get(name).map(ToString::to_string).unwrap_or_default();
             found.push(DeadJob {
                 sequence,
-                id: text(message.headers.get(NATS_MESSAGE_ID)),
+                id: text(JOB_ID),
                 job: self.shared.codec.clone().decode(&message.payload),
-                error: text(message.headers.get(ERROR)),
+                error: text(ERROR),
                 deliveries: number(headers, DELIVERIES).unwrap_or_default(),
             });
         }
@@ -94,7 +93,11 @@ impl<D> Shared<D> {
         let mut headers = HeaderMap::new();
         headers.insert(ERROR, to_header_text(error));
         headers.insert(DELIVERIES, deliveries.to_string());
-        self.publish(&self.dead_subject, id, headers, message.payload.clone()).await?;
+        headers.insert(JOB_ID, id);
+        let info = message.info()?;
+        // Redeliveries have the same. The time is for a stream that was deleted and made again.
+        let number = format!("{}-{}", info.stream_sequence, info.published);
+        self.publish(&self.dead_subject, &number, headers, message.payload.clone()).await?;
         Ok(())
     }
 }
