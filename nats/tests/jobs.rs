@@ -284,3 +284,11 @@ async fn dead_jobs_with_the_same_id_are_all_kept() {
     assert_eq!(dead.len(), 2, "{dead:?}");
     assert!(dead.iter().all(|dead| dead.id == "1"), "{dead:?}");
 }
+
+#[tokio::test]
+async fn an_id_that_cannot_be_a_header_is_an_error() {
+    let nats = nats_server!();
+    let jobs = queue(&nats, |options| options).await;
+    assert!(jobs.push_with_id("order\n17", "a".into()).await.is_err());
+    assert!(jobs.is_empty().await.expect("an answer"));
+}

@@ -23,7 +23,7 @@ use async_nats::jetstream::context::{Context, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream};
 use async_nats::jetstream::{self, consumer};
-use async_nats::{Client, HeaderMap};
+use async_nats::{Client, HeaderMap, HeaderValue};
 use bytes::{Bytes, BytesMut};
 use portcullis_codec::DatagramCodec;
 
@@ -293,12 +293,13 @@ impl<T, D: DatagramCodec<T, T>> JobQueue<T, D> {
     /// first one counts, within [`duplicate_window`](JobQueueBuilder::duplicate_window).
     ///
     /// # Errors
-    /// As [`push`](Self::push).
+    /// As [`push`](Self::push), or the id has a line break.
     pub async fn push_with_id(&self, id: &str, job: T) -> Result<Pushed, NatsError> {
+        let id: HeaderValue = id.parse()?;
         let mut payload = BytesMut::new();
         self.shared.codec.clone().encode(job, &mut payload)?;
         let shared = &self.shared;
-        let ack = shared.publish(&shared.subject, id, HeaderMap::new(), payload.freeze()).await?;
+        let ack = shared.publish(&shared.subject, id.as_str(), HeaderMap::new(), payload.freeze()).await?;
         Ok(Pushed { sequence: ack.sequence, duplicate: ack.duplicate })
     }
 
