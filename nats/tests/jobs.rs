@@ -292,3 +292,13 @@ async fn an_id_that_cannot_be_a_header_is_an_error() {
     assert!(jobs.push_with_id("order\n17", "a".into()).await.is_err());
     assert!(jobs.is_empty().await.expect("an answer"));
 }
+
+#[tokio::test]
+async fn a_stream_for_another_purpose_is_an_error() {
+    let nats = nats_server!();
+    let client = nats.client().await;
+    let _work = queue(&nats, |options| options).await;
+    // Its stream has the name of the dead jobs of `work`.
+    let error = soon(Jobs::builder(client, "work-dead", Datagrams::<Json>::new()).open()).await;
+    assert!(error.expect_err("another stream").to_string().contains("jobs-work-dead"));
+}

@@ -230,8 +230,8 @@ impl<T, D> JobQueueBuilder<T, D> {
             discard: DiscardPolicy::Old,
             ..config.clone()
         };
-        let stream = context.get_or_create_stream(config).await?;
-        let dead = context.get_or_create_stream(dead).await?;
+        let stream = open_stream(&context, config).await?;
+        let dead = open_stream(&context, dead).await?;
         let workers = pull::Config {
             durable_name: Some("workers".to_owned()),
             ack_policy: consumer::AckPolicy::Explicit,
@@ -260,6 +260,17 @@ impl<T, D> JobQueueBuilder<T, D> {
         };
         Ok(JobQueue { shared: Arc::new(shared), jobs: PhantomData })
     }
+}
+
+/// Gets or makes a stream. One that exists may have other limits, but must serve the same purpose.
+async fn open_stream(context: &Context, config: Config) -> Result<Stream, NatsError> {
+    let (subjects, retention) = (config.subjects.clone(), config.retention);
+    let stream = context.get_or_create_stream(config).await?;
+    let found = &stream.cached_info().config;
+    if found.subjects != subjects || found.retention != retention {
+        return Err(format!("the stream `{}` exists for another purpose", found.name).into());
+    }
+    Ok(stream)
 }
 
 /// What [`JobQueue::push`] returns when the job is stored.
