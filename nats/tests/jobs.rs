@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use common::{NatsServer, eventually, soon};
-use portcullis::nats::{Delivery, JobQueue, JobQueueBuilder, NatsError};
+use portcullis::nats::{Delivery, JobQueue, JobQueueBuilder, NatsError, async_nats};
 use portcullis::prelude::*;
 use portcullis::{Datagrams, Interrupted, Portal};
 use tokio::sync::{Mutex, Notify, mpsc};
@@ -301,4 +301,63 @@ async fn a_stream_for_another_purpose_is_an_error() {
     // Its stream has the name of the dead jobs of `work`.
     let error = soon(Jobs::builder(client, "work-dead", Datagrams::<Json>::new()).open()).await;
     assert!(error.expect_err("another stream").to_string().contains("jobs-work-dead"));
+}
+
+/// Works on the event loop.
+struct OnLoop {
+    jobs: Jobs,
+    began: Arc<Notify>,
+    release: Arc<Notify>,
+    ended: Arc<Notify>,
+}
+
+#[service]
+impl OnLoop {
+    #[request]
+    async fn ping(&self, line: String) -> String {
+        line
+    }
+
+    #[on(start)]
+    async fn start(&self, cleanup: &mut Cleanup) -> Result<(), Interrupted> {
+        let notifies = [&self.began, &self.release, &self.ended].map(Arc::clone);
+        let work = self.jobs.workers(1).run(cleanup.stopping(), move |_| {
+            let [began, release, ended] = notifies.clone();
+            async move {
+                began.notify_one();
+                release.notified().await;
+                ended.notify_one();
+                Ok::<_, String>(())
+            }
+        });
+        Portal::current()?.spawn(work).detach();
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_job_goes_on_while_its_signs_of_life_cannot_be_sent() {
+    let mut nats = nats_server!();
+    let options = async_nats::ConnectOptions::new().client_capacity(1);
+    let client = options.connect(nats.url()).await.expect("a connection");
+    let jobs = Jobs::builder(client.clone(), "work", Datagrams::new()).ack_wait(Duration::from_secs(1));
+    let jobs = jobs.open().await.expect("a queue");
+    let [began, release, ended] = <[Arc<Notify>; 3]>::default();
+    let service = OnLoop {
+        jobs: jobs.clone(),
+        began: Arc::clone(&began),
+        release: Arc::clone(&release),
+        ended: Arc::clone(&ended),
+    };
+    let server = Server::new(service).codec(Lines::new()).bind("127.0.0.1:0").expect("a port");
+    let server = server.grace(Duration::from_millis(100)).spawn().await.expect("a server");
+    jobs.push("job".into()).await.expect("stored");
+    soon(began.notified()).await;
+    nats.kill();
+    // Until the client's queue is full.
+    let second = Duration::from_secs(1);
+    while tokio::time::timeout(second, client.publish("any", "x".into())).await.is_ok() {}
+    release.notify_one();
+    soon(ended.notified()).await;
+    let _ = soon(server.stop()).await;
 }

@@ -284,24 +284,25 @@ where
         }
     });
     let period = shared.ack_wait / 3;
-    let mut alive = interval_at(Instant::now() + period, period);
-    loop {
-        tokio::select! {
-            biased;
-            ended = &mut running => {
-                return match ended {
-                    Ok(Ok(())) => Outcome::Done,
-                    Ok(Err(error)) => Outcome::Failed(error),
-                    Err(panic) => Outcome::Failed(format!("panicked: {panic}")),
-                };
-            }
-            () = &mut cut => return Outcome::Cut,
-            _ = alive.tick() => {
-                if let Err(error) = message.ack_with(AckKind::Progress).await {
-                    debug!(%error, "the server does not know that a job still runs");
-                }
+    // Beside the job: sending waits while the client is not connected and its queue is full.
+    let alive = async {
+        let mut ticks = interval_at(Instant::now() + period, period);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = message.ack_with(AckKind::Progress).await {
+                debug!(%error, "the server does not know that a job still runs");
             }
         }
+    };
+    tokio::select! {
+        biased;
+        ended = &mut running => match ended {
+            Ok(Ok(())) => Outcome::Done,
+            Ok(Err(error)) => Outcome::Failed(error),
+            Err(panic) => Outcome::Failed(format!("panicked: {panic}")),
+        },
+        () = &mut cut => Outcome::Cut,
+        never = alive => never,
     }
 }
 
