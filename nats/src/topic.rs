@@ -25,6 +25,8 @@ use crate::wire::{PUBLISHER, SEQUENCE, number, wait_until_processed};
 /// A subscription remembers the last number of this many publishers. If there are more, it forgets
 /// all of them and begins anew.
 const MAX_PUBLISHERS: usize = 4096;
+/// Publishers with a longer name are not remembered: any program may send any name.
+const MAX_PUBLISHER_LEN: usize = 128;
 
 /// Events of type `Ev` on a subject, for every node that subscribes.
 ///
@@ -225,6 +227,9 @@ impl Gaps {
             self.total = self.total.saturating_add(missed);
             return missed;
         }
+        if publisher.len() > MAX_PUBLISHER_LEN {
+            return 0;
+        }
         if self.last.len() >= MAX_PUBLISHERS {
             self.last.clear();
         }
@@ -257,6 +262,8 @@ mod tests {
             gaps.record(&publisher.to_string(), 1);
         }
         assert_eq!(gaps.last.len(), 1);
+        gaps.record(&"x".repeat(1_000_000), 1);
+        assert!(gaps.last.keys().all(|publisher| publisher.len() < 1000), "names of any length");
         assert_eq!(gaps.record("0", u64::MAX), 0);
         assert_eq!(gaps.record("0", 1), 0);
         assert_eq!(gaps.total, 0);
