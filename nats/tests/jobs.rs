@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use common::{NatsServer, eventually, soon};
+use portcullis::codec::{DatagramCodec, DecodeError, EncodeError};
 use portcullis::nats::{Delivery, JobQueue, JobQueueBuilder, NatsError, async_nats};
 use portcullis::prelude::*;
 use portcullis::{Datagrams, Interrupted, Portal};
@@ -173,6 +175,56 @@ async fn a_dead_job_can_be_revived() {
     assert_eq!((second.attempt, &*second.job), (1, "fail"));
     assert_ne!(second.id, first.id);
     assert!(jobs.revive(dead.sequence).await.is_err(), "it is not dead any more");
+}
+
+/// Panics when it decodes `"panic"`.
+#[derive(Clone)]
+struct Panicking(Datagrams<Json>);
+
+impl DatagramCodec<String, String> for Panicking {
+    fn max_size(&self) -> usize {
+        DatagramCodec::<String, String>::max_size(&self.0)
+    }
+
+    fn decode(&mut self, datagram: &[u8]) -> Result<String, DecodeError> {
+        assert_ne!(datagram, b"\"panic\"", "a codec's own panic");
+        DatagramCodec::<String, String>::decode(&mut self.0, datagram)
+    }
+
+    fn encode(&mut self, job: String, datagram: &mut BytesMut) -> Result<(), EncodeError> {
+        DatagramCodec::<String, String>::encode(&mut self.0, job, datagram)
+    }
+}
+
+#[tokio::test]
+async fn a_codec_that_panics_fails_one_job() {
+    let nats = nats_server!();
+    let builder = JobQueue::<String, _>::builder(nats.client().await, "work", Panicking(Datagrams::new()));
+    let jobs = builder.max_deliveries(1).open().await.expect("a queue");
+    jobs.push("panic".into()).await.expect("stored");
+    jobs.push("next".into()).await.expect("stored");
+    let (seen_tx, mut seen) = mpsc::unbounded_channel();
+    let server = Server::new(Idle).codec(Lines::new()).bind("127.0.0.1:0").expect("a port");
+    let server = server.spawn().await.expect("a server");
+    let working = tokio::spawn(jobs.workers(1).run(server.handle().stopping(), move |delivery| {
+        let sent = seen_tx.send(delivery.job);
+        async move { sent.map_err(|error| error.to_string()) }
+    }));
+    assert_eq!(soon(seen.recv()).await.as_deref(), Some("next"));
+    soon(server.stop()).await.expect("a report");
+    let report = soon(working).await.expect("no panic");
+    assert_eq!((report.done, report.dead), (1, 1));
+}
+
+/// Only there to be stopped.
+struct Idle;
+
+#[service]
+impl Idle {
+    #[request]
+    async fn echo(&self, line: String) -> String {
+        line
+    }
 }
 
 #[tokio::test]

@@ -35,6 +35,9 @@ use crate::NatsError;
 /// from being added twice.
 const PUSH_ATTEMPTS: u32 = 4;
 
+/// Signs of life cannot be much more frequent than this.
+const MIN_ACK_WAIT: Duration = Duration::from_secs(1);
+
 /// A queue of jobs of type `T` that survives the death of nodes, in a JetStream stream.
 ///
 /// Cheap to clone. Any node adds jobs by [`push`](Self::push); the nodes that
@@ -150,7 +153,7 @@ impl<T, D> JobQueueBuilder<T, D> {
     /// How long after the last sign of life a job is delivered to another node; at least a second.
     /// Nodes give a sign of life three times in this time. Default: 30 s.
     pub fn ack_wait(mut self, time: Duration) -> Self {
-        self.ack_wait = time.max(Duration::from_secs(1));
+        self.ack_wait = time.max(MIN_ACK_WAIT);
         self
     }
 
@@ -243,7 +246,7 @@ impl<T, D> JobQueueBuilder<T, D> {
         };
         let consumer = stream.get_or_create_consumer("workers", workers).await?;
         // What the consumer has, if it existed: signs of life must suit it.
-        let ack_wait = consumer.cached_info().config.ack_wait;
+        let ack_wait = consumer.cached_info().config.ack_wait.max(MIN_ACK_WAIT);
         let shared = Shared {
             client,
             context,

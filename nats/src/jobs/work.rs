@@ -17,7 +17,7 @@ use async_nats::jetstream::{AckKind, Message};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use portcullis_codec::DatagramCodec;
-use portcullis_runtime::internal::error::CatchUnwind;
+use portcullis_runtime::internal::error::{CatchUnwind, catch_panic};
 use portcullis_runtime::{Interrupted, Pool, Worker};
 use portcullis_service::Stopping;
 use tokio::time::{Instant, interval_at, sleep, sleep_until, timeout};
@@ -212,15 +212,17 @@ where
             // Its last worker died.
             Outcome::Failed("no delivery of the job returned".to_owned())
         } else {
-            match shared.codec.clone().decode(&message.payload) {
-                Ok(job) => {
+            // A codec is the user's code, too.
+            match catch_panic(|| shared.codec.clone().decode(&message.payload)) {
+                Ok(Ok(job)) => {
                     let delivery = Delivery { job, id: id.clone(), attempt };
                     run_job(shared, message, stopping, work, delivery).await
                 }
-                Err(error) => {
+                Ok(Err(error)) => {
                     let error = format!("the job cannot be decoded: {error}");
                     return self.bury(message, &id, attempt, &error, counts).await;
                 }
+                Err(panic) => Outcome::Failed(format!("decoding panicked: {panic}")),
             }
         };
         match outcome {
