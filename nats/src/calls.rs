@@ -115,7 +115,7 @@ impl<S: Service<State = (), Event = Infallible, Kind = PerRequest>> CallService 
 /// |---|---|
 /// | 204 | was handled; the handler returned no response |
 /// | 400 | is not a request in the codec's format |
-/// | 500 | failed (the text is the error's) or panicked (the text is `internal error`) |
+/// | 500 | failed (the text is the first 4 KiB of the error's) or panicked (the text is `internal error`) |
 /// | 503 | never ran: too many calls in flight, or the node stops; `Portcullis-Retry-After-Ms` says when to try again |
 /// | 504 | was cancelled, because its time was over |
 ///
