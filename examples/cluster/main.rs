@@ -98,7 +98,7 @@ impl Thumbnails {
 
 fn shrink(worker: &Worker, Shrink { path, side }: &Shrink) -> Result<(u32, u32), Error> {
     let picture = image::open(path)?;
-    worker.check()?; // returns an error if the caller has gone or the node stops
+    worker.check()?; // returns an error if the caller gave up or the node stops
     let small = picture.resize(*side, *side, FilterType::Lanczos3);
     Ok((small.width(), small.height()))
 }

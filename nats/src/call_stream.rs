@@ -206,7 +206,7 @@ impl AsyncWrite for CallStream {
 }
 
 impl Transport for CallStream {
-    /// At the deadline the caller has gone.
+    /// At the deadline the caller has given up.
     async fn wait_for_reset(&self) {
         match self.deadline {
             Some(deadline) => sleep_until(deadline.into()).await,

@@ -238,7 +238,7 @@ async fn run_test() {
     }
     let missing = (0..jobs).filter(|job| !done.contains_key(job)).count();
     let duplicates: u64 = done.values().map(|count| count - 1).sum();
-    assert_eq!(missing, 0, "jobs that nobody did; {duplicates} were done twice");
+    assert_eq!(missing, 0, "jobs that no node did; {duplicates} were done twice");
     assert!(queue.dead_jobs(10).await.expect("an answer").is_empty());
     println!(
         "calls: {answered} answered, {refused} refused, {late} late; jobs: {jobs} done, {duplicates} of them again"

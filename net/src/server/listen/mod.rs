@@ -133,9 +133,9 @@ impl<IO> Accepted<IO> {
         Self { io, origin: Origin::from(None), deadline: None }
     }
 
-    /// The time after which nobody waits for the session's responses. It becomes the
+    /// The time after which the peer does not wait for responses any more. It becomes the
     /// [`DEADLINE`](portcullis_runtime::DEADLINE) of the session: the jobs of its handlers inherit
-    /// it. A stream whose peer is then gone says so by
+    /// it. A stream whose peer then gives up says so by
     /// [`wait_for_reset`](Transport::wait_for_reset).
     #[must_use]
     pub fn deadline(mut self, at: Instant) -> Self {
