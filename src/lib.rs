@@ -177,6 +177,7 @@
 //! | `tls` | TLS by rustls with ring; certificates can be replaced while the server runs | |
 //! | `systemd` | `listen_fds`: sockets from systemd | |
 //! | `nats` | [`nats`]: calls, durable jobs and topics over NATS (Rust 1.89) | |
+//! | `rpc` | [`rpc`]: typed calls and their clients | |
 //! | `fds` | file descriptors that are sent with messages over Unix sockets | |
 //! | `msgpack` | [`codec::MessagePack`] | |
 //! | `cbor` | [`codec::Cbor`] | |
@@ -203,6 +204,10 @@ pub mod test;
 #[cfg(feature = "nats")]
 #[doc(inline)]
 pub use portcullis_nats as nats;
+
+#[cfg(feature = "rpc")]
+#[doc(inline)]
+pub use portcullis_rpc as rpc;
 
 pub use portcullis_macros::{after, before, blocking, event, on, request, service, session, state};
 pub use portcullis_runtime::*;

@@ -1,9 +1,24 @@
 //! The errors of decoding and encoding.
 
+use std::any::Any;
+use std::cell::Cell;
 use std::error::Error;
 use std::{fmt, io};
 
 type Source = Box<dyn Error + Send + Sync>;
+type Attachment = Box<dyn Any + Send + Sync>;
+
+thread_local! {
+    static ATTACHMENT: Cell<Option<Attachment>> = const { Cell::new(None) };
+}
+
+/// Sets what the next [`DecodeError`] that this thread makes has attached.
+///
+/// A `Deserialize` impl that fails has only a text for its format. With this it leaves a value to
+/// the error that the codec makes of the format's error; it sets `None` when it begins.
+pub fn attach_to_next_error(attachment: Option<Attachment>) {
+    ATTACHMENT.set(attachment);
+}
 
 /// Searches an error and its causes. An `io::Error` may wrap the error of a codec of `tokio_util`.
 fn downcast_chain<'a, E: Error + 'static>(mut error: &'a (dyn Error + 'static)) -> Option<&'a E> {
@@ -27,13 +42,20 @@ fn downcast_chain<'a, E: Error + 'static>(mut error: &'a (dyn Error + 'static)) 
 pub struct DecodeError {
     source: Source,
     recoverable: bool,
+    attachment: Option<Attachment>,
 }
 
 impl DecodeError {
     /// Makes an error after which the stream cannot be decoded further; see
     /// [`recoverable`](Self::recoverable).
     pub fn new(source: impl Into<Source>) -> Self {
-        Self { source: source.into(), recoverable: false }
+        Self { source: source.into(), recoverable: false, attachment: ATTACHMENT.take() }
+    }
+
+    /// Takes what [`attach_to_next_error`] has set.
+    #[doc(hidden)]
+    pub fn take_attachment<T: 'static>(&mut self) -> Option<T> {
+        self.attachment.take_if(|attachment| attachment.is::<T>())?.downcast().ok().map(|value| *value)
     }
 
     /// Marks the error as one after which the next call of `decode` continues with the next frame.

@@ -179,6 +179,7 @@ pub use self::zstd::Zstd;
 pub mod private {
     pub use crate::datagram::{MAX_DATAGRAM, MAX_UDP_PAYLOAD};
     pub use crate::decode_cost::take as take_decode_cost;
+    pub use crate::error::attach_to_next_error;
     pub use crate::length_prefix::PREFIX_LEN;
 }
 

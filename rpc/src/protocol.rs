@@ -1,0 +1,127 @@
+//! [`Protocol`]: the calls of a service and their replies, as types. [`RpcService`]: a service that
+//! handles them.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use portcullis_service::{Peer, PerSession, Service};
+use serde::{Deserializer, Serializer};
+
+use crate::failure::Failure;
+use crate::wire::{ClientMessage, ServerMessage};
+
+/// A method that can be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Method {
+    /// Its name on the wire in formats for people, such as JSON.
+    pub name: &'static str,
+    /// Its number on the wire in compact formats, such as Postcard: [`method_number`] of the name,
+    /// unless `#[rpc(number = ..)]` says otherwise.
+    pub number: u32,
+    /// The names of its parameters.
+    pub params: &'static [&'static str],
+}
+
+impl Method {
+    /// Describes a method.
+    pub const fn new(name: &'static str, number: u32, params: &'static [&'static str]) -> Self {
+        Self { name, number, params }
+    }
+}
+
+/// The number of a method in compact formats: the FNV-1a hash of its name, of 32 bits. It stays the
+/// same when methods are added, removed or moved.
+pub const fn method_number(name: &str) -> u32 {
+    let bytes = name.as_bytes();
+    let (mut hash, mut i) = (0x811c_9dc5_u32, 0);
+    while i < bytes.len() {
+        hash = (hash ^ bytes[i] as u32).wrapping_mul(0x0100_0193);
+        i += 1;
+    }
+    hash
+}
+
+/// The calls of a service: an enum with one variant for each method, which holds the parameters.
+/// `#[rpc]` generates it.
+///
+/// Methods are numbered here by their position in [`METHODS`](Self::METHODS).
+pub trait Protocol: Sized + Send + 'static {
+    /// The replies: an enum with one variant for each method, which holds what the method returns.
+    type Reply: Send + 'static;
+
+    /// The methods.
+    const METHODS: &'static [Method];
+
+    /// The method that is called.
+    fn method(&self) -> usize;
+
+    /// Writes the parameters, as a tuple.
+    ///
+    /// # Errors
+    /// Those of the format.
+    fn serialize_params<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
+
+    /// Reads the parameters of `method`: a tuple, or, in formats that can tell, a map by name.
+    ///
+    /// # Errors
+    /// They are not the parameters of this method.
+    fn deserialize_params<'de, D: Deserializer<'de>>(
+        method: usize,
+        deserializer: D,
+    ) -> Result<Self, D::Error>;
+
+    /// The method that has returned `reply`.
+    fn reply_method(reply: &Self::Reply) -> usize;
+
+    /// Whether the method has returned an `Err`.
+    fn is_error(reply: &Self::Reply) -> bool;
+
+    /// Writes the value of the reply, without saying whether it is an `Ok` or an `Err`.
+    ///
+    /// # Errors
+    /// Those of the format.
+    fn serialize_reply<S: Serializer>(reply: &Self::Reply, serializer: S) -> Result<S::Ok, S::Error>;
+
+    /// Reads the value of a reply of `method`, which is an `Err` of the method if `is_error`.
+    ///
+    /// # Errors
+    /// It is not such a value.
+    fn deserialize_reply<'de, D: Deserializer<'de>>(
+        method: usize,
+        is_error: bool,
+        deserializer: D,
+    ) -> Result<Self::Reply, D::Error>;
+}
+
+/// A service whose methods can be called. `#[service]` implements it if there is an `#[rpc]`
+/// method, together with [`Service`], whose `on_session` is
+/// [`private::serve`](crate::private::serve).
+pub trait RpcService:
+    Service<Request = ClientMessage<Self::Protocol>, Response = ServerMessage<Self::Protocol>, Kind = PerSession>
+{
+    /// The calls that it handles.
+    type Protocol: Protocol;
+
+    /// How many calls of one connection run at the same time. A session with that many reads no
+    /// further call until one ends.
+    fn max_in_flight(&self) -> usize {
+        64
+    }
+
+    /// Handles one call. Calls of one connection are handled concurrently, in one task.
+    ///
+    /// Dropping the future cancels the call.
+    ///
+    /// # Errors
+    /// The call was not handled, or its job has no result. An error of the method itself is part of
+    /// the reply.
+    fn handle_call(
+        self: &Arc<Self>,
+        peer: &Peer<ServerMessage<Self::Protocol>>,
+        conn: &Self::Conn,
+        call: Self::Protocol,
+    ) -> impl Future<Output = Result<<Self::Protocol as Protocol>::Reply, Failure>> + Send
+    where
+        Self::Conn: Sync;
+}
