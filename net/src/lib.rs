@@ -34,10 +34,15 @@ pub mod bounds {
     pub use crate::server::{BoundDatagrams, BoundTcp, Serves, Streams};
 }
 
-/// For `portcullis-testkit`, which is released together with this crate. Not part of the public
-/// interface.
+/// For `portcullis-rpc` and `portcullis-testkit`, which are released together with this crate. Not
+/// part of the public interface.
 #[doc(hidden)]
 pub mod internal {
+    pub mod client {
+        pub use crate::client::frame_buffer::{FrameBuffer, MAX_FED};
+        pub use crate::client::reconnect::ReconnectState;
+        pub use crate::client::time_limit::with_timeout;
+    }
     pub use crate::server::erased;
     pub mod driver {
         pub use crate::session::driver::{Drive, session_factory};

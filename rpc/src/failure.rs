@@ -26,8 +26,11 @@ pub enum Failure {
     Closed,
     /// The service has no such method.
     UnknownMethod,
-    /// The parameters are not those of the method. The text is that of the format.
+    /// The parameters are not those of the method, or the codec of the client cannot encode them;
+    /// the call is not sent then. The text is that of the format.
     InvalidParams(String),
+    /// The client cannot decode the reply. The text is that of the format.
+    InvalidReply(String),
     /// The handler has panicked, or something else went wrong inside the service. The service's log
     /// says what; the client is told no more.
     Internal,
@@ -46,6 +49,7 @@ impl Failure {
             Self::UnknownMethod => 5,
             Self::InvalidParams(_) => 6,
             Self::Lost => 7,
+            Self::InvalidReply(_) => 8,
         }
     }
 
@@ -58,6 +62,7 @@ impl Failure {
             5 => Self::UnknownMethod,
             6 => Self::InvalidParams(text),
             7 => Self::Lost,
+            8 => Self::InvalidReply(text),
             _ => Self::Internal,
         }
     }
@@ -74,6 +79,7 @@ impl fmt::Display for Failure {
             Self::Closed => f.write_str("the service is stopping, or the client is closed"),
             Self::UnknownMethod => f.write_str("the service has no such method"),
             Self::InvalidParams(text) => write!(f, "the parameters are invalid: {text}"),
+            Self::InvalidReply(text) => write!(f, "the reply is invalid: {text}"),
             Self::Internal => f.write_str("internal error"),
             Self::Lost => f.write_str("the connection was lost while the call was in flight"),
         }
@@ -103,7 +109,7 @@ impl Serialize for Failure {
             _ => 0,
         };
         let text = match self {
-            Self::InvalidParams(text) => text,
+            Self::InvalidParams(text) | Self::InvalidReply(text) => text,
             _ => "",
         };
         (self.code(), retry_after, text).serialize(serializer)

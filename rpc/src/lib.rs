@@ -52,7 +52,7 @@ mod protocol;
 mod serve;
 mod wire;
 
-pub use self::client::{Call, CallError, RpcClient};
+pub use self::client::{Call, CallError, CallQueue, RpcClient};
 pub use self::failure::Failure;
 pub use self::protocol::{Method, Protocol, RpcService, method_number};
 pub use self::wire::{ClientMessage, ServerMessage};

@@ -15,7 +15,8 @@
 //!
 //! A frame whose call is known but whose method or parameters are not is an error to the format.
 //! The visitor leaves a [`Rejected`] to the [`DecodeError`](portcullis_codec::DecodeError) that the
-//! codec makes of it, so that the session can answer the call.
+//! codec makes of it, so that the session can answer the call. A reply that cannot be read is one
+//! for the client, which ends its call and no other.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -62,6 +63,14 @@ pub enum ClientMessage<P> {
         /// The answer.
         failure: Failure,
     },
+}
+
+impl<P> ClientMessage<P> {
+    pub(crate) fn id(&self) -> u64 {
+        match self {
+            Self::Call { id, .. } | Self::Cancel { id } | Self::Rejected { id, .. } => *id,
+        }
+    }
 }
 
 /// What a server sends.
@@ -278,17 +287,19 @@ impl<'de, P: Protocol> Deserialize<'de> for ServerMessage<P> {
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
                 let (kind, id): (u8, u64) = (next(&mut seq)?, next(&mut seq)?);
-                match kind {
+                let message = match kind {
                     VALUE | ERROR => {
                         let reply = ReplySeed::<P> { is_error: kind == ERROR, protocol: PhantomData };
-                        Ok(ServerMessage::Reply { id, reply: next_seed(&mut seq, reply)? })
+                        next_seed(&mut seq, reply).map(|reply| ServerMessage::Reply { id, reply })
                     }
-                    FAILURE => Ok(ServerMessage::Failed { id, failure: next(&mut seq)? }),
+                    FAILURE => next(&mut seq).map(|failure| ServerMessage::Failed { id, failure }),
                     _ => Err(A::Error::custom(format_args!("unknown kind of message {kind}"))),
-                }
+                };
+                message.inspect_err(|error| Rejected::attach(id, Failure::InvalidReply(error.to_string())))
             }
         }
 
+        attach_to_next_error(None);
         deserializer.deserialize_tuple(3, Message(PhantomData))
     }
 }

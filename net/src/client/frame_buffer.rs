@@ -15,11 +15,12 @@ use crate::codec::{Codec, DecodeError, EncodeError};
 /// The least free capacity of the input buffer for a read, in bytes.
 const READ_CHUNK: usize = 4096;
 /// How many bytes of requests are encoded before they are written, if they are fed.
-pub(super) const MAX_FED: usize = 64 * 1024;
+pub const MAX_FED: usize = 64 * 1024;
 /// The default of `read_ahead`, in bytes.
 pub(super) const READ_AHEAD: usize = 64 * 1024 * 1024;
 
-pub(super) struct FrameBuffer<C> {
+/// The buffers of one connection.
+pub struct FrameBuffer<C> {
     codec: C,
     input: BytesMut,
     output: BytesMut,
@@ -30,7 +31,8 @@ pub(super) struct FrameBuffer<C> {
 }
 
 impl<C> FrameBuffer<C> {
-    pub(super) fn new(codec: C) -> Self {
+    /// Makes empty buffers.
+    pub fn new(codec: C) -> Self {
         Self { codec, input: BytesMut::new(), output: BytesMut::new(), eof: false, terminated: false }
     }
 
@@ -45,7 +47,7 @@ impl<C> FrameBuffer<C> {
     }
 
     /// Appends a request to the output: all of it, or nothing.
-    pub(super) fn encode<Rsp, Req>(&mut self, request: Req) -> Result<(), EncodeError>
+    pub fn encode<Rsp, Req>(&mut self, request: Req) -> Result<(), EncodeError>
     where
         C: Codec<Rsp, Req>,
     {
@@ -55,7 +57,7 @@ impl<C> FrameBuffer<C> {
 
     /// Decodes the next message, or the end of the stream (`None`). Pending if that takes more
     /// input.
-    pub(super) fn decode<Rsp, Req>(&mut self) -> Poll<Result<Option<Rsp>, DecodeError>>
+    pub fn decode<Rsp, Req>(&mut self) -> Poll<Result<Option<Rsp>, DecodeError>>
     where
         C: Codec<Rsp, Req>,
     {
@@ -72,7 +74,8 @@ impl<C> FrameBuffer<C> {
         self.eof
     }
 
-    pub(super) fn pending_output(&self) -> &[u8] {
+    /// Returns the output that is not written yet.
+    pub fn pending_output(&self) -> &[u8] {
         &self.output
     }
 
@@ -129,7 +132,8 @@ impl<C> FrameBuffer<C> {
         }
     }
 
-    pub(super) fn poll_flush(
+    /// Writes the output and flushes the stream.
+    pub fn poll_flush(
         &mut self,
         io: &mut (impl AsyncWrite + Unpin),
         cx: &mut Context<'_>,
@@ -141,7 +145,8 @@ impl<C> FrameBuffer<C> {
         Pin::new(io).poll_flush(cx)
     }
 
-    pub(super) fn poll_read(
+    /// Reads once and appends to the input.
+    pub fn poll_read(
         &mut self,
         io: &mut (impl AsyncRead + Unpin),
         cx: &mut Context<'_>,

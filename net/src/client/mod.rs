@@ -10,8 +10,8 @@
 mod blocking;
 mod connect;
 mod error;
-mod frame_buffer;
-mod reconnect;
+pub(crate) mod frame_buffer;
+pub(crate) mod reconnect;
 mod split;
 #[cfg(test)]
 mod tests;

@@ -25,7 +25,7 @@ pub(crate) async fn with_deadline<T, E: From<io::Error>>(
 ///
 /// # Errors
 /// As [`with_deadline`].
-pub(crate) async fn with_timeout<T, E: From<io::Error>>(
+pub async fn with_timeout<T, E: From<io::Error>>(
     timeout: Option<Duration>,
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {

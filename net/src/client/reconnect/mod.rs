@@ -19,7 +19,7 @@ use tokio::time::sleep_until;
 
 pub use self::backoff::Backoff;
 pub use self::blocking::BlockingReconnectingClient;
-use self::state::ReconnectState;
+pub use self::state::ReconnectState;
 use super::time_limit::with_timeout;
 use super::{Client, ClientError};
 use crate::codec::Codec;

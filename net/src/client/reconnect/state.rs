@@ -3,14 +3,16 @@
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::io;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::Backoff;
 use crate::client::ClientError;
 
+/// When a client connects again.
 #[derive(Debug, Default)]
-pub(super) struct ReconnectState {
+pub struct ReconnectState {
     pub(super) backoff: Backoff,
     /// Failed attempts and lost connections since the last received message.
     failures: u32,
@@ -20,13 +22,23 @@ pub(super) struct ReconnectState {
 }
 
 impl ReconnectState {
+    /// Makes the state of a client that has not connected yet.
+    pub fn new(backoff: Backoff) -> Self {
+        Self { backoff, ..Self::default() }
+    }
+
+    /// Returns how long one attempt may take.
+    pub fn attempt_timeout(&self) -> Option<Duration> {
+        self.backoff.attempt_timeout()
+    }
+
     /// Returns when to connect next. `None` is at once.
-    pub(super) fn next_attempt_at(&self) -> Option<Instant> {
+    pub fn next_attempt_at(&self) -> Option<Instant> {
         self.next_attempt_at
     }
 
     /// Call after a connection was made.
-    pub(super) fn on_connected(&mut self) {
+    pub fn on_connected(&mut self) {
         self.in_flight = 0;
     }
 
@@ -76,7 +88,7 @@ impl ReconnectState {
     ) -> Result<Rsp, ClientError> {
         match result {
             Ok(message) => {
-                (self.failures, self.next_attempt_at) = (0, None);
+                self.on_message();
                 Ok(message)
             }
             Err(error) if error.is_recoverable() => Err(error),
@@ -90,6 +102,11 @@ impl ReconnectState {
                 })
             }
         }
+    }
+
+    /// Call when a message was received.
+    pub fn on_message(&mut self) {
+        (self.failures, self.next_attempt_at) = (0, None);
     }
 
     /// Call when the server has closed the connection.
@@ -110,12 +127,13 @@ impl ReconnectState {
     ///
     /// # Errors
     /// Returns `error` if the operation should not try again.
-    pub(super) fn on_connect_failed(&mut self, error: ClientError, attempts: u32) -> Result<(), ClientError> {
+    pub fn on_connect_failed(&mut self, error: ClientError, attempts: u32) -> Result<(), ClientError> {
         self.on_connection_lost();
         if self.backoff.is_exhausted(attempts) || is_permanent(&error) { Err(error) } else { Ok(()) }
     }
 
-    pub(super) fn on_connection_lost(&mut self) {
+    /// Call when a connection has ended. Determines when to connect next.
+    pub fn on_connection_lost(&mut self) {
         self.in_flight = 0;
         let delay = self.backoff.delay(self.failures, random());
         self.next_attempt_at = Instant::now().checked_add(delay);
