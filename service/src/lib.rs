@@ -78,7 +78,7 @@ pub mod internal {
     pub use super::server_shared::{
         DecodeOn, MAX_TICK, QueueLimits, ServerShared, SessionLimits, ShutdownPhase, WeightLimit, millis,
     };
-    pub use super::session::RequestSlot;
+    pub use super::session::{Patience, RequestSlot};
     pub use super::shared::SessionShared;
     pub use super::shared::congestion::{Congested, take as take_yield_request, take_congested};
 }
@@ -324,7 +324,10 @@ pub trait Service: Sized + Send + Sync + 'static { // `Arc` for `Rc`, `Mutex` or
     /// to wherever it returns.
     ///
     /// Returning without having asked for a request ends the connection; returning after that
-    /// starts the handler again for the requests that follow. Started at once, it may speak first.
+    /// starts the handler again for the requests that follow. It is started at once, so it may send
+    /// first. If it began and ended by asking for a request that has been received already, with
+    /// [`next_timeout(Duration::ZERO)`](Session::next_timeout), and found none at the end, it is
+    /// started again when there is one, and the session keeps no future until then.
     ///
     /// # Errors
     /// The error goes to [`on_error`](Self::on_error), unless the peer had ended the session

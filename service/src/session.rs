@@ -39,7 +39,7 @@ impl<Req, Rsp> Session<Req, Rsp> {
     /// # Cancellation
     /// Dropped before its end, it has taken nothing.
     pub async fn next(&mut self) -> Result<Req, SessionError> {
-        NextRequest { slot: &self.slot.0, only_received: false }.await
+        NextRequest { slot: &self.slot.0, patience: Patience::Idle }.await
     }
 
     /// The next request, if it comes within `limit`.
@@ -55,11 +55,27 @@ impl<Req, Rsp> Session<Req, Rsp> {
     /// # Cancellation
     /// Dropped before its end, it has taken nothing.
     pub async fn next_timeout(&mut self, limit: Duration) -> Result<Req, SessionError> {
-        let next = NextRequest { slot: &self.slot.0, only_received: limit.is_zero() };
         if limit.is_zero() {
-            return next.await;
+            return NextRequest { slot: &self.slot.0, patience: Patience::None }.await;
         }
-        tokio::time::timeout(limit, next).await.unwrap_or(Err(SessionError::Timeout))
+        tokio::time::timeout(limit, self.next()).await.unwrap_or(Err(SessionError::Timeout))
+    }
+
+    /// As [`next`](Self::next), for a handler that does something else meanwhile: the wait is no
+    /// idle time.
+    #[doc(hidden)]
+    pub async fn next_while_busy(&mut self) -> Result<Req, SessionError> {
+        NextRequest { slot: &self.slot.0, patience: Patience::Busy }.await
+    }
+
+    /// Waits until there is a request, or an error, that the next run of the handler takes. Returns
+    /// false if the session has ended.
+    #[doc(hidden)]
+    pub async fn received(&mut self) -> bool {
+        let item = self.next().await;
+        let is_open = !matches!(item, Err(SessionError::Ended(_)));
+        self.slot.prefetch(item);
+        is_open
     }
 
     /// Sends a response; waits while the peer's queue is full.
@@ -103,9 +119,20 @@ impl<Req, Rsp> fmt::Debug for Session<Req, Rsp> {
     }
 }
 
+/// How a handler waits for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// It does nothing else.
+    Idle,
+    /// It does something else meanwhile.
+    Busy,
+    /// It takes only a request that has been received already.
+    None,
+}
+
 struct NextRequest<'a, Req> {
     slot: &'a Mutex<Slot<Req>>,
-    only_received: bool,
+    patience: Patience,
 }
 
 impl<Req> Future for NextRequest<'_, Req> {
@@ -115,10 +142,15 @@ impl<Req> Future for NextRequest<'_, Req> {
         // A handler that goes on asking after the end must not hold the loop.
         let coop = ready!(tokio::task::coop::poll_proceed(cx));
         let mut slot = self.slot.lock();
-        slot.requested = true;
-        slot.only_received = self.only_received;
+        if !slot.requested {
+            slot.requested = true;
+            slot.began_without_waiting = self.patience == Patience::None;
+        }
+        slot.patience = self.patience;
         if let Some(item) = slot.item.take() {
             slot.waker = None;
+            slot.found_nothing =
+                self.patience == Patience::None && matches!(item, Err(SessionError::Timeout));
             coop.made_progress();
             return Poll::Ready(item);
         }
@@ -136,7 +168,7 @@ impl<Req> Drop for NextRequest<'_, Req> {
         slot.waker = None;
         // The timeout of this call, if it was dropped before it could return it, is not for the
         // next one. A request stays.
-        if self.only_received {
+        if self.patience == Patience::None {
             slot.item.take_if(|item| matches!(item, Err(SessionError::Timeout)));
         }
     }
@@ -150,8 +182,12 @@ struct Slot<Req> {
     waker: Option<Waker>,
     /// `next` was called in this run of the handler.
     requested: bool,
-    /// The `next` that is pending takes only a request that has been received already.
-    only_received: bool,
+    /// The first `next` of this run took only a request that had been received already.
+    began_without_waiting: bool,
+    /// The last `next` was such a one, and there was no request.
+    found_nothing: bool,
+    /// Of the `next` that is pending.
+    patience: Patience,
     item: Option<Result<Req, SessionError>>,
 }
 
@@ -159,15 +195,32 @@ impl<Req> RequestSlot<Req> {
     /// A session of `peer`, and the slot that it takes its requests from.
     #[inline]
     pub fn session<Rsp>(peer: Peer<Rsp>) -> (Session<Req, Rsp>, Self) {
-        let slot =
-            Arc::new(Mutex::new(Slot { waker: None, requested: false, only_received: false, item: None }));
+        let slot = Arc::new(Mutex::new(Slot {
+            waker: None,
+            requested: false,
+            began_without_waiting: false,
+            found_nothing: false,
+            patience: Patience::Idle,
+            item: None,
+        }));
         (Session { peer, slot: Self(Arc::clone(&slot)) }, Self(slot))
     }
 
     /// A run of the handler begins.
     #[inline]
     pub fn begin_run(&self) {
-        self.0.lock().requested = false;
+        let mut slot = self.0.lock();
+        slot.requested = false;
+        slot.found_nothing = false;
+    }
+
+    /// Whether the run of the handler that has returned neither began nor ended with a wait for a
+    /// request, and found none at its end. Started again, it would find none either, so that waits
+    /// until there is one.
+    #[inline]
+    pub fn needs_request_to_run(&self) -> bool {
+        let slot = self.0.lock();
+        slot.began_without_waiting && slot.found_nothing
     }
 
     /// Whether the handler has called `next` in this run.
@@ -182,11 +235,11 @@ impl<Req> RequestSlot<Req> {
         self.0.lock().waker.is_some()
     }
 
-    /// Whether a `next` is pending that takes only a request that has been received already.
+    /// How the `next` that is pending waits, if one is pending.
     #[inline]
-    pub fn is_only_received_awaited(&self) -> bool {
+    pub fn patience(&self) -> Option<Patience> {
         let slot = self.0.lock();
-        slot.waker.is_some() && slot.only_received
+        slot.waker.is_some().then_some(slot.patience)
     }
 
     /// Whether there is an item that the handler has not taken.

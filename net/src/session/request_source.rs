@@ -12,7 +12,7 @@ use super::lifecycle::end_reason;
 use super::run_with_io::RequestDemand;
 use crate::codec::Codec;
 use crate::service::Session;
-use crate::service::internal::{RequestSlot, take_yield_request};
+use crate::service::internal::{Patience, RequestSlot, take_yield_request};
 use crate::service::{Peer, Reason, Service, SessionError, StateLimits};
 use crate::transport::Transport;
 
@@ -60,6 +60,21 @@ impl<Req: Send + 'static> RequestSource<Req> {
     /// Whether the handler has asked for a request in this run.
     pub(super) fn was_requested(&self) -> bool {
         self.slot.was_requested()
+    }
+
+    /// Whether the handler is to be started again only for a request.
+    pub(super) fn needs_request_to_run(&self) -> bool {
+        self.slot.needs_request_to_run()
+    }
+
+    /// Whether there is a request, or an error, that the handler has not taken.
+    pub(super) fn is_full(&self) -> bool {
+        self.slot.is_full()
+    }
+
+    /// Whether something must end before the next request is delivered.
+    pub(super) fn is_pending(&self) -> bool {
+        self.pending.is_some()
     }
 
     /// Puts the next request into the slot before it is asked for. `Err` if no request will come.
@@ -145,26 +160,28 @@ where
     }
 
     fn try_deliver(&mut self, io: &mut SessionIo<S, IO, C>, cx: &Context<'_>) -> bool {
-        if !self.slot.is_awaited() {
+        let Some(patience) = self.slot.patience() else {
             io.end_read_wait();
             return false;
-        }
-        if self.slot.is_only_received_awaited() {
+        };
+        if patience == Patience::None {
             // It does not wait for receivers either.
             self.pending.take_if(|pending| matches!(**pending, PendingStep::GivingWay(_)));
         } else if self.pending.is_none() && take_yield_request() {
             let receivers = Box::pin(give_way(Arc::clone(io.shared())));
             self.pending = Some(Box::new(PendingStep::GivingWay(receivers)));
         }
-        let next = match self.next(io, &mut Context::from_waker(cx.waker())) {
-            Next::Given(next) => next,
+        let next = match (self.next(io, &mut Context::from_waker(cx.waker())), patience) {
+            (Next::Given(next), _) => next,
             // A frame that is still being decoded is delivered to a later `next`.
-            Next::Pending | Next::Nothing if self.slot.is_only_received_awaited() => {
-                Err(SessionError::Timeout)
-            }
-            Next::Pending => return false,
-            Next::Nothing => {
+            (Next::Pending | Next::Nothing, Patience::None) => Err(SessionError::Timeout),
+            (Next::Pending, _) => return false,
+            (Next::Nothing, Patience::Idle) => {
                 io.begin_read_wait(StateLimits::NONE);
+                return false;
+            }
+            (Next::Nothing, Patience::Busy) => {
+                io.end_read_wait();
                 return false;
             }
         };
