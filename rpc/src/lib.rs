@@ -9,7 +9,8 @@
 //!
 //! 1. The generated method of the client makes a [`Call`], a future. Its first poll gives the call
 //!    a number, encodes it as a [`ClientMessage`] and adds it to the table of the connection
-//!    ([`client`]). A task that all clones of the client share writes, reads, and wakes the callers.
+//!    ([`client`]). A task that all clones of the client share writes, reads, and wakes the
+//!    callers.
 //! 2. The session of the service is one run of [`serve`](serve::serve): it asks for requests as any
 //!    `#[session]` handler does, and keeps the calls in flight in a set beside that
 //!    ([`serve`]). A call that is ready at its first poll is answered at once. Others stay in the
@@ -20,7 +21,8 @@
 //!    [`ClientMessage::Cancel`], its deadline, the end of the connection. The jobs that the future
 //!    waits for are cancelled by that.
 //! 4. The reply goes to the session's queue as a [`ServerMessage`], in the order in which calls
-//!    end.
+//!    end. The items of a stream precede it, one for each item of credit that the client grants
+//!    ([`context`]).
 //!
 //! No driver, limit, hook or stop is special to calls: to `net`, a service of calls is a
 //! `#[session]` service whose messages are those of [`wire`].
@@ -36,14 +38,16 @@
 //!   [`Failure::InvalidParams`], and the connection goes on.
 //! - A panic in a handler is answered with [`Failure::Internal`], and logged.
 //!
-//! Modules, in the order of their imports: [`protocol`] and [`failure`]; [`wire`], the messages and
-//! their form in serde formats; [`params`], by position or by name; [`serve`]; [`client`].
+//! Modules, in the order of their imports: [`failure`]; [`protocol`]; [`wire`], the messages and
+//! their form in serde formats; [`context`], what a handler is given; [`params`], by position or by
+//! name; [`serve`]; [`client`].
 
 #![forbid(unsafe_code)]
 // docs.rs builds with nightly, and says of each item which feature it needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod client;
+mod context;
 mod failure;
 mod params;
 #[doc(hidden)]
@@ -53,6 +57,7 @@ mod serve;
 mod wire;
 
 pub use self::client::{Call, CallError, CallQueue, RpcClient};
+pub use self::context::CallContext;
 pub use self::failure::Failure;
 pub use self::protocol::{Method, Protocol, RpcService, method_number};
 pub use self::wire::{ClientMessage, ServerMessage};

@@ -4,9 +4,11 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use portcullis_service::{Peer, PerSession, Service};
+use portcullis_service::{PerSession, Service};
+use serde::de::Error;
 use serde::{Deserializer, Serializer};
 
+use crate::context::CallContext;
 use crate::failure::Failure;
 use crate::wire::{ClientMessage, ServerMessage};
 
@@ -47,7 +49,8 @@ pub const fn method_number(name: &str) -> u32 {
 ///
 /// Methods are numbered here by their position in [`METHODS`](Self::METHODS).
 pub trait Protocol: Sized + Send + 'static {
-    /// The replies: an enum with one variant for each method, which holds what the method returns.
+    /// The replies: an enum with one variant for each method, which holds what the method returns,
+    /// and one more for each method that sends items, which holds an item.
     type Reply: Send + 'static;
 
     /// The methods.
@@ -71,7 +74,7 @@ pub trait Protocol: Sized + Send + 'static {
         deserializer: D,
     ) -> Result<Self, D::Error>;
 
-    /// The method that has returned `reply`.
+    /// The method that has returned or sent `reply`.
     fn reply_method(reply: &Self::Reply) -> usize;
 
     /// Whether the method has returned an `Err`.
@@ -92,6 +95,18 @@ pub trait Protocol: Sized + Send + 'static {
         is_error: bool,
         deserializer: D,
     ) -> Result<Self::Reply, D::Error>;
+
+    /// Reads an item that `method` has sent. The default is for protocols whose methods send none.
+    ///
+    /// # Errors
+    /// It is not such an item.
+    fn deserialize_item<'de, D: Deserializer<'de>>(
+        method: usize,
+        deserializer: D,
+    ) -> Result<Self::Reply, D::Error> {
+        let _ = (method, deserializer);
+        Err(D::Error::custom("not an item of this method"))
+    }
 }
 
 /// A service whose methods can be called. `#[service]` implements it if there is an `#[rpc]`
@@ -111,14 +126,15 @@ pub trait RpcService:
 
     /// Handles one call. Calls of one connection are handled concurrently, in one task.
     ///
-    /// Dropping the future cancels the call.
+    /// Dropping the future cancels the call. A panic is logged and answered with
+    /// [`Failure::Internal`].
     ///
     /// # Errors
     /// The call was not handled, or its job has no result. An error of the method itself is part of
     /// the reply.
     fn handle_call(
         self: &Arc<Self>,
-        peer: &Peer<ServerMessage<Self::Protocol>>,
+        context: CallContext<'_, Self::Protocol>,
         conn: &Self::Conn,
         call: Self::Protocol,
     ) -> impl Future<Output = Result<<Self::Protocol as Protocol>::Reply, Failure>> + Send

@@ -7,9 +7,12 @@
 //! |---|---|---|
 //! | client | 0, a call | a tuple: the method, the time that is left in microseconds (0: no limit), the parameters |
 //! | | 1, cancel | nothing |
+//! | | 2, credit | how many more items the call may send, after the first 32 |
 //! | server | 0, the method has returned | a tuple: the method, the value (of a `Result`: what is in `Ok`) |
 //! | | 1, the method has returned an `Err` | a tuple: the method, the error |
 //! | | 2, the call has no reply | the [`Failure`] |
+//! | | 3, an item of the call's stream, before its reply | a tuple: the method, the item |
+//! | | 4, the server stops, and reads no call with a higher number than this | nothing |
 //!
 //! A method is its name in formats for people, and its number in compact formats.
 //!
@@ -32,10 +35,19 @@ use crate::protocol::Protocol;
 
 const CALL: u8 = 0;
 const CANCEL: u8 = 1;
+const CREDIT: u8 = 2;
 
 const VALUE: u8 = 0;
 const ERROR: u8 = 1;
 const FAILURE: u8 = 2;
+const ITEM: u8 = 3;
+const CLOSING: u8 = 4;
+
+/// How many items a call may send before the client grants more.
+pub(crate) const INITIAL_CREDIT: u32 = 32;
+
+/// The most bytes of a format's error that a client is sent: it may quote what the client has sent.
+const MAX_ERROR: usize = 256;
 
 /// What a client sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +68,13 @@ pub enum ClientMessage<P> {
         /// The number of the call.
         id: u64,
     },
+    /// The caller takes this many more items of the call's stream, after the first 32.
+    Credit {
+        /// The number of the call.
+        id: u64,
+        /// How many.
+        items: u32,
+    },
     /// A call that the codec could not read, and that is answered with `failure`.
     Rejected {
         /// The number of the call.
@@ -68,7 +87,10 @@ pub enum ClientMessage<P> {
 impl<P> ClientMessage<P> {
     pub(crate) fn id(&self) -> u64 {
         match self {
-            Self::Call { id, .. } | Self::Cancel { id } | Self::Rejected { id, .. } => *id,
+            Self::Call { id, .. }
+            | Self::Cancel { id }
+            | Self::Credit { id, .. }
+            | Self::Rejected { id, .. } => *id,
         }
     }
 }
@@ -83,6 +105,13 @@ pub enum ServerMessage<P: Protocol> {
         /// The method and what it has returned.
         reply: P::Reply,
     },
+    /// An item of the call's stream, which precedes its reply.
+    Item {
+        /// The number of the call.
+        id: u64,
+        /// The method and the item.
+        item: P::Reply,
+    },
     /// The call has no reply.
     Failed {
         /// The number of the call.
@@ -90,18 +119,26 @@ pub enum ServerMessage<P: Protocol> {
         /// Why.
         failure: Failure,
     },
+    /// The server stops. It answers the calls that it has read, and reads no more.
+    Closing {
+        /// The highest number of a call that it has read. Calls above it have not begun.
+        last_id: u64,
+    },
 }
 
 impl<P: Protocol> fmt::Debug for ServerMessage<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut of_method = |name, id, reply| {
+            let method = P::METHODS[P::reply_method(reply)].name;
+            f.debug_struct(name).field("id", id).field("method", &method).finish_non_exhaustive()
+        };
         match self {
-            Self::Reply { id, reply } => {
-                let method = P::METHODS[P::reply_method(reply)].name;
-                f.debug_struct("Reply").field("id", id).field("method", &method).finish_non_exhaustive()
-            }
+            Self::Reply { id, reply } => of_method("Reply", id, reply),
+            Self::Item { id, item } => of_method("Item", id, item),
             Self::Failed { id, failure } => {
                 f.debug_struct("Failed").field("id", id).field("failure", failure).finish()
             }
+            Self::Closing { last_id } => f.debug_struct("Closing").field("last_id", last_id).finish(),
         }
     }
 }
@@ -118,6 +155,15 @@ impl Rejected {
     }
 }
 
+fn shorten(mut text: String) -> String {
+    if text.len() > MAX_ERROR {
+        let end = (0..=MAX_ERROR).rev().find(|at| text.is_char_boundary(*at));
+        text.truncate(end.unwrap_or(0));
+        text.push_str("..");
+    }
+    text
+}
+
 fn to_micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1)
 }
@@ -129,6 +175,7 @@ impl<P: Protocol> Serialize for ClientMessage<P> {
                 (CALL, id, CallBody { time_left: time_left.map_or(0, to_micros), call }).serialize(serializer)
             }
             Self::Cancel { id } => (CANCEL, id, ()).serialize(serializer),
+            Self::Credit { id, items } => (CREDIT, id, items).serialize(serializer),
             Self::Rejected { .. } => Err(ser::Error::custom("a rejected call is not sent")),
         }
     }
@@ -174,7 +221,9 @@ impl<P: Protocol> Serialize for ServerMessage<P> {
                 (ERROR, id, ReplyBody::<P>(reply)).serialize(serializer)
             }
             Self::Reply { id, reply } => (VALUE, id, ReplyBody::<P>(reply)).serialize(serializer),
+            Self::Item { id, item } => (ITEM, id, ReplyBody::<P>(item)).serialize(serializer),
             Self::Failed { id, failure } => (FAILURE, id, failure).serialize(serializer),
+            Self::Closing { last_id } => (CLOSING, last_id, ()).serialize(serializer),
         }
     }
 }
@@ -215,6 +264,7 @@ impl<'de, P: Protocol> Deserialize<'de> for ClientMessage<P> {
                 match kind {
                     CALL => next_seed(&mut seq, CallSeed { id, protocol: PhantomData }),
                     CANCEL => next(&mut seq).map(|()| ClientMessage::Cancel { id }),
+                    CREDIT => next(&mut seq).map(|items| ClientMessage::Credit { id, items }),
                     _ => Err(A::Error::custom(format_args!("unknown kind of message {kind}"))),
                 }
             }
@@ -257,7 +307,7 @@ impl<'de, P: Protocol> Visitor<'de> for CallSeed<P> {
         match next_seed(&mut seq, ParamsSeed::<P>(method, PhantomData)) {
             Ok(call) => Ok(ClientMessage::Call { id, time_left, call }),
             Err(error) => {
-                Rejected::attach(id, Failure::InvalidParams(error.to_string()));
+                Rejected::attach(id, Failure::InvalidParams(shorten(error.to_string())));
                 Err(error)
             }
         }
@@ -288,14 +338,17 @@ impl<'de, P: Protocol> Deserialize<'de> for ServerMessage<P> {
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
                 let (kind, id): (u8, u64) = (next(&mut seq)?, next(&mut seq)?);
                 let message = match kind {
-                    VALUE | ERROR => {
-                        let reply = ReplySeed::<P> { is_error: kind == ERROR, protocol: PhantomData };
-                        next_seed(&mut seq, reply).map(|reply| ServerMessage::Reply { id, reply })
-                    }
+                    VALUE | ERROR => next_seed(&mut seq, ReplySeed::<P> { kind, protocol: PhantomData })
+                        .map(|reply| ServerMessage::Reply { id, reply }),
+                    ITEM => next_seed(&mut seq, ReplySeed::<P> { kind, protocol: PhantomData })
+                        .map(|item| ServerMessage::Item { id, item }),
+                    CLOSING => next(&mut seq).map(|()| ServerMessage::Closing { last_id: id }),
                     FAILURE => next(&mut seq).map(|failure| ServerMessage::Failed { id, failure }),
                     _ => Err(A::Error::custom(format_args!("unknown kind of message {kind}"))),
                 };
-                message.inspect_err(|error| Rejected::attach(id, Failure::InvalidReply(error.to_string())))
+                message.inspect_err(|error| {
+                    Rejected::attach(id, Failure::InvalidReply(shorten(error.to_string())))
+                })
             }
         }
 
@@ -306,7 +359,7 @@ impl<'de, P: Protocol> Deserialize<'de> for ServerMessage<P> {
 
 /// Reads the body of a reply.
 struct ReplySeed<P> {
-    is_error: bool,
+    kind: u8,
     protocol: PhantomData<P>,
 }
 
@@ -329,13 +382,13 @@ impl<'de, P: Protocol> Visitor<'de> for ReplySeed<P> {
         let Some(method) = next_seed(&mut seq, MethodSeed::<P>(PhantomData))? else {
             return Err(A::Error::custom("a reply of an unknown method"));
         };
-        next_seed(&mut seq, ValueSeed::<P> { method, is_error: self.is_error, protocol: PhantomData })
+        next_seed(&mut seq, ValueSeed::<P> { method, kind: self.kind, protocol: PhantomData })
     }
 }
 
 struct ValueSeed<P> {
     method: usize,
-    is_error: bool,
+    kind: u8,
     protocol: PhantomData<P>,
 }
 
@@ -343,7 +396,10 @@ impl<'de, P: Protocol> DeserializeSeed<'de> for ValueSeed<P> {
     type Value = P::Reply;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<P::Reply, D::Error> {
-        P::deserialize_reply(self.method, self.is_error, deserializer)
+        match self.kind {
+            ITEM => P::deserialize_item(self.method, deserializer),
+            kind => P::deserialize_reply(self.method, kind == ERROR, deserializer),
+        }
     }
 }
 

@@ -10,8 +10,8 @@ use portcullis_codec::{Cbor, Codec, Json, LengthPrefixed, MessagePack, NewlineDe
 use portcullis_net::{RunningServer, Server};
 use portcullis_rpc::private::{self, Deserialize, Deserializer, Params, Serialize, Serializer};
 use portcullis_rpc::{
-    Call, CallError, ClientMessage, Failure, Method, Protocol, RpcClient, RpcService, ServerMessage,
-    method_number,
+    Call, CallContext, CallError, ClientMessage, Failure, Method, Protocol, RpcClient, RpcService,
+    ServerMessage, method_number,
 };
 use portcullis_service::{Connected, Peer, PerSession, Service, Session, SessionError};
 use tokio::time::timeout;
@@ -169,7 +169,7 @@ impl RpcService for Math {
 
     async fn handle_call(
         self: &Arc<Self>,
-        _: &Peer<Self::Response>,
+        _: CallContext<'_, MathCall>,
         _: &(),
         call: MathCall,
     ) -> Result<MathReply, Failure> {

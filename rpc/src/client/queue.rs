@@ -42,6 +42,8 @@ pub struct CallQueue<P: Protocol> {
     alarm_at: Option<Instant>,
     /// Whether the server has sent a message since the last [`take_received`](Self::take_received).
     has_received: bool,
+    /// Whether the server stops, and begins no more calls of this connection.
+    is_refused: bool,
 }
 
 /// The current time by tokio's clock, which tests can pause.
@@ -64,6 +66,7 @@ impl<P: Protocol> CallQueue<P> {
             alarm: Box::pin(None),
             alarm_at: None,
             has_received: false,
+            is_refused: false,
         }
     }
 
@@ -91,6 +94,18 @@ impl<P: Protocol> CallQueue<P> {
         match message {
             ServerMessage::Reply { id, reply } => self.end(id, Ok(reply)),
             ServerMessage::Failed { id, failure } => self.end(id, Err(failure)),
+            ServerMessage::Item { id, .. } => tracing::trace!(id, "an item for a call that takes none"),
+            ServerMessage::Closing { last_id } => self.refuse_after(last_id),
+        }
+    }
+
+    /// Ends the calls that the server has not begun, and sends no more.
+    fn refuse_after(&mut self, last_id: u64) {
+        self.is_refused = true;
+        let refused: Vec<_> =
+            self.in_flight.iter_mut().map(|call| call.id).filter(|id| *id > last_id).collect();
+        for id in refused {
+            self.fail(id, Failure::Closed);
         }
     }
 
@@ -123,6 +138,7 @@ impl<P: Protocol> CallQueue<P> {
     /// Ends the calls in flight, because their connection is lost.
     pub(super) fn lose(&mut self) {
         self.cancelled.clear();
+        self.is_refused = false;
         for call in self.in_flight.take_all() {
             call.cell.end(Err(Failure::Lost));
         }
@@ -232,7 +248,7 @@ impl<P: Protocol> CallQueue<P> {
                 return Some(ClientMessage::Cancel { id });
             }
         }
-        while self.in_flight.len() < self.max_in_flight {
+        while self.in_flight.len() < self.max_in_flight && !self.is_refused {
             let Queued { cell, deadline } = self.batch.pop_front()?;
             let time_left = deadline.map(|at| at.saturating_duration_since(now()));
             if time_left.is_some_and(|time| time.is_zero()) {
