@@ -1,13 +1,15 @@
 //! A channel from a thread to the loop, with back-pressure: tokens of a model, rows of a query.
 //!
-//! The sender blocks its thread while the channel is full; the receiver is a [`Stream`]. A blocked
-//! send ends when the job is cancelled, and each send fails after the receiver was dropped, so a
-//! job that produces a long sequence stops soon after its consumer has.
+//! The sender blocks its thread while the channel is full, or waits, if it is in a task; the
+//! receiver is a [`Stream`]. A blocked send ends when the job is cancelled, and each send fails
+//! after the receiver was dropped, so a job that produces a long sequence stops soon after its
+//! consumer has.
 
 use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
+use std::mem;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -48,6 +50,7 @@ pub fn channel<T: Send + 'static>(capacity: usize) -> (Sender<T>, Receiver<T>) {
         receiver_dropped: false,
         receiver: None,
         blocked_senders: Vec::new(),
+        blocked_tasks: Vec::new(),
     };
     let shared = Arc::new(Shared { state: Mutex::new(state), capacity: capacity.max(1) });
     (Sender { shared: Arc::clone(&shared) }, Receiver { shared })
@@ -65,9 +68,23 @@ struct State<T> {
     receiver: Option<Waker>,
     /// The jobs whose workers wait for capacity.
     blocked_senders: Vec<Arc<dyn Host>>,
+    /// The tasks that wait for capacity.
+    blocked_tasks: Vec<Waker>,
 }
 
-/// The sending side, for threads.
+impl<T> State<T> {
+    /// Takes those that wait for capacity, to be woken after the lock is released.
+    fn take_blocked(&mut self) -> (Vec<Arc<dyn Host>>, Vec<Waker>) {
+        (mem::take(&mut self.blocked_senders), mem::take(&mut self.blocked_tasks))
+    }
+}
+
+fn wake((workers, tasks): (Vec<Arc<dyn Host>>, Vec<Waker>)) {
+    workers.iter().for_each(|host| host.notify_worker());
+    tasks.into_iter().for_each(Waker::wake);
+}
+
+/// The sending side, for threads and tasks.
 pub struct Sender<T> {
     shared: Arc<Shared<T>>,
 }
@@ -141,6 +158,36 @@ impl<T: Send + 'static> Sender<T> {
         }
         Ok(())
     }
+
+    /// As [`send`](Self::send) in a task: waits while the channel is full.
+    ///
+    /// # Errors
+    /// [`ChannelError::Closed`] returns the item: the receiver was dropped.
+    ///
+    /// # Cancellation
+    /// Dropped while it waits, it sends nothing.
+    pub async fn send_async(&self, item: T) -> Result<(), ChannelError<T>> {
+        let mut item = Some(item);
+        poll_fn(|cx| {
+            let mut state = self.shared.state.lock();
+            if !state.receiver_dropped && state.items.len() >= self.shared.capacity {
+                if !state.blocked_tasks.iter().any(|known| known.will_wake(cx.waker())) {
+                    state.blocked_tasks.push(cx.waker().clone());
+                }
+                return Poll::Pending;
+            }
+            let Some(item) = item.take() else { return Poll::Ready(Ok(())) };
+            if state.receiver_dropped {
+                return Poll::Ready(Err(ChannelError::Closed(item)));
+            }
+            state.items.push_back(item);
+            let receiver = state.receiver.take();
+            drop(state);
+            receiver.into_iter().for_each(Waker::wake);
+            Poll::Ready(Ok(()))
+        })
+        .await
+    }
 }
 
 impl<T> Sender<T> {
@@ -194,9 +241,9 @@ impl<T> Receiver<T> {
             drop(before); // a waker may own its task, whose drop is user code
             return Poll::Pending;
         };
-        let blocked = std::mem::take(&mut state.blocked_senders);
+        let blocked = state.take_blocked();
         drop(state);
-        blocked.iter().for_each(|host| host.notify_worker());
+        wake(blocked);
         Poll::Ready(Some(item))
     }
 }
@@ -213,9 +260,9 @@ impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         let mut state = self.shared.state.lock();
         state.receiver_dropped = true;
-        let (blocked, items) = (std::mem::take(&mut state.blocked_senders), std::mem::take(&mut state.items));
+        let (blocked, items) = (state.take_blocked(), mem::take(&mut state.items));
         drop(state);
-        blocked.iter().for_each(|host| host.notify_worker());
+        wake(blocked);
         drop(items);
     }
 }
