@@ -68,13 +68,15 @@ impl<J: Claim> JobQueue<J> {
         &'a self,
         mut state: MutexGuard<'a, State<J>>,
     ) -> Result<(J, u32), MutexGuard<'a, State<J>>> {
+        let mut limit = BATCH;
         loop {
             let mut refused = Vec::new();
-            let (entry, taken) = match self.choose(&mut state, &mut refused) {
+            let (entry, taken) = match self.choose(&mut state, &mut refused, limit) {
                 Choice::Job(entry) => (Some(entry), 1),
                 Choice::None if refused.is_empty() => return Err(state),
                 Choice::LookFurther | Choice::None => (None, 0),
             };
+            limit -= refused.len();
             self.note_taken(state, taken + refused.len());
             if !refused.is_empty() {
                 self.refuse(refused);
@@ -86,11 +88,12 @@ impl<J: Claim> JobQueue<J> {
         }
     }
 
-    fn choose(&self, state: &mut State<J>, refused: &mut Refused<J>) -> Choice<J> {
+    /// `limit`: how many jobs may be refused.
+    fn choose(&self, state: &mut State<J>, refused: &mut Refused<J>, limit: usize) -> Choice<J> {
         if state.jobs.is_empty() {
             return Choice::None; // other threads have taken the jobs while the lock was released
         }
-        refuse_delayed(state, refused);
+        refuse_delayed(state, refused, limit);
         let mut now = Now(None);
         let mut can_run =
             |entry: &Entry<J>| self.can_end_in_time(entry, &mut now) && !entry.job.is_cancelled();
@@ -100,7 +103,7 @@ impl<J: Claim> JobQueue<J> {
             return if state.late < state.jobs.len() { Choice::LookFurther } else { choose_late(state) };
         };
         state.late += usable;
-        for _ in 0..state.late.min(BATCH) {
+        for _ in 0..state.late.min(limit - refused.len()) {
             // The estimate may have fallen since the job was found late.
             if state.jobs.front().is_some_and(&mut can_run) {
                 return state.pop_front().map_or(Choice::None, Choice::Job);
@@ -163,11 +166,11 @@ fn choose_late<J: Claim>(state: &mut State<J>) -> Choice<J> {
 }
 
 /// Takes out the jobs that have waited for too long, as long as another job waits.
-fn refuse_delayed<J: Claim>(state: &mut State<J>, refused: &mut Refused<J>) {
+fn refuse_delayed<J: Claim>(state: &mut State<J>, refused: &mut Refused<J>, at_most: usize) {
     while let (Some(limit), Some(first)) = (&mut state.delay_limit, state.jobs.front()) {
         let Some((now, delay)) = first.job.queue_delay() else { break };
         let retry_after = limit.target();
-        if !limit.is_too_late(now, delay) || state.jobs.len() == 1 || refused.len() == BATCH {
+        if !limit.is_too_late(now, delay) || state.jobs.len() == 1 || refused.len() == at_most {
             break;
         }
         refused.extend(state.pop_front().map(|first| (first, Refusal::Delayed { retry_after })));
@@ -194,6 +197,9 @@ mod tests {
     struct Counts {
         looks: AtomicUsize,
         refused: AtomicUsize,
+        /// By how many seconds the time of the limit of the delay is later than that of the
+        /// deadlines.
+        delay_clock: AtomicUsize,
     }
 
     struct FakeJob {
@@ -230,7 +236,8 @@ mod tests {
         }
 
         fn queue_delay(&self) -> Option<(Instant, Duration)> {
-            None
+            let later = SECOND * self.counts.delay_clock.load(SeqCst) as u32;
+            Some((self.now + later, SECOND))
         }
 
         fn refuse(&self, _: Refusal) {
@@ -296,16 +303,34 @@ mod tests {
     }
 
     #[test]
+    fn a_dequeue_refuses_a_bounded_number_of_jobs_for_their_deadlines_and_their_delay_together() {
+        let mut fixture = Fixture::new();
+        fixture.queue = JobQueue::new(1, JOBS + 1, Overflow::Reject).delay_limit(Some(SECOND * 3 / 100));
+        fixture.queue.estimates.record(SITE, SECOND.as_micros() as u64, false);
+        (0..JOBS).for_each(|_| fixture.push(SECOND / 2));
+        fixture.push(10 * SECOND);
+        assert_eq!(fixture.take(), Some(JOBS));
+        assert_eq!(fixture.counts().1, BATCH);
+        // From the second interval on the queue stands: each job in it has waited for too long.
+        let interval = 1;
+        fixture.counts.delay_clock.store(interval, SeqCst);
+        (0..BATCH + 1).for_each(|_| fixture.push(10 * SECOND));
+        while fixture.take().is_some() {
+            assert!(fixture.counts().1 <= BATCH);
+        }
+    }
+
+    #[test]
     fn one_hold_of_the_lock_looks_at_a_bounded_number_of_jobs() {
         let mut fixture = Fixture::new();
         (0..JOBS).for_each(|_| fixture.push(SECOND / 2));
         let mut refused = Vec::new();
         let mut state = fixture.queue.state.lock();
         for _ in 1..JOBS.div_ceil(BATCH) {
-            assert!(matches!(fixture.queue.choose(&mut state, &mut refused), Choice::LookFurther));
+            assert!(matches!(fixture.queue.choose(&mut state, &mut refused, BATCH), Choice::LookFurther));
             assert_eq!(fixture.counts(), (BATCH, 0));
         }
-        assert!(matches!(fixture.queue.choose(&mut state, &mut refused), Choice::Job(_)));
+        assert!(matches!(fixture.queue.choose(&mut state, &mut refused, BATCH), Choice::Job(_)));
         assert!(refused.is_empty());
     }
 
@@ -314,9 +339,9 @@ mod tests {
         let mut fixture = Fixture::new();
         (0..BATCH + 1).for_each(|_| fixture.push(SECOND / 2));
         let mut state = fixture.queue.state.lock();
-        assert!(matches!(fixture.queue.choose(&mut state, &mut Vec::new()), Choice::LookFurther));
+        assert!(matches!(fixture.queue.choose(&mut state, &mut Vec::new(), BATCH), Choice::LookFurther));
         while state.pop_front().is_some() {}
-        assert!(matches!(fixture.queue.choose(&mut state, &mut Vec::new()), Choice::None));
+        assert!(matches!(fixture.queue.choose(&mut state, &mut Vec::new(), BATCH), Choice::None));
         assert!(fixture.queue.choose_and_refuse(state).is_err());
         assert_eq!(fixture.take(), None);
     }
