@@ -28,8 +28,9 @@ use std::{error, fmt, io};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Interrupted {
-    /// The pool's queue is full and its [`Overflow`](crate::Overflow) is `Reject`, or a thread
-    /// could not be had.
+    /// The pool's queue is full and its [`Overflow`](crate::Overflow) is `Reject`; a thread could
+    /// not be created; or too many functions of
+    /// [`Portal::call_soon`](crate::Portal::call_soon) wait for the loop.
     Full,
     /// The pool cannot run the job by its deadline, because the jobs in its queue take too long; or
     /// the job waited for too long in a queue with a
@@ -121,7 +122,7 @@ impl Interrupted {
 impl fmt::Display for Interrupted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Full => "the pool's queue is full",
+            Self::Full => "the queue is full",
             Self::Overloaded { retry_after } => {
                 return write!(f, "the pool is overloaded: try again after {retry_after:.0?}");
             }

@@ -1,4 +1,5 @@
-//! [`HostTask`]: the task that polls the calls of a worker whose job no task awaits.
+//! [`HostTask`]: polls the calls of a worker whose own host cannot: a task where no task awaits the
+//! job, and a part of another job's host where the job runs on the thread of that one.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -41,7 +42,7 @@ impl Future for HostTask {
                     this.call = Some(call);
                     return Poll::Pending;
                 }
-                this.host.complete_call(call, cx.waker());
+                this.host.complete_call(call);
             }
             match this.host.next_step(cx.waker()) {
                 HostTaskStep::Run(HostRequest::Call(call)) => this.call = Some(call),

@@ -20,13 +20,16 @@ use crate::hooks::Hooks;
 use crate::host_call::BoxCall;
 use crate::report::{RunningJob, WaitsAt};
 use crate::scope::Scope;
-use crate::spawn::Executor;
+use crate::spawn::{BoxTask, Executor};
 use crate::sync::Mutex;
 use crate::sync::atomic::AtomicBool;
 use crate::values::ContextValues;
 
 /// The deepest that loop and pool may call each other (O9).
 pub(crate) const MAX_DEPTH: u32 = 64;
+
+/// How many functions of one job may wait for the loop whose results no thread waits for.
+pub(crate) const MAX_QUEUED_CALLS: usize = if cfg!(portcullis_loom) { 1 } else { 16_384 };
 
 /// The number of a pool. A job knows its pool by this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -207,6 +210,17 @@ impl JobMeta {
         self.rare.as_ref().and_then(|rare| rare.starts_by)
     }
 
+    /// Whether a deadline, which the job has inherited as a rule, had passed when the job was made.
+    #[inline]
+    pub(crate) fn is_late_at_call(&self) -> bool {
+        let Some(rare) = &self.rare else { return false };
+        [rare.deadline, rare.starts_by]
+            .into_iter()
+            .flatten()
+            .min()
+            .is_some_and(|first| first <= self.called_at())
+    }
+
     /// When the job was made, by the clock of its deadline.
     pub(crate) fn called_at(&self) -> Instant {
         self.rare.as_ref().and_then(|rare| rare.called_at).unwrap_or(self.submitted_at)
@@ -286,8 +300,9 @@ pub(crate) trait Host: Job {
         call: BoxCall,
         at: &'static Location<'static>,
     ) -> Result<BoxCall, Interrupted>;
-    /// Has the host poll `call`, which is ready at its first poll, and does not wait for it.
-    fn call_host_soon(&self, this: &Arc<dyn Host>, call: BoxCall) -> Result<(), Interrupted>;
+    /// Has the host poll `call`, which is ready at its first poll, and does not wait for it. Gives
+    /// it back if [`MAX_QUEUED_CALLS`] wait already.
+    fn call_host_soon(&self, this: &Arc<dyn Host>, call: BoxCall) -> Result<Option<BoxCall>, Interrupted>;
     /// Blocks the worker's thread for `time`, or until the job is cancelled. `at`: where, for the
     /// reports.
     fn sleep(&self, time: Duration, at: &'static Location<'static>) -> Result<(), Interrupted>;
@@ -313,11 +328,15 @@ pub(crate) trait Host: Job {
     /// not park any more.
     fn hand_off(&self, job: Arc<dyn HandedOff>) -> Result<(), Arc<dyn HandedOff>>;
 
+    /// Has the host poll `task`, which polls the calls of a job that runs on this job's thread
+    /// while this job waits.
+    fn serve(&self, task: BoxTask) -> Result<(), Interrupted>;
+
     // Called by the host.
 
     /// For a host task: what to do next.
     fn next_step(&self, waker: &Waker) -> HostTaskStep;
-    fn complete_call(&self, call: BoxCall, waker: &Waker);
+    fn complete_call(&self, call: BoxCall);
     /// The host task was dropped before its end; `has_call`: with a call that the worker waits for.
     fn host_task_dropped(&self, has_call: bool);
 }

@@ -16,6 +16,9 @@ fn pool() -> Pool {
     Pool::builder("test").threads(2).queue_capacity(16).build().expect("threads")
 }
 
+/// How many functions of one job may wait for the loop.
+const QUEUED_CALLS: usize = 16_384;
+
 /// Yields once to the loop.
 async fn yield_once() {
     let mut yielded = false;
@@ -134,6 +137,23 @@ on_loops! {
             worker.call(|| 3)
         });
         assert_eq!(fine.await.unwrap().unwrap(), 3);
+    }
+
+    anywhere async fn p4_a_job_that_is_faster_than_the_loop_is_slowed_down() {
+        let pool = pool();
+        let (calls, ran) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (made, count) = (Arc::clone(&calls), Arc::clone(&ran));
+        let mut job = pool.run(move |worker| {
+            for n in 0..3 * QUEUED_CALLS {
+                made.store(n, SeqCst);
+                let count = Arc::clone(&count);
+                worker.call_soon(move || assert_eq!(count.fetch_add(1, SeqCst), n)).expect("awaited");
+            }
+        });
+        eventually(|| pool.running_jobs().iter().any(|job| job.host_not_polled));
+        assert_eq!((calls.load(SeqCst), ran.load(SeqCst)), (QUEUED_CALLS, 0));
+        eventually(|| poll_once(&mut job).is_ready());
+        assert_eq!(ran.load(SeqCst), 3 * QUEUED_CALLS);
     }
 
     anywhere async fn p8_an_offload_that_is_held_but_not_polled_leaves_its_worker_waiting() {
@@ -332,6 +352,22 @@ on_loops! {
         assert!(matches!(refused, Err(Interrupted::OnEventLoop)));
         let fine = tokio::task::spawn_blocking(move || portal.enter_thread(|worker| worker.call(|| 5))).await.unwrap();
         assert_eq!(fine.unwrap().unwrap(), 5);
+    }
+
+    async fn p4_a_portal_refuses_calls_while_too_many_wait() {
+        let portal = portcullis::Portal::current().unwrap();
+        let ran = Arc::new(AtomicUsize::new(0));
+        let call = || {
+            let ran = Arc::clone(&ran);
+            portal.call_soon(move || { ran.fetch_add(1, SeqCst); })
+        };
+        // The host task takes some while they are made, on a runtime of several threads.
+        let refused = (0..1_000 * QUEUED_CALLS).find_map(|n| call().err().map(|error| (n, error)));
+        let (made, error) = refused.expect("a bound");
+        assert!(matches!(error, Interrupted::Full) && made >= QUEUED_CALLS, "{made}: {error:?}");
+        let all = async { while ran.load(SeqCst) < made { tokio::task::yield_now().await } };
+        tokio::time::timeout(LIMIT, all).await.expect("all that were accepted run");
+        call().expect("there is space again");
     }
 
     async fn p4_call_soon_from_a_foreign_thread() {

@@ -15,7 +15,7 @@ use super::estimate::RunTime;
 use super::queue::{Claim, Demand, JobQueue, PushResult, Refusal, Reserved, TimeLimit};
 use super::{Overflow, Pool};
 use crate::error::Interrupted;
-use crate::job::{Charge, EstimateId};
+use crate::job::{CancelReason, Charge, EstimateId, Job};
 
 fn model(f: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
@@ -472,6 +472,51 @@ fn commit_against_drop() {
         // The thread has not panicked.
         block_on(pool.run(|_| ())).expect("the thread lives on");
         assert_eq!(pool.stats().panicked, 0);
+    });
+}
+
+/// A job commits while another thread interrupts it: exactly one of them succeeds.
+#[test]
+fn commit_against_cancel() {
+    for why in [CancelReason::Deadline, CancelReason::Drained] {
+        model(move || {
+            let pool = pool();
+            let committed = Arc::new(AtomicUsize::new(0));
+            let commits = Arc::clone(&committed);
+            let offload = pool.run(move |worker| {
+                if worker.commit().is_ok() {
+                    commits.store(1, SeqCst);
+                    assert!(worker.check().is_ok());
+                } else {
+                    assert!(worker.check().is_err());
+                }
+            });
+            let theirs = pool.clone();
+            let canceller =
+                thread::spawn(move || theirs.inner().jobs().iter().for_each(|job| job.interrupt(why)));
+            let answer = block_on(offload);
+            canceller.join().unwrap();
+            assert_eq!(pool.stats().panicked, 0);
+            match answer {
+                Ok(()) => assert_eq!(committed.load(SeqCst), 1),
+                Err(_) => {
+                    block_on(pool.run(|_| ())).expect("the thread lives on");
+                    assert_eq!(committed.load(SeqCst), 0);
+                }
+            }
+        });
+    }
+}
+
+/// The nested job runs on the thread that waits for it, so the host of the outer job polls its
+/// call.
+#[test]
+fn portal_call_of_a_job_that_was_handed_off() {
+    model(|| {
+        let pool = pool();
+        let inner = pool.clone();
+        let answer = block_on(pool.run(move |worker| inner.run(|worker| worker.call(|| 3)).wait(worker)));
+        assert!(matches!(answer, Ok(Ok(Ok(3)))));
     });
 }
 

@@ -6,11 +6,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::job_cell::{HostPoll, OffloadHandle};
+use super::job_cell::{HostPoll, OffloadHandle, Unfinished};
 use crate::context::{self, Current};
 use crate::error::Interrupted;
 use crate::host_call::BoxCall;
 use crate::job::HostRequest;
+use crate::spawn::BoxTask;
 use crate::worker::{Wait, Worker};
 
 /// The future of one job on a [`Pool`](crate::Pool): submitted when made, cancelled when dropped.
@@ -40,6 +41,8 @@ pub struct Offload<T, E = Interrupted> {
     job: Option<Arc<dyn OffloadHandle<T, E>>>,
     /// The call of the worker that is being polled.
     call: Option<HostedCall>,
+    /// The host tasks of jobs that run on the worker's thread.
+    served: Vec<BoxTask>,
     /// A drop does not cancel the job.
     detached: bool,
 }
@@ -66,7 +69,7 @@ impl<T, E> Unpin for Offload<T, E> {}
 
 impl<T, E> Offload<T, E> {
     pub(super) fn new(job: Arc<dyn OffloadHandle<T, E>>, detached: bool) -> Self {
-        Self { job: Some(job), call: None, detached }
+        Self { job: Some(job), call: None, served: Vec::new(), detached }
     }
 
     /// Lets the job run to its end without a caller. Its result is dropped on its thread.
@@ -77,8 +80,13 @@ impl<T, E> Offload<T, E> {
     /// deadline and a drain still apply.
     pub fn detach(mut self) {
         if let Some(job) = self.job.take() {
-            job.detach(self.call.take().map(|hosted| hosted.call));
+            job.detach(self.take_unfinished());
         }
+    }
+
+    fn take_unfinished(&mut self) -> Unfinished {
+        let call = self.call.take().map(|hosted| hosted.call);
+        Unfinished { call, served: std::mem::take(&mut self.served) }
     }
 }
 
@@ -120,6 +128,9 @@ impl<T, E> Future for Offload<T, E> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let job = this.job.as_ref().expect("`Offload` polled after its output was taken");
+        if !this.served.is_empty() {
+            this.served.retain_mut(|task| task.as_mut().poll(cx).is_pending());
+        }
         loop {
             if this.call.as_mut().is_some_and(|hosted| hosted.poll(cx).is_ready()) {
                 if let Some(HostedCall { call, .. }) = this.call.take() {
@@ -141,10 +152,19 @@ impl<T, E> Future for Offload<T, E> {
                     let _ = HostedCall::new(job, call).poll(cx);
                     continue;
                 }
+                Some(HostPoll::Serve(mut task)) => {
+                    if task.as_mut().poll(cx).is_pending() {
+                        this.served.push(task);
+                    }
+                    continue;
+                }
                 Some(HostPoll::Output(ended)) => ended,
             };
             if this.call.is_some() {
                 this.call = None; // rare, and dropping a `None` is a call
+            }
+            if !this.served.is_empty() {
+                this.served.clear();
             }
             this.job = None;
             return Poll::Ready(ended);
@@ -155,8 +175,8 @@ impl<T, E> Future for Offload<T, E> {
 impl<T, E> Drop for Offload<T, E> {
     fn drop(&mut self) {
         let Some(job) = self.job.take() else { return };
-        let taken = self.call.take().map(|hosted| hosted.call);
-        if self.detached { job.detach(taken) } else { job.drop_awaiter(taken) }
+        let left = self.take_unfinished();
+        if self.detached { job.detach(left) } else { job.drop_awaiter(left) }
     }
 }
 

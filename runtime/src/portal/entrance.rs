@@ -135,7 +135,10 @@ impl Portal {
     /// What one thread asks for takes effect in the order in which it asked.
     ///
     /// # Errors
-    /// [`Interrupted::Closed`] if the server has stopped; then `f` never runs.
+    /// [`Interrupted::Closed`] if the server has stopped, and [`Interrupted::Full`] if 16,384
+    /// functions wait for the loop already; then `f` never runs. (This may be the loop's own
+    /// thread, so it cannot wait. A thread that [enters](Self::enter_thread) can:
+    /// [`Worker::call_soon`] slows it down.)
     pub fn call_soon<F>(&self, f: F) -> Result<(), Interrupted>
     where
         F: FnOnce() + Send + 'static,
@@ -143,7 +146,10 @@ impl Portal {
         let here = context::current().host.filter(|host| self.owns(host));
         let host = here.unwrap_or_else(|| Arc::clone(&self.root));
         let call = boxed_call(&host, host_call::catch_and_log_panic(f));
-        host.call_host_soon(&host, call)
+        match host.call_host_soon(&host, call)? {
+            Some(_) => Err(Interrupted::Full),
+            None => Ok(()),
+        }
     }
 
     /// Whether `host` is a thread that entered through this portal (or a clone of it), whose own

@@ -129,9 +129,13 @@ impl<T: Send + 'static> PortalTask<T> {
         let shared = Arc::new(Shared::new());
         let give = Finish(Arc::clone(&shared));
         let call = async move { give.0.finish(catch_panic(f).map_err(Interrupted::Panicked)) };
-        if let Err(refused) = host.call_host_soon(host, boxed_call(host, call)) {
-            shared.state.lock().result = Some(Err(refused));
-        }
+        let refused = match host.call_host_soon(host, boxed_call(host, call)) {
+            Ok(None) => return Self { shared },
+            Ok(Some(_)) => Interrupted::Full,
+            Err(refused) => refused,
+        };
+        // Dropping the call has just set `Cancelled`: replace it by the cause.
+        shared.state.lock().result = Some(Err(refused));
         Self { shared }
     }
 }

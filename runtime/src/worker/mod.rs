@@ -167,7 +167,9 @@ impl Worker {
         self.run_on_loop(async move { f() })
     }
 
-    /// Runs `f` on the loop soon, in the task that awaits this job, without waiting for it.
+    /// Runs `f` on the loop soon, in the task that awaits this job, without waiting for it. If
+    /// 16,384 functions of this job wait already, it waits until they and `f` have run, as
+    /// [`call`](Self::call) does: a job that is faster than the loop is slowed down.
     ///
     /// The calls of one thread take effect in the order in which they were made: a later
     /// [`call`](Self::call) or [`run_on_loop`](Self::run_on_loop) finds `f` done. A
@@ -175,14 +177,17 @@ impl Worker {
     /// A panic of `f` is logged.
     ///
     /// # Errors
-    /// [`Interrupted::Abandoned`] if the task that awaits this job was dropped,
-    /// [`Interrupted::Closed`] if the server has stopped; then `f` never runs.
+    /// As [`run_on_loop`](Self::run_on_loop); then `f` never runs.
+    #[track_caller]
     pub fn call_soon<F>(&self, f: F) -> Result<(), Interrupted>
     where
         F: FnOnce() + Send + 'static,
     {
         let call = boxed_call(&self.host, host_call::catch_and_log_panic(f));
-        self.host.call_host_soon(&self.host, call)
+        match self.host.call_host_soon(&self.host, call)? {
+            Some(call) => self.host.call_host(&self.host, call, Location::caller()).map(drop),
+            None => Ok(()),
+        }
     }
 
     /// Runs `future` on the event loop, inside the task that awaits this job, and returns its

@@ -41,17 +41,22 @@ where
 
     /// Interrupts the job, queued or running. The first reason is kept.
     pub(super) fn end_early(&self, why: CancelReason) {
-        self.end(why, self.job_state.cancel());
+        self.end(why, self.job_state.cancel(), true);
     }
 
     /// Interrupts the job unless a thread has claimed it.
     pub(super) fn end_unless_claimed(&self, why: CancelReason) {
         if let Some(from) = self.job_state.cancel() {
-            self.end(why, Some(from));
+            self.end(why, Some(from), false);
         }
     }
 
-    fn end(&self, why: CancelReason, cancelled_from: Option<JobState>) {
+    /// Interrupts a job that was claimed, and that never begins.
+    pub(super) fn end_before_body(&self, why: CancelReason) {
+        self.end(why, None, false);
+    }
+
+    fn end(&self, why: CancelReason, cancelled_from: Option<JobState>, may_have_begun: bool) {
         let mut state = self.state.lock();
         if matches!(state.stage, Stage::Finished) || state.committed {
             return;
@@ -59,7 +64,7 @@ where
         let first =
             self.cancel_code.compare_exchange(0, why as u8, Ordering::AcqRel, Ordering::Acquire).is_ok();
         // A thread that has claimed the job and not begun finds the reason, and never begins.
-        let began = matches!(state.stage, Stage::Running);
+        let began = may_have_begun && matches!(state.stage, Stage::Running);
         let stage = if cancelled_from.is_some() {
             Some(std::mem::replace(&mut state.stage, Stage::Finished))
         } else {
@@ -70,7 +75,7 @@ where
             state.output = Some(Output::Interrupted(why.to_interrupted(began)));
             waker = state.waker.take();
         }
-        let unanswered = state.host.pending_call.take();
+        let unanswered = (state.host.pending_call.take(), state.host.take_served());
         let timers = state.host.take_timers();
         self.notify(state);
         if first && why == CancelReason::Deadline {
@@ -141,12 +146,11 @@ where
         let timers = state.host.take_timers();
         drop(state);
         match why {
-            CancelReason::Shed if first => self.record(Counters::shed),
-            CancelReason::Overloaded if first => self.record(Counters::overloaded),
+            _ if !first => {} // counted by what ended the job before
+            CancelReason::Shed => self.record(Counters::shed),
+            CancelReason::Overloaded => self.record(Counters::overloaded),
             CancelReason::Deadline => {
-                if first {
-                    self.record(Counters::deadline_exceeded);
-                }
+                self.record(Counters::deadline_exceeded);
                 self.record(Counters::expired_unstarted);
             }
             _ => {}

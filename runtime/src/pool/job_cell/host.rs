@@ -4,6 +4,10 @@
 //! have a [`HostTask`] instead: one at a time for each worker, so its calls keep their order (P7).
 //! The first call spawns it, and it ends when no call is left.
 //!
+//! A job that was handed off to a waiting thread cannot rely on the task that awaits it: often that
+//! task is a future that the thread polls, and polls only when the job has ended. So the host of
+//! the job whose thread it is polls the calls of both, by a [`HostTask`] that it does not spawn.
+//!
 //! A worker that polls a future itself needs no host. But where no task awaits the job, nothing
 //! would end its wait when the runtime is shut down. Therefore the first such wait spawns a host
 //! task, too, which stays: until the job ends if it belongs to no server, and for as long as the
@@ -16,17 +20,17 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use super::{Awaiter, JobCell, Stage, State};
+use super::{Awaiter, JobCell, Stage, State, Unfinished};
 use crate::context::spawn_for;
 use crate::error::{Interrupted, catch_and_log};
 use crate::hooks::{HookTimer, Hooks};
 use crate::host_call::BoxCall;
 use crate::host_task::HostTask;
-use crate::job::{HandedOff, Host, HostRequest, HostTaskStep, Job};
+use crate::job::{HandedOff, Host, HostRequest, HostTaskStep, Job, MAX_QUEUED_CALLS};
 use crate::pool::builder::Spin;
 use crate::pool::thread_slot;
 use crate::report::{WaitsAt, WaitsFor};
-use crate::spawn::Executor;
+use crate::spawn::{BoxTask, Executor};
 use crate::sync::MutexGuard;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::timer::TimerGuard;
@@ -39,8 +43,10 @@ pub(super) struct HostChannel {
     /// The host dropped the call that it had taken; or the host task was dropped while the worker
     /// was parked between two polls.
     abandoned: bool,
-    /// A host task was spawned and has not ended.
-    has_host_task: bool,
+    /// A host task was made and has not ended. Until then no other host takes a request.
+    pub(super) has_host_task: bool,
+    /// The job runs on the thread of one that waits.
+    pub(super) is_handed_off: bool,
     /// The host task stays when it has nothing to do.
     host_task_stays: bool,
     pub(super) waiting_at: Option<WaitsAt>,
@@ -55,6 +61,8 @@ struct RareState {
     timers: Timers,
     /// For the host: calls whose result no thread waits for.
     queued_calls: VecDeque<BoxCall>,
+    /// For the host: the host tasks of jobs that run on the worker's thread.
+    served: Vec<BoxTask>,
     /// For the worker, while it waits: jobs that run on its thread.
     handed_off: VecDeque<Arc<dyn HandedOff>>,
 }
@@ -88,6 +96,15 @@ impl HostChannel {
             return Some(HostRequest::CallSoon(call));
         }
         self.pending_call.take().map(HostRequest::Call)
+    }
+
+    #[inline]
+    pub(super) fn next_served(&mut self) -> Option<BoxTask> {
+        self.rare.as_mut()?.served.pop()
+    }
+
+    pub(super) fn take_served(&mut self) -> Vec<BoxTask> {
+        self.rare.as_mut().map(|rare| std::mem::take(&mut rare.served)).unwrap_or_default()
     }
 
     fn has_queued_calls(&self) -> bool {
@@ -170,14 +187,23 @@ where
         answer.unwrap_or(Err(Interrupted::Abandoned))
     }
 
-    /// Has the host poll `call`, a function, after the calls before it.
-    pub(super) fn ask_soon(&self, this: &Arc<dyn Host>, call: BoxCall) -> Result<(), Interrupted> {
+    /// Has the host poll `call`, a function, after the calls before it. Gives it back if too many
+    /// wait.
+    pub(super) fn ask_soon(
+        &self,
+        this: &Arc<dyn Host>,
+        call: BoxCall,
+    ) -> Result<Option<BoxCall>, Interrupted> {
         let mut state = self.state.lock();
         if let Some(why) = self.cancel_reason() {
             return Err(why.to_call_error());
         }
-        state.host.rare_mut().queued_calls.push_back(call);
-        self.notify_host(this, state)
+        let queued = &mut state.host.rare_mut().queued_calls;
+        if queued.len() >= MAX_QUEUED_CALLS {
+            return Ok(Some(call));
+        }
+        queued.push_back(call);
+        self.notify_host(this, state).map(|()| None)
     }
 
     /// Wakes the host, because there is something to do.
@@ -186,9 +212,20 @@ where
         this: &Arc<dyn Host>,
         mut state: MutexGuard<'_, State<F, T, E>>,
     ) -> Result<(), Interrupted> {
-        if state.awaiter == Awaiter::Detached && !std::mem::replace(&mut state.host.has_host_task, true) {
-            drop(state);
-            return self.spawn_host_task(this, None);
+        let is_detached = state.awaiter == Awaiter::Detached;
+        if is_detached || state.host.is_handed_off {
+            let has_host_task = std::mem::replace(&mut state.host.has_host_task, true);
+            if !has_host_task && is_detached {
+                drop(state);
+                return self.spawn_host_task(this, None);
+            }
+            if !has_host_task {
+                drop(state);
+                return self.ask_host_of_thread(Box::pin(HostTask::new(Arc::clone(this), None)));
+            }
+            if !is_detached {
+                return Ok(()); // the host task looks again before it ends
+            }
         }
         let waker = state.waker.take();
         drop(state);
@@ -201,6 +238,45 @@ where
     fn spawn_host_task(&self, this: &Arc<dyn Host>, taken: Option<BoxCall>) -> Result<(), Interrupted> {
         // If no executor takes it, it is dropped, which ends the worker's wait.
         spawn_for(&self.meta, Box::pin(HostTask::new(Arc::clone(this), taken)), None)
+    }
+
+    /// Has the host of the job whose thread this one runs on poll `task`.
+    fn ask_host_of_thread(&self, task: BoxTask) -> Result<(), Interrupted> {
+        // That job has not ended, since this one is on its stack.
+        let waiting = self.meta.pool.and_then(|pool| self.meta.parent().waiting_ancestor(pool));
+        waiting.map_or(Err(Interrupted::Abandoned), |waiting| waiting.serve(task))
+    }
+
+    /// As [`Host::serve`].
+    pub(super) fn serve_job_on_thread(&self, task: BoxTask) -> Result<(), Interrupted> {
+        let mut state = self.state.lock();
+        if let Some(why) = self.cancel_reason() {
+            drop(state);
+            return Err(why.to_call_error());
+        }
+        match state.awaiter {
+            _ if state.host.is_handed_off => {
+                drop(state);
+                self.ask_host_of_thread(task)
+            }
+            Awaiter::Detached => {
+                drop(state);
+                spawn_for(&self.meta, task, None)
+            }
+            Awaiter::Dropped => {
+                drop(state);
+                Err(Interrupted::Abandoned)
+            }
+            Awaiter::Attached => {
+                state.host.rare_mut().served.push(task);
+                let waker = state.waker.take();
+                drop(state);
+                if let Some(waker) = waker {
+                    waker.wake();
+                }
+                Ok(())
+            }
+        }
     }
 
     /// Whether a wait without a host needs a host task that stays, for its drop.
@@ -281,7 +357,7 @@ where
         let mut state = self.state.lock();
         let waker = state.host_task_waker();
         drop(state);
-        wake_host_task(waker);
+        wake(waker);
     }
 
     /// How this thread waits. (A job that was handed off waits as the jobs of its thread do.)
@@ -371,12 +447,12 @@ where
     /// Returns the completed call to the worker, and registers `waker` for what comes next. In one
     /// step, because the worker that goes on takes the lock, too. `false` if there is something for
     /// the host already.
-    pub(super) fn put_completed(&self, call: BoxCall, waker: &Waker) -> bool {
+    pub(super) fn put_completed(&self, call: BoxCall, waker: Option<&Waker>) -> bool {
         let mut state = self.state.lock();
         state.host.completed_call = Some(call);
         self.meta.notify(Hooks::resumed);
         let idle = state.output.is_none() && !state.host.has_queued_calls();
-        let before = if idle { state.waker.replace(waker.clone()) } else { None };
+        let before = waker.filter(|_| idle).and_then(|waker| state.waker.replace(waker.clone()));
         let parked = std::mem::take(&mut state.host.parked);
         drop(state);
         self.wake_worker(parked);
@@ -407,9 +483,9 @@ where
             return HostTaskStep::Stay;
         }
         state.host.has_host_task = false;
-        let before = state.waker.take();
+        let wakers = state.wakers_after_host_task();
         drop(state);
-        drop(before);
+        wakers.wake();
         HostTaskStep::End
     }
 
@@ -418,29 +494,38 @@ where
         let mut state = self.state.lock();
         let asked = state.host.pending_call.take();
         let soon = state.host.take_queued_calls();
-        let waker = state.waker.take();
         state.host.has_host_task = false;
+        let wakers = state.wakers_after_host_task();
         state.host.abandoned = has_call || asked.is_some() || state.host.host_task_stays;
         self.notify(state);
-        drop((asked, soon, waker));
+        drop((asked, soon));
+        wakers.wake();
     }
 
-    /// From now on no task awaits the job. `taken`: the call that the task was polling for it.
-    pub(super) fn go_on_detached(self: &Arc<Self>, taken: Option<BoxCall>) {
+    /// From now on no task awaits the job. `left`: what the task was polling for it.
+    pub(super) fn go_on_detached(self: &Arc<Self>, left: Unfinished) {
+        let Unfinished { call, mut served } = left;
         let mut state = self.state.lock();
         state.awaiter = Awaiter::Detached;
-        let left = (state.output.take(), state.waker.take());
+        let output = (state.output.take(), state.waker.take());
         let polls = matches!(state.host.waiting_at, Some((_, WaitsFor::Wakeup)));
         let stays = polls && self.needs_host_task_to_wait();
         state.host.host_task_stays = stays;
         let busy =
-            stays || taken.is_some() || state.host.pending_call.is_some() || state.host.has_queued_calls();
-        state.host.has_host_task = busy;
+            stays || call.is_some() || state.host.pending_call.is_some() || state.host.has_queued_calls();
+        // A job that was handed off may have one.
+        let has_host_task = std::mem::replace(&mut state.host.has_host_task, busy);
+        state.host.has_host_task |= has_host_task;
+        served.append(&mut state.host.take_served());
         drop(state);
-        drop(left);
-        if busy {
+        drop(output);
+        if busy && !has_host_task {
             let this = Arc::clone(self) as Arc<dyn Host>;
-            let _ = self.spawn_host_task(&this, taken);
+            let _ = self.spawn_host_task(&this, call);
+        }
+        for task in served {
+            // If no executor takes it, it is dropped, which ends the other worker's wait.
+            let _ = spawn_for(&self.meta, task, None);
         }
     }
 }
@@ -454,7 +539,30 @@ impl<F, T, E> State<F, T, E> {
     }
 }
 
-pub(super) fn wake_host_task(waker: Option<Waker>) {
+/// What is left of a host task that has ended, for its end without the lock.
+struct WakersAfterHostTask {
+    /// Of the task that awaits a job which was handed off: it gets the output now.
+    awaiter: Option<Waker>,
+    /// Of the host task itself. Its drop may drop a task, which is the user's code.
+    own: Option<Waker>,
+}
+
+impl WakersAfterHostTask {
+    fn wake(self) {
+        wake(self.awaiter);
+        drop(self.own);
+    }
+}
+
+impl<F, T, E> State<F, T, E> {
+    fn wakers_after_host_task(&mut self) -> WakersAfterHostTask {
+        let own = self.waker.take_if(|_| self.awaiter == Awaiter::Detached);
+        let awaiter = self.waker.take_if(|_| matches!(self.stage, Stage::Finished));
+        WakersAfterHostTask { awaiter, own }
+    }
+}
+
+pub(super) fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         catch_and_log("a waker", || waker.wake());
     }

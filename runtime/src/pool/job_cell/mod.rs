@@ -26,7 +26,7 @@ use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use self::host::{DeadlineTimer, HostChannel, Timers, requeue, wake_host_task};
+use self::host::{DeadlineTimer, HostChannel, Timers, requeue, wake};
 pub(super) use self::run::{Payload, TraceContext};
 use self::state::{AtomicJobState, JobState};
 use super::queue::{Claim, Demand, Refusal, RunGuard};
@@ -37,6 +37,7 @@ use crate::hooks::Hooks;
 use crate::host_call::BoxCall;
 use crate::job::{CancelReason, HandedOff, Host, HostRequest, HostTaskStep, Job, JobMeta};
 use crate::report::{RunningJob, WaitsAt};
+use crate::spawn::BoxTask;
 use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use crate::sync::{Condvar, Mutex};
 use crate::timer::{self, Expire};
@@ -87,7 +88,18 @@ enum Output<T, E> {
 /// What the host does next.
 pub(crate) enum HostPoll<T, E> {
     Request(HostRequest),
+    /// Poll this to its end, beside all else: see [`Host::serve`].
+    Serve(BoxTask),
     Output(Result<T, E>),
+}
+
+/// What a host polls and has not polled to its end.
+#[derive(Default)]
+pub(crate) struct Unfinished {
+    /// The worker's call.
+    pub(crate) call: Option<BoxCall>,
+    /// See [`Host::serve`].
+    pub(crate) served: Vec<BoxTask>,
 }
 
 /// The cell as the `Offload` sees it.
@@ -100,11 +112,10 @@ pub(crate) trait OffloadHandle<T, E>: Send + Sync {
     fn job_meta(&self) -> &JobMeta;
     fn as_host(self: Arc<Self>) -> Arc<dyn Host>;
     /// The caller drops the offload: the output is dropped, and the job is cancelled unless it has
-    /// passed its point of no return. `taken`: as for `detach`.
-    fn drop_awaiter(self: Arc<Self>, taken: Option<BoxCall>);
-    /// Lets the job run on without a caller. `taken`: the call that the caller was polling for the
-    /// worker.
-    fn detach(self: Arc<Self>, taken: Option<BoxCall>);
+    /// passed its point of no return.
+    fn drop_awaiter(self: Arc<Self>, left: Unfinished);
+    /// Lets the job run on without a caller.
+    fn detach(self: Arc<Self>, left: Unfinished);
 }
 
 impl<F, T, E> JobCell<F, T, E>
@@ -209,12 +220,18 @@ where
 {
     fn poll_host(&self, busy: bool, waker: &Waker) -> Option<HostPoll<T, E>> {
         let mut state = self.state.lock();
-        if !busy {
+        if let Some(task) = state.host.next_served() {
+            return Some(HostPoll::Serve(task));
+        }
+        let is_served = state.host.has_host_task;
+        if !busy && !is_served {
             if let Some(request) = state.host.next_request() {
                 return Some(HostPoll::Request(request));
             }
         }
-        if let Some(output) = state.output.take() {
+        // What the body has called, and another host polls, is done before its output is there.
+        let is_early = |output: &Output<T, E>| is_served && matches!(output, Output::Returned(_));
+        if let Some(output) = state.output.take_if(|output| !is_early(output)) {
             drop(state); // `From` is the user's code
             return Some(HostPoll::Output(match output {
                 Output::Returned(result) => result,
@@ -229,7 +246,7 @@ where
     }
 
     fn complete_call(&self, call: BoxCall, waker: &Waker) -> bool {
-        self.put_completed(call, waker)
+        self.put_completed(call, Some(waker))
     }
 
     fn job_meta(&self) -> &JobMeta {
@@ -240,26 +257,27 @@ where
         self
     }
 
-    fn drop_awaiter(self: Arc<Self>, taken: Option<BoxCall>) {
+    fn drop_awaiter(self: Arc<Self>, left: Unfinished) {
         let mut state = self.state.lock();
         if state.committed {
             drop(state);
-            return self.go_on_detached(taken);
+            return self.go_on_detached(left);
         }
         state.awaiter = Awaiter::Dropped;
-        let left = (state.output.take(), state.waker.take(), state.host.take_queued_calls());
+        let requests = (state.host.take_queued_calls(), state.host.take_served());
+        let output = (state.output.take(), state.waker.take());
         let finished = matches!(state.stage, Stage::Finished);
         drop(state);
-        drop(left);
+        drop((output, requests));
         if !finished {
             self.end_early(CancelReason::Dropped);
         }
-        // Only now, so that the worker does not take it for a call that is still polled.
-        drop(taken);
+        // Only now, so that the worker does not take its call for one that is still polled.
+        drop(left);
     }
 
-    fn detach(self: Arc<Self>, taken: Option<BoxCall>) {
-        self.go_on_detached(taken);
+    fn detach(self: Arc<Self>, left: Unfinished) {
+        self.go_on_detached(left);
     }
 }
 
@@ -337,7 +355,7 @@ where
         self.ask(this, call, at)
     }
 
-    fn call_host_soon(&self, this: &Arc<dyn Host>, call: BoxCall) -> Result<(), Interrupted> {
+    fn call_host_soon(&self, this: &Arc<dyn Host>, call: BoxCall) -> Result<Option<BoxCall>, Interrupted> {
         self.ask_soon(this, call)
     }
 
@@ -374,12 +392,16 @@ where
         self.accept_handoff(job)
     }
 
+    fn serve(&self, task: BoxTask) -> Result<(), Interrupted> {
+        self.serve_job_on_thread(task)
+    }
+
     fn next_step(&self, waker: &Waker) -> HostTaskStep {
         self.step_of_host_task(waker)
     }
 
-    fn complete_call(&self, call: BoxCall, waker: &Waker) {
-        self.put_completed(call, waker);
+    fn complete_call(&self, call: BoxCall) {
+        self.put_completed(call, None);
     }
 
     fn host_task_dropped(&self, has_call: bool) {
@@ -523,6 +545,6 @@ where
         let host_task = state.host_task_waker();
         drop(state);
         requeue(handed_off);
-        wake_host_task(host_task);
+        wake(host_task);
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, Span, dispatcher};
 
-use super::host::{requeue, wake_host_task};
+use super::host::{requeue, wake};
 use super::{Awaiter, JobCell, Output, Stage};
 use crate::context::{self, Current};
 use crate::error::{Interrupted, Panic, catch_panic};
@@ -96,8 +96,10 @@ where
         if self.meta.rare.is_some() && self.is_late() {
             self.interrupt(CancelReason::Deadline);
         }
+        let outermost = !guard.is_uncounted();
         let (stage, reason) = {
             let mut state = self.state.lock();
+            state.host.is_handed_off = !outermost;
             // Both in one hold of the lock: an interruption that comes later finds that the job has
             // begun.
             (std::mem::replace(&mut state.stage, Stage::Running), self.cancel_reason())
@@ -106,7 +108,6 @@ where
         if reason.is_some() {
             return self.never_run(payload, guard);
         }
-        let outermost = !guard.is_uncounted();
         let run = |slot: Option<&ThreadSlot>| self.run_body(payload, worker, slot, outermost, since);
         let given_up = || self.meta.scope.as_ref().is_some_and(|scope| scope.has_given_up());
         match thread_slot::with_running_job(worker.host(), given_up, run) {
@@ -116,7 +117,7 @@ where
                 self.finish(result, ended)
             }
             Occupied::Closed(run) => {
-                self.interrupt(CancelReason::Drained);
+                self.end_before_body(CancelReason::Drained);
                 self.never_run(run, guard)
             }
         }
@@ -211,7 +212,7 @@ where
         let host_task = state.host_task_waker();
         drop(state);
         drop(timers);
-        wake_host_task(host_task);
+        wake(host_task);
         // The output is dropped here. A panic in the user's `Drop` must not end the pool thread.
         let _ = catch_panic(|| drop(ended));
         requeue(handed_off);
