@@ -25,9 +25,11 @@ impl ContextValues {
         entry.entry.1.downcast_ref::<T>().cloned()
     }
 
+    /// `values` without the entry of `key`.
+    ///
     /// The list holds each key once: a relay of jobs, each of which sets a key for the next, would
     /// otherwise keep every value that was ever set.
-    fn without_key(key: usize, values: Option<Arc<Self>>) -> Option<Arc<Self>> {
+    pub(crate) fn without_key(key: usize, values: Option<Arc<Self>>) -> Option<Arc<Self>> {
         let entries = || std::iter::successors(values.as_ref(), |at| at.next.as_ref());
         if entries().all(|at| at.entry.0 != key) {
             return values;

@@ -99,6 +99,89 @@ on_loops! {
         assert_eq!(deadlines.await, (true, None));
     }
 
+    // The time of the request has passed: what would inherit it would never run.
+    anywhere async fn o16_and_o21_what_inherits_no_deadline_passes_none_on() {
+        let (outer, inner) = (pool(1), pool(1));
+        let at = Instant::now() + LIMIT;
+        let deadlines = DEADLINE.scope(at, async {
+            let (middle, leaf) = (inner.clone(), pool(1));
+            let detached = leaf.clone();
+            let committed = outer.run(move |worker| {
+                assert_eq!(portcullis::deadline(), Some(at));
+                worker.commit().expect("in time");
+                assert_eq!(portcullis::deadline(), None);
+                let leaf = leaf.clone();
+                let grandchild = middle.try_run(move |worker| leaf.run(|worker| worker.deadline()).wait(worker));
+                grandchild.wait(worker).expect("not interrupted")
+            });
+            let child = inner.job("audit").detached().try_run(move |worker| {
+                detached.run(|worker| worker.deadline()).wait(worker)
+            });
+            (committed.await.unwrap(), child.await.unwrap())
+        });
+        assert_eq!(deadlines.await, (None, None));
+    }
+
+    anywhere async fn o8_and_o21_a_drain_does_not_cancel_a_committed_job() {
+        let pool = pool(1);
+        let (committed, gate) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
+        let (commit, go_on) = (Arc::clone(&committed), Arc::clone(&gate));
+        let job = pool.run(move |worker| {
+            worker.commit().expect("wanted");
+            commit.open();
+            go_on.pass()
+        });
+        assert!(committed.pass());
+        let report = pool.drain(Duration::ZERO).await;
+        assert_eq!((report.cancelled, report.stuck.len(), report.is_clean()), (0, 1, false), "{report}");
+        gate.open();
+        assert!(job.await.unwrap());
+        let report = pool.drain(LIMIT).await;
+        assert!(report.is_clean(), "{report}");
+    }
+
+    // Commits against deadlines, drops and a drain that come at about the same time.
+    anywhere async fn o21_a_commit_and_an_interruption_exclude_each_other() {
+        let pool = Pool::builder("test").threads(2).queue_capacity(64).build().unwrap();
+        let (committed, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (mut kept, mut answered) = (0, 0);
+        for round in 0..400_u32 {
+            let [commits, ends] = [&committed, &ended].map(Arc::clone);
+            let time = Duration::from_micros(u64::from(round % 40) * 10);
+            let job = pool.job("race").deadline(time + 50 * MS / 1000).run(move |worker| {
+                let at = worker.deadline();
+                while at.is_some_and(|at| Instant::now() + MS / 20 < at) {
+                    std::hint::spin_loop();
+                }
+                let result = worker.commit();
+                if result.is_ok() {
+                    commits.fetch_add(1, SeqCst);
+                    worker.sleep(MS / 10).expect("nothing interrupts it");
+                    ends.fetch_add(1, SeqCst);
+                }
+                result
+            });
+            if round % 4 == 0 {
+                drop(job);
+                continue;
+            }
+            kept += 1;
+            match job.await {
+                Ok(result) => {
+                    assert!(result.is_ok(), "an interrupted job has been answered: {result:?}");
+                    answered += 1;
+                }
+                Err(error) => assert!(matches!(error, Interrupted::Deadline { .. }), "{error:?}"),
+            }
+        }
+        let report = pool.drain(LIMIT).await;
+        assert!(report.is_clean(), "{report}");
+        let committed = committed.load(SeqCst);
+        assert_eq!(committed, ended.load(SeqCst));
+        let dropped = 400 - kept;
+        assert!((answered..=answered + dropped).contains(&committed), "{answered} of {committed}");
+    }
+
     anywhere async fn o21_a_drain_reports_a_committed_job_and_its_caller_gets_the_result() {
         let pool = pool(1);
         let (committed, gate) = (Arc::new(Gate::default()), Arc::new(Gate::default()));

@@ -125,6 +125,21 @@ on_loops! {
         assert!(matches!(held, Interrupted::Cancelled { began: true }), "{held}");
     }
 
+    anywhere async fn o16_and_o20_a_job_whose_inherited_deadline_has_passed_is_late_and_not_refused() {
+        let pool = pool(1);
+        train(&pool, "work", 20 * MS).await;
+        let (gate, held) = occupy_thread(&pool);
+        let queued: Vec<_> = (0..5).map(|_| job(&pool, "work", 20 * MS, Duration::MAX)).collect();
+        let late = DEADLINE.scope(Instant::now(), async { answered(pool.run(|_| ())) }).await;
+        // Not `Overloaded`: there is no time at which to try again.
+        assert!(matches!(late, Err(Interrupted::Deadline { began: false })), "{late:?}");
+        let stats = pool.stats();
+        assert_eq!((stats.overloaded, stats.deadline_exceeded, stats.expired_unstarted), (0, 1, 1));
+        drop(queued);
+        gate.open();
+        held.await.unwrap();
+    }
+
     anywhere async fn o13_a_cancelled_job_is_no_work() {
         let pool = pool(1);
         train(&pool, "work", 100 * MS).await;

@@ -74,6 +74,14 @@ impl<T: Clone + Send + Sync + 'static> ContextKey<T> {
         ContextValues::get(super::values().as_ref(), self.key())
     }
 
+    /// The values without this key.
+    pub(crate) fn remove_from(
+        &'static self,
+        values: Option<Arc<ContextValues>>,
+    ) -> Option<Arc<ContextValues>> {
+        ContextValues::without_key(self.key(), values)
+    }
+
     fn key(&'static self) -> usize {
         std::ptr::from_ref(self).addr()
     }

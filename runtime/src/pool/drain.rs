@@ -18,14 +18,15 @@ pub struct DrainReport {
     pub pool: String,
     /// Jobs that had to be cancelled when the time was up.
     pub cancelled: usize,
-    /// Those of them that still hold their thread.
+    /// The jobs that still hold their thread: those of the cancelled ones that have not returned,
+    /// and those that have [committed](crate::Worker::commit).
     pub stuck: Vec<RunningJob>,
 }
 
 impl DrainReport {
-    /// Nothing had to be cancelled.
+    /// Nothing had to be cancelled, and no thread is held.
     pub fn is_clean(&self) -> bool {
-        self.cancelled == 0
+        self.cancelled == 0 && self.stuck.is_empty()
     }
 }
 
@@ -72,7 +73,9 @@ impl Pool {
         };
         let turned_away: usize = inner.slots.iter().map(|slot| slot.turned_away()).sum();
         let in_hand = if is_idle { 0 } else { inner.in_hand() };
-        let cancelled = left.len() + turned_away + in_hand;
+        // A job that has committed is not cancelled, nor one that has just ended.
+        let cancelled = left.iter().filter(|job| job.cancel_reason().is_some()).count();
+        let cancelled = cancelled + turned_away + in_hand;
         DrainReport { pool: inner.name.clone(), cancelled, stuck }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! | step | what ends it early |
 //! |---|---|
-//! | collect what is current for the caller | |
+//! | collect what is current for the caller | its time is over: `Deadline` |
 //! | start the timers of the deadlines | no timer thread: `Full` |
 //! | acquire the lane, or wait for it | |
 //! | enter the queue, or be handed off to a waiting ancestor | `Full`, `Overloaded`, `Closed`, `TooDeep` |
@@ -26,6 +26,7 @@ use crate::error::Interrupted;
 use crate::hooks::{self, Hooks};
 use crate::job::{Host, Job, JobMeta, LaneKey, MAX_DEPTH, ParentLink, RareMeta};
 use crate::spawn::Executor;
+use crate::values::ContextValues;
 use crate::worker::Worker;
 
 crate::context! {
@@ -180,10 +181,19 @@ impl JobBuilder<'_> {
             member: meta.scope.as_ref().map(|scope| scope.register_job(pool)),
         };
         let cell = JobCell::new(meta, payload);
-        if let Err(refused) = cell.start_deadline_timers().and_then(|()| submit(pool, &cell)) {
+        let submitted = if cell.meta().is_late_at_call() {
+            Err(Interrupted::Deadline { began: false })
+        } else {
+            cell.start_deadline_timers().and_then(|()| submit(pool, &cell))
+        };
+        if let Err(refused) = submitted {
             match refused {
                 Interrupted::Full => pool.counters.rejected(&pool.name),
                 Interrupted::Overloaded { .. } => pool.counters.overloaded(&pool.name),
+                Interrupted::Deadline { .. } => {
+                    pool.counters.deadline_exceeded(&pool.name);
+                    pool.counters.expired_unstarted(&pool.name);
+                }
                 _ => {}
             }
             cell.reject(refused);
@@ -195,7 +205,7 @@ impl JobBuilder<'_> {
 
     #[inline]
     fn meta(&self) -> JobMeta {
-        let context::Current { host, scope, values } = context::current();
+        let context::Current { host, scope, mut values } = context::current();
         let executor = host.as_ref().map_or_else(Executor::current, |job| job.meta().executor.clone());
         let submitted_at = Instant::now();
         let pool = self.pool.inner();
@@ -208,24 +218,28 @@ impl JobBuilder<'_> {
             && pool.default_deadline.is_none()
             && self.lane.is_none()
             && hooks.is_none();
-        let rare = if is_plain { None } else { self.rare_meta(host, values.is_some(), submitted_at, hooks) };
+        let rare = if is_plain { None } else { self.rare_meta(host, &mut values, submitted_at, hooks) };
         let name = self.site.method;
         JobMeta { name, pool: Some(pool.id), charge, submitted_at, scope, values, executor, rare }
     }
 
-    /// What few jobs have. `parent`: the job on whose behalf this one is made.
+    /// What few jobs have. `parent`: the job on whose behalf this one is made. `values`: what it
+    /// inherits; a job that inherits no deadline passes none on.
     #[inline(never)]
     fn rare_meta(
         &self,
         parent: Option<Arc<dyn Host>>,
-        has_values: bool,
+        values: &mut Option<Arc<ContextValues>>,
         submitted_at: Instant,
         hooks: Option<Arc<dyn Hooks>>,
     ) -> Option<Box<RareMeta>> {
         let pool = self.pool.inner();
         let timeout = self.deadline.or(pool.default_deadline).filter(|timeout| *timeout < Duration::MAX);
         let is_free = self.detached || parent.as_ref().is_some_and(|parent| parent.is_committed());
-        let of_context = if has_values && !is_free { DEADLINE.get() } else { None };
+        if is_free {
+            *values = DEADLINE.remove_from(values.take());
+        }
+        let of_context = if values.is_some() && !is_free { DEADLINE.get() } else { None };
         let is_plain = parent.is_none()
             && timeout.is_none()
             && of_context.is_none()
@@ -239,7 +253,7 @@ impl JobBuilder<'_> {
         let now = hooks.as_ref().map(|hooks| hooks.now());
         let after_call = |time| now.unwrap_or(submitted_at).checked_add(time);
         let own = timeout.and_then(after_call);
-        let of_parent = if self.detached { None } else { parent.deadline() };
+        let of_parent = if is_free { None } else { parent.deadline() };
         Some(Box::new(RareMeta {
             deadline: [own, of_context, of_parent].into_iter().flatten().min(),
             starts_by: self.start_deadline.filter(|time| *time < Duration::MAX).and_then(after_call),
@@ -253,11 +267,15 @@ impl JobBuilder<'_> {
 }
 
 /// The deadline that a job made here would inherit: the earlier of [`DEADLINE`] and the deadline of
-/// the job on whose thread, or in whose future, this is called. `None` if there is neither.
+/// the job on whose thread, or in whose future, this is called. `None` if there is neither, or if
+/// that job has [committed](Worker::commit).
 ///
 /// A client passes it on with a request to another machine.
 pub fn deadline() -> Option<Instant> {
     let context::Current { host, values, .. } = context::current();
+    if host.as_ref().is_some_and(|host| host.is_committed()) {
+        return None;
+    }
     let of_context = if values.is_some() { DEADLINE.get() } else { None };
     [of_context, ParentLink::new(host).deadline()].into_iter().flatten().min()
 }

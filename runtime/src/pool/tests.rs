@@ -10,8 +10,11 @@ use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
 
+use super::inner::QueuedJob;
+use super::queue::Refusal;
 use super::{Offload, Pool};
 use crate::error::Interrupted;
+use crate::job::CancelReason;
 use crate::scope::Scope;
 use crate::threads::refuse;
 
@@ -112,6 +115,23 @@ fn a_drain_waits_for_a_job_in_hand_while_it_has_time() {
     assert!(held.ran.load(SeqCst));
 }
 
+/// A thread takes a job in order to refuse it, and the job's deadline passes meanwhile.
+#[test]
+fn o18_a_refused_job_is_counted_once() {
+    let held = Held::new(pool());
+    let running = held.job();
+    let job = held.pool.job("late").deadline(LIMIT).run(|_| ());
+    let queued = held.pool.inner().queue.snapshot().pop().expect("it is queued");
+    assert!(QueuedJob::claim(&*queued));
+    queued.interrupt(CancelReason::Deadline);
+    QueuedJob::refuse(&*queued, Refusal::CannotEndInTime);
+    assert!(matches!(block_on(job), Err(Interrupted::Deadline { began: false })));
+    let stats = held.pool.stats();
+    assert_eq!((stats.deadline_exceeded, stats.expired_unstarted), (1, 1));
+    held.leave.open();
+    block_on(running).unwrap();
+}
+
 /// A job that was handed off to a thread which did not wait again returns to the queue, when the
 /// pool is drained already.
 #[test]
@@ -134,7 +154,7 @@ fn a_job_that_comes_back_to_a_drained_pool_never_runs() {
     let report = block_on(pool.drain(Duration::ZERO));
     assert_eq!(report.stuck.len(), 1);
     leave.open();
-    assert!(matches!(block_on(job), Err(Interrupted::Cancelled { .. })));
+    assert!(matches!(block_on(job), Err(Interrupted::Cancelled { began: false })));
     assert!(!ran.load(SeqCst));
 }
 
@@ -153,7 +173,7 @@ fn a_server_that_gives_up_its_jobs_cancels_one_in_hand_and_leaves_the_pool_to_ot
     assert!(drained.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     held.leave.open();
     assert!(block_on(drained).is_empty());
-    assert!(matches!(block_on(job), Err(Interrupted::Cancelled { .. })));
+    assert!(matches!(block_on(job), Err(Interrupted::Cancelled { began: false })));
     assert!(!held.ran.load(SeqCst));
     assert_eq!(block_on(held.pool.run(|_| 7)).unwrap(), 7);
 }
