@@ -56,7 +56,7 @@ mod protocol;
 mod serve;
 mod wire;
 
-pub use self::client::{Call, CallError, CallQueue, RpcClient};
+pub use self::client::{Call, CallError, CallQueue, RpcClient, StreamCall};
 pub use self::context::CallContext;
 pub use self::failure::Failure;
 pub use self::protocol::{Method, Protocol, RpcService, method_number};

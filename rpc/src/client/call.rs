@@ -5,12 +5,12 @@ use std::future::Future;
 use std::mem::replace;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use super::cell::CallCell;
+use super::cell::{CallCell, Outcome};
 use super::error::CallError;
-use super::queue::now;
+use super::queue::{now, with_limit};
 use super::shared::{Queued, Shared};
 use crate::failure::Failure;
 use crate::protocol::Protocol;
@@ -55,10 +55,60 @@ pub struct Call<P: Protocol, T, E = std::convert::Infallible> {
     value: fn(P::Reply) -> Option<Result<T, E>>,
 }
 
-enum CallState<P: Protocol> {
+/// How far a call is, for its caller.
+pub(super) enum CallState<P: Protocol> {
     New(P),
     Waiting(Arc<CallCell<P>>),
     Ended,
+}
+
+impl<P: Protocol> CallState<P> {
+    /// Queues the call at its first poll, which is pending.
+    ///
+    /// # Errors
+    /// The call has ended without being queued.
+    pub(super) fn poll_sent(
+        &mut self,
+        shared: &Shared<P>,
+        deadline: Option<Instant>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<&CallCell<P>, Failure>> {
+        let call = match replace(self, Self::Ended) {
+            Self::New(call) => call,
+            other => {
+                *self = other;
+                let Self::Waiting(cell) = self else { panic!("a call was polled after it was ready") };
+                return Poll::Ready(Ok(cell));
+            }
+        };
+        if deadline.is_some_and(|at| at <= now()) {
+            return Poll::Ready(Err(Failure::Deadline));
+        }
+        let cell = Arc::new(CallCell::new(call, cx.waker().clone()));
+        if let Err(failure) = shared.push(Queued { cell: Arc::clone(&cell), deadline }) {
+            return Poll::Ready(Err(failure));
+        }
+        *self = Self::Waiting(cell);
+        Poll::Pending
+    }
+
+    /// Cancels a call whose caller is dropped.
+    pub(super) fn cancel(&mut self, shared: &Shared<P>) {
+        if let Self::Waiting(cell) = replace(self, Self::Ended) {
+            shared.cancel(&cell);
+        }
+    }
+}
+
+pub(super) fn to_result<P: Protocol, T, E>(
+    value: fn(P::Reply) -> Option<Result<T, E>>,
+    outcome: Outcome<P>,
+) -> Result<T, CallError<E>> {
+    match value(outcome?) {
+        Some(Ok(value)) => Ok(value),
+        Some(Err(error)) => Err(CallError::Method(error)),
+        None => Err(Failure::InvalidReply("the reply of another method".to_owned()).into()),
+    }
 }
 
 // Nothing in it is polled in place.
@@ -76,8 +126,7 @@ impl<P: Protocol, T, E> Call<P, T, E> {
     /// The service learns how much time is left. The runtime of the connection must have time
     /// enabled.
     pub fn deadline(mut self, time: Duration) -> Self {
-        let deadline = now().checked_add(time);
-        self.deadline = self.deadline.into_iter().chain(deadline).min();
+        self.deadline = with_limit(self.deadline, time);
         self
     }
 
@@ -96,14 +145,6 @@ impl<P: Protocol, T, E> Call<P, T, E> {
         let runtime = self.shared.runtime.clone();
         runtime.block_on(self)
     }
-
-    fn to_result(&self, reply: P::Reply) -> Result<T, CallError<E>> {
-        match (self.value)(reply) {
-            Some(Ok(value)) => Ok(value),
-            Some(Err(error)) => Err(CallError::Method(error)),
-            None => Err(Failure::InvalidReply("the reply of another method".to_owned()).into()),
-        }
-    }
 }
 
 impl<P: Protocol, T, E> Future for Call<P, T, E> {
@@ -111,33 +152,19 @@ impl<P: Protocol, T, E> Future for Call<P, T, E> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let cell = match &this.state {
-            CallState::Waiting(cell) => cell,
-            CallState::New(_) => {
-                let CallState::New(call) = replace(&mut this.state, CallState::Ended) else {
-                    return Poll::Pending;
-                };
-                if this.deadline.is_some_and(|at| at <= now()) {
-                    return Poll::Ready(Err(Failure::Deadline.into()));
-                }
-                let cell = Arc::new(CallCell::new(call, cx.waker().clone()));
-                this.shared.push(Queued { cell: Arc::clone(&cell), deadline: this.deadline })?;
-                this.state = CallState::Waiting(cell);
-                return Poll::Pending;
-            }
-            CallState::Ended => panic!("`Call` polled after it was ready"),
+        let cell = match ready!(this.state.poll_sent(&this.shared, this.deadline, cx)) {
+            Ok(cell) => cell,
+            Err(failure) => return Poll::Ready(Err(failure.into())),
         };
-        let Poll::Ready(outcome) = cell.poll(cx) else { return Poll::Pending };
+        let outcome = ready!(cell.poll(cx));
         this.state = CallState::Ended;
-        Poll::Ready(outcome.map_err(Into::into).and_then(|reply| this.to_result(reply)))
+        Poll::Ready(to_result::<P, T, E>(this.value, outcome))
     }
 }
 
 impl<P: Protocol, T, E> Drop for Call<P, T, E> {
     fn drop(&mut self) {
-        if let CallState::Waiting(cell) = &self.state {
-            self.shared.cancel(cell);
-        }
+        self.state.cancel(&self.shared);
     }
 }
 

@@ -35,7 +35,7 @@ impl<P: Protocol> InFlight<P> {
 
     fn slot(&self, id: u64) -> usize {
         // The remainder is less than the length of the `Vec`.
-        (id & (self.slots.len() as u64 - 1)) as usize
+        (id & (self.slots.len() as u64).wrapping_sub(1)) as usize
     }
 
     /// Returns the number for the next call, which has a free slot.
@@ -70,12 +70,13 @@ impl<P: Protocol> InFlight<P> {
         self.len += 1;
     }
 
+    pub(super) fn get(&self, id: u64) -> Option<&InFlightCall<P>> {
+        self.slots.get(self.slot(id))?.as_ref().filter(|call| call.id == id)
+    }
+
     pub(super) fn remove(&mut self, id: u64) -> Option<InFlightCall<P>> {
-        if self.slots.is_empty() {
-            return None;
-        }
         let slot = self.slot(id);
-        let call = self.slots[slot].take_if(|call| call.id == id)?;
+        let call = self.slots.get_mut(slot)?.take_if(|call| call.id == id)?;
         self.len -= 1;
         Some(call)
     }

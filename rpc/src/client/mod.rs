@@ -1,7 +1,7 @@
 //! [`RpcClient`]: calls of many tasks over one connection. [`Call`]: one of them.
 //!
 //! - [`call`]: the future of the caller; its first poll queues the call, which locks the shared
-//!   queue once;
+//!   queue once; [`stream_call`]: the same for a method that sends items;
 //! - [`shared`]: that queue; the task of the connection takes all that it holds at once;
 //! - [`cell`]: one call, through which its outcome goes to the caller without that lock;
 //! - [`queue`]: the other side of the shared queue, for any transport: numbers, calls in flight
@@ -17,6 +17,7 @@ mod queue;
 mod reconnect;
 mod shared;
 mod stream;
+mod stream_call;
 
 use std::fmt;
 use std::sync::{Arc, mpsc};
@@ -32,6 +33,7 @@ pub use self::call::Call;
 pub use self::error::CallError;
 pub use self::queue::CallQueue;
 use self::shared::Shared;
+pub use self::stream_call::StreamCall;
 use crate::protocol::Protocol;
 use crate::wire::{ClientMessage, ServerMessage};
 
@@ -179,6 +181,17 @@ impl<P: Protocol> RpcClient<P> {
     /// The generated methods call it.
     pub fn call<T, E>(&self, call: P, value: fn(P::Reply) -> Option<Result<T, E>>) -> Call<P, T, E> {
         Call::new(&self.shared, call, value)
+    }
+
+    /// Makes a call of a method that sends items, as [`call`](Self::call). `item` takes the item
+    /// out of what arrives before the reply.
+    pub fn call_stream<I, T, E>(
+        &self,
+        call: P,
+        item: fn(P::Reply) -> Option<I>,
+        value: fn(P::Reply) -> Option<Result<T, E>>,
+    ) -> StreamCall<P, I, T, E> {
+        StreamCall::new(&self.shared, call, item, value)
     }
 }
 

@@ -8,7 +8,7 @@ use std::mem::take;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use portcullis_codec::DecodeError;
 use tokio::time::{self, Sleep};
@@ -18,7 +18,7 @@ use super::in_flight::{InFlight, InFlightCall};
 use super::shared::{Queued, Shared};
 use crate::failure::Failure;
 use crate::protocol::Protocol;
-use crate::wire::{ClientMessage, Rejected, ServerMessage};
+use crate::wire::{ClientMessage, INITIAL_CREDIT, Rejected, ServerMessage};
 
 /// The transport's side of an [`RpcClient`](super::RpcClient): takes the messages of the client,
 /// and delivers those of the server. [`RpcClient::with_queue`](super::RpcClient::with_queue) makes
@@ -35,6 +35,8 @@ pub struct CallQueue<P: Protocol> {
     batch: VecDeque<Queued<P>>,
     /// Calls in flight that the server is to cancel.
     cancelled: Vec<u64>,
+    /// Items that callers have taken, by the numbers of their calls.
+    credits: Vec<(u64, u32)>,
     in_flight: InFlight<P>,
     max_in_flight: usize,
     /// Wakes the task at the earliest deadline, which `alarm_at` is. The allocation is used again.
@@ -51,6 +53,11 @@ pub(super) fn now() -> Instant {
     time::Instant::now().into_std()
 }
 
+/// The deadline `time` from now, or the earlier one that there is.
+pub(super) fn with_limit(deadline: Option<Instant>, time: Duration) -> Option<Instant> {
+    earlier(deadline, now().checked_add(time))
+}
+
 fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     one.into_iter().chain(other).min()
 }
@@ -61,6 +68,7 @@ impl<P: Protocol> CallQueue<P> {
             shared: Arc::downgrade(shared),
             batch: VecDeque::new(),
             cancelled: Vec::new(),
+            credits: Vec::new(),
             in_flight: InFlight::new(),
             max_in_flight: 0,
             alarm: Box::pin(None),
@@ -81,11 +89,17 @@ impl<P: Protocol> CallQueue<P> {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientMessage<P>>> {
+    /// Polls for the next message, as [`next`](Self::next).
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientMessage<P>>> {
         if !self.poll_callers(cx) {
             return Poll::Ready(None);
         }
         self.pop().map_or(Poll::Pending, |message| Poll::Ready(Some(message)))
+    }
+
+    /// Returns how many calls are in flight: sent, and neither answered nor cancelled.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.len()
     }
 
     /// Delivers what the server has sent. A message to a call that is not in flight is ignored.
@@ -94,8 +108,17 @@ impl<P: Protocol> CallQueue<P> {
         match message {
             ServerMessage::Reply { id, reply } => self.end(id, Ok(reply)),
             ServerMessage::Failed { id, failure } => self.end(id, Err(failure)),
-            ServerMessage::Item { id, .. } => tracing::trace!(id, "an item for a call that takes none"),
+            ServerMessage::Item { id, item } => self.deliver_item(id, item),
             ServerMessage::Closing { last_id } => self.refuse_after(last_id),
+        }
+    }
+
+    fn deliver_item(&mut self, id: u64, item: P::Reply) {
+        let Some(call) = self.in_flight.get(id) else { return };
+        if !call.cell.push_item(item, INITIAL_CREDIT as usize) {
+            let text = "the server has sent more items than it has credit for".to_owned();
+            call.cell.end(Err(Failure::InvalidReply(text)));
+            self.cancelled.push(id);
         }
     }
 
@@ -138,6 +161,7 @@ impl<P: Protocol> CallQueue<P> {
     /// Ends the calls in flight, because their connection is lost.
     pub(super) fn lose(&mut self) {
         self.cancelled.clear();
+        self.credits.clear();
         self.is_refused = false;
         for call in self.in_flight.take_all() {
             call.cell.end(Err(Failure::Lost));
@@ -169,6 +193,7 @@ impl<P: Protocol> CallQueue<P> {
         let mut state = shared.lock();
         self.max_in_flight = state.max_in_flight;
         self.cancelled.append(&mut state.cancelled);
+        self.credits.append(&mut state.credits);
         if self.batch.is_empty() && self.in_flight.len() < self.max_in_flight {
             std::mem::swap(&mut self.batch, &mut state.queue);
         }
@@ -246,6 +271,11 @@ impl<P: Protocol> CallQueue<P> {
             // The reply may have arrived meanwhile.
             if self.in_flight.remove(id).is_some() {
                 return Some(ClientMessage::Cancel { id });
+            }
+        }
+        while let Some((id, items)) = self.credits.pop() {
+            if self.in_flight.get(id).is_some() {
+                return Some(ClientMessage::Credit { id, items });
             }
         }
         while self.in_flight.len() < self.max_in_flight && !self.is_refused {

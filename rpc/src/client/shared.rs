@@ -29,6 +29,8 @@ pub(super) struct State<P: Protocol> {
     dropped: usize,
     /// Sent calls whose caller was dropped.
     pub(super) cancelled: Vec<u64>,
+    /// Items that callers have taken, by the numbers of their calls.
+    pub(super) credits: Vec<(u64, u32)>,
     pub(super) max_in_flight: usize,
     /// The task of the connection, if it waits.
     pub(super) driver: Option<Waker>,
@@ -50,6 +52,7 @@ impl<P: Protocol> Shared<P> {
             queue: VecDeque::new(),
             dropped: 0,
             cancelled: Vec::new(),
+            credits: Vec::new(),
             max_in_flight,
             driver: None,
             accepts_calls: true,
@@ -105,6 +108,13 @@ impl<P: Protocol> Shared<P> {
                 }
             }
         }
+    }
+
+    /// Lets the service send this many more items of a call.
+    pub(super) fn grant(&self, id: u64, items: u32) {
+        let mut state = self.lock();
+        state.credits.push((id, items));
+        wake_driver(state);
     }
 
     pub(super) fn set_max_in_flight(&self, calls: usize) {

@@ -2,18 +2,21 @@
 //! and `fn check(&self, n: u32) -> Result<u32, String>`.
 
 use portcullis_rpc::private::{self, Deserialize, Deserializer, Params, Serialize, Serializer};
-use portcullis_rpc::{Call, Method, Protocol, RpcClient, method_number};
+use portcullis_rpc::{Call, Method, Protocol, RpcClient, StreamCall, method_number};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum EchoCall {
     Echo { text: String },
     Check { n: u32 },
+    Count {},
 }
 
 #[derive(Debug)]
 pub(crate) enum EchoReply {
     Echo(String),
     Check(Result<u32, String>),
+    CountItem(u32),
+    Count(Result<String, String>),
 }
 
 impl Protocol for EchoCall {
@@ -22,12 +25,14 @@ impl Protocol for EchoCall {
     const METHODS: &'static [Method] = &[
         Method::new("echo", method_number("echo"), &["text"]),
         Method::new("check", method_number("check"), &["n"]),
+        Method::new("count", method_number("count"), &[]),
     ];
 
     fn method(&self) -> usize {
         match self {
             Self::Echo { .. } => 0,
             Self::Check { .. } => 1,
+            Self::Count {} => 2,
         }
     }
 
@@ -35,6 +40,7 @@ impl Protocol for EchoCall {
         match self {
             Self::Echo { text } => (text,).serialize(serializer),
             Self::Check { n } => (n,).serialize(serializer),
+            Self::Count {} => ().serialize(serializer),
         }
     }
 
@@ -43,6 +49,7 @@ impl Protocol for EchoCall {
         match method {
             0 => <(String,) as Params>::deserialize(names, from).map(|(text,)| Self::Echo { text }),
             1 => <(u32,) as Params>::deserialize(names, from).map(|(n,)| Self::Check { n }),
+            2 => <() as Params>::deserialize(names, from).map(|()| Self::Count {}),
             _ => private::unexpected(),
         }
     }
@@ -51,18 +58,21 @@ impl Protocol for EchoCall {
         match reply {
             EchoReply::Echo(_) => 0,
             EchoReply::Check(_) => 1,
+            EchoReply::CountItem(_) | EchoReply::Count(_) => 2,
         }
     }
 
     fn is_error(reply: &EchoReply) -> bool {
-        matches!(reply, EchoReply::Check(Err(_)))
+        matches!(reply, EchoReply::Check(Err(_)) | EchoReply::Count(Err(_)))
     }
 
     fn serialize_reply<S: Serializer>(reply: &EchoReply, serializer: S) -> Result<S::Ok, S::Error> {
         match reply {
             EchoReply::Echo(value) => value.serialize(serializer),
             EchoReply::Check(Ok(value)) => value.serialize(serializer),
-            EchoReply::Check(Err(error)) => error.serialize(serializer),
+            EchoReply::CountItem(item) => item.serialize(serializer),
+            EchoReply::Count(Ok(value)) => value.serialize(serializer),
+            EchoReply::Check(Err(error)) | EchoReply::Count(Err(error)) => error.serialize(serializer),
         }
     }
 
@@ -75,6 +85,15 @@ impl Protocol for EchoCall {
             (0, false) => Deserialize::deserialize(from).map(EchoReply::Echo),
             (1, false) => Deserialize::deserialize(from).map(|value| EchoReply::Check(Ok(value))),
             (1, true) => Deserialize::deserialize(from).map(|error| EchoReply::Check(Err(error))),
+            (2, false) => Deserialize::deserialize(from).map(|value| EchoReply::Count(Ok(value))),
+            (2, true) => Deserialize::deserialize(from).map(|error| EchoReply::Count(Err(error))),
+            _ => private::unexpected(),
+        }
+    }
+
+    fn deserialize_item<'de, D: Deserializer<'de>>(method: usize, from: D) -> Result<EchoReply, D::Error> {
+        match method {
+            2 => Deserialize::deserialize(from).map(EchoReply::CountItem),
             _ => private::unexpected(),
         }
     }
@@ -102,5 +121,19 @@ impl EchoClient {
             EchoReply::Check(value) => Some(value),
             _ => None,
         })
+    }
+
+    pub(crate) fn count(&self) -> StreamCall<EchoCall, u32, String, String> {
+        self.0.call_stream(
+            EchoCall::Count {},
+            |reply| match reply {
+                EchoReply::CountItem(item) => Some(item),
+                _ => None,
+            },
+            |reply| match reply {
+                EchoReply::Count(value) => Some(value),
+                _ => None,
+            },
+        )
     }
 }

@@ -7,6 +7,7 @@ mod echo;
 mod misbehaving;
 mod peer;
 mod reconnecting;
+mod streaming;
 mod threads;
 
 use std::future::Future;
