@@ -209,7 +209,7 @@ pub use portcullis_nats as nats;
 #[doc(inline)]
 pub use portcullis_rpc as rpc;
 
-pub use portcullis_macros::{after, before, blocking, event, on, request, service, session, state};
+pub use portcullis_macros::{after, before, blocking, event, on, request, rpc, service, session, state};
 pub use portcullis_runtime::*;
 
 /// Items that macro expansions use. They are not part of the API.
@@ -296,5 +296,7 @@ pub mod prelude {
     // Without `event`, which is also a macro of `tracing`. `#[service]` recognizes its attributes
     // without an import.
     pub use crate::{after, before, blocking, on, request, service, session, state};
+    // Not from `crate`, where `rpc` is also a module.
+    pub use portcullis_macros::rpc;
     pub use std::ops::ControlFlow;
 }

@@ -65,6 +65,8 @@ pub enum Role {
     OnDisconnect,
     /// `#[on(stop)]`
     OnStop,
+    /// `#[rpc]` on an `async fn`
+    OnCall,
     /// `#[blocking]`
     RunsOnPool,
     /// An `async fn` without an attribute, which can be awaited, spawned, and waited for on a pool
@@ -104,6 +106,7 @@ impl Role {
         match self {
             Role::OnRequest => "request",
             Role::OnSession => "session",
+            Role::OnCall => "rpc",
             Role::OnState => "state",
             Role::OnEvent => "event",
             Role::OnTimeout => "on(timeout)",

@@ -15,8 +15,11 @@ pub(crate) enum AttrKind {
     Event,
     Before,
     After,
+    Rpc,
     /// `#[service(state(..))]`: not an attribute, but it has options of its own.
     StateEnum,
+    /// `#[service(rpc(..))]`, likewise.
+    RpcTypes,
 }
 
 /// An option of an attribute, with an example of it for messages.
@@ -35,6 +38,8 @@ const SERVICE: &[OptionName] = &[
     option("response", "response = Response"),
     option("crate", "crate = path::to::portcullis"),
     option("state", "state(vis = pub(crate))"),
+    option("rpc", "rpc(vis = pub(crate))"),
+    option("max_in_flight", "max_in_flight = 16"),
 ];
 const BLOCKING: &[OptionName] = &[
     option("pool", "pool = self.pool"),
@@ -68,6 +73,13 @@ const STATE_ENUM: &[OptionName] = &[
     option("name", "name = Phase"),
     option("derive", "derive(Debug, PartialEq)"),
 ];
+const RPC: &[OptionName] = &[option("name", "name = \"textDocument/hover\""), option("number", "number = 7")];
+const RPC_TYPES: &[OptionName] = &[
+    option("vis", "vis = pub(crate)"),
+    option("name", "name = Images"),
+    option("derive", "derive(Clone, Debug)"),
+    option("half_close", "half_close = answer"),
+];
 
 /// Names of options in other frameworks, which are suggested as misspellings.
 const SYNONYMS: &[(AttrKind, &str, &[&str])] = &[
@@ -83,10 +95,14 @@ const SYNONYMS: &[(AttrKind, &str, &[&str])] = &[
     (AttrKind::State, "start", &["initial", "init", "first", "default"]),
     (AttrKind::State, "max_duration", &["within", "timeout", "deadline", "limit"]),
     (AttrKind::StateEnum, "vis", &["visibility", "pub"]),
+    (AttrKind::Rpc, "name", &["method", "rename", "path"]),
+    (AttrKind::Rpc, "number", &["id", "code", "index"]),
+    (AttrKind::RpcTypes, "vis", &["visibility", "pub"]),
+    (AttrKind::Service, "max_in_flight", &["concurrency", "limit", "max_calls", "in_flight"]),
 ];
 
 impl AttrKind {
-    const ALL: [AttrKind; 9] = [
+    const ALL: [AttrKind; 10] = [
         AttrKind::Service,
         AttrKind::Blocking,
         AttrKind::Request,
@@ -96,6 +112,7 @@ impl AttrKind {
         AttrKind::Event,
         AttrKind::Before,
         AttrKind::After,
+        AttrKind::Rpc,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -109,7 +126,9 @@ impl AttrKind {
             AttrKind::Event => "event",
             AttrKind::Before => "before",
             AttrKind::After => "after",
+            AttrKind::Rpc => "rpc",
             AttrKind::StateEnum => "service(state(..))",
+            AttrKind::RpcTypes => "service(rpc(..))",
         }
     }
 
@@ -122,6 +141,8 @@ impl AttrKind {
             AttrKind::On => ON,
             AttrKind::State => STATE,
             AttrKind::StateEnum => STATE_ENUM,
+            AttrKind::Rpc => RPC,
+            AttrKind::RpcTypes => RPC_TYPES,
             AttrKind::Event | AttrKind::Before | AttrKind::After => &[],
         }
     }

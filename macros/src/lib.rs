@@ -34,6 +34,9 @@ use proc_macro::TokenStream;
 /// Whether the facade has the feature `server`. The tests of this crate expand everything.
 const HAS_SERVERS: bool = cfg!(any(feature = "server", test));
 
+/// Whether the facade has the feature `rpc`.
+const HAS_RPC: bool = cfg!(any(feature = "rpc", test));
+
 #[doc = include_str!("../docs/service.md")]
 #[proc_macro_attribute]
 pub fn service(options: TokenStream, item: TokenStream) -> TokenStream {
@@ -89,4 +92,10 @@ pub fn after(_options: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn on(_options: TokenStream, item: TokenStream) -> TokenStream {
     expand::misplaced_attr(AttrKind::On, item.into()).into()
+}
+
+#[doc = include_str!("../docs/rpc.md")]
+#[proc_macro_attribute]
+pub fn rpc(_options: TokenStream, item: TokenStream) -> TokenStream {
+    expand::misplaced_attr(AttrKind::Rpc, item.into()).into()
 }

@@ -52,6 +52,8 @@ pub trait Protocol: Sized + Send + 'static {
     /// The replies: an enum with one variant for each method, which holds what the method returns,
     /// and one more for each method that sends items, which holds an item.
     type Reply: Send + 'static;
+    /// The generated client, a newtype of [`RpcClient`](crate::RpcClient).
+    type Client;
 
     /// The methods.
     const METHODS: &'static [Method];

@@ -26,7 +26,7 @@ use futures_util::stream::{FuturesUnordered, Stream};
 use portcullis_codec::DecodeError;
 use portcullis_runtime::DEADLINE;
 use portcullis_runtime::internal::error::{CatchUnwind, Panic, catch_and_log};
-use portcullis_service::{Peer, Reason, SendFuture, Session, SessionError, TrySendError};
+use portcullis_service::{HalfClose, Peer, Reason, SendFuture, Session, SessionError, TrySendError};
 use tracing::error;
 
 use crate::context::{CallContext, CreditTable};
@@ -91,6 +91,10 @@ where
             Err(error) => return Err(error),
         }
     };
+    // A client that has gone closes its writing side too; one that only half-closes may read on.
+    if reason == Reason::PeerClosed && S::HALF_CLOSE == HalfClose::Cancel {
+        return Ok(());
+    }
     if reason == Reason::Stopped {
         outbox.send(ServerMessage::Closing { last_id });
     }

@@ -39,6 +39,7 @@ enum MathReply {
 
 impl Protocol for MathCall {
     type Reply = MathReply;
+    type Client = MathClient;
 
     const METHODS: &'static [Method] = &[
         Method::new("add", method_number("add"), &["a", "b"]),

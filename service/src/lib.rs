@@ -62,7 +62,7 @@ pub mod bounds {
     pub use crate::private::{
         BeforeOutput, BorrowsCleanup, BorrowsConn, ConnValueAndState, DerefTarget, DisconnectParamsWithConn,
         FailsWith, Fallible, IntoResponses, IntoTimeLimit, IsState, NextState, NextTypes, ReturnsArray,
-        ReturnsOne, ReturnsOption, ReturnsVec, SameType, SendsResult, SessionTypes, StartState,
+        ReturnsOne, ReturnsOption, ReturnsVec, SameType, SendsResult, SessionTypes, SharesConn, StartState,
         StartsWithConn, StateAlone, Step, TakesConn, TakesData, TakesError, TakesEvent, TakesPeer,
         TakesReason, TakesRequest, TakesResponse, UnitOrResult, Unknown, WithResponses, WrittenOut,
     };

@@ -23,7 +23,7 @@ pub(super) fn check(service: &Service) {
     handlers(service);
     offloads(service);
     hooks(service);
-    if service.handlers().next().is_none() && service.states.is_none() {
+    if !service.has_handlers() {
         without_handlers(service);
     } else {
         last_states(service);

@@ -63,7 +63,7 @@ pub(super) fn qualifiers(method: &Method, what: &str) {
 
 /// Checks a handler or hook, which must be an `async fn` with `&self`.
 pub(super) fn on_the_loop(method: &Method, what: &str) {
-    let Function { sig, receiver, .. } = &method.function;
+    let sig = &method.function.sig;
     if sig.asyncness.is_none() {
         let message = format!(
             "{what} runs on the event loop and must be `async`: write `async fn {}`, and move code that blocks to a `#[blocking]` method",
@@ -78,6 +78,13 @@ pub(super) fn on_the_loop(method: &Method, what: &str) {
                        method for what blocks";
         method.sink.error(&worker.written, message);
     }
+    shared_receiver(method, what);
+    not_generic(method, what);
+}
+
+/// Checks that the receiver is `&self` or `self: &Arc<Self>`.
+pub(super) fn shared_receiver(method: &Method, what: &str) {
+    let Function { sig, receiver, .. } = &method.function;
     match receiver {
         Receiver::Shared(_) | Receiver::Arc(_) => {}
         Receiver::None => {
@@ -98,7 +105,11 @@ pub(super) fn on_the_loop(method: &Method, what: &str) {
             );
         }
     }
-    // Lifetimes are allowed: generated code names none.
+}
+
+/// Rejects type and const parameters. Lifetimes are allowed, because generated code names none.
+pub(super) fn not_generic(method: &Method, what: &str) {
+    let sig = &method.function.sig;
     let named = |param: &&GenericParam| !matches!(param, GenericParam::Lifetime(_));
     if sig.generics.params.iter().any(|param| named(&param)) {
         let message = format!(

@@ -108,7 +108,7 @@ pub(super) fn service(service: &Service) {
                 "`{attribute}` doesn't apply to `#[session]` services, which read requests themselves: remove the attribute and call this method from `{name}`"
             );
             first.sink.error(attr, message);
-        } else if service.handlers().next().is_none() && service.states.is_none() {
+        } else if !service.has_handlers() {
             let message = format!(
                 "`{attribute}` must be in the same `#[service]` block as the handlers: move it to the block with the \
                  `#[request]` or the `#[state]`s"

@@ -198,6 +198,10 @@ fn order(service: &Service, states: &StateEnum) {
 
 /// Rejects options and handlers that need states, in a block without states.
 fn without_states(service: &Service) {
+    // `check::rpc` reports the mixture.
+    if service.rpc.is_some() {
+        return;
+    }
     if let Some(key) = &service.state_key {
         let message = "`state(..)` applies to the enum of the states, but this block has no `#[state]` handler: remove it, or write a \
                        `#[state(start)]` handler";

@@ -11,6 +11,7 @@ mod handler;
 mod hook;
 mod interceptor;
 mod machine;
+mod rpc;
 
 pub(crate) use block::is_offload;
 pub(crate) use machine::{is_elsewhere, no_first_data};
@@ -28,17 +29,18 @@ pub(crate) fn service(service: &Service) {
         self::method(method, &placement);
     }
     // A handler that seems to be missing may be the method that is incomplete.
-    if service.has_incomplete_fn() || service.methods().any(|method| method.own_attrs.len() > 1) {
+    if service.has_incomplete_fn() || service.methods().any(Method::has_conflicting_attrs) {
         service.sink.silence();
     }
     block::check(service);
     machine::check(service);
     interceptor::service(service);
+    rpc::service(service);
 }
 
 /// Checks one method, or a function outside a block.
 pub(crate) fn method(method: &Method, placement: &Placement) {
-    if method.own_attrs.len() > 1 {
+    if method.has_conflicting_attrs() {
         // The other rules depend on which attribute was meant.
         return function::one_attribute(method);
     }
@@ -49,7 +51,10 @@ pub(crate) fn method(method: &Method, placement: &Placement) {
         Role::Transition(transition) => machine::transition(method, transition),
         Role::Interceptor(interceptor) => interceptor::check(method, interceptor),
         Role::Hook(hook) => hook::check(method, hook),
-        Role::Unusable => {}
+        Role::Call | Role::Unusable => {}
+    }
+    if let Some(rpc) = &method.rpc {
+        rpc::check(method, rpc);
     }
     body::check(method);
 }

@@ -156,6 +156,11 @@ impl ConnectVariant<'_> {
     }
 }
 
+/// The span of the type of the connection's value.
+pub(super) fn site(variants: &[ConnectVariant<'_>]) -> Span {
+    variants.first().map_or_else(Span::mixed_site, |first| at(&first.conn))
+}
+
 /// The tokens of the connection's type, unless `cfg`s decide on it.
 pub(super) fn only_conn(variants: &[ConnectVariant<'_>]) -> Option<String> {
     match variants {

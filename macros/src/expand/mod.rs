@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `blocking/` | the two functions of a `#[blocking]` one |
 //! | `helper`, `handler` | the methods: helpers get a future that owns its service |
-//! | `service`, `machine/` | `impl Service`, for one handler and for a state machine |
+//! | `service`, `machine/`, `rpc/` | `impl Service`, for one handler, a state machine and typed calls |
 //! | `connect`, `hooks`, `interceptors`, `describe` | parts of `impl Service` |
 //! | `recovery`, `stub` | what takes the place of code with a mistake |
 //! | `misplaced` | the message of an attribute that nothing reads |
@@ -26,6 +26,7 @@ mod interceptors;
 mod machine;
 mod misplaced;
 mod recovery;
+mod rpc;
 mod service;
 mod service_types;
 mod signature;
@@ -68,13 +69,17 @@ pub(crate) fn block(service: &Service) -> TokenStream {
         true => Default::default(),
         false => (machine::items(service, &krate), service::impls(service, &krate)),
     };
+    let calls = match is_borrowed || !crate::HAS_RPC {
+        true => TokenStream::new(),
+        false => rpc::items(service, &krate),
+    };
     let attributes = recovery::attribute_uses(service, &krate);
     let probes = misplaced::attr_probes(service);
     let deprecated = deprecated_methods(service);
     let levels = attrs::of_block(service);
     let warnings: TokenStream =
         service.methods().filter_map(|method| warnings::trailing(method, &levels, &krate)).collect();
-    quote!(#block #warnings #deprecated #states #impls #attributes #probes)
+    quote!(#block #warnings #deprecated #states #impls #calls #attributes #probes)
 }
 
 /// A function under `#[blocking]` outside of a `#[service]` block.
@@ -114,7 +119,7 @@ fn deprecated_methods(service: &Service) -> Option<TokenStream> {
 
 /// Whether `impl Service` calls the method.
 fn is_called_by_service(role: &Role) -> bool {
-    matches!(role, Role::Handler(_) | Role::Transition(_) | Role::Interceptor(_) | Role::Hook(_))
+    matches!(role, Role::Handler(_) | Role::Transition(_) | Role::Interceptor(_) | Role::Hook(_) | Role::Call)
 }
 
 /// `impl<> Thumbnails`. For an unknown type without brackets, the compiler suggests a type
@@ -164,6 +169,7 @@ fn method(method: &Method, krate: &Path, service: Option<&Service>) -> TokenStre
 fn is_service(service: &Service) -> bool {
     let is_handled = match service.states {
         Some(_) => true,
+        None if service.rpc.is_some() => crate::HAS_RPC,
         None => service.handlers().any(|(method, _)| !method.is_conditional()),
     };
     crate::HAS_SERVERS

@@ -34,7 +34,7 @@ pub(super) fn recovered(method: &Method, standalone: bool, krate: &Path) -> Func
     let mut fits_mistake = !function.misuses.is_empty();
     match &method.role {
         Role::Blocking(_) => fits_mistake |= function.sig.asyncness.take().is_some(),
-        Role::Handler(_) | Role::Transition(_) | Role::Interceptor(_) | Role::Hook(_)
+        Role::Handler(_) | Role::Transition(_) | Role::Interceptor(_) | Role::Hook(_) | Role::Call
             if function.sig.asyncness.is_none() =>
         {
             function.sig.asyncness = Some(Token![async](function.sig.fn_token.span));

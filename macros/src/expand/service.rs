@@ -119,6 +119,7 @@ impl HandlerImpl<'_> {
             response: self.response().to_string(),
             event: None,
             error: self.error().or_else(|| connect::only_error(&variants)).map(|error| error.to_string()),
+            refuses: false,
             conn: connect::only_conn(&variants),
         }
     }

@@ -23,6 +23,8 @@ pub(super) struct ServiceTypes<'a> {
     pub(super) event: Option<String>,
     /// `None` if nothing can fail.
     pub(super) error: Option<String>,
+    /// Whether the error of `#[on(connect)]` becomes the reason of a `SessionError`.
+    pub(super) refuses: bool,
     /// `None` if `cfg`s decide on it.
     pub(super) conn: Option<String>,
 }
@@ -110,6 +112,13 @@ impl ServiceTypes<'_> {
         self.borrowed(&argument("conn", param), param, same, "BorrowsConn", "borrowed", &given)
     }
 
+    /// The connection's value, by `&`.
+    pub(super) fn shared_conn_arg(&self, param: &Param) -> TokenStream {
+        let given = self.of_service("Conn", param);
+        let same = |ty: &Type| self.is_conn(ty);
+        self.borrowed(&argument("conn", param), param, same, "SharesConn", "borrowed", &given)
+    }
+
     /// The connection's value for `#[on(disconnect)]`, by value.
     pub(super) fn last_conn_arg(&self, param: &Param) -> TokenStream {
         let same = self.is_conn(&param.written.ty);
@@ -147,6 +156,9 @@ impl ServiceTypes<'_> {
     pub(super) fn try_operator(&self, function: &Function, return_kind: &ReturnKind) -> Option<TokenStream> {
         let krate = self.krate;
         let error = types::err(return_kind, krate)?;
+        if self.refuses {
+            return Some(quote_spanned!(at_output(function)=> .map_err(#krate::rpc::private::refused)?));
+        }
         if self.error.as_ref().is_some_and(|own| *own == error.to_string()) {
             return Some(quote_spanned!(at_output(function)=> ?));
         }

@@ -14,8 +14,9 @@ use syn::{Attribute, ItemImpl, Path};
 pub(super) fn of_block(service: &Service, krate: &Path) -> Option<TokenStream> {
     let is_handler =
         |name: &proc_macro2::Ident| ["request", "session", "state"].iter().any(|word| name == word);
-    let lost =
-        service.methods().any(|method| method.own_attrs.len() > 1 && method.own_attrs.iter().any(is_handler));
+    let lost = service
+        .methods()
+        .any(|method| method.has_conflicting_attrs() && method.own_attrs.iter().any(is_handler));
     lost.then(|| stub(&service.head, krate))
 }
 

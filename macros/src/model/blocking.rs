@@ -1,6 +1,8 @@
 //! The model of `#[blocking]` functions.
 
-use super::{BodyCallee, Function, Param, Placement, ReturnKind, Shape, is_of_std, peel};
+use super::{
+    BodyCallee, Function, Param, Placement, ReturnKind, Shape, is_of_std, peel, rpc::is_interrupted,
+};
 use crate::{
     parse::{BlockingOptions, DurationArg},
     tokens::mentions,
@@ -41,6 +43,18 @@ impl Blocking {
         };
         let exprs = [self.pool.as_ref(), self.lane.as_ref(), deadline];
         exprs.into_iter().flatten().any(|expr| mentions(expr.to_token_stream(), name))
+    }
+
+    /// Leaves the `Result` of an `#[rpc]` method as it is, unless `flat` is written: an
+    /// `Interrupted` is an answer of its own to the caller, and need not be an error of the method.
+    pub(super) fn keep_result(&mut self, function: &Function) {
+        let is_own_error = match &self.return_kind {
+            ReturnKind::Result { err, .. } => !is_interrupted(err),
+            return_kind => return_kind.is_fallible(),
+        };
+        if is_own_error && self.flat.is_none() {
+            self.return_kind = ReturnKind::plain(function.output());
+        }
     }
 
     pub(super) fn new(

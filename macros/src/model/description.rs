@@ -133,6 +133,7 @@ fn role(method: &Method) -> Option<describe::Role> {
     use describe::Role as Of;
     Some(match &method.role {
         Role::Plain | Role::Unusable => return None,
+        Role::Call => Of::OnCall,
         Role::Helper => Of::AsyncHelper,
         Role::Blocking(_) => Of::RunsOnPool,
         Role::Handler(handler) => match handler.kind {

@@ -1,6 +1,6 @@
 //! The model of `#[before]` and `#[after]` methods.
 
-use super::{Function, Param, Placement, ReturnKind, function::peel, params::ParamMatcher};
+use super::{Function, Param, Placement, ReturnKind, function::peel, params::ParamMatcher, rpc};
 use syn::{GenericArgument, PathArguments, Type};
 
 /// A method that runs before or after every handler.
@@ -31,6 +31,17 @@ impl Interceptor {
         let (peer, conn) = (hand.shared(), hand.exclusive());
         let return_kind = ReturnKind::of_hook(function.output(), placement.params());
         Interceptor { side, peer, conn, message, unmatched: hand.unmatched(), return_kind }
+    }
+
+    /// Matches the parameters anew for a service of calls, which run at the same time: the
+    /// connection's value is a shared reference.
+    pub(super) fn share_conn(&mut self, function: &Function) {
+        let mut hand = ParamMatcher::new(&function.params);
+        self.message = match self.side {
+            Side::Before => hand.last_owned(),
+            Side::After => hand.last_shared(),
+        };
+        (self.peer, self.conn, self.unmatched) = rpc::references(hand.unmatched());
     }
 
     /// The attribute, for messages.

@@ -1,10 +1,10 @@
 //! One method: its role, where its body runs, and how it is made of the syntax.
 
 use super::{
-    Blocking, Function, Handler, Hook, Interceptor, Param, Placement, Side, TransitionHandler, misuse,
+    Blocking, Function, Handler, Hook, Interceptor, Param, Placement, Rpc, Side, TransitionHandler, misuse,
 };
 use crate::{
-    parse::{self, Attr, AttrArgs, HookEvent, KeyValue},
+    parse::{self, Attr, AttrArgs, HookEvent, KeyValue, RpcOptions},
     report::ErrorSink,
 };
 use proc_macro2::Ident;
@@ -15,7 +15,9 @@ use syn::Path;
 pub(crate) struct Method {
     pub(crate) function: Function,
     pub(crate) role: Role,
-    /// The names of our attributes on it. More than one is an error.
+    /// What clients call, if there is an `#[rpc]`.
+    pub(crate) rpc: Option<Box<Rpc>>,
+    /// The names of our attributes on it.
     pub(crate) own_attrs: Vec<Ident>,
     /// The paths of attributes that may not be ours.
     pub(crate) paths: Vec<Path>,
@@ -34,6 +36,8 @@ pub(crate) enum Role {
     Transition(Box<TransitionHandler>),
     Interceptor(Box<Interceptor>),
     Hook(Box<Hook>),
+    /// `#[rpc]` on an `async fn`.
+    Call,
     /// A method with an attribute that is reported.
     Unusable,
 }
@@ -70,14 +74,32 @@ impl Method {
         function.incomplete = incomplete;
         let names = own_attrs.iter().map(|attr| attr.name.clone()).collect();
         let paths = own_attrs.iter().filter_map(|attr| attr.path.clone()).collect();
-        let role = match role_attr(own_attrs, &function) {
+        let (rpc, own_attrs) = take_rpc(own_attrs);
+        let mut role = match role_attr(own_attrs, &function) {
             Some(attr) => role_from_attr(attr, &function, placement, krate),
+            None if rpc.is_some() => Role::Call,
             None if function.is_helper() => Role::Helper,
             None => Role::Plain,
         };
+        if let (Some(_), Role::Blocking(blocking)) = (&rpc, &mut role) {
+            blocking.keep_result(&function);
+        }
+        let blocking = match &role {
+            Role::Blocking(blocking) => Some(&**blocking),
+            _ => None,
+        };
+        let rpc = rpc.map(|options| Box::new(Rpc::new(options, &function, blocking)));
         function.misuses = misuse::of_method(&role, &function, placement);
         sink.only_under(function.cfgs().map(ToTokens::to_token_stream).collect());
-        Method { function, role, own_attrs: names, paths, sink }
+        Method { function, role, rpc, own_attrs: names, paths, sink }
+    }
+
+    /// Whether it has more than one of our attributes, which is an error except for `#[rpc]` with
+    /// `#[blocking]`.
+    pub(crate) fn has_conflicting_attrs(&self) -> bool {
+        let is_blocking_call =
+            || self.own_attrs.len() == 2 && self.rpc.is_some() && matches!(self.role, Role::Blocking(_));
+        self.own_attrs.len() > 1 && !is_blocking_call()
     }
 
     pub(crate) fn runs_on(&self) -> RunsOn<'_> {
@@ -105,6 +127,20 @@ impl Method {
             names.push(name.clone());
         }
     }
+}
+
+/// Separates `#[rpc]`, which may be beside `#[blocking]`, from the attributes that give a role.
+fn take_rpc(own_attrs: Vec<Attr>) -> (Option<RpcOptions>, Vec<Attr>) {
+    let mut rpc = None;
+    let mut others = Vec::new();
+    for attr in own_attrs {
+        match attr.args {
+            // A second one is reported.
+            AttrArgs::Rpc(options) => _ = rpc.get_or_insert(options),
+            _ => others.push(attr),
+        }
+    }
+    (rpc, others)
 }
 
 /// The attribute that gives the role. `check` reports a second one. While a method is being typed,
@@ -141,6 +177,7 @@ fn role_from_attr(attr: Attr, function: &Function, placement: &Placement, krate:
             }
             _ => Role::Hook(Box::new(Hook::new(options, function, placement))),
         },
+        AttrArgs::Rpc(_) => Role::Call,
         AttrArgs::Unusable => Role::Unusable,
     }
 }

@@ -7,7 +7,7 @@
 //! | file | model of |
 //! |---|---|
 //! | `function`, `params`, `return_kind`, `borrow` | signatures |
-//! | `blocking`, `handler`, `machine`, `interceptor`, `hook` | one role each |
+//! | `blocking`, `handler`, `machine`, `rpc`, `interceptor`, `hook` | one role each |
 //! | `method`, `resolve` | the choice of a role, and what depends on other methods |
 //! | `misuse`, `next_states`, `body_callee` | what bodies name |
 //! | `service`, `connect`, `response`, `shared`, `description` | the block as a whole |
@@ -29,6 +29,7 @@ mod params;
 mod resolve;
 mod response;
 mod return_kind;
+mod rpc;
 mod service;
 mod shared;
 
@@ -47,6 +48,7 @@ pub(crate) use misuse::{Misuse, is_taken_apart, owned_form};
 pub(crate) use next_states::{NextStates, next_states};
 pub(crate) use response::{element_response, named_response, several_responses, unconditional_first};
 pub(crate) use return_kind::{ReturnKind, is_concrete, is_of_std};
+pub(crate) use rpc::{Reply, Rpc, RpcTypes};
 pub(crate) use service::{Item, Service, params, type_name};
 
 #[cfg(test)]

@@ -74,6 +74,16 @@ pub(super) fn find_disconnect_reasons(items: &mut [Item], states: Option<&StateE
     }
 }
 
+/// Makes the connection's value a shared reference in the interceptors of calls.
+pub(super) fn share_conn(items: &mut [Item]) {
+    for item in items {
+        let Item::Method(method) = item else { continue };
+        if let Role::Interceptor(interceptor) = &mut method.role {
+            interceptor.share_conn(&method.function);
+        }
+    }
+}
+
 /// Marks the blocking methods whose second function has the name of another method. A `cfg` may
 /// remove either.
 pub(super) fn mark_name_conflicts(items: &mut [Item]) {
@@ -98,7 +108,7 @@ pub(super) fn mark_name_conflicts(items: &mut [Item]) {
 pub(super) fn clones_service(item: &Item) -> bool {
     match item {
         Item::Method(method) => match method.role {
-            Role::Handler(_) | Role::Transition(_) => true,
+            Role::Handler(_) | Role::Transition(_) | Role::Call => true,
             Role::Helper | Role::Blocking(_) => !matches!(method.function.receiver, Receiver::None),
             Role::Plain | Role::Interceptor(_) | Role::Hook(_) | Role::Unusable => false,
         },

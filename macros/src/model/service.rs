@@ -1,7 +1,7 @@
 //! A `#[service]` block, and questions about it.
 
 use super::{
-    Handler, Hook, Interceptor, Method, NotOwned, Placement, Receiver, Role, Side, StateEnum,
+    Handler, Hook, Interceptor, Method, NotOwned, Placement, Receiver, Role, Rpc, RpcTypes, Side, StateEnum,
     TransitionHandler, Trigger, find_borrow, is_concrete, misuse, peel, resolve, shared, variant,
 };
 use crate::{
@@ -23,6 +23,9 @@ pub(crate) struct Service {
     /// The key of `state(..)`. `states` exists if there is a `#[state]`.
     pub(crate) state_key: Option<Ident>,
     pub(crate) states: Option<StateEnum>,
+    /// The keys of `rpc(..)` and `max_in_flight`. `rpc` exists if there is an `#[rpc]` method.
+    pub(crate) rpc_keys: Vec<Ident>,
+    pub(crate) rpc: Option<RpcTypes>,
     pub(crate) items: Vec<Item>,
     pub(crate) sink: ErrorSink,
 }
@@ -39,7 +42,9 @@ impl Service {
     pub(crate) fn new(block: parse::Block) -> Self {
         let parse::Block { options, mut head, items, sink } = block;
         let states = states(&options, &head, &items, &sink);
-        let ServiceOptions { krate, request, response, state } = options;
+        let rpc = rpc_types(&options, &head, &items, &sink);
+        let ServiceOptions { krate, request, response, state, rpc: rpc_option, max_in_flight } = options;
+        let rpc_keys = [rpc_option.map(|keyed| keyed.key), max_in_flight.map(|keyed| keyed.key)];
         let krate = krate.map(|keyed| keyed.value);
         let placement = Placement::Service {
             name: type_name(&head.self_ty),
@@ -70,6 +75,9 @@ impl Service {
         resolve::find_disconnect_values(&mut items, states.as_ref());
         resolve::find_disconnect_reasons(&mut items, states.as_ref());
         resolve::mark_name_conflicts(&mut items);
+        if rpc.is_some() {
+            resolve::share_conn(&mut items);
+        }
         misuse::find_in_calls(&mut items);
         if items.iter().any(resolve::clones_service) {
             shared::bound(&mut head);
@@ -81,6 +89,8 @@ impl Service {
             response,
             state_key: state.map(|keyed| keyed.key),
             states,
+            rpc_keys: rpc_keys.into_iter().flatten().collect(),
+            rpc,
             items,
             sink,
         }
@@ -88,8 +98,11 @@ impl Service {
 
     /// The reason why the type can't be owned, if a method in the block has to own the service.
     pub(crate) fn borrowed(&self) -> Option<NotOwned<'_>> {
-        let serves = |method: &Method| matches!(method.role, Role::Handler(_) | Role::Transition(_));
+        let serves = |method: &Method| {
+            matches!(method.role, Role::Handler(_) | Role::Transition(_)) || method.rpc.is_some()
+        };
         let owns = |method: &Method| match method.role {
+            _ if method.rpc.is_some() => true,
             Role::Blocking(_) => !matches!(method.function.receiver, Receiver::None),
             _ => serves(method),
         };
@@ -148,6 +161,19 @@ impl Service {
         self.transition_handlers().filter(|(_, transition)| matches!(transition.trigger, Trigger::Request(_)))
     }
 
+    /// The `#[rpc]` methods.
+    pub(crate) fn rpc_methods(&self) -> impl Iterator<Item = (&Method, &Rpc)> {
+        self.methods().filter_map(|method| match (&method.role, &method.rpc) {
+            (Role::Call | Role::Blocking(_), Some(rpc)) => Some((method, &**rpc)),
+            _ => None,
+        })
+    }
+
+    /// Whether a method of the block handles what clients send.
+    pub(crate) fn has_handlers(&self) -> bool {
+        self.states.is_some() || self.rpc.is_some() || self.handlers().next().is_some()
+    }
+
     /// All variants of the enum of the states.
     pub(crate) fn variants(&self) -> Vec<Ident> {
         let closed = Ident::new("Closed", Span::call_site());
@@ -200,6 +226,25 @@ fn states(
     let written = options.state_enum(sink);
     let name = type_ident(&head.self_ty).cloned().unwrap_or_else(|| Ident::new("Session", Span::call_site()));
     items.iter().any(is_state).then(|| StateEnum::new(written, &name))
+}
+
+/// The types of the calls, if the block has `#[rpc]` methods.
+fn rpc_types(
+    options: &ServiceOptions,
+    head: &ItemImpl,
+    items: &[parse::Item],
+    sink: &ErrorSink,
+) -> Option<RpcTypes> {
+    let is_rpc = |item: &parse::Item| match item {
+        parse::Item::Fn(function) => {
+            function.own_attrs.iter().any(|attr| matches!(attr.args, AttrArgs::Rpc(_)))
+        }
+        parse::Item::Other(_) | parse::Item::Unparsed(_) => false,
+    };
+    let written = options.rpc_types(sink);
+    let max_in_flight = options.max_in_flight.as_ref().map(|keyed| keyed.value.clone());
+    let name = type_ident(&head.self_ty).cloned().unwrap_or_else(|| Ident::new("Rpc", Span::call_site()));
+    items.iter().any(is_rpc).then(|| RpcTypes::new(written, max_in_flight, &name))
 }
 
 /// `Thumbnails` of `thumbnails::Thumbnails<S>`.

@@ -7,7 +7,7 @@ use super::{
 use crate::{attributes::AttrKind, report::ErrorSink};
 use proc_macro2::TokenStream;
 use syn::{
-    Expr, Ident, Path, Token, Type, Visibility,
+    Expr, Ident, LitInt, LitStr, Path, Token, Type, Visibility,
     parse::{ParseStream, Parser},
     punctuated::Punctuated,
 };
@@ -18,12 +18,19 @@ pub(crate) struct ServiceOptions {
     pub(crate) request: Option<KeyValue<Type>>,
     pub(crate) response: Option<KeyValue<Type>>,
     pub(crate) state: Option<KeyValue<TokenStream>>,
+    pub(crate) rpc: Option<KeyValue<TokenStream>>,
+    pub(crate) max_in_flight: Option<KeyValue<Expr>>,
 }
 
 impl ServiceOptions {
     /// The options in `state(..)`.
     pub(crate) fn state_enum(&self, sink: &ErrorSink) -> StateEnumOptions {
         self.state.as_ref().map(|keyed| options::parse(keyed.value.clone(), sink)).unwrap_or_default()
+    }
+
+    /// The options in `rpc(..)`.
+    pub(crate) fn rpc_types(&self, sink: &ErrorSink) -> RpcTypesOptions {
+        self.rpc.as_ref().map(|keyed| options::parse(keyed.value.clone(), sink)).unwrap_or_default()
     }
 }
 
@@ -84,6 +91,21 @@ pub(crate) struct StateEnumOptions {
     pub(crate) derive: Option<Vec<Path>>,
 }
 
+#[derive(Default)]
+pub(crate) struct RpcOptions {
+    pub(crate) name: Option<KeyValue<LitStr>>,
+    pub(crate) number: Option<KeyValue<u32>>,
+}
+
+/// The options of the types that are generated for the `#[rpc]` methods.
+#[derive(Default)]
+pub(crate) struct RpcTypesOptions {
+    pub(crate) vis: Option<KeyValue<Visibility>>,
+    pub(crate) name: Option<KeyValue<Ident>>,
+    pub(crate) derive: Option<Vec<Path>>,
+    pub(crate) half_close: Option<KeyValue<HalfClose>>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HookEvent {
     Start,
@@ -103,6 +125,8 @@ impl Options for ServiceOptions {
             "request" => value.of(&mut self.request, key),
             "response" => value.of(&mut self.response, key),
             "state" => value.brackets(&mut self.state, key),
+            "rpc" => value.brackets(&mut self.rpc, key),
+            "max_in_flight" => value.of(&mut self.max_in_flight, key),
             _ => Err(value.malformed(&key)),
         }
     }
@@ -212,15 +236,50 @@ impl Options for StateEnumOptions {
                 vis => Ok(vis),
             }),
             "name" => value.of(&mut self.name, key),
-            "derive" => {
-                let mut brackets =
-                    self.derive.is_some().then(|| KeyValue { key: key.clone(), value: TokenStream::new() });
-                value.brackets(&mut brackets, key.clone())?;
-                let tokens = brackets.map(|keyed| keyed.value).unwrap_or_default();
-                let paths = Punctuated::<Path, Token![,]>::parse_terminated.parse2(tokens);
-                self.derive = Some(paths.map_err(|_| value.malformed(&key))?.into_iter().collect());
-                Ok(())
-            }
+            "derive" => derive(&mut self.derive, key, value),
+            _ => Err(value.malformed(&key)),
+        }
+    }
+}
+
+/// `derive(Debug, PartialEq)`
+fn derive(slot: &mut Option<Vec<Path>>, key: Ident, value: &Value<'_>) -> syn::Result<()> {
+    let mut brackets = slot.is_some().then(|| KeyValue { key: key.clone(), value: TokenStream::new() });
+    value.brackets(&mut brackets, key.clone())?;
+    let tokens = brackets.map(|keyed| keyed.value).unwrap_or_default();
+    let paths = Punctuated::<Path, Token![,]>::parse_terminated.parse2(tokens);
+    *slot = Some(paths.map_err(|_| value.malformed(&key))?.into_iter().collect());
+    Ok(())
+}
+
+impl Options for RpcOptions {
+    const KIND: AttrKind = AttrKind::Rpc;
+
+    fn set(&mut self, key: Ident, value: &Value<'_>) -> syn::Result<()> {
+        match key.to_string().as_str() {
+            "name" => value.of(&mut self.name, key),
+            "number" => value.read(&mut self.number, key, |number: LitInt| {
+                number.base10_parse().map_err(|_| {
+                    syn::Error::new(number.span(), "`number` must be an integer from 0 to 4294967295")
+                })
+            }),
+            _ => Err(value.malformed(&key)),
+        }
+    }
+}
+
+impl Options for RpcTypesOptions {
+    const KIND: AttrKind = AttrKind::RpcTypes;
+
+    fn set(&mut self, key: Ident, value: &Value<'_>) -> syn::Result<()> {
+        match key.to_string().as_str() {
+            "vis" => value.read(&mut self.vis, key.clone(), |vis| match vis {
+                Visibility::Inherited => Err(value.malformed(&key)),
+                vis => Ok(vis),
+            }),
+            "name" => value.of(&mut self.name, key),
+            "derive" => derive(&mut self.derive, key, value),
+            "half_close" => value.read(&mut self.half_close, key, half_close),
             _ => Err(value.malformed(&key)),
         }
     }

@@ -1,7 +1,9 @@
 //! Our attributes on a method. They are taken off it, because the expansion replaces them.
 
 use super::{
-    attr_options::{BlockingOptions, EventOptions, OnOptions, RequestOptions, SessionOptions, StateOptions},
+    attr_options::{
+        BlockingOptions, EventOptions, OnOptions, RequestOptions, RpcOptions, SessionOptions, StateOptions,
+    },
     cfg, options,
 };
 use crate::{attributes::AttrKind, report::ErrorSink};
@@ -27,6 +29,7 @@ pub(crate) enum AttrArgs {
     Event(EventOptions),
     Before,
     After,
+    Rpc(RpcOptions),
     /// An attribute that can't be used there, which is reported.
     Unusable,
 }
@@ -80,7 +83,8 @@ fn args(kind: AttrKind, name: &Ident, tokens: TokenStream, sink: &ErrorSink) -> 
         AttrKind::Event => AttrArgs::Event(EventOptions::parse(tokens, sink)),
         AttrKind::Before => expect_no_options(AttrArgs::Before, name, tokens, sink),
         AttrKind::After => expect_no_options(AttrArgs::After, name, tokens, sink),
-        AttrKind::Service | AttrKind::StateEnum => {
+        AttrKind::Rpc => AttrArgs::Rpc(options::parse(tokens, sink)),
+        AttrKind::Service | AttrKind::StateEnum | AttrKind::RpcTypes => {
             sink.error(
                 name,
                 format!("`#[{name}]` can be used only on an `impl` block: remove it from this method"),

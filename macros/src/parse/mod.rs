@@ -20,8 +20,8 @@ mod options;
 mod values;
 
 pub(crate) use attr_options::{
-    BlockingOptions, EventOptions, HookEvent, OnOptions, RequestOptions, ServiceOptions, SessionOptions,
-    StateEnumOptions, StateOptions,
+    BlockingOptions, EventOptions, HookEvent, OnOptions, RequestOptions, RpcOptions, RpcTypesOptions,
+    ServiceOptions, SessionOptions, StateEnumOptions, StateOptions,
 };
 pub(crate) use attrs::{Attr, AttrArgs};
 pub(crate) use block::{Block, Item, NotAnImpl, Target, cases_of_block, target};

@@ -153,7 +153,10 @@ fn parse_option<O: Options>(options: &mut O, input: ParseStream<'_>) -> syn::Res
             let message = format!("expected an option; to select a pool, write `pool = {all}`");
             return Err(syn::Error::new(key.span(), message));
         }
-        Lookup::Unknown if kind == AttrKind::Service && AttrKind::StateEnum.option(&name).is_some() => {
+        // `name` is also an option of `#[rpc]`.
+        Lookup::Unknown | Lookup::Misplaced(AttrKind::Rpc)
+            if kind == AttrKind::Service && AttrKind::StateEnum.option(&name).is_some() =>
+        {
             let message = format!("`{name}` applies to the enum of the states: write `state({all})`");
             return Err(syn::Error::new(key.span(), message));
         }

@@ -21,6 +21,7 @@ pub(crate) enum EchoReply {
 
 impl Protocol for EchoCall {
     type Reply = EchoReply;
+    type Client = RpcClient<EchoCall>;
 
     const METHODS: &'static [Method] = &[
         Method::new("echo", method_number("echo"), &["text"]),

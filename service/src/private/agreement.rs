@@ -176,6 +176,16 @@ impl<T: ?Sized, D: DerefMut<Target = T>> BorrowsConn<D, DerefTarget> for T {
     }
 }
 
+takes! {
+    /// The connection's value in an `#[rpc]` method, which shares it with other calls.
+    #[diagnostic::on_unimplemented(
+        message = "this parameter takes a connection value of type `{Self}`, but `#[on(connect)]` returns `{Given}`",
+        label = "expected `&{Given}`",
+        note = "parameters that clients send are passed by value"
+    )]
+    SharesConn
+}
+
 /// The parameter of `#[on(start)]`.
 #[diagnostic::on_unimplemented(
     message = "an `#[on(start)]` hook takes `&mut Cleanup`, not `&mut {Self}`",

@@ -70,6 +70,7 @@ impl<'a> Machine<'a> {
             response: self.response().to_string(),
             event: events.map(|param| param.written.ty.to_token_stream().to_string()),
             error: self.error().or_else(|| connect::only_error(&variants)).map(|error| error.to_string()),
+            refuses: false,
             conn: connect::only_conn(&variants),
         }
     }

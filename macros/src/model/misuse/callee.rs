@@ -35,7 +35,12 @@ impl Callee {
         let kind = match &method.role {
             Role::Blocking(blocking) => CalleeKind::Job { args: blocking.args.len() },
             Role::Helper => CalleeKind::Async,
-            Role::Handler(_) | Role::Transition(_) | Role::Interceptor(_) | Role::Hook(_) | Role::Plain
+            Role::Handler(_)
+            | Role::Transition(_)
+            | Role::Interceptor(_)
+            | Role::Hook(_)
+            | Role::Call
+            | Role::Plain
                 if is_async =>
             {
                 CalleeKind::Async

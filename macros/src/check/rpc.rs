@@ -1,0 +1,298 @@
+//! Rules of `#[rpc]`.
+
+use super::function;
+use crate::{
+    model::{Method, Param, Role, Rpc, Service, Shape, is_concrete, no_variant, owned_form, params, variant},
+    parse::HookEvent,
+    tokens::to_text,
+};
+use proc_macro2::{Ident, Span};
+use quote::ToTokens;
+use syn::{Type, ext::IdentExt};
+
+const WHAT: &str = "an `#[rpc]` method";
+
+/// The methods of the generated client that are not calls.
+const OF_THE_CLIENT: [&str; 5] = ["clone", "connect", "from", "from_stream", "into_inner"];
+
+/// The tuples of parameters that can be read.
+const MAX_PARAMS: usize = 12;
+
+pub(super) fn check(method: &Method, rpc: &Rpc) {
+    let is_async = matches!(method.role, Role::Call);
+    if is_async {
+        function::qualifiers(method, WHAT);
+        asynchronous(method);
+    }
+    if is_async || method.function.receiver.written().is_none() {
+        function::shared_receiver(method, WHAT);
+    }
+    function::not_generic(method, WHAT);
+    for param in &rpc.unmatched {
+        unmatched(method, param);
+    }
+    parameters(method, rpc, is_async);
+    if let Some(output) = method.function.output().filter(|_| is_async) {
+        if matches!(output, Type::Never(_)) {
+            method
+                .sink
+                .error(output, "an `#[rpc]` method can't return `!`, which can't be sent: write the type");
+        } else {
+            function::owned(method, output, "the result", "it is sent to the client");
+        }
+    }
+    if let (Some(span), true) = (rpc.name_span, rpc.name.is_empty()) {
+        method
+            .sink
+            .push(syn::Error::new(span, "the name of a method can't be empty: write one, or remove `name`"));
+    }
+}
+
+fn asynchronous(method: &Method) {
+    let sig = &method.function.sig;
+    if sig.asyncness.is_none() {
+        let message = format!(
+            "an `#[rpc]` method must be `async`, or a job: write `async fn {}`, or `#[blocking]` on it too if it blocks",
+            sig.ident
+        );
+        return method.sink.error(sig.fn_token, message);
+    }
+    let is_worker = |param: &&Param| !param.is_owned() && param.is_named("Worker");
+    for worker in method.function.params.iter().filter(is_worker) {
+        let message = "an `async` method runs on the event loop and has no worker: remove this parameter, or remove `async` and \
+                       write `#[blocking]` too";
+        method.sink.error(&worker.written, message);
+    }
+}
+
+/// A reference that is neither the peer nor the connection's value.
+fn unmatched(method: &Method, param: &Param) {
+    if param.is_named("Worker") {
+        return; // reported
+    }
+    let message = match &param.shape {
+        Shape::Exclusive(reference) => {
+            let ty = to_text(&reference.elem);
+            format!(
+                "calls of a connection run at the same time and share its value: write `&{ty}`, and put what changes into an atomic or \
+                 a `Mutex`"
+            )
+        }
+        _ => by_value(param),
+    };
+    method.sink.error(&param.written, message);
+}
+
+/// A reference in the place of a parameter of the call.
+fn by_value(param: &Param) -> String {
+    let ty = match &param.shape {
+        Shape::Shared(reference) | Shape::Exclusive(reference) => &reference.elem,
+        Shape::Owned => &param.written.ty,
+    };
+    let name = to_text(&param.written.pat);
+    let owned = owned_form(ty).unwrap_or_else(|| to_text(ty));
+    format!(
+        "the parameters of a call come from the client and are passed by value: write `{name}: {owned}` (the peer and the connection's \
+         value, which are references, come first)"
+    )
+}
+
+fn parameters(method: &Method, rpc: &Rpc, is_async: bool) {
+    let mut names: Vec<String> = Vec::new();
+    for param in &rpc.params {
+        if is_async {
+            function::owned(method, &param.written.ty, "this parameter", "it comes from the client");
+        }
+        let Some(name) = Rpc::param_name(param) else {
+            let message = format!(
+                "a parameter of an `#[rpc]` method is sent under its name, and this one has none: write `name: {}`, and take the value \
+                 apart in the body",
+                to_text(&param.written.ty)
+            );
+            method.sink.error(&param.written.pat, message);
+            continue;
+        };
+        if names.contains(&name) {
+            let message = format!("two parameters are sent under the name `{name}`: rename one of them");
+            method.sink.error(&param.written.pat, message);
+        }
+        names.push(name);
+    }
+    if let Some(excess) = rpc.params.get(MAX_PARAMS) {
+        let message = format!(
+            "an `#[rpc]` method can have at most {MAX_PARAMS} parameters: put some of them into a `struct`, to which fields can be added \
+             later"
+        );
+        method.sink.error(&excess.written, message);
+    }
+}
+
+/// Rules of the block: other handlers, names, numbers, and types.
+pub(super) fn service(service: &Service) {
+    let Some((first, _)) = service.rpc_methods().next() else {
+        return without_methods(service);
+    };
+    if !crate::HAS_RPC {
+        if let Some(attr) = first.own_attrs.iter().find(|attr| *attr == "rpc") {
+            let message = "`#[rpc]` needs the feature `rpc` of portcullis: add it in Cargo.toml, `features = [\"rpc\"]`";
+            service.sink.error(attr, message);
+        }
+        return;
+    }
+    beside_others(service, first);
+    hooks(service);
+    names(service);
+    numbers(service);
+    types(service);
+    references(service);
+}
+
+fn without_methods(service: &Service) {
+    for key in &service.rpc_keys {
+        let option = if key == "rpc" { "rpc(..)" } else { "max_in_flight" };
+        let message = format!(
+            "`{option}` applies to `#[rpc]` methods, but this block has none: remove it, or write `#[rpc]` on the methods that clients \
+             call"
+        );
+        service.sink.error(key, message);
+    }
+}
+
+/// Rejects other handlers in the block, and the options that name their messages.
+fn beside_others(service: &Service, first: &Method) {
+    let name = &first.function.sig.ident;
+    let handlers = service.handlers().map(|(method, handler)| (method, handler.attribute()));
+    let transitions =
+        service.transition_handlers().map(|(method, transition)| (method, transition.attribute()));
+    for (method, attribute) in handlers.chain(transitions) {
+        if let Some(attr) = method.own_attrs.first() {
+            let message = format!(
+                "a service can't mix handler kinds, and `{name}` is an `#[rpc]` method: move this `{attribute}` to another service, or \
+                 make it an `#[rpc]` method"
+            );
+            method.sink.error(attr, message);
+        }
+    }
+    for option in [&service.request, &service.response].into_iter().flatten() {
+        let key = &option.key;
+        let message = format!("the messages of `#[rpc]` methods are generated: remove `{key}`");
+        service.sink.error(key, message);
+    }
+    if let Some(key) = &service.state_key {
+        let message = "`state(..)` applies to the enum of the states, and a service with `#[rpc]` methods has none: remove it";
+        service.sink.error(key, message);
+    }
+}
+
+/// Rejects `#[on(error)]`.
+fn hooks(service: &Service) {
+    for (method, hook) in service.hooks().filter(|(_, hook)| hook.event == Some(HookEvent::Error)) {
+        if let Some(key) = &hook.event_key {
+            let message = "a service with `#[rpc]` methods has no `#[on(error)]` hook, because the error of a call is the answer of that call: \
+                           return a `Result` from the method, and remove the hook";
+            method.sink.error(key, message);
+        }
+    }
+}
+
+/// Checks that the names of the methods make variants and methods of the client, and differ on the
+/// wire.
+fn names(service: &Service) {
+    let mut known: Vec<(Ident, &Method, &Rpc)> = Vec::new();
+    for (method, rpc) in service.rpc_methods() {
+        let ident = &method.function.sig.ident;
+        let name = ident.unraw().to_string();
+        if let Some(pascal) = no_variant(ident) {
+            let makes = match &*pascal {
+                "" => "no name".to_owned(),
+                pascal => format!("`{pascal}`, which is not a name"),
+            };
+            let message = format!(
+                "the name of an `#[rpc]` method becomes a variant in PascalCase, but `{ident}` becomes {makes}: choose another name"
+            );
+            method.sink.error(ident, message);
+            continue;
+        }
+        if OF_THE_CLIENT.contains(&&*name) {
+            let message = format!(
+                "the generated client has a method `{name}` of its own: choose another name, such as `{name}_call`, and write \
+                 `#[rpc(name = \"{}\")]` to keep the name on the wire",
+                rpc.name
+            );
+            method.sink.error(ident, message);
+            continue;
+        }
+        let variant = variant(ident);
+        let differs = |other: &Method| !(other.is_conditional() && method.is_conditional());
+        let same_variant = known.iter().find(|(other, first, _)| {
+            *other == variant && first.function.sig.ident != *ident && differs(first)
+        });
+        let same_name = known
+            .iter()
+            .find(|(other, first, known)| known.name == rpc.name && *other != variant && differs(first));
+        if let Some((_, first, _)) = same_variant {
+            let message = format!(
+                "`{}` and this method would both become the variant `{variant}`: rename one of them",
+                first.function.sig.ident
+            );
+            method.sink.error(ident, message);
+        } else if let Some((_, first, _)) = same_name {
+            let message = format!(
+                "`{}` has the name `{}` on the wire too: choose another name for one of them",
+                first.function.sig.ident, rpc.name
+            );
+            method.sink.push(syn::Error::new(rpc.name_span.unwrap_or_else(|| ident.span()), message));
+        }
+        known.push((variant, method, rpc));
+    }
+}
+
+/// Checks that the numbers differ, which may also be the hashes of two names.
+fn numbers(service: &Service) {
+    let mut known: Vec<(&Method, &Rpc)> = Vec::new();
+    for (method, rpc) in service.rpc_methods() {
+        let same = known.iter().find(|(first, known)| {
+            known.number == rpc.number
+                && known.name != rpc.name
+                && !(first.is_conditional() && method.is_conditional())
+        });
+        if let Some((first, _)) = same {
+            let name = &first.function.sig.ident;
+            let message = format!(
+                "`{name}` has the number {} in compact formats too: write `#[rpc(number = ..)]` with another one on one of them",
+                rpc.number
+            );
+            let span: Span = rpc.number_key.as_ref().unwrap_or(&method.function.sig.ident).span();
+            method.sink.push(syn::Error::new(span, message));
+        }
+        known.push((method, rpc));
+    }
+}
+
+/// Rejects types that depend on the parameters of the block: a client does not know them.
+fn types(service: &Service) {
+    let generics = params(&service.head.generics);
+    for (method, rpc) in service.rpc_methods() {
+        let types = rpc.params.iter().map(|param| &*param.written.ty).chain(method.function.output());
+        for ty in types.filter(|ty| !is_concrete(ty, &generics)) {
+            let message = format!(
+                "`{}` depends on the parameters of the `impl` block, which a client does not know: use a type that does not",
+                to_text(&ty.to_token_stream())
+            );
+            method.sink.error(ty, message);
+        }
+    }
+}
+
+/// Rejects a reference that is taken for the connection's value, in a block in which no
+/// `#[on(connect)]` hook makes one.
+fn references(service: &Service) {
+    if service.hooks().any(|(_, hook)| hook.event.is_none_or(|event| event == HookEvent::Connect)) {
+        return;
+    }
+    for (method, rpc) in service.rpc_methods().filter(|(method, _)| !method.sink.has_errors()) {
+        if let Some(conn) = &rpc.conn {
+            method.sink.error(&conn.written, by_value(conn));
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! The enums of the calls and their replies, and `impl Protocol`, which reads and writes them.
+//!
+//! The user's crate needs no serde for that: the enums are written by hand, as it were, and only
+//! the types in the signatures implement serde's traits.
+
+use super::{Call, Expansion};
+use crate::{expand::span::at, model::Reply};
+use proc_macro2::{Literal, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+
+impl Expansion<'_> {
+    pub(super) fn protocol(&self) -> TokenStream {
+        let (call, reply, peer) = (self.call_enum(), self.reply_enum(), self.peer_type());
+        let protocol = self.protocol_impl();
+        quote!(#call #reply #peer #protocol)
+    }
+
+    fn call_enum(&self) -> TokenStream {
+        let (attrs, vis, ident) = (self.attrs(), self.vis(), &self.types.call);
+        let derive = self.derive();
+        let doc = format!(" The calls of `{}`: a variant for each `#[rpc]` method.", self.service_name());
+        let variants = self.calls.iter().map(|call| {
+            let (attrs, name, fields, types) =
+                (call.kept_attrs(&[]), &call.variant, call.fields(), self.param_types(call));
+            let docs = fields.iter().map(|field| format!(" The parameter `{field}`."));
+            quote_spanned!(Span::mixed_site()=> #attrs #name { #(#[doc = #docs] #fields: (#types)),* })
+        });
+        quote_spanned! {Span::mixed_site()=>
+            #attrs
+            #[doc = #doc]
+            #derive
+            #vis enum #ident {
+                #(#variants,)*
+            }
+        }
+    }
+
+    fn reply_enum(&self) -> TokenStream {
+        let (attrs, vis, ident) = (self.attrs(), self.vis(), &self.types.reply);
+        let derive = self.derive();
+        let doc = format!(" What the calls of `{}` return.", self.service_name());
+        let variants = self.calls.iter().map(|call| {
+            let (cfgs, name, ty) = (call.cfgs(), &call.variant, self.reply_type(call));
+            let doc = format!(" What `{}` returns.", call.function().sig.ident);
+            quote_spanned!(Span::mixed_site()=> #(#cfgs)* #[doc = #doc] #name((#ty)))
+        });
+        quote_spanned! {Span::mixed_site()=>
+            #attrs
+            #[doc = #doc]
+            #derive
+            #vis enum #ident {
+                #(#variants,)*
+            }
+        }
+    }
+
+    fn derive(&self) -> Option<TokenStream> {
+        let derive = &self.types.derive;
+        (!derive.is_empty()).then(|| quote!(#[derive(#(#derive),*)]))
+    }
+
+    fn peer_type(&self) -> TokenStream {
+        let (attrs, vis, krate) = (self.attrs(), self.vis(), self.krate);
+        let (peer, call) = (&self.types.peer, &self.types.call);
+        let doc = format!(" The other end of a connection of `{}`.", self.service_name());
+        quote_spanned! {Span::mixed_site()=>
+            #attrs
+            #[doc = #doc]
+            #vis type #peer = #krate::Peer<#krate::rpc::ServerMessage<#call>>;
+        }
+    }
+
+    /// What the variant of the reply holds.
+    fn reply_type(&self, call: &Call<'_>) -> TokenStream {
+        match &call.rpc.reply {
+            Reply::Value(None) => quote!(()),
+            Reply::Value(Some(ty)) | Reply::Uninterrupted { ok: ty } => self.sent(ty),
+            Reply::Result { whole, .. } => self.sent(whole),
+        }
+    }
+
+    fn protocol_impl(&self) -> TokenStream {
+        let (attrs, krate) = (self.attrs(), self.krate);
+        let (call, reply, client) = (&self.types.call, &self.types.reply, &self.types.client);
+        let methods = self.calls.iter().map(|call| self.method(call));
+        let is_this = self.calls.iter().map(|call| {
+            let (cfgs, name, position) = (call.cfgs(), &call.variant, call.position.value());
+            quote_spanned!(Span::mixed_site()=> #(#cfgs)* Self::#name { .. } => #position,)
+        });
+        let is_reply = self.calls.iter().map(|call| {
+            let (cfgs, name, position) = (call.cfgs(), &call.variant, call.position.value());
+            quote_spanned!(Span::mixed_site()=> #(#cfgs)* #reply::#name(_) => #position,)
+        });
+        let (write_params, read_params) = (self.write_params(), self.read_params());
+        let (is_error, write_reply, read_reply) = (self.is_error(), self.write_reply(), self.read_reply());
+        quote_spanned! {Span::mixed_site()=>
+            #attrs
+            #[automatically_derived]
+            impl #krate::rpc::Protocol for #call {
+                type Reply = #reply;
+                type Client = #client;
+                const METHODS: &'static [#krate::rpc::Method] = &[#(#methods,)*];
+                fn method(&self) -> usize {
+                    match self { #(#is_this)* }
+                }
+                fn reply_method(reply: &#reply) -> usize {
+                    match reply { #(#is_reply)* }
+                }
+                #write_params
+                #read_params
+                #is_error
+                #write_reply
+                #read_reply
+            }
+        }
+    }
+
+    /// `Method::new("shrink", method_number("shrink"), &["picture", "width"])`
+    fn method(&self, call: &Call<'_>) -> TokenStream {
+        let (krate, cfgs, name, params) = (self.krate, call.cfgs(), &call.rpc.name, call.names());
+        let number = match call.rpc.number_key {
+            Some(_) => Literal::u32_unsuffixed(call.rpc.number).to_token_stream(),
+            None => quote_spanned!(Span::mixed_site()=> #krate::rpc::method_number(#name)),
+        };
+        quote_spanned! {Span::mixed_site()=>
+            #(#cfgs)* #krate::rpc::Method::new(#name, #number, &[#(#params),*])
+        }
+    }
+
+    fn write_params(&self) -> TokenStream {
+        let krate = self.krate;
+        let arms = self.calls.iter().map(|call| {
+            let (cfgs, name, fields, types) =
+                (call.cfgs(), &call.variant, call.fields(), self.param_types(call));
+            let values = fields.iter().zip(&types).map(|(field, ty)| self.written(field, ty));
+            let values = match types.is_empty() {
+                true => quote_spanned!(Span::mixed_site()=> #krate::rpc::private::NO_PARAMS),
+                false => quote_spanned!(Span::mixed_site()=> (#(#values,)*)),
+            };
+            quote_spanned! {Span::mixed_site()=>
+                #(#cfgs)*
+                Self::#name { #(#fields),* } => #krate::rpc::private::write_params(#values, serializer),
+            }
+        });
+        quote_spanned! {Span::mixed_site()=>
+            fn serialize_params<S: #krate::rpc::private::Serializer>(
+                &self,
+                serializer: S,
+            ) -> ::core::result::Result<S::Ok, S::Error> {
+                match self { #(#arms)* }
+            }
+        }
+    }
+
+    /// The reference, located at the type, which is what lacks `Serialize`.
+    fn written(&self, field: &impl ToTokens, ty: &TokenStream) -> TokenStream {
+        let krate = self.krate;
+        quote_spanned!(at(ty)=> #krate::rpc::private::Sent::<#ty>::new(#field))
+    }
+
+    fn read_params(&self) -> TokenStream {
+        let krate = self.krate;
+        let arms = self.calls.iter().map(|call| {
+            let (cfgs, name, fields, types) =
+                (call.cfgs(), &call.variant, call.fields(), self.param_types(call));
+            let position = call.position.pattern();
+            let received = types.iter().map(|ty| self.received(ty));
+            quote_spanned! {Span::mixed_site()=>
+                #(#cfgs)*
+                #position => {
+                    let (#(#fields,)*) = #krate::rpc::private::read_params::<(#(#received,)*), D>(names, deserializer)?;
+                    ::core::result::Result::Ok(Self::#name { #(#fields: #fields.0),* })
+                }
+            }
+        });
+        quote_spanned! {Span::mixed_site()=>
+            fn deserialize_params<'de, D: #krate::rpc::private::Deserializer<'de>>(
+                method: usize,
+                deserializer: D,
+            ) -> ::core::result::Result<Self, D::Error> {
+                let names = Self::METHODS[method].params;
+                match method {
+                    #(#arms)*
+                    _ => #krate::rpc::private::unexpected(),
+                }
+            }
+        }
+    }
+
+    fn received(&self, ty: &TokenStream) -> TokenStream {
+        let krate = self.krate;
+        quote_spanned!(at(ty)=> #krate::rpc::private::Received::<#ty>)
+    }
+
+    fn is_error(&self) -> TokenStream {
+        let reply = &self.types.reply;
+        let results: Vec<_> = self
+            .calls
+            .iter()
+            .filter(|call| call.rpc.reply.is_result())
+            .map(|call| {
+                let (cfgs, name) = (call.cfgs(), &call.variant);
+                quote_spanned!(Span::mixed_site()=> #(#cfgs)* #reply::#name(result) => result.is_err(),)
+            })
+            .collect();
+        let others = (results.len() < self.calls.len() || results.is_empty())
+            .then(|| quote_spanned!(Span::mixed_site()=> _ => false,));
+        quote_spanned! {Span::mixed_site()=>
+            fn is_error(reply: &#reply) -> bool {
+                match reply { #(#results)* #others }
+            }
+        }
+    }
+
+    fn write_reply(&self) -> TokenStream {
+        let (krate, reply) = (self.krate, &self.types.reply);
+        let value = quote_spanned!(Span::mixed_site()=> value);
+        let arms = self.calls.iter().map(|call| {
+            let (cfgs, name) = (call.cfgs().collect::<Vec<_>>(), &call.variant);
+            let (ok, err) = self.value_types(call);
+            let ok = self.written(&value, &ok);
+            match err {
+                None => quote_spanned! {Span::mixed_site()=>
+                    #(#cfgs)*
+                    #reply::#name(value) => #krate::rpc::private::write(#ok, serializer),
+                },
+                Some(err) => {
+                    let err = self.written(&value, &err);
+                    quote_spanned! {Span::mixed_site()=>
+                        #(#cfgs)*
+                        #reply::#name(::core::result::Result::Ok(value)) => #krate::rpc::private::write(#ok, serializer),
+                        #(#cfgs)*
+                        #reply::#name(::core::result::Result::Err(value)) => #krate::rpc::private::write(#err, serializer),
+                    }
+                }
+            }
+        });
+        quote_spanned! {Span::mixed_site()=>
+            fn serialize_reply<S: #krate::rpc::private::Serializer>(
+                reply: &#reply,
+                serializer: S,
+            ) -> ::core::result::Result<S::Ok, S::Error> {
+                match reply { #(#arms)* }
+            }
+        }
+    }
+
+    fn read_reply(&self) -> TokenStream {
+        let (krate, reply) = (self.krate, &self.types.reply);
+        let arms = self.calls.iter().map(|call| {
+            let (cfgs, name, position) = (call.cfgs(), &call.variant, &call.position);
+            let (pattern, guard) = match position.conditions.is_empty() {
+                true => (position.value(), None),
+                false => {
+                    let value = position.value();
+                    (quote_spanned!(Span::mixed_site()=> position), Some(quote_spanned!(Span::mixed_site()=> if position == #value)))
+                }
+            };
+            let (ok, err) = self.value_types(call);
+            let read = |ty: &TokenStream| {
+                let received = self.received(ty);
+                quote_spanned!(Span::mixed_site()=> #krate::rpc::private::read::<#received, D>(deserializer)?.0)
+            };
+            let (value, cfgs) = (read(&ok), cfgs.collect::<Vec<_>>());
+            match err {
+                None => quote_spanned! {Span::mixed_site()=>
+                    #(#cfgs)*
+                    (#pattern, false) #guard => #reply::#name(#value),
+                },
+                Some(err) => {
+                    let error = read(&err);
+                    quote_spanned! {Span::mixed_site()=>
+                        #(#cfgs)*
+                        (#pattern, false) #guard => #reply::#name(::core::result::Result::Ok(#value)),
+                        #(#cfgs)*
+                        (#pattern, true) #guard => #reply::#name(::core::result::Result::Err(#error)),
+                    }
+                }
+            }
+        });
+        quote_spanned! {Span::mixed_site()=>
+            fn deserialize_reply<'de, D: #krate::rpc::private::Deserializer<'de>>(
+                method: usize,
+                is_error: bool,
+                deserializer: D,
+            ) -> ::core::result::Result<#reply, D::Error> {
+                ::core::result::Result::Ok(match (method, is_error) {
+                    #(#arms)*
+                    _ => return #krate::rpc::private::unexpected(),
+                })
+            }
+        }
+    }
+
+    /// The type of the value, and of the error if the method has one.
+    pub(super) fn value_types(&self, call: &Call<'_>) -> (TokenStream, Option<TokenStream>) {
+        let krate = self.krate;
+        match &call.rpc.reply {
+            Reply::Result { types: Some(types), .. } => (self.sent(&types.0), Some(self.sent(&types.1))),
+            Reply::Result { whole, types: None } => {
+                let whole = self.sent(whole);
+                let of = |name: &str| {
+                    let name = proc_macro2::Ident::new(name, at(&whole));
+                    quote_spanned!(at(&whole)=> <#whole as #krate::__private::ResultType>::#name)
+                };
+                (of("Ok"), Some(of("Err")))
+            }
+            _ => (self.reply_type(call), None),
+        }
+    }
+}
