@@ -213,7 +213,7 @@ pub trait Service: Sized + Send + Sync + 'static { // `Arc` for `Rc`, `Mutex` or
     ///
     /// A session holds its state between steps, and lends it to one handler at a time: while the
     /// handler runs, the state's data is its own. If the handler fails, panics or is dropped, the
-    /// data is gone, and only the state's [name](Self::state_name) is left.
+    /// data is gone, and only the state's [index](Self::state_index) is left.
     ///
     /// # Errors
     /// The error goes to [`on_error`](Self::on_error).
@@ -277,9 +277,17 @@ pub trait Service: Sized + Send + Sync + 'static { // `Arc` for `Rc`, `Mutex` or
         ready(Ok(ControlFlow::Break(state)))
     }
 
-    /// The state's name, for reasons and logs; empty where there is only one state.
-    fn state_name(state: &Self::State) -> &'static str {
+    /// The number of the state: which one it is, whatever its data are. Zero where there is only
+    /// one state.
+    fn state_index(state: &Self::State) -> u16 {
         let _ = state;
+        0
+    }
+
+    /// The name of the state with this [index](Self::state_index), for reasons, logs and
+    /// [`AnyPeer::state_name`]; empty where there is only one state.
+    fn state_name(index: u16) -> &'static str {
+        let _ = index;
         ""
     }
 
@@ -308,13 +316,14 @@ pub trait Service: Sized + Send + Sync + 'static { // `Arc` for `Rc`, `Mutex` or
         false
     }
 
-    /// The state in which a session goes on after a handler of the state called `name` has failed
-    /// and its error was answered: the same one, if it has no data that is gone with the handler.
+    /// The state in which a session goes on after a handler of the state with this
+    /// [index](Self::state_index) has failed and its error was answered: the same one, if it has no
+    /// data that is gone with the handler.
     ///
     /// Without one (the default, unless the state is `()`) the session ends after the error's
     /// answer.
-    fn recover(self: &Arc<Self>, name: &'static str) -> Option<Self::State> {
-        let _ = name;
+    fn recover(self: &Arc<Self>, index: u16) -> Option<Self::State> {
+        let _ = index;
         let mut unit = Some(());
         let unit: &mut dyn Any = &mut unit;
         unit.downcast_mut::<Option<Self::State>>().and_then(Option::take)

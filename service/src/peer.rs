@@ -22,7 +22,7 @@ use super::reason::Reason;
 use super::shared::SessionShared;
 use super::shared::closed::{ClosedFuture, EndedFuture};
 use super::shared::congestion::{self, Congested};
-use super::shared::mailbox::{Mailbox, SendState};
+use super::shared::mailbox::Mailbox;
 use super::shared::queue::{BoundedQueue, Cost};
 use super::shared::send::{PostFuture, SendFuture};
 use super::stopping::Stopping;
@@ -131,7 +131,7 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
     /// [`TrySendError`] with the response: the queue is full, or the session has ended.
     pub fn try_send(&self, response: Rsp) -> Result<(), TrySendError<Rsp>> {
         let cost = self.cost_of(&response);
-        self.try_enqueue(QueuedResponse::Response(response), cost, |mailbox| &mut mailbox.queues().responses)
+        self.try_enqueue(QueuedResponse::Response(response), cost, open_responses)
             .map_err(|error| error.map(QueuedResponse::into_message))
     }
 
@@ -156,10 +156,8 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
     /// [`TrySendError`] with the message: the queue is full, or the session has ended.
     pub fn try_send_encoded(&self, response: Encoded<Rsp>) -> Result<(), TrySendError<Encoded<Rsp>>> {
         let cost = self.cost_of(response.message());
-        self.try_enqueue(QueuedResponse::Encoded(response.clone()), cost, |mailbox| {
-            &mut mailbox.queues().responses
-        })
-        .map_err(|error| error.map(|_| response))
+        self.try_enqueue(QueuedResponse::Encoded(response.clone()), cost, open_responses)
+            .map_err(|error| error.map(|_| response))
     }
 
     /// Sends each item of a stream, as fast as the peer reads; ends with the stream, or with the
@@ -247,20 +245,19 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
     /// # Errors
     /// [`TrySendError`] with the event: the queue is full, or the session has ended.
     pub fn try_post(&self, event: Ev) -> Result<(), TrySendError<Ev>> {
-        self.try_enqueue(event, self.cost_of_event(), |mailbox| &mut mailbox.queues().events)
+        self.try_enqueue(event, self.cost_of_event(), |mailbox| {
+            mailbox.send_state().takes_events().then(|| &mut mailbox.queues().events)
+        })
     }
 
     fn try_enqueue<T>(
         &self,
         item: T,
         cost: Cost,
-        queue: impl FnOnce(&mut Mailbox<Rsp, Ev>) -> &mut BoundedQueue<T>,
+        open_queue: impl FnOnce(&mut Mailbox<Rsp, Ev>) -> Option<&mut BoundedQueue<T>>,
     ) -> Result<(), TrySendError<T>> {
         let is_half_full = self.inner().with_mailbox(|mailbox| {
-            if mailbox.send_state() != SendState::Open {
-                return (Err(TrySendError::Closed(item)), None);
-            }
-            let queue = queue(mailbox);
+            let Some(queue) = open_queue(mailbox) else { return (Err(TrySendError::Closed(item)), None) };
             if !queue.has_room(cost) {
                 return (Err(TrySendError::Full(item)), None);
             }
@@ -307,6 +304,31 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
         self.inner().close_with(reason);
     }
 
+    /// Closes the writing side of the connection once what is queued has been written: the peer
+    /// sees the end of the stream. The session goes on: requests and events are still handled.
+    ///
+    /// From the call on, nothing can be sent: [`send`](Self::send) and [`try_send`](Self::try_send)
+    /// return the response, and [`closed`](Self::closed) is ready. A handler of a request, a state
+    /// or an event that is running is finished first, and its responses are still sent. Responses
+    /// of later handlers and hooks are dropped: handlers that run after this call return none, or
+    /// the client must not wait for them. A `#[session]` handler sends with
+    /// [`Session::send`](crate::Session::send), so it is not waited for.
+    ///
+    /// The session ends as usual, for example when the peer closes its side. The peer has
+    /// `Server::write_timeout` to read what is queued.
+    ///
+    /// | transport | what the peer sees |
+    /// |---|---|
+    /// | TCP, Unix sockets | the end of the stream |
+    /// | TLS | `close_notify`. Some clients answer that by closing their own side |
+    /// | datagrams, calls over NATS | nothing: they have no end of the stream |
+    ///
+    /// Returns at once, and may be called on any thread; it does nothing in a session that is
+    /// closing. (std: `TcpStream::shutdown(Shutdown::Write)`.)
+    pub fn shutdown_write(&self) {
+        self.inner().shutdown_write();
+    }
+
     /// Ends the session now: drops its handler if that is pending, and what is not yet written.
     ///
     /// `#[on(disconnect)]` runs at once, with [`By::Abort`](crate::By::Abort) or the reason of an
@@ -320,13 +342,14 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
         self.inner().abort();
     }
 
-    /// Whether nothing can be sent any more: the session has ended or is closing.
+    /// Whether nothing can be sent any more: the session has ended or is closing, or its [writing
+    /// side is closed](Self::shutdown_write).
     pub fn is_closed(&self) -> bool {
         self.inner().is_closed()
     }
 
-    /// Ready once nothing can be sent any more: the session has ended or is closing. (tokio:
-    /// `mpsc::Sender::closed`.)
+    /// Ready once nothing can be sent any more: the session has ended or is closing, or its
+    /// [writing side is closed](Self::shutdown_write). (tokio: `mpsc::Sender::closed`.)
     ///
     /// In `#[on(disconnect)]` the peer still takes a last response, so it is closed only after that
     /// hook: one that waits for a task which waits for this calls [`close`](Self::close) first.
@@ -387,6 +410,11 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
     }
 }
 
+/// The queue of responses, if it takes any more.
+fn open_responses<Rsp, Ev>(mailbox: &mut Mailbox<Rsp, Ev>) -> Option<&mut BoundedQueue<QueuedResponse<Rsp>>> {
+    mailbox.send_state().takes_responses().then(|| &mut mailbox.queues().responses)
+}
+
 async fn forward<Rsp, Ev, St: Stream<Item = Rsp>>(
     peer: Peer<Rsp, Ev>,
     stream: St,
@@ -441,6 +469,7 @@ trait AnySession: Send + Sync {
     fn close_with(&self, reason: Option<Reason>);
     fn abort(&self);
     fn is_closed(&self) -> bool;
+    fn state_name(&self) -> Option<&'static str>;
 }
 
 impl<Rsp: Send, Ev: Send> AnySession for SessionShared<Rsp, Ev> {
@@ -465,6 +494,10 @@ impl<Rsp: Send, Ev: Send> AnySession for SessionShared<Rsp, Ev> {
 
     fn is_closed(&self) -> bool {
         Self::is_closed(self)
+    }
+
+    fn state_name(&self) -> Option<&'static str> {
+        Self::state_name(self)
     }
 }
 
@@ -495,6 +528,15 @@ impl AnyPeer {
     /// As [`Peer::extension`].
     pub fn extension<T: Any>(&self) -> Option<&T> {
         self.0.origin().extension()
+    }
+
+    /// The name of the `#[state]` that the session is in, as its handler is called: the state that
+    /// waits for a request, or whose handler is running.
+    ///
+    /// `None` before `#[on(connect)]` has returned, and for services without states. The session
+    /// may be in another state when this returns.
+    pub fn state_name(&self) -> Option<&'static str> {
+        self.0.state_name()
     }
 
     /// As [`Peer::close`].

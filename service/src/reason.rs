@@ -48,6 +48,10 @@ pub enum By {
     Close,
     /// [`Peer::abort`](crate::Peer::abort).
     Abort,
+    /// [`Peer::shutdown_write`](crate::Peer::shutdown_write): the reason in the error of a
+    /// [`Session::send`](crate::Session::send) after it. The session itself goes on, unless the
+    /// handler passes that error on.
+    ShutdownWrite,
 }
 
 /// A time limit of a session: see [`Reason::Timeout`].
@@ -128,6 +132,7 @@ impl fmt::Display for By {
             Self::Handler => "closed by a handler",
             Self::Close => "closed by `Peer::close`",
             Self::Abort => "closed by `Peer::abort`",
+            Self::ShutdownWrite => "closed for sending by `Peer::shutdown_write`",
         })
     }
 }

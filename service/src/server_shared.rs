@@ -152,6 +152,8 @@ pub struct ServerShared {
     /// How many bytes unfinished frames hold.
     unfinished: AtomicUsize,
     stopping: Stopping,
+    /// [`Service::state_name`](crate::Service::state_name).
+    state_name: fn(u16) -> &'static str,
 }
 
 impl ServerShared {
@@ -167,7 +169,20 @@ impl ServerShared {
             queue_limits,
             unfinished: AtomicUsize::new(0),
             stopping,
+            state_name: |_| "",
         }
+    }
+
+    /// The same, for sessions with states.
+    #[inline]
+    pub fn with_state_names(self, state_name: fn(u16) -> &'static str) -> Self {
+        Self { state_name, ..self }
+    }
+
+    /// The name of the state with this index; empty if there are no states.
+    #[inline]
+    pub fn state_name(&self, index: u16) -> &'static str {
+        (self.state_name)(index)
     }
 
     /// The beginning of the server's stop.

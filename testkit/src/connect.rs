@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::TEST_TIMEOUT;
 use super::faulty::{Faults, Faulty};
-use super::memory::{InMemoryLink, MarkerCodec, ServerEnd};
+use super::memory::{InMemoryLink, MarkerCodec, NoResponse, ServerEnd};
 use crate::codec::DecodeError;
 use crate::scope::Scope;
 use crate::service::{IntoService, Peer, Reason, Service};
@@ -203,13 +203,18 @@ impl<S: Service> Client<S> {
     ///
     /// # Errors
     /// [`Error::Ended`] when none will come, with the session's own reason: what the handler failed
-    /// or panicked with, for instance, if no `#[on(error)]` has answered it. [`Error::Timeout`] if
-    /// nothing comes within the limit.
+    /// or panicked with, for instance, if no `#[on(error)]` has answered it. [`Error::ShutDown`] if
+    /// the session has called [`Peer::shutdown_write`]. [`Error::Timeout`] if nothing comes within
+    /// the limit.
     ///
     /// # Cancellation
     /// Dropped before its end, it has taken nothing.
     pub async fn next(&mut self) -> Result<S::Response, Error> {
-        with_timeout(self.timeout, poll_fn(|cx| self.link.poll_next(cx))).await?.map_err(Error::Ended)
+        let next = with_timeout(self.timeout, poll_fn(|cx| self.link.poll_next(cx))).await?;
+        next.map_err(|error| match error {
+            NoResponse::Ended(reason) => Error::Ended(reason),
+            NoResponse::ShutDown => Error::ShutDown,
+        })
     }
 
     /// Waits for the session to end; responses that come until then are dropped.
@@ -217,14 +222,7 @@ impl<S: Service> Client<S> {
     /// # Errors
     /// [`Error::Timeout`] if it does not end within the limit.
     pub async fn ended(&mut self) -> Result<Reason, Error> {
-        let end = async {
-            loop {
-                if let Err(reason) = poll_fn(|cx| self.link.poll_next(cx)).await {
-                    return reason;
-                }
-            }
-        };
-        with_timeout(self.timeout, end).await
+        with_timeout(self.timeout, poll_fn(|cx| self.link.poll_end(cx))).await
     }
 
     /// Says that no request will follow. Responses still come.
@@ -296,6 +294,9 @@ impl<S: Service> fmt::Debug for Client<S> {
 pub enum Error {
     /// The session has ended, for this reason of its own.
     Ended(Reason),
+    /// The session has closed its writing side by [`Peer::shutdown_write`]. It still takes
+    /// requests.
+    ShutDown,
     /// Nothing has arrived within this time limit.
     Timeout(Duration),
     /// The server failed.
@@ -306,6 +307,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ended(reason) => write!(f, "the session ended: {reason}"),
+            Self::ShutDown => f.write_str("the session has closed its writing side"),
             Self::Timeout(limit) => write!(f, "nothing has happened for {limit:?}"),
             Self::Server(error) => write!(f, "the server failed: {error}"),
         }
@@ -315,7 +317,7 @@ impl fmt::Display for Error {
 impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
-            Self::Ended(_) | Self::Timeout(_) => None,
+            Self::Ended(_) | Self::ShutDown | Self::Timeout(_) => None,
             Self::Server(error) => Some(error),
         }
     }

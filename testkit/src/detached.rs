@@ -37,14 +37,27 @@ impl<Rsp, Ev> DetachedPeer<Rsp, Ev> {
         self.0.pop_event()
     }
 
-    /// The next of what `take` takes; `None` when the peer is closed and nothing is left.
-    pub(crate) async fn next<T>(&self, take: impl Fn(&Self) -> Option<T>) -> Option<T> {
+    /// The next response; `None` when no more are taken and none is left.
+    pub(crate) async fn next_response(&self) -> Option<Rsp> {
+        self.next(SessionShared::is_closed, SessionShared::pop).await
+    }
+
+    /// The next event; `None` when the peer is closing.
+    pub(crate) async fn next_event(&self) -> Option<Ev> {
+        self.next(SessionShared::is_closing, SessionShared::pop_event).await
+    }
+
+    async fn next<T>(
+        &self,
+        is_closed: impl Fn(&SessionShared<Rsp, Ev>) -> bool,
+        take: impl Fn(&SessionShared<Rsp, Ev>) -> Option<T>,
+    ) -> Option<T> {
         poll_fn(|cx| {
             loop {
                 self.0.begin_poll(cx.waker());
                 // Read before the queues: what was sent before the close is still there.
-                let closed = self.0.is_closed();
-                if let Some(item) = take(self) {
+                let closed = is_closed(&self.0);
+                if let Some(item) = take(&self.0) {
                     return Poll::Ready(Some(item));
                 }
                 if closed {
@@ -60,7 +73,7 @@ impl<Rsp, Ev> DetachedPeer<Rsp, Ev> {
 
     /// Whether the session would end when what is queued has been written.
     pub(crate) fn is_closing(&self) -> bool {
-        self.0.is_closed()
+        self.0.is_closing()
     }
 
     /// Ends the session, as if the connection had been reset.

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -405,5 +406,13 @@ impl<IO: Transport> Transport for Faulty<IO> {
 
     fn lingers(&self) -> bool {
         self.io.lingers()
+    }
+
+    fn half_closes(&self) -> bool {
+        self.io.half_closes()
+    }
+
+    fn default_idle_timeout(&self) -> Option<Duration> {
+        self.io.default_idle_timeout()
     }
 }

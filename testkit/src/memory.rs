@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Buf, BufMut, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -32,8 +32,11 @@ struct LinkState<Req, Rsp> {
     client_closed: bool,
     /// The client was dropped.
     client_dropped: bool,
-    /// The session has closed its writing side, or was dropped.
-    server_closed: bool,
+    /// The session has closed its writing side.
+    server_shut_down: bool,
+    /// The session's stream was dropped.
+    server_dropped: bool,
+    /// Set when the session ends, before it closes its writing side.
     reason: Option<Reason>,
     reader: Option<Waker>,
     writer: Option<Waker>,
@@ -46,6 +49,22 @@ fn wake(waker: Option<Waker>) {
     }
 }
 
+impl<Req, Rsp> LinkState<Req, Rsp> {
+    /// Whether the session has ended. One that has only closed its writing side still takes
+    /// requests.
+    fn has_ended(&self) -> bool {
+        self.server_dropped || self.server_shut_down && self.reason.is_some()
+    }
+}
+
+/// Why no response will come.
+pub(super) enum NoResponse {
+    /// The session has ended.
+    Ended(Reason),
+    /// The session has closed its writing side, and goes on.
+    ShutDown,
+}
+
 impl<Req, Rsp> InMemoryLink<Req, Rsp> {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self(Mutex::new(LinkState {
@@ -56,7 +75,8 @@ impl<Req, Rsp> InMemoryLink<Req, Rsp> {
             window: 64,
             client_closed: false,
             client_dropped: false,
-            server_closed: false,
+            server_shut_down: false,
+            server_dropped: false,
             reason: None,
             reader: None,
             writer: None,
@@ -73,7 +93,7 @@ impl<Req, Rsp> InMemoryLink<Req, Rsp> {
     /// Queues a request. Returns `false` if the session has ended.
     pub(super) fn send(&self, request: Result<Req, DecodeError>) -> bool {
         let mut state = self.state();
-        if state.server_closed || state.client_closed {
+        if state.has_ended() || state.client_closed {
             return false;
         }
         state.requests.push_back(request);
@@ -110,8 +130,8 @@ impl<Req, Rsp> InMemoryLink<Req, Rsp> {
         wake(writer);
     }
 
-    /// Returns the next response, or the reason of the end when none will come.
-    pub(super) fn poll_next(&self, cx: &Context<'_>) -> Poll<Result<Rsp, Reason>> {
+    /// Returns the next response, or why none will come.
+    pub(super) fn poll_next(&self, cx: &Context<'_>) -> Poll<Result<Rsp, NoResponse>> {
         let mut state = self.state();
         if state.arrived > 0 {
             if let Some(response) = state.responses.pop_front() {
@@ -122,26 +142,36 @@ impl<Req, Rsp> InMemoryLink<Req, Rsp> {
                 return Poll::Ready(Ok(response));
             }
         }
-        if state.server_closed {
+        if state.has_ended() {
             // A client that has seen the end closes its side.
             state.client_closed = true;
             let reason = state.reason.clone().unwrap_or(Reason::Reset);
             let reader = state.reader.take();
             drop(state);
             wake(reader);
-            return Poll::Ready(Err(reason));
+            return Poll::Ready(Err(NoResponse::Ended(reason)));
         }
+        // Also if the writing side is closed: the end is still to come.
         state.client = Some(cx.waker().clone());
-        Poll::Pending
+        if state.server_shut_down { Poll::Ready(Err(NoResponse::ShutDown)) } else { Poll::Pending }
     }
 
-    pub(super) fn set_reason(&self, reason: &Reason) {
-        self.state().reason.get_or_insert_with(|| reason.clone());
+    /// Drops the responses that come until the session ends, and returns the reason of the end.
+    pub(super) fn poll_end(&self, cx: &Context<'_>) -> Poll<Reason> {
+        loop {
+            match ready!(self.poll_next(cx)) {
+                Ok(_) => {}
+                Err(NoResponse::Ended(reason)) => return Poll::Ready(reason),
+                Err(NoResponse::ShutDown) => return Poll::Pending,
+            }
+        }
     }
 
-    fn set_server_closed(&self) {
+    // ---- the session's side
+
+    fn update(&self, change: impl FnOnce(&mut LinkState<Req, Rsp>)) {
         let mut state = self.state();
-        state.server_closed = true;
+        change(&mut state);
         let client = state.client.take();
         drop(state);
         wake(client);
@@ -153,7 +183,7 @@ pub(crate) struct ServerEnd<Req, Rsp>(pub(super) Arc<InMemoryLink<Req, Rsp>>);
 
 impl<Req, Rsp> Drop for ServerEnd<Req, Rsp> {
     fn drop(&mut self) {
-        self.0.set_server_closed();
+        self.0.update(|state| state.server_dropped = true);
     }
 }
 
@@ -176,7 +206,7 @@ impl<Req, Rsp> AsyncRead for ServerEnd<Req, Rsp> {
 impl<Req, Rsp> AsyncWrite for ServerEnd<Req, Rsp> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let mut state = self.0.state();
-        if state.client_dropped || state.server_closed {
+        if state.client_dropped || state.server_shut_down {
             return Poll::Ready(Err(ErrorKind::BrokenPipe.into()));
         }
         let count = bytes.len().min(state.window.saturating_sub(state.arrived));
@@ -196,14 +226,16 @@ impl<Req, Rsp> AsyncWrite for ServerEnd<Req, Rsp> {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.set_server_closed();
+        self.0.update(|state| state.server_shut_down = true);
         Poll::Ready(Ok(()))
     }
 }
 
 impl<Req: Send + 'static, Rsp: Send + 'static> Transport for ServerEnd<Req, Rsp> {
     fn session_ended(&self, reason: &Reason) {
-        self.0.set_reason(reason);
+        self.0.update(|state| {
+            state.reason.get_or_insert_with(|| reason.clone());
+        });
     }
 
     fn lingers(&self) -> bool {

@@ -54,13 +54,13 @@ pub struct SentMessages<Rsp, Ev = Infallible> {
 }
 
 impl<Rsp, Ev> SentMessages<Rsp, Ev> {
-    /// The next response, which makes room for another; `None` if the peer is [closed](Peer::close)
-    /// and nothing is left.
+    /// The next response, which makes room for another; `None` if the peer is
+    /// [closed](Peer::close), or its [writing side](Peer::shutdown_write) is, and nothing is left.
     ///
     /// # Panics
     /// If nothing comes for ten seconds of real time.
     pub async fn next(&mut self) -> Option<Rsp> {
-        within_test_timeout(self.detached.next(DetachedPeer::response), "was sent to the peer").await
+        within_test_timeout(self.detached.next_response(), "was sent to the peer").await
     }
 
     /// Returns the next response, if there is one.
@@ -74,7 +74,7 @@ impl<Rsp, Ev> SentMessages<Rsp, Ev> {
     /// # Panics
     /// If nothing comes for ten seconds of real time.
     pub async fn next_event(&mut self) -> Option<Ev> {
-        within_test_timeout(self.detached.next(DetachedPeer::event), "was posted to the peer").await
+        within_test_timeout(self.detached.next_event(), "was posted to the peer").await
     }
 
     /// Returns the next event, if there is one.
@@ -82,8 +82,8 @@ impl<Rsp, Ev> SentMessages<Rsp, Ev> {
         self.detached.event()
     }
 
-    /// Whether somebody has closed the peer: the session would end when what is queued has been
-    /// written.
+    /// Returns whether the peer was [closed](Peer::close): the session would end when what is
+    /// queued has been written.
     pub fn is_closed(&self) -> bool {
         self.detached.is_closing()
     }

@@ -553,11 +553,18 @@ impl ::portcullis::Service for Door {
         }
         ::core::result::Result::Ok(::core::ops::ControlFlow::Continue(step))
     }
-    fn state_name(state: &<Self as ::portcullis::Service>::State) -> &'static str {
+    fn state_index(state: &<Self as ::portcullis::Service>::State) -> u16 {
         match state {
-            DoorState::Shut => "shut",
-            DoorState::Open(..) => "open",
-            DoorState::Closed => "closed",
+            DoorState::Shut => 0u16,
+            DoorState::Open(..) => 1u16,
+            DoorState::Closed => 2u16,
+        }
+    }
+    fn state_name(index: u16) -> &'static str {
+        match index {
+            0u16 => "shut",
+            1u16 => "open",
+            _ => "closed",
         }
     }
     const MIN_STATE_TIMEOUT: ::core::option::Option<::core::time::Duration> = ::portcullis::__private::shortest(
@@ -589,10 +596,10 @@ impl ::portcullis::Service for Door {
     }
     fn recover(
         self: &::std::sync::Arc<Self>,
-        name: &'static str,
+        index: u16,
     ) -> ::core::option::Option<<Self as ::portcullis::Service>::State> {
-        match name {
-            "shut" => ::core::option::Option::Some(DoorState::Shut),
+        match index {
+            0u16 => ::core::option::Option::Some(DoorState::Shut),
             _ => ::core::option::Option::None,
         }
     }

@@ -127,11 +127,18 @@ impl ::portcullis::Service for Broker {
         };
         ::core::result::Result::Ok(::core::ops::ControlFlow::Continue(step))
     }
-    fn state_name(state: &<Self as ::portcullis::Service>::State) -> &'static str {
+    fn state_index(state: &<Self as ::portcullis::Service>::State) -> u16 {
         match state {
-            BrokerState::Connecting => "connecting",
-            BrokerState::Online(..) => "online",
-            BrokerState::Closed => "closed",
+            BrokerState::Connecting => 0u16,
+            BrokerState::Online(..) => 1u16,
+            BrokerState::Closed => 2u16,
+        }
+    }
+    fn state_name(index: u16) -> &'static str {
+        match index {
+            0u16 => "connecting",
+            1u16 => "online",
+            _ => "closed",
         }
     }
     const MIN_STATE_TIMEOUT: ::core::option::Option<::core::time::Duration> = ::portcullis::__private::shortest(
@@ -186,10 +193,10 @@ impl ::portcullis::Service for Broker {
     }
     fn recover(
         self: &::std::sync::Arc<Self>,
-        name: &'static str,
+        index: u16,
     ) -> ::core::option::Option<<Self as ::portcullis::Service>::State> {
-        match name {
-            "connecting" => ::core::option::Option::Some(BrokerState::Connecting),
+        match index {
+            0u16 => ::core::option::Option::Some(BrokerState::Connecting),
             _ => ::core::option::Option::None,
         }
     }

@@ -176,10 +176,16 @@ impl ::portcullis::Service for Wrong {
         };
         ::core::result::Result::Ok(step)
     }
-    fn state_name(state: &<Self as ::portcullis::Service>::State) -> &'static str {
+    fn state_index(state: &<Self as ::portcullis::Service>::State) -> u16 {
         match state {
-            WrongState::Greeting => "greeting",
-            WrongState::Closed => "closed",
+            WrongState::Greeting => 0u16,
+            WrongState::Closed => 1u16,
+        }
+    }
+    fn state_name(index: u16) -> &'static str {
+        match index {
+            0u16 => "greeting",
+            _ => "closed",
         }
     }
     fn closes(state: &<Self as ::portcullis::Service>::State) -> bool {
@@ -187,10 +193,10 @@ impl ::portcullis::Service for Wrong {
     }
     fn recover(
         self: &::std::sync::Arc<Self>,
-        name: &'static str,
+        index: u16,
     ) -> ::core::option::Option<<Self as ::portcullis::Service>::State> {
-        match name {
-            "greeting" => ::core::option::Option::Some(WrongState::Greeting),
+        match index {
+            0u16 => ::core::option::Option::Some(WrongState::Greeting),
             _ => ::core::option::Option::None,
         }
     }

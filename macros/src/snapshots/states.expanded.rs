@@ -262,11 +262,18 @@ impl ::portcullis::Service for Chat {
         }
         ::core::result::Result::Ok(::core::ops::ControlFlow::Continue(step))
     }
-    fn state_name(state: &<Self as ::portcullis::Service>::State) -> &'static str {
+    fn state_index(state: &<Self as ::portcullis::Service>::State) -> u16 {
         match state {
-            ChatState::Login(..) => "login",
-            ChatState::Room(..) => "room",
-            ChatState::Closed => "closed",
+            ChatState::Login(..) => 0u16,
+            ChatState::Room(..) => 1u16,
+            ChatState::Closed => 2u16,
+        }
+    }
+    fn state_name(index: u16) -> &'static str {
+        match index {
+            0u16 => "login",
+            1u16 => "room",
+            _ => "closed",
         }
     }
     const MIN_STATE_TIMEOUT: ::core::option::Option<::core::time::Duration> = ::portcullis::__private::shortest(

@@ -269,14 +269,24 @@ where
         }
         ::core::result::Result::Ok(::core::ops::ControlFlow::Continue(step))
     }
-    fn state_name(state: &<Self as ::portcullis::Service>::State) -> &'static str {
+    fn state_index(state: &<Self as ::portcullis::Service>::State) -> u16 {
         match state {
             #[cfg(feature = "strict")]
-            Phase::Shut => "shut",
+            Phase::Shut => 0u16,
             #[cfg(not(feature = "strict"))]
-            Phase::Ajar => "ajar",
-            Phase::Open(..) => "open",
-            Phase::Closed => "closed",
+            Phase::Ajar => 1u16,
+            Phase::Open(..) => 2u16,
+            Phase::Closed => 3u16,
+        }
+    }
+    fn state_name(index: u16) -> &'static str {
+        match index {
+            #[cfg(feature = "strict")]
+            0u16 => "shut",
+            #[cfg(not(feature = "strict"))]
+            1u16 => "ajar",
+            2u16 => "open",
+            _ => "closed",
         }
     }
     const MIN_STATE_TIMEOUT: ::core::option::Option<::core::time::Duration> = ::portcullis::__private::shortest(
@@ -317,13 +327,13 @@ where
     }
     fn recover(
         self: &::std::sync::Arc<Self>,
-        name: &'static str,
+        index: u16,
     ) -> ::core::option::Option<<Self as ::portcullis::Service>::State> {
-        match name {
+        match index {
             #[cfg(feature = "strict")]
-            "shut" => ::core::option::Option::Some(Phase::Shut),
+            0u16 => ::core::option::Option::Some(Phase::Shut),
             #[cfg(not(feature = "strict"))]
-            "ajar" => ::core::option::Option::Some(Phase::Ajar),
+            1u16 => ::core::option::Option::Some(Phase::Ajar),
             _ => ::core::option::Option::None,
         }
     }

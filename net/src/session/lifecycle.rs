@@ -235,7 +235,7 @@ where
         Some(ReadEnd::Failed) => Some(Reason::Reset),
         _ if io.is_out_of_memory() => Some(Reason::Overload),
         Some(ReadEnd::Eof) => Some(Reason::PeerClosed),
-        None if io.shared().is_closed() => Some(io.shared().close_reason()),
+        None if io.shared().is_closing() => Some(io.shared().close_reason()),
         None => io.shared().stopping().then_some(Reason::Stopped),
     }
 }

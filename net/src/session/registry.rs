@@ -96,11 +96,10 @@ impl<S: Service> SessionRegistry<S> {
     ) -> Arc<Self> {
         Arc::new(Self {
             service,
-            server: Arc::new(ServerShared::new(
-                limits.with_states(S::Kind::MIN_STATE_TIMEOUT),
-                queue_limits,
-                stopping,
-            )),
+            server: Arc::new(
+                ServerShared::new(limits.with_states(S::Kind::MIN_STATE_TIMEOUT), queue_limits, stopping)
+                    .with_state_names(S::state_name),
+            ),
             max_per_host,
             max_lingering,
             lingering: AtomicUsize::new(0),

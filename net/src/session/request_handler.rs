@@ -78,11 +78,11 @@ where
         Ok(ControlFlow::Continue(())) => return Some(idle),
         Ok(ControlFlow::Break(reason)) => reason,
         Err(abort) => {
-            let active_state = handling.active_state(&idle.state);
+            let active_state = handling.active_state::<S>(&idle.state);
             Box::pin(reason_after_abort(&registry, &mut idle, active_state, abort)).await
         }
     };
-    Box::pin(run_on_disconnect(&registry, idle, handling.state, reason)).await;
+    Box::pin(run_on_disconnect(&registry, idle, S::state_name(handling.state), reason)).await;
     None
 }
 
@@ -198,7 +198,7 @@ where
             _ if self.idle.io.shared().is_aborted() => {
                 ControlFlow::Break(self.idle.io.shared().close_reason())
             }
-            _ => ControlFlow::Continue(self.idle.io.shared().is_closed()),
+            _ => ControlFlow::Continue(self.idle.io.shared().is_closing()),
         }
     }
 
@@ -219,7 +219,10 @@ where
 
     fn encode_queued(&mut self) -> ControlFlow<Reason> {
         match self.idle.io.encode_queued() {
-            Ok(()) => ControlFlow::Continue(()),
+            Ok(()) => {
+                self.idle.io.begin_requested_shutdown();
+                ControlFlow::Continue(())
+            }
             Err(error) => ControlFlow::Break(Reason::Failed(error.to_string())),
         }
     }
@@ -227,7 +230,9 @@ where
     /// Writes the answers, and what was sent to the peer, as far as the peer takes them.
     async fn write(&mut self) -> ControlFlow<Reason> {
         loop {
-            self.encode_queued()?;
+            if self.idle.io.shared().is_dirty() {
+                self.encode_queued()?;
+            }
             let is_full = self.idle.io.is_full();
             if !self.idle.io.try_flush().await || !is_full {
                 return ControlFlow::Continue(());
@@ -280,7 +285,7 @@ where
                 (true, has_work)
             }
             // Read on all the same, to notice the end of the connection.
-            Handled::Blocked => (io.may_read_ahead(), !io.exceeds_max_unwritten() || shared.is_closed()),
+            Handled::Blocked => (io.may_read_ahead(), !io.exceeds_max_unwritten() || shared.is_closing()),
         };
         if has_work || (may_read && io.poll_read(cx).is_ready()) {
             return Poll::Ready(None);

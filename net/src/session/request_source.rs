@@ -103,7 +103,7 @@ impl<Req: Send + 'static> RequestSource<Req> {
         IO: Transport,
         C: Codec<S::Request, S::Response>,
     {
-        if self.ended.is_none() && !io.shared().is_closed() {
+        if self.ended.is_none() && !io.shared().is_closing() {
             let found = match self.pending.take().map(|pending| *pending) {
                 None => io.decode_request(),
                 Some(PendingStep::Decoding(later)) => Ok(Some(Found::Later(later))),
@@ -151,6 +151,10 @@ where
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
+    fn sends_by_peer(&self) -> bool {
+        true
+    }
+
     fn wants_request(&self) -> bool {
         self.pending.is_none() && self.slot.is_awaited()
     }

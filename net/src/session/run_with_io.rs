@@ -57,6 +57,11 @@ pub(super) trait RequestDemand<S: Service, IO, C> {
     fn is_busy(&self) -> bool {
         false
     }
+    /// Whether the future has no response of its own: it sends all of them by the peer, so the
+    /// writing side can be shut down while it is pending.
+    fn sends_by_peer(&self) -> bool {
+        false
+    }
     /// Delivers a request, or the end, if the future waits for one and there is one. If so, the
     /// future is polled again.
     fn try_deliver(&mut self, io: &mut SessionIo<S, IO, C>, cx: &Context<'_>) -> bool;
@@ -185,7 +190,7 @@ where
             continue;
         }
         let before = io.end();
-        if let Err(reason) = write_pending(io, cx) {
+        if let Err(reason) = write_pending(io, demand.sends_by_peer(), cx) {
             return Poll::Ready(Progress::Aborted(reason));
         }
         if on_eof == EofPolicy::Ignore {
@@ -236,7 +241,9 @@ where
                 return Poll::Ready(Some(Progress::Done(result)));
             }
             // The driver is woken for what is sent to the peer, so reading the count is enough.
-            if demand.wants_request() || demand.is_busy() || shared.queued_responses() > 0 {
+            let has_output =
+                shared.queued_responses() > 0 || demand.sends_by_peer() && shared.is_shutdown_due();
+            if demand.wants_request() || demand.is_busy() || has_output {
                 return Poll::Ready(Some(Progress::Continue));
             }
             if broken { Poll::Pending } else { reset.as_mut().poll(cx).map(|()| None) }
@@ -244,9 +251,9 @@ where
         .await
     };
     match progress {
-        Some(Progress::Continue) => match io.encode_queued() {
+        Some(Progress::Continue) => match encode_pending(io, demand.sends_by_peer()) {
             Ok(()) => Progress::Continue,
-            Err(error) => Progress::Aborted(Reason::Failed(error.to_string())),
+            Err(reason) => Progress::Aborted(reason),
         },
         Some(progress) => progress,
         None => {
@@ -256,8 +263,30 @@ where
     }
 }
 
+/// Encodes what others have sent. If they have also shut down the writing side and `may_shut_down`,
+/// begins to do so.
+pub(super) fn encode_pending<S, IO, C>(
+    io: &mut SessionIo<S, IO, C>,
+    may_shut_down: bool,
+) -> Result<(), Reason>
+where
+    S: Service,
+    IO: Transport,
+    C: Codec<S::Request, S::Response>,
+{
+    io.encode_queued().map_err(|error| Reason::Failed(error.to_string()))?;
+    if may_shut_down {
+        io.begin_requested_shutdown();
+    }
+    Ok(())
+}
+
 /// Writes what is there and what others have sent, as far as the peer takes it.
-fn write_pending<S, IO, C>(io: &mut SessionIo<S, IO, C>, cx: &mut Context<'_>) -> Result<(), Reason>
+fn write_pending<S, IO, C>(
+    io: &mut SessionIo<S, IO, C>,
+    may_shut_down: bool,
+    cx: &mut Context<'_>,
+) -> Result<(), Reason>
 where
     S: Service,
     IO: Transport,
@@ -265,7 +294,7 @@ where
 {
     loop {
         if !io.has_output() {
-            io.encode_queued().map_err(|error| Reason::Failed(error.to_string()))?;
+            encode_pending(io, may_shut_down)?;
         }
         if !io.has_output() || io.poll_flush(cx).is_pending() {
             return Ok(());

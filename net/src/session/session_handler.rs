@@ -21,7 +21,7 @@ use super::lifecycle::{
 };
 use super::registry::SessionRegistry;
 use super::request_source::{RequestSource, channel};
-use super::run_with_io::run_with_io;
+use super::run_with_io::{encode_pending, run_with_io};
 use crate::codec::Codec;
 use crate::service::internal::ShutdownPhase;
 use crate::service::{By, Reason, Service, Session, SessionError, StateLimits};
@@ -84,9 +84,9 @@ where
             Err(error) => {
                 // After the session has ended, the handler's error only passes on the reason. Input
                 // that the codec cannot read is an error, however.
-                let is_closed = idle.io.shared().is_closed();
+                let is_closing = idle.io.shared().is_closing();
                 match source.ended() {
-                    Some(Reason::Decode(_) | Reason::Overload) if !is_closed => {}
+                    Some(Reason::Decode(_) | Reason::Overload) if !is_closing => {}
                     Some(reason) => return Some(reason.clone()),
                     None => {}
                 }
@@ -135,8 +135,8 @@ where
         if source.is_full() {
             return ControlFlow::Continue(());
         }
-        if let Err(error) = io.encode_queued() {
-            return ControlFlow::Break(Some(Reason::Failed(error.to_string())));
+        if let Err(reason) = encode_pending(io, true) {
+            return ControlFlow::Break(Some(reason));
         }
         if !io.try_flush().await || source.is_pending() {
             let received = pin!(session.received());

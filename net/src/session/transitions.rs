@@ -31,9 +31,9 @@ pub(super) struct ActiveSession<'a, S: Service, IO, C> {
 
 /// What an active session has taken to handle it.
 pub(super) struct Handling<Ev> {
-    /// The name of the state that the last handler has taken. Not in the idle session, which is to
+    /// The index of the state that the last handler has taken. Not in the idle session, which is to
     /// be small.
-    pub(super) state: &'static str,
+    pub(super) state: u16,
     /// Events that were taken from the mailbox all at once, and are handled one by one. They are
     /// put back before the session waits, so that they count against the bound of the queue for no
     /// longer than they wait.
@@ -43,14 +43,15 @@ pub(super) struct Handling<Ev> {
 
 impl<Ev> Default for Handling<Ev> {
     fn default() -> Self {
-        Self { state: "", events: VecDeque::new(), has_taken_events: false }
+        Self { state: 0, events: VecDeque::new(), has_taken_events: false }
     }
 }
 
 impl<Ev> Handling<Ev> {
     /// The name of the state whose handler was dropped or has panicked, and kept the state's data.
-    pub(super) fn active_state<T>(&self, state: &Option<T>) -> Option<&'static str> {
-        (state.is_none() && !self.state.is_empty()).then_some(self.state)
+    pub(super) fn active_state<S: Service>(&self, state: &Option<S::State>) -> Option<&'static str> {
+        let name = S::state_name(self.state);
+        (state.is_none() && !name.is_empty()).then_some(name)
     }
 
     /// The next event, if there is one and the server does not stop.
@@ -175,7 +176,9 @@ where
         };
         match applied {
             Ok(true) => {}
-            Ok(false) => debug!(state = self.handling.state, "event ignored: no handler for this state"),
+            Ok(false) => {
+                debug!(state = S::state_name(self.handling.state), "event ignored: no handler for this state")
+            }
             Err(error) => Box::pin(self.handle_error(error)).await?,
         }
         ControlFlow::Continue(true)
@@ -209,7 +212,7 @@ where
     /// Starts the time limits of the state.
     pub(super) fn enter_state(&mut self) {
         if let Some(state) = &self.idle.state {
-            self.idle.io.enter_state(self.registry.service().state_limits(state));
+            enter_state(self.registry.service(), &mut self.idle.io, state);
         }
     }
 
@@ -228,22 +231,33 @@ where
         let Some(state) = registry.service().recover(handling.state) else {
             return ControlFlow::Break(reason);
         };
-        if S::state_name(&state) != handling.state {
-            idle.io.enter_state(registry.service().state_limits(&state));
+        if S::state_index(&state) != handling.state {
+            enter_state(registry.service(), &mut idle.io, &state);
         }
         idle.state = Some(state);
         ControlFlow::Continue(())
     }
 }
 
+/// Starts the time limits of a state.
+fn enter_state<S, IO, C>(service: &Arc<S>, io: &mut SessionIo<S, IO, C>, state: &S::State)
+where
+    S: Service,
+    IO: Transport,
+    C: Codec<S::Request, S::Response>,
+{
+    io.shared().set_state(S::state_index(state));
+    io.enter_state(service.state_limits(state));
+}
+
 /// Takes the state for a handler that is about to run.
 fn take_state<S: Service>(
     state: &mut Option<S::State>,
-    active_state: &mut &'static str,
+    active_state: &mut u16,
 ) -> ControlFlow<Reason, S::State> {
     match state.take() {
         Some(state) => {
-            *active_state = S::state_name(&state);
+            *active_state = S::state_index(&state);
             ControlFlow::Continue(state)
         }
         None => ControlFlow::Break(Reason::Failed("no state to go on in".to_owned())),
@@ -270,7 +284,7 @@ fn apply_step<S, IO, C>(
     service: &Arc<S>,
     io: &mut SessionIo<S, IO, C>,
     state: &mut Option<S::State>,
-    came_from: &str,
+    came_from: u16,
     done: Result<Step<S>, S::Error>,
 ) -> Result<(), SessionError<S::Error>>
 where
@@ -279,8 +293,8 @@ where
     C: Codec<S::Request, S::Response>,
 {
     let Step { state: next, responses } = done.map_err(SessionError::Handler)?;
-    if S::state_name(&next) != came_from {
-        io.enter_state(service.state_limits(&next));
+    if S::state_index(&next) != came_from {
+        enter_state(service, io, &next);
     }
     *state = Some(next);
     match responses {
@@ -297,7 +311,7 @@ fn apply_outcome<S, IO, C>(
     service: &Arc<S>,
     io: &mut SessionIo<S, IO, C>,
     state: &mut Option<S::State>,
-    came_from: &str,
+    came_from: u16,
     done: Outcome<S>,
 ) -> Result<bool, SessionError<S::Error>>
 where

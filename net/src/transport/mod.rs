@@ -45,8 +45,10 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {
         true
     }
 
-    /// Returns whether the peer may be leaving when the stream ends. If not, the end of the stream
-    /// never drops a handler, whatever its `half_close` is. The default is `true`.
+    /// Returns whether each direction of the stream can be closed on its own. If not, the end of
+    /// the stream does not mean that the peer may be leaving, so it never drops a handler, whatever
+    /// its `half_close` is; and [`Peer::shutdown_write`](crate::Peer::shutdown_write) does not shut
+    /// down the stream. The default is `true`.
     fn half_closes(&self) -> bool {
         true
     }

@@ -7,7 +7,7 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use super::mailbox::{Mailbox, SendState};
+use super::mailbox::Mailbox;
 use crate::Peer;
 
 /// The future of [`Peer::closed`].
@@ -70,7 +70,7 @@ enum Milestone {
 impl Milestone {
     fn is_reached<Rsp, Ev>(self, mailbox: &Mailbox<Rsp, Ev>) -> bool {
         match self {
-            Self::Closed => mailbox.send_state() != SendState::Open,
+            Self::Closed => !mailbox.send_state().takes_responses(),
             Self::Ended => mailbox.has_ended(),
         }
     }

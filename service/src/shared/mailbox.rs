@@ -32,6 +32,11 @@ use crate::{By, Reason};
 pub(crate) enum SendState {
     /// Takes responses and events.
     Open,
+    /// By [`Peer::shutdown_write`](crate::Peer::shutdown_write): takes no more responses. Those
+    /// that are queued are still sent; then the driver shuts down the writing side. Takes events.
+    ShuttingDown,
+    /// The writing side of the connection is shut down. Takes events.
+    ShutDown,
     /// Takes nothing more; what is queued is still sent. Events are not looked at any more.
     Closing,
     /// Nothing is sent any more.
@@ -41,6 +46,16 @@ pub(crate) enum SendState {
 }
 
 impl SendState {
+    /// Whether responses may be queued.
+    pub(crate) fn takes_responses(self) -> bool {
+        self == Self::Open
+    }
+
+    /// Whether events may be queued: the session is neither closing nor closed.
+    pub(crate) fn takes_events(self) -> bool {
+        matches!(self, Self::Open | Self::ShuttingDown | Self::ShutDown)
+    }
+
     /// Whether queued responses are dropped. Such a state is never left.
     pub(crate) fn discards_responses(self) -> bool {
         matches!(self, Self::Closed | Self::Aborted)
@@ -115,11 +130,12 @@ impl<Rsp, Ev> Mailbox<Rsp, Ev> {
         self.send_state
     }
 
-    /// Whether it is open and holds nothing.
+    /// Whether it holds nothing, and the driver has nothing to close or to shut down.
     pub(crate) fn is_idle(&self) -> bool {
         let is_empty =
             |queues: &Queues<_, _>| queues.responses.ready_len() == 0 && queues.events.ready_len() == 0;
-        self.send_state == SendState::Open && self.queues.as_deref().is_none_or(is_empty)
+        let is_settled = matches!(self.send_state, SendState::Open | SendState::ShutDown);
+        is_settled && self.queues.as_deref().is_none_or(is_empty)
     }
 
     /// How many responses are queued.
@@ -198,7 +214,7 @@ impl<Rsp, Ev> Mailbox<Rsp, Ev> {
     pub(crate) fn is_congested(&self) -> bool {
         let is_awake = !self.parked && self.driver.is_some();
         is_awake
-            && self.send_state == SendState::Open
+            && self.send_state.takes_events()
             && self.queues.as_ref().is_some_and(|queues| queues.is_half_full())
     }
 
@@ -237,8 +253,34 @@ impl<Rsp, Ev> Mailbox<Rsp, Ev> {
         if mem::take(&mut self.parked) { self.driver.clone() } else { None }
     }
 
-    /// Moves on to `send_state`, never back. `reason` is kept if the session was open. Returns the
-    /// tasks to wake and the items to drop after the lock is released.
+    /// Takes no more responses. Returns the tasks to wake after the lock is released.
+    #[must_use]
+    pub(crate) fn shutdown_write(&mut self) -> Vec<Waker> {
+        if self.send_state != SendState::Open {
+            return Vec::new();
+        }
+        self.send_state = SendState::ShuttingDown;
+        let mut wakers: Vec<_> = self.notify().into_iter().collect();
+        if let Some(queues) = &mut self.queues {
+            wakers.extend(queues.responses.blocked_senders().chain(queues.close_waiters.take_all()));
+        }
+        wakers
+    }
+
+    /// Whether the driver is to shut down the writing side now: all responses have been taken.
+    pub(crate) fn is_shutdown_due(&self) -> bool {
+        self.send_state == SendState::ShuttingDown && self.queued_responses() == 0
+    }
+
+    /// The writing side is shut down.
+    pub(crate) fn mark_shut_down(&mut self) {
+        if self.send_state == SendState::ShuttingDown {
+            self.send_state = SendState::ShutDown;
+        }
+    }
+
+    /// Moves on to `send_state`, never back. `reason` is kept if the session was not closed before.
+    /// Returns the tasks to wake and the items to drop after the lock is released.
     #[must_use]
     pub(crate) fn close(
         &mut self,
@@ -248,7 +290,7 @@ impl<Rsp, Ev> Mailbox<Rsp, Ev> {
         if self.send_state.discards_responses() || self.send_state == send_state {
             return Default::default();
         }
-        if self.send_state == SendState::Open && reason.is_some() {
+        if self.send_state.takes_events() && reason.is_some() {
             self.queues().close_reason = reason;
         }
         self.send_state = send_state;

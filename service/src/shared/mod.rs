@@ -31,17 +31,33 @@ use portcullis_runtime::internal::sync::atomic::{AtomicU64, Ordering};
 /// How many bits of a deadline name its limit.
 const LIMIT_BITS: u32 = 3;
 const LIMIT_MASK: u64 = (1 << LIMIT_BITS) - 1;
+/// The bits between the limit and the point of the clock.
+const STATE_MASK: u64 = (u16::MAX as u64) << LIMIT_BITS;
+/// The remaining bits are milliseconds of a thousand years.
+const CLOCK_SHIFT: u32 = LIMIT_BITS + u16::BITS;
+
+/// The mailbox holds something, or is about to close or to shut down.
+const DIRTY: u64 = 1;
+/// No more responses are taken.
+const SEND_CLOSED: u64 = 1 << 1;
+/// The session has ended or is closing.
+const CLOSING: u64 = 1 << 2;
+/// The session was aborted.
+const ABORTED: u64 = 1 << 3;
+const FLAG_BITS: u32 = 4;
 
 /// What a connection's driver, its peers and its server share.
 pub struct SessionShared<Rsp, Ev> {
-    /// In its lowest bit, whether the mailbox holds anything or is not open; written under the
-    /// lock. A request that changes nothing there costs the driver a look at this, and no lock.
-    /// Above, the id, which never changes: a flag of its own would cost each session eight bytes.
-    id_and_dirty: AtomicU64,
+    /// In its lowest bits, the flags of the mailbox; written under the lock. A request that changes
+    /// nothing there costs the driver a look at this, and no lock. Above, the id, which never
+    /// changes: flags of their own would cost each session eight bytes.
+    id_and_flags: AtomicU64,
     origin: Origin,
     server: Arc<ServerShared>,
-    /// A point of the server's clock, and in the lowest bits the limit that passes then; zero is
-    /// none. Written by the driver, read by the sweeper.
+    /// A point of the server's clock, or zero for none; below it the index of the state plus one,
+    /// or zero before the first state; in the lowest bits the limit that passes at that point.
+    /// Written by the driver alone, so it needs no read-modify-write. Read by the sweeper and by
+    /// [`AnyPeer`](crate::AnyPeer).
     deadline: AtomicU64,
     mailbox: Mutex<Mailbox<Rsp, Ev>>,
 }
@@ -50,13 +66,13 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
     /// For a session with this number.
     pub fn new(id: u64, origin: Origin, server: Arc<ServerShared>) -> Arc<Self> {
         let mailbox = Mutex::new(Mailbox::new());
-        let (deadline, id_and_dirty) = (AtomicU64::new(0), AtomicU64::new(id << 1));
-        Arc::new(Self { id_and_dirty, origin, server, deadline, mailbox })
+        let (deadline, id_and_flags) = (AtomicU64::new(0), AtomicU64::new(id << FLAG_BITS));
+        Arc::new(Self { id_and_flags, origin, server, deadline, mailbox })
     }
 
     /// The number of the session.
     pub fn id(&self) -> u64 {
-        self.id_and_dirty.load(Ordering::Relaxed) >> 1
+        self.id_and_flags.load(Ordering::Relaxed) >> FLAG_BITS
     }
 
     /// Where the connection comes from.
@@ -73,7 +89,7 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
     ) -> T {
         let mut mailbox = self.mailbox.lock();
         let (value, woken) = work(&mut mailbox);
-        self.set_dirty(!mailbox.is_idle());
+        self.set_flags(&mailbox);
         drop(mailbox);
         wake(woken);
         value
@@ -90,6 +106,22 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
         self.close_to(SendState::Closing, Some(reason));
     }
 
+    /// Takes no more responses. What is queued is still sent, then the driver shuts down the
+    /// writing side of the connection.
+    pub fn shutdown_write(&self) {
+        self.with_mailbox(|mailbox| ((), mailbox.shutdown_write()));
+    }
+
+    /// Whether the driver is to shut down the writing side now: all responses have been taken.
+    pub fn is_shutdown_due(&self) -> bool {
+        self.is_dirty() && self.mailbox.lock().is_shutdown_due()
+    }
+
+    /// The driver has shut down the writing side.
+    pub fn mark_shut_down(&self) {
+        self.with_mailbox(|mailbox| (mailbox.mark_shut_down(), None));
+    }
+
     /// Drops what is queued, and makes the driver end the session at once.
     pub fn abort(&self) {
         self.close_to(SendState::Aborted, Some(Reason::Closed(By::Abort)));
@@ -97,7 +129,7 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
 
     /// Whether the session was [aborted](Self::abort).
     pub fn is_aborted(&self) -> bool {
-        self.is_dirty() && self.mailbox.lock().send_state() == SendState::Aborted
+        self.has_flag(ABORTED)
     }
 
     /// The reason of a session that was closed or aborted.
@@ -117,21 +149,36 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
         self.mailbox.lock().has_ended()
     }
 
+    /// Whether the session has ended or is closing.
+    pub fn is_closing(&self) -> bool {
+        self.has_flag(CLOSING)
+    }
+
     /// Whether nothing can be sent any more.
     pub fn is_closed(&self) -> bool {
-        self.is_dirty() && self.mailbox.lock().send_state() != SendState::Open
+        self.has_flag(SEND_CLOSED)
     }
 
     // ---- the driver's side
 
-    /// Whether the mailbox holds anything, or is not open.
+    /// Whether the mailbox holds anything, or the driver has something to close or to shut down.
     pub fn is_dirty(&self) -> bool {
-        self.id_and_dirty.load(Ordering::Acquire) & 1 == 1
+        self.has_flag(DIRTY)
+    }
+
+    fn has_flag(&self, flag: u64) -> bool {
+        self.id_and_flags.load(Ordering::Acquire) & flag != 0
     }
 
     /// Under the lock.
-    fn set_dirty(&self, dirty: bool) {
-        self.id_and_dirty.store(self.id() << 1 | u64::from(dirty), Ordering::Release);
+    fn set_flags(&self, mailbox: &Mailbox<Rsp, Ev>) {
+        let state = mailbox.send_state();
+        let flag = |flag: u64, is_set: bool| if is_set { flag } else { 0 };
+        let flags = flag(DIRTY, !mailbox.is_idle())
+            | flag(SEND_CLOSED, !state.takes_responses())
+            | flag(CLOSING, !state.takes_events())
+            | flag(ABORTED, state == SendState::Aborted);
+        self.id_and_flags.store(self.id() << FLAG_BITS | flags, Ordering::Release);
     }
 
     /// As [`close`](Self::close), and what is queued is dropped.
@@ -142,7 +189,7 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
     fn close_to(&self, state: SendState, reason: Option<Reason>) {
         let mut mailbox = self.mailbox.lock();
         let (wakers, discarded) = mailbox.close(state, reason);
-        self.set_dirty(true);
+        self.set_flags(&mailbox);
         drop(mailbox);
         wake(wakers);
         discard(discarded);
@@ -242,7 +289,7 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
     /// dropped.
     pub fn put_back_events(&self, events: &mut VecDeque<Ev>) {
         let discarded = self.with_mailbox(|mailbox| {
-            let is_open = mailbox.send_state() == SendState::Open;
+            let is_open = mailbox.send_state().takes_events();
             let (discarded, woken) = match mailbox.existing_queues() {
                 Some(queues) if is_open => (VecDeque::new(), queues.events.put_back(events)),
                 _ => (mem::take(events), Vec::new()),
@@ -308,18 +355,41 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
     /// Why nothing can be sent any more.
     pub fn end_reason(&self) -> Reason {
         let mailbox = self.mailbox.lock();
-        if mailbox.send_state() == SendState::Closed { Reason::Reset } else { mailbox.close_reason() }
+        match mailbox.send_state() {
+            SendState::Closed => Reason::Reset,
+            SendState::ShuttingDown | SendState::ShutDown => Reason::Closed(By::ShutdownWrite),
+            SendState::Open | SendState::Closing | SendState::Aborted => mailbox.close_reason(),
+        }
     }
 
     /// Sets the point of the clock at which `limit` has passed and the driver is woken.
     pub fn set_deadline(&self, at: u64, limit: Limit) {
-        let at = at.min(u64::MAX >> LIMIT_BITS);
-        self.deadline.store(at << LIMIT_BITS | limit as u64, Ordering::Relaxed);
+        let at = at.min(u64::MAX >> CLOCK_SHIFT);
+        self.deadline.store(at << CLOCK_SHIFT | self.state_bits() | limit as u64, Ordering::Relaxed);
     }
 
     /// Clears the deadline.
     pub fn clear_deadline(&self) {
-        self.deadline.store(0, Ordering::Relaxed);
+        self.deadline.store(self.state_bits(), Ordering::Relaxed);
+    }
+
+    fn state_bits(&self) -> u64 {
+        self.deadline.load(Ordering::Relaxed) & STATE_MASK
+    }
+
+    /// Notes that the session has entered the state with this index.
+    pub fn set_state(&self, index: u16) {
+        let state = u64::from(index.saturating_add(1)) << LIMIT_BITS;
+        let deadline = self.deadline.load(Ordering::Relaxed) & !STATE_MASK;
+        self.deadline.store(deadline | state, Ordering::Relaxed);
+    }
+
+    /// The name of the state that the session has entered last. `None` before its first state, and
+    /// if the service has no states.
+    pub fn state_name(&self) -> Option<&'static str> {
+        let state = (self.state_bits() >> LIMIT_BITS) as u16;
+        let name = self.server.state_name(state.checked_sub(1)?);
+        (!name.is_empty()).then_some(name)
     }
 
     /// Whether that point has passed.
@@ -330,7 +400,8 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
     /// The limit that has passed.
     fn passed_limit(&self) -> Option<Limit> {
         let deadline = self.deadline.load(Ordering::Relaxed);
-        let has_passed = deadline != 0 && deadline >> LIMIT_BITS <= self.server.now();
+        let at = deadline >> CLOCK_SHIFT;
+        let has_passed = at != 0 && at <= self.server.now();
         has_passed.then(|| Limit::ALL[(deadline & LIMIT_MASK) as usize])
     }
 

@@ -18,6 +18,7 @@ use crate::{Peer, SendError, TrySendError};
 trait QueueKind<Rsp, Ev> {
     type Item;
     fn queue(mailbox: &mut Mailbox<Rsp, Ev>) -> &mut BoundedQueue<Self::Item>;
+    fn takes_items(state: SendState) -> bool;
     /// Called before the lock is taken: weighing is the user's code.
     fn cost(peer: &Peer<Rsp, Ev>, item: &Self::Item) -> Cost;
 }
@@ -32,6 +33,10 @@ impl<Rsp, Ev> QueueKind<Rsp, Ev> for Responses {
         &mut mailbox.queues().responses
     }
 
+    fn takes_items(state: SendState) -> bool {
+        state.takes_responses()
+    }
+
     fn cost(peer: &Peer<Rsp, Ev>, response: &QueuedResponse<Rsp>) -> Cost {
         peer.cost_of(response.message())
     }
@@ -42,6 +47,10 @@ impl<Rsp, Ev> QueueKind<Rsp, Ev> for Events {
 
     fn queue(mailbox: &mut Mailbox<Rsp, Ev>) -> &mut BoundedQueue<Ev> {
         &mut mailbox.queues().events
+    }
+
+    fn takes_items(state: SendState) -> bool {
+        state.takes_events()
     }
 
     fn cost(peer: &Peer<Rsp, Ev>, _: &Ev) -> Cost {
@@ -72,10 +81,10 @@ impl<Rsp, Ev, Q: QueueKind<Rsp, Ev>> Enqueue<Rsp, Ev, Q> {
         };
         let mut is_half_full = false;
         let (state, polled) = self.peer.inner().with_mailbox(|mailbox| {
-            let send_state = mailbox.send_state();
+            let is_open = Q::takes_items(mailbox.send_state());
             let queue = Q::queue(mailbox);
             match state {
-                EnqueueState::Weighed(_, item) if send_state != SendState::Open => {
+                EnqueueState::Weighed(_, item) if !is_open => {
                     ((EnqueueState::Done, Poll::Ready(Err(SendError(item)))), None)
                 }
                 EnqueueState::Weighed(cost, item) if queue.has_room(cost) => {
@@ -86,7 +95,7 @@ impl<Rsp, Ev, Q: QueueKind<Rsp, Ev>> Enqueue<Rsp, Ev, Q> {
                     let waiter_id = queue.wait(item, cost, cx.waker().clone());
                     ((EnqueueState::Waiting(waiter_id), Poll::Pending), None)
                 }
-                EnqueueState::Waiting(waiter_id) if send_state != SendState::Open => {
+                EnqueueState::Waiting(waiter_id) if !is_open => {
                     // What was moved to the queue before the end counts as put, like everything in
                     // the queue.
                     let back = queue.cancel_wait(waiter_id);

@@ -104,6 +104,50 @@ fn after_close_the_queue_is_kept_and_senders_get_their_responses_back() {
 }
 
 #[test]
+fn s24_after_shutdown_write_the_queue_is_kept_and_events_are_taken() {
+    let shared = SessionShared::<u32, u32>::new(1, Origin::Unnamed, server(1, None));
+    let peer = Peer::of(&shared);
+    peer.try_send(1).expect("a place");
+    let mut second = peer.send(2);
+    let poll =
+        |sending: &mut SendFuture<u32, u32>| Pin::new(sending).poll(&mut Context::from_waker(Waker::noop()));
+    assert!(poll(&mut second).is_pending());
+    peer.shutdown_write();
+    assert_eq!(poll(&mut second), Poll::Ready(Err(SendError(2))));
+    assert_eq!(peer.try_send(3), Err(TrySendError::Closed(3)));
+    assert!(peer.is_closed() && !shared.is_closing() && !shared.is_shutdown_due());
+    assert_eq!(peer.try_post(4), Ok(()));
+    assert_eq!(shared.pop(), Some(1));
+    assert!(shared.is_shutdown_due());
+    shared.mark_shut_down();
+    assert_eq!((shared.pop_event(), shared.is_dirty()), (Some(4), false));
+    assert_eq!(peer.try_send(5), Err(TrySendError::Closed(5)));
+    peer.close();
+    peer.shutdown_write();
+    assert!(shared.is_closing() && shared.is_dirty());
+    assert_eq!(peer.try_post(6), Err(TrySendError::Closed(6)));
+}
+
+#[test]
+fn s17_a_state_is_named_beside_the_deadline() {
+    let server = Arc::into_inner(server(1, None)).expect("the only owner");
+    let server = server.with_state_names(|index| ["one", "two"][usize::from(index)]);
+    let shared = SessionShared::<u32, u32>::new(1, Origin::Unnamed, Arc::new(server));
+    assert_eq!(shared.state_name(), None);
+    shared.set_deadline(1, Limit::Next);
+    shared.set_state(1);
+    assert_eq!(shared.state_name(), Some("two"));
+    assert!(!shared.is_past_deadline());
+    shared.clear_deadline();
+    assert_eq!(shared.state_name(), Some("two"));
+    shared.set_deadline(0, Limit::Write);
+    assert!(!shared.is_past_deadline(), "zero is none");
+    shared.set_deadline(u64::MAX, Limit::Next);
+    shared.set_state(0);
+    assert_eq!((shared.state_name(), shared.is_past_deadline()), (Some("one"), false));
+}
+
+#[test]
 fn s13_an_abort_drops_the_queue_also_after_a_close() {
     for close_first in [false, true] {
         let peer = peer(1, 1);
@@ -146,14 +190,16 @@ async fn a_send_with_a_timeout_gives_the_response_back() {
     assert_eq!(began.elapsed().as_secs(), 3);
 }
 
-#[test]
-fn s14_a_deadline_names_its_limit() {
+#[tokio::test(start_paused = true)]
+async fn s14_a_deadline_names_its_limit() {
     let shared = SessionShared::<u32, Infallible>::new(1, Origin::Unnamed, server(1, None));
+    tokio::time::advance(Duration::from_millis(1)).await;
+    shared.server().tick();
     let reason = || shared.abort_reason(ShutdownPhase::Aborting);
     for limit in Limit::ALL {
-        shared.set_deadline(0, limit);
-        assert_eq!(reason(), Some(Reason::Timeout(limit)).filter(|_| limit as u64 != 0));
-        for far in [1, u64::MAX >> LIMIT_BITS, u64::MAX] {
+        shared.set_deadline(1, limit);
+        assert_eq!(reason(), Some(Reason::Timeout(limit)));
+        for far in [2, u64::MAX >> CLOCK_SHIFT, u64::MAX] {
             shared.set_deadline(far, limit);
             assert_eq!(reason(), None);
         }

@@ -57,7 +57,45 @@ impl Several {
     }
 }
 
+/// Echoes, until it is told to send nothing more.
+#[derive(Default)]
+struct Sink {
+    connected: AtomicUsize,
+    handled: Mutex<Vec<String>>,
+}
+
+#[service]
+impl Sink {
+    #[on(connect)]
+    async fn connected(&self) {
+        self.connected.fetch_add(1, SeqCst);
+    }
+
+    #[request]
+    async fn handle(&self, peer: &Peer<String>, line: String) -> String {
+        if line == "shut" {
+            peer.shutdown_write();
+        }
+        self.handled.lock().unwrap().push(line.clone());
+        line
+    }
+}
+
 on_loops! {
+    async fn s24_a_session_that_sends_nothing_more_still_gets_the_datagrams_of_its_address() {
+        let sink = Arc::new(Sink::default());
+        let server = Server::new(Arc::clone(&sink)).listen(Udp::new("127.0.0.1:0", Datagrams::<Utf8>::new()));
+        let server = server.unwrap().spawn().await.unwrap();
+        let socket = raw(server.local_addr()).await;
+        assert_eq!(call(&socket, "a").await, "a");
+        assert_eq!(call(&socket, "shut").await, "shut");
+        socket.send(b"b").await.unwrap();
+        wait(|| sink.handled.lock().unwrap().last().is_some_and(|line| line == "b")).await;
+        assert!(stop(server).await.is_clean());
+        assert_eq!(sink.connected.load(SeqCst), 1);
+        assert!(socket.try_recv(&mut [0; 16]).is_err(), "no response");
+    }
+
     async fn s16_each_of_several_responses_is_a_datagram() {
         let server = Server::new(Several).listen(Udp::new("127.0.0.1:0", Datagrams::<Utf8>::new()));
         let server = server.unwrap().spawn().await.unwrap();

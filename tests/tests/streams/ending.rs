@@ -158,6 +158,63 @@ on_streams! {
     }
 }
 
+/// Has two states, and waits in the second one when it is told to.
+#[derive(Default)]
+struct Doors {
+    holding: AtomicUsize,
+    release: Held,
+}
+
+#[service]
+impl Doors {
+    #[state(start)]
+    async fn locked(&self, key: String) -> (String, DoorsState) {
+        (key, DoorsState::Open(1))
+    }
+
+    #[state]
+    async fn open(&self, count: u32, line: String) -> (String, DoorsState) {
+        if line == "hold" {
+            self.holding.fetch_add(1, SeqCst);
+            self.release.0.acquire().await.unwrap().forget();
+        }
+        if line == "lock" { (line, DoorsState::Locked) } else { (line, DoorsState::Open(count + 1)) }
+    }
+}
+
+on_streams! {
+    async fn s17_a_listed_session_names_its_state(kind) {
+        let doors = Arc::new(Doors::default());
+        let server = Server::new(Arc::clone(&doors)).codec(Lines::new()).idle_timeout(LIMIT);
+        let server = serve(kind, server).await;
+        let state = || server.handle.peers().first().and_then(AnyPeer::state_name);
+        let mut stream = server.connect().await;
+        // Before the first request, which this waits for.
+        wait(|| state() == Some("locked")).await;
+        assert_eq!(stream.call("key").await, "key");
+        assert_eq!(state(), Some("open"));
+        assert_eq!(stream.call("stay").await, "stay");
+        assert_eq!(state(), Some("open"));
+        stream.send("hold\n").await;
+        wait(|| doors.holding.load(SeqCst) == 1).await;
+        assert_eq!(state(), Some("open"));
+        doors.release.0.add_permits(1);
+        assert_eq!(stream.line().await, "hold");
+        assert_eq!(stream.call("lock").await, "lock");
+        assert_eq!(state(), Some("locked"));
+        server.stop().await;
+    }
+
+    async fn s17_a_session_of_a_service_without_states_has_no_state_name(kind) {
+        let server = serve(kind, Arc::new(TestService::default()).server()).await;
+        let mut stream = server.connect().await;
+        assert_eq!(stream.call("x").await, "x");
+        let peers = server.handle.peers();
+        assert_eq!((peers.len(), peers[0].state_name()), (1, None));
+        server.stop().await;
+    }
+}
+
 /// Serves one session in memory. The pipe takes 1 KiB that is not read.
 fn serve_pipe(service: &Arc<TestService>) -> (DuplexStream, ServerHandle, ServeTask) {
     let (near, far) = duplex(1024);

@@ -10,6 +10,7 @@ mod ending;
 mod life;
 mod limits;
 mod responses;
+mod shutdown;
 mod unfinished;
 mod unread;
 

@@ -1,4 +1,5 @@
-//! Properties of the states: `state_name`, `state_limits`, `half_close` and `recover`.
+//! Properties of the states: `state_index`, `state_name`, `state_limits`, `half_close` and
+//! `recover`.
 
 use super::{Machine, half_close};
 use crate::{
@@ -16,18 +17,29 @@ use std::time::Duration;
 use syn::{Expr, Path, ext::IdentExt};
 
 impl Machine<'_> {
-    pub(super) fn state_name(&self) -> TokenStream {
+    /// `state_index`, and `state_name`, which is its inverse. A state that is configured out leaves
+    /// its index unused.
+    pub(super) fn state_names(&self) -> TokenStream {
         let (krate, states) = (self.krate, &self.states.ident);
-        let arms = self.state_handlers().into_iter().map(|(method, transition)| {
-            let (cfgs, state) = (method.function.cfgs(), self.any((method, transition)));
+        let (mut indices, mut names, mut closed) = (TokenStream::new(), TokenStream::new(), 0);
+        for (index, (method, transition)) in (0_u16..).zip(self.state_handlers()) {
+            let (cfgs, state) = (method.function.cfgs().collect::<Vec<_>>(), self.any((method, transition)));
             let name = method.function.sig.ident.unraw().to_string();
-            quote!(#(#cfgs)* #state => #name,)
-        });
+            indices.extend(quote!(#(#cfgs)* #state => #index,));
+            names.extend(quote!(#(#cfgs)* #index => #name,));
+            closed = index + 1;
+        }
         quote_spanned! {Span::mixed_site()=>
-            fn state_name(state: &<Self as #krate::Service>::State) -> &'static str {
+            fn state_index(state: &<Self as #krate::Service>::State) -> u16 {
                 match state {
-                    #(#arms)*
-                    #states::Closed => "closed",
+                    #indices
+                    #states::Closed => #closed,
+                }
+            }
+            fn state_name(index: u16) -> &'static str {
+                match index {
+                    #names
+                    _ => "closed",
                 }
             }
         }
@@ -141,20 +153,18 @@ impl Machine<'_> {
     /// `fn recover`: a session can go on in a state without data. `None` if there is none.
     pub(super) fn recover(&self) -> Option<TokenStream> {
         let krate = self.krate;
-        let arms: Vec<_> = self
-            .state_handlers()
-            .into_iter()
-            .filter(|(_, transition)| transition.data.is_empty())
-            .map(|(method, _)| {
+        let arms: Vec<_> = (0_u16..)
+            .zip(self.state_handlers())
+            .filter(|(_, (_, transition))| transition.data.is_empty())
+            .map(|(index, (method, _))| {
                 let (cfgs, state) = (method.function.cfgs(), self.pattern(method, &[]).0);
-                let name = method.function.sig.ident.unraw().to_string();
-                quote!(#(#cfgs)* #name => ::core::option::Option::Some(#state),)
+                quote!(#(#cfgs)* #index => ::core::option::Option::Some(#state),)
             })
             .collect();
         (!arms.is_empty()).then(|| {
             quote_spanned! {Span::mixed_site()=>
-                fn recover(self: &::std::sync::Arc<Self>, name: &'static str) -> ::core::option::Option<<Self as #krate::Service>::State> {
-                    match name {
+                fn recover(self: &::std::sync::Arc<Self>, index: u16) -> ::core::option::Option<<Self as #krate::Service>::State> {
+                    match index {
                         #(#arms)*
                         _ => ::core::option::Option::None,
                     }

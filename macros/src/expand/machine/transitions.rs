@@ -17,7 +17,7 @@ impl Machine<'_> {
     pub(super) fn steps(&self) -> TokenStream {
         let krate = self.krate;
         let (request, event, timeout) = (self.on_request(), self.on_event(), self.on_timeout());
-        let (names, limits, restarts) = (self.state_name(), self.state_limits(), self.event_restarts_idle());
+        let (names, limits, restarts) = (self.state_names(), self.state_limits(), self.event_restarts_idle());
         let (half_closes, recover) = (self.half_closes(), self.recover());
         let states = &self.states.ident;
         quote_spanned! {Span::mixed_site()=>

@@ -134,6 +134,11 @@ impl Transport for DatagramStream {
     fn lingers(&self) -> bool {
         false
     }
+
+    /// A shutdown closes the inbox.
+    fn half_closes(&self) -> bool {
+        false
+    }
 }
 
 impl Drop for DatagramStream {

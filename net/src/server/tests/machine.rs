@@ -134,7 +134,7 @@ impl Machine {
             ("add", Phase::Greeted(name)) => Step::go(Phase::Greeted(name + rest)),
             ("who", Phase::Greeted(name)) => Step::reply(Phase::Greeted(name.clone()), name),
             ("where", state) => {
-                let name = Self::state_name(&state).to_owned();
+                let name = Self::state_name(Self::state_index(&state)).to_owned();
                 Step::reply(state, name)
             }
             ("go", _) => Step::go(Phase::read(rest)),
@@ -173,6 +173,8 @@ impl Machine {
         })
     }
 }
+
+const STATES: [&str; 7] = ["fresh", "greeted", "deaf", "fickle", "one", "two", "closed"];
 
 impl Service for Machine {
     type Request = String;
@@ -257,15 +259,21 @@ impl Service for Machine {
         }
     }
 
-    fn state_name(state: &Phase) -> &'static str {
-        match state {
+    fn state_index(state: &Phase) -> u16 {
+        let name = match state {
             Phase::Fresh => "fresh",
             Phase::Greeted(_) => "greeted",
             Phase::Deaf => "deaf",
             Phase::Fickle => "fickle",
             Phase::Timed(timed) => timed.name,
             Phase::Closed => "closed",
-        }
+        };
+        let index = STATES.iter().position(|state| *state == name).expect("a state");
+        u16::try_from(index).expect("few states")
+    }
+
+    fn state_name(index: u16) -> &'static str {
+        STATES[usize::from(index)]
     }
 
     fn state_limits(self: &Arc<Self>, state: &Phase) -> StateLimits {
@@ -283,8 +291,8 @@ impl Service for Machine {
         *state == Phase::Closed
     }
 
-    fn recover(self: &Arc<Self>, name: &'static str) -> Option<Phase> {
-        match name {
+    fn recover(self: &Arc<Self>, index: u16) -> Option<Phase> {
+        match Self::state_name(index) {
             "fresh" => Some(Phase::Fresh),
             "deaf" => Some(Phase::Deaf),
             "fickle" => Some(Phase::Fickle),

@@ -45,14 +45,37 @@ pub(crate) struct SessionIo<S: Service, IO, C> {
     /// The codec has found nothing more in what was read. Says more than an empty buffer, because
     /// codecs may keep messages inside.
     decoder_empty: bool,
-    /// The transport has taken bytes and was not flushed since.
-    unflushed: bool,
+    write_side: WriteSide,
     /// When bytes were last written; two bytes, which fit beside the flags.
     written: Stamp,
     /// A request has been decoded: waits for a request are idle time from now on.
     had_request: bool,
     decoding: Decoding,
     read_size: ReadSize,
+}
+
+/// The writing side of the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum WriteSide {
+    /// The transport has written all bytes that it has taken.
+    Flushed,
+    /// The transport has taken bytes and was not flushed since.
+    Unflushed,
+    /// No more output is accepted. After the output is written, the writing side is shut down.
+    ShuttingDown,
+    /// Shut down, or broken.
+    ShutDown,
+}
+
+impl WriteSide {
+    fn accepts_output(self) -> bool {
+        matches!(self, Self::Flushed | Self::Unflushed)
+    }
+
+    /// Whether the transport has something to do also when there is no output.
+    fn is_unfinished(self) -> bool {
+        matches!(self, Self::Unflushed | Self::ShuttingDown)
+    }
 }
 
 /// Whether more requests can be decoded.
@@ -83,7 +106,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
             deadlines: Deadlines::default(),
             end: None,
             decoder_empty: true,
-            unflushed: false,
+            write_side: WriteSide::Flushed,
             written: Stamp::default(),
             had_request: false,
             decoding: Decoding::Going,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Buf;
 
-use super::{ReadEnd, SessionIo};
+use super::{ReadEnd, SessionIo, WriteSide};
 use crate::codec::{Codec, EncodeError};
 use crate::service::internal::{CodecId, QueuedResponse};
 use crate::service::{Encoded, Limit, Service};
@@ -71,7 +71,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
     }
 
     fn encode_response(&mut self, response: S::Response) -> Result<(), EncodeError> {
-        if self.end == Some(ReadEnd::Failed) {
+        if !self.write_side.accepts_output() {
             return Ok(());
         }
         let output = &mut self.buffers.get_or_insert_with(acquire).output;
@@ -87,14 +87,14 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
             return self.encode_response(response.to_message());
         };
         if let Some(frame) = response.frame(codec) {
-            if self.end != Some(ReadEnd::Failed) {
+            if self.write_side.accepts_output() {
                 self.buffers.get_or_insert_with(acquire).output.extend_from_slice(frame);
             }
             return Ok(());
         }
         let start = self.unwritten();
         self.encode_response(response.to_message())?;
-        if self.end != Some(ReadEnd::Failed) {
+        if self.write_side.accepts_output() {
             let frame = self.buffers.as_ref().and_then(|buffers| buffers.output.get(start..));
             response.set_frame(codec, frame.unwrap_or_default());
         }
@@ -115,25 +115,45 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
     }
 
     pub(in crate::session) fn has_output(&self) -> bool {
-        self.unwritten() > 0 || self.unflushed
+        self.unwritten() > 0 || self.write_side.is_unfinished()
     }
 
     fn unwritten(&self) -> usize {
         self.buffers.as_ref().map_or(0, |buffers| buffers.output.len())
     }
 
-    /// Writes the output until all of it is written.
+    /// Begins to shut down the writing side if
+    /// [`Peer::shutdown_write`](crate::Peer::shutdown_write) was called and everything that was
+    /// sent before is encoded. [`poll_flush`](Self::poll_flush) completes it.
+    pub(in crate::session) fn begin_requested_shutdown(&mut self) {
+        if self.write_side.accepts_output() && self.shared.is_shutdown_due() {
+            self.write_side = WriteSide::ShuttingDown;
+        }
+    }
+
+    /// Writes the output until all of it is written, and the writing side is shut down if it is to
+    /// be.
     pub(in crate::session) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.has_output() {
             let transport = Pin::new(&mut self.transport);
             let output = self.buffers.as_mut().map(|buffers| &mut buffers.output);
             let Some(output) = output.filter(|output| !output.is_empty()) else {
-                match transport.poll_flush(cx) {
+                let shuts_down = self.write_side == WriteSide::ShuttingDown;
+                let flushed = if shuts_down && transport.half_closes() {
+                    transport.poll_shutdown(cx)
+                } else {
+                    transport.poll_flush(cx)
+                };
+                match flushed {
                     Poll::Pending => {
                         self.begin_write_wait();
                         return Poll::Pending;
                     }
-                    Poll::Ready(Ok(())) => self.unflushed = false,
+                    Poll::Ready(Ok(())) if shuts_down => {
+                        self.write_side = WriteSide::ShutDown;
+                        self.shared.mark_shut_down();
+                    }
+                    Poll::Ready(Ok(())) => self.write_side = WriteSide::Flushed,
                     Poll::Ready(Err(_)) => self.mark_failed(),
                 }
                 continue;
@@ -152,7 +172,9 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
                     } else {
                         output.advance(count);
                     }
-                    self.unflushed = true;
+                    if self.write_side == WriteSide::Flushed {
+                        self.write_side = WriteSide::Unflushed;
+                    }
                     self.written = Stamp::at(self.shared.server().now());
                     self.on_written(count);
                 }
@@ -186,9 +208,12 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
         passed
     }
 
-    /// Closes the writing side. A transport that has bytes to write for it, as TLS has, is given
-    /// the time to write them.
+    /// Closes the writing side, unless that was done before. A transport that has bytes to write
+    /// for it, as TLS has, is given the time to write them.
     pub(in crate::session) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.write_side == WriteSide::ShutDown && self.transport.half_closes() {
+            return Poll::Ready(());
+        }
         match Pin::new(&mut self.transport).poll_shutdown(cx) {
             Poll::Pending => {
                 self.begin_write_wait();
@@ -206,7 +231,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
         if let Some(buffers) = &mut self.buffers {
             buffers.output.clear();
         }
-        self.unflushed = false;
+        self.write_side = WriteSide::ShutDown;
         self.shared.end();
     }
 
