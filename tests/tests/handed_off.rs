@@ -64,6 +64,20 @@ on_loops! {
         assert_eq!(marked(7, job).await.unwrap(), (7, 7, 7));
     }
 
+    anywhere async fn p1_and_o9_a_job_calls_while_the_host_runs_a_call_of_the_outer_job() {
+        let one = one();
+        let (inner, seen) = (one.clone(), one.clone());
+        let job = one.job("outer").deadline(LIMIT).try_run(move |worker| {
+            let nested = inner.job("nested").try_run(|worker| worker.call(|| 3));
+            let own = worker.call(move || {
+                eventually(|| seen.running_jobs().iter().any(|job| job.method == "nested" && job.host_not_polled));
+                4
+            })?;
+            Ok::<_, Interrupted>((own, nested.wait(worker)?))
+        });
+        assert_eq!(job.await.unwrap(), (4, 3));
+    }
+
     anywhere async fn p1_and_o9_each_of_several_jobs_on_one_thread_calls_the_loop() {
         fn level(pool: Pool, depth: u32, worker: &portcullis::Worker) -> Result<u32, Interrupted> {
             let before = worker.call(|| IN_TASK.get())?;

@@ -520,6 +520,21 @@ fn portal_call_of_a_job_that_was_handed_off() {
     });
 }
 
+/// The outer job calls, too, while the nested one does.
+#[test]
+fn portal_calls_of_two_jobs_on_one_thread() {
+    model(|| {
+        let pool = pool();
+        let inner = pool.clone();
+        let answer = block_on(pool.run(move |worker| {
+            let nested = inner.run(|worker| worker.call(|| 3));
+            let own = worker.call(|| 4)?;
+            Ok::<_, Interrupted>((own, nested.wait(worker)??))
+        }));
+        assert!(matches!(answer, Ok(Ok((4, 3)))));
+    });
+}
+
 #[test]
 fn portal_call_against_its_answer() {
     model(|| {

@@ -111,6 +111,11 @@ impl HostChannel {
         self.rare.as_ref().is_some_and(|rare| !rare.queued_calls.is_empty())
     }
 
+    /// Whether there is something for the host besides the worker's own call.
+    fn has_requests(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| !rare.queued_calls.is_empty() || !rare.served.is_empty())
+    }
+
     fn next_handed_off(&mut self) -> Option<Arc<dyn HandedOff>> {
         self.rare.as_mut()?.handed_off.pop_front()
     }
@@ -451,7 +456,7 @@ where
         let mut state = self.state.lock();
         state.host.completed_call = Some(call);
         self.meta.notify(Hooks::resumed);
-        let idle = state.output.is_none() && !state.host.has_queued_calls();
+        let idle = state.output.is_none() && !state.host.has_requests();
         let before = waker.filter(|_| idle).and_then(|waker| state.waker.replace(waker.clone()));
         let parked = std::mem::take(&mut state.host.parked);
         drop(state);
