@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use async_nats::client::RequestErrorKind;
 use async_nats::service::{NATS_SERVICE_ERROR, NATS_SERVICE_ERROR_CODE};
-use async_nats::{Client, HeaderMap, HeaderName, Message, Request, Subject};
+use async_nats::{Client, HeaderMap, HeaderName, HeaderValue, Message, Request, Subject};
 use bytes::{Bytes, BytesMut};
 use portcullis_codec::{DatagramCodec, DecodeError, EncodeError};
 
@@ -92,7 +92,7 @@ impl<Req, Rsp, D: DatagramCodec<Rsp, Req>> CallClient<Req, Rsp, D> {
     /// Dropping the call forgets its answer. A service that handles it goes on: NATS has no message
     /// to cancel a request.
     pub fn call(&self, request: Req) -> Call<'_, Req, Rsp, D> {
-        Call { client: self, request, timeout: self.timeout, headers: HeaderMap::new() }
+        Call { client: self, request, timeout: self.timeout, headers: Ok(HeaderMap::new()) }
     }
 }
 
@@ -102,7 +102,8 @@ pub struct Call<'a, Req, Rsp, D> {
     client: &'a CallClient<Req, Rsp, D>,
     request: Req,
     timeout: Duration,
-    headers: HeaderMap,
+    /// `Err`: the name of the first one that cannot be a header.
+    headers: Result<HeaderMap, String>,
 }
 
 impl<Req, Rsp, D> fmt::Debug for Call<'_, Req, Rsp, D> {
@@ -121,10 +122,16 @@ impl<Req, Rsp, D> Call<'_, Req, Rsp, D> {
     /// A header of the request, such as a trace context:
     /// [`NatsPeer::nats`](crate::NatsPeer::nats) returns it to the handler.
     ///
-    /// # Panics
-    /// The name is empty or has characters that a header cannot have; the value has a line break.
+    /// If the name is empty or has a colon, a space or a character that is not printable ASCII, or
+    /// if the value has a line break, the call is not sent and ends with
+    /// [`CallError::InvalidHeader`].
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.headers.insert(name, value);
+        if let Ok(headers) = &mut self.headers {
+            match (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
+                (Ok(parsed), Ok(value)) if !name.is_empty() => headers.insert(parsed, value),
+                _ => self.headers = Err(name.to_owned()),
+            }
+        }
         self
     }
 }
@@ -146,6 +153,7 @@ where
 impl<Req, Rsp, D: DatagramCodec<Rsp, Req>> Call<'_, Req, Rsp, D> {
     async fn send(self) -> Result<Rsp, CallError> {
         let Self { client: CallClient { client, subject, codec, .. }, request, timeout, headers } = self;
+        let headers = headers.map_err(CallError::InvalidHeader)?;
         let mut codec = codec.clone();
         let mut payload = BytesMut::new();
         codec.encode(request, &mut payload).map_err(CallError::Encode)?;
@@ -243,6 +251,8 @@ pub enum CallError {
         /// The limit of the server.
         max: usize,
     },
+    /// The [header](Call::header) of this name cannot be sent. The request was not sent.
+    InvalidHeader(String),
     /// The request could not be encoded. It was not sent.
     Encode(EncodeError),
     /// The response could not be decoded.
@@ -263,6 +273,7 @@ impl fmt::Display for CallError {
             Self::TooLarge { bytes, max } => {
                 write!(f, "the request has {bytes} bytes, and the NATS server allows {max}")
             }
+            Self::InvalidHeader(name) => write!(f, "the header {name:?} has an invalid name or value"),
             Self::Encode(_) => f.write_str("the request could not be encoded"),
             Self::Decode(_) => f.write_str("the response could not be decoded"),
             Self::Nats(_) => f.write_str("the NATS client failed"),

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use common::{NatsServer, eventually, soon};
+use futures_util::StreamExt;
 use portcullis::nats::async_nats::{self, Client};
 use portcullis::nats::{CallClient, CallError, Calls, NatsPeer};
 use portcullis::prelude::*;
@@ -195,6 +196,54 @@ async fn a_call_that_cannot_be_sent_is_an_error_at_once() {
     assert!(matches!(error, CallError::TooLarge { max: 1_048_576, .. }), "{error:?}");
     let error = client.call(Ask::Echo("x".into())).timeout(Duration::ZERO).await.expect_err("late");
     assert!(matches!(error, CallError::Deadline), "{error:?}");
+    for (name, value) in [("Trace", "two\nlines"), ("Trace", "a\rb"), ("a name", "x"), ("", "x")] {
+        let call =
+            client.call(Ask::Echo("x".into())).header("Fine", "x").header(name, value).header("Fine", "y");
+        let error = call.await.expect_err("no such header");
+        assert!(matches!(&error, CallError::InvalidHeader(found) if found == name), "{error:?}");
+    }
+}
+
+/// Cannot start.
+struct Broken;
+
+#[service]
+impl Broken {
+    #[request]
+    async fn echo(&self, text: String) -> String {
+        text
+    }
+
+    #[on(start)]
+    async fn start(&self) -> Result<(), String> {
+        Err("no database".into())
+    }
+}
+
+#[tokio::test]
+async fn calls_to_a_node_that_cannot_start_are_refused() {
+    let nats = nats_server!();
+    let node = nats.client().await;
+    let calls = Calls::builder(node.clone(), "broken", Datagrams::<Json>::new());
+    let calls = calls.subscribe().await.expect("subscribed");
+    let raw = nats.client().await;
+    let inbox = raw.new_inbox();
+    let mut answers = raw.subscribe(inbox.clone()).await.expect("subscribed");
+    for _ in 0..3 {
+        raw.publish_with_reply("broken", inbox.clone(), "\"x\"".into()).await.expect("published");
+    }
+    // After a round trip on both connections the calls wait at the node.
+    for client in [&raw, &node] {
+        soon(client.request(client.new_inbox(), "".into())).await.expect_err("nothing answers");
+    }
+    let server = Server::new(Broken).listen(calls).expect("a listener");
+    let error = soon(server.serve()).await.expect_err("it cannot start");
+    assert!(error.to_string().contains("no database"), "{error}");
+    for _ in 0..3 {
+        let answer = soon(answers.next()).await.expect("an answer");
+        let headers = answer.headers.expect("headers");
+        assert_eq!(headers.get("Nats-Service-Error-Code").expect("a code").as_str(), "503");
+    }
 }
 
 #[tokio::test]

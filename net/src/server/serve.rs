@@ -126,8 +126,8 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
         }
         let mut accept_loop = AcceptLoop::new(acceptors, context.refuser.clone());
         let accepting = async {
-            info!(?addrs, "serving");
             let until_stop = async {
+                info!(?addrs, "serving");
                 tokio::join!(
                     accept_loop.run(&running.registry, max_connections),
                     datagram::poll_all(routers)
@@ -165,6 +165,9 @@ impl<S: Service, C, B> Server<S, C, B> {
         let control = Arc::clone(&owned.0);
         let running = ServerCore::new(service, options, control);
         let accepting = async {
+            if running.control.stopping().is_stopping() {
+                return; // `on(start)` has failed
+            }
             let drive = Arc::new(session_factory::<S, IO, C>(Arc::clone(&running.registry)));
             let task = drive.drive(running.registry.admit(None), io, codec);
             drop(tokio::spawn(running.scope.enter(task)));
@@ -220,9 +223,17 @@ impl<S: Service> ServerCore<S> {
     /// stop is requested and its listeners are closed.
     async fn serve(&self, accepting: impl Future<Output = ()>) -> io::Result<StopReport> {
         let serving = async {
-            let cleanup = self.start().await?;
-            self.control.set_lifecycle(Lifecycle::Ready);
             let mut accepting = pin!(accepting);
+            let cleanup = match self.start().await {
+                Ok(cleanup) => cleanup,
+                Err(error) => {
+                    // The stop is requested, so this accepts nothing. It closes the listeners,
+                    // which refuse what they have received.
+                    let _ = self.control.run_until_deadline(HOOK_GRACE * 3 / 5, accepting).await;
+                    return Err(error);
+                }
+            };
+            self.control.set_lifecycle(Lifecycle::Ready);
             let has_ended = tokio::select! {
                 biased;
                 () = self.control.wait_for_stop() => false,
