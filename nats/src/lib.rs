@@ -44,7 +44,7 @@ pub use async_nats;
 pub use call_client::{Call, CallClient, CallError};
 pub use call_stream::{CallInfo, NatsPeer};
 pub use calls::{CallService, Calls, CallsBuilder};
-pub use jobs::{DeadJob, Delivery, JobQueue, JobQueueBuilder, JobWorkers, Pushed, WorkReport};
+pub use jobs::{DeadJob, Delivery, JobQueue, JobQueueBuilder, JobTooLarge, JobWorkers, Pushed, WorkReport};
 pub use topic::{Received, Subscription, Topic};
 
 /// Any error of `async_nats`, whose operations have many types of them.

@@ -8,7 +8,7 @@ use async_nats::service::error::Error;
 use portcullis_service::Reason;
 use tracing::debug;
 
-use crate::wire::{RETRY_AFTER, code, to_header_text, to_millis};
+use crate::wire::{MAX_TEXT, RETRY_AFTER, code, to_header_text, to_millis};
 
 /// When to try again after "too many calls in flight": long enough for a call or two to end.
 const OVERLOADED: Duration = Duration::from_millis(50);
@@ -68,7 +68,7 @@ impl Refusal {
         if let Some(time) = retry_after {
             headers.insert(RETRY_AFTER, to_millis(time));
         }
-        let status = to_header_text(&text);
+        let status = to_header_text(&text, MAX_TEXT);
         if let Err(error) = request.respond_with_headers(Err(Error { status, code }), headers).await {
             debug!(%error, "a refusal was not sent");
         }

@@ -59,11 +59,11 @@ pub(crate) fn to_millis(time: Duration) -> String {
 }
 
 /// How many bytes of an error's text a header has at most.
-const MAX_TEXT: usize = 4096;
+pub(crate) const MAX_TEXT: usize = 4096;
 
-/// The text as the value of a header: one line of a limited length.
-pub(crate) fn to_header_text(text: &str) -> String {
-    let end = (0..=text.len().min(MAX_TEXT)).rev().find(|&at| text.is_char_boundary(at));
+/// The text as the value of a header: one line of at most `max` bytes.
+pub(crate) fn to_header_text(text: &str, max: usize) -> String {
+    let end = (0..=text.len().min(max)).rev().find(|&at| text.is_char_boundary(at));
     text[..end.unwrap_or(0)].replace(['\r', '\n'], " ")
 }
 

@@ -11,7 +11,9 @@ use std::time::Duration;
 use bytes::BytesMut;
 use common::{NatsServer, eventually, soon};
 use portcullis::codec::{DatagramCodec, DecodeError, EncodeError};
-use portcullis::nats::{Delivery, JobQueue, JobQueueBuilder, NatsError, async_nats};
+use portcullis::nats::async_nats::jetstream;
+use portcullis::nats::async_nats::jetstream::consumer::{AckPolicy, pull};
+use portcullis::nats::{Delivery, JobQueue, JobQueueBuilder, JobTooLarge, NatsError, async_nats};
 use portcullis::prelude::*;
 use portcullis::{Datagrams, Interrupted, Portal};
 use tokio::sync::{Mutex, Notify, mpsc};
@@ -322,14 +324,73 @@ async fn a_job_with_an_error_of_any_length_is_dead_in_the_end() {
     assert!(jobs.dead_jobs(10).await.expect("an answer")[0].error.starts_with("xxx"));
 }
 
+/// A job may be so large that it can just be kept as a dead one. One that another program has added
+/// may be larger, and has less of its error.
+#[tokio::test]
+async fn a_job_near_the_limit_of_the_server_is_dead_in_the_end() {
+    let nats = nats_server!();
+    let codec = Datagrams::<Json>::new().max_size(2 << 20);
+    let jobs = JobQueue::<String, _>::builder(nats.client().await, "work", codec).max_deliveries(1);
+    let jobs = jobs.open().await.expect("a queue");
+    let limit = nats.client().await.server_info().max_payload;
+    let most = limit - 5 * 1024 - "big".len();
+    let job = |bytes: usize| "x".repeat(bytes - 2); // the quotation marks
+    let error = jobs.push_with_id("big", job(most + 1)).await.expect_err("too large");
+    let error = error.downcast_ref::<JobTooLarge>().expect("of this type");
+    assert_eq!((error.bytes, error.max), (most + 1, most));
+    jobs.push_with_id("big", job(most)).await.expect("stored");
+    let raw = nats.client().await;
+    let foreign = format!("\"{}\"", job(limit - 2_000));
+    raw.publish("jobs.work", foreign.into()).await.expect("published");
+
+    let server = Server::new(Idle).codec(Lines::new()).bind("127.0.0.1:0").expect("a port");
+    let server = server.spawn().await.expect("a server");
+    let working = tokio::spawn(
+        jobs.workers(1).run(server.handle().stopping(), |_| async { Err::<(), _>("e".repeat(100_000)) }),
+    );
+    eventually("both are dead", async || jobs.dead_jobs(10).await.expect("an answer").len() == 2).await;
+    let dead = jobs.dead_jobs(10).await.expect("an answer");
+    let found: Vec<_> = dead.iter().map(|dead| dead.job.as_ref().expect("a job").len() + 2).collect();
+    assert_eq!(found, [most, limit - 2_000]);
+    assert_eq!(dead[0].error.len(), 4096);
+    assert!((900..1_000).contains(&dead[1].error.len()), "{}", dead[1].error.len());
+    soon(server.stop()).await.expect("a report");
+    assert_eq!(soon(working).await.expect("no panic").dead, 2);
+}
+
+#[tokio::test]
+async fn a_consumer_for_another_purpose_is_an_error() {
+    let nats = nats_server!();
+    let client = nats.client().await;
+    let jobs = queue(&nats, |options| options.max_deliveries(3)).await;
+    drop(jobs);
+    let stream = jetstream::new(client.clone()).get_stream("jobs-work").await.expect("the stream");
+    stream.delete_consumer("workers").await.expect("deleted");
+    let found =
+        pull::Config { durable_name: Some("workers".into()), max_deliver: 3, ..pull::Config::default() };
+    stream.create_consumer(found).await.expect("a consumer");
+    let open = |deliveries| {
+        Jobs::builder(client.clone(), "work", Datagrams::new()).max_deliveries(deliveries).open()
+    };
+    let error = soon(open(3)).await.expect_err("the last delivery would not come");
+    assert!(error.to_string().contains("only 3 times"), "{error}");
+    soon(open(2)).await.expect("enough deliveries");
+    // A stream of this kind has no consumer without acknowledgements.
+    stream.delete_consumer("workers").await.expect("deleted");
+    let ack_policy = AckPolicy::None;
+    let found = pull::Config { durable_name: Some("workers".into()), ack_policy, ..pull::Config::default() };
+    stream.create_consumer(found).await.expect_err("the server refuses it");
+}
+
 #[tokio::test]
 async fn dead_jobs_with_the_same_id_are_all_kept() {
     let nats = nats_server!();
     let jobs = queue(&nats, |options| options.max_deliveries(1)).await;
     let _node = node(&jobs).await;
-    let raw = nats.client().await;
-    // Without an id, its number is its id.
-    raw.publish("jobs.work", "no JSON".into()).await.expect("published");
+    // Without an id, its number is its id: it is the first.
+    let raw = jetstream::new(nats.client().await);
+    let stored = raw.publish("jobs.work", "no JSON".into()).await.expect("published");
+    assert_eq!(stored.await.expect("stored").sequence, 1);
     jobs.push_with_id("1", "fail".into()).await.expect("stored");
     eventually("both are done", async || jobs.is_empty().await.expect("an answer")).await;
     let dead = jobs.dead_jobs(10).await.expect("an answer");

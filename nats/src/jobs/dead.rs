@@ -6,9 +6,9 @@ use async_nats::jetstream::Message;
 use async_nats::jetstream::stream::RawMessageErrorKind;
 use portcullis_codec::{DatagramCodec, DecodeError};
 
-use super::{JobQueue, Shared, fresh_id};
+use super::{JobQueue, OTHER_HEADERS, Shared, fresh_id};
 use crate::NatsError;
-use crate::wire::{DELIVERIES, ERROR, JOB_ID, number, to_header_text};
+use crate::wire::{DELIVERIES, ERROR, JOB_ID, MAX_TEXT, number, to_header_text};
 
 /// A job that was delivered as often as it may be and is not done, or that cannot be decoded.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub struct DeadJob<T> {
     pub id: String,
     /// The job.
     pub job: Result<T, DecodeError>,
-    /// The error of its last delivery.
+    /// The error of its last delivery: the first 4 KiB of its text.
     pub error: String,
     /// How often it was delivered.
     pub deliveries: u64,
@@ -91,7 +91,10 @@ impl<D> Shared<D> {
         error: &str,
     ) -> Result<(), NatsError> {
         let mut headers = HeaderMap::new();
-        headers.insert(ERROR, to_header_text(error));
+        // A job that another program has added may leave less space than one of `push`.
+        let taken = message.payload.len() + id.len() + OTHER_HEADERS;
+        let space = self.client.max_payload().saturating_sub(taken);
+        headers.insert(ERROR, to_header_text(error, space.min(MAX_TEXT)));
         headers.insert(DELIVERIES, deliveries.to_string());
         headers.insert(JOB_ID, id);
         let info = message.info()?;

@@ -30,10 +30,18 @@ use portcullis_codec::DatagramCodec;
 pub use self::dead::DeadJob;
 pub use self::work::{Delivery, JobWorkers, WorkReport};
 use crate::NatsError;
+use crate::wire::MAX_TEXT;
 
 /// How often adding a job is tried while the server does not confirm it. The message id keeps it
 /// from being added twice.
 const PUSH_ATTEMPTS: u32 = 4;
+
+/// The headers of a dead job besides its id and the text of the error.
+const OTHER_HEADERS: usize = 1024;
+
+/// What a job must leave of the NATS server's limit, besides its id, so that it can be kept as a
+/// dead job with its error.
+const DEAD_HEADERS: usize = MAX_TEXT + OTHER_HEADERS;
 
 /// Signs of life cannot be much more frequent than this.
 const MIN_ACK_WAIT: Duration = Duration::from_secs(1);
@@ -245,8 +253,10 @@ impl<T, D> JobQueueBuilder<T, D> {
             ..pull::Config::default()
         };
         let consumer = stream.get_or_create_consumer("workers", workers).await?;
+        let found = &consumer.cached_info().config;
+        check_consumer(found, max_deliveries)?;
         // What the consumer has, if it existed: signs of life must suit it.
-        let ack_wait = consumer.cached_info().config.ack_wait.max(MIN_ACK_WAIT);
+        let ack_wait = found.ack_wait.max(MIN_ACK_WAIT);
         let shared = Shared {
             client,
             context,
@@ -276,6 +286,42 @@ async fn open_stream(context: &Context, config: Config) -> Result<Stream, NatsEr
     Ok(stream)
 }
 
+/// Checks a consumer that may have existed: jobs must wait for their acknowledgement, and be
+/// delivered until the workers have counted `max_deliveries`.
+fn check_consumer(found: &consumer::Config, max_deliveries: u64) -> Result<(), NatsError> {
+    let name = &found.name.as_deref().or(found.durable_name.as_deref()).unwrap_or_default();
+    if found.ack_policy != consumer::AckPolicy::Explicit {
+        let policy = found.ack_policy;
+        return Err(format!("the consumer `{name}` exists with the acknowledgement policy {policy:?}").into());
+    }
+    // The delivery after the last one reports a job whose last worker has died.
+    if u64::try_from(found.max_deliver).is_ok_and(|most| (1..=max_deliveries).contains(&most)) {
+        let most = found.max_deliver;
+        return Err(format!("the consumer `{name}` exists, and delivers a job only {most} times").into());
+    }
+    Ok(())
+}
+
+/// The error of [`JobQueue::push`] for a job that is too large:
+/// `error.downcast_ref::<JobTooLarge>()`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JobTooLarge {
+    /// The size of the encoded job.
+    pub bytes: usize,
+    /// The most that it may have: what the NATS server allows for a message, less 5 KiB and the id.
+    /// The difference is for the error of a job that becomes a [dead one](JobQueue::dead_jobs).
+    pub max: usize,
+}
+
+impl fmt::Display for JobTooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the job has {} bytes, and the queue allows {}", self.bytes, self.max)
+    }
+}
+
+impl std::error::Error for JobTooLarge {}
+
 /// What [`JobQueue::push`] returns when the job is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -293,7 +339,7 @@ impl<T, D: DatagramCodec<T, T>> JobQueue<T, D> {
     /// same id: it is added once.
     ///
     /// # Errors
-    /// The job cannot be encoded or is too large, the queue is full
+    /// The job cannot be encoded or is too large ([`JobTooLarge`]), the queue is full
     /// ([`max_jobs`](JobQueueBuilder::max_jobs)), or the server did not confirm in time. In the
     /// last case the job may have been added.
     ///
@@ -313,6 +359,10 @@ impl<T, D: DatagramCodec<T, T>> JobQueue<T, D> {
         let mut payload = BytesMut::new();
         self.shared.codec.clone().encode(job, &mut payload)?;
         let shared = &self.shared;
+        let max = shared.client.max_payload().saturating_sub(DEAD_HEADERS + id.as_str().len());
+        if payload.len() > max {
+            return Err(JobTooLarge { bytes: payload.len(), max }.into());
+        }
         let ack = shared.publish(&shared.subject, id.as_str(), HeaderMap::new(), payload.freeze()).await?;
         Ok(Pushed { sequence: ack.sequence, duplicate: ack.duplicate })
     }
