@@ -91,12 +91,13 @@ where
             Err(error) => return Err(error),
         }
     };
-    // A client that has gone closes its writing side too; one that only half-closes may read on.
-    if reason == Reason::PeerClosed && S::HALF_CLOSE == HalfClose::Cancel {
-        return Ok(());
-    }
-    if reason == Reason::Stopped {
-        outbox.send(ServerMessage::Closing { last_id });
+    match reason {
+        // A client that has closed the connection looks the same as one that only half-closes.
+        Reason::PeerClosed if S::HALF_CLOSE == HalfClose::Cancel => return Ok(()),
+        Reason::PeerClosed => {}
+        Reason::Stopped => outbox.send(ServerMessage::Closing { last_id }),
+        // The replies could not be sent.
+        _ => return Ok(()),
     }
     poll_fn(|cx| poll_calls(&mut calls, &mut outbox, cx)).await;
     Ok(())

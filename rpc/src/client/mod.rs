@@ -18,6 +18,8 @@ mod reconnect;
 mod shared;
 mod stream;
 mod stream_call;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::{Arc, mpsc};

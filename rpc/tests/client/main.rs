@@ -93,7 +93,7 @@ async fn calls_made_together_are_sent_in_one_write() {
 }
 
 #[tokio::test]
-async fn calls_over_the_limit_wait_in_their_order() {
+async fn c11_calls_over_the_limit_wait_in_their_order() {
     for kind in KINDS {
         let (client, mut peer) = connect(kind).await;
         let client = EchoClient(client.0.max_in_flight(2));
@@ -122,7 +122,7 @@ async fn calls_over_the_limit_wait_in_their_order() {
 }
 
 #[tokio::test]
-async fn a_call_that_cannot_be_encoded_fails_alone() {
+async fn c12_a_call_that_cannot_be_encoded_fails_alone() {
     let (near, far) = tokio::io::duplex(1024);
     let codec = codec().max_frame(64);
     let client = EchoClient(RpcClient::from_stream(near, codec));
@@ -138,7 +138,7 @@ async fn a_call_that_cannot_be_encoded_fails_alone() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_dropped_before_it_is_sent_is_not_sent() {
+async fn c10_a_call_that_is_dropped_before_it_is_sent_is_not_sent() {
     let (client, mut peer) = in_memory(1024);
     // The task of the connection has not run since.
     let mut dropped = client.echo("dropped");
@@ -151,7 +151,7 @@ async fn a_call_that_is_dropped_before_it_is_sent_is_not_sent() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_dropped_after_it_was_sent_is_cancelled() {
+async fn c10_a_call_that_is_dropped_after_it_was_sent_is_cancelled() {
     for kind in KINDS {
         let (client, mut peer) = connect(kind).await;
         let mut call = client.echo("dropped");
@@ -170,7 +170,7 @@ async fn a_call_that_is_dropped_after_it_was_sent_is_cancelled() {
 }
 
 #[tokio::test]
-async fn a_deadline_of_zero_ends_a_call_that_is_not_sent() {
+async fn c10_a_deadline_of_zero_ends_a_call_that_is_not_sent() {
     let (client, mut peer) = in_memory(1024);
     assert_eq!(in_time(client.echo("late").deadline(Duration::ZERO)).await, failed(Failure::Deadline));
     let mut call = client.echo("sent");
@@ -179,7 +179,7 @@ async fn a_deadline_of_zero_ends_a_call_that_is_not_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_is_sent_and_cancels_the_call() {
+async fn c10_a_deadline_is_sent_and_cancels_the_call() {
     let (client, mut peer) = in_memory(1024);
     let call = client.echo("slow").deadline(Duration::from_secs(9)).deadline(Duration::from_secs(3600));
     let server = async {
@@ -192,7 +192,7 @@ async fn a_deadline_is_sent_and_cancels_the_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_ends_a_call_that_waits_for_capacity() {
+async fn c10_a_deadline_ends_a_call_that_waits_for_capacity() {
     let (client, mut peer) = in_memory(1024);
     let client = EchoClient(client.0.max_in_flight(1));
     let mut slow = client.echo("slow");
@@ -232,7 +232,7 @@ async fn an_idle_client_has_no_timer() {
 }
 
 #[tokio::test]
-async fn sent_calls_are_lost_and_others_are_not_sent() {
+async fn c9_sent_calls_are_lost_and_others_are_not_sent() {
     for kind in KINDS {
         let (client, mut peer) = connect(kind).await;
         let client = EchoClient(client.0.max_in_flight(1));
@@ -251,7 +251,7 @@ async fn sent_calls_are_lost_and_others_are_not_sent() {
 }
 
 #[tokio::test]
-async fn the_connection_is_closed_when_the_last_client_is_dropped() {
+async fn c14_the_connection_is_closed_when_the_last_client_is_dropped() {
     for kind in KINDS {
         let (client, mut peer) = connect(kind).await;
         let clone = client.clone();
@@ -269,7 +269,7 @@ async fn the_connection_is_closed_when_the_last_client_is_dropped() {
 }
 
 #[tokio::test]
-async fn a_call_outlives_its_clients() {
+async fn c14_a_call_outlives_its_clients() {
     let (client, mut peer) = in_memory(1024);
     let mut call = client.echo("last");
     drop(client);

@@ -27,7 +27,7 @@ async fn read_line(server: &mut DuplexStream) -> String {
 }
 
 #[tokio::test]
-async fn a_reply_that_cannot_be_decoded_ends_its_own_call() {
+async fn c12_a_reply_that_cannot_be_decoded_ends_its_own_call() {
     for reply in [
         r#"[0,1,["echo",5]]"#,
         r#"[0,1,["echo"]]"#,
@@ -49,7 +49,7 @@ async fn a_reply_that_cannot_be_decoded_ends_its_own_call() {
 }
 
 #[tokio::test]
-async fn a_message_that_names_no_call_ends_the_connection() {
+async fn c12_a_message_that_names_no_call_ends_the_connection() {
     for garbage in ["{}\n", "[0,\"one\",[\"echo\",\"text\"]]\n", "\u{7f}\u{7f}\u{7f}\n", "[]\n"] {
         let (client, mut server) = json();
         let mut call = client.echo("text");
@@ -62,7 +62,7 @@ async fn a_message_that_names_no_call_ends_the_connection() {
 }
 
 #[tokio::test]
-async fn half_a_frame_and_the_end_lose_the_calls() {
+async fn c9_half_a_frame_and_the_end_lose_the_calls() {
     for kind in KINDS {
         let (client, mut server) = connect_raw(kind).await;
         let mut call = client.echo("text");
@@ -76,7 +76,7 @@ async fn half_a_frame_and_the_end_lose_the_calls() {
 }
 
 #[tokio::test]
-async fn replies_to_unknown_calls_are_ignored() {
+async fn c10_replies_to_unknown_calls_are_ignored() {
     for kind in KINDS {
         let (client, mut peer) = connect(kind).await;
         let mut call = client.echo("one");
@@ -99,7 +99,7 @@ async fn replies_to_unknown_calls_are_ignored() {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_read_delays_no_deadline() {
+async fn c13_a_server_that_does_not_read_delays_no_deadline() {
     for kind in KINDS {
         let (client, mut peer) = connect(kind).await;
         // More than the buffers of a socket.
@@ -130,7 +130,7 @@ async fn a_server_that_does_not_read_delays_no_deadline() {
 }
 
 #[tokio::test]
-async fn a_client_of_a_server_that_does_not_read_can_be_dropped() {
+async fn c14_a_client_of_a_server_that_does_not_read_can_be_dropped() {
     let (client, mut peer) = in_memory(64);
     let mut call = client.echo("x".repeat(1000));
     assert!(poll_once(&mut call).is_pending());
@@ -167,7 +167,7 @@ impl portcullis_codec::Codec<ServerMessage<EchoCall>, ClientMessage<EchoCall>> f
 }
 
 #[tokio::test]
-async fn a_codec_that_panics_closes_the_client() {
+async fn c12_a_codec_that_panics_closes_the_client() {
     for text in ["encode", "decode"] {
         let (near, far) = tokio::io::duplex(1024);
         let client = EchoClient(RpcClient::from_stream(near, Panics { codec: codec(), decodes: false }));

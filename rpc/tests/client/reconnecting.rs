@@ -60,13 +60,13 @@ async fn is_not_sent_twice<IO: Stream + 'static>(client: EchoClient, accept: imp
 }
 
 #[tokio::test]
-async fn no_call_is_sent_twice_over_tcp() {
+async fn c9_no_call_is_sent_twice_over_tcp() {
     let (listener, addr) = listen("127.0.0.1:0").await;
     is_not_sent_twice(client(addr, backoff()), async || listener.accept().await.unwrap().0).await;
 }
 
 #[tokio::test]
-async fn no_call_is_sent_twice_over_tls() {
+async fn c9_no_call_is_sent_twice_over_tls() {
     let (tls, acceptor) = tls();
     let (listener, addr) = listen("127.0.0.1:0").await;
     let accept = async || acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
@@ -74,7 +74,7 @@ async fn no_call_is_sent_twice_over_tls() {
 }
 
 #[tokio::test]
-async fn no_call_is_sent_twice_over_a_unix_socket() {
+async fn c9_no_call_is_sent_twice_over_a_unix_socket() {
     let path = SocketPath::new();
     let listener = UnixListener::bind(&path.0).unwrap();
     is_not_sent_twice(client(Unix::new(&path.0), backoff()), async || listener.accept().await.unwrap().0)
@@ -82,7 +82,7 @@ async fn no_call_is_sent_twice_over_a_unix_socket() {
 }
 
 #[tokio::test]
-async fn calls_wait_for_a_server_that_starts_later() {
+async fn c9_calls_wait_for_a_server_that_starts_later() {
     let (listener, addr) = listen("127.0.0.1:0").await;
     drop(listener);
     let client = client(addr, backoff().max_attempts(u32::MAX));
@@ -100,7 +100,7 @@ async fn calls_wait_for_a_server_that_starts_later() {
 }
 
 #[tokio::test]
-async fn calls_end_when_no_attempt_succeeds() {
+async fn c9_calls_end_when_no_attempt_succeeds() {
     let (listener, addr) = listen("127.0.0.1:0").await;
     drop(listener);
     let client = client(addr, backoff().max_attempts(3));

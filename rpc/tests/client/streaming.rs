@@ -49,7 +49,7 @@ async fn items_arrive_in_order_and_the_value_after_them() {
 }
 
 #[tokio::test]
-async fn credit_is_granted_as_items_are_taken() {
+async fn c15_credit_is_granted_as_items_are_taken() {
     let (client, mut peer) = in_memory(64 * 1024);
     let mut numbers = client.count();
     let mut next = Box::pin(numbers.next());
@@ -72,7 +72,7 @@ async fn credit_is_granted_as_items_are_taken() {
 }
 
 #[tokio::test]
-async fn a_server_that_sends_more_items_than_its_credit_ends_the_call() {
+async fn c15_a_server_that_sends_more_items_than_its_credit_ends_the_call() {
     let (client, mut peer) = in_memory(64 * 1024);
     let mut numbers = client.count();
     let mut next = Box::pin(numbers.next());
@@ -102,7 +102,7 @@ async fn finish_drops_the_items() {
 }
 
 #[tokio::test]
-async fn a_dropped_stream_is_cancelled() {
+async fn c15_a_dropped_stream_is_cancelled() {
     for kind in KINDS {
         let (client, mut peer) = connect(kind).await;
         let mut numbers = client.count();

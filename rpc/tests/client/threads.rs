@@ -31,7 +31,7 @@ fn serve() -> (std::net::SocketAddr, thread::JoinHandle<()>) {
 }
 
 #[test]
-fn a_program_without_a_runtime_makes_calls() {
+fn c13_a_program_without_a_runtime_makes_calls() {
     let (addr, serving) = serve();
     let client = EchoClient(RpcClient::connect_blocking(addr, codec()).unwrap());
     assert_eq!(client.echo("text").blocking_wait(), Ok("text".to_owned()));
@@ -101,7 +101,7 @@ async fn a_job_passes_its_deadline_and_its_cancellation_on() {
 }
 
 #[test]
-fn calls_end_when_the_runtime_of_the_connection_shuts_down() {
+fn c13_calls_end_when_the_runtime_of_the_connection_shuts_down() {
     let (connection, caller) = (runtime(), runtime());
     let (client, mut peer) = connection.block_on(async { in_memory(1024) });
     let (mut sent, mut queued) = (client.echo("sent"), client.echo("queued"));
@@ -119,7 +119,7 @@ fn calls_end_when_the_runtime_of_the_connection_shuts_down() {
 }
 
 #[test]
-fn calls_are_made_from_another_runtime() {
+fn c13_calls_are_made_from_another_runtime() {
     let (connection, caller) = (runtime(), runtime());
     let (client, peer) = connection.block_on(async { in_memory(1024) });
     let served = connection.spawn(peer.serve());
