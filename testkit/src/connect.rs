@@ -3,6 +3,8 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
+#[cfg(feature = "rpc")]
+use std::sync::OnceLock;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use std::{error, fmt, io};
@@ -137,10 +139,13 @@ struct TestServer<S: Service> {
 /// tokio's is [paused](crate::pause()).
 pub struct Client<S: Service> {
     server: Arc<TestServer<S>>,
-    link: Arc<InMemoryLink<S::Request, S::Response>>,
+    pub(crate) link: Arc<InMemoryLink<S::Request, S::Response>>,
     faults: Faults,
     peer: PeerOf<S>,
-    timeout: Duration,
+    pub(crate) timeout: Duration,
+    /// The `RpcClient` that takes the responses, if there is one.
+    #[cfg(feature = "rpc")]
+    pub(crate) rpc_client: OnceLock<Box<dyn std::any::Any + Send + Sync>>,
 }
 
 impl<S: Service> Client<S> {
@@ -151,7 +156,15 @@ impl<S: Service> Client<S> {
         let ended = || Error::Ended(Reason::Stopped);
         server.streams.send((server_end, MarkerCodec(Arc::clone(&link)), peer_tx)).map_err(|_| ended())?;
         let peer = with_timeout(TEST_TIMEOUT, peer_rx).await?.map_err(|_| ended())?;
-        Ok(Self { server, link, faults, peer, timeout: TEST_TIMEOUT })
+        Ok(Self {
+            server,
+            link,
+            faults,
+            peer,
+            timeout: TEST_TIMEOUT,
+            #[cfg(feature = "rpc")]
+            rpc_client: OnceLock::new(),
+        })
     }
 
     /// Makes another connection to the same server.
@@ -222,6 +235,11 @@ impl<S: Service> Client<S> {
     /// # Errors
     /// [`Error::Timeout`] if it does not end within the limit.
     pub async fn ended(&mut self) -> Result<Reason, Error> {
+        #[cfg(feature = "rpc")]
+        if self.rpc_client.get().is_some() {
+            // The client of calls takes the responses.
+            return with_timeout(self.timeout, poll_fn(|cx| self.link.poll_ended(cx))).await;
+        }
         with_timeout(self.timeout, poll_fn(|cx| self.link.poll_end(cx))).await
     }
 

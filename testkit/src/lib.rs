@@ -5,6 +5,7 @@
 //!
 //! - [`connect()`]: a client of a service over an in-memory connection ([`memory`]), with injected
 //!   faults ([`faulty`]);
+//! - the typed client of a service of calls over that connection is in [`rpc`];
 //! - [`peer()`], [`worker()`]: the arguments of handlers, hooks and blocking bodies;
 //! - [`pause()`]: pauses tokio's [`clock`], which also stops while jobs run; the jobs report to
 //!   [`activity`];
@@ -19,6 +20,8 @@ mod detached;
 mod faulty;
 mod memory;
 mod peer;
+#[cfg(feature = "rpc")]
+mod rpc;
 mod stepped;
 #[cfg(test)]
 mod tests;

@@ -41,6 +41,9 @@ struct LinkState<Req, Rsp> {
     reader: Option<Waker>,
     writer: Option<Waker>,
     client: Option<Waker>,
+    /// Of a task that waits for the end while another one takes the responses.
+    #[cfg(feature = "rpc")]
+    observer: Option<Waker>,
 }
 
 fn wake(waker: Option<Waker>) {
@@ -81,6 +84,8 @@ impl<Req, Rsp> InMemoryLink<Req, Rsp> {
             reader: None,
             writer: None,
             client: None,
+            #[cfg(feature = "rpc")]
+            observer: None,
         })))
     }
 
@@ -167,14 +172,29 @@ impl<Req, Rsp> InMemoryLink<Req, Rsp> {
         }
     }
 
+    /// Waits for the end, and takes no response.
+    #[cfg(feature = "rpc")]
+    pub(super) fn poll_ended(&self, cx: &Context<'_>) -> Poll<Reason> {
+        let mut state = self.state();
+        if state.has_ended() {
+            return Poll::Ready(state.reason.clone().unwrap_or(Reason::Reset));
+        }
+        state.observer = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
     // ---- the session's side
 
     fn update(&self, change: impl FnOnce(&mut LinkState<Req, Rsp>)) {
         let mut state = self.state();
         change(&mut state);
         let client = state.client.take();
+        #[cfg(feature = "rpc")]
+        let observer = state.observer.take();
         drop(state);
         wake(client);
+        #[cfg(feature = "rpc")]
+        wake(observer);
     }
 }
 

@@ -32,6 +32,7 @@ pages! {
     background: "background.md";
     codecs: "codecs.md";
     clients: "clients.md";
+    rpc_clients: "rpc-clients.md";
     testing: "testing.md";
     faults: "faults.md";
     protocols: "protocols.md";
