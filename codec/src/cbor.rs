@@ -1,5 +1,7 @@
 //! [`Cbor`]: the CBOR format, and a scanner for the end of a CBOR item.
 
+use std::marker::PhantomData;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -27,7 +29,7 @@ const MAX_DEPTH: usize = 128;
 impl Format for Cbor {
     fn read<T: DeserializeOwned>(frame: &[u8]) -> Result<T, DecodeError> {
         let mut reader = cbor2::de::Deserializer::from_slice(frame);
-        let message = ReadLimits::new(frame.len()).read(&mut reader)?;
+        let message = ReadLimits::new(frame.len()).read(PhantomData, &mut reader)?;
         super::reject_trailing_bytes(&frame[reader.offset()..])?;
         Ok(message)
     }

@@ -20,7 +20,7 @@ thread_local! {
     feature = "zstd"
 ))]
 #[inline]
-pub(super) fn add(bytes: usize) {
+pub fn add(bytes: usize) {
     COST.set(COST.get().saturating_add(bytes));
 }
 

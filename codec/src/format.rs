@@ -1,6 +1,8 @@
 //! [`Format`]: a serde format, which turns one message into the bytes of one frame.
 
 use std::io;
+#[cfg(any(feature = "json", feature = "postcard"))]
+use std::marker::PhantomData;
 
 use bytes::BytesMut;
 use serde::Serialize;
@@ -88,12 +90,7 @@ pub enum Json {}
 #[cfg(feature = "json")]
 impl Format for Json {
     fn read<T: DeserializeOwned>(frame: &[u8]) -> Result<T, DecodeError> {
-        let mut deserializer = serde_json::Deserializer::from_slice(frame);
-        // `serde_json` limits the depth of brackets, but types that nest without brackets, such as
-        // `Option`s of newtypes, use stack too.
-        let message = ReadLimits::new(frame.len()).without_depth_limit().read(&mut deserializer)?;
-        deserializer.end().map_err(|error| DecodeError::new(error).recoverable())?;
-        Ok(message)
+        read_json(frame, PhantomData)
     }
 
     fn write<T: Serialize>(message: &T, frame: &mut FrameWriter<'_>) -> Result<(), EncodeError> {
@@ -103,6 +100,23 @@ impl Format for Json {
 
 #[cfg(feature = "json")]
 impl TextFormat for Json {}
+
+/// Reads a value from a whole JSON text, within the limits of [`Json`].
+///
+/// # Errors
+/// It is not such a value.
+#[cfg(feature = "json")]
+pub fn read_json<'de, S: serde::de::DeserializeSeed<'de>>(
+    text: &'de [u8],
+    seed: S,
+) -> Result<S::Value, DecodeError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    // `serde_json` limits the depth of brackets, but types that nest without brackets, such as
+    // `Option`s of newtypes, use stack too.
+    let value = ReadLimits::new(text.len()).without_depth_limit().read(seed, &mut deserializer)?;
+    deserializer.end().map_err(|error| DecodeError::new(error).recoverable())?;
+    Ok(value)
+}
 
 /// [Postcard](https://docs.rs/postcard), a compact binary format.
 ///
@@ -118,7 +132,7 @@ pub enum Postcard {}
 impl Format for Postcard {
     fn read<T: DeserializeOwned>(frame: &[u8]) -> Result<T, DecodeError> {
         let mut deserializer = postcard::Deserializer::from_bytes(frame);
-        let message = ReadLimits::new(frame.len()).read(&mut deserializer)?;
+        let message = ReadLimits::new(frame.len()).read(PhantomData, &mut deserializer)?;
         let rest = deserializer.finalize().map_err(|error| DecodeError::new(error).recoverable())?;
         super::reject_trailing_bytes(rest)?;
         Ok(message)

@@ -23,6 +23,7 @@
 //! | [`FixedSize`] | `N` bytes each | always | `FixedSizePacketSerializer`, `StructSerializer` |
 //! | `NewlineDelimited<F>` (`JsonLines`) | a text format, one frame per line | at the next line | `JSONSerializer` |
 //! | `LengthPrefixed<F>` | any format, the length (four bytes, big endian) before each frame | after the frame | |
+//! | `ContentLength<F>` | any format, a header with `Content-Length` before each frame | after the frame, if the header is valid | |
 //! | `Concatenated<F>` | `Json`, `MessagePack`, `Cbor`, `Zlib`, with nothing between frames | after the frame, if it is well-formed | `JSONSerializer(use_lines=False)`, `MessagePackSerializer`, `CBORSerializer` |
 //! | every codec of `tokio_util` that is `Clone` (feature `tokio-util`) | its own | `LinesCodec` and `AnyDelimiterCodec`; others if the error says so | |
 //! | [`Datagrams`], a [`DatagramCodec`] | any format, one frame per datagram | always | `DatagramProtocol` |
@@ -104,6 +105,10 @@ mod cbor;
 mod checksum;
 #[cfg(feature = "serde")]
 mod concatenated;
+#[cfg(feature = "serde")]
+mod content_length;
+#[cfg(feature = "serde")]
+mod content_length_scanner;
 mod datagram;
 mod decode_cost;
 #[cfg(any(feature = "zlib", feature = "zstd"))]
@@ -150,6 +155,8 @@ pub use self::cbor::Cbor;
 pub use self::checksum::{Crc32, HmacKey, HmacSha256, Sha256};
 #[cfg(feature = "serde")]
 pub use self::concatenated::{Concatenated, Scanner, SelfDelimiting};
+#[cfg(feature = "serde")]
+pub use self::content_length::ContentLength;
 pub use self::datagram::{DatagramCodec, Datagrams, Framed, Raw, Utf8};
 pub use self::delimited::Delimited;
 pub use self::error::{DecodeError, EncodeError};
@@ -177,10 +184,19 @@ pub use self::zstd::Zstd;
 /// What the other crates of portcullis use. Not part of the public API.
 #[doc(hidden)]
 pub mod private {
+    #[cfg(feature = "serde")]
+    pub use crate::content_length_scanner::{
+        ContentLengthScanner, FrameWithHeader, write_with_content_length,
+    };
     pub use crate::datagram::{MAX_DATAGRAM, MAX_UDP_PAYLOAD};
+    #[cfg(feature = "json")]
+    pub use crate::decode_cost::add as add_decode_cost;
     pub use crate::decode_cost::take as take_decode_cost;
     pub use crate::error::attach_to_next_error;
+    #[cfg(feature = "json")]
+    pub use crate::format::read_json;
     pub use crate::length_prefix::PREFIX_LEN;
+    pub use crate::line_scanner::{Line, LineScanner};
 }
 
 /// Reads messages of type `In` from a stream of bytes, and writes messages of type `Out`.

@@ -7,7 +7,7 @@ use super::DecodeError;
 
 /// Finds the end of the next line. It scans each byte once, however the input is split.
 #[derive(Clone, Debug)]
-pub(super) struct LineScanner {
+pub struct LineScanner {
     limit: usize,
     /// The number of bytes at the front of the buffer that have no newline in them.
     scanned: usize,
@@ -17,20 +17,29 @@ pub(super) struct LineScanner {
 
 /// A line at the front of the buffer.
 #[derive(Clone, Copy)]
-pub(super) struct Line {
+pub struct Line {
     /// The length without the line ending.
-    pub(super) len: usize,
+    pub len: usize,
     /// The number of bytes to remove from the buffer: the line with its ending.
-    pub(super) consume: usize,
+    pub consume: usize,
 }
 
 impl LineScanner {
-    pub(super) const fn new(limit: usize) -> Self {
+    /// Makes a scanner of lines of up to `limit` bytes.
+    pub const fn new(limit: usize) -> Self {
         Self { limit, scanned: 0, discarding: false }
     }
 
-    /// Returns the next complete line, which LF or CRLF ends.
-    pub(super) fn next_line(&mut self, input: &mut BytesMut) -> Result<Option<Line>, DecodeError> {
+    /// Returns the longest line.
+    pub const fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Returns the next complete line, which LF or CRLF ends. The caller removes it.
+    ///
+    /// # Errors
+    /// The line is longer than the limit. Its bytes are discarded, now or in later calls.
+    pub fn next_line(&mut self, input: &mut BytesMut) -> Result<Option<Line>, DecodeError> {
         // A caller that discarded its buffer passes a shorter one. Do not index past its end.
         self.scanned = self.scanned.min(input.len());
         while let Some(at) = memchr(b'\n', &input[self.scanned..]) {
@@ -65,7 +74,10 @@ impl LineScanner {
     }
 
     /// Returns the next line at the end of the stream, where the last line needs no newline.
-    pub(super) fn last_line(&mut self, input: &mut BytesMut) -> Result<Option<Line>, DecodeError> {
+    ///
+    /// # Errors
+    /// As [`next_line`](Self::next_line).
+    pub fn last_line(&mut self, input: &mut BytesMut) -> Result<Option<Line>, DecodeError> {
         if let Some(line) = self.next_line(input)? {
             return Ok(Some(line));
         }

@@ -1,5 +1,7 @@
 //! [`MessagePack`]: the MessagePack format, and a scanner for the end of a value.
 
+use std::marker::PhantomData;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -28,7 +30,7 @@ impl Format for MessagePack {
         let mut rest = frame;
         let mut deserializer = rmp_serde::Deserializer::new(&mut rest);
         deserializer.set_max_depth(MAX_DEPTH);
-        let message = ReadLimits::new(frame.len()).read(&mut deserializer)?;
+        let message = ReadLimits::new(frame.len()).read(PhantomData, &mut deserializer)?;
         super::reject_trailing_bytes(rest)?;
         Ok(message)
     }

@@ -18,8 +18,8 @@ use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, SeqAccess,
-    VariantAccess, Visitor,
+    DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, SeqAccess, VariantAccess,
+    Visitor,
 };
 
 use super::stack::{self, StackPosition};
@@ -91,14 +91,14 @@ impl ReadLimits {
     }
 
     /// Reads the message from `deserializer`.
-    pub(super) fn read<'de, T, D>(&self, deserializer: D) -> Result<T, DecodeError>
+    pub(super) fn read<'de, S, D>(&self, seed: S, deserializer: D) -> Result<S::Value, DecodeError>
     where
-        T: DeserializeOwned,
+        S: DeserializeSeed<'de>,
         D: Deserializer<'de, Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
     {
         let limited =
             Limited { inner: deserializer, limits: self, depth_left: self.max_depth, is_collection: false };
-        let message = T::deserialize(limited);
+        let message = seed.deserialize(limited);
         decode_cost::add(self.frame.saturating_add(max_elements_size(self.frame) - self.size_left.get()));
         message.map_err(|error| match self.exceeded.get() {
             Some(limit) => DecodeError::new(limit.to_string()).recoverable(),

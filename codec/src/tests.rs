@@ -195,3 +195,143 @@ fn the_lines_codec_of_tokio_util_resumes_after_a_long_line() {
         read::<String, _>(::tokio_util::codec::LinesCodec::new_with_max_length(4), b"too long\nok\n", 3);
     assert!(matches!(&read[..], [Err((_, true)), Ok(line)] if line == "ok"), "{read:?}");
 }
+
+#[cfg(feature = "json")]
+mod content_length {
+    use super::*;
+
+    /// Whether the first error is fatal, and nothing is read after it.
+    fn is_lost(read: &[Result<u8, (String, bool)>]) -> bool {
+        !read.is_empty() && read.iter().all(|read| matches!(read, Err((_, false))))
+    }
+
+    fn framed(frames: &[&str]) -> Vec<u8> {
+        let frame = |frame: &&str| format!("Content-Length: {}\r\n\r\n{frame}", frame.len());
+        frames.iter().map(frame).collect::<String>().into_bytes()
+    }
+
+    #[test]
+    fn round_trip_split_at_every_byte() {
+        let messages = vec!["one".to_owned(), String::new(), "\r\n\r\nContent-Length: 1\r\n\r\n".repeat(9)];
+        let codec = ContentLength::<Json>::new();
+        let bytes = written(codec.clone(), messages.clone());
+        for step in 1..=bytes.len() {
+            let read = read::<String, _>(codec.clone(), &bytes, step);
+            let read = read.into_iter().collect::<Result<Vec<_>, _>>();
+            assert_eq!(read, Ok(messages.clone()), "in pieces of {step}");
+        }
+    }
+
+    #[test]
+    fn the_header_is_what_language_servers_write() {
+        let bytes = written(ContentLength::<Json>::new(), [12, 3]);
+        assert_eq!(bytes, framed(&["12", "3"]));
+    }
+
+    #[test]
+    fn other_fields_are_ignored_and_names_have_no_case() {
+        let bytes =
+            b"Content-Type: application/vscode-jsonrpc; charset=utf-8\r\ncontent-LENGTH:\t 02 \r\n\r\n12";
+        for step in 1..=bytes.len() {
+            assert_eq!(read::<u8, _>(ContentLength::<Json>::new(), bytes, step), [Ok(12)], "{step}");
+        }
+    }
+
+    #[test]
+    fn a_frame_over_the_limit_is_skipped_exactly() {
+        // The payload of the long frame looks like a frame.
+        let bytes = framed(&["Content-Length: 1\r\n\r\n1", "7"]);
+        for step in 1..=bytes.len() {
+            let read = read::<u8, _>(ContentLength::<Json>::new().max_frame(21), &bytes, step);
+            assert!(
+                matches!(&read[..], [Err((text, true)), Ok(7)] if text.contains("21 bytes")),
+                "{step}: {read:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_frame_over_the_limit_is_not_buffered() {
+        let mut codec = ContentLength::<Json>::new();
+        let mut decode = |input: &mut BytesMut| Codec::<u8, u8>::decode(&mut codec, input);
+        let mut input = BytesMut::from(&b"Content-Length: 18446744073709551615\r\n\r\n"[..]);
+        assert!(decode(&mut input).is_err_and(|error| error.is_recoverable()));
+        input.extend_from_slice(&[b'x'; 64]);
+        assert!(matches!(decode(&mut input), Ok(None)));
+        assert!(input.is_empty());
+    }
+
+    #[test]
+    fn an_announced_length_is_not_allocated() {
+        let mut codec = ContentLength::<Json>::new();
+        let mut input = BytesMut::from(&b"Content-Length: 8000000\r\n\r\n1"[..]);
+        let before = input.capacity();
+        assert!(matches!(Codec::<u8, u8>::decode(&mut codec, &mut input), Ok(None)));
+        assert_eq!(input.capacity(), before);
+    }
+
+    #[test]
+    fn a_header_that_does_not_say_where_the_frame_ends_ends_the_stream() {
+        for header in [
+            "",
+            "Content-Type: text/plain",
+            "Content-Length: ",
+            "Content-Length: -1",
+            "Content-Length: +1",
+            "Content-Length: 1 1",
+            "Content-Length: 18446744073709551616",
+            "Content-Length: 1\r\nContent-Length: 1",
+            "Content-Length 1",
+            "GET / HTTP/1.1\r\nHost: example.org",
+        ] {
+            let bytes = format!("{header}\r\n\r\n1");
+            for step in 1..=bytes.len() {
+                let read = read::<u8, _>(ContentLength::<Json>::new(), bytes.as_bytes(), step);
+                assert!(is_lost(&read), "{header}, {step}: {:?}", read.first());
+            }
+        }
+    }
+
+    #[test]
+    fn an_endless_header_ends_the_stream_and_is_not_buffered() {
+        for step in [1, 7, 4096, 5000] {
+            let bytes = b"X: y\r\n".repeat(5000);
+            let read = read::<u8, _>(ContentLength::<Json>::new(), &bytes[..5000], step);
+            assert!(is_lost(&read), "{step}: {:?}", read.first());
+            assert!(read[0].as_ref().is_err_and(|(text, _)| text.contains("4096 bytes")));
+        }
+    }
+
+    #[test]
+    fn a_bad_payload_in_an_intact_frame_resumes() {
+        let read = read::<bool, _>(ContentLength::<Json>::new(), &framed(&["{{", "true"]), 3);
+        assert!(matches!(&read[..], [Err((_, true)), Ok(true)]), "{read:?}");
+    }
+
+    #[test]
+    fn a_truncated_frame_is_an_error_at_the_end() {
+        let bytes = framed(&["12"]);
+        for end in 1..bytes.len() {
+            let read = read::<u8, _>(ContentLength::<Json>::new(), &bytes[..end], 5);
+            assert!(matches!(&read[..], [Err((_, false))]), "{end}: {read:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_over_the_limit_is_not_written() {
+        let mut codec = ContentLength::<Json>::new().max_frame(4);
+        let mut output = BytesMut::new();
+        let error = Codec::<u8, _>::encode(&mut codec, "12345", &mut output).unwrap_err();
+        assert!(error.to_string().contains("4 bytes"), "{error}");
+    }
+
+    #[test]
+    fn a_large_frame_can_be_decoded_later() {
+        let mut codec = ContentLength::<Json>::new();
+        let mut input = BytesMut::from(&framed(&["\"long\"", "\"s\""])[..]);
+        let mut decode = || Codec::<String, String>::decode_later(&mut codec, &mut input, 4);
+        let Ok(Some(Decoded::Later(later))) = decode() else { panic!("the frame is large") };
+        assert!(matches!(decode(), Ok(Some(Decoded::Message(text))) if text == "s"));
+        assert_eq!(later().unwrap(), "long");
+    }
+}

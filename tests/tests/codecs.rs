@@ -8,8 +8,8 @@ use std::fmt::Debug;
 
 use bytes::BytesMut;
 use portcullis::codec::{
-    Base64, Cbor, Codec, Concatenated, Crc32, Delimited, FixedSize, HmacKey, HmacSha256, LengthPrefixed,
-    Lines, MessagePack, NewlineDelimited, Sha256, Standard, Zlib, Zstd,
+    Base64, Cbor, Codec, Concatenated, ContentLength, Crc32, Delimited, FixedSize, HmacKey, HmacSha256,
+    LengthPrefixed, Lines, MessagePack, NewlineDelimited, Sha256, Standard, Zlib, Zstd,
 };
 use portcullis::{Json, JsonLines, Postcard};
 use proptest::collection::{btree_map, vec};
@@ -226,7 +226,7 @@ where
 }
 
 macro_rules! properties {
-    ($($name:ident: $message:ty, $strategy:expr, $codec:expr;)*) => {$(
+    ($($name:ident: $message:ty, $strategy:expr, $codec:expr $(, header of $header:expr)?;)*) => {$(
         mod $name {
             use super::*;
 
@@ -235,10 +235,10 @@ macro_rules! properties {
                 over_long::<$message, _>($codec);
             }
 
-            properties!(@ $message, $strategy, $codec);
+            properties!(@ $message, $strategy, $codec, 0 $(+ $header)?);
         }
     )*};
-    (@ $message:ty, $strategy:expr, $codec:expr) => {
+    (@ $message:ty, $strategy:expr, $codec:expr, $header:expr) => {
         proptest! {
             #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
 
@@ -256,7 +256,7 @@ macro_rules! properties {
 
             #[test]
             fn garbage_neither_panics_nor_accumulates(bytes in vec(any::<u8>(), 0..400), step in 1usize..50) {
-                garbage::<$message, _>($codec(64), &bytes, step, 64);
+                garbage::<$message, _>($codec(64), &bytes, step, 64 + $header);
             }
 
             #[test]
@@ -271,7 +271,7 @@ macro_rules! properties {
                         bytes[at % length] = byte;
                     }
                 }
-                garbage::<$message, _>($codec(256), &bytes, step, 256);
+                garbage::<$message, _>($codec(256), &bytes, step, 256 + $header);
             }
         }
     };
@@ -285,6 +285,7 @@ properties! {
     length_prefixed_postcard: Message, messages(), |limit| LengthPrefixed::<Postcard>::new().max_frame(limit);
     length_prefixed_msgpack: Message, messages(), |limit| LengthPrefixed::<MessagePack>::new().max_frame(limit);
     length_prefixed_cbor: Message, messages(), |limit| LengthPrefixed::<Cbor>::new().max_frame(limit);
+    content_length: Message, messages(), |limit| ContentLength::<Json>::new().max_frame(limit), header of 4096;
     concatenated_json: Message, messages(), |limit| Concatenated::<Json>::new().max_frame(limit);
     concatenated_msgpack: Message, messages(), |limit| Concatenated::<MessagePack>::new().max_frame(limit);
     concatenated_cbor: Message, messages(), |limit| Concatenated::<Cbor>::new().max_frame(limit);
@@ -303,5 +304,5 @@ properties! {
 mod fixed_size {
     use super::*;
 
-    properties!(@ [u8; 7], any::<[u8; 7]>(), |_| FixedSize::<7>::new());
+    properties!(@ [u8; 7], any::<[u8; 7]>(), |_| FixedSize::<7>::new(), 0);
 }

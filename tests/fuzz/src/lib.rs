@@ -37,15 +37,16 @@ impl HmacKey for Secret {
 /// The limit that targets give their codecs.
 pub const LIMIT: usize = 256;
 
-/// The first byte says in which pieces the others come.
-pub fn check<M, C>(codec: C, data: &[u8])
+/// The first byte says in which pieces the others come. `header` is the most bytes that may precede
+/// a frame.
+pub fn check<M, C>(codec: C, data: &[u8], header: usize)
 where
     M: Clone + Debug + PartialEq,
     C: Codec<M, M>,
 {
     let Some((step, bytes)) = data.split_first() else { return };
-    let whole = read::<M, C>(codec.clone(), bytes, bytes.len().max(1));
-    let pieces = read::<M, C>(codec.clone(), bytes, usize::from(*step).max(1));
+    let whole = read::<M, C>(codec.clone(), bytes, bytes.len().max(1), header);
+    let pieces = read::<M, C>(codec.clone(), bytes, usize::from(*step).max(1), header);
     assert_eq!(whole, pieces, "pieces make a difference");
     for message in whole {
         let mut output = BytesMut::new();
@@ -61,7 +62,7 @@ where
     }
 }
 
-fn read<M, C: Codec<M, M>>(mut codec: C, bytes: &[u8], step: usize) -> Vec<M> {
+fn read<M, C: Codec<M, M>>(mut codec: C, bytes: &[u8], step: usize, header: usize) -> Vec<M> {
     let (mut input, mut out, mut calls) = (BytesMut::new(), Vec::new(), 0);
     let mut more = |codec: &mut C, input: &mut BytesMut, eof: bool| {
         calls += 1;
@@ -88,16 +89,19 @@ fn read<M, C: Codec<M, M>>(mut codec: C, bytes: &[u8], step: usize) -> Vec<M> {
                 }
             }
         }
-        assert!(input.len() <= LIMIT + step + 16, "it keeps {} bytes", input.len());
+        assert!(input.len() <= LIMIT + step + header, "it keeps {} bytes", input.len());
     }
     while !lost && more(&mut codec, &mut input, true) == Some(true) {}
     out
 }
 
-/// A fuzz target: the type of its messages, and its codec.
+/// A fuzz target: the type of its messages, its codec, and the most bytes before a frame.
 #[macro_export]
 macro_rules! target {
     ($message:ty, $codec:expr) => {
-        ::libfuzzer_sys::fuzz_target!(|data: &[u8]| $crate::check::<$message, _>($codec, data));
+        $crate::target!($message, $codec, 16);
+    };
+    ($message:ty, $codec:expr, $header:expr) => {
+        ::libfuzzer_sys::fuzz_target!(|data: &[u8]| $crate::check::<$message, _>($codec, data, $header));
     };
 }
