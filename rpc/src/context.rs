@@ -22,7 +22,7 @@ use portcullis_runtime::{Receiver, Sender, channel};
 use portcullis_service::{Peer, SendFuture, TrySendError};
 
 use crate::protocol::Protocol;
-use crate::wire::{INITIAL_CREDIT, ServerMessage};
+use crate::wire::{INITIAL_CREDIT, ServerMessage, WITHOUT_CREDIT};
 
 /// How many items wait in the channel of a call.
 const CAPACITY: usize = 16;
@@ -156,6 +156,7 @@ pub(crate) struct CreditTable(Mutex<Vec<Entry>>);
 
 struct Entry {
     id: u64,
+    /// `u32::MAX` is no limit.
     left: u32,
     waker: Option<Waker>,
 }
@@ -176,7 +177,8 @@ impl CreditTable {
     }
 
     fn register(&self, id: u64) -> Credit<'_> {
-        self.lock().push(Entry { id, left: INITIAL_CREDIT, waker: None });
+        let left = if id & WITHOUT_CREDIT == 0 { INITIAL_CREDIT } else { u32::MAX };
+        self.lock().push(Entry { id, left, waker: None });
         Credit { table: self, id }
     }
 }
@@ -195,6 +197,7 @@ impl Credit<'_> {
     /// Takes the credit for an item. If there is none, the task is woken when there is some.
     fn poll_take(&self, cx: &Context<'_>) -> bool {
         let taken = self.with(|entry| match entry.left.checked_sub(1) {
+            Some(_) if entry.left == u32::MAX => true,
             Some(left) => {
                 entry.left = left;
                 true

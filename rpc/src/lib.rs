@@ -40,7 +40,7 @@
 //!
 //! Modules, in the order of their imports: [`failure`]; [`protocol`]; [`wire`], the messages and
 //! their form in serde formats; [`context`], what a handler is given; [`params`], by position or by
-//! name; [`serve`]; [`client`].
+//! name; [`serve`]; [`client`]; [`json_rpc`], another form of the messages.
 
 #![forbid(unsafe_code)]
 // docs.rs builds with nightly, and says of each item which feature it needs.
@@ -49,6 +49,8 @@
 mod client;
 mod context;
 mod failure;
+#[cfg(feature = "json")]
+mod json_rpc;
 mod params;
 #[doc(hidden)]
 pub mod private;
@@ -59,5 +61,7 @@ mod wire;
 pub use self::client::{Call, CallError, CallQueue, RpcClient, StreamCall};
 pub use self::context::CallContext;
 pub use self::failure::Failure;
+#[cfg(feature = "json")]
+pub use self::json_rpc::JsonRpc;
 pub use self::protocol::{Method, Protocol, RpcService, method_number};
 pub use self::wire::{ClientMessage, ServerMessage};

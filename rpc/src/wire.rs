@@ -37,14 +37,18 @@ const CALL: u8 = 0;
 const CANCEL: u8 = 1;
 const CREDIT: u8 = 2;
 
-const VALUE: u8 = 0;
-const ERROR: u8 = 1;
+pub(crate) const VALUE: u8 = 0;
+pub(crate) const ERROR: u8 = 1;
 const FAILURE: u8 = 2;
-const ITEM: u8 = 3;
+pub(crate) const ITEM: u8 = 3;
 const CLOSING: u8 = 4;
 
 /// How many items a call may send before the client grants more.
 pub(crate) const INITIAL_CREDIT: u32 = 32;
+
+/// The bit of the numbers of calls whose client grants no credit, because its protocol has none.
+/// The items of such a call wait for the connection alone.
+pub(crate) const WITHOUT_CREDIT: u64 = 1 << 63;
 
 /// The most bytes of a format's error that a client is sent: it may quote what the client has sent.
 const MAX_ERROR: usize = 256;
@@ -155,7 +159,7 @@ impl Rejected {
     }
 }
 
-fn shorten(mut text: String) -> String {
+pub(crate) fn shorten(mut text: String) -> String {
     if text.len() > MAX_ERROR {
         let end = (0..=MAX_ERROR).rev().find(|at| text.is_char_boundary(*at));
         text.truncate(end.unwrap_or(0));
@@ -197,7 +201,7 @@ impl<P: Protocol> Serialize for CallBody<'_, P> {
     }
 }
 
-struct Params<'a, P>(&'a P);
+pub(crate) struct Params<'a, P>(pub(crate) &'a P);
 
 impl<P: Protocol> Serialize for Params<'_, P> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -240,7 +244,7 @@ impl<P: Protocol> Serialize for ReplyBody<'_, P> {
     }
 }
 
-struct Value<'a, P: Protocol>(&'a P::Reply);
+pub(crate) struct Value<'a, P: Protocol>(pub(crate) &'a P::Reply);
 
 impl<P: Protocol> Serialize for Value<'_, P> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -314,7 +318,7 @@ impl<'de, P: Protocol> Visitor<'de> for CallSeed<P> {
     }
 }
 
-struct ParamsSeed<P>(usize, PhantomData<P>);
+pub(crate) struct ParamsSeed<P>(pub(crate) usize, pub(crate) PhantomData<P>);
 
 impl<'de, P: Protocol> DeserializeSeed<'de> for ParamsSeed<P> {
     type Value = P;
@@ -386,10 +390,10 @@ impl<'de, P: Protocol> Visitor<'de> for ReplySeed<P> {
     }
 }
 
-struct ValueSeed<P> {
-    method: usize,
-    kind: u8,
-    protocol: PhantomData<P>,
+pub(crate) struct ValueSeed<P> {
+    pub(crate) method: usize,
+    pub(crate) kind: u8,
+    pub(crate) protocol: PhantomData<P>,
 }
 
 impl<'de, P: Protocol> DeserializeSeed<'de> for ValueSeed<P> {
