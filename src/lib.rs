@@ -251,7 +251,8 @@ pub use portcullis_net::{
     Accepted, Backoff, BlockingClient, BlockingEndpoint, BlockingReconnectingClient, BlockingStream, Bound,
     Client, ClientError, ClientReceiver, ClientSender, Connect, DatagramAddr, DatagramCounts, DatagramSocket,
     DatagramStats, Endpoint, Incoming, IsBound, Listen, Listener, NoCodec, ReconnectingClient, RunningServer,
-    Server, ServerHandle, ServerThread, SocketAddrs, StopReport, StuckSession, Tcp, Transport, Udp, Unbound,
+    Server, ServerHandle, ServerThread, SocketAddrs, Stdio, StopReport, StuckSession, Tcp, Transport, Udp,
+    Unbound,
 };
 #[cfg(feature = "tls")]
 pub use portcullis_net::{

@@ -62,7 +62,7 @@ pub use datagram::{DatagramAddr, DatagramSocket, Udp};
 pub use endpoint::{BlockingEndpoint, Endpoint};
 pub use server::{
     Accepted, Bound, DatagramCounts, DatagramStats, IsBound, Listen, Listener, NoCodec, RunningServer,
-    Server, ServerHandle, ServerThread, StopReport, Unbound,
+    Server, ServerHandle, ServerThread, Stdio, StopReport, Unbound,
 };
 #[cfg(feature = "systemd")]
 pub use server::{InheritedKind, InheritedSocket, listen_fds};

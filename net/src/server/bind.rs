@@ -102,6 +102,7 @@ impl<S, C, B: Into<Bound>> Server<S, C, B> {
     /// | `.tls(config)` of either | TLS over it |
     /// | [`Udp::new(addr, codec)`](crate::Udp), [`UnixDatagram::new(path, codec)`](crate::UnixDatagram) | datagrams, each with a codec of its own |
     /// | `Tcp::from(listener)`, `Unix::from(listener)`, `Udp::from_std(socket, codec)` | sockets of std, such as those of `listen_fds` |
+    /// | [`Stdio::new()`](crate::Stdio) | standard input and output |
     /// | a [`Listener`](crate::Listener) | a transport of your own |
     ///
     /// ```

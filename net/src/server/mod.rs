@@ -55,7 +55,7 @@ use self::listen::BoundListener;
 pub use self::listen::BoundUnix;
 #[cfg(feature = "systemd")]
 pub use self::listen::systemd::{InheritedKind, InheritedSocket, listen_fds};
-pub use self::listen::{Accepted, BoundDatagrams, BoundTcp, Listen, Listener, Serves, Streams};
+pub use self::listen::{Accepted, BoundDatagrams, BoundTcp, Listen, Listener, Serves, Stdio, Streams};
 pub use self::report::StopReport;
 pub use self::spawned::RunningServer;
 use crate::pool::Pool;

@@ -5,10 +5,12 @@
 //!
 //! - this file: the trait, for TCP, Unix sockets and in-memory pipes;
 //! - [`tls`]: TLS over any of these;
-//! - [`fds`]: Unix sockets that pass descriptors.
+//! - [`fds`]: Unix sockets that pass descriptors;
+//! - [`stdio`]: standard input and output.
 
 #[cfg(all(feature = "fds", unix))]
 pub(crate) mod fds;
+pub(crate) mod stdio;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
 

@@ -3,13 +3,15 @@
 //!
 //! - this file: the traits, and [`Erased`], the one object-safe form in which a server keeps all
 //!   its listeners;
-//! - [`tcp`], [`unix`]: listeners of streams; [`datagrams`]: sockets that receive datagrams;
+//! - [`tcp`], [`unix`], [`stdio`]: listeners of streams; [`datagrams`]: sockets that receive
+//!   datagrams;
 //! - [`systemd`]: sockets that were opened for this process before it began.
 //!
 //! `Server::listen` knows the service, the codec and the kind of stream. There, and only there, the
 //! session driver for this combination is instantiated, and boxed as an [`Erased`] listener.
 
 mod datagrams;
+mod stdio;
 #[cfg(feature = "systemd")]
 pub(super) mod systemd;
 mod tcp;
@@ -17,6 +19,7 @@ mod tcp;
 mod unix;
 
 pub use self::datagrams::BoundDatagrams;
+pub use self::stdio::Stdio;
 pub use self::tcp::BoundTcp;
 #[cfg(unix)]
 pub use self::unix::BoundUnix;
