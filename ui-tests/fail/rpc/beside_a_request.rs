@@ -1,0 +1,20 @@
+// errors: 1
+// What a client sends is either a call or a request.
+use portcullis::prelude::*;
+
+struct Maths;
+
+#[service]
+impl Maths {
+    #[rpc]
+    async fn twice(&self, n: u64) -> u64 {
+        n * 2
+    }
+
+    #[request]
+    async fn echo(&self, n: u64) -> u64 {
+        n
+    }
+}
+
+fn main() {}
