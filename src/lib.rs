@@ -224,6 +224,8 @@ pub mod __private {
 pub mod bounds {
     #[cfg(feature = "server")]
     pub use portcullis_net::bounds::*;
+    #[cfg(feature = "rpc")]
+    pub use portcullis_rpc::bounds::*;
     pub use portcullis_runtime::bounds::*;
     #[cfg(feature = "server")]
     pub use portcullis_service::bounds::*;

@@ -65,3 +65,8 @@ pub use self::failure::Failure;
 pub use self::json_rpc::JsonRpc;
 pub use self::protocol::{Method, Protocol, RpcService, method_number};
 pub use self::wire::{ClientMessage, ServerMessage};
+
+/// Bounds of generated code that compiler messages name. Not for use by hand.
+pub mod bounds {
+    pub use crate::private::{Sendable, Shareable, is_sendable, is_shareable};
+}

@@ -1,55 +1,114 @@
 //! What expansions name. Not part of the public interface.
 //!
-//! The traits of serde are asked of the types in signatures through [`Sendable`], at the type, so
-//! that one that lacks them is one error there.
+//! A bound that a type of the user's lacks is one error, at the type: [`is_sendable`] and
+//! [`is_shareable`] check it there, and the rest of the expansion compiles without it.
 
 use std::fmt::Display;
+use std::future::{Future, Pending, pending};
+use std::marker::PhantomData;
+use std::sync::Arc;
 
-use portcullis_service::{Reason, SessionError};
+use portcullis_service::{Reason, Session, SessionError};
 use serde::de::{DeserializeOwned, Error};
 
 pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use crate::params::Params;
+use crate::protocol::RpcService;
 pub use crate::serve::serve;
+use crate::wire::{ClientMessage, ServerMessage};
 
 /// A parameter, a result or an error of a call.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can't be sent: the parameters and results of `#[rpc]` methods must implement `Serialize` and `Deserialize`",
+    message = "`{Self}` can't be sent: the parameters and results of `#[rpc]` methods must implement serde's `Serialize` and `Deserialize`",
     label = "lacks `Serialize` or `Deserialize`",
-    note = "write `#[derive(serde::Serialize, serde::Deserialize)]` on the type"
+    note = "for a type of your own, write `#[derive(serde::Serialize, serde::Deserialize)]` on it"
 )]
 pub trait Sendable: Serialize + DeserializeOwned {}
 
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> Sendable for T {}
 
-/// A value that is written.
+/// The connection's value of a service of calls.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be the connection's value, because calls of a connection run at the same time and share it",
+    label = "is not `Sync`",
+    note = "put what changes into an atomic or a `Mutex`"
+)]
+pub trait Shareable: Sync {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Sync> Shareable for T {}
+
+/// Checks a type in a signature. All other generated code compiles without the bound, so that a
+/// type that lacks it is one error, at the type.
+pub const fn is_sendable<T: Sendable>() {}
+
+/// As [`is_sendable`], for the connection's value.
+pub const fn is_shareable<T: Shareable>() {}
+
+/// Writes and reads a `T`, or fails if it lacks the traits: the methods of this type, and those of
+/// [`NotSendable`] if their bound is not satisfied.
 #[derive(Debug)]
-pub struct Sent<'a, T: Sendable>(&'a T);
+pub struct Wire<T>(PhantomData<T>);
 
-impl<'a, T: Sendable> Sent<'a, T> {
-    pub fn new(value: &'a T) -> Self {
-        Self(value)
+impl<T> Wire<T> {
+    pub const PROBE: Self = Self(PhantomData);
+}
+
+impl<T: Sendable> Wire<T> {
+    pub fn sent(self, value: &T) -> &T {
+        value
+    }
+
+    pub fn received(self, value: T) -> T {
+        value
     }
 }
 
-impl<T: Sendable> Serialize for Sent<'_, T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+/// The methods of [`Wire`] for a type that can't be sent, which is reported.
+pub trait NotSendable<T>: Sized {
+    fn sent(self, _: &T) -> Unknown {
+        unreachable!("the type can't be sent")
+    }
+
+    fn received(self, value: Unknown) -> T {
+        match value {}
     }
 }
 
-/// A value that is read.
+impl<T> NotSendable<T> for Wire<T> {}
+
+/// The session of a service: [`serve`], or [`NotShareable`] if the connection's value can't be
+/// shared.
 #[derive(Debug)]
-pub struct Received<T: Sendable>(pub T);
+pub struct Calls<S>(PhantomData<S>);
 
-impl<'de, T: Sendable> Deserialize<'de> for Received<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        T::deserialize(deserializer).map(Self)
+impl<S> Calls<S> {
+    pub const PROBE: Self = Self(PhantomData);
+}
+
+impl<S: RpcService<Conn: Sync>> Calls<S> {
+    pub fn serve(
+        self,
+        service: &Arc<S>,
+        conn: &S::Conn,
+        session: &mut Session<ClientMessage<S::Protocol>, ServerMessage<S::Protocol>>,
+    ) -> impl Future<Output = Result<(), SessionError>> + Send {
+        serve(service, conn, session)
     }
 }
+
+/// The methods of [`Calls`] for a service whose connections have a value that can't be shared,
+/// which is reported.
+pub trait NotShareable<S>: Sized {
+    fn serve<C, M>(self, _: &Arc<S>, _: &mut C, _: &mut M) -> Pending<Result<(), SessionError>> {
+        pending()
+    }
+}
+
+impl<S> NotShareable<S> for Calls<S> {}
 
 /// Writes the parameters of a call as a tuple.
 pub fn write_params<P: Serialize, S: Serializer>(params: P, serializer: S) -> Result<S::Ok, S::Error> {

@@ -2,21 +2,17 @@
 
 use super::function;
 use crate::{
-    model::{Method, Param, Role, Rpc, Service, Shape, is_concrete, no_variant, owned_form, params, variant},
+    model::{
+        Method, Param, Role, Rpc, Service, Shape, Side, is_concrete, no_variant, owned_form, params, variant,
+    },
     parse::HookEvent,
     tokens::to_text,
 };
 use proc_macro2::{Ident, Span};
 use quote::ToTokens;
-use syn::{Type, ext::IdentExt};
+use syn::{GenericParam, Type, ext::IdentExt};
 
 const WHAT: &str = "an `#[rpc]` method";
-
-/// The methods of the generated client that are not calls.
-const OF_THE_CLIENT: [&str; 5] = ["clone", "connect", "from", "from_stream", "into_inner"];
-
-/// The tuples of parameters that can be read.
-const MAX_PARAMS: usize = 12;
 
 pub(super) fn check(method: &Method, rpc: &Rpc) {
     let is_async = matches!(method.role, Role::Call);
@@ -27,7 +23,7 @@ pub(super) fn check(method: &Method, rpc: &Rpc) {
     if is_async || method.function.receiver.written().is_none() {
         function::shared_receiver(method, WHAT);
     }
-    function::not_generic(method, WHAT);
+    not_generic(method);
     for param in &rpc.unmatched {
         unmatched(method, param);
     }
@@ -45,6 +41,15 @@ pub(super) fn check(method: &Method, rpc: &Rpc) {
         method
             .sink
             .push(syn::Error::new(span, "the name of a method can't be empty: write one, or remove `name`"));
+    }
+}
+
+/// Rejects type parameters, also of jobs, which may have some otherwise.
+fn not_generic(method: &Method) {
+    let params = &method.function.sig.generics.params;
+    if params.iter().any(|param| !matches!(param, GenericParam::Lifetime(_))) {
+        let message = "an `#[rpc]` method can't be generic, because the service can't know which type a client sends: use concrete types";
+        method.sink.error(params, message);
     }
 }
 
@@ -71,16 +76,17 @@ fn unmatched(method: &Method, param: &Param) {
         return; // reported
     }
     let message = match &param.shape {
-        Shape::Exclusive(reference) => {
-            let ty = to_text(&reference.elem);
-            format!(
-                "calls of a connection run at the same time and share its value: write `&{ty}`, and put what changes into an atomic or \
-                 a `Mutex`"
-            )
-        }
+        Shape::Exclusive(reference) => shared_conn(&reference.elem),
         _ => by_value(param),
     };
     method.sink.error(&param.written, message);
+}
+
+fn shared_conn(ty: &Type) -> String {
+    format!(
+        "calls of a connection run at the same time and share its value: write `&{}`, and put what changes into an atomic or a `Mutex`",
+        to_text(ty)
+    )
 }
 
 /// A reference in the place of a parameter of the call.
@@ -118,10 +124,11 @@ fn parameters(method: &Method, rpc: &Rpc, is_async: bool) {
         }
         names.push(name);
     }
-    if let Some(excess) = rpc.params.get(MAX_PARAMS) {
+    if let Some(excess) = rpc.params.get(Rpc::MAX_PARAMS) {
         let message = format!(
-            "an `#[rpc]` method can have at most {MAX_PARAMS} parameters: put some of them into a `struct`, to which fields can be added \
-             later"
+            "an `#[rpc]` method can have at most {} parameters: put some of them into a `struct`, to which fields can be added \
+             later",
+            Rpc::MAX_PARAMS
         );
         method.sink.error(&excess.written, message);
     }
@@ -145,6 +152,7 @@ pub(super) fn service(service: &Service) {
     numbers(service);
     types(service);
     references(service);
+    interceptors(service);
 }
 
 fn without_methods(service: &Service) {
@@ -213,7 +221,7 @@ fn names(service: &Service) {
             method.sink.error(ident, message);
             continue;
         }
-        if OF_THE_CLIENT.contains(&&*name) {
+        if Rpc::OF_THE_CLIENT.contains(&&*name) {
             let message = format!(
                 "the generated client has a method `{name}` of its own: choose another name, such as `{name}_call`, and write \
                  `#[rpc(name = \"{}\")]` to keep the name on the wire",
@@ -294,5 +302,26 @@ fn references(service: &Service) {
         if let Some(conn) = &rpc.conn {
             method.sink.error(&conn.written, by_value(conn));
         }
+    }
+}
+
+/// Rejects `conn: &mut Conn` in `#[before]` and `#[after]`, and other parameters without a role.
+fn interceptors(service: &Service) {
+    for (method, interceptor) in
+        [Side::Before, Side::After].into_iter().flat_map(|side| service.interceptors(side))
+    {
+        let Some(unmatched) = interceptor.unmatched.first() else { continue };
+        let (calls, name) = (interceptor.attribute(), &method.function.sig.ident);
+        let message = match (&unmatched.shape, interceptor.side) {
+            (Shape::Exclusive(reference), _) => shared_conn(&reference.elem),
+            (_, Side::Before) => format!(
+                "unexpected parameter in a `{calls}` method: write `async fn {name}(&self, [peer: &Peer,] [conn: &Conn,] call: Call) -> \
+                 ControlFlow<Reply, Call>`"
+            ),
+            (_, Side::After) => format!(
+                "unexpected parameter in an `{calls}` method: write `async fn {name}(&self, [peer: &Peer,] [conn: &Conn,] reply: &Reply)`"
+            ),
+        };
+        method.sink.error(&unmatched.written, message);
     }
 }

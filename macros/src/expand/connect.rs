@@ -156,9 +156,11 @@ impl ConnectVariant<'_> {
     }
 }
 
-/// The span of the type of the connection's value.
-pub(super) fn site(variants: &[ConnectVariant<'_>]) -> Span {
-    variants.first().map_or_else(Span::mixed_site, |first| at(&first.conn))
+/// `check::<Conn>();` for the value of each way, located at its type.
+pub(super) fn assertions(variants: &[ConnectVariant<'_>], check: &TokenStream) -> TokenStream {
+    let hooked = variants.iter().filter(|variant| variant.hooked);
+    let one = |ConnectVariant { cfgs, conn, .. }: &ConnectVariant<'_>| quote_spanned!(at(conn)=> #(#cfgs)* #check::<#conn>(););
+    hooked.map(one).collect()
 }
 
 /// The tokens of the connection's type, unless `cfg`s decide on it.

@@ -17,7 +17,9 @@ pub(super) fn of_block(service: &Service, krate: &Path) -> Option<TokenStream> {
     let lost = service
         .methods()
         .any(|method| method.has_conflicting_attrs() && method.own_attrs.iter().any(is_handler));
-    lost.then(|| stub(&service.head, krate))
+    // `#[rpc]` without its feature.
+    let is_left_out = service.rpc.is_some() && !crate::HAS_RPC;
+    (lost || is_left_out).then(|| stub(&service.head, krate))
 }
 
 /// For `#[service] impl Trait for Type` with handlers in it.

@@ -12,6 +12,8 @@ pub(crate) struct Interceptor {
     pub(crate) message: Option<Param>,
     /// Parameters without a role.
     pub(crate) unmatched: Vec<Param>,
+    /// Whether the block has `#[rpc]` methods.
+    pub(crate) is_of_calls: bool,
     pub(crate) return_kind: ReturnKind,
 }
 
@@ -30,7 +32,15 @@ impl Interceptor {
         };
         let (peer, conn) = (hand.shared(), hand.exclusive());
         let return_kind = ReturnKind::of_hook(function.output(), placement.params());
-        Interceptor { side, peer, conn, message, unmatched: hand.unmatched(), return_kind }
+        Interceptor {
+            side,
+            peer,
+            conn,
+            message,
+            unmatched: hand.unmatched(),
+            is_of_calls: false,
+            return_kind,
+        }
     }
 
     /// Matches the parameters anew for a service of calls, which run at the same time: the
@@ -42,6 +52,7 @@ impl Interceptor {
             Side::After => hand.last_shared(),
         };
         (self.peer, self.conn, self.unmatched) = rpc::references(hand.unmatched());
+        self.is_of_calls = true;
     }
 
     /// The attribute, for messages.

@@ -50,6 +50,12 @@ pub(crate) struct RpcTypes {
 }
 
 impl Rpc {
+    /// The longest tuple of parameters that can be read.
+    pub(crate) const MAX_PARAMS: usize = 12;
+
+    /// The methods of the generated client that are not calls.
+    pub(crate) const OF_THE_CLIENT: [&str; 5] = ["clone", "connect", "from", "from_stream", "into_inner"];
+
     pub(super) fn new(options: RpcOptions, function: &Function, blocking: Option<&Blocking>) -> Self {
         let RpcOptions { name, number } = options;
         let (name_span, name) = match name {

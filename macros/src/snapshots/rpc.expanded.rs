@@ -134,12 +134,14 @@ impl ::portcullis::rpc::Protocol for ImagesCall {
         &self,
         serializer: S,
     ) -> ::core::result::Result<S::Ok, S::Error> {
+        #[allow(unused_imports)]
+        use ::portcullis::rpc::private::NotSendable as _;
         match self {
             Self::Shrink { picture, width } => {
                 ::portcullis::rpc::private::write_params(
                     (
-                        ::portcullis::rpc::private::Sent::<Bytes>::new(picture),
-                        ::portcullis::rpc::private::Sent::<u32>::new(width),
+                        ::portcullis::rpc::private::Wire::<Bytes>::PROBE.sent(picture),
+                        ::portcullis::rpc::private::Wire::<u32>::PROBE.sent(width),
                     ),
                     serializer,
                 )
@@ -152,7 +154,7 @@ impl ::portcullis::rpc::Protocol for ImagesCall {
             }
             Self::Check { picture } => {
                 ::portcullis::rpc::private::write_params(
-                    (::portcullis::rpc::private::Sent::<Bytes>::new(picture),),
+                    (::portcullis::rpc::private::Wire::<Bytes>::PROBE.sent(picture),),
                     serializer,
                 )
             }
@@ -162,34 +164,34 @@ impl ::portcullis::rpc::Protocol for ImagesCall {
         method: usize,
         deserializer: D,
     ) -> ::core::result::Result<Self, D::Error> {
+        #[allow(unused_imports)]
+        use ::portcullis::rpc::private::NotSendable as _;
         let names = Self::METHODS[method].params;
         match method {
             0 => {
-                let (picture, width) = ::portcullis::rpc::private::read_params::<
-                    (
-                        ::portcullis::rpc::private::Received<Bytes>,
-                        ::portcullis::rpc::private::Received<u32>,
-                    ),
-                    D,
-                >(names, deserializer)?;
+                let (picture, width) = ::portcullis::rpc::private::read_params(
+                    names,
+                    deserializer,
+                )?;
                 ::core::result::Result::Ok(Self::Shrink {
-                    picture: picture.0,
-                    width: width.0,
+                    picture: ::portcullis::rpc::private::Wire::<Bytes>::PROBE
+                        .received(picture),
+                    width: ::portcullis::rpc::private::Wire::<u32>::PROBE.received(width),
                 })
             }
             1 => {
-                let () = ::portcullis::rpc::private::read_params::<
-                    (),
-                    D,
-                >(names, deserializer)?;
+                let () = ::portcullis::rpc::private::read_params(names, deserializer)?;
                 ::core::result::Result::Ok(Self::Count {})
             }
             2 => {
-                let (picture,) = ::portcullis::rpc::private::read_params::<
-                    (::portcullis::rpc::private::Received<Bytes>,),
-                    D,
-                >(names, deserializer)?;
-                ::core::result::Result::Ok(Self::Check { picture: picture.0 })
+                let (picture,) = ::portcullis::rpc::private::read_params(
+                    names,
+                    deserializer,
+                )?;
+                ::core::result::Result::Ok(Self::Check {
+                    picture: ::portcullis::rpc::private::Wire::<Bytes>::PROBE
+                        .received(picture),
+                })
             }
             _ => ::portcullis::rpc::private::unexpected(),
         }
@@ -204,28 +206,30 @@ impl ::portcullis::rpc::Protocol for ImagesCall {
         reply: &ImagesReply,
         serializer: S,
     ) -> ::core::result::Result<S::Ok, S::Error> {
+        #[allow(unused_imports)]
+        use ::portcullis::rpc::private::NotSendable as _;
         match reply {
             ImagesReply::Shrink(::core::result::Result::Ok(value)) => {
                 ::portcullis::rpc::private::write(
-                    ::portcullis::rpc::private::Sent::<Bytes>::new(value),
+                    ::portcullis::rpc::private::Wire::<Bytes>::PROBE.sent(value),
                     serializer,
                 )
             }
             ImagesReply::Shrink(::core::result::Result::Err(value)) => {
                 ::portcullis::rpc::private::write(
-                    ::portcullis::rpc::private::Sent::<ImageError>::new(value),
+                    ::portcullis::rpc::private::Wire::<ImageError>::PROBE.sent(value),
                     serializer,
                 )
             }
             ImagesReply::Count(value) => {
                 ::portcullis::rpc::private::write(
-                    ::portcullis::rpc::private::Sent::<u64>::new(value),
+                    ::portcullis::rpc::private::Wire::<u64>::PROBE.sent(value),
                     serializer,
                 )
             }
             ImagesReply::Check(value) => {
                 ::portcullis::rpc::private::write(
-                    ::portcullis::rpc::private::Sent::<bool>::new(value),
+                    ::portcullis::rpc::private::Wire::<bool>::PROBE.sent(value),
                     serializer,
                 )
             }
@@ -236,46 +240,36 @@ impl ::portcullis::rpc::Protocol for ImagesCall {
         is_error: bool,
         deserializer: D,
     ) -> ::core::result::Result<ImagesReply, D::Error> {
+        #[allow(unused_imports)]
+        use ::portcullis::rpc::private::NotSendable as _;
         ::core::result::Result::Ok(
             match (method, is_error) {
                 (0, false) => {
                     ImagesReply::Shrink(
                         ::core::result::Result::Ok(
-                            ::portcullis::rpc::private::read::<
-                                ::portcullis::rpc::private::Received<Bytes>,
-                                D,
-                            >(deserializer)?
-                                .0,
+                            ::portcullis::rpc::private::Wire::<Bytes>::PROBE
+                                .received(::portcullis::rpc::private::read(deserializer)?),
                         ),
                     )
                 }
                 (0, true) => {
                     ImagesReply::Shrink(
                         ::core::result::Result::Err(
-                            ::portcullis::rpc::private::read::<
-                                ::portcullis::rpc::private::Received<ImageError>,
-                                D,
-                            >(deserializer)?
-                                .0,
+                            ::portcullis::rpc::private::Wire::<ImageError>::PROBE
+                                .received(::portcullis::rpc::private::read(deserializer)?),
                         ),
                     )
                 }
                 (1, false) => {
                     ImagesReply::Count(
-                        ::portcullis::rpc::private::read::<
-                            ::portcullis::rpc::private::Received<u64>,
-                            D,
-                        >(deserializer)?
-                            .0,
+                        ::portcullis::rpc::private::Wire::<u64>::PROBE
+                            .received(::portcullis::rpc::private::read(deserializer)?),
                     )
                 }
                 (2, false) => {
                     ImagesReply::Check(
-                        ::portcullis::rpc::private::read::<
-                            ::portcullis::rpc::private::Received<bool>,
-                            D,
-                        >(deserializer)?
-                            .0,
+                        ::portcullis::rpc::private::Wire::<bool>::PROBE
+                            .received(::portcullis::rpc::private::read(deserializer)?),
                     )
                 }
                 _ => return ::portcullis::rpc::private::unexpected(),
@@ -283,6 +277,13 @@ impl ::portcullis::rpc::Protocol for ImagesCall {
         )
     }
 }
+const _: fn() = || {
+    ::portcullis::rpc::private::is_sendable::<Bytes>();
+    ::portcullis::rpc::private::is_sendable::<u32>();
+    ::portcullis::rpc::private::is_sendable::<ImageError>();
+    ::portcullis::rpc::private::is_sendable::<u64>();
+    ::portcullis::rpc::private::is_sendable::<bool>();
+};
 #[automatically_derived]
 impl ::portcullis::Service for Images {
     type Request = ::portcullis::rpc::ClientMessage<ImagesCall>;
@@ -327,7 +328,10 @@ impl ::portcullis::Service for Images {
             <Self as ::portcullis::Service>::Response,
         >,
     ) -> ::core::result::Result<(), ::portcullis::SessionError> {
-        ::portcullis::rpc::private::serve(self, conn, session).await
+        ::portcullis::rpc::private::is_shareable::<User>();
+        #[allow(unused_imports)]
+        use ::portcullis::rpc::private::NotShareable as _;
+        ::portcullis::rpc::private::Calls::<Self>::PROBE.serve(self, conn, session).await
     }
     const SERVICE_DESCRIPTION: ::portcullis::describe::Description<'static> = {
         use ::portcullis::describe::{Description, Method, Role};

@@ -7,7 +7,7 @@ struct Maths;
 #[service]
 impl Maths {
     #[before]
-    async fn allow(&self, n: u64) -> ControlFlow<u64, u64> {
+    async fn allow(&self, n: u64) -> ControlFlow<MathsReply, u64> {
         ControlFlow::Continue(n)
     }
 

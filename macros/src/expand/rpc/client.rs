@@ -1,7 +1,10 @@
 //! The client: a newtype of `RpcClient` with a method for each call.
 
 use super::{Call, Expansion};
-use crate::{expand::signature, model::Reply};
+use crate::{
+    expand::signature,
+    model::{Reply, Rpc},
+};
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 
@@ -10,7 +13,10 @@ impl Expansion<'_> {
         let (attrs, vis, krate) = (self.attrs(), self.vis(), self.krate);
         let (client, calls) = (&self.types.client, &self.types.call);
         let doc = format!(" A client of `{}`. Clones share its connection.", self.service_name());
-        let methods = self.calls.iter().map(|call| self.client_method(call));
+        // A call with the name of another method of the client is reported.
+        let is_free =
+            |call: &&Call<'_>| !Rpc::OF_THE_CLIENT.iter().any(|name| call.function().sig.ident == name);
+        let methods = self.calls.iter().filter(is_free).map(|call| self.client_method(call));
         quote_spanned! {Span::mixed_site()=>
             #attrs
             #[doc = #doc]

@@ -96,6 +96,11 @@ impl Position {
 }
 
 impl<'a> Call<'a> {
+    /// The parameters, without those that are too many, which is reported.
+    fn params(&self) -> impl Iterator<Item = &'a Param> + use<'a> {
+        self.rpc.params.iter().take(Rpc::MAX_PARAMS)
+    }
+
     fn function(&self) -> &'a Function {
         &self.method.function
     }
@@ -138,12 +143,12 @@ impl<'a> Call<'a> {
             // A pattern, which is reported.
             None => Ident::new(&format!("param{index}"), Span::mixed_site()),
         };
-        self.rpc.params.iter().enumerate().map(field).collect()
+        self.params().enumerate().map(field).collect()
     }
 
     /// The names of the parameters on the wire.
     fn names(&self) -> impl Iterator<Item = String> {
-        self.rpc.params.iter().map(|param| Rpc::param_name(param).unwrap_or_default())
+        self.params().map(|param| Rpc::param_name(param).unwrap_or_default())
     }
 
     fn is_job(&self) -> bool {
@@ -170,17 +175,17 @@ impl Expansion<'_> {
 
     /// A type of a call outside of the block. One that contains a reference is reported.
     fn sent(&self, ty: &Type) -> TokenStream {
-        match find_borrow(ty) {
-            Some(_) => {
+        match find_borrow(ty).is_some() || matches!(ty, Type::Never(_)) {
+            true => {
                 let krate = self.krate;
                 quote_spanned!(at(ty)=> #krate::rpc::private::Unknown)
             }
-            None => types::without_self(ty.to_token_stream(), &self.service.head.self_ty),
+            false => types::without_self(ty.to_token_stream(), &self.service.head.self_ty),
         }
     }
 
     /// The types of the parameters.
     fn param_types(&self, call: &Call<'_>) -> Vec<TokenStream> {
-        call.rpc.params.iter().map(|param| self.sent(&param.written.ty)).collect()
+        call.params().map(|param| self.sent(&param.written.ty)).collect()
     }
 }

@@ -11,8 +11,8 @@ use quote::{ToTokens, quote, quote_spanned};
 impl Expansion<'_> {
     pub(super) fn protocol(&self) -> TokenStream {
         let (call, reply, peer) = (self.call_enum(), self.reply_enum(), self.peer_type());
-        let protocol = self.protocol_impl();
-        quote!(#call #reply #peer #protocol)
+        let (protocol, checks) = (self.protocol_impl(), self.checks());
+        quote!(#call #reply #peer #protocol #checks)
     }
 
     fn call_enum(&self) -> TokenStream {
@@ -128,7 +128,7 @@ impl Expansion<'_> {
     }
 
     fn write_params(&self) -> TokenStream {
-        let krate = self.krate;
+        let (krate, fallback) = (self.krate, self.fallback());
         let arms = self.calls.iter().map(|call| {
             let (cfgs, name, fields, types) =
                 (call.cfgs(), &call.variant, call.fields(), self.param_types(call));
@@ -147,29 +147,69 @@ impl Expansion<'_> {
                 &self,
                 serializer: S,
             ) -> ::core::result::Result<S::Ok, S::Error> {
+                #fallback
                 match self { #(#arms)* }
             }
         }
     }
 
-    /// The reference, located at the type, which is what lacks `Serialize`.
+    /// A check of each type that is sent, located at the type.
+    fn checks(&self) -> TokenStream {
+        let (attrs, krate) = (self.attrs(), self.krate);
+        let mut checked: Vec<String> = Vec::new();
+        let mut checks = TokenStream::new();
+        for call in &self.calls {
+            let (ok, err) = self.value_types(call);
+            let is_unit = matches!(call.rpc.reply, Reply::Value(None));
+            let result = (!is_unit).then_some(ok).into_iter().chain(err);
+            for ty in self.param_types(call).into_iter().chain(result) {
+                // Under `cfg`s, another check of the type may be left out.
+                let text = ty.to_string();
+                if checked.contains(&text) {
+                    continue;
+                }
+                if !call.method.is_conditional() {
+                    checked.push(text);
+                }
+                let cfgs = call.cfgs();
+                checks.extend(quote_spanned! {at(&ty)=>
+                    #(#cfgs)* #krate::rpc::private::is_sendable::<#ty>();
+                });
+            }
+        }
+        quote_spanned!(Span::mixed_site()=> #attrs const _: fn() = || { #checks };)
+    }
+
+    /// `use NotSendable as _;` for `Wire`.
+    fn fallback(&self) -> TokenStream {
+        let krate = self.krate;
+        quote_spanned!(Span::mixed_site()=> #[allow(unused_imports)] use #krate::rpc::private::NotSendable as _;)
+    }
+
+    /// `Wire::<Bytes>::PROBE.sent(picture)`
     fn written(&self, field: &impl ToTokens, ty: &TokenStream) -> TokenStream {
         let krate = self.krate;
-        quote_spanned!(at(ty)=> #krate::rpc::private::Sent::<#ty>::new(#field))
+        quote_spanned!(at(ty)=> #krate::rpc::private::Wire::<#ty>::PROBE.sent(#field))
+    }
+
+    /// `Wire::<Bytes>::PROBE.received(picture)`
+    fn received(&self, value: &impl ToTokens, ty: &TokenStream) -> TokenStream {
+        let krate = self.krate;
+        quote_spanned!(at(ty)=> #krate::rpc::private::Wire::<#ty>::PROBE.received(#value))
     }
 
     fn read_params(&self) -> TokenStream {
-        let krate = self.krate;
+        let (krate, fallback) = (self.krate, self.fallback());
         let arms = self.calls.iter().map(|call| {
             let (cfgs, name, fields, types) =
                 (call.cfgs(), &call.variant, call.fields(), self.param_types(call));
             let position = call.position.pattern();
-            let received = types.iter().map(|ty| self.received(ty));
+            let values = fields.iter().zip(&types).map(|(field, ty)| self.received(field, ty));
             quote_spanned! {Span::mixed_site()=>
                 #(#cfgs)*
                 #position => {
-                    let (#(#fields,)*) = #krate::rpc::private::read_params::<(#(#received,)*), D>(names, deserializer)?;
-                    ::core::result::Result::Ok(Self::#name { #(#fields: #fields.0),* })
+                    let (#(#fields,)*) = #krate::rpc::private::read_params(names, deserializer)?;
+                    ::core::result::Result::Ok(Self::#name { #(#fields: #values),* })
                 }
             }
         });
@@ -178,6 +218,7 @@ impl Expansion<'_> {
                 method: usize,
                 deserializer: D,
             ) -> ::core::result::Result<Self, D::Error> {
+                #fallback
                 let names = Self::METHODS[method].params;
                 match method {
                     #(#arms)*
@@ -185,11 +226,6 @@ impl Expansion<'_> {
                 }
             }
         }
-    }
-
-    fn received(&self, ty: &TokenStream) -> TokenStream {
-        let krate = self.krate;
-        quote_spanned!(at(ty)=> #krate::rpc::private::Received::<#ty>)
     }
 
     fn is_error(&self) -> TokenStream {
@@ -214,6 +250,7 @@ impl Expansion<'_> {
 
     fn write_reply(&self) -> TokenStream {
         let (krate, reply) = (self.krate, &self.types.reply);
+        let fallback = self.fallback();
         let value = quote_spanned!(Span::mixed_site()=> value);
         let arms = self.calls.iter().map(|call| {
             let (cfgs, name) = (call.cfgs().collect::<Vec<_>>(), &call.variant);
@@ -240,6 +277,7 @@ impl Expansion<'_> {
                 reply: &#reply,
                 serializer: S,
             ) -> ::core::result::Result<S::Ok, S::Error> {
+                #fallback
                 match reply { #(#arms)* }
             }
         }
@@ -247,19 +285,23 @@ impl Expansion<'_> {
 
     fn read_reply(&self) -> TokenStream {
         let (krate, reply) = (self.krate, &self.types.reply);
+        let fallback = self.fallback();
         let arms = self.calls.iter().map(|call| {
             let (cfgs, name, position) = (call.cfgs(), &call.variant, &call.position);
             let (pattern, guard) = match position.conditions.is_empty() {
                 true => (position.value(), None),
                 false => {
                     let value = position.value();
-                    (quote_spanned!(Span::mixed_site()=> position), Some(quote_spanned!(Span::mixed_site()=> if position == #value)))
+                    (
+                        quote_spanned!(Span::mixed_site()=> position),
+                        Some(quote_spanned!(Span::mixed_site()=> if position == #value)),
+                    )
                 }
             };
             let (ok, err) = self.value_types(call);
             let read = |ty: &TokenStream| {
-                let received = self.received(ty);
-                quote_spanned!(Span::mixed_site()=> #krate::rpc::private::read::<#received, D>(deserializer)?.0)
+                let value = quote_spanned!(Span::mixed_site()=> #krate::rpc::private::read(deserializer)?);
+                self.received(&value, ty)
             };
             let (value, cfgs) = (read(&ok), cfgs.collect::<Vec<_>>());
             match err {
@@ -284,6 +326,7 @@ impl Expansion<'_> {
                 is_error: bool,
                 deserializer: D,
             ) -> ::core::result::Result<#reply, D::Error> {
+                #fallback
                 ::core::result::Result::Ok(match (method, is_error) {
                     #(#arms)*
                     _ => return #krate::rpc::private::unexpected(),

@@ -11,13 +11,13 @@ use crate::{
         span::at,
         types,
     },
-    model::{Interceptor, Method, Param, ReturnKind, Side},
+    model::{Interceptor, Method, Param, ReturnKind, Shape, Side},
     parse::HalfClose,
     tokens::find_ident,
 };
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::ext::IdentExt;
+use syn::{Type, ext::IdentExt};
 
 impl Expansion<'_> {
     pub(super) fn service(&self) -> TokenStream {
@@ -51,10 +51,7 @@ impl Expansion<'_> {
             quote_spanned!(Span::mixed_site()=> #(#cfgs)* #name)
         });
         let (description, docs) = describe::of(self.service, krate);
-        // A connection's value that can't be shared is reported at its type.
-        let serve = quote_spanned! {connect::site(&variants)=>
-            #krate::rpc::private::serve(self, conn, session).await
-        };
+        let checks = connect::assertions(&variants, &quote!(#krate::rpc::private::is_shareable));
         let half_close = match self.types.half_close {
             HalfClose::Cancel => quote!(Cancel),
             HalfClose::Answer => quote!(Answer),
@@ -75,7 +72,10 @@ impl Expansion<'_> {
                 conn: &mut <Self as #krate::Service>::Conn,
                 session: &mut #krate::Session<<Self as #krate::Service>::Request, <Self as #krate::Service>::Response>,
             ) -> ::core::result::Result<(), #krate::SessionError> {
-                #serve
+                #checks
+                #[allow(unused_imports)]
+                use #krate::rpc::private::NotShareable as _;
+                #krate::rpc::private::Calls::<Self>::PROBE.serve(self, conn, session).await
             }
             #description
         };
@@ -174,6 +174,16 @@ impl Expansion<'_> {
         }
     }
 
+    /// The call for `#[before]`, checked to have this type.
+    fn call_arg(&self, param: &Param) -> TokenStream {
+        let (krate, calls, ty) = (self.krate, &self.types.call, &param.written.ty);
+        let local = argument("call", param);
+        match is_named(ty, calls) {
+            true => local,
+            false => quote_spanned!(at(ty)=> <#ty as #krate::__private::TakesRequest<#calls>>::taken(#local)),
+        }
+    }
+
     fn peer_arg(&self, param: &Param) -> TokenStream {
         self.service_types().peer_arg(param)
     }
@@ -192,8 +202,15 @@ impl Expansion<'_> {
         let ty = quote_spanned!(Span::mixed_site()=> ::core::ops::ControlFlow<#reply, #calls>);
         let flows = hooks.iter().map(|(method, interceptor)| {
             let cfgs = method.function.cfgs();
-            let message = interceptor.message.as_ref().map(|param| argument("call", param));
+            let message = interceptor.message.as_ref().map(|param| self.call_arg(param));
             let flow = self.intercepted(method, interceptor, message);
+            let flow = match &interceptor.message {
+                Some(param) if !is_named(&param.written.ty, calls) => {
+                    let (krate, ty) = (self.krate, &param.written.ty);
+                    quote_spanned!(at(ty)=> <#ty as #krate::__private::TakesRequest<#calls>>::continued(#flow))
+                }
+                _ => flow,
+            };
             quote_spanned!(Span::mixed_site()=> #(#cfgs)* let flow: #ty = #flow;)
         });
         let passes = cfg::none_of(hooks.iter().map(|(method, _)| *method)).map(|cfg| {
@@ -216,8 +233,16 @@ impl Expansion<'_> {
         let one = |(method, interceptor): (&Method, &Interceptor)| {
             let cfgs = method.function.cfgs();
             let message = interceptor.message.as_ref().map(|param| {
-                let reply = argument("reply", param);
-                quote_spanned!(at(&param.written.ty)=> &#reply)
+                let local = argument("reply", param);
+                let local = quote_spanned!(at(&param.written.ty)=> &#local);
+                let (krate, reply) = (self.krate, &self.types.reply);
+                match &param.shape {
+                    Shape::Shared(reference) if !is_named(&reference.elem, reply) => {
+                        let ty = &reference.elem;
+                        quote_spanned!(at(ty)=> <#ty as #krate::__private::TakesResponse<#reply>>::borrowed(#local))
+                    }
+                    _ => local,
+                }
             });
             let call = self.intercepted(method, interceptor, message);
             quote_spanned!(Span::mixed_site()=> #(#cfgs)* #call;)
@@ -270,4 +295,9 @@ impl Expansion<'_> {
             || interceptors().any(|(_, interceptor)| interceptor.conn.is_some());
         (peer, conn)
     }
+}
+
+/// Whether the type is this name alone.
+fn is_named(ty: &Type, name: &Ident) -> bool {
+    matches!(ty, Type::Path(path) if path.path.is_ident(name))
 }
