@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const PAGE: &str = "docs/src/guarantees.md";
-const LETTERS: &str = "opsethd";
+const LETTERS: &str = "opscethd";
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

@@ -7,6 +7,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use cap::Cap;
 use portcullis::codec::{Codec, FixedSize};
@@ -47,6 +48,23 @@ impl Counting {
     #[state(start)]
     async fn counting(&self, line: String) -> (String, CountingState) {
         (line, CountingState::Counting)
+    }
+}
+
+/// Never waits for a request.
+struct Sleeping;
+
+#[service]
+impl Sleeping {
+    #[session]
+    async fn echo(&self, session: &mut Session<String, String>) -> Result<(), SessionError> {
+        loop {
+            match session.next_timeout(Duration::ZERO).await {
+                Ok(line) => session.send(line).await?,
+                Err(SessionError::Timeout) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
 
@@ -97,6 +115,12 @@ fn an_idle_session_takes_at_most_768_bytes() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     is_small(Server::new(Long).codec(Lines::new()).bind("127.0.0.1:0").unwrap());
     is_small(Server::new(Counting).codec(Lines::new()).bind("127.0.0.1:0").unwrap());
+}
+
+#[test]
+fn s28_an_idle_session_whose_handler_never_waits_keeps_no_future() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    is_small(Server::new(Sleeping).codec(Lines::new()).bind("127.0.0.1:0").unwrap());
 }
 
 /// The allocations of the first sessions, which later ones reuse, are not counted, nor those of a

@@ -151,7 +151,9 @@ where
             continue;
         }
         // Not before the read: a request that has come in time counts.
-        return ControlFlow::Break(io.shared().abort_reason(ShutdownPhase::Cancelling));
+        let reason = io.shared().abort_reason(ShutdownPhase::Cancelling);
+        io.shared().release_queues();
+        return ControlFlow::Break(reason);
     }
 }
 

@@ -141,6 +141,11 @@ impl Waiters {
         (waiter_id, None)
     }
 
+    /// Whether no task has ever waited.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.next_id == 0
+    }
+
     pub(crate) fn unregister(&mut self, waiter_id: u64) -> Option<Waker> {
         let at = self.wakers.iter().position(|(known, _)| *known == waiter_id)?;
         Some(self.wakers.swap_remove(at).1)

@@ -65,8 +65,8 @@ impl SendState {
 /// The queues of a session, and what its driver waits for.
 #[derive(Debug)]
 pub(crate) struct Mailbox<Rsp, Ev> {
-    /// Most sessions are never sent anything, so these are made when they are needed. Then they
-    /// stay, since the ids of their waiters must go on counting.
+    /// Most sessions are never sent anything, so these are made when they are needed. Once a task
+    /// has waited, they stay, since the ids of their waiters must go on counting.
     queues: Option<Box<Queues<Rsp, Ev>>>,
     driver: Option<Waker>,
     send_state: SendState,
@@ -167,6 +167,20 @@ impl<Rsp, Ev> Mailbox<Rsp, Ev> {
     }
 
     // ---- the driver's side
+
+    /// Releases the memory of queues that hold nothing. Those in which a task has ever waited stay.
+    pub(crate) fn release_queues(&mut self) {
+        let is_unused = |queues: &Queues<Rsp, Ev>| {
+            queues.responses.is_unused()
+                && queues.events.is_unused()
+                && queues.close_waiters.is_unused()
+                && queues.end_waiters.is_unused()
+                && queues.relief_waiters.is_unused()
+        };
+        if self.send_state == SendState::Open {
+            self.queues.take_if(|queues| is_unused(queues));
+        }
+    }
 
     /// The driver is about to look at everything.
     pub(crate) fn begin_poll(&mut self, waker: &Waker) {

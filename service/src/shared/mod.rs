@@ -243,6 +243,12 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
         RunningSession::enter(self.address())
     }
 
+    /// Releases the memory of empty queues, before the session is idle. For sessions that send each
+    /// response through their queue; for others, keeping it is cheaper.
+    pub fn release_queues(&self) {
+        self.mailbox.lock().release_queues();
+    }
+
     /// Which session this is, for as long as it exists.
     pub(crate) fn address(&self) -> usize {
         (&raw const *self).addr()

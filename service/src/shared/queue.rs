@@ -201,6 +201,11 @@ impl<T> BoundedQueue<T> {
         mem::take(&mut self.ready)
     }
 
+    /// Whether it holds nothing, and no sender has ever waited.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.len() == 0 && self.next_waiter_id == 0
+    }
+
     /// Releases the memory of an empty queue if it is more than an idle session keeps.
     pub(crate) fn shrink(&mut self) {
         if self.ready.is_empty() && self.ready.capacity() * size_of::<T>() > MAX_RETAINED {
