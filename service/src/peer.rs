@@ -22,8 +22,7 @@ use super::reason::Reason;
 use super::shared::SessionShared;
 use super::shared::closed::{ClosedFuture, EndedFuture};
 use super::shared::congestion::{self, Congested};
-use super::shared::mailbox::Mailbox;
-use super::shared::queue::{BoundedQueue, Cost};
+use super::shared::queue::Cost;
 use super::shared::send::{PostFuture, SendFuture};
 use super::stopping::Stopping;
 
@@ -85,7 +84,7 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
     }
 
     pub(super) fn cost_of_event(&self) -> Cost {
-        Cost { max_count: self.inner().server().queue_limits().events, weight: None }
+        self.inner().cost_of_event()
     }
 
     /// A number that no other connection of this server has, or had.
@@ -131,7 +130,7 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
     /// [`TrySendError`] with the response: the queue is full, or the session has ended.
     pub fn try_send(&self, response: Rsp) -> Result<(), TrySendError<Rsp>> {
         let cost = self.cost_of(&response);
-        self.try_enqueue(QueuedResponse::Response(response), cost, open_responses)
+        self.try_enqueue_response(QueuedResponse::Response(response), cost)
             .map_err(|error| error.map(QueuedResponse::into_message))
     }
 
@@ -156,7 +155,7 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
     /// [`TrySendError`] with the message: the queue is full, or the session has ended.
     pub fn try_send_encoded(&self, response: Encoded<Rsp>) -> Result<(), TrySendError<Encoded<Rsp>>> {
         let cost = self.cost_of(response.message());
-        self.try_enqueue(QueuedResponse::Encoded(response.clone()), cost, open_responses)
+        self.try_enqueue_response(QueuedResponse::Encoded(response.clone()), cost)
             .map_err(|error| error.map(|_| response))
     }
 
@@ -245,23 +244,23 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
     /// # Errors
     /// [`TrySendError`] with the event: the queue is full, or the session has ended.
     pub fn try_post(&self, event: Ev) -> Result<(), TrySendError<Ev>> {
-        self.try_enqueue(event, self.cost_of_event(), |mailbox| {
+        let inner = self.inner();
+        let is_half_full = inner.try_enqueue(event, inner.cost_of_event(), |mailbox| {
             mailbox.send_state().takes_events().then(|| &mut mailbox.queues().events)
-        })
+        })?;
+        if is_half_full {
+            self.report_congestion();
+        }
+        Ok(())
     }
 
-    fn try_enqueue<T>(
+    fn try_enqueue_response(
         &self,
-        item: T,
+        response: QueuedResponse<Rsp>,
         cost: Cost,
-        open_queue: impl FnOnce(&mut Mailbox<Rsp, Ev>) -> Option<&mut BoundedQueue<T>>,
-    ) -> Result<(), TrySendError<T>> {
-        let is_half_full = self.inner().with_mailbox(|mailbox| {
-            let Some(queue) = open_queue(mailbox) else { return (Err(TrySendError::Closed(item)), None) };
-            if !queue.has_room(cost) {
-                return (Err(TrySendError::Full(item)), None);
-            }
-            (Ok(queue.push(item, cost)), mailbox.notify())
+    ) -> Result<(), TrySendError<QueuedResponse<Rsp>>> {
+        let is_half_full = self.inner().try_enqueue(response, cost, |mailbox| {
+            mailbox.send_state().takes_responses().then(|| &mut mailbox.queues().responses)
         })?;
         if is_half_full {
             self.report_congestion();
@@ -408,11 +407,6 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
     pub fn stopping(&self) -> Stopping {
         self.inner().server().stopping().clone()
     }
-}
-
-/// The queue of responses, if it takes any more.
-fn open_responses<Rsp, Ev>(mailbox: &mut Mailbox<Rsp, Ev>) -> Option<&mut BoundedQueue<QueuedResponse<Rsp>>> {
-    mailbox.send_state().takes_responses().then(|| &mut mailbox.queues().responses)
 }
 
 async fn forward<Rsp, Ev, St: Stream<Item = Rsp>>(

@@ -27,38 +27,56 @@ use super::queue::BoundedQueue;
 use crate::encoded::QueuedResponse;
 use crate::{By, Reason};
 
-/// What a session still takes from its peers.
+/// The session has something to do: the mailbox holds something, or is about to close or to shut
+/// down.
+pub(super) const DIRTY: u8 = 1;
+/// No more responses are taken.
+pub(super) const SEND_CLOSED: u8 = 1 << 1;
+/// The session has ended or is closing: no more events are taken either.
+pub(super) const CLOSING: u8 = 1 << 2;
+/// Queued responses are dropped.
+const DISCARDS: u8 = 1 << 3;
+/// The session was aborted.
+pub(super) const ABORTED: u8 = 1 << 4;
+pub(super) const FLAG_BITS: u32 = 5;
+
+/// What a session still takes from its peers, as the flags that hold in that state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum SendState {
     /// Takes responses and events.
-    Open,
+    Open = 0,
     /// By [`Peer::shutdown_write`](crate::Peer::shutdown_write): takes no more responses. Those
     /// that are queued are still sent; then the driver shuts down the writing side. Takes events.
-    ShuttingDown,
+    ShuttingDown = SEND_CLOSED | DIRTY,
     /// The writing side of the connection is shut down. Takes events.
-    ShutDown,
+    ShutDown = SEND_CLOSED,
     /// Takes nothing more; what is queued is still sent. Events are not looked at any more.
-    Closing,
+    Closing = CLOSING | SEND_CLOSED | DIRTY,
     /// Nothing is sent any more.
-    Closed,
+    Closed = DISCARDS | CLOSING | SEND_CLOSED | DIRTY,
     /// As `Closed`, by [`Peer::abort`](crate::Peer::abort): the driver ends the session at once.
-    Aborted,
+    Aborted = ABORTED | DISCARDS | CLOSING | SEND_CLOSED | DIRTY,
 }
 
 impl SendState {
+    fn has(self, flag: u8) -> bool {
+        self as u8 & flag != 0
+    }
+
     /// Whether responses may be queued.
     pub(crate) fn takes_responses(self) -> bool {
-        self == Self::Open
+        !self.has(SEND_CLOSED)
     }
 
     /// Whether events may be queued: the session is neither closing nor closed.
     pub(crate) fn takes_events(self) -> bool {
-        matches!(self, Self::Open | Self::ShuttingDown | Self::ShutDown)
+        !self.has(CLOSING)
     }
 
     /// Whether queued responses are dropped. Such a state is never left.
     pub(crate) fn discards_responses(self) -> bool {
-        matches!(self, Self::Closed | Self::Aborted)
+        self.has(DISCARDS)
     }
 }
 
@@ -130,12 +148,12 @@ impl<Rsp, Ev> Mailbox<Rsp, Ev> {
         self.send_state
     }
 
-    /// Whether it holds nothing, and the driver has nothing to close or to shut down.
-    pub(crate) fn is_idle(&self) -> bool {
+    /// The flags that hold now.
+    pub(super) fn flags(&self) -> u8 {
         let is_empty =
             |queues: &Queues<_, _>| queues.responses.ready_len() == 0 && queues.events.ready_len() == 0;
-        let is_settled = matches!(self.send_state, SendState::Open | SendState::ShutDown);
-        is_settled && self.queues.as_deref().is_none_or(is_empty)
+        let holds_items = !self.queues.as_deref().is_none_or(is_empty);
+        self.send_state as u8 | if holds_items { DIRTY } else { 0 }
     }
 
     /// How many responses are queued.

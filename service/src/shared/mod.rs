@@ -19,8 +19,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use self::congestion::{Congested, RunningSession};
-use self::mailbox::{Discarded, Mailbox, SendState};
+use self::mailbox::{ABORTED, CLOSING, DIRTY, Discarded, FLAG_BITS, Mailbox, SEND_CLOSED, SendState};
+use self::queue::{BoundedQueue, Cost};
 use super::encoded::QueuedResponse;
+use super::error::TrySendError;
 use super::origin::Origin;
 use super::reason::{By, Limit, Reason};
 use super::server_shared::{ServerShared, ShutdownPhase};
@@ -35,16 +37,6 @@ const LIMIT_MASK: u64 = (1 << LIMIT_BITS) - 1;
 const STATE_MASK: u64 = (u16::MAX as u64) << LIMIT_BITS;
 /// The remaining bits are milliseconds of a thousand years.
 const CLOCK_SHIFT: u32 = LIMIT_BITS + u16::BITS;
-
-/// The mailbox holds something, or is about to close or to shut down.
-const DIRTY: u64 = 1;
-/// No more responses are taken.
-const SEND_CLOSED: u64 = 1 << 1;
-/// The session has ended or is closing.
-const CLOSING: u64 = 1 << 2;
-/// The session was aborted.
-const ABORTED: u64 = 1 << 3;
-const FLAG_BITS: u32 = 4;
 
 /// What a connection's driver, its peers and its server share.
 pub struct SessionShared<Rsp, Ev> {
@@ -93,6 +85,35 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
         drop(mailbox);
         wake(woken);
         value
+    }
+
+    /// What an event adds to its queue.
+    pub(crate) fn cost_of_event(&self) -> Cost {
+        Cost { max_count: self.server.queue_limits().events, weight: None }
+    }
+
+    /// Puts an item into the queue that `open_queue` returns, if that takes any more and has room for
+    /// it. Returns whether the queue is half full then.
+    #[inline]
+    pub(crate) fn try_enqueue<T>(
+        &self,
+        item: T,
+        cost: Cost,
+        open_queue: impl FnOnce(&mut Mailbox<Rsp, Ev>) -> Option<&mut BoundedQueue<T>>,
+    ) -> Result<bool, TrySendError<T>> {
+        let mut mailbox = self.mailbox.lock();
+        let Some(queue) = open_queue(&mut mailbox) else { return Err(TrySendError::Closed(item)) };
+        if !queue.has_room(cost) {
+            return Err(TrySendError::Full(item));
+        }
+        let is_half_full = queue.push(item, cost);
+        let woken = mailbox.notify();
+        if !self.is_dirty() {
+            self.set_flags(&mailbox);
+        }
+        drop(mailbox);
+        wake(woken);
+        Ok(is_half_full)
     }
 
     /// Takes nothing more; what is queued is still sent.
@@ -166,18 +187,13 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
         self.has_flag(DIRTY)
     }
 
-    fn has_flag(&self, flag: u64) -> bool {
-        self.id_and_flags.load(Ordering::Acquire) & flag != 0
+    fn has_flag(&self, flag: u8) -> bool {
+        self.id_and_flags.load(Ordering::Acquire) & u64::from(flag) != 0
     }
 
     /// Under the lock.
     fn set_flags(&self, mailbox: &Mailbox<Rsp, Ev>) {
-        let state = mailbox.send_state();
-        let flag = |flag: u64, is_set: bool| if is_set { flag } else { 0 };
-        let flags = flag(DIRTY, !mailbox.is_idle())
-            | flag(SEND_CLOSED, !state.takes_responses())
-            | flag(CLOSING, !state.takes_events())
-            | flag(ABORTED, state == SendState::Aborted);
+        let flags = u64::from(mailbox.flags());
         self.id_and_flags.store(self.id() << FLAG_BITS | flags, Ordering::Release);
     }
 

@@ -83,6 +83,7 @@ impl<T> BoundedQueue<T> {
     }
 
     /// Returns whether an item of this cost may be pushed now. An empty queue accepts any item.
+    #[inline]
     pub(crate) fn has_room(&self, cost: Cost) -> bool {
         let fits = |(weight, max_weight): (usize, usize)| self.weight.saturating_add(weight) <= max_weight;
         let len = self.len();
@@ -90,6 +91,7 @@ impl<T> BoundedQueue<T> {
     }
 
     /// Only if there [is room](Self::has_room). Returns whether the queue is half full.
+    #[inline]
     pub(crate) fn push(&mut self, item: T, cost: Cost) -> bool {
         self.max_count = cost.max_count;
         let weight = cost.weight.map(|(weight, max_weight)| {
@@ -103,9 +105,11 @@ impl<T> BoundedQueue<T> {
     /// Whether half of what may be queued is queued.
     pub(crate) fn is_half_full(&self) -> bool {
         let len = self.len();
-        len > 0 && (len >= self.max_count.div_ceil(2) || self.weight >= self.max_weight.div_ceil(2))
+        let half = |max: usize| max - max / 2;
+        len > 0 && (len >= half(self.max_count) || self.weight >= half(self.max_weight))
     }
 
+    #[inline]
     fn push_ready(&mut self, item: T, weight: Option<usize>) {
         if self.ready.capacity() == 0 {
             self.ready.reserve(self.last_peak);
