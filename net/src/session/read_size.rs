@@ -4,7 +4,7 @@ use super::buffers::BUFFER_SIZE;
 
 /// A read that offers fewer bytes than this is not worth its system call.
 pub(super) const MIN_READ: usize = 1024;
-const MAX_DOUBLINGS: u8 = 3;
+const MAX_DOUBLINGS: u8 = 4;
 /// The most that a session reads at once, unless a frame has begun that is longer.
 pub(super) const MAX_READ_SIZE: usize = BUFFER_SIZE << MAX_DOUBLINGS;
 
@@ -63,14 +63,14 @@ mod tests {
     #[test]
     fn reads_grow_while_they_fill_the_buffer_and_shrink_again() {
         let mut size = ReadSize::default();
-        for expected in [8, 16, 32, 64, 64] {
+        for expected in [8, 16, 32, 64, 128, 128] {
             let bytes = size.additional(0, || true);
             assert_eq!(bytes, expected * 1024);
             size.adapt(bytes, bytes);
             assert!(size.last_read_was_full());
         }
         assert_eq!(size.additional(2000, || true), MAX_READ_SIZE - 2000, "a partial frame stays before it");
-        for expected in [64, 32, 16, 8, 8] {
+        for expected in [128, 64, 32, 16, 8, 8] {
             assert_eq!(size.additional(0, || true), expected * 1024);
             size.adapt(100, MAX_READ_SIZE);
             assert!(!size.last_read_was_full());

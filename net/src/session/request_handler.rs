@@ -158,8 +158,10 @@ where
             }
             // Alternately, so that neither requests nor events can starve the others.
             let handled_event = self.handle_event().await?;
-            if !self.check_ended()? && self.handle_request().await? {
+            *turns += 1;
+            if self.idle.io.may_have_request() && !self.check_ended()? && self.handle_request().await? {
                 consecutive_events = 0;
+                *turns += take_decode_cost() / BYTES_PER_TURN;
             } else if handled_event && consecutive_events < MAX_CONSECUTIVE_EVENTS {
                 consecutive_events += 1;
             } else {
@@ -173,7 +175,6 @@ where
             if self.idle.io.shared().is_dirty() {
                 self.encode_queued()?;
             }
-            *turns += 1 + take_decode_cost() / BYTES_PER_TURN;
             if *turns >= YIELD_EVERY {
                 *turns = 0;
                 self.put_back_events();

@@ -16,12 +16,16 @@ use crate::session::unfinished::{HeldMemory, Unfinished};
 use crate::transport::Transport;
 
 impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, IO, C> {
+    /// Returns false if [`decode_request`](Self::decode_request) would find nothing, because
+    /// nothing was read since it found nothing.
+    #[inline]
+    pub(in crate::session) fn may_have_request(&self) -> bool {
+        !self.decoder_empty || self.end.is_some()
+    }
+
     /// Decodes the next request from what was read, without reading.
     pub(in crate::session) fn decode_request(&mut self) -> Result<Option<Found<S::Request>>, DecodeError> {
-        if self.decoding.is_over()
-            || self.end == Some(ReadEnd::Failed)
-            || (self.decoder_empty && self.end.is_none())
-        {
+        if self.decoding.is_over() || self.end == Some(ReadEnd::Failed) || !self.may_have_request() {
             return Ok(None);
         }
         let input = &mut self.buffers.get_or_insert_with(acquire).input;
@@ -148,7 +152,11 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
         let server = self.shared.server_arc();
         let additional = self.read_size.additional(input.len(), || server.has_spare_memory(MAX_READ_SIZE));
         let spare = input.capacity() - input.len();
-        if spare < MIN_READ || spare < additional / 2 {
+        // Moves a part of a frame to the front of the buffer if that is cheaper than a short read.
+        if spare < additional
+            && !input.try_reclaim(additional)
+            && (spare < MIN_READ || spare < additional / 2)
+        {
             input.reserve(additional);
         }
         // What is read ahead of a busy handler fits into a buffer that is not counted, too.

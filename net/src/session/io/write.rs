@@ -25,7 +25,8 @@ const RECENTLY: Duration = Duration::from_secs(1);
 
 impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, IO, C> {
     /// Appends a response to the output, after what has been sent to the peer before.
-    #[inline]
+    // Inlined, because each move of a response is a copy of it.
+    #[inline(always)]
     pub(in crate::session) fn queue_response(&mut self, response: S::Response) -> Result<(), EncodeError> {
         if self.shared.is_dirty() {
             // Not more than is there now, so that a flood of sends cannot delay the response.
@@ -54,6 +55,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
 
     /// Takes what was sent to the peer, and appends it until there are `max` bytes of output.
     /// Returns false if nothing was there.
+    #[inline(never)]
     fn encode_taken(&mut self, max: usize) -> Result<bool, EncodeError> {
         if !self.shared.is_dirty() {
             return Ok(false);
@@ -70,6 +72,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
         Ok(true)
     }
 
+    #[inline(always)]
     fn encode_response(&mut self, response: S::Response) -> Result<(), EncodeError> {
         if !self.write_side.accepts_output() {
             return Ok(());
@@ -82,6 +85,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
     }
 
     /// Appends a message that many peers are sent. The first session that does so encodes it.
+    #[inline(never)]
     fn encode_shared(&mut self, response: &Encoded<S::Response>) -> Result<(), EncodeError> {
         let Some(codec) = self.codec.encoding_id().map(CodecId::new::<C>) else {
             return self.encode_response(response.to_message());
