@@ -32,7 +32,8 @@ use crate::call_stream::{CallInfo, CallStream};
 use crate::refusal::Refusal;
 use crate::wire::{TIMEOUT, millis, wait_until_processed};
 
-/// A service that can be called over NATS: one with a `#[request]` handler and no events.
+/// A service that can be called over NATS: one with a `#[request]` handler and no events, or with
+/// `#[rpc]` methods (feature `rpc`). `K` is its kind.
 ///
 /// A call comes alone, and may reach any node. So there is no session that could be in a state, ask
 /// for further requests, or receive events. The compiler refuses others:
@@ -64,12 +65,16 @@ use crate::wire::{TIMEOUT, millis, wait_until_processed};
     label = "needs a session",
     note = "over NATS each call comes alone and may reach another node: a service of `#[state]`s with data, of a `#[session]`, \
             or with an `#[event]` needs a connection",
-    note = "write a `#[request]` handler, and keep what belongs to a client in a store that all nodes share"
+    note = "write a `#[request]` handler or `#[rpc]` methods, and keep what belongs to a client in a store that all nodes share"
 )]
-pub trait CallService: Service<State = (), Event = Infallible, Kind = PerRequest> {}
+pub trait CallService<K = <Self as Service>::Kind>: Service {}
 
 #[diagnostic::do_not_recommend]
-impl<S: Service<State = (), Event = Infallible, Kind = PerRequest>> CallService for S {}
+impl<S: Service<State = (), Event = Infallible, Kind = PerRequest>> CallService<PerRequest> for S {}
+
+#[cfg(feature = "rpc")]
+#[diagnostic::do_not_recommend]
+impl<S: portcullis_rpc::RpcService> CallService<portcullis_service::PerSession> for S {}
 
 /// Calls of one service over NATS, to be served by
 /// [`Server::listen`](portcullis_net::Server::listen).
@@ -284,7 +289,7 @@ impl<D> Listen for Calls<D> {
 /// Any stream codec, or none: calls have a codec of their own.
 impl<S, C, D> Serves<S, C, Fits> for Calls<D>
 where
-    S: CallService,
+    S: Service + CallService<<S as Service>::Kind>,
     D: DatagramCodec<S::Request, S::Response>,
 {
     fn erase(self, _: &C) -> Erased<S> {

@@ -3,7 +3,7 @@
 //!
 //! | | for | guarantee |
 //! |---|---|---|
-//! | [`Calls`], [`CallClient`] | requests to a `#[request]` service, spread over the nodes that serve it | at most once: a call is answered, refused or fails within its time limit |
+//! | [`Calls`], [`CallClient`] | requests to a `#[request]` service or calls of `#[rpc]` methods, spread over the nodes that serve it | at most once: a call is answered, refused or fails within its time limit |
 //! | [`JobQueue`] | work that must be done although nodes die | at least once: a job may run again after a failure |
 //! | [`Topic`] | events for all nodes | at most once; each subscriber counts what it has missed |
 //!
@@ -20,7 +20,8 @@
 //!
 //! Modules, in the order of their imports: [`wire`] has the names of headers and codes; [`refusal`]
 //! what a call is answered that has no response; [`call_stream`] and [`calls`] serve calls,
-//! [`call_client`] makes them; [`jobs`] and [`topic`] stand alone.
+//! [`call_client`] makes them, and [`rpc`] those of typed clients; [`jobs`] and [`topic`] stand
+//! alone.
 
 #![forbid(unsafe_code)]
 // docs.rs builds with nightly, and says of each item which feature it needs.
@@ -31,6 +32,8 @@ mod call_stream;
 mod calls;
 mod jobs;
 mod refusal;
+#[cfg(feature = "rpc")]
+mod rpc;
 mod topic;
 mod wire;
 
