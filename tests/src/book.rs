@@ -33,6 +33,7 @@ pages! {
     codecs: "codecs.md";
     clients: "clients.md";
     rpc_clients: "rpc-clients.md";
+    json_rpc: "json-rpc.md";
     testing: "testing.md";
     faults: "faults.md";
     protocols: "protocols.md";

@@ -42,6 +42,22 @@ pub fn python_with(module: &str) -> Option<String> {
     found.then(|| python.into_string().expect("a path in UTF-8"))
 }
 
+/// Whether Node.js is installed and has the module: it looks in the folders that `NODE_PATH` names.
+pub fn has_node_module(module: &str) -> bool {
+    let found = Command::new("node")
+        .args(["-e", &format!("require.resolve('{module}')")])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !found {
+        let missing = format!("no Node.js with the module {module}; NODE_PATH says where to look");
+        assert!(env::var("CI").is_err(), "{missing}");
+        eprintln!("skipped: {missing}");
+    }
+    found
+}
+
 /// Runs a client, and returns its standard output and whether it succeeded. If it failed, its
 /// standard error is printed.
 ///

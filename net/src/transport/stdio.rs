@@ -145,8 +145,8 @@ impl AsyncWrite for StdioStream {
 }
 
 impl Transport for StdioStream {
-    /// Completes when nothing reads the output any more. Elsewhere than on Unix, a write notices
-    /// that.
+    /// Completes when nothing reads the output any more, as far as the system reports it: Linux
+    /// does. Elsewhere a write notices it.
     async fn wait_for_reset(&self) {
         #[cfg(unix)]
         if let Some(reset) = &self.reset {

@@ -33,7 +33,7 @@ use crate::transport::stdio::StdioStream;
 /// | the peer | the session |
 /// |---|---|
 /// | closes the input, or the input is a file that ends | handles what it has received, whatever its `half_close` is, and ends |
-/// | closes its end of the output (on Unix) | is cancelled, like one whose connection is reset |
+/// | closes its end of the output | is cancelled, like one whose connection is reset: on Linux at once, elsewhere by the next write |
 /// | does not read the output | waits, up to [`write_timeout`](crate::Server::write_timeout) |
 ///
 /// Pipes, sockets, files and terminals will do. The files are read and written by two threads of
