@@ -7,6 +7,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod rpc;
+
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
