@@ -114,3 +114,60 @@ fn o13_and_o14_a_flood_is_forgotten_within_one_deadline() {
         assert_eq!(after, 50);
     });
 }
+
+/// Deadlines of start and end, a limit of the delay and a queue that sheds, all at once: each job
+/// is answered once and counted once, and the answer says whether it has run.
+#[test]
+fn o17_and_o18_and_o20_and_o22_each_job_of_a_flood_is_counted_by_what_became_of_it() {
+    paused(|| async {
+        let pool = Pool::builder("test").threads(2).queue_capacity(6).overflow(Overflow::ShedOldest);
+        let pool = pool.queue_delay(5 * MS).build().expect("threads");
+        let mut jobs = Vec::new();
+        for n in 0..300_u32 {
+            tokio::time::sleep(MS).await;
+            let ran = Arc::new(AtomicUsize::new(0));
+            let runs = Arc::clone(&ran);
+            let patience = |every, time| if n % every == 0 { time } else { Duration::MAX };
+            let job = pool.job(["a", "b", "c"][n as usize % 3]).deadline(patience(2, 60 * MS));
+            // One in eleven takes much longer than the estimate says.
+            let time = if n % 11 == 0 { 90 * MS } else { 4 * MS };
+            let job = job.start_deadline(patience(3, 20 * MS)).run(move |worker| {
+                runs.fetch_add(1, SeqCst);
+                worker.sleep(time).is_ok()
+            });
+            match n % 7 {
+                0 => drop(job),
+                _ => jobs.push((ran, tokio::spawn(job))),
+            }
+        }
+        let [mut shed, mut overloaded, mut late, mut unstarted] = [0; 4];
+        for (ran, job) in jobs {
+            let (answer, ran) = (job.await.expect("no panic"), ran);
+            match &answer {
+                Ok(_) => assert_eq!(ran.load(SeqCst), 1),
+                Err(Interrupted::Shed) => shed += 1,
+                Err(Interrupted::Overloaded { .. }) => overloaded += 1,
+                Err(Interrupted::Deadline { began }) => {
+                    late += 1;
+                    unstarted += u64::from(!began);
+                }
+                other => panic!("{other:?}"),
+            }
+            if let Err(error) = &answer {
+                assert_eq!(ran.load(SeqCst), usize::from(error.began()), "{error:?}");
+            }
+        }
+        // The threads of jobs that were dropped return.
+        eventually(|| pool.stats().queued + pool.stats().running == 0);
+        let stats = pool.stats();
+        assert!(shed + overloaded + late > 100, "{stats:?}");
+        // Those that were dropped may have been shed, refused or late before.
+        let counted = [(stats.shed, shed), (stats.overloaded, overloaded)];
+        let counted = counted
+            .into_iter()
+            .chain([(stats.deadline_exceeded, late), (stats.expired_unstarted, unstarted)]);
+        for (counted, seen) in counted {
+            assert!((seen..=seen + 300 / 7 + 1).contains(&counted), "{counted} of {seen}: {stats:?}");
+        }
+    });
+}
