@@ -61,6 +61,7 @@ fn method(method: &Method<'_>) -> Value {
         ("doc", Some(method.doc).filter(|doc| !doc.is_empty())),
         ("pool", method.pool_name()),
         ("deadline", method.deadline),
+        ("start_deadline", method.start_deadline),
         ("lane", method.lane),
         ("idle", method.idle),
         ("max_duration", method.max_duration),

@@ -30,6 +30,8 @@ pub struct Method<'a> {
     pub pool: Option<&'a str>,
     /// The value of `deadline` of a blocking method.
     pub deadline: Option<&'a str>,
+    /// The value of `start_deadline` of a blocking method.
+    pub start_deadline: Option<&'a str>,
     /// The value of `lane` of a blocking method.
     pub lane: Option<&'a str>,
     /// The methods that the body calls as `self.name(..)`. `blocking_name` is a body that runs on
@@ -165,11 +167,15 @@ impl<'a> Method<'a> {
 
     /// The options of the job, such as `deadline 2s`.
     pub(crate) fn options(&self) -> impl Iterator<Item = String> {
-        format_options([("deadline", self.deadline), ("lane", self.lane)])
+        format_options([
+            ("deadline", self.deadline),
+            ("start_deadline", self.start_deadline),
+            ("lane", self.lane),
+        ])
     }
 }
 
-fn format_options(options: [(&str, Option<&str>); 2]) -> impl Iterator<Item = String> {
+fn format_options<const N: usize>(options: [(&str, Option<&str>); N]) -> impl Iterator<Item = String> {
     options.into_iter().filter_map(|(name, value)| Some(format!("{name} {}", value?)))
 }
 
@@ -192,6 +198,7 @@ impl<'a> Method<'a> {
             dynamic: false,
             pool: None,
             deadline: None,
+            start_deadline: None,
             lane: None,
             calls: &[],
         }
@@ -254,6 +261,12 @@ impl<'a> Method<'a> {
     #[must_use]
     pub const fn deadline(mut self, limit: &'a str) -> Self {
         self.deadline = Some(limit);
+        self
+    }
+
+    #[must_use]
+    pub const fn start_deadline(mut self, limit: &'a str) -> Self {
+        self.start_deadline = Some(limit);
         self
     }
 

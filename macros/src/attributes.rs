@@ -44,6 +44,7 @@ const SERVICE: &[OptionName] = &[
 const BLOCKING: &[OptionName] = &[
     option("pool", "pool = self.pool"),
     option("deadline", "deadline = \"2s\""),
+    option("start_deadline", "start_deadline = \"500ms\""),
     option("lane", "lane = key"),
     option("detached", "detached"),
     option("nested", "nested"),
@@ -85,6 +86,7 @@ const RPC_TYPES: &[OptionName] = &[
 const SYNONYMS: &[(AttrKind, &str, &[&str])] = &[
     (AttrKind::Blocking, "pool", &["on", "executor", "runtime", "threads"]),
     (AttrKind::Blocking, "deadline", &["timeout", "within", "limit", "time_limit"]),
+    (AttrKind::Blocking, "start_deadline", &["start_by", "start_within", "start_timeout", "queue_timeout"]),
     (AttrKind::Blocking, "lane", &["key", "ordered", "serial"]),
     (AttrKind::On, "start", &["init", "startup", "open"]),
     (AttrKind::On, "connect", &["accept", "connection"]),

@@ -35,7 +35,7 @@ impl Thumbnails {
         Ok(self.shrink(kept).await? + self.count(1).await)
     }
 
-    #[blocking(pool = self.cpu, deadline = "1m30s")]
+    #[blocking(pool = self.cpu, deadline = "1m30s", start_deadline = "30s")]
     fn shrink(&self, worker: &Worker, size: u32) -> Result<u32, Interrupted> {
         let serial = self.count(1).wait(worker)?;
         let kept = self.keep(serial).wait(worker)?;
@@ -186,6 +186,7 @@ fn a_description_is_a_constant() {
     assert_eq!(thumbnails.pools(), ["self.cpu", "self.disks[size as usize % 2]", "Pool::shared()"]);
     let shrink = thumbnails.method("shrink").unwrap();
     assert_eq!((shrink.runs_on(), shrink.deadline), (RunsOn::PoolThread, Some("1m30s")));
+    assert_eq!(shrink.start_deadline, Some("30s"));
     assert_eq!(thumbnails.method("count").map(Method::runs_on), Some(RunsOn::Caller));
     assert_eq!(thumbnails.hooks().map(|hook| hook.role).collect::<Vec<_>>(), [Role::OnError]);
     let crossing = |from, to| {

@@ -7,13 +7,31 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use portcullis::{DEADLINE, Interrupted, Pool, Wait, test};
+use portcullis::{DEADLINE, Interrupted, Pool, Wait, Worker, blocking, test};
 use portcullis_tests::{Gate, LIMIT, eventually, occupy_thread, on_loops};
 
 const MS: Duration = Duration::from_millis(1);
 
 fn pool(threads: usize) -> Pool {
     Pool::builder("test").threads(threads).queue_capacity(16).build().expect("threads")
+}
+
+/// Writes with a deadline for the start.
+struct Disk {
+    pool: Pool,
+    written: AtomicUsize,
+}
+
+impl Disk {
+    #[blocking(pool = self.pool, start_deadline = "20ms")]
+    fn write(self: &Arc<Self>, bytes: Vec<u8>) -> usize {
+        self.written.fetch_add(bytes.len(), SeqCst)
+    }
+
+    #[blocking(pool = self.pool, deadline = "1h", start_deadline = limit.unwrap_or(LIMIT), nested)]
+    fn write_within(self: &Arc<Self>, worker: &Worker, limit: Option<Duration>) -> Result<(), Interrupted> {
+        worker.sleep(limit.map_or(MS, |limit| limit + 50 * MS))
+    }
 }
 
 on_loops! {
@@ -241,6 +259,21 @@ on_loops! {
         drop(queued);
         gate.open();
         held.await.unwrap();
+    }
+
+    anywhere async fn o22_the_jobs_of_a_blocking_method_have_its_start_deadline() {
+        let disk = Arc::new(Disk { pool: pool(1), written: AtomicUsize::new(0) });
+        let (gate, held) = occupy_thread(&disk.pool);
+        let (late, within) = (disk.write(vec![1; 8]), disk.write_within(Some(20 * MS)));
+        let patient = disk.write_within(None);
+        assert!(matches!(late.await, Err(Interrupted::Deadline { began: false })));
+        assert!(matches!(within.await, Err(Interrupted::Deadline { began: false })));
+        gate.open();
+        held.await.unwrap();
+        patient.await.unwrap().unwrap();
+        assert_eq!(disk.written.load(SeqCst), 0);
+        // Once it has begun, this deadline does not apply.
+        disk.write_within(Some(200 * MS)).await.unwrap().unwrap();
     }
 
     anywhere async fn o22_jobs_that_a_job_makes_do_not_inherit_its_start_deadline() {

@@ -70,7 +70,7 @@ impl L {
     fn c(self: &Arc<Self>, tenant: String, id: u64, ids: Vec<u64>) -> Result<usize, E> {
         Ok(tenant.len() + id as usize + ids.len())
     }
-    #[blocking(pool = self.disk, lane = of_str(tenant), deadline = limit(tenant))]
+    #[blocking(pool = self.disk, lane = of_str(tenant), deadline = limit(tenant), start_deadline = limit(tenant) / 2)]
     fn d(self: &Arc<Self>, tenant: String) -> Result<usize, E> {
         Ok(tenant.len())
     }

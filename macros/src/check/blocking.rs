@@ -1,7 +1,10 @@
 //! Rules of `#[blocking]`.
 
 use super::function;
-use crate::model::{Blocking, Method, Placement, Receiver, Shape};
+use crate::{
+    model::{Blocking, Method, Placement, Receiver, Shape},
+    parse::{DurationArg, KeyValue},
+};
 use syn::{Expr, ExprLit, Lit, Type};
 
 const WHAT: &str = "a blocking function";
@@ -14,6 +17,23 @@ pub(super) fn check(method: &Method, blocking: &Blocking, placement: &Placement)
     arguments(method, blocking);
     result(method, blocking);
     pool(method, blocking);
+    start_deadline(method, blocking);
+}
+
+/// Rejects a `start_deadline` that is not earlier than the `deadline`.
+fn start_deadline(method: &Method, blocking: &Blocking) {
+    let (
+        Some(DurationArg::Literal(deadline)),
+        Some(KeyValue { key, value: DurationArg::Literal(start_deadline) }),
+    ) = (&blocking.deadline, &blocking.start_deadline)
+    else {
+        return;
+    };
+    if start_deadline >= deadline {
+        let message = "`start_deadline` has no effect, because `deadline` is not longer: write a shorter `start_deadline`, or \
+                       remove one of the two";
+        method.sink.error(key, message);
+    }
 }
 
 fn world(method: &Method) {

@@ -68,6 +68,7 @@ fn method(described: &MethodDescription<'_>) -> TokenStream {
         flag("dynamic", described.dynamic),
         text("pool", &described.pool),
         text("deadline", &described.deadline),
+        text("start_deadline", &described.start_deadline),
         text("lane", &described.lane),
         list("calls", &described.calls),
     ];
@@ -96,6 +97,7 @@ fn docs(service: &Service, methods: &[MethodDescription<'_>]) -> Option<TokenStr
         (method.idle, method.max_duration) = (one.idle.as_deref(), one.max_duration.as_deref());
         (method.pool, method.deadline, method.lane) =
             (one.pool.as_deref(), one.deadline.as_deref(), one.lane.as_deref());
+        method.start_deadline = one.start_deadline.as_deref();
         drawn.push(method);
     }
     let name = type_name(&service.head.self_ty);

@@ -4,7 +4,7 @@ use super::{
     BodyCallee, Function, Param, Placement, ReturnKind, Shape, is_of_std, peel, rpc::is_interrupted,
 };
 use crate::{
-    parse::{BlockingOptions, DurationArg},
+    parse::{BlockingOptions, DurationArg, KeyValue},
     tokens::mentions,
 };
 use proc_macro2::Ident;
@@ -22,6 +22,7 @@ pub(crate) struct Blocking {
     /// Whether the expression of the pool names an argument, which moves into the job.
     pub(crate) pool_may_borrow: bool,
     pub(crate) deadline: Option<DurationArg>,
+    pub(crate) start_deadline: Option<KeyValue<DurationArg>>,
     /// The value of `lane`.
     pub(crate) lane: Option<Expr>,
     pub(crate) detached: bool,
@@ -37,12 +38,17 @@ pub(crate) struct Blocking {
 impl Blocking {
     /// Whether an expression of the attribute names the argument, or a part of it.
     pub(crate) fn names(&self, name: &Ident) -> bool {
-        let deadline = match &self.deadline {
-            Some(DurationArg::Expr(expr)) => Some(&**expr),
-            _ => None,
-        };
-        let exprs = [self.pool.as_ref(), self.lane.as_ref(), deadline];
-        exprs.into_iter().flatten().any(|expr| mentions(expr.to_token_stream(), name))
+        let exprs = [self.pool.as_ref(), self.lane.as_ref()].into_iter().flatten();
+        exprs.chain(self.deadline_exprs()).any(|expr| mentions(expr.to_token_stream(), name))
+    }
+
+    /// The deadlines that are expressions.
+    pub(crate) fn deadline_exprs(&self) -> impl Iterator<Item = &Expr> {
+        let start_deadline = self.start_deadline.as_ref().map(|keyed| &keyed.value);
+        [self.deadline.as_ref(), start_deadline].into_iter().flatten().filter_map(|deadline| match deadline {
+            DurationArg::Expr(expr) => Some(&**expr),
+            DurationArg::Literal(_) => None,
+        })
     }
 
     /// Leaves the `Result` of an `#[rpc]` method as it is, unless `flat` is written: an
@@ -63,7 +69,8 @@ impl Blocking {
         placement: &Placement,
         krate: Option<&Path>,
     ) -> Self {
-        let BlockingOptions { pool, deadline, lane, detached, nested, flat, krate: own } = options;
+        let BlockingOptions { pool, deadline, start_deadline, lane, detached, nested, flat, krate: own } =
+            options;
         let (worker, args) = worker(&function.params);
         let pool = pool.map(|keyed| keyed.value);
         let name = function.sig.ident.unraw().to_string();
@@ -79,6 +86,7 @@ impl Blocking {
             pool_may_borrow: pool.as_ref().is_some_and(|pool| mentions_argument(pool, &args)),
             pool,
             deadline: deadline.map(|keyed| keyed.value),
+            start_deadline,
             lane: lane.map(|keyed| keyed.value),
             detached: detached.is_some(),
             return_kind: match (&nested, &flat, function.output()) {

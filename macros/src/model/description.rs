@@ -30,6 +30,7 @@ pub(crate) struct MethodDescription<'a> {
     pub(crate) dynamic: bool,
     pub(crate) pool: Option<String>,
     pub(crate) deadline: Option<String>,
+    pub(crate) start_deadline: Option<String>,
     pub(crate) lane: Option<String>,
     pub(crate) calls: Vec<String>,
 }
@@ -62,6 +63,7 @@ impl Service {
             dynamic: false,
             pool: None,
             deadline: None,
+            start_deadline: None,
             lane: None,
             calls: Vec::new(),
         };
@@ -100,13 +102,9 @@ impl MethodDescription<'_> {
         match &transition.trigger {
             Trigger::Request(StateOptions { start, idle, max_duration, events_restart_idle, .. }) => {
                 self.start = start.is_some();
-                let limit = |limit: &DurationArg| match limit {
-                    DurationArg::Literal(duration) => said(*duration),
-                    DurationArg::Expr(expr) => text(expr),
-                };
                 let restarts = if events_restart_idle.is_some() { ", restarted by events" } else { "" };
-                self.idle = idle.as_ref().map(|keyed| limit(&keyed.value) + restarts);
-                self.max_duration = max_duration.as_ref().map(|keyed| limit(&keyed.value));
+                self.idle = idle.as_ref().map(|keyed| limit_text(&keyed.value) + restarts);
+                self.max_duration = max_duration.as_ref().map(|keyed| limit_text(&keyed.value));
                 self.data = transition.data.iter().map(|param| text(&param.written.ty)).collect();
             }
             Trigger::Event { states, .. } => {
@@ -121,10 +119,16 @@ impl MethodDescription<'_> {
     fn runs(&mut self, blocking: &Blocking) {
         self.pool = blocking.pool.as_ref().map(text);
         self.lane = blocking.lane.as_ref().map(text);
-        self.deadline = blocking.deadline.as_ref().map(|deadline| match deadline {
-            DurationArg::Literal(duration) => said(*duration),
-            DurationArg::Expr(expr) => text(expr),
-        });
+        self.deadline = blocking.deadline.as_ref().map(limit_text);
+        self.start_deadline = blocking.start_deadline.as_ref().map(|keyed| limit_text(&keyed.value));
+    }
+}
+
+/// A time limit as it is written.
+fn limit_text(limit: &DurationArg) -> String {
+    match limit {
+        DurationArg::Literal(duration) => said(*duration),
+        DurationArg::Expr(expr) => text(expr),
     }
 }
 

@@ -38,6 +38,7 @@ impl ServiceOptions {
 pub(crate) struct BlockingOptions {
     pub(crate) pool: Option<KeyValue<Expr>>,
     pub(crate) deadline: Option<KeyValue<DurationArg>>,
+    pub(crate) start_deadline: Option<KeyValue<DurationArg>>,
     pub(crate) lane: Option<KeyValue<Expr>>,
     pub(crate) detached: Option<Ident>,
     pub(crate) nested: Option<Ident>,
@@ -139,6 +140,7 @@ impl Options for BlockingOptions {
         match key.to_string().as_str() {
             "pool" => value.of(&mut self.pool, key),
             "deadline" => value.read(&mut self.deadline, key, duration_arg),
+            "start_deadline" => value.read(&mut self.start_deadline, key, duration_arg),
             "lane" => value.of(&mut self.lane, key),
             "detached" => value.flag(&mut self.detached, key),
             "nested" => value.flag(&mut self.nested, key),

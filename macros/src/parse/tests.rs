@@ -51,7 +51,7 @@ fn each_option_reports_for_itself() {
             "unknown option `dedline` of `#[blocking]`: did you mean `deadline`?",
             "`flat` takes no value: write `flat`",
             "`send_result` is an option of `#[request]`, not of `#[blocking]`: expected one of `pool`, `deadline`, \
-             `lane`, `detached`, `nested`, `flat` or `crate`",
+             `start_deadline`, `lane`, `detached`, `nested`, `flat` or `crate`",
             "`nested` is given twice: remove one of the two",
             "`lane` needs a value: write `lane = key`",
         ]
@@ -72,7 +72,8 @@ fn malformed_values_name_the_mend() {
         (quote!(pool = self.cpu flat), "expected `,` and the next option"),
         (
             quote!("2s"),
-            "expected an option of `#[blocking]`, one of `pool`, `deadline`, `lane`, `detached`, `nested`, `flat` or `crate`",
+            "expected an option of `#[blocking]`, one of `pool`, `deadline`, `start_deadline`, `lane`, \
+             `detached`, `nested`, `flat` or `crate`",
         ),
         (
             quote!(crate = "text"),

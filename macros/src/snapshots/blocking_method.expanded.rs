@@ -21,6 +21,7 @@ impl Images {
         let job = pool
             .job("shrink")
             .deadline(::core::time::Duration::from_secs(90))
+            .start_deadline(::core::time::Duration::from_millis(500))
             .lane(&key)
             .detached();
         job.try_run::<

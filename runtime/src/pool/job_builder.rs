@@ -104,7 +104,8 @@ impl JobBuilder<'_> {
     /// # Ok::<_, Interrupted>(())
     /// # }).unwrap();
     /// ```
-    pub fn start_deadline(mut self, time: Duration) -> Self {
+    #[rustfmt::skip]
+    pub fn start_deadline(mut self, time: Duration) -> Self { // `Duration::from_secs(..)` for a number of seconds
         self.start_deadline = Some(time);
         self
     }

@@ -89,6 +89,28 @@ fn signatures_of_blocking_functions_are_checked() {
         ),
         &["remove it"],
     );
+    for (deadline, start_deadline, expected) in [
+        ("1s", "2s", &["has no effect"][..]),
+        ("1s", "1000ms", &["has no effect"]),
+        ("1s", "999ms", &[]),
+    ] {
+        reports(
+            quote!(
+                #[blocking(deadline = #deadline, start_deadline = #start_deadline)]
+                fn b(&self) {}
+            ),
+            expected,
+        );
+    }
+    reports(
+        quote!(
+            #[blocking(deadline = LIMIT, start_deadline = "2h")]
+            fn b(&self) {}
+            #[blocking(deadline = "1s", start_deadline = limit())]
+            fn c(&self) {}
+        ),
+        &[],
+    );
     reports(
         quote!(
             #[blocking]

@@ -12,7 +12,7 @@ use crate::{
     model::{BodyCallee, BodyCopy, ReturnKind, Shape, first_static},
     parse::DurationArg,
 };
-use proc_macro2::{Literal, Span, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::{Expr, Path};
 
@@ -34,7 +34,9 @@ impl Expansion<'_> {
             }
         });
         let label = &blocking.label;
-        let deadline = blocking.deadline.as_ref().map(|deadline| self.deadline(deadline));
+        let deadline = blocking.deadline.as_ref().map(|deadline| self.deadline("deadline", deadline));
+        let start_deadline = blocking.start_deadline.as_ref();
+        let start_deadline = start_deadline.map(|keyed| self.deadline("start_deadline", &keyed.value));
         let lane = blocking.lane.as_ref().map(|key| {
             let key = borrowed(&reading(key, &blocking.args, krate));
             quote_spanned!(Span::mixed_site()=> .lane(#key))
@@ -55,9 +57,9 @@ impl Expansion<'_> {
         }
         // Errors of the job are reported at the name of the function.
         let site = at(&function.sig.ident);
-        let job = quote_spanned!(site=> pool.job(#label) #deadline #lane #detached);
+        let job = quote_spanned!(site=> pool.job(#label) #deadline #start_deadline #lane #detached);
         // The expressions read the arguments before these move into the closure.
-        let reads = blocking.lane.is_some() || matches!(blocking.deadline, Some(DurationArg::Expr(_)));
+        let reads = blocking.lane.is_some() || blocking.deadline_exprs().next().is_some();
         let (prepare, job) = match reads {
             true => (
                 Some(quote_spanned!(Span::mixed_site()=> let job = #job;)),
@@ -158,21 +160,22 @@ impl Expansion<'_> {
         quote_spanned!(site=> let pool: &#krate::Pool = #runs_on(#reference); #owned)
     }
 
-    /// `.deadline(Duration::from_secs(2))`
-    fn deadline(&self, deadline: &DurationArg) -> TokenStream {
+    /// `.deadline(Duration::from_secs(2))`, or the same of another method.
+    fn deadline(&self, method: &str, deadline: &DurationArg) -> TokenStream {
         let site = Span::mixed_site();
+        let method = Ident::new(method, site);
         match deadline {
             DurationArg::Literal(duration) if duration.subsec_millis() == 0 => {
                 let seconds = Literal::u64_unsuffixed(duration.as_secs());
-                quote_spanned!(site=> .deadline(::core::time::Duration::from_secs(#seconds)))
+                quote_spanned!(site=> .#method(::core::time::Duration::from_secs(#seconds)))
             }
             DurationArg::Literal(duration) => {
                 let millis = Literal::u128_unsuffixed(duration.as_millis());
-                quote_spanned!(site=> .deadline(::core::time::Duration::from_millis(#millis)))
+                quote_spanned!(site=> .#method(::core::time::Duration::from_millis(#millis)))
             }
             DurationArg::Expr(expr) => {
                 let expr = reading(expr, &self.blocking.args, self.krate);
-                quote_spanned!(site=> .deadline(#expr))
+                quote_spanned!(site=> .#method(#expr))
             }
         }
     }
@@ -222,7 +225,7 @@ impl Expansion<'_> {
 /// `moves_between_threads::<Image>();`, located at the type.
 fn assertion(name: &str, ty: &TokenStream, krate: &Path) -> TokenStream {
     let site = at(ty);
-    let name = proc_macro2::Ident::new(name, site);
+    let name = Ident::new(name, site);
     quote_spanned!(site=> #krate::__private::#name::<#ty>();)
 }
 
