@@ -304,6 +304,14 @@ pub trait Service: Sized + Send + Sync + 'static { // `Arc` for `Rc`, `Mutex` or
         false
     }
 
+    /// Whether the state takes requests. In a state that takes only events, the session reads one
+    /// buffer ahead, and the requests in it wait for the next state that takes them. With
+    /// [`HalfClose::Answer`] the session stays in it when the peer closes its writing side.
+    fn takes_requests(state: &Self::State) -> bool {
+        let _ = state;
+        true
+    }
+
     /// What becomes of a pending handler of the state when the peer closes its writing side.
     fn half_close(state: &Self::State) -> HalfClose {
         let _ = state;

@@ -67,12 +67,29 @@ impl Deadlines {
         state: StateLimits,
     ) {
         let server = shared.server();
-        if self.read_deadline == 0 {
+        if self.read_deadline == 0 || self.has_no_read_deadline() {
             let limits = server.limits();
             let limit = if had_request { limits.idle } else { limits.first_request }.or(idle);
             self.set_read_deadline(deadline_after(server, limit));
         }
         self.read_deadline = self.read_deadline.abs();
+        self.begin_state_idle(server, state);
+        if let Some(deadlines) = &mut self.state {
+            // The server's limit goes on: an event may lead to a state without one before the next
+            // request.
+            deadlines.overrides_server_idle = had_request && state.idle.is_some();
+        }
+    }
+
+    /// Starts the limits of a wait for an event, or continues them. The server's limits are those of
+    /// a wait for a request, so they do not count, and begin anew afterwards.
+    pub(super) fn begin_event_wait<Rsp, Ev>(&mut self, shared: &SessionShared<Rsp, Ev>, state: StateLimits) {
+        self.set_read_deadline(NEVER);
+        self.begin_state_idle(shared.server(), state);
+    }
+
+    /// Starts the state's `idle` limit, unless it has begun.
+    fn begin_state_idle(&mut self, server: &ServerShared, state: StateLimits) {
         if state.idle.is_some() || self.state.is_some() {
             let deadlines = self.state.get_or_insert_default();
             if deadlines.idle_deadline == 0 {
@@ -81,10 +98,12 @@ impl Deadlines {
                 deadlines.idle_millis =
                     state.idle.map_or(0, |idle| u32::try_from(millis(idle)).unwrap_or(u32::MAX));
             }
-            // The server's limit goes on: an event may lead to a state without one before the next
-            // request.
-            deadlines.overrides_server_idle = had_request && state.idle.is_some();
         }
+    }
+
+    /// Whether the server has no limit for the present wait.
+    fn has_no_read_deadline(&self) -> bool {
+        self.read_deadline.unsigned_abs() == NEVER
     }
 
     /// Starts the idle limits anew, if a request is awaited.
@@ -93,7 +112,9 @@ impl Deadlines {
             return;
         }
         let server = shared.server();
-        self.set_read_deadline(deadline_after(server, server.limits().idle.or(idle)));
+        if !self.has_no_read_deadline() {
+            self.set_read_deadline(deadline_after(server, server.limits().idle.or(idle)));
+        }
         if let Some(deadlines) = self.state.as_mut().filter(|deadlines| deadlines.idle_millis != 0) {
             deadlines.idle_deadline =
                 server.deadline_after(Duration::from_millis(deadlines.idle_millis.into()));

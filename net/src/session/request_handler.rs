@@ -8,6 +8,7 @@
 //! | read again before writing, if the last read filled the buffer | [`MAX_READS`] |
 //! | write once | |
 //! | all is written: read once | nothing was read: the session is idle |
+//! | the state takes only events, and one buffer was read ahead: wait for an event and deadlines | any of these |
 //! | the peer has not taken all: wait for it to read, for requests, events and deadlines | any of these |
 //!
 //! During a stop, the requests that were read are answered; nothing more is read, and no event is
@@ -27,11 +28,12 @@ use super::lifecycle::{
     end_reason, reason_after_abort, run_on_connect, run_on_disconnect, run_until_aborted,
 };
 use super::registry::SessionRegistry;
+use super::run_with_io::{NoDemand, run_with_io};
 use super::transitions::{ActiveSession, Handling};
 use crate::codec::Codec;
 use crate::codec::private::take_decode_cost;
 use crate::service::internal::{ShutdownPhase, take_yield_request};
-use crate::service::{By, Limit, Reason, Service};
+use crate::service::{By, HalfClose, Limit, Reason, Service};
 use crate::transport::Transport;
 
 /// After this many events in a row, without a request between them, the session writes and reads.
@@ -90,6 +92,8 @@ where
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Handled {
     All,
+    /// All events. The state takes no requests.
+    Events,
     /// The peer has to read before the next request is handled.
     Blocked,
 }
@@ -117,8 +121,8 @@ where
             reads = 0;
             self.write().await?;
             let is_written = !self.idle.io.has_output();
-            if handled == Handled::All {
-                if let Some(reason) = end_reason(&self.idle.io) {
+            if handled != Handled::Blocked {
+                if let Some(reason) = self.end_reason() {
                     if is_written {
                         return ControlFlow::Break(reason);
                     }
@@ -131,6 +135,11 @@ where
                 continue;
             }
             if handled == Handled::Blocked {
+                continue;
+            }
+            if handled == Handled::Events && !self.idle.io.may_read_ahead() {
+                // Boxed to keep the future of each active phase small.
+                Box::pin(self.wait_for_event()).await?;
                 continue;
             }
             self.begin_read_wait();
@@ -187,7 +196,7 @@ where
                 Box::pin(give_way(Arc::clone(self.idle.io.shared()))).await;
             }
         }
-        ControlFlow::Continue(Handled::All)
+        ControlFlow::Continue(if self.takes_requests() { Handled::All } else { Handled::Events })
     }
 
     /// Returns whether no handler is to be called any more, because the session was closed (what is
@@ -207,9 +216,30 @@ where
         !self.idle.io.is_full() && end_reason(&self.idle.io).is_none()
     }
 
+    /// Why the session ends now that everything is handled. The end of the peer's input does not end
+    /// it in a state without requests that has `half_close = answer`.
+    fn end_reason(&self) -> Option<Reason> {
+        let IdleSession { io, state, .. } = &*self.idle;
+        let reason = end_reason(io)?;
+        let outlasts = |state| !S::takes_requests(state) && S::half_close(state) == HalfClose::Answer;
+        if reason != Reason::PeerClosed || !state.as_ref().is_some_and(outlasts) {
+            return Some(reason);
+        }
+        match io.shared().is_closing() {
+            true => Some(io.shared().close_reason()),
+            false => io.shared().stopping().then_some(Reason::Stopped),
+        }
+    }
+
+    /// Starts the limits of a wait for a request, or for an event in a state that takes no requests.
     fn begin_read_wait(&mut self) {
-        if let Some(state) = &self.idle.state {
-            self.idle.io.begin_read_wait(self.registry.service().state_limits(state));
+        let IdleSession { io, state, .. } = &mut *self.idle;
+        let Some(state) = state else { return };
+        let limits = self.registry.service().state_limits(state);
+        if S::takes_requests(state) {
+            io.begin_read_wait(limits);
+        } else {
+            io.begin_event_wait(limits);
         }
     }
 
@@ -259,7 +289,7 @@ where
         self.put_back_events();
         // A request that is there and not handled is not awaited. (Codecs may keep one inside,
         // which cannot be seen: then the time counts too.)
-        if handled == Handled::All || self.idle.io.is_decoder_empty() || self.idle.io.unread() == 0 {
+        if handled != Handled::Blocked || self.idle.io.is_decoder_empty() || self.idle.io.unread() == 0 {
             self.begin_read_wait();
         } else {
             self.idle.io.pause_read_wait();
@@ -273,27 +303,49 @@ where
     /// Ready when the loop has something to do; with a reason if a deadline has passed or the
     /// server cancels its sessions.
     fn poll_progress(&mut self, handled: Handled, cx: &mut Context<'_>) -> Poll<Option<Reason>> {
-        let IdleSession { io, .. } = &mut *self.idle;
-        if io.poll_flush(cx).is_ready() {
+        if self.idle.io.poll_flush(cx).is_ready() {
             return Poll::Ready(None);
         }
-        let shared = Arc::clone(io.shared());
+        let shared = Arc::clone(self.idle.io.shared());
         let (may_read, has_work) = match handled {
-            Handled::All => {
-                let has_work = end_reason(io).is_some()
+            Handled::All | Handled::Events => {
+                let may_read = handled == Handled::All || self.idle.io.may_read_ahead();
+                let has_work = self.end_reason().is_some()
                     || shared.queued_events() > 0
-                    || !io.is_full() && shared.queued_responses() > 0;
-                (true, has_work)
+                    || !self.idle.io.is_full() && shared.queued_responses() > 0;
+                (may_read, has_work)
             }
             // Read on all the same, to notice the end of the connection.
-            Handled::Blocked => (io.may_read_ahead(), !io.exceeds_max_unwritten() || shared.is_closing()),
+            Handled::Blocked => {
+                let IdleSession { io, .. } = &*self.idle;
+                (io.may_read_ahead(), !io.exceeds_max_unwritten() || shared.is_closing())
+            }
         };
-        if has_work || (may_read && io.poll_read(cx).is_ready()) {
+        if has_work || (may_read && self.idle.io.poll_read(cx).is_ready()) {
             return Poll::Ready(None);
         }
         match shared.abort_reason(ShutdownPhase::Cancelling) {
             None => Poll::Pending,
             reason => Poll::Ready(reason),
+        }
+    }
+
+    /// Waits for an event in a state that takes no requests, when nothing more is to be read.
+    async fn wait_for_event(&mut self) -> ControlFlow<Reason> {
+        self.put_back_events();
+        self.begin_read_wait();
+        let IdleSession { io, state, .. } = &mut *self.idle;
+        let half_close = state.as_ref().map_or(S::HALF_CLOSE, S::half_close);
+        let shared = Arc::clone(io.shared());
+        let has_work = || shared.queued_events() > 0 || shared.is_closing() || shared.stopping();
+        let event = pin!(poll_fn(|_| match shared.abort_reason(ShutdownPhase::Cancelling) {
+            None if !has_work() => Poll::Pending,
+            reason => Poll::Ready(reason),
+        }));
+        match run_with_io(io, half_close.into(), &mut NoDemand, event).await {
+            Ok(None) => ControlFlow::Continue(()),
+            Ok(Some(reason)) => self.handle_deadline(reason).await,
+            Err(reason) => ControlFlow::Break(reason),
         }
     }
 

@@ -89,8 +89,17 @@ where
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    /// Handles one request. Returns false if there is none.
+    /// Whether the session handles requests in its state.
+    #[inline]
+    pub(super) fn takes_requests(&self) -> bool {
+        self.idle.state.as_ref().is_none_or(S::takes_requests)
+    }
+
+    /// Handles one request. Returns false if there is none, or the state takes none.
     pub(super) async fn handle_request(&mut self) -> ControlFlow<Reason, bool> {
+        if !self.takes_requests() {
+            return ControlFlow::Continue(false);
+        }
         let request = match self.idle.io.decode_request() {
             Ok(None) => return ControlFlow::Continue(false),
             Ok(Some(Found::Request(request))) => Ok(request),

@@ -120,6 +120,13 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
         self.arm();
     }
 
+    /// Starts the time limits of a wait for an event, in a state that takes no requests, or continues
+    /// them. A frame that has begun is not awaited.
+    pub(in crate::session) fn begin_event_wait(&mut self, state: StateLimits) {
+        self.deadlines.begin_event_wait(&self.shared, state);
+        self.pause_frame();
+    }
+
     /// Pauses the wait for a request while something else is handled.
     pub(in crate::session) fn pause_read_wait(&mut self) {
         if self.deadlines.pause_read_wait() {
@@ -204,7 +211,7 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
         self.decoder_empty
     }
 
-    /// Returns whether a busy session may read on: it reads one buffer ahead.
+    /// Returns whether a session that handles no requests now may read on: it reads one buffer ahead.
     pub(in crate::session) fn may_read_ahead(&self) -> bool {
         self.end.is_none() && !self.decoding.is_over() && self.unread() < BUFFER_SIZE
     }
