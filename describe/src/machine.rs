@@ -111,7 +111,8 @@ impl<'a> Description<'a> {
         let mut edges = self.initial();
         for state in self.states() {
             let from = Some(state.name);
-            self.push_transitions(from, state, Trigger::ByRequest, &mut edges);
+            let trigger = if state.events_only { Trigger::ByEvent(state.name) } else { Trigger::ByRequest };
+            self.push_transitions(from, state, trigger, &mut edges);
             for method in self.methods.iter().filter(|method| method.states.contains(&state.name)) {
                 match method.role {
                     Role::OnEvent => {

@@ -86,9 +86,9 @@ impl Description<'_> {
 /// The lines under the name of a method.
 fn notes(method: &Method<'_>) -> Vec<String> {
     let data = (!method.data.is_empty()).then(|| method.data.join(", "));
-    let limits: Vec<_> = method.limits().collect();
-    let limits = (!limits.is_empty()).then(|| limits.join(", "));
-    data.into_iter().chain(limits).chain(method.responds()).collect()
+    let options: Vec<_> = method.state_options().collect();
+    let options = (!options.is_empty()).then(|| options.join(", "));
+    data.into_iter().chain(options).chain(method.responds()).collect()
 }
 
 /// A handler is round, a helper has double sides, and a job is a box.

@@ -14,6 +14,8 @@ pub struct Method<'a> {
     pub states: &'a [&'a str],
     /// Whether sessions begin in this state.
     pub start: bool,
+    /// Whether the state takes only events.
+    pub events_only: bool,
     /// The value of `idle` of the state.
     pub idle: Option<&'a str>,
     /// The value of `max_duration` of the state.
@@ -155,9 +157,11 @@ impl<'a> Method<'a> {
         (self.role == Role::RunsOnPool).then(|| self.pool.unwrap_or(SHARED))
     }
 
-    /// The timeouts of the state, such as `idle 30s`.
-    pub(crate) fn limits(&self) -> impl Iterator<Item = String> {
-        format_options([("idle", self.idle), ("max_duration", self.max_duration)])
+    /// The options of the state, such as `idle 30s`.
+    pub(crate) fn state_options(&self) -> impl Iterator<Item = String> {
+        let events_only = self.events_only.then(|| "events only".to_owned());
+        let limits = format_options([("idle", self.idle), ("max_duration", self.max_duration)]);
+        events_only.into_iter().chain(limits)
     }
 
     /// What it responds, if that is not one response: `responds Vec<Reply>`.
@@ -190,6 +194,7 @@ impl<'a> Method<'a> {
             role,
             states: &[],
             start: false,
+            events_only: false,
             idle: None,
             max_duration: None,
             data: &[],
@@ -213,6 +218,12 @@ impl<'a> Method<'a> {
     #[must_use]
     pub const fn start(mut self) -> Self {
         self.start = true;
+        self
+    }
+
+    #[must_use]
+    pub const fn events_only(mut self) -> Self {
+        self.events_only = true;
         self
     }
 

@@ -64,6 +64,7 @@ const ON: &[OptionName] = &[
 ];
 const STATE: &[OptionName] = &[
     option("start", "start"),
+    option("events_only", "events_only"),
     option("idle", "idle = \"30s\""),
     option("events_restart_idle", "events_restart_idle"),
     option("max_duration", "max_duration = \"2m\""),

@@ -581,3 +581,34 @@ async fn s21_a_limit_of_zero_takes_no_time() {
     // A timer of tokio would end at the next millisecond.
     assert_eq!(time.elapsed(), Duration::ZERO);
 }
+
+/// Sends the news, and ends after ten seconds without any.
+struct Feed;
+
+#[service(request = String)]
+impl Feed {
+    #[state(start, events_only, idle = "10s")]
+    async fn listening(&self, news: String) -> (String, FeedState) {
+        (news, FeedState::Listening)
+    }
+
+    #[on(timeout = listening)]
+    async fn quiet(&self) -> (String, FeedState) {
+        ("no news".into(), FeedState::Closed)
+    }
+}
+
+#[tokio::test]
+async fn s27_a_client_that_only_listens_stays_while_there_are_events() {
+    let mut client = test::connect(Feed).await.unwrap();
+    let time = test::pause();
+    // Longer than a client may take until its first request.
+    for _ in 0..20 {
+        time.advance(Duration::from_secs(9)).await;
+        client.peer().post("news".to_owned()).await.unwrap();
+        assert_eq!(client.next().await.unwrap(), "news");
+    }
+    client.send("is not read".into());
+    assert_eq!(client.next().await.unwrap(), "no news");
+    assert_eq!(client.ended().await.unwrap(), Reason::Closed(By::Handler));
+}

@@ -52,10 +52,17 @@ impl Chat {
         (line, ChatState::Closed)
     }
 
+    #[state(events_only, idle = "2s", half_close = answer)]
+    async fn muted(&self, seat: Seat, note: Note) -> ChatState {
+        let _ = note;
+        ChatState::Room(seat)
+    }
+
     #[event(room)]
     async fn noted(&self, seat: Seat, note: Note) -> Result<(String, ChatState), std::num::ParseIntError> {
         Ok(match note {
             Note::Said(text) => (text, ChatState::Room(seat)),
+            Note::Kicked if seat.0 == 0 => (String::new(), ChatState::Muted(seat)),
             Note::Kicked => (String::new(), ChatState::Closed),
         })
     }
@@ -79,7 +86,7 @@ impl Chat {
     async fn gone(&self, _count: u64, last: Option<ChatState>, reason: Reason) {
         match last {
             Some(ChatState::Login(..) | ChatState::EndOfData | ChatState::Closed) | None => {}
-            Some(ChatState::Room(Seat(number))) => println!("{number}: {reason}"),
+            Some(ChatState::Room(Seat(number)) | ChatState::Muted(Seat(number))) => println!("{number}: {reason}"),
         }
     }
 }

@@ -51,6 +51,9 @@ fn limits(method: &Method, transition: &TransitionHandler) {
     if let (Some(key), None) = (transition.events_restart_idle(), idle) {
         let message = "`events_restart_idle` needs a limit that events restart: write `idle = \"30s\"` too";
         method.sink.error(key, message);
+    } else if let (Some(key), Some(_)) = (transition.events_restart_idle(), transition.events_only()) {
+        let message = "`idle` of a state with `events_only` counts from event to event: remove `events_restart_idle`";
+        method.sink.error(key, message);
     }
     let exprs = [idle, max_duration].into_iter().flatten().filter_map(|limit| match limit {
         DurationArg::Expr(expr) => Some(expr.to_token_stream()),
@@ -86,15 +89,15 @@ fn find_value(tokens: TokenStream, name: &Ident) -> Option<Ident> {
 
 /// Returns ``a `#[state]` handler``.
 fn what(transition: &TransitionHandler) -> String {
-    let article = if matches!(transition.trigger, Trigger::Request(_)) { "a" } else { "an" };
+    let article = if matches!(transition.trigger, Trigger::State(_)) { "a" } else { "an" };
     format!("{article} `{}` handler", transition.attribute())
 }
 
 fn expected(method: &Method, transition: &TransitionHandler) -> String {
     let last = match transition.trigger {
-        Trigger::Request(_) => ", request: Request",
-        Trigger::Event { .. } => ", event: Event",
         Trigger::Timeout { .. } => "",
+        _ if transition.takes_event() => ", event: Event",
+        _ => ", request: Request",
     };
     let name = &method.function.sig.ident;
     format!(
@@ -105,9 +108,9 @@ fn expected(method: &Method, transition: &TransitionHandler) -> String {
 /// Checks the request or the event, and parameters that match none of the expected ones.
 fn message(method: &Method, transition: &TransitionHandler, what: &str, expected: &str) {
     let what_is_taken = match transition.trigger {
-        Trigger::Request(_) => "request",
-        Trigger::Event { .. } => "event",
         Trigger::Timeout { .. } => return function::unmatched(method, &transition.unmatched, what, expected),
+        _ if transition.takes_event() => "event",
+        _ => "request",
     };
     match (&transition.message, method.function.params.last()) {
         (Some(message), _) => {
@@ -121,8 +124,13 @@ fn message(method: &Method, transition: &TransitionHandler, what: &str, expected
             method.sink.error(&last.written, message);
         }
         (None, _) => {
+            let is_state = matches!(transition.trigger, Trigger::State(_));
+            let or_events = match is_state && transition.events_only().is_none() {
+                true => ", or `#[state(events_only)]` and the event",
+                false => "",
+            };
             let message = format!(
-                "{what} must take the {what_is_taken} by value as its last parameter: write `{expected}`"
+                "{what} must take the {what_is_taken} by value as its last parameter: write `{expected}`{or_events}"
             );
             method.sink.error(&method.function.sig.ident, message);
         }
@@ -163,6 +171,7 @@ pub(super) fn check(service: &Service) {
     timeouts(service);
     restarts(service);
     response(service);
+    request(service);
 }
 
 /// Rejects `events_restart_idle` on a state without events.
@@ -170,12 +179,13 @@ fn restarts(service: &Service) {
     let is_event_of = |state: &Ident| {
         service.transition_handlers().any(|(_, transition)| match &transition.trigger {
             Trigger::Event { states, is_invalid } => *is_invalid || states.contains(state),
-            Trigger::Request(_) | Trigger::Timeout { .. } => false,
+            Trigger::State(_) | Trigger::Timeout { .. } => false,
         })
     };
     for (method, transition) in service.state_handlers() {
         let name = &method.function.sig.ident;
-        if let Some(key) = transition.events_restart_idle().filter(|_| !is_event_of(name)) {
+        let restarts = transition.events_restart_idle().filter(|_| transition.events_only().is_none());
+        if let Some(key) = restarts.filter(|_| !is_event_of(name)) {
             let message = format!(
                 "state `{name}` handles no events: write an `#[event({name})]` handler, or remove `events_restart_idle`"
             );
@@ -260,7 +270,7 @@ fn names(service: &Service) {
 /// Checks that there is exactly one start state, and returns it.
 fn start(service: &Service) -> Option<(&Method, &TransitionHandler)> {
     let key = |transition: &TransitionHandler| match &transition.trigger {
-        Trigger::Request(StateOptions { start, .. }) => start.clone(),
+        Trigger::State(StateOptions { start, .. }) => start.clone(),
         _ => None,
     };
     let mut starts = service.state_handlers().filter(|(_, transition)| key(transition).is_some());
@@ -297,7 +307,7 @@ fn start(service: &Service) -> Option<(&Method, &TransitionHandler)> {
 /// returns any of them.
 pub(crate) fn is_elsewhere(service: &Service) -> bool {
     let Some(states) = &service.states else { return false };
-    let is_start = |transition: &TransitionHandler| matches!(&transition.trigger, Trigger::Request(options) if options.start.is_some());
+    let is_start = |transition: &TransitionHandler| matches!(&transition.trigger, Trigger::State(options) if options.start.is_some());
     let sound = |method: &Method| {
         method.own_attrs.len() == 1 && !method.is_conditional() && method.function.incomplete.is_none()
     };
@@ -335,7 +345,9 @@ pub(crate) fn no_first_data(states: &Ident, method: &Method) -> String {
 
 /// Checks `#[event(state, ..)]`: the states exist, and each has one handler, which takes its data.
 fn events(service: &Service) {
-    let mut handled: Vec<(&Ident, &Method)> = Vec::new();
+    let of_states = service.state_handlers().filter(|(_, transition)| transition.events_only().is_some());
+    let mut handled: Vec<(&Ident, &Method)> =
+        of_states.map(|(method, _)| (&method.function.sig.ident, method)).collect();
     for (method, transition) in service.transition_handlers() {
         let Trigger::Event { states, .. } = &transition.trigger else { continue };
         for name in states {
@@ -434,6 +446,18 @@ fn same_data(
     match transition.data.first() {
         Some(data) => method.sink.error(&data.written, message),
         None => method.sink.error(&method.function.sig.ident, message),
+    }
+}
+
+/// Rejects a state machine whose request type is unknown.
+fn request(service: &Service) {
+    let mut handlers = service.state_handlers();
+    if service.request.is_none() && handlers.all(|(_, transition)| transition.events_only().is_some()) {
+        if let Some((method, transition)) = service.state_handlers().next() {
+            let message = "no state of this service takes requests: write `#[service(request = Request)]`, which the codec \
+                           decodes";
+            method.sink.error(transition.events_only(), message);
+        }
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) fn check(service: &Service) {
     }
     for (method, transition) in service.state_handlers() {
         let name = &method.function.sig.ident;
-        let is_start = matches!(&transition.trigger, Trigger::Request(options) if options.start.is_some());
+        let is_start = matches!(&transition.trigger, Trigger::State(options) if options.start.is_some());
         if !is_start && !reached.contains(&variant(name)) {
             method.sink.warn(Warning { lint: Lint::UnreachableState, at: name.to_token_stream() });
         }

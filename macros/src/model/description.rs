@@ -22,6 +22,7 @@ pub(crate) struct MethodDescription<'a> {
     pub(crate) doc: String,
     pub(crate) states: Vec<String>,
     pub(crate) start: bool,
+    pub(crate) events_only: bool,
     pub(crate) idle: Option<String>,
     pub(crate) max_duration: Option<String>,
     pub(crate) data: Vec<String>,
@@ -55,6 +56,7 @@ impl Service {
             doc: summary(&method.function.attrs),
             states: Vec::new(),
             start: false,
+            events_only: false,
             idle: None,
             max_duration: None,
             data: Vec::new(),
@@ -100,8 +102,9 @@ impl Service {
 impl MethodDescription<'_> {
     fn transition_handlers(&mut self, transition: &TransitionHandler) {
         match &transition.trigger {
-            Trigger::Request(StateOptions { start, idle, max_duration, events_restart_idle, .. }) => {
+            Trigger::State(StateOptions { start, idle, max_duration, events_restart_idle, .. }) => {
                 self.start = start.is_some();
+                self.events_only = transition.events_only().is_some();
                 let restarts = if events_restart_idle.is_some() { ", restarted by events" } else { "" };
                 self.idle = idle.as_ref().map(|keyed| limit_text(&keyed.value) + restarts);
                 self.max_duration = max_duration.as_ref().map(|keyed| limit_text(&keyed.value));
@@ -145,7 +148,7 @@ fn role(method: &Method) -> Option<describe::Role> {
             HandlerKind::Session { .. } => Of::OnSession,
         },
         Role::Transition(transition) => match transition.trigger {
-            Trigger::Request(_) => Of::OnState,
+            Trigger::State(_) => Of::OnState,
             Trigger::Event { .. } => Of::OnEvent,
             Trigger::Timeout { .. } => Of::OnTimeout,
         },

@@ -36,8 +36,9 @@ pub(crate) struct TransitionHandler {
 
 /// What a transition handler is called for.
 pub(crate) enum Trigger {
-    /// `#[state]`: a request in the state that the method is named after.
-    Request(StateOptions),
+    /// `#[state]`: a request in the state that the method is named after, or an event with
+    /// `events_only`.
+    State(StateOptions),
     /// `#[event(..)]`: an event in one of these states.
     Event { states: Vec<Ident>, is_invalid: bool },
     /// `#[on(timeout = ..)]`: a timeout of this state.
@@ -80,7 +81,7 @@ impl StateEnum {
 
 impl TransitionHandler {
     pub(super) fn state(options: StateOptions, function: &Function, states: Option<&StateEnum>) -> Self {
-        TransitionHandler::new(Trigger::Request(options), function, states)
+        TransitionHandler::new(Trigger::State(options), function, states)
     }
 
     pub(super) fn event(options: EventOptions, function: &Function, states: Option<&StateEnum>) -> Self {
@@ -98,7 +99,7 @@ impl TransitionHandler {
         let mut hand = ParamMatcher::new(&function.params);
         let message = match trigger {
             Trigger::Timeout { .. } => None,
-            Trigger::Request(_) | Trigger::Event { .. } => hand.last_owned(),
+            Trigger::State(_) | Trigger::Event { .. } => hand.last_owned(),
         };
         // If the message is borrowed by mistake, the `&T` is the message and not the peer.
         let forgotten = message.is_none() && !matches!(trigger, Trigger::Timeout { .. });
@@ -115,25 +116,46 @@ impl TransitionHandler {
     /// The attribute, for messages.
     pub(crate) fn attribute(&self) -> &'static str {
         match self.trigger {
-            Trigger::Request(_) => "#[state]",
+            Trigger::State(_) => "#[state]",
             Trigger::Event { .. } => "#[event]",
             Trigger::Timeout { .. } => "#[on(timeout)]",
         }
     }
 
     /// What happens to the running handler when the peer closes its writing side.
+    ///
+    /// A session that waits for an event ends then, because no one may be there any more.
     pub(crate) fn half_close(&self) -> HalfClose {
-        let default = if self.peer.is_some() { HalfClose::Cancel } else { HalfClose::Answer };
+        let cancels = self.peer.is_some() || self.events_only().is_some();
+        let default = if cancels { HalfClose::Cancel } else { HalfClose::Answer };
         match &self.trigger {
-            Trigger::Request(StateOptions { half_close: Some(written), .. }) => written.value,
+            Trigger::State(StateOptions { half_close: Some(written), .. }) => written.value,
             _ => default,
         }
+    }
+
+    /// The key of `events_only`.
+    pub(crate) fn events_only(&self) -> Option<&Ident> {
+        match &self.trigger {
+            Trigger::State(options) => options.events_only.as_ref(),
+            Trigger::Event { .. } | Trigger::Timeout { .. } => None,
+        }
+    }
+
+    /// Whether it is called for a request.
+    pub(crate) fn takes_request(&self) -> bool {
+        matches!(&self.trigger, Trigger::State(options) if options.events_only.is_none())
+    }
+
+    /// Whether it is called for an event.
+    pub(crate) fn takes_event(&self) -> bool {
+        matches!(&self.trigger, Trigger::Event { .. }) || self.events_only().is_some()
     }
 
     /// The key of `events_restart_idle`.
     pub(crate) fn events_restart_idle(&self) -> Option<&Ident> {
         match &self.trigger {
-            Trigger::Request(options) => options.events_restart_idle.as_ref(),
+            Trigger::State(options) => options.events_restart_idle.as_ref(),
             Trigger::Event { .. } | Trigger::Timeout { .. } => None,
         }
     }
@@ -141,7 +163,7 @@ impl TransitionHandler {
     /// The timeouts of the state, if it has one.
     pub(crate) fn limits(&self) -> Option<(Option<&DurationArg>, Option<&DurationArg>)> {
         match &self.trigger {
-            Trigger::Request(StateOptions { idle, max_duration, .. })
+            Trigger::State(StateOptions { idle, max_duration, .. })
                 if idle.is_some() || max_duration.is_some() =>
             {
                 Some((

@@ -158,7 +158,7 @@ impl Service {
 
     /// The `#[state]` methods, whose names are the names of the states.
     pub(crate) fn state_handlers(&self) -> impl Iterator<Item = (&Method, &TransitionHandler)> {
-        self.transition_handlers().filter(|(_, transition)| matches!(transition.trigger, Trigger::Request(_)))
+        self.transition_handlers().filter(|(_, transition)| matches!(transition.trigger, Trigger::State(_)))
     }
 
     /// The `#[rpc]` methods.

@@ -70,6 +70,7 @@ pub(crate) struct OnOptions {
 #[derive(Default)]
 pub(crate) struct StateOptions {
     pub(crate) start: Option<Ident>,
+    pub(crate) events_only: Option<Ident>,
     pub(crate) idle: Option<KeyValue<DurationArg>>,
     pub(crate) events_restart_idle: Option<Ident>,
     pub(crate) max_duration: Option<KeyValue<DurationArg>>,
@@ -205,6 +206,7 @@ impl Options for StateOptions {
     fn set(&mut self, key: Ident, value: &Value<'_>) -> syn::Result<()> {
         match key.to_string().as_str() {
             "start" => value.flag(&mut self.start, key),
+            "events_only" => value.flag(&mut self.events_only, key),
             "idle" => value.read(&mut self.idle, key, duration_arg),
             "events_restart_idle" => value.flag(&mut self.events_restart_idle, key),
             "max_duration" => value.read(&mut self.max_duration, key, duration_arg),

@@ -81,8 +81,8 @@ impl Deadlines {
         }
     }
 
-    /// Starts the limits of a wait for an event, or continues them. The server's limits are those of
-    /// a wait for a request, so they do not count, and begin anew afterwards.
+    /// Starts the limits of a wait for an event, or continues them. The server's limits are those
+    /// of a wait for a request, so they do not count, and begin anew afterwards.
     pub(super) fn begin_event_wait<Rsp, Ev>(&mut self, shared: &SessionShared<Rsp, Ev>, state: StateLimits) {
         self.set_read_deadline(NEVER);
         self.begin_state_idle(shared.server(), state);

@@ -216,8 +216,8 @@ where
         !self.idle.io.is_full() && end_reason(&self.idle.io).is_none()
     }
 
-    /// Why the session ends now that everything is handled. The end of the peer's input does not end
-    /// it in a state without requests that has `half_close = answer`.
+    /// Why the session ends now that everything is handled. The end of the peer's input does not
+    /// end it in a state without requests that has `half_close = answer`.
     fn end_reason(&self) -> Option<Reason> {
         let IdleSession { io, state, .. } = &*self.idle;
         let reason = end_reason(io)?;
@@ -231,7 +231,8 @@ where
         }
     }
 
-    /// Starts the limits of a wait for a request, or for an event in a state that takes no requests.
+    /// Starts the limits of a wait for a request, or for an event in a state that takes no
+    /// requests.
     fn begin_read_wait(&mut self) {
         let IdleSession { io, state, .. } = &mut *self.idle;
         let Some(state) = state else { return };

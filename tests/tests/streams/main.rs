@@ -7,6 +7,7 @@ mod batches;
 mod closing;
 mod encoded;
 mod ending;
+mod events_only;
 mod idle;
 mod life;
 mod limits;

@@ -1,5 +1,5 @@
-//! Properties of the states: `state_index`, `state_name`, `state_limits`, `half_close` and
-//! `recover`.
+//! Properties of the states: `state_index`, `state_name`, `state_limits`, `event_restarts_idle`,
+//! `takes_requests`, `half_close` and `recover`.
 
 use super::{Machine, half_close};
 use crate::{
@@ -83,24 +83,46 @@ impl Machine<'_> {
         })
     }
 
-    /// `None` if no state has the option.
+    /// In a state that takes only events, `idle` counts from event to event. `None` if no event
+    /// restarts the limit of a state.
     pub(super) fn event_restarts_idle(&self) -> Option<TokenStream> {
+        let restarts = |transition: &TransitionHandler| {
+            let of_events = transition.events_only().is_some();
+            transition.events_restart_idle().is_some()
+                || of_events && matches!(transition.limits(), Some((Some(_), _)))
+        };
+        self.predicate("event_restarts_idle", restarts, false)
+    }
+
+    /// `None` if all states take requests.
+    pub(super) fn takes_requests(&self) -> Option<TokenStream> {
+        self.predicate("takes_requests", |transition| transition.events_only().is_some(), true)
+    }
+
+    /// A function that returns `!otherwise` for these states; `None` if there are none.
+    fn predicate(
+        &self,
+        name: &str,
+        holds: impl Fn(&TransitionHandler) -> bool,
+        otherwise: bool,
+    ) -> Option<TokenStream> {
         let krate = self.krate;
+        let (name, value) = (Ident::new(name, Span::mixed_site()), !otherwise);
         let arms: Vec<_> = self
             .state_handlers()
             .into_iter()
-            .filter(|(_, transition)| transition.events_restart_idle().is_some())
+            .filter(|(_, transition)| holds(transition))
             .map(|(method, transition)| {
                 let (cfgs, state) = (method.function.cfgs(), self.any((method, transition)));
-                quote!(#(#cfgs)* #state => true,)
+                quote!(#(#cfgs)* #state => #value,)
             })
             .collect();
         (!arms.is_empty()).then(|| {
             quote_spanned! {Span::mixed_site()=>
-                fn event_restarts_idle(state: &<Self as #krate::Service>::State) -> bool {
+                fn #name(state: &<Self as #krate::Service>::State) -> bool {
                     match state {
                         #(#arms)*
-                        _ => false,
+                        _ => #otherwise,
                     }
                 }
             }

@@ -60,8 +60,7 @@ impl<'a> Machine<'a> {
         let variants = connect::variants(self.service, Some(&self.state_type()), self.krate);
         let events =
             unconditional_first(self.service.transition_handlers()).find_map(|(method, transition)| {
-                let is_event =
-                    matches!(transition.trigger, Trigger::Event { .. }) && !method.is_conditional();
+                let is_event = transition.takes_event() && !method.is_conditional();
                 transition.message.as_ref().filter(|_| is_event)
             });
         ServiceTypes {
@@ -84,6 +83,7 @@ impl<'a> Machine<'a> {
             return written.value.to_token_stream();
         }
         let first = unconditional_first(self.service.state_handlers())
+            .filter(|(_, transition)| transition.takes_request())
             .find_map(|(_, transition)| transition.message.as_ref());
         match first {
             Some(param) => {
@@ -137,7 +137,7 @@ impl<'a> Machine<'a> {
     /// The first state as a closure, for a hook that may return one or not.
     fn first_if_any(&self) -> TokenStream {
         let krate = self.krate;
-        let is_start = |transition: &TransitionHandler| matches!(&transition.trigger, Trigger::Request(options) if options.start.is_some());
+        let is_start = |transition: &TransitionHandler| matches!(&transition.trigger, Trigger::State(options) if options.start.is_some());
         let has_data = self
             .state_handlers()
             .iter()
@@ -154,7 +154,7 @@ impl<'a> Machine<'a> {
         let mut types = TokenStream::new();
         let mut before: Vec<&Method> = Vec::new();
         for (method, transition) in unconditional_first(self.service.transition_handlers()) {
-            let (Trigger::Event { .. }, Some(param)) = (&transition.trigger, &transition.message) else {
+            let Some(param) = transition.message.as_ref().filter(|_| transition.takes_event()) else {
                 continue;
             };
             let Some(first) = cfg::none_of(before.iter().copied()) else { break };
@@ -178,7 +178,7 @@ impl<'a> Machine<'a> {
 
     /// The first state of sessions if `#[on(connect)]` makes none.
     fn first_state(&self) -> TokenStream {
-        let is_start = |(_, transition): &&(&Method, &TransitionHandler)| matches!(&transition.trigger, Trigger::Request(options) if options.start.is_some());
+        let is_start = |(_, transition): &&(&Method, &TransitionHandler)| matches!(&transition.trigger, Trigger::State(options) if options.start.is_some());
         let handlers = self.state_handlers();
         let variants: Vec<_> = handlers.iter().filter(is_start).collect();
         let krate = self.krate;

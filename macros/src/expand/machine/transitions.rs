@@ -18,6 +18,7 @@ impl Machine<'_> {
         let krate = self.krate;
         let (request, event, timeout) = (self.on_request(), self.on_event(), self.on_timeout());
         let (names, limits, restarts) = (self.state_names(), self.state_limits(), self.event_restarts_idle());
+        let takes_requests = self.takes_requests();
         let (half_closes, recover) = (self.half_closes(), self.recover());
         let states = &self.states.ident;
         quote_spanned! {Span::mixed_site()=>
@@ -27,6 +28,7 @@ impl Machine<'_> {
             #names
             #limits
             #restarts
+            #takes_requests
             #half_closes
             fn closes(state: &<Self as #krate::Service>::State) -> bool {
                 ::core::matches!(state, #states::Closed)
@@ -37,11 +39,18 @@ impl Machine<'_> {
 
     fn on_request(&self) -> TokenStream {
         let (krate, states) = (self.krate, &self.states.ident);
-        let handlers = self.state_handlers();
+        let (handlers, others): (Vec<_>, Vec<_>) =
+            self.state_handlers().into_iter().partition(|(_, step)| step.events_only().is_none());
         let arms = handlers.iter().map(|(method, step)| self.arm((method, step), method, step));
+        // The session does not call this in a state that takes only events.
+        let others = others.into_iter().map(|(method, step)| {
+            let (cfgs, state) = (method.function.cfgs(), self.any((method, step)));
+            quote_spanned!(Span::mixed_site()=> #(#cfgs)* state @ #state => #krate::__private::Step::go(state),)
+        });
         let matched = quote_spanned! {Span::mixed_site()=>
             match state {
                 #(#arms)*
+                #(#others)*
                 #states::Closed => #krate::__private::Step::go(#states::Closed),
             }
         };
@@ -52,41 +61,44 @@ impl Machine<'_> {
         };
         let ends = self.end(&step, &quote_spanned!(Span::mixed_site()=> step));
         let (peer, conn) = self.used(&handlers, &[Side::Before, Side::After]);
+        let is_unused = handlers.is_empty() && self.service.valid_interceptors(Side::Before).next().is_none();
+        let request = unused("request", is_unused);
         quote_spanned! {Span::mixed_site()=>
             async fn on_request(
                 self: &::std::sync::Arc<Self>,
                 state: <Self as #krate::Service>::State,
                 #peer: &#krate::Peer<<Self as #krate::Service>::Response, <Self as #krate::Service>::Event>,
                 #conn: &mut <Self as #krate::Service>::Conn,
-                request: <Self as #krate::Service>::Request,
+                #request: <Self as #krate::Service>::Request,
             ) -> ::core::result::Result<#krate::__private::Step<Self>, <Self as #krate::Service>::Error> {
                 #ends
             }
         }
     }
 
-    /// `None` if the block has no `#[event]`.
+    /// `None` if no handler takes an event.
     fn on_event(&self) -> Option<TokenStream> {
         let krate = self.krate;
         let event = quote_spanned!(Span::mixed_site()=> event: <Self as #krate::Service>::Event);
-        self.by_state("on_event", |trigger| matches!(trigger, Trigger::Event { .. }), Some(&event))
+        self.by_state("on_event", TransitionHandler::takes_event, Some(&event))
     }
 
     /// `None` if the block has no `#[on(timeout = ..)]`.
     fn on_timeout(&self) -> Option<TokenStream> {
-        self.by_state("on_timeout", |trigger| matches!(trigger, Trigger::Timeout { .. }), None)
+        let is_timeout = |step: &TransitionHandler| matches!(step.trigger, Trigger::Timeout { .. });
+        self.by_state("on_timeout", is_timeout, None)
     }
 
     /// `async fn on_event(..)` or `async fn on_timeout(..)`.
     fn by_state(
         &self,
         name: &str,
-        kind: impl Fn(&Trigger) -> bool,
+        is_called: impl Fn(&TransitionHandler) -> bool,
         message: Option<&TokenStream>,
     ) -> Option<TokenStream> {
         let krate = self.krate;
         let handlers: Vec<_> =
-            self.service.transition_handlers().filter(|(_, step)| kind(&step.trigger)).collect();
+            self.service.transition_handlers().filter(|(_, step)| is_called(step)).collect();
         let arms = self.arms(&handlers)?;
         let ends =
             self.end(&arms, &quote_spanned!(Span::mixed_site()=> ::core::ops::ControlFlow::Continue(step)));
@@ -118,7 +130,7 @@ impl Machine<'_> {
             let names = match &step.trigger {
                 Trigger::Event { states, .. } => states.iter().collect(),
                 Trigger::Timeout { state, .. } => state.iter().collect(),
-                Trigger::Request(_) => Vec::new(),
+                Trigger::State(_) => vec![&method.function.sig.ident],
             };
             for name in names {
                 // A state that is unknown or has a handler already is reported.
@@ -171,9 +183,9 @@ impl Machine<'_> {
         }
         let service_types = self.service_types();
         let (pattern, data) = self.pattern(state, &step.data);
-        let message = |param| match step.trigger {
-            Trigger::Event { .. } => service_types.event_arg(param),
-            Trigger::Request(_) | Trigger::Timeout { .. } => service_types.request_arg(param),
+        let message = |param| match step.takes_event() {
+            true => service_types.event_arg(param),
+            false => service_types.request_arg(param),
         };
         let data = data.iter().zip(&step.data).enumerate().map(|(index, (name, param))| {
             match of.data.get(index).filter(|_| !std::ptr::eq(state, method)) {

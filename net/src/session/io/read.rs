@@ -120,8 +120,8 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
         self.arm();
     }
 
-    /// Starts the time limits of a wait for an event, in a state that takes no requests, or continues
-    /// them. A frame that has begun is not awaited.
+    /// Starts the time limits of a wait for an event, in a state that takes no requests, or
+    /// continues them. A frame that has begun is not awaited.
     pub(in crate::session) fn begin_event_wait(&mut self, state: StateLimits) {
         self.deadlines.begin_event_wait(&self.shared, state);
         self.pause_frame();
@@ -211,7 +211,8 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
         self.decoder_empty
     }
 
-    /// Returns whether a session that handles no requests now may read on: it reads one buffer ahead.
+    /// Returns whether a session that handles no requests now may read on: it reads one buffer
+    /// ahead.
     pub(in crate::session) fn may_read_ahead(&self) -> bool {
         self.end.is_none() && !self.decoding.is_over() && self.unread() < BUFFER_SIZE
     }
