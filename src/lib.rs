@@ -272,7 +272,7 @@ pub use portcullis_service::Credentials;
 #[cfg(feature = "server")]
 pub use portcullis_service::{
     AnyPeer, By, Cleanup, ClosedFuture, Describe, Description, Encoded, EndedFuture, HalfClose, IntoService,
-    Limit, Peer, PostFuture, Reason, SendError, SendFuture, Service, Session, SessionError, StateLimits,
+    Limit, Peer, PostFuture, Reason, Responses, SendError, SendFuture, Service, Session, SessionError, StateLimits,
     Stopping, TrySendError, assert_diagram, describe,
 };
 

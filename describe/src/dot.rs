@@ -33,7 +33,7 @@ impl Description<'_> {
         });
         for method in handlers {
             let data = (!method.data.is_empty()).then(|| method.data.join(", "));
-            let notes = data.into_iter().chain(method.state_options()).chain(method.responds());
+            let notes = data.into_iter().chain(method.handler_options()).chain(method.responds());
             *out += &node(method, notes.collect(), "    ", "");
         }
         if leads(Target::Unknown) {

@@ -63,6 +63,7 @@ fn method(method: &Method<'_>) -> Value {
         ("deadline", method.deadline),
         ("start_deadline", method.start_deadline),
         ("lane", method.lane),
+        ("batch", method.batch),
         ("idle", method.idle),
         ("max_duration", method.max_duration),
         ("responses", method.responses),

@@ -86,7 +86,7 @@ impl Description<'_> {
 /// The lines under the name of a method.
 fn notes(method: &Method<'_>) -> Vec<String> {
     let data = (!method.data.is_empty()).then(|| method.data.join(", "));
-    let options: Vec<_> = method.state_options().collect();
+    let options: Vec<_> = method.handler_options().collect();
     let options = (!options.is_empty()).then(|| options.join(", "));
     data.into_iter().chain(options).chain(method.responds()).collect()
 }

@@ -16,6 +16,8 @@ pub struct Method<'a> {
     pub start: bool,
     /// Whether the state takes only events.
     pub events_only: bool,
+    /// The value of `batch` of a `#[request]`.
+    pub batch: Option<&'a str>,
     /// The value of `idle` of the state.
     pub idle: Option<&'a str>,
     /// The value of `max_duration` of the state.
@@ -157,11 +159,11 @@ impl<'a> Method<'a> {
         (self.role == Role::RunsOnPool).then(|| self.pool.unwrap_or(SHARED))
     }
 
-    /// The options of the state, such as `idle 30s`.
-    pub(crate) fn state_options(&self) -> impl Iterator<Item = String> {
+    /// The options of the handler, such as `idle 30s`.
+    pub(crate) fn handler_options(&self) -> impl Iterator<Item = String> {
         let events_only = self.events_only.then(|| "events only".to_owned());
-        let limits = format_options([("idle", self.idle), ("max_duration", self.max_duration)]);
-        events_only.into_iter().chain(limits)
+        let values = [("batch", self.batch), ("idle", self.idle), ("max_duration", self.max_duration)];
+        events_only.into_iter().chain(format_options(values))
     }
 
     /// What it responds, if that is not one response: `responds Vec<Reply>`.
@@ -195,6 +197,7 @@ impl<'a> Method<'a> {
             states: &[],
             start: false,
             events_only: false,
+            batch: None,
             idle: None,
             max_duration: None,
             data: &[],
@@ -224,6 +227,12 @@ impl<'a> Method<'a> {
     #[must_use]
     pub const fn events_only(mut self) -> Self {
         self.events_only = true;
+        self
+    }
+
+    #[must_use]
+    pub const fn batch(mut self, number: &'a str) -> Self {
+        self.batch = Some(number);
         self
     }
 

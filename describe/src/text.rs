@@ -48,7 +48,7 @@ fn about(method: &Method<'_>, f: &mut Formatter<'_>) -> fmt::Result {
         .chain(states)
         .chain(data)
         .chain(pool)
-        .chain(method.state_options())
+        .chain(method.handler_options())
         .chain(method.options())
         .chain(method.responds())
         .collect();

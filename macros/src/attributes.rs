@@ -51,8 +51,11 @@ const BLOCKING: &[OptionName] = &[
     option("flat", "flat"),
     option("crate", "crate = path::to::portcullis"),
 ];
-const REQUEST: &[OptionName] =
-    &[option("send_result", "send_result"), option("half_close", "half_close = cancel")];
+const REQUEST: &[OptionName] = &[
+    option("send_result", "send_result"),
+    option("batch", "batch = 64"),
+    option("half_close", "half_close = cancel"),
+];
 const SESSION: &[OptionName] = &[option("half_close", "half_close = answer")];
 const ON: &[OptionName] = &[
     option("start", "start"),

@@ -62,7 +62,8 @@ pub mod bounds {
     pub use crate::private::{
         BeforeOutput, BorrowsCleanup, BorrowsConn, ConnValueAndState, DerefTarget, DisconnectParamsWithConn,
         FailsWith, Fallible, IntoResponses, IntoTimeLimit, IsState, NextState, NextTypes, ReturnsArray,
-        ReturnsOne, ReturnsOption, ReturnsVec, SameType, SendsResult, SessionTypes, SharesConn, StartState,
+        ReturnsOne, ReturnsOption, ReturnsResponses, ReturnsVec, SameType, SendsResult, SessionTypes,
+        SharesConn, StartState,
         StartsWithConn, StateAlone, Step, TakesConn, TakesData, TakesError, TakesEvent, TakesPeer,
         TakesReason, TakesRequest, TakesResponse, UnitOrResult, Unknown, WithResponses, WrittenOut,
     };
@@ -128,6 +129,11 @@ pub trait Service: Sized + Send + Sync + 'static { // `Arc` for `Rc`, `Mutex` or
     /// What the service is, as a value: what [`Describe`] gives. `#[service]`
     /// fills it in.
     const SERVICE_DESCRIPTION: Description<'static> = Description::new("", "", &[]);
+
+    /// How many requests are handled together, at most. Zero, the default, calls
+    /// [`on_request`](Self::on_request) for each request, and any other number
+    /// [`on_requests`](Self::on_requests).
+    const MAX_BATCH: usize = 0;
 
     /// What becomes of a pending handler when the peer closes its writing side.
     const HALF_CLOSE: HalfClose = HalfClose::Answer;
@@ -233,6 +239,30 @@ pub trait Service: Sized + Send + Sync + 'static { // `Arc` for `Rc`, `Mutex` or
     {
         let _ = (state, peer, conn, request);
         async { unreachable!("a `PerRequest` service handles requests") }
+    }
+
+    /// Handles the requests that have been received already: at least one, and at most
+    /// [`MAX_BATCH`](Self::MAX_BATCH). As [`on_request`](Self::on_request) in all else.
+    ///
+    /// # Errors
+    /// The error goes to [`on_error`](Self::on_error). The session ends after its answer, because
+    /// the peer cannot tell which requests were not answered.
+    fn on_requests(
+        self: &Arc<Self>,
+        state: Self::State,
+        peer: &Peer<Self::Response, Self::Event>,
+        conn: &mut Self::Conn,
+        requests: Vec<Self::Request>,
+    ) -> impl Future<Output = Result<Step<Self>, Self::Error>> + Send
+    where
+        Self: Send + Sync + 'static,
+        Self::State: Send,
+        Self::Conn: Send,
+        Self::Request: Send,
+        Self::Response: Send,
+    {
+        let _ = (state, peer, conn, requests);
+        async { unreachable!("a service with `MAX_BATCH` handles batches") }
     }
 
     /// Handles one event that was [posted](Peer::post), between two requests. `Break` gives back

@@ -58,6 +58,16 @@ impl<S: Service> fmt::Debug for Step<S> {
 }
 
 /// The responses to one request, event or timeout: none, one, or several, which are sent in order.
+///
+/// It is made of any iterator by `collect`, and allocates only for two responses or more.
+///
+/// ```
+/// # use portcullis_service::Responses;
+/// let evens = |up_to: u32| (0..up_to).filter(|n| n % 2 == 0).collect::<Responses<u32>>();
+/// assert_eq!(evens(0), Responses::None);
+/// assert_eq!(evens(1), Responses::One(0));
+/// assert_eq!(evens(5), Responses::Many(vec![0, 2, 4]));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Responses<Rsp> {
     /// No response. The client must know from the protocol that none follows.
@@ -76,6 +86,17 @@ impl<Rsp> Responses<Rsp> {
             Self::None => &[],
             Self::One(response) => slice::from_ref(response),
             Self::Many(responses) => responses,
+        }
+    }
+}
+
+impl<Rsp> FromIterator<Rsp> for Responses<Rsp> {
+    fn from_iter<I: IntoIterator<Item = Rsp>>(responses: I) -> Self {
+        let mut responses = responses.into_iter();
+        let Some(first) = responses.next() else { return Self::None };
+        match responses.next() {
+            None => Self::One(first),
+            Some(second) => Self::Many([first, second].into_iter().chain(responses).collect()),
         }
     }
 }

@@ -90,6 +90,19 @@ impl Steps {
     }
 }
 
+/// Responds to each request of a batch.
+#[derive(Default)]
+struct Together(Mutex<Vec<usize>>);
+
+#[service]
+impl Together {
+    #[request(batch = 64)]
+    async fn handle(&self, located: Vec<Located>) -> Vec<String> {
+        self.0.lock().unwrap().push(located.len());
+        located.iter().map(Located::answer).collect()
+    }
+}
+
 #[derive(Default)]
 struct Linear(Mutex<Vec<Reason>>);
 
@@ -334,4 +347,22 @@ fn many_highly_compressed_frames_do_not_block_the_loop() {
         }
         served.stop().await;
     });
+}
+
+on_loops! {
+    async fn s29_a_frame_that_a_pool_decodes_is_a_batch_of_its_own() {
+        let (service, pool) = (Arc::new(Together::default()), pool());
+        let served = TestServer::new(bound(service.clone(), &pool)).await;
+        let mut client = connect(&served).await;
+        for text in ["a".to_owned(), "b".into(), large("c"), "d".into(), large("refuse")] {
+            client.send(text).await.unwrap();
+        }
+        for expected in ["a on the loop", "b on the loop", "c on the pool", "d on the loop"] {
+            assert_eq!(client.next().await.unwrap().as_deref(), Some(expected));
+        }
+        let sizes = service.0.lock().unwrap().clone();
+        assert_eq!(sizes.iter().sum::<usize>(), 4, "{sizes:?}");
+        assert_eq!(client.next().await.unwrap(), None);
+        served.stop().await;
+    }
 }

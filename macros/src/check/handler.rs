@@ -1,7 +1,10 @@
 //! Rules of `#[request]` and `#[session]`.
 
 use super::function;
-use crate::model::{Handler, HandlerKind, Method, Param, ReturnKind, Shape, peel};
+use crate::{
+    model::{Handler, HandlerKind, Method, Param, ReturnKind, Shape, peel},
+    tokens::to_text,
+};
 use proc_macro2::Ident;
 use syn::Type;
 
@@ -10,7 +13,7 @@ pub(super) fn check(method: &Method, handler: &Handler) {
     function::qualifiers(method, &what);
     function::on_the_loop(method, &what);
     match &handler.kind {
-        HandlerKind::Request { request, send_result } => {
+        HandlerKind::Request { request, send_result, .. } => {
             self::request(method, handler, request.as_ref(), send_result.as_ref())
         }
         HandlerKind::Session { session } => self::session(method, handler, session.as_ref()),
@@ -18,8 +21,12 @@ pub(super) fn check(method: &Method, handler: &Handler) {
 }
 
 fn request(method: &Method, handler: &Handler, request: Option<&Param>, send_result: Option<&Ident>) {
+    let (request_written, response) = match handler.batch() {
+        Some(_) => ("requests: Vec<Request>", "Vec<Response>"),
+        None => ("request: Request", "Response"),
+    };
     let expected = format!(
-        "async fn {}(&self, [peer: &Peer<Response>,] [conn: &mut Conn,] request: Request) -> Response",
+        "async fn {}(&self, [peer: &Peer<Response>,] [conn: &mut Conn,] {request_written}) -> {response}",
         method.function.sig.ident
     );
     match (request, method.function.params.last()) {
@@ -31,6 +38,11 @@ fn request(method: &Method, handler: &Handler, request: Option<&Param>, send_res
                 "the request",
                 "it goes from the connection to the handler",
             );
+            if handler.request_type(request).is_none() {
+                let ty = to_text(&request.written.ty);
+                let message = format!("a handler with `batch` takes several requests: write `Vec<{ty}>`");
+                method.sink.error(&request.written.ty, message);
+            }
         }
         // The last parameter is meant as the request if it is neither the peer nor the
         // connection's value.
@@ -51,7 +63,11 @@ fn request(method: &Method, handler: &Handler, request: Option<&Param>, send_res
     if let Some(ty) = output.filter(|_| !is_reported) {
         function::owned(method, ty, "the response", "it goes out after the handler is done");
     }
-    if let Some(send_result) = send_result {
+    if let (Some(send_result), Some(_)) = (send_result, handler.batch()) {
+        let message = "`send_result` doesn't apply to a list: remove it, and return a `Vec<Result<T, E>>` to respond with a \
+                       `Result` to each request";
+        method.sink.error(send_result, message);
+    } else if let Some(send_result) = send_result {
         if !ReturnKind::by_type(method.function.output(), &[]).may_fail() {
             method
                 .sink

@@ -1,8 +1,7 @@
 //! Rules of `#[before]` and `#[after]`.
 
 use super::function;
-use crate::model::HandlerKind;
-use crate::model::{Interceptor, Method, ReturnKind, Service, Side, is_of_std};
+use crate::model::{Handler, HandlerKind, Interceptor, Method, ReturnKind, Service, Side, is_of_std};
 use quote::ToTokens;
 use syn::Type;
 
@@ -83,6 +82,11 @@ fn is_the_request(interceptor: &Interceptor, ty: &Type) -> bool {
     interceptor.message.as_ref().is_some_and(|request| text(&request.written.ty) == text(ty))
 }
 
+/// The handler of the block that takes several requests.
+fn batches(service: &Service) -> Option<(&Method, &Handler)> {
+    service.handlers().find(|(_, handler)| handler.batch().is_some())
+}
+
 /// Rejects a second interceptor, and interceptors in a block with a `#[session]` or no handler.
 pub(super) fn service(service: &Service) {
     for side in [Side::Before, Side::After] {
@@ -108,6 +112,13 @@ pub(super) fn service(service: &Service) {
             let name = &handler.function.sig.ident;
             let message = format!(
                 "`{attribute}` doesn't apply to `#[session]` services, which read requests themselves: remove the attribute and call this method from `{name}`"
+            );
+            first.sink.error(attr, message);
+        } else if let Some((handler, _)) = batches(service).filter(|_| side == Side::Before) {
+            let name = &handler.function.sig.ident;
+            let message = format!(
+                "`{attribute}` doesn't apply to a handler with `batch`, whose requests are answered together: remove the attribute and \
+                 call this method from `{name}`"
             );
             first.sink.error(attr, message);
         } else if !service.has_handlers() {

@@ -61,6 +61,7 @@ fn method(described: &MethodDescription<'_>) -> TokenStream {
         list("states", &described.states),
         flag("start", described.start),
         flag("events_only", described.events_only),
+        text("batch", &described.batch),
         text("idle", &described.idle),
         text("max_duration", &described.max_duration),
         list("data", &described.data),
@@ -94,7 +95,7 @@ fn docs(service: &Service, methods: &[MethodDescription<'_>]) -> Option<TokenStr
         let mut method =
             Method::new(one.role, &one.name, &one.doc).states(states).data(data).next(next).calls(calls);
         (method.start, method.dynamic) = (one.start, one.dynamic);
-        method.events_only = one.events_only;
+        (method.events_only, method.batch) = (one.events_only, one.batch.as_deref());
         method.responses = one.responses.as_deref();
         (method.idle, method.max_duration) = (one.idle.as_deref(), one.max_duration.as_deref());
         (method.pool, method.deadline, method.lane) =

@@ -18,9 +18,9 @@ use crate::{
     model::{Handler, HandlerKind, Method, Param, ReturnKind, Service, SessionTypes, Side, element_response},
     parse::HalfClose,
 };
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Path, Type, ext::IdentExt};
+use syn::{Expr, Path, Type, ext::IdentExt};
 
 /// All impls of the block; nothing if it has no handler.
 pub(super) fn impls(service: &Service, krate: &Path) -> TokenStream {
@@ -67,6 +67,9 @@ impl HandlerImpl<'_> {
         let on_connect = connect::methods(&variants, &quote!(()), &quote!(()), &service_types);
         let hooks = hooks::items(self.service, &service_types);
         let handles = match &self.handler.kind {
+            HandlerKind::Request { request, batch: Some(batch), .. } => {
+                self.on_requests(request.as_ref(), &batch.value)
+            }
             HandlerKind::Request { request, .. } => self.on_request(request.as_ref()),
             HandlerKind::Session { session } => self.on_session(session.as_ref()),
         };
@@ -155,10 +158,10 @@ impl HandlerImpl<'_> {
             return written.value.to_token_stream();
         }
         match &self.handler.kind {
-            HandlerKind::Request { request: Some(request), .. } => {
-                let ty = &*request.written.ty;
-                types::or_unknown(Some(ty), ty.to_token_stream(), krate)
-            }
+            HandlerKind::Request { request: Some(request), .. } => match self.handler.request_type(request) {
+                Some(ty) => types::or_unknown(Some(ty), ty.to_token_stream(), krate),
+                None => types::unknown(krate),
+            },
             HandlerKind::Session { session: Some(session) } => match Handler::session_types(session) {
                 Some(SessionTypes::Written { request, .. }) => request.to_token_stream(),
                 Some(SessionTypes::Alias(ty)) if !self.method.sink.has_errors() => {
@@ -202,6 +205,29 @@ impl HandlerImpl<'_> {
 
     /// `async fn on_request(..)`: one request to one response.
     fn on_request(&self, request: Option<&Param>) -> TokenStream {
+        let krate = self.krate;
+        let request = request.map(|param| self.service_types().request_arg(param));
+        let declared = quote_spanned!(Span::mixed_site()=> request: <Self as #krate::Service>::Request);
+        self.step("on_request", request, &declared)
+    }
+
+    /// The constant of the size of a batch, and `async fn on_requests(..)`.
+    fn on_requests(&self, requests: Option<&Param>, max: &Expr) -> TokenStream {
+        let krate = self.krate;
+        let item = requests.and_then(|param| Some((param, self.handler.request_type(param)?)));
+        let requests = item.map(|(param, item)| self.service_types().requests_arg(param, item));
+        let declared = quote_spanned! {Span::mixed_site()=>
+            requests: ::std::vec::Vec<<Self as #krate::Service>::Request>
+        };
+        let step = self.step("on_requests", requests, &declared);
+        quote_spanned! {at(max)=>
+            const MAX_BATCH: usize = #krate::__private::batch_size(#max);
+            #step
+        }
+    }
+
+    /// `async fn name(..)`, which calls the handler with `request`, declared as `declared`.
+    fn step(&self, name: &str, request: Option<TokenStream>, declared: &TokenStream) -> TokenStream {
         let (krate, site, service_types) = (self.krate, Span::mixed_site(), self.service_types());
         let Handler { peer, conn, return_kind, .. } = self.handler;
         let function = &self.method.function;
@@ -209,7 +235,7 @@ impl HandlerImpl<'_> {
             let args = [
                 peer.as_ref().map(|param| service_types.peer_arg(param)),
                 conn.as_ref().map(|param| service_types.conn_arg(param)),
-                request.map(|param| service_types.request_arg(param)),
+                request,
             ];
             let fails = service_types.try_operator(function, return_kind);
             let response = call(function, args.into_iter().flatten(), &quote!(.await #fails));
@@ -253,13 +279,14 @@ impl HandlerImpl<'_> {
                 conn.is_none() && interceptors().all(|(_, interceptor)| interceptor.conn.is_none()),
             ),
         );
+        let name = Ident::new(name, at(&function.sig.ident));
         quote_spanned! {at(&function.sig.ident)=>
-            async fn on_request(
+            async fn #name(
                 self: &::std::sync::Arc<Self>,
                 state: <Self as #krate::Service>::State,
                 #peer: &#krate::Peer<<Self as #krate::Service>::Response, <Self as #krate::Service>::Event>,
                 #conn: &mut <Self as #krate::Service>::Conn,
-                request: <Self as #krate::Service>::Request,
+                #declared,
             ) -> ::core::result::Result<#krate::__private::Step<Self>, <Self as #krate::Service>::Error> {
                 #body
             }

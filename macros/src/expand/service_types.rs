@@ -36,6 +36,16 @@ impl ServiceTypes<'_> {
         self.owned("request", param, same, "TakesRequest", &self.of_service("Request", param))
     }
 
+    /// The requests of a handler with `batch`, which are of the type `item`.
+    pub(super) fn requests_arg(&self, param: &Param, item: &Type) -> TokenStream {
+        let local = argument("requests", param);
+        if spelt(item) == self.request {
+            return local;
+        }
+        let (krate, given) = (self.krate, self.of_service("Request", param));
+        quote_spanned!(at(item)=> <#item as #krate::__private::TakesRequest<#given>>::taken_together(#local))
+    }
+
     /// The flow of a `#[before]` with this parameter, checked to continue with the service's
     /// request.
     pub(super) fn checked_flow(&self, flow: TokenStream, param: &Param) -> TokenStream {

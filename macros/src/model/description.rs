@@ -23,6 +23,7 @@ pub(crate) struct MethodDescription<'a> {
     pub(crate) states: Vec<String>,
     pub(crate) start: bool,
     pub(crate) events_only: bool,
+    pub(crate) batch: Option<String>,
     pub(crate) idle: Option<String>,
     pub(crate) max_duration: Option<String>,
     pub(crate) data: Vec<String>,
@@ -57,6 +58,7 @@ impl Service {
             states: Vec::new(),
             start: false,
             events_only: false,
+            batch: None,
             idle: None,
             max_duration: None,
             data: Vec::new(),
@@ -77,6 +79,7 @@ impl Service {
             // A hook that returns no state is not exhaustive, and need not be.
             Role::Hook(hook) if hook.event == Some(HookEvent::Connect) => self.leads(method, false, &mut one),
             Role::Blocking(blocking) => one.runs(blocking),
+            Role::Handler(handler) => one.batch = handler.batch().map(|keyed| text(&keyed.value)),
             _ => {}
         }
         Some(one)

@@ -1,9 +1,11 @@
 //! The model of `#[request]` and `#[session]` methods.
 
-use super::{Function, Param, Placement, ReturnKind, Shape, function::peel, params::ParamMatcher};
+use super::{
+    Function, Param, Placement, ReturnKind, Shape, function::peel, machine::only_argument, params::ParamMatcher,
+};
 use crate::parse::{HalfClose, KeyValue, RequestOptions, SessionOptions};
 use proc_macro2::Ident;
-use syn::{GenericArgument, PathArguments, Type};
+use syn::{Expr, GenericArgument, PathArguments, Type};
 
 /// The handler of a service without states.
 pub(crate) struct Handler {
@@ -21,6 +23,8 @@ pub(crate) enum HandlerKind {
         request: Option<Param>,
         /// The key of `send_result`, with which the whole `Result` is the response.
         send_result: Option<Ident>,
+        /// How many requests are handled together.
+        batch: Option<KeyValue<Expr>>,
     },
     Session {
         session: Option<Param>,
@@ -37,7 +41,7 @@ pub(crate) enum SessionTypes<'a> {
 
 impl Handler {
     pub(super) fn request(options: RequestOptions, function: &Function, placement: &Placement) -> Self {
-        let RequestOptions { send_result, half_close } = options;
+        let RequestOptions { send_result, batch, half_close } = options;
         let mut hand = ParamMatcher::new(&function.params);
         let request = hand.last_owned();
         let peer = hand.shared();
@@ -50,7 +54,7 @@ impl Handler {
         let default = if peer.is_some() { HalfClose::Cancel } else { HalfClose::Answer };
         Handler {
             half_close: chosen(half_close, default),
-            kind: HandlerKind::Request { request, send_result },
+            kind: HandlerKind::Request { request, send_result, batch },
             peer,
             conn,
             unmatched: hand.unmatched(),
@@ -72,6 +76,20 @@ impl Handler {
             unmatched: hand.unmatched(),
             return_kind: ReturnKind::of_hook(function.output(), placement.params()),
         }
+    }
+
+    /// The value of `batch`.
+    pub(crate) fn batch(&self) -> Option<&KeyValue<Expr>> {
+        match &self.kind {
+            HandlerKind::Request { batch, .. } => batch.as_ref(),
+            HandlerKind::Session { .. } => None,
+        }
+    }
+
+    /// The type of one request: `T` of `requests: Vec<T>` in a handler with `batch`.
+    pub(crate) fn request_type<'a>(&self, request: &'a Param) -> Option<&'a Type> {
+        let ty = &*request.written.ty;
+        if self.batch().is_some() { only_argument(ty, "Vec") } else { Some(ty) }
     }
 
     /// The attribute, for messages.

@@ -15,6 +15,10 @@ pub(crate) fn named_response(service: &Service) -> Option<&Type> {
 /// type of what the handler returns.
 pub(crate) fn element_response<'a>(service: &'a Service, handler: &'a Handler) -> Option<&'a Type> {
     let returned = handler.return_kind.ok()?;
+    // The list is for several requests.
+    if let Some(element) = element(returned).filter(|_| handler.batch().is_some()) {
+        return Some(element);
+    }
     let of_handler = handler.peer.as_ref().and_then(peer_of);
     innermost([returned].into_iter().chain(of_handler).chain(named_elsewhere(service)))
         .filter(|found| !std::ptr::eq(*found, returned))
@@ -71,11 +75,11 @@ fn innermost<'a>(mut types: impl Iterator<Item = &'a Type>) -> Option<&'a Type> 
     }))
 }
 
-/// `Reply` of `Option<Reply>`, `Vec<Reply>` and `[Reply; 2]`.
+/// `Reply` of `Option<Reply>`, `Vec<Reply>`, `Responses<Reply>` and `[Reply; 2]`.
 fn element(ty: &Type) -> Option<&Type> {
     match peel(ty) {
         Type::Array(array) => Some(&array.elem),
-        ty => only_argument(ty, "Option").or_else(|| only_argument(ty, "Vec")),
+        ty => ["Option", "Vec", "Responses"].iter().find_map(|name| only_argument(ty, name)),
     }
 }
 

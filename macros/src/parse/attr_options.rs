@@ -2,7 +2,7 @@
 
 use super::{
     options::{self, KeyValue, Options, Value},
-    values::{DurationArg, HalfClose, duration_arg, half_close},
+    values::{DurationArg, HalfClose, batch, duration_arg, half_close},
 };
 use crate::{attributes::AttrKind, report::ErrorSink};
 use proc_macro2::TokenStream;
@@ -49,6 +49,7 @@ pub(crate) struct BlockingOptions {
 #[derive(Default)]
 pub(crate) struct RequestOptions {
     pub(crate) send_result: Option<Ident>,
+    pub(crate) batch: Option<KeyValue<Expr>>,
     pub(crate) half_close: Option<KeyValue<HalfClose>>,
 }
 
@@ -158,6 +159,7 @@ impl Options for RequestOptions {
     fn set(&mut self, key: Ident, value: &Value<'_>) -> syn::Result<()> {
         match key.to_string().as_str() {
             "send_result" => value.flag(&mut self.send_result, key),
+            "batch" => value.read(&mut self.batch, key, batch),
             "half_close" => value.read(&mut self.half_close, key, half_close),
             _ => Err(value.malformed(&key)),
         }

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::mem;
 use std::ops::ControlFlow;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -10,13 +11,13 @@ use std::task::{Context, Poll};
 
 use tracing::debug;
 
-use super::decoding::{Found, decoded};
+use super::decoding::{Found, Later, decoded};
 use super::driver::IdleSession;
 use super::io::{ReadEnd, SessionIo};
 use super::lifecycle::run_on_error;
 use super::registry::SessionRegistry;
 use super::run_with_io::{NoDemand, resume_with_io, run_with_io};
-use crate::codec::Codec;
+use crate::codec::{Codec, DecodeError};
 use crate::service::internal::SessionShared;
 use crate::service::{Limit, Peer, Reason, Responses, Service, SessionError, Step};
 use crate::transport::Transport;
@@ -79,6 +80,13 @@ impl<Ev> Handling<Ev> {
     }
 }
 
+/// Requests that are handled together.
+struct Batch<Req> {
+    requests: Vec<Req>,
+    /// What follows them: a request that a pool is to decode, or malformed input.
+    next: Option<Result<Later<Req>, DecodeError>>,
+}
+
 /// What an event handler, or the handler of a time limit, has returned: `Break` gives back the
 /// state that has no such handler.
 type Outcome<S> = Result<ControlFlow<<S as Service>::State, Step<S>>, <S as Service>::Error>;
@@ -99,6 +107,13 @@ where
     pub(super) async fn handle_request(&mut self) -> ControlFlow<Reason, bool> {
         if !self.takes_requests() {
             return ControlFlow::Continue(false);
+        }
+        if S::MAX_BATCH > 0 {
+            return match self.decode_batch() {
+                None => ControlFlow::Continue(false),
+                // Boxed to keep the future of each active phase small.
+                Some(batch) => Box::pin(self.handle_batch(batch)).await,
+            };
         }
         let request = match self.idle.io.decode_request() {
             Ok(None) => return ControlFlow::Continue(false),
@@ -147,6 +162,73 @@ where
         };
         Box::pin(self.handle_error(error)).await?;
         ControlFlow::Continue(true)
+    }
+
+    /// Decodes the requests that were read. Returns `None` if there are none.
+    fn decode_batch(&mut self) -> Option<Batch<S::Request>> {
+        let mut requests = Vec::new();
+        while requests.len() < S::MAX_BATCH {
+            match self.idle.io.decode_request() {
+                Ok(None) => break,
+                Ok(Some(Found::Request(request))) => requests.push(request),
+                Ok(Some(Found::Later(later))) => return Some(Batch { requests, next: Some(Ok(later)) }),
+                Err(error) => return Some(Batch { requests, next: Some(Err(error)) }),
+            }
+        }
+        (!requests.is_empty()).then_some(Batch { requests, next: None })
+    }
+
+    /// Handles a batch, and after it what ended it.
+    async fn handle_batch(&mut self, batch: Batch<S::Request>) -> ControlFlow<Reason, bool> {
+        let Batch { mut requests, mut next } = batch;
+        loop {
+            if !requests.is_empty() {
+                self.handle_requests(mem::take(&mut requests)).await?;
+            }
+            // No handler is called any more if the batch has closed the session.
+            let found = match next.take() {
+                Some(found) if !self.idle.io.shared().is_closing() => found,
+                _ => return ControlFlow::Continue(true),
+            };
+            let decoded = match found {
+                Err(error) => Err(error),
+                Ok(later) => {
+                    self.handling.put_back_events(self.idle.io.shared());
+                    match decoded(&mut self.idle.io, later).await {
+                        Ok(request) => request,
+                        Err(reason) => return ControlFlow::Break(reason),
+                    }
+                }
+            };
+            match decoded {
+                Ok(request) => requests.push(request),
+                Err(error) => self.handle_error(SessionError::Decode(error)).await?,
+            }
+        }
+    }
+
+    /// Calls the handler for a batch. An error ends the session.
+    async fn handle_requests(&mut self, requests: Vec<S::Request>) -> ControlFlow<Reason> {
+        self.handling.put_back_events(self.idle.io.shared());
+        let applied = {
+            let Self { registry, peer, idle, handling } = &mut *self;
+            let IdleSession { io, conn, state } = &mut **idle;
+            let before = take_state::<S>(state, &mut handling.state)?;
+            let half_close = S::half_close(&before);
+            let handler = pin!(registry.service().on_requests(before, peer, conn, requests));
+            match run_with_io(io, half_close.into(), &mut NoDemand, handler).await {
+                Ok(done) => apply_step(registry.service(), io, state, handling.state, done),
+                Err(reason) => return ControlFlow::Break(reason),
+            }
+        };
+        match applied {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                let reason = Reason::from_error(&error);
+                self.handle_error(error).await?;
+                ControlFlow::Break(reason)
+            }
+        }
     }
 
     /// Handles one event. Returns false if there is none.

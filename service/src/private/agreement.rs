@@ -42,12 +42,19 @@ pub trait TakesRequest<Given>: Sized {
     /// Returns the request unchanged.
     fn taken(given: Given) -> Self;
 
+    /// Returns the requests of a batch unchanged.
+    fn taken_together(given: Vec<Given>) -> Vec<Self>;
+
     /// Returns the result of `#[before]` unchanged, with the request as the handlers take it.
     fn continued<Rsp>(flow: ControlFlow<Rsp, Self>) -> ControlFlow<Rsp, Given>;
 }
 
 impl<T> TakesRequest<T> for T {
     fn taken(given: T) -> T {
+        given
+    }
+
+    fn taken_together(given: Vec<T>) -> Vec<T> {
         given
     }
 

@@ -128,8 +128,8 @@ impl<T, Err> IntoServiceResult<false, Err> for T {
     }
 }
 
-/// What a handler returns as its responses: a response of the service, or an `Option`, `Vec` or
-/// array of them.
+/// What a handler returns as its responses: a response of the service, or an `Option`, `Vec`, array
+/// or [`Responses`] of them.
 ///
 /// The types decide. Where the service's response is `Vec<u8>`, a handler that returns `Vec<u8>`
 /// sends one response, and a handler that returns `Vec<Vec<u8>>` sends several. At most one impl
@@ -160,6 +160,10 @@ pub enum ReturnsVec {}
 #[derive(Debug)]
 pub enum ReturnsArray {}
 
+/// The handler returns `Responses`.
+#[derive(Debug)]
+pub enum ReturnsResponses {}
+
 impl<Rsp> IntoResponses<Rsp, ReturnsOne> for Rsp {
     #[inline]
     fn into_responses(self) -> Responses<Rsp> {
@@ -188,6 +192,14 @@ impl<Rsp, const N: usize> IntoResponses<Rsp, ReturnsArray> for [Rsp; N] {
     #[inline]
     fn into_responses(self) -> Responses<Rsp> {
         Responses::Many(self.into())
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<Rsp> IntoResponses<Rsp, ReturnsResponses> for Responses<Rsp> {
+    #[inline]
+    fn into_responses(self) -> Responses<Rsp> {
+        self
     }
 }
 

@@ -133,6 +133,12 @@ impl<N: NextTypes<Otherwise>, E, Otherwise> NextTypes<Otherwise> for Result<N, E
     type Err = E;
 }
 
+/// The value of `batch`, which must not be zero.
+pub const fn batch_size(requests: usize) -> usize {
+    assert!(requests > 0, "`batch` must be at least 1");
+    requests
+}
+
 /// Returns the shortest of these durations.
 pub const fn shortest(times: &[Option<Duration>]) -> Option<Duration> {
     let mut shortest: Option<Duration> = None;

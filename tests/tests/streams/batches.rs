@@ -51,6 +51,125 @@ impl Distracted {
     }
 }
 
+/// Responds to what was pipelined together. Some entries are commands.
+#[derive(Default)]
+struct Batches {
+    sizes: Mutex<Vec<usize>>,
+    after: AtomicUsize,
+    ended: Mutex<Vec<Reason>>,
+}
+
+#[service]
+impl Batches {
+    #[request(batch = LARGEST)]
+    async fn append(&self, peer: &Peer<String>, entries: Vec<String>) -> Result<Vec<String>, String> {
+        self.sizes.lock().unwrap().push(entries.len());
+        if entries.iter().any(|entry| entry == "fail") {
+            return Err("on request".into());
+        }
+        if entries.iter().any(|entry| entry == "later") {
+            tokio::task::yield_now().await;
+        }
+        if entries.iter().any(|entry| entry == "close") {
+            peer.close();
+        }
+        Ok(entries.into_iter().filter(|entry| entry != "silent").collect())
+    }
+
+    #[after]
+    async fn count(&self, _response: &String) {
+        self.after.fetch_add(1, SeqCst);
+    }
+
+    #[on(error)]
+    async fn failed(&self, error: SessionError<String>) -> ControlFlow<Reason, String> {
+        ControlFlow::Continue(format!("error: {error}"))
+    }
+
+    #[on(disconnect)]
+    async fn ended(&self, reason: Reason) {
+        self.ended.lock().unwrap().push(reason);
+    }
+}
+
+impl Batches {
+    fn take_sizes(&self) -> Vec<usize> {
+        std::mem::take(&mut self.sizes.lock().unwrap())
+    }
+}
+
+async fn serve_batches(kind: Kind) -> (Arc<Batches>, TestServer) {
+    let batches = Arc::new(Batches::default());
+    let server = Server::new(batches.clone()).codec(Lines::new().max_length(100));
+    (batches, serve(kind, server).await)
+}
+
+on_streams! {
+    async fn s29_requests_that_were_received_are_handled_together(kind) {
+        let (batches, server) = serve_batches(kind).await;
+        let mut conn = server.connect().await;
+        // In one write, which arrives at once. The last line is not complete.
+        conn.write_all("a\n".repeat(20).as_bytes()).await.unwrap();
+        conn.write_all(b"in").await.unwrap();
+        for _ in 0..20 {
+            assert_eq!(conn.line().await, "a");
+        }
+        let sizes = batches.take_sizes();
+        assert_eq!(sizes.iter().sum::<usize>(), 20);
+        assert_eq!(sizes[0], LARGEST, "{sizes:?}");
+        conn.write_all(b" pieces\n").await.unwrap();
+        assert_eq!(conn.line().await, "in pieces");
+        assert_eq!(conn.call("later").await, "later");
+        assert_eq!(batches.take_sizes(), [1, 1]);
+        conn.write_all(b"silent\nb\nsilent\nlater\n").await.unwrap();
+        assert_eq!(conn.line().await, "b");
+        assert_eq!(conn.line().await, "later");
+        assert_eq!(batches.after.load(SeqCst), 24);
+        server.stop().await;
+    }
+
+    async fn s29_malformed_input_is_handled_after_the_requests_before_it(kind) {
+        let (batches, server) = serve_batches(kind).await;
+        let mut conn = server.connect().await;
+        let input = format!("a\nlater\n{}\nc\n", "x".repeat(101));
+        conn.write_all(input.as_bytes()).await.unwrap();
+        for line in ["a", "later", "error: malformed input: a frame is longer than 100 bytes", "c"] {
+            assert_eq!(conn.line().await, line);
+        }
+        assert_eq!(batches.take_sizes(), [2, 1]);
+        server.stop().await;
+    }
+
+    async fn s29_an_error_of_a_batch_ends_the_session_after_its_answer(kind) {
+        let (batches, server) = serve_batches(kind).await;
+        let mut conn = server.connect().await;
+        assert_eq!(conn.call("a").await, "a");
+        conn.write_all(b"b\nfail\nc\n").await.unwrap();
+        assert_eq!(conn.line().await, "error: on request");
+        assert!(conn.read_remaining().await.is_empty());
+        wait(|| !batches.ended.lock().unwrap().is_empty()).await;
+        assert_eq!(*batches.ended.lock().unwrap(), [Reason::Failed("on request".into())]);
+        server.stop().await;
+    }
+
+    async fn s29_a_batch_ends_with_the_input_or_with_the_session(kind) {
+        let (batches, server) = serve_batches(kind).await;
+        let mut conn = server.connect().await;
+        conn.write_all(b"a\nb").await.unwrap();
+        conn.shutdown().await.unwrap();
+        assert_eq!(conn.read_remaining().await, b"a\nb\n");
+
+        let mut conn = server.connect().await;
+        let more = [&b"close\n"[..], &b"c\n".repeat(LARGEST), b"not handled\n"].concat();
+        conn.write_all(&more).await.unwrap();
+        let answers = [&b"close\n"[..], &b"c\n".repeat(LARGEST - 1)].concat();
+        assert_eq!(conn.read_remaining().await, answers);
+        wait(|| batches.ended.lock().unwrap().len() == 2).await;
+        assert_eq!(*batches.ended.lock().unwrap(), [Reason::PeerClosed, Reason::Closed(By::Close)]);
+        server.stop().await;
+    }
+}
+
 on_streams! {
     async fn s21_a_limit_of_zero_takes_what_was_received_and_does_not_wait(kind) {
         let journal = Arc::new(Journal::default());

@@ -36,6 +36,17 @@ impl Several {
     }
 }
 
+/// Responds with the words of a line.
+struct Words;
+
+#[service(response = String)]
+impl Words {
+    #[request]
+    async fn split(&self, line: String) -> Result<portcullis::Responses<String>, std::num::ParseIntError> {
+        Ok(line.split_whitespace().map(str::to_owned).collect())
+    }
+}
+
 /// Each state responds in its own way.
 #[derive(Default)]
 struct Ways {
@@ -100,6 +111,16 @@ on_streams! {
         for line in [
             "0 of 2", "1 of 2", "third", "fourth", "0 of 1", "sent before", "first", "second", "unknown", "0 of 1",
         ] {
+            assert_eq!(conn.line().await, line);
+        }
+        server.stop().await;
+    }
+
+    async fn s16_responses_are_made_of_any_iterator(kind) {
+        let server = serve(kind, Server::new(Words).codec(Lines::new())).await;
+        let mut conn = server.connect().await;
+        conn.write_all(b"one\n  \nthree two one\nlast\n").await.unwrap();
+        for line in ["one", "three", "two", "one", "last"] {
             assert_eq!(conn.line().await, line);
         }
         server.stop().await;
