@@ -272,8 +272,8 @@ pub use portcullis_service::Credentials;
 #[cfg(feature = "server")]
 pub use portcullis_service::{
     AnyPeer, By, Cleanup, ClosedFuture, Describe, Description, Encoded, EndedFuture, HalfClose, IntoService,
-    Limit, Peer, PostFuture, Reason, Responses, SendError, SendFuture, Service, Session, SessionError, StateLimits,
-    Stopping, TrySendError, assert_diagram, describe,
+    Limit, Peer, PostFuture, Reason, Responses, SendError, SendFuture, Service, Session, SessionError,
+    StateLimits, Stopping, TrySendError, assert_diagram, describe,
 };
 
 /// Imports for a file with a service: the attributes, [`Wait`], the codecs, and the types in

@@ -70,8 +70,7 @@ fn method(method: &Method<'_>) -> Value {
     ];
     let lists =
         [("states", method.states), ("data", method.data), ("next", method.next), ("calls", method.calls)];
-    let flags =
-        [("start", method.start), ("events_only", method.events_only), ("dynamic", method.dynamic)];
+    let flags = [("start", method.start), ("events_only", method.events_only), ("dynamic", method.dynamic)];
     fields.extend(texts_of.into_iter().filter_map(|(key, value)| Some((key, text(value?)))));
     fields.extend(flags.into_iter().filter(|(_, set)| *set).map(|(key, set)| (key, Value::Flag(set))));
     let lists = lists.into_iter().filter(|(_, list)| !list.is_empty());

@@ -63,9 +63,9 @@ pub mod bounds {
         BeforeOutput, BorrowsCleanup, BorrowsConn, ConnValueAndState, DerefTarget, DisconnectParamsWithConn,
         FailsWith, Fallible, IntoResponses, IntoTimeLimit, IsState, NextState, NextTypes, ReturnsArray,
         ReturnsOne, ReturnsOption, ReturnsResponses, ReturnsVec, SameType, SendsResult, SessionTypes,
-        SharesConn, StartState,
-        StartsWithConn, StateAlone, Step, TakesConn, TakesData, TakesError, TakesEvent, TakesPeer,
-        TakesReason, TakesRequest, TakesResponse, UnitOrResult, Unknown, WithResponses, WrittenOut,
+        SharesConn, StartState, StartsWithConn, StateAlone, Step, TakesConn, TakesData, TakesError,
+        TakesEvent, TakesPeer, TakesReason, TakesRequest, TakesResponse, UnitOrResult, Unknown,
+        WithResponses, WrittenOut,
     };
 }
 

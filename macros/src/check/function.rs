@@ -1,6 +1,9 @@
 //! Rules of all functions with an attribute: qualifiers, receiver, generics.
 
-use crate::model::{Borrow, Function, Method, Param, Receiver, Role, Shape, owned_form};
+use crate::{
+    model::{Borrow, Function, Method, Param, Receiver, Role, Shape, owned_form, sized_form},
+    tokens::to_text,
+};
 use syn::{GenericParam, Safety, Type};
 
 /// Rejects two attributes on one method.
@@ -134,8 +137,14 @@ pub(super) fn no_lifetimes(method: &Method, what: &str) {
     }
 }
 
-/// Reports a type that contains a reference or `impl Trait`. Returns whether it contains neither.
+/// Reports a type that has no size, or contains a reference or `impl Trait`. Returns whether it
+/// does not.
 pub(super) fn owned(method: &Method, ty: &Type, place: &str, why: &str) -> bool {
+    if let Some(sized) = sized_form(ty) {
+        let message = format!("{place} must have a size, because {why}: write `{}`", to_text(&sized));
+        method.sink.error(ty, message);
+        return false;
+    }
     match crate::model::find_borrow(ty) {
         None => return true,
         Some(Borrow::Reference(reference)) => {

@@ -52,7 +52,8 @@ fn limits(method: &Method, transition: &TransitionHandler) {
         let message = "`events_restart_idle` needs a limit that events restart: write `idle = \"30s\"` too";
         method.sink.error(key, message);
     } else if let (Some(key), Some(_)) = (transition.events_restart_idle(), transition.events_only()) {
-        let message = "`idle` of a state with `events_only` counts from event to event: remove `events_restart_idle`";
+        let message =
+            "`idle` of a state with `events_only` counts from event to event: remove `events_restart_idle`";
         method.sink.error(key, message);
     }
     let exprs = [idle, max_duration].into_iter().flatten().filter_map(|limit| match limit {

@@ -15,7 +15,7 @@ use super::{blocking, handler, helper, misplaced, signature, span::at, warnings}
 use crate::{
     model::{
         Blocking, Borrow, Function, Item, Method, Misuse, Param, Receiver, ReturnKind, Role, Service, Shape,
-        find_borrow, is_of_std, is_taken_apart,
+        find_borrow, is_of_std, is_taken_apart, sized_form,
     },
     parse::{IncompleteFn, is_terminated},
     tokens::{find_ident, is_ident, is_punct},
@@ -59,6 +59,10 @@ pub(super) fn recovered(method: &Method, standalone: bool, krate: &Path) -> Func
         other => other,
     };
     fits_mistake |= make_static(&mut function);
+    function.params.iter_mut().for_each(|param| make_sized(&mut param.written.ty));
+    if let ReturnType::Type(_, ty) = &mut function.sig.output {
+        make_sized(ty);
+    }
     if function.incomplete.is_some() {
         function.attrs.push(syn::parse_quote!(#[allow(unused)]));
         function.body = unreachable_body(function.body.span());
@@ -140,6 +144,13 @@ fn with_this(tokens: TokenStream) -> TokenStream {
     trees.iter().enumerate().flat_map(tree).collect()
 }
 
+/// Replaces a type without a size, which is reported, by the type that owns such a value.
+fn make_sized(ty: &mut Type) {
+    if let Some(sized) = sized_form(ty) {
+        *ty = sized;
+    }
+}
+
 /// Makes `-> &T` with nothing to borrow from `-> &'static T`: it would be a second error.
 fn make_static(function: &mut Function) -> bool {
     let borrows = !matches!(function.receiver, Receiver::None)
@@ -183,6 +194,7 @@ pub(super) fn blocking_pair(function: &Function, blocking: &Blocking, krate: &Pa
 /// the function pass no worker.
 fn worker_and_args(blocking: &Blocking) -> (Option<Param>, Vec<Param>) {
     let mut args = blocking.args.clone();
+    args.iter_mut().for_each(|arg| make_sized(&mut arg.written.ty));
     // A `Worker` by value may be a type of the user's.
     let is_worker = |arg: &Param| !arg.is_owned() && arg.is_named("Worker");
     if blocking.worker.is_some() {

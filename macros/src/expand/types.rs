@@ -1,7 +1,7 @@
 //! Types in generated code: success and error types of functions, and types of parameters.
 
 use super::span::at;
-use crate::model::{ReturnKind, Shape, find_borrow, peel};
+use crate::model::{ReturnKind, Shape, find_borrow, peel, sized_form};
 use proc_macro2::{Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Path, Token, Type};
@@ -108,10 +108,10 @@ fn of_alias(whole: &Type, name: &str, krate: &Path) -> TokenStream {
     quote_spanned!(at(whole)=> <#whole as #krate::__private::ResultType>::#name)
 }
 
-/// The type, or `Unknown` if it contains a reference, which is reported.
+/// The type, or `Unknown` if it contains a reference or has no size, which is reported.
 pub(super) fn or_unknown(ty: Option<&Type>, tokens: TokenStream, krate: &Path) -> TokenStream {
     match ty {
-        Some(ty) if find_borrow(ty).is_some() => unknown(krate),
+        Some(ty) if find_borrow(ty).is_some() || sized_form(ty).is_some() => unknown(krate),
         _ => tokens,
     }
 }

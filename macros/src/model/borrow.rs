@@ -1,8 +1,10 @@
 //! References and lifetimes in types, as far as tokens tell: a value with one can't move to another
 //! thread. Those inside of `Fn(&T)` and `fn(&T)` belong to the callee and do not count.
 
+use super::peel;
 use syn::{
     GenericArgument, Lifetime, Path, PathArguments, Type, TypeImplTrait, TypeParamBound, TypeReference,
+    parse_quote,
 };
 
 /// The first part of a type because of which it is not owned, or can't be named.
@@ -38,6 +40,19 @@ pub(crate) fn find(ty: &Type) -> Option<Borrow<'_>> {
         }
         Type::TraitObject(object) => object.bounds.iter().find_map(in_bound),
         // Function pointers bind their own lifetimes. The other kinds of types contain no types.
+        _ => None,
+    }
+}
+
+/// The owned type that is meant by a type without a size, such as `Vec<u8>` for `[u8]`.
+pub(crate) fn sized_form(ty: &Type) -> Option<Type> {
+    match peel(ty) {
+        Type::Slice(slice) => {
+            let elem = &slice.elem;
+            Some(parse_quote!(Vec<#elem>))
+        }
+        Type::Path(path) if path.path.is_ident("str") => Some(parse_quote!(String)),
+        Type::TraitObject(object) => Some(parse_quote!(Box<#object>)),
         _ => None,
     }
 }

@@ -1,7 +1,8 @@
 //! The model of `#[request]` and `#[session]` methods.
 
 use super::{
-    Function, Param, Placement, ReturnKind, Shape, function::peel, machine::only_argument, params::ParamMatcher,
+    Function, Param, Placement, ReturnKind, Shape, function::peel, machine::only_argument,
+    params::ParamMatcher,
 };
 use crate::parse::{HalfClose, KeyValue, RequestOptions, SessionOptions};
 use proc_macro2::Ident;
@@ -24,7 +25,7 @@ pub(crate) enum HandlerKind {
         /// The key of `send_result`, with which the whole `Result` is the response.
         send_result: Option<Ident>,
         /// How many requests are handled together.
-        batch: Option<KeyValue<Expr>>,
+        batch: Option<Box<KeyValue<Expr>>>,
     },
     Session {
         session: Option<Param>,
@@ -54,7 +55,7 @@ impl Handler {
         let default = if peer.is_some() { HalfClose::Cancel } else { HalfClose::Answer };
         Handler {
             half_close: chosen(half_close, default),
-            kind: HandlerKind::Request { request, send_result, batch },
+            kind: HandlerKind::Request { request, send_result, batch: batch.map(Box::new) },
             peer,
             conn,
             unmatched: hand.unmatched(),
@@ -81,7 +82,7 @@ impl Handler {
     /// The value of `batch`.
     pub(crate) fn batch(&self) -> Option<&KeyValue<Expr>> {
         match &self.kind {
-            HandlerKind::Request { batch, .. } => batch.as_ref(),
+            HandlerKind::Request { batch, .. } => batch.as_deref(),
             HandlerKind::Session { .. } => None,
         }
     }

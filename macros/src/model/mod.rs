@@ -35,7 +35,7 @@ mod shared;
 
 pub(crate) use blocking::Blocking;
 pub(crate) use body_callee::{BodyCallee, BodyCopy, first_static};
-pub(crate) use borrow::{Borrow, NotOwned, find as find_borrow};
+pub(crate) use borrow::{Borrow, NotOwned, find as find_borrow, sized_form};
 pub(crate) use connect::{ConnectOutput, connect_output};
 pub(crate) use description::{MethodDescription, summary};
 pub(crate) use function::{Function, Param, Placement, Receiver, Shape, peel};

@@ -50,11 +50,15 @@ fn unwrap_groups(expr: &Expr) -> &Expr {
 /// The value of `batch = ..`: a number, or an expression that the compiler evaluates.
 pub(super) fn batch(written: Expr) -> syn::Result<Expr> {
     match unwrap_groups(&written) {
-        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) if number.base10_parse::<usize>().is_ok_and(|n| n == 0) => {
+        Expr::Lit(ExprLit { lit: Lit::Int(number), .. })
+            if number.base10_parse::<usize>().is_ok_and(|n| n == 0) =>
+        {
             Err(syn::Error::new(number.span(), "`batch` must be at least 1"))
         }
         Expr::Lit(ExprLit { lit: Lit::Int(_), .. }) => Ok(written),
-        Expr::Lit(other) => Err(syn::Error::new_spanned(other, "expected a number of requests: write `batch = 64`")),
+        Expr::Lit(other) => {
+            Err(syn::Error::new_spanned(other, "expected a number of requests: write `batch = 64`"))
+        }
         _ => Ok(written),
     }
 }

@@ -9,7 +9,7 @@ impl Broker {
         self: &::std::sync::Arc<Self>,
         packet: Packet,
     ) -> ControlFlow<Reply, Packet> {
-        self.allow(packet)
+        self.gate.allow(packet)
     }
     #[allow(clippy::needless_pass_by_value, clippy::large_types_passed_by_value)]
     async fn handle(
@@ -94,7 +94,7 @@ impl ::portcullis::Service for Broker {
     const SERVICE_DESCRIPTION: ::portcullis::describe::Description<'static> = {
         use ::portcullis::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[
-            Method::new(Role::Before, "allow", "").calls(&["allow"]),
+            Method::new(Role::Before, "allow", ""),
             Method::new(Role::OnRequest, "handle", "").responses("Vec<Reply>"),
             Method::new(Role::After, "count", ""),
         ];

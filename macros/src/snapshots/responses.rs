@@ -4,7 +4,7 @@
 impl Broker {
     #[before]
     async fn allow(&self, packet: Packet) -> ControlFlow<Reply, Packet> {
-        self.allow(packet)
+        self.gate.allow(packet)
     }
 
     #[request]

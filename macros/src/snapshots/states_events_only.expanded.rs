@@ -147,11 +147,18 @@ impl ::portcullis::Service for Queue {
         };
         ::core::result::Result::Ok(::core::ops::ControlFlow::Continue(step))
     }
-    fn state_name(state: &<Self as ::portcullis::Service>::State) -> &'static str {
+    fn state_index(state: &<Self as ::portcullis::Service>::State) -> u16 {
         match state {
-            QueueState::Ready => "ready",
-            QueueState::Popping(..) => "popping",
-            QueueState::Closed => "closed",
+            QueueState::Ready => 0u16,
+            QueueState::Popping(..) => 1u16,
+            QueueState::Closed => 2u16,
+        }
+    }
+    fn state_name(index: u16) -> &'static str {
+        match index {
+            0u16 => "ready",
+            1u16 => "popping",
+            _ => "closed",
         }
     }
     const MIN_STATE_TIMEOUT: ::core::option::Option<::core::time::Duration> = ::portcullis::__private::shortest(
@@ -193,10 +200,10 @@ impl ::portcullis::Service for Queue {
     }
     fn recover(
         self: &::std::sync::Arc<Self>,
-        name: &'static str,
+        index: u16,
     ) -> ::core::option::Option<<Self as ::portcullis::Service>::State> {
-        match name {
-            "ready" => ::core::option::Option::Some(QueueState::Ready),
+        match index {
+            0u16 => ::core::option::Option::Some(QueueState::Ready),
             _ => ::core::option::Option::None,
         }
     }

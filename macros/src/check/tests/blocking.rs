@@ -89,11 +89,9 @@ fn signatures_of_blocking_functions_are_checked() {
         ),
         &["remove it"],
     );
-    for (deadline, start_deadline, expected) in [
-        ("1s", "2s", &["has no effect"][..]),
-        ("1s", "1000ms", &["has no effect"]),
-        ("1s", "999ms", &[]),
-    ] {
+    for (deadline, start_deadline, expected) in
+        [("1s", "2s", &["has no effect"][..]), ("1s", "1000ms", &["has no effect"]), ("1s", "999ms", &[])]
+    {
         reports(
             quote!(
                 #[blocking(deadline = #deadline, start_deadline = #start_deadline)]

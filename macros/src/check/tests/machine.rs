@@ -13,35 +13,76 @@ fn a_state_of_events_takes_an_event() {
         }
     );
     for (method, messages) in [
-        (quote!(#[state(events_only)] async fn b(&self, data: u8, e: Ev) -> SvcState { SvcState::A }), &[][..]),
         (
-            quote!(#[state(events_only)] async fn b(&self) -> SvcState { SvcState::A }),
-            &["must take the event by value as its last parameter: write `async fn b(&self, [peer: &Peer<Response>,] [conn: &mut Conn,] [data: T, ..], event: Event)"],
+            quote!(
+                #[state(events_only)]
+                async fn b(&self, data: u8, e: Ev) -> SvcState {
+                    SvcState::A
+                }
+            ),
+            &[][..],
         ),
         (
-            quote!(#[state(events_only, events_restart_idle)] async fn b(&self, e: Ev) -> SvcState { SvcState::A }),
+            quote!(
+                #[state(events_only)]
+                async fn b(&self) -> SvcState {
+                    SvcState::A
+                }
+            ),
+            &[
+                "must take the event by value as its last parameter: write `async fn b(&self, [peer: &Peer<Response>,] [conn: &mut Conn,] [data: T, ..], event: Event)",
+            ],
+        ),
+        (
+            quote!(
+                #[state(events_only, events_restart_idle)]
+                async fn b(&self, e: Ev) -> SvcState {
+                    SvcState::A
+                }
+            ),
             &["`events_restart_idle` needs a limit"],
         ),
         (
-            quote!(#[state(events_only, idle = "1s", events_restart_idle)] async fn b(&self, e: Ev) -> SvcState { SvcState::A }),
+            quote!(
+                #[state(events_only, idle = "1s", events_restart_idle)]
+                async fn b(&self, e: Ev) -> SvcState {
+                    SvcState::A
+                }
+            ),
             &["remove `events_restart_idle`"],
         ),
         (
             quote!(
-                #[state(events_only)] async fn b(&self, e: Ev) -> SvcState { SvcState::A }
-                #[event(a, b)] async fn c(&self, e: Ev) -> SvcState { SvcState::A }
+                #[state(events_only)]
+                async fn b(&self, e: Ev) -> SvcState {
+                    SvcState::A
+                }
+                #[event(a, b)]
+                async fn c(&self, e: Ev) -> SvcState {
+                    SvcState::A
+                }
             ),
             &["state `b` already has an event handler, `b`"],
         ),
         (
-            quote!(#[state(events_only, idle = e.limit)] async fn b(&self, e: Ev) -> SvcState { SvcState::A }),
+            quote!(
+                #[state(events_only, idle = e.limit)]
+                async fn b(&self, e: Ev) -> SvcState {
+                    SvcState::A
+                }
+            ),
             &["so there is no `e`"],
         ),
     ] {
         reports(quote!(#start #method), messages);
     }
     reports(
-        quote!(#[state(start, events_only)] async fn a(&self, e: Ev) -> (Rsp, SvcState) { (Rsp, SvcState::A) }),
+        quote!(
+            #[state(start, events_only)]
+            async fn a(&self, e: Ev) -> (Rsp, SvcState) {
+                (Rsp, SvcState::A)
+            }
+        ),
         &["no state of this service takes requests"],
     );
 }

@@ -9,12 +9,12 @@ use super::{
     callee::{Callee, CalleeKind},
 };
 use crate::{
-    model::RunsOn,
+    model::{RunsOn, is_of_std},
     tokens::{Called, Context, SelfCall, Walk, is_ident, is_punct, mentions, walk},
 };
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::ext::IdentExt;
+use syn::{Type, ext::IdentExt};
 
 /// Each of them in a body that runs there.
 pub(super) fn find(body: TokenStream, runs_on: &RunsOn<'_>, callees: &[Callee]) -> Vec<Misuse> {
@@ -33,6 +33,17 @@ pub(super) fn find(body: TokenStream, runs_on: &RunsOn<'_>, callees: &[Callee]) 
     found
 }
 
+/// The call of this method in a place where its value is meant, if it returns a future.
+pub(super) fn missing(name: &Ident, runs_on: &RunsOn<'_>, callees: &[Callee]) -> Option<Misuse> {
+    let callee = callees.iter().find(|callee| callee.name == *name && callee.is_future())?;
+    let (name, is_job) = (name.clone(), matches!(callee.kind, CalleeKind::Job { .. }));
+    match runs_on {
+        RunsOn::EventLoop => Some(Misuse::MissingAwait { name, is_job }),
+        RunsOn::PoolThread { .. } => Some(Misuse::MissingWait { name, is_job }),
+        RunsOn::Unknown => None,
+    }
+}
+
 /// The method whose body is read.
 struct Caller<'a> {
     runs_on: &'a RunsOn<'a>,
@@ -45,7 +56,6 @@ impl Caller<'_> {
             return self.blocking_on_loop(call, context);
         };
         let name = call.name.clone();
-        let is_job = matches!(callee.kind, CalleeKind::Job { .. });
         match (self.runs_on, &callee.kind, call.wait()) {
             (RunsOn::EventLoop, CalleeKind::TakesWorker { args }, _) => {
                 (call.argument_count() == Some(*args)).then_some(Misuse::MissingWorker(name))
@@ -64,9 +74,9 @@ impl Caller<'_> {
             {
                 Some(Misuse::WaitWithoutWorker(at))
             }
-            (RunsOn::EventLoop, _, None) if call.is_operand() => Some(Misuse::MissingAwait { name, is_job }),
-            (RunsOn::PoolThread { .. }, _, None) if call.is_operand() && !context.async_code => {
-                Some(Misuse::MissingWait { name, is_job })
+            (RunsOn::PoolThread { .. }, _, None) if context.async_code => None,
+            (_, _, None) if call.is_operand() || has_type_of_value(call) => {
+                missing(&name, self.runs_on, self.callees)
             }
             _ => None,
         }
@@ -110,6 +120,20 @@ impl Caller<'_> {
         let callee = self.callees.iter().find(|callee| callee.name == name)?;
         callee.is_future().then_some(Misuse::CallOfFuture(name))
     }
+}
+
+/// Whether the call is the value of `let n: T = self.f(..);` with a type of std, which can't be
+/// that of a future.
+fn has_type_of_value(call: &SelfCall<'_>) -> bool {
+    let Some(start) = call.before.iter().rposition(|tree| is_ident(Some(tree), "let")) else { return false };
+    let pattern = match call.before.get(start + 1..) {
+        Some([first, tail @ ..]) if is_ident(Some(first), "mut") => tail,
+        tail => tail.unwrap_or_default(),
+    };
+    let [TokenTree::Ident(_), colon, ty @ .., equals] = pattern else { return false };
+    let is_statement =
+        is_punct(Some(colon), ':') && is_punct(Some(equals), '=') && is_punct(call.after.first(), ';');
+    is_statement && syn::parse2(ty.iter().cloned().collect()).is_ok_and(|ty: Type| is_of_std(&ty))
 }
 
 /// `name` of `[move] || self.name(..)`, if that is all there is.
@@ -169,6 +193,8 @@ mod tests {
             "self.job(1) + 1",
             "if self.job(1) { a }",
             "if n == self.helper() { a }",
+            "let n: u64 = self.job(1);",
+            "let mut list: Vec<u8> = self.helper();",
         ] {
             assert_eq!(on_the_loop(text), 1, "{text}");
         }
@@ -176,6 +202,10 @@ mod tests {
             "n += self.job(1).await?;",
             "1 + self.job(1).await? + self.helper().await",
             "let f: Offload<u8> = self.job(1);",
+            "let f: Job = self.job(1);",
+            "let n: u64 = self.job(1).await?;",
+            "let n: u64 = f(self.job(1));",
+            "let n: u64; let f = self.job(1);",
             "if self.job(1).await? { a }",
             "pool.run(move |worker| self.blocking_job(worker, 1))",
             "pool.run(move |w| self.blocking_job(w, 1))",
@@ -201,6 +231,7 @@ mod tests {
         for text in [
             "self.job(1).wait()?",
             "n += self.job(1);",
+            "let n: u64 = self.job(1);",
             "worker.call(|| self.helper())?",
             "worker.call(move || self.job(1))?",
         ] {

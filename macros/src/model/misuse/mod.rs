@@ -9,10 +9,12 @@
 //! | `wait_await` | `.wait` on the event loop, `.await` on a pool thread |
 //! | `worker` | the worker leaves its thread, or `?` has no `Result` to return |
 //! | `calls` | a call of another method of the block, which `callee` describes |
+//! | `returned` | a body that returns the future of such a call |
 
 mod assigned;
 mod callee;
 mod calls;
+mod returned;
 mod self_use;
 mod spawn;
 mod wait_await;
@@ -48,9 +50,9 @@ pub(crate) enum Misuse {
     WorkerPassed(Ident),
     /// `.wait()` on a pool thread
     WaitWithoutWorker(TokenStream),
-    /// `1 + self.f(..)` on a pool thread, where `f` is async or a job
+    /// `1 + self.f(..)` or `let n: u64 = self.f(..)` on a pool thread, where `f` is async or a job
     MissingWait { name: Ident, is_job: bool },
-    /// `1 + self.f(..)` on the event loop, where `f` is async or a job
+    /// The same on the event loop
     MissingAwait { name: Ident, is_job: bool },
     /// `self.f(..)` on the event loop, where `f` takes a worker and isn't a job
     MissingWorker(Ident),
@@ -108,7 +110,11 @@ pub(super) fn find_in_calls(items: &mut [Item]) {
         if !is_shared || method.function.incomplete.is_some() {
             continue;
         }
-        let found = calls::find(body.clone(), &method.runs_on(), &callees);
+        let mut found = calls::find(body.clone(), &method.runs_on(), &callees);
+        if returned::returns_value(&method.role, &method.function) {
+            let calls = returned::calls(&method.role, body.clone());
+            found.extend(calls.iter().filter_map(|name| calls::missing(name, &method.runs_on(), &callees)));
+        }
         method.function.misuses.extend(found);
         method.function.misuses.extend(assigned::find(body));
     }
