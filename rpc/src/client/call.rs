@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::cell::{CallCell, Outcome};
 use super::error::CallError;
 use super::queue::{now, with_limit};
-use super::shared::{Queued, Shared};
+use super::shared::Shared;
 use crate::failure::Failure;
 use crate::protocol::Protocol;
 
@@ -84,12 +84,13 @@ impl<P: Protocol> CallState<P> {
         if deadline.is_some_and(|at| at <= now()) {
             return Poll::Ready(Err(Failure::Deadline));
         }
-        let cell = Arc::new(CallCell::new(call, cx.waker().clone()));
-        if let Err(failure) = shared.push(Queued { cell: Arc::clone(&cell), deadline }) {
-            return Poll::Ready(Err(failure));
+        match shared.push(call, deadline, cx.waker().clone()) {
+            Ok(cell) => {
+                *self = Self::Waiting(cell);
+                Poll::Pending
+            }
+            Err(failure) => Poll::Ready(Err(failure)),
         }
-        *self = Self::Waiting(cell);
-        Poll::Pending
     }
 
     /// Cancels a call whose caller is dropped.

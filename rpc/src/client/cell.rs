@@ -47,6 +47,13 @@ impl<P: Protocol> CallCell<P> {
         Self(Mutex::new(CellState { phase: Phase::Queued { call, caller }, items: VecDeque::new() }))
     }
 
+    /// Makes a cell that no call uses any more that of another call.
+    pub(super) fn reuse(&self, call: P, caller: Waker) {
+        let mut state = self.lock();
+        debug_assert!(matches!(state.phase, Phase::Released) && state.items.is_empty(), "the cell is in use");
+        state.phase = Phase::Queued { call, caller };
+    }
+
     fn lock(&self) -> MutexGuard<'_, CellState<P>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

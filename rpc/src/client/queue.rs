@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use portcullis_codec::DecodeError;
 use tokio::time::{self, Sleep};
 
-use super::cell::Outcome;
+use super::cell::{CallCell, Outcome};
 use super::in_flight::{InFlight, InFlightCall};
 use super::shared::{Queued, Shared};
 use crate::failure::Failure;
@@ -42,11 +42,16 @@ pub struct CallQueue<P: Protocol> {
     /// Wakes the task at the earliest deadline, which `alarm_at` is. The allocation is used again.
     alarm: Pin<Box<Option<Sleep>>>,
     alarm_at: Option<Instant>,
+    /// The cells of calls that have ended, until their callers have taken the outcome.
+    ended: VecDeque<Arc<CallCell<P>>>,
     /// Whether the server has sent a message since the last [`take_received`](Self::take_received).
     has_received: bool,
     /// Whether the server stops, and begins no more calls of this connection.
     is_refused: bool,
 }
+
+/// How many cells of calls are kept for later calls.
+const MAX_SPARE: usize = 64;
 
 /// The current time by tokio's clock, which tests can pause.
 pub(super) fn now() -> Instant {
@@ -73,6 +78,7 @@ impl<P: Protocol> CallQueue<P> {
             max_in_flight: 0,
             alarm: Box::pin(None),
             alarm_at: None,
+            ended: VecDeque::new(),
             has_received: false,
             is_refused: false,
         }
@@ -139,7 +145,12 @@ impl<P: Protocol> CallQueue<P> {
 
     fn end(&mut self, id: u64, outcome: Outcome<P>) {
         match self.in_flight.remove(id) {
-            Some(call) => call.cell.end(outcome),
+            Some(call) => {
+                call.cell.end(outcome);
+                if self.ended.len() < MAX_SPARE {
+                    self.ended.push_back(call.cell);
+                }
+            }
             None => tracing::trace!(id, "a reply to a call that is not in flight"),
         }
     }
@@ -196,6 +207,13 @@ impl<P: Protocol> CallQueue<P> {
         self.credits.append(&mut state.credits);
         if self.batch.is_empty() && self.in_flight.len() < self.max_in_flight {
             std::mem::swap(&mut self.batch, &mut state.queue);
+        }
+        while state.spare.len() < MAX_SPARE {
+            // The caller has dropped its reference, so the cell is free.
+            if self.ended.front().is_none_or(|cell| Arc::strong_count(cell) > 1) {
+                break;
+            }
+            state.spare.extend(self.ended.pop_front());
         }
         state.accepts_calls = self.in_flight.len() + self.batch.len() < self.max_in_flight;
         match &mut state.driver {

@@ -39,6 +39,8 @@ pub(super) struct State<P: Protocol> {
     /// When the alarm of the task is due, or has to be.
     pub(super) alarm: Option<Instant>,
     pub(super) is_closed: bool,
+    /// Cells that no call uses any more, for the next calls.
+    pub(super) spare: Vec<Arc<CallCell<P>>>,
 }
 
 pub(super) struct Queued<P: Protocol> {
@@ -58,6 +60,7 @@ impl<P: Protocol> Shared<P> {
             accepts_calls: true,
             alarm: None,
             is_closed: false,
+            spare: Vec::new(),
         };
         Self { state: Mutex::new(state), closed: Notify::new(), runtime }
     }
@@ -70,20 +73,33 @@ impl<P: Protocol> Shared<P> {
     ///
     /// # Errors
     /// The client is closed.
-    pub(super) fn push(&self, call: Queued<P>) -> Result<(), Failure> {
+    pub(super) fn push(
+        &self,
+        call: P,
+        deadline: Option<Instant>,
+        caller: Waker,
+    ) -> Result<Arc<CallCell<P>>, Failure> {
         let mut state = self.lock();
         if state.is_closed {
+            drop(state);
             return Err(Failure::Closed);
         }
-        let is_earliest = call.deadline.is_some_and(|at| state.alarm.is_none_or(|alarm| at < alarm));
+        let is_earliest = deadline.is_some_and(|at| state.alarm.is_none_or(|alarm| at < alarm));
         if is_earliest {
-            state.alarm = call.deadline;
+            state.alarm = deadline;
         }
-        state.queue.push_back(call);
+        let cell = match state.spare.pop() {
+            Some(cell) => {
+                cell.reuse(call, caller);
+                cell
+            }
+            None => Arc::new(CallCell::new(call, caller)),
+        };
+        state.queue.push_back(Queued { cell: Arc::clone(&cell), deadline });
         if state.accepts_calls || is_earliest {
             wake_driver(state);
         }
-        Ok(())
+        Ok(cell)
     }
 
     /// Cancels a call whose caller is dropped.

@@ -9,7 +9,7 @@ use tokio::runtime::Builder;
 
 use super::cell::CallCell;
 use super::in_flight::{InFlight, InFlightCall};
-use super::shared::{Queued, Shared};
+use super::shared::Shared;
 use crate::protocol::{Method, Protocol};
 
 struct Ping;
@@ -98,17 +98,13 @@ fn calls_in_flight_are_found_after_the_table_has_grown() {
 fn dropped_calls_do_not_fill_the_queue() {
     let runtime = Builder::new_current_thread().build().unwrap();
     let shared = Shared::<Ping>::new(runtime.handle().clone(), 64);
-    let push = || {
-        let cell = cell();
-        shared.push(Queued { cell: Arc::clone(&cell), deadline: None }).unwrap();
-        cell
-    };
-    let kept: Vec<_> = (0..10).map(|_| push()).collect();
+    let push = || shared.push(Ping, None, Waker::noop().clone());
+    let kept: Vec<_> = (0..10).map(|_| push().unwrap()).collect();
     for _ in 0..10_000 {
-        shared.cancel(&push());
+        shared.cancel(&push().unwrap());
         assert!(shared.lock().queue.len() <= 2 * kept.len() + 2, "{}", shared.lock().queue.len());
     }
     let queue = shared.close();
     assert_eq!(queue.iter().filter(|call| call.cell.is_queued()).count(), kept.len());
-    assert!(shared.push(Queued { cell: cell(), deadline: None }).is_err());
+    assert!(push().is_err());
 }
