@@ -126,3 +126,15 @@ async fn notifications_begin_in_order() {
     let calls = fixture.shared.calls.lock().unwrap();
     assert_eq!(calls[..50], (0..50).map(|n| Call::Update(n, None)).collect::<Vec<_>>());
 }
+
+#[tokio::test]
+async fn items_are_notifications_before_the_answer() {
+    let (_fixture, mut client) = lines(JsonRpc::lines()).await;
+    // More than the credit that clients of other codecs begin with.
+    client.send_line(r#"{"jsonrpc":"2.0","method":"count","params":[100],"id":"c"}"#).await;
+    for number in 0..100 {
+        let item = json!({"jsonrpc": "2.0", "method": "$/item", "params": {"id": "c", "item": number}});
+        assert_eq!(client.receive().await, item);
+    }
+    assert_eq!(client.receive().await, json!({"jsonrpc": "2.0", "result": 100, "id": "c"}));
+}

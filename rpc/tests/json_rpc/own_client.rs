@@ -184,3 +184,16 @@ async fn a_server_that_cannot_read_a_message_ends_the_connection() {
     let outcome: Result<Value, CallError<Value>> = timeout(LIMIT, call).await.unwrap().unwrap();
     assert_eq!(outcome, Err(CallError::Failure(Failure::Lost)));
 }
+
+#[tokio::test]
+async fn it_receives_the_items_of_a_call() {
+    let fixture = Fixture::new(JsonRpc::lines()).await;
+    let client = Client::connect(fixture.server.local_addr(), JsonRpc::lines()).await.unwrap();
+    let number = |reply: crate::service::Reply| reply.value.ok();
+    let mut count = client.call_stream(Call::Count(20), number, |reply| Some(reply.value));
+    for expected in 0..20 {
+        let item = timeout(LIMIT, count.next()).await.expect("in time");
+        assert_eq!(item, Ok(Some(json!(expected))));
+    }
+    assert_eq!(timeout(LIMIT, count.finish()).await.expect("in time"), Ok(json!(20)));
+}

@@ -45,6 +45,8 @@ pub(crate) enum Call {
     Wait,
     /// `(length: usize) -> String`
     Text(usize),
+    /// `(items: u32) -> u32`, a stream of numbers below it.
+    Count(u32),
 }
 
 /// What a method returns; of [`Call::Fail`] the `Err`.
@@ -70,6 +72,7 @@ impl Protocol for Call {
         Method::new("hang", method_number("hang"), &[]),
         Method::new("wait", method_number("wait"), &[]),
         Method::new("text", method_number("text"), &["length"]),
+        Method::new("count", method_number("count"), &["items"]),
     ];
 
     fn method(&self) -> usize {
@@ -85,6 +88,7 @@ impl Protocol for Call {
             Self::Hang => 8,
             Self::Wait => 9,
             Self::Text(_) => 10,
+            Self::Count(_) => 11,
         }
     }
 
@@ -98,6 +102,7 @@ impl Protocol for Call {
             }
             Self::FailAs(failure) => (failure,).serialize(serializer),
             Self::Text(length) => (length,).serialize(serializer),
+            Self::Count(items) => (items,).serialize(serializer),
             Self::GetData | Self::Hang | Self::Wait => ().serialize(serializer),
         }
     }
@@ -116,6 +121,7 @@ impl Protocol for Call {
             8 => Params::deserialize(names, from).map(|()| Self::Hang),
             9 => Params::deserialize(names, from).map(|()| Self::Wait),
             10 => Params::deserialize(names, from).map(|(length,)| Self::Text(length)),
+            11 => Params::deserialize(names, from).map(|(items,)| Self::Count(items)),
             _ => private::unexpected(),
         }
     }
@@ -134,6 +140,10 @@ impl Protocol for Call {
         }
     }
 
+    fn deserialize_item<'de, D: Deserializer<'de>>(method: usize, from: D) -> Result<Reply, D::Error> {
+        Value::deserialize(from).map(|value| Reply { method, value: Ok(value) })
+    }
+
     fn deserialize_reply<'de, D: Deserializer<'de>>(
         method: usize,
         is_error: bool,
@@ -146,6 +156,10 @@ impl Protocol for Call {
             _ => private::unexpected(),
         }
     }
+}
+
+fn item_of_count(number: u32) -> Reply {
+    Reply { method: 11, value: Ok(number.into()) }
 }
 
 /// What the tests see of the service.
@@ -222,7 +236,7 @@ impl RpcService for TestService {
 
     async fn handle_call(
         self: &Arc<Self>,
-        _: CallContext<'_, Call>,
+        context: CallContext<'_, Call>,
         _: &(),
         call: Call,
     ) -> Result<Reply, Failure> {
@@ -255,6 +269,15 @@ impl RpcService for TestService {
                 Ok(Value::Null)
             }
             Call::Text(length) => Ok("x".repeat(length).into()),
+            Call::Count(items) => {
+                let count = async |numbers: portcullis_runtime::Sender<u32>| {
+                    for number in 0..items {
+                        numbers.send_async(number).await.unwrap();
+                    }
+                };
+                context.with_items(item_of_count, count).await;
+                Ok(items.into())
+            }
         };
         Ok(Reply { method, value })
     }
