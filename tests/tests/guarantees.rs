@@ -73,6 +73,7 @@ fn each_guarantee_has_tests_and_each_test_its_guarantee() {
             tests(&dir, Some(name), &mut found);
         }
     }
+    tests(&root().join("rpc/tests"), Some("rpc"), &mut found);
     let page = read(&root().join(PAGE));
     let mut listed = BTreeSet::new();
     let lines = page.lines().map(|line| match row(line) {
