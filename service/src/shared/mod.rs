@@ -92,8 +92,8 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
         Cost { max_count: self.server.queue_limits().events, weight: None }
     }
 
-    /// Puts an item into the queue that `open_queue` returns, if that takes any more and has room for
-    /// it. Returns whether the queue is half full then.
+    /// Puts an item into the queue that `open_queue` returns, if that takes any more and has room
+    /// for it. Returns whether the queue is half full then.
     #[inline]
     pub(crate) fn try_enqueue<T>(
         &self,
