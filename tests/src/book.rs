@@ -20,6 +20,7 @@ pages! {
     event: "event.md";
     responses: "responses.md";
     session: "session.md";
+    rpc: "rpc.md";
     before_and_after: "before-and-after.md";
     hooks: "hooks.md";
     helpers: "helpers.md";
