@@ -1,7 +1,8 @@
 //! The model of `#[blocking]` functions.
 
 use super::{
-    BodyCallee, Function, Param, Placement, ReturnKind, Shape, is_of_std, peel, rpc::is_interrupted,
+    BodyCallee, Function, Param, Placement, ReturnKind, Shape, is_of_std, peel,
+    rpc::{self, is_interrupted},
 };
 use crate::{
     parse::{BlockingOptions, DurationArg, KeyValue},
@@ -30,12 +31,28 @@ pub(crate) struct Blocking {
     pub(crate) flat: Option<Ident>,
     pub(crate) worker: Option<Param>,
     pub(crate) args: Vec<Param>,
+    /// The `rows: &Sender<Row>` of an `#[rpc]` method. The job owns it, as the first of `args`, and
+    /// the body borrows it.
+    pub(crate) sender: Option<Param>,
     pub(crate) return_kind: ReturnKind,
     /// Whether the block has a method with the name of the second function.
     pub(crate) has_name_conflict: bool,
 }
 
 impl Blocking {
+    /// Makes the job own the sender that the body borrows.
+    pub(super) fn own_sender(&mut self) {
+        let Some(first) = self.args.first_mut().filter(|arg| rpc::sender_item(arg).is_some()) else { return };
+        let owned = first.owned();
+        self.sender = Some(std::mem::replace(first, owned));
+    }
+
+    /// The arguments of the function with the body.
+    pub(crate) fn body_args(&self) -> Vec<Param> {
+        let others = self.args.iter().skip(usize::from(self.sender.is_some()));
+        self.sender.iter().chain(others).cloned().collect()
+    }
+
     /// Whether an expression of the attribute names the argument, or a part of it.
     pub(crate) fn names(&self, name: &Ident) -> bool {
         let exprs = [self.pool.as_ref(), self.lane.as_ref()].into_iter().flatten();
@@ -98,6 +115,7 @@ impl Blocking {
             flat,
             worker,
             args,
+            sender: None,
             has_name_conflict: false,
         }
     }

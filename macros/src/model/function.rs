@@ -237,6 +237,15 @@ impl Param {
         }
     }
 
+    /// `name: T` of `name: &T`.
+    pub(super) fn owned(&self) -> Self {
+        let mut written = self.written.clone();
+        if let Shape::Shared(reference) | Shape::Exclusive(reference) = &self.shape {
+            written.ty.clone_from(&reference.elem);
+        }
+        Param::new(written)
+    }
+
     pub(crate) fn is_owned(&self) -> bool {
         matches!(self.shape, Shape::Owned)
     }

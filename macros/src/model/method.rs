@@ -83,6 +83,7 @@ impl Method {
         };
         if let (Some(_), Role::Blocking(blocking)) = (&rpc, &mut role) {
             blocking.keep_result(&function);
+            blocking.own_sender();
         }
         let blocking = match &role {
             Role::Blocking(blocking) => Some(&**blocking),

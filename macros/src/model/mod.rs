@@ -48,7 +48,7 @@ pub(crate) use misuse::{Misuse, is_taken_apart, owned_form};
 pub(crate) use next_states::{NextStates, next_states};
 pub(crate) use response::{element_response, named_response, several_responses, unconditional_first};
 pub(crate) use return_kind::{ReturnKind, is_concrete, is_of_std};
-pub(crate) use rpc::{Reply, Rpc, RpcTypes};
+pub(crate) use rpc::{Reply, Rpc, RpcTypes, sender_item};
 pub(crate) use service::{Item, Service, params, type_name};
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! The model of `#[rpc]` methods, and of the types that are generated for them.
 
-use super::{Blocking, Function, Param, Shape, function::last_segment, return_kind::ReturnKind};
+use super::{
+    Blocking, Function, Param, Shape, function::last_segment, machine::only_argument, return_kind::ReturnKind,
+};
 use crate::parse::{HalfClose, KeyValue, RpcOptions, RpcTypesOptions};
 use proc_macro2::{Ident, Span};
 use syn::{Expr, Path, Type, Visibility, ext::IdentExt};
@@ -16,6 +18,8 @@ pub(crate) struct Rpc {
     pub(crate) peer: Option<Param>,
     /// The connection's value, by shared reference.
     pub(crate) conn: Option<Param>,
+    /// The sender of the items that come before the result.
+    pub(crate) sender: Option<Param>,
     /// The parameters of the call.
     pub(crate) params: Vec<Param>,
     /// Parameters without a role.
@@ -66,9 +70,16 @@ impl Rpc {
             Some(KeyValue { key, value }) => (Some(key), value),
             None => (None, method_number(&name)),
         };
+        let mut params = match blocking {
+            Some(blocking) => blocking.body_args(),
+            None => function.params.clone(),
+        };
+        let is_shared = |param: &&Param| matches!(param.shape, Shape::Shared(_));
+        let index = params.iter().take_while(is_shared).position(|param| sender_item(param).is_some());
+        let sender = index.map(|index| params.remove(index));
         let (peer, conn, others) = match blocking {
-            Some(blocking) => (None, None, blocking.args.clone()),
-            None => references(function.params.clone()),
+            Some(_) => (None, None, params),
+            None => references(params),
         };
         // `check::blocking` reports borrowed arguments.
         let (params, unmatched) =
@@ -80,7 +91,19 @@ impl Rpc {
             (_, Some(blocking)) => !blocking.return_kind.is_fallible(),
             (_, None) => false,
         };
-        Rpc { name, name_span, number, number_key, peer, conn, params, unmatched, reply, may_be_interrupted }
+        Rpc {
+            name,
+            name_span,
+            number,
+            number_key,
+            peer,
+            conn,
+            sender,
+            params,
+            unmatched,
+            reply,
+            may_be_interrupted,
+        }
     }
 
     /// The name of a parameter on the wire. A leading underscore, which says that the method does
@@ -88,6 +111,14 @@ impl Rpc {
     pub(crate) fn param_name(param: &Param) -> Option<String> {
         let name = param.ident()?.unraw().to_string();
         Some(name.trim_start_matches('_').to_owned()).filter(|name| !name.is_empty())
+    }
+}
+
+/// `Row` of `rows: &Sender<Row>`.
+pub(crate) fn sender_item(param: &Param) -> Option<&Type> {
+    match &param.shape {
+        Shape::Shared(reference) => only_argument(&reference.elem, "Sender"),
+        _ => None,
     }
 }
 

@@ -46,6 +46,25 @@ impl Images {
     ) -> Result<bool, Interrupted> {
         self.parse(picture).await
     }
+    fn list(
+        self: &::std::sync::Arc<Self>,
+        names: Sender<String>,
+    ) -> ::portcullis::Offload<()> {
+        ::portcullis::__private::moves_between_threads::<Sender<String>>();
+        let pool: &::portcullis::Pool = ::portcullis::Pool::shared();
+        let this: ::std::sync::Arc<Self> = ::core::clone::Clone::clone(self);
+        ::portcullis::__private::ServiceJob(pool.job("Images::list"), this)
+            .run::<_, ()>(move |this, worker| Self::blocking_list(this, worker, &names))
+    }
+    /// Runs on the calling thread: for code that holds a `Worker` already.
+    fn blocking_list(
+        self: &::std::sync::Arc<Self>,
+        _worker: &::portcullis::Worker,
+        names: &Sender<String>,
+    ) {
+        let _ = Self::list;
+        self.names.each(|name| names.send(name));
+    }
     #[allow(clippy::unused_async, clippy::unused_self)]
     async fn connected(
         self: &::std::sync::Arc<Self>,
@@ -87,6 +106,8 @@ pub enum ImagesCall {
         /// The parameter `picture`.
         picture: (Bytes),
     },
+    /// Calls `list`.
+    List {},
 }
 /// What the calls of `Images` return.
 pub enum ImagesReply {
@@ -96,6 +117,10 @@ pub enum ImagesReply {
     Count((u64)),
     /// What `check` returns.
     Check((bool)),
+    /// What `list` returns.
+    List((())),
+    /// An item that `list` sends.
+    ListItem((String)),
 }
 /// The other end of a connection of `Images`.
 pub type ImagesPeer = ::portcullis::Peer<::portcullis::rpc::ServerMessage<ImagesCall>>;
@@ -115,12 +140,18 @@ impl ::portcullis::rpc::Protocol for ImagesCall {
             ::portcullis::rpc::method_number("check"),
             &["picture"],
         ),
+        ::portcullis::rpc::Method::new(
+            "list",
+            ::portcullis::rpc::method_number("list"),
+            &[],
+        ),
     ];
     fn method(&self) -> usize {
         match self {
             Self::Shrink { .. } => 0,
             Self::Count { .. } => 1,
             Self::Check { .. } => 2,
+            Self::List { .. } => 3,
         }
     }
     fn reply_method(reply: &ImagesReply) -> usize {
@@ -128,6 +159,8 @@ impl ::portcullis::rpc::Protocol for ImagesCall {
             ImagesReply::Shrink(_) => 0,
             ImagesReply::Count(_) => 1,
             ImagesReply::Check(_) => 2,
+            ImagesReply::List(_) => 3,
+            ImagesReply::ListItem(_) => 3,
         }
     }
     fn serialize_params<S: ::portcullis::rpc::private::Serializer>(
@@ -155,6 +188,12 @@ impl ::portcullis::rpc::Protocol for ImagesCall {
             Self::Check { picture } => {
                 ::portcullis::rpc::private::write_params(
                     (::portcullis::rpc::private::Wire::<Bytes>::PROBE.sent(picture),),
+                    serializer,
+                )
+            }
+            Self::List {} => {
+                ::portcullis::rpc::private::write_params(
+                    ::portcullis::rpc::private::NO_PARAMS,
                     serializer,
                 )
             }
@@ -193,6 +232,10 @@ impl ::portcullis::rpc::Protocol for ImagesCall {
                         .received(picture),
                 })
             }
+            3 => {
+                let () = ::portcullis::rpc::private::read_params(names, deserializer)?;
+                ::core::result::Result::Ok(Self::List {})
+            }
             _ => ::portcullis::rpc::private::unexpected(),
         }
     }
@@ -230,6 +273,18 @@ impl ::portcullis::rpc::Protocol for ImagesCall {
             ImagesReply::Check(value) => {
                 ::portcullis::rpc::private::write(
                     ::portcullis::rpc::private::Wire::<bool>::PROBE.sent(value),
+                    serializer,
+                )
+            }
+            ImagesReply::List(value) => {
+                ::portcullis::rpc::private::write(
+                    ::portcullis::rpc::private::Wire::<()>::PROBE.sent(value),
+                    serializer,
+                )
+            }
+            ImagesReply::ListItem(value) => {
+                ::portcullis::rpc::private::write(
+                    ::portcullis::rpc::private::Wire::<String>::PROBE.sent(value),
                     serializer,
                 )
             }
@@ -272,6 +327,30 @@ impl ::portcullis::rpc::Protocol for ImagesCall {
                             .received(::portcullis::rpc::private::read(deserializer)?),
                     )
                 }
+                (3, false) => {
+                    ImagesReply::List(
+                        ::portcullis::rpc::private::Wire::<()>::PROBE
+                            .received(::portcullis::rpc::private::read(deserializer)?),
+                    )
+                }
+                _ => return ::portcullis::rpc::private::unexpected(),
+            },
+        )
+    }
+    fn deserialize_item<'de, D: ::portcullis::rpc::private::Deserializer<'de>>(
+        method: usize,
+        deserializer: D,
+    ) -> ::core::result::Result<ImagesReply, D::Error> {
+        #[allow(unused_imports)]
+        use ::portcullis::rpc::private::NotSendable as _;
+        ::core::result::Result::Ok(
+            match method {
+                3 => {
+                    ImagesReply::ListItem(
+                        ::portcullis::rpc::private::Wire::<String>::PROBE
+                            .received(::portcullis::rpc::private::read(deserializer)?),
+                    )
+                }
                 _ => return ::portcullis::rpc::private::unexpected(),
             },
         )
@@ -283,6 +362,7 @@ const _: fn() = || {
     ::portcullis::rpc::private::is_sendable::<ImageError>();
     ::portcullis::rpc::private::is_sendable::<u64>();
     ::portcullis::rpc::private::is_sendable::<bool>();
+    ::portcullis::rpc::private::is_sendable::<String>();
 };
 #[automatically_derived]
 impl ::portcullis::Service for Images {
@@ -293,7 +373,7 @@ impl ::portcullis::Service for Images {
     type Event = ::core::convert::Infallible;
     type State = ();
     type Kind = ::portcullis::__private::PerSession;
-    const HANDLERS: &'static [&'static str] = &["shrink", "count", "check"];
+    const HANDLERS: &'static [&'static str] = &["shrink", "count", "check", "list"];
     const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Cancel;
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
@@ -340,6 +420,7 @@ impl ::portcullis::Service for Images {
                 .pool("self.cpu"),
             Method::new(Role::OnCall, "count", ""),
             Method::new(Role::OnCall, "check", ""),
+            Method::new(Role::RunsOnPool, "list", ""),
             Method::new(Role::OnConnect, "connected", ""),
             Method::new(Role::Before, "allow", ""),
             Method::new(Role::After, "log", ""),
@@ -355,7 +436,7 @@ impl ::portcullis::rpc::RpcService for Images {
     }
     async fn handle_call(
         self: &::std::sync::Arc<Self>,
-        _context: ::portcullis::rpc::CallContext<'_, ImagesCall>,
+        context: ::portcullis::rpc::CallContext<'_, ImagesCall>,
         conn: &<Self as ::portcullis::Service>::Conn,
         call: ImagesCall,
     ) -> ::core::result::Result<ImagesReply, ::portcullis::rpc::Failure> {
@@ -382,6 +463,21 @@ impl ::portcullis::rpc::RpcService for Images {
                         }
                         ImagesCall::Check { picture } => {
                             ImagesReply::Check(Self::check(self, picture).await?)
+                        }
+                        ImagesCall::List {} => {
+                            ImagesReply::List(
+                                context
+                                    .with_items(
+                                        ImagesReply::ListItem,
+                                        |sender| async move {
+                                            ::core::result::Result::<
+                                                _,
+                                                ::portcullis::rpc::Failure,
+                                            >::Ok(Self::list(self, sender).await?)
+                                        },
+                                    )
+                                    .await?,
+                            )
                         }
                     }
                 }
@@ -485,6 +581,23 @@ impl ImagesClient {
                 },
             )
     }
+    /// Calls `list`.
+    pub fn list(&self) -> ::portcullis::rpc::StreamCall<ImagesCall, String, ()> {
+        self.0
+            .call_stream(
+                ImagesCall::List {},
+                |reply| match reply {
+                    ImagesReply::ListItem(item) => ::core::option::Option::Some(item),
+                    _ => ::core::option::Option::None,
+                },
+                |reply| match reply {
+                    ImagesReply::List(result) => {
+                        ::core::option::Option::Some(::core::result::Result::Ok(result))
+                    }
+                    _ => ::core::option::Option::None,
+                },
+            )
+    }
 }
 #[automatically_derived]
 impl ::core::convert::From<::portcullis::rpc::RpcClient<ImagesCall>> for ImagesClient {
@@ -494,6 +607,7 @@ impl ::core::convert::From<::portcullis::rpc::RpcClient<ImagesCall>> for ImagesC
 }
 ::portcullis::__private::for_editors! {
     {} { const _ : () = { use ::portcullis::rpc as _; use ::portcullis::blocking as _;
-    use ::portcullis::rpc as _; use ::portcullis::rpc as _; use ::portcullis::on as _;
-    use ::portcullis::before as _; use ::portcullis::after as _; }; }
+    use ::portcullis::rpc as _; use ::portcullis::rpc as _; use ::portcullis::rpc as _;
+    use ::portcullis::blocking as _; use ::portcullis::on as _; use ::portcullis::before
+    as _; use ::portcullis::after as _; }; }
 }

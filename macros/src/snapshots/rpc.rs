@@ -19,6 +19,12 @@ impl Images {
         self.parse(picture).await
     }
 
+    #[rpc]
+    #[blocking]
+    fn list(&self, names: &Sender<String>) {
+        self.names.each(|name| names.send(name));
+    }
+
     #[on(connect)]
     async fn connected(&self, peer: &ImagesPeer) -> Result<User, Refused> {
         User::of(peer)

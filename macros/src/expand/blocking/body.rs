@@ -67,7 +67,7 @@ impl Expansion<'_> {
     pub(super) fn hidden_body(&self, name: &Ident) -> TokenStream {
         let private = Function { vis: Visibility::Inherited, ..self.function.clone() };
         let attrs = attrs::inner(self.function, self.worker_name().as_ref());
-        let inputs = inputs(&private, self.blocking.worker.as_ref(), &self.blocking.args, self.krate);
+        let inputs = inputs(&private, self.blocking.worker.as_ref(), &self.blocking.body_args(), self.krate);
         let lints = lints(&private, inputs.len());
         let output = self.function.sig.output.to_token_stream();
         let head = signature::head(&self.function.sig, name, &inputs, &output);

@@ -28,7 +28,7 @@ impl Expansion<'_> {
         let BodyCallee::Copy(copy) = &blocking.callee else { return None };
         let statements = match copy {
             BodyCopy::NestedFn => {
-                let inputs = inputs(function, blocking.worker.as_ref(), &blocking.args, krate);
+                let inputs = inputs(function, blocking.worker.as_ref(), &blocking.body_args(), krate);
                 let output = function.sig.output.to_token_stream();
                 let head = signature::head(&function.sig, &nested_name(function), &inputs, &output);
                 let attrs = attrs::inner(function, self.worker_name().as_ref());
@@ -51,7 +51,7 @@ impl Expansion<'_> {
     /// `|_worker: &Worker, path: String| -> Bytes { .. }`
     fn closure(&self) -> TokenStream {
         let Expansion { function, blocking, krate } = self;
-        let inputs = inputs(function, blocking.worker.as_ref(), &blocking.args, krate);
+        let inputs = inputs(function, blocking.worker.as_ref(), &blocking.body_args(), krate);
         let output = match &function.sig.output {
             ReturnType::Default => quote_spanned!(Span::mixed_site()=> -> ()),
             written @ ReturnType::Type(..) => written.to_token_stream(),

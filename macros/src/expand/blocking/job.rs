@@ -101,7 +101,11 @@ impl Expansion<'_> {
             }
             BodyCallee::Copy(BodyCopy::Closure | BodyCopy::SharedFn(_)) => quote_spanned!(site=> body),
         };
-        let args = self.forwarded_args().into_iter().map(|Forwarded { name, .. }| name);
+        let arg = |(index, Forwarded { name, .. }): (usize, Forwarded)| {
+            let is_sender = index == 0 && blocking.sender.is_some();
+            if is_sender { quote_spanned!(site=> &#name) } else { name.to_token_stream() }
+        };
+        let args = self.forwarded_args().into_iter().enumerate().map(arg);
         let worker = self.worker();
         quote_spanned!(site=> #callee (#this #worker #(, #args)*))
     }

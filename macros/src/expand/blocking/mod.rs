@@ -65,7 +65,12 @@ pub(super) fn items(function: &Function, blocking: &Blocking, krate: &Path, of_s
         }
         None => {
             let body = expansion.with_use_of_job(&expansion.with_uses_of_named_args());
-            body_with(&Function { body, ..function.clone() }, blocking.worker.as_ref(), &blocking.args, krate)
+            body_with(
+                &Function { body, ..function.clone() },
+                blocking.worker.as_ref(),
+                &blocking.body_args(),
+                krate,
+            )
         }
     };
     quote!(#offload #body)

@@ -89,6 +89,25 @@ impl Expansion<'_> {
             _ => quote_spanned!(Span::mixed_site()=> ::core::result::Result::Ok(result)),
         };
         let brackets = signature::brackets();
+        if let Some((item, ty)) = call.item() {
+            let ty = self.sent(ty);
+            return quote_spanned! {Span::mixed_site()=>
+                #attrs
+                pub fn #name #brackets (&self #(, #fields: #types)*) -> #krate::rpc::StreamCall<#calls, #ty, #ok #err> {
+                    self.0.call_stream(
+                        #calls::#variant { #(#fields),* },
+                        |reply| match reply {
+                            #reply::#item(item) => ::core::option::Option::Some(item),
+                            _ => ::core::option::Option::None,
+                        },
+                        |reply| match reply {
+                            #reply::#variant(result) => ::core::option::Option::Some(#value),
+                            _ => ::core::option::Option::None,
+                        },
+                    )
+                }
+            };
+        }
         quote_spanned! {Span::mixed_site()=>
             #attrs
             pub fn #name #brackets (&self #(, #fields: #types)*) -> #krate::rpc::Call<#calls, #ok #err> {

@@ -13,7 +13,9 @@ mod protocol;
 mod service;
 
 use super::{attrs, cfg, span::at, types};
-use crate::model::{Function, Method, Param, Role, Rpc, RpcTypes, Service, find_borrow, variant};
+use crate::model::{
+    Function, Method, Param, Role, Rpc, RpcTypes, Service, find_borrow, sender_item, variant,
+};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Attribute, Path, Type};
@@ -149,6 +151,12 @@ impl<'a> Call<'a> {
     /// The names of the parameters on the wire.
     fn names(&self) -> impl Iterator<Item = String> {
         self.params().map(|param| Rpc::param_name(param).unwrap_or_default())
+    }
+
+    /// The variant of the reply for an item, and the type of the item, if the method sends items.
+    fn item(&self) -> Option<(Ident, &'a Type)> {
+        let ty = sender_item(self.rpc.sender.as_ref()?)?;
+        Some((Ident::new(&format!("{}Item", self.variant), self.variant.span()), ty))
     }
 
     fn is_job(&self) -> bool {

@@ -42,7 +42,12 @@ impl Expansion<'_> {
         let variants = self.calls.iter().map(|call| {
             let (cfgs, name, ty) = (call.cfgs(), &call.variant, self.reply_type(call));
             let doc = format!(" What `{}` returns.", call.function().sig.ident);
-            quote_spanned!(Span::mixed_site()=> #(#cfgs)* #[doc = #doc] #name((#ty)))
+            let item = call.item().map(|(item, ty)| {
+                let (cfgs, ty) = (call.cfgs(), self.sent(ty));
+                let doc = format!(" An item that `{}` sends.", call.function().sig.ident);
+                quote_spanned!(Span::mixed_site()=> , #(#cfgs)* #[doc = #doc] #item((#ty)))
+            });
+            quote_spanned!(Span::mixed_site()=> #(#cfgs)* #[doc = #doc] #name((#ty)) #item)
         });
         quote_spanned! {Span::mixed_site()=>
             #attrs
@@ -89,10 +94,15 @@ impl Expansion<'_> {
         });
         let is_reply = self.calls.iter().map(|call| {
             let (cfgs, name, position) = (call.cfgs(), &call.variant, call.position.value());
-            quote_spanned!(Span::mixed_site()=> #(#cfgs)* #reply::#name(_) => #position,)
+            let item = call.item().map(|(item, _)| {
+                let cfgs = call.cfgs();
+                quote_spanned!(Span::mixed_site()=> #(#cfgs)* #reply::#item(_) => #position,)
+            });
+            quote_spanned!(Span::mixed_site()=> #(#cfgs)* #reply::#name(_) => #position, #item)
         });
         let (write_params, read_params) = (self.write_params(), self.read_params());
         let (is_error, write_reply, read_reply) = (self.is_error(), self.write_reply(), self.read_reply());
+        let read_item = self.read_item();
         quote_spanned! {Span::mixed_site()=>
             #attrs
             #[automatically_derived]
@@ -111,6 +121,7 @@ impl Expansion<'_> {
                 #is_error
                 #write_reply
                 #read_reply
+                #read_item
             }
         }
     }
@@ -162,7 +173,8 @@ impl Expansion<'_> {
             let (ok, err) = self.value_types(call);
             let is_unit = matches!(call.rpc.reply, Reply::Value(None));
             let result = (!is_unit).then_some(ok).into_iter().chain(err);
-            for ty in self.param_types(call).into_iter().chain(result) {
+            let item = call.item().map(|(_, ty)| self.sent(ty));
+            for ty in self.param_types(call).into_iter().chain(item).chain(result) {
                 // Under `cfg`s, another check of the type may be left out.
                 let text = ty.to_string();
                 if checked.contains(&text) {
@@ -239,7 +251,8 @@ impl Expansion<'_> {
                 quote_spanned!(Span::mixed_site()=> #(#cfgs)* #reply::#name(result) => result.is_err(),)
             })
             .collect();
-        let others = (results.len() < self.calls.len() || results.is_empty())
+        let has_items = self.calls.iter().any(|call| call.item().is_some());
+        let others = (results.len() < self.calls.len() || results.is_empty() || has_items)
             .then(|| quote_spanned!(Span::mixed_site()=> _ => false,));
         quote_spanned! {Span::mixed_site()=>
             fn is_error(reply: &#reply) -> bool {
@@ -256,7 +269,14 @@ impl Expansion<'_> {
             let (cfgs, name) = (call.cfgs().collect::<Vec<_>>(), &call.variant);
             let (ok, err) = self.value_types(call);
             let ok = self.written(&value, &ok);
-            match err {
+            let item = call.item().map(|(item, ty)| {
+                let written = self.written(&value, &self.sent(ty));
+                quote_spanned! {Span::mixed_site()=>
+                    #(#cfgs)*
+                    #reply::#item(value) => #krate::rpc::private::write(#written, serializer),
+                }
+            });
+            let returned = match err {
                 None => quote_spanned! {Span::mixed_site()=>
                     #(#cfgs)*
                     #reply::#name(value) => #krate::rpc::private::write(#ok, serializer),
@@ -270,7 +290,8 @@ impl Expansion<'_> {
                         #reply::#name(::core::result::Result::Err(value)) => #krate::rpc::private::write(#err, serializer),
                     }
                 }
-            }
+            };
+            quote!(#returned #item)
         });
         quote_spanned! {Span::mixed_site()=>
             fn serialize_reply<S: #krate::rpc::private::Serializer>(
@@ -333,6 +354,37 @@ impl Expansion<'_> {
                 })
             }
         }
+    }
+
+    /// `None` if no method sends items.
+    fn read_item(&self) -> Option<TokenStream> {
+        let (krate, reply) = (self.krate, &self.types.reply);
+        let fallback = self.fallback();
+        let arms: Vec<_> = self
+            .calls
+            .iter()
+            .filter_map(|call| {
+                let (item, ty) = call.item()?;
+                let (cfgs, position) = (call.cfgs(), call.position.pattern());
+                let value = quote_spanned!(Span::mixed_site()=> #krate::rpc::private::read(deserializer)?);
+                let value = self.received(&value, &self.sent(ty));
+                Some(quote_spanned!(Span::mixed_site()=> #(#cfgs)* #position => #reply::#item(#value),))
+            })
+            .collect();
+        (!arms.is_empty()).then(|| {
+            quote_spanned! {Span::mixed_site()=>
+                fn deserialize_item<'de, D: #krate::rpc::private::Deserializer<'de>>(
+                    method: usize,
+                    deserializer: D,
+                ) -> ::core::result::Result<#reply, D::Error> {
+                    #fallback
+                    ::core::result::Result::Ok(match method {
+                        #(#arms)*
+                        _ => return #krate::rpc::private::unexpected(),
+                    })
+                }
+            }
+        })
     }
 
     /// The type of the value, and of the error if the method has one.

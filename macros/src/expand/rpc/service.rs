@@ -119,7 +119,9 @@ impl Expansion<'_> {
             },
         };
         let (takes_peer, takes_conn) = self.used();
-        let (context, conn) = (unused("context", !takes_peer), unused("conn", !takes_conn));
+        let sends_items =
+            self.calls.iter().any(|call| call.item().is_some() && !call.method.sink.has_errors());
+        let (context, conn) = (unused("context", !takes_peer && !sends_items), unused("conn", !takes_conn));
         let peer = takes_peer.then(|| quote_spanned!(Span::mixed_site()=> let peer = context.peer();));
         let allow = self
             .calls
@@ -157,20 +159,46 @@ impl Expansion<'_> {
             one.rpc.peer.as_ref().map(|param| self.peer_arg(param)),
             one.rpc.conn.as_ref().map(|param| self.conn_arg(param)),
         ];
-        let args = references.into_iter().flatten().chain(fields.iter().map(ToTokens::to_token_stream));
+        let sender = one.rpc.sender.as_ref().map(|param| {
+            let sender = argument("sender", param);
+            // The job owns its sender.
+            if one.is_job() { sender } else { quote_spanned!(at(&param.written.ty)=> &#sender) }
+        });
+        let owned: Vec<_> = sender.into_iter().chain(fields.iter().map(ToTokens::to_token_stream)).collect();
+        let args = references.into_iter().flatten().chain(owned.iter().cloned());
         let fails = one.rpc.may_be_interrupted.then(|| quote_spanned!(at_output(function)=> ?));
         let tail = quote!(.await #fails);
         let value = match one.is_job() {
             true => {
                 let mut name = function.sig.ident.clone();
                 name.set_span(at(&name));
-                quote_spanned!(at_output(function)=> Self::#name(self #(, #fields)*) #tail)
+                quote_spanned!(at_output(function)=> Self::#name(self #(, #owned)*) #tail)
             }
             false => call(function, args, &tail),
+        };
+        let value = match one.item() {
+            Some((item, _)) => self.with_items(one, &item, &value),
+            None => value,
         };
         quote_spanned! {Span::mixed_site()=>
             #(#cfgs)*
             #calls::#name { #(#fields),* } => #reply::#name(#value),
+        }
+    }
+
+    /// `context.with_items(ImagesReply::SearchItem, |sender| async move { value }).await`
+    fn with_items(&self, one: &Call<'_>, item: &Ident, value: &TokenStream) -> TokenStream {
+        let (krate, reply) = (self.krate, &self.types.reply);
+        // The `?` of an interrupted job is that of the whole call.
+        let (value, fails) = match one.rpc.may_be_interrupted {
+            true => (
+                quote_spanned!(Span::mixed_site()=> ::core::result::Result::<_, #krate::rpc::Failure>::Ok(#value)),
+                Some(quote_spanned!(Span::mixed_site()=> ?)),
+            ),
+            false => (value.clone(), None),
+        };
+        quote_spanned! {Span::mixed_site()=>
+            context.with_items(#reply::#item, |sender| async move { #value }).await #fails
         }
     }
 
