@@ -21,7 +21,7 @@ const BENCH: &str = "idle";
 const CONNECTIONS: usize = 9000;
 /// The one-time allocations for the first connections are not counted.
 const WARM_UP: usize = 50;
-const KINDS: [Kind; 4] = [Kind::Request, Kind::State, Kind::Session, Kind::Sending];
+const KINDS: [Kind; 5] = [Kind::Request, Kind::State, Kind::Session, Kind::NeverWaiting, Kind::Sending];
 /// The first arguments of the server process and of the process that holds the connections.
 pub(crate) const SERVER: &str = "__serve";
 pub(crate) const HOLDER: &str = "__hold";
@@ -38,7 +38,7 @@ pub(crate) fn run(plan: &Plan, table: &mut Table) {
     let Some((by_hand, ours)) = shown.split_last() else { return };
     for (ours, kind) in ours.iter().zip(KINDS) {
         let case = format!("{connections} sessions, {}", kind.name());
-        // A linear session keeps the future of its handler.
+        // A linear session that waits keeps the future of its handler.
         let goal = |goal| (kind != Kind::Session).then_some(Goal::AtMost(goal));
         table.add(&Row::compare(BENCH, &case, "bytes", (ours, by_hand), 0).goal(goal(0.1)));
         let kibibyte = Shown { name: "1 KiB", metrics: vec![vec![1024.0; ours.metrics[0].len()]] };

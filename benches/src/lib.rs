@@ -25,6 +25,8 @@ mod offload;
 mod overload;
 mod peers;
 mod portal;
+#[cfg(feature = "peers")]
+mod rpc;
 mod table;
 mod tail;
 
@@ -48,6 +50,8 @@ const BENCHES: &[(&str, &str, Bench)] = &[
     ("echo", "frames over TCP, closed loop and 32 in flight", echo::run),
     ("frames", "frames of 10,000 bytes over TCP, 32 in flight", echo::large::run),
     ("broadcast", "a message to 10 and 100 subscribers, by events and by try_send", echo::broadcast::run),
+    #[cfg(feature = "peers")]
+    ("rpc", "typed calls of 64 bytes, and calls that offload, by clients of each framework", rpc::run),
     #[cfg(feature = "nats")]
     ("nats", "calls over NATS by one and three nodes, and goodput at twice the capacity", nats::run),
     ("idle", "memory of an idle session", idle::run),

@@ -4,12 +4,12 @@
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// Pins this thread to the first core that this process may use.
-pub(super) fn first() {
+pub(crate) fn first() {
     keep_to(|cores| (0..CpuSet::MAX_CPU).find(|&core| cores.is_set(core)));
 }
 
 /// Pins this thread to the last core that this process may use.
-pub(super) fn last() {
+pub(crate) fn last() {
     keep_to(|cores| (0..CpuSet::MAX_CPU).rev().find(|&core| cores.is_set(core)));
 }
 

@@ -4,7 +4,7 @@
 //! time. The client is another process on another core, the same for all servers (see [`load`]).
 
 pub(crate) mod broadcast;
-mod cores;
+pub(crate) mod cores;
 pub(crate) mod frame;
 #[cfg(feature = "peers")]
 mod frameworks;

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use futures::{FutureExt, SinkExt, StreamExt};
 use portcullis::prelude::*;
@@ -32,20 +33,29 @@ pub(crate) enum Kind {
     Request,
     State,
     Session,
+    NeverWaiting,
     Sending,
     Batching,
     Raw,
 }
 
 impl Kind {
-    const ALL: [Self; 6] =
-        [Self::Request, Self::State, Self::Session, Self::Sending, Self::Batching, Self::Raw];
+    const ALL: [Self; 7] = [
+        Self::Request,
+        Self::State,
+        Self::Session,
+        Self::NeverWaiting,
+        Self::Sending,
+        Self::Batching,
+        Self::Raw,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Request => "ours, #[request]",
             Self::State => "ours, #[state]",
             Self::Session => "ours, #[session]",
+            Self::NeverWaiting => "ours, #[session] that never waits",
             Self::Sending => "by hand, Framed, send().await",
             Self::Batching => "by hand, Framed, a flush a batch",
             Self::Raw => "raw bytes, nothing parsed",
@@ -62,6 +72,7 @@ impl Kind {
             Self::Request => ours(Requests),
             Self::State => ours(States),
             Self::Session => ours(Sessions),
+            Self::NeverWaiting => ours(NeverWaiting),
             Self::Sending => listen(|io| async { drop(sending(io).await) }),
             Self::Batching => listen(|io| async { drop(batching(io).await) }),
             Self::Raw => listen(|io| async { drop(raw(io).await) }),
@@ -112,6 +123,22 @@ impl Sessions {
     }
 }
 
+struct NeverWaiting;
+
+#[service]
+impl NeverWaiting {
+    #[session]
+    async fn echo(&self, session: &mut Session<Frame, Frame>) -> Result<(), SessionError> {
+        loop {
+            match session.next_timeout(Duration::ZERO).await {
+                Ok(frame) => session.send(frame).await?,
+                Err(SessionError::Timeout) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
 macro_rules! ours {
     ($($service:ident),*) => {$(
         impl Echo for $service {
@@ -132,7 +159,7 @@ trait Echo {
     fn serve(self) -> SocketAddr;
 }
 
-ours!(Requests, States, Sessions);
+ours!(Requests, States, Sessions, NeverWaiting);
 
 fn ours(service: impl Echo) -> SocketAddr {
     service.serve()
