@@ -93,7 +93,7 @@ fn line(output: &mut impl BufRead) -> String {
 }
 
 #[test]
-fn a_pipe_is_a_connection_and_its_end_stops_the_server() {
+fn c23_a_pipe_is_a_connection_and_its_end_stops_the_server() {
     for args in [&[][..], &["task"], &["tcp"]] {
         let (process, mut input, mut output) = Process::piped(args);
         for text in ["one", "two"] {
@@ -107,7 +107,7 @@ fn a_pipe_is_a_connection_and_its_end_stops_the_server() {
 }
 
 #[test]
-fn requests_before_the_end_of_the_input_are_answered() {
+fn c23_requests_before_the_end_of_the_input_are_answered() {
     let (process, mut input, mut output) = Process::piped(&[]);
     write!(input, "slow\nlast").unwrap();
     drop(input);
@@ -161,7 +161,7 @@ fn sockets_that_do_not_block_are_waited_for() {
 }
 
 #[test]
-fn a_signal_ends_the_process_while_a_read_blocks() {
+fn c23_a_signal_ends_the_process_while_a_read_blocks() {
     for args in [&[][..], &["task"]] {
         let (process, mut input, mut output) = Process::piped(args);
         writeln!(input, "one").unwrap();
@@ -173,7 +173,7 @@ fn a_signal_ends_the_process_while_a_read_blocks() {
 }
 
 #[test]
-fn a_signal_ends_the_process_while_a_write_blocks() {
+fn c23_a_signal_ends_the_process_while_a_write_blocks() {
     for args in [&[][..], &["task"]] {
         let (process, mut input, output) = Process::piped(args);
         // Ten megabytes fit nowhere.
@@ -188,7 +188,7 @@ fn a_signal_ends_the_process_while_a_write_blocks() {
 }
 
 #[test]
-fn a_peer_that_reads_no_more_cancels_the_handler() {
+fn c23_a_peer_that_reads_no_more_cancels_the_handler() {
     let (process, mut input, output) = Process::piped(&[]);
     writeln!(input, "hang").unwrap();
     process.until("hanging");

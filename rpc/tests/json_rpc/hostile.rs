@@ -28,7 +28,7 @@ async fn two_calls_with_the_same_id_are_both_answered() {
 }
 
 #[tokio::test]
-async fn a_frame_over_the_limit_is_answered_and_skipped() {
+async fn c22_a_frame_over_the_limit_is_answered_and_skipped() {
     let (_fixture, mut client) = lines(JsonRpc::lines().max_frame(100)).await;
     let long =
         format!(r#"{{"jsonrpc":"2.0","method":"notify_hello","params":["{}"],"id":1}}"#, "x".repeat(500));
@@ -49,7 +49,7 @@ async fn a_result_over_the_limit_is_answered_with_an_error() {
 }
 
 #[tokio::test]
-async fn the_answers_of_batches_are_limited_together() {
+async fn c22_the_answers_of_batches_are_limited_together() {
     let (fixture, mut client) = lines(JsonRpc::lines().max_frame(1000)).await;
     // Two batches wait for a call, with a text of 300 bytes each.
     let batch = |id: u32| {
@@ -81,7 +81,7 @@ async fn the_answers_of_batches_are_limited_together() {
 }
 
 #[tokio::test]
-async fn a_batch_over_the_limit_is_one_error() {
+async fn c22_a_batch_over_the_limit_is_one_error() {
     let (_fixture, mut client) = lines(JsonRpc::lines().max_batch(3)).await;
     let answer = client.call("[1,2,3,4]").await;
     assert_eq!(answer["error"]["code"], -32600, "{answer}");
@@ -93,7 +93,7 @@ async fn a_batch_over_the_limit_is_one_error() {
 }
 
 #[tokio::test]
-async fn an_id_over_the_limit_is_refused() {
+async fn c22_an_id_over_the_limit_is_refused() {
     let (_fixture, mut client) = lines(JsonRpc::lines()).await;
     let call = |id: String| format!(r#"{{"jsonrpc":"2.0","method":"sum","params":[1,2,3],"id":{id}}}"#);
     for id in [format!("\"{}\"", "x".repeat(255)), "9".repeat(257)] {
@@ -105,7 +105,7 @@ async fn an_id_over_the_limit_is_refused() {
 }
 
 #[tokio::test]
-async fn nesting_is_limited_and_overflows_no_stack() {
+async fn c22_nesting_is_limited_and_overflows_no_stack() {
     let (_fixture, mut client) = lines(JsonRpc::lines()).await;
     let deep = |levels: usize| {
         let value = format!("{}{}", "[".repeat(levels), "]".repeat(levels));

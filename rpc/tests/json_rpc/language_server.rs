@@ -45,7 +45,7 @@ async fn content_length_frames_every_message() {
 }
 
 #[tokio::test]
-async fn a_cancelled_call_is_dropped_and_answered() {
+async fn c21_a_cancelled_call_is_dropped_and_answered() {
     for id in ["7", "\"seven\"", "1.5", "null"] {
         let (fixture, mut client) = lines(JsonRpc::lines()).await;
         client.send_line(&format!(r#"{{"jsonrpc":"2.0","method":"hang","id":{id}}}"#)).await;
@@ -76,7 +76,7 @@ async fn a_cancel_of_another_id_or_without_a_valid_id_does_nothing() {
 }
 
 #[tokio::test]
-async fn a_cancelled_call_of_a_batch_is_answered_in_its_array() {
+async fn c21_a_cancelled_call_of_a_batch_is_answered_in_its_array() {
     let (fixture, mut client) = lines(JsonRpc::lines()).await;
     client
         .send_line(

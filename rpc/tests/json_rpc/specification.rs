@@ -21,7 +21,7 @@ fn without_data(mut answer: Value) -> Value {
 }
 
 #[tokio::test]
-async fn positional_parameters() {
+async fn c20_positional_parameters() {
     let (_fixture, mut client) = lines(JsonRpc::lines()).await;
     client.send_line(r#"{"jsonrpc": "2.0", "method": "subtract", "params": [42, 23], "id": 1}"#).await;
     assert_eq!(client.line().await, r#"{"jsonrpc":"2.0","result":19,"id":1}"#);
@@ -30,7 +30,7 @@ async fn positional_parameters() {
 }
 
 #[tokio::test]
-async fn named_parameters() {
+async fn c20_named_parameters() {
     let (_fixture, mut client) = lines(JsonRpc::lines()).await;
     let call =
         r#"{"jsonrpc": "2.0", "method": "subtract", "params": {"subtrahend": 23, "minuend": 42}, "id": 3}"#;
@@ -41,7 +41,7 @@ async fn named_parameters() {
 }
 
 #[tokio::test]
-async fn a_notification() {
+async fn c20_a_notification() {
     let (fixture, mut client) = lines(JsonRpc::lines()).await;
     client.send_line(r#"{"jsonrpc": "2.0", "method": "update", "params": [1,2]}"#).await;
     client.send_line(r#"{"jsonrpc": "2.0", "method": "foobar"}"#).await;
@@ -60,7 +60,7 @@ async fn a_method_that_does_not_exist() {
 }
 
 #[tokio::test]
-async fn invalid_json() {
+async fn c20_invalid_json() {
     let (_fixture, mut client) = lines(JsonRpc::lines()).await;
     let answer = client.call(r#"{"jsonrpc": "2.0", "method": "foobar, "params": "bar", "baz]"#).await;
     let expected = json!({"jsonrpc": "2.0", "error": {"code": -32700, "message": "Parse error"}, "id": null});
@@ -101,7 +101,7 @@ async fn an_invalid_batch_that_is_not_empty() {
 }
 
 #[tokio::test]
-async fn a_batch() {
+async fn c20_a_batch() {
     let (fixture, mut client) = lines(JsonRpc::lines()).await;
     let batch = r#"[
         {"jsonrpc": "2.0", "method": "sum", "params": [1,2,4], "id": "1"},
@@ -124,7 +124,7 @@ async fn a_batch() {
 }
 
 #[tokio::test]
-async fn a_batch_of_notifications() {
+async fn c20_a_batch_of_notifications() {
     let (fixture, mut client) = lines(JsonRpc::lines()).await;
     let batch = r#"[
         {"jsonrpc": "2.0", "method": "notify_sum", "params": [1,2,4]},
@@ -168,7 +168,7 @@ async fn parameters_may_be_left_out() {
 }
 
 #[tokio::test]
-async fn an_id_comes_back_as_it_was_sent() {
+async fn c20_an_id_comes_back_as_it_was_sent() {
     let (_fixture, mut client) = lines(JsonRpc::lines()).await;
     for id in [
         "0",

@@ -45,7 +45,7 @@ fn run(program: &str, script: &str, args: &[&str]) {
 }
 
 #[test]
-fn vscode_jsonrpc_over_a_socket() {
+fn c20_and_c21_vscode_jsonrpc_over_a_socket() {
     if !foreign::has_node_module("vscode-jsonrpc/node") {
         return;
     }
@@ -54,21 +54,21 @@ fn vscode_jsonrpc_over_a_socket() {
 }
 
 #[test]
-fn vscode_jsonrpc_over_stdio() {
+fn c20_and_c21_vscode_jsonrpc_over_stdio() {
     if foreign::has_node_module("vscode-jsonrpc/node") {
         run("node", "vscode.js", &["stdio", SERVER]);
     }
 }
 
 #[test]
-fn pygls_over_a_socket() {
+fn c20_and_c21_pygls_over_a_socket() {
     let Some(python) = foreign::python_with("pygls") else { return };
     let server = SocketServer::new("content-length");
     run(&python, "pygls_client.py", &["socket", &server.port]);
 }
 
 #[test]
-fn pygls_over_stdio() {
+fn c20_and_c21_pygls_over_stdio() {
     if let Some(python) = foreign::python_with("pygls") {
         run(&python, "pygls_client.py", &["stdio", SERVER]);
     }
