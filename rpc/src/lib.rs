@@ -39,8 +39,8 @@
 //! - A panic in a handler is answered with [`Failure::Internal`], and logged.
 //!
 //! Modules, in the order of their imports: [`failure`]; [`protocol`]; [`wire`], the messages and
-//! their form in serde formats; [`context`], what a handler is given; [`params`], by position or by
-//! name; [`serve`]; [`client`]; [`json_rpc`], another form of the messages.
+//! their form in serde formats; [`context`], what a handler is given; [`service`]; [`params`], by
+//! position or by name; [`serve`]; [`client`]; [`json_rpc`], another form of the messages.
 
 #![forbid(unsafe_code)]
 // docs.rs builds with nightly, and says of each item which feature it needs.
@@ -56,6 +56,7 @@ mod params;
 pub mod private;
 mod protocol;
 mod serve;
+mod service;
 mod wire;
 
 pub use self::client::{Call, CallError, CallQueue, RpcClient, StreamCall};
@@ -63,7 +64,8 @@ pub use self::context::CallContext;
 pub use self::failure::Failure;
 #[cfg(feature = "json")]
 pub use self::json_rpc::JsonRpc;
-pub use self::protocol::{Method, Protocol, RpcService, method_number};
+pub use self::protocol::{Method, Protocol, method_number};
+pub use self::service::RpcService;
 pub use self::wire::{ClientMessage, ServerMessage};
 
 /// Bounds of generated code that compiler messages name. Not for use by hand.

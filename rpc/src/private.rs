@@ -15,8 +15,8 @@ pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use crate::params::Params;
-use crate::protocol::RpcService;
 pub use crate::serve::serve;
+use crate::service::RpcService;
 use crate::wire::{ClientMessage, ServerMessage};
 
 /// A parameter, a result or an error of a call.

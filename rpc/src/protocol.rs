@@ -1,16 +1,7 @@
-//! [`Protocol`]: the calls of a service and their replies, as types. [`RpcService`]: a service that
-//! handles them.
+//! [`Protocol`]: the calls of a service and their replies, as types.
 
-use std::future::Future;
-use std::sync::Arc;
-
-use portcullis_service::{PerSession, Service};
 use serde::de::Error;
 use serde::{Deserializer, Serializer};
-
-use crate::context::CallContext;
-use crate::failure::Failure;
-use crate::wire::{ClientMessage, ServerMessage};
 
 /// A method that can be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,37 +100,4 @@ pub trait Protocol: Sized + Send + 'static {
         let _ = (method, deserializer);
         Err(D::Error::custom("not an item of this method"))
     }
-}
-
-/// A service whose methods can be called. `#[service]` implements it if there is an `#[rpc]`
-/// method, together with [`Service`], whose `on_session` is
-/// [`private::serve`](crate::private::serve).
-pub trait RpcService:
-    Service<Request = ClientMessage<Self::Protocol>, Response = ServerMessage<Self::Protocol>, Kind = PerSession>
-{
-    /// The calls that it handles.
-    type Protocol: Protocol;
-
-    /// How many calls of one connection run at the same time. A session with that many reads no
-    /// further call until one ends.
-    fn max_in_flight(&self) -> usize {
-        64
-    }
-
-    /// Handles one call. Calls of one connection are handled concurrently, in one task.
-    ///
-    /// Dropping the future cancels the call. A panic is logged and answered with
-    /// [`Failure::Internal`].
-    ///
-    /// # Errors
-    /// The call was not handled, or its job has no result. An error of the method itself is part of
-    /// the reply.
-    fn handle_call(
-        self: &Arc<Self>,
-        context: CallContext<'_, Self::Protocol>,
-        conn: &Self::Conn,
-        call: Self::Protocol,
-    ) -> impl Future<Output = Result<<Self::Protocol as Protocol>::Reply, Failure>> + Send
-    where
-        Self::Conn: Sync;
 }

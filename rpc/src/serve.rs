@@ -31,7 +31,8 @@ use tracing::error;
 
 use crate::context::{CallContext, CreditTable};
 use crate::failure::Failure;
-use crate::protocol::{Protocol, RpcService};
+use crate::protocol::Protocol;
+use crate::service::RpcService;
 use crate::wire::{ClientMessage, Rejected, ServerMessage};
 
 /// Runs the session of `service` until it is idle or ends: the `on_session` of a service of calls.

@@ -1,0 +1,44 @@
+//! [`RpcService`]: a service that handles the calls of a [`Protocol`].
+
+use std::future::Future;
+use std::sync::Arc;
+
+use portcullis_service::{PerSession, Service};
+
+use crate::context::CallContext;
+use crate::failure::Failure;
+use crate::protocol::Protocol;
+use crate::wire::{ClientMessage, ServerMessage};
+
+/// A service whose methods can be called. `#[service]` implements it if there is an `#[rpc]`
+/// method, together with [`Service`], whose `on_session` is
+/// [`private::serve`](crate::private::serve).
+pub trait RpcService:
+    Service<Request = ClientMessage<Self::Protocol>, Response = ServerMessage<Self::Protocol>, Kind = PerSession>
+{
+    /// The calls that it handles.
+    type Protocol: Protocol;
+
+    /// How many calls of one connection run at the same time. A session with that many reads no
+    /// further call until one ends.
+    fn max_in_flight(&self) -> usize {
+        64
+    }
+
+    /// Handles one call. Calls of one connection are handled concurrently, in one task.
+    ///
+    /// Dropping the future cancels the call. A panic is logged and answered with
+    /// [`Failure::Internal`].
+    ///
+    /// # Errors
+    /// The call was not handled, or its job has no result. An error of the method itself is part of
+    /// the reply.
+    fn handle_call(
+        self: &Arc<Self>,
+        context: CallContext<'_, Self::Protocol>,
+        conn: &Self::Conn,
+        call: Self::Protocol,
+    ) -> impl Future<Output = Result<<Self::Protocol as Protocol>::Reply, Failure>> + Send
+    where
+        Self::Conn: Sync;
+}
