@@ -4,17 +4,22 @@ use crate::{
     model::{Borrow, Function, Method, Param, Receiver, Role, Shape, owned_form, sized_form},
     tokens::to_text,
 };
+use proc_macro2::Ident;
 use syn::{GenericParam, Safety, Type};
 
-/// Rejects two attributes on one method.
+/// Rejects two attributes on one method, except `#[rpc]` with `#[blocking]`.
 pub(super) fn one_attribute(method: &Method) {
     let [first, rest @ ..] = method.own_attrs.as_slice() else { return };
     if method.sink.has_errors() {
         return;
     }
-    for again in rest {
-        let message = if again == first {
+    let is_call_and_job =
+        |again: &Ident| first == "rpc" && again == "blocking" || first == "blocking" && again == "rpc";
+    for (i, again) in rest.iter().enumerate() {
+        let message = if again == first || rest[..i].contains(again) {
             format!("`#[{again}]` is written twice: remove one of the two")
+        } else if is_call_and_job(again) {
+            continue;
         } else {
             format!(
                 "`#[{first}]` and `#[{again}]` can't be used on the same method: move `#[{again}]` to another method"
