@@ -177,7 +177,7 @@
 //! | `tls` | TLS by rustls with ring; certificates can be replaced while the server runs | |
 //! | `systemd` | `listen_fds`: sockets from systemd | |
 //! | `nats` | [`nats`]: calls, durable jobs and topics over NATS (Rust 1.89) | |
-//! | `rpc` | [`rpc`]: typed calls and their clients | |
+//! | `rpc` | [`mod@rpc`]: typed calls and their clients | |
 //! | `fds` | file descriptors that are sent with messages over Unix sockets | |
 //! | `msgpack` | [`codec::MessagePack`] | |
 //! | `cbor` | [`codec::Cbor`] | |
