@@ -49,8 +49,8 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {
 
     /// Returns whether each direction of the stream can be closed on its own. If not, the end of
     /// the stream does not mean that the peer may be leaving, so it never drops a handler, whatever
-    /// its `half_close` is; and [`Peer::shutdown_write`](crate::Peer::shutdown_write) does not shut
-    /// down the stream. The default is `true`.
+    /// its `half_close` is; and [`Peer::shutdown_write`](portcullis_service::Peer::shutdown_write)
+    /// does not shut down the stream. The default is `true`.
     fn half_closes(&self) -> bool {
         true
     }

@@ -127,8 +127,8 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
     }
 
     /// Begins to shut down the writing side if
-    /// [`Peer::shutdown_write`](crate::Peer::shutdown_write) was called and everything that was
-    /// sent before is encoded. [`poll_flush`](Self::poll_flush) completes it.
+    /// [`Peer::shutdown_write`](portcullis_service::Peer::shutdown_write) was called and everything
+    /// that was sent before is encoded. [`poll_flush`](Self::poll_flush) completes it.
     pub(in crate::session) fn begin_requested_shutdown(&mut self) {
         if self.write_side.accepts_output() && self.shared.is_shutdown_due() {
             self.write_side = WriteSide::ShuttingDown;
