@@ -18,7 +18,7 @@ pub(crate) enum AttrKind {
     Rpc,
     /// `#[service(state(..))]`: not an attribute, but it has options of its own.
     StateEnum,
-    /// `#[service(rpc(..))]`, likewise.
+    /// `#[service(rpc(..))]`: the same.
     RpcTypes,
 }
 

@@ -32,7 +32,7 @@ pub enum Failure {
     /// The client cannot decode the reply. The text is that of the format.
     InvalidReply(String),
     /// The handler has panicked, or something else went wrong inside the service. The service's log
-    /// says what; the client is told no more.
+    /// says what; the client learns no more.
     Internal,
     /// The connection was lost while the call was in flight. It may have been handled.
     Lost,
@@ -88,7 +88,7 @@ impl fmt::Display for Failure {
 
 impl error::Error for Failure {}
 
-/// What a caller on another machine is told of a job that has no result.
+/// The failure that a remote caller receives for a job without a result.
 impl From<Interrupted> for Failure {
     fn from(interrupted: Interrupted) -> Self {
         match interrupted {

@@ -217,9 +217,9 @@ pub trait Service: Sized + Send + Sync + 'static { // `Arc` for `Rc`, `Mutex` or
     /// Handles one request of a [`PerRequest`] service, which has to write this. Requests of one
     /// session are handled one after the other, in order.
     ///
-    /// A session holds its state between steps, and lends it to one handler at a time: while the
+    /// A session holds its state between steps, and passes it to one handler at a time: while the
     /// handler runs, the state's data is its own. If the handler fails, panics or is dropped, the
-    /// data is gone, and only the state's [index](Self::state_index) is left.
+    /// data is dropped, and only the state's [index](Self::state_index) is left.
     ///
     /// # Errors
     /// The error goes to [`on_error`](Self::on_error).
@@ -356,7 +356,7 @@ pub trait Service: Sized + Send + Sync + 'static { // `Arc` for `Rc`, `Mutex` or
 
     /// The state in which a session goes on after a handler of the state with this
     /// [index](Self::state_index) has failed and its error was answered: the same one, if it has no
-    /// data that is gone with the handler.
+    /// data that was dropped with the handler.
     ///
     /// Without one (the default, unless the state is `()`) the session ends after the error's
     /// answer.

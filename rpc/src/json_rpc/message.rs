@@ -163,7 +163,7 @@ pub(super) enum Incoming<'a> {
     Response,
     /// It is answered with an error.
     Invalid {
-        /// Null if it cannot be told.
+        /// Null if the message does not contain one.
         id: Id,
         why: &'static str,
     },
