@@ -41,7 +41,7 @@ use crate::scope::Scope;
 use crate::service::internal::ShutdownPhase;
 use crate::service::{BoxError, Cleanup, Service};
 use crate::session::driver::{Drive, session_factory};
-use crate::session::registry::{SessionRegistry, SessionsView, find_stuck};
+use crate::session::registry::{MaxSessions, SessionRegistry, SessionsView, find_stuck};
 use crate::transport::Transport;
 
 /// How long hooks may run after the grace period.
@@ -101,8 +101,7 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
         drop(bound);
         let owned = control;
         let control = Arc::clone(&owned.0);
-        let max_connections = options.max_connections;
-        let max_datagram_sessions = options.max_datagram_sessions.unwrap_or(max_connections);
+        let max_datagram_sessions = options.max_datagram_sessions.unwrap_or(options.max_connections);
         let max_queued_datagram_bytes = options.max_queued_datagram_bytes;
         let datagram_rates = [options.datagram_rate, options.datagram_session_rate];
         let refuser = options.refusal.clone().map(|refusal| Refuser::new(refusal, control.stopping()));
@@ -128,10 +127,7 @@ impl<S: Service, C: Send + 'static, B: IsBound> Server<S, C, B> {
         let accepting = async {
             let until_stop = async {
                 info!(?addrs, "serving");
-                tokio::join!(
-                    accept_loop.run(&running.registry, max_connections),
-                    datagram::poll_all(routers)
-                );
+                tokio::join!(accept_loop.run(&running.registry), datagram::poll_all(routers));
             };
             tokio::select! {
                 biased;
@@ -205,15 +201,13 @@ impl<S: Service> ServerCore<S> {
     fn new(service: Arc<S>, options: Options, control: Arc<Control>) -> Self {
         let tasks = Arc::new(TaskTracker::new());
         let scope = Scope::new(Arc::<TaskTracker>::clone(&tasks));
-        let Options { limits, queue_limits, max_sessions_per_ip, max_lingering, .. } = options;
-        let registry = SessionRegistry::new(
-            service,
-            limits,
-            queue_limits,
-            max_sessions_per_ip,
-            max_lingering,
-            control.stopping(),
-        );
+        let Options { limits, queue_limits, .. } = options;
+        let max = MaxSessions {
+            connections: options.max_connections,
+            per_host: options.max_sessions_per_ip,
+            lingering: options.max_lingering,
+        };
+        let registry = SessionRegistry::new(service, limits, queue_limits, max, control.stopping());
         let sessions: Arc<dyn SessionsView> = Arc::<SessionRegistry<S>>::clone(&registry);
         control.set_views(Arc::downgrade(&sessions), Arc::downgrade(&tasks));
         Self { registry, scope, tasks, control }

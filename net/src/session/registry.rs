@@ -23,10 +23,8 @@ use crate::sync::Mutex;
 pub struct SessionRegistry<S: Service> {
     service: Arc<S>,
     server: Arc<ServerShared>,
-    /// How many sessions one host may have.
-    max_per_host: Option<usize>,
-    /// How many connections may linger beside those that have a place, and how many do.
-    max_lingering: usize,
+    max: MaxSessions,
+    /// How many connections linger in addition to those that are served.
     lingering: AtomicUsize,
     /// How many sessions are of datagrams: they take no places of connections.
     datagrams: AtomicUsize,
@@ -36,6 +34,16 @@ pub struct SessionRegistry<S: Service> {
     /// Notified when a slot becomes free. One task waits for it: the one that accepts, later the
     /// one that stops.
     session_ended: Notify,
+}
+
+/// How many sessions a server admits.
+#[derive(Clone, Copy)]
+pub(crate) struct MaxSessions {
+    pub(crate) connections: usize,
+    /// Sessions of one host.
+    pub(crate) per_host: Option<usize>,
+    /// Connections that linger, in addition to `connections`.
+    pub(crate) lingering: usize,
 }
 
 /// How often peers can cause a warning in the log.
@@ -90,8 +98,7 @@ impl<S: Service> SessionRegistry<S> {
         service: Arc<S>,
         limits: SessionLimits,
         queue_limits: QueueLimits,
-        max_per_host: Option<usize>,
-        max_lingering: usize,
+        max: MaxSessions,
         stopping: Stopping,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -100,8 +107,7 @@ impl<S: Service> SessionRegistry<S> {
                 ServerShared::new(limits.with_states(S::Kind::MIN_STATE_TIMEOUT), queue_limits, stopping)
                     .with_state_names(S::state_name),
             ),
-            max_per_host,
-            max_lingering,
+            max,
             lingering: AtomicUsize::new(0),
             datagrams: AtomicUsize::new(0),
             slots: Mutex::new(Slots {
@@ -124,9 +130,14 @@ impl<S: Service> SessionRegistry<S> {
         &self.server
     }
 
-    /// Whether the limit of sessions from one host lets one more in from there.
+    /// Whether fewer connections are served than the limit allows.
+    pub(crate) fn has_capacity(&self) -> bool {
+        self.active_count().saturating_sub(self.datagram_count()) < self.max.connections
+    }
+
+    /// Whether the limit of sessions of one host admits another one from this host.
     pub(crate) fn has_capacity_for(&self, origin: &Origin, datagrams: bool) -> bool {
-        let Some((limit, host)) = self.max_per_host.zip(self.counted(origin, datagrams)) else { return true };
+        let Some((limit, host)) = self.max.per_host.zip(self.counted(origin, datagrams)) else { return true };
         self.slots.lock().per_host.get(&host).is_none_or(|count| *count < limit)
     }
 
@@ -164,7 +175,7 @@ impl<S: Service> SessionRegistry<S> {
 
     /// The host that a session counts for, if per_host are counted.
     fn counted(&self, origin: &Origin, datagrams: bool) -> Option<Host> {
-        self.max_per_host.and_then(|_| Some((limit_key(origin.addr()?), datagrams)))
+        self.max.per_host.and_then(|_| Some((limit_key(origin.addr()?), datagrams)))
     }
 
     /// How many sessions there are.
@@ -188,9 +199,9 @@ impl<S: Service> SessionRegistry<S> {
         self.datagrams.load(Ordering::Relaxed)
     }
 
-    /// Waits until fewer than `max_connections` connections are served. For one task at a time.
-    pub(crate) async fn wait_for_capacity(&self, max_connections: usize) {
-        while self.active_count().saturating_sub(self.datagram_count()) >= max_connections {
+    /// Waits until [`has_capacity`](Self::has_capacity) returns `true`. For one task at a time.
+    pub(crate) async fn wait_for_capacity(&self) {
+        while !self.has_capacity() {
             self.session_ended.notified().await;
         }
     }
@@ -199,7 +210,7 @@ impl<S: Service> SessionRegistry<S> {
     /// unless too many linger already. From here until its slot is free it is not counted as
     /// served.
     pub(super) fn release_capacity(&self, shared: &SessionShared<S::Response, S::Event>) {
-        let room = |count: usize| (count < self.max_lingering).then_some(count + 1);
+        let room = |count: usize| (count < self.max.lingering).then_some(count + 1);
         if self.lingering.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok() {
             shared.release_capacity();
             self.session_ended.notify_one();

@@ -24,21 +24,18 @@ pub(crate) struct AcceptLoop {
     refuser: Option<Refuser>,
 }
 
-/// A method of [`Acceptor`].
-type PollAcceptor = fn(&mut dyn Acceptor, &mut Context<'_>) -> Poll<io::Result<()>>;
-
 impl AcceptLoop {
     pub(crate) fn new(acceptors: Vec<Box<dyn Acceptor>>, refuser: Option<Refuser>) -> Self {
         Self { acceptors, next: 0, refuser }
     }
 
-    fn poll_with(&mut self, poll: PollAcceptor, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let count = self.acceptors.len();
         for step in 0..count {
             let index = (self.next + step) % count;
             let acceptor = &mut self.acceptors[index];
             // This calls the user's code: a listener of their own, and the clone of the codec.
-            let accepted = catch_panic(|| poll(&mut **acceptor, cx))
+            let accepted = catch_panic(|| acceptor.poll_accept_session(cx))
                 .unwrap_or_else(|panic| Poll::Ready(Err(io::Error::other(format!("panicked: {panic}")))));
             if let Poll::Ready(accepted) = accepted {
                 self.next = (index + 1) % count;
@@ -48,30 +45,18 @@ impl AcceptLoop {
         Poll::Pending
     }
 
-    async fn accept(&mut self) -> io::Result<()> {
-        poll_fn(|cx| self.poll_with(|acceptor, cx| acceptor.poll_accept_session(cx), cx)).await
-    }
-
-    async fn refuse(&mut self, refuser: &Refuser) -> io::Result<()> {
-        refuser.wait_for_permit().await;
-        poll_fn(|cx| self.poll_with(|acceptor, cx| acceptor.poll_refuse(cx), cx)).await
-    }
-
-    /// Starts a session for each connection. It never ends.
-    pub(crate) async fn run<S: Service>(&mut self, registry: &SessionRegistry<S>, max_connections: usize) {
+    /// Starts a session for each connection, or refuses it. Never completes.
+    pub(crate) async fn run<S: Service>(&mut self, registry: &SessionRegistry<S>) {
         loop {
-            let accepted = match self.refuser.clone() {
-                None => {
-                    registry.wait_for_capacity(max_connections).await;
-                    self.accept().await
-                }
+            match &self.refuser {
+                None => registry.wait_for_capacity().await,
                 Some(refuser) => tokio::select! {
                     biased;
-                    () = registry.wait_for_capacity(max_connections) => self.accept().await,
-                    refused = self.refuse(&refuser) => refused,
+                    () = registry.wait_for_capacity() => {}
+                    () = refuser.wait_for_permit() => {}
                 },
-            };
-            match accepted {
+            }
+            match poll_fn(|cx| self.poll_accept(cx)).await {
                 Ok(()) => {}
                 Err(error) if is_connection_error(&error) => debug!(%error, "a connection was not accepted"),
                 Err(error) => {
@@ -115,6 +100,7 @@ mod tests {
     use super::*;
     use crate::server::Options;
     use crate::server::tests::scripted;
+    use crate::session::registry::MaxSessions;
     use crate::sync::Mutex;
 
     /// Fails with the given errors, then accepts this many connections, and records when.
@@ -155,15 +141,10 @@ mod tests {
             });
             let mut accept_loop = AcceptLoop::new(acceptors.collect(), None);
             let Options { limits, queue_limits, .. } = Options::default();
-            let registry = SessionRegistry::new(
-                Arc::new(scripted().0),
-                limits,
-                queue_limits,
-                None,
-                0,
-                crate::service::Stopping::never(),
-            );
-            let _never = timeout(Duration::from_secs(10), accept_loop.run(&registry, 10)).await;
+            let max = MaxSessions { connections: 10, per_host: None, lingering: 0 };
+            let stopping = crate::service::Stopping::never();
+            let registry = SessionRegistry::new(Arc::new(scripted().0), limits, queue_limits, max, stopping);
+            let _never = timeout(Duration::from_secs(10), accept_loop.run(&registry)).await;
         });
         std::mem::take(&mut *seen.lock())
     }

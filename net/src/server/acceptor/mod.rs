@@ -38,15 +38,9 @@ pub enum Source {
 
 /// Accepts connections of one listener.
 pub trait Acceptor: Send {
-    /// Accepts one connection and starts its session.
+    /// Accepts one connection, and starts its session if the limits admit it. Otherwise it is
+    /// refused.
     fn poll_accept_session(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
-
-    /// Accepts one connection and refuses it. Called while no more sessions are admitted, if the
-    /// server has a refusal.
-    fn poll_refuse(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let _ = cx;
-        Poll::Pending
-    }
 
     /// As [`Listener::poll_close`].
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -55,7 +49,7 @@ pub trait Acceptor: Send {
     }
 }
 
-/// A connection; `Err` is one that the limit per IP address does not admit.
+/// A connection; `Err` is one that the limits do not admit.
 type Admission<IO> = Result<Accepted<IO>, Accepted<IO>>;
 
 /// Starts sessions directly on accepted streams.
@@ -77,18 +71,17 @@ impl<S: Service, C, L: Listener, F> SessionAcceptor<S, C, L, F> {
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Admission<L::Stream>>> {
         let accepted = ready!(self.listener.poll_accept(cx))?;
-        let has_room = self.registry.has_capacity_for(&accepted.origin, false);
-        if !has_room {
+        // Checked after the connection was accepted, so that a peer which connects after a session
+        // has released its capacity is served.
+        Poll::Ready(Ok(if !self.registry.has_capacity() {
+            debug!(peer = ?accepted.origin.addr(), "connection rejected: limit of connections reached");
+            Err(accepted)
+        } else if !self.registry.has_capacity_for(&accepted.origin, false) {
             info!(peer = ?accepted.origin.addr(), "connection rejected: per-IP limit reached");
-        }
-        Poll::Ready(Ok(if has_room { Ok(accepted) } else { Err(accepted) }))
-    }
-
-    /// As [`Self::poll_accept`], while no connection is admitted.
-    fn poll_rejected(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted<L::Stream>>> {
-        let accepted = ready!(self.listener.poll_accept(cx))?;
-        debug!(peer = ?accepted.origin.addr(), "connection rejected: limit of connections reached");
-        Poll::Ready(Ok(accepted))
+            Err(accepted)
+        } else {
+            Ok(accepted)
+        }))
     }
 
     /// Sends the refusal, if the server has one. Then the connection is closed.
@@ -120,12 +113,6 @@ where
             }
             Err(Accepted { io, .. }) => self.refuse(ready(Some(io))),
         }
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_refuse(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Accepted { io, .. } = ready!(self.poll_rejected(cx))?;
-        self.refuse(ready(Some(io)));
         Poll::Ready(Ok(()))
     }
 

@@ -60,12 +60,6 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn poll_refuse(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let rejected = ready!(self.acceptor.poll_rejected(cx))?;
-        self.refuse(rejected);
-        Poll::Ready(Ok(()))
-    }
-
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.acceptor.listener.poll_close(cx)
     }
