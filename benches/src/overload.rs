@@ -3,8 +3,8 @@
 //! Open loop: jobs arrive at a fixed rate, whether or not earlier ones have been answered, as
 //! requests from many clients do. *Goodput* is the number of answers per second that arrive within
 //! their deadline; *capacity* is the number of jobs per second that the same threads run when no
-//! job ever waits. A run has a runtime and a pool of its own, so nothing is left over from the one
-//! before.
+//! job ever waits. A run has a runtime and a pool of its own. The jobs that a run leaves queued do
+//! nothing, so that they take no time from the next run.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -122,11 +122,28 @@ struct Load {
     job: fn(u32) -> Job,
 }
 
-/// One job: the method that it counts as, and what it does.
+/// One job: the method that it counts as, what it does, and the number of its run.
 #[derive(Clone, Copy)]
 struct Job {
     method: &'static str,
     work: Work,
+    run: u64,
+}
+
+/// The number of the present run.
+static RUN: AtomicU64 = AtomicU64::new(0);
+
+impl Job {
+    fn new(method: &'static str, work: Work) -> Self {
+        Self { method, work, run: RUN.load(Relaxed) }
+    }
+
+    /// Does the work, unless its run has ended: some peers run what is queued even then.
+    fn run(self) {
+        if self.run == RUN.load(Relaxed) {
+            self.work.run();
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -158,14 +175,14 @@ impl Load {
                 threads: SLEEPERS,
                 goal: 0.95,
                 methods: &[("sleep", 1.0)],
-                job: |_| Job { method: "sleep", work: Work::Sleep(Duration::from_millis(4)) },
+                job: |_| Job::new("sleep", Work::Sleep(Duration::from_millis(4))),
             },
             Self {
                 name: "jobs that burn",
                 threads: cores,
                 goal: 0.95,
                 methods: &[("burn", 1.0)],
-                job: |_| Job { method: "burn", work: Work::Burn },
+                job: |_| Job::new("burn", Work::Burn),
             },
             Self {
                 name: "90 % quick and 10 % slow",
@@ -174,8 +191,8 @@ impl Load {
                 methods: &[("quick", 0.9), ("slow", 0.1)],
                 // In no regular order, which could be in step with the threads.
                 job: |n| match (n.wrapping_mul(2_654_435_761) >> 16) % 10 {
-                    0 => Job { method: "slow", work: Work::Sleep(Duration::from_millis(20)) },
-                    _ => Job { method: "quick", work: Work::Sleep(Duration::from_millis(1)) },
+                    0 => Job::new("slow", Work::Sleep(Duration::from_millis(20))),
+                    _ => Job::new("quick", Work::Sleep(Duration::from_millis(1))),
                 },
             },
         ]
@@ -230,14 +247,14 @@ fn contestants() -> ([Way; 3], [Way; 4]) {
 fn ours(builder: portcullis::PoolBuilder) -> Call {
     let pool = builder.build().expect("threads");
     Box::new(move |job| {
-        let offload = pool.job(job.method).deadline(DEADLINE).run(move |_| job.work.run());
+        let offload = pool.job(job.method).deadline(DEADLINE).run(move |_| job.run());
         Box::pin(async move { offload.await.is_ok() })
     })
 }
 
 fn by_timeout(_: usize) -> Call {
     Box::new(|job| {
-        let task = spawn_blocking(move || job.work.run());
+        let task = spawn_blocking(move || job.run());
         Box::pin(async move { timeout(DEADLINE, task).await.is_ok() })
     })
 }
@@ -250,7 +267,7 @@ fn by_semaphore(threads: usize) -> Call {
             let run = async {
                 let permit = semaphore.acquire_owned().await.expect("never closed");
                 let task = spawn_blocking(move || {
-                    job.work.run();
+                    job.run();
                     drop(permit);
                 });
                 task.await.is_ok()
@@ -261,7 +278,7 @@ fn by_semaphore(threads: usize) -> Call {
 }
 
 fn by_tower(threads: usize) -> Call {
-    let run = tower::service_fn(|job: Job| async move { spawn_blocking(move || job.work.run()).await });
+    let run = tower::service_fn(|job: Job| async move { spawn_blocking(move || job.run()).await });
     let service = ServiceBuilder::new().load_shed().concurrency_limit(threads).service(run);
     Box::new(move |job| {
         let mut service = service.clone();
@@ -277,7 +294,7 @@ fn by_rayon(threads: usize) -> Call {
     Box::new(move |job| {
         let (answer, answered) = oneshot::channel();
         pool.spawn(move || {
-            job.work.run();
+            job.run();
             let _ = answer.send(());
         });
         Box::pin(async move { timeout(DEADLINE, answered).await.is_ok_and(|answer| answer.is_ok()) })
@@ -327,7 +344,7 @@ fn capacity(load: &Load, time: Duration) -> f64 {
             runtime.spawn(async move {
                 while start.elapsed() < time {
                     let job = job(numbers.fetch_add(1, Relaxed));
-                    pool.run(move |_| job.work.run()).await.expect("no deadline");
+                    pool.run(move |_| job.run()).await.expect("no deadline");
                     ended.fetch_add(1, Relaxed);
                 }
             })
@@ -348,7 +365,7 @@ impl Way {
         let call = runtime.block_on(async { (self.open)(load.threads) });
         let mut answers = runtime.block_on(offer(&call, load.job, rate, time));
         answers.counted = time - DEADLINE;
-        runtime.shutdown_background();
+        end_run(runtime);
         answers
     }
 
@@ -373,9 +390,16 @@ impl Way {
                 probe.called_at.saturating_duration_since(flood_end) + probe.took
             })
         });
-        runtime.shutdown_background();
+        end_run(runtime);
         recovered
     }
+}
+
+fn end_run(runtime: Runtime) {
+    RUN.fetch_add(1, Relaxed);
+    runtime.shutdown_background();
+    // The jobs that run end now.
+    thread::sleep(DEADLINE);
 }
 
 /// Calls at `rate` per second for `time`, each call made by `make` with its number.
